@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The bus between workers and nodes: Redis publish/subscribe through hiredis'
+ * protocol reader on sockets of our own; the only door to it. Redis holds no truth: what is lost
+ * here can be caught up with from the database.
+ *
+ * Two links, one that subscribes and one that publishes and asks (RESP2 cannot do both on one).
+ * Commands are pipelined, and written once a loop turn. A lost link reconnects with backoff, and the
+ * subscriptions are made again in bulk.
+ */
+#ifndef TIDINGS_BUS_BUS_H
+#define TIDINGS_BUS_BUS_H
+
+#include "core/base.h"
+#include "core/conf.h"
+
+struct event_base;
+struct bus;
+
+/* All run from the loop, never from within a bus_ function. `topic` and `data` are borrowed for the call. */
+struct bus_events {
+	void (*message)(struct str topic, struct str data, void *ctx);
+	/* Redis confirmed the subscription (also each time anew after a lost link): from now on nothing passes it by. */
+	void (*subscribed)(struct str topic, void *ctx);
+	/*
+	 * Both links are up and all subscriptions confirmed. missed: something may have passed by
+	 * since the last time (a subscription was interrupted).
+	 */
+	void (*up)(bool missed, void *ctx);
+	void (*down)(const char *reason, void *ctx);
+};
+
+/* Connects in the background. conf is borrowed and read at each connection. */
+struct bus *bus_new(struct event_base *base, const struct conf *conf, const struct bus_events *ev, void *ctx);
+void bus_free(struct bus **b);
+
+bool bus_is_up(const struct bus *b);
+
+/*
+ * A topic is a name without redis.prefix, which is put before it. Counted: as many unsubscribes end it. A topic that
+ * is confirmed already is not confirmed again to a further subscribe; see bus_is_subscribed.
+ */
+void bus_subscribe(struct bus *b, struct str topic);
+void bus_unsubscribe(struct bus *b, struct str topic);
+bool bus_is_subscribed(const struct bus *b, struct str topic); /* confirmed by the present link */
+
+/*
+ * Queues a message; false if it is lost for sure (the link is down or its queue is full). A true is no promise.
+ * After a loss that others cannot have noticed, `up` is called again with missed = true.
+ */
+bool bus_publish(struct bus *b, struct str topic, struct str data);
+
+/* Exactly once, from the loop; counts is NULL when Redis is away. counts[i] = subscribers of topics[i] in the whole cluster. */
+typedef void bus_count_fn(const uint32_t *counts, size_t n, void *arg);
+/* PUBSUB NUMSUB; the topics are copied. */
+void bus_count(struct bus *b, const struct str *topics, size_t n, bus_count_fn *fn, void *arg);
+/* Forgets the callbacks of that arg that are still to come. */
+void bus_count_cancel(struct bus *b, void *arg);
+
+#endif

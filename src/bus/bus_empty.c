@@ -1,0 +1,2 @@
+#include "core/base.h"
+extern const int bus_empty; const int bus_empty = 0;

@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The configuration: one struct, one table. conf_table.c holds a row an option
+ * (section, name, type, place in struct conf, default, limits, whether a reload
+ * takes it up, help text); the parser, the checks, `tidingsd -t`, the sample file
+ * conf/tidings.conf and the manual page tidings.conf.5 all come from those rows.
+ *
+ * The syntax is libconfuse's; conf.c is its only door.
+ */
+#ifndef TIDINGS_CORE_CONF_H
+#define TIDINGS_CORE_CONF_H
+
+#include "core/base.h"
+#include "core/log.h"
+
+struct conf_list {
+	char **item;
+	size_t count;
+};
+
+enum conf_session_policy { SESSION_SINGLE, SESSION_DEVICE, SESSION_MULTI };
+
+enum conf_jwt_algorithm {
+	JWT_HS256,
+	JWT_HS384,
+	JWT_HS512,
+	JWT_RS256,
+	JWT_ES256,
+	JWT_EDDSA,
+};
+
+/* One key of the jwt section: the section's own, which also signs, or a `key "KID" { }`. */
+struct conf_jwt_key {
+	char *kid; /* "" for the section's own key */
+	int algorithm; /* enum conf_jwt_algorithm */
+	char *secret;
+	char *secret_file;
+	char *public_key_file;
+};
+
+/* Strings are never NULL; "" where not given. Sizes in bytes, times in seconds. */
+struct conf {
+	char *path; /* the file it came from; "" for built-in defaults */
+
+	char *user;
+	char *run_dir;
+	int workers; /* resolved: never 0 after loading */
+	int worker_connections;
+	char *node_id; /* resolved: never "" after loading */
+	struct conf_list listen;
+	bool proxy_protocol;
+	struct conf_list trusted_proxies;
+	int drain_timeout_secs;
+	bool accounts;
+
+	struct {
+		int level;  /* enum log_level */
+		int format; /* enum log_format */
+		char *target;
+		char *access;
+	} log;
+	struct {
+		char *listen;
+	} admin;
+	struct {
+		struct conf_list listen;
+		char *certificate;
+		char *key;
+	} tls;
+	struct {
+		char *host;
+		int port;
+		char *socket;
+		char *user;
+		char *password; /* resolved from password_file */
+		char *password_file;
+		char *database;
+		int connections;
+	} mysql;
+	struct {
+		char *host;
+		int port;
+		char *socket;
+		char *password; /* resolved from password_file */
+		char *password_file;
+		char *prefix;
+	} redis;
+	struct {
+		struct conf_jwt_key own;
+		struct conf_jwt_key *keys; /* the titled ones */
+		size_t key_count;
+		char *issuer;
+		char *audience;
+		char *user_claim;
+		int leeway_secs;
+		int lifetime_secs;
+	} jwt;
+	struct {
+		char *prefix;
+		int max_body;
+		int header_timeout_secs;
+		int body_timeout_secs;
+		int keepalive_timeout_secs;
+		struct conf_list cors_origins;
+		char *docroot;
+	} http;
+	struct {
+		int max_message;
+		int ping_interval_secs;
+		int idle_timeout_secs;
+		int send_queue;
+		bool compression;
+	} websocket;
+	struct {
+		int recall_window_secs;
+		int max_content;
+	} message;
+	struct {
+		int policy; /* enum conf_session_policy */
+		int max;
+		bool presence;
+	} session;
+	struct {
+		int sends_per_second;
+		int burst;
+		int logins_per_minute;
+	} limits;
+};
+
+/*
+ * Reads and checks the file (path NULL: the built-in defaults). Returns NULL with
+ * every fault found, one a line as "FILE:LINE: reason", in *err_r, to be freed by
+ * the caller. Unknown options and sections are faults. Secrets are read from their
+ * files here (one line feed at the end dropped) and checked: an HMAC secret under
+ * 32 bytes is a fault. A configuration without any secret or key is not a fault
+ * here, for tools that need none; see conf_check_server.
+ */
+struct conf *conf_load(const char *path, char **err_r) MUST_CHECK;
+/* What only a server needs: a usable signing or verifying key, files that exist. Faults as above; NULL if none. */
+char *conf_check_server(const struct conf *c) MUST_CHECK;
+/* NULL is allowed; *c becomes NULL. Secrets are wiped. */
+void conf_free(struct conf **c);
+
+const char *conf_jwt_algorithm_name(enum conf_jwt_algorithm a);
+
+#endif

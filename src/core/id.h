@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Identifiers: the rules for those that come from outside, and making our own.
+ */
+#ifndef TIDINGS_CORE_ID_H
+#define TIDINGS_CORE_ID_H
+
+#include "core/base.h"
+
+#define USER_ID_MAX 64
+#define CLIENT_MSG_ID_MAX 64
+
+/* 1-64 characters out of A-Z a-z 0-9 . _ @ : - (contract, section 1). */
+bool id_user_valid(struct str s);
+/* 1-64 characters from ! to ~ (contract, section 2). */
+bool id_client_msg_valid(struct str s);
+/* Decimal digits of a 64-bit unsigned number, whole, without sign; no leading zero but "0" itself. */
+int id_parse_u64(struct str s, uint64_t *out_r) MUST_CHECK;
+
+/*
+ * A message's id is its place: conversation_id << 28 | seq, so that history is a
+ * range of the primary key and an id tells its conversation.
+ */
+#define MESSAGE_SEQ_BITS 28
+#define MESSAGE_SEQ_MAX ((UINT64_C(1) << MESSAGE_SEQ_BITS) - 1)
+#define CONVERSATION_ID_MAX ((UINT64_C(1) << (63 - MESSAGE_SEQ_BITS)) - 1)
+static inline uint64_t message_id_make(uint64_t conversation_id, uint64_t seq)
+{
+	return conversation_id << MESSAGE_SEQ_BITS | seq;
+}
+static inline uint64_t message_id_conversation(uint64_t id)
+{
+	return id >> MESSAGE_SEQ_BITS;
+}
+static inline uint64_t message_id_seq(uint64_t id)
+{
+	return id & MESSAGE_SEQ_MAX;
+}
+
+/* Fills out with `len` random characters out of [A-Za-z0-9_-] (6 bits each, getrandom) and a NUL. */
+void id_random(char *out, size_t len);
+
+#endif

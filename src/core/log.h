@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The event log. One line an event, to stderr, syslog or a file, as text or as
+ * one JSON object a line. Levels promise something: error asks the administrator
+ * to act, warn says that something was refused or repaired, info tells of the
+ * life of processes and links, debug of single connections.
+ *
+ * Never log a token, a password or the content of a message.
+ */
+#ifndef TIDINGS_CORE_LOG_H
+#define TIDINGS_CORE_LOG_H
+
+#include "core/base.h"
+
+enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARN, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
+enum log_format { LOG_FORMAT_TEXT, LOG_FORMAT_JSON };
+
+/*
+ * Sets where the lines go: "stderr", "syslog", or a path that is opened for
+ * appending. Before the first call lines go to stderr at level info. On failure
+ * (the file cannot be opened) returns -1 with *err_r set to a static or errno
+ * text, and the old target stays.
+ */
+int log_open(const char *target, enum log_level level, enum log_format format, const char **err_r) MUST_CHECK;
+/* Opens the file again (after rotation). Keeps the old descriptor if that fails, and logs why. */
+void log_reopen(void);
+/* Who speaks, put into every line from now on: "master", "worker 3". Copied. */
+void log_identity(const char *who);
+bool log_enabled(enum log_level level);
+void log_write(enum log_level level, const char *fmt, ...) PRINTF_LIKE(2, 3);
+
+#define log_error(...) log_write(LOG_LEVEL_ERROR, __VA_ARGS__)
+#define log_warn(...) log_write(LOG_LEVEL_WARN, __VA_ARGS__)
+#define log_info(...) log_write(LOG_LEVEL_INFO, __VA_ARGS__)
+#define log_debug(...)                                                                                                 \
+	do {                                                                                                           \
+		if (log_enabled(LOG_LEVEL_DEBUG))                                                                      \
+			log_write(LOG_LEVEL_DEBUG, __VA_ARGS__);                                                       \
+	} while (0)
+
+/* For start-up only: logs as error and exits with status 1. */
+void log_fatal(const char *fmt, ...) NORETURN PRINTF_LIKE(1, 2);
+/* A broken invariant of ours, never caused by outside bytes: logs and aborts. */
+void log_panic(const char *file, int line, const char *what) NORETURN;
+#define ASSERT(cond) ((cond) ? (void)0 : log_panic(__FILE__, __LINE__, #cond))
+
+#endif

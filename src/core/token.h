@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * JSON Web Tokens (RFC 7519, RFC 7515), through libjwt; the only door to it.
+ *
+ * The algorithm is pinned by the key's configuration and compared with the
+ * token's header before libjwt sees the token, for libjwt 1.10 takes the algorithm
+ * from the token. A token that was verified once is remembered by its SHA-256 until
+ * it expires (libjwt parses the key at each verification: 7 us for HS256, 430 us
+ * for RS256), in a cache of bounded size.
+ */
+#ifndef TIDINGS_CORE_TOKEN_H
+#define TIDINGS_CORE_TOKEN_H
+
+#include "core/base.h"
+#include "core/conf.h"
+#include "core/id.h"
+
+enum token_status { TOKEN_OK, TOKEN_INVALID, TOKEN_EXPIRED };
+
+struct token_claims {
+	char user_id[USER_ID_MAX + 1];
+	int64_t expires_ms; /* exp plus the leeway: when the token stops being accepted (clock_wall_ms) */
+	char scope[128];    /* space-separated (RFC 8693 section 4.2); "" if none or longer than this */
+};
+
+struct token_keys;
+
+/* Builds the keys of the configuration; NULL with a reason in *err_r (freed by the caller) where one is unusable. */
+struct token_keys *token_keys_new(const struct conf *conf, char **err_r) MUST_CHECK;
+void token_keys_free(struct token_keys **k);
+
+/*
+ * TOKEN_OK fills *claims_r. Otherwise *reason_r is a static text for the client
+ * that never holds any part of the token. Checked: form, alg against the key's,
+ * kid (a known one; without kid the section's own key), signature, exp (required),
+ * nbf, iss and aud where configured, and that the user claim is a valid user id.
+ */
+enum token_status token_verify(struct token_keys *k, struct str token, struct token_claims *claims_r,
+                               const char **reason_r) MUST_CHECK;
+
+bool token_has_scope(const struct token_claims *c, const char *scope);
+
+/*
+ * Signs a token with the section's own key, which has to be an HMAC one: iat, exp =
+ * now + ttl_secs, the user claim, iss and aud as configured, scope if not NULL.
+ * Returns a string to be freed, or NULL with a static reason in *err_r.
+ */
+char *token_issue(const struct token_keys *k, const char *user_id, const char *scope, int ttl_secs,
+                  int64_t *expires_ms_r, const char **err_r) MUST_CHECK;
+
+#endif

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The hub: the shared memory of a node. The master makes it before it forks, with
+ * a size fixed by the configuration; workers and the master read and write it. It
+ * holds no pointers. What a lock guards can be rebuilt, the locks are robust, and
+ * all that a worker wrote is found from its slot, so a death costs only its own rows.
+ *
+ * In it: presence (presence.h), the scoreboard (here), counters (stats.h) and
+ * token buckets (bucket.h).
+ */
+#ifndef TIDINGS_HUB_HUB_H
+#define TIDINGS_HUB_HUB_H
+
+#include "core/base.h"
+#include <sys/types.h>
+
+struct hub;
+
+struct hub_size {
+	unsigned workers;  /* slots; a reload needs some to spare */
+	unsigned sessions; /* rows of the presence table */
+	unsigned buckets;
+};
+
+/* Anonymous shared memory, inherited by fork. NULL with a reason in *err_r. */
+struct hub *hub_new(const struct hub_size *size, const char **err_r) MUST_CHECK;
+/* Unmaps it in this process. */
+void hub_free(struct hub **h);
+/* The node's clock shift, for clock_share_shift. */
+_Atomic int64_t *hub_clock_shift(struct hub *h);
+
+enum worker_state { WORKER_FREE, WORKER_STARTING, WORKER_READY, WORKER_DRAINING };
+const char *worker_state_name(enum worker_state s);
+
+/* A worker's row of the scoreboard. Each field has one writer: the master (m) or the worker itself (w). */
+struct worker_row {
+	pid_t pid;            /* m */
+	uint32_t generation;  /* m: counts the processes that had this slot */
+	int state;            /* m until STARTING, then w */
+	int64_t started_ms;   /* m: wall clock */
+	uint32_t restarts;    /* m: deaths that were replaced in this slot */
+	uint64_t passed;      /* m: sockets handed to it */
+	uint64_t taken;       /* w: sockets it took from the channel */
+	uint32_t connections; /* w */
+	uint32_t websockets;  /* w */
+	int64_t alive_ms;     /* w: mono clock, refreshed each second */
+	bool database_up;     /* w */
+	bool redis_up;        /* w */
+};
+
+unsigned hub_worker_slots(const struct hub *h);
+/* A consistent copy, taken under the row's change counter. */
+void hub_worker_read(const struct hub *h, unsigned slot, struct worker_row *out);
+/* The writer's way: begin, change fields of the row it returns, end. Short and without calls that can fail. */
+struct worker_row *hub_worker_begin(struct hub *h, unsigned slot);
+void hub_worker_end(struct hub *h, unsigned slot);
+/* The master, after a worker's death: takes its rows out of presence, keeps its counters, ends a write it was in. */
+void hub_worker_forget(struct hub *h, unsigned slot);
+
+#endif

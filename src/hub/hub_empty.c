@@ -1,0 +1,2 @@
+#include "core/base.h"
+extern const int hub_empty; const int hub_empty = 0;

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Which users have sessions on this node, and in which worker: a fixed-size hash
+ * table in the hub, in shards, each under a robust mutex.
+ */
+#ifndef TIDINGS_HUB_PRESENCE_H
+#define TIDINGS_HUB_PRESENCE_H
+
+#include "core/base.h"
+#include "core/id.h"
+#include "hub/hub.h"
+
+#define SESSION_ID_LEN 24 /* at most */
+#define DEVICE_MAX 16
+
+struct presence_row {
+	char user_id[USER_ID_MAX + 1];
+	char session_id[SESSION_ID_LEN + 1];
+	char device[DEVICE_MAX + 1];
+	char address[46];
+	uint16_t worker;
+	int64_t since_ms;
+};
+
+/* A handle for presence_remove, or -1 if the table is full (counted). */
+int32_t presence_add(struct hub *h, const struct presence_row *row) MUST_CHECK;
+void presence_remove(struct hub *h, int32_t handle);
+/* Sessions of the user on this node. */
+unsigned presence_count(struct hub *h, const char *user_id);
+/* Up to max copies of the rows of the user (NULL: of all users) from *cursor_r on, which starts at 0; 0 at the end. */
+size_t presence_list(struct hub *h, const char *user_id, uint32_t *cursor_r, struct presence_row *out, size_t max);
+/* Sessions and rows of the whole table. */
+void presence_usage(struct hub *h, uint32_t *used_r, uint32_t *size_r);
+
+#endif

@@ -1,0 +1,2 @@
+#include "core/base.h"
+extern const int im_empty; const int im_empty = 0;

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Socket addresses: reading them from the configuration, listening, writing them for logs. */
+#ifndef TIDINGS_NET_ADDR_H
+#define TIDINGS_NET_ADDR_H
+
+#include "core/base.h"
+#include <sys/socket.h>
+
+#define ADDR_TEXT_MAX 128
+
+struct addr {
+	struct sockaddr_storage sa;
+	socklen_t len;
+};
+
+/*
+ * "127.0.0.1:8080", "[::1]:8080", "*:8080", ":8080" (any, both families), "unix:/path". Only numeric
+ * hosts and "localhost", so that nothing blocks. On a fault -1 and a static reason in *err_r.
+ */
+int addr_parse(struct addr *a, const char *text, const char **err_r) MUST_CHECK;
+/* "127.0.0.1:8080", "[::1]:8080", "unix:/path"; returns out. */
+const char *addr_format(const struct addr *a, char out[ADDR_TEXT_MAX]);
+/* The same without the port: what rate limits and logs call a client. */
+const char *addr_format_host(const struct addr *a, char out[ADDR_TEXT_MAX]);
+/*
+ * A non-blocking, close-on-exec listening socket, or -1 with a reason naming the step in *err_r. A
+ * UNIX socket that nobody answers is replaced; one that somebody answers is "in use".
+ */
+int addr_listen(const struct addr *a, int backlog, const char **err_r) MUST_CHECK;
+
+#endif

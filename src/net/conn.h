@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A connected stream socket in a worker's loop: reading into the loop's buffer,
+ * a bounded queue of output that is written once a turn (writev), one timer, and one way to
+ * close. HTTP and WebSocket are handlers on top of it; TLS and the PROXY protocol fit
+ * in below without their notice.
+ *
+ * An idle connection owns no buffers: input that was not taken and output that
+ * was not written are kept only while there is any.
+ */
+#ifndef TIDINGS_NET_CONN_H
+#define TIDINGS_NET_CONN_H
+
+#include "core/base.h"
+#include "core/buf.h"
+#include "net/addr.h"
+#include "net/loop.h"
+
+struct conn;
+
+/* All run from the loop. A handler may call any conn_ function within them. */
+struct conn_handler {
+	/*
+	 * Bytes are there: what was left the last time, followed by new ones. Returns how many were taken; the rest is
+	 * kept and offered again with the next bytes or after conn_resume. May be modified in place.
+	 * Not called while paused or closing.
+	 */
+	size_t (*input)(struct conn *c, char *data, size_t len, void *owner);
+	/* The peer will send no more (FIN); after it only output goes on. NULL: closes. */
+	void (*eof)(struct conn *c, void *owner);
+	/* Everything queued has been written. May be NULL. */
+	void (*drained)(struct conn *c, void *owner);
+	/* conn_set_timeout's time has passed. */
+	void (*timeout)(struct conn *c, void *owner);
+	/* Exactly once, at the end of a turn, never from within a conn_ function: c is freed right after it. */
+	void (*closed)(struct conn *c, const char *reason, void *owner);
+};
+
+/* Takes over the descriptor, which has to be non-blocking. The owner is handed to the handler's functions. */
+struct conn *conn_new(struct loop *l, int fd, const struct addr *peer, const struct conn_handler *h, void *owner);
+/* A protocol switch: the next bytes and events go to another handler. */
+void conn_set_handler(struct conn *c, const struct conn_handler *h, void *owner);
+
+/* Queues bytes (copied) or a counted buffer (a reference is taken). Ignored while closing. */
+void conn_write(struct conn *c, const void *data, size_t len);
+void conn_write_blob(struct conn *c, struct blob *b);
+size_t conn_unsent(const struct conn *c);
+int64_t conn_last_input_ms(const struct conn *c); /* clock_mono_ms when bytes last arrived */
+int64_t conn_last_progress_ms(const struct conn *c); /* when output last moved, or began to wait */
+
+/* While paused nothing is read, so the peer waits. */
+void conn_pause(struct conn *c);
+void conn_resume(struct conn *c);
+
+/* One timer a connection; 0 cancels. */
+void conn_set_timeout(struct conn *c, int64_t delay_ms);
+
+/* Closes at the end of the turn, dropping unsent output. reason: a static word that is counted and logged. The first call counts. */
+void conn_close(struct conn *c, const char *reason);
+/* Writes what is queued, shuts down our side, reads and drops what still comes for a short while (so that no RST destroys the answer), then closes. */
+void conn_close_gracefully(struct conn *c, const char *reason);
+bool conn_is_closing(const struct conn *c);
+
+struct loop *conn_loop(const struct conn *c);
+const struct addr *conn_peer(const struct conn *c);
+
+#endif

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The HTTP/1.1 server side of one worker (RFC 9110, RFC 9112), parsed by
+ * http-parser; the only door to it. Knows nothing of the product: it gives whole
+ * requests to a handler and sends what the handler answers.
+ *
+ * Of a connection one request is handled at a time; pipelined ones wait their turn
+ * unparsed. Every response carries X-Request-Id, Date and, where the origin is
+ * allowed, the CORS headers; preflights are answered here.
+ *
+ * Refused here, as problem+json, with the connection closed: malformed_request
+ * (400; also both Content-Length and Transfer-Encoding, a repeated Content-Length,
+ * a missing or repeated Host, white space before a colon, folded header lines, control bytes),
+ * request_timeout (408), payload_too_large of a chunked body (413), uri_too_long
+ * (414; request line over 8 KiB), expectation_failed (417), headers_too_large (431;
+ * over 16 KiB), not_implemented (501; unknown transfer coding or method),
+ * version_not_supported (505).
+ */
+#ifndef TIDINGS_NET_HTTP_H
+#define TIDINGS_NET_HTTP_H
+
+#include "core/base.h"
+#include "core/conf.h"
+#include "net/addr.h"
+#include "net/loop.h"
+
+enum http_verb {
+	VERB_GET,
+	VERB_HEAD,
+	VERB_POST,
+	VERB_PUT,
+	VERB_DELETE,
+	VERB_PATCH,
+	VERB_OPTIONS,
+	VERB_OTHER,
+};
+const char *http_verb_name(enum http_verb v);
+
+#define HTTP_REQUEST_LINE_MAX 8192
+#define HTTP_HEADERS_MAX 16384
+#define HTTP_REQUEST_ID_MAX 64
+
+/*
+ * A request, alive from the head callback until exactly one answer was given to it
+ * (http_reply*, or http_upgrade_ws). A client that leaves earlier does not end it:
+ * the answer is then thrown away. All strs live as long as the request.
+ */
+struct http_req {
+	enum http_verb verb;
+	struct str path;  /* as sent, percent-encoded, without the query; starts with '/' */
+	struct str query; /* after '?', percent-encoded; absent without '?' */
+	struct str body;  /* whole; empty until the request callback */
+	int64_t content_length; /* -1: chunked; 0: none */
+	char id[HTTP_REQUEST_ID_MAX + 1];
+	const struct addr *peer;
+	int64_t started_ms; /* clock_mono_ms at the first byte */
+	void *user;         /* the handler's */
+};
+
+/* What the handler says of a request whose headers are complete. */
+enum http_verdict {
+	HTTP_TAKE_BODY, /* read the body (100 Continue is sent if asked for), then call `request` */
+	HTTP_ANSWERED,  /* an answer was given already; an announced body is read and dropped, or the connection closed */
+};
+
+struct http_handler {
+	enum http_verdict (*head)(struct http_req *req, void *ctx);
+	/* The body is complete. Must lead to exactly one answer, now or later. */
+	void (*request)(struct http_req *req, void *ctx);
+};
+
+/*
+ * What the worker counts of its connections. May be called from within any net function.
+ * Any member may be NULL.
+ */
+struct http_observer {
+	void (*opened)(void *ctx);
+	void (*closed)(const char *reason, void *ctx);
+	void (*answered)(const struct http_req *req, int status, size_t bytes, void *ctx);
+};
+
+struct http_server;
+
+/* conf is borrowed, and read at each use. ctx goes to all callbacks. */
+struct http_server *http_server_new(struct loop *l, const struct conf *conf, const struct http_handler *handler,
+                                    const struct http_observer *observer, void *ctx);
+/* Closes every connection at once; requests still unanswered stay valid for their answer, which is dropped. */
+void http_server_free(struct http_server **s);
+/* Takes over a connected non-blocking socket. */
+void http_server_accept(struct http_server *s, int fd, const struct addr *peer);
+size_t http_server_connections(const struct http_server *s); /* WebSockets included */
+/* From now on answers carry Connection: close and idle connections end. WebSockets stay. */
+void http_server_drain(struct http_server *s);
+
+/* The value of the header (any case), absent if there is none. Of a repeated one, the first. */
+struct str http_req_header(const struct http_req *req, const char *name);
+/*
+ * The decoded value of a query parameter: 1 and *out_r (lives as long as the request), 0 if there is none, -1 if
+ * its percent-encoding is broken or it is no UTF-8. Of a repeated one, the first.
+ */
+int http_req_query(struct http_req *req, const char *name, struct str *out_r) MUST_CHECK;
+/* Percent-decodes a path segment into memory of the request: 0, or -1 as above. */
+int http_req_decode(struct http_req *req, struct str segment, struct str *out_r) MUST_CHECK;
+/* The handshake's "Upgrade: websocket" is there. */
+bool http_req_wants_websocket(const struct http_req *req);
+/* The client is still connected. */
+bool http_req_alive(const struct http_req *req);
+
+/* `headers` are further header lines, each ended by CRLF, or NULL. The body is copied; for HEAD it is counted, not sent. */
+void http_reply(struct http_req *req, int status, const char *content_type, const char *headers, struct str body);
+/*
+ * RFC 9457. Adds WWW-Authenticate: Bearer to a 401 and Upgrade: websocket to a 426. retry_after_secs
+ * 0: no Retry-After. `headers` as above. The detail is any UTF-8 text.
+ */
+void http_reply_problem(struct http_req *req, int status, const char *code, const char *detail, int retry_after_secs,
+                        const char *headers);
+/* A regular file under docroot, with type, ETag and Last-Modified, conditional and HEAD; 404 otherwise. Never leaves docroot. */
+void http_reply_file(struct http_req *req, const char *docroot, struct str path);
+
+struct ws;
+struct ws_handler;
+/*
+ * Completes the handshake (RFC 6455 section 4.2) and answers the request with 101, `subprotocol` chosen if not NULL.
+ * Returns NULL after having answered with a problem (400, 426, 403 origin_not_allowed) if the
+ * handshake is not one. The request is gone in both cases.
+ */
+struct ws *http_upgrade_ws(struct http_req *req, const char *subprotocol, const struct ws_handler *handler, void *user);
+/* The checks of http_upgrade_ws that come right after the token: false after having answered 426, 400 or 403. */
+bool http_check_ws(struct http_req *req);
+
+#endif

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What the connections of one worker share: the event base, the wheel of their
+ * timeouts, one read buffer, and the list of what is to be done at the end of a
+ * loop turn (writing what the turn queued, freeing what it closed).
+ */
+#ifndef TIDINGS_NET_LOOP_H
+#define TIDINGS_NET_LOOP_H
+
+#include "core/base.h"
+#include "core/wheel.h"
+#include <sys/queue.h>
+
+struct event_base;
+
+/* A thing to be done once at the end of this turn. Embedded in its owner, zeroed before first use. */
+struct loop_task {
+	TAILQ_ENTRY(loop_task) entry;
+	void (*fn)(struct loop_task *t);
+	bool queued;
+};
+
+struct loop;
+
+struct loop *loop_new(void);
+void loop_free(struct loop **l);
+struct event_base *loop_base(struct loop *l);
+struct wheel *loop_wheel(struct loop *l);
+/* Queues the task unless it is queued already. It may queue others, and itself again (for the next turn). */
+void loop_defer(struct loop *l, struct loop_task *t);
+void loop_undefer(struct loop *l, struct loop_task *t);
+/* Runs until loop_stop; deferred tasks run after each turn's events. */
+void loop_run(struct loop *l);
+void loop_stop(struct loop *l);
+/* The worker's read buffer, LOOP_READ_SIZE bytes; its content is gone when the reader returns to the loop. */
+#define LOOP_READ_SIZE 65536
+char *loop_read_buffer(struct loop *l);
+
+#endif

@@ -1,0 +1,2 @@
+#include "core/base.h"
+extern const int net_empty; const int net_empty = 0;

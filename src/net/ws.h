@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A WebSocket connection (RFC 6455): heartbeat, closing handshake, bounded output.
+ */
+#ifndef TIDINGS_NET_WS_H
+#define TIDINGS_NET_WS_H
+
+#include "core/base.h"
+#include "core/buf.h"
+#include "net/addr.h"
+#include "net/ws_codec.h"
+
+/* Close codes of the contract, section 4. */
+enum ws_app_close_code {
+	WS_CLOSE_REPLACED = 4001,
+	WS_CLOSE_TOKEN_EXPIRED = 4002,
+	WS_CLOSE_IDLE = 4003,
+	WS_CLOSE_TOO_SLOW = 4008,
+};
+
+struct ws;
+
+struct ws_handler {
+	/* A whole text message; data is borrowed for the call. The handler may close the connection within. */
+	void (*message)(struct ws *ws, struct str text, void *user);
+	/*
+	 * Exactly once, from the loop, never from within another ws_ function; ws is gone after it.
+	 * code is what was sent or received first, WS_CLOSE_ABNORMAL if neither.
+	 */
+	void (*closed)(struct ws *ws, int code, void *user);
+};
+
+/*
+ * Queues a frame made by ws_encode_text and takes a reference of its own. Written at the end of the turn together
+ * with what else the turn queued. Beyond websocket.send_queue unsent bytes the connection is closed with 4008.
+ * Ignored once closing.
+ */
+void ws_send(struct ws *ws, struct blob *frame);
+/* Starts the closing handshake, after what is queued; the first call counts. `closed` follows within seconds. */
+void ws_close(struct ws *ws, int code, const char *reason);
+/* While paused nothing is read, so that a client with too much in progress waits. Counts: each pause needs its resume. */
+void ws_pause(struct ws *ws);
+void ws_resume(struct ws *ws);
+bool ws_is_closing(const struct ws *ws);
+const struct addr *ws_peer(const struct ws *ws);
+
+#endif

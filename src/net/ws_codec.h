@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * RFC 6455 framing, server side: takes bytes and gives frames' content; knows no
+ * socket and allocates nothing but the message under assembly.
+ */
+#ifndef TIDINGS_NET_WS_CODEC_H
+#define TIDINGS_NET_WS_CODEC_H
+
+#include "core/base.h"
+#include "core/buf.h"
+
+enum ws_opcode { WS_CONTINUATION = 0x0, WS_TEXT = 0x1, WS_BINARY = 0x2, WS_CLOSE = 0x8, WS_PING = 0x9, WS_PONG = 0xA };
+
+/* Close codes of RFC 6455 section 7.4.1 that we send or understand. */
+enum ws_close_code {
+	WS_CLOSE_NORMAL = 1000,
+	WS_CLOSE_GOING_AWAY = 1001,
+	WS_CLOSE_PROTOCOL_ERROR = 1002,
+	WS_CLOSE_UNSUPPORTED = 1003,
+	WS_CLOSE_NO_STATUS = 1005, /* never on the wire */
+	WS_CLOSE_ABNORMAL = 1006,  /* never on the wire */
+	WS_CLOSE_INVALID_TEXT = 1007,
+	WS_CLOSE_TOO_BIG = 1009,
+	WS_CLOSE_INTERNAL = 1011,
+	WS_CLOSE_TRY_LATER = 1013,
+};
+
+/* Events of the decoder. data is borrowed for the call and unmasked. A handler that returns false stops the decoder. */
+struct ws_codec_events {
+	/* A whole text message, valid UTF-8. */
+	bool (*text)(void *ctx, const char *data, size_t len);
+	bool (*ping)(void *ctx, const char *data, size_t len);
+	bool (*pong)(void *ctx, const char *data, size_t len);
+	/* code is WS_CLOSE_NO_STATUS for an empty body. */
+	bool (*close)(void *ctx, int code, const char *reason, size_t len);
+};
+
+struct ws_decoder;
+
+/* Idle decoders own no memory beyond their own few bytes. */
+struct ws_decoder *ws_decoder_new(size_t max_message);
+void ws_decoder_free(struct ws_decoder **d);
+/*
+ * Decodes `len` bytes, which it unmasks in place. Returns 0 when all were consumed; otherwise the
+ * close code to answer with (1002, 1003, 1007, 1009) and a static reason in *reason_r; or -1 when a
+ * handler stopped it: *used_r bytes were consumed, call again with the rest.
+ */
+int ws_decode(struct ws_decoder *d, char *data, size_t len, size_t *used_r, const struct ws_codec_events *ev, void *ctx,
+              const char **reason_r) MUST_CHECK;
+
+/* The largest header of a frame we send. */
+#define WS_HEADER_MAX 10
+/* Writes the header of an unmasked final frame; returns its length. */
+size_t ws_encode_header(char out[WS_HEADER_MAX], enum ws_opcode op, size_t payload_len);
+/* A whole unmasked final text frame in one counted buffer, for many receivers. */
+struct blob *ws_encode_text(struct str payload);
+
+/* base64(SHA-1(key GUID)), section 4.2.2; out is NUL-terminated. */
+#define WS_ACCEPT_LEN 28
+void ws_accept_key(struct str key, char out[WS_ACCEPT_LEN + 1]);
+
+#endif

@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The database of one worker: a write lane with group commit and a few read
+ * connections, all non-blocking through MariaDB Connector/C (link.c is its only
+ * door). The database is the only truth; nothing is answered as done before the
+ * transaction that did it has committed.
+ *
+ * Every operation copies its arguments, and calls its callback exactly once, from
+ * the loop, never from within the call itself. Results are borrowed for the callback.
+ * `arg` is the caller's and only handed back.
+ */
+#ifndef TIDINGS_STORE_STORE_H
+#define TIDINGS_STORE_STORE_H
+
+#include "core/base.h"
+#include "core/conf.h"
+#include "core/id.h"
+
+struct event_base;
+struct store;
+
+enum store_status {
+	STORE_OK,
+	STORE_UNAVAILABLE,    /* the database is away: nothing was done, or it is unknown and a repeat finds out */
+	STORE_OVERLOADED,     /* the queue is full: nothing was done */
+	STORE_NOT_FOUND,      /* no such thing, or the user is no party to it */
+	STORE_NOT_FRIENDS,
+	STORE_BLOCKED,
+	STORE_NOT_SENDER,     /* recall of another's message */
+	STORE_FORBIDDEN,      /* marking one's own message read */
+	STORE_RECALL_EXPIRED,
+	STORE_REUSED,         /* this client_msg_id stands with another recipient or other fields */
+	STORE_BAD_REPLY,      /* reply_to names no message of this conversation */
+	STORE_FULL,           /* the conversation has MESSAGE_SEQ_MAX messages */
+};
+const char *store_status_name(enum store_status s);
+
+/* For the counters of the process. Any member may be NULL. */
+struct store_observer {
+	void (*batch)(unsigned ops, unsigned sends, uint64_t usecs, void *ctx); /* a transaction has committed */
+	void (*retry)(const char *why, void *ctx);                              /* one will be run again */
+	void (*link)(bool up, void *ctx); /* the lane's connection came up or was lost */
+};
+
+/* Connects in the background. conf is borrowed and read at each connection. */
+struct store *store_new(struct event_base *base, const struct conf *conf, const struct store_observer *obs, void *ctx);
+/* Answers everything still in progress with STORE_UNAVAILABLE, then closes. */
+void store_free(struct store **s);
+bool store_is_up(const struct store *s);
+/* Operations accepted and not answered yet. */
+size_t store_pending(const struct store *s);
+
+/* ---- what is stored ---- */
+
+enum message_type { MESSAGE_TEXT, MESSAGE_IMAGE, MESSAGE_VOICE, MESSAGE_VIDEO, MESSAGE_FILE };
+/* "text" and so on; name NULL for none. */
+const char *message_type_name(enum message_type t);
+int message_type_parse(struct str name, enum message_type *type_r) MUST_CHECK;
+
+struct message {
+	uint64_t id; /* message_id_make(conversation_id, seq) */
+	char from[USER_ID_MAX + 1];
+	char to[USER_ID_MAX + 1];
+	enum message_type type;
+	struct str content, media_url, extra; /* absent: null; extra is minified JSON. All absent once recalled */
+	struct str client_msg_id;             /* absent where the client gave none */
+	uint64_t reply_to;                    /* 0: null */
+	int64_t created_ms;                   /* the database's clock */
+	bool is_read, is_recalled;
+	int64_t read_ms, recalled_ms;         /* 0: null */
+};
+
+/* A conversation as `user` sees it. */
+struct conversation {
+	uint64_t id;
+	char user[USER_ID_MAX + 1];
+	char peer[USER_ID_MAX + 1];
+	struct str peer_nickname, peer_avatar_url; /* absent: null */
+	bool peer_blocks_user; /* the peer's presence is then hidden from the user */
+	bool has_last;
+	struct message last;   /* the newest that the user has not deleted */
+	int64_t last_ms;       /* of the newest message, whoever deleted it; 0: none */
+	uint64_t last_seq;
+	uint64_t unread;
+	uint64_t read_seq, peer_read_seq;
+	uint64_t change_seq;
+	struct str source_kind, source_id; /* absent: null */
+	int64_t created_ms;
+};
+
+/* ---- writes: all through the lane, in the order given ---- */
+
+struct store_send {
+	struct str from, to;
+	enum message_type type;
+	struct str content, media_url, extra, client_msg_id;
+	uint64_t reply_to;
+};
+struct store_sent {
+	enum store_status status;
+	bool replayed; /* it stood already: the message as it is now */
+	const struct message *message; /* STORE_OK */
+};
+typedef void store_sent_fn(const struct store_sent *r, void *arg);
+/*
+ * A repeated client_msg_id is looked at first, before friendship. The conversation is created with its first
+ * message, in the same transaction.
+ */
+void store_send(struct store *s, const struct store_send *p, store_sent_fn *fn, void *arg);
+/* Only the look at the client_msg_id: STORE_NOT_FOUND if it is new. A read. */
+void store_find_sent(struct store *s, const struct store_send *p, store_sent_fn *fn, void *arg);
+
+/* Reading, recalling and deleting one message. */
+struct store_change {
+	enum store_status status;
+	bool changed; /* false: it was so already */
+	uint64_t change_seq;
+	const struct message *message; /* as it is now; STORE_OK */
+};
+typedef void store_change_fn(const struct store_change *r, void *arg);
+void store_read_message(struct store *s, struct str user, uint64_t id, store_change_fn *fn, void *arg);
+void store_recall(struct store *s, struct str user, uint64_t id, store_change_fn *fn, void *arg);
+void store_delete(struct store *s, struct str user, uint64_t id, store_change_fn *fn, void *arg);
+
+struct store_read {
+	enum store_status status;
+	bool changed; /* read_seq moved or a message became read */
+	char peer[USER_ID_MAX + 1];
+	uint64_t conversation_id, read_seq, marked, unread;
+	uint64_t up_to_seq; /* as taken */
+	int64_t read_ms;
+};
+typedef void store_read_fn(const struct store_read *r, void *arg);
+/* up_to_seq UINT64_MAX: all. */
+void store_read_conversation(struct store *s, struct str user, uint64_t conversation_id, uint64_t up_to_seq,
+                             store_read_fn *fn, void *arg);
+
+struct store_created {
+	enum store_status status;
+	bool created; /* false: it stood already */
+	const struct conversation *conversation;
+};
+typedef void store_created_fn(const struct store_created *r, void *arg);
+void store_create(struct store *s, struct str user, struct str peer, struct str source_kind, struct str source_id,
+                  store_created_fn *fn, void *arg);
+
+/* ---- reads ---- */
+
+/* A place in a list sorted by time and id, both descending. All zeroes: from the top. */
+struct store_cursor {
+	int64_t ms;
+	uint64_t id;
+};
+struct store_conversations {
+	enum store_status status;
+	const struct conversation *item;
+	size_t count;
+	bool has_more;
+	struct store_cursor next;
+};
+typedef void store_conversations_fn(const struct store_conversations *r, void *arg);
+void store_list_conversations(struct store *s, struct str user, unsigned limit, struct store_cursor after,
+                              store_conversations_fn *fn, void *arg);
+
+struct store_history {
+	enum store_status status;
+	const struct message *item; /* oldest first */
+	size_t count;
+	bool has_more;
+};
+typedef void store_history_fn(const struct store_history *r, void *arg);
+/* before and after: 0 for none, never both. */
+void store_list_messages(struct store *s, struct str user, uint64_t conversation_id, uint64_t before, uint64_t after,
+                         unsigned limit, store_history_fn *fn, void *arg);
+
+typedef void store_count_fn(enum store_status status, uint64_t count, void *arg);
+void store_count_unread(struct store *s, struct str user, store_count_fn *fn, void *arg);
+
+struct store_peer {
+	enum store_status status; /* also STORE_NOT_FRIENDS and STORE_BLOCKED, then with peer */
+	char peer[USER_ID_MAX + 1];
+};
+typedef void store_peer_fn(const struct store_peer *r, void *arg);
+/* Who is on the other side, and may the user speak to them now. */
+void store_find_peer(struct store *s, struct str user, uint64_t conversation_id, store_peer_fn *fn, void *arg);
+
+struct store_friend {
+	char user_id[USER_ID_MAX + 1];
+	int64_t last_seen_ms; /* 0: null */
+	bool blocks_user;     /* to be shown offline */
+};
+struct store_friends {
+	enum store_status status;
+	const struct store_friend *item;
+	size_t count;
+};
+typedef void store_friends_fn(const struct store_friends *r, void *arg);
+/* Which of `ids` are the user's friends. */
+void store_find_friends(struct store *s, struct str user, const struct str *ids, size_t n, store_friends_fn *fn,
+                        void *arg);
+
+/* ---- catching up ---- */
+
+#define STORE_SYNC_LISTED_MAX 200
+#define STORE_SYNC_ITEMS_MAX 100
+struct store_sync_have {
+	uint64_t id, seq, change_seq;
+};
+struct store_sync_request {
+	struct str user;
+	const struct store_sync_have *have;
+	size_t have_count;
+	bool has_since;
+	struct store_cursor since; /* walks upwards: (time, id) */
+	unsigned limit;
+};
+enum change_kind { CHANGE_RECALLED, CHANGE_READ, CHANGE_DELETED };
+const char *change_kind_name(enum change_kind k);
+struct store_sync_change {
+	uint64_t change_seq, message_id;
+	enum change_kind kind;
+	int64_t at_ms;
+};
+struct store_sync_item {
+	struct conversation conversation;
+	const struct message *message; /* oldest first */
+	size_t message_count;
+	const struct store_sync_change *change;
+	size_t change_count;
+	bool has_more;
+};
+struct store_synced {
+	enum store_status status;
+	const struct store_sync_item *item;
+	size_t count;
+	struct store_cursor cursor;
+	bool more;
+};
+typedef void store_synced_fn(const struct store_synced *r, void *arg);
+void store_sync(struct store *s, const struct store_sync_request *p, store_synced_fn *fn, void *arg);
+
+#endif

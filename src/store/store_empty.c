@@ -1,0 +1,2 @@
+#include "core/base.h"
+extern const int store_empty; const int store_empty = 0;
