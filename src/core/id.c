@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Which identifiers are taken from outside, and how random ones are made. */
+#include "core/base.h"
+#include "core/id.h"
+
+#include <errno.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "core/log.h"
+
+static const bool user_char[256] = {
+	['A' ... 'Z'] = true, ['a' ... 'z'] = true, ['0' ... '9'] = true, ['.'] = true,
+	['_'] = true,	      ['@'] = true,	    [':'] = true,	  ['-'] = true,
+};
+
+bool id_user_valid(struct str s)
+{
+	if (s.s == NULL || s.len < 1 || s.len > USER_ID_MAX)
+		return false;
+	for (size_t i = 0; i < s.len; i++) {
+		if (!user_char[(unsigned char)s.s[i]])
+			return false;
+	}
+	return true;
+}
+
+bool id_client_msg_valid(struct str s)
+{
+	if (s.s == NULL || s.len < 1 || s.len > CLIENT_MSG_ID_MAX)
+		return false;
+	for (size_t i = 0; i < s.len; i++) {
+		if (s.s[i] < '!' || s.s[i] > '~')
+			return false;
+	}
+	return true;
+}
+
+int id_parse_u64(struct str s, uint64_t *out_r)
+{
+	uint64_t v = 0;
+	if (s.s == NULL || s.len < 1 || s.len > 20 || (s.s[0] == '0' && s.len > 1))
+		return -1;
+	for (size_t i = 0; i < s.len; i++) {
+		if (s.s[i] < '0' || s.s[i] > '9')
+			return -1;
+		unsigned digit = (unsigned)(s.s[i] - '0');
+		if (__builtin_mul_overflow(v, UINT64_C(10), &v) || __builtin_add_overflow(v, digit, &v))
+			return -1;
+	}
+	*out_r = v;
+	return 0;
+}
+
+/* Random bytes fetched ahead. They belong to one process: a child would otherwise hand out its parent's. */
+static struct {
+	unsigned char bytes[256];
+	size_t left;
+	pid_t owner;
+} pool;
+
+static void pool_fill(pid_t self)
+{
+	/* Up to 256 bytes come whole, once the kernel's generator is seeded (getrandom(2)). */
+	ssize_t n;
+	do
+		n = getrandom(pool.bytes, sizeof(pool.bytes), 0);
+	while (n < 0 && errno == EINTR);
+	ASSERT(n == (ssize_t)sizeof(pool.bytes));
+	pool.left = sizeof(pool.bytes);
+	pool.owner = self;
+}
+
+void id_random(char *out, size_t len)
+{
+	static const char alphabet[64] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-";
+	pid_t self = getpid();
+	for (size_t i = 0; i < len; i++) {
+		if (pool.left == 0 || pool.owner != self)
+			pool_fill(self);
+		out[i] = alphabet[pool.bytes[--pool.left] & 63];
+	}
+	out[len] = '\0';
+}
