@@ -25,6 +25,9 @@ enum ws_close_code {
 	WS_CLOSE_TRY_LATER = 1013,
 };
 
+/* Whether the code may stand in a close frame: 1000-1003, 1007-1014 (IANA's registry), 3000-4999. */
+bool ws_close_code_valid(int code);
+
 /* Events of the decoder. data is borrowed for the call and unmasked. A handler that returns false stops the decoder. */
 struct ws_codec_events {
 	/* A whole text message, valid UTF-8. */
@@ -35,25 +38,35 @@ struct ws_codec_events {
 	bool (*close)(void *ctx, int code, const char *reason, size_t len);
 };
 
-struct ws_decoder;
+struct ws_partial;
 
-/* Idle decoders own no memory beyond their own few bytes. */
-struct ws_decoder *ws_decoder_new(size_t max_message);
-void ws_decoder_free(struct ws_decoder **d);
+/* Embedded in its owner, zeroed but for max_message. Owns memory only while a frame or message is partly there. */
+struct ws_decoder {
+	struct ws_partial *partial; /* the codec's own */
+	size_t max_message;	    /* bytes of one message; may be changed at any time */
+};
+
+void ws_decoder_fini(struct ws_decoder *d);
 /*
- * Decodes `len` bytes, which it unmasks in place. Returns 0 when all were consumed; otherwise the
- * close code to answer with (1002, 1003, 1007, 1009) and a static reason in *reason_r; or -1 when a
- * handler stopped it: *used_r bytes were consumed, call again with the rest.
+ * Decodes `len` bytes, of which it unmasks in place what it consumes. Returns 0 when all were consumed; -1 when a
+ * handler stopped it: *used_r bytes were consumed, call again with the rest; otherwise the close code to answer with
+ * (1002, 1003, 1007, 1009) and a static reason in *reason_r: the decoder is empty then and the stream is of no more
+ * use. The events do not depend on how the bytes were split over calls.
  */
 int ws_decode(struct ws_decoder *d, char *data, size_t len, size_t *used_r, const struct ws_codec_events *ev, void *ctx,
-              const char **reason_r) MUST_CHECK;
+	      const char **reason_r) MUST_CHECK;
 
 /* The largest header of a frame we send. */
 #define WS_HEADER_MAX 10
+#define WS_CONTROL_MAX 125
 /* Writes the header of an unmasked final frame; returns its length. */
 size_t ws_encode_header(char out[WS_HEADER_MAX], enum ws_opcode op, size_t payload_len);
 /* A whole unmasked final text frame in one counted buffer, for many receivers. */
 struct blob *ws_encode_text(struct str payload);
+/* A control frame (payload up to WS_CONTROL_MAX bytes) into out; returns its length. */
+size_t ws_encode_control(char out[2 + WS_CONTROL_MAX], enum ws_opcode op, struct str payload);
+/* A close frame; an empty one for WS_CLOSE_NO_STATUS. The reason is cut, at a character, to what fits. */
+size_t ws_encode_close(char out[2 + WS_CONTROL_MAX], int code, struct str reason);
 
 /* base64(SHA-1(key GUID)), section 4.2.2; out is NUL-terminated. */
 #define WS_ACCEPT_LEN 28
