@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Token buckets shared by the workers of a node: so many actions a second for a
- * name, with a burst. A fixed table by hash; when it is full the longest unused one of a name's
- * neighbourhood is taken over, which can only be generous to its old owner, never strict.
+ * name, with a burst. A fixed table by hash; where a name's neighbourhood is full the fullest bucket
+ * in it is taken over, which can only be generous to its old owner, never strict.
  */
 #ifndef TIDINGS_HUB_BUCKET_H
 #define TIDINGS_HUB_BUCKET_H
@@ -12,7 +12,8 @@
 
 /*
  * Takes one token of the bucket `kind`:`name`, which fills at rate_per_sec up to burst. 0 if there was one;
- * otherwise the milliseconds until there will be. rate_per_sec 0 means unlimited.
+ * otherwise the milliseconds until there will be. rate_per_sec 0 means unlimited. A burst under 1
+ * is 1. Rate and burst may differ from call to call.
  */
 int64_t bucket_take(struct hub *h, char kind, const char *name, double rate_per_sec, double burst, int64_t now_mono_ms);
 

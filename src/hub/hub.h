@@ -32,11 +32,15 @@ _Atomic int64_t *hub_clock_shift(struct hub *h);
 enum worker_state { WORKER_FREE, WORKER_STARTING, WORKER_READY, WORKER_DRAINING };
 const char *worker_state_name(enum worker_state s);
 
-/* A worker's row of the scoreboard. Each field has one writer: the master (m) or the worker itself (w). */
+/*
+ * A worker's row of the scoreboard, as readers get it. Each field has one writer: the master (m) or the worker itself
+ * (w); the two have a half of the row each, with a change counter of its own. What a former process wrote into the
+ * worker's half is not seen once the slot has a new generation: those fields start at zero.
+ */
 struct worker_row {
 	pid_t pid;            /* m */
 	uint32_t generation;  /* m: counts the processes that had this slot */
-	int state;            /* m until STARTING, then w */
+	int state;            /* m: FREE and STARTING; what w says then goes over STARTING */
 	int64_t started_ms;   /* m: wall clock */
 	uint32_t restarts;    /* m: deaths that were replaced in this slot */
 	uint64_t passed;      /* m: sockets handed to it */
@@ -49,12 +53,25 @@ struct worker_row {
 };
 
 unsigned hub_worker_slots(const struct hub *h);
-/* A consistent copy, taken under the row's change counter. */
+/*
+ * A copy that is consistent within each half. Retries are bounded: should a writer have been stopped in the middle of
+ * a write, the copy may mix its old and new fields.
+ */
 void hub_worker_read(const struct hub *h, unsigned slot, struct worker_row *out);
-/* The writer's way: begin, change fields of the row it returns, end. Short and without calls that can fail. */
+/*
+ * The worker's way of writing: begin, change (w) fields of the row it returns, end. The row is a private copy that end
+ * publishes at once, so nothing is held in between; but only one can be open in a process, and touching a field of
+ * the master's is an assertion.
+ */
 struct worker_row *hub_worker_begin(struct hub *h, unsigned slot);
 void hub_worker_end(struct hub *h, unsigned slot);
-/* The master, after a worker's death: takes its rows out of presence, keeps its counters, ends a write it was in. */
+/* The master's way, for (m) fields; likewise. Raise generation and zero passed for each new process of the slot. */
+struct worker_row *hub_master_begin(struct hub *h, unsigned slot);
+void hub_master_end(struct hub *h, unsigned slot);
+/*
+ * The master, after a worker's death: takes its rows out of presence, ends a write it was in, sets the slot FREE with
+ * pid 0. Generation, restarts and the slot's counters (stats.h) stay.
+ */
 void hub_worker_forget(struct hub *h, unsigned slot);
 
 #endif

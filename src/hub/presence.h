@@ -22,14 +22,18 @@ struct presence_row {
 	int64_t since_ms;
 };
 
-/* A handle for presence_remove, or -1 if the table is full (counted). */
+/* A handle for presence_remove, or -1 if the table is full. Strings are cut to fit. row->worker is the caller's slot. */
 int32_t presence_add(struct hub *h, const struct presence_row *row) MUST_CHECK;
+/* Only for a handle of a living worker of the caller's; -1 is allowed. */
 void presence_remove(struct hub *h, int32_t handle);
 /* Sessions of the user on this node. */
 unsigned presence_count(struct hub *h, const char *user_id);
-/* Up to max copies of the rows of the user (NULL: of all users) from *cursor_r on, which starts at 0; 0 at the end. */
+/*
+ * Up to max copies of the rows of the user (NULL: of all users) from *cursor_r on, which starts at 0; it is 0 again at
+ * the end. Rows that come or go between two calls may be missing or told twice.
+ */
 size_t presence_list(struct hub *h, const char *user_id, uint32_t *cursor_r, struct presence_row *out, size_t max);
-/* Sessions and rows of the whole table. */
+/* Sessions in the whole table, and how many it takes. */
 void presence_usage(struct hub *h, uint32_t *used_r, uint32_t *size_r);
 
 #endif

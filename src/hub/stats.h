@@ -48,10 +48,13 @@ enum stat_counter { STATS_COUNTERS(X) STAT_COUNTERS };
 enum stat_histogram { STATS_HISTOGRAMS(X) STAT_HISTOGRAMS };
 #undef X
 
-/* Upper bounds are powers of two of microseconds: bucket i counts values up to 2^i us; the last one all. */
+/* Cumulative, as Prometheus has it: bucket i counts the values up to 2^i us, the last one all. */
 #define STAT_BUCKETS 26
 
-/* Which row this process adds to. Before the first call additions are dropped. */
+/*
+ * Which row this process adds to: a worker's slot, or hub_worker_slots() for the master's own. Before the first call
+ * additions are dropped.
+ */
 void stats_attach(struct hub *h, unsigned slot);
 void stat_add(enum stat_counter c, uint64_t n);
 void stat_observe(enum stat_histogram hist, uint64_t usecs);
