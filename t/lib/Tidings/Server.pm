@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# One node: a tidingsd with a configuration file, a run_dir and ports of its own. Its end is looked at: a status
+# other than 0, a sanitizer's report or the death of a worker that the test did not announce are faults.
+package Tidings::Server;
+use strict;
+use warnings;
+use JSON::PP ();
+use Tidings::Conf qw(conf_text conf_merge);
+use Tidings::HTTP;
+use Tidings::Util qw(wait_for free_port spawn reap signal_and_reap run slurp spew children_of patience);
+
+my $build = $ENV{TIDINGS_BUILD} // '.';
+
+sub build_dir { return $build }
+sub program { my ($name) = @_; return "$build/$name" }
+
+# dir, name, conf (hash). Nothing runs yet.
+sub new {
+	my ($class, %o) = @_;
+	my $dir = "$o{dir}/$o{name}";
+	mkdir $dir or die "$dir: $!\n" if !-d $dir;
+	my $self = bless {name => $o{name}, dir => $dir, log => "$dir/log", conf_path => "$dir/tidings.conf", faults => [],
+		deaths_allowed => 0, owner => $$}, $class;
+	$self->{address} = '127.0.0.1:' . free_port();
+	$self->{admin} = '127.0.0.1:' . free_port();
+	$self->configure(conf_merge({run_dir => "$dir/run", node_id => $o{name}, listen => [$self->{address}],
+		admin => {listen => $self->{admin}}}, $o{conf}));
+	mkdir "$dir/run" or die "$dir/run: $!\n" if !-d "$dir/run";
+	return $self;
+}
+
+sub configure { my ($self, $conf) = @_; $self->{conf} = $conf; return $self->write_conf(conf_text($conf)) }
+sub write_conf { my ($self, $text) = @_; spew($self->{conf_path}, $text, 0600); return $self }
+sub address { return $_[0]{address} }
+sub admin { return $_[0]{admin} }
+sub pid { return $_[0]{pid} }
+
+sub environment {
+	return {ASAN_OPTIONS => 'detect_leaks=1:strict_string_checks=1:detect_stack_use_after_return=1',
+		UBSAN_OPTIONS => 'print_stacktrace=1:halt_on_error=1', TZ => 'America/St_Johns'};
+}
+
+# Starts the server and waits until it says it is ready; ready => 0 waits only until it is alive.
+sub start {
+	my ($self, %o) = @_;
+	my @cmd = (program('tidingsd'), '-c', $self->{conf_path});
+	unshift @cmd, 'valgrind', '--quiet', '--trace-children=yes', '--error-exitcode=99' if $ENV{TIDINGS_VALGRIND};
+	$self->{log_from} = length slurp($self->{log});
+	$self->{pid} = spawn(cmd => \@cmd, log => $self->{log}, env => environment());
+	$self->wait_ready($o{ready} // 1 ? '/readyz' : '/healthz');
+	return $self;
+}
+
+sub wait_ready {
+	my ($self, $path) = @_;
+	wait_for("$self->{name} to answer 200 to $path", sub {
+		my $status = reap($self->{pid});
+		if (defined $status) {
+			delete $self->{pid};
+			die "$self->{name} ended with status $status instead of starting:\n" . $self->log_text;
+		}
+		my $r = eval { $self->admin_http->get($path, timeout => 5) };
+		return $r && $r->status == 200;
+	});
+	return;
+}
+
+sub admin_http { my ($self) = @_; return Tidings::HTTP->new(address => $self->{admin}) }
+
+# The log since the last start.
+sub log_text { my ($self) = @_; return substr slurp($self->{log}), $self->{log_from} // 0 }
+# Waits for a line in the log.
+sub log_like {
+	my ($self, $regex) = @_;
+	return wait_for("$regex in the log of $self->{name}", sub { $self->log_text =~ $regex });
+}
+
+# tidingsctl with this node's configuration: (exit status, standard output, standard error).
+sub ctl {
+	my ($self, @args) = @_;
+	local $ENV{ASAN_OPTIONS} = 'detect_leaks=1';
+	return run($self->{dir}, program('tidingsctl'), '-c', $self->{conf_path}, @args);
+}
+
+# The same for a command that has to succeed; with --json among the arguments its output is decoded.
+sub ctl_ok {
+	my ($self, @args) = @_;
+	my ($status, $out, $err) = $self->ctl(@args);
+	die "tidingsctl @args: status $status: $out$err\n" if $status;
+	return grep({ $_ eq '--json' } @args) ? JSON::PP->new->utf8->allow_nonref->decode($out) : $out;
+}
+
+# Moves the node's clocks; needs a debug build.
+sub clock { my ($self, $secs) = @_; $self->ctl_ok('clock', $secs >= 0 ? "+$secs" : $secs); return }
+
+sub worker_pids { my ($self) = @_; return children_of($self->{pid}) }
+
+# So many deaths of workers are meant.
+sub allow_deaths { my ($self, $n) = @_; $self->{deaths_allowed} += $n; return $self }
+
+# TERM, and every fault that the end and the log show; true without any.
+sub stop {
+	my ($self, %o) = @_;
+	my $pid = delete $self->{pid} or return 1;
+	my $status = signal_and_reap($pid, $o{signal} // 'TERM');
+	my $expected = $o{status} // 0;
+	push @{$self->{faults}}, "ended with status $status, not $expected" if $status ne $expected;
+	$self->inspect_log;
+	return !@{$self->{faults}};
+}
+
+sub inspect_log {
+	my ($self) = @_;
+	my $log = $self->log_text;
+	my %seen;
+	for my $line (split /\n/, $log) {
+		my ($what) = $line =~ /(AddressSanitizer|LeakSanitizer|runtime error:.*|==\d+== .*(?:Invalid|definitely lost).*)/;
+		push @{$self->{faults}}, "the log has: $line" if $what && !$seen{$what}++;
+	}
+	my $deaths = () = $log =~ /\bworker \d+\b.*\bdied\b/g;
+	push @{$self->{faults}}, "$deaths worker(s) died, $self->{deaths_allowed} meant" if $deaths > $self->{deaths_allowed};
+	return;
+}
+
+# The faults found so far, once.
+sub take_faults { my ($self) = @_; return splice @{$self->{faults}} }
+
+
+1;
