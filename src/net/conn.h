@@ -26,9 +26,9 @@ struct conn_handler {
 	 * Not called while paused or closing.
 	 */
 	size_t (*input)(struct conn *c, char *data, size_t len, void *owner);
-	/* The peer will send no more (FIN); after it only output goes on. NULL: closes. */
+	/* The peer will send no more (FIN), and what it sent was offered; after it only output goes on. NULL: closes. */
 	void (*eof)(struct conn *c, void *owner);
-	/* Everything queued has been written. May be NULL. */
+	/* Everything queued has been written; runs at the end of a turn. May be NULL. */
 	void (*drained)(struct conn *c, void *owner);
 	/* conn_set_timeout's time has passed. */
 	void (*timeout)(struct conn *c, void *owner);
@@ -45,11 +45,14 @@ void conn_set_handler(struct conn *c, const struct conn_handler *h, void *owner)
 void conn_write(struct conn *c, const void *data, size_t len);
 void conn_write_blob(struct conn *c, struct blob *b);
 size_t conn_unsent(const struct conn *c);
+/* The peer has sent FIN, perhaps behind bytes that were not read yet: it may be gone altogether. Seen also while paused. */
+bool conn_peer_finished(const struct conn *c);
 int64_t conn_last_input_ms(const struct conn *c); /* clock_mono_ms when bytes last arrived */
 int64_t conn_last_progress_ms(const struct conn *c); /* when output last moved, or began to wait */
 
-/* While paused nothing is read, so the peer waits. */
+/* While paused nothing is read, so the peer waits; that it has reset the connection is noticed all the same. */
 void conn_pause(struct conn *c);
+/* What was kept is offered again at the end of the turn, or of the next one; never from within. */
 void conn_resume(struct conn *c);
 
 /* One timer a connection; 0 cancels. */
@@ -62,6 +65,7 @@ void conn_close_gracefully(struct conn *c, const char *reason);
 bool conn_is_closing(const struct conn *c);
 
 struct loop *conn_loop(const struct conn *c);
+/* Borrowed until the next call of conn_peer for any connection: a connection keeps its peer in a packed form. */
 const struct addr *conn_peer(const struct conn *c);
 
 #endif

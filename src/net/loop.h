@@ -23,6 +23,7 @@ struct loop_task {
 struct loop;
 
 struct loop *loop_new(void);
+/* Runs what is still deferred first, so that connections closed before are freed. */
 void loop_free(struct loop **l);
 struct event_base *loop_base(struct loop *l);
 struct wheel *loop_wheel(struct loop *l);
@@ -31,6 +32,8 @@ void loop_defer(struct loop *l, struct loop_task *t);
 void loop_undefer(struct loop *l, struct loop_task *t);
 /* Runs until loop_stop; deferred tasks run after each turn's events. */
 void loop_run(struct loop *l);
+/* One turn: waits for events (not if a task is queued), runs them, then the tasks. */
+void loop_turn(struct loop *l);
 void loop_stop(struct loop *l);
 /* The worker's read buffer, LOOP_READ_SIZE bytes; its content is gone when the reader returns to the loop. */
 #define LOOP_READ_SIZE 65536

@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Decides what an address of the configuration means and how one is listened on. Never asks a
+ * resolver: that would block.
+ */
+#include "core/base.h"
+#include "net/addr.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+static int parse_port(const char *text, uint16_t *port_r)
+{
+	unsigned v = 0;
+	if (*text == '\0' || strlen(text) > 5)
+		return -1;
+	for (; *text != '\0'; text++) {
+		if (*text < '0' || *text > '9')
+			return -1;
+		v = v * 10 + (unsigned)(*text - '0');
+	}
+	if (v > 65535)
+		return -1;
+	*port_r = (uint16_t)v;
+	return 0;
+}
+
+static int parse_unix(struct addr *a, const char *path, const char **err_r)
+{
+	struct sockaddr_un *un = (struct sockaddr_un *)&a->sa;
+	size_t len = strlen(path);
+	if (len == 0 || len >= sizeof(un->sun_path)) {
+		*err_r =
+			len == 0 ? "the path of the UNIX socket is missing" : "the path of the UNIX socket is too long";
+		return -1;
+	}
+	un->sun_family = AF_UNIX;
+	memcpy(un->sun_path, path, len + 1);
+	a->len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len + 1);
+	return 0;
+}
+
+static int set_inet(struct addr *a, const char *host, uint16_t port)
+{
+	struct sockaddr_in *in = (struct sockaddr_in *)&a->sa;
+	if (strcmp(host, "localhost") == 0)
+		host = "127.0.0.1";
+	if (inet_pton(AF_INET, host, &in->sin_addr) != 1)
+		return -1;
+	in->sin_family = AF_INET;
+	in->sin_port = htons(port);
+	a->len = sizeof(*in);
+	return 0;
+}
+
+static int set_inet6(struct addr *a, const char *host, uint16_t port)
+{
+	struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)&a->sa;
+	if (inet_pton(AF_INET6, host, &in6->sin6_addr) != 1)
+		return -1;
+	in6->sin6_family = AF_INET6;
+	in6->sin6_port = htons(port);
+	a->len = sizeof(*in6);
+	return 0;
+}
+
+int addr_parse(struct addr *a, const char *text, const char **err_r)
+{
+	memset(a, 0, sizeof(*a));
+	if (strncmp(text, "unix:", 5) == 0)
+		return parse_unix(a, text + 5, err_r);
+
+	const char *colon = strrchr(text, ':');
+	uint16_t port;
+	if (colon == NULL) {
+		*err_r = "the port is missing (HOST:PORT)";
+		return -1;
+	}
+	if (parse_port(colon + 1, &port) != 0) {
+		*err_r = "the port is no number from 0 to 65535";
+		return -1;
+	}
+	char host[INET6_ADDRSTRLEN + 2];
+	size_t len = (size_t)(colon - text);
+	if (len >= sizeof(host)) {
+		*err_r = "the host is no numeric address";
+		return -1;
+	}
+	memcpy(host, text, len);
+	host[len] = '\0';
+	int rc;
+	if (len == 0 || strcmp(host, "*") == 0) {
+		rc = set_inet6(a, "::", port);
+	} else if (host[0] == '[' && host[len - 1] == ']') {
+		host[len - 1] = '\0';
+		rc = set_inet6(a, host + 1, port);
+	} else {
+		rc = set_inet(a, host, port);
+	}
+	if (rc != 0)
+		*err_r = "the host is no numeric address (IPv6 goes in brackets)";
+	return rc;
+}
+
+/* The host and the port of an internet address; false for others. */
+static bool split(const struct addr *a, char host[INET6_ADDRSTRLEN], uint16_t *port_r, bool *v6_r)
+{
+	*v6_r = false;
+	if (a->sa.ss_family == AF_INET) {
+		const struct sockaddr_in *in = (const struct sockaddr_in *)&a->sa;
+		*port_r = ntohs(in->sin_port);
+		return inet_ntop(AF_INET, &in->sin_addr, host, INET6_ADDRSTRLEN) != NULL;
+	}
+	if (a->sa.ss_family != AF_INET6)
+		return false;
+	const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)&a->sa;
+	*port_r = ntohs(in6->sin6_port);
+	if (IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr)) /* a client of IPv4 on a socket for both: one name for both ways */
+		return inet_ntop(AF_INET, &in6->sin6_addr.s6_addr[12], host, INET6_ADDRSTRLEN) != NULL;
+	*v6_r = true;
+	return inet_ntop(AF_INET6, &in6->sin6_addr, host, INET6_ADDRSTRLEN) != NULL;
+}
+
+static const char *format_unix(const struct addr *a, char out[ADDR_TEXT_MAX])
+{
+	const struct sockaddr_un *un = (const struct sockaddr_un *)&a->sa;
+	size_t start = offsetof(struct sockaddr_un, sun_path);
+	size_t len = a->len > start ? strnlen(un->sun_path, a->len - start) : 0;
+	snprintf(out, ADDR_TEXT_MAX, "unix:%.*s", (int)len, un->sun_path);
+	return out;
+}
+
+const char *addr_format(const struct addr *a, char out[ADDR_TEXT_MAX])
+{
+	char host[INET6_ADDRSTRLEN];
+	uint16_t port;
+	bool v6;
+	if (a->sa.ss_family == AF_UNIX)
+		return format_unix(a, out);
+	if (!split(a, host, &port, &v6))
+		snprintf(out, ADDR_TEXT_MAX, "unknown");
+	else
+		snprintf(out, ADDR_TEXT_MAX, v6 ? "[%s]:%u" : "%s:%u", host, port);
+	return out;
+}
+
+const char *addr_format_host(const struct addr *a, char out[ADDR_TEXT_MAX])
+{
+	char host[INET6_ADDRSTRLEN];
+	uint16_t port;
+	bool v6;
+	if (a->sa.ss_family == AF_UNIX)
+		return format_unix(a, out);
+	snprintf(out, ADDR_TEXT_MAX, "%s", split(a, host, &port, &v6) ? host : "unknown");
+	return out;
+}
+
+/* Whoever is behind the socket file died without removing it: nobody accepts there any more. */
+static int remove_stale(const struct addr *a, const char **err_r)
+{
+	const char *path = ((const struct sockaddr_un *)&a->sa)->sun_path;
+	struct stat st;
+	if (lstat(path, &st) != 0)
+		return 0;
+	if (!S_ISSOCK(st.st_mode)) {
+		*err_r = "the path exists and is no socket";
+		return -1;
+	}
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd < 0) {
+		*err_r = "socket failed";
+		return -1;
+	}
+	int rc = connect(fd, (const struct sockaddr *)&a->sa, a->len);
+	int err = errno;
+	close(fd);
+	if (rc == 0 || err != ECONNREFUSED) {
+		*err_r = rc == 0 || err == EAGAIN ? "the address is in use" : "the old socket cannot be examined";
+		return -1;
+	}
+	if (unlink(path) != 0) {
+		*err_r = "the old socket cannot be removed";
+		return -1;
+	}
+	return 0;
+}
+
+static bool is_any6(const struct addr *a)
+{
+	return a->sa.ss_family == AF_INET6 &&
+	       IN6_IS_ADDR_UNSPECIFIED(&((const struct sockaddr_in6 *)&a->sa)->sin6_addr);
+}
+
+int addr_listen(const struct addr *a, int backlog, const char **err_r)
+{
+	if (a->sa.ss_family == AF_UNIX && remove_stale(a, err_r) != 0)
+		return -1;
+	int fd = socket(a->sa.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd < 0 && errno == EAFNOSUPPORT && is_any6(a)) { /* a kernel without IPv6 */
+		struct addr any = {.len = sizeof(struct sockaddr_in)};
+		set_inet(&any, "0.0.0.0", ntohs(((const struct sockaddr_in6 *)&a->sa)->sin6_port));
+		return addr_listen(&any, backlog, err_r);
+	}
+	if (fd < 0) {
+		*err_r = "socket failed";
+		return -1;
+	}
+	int on = 1;
+	if (a->sa.ss_family != AF_UNIX)
+		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+	if (a->sa.ss_family == AF_INET6) {
+		int v6only = !is_any6(a);
+		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &v6only, sizeof(v6only));
+	}
+	if (bind(fd, (const struct sockaddr *)&a->sa, a->len) != 0) {
+		*err_r = errno == EADDRINUSE	  ? "the address is in use"
+			 : errno == EACCES	  ? "no permission for that address"
+			 : errno == EADDRNOTAVAIL ? "no such address on this machine"
+						  : "bind failed";
+		close(fd);
+		return -1;
+	}
+	if (listen(fd, backlog) != 0) {
+		*err_r = errno == EADDRINUSE ? "the address is in use" : "listen failed";
+		close(fd);
+		return -1;
+	}
+	return fd;
+}

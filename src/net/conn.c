@@ -1,0 +1,617 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Decides when a socket is read, written and closed. Must not look at the bytes,
+ * and must not call a handler from within a conn_ function: the caller would find its objects gone.
+ *
+ * There is one event a connection. What it waits for is changed only when a
+ * write has blocked, the peer has finished, or bytes come while paused: the usual
+ * request, answered before the client sends more, costs no epoll_ctl.
+ */
+#include "core/base.h"
+#include "net/conn.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <sys/queue.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <unistd.h>
+#include <event2/event.h>
+#include <event2/event_struct.h>
+
+#include "core/clock.h"
+#include "core/log.h"
+
+#define CHUNK_SIZE 1024
+#define WRITE_IOV 64
+#define WRITE_BUDGET (1024 * 1024) /* bytes a connection writes in one turn */
+#define FLUSH_STALL_MS 10000	   /* closing gracefully, how long a peer may take none of our bytes */
+#define DRAIN_MS 2000
+#define DRAIN_BYTES (1024 * 1024)
+
+/* Output: a reference to a shared blob, or copied bytes behind the struct. */
+struct out {
+	TAILQ_ENTRY(out) entry;
+	struct blob *blob; /* NULL: copied */
+	uint32_t sent;
+	uint32_t len, cap; /* of copied bytes */
+	char data[];
+};
+
+/* Input that the handler did not take. */
+struct leftover {
+	size_t off, len;
+	char data[];
+};
+
+enum conn_state {
+	CONN_OPEN,
+	CONN_FLUSHING, /* conn_close_gracefully: output goes on, input is dropped */
+	CONN_DRAINING, /* our side is shut down, input is dropped */
+	CONN_CLOSED,   /* to be freed at the end of the turn */
+};
+
+struct conn {
+	struct event ev;
+	struct loop *loop;
+	const struct conn_handler *handler;
+	void *owner;
+	struct wheel_timer timer;
+	struct loop_task task;
+	TAILQ_HEAD(out_list, out) out;
+	size_t unsent;
+	struct leftover *left; /* NULL when there is none */
+	int64_t last_input_ms;
+	int64_t last_progress_ms;
+	const char *reason; /* set when closing */
+	union {
+		sa_family_t family;
+		struct sockaddr_in in;
+		struct sockaddr_in6 in6;
+	} peer;
+	uint32_t dropped; /* bytes read and dropped while closing */
+	int fd;
+	short waits_for; /* what the event is set to; 0: not added */
+	uint8_t state;	 /* enum conn_state */
+	bool paused;
+	bool quiet;    /* while paused: told of changes only (edge-triggered), for bytes are waiting */
+	bool offer;    /* the task offers the leftover */
+	bool blocked;  /* the socket takes no more output */
+	bool eof;      /* read to its end */
+	bool eof_told; /* the handler knows */
+	bool finished; /* FIN has been seen, read up to it or not */
+	bool drained;  /* output was written since the handler was told last */
+};
+
+static void on_event(evutil_socket_t fd, short what, void *arg);
+
+/* ---- waiting for the socket ---- */
+
+static void wait_for(struct conn *c, short what)
+{
+	if (what == c->waits_for)
+		return;
+	if (c->waits_for != 0)
+		event_del(&c->ev);
+	c->waits_for = what;
+	if (what == 0)
+		return;
+	if (event_assign(&c->ev, loop_base(c->loop), c->fd, (short)(what | EV_PERSIST), on_event, c) != 0 ||
+	    event_add(&c->ev, NULL) != 0) {
+		c->waits_for = 0;
+		log_error("a socket cannot be watched: %s", strerror(errno));
+		conn_close(c, "error");
+	}
+}
+
+/*
+ * Once the peer has finished, or while its bytes have to wait, the socket stays readable: level-triggered
+ * reading would spin. Edge-triggered it still tells of a reset. EV_CLOSED alone would not do: libevent
+ * reports an error as readable and writable.
+ */
+static void rearm(struct conn *c)
+{
+	if (c->state == CONN_CLOSED)
+		return;
+	short what = EV_READ;
+	if (c->eof || c->quiet)
+		what = EV_READ | EV_CLOSED | EV_ET;
+	if (c->blocked)
+		what |= EV_WRITE;
+	wait_for(c, what);
+}
+
+/* ---- closing ---- */
+
+static void drop_output(struct conn *c)
+{
+	struct out *o;
+	while ((o = TAILQ_FIRST(&c->out)) != NULL) {
+		TAILQ_REMOVE(&c->out, o, entry);
+		blob_unref(o->blob);
+		free(o);
+	}
+	c->unsent = 0;
+}
+
+static void drop_input(struct conn *c)
+{
+	free(c->left);
+	c->left = NULL;
+	c->offer = false;
+}
+
+void conn_close(struct conn *c, const char *reason)
+{
+	if (c->state == CONN_CLOSED)
+		return;
+	c->state = CONN_CLOSED;
+	if (c->reason == NULL)
+		c->reason = reason;
+	wait_for(c, 0);
+	wheel_cancel(&c->timer);
+	drop_output(c);
+	loop_defer(c->loop, &c->task);
+}
+
+static void conn_free(struct conn *c)
+{
+	if (c->handler->closed != NULL)
+		c->handler->closed(c, c->reason, c->owner);
+	close(c->fd);
+	drop_input(c);
+	free(c);
+}
+
+static void on_timeout(struct wheel_timer *t)
+{
+	struct conn *c = container_of(t, struct conn, timer);
+	switch ((enum conn_state)c->state) {
+	case CONN_OPEN:
+		c->handler->timeout(c, c->owner);
+		break;
+	case CONN_FLUSHING: {
+		int64_t stalled_ms = clock_mono_ms() - c->last_progress_ms;
+		if (stalled_ms >= FLUSH_STALL_MS)
+			conn_close(c, "stalled");
+		else
+			wheel_set(loop_wheel(c->loop), &c->timer, FLUSH_STALL_MS - stalled_ms, on_timeout);
+		break;
+	}
+	case CONN_DRAINING:
+		conn_close(c, "drained");
+		break;
+	case CONN_CLOSED:
+		break;
+	}
+}
+
+/* The output of a graceful closing is out. */
+static void start_draining(struct conn *c)
+{
+	if (c->eof || shutdown(c->fd, SHUT_WR) != 0) {
+		conn_close(c, "drained");
+		return;
+	}
+	c->state = CONN_DRAINING;
+	wheel_set(loop_wheel(c->loop), &c->timer, DRAIN_MS, on_timeout);
+}
+
+void conn_close_gracefully(struct conn *c, const char *reason)
+{
+	if (c->state != CONN_OPEN)
+		return;
+	c->state = CONN_FLUSHING;
+	c->reason = reason;
+	c->quiet = false;
+	wheel_set(loop_wheel(c->loop), &c->timer, FLUSH_STALL_MS, on_timeout);
+	rearm(c);
+	loop_defer(c->loop, &c->task);
+}
+
+bool conn_is_closing(const struct conn *c)
+{
+	return c->state != CONN_OPEN;
+}
+
+/* ---- input ---- */
+
+static void keep(struct conn *c, const char *data, size_t len)
+{
+	if (len == 0)
+		return;
+	c->left = xmalloc(sizeof(*c->left) + len);
+	c->left->off = 0;
+	c->left->len = len;
+	memcpy(c->left->data, data, len);
+}
+
+/* Returns how many bytes the handlers took: another handler, set by the first, sees the rest at once. */
+static size_t feed(struct conn *c, char *data, size_t len)
+{
+	size_t used = 0;
+	while (used < len && !c->paused && c->state == CONN_OPEN) {
+		const struct conn_handler *h = c->handler;
+		size_t n = h->input(c, data + used, len - used, c->owner);
+		ASSERT(n <= len - used);
+		used += n;
+		if (c->handler == h)
+			break;
+	}
+	return used;
+}
+
+static void tell_eof(struct conn *c)
+{
+	if (!c->eof || c->eof_told || c->paused || c->offer || c->state != CONN_OPEN)
+		return;
+	c->eof_told = true;
+	if (c->handler->eof != NULL)
+		c->handler->eof(c, c->owner);
+	else
+		conn_close(c, "eof");
+}
+
+static void offer_leftover(struct conn *c)
+{
+	if (c->paused || c->state != CONN_OPEN)
+		return;
+	struct leftover *left = c->left;
+	if (left != NULL) {
+		size_t used = feed(c, left->data + left->off, left->len - left->off);
+		left->off += used;
+		if (left->off == left->len) {
+			free(left);
+			c->left = NULL;
+		}
+	}
+	tell_eof(c);
+}
+
+static bool is_transient(int err)
+{
+	return err == EAGAIN || err == EWOULDBLOCK || err == EINTR;
+}
+
+static const char *reason_of(int err)
+{
+	return err == ECONNRESET || err == EPIPE ? "reset" : err == ETIMEDOUT ? "unreachable" : "error";
+}
+
+/* Nothing may be read now; see whether the peer has left. */
+static void look_for_end(struct conn *c, short what)
+{
+	char byte;
+	ssize_t n = recv(c->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+	if (n < 0 && !is_transient(errno)) {
+		conn_close(c, reason_of(errno));
+		return;
+	}
+	if (n == 0 || (what & EV_CLOSED) != 0)
+		c->finished = true;
+	if (!c->eof && !c->quiet) {
+		c->quiet = true;
+		rearm(c);
+	}
+}
+
+static void drop_incoming(struct conn *c)
+{
+	ssize_t n = recv(c->fd, loop_read_buffer(c->loop), LOOP_READ_SIZE, MSG_DONTWAIT);
+	if (n < 0) {
+		if (!is_transient(errno))
+			conn_close(c, "drained");
+		return;
+	}
+	if (n == 0) {
+		c->eof = c->finished = true;
+		if (c->state == CONN_DRAINING)
+			conn_close(c, "drained");
+		else
+			rearm(c);
+		return;
+	}
+	c->dropped += (uint32_t)n;
+	if (c->dropped > DRAIN_BYTES)
+		conn_close(c, "drained");
+}
+
+/* One buffer a wake-up: what is beyond waits for the next turn, and the others come first. */
+static void read_some(struct conn *c)
+{
+	char *buffer = loop_read_buffer(c->loop);
+	size_t have = c->left != NULL ? c->left->len - c->left->off : 0;
+	if (have >= LOOP_READ_SIZE) {
+		conn_close(c, "overflow");
+		return;
+	}
+	ssize_t n = recv(c->fd, buffer + have, LOOP_READ_SIZE - have, MSG_DONTWAIT);
+	if (n < 0) {
+		if (!is_transient(errno))
+			conn_close(c, reason_of(errno));
+		return;
+	}
+	if (n == 0) {
+		c->eof = c->finished = true;
+		rearm(c);
+		tell_eof(c);
+		return;
+	}
+	c->last_input_ms = clock_mono_ms();
+	if (have != 0) {
+		memcpy(buffer, c->left->data + c->left->off, have);
+		drop_input(c);
+	}
+	size_t len = have + (size_t)n;
+	size_t used = feed(c, buffer, len);
+	if (c->state == CONN_OPEN)
+		keep(c, buffer + used, len - used);
+}
+
+static void on_event(evutil_socket_t fd, short what, void *arg)
+{
+	struct conn *c = arg;
+	if ((what & EV_WRITE) != 0) {
+		c->blocked = false;
+		loop_defer(c->loop, &c->task);
+	}
+	if ((what & (EV_READ | EV_CLOSED)) == 0)
+		return;
+	if (c->state == CONN_OPEN && (c->paused || c->eof))
+		look_for_end(c, what);
+	else if (c->state != CONN_OPEN && !c->eof)
+		drop_incoming(c);
+	else if (c->state != CONN_OPEN)
+		look_for_end(c, what);
+	else if (!c->offer)
+		read_some(c);
+}
+
+void conn_pause(struct conn *c)
+{
+	c->paused = true;
+}
+
+void conn_resume(struct conn *c)
+{
+	if (!c->paused)
+		return;
+	c->paused = false;
+	if (c->state != CONN_OPEN)
+		return;
+	if (c->quiet) {
+		c->quiet = false;
+		rearm(c);
+	}
+	c->offer = true;
+	loop_defer(c->loop, &c->task);
+}
+
+/* ---- output ---- */
+
+static void queue(struct conn *c, struct out *o)
+{
+	TAILQ_INSERT_TAIL(&c->out, o, entry);
+}
+
+/* len more bytes will be queued. False: nobody would get them. */
+static bool begin_write(struct conn *c, size_t len)
+{
+	if (c->state != CONN_OPEN || len == 0)
+		return false;
+	if (c->unsent == 0)
+		c->last_progress_ms = clock_mono_ms();
+	c->unsent += len;
+	if (!c->blocked)
+		loop_defer(c->loop, &c->task);
+	return true;
+}
+
+void conn_write(struct conn *c, const void *data, size_t len)
+{
+	if (!begin_write(c, len))
+		return;
+	const char *from = data;
+	struct out *last = TAILQ_LAST(&c->out, out_list);
+	if (last != NULL && last->blob == NULL && last->len < last->cap) {
+		size_t n = last->cap - last->len < len ? last->cap - last->len : len;
+		memcpy(last->data + last->len, from, n);
+		last->len += (uint32_t)n;
+		from += n;
+		len -= n;
+	}
+	while (len != 0) {
+		size_t n = len < WRITE_BUDGET ? len : WRITE_BUDGET;
+		size_t cap = n + sizeof(struct out) < CHUNK_SIZE ? CHUNK_SIZE - sizeof(struct out) : n;
+		struct out *o = xmalloc(sizeof(*o) + cap);
+		*o = (struct out){.len = (uint32_t)n, .cap = (uint32_t)cap};
+		memcpy(o->data, from, n);
+		queue(c, o);
+		from += n;
+		len -= n;
+	}
+}
+
+void conn_write_blob(struct conn *c, struct blob *b)
+{
+	ASSERT(b->len <= UINT32_MAX);
+	if (!begin_write(c, b->len))
+		return;
+	struct out *o = xmalloc(sizeof(*o));
+	*o = (struct out){.blob = blob_ref(b), .len = (uint32_t)b->len, .cap = (uint32_t)b->len};
+	queue(c, o);
+}
+
+static void took(struct conn *c, size_t n)
+{
+	c->unsent -= n;
+	while (n != 0) {
+		struct out *o = TAILQ_FIRST(&c->out);
+		size_t here = o->len - o->sent;
+		if (n < here) {
+			o->sent += (uint32_t)n;
+			return;
+		}
+		n -= here;
+		TAILQ_REMOVE(&c->out, o, entry);
+		blob_unref(o->blob);
+		free(o);
+	}
+}
+
+static ssize_t write_once(struct conn *c, size_t *tried_r)
+{
+	struct iovec iov[WRITE_IOV];
+	size_t count = 0, total = 0;
+	struct out *o;
+	TAILQ_FOREACH (o, &c->out, entry) {
+		if (count == WRITE_IOV)
+			break;
+		iov[count].iov_base = (o->blob != NULL ? o->blob->data : o->data) + o->sent;
+		iov[count].iov_len = o->len - o->sent;
+		total += iov[count++].iov_len;
+	}
+	*tried_r = total;
+	struct msghdr msg = {.msg_iov = iov, .msg_iovlen = count};
+	return sendmsg(c->fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+static void flush(struct conn *c)
+{
+	size_t written = 0;
+	while (c->unsent != 0 && !c->blocked) {
+		size_t tried;
+		ssize_t n = write_once(c, &tried);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0 && !is_transient(errno)) {
+			conn_close(c, reason_of(errno));
+			return;
+		}
+		if (n > 0) {
+			took(c, (size_t)n);
+			written += (size_t)n;
+		}
+		c->blocked = n < 0 || (size_t)n < tried;
+		if (written >= WRITE_BUDGET && c->unsent != 0 && !c->blocked) {
+			loop_defer(c->loop, &c->task);
+			break;
+		}
+	}
+	if (written != 0) {
+		c->last_progress_ms = clock_mono_ms();
+		c->drained = true;
+	}
+	rearm(c);
+}
+
+/* The end of a turn: in the order of input, output, closing, so that an answer to what was offered leaves at once. */
+static void on_turn_end(struct loop_task *t)
+{
+	struct conn *c = container_of(t, struct conn, task);
+	if (c->offer) {
+		c->offer = false;
+		offer_leftover(c);
+	}
+	if (c->state == CONN_OPEN || c->state == CONN_FLUSHING)
+		flush(c);
+	if (c->state == CONN_OPEN && c->unsent == 0 && c->drained) {
+		c->drained = false;
+		if (c->handler->drained != NULL)
+			c->handler->drained(c, c->owner);
+	}
+	if (c->state == CONN_FLUSHING && c->unsent == 0)
+		start_draining(c);
+	if (c->state == CONN_CLOSED) {
+		loop_undefer(c->loop, &c->task);
+		conn_free(c);
+	}
+}
+
+/* ---- the rest ---- */
+
+struct conn *conn_new(struct loop *l, int fd, const struct addr *peer, const struct conn_handler *h, void *owner)
+{
+	struct conn *c = xcalloc(1, sizeof(*c));
+	c->loop = l;
+	c->fd = fd;
+	c->handler = h;
+	c->owner = owner;
+	c->task.fn = on_turn_end;
+	TAILQ_INIT(&c->out);
+	c->last_input_ms = c->last_progress_ms = clock_mono_ms();
+	c->peer.family = peer->sa.ss_family;
+	if (peer->sa.ss_family == AF_INET)
+		c->peer.in = *(const struct sockaddr_in *)&peer->sa;
+	else if (peer->sa.ss_family == AF_INET6)
+		c->peer.in6 = *(const struct sockaddr_in6 *)&peer->sa;
+	if (peer->sa.ss_family != AF_UNIX) {
+		int on = 1;
+		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	}
+	rearm(c);
+	return c;
+}
+
+void conn_set_handler(struct conn *c, const struct conn_handler *h, void *owner)
+{
+	c->handler = h;
+	c->owner = owner;
+	if (c->eof_told && c->state == CONN_OPEN) {
+		c->eof_told = false;
+		c->offer = true;
+		loop_defer(c->loop, &c->task);
+	}
+}
+
+size_t conn_unsent(const struct conn *c)
+{
+	return c->unsent;
+}
+
+bool conn_peer_finished(const struct conn *c)
+{
+	return c->finished;
+}
+
+int64_t conn_last_input_ms(const struct conn *c)
+{
+	return c->last_input_ms;
+}
+
+int64_t conn_last_progress_ms(const struct conn *c)
+{
+	return c->last_progress_ms;
+}
+
+void conn_set_timeout(struct conn *c, int64_t delay_ms)
+{
+	if (c->state != CONN_OPEN)
+		return;
+	if (delay_ms == 0)
+		wheel_cancel(&c->timer);
+	else
+		wheel_set(loop_wheel(c->loop), &c->timer, delay_ms, on_timeout);
+}
+
+struct loop *conn_loop(const struct conn *c)
+{
+	return c->loop;
+}
+
+const struct addr *conn_peer(const struct conn *c)
+{
+	static struct addr unpacked; /* a worker has one thread */
+	unpacked = (struct addr){.len = sizeof(sa_family_t)};
+	unpacked.sa.ss_family = c->peer.family;
+	if (c->peer.family == AF_INET) {
+		memcpy(&unpacked.sa, &c->peer.in, sizeof(c->peer.in));
+		unpacked.len = sizeof(c->peer.in);
+	} else if (c->peer.family == AF_INET6) {
+		memcpy(&unpacked.sa, &c->peer.in6, sizeof(c->peer.in6));
+		unpacked.len = sizeof(c->peer.in6);
+	}
+	return &unpacked;
+}

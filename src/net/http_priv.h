@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What the files of the HTTP server, and the WebSocket handshake on top of it, share. Nobody else includes it.
+ *
+ * http_server.c  connections and their states     http_reply.c  answers and problems
+ * http_head.c    the head of a request, checked   http_cors.c   origins
+ * http_chunk.c   the chunked coding               http_file.c   the document root
+ * http_req.c     what a handler asks of a request
+ */
+#ifndef TIDINGS_NET_HTTP_PRIV_H
+#define TIDINGS_NET_HTTP_PRIV_H
+
+#include "core/base.h"
+#include <sys/queue.h>
+#include "core/buf.h"
+#include "core/clock.h"
+#include "core/json.h"
+#include "net/conn.h"
+#include "net/http.h"
+
+#define HTTP_HEADER_COUNT_MAX 100
+
+/*
+ * A connection as the server counts it, be it HTTP's own or, after the switch, a WebSocket's.
+ * Embedded in its owner.
+ */
+struct http_member {
+	LIST_ENTRY(http_member) entry;
+	struct http_server *server; /* NULL once the server was freed, or the member has left */
+	struct conn *conn;
+};
+
+struct http_server {
+	struct loop *loop;
+	const struct conf *conf;
+	const struct http_handler *handler;
+	const struct http_observer *observer; /* never NULL; its members may be */
+	void *ctx;
+	LIST_HEAD(, http_member) members;
+	size_t count;
+	bool draining;
+	struct json_out *json; /* for problems */
+	struct buf head, body; /* scratch of the answer being made */
+	int64_t date_secs;     /* that `date` was made for */
+	char date[CLOCK_HTTP_LEN + 1];
+};
+
+/* Offsets into the head's bytes. */
+struct http_header {
+	uint16_t name, name_len, value, value_len;
+};
+
+/* The state of a chunked body, see http_chunk.c. */
+struct http_chunked {
+	uint8_t state;
+	uint8_t digits;	   /* of this chunk's size */
+	uint16_t overhead; /* bytes of extensions and trailers so far */
+	uint64_t left;	   /* of this chunk */
+};
+
+struct http_conn;
+
+/* Memory that lives as long as its request: decoded query values. */
+struct http_note {
+	SLIST_ENTRY(http_note) entry;
+	char text[];
+};
+
+struct http_request {
+	struct http_req pub;
+	struct http_conn *hc;	    /* NULL once the client is gone */
+	struct http_server *server; /* NULL once the server was freed */
+	struct addr peer;
+	struct buf head; /* the bytes as received; final when the head is complete */
+	struct buf body;
+	size_t seen;	      /* bytes of the head that were searched for a line's end */
+	size_t line;	      /* where the current line of the head begins */
+	size_t headers_start; /* 0: the request line is not complete */
+	struct http_header header[HTTP_HEADER_COUNT_MAX];
+	uint8_t header_count;
+	uint8_t minor;	 /* HTTP/1.x */
+	struct str host; /* of the target, if that was absolute, else of the header; absent without */
+	bool keep_alive;
+	bool expects_continue; /* and 100 was not sent */
+	bool body_done;
+	bool headed; /* the head callback has run; it is the handler's until answered */
+	bool answered;
+	int64_t body_left; /* of content_length */
+	struct http_chunked chunked;
+	SLIST_HEAD(, http_note) notes;
+};
+
+static inline struct http_request *http_request_of(const struct http_req *req)
+{
+	return container_of((struct http_req *)req, struct http_request, pub);
+}
+
+/* ---- http_server.c ---- */
+
+/*
+ * Leaves HTTP for good: answers 101 with the usual headers and `headers` (lines ended by CRLF), gives the
+ * connection to h and owner, and ends the request. `m` takes the place of HTTP's own member in the server's list. What
+ * the client sent behind the request goes to h's input at the end of the turn, never from within. The request must have
+ * no body (content_length 0). Returns NULL, the request being gone too, when the client has left or the server was
+ * freed; m is untouched then.
+ */
+struct conn *http_switch_conn(struct http_req *req, const char *headers, struct http_member *m,
+			      const struct conn_handler *h, void *owner) MUST_CHECK;
+/* From the closed callback of m's connection: the observer is told, the list forgets m. Once; harmless after
+ * http_server_free. */
+void http_member_leave(struct http_member *m, const char *reason);
+
+/* The answer's bytes are queued: what becomes of connection and request. Called by the reply functions alone. */
+void http_answered(struct http_request *r, int status, size_t bytes, bool keep_alive);
+/* The connection can serve another request after this answer. */
+bool http_can_keep_alive(const struct http_request *r);
+
+/* ---- http_head.c ---- */
+
+struct http_request *http_request_new(struct http_server *s, struct http_conn *hc);
+void http_request_free(struct http_request *r);
+
+/* What a request is refused for, before any handler sees it. */
+struct http_refusal {
+	int status;
+	const char *code;
+	const char *detail;
+};
+
+enum http_progress { HTTP_MORE, HTTP_COMPLETE, HTTP_REFUSED };
+/* Takes bytes of the head until it is complete, checked and parsed. */
+enum http_progress http_head_input(struct http_request *r, const char *data, size_t len, size_t *used_r,
+				   struct http_refusal *why_r) MUST_CHECK;
+
+/* ---- http_chunk.c ---- */
+
+/* Takes bytes of a chunked body and appends its content to `to` (NULL: drops it). More than max bytes are refused
+ * (413). */
+enum http_progress http_chunk_input(struct http_chunked *c, const char *data, size_t len, size_t *used_r,
+				    struct buf *to, size_t max, struct http_refusal *why_r) MUST_CHECK;
+/* The line (without its end) is a header line as RFC 9112 section 5 has it: no folding, no space before the colon. */
+bool http_header_line_valid(const char *line, size_t len);
+
+/* ---- http_req.c ---- */
+
+/*
+ * The next header line of that name: start with *at = 0; absent at the end. http_req_header gives the first alone.
+ */
+struct str http_req_header_next(const struct http_req *req, const char *name, size_t *at);
+/* One of the comma-separated elements of the header's lines is that token, in any case. */
+bool http_req_header_has(const struct http_req *req, const char *name, const char *token);
+/* Memory of the request. */
+char *http_req_alloc(struct http_req *req, size_t len);
+bool str_is_nocase(struct str s, const char *cstr);
+
+/* ---- http_cors.c ---- */
+
+/* The origin is in http.cors_origins. */
+bool http_origin_allowed(const struct conf *conf, struct str origin);
+bool http_is_preflight(const struct http_req *req);
+void http_reply_preflight(struct http_req *req);
+/* The header lines that CORS adds to an answer. */
+void http_cors_headers(const struct http_request *r, struct buf *out);
+
+/* ---- http_reply.c ---- */
+
+/* Refuses a request of which no handler knows, and closes. */
+void http_refuse(struct http_request *r, const struct http_refusal *why);
+/*
+ * An answer of which every header but the common ones is the caller's. blob NULL: no body, and length is that of the
+ * Content-Length; length -1: no Content-Length (1xx, 204, 304).
+ */
+void http_reply_blob(struct http_req *req, int status, const char *headers, struct blob *blob, int64_t length);
+/* Status line and the headers that every answer has. */
+void http_begin_head(struct http_request *r, int status, struct buf *out);
+
+#endif

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Decides the order of things within a turn: first the events, then what they deferred. Knows nothing
+ * of what the events are about.
+ *
+ * The wheel's tick wakes an idle process 20 times a second; that costs less than knowing the next deadline would.
+ */
+#include "core/base.h"
+#include "net/loop.h"
+
+#include <stdlib.h>
+#include <event2/event.h>
+#include <event2/event_struct.h>
+
+#include "core/clock.h"
+#include "core/log.h"
+
+TAILQ_HEAD(task_list, loop_task);
+
+struct loop {
+	struct event_base *base;
+	struct wheel *wheel;
+	struct event *tick;
+	struct task_list tasks;
+	struct loop_task end_of_turn; /* separates what was queued before the tasks ran from what they queue */
+	bool stop;
+	char read_buffer[LOOP_READ_SIZE];
+};
+
+static void on_tick(evutil_socket_t fd, short what, void *arg)
+{
+	struct loop *l = arg;
+	wheel_advance(l->wheel, clock_mono_ms());
+}
+
+struct loop *loop_new(void)
+{
+	struct loop *l = xcalloc(1, sizeof(*l));
+	TAILQ_INIT(&l->tasks);
+	struct event_config *cfg = event_config_new();
+	if (cfg == NULL || event_config_set_flag(cfg, EVENT_BASE_FLAG_NOLOCK) != 0)
+		log_fatal("cannot configure the event loop");
+	l->base = event_base_new_with_config(cfg);
+	event_config_free(cfg);
+	if (l->base == NULL)
+		log_fatal("cannot make an event loop");
+	l->wheel = wheel_new(clock_mono_ms());
+	static const struct timeval every = {WHEEL_TICK_MS / 1000, WHEEL_TICK_MS % 1000 * 1000};
+	l->tick = event_new(l->base, -1, EV_PERSIST, on_tick, l);
+	if (l->tick == NULL || event_add(l->tick, &every) != 0)
+		log_fatal("cannot start the timers");
+	return l;
+}
+
+static void run_tasks(struct loop *l)
+{
+	struct loop_task *t;
+	TAILQ_INSERT_TAIL(&l->tasks, &l->end_of_turn, entry);
+	while ((t = TAILQ_FIRST(&l->tasks)) != &l->end_of_turn) {
+		TAILQ_REMOVE(&l->tasks, t, entry);
+		t->queued = false;
+		t->fn(t);
+	}
+	TAILQ_REMOVE(&l->tasks, &l->end_of_turn, entry);
+}
+
+void loop_free(struct loop **lp)
+{
+	struct loop *l = *lp;
+	if (l == NULL)
+		return;
+	while (!TAILQ_EMPTY(&l->tasks))
+		run_tasks(l);
+	event_free(l->tick);
+	wheel_free(&l->wheel);
+	event_base_free(l->base);
+	free(l);
+	*lp = NULL;
+}
+
+struct event_base *loop_base(struct loop *l)
+{
+	return l->base;
+}
+
+struct wheel *loop_wheel(struct loop *l)
+{
+	return l->wheel;
+}
+
+void loop_defer(struct loop *l, struct loop_task *t)
+{
+	if (t->queued)
+		return;
+	t->queued = true;
+	TAILQ_INSERT_TAIL(&l->tasks, t, entry);
+}
+
+void loop_undefer(struct loop *l, struct loop_task *t)
+{
+	if (!t->queued)
+		return;
+	t->queued = false;
+	TAILQ_REMOVE(&l->tasks, t, entry);
+}
+
+void loop_turn(struct loop *l)
+{
+	int flags = EVLOOP_ONCE;
+	if (!TAILQ_EMPTY(&l->tasks))
+		flags |= EVLOOP_NONBLOCK;
+	if (event_base_loop(l->base, flags) < 0)
+		log_panic(__FILE__, __LINE__, "the event loop failed");
+	run_tasks(l);
+}
+
+void loop_run(struct loop *l)
+{
+	while (!l->stop)
+		loop_turn(l);
+	l->stop = false;
+}
+
+void loop_stop(struct loop *l)
+{
+	l->stop = true;
+}
+
+char *loop_read_buffer(struct loop *l)
+{
+	return l->read_buffer;
+}
