@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What the load generator's modes share: the options, tokens and names of users. */
+#ifndef TIDINGS_BENCH_LOAD_H
+#define TIDINGS_BENCH_LOAD_H
+
+#include "core/base.h"
+#include "peer.h"
+#include "tally.h"
+
+struct options {
+	struct sockaddr_in server;
+	const char *prefix;	 /* http.prefix */
+	const char *user_prefix; /* users are PREFIX0, PREFIX1, … */
+	char secret[256];
+	size_t secret_len;
+	unsigned pairs;
+	unsigned in_flight;
+	unsigned bytes; /* of a text */
+	double warmup_secs;
+	double duration_secs;
+	unsigned connections;
+	unsigned per_process; /* connections; beyond it further processes hold the rest */
+	struct group group[8];
+	size_t groups;
+};
+
+/* "Bearer" content for user number `user`: HS256, valid for a day. To be freed. */
+char *token_make(const struct options *o, unsigned user);
+
+/* The modes; each prints its figures as "name value" lines and returns the exit status. */
+int run_traffic(const struct options *o, enum peer_kind senders);
+int run_idle(const struct options *o);
+
+#endif

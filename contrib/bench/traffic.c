@@ -1,0 +1,321 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Modes ws and http: pairs of users online over WebSocket, a fixed number of sends
+ * in flight, and a look at the fate of each: acknowledged, pushed to the other one, once and in order.
+ *
+ * A message is known again by the number in its text, so that what the server
+ * makes of client_msg_id does not matter to the count.
+ */
+#include "core/base.h"
+#include "load.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#define CONNECT_SECS 60
+#define DRAIN_SECS 10
+#define RUN_LEN 6
+#define NUMBER_LEN 10
+
+/* seq of a pair's conversation, as acknowledged. */
+struct talk {
+	uint32_t first, last, count;
+};
+
+/* One run, one process: the callbacks of peer.h have no other way to it. */
+static struct {
+	const struct options *o;
+	enum peer_kind senders;
+	struct swarm swarm;
+	unsigned users;
+	struct peer *online; /* a WebSocket a user */
+	struct peer *poster; /* mode http: in_flight connections */
+	size_t *posted;	     /* mode http: the message each of them waits for */
+	char **token;
+	uint32_t *last_seq; /* pushed to that user */
+	struct talk *talk;
+	struct tally tally;
+	char run[RUN_LEN + 1]; /* tells this run's messages from earlier ones' */
+	char *filler;
+	unsigned ready;
+	unsigned next_user;
+	unsigned in_flight;
+	unsigned to_retry; /* in flight before, refused: sent anew at the next tick */
+	unsigned errors_told;
+	bool stopped;
+	bool broken;
+} r;
+
+static void post(struct peer *p);
+
+static size_t render(struct buf *b, size_t number, unsigned user, bool frame)
+{
+	buf_clear(b);
+	if (frame)
+		buf_printf(b, "{\"type\":\"send\",\"ref\":\"%zu\",", number);
+	else
+		buf_append_char(b, '{');
+	buf_printf(b, "\"to_user_id\":\"%s%u\",\"message_type\":\"text\",\"client_msg_id\":\"%s%010zu\",",
+		   r.o->user_prefix, user ^ 1, r.run, number);
+	buf_printf(b, "\"content\":\"%s%010zu%s\"}", r.run, number, r.filler);
+	return b->len;
+}
+
+static void send_frame(void)
+{
+	static struct buf body;
+	unsigned user = r.next_user;
+	size_t number = tally_sent(&r.tally);
+
+	/* Over the pairs' first users, then the second ones, so that neighbours in time are different conversations. */
+	r.next_user = user + 2 < r.users ? user + 2 : (user + 1) % 2;
+	render(&body, number, user, true);
+	peer_send_text(&r.swarm, &r.online[user], body.data, body.len);
+	r.in_flight++;
+}
+
+static void post(struct peer *p)
+{
+	static struct buf body;
+	size_t number = tally_sent(&r.tally);
+
+	r.posted[p - r.poster] = number;
+	render(&body, number, p->user, false);
+	peer_post(&r.swarm, p, "/messages/send", r.token[p->user], body.data, body.len);
+	r.in_flight++;
+}
+
+/* The message's number, or -1 if it is none of this run. */
+static long long number_of(const char *data, size_t len, uint32_t *seq_r)
+{
+	static const char content[] = "\"content\":\"", seq[] = "\"seq\":";
+	const char *at = memmem(data, len, content, sizeof(content) - 1), *end = data + len;
+	size_t number = 0;
+
+	if (at == NULL || end - (at += sizeof(content) - 1) < RUN_LEN + NUMBER_LEN || memcmp(at, r.run, RUN_LEN) != 0)
+		return -1;
+	for (int i = 0; i < NUMBER_LEN; i++)
+		number = number * 10 + (at[RUN_LEN + i] - '0');
+	at = memmem(data, len, seq, sizeof(seq) - 1);
+	if (at == NULL || number >= r.tally.sent)
+		return -1;
+	*seq_r = 0;
+	for (at += sizeof(seq) - 1; at < end && *at >= '0' && *at <= '9'; at++)
+		*seq_r = *seq_r * 10 + (*at - '0');
+	return number;
+}
+
+static void tell_error(const char *data, size_t len)
+{
+	if (r.errors_told++ < 5)
+		fprintf(stderr, "load: refused: %.*s\n", (int)len, data);
+}
+
+static void acked(unsigned user, long long number, uint32_t seq)
+{
+	struct talk *t = &r.talk[user / 2];
+
+	tally_ack(&r.tally, number, seq);
+	if (t->count++ == 0 || seq < t->first)
+		t->first = seq;
+	if (seq > t->last)
+		t->last = seq;
+	r.in_flight--;
+}
+
+static void on_opened(struct peer *p)
+{
+	if (p->kind == PEER_HTTP)
+		r.ready++;
+}
+
+static void on_text(struct peer *p, const char *data, size_t len)
+{
+	static const char type[] = "\"type\":\"", ref[] = "\"ref\":\"";
+	const char *kind = memmem(data, len, type, sizeof(type) - 1), *at;
+	uint32_t seq = 0;
+	long long number;
+
+	if (kind == NULL || (kind += sizeof(type) - 1) + 8 > data + len)
+		return;
+	if (memcmp(kind, "ack\"", 4) == 0) {
+		number = number_of(data, len, &seq);
+		if (number < 0)
+			return;
+		acked(p->user, number, seq);
+		if (!r.stopped)
+			send_frame();
+	} else if (memcmp(kind, "message\"", 8) == 0) {
+		number = number_of(data, len, &seq);
+		if (number >= 0)
+			tally_push(&r.tally, number, seq, &r.last_seq[p->user]);
+	} else if (memcmp(kind, "hello\"", 6) == 0) {
+		r.ready++;
+	} else if (memcmp(kind, "error\"", 6) == 0) {
+		tell_error(data, len);
+		at = memmem(data, len, ref, sizeof(ref) - 1);
+		if (at != NULL)
+			tally_failed(&r.tally, strtoull(at + sizeof(ref) - 1, NULL, 10));
+		r.in_flight--;
+		r.to_retry++;
+	}
+}
+
+static void on_response(struct peer *p, int status, const char *body, size_t len)
+{
+	uint32_t seq = 0;
+	long long number = status / 100 == 2 ? number_of(body, len, &seq) : -1;
+
+	if (number >= 0) {
+		acked(p->user, number, seq);
+		if (!r.stopped)
+			post(p);
+		return;
+	}
+	tell_error(body, len);
+	tally_failed(&r.tally, r.posted[p - r.poster]);
+	r.posted[p - r.poster] = SIZE_MAX;
+	r.in_flight--;
+	r.to_retry++;
+}
+
+static void on_closed(struct peer *p, const char *reason)
+{
+	fprintf(stderr, "load: connection of %s%u: %s\n", r.o->user_prefix, p->user, reason);
+	r.broken = true;
+}
+
+static void retry(void)
+{
+	for (unsigned k = 0; r.senders == PEER_HTTP && k < r.o->in_flight; k++)
+		if (r.posted[k] == SIZE_MAX)
+			post(&r.poster[k]);
+	for (; r.senders == PEER_WS && r.to_retry > 0; r.to_retry--)
+		send_frame();
+	r.to_retry = 0;
+}
+
+static void turns_until(uint64_t until_us)
+{
+	uint64_t tick = now_us() + 10000;
+
+	while (!r.broken) {
+		uint64_t now = now_us();
+		if (now >= until_us)
+			break;
+		if (now >= tick && !r.stopped) {
+			retry();
+			tick = now + 10000;
+		}
+		swarm_turn(&r.swarm, 10);
+	}
+}
+
+static int connect_all(void)
+{
+	uint64_t until = now_us() + CONNECT_SECS * UINT64_C(1000000);
+	unsigned opened = 0, posters = r.senders == PEER_HTTP ? r.o->in_flight : 0;
+
+	while (r.ready < r.users + posters && !r.broken && now_us() < until) {
+		/* No more at once than a listening queue holds. */
+		for (; opened < r.users + posters && opened - r.ready < 100; opened++) {
+			bool poster = opened >= r.users;
+			struct peer *p = poster ? &r.poster[opened - r.users] : &r.online[opened];
+			unsigned user = poster ? (uint64_t)(opened - r.users) * r.users / posters : opened;
+			if (peer_open(&r.swarm, p, poster ? PEER_HTTP : PEER_WS, user, r.token[user]) != 0) {
+				perror("load: connect");
+				return -1;
+			}
+		}
+		swarm_turn(&r.swarm, 100);
+	}
+	if (r.ready == r.users + posters && !r.broken)
+		return 0;
+	fprintf(stderr, "load: %u of %u connections came up\n", r.ready, r.users + posters);
+	return -1;
+}
+
+/* Window, then the rest that is under way. Fills in the groups' time. */
+static void run(struct group *group, size_t groups)
+{
+	uint64_t from, until;
+
+	for (unsigned k = 0; k < r.o->in_flight; k++) {
+		if (r.senders == PEER_HTTP)
+			post(&r.poster[k]);
+		else
+			send_frame();
+	}
+	turns_until(now_us() + r.o->warmup_secs * 1e6);
+	for (size_t i = 0; i < groups; i++)
+		group[i].cpu_us = group_cpu_us(&group[i]);
+	from = now_us();
+	r.tally.to_us = from + r.o->duration_secs * 1e6;
+	r.tally.from_us = from;
+	turns_until(r.tally.to_us);
+	for (size_t i = 0; i < groups; i++)
+		group[i].cpu_us = group_cpu_us(&group[i]) - group[i].cpu_us;
+	r.stopped = true;
+	until = now_us() + DRAIN_SECS * UINT64_C(1000000);
+	while (!r.broken && now_us() < until && (r.in_flight > 0 || r.tally.pushed < r.tally.acked))
+		swarm_turn(&r.swarm, 10);
+}
+
+static int report(const struct group *group, size_t groups)
+{
+	const struct tally *t = &r.tally;
+	double secs = r.o->duration_secs;
+	size_t done = t->window_acks < t->window_pushes ? t->window_acks : t->window_pushes;
+	size_t lost = tally_lost(t), gaps = 0, unanswered = t->sent - t->acked - t->failed;
+
+	for (unsigned i = 0; i < r.o->pairs; i++)
+		if (r.talk[i].count > 0)
+			gaps += r.talk[i].last - r.talk[i].first + 1 - r.talk[i].count;
+	printf("mode %s\npairs %u\nin_flight %u\n", r.senders == PEER_WS ? "ws" : "http", r.o->pairs, r.o->in_flight);
+	printf("acks %zu\npushes %zu\nmessages_per_second %.0f\n", t->window_acks, t->window_pushes, done / secs);
+	printf("ack_p50_ms %.2f\nack_p99_ms %.2f\n", spread_percentile(&t->ack, 50) / 1e3,
+	       spread_percentile(&t->ack, 99) / 1e3);
+	printf("push_p50_ms %.2f\npush_p99_ms %.2f\n", spread_percentile(&t->push, 50) / 1e3,
+	       spread_percentile(&t->push, 99) / 1e3);
+	printf("refused %zu\nunanswered %zu\nlost %zu\ndoubled %zu\nmisordered %zu\ngaps %zu\n", t->failed, unanswered,
+	       lost, t->doubled, t->misordered, gaps);
+	for (size_t i = 0; i < groups; i++)
+		printf("cpu_%s_us_per_message %.1f\ncpu_%s_percent %.0f\n", group[i].name,
+		       done == 0 ? 0 : (double)group[i].cpu_us / done, group[i].name, group[i].cpu_us / secs / 1e4);
+	return r.broken || unanswered + lost + t->doubled + t->misordered > 0 || (t->failed == 0 && gaps > 0);
+}
+
+int run_traffic(const struct options *o, enum peer_kind senders)
+{
+	static const char letters[] = "abcdefghijklmnopqrstuvwxyz234567";
+	struct group group[ARRAY_LEN(o->group) + 1];
+	unsigned char random[RUN_LEN];
+
+	r.o = o;
+	r.senders = senders;
+	r.users = 2 * o->pairs;
+	r.online = xcalloc(r.users, sizeof(*r.online));
+	r.poster = xcalloc(o->in_flight, sizeof(*r.poster));
+	r.posted = xcalloc(o->in_flight, sizeof(*r.posted));
+	r.token = xcalloc(r.users, sizeof(*r.token));
+	r.last_seq = xcalloc(r.users, sizeof(*r.last_seq));
+	r.talk = xcalloc(o->pairs, sizeof(*r.talk));
+	r.filler = xcalloc(1, o->bytes + 1);
+	memset(r.filler, 'x', o->bytes - RUN_LEN - NUMBER_LEN);
+	if (getrandom(random, sizeof(random), 0) != sizeof(random))
+		return 2;
+	for (int i = 0; i < RUN_LEN; i++)
+		r.run[i] = letters[random[i] & 31];
+	for (unsigned u = 0; u < r.users; u++)
+		r.token[u] = token_make(o, u);
+	r.swarm = (struct swarm){
+		.server = o->server, .prefix = o->prefix, .on = {on_opened, on_text, on_response, on_closed}};
+	memcpy(group, o->group, sizeof(o->group));
+	group[o->groups] = (struct group){.name = "load", .pid = {getpid()}, .count = 1};
+	if (swarm_init(&r.swarm) != 0 || connect_all() != 0)
+		return 2;
+	run(group, o->groups + 1);
+	return report(group, o->groups + 1);
+}
