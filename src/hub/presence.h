@@ -22,7 +22,10 @@ struct presence_row {
 	int64_t since_ms;
 };
 
-/* A handle for presence_remove, or -1 if the table is full. Strings are cut to fit. row->worker is the caller's slot. */
+/*
+ * A handle for presence_remove, or -1 if the table is full (while others come and go the count may waver by a few).
+ * Strings are cut to fit. row->worker is the slot of the caller.
+ */
 int32_t presence_add(struct hub *h, const struct presence_row *row) MUST_CHECK;
 /* Only for a handle of a living worker of the caller's; -1 is allowed. */
 void presence_remove(struct hub *h, int32_t handle);

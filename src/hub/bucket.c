@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Token buckets, each one word: the time at which it will be full again (the
+ * "theoretical arrival time" of the generic cell rate algorithm, ITU-T I.371).
+ * Taking a token moves that time on by one interval; there is none if it would
+ * lie further ahead than a whole burst takes to fill.
+ *
+ * A full bucket has that time behind it and says nothing that a new one would not:
+ * so cells need no freeing, and taking over the earliest of a set harms least.
+ */
+#include "core/base.h"
+#include "hub/bucket.h"
+
+#include "hub/hub_layout.h"
+#include "hub/lock.h"
+#include "hub/siphash.h"
+
+#define NS_PER_MS INT64_C(1000000)
+/* Rates and bursts beyond these make no difference to anybody, and keep the sums within 64 bits. */
+#define INTERVAL_MAX_NS 1e15
+#define FILL_MAX_NS 2e18
+
+static struct bucket_shard *shard_at(const struct hub *h, unsigned i)
+{
+	return (struct bucket_shard *)hub_at(h, h->bucket_shards_at) + i;
+}
+
+void bucket_init(struct hub *h)
+{
+	for (unsigned i = 0; i < BUCKET_SHARDS; i++)
+		lock_init(&shard_at(h, i)->lock);
+}
+
+static uint64_t name_hash(const struct hub *h, char kind, const char *name)
+{
+	char key[256] = {kind};
+	size_t len = strnlen(name, sizeof(key) - 1);
+	memcpy(key + 1, name, len);
+	uint64_t hash = siphash(h->key, key, len + 1);
+	return hash != 0 ? hash : 1;
+}
+
+/* The cell of that name, newly full if it had none. */
+static int64_t *cell_of(struct bucket_set *set, uint64_t hash)
+{
+	unsigned least = 0;
+	for (unsigned i = 0; i < BUCKET_WAYS; i++) {
+		if (set->tag[i] == hash)
+			return &set->full_at_ns[i];
+		if (set->full_at_ns[i] < set->full_at_ns[least])
+			least = i;
+	}
+	/* In this order: who dies in between leaves the old name a full bucket, not the new one a foreign debt. */
+	set->full_at_ns[least] = 0;
+	atomic_signal_fence(memory_order_seq_cst);
+	set->tag[least] = hash;
+	return &set->full_at_ns[least];
+}
+
+static double at_most(double x, double limit)
+{
+	return x < limit ? x : limit;
+}
+
+int64_t bucket_take(struct hub *h, char kind, const char *name, double rate_per_sec, double burst, int64_t now_mono_ms)
+{
+	if (!(rate_per_sec > 0))
+		return 0;
+	double interval = at_most(1e9 / rate_per_sec, INTERVAL_MAX_NS);
+	int64_t interval_ns = (int64_t)interval;
+	int64_t fill_ns = (int64_t)at_most((burst > 1 ? burst : 1) * interval, FILL_MAX_NS);
+	int64_t now_ns = now_mono_ms * NS_PER_MS;
+	int64_t wait_ms = 0;
+
+	uint64_t hash = name_hash(h, kind, name);
+	uint32_t place = hash & (h->bucket_sets - 1);
+	struct bucket_set *set = (struct bucket_set *)hub_at(h, h->bucket_sets_at) + place;
+	pthread_mutex_t *lock = &shard_at(h, place % BUCKET_SHARDS)->lock;
+	if (lock_take(lock))
+		lock_repaired(lock); /* a cell is one word, there is nothing to repair */
+	int64_t *full_at_ns = cell_of(set, hash);
+	int64_t from = *full_at_ns;
+	if (from < now_ns)
+		from = now_ns;
+	else if (from > now_ns + fill_ns)
+		from = now_ns + fill_ns; /* the limit was lowered meanwhile, or the clock set back: an empty bucket */
+	int64_t over_ns = from + interval_ns - (now_ns + fill_ns);
+	if (over_ns > 0)
+		wait_ms = (over_ns + NS_PER_MS - 1) / NS_PER_MS;
+	else
+		*full_at_ns = from + interval_ns;
+	lock_drop(lock);
+	return wait_ms;
+}

@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Makes the shared memory and keeps the scoreboard. What lies where is in
+ * hub_layout.h; presence, counters and buckets look after their own parts.
+ */
+#include "core/base.h"
+#include "hub/hub.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+
+#include "core/log.h"
+#include "hub/hub_layout.h"
+
+#define WORKERS_MAX 4096
+#define SESSIONS_MAX (1u << 24)
+#define BUCKETS_MAX (1u << 24)
+
+/* What the words of the halves are. */
+struct master_half {
+	int32_t pid;
+	uint32_t generation;
+	int32_t state;
+	uint32_t restarts;
+	int64_t started_ms;
+	uint64_t passed;
+};
+
+struct worker_half {
+	uint32_t generation; /* for which the rest was written */
+	int32_t state;
+	uint64_t taken;
+	uint32_t connections;
+	uint32_t websockets;
+	int64_t alive_ms;
+	uint8_t database_up;
+	uint8_t redis_up;
+	uint8_t unused[6];
+};
+
+_Static_assert(sizeof(struct master_half) % 8 == 0 && sizeof(struct master_half) <= 56, "fits a half");
+_Static_assert(sizeof(struct worker_half) % 8 == 0 && sizeof(struct worker_half) <= 56, "fits a half");
+
+/* The row this process is changing, of either side. */
+static struct {
+	struct worker_row row;
+	struct worker_row before;
+	unsigned slot;
+	bool open;
+} worker_side, master_side;
+
+static uint32_t power_of_two_from(uint32_t least)
+{
+	uint32_t p = 1;
+	while (p < least)
+		p *= 2;
+	return p;
+}
+
+/* Takes `bytes` of the mapping that grows behind *end, on a cache line. */
+static uint64_t place(uint64_t *end, uint64_t bytes)
+{
+	uint64_t at = (*end + HUB_LINE - 1) / HUB_LINE * HUB_LINE;
+	*end = at + bytes;
+	return at;
+}
+
+static struct hub layout_of(const struct hub_size *size)
+{
+	struct hub l = {
+		.magic = HUB_MAGIC, .version = HUB_VERSION, .workers = size->workers, .sessions = size->sessions};
+	uint32_t mean = (size->sessions + PRESENCE_SHARDS - 1) / PRESENCE_SHARDS;
+	/*
+	 * Users do not spread evenly over the shards, so each has slots to spare and the table is full by its count.
+	 * Slots that were never used cost address space, not memory. The same goes for sets.
+	 */
+	l.slots_per_shard = 2 * mean + 64;
+	l.heads_per_shard = power_of_two_from(mean < 8 ? 8 : mean);
+	l.bucket_sets = power_of_two_from(size->buckets * 4 / BUCKET_WAYS + 1);
+
+	uint64_t end = sizeof(struct hub);
+	l.rows_at = place(&end, sizeof(struct hub_row) * size->workers);
+	l.stats_at = place(&end, sizeof(struct hub_stats) * (size->workers + UINT64_C(1)));
+	l.used_at = place(&end, sizeof(uint32_t) * PRESENCE_SHARDS);
+	l.shards_at = place(&end, sizeof(struct presence_shard) * PRESENCE_SHARDS);
+	l.heads_at = place(&end, sizeof(uint32_t) * PRESENCE_SHARDS * l.heads_per_shard);
+	l.slots_at = place(&end, sizeof(struct presence_slot) * PRESENCE_SHARDS * l.slots_per_shard);
+	l.bucket_shards_at = place(&end, sizeof(struct bucket_shard) * BUCKET_SHARDS);
+	l.bucket_sets_at = place(&end, sizeof(struct bucket_set) * l.bucket_sets);
+	l.bytes = end;
+	return l;
+}
+
+struct hub *hub_new(const struct hub_size *size, const char **err_r)
+{
+	if (size->workers == 0 || size->workers > WORKERS_MAX || size->sessions == 0 || size->sessions > SESSIONS_MAX ||
+	    size->buckets == 0 || size->buckets > BUCKETS_MAX) {
+		*err_r = "the size of the hub is out of range";
+		return NULL;
+	}
+	struct hub layout = layout_of(size);
+	if (getrandom(layout.key, sizeof(layout.key), 0) != sizeof(layout.key)) {
+		*err_r = strerror(errno);
+		return NULL;
+	}
+	struct hub *h =
+		mmap(NULL, layout.bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (h == MAP_FAILED) {
+		*err_r = strerror(errno);
+		return NULL;
+	}
+	memcpy(h, &layout, sizeof(layout));
+	presence_init(h);
+	bucket_init(h);
+	return h;
+}
+
+void hub_free(struct hub **h)
+{
+	if (*h != NULL)
+		munmap(*h, (*h)->bytes);
+	*h = NULL;
+}
+
+_Atomic int64_t *hub_clock_shift(struct hub *h)
+{
+	return &h->clock_shift_ms;
+}
+
+const char *worker_state_name(enum worker_state s)
+{
+	switch (s) {
+	case WORKER_FREE:
+		return "free";
+	case WORKER_STARTING:
+		return "starting";
+	case WORKER_READY:
+		return "ready";
+	case WORKER_DRAINING:
+		return "draining";
+	}
+	return "unknown";
+}
+
+unsigned hub_worker_slots(const struct hub *h)
+{
+	return h->workers;
+}
+
+static struct hub_row *row_of(const struct hub *h, unsigned slot)
+{
+	ASSERT(slot < h->workers);
+	return (struct hub_row *)hub_at(h, h->rows_at) + slot;
+}
+
+/* ---- one half ---- */
+
+/* Only by the half's one writer; a counter that a dead one left odd ends even all the same. */
+static void half_write(struct hub_half *half, const void *fields, size_t size)
+{
+	uint32_t change = atomic_load_explicit(&half->change, memory_order_relaxed) | 1;
+	uint64_t word[ARRAY_LEN(half->word)];
+	memcpy(word, fields, size);
+	atomic_store_explicit(&half->change, change, memory_order_relaxed);
+	atomic_thread_fence(memory_order_release);
+	for (size_t i = 0; i < size / sizeof(word[0]); i++)
+		atomic_store_explicit(&half->word[i], word[i], memory_order_relaxed);
+	atomic_store_explicit(&half->change, change + 1, memory_order_release);
+}
+
+static void half_read(struct hub_half *half, void *fields, size_t size)
+{
+	/* A writer stopped in the middle is waited for so long and no longer. */
+	enum { SPINS = 100, YIELDS = 100 };
+	uint64_t word[ARRAY_LEN(half->word)];
+	for (int tries = 0; tries < SPINS + YIELDS; tries++) {
+		uint32_t before = atomic_load_explicit(&half->change, memory_order_acquire);
+		for (size_t i = 0; i < size / sizeof(word[0]); i++)
+			word[i] = atomic_load_explicit(&half->word[i], memory_order_relaxed);
+		atomic_thread_fence(memory_order_acquire);
+		uint32_t after = atomic_load_explicit(&half->change, memory_order_relaxed);
+		if (before == after && before % 2 == 0)
+			break;
+		if (tries >= SPINS)
+			sched_yield();
+	}
+	memcpy(fields, word, size);
+}
+
+static void master_write(struct hub *h, unsigned slot, const struct worker_row *row)
+{
+	struct master_half m = {
+		.pid = row->pid,
+		.generation = row->generation,
+		.state = row->state == WORKER_FREE ? WORKER_FREE : WORKER_STARTING,
+		.restarts = row->restarts,
+		.started_ms = row->started_ms,
+		.passed = row->passed,
+	};
+	half_write(&row_of(h, slot)->master, &m, sizeof(m));
+}
+
+static void worker_write(struct hub *h, unsigned slot, const struct worker_row *row)
+{
+	struct worker_half w = {
+		.generation = row->generation,
+		.state = row->state,
+		.taken = row->taken,
+		.connections = row->connections,
+		.websockets = row->websockets,
+		.alive_ms = row->alive_ms,
+		.database_up = row->database_up,
+		.redis_up = row->redis_up,
+	};
+	half_write(&row_of(h, slot)->worker, &w, sizeof(w));
+}
+
+void hub_worker_read(const struct hub *h, unsigned slot, struct worker_row *out)
+{
+	struct hub_row *row = row_of(h, slot);
+	struct master_half m;
+	struct worker_half w;
+	half_read(&row->master, &m, sizeof(m));
+	half_read(&row->worker, &w, sizeof(w));
+	*out = (struct worker_row){
+		.pid = m.pid,
+		.generation = m.generation,
+		.state = m.state,
+		.started_ms = m.started_ms,
+		.restarts = m.restarts,
+		.passed = m.passed,
+	};
+	if (m.state == WORKER_FREE || w.generation != m.generation)
+		return;
+	if (w.state != WORKER_FREE)
+		out->state = w.state;
+	out->taken = w.taken;
+	out->connections = w.connections;
+	out->websockets = w.websockets;
+	out->alive_ms = w.alive_ms;
+	out->database_up = w.database_up != 0;
+	out->redis_up = w.redis_up != 0;
+}
+
+struct worker_row *hub_worker_begin(struct hub *h, unsigned slot)
+{
+	ASSERT(!worker_side.open);
+	worker_side.open = true;
+	worker_side.slot = slot;
+	hub_worker_read(h, slot, &worker_side.row);
+	worker_side.before = worker_side.row;
+	return &worker_side.row;
+}
+
+void hub_worker_end(struct hub *h, unsigned slot)
+{
+	const struct worker_row *now = &worker_side.row, *before = &worker_side.before;
+	ASSERT(worker_side.open && worker_side.slot == slot);
+	ASSERT(now->pid == before->pid && now->generation == before->generation && now->passed == before->passed &&
+	       now->started_ms == before->started_ms && now->restarts == before->restarts);
+	worker_side.open = false;
+	worker_write(h, slot, now);
+}
+
+struct worker_row *hub_master_begin(struct hub *h, unsigned slot)
+{
+	ASSERT(!master_side.open);
+	master_side.open = true;
+	master_side.slot = slot;
+	hub_worker_read(h, slot, &master_side.row);
+	master_side.before = master_side.row;
+	return &master_side.row;
+}
+
+void hub_master_end(struct hub *h, unsigned slot)
+{
+	const struct worker_row *now = &master_side.row, *before = &master_side.before;
+	ASSERT(master_side.open && master_side.slot == slot);
+	ASSERT(now->taken == before->taken && now->connections == before->connections &&
+	       now->websockets == before->websockets && now->alive_ms == before->alive_ms &&
+	       now->database_up == before->database_up && now->redis_up == before->redis_up);
+	master_side.open = false;
+	master_write(h, slot, now);
+}
+
+void hub_worker_forget(struct hub *h, unsigned slot)
+{
+	struct worker_row row;
+	presence_forget(h, slot);
+	hub_worker_read(h, slot, &row);
+	row.pid = 0;
+	row.state = WORKER_FREE;
+	master_write(h, slot, &row);
+	worker_write(h, slot, &(struct worker_row){0});
+}

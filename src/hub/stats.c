@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Counters and histograms. A row has one writer, so adding is a load and a
+ * store, atomic only so that a reader never sees half a word.
+ */
+#include "core/base.h"
+#include "hub/stats.h"
+
+#include "core/log.h"
+#include "hub/hub_layout.h"
+
+static struct hub_stats *own;
+
+static struct hub_stats *rows_of(const struct hub *h)
+{
+	return hub_at(h, h->stats_at);
+}
+
+static void add(_Atomic uint64_t *word, uint64_t n)
+{
+	atomic_store_explicit(word, atomic_load_explicit(word, memory_order_relaxed) + n, memory_order_relaxed);
+}
+
+static uint64_t get(const _Atomic uint64_t *word)
+{
+	return atomic_load_explicit(word, memory_order_relaxed);
+}
+
+void stats_attach(struct hub *h, unsigned slot)
+{
+	ASSERT(slot <= h->workers);
+	own = rows_of(h) + slot;
+}
+
+void stat_add(enum stat_counter c, uint64_t n)
+{
+	if (own != NULL)
+		add(&own->counter[c], n);
+}
+
+/* The first bucket whose bound 2^i is not under the value. */
+static unsigned bucket_for(uint64_t usecs)
+{
+	if (usecs <= 1)
+		return 0;
+	unsigned bits = 64 - (unsigned)__builtin_clzll(usecs - 1);
+	return bits < STAT_BUCKETS ? bits : STAT_BUCKETS - 1;
+}
+
+void stat_observe(enum stat_histogram hist, uint64_t usecs)
+{
+	if (own == NULL)
+		return;
+	add(&own->histogram[hist].bucket[bucket_for(usecs)], 1);
+	add(&own->histogram[hist].total_usecs, usecs);
+}
+
+uint64_t stats_sum(const struct hub *h, enum stat_counter c)
+{
+	const struct hub_stats *row = rows_of(h);
+	uint64_t sum = 0;
+	for (unsigned i = 0; i <= h->workers; i++)
+		sum += get(&row[i].counter[c]);
+	return sum;
+}
+
+void stats_histogram(const struct hub *h, enum stat_histogram hist, struct stat_sum *out)
+{
+	const struct hub_stats *row = rows_of(h);
+	*out = (struct stat_sum){.count = 0};
+	for (unsigned i = 0; i <= h->workers; i++) {
+		for (unsigned b = 0; b < STAT_BUCKETS; b++)
+			out->bucket[b] += get(&row[i].histogram[hist].bucket[b]);
+		out->total_usecs += get(&row[i].histogram[hist].total_usecs);
+	}
+	for (unsigned b = 1; b < STAT_BUCKETS; b++)
+		out->bucket[b] += out->bucket[b - 1];
+	out->count = out->bucket[STAT_BUCKETS - 1];
+}
+
+struct named {
+	const char *name;
+	const char *help;
+};
+
+#define X(name, prom, help) [STAT_##name] = {prom, help},
+static const struct named counters[] = {STATS_COUNTERS(X)};
+#undef X
+#define X(name, prom, help) [STAT_HIST_##name] = {prom, help},
+static const struct named histograms[] = {STATS_HISTOGRAMS(X)};
+#undef X
+
+const char *stat_counter_name(enum stat_counter c)
+{
+	return counters[c].name;
+}
+
+const char *stat_counter_help(enum stat_counter c)
+{
+	return counters[c].help;
+}
+
+const char *stat_histogram_name(enum stat_histogram hist)
+{
+	return histograms[hist].name;
+}
+
+const char *stat_histogram_help(enum stat_histogram hist)
+{
+	return histograms[hist].help;
+}
