@@ -169,7 +169,7 @@ static const char *speaker(void)
 	return target.who[0] != '\0' ? target.who : program_invocation_short_name;
 }
 
-static void put_text(struct line *l, const char *time, enum log_level level, const char *text, bool cut)
+static void put_text(struct line *l, const char *time, enum log_level level, const char *text)
 {
 	if (time != NULL) {
 		put_cstr(l, time);
@@ -180,11 +180,11 @@ static void put_text(struct line *l, const char *time, enum log_level level, con
 	put_escaped(l, speaker(), false);
 	put_cstr(l, ": ");
 	put_escaped(l, text, false);
-	if (l->cut || cut)
+	if (l->cut)
 		put_tail(l, CUT_MARK);
 }
 
-static void put_json(struct line *l, const char *time, enum log_level level, const char *text, bool cut)
+static void put_json(struct line *l, const char *time, enum log_level level, const char *text)
 {
 	char pid[16];
 	snprintf(pid, sizeof(pid), "%ld", (long)getpid());
@@ -198,7 +198,7 @@ static void put_json(struct line *l, const char *time, enum log_level level, con
 	put_cstr(l, pid);
 	put_cstr(l, ",\"message\":\"");
 	put_escaped(l, text, true);
-	if (l->cut || cut)
+	if (l->cut)
 		put_tail(l, CUT_MARK);
 	put_tail(l, "\"}");
 }
@@ -222,15 +222,14 @@ static void emit(enum log_level level, const char *fmt, va_list ap)
 	l.len = 0;
 	l.cut = false;
 
-	int n = vsnprintf(text, sizeof(text), fmt, ap);
-	if (n < 0)
+	/* As long as a whole line, so what is cut here is cut there too, and marked. */
+	if (vsnprintf(text, sizeof(text), fmt, ap) < 0)
 		text[0] = '\0';
-	bool cut = n >= (int)sizeof(text);
 	clock_format_rfc3339(time, clock_wall_ms());
 	if (target.format == LOG_FORMAT_JSON)
-		put_json(&l, time, level, text, cut);
+		put_json(&l, time, level, text);
 	else
-		put_text(&l, target.syslog ? NULL : time, level, text, cut);
+		put_text(&l, target.syslog ? NULL : time, level, text);
 
 	if (target.syslog) {
 		send_syslog(level, &l);
