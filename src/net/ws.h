@@ -32,8 +32,8 @@ struct ws_handler {
 
 /*
  * Queues a frame made by ws_encode_text and takes a reference of its own. Written at the end of the turn together
- * with what else the turn queued. Beyond websocket.send_queue unsent bytes the connection is closed with 4008.
- * Ignored once closing.
+ * with what else the turn queued. If more than websocket.send_queue bytes are unsent after that, the connection is
+ * closed with 4008. Ignored once closing.
  */
 void ws_send(struct ws *ws, struct blob *frame);
 /* Starts the closing handshake, after what is queued; the first call counts. `closed` follows within seconds. */
@@ -42,6 +42,7 @@ void ws_close(struct ws *ws, int code, const char *reason);
 void ws_pause(struct ws *ws);
 void ws_resume(struct ws *ws);
 bool ws_is_closing(const struct ws *ws);
+/* Borrowed until the next call of ws_peer or conn_peer. */
 const struct addr *ws_peer(const struct ws *ws);
 
 #endif

@@ -1,0 +1,359 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Decides when a WebSocket connection is pinged, given up, and closed, and with
+ * which code. Must not know what the messages mean.
+ *
+ * Ends come in two steps: in WS_CLOSING the peer's close frame is awaited; in
+ * WS_LEAVING nothing of the peer's matters any more, and what is queued is written
+ * if it takes it soon.
+ */
+#include "core/base.h"
+#include "net/ws.h"
+
+#include <stdlib.h>
+
+#include "core/clock.h"
+#include "core/log.h"
+#include "net/conn.h"
+#include "net/http_priv.h"
+#include "net/loop.h"
+#include "net/ws_priv.h"
+
+#define CLOSE_WAIT_MS 5000
+#define LEAVE_WAIT_MS 2000
+/* Unsent pongs above this are replaced by the latest one, as RFC 6455 section 5.5.3 allows. */
+#define PONG_BURST 1024
+
+enum ws_state {
+	WS_OPEN,
+	WS_CLOSING, /* our close frame is queued, the peer's is awaited */
+	WS_LEAVING, /* closes as soon as the output is out, or LEAVE_WAIT_MS have passed */
+};
+
+struct ws {
+	struct http_member member; /* of the server that counts it; without one, only its conn is set */
+	const struct conf *conf;
+	const struct ws_handler *handler;
+	void *user;
+	struct ws_decoder decoder;
+	struct blob *held_pong; /* goes out when the output is; NULL: none */
+	struct loop_task judge; /* looks at the unsent bytes after the turn's writing */
+	int64_t next_ping_ms;
+	int64_t resumed_ms;  /* silence counts from here too: while paused we did not listen */
+	const char *why;     /* for conn_close */
+	uint16_t close_code; /* 0: none sent or received yet */
+	uint16_t pauses;
+	uint16_t pong_bytes; /* queued since the output was last empty */
+	uint8_t state;	     /* enum ws_state */
+	bool suspect;	     /* seemed silent at the last look */
+};
+
+/* ---- ending ---- */
+
+static void send_close(struct ws *ws, int code, struct str reason)
+{
+	char frame[2 + WS_CONTROL_MAX];
+	conn_write(ws->member.conn, frame, ws_encode_close(frame, code, reason));
+}
+
+static void enter_closing(struct ws *ws, enum ws_state state, int code, const char *why)
+{
+	ASSERT(ws->state == WS_OPEN);
+	ws->state = state;
+	ws->close_code = (uint16_t)code;
+	ws->why = why;
+	/* The peer's close frame has to be seen. */
+	if (ws->pauses != 0)
+		conn_resume(ws->member.conn);
+}
+
+static void leave(struct ws *ws)
+{
+	ws->state = WS_LEAVING;
+	if (conn_unsent(ws->member.conn) == 0)
+		conn_close_gracefully(ws->member.conn, ws->why);
+	else
+		conn_set_timeout(ws->member.conn, LEAVE_WAIT_MS);
+}
+
+/* We say why and do not wait for the peer's close frame. */
+static void close_and_leave(struct ws *ws, int code, const char *reason, const char *why)
+{
+	enter_closing(ws, WS_LEAVING, code, why);
+	send_close(ws, code, str_from(reason));
+	leave(ws);
+}
+
+void ws_close(struct ws *ws, int code, const char *reason)
+{
+	if (ws->state != WS_OPEN)
+		return;
+	enter_closing(ws, WS_CLOSING, code, "ws_closed");
+	send_close(ws, code, str_from(reason));
+	conn_set_timeout(ws->member.conn, CLOSE_WAIT_MS);
+}
+
+static void on_closed(struct conn *c, const char *reason, void *owner)
+{
+	struct ws *ws = owner;
+	loop_undefer(conn_loop(c), &ws->judge);
+	ws->state = WS_LEAVING;
+	ws->handler->closed(ws, ws->close_code != 0 ? ws->close_code : WS_CLOSE_ABNORMAL, ws->user);
+	http_member_leave(&ws->member, reason);
+	ws_decoder_fini(&ws->decoder);
+	blob_unref(ws->held_pong);
+	free(ws);
+}
+
+/* ---- input ---- */
+
+/* False stops the decoder: nobody is there to take the next message. */
+static bool listening(const struct ws *ws)
+{
+	return ws->state == WS_CLOSING || (ws->state == WS_OPEN && ws->pauses == 0);
+}
+
+static bool on_text(void *ctx, const char *data, size_t len)
+{
+	struct ws *ws = ctx;
+	if (ws->state == WS_OPEN)
+		ws->handler->message(ws, (struct str){data, len}, ws->user);
+	return listening(ws);
+}
+
+static bool on_ping(void *ctx, const char *data, size_t len)
+{
+	struct ws *ws = ctx;
+	if (ws->state != WS_OPEN)
+		return listening(ws);
+	char frame[2 + WS_CONTROL_MAX];
+	size_t frame_len = ws_encode_control(frame, WS_PONG, (struct str){data, len});
+	if (ws->pong_bytes < PONG_BURST) {
+		ws->pong_bytes += (uint16_t)frame_len;
+		conn_write(ws->member.conn, frame, frame_len);
+	} else {
+		blob_unref(ws->held_pong);
+		ws->held_pong = blob_new(frame, frame_len);
+	}
+	return true;
+}
+
+static bool on_pong(void *ctx, const char *data, size_t len)
+{
+	return true;
+}
+
+static bool on_close(void *ctx, int code, const char *reason, size_t len)
+{
+	struct ws *ws = ctx;
+	if (ws->state == WS_OPEN) {
+		enter_closing(ws, WS_LEAVING, code, "ws_peer_closed");
+		send_close(ws, code, STR_NULL);
+	}
+	leave(ws);
+	return false;
+}
+
+static const struct ws_codec_events codec_events = {on_text, on_ping, on_pong, on_close};
+
+static size_t on_input(struct conn *c, char *data, size_t len, void *owner)
+{
+	struct ws *ws = owner;
+	if (ws->state == WS_LEAVING)
+		return len;
+	size_t used;
+	const char *reason;
+	ws->decoder.max_message = (size_t)ws->conf->websocket.max_message;
+	int rc = ws_decode(&ws->decoder, data, len, &used, &codec_events, ws, &reason);
+	if (rc > 0) {
+		if (ws->state == WS_OPEN)
+			close_and_leave(ws, rc, reason, "ws_protocol_error");
+		else
+			leave(ws);
+	}
+	return ws->state == WS_LEAVING ? len : used;
+}
+
+static void on_eof(struct conn *c, void *owner)
+{
+	struct ws *ws = owner;
+	if (ws->state == WS_OPEN)
+		conn_close(c, "eof");
+	else if (ws->state == WS_CLOSING)
+		leave(ws);
+}
+
+void ws_pause(struct ws *ws)
+{
+	if (ws->pauses++ == 0 && ws->state == WS_OPEN)
+		conn_pause(ws->member.conn);
+}
+
+void ws_resume(struct ws *ws)
+{
+	ASSERT(ws->pauses > 0);
+	if (--ws->pauses != 0 || ws->state != WS_OPEN)
+		return;
+	ws->resumed_ms = clock_mono_ms();
+	conn_resume(ws->member.conn);
+}
+
+/* ---- output ---- */
+
+static void judge_queue(struct loop_task *t)
+{
+	struct ws *ws = container_of(t, struct ws, judge);
+	if (ws->state == WS_OPEN && conn_unsent(ws->member.conn) > (size_t)ws->conf->websocket.send_queue)
+		close_and_leave(ws, WS_CLOSE_TOO_SLOW, "too slow to read", "ws_too_slow");
+}
+
+/* What a turn queues is judged after the connection has tried to write it: a burst alone is not the peer's fault. */
+void ws_send(struct ws *ws, struct blob *frame)
+{
+	if (ws->state != WS_OPEN)
+		return;
+	conn_write_blob(ws->member.conn, frame);
+	if (conn_unsent(ws->member.conn) > (size_t)ws->conf->websocket.send_queue)
+		loop_defer(conn_loop(ws->member.conn), &ws->judge);
+}
+
+static void on_drained(struct conn *c, void *owner)
+{
+	struct ws *ws = owner;
+	if (ws->state == WS_LEAVING) {
+		conn_close_gracefully(c, ws->why);
+		return;
+	}
+	ws->pong_bytes = 0;
+	if (ws->held_pong == NULL)
+		return;
+	if (ws->state == WS_OPEN)
+		conn_write_blob(c, ws->held_pong);
+	blob_unref(ws->held_pong);
+	ws->held_pong = NULL;
+}
+
+/* ---- heartbeat ---- */
+
+static int64_t ping_interval_ms(const struct ws *ws)
+{
+	return (int64_t)ws->conf->websocket.ping_interval_secs * 1000;
+}
+
+static int64_t silent_at_ms(const struct ws *ws)
+{
+	int64_t heard_ms = conn_last_input_ms(ws->member.conn);
+	if (heard_ms < ws->resumed_ms)
+		heard_ms = ws->resumed_ms;
+	return heard_ms + (int64_t)ws->conf->websocket.idle_timeout_secs * 1000;
+}
+
+/* The first pings are spread over half an interval: connections that came at once are not pinged at once. */
+static int64_t first_ping_delay_ms(const struct ws *ws)
+{
+	static uint32_t phase;
+	phase += 0x9e3779b9; /* 2^32 over the golden ratio: the phases of any run of connections lie evenly */
+	int64_t half = ping_interval_ms(ws) / 2;
+	return half + (int64_t)((uint64_t)half * phase >> 32);
+}
+
+static void arm_heartbeat(struct ws *ws, int64_t now_ms)
+{
+	int64_t at = ws->next_ping_ms;
+	if (ws->pauses == 0 && silent_at_ms(ws) < at)
+		at = silent_at_ms(ws);
+	conn_set_timeout(ws->member.conn, at > now_ms ? at - now_ms : 1);
+}
+
+static void heartbeat(struct ws *ws)
+{
+	int64_t now_ms = clock_mono_ms(), interval_ms = ping_interval_ms(ws);
+	bool silent = ws->pauses == 0 && now_ms >= silent_at_ms(ws);
+	/* If this process itself stood still, the peer's bytes may lie in the socket: the next turn reads them. */
+	if (silent && ws->suspect) {
+		close_and_leave(ws, WS_CLOSE_IDLE, "nothing heard", "ws_idle");
+		return;
+	}
+	ws->suspect = silent;
+	if (now_ms >= ws->next_ping_ms) {
+		char frame[2 + WS_CONTROL_MAX];
+		conn_write(ws->member.conn, frame, ws_encode_control(frame, WS_PING, STR_NULL));
+		ws->next_ping_ms += ((now_ms - ws->next_ping_ms) / interval_ms + 1) * interval_ms;
+	}
+	arm_heartbeat(ws, now_ms);
+}
+
+static void on_timeout(struct conn *c, void *owner)
+{
+	struct ws *ws = owner;
+	switch ((enum ws_state)ws->state) {
+	case WS_OPEN:
+		heartbeat(ws);
+		break;
+	case WS_CLOSING:
+		leave(ws);
+		break;
+	case WS_LEAVING:
+		conn_close(c, ws->why);
+		break;
+	}
+}
+
+/* ---- the rest ---- */
+
+static const struct conn_handler conn_events = {
+	.input = on_input,
+	.eof = on_eof,
+	.drained = on_drained,
+	.timeout = on_timeout,
+	.closed = on_closed,
+};
+
+static struct ws *ws_alloc(const struct conf *conf, const struct ws_handler *handler, void *user)
+{
+	struct ws *ws = xcalloc(1, sizeof(*ws));
+	ws->conf = conf;
+	ws->handler = handler;
+	ws->user = user;
+	ws->judge.fn = judge_queue;
+	return ws;
+}
+
+static void start(struct ws *ws, struct conn *c)
+{
+	int64_t now_ms = clock_mono_ms();
+	ws->member.conn = c;
+	ws->next_ping_ms = now_ms + first_ping_delay_ms(ws);
+	arm_heartbeat(ws, now_ms);
+}
+
+struct ws *ws_new(struct conn *c, const struct conf *conf, const struct ws_handler *handler, void *user)
+{
+	struct ws *ws = ws_alloc(conf, handler, user);
+	conn_set_handler(c, &conn_events, ws);
+	start(ws, c);
+	return ws;
+}
+
+struct ws *ws_new_switched(struct http_req *req, const char *headers, const struct ws_handler *handler, void *user)
+{
+	const struct http_server *server = http_request_of(req)->server;
+	struct ws *ws = ws_alloc(server != NULL ? server->conf : NULL, handler, user);
+	struct conn *c = http_switch_conn(req, headers, &ws->member, &conn_events, ws);
+	if (c == NULL) {
+		free(ws);
+		return NULL;
+	}
+	start(ws, c);
+	return ws;
+}
+
+bool ws_is_closing(const struct ws *ws)
+{
+	return ws->state != WS_OPEN || conn_is_closing(ws->member.conn);
+}
+
+const struct addr *ws_peer(const struct ws *ws)
+{
+	return conn_peer(ws->member.conn);
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* How WebSocket connections begin; for the handshake, and for tests that have no HTTP server. */
+#ifndef TIDINGS_NET_WS_PRIV_H
+#define TIDINGS_NET_WS_PRIV_H
+
+#include "core/base.h"
+#include "core/conf.h"
+#include "net/conn.h"
+#include "net/http.h"
+#include "net/ws.h"
+
+/* Takes over the connection: what it reads from now on are frames. conf is borrowed, and read at each use. */
+struct ws *ws_new(struct conn *c, const struct conf *conf, const struct ws_handler *handler, void *user);
+/*
+ * The same with the connection of a request, which is answered with 101 and `headers` (lines ended by CRLF) and is gone
+ * then. NULL when the client has left.
+ */
+struct ws *ws_new_switched(struct http_req *req, const char *headers, const struct ws_handler *handler, void *user);
+
+#endif
