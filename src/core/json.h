@@ -17,9 +17,9 @@ enum json_type { JSON_NULL, JSON_BOOL, JSON_NUMBER, JSON_STRING, JSON_ARRAY, JSO
 struct json {
 	enum json_type type;
 	bool boolean;    /* JSON_BOOL */
-	bool has_nul;    /* JSON_STRING: contains U+0000; also set on every array and object around it */
-	struct str key;  /* the decoded member name, where the parent is an object */
-	struct str text; /* JSON_STRING: decoded; JSON_NUMBER: as written */
+	bool has_nul;    /* JSON_STRING: contains U+0000; also set on every array and object around it or such a name */
+	struct str key;  /* the decoded member name, where the parent is an object; else absent */
+	struct str text; /* JSON_STRING: decoded, the document's; JSON_NUMBER: as written, borrowed from the input */
 	struct str raw;  /* the value as it stands in the input (borrowed from it), white space inside included */
 	size_t count;    /* members or elements */
 	const struct json *child; /* the first member or element */
@@ -36,8 +36,8 @@ void json_doc_free(struct json_doc **doc);
 /*
  * Parses exactly one JSON value. Invalid UTF-8, a lone surrogate escape, more than
  * JSON_MAX_DEPTH levels and anything after the value are refused. Returns NULL
- * with a one-line reason in *err_r (borrowed until the next call).
- * `text` has to outlive the use of the nodes' raw.
+ * with a one-line reason in *err_r (borrowed until the next call), which holds no
+ * part of the text. `text` has to outlive the use of the nodes.
  */
 const struct json *json_parse(struct json_doc *doc, struct str text, const char **err_r) MUST_CHECK;
 

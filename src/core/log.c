@@ -214,6 +214,7 @@ static void send_syslog(enum log_level level, struct line *l)
 	syslog(priority[level], "%.*s", (int)l->len, l->data);
 }
 
+static void emit(enum log_level level, const char *fmt, va_list ap) PRINTF_LIKE(2, 0);
 static void emit(enum log_level level, const char *fmt, va_list ap)
 {
 	int saved_errno = errno;
@@ -264,6 +265,6 @@ void log_fatal(const char *fmt, ...)
 
 void log_panic(const char *file, int line, const char *what)
 {
-	log_write(LOG_LEVEL_ERROR, "panic: %s:%d: not so: %s", file, line, what);
+	log_write(LOG_LEVEL_ERROR, "panic: %s:%d: does not hold: %s", file, line, what);
 	abort();
 }

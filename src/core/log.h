@@ -5,6 +5,10 @@
  * to act, warn says that something was refused or repaired, info tells of the
  * life of processes and links, debug of single connections.
  *
+ * A line is one write of at most 4096 bytes (what is longer is cut and ends in
+ * "..."), so several processes may share a file. Control characters and bytes that
+ * are not UTF-8 are escaped: one event is one line, whatever is in it.
+ *
  * Never log a token, a password or the content of a message.
  */
 #ifndef TIDINGS_CORE_LOG_H
