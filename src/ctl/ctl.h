@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* tidingsctl: what its commands share. Each command returns the exit status, having said on stderr what went wrong. */
+#ifndef TIDINGS_CTL_CTL_H
+#define TIDINGS_CTL_CTL_H
+
+#include "core/base.h"
+#include "core/conf.h"
+
+struct ctl {
+	const struct conf *conf;
+	bool json; /* --json */
+	int argc;  /* the command's own arguments, without its name */
+	char **argv;
+};
+
+/* Prints "tidingsctl: …" and returns 1. */
+int ctl_fail(const char *fmt, ...) PRINTF_LIKE(1, 2);
+/* Likewise for a call that is not of the command's form; returns 2. */
+int ctl_usage(const char *usage);
+
+int ctl_migrate(const struct ctl *ctl);
+int ctl_token(const struct ctl *ctl);
+int ctl_befriend(const struct ctl *ctl);
+int ctl_status(const struct ctl *ctl);
+int ctl_workers(const struct ctl *ctl);
+int ctl_clock(const struct ctl *ctl);
+
+#endif

@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Commands that ask the running master through its control socket: status, workers, clock. */
+#include "core/base.h"
+#include "ctl/ctl.h"
+
+#include "core/buf.h"
+#include "core/json.h"
+#include "proc/control.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#define ANSWER_SECS 10
+#define ANSWER_MAX (16u << 20)
+
+static int dial(const struct conf *conf)
+{
+	struct sockaddr_un sa = {.sun_family = AF_UNIX};
+	struct timeval patience = {.tv_sec = ANSWER_SECS};
+	int n = snprintf(sa.sun_path, sizeof(sa.sun_path), "%s/" CONTROL_SOCKET_NAME, conf->run_dir);
+	if (n < 0 || (size_t)n >= sizeof(sa.sun_path)) {
+		ctl_fail("run_dir: %s is too long for a socket", conf->run_dir);
+		return -1;
+	}
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
+	if (connect(fd, (struct sockaddr *)&sa, sizeof(sa)) != 0) {
+		ctl_fail("no server answers at %s: %s", sa.sun_path, strerror(errno));
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+/* Sends the line and reads the answer up to its line feed, without it. */
+static int exchange(const struct conf *conf, const char *line, struct buf *answer)
+{
+	int fd = dial(conf);
+	if (fd < 0)
+		return -1;
+	bool sent = send(fd, line, strlen(line), MSG_NOSIGNAL) == (ssize_t)strlen(line);
+	ssize_t n = 0;
+	while (sent && answer->len < ANSWER_MAX && (n = recv(fd, buf_reserve(answer, 4096), 4096, 0)) > 0)
+		answer->len += (size_t)n;
+	close(fd);
+	if (!sent || answer->len == 0 || answer->data[answer->len - 1] != '\n') {
+		ctl_fail("the server did not answer: %s", n < 0 ? strerror(errno) : "it hung up");
+		return -1;
+	}
+	answer->len--;
+	return 0;
+}
+
+static void print_value(const struct json *v)
+{
+	if (v == NULL || v->type == JSON_NULL)
+		fputs("-", stdout);
+	else if (v->type == JSON_BOOL)
+		fputs(v->boolean ? "yes" : "no", stdout);
+	else
+		printf("%.*s", (int)v->text.len, v->text.s);
+}
+
+static void print_status(const struct json *answer)
+{
+	for (const struct json *v = answer->child; v != NULL; v = v->next) {
+		if (v->type == JSON_OBJECT || str_is(v->key, "ok"))
+			continue;
+		printf("%-26.*s ", (int)v->key.len, v->key.s);
+		print_value(v);
+		putchar('\n');
+	}
+	const struct json *counters = json_get(answer, "counters");
+	for (const struct json *v = counters != NULL ? counters->child : NULL; v != NULL; v = v->next) {
+		printf("%-26.*s ", (int)v->key.len, v->key.s);
+		print_value(v);
+		putchar('\n');
+	}
+}
+
+static void print_workers(const struct json *answer)
+{
+	static const struct {
+		const char *key, *title;
+		int width;
+	} columns[] = {
+		{"slot", "SLOT", 4},	     {"pid", "PID", 8},	      {"state", "STATE", 9},
+		{"connections", "CONNS", 7}, {"websockets", "WS", 7}, {"restarts", "RESTARTS", 8},
+		{"database", "DATABASE", 8}, {"redis", "REDIS", 5},   {"started_at", "STARTED", 24},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(columns); i++)
+		printf("%-*s ", columns[i].width, columns[i].title);
+	putchar('\n');
+	const struct json *list = json_get(answer, "workers");
+	for (const struct json *w = list != NULL ? list->child : NULL; w != NULL; w = w->next) {
+		for (size_t i = 0; i < ARRAY_LEN(columns); i++) {
+			const struct json *v = json_get(w, columns[i].key);
+			const char *flag = v != NULL && v->type == JSON_BOOL ? (v->boolean ? "up" : "away") : NULL;
+			struct str text = flag != NULL ? str_from(flag) : v != NULL ? v->text : STR_LIT("-");
+			printf("%-*.*s ", columns[i].width, (int)text.len, text.s);
+		}
+		putchar('\n');
+	}
+}
+
+static int ask(const struct ctl *ctl, const char *line, void (*print)(const struct json *answer))
+{
+	struct buf answer = {0};
+	struct json_doc *doc = json_doc_new();
+	const char *reason;
+	int status = 1;
+
+	if (exchange(ctl->conf, line, &answer) == 0) {
+		const struct json *root = json_parse(doc, (struct str){answer.data, answer.len}, &reason);
+		const struct json *ok = json_get(root, "ok"), *error = json_get(root, "error");
+		if (ok == NULL || !ok->boolean) {
+			ctl_fail("%.*s", error != NULL ? (int)error->text.len : 20,
+				 error != NULL ? error->text.s : "not understood");
+		} else {
+			status = 0;
+			if (ctl->json)
+				printf("%.*s\n", (int)answer.len, answer.data);
+			else
+				print(root);
+		}
+	}
+	json_doc_free(&doc);
+	buf_fini(&answer);
+	return status;
+}
+
+int ctl_status(const struct ctl *ctl)
+{
+	if (ctl->argc != 0)
+		return ctl_usage("status");
+	return ask(ctl, "{\"command\":\"status\"}\n", print_status);
+}
+
+int ctl_workers(const struct ctl *ctl)
+{
+	if (ctl->argc != 0)
+		return ctl_usage("workers");
+	return ask(ctl, "{\"command\":\"workers\"}\n", print_workers);
+}
+
+int ctl_clock(const struct ctl *ctl)
+{
+	char line[96], *end;
+	if (ctl->argc != 1)
+		return ctl_usage("clock +SECONDS");
+	long long secs = strtoll(ctl->argv[0], &end, 10);
+	if (*end != '\0' || end == ctl->argv[0])
+		return ctl_usage("clock +SECONDS");
+	snprintf(line, sizeof(line), "{\"command\":\"clock\",\"seconds\":%lld}\n", secs);
+	return ask(ctl, line, print_status);
+}

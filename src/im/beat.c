@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Heartbeats between the workers of the cluster. A worker or node that dies tells
+ * nobody; its silence does, and then everyone who is watched is looked at again.
+ */
+#include "core/base.h"
+#include "im/watch.h"
+
+#include "core/clock.h"
+#include "core/log.h"
+#include "im/push.h"
+
+#include <stdlib.h>
+#include <uthash.h>
+
+#define BEAT_MS 1000
+#define SILENCE_MS 3000
+
+struct peer_worker {
+	UT_hash_handle hh;
+	int64_t heard_ms;
+	char origin[ORIGIN_LEN];
+};
+
+static void lost(struct im *im, struct peer_worker *p)
+{
+	HASH_DEL(im->peers, p);
+	free(p);
+}
+
+static void on_beat(struct wheel_timer *t)
+{
+	struct im *im = container_of(t, struct im, beat);
+	int64_t now = clock_mono_ms();
+	struct peer_worker *p, *next;
+
+	/* While Redis is away nobody is heard: that says nothing about them. */
+	if (bus_is_up(im->bus)) {
+		push_publish(im, STR_LIT(TOPIC_ALL), BUS_BEAT, STR_LIT(""));
+		HASH_ITER (hh, im->peers, p, next) {
+			if (now - p->heard_ms < SILENCE_MS)
+				continue;
+			log_info("worker %.*s of the cluster fell silent", ORIGIN_LEN, p->origin);
+			lost(im, p);
+			watch_recheck_all(im, WATCH_ABSENCE_MS - SILENCE_MS);
+		}
+	} else {
+		HASH_ITER (hh, im->peers, p, next)
+			p->heard_ms = now;
+	}
+	wheel_set(loop_wheel(im->loop), t, BEAT_MS, on_beat);
+}
+
+void watch_start(struct im *im)
+{
+	bus_subscribe(im->bus, STR_LIT(TOPIC_ALL));
+	wheel_set(loop_wheel(im->loop), &im->beat, 0, on_beat);
+}
+
+void watch_beat_heard(struct im *im, struct str origin, bool bye)
+{
+	struct peer_worker *p;
+	HASH_FIND(hh, im->peers, origin.s, ORIGIN_LEN, p);
+	if (bye) {
+		if (p != NULL)
+			lost(im, p);
+		return;
+	}
+	if (p == NULL) {
+		p = xcalloc(1, sizeof(*p));
+		memcpy(p->origin, origin.s, ORIGIN_LEN);
+		HASH_ADD(hh, im->peers, origin, ORIGIN_LEN, p);
+	}
+	p->heard_ms = clock_mono_ms();
+}
+
+void watch_fini(struct im *im)
+{
+	struct peer_worker *p, *next;
+	wheel_cancel(&im->beat);
+	if (bus_is_up(im->bus))
+		push_publish(im, STR_LIT(TOPIC_ALL), BUS_BYE, STR_LIT(""));
+	HASH_ITER (hh, im->peers, p, next)
+		lost(im, p);
+}

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What is done to one message after it was sent: read, recall, delete. */
+#include "core/base.h"
+#include "im/command.h"
+
+#include "im/push.h"
+#include "im/session.h"
+
+bool message_check(struct request *r, union command_args *a)
+{
+	return request_id(r, "message_id", &a->message_id);
+}
+
+/* Begins an event in scratch: the answer is rendered in another buffer. */
+static struct json_out *event_begin(struct im *im, const char *type, const struct message *m)
+{
+	struct json_out *o = im->out;
+	buf_clear(&im->scratch);
+	json_begin(o, &im->scratch);
+	json_object(o);
+	json_key(o, "type");
+	json_cstr(o, type);
+	json_key(o, "conversation_id");
+	json_id(o, message_id_conversation(m->id));
+	return o;
+}
+
+static struct str event_end(struct im *im)
+{
+	json_object_end(im->out);
+	return (struct str){im->scratch.data, im->scratch.len};
+}
+
+static void on_message_read(const struct store_change *c, void *arg)
+{
+	struct request *r = arg;
+	struct im *im = r->im;
+	if (c->status != STORE_OK) {
+		request_fail_store(r, c->status);
+		return;
+	}
+	const struct message *m = c->message;
+	if (c->changed) {
+		struct json_out *o = event_begin(im, "read", m);
+		json_key(o, "reader_id");
+		json_cstr(o, m->to);
+		json_key(o, "up_to_seq");
+		json_null(o);
+		json_key(o, "message_ids");
+		json_array(o);
+		json_id(o, m->id);
+		json_array_end(o);
+		json_key(o, "read_at");
+		json_time(o, m->read_ms);
+		push_to_both(im, str_from(m->from), str_from(m->to), event_end(im), request_session(r));
+	}
+	request_end_message(r, 200, m);
+}
+
+void message_read_proceed(struct request *r, const union command_args *a)
+{
+	store_read_message(r->im->store, request_user(r), a->message_id, on_message_read, r);
+}
+
+static void on_recalled(const struct store_change *c, void *arg)
+{
+	struct request *r = arg;
+	struct im *im = r->im;
+	if (c->status != STORE_OK) {
+		request_fail_store(r, c->status);
+		return;
+	}
+	const struct message *m = c->message;
+	if (c->changed) {
+		struct json_out *o = event_begin(im, "recalled", m);
+		json_key(o, "message_id");
+		json_id(o, m->id);
+		json_key(o, "seq");
+		json_i64(o, (int64_t)message_id_seq(m->id));
+		json_key(o, "change_seq");
+		json_i64(o, (int64_t)c->change_seq);
+		json_key(o, "recalled_at");
+		json_time(o, m->recalled_ms);
+		push_to_both(im, str_from(m->to), str_from(m->from), event_end(im), request_session(r));
+	}
+	request_end_message(r, 200, m);
+}
+
+void recall_proceed(struct request *r, const union command_args *a)
+{
+	store_recall(r->im->store, request_user(r), a->message_id, on_recalled, r);
+}
+
+static void on_deleted(const struct store_change *c, void *arg)
+{
+	struct request *r = arg;
+	struct im *im = r->im;
+	if (c->status != STORE_OK) {
+		request_fail_store(r, c->status);
+		return;
+	}
+	if (c->changed) {
+		struct json_out *o = event_begin(im, "deleted", c->message);
+		json_key(o, "message_id");
+		json_id(o, c->message->id);
+		push_to(im, request_user(r), event_end(im), request_session(r));
+	}
+	request_done(r);
+}
+
+void delete_proceed(struct request *r, const union command_args *a)
+{
+	store_delete(r->im->store, request_user(r), a->message_id, on_deleted, r);
+}

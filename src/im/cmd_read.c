@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* read: a conversation, up to a place or whole; and how much is unread in all. */
+#include "core/base.h"
+#include "im/command.h"
+
+#include "im/push.h"
+#include "im/session.h"
+
+bool read_check(struct request *r, union command_args *a)
+{
+	if (!request_id(r, "conversation_id", &a->read.conversation_id))
+		return false;
+	a->read.up_to_seq = UINT64_MAX;
+	const struct json *v = json_get(r->body, "up_to_seq");
+	if (v == NULL || v->type == JSON_NULL)
+		return true;
+	int64_t seq;
+	if (json_int(v, &seq) != 0 || seq < 0) {
+		request_fail(r, PROBLEM_INVALID_ARGUMENT, "up_to_seq: must be a whole number from 0 on");
+		return false;
+	}
+	a->read.up_to_seq = (uint64_t)seq;
+	return true;
+}
+
+static void push_read(struct request *r, const struct store_read *read)
+{
+	struct im *im = r->im;
+	struct json_out *o = im->out;
+	buf_clear(&im->scratch);
+	json_begin(o, &im->scratch);
+	json_object(o);
+	json_key(o, "type");
+	json_cstr(o, "read");
+	json_key(o, "conversation_id");
+	json_id(o, read->conversation_id);
+	json_key(o, "reader_id");
+	json_cstr(o, r->user);
+	json_key(o, "up_to_seq");
+	json_i64(o, (int64_t)read->up_to_seq);
+	json_key(o, "message_ids");
+	json_null(o);
+	json_key(o, "read_at");
+	json_time(o, read->read_ms);
+	json_object_end(o);
+	push_to_both(im, str_from(read->peer), request_user(r), (struct str){im->scratch.data, im->scratch.len},
+		     request_session(r));
+}
+
+static void on_read(const struct store_read *read, void *arg)
+{
+	struct request *r = arg;
+	if (read->status != STORE_OK) {
+		request_fail_store(r, read->status);
+		return;
+	}
+	if (read->changed)
+		push_read(r, read);
+	struct json_out *o = request_begin(r);
+	json_key(o, "conversation_id");
+	json_id(o, read->conversation_id);
+	json_key(o, "read_seq");
+	json_i64(o, (int64_t)read->read_seq);
+	json_key(o, "marked");
+	json_i64(o, (int64_t)read->marked);
+	json_key(o, "unread_count");
+	json_i64(o, (int64_t)read->unread);
+	request_end(r, 200);
+}
+
+void read_proceed(struct request *r, const union command_args *a)
+{
+	store_read_conversation(r->im->store, request_user(r), a->read.conversation_id, a->read.up_to_seq, on_read, r);
+}
+
+static void on_unread(enum store_status status, uint64_t count, void *arg)
+{
+	struct request *r = arg;
+	if (status != STORE_OK) {
+		request_fail_store(r, status);
+		return;
+	}
+	struct json_out *o = request_begin(r);
+	json_key(o, "unread_count");
+	json_i64(o, (int64_t)count);
+	request_end(r, 200);
+}
+
+void unread_proceed(struct request *r, const union command_args *a)
+{
+	(void)a;
+	store_count_unread(r->im->store, request_user(r), on_unread, r);
+}

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* send: one message to one user. */
+#include "core/base.h"
+#include "im/command.h"
+
+#include "core/clock.h"
+#include "core/utf8.h"
+#include "hub/bucket.h"
+#include "hub/stats.h"
+#include "im/push.h"
+#include "im/render.h"
+#include "im/session.h"
+
+#define MEDIA_URL_MAX 2048
+#define EXTRA_MAX 4096
+
+static bool fail(struct request *r, const char *detail)
+{
+	request_fail(r, PROBLEM_INVALID_ARGUMENT, "%s", detail);
+	return false;
+}
+
+static bool is_web_url(struct str url)
+{
+	size_t scheme = url.len >= 7 && strncasecmp(url.s, "http://", 7) == 0	 ? 7
+			: url.len >= 8 && strncasecmp(url.s, "https://", 8) == 0 ? 8
+										 : 0;
+	if (scheme == 0 || url.len == scheme || url.s[scheme] == '/')
+		return false;
+	for (size_t i = 0; i < url.len; i++)
+		if ((unsigned char)url.s[i] <= ' ' || url.s[i] == 0x7f)
+			return false;
+	return true;
+}
+
+static bool check_content(struct request *r, struct store_send *s)
+{
+	size_t max = (size_t)r->im->conf->message.max_content;
+	if (!request_text(r, "content", &s->content) || !request_text(r, "media_url", &s->media_url))
+		return false;
+	if (s->content.s != NULL && s->content.len > max) {
+		request_fail(r, PROBLEM_INVALID_ARGUMENT, "content: is over %zu bytes of UTF-8", max);
+		return false;
+	}
+	if (s->type == MESSAGE_TEXT) {
+		if (s->content.s == NULL || s->content.len == 0)
+			return fail(r, "content: a text needs one that is not empty");
+		if (s->media_url.s != NULL)
+			return fail(r, "media_url: a text has none");
+		return true;
+	}
+	if (s->media_url.s == NULL)
+		return fail(r, "media_url: is missing");
+	if (s->media_url.len > MEDIA_URL_MAX)
+		return fail(r, "media_url: is over 2048 bytes");
+	if (!is_web_url(s->media_url))
+		return fail(r, "media_url: must be an http or https URL");
+	return true;
+}
+
+static bool check_extra(struct request *r, struct store_send *s)
+{
+	const struct json *v = json_get(r->body, "extra");
+	if (v == NULL || v->type == JSON_NULL)
+		return true;
+	if (v->type != JSON_OBJECT)
+		return fail(r, "extra: must be an object");
+	if (v->has_nul)
+		return fail(r, "extra: must not contain U+0000");
+	buf_clear(&r->im->scratch);
+	json_minify(v->raw, &r->im->scratch);
+	if (r->im->scratch.len > EXTRA_MAX)
+		return fail(r, "extra: is over 4096 bytes");
+	s->extra = (struct str){r->im->scratch.data, r->im->scratch.len};
+	return true;
+}
+
+bool send_check(struct request *r, union command_args *a)
+{
+	struct store_send *s = &a->send;
+	struct str type, reply;
+
+	s->from = request_user(r);
+	if (!request_user_id(r, "to_user_id", &s->to))
+		return false;
+	if (str_equal(s->to, s->from))
+		return fail(r, "to_user_id: one cannot send to oneself");
+	if (!request_needs_text(r, "message_type", &type))
+		return false;
+	if (message_type_parse(type, &s->type) != 0)
+		return fail(r, "message_type: must be text, image, voice, video or file");
+	if (!check_content(r, s) || !check_extra(r, s))
+		return false;
+	if (!request_text(r, "client_msg_id", &s->client_msg_id) || !request_text(r, "reply_to", &reply))
+		return false;
+	if (s->client_msg_id.s != NULL && !id_client_msg_valid(s->client_msg_id))
+		return fail(r, "client_msg_id: must be 1 to 64 characters from ! to ~");
+	if (reply.s != NULL && (id_parse_u64(reply, &s->reply_to) != 0 || s->reply_to == 0))
+		return fail(r, "reply_to: must be a message's id, a string of decimal digits");
+	return true;
+}
+
+static void on_sent(const struct store_sent *result, void *arg)
+{
+	struct request *r = arg;
+	struct im *im = r->im;
+	if (result->status != STORE_OK) {
+		request_fail_store(r, result->status);
+		return;
+	}
+	const struct message *m = result->message;
+	buf_clear(&im->scratch);
+	buf_append_str(&im->scratch, STR_LIT("{\"type\":\"message\",\"message\":"));
+	size_t start = im->scratch.len;
+	json_begin(im->out, &im->scratch);
+	render_message(im->out, m);
+	struct str json = {im->scratch.data + start, im->scratch.len - start};
+
+	const struct session *asker = request_session(r);
+	stat_add(result->replayed ? STAT_REPLAYS : STAT_SENDS, 1);
+	request_ack(r, json, result->replayed);
+	if (!result->replayed) {
+		buf_append_char(&im->scratch, '}');
+		push_to_both(im, str_from(m->to), str_from(m->from), (struct str){im->scratch.data, im->scratch.len},
+			     asker);
+	}
+}
+
+/* Past the limit only what stands already is answered. */
+static void on_found(const struct store_sent *result, void *arg)
+{
+	struct request *r = arg;
+	if (result->status == STORE_NOT_FOUND)
+		request_fail(r, PROBLEM_RATE_LIMITED, "more than %d messages a second",
+			     r->im->conf->limits.sends_per_second);
+	else
+		on_sent(result, r);
+}
+
+void send_proceed(struct request *r, const union command_args *a)
+{
+	const struct conf *conf = r->im->conf;
+	r->retry_ms = bucket_take(r->im->hub, 's', r->user, conf->limits.sends_per_second, conf->limits.burst,
+				  clock_mono_ms());
+	if (r->retry_ms == 0)
+		store_send(r->im->store, &a->send, on_sent, r);
+	else if (a->send.client_msg_id.s != NULL)
+		store_find_sent(r->im->store, &a->send, on_found, r);
+	else
+		request_fail(r, PROBLEM_RATE_LIMITED, "more than %d messages a second", conf->limits.sends_per_second);
+}

@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Decides, before a body is read, whether a request may go on, and turns what may
+ * into a command's request. The order of the checks is the contract's.
+ */
+#include "core/base.h"
+#include "im/http_door.h"
+
+#include "core/clock.h"
+#include "core/log.h"
+#include "hub/stats.h"
+#include "im/command.h"
+#include "im/session.h"
+
+#include <stdio.h>
+
+#define WS_SUBPROTOCOL "tidings.v1"
+
+/* The path below http.prefix; absent where it is not below it. */
+static struct str path_below_prefix(const struct im *im, struct str path)
+{
+	size_t n = strlen(im->conf->http.prefix);
+	if (n == 0)
+		return path;
+	if (path.len <= n || memcmp(path.s, im->conf->http.prefix, n) != 0 || path.s[n] != '/')
+		return STR_NULL;
+	return (struct str){path.s + n, path.len - n};
+}
+
+static void reply(struct http_req *req, enum problem p, const char *detail, const char *headers)
+{
+	if (p == PROBLEM_TOKEN_INVALID || p == PROBLEM_TOKEN_EXPIRED)
+		stat_add(STAT_TOKENS_REFUSED, 1);
+	http_reply_problem(req, problem_status(p), problem_code(p), detail, 0, headers);
+}
+
+static struct str trim(struct str s)
+{
+	while (s.len > 0 && (s.s[0] == ' ' || s.s[0] == '\t'))
+		s = (struct str){s.s + 1, s.len - 1};
+	while (s.len > 0 && (s.s[s.len - 1] == ' ' || s.s[s.len - 1] == '\t'))
+		s.len--;
+	return s;
+}
+
+static struct str bearer(struct http_req *req)
+{
+	struct str auth = trim(http_req_header(req, "Authorization"));
+	if (auth.s == NULL || auth.len < 7 || strncasecmp(auth.s, "Bearer ", 7) != 0)
+		return STR_NULL;
+	return trim((struct str){auth.s + 7, auth.len - 7});
+}
+
+/*
+ * The token of the subprotocol pair "tidings.v1, bearer.<JWT>"; *offered_r tells
+ * whether tidings.v1 was among them at all, and so has to be answered.
+ */
+static struct str subprotocol_token(struct http_req *req, bool *offered_r)
+{
+	struct str list = http_req_header(req, "Sec-WebSocket-Protocol"), token = STR_NULL;
+	*offered_r = false;
+	while (list.s != NULL && list.len > 0) {
+		const char *comma = memchr(list.s, ',', list.len);
+		size_t len = comma != NULL ? (size_t)(comma - list.s) : list.len;
+		struct str item = trim((struct str){list.s, len});
+		if (str_is(item, WS_SUBPROTOCOL))
+			*offered_r = true;
+		else if (item.len > 7 && memcmp(item.s, "bearer.", 7) == 0)
+			token = (struct str){item.s + 7, item.len - 7};
+		len += comma != NULL;
+		list = (struct str){list.s + len, list.len - len};
+	}
+	return token;
+}
+
+/* The caller; false after having answered 401. */
+static bool authenticate(struct im *im, struct http_req *req, struct str token, struct token_claims *claims)
+{
+	const char *reason = "no token: Authorization: Bearer <JWT> is needed";
+	enum token_status status = TOKEN_INVALID;
+	if (token.s != NULL)
+		status = token_verify(im->keys, token, claims, &reason);
+	if (status == TOKEN_OK)
+		return true;
+	reply(req, status == TOKEN_EXPIRED ? PROBLEM_TOKEN_EXPIRED : PROBLEM_TOKEN_INVALID, reason, NULL);
+	return false;
+}
+
+static void open_websocket(struct im *im, struct http_req *req)
+{
+	struct token_claims claims;
+	bool offered;
+	struct str token = bearer(req), from_protocol = subprotocol_token(req, &offered);
+	if (token.s == NULL)
+		token = from_protocol;
+	if (token.s == NULL && http_req_query(req, "access_token", &token) <= 0)
+		token = STR_NULL;
+	if (authenticate(im, req, token, &claims) && http_check_ws(req))
+		session_open(im, req, &claims, offered ? WS_SUBPROTOCOL : NULL);
+}
+
+static bool is_json(struct str type)
+{
+	static const struct str json = STR_LIT("application/json");
+	if (type.s == NULL || type.len < json.len || strncasecmp(type.s, json.s, json.len) != 0)
+		return false;
+	return type.len == json.len || type.s[json.len] == ';' || type.s[json.len] == ' ' || type.s[json.len] == '\t';
+}
+
+/* Size, then type, of the body that is announced. */
+static bool check_body(const struct im *im, struct http_req *req)
+{
+	char detail[64];
+	if (req->content_length == 0)
+		return true;
+	if (req->content_length > im->conf->http.max_body) {
+		snprintf(detail, sizeof(detail), "the body is over %d bytes", im->conf->http.max_body);
+		reply(req, PROBLEM_PAYLOAD_TOO_LARGE, detail, NULL);
+		return false;
+	}
+	if (!is_json(http_req_header(req, "Content-Type"))) {
+		reply(req, PROBLEM_UNSUPPORTED_MEDIA_TYPE, "Content-Type: must be application/json", NULL);
+		return false;
+	}
+	return true;
+}
+
+static enum http_verdict no_command(struct im *im, struct http_req *req, const char *allow)
+{
+	char header[64];
+	if (allow != NULL) {
+		snprintf(header, sizeof(header), "Allow: %s\r\n", allow);
+		if (req->verb == VERB_OPTIONS)
+			http_reply(req, 204, NULL, header, STR_LIT(""));
+		else
+			reply(req, PROBLEM_METHOD_NOT_ALLOWED, "this path has other methods", header);
+	} else if (im->conf->http.docroot[0] != '\0' && (req->verb == VERB_GET || req->verb == VERB_HEAD)) {
+		http_reply_file(req, im->conf->http.docroot, req->path);
+	} else {
+		reply(req, PROBLEM_NOT_FOUND, "no such path", NULL);
+	}
+	return HTTP_ANSWERED;
+}
+
+static enum http_verdict public_head(struct http_req *req, void *ctx)
+{
+	struct im *im = ctx;
+	struct token_claims claims;
+	const char *allow = NULL;
+	uint64_t id = 0;
+	struct str path = path_below_prefix(im, req->path);
+	const struct command *cmd = path.s != NULL ? command_by_path(path, req->verb, &id, &allow) : NULL;
+
+	if (cmd == NULL)
+		return no_command(im, req, allow);
+	if (cmd == &command_ws) {
+		open_websocket(im, req);
+		return HTTP_ANSWERED;
+	}
+	if (!authenticate(im, req, bearer(req), &claims) || !check_body(im, req))
+		return HTTP_ANSWERED;
+	struct request *r = request_new_http(im, req, cmd, claims.user_id);
+	r->path_id = id;
+	req->user = r;
+	return HTTP_TAKE_BODY;
+}
+
+static void public_request(struct http_req *req, void *ctx)
+{
+	struct im *im = ctx;
+	struct request *r = req->user;
+	const char *reason;
+
+	if (r->cmd->body == BODY_REQUIRED || (r->cmd->body == BODY_OPTIONAL && req->body.len > 0)) {
+		r->body = json_parse(im->doc, req->body, &reason);
+		if (r->body == NULL) {
+			request_fail(r, PROBLEM_MALFORMED_JSON, "%s", req->body.len == 0 ? "a body is needed" : reason);
+			return;
+		}
+		if (r->body->type != JSON_OBJECT) {
+			request_fail(r, PROBLEM_INVALID_ARGUMENT, "the body must be a JSON object");
+			return;
+		}
+	}
+	command_run(r);
+}
+
+static void on_opened(void *ctx)
+{
+	(void)ctx;
+	stat_add(STAT_ACCEPTED, 1);
+}
+
+static void on_closed(const char *reason, void *ctx)
+{
+	(void)ctx;
+	stat_add(STAT_CLOSED, 1);
+	log_debug("connection closed: %s", reason);
+}
+
+static void on_answered(const struct http_req *req, int status, size_t bytes, void *ctx)
+{
+	(void)bytes;
+	(void)ctx;
+	stat_add(STAT_REQUESTS, 1);
+	if (status >= 500)
+		stat_add(STAT_REQUESTS_5XX, 1);
+	else if (status >= 400)
+		stat_add(STAT_REQUESTS_4XX, 1);
+	stat_observe(STAT_HIST_REQUEST, (uint64_t)(clock_mono_ms() - req->started_ms) * 1000);
+}
+
+const struct http_handler http_door = {.head = public_head, .request = public_request};
+const struct http_observer door_observer = {.opened = on_opened, .closed = on_closed, .answered = on_answered};

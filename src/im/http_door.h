@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The public HTTP door: path, method, token, size, type, body, then the command (contract, section 1). */
+#ifndef TIDINGS_IM_HTTP_DOOR_H
+#define TIDINGS_IM_HTTP_DOOR_H
+
+#include "core/base.h"
+#include "net/http.h"
+
+extern const struct http_handler http_door;
+/* The same with the three paths of admin.listen (contract, section 6). */
+extern const struct http_handler admin_door;
+/* Counts for both. */
+extern const struct http_observer door_observer;
+
+#endif

@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Puts a worker's parts together, and takes them apart: start, drain, end. */
+#include "core/base.h"
+#include "im/im.h"
+
+#include "core/clock.h"
+#include "core/log.h"
+#include "hub/stats.h"
+#include "im/http_door.h"
+#include "im/im_priv.h"
+#include "im/push.h"
+#include "im/session.h"
+#include "im/watch.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+/* Goodbyes a second, so that a node's clients do not all come back at one moment. */
+#define GOODBYES_PER_SECOND 2000
+#define GOODBYE_STEP_MS 50
+
+static void on_batch(unsigned ops, unsigned sends, uint64_t usecs, void *ctx)
+{
+	(void)sends;
+	(void)ctx;
+	stat_add(STAT_BATCHES, 1);
+	stat_add(STAT_BATCH_OPS, ops);
+	stat_observe(STAT_HIST_COMMIT, usecs);
+}
+
+static void on_retry(const char *why, void *ctx)
+{
+	(void)ctx;
+	stat_add(STAT_BATCH_RETRIES, 1);
+	log_warn("store: a transaction is run again: %s", why);
+}
+
+static void on_link(bool up, void *ctx)
+{
+	struct im *im = ctx;
+	if (up)
+		log_info("store: the database is connected");
+	else
+		log_error("store: the database is away");
+	im_report(im);
+}
+
+static const struct store_observer observer = {.batch = on_batch, .retry = on_retry, .link = on_link};
+
+struct im *im_new(const struct im_options *opt, char **err_r)
+{
+	struct token_keys *keys = token_keys_new(opt->conf, err_r);
+	if (keys == NULL)
+		return NULL;
+
+	struct im *im = xcalloc(1, sizeof(*im));
+	im->loop = opt->loop;
+	im->conf = opt->conf;
+	im->hub = opt->hub;
+	im->slot = opt->slot;
+	im->keys = keys;
+	id_random(im->origin, ORIGIN_LEN);
+	LIST_INIT(&im->sessions);
+	im->doc = json_doc_new();
+	im->out = json_out_new();
+	stats_attach(im->hub, im->slot);
+	im->store = store_new(loop_base(im->loop), im->conf, &observer, im);
+	im->bus = bus_new(loop_base(im->loop), im->conf, &push_bus_events, im);
+	im->http = http_server_new(im->loop, im->conf, &http_door, &door_observer, im);
+	im->admin = http_server_new(im->loop, im->conf, &admin_door, NULL, im);
+	watch_start(im);
+	return im;
+}
+
+void im_free(struct im **imp)
+{
+	struct im *im = *imp;
+	if (im == NULL)
+		return;
+	*imp = NULL;
+	watch_fini(im);
+	wheel_cancel(&im->drain);
+	wheel_cancel(&im->resync);
+	/* Requests end before what they are made of: the store answers them, the servers drop the answers. */
+	store_free(&im->store);
+	http_server_free(&im->http);
+	http_server_free(&im->admin);
+	bus_free(&im->bus);
+	token_keys_free(&im->keys);
+	json_doc_free(&im->doc);
+	json_out_free(&im->out);
+	buf_fini(&im->text);
+	buf_fini(&im->scratch);
+	buf_fini(&im->wire);
+	free(im);
+}
+
+void im_accept(struct im *im, int fd, enum im_door door, const struct addr *peer)
+{
+	http_server_accept(door == IM_DOOR_ADMIN ? im->admin : im->http, fd, peer);
+}
+
+static size_t goodbyes_now(const struct im *im, size_t left)
+{
+	/* Fast enough to be done after half of the time that is left. */
+	int64_t half_ms = (im->drain_deadline_ms - clock_mono_ms()) / 2;
+	size_t by_rate = GOODBYES_PER_SECOND * GOODBYE_STEP_MS / 1000;
+	size_t steps = half_ms > GOODBYE_STEP_MS ? (size_t)(half_ms / GOODBYE_STEP_MS) : 1;
+	size_t by_time = (left + steps - 1) / steps;
+	return by_rate > by_time ? by_rate : by_time;
+}
+
+static void on_drain_step(struct wheel_timer *t)
+{
+	struct im *im = container_of(t, struct im, drain);
+	size_t left = 0, said = 0;
+	struct session *s;
+
+	LIST_FOREACH (s, &im->sessions, all)
+		left += !s->leaving;
+	size_t now = goodbyes_now(im, left);
+	LIST_FOREACH (s, &im->sessions, all) {
+		if (s->leaving)
+			continue;
+		if (said == now)
+			break;
+		/* One that has something in progress gets its answers first. */
+		if (s->pending != 0 && clock_mono_ms() < im->drain_deadline_ms - 1000)
+			continue;
+		/* They come back over as long a time as the whole node needs to say goodbye. */
+		session_leave(s, (int64_t)(arc4random_uniform(1000 + (uint32_t)(left / 2))));
+		said++;
+	}
+	if (left > 0)
+		wheel_set(loop_wheel(im->loop), t, GOODBYE_STEP_MS, on_drain_step);
+}
+
+void im_drain(struct im *im, int64_t deadline_ms)
+{
+	if (im->draining)
+		return;
+	im->draining = true;
+	im->drain_deadline_ms = clock_mono_ms() + deadline_ms;
+	http_server_drain(im->http);
+	http_server_drain(im->admin);
+	on_drain_step(&im->drain);
+}
+
+bool im_is_idle(const struct im *im)
+{
+	return http_server_connections(im->http) == 0 && store_pending(im->store) == 0;
+}
+
+void im_report(struct im *im)
+{
+	struct worker_row *row = hub_worker_begin(im->hub, im->slot);
+	row->connections = (uint32_t)http_server_connections(im->http);
+	row->websockets = (uint32_t)im->session_count;
+	row->alive_ms = clock_mono_ms();
+	row->database_up = im->store != NULL && store_is_up(im->store);
+	row->redis_up = im->bus != NULL && bus_is_up(im->bus);
+	hub_worker_end(im->hub, im->slot);
+}

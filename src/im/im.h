@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The product, as one worker runs it: routes, commands, sessions, pushing. What
+ * proc needs of it: begin, take sockets, drain, end.
+ */
+#ifndef TIDINGS_IM_IM_H
+#define TIDINGS_IM_IM_H
+
+#include "core/base.h"
+#include "core/conf.h"
+#include "hub/hub.h"
+#include "net/addr.h"
+#include "net/loop.h"
+
+struct im;
+
+/* Which listener a socket came from. */
+enum im_door { IM_DOOR_PUBLIC, IM_DOOR_ADMIN };
+
+struct im_options {
+	struct loop *loop;
+	const struct conf *conf; /* borrowed */
+	struct hub *hub;
+	unsigned slot;
+};
+
+/* NULL with a reason in *err_r, to be freed. Database and Redis are connected to in the background. */
+struct im *im_new(const struct im_options *opt, char **err_r) MUST_CHECK;
+void im_free(struct im **im);
+
+/* Takes over a connected, non-blocking socket. */
+void im_accept(struct im *im, int fd, enum im_door door, const struct addr *peer);
+/*
+ * Says goodbye: idle HTTP connections end, requests in progress are answered, WebSockets
+ * get `reconnect` and 1001, spread so that they do not all come back at one moment. Done within deadline_ms.
+ */
+void im_drain(struct im *im, int64_t deadline_ms);
+/* Nothing is connected or in progress any more. */
+bool im_is_idle(const struct im *im);
+/* Puts the worker's figures into its row of the scoreboard; once a second. */
+void im_report(struct im *im);
+
+#endif

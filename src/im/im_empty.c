@@ -1,2 +1,0 @@
-#include "core/base.h"
-extern const int im_empty; const int im_empty = 0;

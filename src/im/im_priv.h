@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What the files of im/ share: the worker's state. */
+#ifndef TIDINGS_IM_IM_PRIV_H
+#define TIDINGS_IM_IM_PRIV_H
+
+#include "core/base.h"
+#include "bus/bus.h"
+#include "core/buf.h"
+#include "core/json.h"
+#include "core/token.h"
+#include "core/wheel.h"
+#include "im/im.h"
+#include "net/http.h"
+#include "store/store.h"
+
+#include <sys/queue.h>
+
+/* Names this process on the bus; new with each process, so that an event is never taken for a predecessor's. */
+#define ORIGIN_LEN 8
+
+struct user;
+struct session;
+struct watched;
+struct peer_worker;
+
+LIST_HEAD(session_list, session);
+
+struct im {
+	struct loop *loop;
+	const struct conf *conf;
+	struct hub *hub;
+	unsigned slot;
+	char origin[ORIGIN_LEN + 1];
+
+	struct store *store;
+	struct bus *bus;
+	struct http_server *http;
+	struct http_server *admin;
+	struct token_keys *keys;
+
+	/* One of each a worker: rendering and parsing never span a turn. */
+	struct json_doc *doc;
+	struct json_out *out;
+	struct buf text;
+	struct buf scratch;
+	struct buf wire;
+
+	struct user *users; /* by id: those with a session in this worker */
+	struct session_list sessions;
+	size_t session_count;
+	uint32_t session_number;
+
+	struct watched *watched;   /* by user id */
+	struct peer_worker *peers; /* other workers of the cluster, by origin */
+	struct wheel_timer beat;
+
+	bool draining;
+	int64_t drain_deadline_ms;
+	struct wheel_timer drain;
+
+	struct wheel_timer resync;
+	int64_t resync_last_ms;
+};
+
+#endif

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Codes, statuses, and the translation of the store's refusals. */
+#include "core/base.h"
+#include "im/problem.h"
+
+#include "core/log.h"
+
+static const struct {
+	int status;
+	const char *code;
+} problems[] = {
+#define X(name, status, code) {status, code},
+	PROBLEMS(X)
+#undef X
+};
+
+int problem_status(enum problem p)
+{
+	return problems[p].status;
+}
+
+const char *problem_code(enum problem p)
+{
+	return problems[p].code;
+}
+
+enum problem problem_of_store(enum store_status s, const char **detail_r)
+{
+	switch (s) {
+	case STORE_OK:
+		break;
+	case STORE_UNAVAILABLE:
+		*detail_r = "the database is away; try again, with the same client_msg_id";
+		return PROBLEM_UNAVAILABLE;
+	case STORE_OVERLOADED:
+		*detail_r = "too much is waiting to be written; try again";
+		return PROBLEM_OVERLOADED;
+	case STORE_NOT_FOUND:
+		*detail_r = "no such thing, or not yours";
+		return PROBLEM_NOT_FOUND;
+	case STORE_NOT_FRIENDS:
+		*detail_r = "you are not friends";
+		return PROBLEM_NOT_FRIENDS;
+	case STORE_BLOCKED:
+		*detail_r = "this user has blocked you";
+		return PROBLEM_BLOCKED;
+	case STORE_NOT_SENDER:
+		*detail_r = "only its sender may recall a message";
+		return PROBLEM_NOT_SENDER;
+	case STORE_FORBIDDEN:
+		*detail_r = "only its recipient may mark a message read";
+		return PROBLEM_FORBIDDEN;
+	case STORE_RECALL_EXPIRED:
+		*detail_r = "the time to recall this message has passed";
+		return PROBLEM_RECALL_EXPIRED;
+	case STORE_REUSED:
+		*detail_r = "client_msg_id was used for another message";
+		return PROBLEM_CLIENT_MSG_ID_REUSED;
+	case STORE_BAD_REPLY:
+		*detail_r = "reply_to is no message of this conversation";
+		return PROBLEM_INVALID_ARGUMENT;
+	case STORE_FULL:
+		*detail_r = "this conversation can hold no more messages";
+		return PROBLEM_CONFLICT;
+	}
+	log_panic(__FILE__, __LINE__, "a success is no problem");
+}

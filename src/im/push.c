@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Delivery to this worker's sessions, the other workers' by the bus, and what the bus brings in. */
+#include "core/base.h"
+#include "im/push.h"
+
+#include "core/log.h"
+#include "hub/stats.h"
+#include "im/policy.h"
+#include "im/session.h"
+#include "im/watch.h"
+
+struct str topic_make(char out[TOPIC_MAX], const char *prefix, struct str user)
+{
+	ASSERT(user.len <= USER_ID_MAX);
+	memcpy(out, prefix, 2);
+	memcpy(out + 2, user.s, user.len);
+	return (struct str){out, 2 + user.len};
+}
+
+void push_publish(struct im *im, struct str topic, enum bus_kind kind, struct str data)
+{
+	struct buf *b = &im->wire;
+	buf_clear(b);
+	buf_append_char(b, (char)kind);
+	buf_append(b, im->origin, ORIGIN_LEN);
+	buf_append_str(b, data);
+	stat_add(bus_publish(im->bus, topic, (struct str){b->data, b->len}) ? STAT_BUS_OUT : STAT_BUS_LOST, 1);
+}
+
+static void deliver(struct im *im, struct str user_id, struct blob *frame, const struct session *except)
+{
+	struct user *u = user_find(im, user_id);
+	struct session *s;
+	if (u == NULL)
+		return;
+	LIST_FOREACH (s, &u->sessions, of_user) {
+		if (s != except) {
+			stat_add(STAT_PUSHES, 1);
+			session_send(s, frame);
+		}
+	}
+}
+
+static void push_frame(struct im *im, struct str user, struct str json, struct blob *frame,
+		       const struct session *except)
+{
+	char topic[TOPIC_MAX];
+	deliver(im, user, frame, except);
+	push_publish(im, topic_make(topic, TOPIC_USER, user), BUS_EVENT, json);
+}
+
+void push_to(struct im *im, struct str user, struct str json, const struct session *except)
+{
+	struct blob *frame = ws_encode_text(json);
+	push_frame(im, user, json, frame, except);
+	blob_unref(frame);
+}
+
+void push_to_both(struct im *im, struct str a, struct str b, struct str json, const struct session *except)
+{
+	struct blob *frame = ws_encode_text(json);
+	push_frame(im, a, json, frame, except);
+	push_frame(im, b, json, frame, except);
+	blob_unref(frame);
+}
+
+/* ---- what comes in ---- */
+
+static void on_user_topic(struct im *im, struct str user, char kind, struct str data, bool own)
+{
+	switch (kind) {
+	case BUS_EVENT:
+		/* Our own went to our sessions when it happened. */
+		if (!own) {
+			struct blob *frame = ws_encode_text(data);
+			deliver(im, user, frame, NULL);
+			blob_unref(frame);
+		}
+		break;
+	case BUS_ANNOUNCE:
+	case BUS_PRESENT:
+		policy_heard(im, user, (enum bus_kind)kind, data, own);
+		break;
+	default:
+		log_debug("bus: unknown kind %d on a user's topic", kind);
+	}
+}
+
+static void on_message(struct str topic, struct str data, void *ctx)
+{
+	struct im *im = ctx;
+	if (data.len < 1 + ORIGIN_LEN)
+		return;
+	char kind = data.s[0];
+	struct str origin = {data.s + 1, ORIGIN_LEN};
+	struct str rest = {data.s + 1 + ORIGIN_LEN, data.len - 1 - ORIGIN_LEN};
+	bool own = memcmp(origin.s, im->origin, ORIGIN_LEN) == 0;
+
+	stat_add(STAT_BUS_IN, 1);
+	if (topic.len > 2 && memcmp(topic.s, TOPIC_USER, 2) == 0) {
+		on_user_topic(im, (struct str){topic.s + 2, topic.len - 2}, kind, rest, own);
+	} else if (topic.len > 2 && memcmp(topic.s, TOPIC_PRESENCE, 2) == 0) {
+		watch_hint(im, (struct str){topic.s + 2, topic.len - 2}, kind == BUS_CAME);
+	} else if (str_is(topic, TOPIC_ALL) && !own) {
+		if (kind == BUS_RESYNC)
+			session_resync_all(im);
+		else if (kind == BUS_BEAT || kind == BUS_BYE)
+			watch_beat_heard(im, origin, kind == BUS_BYE);
+	}
+}
+
+static void on_subscribed(struct str topic, void *ctx)
+{
+	struct im *im = ctx;
+	struct str user = {topic.s + 2, topic.len - 2};
+	if (topic.len > 2 && memcmp(topic.s, TOPIC_USER, 2) == 0)
+		session_subscribed(im, user);
+	else if (topic.len > 2 && memcmp(topic.s, TOPIC_PRESENCE, 2) == 0)
+		watch_subscribed(im, user);
+}
+
+static void on_up(bool missed, void *ctx)
+{
+	struct im *im = ctx;
+	log_info("bus: Redis is connected%s", missed ? ", events may have been missed" : "");
+	if (!missed)
+		return;
+	session_resync_all(im);
+	push_publish(im, STR_LIT(TOPIC_ALL), BUS_RESYNC, STR_LIT(""));
+	watch_recheck_all(im, 0);
+}
+
+static void on_down(const char *reason, void *ctx)
+{
+	(void)ctx;
+	log_error("bus: Redis is away: %s", reason);
+}
+
+const struct bus_events push_bus_events = {
+	.message = on_message,
+	.subscribed = on_subscribed,
+	.up = on_up,
+	.down = on_down,
+};

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * One call of a client, whichever door it came by: a REST request, or a frame of a
+ * WebSocket. Commands are written against this and know no door.
+ *
+ * A request ends with exactly one of request_fail*, request_end, request_ack or
+ * request_done; it is gone then.
+ */
+#ifndef TIDINGS_IM_REQUEST_H
+#define TIDINGS_IM_REQUEST_H
+
+#include "core/base.h"
+#include "im/im_priv.h"
+#include "im/problem.h"
+
+struct command;
+struct online_slots;
+
+#define REF_MAX 64
+
+struct request {
+	struct im *im;
+	const struct command *cmd; /* NULL while it is not known */
+	char user[USER_ID_MAX + 1];
+	struct http_req *http;	 /* either this */
+	struct session *session; /* or this, which lives at least as long as the request */
+	bool has_ref;
+	char ref[REF_MAX + 1];
+	uint64_t path_id;	 /* {id} of a REST path */
+	const struct json *body; /* the JSON object, during check and proceed; NULL if there is none */
+	int64_t retry_ms;	 /* for rate_limited */
+};
+
+struct request *request_new_http(struct im *im, struct http_req *http, const struct command *cmd, const char *user);
+struct request *request_new_frame(struct session *s);
+
+static inline struct str request_user(const struct request *r)
+{
+	return str_from(r->user);
+}
+
+/* The session that asked, if it is still there: it gets no event about what it did itself. */
+struct session *request_session(const struct request *r);
+
+void request_fail(struct request *r, enum problem p, const char *fmt, ...) PRINTF_LIKE(3, 4);
+void request_fail_store(struct request *r, enum store_status s);
+
+/* Begins the answer's object (for a frame: a `result` with its ref); the caller writes members, then request_end. */
+struct json_out *request_begin(struct request *r);
+void request_end(struct request *r, int http_status);
+/* The answer to a send: the message, rendered already. */
+void request_ack(struct request *r, struct str message_json, bool replayed);
+/* `pong`, which is answered also without a ref. */
+void request_pong(struct request *r);
+/* Nothing to say: 204, or a bare `result`. */
+void request_done(struct request *r);
+/* The answer is this one message: the bare resource, or `message` in a result. */
+void request_end_message(struct request *r, int http_status, const struct message *m);
+
+/*
+ * The answer to a REST request whose JSON says in some places who is online: looks that up, then sends it. Takes
+ * what the slots hold, and leaves them empty.
+ */
+void request_end_online(struct request *r, int http_status, struct online_slots *slots);
+
+/*
+ * Reading arguments. Each returns false after having failed the request with a
+ * detail that names the argument.
+ */
+/* The {id} of the path, or the string member `name` of a frame. */
+bool request_id(struct request *r, const char *name, uint64_t *out_r);
+/* A string member; *out_r absent where it is missing or null. */
+bool request_text(struct request *r, const char *name, struct str *out_r);
+/* The same, for one that has to be there. */
+bool request_needs_text(struct request *r, const char *name, struct str *out_r);
+/* A user id that has to be there. */
+bool request_user_id(struct request *r, const char *name, struct str *out_r);
+/* A query parameter (REST) that is a number from min to max; fallback if it is not given. */
+bool request_query_u64(struct request *r, const char *name, uint64_t min, uint64_t max, uint64_t fallback,
+		       uint64_t *out_r);
+/* A cursor: all zeroes where not given. */
+bool request_query_cursor(struct request *r, const char *name, struct store_cursor *out_r);
+bool request_parse_cursor(struct request *r, const char *name, struct str text, struct store_cursor *out_r);
+#define CURSOR_LEN 48
+void cursor_format(char out[CURSOR_LEN], struct store_cursor c);
+
+#endif

@@ -1,0 +1,341 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The life of a WebSocket session: opening, hello, what it has in progress, and the
+ * ways it ends. Who may stay is decided in policy.c, what its frames mean in frame.c.
+ */
+#include "core/base.h"
+#include "im/session.h"
+
+#include "core/clock.h"
+#include "core/log.h"
+#include "hub/stats.h"
+#include "im/frame.h"
+#include "im/policy.h"
+#include "im/push.h"
+#include "im/watch.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* Requests of one session in progress at which we stop reading from it, and read on. */
+#define PENDING_MAX 128
+#define PENDING_LOW 64
+#define RESYNC_INTERVAL_MS 1000
+
+struct user *user_find(struct im *im, struct str id)
+{
+	struct user *u;
+	HASH_FIND(hh, im->users, id.s, (unsigned)id.len, u);
+	return u;
+}
+
+static struct user *user_get(struct im *im, const char *id)
+{
+	size_t len = strlen(id);
+	struct user *u = user_find(im, (struct str){id, len});
+	if (u != NULL)
+		return u;
+	u = xcalloc(1, sizeof(*u) + len + 1);
+	memcpy(u->id, id, len + 1);
+	LIST_INIT(&u->sessions);
+	LIST_INIT(&u->remotes);
+	HASH_ADD_KEYPTR(hh, im->users, u->id, (unsigned)len, u);
+	return u;
+}
+
+static void user_drop(struct im *im, struct user *u)
+{
+	policy_forget(u);
+	HASH_DEL(im->users, u);
+	free(u);
+}
+
+static void on_message(struct ws *ws, struct str text, void *arg)
+{
+	struct session *s = arg;
+	(void)ws;
+	stat_add(STAT_FRAMES_IN, 1);
+	if (!s->leaving)
+		frame_received(s, text);
+}
+
+static void session_free_when_idle(struct session *s)
+{
+	if (s->ws != NULL || s->pending != 0)
+		return;
+	struct user *u = s->user;
+	struct im *im = s->im;
+	LIST_REMOVE(s, of_user);
+	free(s);
+	if (LIST_EMPTY(&u->sessions))
+		user_drop(im, u);
+}
+
+static bool user_has_open_session(const struct user *u)
+{
+	const struct session *s;
+	LIST_FOREACH (s, &u->sessions, of_user)
+		if (s->ws != NULL)
+			return true;
+	return false;
+}
+
+static void on_closed(struct ws *ws, int code, void *arg)
+{
+	struct session *s = arg;
+	struct im *im = s->im;
+	char topic[TOPIC_MAX];
+	(void)ws;
+
+	log_debug("session %s of %s closed with %d", s->id, s->user->id, code);
+	s->ws = NULL;
+	LIST_REMOVE(s, all);
+	im->session_count--;
+	wheel_cancel(&s->expiry);
+	presence_remove(im->hub, s->presence);
+	watch_forget(s);
+	bus_unsubscribe(im->bus, topic_make(topic, TOPIC_USER, str_from(s->user->id)));
+	if (!user_has_open_session(s->user))
+		watch_tell(im, str_from(s->user->id), false);
+	session_free_when_idle(s);
+}
+
+static const struct ws_handler handler = {.message = on_message, .closed = on_closed};
+
+static void on_expiry(struct wheel_timer *t)
+{
+	struct session *s = container_of(t, struct session, expiry);
+	if (clock_wall_ms() >= s->expires_ms)
+		session_close(s, WS_CLOSE_TOKEN_EXPIRED, "token expired");
+	else
+		wheel_set(loop_wheel(s->im->loop), t, s->expires_ms - clock_wall_ms(), on_expiry);
+}
+
+/* "time, origin, number": sorts by age, the same in the whole cluster. */
+static void make_session_id(struct im *im, char out[SESSION_ID_LEN + 1])
+{
+	uint64_t now = (uint64_t)clock_wall_ms() & UINT64_C(0xfffffffffff);
+	unsigned number = im->session_number++ & 0xfffffu;
+	int n = snprintf(out, SESSION_ID_LEN + 1, "%011" PRIx64 "%s%05x", now, im->origin, number);
+	ASSERT(n == SESSION_ID_LEN);
+}
+
+static int presence_enter(struct session *s, const struct http_req *req, const char *user_id)
+{
+	struct presence_row row = {.worker = (uint16_t)s->im->slot, .since_ms = clock_wall_ms()};
+	char address[ADDR_TEXT_MAX];
+	snprintf(row.user_id, sizeof(row.user_id), "%s", user_id);
+	memcpy(row.session_id, s->id, sizeof(row.session_id));
+	memcpy(row.device, s->device, sizeof(row.device));
+	addr_format_host(req->peer, address);
+	snprintf(row.address, sizeof(row.address), "%.*s", (int)sizeof(row.address) - 1, address);
+	s->presence = presence_add(s->im->hub, &row);
+	return s->presence < 0 ? -1 : 0;
+}
+
+/* The device class of the query; false after having answered. */
+static bool read_device(struct session *s, struct http_req *req)
+{
+	struct str device;
+	int found = http_req_query(req, "device", &device);
+	if (found == 0)
+		return true;
+	bool valid = found > 0 && device.len >= 1 && device.len <= DEVICE_MAX;
+	for (size_t i = 0; valid && i < device.len; i++)
+		valid = (device.s[i] >= 'a' && device.s[i] <= 'z') || (device.s[i] >= '0' && device.s[i] <= '9') ||
+			device.s[i] == '_' || device.s[i] == '-';
+	if (!valid) {
+		http_reply_problem(req, 400, "invalid_argument",
+				   "device: must be 1 to 16 characters out of a-z 0-9 _ -", 0, NULL);
+		return false;
+	}
+	memcpy(s->device, device.s, device.len);
+	return true;
+}
+
+void session_open(struct im *im, struct http_req *req, const struct token_claims *claims, const char *subprotocol)
+{
+	char topic[TOPIC_MAX];
+	struct session *s = xcalloc(1, sizeof(*s));
+	s->im = im;
+	LIST_INIT(&s->watching);
+	make_session_id(im, s->id);
+	if (!read_device(s, req)) {
+		free(s);
+		return;
+	}
+	if (im->draining || presence_enter(s, req, claims->user_id) != 0) {
+		stat_add(STAT_REFUSED_FULL, im->draining ? 0 : 1);
+		http_reply_problem(req, 503, "overloaded",
+				   im->draining ? "this worker is draining" : "this node holds no more sessions", 1,
+				   NULL);
+		free(s);
+		return;
+	}
+	int32_t presence = s->presence;
+	s->ws = http_upgrade_ws(req, subprotocol, &handler, s);
+	if (s->ws == NULL) {
+		presence_remove(im->hub, presence);
+		free(s);
+		return;
+	}
+	stat_add(STAT_SESSIONS_OPENED, 1);
+	s->user = user_get(im, claims->user_id);
+	LIST_INSERT_HEAD(&s->user->sessions, s, of_user);
+	LIST_INSERT_HEAD(&im->sessions, s, all);
+	im->session_count++;
+	s->expires_ms = claims->expires_ms;
+	int64_t left_ms = s->expires_ms - clock_wall_ms();
+	wheel_set(loop_wheel(im->loop), &s->expiry, left_ms > 0 ? left_ms : 0, on_expiry);
+
+	/* Nothing is heard from it before hello, which has to be the first frame. */
+	ws_pause(s->ws);
+	struct str user_topic = topic_make(topic, TOPIC_USER, str_from(s->user->id));
+	bus_subscribe(im->bus, user_topic);
+	if (!bus_is_up(im->bus) || bus_is_subscribed(im->bus, user_topic))
+		session_greet(s);
+}
+
+void session_greet(struct session *s)
+{
+	struct im *im = s->im;
+	struct json_out *o = im->out;
+	if (s->ws == NULL)
+		return;
+	if (!s->greeted) {
+		s->greeted = true;
+		buf_clear(&im->text);
+		json_begin(o, &im->text);
+		json_object(o);
+		json_key(o, "type");
+		json_cstr(o, "hello");
+		json_key(o, "user_id");
+		json_cstr(o, s->user->id);
+		json_key(o, "session_id");
+		json_cstr(o, s->id);
+		json_key(o, "server_time");
+		json_time(o, clock_wall_ms());
+		json_key(o, "heartbeat_ms");
+		json_i64(o, (int64_t)im->conf->websocket.ping_interval_secs * 1000);
+		json_object_end(o);
+		session_send_json(s, (struct str){im->text.data, im->text.len});
+		ws_resume(s->ws);
+	}
+	policy_announce(s);
+}
+
+void session_subscribed(struct im *im, struct str user_id)
+{
+	struct user *u = user_find(im, user_id);
+	struct session *s;
+	if (u == NULL)
+		return;
+	LIST_FOREACH (s, &u->sessions, of_user) {
+		s->announced = false;
+		session_greet(s);
+	}
+	watch_tell(im, user_id, true);
+}
+
+void session_send(struct session *s, struct blob *frame)
+{
+	if (s->ws == NULL || !s->greeted)
+		return;
+	stat_add(STAT_FRAMES_OUT, 1);
+	ws_send(s->ws, frame);
+}
+
+void session_send_json(struct session *s, struct str json)
+{
+	if (s->ws == NULL)
+		return;
+	struct blob *frame = ws_encode_text(json);
+	session_send(s, frame);
+	blob_unref(frame);
+}
+
+void session_close(struct session *s, int code, const char *reason)
+{
+	if (s->ws == NULL)
+		return;
+	s->leaving = true;
+	ws_close(s->ws, code, reason);
+}
+
+void session_kick(struct session *s, const char *reason, const char *by_session)
+{
+	struct im *im = s->im;
+	struct json_out *o = im->out;
+	if (s->ws == NULL || s->leaving)
+		return;
+	stat_add(STAT_SESSIONS_KICKED, 1);
+	log_info("session %s of %s: %s%s%s", s->id, s->user->id, reason, by_session != NULL ? " by " : "",
+		 by_session != NULL ? by_session : "");
+	buf_clear(&im->text);
+	json_begin(o, &im->text);
+	json_object(o);
+	json_key(o, "type");
+	json_cstr(o, "kicked");
+	json_key(o, "reason");
+	json_cstr(o, reason);
+	json_key(o, "by_session");
+	json_str(o, str_from(by_session));
+	json_object_end(o);
+	session_send_json(s, (struct str){im->text.data, im->text.len});
+	session_close(s, WS_CLOSE_REPLACED, reason);
+}
+
+void session_leave(struct session *s, int64_t after_ms)
+{
+	char json[64];
+	if (s->ws == NULL || s->leaving)
+		return;
+	int n = snprintf(json, sizeof(json), "{\"type\":\"reconnect\",\"after_ms\":%" PRId64 "}", after_ms);
+	session_send_json(s, (struct str){json, (size_t)n});
+	session_close(s, WS_CLOSE_GOING_AWAY, "draining");
+}
+
+void session_hold(struct session *s)
+{
+	if (++s->pending >= PENDING_MAX && !s->paused && s->ws != NULL) {
+		s->paused = true;
+		ws_pause(s->ws);
+	}
+}
+
+void session_release(struct session *s)
+{
+	ASSERT(s->pending > 0);
+	s->pending--;
+	if (s->ws == NULL) {
+		session_free_when_idle(s);
+	} else if (s->paused && s->pending <= PENDING_LOW) {
+		s->paused = false;
+		ws_resume(s->ws);
+	}
+}
+
+static void send_resync(struct im *im)
+{
+	struct blob *frame = ws_encode_text(STR_LIT("{\"type\":\"resync\"}"));
+	struct session *s;
+	im->resync_last_ms = clock_mono_ms();
+	LIST_FOREACH (s, &im->sessions, all)
+		session_send(s, frame);
+	blob_unref(frame);
+}
+
+static void on_resync_due(struct wheel_timer *t)
+{
+	send_resync(container_of(t, struct im, resync));
+}
+
+void session_resync_all(struct im *im)
+{
+	int64_t wait_ms = im->resync_last_ms + RESYNC_INTERVAL_MS - clock_mono_ms();
+	if (im->resync_last_ms == 0 || wait_ms <= 0)
+		send_resync(im);
+	else if (!wheel_timer_is_set(&im->resync))
+		wheel_set(loop_wheel(im->loop), &im->resync, wait_ms, on_resync_due);
+}

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A user's WebSockets in this worker, and who of them may stay.
+ *
+ * A session says hello once Redis has confirmed the subscription to its user's
+ * topic (or at once while Redis is away), so that nothing passes it by. Then it
+ * announces itself there, and policy.h says who has to go.
+ */
+#ifndef TIDINGS_IM_SESSION_H
+#define TIDINGS_IM_SESSION_H
+
+#include "core/base.h"
+#include "hub/presence.h"
+#include "im/im_priv.h"
+#include "net/ws.h"
+
+#include <uthash.h>
+
+struct watcher;
+LIST_HEAD(watcher_list, watcher);
+
+struct session {
+	LIST_ENTRY(session) all;
+	LIST_ENTRY(session) of_user;
+	struct im *im;
+	struct user *user;
+	struct ws *ws; /* NULL once closed: then it only waits for `pending` to fall to 0 */
+	struct watcher_list watching;
+	struct wheel_timer expiry; /* of the token */
+	int64_t expires_ms;	   /* clock_wall_ms */
+	int32_t presence;	   /* handle of its row in the hub */
+	uint16_t pending;	   /* requests in progress */
+	bool greeted, announced, leaving, paused;
+	char id[SESSION_ID_LEN + 1]; /* sorts by age: time, origin, number */
+	char device[DEVICE_MAX + 1];
+};
+
+/* A session elsewhere that was heard of on the topic. */
+struct remote_session {
+	LIST_ENTRY(remote_session) entry;
+	uint32_t roll;
+	char id[SESSION_ID_LEN + 1];
+	char device[DEVICE_MAX + 1];
+};
+
+struct user {
+	UT_hash_handle hh;
+	LIST_HEAD(, session) sessions;
+	LIST_HEAD(, remote_session) remotes;
+	uint32_t roll; /* counts the announcements; remotes of an earlier one are out of date */
+	char id[];
+};
+
+struct user *user_find(struct im *im, struct str id);
+
+/* Answers the handshake: a session begins, or a problem was sent. */
+void session_open(struct im *im, struct http_req *req, const struct token_claims *claims, const char *subprotocol);
+/* Ignored before hello and after the close. */
+void session_send(struct session *s, struct blob *frame);
+void session_send_json(struct session *s, struct str json);
+void session_close(struct session *s, int code, const char *reason);
+/* kicked, then 4001. */
+void session_kick(struct session *s, const char *reason, const char *by_session);
+/* reconnect, then 1001, once what is in progress has been answered. */
+void session_leave(struct session *s, int64_t after_ms);
+
+/* A request begins and ends; bounds how many a session may have in progress. */
+void session_hold(struct session *s);
+void session_release(struct session *s);
+
+/* hello, once, and the announcement to the others. */
+void session_greet(struct session *s);
+/* The bus has confirmed the user's topic. */
+void session_subscribed(struct im *im, struct str user_id);
+
+/* resync to all, at most once a second. */
+void session_resync_all(struct im *im);
+
+#endif

@@ -1,0 +1,349 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Watching friends: the set a session follows, and telling it who came and went. */
+#include "core/base.h"
+#include "im/watch.h"
+
+#include "core/clock.h"
+#include "core/log.h"
+#include "hub/presence.h"
+#include "im/command.h"
+#include "im/push.h"
+#include "im/session.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+/* A user whom sessions of this worker watch. */
+struct watched {
+	UT_hash_handle hh;
+	struct im *im;
+	LIST_HEAD(, watcher) watchers;
+	struct wheel_timer look; /* look again when it fires */
+	bool online, asking, ask_again;
+	int64_t went_ms;      /* when the last session was heard to go; 0: not since it came */
+	int64_t last_seen_ms; /* 0: unknown */
+	size_t id_len;
+	char id[];
+};
+
+struct watcher {
+	LIST_ENTRY(watcher) of_watched;
+	LIST_ENTRY(watcher) of_session;
+	struct watched *watched;
+	struct session *session;
+	bool hidden; /* this friend has blocked the watcher, and is shown offline */
+};
+
+static struct str watched_id(const struct watched *w)
+{
+	return (struct str){w->id, w->id_len};
+}
+
+/* ---- who is online ---- */
+
+struct online_query {
+	struct im *im;
+	online_fn *fn;
+	void *arg;
+	size_t n;
+	char (*user)[USER_ID_MAX + 1];
+};
+
+static void on_counts(const uint32_t *counts, size_t n, void *arg)
+{
+	struct online_query *q = arg;
+	bool *online = xcalloc(n, sizeof(*online));
+	for (size_t i = 0; i < n; i++)
+		online[i] = counts != NULL ? counts[i] > 0 : presence_count(q->im->hub, q->user[i]) > 0;
+	q->fn(online, n, q->arg);
+	free(online);
+	free(q->user);
+	free(q);
+}
+
+void online_find(struct im *im, const struct str *users, size_t n, online_fn *fn, void *arg)
+{
+	struct online_query *q = xcalloc(1, sizeof(*q));
+	q->im = im;
+	q->fn = fn;
+	q->arg = arg;
+	q->n = n;
+	q->user = xcalloc(n, sizeof(*q->user));
+	char(*topic)[TOPIC_MAX] = xcalloc(n, sizeof(*topic));
+	struct str *topics = xcalloc(n, sizeof(*topics));
+	for (size_t i = 0; i < n; i++) {
+		snprintf(q->user[i], sizeof(q->user[i]), "%.*s", (int)users[i].len, users[i].s);
+		topics[i] = topic_make(topic[i], TOPIC_USER, users[i]);
+	}
+	if (n == 0 || !im->conf->session.presence) {
+		bool *nobody = xcalloc(n, sizeof(*nobody));
+		fn(nobody, n, arg);
+		free(nobody);
+		free(q->user);
+		free(q);
+	} else {
+		bus_count(im->bus, topics, n, on_counts, q);
+	}
+	free(topics);
+	free(topic);
+}
+
+/* ---- the watched ---- */
+
+static void put_state(struct json_out *o, const char *user_id, bool online, int64_t last_seen_ms)
+{
+	json_key(o, "user_id");
+	json_cstr(o, user_id);
+	json_key(o, "online");
+	json_bool(o, online);
+	json_key(o, "last_seen");
+	json_time(o, last_seen_ms);
+}
+
+static void tell_watchers(struct watched *w)
+{
+	struct im *im = w->im;
+	struct json_out *o = im->out;
+	struct watcher *x;
+	buf_clear(&im->text);
+	json_begin(o, &im->text);
+	json_object(o);
+	json_key(o, "type");
+	json_cstr(o, "presence");
+	put_state(o, w->id, w->online, w->last_seen_ms);
+	json_object_end(o);
+	struct blob *frame = ws_encode_text((struct str){im->text.data, im->text.len});
+	LIST_FOREACH (x, &w->watchers, of_watched)
+		if (!x->hidden)
+			session_send(x->session, frame);
+	blob_unref(frame);
+}
+
+static void look(struct watched *w);
+
+static void on_look_due(struct wheel_timer *t)
+{
+	look(container_of(t, struct watched, look));
+}
+
+static void look_later(struct watched *w, int64_t delay_ms)
+{
+	wheel_set(loop_wheel(w->im->loop), &w->look, delay_ms, on_look_due);
+}
+
+static void on_looked(const uint32_t *counts, size_t n, void *arg)
+{
+	struct watched *w = arg;
+	w->asking = false;
+	if (counts == NULL)
+		return; /* everyone is looked at again when Redis is back */
+	ASSERT(n == 1);
+	bool online = counts[0] > 0;
+	if (online != w->online) {
+		w->online = online;
+		if (!online)
+			w->last_seen_ms = w->went_ms != 0 ? w->went_ms : clock_wall_ms();
+		w->went_ms = 0;
+		tell_watchers(w);
+	}
+	if (w->ask_again) {
+		w->ask_again = false;
+		look(w);
+	}
+}
+
+static void look(struct watched *w)
+{
+	char topic[TOPIC_MAX];
+	if (w->asking) {
+		w->ask_again = true;
+		return;
+	}
+	w->asking = true;
+	struct str t = topic_make(topic, TOPIC_USER, watched_id(w));
+	bus_count(w->im->bus, &t, 1, on_looked, w);
+}
+
+static struct watched *watched_find(struct im *im, struct str id)
+{
+	struct watched *w;
+	HASH_FIND(hh, im->watched, id.s, (unsigned)id.len, w);
+	return w;
+}
+
+static struct watched *watched_get(struct im *im, struct str id)
+{
+	char topic[TOPIC_MAX];
+	struct watched *w = watched_find(im, id);
+	if (w != NULL)
+		return w;
+	w = xcalloc(1, sizeof(*w) + id.len + 1);
+	w->im = im;
+	w->id_len = id.len;
+	memcpy(w->id, id.s, id.len);
+	LIST_INIT(&w->watchers);
+	HASH_ADD_KEYPTR(hh, im->watched, w->id, (unsigned)w->id_len, w);
+	bus_subscribe(im->bus, topic_make(topic, TOPIC_PRESENCE, id));
+	return w;
+}
+
+static void watcher_free(struct watcher *x)
+{
+	struct watched *w = x->watched;
+	struct im *im = w->im;
+	char topic[TOPIC_MAX];
+	LIST_REMOVE(x, of_watched);
+	LIST_REMOVE(x, of_session);
+	free(x);
+	if (!LIST_EMPTY(&w->watchers))
+		return;
+	bus_unsubscribe(im->bus, topic_make(topic, TOPIC_PRESENCE, watched_id(w)));
+	bus_count_cancel(im->bus, w);
+	wheel_cancel(&w->look);
+	HASH_DEL(im->watched, w);
+	free(w);
+}
+
+void watch_forget(struct session *s)
+{
+	struct watcher *x;
+	while ((x = LIST_FIRST(&s->watching)) != NULL)
+		watcher_free(x);
+}
+
+void watch_tell(struct im *im, struct str user, bool came)
+{
+	char topic[TOPIC_MAX];
+	if (im->conf->session.presence && bus_is_up(im->bus))
+		push_publish(im, topic_make(topic, TOPIC_PRESENCE, user), came ? BUS_CAME : BUS_WENT, STR_LIT(""));
+}
+
+void watch_hint(struct im *im, struct str user, bool came)
+{
+	struct watched *w = watched_find(im, user);
+	if (w == NULL)
+		return;
+	if (came && !w->online) {
+		wheel_cancel(&w->look);
+		look(w);
+	} else if (!came && w->online) {
+		w->went_ms = clock_wall_ms();
+		look_later(w, WATCH_ABSENCE_MS);
+	}
+}
+
+void watch_subscribed(struct im *im, struct str user)
+{
+	/* What happened before the subscription stood was not heard. */
+	struct watched *w = watched_find(im, user);
+	if (w != NULL)
+		look(w);
+}
+
+void watch_recheck_all(struct im *im, int64_t delay_ms)
+{
+	struct watched *w, *next;
+	HASH_ITER (hh, im->watched, w, next) {
+		if (!wheel_timer_is_set(&w->look))
+			look_later(w, delay_ms);
+	}
+}
+
+/* ---- the command ---- */
+
+bool watch_check(struct request *r, union command_args *a)
+{
+	const struct json *ids = json_get(r->body, "user_ids");
+	struct buf *b = &r->im->scratch;
+	buf_clear(b);
+	if (ids == NULL || ids->type != JSON_ARRAY || ids->count > WATCH_MAX) {
+		request_fail(r, PROBLEM_INVALID_ARGUMENT, "user_ids: must be an array of up to %d user ids", WATCH_MAX);
+		return false;
+	}
+	for (const struct json *id = ids->child; id != NULL; id = id->next) {
+		if (id->type != JSON_STRING || !id_user_valid(id->text)) {
+			request_fail(r, PROBLEM_INVALID_ARGUMENT, "user_ids[]: must be user ids");
+			return false;
+		}
+		buf_append(b, &id->text, sizeof(id->text));
+	}
+	a->watch.user_id = (const struct str *)(const void *)b->data;
+	a->watch.count = ids->count;
+	return true;
+}
+
+struct watch_answer {
+	struct request *r;
+	size_t count;
+	struct store_friend *friend;
+};
+
+static void on_states(const bool *online, size_t n, void *arg)
+{
+	struct watch_answer *a = arg;
+	struct request *r = a->r;
+	struct json_out *o = request_begin(r);
+	json_key(o, "users");
+	json_array(o);
+	for (size_t i = 0; i < n; i++) {
+		const struct store_friend *f = &a->friend[i];
+		struct watched *w = watched_find(r->im, str_from(f->user_id));
+		bool shown = online[i] && !f->blocks_user;
+		/* From here on only what differs from this answer is told. */
+		if (w != NULL && w->last_seen_ms == 0)
+			w->last_seen_ms = f->last_seen_ms;
+		if (w != NULL && online[i] && !w->online)
+			w->online = true;
+		json_object(o);
+		put_state(o, f->user_id, shown, f->blocks_user ? 0 : f->last_seen_ms);
+		json_object_end(o);
+	}
+	json_array_end(o);
+	request_end(r, 200);
+	free(a->friend);
+	free(a);
+}
+
+static void on_friends(const struct store_friends *friends, void *arg)
+{
+	struct request *r = arg;
+	struct im *im = r->im;
+	struct session *s = request_session(r);
+	if (friends->status != STORE_OK) {
+		request_fail_store(r, friends->status);
+		return;
+	}
+	struct watch_answer *a = xcalloc(1, sizeof(*a));
+	a->r = r;
+	a->count = friends->count;
+	a->friend = xcalloc(friends->count, sizeof(*a->friend));
+	struct str *users = xcalloc(friends->count, sizeof(*users));
+	struct watcher_list old = LIST_HEAD_INITIALIZER(old);
+	struct watcher *x;
+	while (s != NULL && (x = LIST_FIRST(&s->watching)) != NULL) {
+		LIST_REMOVE(x, of_session);
+		LIST_INSERT_HEAD(&old, x, of_session);
+	}
+	for (size_t i = 0; i < friends->count; i++) {
+		a->friend[i] = friends->item[i];
+		users[i] = str_from(a->friend[i].user_id);
+		if (s == NULL || !im->conf->session.presence)
+			continue;
+		x = xcalloc(1, sizeof(*x));
+		x->session = s;
+		x->hidden = friends->item[i].blocks_user;
+		x->watched = watched_get(im, users[i]);
+		LIST_INSERT_HEAD(&x->watched->watchers, x, of_watched);
+		LIST_INSERT_HEAD(&s->watching, x, of_session);
+	}
+	/* Only now, so that those who stay watched stay subscribed. */
+	while ((x = LIST_FIRST(&old)) != NULL)
+		watcher_free(x);
+	online_find(im, users, friends->count, on_states, a);
+	free(users);
+}
+
+void watch_proceed(struct request *r, const union command_args *a)
+{
+	store_find_friends(r->im->store, request_user(r), a->watch.user_id, a->watch.count, on_friends, r);
+}

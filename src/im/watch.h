@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Who is online, for lists and for those who watch.
+ *
+ * The truth is the number of subscribers of a user's topic (PUBSUB NUMSUB): it
+ * needs no cleaning up after a crash. What comes on a presence topic is only a hint
+ * to look again. An absence is told after WATCH_ABSENCE_MS. Workers send a heartbeat; when one falls
+ * silent, everyone who is watched is looked at again.
+ */
+#ifndef TIDINGS_IM_WATCH_H
+#define TIDINGS_IM_WATCH_H
+
+#include "core/base.h"
+#include "im/im_priv.h"
+
+#define WATCH_MAX 500
+#define WATCH_ABSENCE_MS 5000
+
+/* online[i] belongs to users[i]; from this node alone while Redis is away. Exactly once, from the loop or at once. */
+typedef void online_fn(const bool *online, size_t n, void *arg);
+void online_find(struct im *im, const struct str *users, size_t n, online_fn *fn, void *arg);
+
+/* A session of the user in this worker was the first to come, or the last to go. */
+void watch_tell(struct im *im, struct str user, bool came);
+/* The session ends. */
+void watch_forget(struct session *s);
+
+/* The bus. */
+void watch_hint(struct im *im, struct str user, bool came);
+void watch_subscribed(struct im *im, struct str user);
+/* All have to be looked at again (the bus was away, a worker fell silent). */
+void watch_recheck_all(struct im *im, int64_t delay_ms);
+/* Heartbeats. */
+void watch_start(struct im *im);
+void watch_beat_heard(struct im *im, struct str origin, bool bye);
+void watch_fini(struct im *im);
+
+#endif

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Between the master and one worker: a SOCK_SEQPACKET pair that carries orders, and
+ * sockets with them (SCM_RIGHTS, unix(7)). The master never waits on it.
+ */
+#ifndef TIDINGS_PROC_CHANNEL_H
+#define TIDINGS_PROC_CHANNEL_H
+
+#include "core/base.h"
+#include "net/addr.h"
+
+enum order_kind {
+	ORDER_SOCKET, /* take this connection */
+	ORDER_DRAIN,  /* say goodbye within deadline_ms, then leave */
+	ORDER_QUIT,   /* leave at once */
+	ORDER_REOPEN, /* open the logs again */
+};
+
+struct order {
+	enum order_kind kind;
+	int door;	     /* enum im_door; ORDER_SOCKET */
+	int64_t deadline_ms; /* ORDER_DRAIN */
+	struct addr peer;    /* ORDER_SOCKET */
+};
+
+/* Both ends close-on-exec and non-blocking. */
+int channel_pair(int pair[2]) MUST_CHECK;
+/* fd: the connection to pass, or -1. 0; -1 with errno (EAGAIN: the worker is behind). The caller keeps its fd. */
+int channel_send(int channel, const struct order *order, int fd) MUST_CHECK;
+/* 1: an order, *fd_r is -1 or ours now; 0: nothing there; -1: the other end is gone. */
+int channel_receive(int channel, struct order *order_r, int *fd_r) MUST_CHECK;
+
+#endif

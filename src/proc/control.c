@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The control socket's server side. Only root and the master's own user are answered (SO_PEERCRED, unix(7)). */
+#include "core/base.h"
+#include "proc/control.h"
+
+#include "core/clock.h"
+#include "core/json.h"
+#include "core/log.h"
+#include "proc/master_priv.h"
+#include "proc/status.h"
+
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
+#include <event2/event.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <sys/queue.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define LINE_MAX_BYTES 4096
+#define PATIENCE_SECS 10
+
+struct control_client {
+	LIST_ENTRY(control_client) entry;
+	struct control *control;
+	struct bufferevent *io;
+	bool answered;
+};
+
+struct control {
+	struct master *m;
+	char *path;
+	int fd;
+	struct event *event;
+	LIST_HEAD(, control_client) clients;
+	struct json_doc *doc;
+	struct json_out *out;
+	struct buf text;
+};
+
+static void client_free(struct control_client *c)
+{
+	LIST_REMOVE(c, entry);
+	bufferevent_free(c->io);
+	free(c);
+}
+
+static void command_status(struct control *c, const struct json *request)
+{
+	(void)request;
+	status_put(c->m, c->out);
+}
+
+static void command_workers(struct control *c, const struct json *request)
+{
+	(void)request;
+	status_put_workers(c->m, c->out);
+}
+
+#ifdef TIDINGS_DEBUG
+static void command_clock(struct control *c, const struct json *request)
+{
+	int64_t secs = 0;
+	const struct json *by = json_get(request, "seconds");
+	if (by != NULL && json_int(by, &secs) == 0)
+		atomic_fetch_add(hub_clock_shift(c->m->hub), secs * 1000);
+	json_key(c->out, "shift_ms");
+	json_i64(c->out, clock_shift_ms());
+}
+#endif
+
+static const struct {
+	const char *name;
+	void (*run)(struct control *c, const struct json *request);
+} commands[] = {
+	{"status", command_status},
+	{"workers", command_workers},
+#ifdef TIDINGS_DEBUG
+	{"clock", command_clock},
+#endif
+};
+
+static void put_error(struct control *c, const char *text)
+{
+	json_key(c->out, "ok");
+	json_bool(c->out, false);
+	json_key(c->out, "error");
+	json_cstr(c->out, text);
+}
+
+static void answer(struct control *c, struct str line)
+{
+	const char *reason;
+	const struct json *request = json_parse(c->doc, line, &reason);
+	const struct json *name = json_get(request, "command");
+
+	buf_clear(&c->text);
+	json_begin(c->out, &c->text);
+	json_object(c->out);
+	size_t i = 0;
+	while (name != NULL && i < ARRAY_LEN(commands) && !str_is(name->text, commands[i].name))
+		i++;
+	if (name == NULL || name->type != JSON_STRING) {
+		put_error(c, "a line of JSON with a command is needed");
+	} else if (i == ARRAY_LEN(commands)) {
+		put_error(c, "no such command");
+	} else {
+		json_key(c->out, "ok");
+		json_bool(c->out, true);
+		commands[i].run(c, request);
+	}
+	json_object_end(c->out);
+	buf_append_char(&c->text, '\n');
+}
+
+static void on_read(struct bufferevent *io, void *arg)
+{
+	struct control_client *client = arg;
+	struct control *c = client->control;
+	struct evbuffer *in = bufferevent_get_input(io);
+	size_t len;
+	char *line = client->answered ? NULL : evbuffer_readln(in, &len, EVBUFFER_EOL_LF);
+	if (line == NULL) {
+		if (client->answered || evbuffer_get_length(in) > LINE_MAX_BYTES)
+			client_free(client);
+		return;
+	}
+	client->answered = true;
+	answer(c, (struct str){line, len});
+	free(line);
+	bufferevent_write(io, c->text.data, c->text.len);
+}
+
+/* The answer is out. */
+static void on_written(struct bufferevent *io, void *arg)
+{
+	struct control_client *client = arg;
+	(void)io;
+	if (client->answered)
+		client_free(client);
+}
+
+static void on_end(struct bufferevent *io, short what, void *arg)
+{
+	(void)io;
+	(void)what;
+	client_free(arg);
+}
+
+static bool may_command(int fd)
+{
+	struct ucred who;
+	socklen_t len = sizeof(who);
+	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &len) == 0 && (who.uid == 0 || who.uid == geteuid());
+}
+
+static void on_connection(evutil_socket_t listening, short what, void *arg)
+{
+	struct control *c = arg;
+	static const struct timeval patience = {.tv_sec = PATIENCE_SECS};
+	(void)what;
+	int fd = accept4(listening, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	if (fd < 0)
+		return;
+	if (!may_command(fd)) {
+		log_warn("control: a command of another user was refused");
+		close(fd);
+		return;
+	}
+	struct control_client *client = xcalloc(1, sizeof(*client));
+	client->control = c;
+	client->io = bufferevent_socket_new(c->m->base, fd, BEV_OPT_CLOSE_ON_FREE);
+	LIST_INSERT_HEAD(&c->clients, client, entry);
+	bufferevent_setcb(client->io, on_read, on_written, on_end, client);
+	bufferevent_set_timeouts(client->io, &patience, &patience);
+	bufferevent_enable(client->io, EV_READ | EV_WRITE);
+}
+
+struct control *control_new(struct master *m, char **err_r)
+{
+	struct addr addr;
+	const char *reason;
+	struct control *c = xcalloc(1, sizeof(*c));
+	c->m = m;
+	LIST_INIT(&c->clients);
+	c->path = xasprintf("%s/" CONTROL_SOCKET_NAME, m->conf->run_dir);
+	char *text = xasprintf("unix:%s", c->path);
+	mode_t old = umask(0077);
+	c->fd = addr_parse(&addr, text, &reason) == 0 ? addr_listen(&addr, 16, &reason) : -1;
+	umask(old);
+	free(text);
+	if (c->fd < 0) {
+		*err_r = xasprintf("control socket %s: %s", c->path, reason);
+		free(c->path);
+		free(c);
+		return NULL;
+	}
+	c->doc = json_doc_new();
+	c->out = json_out_new();
+	c->event = event_new(m->base, c->fd, EV_READ | EV_PERSIST, on_connection, c);
+	event_add(c->event, NULL);
+	return c;
+}
+
+void control_abandon(struct control **cp)
+{
+	struct control *c = *cp;
+	if (c == NULL)
+		return;
+	*cp = NULL;
+	while (!LIST_EMPTY(&c->clients))
+		client_free(LIST_FIRST(&c->clients));
+	event_free(c->event);
+	close(c->fd);
+	json_doc_free(&c->doc);
+	json_out_free(&c->out);
+	buf_fini(&c->text);
+	free(c->path);
+	free(c);
+}
+
+void control_free(struct control **c)
+{
+	if (*c != NULL)
+		unlink((*c)->path);
+	control_abandon(c);
+}

@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What the master and tidingsctl agree on: a UNIX stream socket in run_dir; a line of
+ * JSON in, {"command":…}, and one out, {"ok":true,…} or {"ok":false,"error":…}.
+ */
+#ifndef TIDINGS_PROC_CONTROL_H
+#define TIDINGS_PROC_CONTROL_H
+
+#define CONTROL_SOCKET_NAME "control.sock"
+
+#endif

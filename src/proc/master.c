@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The master's loop: signals become flags of the loop, the loop acts. Start, reload
+ * and stop are here; workers in spawn.c, sockets in dispatch.c, tidingsctl in control.c.
+ */
+#include "core/base.h"
+#include "proc/master.h"
+
+#include "core/clock.h"
+#include "core/log.h"
+#include "core/token.h"
+#include "proc/channel.h"
+#include "proc/master_priv.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define TICK_MS 500
+/* While nobody takes connections, or some are to leave. */
+#define TICK_BUSY_MS 20
+/* After its time a worker has so long to leave by itself. */
+#define KILL_GRACE_MS 2000
+/* Descriptors of a worker that are no clients': database, Redis, logs, its loop. */
+#define DESCRIPTORS_SPARE 512
+
+static void schedule_tick(struct master *m)
+{
+	bool busy = m->stopping || !m->accepting;
+	struct timeval tv = {.tv_usec = (busy ? TICK_BUSY_MS : TICK_MS) * 1000};
+	event_add(m->tick, &tv);
+}
+
+static void on_tick(evutil_socket_t fd, short what, void *arg)
+{
+	struct master *m = arg;
+	(void)fd;
+	(void)what;
+	if (m->stopping) {
+		if (spawn_living(m) == 0) {
+			event_base_loopbreak(m->base);
+			return;
+		}
+		if (clock_mono_ms() >= m->kill_at_ms)
+			spawn_kill_all(m);
+	}
+	dispatch_update(m);
+	schedule_tick(m);
+}
+
+static void stop(struct master *m, int64_t patience_ms)
+{
+	m->stopping = true;
+	m->kill_at_ms = clock_mono_ms() + patience_ms + KILL_GRACE_MS;
+	dispatch_close(m);
+	schedule_tick(m);
+}
+
+void master_stop(struct master *m)
+{
+	if (m->stopping)
+		return;
+	log_info("stopping: draining for up to %d s", m->conf->drain_timeout_secs);
+	stop(m, (int64_t)m->conf->drain_timeout_secs * 1000);
+	spawn_drain(m, true);
+}
+
+static void quit(struct master *m)
+{
+	log_info("stopping at once");
+	stop(m, 0);
+	spawn_order_all(m, ORDER_QUIT);
+}
+
+static void check_limits(struct conf *conf)
+{
+	struct rlimit limit;
+	rlim_t wanted = (rlim_t)conf->worker_connections + DESCRIPTORS_SPARE;
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+		return;
+	if (limit.rlim_cur < wanted) {
+		if (limit.rlim_max < wanted && geteuid() == 0)
+			limit.rlim_max = wanted;
+		limit.rlim_cur = limit.rlim_max < wanted ? limit.rlim_max : wanted;
+		if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
+			getrlimit(RLIMIT_NOFILE, &limit);
+	}
+	if (limit.rlim_cur < wanted) {
+		conf->worker_connections = limit.rlim_cur > 2 * DESCRIPTORS_SPARE
+						   ? (int)(limit.rlim_cur - DESCRIPTORS_SPARE)
+						   : (int)(limit.rlim_cur / 2);
+		log_warn("worker_connections is lowered to %d: a process may open %llu files", conf->worker_connections,
+			 (unsigned long long)limit.rlim_cur);
+	}
+}
+
+/* What conf_load cannot see: are the keys usable. */
+static char *check_keys(const struct conf *conf)
+{
+	char *reason = NULL;
+	struct token_keys *keys = token_keys_new(conf, &reason);
+	token_keys_free(&keys);
+	return reason;
+}
+
+int master_reload(struct master *m, char **err_r)
+{
+	struct conf *next = conf_load(m->conf->path, err_r);
+	if (next == NULL)
+		return -1;
+	*err_r = conf_check_server(next);
+	if (*err_r == NULL)
+		*err_r = check_keys(next);
+	char *fixed = *err_r == NULL ? conf_carry_over(next, m->conf) : NULL;
+	if (*err_r == NULL && (unsigned)next->workers * 2 > m->slots)
+		*err_r = xasprintf("%s: workers: more than twice as many as at the start need a restart", next->path);
+	const char *reason;
+	if (*err_r == NULL && log_open(next->log.target, next->log.level, next->log.format, &reason) != 0)
+		*err_r = xasprintf("%s: log.target: %s", next->log.target, reason);
+	if (*err_r != NULL || dispatch_listen(m, next, err_r) != 0) {
+		free(fixed);
+		conf_free(&next);
+		return -1;
+	}
+	if (fixed != NULL)
+		log_warn("a restart is needed for: %s", fixed);
+	free(fixed);
+	check_limits(next);
+	conf_free(&m->conf);
+	m->conf = next;
+	m->generation++;
+	spawn_fill(m);
+	spawn_drain(m, false);
+	dispatch_update(m);
+	schedule_tick(m);
+	log_info("the configuration was read again");
+	return 0;
+}
+
+static void on_signal(evutil_socket_t number, short what, void *arg)
+{
+	struct master *m = arg;
+	char *reason;
+	(void)what;
+	switch (number) {
+	case SIGTERM:
+	case SIGINT:
+		if (m->stopping)
+			quit(m);
+		else
+			master_stop(m);
+		break;
+	case SIGQUIT:
+		quit(m);
+		break;
+	case SIGHUP:
+		if (!m->stopping && master_reload(m, &reason) != 0) {
+			log_error("the running configuration stays: %s", reason);
+			free(reason);
+		}
+		break;
+	case SIGUSR1:
+		log_reopen();
+		spawn_order_all(m, ORDER_REOPEN);
+		break;
+	case SIGCHLD:
+		spawn_reap(m);
+		if (m->stopping && spawn_living(m) == 0)
+			event_base_loopbreak(m->base);
+		break;
+	}
+}
+
+static void catch_signals(struct master *m)
+{
+	static const int numbers[] = {SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGCHLD};
+	_Static_assert(ARRAY_LEN(numbers) <= ARRAY_LEN(m->signals), "a place for each");
+	signal(SIGPIPE, SIG_IGN);
+	for (size_t i = 0; i < ARRAY_LEN(numbers); i++) {
+		m->signals[i] = evsignal_new(m->base, numbers[i], on_signal, m);
+		event_add(m->signals[i], NULL);
+	}
+}
+
+static void free_events(struct master *m)
+{
+	for (size_t i = 0; i < ARRAY_LEN(m->signals); i++)
+		if (m->signals[i] != NULL)
+			event_free(m->signals[i]);
+	if (m->tick != NULL)
+		event_free(m->tick);
+	for (unsigned i = 0; i < m->slots; i++)
+		if (m->child[i].respawn != NULL)
+			event_free(m->child[i].respawn);
+}
+
+static void release(struct master *m)
+{
+	dispatch_close(m);
+	free_events(m);
+	free(m->child);
+	if (m->base != NULL)
+		event_base_free(m->base);
+	hub_free(&m->hub);
+	conf_free(&m->conf);
+	free(m);
+}
+
+void master_release(struct master *m, unsigned keep_slot)
+{
+	/* The event base's descriptor is shared with the master until it is made anew: leaving it would undo its
+	 * events. */
+	event_reinit(m->base);
+	control_abandon(&m->control);
+	for (unsigned i = 0; i < m->slots; i++)
+		if (i != keep_slot && m->child[i].pid != 0)
+			close(m->child[i].channel);
+	release(m);
+}
+
+static int make_run_dir(const char *dir, char **err_r)
+{
+	struct stat st;
+	if (mkdir(dir, 0755) == 0 || (errno == EEXIST && stat(dir, &st) == 0 && S_ISDIR(st.st_mode)))
+		return 0;
+	*err_r = xasprintf("run_dir: %s: %s", dir, strerror(errno));
+	return -1;
+}
+
+static int prepare(struct master *m, char **err_r)
+{
+	const char *reason;
+	*err_r = check_keys(m->conf);
+	if (*err_r != NULL || make_run_dir(m->conf->run_dir, err_r) != 0)
+		return -1;
+	check_limits(m->conf);
+	/* Twice the workers: while a reload drains the old ones, the new ones serve already; and as many again to grow.
+	 */
+	m->slots = 4 * (unsigned)m->conf->workers;
+	struct hub_size size = {
+		.workers = m->slots,
+		.sessions = (unsigned)m->conf->workers * (unsigned)m->conf->worker_connections,
+		.buckets = 1u << 16,
+	};
+	m->hub = hub_new(&size, &reason);
+	if (m->hub == NULL) {
+		*err_r = xasprintf("cannot make the shared memory: %s", reason);
+		return -1;
+	}
+	clock_share_shift(hub_clock_shift(m->hub));
+	m->child = xcalloc(m->slots, sizeof(*m->child));
+	for (unsigned i = 0; i < m->slots; i++)
+		m->child[i] = (struct child){.m = m, .slot = i, .channel = -1};
+	m->base = event_base_new();
+	m->tick = evtimer_new(m->base, on_tick, m);
+	m->control = control_new(m, err_r);
+	if (m->control == NULL)
+		return -1;
+	return dispatch_listen(m, m->conf, err_r);
+}
+
+int master_run(struct conf *conf, void (*started)(void))
+{
+	char *reason = NULL;
+	struct master *m = xcalloc(1, sizeof(*m));
+	m->conf = conf;
+	m->started_ms = clock_wall_ms();
+	log_identity("master");
+	if (prepare(m, &reason) != 0) {
+		log_error("%s", reason);
+		free(reason);
+		control_free(&m->control);
+		release(m);
+		return 1;
+	}
+	catch_signals(m);
+	spawn_fill(m);
+	schedule_tick(m);
+	for (size_t i = 0; i < m->listener_count; i++)
+		log_info("listening on %s%s", m->listener[i].text,
+			 m->listener[i].door == IM_DOOR_ADMIN ? " (admin)" : "");
+	if (started != NULL)
+		started();
+
+	event_base_dispatch(m->base);
+
+	control_free(&m->control);
+	log_info("stopped");
+	release(m);
+	return 0;
+}

@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Workers' births and deaths. A worker that had been ready is replaced at once; one
+ * that failed to start is waited for longer each time, so that a fault of the set-up
+ * does not burn the machine, and no client can make the throttle bite.
+ */
+#include "core/base.h"
+#include "proc/master_priv.h"
+
+#include "core/clock.h"
+#include "core/log.h"
+#include "proc/channel.h"
+#include "proc/worker.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define RESPAWN_FIRST_MS 100
+#define RESPAWN_MAX_MS 5000
+
+static bool start(struct master *m, struct child *c)
+{
+	int pair[2];
+	if (channel_pair(pair) != 0) {
+		log_error("cannot make a channel for worker %u: %s", c->slot, strerror(errno));
+		return false;
+	}
+	struct worker_row *row = hub_master_begin(m->hub, c->slot);
+	row->generation++;
+	row->state = WORKER_STARTING;
+	row->started_ms = clock_wall_ms();
+	row->passed = 0;
+	hub_master_end(m->hub, c->slot);
+
+	pid_t pid = fork();
+	if (pid < 0) {
+		log_error("cannot fork worker %u: %s", c->slot, strerror(errno));
+		hub_worker_forget(m->hub, c->slot);
+		close(pair[0]);
+		close(pair[1]);
+		return false;
+	}
+	if (pid == 0) {
+		close(pair[0]);
+		struct conf *conf = m->conf;
+		struct hub *hub = m->hub;
+		unsigned slot = c->slot;
+		m->conf = NULL;
+		m->hub = NULL;
+		master_release(m, slot);
+		int status = worker_run(conf, hub, slot, pair[1]);
+		conf_free(&conf);
+		hub_free(&hub);
+		close(pair[1]);
+		exit(status);
+	}
+	close(pair[1]);
+	c->pid = pid;
+	c->channel = pair[0];
+	c->generation = m->generation;
+	c->was_ready = false;
+	c->told_to_leave = false;
+	row = hub_master_begin(m->hub, c->slot);
+	row->pid = pid;
+	hub_master_end(m->hub, c->slot);
+	log_info("worker %u started as process %d", c->slot, (int)pid);
+	return true;
+}
+
+void spawn_fill(struct master *m)
+{
+	unsigned present = 0;
+	if (m->stopping)
+		return;
+	for (unsigned i = 0; i < m->slots; i++) {
+		const struct child *c = &m->child[i];
+		/* One that is waited for keeps its place. */
+		present += (c->pid != 0 && c->generation == m->generation && !c->told_to_leave) || c->respawn != NULL;
+	}
+	for (unsigned i = 0; i < m->slots && present < (unsigned)m->conf->workers; i++) {
+		struct child *c = &m->child[i];
+		if (c->pid == 0 && c->respawn == NULL) {
+			if (!start(m, c))
+				return;
+			present++;
+		}
+	}
+}
+
+static void on_respawn(evutil_socket_t fd, short what, void *arg)
+{
+	struct child *c = arg;
+	(void)fd;
+	(void)what;
+	event_free(c->respawn);
+	c->respawn = NULL;
+	spawn_fill(c->m);
+}
+
+static void respawn_later(struct child *c)
+{
+	int64_t delay_ms = RESPAWN_FIRST_MS;
+	for (unsigned i = 1; i < c->failures && delay_ms < RESPAWN_MAX_MS; i++)
+		delay_ms *= 2;
+	if (delay_ms > RESPAWN_MAX_MS)
+		delay_ms = RESPAWN_MAX_MS;
+	struct timeval tv = {.tv_sec = delay_ms / 1000, .tv_usec = (delay_ms % 1000) * 1000};
+	c->respawn = evtimer_new(c->m->base, on_respawn, c);
+	evtimer_add(c->respawn, &tv);
+}
+
+static void buried(struct child *c, int status)
+{
+	struct master *m = c->m;
+	struct worker_row row;
+	bool expected = c->told_to_leave && WIFEXITED(status) && WEXITSTATUS(status) == 0;
+
+	hub_worker_read(m->hub, c->slot, &row);
+	c->was_ready = c->was_ready || row.state == WORKER_READY || row.state == WORKER_DRAINING;
+	if (WIFSIGNALED(status))
+		log_error("worker %u, process %d, died of signal %d", c->slot, (int)c->pid, WTERMSIG(status));
+	else if (!expected)
+		log_error("worker %u, process %d, died with status %d", c->slot, (int)c->pid, WEXITSTATUS(status));
+	else
+		log_info("worker %u, process %d, left", c->slot, (int)c->pid);
+	hub_worker_forget(m->hub, c->slot);
+	close(c->channel);
+	c->channel = -1;
+	c->pid = 0;
+	if (c->told_to_leave)
+		return;
+	struct worker_row *mine = hub_master_begin(m->hub, c->slot);
+	mine->restarts++;
+	hub_master_end(m->hub, c->slot);
+	c->failures = c->was_ready ? 0 : c->failures + 1;
+	if (!c->was_ready && !m->stopping)
+		respawn_later(c);
+}
+
+void spawn_reap(struct master *m)
+{
+	int status;
+	pid_t pid;
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+		for (unsigned i = 0; i < m->slots; i++)
+			if (m->child[i].pid == pid)
+				buried(&m->child[i], status);
+	spawn_fill(m);
+	dispatch_update(m);
+}
+
+static void tell(struct child *c, const struct order *order)
+{
+	if (c->pid != 0 && channel_send(c->channel, order, -1) != 0) {
+		log_error("worker %u takes no orders: %s", c->slot, strerror(errno));
+		kill(c->pid, SIGKILL);
+	}
+}
+
+void spawn_drain(struct master *m, bool all)
+{
+	struct order order = {.kind = ORDER_DRAIN, .deadline_ms = (int64_t)m->conf->drain_timeout_secs * 1000};
+	for (unsigned i = 0; i < m->slots; i++) {
+		struct child *c = &m->child[i];
+		if (c->pid == 0 || c->told_to_leave || (!all && c->generation == m->generation))
+			continue;
+		c->told_to_leave = true;
+		tell(c, &order);
+	}
+}
+
+void spawn_order_all(struct master *m, int kind)
+{
+	struct order order = {.kind = (enum order_kind)kind};
+	for (unsigned i = 0; i < m->slots; i++) {
+		if (kind == ORDER_QUIT)
+			m->child[i].told_to_leave = true;
+		tell(&m->child[i], &order);
+	}
+}
+
+unsigned spawn_living(const struct master *m)
+{
+	unsigned n = 0;
+	for (unsigned i = 0; i < m->slots; i++)
+		n += m->child[i].pid != 0;
+	return n;
+}
+
+void spawn_kill_all(struct master *m)
+{
+	for (unsigned i = 0; i < m->slots; i++) {
+		if (m->child[i].pid != 0) {
+			log_warn("worker %u did not leave in time and is killed", i);
+			kill(m->child[i].pid, SIGKILL);
+		}
+	}
+}

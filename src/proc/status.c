@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Reads the hub, writes JSON. */
+#include "core/base.h"
+#include "proc/status.h"
+
+#include "core/clock.h"
+#include "hub/presence.h"
+#include "hub/stats.h"
+#include "proc/master_priv.h"
+
+#include <unistd.h>
+
+static void put_number(struct json_out *o, const char *key, uint64_t v)
+{
+	json_key(o, key);
+	json_i64(o, (int64_t)v);
+}
+
+static void put_flag(struct json_out *o, const char *key, bool v)
+{
+	json_key(o, key);
+	json_bool(o, v);
+}
+
+void status_put(const struct master *m, struct json_out *o)
+{
+	uint64_t ready = 0, living = 0, connections = 0, websockets = 0, restarts = 0;
+	bool database = true, redis = true;
+	uint32_t used, size;
+	for (unsigned i = 0; i < m->slots; i++) {
+		struct worker_row row;
+		hub_worker_read(m->hub, i, &row);
+		restarts += row.restarts;
+		if (row.state == WORKER_FREE)
+			continue;
+		living++;
+		ready += row.state == WORKER_READY;
+		connections += row.connections;
+		websockets += row.websockets;
+		database = database && row.database_up;
+		redis = redis && row.redis_up;
+	}
+	presence_usage(m->hub, &used, &size);
+	json_key(o, "version");
+	json_cstr(o, PACKAGE_VERSION);
+	json_key(o, "node_id");
+	json_cstr(o, m->conf->node_id);
+	put_number(o, "pid", (uint64_t)getpid());
+	json_key(o, "started_at");
+	json_time(o, m->started_ms);
+	json_key(o, "state");
+	json_cstr(o, m->stopping ? "stopping" : ready > 0 ? "serving" : "starting");
+	put_number(o, "generation", m->generation);
+	put_number(o, "workers", living);
+	put_number(o, "workers_ready", ready);
+	put_number(o, "worker_restarts", restarts);
+	put_number(o, "connections", connections);
+	put_number(o, "websockets", websockets);
+	put_number(o, "sessions", used);
+	put_number(o, "sessions_max", size);
+	put_number(o, "refused", m->refused);
+	put_flag(o, "database", living > 0 && database);
+	put_flag(o, "redis", living > 0 && redis);
+	json_key(o, "counters");
+	json_object(o);
+	for (int c = 0; c < STAT_COUNTERS; c++)
+		put_number(o, stat_counter_name((enum stat_counter)c), stats_sum(m->hub, (enum stat_counter)c));
+	json_object_end(o);
+}
+
+void status_put_workers(const struct master *m, struct json_out *o)
+{
+	json_key(o, "workers");
+	json_array(o);
+	for (unsigned i = 0; i < m->slots; i++) {
+		struct worker_row row;
+		hub_worker_read(m->hub, i, &row);
+		if (row.state == WORKER_FREE)
+			continue;
+		json_object(o);
+		put_number(o, "slot", i);
+		put_number(o, "pid", (uint64_t)row.pid);
+		json_key(o, "state");
+		json_cstr(o, worker_state_name((enum worker_state)row.state));
+		json_key(o, "started_at");
+		json_time(o, row.started_ms);
+		put_number(o, "restarts", row.restarts);
+		put_number(o, "connections", row.connections);
+		put_number(o, "websockets", row.websockets);
+		put_number(o, "sockets_passed", row.passed);
+		put_flag(o, "database", row.database_up);
+		put_flag(o, "redis", row.redis_up);
+		json_object_end(o);
+	}
+	json_array_end(o);
+}

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The node's state as members of a JSON object, for tidingsctl. */
+#ifndef TIDINGS_PROC_STATUS_H
+#define TIDINGS_PROC_STATUS_H
+
+#include "core/base.h"
+#include "core/json.h"
+
+struct master;
+
+void status_put(const struct master *m, struct json_out *o);
+void status_put_workers(const struct master *m, struct json_out *o);
+
+#endif

@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A worker: takes sockets from the channel, runs im/ in its loop, reports each second, drains when told. */
+#include "core/base.h"
+#include "proc/worker.h"
+
+#include "core/clock.h"
+#include "core/log.h"
+#include "im/im.h"
+#include "net/loop.h"
+#include "proc/channel.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <grp.h>
+#include <pwd.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define REPORT_MS 1000
+#define STEP_MS 100
+/* How long it may take to reach database and Redis before connections are taken without them. */
+#define READY_WAIT_MS 1000
+/* The master is gone: there is nobody to tell us how long we have. */
+#define ORPHAN_DRAIN_MS 5000
+#define ORDERS_A_TURN 64
+
+struct worker {
+	const struct conf *conf;
+	struct hub *hub;
+	unsigned slot;
+	int channel;
+	struct loop *loop;
+	struct im *im;
+	struct event *orders;
+	struct wheel_timer report, step;
+	int64_t started_ms, deadline_ms;
+	uint64_t taken;
+	bool ready, draining;
+};
+
+static void set_state(struct worker *w, enum worker_state state)
+{
+	hub_worker_begin(w->hub, w->slot)->state = state;
+	hub_worker_end(w->hub, w->slot);
+}
+
+static void on_report(struct wheel_timer *t)
+{
+	struct worker *w = container_of(t, struct worker, report);
+	im_report(w->im);
+	wheel_set(loop_wheel(w->loop), t, REPORT_MS, on_report);
+}
+
+static void on_step(struct wheel_timer *t)
+{
+	struct worker *w = container_of(t, struct worker, step);
+	int64_t now = clock_mono_ms();
+
+	if (w->draining) {
+		if (im_is_idle(w->im) || now >= w->deadline_ms) {
+			loop_stop(w->loop);
+			return;
+		}
+	} else if (!w->ready) {
+		struct worker_row row;
+		im_report(w->im);
+		hub_worker_read(w->hub, w->slot, &row);
+		if ((row.database_up && row.redis_up) || now - w->started_ms >= READY_WAIT_MS) {
+			w->ready = true;
+			set_state(w, WORKER_READY);
+			log_info("ready");
+			return;
+		}
+	}
+	wheel_set(loop_wheel(w->loop), t, w->draining ? STEP_MS : WHEEL_TICK_MS, on_step);
+}
+
+static void drain(struct worker *w, int64_t deadline_ms)
+{
+	if (w->draining)
+		return;
+	log_info("draining");
+	w->draining = true;
+	w->deadline_ms = clock_mono_ms() + deadline_ms;
+	set_state(w, WORKER_DRAINING);
+	im_drain(w->im, deadline_ms);
+	wheel_set(loop_wheel(w->loop), &w->step, 0, on_step);
+}
+
+static void obey(struct worker *w, const struct order *o, int fd)
+{
+	switch (o->kind) {
+	case ORDER_SOCKET:
+		w->taken++;
+		im_accept(w->im, fd, (enum im_door)o->door, &o->peer);
+		break;
+	case ORDER_DRAIN:
+		drain(w, o->deadline_ms);
+		break;
+	case ORDER_QUIT:
+		loop_stop(w->loop);
+		break;
+	case ORDER_REOPEN:
+		log_reopen();
+		break;
+	}
+}
+
+static void on_orders(evutil_socket_t channel, short what, void *arg)
+{
+	struct worker *w = arg;
+	struct order order;
+	int fd, got = 0;
+	(void)what;
+	for (int i = 0; i < ORDERS_A_TURN; i++) {
+		got = channel_receive(channel, &order, &fd);
+		if (got <= 0)
+			break;
+		obey(w, &order, fd);
+	}
+	if (got < 0) {
+		log_error("the master is gone");
+		event_del(w->orders);
+		drain(w, ORPHAN_DRAIN_MS);
+	}
+	/* Both counts at once: the master adds what it has passed and we have not taken yet. */
+	im_report(w->im);
+	hub_worker_begin(w->hub, w->slot)->taken = w->taken;
+	hub_worker_end(w->hub, w->slot);
+}
+
+static int drop_privileges(const char *user)
+{
+	if (user[0] == '\0' || geteuid() != 0)
+		return 0;
+	const struct passwd *pw = getpwnam(user);
+	if (pw == NULL || initgroups(user, pw->pw_gid) != 0 || setgid(pw->pw_gid) != 0 || setuid(pw->pw_uid) != 0) {
+		log_error("cannot become the user %s: %s", user, pw == NULL ? "no such user" : strerror(errno));
+		return -1;
+	}
+	return 0;
+}
+
+int worker_run(const struct conf *conf, struct hub *hub, unsigned slot, int channel)
+{
+	char who[32], *reason;
+	struct worker w = {.conf = conf, .hub = hub, .slot = slot, .channel = channel};
+
+	snprintf(who, sizeof(who), "worker %u", slot);
+	log_identity(who);
+	signal(SIGPIPE, SIG_IGN);
+	/* A terminal's Ctrl-C reaches the whole group; the master decides what it means. */
+	signal(SIGINT, SIG_IGN);
+	signal(SIGHUP, SIG_IGN);
+	if (drop_privileges(conf->user) != 0)
+		return WORKER_EXIT_UNABLE;
+
+	w.loop = loop_new();
+	w.started_ms = clock_mono_ms();
+	struct im_options options = {.loop = w.loop, .conf = conf, .hub = hub, .slot = slot};
+	w.im = im_new(&options, &reason);
+	if (w.im == NULL) {
+		log_error("%s", reason);
+		free(reason);
+		loop_free(&w.loop);
+		return WORKER_EXIT_UNABLE;
+	}
+	w.orders = event_new(loop_base(w.loop), channel, EV_READ | EV_PERSIST, on_orders, &w);
+	event_add(w.orders, NULL);
+	wheel_set(loop_wheel(w.loop), &w.report, REPORT_MS, on_report);
+	wheel_set(loop_wheel(w.loop), &w.step, 0, on_step);
+
+	loop_run(w.loop);
+
+	event_free(w.orders);
+	im_free(&w.im);
+	wheel_cancel(&w.report);
+	wheel_cancel(&w.step);
+	loop_free(&w.loop);
+	return 0;
+}

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A worker's whole life, from the fork to its exit. */
+#ifndef TIDINGS_PROC_WORKER_H
+#define TIDINGS_PROC_WORKER_H
+
+#include "core/base.h"
+#include "core/conf.h"
+#include "hub/hub.h"
+
+/* An exit status that tells the master not to start it again at once: it could not begin its work. */
+#define WORKER_EXIT_UNABLE 78 /* EX_CONFIG of sysexits(3) */
+
+/* In the child; closes nothing it was not given. Returns the exit status. */
+int worker_run(const struct conf *conf, struct hub *hub, unsigned slot, int channel);
+
+#endif
