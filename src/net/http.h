@@ -9,7 +9,7 @@
  * allowed, the CORS headers; preflights are answered here.
  *
  * Refused here, as problem+json, with the connection closed: malformed_request
- * (400; also both Content-Length and Transfer-Encoding, a repeated Content-Length,
+ * (400; also line ends other than CRLF, both Content-Length and Transfer-Encoding, a repeated Content-Length,
  * a missing or repeated Host, white space before a colon, folded header lines, control bytes),
  * request_timeout (408), payload_too_large of a chunked body (413), uri_too_long
  * (414; request line over 8 KiB), expectation_failed (417), headers_too_large (431;
@@ -47,26 +47,33 @@ const char *http_verb_name(enum http_verb v);
  */
 struct http_req {
 	enum http_verb verb;
-	struct str path;  /* as sent, percent-encoded, without the query; starts with '/' */
-	struct str query; /* after '?', percent-encoded; absent without '?' */
-	struct str body;  /* whole; empty until the request callback */
+	struct str path;	/* as sent, percent-encoded, without the query; starts with '/' */
+	struct str query;	/* after '?', percent-encoded; absent without '?' */
+	struct str body;	/* whole; empty until the request callback */
 	int64_t content_length; /* -1: chunked; 0: none */
 	char id[HTTP_REQUEST_ID_MAX + 1];
 	const struct addr *peer;
 	int64_t started_ms; /* clock_mono_ms at the first byte */
-	void *user;         /* the handler's */
+	void *user;	    /* the handler's */
 };
 
 /* What the handler says of a request whose headers are complete. */
 enum http_verdict {
 	HTTP_TAKE_BODY, /* read the body (100 Continue is sent if asked for), then call `request` */
-	HTTP_ANSWERED,  /* an answer was given already; an announced body is read and dropped, or the connection closed */
+	HTTP_ANSWERED,	/* the answer, given already or later, needs no body; an announced one is read and dropped, or
+			   the connection closed */
 };
 
 struct http_handler {
 	enum http_verdict (*head)(struct http_req *req, void *ctx);
 	/* The body is complete. Must lead to exactly one answer, now or later. */
 	void (*request)(struct http_req *req, void *ctx);
+	/*
+	 * After HTTP_TAKE_BODY the body did not become complete: too large, malformed, too slow, the client
+	 * gone. `request` will not be called, no answer is expected, req is gone on return: the place to free
+	 * req->user. May be NULL.
+	 */
+	void (*aborted)(struct http_req *req, void *ctx);
 };
 
 /*
@@ -83,8 +90,12 @@ struct http_server;
 
 /* conf is borrowed, and read at each use. ctx goes to all callbacks. */
 struct http_server *http_server_new(struct loop *l, const struct conf *conf, const struct http_handler *handler,
-                                    const struct http_observer *observer, void *ctx);
-/* Closes every connection at once; requests still unanswered stay valid for their answer, which is dropped. */
+				    const struct http_observer *observer, void *ctx);
+/*
+ * Closes every connection at once; requests still unanswered stay valid for their answer, which is dropped. Not from
+ * within a handler's function. The observer hears of the closing here, a WebSocket's handler at the end of the turn (or
+ * in loop_free).
+ */
 void http_server_free(struct http_server **s);
 /* Takes over a connected non-blocking socket. */
 void http_server_accept(struct http_server *s, int fd, const struct addr *peer);
@@ -96,25 +107,33 @@ void http_server_drain(struct http_server *s);
 struct str http_req_header(const struct http_req *req, const char *name);
 /*
  * The decoded value of a query parameter: 1 and *out_r (lives as long as the request), 0 if there is none, -1 if
- * its percent-encoding is broken or it is no UTF-8. Of a repeated one, the first.
+ * its percent-encoding is broken or it is no UTF-8 or holds NUL. '+' is a space. Of a repeated one, the first.
  */
 int http_req_query(struct http_req *req, const char *name, struct str *out_r) MUST_CHECK;
 /* Percent-decodes a path segment into memory of the request: 0, or -1 as above. */
 int http_req_decode(struct http_req *req, struct str segment, struct str *out_r) MUST_CHECK;
 /* The handshake's "Upgrade: websocket" is there. */
 bool http_req_wants_websocket(const struct http_req *req);
-/* The client is still connected. */
+/*
+ * The client waits, as far as can be known: false once it has closed its side or reset the connection. One that only
+ * finished sending gets its answer all the same.
+ */
 bool http_req_alive(const struct http_req *req);
 
-/* `headers` are further header lines, each ended by CRLF, or NULL. The body is copied; for HEAD it is counted, not sent. */
+/* `headers` are further header lines, each ended by CRLF, or NULL. The body is copied; for HEAD it is counted, not
+ * sent. */
 void http_reply(struct http_req *req, int status, const char *content_type, const char *headers, struct str body);
 /*
  * RFC 9457. Adds WWW-Authenticate: Bearer to a 401 and Upgrade: websocket to a 426. retry_after_secs
  * 0: no Retry-After. `headers` as above. The detail is any UTF-8 text.
  */
 void http_reply_problem(struct http_req *req, int status, const char *code, const char *detail, int retry_after_secs,
-                        const char *headers);
-/* A regular file under docroot, with type, ETag and Last-Modified, conditional and HEAD; 404 otherwise. Never leaves docroot. */
+			const char *headers);
+/*
+ * A regular file under docroot, with type, ETag and Last-Modified, conditional and HEAD; 404 otherwise. Never leaves
+ * docroot. path is percent-encoded as in req->path. The file is read whole, here and now: this blocks for a disk, so
+ * the document root is for small files on a local one.
+ */
 void http_reply_file(struct http_req *req, const char *docroot, struct str path);
 
 struct ws;

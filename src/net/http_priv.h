@@ -19,6 +19,7 @@
 #include "net/http.h"
 
 #define HTTP_HEADER_COUNT_MAX 100
+#define HTTP_REQUEST_ID_LEN 22 /* of those made here: 132 random bits */
 
 /*
  * A connection as the server counts it, be it HTTP's own or, after the switch, a WebSocket's.
@@ -28,6 +29,7 @@ struct http_member {
 	LIST_ENTRY(http_member) entry;
 	struct http_server *server; /* NULL once the server was freed, or the member has left */
 	struct conn *conn;
+	bool switched; /* not HTTP's any more */
 };
 
 struct http_server {
@@ -37,6 +39,7 @@ struct http_server {
 	const struct http_observer *observer; /* never NULL; its members may be */
 	void *ctx;
 	LIST_HEAD(, http_member) members;
+	LIST_HEAD(, http_request) requests;
 	size_t count;
 	bool draining;
 	struct json_out *json; /* for problems */
@@ -68,6 +71,7 @@ struct http_note {
 
 struct http_request {
 	struct http_req pub;
+	LIST_ENTRY(http_request) entry;
 	struct http_conn *hc;	    /* NULL once the client is gone */
 	struct http_server *server; /* NULL once the server was freed */
 	struct addr peer;
@@ -78,8 +82,9 @@ struct http_request {
 	size_t headers_start; /* 0: the request line is not complete */
 	struct http_header header[HTTP_HEADER_COUNT_MAX];
 	uint8_t header_count;
-	uint8_t minor;	 /* HTTP/1.x */
-	struct str host; /* of the target, if that was absolute, else of the header; absent without */
+	uint8_t minor;	   /* HTTP/1.x */
+	struct str target; /* as sent, the query included */
+	struct str host;   /* of the target, if that was absolute, else of the header; absent without */
 	bool keep_alive;
 	bool expects_continue; /* and 100 was not sent */
 	bool body_done;
@@ -98,7 +103,8 @@ static inline struct http_request *http_request_of(const struct http_req *req)
 /* ---- http_server.c ---- */
 
 /*
- * Leaves HTTP for good: answers 101 with the usual headers and `headers` (lines ended by CRLF), gives the
+ * Leaves HTTP for good: answers 101 with the usual headers and `headers` (lines ended by CRLF; Upgrade and Connection
+ * among them), gives the
  * connection to h and owner, and ends the request. `m` takes the place of HTTP's own member in the server's list. What
  * the client sent behind the request goes to h's input at the end of the turn, never from within. The request must have
  * no body (content_length 0). Returns NULL, the request being gone too, when the client has left or the server was
@@ -110,8 +116,10 @@ struct conn *http_switch_conn(struct http_req *req, const char *headers, struct 
  * http_server_free. */
 void http_member_leave(struct http_member *m, const char *reason);
 
-/* The answer's bytes are queued: what becomes of connection and request. Called by the reply functions alone. */
+/* The answer's bytes are queued: what becomes of connection and request, which is gone after it. For http_reply.c. */
 void http_answered(struct http_request *r, int status, size_t bytes, bool keep_alive);
+/* The connection of a request whose hc is set. */
+struct conn *http_conn_of(const struct http_request *r);
 /* The connection can serve another request after this answer. */
 bool http_can_keep_alive(const struct http_request *r);
 
@@ -131,20 +139,23 @@ enum http_progress { HTTP_MORE, HTTP_COMPLETE, HTTP_REFUSED };
 /* Takes bytes of the head until it is complete, checked and parsed. */
 enum http_progress http_head_input(struct http_request *r, const char *data, size_t len, size_t *used_r,
 				   struct http_refusal *why_r) MUST_CHECK;
+/* The status' phrase of RFC 9110. */
+const char *http_phrase(int status);
+/* RFC 9110 section 5.6.2: what methods and header names are made of. */
+bool http_is_tchar(char c);
+/* What may stand in a header's value: no control byte but the tab. */
+bool http_is_value_char(char c);
 
 /* ---- http_chunk.c ---- */
 
-/* Takes bytes of a chunked body and appends its content to `to` (NULL: drops it). More than max bytes are refused
- * (413). */
+/* Takes bytes of a chunked body and appends its content to `to`; over max bytes of it are refused. */
 enum http_progress http_chunk_input(struct http_chunked *c, const char *data, size_t len, size_t *used_r,
 				    struct buf *to, size_t max, struct http_refusal *why_r) MUST_CHECK;
-/* The line (without its end) is a header line as RFC 9112 section 5 has it: no folding, no space before the colon. */
-bool http_header_line_valid(const char *line, size_t len);
 
 /* ---- http_req.c ---- */
 
 /*
- * The next header line of that name: start with *at = 0; absent at the end. http_req_header gives the first alone.
+ * The value of the next header line of that name: start with *at = 0; absent at the end.
  */
 struct str http_req_header_next(const struct http_req *req, const char *name, size_t *at);
 /* One of the comma-separated elements of the header's lines is that token, in any case. */
@@ -158,7 +169,8 @@ bool str_is_nocase(struct str s, const char *cstr);
 /* The origin is in http.cors_origins. */
 bool http_origin_allowed(const struct conf *conf, struct str origin);
 bool http_is_preflight(const struct http_req *req);
-void http_reply_preflight(struct http_req *req);
+/* Answers a preflight, or OPTIONS of the server itself ("*"). */
+void http_reply_options(struct http_req *req);
 /* The header lines that CORS adds to an answer. */
 void http_cors_headers(const struct http_request *r, struct buf *out);
 
@@ -167,8 +179,8 @@ void http_cors_headers(const struct http_request *r, struct buf *out);
 /* Refuses a request of which no handler knows, and closes. */
 void http_refuse(struct http_request *r, const struct http_refusal *why);
 /*
- * An answer of which every header but the common ones is the caller's. blob NULL: no body, and length is that of the
- * Content-Length; length -1: no Content-Length (1xx, 204, 304).
+ * An answer of which every header but the common ones is the caller's. length is that of the Content-Length, -1: none.
+ * The body is the blob, if not NULL.
  */
 void http_reply_blob(struct http_req *req, int status, const char *headers, struct blob *blob, int64_t length);
 /* Status line and the headers that every answer has. */

@@ -1,0 +1,527 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Connections that speak HTTP, and what state each is in: whose turn it is, how long it may take, whether there is
+ * another request after this one. Must not look into requests beyond how long they are.
+ */
+#include "core/base.h"
+#include "net/http.h"
+
+#include <stdlib.h>
+
+#include "core/log.h"
+#include "net/http_priv.h"
+
+#define REQUESTS_A_TURN 32     /* of one connection, before others get theirs */
+#define UNSENT_MAX (64 * 1024) /* with more waiting to be sent no further request is begun */
+
+enum http_state {
+	HTTP_FRESH,    /* accepted, nothing came yet */
+	HTTP_IDLE,     /* between requests; no memory is held for one */
+	HTTP_HEAD,     /* part of a head is here */
+	HTTP_BODY,     /* the handler wants the body */
+	HTTP_PENDING,  /* the handler owes the answer; nothing is read */
+	HTTP_DROPPING, /* answered; the rest of the body is read and dropped */
+	HTTP_CLOSING,
+};
+
+struct http_conn {
+	struct http_member member; /* its conn is set at all times */
+	struct http_request *req;  /* NULL in FRESH and IDLE */
+	uint8_t state;		   /* enum http_state */
+	bool in_input;		   /* on_input is on the stack: who frees or resumes leaves that to it */
+	bool left;		   /* switched to another protocol within on_input */
+	bool throttled;		   /* paused until output has drained */
+};
+
+static const struct http_observer no_observer;
+
+/* ---- states ---- */
+
+static int64_t time_for(const struct http_conn *hc, enum http_state state)
+{
+	const struct conf *conf = hc->member.server->conf;
+	switch (state) {
+	case HTTP_FRESH:
+	case HTTP_HEAD:
+		return (int64_t)conf->http.header_timeout_secs * 1000;
+	case HTTP_IDLE:
+		return (int64_t)conf->http.keepalive_timeout_secs * 1000;
+	case HTTP_BODY:
+	case HTTP_DROPPING:
+		return (int64_t)conf->http.body_timeout_secs * 1000;
+	case HTTP_PENDING:
+	case HTTP_CLOSING:
+		break;
+	}
+	return 0;
+}
+
+static void enter(struct http_conn *hc, enum http_state state)
+{
+	/* The first request's head has its time from the accept on. */
+	if (!(hc->state == HTTP_FRESH && state == HTTP_HEAD))
+		conn_set_timeout(hc->member.conn, time_for(hc, state));
+	hc->state = (uint8_t)state;
+}
+
+static void close_now(struct http_conn *hc, const char *reason)
+{
+	hc->state = HTTP_CLOSING;
+	conn_close(hc->member.conn, reason);
+}
+
+static void close_gracefully(struct http_conn *hc, const char *reason)
+{
+	hc->state = HTTP_CLOSING;
+	conn_close_gracefully(hc->member.conn, reason);
+}
+
+/* The handler has asked for the body and waits for the request callback. */
+static bool awaits_body(const struct http_request *r)
+{
+	return r->taken && !r->body_done && !r->answered;
+}
+
+static void tell_aborted(struct http_request *r)
+{
+	if (awaits_body(r) && r->server->handler->aborted != NULL)
+		r->server->handler->aborted(&r->pub, r->server->ctx);
+}
+
+/* The request cannot be completed, and the client is told why. */
+static void refuse(struct http_conn *hc, const struct http_refusal *why)
+{
+	struct http_request *r = hc->req;
+	tell_aborted(r);
+	http_refuse(r, why);
+}
+
+/* ---- answers ---- */
+
+struct conn *http_conn_of(const struct http_request *r)
+{
+	return r->hc->member.conn;
+}
+
+bool http_can_keep_alive(const struct http_request *r)
+{
+	if (r->hc == NULL || !r->keep_alive || r->server->draining)
+		return false;
+	if (r->body_done)
+		return true;
+	/* A client that awaits 100 may send the body or not; of a chunked one the length is unknown. */
+	return !r->expects_continue && r->pub.content_length >= 0 && r->body_left <= r->server->conf->http.max_body;
+}
+
+void http_answered(struct http_request *r, int status, size_t bytes, bool keep_alive)
+{
+	struct http_conn *hc = r->hc;
+	ASSERT(!r->answered);
+	r->answered = true;
+	if (r->server != NULL && r->server->observer->answered != NULL)
+		r->server->observer->answered(&r->pub, status, bytes, r->server->ctx);
+	if (hc == NULL) {
+		http_request_free(r);
+		return;
+	}
+	if (keep_alive && !r->body_done) {
+		enter(hc, HTTP_DROPPING);
+	} else {
+		hc->req = NULL;
+		http_request_free(r);
+		if (keep_alive)
+			enter(hc, HTTP_IDLE);
+		else
+			close_gracefully(hc, "answered");
+	}
+	if (keep_alive && !hc->in_input)
+		conn_resume(hc->member.conn);
+}
+
+/* ---- requests ---- */
+
+static void deliver(struct http_conn *hc)
+{
+	struct http_request *r = hc->req;
+	struct http_server *s = r->server;
+	r->body_done = true;
+	if (r->body.len != 0)
+		r->pub.body = (struct str){r->body.data, r->body.len};
+	enter(hc, HTTP_PENDING);
+	s->handler->request(&r->pub, s->ctx);
+}
+
+static void begin_body(struct http_conn *hc, bool has_begun)
+{
+	static const struct http_refusal too_large = {413, "payload_too_large", "The body is too large."};
+	static const char go_on[] = "HTTP/1.1 100 Continue\r\n\r\n";
+	struct http_request *r = hc->req;
+	if (r->body_done) {
+		deliver(hc);
+		return;
+	}
+	if (r->pub.content_length > r->server->conf->http.max_body) {
+		refuse(hc, &too_large);
+		return;
+	}
+	if (r->expects_continue && !has_begun)
+		conn_write(hc->member.conn, go_on, sizeof(go_on) - 1);
+	r->expects_continue = false;
+	enter(hc, HTTP_BODY);
+}
+
+/* `more`: bytes behind the head are here already. */
+static void begin_request(struct http_conn *hc, bool more)
+{
+	struct http_request *r = hc->req;
+	struct http_server *s = hc->member.server;
+	r->body_done = r->pub.content_length == 0;
+	enter(hc, HTTP_PENDING);
+	if (str_is(r->pub.path, "*") || http_is_preflight(&r->pub)) {
+		http_reply_options(&r->pub);
+		return;
+	}
+	r->headed = true;
+	enum http_verdict verdict = s->handler->head(&r->pub, s->ctx);
+	if (verdict == HTTP_TAKE_BODY) {
+		ASSERT(hc->req == r && !hc->left && !r->answered);
+		r->taken = true;
+		begin_body(hc, more);
+	}
+}
+
+/* ---- input ---- */
+
+static size_t head_input(struct http_conn *hc, const char *data, size_t len)
+{
+	struct http_refusal why;
+	size_t used;
+	switch (http_head_input(hc->req, data, len, &used, &why)) {
+	case HTTP_MORE:
+		break;
+	case HTTP_REFUSED:
+		refuse(hc, &why);
+		break;
+	case HTTP_COMPLETE:
+		begin_request(hc, used < len);
+		break;
+	}
+	return used;
+}
+
+/* The empty line that some clients send behind a body is skipped (RFC 9112 section 2.2). */
+static size_t idle_input(struct http_conn *hc, const char *data, size_t len)
+{
+	if (data[0] == '\r' && (len == 1 || data[1] == '\n'))
+		return len == 1 ? 0 : 2;
+	hc->req = http_request_new(hc->member.server, hc);
+	hc->req->peer = *conn_peer(hc->member.conn);
+	enter(hc, HTTP_HEAD);
+	return head_input(hc, data, len);
+}
+
+static size_t body_input(struct http_conn *hc, const char *data, size_t len)
+{
+	struct http_request *r = hc->req;
+	struct http_refusal why;
+	size_t used;
+	if (r->pub.content_length >= 0) {
+		used = (uint64_t)r->body_left < len ? (size_t)r->body_left : len;
+		buf_append(&r->body, data, used);
+		r->body_left -= (int64_t)used;
+		if (r->body_left == 0)
+			deliver(hc);
+		return used;
+	}
+	switch (http_chunk_input(&r->chunked, data, len, &used, &r->body, (size_t)r->server->conf->http.max_body,
+				 &why)) {
+	case HTTP_MORE:
+		break;
+	case HTTP_REFUSED:
+		refuse(hc, &why);
+		break;
+	case HTTP_COMPLETE:
+		deliver(hc);
+		break;
+	}
+	return used;
+}
+
+static size_t drop_input(struct http_conn *hc, size_t len)
+{
+	struct http_request *r = hc->req;
+	size_t used = (uint64_t)r->body_left < len ? (size_t)r->body_left : len;
+	r->body_left -= (int64_t)used;
+	if (r->body_left == 0) {
+		hc->req = NULL;
+		http_request_free(r);
+		enter(hc, HTTP_IDLE);
+	}
+	return used;
+}
+
+static size_t input_step(struct http_conn *hc, const char *data, size_t len)
+{
+	switch ((enum http_state)hc->state) {
+	case HTTP_FRESH:
+	case HTTP_IDLE:
+		return idle_input(hc, data, len);
+	case HTTP_HEAD:
+		return head_input(hc, data, len);
+	case HTTP_BODY:
+		return body_input(hc, data, len);
+	case HTTP_DROPPING:
+		return drop_input(hc, len);
+	case HTTP_PENDING:
+	case HTTP_CLOSING:
+		break;
+	}
+	return 0;
+}
+
+/* Between two requests: may the next one begin in this turn? */
+static bool may_begin(struct http_conn *hc, unsigned begun)
+{
+	struct conn *c = hc->member.conn;
+	if (conn_unsent(c) > UNSENT_MAX) {
+		hc->throttled = true;
+		conn_pause(c);
+		return false;
+	}
+	if (begun == REQUESTS_A_TURN) {
+		conn_pause(c);
+		conn_resume(c);
+		return false;
+	}
+	return true;
+}
+
+static size_t on_input(struct conn *c, char *data, size_t len, void *owner)
+{
+	struct http_conn *hc = owner;
+	size_t used = 0;
+	unsigned begun = 0;
+	hc->in_input = true;
+	while (used < len && !hc->left && !conn_is_closing(c)) {
+		if (hc->state == HTTP_IDLE && !may_begin(hc, begun++))
+			break;
+		if (hc->state == HTTP_PENDING) {
+			conn_pause(c);
+			break;
+		}
+		size_t n = input_step(hc, data + used, len - used);
+		if (n == 0)
+			break;
+		used += n;
+	}
+	if (hc->left) {
+		free(hc);
+		return used;
+	}
+	hc->in_input = false;
+	if (hc->state == HTTP_PENDING)
+		conn_pause(c);
+	return used;
+}
+
+static void on_eof(struct conn *c, void *owner)
+{
+	struct http_conn *hc = owner;
+	close_gracefully(hc, "eof");
+}
+
+static void on_drained(struct conn *c, void *owner)
+{
+	struct http_conn *hc = owner;
+	if (!hc->throttled)
+		return;
+	hc->throttled = false;
+	conn_resume(c);
+}
+
+static void on_timeout(struct conn *c, void *owner)
+{
+	static const struct http_refusal timed_out = {408, "request_timeout", "The request took too long to arrive."};
+	struct http_conn *hc = owner;
+	int64_t left_ms;
+	switch ((enum http_state)hc->state) {
+	case HTTP_HEAD:
+	case HTTP_BODY:
+		refuse(hc, &timed_out);
+		break;
+	case HTTP_IDLE:
+		/* A client that still takes its answer is not idle. */
+		left_ms = conn_last_progress_ms(c) + time_for(hc, HTTP_IDLE) - clock_mono_ms();
+		if (conn_unsent(c) != 0 && left_ms > 0)
+			conn_set_timeout(c, left_ms);
+		else
+			close_now(hc, "idle");
+		break;
+	case HTTP_FRESH:
+	case HTTP_DROPPING:
+		close_now(hc, "timeout");
+		break;
+	case HTTP_PENDING:
+	case HTTP_CLOSING:
+		break;
+	}
+}
+
+/* The connection is gone. What the handler still holds stays valid for its answer. */
+static void let_go(struct http_request *r)
+{
+	bool owed = r->headed && !r->answered && !awaits_body(r);
+	r->hc->req = NULL;
+	r->hc = NULL;
+	if (owed)
+		return;
+	tell_aborted(r);
+	http_request_free(r);
+}
+
+static void on_closed(struct conn *c, const char *reason, void *owner)
+{
+	struct http_conn *hc = owner;
+	struct http_request *r = hc->req;
+	if (r != NULL)
+		let_go(r);
+	http_member_leave(&hc->member, reason);
+	free(hc);
+}
+
+static const struct conn_handler http_conn_handler = {
+	.input = on_input,
+	.eof = on_eof,
+	.drained = on_drained,
+	.timeout = on_timeout,
+	.closed = on_closed,
+};
+
+/* ---- the server ---- */
+
+struct http_server *http_server_new(struct loop *l, const struct conf *conf, const struct http_handler *handler,
+				    const struct http_observer *observer, void *ctx)
+{
+	struct http_server *s = xcalloc(1, sizeof(*s));
+	s->loop = l;
+	s->conf = conf;
+	s->handler = handler;
+	s->observer = observer != NULL ? observer : &no_observer;
+	s->ctx = ctx;
+	s->json = json_out_new();
+	LIST_INIT(&s->members);
+	LIST_INIT(&s->requests);
+	return s;
+}
+
+static void join(struct http_server *s, struct http_member *m, struct conn *c)
+{
+	m->server = s;
+	m->conn = c;
+	LIST_INSERT_HEAD(&s->members, m, entry);
+	s->count++;
+}
+
+static struct http_server *leave(struct http_member *m)
+{
+	struct http_server *s = m->server;
+	if (s == NULL)
+		return NULL;
+	LIST_REMOVE(m, entry);
+	s->count--;
+	m->server = NULL;
+	return s;
+}
+
+void http_member_leave(struct http_member *m, const char *reason)
+{
+	struct http_server *s = leave(m);
+	if (s != NULL && s->observer->closed != NULL)
+		s->observer->closed(reason, s->ctx);
+}
+
+void http_server_free(struct http_server **sp)
+{
+	struct http_server *s = *sp;
+	if (s == NULL)
+		return;
+	*sp = NULL;
+	struct http_request *r, *next;
+	for (r = LIST_FIRST(&s->requests); r != NULL; r = next) {
+		next = LIST_NEXT(r, entry);
+		if (r->hc != NULL)
+			let_go(r);
+	}
+	LIST_FOREACH (r, &s->requests, entry)
+		r->server = NULL;
+	while (!LIST_EMPTY(&s->members)) {
+		struct http_member *m = LIST_FIRST(&s->members);
+		http_member_leave(m, "shutdown");
+		conn_close(m->conn, "shutdown");
+	}
+	json_out_free(&s->json);
+	buf_fini(&s->head);
+	buf_fini(&s->body);
+	free(s);
+}
+
+void http_server_accept(struct http_server *s, int fd, const struct addr *peer)
+{
+	struct http_conn *hc = xcalloc(1, sizeof(*hc));
+	join(s, &hc->member, conn_new(s->loop, fd, peer, &http_conn_handler, hc));
+	enter(hc, HTTP_FRESH);
+	if (s->observer->opened != NULL)
+		s->observer->opened(s->ctx);
+}
+
+size_t http_server_connections(const struct http_server *s)
+{
+	return s->count;
+}
+
+/* A connection that was just accepted stays for the request it was opened for. */
+void http_server_drain(struct http_server *s)
+{
+	struct http_member *m;
+	s->draining = true;
+	LIST_FOREACH (m, &s->members, entry) {
+		struct http_conn *hc = container_of(m, struct http_conn, member);
+		if (!m->switched && hc->state == HTTP_IDLE)
+			close_gracefully(hc, "drain");
+	}
+}
+
+struct conn *http_switch_conn(struct http_req *req, const char *headers, struct http_member *m,
+			      const struct conn_handler *h, void *owner)
+{
+	struct http_request *r = http_request_of(req);
+	struct http_conn *hc = r->hc;
+	struct http_server *s = r->server;
+	if (hc == NULL || conn_is_closing(hc->member.conn)) {
+		http_answered(r, 101, 0, false);
+		return NULL;
+	}
+	ASSERT(r->body_done);
+	struct conn *c = hc->member.conn;
+	struct buf *out = &s->head;
+	buf_clear(out);
+	http_begin_head(r, 101, out);
+	buf_append_str(out, str_from(headers));
+	buf_append(out, "\r\n", 2);
+	conn_write(c, out->data, out->len);
+	conn_set_timeout(c, 0);
+
+	leave(&hc->member);
+	join(s, m, c);
+	m->switched = true;
+	conn_set_handler(c, h, owner);
+	r->hc = NULL; /* so that the answer counts, and nothing else happens */
+	http_answered(r, 101, out->len, false);
+	if (hc->in_input) {
+		hc->left = true;
+	} else {
+		free(hc);
+		conn_resume(c);
+	}
+	return c;
+}
