@@ -88,7 +88,8 @@ struct http_request {
 	bool keep_alive;
 	bool expects_continue; /* and 100 was not sent */
 	bool body_done;
-	bool headed; /* the head callback has run; it is the handler's until answered */
+	bool headed; /* the handler knows it, and owes an answer but where it awaits a body that never comes */
+	bool taken;  /* the handler has asked for the body */
 	bool answered;
 	int64_t body_left; /* of content_length */
 	struct http_chunked chunked;
