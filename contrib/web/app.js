@@ -251,7 +251,9 @@ async function open(c) {
     byId('chat').classList.add('in-room');
     timeline.clear();
     redraw();
-    byId('send-text').focus({preventScroll: true});
+    // Not where that brings up a keyboard over half of the page.
+    if (matchMedia('(hover: hover)').matches)
+        byId('send-text').focus({preventScroll: true});
     if (!c.loaded)
         await loadNewest(c);
     if (current !== c)
