@@ -36,7 +36,8 @@ static void on_peer(const struct store_peer *peer, void *arg)
 	json_key(o, "user_id");
 	json_cstr(o, r->user);
 	json_object_end(o);
-	push_to(im, str_from(peer->peer), (struct str){im->scratch.data, im->scratch.len}, NULL);
+	push_to(im, str_from(peer->peer), (struct push_place){BUS_EVENT, 0},
+		(struct str){im->scratch.data, im->scratch.len}, NULL);
 	request_done(r);
 }
 

@@ -52,7 +52,8 @@ static void on_message_read(const struct store_change *c, void *arg)
 		json_array_end(o);
 		json_key(o, "read_at");
 		json_time(o, m->read_ms);
-		push_to_both(im, str_from(m->from), str_from(m->to), event_end(im), request_session(r));
+		push_to_both(im, str_from(m->from), str_from(m->to), (struct push_place){BUS_CHANGE, m->id},
+			     event_end(im), request_session(r));
 	}
 	request_end_message(r, 200, m);
 }
@@ -81,7 +82,8 @@ static void on_recalled(const struct store_change *c, void *arg)
 		json_i64(o, (int64_t)c->change_seq);
 		json_key(o, "recalled_at");
 		json_time(o, m->recalled_ms);
-		push_to_both(im, str_from(m->to), str_from(m->from), event_end(im), request_session(r));
+		push_to_both(im, str_from(m->to), str_from(m->from), (struct push_place){BUS_CHANGE, m->id},
+			     event_end(im), request_session(r));
 	}
 	request_end_message(r, 200, m);
 }
@@ -103,7 +105,8 @@ static void on_deleted(const struct store_change *c, void *arg)
 		struct json_out *o = event_begin(im, "deleted", c->message);
 		json_key(o, "message_id");
 		json_id(o, c->message->id);
-		push_to(im, request_user(r), event_end(im), request_session(r));
+		push_to(im, request_user(r), (struct push_place){BUS_CHANGE, c->message->id}, event_end(im),
+			request_session(r));
 	}
 	request_done(r);
 }

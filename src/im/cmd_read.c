@@ -43,8 +43,9 @@ static void push_read(struct request *r, const struct store_read *read)
 	json_key(o, "read_at");
 	json_time(o, read->read_ms);
 	json_object_end(o);
-	push_to_both(im, str_from(read->peer), request_user(r), (struct str){im->scratch.data, im->scratch.len},
-		     request_session(r));
+	push_to_both(im, str_from(read->peer), request_user(r),
+		     (struct push_place){BUS_CHANGE, message_id_make(read->conversation_id, read->up_to_seq)},
+		     (struct str){im->scratch.data, im->scratch.len}, request_session(r));
 }
 
 static void on_read(const struct store_read *read, void *arg)

@@ -185,6 +185,12 @@ static void public_request(struct http_req *req, void *ctx)
 	command_run(r);
 }
 
+static void public_aborted(struct http_req *req, void *ctx)
+{
+	(void)ctx;
+	request_abandon(req->user);
+}
+
 static void on_opened(void *ctx)
 {
 	(void)ctx;
@@ -210,5 +216,5 @@ static void on_answered(const struct http_req *req, int status, size_t bytes, vo
 	stat_observe(STAT_HIST_REQUEST, (uint64_t)(clock_mono_ms() - req->started_ms) * 1000);
 }
 
-const struct http_handler http_door = {.head = public_head, .request = public_request};
+const struct http_handler http_door = {.head = public_head, .request = public_request, .aborted = public_aborted};
 const struct http_observer door_observer = {.opened = on_opened, .closed = on_closed, .answered = on_answered};

@@ -21,6 +21,7 @@
 struct user;
 struct session;
 struct watched;
+struct ordered;
 struct peer_worker;
 
 LIST_HEAD(session_list, session);
@@ -50,6 +51,7 @@ struct im {
 	size_t session_count;
 	uint32_t session_number;
 
+	struct ordered *ordered;   /* by user and conversation */
 	struct watched *watched;   /* by user id */
 	struct peer_worker *peers; /* other workers of the cluster, by origin */
 	struct wheel_timer beat;

@@ -5,9 +5,15 @@
 
 #include "core/log.h"
 #include "hub/stats.h"
+#include "im/order.h"
 #include "im/policy.h"
 #include "im/session.h"
 #include "im/watch.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#define PLACE_LEN 16
 
 struct str topic_make(char out[TOPIC_MAX], const char *prefix, struct str user)
 {
@@ -17,6 +23,12 @@ struct str topic_make(char out[TOPIC_MAX], const char *prefix, struct str user)
 	return (struct str){out, 2 + user.len};
 }
 
+static void publish_wire(struct im *im, struct str topic)
+{
+	bool queued = bus_publish(im->bus, topic, (struct str){im->wire.data, im->wire.len});
+	stat_add(queued ? STAT_BUS_OUT : STAT_BUS_LOST, 1);
+}
+
 void push_publish(struct im *im, struct str topic, enum bus_kind kind, struct str data)
 {
 	struct buf *b = &im->wire;
@@ -24,58 +36,111 @@ void push_publish(struct im *im, struct str topic, enum bus_kind kind, struct st
 	buf_append_char(b, (char)kind);
 	buf_append(b, im->origin, ORIGIN_LEN);
 	buf_append_str(b, data);
-	stat_add(bus_publish(im->bus, topic, (struct str){b->data, b->len}) ? STAT_BUS_OUT : STAT_BUS_LOST, 1);
+	publish_wire(im, topic);
 }
 
-static void deliver(struct im *im, struct str user_id, struct blob *frame, const struct session *except)
+void push_deliver(struct user *u, struct blob *frame, const char *except_id)
 {
-	struct user *u = user_find(im, user_id);
 	struct session *s;
-	if (u == NULL)
-		return;
 	LIST_FOREACH (s, &u->sessions, of_user) {
-		if (s != except) {
-			stat_add(STAT_PUSHES, 1);
-			session_send(s, frame);
-		}
+		if (except_id != NULL && strcmp(s->id, except_id) == 0)
+			continue;
+		stat_add(STAT_PUSHES, 1);
+		session_send(s, frame);
 	}
 }
 
-static void push_frame(struct im *im, struct str user, struct str json, struct blob *frame,
-		       const struct session *except)
+static void deliver(struct im *im, struct str user_id, struct push_place place, struct blob *frame,
+		    const struct session *except)
 {
-	char topic[TOPIC_MAX];
-	deliver(im, user, frame, except);
-	push_publish(im, topic_make(topic, TOPIC_USER, user), BUS_EVENT, json);
+	struct user *u = user_find(im, user_id);
+	if (u == NULL)
+		return;
+	if (place.kind == BUS_EVENT)
+		push_deliver(u, frame, except != NULL ? except->id : NULL);
+	else
+		order_deliver(im, u, place.message_id, place.kind == BUS_MESSAGE ? ORDER_MESSAGE : ORDER_CHANGE, frame,
+			      except);
 }
 
-void push_to(struct im *im, struct str user, struct str json, const struct session *except)
+static void publish_event(struct im *im, struct str user, struct push_place place, struct str json)
+{
+	char topic[TOPIC_MAX], id[PLACE_LEN + 1];
+	struct buf *b = &im->wire;
+	buf_clear(b);
+	buf_append_char(b, (char)place.kind);
+	buf_append(b, im->origin, ORIGIN_LEN);
+	if (place.kind != BUS_EVENT) {
+		snprintf(id, sizeof(id), "%016" PRIx64, place.message_id);
+		buf_append(b, id, PLACE_LEN);
+	}
+	buf_append_str(b, json);
+	publish_wire(im, topic_make(topic, TOPIC_USER, user));
+}
+
+static void push_frame(struct im *im, struct str user, struct push_place place, struct str json, struct blob *frame,
+		       const struct session *except)
+{
+	deliver(im, user, place, frame, except);
+	publish_event(im, user, place, json);
+}
+
+void push_to(struct im *im, struct str user, struct push_place place, struct str json, const struct session *except)
 {
 	struct blob *frame = ws_encode_text(json);
-	push_frame(im, user, json, frame, except);
+	push_frame(im, user, place, json, frame, except);
 	blob_unref(frame);
 }
 
-void push_to_both(struct im *im, struct str a, struct str b, struct str json, const struct session *except)
+void push_to_both(struct im *im, struct str a, struct str b, struct push_place place, struct str json,
+		  const struct session *except)
 {
 	struct blob *frame = ws_encode_text(json);
-	push_frame(im, a, json, frame, except);
-	push_frame(im, b, json, frame, except);
+	push_frame(im, a, place, json, frame, except);
+	push_frame(im, b, place, json, frame, except);
 	blob_unref(frame);
 }
 
 /* ---- what comes in ---- */
 
+/* Takes the id in front of the event; false if there is none. */
+static bool take_place(struct str *data, uint64_t *id_r)
+{
+	*id_r = 0;
+	if (data->len < PLACE_LEN)
+		return false;
+	for (int i = 0; i < PLACE_LEN; i++) {
+		char c = data->s[i];
+		unsigned digit = c >= '0' && c <= '9'	? (unsigned)(c - '0')
+				 : c >= 'a' && c <= 'f' ? (unsigned)(c - 'a' + 10)
+							: 16;
+		if (digit > 15)
+			return false;
+		*id_r = *id_r << 4 | digit;
+	}
+	*data = (struct str){data->s + PLACE_LEN, data->len - PLACE_LEN};
+	return true;
+}
+
+static void on_event(struct im *im, struct str user, enum bus_kind kind, struct str data)
+{
+	struct push_place place = {.kind = kind};
+	if (kind != BUS_EVENT && !take_place(&data, &place.message_id))
+		return;
+	struct blob *frame = ws_encode_text(data);
+	deliver(im, user, place, frame, NULL);
+	blob_unref(frame);
+}
+
 static void on_user_topic(struct im *im, struct str user, char kind, struct str data, bool own)
 {
 	switch (kind) {
 	case BUS_EVENT:
+	case BUS_MESSAGE:
+	case BUS_CHANGE:
 		/* Our own went to our sessions when it happened. */
-		if (!own) {
-			struct blob *frame = ws_encode_text(data);
-			deliver(im, user, frame, NULL);
-			blob_unref(frame);
-		}
+		if (!own)
+			on_event(im, user, (enum bus_kind)kind, data);
 		break;
 	case BUS_ANNOUNCE:
 	case BUS_PRESENT:

@@ -12,6 +12,8 @@
 
 /* The first byte of what is on a user's topic, followed by the origin. */
 enum bus_kind {
+	BUS_MESSAGE = 'M',  /* then a message's id in 16 hexadecimal digits, and the JSON of its event */
+	BUS_CHANGE = 'C',   /* likewise, of something done to that message */
 	BUS_EVENT = 'E',    /* then the JSON of an event */
 	BUS_ANNOUNCE = 'A', /* then session id, space, device */
 	BUS_PRESENT = 'I',  /* likewise: the answer to an announcement */
@@ -31,10 +33,20 @@ enum bus_kind {
 /* Writes "u:alice"; returns it as a str in out. */
 struct str topic_make(char out[TOPIC_MAX], const char *prefix, struct str user);
 
-/* To all sessions of the user but `except` (NULL: all). */
-void push_to(struct im *im, struct str user, struct str event_json, const struct session *except);
-/* To those of both; each user once. */
-void push_to_both(struct im *im, struct str a, struct str b, struct str event_json, const struct session *except);
+/* Which message an event is about, so that the sessions get all of a conversation in order (order.h). */
+struct push_place {
+	enum bus_kind kind; /* BUS_MESSAGE, BUS_CHANGE, or BUS_EVENT: it has no place */
+	uint64_t message_id;
+};
+
+/* To all sessions of the user but `except` (NULL: all), wherever they are. */
+void push_to(struct im *im, struct str user, struct push_place place, struct str event_json,
+	     const struct session *except);
+/* To those of both. */
+void push_to_both(struct im *im, struct str a, struct str b, struct push_place place, struct str event_json,
+		  const struct session *except);
+/* To the user's sessions here but the one of that id (NULL: all). */
+void push_deliver(struct user *u, struct blob *frame, const char *except_id);
 /* Any message of ours on a topic: kind, origin, data. */
 void push_publish(struct im *im, struct str topic, enum bus_kind kind, struct str data);
 

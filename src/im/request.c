@@ -51,6 +51,11 @@ static void request_free(struct request *r)
 		session_release(s);
 }
 
+void request_abandon(struct request *r)
+{
+	request_free(r);
+}
+
 static void put_ref(struct json_out *o, const struct request *r)
 {
 	json_key(o, "ref");

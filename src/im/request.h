@@ -39,6 +39,9 @@ static inline struct str request_user(const struct request *r)
 	return str_from(r->user);
 }
 
+/* Ends a request that never was complete: nobody waits for an answer. */
+void request_abandon(struct request *r);
+
 /* The session that asked, if it is still there: it gets no event about what it did itself. */
 struct session *request_session(const struct request *r);
 

@@ -10,6 +10,7 @@
 #include "core/log.h"
 #include "hub/stats.h"
 #include "im/frame.h"
+#include "im/order.h"
 #include "im/policy.h"
 #include "im/push.h"
 #include "im/watch.h"
@@ -40,6 +41,7 @@ static struct user *user_get(struct im *im, const char *id)
 	memcpy(u->id, id, len + 1);
 	LIST_INIT(&u->sessions);
 	LIST_INIT(&u->remotes);
+	LIST_INIT(&u->ordered);
 	HASH_ADD_KEYPTR(hh, im->users, u->id, (unsigned)len, u);
 	return u;
 }
@@ -47,6 +49,7 @@ static struct user *user_get(struct im *im, const char *id)
 static void user_drop(struct im *im, struct user *u)
 {
 	policy_forget(u);
+	order_forget(u);
 	HASH_DEL(im->users, u);
 	free(u);
 }

@@ -16,6 +16,7 @@
 
 #include <uthash.h>
 
+struct ordered;
 struct watcher;
 LIST_HEAD(watcher_list, watcher);
 
@@ -47,7 +48,8 @@ struct user {
 	UT_hash_handle hh;
 	LIST_HEAD(, session) sessions;
 	LIST_HEAD(, remote_session) remotes;
-	uint32_t roll; /* counts the announcements; remotes of an earlier one are out of date */
+	LIST_HEAD(, ordered) ordered; /* order.c */
+	uint32_t roll;		      /* counts the announcements; remotes of an earlier one are out of date */
 	char id[];
 };
 

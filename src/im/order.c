@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Holds back what is ahead of its turn. */
+#include "core/base.h"
+#include "im/order.h"
+
+#include "core/clock.h"
+#include "im/push.h"
+
+#include <stdlib.h>
+
+/* So many are held for a conversation at most; then the missing one is given up. */
+#define HELD_MAX 128
+
+struct held {
+	TAILQ_ENTRY(held) entry;
+	uint64_t seq;
+	enum order_what what;
+	struct blob *frame;
+	char except[SESSION_ID_LEN + 1]; /* an id: the session itself may be gone by then */
+};
+
+struct order_key {
+	struct user *user;
+	uint64_t conversation_id;
+};
+
+/* What one user's sessions here have been given of one conversation. */
+struct ordered {
+	UT_hash_handle hh;
+	struct order_key key;
+	LIST_ENTRY(ordered) of_user;
+	struct im *im;
+	uint64_t last_seq;
+	int64_t used_ms;
+	TAILQ_HEAD(held_list, held) held; /* by seq; a change stands behind its message */
+	unsigned held_count;
+	struct wheel_timer timer; /* patience while something is held, else memory */
+};
+
+static void give(struct ordered *o, const struct held *h)
+{
+	push_deliver(o->key.user, h->frame, h->except[0] != '\0' ? h->except : NULL);
+	if (h->what == ORDER_MESSAGE && h->seq > o->last_seq)
+		o->last_seq = h->seq;
+}
+
+static void held_free(struct ordered *o, struct held *h)
+{
+	TAILQ_REMOVE(&o->held, h, entry);
+	o->held_count--;
+	blob_unref(h->frame);
+	free(h);
+}
+
+/* Gives what is next; with force also what is behind a gap. */
+static void release(struct ordered *o, bool force)
+{
+	struct held *h;
+	while ((h = TAILQ_FIRST(&o->held)) != NULL) {
+		uint64_t next = h->what == ORDER_MESSAGE ? o->last_seq + 1 : o->last_seq;
+		if (!force && h->seq > next)
+			break;
+		give(o, h);
+		held_free(o, h);
+	}
+}
+
+static void ordered_free(struct ordered *o)
+{
+	struct im *im = o->im;
+	struct held *h;
+	while ((h = TAILQ_FIRST(&o->held)) != NULL)
+		held_free(o, h);
+	wheel_cancel(&o->timer);
+	LIST_REMOVE(o, of_user);
+	HASH_DEL(im->ordered, o);
+	free(o);
+}
+
+static void on_timer(struct wheel_timer *t)
+{
+	struct ordered *o = container_of(t, struct ordered, timer);
+	release(o, true);
+	int64_t left_ms = o->used_ms + ORDER_MEMORY_MS - clock_mono_ms();
+	if (left_ms <= 0)
+		ordered_free(o);
+	else
+		wheel_set(loop_wheel(o->im->loop), t, left_ms, on_timer);
+}
+
+static struct ordered *ordered_get(struct im *im, struct user *u, uint64_t message_id, enum order_what what)
+{
+	struct order_key key;
+	struct ordered *o;
+	memset(&key, 0, sizeof(key));
+	key.user = u;
+	key.conversation_id = message_id_conversation(message_id);
+	HASH_FIND(hh, im->ordered, &key, sizeof(key), o);
+	if (o != NULL || what != ORDER_MESSAGE)
+		return o;
+	o = xcalloc(1, sizeof(*o));
+	o->im = im;
+	o->key = key;
+	o->last_seq = message_id_seq(message_id) - 1;
+	TAILQ_INIT(&o->held);
+	LIST_INSERT_HEAD(&u->ordered, o, of_user);
+	HASH_ADD(hh, im->ordered, key, sizeof(o->key), o);
+	wheel_set(loop_wheel(im->loop), &o->timer, ORDER_MEMORY_MS, on_timer);
+	return o;
+}
+
+static void hold(struct ordered *o, uint64_t seq, enum order_what what, struct blob *frame,
+		 const struct session *except)
+{
+	struct held *h = xcalloc(1, sizeof(*h)), *before;
+	h->seq = seq;
+	h->what = what;
+	h->frame = blob_ref(frame);
+	if (except != NULL)
+		memcpy(h->except, except->id, sizeof(h->except));
+	if (o->held_count++ == 0)
+		wheel_set(loop_wheel(o->im->loop), &o->timer, ORDER_PATIENCE_MS, on_timer);
+	TAILQ_FOREACH_REVERSE(before, &o->held, held_list, entry)
+	if (before->seq < seq || (before->seq == seq && before->what <= what))
+		break;
+	if (before != NULL)
+		TAILQ_INSERT_AFTER(&o->held, before, h, entry);
+	else
+		TAILQ_INSERT_HEAD(&o->held, h, entry);
+	if (o->held_count > HELD_MAX)
+		release(o, true);
+}
+
+void order_deliver(struct im *im, struct user *u, uint64_t message_id, enum order_what what, struct blob *frame,
+		   const struct session *except)
+{
+	struct ordered *o = ordered_get(im, u, message_id, what);
+	uint64_t seq = message_id_seq(message_id);
+	if (o != NULL)
+		o->used_ms = clock_mono_ms();
+	/* A late one, given up for lost before, is better late than never. */
+	if (o == NULL || seq <= o->last_seq || (what == ORDER_MESSAGE && seq == o->last_seq + 1)) {
+		push_deliver(u, frame, except != NULL ? except->id : NULL);
+		if (o != NULL && what == ORDER_MESSAGE && seq > o->last_seq) {
+			o->last_seq = seq;
+			release(o, false);
+		}
+		return;
+	}
+	hold(o, seq, what, frame, except);
+}
+
+void order_forget(struct user *u)
+{
+	struct ordered *o;
+	while ((o = LIST_FIRST(&u->ordered)) != NULL)
+		ordered_free(o);
+}
