@@ -31,16 +31,22 @@ enum conf_jwt_algorithm {
 
 /* One key of the jwt section: the section's own, which also signs, or a `key "KID" { }`. */
 struct conf_jwt_key {
-	char *kid; /* "" for the section's own key */
+	char *kid;     /* "" for the section's own key */
 	int algorithm; /* enum conf_jwt_algorithm */
-	char *secret;
+	char *secret;  /* resolved from secret_file: secret_len bytes, of any value */
+	size_t secret_len;
 	char *secret_file;
 	char *public_key_file;
+	char *public_key; /* the text of public_key_file */
 };
+
+/* Where the options stood in the file, for faults that come to light later; conf_line reads it. */
+struct conf_places;
 
 /* Strings are never NULL; "" where not given. Sizes in bytes, times in seconds. */
 struct conf {
 	char *path; /* the file it came from; "" for built-in defaults */
+	struct conf_places *places;
 
 	char *user;
 	char *run_dir;
@@ -141,6 +147,22 @@ char *conf_check_server(const struct conf *c) MUST_CHECK;
 /* NULL is allowed; *c becomes NULL. Secrets are wiped. */
 void conf_free(struct conf **c);
 
+/*
+ * For a reload: gives `next` the values of `running` for the options that only a
+ * restart takes up, so that it can be put to use. Returns the names of those that
+ * the new file changes ("listen, node_id"), to be freed by the caller; NULL if none.
+ */
+char *conf_carry_over(struct conf *next, const struct conf *running) MUST_CHECK;
+/*
+ * The names of the options that are set although this version does not have their
+ * feature yet, as above, so that the server can warn; NULL if none.
+ */
+char *conf_without_effect(const struct conf *c) MUST_CHECK;
+
+/* The line at which the field of c (&c->log.level) was given; 0 if it was not. */
+unsigned conf_line(const struct conf *c, const void *field);
+
 const char *conf_jwt_algorithm_name(enum conf_jwt_algorithm a);
+bool conf_jwt_algorithm_is_hmac(enum conf_jwt_algorithm a);
 
 #endif

@@ -25,6 +25,9 @@ struct token_claims {
 
 struct token_keys;
 
+/* Why a key of the configuration cannot be used, as a static text; NULL if it can. */
+const char *token_key_fault(const struct conf_jwt_key *key) MUST_CHECK;
+
 /* Builds the keys of the configuration; NULL with a reason in *err_r (freed by the caller) where one is unusable. */
 struct token_keys *token_keys_new(const struct conf *conf, char **err_r) MUST_CHECK;
 void token_keys_free(struct token_keys **k);
@@ -36,7 +39,7 @@ void token_keys_free(struct token_keys **k);
  * nbf, iss and aud where configured, and that the user claim is a valid user id.
  */
 enum token_status token_verify(struct token_keys *k, struct str token, struct token_claims *claims_r,
-                               const char **reason_r) MUST_CHECK;
+			       const char **reason_r) MUST_CHECK;
 
 bool token_has_scope(const struct token_claims *c, const char *scope);
 
@@ -46,6 +49,6 @@ bool token_has_scope(const struct token_claims *c, const char *scope);
  * Returns a string to be freed, or NULL with a static reason in *err_r.
  */
 char *token_issue(const struct token_keys *k, const char *user_id, const char *scope, int ttl_secs,
-                  int64_t *expires_ms_r, const char **err_r) MUST_CHECK;
+		  int64_t *expires_ms_r, const char **err_r) MUST_CHECK;
 
 #endif

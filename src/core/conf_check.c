@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Checks of the configuration that go beyond a value's type and limits: what an
+ * element has to look like (named by the rows of the table), what options ask of
+ * each other, the files that hold secrets and keys, and what a server needs.
+ * Opens no socket and asks no name server.
+ */
+#include "core/base.h"
+#include "core/conf_table.h"
+
+#include <arpa/inet.h>
+#include <ctype.h>
+#include <errno.h>
+#include <limits.h>
+#include <pwd.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "core/token.h"
+
+#define SECRET_FILE_MAX 65535
+#define HMAC_SECRET_MIN 32
+#define KID_MAX 128
+#define NODE_ID_MAX 64
+
+static bool only(const char *s, size_t len, const char *others)
+{
+	for (size_t i = 0; i < len; i++) {
+		if (!isalnum((unsigned char)s[i]) && (s[i] == '\0' || strchr(others, s[i]) == NULL))
+			return false;
+	}
+	return true;
+}
+
+/* Decimal digits, 0 to max; -1 if it is something else. */
+static long parse_small(const char *s, long max)
+{
+	long v = 0;
+
+	if (*s == '\0')
+		return -1;
+	for (; *s != '\0'; s++) {
+		if (!isdigit((unsigned char)*s) || (v = v * 10 + (*s - '0')) > max)
+			return -1;
+	}
+	return v;
+}
+
+static bool is_address(int family, const char *s, size_t len)
+{
+	char text[INET6_ADDRSTRLEN];
+	struct in6_addr any;
+
+	if (len >= sizeof(text))
+		return false;
+	memcpy(text, s, len);
+	text[len] = '\0';
+	return inet_pton(family, text, &any) == 1;
+}
+
+const char *conf_check_listen(const char *value)
+{
+	const char *colon = strrchr(value, ':');
+	size_t len;
+
+	if (strncmp(value, "unix:", 5) == 0) {
+		if (value[5] != '/')
+			return "the path of a UNIX socket begins with '/'";
+		return strlen(value + 5) < sizeof(((struct sockaddr_un *)0)->sun_path)
+			       ? NULL
+			       : "the path is too long for a UNIX socket";
+	}
+	if (colon == NULL)
+		return "an address is HOST:PORT, [IPV6]:PORT or unix:/PATH";
+	len = (size_t)(colon - value);
+	if (len >= 2 && value[0] == '[' && value[len - 1] == ']') {
+		if (!is_address(AF_INET6, value + 1, len - 2))
+			return "there is no IPv6 address between the brackets";
+	} else if (memchr(value, ':', len) != NULL) {
+		return "an IPv6 address stands in brackets: [::1]:8080";
+	} else if (len > 0 && strncmp(value, "*:", 2) != 0 && strncmp(value, "localhost:", 10) != 0 &&
+		   !is_address(AF_INET, value, len)) {
+		return "the host is neither a numeric address nor localhost nor '*'";
+	}
+	return parse_small(colon + 1, 65535) >= 1 ? NULL : "the port is not a number from 1 to 65535";
+}
+
+const char *conf_check_network(const char *value)
+{
+	const char *slash = strchr(value, '/');
+	size_t len = slash == NULL ? strlen(value) : (size_t)(slash - value);
+	long bits;
+
+	if (is_address(AF_INET, value, len))
+		bits = 32;
+	else if (is_address(AF_INET6, value, len))
+		bits = 128;
+	else
+		return "a network is an address like 10.0.0.0/8 or fd00::/8";
+	if (slash != NULL && parse_small(slash + 1, bits) < 0)
+		return "the part after '/' is not a number of the address's bits";
+	return NULL;
+}
+
+const char *conf_check_origin(const char *value)
+{
+	static const char shape[] = "an origin is SCHEME://HOST or SCHEME://HOST:PORT, without a path";
+	const char *host = strstr(value, "://"), *end;
+
+	if (host == NULL || !islower((unsigned char)value[0]) || !only(value, (size_t)(host - value), "+-."))
+		return shape;
+	host += 3;
+	if (*host == '[') {
+		end = strchr(host, ']');
+		if (end == NULL || !is_address(AF_INET6, host + 1, (size_t)(end - host - 1)))
+			return shape;
+		end++;
+	} else {
+		end = host + strcspn(host, ":");
+		if (end == host || !only(host, (size_t)(end - host), ".-_"))
+			return shape;
+	}
+	if (*end == ':' ? parse_small(end + 1, 65535) < 1 : *end != '\0')
+		return shape;
+	for (const char *p = value; *p != '\0'; p++) {
+		if (isupper((unsigned char)*p))
+			return "browsers send origins in lower case";
+	}
+	return NULL;
+}
+
+const char *conf_check_url_prefix(const char *value)
+{
+	size_t len = strlen(value);
+
+	if (value[0] != '/' || value[len - 1] == '/')
+		return "a prefix begins with '/' and does not end with one";
+	if (!only(value, len, "/-._~!$&'()*+,;=:@") || strstr(value, "//") != NULL)
+		return "a prefix is a plain path, without percent signs, '?' or '#'";
+	return NULL;
+}
+
+const char *conf_check_node_id(const char *value)
+{
+	size_t len = strlen(value);
+	return len <= NODE_ID_MAX && only(value, len, "._-") ? NULL : "up to 64 characters out of A-Z a-z 0-9 . _ -";
+}
+
+const char *conf_check_plain(const char *value)
+{
+	for (const char *p = value; *p != '\0'; p++) {
+		if (!isgraph((unsigned char)*p))
+			return "only printable ASCII characters without spaces";
+	}
+	return strlen(value) <= 255 ? NULL : "longer than 255 characters";
+}
+
+const char *conf_check_log_target(const char *value)
+{
+	if (strcmp(value, "stderr") == 0 || strcmp(value, "syslog") == 0 || strchr(value, '/') != NULL)
+		return NULL;
+	return "stderr, syslog, or the path of a file";
+}
+
+const char *conf_check_kid(struct str kid)
+{
+	if (kid.len == 0 || kid.len > KID_MAX || !only(kid.s, kid.len, "._~:/+=@-"))
+		return "a kid is 1 to 128 characters out of A-Z a-z 0-9 . _ ~ : / + = @ -";
+	return NULL;
+}
+
+/* Puts the content of the file, if one is named, in place of the value. */
+static void take_file(struct conf *c, struct conf_faults *faults, const char *what, char **file, char **value,
+		      size_t *len_r)
+{
+	unsigned line = conf_line(c, file);
+	size_t len = strlen(*value);
+	char *data;
+
+	if (**file == '\0')
+		goto out;
+	if (len > 0) {
+		conf_fault(faults, line, "%s: given in place and by file; choose one", what);
+		conf_place_set(c, file, line, true);
+		goto out;
+	}
+	if (conf_read_file(*file, SECRET_FILE_MAX, &data, &len) != 0) {
+		conf_fault(faults, line, "%s: cannot read %s: %s", what, *file, strerror(errno));
+		conf_place_set(c, file, line, true);
+		goto out;
+	}
+	if (len > 0 && data[len - 1] == '\n')
+		data[--len] = '\0';
+	if (len_r == NULL && strlen(data) != len) {
+		conf_fault(faults, line, "%s: there is a NUL byte in %s", what, *file);
+		conf_wipe(&data, len);
+		conf_place_set(c, file, line, true);
+		goto out;
+	}
+	free(*value);
+	*value = data;
+out:
+	if (len_r != NULL)
+		*len_r = len;
+}
+
+/* Secret or public key: one of them, and the one that the algorithm takes. */
+static void check_key(struct conf *c, struct conf_faults *faults, struct conf_jwt_key *key, const char *name)
+{
+	enum conf_jwt_algorithm alg = (enum conf_jwt_algorithm)key->algorithm;
+	const char *alg_name = conf_jwt_algorithm_name(alg), *fault;
+	bool hmac = conf_jwt_algorithm_is_hmac(alg), own = key == &c->jwt.own;
+	const void *file = hmac ? &key->secret_file : &key->public_key_file;
+	unsigned line = conf_line(c, file);
+
+	if (line == 0)
+		line = conf_line(c, hmac ? (void *)&key->secret : (void *)&key->algorithm);
+	if (line == 0)
+		line = conf_line(c, key);
+	if (hmac && key->public_key_file[0] != '\0')
+		conf_fault(faults, conf_line(c, &key->public_key_file),
+			   "%s: a public key does not go with %s, which takes a secret", name, alg_name);
+	if (!hmac && (key->secret_len > 0 || key->secret_file[0] != '\0'))
+		conf_fault(faults, conf_line(c, key->secret_file[0] != '\0' ? &key->secret_file : &key->secret),
+			   "%s: a secret does not go with %s, which takes a public_key_file", name, alg_name);
+	if (hmac && key->secret_len < HMAC_SECRET_MIN && (key->secret_len > 0 || key->secret_file[0] != '\0'))
+		conf_fault(faults, line, "%s: the secret has %zu bytes; %s needs %d or more", name, key->secret_len,
+			   alg_name, HMAC_SECRET_MIN);
+	else if (!own && hmac && key->secret_len == 0)
+		conf_fault(faults, line, "%s: neither secret nor secret_file is given", name);
+	else if (!own && !hmac && key->public_key_file[0] == '\0')
+		conf_fault(faults, line, "%s: no public_key_file is given", name);
+	else if ((alg == JWT_EDDSA || (hmac ? key->secret_len > 0 : key->public_key_file[0] != '\0')) &&
+		 (fault = token_key_fault(key)) != NULL)
+		conf_fault(faults, line, "%s: %s", name, fault);
+}
+
+static void resolve_key(struct conf *c, struct conf_faults *faults, struct conf_jwt_key *key)
+{
+	char *name = key == &c->jwt.own ? xstrdup("jwt") : xasprintf("jwt.key \"%s\"", key->kid);
+
+	take_file(c, faults, name, &key->secret_file, &key->secret, &key->secret_len);
+	take_file(c, faults, name, &key->public_key_file, &key->public_key, NULL);
+	if (!conf_place_is_bad(c, &key->algorithm) && !conf_place_is_bad(c, &key->secret) &&
+	    !conf_place_is_bad(c, &key->secret_file) && !conf_place_is_bad(c, &key->public_key_file))
+		check_key(c, faults, key, name);
+	free(name);
+}
+
+static void resolve_node_id(struct conf *c, struct conf_faults *faults)
+{
+	char host[HOST_NAME_MAX + 1] = "";
+
+	if (c->node_id[0] != '\0')
+		return;
+	if (gethostname(host, sizeof(host)) != 0 || host[0] == '\0')
+		conf_fault(faults, 0, "node_id: this host has no name; give one");
+	else if (conf_check_node_id(host) != NULL)
+		conf_fault(faults, 0, "node_id: the host name '%s' does not do; give one", host);
+	free(c->node_id);
+	c->node_id = xstrdup(host);
+}
+
+void conf_resolve(struct conf *c, struct conf_faults *faults)
+{
+	if (c->workers == 0) {
+		long cores = sysconf(_SC_NPROCESSORS_ONLN);
+		c->workers = cores < 1 ? 1 : cores > 1024 ? 1024 : (int)cores;
+	}
+	resolve_node_id(c, faults);
+	take_file(c, faults, "mysql.password", &c->mysql.password_file, &c->mysql.password, NULL);
+	take_file(c, faults, "redis.password", &c->redis.password_file, &c->redis.password, NULL);
+	resolve_key(c, faults, &c->jwt.own);
+	for (size_t i = 0; i < c->jwt.key_count; i++)
+		resolve_key(c, faults, &c->jwt.keys[i]);
+	if (c->websocket.idle_timeout_secs <= c->websocket.ping_interval_secs &&
+	    !conf_place_is_bad(c, &c->websocket.idle_timeout_secs) &&
+	    !conf_place_is_bad(c, &c->websocket.ping_interval_secs)) {
+		unsigned line = conf_line(c, &c->websocket.idle_timeout_secs);
+		conf_fault(faults, line > 0 ? line : conf_line(c, &c->websocket.ping_interval_secs),
+			   "websocket.idle_timeout: %d is not more than ping_interval, %d",
+			   c->websocket.idle_timeout_secs, c->websocket.ping_interval_secs);
+	}
+}
+
+static void check_file(const struct conf *c, struct conf_faults *faults, const char *name, char *const *path)
+{
+	if (**path == '\0')
+		conf_fault(faults, conf_line(c, &c->tls.listen), "%s: needed where tls.listen is given", name);
+	else if (access(*path, R_OK) != 0)
+		conf_fault(faults, conf_line(c, path), "%s: cannot read %s: %s", name, *path, strerror(errno));
+}
+
+char *conf_check_server(const struct conf *c)
+{
+	struct conf_faults faults = {0};
+	struct stat st;
+
+	if (c->listen.count + c->tls.listen.count == 0)
+		conf_fault(&faults, conf_line(c, &c->listen), "listen: the server needs an address");
+	if (c->jwt.own.secret_len == 0 && c->jwt.own.public_key[0] == '\0' && c->jwt.key_count == 0)
+		conf_fault(&faults, conf_line(c, &c->jwt.own.algorithm),
+			   "jwt: the server needs a key to verify tokens with: secret_file or public_key_file");
+	if (c->user[0] != '\0' && getpwnam(c->user) == NULL)
+		conf_fault(&faults, conf_line(c, &c->user), "user: there is no user '%s'", c->user);
+	if (c->tls.listen.count > 0) {
+		check_file(c, &faults, "tls.certificate", &c->tls.certificate);
+		check_file(c, &faults, "tls.key", &c->tls.key);
+	}
+	if (c->http.docroot[0] != '\0' && (stat(c->http.docroot, &st) != 0 || !S_ISDIR(st.st_mode)))
+		conf_fault(&faults, conf_line(c, &c->http.docroot), "http.docroot: %s is not a directory",
+			   c->http.docroot);
+	return conf_faults_take(&faults, c->path);
+}

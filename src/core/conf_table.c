@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The option table: everything that is true of one option stands in its row and
+ * nowhere else. The parser, the checks, the sample file and the manual page read
+ * it; after changing a row run `make docs`.
+ */
+#include "core/base.h"
+#include "core/conf_table.h"
+
+#include <limits.h>
+
+#define AT(field) offsetof(struct conf, field)
+#define AT_KEY(field) offsetof(struct conf_jwt_key, field)
+
+#define HOUR 3600
+#define DAY 86400
+#define MIB 1048576
+
+static const char *const level_names[] = {
+	[LOG_LEVEL_ERROR] = "error",
+	[LOG_LEVEL_WARN] = "warn",
+	[LOG_LEVEL_INFO] = "info",
+	[LOG_LEVEL_DEBUG] = "debug",
+	NULL,
+};
+
+static const char *const format_names[] = {
+	[LOG_FORMAT_TEXT] = "text",
+	[LOG_FORMAT_JSON] = "json",
+	NULL,
+};
+
+static const char *const policy_names[] = {
+	[SESSION_SINGLE] = "single",
+	[SESSION_DEVICE] = "device",
+	[SESSION_MULTI] = "multi",
+	NULL,
+};
+
+static const char *const algorithm_names[] = {
+	[JWT_HS256] = "HS256",
+	[JWT_HS384] = "HS384",
+	[JWT_HS512] = "HS512",
+	[JWT_RS256] = "RS256",
+	[JWT_ES256] = "ES256",
+	[JWT_EDDSA] = "EdDSA",
+	NULL,
+};
+
+const struct conf_section conf_sections[] = {
+	{"", "Options of the whole node."},
+	{"log", "The event log."},
+	{"admin", "Health and metrics."},
+	{"tls", "Encrypted listeners."},
+	{"mysql", "The database, MariaDB or MySQL. It holds everything that lasts."},
+	{"redis", "Redis carries events between workers and nodes. It holds nothing that lasts."},
+	{"jwt", "How clients prove who they are: JSON Web Tokens, whose algorithm is pinned here."},
+	{"http", "HTTP connections."},
+	{"websocket", "WebSocket connections."},
+	{"message", "Messages."},
+	{"session", "Sessions: the open WebSockets of a user."},
+	{"limits", "Limits of a node, shared by its workers."},
+};
+const size_t conf_section_count = ARRAY_LEN(conf_sections);
+
+/* clang-format off */
+const struct conf_row conf_rows[] = {
+	{"", "user", CONF_STRING, AT(user), .def = "", .check = conf_check_plain, .change = CONF_RESTART,
+	 .help = "The system user that workers become once the sockets are bound. "
+		 "Empty: they stay what they were started as."},
+	{"", "run_dir", CONF_PATH, AT(run_dir), .def = "/run/tidings", .required = true, .change = CONF_RESTART,
+	 .help = "The directory of the process id file and of the control socket that tidingsctl talks to."},
+	{"", "workers", CONF_INT, AT(workers), .def = "0", .min = 0, .max = 1024,
+	 .help = "How many worker processes serve clients. 0: one a processor core."},
+	{"", "worker_connections", CONF_INT, AT(worker_connections), .def = "16384", .min = 1, .max = MIB,
+	 .change = CONF_RESTART,
+	 .help = "How many connections a worker takes. Its limit of open files is raised to fit."},
+	{"", "node_id", CONF_STRING, AT(node_id), .def = "", .check = conf_check_node_id, .change = CONF_RESTART,
+	 .help = "The name of this node, unique in the cluster: up to 64 letters, digits, dots, underscores and "
+		 "hyphens. Empty: the host name."},
+	{"", "listen", CONF_LIST, AT(listen), .def = "127.0.0.1:8080", .check = conf_check_listen,
+	 .change = CONF_RESTART,
+	 .help = "Where clients connect, any number of addresses: \"127.0.0.1:8080\", \"[::]:8080\", "
+		 "\"*:8080\" for any address of both families, \"unix:/path\"."},
+	{"", "proxy_protocol", CONF_BOOL, AT(proxy_protocol), .def = "false", .since = CONF_LATER,
+	 .help = "Whether every connection begins with a PROXY header, version 1 or 2, that tells the client's "
+		 "address."},
+	{"", "trusted_proxies", CONF_LIST, AT(trusted_proxies), .def = "127.0.0.1/32", .check = conf_check_network,
+	 .since = CONF_LATER,
+	 .help = "The addresses of the load balancers that may send a PROXY header; with proxy_protocol, "
+		 "connections from elsewhere are closed."},
+	{"", "drain_timeout", CONF_SECS, AT(drain_timeout_secs), .def = "30", .min = 0, .max = DAY,
+	 .help = "How long a leaving worker spreads the goodbyes to its clients over."},
+	{"", "accounts", CONF_BOOL, AT(accounts), .def = "true", .since = CONF_LATER,
+	 .help = "Whether this server registers users and logs them in. Otherwise another system fills the "
+		 "table of users and signs the tokens."},
+
+	{"log", "level", CONF_ENUM, AT(log.level), .def = "info", .names = level_names,
+	 .help = "The least severe kind of event that is logged. error: somebody should act; warn: something was "
+		 "refused or repaired; info: the life of processes and links; debug: single connections."},
+	{"log", "format", CONF_ENUM, AT(log.format), .def = "text", .names = format_names,
+	 .help = "A line of text, or a JSON object a line."},
+	{"log", "target", CONF_STRING, AT(log.target), .def = "stderr", .required = true,
+	 .check = conf_check_log_target,
+	 .help = "Where events go: stderr, syslog, or a file, which is opened again at the signal USR1. "
+		 "A daemon (-D) needs one of the latter two."},
+	{"log", "access", CONF_PATH, AT(log.access), .def = "", .since = CONF_LATER,
+	 .help = "A file with a line for each request: client address, method, path without query, status, "
+		 "bytes, milliseconds, request id. Empty: off."},
+
+	{"admin", "listen", CONF_STRING, AT(admin.listen), .def = "127.0.0.1:8081", .check = conf_check_listen,
+	 .change = CONF_RESTART,
+	 .help = "The address that answers /healthz, /readyz and /metrics, and nothing else. Empty: none."},
+
+	{"tls", "listen", CONF_LIST, AT(tls.listen), .def = "", .check = conf_check_listen, .change = CONF_RESTART,
+	 .since = CONF_LATER, .help = "Addresses where clients connect through TLS."},
+	{"tls", "certificate", CONF_PATH, AT(tls.certificate), .def = "", .since = CONF_LATER,
+	 .help = "The file of the certificate chain, in PEM."},
+	{"tls", "key", CONF_PATH, AT(tls.key), .def = "", .since = CONF_LATER,
+	 .help = "The file of the certificate's private key, in PEM."},
+
+	{"mysql", "host", CONF_STRING, AT(mysql.host), .def = "127.0.0.1", .check = conf_check_plain,
+	 .required = true, .help = "The server's address or name."},
+	{"mysql", "port", CONF_INT, AT(mysql.port), .def = "3306", .min = 1, .max = 65535,
+	 .help = "The server's TCP port."},
+	{"mysql", "socket", CONF_PATH, AT(mysql.socket), .def = "",
+	 .help = "The server's UNIX socket. If given, host and port do not count."},
+	{"mysql", "user", CONF_STRING, AT(mysql.user), .def = "tidings", .required = true,
+	 .help = "The database user."},
+	{"mysql", "password", CONF_STRING, AT(mysql.password), .def = "", .secret = true,
+	 .help = "The database user's password. Better in a file of its own: password_file."},
+	{"mysql", "password_file", CONF_PATH, AT(mysql.password_file), .def = "",
+	 .help = "A file that holds the password. One line feed at its end is not part of it."},
+	{"mysql", "database", CONF_STRING, AT(mysql.database), .def = "tidings", .check = conf_check_plain,
+	 .required = true, .help = "The database; tidingsctl migrate makes its tables."},
+	{"mysql", "connections", CONF_INT, AT(mysql.connections), .def = "4", .min = 1, .max = 64,
+	 .help = "How many connections each worker reads through. One more writes."},
+
+	{"redis", "host", CONF_STRING, AT(redis.host), .def = "127.0.0.1", .check = conf_check_plain,
+	 .required = true, .help = "The server's address or name."},
+	{"redis", "port", CONF_INT, AT(redis.port), .def = "6379", .min = 1, .max = 65535,
+	 .help = "The server's TCP port."},
+	{"redis", "socket", CONF_PATH, AT(redis.socket), .def = "",
+	 .help = "The server's UNIX socket. If given, host and port do not count."},
+	{"redis", "password", CONF_STRING, AT(redis.password), .def = "", .secret = true,
+	 .help = "The password, where the server wants one. Better in a file of its own: password_file."},
+	{"redis", "password_file", CONF_PATH, AT(redis.password_file), .def = "",
+	 .help = "A file that holds the password. One line feed at its end is not part of it."},
+	{"redis", "prefix", CONF_STRING, AT(redis.prefix), .def = "tidings:", .check = conf_check_plain,
+	 .change = CONF_RESTART,
+	 .help = "What the names of all channels begin with. The same on all nodes of a cluster, and another for "
+		 "each cluster on the same Redis."},
+
+	{"jwt", "algorithm", CONF_ENUM, AT(jwt.own.algorithm), .def = "HS256", .names = algorithm_names,
+	 .help = "The only algorithm that tokens without a kid may be signed with."},
+	{"jwt", "secret", CONF_STRING, AT(jwt.own.secret), .def = "", .secret = true,
+	 .help = "The secret of HS256, HS384 or HS512, 32 bytes or more. Better in a file of its own: secret_file."},
+	{"jwt", "secret_file", CONF_PATH, AT(jwt.own.secret_file), .def = "",
+	 .help = "A file that holds the secret. One line feed at its end is not part of it."},
+	{"jwt", "public_key_file", CONF_PATH, AT(jwt.own.public_key_file), .def = "",
+	 .help = "A file with the public key of RS256, ES256 or EdDSA, in PEM. Such a key verifies tokens but "
+		 "does not sign them."},
+	{"jwt", "issuer", CONF_STRING, AT(jwt.issuer), .def = "",
+	 .help = "What a token's iss has to be. Empty: not checked."},
+	{"jwt", "audience", CONF_STRING, AT(jwt.audience), .def = "",
+	 .help = "What a token's aud has to be or to contain. Empty: not checked."},
+	{"jwt", "user_claim", CONF_STRING, AT(jwt.user_claim), .def = "sub", .required = true,
+	 .help = "The claim that holds the user id."},
+	{"jwt", "leeway", CONF_SECS, AT(jwt.leeway_secs), .def = "30", .min = 0, .max = HOUR,
+	 .help = "By how much the clocks of the issuer and of this server may differ when exp and nbf are checked."},
+	{"jwt", "lifetime", CONF_SECS, AT(jwt.lifetime_secs), .def = "86400", .min = 1, .max = 3650L * DAY,
+	 .help = "How long the tokens that this server signs are valid."},
+
+	{"key", "algorithm", CONF_ENUM, AT_KEY(algorithm), .def = "HS256", .names = algorithm_names,
+	 .help = "The only algorithm that tokens with this kid may be signed with."},
+	{"key", "secret", CONF_STRING, AT_KEY(secret), .def = "", .secret = true,
+	 .help = "As in the section jwt."},
+	{"key", "secret_file", CONF_PATH, AT_KEY(secret_file), .def = "", .help = "As in the section jwt."},
+	{"key", "public_key_file", CONF_PATH, AT_KEY(public_key_file), .def = "",
+	 .help = "As in the section jwt."},
+
+	{"http", "prefix", CONF_STRING, AT(http.prefix), .def = "", .check = conf_check_url_prefix,
+	 .help = "What all paths begin with, as in \"/api/v1\"."},
+	{"http", "max_body", CONF_BYTES, AT(http.max_body), .def = "65536", .min = 1, .max = 16 * MIB,
+	 .help = "The largest body of a request."},
+	{"http", "header_timeout", CONF_SECS, AT(http.header_timeout_secs), .def = "10", .min = 1, .max = HOUR,
+	 .help = "How long a client may take to send a request's line and headers."},
+	{"http", "body_timeout", CONF_SECS, AT(http.body_timeout_secs), .def = "30", .min = 1, .max = HOUR,
+	 .help = "How long a client may take to send a request's body."},
+	{"http", "keepalive_timeout", CONF_SECS, AT(http.keepalive_timeout_secs), .def = "75", .min = 1, .max = DAY,
+	 .help = "How long a connection may wait for the next request."},
+	{"http", "cors_origins", CONF_LIST, AT(http.cors_origins), .def = "", .check = conf_check_origin,
+	 .help = "The origins whose pages may use this server, as in \"https://chat.example.org\"; compared byte "
+		 "by byte with what the browser sends, which is in lower case and without a scheme's usual port."},
+	{"http", "docroot", CONF_PATH, AT(http.docroot), .def = "",
+	 .help = "A directory of files that are served under paths that nothing else answers. Empty: none."},
+
+	{"websocket", "max_message", CONF_BYTES, AT(websocket.max_message), .def = "65536", .min = 1,
+	 .max = 16 * MIB, .help = "The largest message a client may send."},
+	{"websocket", "ping_interval", CONF_SECS, AT(websocket.ping_interval_secs), .def = "30", .min = 1,
+	 .max = HOUR, .help = "How often the server pings."},
+	{"websocket", "idle_timeout", CONF_SECS, AT(websocket.idle_timeout_secs), .def = "75", .min = 1, .max = DAY,
+	 .help = "After how long without a byte from the client the connection is closed. More than "
+		 "ping_interval."},
+	{"websocket", "send_queue", CONF_BYTES, AT(websocket.send_queue), .def = "262144", .min = 1024,
+	 .max = 64 * MIB,
+	 .help = "How much may wait for a client that reads slowly, before the connection is closed."},
+	{"websocket", "compression", CONF_BOOL, AT(websocket.compression), .def = "false", .since = CONF_LATER,
+	 .help = "Whether permessage-deflate is negotiated."},
+
+	{"message", "recall_window", CONF_SECS, AT(message.recall_window_secs), .def = "120", .min = 0,
+	 .max = 366L * DAY, .help = "For how long its sender can recall a message."},
+	{"message", "max_content", CONF_BYTES, AT(message.max_content), .def = "16384", .min = 1, .max = 65535,
+	 .help = "The longest text of a message."},
+
+	{"session", "policy", CONF_ENUM, AT(session.policy), .def = "single", .names = policy_names,
+	 .help = "Who stays when a user logs in again. single: the newest session; device: the newest of each "
+		 "device class; multi: the newest max. The same on all nodes of a cluster."},
+	{"session", "max", CONF_INT, AT(session.max), .def = "8", .min = 1, .max = 64,
+	 .help = "How many sessions a user may have where policy is multi."},
+	{"session", "presence", CONF_BOOL, AT(session.presence), .def = "true",
+	 .help = "Whether friends can see who is online."},
+
+	{"limits", "sends_per_second", CONF_INT, AT(limits.sends_per_second), .def = "50", .min = 0, .max = MIB,
+	 .help = "How many messages a user may send a second, on average. 0: any number."},
+	{"limits", "burst", CONF_INT, AT(limits.burst), .def = "200", .min = 1, .max = MIB,
+	 .help = "How many messages a user may send at once after a pause."},
+	{"limits", "logins_per_minute", CONF_INT, AT(limits.logins_per_minute), .def = "30", .min = 0, .max = MIB,
+	 .since = CONF_LATER,
+	 .help = "How many registrations and logins an address may try a minute. 0: any number."},
+};
+/* clang-format on */
+const size_t conf_row_count = ARRAY_LEN(conf_rows);
+
+const struct conf_row *conf_row_find(struct str section, struct str name)
+{
+	for (size_t i = 0; i < conf_row_count; i++) {
+		if (str_is(section, conf_rows[i].section) && str_is(name, conf_rows[i].name))
+			return &conf_rows[i];
+	}
+	return NULL;
+}
+
+bool conf_section_exists(struct str name)
+{
+	for (size_t i = 0; i < conf_section_count; i++) {
+		if (name.len > 0 && str_is(name, conf_sections[i].name))
+			return true;
+	}
+	return false;
+}
+
+const char *conf_jwt_algorithm_name(enum conf_jwt_algorithm a)
+{
+	return algorithm_names[a];
+}
+
+bool conf_jwt_algorithm_is_hmac(enum conf_jwt_algorithm a)
+{
+	return a == JWT_HS256 || a == JWT_HS384 || a == JWT_HS512;
+}

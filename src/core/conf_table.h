@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Private to conf*.c: the rows of the option table, the checks they name, the
+ * list of faults, and the loading of a text that is in memory already.
+ */
+#ifndef TIDINGS_CORE_CONF_TABLE_H
+#define TIDINGS_CORE_CONF_TABLE_H
+
+#include "core/base.h"
+#include "core/buf.h"
+#include "core/conf.h"
+
+/* The field's C type is bool, int (INT, ENUM, SECS, BYTES), char * (STRING, PATH) or struct conf_list. */
+enum conf_type {
+	CONF_BOOL,
+	CONF_INT,
+	CONF_STRING,
+	CONF_LIST,
+	CONF_ENUM,
+	CONF_SECS,
+	CONF_BYTES,
+	CONF_PATH,
+};
+
+/* When a changed value is taken up. */
+enum conf_change { CONF_RELOAD, CONF_RESTART };
+enum conf_since { CONF_NOW, CONF_LATER };
+
+/* A static reason why the value (a list's element) is wrong, or NULL. */
+typedef const char *conf_check_fn(const char *value);
+
+struct conf_row {
+	const char *section; /* "" at the top level, "key" for a titled key of the jwt section */
+	const char *name;
+	enum conf_type type;
+	size_t offset;		  /* in struct conf; of a "key" row in struct conf_jwt_key */
+	const char *def;	  /* as written in the file without quotes; of a list its only element, or "" */
+	long min, max;		  /* both included */
+	const char *const *names; /* CONF_ENUM: by value, NULL at the end */
+	conf_check_fn *check;	  /* may be NULL; is not asked about an empty value */
+	bool required;		  /* an empty value is a fault */
+	bool secret;		  /* never shown, wiped */
+	enum conf_change change;
+	enum conf_since since;
+	const char *help; /* plain sentences, for the sample and the manual page */
+};
+
+struct conf_section {
+	const char *name;
+	const char *help;
+};
+
+/* In the order in which the documentation shows them: a section's rows stand together. */
+extern const struct conf_row conf_rows[];
+extern const size_t conf_row_count;
+/* The same order; "key" is not among them. */
+extern const struct conf_section conf_sections[];
+extern const size_t conf_section_count;
+
+const struct conf_row *conf_row_find(struct str section, struct str name);
+bool conf_section_exists(struct str name);
+
+/* Faults of one file, told in the order of lines. */
+struct conf_fault {
+	unsigned line; /* 0: of the file as a whole */
+	unsigned number;
+	char *text;
+};
+struct conf_faults {
+	struct conf_fault *fault;
+	size_t count;
+};
+void conf_fault(struct conf_faults *f, unsigned line, const char *fmt, ...) PRINTF_LIKE(3, 4);
+/* "FILE:LINE: reason" a line, or NULL if there are none; frees the list's own memory. */
+char *conf_faults_take(struct conf_faults *f, const char *path);
+
+struct conf_place {
+	const void *field;
+	unsigned line;
+	bool bad; /* its value was a fault already, so nothing should be concluded from it */
+};
+struct conf_places {
+	struct conf_place *place;
+	size_t count;
+};
+void conf_place_set(struct conf *c, const void *field, unsigned line, bool bad);
+bool conf_place_is_bad(const struct conf *c, const void *field);
+
+/*
+ * What libconfuse does not do (conf_text.c). Changes the text in place, keeping
+ * all line feeds: comments become blanks, for libconfuse 3.3 counts each of them as
+ * two more lines; statements that name an unknown option or section, and keys
+ * with a kid that is wrong or was there before, become faults and then blanks, for
+ * libconfuse stops at the first. False if the text is not worth parsing.
+ */
+struct conf_key_title {
+	struct str kid; /* in the text */
+	unsigned line;
+};
+struct conf_text {
+	char *text;
+	size_t len;
+	struct conf_key_title *keys;
+	size_t key_count;
+};
+bool conf_text_prepare(struct conf_text *t, struct conf_faults *faults) MUST_CHECK;
+void conf_text_fini(struct conf_text *t);
+
+/* conf_load for a text of `len` bytes, which is changed and wiped; `path` is what faults call it. */
+struct conf *conf_load_text(const char *path, char *text, size_t len, char **err_r) MUST_CHECK;
+
+/* Reads a whole file of at most `max` bytes, or returns -1 with errno set (EFBIG). A NUL follows the bytes. */
+int conf_read_file(const char *path, size_t max, char **data_r, size_t *len_r) MUST_CHECK;
+/* Wipes, frees, and leaves NULL. */
+void conf_wipe(char **s, size_t len);
+
+/* The field of a row: in c, or in `key` for a row of a titled key. */
+void *conf_field(struct conf *c, struct conf_jwt_key *key, const struct conf_row *row);
+void conf_list_free(struct conf_list *list);
+
+/* The second half of loading (conf_check.c): what concerns several options, the host's name, the files of secrets. */
+void conf_resolve(struct conf *c, struct conf_faults *faults);
+
+conf_check_fn conf_check_listen;
+conf_check_fn conf_check_network;
+conf_check_fn conf_check_origin;
+conf_check_fn conf_check_url_prefix;
+conf_check_fn conf_check_node_id;
+conf_check_fn conf_check_plain;
+conf_check_fn conf_check_log_target;
+const char *conf_check_kid(struct str kid);
+
+#endif

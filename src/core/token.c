@@ -1,0 +1,472 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Verifies and signs JSON Web Tokens. Which key and which algorithm a token is held
+ * against is decided here, from the configuration, before libjwt sees it; libjwt
+ * does the signature alone, and the claims are read from the bytes it has verified.
+ * Nothing of a token may reach a log or a reason.
+ */
+#include "core/base.h"
+#include "core/token.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include <jwt.h>
+#include <openssl/ec.h>
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/obj_mac.h>
+#include <openssl/pem.h>
+
+#include "core/clock.h"
+#include "core/json.h"
+#include "core/token_cache.h"
+
+#define TOKEN_MAX 8192
+#define RSA_BITS_MIN 2048	       /* RFC 7518 section 3.3 */
+#define SECS_MAX INT64_C(253402300799) /* the end of the year 9999 */
+
+struct key {
+	struct str kid;
+	bool usable;
+	enum conf_jwt_algorithm algorithm;
+	jwt_alg_t alg;
+	unsigned char *data; /* the secret or the PEM text */
+	int len;
+};
+
+struct token_keys {
+	struct key *keys; /* the first is the section's own */
+	size_t count;
+	char *issuer, *audience, *user_claim; /* "" where not checked */
+	int64_t leeway_secs;
+	EVP_MD_CTX *hashing;
+	EVP_MD *sha256;
+	struct json_doc *header, *payload;
+	struct token_cache *cache;
+	char token[TOKEN_MAX + 1];
+	char header_text[TOKEN_MAX], payload_text[TOKEN_MAX];
+};
+
+static jwt_alg_t libjwt_alg(enum conf_jwt_algorithm a)
+{
+	switch (a) {
+	case JWT_HS256:
+		return JWT_ALG_HS256;
+	case JWT_HS384:
+		return JWT_ALG_HS384;
+	case JWT_HS512:
+		return JWT_ALG_HS512;
+	case JWT_RS256:
+		return JWT_ALG_RS256;
+	case JWT_ES256:
+		return JWT_ALG_ES256;
+	case JWT_EDDSA:
+#if HAVE_DECL_JWT_ALG_EDDSA
+		return JWT_ALG_EDDSA;
+#else
+		break;
+#endif
+	}
+	return JWT_ALG_INVAL;
+}
+
+static const char *public_key_fault(EVP_PKEY *pkey, enum conf_jwt_algorithm a)
+{
+	char group[32] = "";
+
+	if (pkey == NULL)
+		return "there is no public key in PEM in the file";
+	switch (a) {
+	case JWT_RS256:
+		if (EVP_PKEY_get_base_id(pkey) != EVP_PKEY_RSA)
+			return "RS256: the public key is not an RSA key";
+		return EVP_PKEY_get_bits(pkey) >= RSA_BITS_MIN ? NULL : "RS256: the RSA key has less than 2048 bits";
+	case JWT_ES256:
+		/* libjwt takes any curve of that many bits or not, so the curve is pinned here. */
+		if (EVP_PKEY_get_base_id(pkey) != EVP_PKEY_EC ||
+		    EVP_PKEY_get_group_name(pkey, group, sizeof(group), NULL) != 1 ||
+		    strcmp(group, SN_X9_62_prime256v1) != 0)
+			return "ES256: the public key is not one of the curve P-256";
+		return NULL;
+	default:
+		return EVP_PKEY_get_base_id(pkey) == EVP_PKEY_ED25519 ? NULL
+								      : "EdDSA: the public key is not an Ed25519 key";
+	}
+}
+
+const char *token_key_fault(const struct conf_jwt_key *key)
+{
+	enum conf_jwt_algorithm a = (enum conf_jwt_algorithm)key->algorithm;
+	const char *fault;
+	EVP_PKEY *pkey;
+	BIO *bio;
+
+	if (libjwt_alg(a) == JWT_ALG_INVAL)
+		return "EdDSA: this build's libjwt (" LIBJWT_VERSION ") does not have it";
+	if (conf_jwt_algorithm_is_hmac(a))
+		return key->secret_len > 0 ? NULL : "there is no secret";
+	bio = BIO_new_mem_buf(key->public_key, (int)strlen(key->public_key));
+	pkey = bio == NULL ? NULL : PEM_read_bio_PUBKEY(bio, NULL, NULL, NULL);
+	fault = public_key_fault(pkey, a);
+	EVP_PKEY_free(pkey);
+	BIO_free(bio);
+	ERR_clear_error();
+	return fault;
+}
+
+static int load_key(struct key *k, const struct conf_jwt_key *from, char **err_r)
+{
+	bool hmac = conf_jwt_algorithm_is_hmac((enum conf_jwt_algorithm)from->algorithm);
+	size_t len = hmac ? from->secret_len : strlen(from->public_key);
+	const char *fault;
+
+	k->kid = (struct str){xstrdup(from->kid), strlen(from->kid)};
+	/* The section's own key may be absent, where there are titled ones. */
+	if (from->kid[0] == '\0' && len == 0)
+		return 0;
+	fault = token_key_fault(from);
+	if (fault != NULL) {
+		if (from->kid[0] == '\0')
+			*err_r = xasprintf("jwt: %s", fault);
+		else
+			*err_r = xasprintf("jwt.key \"%s\": %s", from->kid, fault);
+		return -1;
+	}
+	k->usable = true;
+	k->algorithm = (enum conf_jwt_algorithm)from->algorithm;
+	k->alg = libjwt_alg(k->algorithm);
+	k->len = (int)len;
+	k->data = xmalloc(len);
+	memcpy(k->data, hmac ? from->secret : from->public_key, len);
+	return 0;
+}
+
+struct token_keys *token_keys_new(const struct conf *conf, char **err_r)
+{
+	struct token_keys *k = xcalloc(1, sizeof(*k));
+	size_t usable = 0;
+
+	k->count = conf->jwt.key_count + 1;
+	k->keys = xcalloc(k->count, sizeof(*k->keys));
+	k->issuer = xstrdup(conf->jwt.issuer);
+	k->audience = xstrdup(conf->jwt.audience);
+	k->user_claim = xstrdup(conf->jwt.user_claim);
+	k->leeway_secs = conf->jwt.leeway_secs;
+	k->header = json_doc_new();
+	k->payload = json_doc_new();
+	k->cache = token_cache_new();
+	for (size_t i = 0; i < k->count; i++) {
+		if (load_key(&k->keys[i], i == 0 ? &conf->jwt.own : &conf->jwt.keys[i - 1], err_r) != 0)
+			goto err;
+		usable += k->keys[i].usable;
+	}
+	if (usable == 0) {
+		*err_r = xstrdup("jwt: there is no key: neither secret_file nor public_key_file is given");
+		goto err;
+	}
+	k->hashing = EVP_MD_CTX_new();
+	k->sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
+	if (k->hashing == NULL || k->sha256 == NULL) {
+		*err_r = xstrdup("jwt: libcrypto has no SHA-256");
+		goto err;
+	}
+	return k;
+err:
+	token_keys_free(&k);
+	return NULL;
+}
+
+void token_keys_free(struct token_keys **kp)
+{
+	struct token_keys *k = *kp;
+
+	if (k == NULL)
+		return;
+	for (size_t i = 0; i < k->count; i++) {
+		if (k->keys[i].data != NULL)
+			explicit_bzero(k->keys[i].data, (size_t)k->keys[i].len);
+		free(k->keys[i].data);
+		free((char *)k->keys[i].kid.s);
+	}
+	free(k->keys);
+	free(k->issuer);
+	free(k->audience);
+	free(k->user_claim);
+	json_doc_free(&k->header);
+	json_doc_free(&k->payload);
+	token_cache_free(&k->cache);
+	EVP_MD_CTX_free(k->hashing);
+	EVP_MD_free(k->sha256);
+	explicit_bzero(k, sizeof(*k));
+	free(k);
+	*kp = NULL;
+}
+
+static int base64url_value(char c)
+{
+	if (c >= 'A' && c <= 'Z')
+		return c - 'A';
+	if (c >= 'a' && c <= 'z')
+		return c - 'a' + 26;
+	if (c >= '0' && c <= '9')
+		return c - '0' + 52;
+	return c == '-' ? 62 : c == '_' ? 63 : -1;
+}
+
+/*
+ * Base64url without padding (RFC 7515 section 2), strictly: another spelling of the same bytes is refused. Writes
+ * at most in.len bytes to out, or none if that is NULL.
+ */
+static int base64url_decode(struct str in, char *out, size_t *len_r)
+{
+	uint32_t bits = 0;
+	unsigned have = 0;
+	size_t len = 0;
+
+	if (in.len == 0 || in.len % 4 == 1)
+		return -1;
+	for (size_t i = 0; i < in.len; i++) {
+		int v = base64url_value(in.s[i]);
+		if (v < 0)
+			return -1;
+		bits = (bits << 6 | (uint32_t)v) & 0xfff;
+		have += 6;
+		if (have < 8)
+			continue;
+		have -= 8;
+		if (out != NULL)
+			out[len] = (char)(bits >> have & 0xff);
+		len++;
+	}
+	if ((bits & ((1u << have) - 1)) != 0)
+		return -1;
+	*len_r = len;
+	return 0;
+}
+
+/* The three parts of a token, still encoded. */
+static bool split(struct str token, struct str part[3])
+{
+	const char *first = memchr(token.s, '.', token.len), *second;
+	size_t rest;
+
+	if (first == NULL)
+		return false;
+	rest = token.len - (size_t)(first + 1 - token.s);
+	second = memchr(first + 1, '.', rest);
+	if (second == NULL)
+		return false;
+	part[0] = (struct str){token.s, (size_t)(first - token.s)};
+	part[1] = (struct str){first + 1, (size_t)(second - first - 1)};
+	part[2] = (struct str){second + 1, token.len - (size_t)(second + 1 - token.s)};
+	return true;
+}
+
+/* The key that the header asks for, if it may have it. */
+static const struct key *choose_key(const struct token_keys *k, const struct json *header, const char **reason_r)
+{
+	const struct json *alg = json_get(header, "alg"), *kid = json_get(header, "kid");
+	const struct key *key = NULL;
+
+	*reason_r = "the token's header is malformed";
+	if (header->type != JSON_OBJECT || header->has_nul || alg == NULL || alg->type != JSON_STRING)
+		return NULL;
+	if (json_get(header, "crit") != NULL) {
+		*reason_r = "the token's header has critical extensions";
+		return NULL;
+	}
+	*reason_r = "the token's key is unknown";
+	if (kid == NULL)
+		key = &k->keys[0];
+	for (size_t i = 1; kid != NULL && kid->type == JSON_STRING && i < k->count; i++) {
+		if (str_equal(kid->text, k->keys[i].kid))
+			key = &k->keys[i];
+	}
+	if (key == NULL || !key->usable)
+		return NULL;
+	*reason_r = "the token's algorithm is not allowed";
+	return str_is(alg->text, conf_jwt_algorithm_name(key->algorithm)) ? key : NULL;
+}
+
+static bool signature_is_good(const struct key *key, const char *token)
+{
+	jwt_t *jwt = NULL;
+	bool good = jwt_decode(&jwt, token, key->data, key->len) == 0;
+
+	/* libjwt has read the header anew, with another JSON parser. */
+	good = good && jwt_get_alg(jwt) == key->alg;
+	jwt_free(jwt);
+	ERR_clear_error();
+	return good;
+}
+
+/* A NumericDate (RFC 7519 section 2) in whole seconds, kept within years of four digits. */
+static bool read_date(const struct json *v, int64_t *secs_r)
+{
+	char text[64];
+	double secs;
+
+	if (v == NULL || v->type != JSON_NUMBER || v->text.len >= sizeof(text))
+		return false;
+	memcpy(text, v->text.s, v->text.len);
+	text[v->text.len] = '\0';
+	secs = strtod(text, NULL);
+	*secs_r = secs > (double)SECS_MAX ? SECS_MAX : secs < 0 ? 0 : (int64_t)secs;
+	return true;
+}
+
+static bool is_text(const struct json *v, const char *text)
+{
+	return v != NULL && v->type == JSON_STRING && str_is(v->text, text);
+}
+
+static bool audience_fits(const struct json *aud, const char *audience)
+{
+	if (aud == NULL || aud->type != JSON_ARRAY)
+		return is_text(aud, audience);
+	for (const struct json *e = aud->child; e != NULL; e = e->next) {
+		if (is_text(e, audience))
+			return true;
+	}
+	return false;
+}
+
+static enum token_status check_claims(const struct token_keys *k, const struct json *payload, int64_t now_ms,
+				      struct token_claims *claims_r, const char **reason_r)
+{
+	const struct json *user = json_get(payload, k->user_claim), *scope = json_get(payload, "scope");
+	const struct json *nbf = json_get(payload, "nbf");
+	int64_t exp_secs, nbf_secs = 0;
+
+	memset(claims_r, 0, sizeof(*claims_r));
+	if (payload->type != JSON_OBJECT) {
+		*reason_r = "the token's payload is not an object";
+	} else if (!read_date(json_get(payload, "exp"), &exp_secs)) {
+		*reason_r = "the token has no valid exp";
+	} else if (nbf != NULL && !read_date(nbf, &nbf_secs)) {
+		*reason_r = "the token's nbf is not a number";
+	} else if (now_ms < (nbf_secs - k->leeway_secs) * 1000) {
+		*reason_r = "the token is not valid yet";
+	} else if (k->issuer[0] != '\0' && !is_text(json_get(payload, "iss"), k->issuer)) {
+		*reason_r = "the token's issuer is not accepted";
+	} else if (k->audience[0] != '\0' && !audience_fits(json_get(payload, "aud"), k->audience)) {
+		*reason_r = "the token is for another audience";
+	} else if (user == NULL || user->type != JSON_STRING || !id_user_valid(user->text)) {
+		*reason_r = "the token names no valid user id";
+	} else {
+		memcpy(claims_r->user_id, user->text.s, user->text.len);
+		if (scope != NULL && scope->type == JSON_STRING && !scope->has_nul &&
+		    scope->text.len < sizeof(claims_r->scope))
+			memcpy(claims_r->scope, scope->text.s, scope->text.len);
+		claims_r->expires_ms = (exp_secs + k->leeway_secs) * 1000;
+		if (now_ms < claims_r->expires_ms)
+			return TOKEN_OK;
+		*reason_r = "the token has expired";
+		return TOKEN_EXPIRED;
+	}
+	return TOKEN_INVALID;
+}
+
+/* Everything but the cache. k->token holds the token, terminated. */
+static enum token_status verify_anew(struct token_keys *k, struct str token, int64_t now_ms,
+				     struct token_claims *claims_r, const char **reason_r)
+{
+	struct str part[3], header = {k->header_text, 0}, payload = {k->payload_text, 0};
+	const struct json *root;
+	const struct key *key;
+	const char *why;
+	size_t signature_len;
+
+	*reason_r = "the token is malformed";
+	if (!split(token, part) || base64url_decode(part[0], k->header_text, &header.len) != 0 ||
+	    base64url_decode(part[1], k->payload_text, &payload.len) != 0 ||
+	    base64url_decode(part[2], NULL, &signature_len) != 0)
+		return TOKEN_INVALID;
+	root = json_parse(k->header, header, &why);
+	if (root == NULL)
+		return TOKEN_INVALID;
+	key = choose_key(k, root, reason_r);
+	if (key == NULL)
+		return TOKEN_INVALID;
+	*reason_r = "the token's signature is wrong";
+	if (!signature_is_good(key, k->token))
+		return TOKEN_INVALID;
+	*reason_r = "the token's payload is malformed";
+	root = json_parse(k->payload, payload, &why);
+	if (root == NULL)
+		return TOKEN_INVALID;
+	return check_claims(k, root, now_ms, claims_r, reason_r);
+}
+
+enum token_status token_verify(struct token_keys *k, struct str token, struct token_claims *claims_r,
+			       const char **reason_r)
+{
+	unsigned char hash[TOKEN_HASH_LEN];
+	int64_t now_ms = clock_wall_ms();
+	enum token_status status;
+	bool hashed;
+
+	*reason_r = "the token is malformed";
+	if (token.s == NULL || token.len == 0 || token.len > TOKEN_MAX || memchr(token.s, '\0', token.len) != NULL)
+		return TOKEN_INVALID;
+	hashed = EVP_DigestInit_ex2(k->hashing, k->sha256, NULL) == 1 &&
+		 EVP_DigestUpdate(k->hashing, token.s, token.len) == 1 &&
+		 EVP_DigestFinal_ex(k->hashing, hash, NULL) == 1;
+	if (hashed && token_cache_get(k->cache, hash, now_ms, claims_r))
+		return TOKEN_OK;
+	memcpy(k->token, token.s, token.len);
+	k->token[token.len] = '\0';
+	status = verify_anew(k, token, now_ms, claims_r, reason_r);
+	if (status == TOKEN_OK && hashed)
+		token_cache_put(k->cache, hash, now_ms, claims_r);
+	return status;
+}
+
+bool token_has_scope(const struct token_claims *c, const char *scope)
+{
+	size_t len = strlen(scope);
+
+	for (const char *p = c->scope; len > 0 && *p != '\0';) {
+		size_t word = strcspn(p, " ");
+		if (word == len && memcmp(p, scope, len) == 0)
+			return true;
+		p += word;
+		p += strspn(p, " ");
+	}
+	return false;
+}
+
+char *token_issue(const struct token_keys *k, const char *user_id, const char *scope, int ttl_secs,
+		  int64_t *expires_ms_r, const char **err_r)
+{
+	const struct key *own = &k->keys[0];
+	int64_t now_secs = clock_wall_ms() / 1000;
+	char *token = NULL;
+	jwt_t *jwt = NULL;
+
+	if (!own->usable || !conf_jwt_algorithm_is_hmac(own->algorithm)) {
+		*err_r = "only a secret in the section jwt signs tokens";
+		return NULL;
+	}
+	if (!id_user_valid(str_from(user_id))) {
+		*err_r = "not a valid user id";
+		return NULL;
+	}
+	if (ttl_secs < 1) {
+		*err_r = "the lifetime of a token is a second at least";
+		return NULL;
+	}
+	if (jwt_new(&jwt) == 0 && jwt_set_alg(jwt, own->alg, own->data, own->len) == 0 &&
+	    jwt_add_grant(jwt, k->user_claim, user_id) == 0 && jwt_add_grant_int(jwt, "iat", now_secs) == 0 &&
+	    jwt_add_grant_int(jwt, "exp", now_secs + ttl_secs) == 0 &&
+	    (k->issuer[0] == '\0' || jwt_add_grant(jwt, "iss", k->issuer) == 0) &&
+	    (k->audience[0] == '\0' || jwt_add_grant(jwt, "aud", k->audience) == 0) &&
+	    (scope == NULL || jwt_add_grant(jwt, "scope", scope) == 0))
+		token = jwt_encode_str(jwt);
+	jwt_free(jwt);
+	*err_r = "libjwt cannot write these claims";
+	if (token != NULL)
+		*expires_ms_r = (now_secs + ttl_secs) * 1000;
+	return token;
+}
