@@ -446,6 +446,11 @@ static void test_stop_and_place(void)
 	is_int(r.texts, 4, "is no message");
 	is_int(feed(&d, copy.data + first - 1, 1, &r), 0, "that byte");
 	ok(r.texts == 5 && d.partial == NULL, "makes it one");
+	buf_clear(&in);
+	put_str(&in, FIN | WS_PING, "ping");
+	is_int(feed(&d, in.data, 8, &r), 0, "a ping but for its end");
+	is_int(feed(&d, in.data + 8, in.len - 8, &r), 0, "its end");
+	ok(d.partial == NULL, "leaves nothing behind");
 	is_int(feed(&d, copy.data, first - 1, &r), 0, "a decoder in the middle");
 	ws_decoder_fini(&d);
 	ok(d.partial == NULL, "can be ended");
