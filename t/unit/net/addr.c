@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Addresses: what is read, how it is written, and listening. */
+#include "core/base.h"
+#include "net/addr.h"
+
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "../tap.h"
+
+static void reads_as(const char *text, const char *want, const char *want_host)
+{
+	struct addr a;
+	const char *err = NULL;
+	char out[ADDR_TEXT_MAX];
+	if (!ok(addr_parse(&a, text, &err) == 0, "'%s' is an address", text)) {
+		printf("# %s\n", err);
+		return;
+	}
+	is_str(addr_format(&a, out), want, "  written %s", want);
+	is_str(addr_format_host(&a, out), want_host, "  its host is %s", want_host);
+}
+
+static void is_refused(const char *text)
+{
+	struct addr a;
+	const char *err = NULL;
+	ok(addr_parse(&a, text, &err) != 0 && err != NULL, "'%s' is refused: %s", text,
+	   err != NULL ? err : "no reason");
+}
+
+static void test_text(void)
+{
+	char longest[120];
+	reads_as("127.0.0.1:8080", "127.0.0.1:8080", "127.0.0.1");
+	reads_as("[::1]:8080", "[::1]:8080", "::1");
+	reads_as("[::ffff:10.0.0.1]:1", "10.0.0.1:1", "10.0.0.1");
+	reads_as("localhost:0", "127.0.0.1:0", "127.0.0.1");
+	reads_as("*:65535", "[::]:65535", "::");
+	reads_as(":80", "[::]:80", "::");
+	reads_as("unix:/run/x.sock", "unix:/run/x.sock", "unix:/run/x.sock");
+
+	is_refused("");
+	is_refused("127.0.0.1");
+	is_refused("127.0.0.1:");
+	is_refused("127.0.0.1:65536");
+	is_refused("127.0.0.1:+1");
+	is_refused("127.0.0.1: 1");
+	is_refused("127.0.0.1:99999999999999999999");
+	is_refused("127.1:80");
+	is_refused("::1:80");
+	is_refused("[::1]80");
+	is_refused("[]:80");
+	is_refused("[:80");
+	is_refused("[127.0.0.1]:80");
+	is_refused("example.org:80");
+	is_refused("0000000000000000000000000000000000000000000000000000000000000000000:80");
+	is_refused("unix:");
+	memset(longest, 'x', sizeof(longest));
+	memcpy(longest, "unix:/", 6);
+	longest[5 + 108] = '\0';
+	is_refused(longest);
+	struct addr a;
+	const char *err;
+	longest[5 + 107] = '\0';
+	ok(addr_parse(&a, longest, &err) == 0, "the longest path that the system takes");
+	struct addr unknown = {.len = sizeof(sa_family_t)};
+	char out[ADDR_TEXT_MAX];
+	is_str(addr_format(&unknown, out), "unknown", "no family has a text too");
+	unknown.sa.ss_family = AF_UNIX;
+	is_str(addr_format(&unknown, out), "unix:", "so does an unnamed UNIX socket");
+}
+
+static void test_inet(const char *text)
+{
+	struct addr a;
+	const char *err = NULL;
+	ok(addr_parse(&a, text, &err) == 0, "listening on %s", text);
+	int fd = addr_listen(&a, 16, &err);
+	if (!ok(fd >= 0, "it listens"))
+		return;
+	a.len = sizeof(a.sa);
+	getsockname(fd, (struct sockaddr *)&a.sa, &a.len);
+	int second = addr_listen(&a, 16, &err);
+	ok(second < 0, "a second socket does not: %s", err);
+	is_str(err, "the address is in use", "and the reason is clear");
+	int client = socket(a.sa.ss_family, SOCK_STREAM, 0);
+	ok(connect(client, (struct sockaddr *)&a.sa, a.len) == 0, "clients connect");
+	close(client);
+	close(fd);
+}
+
+static void test_unix(void)
+{
+	char dir[] = "/tmp/tidings-addr-XXXXXX", text[64];
+	const char *err = NULL;
+	struct addr a;
+	if (mkdtemp(dir) == NULL)
+		exit(1);
+	snprintf(text, sizeof(text), "unix:%s/s", dir);
+	ok(addr_parse(&a, text, &err) == 0, "a UNIX socket");
+	int fd = addr_listen(&a, 16, &err);
+	ok(fd >= 0, "it listens");
+	int second = addr_listen(&a, 16, &err);
+	ok(second < 0, "while somebody listens it is not replaced");
+	is_str(err, "the address is in use", "and the reason is clear");
+	close(fd);
+	fd = addr_listen(&a, 16, &err);
+	ok(fd >= 0, "one that nobody answers is replaced");
+	close(fd);
+	unlink(text + 5);
+	FILE *f = fopen(text + 5, "w");
+	fclose(f);
+	ok(addr_listen(&a, 16, &err) < 0, "a file is not replaced: %s", err);
+	unlink(text + 5);
+	snprintf(text, sizeof(text), "unix:%s/no/s", dir);
+	ok(addr_parse(&a, text, &err) == 0 && addr_listen(&a, 16, &err) < 0, "no folder, no socket");
+	rmdir(dir);
+}
+
+int main(void)
+{
+	test_text();
+	test_inet("127.0.0.1:0");
+	test_inet("*:0");
+	test_unix();
+	return done_testing();
+}

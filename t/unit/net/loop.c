@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The order of things within a turn. */
+#include "core/base.h"
+#include "net/loop.h"
+
+#include "pair.h"
+#include "../tap.h"
+
+static struct buf trace;
+static struct loop_task a, b, again;
+static int again_left;
+
+static void note(char c)
+{
+	buf_append_char(&trace, c);
+}
+
+static const char *traced(void)
+{
+	const char *s = buf_cstr(&trace);
+	buf_clear(&trace);
+	return s;
+}
+
+static void run_b(struct loop_task *t)
+{
+	note('b');
+}
+
+static void run_a_queues_b(struct loop_task *t)
+{
+	note('a');
+	loop_defer(loop, &b);
+}
+
+static void run_a_drops_b(struct loop_task *t)
+{
+	note('a');
+	loop_undefer(loop, &b);
+}
+
+static void run_again(struct loop_task *t)
+{
+	note('r');
+	if (--again_left > 0)
+		loop_defer(loop, t);
+	else
+		loop_stop(loop);
+}
+
+static void on_timer(struct wheel_timer *t)
+{
+	note('t');
+	loop_stop(loop);
+}
+
+int main(void)
+{
+	start_loop();
+	b.fn = run_b;
+	a.fn = run_a_queues_b;
+
+	loop_defer(loop, &a);
+	loop_defer(loop, &a);
+	loop_turn(loop);
+	is_str(traced(), "a", "queued twice, a task runs once, and what it queues waits for the next turn");
+	ok(b.queued, "which is queued");
+	loop_turn(loop);
+	is_str(traced(), "b", "and runs then");
+
+	a.fn = run_a_drops_b;
+	loop_defer(loop, &a);
+	loop_defer(loop, &b);
+	loop_turn(loop);
+	is_str(traced(), "a", "a task can take back a later one of the same turn");
+	loop_undefer(loop, &b);
+	ok(!b.queued, "taking back what is not queued is harmless");
+
+	again.fn = run_again;
+	again_left = 3;
+	loop_defer(loop, &again);
+	loop_run(loop);
+	is_str(traced(), "rrr", "a task that queues itself runs once a turn, and loop_run ends at loop_stop");
+
+	struct wheel_timer timer = {0};
+	wheel_set(loop_wheel(loop), &timer, 1, on_timer);
+	loop_run(loop);
+	is_str(traced(), "t", "the loop turns the wheel by itself");
+
+	a.fn = run_a_queues_b;
+	loop_defer(loop, &a);
+	loop_free(&loop);
+	is_str(traced(), "ab", "loop_free runs what is queued, and what that queues");
+	ok(loop == NULL, "and leaves NULL");
+	loop_free(&loop);
+	buf_fini(&trace);
+	return done_testing();
+}
