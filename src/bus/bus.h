@@ -20,18 +20,21 @@ struct bus;
 /* All run from the loop, never from within a bus_ function. `topic` and `data` are borrowed for the call. */
 struct bus_events {
 	void (*message)(struct str topic, struct str data, void *ctx);
-	/* Redis confirmed the subscription (also each time anew after a lost link): from now on nothing passes it by. */
+	/* Redis confirmed the subscription (anew after each lost link): from now on nothing passes it by. */
 	void (*subscribed)(struct str topic, void *ctx);
 	/*
-	 * Both links are up and all subscriptions confirmed. missed: something may have passed by
-	 * since the last time (a subscription was interrupted).
+	 * Both links are up, and all subscriptions confirmed that there were when the subscribing one came up. missed:
+	 * something may have passed by since the last time, or since bus_new if Redis was away then: a subscription
+	 * was interrupted, or publishes of ours were lost or may have been (then the others have missed something).
 	 */
 	void (*up)(bool missed, void *ctx);
+	/* Once after each `up`, as soon as either link is lost. */
 	void (*down)(const char *reason, void *ctx);
 };
 
-/* Connects in the background. conf is borrowed and read at each connection. */
+/* Connects in the background. conf is borrowed and read at each connection, but for redis.prefix, which is copied. */
 struct bus *bus_new(struct event_base *base, const struct conf *conf, const struct bus_events *ev, void *ctx);
+/* Not from within a callback of the bus. Callbacks that are still to come are forgotten. */
 void bus_free(struct bus **b);
 
 bool bus_is_up(const struct bus *b);
@@ -45,12 +48,13 @@ void bus_unsubscribe(struct bus *b, struct str topic);
 bool bus_is_subscribed(const struct bus *b, struct str topic); /* confirmed by the present link */
 
 /*
- * Queues a message; false if it is lost for sure (the link is down or its queue is full). A true is no promise.
- * After a loss that others cannot have noticed, `up` is called again with missed = true.
+ * Queues a message of up to BUS_DATA_MAX bytes; false if it is lost for sure (the link is down or its queue is full).
+ * A true is no promise. After a loss that others cannot have noticed, `up` is called again with missed = true.
  */
+#define BUS_DATA_MAX (1u << 20)
 bool bus_publish(struct bus *b, struct str topic, struct str data);
 
-/* Exactly once, from the loop; counts is NULL when Redis is away. counts[i] = subscribers of topics[i] in the whole cluster. */
+/* Exactly once, from the loop. counts[i]: the subscribers of topics[i] in the whole cluster; NULL: Redis is away. */
 typedef void bus_count_fn(const uint32_t *counts, size_t n, void *arg);
 /* PUBSUB NUMSUB; the topics are copied. */
 void bus_count(struct bus *b, const struct str *topics, size_t n, bus_count_fn *fn, void *arg);

@@ -1,2 +1,0 @@
-#include "core/base.h"
-extern const int bus_empty; const int bus_empty = 0;

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What the parts of the bus share: bus.c joins the links, topics.c keeps the subscriptions, counts.c the counting. */
+#ifndef TIDINGS_BUS_BUS_PRIV_H
+#define TIDINGS_BUS_BUS_PRIV_H
+
+#include "bus/bus.h"
+#include "bus/redis_link.h"
+#include "core/base.h"
+#include "core/buf.h"
+
+#include <sys/queue.h>
+
+struct event;
+struct topic;
+struct count;
+TAILQ_HEAD(count_list, count);
+
+/* What an answer on the publishing link is to. */
+enum { FOR_PUBLISH = REDIS_PUSH + 1, FOR_COUNT };
+
+struct topics {
+	struct topic *all;    /* uthash by channel, in the order of creation */
+	struct topic *unsent; /* this one and all after it are to be sent to the present subscribing link */
+	size_t bulk_left;     /* of those there were when that link came up: not yet confirmed */
+};
+
+struct bus {
+	const struct conf *conf;
+	const struct bus_events *ev;
+	void *ctx;
+	char *prefix;
+	size_t prefix_len;
+	struct redis_link *sub, *pub;
+	struct event *work; /* made active for what has to wait for the loop */
+	struct topics topics;
+	struct count_list asked; /* in the order of their commands */
+	struct count_list ready; /* to be called from the loop */
+	struct buf channel;	 /* scratch */
+	bool up;		 /* as the caller was told */
+	bool interrupted;	 /* a subscription was, since the last up */
+	uint64_t lost;		 /* publishes, since the last up */
+	uint64_t unanswered;	 /* publishes on the present link */
+};
+
+/* The channel of a topic, in memory that the next call overwrites. */
+struct str bus_channel(struct bus *b, struct str topic);
+/* The topic of a channel, which has the prefix. */
+struct str bus_topic(const struct bus *b, struct str channel);
+/* Has the loop do what a bus_ function must not. */
+void bus_work_later(struct bus *b);
+
+/* ---- topics.c ---- */
+
+void topics_free(struct bus *b);
+void topics_link_up(struct bus *b);
+void topics_link_down(struct bus *b);
+/* Sends what is unsent, as far as the link's queue is short. */
+void topics_send(struct bus *b);
+/* What the subscribing link was sent; NULL, or why the link is to be dropped. */
+const char *topics_push(struct bus *b, const struct resp *push);
+
+/* ---- counts.c ---- */
+
+void counts_free(struct bus *b);
+void counts_link_down(struct bus *b);
+/* Calls back what is ready. */
+void counts_finish(struct bus *b);
+const char *counts_reply(struct bus *b, const struct resp *reply);
+
+#endif

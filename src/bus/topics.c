@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The subscriptions. A topic has at most one command under way: what changes
+ * meanwhile is looked at when Redis has confirmed that one. So an unsubscribe and
+ * a subscribe that cross cannot be taken for one another.
+ *
+ *   unsent -> subscribing -> subscribed -> unsubscribing -> gone
+ *                  ^  `-----------------------^   |
+ *                  `------------------------------'  (wanted again)
+ */
+#include "core/base.h"
+#include "bus/bus_priv.h"
+
+#include <stdlib.h>
+#include <uthash.h>
+
+#include "core/log.h"
+
+/* Channels in a command, and how much may be queued before more of them are. */
+#define CHUNK 256
+#define QUEUE_ENOUGH (256u << 10)
+
+enum topic_state { TOPIC_UNSENT, TOPIC_SUBSCRIBING, TOPIC_SUBSCRIBED, TOPIC_UNSUBSCRIBING };
+
+struct topic {
+	UT_hash_handle hh;
+	uint32_t refs; /* may be 0 while a command is under way */
+	uint8_t state;
+	bool bulk; /* counted in bulk_left */
+	char channel[];
+};
+
+static struct topic *find(const struct bus *b, struct str channel)
+{
+	struct topic *t;
+	HASH_FIND(hh, b->topics.all, channel.s, channel.len, t);
+	return t;
+}
+
+static struct str channel_of(const struct topic *t)
+{
+	return (struct str){t->channel, t->hh.keylen};
+}
+
+static struct topic *topic_new(struct bus *b, struct str channel)
+{
+	struct topic *t = xcalloc(1, sizeof(*t) + channel.len);
+	memcpy(t->channel, channel.s, channel.len);
+	HASH_ADD_KEYPTR(hh, b->topics.all, t->channel, channel.len, t);
+	return t;
+}
+
+static void leave_bulk(struct bus *b, struct topic *t)
+{
+	b->topics.bulk_left -= t->bulk;
+	t->bulk = false;
+}
+
+static void topic_free(struct bus *b, struct topic *t)
+{
+	leave_bulk(b, t);
+	if (b->topics.unsent == t)
+		b->topics.unsent = t->hh.next;
+	HASH_DEL(b->topics.all, t);
+	free(t);
+}
+
+void topics_free(struct bus *b)
+{
+	struct topic *t, *next;
+	HASH_ITER (hh, b->topics.all, t, next)
+		topic_free(b, t);
+}
+
+static void command(struct bus *b, struct topic *t, enum topic_state to)
+{
+	struct str verb = to == TOPIC_SUBSCRIBING ? STR_LIT("SUBSCRIBE") : STR_LIT("UNSUBSCRIBE");
+	t->state = to;
+	redis_link_send(b->sub, REDIS_PUSH, 2, (struct str[]){verb, channel_of(t)});
+}
+
+void topics_send(struct bus *b)
+{
+	if (!redis_link_is_up(b->sub))
+		return;
+	while (b->topics.unsent != NULL && redis_link_queued(b->sub) < QUEUE_ENOUGH) {
+		struct str argv[1 + CHUNK] = {STR_LIT("SUBSCRIBE")};
+		size_t argc = 1;
+		struct topic *t = b->topics.unsent;
+		for (; t != NULL && argc < ARRAY_LEN(argv); t = t->hh.next) {
+			t->state = TOPIC_SUBSCRIBING;
+			argv[argc++] = channel_of(t);
+		}
+		b->topics.unsent = t;
+		redis_link_send(b->sub, REDIS_PUSH, argc, argv);
+	}
+}
+
+void topics_link_up(struct bus *b)
+{
+	struct topic *t;
+	for (t = b->topics.all; t != NULL; t = t->hh.next)
+		t->bulk = true;
+	b->topics.bulk_left = HASH_COUNT(b->topics.all);
+	b->topics.unsent = b->topics.all;
+	topics_send(b);
+}
+
+void topics_link_down(struct bus *b)
+{
+	struct topic *t, *next;
+	HASH_ITER (hh, b->topics.all, t, next) {
+		t->state = TOPIC_UNSENT;
+		leave_bulk(b, t);
+		if (t->refs == 0)
+			topic_free(b, t);
+	}
+	b->topics.unsent = NULL;
+}
+
+void bus_subscribe(struct bus *b, struct str topic)
+{
+	struct str channel = bus_channel(b, topic);
+	struct topic *t = find(b, channel);
+	if (t == NULL) {
+		t = topic_new(b, channel);
+		if (redis_link_is_up(b->sub) && b->topics.unsent == NULL) {
+			b->topics.unsent = t;
+			bus_work_later(b);
+		}
+	}
+	t->refs++;
+}
+
+void bus_unsubscribe(struct bus *b, struct str topic)
+{
+	struct topic *t = find(b, bus_channel(b, topic));
+	ASSERT(t != NULL && t->refs > 0);
+	if (--t->refs != 0)
+		return;
+	if (t->state == TOPIC_SUBSCRIBED) {
+		command(b, t, TOPIC_UNSUBSCRIBING);
+	} else if (t->state == TOPIC_UNSENT) {
+		topic_free(b, t);
+		bus_work_later(b); /* perhaps the last that the bus waited for */
+	}
+}
+
+bool bus_is_subscribed(const struct bus *b, struct str topic)
+{
+	/* The scratch buffer is no part of what the caller sees as const. */
+	const struct topic *t = find(b, bus_channel((struct bus *)(uintptr_t)b, topic));
+	return t != NULL && t->state == TOPIC_SUBSCRIBED;
+}
+
+static const char *confirmed_subscribe(struct bus *b, struct topic *t, struct str channel)
+{
+	if (t == NULL || t->state != TOPIC_SUBSCRIBING)
+		return "a confirmation of what was not subscribed";
+	leave_bulk(b, t);
+	if (t->refs == 0) {
+		command(b, t, TOPIC_UNSUBSCRIBING);
+		return NULL;
+	}
+	t->state = TOPIC_SUBSCRIBED;
+	b->ev->subscribed(bus_topic(b, channel), b->ctx);
+	return NULL;
+}
+
+static const char *confirmed_unsubscribe(struct bus *b, struct topic *t)
+{
+	if (t == NULL || t->state != TOPIC_UNSUBSCRIBING)
+		return "a confirmation of what was not unsubscribed";
+	if (t->refs == 0)
+		topic_free(b, t);
+	else
+		command(b, t, TOPIC_SUBSCRIBING);
+	return NULL;
+}
+
+const char *topics_push(struct bus *b, const struct resp *push)
+{
+	if (push->count != 3 || push->item[0]->type != RESP_STRING || push->item[1]->type != RESP_STRING)
+		return "a push of unknown shape";
+	struct str kind = push->item[0]->text, channel = push->item[1]->text;
+	struct topic *t = find(b, channel);
+	if (str_is(kind, "message")) {
+		if (push->item[2]->type != RESP_STRING)
+			return "a message without data";
+		/* Who subscribed anew while an unsubscribe is under way hears nothing before its confirmation. */
+		if (t != NULL && t->state == TOPIC_SUBSCRIBED)
+			b->ev->message(bus_topic(b, channel), push->item[2]->text, b->ctx);
+		return NULL;
+	}
+	if (str_is(kind, "subscribe"))
+		return confirmed_subscribe(b, t, channel);
+	if (str_is(kind, "unsubscribe"))
+		return confirmed_unsubscribe(b, t);
+	return "a push of unknown kind";
+}
