@@ -3,12 +3,13 @@
 #ifndef TIDINGS_BUS_BUS_PRIV_H
 #define TIDINGS_BUS_BUS_PRIV_H
 
-#include "bus/bus.h"
-#include "bus/redis_link.h"
 #include "core/base.h"
-#include "core/buf.h"
 
 #include <sys/queue.h>
+
+#include "bus/bus.h"
+#include "bus/redis_link.h"
+#include "core/buf.h"
 
 struct event;
 struct topic;

@@ -6,8 +6,9 @@
 #ifndef TIDINGS_BUS_REDIS_LINK_H
 #define TIDINGS_BUS_REDIS_LINK_H
 
-#include "bus/resp.h"
 #include "core/base.h"
+
+#include "bus/resp.h"
 #include "core/conf.h"
 
 struct event_base;
