@@ -3,26 +3,30 @@
 #include "core/base.h"
 #include "im/command.h"
 
-#include <stdio.h>
+#include "core/log.h"
 
-const struct command command_ws = {"ws", VERB_GET, "/messages/ws", NULL, BODY_IGNORED, NULL, NULL};
+const struct command command_ws = {"ws", VERB_GET, "/messages/ws", NULL, BODY_IGNORED, ACCESS_USER, NULL, NULL};
 
 static const struct command commands[] = {
-	{"send", VERB_POST, "/messages/send", "send", BODY_REQUIRED, send_check, send_proceed},
-	{"read", VERB_PUT, "/messages/conversations/{id}/read", "read", BODY_OPTIONAL, read_check, read_proceed},
-	{"history", VERB_GET, "/messages/conversations/{id}/messages", NULL, BODY_IGNORED, history_check,
+	{"send", VERB_POST, "/messages/send", "send", BODY_REQUIRED, ACCESS_USER, send_check, send_proceed},
+	{"read", VERB_PUT, "/messages/conversations/{id}/read", "read", BODY_OPTIONAL, ACCESS_USER, read_check,
+	 read_proceed},
+	{"history", VERB_GET, "/messages/conversations/{id}/messages", NULL, BODY_IGNORED, ACCESS_USER, history_check,
 	 history_proceed},
-	{"conversations", VERB_GET, "/messages/conversations", NULL, BODY_IGNORED, conversations_check,
+	{"conversations", VERB_GET, "/messages/conversations", NULL, BODY_IGNORED, ACCESS_USER, conversations_check,
 	 conversations_proceed},
-	{"create", VERB_POST, "/messages/conversations/create", NULL, BODY_REQUIRED, create_check, create_proceed},
-	{"read_message", VERB_PUT, "/messages/{id}/read", NULL, BODY_IGNORED, message_check, message_read_proceed},
-	{"recall", VERB_PUT, "/messages/{id}/recall", "recall", BODY_IGNORED, message_check, recall_proceed},
-	{"delete", VERB_DELETE, "/messages/{id}", "delete", BODY_IGNORED, message_check, delete_proceed},
-	{"unread", VERB_GET, "/messages/unread-count", NULL, BODY_IGNORED, NULL, unread_proceed},
-	{"sync", VERB_POST, "/messages/sync", NULL, BODY_REQUIRED, sync_check, sync_proceed},
-	{"typing", VERB_OTHER, NULL, "typing", BODY_REQUIRED, typing_check, typing_proceed},
-	{"watch", VERB_OTHER, NULL, "watch", BODY_REQUIRED, watch_check, watch_proceed},
-	{"ping", VERB_OTHER, NULL, "ping", BODY_REQUIRED, NULL, ping_proceed},
+	{"create", VERB_POST, "/messages/conversations/create", NULL, BODY_REQUIRED, ACCESS_USER, create_check,
+	 create_proceed},
+	{"read_message", VERB_PUT, "/messages/{id}/read", NULL, BODY_IGNORED, ACCESS_USER, message_check,
+	 message_read_proceed},
+	{"recall", VERB_PUT, "/messages/{id}/recall", "recall", BODY_IGNORED, ACCESS_USER, message_check,
+	 recall_proceed},
+	{"delete", VERB_DELETE, "/messages/{id}", "delete", BODY_IGNORED, ACCESS_USER, message_check, delete_proceed},
+	{"unread", VERB_GET, "/messages/unread-count", NULL, BODY_IGNORED, ACCESS_USER, NULL, unread_proceed},
+	{"sync", VERB_POST, "/messages/sync", NULL, BODY_REQUIRED, ACCESS_USER, sync_check, sync_proceed},
+	{"typing", VERB_OTHER, NULL, "typing", BODY_REQUIRED, ACCESS_USER, typing_check, typing_proceed},
+	{"watch", VERB_OTHER, NULL, "watch", BODY_REQUIRED, ACCESS_USER, watch_check, watch_proceed},
+	{"ping", VERB_OTHER, NULL, "ping", BODY_REQUIRED, ACCESS_USER, NULL, ping_proceed},
 };
 
 void command_run(struct request *r)
@@ -41,19 +45,30 @@ const struct command *command_by_frame(struct str type)
 	return NULL;
 }
 
-/* Matches a path against a pattern whose {id} stands for a decimal number. */
-static bool path_matches(const char *pattern, struct str path, uint64_t *id_r)
+static struct str segment_at(struct str path, size_t at)
+{
+	size_t end = at;
+	while (end < path.len && path.s[end] != '/')
+		end++;
+	return (struct str){path.s + at, end - at};
+}
+
+static bool path_matches(const char *pattern, struct str path, struct command_path *out)
 {
 	size_t at = 0;
 	while (*pattern != '\0') {
+		struct str segment = segment_at(path, at);
 		if (strncmp(pattern, "{id}", 4) == 0) {
-			size_t end = at;
-			while (end < path.len && path.s[end] != '/')
-				end++;
-			if (id_parse_u64((struct str){path.s + at, end - at}, id_r) != 0)
+			if (id_parse_u64(segment, &out->id) != 0)
 				return false;
-			at = end;
+			at += segment.len;
 			pattern += 4;
+		} else if (strncmp(pattern, "{user}", 6) == 0) {
+			if (segment.len == 0)
+				return false;
+			out->user = segment;
+			at += segment.len;
+			pattern += 6;
 		} else if (at < path.len && path.s[at] == *pattern) {
 			at++;
 			pattern++;
@@ -64,35 +79,55 @@ static bool path_matches(const char *pattern, struct str path, uint64_t *id_r)
 	return at == path.len;
 }
 
-/* Every set of verbs that a path of the table has. */
-static const char *allow_value(bool get, bool post, bool put, bool del)
+#define VERB_BIT(v) (1u << (v))
+
+static const char *allow_value(unsigned verbs)
 {
-	return get && post  ? "GET, HEAD, POST"
-	       : get	    ? "GET, HEAD"
-	       : post	    ? "POST"
-	       : put && del ? "PUT, DELETE"
-	       : put	    ? "PUT"
-			    : "DELETE";
+	static const struct {
+		unsigned verbs;
+		const char *value;
+	} values[] = {
+		{VERB_BIT(VERB_GET), "GET, HEAD"},
+		{VERB_BIT(VERB_POST), "POST"},
+		{VERB_BIT(VERB_PUT), "PUT"},
+		{VERB_BIT(VERB_DELETE), "DELETE"},
+		{VERB_BIT(VERB_GET) | VERB_BIT(VERB_POST), "GET, HEAD, POST"},
+		{VERB_BIT(VERB_GET) | VERB_BIT(VERB_PUT), "GET, HEAD, PUT"},
+		{VERB_BIT(VERB_PUT) | VERB_BIT(VERB_DELETE), "PUT, DELETE"},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(values); i++)
+		if (values[i].verbs == verbs)
+			return values[i].value;
+	log_panic(__FILE__, __LINE__, "a path of the table has a set of verbs without a name");
 }
 
-const struct command *command_by_path(struct str path, enum http_verb verb, uint64_t *id_r, const char **allow_r)
+/* literal: only rows whose path is the path to the letter; else only patterns. */
+static const struct command *find(const struct im *im, struct str path, enum http_verb verb, bool literal,
+				  struct command_path *out)
 {
-	bool get = false, post = false, put = false, del = false;
-	enum http_verb wanted = verb == VERB_HEAD ? VERB_GET : verb;
-
-	*allow_r = NULL;
+	unsigned verbs = 0;
 	for (size_t i = 0; i <= ARRAY_LEN(commands); i++) {
 		const struct command *c = i < ARRAY_LEN(commands) ? &commands[i] : &command_ws;
-		if (c->path == NULL || !path_matches(c->path, path, id_r))
+		if (c->path == NULL || (strchr(c->path, '{') == NULL) != literal || !path_matches(c->path, path, out))
 			continue;
-		if (c->verb == wanted)
+		if (c->access == ACCESS_ANYONE && !im->conf->accounts)
+			continue;
+		if (c->verb == verb)
 			return c;
-		get = get || c->verb == VERB_GET;
-		post = post || c->verb == VERB_POST;
-		put = put || c->verb == VERB_PUT;
-		del = del || c->verb == VERB_DELETE;
+		verbs |= VERB_BIT(c->verb);
 	}
-	if (get || post || put || del)
-		*allow_r = allow_value(get, post, put, del);
+	if (verbs != 0)
+		out->allow = allow_value(verbs);
 	return NULL;
+}
+
+const struct command *command_by_path(const struct im *im, struct str path, enum http_verb verb,
+				      struct command_path *path_r)
+{
+	enum http_verb wanted = verb == VERB_HEAD ? VERB_GET : verb;
+	*path_r = (struct command_path){0};
+	const struct command *c = find(im, path, wanted, true, path_r);
+	if (c == NULL && path_r->allow == NULL)
+		c = find(im, path, wanted, false, path_r);
+	return c;
 }

@@ -34,14 +34,20 @@ union command_args {
 	} watch;
 };
 
+enum command_access {
+	ACCESS_USER,   /* whoever has a token */
+	ACCESS_ANYONE, /* no token is looked at */
+};
+
 enum command_body { BODY_IGNORED, BODY_OPTIONAL, BODY_REQUIRED };
 
 struct command {
 	const char *name;
 	enum http_verb verb;
-	const char *path;  /* with {id} for a number; NULL: not by REST */
+	const char *path;  /* with {id} for a number, {user} for a user id; NULL: not by REST */
 	const char *frame; /* the WebSocket's type; NULL: not by WebSocket */
 	enum command_body body;
+	enum command_access access;
 	/* May he, is it well formed: false after having failed the request. NULL: nothing to check. */
 	bool (*check)(struct request *r, union command_args *a);
 	/* The effect. Leads to the request's end, now or later. */
@@ -52,11 +58,18 @@ struct command {
 void command_run(struct request *r);
 const struct command *command_by_frame(struct str type);
 
+/* What the path of a request says. */
+struct command_path {
+	uint64_t id;	   /* {id} */
+	struct str user;   /* {user}: percent-encoded still */
+	const char *allow; /* a value for Allow, where the path has other verbs only */
+};
 /*
- * The row for a path (without prefix) and verb. NULL with *allow_r NULL: no such path; NULL with
- * *allow_r: the path has other verbs, a value for Allow. HEAD finds GET's row.
+ * The row for a path (without prefix) and verb; HEAD finds GET's. NULL with allow NULL: no such path; NULL with allow:
+ * the path has other verbs. A path that stands in the table to the letter hides the patterns that it would match.
  */
-const struct command *command_by_path(struct str path, enum http_verb verb, uint64_t *id_r, const char **allow_r);
+const struct command *command_by_path(const struct im *im, struct str path, enum http_verb verb,
+				      struct command_path *path_r);
 
 /* Opens the WebSocket; a row of its own that only the HTTP door may run. */
 extern const struct command command_ws;

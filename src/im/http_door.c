@@ -145,22 +145,27 @@ static enum http_verdict no_command(struct im *im, struct http_req *req, const c
 static enum http_verdict public_head(struct http_req *req, void *ctx)
 {
 	struct im *im = ctx;
-	struct token_claims claims;
-	const char *allow = NULL;
-	uint64_t id = 0;
-	struct str path = path_below_prefix(im, req->path);
-	const struct command *cmd = path.s != NULL ? command_by_path(path, req->verb, &id, &allow) : NULL;
+	struct token_claims claims = {0};
+	struct command_path found = {0};
+	struct str path = path_below_prefix(im, req->path), user = STR_NULL;
+	const struct command *cmd = path.s != NULL ? command_by_path(im, path, req->verb, &found) : NULL;
 
 	if (cmd == NULL)
-		return no_command(im, req, allow);
+		return no_command(im, req, found.allow);
+	if (found.user.s != NULL && (http_req_decode(req, found.user, &user) != 0 || !id_user_valid(user)))
+		return no_command(im, req, NULL);
 	if (cmd == &command_ws) {
 		open_websocket(im, req);
 		return HTTP_ANSWERED;
 	}
-	if (!authenticate(im, req, bearer(req), &claims) || !check_body(im, req))
+	if (cmd->access == ACCESS_USER && !authenticate(im, req, bearer(req), &claims))
 		return HTTP_ANSWERED;
-	struct request *r = request_new_http(im, req, cmd, claims.user_id);
-	r->path_id = id;
+	if (!check_body(im, req))
+		return HTTP_ANSWERED;
+	struct request *r = request_new_http(im, req, cmd, &claims);
+	r->path_id = found.id;
+	if (user.s != NULL)
+		memcpy(r->path_user, user.s, user.len);
 	req->user = r;
 	return HTTP_TAKE_BODY;
 }

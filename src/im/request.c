@@ -18,13 +18,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-struct request *request_new_http(struct im *im, struct http_req *http, const struct command *cmd, const char *user)
+struct request *request_new_http(struct im *im, struct http_req *http, const struct command *cmd,
+				 const struct token_claims *claims)
 {
 	struct request *r = xcalloc(1, sizeof(*r));
 	r->im = im;
 	r->http = http;
 	r->cmd = cmd;
-	snprintf(r->user, sizeof(r->user), "%s", user);
+	memcpy(r->user, claims->user_id, sizeof(r->user));
+	r->may_notify = token_has_scope(claims, "notify");
 	return r;
 }
 

@@ -26,12 +26,15 @@ struct request {
 	struct session *session; /* or this, which lives at least as long as the request */
 	bool has_ref;
 	char ref[REF_MAX + 1];
-	uint64_t path_id;	 /* {id} of a REST path */
-	const struct json *body; /* the JSON object, during check and proceed; NULL if there is none */
-	int64_t retry_ms;	 /* for rate_limited */
+	uint64_t path_id;		 /* {id} of a REST path */
+	char path_user[USER_ID_MAX + 1]; /* {user} of a REST path */
+	bool may_notify;		 /* the token's scope contains notify */
+	const struct json *body;	 /* the JSON object, during check and proceed; NULL if there is none */
+	int64_t retry_ms;		 /* for rate_limited */
 };
 
-struct request *request_new_http(struct im *im, struct http_req *http, const struct command *cmd, const char *user);
+struct request *request_new_http(struct im *im, struct http_req *http, const struct command *cmd,
+				 const struct token_claims *claims);
 struct request *request_new_frame(struct session *s);
 
 static inline struct str request_user(const struct request *r)
