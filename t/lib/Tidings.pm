@@ -66,13 +66,14 @@ sub start {
 		push @{$self->{nodes}}, Tidings::Server->new(dir => dir(), name => 'n' . ++$nodes_made, conf => $self->{conf});
 	}
 	push @nodes, @{$self->{nodes}};
-	$self->node->ctl_ok('migrate') if $o{migrate} // 1;
+	$self->migrate if $o{migrate} // 1;
 	if ($o{start} // 1) { $_->start for @{$self->{nodes}} }
 	return $self;
 }
 
 sub node { my ($self, $i) = @_; return $self->{nodes}[$i // 0] }
 sub nodes { return @{$_[0]{nodes}} }
+sub migrate { my ($self) = @_; return $self->node->ctl_ok('migrate', '--schema', top() . '/schema') }
 
 # Runs the code as a subtest for each number of workers, with a server of that kind.
 sub for_workers {
@@ -147,6 +148,27 @@ sub send_text {
 	my $r = $self->api($from)->post('/messages/send', text_to($to, $content, %more));
 	die "send: " . $r->status . ' ' . $r->body . "\n" if $r->status != 201;
 	return $r->json;
+}
+
+# ---- the truth ----
+
+# What the rows themselves say against the counters kept beside them; one text a fault.
+sub recount_faults {
+	my ($self) = @_;
+	my $of = 'm.id BETWEEN (c.id << 28) AND ((c.id << 28) | 268435455)';
+	my $unread = "(SELECT COUNT(*) FROM messages m WHERE $of AND m.to_user_id = c.user%d_id AND NOT m.is_read AND NOT m.is_recalled AND NOT m.deleted_by_recipient)";
+	my $last = "(SELECT COALESCE(MAX(m.id), 0) FROM messages m WHERE $of AND NOT IF(m.from_user_id = c.user%d_id, m.deleted_by_sender, m.deleted_by_recipient))";
+	my %must = (
+		'seq is not dense' => "last_seq <> (SELECT COUNT(*) FROM messages m WHERE $of) OR last_seq <> (SELECT COALESCE(MAX(m.id & 268435455), 0) FROM messages m WHERE $of)",
+		(map { ("unread of side $_" => "user${_}_unread <> " . sprintf($unread, $_), "last message of side $_" => "user${_}_last_id <> " . sprintf($last, $_)) } 1, 2),
+		'last_message_time' => "NOT (last_message_time <=> (SELECT m.created_at FROM messages m WHERE m.id = (c.id << 28) + c.last_seq))",
+		'the order of sides' => 'user1_id >= user2_id',
+	);
+	my @faults;
+	for my $what (sort keys %must) {
+		push @faults, "conversation $_: $what" for @{$self->dbh->selectcol_arrayref("SELECT c.id FROM conversations c WHERE $must{$what}")};
+	}
+	return @faults;
 }
 
 # ---- the end ----

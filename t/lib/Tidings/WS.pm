@@ -43,10 +43,18 @@ sub open {
 	die 'WebSocket handshake refused: ' . $r->status . ' ' . $r->body . "\n" if $r->status != 101;
 	my $accept = encode_base64(sha1($key . '258EAFA5-E914-47DA-95CA-C5AB0DC85B11'), '');
 	die "wrong Sec-WebSocket-Accept\n" if ($r->header('sec-websocket-accept') // '') ne $accept;
-	my $self = bless {socket => $http->socket, response => $r, events => [], texts => [], pings => 0, pongs => [],
-		frame => Protocol::WebSocket::Frame->new(max_payload_size => 0), name => $o{name} // 'client'}, $class;
-	$self->{frame}->append(my $in = $http->{in});
+	my $self = $class->adopt($http, $o{name});
+	$self->{response} = $r;
 	$self->{hello} = $self->expect('hello') if $o{hello} // 1;
+	return $self;
+}
+
+# Goes on with the connection of a handshake that was answered with 101.
+sub adopt {
+	my ($class, $http, $name) = @_;
+	my $self = bless {socket => $http->socket, events => [], pings => 0, pongs => [],
+		frame => Protocol::WebSocket::Frame->new(max_payload_size => 0), name => $name // 'client'}, $class;
+	$self->{frame}->append(my $in = $http->{in});
 	return $self;
 }
 
@@ -143,7 +151,7 @@ sub take_frames {
 			push @{$self->{pongs}}, $payload;
 		} elsif ($f->is_close) {
 			$self->{close} //= [length $payload >= 2 ? unpack('n', $payload) : 1005, substr $payload, length $payload < 2 ? length $payload : 2];
-			$self->send_frame('close', substr $payload, 0, 2) if !$self->{close_sent}++ && !$self->{mute};
+			$self->send_frame('close', substr $payload, 0, 2) if !$self->{close_sent}++;
 		} else {
 			die "$self->{name}: the server sent a frame of type " . $f->opcode . "\n";
 		}

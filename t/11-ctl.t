@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# Proves tidingsctl: migrations that can be repeated and run from two places at once, tokens the server takes, figures
+# of a running node for people and for programs, and errors that say what is wrong.
+use Tidings;
+use Tidings::Util qw(run spew);
+use JSON::PP ();
+use POSIX ();
+use MIME::Base64 qw(decode_base64url);
+
+my $t = Tidings->start(workers => 2, start => 0, migrate => 0);
+my $node = $t->node;
+my $schema = Tidings::top() . '/schema';
+
+subtest 'migrate' => sub {
+	my ($status, $out, $err) = $node->ctl('migrate', '--schema', $schema);
+	is $status, 0, 'the first time' or diag($err);
+	like $out, qr/0001/, 'tells what it does';
+	my $tables = sub { join ' ', sort @{$t->dbh->selectcol_arrayref('SHOW TABLES')} };
+	my $before = $tables->();
+	like $before, qr/\b$_\b/, "table $_" for qw(users friendships conversations messages);
+	$t->befriend(qw(alice bob));
+	($status, $out, $err) = $node->ctl('migrate', '--schema', $schema);
+	is $status, 0, 'again' or diag($err);
+	unlike $out, qr/0001/, 'nothing is left to do';
+	is $tables->(), $before, 'and nothing changes';
+	is $t->dbh->selectrow_array('SELECT COUNT(*) FROM users'), 2, 'nor is anything lost';
+	my $json = $node->ctl_ok('--json', 'migrate', '--schema', $schema);
+	like $json->{schema}, qr/^\d+$/, 'as JSON';
+
+	my $both = Tidings->start(start => 0, migrate => 0);
+	my @pids = map {
+		my $pid = fork // die "fork: $!";
+		if (!$pid) {
+			my ($status) = $both->node->ctl('migrate', '--schema', $schema);
+			POSIX::_exit($status);
+		}
+		$pid;
+	} 1 .. 4;
+	is_deeply [map { waitpid $_, 0; $? } @pids], [0, 0, 0, 0], 'four at once on an empty database';
+	is $both->dbh->selectrow_array("SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = '$both->{database}' AND table_name = 'messages'"), 1, 'make one schema';
+
+	($status, $out, $err) = $node->ctl('migrate', '--schema', '/nowhere');
+	isnt $status, 0, 'no such directory';
+	like $err, qr{/nowhere}, 'is named';
+	my %columns = (users => [qw(id nickname avatar_url password_hash created_at)], friendships => [qw(user_id friend_id blocked created_at)]);
+	for my $table (sort keys %columns) {
+		my %has = map { $_ => 1 } @{$t->dbh->selectcol_arrayref("SELECT column_name FROM information_schema.columns WHERE table_schema = '$t->{database}' AND table_name = '$table'")};
+		is_deeply [grep { !$has{$_} } @{$columns{$table}}], [], "$table has the columns that neighbours fill";
+	}
+	is_deeply [$t->dbh->selectrow_array("SELECT nickname, avatar_url, password_hash, ABS(TIMESTAMPDIFF(SECOND, created_at, UTC_TIMESTAMP())) < 60 FROM users WHERE id = 'alice'")],
+		['Alice', undef, undef, 1], 'with their defaults, in UTC';
+};
+
+subtest 'token' => sub {
+	my ($status, $out, $err) = $node->ctl('token', 'alice');
+	is $status, 0, 'without a server';
+	like $out, qr/\A[\w-]+\.[\w-]+\.[\w-]+\n\z/, 'a JWT and nothing else';
+	my $claims = JSON::PP::decode_json(decode_base64url((split /\./, $out)[1]));
+	is $claims->{sub}, 'alice', 'its user';
+	cmp_ok abs($claims->{exp} - time - 86400), '<', 10, 'for jwt.lifetime';
+	$claims = JSON::PP::decode_json(decode_base64url((split /\./, $node->ctl_ok('token', 'svc', '--ttl', 60, '--scope', 'notify more'))[1]));
+	cmp_ok abs($claims->{exp} - time - 60), '<', 10, '--ttl';
+	is $claims->{scope}, 'notify more', '--scope';
+	for ([], ['al ice'], [''], ['x' x 65], ['alice', '--ttl'], ['alice', '--ttl', '0'], ['alice', '--ttl', '-5'], ['alice', '--ttl', 'soon'], ['alice', 'bob']) {
+		($status, $out, $err) = $node->ctl('token', @$_);
+		isnt $status, 0, "token @$_" or diag($out);
+		is $out, '', 'prints none';
+		ok length $err, 'but says why';
+	}
+};
+
+subtest 'befriend' => sub {
+	my ($status, $out, $err) = $node->ctl('befriend', 'carol', 'dave');
+	is $status, 0, 'two users' or diag($err);
+	is $t->dbh->selectrow_array("SELECT COUNT(*) FROM friendships WHERE user_id IN ('carol', 'dave')"), 2, 'two rows';
+	is $t->dbh->selectrow_array("SELECT COUNT(*) FROM users WHERE id IN ('carol', 'dave')"), 2, 'and two users';
+	is +($node->ctl('befriend', 'dave', 'carol'))[0], 0, 'again';
+	is $t->dbh->selectrow_array("SELECT COUNT(*) FROM friendships WHERE user_id IN ('carol', 'dave')"), 2, 'changes nothing';
+	isnt +($node->ctl('befriend', @$_))[0], 0, "befriend @$_" for [], ['carol'], ['carol', 'carol'], ['carol', "d'ave"], ['carol', ''];
+};
+
+subtest 'without a server' => sub {
+	for my $command (qw(status workers)) {
+		my ($status, $out, $err) = $node->ctl($command);
+		isnt $status, 0, $command;
+		like $err, qr/not running|cannot|no server|refused|No such file/i, 'says that none runs' or diag($err);
+	}
+	my ($status, $out, $err) = $node->ctl('dance');
+	isnt $status, 0, 'an unknown command';
+	like $err, qr/dance/, 'is named';
+	($status, $out, $err) = $node->ctl();
+	isnt $status, 0, 'no command';
+	like $err, qr/usage/i, 'shows how';
+	($status, $out, $err) = run(Tidings::dir(), Tidings::Server::program('tidingsctl'), '-c', spew(Tidings::dir() . '/bad.conf', "workers = x\n"), 'status');
+	isnt $status, 0, 'a bad configuration';
+	like $err, qr/bad\.conf:1: /, 'with file and line';
+	($status, $out) = run(Tidings::dir(), Tidings::Server::program('tidingsctl'), '-V');
+	is $status, 0, '-V';
+};
+
+subtest 'with a server' => sub {
+	$node->start;
+	my $ws = $t->ws('alice');
+	$t->send_text('bob', 'alice', 'x');
+	my $status = wait_for('the session to be counted', sub { my $s = $node->ctl_ok('--json', 'status'); $s->{websockets} == 1 && $s });
+	is $status->{workers_ready}, 2, 'status: workers';
+	is $status->{sessions}, 1, 'sessions';
+	ok $status->{database} && $status->{redis}, 'database and Redis';
+	is $status->{pid}, $node->pid, 'the master';
+	is $status->{counters}{messages_stored}, 1, 'counters';
+	my $workers = $node->ctl_ok('workers', '--json')->{workers};
+	is scalar(@$workers), 2, 'workers: one each';
+	is_deeply [sort { $a <=> $b } map { $_->{pid} } @$workers], [$node->worker_pids], 'their processes';
+	is_deeply [map { $_->{state} } @$workers], [qw(ready ready)], 'their state';
+	like $node->ctl_ok('status'), qr/^\S.*\n.*\n/, 'status for people';
+	is scalar(my @lines = split /\n/, $node->ctl_ok('workers')), 3, 'workers for people: a head and a line each';
+	isnt +($node->ctl('status', 'more'))[0], 0, 'an argument too many';
+	is $t->http('alice', token => $node->ctl_ok('token', 'carol') =~ s/\n//r)->get('/messages/conversations')->status, 200, 'and a token of tidingsctl is taken';
+};
+
+$t->stop;
+done_testing;

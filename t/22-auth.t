@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# Proves who is let in: tokens of every accepted kind, and none of the forged, stale or misdirected ones. No token may
+# be found in the log afterwards.
+use Tidings;
+use Tidings::Token qw(token token_parts);
+use Tidings::Util qw(run slurp spew);
+use JSON::PP ();
+use MIME::Base64 qw(encode_base64url);
+
+my $dir = Tidings::dir();
+sub openssl {
+	my ($status, $out, $err) = run($dir, 'openssl', @_);
+	die "openssl @_: $err\n" if $status;
+	return $out;
+}
+openssl('genpkey', '-algorithm', 'RSA', '-pkeyopt', 'rsa_keygen_bits:2048', '-out', "$dir/rsa.pem");
+openssl('pkey', '-in', "$dir/rsa.pem", '-pubout', '-out', "$dir/rsa.pub");
+openssl('genpkey', '-algorithm', 'EC', '-pkeyopt', 'ec_paramgen_curve:P-256', '-out', "$dir/ec.pem");
+openssl('pkey', '-in', "$dir/ec.pem", '-pubout', '-out', "$dir/ec.pub");
+
+my $secret = $Tidings::SECRET;
+my $old = 'the secret of the year before, which is long enough too';
+my $t = Tidings->start(workers => 2, conf => {jwt => {issuer => 'https://id.example', audience => 'tidings',
+	key => {old => {secret => $old}, big => {algorithm => 'HS512', secret => $old}, rsa => {algorithm => 'RS256', public_key_file => "$dir/rsa.pub"},
+		ec => {algorithm => 'ES256', public_key_file => "$dir/ec.pub"}}}});
+$t->befriend('alice', 'bob');
+
+my %good = (sub => 'alice', iss => 'https://id.example', aud => 'tidings');
+my @tokens;
+
+sub asymmetric {
+	my ($kid, $alg, $claims) = @_;
+	my $head = encode_base64url(qq({"alg":"$alg","kid":"$kid"})) . '.' . encode_base64url(JSON::PP::encode_json({exp => time + 600, %$claims}));
+	my $file = spew("$dir/signed", $head);
+	my $signature = openssl('dgst', '-sha256', '-sign', "$dir/$kid.pem", $file);
+	if ($alg eq 'ES256') {
+		# DER: SEQUENCE { INTEGER r, INTEGER s }; JWS wants both in 32 bytes.
+		my ($r, $s) = unpack 'x3 C/a x C/a', $signature;
+		$signature = join '', map { substr "\0" x 32 . $_, -32 } $r, $s;
+	}
+	return "$head." . encode_base64url($signature);
+}
+
+sub ask {
+	my ($token, @headers) = @_;
+	push @tokens, $token if defined $token && length $token > 20;
+	return $t->http(undef)->get('/messages/unread-count', headers => [defined $token ? (Authorization => "Bearer $token") : (), @headers]);
+}
+
+sub accepted {
+	my ($name, $token) = @_;
+	my $r = ask($token);
+	is $r->status, 200, "accepted: $name" or diag($r->body);
+}
+
+sub refused {
+	my ($name, $token, $code) = @_;
+	$code //= 'token_invalid';
+	my $r = ask($token);
+	is $r->status . ' ' . $r->code, "401 $code", "refused: $name";
+	is $r->header('www-authenticate'), 'Bearer', 'WWW-Authenticate';
+	ok !defined $token || length $token < 20 || index($r->body, substr $token, 0, 20) < 0, 'the token is not said again';
+}
+
+subtest 'good ones' => sub {
+	accepted('the own key', token($secret, {%good}));
+	accepted('again, from memory', token($secret, {%good}));
+	accepted('by kid', token($old, {%good}, {kid => 'old'}));
+	accepted('by kid, HS512', token($old, {%good}, {kid => 'big', alg => 'HS512'}));
+	accepted('RS256', asymmetric('rsa', 'RS256', {%good}));
+	accepted('ES256', asymmetric('ec', 'ES256', {%good}));
+	accepted('an audience among several', token($secret, {%good, aud => ['other', 'tidings']}));
+	accepted('just expired, within the leeway', token($secret, {%good, exp => time - 5}));
+	accepted('not before in a moment, within the leeway', token($secret, {%good, nbf => time + 5}));
+	accepted('further claims', token($secret, {%good, name => 'Alice', groups => [1, {a => undef}]}));
+	accepted('a longest name', token($secret, {%good, sub => 'a' x 64}));
+	accepted('all characters', token($secret, {%good, sub => 'aZ0.9_@:-'}));
+	my ($status, $out) = $t->node->ctl('token', 'carol');
+	accepted('tidingsctl token', $out =~ s/\s+\z//r);
+	is $t->http(undef)->get('/messages/unread-count', headers => [Authorization => 'bearer ' . token($secret, {%good})])->status, 200, 'the scheme in small letters';
+};
+
+subtest 'bad ones' => sub {
+	refused('no token', undef);
+	refused('nothing', '');
+	refused('no JWT', 'nonsense');
+	refused('two parts', 'a.b');
+	refused('four parts', token($secret, {%good}) . '.x');
+	refused('empty parts', '..');
+	refused('a head that is no JSON', token_parts($secret, 'x', '{}', 'HS256'));
+	refused('a head that is no object', token_parts($secret, '[]', '{}', 'HS256'));
+	refused('claims that are no JSON', token_parts($secret, '{"alg":"HS256"}', 'x', 'HS256'));
+	refused('another secret', token('x' x 40, {%good}));
+	refused('alg none', token('', {%good}, {alg => 'none'}));
+	refused('alg None', token('', {%good}, {alg => 'None'}));
+	refused('alg none for kid', token('', {%good}, {alg => 'none', kid => 'rsa'}));
+	refused('no alg', token_parts($secret, '{"typ":"JWT"}', JSON::PP::encode_json({%good, exp => time + 99}), 'HS256'));
+	refused('HS384 with our secret', token($secret, {%good}, {alg => 'HS384'}));
+	refused('HS512 with our secret', token($secret, {%good}, {alg => 'HS512'}));
+	refused('HS256 signed with the public key', token(slurp("$dir/rsa.pub"), {%good}, {kid => 'rsa'}));
+	refused('RS256 said of an HMAC', token_parts(slurp("$dir/rsa.pub"), '{"alg":"RS256","kid":"rsa"}', JSON::PP::encode_json({%good, exp => time + 99}), 'HS256'));
+	refused('an RSA token under another kid', asymmetric('rsa', 'RS256', {%good}) =~ s/^[^.]+/encode_base64url('{"alg":"RS256","kid":"ec"}')/er);
+	refused('the own key\'s token under a kid', token($secret, {%good}, {kid => 'old'}));
+	refused('a kid\'s token without it', token($old, {%good}));
+	refused('an unknown kid', token($secret, {%good}, {kid => 'new'}));
+	refused('a kid that is no string', token($secret, {%good}, {kid => 7}));
+	my $token = token($secret, {%good});
+	refused('a changed signature', substr($token, 0, -3) . (substr($token, -3, 1) eq 'A' ? 'B' : 'A') . substr $token, -2);
+	refused('a short signature', substr $token, 0, -2);
+	refused('no signature', $token =~ s/[^.]*\z//r);
+	refused('changed claims', join '.', (split /\./, $token)[0], encode_base64url(JSON::PP::encode_json({%good, sub => 'bob', exp => time + 600})), (split /\./, $token)[2]);
+	refused('white space within', $token =~ s/\./. /r);
+	refused('expired', token($secret, {%good, exp => time - 60}), 'token_expired');
+	refused('expired long ago', token($secret, {%good, exp => 1}), 'token_expired');
+	refused('expired, and forged: forged counts', token('x' x 40, {%good, exp => time - 60}));
+	refused('no exp', token($secret, {%good, exp => undef}));
+	refused('exp as a string', token($secret, {%good, exp => '' . (time + 600) . 's'}));
+	refused('not yet', token($secret, {%good, nbf => time + 120}));
+	refused('another issuer', token($secret, {%good, iss => 'https://evil.example'}));
+	refused('no issuer', token($secret, {%good, iss => undef}));
+	refused('another audience', token($secret, {%good, aud => 'else'}));
+	refused('other audiences', token($secret, {%good, aud => ['else', 'tidings2']}));
+	refused('no audience', token($secret, {%good, aud => undef}));
+	refused('nobody', token($secret, {%good, sub => undef}));
+	refused('a user that is a number', token($secret, {%good, sub => 7 + 0}));
+	refused('an empty user', token($secret, {%good, sub => ''}));
+	refused('a user with 65 characters', token($secret, {%good, sub => 'a' x 65}));
+	refused("a user with '$_'", token($secret, {%good, sub => "al${_}ice"})) for ' ', '/', "\n", '*', '%', "\0", "\x{e9}";
+	refused('a very long one', token($secret, {%good, more => 'x' x 9000}) =~ s/.\z//r);
+	my $r = $t->http(undef)->get('/messages/unread-count', headers => [Authorization => 'Basic YWxpY2U6eA==']);
+	is $r->code, 'token_invalid', 'another scheme';
+	$r = $t->http(undef)->get('/messages/unread-count?access_token=' . token($secret, {%good}));
+	is $r->code, 'token_invalid', 'access_token in the query is for the WebSocket alone';
+};
+
+subtest 'a token that was good runs out' => sub {
+	my $token = token($secret, {%good, exp => time + 100});
+	accepted('now', $token) for 1 .. 4;
+	$t->node->clock(200);
+	refused('later', $token, 'token_expired');
+	$t->node->clock(-200);
+};
+
+subtest 'another user_claim' => sub {
+	my $u = Tidings->start(workers => 1, conf => {jwt => {user_claim => 'uid', leeway => 0}});
+	is $u->http(undef)->get('/messages/unread-count', headers => [Authorization => 'Bearer ' . token($secret, {sub => '!', uid => 'alice'})])->status, 200, 'the configured claim';
+	is $u->http(undef)->get('/messages/unread-count', headers => [Authorization => 'Bearer ' . token($secret, {sub => 'alice'})])->status, 401, 'and only that';
+	$u->stop;
+};
+
+$t->stop;
+my $log = $t->node->log_text;
+my @leaked = grep { index($log, substr $_, 0, 30) >= 0 || index($log, substr $_, -30) >= 0 } @tokens;
+is_deeply \@leaked, [], 'no token is in the log';
+done_testing;

@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# Proves that conversations are what a small model says they are: random operations by REST and WebSocket are done on
+# both, and lists, histories, unread counts and catching up of every user are compared again and again. The seed is
+# printed; TIDINGS_SEED repeats a run, TIDINGS_STEPS makes it longer.
+use Tidings;
+use Tidings::Model;
+
+my $seed = $ENV{TIDINGS_SEED} // (time ^ $$);
+my $steps = $ENV{TIDINGS_STEPS} // 400;
+my @users = qw(ann bob cid dee);
+
+# One random operation on both; returns a text if they differ.
+sub step {
+	my ($t, $model, $ws) = @_;
+	my $user = $users[rand @users];
+	my $other = (grep { $_ ne $user } @users)[rand @users - 1];
+	my @known = map { @{$_->{messages}} } values %{$model->{conversations}};
+	my $m = @known ? $known[rand @known] : undef;
+	my $by_ws = rand() < 0.5;
+	my $what = rand;
+	if ($what < 0.45 || !$m) {
+		my %m = (content => 'n' . int rand 1e6);
+		if (rand() < 0.3) {
+			$m{client_msg_id} = 'c' . int rand 20;
+			$m{content} = 'c' . int rand 2;
+		}
+		my ($want, $mm) = $model->send($user, $other, %m);
+		my ($got, $answer);
+		if ($by_ws) {
+			my $e = $ws->{$user}->request(type => 'send', to_user_id => $other, message_type => 'text', %m);
+			$got = $e->{type} eq 'ack' ? ($e->{replayed} ? 200 : 201) : 409;
+			$answer = $e->{message};
+		} else {
+			my $r = $t->api($user)->post('/messages/send', text_to($other, delete $m{content}, %m));
+			($got, $answer) = ($r->status, $r->json);
+		}
+		return "send by $user: $got, not $want" if $got != $want;
+		return if $got == 409;
+		if ($got == 201) {
+			$mm->{id} = $answer->{id};
+			$mm->{conversation}{id} //= $answer->{conversation_id};
+		}
+		return "send by $user answers another message" if $model->summary_of_answer($answer) ne $model->summary($mm);
+		return;
+	}
+	my %op = (recall => [0.57, sub { $model->recall($user, $m) }, PUT => "/messages/$m->{id}/recall", {message_id => $m->{id}}],
+		delete => [0.7, sub { $model->delete($user, $m) }, DELETE => "/messages/$m->{id}", {message_id => $m->{id}}],
+		readone => [0.8, sub { $model->read_message($user, $m) }, PUT => "/messages/$m->{id}/read"]);
+	for my $name (sort { $op{$a}[0] <=> $op{$b}[0] } keys %op) {
+		my ($below, $in_model, $method, $path, $frame) = @{$op{$name}};
+		next if $what >= $below;
+		my $want = $in_model->();
+		my $got;
+		if ($by_ws && $frame) {
+			my $e = $ws->{$user}->request(type => $name, %$frame);
+			$got = $e->{type} eq 'result' ? ($name eq 'delete' ? 204 : 200) : $e->{code} eq 'not_found' ? 404 : 403;
+		} else {
+			$got = $t->api($user)->request($method, $path)->status;
+		}
+		return $got == $want ? () : "$name of $m->{from}>$m->{to} by $user: $got, not $want";
+	}
+	my $c = $m->{conversation};
+	my $up_to = rand() < 0.5 ? undef : int rand(@{$c->{messages}} + 3);
+	my ($want, @want) = $model->read_conversation($user, $c, $up_to);
+	my ($got, $answer);
+	if ($by_ws) {
+		$answer = $ws->{$user}->request(type => 'read', conversation_id => $c->{id}, up_to_seq => $up_to);
+		$got = $answer->{type} eq 'result' ? 200 : 404;
+	} else {
+		my $r = $t->api($user)->put("/messages/conversations/$c->{id}/read", {up_to_seq => $up_to});
+		($got, $answer) = ($r->status, $r->json);
+	}
+	return "read by $user: $got, not $want" if $got != $want;
+	return if $got != 200;
+	my @got = @$answer{qw(read_seq marked unread_count)};
+	return "@got" eq "@want" ? () : "read by $user up to " . ($up_to // 'all') . ": @got, not @want";
+}
+
+sub compare {
+	my ($t, $model, $at) = @_;
+	for my $user (@users) {
+		my $http = $t->api($user);
+		my (%got, %want, @times);
+		for my $c (@{$http->get('/messages/conversations?limit=100')->json->{items}}) {
+			push @times, $c->{last_message_time};
+			my $history = $http->get("/messages/conversations/$c->{id}/messages?limit=100")->json->{items};
+			my @all = @$history;
+			while (@$history == 100) {
+				$history = $http->get("/messages/conversations/$c->{id}/messages?limit=100&before=$history->[0]{seq}")->json->{items};
+				unshift @all, @$history;
+			}
+			my $synced = $http->post('/messages/sync', {conversations => [{id => $c->{id}, seq => 0, change_seq => $c->{change_seq}}], since => undef, limit => 100})->json->{conversations};
+			$got{$c->{id}} = {
+				peer => $c->{peer}{user_id}, unread => $c->{unread_count}, read_seq => $c->{read_seq}, peer_read_seq => $c->{peer_read_seq},
+				last => $c->{last_message} && $model->summary_of_answer($c->{last_message}),
+				history => [map { $model->summary_of_answer($_) } @all],
+				sync => [map { $model->summary_of_answer($_) } map { @{$_->{messages}} } @$synced],
+			};
+		}
+		my $total = 0;
+		for my $c ($model->of($user)) {
+			my @visible = map { $model->summary($_) } $model->visible($user, $c);
+			my $peer = $model->peer($c, $user);
+			$total += $model->unread($user, $c);
+			$want{$c->{id}} = {
+				peer => $peer, unread => $model->unread($user, $c), read_seq => $c->{read_seq}{$user}, peer_read_seq => $c->{read_seq}{$peer},
+				last => $visible[-1], history => \@visible, sync => [@visible > 100 ? @visible[0 .. 99] : @visible],
+			};
+		}
+		is_deeply \%got, \%want, "$at: $user sees what the model says (seed $seed)" or return 0;
+		is $http->get('/messages/unread-count')->json->{unread_count}, $total, "$at: and that much unread";
+		is_deeply \@times, [sort { $b cmp $a } @times], "$at: the latest first";
+	}
+	is_deeply [$t->recount_faults], [], "$at: the rows agree with the counters";
+	return 1;
+}
+
+diag("TIDINGS_SEED=$seed");
+for_workers('model', {}, sub {
+	my ($t, $workers) = @_;
+	srand $seed + $workers;
+	$t->befriend(@users);
+	my $model = Tidings::Model->new;
+	my %ws = map { $_ => $t->ws($_) } @users;
+	for my $i (1 .. $steps) {
+		my $fault = step($t, $model, \%ws);
+		return fail("step $i: $fault (seed $seed)") if defined $fault;
+		$_->{events} = [] for values %ws;
+		next if $i % 100 && $i != $steps;
+		compare($t, $model, "after $i steps") or return;
+	}
+});
+
+done_testing;

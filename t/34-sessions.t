@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# Proves the session policies: who has to go when someone new comes, on whichever worker or node, told why and with
+# 4001; and that two who come at the same moment agree on who stays.
+use Tidings;
+
+sub is_kicked {
+	my ($ws, $by, $name) = @_;
+	my $e = eval { $ws->expect('kicked') } or return fail("$name: kicked: $@");
+	is_deeply [sort keys %$e], [qw(by_session reason type)], "$name: kicked";
+	is $e->{by_session}, $by->session_id, "$name: by the newer one";
+	ok length $e->{reason}, "$name: with a reason";
+	is $ws->close_code, 4001, "$name: then 4001";
+	return;
+}
+
+sub single {
+	my ($t, $nodes) = @_;
+	$t->befriend(qw(alice bob));
+	my $last = $t->ws('alice', name => 'alice 1');
+	for my $i (2 .. 6) {
+		my $new = $t->ws('alice', name => "alice $i", node => $i % $nodes, query => 'device=' . ($i % 2 ? 'ios' : 'web'));
+		is_kicked($last, $new, "login $i");
+		$last = $new;
+	}
+	is $last->request(type => 'ping')->{type}, 'pong', 'the newest stays';
+	my $bob = $t->ws('bob');
+	$t->send_text('bob', 'alice', 'hi');
+	is $last->expect('message')->{message}{content}, 'hi', 'and hears';
+	is $bob->request(type => 'ping')->{type}, 'pong', 'others are not touched';
+	$_->close for $last, $bob;
+	$_->close_code for $last, $bob;
+	return;
+}
+
+# Many at the same moment: all of them agree that the newest stays.
+sub simultaneous {
+	my ($t, $nodes) = @_;
+	for my $round (1 .. 3) {
+		my (@open, @ws);
+		for my $i (1 .. 8) {
+			my $node = $t->node($i % $nodes);
+			my $http = Tidings::HTTP->new(address => $node->address, keep_closed => 1);
+			$http->connect;
+			push @open, $http;
+		}
+		my $token = $t->token('crowd');
+		$_->send_request('GET', '/messages/ws', headers => [Upgrade => 'websocket', Connection => 'Upgrade', Authorization => "Bearer $token",
+			'Sec-WebSocket-Key' => 'dGhlIHNhbXBsZSBub25jZQ==', 'Sec-WebSocket-Version' => 13]) for @open;
+		for my $http (@open) {
+			is $http->response->status, 101, 'upgraded';
+			push @ws, Tidings::WS->adopt($http, 'crowd ' . @ws);
+		}
+		my @greeted = grep { eval { $_->expect('hello'); 1 } } @ws;
+		ok @greeted > 0, "round $round: hello";
+		wait_for('one to be left', sub { (grep { !$_->{ended} && do { $_->fill(0); !$_->{ended} } } @ws) == 1 });
+		my @left = grep { !$_->{ended} } @ws;
+		is $left[0]->request(type => 'ping')->{type}, 'pong', "round $round: exactly one stays";
+		is_deeply [map { $_->close_code } grep { $_ != $left[0] } @ws], [(4001) x 7], "round $round: the others go with 4001";
+		$left[0]->close->close_code;
+	}
+	return;
+}
+
+sub device {
+	my ($t, $nodes) = @_;
+	my %at = map { my $d = $_; $d => $t->ws('alice', query => $d ? "device=$d" : undef, name => "alice/$d", node => length($d) % $nodes) } '', qw(ios web desktop android);
+	my $new = $t->ws('alice', query => 'device=web', name => 'alice/web 2', node => 1 % $nodes);
+	is_kicked($at{web}, $new, 'the same device');
+	my $none = $t->ws('alice', name => 'alice/none 2', node => 1 % $nodes);
+	is_kicked($at{''}, $none, 'no device is a class of its own');
+	is $_->request(type => 'ping')->{type}, 'pong', "$_->{name} stays" for @at{qw(ios desktop android)}, $new, $none;
+	for my $bad ('device=', 'device=' . 'x' x 17, 'device=a%20b', 'device=%ff') {
+		my ($r) = Tidings::WS::handshake(address => $t->node->address, token => $t->token('alice'), query => $bad);
+		like $r->status, qr/^(400|101)$/, "?$bad does no harm";
+	}
+	is $_->request(type => 'ping')->{type}, 'pong', "$_->{name} still stays" for @at{qw(ios desktop android)}, $new;
+	return;
+}
+
+sub multi {
+	my ($t, $nodes) = @_;
+	my @ws = map { $t->ws('alice', name => "alice $_", node => $_ % $nodes) } 1 .. 3;
+	$_->settle for @ws;
+	my $fourth = $t->ws('alice', name => 'alice 4', node => 0);
+	is_kicked($ws[0], $fourth, 'over session.max the oldest goes');
+	my $fifth = $t->ws('alice', name => 'alice 5', node => 1 % $nodes);
+	is_kicked($ws[1], $fifth, 'and the next oldest');
+	$t->befriend(qw(alice bob));
+	$t->send_text('bob', 'alice', 'to all');
+	is $_->expect('message')->{message}{content}, 'to all', "$_->{name} hears" for $ws[2], $fourth, $fifth;
+	return;
+}
+
+for my $nodes (1, 2) {
+	my $workers = $nodes == 1 ? 4 : 2;
+	my @more = (workers => $workers, nodes => $nodes);
+	my $where = "$nodes node(s) with $workers workers";
+	subtest "single, $where" => sub {
+		my $t = Tidings->start(@more);
+		single($t, $nodes);
+		simultaneous($t, $nodes);
+		$t->stop;
+	};
+	subtest "device, $where" => sub {
+		my $t = Tidings->start(@more, conf => {session => {policy => 'device'}});
+		device($t, $nodes);
+		$t->stop;
+	};
+	subtest "multi, $where" => sub {
+		my $t = Tidings->start(@more, conf => {session => {policy => 'multi', max => 3}});
+		multi($t, $nodes);
+		$t->stop;
+	};
+}
+
+done_testing;

@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# Proves what Redis going away costs: nothing that lasts. Writes go on, WebSockets stay, /readyz says so, everyone is
+# told to catch up when it is back, and events flow again; FLUSHALL loses nothing.
+use Tidings;
+
+my $stack = Tidings::stack();
+
+sub away {
+	my ($t, $workers) = @_;
+	$t->befriend(qw(alice bob carol));
+	my @bob = map { $t->ws('bob', query => "device=d$_", name => "bob/d$_") } 1 .. 2 * $workers;
+	my $alice = $t->ws('alice');
+	my $m = $alice->request(type => 'send', %{text_to('bob', 'before')})->{message};
+	$_->expect('message') for @bob;
+
+	$stack->redis_stop('KILL');
+	my $r = wait_for('/readyz to notice', sub { my $r = $t->node->admin_http->get('/readyz'); $r->status == 503 && $r });
+	like $r->body, qr/redis/i, 'readyz names Redis';
+	unlike $r->body, qr/(database|mariadb|mysql)[^,}]*(away|down|false)/i, 'and not the database' if $r->body !~ /\{/;
+	is $t->node->admin_http->get('/healthz')->status, 200, 'it is alive all the same';
+	for my $i (1 .. 5) {
+		my $ack = $alice->request(type => 'send', %{text_to('bob', "away $i")});
+		is $ack->{type}, 'ack', "a send by WebSocket ($i)";
+		is $t->http('alice')->post('/messages/send', text_to('bob', "rest $i"))->status, 201, "and by REST ($i)";
+	}
+	my $late = $t->ws('carol');
+	is $late->hello->{user_id}, 'carol', 'one may come meanwhile';
+	is $late->request(type => 'ping')->{type}, 'pong', 'and stay';
+	is $t->http('alice')->get('/messages/conversations')->status, 200, 'lists are answered';
+
+	$stack->redis_start;
+	$_->expect('resync') for @bob, $alice, $late;
+	pass 'resync to everyone';
+	wait_for('/readyz', sub { $t->node->admin_http->get('/readyz')->status == 200 });
+	$_->settle, $_->{events} = [] for @bob, $alice, $late;
+	my $synced = $t->http('bob')->post('/messages/sync', {conversations => [{id => $m->{conversation_id}, seq => $m->{seq}, change_seq => 0}], since => undef})->json;
+	is scalar(@{$synced->{conversations}[0]{messages}}), 10, 'catching up finds all of it';
+	my $after = $t->http('alice')->post('/messages/send', text_to('bob', 'after'))->json;
+	is $_->expect('message')->{message}{id}, $after->{id}, "events again: $_->{name}" for @bob, $alice;
+	$after = $t->http('bob')->post('/messages/send', text_to('carol', 'after'))->json;
+	is $late->expect('message')->{message}{id}, $after->{id}, 'to the one who came meanwhile, too';
+	$stack->redis_do('FLUSHALL');
+	$after = $t->http('alice')->post('/messages/send', text_to('bob', 'flushed'))->json;
+	is $_->expect('message', sub { $_[0]{message}{content} eq 'flushed' })->{message}{id}, $after->{id}, "after FLUSHALL: $_->{name}" for @bob;
+	my $new = $t->ws('carol', name => 'carol 2', query => undef);
+	is $late->close_code, 4001, 'and the session policy works again';
+	$stack->redis_do('CLIENT', 'KILL', 'TYPE', 'pubsub');
+	$_->expect('resync') for @bob, $new;
+	$after = $t->http('alice')->post('/messages/send', text_to('bob', 'cut'))->json;
+	is $_->expect('message', sub { $_[0]{message}{content} eq 'cut' })->{message}{id}, $after->{id}, "after a cut subscription: $_->{name}" for @bob;
+	return;
+}
+
+for_workers('redis', {conf => {session => {policy => 'device'}}}, \&away);
+
+subtest 'no Redis at the start' => sub {
+	$stack->redis_stop('KILL');
+	my $t = Tidings->start(workers => 2, start => 0);
+	$t->node->start(ready => 0);
+	is $t->node->admin_http->get('/readyz')->status, 503, 'alive, not ready';
+	$t->befriend(qw(alice bob));
+	is wait_for('the database', sub { my $r = $t->http('alice')->post('/messages/send', text_to('bob', 'x', client_msg_id => 'x')); $r->status < 300 && $r })->json->{seq}, 1, 'serves what it can';
+	$stack->redis_start;
+	wait_for('/readyz', sub { $t->node->admin_http->get('/readyz')->status == 200 });
+	my ($a, $b) = ($t->ws('alice'), $t->ws('bob'));
+	$a->request(type => 'send', %{text_to('bob', 'now')});
+	is $b->expect('message')->{message}{content}, 'now', 'and all of it later';
+	$t->stop;
+};
+
+done_testing;

@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# What conversations are, in as few words as possible: the same operations on plain Perl data. The tests hold the
+# server against it.
+package Tidings::Model;
+use strict;
+use warnings;
+
+sub new { my ($class) = @_; return bless {conversations => {}, by_client => {}}, $class }
+
+sub pair { return join ' ', sort @_ }
+
+# The conversation of two users; made where missing.
+sub between {
+	my ($self, $a, $b) = @_;
+	return $self->{conversations}{pair($a, $b)} //= {users => [sort $a, $b], messages => [], read_seq => {$a => 0, $b => 0}};
+}
+
+sub of { my ($self, $user) = @_; return grep { grep { $_ eq $user } @{$_->{users}} } values %{$self->{conversations}} }
+sub peer { my ($self, $c, $user) = @_; return (grep { $_ ne $user } @{$c->{users}})[0] }
+
+# Each operation returns the status that REST answers with, and does what it does then.
+sub send {
+	my ($self, $from, $to, %m) = @_;
+	my $known = defined $m{client_msg_id} ? $self->{by_client}{$from}{$m{client_msg_id}} : undef;
+	if ($known) {
+		my $same = $known->{to} eq $to && ($known->{recalled} || $known->{content} eq $m{content});
+		return $same ? (200, $known) : (409);
+	}
+	my $c = $self->between($from, $to);
+	my $message = {from => $from, to => $to, %m, seq => 1 + @{$c->{messages}}, deleted => {}, read => 0, recalled => 0, conversation => $c};
+	push @{$c->{messages}}, $message;
+	$self->{by_client}{$from}{$m{client_msg_id}} = $message if defined $m{client_msg_id};
+	return (201, $message);
+}
+
+sub recall {
+	my ($self, $user, $m) = @_;
+	return 404 if $m->{from} ne $user && $m->{to} ne $user;
+	return 403 if $m->{from} ne $user;
+	$m->{recalled} = 1;
+	return 200;
+}
+
+sub delete {
+	my ($self, $user, $m) = @_;
+	return 404 if $m->{from} ne $user && $m->{to} ne $user;
+	$m->{deleted}{$user} = 1;
+	return 204;
+}
+
+sub read_message {
+	my ($self, $user, $m) = @_;
+	return 404 if $m->{from} ne $user && $m->{to} ne $user;
+	return 403 if $m->{to} ne $user;
+	$m->{read} = 1;
+	return 200;
+}
+
+# (status, read_seq, how many became read, how many are unread then)
+sub read_conversation {
+	my ($self, $user, $c, $up_to) = @_;
+	return 404 if !grep { $_ eq $user } @{$c->{users}};
+	my $last = @{$c->{messages}};
+	$up_to = $last if !defined $up_to || $up_to > $last;
+	$c->{read_seq}{$user} = $up_to if $up_to > $c->{read_seq}{$user};
+	my @marked = grep { $_->{to} eq $user && !$_->{read} && $_->{seq} <= $up_to } @{$c->{messages}};
+	$_->{read} = 1 for @marked;
+	return (200, $c->{read_seq}{$user}, scalar(@marked), $self->unread($user, $c));
+}
+
+sub unread {
+	my ($self, $user, $c) = @_;
+	return scalar grep { $_->{to} eq $user && !$_->{read} && !$_->{recalled} && !$_->{deleted}{$user} } @{$c->{messages}};
+}
+
+sub visible { my ($self, $user, $c) = @_; return grep { !$_->{deleted}{$user} } @{$c->{messages}} }
+
+# A message reduced to what the model knows of it, from the model and from an answer.
+sub summary {
+	my ($self, $m) = @_;
+	return join ' ', $m->{seq}, "$m->{from}>$m->{to}", $m->{recalled} ? 'recalled' : $m->{content}, $m->{read} ? 'read' : 'unread';
+}
+
+sub summary_of_answer {
+	my ($self, $m) = @_;
+	return join ' ', $m->{seq}, "$m->{from_user_id}>$m->{to_user_id}", $m->{is_recalled} ? 'recalled' : $m->{content}, $m->{is_read} ? 'read' : 'unread';
+}
+
+1;

@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# What the resources look like: exactly these members, with values of exactly these JSON types.
+package Tidings::Shape;
+use strict;
+use warnings;
+use Exporter 'import';
+use JSON::PP ();
+use Test::More;
+
+our @EXPORT = qw(is_shape shape_faults $MESSAGE $CONVERSATION $SYNC $CHANGE $PROBLEM);
+
+my $json = JSON::PP->new->allow_nonref;
+
+sub type_of {
+	my ($v) = @_;
+	return 'null' if !defined $v;
+	return 'bool' if JSON::PP::is_bool($v);
+	return 'object' if ref $v eq 'HASH';
+	return 'array' if ref $v eq 'ARRAY';
+	return $json->encode($v) =~ /\A"/ ? 'string' : 'number';
+}
+
+my %scalar = (
+	string => sub { type_of($_[0]) eq 'string' },
+	id => sub { type_of($_[0]) eq 'string' && $_[0] =~ /\A(?:0|[1-9][0-9]{0,19})\z/ },
+	time => sub { type_of($_[0]) eq 'string' && $_[0] =~ /\A\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z\z/ },
+	int => sub { type_of($_[0]) eq 'number' && $_[0] =~ /\A\d+\z/ },
+	bool => sub { type_of($_[0]) eq 'bool' },
+	object => sub { type_of($_[0]) eq 'object' },
+);
+
+our $MESSAGE = {id => 'id', conversation_id => 'id', seq => 'int', from_user_id => 'string', to_user_id => 'string',
+	message_type => 'string', content => 'string?', media_url => 'string?', extra => 'object?', client_msg_id => 'string?',
+	reply_to => 'id?', is_read => 'bool', read_at => 'time?', is_recalled => 'bool', recalled_at => 'time?', created_at => 'time'};
+our $CONVERSATION = {id => 'id', peer => {user_id => 'string', nickname => 'string?', avatar_url => 'string?', online => 'bool'},
+	last_message => '?message', last_message_time => 'time?', unread_count => 'int', read_seq => 'int', peer_read_seq => 'int',
+	change_seq => 'int', source => 'object?', created_at => 'time'};
+our $CHANGE = {change_seq => 'int', kind => 'string', message_id => 'id', at => 'time'};
+our $SYNC = {conversations => [{conversation => $CONVERSATION, messages => [$MESSAGE], changes => [$CHANGE], has_more => 'bool'}],
+	cursor => 'string', more => 'bool'};
+our $PROBLEM = {type => 'string', title => 'string', status => 'int', code => 'string', detail => 'string', request_id => 'string'};
+
+# Every difference between the data and the shape, as text.
+sub shape_faults {
+	my ($data, $shape, $at) = @_;
+	if (ref $shape eq 'HASH') {
+		return "$at is no object" if ref $data ne 'HASH';
+		my @faults = map { exists $data->{$_} ? shape_faults($data->{$_}, $shape->{$_}, "$at.$_") : "$at.$_ is missing" } sort keys %$shape;
+		return @faults, map { "$at.$_ is not in the contract" } grep { !exists $shape->{$_} } sort keys %$data;
+	}
+	if (ref $shape eq 'ARRAY') {
+		return "$at is no array" if ref $data ne 'ARRAY';
+		return map { shape_faults($data->[$_], $shape->[0], "$at\[$_]") } 0 .. $#$data;
+	}
+	return defined $data ? shape_faults($data, $MESSAGE, $at) : () if $shape eq '?message';
+	return () if $shape =~ /\?\z/ && !defined $data;
+	my ($type) = $shape =~ /\A(\w+)/;
+	return $scalar{$type}->($data) ? () : "$at is no $type: " . $json->encode($data);
+}
+
+sub is_shape {
+	my ($data, $shape, $name) = @_;
+	my @faults = shape_faults($data, $shape, '$');
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	return ok(!@faults, $name) || diag(join "\n", @faults);
+}
+
+1;
