@@ -38,7 +38,8 @@ struct ws_handler {
 void ws_send(struct ws *ws, struct blob *frame);
 /* Starts the closing handshake, after what is queued; the first call counts. `closed` follows within seconds. */
 void ws_close(struct ws *ws, int code, const char *reason);
-/* While paused nothing is read, so that a client with too much in progress waits. Counts: each pause needs its resume. */
+/* While paused nothing is read, so that a client with too much in progress waits. Counts: each pause needs its resume.
+ */
 void ws_pause(struct ws *ws);
 void ws_resume(struct ws *ws);
 bool ws_is_closing(const struct ws *ws);
