@@ -103,6 +103,12 @@ struct conn *http_conn_of(const struct http_request *r)
 	return r->hc->member.conn;
 }
 
+bool http_req_alive(const struct http_req *req)
+{
+	const struct http_request *r = http_request_of(req);
+	return r->hc != NULL && !conn_is_closing(http_conn_of(r)) && !conn_peer_finished(http_conn_of(r));
+}
+
 bool http_can_keep_alive(const struct http_request *r)
 {
 	if (r->hc == NULL || !r->keep_alive || r->server->draining)
