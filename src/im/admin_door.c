@@ -30,13 +30,11 @@ static void put_histograms(struct buf *b, const struct hub *hub)
 	for (int h = 0; h < STAT_HISTOGRAMS; h++) {
 		struct stat_sum sum;
 		const char *name = stat_histogram_name(h);
-		uint64_t below = 0;
 		stats_histogram(hub, h, &sum);
 		put_head(b, name, "histogram", stat_histogram_help(h));
 		for (int i = 0; i < STAT_BUCKETS - 1; i++) {
-			below += sum.bucket[i];
 			buf_printf(b, "tidings_%s_bucket{le=\"%.6f\"} %" PRIu64 "\n", name, (double)(1u << i) / 1e6,
-				   below);
+				   sum.bucket[i]);
 		}
 		buf_printf(b,
 			   "tidings_%s_bucket{le=\"+Inf\"} %" PRIu64 "\ntidings_%s_sum %.6f\ntidings_%s_count %" PRIu64

@@ -83,6 +83,7 @@ void im_free(struct im **imp)
 	wheel_cancel(&im->resync);
 	/* Requests end before what they are made of: the store answers them, the servers drop the answers. */
 	store_free(&im->store);
+	online_fini(im);
 	http_server_free(&im->http);
 	http_server_free(&im->admin);
 	bus_free(&im->bus);

@@ -21,6 +21,7 @@
 struct user;
 struct session;
 struct watched;
+struct online_query;
 struct ordered;
 struct peer_worker;
 
@@ -51,7 +52,8 @@ struct im {
 	size_t session_count;
 	uint32_t session_number;
 
-	struct ordered *ordered;   /* by user and conversation */
+	struct ordered *ordered; /* by user and conversation */
+	LIST_HEAD(, online_query) online_queries;
 	struct watched *watched;   /* by user id */
 	struct peer_worker *peers; /* other workers of the cluster, by origin */
 	struct wheel_timer beat;

@@ -42,6 +42,7 @@ static struct str watched_id(const struct watched *w)
 /* ---- who is online ---- */
 
 struct online_query {
+	LIST_ENTRY(online_query) entry;
 	struct im *im;
 	online_fn *fn;
 	void *arg;
@@ -55,6 +56,7 @@ static void on_counts(const uint32_t *counts, size_t n, void *arg)
 	bool *online = xcalloc(n, sizeof(*online));
 	for (size_t i = 0; i < n; i++)
 		online[i] = counts != NULL ? counts[i] > 0 : presence_count(q->im->hub, q->user[i]) > 0;
+	LIST_REMOVE(q, entry);
 	q->fn(online, n, q->arg);
 	free(online);
 	free(q->user);
@@ -82,10 +84,20 @@ void online_find(struct im *im, const struct str *users, size_t n, online_fn *fn
 		free(q->user);
 		free(q);
 	} else {
+		LIST_INSERT_HEAD(&im->online_queries, q, entry);
 		bus_count(im->bus, topics, n, on_counts, q);
 	}
 	free(topics);
 	free(topic);
+}
+
+void online_fini(struct im *im)
+{
+	struct online_query *q;
+	while ((q = LIST_FIRST(&im->online_queries)) != NULL) {
+		bus_count_cancel(im->bus, q);
+		on_counts(NULL, q->n, q);
+	}
 }
 
 /* ---- the watched ---- */

@@ -20,6 +20,9 @@
 typedef void online_fn(const bool *online, size_t n, void *arg);
 void online_find(struct im *im, const struct str *users, size_t n, online_fn *fn, void *arg);
 
+/* Answers what is still asked, from this node alone. */
+void online_fini(struct im *im);
+
 /* A session of the user in this worker was the first to come, or the last to go. */
 void watch_tell(struct im *im, struct str user, bool came);
 /* The session ends. */
