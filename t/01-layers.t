@@ -60,7 +60,7 @@ for my $file (@src) {
 			push @headers_leak, "$file includes $name" if $file =~ /\.h\z/;
 		}
 	}
-	push @base_late, "$file begins with " . ($first // 'nothing') if $file ne 'src/core/base.h' && ($first // '') ne 'core/base.h';
+	push @base_late, "$file begins with $first" if defined $first && $file ne 'src/core/base.h' && $first ne 'core/base.h';
 }
 is_deeply \@upward, [], 'no file includes upward or sideways';
 is_deeply \@strange, [], 'our own headers are named by folder';

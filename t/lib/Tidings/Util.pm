@@ -12,6 +12,9 @@ use Time::HiRes qw(clock_gettime CLOCK_MONOTONIC sleep);
 
 our @EXPORT_OK = qw(now patience wait_for free_port spawn reap signal_and_reap run slurp spew children_of);
 
+# Where servers are, also for users that are not root.
+$ENV{PATH} .= ':/usr/sbin' if ($ENV{PATH} // '') !~ m{(?:^|:)/usr/sbin(?::|$)};
+
 sub now { return clock_gettime(CLOCK_MONOTONIC) }
 
 # How long a condition may take before the test calls it a failure: generous, since it costs nothing when all is well.

@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# Proves contrib/quickstart with what is built already: from nothing to two people who talk, what it prints works, a
+# second start says that it runs, Ctrl-C leaves no process behind, and the data are there the next time.
+use Tidings;
+use Tidings::Util qw(run spawn reap slurp free_port children_of);
+use Cwd ();
+
+my $top = Tidings::top();
+my $home = Tidings::dir() . '/home';
+my $log = Tidings::dir() . '/said';
+my $port = free_port();
+my $build = Tidings::Server::build_dir();
+my %env = (TIDINGS_NO_INSTALL => 1, TIDINGS_BUILD => $build =~ m{^/} ? $build : Cwd::getcwd() . "/$build", TIDINGS_HOME => $home, TIDINGS_PORT => $port,
+	%{Tidings::Server::environment()});
+
+sub everyone {
+	my ($pid) = @_;
+	return map { ($_, everyone($_)) } children_of($pid);
+}
+
+sub start {
+	unlink $log;
+	my $pid = spawn(cmd => ["$top/contrib/quickstart"], log => $log, env => \%env);
+	wait_for('quickstart', sub {
+		defined reap($pid) and die "it ended:\n" . slurp($log);
+		return slurp($log) =~ /Press Ctrl-C/;
+	}, 60);
+	return $pid;
+}
+
+sub stop {
+	my ($pid) = @_;
+	my @all = everyone($pid);
+	cmp_ok scalar(@all), '>=', 3, 'it has started several processes';
+	kill 'INT', $pid;
+	is wait_for('the end', sub { my $s = reap($pid); defined $s && "status $s" }), 'status 0', 'Ctrl-C ends it';
+	is_deeply [grep { -d "/proc/$_" } @all], [], 'and everything it started';
+	return;
+}
+
+my $pid = start();
+my $said = slurp($log);
+unlike $said, qr/Sanitizer|runtime error/, 'a clean start';
+like $said, qr{http://127\.0\.0\.1:$port\b}, 'prints the address';
+my %token = map { $_ => ($said =~ /^\s*\U$_\E=(\S+)$/m)[0] } qw(alice bob);
+ok $token{alice} && $token{bob} && $token{alice} ne $token{bob}, 'prints two tokens';
+like $said, qr{http://127\.0\.0\.1:$port/#token=\Q$token{$_}\E}, "and the link of $_" for qw(alice bob);
+is sprintf('%o', (stat "$home/jwt-secret")[2] & 0777), '600', 'the secret is its owner\'s alone';
+
+my @curl = $said =~ /^\s*(curl .*)$/mg;
+is scalar(@curl), 3, 'three lines to try';
+for (@curl) {
+	my ($status, $out, $err) = run(Tidings::dir(), 'sh', '-c', "ALICE=$token{alice}; BOB=$token{bob}; $_ -fsS");
+	is $status, 0, 'they work as printed' or diag("$_\n$out$err");
+}
+my %http = map { $_ => Tidings::HTTP->new(address => "127.0.0.1:$port", token => $token{$_}) } qw(alice bob);
+my $page = $http{alice}->get('/', token => undef);
+is $page->status, 200, 'a page is there';
+like $page->header('content-type'), qr{^text/html}, 'as HTML';
+my $ws = Tidings::WS->open(address => "127.0.0.1:$port", token => $token{bob}, via => 'query', headers => [Origin => "http://127.0.0.1:$port", Host => "127.0.0.1:$port"]);
+my $m = $http{alice}->post('/messages/send', text_to('bob', 'kept'))->json;
+is $ws->expect('message')->{message}{content}, 'kept', 'and the two can talk';
+$ws->abort;
+
+my ($status, $out, $err) = do { local @ENV{keys %env} = values %env; run(Tidings::dir(), "$top/contrib/quickstart") };
+is $status, 0, 'a second start';
+like $out, qr/running already.*http:\/\/127\.0\.0\.1:$port/s, 'says that it runs, and where';
+($status, $out, $err) = do { local @ENV{keys %env} = values %env; run(Tidings::dir(), "$top/contrib/quickstart", '--home', "$home-2") };
+isnt $status, 0, 'the port is occupied';
+like $err, qr/port $port/, 'and it says so';
+stop($pid);
+unlike slurp($log), qr/Sanitizer|runtime error/, 'a clean end';
+
+$pid = start();
+is $http{bob}->get("/messages/conversations/$m->{conversation_id}/messages?limit=1")->json->{items}[0]{content}, 'kept', 'again: the data are there, and the old tokens hold';
+stop($pid);
+
+done_testing;
