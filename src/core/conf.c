@@ -267,11 +267,12 @@ static void take_lists(struct conf *c, cfg_t *root)
 {
 	for (size_t i = 0; i < conf_row_count; i++) {
 		const struct conf_row *row = &conf_rows[i];
-		struct conf_list *list = conf_field(c, NULL, row);
+		struct conf_list *list;
 		cfg_opt_t *opt;
 
 		if (row->type != CONF_LIST)
 			continue;
+		list = conf_field(c, NULL, row);
 		opt = cfg_getopt(row->section[0] == '\0' ? root : cfg_getsec(root, row->section), row->name);
 		if (opt == NULL || (opt->flags & CFGF_MODIFIED) == 0)
 			continue;
