@@ -21,15 +21,11 @@ static void told(const char *line)
 
 int ctl_migrate(const struct ctl *ctl)
 {
-	static const char usage[] = "migrate [--schema DIR]";
-	const char *dir = PKGDATADIR "/schema";
 	char *reason;
-	if (ctl->argc == 2 && strcmp(ctl->argv[0], "--schema") == 0)
-		dir = ctl->argv[1];
-	else if (ctl->argc != 0)
-		return ctl_usage(usage);
+	if (ctl->argc != 0)
+		return ctl_usage("migrate");
 	quiet = ctl->json;
-	if (migrate_run(ctl->conf, dir, told, &reason) != 0) {
+	if (migrate_run(ctl->conf, told, &reason) != 0) {
 		ctl_fail("%s", reason);
 		free(reason);
 		return 1;

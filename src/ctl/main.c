@@ -16,8 +16,7 @@ static const struct {
 } commands[] = {
 	{"status", "", "the node: workers, connections, counters", ctl_status},
 	{"workers", "", "a line a worker", ctl_workers},
-	{"migrate", "[--schema DIR]", "create or upgrade the schema of the configured database; safe to repeat",
-	 ctl_migrate},
+	{"migrate", "", "create or upgrade the schema of the configured database; safe to repeat", ctl_migrate},
 	{"token", "USER [--ttl S] [--scope S]", "print a JWT for the user", ctl_token},
 	{"befriend", "A B", "make two users friends, creating them where they are missing", ctl_befriend},
 #ifdef TIDINGS_DEBUG

@@ -197,8 +197,8 @@ static void on_up(bool missed, void *ctx)
 
 static void on_down(const char *reason, void *ctx)
 {
-	(void)ctx;
 	log_error("bus: Redis is away: %s", reason);
+	session_greet_waiting(ctx);
 }
 
 const struct bus_events push_bus_events = {

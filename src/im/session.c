@@ -228,6 +228,14 @@ void session_greet(struct session *s)
 	policy_announce(s);
 }
 
+void session_greet_waiting(struct im *im)
+{
+	struct session *s;
+	LIST_FOREACH(s, &im->sessions, all)
+		if (!s->greeted)
+			session_greet(s);
+}
+
 void session_subscribed(struct im *im, struct str user_id)
 {
 	struct user *u = user_find(im, user_id);

@@ -72,6 +72,8 @@ void session_release(struct session *s);
 
 /* hello, once, and the announcement to the others. */
 void session_greet(struct session *s);
+/* Redis went away: nobody waits for its confirmation any longer. */
+void session_greet_waiting(struct im *im);
 /* The bus has confirmed the user's topic. */
 void session_subscribed(struct im *im, struct str user_id);
 

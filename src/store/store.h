@@ -21,24 +21,24 @@ struct store;
 
 enum store_status {
 	STORE_OK,
-	STORE_UNAVAILABLE,    /* the database is away: nothing was done, or it is unknown and a repeat finds out */
-	STORE_OVERLOADED,     /* the queue is full: nothing was done */
-	STORE_NOT_FOUND,      /* no such thing, or the user is no party to it */
+	STORE_UNAVAILABLE, /* the database is away: nothing was done, or it is unknown and a repeat finds out */
+	STORE_OVERLOADED,  /* the queue is full: nothing was done */
+	STORE_NOT_FOUND,   /* no such thing, or the user is no party to it */
 	STORE_NOT_FRIENDS,
 	STORE_BLOCKED,
-	STORE_NOT_SENDER,     /* recall of another's message */
-	STORE_FORBIDDEN,      /* marking one's own message read */
+	STORE_NOT_SENDER, /* recall of another's message */
+	STORE_FORBIDDEN,  /* marking one's own message read */
 	STORE_RECALL_EXPIRED,
-	STORE_REUSED,         /* this client_msg_id stands with another recipient or other fields */
-	STORE_BAD_REPLY,      /* reply_to names no message of this conversation */
-	STORE_FULL,           /* the conversation has MESSAGE_SEQ_MAX messages */
+	STORE_REUSED,	 /* this client_msg_id stands with another recipient or other fields */
+	STORE_BAD_REPLY, /* reply_to names no message of this conversation */
+	STORE_FULL,	 /* the conversation has MESSAGE_SEQ_MAX messages */
 };
 const char *store_status_name(enum store_status s);
 
 /* For the counters of the process. Any member may be NULL. */
 struct store_observer {
 	void (*batch)(unsigned ops, unsigned sends, uint64_t usecs, void *ctx); /* a transaction has committed */
-	void (*retry)(const char *why, void *ctx);                              /* one will be run again */
+	void (*retry)(const char *why, void *ctx);				/* one will be run again */
 	void (*link)(bool up, void *ctx); /* the lane's connection came up or was lost */
 };
 
@@ -63,11 +63,11 @@ struct message {
 	char to[USER_ID_MAX + 1];
 	enum message_type type;
 	struct str content, media_url, extra; /* absent: null; extra is minified JSON. All absent once recalled */
-	struct str client_msg_id;             /* absent where the client gave none */
-	uint64_t reply_to;                    /* 0: null */
-	int64_t created_ms;                   /* the database's clock */
+	struct str client_msg_id;	      /* absent where the client gave none */
+	uint64_t reply_to;		      /* 0: null */
+	int64_t created_ms;		      /* the database's clock */
 	bool is_read, is_recalled;
-	int64_t read_ms, recalled_ms;         /* 0: null */
+	int64_t read_ms, recalled_ms; /* 0: null */
 };
 
 /* A conversation as `user` sees it. */
@@ -76,10 +76,10 @@ struct conversation {
 	char user[USER_ID_MAX + 1];
 	char peer[USER_ID_MAX + 1];
 	struct str peer_nickname, peer_avatar_url; /* absent: null */
-	bool peer_blocks_user; /* the peer's presence is then hidden from the user */
+	bool peer_blocks_user;			   /* the peer's presence is then hidden from the user */
 	bool has_last;
-	struct message last;   /* the newest that the user has not deleted */
-	int64_t last_ms;       /* of the newest message, whoever deleted it; 0: none */
+	struct message last; /* the newest that the user has not deleted */
+	int64_t last_ms;     /* of the newest message, whoever deleted it; 0: none */
 	uint64_t last_seq;
 	uint64_t unread;
 	uint64_t read_seq, peer_read_seq;
@@ -98,7 +98,7 @@ struct store_send {
 };
 struct store_sent {
 	enum store_status status;
-	bool replayed; /* it stood already: the message as it is now */
+	bool replayed;		       /* it stood already: the message as it is now */
 	const struct message *message; /* STORE_OK */
 };
 typedef void store_sent_fn(const struct store_sent *r, void *arg);
@@ -133,7 +133,7 @@ struct store_read {
 typedef void store_read_fn(const struct store_read *r, void *arg);
 /* up_to_seq UINT64_MAX: all. */
 void store_read_conversation(struct store *s, struct str user, uint64_t conversation_id, uint64_t up_to_seq,
-                             store_read_fn *fn, void *arg);
+			     store_read_fn *fn, void *arg);
 
 struct store_created {
 	enum store_status status;
@@ -142,7 +142,7 @@ struct store_created {
 };
 typedef void store_created_fn(const struct store_created *r, void *arg);
 void store_create(struct store *s, struct str user, struct str peer, struct str source_kind, struct str source_id,
-                  store_created_fn *fn, void *arg);
+		  store_created_fn *fn, void *arg);
 
 /* ---- reads ---- */
 
@@ -160,7 +160,7 @@ struct store_conversations {
 };
 typedef void store_conversations_fn(const struct store_conversations *r, void *arg);
 void store_list_conversations(struct store *s, struct str user, unsigned limit, struct store_cursor after,
-                              store_conversations_fn *fn, void *arg);
+			      store_conversations_fn *fn, void *arg);
 
 struct store_history {
 	enum store_status status;
@@ -169,15 +169,19 @@ struct store_history {
 	bool has_more;
 };
 typedef void store_history_fn(const struct store_history *r, void *arg);
-/* before and after: 0 for none, never both. */
+/* before: 0 for none. after: STORE_NO_AFTER for none (0 is from the beginning on). Never both. */
+#define STORE_NO_AFTER UINT64_MAX
 void store_list_messages(struct store *s, struct str user, uint64_t conversation_id, uint64_t before, uint64_t after,
-                         unsigned limit, store_history_fn *fn, void *arg);
+			 unsigned limit, store_history_fn *fn, void *arg);
 
 typedef void store_count_fn(enum store_status status, uint64_t count, void *arg);
+/* A statement that touches no table, on a read connection: does the database answer. count is 0. */
+void store_ping(struct store *s, store_count_fn *fn, void *arg);
 void store_count_unread(struct store *s, struct str user, store_count_fn *fn, void *arg);
 
 struct store_peer {
 	enum store_status status; /* also STORE_NOT_FRIENDS and STORE_BLOCKED, then with peer */
+	uint64_t conversation_id;
 	char peer[USER_ID_MAX + 1];
 };
 typedef void store_peer_fn(const struct store_peer *r, void *arg);
@@ -197,7 +201,7 @@ struct store_friends {
 typedef void store_friends_fn(const struct store_friends *r, void *arg);
 /* Which of `ids` are the user's friends. */
 void store_find_friends(struct store *s, struct str user, const struct str *ids, size_t n, store_friends_fn *fn,
-                        void *arg);
+			void *arg);
 
 /* ---- catching up ---- */
 

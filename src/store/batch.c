@@ -1,0 +1,700 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * One transaction of the write lane: the texts of its round trips and what their
+ * answers mean. Decides no outcome of an operation (op_*.c do) and sends nothing (lane.c does).
+ */
+#include "core/base.h"
+#include "store/lane_priv.h"
+
+#include <stdlib.h>
+
+#include "core/clock.h"
+#include "core/log.h"
+#include "store/sql.h"
+
+/* A transaction that comes to be written later than this after its locks is not: its time would be wrong. */
+#define STALE_MS 5000
+/* Of a buffer's memory from one batch to the next. */
+#define KEEP_BYTES ((size_t)256 * 1024)
+
+/* ---- keys ---- */
+
+static size_t two_part_key(char *out, struct str a, struct str b)
+{
+	memcpy(out, a.s, a.len);
+	out[a.len] = ' '; /* no user's id contains one */
+	memcpy(out + a.len + 1, b.s, b.len);
+	return a.len + 1 + b.len;
+}
+
+/* ---- the batch as a whole ---- */
+
+void batch_init(struct batch *b, struct pairs *pairs, const struct conf *conf)
+{
+	*b = (struct batch){.pairs = pairs, .conf = conf};
+}
+
+void batch_reset(struct batch *b)
+{
+	HASH_CLEAR(by_id, b->by_id);
+	HASH_CLEAR(by_pair, b->by_pair);
+	HASH_CLEAR(hh, b->held);
+	HASH_CLEAR(hh, b->sent);
+	HASH_CLEAR(hh, b->friendships);
+	b->convs = NULL;
+	arena_clear(&b->arena);
+	struct buf *bufs[] = {&b->text,		  &b->ask_sent,	      &b->ask_friends,
+			      &b->ask_messages,	  &b->ask.text,	      &b->insert_messages,
+			      &b->insert_changes, &b->insert_recalls, &b->updates.text};
+	for (size_t i = 0; i < ARRAY_LEN(bufs); i++) {
+		buf_clear(bufs[i]);
+		buf_shrink(bufs[i], KEEP_BYTES);
+	}
+	b->ask.count = b->updates.count = 0;
+	b->count = b->sends = b->stmt_count = 0;
+	b->db_ms = b->now_ms = 0;
+	b->standing = false;
+}
+
+void batch_fini(struct batch *b)
+{
+	batch_reset(b);
+	arena_fini(&b->arena);
+	struct buf *bufs[] = {&b->text,		  &b->ask_sent,	      &b->ask_friends,
+			      &b->ask_messages,	  &b->ask.text,	      &b->insert_messages,
+			      &b->insert_changes, &b->insert_recalls, &b->updates.text};
+	for (size_t i = 0; i < ARRAY_LEN(bufs); i++)
+		buf_fini(bufs[i]);
+	free(b->stmt);
+	free(b->ask.answer);
+	free(b->updates.answer);
+}
+
+void batch_add(struct batch *b, struct op *op)
+{
+	ASSERT(b->count < BATCH_OPS_MAX);
+	op->planned = false;
+	op->status = STORE_UNAVAILABLE;
+	op->conv = NULL;
+	b->op[b->count++] = op;
+	op->class->enter(b, op);
+}
+
+/* ---- statements ---- */
+
+static void note_stmt(struct batch *b, enum stmt_kind kind, void *of)
+{
+	if (b->stmt_count == b->stmt_max) {
+		b->stmt_max = b->stmt_max != 0 ? b->stmt_max * 2 : 32;
+		b->stmt = xrealloc(b->stmt, b->stmt_max * sizeof(*b->stmt));
+	}
+	b->stmt[b->stmt_count++] = (struct stmt){kind, of};
+}
+
+static struct buf *begin_stmt(struct batch *b, enum stmt_kind kind, void *of)
+{
+	if (b->stmt_count != 0)
+		buf_append_char(&b->text, ';');
+	note_stmt(b, kind, of);
+	return &b->text;
+}
+
+/* Statements that were gathered, with their semicolons, in a buffer of their own. */
+static void append_gathered(struct batch *b, const struct gathered *g)
+{
+	if (g->count == 0)
+		return;
+	struct buf *text = begin_stmt(b, STMT_GATHERED, g->answer[0]);
+	buf_append(text, g->text.data, g->text.len);
+	for (unsigned i = 1; i < g->count; i++)
+		note_stmt(b, STMT_GATHERED, g->answer[i]);
+}
+
+static struct buf *gather(struct gathered *g, uint64_t *answer)
+{
+	if (g->count == g->max) {
+		g->max = g->max != 0 ? g->max * 2 : 32;
+		g->answer = xrealloc(g->answer, g->max * sizeof(*g->answer));
+	}
+	if (g->count != 0)
+		buf_append_char(&g->text, ';');
+	g->answer[g->count++] = answer;
+	return &g->text;
+}
+
+static void begin_text(struct batch *b)
+{
+	buf_clear(&b->text);
+	b->stmt_count = 0;
+}
+
+static void append_now(struct batch *b)
+{
+	sql_lit(begin_stmt(b, STMT_NOW, NULL), "SELECT UTC_TIMESTAMP(3)");
+}
+
+struct buf *batch_ask(struct batch *b, uint64_t answer[2])
+{
+	return gather(&b->ask, answer);
+}
+
+struct buf *batch_update(struct batch *b)
+{
+	return gather(&b->updates, NULL);
+}
+
+/* ---- conversations ---- */
+
+struct conv *op_conv(const struct op *op)
+{
+	struct conv *c = op->conv;
+	while (c != NULL && c->same != NULL)
+		c = c->same;
+	return c;
+}
+
+int conv_side(const struct conv *c, struct str user)
+{
+	for (int side = 0; side < 2; side++)
+		if (c->pair.len != 0 && str_equal(conv_user(c, side), user))
+			return side;
+	return -1;
+}
+
+static struct conv *add_conv(struct batch *b)
+{
+	struct conv *c = arena_alloc(&b->arena, sizeof(*c));
+	c->next = b->convs;
+	b->convs = c;
+	return c;
+}
+
+static struct conv *find_by_id(struct batch *b, uint64_t id)
+{
+	struct conv *c;
+	HASH_FIND(by_id, b->by_id, &id, sizeof(id), c);
+	return c;
+}
+
+struct conv *batch_conv_by_id(struct batch *b, uint64_t id)
+{
+	struct conv *c = find_by_id(b, id);
+	if (c == NULL) {
+		c = add_conv(b);
+		c->id = id;
+		HASH_ADD(by_id, b->by_id, id, sizeof(c->id), c);
+	}
+	return c;
+}
+
+struct conv *batch_conv_by_pair(struct batch *b, struct str one, struct str other)
+{
+	struct pair_key key = pair_key_make(one, other);
+	struct conv *c;
+	HASH_FIND(by_pair, b->by_pair, key.text, key.len, c);
+	if (c != NULL)
+		return c;
+	uint64_t id = pairs_find(b->pairs, &key);
+	c = id != 0 ? batch_conv_by_id(b, id) : add_conv(b);
+	c->pair = key;
+	HASH_ADD_KEYPTR(by_pair, b->by_pair, c->pair.text, c->pair.len, c);
+	return c;
+}
+
+/* The pair's conversation is that one; it may be in the batch by its id already. */
+static struct conv *give_id(struct batch *b, struct conv *c, uint64_t id)
+{
+	struct conv *named = find_by_id(b, id);
+	if (named == NULL) {
+		c->id = id;
+		HASH_ADD(by_id, b->by_id, id, sizeof(c->id), c);
+		return c;
+	}
+	if (named != c) {
+		named->made |= c->made;
+		named->friends_asked |= c->friends_asked;
+		c->same = named;
+	}
+	return named;
+}
+
+static int by_conv_id(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+	return x < y ? -1 : x > y;
+}
+
+#define CONV_COLUMNS                                                                                                   \
+	"id,user1_id,user2_id,last_seq,last_message_time,sort_time,user1_unread,user2_unread,user1_last_id,"           \
+	"user2_last_id,user1_read_seq,user2_read_seq,change_seq"
+
+static void row_pair(struct batch *b, struct row *row)
+{
+	uint64_t id = row_take_u64(row);
+	struct str user1 = row_take_str(row), user2 = row_take_str(row);
+	if (user1.len > USER_ID_MAX || user2.len > USER_ID_MAX || user1.s == NULL || user2.s == NULL)
+		return;
+	struct pair_key key = pair_key_make(user1, user2);
+	pairs_put(b->pairs, &key, id);
+	struct conv *c;
+	HASH_FIND(by_pair, b->by_pair, key.text, key.len, c);
+	if (c != NULL && c->id == 0)
+		give_id(b, c, id);
+}
+
+static void row_conv(struct batch *b, struct row *row)
+{
+	struct conv *c = find_by_id(b, row_take_u64(row));
+	struct str user1 = row_take_str(row), user2 = row_take_str(row);
+	if (c == NULL || user1.len > USER_ID_MAX || user2.len > USER_ID_MAX || user1.s == NULL || user2.s == NULL)
+		return;
+	struct pair_key key = pair_key_make(user1, user2);
+	if (c->pair.len != 0 && (c->pair.len != key.len || memcmp(c->pair.text, key.text, key.len) != 0)) {
+		/* Another database than before: what was remembered does not hold. */
+		pairs_forget(b->pairs, &c->pair);
+		return;
+	}
+	if (c->pair.len == 0)
+		c->pair = key; /* not in by_pair: give_id() and row_conv() go by id */
+	c->locked = true;
+	c->stored_seq = c->last_seq = row_take_u64(row);
+	c->last_ms = row_take_ms(row);
+	c->sort_ms = row_take_ms(row);
+	for (int side = 0; side < 2; side++)
+		c->unread[side] = row_take_u64(row);
+	for (int side = 0; side < 2; side++)
+		c->last_id[side] = row_take_u64(row);
+	for (int side = 0; side < 2; side++)
+		c->read_seq[side] = row_take_u64(row);
+	c->change_seq = row_take_u64(row);
+}
+
+/* ---- friendships ---- */
+
+void batch_ask_friends(struct batch *b, struct conv *c)
+{
+	if (c->friends_asked)
+		return;
+	c->friends_asked = true;
+	struct str one = conv_user(c, 0), other = conv_user(c, 1);
+	if (b->ask_friends.len != 0)
+		buf_append_char(&b->ask_friends, ',');
+	sql_pair(&b->ask_friends, one, other);
+	buf_append_char(&b->ask_friends, ',');
+	sql_pair(&b->ask_friends, other, one);
+}
+
+static struct friendship *find_friendship(struct batch *b, struct str user, struct str friend)
+{
+	char key[2 * USER_ID_MAX + 1];
+	size_t len = two_part_key(key, user, friend);
+	struct friendship *f;
+	HASH_FIND(hh, b->friendships, key, len, f);
+	return f;
+}
+
+enum store_status batch_friends(struct batch *b, struct str from, struct str to)
+{
+	struct friendship *there = find_friendship(b, from, to), *back = find_friendship(b, to, from);
+	if (there == NULL || back == NULL)
+		return STORE_NOT_FRIENDS;
+	return back->blocked ? STORE_BLOCKED : STORE_OK;
+}
+
+static void row_friend(struct batch *b, struct row *row)
+{
+	struct str user = row_take_str(row), friend = row_take_str(row);
+	if (user.s == NULL || friend.s == NULL || user.len > USER_ID_MAX || friend.len > USER_ID_MAX)
+		return;
+	struct friendship *f = arena_alloc(&b->arena, sizeof(*f));
+	f->key_len = two_part_key(f->key, user, friend);
+	f->blocked = row_take_bool(row);
+	HASH_ADD(hh, b->friendships, key, f->key_len, f);
+}
+
+/* ---- messages ---- */
+
+void batch_ask_message(struct batch *b, uint64_t id)
+{
+	if (b->ask_messages.len != 0)
+		buf_append_char(&b->ask_messages, ',');
+	sql_u64(&b->ask_messages, id);
+}
+
+struct held *batch_message(struct batch *b, uint64_t id)
+{
+	struct held *h;
+	HASH_FIND(hh, b->held, &id, sizeof(id), h);
+	return h;
+}
+
+static struct held *row_message(struct batch *b, struct row *row)
+{
+	struct message m;
+	if (!row_take_message(row, &b->arena, &m))
+		return NULL;
+	struct held *h = batch_message(b, m.id);
+	if (h == NULL) {
+		h = arena_alloc(&b->arena, sizeof(*h));
+		h->m = m;
+		h->deleted[0] = row_take_bool(row);
+		h->deleted[1] = row_take_bool(row);
+		HASH_ADD(hh, b->held, m.id, sizeof(h->m.id), h);
+	}
+	return h;
+}
+
+#define HELD_COLUMNS MESSAGE_COLUMNS ",m.deleted_by_sender,m.deleted_by_recipient"
+
+void batch_ask_sent(struct batch *b, struct str from, struct str client_msg_id)
+{
+	if (b->ask_sent.len != 0)
+		buf_append_char(&b->ask_sent, ',');
+	sql_pair(&b->ask_sent, from, client_msg_id);
+}
+
+struct sent *batch_sent(struct batch *b, struct str from, struct str client_msg_id)
+{
+	struct sent *s;
+	char key[sizeof(s->key)];
+	size_t len = two_part_key(key, from, client_msg_id);
+	HASH_FIND(hh, b->sent, key, len, s);
+	return s;
+}
+
+static struct sent *add_sent(struct batch *b, struct str from, struct str client_msg_id)
+{
+	struct sent *s = arena_alloc(&b->arena, sizeof(*s));
+	s->key_len = two_part_key(s->key, from, client_msg_id);
+	HASH_ADD(hh, b->sent, key, s->key_len, s);
+	return s;
+}
+
+void batch_note_sent(struct batch *b, struct str from, struct str client_msg_id, struct op *op)
+{
+	add_sent(b, from, client_msg_id)->op = op;
+}
+
+static void row_sent(struct batch *b, struct row *row)
+{
+	struct str from = row_take_str(row), client_msg_id = row_take_str(row);
+	if (from.s == NULL || client_msg_id.s == NULL || from.len > USER_ID_MAX ||
+	    client_msg_id.len > CLIENT_MSG_ID_MAX)
+		return;
+	struct held *h = row_message(b, row);
+	if (h == NULL || batch_sent(b, from, client_msg_id) != NULL)
+		return;
+	add_sent(b, from, client_msg_id)->held = h;
+}
+
+uint64_t batch_note_change(struct batch *b, struct conv *c, enum change_kind kind, uint64_t message_id, struct str user)
+{
+	struct buf *out = &b->insert_changes;
+	c->change_seq++;
+	c->changed = c->dirty = true;
+	buf_append(out, out->len != 0 ? ",(" : "(", out->len != 0 ? 2 : 1);
+	sql_u64(out, c->id);
+	buf_append_char(out, ',');
+	sql_u64(out, c->change_seq);
+	buf_append_char(out, ',');
+	sql_u64(out, kind);
+	buf_append_char(out, ',');
+	sql_u64(out, message_id);
+	buf_append_char(out, ',');
+	sql_str(out, user);
+	buf_append_char(out, ',');
+	sql_time(out, b->now_ms);
+	buf_append_char(out, ')');
+	return c->change_seq;
+}
+
+/* ---- round trips ---- */
+
+bool batch_build_resolve(struct batch *b)
+{
+	begin_text(b);
+	bool first = true;
+	for (struct conv *c = b->convs; c != NULL; c = c->next) {
+		if (c->id != 0)
+			continue;
+		if (first)
+			sql_lit(begin_stmt(b, STMT_PAIRS, NULL),
+				"SELECT id,user1_id,user2_id FROM conversations WHERE (user1_id,user2_id) IN (");
+		sql_comma(&b->text, &first);
+		sql_pair(&b->text, conv_user(c, 0), conv_user(c, 1));
+	}
+	if (!first)
+		buf_append_char(&b->text, ')');
+	return !first;
+}
+
+static void append_locks(struct batch *b)
+{
+	uint64_t *ids = arena_alloc(&b->arena, sizeof(*ids) * (HASH_CNT(by_id, b->by_id) + 1));
+	size_t n = 0;
+	for (struct conv *c = b->convs; c != NULL; c = c->next)
+		if (c->id != 0 && c->same == NULL)
+			ids[n++] = c->id;
+	if (n == 0)
+		return;
+	qsort(ids, n, sizeof(*ids), by_conv_id);
+	struct buf *text = begin_stmt(b, STMT_CONVERSATIONS, NULL);
+	/* Forced, for a scan of a small table would lock everybody's rows. */
+	sql_lit(text, "SELECT " CONV_COLUMNS " FROM conversations FORCE INDEX (PRIMARY) WHERE id IN (");
+	bool first = true;
+	for (size_t i = 0; i < n; i++) {
+		sql_comma(text, &first);
+		sql_u64(text, ids[i]);
+	}
+	sql_lit(text, ") ORDER BY id FOR UPDATE");
+}
+
+static void append_ask_sent(struct batch *b)
+{
+	struct buf *text = begin_stmt(b, STMT_SENT, NULL);
+	sql_lit(text, "SELECT m.from_user_id,m.client_msg_id," HELD_COLUMNS
+		      " FROM messages m FORCE INDEX (by_client) WHERE (m.from_user_id,m.client_msg_id) IN (");
+	buf_append(text, b->ask_sent.data, b->ask_sent.len);
+	buf_append_char(text, ')');
+}
+
+void batch_build_lock(struct batch *b)
+{
+	begin_text(b);
+	sql_lit(begin_stmt(b, STMT_PLAIN, NULL), "START TRANSACTION");
+	append_locks(b);
+	if (b->ask_sent.len != 0)
+		append_ask_sent(b);
+	if (b->ask_friends.len != 0) {
+		struct buf *text = begin_stmt(b, STMT_FRIENDS, NULL);
+		sql_lit(text, "SELECT user_id,friend_id,blocked FROM friendships FORCE INDEX (PRIMARY) "
+			      "WHERE (user_id,friend_id) IN (");
+		buf_append(text, b->ask_friends.data, b->ask_friends.len);
+		buf_append_char(text, ')');
+	}
+	if (b->ask_messages.len != 0) {
+		struct buf *text = begin_stmt(b, STMT_MESSAGES, NULL);
+		sql_lit(text, "SELECT " HELD_COLUMNS " FROM messages m FORCE INDEX (PRIMARY) WHERE m.id IN (");
+		buf_append(text, b->ask_messages.data, b->ask_messages.len);
+		buf_append_char(text, ')');
+	}
+	append_gathered(b, &b->ask);
+	append_now(b);
+}
+
+static int by_pair_key(const void *a, const void *b)
+{
+	const struct conv *x = *(struct conv *const *)a, *y = *(struct conv *const *)b;
+	return strcmp(x->pair.text, y->pair.text);
+}
+
+bool batch_build_make(struct batch *b)
+{
+	struct conv *wanted[BATCH_OPS_MAX];
+	size_t n = 0;
+	for (unsigned i = 0; i < b->count; i++) {
+		struct op *op = b->op[i];
+		struct conv *c = op_conv(op);
+		if (c == NULL || c->id != 0 || c->wanted || op->class->makes == NULL || !op->class->makes(b, op))
+			continue;
+		c->wanted = true;
+		wanted[n++] = c;
+	}
+	if (n == 0)
+		return false;
+	qsort(wanted, n, sizeof(*wanted), by_pair_key);
+	begin_text(b);
+	for (size_t i = 0; i < n; i++) {
+		struct buf *text = begin_stmt(b, STMT_MAKE, wanted[i]);
+		sql_lit(text, "INSERT INTO conversations "
+			      "(user1_id,user2_id,source_kind,source_id,sort_time,created_at) VALUES (");
+		sql_str(text, conv_user(wanted[i], 0));
+		buf_append_char(text, ',');
+		sql_str(text, conv_user(wanted[i], 1));
+		buf_append_char(text, ',');
+		sql_str(text, wanted[i]->source_kind);
+		buf_append_char(text, ',');
+		sql_str(text, wanted[i]->source_id);
+		buf_append_char(text, ',');
+		sql_time(text, b->now_ms);
+		buf_append_char(text, ',');
+		sql_time(text, b->now_ms);
+		sql_lit(text, ") ON DUPLICATE KEY UPDATE id=LAST_INSERT_ID(id)");
+	}
+	struct buf *text = begin_stmt(b, STMT_CONVERSATIONS, NULL);
+	sql_lit(text, "SELECT " CONV_COLUMNS " FROM conversations WHERE (user1_id,user2_id) IN (");
+	for (size_t i = 0; i < n; i++) {
+		if (i != 0)
+			buf_append_char(text, ',');
+		sql_pair(text, conv_user(wanted[i], 0), conv_user(wanted[i], 1));
+	}
+	sql_lit(text, ") FOR UPDATE");
+	/* Another lane may have made one just before and put there what was not found then. */
+	if (b->ask_sent.len != 0)
+		append_ask_sent(b);
+	append_now(b);
+	return true;
+}
+
+static void append_list(struct batch *b, const char *head, const struct buf *list)
+{
+	if (list->len == 0)
+		return;
+	struct buf *text = begin_stmt(b, STMT_PLAIN, NULL);
+	buf_append(text, head, strlen(head));
+	buf_append(text, list->data, list->len);
+}
+
+static void append_conv_values(struct buf *text, const struct conv *c)
+{
+	buf_append_char(text, '(');
+	sql_u64(text, c->id);
+	buf_append_char(text, ',');
+	sql_str(text, conv_user(c, 0));
+	buf_append_char(text, ',');
+	sql_str(text, conv_user(c, 1));
+	const uint64_t numbers[] = {c->last_seq,   c->unread[0],   c->unread[1],   c->last_id[0],
+				    c->last_id[1], c->read_seq[0], c->read_seq[1], c->change_seq};
+	for (size_t i = 0; i < ARRAY_LEN(numbers); i++) {
+		buf_append_char(text, ',');
+		sql_u64(text, numbers[i]);
+	}
+	buf_append_char(text, ',');
+	sql_time(text, c->last_ms);
+	buf_append_char(text, ',');
+	sql_time(text, c->sort_ms);
+	buf_append_char(text, ',');
+	sql_time(text, c->sort_ms);
+	buf_append_char(text, ')');
+}
+
+/* One statement for all: the rows stand and are locked, so each meets its primary key and is updated. */
+static bool append_convs(struct batch *b)
+{
+	bool first = true;
+	for (struct conv *c = b->convs; c != NULL; c = c->next) {
+		if (!c->dirty)
+			continue;
+		ASSERT(c->locked && c->id != 0);
+		if (first)
+			sql_lit(begin_stmt(b, STMT_PLAIN, NULL),
+				"INSERT INTO conversations (id,user1_id,user2_id,last_seq,user1_unread,user2_unread,"
+				"user1_last_id,user2_last_id,user1_read_seq,user2_read_seq,change_seq,last_message_"
+				"time,"
+				"sort_time,created_at) VALUES ");
+		sql_comma(&b->text, &first);
+		append_conv_values(&b->text, c);
+	}
+	if (!first)
+		sql_lit(&b->text,
+			" ON DUPLICATE KEY UPDATE last_seq=VALUES(last_seq),user1_unread=VALUES(user1_unread),"
+			"user2_unread=VALUES(user2_unread),user1_last_id=VALUES(user1_last_id),"
+			"user2_last_id=VALUES(user2_last_id),user1_read_seq=VALUES(user1_read_seq),"
+			"user2_read_seq=VALUES(user2_read_seq),change_seq=VALUES(change_seq),"
+			"last_message_time=VALUES(last_message_time),sort_time=VALUES(sort_time)");
+	return !first;
+}
+
+void batch_build_write(struct batch *b)
+{
+	begin_text(b);
+	/* Fails where this comes too late: a subquery with two rows is an error once it is evaluated. */
+	struct buf *text = begin_stmt(b, STMT_PLAIN, NULL);
+	sql_lit(text, "SET @late=IF(UTC_TIMESTAMP(3)>");
+	sql_time(text, b->db_ms + STALE_MS);
+	sql_lit(text, ",(SELECT 1 UNION SELECT 2),0)");
+	append_list(
+		b,
+		"INSERT INTO messages (id,from_user_id,to_user_id,message_type,content,media_url,extra,client_msg_id,"
+		"reply_to,created_at) VALUES ",
+		&b->insert_messages);
+	append_gathered(b, &b->updates);
+	append_list(b, "INSERT INTO changes (conversation_id,change_seq,kind,message_id,user_id,at) VALUES ",
+		    &b->insert_changes);
+	append_list(b, "INSERT INTO recalls (user_id,recalled_at,conversation_id) VALUES ", &b->insert_recalls);
+	if (b->insert_recalls.len != 0)
+		sql_lit(&b->text, " ON DUPLICATE KEY UPDATE user_id=VALUES(user_id)");
+	bool wrote = append_convs(b);
+	if (b->standing && !wrote)
+		sql_lit(begin_stmt(b, STMT_PLAIN, NULL),
+			"INSERT INTO fences (id,n) VALUES (CONNECTION_ID()%64,1) ON DUPLICATE KEY UPDATE n=n+1");
+	sql_lit(begin_stmt(b, STMT_COMMIT, NULL), "COMMIT");
+}
+
+/* ---- answers ---- */
+
+void batch_row(struct batch *b, unsigned stmt, struct row *row)
+{
+	ASSERT(stmt < b->stmt_count);
+	switch (b->stmt[stmt].kind) {
+	case STMT_PAIRS:
+		row_pair(b, row);
+		break;
+	case STMT_CONVERSATIONS:
+		row_conv(b, row);
+		break;
+	case STMT_SENT:
+		row_sent(b, row);
+		break;
+	case STMT_FRIENDS:
+		row_friend(b, row);
+		break;
+	case STMT_MESSAGES:
+		row_message(b, row);
+		break;
+	case STMT_GATHERED: {
+		uint64_t *answer = b->stmt[stmt].of;
+		if (answer != NULL) {
+			answer[0] = row_take_u64(row);
+			answer[1] = row_take_u64(row);
+		}
+		break;
+	}
+	case STMT_NOW:
+		b->db_ms = row_take_ms(row);
+		b->now_ms = b->db_ms + clock_shift_ms();
+		break;
+	case STMT_PLAIN:
+	case STMT_MAKE:
+	case STMT_COMMIT:
+		break;
+	}
+}
+
+void batch_stmt_done(struct batch *b, unsigned stmt, uint64_t affected, uint64_t insert_id)
+{
+	ASSERT(stmt < b->stmt_count);
+	if (b->stmt[stmt].kind != STMT_MAKE)
+		return;
+	struct conv *c = b->stmt[stmt].of;
+	c->made = affected == 1; /* else another lane was faster, and its id is given */
+	give_id(b, c, insert_id);
+}
+
+bool batch_is_commit(const struct batch *b, unsigned stmt)
+{
+	return stmt < b->stmt_count && b->stmt[stmt].kind == STMT_COMMIT;
+}
+
+bool batch_plan(struct batch *b)
+{
+	for (unsigned i = 0; i < b->count; i++) {
+		struct op *op = b->op[i];
+		struct conv *c = op_conv(op);
+		op->put_off = (c != NULL && c->stopped) || op->class->plan(b, op) == OP_PUT_OFF;
+		if (op->put_off && c != NULL)
+			c->stopped = true;
+	}
+	/* A conversation comes to stand through what succeeds, or not at all. */
+	for (const struct conv *c = b->convs; c != NULL; c = c->next)
+		if (c->made && c->same == NULL && !c->used)
+			return false;
+	return true;
+}
+
+void batch_remember_pairs(struct batch *b)
+{
+	for (const struct conv *c = b->convs; c != NULL; c = c->next)
+		if (c->made && c->same == NULL)
+			pairs_put(b->pairs, &c->pair, c->id);
+}

@@ -1,0 +1,481 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The write lane: its queue, when a batch is begun, and what is done when one
+ * fails. Decides whether an operation is run again or given up; the batch and the
+ * operations themselves are elsewhere (batch.c, op_*.c).
+ *
+ * A batch that fails for a reason of the moment (a deadlock, a lock that is not had, a
+ * lost connection) is run again as a whole. When the connection is lost after the
+ * second round trip was sent, it may have committed: its operations are run again as
+ * uncertain. Locking the conversations waits for the old transaction's end, and then the
+ * database tells.
+ */
+#include "core/base.h"
+#include "store/lane.h"
+
+#include <event2/event.h>
+#include <mysqld_error.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "core/clock.h"
+#include "core/log.h"
+#include "store/lane_priv.h"
+#include "store/store_priv.h"
+
+#define QUEUE_OPS_MAX 8192
+#define QUEUE_BYTES_MAX ((size_t)32 * 1024 * 1024)
+#define PAIRS_MAX 65536
+/* An operation is given up when it has waited for so long. */
+#define OP_DEADLINE_MS 5000
+/* While something waits, deadlines are looked at this often. */
+#define TICK_MS 100
+/* So often may an operation's transaction be run again for a reason of the moment. */
+#define TRIES_MAX 10
+/* From then on each is tried alone, so that one does not spoil it for the others. */
+#define TRIES_TOGETHER 4
+
+enum lane_state {
+	LANE_IDLE,
+	LANE_RESOLVING, /* which conversations pairs have */
+	LANE_LOCKING,	/* the first round trip */
+	LANE_MAKING,	/* conversations that are missing */
+	LANE_WRITING,	/* the second */
+	LANE_UNDOING,
+};
+
+struct lane {
+	struct store *store;
+	struct link *link;
+	struct link_query query;
+	struct event *kick; /* at the end of the turn */
+	struct event *tick; /* while something waits */
+	const struct store_observer *obs;
+	void *obs_ctx;
+	bool was_up;
+
+	enum lane_state state;
+	struct pairs *pairs;
+	struct batch batch;
+	int64_t begun_usecs;
+	char *why_undo;
+
+	struct op_queue queue;	 /* in order of arrival */
+	struct op_queue refused; /* to be answered as their status says */
+	size_t queued, queued_bytes, refused_count;
+};
+
+static int64_t now_usecs(void)
+{
+	struct timespec t;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
+/* ---- operations ---- */
+
+void *op_new(const struct op_class *class, size_t size, size_t extra, char **tail_r)
+{
+	char *memory = xmalloc(size + extra);
+	memset(memory, 0, size);
+	struct op *op = (struct op *)(void *)memory;
+	op->class = class;
+	op->bytes = 512 + extra;
+	*tail_r = memory + size;
+	return op;
+}
+
+struct str op_keep(char **tail, struct str s)
+{
+	if (s.s == NULL)
+		return STR_NULL;
+	struct str kept = {*tail, s.len};
+	memcpy(*tail, s.s, s.len);
+	*tail += s.len;
+	return kept;
+}
+
+static void answer(struct lane *l, struct op *op)
+{
+	op->class->answer(l->store, op);
+	free(op);
+}
+
+static void kick(struct lane *l)
+{
+	event_active(l->kick, 0, 0);
+}
+
+static void to_queue(struct lane *l, struct op *op, bool first)
+{
+	if (first)
+		TAILQ_INSERT_HEAD(&l->queue, op, entry);
+	else
+		TAILQ_INSERT_TAIL(&l->queue, op, entry);
+	l->queued++;
+	l->queued_bytes += op->bytes;
+}
+
+static void from_queue(struct lane *l, struct op *op)
+{
+	TAILQ_REMOVE(&l->queue, op, entry);
+	l->queued--;
+	l->queued_bytes -= op->bytes;
+}
+
+void lane_refuse(struct lane *l, struct op *op, enum store_status status)
+{
+	op->status = status;
+	TAILQ_INSERT_TAIL(&l->refused, op, entry);
+	l->refused_count++;
+	kick(l);
+}
+
+void lane_submit(struct lane *l, struct op *op)
+{
+	if (l->link == NULL) {
+		lane_refuse(l, op, STORE_UNAVAILABLE);
+		return;
+	}
+	if (l->queued >= QUEUE_OPS_MAX || l->queued_bytes + op->bytes > QUEUE_BYTES_MAX) {
+		lane_refuse(l, op, STORE_OVERLOADED);
+		return;
+	}
+	op->deadline_ms = clock_mono_ms() + OP_DEADLINE_MS;
+	to_queue(l, op, false);
+	if (l->state == LANE_IDLE && link_is_idle(l->link)) {
+		kick(l);
+	} else if (!evtimer_pending(l->tick, NULL)) {
+		const struct timeval after = {.tv_usec = TICK_MS * 1000};
+		evtimer_add(l->tick, &after);
+	}
+}
+
+static void answer_refused(struct lane *l)
+{
+	/* Only those of now: an answer may bring the next refusal. */
+	for (size_t n = l->refused_count; n > 0; n--) {
+		struct op *op = TAILQ_FIRST(&l->refused);
+		TAILQ_REMOVE(&l->refused, op, entry);
+		l->refused_count--;
+		answer(l, op);
+	}
+}
+
+static void expire(struct lane *l)
+{
+	int64_t now = clock_mono_ms();
+	struct op *op;
+	while ((op = TAILQ_FIRST(&l->queue)) != NULL && op->deadline_ms <= now) {
+		from_queue(l, op);
+		lane_refuse(l, op, STORE_UNAVAILABLE);
+	}
+}
+
+/* ---- a batch ---- */
+
+static void ask(struct lane *l, enum lane_state state, struct str text)
+{
+	l->state = state;
+	l->query.text = text;
+	link_query(l->link, &l->query);
+}
+
+static void ask_batch(struct lane *l, enum lane_state state)
+{
+	ask(l, state, (struct str){l->batch.text.data, l->batch.text.len});
+}
+
+static void begin_batch(struct lane *l)
+{
+	struct op *op;
+	size_t bytes = 0;
+	while ((op = TAILQ_FIRST(&l->queue)) != NULL && l->batch.count < BATCH_OPS_MAX) {
+		if (l->batch.count != 0 && (op->alone || bytes + op->bytes > BATCH_BYTES_MAX))
+			break;
+		from_queue(l, op);
+		bytes += op->bytes;
+		batch_add(&l->batch, op);
+		if (op->alone)
+			break;
+	}
+	l->begun_usecs = now_usecs();
+	if (batch_build_resolve(&l->batch)) {
+		ask_batch(l, LANE_RESOLVING);
+		return;
+	}
+	batch_build_lock(&l->batch);
+	ask_batch(l, LANE_LOCKING);
+}
+
+/* Gives the batch's operations back to the queue, before all others and in their order. */
+static void put_back(struct lane *l, const char *why)
+{
+	if (l->obs != NULL && l->obs->retry != NULL)
+		l->obs->retry(why, l->obs_ctx);
+	for (unsigned i = l->batch.count; i-- > 0;)
+		to_queue(l, l->batch.op[i], true);
+	batch_reset(&l->batch);
+	l->state = LANE_IDLE;
+	kick(l);
+}
+
+/* Those that could not be planned wait for the next batch. */
+static void put_off_unplanned(struct lane *l)
+{
+	struct batch *b = &l->batch;
+	for (unsigned i = b->count; i-- > 0;)
+		if (b->op[i]->put_off)
+			to_queue(l, b->op[i], true);
+	unsigned kept = 0;
+	for (unsigned i = 0; i < b->count; i++)
+		if (!b->op[i]->put_off)
+			b->op[kept++] = b->op[i];
+	b->count = kept;
+}
+
+static void undo(struct lane *l, const char *why)
+{
+	free(l->why_undo);
+	l->why_undo = xstrdup(why);
+	ask(l, LANE_UNDOING, STR_LIT("ROLLBACK"));
+}
+
+static void plan_and_write(struct lane *l)
+{
+	if (!batch_plan(&l->batch)) {
+		for (unsigned i = 0; i < l->batch.count; i++)
+			l->batch.op[i]->tries++;
+		undo(l, "race");
+		return;
+	}
+	put_off_unplanned(l);
+	batch_build_write(&l->batch);
+	ask_batch(l, LANE_WRITING);
+}
+
+static void committed(struct lane *l)
+{
+	struct batch *b = &l->batch;
+	batch_remember_pairs(b);
+	if (l->obs != NULL && l->obs->batch != NULL)
+		l->obs->batch(b->count, b->sends, (uint64_t)(now_usecs() - l->begun_usecs), l->obs_ctx);
+	for (unsigned i = 0; i < b->count; i++)
+		answer(l, b->op[i]);
+	batch_reset(b);
+	l->state = LANE_IDLE;
+	if (!TAILQ_EMPTY(&l->queue))
+		kick(l);
+}
+
+static void next_step(struct lane *l)
+{
+	switch (l->state) {
+	case LANE_RESOLVING:
+		batch_build_lock(&l->batch);
+		ask_batch(l, LANE_LOCKING);
+		return;
+	case LANE_LOCKING:
+		if (batch_build_make(&l->batch))
+			ask_batch(l, LANE_MAKING);
+		else
+			plan_and_write(l);
+		return;
+	case LANE_MAKING:
+		plan_and_write(l);
+		return;
+	case LANE_WRITING:
+		committed(l);
+		return;
+	case LANE_UNDOING:
+		put_back(l, l->why_undo);
+		return;
+	case LANE_IDLE:
+		break;
+	}
+	log_panic(__FILE__, __LINE__, "an answer to nothing");
+}
+
+/* ---- failures ---- */
+
+static void mark_uncertain(struct lane *l)
+{
+	for (unsigned i = 0; i < l->batch.count; i++)
+		l->batch.op[i]->uncertain |= l->batch.op[i]->planned;
+}
+
+/* A reason that may be gone the next time, by its name for the counters; NULL: it is in the data, or in the server. */
+static const char *passing_reason(unsigned error)
+{
+	switch (error) {
+	case ER_LOCK_DEADLOCK:
+		return "deadlock";
+	case ER_LOCK_WAIT_TIMEOUT:
+		return "lock_timeout";
+	case ER_DUP_ENTRY: /* the same client_msg_id or pair came through another lane just now */
+		return "duplicate";
+	case ER_SUBQUERY_NO_1_ROW: /* batch_build_write(): too late */
+		return "late";
+	case ER_CHECKREAD:
+	case ER_QUERY_INTERRUPTED:
+		return "interrupted";
+	default:
+		return NULL;
+	}
+}
+
+static void batch_refused(struct lane *l, const struct link_result *r)
+{
+	struct batch *b = &l->batch;
+	if (l->state == LANE_WRITING && batch_is_commit(b, r->stmt))
+		mark_uncertain(l);
+	const char *reason = passing_reason(r->error);
+	if (reason == NULL) {
+		bool found = b->count == 1;
+		log_error("database: %s (error %u) in a batch of %u%s%s", r->message, r->error, b->count,
+			  found ? ": gave up a " : ", trying its operations one by one",
+			  found ? b->op[0]->class->name : "");
+		reason = "alone";
+		for (unsigned i = 0; i < b->count; i++) {
+			b->op[i]->alone = true;
+			b->op[i]->tries = found ? TRIES_MAX : b->op[i]->tries;
+		}
+	}
+	unsigned kept = 0;
+	for (unsigned i = 0; i < b->count; i++) {
+		struct op *op = b->op[i];
+		op->alone |= ++op->tries >= TRIES_TOGETHER;
+		if (op->tries > TRIES_MAX)
+			lane_refuse(l, op, STORE_UNAVAILABLE);
+		else
+			b->op[kept++] = op;
+	}
+	b->count = kept;
+	undo(l, reason);
+}
+
+static void on_row(struct link_query *q, unsigned stmt, struct row *row)
+{
+	struct lane *l = container_of(q, struct lane, query);
+	if (l->state != LANE_UNDOING)
+		batch_row(&l->batch, stmt, row);
+}
+
+static void on_stmt(struct link_query *q, unsigned stmt, uint64_t affected, uint64_t insert_id)
+{
+	struct lane *l = container_of(q, struct lane, query);
+	if (l->state != LANE_UNDOING)
+		batch_stmt_done(&l->batch, stmt, affected, insert_id);
+}
+
+static void on_done(struct link_query *q, const struct link_result *r)
+{
+	struct lane *l = container_of(q, struct lane, query);
+	switch (r->outcome) {
+	case LINK_OK:
+		next_step(l);
+		return;
+	case LINK_ERROR:
+		if (l->state == LANE_UNDOING) {
+			log_error("database: ROLLBACK: %s", r->message);
+			put_back(l, l->why_undo);
+			return;
+		}
+		batch_refused(l, r);
+		return;
+	case LINK_LOST:
+		if (l->state == LANE_WRITING)
+			mark_uncertain(l);
+		put_back(l, "link");
+		return;
+	}
+}
+
+/* ---- when ---- */
+
+static void on_kick(evutil_socket_t fd, short what, void *arg)
+{
+	struct lane *l = arg;
+	expire(l);
+	answer_refused(l);
+	if (l->state == LANE_IDLE && !TAILQ_EMPTY(&l->queue) && link_is_idle(l->link))
+		begin_batch(l);
+	if (!TAILQ_EMPTY(&l->queue) && !evtimer_pending(l->tick, NULL)) {
+		const struct timeval after = {.tv_usec = TICK_MS * 1000};
+		evtimer_add(l->tick, &after);
+	}
+}
+
+static void on_ready(struct link *link, void *ctx)
+{
+	struct lane *l = ctx;
+	if (!l->was_up && l->obs != NULL && l->obs->link != NULL)
+		l->obs->link(true, l->obs_ctx);
+	l->was_up = true;
+	if (!TAILQ_EMPTY(&l->queue))
+		kick(l);
+}
+
+static void on_down(struct link *link, const char *why, void *ctx)
+{
+	struct lane *l = ctx;
+	if (l->was_up && l->obs != NULL && l->obs->link != NULL)
+		l->obs->link(false, l->obs_ctx);
+	l->was_up = false;
+}
+
+/* ---- from outside ---- */
+
+struct lane *lane_new(struct store *store, struct event_base *base, const struct conf *conf,
+		      const struct store_observer *obs, void *ctx)
+{
+	static const struct link_events events = {.ready = on_ready, .down = on_down};
+	struct lane *l = xcalloc(1, sizeof(*l));
+	l->store = store;
+	l->obs = obs;
+	l->obs_ctx = ctx;
+	TAILQ_INIT(&l->queue);
+	TAILQ_INIT(&l->refused);
+	l->query = (struct link_query){.row = on_row, .stmt = on_stmt, .done = on_done};
+	l->pairs = pairs_new(PAIRS_MAX);
+	batch_init(&l->batch, l->pairs, conf);
+	l->kick = event_new(base, -1, 0, on_kick, l);
+	l->tick = evtimer_new(base, on_kick, l);
+	ASSERT(l->kick != NULL && l->tick != NULL);
+	l->link = link_new(base, conf, &(struct link_options){.name = "writing"}, &events, l);
+	return l;
+}
+
+void lane_free(struct lane **lane)
+{
+	struct lane *l = *lane;
+	if (l == NULL)
+		return;
+	link_free(&l->link);
+	for (unsigned i = l->batch.count; i-- > 0;)
+		to_queue(l, l->batch.op[i], true);
+	batch_fini(&l->batch);
+	struct op *op;
+	while ((op = TAILQ_FIRST(&l->queue)) != NULL) {
+		from_queue(l, op);
+		lane_refuse(l, op, STORE_UNAVAILABLE);
+	}
+	while (l->refused_count != 0)
+		answer_refused(l);
+	pairs_free(&l->pairs);
+	event_free(l->kick);
+	event_free(l->tick);
+	free(l->why_undo);
+	free(l);
+	*lane = NULL;
+}
+
+bool lane_is_up(const struct lane *l)
+{
+	return link_is_up(l->link);
+}
+
+size_t lane_pending(const struct lane *l)
+{
+	return l->queued + l->refused_count + l->batch.count;
+}

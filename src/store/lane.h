@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The write lane of a worker: one connection, one transaction in flight. What
+ * arrives meanwhile is the next one (group commit without a timer), begun at the end
+ * of a turn of the loop so that all that came in it takes part.
+ */
+#ifndef TIDINGS_STORE_LANE_H
+#define TIDINGS_STORE_LANE_H
+
+#include "core/base.h"
+#include "store/store.h"
+
+struct lane;
+
+struct lane *lane_new(struct store *store, struct event_base *base, const struct conf *conf,
+		      const struct store_observer *obs, void *ctx);
+/* Answers all that is in it as unavailable. */
+void lane_free(struct lane **l);
+bool lane_is_up(const struct lane *l);
+/* Not answered yet. */
+size_t lane_pending(const struct lane *l);
+
+#endif

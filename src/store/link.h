@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * One non-blocking connection to the database, the only door to MariaDB
+ * Connector/C. It connects by itself, and again with a backoff when it is lost,
+ * keeps itself alive while idle, and gives up a connection on which an answer does
+ * not come in time.
+ *
+ * Every connection is utf8mb4, strict, UTC, READ COMMITTED and autocommit. The server
+ * ends one that is silent for some seconds, so that the locks of a node
+ * that vanished in the middle of a transaction do not outlive it for long.
+ */
+#ifndef TIDINGS_STORE_LINK_H
+#define TIDINGS_STORE_LINK_H
+
+#include "core/base.h"
+#include "core/conf.h"
+#include "store/row.h"
+
+struct event_base;
+struct link;
+struct link_query;
+
+/* Waiting for an answer longer than this means that the database is away. */
+#define LINK_ANSWER_TIMEOUT_MS 5000
+
+enum link_outcome {
+	LINK_OK,
+	LINK_ERROR, /* the server refused statement `stmt`; those after it were not run; the connection stays */
+	LINK_LOST,  /* the connection is gone; what was sent may or may not have been done */
+};
+
+struct link_result {
+	enum link_outcome outcome;
+	unsigned stmt;	     /* LINK_ERROR: counted from 0 */
+	unsigned error;	     /* the server's or the client library's number */
+	const char *message; /* never NULL */
+};
+
+/*
+ * A text of one or more statements, embedded in its owner. The text is borrowed
+ * until done, which runs exactly once and may start the next query.
+ */
+struct link_query {
+	struct str text;
+	/* A row of statement `stmt`. May be NULL. */
+	void (*row)(struct link_query *q, unsigned stmt, struct row *row);
+	/* A statement has succeeded, after its rows. May be NULL. */
+	void (*stmt)(struct link_query *q, unsigned stmt, uint64_t affected, uint64_t insert_id);
+	void (*done)(struct link_query *q, const struct link_result *r);
+};
+
+struct link_events {
+	/* Free for a query: after connecting, and after each ping that had kept it busy. */
+	void (*ready)(struct link *l, void *ctx);
+	/* Lost, or could not connect (each time); after the done of the query that was under way. May be NULL. */
+	void (*down)(struct link *l, const char *why, void *ctx);
+};
+
+struct link_options {
+	const char *name;	    /* for the log: "write lane" */
+	const char *database;	    /* NULL: the configured one; "": none */
+	unsigned answer_timeout_ms; /* 0: LINK_ANSWER_TIMEOUT_MS */
+	bool once;		    /* does not connect again */
+};
+
+/*
+ * A host name that is no number is resolved here, which blocks, and until
+ * that has succeeded once again at most every 30 s. conf is borrowed.
+ */
+struct link *link_new(struct event_base *base, const struct conf *conf, const struct link_options *options,
+		      const struct link_events *events, void *ctx);
+/* A query under way is forgotten: its done does not run. Not from within a callback of the link. */
+void link_free(struct link **l);
+/* Connected and no query under way. */
+bool link_is_idle(const struct link *l);
+bool link_is_up(const struct link *l);
+/* Only on an idle link. Callbacks run from the loop, never from within. */
+void link_query(struct link *l, struct link_query *q);
+
+#endif

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Pairs of users and their conversations. Decides what to forget: by second chance, in order of arrival. */
+#include "core/base.h"
+#include "store/pairs.h"
+
+#include <stdlib.h>
+#include <uthash.h>
+
+#include "core/log.h"
+
+struct pair {
+	UT_hash_handle hh;
+	uint64_t conversation_id;
+	bool used; /* since it was last passed over */
+	char key[];
+};
+
+struct pairs {
+	struct pair *all; /* uthash keeps the order of arrival */
+	unsigned max;
+};
+
+struct pair_key pair_key_make(struct str a, struct str b)
+{
+	ASSERT(a.len <= USER_ID_MAX && b.len <= USER_ID_MAX);
+	size_t common = a.len < b.len ? a.len : b.len;
+	int order = memcmp(a.s, b.s, common);
+	bool swap = order > 0 || (order == 0 && a.len > b.len);
+	struct str first = swap ? b : a, second = swap ? a : b;
+	struct pair_key k = {.len = (unsigned)(first.len + 1 + second.len), .first_len = (unsigned)first.len};
+	memcpy(k.text, first.s, first.len);
+	k.text[first.len] = ' ';
+	memcpy(k.text + first.len + 1, second.s, second.len);
+	return k;
+}
+
+struct str pair_key_user(const struct pair_key *k, unsigned side)
+{
+	return side == 0 ? (struct str){k->text, k->first_len}
+			 : (struct str){k->text + k->first_len + 1, k->len - k->first_len - 1};
+}
+
+struct pairs *pairs_new(unsigned max)
+{
+	struct pairs *p = xcalloc(1, sizeof(*p));
+	p->max = max;
+	return p;
+}
+
+static void drop(struct pairs *p, struct pair *gone)
+{
+	HASH_DEL(p->all, gone);
+	free(gone);
+}
+
+void pairs_free(struct pairs **pairs)
+{
+	struct pairs *p = *pairs;
+	if (p == NULL)
+		return;
+	struct pair *at, *next;
+	HASH_ITER (hh, p->all, at, next)
+		drop(p, at);
+	free(p);
+	*pairs = NULL;
+}
+
+static struct pair *find(struct pairs *p, const struct pair_key *k)
+{
+	struct pair *found;
+	HASH_FIND(hh, p->all, k->text, k->len, found);
+	return found;
+}
+
+uint64_t pairs_find(struct pairs *p, const struct pair_key *k)
+{
+	struct pair *found = find(p, k);
+	if (found == NULL)
+		return 0;
+	found->used = true;
+	return found->conversation_id;
+}
+
+static void make_room(struct pairs *p)
+{
+	while (HASH_COUNT(p->all) >= p->max) {
+		struct pair *oldest = p->all;
+		if (!oldest->used) {
+			drop(p, oldest);
+			continue;
+		}
+		oldest->used = false;
+		HASH_DEL(p->all, oldest);
+		HASH_ADD_KEYPTR(hh, p->all, oldest->key, oldest->hh.keylen, oldest);
+	}
+}
+
+void pairs_put(struct pairs *p, const struct pair_key *k, uint64_t conversation_id)
+{
+	struct pair *found = find(p, k);
+	if (found == NULL) {
+		make_room(p);
+		found = xcalloc(1, sizeof(*found) + k->len);
+		memcpy(found->key, k->text, k->len);
+		HASH_ADD_KEYPTR(hh, p->all, found->key, k->len, found);
+	}
+	found->conversation_id = conversation_id;
+}
+
+void pairs_forget(struct pairs *p, const struct pair_key *k)
+{
+	struct pair *found = find(p, k);
+	if (found != NULL)
+		drop(p, found);
+}

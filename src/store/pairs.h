@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Remembers which conversation two users have, so that the write lane can lock it
+ * by its id. What is in here never changes in the database; bounded, the
+ * least used goes.
+ */
+#ifndef TIDINGS_STORE_PAIRS_H
+#define TIDINGS_STORE_PAIRS_H
+
+#include "core/base.h"
+#include "core/id.h"
+
+/* Two users in the order of their bytes, with a space between, which no id contains. */
+struct pair_key {
+	unsigned len;
+	unsigned first_len;		/* of the smaller id */
+	char text[2 * USER_ID_MAX + 2]; /* with a NUL */
+};
+struct pair_key pair_key_make(struct str a, struct str b);
+/* 0: the smaller, 1: the other one. */
+struct str pair_key_user(const struct pair_key *k, unsigned side);
+
+struct pairs;
+
+struct pairs *pairs_new(unsigned max);
+void pairs_free(struct pairs **p);
+/* 0: not known here. */
+uint64_t pairs_find(struct pairs *p, const struct pair_key *k);
+void pairs_put(struct pairs *p, const struct pair_key *k, uint64_t conversation_id);
+void pairs_forget(struct pairs *p, const struct pair_key *k);
+
+#endif

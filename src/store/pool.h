@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Reads: a queue in front of a few connections. A read whose connection is lost is done once more on another one. */
+#ifndef TIDINGS_STORE_POOL_H
+#define TIDINGS_STORE_POOL_H
+
+#include "core/base.h"
+
+#include <sys/queue.h>
+
+#include "core/buf.h"
+#include "store/arena.h"
+#include "store/link.h"
+#include "store/store.h"
+
+struct pool;
+
+/* Embedded first in its kind's struct, made by read_new. */
+struct read {
+	TAILQ_ENTRY(read) entry;
+	struct pool *pool;
+	struct link_query query;
+	struct buf text;    /* the statements */
+	struct arena arena; /* what row() finds */
+	enum store_status status;
+	int64_t deadline_ms;
+	bool lost_once;
+	bool again; /* pool_again() was called from within done() */
+
+	/* Forgets what row() has found, for it begins anew. May be NULL. */
+	void (*restart)(struct read *r);
+	/* May be NULL. */
+	void (*row)(struct read *r, unsigned stmt, struct row *row);
+	/*
+	 * Calls back with what was found or, where status is not STORE_OK, with that. Afterwards the read is freed,
+	 * unless it was given to pool_again().
+	 */
+	void (*done)(struct read *r, enum store_status status);
+};
+TAILQ_HEAD(read_queue, read);
+
+struct pool *pool_new(struct event_base *base, const struct conf *conf);
+/* Answers all that is in it as unavailable. */
+void pool_free(struct pool **p);
+/* Not answered yet. */
+size_t pool_pending(const struct pool *p);
+
+/* Zeroed but for the pool. `size` is that of the struct around it. */
+void *read_new(struct pool *p, size_t size);
+/* Queues it. done() runs from the loop. */
+void pool_submit(struct read *r);
+/* From within done(): another round trip, with the text that stands there now and the same deadline. */
+void pool_again(struct read *r);
+/* Answers without the database, from the loop. */
+void pool_refuse(struct read *r, enum store_status status);
+
+#endif

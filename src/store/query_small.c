@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Reads of a few numbers or rows: what is unread, who is on the other side, who is a friend, was it sent before. */
+#include "core/base.h"
+#include "store/store_priv.h"
+
+#include "store/query.h"
+#include "store/sql.h"
+
+/* ---- counting ---- */
+
+struct count {
+	struct read read;
+	store_count_fn *fn;
+	void *arg;
+	uint64_t count;
+};
+
+static void count_row(struct read *r, unsigned stmt, struct row *row)
+{
+	(void)stmt;
+	container_of(r, struct count, read)->count = row_take_u64(row);
+}
+
+static void count_done(struct read *r, enum store_status status)
+{
+	struct count *c = container_of(r, struct count, read);
+	c->fn(status, status == STORE_OK ? c->count : 0, c->arg);
+}
+
+static struct count *count_new(struct store *s, store_count_fn *fn, void *arg)
+{
+	struct count *c = read_new(s->pool, sizeof(*c));
+	c->read.row = count_row;
+	c->read.done = count_done;
+	c->fn = fn;
+	c->arg = arg;
+	return c;
+}
+
+void store_ping(struct store *s, store_count_fn *fn, void *arg)
+{
+	struct count *c = count_new(s, fn, arg);
+	sql_lit(&c->read.text, "SELECT 0");
+	pool_submit(&c->read);
+}
+
+void store_count_unread(struct store *s, struct str user, store_count_fn *fn, void *arg)
+{
+	struct count *c = count_new(s, fn, arg);
+	struct buf *text = &c->read.text;
+	sql_lit(text, "SELECT (SELECT COALESCE(SUM(user1_unread),0) FROM conversations WHERE user1_id=");
+	sql_str(text, user);
+	sql_lit(text, ")+(SELECT COALESCE(SUM(user2_unread),0) FROM conversations WHERE user2_id=");
+	sql_str(text, user);
+	buf_append_char(text, ')');
+	pool_submit(&c->read);
+}
+
+/* ---- the other side ---- */
+
+struct find_peer {
+	struct read read;
+	store_peer_fn *fn;
+	void *arg;
+	struct store_peer found;
+};
+
+static void peer_restart(struct read *r)
+{
+	container_of(r, struct find_peer, read)->found = (struct store_peer){.status = STORE_NOT_FOUND};
+}
+
+static void peer_row(struct read *r, unsigned stmt, struct row *row)
+{
+	struct store_peer *p = &container_of(r, struct find_peer, read)->found;
+	(void)stmt;
+	p->conversation_id = row_take_u64(row);
+	row_take_user(row, p->peer);
+	bool there = row_take_bool(row), back = row_take_bool(row), blocked = row_take_bool(row);
+	p->status = !there || !back ? STORE_NOT_FRIENDS : blocked ? STORE_BLOCKED : STORE_OK;
+}
+
+static void peer_done(struct read *r, enum store_status status)
+{
+	struct find_peer *p = container_of(r, struct find_peer, read);
+	if (status != STORE_OK)
+		p->found = (struct store_peer){.status = status};
+	p->fn(&p->found, p->arg);
+}
+
+void store_find_peer(struct store *s, struct str user, uint64_t conversation_id, store_peer_fn *fn, void *arg)
+{
+	struct find_peer *p = read_new(s->pool, sizeof(*p));
+	struct buf *text = &p->read.text;
+	p->read.restart = peer_restart;
+	p->read.row = peer_row;
+	p->read.done = peer_done;
+	p->fn = fn;
+	p->arg = arg;
+	p->found.status = STORE_NOT_FOUND;
+	sql_lit(text, "SELECT c.id,IF(c.user1_id=");
+	sql_str(text, user);
+	sql_lit(text,
+		",c.user2_id,c.user1_id),a.user_id IS NOT NULL,b.user_id IS NOT NULL,b.blocked FROM conversations c"
+		" LEFT JOIN friendships a ON a.user_id=");
+	sql_str(text, user);
+	sql_lit(text, " AND a.friend_id=IF(c.user1_id=");
+	sql_str(text, user);
+	sql_lit(text, ",c.user2_id,c.user1_id) LEFT JOIN friendships b ON b.friend_id=");
+	sql_str(text, user);
+	sql_lit(text, " AND b.user_id=IF(c.user1_id=");
+	sql_str(text, user);
+	sql_lit(text, ",c.user2_id,c.user1_id) WHERE c.id=");
+	sql_u64(text, conversation_id);
+	sql_lit(text, " AND ");
+	query_put_is_party(text, user);
+	pool_submit(&p->read);
+}
+
+/* ---- friends among some ---- */
+
+struct find_friends {
+	struct read read;
+	store_friends_fn *fn;
+	void *arg;
+	struct store_friend *item;
+	size_t count, max;
+};
+
+static void friends_restart(struct read *r)
+{
+	container_of(r, struct find_friends, read)->count = 0;
+}
+
+static void friends_row(struct read *r, unsigned stmt, struct row *row)
+{
+	struct find_friends *f = container_of(r, struct find_friends, read);
+	(void)stmt;
+	if (f->count == f->max)
+		return;
+	struct store_friend *item = &f->item[f->count++];
+	row_take_user(row, item->user_id);
+	item->last_seen_ms = row_take_ms(row);
+	item->blocks_user = row_take_bool(row);
+}
+
+static void friends_done(struct read *r, enum store_status status)
+{
+	struct find_friends *f = container_of(r, struct find_friends, read);
+	struct store_friends out = {.status = status};
+	if (status == STORE_OK) {
+		out.item = f->item;
+		out.count = f->count;
+	}
+	f->fn(&out, f->arg);
+}
+
+void store_find_friends(struct store *s, struct str user, const struct str *ids, size_t n, store_friends_fn *fn,
+			void *arg)
+{
+	struct find_friends *f = read_new(s->pool, sizeof(*f));
+	struct buf *text = &f->read.text;
+	bool first = true;
+	f->read.restart = friends_restart;
+	f->read.row = friends_row;
+	f->read.done = friends_done;
+	f->fn = fn;
+	f->arg = arg;
+	if (n == 0) {
+		pool_refuse(&f->read, STORE_OK);
+		return;
+	}
+	f->max = n;
+	f->item = arena_alloc(&f->read.arena, n * sizeof(*f->item));
+	sql_lit(text, "SELECT a.friend_id,u.last_seen,b.blocked FROM friendships a JOIN friendships b"
+		      " ON b.user_id=a.friend_id AND b.friend_id=");
+	sql_str(text, user);
+	sql_lit(text, " LEFT JOIN users u ON u.id=a.friend_id WHERE a.user_id=");
+	sql_str(text, user);
+	sql_lit(text, " AND a.friend_id IN (");
+	for (size_t i = 0; i < n; i++) {
+		sql_comma(text, &first);
+		sql_str(text, ids[i]);
+	}
+	buf_append_char(text, ')');
+	pool_submit(&f->read);
+}
+
+/* ---- was it sent before ---- */
+
+struct find_sent {
+	struct read read;
+	store_sent_fn *fn;
+	void *arg;
+	struct store_send p;
+	bool found;
+	struct message message;
+};
+
+static void sent_restart(struct read *r)
+{
+	container_of(r, struct find_sent, read)->found = false;
+}
+
+static void sent_row(struct read *r, unsigned stmt, struct row *row)
+{
+	struct find_sent *f = container_of(r, struct find_sent, read);
+	(void)stmt;
+	f->found = row_take_message(row, &r->arena, &f->message);
+}
+
+static void sent_done(struct read *r, enum store_status status)
+{
+	struct find_sent *f = container_of(r, struct find_sent, read);
+	if (status == STORE_OK && !f->found)
+		status = STORE_NOT_FOUND;
+	else if (status == STORE_OK && !send_same_fields(&f->p, &f->message))
+		status = STORE_REUSED;
+	const struct store_sent out = {
+		.status = status,
+		.replayed = status == STORE_OK,
+		.message = status == STORE_OK ? &f->message : NULL,
+	};
+	f->fn(&out, f->arg);
+}
+
+void store_find_sent(struct store *s, const struct store_send *p, store_sent_fn *fn, void *arg)
+{
+	struct find_sent *f = read_new(s->pool, sizeof(*f));
+	struct arena *a = &f->read.arena;
+	struct buf *text = &f->read.text;
+	f->read.restart = sent_restart;
+	f->read.row = sent_row;
+	f->read.done = sent_done;
+	f->fn = fn;
+	f->arg = arg;
+	f->p = (struct store_send){
+		.from = arena_str(a, p->from),
+		.to = arena_str(a, p->to),
+		.type = p->type,
+		.content = arena_str(a, p->content),
+		.media_url = arena_str(a, p->media_url),
+		.extra = arena_str(a, p->extra),
+		.client_msg_id = arena_str(a, p->client_msg_id),
+		.reply_to = p->reply_to,
+	};
+	if (p->client_msg_id.s == NULL) {
+		pool_refuse(&f->read, STORE_NOT_FOUND);
+		return;
+	}
+	sql_lit(text, "SELECT " MESSAGE_COLUMNS " FROM messages m WHERE m.from_user_id=");
+	sql_str(text, p->from);
+	sql_lit(text, " AND m.client_msg_id=");
+	sql_str(text, p->client_msg_id);
+	/* What was found may not be on disk yet; what is written now is so only after it. */
+	sql_lit(text, ";INSERT INTO fences (id,n) VALUES (CONNECTION_ID()%64,1) ON DUPLICATE KEY UPDATE n=n+1");
+	pool_submit(&f->read);
+}

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Reading rows. What the schema does not allow, but a database may hold all the same, is read as nothing. */
+#include "core/base.h"
+#include "store/row.h"
+
+#include "core/clock.h"
+#include "core/log.h"
+
+struct str row_take_str(struct row *r)
+{
+	ASSERT(r->at < r->count);
+	unsigned i = r->at++;
+	return r->column[i] == NULL ? STR_NULL : (struct str){r->column[i], r->len[i]};
+}
+
+uint64_t row_take_u64(struct row *r)
+{
+	struct str s = row_take_str(r);
+	uint64_t v = 0;
+	for (size_t i = 0; i < s.len && s.s[i] >= '0' && s.s[i] <= '9'; i++)
+		v = v * 10 + (uint64_t)(s.s[i] - '0');
+	return v;
+}
+
+bool row_take_bool(struct row *r)
+{
+	return row_take_u64(r) != 0;
+}
+
+int64_t row_take_ms(struct row *r)
+{
+	struct str s = row_take_str(r);
+	int64_t ms;
+	return s.s != NULL && clock_parse_sql(s, &ms) == 0 ? ms : 0;
+}
+
+void row_take_user(struct row *r, char out[USER_ID_MAX + 1])
+{
+	struct str s = row_take_str(r);
+	size_t len = s.len <= USER_ID_MAX ? s.len : USER_ID_MAX;
+	if (len != 0)
+		memcpy(out, s.s, len);
+	out[len] = '\0';
+}
+
+bool row_take_message(struct row *r, struct arena *a, struct message *out)
+{
+	*out = (struct message){.id = row_take_u64(r)};
+	row_take_user(r, out->from);
+	row_take_user(r, out->to);
+	uint64_t type = row_take_u64(r);
+	out->type = type <= MESSAGE_FILE ? (enum message_type)type : MESSAGE_FILE;
+	out->content = arena_str(a, row_take_str(r));
+	out->media_url = arena_str(a, row_take_str(r));
+	out->extra = arena_str(a, row_take_str(r));
+	struct str client_msg_id = row_take_str(r);
+	/* One of our own making, which starts with a space, is nobody's business. */
+	if (client_msg_id.len != 0 && client_msg_id.s[0] != ' ')
+		out->client_msg_id = arena_str(a, client_msg_id);
+	out->reply_to = row_take_u64(r);
+	out->is_read = row_take_bool(r);
+	out->read_ms = row_take_ms(r);
+	out->is_recalled = row_take_bool(r);
+	out->recalled_ms = row_take_ms(r);
+	out->created_ms = row_take_ms(r);
+	return out->id != 0;
+}

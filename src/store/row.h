@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A row as the database sends it, and reading it into the structs of store.h. */
+#ifndef TIDINGS_STORE_ROW_H
+#define TIDINGS_STORE_ROW_H
+
+#include "core/base.h"
+#include "store/arena.h"
+#include "store/store.h"
+
+/* Borrowed for the callback that gets it. `at` is the next column that a row_take_… reads. */
+struct row {
+	char **column; /* NULL: null */
+	const unsigned long *len;
+	unsigned count;
+	unsigned at;
+};
+
+/* Each takes the next column. A null is absent, 0 or false. */
+struct str row_take_str(struct row *r);
+uint64_t row_take_u64(struct row *r);
+bool row_take_bool(struct row *r);
+int64_t row_take_ms(struct row *r);
+void row_take_user(struct row *r, char out[USER_ID_MAX + 1]);
+
+/* The columns that row_take_message reads, of messages AS m. */
+#define MESSAGE_COLUMNS                                                                                                \
+	"m.id,m.from_user_id,m.to_user_id,m.message_type,m.content,m.media_url,m.extra,m.client_msg_id,m.reply_to,"    \
+	"m.is_read,m.read_at,m.is_recalled,m.recalled_at,m.created_at"
+/* Strings are copied into the arena. False where the row is null throughout (an outer join that found none). */
+bool row_take_message(struct row *r, struct arena *a, struct message *out);
+
+#endif

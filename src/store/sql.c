@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Writing SQL text. Decides how a value is quoted: as mysql_real_escape_string()
+ * does for a connection in utf8mb4 without NO_BACKSLASH_ESCAPES, which link.c makes
+ * of every connection. In UTF-8 no byte of a longer character looks like ASCII, so
+ * bytes can be escaped one by one, before there is a connection.
+ */
+#include "core/base.h"
+#include "store/sql.h"
+
+#include "core/clock.h"
+
+/* What follows the backslash; 0: the byte stands for itself. */
+static const char escapes[256] = {
+	['\0'] = '0', ['\n'] = 'n', ['\r'] = 'r', ['\\'] = '\\', ['\''] = '\'', ['"'] = '"', ['\032'] = 'Z',
+};
+
+void sql_str(struct buf *b, struct str s)
+{
+	if (s.s == NULL) {
+		sql_lit(b, "NULL");
+		return;
+	}
+	char *start = buf_reserve(b, 2 * s.len + 2), *at = start;
+	*at++ = '\'';
+	for (size_t i = 0; i < s.len; i++) {
+		char escape = escapes[(unsigned char)s.s[i]];
+		if (escape != 0) {
+			*at++ = '\\';
+			*at++ = escape;
+		} else {
+			*at++ = s.s[i];
+		}
+	}
+	*at++ = '\'';
+	b->len += (size_t)(at - start);
+}
+
+void sql_time(struct buf *b, int64_t ms)
+{
+	if (ms == 0) {
+		sql_lit(b, "NULL");
+		return;
+	}
+	char text[CLOCK_SQL_LEN + 1];
+	clock_format_sql(text, ms);
+	buf_append_char(b, '\'');
+	buf_append(b, text, CLOCK_SQL_LEN);
+	buf_append_char(b, '\'');
+}
+
+void sql_pair(struct buf *b, struct str first, struct str second)
+{
+	buf_append_char(b, '(');
+	sql_str(b, first);
+	buf_append_char(b, ',');
+	sql_str(b, second);
+	buf_append_char(b, ')');
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Writing SQL text into a buffer. Every value from outside goes through sql_str. */
+#ifndef TIDINGS_STORE_SQL_H
+#define TIDINGS_STORE_SQL_H
+
+#include "core/base.h"
+#include "core/buf.h"
+
+/* A piece of SQL written in the program. */
+#define sql_lit(b, lit) buf_append(b, "" lit, sizeof(lit) - 1)
+#define sql_u64 buf_append_u64
+/* A quoted string; an absent one is NULL. */
+void sql_str(struct buf *b, struct str s);
+/* A DATETIME(3); 0 is NULL. */
+void sql_time(struct buf *b, int64_t ms);
+/* ('a','b') */
+void sql_pair(struct buf *b, struct str first, struct str second);
+/* "," before all but the first element of a list. */
+static inline void sql_comma(struct buf *b, bool *first)
+{
+	if (!*first)
+		buf_append_char(b, ',');
+	*first = false;
+}
+
+#endif

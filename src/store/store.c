@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The store as a whole, and the names of its enums. */
+#include "core/base.h"
+#include "store/store_priv.h"
+
+#include <stdlib.h>
+
+struct store *store_new(struct event_base *base, const struct conf *conf, const struct store_observer *obs, void *ctx)
+{
+	struct store *s = xcalloc(1, sizeof(*s));
+	s->conf = conf;
+	s->pool = pool_new(base, conf);
+	s->lane = lane_new(s, base, conf, obs, ctx);
+	return s;
+}
+
+void store_free(struct store **sp)
+{
+	struct store *s = *sp;
+	if (s == NULL)
+		return;
+	/* A write's answer may ask for a read. */
+	lane_free(&s->lane);
+	pool_free(&s->pool);
+	free(s);
+	*sp = NULL;
+}
+
+bool store_is_up(const struct store *s)
+{
+	return lane_is_up(s->lane);
+}
+
+size_t store_pending(const struct store *s)
+{
+	return lane_pending(s->lane) + pool_pending(s->pool);
+}
+
+const char *store_status_name(enum store_status s)
+{
+	static const char *const names[] = {
+		[STORE_OK] = "ok",
+		[STORE_UNAVAILABLE] = "unavailable",
+		[STORE_OVERLOADED] = "overloaded",
+		[STORE_NOT_FOUND] = "not_found",
+		[STORE_NOT_FRIENDS] = "not_friends",
+		[STORE_BLOCKED] = "blocked",
+		[STORE_NOT_SENDER] = "not_sender",
+		[STORE_FORBIDDEN] = "forbidden",
+		[STORE_RECALL_EXPIRED] = "recall_expired",
+		[STORE_REUSED] = "client_msg_id_reused",
+		[STORE_BAD_REPLY] = "bad_reply",
+		[STORE_FULL] = "full",
+	};
+	return names[s];
+}
+
+static const char *const message_types[] = {"text", "image", "voice", "video", "file"};
+
+const char *message_type_name(enum message_type t)
+{
+	return message_types[t];
+}
+
+int message_type_parse(struct str name, enum message_type *type_r)
+{
+	for (size_t i = 0; i < ARRAY_LEN(message_types); i++) {
+		if (str_is(name, message_types[i])) {
+			*type_r = (enum message_type)i;
+			return 0;
+		}
+	}
+	return -1;
+}
+
+const char *change_kind_name(enum change_kind k)
+{
+	static const char *const names[] = {"recalled", "read", "deleted"};
+	return names[k];
+}

@@ -1,2 +1,0 @@
-#include "core/base.h"
-extern const int store_empty; const int store_empty = 0;

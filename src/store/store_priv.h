@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What the store's files share: the store itself. */
+#ifndef TIDINGS_STORE_STORE_PRIV_H
+#define TIDINGS_STORE_STORE_PRIV_H
+
+#include "core/base.h"
+#include "store/lane.h"
+#include "store/pool.h"
+#include "store/store.h"
+
+struct store {
+	const struct conf *conf;
+	struct lane *lane; /* writes */
+	struct pool *pool; /* reads */
+};
+
+#endif
