@@ -9,29 +9,28 @@ use MIME::Base64 qw(decode_base64url);
 
 my $t = Tidings->start(workers => 2, start => 0, migrate => 0);
 my $node = $t->node;
-my $schema = Tidings::top() . '/schema';
 
 subtest 'migrate' => sub {
-	my ($status, $out, $err) = $node->ctl('migrate', '--schema', $schema);
+	my ($status, $out, $err) = $node->ctl('migrate');
 	is $status, 0, 'the first time' or diag($err);
 	like $out, qr/0001/, 'tells what it does';
 	my $tables = sub { join ' ', sort @{$t->dbh->selectcol_arrayref('SHOW TABLES')} };
 	my $before = $tables->();
 	like $before, qr/\b$_\b/, "table $_" for qw(users friendships conversations messages);
 	$t->befriend(qw(alice bob));
-	($status, $out, $err) = $node->ctl('migrate', '--schema', $schema);
+	($status, $out, $err) = $node->ctl('migrate');
 	is $status, 0, 'again' or diag($err);
 	unlike $out, qr/0001/, 'nothing is left to do';
 	is $tables->(), $before, 'and nothing changes';
 	is $t->dbh->selectrow_array('SELECT COUNT(*) FROM users'), 2, 'nor is anything lost';
-	my $json = $node->ctl_ok('--json', 'migrate', '--schema', $schema);
+	my $json = $node->ctl_ok('--json', 'migrate');
 	like $json->{schema}, qr/^\d+$/, 'as JSON';
 
 	my $both = Tidings->start(start => 0, migrate => 0);
 	my @pids = map {
 		my $pid = fork // die "fork: $!";
 		if (!$pid) {
-			my ($status) = $both->node->ctl('migrate', '--schema', $schema);
+			my ($status) = $both->node->ctl('migrate');
 			POSIX::_exit($status);
 		}
 		$pid;
@@ -39,9 +38,6 @@ subtest 'migrate' => sub {
 	is_deeply [map { waitpid $_, 0; $? } @pids], [0, 0, 0, 0], 'four at once on an empty database';
 	is $both->dbh->selectrow_array("SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = '$both->{database}' AND table_name = 'messages'"), 1, 'make one schema';
 
-	($status, $out, $err) = $node->ctl('migrate', '--schema', '/nowhere');
-	isnt $status, 0, 'no such directory';
-	like $err, qr{/nowhere}, 'is named';
 	my %columns = (users => [qw(id nickname avatar_url password_hash created_at)], friendships => [qw(user_id friend_id blocked created_at)]);
 	for my $table (sort keys %columns) {
 		my %has = map { $_ => 1 } @{$t->dbh->selectcol_arrayref("SELECT column_name FROM information_schema.columns WHERE table_schema = '$t->{database}' AND table_name = '$table'")};

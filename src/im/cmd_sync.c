@@ -10,9 +10,9 @@
 
 static bool read_number(struct request *r, const struct json *item, const char *name, uint64_t *out_r)
 {
-	int64_t n = 0;
+	int64_t n;
 	const struct json *v = json_get(item, name);
-	if (v != NULL && v->type != JSON_NULL && (json_int(v, &n) != 0 || n < 0)) {
+	if (v == NULL || json_int(v, &n) != 0 || n < 0) {
 		request_fail(r, PROBLEM_INVALID_ARGUMENT, "conversations[].%s: must be a whole number from 0 on", name);
 		return false;
 	}

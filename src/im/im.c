@@ -86,6 +86,8 @@ void im_free(struct im **imp)
 	online_fini(im);
 	http_server_free(&im->http);
 	http_server_free(&im->admin);
+	/* The sessions hear of their ends while there is still something to tell it to. */
+	loop_settle(im->loop);
 	bus_free(&im->bus);
 	token_keys_free(&im->keys);
 	json_doc_free(&im->doc);

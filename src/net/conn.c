@@ -16,29 +16,18 @@
 #include <stdlib.h>
 #include <sys/queue.h>
 #include <sys/socket.h>
-#include <sys/uio.h>
 #include <unistd.h>
 #include <event2/event.h>
 #include <event2/event_struct.h>
 
 #include "core/clock.h"
 #include "core/log.h"
+#include "net/outq.h"
 
-#define CHUNK_SIZE 1024
-#define WRITE_IOV 64
 #define WRITE_BUDGET (1024 * 1024) /* bytes a connection writes in one turn */
 #define FLUSH_STALL_MS 10000	   /* closing gracefully, how long a peer may take none of our bytes */
 #define DRAIN_MS 2000
 #define DRAIN_BYTES (1024 * 1024)
-
-/* Output: a reference to a shared blob, or copied bytes behind the struct. */
-struct out {
-	TAILQ_ENTRY(out) entry;
-	struct blob *blob; /* NULL: copied */
-	uint32_t sent;
-	uint32_t len, cap; /* of copied bytes */
-	char data[];
-};
 
 /* Input that the handler did not take. */
 struct leftover {
@@ -60,8 +49,7 @@ struct conn {
 	void *owner;
 	struct wheel_timer timer;
 	struct loop_task task;
-	TAILQ_HEAD(out_list, out) out;
-	size_t unsent;
+	struct outq out;
 	struct leftover *left; /* NULL when there is none */
 	int64_t last_input_ms;
 	int64_t last_progress_ms;
@@ -125,17 +113,6 @@ static void rearm(struct conn *c)
 
 /* ---- closing ---- */
 
-static void drop_output(struct conn *c)
-{
-	struct out *o;
-	while ((o = TAILQ_FIRST(&c->out)) != NULL) {
-		TAILQ_REMOVE(&c->out, o, entry);
-		blob_unref(o->blob);
-		free(o);
-	}
-	c->unsent = 0;
-}
-
 static void drop_input(struct conn *c)
 {
 	free(c->left);
@@ -152,7 +129,7 @@ void conn_close(struct conn *c, const char *reason)
 		c->reason = reason;
 	wait_for(c, 0);
 	wheel_cancel(&c->timer);
-	drop_output(c);
+	outq_fini(&c->out);
 	loop_defer(c->loop, &c->task);
 }
 
@@ -391,19 +368,13 @@ void conn_resume(struct conn *c)
 
 /* ---- output ---- */
 
-static void queue(struct conn *c, struct out *o)
-{
-	TAILQ_INSERT_TAIL(&c->out, o, entry);
-}
-
 /* len more bytes will be queued. False: nobody would get them. */
 static bool begin_write(struct conn *c, size_t len)
 {
 	if (c->state != CONN_OPEN || len == 0)
 		return false;
-	if (c->unsent == 0)
+	if (c->out.unsent == 0)
 		c->last_progress_ms = clock_mono_ms();
-	c->unsent += len;
 	if (!c->blocked)
 		loop_defer(c->loop, &c->task);
 	return true;
@@ -411,91 +382,32 @@ static bool begin_write(struct conn *c, size_t len)
 
 void conn_write(struct conn *c, const void *data, size_t len)
 {
-	if (!begin_write(c, len))
-		return;
-	const char *from = data;
-	struct out *last = TAILQ_LAST(&c->out, out_list);
-	if (last != NULL && last->blob == NULL && last->len < last->cap) {
-		size_t n = last->cap - last->len < len ? last->cap - last->len : len;
-		memcpy(last->data + last->len, from, n);
-		last->len += (uint32_t)n;
-		from += n;
-		len -= n;
-	}
-	while (len != 0) {
-		size_t n = len < WRITE_BUDGET ? len : WRITE_BUDGET;
-		size_t cap = n + sizeof(struct out) < CHUNK_SIZE ? CHUNK_SIZE - sizeof(struct out) : n;
-		struct out *o = xmalloc(sizeof(*o) + cap);
-		*o = (struct out){.len = (uint32_t)n, .cap = (uint32_t)cap};
-		memcpy(o->data, from, n);
-		queue(c, o);
-		from += n;
-		len -= n;
-	}
+	if (begin_write(c, len))
+		outq_add(&c->out, data, len);
 }
 
 void conn_write_blob(struct conn *c, struct blob *b)
 {
-	ASSERT(b->len <= UINT32_MAX);
-	if (!begin_write(c, b->len))
-		return;
-	struct out *o = xmalloc(sizeof(*o));
-	*o = (struct out){.blob = blob_ref(b), .len = (uint32_t)b->len, .cap = (uint32_t)b->len};
-	queue(c, o);
-}
-
-static void took(struct conn *c, size_t n)
-{
-	c->unsent -= n;
-	while (n != 0) {
-		struct out *o = TAILQ_FIRST(&c->out);
-		size_t here = o->len - o->sent;
-		if (n < here) {
-			o->sent += (uint32_t)n;
-			return;
-		}
-		n -= here;
-		TAILQ_REMOVE(&c->out, o, entry);
-		blob_unref(o->blob);
-		free(o);
-	}
-}
-
-static ssize_t write_once(struct conn *c, size_t *tried_r)
-{
-	struct iovec iov[WRITE_IOV];
-	size_t count = 0, total = 0;
-	struct out *o;
-	TAILQ_FOREACH (o, &c->out, entry) {
-		if (count == WRITE_IOV)
-			break;
-		iov[count].iov_base = (o->blob != NULL ? o->blob->data : o->data) + o->sent;
-		iov[count].iov_len = o->len - o->sent;
-		total += iov[count++].iov_len;
-	}
-	*tried_r = total;
-	struct msghdr msg = {.msg_iov = iov, .msg_iovlen = count};
-	return sendmsg(c->fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
+	if (begin_write(c, b->len))
+		outq_add_blob(&c->out, b);
 }
 
 static void flush(struct conn *c)
 {
 	size_t written = 0;
-	while (c->unsent != 0 && !c->blocked) {
+	while (c->out.unsent != 0 && !c->blocked) {
 		size_t tried;
-		ssize_t n = write_once(c, &tried);
+		ssize_t n = outq_write(&c->out, c->fd, &tried);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0 && !is_transient(errno)) {
 			conn_close(c, reason_of(errno));
 			return;
 		}
-		if (n > 0) {
-			took(c, (size_t)n);
+		if (n > 0)
 			written += (size_t)n;
-		}
 		c->blocked = n < 0 || (size_t)n < tried;
-		if (written >= WRITE_BUDGET && c->unsent != 0 && !c->blocked) {
+		if (written >= WRITE_BUDGET && c->out.unsent != 0 && !c->blocked) {
 			loop_defer(c->loop, &c->task);
 			break;
 		}
@@ -517,12 +429,12 @@ static void on_turn_end(struct loop_task *t)
 	}
 	if (c->state == CONN_OPEN || c->state == CONN_FLUSHING)
 		flush(c);
-	if (c->state == CONN_OPEN && c->unsent == 0 && c->drained) {
+	if (c->state == CONN_OPEN && c->out.unsent == 0 && c->drained) {
 		c->drained = false;
 		if (c->handler->drained != NULL)
 			c->handler->drained(c, c->owner);
 	}
-	if (c->state == CONN_FLUSHING && c->unsent == 0)
+	if (c->state == CONN_FLUSHING && c->out.unsent == 0)
 		start_draining(c);
 	if (c->state == CONN_CLOSED) {
 		loop_undefer(c->loop, &c->task);
@@ -540,7 +452,7 @@ struct conn *conn_new(struct loop *l, int fd, const struct addr *peer, const str
 	c->handler = h;
 	c->owner = owner;
 	c->task.fn = on_turn_end;
-	TAILQ_INIT(&c->out);
+	outq_init(&c->out);
 	c->last_input_ms = c->last_progress_ms = clock_mono_ms();
 	c->peer.family = peer->sa.ss_family;
 	if (peer->sa.ss_family == AF_INET)
@@ -568,7 +480,7 @@ void conn_set_handler(struct conn *c, const struct conn_handler *h, void *owner)
 
 size_t conn_unsent(const struct conn *c)
 {
-	return c->unsent;
+	return c->out.unsent;
 }
 
 bool conn_peer_finished(const struct conn *c)

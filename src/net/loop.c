@@ -64,13 +64,18 @@ static void run_tasks(struct loop *l)
 	TAILQ_REMOVE(&l->tasks, &l->end_of_turn, entry);
 }
 
+void loop_settle(struct loop *l)
+{
+	while (!TAILQ_EMPTY(&l->tasks))
+		run_tasks(l);
+}
+
 void loop_free(struct loop **lp)
 {
 	struct loop *l = *lp;
 	if (l == NULL)
 		return;
-	while (!TAILQ_EMPTY(&l->tasks))
-		run_tasks(l);
+	loop_settle(l);
 	event_free(l->tick);
 	wheel_free(&l->wheel);
 	event_base_free(l->base);

@@ -35,6 +35,8 @@ void loop_run(struct loop *l);
 /* One turn: waits for events (not if a task is queued), runs them, then the tasks. */
 void loop_turn(struct loop *l);
 void loop_stop(struct loop *l);
+/* Runs what is deferred now, outside a turn: before what it refers to is freed. */
+void loop_settle(struct loop *l);
 /* The worker's read buffer, LOOP_READ_SIZE bytes; its content is gone when the reader returns to the loop. */
 #define LOOP_READ_SIZE 65536
 char *loop_read_buffer(struct loop *l);

@@ -196,6 +196,14 @@ int dispatch_listen(struct master *m, const struct conf *conf, char **err_r)
 	return 0;
 }
 
+void dispatch_remove(struct master *m)
+{
+	for (size_t i = 0; i < m->listener_count; i++)
+		if (strncmp(m->listener[i].text, "unix:", 5) == 0)
+			unlink(m->listener[i].text + 5);
+	dispatch_close(m);
+}
+
 void dispatch_close(struct master *m)
 {
 	listeners_close(m->listener, m->listener_count);

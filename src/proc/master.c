@@ -58,7 +58,7 @@ static void stop(struct master *m, int64_t patience_ms)
 {
 	m->stopping = true;
 	m->kill_at_ms = clock_mono_ms() + patience_ms + KILL_GRACE_MS;
-	dispatch_close(m);
+	dispatch_remove(m);
 	schedule_tick(m);
 }
 

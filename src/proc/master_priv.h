@@ -76,7 +76,10 @@ void master_release(struct master *m, unsigned keep_slot);
 int dispatch_listen(struct master *m, const struct conf *conf, char **err_r) MUST_CHECK;
 /* Accepts only while a worker can take what comes. */
 void dispatch_update(struct master *m);
+/* In this process alone. */
 void dispatch_close(struct master *m);
+/* For good: UNIX sockets leave the file system too. */
+void dispatch_remove(struct master *m);
 
 /* control.c */
 struct control *control_new(struct master *m, char **err_r) MUST_CHECK;

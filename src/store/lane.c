@@ -260,8 +260,11 @@ static void committed(struct lane *l)
 	batch_remember_pairs(b);
 	if (l->obs != NULL && l->obs->batch != NULL)
 		l->obs->batch(b->count, b->sends, (uint64_t)(now_usecs() - l->begun_usecs), l->obs_ctx);
+	/* A repeat's answer is the message of an op before it: none goes before all are answered. */
 	for (unsigned i = 0; i < b->count; i++)
-		answer(l, b->op[i]);
+		b->op[i]->class->answer(l->store, b->op[i]);
+	for (unsigned i = 0; i < b->count; i++)
+		free(b->op[i]);
 	batch_reset(b);
 	l->state = LANE_IDLE;
 	if (!TAILQ_EMPTY(&l->queue))

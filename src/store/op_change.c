@@ -110,8 +110,6 @@ static enum op_verdict read_plan(struct batch *b, struct op *op)
 	if (!find_message(b, o, &side, &verdict))
 		return verdict;
 	struct held *h = o->held;
-	if (h->deleted[is_sender(o) ? 0 : 1])
-		return end(op, STORE_NOT_FOUND);
 	if (is_sender(o))
 		return end(op, STORE_FORBIDDEN);
 	if (h->m.is_read)

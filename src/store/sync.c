@@ -19,7 +19,6 @@
 #define CHUNK 4
 /* From so many bytes of messages on, the rest is for the next call. */
 #define ENOUGH_BYTES ((size_t)1024 * 1024)
-#define CHANGES_MAX 500
 
 enum sync_step { SYNC_FIND, SYNC_CONVERSATIONS, SYNC_CONTENT };
 
@@ -188,7 +187,7 @@ static void put_changes(struct sync *s, const struct pick *p)
 	sql_u64(text, p->have != NULL ? p->have->change_seq : UINT64_MAX);
 	sql_lit(text, " AND (kind<>2 OR user_id=");
 	sql_str(text, s->user);
-	buf_printf(text, ") ORDER BY change_seq LIMIT %d", CHANGES_MAX + 1);
+	buf_printf(text, ") ORDER BY change_seq LIMIT %u", s->limit + 1);
 }
 
 static void build_content(struct sync *s)
@@ -199,7 +198,7 @@ static void build_content(struct sync *s)
 	for (size_t i = s->got; i < s->count && i < s->got + CHUNK; i++) {
 		struct store_sync_item *item = &s->item[i];
 		item->message = arena_alloc(&s->read.arena, (s->limit + 1) * sizeof(*item->message));
-		item->change = arena_alloc(&s->read.arena, (CHANGES_MAX + 1) * sizeof(*item->change));
+		item->change = arena_alloc(&s->read.arena, (s->limit + 1) * sizeof(*item->change));
 		s->pick[i].messages = s->pick[i].changes = 0;
 		if (i != s->got)
 			buf_append_char(&s->read.text, ';');
@@ -232,7 +231,7 @@ static void got_content(struct sync *s, unsigned stmt, struct row *row)
 			p->messages++;
 			s->bytes += sizeof(*m) + m->content.len + m->media_url.len + m->extra.len;
 		}
-	} else if (p->changes <= CHANGES_MAX) {
+	} else if (p->changes <= s->limit) {
 		struct store_sync_change *c = (struct store_sync_change *)&s->item[i].change[p->changes++];
 		c->change_seq = row_take_u64(row);
 		c->message_id = row_take_u64(row);
@@ -249,8 +248,8 @@ static void finish_item(struct sync *s, size_t i)
 	const struct pick *p = &s->pick[i];
 	struct message *m = (struct message *)item->message;
 	item->message_count = p->messages > s->limit ? s->limit : p->messages;
-	item->change_count = p->changes > CHANGES_MAX ? CHANGES_MAX : p->changes;
-	item->has_more = p->messages > s->limit || p->changes > CHANGES_MAX;
+	item->change_count = p->changes > s->limit ? s->limit : p->changes;
+	item->has_more = p->messages > s->limit || p->changes > s->limit;
 	for (size_t a = 0, b = item->message_count; p->have == NULL && a + 1 < b; a++) {
 		struct message swapped = m[a];
 		m[a] = m[--b];

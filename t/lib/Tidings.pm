@@ -73,7 +73,7 @@ sub start {
 
 sub node { my ($self, $i) = @_; return $self->{nodes}[$i // 0] }
 sub nodes { return @{$_[0]{nodes}} }
-sub migrate { my ($self) = @_; return $self->node->ctl_ok('migrate', '--schema', top() . '/schema') }
+sub migrate { my ($self) = @_; return $self->node->ctl_ok('migrate') }
 
 # Runs the code as a subtest for each number of workers, with a server of that kind.
 sub for_workers {

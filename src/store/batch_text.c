@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The texts of a batch's round trips: what is asked under the locks, and what is written. What the answers mean is in
+ * batch.c. */
+#include "core/base.h"
+#include "store/lane_priv.h"
+
+#include <stdlib.h>
+
+#include "core/log.h"
+#include "store/sql.h"
+
+/* A transaction that comes to be written later than this after its locks is not: its time would be wrong. */
+#define STALE_MS 5000
+
+#define CONV_COLUMNS                                                                                                   \
+	"id,user1_id,user2_id,last_seq,last_message_time,sort_time,user1_unread,user2_unread,user1_last_id,"           \
+	"user2_last_id,user1_read_seq,user2_read_seq,change_seq"
+
+#define HELD_COLUMNS MESSAGE_COLUMNS ",m.deleted_by_sender,m.deleted_by_recipient"
+
+/* ---- statements ---- */
+
+static void note_stmt(struct batch *b, enum stmt_kind kind, void *of)
+{
+	if (b->stmt_count == b->stmt_max) {
+		b->stmt_max = b->stmt_max != 0 ? b->stmt_max * 2 : 32;
+		b->stmt = xrealloc(b->stmt, b->stmt_max * sizeof(*b->stmt));
+	}
+	b->stmt[b->stmt_count++] = (struct stmt){kind, of};
+}
+
+static struct buf *begin_stmt(struct batch *b, enum stmt_kind kind, void *of)
+{
+	if (b->stmt_count != 0)
+		buf_append_char(&b->text, ';');
+	note_stmt(b, kind, of);
+	return &b->text;
+}
+
+/* Statements that were gathered, with their semicolons, in a buffer of their own. */
+static void append_gathered(struct batch *b, const struct gathered *g)
+{
+	if (g->count == 0)
+		return;
+	struct buf *text = begin_stmt(b, STMT_GATHERED, g->answer[0]);
+	buf_append(text, g->text.data, g->text.len);
+	for (unsigned i = 1; i < g->count; i++)
+		note_stmt(b, STMT_GATHERED, g->answer[i]);
+}
+
+static struct buf *gather(struct gathered *g, uint64_t *answer)
+{
+	if (g->count == g->max) {
+		g->max = g->max != 0 ? g->max * 2 : 32;
+		g->answer = xrealloc(g->answer, g->max * sizeof(*g->answer));
+	}
+	if (g->count != 0)
+		buf_append_char(&g->text, ';');
+	g->answer[g->count++] = answer;
+	return &g->text;
+}
+
+static void begin_text(struct batch *b)
+{
+	buf_clear(&b->text);
+	b->stmt_count = 0;
+}
+
+static void append_now(struct batch *b)
+{
+	sql_lit(begin_stmt(b, STMT_NOW, NULL), "SELECT UTC_TIMESTAMP(3)");
+}
+
+struct buf *batch_ask(struct batch *b, uint64_t answer[2])
+{
+	return gather(&b->ask, answer);
+}
+
+struct buf *batch_update(struct batch *b)
+{
+	return gather(&b->updates, NULL);
+}
+
+static int by_conv_id(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+	return x < y ? -1 : x > y;
+}
+
+/* ---- round trips ---- */
+
+bool batch_build_resolve(struct batch *b)
+{
+	begin_text(b);
+	bool first = true;
+	for (struct conv *c = b->convs; c != NULL; c = c->next) {
+		if (c->id != 0)
+			continue;
+		if (first)
+			sql_lit(begin_stmt(b, STMT_PAIRS, NULL),
+				"SELECT id,user1_id,user2_id FROM conversations WHERE (user1_id,user2_id) IN (");
+		sql_comma(&b->text, &first);
+		sql_pair(&b->text, conv_user(c, 0), conv_user(c, 1));
+	}
+	if (!first)
+		buf_append_char(&b->text, ')');
+	return !first;
+}
+
+static void append_locks(struct batch *b)
+{
+	uint64_t *ids = arena_alloc(&b->arena, sizeof(*ids) * (HASH_CNT(by_id, b->by_id) + 1));
+	size_t n = 0;
+	for (struct conv *c = b->convs; c != NULL; c = c->next)
+		if (c->id != 0 && c->same == NULL)
+			ids[n++] = c->id;
+	if (n == 0)
+		return;
+	qsort(ids, n, sizeof(*ids), by_conv_id);
+	struct buf *text = begin_stmt(b, STMT_CONVERSATIONS, NULL);
+	/* Forced, for a scan of a small table would lock everybody's rows. */
+	sql_lit(text, "SELECT " CONV_COLUMNS " FROM conversations FORCE INDEX (PRIMARY) WHERE id IN (");
+	bool first = true;
+	for (size_t i = 0; i < n; i++) {
+		sql_comma(text, &first);
+		sql_u64(text, ids[i]);
+	}
+	sql_lit(text, ") ORDER BY id FOR UPDATE");
+}
+
+static void append_ask_sent(struct batch *b)
+{
+	struct buf *text = begin_stmt(b, STMT_SENT, NULL);
+	sql_lit(text, "SELECT m.from_user_id,m.client_msg_id," HELD_COLUMNS
+		      " FROM messages m FORCE INDEX (by_client) WHERE (m.from_user_id,m.client_msg_id) IN (");
+	buf_append(text, b->ask_sent.data, b->ask_sent.len);
+	buf_append_char(text, ')');
+}
+
+void batch_build_lock(struct batch *b)
+{
+	begin_text(b);
+	sql_lit(begin_stmt(b, STMT_PLAIN, NULL), "START TRANSACTION");
+	append_locks(b);
+	if (b->ask_sent.len != 0)
+		append_ask_sent(b);
+	if (b->ask_friends.len != 0) {
+		struct buf *text = begin_stmt(b, STMT_FRIENDS, NULL);
+		sql_lit(text, "SELECT user_id,friend_id,blocked FROM friendships FORCE INDEX (PRIMARY) "
+			      "WHERE (user_id,friend_id) IN (");
+		buf_append(text, b->ask_friends.data, b->ask_friends.len);
+		buf_append_char(text, ')');
+	}
+	if (b->ask_messages.len != 0) {
+		struct buf *text = begin_stmt(b, STMT_MESSAGES, NULL);
+		sql_lit(text, "SELECT " HELD_COLUMNS " FROM messages m FORCE INDEX (PRIMARY) WHERE m.id IN (");
+		buf_append(text, b->ask_messages.data, b->ask_messages.len);
+		buf_append_char(text, ')');
+	}
+	append_gathered(b, &b->ask);
+	append_now(b);
+}
+
+static int by_pair_key(const void *a, const void *b)
+{
+	const struct conv *x = *(struct conv *const *)a, *y = *(struct conv *const *)b;
+	return strcmp(x->pair.text, y->pair.text);
+}
+
+bool batch_build_make(struct batch *b)
+{
+	struct conv *wanted[BATCH_OPS_MAX];
+	size_t n = 0;
+	for (unsigned i = 0; i < b->count; i++) {
+		struct op *op = b->op[i];
+		struct conv *c = op_conv(op);
+		if (c == NULL || c->id != 0 || c->wanted || op->class->makes == NULL || !op->class->makes(b, op))
+			continue;
+		c->wanted = true;
+		wanted[n++] = c;
+	}
+	if (n == 0)
+		return false;
+	qsort(wanted, n, sizeof(*wanted), by_pair_key);
+	begin_text(b);
+	for (size_t i = 0; i < n; i++) {
+		struct buf *text = begin_stmt(b, STMT_MAKE, wanted[i]);
+		sql_lit(text, "INSERT INTO conversations "
+			      "(user1_id,user2_id,source_kind,source_id,sort_time,created_at) VALUES (");
+		sql_str(text, conv_user(wanted[i], 0));
+		buf_append_char(text, ',');
+		sql_str(text, conv_user(wanted[i], 1));
+		buf_append_char(text, ',');
+		sql_str(text, wanted[i]->source_kind);
+		buf_append_char(text, ',');
+		sql_str(text, wanted[i]->source_id);
+		buf_append_char(text, ',');
+		sql_time(text, b->now_ms);
+		buf_append_char(text, ',');
+		sql_time(text, b->now_ms);
+		sql_lit(text, ") ON DUPLICATE KEY UPDATE id=LAST_INSERT_ID(id)");
+	}
+	struct buf *text = begin_stmt(b, STMT_CONVERSATIONS, NULL);
+	sql_lit(text, "SELECT " CONV_COLUMNS " FROM conversations WHERE (user1_id,user2_id) IN (");
+	for (size_t i = 0; i < n; i++) {
+		if (i != 0)
+			buf_append_char(text, ',');
+		sql_pair(text, conv_user(wanted[i], 0), conv_user(wanted[i], 1));
+	}
+	sql_lit(text, ") FOR UPDATE");
+	/* Another lane may have made one just before and put there what was not found then. */
+	if (b->ask_sent.len != 0)
+		append_ask_sent(b);
+	append_now(b);
+	return true;
+}
+
+static void append_list(struct batch *b, const char *head, const struct buf *list)
+{
+	if (list->len == 0)
+		return;
+	struct buf *text = begin_stmt(b, STMT_PLAIN, NULL);
+	buf_append(text, head, strlen(head));
+	buf_append(text, list->data, list->len);
+}
+
+static void append_conv_values(struct buf *text, const struct conv *c)
+{
+	buf_append_char(text, '(');
+	sql_u64(text, c->id);
+	buf_append_char(text, ',');
+	sql_str(text, conv_user(c, 0));
+	buf_append_char(text, ',');
+	sql_str(text, conv_user(c, 1));
+	const uint64_t numbers[] = {c->last_seq,   c->unread[0],   c->unread[1],   c->last_id[0],
+				    c->last_id[1], c->read_seq[0], c->read_seq[1], c->change_seq};
+	for (size_t i = 0; i < ARRAY_LEN(numbers); i++) {
+		buf_append_char(text, ',');
+		sql_u64(text, numbers[i]);
+	}
+	buf_append_char(text, ',');
+	sql_time(text, c->last_ms);
+	buf_append_char(text, ',');
+	sql_time(text, c->sort_ms);
+	buf_append_char(text, ',');
+	sql_time(text, c->sort_ms);
+	buf_append_char(text, ')');
+}
+
+/* One statement for all: the rows stand and are locked, so each meets its primary key and is updated. */
+static bool append_convs(struct batch *b)
+{
+	bool first = true;
+	for (struct conv *c = b->convs; c != NULL; c = c->next) {
+		if (!c->dirty)
+			continue;
+		ASSERT(c->locked && c->id != 0);
+		if (first)
+			sql_lit(begin_stmt(b, STMT_PLAIN, NULL),
+				"INSERT INTO conversations (id,user1_id,user2_id,last_seq,user1_unread,user2_unread,"
+				"user1_last_id,user2_last_id,user1_read_seq,user2_read_seq,change_seq,last_message_"
+				"time,"
+				"sort_time,created_at) VALUES ");
+		sql_comma(&b->text, &first);
+		append_conv_values(&b->text, c);
+	}
+	if (!first)
+		sql_lit(&b->text,
+			" ON DUPLICATE KEY UPDATE last_seq=VALUES(last_seq),user1_unread=VALUES(user1_unread),"
+			"user2_unread=VALUES(user2_unread),user1_last_id=VALUES(user1_last_id),"
+			"user2_last_id=VALUES(user2_last_id),user1_read_seq=VALUES(user1_read_seq),"
+			"user2_read_seq=VALUES(user2_read_seq),change_seq=VALUES(change_seq),"
+			"last_message_time=VALUES(last_message_time),sort_time=VALUES(sort_time)");
+	return !first;
+}
+
+void batch_build_write(struct batch *b)
+{
+	begin_text(b);
+	/* Fails where this comes too late: a subquery with two rows is an error once it is evaluated. */
+	struct buf *text = begin_stmt(b, STMT_PLAIN, NULL);
+	sql_lit(text, "SET @late=IF(UTC_TIMESTAMP(3)>");
+	sql_time(text, b->db_ms + STALE_MS);
+	sql_lit(text, ",(SELECT 1 UNION SELECT 2),0)");
+	append_list(
+		b,
+		"INSERT INTO messages (id,from_user_id,to_user_id,message_type,content,media_url,extra,client_msg_id,"
+		"reply_to,created_at) VALUES ",
+		&b->insert_messages);
+	append_gathered(b, &b->updates);
+	append_list(b, "INSERT INTO changes (conversation_id,change_seq,kind,message_id,user_id,at) VALUES ",
+		    &b->insert_changes);
+	append_list(b, "INSERT INTO recalls (user_id,recalled_at,conversation_id) VALUES ", &b->insert_recalls);
+	if (b->insert_recalls.len != 0)
+		sql_lit(&b->text, " ON DUPLICATE KEY UPDATE user_id=VALUES(user_id)");
+	bool wrote = append_convs(b);
+	if (b->standing && !wrote)
+		sql_lit(begin_stmt(b, STMT_PLAIN, NULL),
+			"INSERT INTO fences (id,n) VALUES (CONNECTION_ID()%64,1) ON DUPLICATE KEY UPDATE n=n+1");
+	sql_lit(begin_stmt(b, STMT_COMMIT, NULL), "COMMIT");
+}
