@@ -23,7 +23,7 @@ sub kill_while_sending {
 	cmp_ok $crowd->{retries}, '>', 0, 'some had to be repeated';
 	is_deeply [grep { !/^(503|unavailable|overloaded)$/ } keys %{$crowd->{refused}}], [], 'and nothing was refused but for a while';
 	$crowd->check('after the deaths');
-	wait_for('all workers again', sub { $t->node->worker_pids == $workers });
+	wait_for('all workers again', sub { (my @p = $t->node->worker_pids) == $workers });
 	$crowd->close;
 	return;
 }

@@ -23,6 +23,9 @@ int ctl_token(const struct ctl *ctl);
 int ctl_befriend(const struct ctl *ctl);
 int ctl_status(const struct ctl *ctl);
 int ctl_workers(const struct ctl *ctl);
+int ctl_sessions(const struct ctl *ctl);
+int ctl_kick(const struct ctl *ctl);
+int ctl_reload(const struct ctl *ctl);
 int ctl_clock(const struct ctl *ctl);
 
 #endif

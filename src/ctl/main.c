@@ -16,6 +16,9 @@ static const struct {
 } commands[] = {
 	{"status", "", "the node: workers, connections, counters", ctl_status},
 	{"workers", "", "a line a worker", ctl_workers},
+	{"sessions", "[USER]", "the WebSocket sessions of this node, or of one user", ctl_sessions},
+	{"kick", "USER", "end the sessions of a user, in the whole cluster", ctl_kick},
+	{"reload", "", "read the configuration again", ctl_reload},
 	{"migrate", "", "create or upgrade the schema of the configured database; safe to repeat", ctl_migrate},
 	{"token", "USER [--ttl S] [--scope S]", "print a JWT for the user", ctl_token},
 	{"befriend", "A B", "make two users friends, creating them where they are missing", ctl_befriend},

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Commands that ask the running master through its control socket: status, workers, clock. */
+/* Commands that ask the running master through its control socket: status, workers, sessions, kick, reload, clock. */
 #include "core/base.h"
 #include "ctl/ctl.h"
 
 #include "core/buf.h"
+#include "core/id.h"
 #include "core/json.h"
 #include "proc/control.h"
 
@@ -85,29 +86,45 @@ static void print_status(const struct json *answer)
 	}
 }
 
+struct column {
+	const char *key, *title;
+	int width;
+};
+
+static void print_table(const struct json *list, const struct column *column, size_t columns)
+{
+	for (size_t i = 0; i < columns; i++)
+		printf("%-*s ", column[i].width, column[i].title);
+	putchar('\n');
+	for (const struct json *row = list != NULL ? list->child : NULL; row != NULL; row = row->next) {
+		for (size_t i = 0; i < columns; i++) {
+			const struct json *v = json_get(row, column[i].key);
+			struct str text = v == NULL || v->type == JSON_NULL ? STR_LIT("-")
+					  : v->type == JSON_BOOL	    ? str_from(v->boolean ? "up" : "away")
+									    : v->text;
+			printf("%-*.*s ", column[i].width, (int)text.len, text.s);
+		}
+		putchar('\n');
+	}
+}
+
 static void print_workers(const struct json *answer)
 {
-	static const struct {
-		const char *key, *title;
-		int width;
-	} columns[] = {
+	static const struct column columns[] = {
 		{"slot", "SLOT", 4},	     {"pid", "PID", 8},	      {"state", "STATE", 9},
 		{"connections", "CONNS", 7}, {"websockets", "WS", 7}, {"restarts", "RESTARTS", 8},
 		{"database", "DATABASE", 8}, {"redis", "REDIS", 5},   {"started_at", "STARTED", 24},
 	};
-	for (size_t i = 0; i < ARRAY_LEN(columns); i++)
-		printf("%-*s ", columns[i].width, columns[i].title);
-	putchar('\n');
-	const struct json *list = json_get(answer, "workers");
-	for (const struct json *w = list != NULL ? list->child : NULL; w != NULL; w = w->next) {
-		for (size_t i = 0; i < ARRAY_LEN(columns); i++) {
-			const struct json *v = json_get(w, columns[i].key);
-			const char *flag = v != NULL && v->type == JSON_BOOL ? (v->boolean ? "up" : "away") : NULL;
-			struct str text = flag != NULL ? str_from(flag) : v != NULL ? v->text : STR_LIT("-");
-			printf("%-*.*s ", columns[i].width, (int)text.len, text.s);
-		}
-		putchar('\n');
-	}
+	print_table(json_get(answer, "workers"), columns, ARRAY_LEN(columns));
+}
+
+static void print_sessions(const struct json *answer)
+{
+	static const struct column columns[] = {
+		{"user_id", "USER", 20},    {"session_id", "SESSION", 24}, {"device", "DEVICE", 10},
+		{"address", "ADDRESS", 20}, {"worker", "WORKER", 6},	   {"since", "SINCE", 24},
+	};
+	print_table(json_get(answer, "sessions"), columns, ARRAY_LEN(columns));
 }
 
 static int ask(const struct ctl *ctl, const char *line, void (*print)(const struct json *answer))
@@ -148,6 +165,40 @@ int ctl_workers(const struct ctl *ctl)
 	if (ctl->argc != 0)
 		return ctl_usage("workers");
 	return ask(ctl, "{\"command\":\"workers\"}\n", print_workers);
+}
+
+/* A command about a user: user ids need no escapes in JSON. */
+static int ask_of_user(const struct ctl *ctl, const char *command, void (*print)(const struct json *answer))
+{
+	char line[160];
+	if (!id_user_valid(str_from(ctl->argv[0])))
+		return ctl_fail("%s is no user id: 1 to %d characters out of A-Z a-z 0-9 . _ @ : -", ctl->argv[0],
+				USER_ID_MAX);
+	snprintf(line, sizeof(line), "{\"command\":\"%s\",\"user\":\"%s\"}\n", command, ctl->argv[0]);
+	return ask(ctl, line, print);
+}
+
+int ctl_sessions(const struct ctl *ctl)
+{
+	if (ctl->argc > 1)
+		return ctl_usage("sessions [USER]");
+	if (ctl->argc == 1)
+		return ask_of_user(ctl, "sessions", print_sessions);
+	return ask(ctl, "{\"command\":\"sessions\"}\n", print_sessions);
+}
+
+int ctl_kick(const struct ctl *ctl)
+{
+	if (ctl->argc != 1)
+		return ctl_usage("kick USER");
+	return ask_of_user(ctl, "kick", print_status);
+}
+
+int ctl_reload(const struct ctl *ctl)
+{
+	if (ctl->argc != 0)
+		return ctl_usage("reload");
+	return ask(ctl, "{\"command\":\"reload\"}\n", print_status);
 }
 
 int ctl_clock(const struct ctl *ctl)

@@ -149,6 +149,14 @@ void im_drain(struct im *im, int64_t deadline_ms)
 	on_drain_step(&im->drain);
 }
 
+void im_kick(struct im *im, const char *user_id)
+{
+	char topic[TOPIC_MAX];
+	struct str user = str_from(user_id);
+	session_kick_user(im, user);
+	push_publish(im, topic_make(topic, TOPIC_USER, user), BUS_KICK, STR_LIT(""));
+}
+
 bool im_is_idle(const struct im *im)
 {
 	return http_server_connections(im->http) == 0 && store_pending(im->store) == 0;

@@ -35,6 +35,8 @@ void im_accept(struct im *im, int fd, enum im_door door, const struct addr *peer
  * get `reconnect` and 1001, spread so that they do not all come back at one moment. Done within deadline_ms.
  */
 void im_drain(struct im *im, int64_t deadline_ms);
+/* Ends all of a user's sessions, wherever in the cluster they are, with 4001. */
+void im_kick(struct im *im, const char *user_id);
 /* Nothing is connected or in progress any more. */
 bool im_is_idle(const struct im *im);
 /* Puts the worker's figures into its row of the scoreboard; once a second. */

@@ -139,7 +139,8 @@ void order_deliver(struct im *im, struct user *u, uint64_t message_id, enum orde
 	if (o != NULL)
 		o->used_ms = clock_mono_ms();
 	/* A late one, given up for lost before, is better late than never. */
-	if (o == NULL || seq <= o->last_seq || (what == ORDER_MESSAGE && seq == o->last_seq + 1)) {
+	if (o == NULL || !bus_is_up(im->bus) || seq <= o->last_seq ||
+	    (what == ORDER_MESSAGE && seq == o->last_seq + 1)) {
 		push_deliver(u, frame, except != NULL ? except->id : NULL);
 		if (o != NULL && what == ORDER_MESSAGE && seq > o->last_seq) {
 			o->last_seq = seq;
@@ -148,6 +149,14 @@ void order_deliver(struct im *im, struct user *u, uint64_t message_id, enum orde
 		return;
 	}
 	hold(o, seq, what, frame, except);
+}
+
+void order_release_all(struct im *im)
+{
+	struct ordered *o, *next;
+	HASH_ITER (hh, im->ordered, o, next) {
+		release(o, true);
+	}
 }
 
 void order_forget(struct user *u)

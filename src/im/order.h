@@ -26,6 +26,8 @@ enum order_what {
 /* To the user's sessions here but the one named `except` (NULL: all), now or when its turn has come. */
 void order_deliver(struct im *im, struct user *u, uint64_t message_id, enum order_what what, struct blob *frame,
 		   const struct session *except);
+/* Redis went away: what is missing will not come. */
+void order_release_all(struct im *im);
 /* The user's last session is gone. */
 void order_forget(struct user *u);
 

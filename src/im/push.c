@@ -142,6 +142,10 @@ static void on_user_topic(struct im *im, struct str user, char kind, struct str 
 		if (!own)
 			on_event(im, user, (enum bus_kind)kind, data);
 		break;
+	case BUS_KICK:
+		if (!own)
+			session_kick_user(im, user);
+		break;
 	case BUS_ANNOUNCE:
 	case BUS_PRESENT:
 		policy_heard(im, user, (enum bus_kind)kind, data, own);
@@ -198,6 +202,7 @@ static void on_up(bool missed, void *ctx)
 static void on_down(const char *reason, void *ctx)
 {
 	log_error("bus: Redis is away: %s", reason);
+	order_release_all(ctx);
 	session_greet_waiting(ctx);
 }
 

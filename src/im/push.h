@@ -17,6 +17,7 @@ enum bus_kind {
 	BUS_EVENT = 'E',    /* then the JSON of an event */
 	BUS_ANNOUNCE = 'A', /* then session id, space, device */
 	BUS_PRESENT = 'I',  /* likewise: the answer to an announcement */
+	BUS_KICK = 'K',	    /* an administrator ends all of the user's sessions */
 	/* on TOPIC_ALL */
 	BUS_BEAT = 'H',	  /* this worker lives */
 	BUS_BYE = 'B',	  /* it leaves */

@@ -231,7 +231,7 @@ void session_greet(struct session *s)
 void session_greet_waiting(struct im *im)
 {
 	struct session *s;
-	LIST_FOREACH(s, &im->sessions, all)
+	LIST_FOREACH (s, &im->sessions, all)
 		if (!s->greeted)
 			session_greet(s);
 }
@@ -295,6 +295,16 @@ void session_kick(struct session *s, const char *reason, const char *by_session)
 	json_object_end(o);
 	session_send_json(s, (struct str){im->text.data, im->text.len});
 	session_close(s, WS_CLOSE_REPLACED, reason);
+}
+
+void session_kick_user(struct im *im, struct str user_id)
+{
+	struct user *u = user_find(im, user_id);
+	struct session *s;
+	if (u == NULL)
+		return;
+	LIST_FOREACH (s, &u->sessions, of_user)
+		session_kick(s, "kicked", NULL);
 }
 
 void session_leave(struct session *s, int64_t after_ms)

@@ -129,6 +129,10 @@ void conn_close(struct conn *c, const char *reason)
 		c->reason = reason;
 	wait_for(c, 0);
 	wheel_cancel(&c->timer);
+	/* The peer does not take it: a reset frees what the kernel holds for it, megabytes else kept for minutes. */
+	static const struct linger at_once = {.l_onoff = 1};
+	if (c->out.unsent != 0)
+		setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
 	outq_fini(&c->out);
 	loop_defer(c->loop, &c->task);
 }

@@ -7,6 +7,7 @@
 #define TIDINGS_PROC_CHANNEL_H
 
 #include "core/base.h"
+#include "core/id.h"
 #include "net/addr.h"
 
 enum order_kind {
@@ -14,13 +15,15 @@ enum order_kind {
 	ORDER_DRAIN,  /* say goodbye within deadline_ms, then leave */
 	ORDER_QUIT,   /* leave at once */
 	ORDER_REOPEN, /* open the logs again */
+	ORDER_KICK,   /* end the sessions of `user` */
 };
 
 struct order {
 	enum order_kind kind;
-	int door;	     /* enum im_door; ORDER_SOCKET */
-	int64_t deadline_ms; /* ORDER_DRAIN */
-	struct addr peer;    /* ORDER_SOCKET */
+	int door;		    /* enum im_door; ORDER_SOCKET */
+	int64_t deadline_ms;	    /* ORDER_DRAIN */
+	struct addr peer;	    /* ORDER_SOCKET */
+	char user[USER_ID_MAX + 1]; /* ORDER_KICK */
 };
 
 /* Both ends close-on-exec and non-blocking. */

@@ -4,8 +4,10 @@
 #include "proc/control.h"
 
 #include "core/clock.h"
+#include "core/id.h"
 #include "core/json.h"
 #include "core/log.h"
+#include "hub/presence.h"
 #include "proc/master_priv.h"
 #include "proc/status.h"
 
@@ -46,20 +48,74 @@ static void client_free(struct control_client *c)
 	free(c);
 }
 
-static void command_status(struct control *c, const struct json *request)
+/*
+ * A command writes its members; or it returns why it could not, a text to be freed,
+ * having written nothing.
+ */
+static char *command_status(struct control *c, const struct json *request)
 {
 	(void)request;
 	status_put(c->m, c->out);
+	return NULL;
 }
 
-static void command_workers(struct control *c, const struct json *request)
+static char *command_workers(struct control *c, const struct json *request)
 {
 	(void)request;
 	status_put_workers(c->m, c->out);
+	return NULL;
+}
+
+/* The user of the request; absent if there is none. False: it is no user id. */
+static bool read_user(const struct json *request, char user[USER_ID_MAX + 1])
+{
+	const struct json *v = json_get(request, "user");
+	user[0] = '\0';
+	if (v == NULL || v->type == JSON_NULL)
+		return true;
+	if (v->type != JSON_STRING || !id_user_valid(v->text))
+		return false;
+	memcpy(user, v->text.s, v->text.len);
+	user[v->text.len] = '\0';
+	return true;
+}
+
+static char *command_sessions(struct control *c, const struct json *request)
+{
+	char user[USER_ID_MAX + 1];
+	if (!read_user(request, user))
+		return xstrdup("that is no user id");
+	status_put_sessions(c->m, user[0] != '\0' ? user : NULL, c->out);
+	return NULL;
+}
+
+static char *command_kick(struct control *c, const struct json *request)
+{
+	char user[USER_ID_MAX + 1];
+	if (!read_user(request, user) || user[0] == '\0')
+		return xstrdup("that is no user id");
+	log_info("control: kick %s", user);
+	json_key(c->out, "sessions");
+	json_i64(c->out, presence_count(c->m->hub, user));
+	spawn_kick(c->m, user);
+	return NULL;
+}
+
+static char *command_reload(struct control *c, const struct json *request)
+{
+	char *reason = NULL;
+	(void)request;
+	if (c->m->stopping)
+		return xstrdup("the server is stopping");
+	if (master_reload(c->m, &reason) != 0)
+		return reason;
+	json_key(c->out, "generation");
+	json_i64(c->out, c->m->generation);
+	return NULL;
 }
 
 #ifdef TIDINGS_DEBUG
-static void command_clock(struct control *c, const struct json *request)
+static char *command_clock(struct control *c, const struct json *request)
 {
 	int64_t secs = 0;
 	const struct json *by = json_get(request, "seconds");
@@ -67,26 +123,26 @@ static void command_clock(struct control *c, const struct json *request)
 		atomic_fetch_add(hub_clock_shift(c->m->hub), secs * 1000);
 	json_key(c->out, "shift_ms");
 	json_i64(c->out, clock_shift_ms());
+	return NULL;
 }
 #endif
 
 static const struct {
 	const char *name;
-	void (*run)(struct control *c, const struct json *request);
+	char *(*run)(struct control *c, const struct json *request);
 } commands[] = {
-	{"status", command_status},
-	{"workers", command_workers},
+	{"status", command_status}, {"workers", command_workers}, {"sessions", command_sessions},
+	{"kick", command_kick},	    {"reload", command_reload},
 #ifdef TIDINGS_DEBUG
 	{"clock", command_clock},
 #endif
 };
 
-static void put_error(struct control *c, const char *text)
+static void begin_answer(struct control *c)
 {
-	json_key(c->out, "ok");
-	json_bool(c->out, false);
-	json_key(c->out, "error");
-	json_cstr(c->out, text);
+	buf_clear(&c->text);
+	json_begin(c->out, &c->text);
+	json_object(c->out);
 }
 
 static void answer(struct control *c, struct str line)
@@ -95,21 +151,26 @@ static void answer(struct control *c, struct str line)
 	const struct json *request = json_parse(c->doc, line, &reason);
 	const struct json *name = json_get(request, "command");
 
-	buf_clear(&c->text);
-	json_begin(c->out, &c->text);
-	json_object(c->out);
 	size_t i = 0;
 	while (name != NULL && i < ARRAY_LEN(commands) && !str_is(name->text, commands[i].name))
 		i++;
-	if (name == NULL || name->type != JSON_STRING) {
-		put_error(c, "a line of JSON with a command is needed");
-	} else if (i == ARRAY_LEN(commands)) {
-		put_error(c, "no such command");
-	} else {
-		json_key(c->out, "ok");
-		json_bool(c->out, true);
-		commands[i].run(c, request);
+	char *fault = NULL;
+	begin_answer(c);
+	if (name == NULL || name->type != JSON_STRING)
+		fault = xstrdup("a line of JSON with a command is needed");
+	else if (i == ARRAY_LEN(commands))
+		fault = xstrdup("no such command");
+	else
+		fault = commands[i].run(c, request);
+	if (fault != NULL)
+		begin_answer(c);
+	json_key(c->out, "ok");
+	json_bool(c->out, fault == NULL);
+	if (fault != NULL) {
+		json_key(c->out, "error");
+		json_cstr(c->out, fault);
 	}
+	free(fault);
 	json_object_end(c->out);
 	buf_append_char(&c->text, '\n');
 }

@@ -65,6 +65,8 @@ void spawn_reap(struct master *m);
 /* Tells the workers of older generations (or, if all, every one) to drain. */
 void spawn_drain(struct master *m, bool all);
 void spawn_order_all(struct master *m, int kind); /* enum order_kind without arguments */
+/* Ends a user's sessions in the whole cluster. */
+void spawn_kick(struct master *m, const char *user_id);
 unsigned spawn_living(const struct master *m);
 void spawn_kill_all(struct master *m);
 /* In a fresh child: everything of the master's that a worker has no business with. */

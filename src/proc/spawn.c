@@ -184,6 +184,15 @@ void spawn_order_all(struct master *m, int kind)
 	}
 }
 
+void spawn_kick(struct master *m, const char *user_id)
+{
+	struct order order = {.kind = ORDER_KICK};
+	snprintf(order.user, sizeof(order.user), "%s", user_id);
+	/* All of them, for Redis may be away; who hears it twice has nobody left to end. */
+	for (unsigned i = 0; i < m->slots; i++)
+		tell(&m->child[i], &order);
+}
+
 unsigned spawn_living(const struct master *m)
 {
 	unsigned n = 0;

@@ -94,3 +94,30 @@ void status_put_workers(const struct master *m, struct json_out *o)
 	}
 	json_array_end(o);
 }
+
+void status_put_sessions(const struct master *m, const char *user_id, struct json_out *o)
+{
+	struct presence_row row[64];
+	uint32_t cursor = 0;
+	size_t n;
+	json_key(o, "sessions");
+	json_array(o);
+	while ((n = presence_list(m->hub, user_id, &cursor, row, ARRAY_LEN(row))) != 0) {
+		for (size_t i = 0; i < n; i++) {
+			json_object(o);
+			json_key(o, "user_id");
+			json_cstr(o, row[i].user_id);
+			json_key(o, "session_id");
+			json_cstr(o, row[i].session_id);
+			json_key(o, "device");
+			json_str(o, row[i].device[0] != '\0' ? str_from(row[i].device) : STR_NULL);
+			json_key(o, "address");
+			json_cstr(o, row[i].address);
+			put_number(o, "worker", row[i].worker);
+			json_key(o, "since");
+			json_time(o, row[i].since_ms);
+			json_object_end(o);
+		}
+	}
+	json_array_end(o);
+}

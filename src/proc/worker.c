@@ -102,6 +102,9 @@ static void obey(struct worker *w, const struct order *o, int fd)
 	case ORDER_QUIT:
 		loop_stop(w->loop);
 		break;
+	case ORDER_KICK:
+		im_kick(w->im, o->user);
+		break;
 	case ORDER_REOPEN:
 		log_reopen();
 		break;
