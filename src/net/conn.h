@@ -26,7 +26,8 @@ struct conn_handler {
 	 * Not called while paused or closing.
 	 */
 	size_t (*input)(struct conn *c, char *data, size_t len, void *owner);
-	/* The peer will send no more (FIN), and what it sent was offered; after it only output goes on. NULL: closes. */
+	/* The peer will send no more (FIN), and what it sent was offered; after it only output goes on. NULL: closes.
+	 */
 	void (*eof)(struct conn *c, void *owner);
 	/* Everything queued has been written; runs at the end of a turn. May be NULL. */
 	void (*drained)(struct conn *c, void *owner);
@@ -45,9 +46,10 @@ void conn_set_handler(struct conn *c, const struct conn_handler *h, void *owner)
 void conn_write(struct conn *c, const void *data, size_t len);
 void conn_write_blob(struct conn *c, struct blob *b);
 size_t conn_unsent(const struct conn *c);
-/* The peer has sent FIN, perhaps behind bytes that were not read yet: it may be gone altogether. Seen also while paused. */
+/* The peer has sent FIN, perhaps behind bytes that were not read yet: it may be gone altogether. Seen also while
+ * paused. */
 bool conn_peer_finished(const struct conn *c);
-int64_t conn_last_input_ms(const struct conn *c); /* clock_mono_ms when bytes last arrived */
+int64_t conn_last_input_ms(const struct conn *c);    /* clock_mono_ms when bytes last arrived */
 int64_t conn_last_progress_ms(const struct conn *c); /* when output last moved, or began to wait */
 
 /* While paused nothing is read, so the peer waits; that it has reset the connection is noticed all the same. */
@@ -58,9 +60,11 @@ void conn_resume(struct conn *c);
 /* One timer a connection; 0 cancels. */
 void conn_set_timeout(struct conn *c, int64_t delay_ms);
 
-/* Closes at the end of the turn, dropping unsent output. reason: a static word that is counted and logged. The first call counts. */
+/* Closes at the end of the turn, dropping unsent output. reason: a static word that is counted and logged. The first
+ * call counts. */
 void conn_close(struct conn *c, const char *reason);
-/* Writes what is queued, shuts down our side, reads and drops what still comes for a short while (so that no RST destroys the answer), then closes. */
+/* Writes what is queued, shuts down our side, reads and drops what still comes for a short while (so that no RST
+ * destroys the answer), then closes. */
 void conn_close_gracefully(struct conn *c, const char *reason);
 bool conn_is_closing(const struct conn *c);
 

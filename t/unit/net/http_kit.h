@@ -28,7 +28,6 @@ static struct {
 	struct http_req *pending[PENDING_MAX];
 	int pending_count;
 	char path[64];
-	struct buf *query;
 } seen;
 
 static inline void keep_pending(struct http_req *req)
