@@ -131,6 +131,14 @@ static void on_opened(struct peer *p)
 		r.ready++;
 }
 
+/* What was sent by REST comes to the sender's own session, too: that is not the push that counts. */
+static bool is_to(const struct peer *p, const char *data, size_t len)
+{
+	char to[64];
+	int n = snprintf(to, sizeof(to), "\"to_user_id\":\"%s%u\"", r.o->user_prefix, p->user);
+	return memmem(data, len, to, (size_t)n) != NULL;
+}
+
 static void on_text(struct peer *p, const char *data, size_t len)
 {
 	static const char type[] = "\"type\":\"", ref[] = "\"ref\":\"";
@@ -149,7 +157,7 @@ static void on_text(struct peer *p, const char *data, size_t len)
 			send_frame();
 	} else if (memcmp(kind, "message\"", 8) == 0) {
 		number = number_of(data, len, &seq);
-		if (number >= 0)
+		if (number >= 0 && is_to(p, data, len))
 			tally_push(&r.tally, number, seq, &r.last_seq[p->user]);
 	} else if (memcmp(kind, "hello\"", 6) == 0) {
 		r.ready++;
