@@ -10,7 +10,7 @@
 #include "core/base.h"
 #include "core/token.h"
 
-#define TOKEN_CACHE_SETS 8192
+#define TOKEN_CACHE_SETS 2048
 #define TOKEN_CACHE_WAYS 8
 #define TOKEN_CACHE_MAX (TOKEN_CACHE_SETS * TOKEN_CACHE_WAYS)
 #define TOKEN_HASH_LEN 32

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Heartbeats between the workers of the cluster. A worker or node that dies tells
- * nobody; its silence does, and then everyone who is watched is looked at again.
+ * What is done once a second: tokens that ran out, and heartbeats between the workers of the cluster. A worker or node
+ * that dies tells nobody; its silence does, and then everyone who is watched is looked at again.
  */
 #include "core/base.h"
 #include "im/watch.h"
@@ -9,6 +9,7 @@
 #include "core/clock.h"
 #include "core/log.h"
 #include "im/push.h"
+#include "im/session.h"
 
 #include <stdlib.h>
 #include <uthash.h>
@@ -34,6 +35,7 @@ static void on_beat(struct wheel_timer *t)
 	int64_t now = clock_mono_ms();
 	struct peer_worker *p, *next;
 
+	session_end_expired(im);
 	/* While Redis is away nobody is heard: that says nothing about them. */
 	if (bus_is_up(im->bus)) {
 		push_publish(im, STR_LIT(TOPIC_ALL), BUS_BEAT, STR_LIT(""));

@@ -95,7 +95,6 @@ static void on_closed(struct ws *ws, int code, void *arg)
 	s->ws = NULL;
 	LIST_REMOVE(s, all);
 	im->session_count--;
-	wheel_cancel(&s->expiry);
 	presence_remove(im->hub, s->presence);
 	watch_forget(s);
 	bus_unsubscribe(im->bus, topic_make(topic, TOPIC_USER, str_from(s->user->id)));
@@ -105,15 +104,6 @@ static void on_closed(struct ws *ws, int code, void *arg)
 }
 
 static const struct ws_handler handler = {.message = on_message, .closed = on_closed};
-
-static void on_expiry(struct wheel_timer *t)
-{
-	struct session *s = container_of(t, struct session, expiry);
-	if (clock_wall_ms() >= s->expires_ms)
-		session_close(s, WS_CLOSE_TOKEN_EXPIRED, "token expired");
-	else
-		wheel_set(loop_wheel(s->im->loop), t, s->expires_ms - clock_wall_ms(), on_expiry);
-}
 
 /* "time, origin, number": sorts by age, the same in the whole cluster. */
 static void make_session_id(struct im *im, char out[SESSION_ID_LEN + 1])
@@ -189,8 +179,6 @@ void session_open(struct im *im, struct http_req *req, const struct token_claims
 	LIST_INSERT_HEAD(&im->sessions, s, all);
 	im->session_count++;
 	s->expires_ms = claims->expires_ms;
-	int64_t left_ms = s->expires_ms - clock_wall_ms();
-	wheel_set(loop_wheel(im->loop), &s->expiry, left_ms > 0 ? left_ms : 0, on_expiry);
 
 	/* Nothing is heard from it before hello, which has to be the first frame. */
 	ws_pause(s->ws);
@@ -350,6 +338,15 @@ static void send_resync(struct im *im)
 static void on_resync_due(struct wheel_timer *t)
 {
 	send_resync(container_of(t, struct im, resync));
+}
+
+void session_end_expired(struct im *im)
+{
+	int64_t now = clock_wall_ms();
+	struct session *s;
+	LIST_FOREACH (s, &im->sessions, all)
+		if (now >= s->expires_ms && !s->leaving)
+			session_close(s, WS_CLOSE_TOKEN_EXPIRED, "token expired");
 }
 
 void session_resync_all(struct im *im)

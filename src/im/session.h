@@ -27,10 +27,9 @@ struct session {
 	struct user *user;
 	struct ws *ws; /* NULL once closed: then it only waits for `pending` to fall to 0 */
 	struct watcher_list watching;
-	struct wheel_timer expiry; /* of the token */
-	int64_t expires_ms;	   /* clock_wall_ms */
-	int32_t presence;	   /* handle of its row in the hub */
-	uint16_t pending;	   /* requests in progress */
+	int64_t expires_ms; /* of the token, by clock_wall_ms; looked at once a second: no timer each */
+	int32_t presence;   /* handle of its row in the hub */
+	uint16_t pending;   /* requests in progress */
 	bool greeted, announced, leaving, paused;
 	char id[SESSION_ID_LEN + 1]; /* sorts by age: time, origin, number */
 	char device[DEVICE_MAX + 1];
@@ -78,6 +77,9 @@ void session_greet(struct session *s);
 void session_greet_waiting(struct im *im);
 /* The bus has confirmed the user's topic. */
 void session_subscribed(struct im *im, struct str user_id);
+
+/* Closes those whose token has run out; once a second. */
+void session_end_expired(struct im *im);
 
 /* resync to all, at most once a second. */
 void session_resync_all(struct im *im);
