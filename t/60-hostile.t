@@ -167,6 +167,22 @@ subtest 'the control socket' => sub {
 	is sprintf('%o', (stat $path)[2] & 077), 0, 'and it is for its owner alone';
 };
 
+subtest 'more than a worker may hold' => sub {
+	my $full = Tidings->start(workers => 1, conf => {worker_connections => 20, session => {policy => 'device'}});
+	my (@open, %got);
+	for my $n (1 .. 40) {
+		my ($r, $http) = Tidings::WS::handshake(address => $full->node->address, token => $full->token('alice'), query => "device=d$n");
+		$got{$r->status}++;
+		push @open, $http;
+		next if $r->status == 101;
+		is $r->status . ' ' . $r->code, '503 overloaded', 'refused in words' if $got{503} == 1;
+		ok $r->header('retry-after'), 'with Retry-After' if $got{503} == 1;
+	}
+	is_deeply \%got, {101 => 20, 503 => 20}, 'up to worker_connections, and no further';
+	is $full->http('bob')->get('/messages/unread-count')->status, 200, 'a request is answered all the same';
+	$full->stop;
+};
+
 my $m = $t->send_text('alice', 'bob', 'all is well');
 is $m->{content}, 'all is well', 'sends go on';
 is_deeply [$t->recount_faults], [], 'and the rows are right';

@@ -158,11 +158,14 @@ void session_open(struct im *im, struct http_req *req, const struct token_claims
 		free(s);
 		return;
 	}
-	if (im->draining || presence_enter(s, req, claims->user_id) != 0) {
+	const char *full = im->draining ? "this worker is draining"
+			   : http_server_connections(im->http) > (size_t)im->conf->worker_connections
+				   ? "this worker holds no more connections"
+			   : presence_enter(s, req, claims->user_id) != 0 ? "this node holds no more sessions"
+									  : NULL;
+	if (full != NULL) {
 		stat_add(STAT_REFUSED_FULL, im->draining ? 0 : 1);
-		http_reply_problem(req, 503, "overloaded",
-				   im->draining ? "this worker is draining" : "this node holds no more sessions", 1,
-				   NULL);
+		http_reply_problem(req, 503, "overloaded", full, 1, NULL);
 		free(s);
 		return;
 	}
