@@ -61,7 +61,9 @@ subtest 'no Redis at the start' => sub {
 	$t->befriend(qw(alice bob));
 	is wait_for('the database', sub { my $r = $t->http('alice')->post('/messages/send', text_to('bob', 'x', client_msg_id => 'x')); $r->status < 300 && $r })->json->{seq}, 1, 'serves what it can';
 	$stack->redis_start;
-	wait_for('/readyz', sub { $t->node->admin_http->get('/readyz')->status == 200 });
+	# /readyz is one worker's word; what follows needs all of them.
+	wait_for('Redis in every worker', sub { $t->node->ctl_ok('--json', 'status')->{redis} });
+	is $t->node->admin_http->get('/readyz')->status, 200, 'then it is ready';
 	my ($a, $b) = ($t->ws('alice'), $t->ws('bob'));
 	$a->request(type => 'send', %{text_to('bob', 'now')});
 	is $b->expect('message')->{message}{content}, 'now', 'and all of it later';

@@ -14,22 +14,28 @@ sub away {
 	$bob->expect('message');
 	delete $t->{dbh};
 	$stack->mariadb_stop('KILL');
-	my $r = wait_for('/readyz to notice', sub { my $r = $t->node->admin_http->get('/readyz'); $r->status == 503 && $r });
-	ok length $r->body, 'readyz says why';
-	my $e = $alice->request(type => 'send', %{text_to('bob', 'away', client_msg_id => 'away')});
-	is "$e->{type} $e->{code}", 'error unavailable', 'a send by WebSocket';
 	my @asked = (
 		[POST => '/messages/send', text_to('bob', 'away', client_msg_id => 'away')], [GET => '/messages/conversations'], [GET => '/messages/unread-count'],
 		[GET => "/messages/conversations/$m->{conversation_id}/messages"], [PUT => "/messages/conversations/$m->{conversation_id}/read", {}],
 		[PUT => "/messages/$m->{id}/recall"], [DELETE => "/messages/$m->{id}"], [POST => '/messages/sync', {conversations => [], since => undef}],
 		[POST => '/messages/conversations/create', {user_id => 'bob'}],
 	);
-	for (@asked) {
-		my ($method, $path, $json) = @$_;
-		my $r = $t->api('alice')->request($method, $path, $json ? (json => $json) : ());
-		is $r->status . ' ' . $r->code, '503 unavailable', "$method $path";
+	# All at once, for each of them waits a while for the database to come back.
+	my $ref = $alice->start(type => 'send', %{text_to('bob', 'away', client_msg_id => 'away')});
+	my @http = map { $t->http('alice') } @asked;
+	for (0 .. $#asked) {
+		my ($method, $path, $json) = @{$asked[$_]};
+		$http[$_]->send_request($method, $path, $json ? (json => $json) : ());
+	}
+	for (0 .. $#asked) {
+		my $r = $http[$_]->response;
+		is $r->status . ' ' . $r->code, '503 unavailable', "$asked[$_][0] $asked[$_][1]";
 		like $r->header('retry-after'), qr/^[1-9]\d*$/, 'Retry-After';
 	}
+	my $e = $alice->answer($ref);
+	is "$e->{type} $e->{code}", 'error unavailable', 'a send by WebSocket';
+	my $r = wait_for('/readyz to notice', sub { my $r = $t->node->admin_http->get('/readyz'); $r->status == 503 && $r });
+	ok length $r->body, 'readyz says why';
 	is $t->api('alice')->post('/messages/send', {})->status, 400, 'what needs no database is answered as ever';
 	is $t->http(undef)->get('/messages/unread-count')->status, 401, 'and refused as ever';
 	is $_->request(type => 'ping')->{type}, 'pong', "$_->{name} stays" for $alice, $bob;

@@ -11,10 +11,12 @@ use Tidings::Util qw(wait_for spawn reap signal_and_reap run slurp);
 sub new {
 	my ($class, $dir) = @_;
 	my $self = bless {dir => $dir, databases => 0, owner => $$}, $class;
+	# Two servers in one tmpdir take each other's temporary files away.
+	mkdir "$dir/tmp" or die "$dir/tmp: $!\n";
 	# mariadbd refuses to run as root unless told so; install and server have to agree.
 	$self->{user} = [$> == 0 ? '--user=root' : ()];
 	my ($status, $out, $err) = run($dir, 'mysql_install_db', '--no-defaults', "--datadir=$dir/mariadb",
-		'--auth-root-authentication-method=normal', '--skip-test-db', '--innodb-log-file-size=16M', @{$self->{user}});
+		'--auth-root-authentication-method=normal', '--skip-test-db', '--innodb-log-file-size=16M', "--tmpdir=$dir/tmp", @{$self->{user}});
 	die "mysql_install_db failed ($status):\n$out$err" if $status;
 	$self->redis_start(wait => 0);
 	$self->mariadb_start;
@@ -29,7 +31,7 @@ sub mariadb_start {
 	my ($self) = @_;
 	my $dir = $self->{dir};
 	$self->{mariadb} = spawn(log => "$dir/mariadb.log", cmd => ['mariadbd', '--no-defaults', "--datadir=$dir/mariadb",
-		"--socket=$dir/mariadb.sock", "--pid-file=$dir/mariadb.pid", '--skip-networking', @{$self->{user}},
+		"--socket=$dir/mariadb.sock", "--pid-file=$dir/mariadb.pid", "--tmpdir=$dir/tmp", '--skip-networking', @{$self->{user}},
 		'--innodb-flush-log-at-trx-commit=1', '--innodb-log-file-size=16M', '--max-connections=400',
 		'--performance-schema=off', '--character-set-server=utf8mb4']);
 	wait_for('MariaDB', sub {

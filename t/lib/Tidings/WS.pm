@@ -67,6 +67,7 @@ sub session_id { return $_[0]{hello}{session_id} }
 sub raw {
 	my ($self, $bytes) = @_;
 	local $SIG{PIPE} = 'IGNORE';
+	return 0 if $self->{ended};
 	while (length $bytes) {
 		my $n = syswrite $self->{socket}, $bytes;
 		return 0 if !defined $n;
@@ -116,7 +117,7 @@ sub close {
 }
 
 # Gone without a word.
-sub abort { my ($self) = @_; CORE::close($self->{socket}); $self->{ended} = 1; return }
+sub abort { my ($self) = @_; CORE::close($self->{socket}) if !$self->{ended}++; return }
 
 # ---- receiving ----
 
@@ -128,7 +129,7 @@ sub fill {
 	IO::Select->new($self->{socket})->can_read($left > 0 ? $left : 0) or return 1;
 	my $n = sysread $self->{socket}, my $bytes, 262144;
 	if (!$n) {
-		$self->{ended} = 1;
+		$self->abort;
 		return 0;
 	}
 	$self->{frame}->append($bytes);
