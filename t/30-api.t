@@ -37,7 +37,7 @@ sub conversation_of {
 my $cid;
 subtest 'send: a text' => sub {
 	my $r = $alice->post('/messages/send', text_to('bob', 'hi', client_msg_id => 'c-1', unknown => [1, {}]));
-	is $r->status, 201, '201';
+	is $r->status, 201, 'answers 201';
 	like $r->header('content-type'), qr{^application/json}, 'JSON';
 	my $m = $r->json;
 	is_shape $m, $MESSAGE, 'a whole message';
@@ -225,7 +225,7 @@ subtest 'conversations/create' => sub {
 	$t->befriend(qw(erin frank));
 	my ($erin, $frank) = map { $t->api($_) } qw(erin frank);
 	my $r = $erin->post('/messages/conversations/create', {user_id => 'frank', source => {kind => 'moment', id => 'm-7'}});
-	is $r->status, 201, '201';
+	is $r->status, 201, 'answers 201';
 	my $c = $r->json;
 	is_shape $c, $CONVERSATION, 'a whole conversation';
 	is_deeply $c->{source}, {kind => 'moment', id => 'm-7'}, 'its source';
@@ -266,7 +266,7 @@ subtest 'conversations: the list' => sub {
 	$t->send_text($_, 'lister', "from $_") for @peers;
 	$t->send_text('lister', 'peer3', 'to the third');
 	my $r = $lister->get('/messages/conversations');
-	is $r->status, 200, '200';
+	is $r->status, 200, 'answers 200';
 	my @items = @{$r->json->{items}};
 	is_shape $items[0], $CONVERSATION, 'whole conversations';
 	is_deeply [map { $_->{peer}{user_id} } @items], [qw(peer3 peer7 peer6 peer5 peer4 peer2 peer1)], 'the latest message first';
@@ -329,7 +329,7 @@ subtest 'reading a conversation' => sub {
 	my $own = $t->send_text('leo', 'kim', 'own');
 	is conversation_of($leo, $id)->{unread_count}, 6, 'six unread';
 	my $r = $leo->put("/messages/conversations/$id/read", {up_to_seq => 2});
-	is $r->status, 200, '200';
+	is $r->status, 200, 'answers 200';
 	is_deeply $r->json, {conversation_id => $id, read_seq => 2, marked => 2, unread_count => 4}, 'two of them read';
 	like $r->body, qr/"conversation_id":"\d+"/, 'the id as a string';
 	my @items = @{history($kim, $id)->json->{items}};

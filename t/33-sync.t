@@ -13,7 +13,7 @@ subtest 'shape, listed ones, cursor' => sub {
 	$t->befriend(qw(alice bob carol));
 	my ($alice, $bob) = map { $t->api($_) } qw(alice bob);
 	my $r = sync($bob);
-	is $r->status, 200, '200' or diag($r->body);
+	is $r->status, 200, 'answers 200' or diag($r->body);
 	is_shape $r->json, $SYNC, 'the shape';
 	is_deeply [$r->json->{conversations}, $r->json->{more} ? 1 : 0], [[], 0], 'nothing yet; a first cursor';
 	my $cursor = $r->json->{cursor};
