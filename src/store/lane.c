@@ -27,7 +27,7 @@
 #define QUEUE_BYTES_MAX ((size_t)32 * 1024 * 1024)
 #define PAIRS_MAX 65536
 /* An operation is given up when it has waited for so long. */
-#define OP_DEADLINE_MS 5000
+#define OP_DEADLINE_MS 3000
 /* While something waits, deadlines are looked at this often. */
 #define TICK_MS 100
 /* So often may an operation's transaction be run again for a reason of the moment. */

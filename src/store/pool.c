@@ -10,7 +10,7 @@
 #include "core/log.h"
 
 #define QUEUE_MAX 8192
-#define READ_DEADLINE_MS 5000
+#define READ_DEADLINE_MS 3000
 #define TICK_MS 100
 
 struct pool_link {
