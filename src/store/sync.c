@@ -2,10 +2,13 @@
 /*
  * Catching up, in three steps: which conversations differ from what the client has
  * or were active since its cursor; these conversations; and, some at a time until there is enough
- * for one answer, their messages and changes.
+ * for one answer, their messages and changes. Decides what is left for the next call.
  *
- * The cursor stays SYNC_MARGIN_MS behind the database's clock, for a message's time is
- * taken a moment before it commits.
+ * A message's time is taken a moment before it commits, so one may come to be seen
+ * after the walk has passed its time. A walk that has ended therefore gives a cursor
+ * SYNC_MARGIN_MS behind the database's clock. One that has to stop nearer to the clock than that
+ * goes on from where it stopped, for else it might never end, but remembers in its cursor
+ * how far to go back once it has ended.
  */
 #include "core/base.h"
 #include "store/store_priv.h"
@@ -15,10 +18,14 @@
 #include "store/sql.h"
 
 #define SYNC_MARGIN_MS 10000
-/* Messages and changes of so many conversations are asked for at once. */
-#define CHUNK 4
-/* From so many bytes of messages on, the rest is for the next call. */
+/* So many bytes of messages and changes make an answer; one message at least. */
 #define ENOUGH_BYTES ((size_t)1024 * 1024)
+/* What is asked for at once: about so many messages, of at most so many conversations. */
+#define CHUNK_MESSAGES 400
+#define CHUNK_MAX 16
+/* A conversation's id leaves these bits of a cursor's id; they hold how many milliseconds to go back. */
+#define BACK_SHIFT (63 - MESSAGE_SEQ_BITS)
+#define BACK_MAX ((INT64_C(1) << (64 - BACK_SHIFT)) - 1)
 
 enum sync_step { SYNC_FIND, SYNC_CONVERSATIONS, SYNC_CONTENT };
 
@@ -26,9 +33,11 @@ enum sync_step { SYNC_FIND, SYNC_CONVERSATIONS, SYNC_CONTENT };
 struct pick {
 	const struct store_sync_have *have; /* NULL: not listed by the client */
 	uint64_t id;
-	struct store_cursor place; /* in the walk; not listed */
+	struct store_cursor place; /* in the walk, where it was not listed */
 	bool loaded;
-	unsigned messages, changes; /* with the one too many that tells of more */
+	struct message *message; /* in the order of the query */
+	struct store_sync_change *change;
+	size_t message_count, change_count; /* with the one too many that tells of more */
 };
 
 struct sync {
@@ -40,89 +49,109 @@ struct sync {
 	size_t have_count;
 	bool has_since;
 	struct store_cursor since;
+	int64_t back_to_ms; /* where the walk has to begin again once it has ended; 0: by the margin */
 	unsigned limit;
 
 	enum sync_step step;
 	int64_t now_ms;
-	bool more; /* the walk or the list goes on beyond the picks */
+	bool more;		       /* there are more than the picks */
+	struct store_cursor walked_to; /* the place of the last pick of the walk; at first, since */
 	struct pick pick[STORE_SYNC_ITEMS_MAX];
 	struct store_sync_item *item; /* of the same index */
 	size_t count;		      /* picks */
-	size_t asked, got;	      /* of them: content */
+	size_t kept;		      /* of them: with content, for the answer */
+	size_t asked;		      /* content was asked for up to this one */
 	size_t bytes;
+	bool enough;
 };
 
 /* ---- which ones ---- */
 
-static void put_not_listed(struct buf *text, const struct sync *s, const char *column)
+static void put_list(struct buf *text, const struct sync *s)
 {
-	if (s->have_count == 0)
-		return;
-	buf_printf(text, " AND %s NOT IN (", column);
 	for (size_t i = 0; i < s->have_count; i++) {
 		if (i != 0)
 			buf_append_char(text, ',');
 		sql_u64(text, s->have[i].id);
 	}
-	buf_append_char(text, ')');
 }
 
-static void put_walk(struct buf *text, const struct sync *s, const char *from, const char *user, const char *time,
-		     const char *id)
+/* "over the cursor, and not listed" */
+static void put_walk_condition(struct buf *text, const struct sync *s, const char *time, const char *id)
 {
-	buf_printf(text, "(SELECT %s AS id,%s AS t FROM %s WHERE %s=", id, time, from, user);
-	sql_str(text, s->user);
+	int64_t ms = s->since.ms != 0 ? s->since.ms : 1;
 	buf_printf(text, " AND %s>=", time);
-	sql_time(text, s->since.ms != 0 ? s->since.ms : 1);
+	sql_time(text, ms);
 	buf_printf(text, " AND (%s>", time);
-	sql_time(text, s->since.ms != 0 ? s->since.ms : 1);
+	sql_time(text, ms);
 	buf_printf(text, " OR %s>", id);
 	sql_u64(text, s->since.id);
 	buf_append_char(text, ')');
-	put_not_listed(text, s, id);
-	buf_printf(text, " ORDER BY %s,%s LIMIT %d)", time, id, STORE_SYNC_ITEMS_MAX + 1);
+	if (s->have_count != 0) {
+		buf_printf(text, " AND %s NOT IN (", id);
+		put_list(text, s);
+		buf_append_char(text, ')');
+	}
+}
+
+static void put_walk_of_side(struct buf *text, const struct sync *s, int side)
+{
+	buf_printf(text, "(SELECT id,sort_time AS t FROM conversations FORCE INDEX (by_user%d) WHERE user%d_id=", side,
+		   side);
+	sql_str(text, s->user);
+	put_walk_condition(text, s, "sort_time", "id");
+	buf_printf(text, " ORDER BY sort_time,id LIMIT %d)", STORE_SYNC_ITEMS_MAX + 1);
+}
+
+/* Each source gives each conversation once, so that its limit cannot hide another one. */
+static void put_walk(struct buf *text, const struct sync *s)
+{
+	sql_lit(text, ";SELECT id,MIN(t) AS t FROM (");
+	put_walk_of_side(text, s, 1);
+	sql_lit(text, " UNION ALL ");
+	put_walk_of_side(text, s, 2);
+	sql_lit(text, " UNION ALL (SELECT conversation_id AS id,MIN(recalled_at) AS t FROM recalls WHERE user_id=");
+	sql_str(text, s->user);
+	put_walk_condition(text, s, "recalled_at", "conversation_id");
+	buf_printf(text, " GROUP BY conversation_id ORDER BY t,id LIMIT %d)", STORE_SYNC_ITEMS_MAX + 1);
+	buf_printf(text, ") k GROUP BY id ORDER BY t,id LIMIT %d", STORE_SYNC_ITEMS_MAX + 1);
 }
 
 static void build_find(struct sync *s)
 {
 	struct buf *text = &s->read.text;
-	buf_clear(text);
-	s->step = SYNC_FIND;
-	sql_lit(text,
-		"SELECT UTC_TIMESTAMP(3);SELECT c.id,c.last_seq,c.change_seq FROM conversations c WHERE c.id IN (0");
-	for (size_t i = 0; i < s->have_count; i++) {
-		buf_append_char(text, ',');
-		sql_u64(text, s->have[i].id);
-	}
+	sql_lit(text, "SELECT UTC_TIMESTAMP(3);SELECT c.id,IF(c.user1_id=");
+	sql_str(text, s->user);
+	sql_lit(text, ",c.user1_last_id,c.user2_last_id),c.change_seq FROM conversations c WHERE c.id IN (");
+	if (s->have_count != 0)
+		put_list(text, s);
+	else
+		buf_append_char(text, '0');
 	sql_lit(text, ") AND ");
 	query_put_is_party(text, s->user);
 	sql_lit(text, " ORDER BY c.id");
-	if (!s->has_since)
-		return;
-	sql_lit(text, ";");
-	put_walk(text, s, "conversations FORCE INDEX (by_user1)", "user1_id", "sort_time", "id");
-	sql_lit(text, " UNION ALL ");
-	put_walk(text, s, "conversations FORCE INDEX (by_user2)", "user2_id", "sort_time", "id");
-	sql_lit(text, " UNION ALL ");
-	put_walk(text, s, "recalls FORCE INDEX (PRIMARY)", "user_id", "recalled_at", "conversation_id");
-	buf_printf(text, " ORDER BY t,id LIMIT %d", STORE_SYNC_ITEMS_MAX + 1);
+	if (s->has_since)
+		put_walk(text, s);
 }
 
-static void add_pick(struct sync *s, struct pick pick)
+static bool add_pick(struct sync *s, struct pick pick)
 {
-	if (s->count == STORE_SYNC_ITEMS_MAX)
+	if (s->count == STORE_SYNC_ITEMS_MAX) {
 		s->more = true;
-	else
-		s->pick[s->count++] = pick;
+		return false;
+	}
+	s->pick[s->count++] = pick;
+	return true;
 }
 
 static void found_listed(struct sync *s, struct row *row)
 {
-	uint64_t id = row_take_u64(row), last_seq = row_take_u64(row), change_seq = row_take_u64(row);
+	uint64_t id = row_take_u64(row), last_seq = message_id_seq(row_take_u64(row)), change_seq = row_take_u64(row);
 	for (size_t i = 0; i < s->have_count; i++) {
 		const struct store_sync_have *h = &s->have[i];
 		if (h->id != id)
 			continue;
+		/* Held against the newest that the user has not deleted: later ones never come. */
 		if (last_seq > h->seq || change_seq > h->change_seq)
 			add_pick(s, (struct pick){.have = h, .id = id});
 		return;
@@ -131,20 +160,13 @@ static void found_listed(struct sync *s, struct row *row)
 
 static void found_walked(struct sync *s, struct row *row)
 {
-	uint64_t id = row_take_u64(row);
-	int64_t ms = row_take_ms(row);
-	/* Once is enough for one that was written to and recalled from. */
-	for (size_t i = 0; i < s->count; i++) {
-		if (s->pick[i].id == id && s->pick[i].have == NULL) {
-			if (!s->more)
-				s->pick[i].place = (struct store_cursor){ms, id};
-			return;
-		}
-	}
-	add_pick(s, (struct pick){.id = id, .place = {ms, id}});
+	struct pick pick = {.id = row_take_u64(row)};
+	pick.place = (struct store_cursor){row_take_ms(row), pick.id};
+	if (add_pick(s, pick))
+		s->walked_to = pick.place;
 }
 
-/* ---- their content ---- */
+/* ---- the conversations ---- */
 
 static void build_conversations(struct sync *s)
 {
@@ -162,6 +184,33 @@ static void build_conversations(struct sync *s)
 	sql_lit(text, ") AND ");
 	query_put_is_party(text, s->user);
 }
+
+static void got_conversation(struct sync *s, struct row *row)
+{
+	struct conversation c;
+	query_take_conversation(row, &s->read.arena, s->user, &c);
+	for (size_t i = 0; i < s->count; i++) {
+		if (s->pick[i].id == c.id) {
+			s->item[i].conversation = c;
+			s->pick[i].loaded = true;
+		}
+	}
+}
+
+/* What the database no longer has is not asked about further. */
+static void drop_not_loaded(struct sync *s)
+{
+	size_t kept = 0;
+	for (size_t i = 0; i < s->count; i++) {
+		if (!s->pick[i].loaded)
+			continue;
+		s->pick[kept] = s->pick[i];
+		s->item[kept++] = s->item[i];
+	}
+	s->count = kept;
+}
+
+/* ---- their content ---- */
 
 static void put_messages(struct sync *s, const struct pick *p)
 {
@@ -192,47 +241,31 @@ static void put_changes(struct sync *s, const struct pick *p)
 
 static void build_content(struct sync *s)
 {
+	size_t chunk = CHUNK_MESSAGES / s->limit;
+	chunk = chunk > CHUNK_MAX ? CHUNK_MAX : chunk < 1 ? 1 : chunk;
 	buf_clear(&s->read.text);
 	s->step = SYNC_CONTENT;
-	s->asked = s->got;
-	for (size_t i = s->got; i < s->count && i < s->got + CHUNK; i++) {
-		struct store_sync_item *item = &s->item[i];
-		item->message = arena_alloc(&s->read.arena, (s->limit + 1) * sizeof(*item->message));
-		item->change = arena_alloc(&s->read.arena, (s->limit + 1) * sizeof(*item->change));
-		s->pick[i].messages = s->pick[i].changes = 0;
-		if (i != s->got)
+	for (s->asked = s->kept; s->asked < s->count && s->asked < s->kept + chunk; s->asked++) {
+		struct pick *p = &s->pick[s->asked];
+		p->message = arena_alloc(&s->read.arena, (s->limit + 1) * sizeof(*p->message));
+		p->change = arena_alloc(&s->read.arena, (s->limit + 1) * sizeof(*p->change));
+		if (s->asked != s->kept)
 			buf_append_char(&s->read.text, ';');
-		put_messages(s, &s->pick[i]);
+		put_messages(s, p);
 		buf_append_char(&s->read.text, ';');
-		put_changes(s, &s->pick[i]);
-		s->asked++;
-	}
-}
-
-static void got_conversation(struct sync *s, struct row *row)
-{
-	struct conversation c;
-	query_take_conversation(row, &s->read.arena, s->user, &c);
-	for (size_t i = 0; i < s->count; i++) {
-		if (s->pick[i].id == c.id) {
-			s->item[i].conversation = c;
-			s->pick[i].loaded = true;
-		}
+		put_changes(s, p);
 	}
 }
 
 static void got_content(struct sync *s, unsigned stmt, struct row *row)
 {
-	size_t i = s->got + stmt / 2;
-	struct pick *p = &s->pick[i];
+	struct pick *p = &s->pick[s->kept + stmt / 2];
 	if (stmt % 2 == 0) {
-		struct message *m = (struct message *)&s->item[i].message[p->messages];
-		if (p->messages <= s->limit && row_take_message(row, &s->read.arena, m)) {
-			p->messages++;
-			s->bytes += sizeof(*m) + m->content.len + m->media_url.len + m->extra.len;
-		}
-	} else if (p->changes <= s->limit) {
-		struct store_sync_change *c = (struct store_sync_change *)&s->item[i].change[p->changes++];
+		if (p->message_count <= s->limit &&
+		    row_take_message(row, &s->read.arena, &p->message[p->message_count]))
+			p->message_count++;
+	} else if (p->change_count <= s->limit) {
+		struct store_sync_change *c = &p->change[p->change_count++];
 		c->change_seq = row_take_u64(row);
 		c->message_id = row_take_u64(row);
 		uint64_t kind = row_take_u64(row);
@@ -241,48 +274,73 @@ static void got_content(struct sync *s, unsigned stmt, struct row *row)
 	}
 }
 
-/* Drops the one too many, and brings what came newest first into order. */
-static void finish_item(struct sync *s, size_t i)
+static void reverse(struct message *m, size_t n)
 {
-	struct store_sync_item *item = &s->item[i];
-	const struct pick *p = &s->pick[i];
-	struct message *m = (struct message *)item->message;
-	item->message_count = p->messages > s->limit ? s->limit : p->messages;
-	item->change_count = p->changes > s->limit ? s->limit : p->changes;
-	item->has_more = p->messages > s->limit || p->changes > s->limit;
-	for (size_t a = 0, b = item->message_count; p->have == NULL && a + 1 < b; a++) {
-		struct message swapped = m[a];
-		m[a] = m[--b];
-		m[b] = swapped;
+	for (size_t i = 0; i < n / 2; i++) {
+		struct message swapped = m[i];
+		m[i] = m[n - 1 - i];
+		m[n - 1 - i] = swapped;
 	}
+}
+
+/* Takes as much of the next pick into the answer as there is room for. */
+static void keep_item(struct sync *s)
+{
+	const struct pick *p = &s->pick[s->kept];
+	struct store_sync_item *item = &s->item[s->kept];
+	size_t wanted = p->message_count > s->limit ? s->limit : p->message_count, n = 0;
+	while (n < wanted) {
+		const struct message *m = &p->message[n];
+		size_t size = sizeof(*m) + m->content.len + m->media_url.len + m->extra.len;
+		if (s->bytes + size > ENOUGH_BYTES && (s->kept != 0 || n != 0)) {
+			s->enough = true;
+			break;
+		}
+		s->bytes += size;
+		n++;
+	}
+	if (s->enough && n == 0)
+		return;
+	item->message = p->message;
+	item->message_count = n;
+	item->change = p->change;
+	item->change_count = p->change_count > s->limit ? s->limit : p->change_count;
+	item->has_more = n < p->message_count || item->change_count < p->change_count;
+	if (p->have == NULL)
+		reverse(p->message, n);
+	s->bytes += item->change_count * sizeof(*item->change);
+	s->kept++;
 }
 
 /* ---- the answer ---- */
 
 static struct store_cursor next_cursor(const struct sync *s)
 {
-	struct store_cursor safe = {s->now_ms - SYNC_MARGIN_MS, 0};
-	if (!s->more)
+	const struct store_cursor safe = {s->now_ms - SYNC_MARGIN_MS, 0};
+	if (!s->has_since)
 		return safe;
-	const struct pick *last = s->got > 0 ? &s->pick[s->got - 1] : NULL;
-	struct store_cursor at = last != NULL && last->have == NULL ? last->place : s->has_since ? s->since : safe;
-	return at.ms < safe.ms ? at : safe;
+	int64_t back_to_ms = s->back_to_ms != 0 && s->back_to_ms < safe.ms ? s->back_to_ms : safe.ms;
+	if (!s->more)
+		return (struct store_cursor){back_to_ms, 0};
+	struct store_cursor at = s->walked_to;
+	if (s->kept < s->count)
+		at = s->kept > 0 && s->pick[s->kept - 1].have == NULL ? s->pick[s->kept - 1].place : s->since;
+	int64_t back = at.ms - back_to_ms;
+	if (back > 0 && (at.ms > safe.ms || s->back_to_ms != 0))
+		at.id |= (uint64_t)(back < BACK_MAX ? back : BACK_MAX) << BACK_SHIFT;
+	return at;
 }
 
 static void answer(struct sync *s)
 {
-	struct store_synced out = {.status = STORE_OK};
-	size_t kept = 0;
-	for (size_t i = 0; i < s->got; i++) {
-		finish_item(s, i);
-		if (s->pick[i].loaded)
-			s->item[kept++] = s->item[i];
-	}
-	s->more = s->more || s->got < s->count;
-	out.item = s->item;
-	out.count = kept;
-	out.more = s->more;
-	out.cursor = next_cursor(s);
+	s->more = s->more || s->kept < s->count;
+	const struct store_synced out = {
+		.status = STORE_OK,
+		.item = s->item,
+		.count = s->kept,
+		.more = s->more,
+		.cursor = next_cursor(s),
+	};
 	s->fn(&out, s->arg);
 }
 
@@ -292,9 +350,10 @@ static void sync_restart(struct read *r)
 	if (s->step == SYNC_FIND) {
 		s->count = 0;
 		s->more = false;
+		s->walked_to = s->since;
 	}
-	for (size_t i = s->got; i < s->asked; i++)
-		s->pick[i].messages = s->pick[i].changes = 0;
+	for (size_t i = s->kept; i < s->asked; i++)
+		s->pick[i].message_count = s->pick[i].change_count = 0;
 }
 
 static void sync_row(struct read *r, unsigned stmt, struct row *row)
@@ -325,9 +384,11 @@ static void sync_done(struct read *r, enum store_status status)
 		pool_again(r);
 		return;
 	}
-	if (s->step == SYNC_CONTENT)
-		s->got = s->asked;
-	if (s->got < s->count && s->bytes < ENOUGH_BYTES) {
+	if (s->step == SYNC_CONVERSATIONS)
+		drop_not_loaded(s);
+	while (s->kept < s->asked && !s->enough)
+		keep_item(s);
+	if (s->kept < s->count && !s->enough) {
 		build_content(s);
 		pool_again(r);
 		return;
@@ -349,8 +410,10 @@ void store_sync(struct store *store, const struct store_sync_request *p, store_s
 		if (p->have[i].id <= CONVERSATION_ID_MAX)
 			s->have[s->have_count++] = p->have[i];
 	s->has_since = p->has_since;
-	s->since = p->since;
-	s->limit = p->limit;
+	s->since = (struct store_cursor){p->since.ms, p->since.id & CONVERSATION_ID_MAX};
+	int64_t back = (int64_t)(p->since.id >> BACK_SHIFT);
+	s->back_to_ms = back != 0 && back < p->since.ms ? p->since.ms - back : 0;
+	s->limit = p->limit != 0 ? p->limit : 1;
 	build_find(s);
 	pool_submit(&s->read);
 }
