@@ -224,6 +224,14 @@ static void sent_done(struct read *r, enum store_status status)
 	f->fn(&out, f->arg);
 }
 
+static void put_sent(struct buf *text, const struct store_send *p)
+{
+	sql_lit(text, "m.from_user_id=");
+	sql_str(text, p->from);
+	sql_lit(text, " AND m.client_msg_id=");
+	sql_str(text, p->client_msg_id);
+}
+
 void store_find_sent(struct store *s, const struct store_send *p, store_sent_fn *fn, void *arg)
 {
 	struct find_sent *f = read_new(s->pool, sizeof(*f));
@@ -248,11 +256,11 @@ void store_find_sent(struct store *s, const struct store_send *p, store_sent_fn 
 		pool_refuse(&f->read, STORE_NOT_FOUND);
 		return;
 	}
-	sql_lit(text, "SELECT " MESSAGE_COLUMNS " FROM messages m WHERE m.from_user_id=");
-	sql_str(text, p->from);
-	sql_lit(text, " AND m.client_msg_id=");
-	sql_str(text, p->client_msg_id);
+	sql_lit(text, "SELECT " MESSAGE_COLUMNS " FROM messages m WHERE ");
+	put_sent(text, p);
 	/* What was found may not be on disk yet; what is written now is so only after it. */
-	sql_lit(text, ";INSERT INTO fences (id,n) VALUES (CONNECTION_ID()%64,1) ON DUPLICATE KEY UPDATE n=n+1");
+	sql_lit(text, ";INSERT INTO fences (id,n) SELECT CONNECTION_ID()%64,1 FROM messages m WHERE ");
+	put_sent(text, p);
+	sql_lit(text, " ON DUPLICATE KEY UPDATE fences.n=fences.n+1");
 	pool_submit(&f->read);
 }

@@ -149,6 +149,11 @@ static void test_repeats(void)
 	store_find_sent(s, &p, on_sent, &found);
 	wait_for(&found.done);
 	ok(found.status == STORE_OK && found.replayed && found.m.id == a.m.id, "looked for, it is found");
+	long long fenced = db_sql("SELECT SUM(n) FROM fences");
+	found = (struct sent_answer){0};
+	store_find_sent(s, &p, on_sent, &found);
+	wait_for(&found.done);
+	is_int(db_sql("SELECT SUM(n) FROM fences"), fenced + 1, "and made sure to be on disk");
 	other = p;
 	other.content = str_from("x");
 	found = (struct sent_answer){0};
@@ -160,6 +165,7 @@ static void test_repeats(void)
 	store_find_sent(s, &other, on_sent, &found);
 	wait_for(&found.done);
 	is_int(found.status, STORE_NOT_FOUND, "one that was not sent is not found");
+	is_int(db_sql("SELECT SUM(n) FROM fences"), fenced + 2, "and costs no write");
 
 	is_int(do_change(store_read_message, s, "bob", a.m.id).status, STORE_OK, "read");
 	ok(do_send(s, p).m.is_read, "a repeat is answered as the message is now");
