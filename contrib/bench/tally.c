@@ -162,6 +162,20 @@ uint64_t group_cpu_us(const struct group *g)
 	return sum;
 }
 
+uint64_t machine_cpu_us(void)
+{
+	unsigned long user, nice, sys, irq, softirq, steal;
+	uint64_t us = 0;
+	FILE *f = fopen("/proc/stat", "r");
+
+	if (f == NULL)
+		return 0;
+	if (fscanf(f, "cpu %lu %lu %lu %*u %*u %lu %lu %lu", &user, &nice, &sys, &irq, &softirq, &steal) == 6)
+		us = (uint64_t)(user + nice + sys + irq + softirq + steal) * 1000000 / sysconf(_SC_CLK_TCK);
+	fclose(f);
+	return us;
+}
+
 void group_memory(const struct group *g, uint64_t *pss_r, uint64_t *private_r)
 {
 	*pss_r = *private_r = 0;

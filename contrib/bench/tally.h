@@ -58,6 +58,8 @@ struct group {
 int group_parse(struct group *g, char *text) MUST_CHECK;
 /* User and system time so far. A process that is gone counts as 0. */
 uint64_t group_cpu_us(const struct group *g);
+/* What all processors have done so far, interrupts and time taken by other machines included. */
+uint64_t machine_cpu_us(void);
 /* The sums of Pss and of Private_Clean + Private_Dirty, in bytes. */
 void group_memory(const struct group *g, uint64_t *pss_r, uint64_t *private_r);
 

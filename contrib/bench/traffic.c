@@ -44,6 +44,7 @@ static struct {
 	unsigned in_flight;
 	unsigned to_retry; /* in flight before, refused: sent anew at the next tick */
 	unsigned errors_told;
+	uint64_t machine_us; /* what the whole machine did in the measured time */
 	bool stopped;
 	bool broken;
 } r;
@@ -248,7 +249,7 @@ static int connect_all(void)
 /* Window, then the rest that is under way. Fills in the groups' time. */
 static void run(struct group *group, size_t groups)
 {
-	uint64_t from, until;
+	uint64_t from, until, machine;
 
 	for (unsigned k = 0; k < r.o->in_flight; k++) {
 		if (r.senders == PEER_HTTP)
@@ -259,12 +260,14 @@ static void run(struct group *group, size_t groups)
 	turns_until(now_us() + r.o->warmup_secs * 1e6);
 	for (size_t i = 0; i < groups; i++)
 		group[i].cpu_us = group_cpu_us(&group[i]);
+	machine = machine_cpu_us();
 	from = now_us();
 	r.tally.to_us = from + r.o->duration_secs * 1e6;
 	r.tally.from_us = from;
 	turns_until(r.tally.to_us);
 	for (size_t i = 0; i < groups; i++)
 		group[i].cpu_us = group_cpu_us(&group[i]) - group[i].cpu_us;
+	r.machine_us = machine_cpu_us() - machine;
 	r.stopped = true;
 	until = now_us() + DRAIN_SECS * UINT64_C(1000000);
 	while (!r.broken && now_us() < until && (r.in_flight > 0 || r.tally.pushed < r.tally.acked))
@@ -276,6 +279,7 @@ static int report(const struct group *group, size_t groups)
 	const struct tally *t = &r.tally;
 	double secs = r.o->duration_secs;
 	size_t done = t->window_acks < t->window_pushes ? t->window_acks : t->window_pushes;
+	uint64_t others = r.machine_us;
 	size_t lost = tally_lost(t), gaps = 0, unanswered = t->sent - t->acked - t->failed;
 
 	for (unsigned i = 0; i < r.o->pairs; i++)
@@ -289,6 +293,9 @@ static int report(const struct group *group, size_t groups)
 	       spread_percentile(&t->push, 99) / 1e3);
 	printf("refused %zu\nunanswered %zu\nlost %zu\ndoubled %zu\nmisordered %zu\ngaps %zu\n", t->failed, unanswered,
 	       lost, t->doubled, t->misordered, gaps);
+	for (size_t i = 0; i < groups; i++)
+		others = others > group[i].cpu_us ? others - group[i].cpu_us : 0;
+	printf("cpu_others_percent %.0f\n", others / secs / 1e4);
 	for (size_t i = 0; i < groups; i++)
 		printf("cpu_%s_us_per_message %.1f\ncpu_%s_percent %.0f\n", group[i].name,
 		       done == 0 ? 0 : (double)group[i].cpu_us / done, group[i].name, group[i].cpu_us / secs / 1e4);
