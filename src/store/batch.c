@@ -344,6 +344,12 @@ void batch_row(struct batch *b, unsigned stmt, struct row *row)
 	case STMT_CONVERSATIONS:
 		row_conv(b, row);
 		break;
+	case STMT_STANDING: {
+		struct conv *c = find_by_id(b, row_take_u64(row));
+		if (c != NULL)
+			c->skipped = !c->locked;
+		break;
+	}
 	case STMT_SENT:
 		row_sent(b, row);
 		break;
@@ -392,7 +398,7 @@ bool batch_plan(struct batch *b)
 	for (unsigned i = 0; i < b->count; i++) {
 		struct op *op = b->op[i];
 		struct conv *c = op_conv(op);
-		op->put_off = (c != NULL && c->stopped) || op->class->plan(b, op) == OP_PUT_OFF;
+		op->put_off = (c != NULL && (c->stopped || c->skipped)) || op->class->plan(b, op) == OP_PUT_OFF;
 		if (op->put_off && c != NULL)
 			c->stopped = true;
 	}

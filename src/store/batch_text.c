@@ -107,6 +107,15 @@ bool batch_build_resolve(struct batch *b)
 	return !first;
 }
 
+static void append_ids(struct buf *text, const uint64_t *ids, size_t n)
+{
+	bool first = true;
+	for (size_t i = 0; i < n; i++) {
+		sql_comma(text, &first);
+		sql_u64(text, ids[i]);
+	}
+}
+
 static void append_locks(struct batch *b)
 {
 	uint64_t *ids = arena_alloc(&b->arena, sizeof(*ids) * (HASH_CNT(by_id, b->by_id) + 1));
@@ -120,12 +129,16 @@ static void append_locks(struct batch *b)
 	struct buf *text = begin_stmt(b, STMT_CONVERSATIONS, NULL);
 	/* Forced, for a scan of a small table would lock everybody's rows. */
 	sql_lit(text, "SELECT " CONV_COLUMNS " FROM conversations FORCE INDEX (PRIMARY) WHERE id IN (");
-	bool first = true;
-	for (size_t i = 0; i < n; i++) {
-		sql_comma(text, &first);
-		sql_u64(text, ids[i]);
-	}
+	append_ids(text, ids, n);
 	sql_lit(text, ") ORDER BY id FOR UPDATE");
+	if (!b->skip_locked)
+		return;
+	sql_lit(text, " SKIP LOCKED");
+	/* Tells what was skipped from what does not stand. */
+	text = begin_stmt(b, STMT_STANDING, NULL);
+	sql_lit(text, "SELECT id FROM conversations WHERE id IN (");
+	append_ids(text, ids, n);
+	buf_append_char(text, ')');
 }
 
 static void append_ask_sent(struct batch *b)

@@ -30,6 +30,10 @@
 #define OP_DEADLINE_MS 3000
 /* While something waits, deadlines are looked at this often. */
 #define TICK_MS 100
+/* A row that was not to be had in time is not waited for again so soon: it would hold up all others. */
+#define SKIP_LOCKED_MS 10000
+/* Meanwhile what it is needed for is tried again this often. */
+#define PAUSE_MS 10
 /* So often may an operation's transaction be run again for a reason of the moment. */
 #define TRIES_MAX 10
 /* From then on each is tried alone, so that one does not spoil it for the others. */
@@ -48,8 +52,10 @@ struct lane {
 	struct store *store;
 	struct link *link;
 	struct link_query query;
-	struct event *kick; /* at the end of the turn */
-	struct event *tick; /* while something waits */
+	struct event *kick;  /* at the end of the turn */
+	struct event *tick;  /* while something waits */
+	struct event *pause; /* pending: no batch is begun */
+	int64_t skip_locked_until_ms;
 	const struct store_observer *obs;
 	void *obs_ctx;
 	bool was_up;
@@ -199,6 +205,7 @@ static void begin_batch(struct lane *l)
 		if (op->alone)
 			break;
 	}
+	l->batch.skip_locked = clock_mono_ms() < l->skip_locked_until_ms;
 	l->begun_usecs = now_usecs();
 	if (batch_build_resolve(&l->batch)) {
 		ask_batch(l, LANE_RESOLVING);
@@ -224,9 +231,17 @@ static void put_back(struct lane *l, const char *why)
 static void put_off_unplanned(struct lane *l)
 {
 	struct batch *b = &l->batch;
-	for (unsigned i = b->count; i-- > 0;)
-		if (b->op[i]->put_off)
+	bool skipped = false;
+	for (unsigned i = b->count; i-- > 0;) {
+		if (b->op[i]->put_off) {
+			skipped |= op_conv(b->op[i]) != NULL && op_conv(b->op[i])->skipped;
 			to_queue(l, b->op[i], true);
+		}
+	}
+	if (skipped) {
+		const struct timeval after = {.tv_usec = PAUSE_MS * 1000};
+		evtimer_add(l->pause, &after);
+	}
 	unsigned kept = 0;
 	for (unsigned i = 0; i < b->count; i++)
 		if (!b->op[i]->put_off)
@@ -332,6 +347,8 @@ static void batch_refused(struct lane *l, const struct link_result *r)
 	struct batch *b = &l->batch;
 	if (l->state == LANE_WRITING && batch_is_commit(b, r->stmt))
 		mark_uncertain(l);
+	if (r->error == ER_LOCK_WAIT_TIMEOUT)
+		l->skip_locked_until_ms = clock_mono_ms() + SKIP_LOCKED_MS;
 	const char *reason = passing_reason(r->error);
 	if (reason == NULL) {
 		bool found = b->count == 1;
@@ -401,7 +418,8 @@ static void on_kick(evutil_socket_t fd, short what, void *arg)
 	struct lane *l = arg;
 	expire(l);
 	answer_refused(l);
-	if (l->state == LANE_IDLE && !TAILQ_EMPTY(&l->queue) && link_is_idle(l->link))
+	if (l->state == LANE_IDLE && !TAILQ_EMPTY(&l->queue) && link_is_idle(l->link) &&
+	    !evtimer_pending(l->pause, NULL))
 		begin_batch(l);
 	if (!TAILQ_EMPTY(&l->queue) && !evtimer_pending(l->tick, NULL)) {
 		const struct timeval after = {.tv_usec = TICK_MS * 1000};
@@ -444,7 +462,8 @@ struct lane *lane_new(struct store *store, struct event_base *base, const struct
 	batch_init(&l->batch, l->pairs, conf);
 	l->kick = event_new(base, -1, 0, on_kick, l);
 	l->tick = evtimer_new(base, on_kick, l);
-	ASSERT(l->kick != NULL && l->tick != NULL);
+	l->pause = evtimer_new(base, on_kick, l);
+	ASSERT(l->kick != NULL && l->tick != NULL && l->pause != NULL);
 	l->link = link_new(base, conf, &(struct link_options){.name = "writing"}, &events, l);
 	return l;
 }
@@ -468,6 +487,7 @@ void lane_free(struct lane **lane)
 	pairs_free(&l->pairs);
 	event_free(l->kick);
 	event_free(l->tick);
+	event_free(l->pause);
 	free(l->why_undo);
 	free(l);
 	*lane = NULL;

@@ -83,6 +83,7 @@ struct conv {
 	uint64_t id;	      /* 0: does not stand */
 	struct pair_key pair; /* len 0 until read, where it was named by id */
 	bool locked;	      /* the fields below are true */
+	bool skipped;	      /* it stands, but another has locked it */
 	bool friends_asked;
 	bool wanted, made; /* to be made; made by this transaction */
 	bool used;	   /* a message or a create stands on its having been made */
@@ -124,6 +125,7 @@ enum stmt_kind {
 	STMT_PLAIN,	    /* nothing to be read */
 	STMT_PAIRS,	    /* which conversations pairs have */
 	STMT_CONVERSATIONS, /* locked rows */
+	STMT_STANDING,	    /* which conversations stand, where locked ones are skipped */
 	STMT_SENT,	    /* messages by client_msg_id */
 	STMT_FRIENDS,
 	STMT_MESSAGES, /* by id */
@@ -153,7 +155,8 @@ struct batch {
 	struct arena arena;
 	struct op *op[BATCH_OPS_MAX]; /* in order of arrival */
 	unsigned count;
-	unsigned sends; /* messages that are inserted */
+	unsigned sends;	  /* messages that are inserted */
+	bool skip_locked; /* conversations that another has locked are put off, not waited for; kept by a reset */
 
 	struct conv *convs; /* all */
 	struct conv *by_id, *by_pair;

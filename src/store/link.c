@@ -80,7 +80,7 @@ static int start_step(struct link *l);
 static void go(struct link *l, int ready);
 
 static const char settings[] = "SET SESSION sql_mode='STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION',time_zone='+00:00',"
-			       "autocommit=1,innodb_lock_wait_timeout=2,wait_timeout=" SILENCE_SECS ";"
+			       "autocommit=1,innodb_lock_wait_timeout=1,wait_timeout=" SILENCE_SECS ";"
 			       "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED";
 
 static void set_timer(struct link *l, unsigned ms)

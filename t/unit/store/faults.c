@@ -1,0 +1,483 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What was answered as done stands exactly once, whatever dies when: connections at every
+ * point of a transaction (a proxy between store and database cuts them), the database itself, and rows that
+ * somebody else keeps locked.
+ */
+#include "core/base.h"
+#include "store/store.h"
+
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
+#include <event2/listener.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include "core/clock.h"
+#include "db.h"
+#include "calls.h"
+#include "../tap.h"
+
+static struct store *s;
+static unsigned retries;
+
+static void on_retry(const char *why, void *ctx)
+{
+	retries++;
+}
+
+/* ---- the proxy ---- */
+
+enum cut {
+	CUT_NONE,
+	CUT_BEFORE, /* the packet never reaches the database */
+	CUT_HALF,   /* half of it does */
+	CUT_AFTER,  /* all of it does, its answer does not come back */
+	CUT_LATE,   /* as before, and it does so only once the next connection is under way */
+};
+
+struct tunnel {
+	struct bufferevent *client, *server;
+};
+
+static char proxy_socket[96];
+static const char *cut_at; /* how the packet to be cut ends */
+static enum cut cut;
+static struct bufferevent *late_server;
+static struct evbuffer *late_bytes;
+static struct event *late_timer;
+
+static struct sockaddr_un address(const char *path)
+{
+	struct sockaddr_un a = {.sun_family = AF_UNIX};
+	snprintf(a.sun_path, sizeof(a.sun_path), "%s", path);
+	return a;
+}
+
+static void close_tunnel(struct tunnel *t)
+{
+	if (t->client != NULL)
+		bufferevent_free(t->client);
+	if (t->server != NULL)
+		bufferevent_free(t->server);
+	free(t);
+}
+
+static void on_end(struct bufferevent *b, short what, void *arg)
+{
+	if (what & (BEV_EVENT_EOF | BEV_EVENT_ERROR))
+		close_tunnel(arg);
+}
+
+static void on_orphan_read(struct bufferevent *b, void *arg)
+{
+	evbuffer_drain(bufferevent_get_input(b), SIZE_MAX);
+}
+
+static void on_orphan_end(struct bufferevent *b, short what, void *arg)
+{
+	if (what & (BEV_EVENT_EOF | BEV_EVENT_ERROR))
+		bufferevent_free(b);
+}
+
+static void on_orphan_written(struct bufferevent *b, void *arg)
+{
+	shutdown(bufferevent_getfd(b), SHUT_WR); /* the database reads on to the end, and answers nobody */
+}
+
+/* The server's side lives on without the client's, perhaps only until all is written. */
+static void orphan(struct tunnel *t, bool until_written)
+{
+	bufferevent_setcb(t->server, on_orphan_read, until_written ? on_orphan_written : NULL, on_orphan_end, NULL);
+	bufferevent_free(t->client);
+	free(t);
+}
+
+static void on_late(evutil_socket_t fd, short what, void *arg)
+{
+	bufferevent_setcb(late_server, on_orphan_read, on_orphan_written, on_orphan_end, NULL);
+	bufferevent_write_buffer(late_server, late_bytes);
+	late_server = NULL;
+}
+
+static bool ends_with(struct evbuffer *in, const char *text)
+{
+	char tail[64];
+	size_t len = strlen(text), have = evbuffer_get_length(in);
+	if (have < len)
+		return false;
+	struct evbuffer_ptr at;
+	evbuffer_ptr_set(in, &at, have - len, EVBUFFER_PTR_SET);
+	evbuffer_copyout_from(in, &at, tail, len);
+	return memcmp(tail, text, len) == 0;
+}
+
+static void on_client_read(struct bufferevent *b, void *arg)
+{
+	struct tunnel *t = arg;
+	struct evbuffer *in = bufferevent_get_input(b);
+	if (cut == CUT_NONE || !ends_with(in, cut_at)) {
+		if (late_server != NULL && ends_with(in, "UTC_TIMESTAMP(3)"))
+			evtimer_add(late_timer, &(struct timeval){.tv_usec = 50000});
+		bufferevent_write_buffer(t->server, in);
+		return;
+	}
+	enum cut how = cut;
+	size_t len = evbuffer_get_length(in);
+	cut = CUT_NONE;
+	switch (how) {
+	case CUT_BEFORE:
+		close_tunnel(t);
+		break;
+	case CUT_HALF:
+		evbuffer_remove_buffer(in, bufferevent_get_output(t->server), len / 2);
+		orphan(t, true);
+		break;
+	case CUT_AFTER:
+		bufferevent_write_buffer(t->server, in);
+		orphan(t, true);
+		break;
+	case CUT_LATE:
+		evbuffer_add_buffer(late_bytes, in);
+		late_server = t->server;
+		orphan(t, false);
+		break;
+	case CUT_NONE:
+		break;
+	}
+}
+
+static void on_server_read(struct bufferevent *b, void *arg)
+{
+	struct tunnel *t = arg;
+	bufferevent_write_buffer(t->client, bufferevent_get_input(b));
+}
+
+static void on_accept(struct evconnlistener *l, evutil_socket_t fd, struct sockaddr *a, int len, void *arg)
+{
+	struct tunnel *t = xcalloc(1, sizeof(*t));
+	struct sockaddr_un to = address(db_socket);
+	t->client = bufferevent_socket_new(base, fd, BEV_OPT_CLOSE_ON_FREE);
+	t->server = bufferevent_socket_new(base, -1, BEV_OPT_CLOSE_ON_FREE);
+	bufferevent_setcb(t->client, on_client_read, NULL, on_end, t);
+	bufferevent_setcb(t->server, on_server_read, NULL, on_end, t);
+	if (bufferevent_socket_connect(t->server, (struct sockaddr *)&to, sizeof(to)) != 0)
+		db_die("the proxy cannot connect");
+	bufferevent_enable(t->client, EV_READ | EV_WRITE);
+	bufferevent_enable(t->server, EV_READ | EV_WRITE);
+}
+
+static struct evconnlistener *proxy_new(void)
+{
+	snprintf(proxy_socket, sizeof(proxy_socket), "%s/proxy", db_dir);
+	struct sockaddr_un at = address(proxy_socket);
+	late_bytes = evbuffer_new();
+	late_timer = evtimer_new(base, on_late, NULL);
+	return evconnlistener_new_bind(base, on_accept, NULL, LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 16,
+				       (struct sockaddr *)&at, sizeof(at));
+}
+
+/* ---- connections that are cut ---- */
+
+static void test_cut(enum cut how, const char *at, const char *name)
+{
+	static int round;
+	char a[16], b[16], fresh[16], other[16], client_msg_id[16];
+	round++;
+	snprintf(a, sizeof(a), "a%d", round);
+	snprintf(b, sizeof(b), "b%d", round);
+	snprintf(fresh, sizeof(fresh), "f%d", round);
+	snprintf(other, sizeof(other), "o%d", round);
+	snprintf(client_msg_id, sizeof(client_msg_id), "id%d", round);
+	db_befriend(a, b);
+	db_befriend(a, fresh);
+	db_befriend(a, other);
+	struct sent_answer m[4];
+	for (int i = 0; i < 4; i++)
+		m[i] = do_text(s, a, b, "before", NULL);
+	uint64_t id = message_id_conversation(m[0].m.id);
+	wait_up(s);
+
+	retries = 0;
+	cut_at = at;
+	cut = how;
+	struct sent_answer with, without, again, to_fresh;
+	struct change_answer recalled, read, deleted;
+	struct read_answer all;
+	struct created_answer created;
+	ask_change(store_recall, s, a, m[0].m.id, &recalled);
+	ask_change(store_read_message, s, b, m[1].m.id, &read);
+	ask_change(store_delete, s, b, m[3].m.id, &deleted);
+	ask_send(s, text_to(a, b, "with", client_msg_id), &with);
+	ask_send(s, text_to(a, b, "without", NULL), &without);
+	ask_send(s, text_to(a, b, "with", client_msg_id), &again);
+	ask_send(s, text_to(a, fresh, "new", NULL), &to_fresh);
+	ask_create(s, other, a, NULL, NULL, &created);
+	ask_read(s, b, id, 5, &all);
+	wait_for(&all.done);
+	wait_for(&created.done);
+	wait_for(&to_fresh.done);
+	ok(cut == CUT_NONE && retries > 0, "%s: the connection was cut", name);
+	ok(with.status == STORE_OK && !with.replayed && message_id_seq(with.m.id) == 5, "a send is new");
+	ok(without.status == STORE_OK && !without.replayed && message_id_seq(without.m.id) == 6,
+	   "also without a client_msg_id");
+	ok(again.status == STORE_OK && again.replayed && again.m.id == with.m.id, "its repeat is one");
+	ok(to_fresh.status == STORE_OK && !to_fresh.replayed && message_id_seq(to_fresh.m.id) == 1,
+	   "one that makes a conversation too");
+	ok(created.status == STORE_OK && created.created, "a conversation is new");
+	ok(recalled.status == STORE_OK && recalled.changed && recalled.change_seq == 1 && recalled.m.is_recalled,
+	   "a recall is told as done");
+	ok(read.status == STORE_OK && read.changed && read.change_seq == 2 && read.m.is_read, "a read");
+	ok(deleted.status == STORE_OK && deleted.changed && deleted.change_seq == 3, "a deletion");
+	ok(all.r.status == STORE_OK && all.r.changed && all.r.read_seq == 5 && all.r.up_to_seq == 5,
+	   "the reading of all");
+	is_int(all.r.marked, 4, "with what it marked");
+	is_int(all.r.unread, 1, "and left");
+	is_int(db_sql("SELECT COUNT(*) FROM messages WHERE id>>28=%llu", (unsigned long long)id), 6,
+	       "each message stands once");
+	is_int(db_sql("SELECT change_seq FROM conversations WHERE id=%llu", (unsigned long long)id), 3,
+	       "each change too");
+	is_int(db_wrong(), 0, "and all counters are right");
+}
+
+/* ---- many sends while something dies ---- */
+
+enum { FLOOD = 4000 };
+struct flood {
+	struct sent_answer a[FLOOD];
+	int asked, answered;
+};
+static struct flood flood;
+
+static void flood_add(int n)
+{
+	char text[16], client_msg_id[24];
+	for (; n > 0 && flood.asked < FLOOD; n--) {
+		int i = flood.asked++;
+		snprintf(text, sizeof(text), "%d", i);
+		snprintf(client_msg_id, sizeof(client_msg_id), "flood%d", i);
+		ask_send(s, text_to(i % 2 ? "x" : "y", i % 2 ? "y" : "x", text, i % 3 ? client_msg_id : NULL),
+			 &flood.a[i]);
+	}
+}
+
+static int flood_answered(void)
+{
+	while (flood.answered < flood.asked && flood.a[flood.answered].done)
+		flood.answered++;
+	return flood.answered;
+}
+
+static void flood_finish(void)
+{
+	while (flood_answered() < flood.asked)
+		wait_for(&flood.a[flood.answered].done);
+}
+
+/* What stands: how often, and under which id. */
+static void flood_load(unsigned *times, uint64_t *id)
+{
+	MYSQL_RES *r;
+	MYSQL_ROW row;
+	if (mysql_query(db_handle, "SELECT content,id FROM messages WHERE from_user_id IN ('x','y')") != 0 ||
+	    (r = mysql_store_result(db_handle)) == NULL)
+		db_die("reading what stands");
+	while ((row = mysql_fetch_row(r)) != NULL) {
+		int i = atoi(row[0]);
+		times[i]++;
+		id[i] = strtoull(row[1], NULL, 10);
+	}
+	mysql_free_result(r);
+}
+
+static void flood_check(const char *name, bool all)
+{
+	static unsigned times[FLOOD];
+	static uint64_t id[FLOOD];
+	int fine = 0, away = 0, missing = 0, twice = 0, other = 0;
+	memset(times, 0, sizeof(times));
+	flood_load(times, id);
+	for (int i = 0; i < flood.asked; i++) {
+		const struct sent_answer *a = &flood.a[i];
+		fine += a->status == STORE_OK;
+		away += a->status == STORE_UNAVAILABLE;
+		other += a->status != STORE_OK && a->status != STORE_UNAVAILABLE;
+		twice += times[i] > 1;
+		missing += a->status == STORE_OK && (times[i] == 0 || id[i] != a->m.id);
+	}
+	printf("# %s: %d sent, %d unavailable, %u retries\n", name, fine, away, retries);
+	is_int(missing, 0, "%s: all that was answered stands", name);
+	is_int(twice, 0, "nothing stands twice");
+	is_int(other, 0, "no other answer was given");
+	is_int(db_wrong(), 0, "and there is no gap");
+	if (all)
+		is_int(away, 0, "all was sent in the end");
+	else
+		ok(fine > 0, "some was sent");
+}
+
+static void flood_begin(void)
+{
+	memset(&flood, 0, sizeof(flood));
+	retries = 0;
+	db_sql("DELETE FROM messages;DELETE FROM changes;DELETE FROM recalls;DELETE FROM conversations");
+	db_befriend("x", "y");
+}
+
+static void test_killed_connections(void)
+{
+	flood_begin();
+	MYSQL_RES *r;
+	MYSQL_ROW row;
+	int killed = 0;
+	for (int round = 0; round < 30; round++) {
+		flood_add(FLOOD / 30);
+		for (int i = 0; i < 2 + round % 7; i++)
+			turn();
+		unsigned long self = mysql_thread_id(db_handle);
+		if (mysql_query(db_handle, "SHOW PROCESSLIST") != 0 || (r = mysql_store_result(db_handle)) == NULL)
+			db_die("SHOW PROCESSLIST");
+		while ((row = mysql_fetch_row(r)) != NULL) {
+			char kill_it[64];
+			snprintf(kill_it, sizeof(kill_it), "KILL %s %s", round % 3 ? "CONNECTION" : "QUERY", row[0]);
+			if (strtoul(row[0], NULL, 10) != self && row[1] != NULL && strcmp(row[1], "root") == 0)
+				killed += mysql_query(db_handle, kill_it) == 0;
+		}
+		mysql_free_result(r);
+		for (int limit = flood.asked - 60; flood_answered() < limit;)
+			turn();
+	}
+	flood_finish();
+	ok(killed > 0 && retries > 0, "connections and queries were killed");
+	flood_check("killed connections", true);
+}
+
+static void test_killed_database(void)
+{
+	flood_begin();
+	for (int round = 0; round < 3; round++) {
+		int until = flood.asked + 500;
+		while (flood_answered() < until) {
+			flood_add(flood.asked - flood.answered < 300 ? 50 : 0);
+			turn();
+		}
+		db_down(SIGKILL);
+		flood_add(100);
+		db_up();
+		db_connect("tidings");
+	}
+	flood_finish();
+	flood_check("killed database", true);
+}
+
+static void test_stopped_database(void)
+{
+	flood_begin();
+	flood_add(300);
+	while (flood_answered() < 100)
+		turn();
+	flood_add(300);
+	turn();
+	kill(db_pid, SIGSTOP);
+	int64_t begun = clock_mono_ms();
+	flood_add(100);
+	flood_finish();
+	int64_t took = clock_mono_ms() - begun;
+	ok(took > 1000 && took < 15000, "a database that does not answer is away after some seconds");
+	is_int(store_pending(s), 0, "nothing waits for ever");
+	ok(!store_is_up(s), "the store knows that it is down");
+	kill(db_pid, SIGCONT);
+	wait_up(s);
+	flood_check("stopped database", false);
+	/* Whoever heard "unavailable" asks again. */
+	int again = 0;
+	for (int i = 0; i < flood.asked; i++) {
+		char text[16], client_msg_id[24];
+		if (flood.a[i].status == STORE_OK || i % 3 == 0)
+			continue;
+		snprintf(text, sizeof(text), "%d", i);
+		snprintf(client_msg_id, sizeof(client_msg_id), "flood%d", i);
+		again += do_text(s, i % 2 ? "x" : "y", i % 2 ? "y" : "x", text, client_msg_id).status != STORE_OK;
+	}
+	is_int(again, 0, "a repeat with the same client_msg_id is done");
+	is_int(db_sql("SELECT COUNT(*) FROM (SELECT content FROM messages GROUP BY content HAVING COUNT(*)>1) k"), 0,
+	       "or was, but not twice");
+}
+
+static void test_locked_row(void)
+{
+	db_befriend("l1", "l2");
+	db_befriend("l3", "l4");
+	db_befriend("l5", "l6");
+	uint64_t id = message_id_conversation(do_text(s, "l1", "l2", "x", NULL).m.id);
+	do_text(s, "l3", "l4", "x", NULL);
+	db_sql("START TRANSACTION;SELECT id FROM conversations WHERE id=%llu FOR UPDATE", (unsigned long long)id);
+	int64_t begun = clock_mono_ms();
+	struct sent_answer stuck, stuck2, good, fresh;
+	struct read_answer none;
+	ask_send(s, text_to("l1", "l2", "y", NULL), &stuck);
+	ask_send(s, text_to("l3", "l4", "y", NULL), &good);
+	ask_send(s, text_to("l5", "l6", "y", NULL), &fresh);
+	ask_read(s, "l3", 123456, 1, &none);
+	wait_for(&good.done);
+	wait_for(&fresh.done);
+	wait_for(&none.done);
+	ok(good.status == STORE_OK && fresh.status == STORE_OK,
+	   "a row that is locked for long holds up others a moment");
+	is_int(none.r.status, STORE_NOT_FOUND, "what does not stand is told from what is locked");
+	ok(!stuck.done, "and what needs it waits");
+	is_int(do_text(s, "l4", "l3", "y", NULL).status, STORE_OK, "others are served");
+	ok(!stuck.done, "meanwhile");
+	wait_for(&stuck.done);
+	is_int(stuck.status, STORE_UNAVAILABLE, "until its time is up");
+	ok(clock_mono_ms() - begun < 8000, "in some seconds");
+	ask_send(s, text_to("l1", "l2", "z", NULL), &stuck2);
+	for (int i = 0; i < 20; i++)
+		turn();
+	ok(!stuck2.done, "another one");
+	db_sql("COMMIT");
+	wait_for(&stuck2.done);
+	ok(stuck2.status == STORE_OK && message_id_seq(stuck2.m.id) == 2, "goes on once the row is free");
+}
+
+int main(void)
+{
+	static const struct store_observer obs = {.retry = on_retry};
+	db_start();
+	struct conf *direct = db_conf("tidings"), *proxied = db_conf("tidings");
+	db_migrate(direct);
+	base = event_base_new();
+	struct evconnlistener *proxy = proxy_new();
+	db_set(&proxied->mysql.socket, proxy_socket);
+	s = store_new(base, proxied, &obs, NULL);
+	wait_up(s);
+	test_cut(CUT_BEFORE, "UTC_TIMESTAMP(3)", "before the first round trip");
+	test_cut(CUT_AFTER, "UTC_TIMESTAMP(3)", "after the first round trip");
+	test_cut(CUT_BEFORE, ";COMMIT", "before the second round trip");
+	test_cut(CUT_HALF, ";COMMIT", "within the second round trip");
+	test_cut(CUT_AFTER, ";COMMIT", "after the second round trip");
+	test_cut(CUT_LATE, ";COMMIT", "a second round trip that is late");
+	store_free(&s);
+	while (late_server != NULL)
+		turn();
+	for (int i = 0; i < 3; i++)
+		event_base_loop(base, EVLOOP_NONBLOCK);
+
+	s = store_new(base, direct, &obs, NULL);
+	wait_up(s);
+	test_killed_connections();
+	test_killed_database();
+	test_stopped_database();
+	test_locked_row();
+	is_int(answers_at_once, 0, "no answer came but from the loop");
+	store_free(&s);
+
+	evconnlistener_free(proxy);
+	evbuffer_free(late_bytes);
+	event_free(late_timer);
+	event_base_free(base);
+	arena_fini(&kept);
+	conf_free(&direct);
+	conf_free(&proxied);
+	return done_testing();
+}
