@@ -53,7 +53,8 @@ static void daemonise(const struct conf *conf)
 	}
 	close(pair[0]);
 	started_fd = pair[1];
-	if (setsid() < 0 || chdir("/") != 0)
+	/* The folder stays: relative paths of the configuration keep their meaning when it is read again. */
+	if (setsid() < 0)
 		log_fatal("cannot leave the terminal");
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	if (null >= 0) {
@@ -134,10 +135,7 @@ int main(int argc, char **argv)
 		fprintf(stderr, "tidingsd: unexpected argument %s\n%s", argv[optind], usage);
 		return 2;
 	}
-	/* A daemon leaves the folder that a relative path was meant in, and reads the file again on HUP. */
-	char *absolute = realpath(path, NULL);
-	struct conf *conf = load(absolute != NULL ? absolute : path);
-	free(absolute);
+	struct conf *conf = load(path);
 	if (conf == NULL)
 		return 1;
 	char *idle = conf_without_effect(conf);

@@ -206,7 +206,7 @@ static void man(void)
 	       ".Dd %s\n.Dt TIDINGS.CONF 5\n.Os\n"
 	       ".Sh NAME\n.Nm tidings.conf\n.Nd configuration of the instant-message server tidingsd\n"
 	       ".Sh DESCRIPTION\n"
-	       ".Nm\nis read by\n.Xr tidingsd 8\nand\n.Xr tidingsctl 8 .\n"
+	       ".Nm\nis read by\n.Xr tidingsd 8\nand\n.Xr tidingsctl 1 .\n"
 	       "It consists of options,\n.Ql name = value ,\nand of sections that hold options,\n"
 	       ".Ql name { ... } .\n"
 	       "Line feeds count as spaces, and\n.Ql # ,\n.Ql //\nand\n.Ql /* ... */\nbegin comments.\n"
@@ -241,7 +241,7 @@ static void man(void)
 		       "key \"2026-11\" { algorithm = RS256 public_key_file = \"/etc/tidings/2026-11.pem\" }\n.Ed\n");
 		man_rows("key");
 	}
-	printf(".Sh SEE ALSO\n.Xr tidingsctl 8 ,\n.Xr tidingsd 8\n");
+	printf(".Sh SEE ALSO\n.Xr tidingsctl 1 ,\n.Xr tidingsd 8\n");
 }
 
 int main(int argc, char **argv)

@@ -69,7 +69,7 @@ const struct conf_row conf_rows[] = {
 	 .help = "The system user that workers become once the sockets are bound. "
 		 "Empty: they stay what they were started as."},
 	{"", "run_dir", CONF_PATH, AT(run_dir), .def = "/run/tidings", .required = true, .change = CONF_RESTART,
-	 .help = "The directory of the process id file and of the control socket that tidingsctl talks to."},
+	 .help = "The directory of the control socket that tidingsctl talks to."},
 	{"", "workers", CONF_INT, AT(workers), .def = "0", .min = 0, .max = 1024,
 	 .help = "How many worker processes serve clients. 0: one a processor core."},
 	{"", "worker_connections", CONF_INT, AT(worker_connections), .def = "16384", .min = 1, .max = MIB,

@@ -18,7 +18,7 @@
 #include <unistd.h>
 
 #define ANSWER_SECS 10
-#define ANSWER_MAX (16u << 20)
+#define ANSWER_MAX (512u << 20)
 
 static int dial(const struct conf *conf)
 {
@@ -48,7 +48,8 @@ static int exchange(const struct conf *conf, const char *line, struct buf *answe
 		return -1;
 	bool sent = send(fd, line, strlen(line), MSG_NOSIGNAL) == (ssize_t)strlen(line);
 	ssize_t n = 0;
-	while (sent && answer->len < ANSWER_MAX && (n = recv(fd, buf_reserve(answer, 4096), 4096, 0)) > 0)
+	while (sent && answer->len < ANSWER_MAX && (answer->len == 0 || answer->data[answer->len - 1] != '\n') &&
+	       (n = recv(fd, buf_reserve(answer, 4096), 4096, 0)) > 0)
 		answer->len += (size_t)n;
 	close(fd);
 	if (!sent || answer->len == 0 || answer->data[answer->len - 1] != '\n') {

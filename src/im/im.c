@@ -159,7 +159,8 @@ void im_kick(struct im *im, const char *user_id)
 
 bool im_is_idle(const struct im *im)
 {
-	return http_server_connections(im->http) == 0 && store_pending(im->store) == 0;
+	return http_server_connections(im->http) == 0 && http_server_connections(im->admin) == 0 &&
+	       store_pending(im->store) == 0;
 }
 
 void im_report(struct im *im)

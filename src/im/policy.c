@@ -61,11 +61,25 @@ static void apply(struct im *im, struct user *u)
 
 void policy_announce(struct session *s)
 {
-	if (bus_is_up(s->im->bus) && !s->announced) {
-		s->announced = true;
-		tell(s, BUS_ANNOUNCE);
+	if (s->leaving || s->announced)
+		return;
+	if (!bus_is_up(s->im->bus)) {
+		/* What was heard before is out of date: our own decide alone, until the others can be asked. */
+		s->user->roll++;
+		apply(s->im, s->user);
+		return;
 	}
-	apply(s->im, s->user);
+	/* Coming back, it begins a new roll and is decided upon. */
+	s->announced = true;
+	tell(s, BUS_ANNOUNCE);
+}
+
+void policy_announce_all(struct im *im)
+{
+	struct session *s;
+	LIST_FOREACH (s, &im->sessions, all)
+		if (s->greeted)
+			policy_announce(s);
 }
 
 static void remember(struct user *u, const char *id, const char *device)

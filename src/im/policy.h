@@ -17,6 +17,8 @@
 
 /* The session is open: tells the others if the bus is there, and looks at our own. */
 void policy_announce(struct session *s);
+/* The bus is there (again): those that could not be announced are. */
+void policy_announce_all(struct im *im);
 /* kind is BUS_ANNOUNCE or BUS_PRESENT; `data` is "id device"; own: it is our own announcement coming back. */
 void policy_heard(struct im *im, struct str user_id, enum bus_kind kind, struct str data, bool own);
 /* Frees what is known of sessions elsewhere. */

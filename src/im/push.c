@@ -171,10 +171,12 @@ static void on_message(struct str topic, struct str data, void *ctx)
 	} else if (topic.len > 2 && memcmp(topic.s, TOPIC_PRESENCE, 2) == 0) {
 		watch_hint(im, (struct str){topic.s + 2, topic.len - 2}, kind == BUS_CAME);
 	} else if (str_is(topic, TOPIC_ALL) && !own) {
-		if (kind == BUS_RESYNC)
+		if (kind == BUS_RESYNC) {
 			session_resync_all(im);
-		else if (kind == BUS_BEAT || kind == BUS_BYE)
+			watch_recheck_all(im, 0);
+		} else if (kind == BUS_BEAT || kind == BUS_BYE) {
 			watch_beat_heard(im, origin, kind == BUS_BYE);
+		}
 	}
 }
 
@@ -192,11 +194,12 @@ static void on_up(bool missed, void *ctx)
 {
 	struct im *im = ctx;
 	log_info("bus: Redis is connected%s", missed ? ", events may have been missed" : "");
+	policy_announce_all(im);
+	watch_recheck_all(im, 0);
 	if (!missed)
 		return;
 	session_resync_all(im);
 	push_publish(im, STR_LIT(TOPIC_ALL), BUS_RESYNC, STR_LIT(""));
-	watch_recheck_all(im, 0);
 }
 
 static void on_down(const char *reason, void *ctx)

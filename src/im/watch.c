@@ -112,7 +112,7 @@ static void put_state(struct json_out *o, const char *user_id, bool online, int6
 	json_time(o, last_seen_ms);
 }
 
-static void tell_watchers(struct watched *w)
+static void tell_watchers(struct watched *w, const struct session *except)
 {
 	struct im *im = w->im;
 	struct json_out *o = im->out;
@@ -126,7 +126,7 @@ static void tell_watchers(struct watched *w)
 	json_object_end(o);
 	struct blob *frame = ws_encode_text((struct str){im->text.data, im->text.len});
 	LIST_FOREACH (x, &w->watchers, of_watched)
-		if (!x->hidden)
+		if (!x->hidden && x->session != except)
 			session_send(x->session, frame);
 	blob_unref(frame);
 }
@@ -155,9 +155,9 @@ static void on_looked(const uint32_t *counts, size_t n, void *arg)
 		w->online = online;
 		if (!online)
 			w->last_seen_ms = w->went_ms != 0 ? w->went_ms : clock_wall_ms();
-		w->went_ms = 0;
-		tell_watchers(w);
+		tell_watchers(w, NULL);
 	}
+	w->went_ms = 0;
 	if (w->ask_again) {
 		w->ask_again = false;
 		look(w);
@@ -226,7 +226,7 @@ void watch_forget(struct session *s)
 void watch_tell(struct im *im, struct str user, bool came)
 {
 	char topic[TOPIC_MAX];
-	if (im->conf->session.presence && bus_is_up(im->bus))
+	if (im->conf->session.presence)
 		push_publish(im, topic_make(topic, TOPIC_PRESENCE, user), came ? BUS_CAME : BUS_WENT, STR_LIT(""));
 }
 
@@ -294,18 +294,23 @@ static void on_states(const bool *online, size_t n, void *arg)
 {
 	struct watch_answer *a = arg;
 	struct request *r = a->r;
+	/* A state that nobody here was told yet is told to all who watch, before it is taken for known. */
+	for (size_t i = 0; i < n; i++) {
+		struct watched *w = watched_find(r->im, str_from(a->friend[i].user_id));
+		if (w != NULL && w->last_seen_ms == 0)
+			w->last_seen_ms = a->friend[i].last_seen_ms;
+		if (w != NULL && online[i] && !w->online) {
+			w->online = true;
+			tell_watchers(w, request_session(r));
+		}
+	}
 	struct json_out *o = request_begin(r);
 	json_key(o, "users");
 	json_array(o);
 	for (size_t i = 0; i < n; i++) {
 		const struct store_friend *f = &a->friend[i];
 		struct watched *w = watched_find(r->im, str_from(f->user_id));
-		bool shown = online[i] && !f->blocks_user;
-		/* From here on only what differs from this answer is told. */
-		if (w != NULL && w->last_seen_ms == 0)
-			w->last_seen_ms = f->last_seen_ms;
-		if (w != NULL && online[i] && !w->online)
-			w->online = true;
+		bool shown = (online[i] || (w != NULL && w->online)) && !f->blocks_user;
 		json_object(o);
 		put_state(o, f->user_id, shown, f->blocks_user ? 0 : f->last_seen_ms);
 		json_object_end(o);

@@ -270,8 +270,14 @@ void control_abandon(struct control **cp)
 	if (c == NULL)
 		return;
 	*cp = NULL;
-	while (!LIST_EMPTY(&c->clients))
-		client_free(LIST_FIRST(&c->clients));
+	struct control_client *client;
+	while ((client = LIST_FIRST(&c->clients)) != NULL) {
+		/* By hand, for libevent closes later, and in a fresh child there is no later. */
+		int fd = bufferevent_getfd(client->io);
+		bufferevent_setfd(client->io, -1);
+		close(fd);
+		client_free(client);
+	}
 	event_free(c->event);
 	close(c->fd);
 	json_doc_free(&c->doc);

@@ -16,13 +16,16 @@
 #define ACCEPTS_A_TURN 64
 /* Over worker_connections a worker still takes so many, to refuse what they ask for in words. */
 #define OVERFULL 128
+/* So many may be under way to a worker: the channel holds a few hundred, and orders have to find room, too. */
+#define UNDER_WAY_MAX 64
 /* How long accepting rests when descriptors or memory run out. */
 #define REST_MS 100
 
 static bool has_room(const struct master *m, const struct worker_row *row)
 {
 	uint64_t load = row->connections + (row->passed - row->taken);
-	return row->state == WORKER_READY && load < (uint64_t)m->conf->worker_connections + OVERFULL;
+	return row->state == WORKER_READY && row->passed - row->taken < UNDER_WAY_MAX &&
+	       load < (uint64_t)m->conf->worker_connections + OVERFULL;
 }
 
 /* The ready worker with the fewest connections, those under way to it included; -1 if none has room. */

@@ -120,10 +120,13 @@ int master_reload(struct master *m, char **err_r)
 	char *fixed = *err_r == NULL ? conf_carry_over(next, m->conf) : NULL;
 	if (*err_r == NULL && (unsigned)next->workers * 2 > m->slots)
 		*err_r = xasprintf("%s: workers: more than twice as many as at the start need a restart", next->path);
+	if (*err_r == NULL && spawn_free_slots(m) < (unsigned)next->workers)
+		*err_r = xstrdup("the workers of the last reloads are still draining; try again when they have left");
 	const char *reason;
-	if (*err_r == NULL && log_open(next->log.target, next->log.level, next->log.format, &reason) != 0)
-		*err_r = xasprintf("%s: log.target: %s", next->log.target, reason);
-	if (*err_r != NULL || dispatch_listen(m, next, err_r) != 0) {
+	if (*err_r == NULL && dispatch_listen(m, next, err_r) == 0 &&
+	    log_open(next->log.target, next->log.level, next->log.format, &reason) != 0)
+		*err_r = xasprintf("log.target: %s: %s", next->log.target, reason);
+	if (*err_r != NULL) {
 		free(fixed);
 		conf_free(&next);
 		return -1;

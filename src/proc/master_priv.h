@@ -68,6 +68,7 @@ void spawn_order_all(struct master *m, int kind); /* enum order_kind without arg
 /* Ends a user's sessions in the whole cluster. */
 void spawn_kick(struct master *m, const char *user_id);
 unsigned spawn_living(const struct master *m);
+unsigned spawn_free_slots(const struct master *m);
 void spawn_kill_all(struct master *m);
 /* In a fresh child: everything of the master's that a worker has no business with. */
 void master_release(struct master *m, unsigned keep_slot);

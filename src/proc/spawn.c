@@ -154,12 +154,14 @@ void spawn_reap(struct master *m)
 	dispatch_update(m);
 }
 
+/* A worker has room for orders (UNDER_WAY_MAX) unless it does not run: then it cannot leave by itself either. */
 static void tell(struct child *c, const struct order *order)
 {
-	if (c->pid != 0 && channel_send(c->channel, order, -1) != 0) {
-		log_error("worker %u takes no orders: %s", c->slot, strerror(errno));
+	if (c->pid == 0 || channel_send(c->channel, order, -1) == 0)
+		return;
+	log_error("worker %u takes no orders: %s", c->slot, strerror(errno));
+	if (order->kind == ORDER_DRAIN || order->kind == ORDER_QUIT)
 		kill(c->pid, SIGKILL);
-	}
 }
 
 void spawn_drain(struct master *m, bool all)
@@ -199,6 +201,11 @@ unsigned spawn_living(const struct master *m)
 	for (unsigned i = 0; i < m->slots; i++)
 		n += m->child[i].pid != 0;
 	return n;
+}
+
+unsigned spawn_free_slots(const struct master *m)
+{
+	return m->slots - spawn_living(m);
 }
 
 void spawn_kill_all(struct master *m)

@@ -102,7 +102,8 @@ void status_put_sessions(const struct master *m, const char *user_id, struct jso
 	size_t n;
 	json_key(o, "sessions");
 	json_array(o);
-	while ((n = presence_list(m->hub, user_id, &cursor, row, ARRAY_LEN(row))) != 0) {
+	do {
+		n = presence_list(m->hub, user_id, &cursor, row, ARRAY_LEN(row));
 		for (size_t i = 0; i < n; i++) {
 			json_object(o);
 			json_key(o, "user_id");
@@ -118,6 +119,6 @@ void status_put_sessions(const struct master *m, const char *user_id, struct jso
 			json_time(o, row[i].since_ms);
 			json_object_end(o);
 		}
-	}
+	} while (cursor != 0);
 	json_array_end(o);
 }

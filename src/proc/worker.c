@@ -154,8 +154,10 @@ int worker_run(const struct conf *conf, struct hub *hub, unsigned slot, int chan
 	snprintf(who, sizeof(who), "worker %u", slot);
 	log_identity(who);
 	signal(SIGPIPE, SIG_IGN);
-	/* A terminal's Ctrl-C reaches the whole group; the master decides what it means. */
+	/* A terminal's Ctrl-C, and a service manager's TERM, reach the whole group; the master decides what it means.
+	 */
 	signal(SIGINT, SIG_IGN);
+	signal(SIGTERM, SIG_IGN);
 	signal(SIGHUP, SIG_IGN);
 	if (drop_privileges(conf->user) != 0)
 		return WORKER_EXIT_UNABLE;
