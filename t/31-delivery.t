@@ -11,8 +11,9 @@ sub all_pairs {
 	$t->befriend(@users);
 	my %ws = map { $_ => $t->ws($_) } @users;
 	if ($workers > 1) {
-		my @busy = grep { $_->{websockets} } @{workers_of($t)};
-		is scalar(@busy), $workers, 'every worker has some of them';
+		# A worker tells its figures once a second.
+		wait_for('every worker to have some of them', sub { $workers == grep { $_->{websockets} } @{workers_of($t)} });
+		pass 'every worker has some of them';
 	}
 	my %sent;
 	for my $round (1 .. 5) {
