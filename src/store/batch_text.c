@@ -98,7 +98,8 @@ bool batch_build_resolve(struct batch *b)
 			continue;
 		if (first)
 			sql_lit(begin_stmt(b, STMT_PAIRS, NULL),
-				"SELECT id,user1_id,user2_id FROM conversations WHERE (user1_id,user2_id) IN (");
+				"SELECT id,user1_id,user2_id FROM conversations FORCE INDEX (pair) "
+				"WHERE (user1_id,user2_id) IN (");
 		sql_comma(&b->text, &first);
 		sql_pair(&b->text, conv_user(c, 0), conv_user(c, 1));
 	}
@@ -214,7 +215,7 @@ bool batch_build_make(struct batch *b)
 		sql_lit(text, ") ON DUPLICATE KEY UPDATE id=LAST_INSERT_ID(id)");
 	}
 	struct buf *text = begin_stmt(b, STMT_CONVERSATIONS, NULL);
-	sql_lit(text, "SELECT " CONV_COLUMNS " FROM conversations WHERE (user1_id,user2_id) IN (");
+	sql_lit(text, "SELECT " CONV_COLUMNS " FROM conversations FORCE INDEX (pair) WHERE (user1_id,user2_id) IN (");
 	for (size_t i = 0; i < n; i++) {
 		if (i != 0)
 			buf_append_char(text, ',');

@@ -42,7 +42,7 @@ static void read_enter(struct batch *b, struct op *op)
 static void append_update(struct batch *b, const struct op_read *o, const struct conv *c, uint64_t after_seq)
 {
 	struct buf *out = batch_update(b);
-	sql_lit(out, "UPDATE messages SET is_read=1,read_at=");
+	sql_lit(out, "UPDATE messages FORCE INDEX (PRIMARY) SET is_read=1,read_at=");
 	sql_time(out, b->now_ms);
 	sql_lit(out, " WHERE id>");
 	sql_u64(out, message_id_make(c->id, after_seq));

@@ -102,7 +102,7 @@ void store_list_conversations(struct store *s, struct str user, unsigned limit, 
 	put_side(&keys, l, 2, after);
 	sql_lit(&keys, " ORDER BY sort_time DESC,id DESC LIMIT ");
 	sql_u64(&keys, limit + 1);
-	sql_lit(&keys, ") k JOIN conversations c ON c.id=k.id");
+	sql_lit(&keys, ") k JOIN conversations c FORCE INDEX (PRIMARY) ON c.id=k.id");
 	query_put_conversations(text, user, "", (struct str){keys.data, keys.len});
 	buf_fini(&keys);
 	sql_lit(text, " ORDER BY k.sort_time DESC,k.id DESC");

@@ -48,9 +48,11 @@ void store_count_unread(struct store *s, struct str user, store_count_fn *fn, vo
 {
 	struct count *c = count_new(s, fn, arg);
 	struct buf *text = &c->read.text;
-	sql_lit(text, "SELECT (SELECT COALESCE(SUM(user1_unread),0) FROM conversations WHERE user1_id=");
+	sql_lit(text, "SELECT (SELECT COALESCE(SUM(user1_unread),0) FROM conversations FORCE INDEX (by_user1) "
+		      "WHERE user1_id=");
 	sql_str(text, user);
-	sql_lit(text, ")+(SELECT COALESCE(SUM(user2_unread),0) FROM conversations WHERE user2_id=");
+	sql_lit(text,
+		")+(SELECT COALESCE(SUM(user2_unread),0) FROM conversations FORCE INDEX (by_user2) WHERE user2_id=");
 	sql_str(text, user);
 	buf_append_char(text, ')');
 	pool_submit(&c->read);

@@ -122,7 +122,8 @@ static void build_find(struct sync *s)
 	struct buf *text = &s->read.text;
 	sql_lit(text, "SELECT UTC_TIMESTAMP(3);SELECT c.id,IF(c.user1_id=");
 	sql_str(text, s->user);
-	sql_lit(text, ",c.user1_last_id,c.user2_last_id),c.change_seq FROM conversations c WHERE c.id IN (");
+	sql_lit(text, ",c.user1_last_id,c.user2_last_id),c.change_seq FROM conversations c FORCE INDEX (PRIMARY) "
+		      "WHERE c.id IN (");
 	if (s->have_count != 0)
 		put_list(text, s);
 	else
@@ -174,7 +175,7 @@ static void build_conversations(struct sync *s)
 	buf_clear(text);
 	s->step = SYNC_CONVERSATIONS;
 	s->item = arena_alloc(&s->read.arena, s->count * sizeof(*s->item));
-	query_put_conversations(text, s->user, "conversations c", STR_NULL);
+	query_put_conversations(text, s->user, "conversations c FORCE INDEX (PRIMARY)", STR_NULL);
 	sql_lit(text, " WHERE c.id IN (");
 	for (size_t i = 0; i < s->count; i++) {
 		if (i != 0)
