@@ -178,6 +178,7 @@ static void row_conv(struct batch *b, struct row *row)
 	if (c->pair.len != 0 && (c->pair.len != key.len || memcmp(c->pair.text, key.text, key.len) != 0)) {
 		/* Another database than before: what was remembered does not hold. */
 		pairs_forget(b->pairs, &c->pair);
+		c->stopped = true; /* for this batch: who named it by its id may be right */
 		return;
 	}
 	if (c->pair.len == 0)

@@ -215,7 +215,7 @@ struct store_sync_request {
 	const struct store_sync_have *have;
 	size_t have_count;
 	bool has_since;
-	struct store_cursor since; /* walks upwards: (time, id) */
+	struct store_cursor since; /* one that an answer gave; what its id holds is the store's own */
 	unsigned limit;
 };
 enum change_kind { CHANGE_RECALLED, CHANGE_READ, CHANGE_DELETED };

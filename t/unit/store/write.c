@@ -456,6 +456,17 @@ static void test_another_database(struct conf *c)
 	struct sent_answer a = do_text(s, "u1", "u2", "x", NULL);
 	ok(a.status == STORE_OK && message_id_conversation(a.m.id) >= 5000 && message_id_seq(a.m.id) == 1,
 	   "a conversation that vanished is made anew");
+	uint64_t id = message_id_conversation(a.m.id);
+	db_sql("DELETE FROM messages;DELETE FROM conversations;INSERT INTO conversations "
+	       "(id,user1_id,user2_id,sort_time,created_at) VALUES (%llu,'u1','u3',UTC_TIMESTAMP(),UTC_TIMESTAMP())",
+	       (unsigned long long)id);
+	struct read_answer r;
+	ask_send(s, text_to("u1", "u2", "x", NULL), &a);
+	ask_read(s, "u3", id, 1, &r);
+	wait_for(&a.done);
+	wait_for(&r.done);
+	ok(a.status == STORE_OK && message_id_conversation(a.m.id) != id, "one whose id is another pair's now too");
+	is_int(r.r.status, STORE_OK, "and who names it by its id finds it");
 	struct sent_answer b;
 	ask_send(s, text_to("u1", "u2", "x", NULL), &b);
 	store_free(&s);
