@@ -8,7 +8,8 @@
  * The library's traps: MYSQL_OPT_NONBLOCK has to be set before connecting; every
  * result has to be read to the end; after 2006 and 2013 the handle is dead; it
  * resolves host names blockingly; mysql_close sends a goodbye, and so may block on a full
- * socket, unless that is shut down before.
+ * socket, unless that is shut down before. And one of MariaDB's: a KILL QUERY that comes between two statements
+ * of a text silently leaves out the answers that are to follow, which only the time that passes tells.
  */
 #include "core/base.h"
 #include "store/link.h"
