@@ -3,7 +3,7 @@
 # The Debian packages that Tidings is built, run and tested with; sourced by contrib/check and contrib/quickstart.
 
 build_packages="build-essential autoconf automake pkg-config libevent-dev libhiredis-dev default-libmysqlclient-dev
-	libyajl-dev libjwt-dev libconfuse-dev libssl-dev libhttp-parser-dev uthash-dev"
+	libyajl-dev libjwt-dev libconfuse-dev libssl-dev libhttp-parser-dev uthash-dev libcrypt-dev"
 run_packages="mariadb-server mariadb-client redis-server"
 test_packages="perl openssl libdbi-perl libdbd-mariadb-perl libprotocol-websocket-perl shellcheck chromium"
 demo_packages="curl perl"

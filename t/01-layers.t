@@ -22,6 +22,7 @@ my %may = (
 my %door = (
 	'mysql.h' => 'src/store/link', 'hiredis' => 'src/bus/\w+', 'jwt.h' => 'src/core/token', 'confuse.h' => 'src/core/conf',
 	'yajl' => 'src/core/json(?:_out)?', # reading and writing
+	'crypt.h' => 'src/core/password',
 	'http_parser.h' => 'src/net/http\w*', 'zlib.h' => 'src/net/\w+',
 );
 

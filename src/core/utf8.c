@@ -94,3 +94,11 @@ bool utf8_valid(const char *s, size_t len)
 {
 	return utf8_continue(UTF8_ACCEPT, s, len) == UTF8_ACCEPT;
 }
+
+size_t utf8_count(struct str s)
+{
+	size_t count = 0;
+	for (size_t i = 0; i < s.len; i++)
+		count += ((unsigned char)s.s[i] & 0xc0) != 0x80;
+	return count;
+}

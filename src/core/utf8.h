@@ -7,6 +7,9 @@
 
 bool utf8_valid(const char *s, size_t len);
 
+/* Characters of a valid text. */
+size_t utf8_count(struct str s);
+
 /* Checks a text that arrives in pieces. Start with 0; UTF8_REJECT is final. */
 #define UTF8_ACCEPT 0u
 #define UTF8_REJECT 1u

@@ -62,6 +62,9 @@ enum problem problem_of_store(enum store_status s, const char **detail_r)
 	case STORE_FULL:
 		*detail_r = "this conversation can hold no more messages";
 		return PROBLEM_CONFLICT;
+	case STORE_TAKEN:
+		*detail_r = "it stands already";
+		return PROBLEM_CONFLICT;
 	}
 	log_panic(__FILE__, __LINE__, "a success is no problem");
 }

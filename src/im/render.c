@@ -36,6 +36,16 @@ static void put_id(struct json_out *o, const char *key, uint64_t id)
 	json_id(o, id);
 }
 
+/* 0 is null. */
+static void put_id_or_null(struct json_out *o, const char *key, uint64_t id)
+{
+	json_key(o, key);
+	if (id != 0)
+		json_id(o, id);
+	else
+		json_null(o);
+}
+
 static void put_bool(struct json_out *o, const char *key, bool v)
 {
 	json_key(o, key);
@@ -81,11 +91,7 @@ void render_message_members(struct json_out *o, const struct message *m)
 	json_key(o, "extra");
 	json_raw(o, m->extra);
 	put_str(o, "client_msg_id", m->client_msg_id);
-	json_key(o, "reply_to");
-	if (m->reply_to != 0)
-		json_id(o, m->reply_to);
-	else
-		json_null(o);
+	put_id_or_null(o, "reply_to", m->reply_to);
 	put_bool(o, "is_read", m->is_read);
 	put_time(o, "read_at", m->read_ms);
 	put_bool(o, "is_recalled", m->is_recalled);
@@ -109,7 +115,7 @@ void render_conversation_members(struct json_out *o, const struct conversation *
 	put_str(o, "nickname", c->peer_nickname);
 	put_str(o, "avatar_url", c->peer_avatar_url);
 	json_key(o, "online");
-	if (c->peer_blocks_user)
+	if (c->hides_peer)
 		json_bool(o, false);
 	else
 		online_slots_put(slots, o, c->peer);
@@ -141,4 +147,57 @@ void render_conversation(struct json_out *o, const struct conversation *c, struc
 	json_object(o);
 	render_conversation_members(o, c, slots);
 	json_object_end(o);
+}
+
+void render_profile_members(struct json_out *o, const struct profile *p)
+{
+	put_cstr(o, "user_id", p->user_id);
+	put_str(o, "nickname", p->nickname);
+	put_str(o, "avatar_url", p->avatar_url);
+	put_time(o, "created_at", p->created_ms);
+}
+
+void render_profile(struct json_out *o, const struct profile *p)
+{
+	json_object(o);
+	render_profile_members(o, p);
+	json_object_end(o);
+}
+
+void render_friend(struct json_out *o, const struct befriended *f, struct online_slots *slots)
+{
+	json_object(o);
+	json_key(o, "user");
+	render_profile(o, &f->peer);
+	json_key(o, "online");
+	if (f->blocks_user)
+		json_bool(o, false);
+	else
+		online_slots_put(slots, o, f->peer.user_id);
+	put_time(o, "last_seen", f->blocks_user ? 0 : f->last_seen_ms);
+	put_bool(o, "blocked", f->blocked);
+	put_time(o, "since", f->since_ms);
+	json_object_end(o);
+}
+
+void render_notification_members(struct json_out *o, const struct notification *n)
+{
+	put_id_or_null(o, "id", n->id);
+	put_str(o, "kind", n->kind);
+	json_key(o, "actor");
+	if (n->has_actor)
+		render_profile(o, &n->actor);
+	else
+		json_null(o);
+	json_key(o, "ref");
+	json_raw(o, n->ref);
+	put_id_or_null(o, "message_id", n->message_id);
+	put_str(o, "body", n->body);
+	put_bool(o, "is_read", n->is_read);
+	put_time(o, "created_at", n->created_ms);
+}
+
+void render_next_cursor(struct json_out *o, uint64_t id)
+{
+	put_id_or_null(o, "next_cursor", id);
 }

@@ -161,6 +161,19 @@ const char *addr_format_host(const struct addr *a, char out[ADDR_TEXT_MAX])
 	return out;
 }
 
+const char *addr_format_network(const struct addr *a, char out[ADDR_TEXT_MAX])
+{
+	struct addr network = *a;
+	if (a->sa.ss_family == AF_UNIX) {
+		out[0] = '\0';
+		return out;
+	}
+	struct in6_addr *v6 = &((struct sockaddr_in6 *)&network.sa)->sin6_addr;
+	if (a->sa.ss_family == AF_INET6 && !IN6_IS_ADDR_V4MAPPED(v6))
+		memset(&v6->s6_addr[8], 0, 8);
+	return addr_format_host(&network, out);
+}
+
 /* Whoever is behind the socket file died without removing it: nobody accepts there any more. */
 static int remove_stale(const struct addr *a, const char **err_r)
 {

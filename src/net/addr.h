@@ -23,6 +23,11 @@ const char *addr_format(const struct addr *a, char out[ADDR_TEXT_MAX]);
 /* The same without the port: what rate limits and logs call a client. */
 const char *addr_format_host(const struct addr *a, char out[ADDR_TEXT_MAX]);
 /*
+ * Whose address it is, as far as one who has many of them goes: an IPv4 address, the /64 of an IPv6 one; "" for a
+ * UNIX socket.
+ */
+const char *addr_format_network(const struct addr *a, char out[ADDR_TEXT_MAX]);
+/*
  * A non-blocking, close-on-exec listening socket, or -1 with a reason naming the step in *err_r. A
  * UNIX socket that nobody answers is replaced; one that somebody answers is "in use".
  */

@@ -26,6 +26,9 @@ typedef void query_conversation_fn(enum store_status status, const struct conver
 /* One conversation; STORE_NOT_FOUND where the user is no party to it. */
 void query_conversation(struct pool *p, struct str user, uint64_t id, query_conversation_fn *fn, void *arg);
 
+/* What the text's first column says, one number. */
+void query_count(struct pool *p, struct str text, store_count_fn *fn, void *arg);
+
 /* Is a send the repeat of that message? (op_send.c) */
 bool send_same_fields(const struct store_send *p, const struct message *m);
 

@@ -27,35 +27,34 @@ static void count_done(struct read *r, enum store_status status)
 	c->fn(status, status == STORE_OK ? c->count : 0, c->arg);
 }
 
-static struct count *count_new(struct store *s, store_count_fn *fn, void *arg)
+void query_count(struct pool *p, struct str text, store_count_fn *fn, void *arg)
 {
-	struct count *c = read_new(s->pool, sizeof(*c));
+	struct count *c = read_new(p, sizeof(*c));
 	c->read.row = count_row;
 	c->read.done = count_done;
 	c->fn = fn;
 	c->arg = arg;
-	return c;
+	buf_append_str(&c->read.text, text);
+	pool_submit(&c->read);
 }
 
 void store_ping(struct store *s, store_count_fn *fn, void *arg)
 {
-	struct count *c = count_new(s, fn, arg);
-	sql_lit(&c->read.text, "SELECT 0");
-	pool_submit(&c->read);
+	query_count(s->pool, STR_LIT("SELECT 0"), fn, arg);
 }
 
 void store_count_unread(struct store *s, struct str user, store_count_fn *fn, void *arg)
 {
-	struct count *c = count_new(s, fn, arg);
-	struct buf *text = &c->read.text;
-	sql_lit(text, "SELECT (SELECT COALESCE(SUM(user1_unread),0) FROM conversations FORCE INDEX (by_user1) "
-		      "WHERE user1_id=");
-	sql_str(text, user);
-	sql_lit(text,
+	struct buf text = {0};
+	sql_lit(&text, "SELECT (SELECT COALESCE(SUM(user1_unread),0) FROM conversations FORCE INDEX (by_user1) "
+		       "WHERE user1_id=");
+	sql_str(&text, user);
+	sql_lit(&text,
 		")+(SELECT COALESCE(SUM(user2_unread),0) FROM conversations FORCE INDEX (by_user2) WHERE user2_id=");
-	sql_str(text, user);
-	buf_append_char(text, ')');
-	pool_submit(&c->read);
+	sql_str(&text, user);
+	buf_append_char(&text, ')');
+	query_count(s->pool, (struct str){text.data, text.len}, fn, arg);
+	buf_fini(&text);
 }
 
 /* ---- the other side ---- */

@@ -3,6 +3,8 @@
 #include "core/base.h"
 #include "store/store_priv.h"
 
+#include "store/people.h"
+
 #include <stdlib.h>
 
 struct store *store_new(struct event_base *base, const struct conf *conf, const struct store_observer *obs, void *ctx)
@@ -11,6 +13,8 @@ struct store *store_new(struct event_base *base, const struct conf *conf, const 
 	s->conf = conf;
 	s->pool = pool_new(base, conf);
 	s->lane = lane_new(s, base, conf, obs, ctx);
+	s->txns = txns_new(base, conf);
+	s->seen = seen_new(base, s->txns, conf->accounts);
 	return s;
 }
 
@@ -19,7 +23,9 @@ void store_free(struct store **sp)
 	struct store *s = *sp;
 	if (s == NULL)
 		return;
+	seen_free(&s->seen);
 	/* A write's answer may ask for a read. */
+	txns_free(&s->txns);
 	lane_free(&s->lane);
 	pool_free(&s->pool);
 	free(s);
@@ -33,7 +39,12 @@ bool store_is_up(const struct store *s)
 
 size_t store_pending(const struct store *s)
 {
-	return lane_pending(s->lane) + pool_pending(s->pool);
+	return lane_pending(s->lane) + txns_pending(s->txns) + pool_pending(s->pool) + seen_pending(s->seen);
+}
+
+void store_saw_user(struct store *s, struct str user, int64_t at_ms)
+{
+	seen_note(s->seen, user, at_ms);
 }
 
 const char *store_status_name(enum store_status s)
@@ -51,6 +62,7 @@ const char *store_status_name(enum store_status s)
 		[STORE_REUSED] = "client_msg_id_reused",
 		[STORE_BAD_REPLY] = "bad_reply",
 		[STORE_FULL] = "full",
+		[STORE_TAKEN] = "taken",
 	};
 	return names[s];
 }

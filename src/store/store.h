@@ -32,6 +32,7 @@ enum store_status {
 	STORE_REUSED,	 /* this client_msg_id stands with another recipient or other fields */
 	STORE_BAD_REPLY, /* reply_to names no message of this conversation */
 	STORE_FULL,	 /* the conversation has MESSAGE_SEQ_MAX messages */
+	STORE_TAKEN,	 /* it stands already (people.h) */
 };
 const char *store_status_name(enum store_status s);
 
@@ -76,7 +77,7 @@ struct conversation {
 	char user[USER_ID_MAX + 1];
 	char peer[USER_ID_MAX + 1];
 	struct str peer_nickname, peer_avatar_url; /* absent: null */
-	bool peer_blocks_user;			   /* the peer's presence is then hidden from the user */
+	bool hides_peer; /* the peer's presence: who has blocked the user, or is no friend any more */
 	bool has_last;
 	struct message last; /* the newest that the user has not deleted */
 	int64_t last_ms;     /* of the newest message, whoever deleted it; 0: none */

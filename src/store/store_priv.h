@@ -6,11 +6,15 @@
 #include "core/base.h"
 #include "store/lane.h"
 #include "store/pool.h"
+#include "store/seen.h"
 #include "store/store.h"
+#include "store/txn.h"
 
 struct store {
 	const struct conf *conf;
-	struct lane *lane; /* writes */
+	struct lane *lane; /* messages */
+	struct txns *txns; /* other changes */
+	struct seen *seen; /* goes through txns */
 	struct pool *pool; /* reads */
 };
 

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A user's friends, and the requests to and from them. Both page by key. */
+#include "core/base.h"
+#include "store/people_priv.h"
+
+#include "store/sql.h"
+#include "store/store_priv.h"
+
+/* ---- friends ---- */
+
+struct list_friends {
+	struct read read;
+	store_befriended_fn *fn;
+	void *arg;
+	unsigned limit;
+	size_t count; /* up to limit + 1 */
+	struct befriended *item;
+};
+
+static void friends_restart(struct read *r)
+{
+	container_of(r, struct list_friends, read)->count = 0;
+}
+
+static void friends_row(struct read *r, unsigned stmt, struct row *row)
+{
+	struct list_friends *l = container_of(r, struct list_friends, read);
+	(void)stmt;
+	if (l->count > l->limit)
+		return;
+	char peer[USER_ID_MAX + 1];
+	struct befriended *f = &l->item[l->count++];
+	row_take_user(row, peer);
+	f->blocked = row_take_bool(row);
+	f->since_ms = row_take_ms(row);
+	f->blocks_user = row_take_bool(row);
+	f->last_seen_ms = row_take_ms(row);
+	row_take_profile(row, &r->arena, str_from(peer), &f->peer);
+}
+
+static void friends_done(struct read *r, enum store_status status)
+{
+	struct list_friends *l = container_of(r, struct list_friends, read);
+	struct store_befriended out = {.status = status};
+	if (status == STORE_OK) {
+		out.item = l->item;
+		out.has_more = l->count > l->limit;
+		out.count = out.has_more ? l->limit : l->count;
+	}
+	l->fn(&out, l->arg);
+}
+
+void store_list_friends(struct store *s, struct str user, unsigned limit, struct str after, store_befriended_fn *fn,
+			void *arg)
+{
+	struct list_friends *l = read_new(s->pool, sizeof(*l));
+	struct buf *text = &l->read.text;
+	l->read.restart = friends_restart;
+	l->read.row = friends_row;
+	l->read.done = friends_done;
+	l->fn = fn;
+	l->arg = arg;
+	l->limit = limit;
+	l->item = arena_alloc(&l->read.arena, (limit + 1) * sizeof(*l->item));
+	sql_lit(text, "SELECT a.friend_id,a.blocked,a.created_at,b.blocked,u.last_seen," PROFILE_COLUMNS
+		      " FROM friendships a FORCE INDEX (PRIMARY) STRAIGHT_JOIN friendships b FORCE INDEX (PRIMARY)"
+		      " ON b.user_id=a.friend_id AND b.friend_id=");
+	sql_str(text, user);
+	sql_lit(text, " LEFT JOIN users u ON u.id=a.friend_id WHERE a.user_id=");
+	sql_str(text, user);
+	if (after.s != NULL) {
+		sql_lit(text, " AND a.friend_id>");
+		sql_str(text, after);
+	}
+	sql_lit(text, " ORDER BY a.friend_id LIMIT ");
+	sql_u64(text, limit + 1);
+	pool_submit(&l->read);
+}
+
+/* ---- requests ---- */
+
+struct list_requests {
+	struct read read;
+	store_friend_requests_fn *fn;
+	void *arg;
+	unsigned limit;
+	size_t count; /* up to limit + 1 */
+	struct friend_request *item;
+};
+
+static void requests_restart(struct read *r)
+{
+	container_of(r, struct list_requests, read)->count = 0;
+}
+
+static void requests_row(struct read *r, unsigned stmt, struct row *row)
+{
+	struct list_requests *l = container_of(r, struct list_requests, read);
+	(void)stmt;
+	if (l->count > l->limit)
+		return;
+	char peer[USER_ID_MAX + 1];
+	struct friend_request *q = &l->item[l->count++];
+	q->id = row_take_u64(row);
+	row_take_user(row, peer);
+	q->note = arena_str(&r->arena, row_take_str(row));
+	q->created_ms = row_take_ms(row);
+	row_take_profile(row, &r->arena, str_from(peer), &q->peer);
+}
+
+static void requests_done(struct read *r, enum store_status status)
+{
+	struct list_requests *l = container_of(r, struct list_requests, read);
+	struct store_friend_requests out = {.status = status};
+	if (status == STORE_OK) {
+		out.item = l->item;
+		out.has_more = l->count > l->limit;
+		out.count = out.has_more ? l->limit : l->count;
+	}
+	l->fn(&out, l->arg);
+}
+
+void store_list_friend_requests(struct store *s, struct str user, bool outgoing, unsigned limit, uint64_t before,
+				store_friend_requests_fn *fn, void *arg)
+{
+	struct list_requests *l = read_new(s->pool, sizeof(*l));
+	struct buf *text = &l->read.text;
+	const char *own = outgoing ? "from_user_id" : "to_user_id", *peer = outgoing ? "to_user_id" : "from_user_id";
+	l->read.restart = requests_restart;
+	l->read.row = requests_row;
+	l->read.done = requests_done;
+	l->fn = fn;
+	l->arg = arg;
+	l->limit = limit;
+	l->item = arena_alloc(&l->read.arena, (limit + 1) * sizeof(*l->item));
+	buf_printf(text,
+		   "SELECT r.id,r.%s,r.note,r.created_at," PROFILE_COLUMNS " FROM friend_requests r FORCE INDEX (%s)"
+		   " LEFT JOIN users u ON u.id=r.%s WHERE r.%s=",
+		   peer, outgoing ? "outgoing" : "incoming", peer, own);
+	sql_str(text, user);
+	if (before != 0) {
+		sql_lit(text, " AND r.id<");
+		sql_u64(text, before);
+	}
+	sql_lit(text, " ORDER BY r.id DESC LIMIT ");
+	sql_u64(text, limit + 1);
+	pool_submit(&l->read);
+}

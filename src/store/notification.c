@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Notifications: storing one, the list, marking one read, counting. */
+#include "core/base.h"
+#include "store/people_priv.h"
+
+#include <stdlib.h>
+
+#include "core/log.h"
+#include "store/query.h"
+#include "store/sql.h"
+#include "store/store_priv.h"
+
+#define NOTIFICATION_COLUMNS "n.id,n.kind,n.ref,n.body,n.message_id,n.is_read,n.created_at,n.actor_id," PROFILE_COLUMNS
+
+/* An id is when it was made and a number by chance, so that ids sort by age and each try has the same. */
+#define CHANCE_BITS 20
+
+static void take_notification(struct row *row, struct arena *a, struct notification *out)
+{
+	char actor[USER_ID_MAX + 1];
+	*out = (struct notification){.id = row_take_u64(row)};
+	out->kind = arena_str(a, row_take_str(row));
+	out->ref = arena_str(a, row_take_str(row));
+	out->body = arena_str(a, row_take_str(row));
+	out->message_id = row_take_u64(row);
+	out->is_read = row_take_bool(row);
+	out->created_ms = row_take_ms(row);
+	row_take_user(row, actor);
+	out->has_actor = actor[0] != '\0';
+	row_take_profile(row, a, str_from(actor), &out->actor);
+}
+
+/* ---- storing one, and marking it read ---- */
+
+struct put_notification {
+	struct txn txn;
+	store_notification_fn *fn;
+	void *arg;
+	struct store_notify n;
+	uint64_t id;   /* 0: not made yet */
+	bool standing; /* the row of that id is there */
+	struct notification now;
+	int64_t db_ms;
+};
+
+static void put_one(struct buf *text, struct str user, uint64_t id)
+{
+	sql_lit(text, "SELECT " NOTIFICATION_COLUMNS " FROM notifications n LEFT JOIN users u ON u.id=n.actor_id"
+		      " WHERE n.id=");
+	sql_u64(text, id);
+	sql_lit(text, " AND n.user_id=");
+	sql_str(text, user);
+}
+
+static void notify_ask(struct txn *t, struct buf *text)
+{
+	struct put_notification *p = container_of(t, struct put_notification, txn);
+	p->standing = false;
+	p->now.has_actor = p->n.actor.s != NULL;
+	if (p->now.has_actor)
+		profile_unknown(&p->now.actor, p->n.actor);
+	sql_lit(text, "SELECT UTC_TIMESTAMP(3);SELECT " PROFILE_COLUMNS " FROM users u WHERE u.id=");
+	sql_str(text, p->n.actor);
+	sql_lit(text, ";SELECT n.created_at FROM notifications n WHERE n.id=");
+	sql_u64(text, p->id);
+	sql_lit(text, " AND n.user_id=");
+	sql_str(text, p->n.user);
+}
+
+static void notify_row(struct txn *t, unsigned stmt, struct row *row)
+{
+	struct put_notification *p = container_of(t, struct put_notification, txn);
+	if (stmt == 0) {
+		p->db_ms = row_take_ms(row);
+	} else if (stmt == 1) {
+		row_take_profile(row, &t->arena, p->n.actor, &p->now.actor);
+	} else {
+		p->standing = true;
+		p->db_ms = row_take_ms(row);
+	}
+}
+
+static void notify_decide(struct txn *t, struct buf *text)
+{
+	struct put_notification *p = container_of(t, struct put_notification, txn);
+	const struct store_notify *n = &p->n;
+	bool ours = t->uncertain && p->standing;
+	if (!ours && (p->id == 0 || p->standing))
+		p->id = (uint64_t)p->db_ms << CHANCE_BITS | arc4random_uniform(1u << CHANCE_BITS);
+	p->now.id = p->id;
+	p->now.kind = n->kind;
+	p->now.ref = n->ref;
+	p->now.body = n->body;
+	p->now.message_id = n->message_id;
+	p->now.created_ms = p->db_ms;
+	if (ours)
+		return;
+	sql_lit(text, "INSERT INTO notifications (id,user_id,kind,actor_id,ref,message_id,body,created_at) VALUES (");
+	sql_u64(text, p->id);
+	const struct str strings[] = {n->user, n->kind, n->actor, n->ref};
+	for (size_t i = 0; i < ARRAY_LEN(strings); i++) {
+		buf_append_char(text, ',');
+		sql_str(text, strings[i]);
+	}
+	if (n->message_id != 0) {
+		buf_append_char(text, ',');
+		sql_u64(text, n->message_id);
+	} else {
+		sql_lit(text, ",NULL");
+	}
+	buf_append_char(text, ',');
+	sql_str(text, n->body);
+	buf_append_char(text, ',');
+	sql_time(text, p->db_ms);
+	buf_append_char(text, ')');
+}
+
+static void put_answer(struct txn *t)
+{
+	struct put_notification *p = container_of(t, struct put_notification, txn);
+	const struct store_notification r = {t->status, p->n.user, t->status == STORE_OK ? &p->now : NULL};
+	p->fn(&r, p->arg);
+}
+
+static struct put_notification *put_new(struct store *s, const struct txn_class *class, struct str user,
+					store_notification_fn *fn, void *arg)
+{
+	struct put_notification *p = txn_new(s->txns, class, sizeof(*p));
+	p->fn = fn;
+	p->arg = arg;
+	p->n.user = arena_str(&p->txn.arena, user);
+	return p;
+}
+
+void store_notify(struct store *s, const struct store_notify *n, store_notification_fn *fn, void *arg)
+{
+	static const struct txn_class class = {"notify", notify_ask, notify_row, notify_decide, put_answer};
+	struct put_notification *p = put_new(s, &class, n->user, fn, arg);
+	struct arena *a = &p->txn.arena;
+	p->n.kind = arena_str(a, n->kind);
+	p->n.actor = arena_str(a, n->actor);
+	p->n.ref = arena_str(a, n->ref);
+	p->n.body = arena_str(a, n->body);
+	p->n.message_id = n->message_id;
+	txn_submit(&p->txn);
+}
+
+static void read_ask(struct txn *t, struct buf *text)
+{
+	struct put_notification *p = container_of(t, struct put_notification, txn);
+	p->standing = false;
+	put_one(text, p->n.user, p->id);
+}
+
+static void read_row(struct txn *t, unsigned stmt, struct row *row)
+{
+	struct put_notification *p = container_of(t, struct put_notification, txn);
+	(void)stmt;
+	p->standing = true;
+	take_notification(row, &t->arena, &p->now);
+}
+
+static void read_decide(struct txn *t, struct buf *text)
+{
+	struct put_notification *p = container_of(t, struct put_notification, txn);
+	if (!p->standing) {
+		t->status = STORE_NOT_FOUND;
+		return;
+	}
+	if (p->now.is_read)
+		return;
+	p->now.is_read = true;
+	sql_lit(text, "UPDATE notifications SET is_read=1 WHERE id=");
+	sql_u64(text, p->id);
+}
+
+void store_read_notification(struct store *s, struct str user, uint64_t id, store_notification_fn *fn, void *arg)
+{
+	static const struct txn_class class = {"read notification", read_ask, read_row, read_decide, put_answer};
+	struct put_notification *p = put_new(s, &class, user, fn, arg);
+	p->id = id;
+	txn_submit(&p->txn);
+}
+
+/* ---- the list ---- */
+
+struct list_notifications {
+	struct read read;
+	store_notifications_fn *fn;
+	void *arg;
+	unsigned limit;
+	size_t count; /* up to limit + 1 */
+	struct notification *item;
+};
+
+static void list_restart(struct read *r)
+{
+	container_of(r, struct list_notifications, read)->count = 0;
+}
+
+static void list_row(struct read *r, unsigned stmt, struct row *row)
+{
+	struct list_notifications *l = container_of(r, struct list_notifications, read);
+	(void)stmt;
+	if (l->count <= l->limit)
+		take_notification(row, &r->arena, &l->item[l->count++]);
+}
+
+static void list_done(struct read *r, enum store_status status)
+{
+	struct list_notifications *l = container_of(r, struct list_notifications, read);
+	struct store_notifications out = {.status = status};
+	if (status == STORE_OK) {
+		out.item = l->item;
+		out.has_more = l->count > l->limit;
+		out.count = out.has_more ? l->limit : l->count;
+	}
+	l->fn(&out, l->arg);
+}
+
+void store_list_notifications(struct store *s, struct str user, unsigned limit, uint64_t before,
+			      store_notifications_fn *fn, void *arg)
+{
+	struct list_notifications *l = read_new(s->pool, sizeof(*l));
+	struct buf *text = &l->read.text;
+	l->read.restart = list_restart;
+	l->read.row = list_row;
+	l->read.done = list_done;
+	l->fn = fn;
+	l->arg = arg;
+	l->limit = limit;
+	l->item = arena_alloc(&l->read.arena, (limit + 1) * sizeof(*l->item));
+	sql_lit(text, "SELECT " NOTIFICATION_COLUMNS " FROM notifications n FORCE INDEX (by_user)"
+		      " LEFT JOIN users u ON u.id=n.actor_id WHERE n.user_id=");
+	sql_str(text, user);
+	if (before != 0) {
+		sql_lit(text, " AND n.id<");
+		sql_u64(text, before);
+	}
+	sql_lit(text, " ORDER BY n.id DESC LIMIT ");
+	sql_u64(text, limit + 1);
+	pool_submit(&l->read);
+}
+
+void store_count_notifications(struct store *s, struct str user, store_count_fn *fn, void *arg)
+{
+	struct buf text = {0};
+	sql_lit(&text, "SELECT COUNT(*) FROM notifications FORCE INDEX (unread) WHERE is_read=0 AND user_id=");
+	sql_str(&text, user);
+	query_count(s->pool, (struct str){text.data, text.len}, fn, arg);
+	buf_fini(&text);
+}

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Users, friendships and notifications in the database: what the neighbouring modules
+ * share with us (contract, section 5).
+ *
+ * As in store.h: arguments are copied, every callback runs exactly once, from the loop, and its results are
+ * borrowed for it. Changes go through a connection of their own (txn.h) and are answered once they have committed.
+ */
+#ifndef TIDINGS_STORE_PEOPLE_H
+#define TIDINGS_STORE_PEOPLE_H
+
+#include "core/base.h"
+#include "core/id.h"
+#include "store/store.h"
+
+/* ---- users ---- */
+
+/* A user without a row in `users` is one all the same: known is false, all else is absent. */
+struct profile {
+	char user_id[USER_ID_MAX + 1];
+	bool known;
+	struct str nickname, avatar_url;
+	int64_t created_ms;
+};
+
+struct store_user {
+	enum store_status status;
+	const struct profile *profile;
+	struct str password_hash; /* as crypt(5) writes it; absent: no password opens this account */
+	int64_t last_seen_ms;	  /* 0: null */
+};
+typedef void store_user_fn(const struct store_user *r, void *arg);
+/* STORE_NOT_FOUND without a row; then with a profile that says so. */
+void store_find_user(struct store *s, struct str user, store_user_fn *fn, void *arg);
+/* STORE_TAKEN where there is such a user, with or without a password. */
+void store_add_user(struct store *s, struct str user, struct str nickname, struct str password_hash, store_user_fn *fn,
+		    void *arg);
+/* What is not set stays; what is set to absent is cleared. Makes the row where it is missing. */
+struct store_user_change {
+	bool sets_nickname, sets_avatar_url, sets_password;
+	struct str nickname, avatar_url, password_hash;
+};
+void store_change_user(struct store *s, struct str user, const struct store_user_change *c, store_user_fn *fn,
+		       void *arg);
+
+/*
+ * The user was here at that moment (users.last_seen). Written some at a time, a second later at most; a
+ * failure is not told. Makes the row only where accounts are kept here.
+ */
+void store_saw_user(struct store *s, struct str user, int64_t at_ms);
+
+/* ---- friends ---- */
+
+enum friend_step {
+	FRIEND_REQUEST, /* where the other has asked already, they become friends. STORE_TAKEN: it stands, or they are
+			 */
+	FRIEND_ACCEPT,	/* STORE_NOT_FOUND: no request from the other. One who is a friend already is no error */
+	FRIEND_DECLINE, /* likewise */
+	FRIEND_END,	/* for both, with what was blocked. STORE_NOT_FOUND: they were no friends */
+	FRIEND_BLOCK,	/* likewise */
+	FRIEND_UNBLOCK,
+};
+
+/* A friend as `user` sees them. */
+struct befriended {
+	struct profile peer;
+	bool blocked;	  /* by the user */
+	bool blocks_user; /* the peer has blocked the user, who must see them offline */
+	int64_t since_ms;
+	int64_t last_seen_ms; /* 0: null */
+};
+
+struct store_friend_change {
+	enum store_status status;
+	bool changed;	      /* false: it was so already */
+	bool friends;	      /* they are, now */
+	struct profile user;  /* who did it, to be shown to the other */
+	struct befriended as; /* what they are now; without since_ms where they are not friends */
+	struct str note;      /* FRIEND_REQUEST: its own */
+	int64_t at_ms;	      /* of this change */
+};
+typedef void store_friend_change_fn(const struct store_friend_change *r, void *arg);
+void store_change_friend(struct store *s, enum friend_step step, struct str user, struct str peer, struct str note,
+			 store_friend_change_fn *fn, void *arg);
+
+struct store_befriended {
+	enum store_status status;
+	const struct befriended *item; /* in order of user id */
+	size_t count;
+	bool has_more;
+};
+typedef void store_befriended_fn(const struct store_befriended *r, void *arg);
+/* Those whose id sorts after `after` (absent: from the first on). */
+void store_list_friends(struct store *s, struct str user, unsigned limit, struct str after, store_befriended_fn *fn,
+			void *arg);
+
+struct friend_request {
+	uint64_t id; /* its place in the list */
+	struct profile peer;
+	struct str note;
+	int64_t created_ms;
+};
+struct store_friend_requests {
+	enum store_status status;
+	const struct friend_request *item; /* newest first */
+	size_t count;
+	bool has_more;
+};
+typedef void store_friend_requests_fn(const struct store_friend_requests *r, void *arg);
+/* Those to the user, or from the user; only those before the id, where it is not 0. */
+void store_list_friend_requests(struct store *s, struct str user, bool outgoing, unsigned limit, uint64_t before,
+				store_friend_requests_fn *fn, void *arg);
+
+/* ---- notifications ---- */
+
+struct store_notify {
+	struct str user, kind, actor, ref, body; /* absent: null; ref is minified JSON */
+	uint64_t message_id;			 /* 0: null */
+};
+struct notification {
+	uint64_t id;
+	struct str kind, ref, body;
+	bool has_actor;
+	struct profile actor;
+	uint64_t message_id; /* 0: null */
+	bool is_read;
+	int64_t created_ms;
+};
+struct store_notification {
+	enum store_status status;
+	struct str user; /* whose it is */
+	const struct notification *notification;
+};
+typedef void store_notification_fn(const struct store_notification *r, void *arg);
+void store_notify(struct store *s, const struct store_notify *n, store_notification_fn *fn, void *arg);
+/* Marks it read. STORE_NOT_FOUND: no such one, or another's. */
+void store_read_notification(struct store *s, struct str user, uint64_t id, store_notification_fn *fn, void *arg);
+
+struct store_notifications {
+	enum store_status status;
+	const struct notification *item; /* newest first */
+	size_t count;
+	bool has_more;
+};
+typedef void store_notifications_fn(const struct store_notifications *r, void *arg);
+/* Those before the id, where it is not 0. */
+void store_list_notifications(struct store *s, struct str user, unsigned limit, uint64_t before,
+			      store_notifications_fn *fn, void *arg);
+void store_count_notifications(struct store *s, struct str user, store_count_fn *fn, void *arg);
+
+#endif

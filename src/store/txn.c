@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The queue of transactions that carry no messages. Decides when one runs, runs again, and is given up. */
+#include "core/base.h"
+#include "store/txn.h"
+
+#include <event2/event.h>
+#include <mysqld_error.h>
+#include <stdlib.h>
+
+#include "core/clock.h"
+#include "core/log.h"
+#include "store/link.h"
+#include "store/sql.h"
+
+#define QUEUE_MAX 4096
+#define DEADLINE_MS 3000
+/* While something waits, deadlines are looked at this often. */
+#define TICK_MS 100
+#define TRIES_MAX 10
+
+enum txns_state { TXNS_IDLE, TXNS_ASKING, TXNS_WRITING, TXNS_COMMITTING, TXNS_UNDOING };
+
+struct txns {
+	struct link *link;
+	struct link_query query;
+	struct event *kick, *tick;
+	struct buf text;
+	enum txns_state state;
+	struct txn *now;	  /* not TXNS_IDLE */
+	struct txn_queue queue;	  /* in order of arrival */
+	struct txn_queue refused; /* to be answered as their status says */
+	size_t queued, refused_count;
+	bool closing;
+};
+
+static void kick(struct txns *t)
+{
+	event_active(t->kick, 0, 0);
+}
+
+static void finish(struct txn *x)
+{
+	x->class->answer(x);
+	arena_fini(&x->arena);
+	free(x);
+}
+
+static void refuse(struct txn *x, enum store_status status)
+{
+	struct txns *t = x->txns;
+	x->status = status;
+	TAILQ_INSERT_TAIL(&t->refused, x, entry);
+	t->refused_count++;
+	kick(t);
+}
+
+static void to_queue(struct txns *t, struct txn *x, bool first)
+{
+	if (first)
+		TAILQ_INSERT_HEAD(&t->queue, x, entry);
+	else
+		TAILQ_INSERT_TAIL(&t->queue, x, entry);
+	t->queued++;
+	kick(t);
+}
+
+static void from_queue(struct txns *t, struct txn *x)
+{
+	TAILQ_REMOVE(&t->queue, x, entry);
+	t->queued--;
+}
+
+void *txn_new(struct txns *t, const struct txn_class *class, size_t size)
+{
+	struct txn *x = xcalloc(1, size);
+	x->txns = t;
+	x->class = class;
+	return x;
+}
+
+void txn_submit(struct txn *x)
+{
+	struct txns *t = x->txns;
+	x->deadline_ms = clock_mono_ms() + DEADLINE_MS;
+	if (t->closing)
+		refuse(x, STORE_UNAVAILABLE);
+	else if (t->queued >= QUEUE_MAX)
+		refuse(x, STORE_OVERLOADED);
+	else
+		to_queue(t, x, false);
+}
+
+/* ---- one transaction ---- */
+
+static void ask(struct txns *t, enum txns_state state)
+{
+	t->state = state;
+	t->query.text = (struct str){t->text.data, t->text.len};
+	link_query(t->link, &t->query);
+}
+
+static void begin(struct txns *t)
+{
+	struct txn *x = t->now = TAILQ_FIRST(&t->queue);
+	from_queue(t, x);
+	x->wrote = false;
+	x->status = STORE_OK;
+	buf_clear(&t->text);
+	sql_lit(&t->text, "START TRANSACTION;");
+	size_t empty = t->text.len;
+	x->class->ask(x, &t->text);
+	if (t->text.len == empty)
+		t->text.len--;
+	ask(t, TXNS_ASKING);
+}
+
+/* A round trip of its own, so that it is known of what fails whether it may have been done all the same. */
+static void end(struct txns *t, enum txns_state how)
+{
+	buf_clear(&t->text);
+	buf_append_str(&t->text, how == TXNS_COMMITTING ? STR_LIT("COMMIT") : STR_LIT("ROLLBACK"));
+	ask(t, how);
+}
+
+static void decide(struct txns *t)
+{
+	struct txn *x = t->now;
+	buf_clear(&t->text);
+	x->class->decide(x, &t->text);
+	x->wrote = t->text.len != 0;
+	/* What was found done may not be on disk yet; what is written now is so only after it. */
+	if (!x->wrote && x->status == STORE_OK)
+		sql_lit(&t->text, "INSERT INTO fences (id,n) VALUES (CONNECTION_ID()%64,1) "
+				  "ON DUPLICATE KEY UPDATE n=n+1");
+	if (t->text.len != 0)
+		ask(t, TXNS_WRITING);
+	else
+		end(t, TXNS_COMMITTING);
+}
+
+/* Back to the queue, before all others, or given up. */
+static void put_back(struct txns *t)
+{
+	struct txn *x = t->now;
+	t->now = NULL;
+	t->state = TXNS_IDLE;
+	if (x->tries > TRIES_MAX)
+		refuse(x, STORE_UNAVAILABLE);
+	else
+		to_queue(t, x, true);
+	kick(t);
+}
+
+static void next_step(struct txns *t)
+{
+	struct txn *x = t->now;
+	switch (t->state) {
+	case TXNS_ASKING:
+		decide(t);
+		return;
+	case TXNS_WRITING:
+		end(t, TXNS_COMMITTING);
+		return;
+	case TXNS_COMMITTING:
+		t->now = NULL;
+		t->state = TXNS_IDLE;
+		kick(t);
+		finish(x);
+		return;
+	case TXNS_UNDOING:
+		put_back(t);
+		return;
+	case TXNS_IDLE:
+		break;
+	}
+	log_panic(__FILE__, __LINE__, "an answer to nothing");
+}
+
+/* A reason that may be gone the next time; else it is in the data, or in the server. */
+static bool is_passing(unsigned error)
+{
+	switch (error) {
+	case ER_LOCK_DEADLOCK:
+	case ER_LOCK_WAIT_TIMEOUT:
+	case ER_DUP_ENTRY: /* it came through another connection just now */
+	case ER_CHECKREAD:
+	case ER_QUERY_INTERRUPTED:
+		return true;
+	default:
+		return false;
+	}
+}
+
+static void on_row(struct link_query *q, unsigned stmt, struct row *row)
+{
+	struct txns *t = container_of(q, struct txns, query);
+	/* Statement 0 begins the transaction. */
+	if (t->state == TXNS_ASKING && stmt > 0)
+		t->now->class->row(t->now, stmt - 1, row);
+}
+
+static void on_done(struct link_query *q, const struct link_result *r)
+{
+	struct txns *t = container_of(q, struct txns, query);
+	struct txn *x = t->now;
+	switch (r->outcome) {
+	case LINK_OK:
+		next_step(t);
+		return;
+	case LINK_ERROR:
+		if (t->state == TXNS_UNDOING) {
+			log_error("database: ROLLBACK: %s", r->message);
+			put_back(t);
+			return;
+		}
+		x->uncertain |= t->state == TXNS_COMMITTING && x->wrote;
+		x->tries++;
+		if (!is_passing(r->error)) {
+			log_error("database: %s (error %u) in a transaction: %s", r->message, r->error, x->class->name);
+			x->tries = TRIES_MAX + 1;
+		}
+		end(t, TXNS_UNDOING);
+		return;
+	case LINK_LOST:
+		x->uncertain |= t->state == TXNS_COMMITTING && x->wrote;
+		x->tries++;
+		put_back(t);
+		return;
+	}
+}
+
+/* ---- when ---- */
+
+static void expire(struct txns *t)
+{
+	int64_t now = clock_mono_ms();
+	struct txn *x;
+	while ((x = TAILQ_FIRST(&t->queue)) != NULL && x->deadline_ms <= now) {
+		from_queue(t, x);
+		refuse(x, STORE_UNAVAILABLE);
+	}
+}
+
+static void answer_refused(struct txns *t)
+{
+	/* Only those of now: an answer may bring the next refusal. */
+	for (size_t n = t->refused_count; n > 0; n--) {
+		struct txn *x = TAILQ_FIRST(&t->refused);
+		TAILQ_REMOVE(&t->refused, x, entry);
+		t->refused_count--;
+		finish(x);
+	}
+}
+
+static void on_kick(evutil_socket_t fd, short what, void *arg)
+{
+	struct txns *t = arg;
+	(void)fd;
+	(void)what;
+	expire(t);
+	answer_refused(t);
+	if (t->state == TXNS_IDLE && !TAILQ_EMPTY(&t->queue) && link_is_idle(t->link))
+		begin(t);
+	if (!TAILQ_EMPTY(&t->queue) && !evtimer_pending(t->tick, NULL)) {
+		const struct timeval after = {.tv_usec = TICK_MS * 1000};
+		evtimer_add(t->tick, &after);
+	}
+}
+
+static void on_ready(struct link *link, void *ctx)
+{
+	struct txns *t = ctx;
+	(void)link;
+	if (!TAILQ_EMPTY(&t->queue))
+		kick(t);
+}
+
+/* ---- from outside ---- */
+
+struct txns *txns_new(struct event_base *base, const struct conf *conf)
+{
+	static const struct link_events events = {.ready = on_ready};
+	struct txns *t = xcalloc(1, sizeof(*t));
+	TAILQ_INIT(&t->queue);
+	TAILQ_INIT(&t->refused);
+	t->query = (struct link_query){.row = on_row, .done = on_done};
+	t->kick = event_new(base, -1, 0, on_kick, t);
+	t->tick = evtimer_new(base, on_kick, t);
+	ASSERT(t->kick != NULL && t->tick != NULL);
+	t->link = link_new(base, conf, &(struct link_options){.name = "people"}, &events, t);
+	return t;
+}
+
+void txns_free(struct txns **txns)
+{
+	struct txns *t = *txns;
+	if (t == NULL)
+		return;
+	t->closing = true;
+	link_free(&t->link);
+	if (t->now != NULL)
+		refuse(t->now, STORE_UNAVAILABLE);
+	struct txn *x;
+	while ((x = TAILQ_FIRST(&t->queue)) != NULL) {
+		from_queue(t, x);
+		refuse(x, STORE_UNAVAILABLE);
+	}
+	while (t->refused_count != 0)
+		answer_refused(t);
+	event_free(t->kick);
+	event_free(t->tick);
+	buf_fini(&t->text);
+	free(t);
+	*txns = NULL;
+}
+
+size_t txns_pending(const struct txns *t)
+{
+	return t->queued + t->refused_count + (t->now != NULL);
+}

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Transactions that carry no messages: rare ones, one at a time, on a connection of
+ * their own, so that none of them ever holds up the write lane.
+ *
+ * Each locks and reads what it depends on, decides, writes, and commits. One that fails for a reason of the moment (a
+ * deadlock, a duplicate that came in between, a lost connection) is run again from its beginning; after a COMMIT of
+ * unknown outcome it is run again as uncertain, and then must take what it finds done for its own doing.
+ */
+#ifndef TIDINGS_STORE_TXN_H
+#define TIDINGS_STORE_TXN_H
+
+#include "core/base.h"
+
+#include <sys/queue.h>
+
+#include "core/buf.h"
+#include "core/conf.h"
+#include "store/arena.h"
+#include "store/row.h"
+#include "store/store.h"
+
+struct event_base;
+struct txn;
+struct txns;
+
+struct txn_class {
+	const char *name; /* for the log */
+	/* Forgets what an earlier try found, and writes the statements that lock and read, with ';' between them. */
+	void (*ask)(struct txn *t, struct buf *text);
+	/* A row of the statement counted from 0. May be NULL where ask() writes nothing. */
+	void (*row)(struct txn *t, unsigned stmt, struct row *row);
+	/* Sets t->status, and writes the statements that change something, if any. */
+	void (*decide)(struct txn *t, struct buf *text);
+	/* After the commit, or where t->status says that nothing was done. The transaction is freed afterwards. */
+	void (*answer)(struct txn *t);
+};
+
+/* Embedded first in its kind's struct, made by txn_new. */
+struct txn {
+	TAILQ_ENTRY(txn) entry;
+	struct txns *txns;
+	const struct txn_class *class;
+	struct arena arena; /* lives as long as it */
+	enum store_status status;
+	int64_t deadline_ms; /* of clock_mono_ms: then it is answered as unavailable */
+	unsigned tries;
+	bool wrote;	/* this try */
+	bool uncertain; /* an earlier try may have committed */
+};
+TAILQ_HEAD(txn_queue, txn);
+
+struct txns *txns_new(struct event_base *base, const struct conf *conf);
+/* Answers all that is in it as unavailable. */
+void txns_free(struct txns **t);
+/* Not answered yet. */
+size_t txns_pending(const struct txns *t);
+
+/* Zeroed but for what it belongs to. `size` is that of the struct around it. */
+void *txn_new(struct txns *t, const struct txn_class *class, size_t size);
+/* Queues it. answer() runs from the loop. */
+void txn_submit(struct txn *t);
+
+#endif

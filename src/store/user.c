@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Users: profiles, passwords, and when each was seen last. */
+#include "core/base.h"
+#include "store/people_priv.h"
+
+#include <stdlib.h>
+
+#include "core/clock.h"
+#include "store/sql.h"
+#include "store/store_priv.h"
+
+#define USER_COLUMNS PROFILE_COLUMNS ",u.password_hash,u.last_seen"
+
+void profile_unknown(struct profile *out, struct str user_id)
+{
+	ASSERT(user_id.len <= USER_ID_MAX);
+	*out = (struct profile){.known = false};
+	memcpy(out->user_id, user_id.s, user_id.len);
+}
+
+void row_take_profile(struct row *r, struct arena *a, struct str user_id, struct profile *out)
+{
+	profile_unknown(out, user_id);
+	out->known = row_take_str(r).s != NULL;
+	out->nickname = arena_str(a, row_take_str(r));
+	out->avatar_url = arena_str(a, row_take_str(r));
+	out->created_ms = row_take_ms(r);
+}
+
+static void take_user(struct row *row, struct arena *a, struct str user, struct profile *profile,
+		      struct store_user *out)
+{
+	row_take_profile(row, a, user, profile);
+	out->profile = profile;
+	out->password_hash = arena_str(a, row_take_str(row));
+	out->last_seen_ms = row_take_ms(row);
+}
+
+/* ---- looking one up ---- */
+
+struct find_user {
+	struct read read;
+	store_user_fn *fn;
+	void *arg;
+	struct str user;
+	struct profile profile;
+	struct store_user found;
+};
+
+static void find_restart(struct read *r)
+{
+	struct find_user *f = container_of(r, struct find_user, read);
+	profile_unknown(&f->profile, f->user);
+	f->found = (struct store_user){.profile = &f->profile};
+}
+
+static void find_row(struct read *r, unsigned stmt, struct row *row)
+{
+	struct find_user *f = container_of(r, struct find_user, read);
+	(void)stmt;
+	take_user(row, &r->arena, f->user, &f->profile, &f->found);
+}
+
+static void find_done(struct read *r, enum store_status status)
+{
+	struct find_user *f = container_of(r, struct find_user, read);
+	f->found.status = status == STORE_OK && !f->profile.known ? STORE_NOT_FOUND : status;
+	f->fn(&f->found, f->arg);
+}
+
+void store_find_user(struct store *s, struct str user, store_user_fn *fn, void *arg)
+{
+	struct find_user *f = read_new(s->pool, sizeof(*f));
+	struct buf *text = &f->read.text;
+	f->read.restart = find_restart;
+	f->read.row = find_row;
+	f->read.done = find_done;
+	f->fn = fn;
+	f->arg = arg;
+	f->user = arena_str(&f->read.arena, user);
+	find_restart(&f->read);
+	sql_lit(text, "SELECT " USER_COLUMNS " FROM users u WHERE u.id=");
+	sql_str(text, user);
+	pool_submit(&f->read);
+}
+
+/* ---- adding and changing one ---- */
+
+struct put_user {
+	struct txn txn;
+	store_user_fn *fn;
+	void *arg;
+	struct str user;
+	struct store_user_change change;
+	struct profile profile;
+	struct store_user now;
+	int64_t db_ms;
+};
+
+static void put_user_ask(struct txn *t, struct buf *text)
+{
+	struct put_user *p = container_of(t, struct put_user, txn);
+	profile_unknown(&p->profile, p->user);
+	p->now = (struct store_user){.profile = &p->profile};
+	sql_lit(text, "SELECT UTC_TIMESTAMP(3);SELECT " USER_COLUMNS " FROM users u WHERE u.id=");
+	sql_str(text, p->user);
+	sql_lit(text, " FOR UPDATE");
+}
+
+static void put_user_row(struct txn *t, unsigned stmt, struct row *row)
+{
+	struct put_user *p = container_of(t, struct put_user, txn);
+	if (stmt == 0)
+		p->db_ms = row_take_ms(row);
+	else
+		take_user(row, &t->arena, p->user, &p->profile, &p->now);
+}
+
+static void put_row(struct put_user *p, struct buf *text)
+{
+	const struct store_user_change *c = &p->change;
+	sql_lit(text, "INSERT INTO users (id,nickname,avatar_url,password_hash,created_at) VALUES (");
+	sql_str(text, p->user);
+	buf_append_char(text, ',');
+	sql_str(text, c->nickname);
+	buf_append_char(text, ',');
+	sql_str(text, c->avatar_url);
+	buf_append_char(text, ',');
+	sql_str(text, c->password_hash);
+	buf_append_char(text, ',');
+	sql_time(text, p->db_ms);
+	buf_append_char(text, ')');
+	p->profile.known = true;
+	p->profile.created_ms = p->db_ms;
+	p->profile.nickname = c->nickname;
+	p->profile.avatar_url = c->avatar_url;
+	p->now.password_hash = c->password_hash;
+}
+
+static void add_decide(struct txn *t, struct buf *text)
+{
+	struct put_user *p = container_of(t, struct put_user, txn);
+	if (!p->profile.known)
+		put_row(p, text);
+	/* No two hashes are equal, for each has a salt of its own: this one is ours. */
+	else if (!t->uncertain || !str_equal(p->now.password_hash, p->change.password_hash))
+		t->status = STORE_TAKEN;
+}
+
+static void put_assignment(struct buf *text, bool *first, const char *column, struct str value)
+{
+	sql_comma(text, first);
+	buf_append_str(text, str_from(column));
+	buf_append_char(text, '=');
+	sql_str(text, value);
+}
+
+static void change_decide(struct txn *t, struct buf *text)
+{
+	struct put_user *p = container_of(t, struct put_user, txn);
+	const struct store_user_change *c = &p->change;
+	bool first = true;
+	if (!p->profile.known) {
+		put_row(p, text);
+		return;
+	}
+	if (!c->sets_nickname && !c->sets_avatar_url && !c->sets_password)
+		return;
+	sql_lit(text, "UPDATE users SET ");
+	if (c->sets_nickname) {
+		put_assignment(text, &first, "nickname", c->nickname);
+		p->profile.nickname = c->nickname;
+	}
+	if (c->sets_avatar_url) {
+		put_assignment(text, &first, "avatar_url", c->avatar_url);
+		p->profile.avatar_url = c->avatar_url;
+	}
+	if (c->sets_password) {
+		put_assignment(text, &first, "password_hash", c->password_hash);
+		p->now.password_hash = c->password_hash;
+	}
+	sql_lit(text, " WHERE id=");
+	sql_str(text, p->user);
+}
+
+static void put_user_answer(struct txn *t)
+{
+	struct put_user *p = container_of(t, struct put_user, txn);
+	p->now.status = t->status;
+	p->fn(&p->now, p->arg);
+}
+
+static void put_user_submit(struct store *s, const struct txn_class *class, struct str user,
+			    const struct store_user_change *c, store_user_fn *fn, void *arg)
+{
+	struct put_user *p = txn_new(s->txns, class, sizeof(*p));
+	struct arena *a = &p->txn.arena;
+	p->fn = fn;
+	p->arg = arg;
+	p->user = arena_str(a, user);
+	p->change = *c;
+	p->change.nickname = arena_str(a, c->nickname);
+	p->change.avatar_url = arena_str(a, c->avatar_url);
+	p->change.password_hash = arena_str(a, c->password_hash);
+	profile_unknown(&p->profile, user);
+	p->now.profile = &p->profile;
+	txn_submit(&p->txn);
+}
+
+void store_add_user(struct store *s, struct str user, struct str nickname, struct str password_hash, store_user_fn *fn,
+		    void *arg)
+{
+	static const struct txn_class class = {"add user", put_user_ask, put_user_row, add_decide, put_user_answer};
+	const struct store_user_change c = {.nickname = nickname, .password_hash = password_hash};
+	put_user_submit(s, &class, user, &c, fn, arg);
+}
+
+void store_change_user(struct store *s, struct str user, const struct store_user_change *c, store_user_fn *fn,
+		       void *arg)
+{
+	static const struct txn_class class = {"change user", put_user_ask, put_user_row, change_decide,
+					       put_user_answer};
+	put_user_submit(s, &class, user, c, fn, arg);
+}
