@@ -142,6 +142,8 @@ int main(int argc, char **argv)
 	if (idle != NULL)
 		log_warn("set, but without effect in this version: %s", idle);
 	free(idle);
+	if (conf->accounts && !conf_jwt_algorithm_is_hmac(conf->jwt.own.algorithm))
+		log_warn("accounts: nobody can register or log in here, for the key in jwt verifies tokens and signs none");
 	if (test) {
 		fprintf(stderr, "%s: the configuration is good\n", path);
 		conf_free(&conf);

@@ -91,7 +91,7 @@ const struct conf_row conf_rows[] = {
 		 "connections from elsewhere are closed."},
 	{"", "drain_timeout", CONF_SECS, AT(drain_timeout_secs), .def = "30", .min = 0, .max = DAY,
 	 .help = "How long a leaving worker spreads the goodbyes to its clients over."},
-	{"", "accounts", CONF_BOOL, AT(accounts), .def = "true", .since = CONF_LATER,
+	{"", "accounts", CONF_BOOL, AT(accounts), .def = "true",
 	 .help = "Whether this server registers users and logs them in. Otherwise another system fills the "
 		 "table of users and signs the tokens."},
 
@@ -134,7 +134,8 @@ const struct conf_row conf_rows[] = {
 	{"mysql", "database", CONF_STRING, AT(mysql.database), .def = "tidings", .check = conf_check_plain,
 	 .required = true, .help = "The database; tidingsctl migrate makes its tables."},
 	{"mysql", "connections", CONF_INT, AT(mysql.connections), .def = "4", .min = 1, .max = 64,
-	 .help = "How many connections each worker reads through. One more writes."},
+	 .help = "How many connections each worker has for messages: one writes, the others read, one at least. "
+		 "One more serves users, friends and notifications."},
 
 	{"redis", "host", CONF_STRING, AT(redis.host), .def = "127.0.0.1", .check = conf_check_plain,
 	 .required = true, .help = "The server's address or name."},
@@ -226,8 +227,8 @@ const struct conf_row conf_rows[] = {
 	{"limits", "burst", CONF_INT, AT(limits.burst), .def = "200", .min = 1, .max = MIB,
 	 .help = "How many messages a user may send at once after a pause."},
 	{"limits", "logins_per_minute", CONF_INT, AT(limits.logins_per_minute), .def = "30", .min = 0, .max = MIB,
-	 .since = CONF_LATER,
-	 .help = "How many registrations and logins an address may try a minute. 0: any number."},
+	 .help = "How many registrations and logins may be tried a minute from an address, and for a user. 0: any "
+		 "number."},
 };
 /* clang-format on */
 const size_t conf_row_count = ARRAY_LEN(conf_rows);

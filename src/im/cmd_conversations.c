@@ -7,22 +7,13 @@
 
 #define CONVERSATIONS_LIMIT 20
 #define MESSAGES_LIMIT 50
-#define LIMIT_MAX 100
 #define SOURCE_KIND_MAX 32
 #define SOURCE_ID_MAX 64
 
-static bool query_limit(struct request *r, unsigned fallback, unsigned *out_r)
-{
-	uint64_t limit;
-	if (!request_query_u64(r, "limit", 1, LIMIT_MAX, fallback, &limit))
-		return false;
-	*out_r = (unsigned)limit;
-	return true;
-}
-
 bool conversations_check(struct request *r, union command_args *a)
 {
-	return query_limit(r, CONVERSATIONS_LIMIT, &a->list.limit) && request_query_cursor(r, "cursor", &a->list.after);
+	return request_query_limit(r, CONVERSATIONS_LIMIT, &a->list.limit) &&
+	       request_query_cursor(r, "cursor", &a->list.after);
 }
 
 static void on_conversations(const struct store_conversations *list, void *arg)
@@ -111,7 +102,7 @@ void create_proceed(struct request *r, const union command_args *a)
 bool history_check(struct request *r, union command_args *a)
 {
 	a->history.conversation_id = r->path_id;
-	if (!query_limit(r, MESSAGES_LIMIT, &a->history.limit) ||
+	if (!request_query_limit(r, MESSAGES_LIMIT, &a->history.limit) ||
 	    !request_query_u64(r, "before", 1, UINT64_MAX, 0, &a->history.before))
 		return false;
 	if (!request_query_u64(r, "after", 0, STORE_NO_AFTER - 1, STORE_NO_AFTER, &a->history.after))

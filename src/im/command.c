@@ -24,6 +24,34 @@ static const struct command commands[] = {
 	{"delete", VERB_DELETE, "/messages/{id}", "delete", BODY_IGNORED, ACCESS_USER, message_check, delete_proceed},
 	{"unread", VERB_GET, "/messages/unread-count", NULL, BODY_IGNORED, ACCESS_USER, NULL, unread_proceed},
 	{"sync", VERB_POST, "/messages/sync", NULL, BODY_REQUIRED, ACCESS_USER, sync_check, sync_proceed},
+	{"register", VERB_POST, "/users/register", NULL, BODY_REQUIRED, ACCESS_ANYONE, register_check,
+	 register_proceed},
+	{"login", VERB_POST, "/users/login", NULL, BODY_REQUIRED, ACCESS_ANYONE, login_check, login_proceed},
+	{"me", VERB_GET, "/users/me", NULL, BODY_IGNORED, ACCESS_USER, NULL, me_proceed},
+	{"change_me", VERB_PUT, "/users/me", NULL, BODY_REQUIRED, ACCESS_USER, me_change_check, me_change_proceed},
+	{"user", VERB_GET, "/users/{user}", NULL, BODY_IGNORED, ACCESS_USER, NULL, user_proceed},
+	{"friends", VERB_GET, "/friends", NULL, BODY_IGNORED, ACCESS_USER, friends_check, friends_proceed},
+	{"friend_requests", VERB_GET, "/friends/requests", NULL, BODY_IGNORED, ACCESS_USER, friend_requests_check,
+	 friend_requests_proceed},
+	{"request_friend", VERB_POST, "/friends/requests", NULL, BODY_REQUIRED, ACCESS_USER, friend_request_check,
+	 friend_request_proceed, FRIEND_REQUEST},
+	{"accept_friend", VERB_PUT, "/friends/requests/{user}/accept", NULL, BODY_IGNORED, ACCESS_USER, NULL,
+	 friend_change_proceed, FRIEND_ACCEPT},
+	{"decline_friend", VERB_PUT, "/friends/requests/{user}/decline", NULL, BODY_IGNORED, ACCESS_USER, NULL,
+	 friend_change_proceed, FRIEND_DECLINE},
+	{"end_friend", VERB_DELETE, "/friends/{user}", NULL, BODY_IGNORED, ACCESS_USER, NULL, friend_change_proceed,
+	 FRIEND_END},
+	{"block", VERB_PUT, "/friends/{user}/block", NULL, BODY_IGNORED, ACCESS_USER, NULL, friend_change_proceed,
+	 FRIEND_BLOCK},
+	{"unblock", VERB_DELETE, "/friends/{user}/block", NULL, BODY_IGNORED, ACCESS_USER, NULL, friend_change_proceed,
+	 FRIEND_UNBLOCK},
+	{"notify", VERB_POST, "/notifications", NULL, BODY_REQUIRED, ACCESS_USER, notify_check, notify_proceed},
+	{"notifications", VERB_GET, "/notifications", NULL, BODY_IGNORED, ACCESS_USER, notifications_check,
+	 notifications_proceed},
+	{"read_notification", VERB_PUT, "/notifications/{id}/read", NULL, BODY_IGNORED, ACCESS_USER, NULL,
+	 notification_read_proceed},
+	{"count_notifications", VERB_GET, "/notifications/unread-count", NULL, BODY_IGNORED, ACCESS_USER, NULL,
+	 notifications_count_proceed},
 	{"typing", VERB_OTHER, NULL, "typing", BODY_REQUIRED, ACCESS_USER, typing_check, typing_proceed},
 	{"watch", VERB_OTHER, NULL, "watch", BODY_REQUIRED, ACCESS_USER, watch_check, watch_proceed},
 	{"ping", VERB_OTHER, NULL, "ping", BODY_REQUIRED, ACCESS_USER, NULL, ping_proceed},
@@ -101,24 +129,28 @@ static const char *allow_value(unsigned verbs)
 	log_panic(__FILE__, __LINE__, "a path of the table has a set of verbs without a name");
 }
 
-/* literal: only rows whose path is the path to the letter; else only patterns. */
-static const struct command *find(const struct im *im, struct str path, enum http_verb verb, bool literal,
-				  struct command_path *out)
+/* literal: only rows whose path is the path to the letter; else only patterns. True where there are any. */
+static bool find(const struct im *im, struct str path, enum http_verb verb, bool literal, struct command_path *out,
+		 const struct command **found)
 {
 	unsigned verbs = 0;
+	bool any = false;
 	for (size_t i = 0; i <= ARRAY_LEN(commands); i++) {
 		const struct command *c = i < ARRAY_LEN(commands) ? &commands[i] : &command_ws;
 		if (c->path == NULL || (strchr(c->path, '{') == NULL) != literal || !path_matches(c->path, path, out))
 			continue;
-		if (c->access == ACCESS_ANYONE && !im->conf->accounts)
+		any = true;
+		if (c->access == ACCESS_ANYONE && !im->accounts)
 			continue;
-		if (c->verb == verb)
-			return c;
+		if (c->verb == verb) {
+			*found = c;
+			return true;
+		}
 		verbs |= VERB_BIT(c->verb);
 	}
 	if (verbs != 0)
 		out->allow = allow_value(verbs);
-	return NULL;
+	return any;
 }
 
 const struct command *command_by_path(const struct im *im, struct str path, enum http_verb verb,
@@ -126,8 +158,8 @@ const struct command *command_by_path(const struct im *im, struct str path, enum
 {
 	enum http_verb wanted = verb == VERB_HEAD ? VERB_GET : verb;
 	*path_r = (struct command_path){0};
-	const struct command *c = find(im, path, wanted, true, path_r);
-	if (c == NULL && path_r->allow == NULL)
-		c = find(im, path, wanted, false, path_r);
-	return c;
+	const struct command *found = NULL;
+	if (!find(im, path, wanted, true, path_r, &found))
+		find(im, path, wanted, false, path_r, &found);
+	return found;
 }

@@ -7,6 +7,11 @@
 
 #include "core/base.h"
 #include "im/request.h"
+#include "store/people.h"
+
+/* In characters. */
+#define NICKNAME_MAX 64
+#define NOTE_MAX 255
 
 /* What `check` read for `proceed`. Strings are borrowed from the request, for the time of the two calls. */
 union command_args {
@@ -21,6 +26,11 @@ union command_args {
 		struct store_cursor after;
 	} list;
 	struct {
+		unsigned limit;
+		bool outgoing;
+		uint64_t before; /* 0: from the newest on */
+	} page;
+	struct {
 		uint64_t conversation_id, before, after;
 		unsigned limit;
 	} history;
@@ -29,6 +39,18 @@ union command_args {
 	} create;
 	struct store_sync_request sync;
 	struct {
+		struct str user_id, password, nickname;
+	} account;
+	struct store_user_change user_change;
+	struct {
+		struct str peer, note;
+	} friend_request;
+	struct {
+		unsigned limit;
+		struct str after; /* absent: from the first on */
+	} friends;
+	struct store_notify notify;
+	struct {
 		const struct str *user_id;
 		size_t count;
 	} watch;
@@ -36,7 +58,7 @@ union command_args {
 
 enum command_access {
 	ACCESS_USER,   /* whoever has a token */
-	ACCESS_ANYONE, /* no token is looked at */
+	ACCESS_ANYONE, /* no token is looked at; such paths are there only where accounts are kept here */
 };
 
 enum command_body { BODY_IGNORED, BODY_OPTIONAL, BODY_REQUIRED };
@@ -52,6 +74,7 @@ struct command {
 	bool (*check)(struct request *r, union command_args *a);
 	/* The effect. Leads to the request's end, now or later. */
 	void (*proceed)(struct request *r, const union command_args *a);
+	int variant; /* which of those that share a proceed: an enum friend_step */
 };
 
 /* check, then proceed. */
@@ -96,5 +119,26 @@ void typing_proceed(struct request *r, const union command_args *a);
 bool watch_check(struct request *r, union command_args *a);
 void watch_proceed(struct request *r, const union command_args *a);
 void ping_proceed(struct request *r, const union command_args *a);
+bool register_check(struct request *r, union command_args *a);
+void register_proceed(struct request *r, const union command_args *a);
+bool login_check(struct request *r, union command_args *a);
+void login_proceed(struct request *r, const union command_args *a);
+void me_proceed(struct request *r, const union command_args *a);
+bool me_change_check(struct request *r, union command_args *a);
+void me_change_proceed(struct request *r, const union command_args *a);
+void user_proceed(struct request *r, const union command_args *a);
+bool friend_request_check(struct request *r, union command_args *a);
+void friend_request_proceed(struct request *r, const union command_args *a);
+void friend_change_proceed(struct request *r, const union command_args *a);
+bool friends_check(struct request *r, union command_args *a);
+void friends_proceed(struct request *r, const union command_args *a);
+bool friend_requests_check(struct request *r, union command_args *a);
+void friend_requests_proceed(struct request *r, const union command_args *a);
+bool notify_check(struct request *r, union command_args *a);
+void notify_proceed(struct request *r, const union command_args *a);
+bool notifications_check(struct request *r, union command_args *a);
+void notifications_proceed(struct request *r, const union command_args *a);
+void notification_read_proceed(struct request *r, const union command_args *a);
+void notifications_count_proceed(struct request *r, const union command_args *a);
 
 #endif

@@ -11,6 +11,7 @@
 #include "im/push.h"
 #include "im/session.h"
 #include "im/watch.h"
+#include "net/work.h"
 
 #include <stdlib.h>
 #include <unistd.h>
@@ -18,6 +19,8 @@
 /* Goodbyes a second, so that a node's clients do not all come back at one moment. */
 #define GOODBYES_PER_SECOND 2000
 #define GOODBYE_STEP_MS 50
+/* Passwords that wait to be hashed: some seconds of work. */
+#define PASSWORDS_WAITING_MAX 64
 
 static void on_batch(unsigned ops, unsigned sends, uint64_t usecs, void *ctx)
 {
@@ -59,6 +62,7 @@ struct im *im_new(const struct im_options *opt, char **err_r)
 	im->hub = opt->hub;
 	im->slot = opt->slot;
 	im->keys = keys;
+	im->accounts = opt->conf->accounts && conf_jwt_algorithm_is_hmac(opt->conf->jwt.own.algorithm);
 	id_random(im->origin, ORIGIN_LEN);
 	LIST_INIT(&im->sessions);
 	im->doc = json_doc_new();
@@ -67,6 +71,7 @@ struct im *im_new(const struct im_options *opt, char **err_r)
 	im->store = store_new(loop_base(im->loop), im->conf, &observer, im);
 	im->bus = bus_new(loop_base(im->loop), im->conf, &push_bus_events, im);
 	im->http = http_server_new(im->loop, im->conf, &http_door, &door_observer, im);
+	im->work = work_new(im->loop, PASSWORDS_WAITING_MAX);
 	im->admin = http_server_new(im->loop, im->conf, &admin_door, NULL, im);
 	watch_start(im);
 	return im;
@@ -81,7 +86,9 @@ void im_free(struct im **imp)
 	watch_fini(im);
 	wheel_cancel(&im->drain);
 	wheel_cancel(&im->resync);
+	wheel_cancel(&im->recheck);
 	/* Requests end before what they are made of: the store answers them, the servers drop the answers. */
+	work_free(&im->work);
 	store_free(&im->store);
 	online_fini(im);
 	http_server_free(&im->http);

@@ -24,6 +24,7 @@ struct watched;
 struct online_query;
 struct ordered;
 struct peer_worker;
+struct work;
 
 LIST_HEAD(session_list, session);
 
@@ -39,6 +40,8 @@ struct im {
 	struct http_server *http;
 	struct http_server *admin;
 	struct token_keys *keys;
+	struct work *work; /* passwords */
+	bool accounts;	   /* users can register and log in here */
 
 	/* One of each a worker: rendering and parsing never span a turn. */
 	struct json_doc *doc;
@@ -57,6 +60,8 @@ struct im {
 	struct watched *watched;   /* by user id */
 	struct peer_worker *peers; /* other workers of the cluster, by origin */
 	struct wheel_timer beat;
+	uint32_t friendship_changes; /* heard of */
+	struct wheel_timer recheck;  /* sessions with that flag are left */
 
 	bool draining;
 	int64_t drain_deadline_ms;

@@ -7,6 +7,7 @@
 #include "hub/stats.h"
 #include "im/order.h"
 #include "im/policy.h"
+#include "im/render.h"
 #include "im/session.h"
 #include "im/watch.h"
 
@@ -101,6 +102,22 @@ void push_to_both(struct im *im, struct str a, struct str b, struct push_place p
 	blob_unref(frame);
 }
 
+void push_notification(struct im *im, struct str user, const struct notification *n)
+{
+	struct json_out *o = im->out;
+	buf_clear(&im->scratch);
+	json_begin(o, &im->scratch);
+	json_object(o);
+	json_key(o, "type");
+	json_cstr(o, "notification");
+	json_key(o, "notification");
+	json_object(o);
+	render_notification_members(o, n);
+	json_object_end(o);
+	json_object_end(o);
+	push_to(im, user, (struct push_place){BUS_EVENT, 0}, (struct str){im->scratch.data, im->scratch.len}, NULL);
+}
+
 /* ---- what comes in ---- */
 
 /* Takes the id in front of the event; false if there is none. */
@@ -146,6 +163,10 @@ static void on_user_topic(struct im *im, struct str user, char kind, struct str 
 		if (!own)
 			session_kick_user(im, user);
 		break;
+	case BUS_FRIENDSHIP:
+		if (!own && id_user_valid(data))
+			watch_friendship_heard(im, user, data);
+		break;
 	case BUS_ANNOUNCE:
 	case BUS_PRESENT:
 		policy_heard(im, user, (enum bus_kind)kind, data, own);
@@ -174,6 +195,7 @@ static void on_message(struct str topic, struct str data, void *ctx)
 		if (kind == BUS_RESYNC) {
 			session_resync_all(im);
 			watch_recheck_all(im, 0);
+			watch_recheck_friends(im);
 		} else if (kind == BUS_BEAT || kind == BUS_BYE) {
 			watch_beat_heard(im, origin, kind == BUS_BYE);
 		}
@@ -199,6 +221,7 @@ static void on_up(bool missed, void *ctx)
 	if (!missed)
 		return;
 	session_resync_all(im);
+	watch_recheck_friends(im);
 	push_publish(im, STR_LIT(TOPIC_ALL), BUS_RESYNC, STR_LIT(""));
 }
 

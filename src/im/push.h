@@ -12,12 +12,13 @@
 
 /* The first byte of what is on a user's topic, followed by the origin. */
 enum bus_kind {
-	BUS_MESSAGE = 'M',  /* then a message's id in 16 hexadecimal digits, and the JSON of its event */
-	BUS_CHANGE = 'C',   /* likewise, of something done to that message */
-	BUS_EVENT = 'E',    /* then the JSON of an event */
-	BUS_ANNOUNCE = 'A', /* then session id, space, device */
-	BUS_PRESENT = 'I',  /* likewise: the answer to an announcement */
-	BUS_KICK = 'K',	    /* an administrator ends all of the user's sessions */
+	BUS_MESSAGE = 'M',    /* then a message's id in 16 hexadecimal digits, and the JSON of its event */
+	BUS_CHANGE = 'C',     /* likewise, of something done to that message */
+	BUS_EVENT = 'E',      /* then the JSON of an event */
+	BUS_ANNOUNCE = 'A',   /* then session id, space, device */
+	BUS_PRESENT = 'I',    /* likewise: the answer to an announcement */
+	BUS_KICK = 'K',	      /* an administrator ends all of the user's sessions */
+	BUS_FRIENDSHIP = 'F', /* then a user id: what is between the two has changed */
 	/* on TOPIC_ALL */
 	BUS_BEAT = 'H',	  /* this worker lives */
 	BUS_BYE = 'B',	  /* it leaves */
@@ -46,6 +47,9 @@ void push_to(struct im *im, struct str user, struct push_place place, struct str
 /* To those of both. */
 void push_to_both(struct im *im, struct str a, struct str b, struct push_place place, struct str event_json,
 		  const struct session *except);
+/* The event `notification`, to all sessions of the user. */
+struct notification;
+void push_notification(struct im *im, struct str user, const struct notification *n);
 /* To the user's sessions here but the one of that id (NULL: all). */
 void push_deliver(struct user *u, struct blob *frame, const char *except_id);
 /* Any message of ours on a topic: kind, origin, data. */

@@ -7,6 +7,7 @@
 #include "im/request.h"
 
 #include "core/log.h"
+#include "core/utf8.h"
 #include "hub/stats.h"
 #include "im/command.h"
 #include "im/render.h"
@@ -17,6 +18,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+
+#define LIMIT_MAX 100
 
 struct request *request_new_http(struct im *im, struct http_req *http, const struct command *cmd,
 				 const struct token_claims *claims)
@@ -258,6 +261,65 @@ bool request_needs_text(struct request *r, const char *name, struct str *out_r)
 	return true;
 }
 
+static bool has_control_character(struct str s, enum text_kind kind)
+{
+	for (size_t i = 0; i < s.len; i++) {
+		unsigned char c = (unsigned char)s.s[i];
+		bool breaks = kind == TEXT_LINES && (c == '\n' || c == '\t' || c == '\r');
+		if ((c < ' ' && !breaks) || c == 0x7f)
+			return true;
+	}
+	return false;
+}
+
+bool request_bounded_text(struct request *r, const char *name, size_t chars_max, enum text_kind kind, struct str *out_r)
+{
+	if (!request_text(r, name, out_r))
+		return false;
+	if (out_r->s == NULL)
+		return true;
+	size_t chars = utf8_count(*out_r);
+	if (chars < 1 || chars > chars_max) {
+		request_fail(r, PROBLEM_INVALID_ARGUMENT, "%s: must be of 1 to %zu characters", name, chars_max);
+		return false;
+	}
+	if (has_control_character(*out_r, kind)) {
+		request_fail(r, PROBLEM_INVALID_ARGUMENT, "%s: must not contain control characters", name);
+		return false;
+	}
+	return true;
+}
+
+static bool is_web_url(struct str url)
+{
+	size_t scheme = url.len >= 7 && strncasecmp(url.s, "http://", 7) == 0	 ? 7
+			: url.len >= 8 && strncasecmp(url.s, "https://", 8) == 0 ? 8
+										 : 0;
+	if (scheme == 0 || url.len == scheme || url.s[scheme] == '/')
+		return false;
+	for (size_t i = 0; i < url.len; i++)
+		if ((unsigned char)url.s[i] <= ' ' || url.s[i] == 0x7f)
+			return false;
+	return true;
+}
+
+bool request_web_url(struct request *r, const char *name, struct str *out_r)
+{
+	if (!request_text(r, name, out_r))
+		return false;
+	if (out_r->s == NULL)
+		return true;
+	if (out_r->len > WEB_URL_MAX) {
+		request_fail(r, PROBLEM_INVALID_ARGUMENT, "%s: is over %d bytes", name, WEB_URL_MAX);
+		return false;
+	}
+	if (!is_web_url(*out_r)) {
+		request_fail(r, PROBLEM_INVALID_ARGUMENT, "%s: must be an http or https URL", name);
+		return false;
+	}
+	return true;
+}
+
 bool request_user_id(struct request *r, const char *name, struct str *out_r)
 {
 	if (!request_needs_text(r, name, out_r))
@@ -310,6 +372,23 @@ bool request_query_u64(struct request *r, const char *name, uint64_t min, uint64
 			     min, max);
 		return false;
 	}
+	return true;
+}
+
+bool request_query_text(struct request *r, const char *name, struct str *out_r)
+{
+	int found = query_text(r, name, out_r);
+	if (found == 0)
+		*out_r = STR_NULL;
+	return found >= 0;
+}
+
+bool request_query_limit(struct request *r, unsigned fallback, unsigned *out_r)
+{
+	uint64_t limit;
+	if (!request_query_u64(r, "limit", 1, LIMIT_MAX, fallback, &limit))
+		return false;
+	*out_r = (unsigned)limit;
 	return true;
 }
 

@@ -79,11 +79,22 @@ bool request_id(struct request *r, const char *name, uint64_t *out_r);
 bool request_text(struct request *r, const char *name, struct str *out_r);
 /* The same, for one that has to be there. */
 bool request_needs_text(struct request *r, const char *name, struct str *out_r);
+/* One of 1 to chars_max characters, if it is there; no control characters, in TEXT_LINES but line feeds and tabs. */
+enum text_kind { TEXT_LINE, TEXT_LINES };
+bool request_bounded_text(struct request *r, const char *name, size_t chars_max, enum text_kind kind,
+			  struct str *out_r);
+/* An http or https URL of up to WEB_URL_MAX bytes, if it is there. */
+#define WEB_URL_MAX 2048
+bool request_web_url(struct request *r, const char *name, struct str *out_r);
 /* A user id that has to be there. */
 bool request_user_id(struct request *r, const char *name, struct str *out_r);
 /* A query parameter (REST) that is a number from min to max; fallback if it is not given. */
 bool request_query_u64(struct request *r, const char *name, uint64_t min, uint64_t max, uint64_t fallback,
 		       uint64_t *out_r);
+/* The parameter limit, from 1 to 100. */
+bool request_query_limit(struct request *r, unsigned fallback, unsigned *out_r);
+/* A text; absent where it is not given. */
+bool request_query_text(struct request *r, const char *name, struct str *out_r);
 /* A cursor: all zeroes where not given. */
 bool request_query_cursor(struct request *r, const char *name, struct store_cursor *out_r);
 bool request_parse_cursor(struct request *r, const char *name, struct str text, struct store_cursor *out_r);

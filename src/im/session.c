@@ -14,6 +14,7 @@
 #include "im/policy.h"
 #include "im/push.h"
 #include "im/watch.h"
+#include "store/people.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -98,8 +99,11 @@ static void on_closed(struct ws *ws, int code, void *arg)
 	presence_remove(im->hub, s->presence);
 	watch_forget(s);
 	bus_unsubscribe(im->bus, topic_make(topic, TOPIC_USER, str_from(s->user->id)));
-	if (!user_has_open_session(s->user))
+	if (!user_has_open_session(s->user)) {
 		watch_tell(im, str_from(s->user->id), false);
+		if (im->store != NULL)
+			store_saw_user(im->store, str_from(s->user->id), clock_wall_ms());
+	}
 	session_free_when_idle(s);
 }
 
@@ -182,6 +186,8 @@ void session_open(struct im *im, struct http_req *req, const struct token_claims
 	LIST_INSERT_HEAD(&im->sessions, s, all);
 	im->session_count++;
 	s->expires_ms = claims->expires_ms;
+	/* A worker that dies tells no later moment. */
+	store_saw_user(im->store, str_from(s->user->id), clock_wall_ms());
 
 	/* Nothing is heard from it before hello, which has to be the first frame. */
 	ws_pause(s->ws);

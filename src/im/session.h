@@ -31,6 +31,7 @@ struct session {
 	int32_t presence;   /* handle of its row in the hub */
 	uint16_t pending;   /* requests in progress */
 	bool greeted, announced, leaving, paused;
+	bool recheck;		     /* watch_recheck_friends() */
 	char id[SESSION_ID_LEN + 1]; /* sorts by age: time, origin, number */
 	char device[DEVICE_MAX + 1];
 };

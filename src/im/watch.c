@@ -13,6 +13,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#define RECHECKS_A_STEP 50
+
 /* A user whom sessions of this worker watch. */
 struct watched {
 	UT_hash_handle hh;
@@ -112,19 +114,24 @@ static void put_state(struct json_out *o, const char *user_id, bool online, int6
 	json_time(o, last_seen_ms);
 }
 
-static void tell_watchers(struct watched *w, const struct session *except)
+/* The event, in im->text. */
+static struct str presence_event(struct im *im, const char *user_id, bool online, int64_t last_seen_ms)
 {
-	struct im *im = w->im;
 	struct json_out *o = im->out;
-	struct watcher *x;
 	buf_clear(&im->text);
 	json_begin(o, &im->text);
 	json_object(o);
 	json_key(o, "type");
 	json_cstr(o, "presence");
-	put_state(o, w->id, w->online, w->last_seen_ms);
+	put_state(o, user_id, online, last_seen_ms);
 	json_object_end(o);
-	struct blob *frame = ws_encode_text((struct str){im->text.data, im->text.len});
+	return (struct str){im->text.data, im->text.len};
+}
+
+static void tell_watchers(struct watched *w, const struct session *except)
+{
+	struct watcher *x;
+	struct blob *frame = ws_encode_text(presence_event(w->im, w->id, w->online, w->last_seen_ms));
 	LIST_FOREACH (x, &w->watchers, of_watched)
 		if (!x->hidden && x->session != except)
 			session_send(x->session, frame);
@@ -244,6 +251,132 @@ void watch_hint(struct im *im, struct str user, bool came)
 	}
 }
 
+/* ---- friends who are friends no longer, or hide ---- */
+
+/* What the user may see of some whom sessions of theirs watch is asked anew. */
+struct recheck {
+	struct im *im;
+	size_t count;
+	char user[USER_ID_MAX + 1];
+	char (*peer)[USER_ID_MAX + 1];
+};
+
+/* friend NULL: they are none. */
+static void allow(struct watcher *x, const struct store_friend *friend)
+{
+	const struct watched *w = x->watched;
+	bool hidden = friend == NULL || friend->blocks_user;
+	if (hidden != x->hidden && w->online)
+		session_send_json(x->session, presence_event(w->im, w->id, !hidden, hidden ? 0 : w->last_seen_ms));
+	x->hidden = hidden;
+	if (friend == NULL)
+		watcher_free(x);
+}
+
+static const struct store_friend *friend_of(const struct store_friends *friends, const char *user)
+{
+	for (size_t i = 0; i < friends->count; i++)
+		if (strcmp(friends->item[i].user_id, user) == 0)
+			return &friends->item[i];
+	return NULL;
+}
+
+static bool is_rechecked(const struct recheck *c, const char *peer)
+{
+	for (size_t i = 0; i < c->count; i++)
+		if (strcmp(c->peer[i], peer) == 0)
+			return true;
+	return false;
+}
+
+static void on_rechecked(const struct store_friends *friends, void *arg)
+{
+	struct recheck *c = arg;
+	struct user *u = friends->status == STORE_OK ? user_find(c->im, str_from(c->user)) : NULL;
+	struct session *s;
+	if (u != NULL) {
+		LIST_FOREACH (s, &u->sessions, of_user) {
+			struct watcher *x, *next;
+			for (x = LIST_FIRST(&s->watching); x != NULL; x = next) {
+				next = LIST_NEXT(x, of_session);
+				if (is_rechecked(c, x->watched->id))
+					allow(x, friend_of(friends, x->watched->id));
+			}
+		}
+	}
+	free(c->peer);
+	free(c);
+}
+
+static void recheck(struct im *im, struct str user, const struct str *peers, size_t n)
+{
+	struct recheck *c = xcalloc(1, sizeof(*c));
+	c->im = im;
+	c->count = n;
+	memcpy(c->user, user.s, user.len);
+	c->peer = xcalloc(n, sizeof(*c->peer));
+	for (size_t i = 0; i < n; i++)
+		memcpy(c->peer[i], peers[i].s, peers[i].len);
+	store_find_friends(im->store, user, peers, n, on_rechecked, c);
+}
+
+static void recheck_session(struct session *s)
+{
+	struct str peers[WATCH_MAX];
+	const struct watcher *x;
+	size_t n = 0;
+	LIST_FOREACH (x, &s->watching, of_session)
+		peers[n++] = watched_id(x->watched);
+	if (n != 0)
+		recheck(s->im, str_from(s->user->id), peers, n);
+}
+
+void watch_friendship_heard(struct im *im, struct str user, struct str peer)
+{
+	im->friendship_changes++;
+	if (user_find(im, user) != NULL && watched_find(im, peer) != NULL)
+		recheck(im, user, &peer, 1);
+}
+
+static void tell_friendship(struct im *im, struct str user, struct str peer)
+{
+	char topic[TOPIC_MAX];
+	watch_friendship_heard(im, user, peer);
+	push_publish(im, topic_make(topic, TOPIC_USER, user), BUS_FRIENDSHIP, peer);
+}
+
+void watch_friendship_changed(struct im *im, struct str a, struct str b)
+{
+	tell_friendship(im, a, b);
+	tell_friendship(im, b, a);
+}
+
+/* Some at a time, for each asks the database. */
+static void on_recheck_step(struct wheel_timer *t)
+{
+	struct im *im = container_of(t, struct im, recheck);
+	struct session *s;
+	unsigned left = RECHECKS_A_STEP;
+	LIST_FOREACH (s, &im->sessions, all) {
+		if (!s->recheck)
+			continue;
+		if (left-- == 0) {
+			wheel_set(loop_wheel(im->loop), t, WHEEL_TICK_MS, on_recheck_step);
+			return;
+		}
+		s->recheck = false;
+		recheck_session(s);
+	}
+}
+
+void watch_recheck_friends(struct im *im)
+{
+	struct session *s;
+	LIST_FOREACH (s, &im->sessions, all)
+		s->recheck = !LIST_EMPTY(&s->watching);
+	wheel_set(loop_wheel(im->loop), &im->recheck, 0, on_recheck_step);
+}
+
 void watch_subscribed(struct im *im, struct str user)
 {
 	/* What happened before the subscription stood was not heard. */
@@ -286,6 +419,7 @@ bool watch_check(struct request *r, union command_args *a)
 
 struct watch_answer {
 	struct request *r;
+	uint32_t friendship_changes; /* as they were when the database was asked */
 	size_t count;
 	struct store_friend *friend;
 };
@@ -323,15 +457,15 @@ static void on_states(const bool *online, size_t n, void *arg)
 
 static void on_friends(const struct store_friends *friends, void *arg)
 {
-	struct request *r = arg;
+	struct watch_answer *a = arg;
+	struct request *r = a->r;
 	struct im *im = r->im;
 	struct session *s = request_session(r);
 	if (friends->status != STORE_OK) {
 		request_fail_store(r, friends->status);
+		free(a);
 		return;
 	}
-	struct watch_answer *a = xcalloc(1, sizeof(*a));
-	a->r = r;
 	a->count = friends->count;
 	a->friend = xcalloc(friends->count, sizeof(*a->friend));
 	struct str *users = xcalloc(friends->count, sizeof(*users));
@@ -356,11 +490,17 @@ static void on_friends(const struct store_friends *friends, void *arg)
 	/* Only now, so that those who stay watched stay subscribed. */
 	while ((x = LIST_FIRST(&old)) != NULL)
 		watcher_free(x);
+	/* What the database said may be out of date already. */
+	if (s != NULL && a->friendship_changes != im->friendship_changes)
+		recheck_session(s);
 	online_find(im, users, friends->count, on_states, a);
 	free(users);
 }
 
 void watch_proceed(struct request *r, const union command_args *a)
 {
-	store_find_friends(r->im->store, request_user(r), a->watch.user_id, a->watch.count, on_friends, r);
+	struct watch_answer *w = xcalloc(1, sizeof(*w));
+	w->r = r;
+	w->friendship_changes = r->im->friendship_changes;
+	store_find_friends(r->im->store, request_user(r), a->watch.user_id, a->watch.count, on_friends, w);
 }

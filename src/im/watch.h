@@ -25,6 +25,12 @@ void online_fini(struct im *im);
 
 /* A session of the user in this worker was the first to come, or the last to go. */
 void watch_tell(struct im *im, struct str user, bool came);
+/* What is between the two has changed: those of them who watch the other are told what they may see now. */
+void watch_friendship_changed(struct im *im, struct str a, struct str b);
+/* The same, heard from another worker: what the user may see of the peer. */
+void watch_friendship_heard(struct im *im, struct str user, struct str peer);
+/* Such news may have been lost: all who watch are asked about, some thousand a second. */
+void watch_recheck_friends(struct im *im);
 /* The session ends. */
 void watch_forget(struct session *s);
 

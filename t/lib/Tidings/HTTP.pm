@@ -13,18 +13,18 @@ use Tidings::Util qw(now patience);
 
 my $json = JSON::PP->new->utf8->canonical->allow_nonref;
 
-# address: "127.0.0.1:8080", "[::1]:8080" or "unix:/path"; token: sent with every request unless the request says else.
+# address: "127.0.0.1:8080", "[::1]:8080" or "unix:/path"; from: an address of ours; token: sent with every request unless the request says else.
 sub new {
 	my ($class, %o) = @_;
 	return bless {prefix => '', in => '', %o}, $class;
 }
 
 sub socket_to {
-	my ($address) = @_;
+	my ($address, $from) = @_;
 	local $@;
 	my $s = $address =~ /^unix:(.*)/
 		? IO::Socket::UNIX->new(Peer => $1)
-		: IO::Socket::IP->new(PeerAddr => $address, Type => SOCK_STREAM);
+		: IO::Socket::IP->new(PeerAddr => $address, Type => SOCK_STREAM, defined $from ? (LocalAddr => $from) : ());
 	die "cannot connect to $address: " . ($@ || $!) . "\n" if !$s;
 	$s->autoflush(1);
 	binmode $s;
@@ -34,7 +34,7 @@ sub socket_to {
 sub connect {
 	my ($self) = @_;
 	$self->{in} = '';
-	$self->{socket} = socket_to($self->{address});
+	$self->{socket} = socket_to($self->{address}, $self->{from});
 	return $self;
 }
 

@@ -7,7 +7,7 @@ use Exporter 'import';
 use JSON::PP ();
 use Test::More;
 
-our @EXPORT = qw(is_shape shape_faults $MESSAGE $CONVERSATION $SYNC $CHANGE $PROBLEM);
+our @EXPORT = qw(is_shape shape_faults $MESSAGE $PROFILE $FRIEND $FRIEND_REQUEST $NOTIFICATION $CONVERSATION $SYNC $CHANGE $PROBLEM);
 
 my $json = JSON::PP->new->allow_nonref;
 
@@ -32,6 +32,11 @@ my %scalar = (
 our $MESSAGE = {id => 'id', conversation_id => 'id', seq => 'int', from_user_id => 'string', to_user_id => 'string',
 	message_type => 'string', content => 'string?', media_url => 'string?', extra => 'object?', client_msg_id => 'string?',
 	reply_to => 'id?', is_read => 'bool', read_at => 'time?', is_recalled => 'bool', recalled_at => 'time?', created_at => 'time'};
+our $PROFILE = {user_id => 'string', nickname => 'string?', avatar_url => 'string?', created_at => 'time?'};
+our $FRIEND = {user => $PROFILE, online => 'bool', last_seen => 'time?', blocked => 'bool', since => 'time'};
+our $FRIEND_REQUEST = {user => $PROFILE, note => 'string?', created_at => 'time'};
+our $NOTIFICATION = {id => 'id?', kind => 'string', actor => '?profile', ref => 'object?', message_id => 'id?', body => 'string?',
+	is_read => 'bool', created_at => 'time'};
 our $CONVERSATION = {id => 'id', peer => {user_id => 'string', nickname => 'string?', avatar_url => 'string?', online => 'bool'},
 	last_message => '?message', last_message_time => 'time?', unread_count => 'int', read_seq => 'int', peer_read_seq => 'int',
 	change_seq => 'int', source => 'object?', created_at => 'time'};
@@ -53,6 +58,7 @@ sub shape_faults {
 		return map { shape_faults($data->[$_], $shape->[0], "$at\[$_]") } 0 .. $#$data;
 	}
 	return defined $data ? shape_faults($data, $MESSAGE, $at) : () if $shape eq '?message';
+	return defined $data ? shape_faults($data, $PROFILE, $at) : () if $shape eq '?profile';
 	return () if $shape =~ /\?\z/ && !defined $data;
 	my ($type) = $shape =~ /\A(\w+)/;
 	return $scalar{$type}->($data) ? () : "$at is no $type: " . $json->encode($data);

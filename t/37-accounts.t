@@ -1,0 +1,168 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# Proves accounts (contract, section 5): registering, logging in, profiles, what is refused, that guessing is slow and
+# tells nothing, that hashing a password holds up nobody else, and that without accounts the paths are not there.
+use Tidings;
+use Tidings::Shape;
+use JSON::PP ();
+
+my $t = Tidings->start(workers => 2, conf => {limits => {logins_per_minute => 0}});
+my $anyone = $t->http(undef);
+my $SESSION = {user => $PROFILE, token => 'string', expires_at => 'time'};
+
+sub refused {
+	my ($name, $r, $status, $code, $detail) = @_;
+	is $r->status . ' ' . $r->code, "$status $code", $name or diag($r->body);
+	like $r->detail, $detail, 'the detail names it' if $detail;
+	return;
+}
+
+subtest 'register and log in' => sub {
+	my $r = $anyone->post('/users/register', {user_id => 'ann', password => 'correct horse', nickname => "An\x{ef}s \x{1F600}"});
+	is $r->status, 201, 'registered' or diag($r->body);
+	is_shape $r->json, $SESSION, 'with a token';
+	is $r->json->{user}{nickname}, "An\x{ef}s \x{1F600}", 'and the nickname';
+	is $r->json->{user}{user_id}, 'ann', 'of that user';
+	my $me = $anyone->get('/users/me', token => $r->json->{token});
+	is_deeply $me->json, $r->json->{user}, 'the token is theirs';
+	$r = $anyone->post('/users/login', {user_id => 'ann', password => 'correct horse'});
+	is $r->status, 200, 'logged in';
+	is_shape $r->json, $SESSION, 'the same answer';
+	is_deeply $r->json->{user}, $me->json, 'the same user';
+	ok $t->ws('ann', token => $r->json->{token})->session_id, 'and the token opens a WebSocket';
+	is $anyone->post('/users/register', {user_id => 'ben', password => "p\x{e4}ssword \x{1F511}"})->json->{user}{nickname}, undef, 'a nickname is optional';
+	is $anyone->post('/users/login', {user_id => 'ben', password => "p\x{e4}ssword \x{1F511}"})->status, 200, 'a password may be any text';
+	my ($hash) = $t->dbh->selectrow_array("SELECT password_hash FROM users WHERE id = 'ben'");
+	like $hash, qr/\A\$y\$/, 'kept as a yescrypt hash';
+};
+
+subtest 'refused' => sub {
+	refused 'a taken id', $anyone->post('/users/register', {user_id => 'ann', password => 'another one'}), 409, 'conflict', qr/user_id/;
+	is $anyone->post('/users/login', {user_id => 'ann', password => 'another one'})->status, 401, 'whose password is not changed by it';
+	$t->befriend(qw(outside other));
+	refused 'a user whom another system made', $anyone->post('/users/register', {user_id => 'outside', password => 'take it over'}), 409, 'conflict';
+	my @bad = (
+		[{password => 'long enough'}, qr/user_id/], [{user_id => 'x y', password => 'long enough'}, qr/user_id/], [{user_id => 'x' x 65, password => 'long enough'}, qr/user_id/],
+		[{user_id => 7, password => 'long enough'}, qr/user_id/], [{user_id => 'x'}, qr/password/], [{user_id => 'x', password => 'short'}, qr/password/],
+		[{user_id => 'x', password => 'p' x 257}, qr/password/], [{user_id => 'x', password => "nul\0 in it"}, qr/password/], [{user_id => 'x', password => ['long enough']}, qr/password/],
+		[{user_id => 'x', password => 'long enough', nickname => ''}, qr/nickname/], [{user_id => 'x', password => 'long enough', nickname => 'n' x 65}, qr/nickname/],
+		[{user_id => 'x', password => 'long enough', nickname => "two\nlines"}, qr/nickname/], [{user_id => 'x', password => 'long enough', nickname => 3}, qr/nickname/],
+		map { [{user_id => $_, password => 'long enough'}, qr/reserved/] } qw(me register login requests),
+	);
+	for (@bad) {
+		my ($body, $detail) = @$_;
+		refused(substr(JSON::PP->new->canonical->ascii->encode($body), 0, 70), $anyone->post('/users/register', $body), 400, 'invalid_argument', $detail);
+	}
+	refused 'invalid UTF-8', $anyone->request('POST', '/users/register', body => qq({"user_id":"x","password":"long enough","nickname":"\xff"})), 400, 'malformed_json';
+	refused 'no body', $anyone->post('/users/login', undef, headers => ['Content-Type', 'application/json']), 400, 'malformed_json';
+	refused 'another type', $anyone->request('POST', '/users/login', body => 'user_id=ann', headers => ['Content-Type', 'text/plain']), 415, 'unsupported_media_type';
+	my $r = $anyone->get('/users/login');
+	refused 'another method', $r, 405, 'method_not_allowed';
+	is $r->header('allow'), 'POST', 'with Allow';
+	is $anyone->post('/users/register', {user_id => 'x', password => 'long enough'})->status, 201, 'after all that x is still free';
+};
+
+subtest 'nothing is told apart' => sub {
+	my @answers = map { $anyone->post('/users/login', $_) } {user_id => 'ann', password => 'wrong password'}, {user_id => 'nobody', password => 'wrong password'},
+		{user_id => 'outside', password => 'wrong password'}, {user_id => 'ann', password => ''};
+	refused 'a wrong password, an unknown user, one without a password', $_, 401, 'credentials_invalid' for @answers;
+	my %texts = map { ($_->body =~ s/"request_id":"[^"]*"//r) => 1 } @answers;
+	is scalar keys %texts, 1, 'to the letter the same answer';
+	my %took;
+	for (1 .. 5) {
+		for my $user (qw(ann nobody outside)) {
+			my $begun = now();
+			$anyone->post('/users/login', {user_id => $user, password => 'wrong password'});
+			push @{$took{$user}}, now() - $begun;
+		}
+	}
+	my %least = map { my ($least) = sort { $a <=> $b } @{$took{$_}}; $_ => $least } keys %took;
+	diag(join ', ', map { sprintf '%s: %.1f ms', $_, 1000 * $least{$_} } sort keys %least);
+	# No figure of this machine: a look-up alone takes a small part of what hashing does.
+	cmp_ok $least{$_}, '>', $least{ann} / 3, "$_ takes as long" for qw(nobody outside);
+};
+
+subtest 'a hash of another kind, from another system' => sub {
+	$t->dbh->do('INSERT INTO users (id, password_hash) VALUES (?, ?)', undef, 'moved', crypt('from elsewhere', '$6$saltsalt$'));
+	is $anyone->post('/users/login', {user_id => 'moved', password => 'from elsewhere'})->status, 200, 'is good';
+	for my $hash ('', '*', 'plain text', '$y$', '$9$x$y') {
+		$t->dbh->do('REPLACE INTO users (id, password_hash) VALUES (?, ?)', undef, 'broken', $hash);
+		refused "a hash that is none: '$hash'", $anyone->post('/users/login', {user_id => 'broken', password => 'anything'}), 401, 'credentials_invalid';
+	}
+};
+
+subtest 'hashing holds up nobody' => sub {
+	my @guessers = map { $t->http(undef) } 1 .. 12;
+	$_->send_request('POST', '/users/login', json => {user_id => 'ann', password => 'wrong password'}) for @guessers;
+	my @pings = map { my $ws = $_; map { $ws->request(type => 'ping')->{type} } 1 .. 50 } map { $t->ws($_) } qw(ann ben);
+	my @waiting = grep { my $bits = ''; vec($bits, fileno $_->socket, 1) = 1; !select $bits, undef, undef, 0 } @guessers;
+	is scalar(grep { $_ eq 'pong' } @pings), 100, 'a hundred pings are answered';
+	cmp_ok scalar @waiting, '>', 0, 'while passwords are still being hashed';
+	is $_->response->status, 401, 'which comes to its end, too' for @guessers;
+};
+
+subtest 'profiles' => sub {
+	my $ann = $t->api('ann');
+	my $r = $ann->put('/users/me', {nickname => 'Ann', avatar_url => 'https://cdn.example/ann.png'});
+	is $r->status, 200, 'changed';
+	is_shape $r->json, $PROFILE, 'answers the profile';
+	is_deeply [@{$r->json}{qw(nickname avatar_url)}], ['Ann', 'https://cdn.example/ann.png'], 'as it is now';
+	is_deeply $t->api('ben')->get('/users/ann')->json, $r->json, 'and everybody sees it';
+	is_deeply [@{$ann->put('/users/me', {nickname => 'A.'})->json}{qw(nickname avatar_url)}], ['A.', 'https://cdn.example/ann.png'], 'what is not named stays';
+	is_deeply [@{$ann->put('/users/me', {avatar_url => undef})->json}{qw(nickname avatar_url)}], ['A.', undef], 'null clears';
+	is_deeply [@{$ann->put('/users/me', {})->json}{qw(nickname avatar_url)}], ['A.', undef], 'nothing named, nothing changed';
+	is $anyone->post('/users/login', {user_id => 'ann', password => 'correct horse'})->status, 200, 'and the password is untouched';
+	my $ghost = $t->api('ghost');
+	is_deeply $ghost->get('/users/me')->json, {user_id => 'ghost', nickname => undef, avatar_url => undef, created_at => undef}, 'a user without a row has a null profile';
+	refused 'but nobody else finds one', $ann->get('/users/ghost'), 404, 'not_found';
+	is_shape $ghost->put('/users/me', {nickname => 'Boo'})->json, $PROFILE, 'until they make one';
+	is $ann->get('/users/ghost')->json->{nickname}, 'Boo', 'which is seen';
+	refused "nickname: $_->[0]", $ann->put('/users/me', {nickname => $_->[1]}), 400, 'invalid_argument', qr/nickname/ for ['empty', ''], ['too long', "\x{e9}" x 65], ['control', "a\x{7}"], ['no string', {}];
+	refused "avatar_url: $_", $ann->put('/users/me', {avatar_url => $_}), 400, 'invalid_argument', qr/avatar_url/ for 'javascript:alert(1)', 'https://', 'https://x/' . 'y' x 2040, 'https://x/ y', 17;
+	is $ann->put('/users/me', {nickname => "\x{4F60}" x 64})->status, 200, '64 characters of three bytes';
+	refused 'without a token', $t->http(undef)->get('/users/me'), 401, 'token_invalid';
+	refused 'no user id', $ann->get('/users/a%20b'), 404, 'not_found';
+	is $ann->get('/users/%61nn')->json->{user_id}, 'ann', 'a percent-encoded id';
+};
+
+subtest 'tries are counted' => sub {
+	my $strict = Tidings->start(workers => 2, conf => {limits => {logins_per_minute => 6}});
+	my @http = map { $strict->http(undef) } 1 .. 2;
+	my @status = map { $http[$_ % 2]->post('/users/login', {user_id => "u$_", password => 'wrong password'})->status } 1 .. 6;
+	is_deeply \@status, [(401) x 6], 'six in a minute from one address';
+	my $r = $http[0]->post('/users/register', {user_id => 'late', password => 'long enough'});
+	refused 'the seventh, on any worker, for any user, of either kind', $r, 429, 'rate_limited';
+	like $r->header('retry-after'), qr/\A\d+\z/, 'says when';
+	$strict->node->clock(60);
+	# Another address of the same machine: the limit of a user is one of its own.
+	my $other = Tidings::HTTP->new(address => $strict->node->address, from => '127.0.0.2');
+	is $http[0]->post('/users/login', {user_id => 'victim', password => 'wrong password'})->status, 401, 'a minute later: again' for 1 .. 6;
+	refused 'one user, from elsewhere', $other->post('/users/login', {user_id => 'victim', password => 'wrong password'}), 429, 'rate_limited';
+	is $other->post('/users/login', {user_id => 'another', password => 'wrong password'})->status, 401, 'but not every user';
+	$strict->stop;
+};
+
+subtest 'without accounts' => sub {
+	my $plain = Tidings->start(workers => 1, conf => {accounts => 'false'});
+	my $http = $plain->http(undef);
+	refused "$_ is not there", $http->post($_, {user_id => 'ann', password => 'correct horse'}), 404, 'not_found' for qw(/users/register /users/login);
+	refused "nor by $_", $http->request($_, '/users/login'), 404, 'not_found' for qw(GET PUT DELETE);
+	is $plain->api('ann')->get('/users/me')->status, 200, 'profiles are';
+	$plain->ws('ann')->close->close_code;
+	$plain->dbh->do("INSERT INTO users (id) VALUES ('known')");
+	$plain->ws('known')->close->close_code;
+	wait_for('last_seen of a known user', sub { $plain->dbh->selectrow_array("SELECT last_seen FROM users WHERE id = 'known'") });
+	is $plain->dbh->selectrow_array("SELECT COUNT(*) FROM users WHERE id = 'ann'"), 0, 'no row is made in a table that another system keeps';
+	$plain->stop;
+};
+
+subtest 'the database is away' => sub {
+	Tidings::stack()->mariadb_stop('KILL');
+	refused 'register', $anyone->post('/users/register', {user_id => 'zoe', password => 'long enough'}), 503, 'unavailable';
+	refused 'login', $anyone->post('/users/login', {user_id => 'ann', password => 'correct horse'}), 503, 'unavailable';
+	Tidings::stack()->mariadb_start;
+	wait_for('the server to be ready again', sub { $t->node->admin_http->get('/readyz')->status == 200 });
+	is $anyone->post('/users/login', {user_id => 'ann', password => 'correct horse'})->status, 200, 'and back';
+};
+
+$t->stop;
+done_testing;
