@@ -114,5 +114,33 @@ subtest 'with a server' => sub {
 	is $t->http('alice', token => $node->ctl_ok('token', 'carol') =~ s/\n//r)->get('/messages/conversations')->status, 200, 'and a token of tidingsctl is taken';
 };
 
+subtest 'user' => sub {
+	my $ctl = sub { my ($input, @args) = @_; return $node->ctl({input => $input}, @args) };
+	my ($status, $out, $err) = $ctl->("a good password\n", qw(user add zoe --nickname), "Zo\x{c3}\x{ab}");
+	is $status, 0, 'added' or diag($err);
+	like $out, qr/^nickname +Zo\x{c3}\x{ab}$/m, 'and shown';
+	like $out, qr/^password +set$/m, 'with a password';
+	unlike $out, qr/\$y\$/, 'of which nothing is shown';
+	my $http = $t->http(undef);
+	is $http->post('/users/login', {user_id => 'zoe', password => 'a good password'})->status, 200, 'she can log in';
+	($status, $out, $err) = $ctl->("another password\n", qw(user add zoe));
+	is $status, 1, 'not twice';
+	like $err, qr/zoe/, 'which is said' or diag($err);
+	is +($ctl->("a new password\n", qw(user passwd zoe)))[0], 0, 'a new password';
+	is_deeply [map { $http->post('/users/login', {user_id => 'zoe', password => $_})->status } 'a good password', 'a new password'], [401, 200], 'takes the place of the old one';
+	my $shown = JSON::PP->new->utf8->decode(($ctl->('', qw(user show zoe --json)))[1]);
+	is_deeply [@{$shown}{qw(user_id nickname avatar_url)}, $shown->{has_password} ? 1 : 0], ['zoe', "Zo\x{eb}", undef, 1], 'shown as JSON';
+	like $shown->{created_at}, qr/\A\d{4}-.*Z\z/, 'with times';
+	for (['', 'passwd', 'nobody'], ['', 'show', 'nobody'], ["short\n", 'add', 'yan'], ['', 'add', 'yan'], ["good enough\n", 'add', 'y n'],
+		["good enough\n", 'add', 'yan', '--nickname', ''], ["good enough\n", 'add', 'yan', '--nickname', 'x' x 65], ["good enough\n", 'add', 'yan', '--nickname', "\xff"], ["bad \xff UTF-8\n", 'add', 'yan']) {
+		my ($input, @args) = @$_;
+		($status, $out, $err) = $ctl->($input, 'user', @args);
+		is $status, 1, "refused: user @args[0, 1] with '" . $input =~ s/[^ -~]/?/gr . "'";
+		like $err, qr/\Atidingsctl: ./, 'with a reason';
+	}
+	is +($ctl->('', 'user', @$_))[0], 2, "a usage: user @$_" for [], ['add'], ['show', 'a', 'b'], ['drop', 'zoe'];
+	is +($ctl->('', qw(user show yan)))[0], 1, 'nothing of it was stored';
+};
+
 $t->stop;
 done_testing;

@@ -21,6 +21,8 @@ static const struct {
 	{"reload", "", "read the configuration again", ctl_reload},
 	{"migrate", "", "create or upgrade the schema of the configured database; safe to repeat", ctl_migrate},
 	{"token", "USER [--ttl S] [--scope S]", "print a JWT for the user", ctl_token},
+	{"user", "add USER [--nickname NAME] | passwd USER | show USER",
+	 "add an account, change its password (read from standard input), or show it", ctl_user},
 	{"befriend", "A B", "make two users friends, creating them where they are missing", ctl_befriend},
 #ifdef TIDINGS_DEBUG
 	{"clock", "+SECONDS", "shift the node's clocks (debug builds only)", ctl_clock},

@@ -10,7 +10,6 @@
 #include "store/people.h"
 
 /* In characters. */
-#define NICKNAME_MAX 64
 #define NOTE_MAX 255
 
 /* What `check` read for `proceed`. Strings are borrowed from the request, for the time of the two calls. */

@@ -15,6 +15,9 @@
 
 /* ---- users ---- */
 
+/* Of a nickname, in characters. */
+#define NICKNAME_MAX 64
+
 /* A user without a row in `users` is one all the same: known is false, all else is absent. */
 struct profile {
 	char user_id[USER_ID_MAX + 1];

@@ -75,11 +75,12 @@ sub log_like {
 	return wait_for("$regex in the log of $self->{name}", sub { $self->log_text =~ $regex });
 }
 
-# tidingsctl with this node's configuration: (exit status, standard output, standard error).
+# tidingsctl with this node's configuration, {input => ...} in front of the arguments: (exit status, standard output, standard error).
 sub ctl {
 	my ($self, @args) = @_;
 	local $ENV{ASAN_OPTIONS} = 'detect_leaks=1';
-	return run($self->{dir}, program('tidingsctl'), '-c', $self->{conf_path}, @args);
+	my @input = ref $args[0] ? shift @args : ();
+	return run($self->{dir}, @input, program('tidingsctl'), '-c', $self->{conf_path}, @args);
 }
 
 # The same for a command that has to succeed; with --json among the arguments its output is decoded.

@@ -89,15 +89,16 @@ sub signal_and_reap {
 	return 'killed';
 }
 
-# Runs a command to its end: (exit status, or 128 + signal; standard output; standard error).
+# Runs a command to its end, {input => ...} in front of it being its standard input: (exit status, or 128 + signal; standard output; standard error).
 my $runs = 0;
 sub run {
 	my ($dir, @cmd) = @_;
+	my $input = ref $cmd[0] ? (shift @cmd)->{input} : undef;
 	my $base = sprintf '%s/run-%d-%d', $dir, $$, ++$runs;
 	my $pid = fork // die "fork: $!\n";
 	if (!$pid) {
 		$SIG{$_} = 'DEFAULT' for qw(INT TERM HUP PIPE CHLD);
-		open STDIN, '<', '/dev/null';
+		open STDIN, '<', defined $input ? spew("$base.in", $input) : '/dev/null';
 		open STDOUT, '>', "$base.out" or POSIX::_exit(127);
 		open STDERR, '>', "$base.err" or POSIX::_exit(127);
 		{ no warnings 'exec'; exec @cmd; }
@@ -110,7 +111,7 @@ sub run {
 		$status = 9;
 	}
 	my ($out, $err) = (slurp("$base.out"), slurp("$base.err"));
-	unlink "$base.out", "$base.err";
+	unlink "$base.in", "$base.out", "$base.err";
 	return ($status & 127 ? 128 + ($status & 127) : $status >> 8, $out, $err);
 }
 

@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* user add, passwd, show: accounts from the command line, past the server, on the configured database. */
+#include "core/base.h"
+#include "ctl/ctl.h"
+
+#include "core/buf.h"
+#include "core/clock.h"
+#include "core/id.h"
+#include "core/json.h"
+#include "core/password.h"
+#include "core/utf8.h"
+#include "store/people.h"
+
+#include <event2/event.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <termios.h>
+#include <unistd.h>
+
+static const char usage[] = "user add USER [--nickname NAME] | passwd USER | show USER";
+
+/* One question to the store, and the loop that waits for its answer. */
+struct question {
+	struct event_base *base;
+	struct store *store;
+	enum store_status status;
+	int (*tell)(const struct ctl *ctl, const struct store_user *u);
+	const struct ctl *ctl;
+	int exit_status;
+};
+
+static void on_answer(const struct store_user *u, void *arg)
+{
+	struct question *q = arg;
+	q->status = u->status;
+	if (u->status == STORE_OK)
+		q->exit_status = q->tell(q->ctl, u);
+	event_base_loopbreak(q->base);
+}
+
+static void open_store(struct question *q, const struct ctl *ctl,
+		       int (*tell)(const struct ctl *ctl, const struct store_user *u))
+{
+	*q = (struct question){.ctl = ctl, .tell = tell, .exit_status = 1};
+	q->base = event_base_new();
+	q->store = store_new(q->base, ctl->conf, NULL, NULL);
+}
+
+/* Waits, and says what went wrong. */
+static int close_store(struct question *q, const char *user)
+{
+	event_base_dispatch(q->base);
+	store_free(&q->store);
+	event_base_free(q->base);
+	switch (q->status) {
+	case STORE_OK:
+		return q->exit_status;
+	case STORE_TAKEN:
+		return ctl_fail("there is a user %s already", user);
+	case STORE_NOT_FOUND:
+		return ctl_fail("there is no user %s", user);
+	default:
+		return ctl_fail("the database does not answer");
+	}
+}
+
+/* ---- what is told ---- */
+
+static void print_json(const struct store_user *u)
+{
+	struct json_out *o = json_out_new();
+	struct buf b = {0};
+	json_begin(o, &b);
+	json_object(o);
+	json_key(o, "user_id");
+	json_cstr(o, u->profile->user_id);
+	json_key(o, "nickname");
+	json_str(o, u->profile->nickname);
+	json_key(o, "avatar_url");
+	json_str(o, u->profile->avatar_url);
+	json_key(o, "created_at");
+	json_time(o, u->profile->created_ms);
+	json_key(o, "last_seen");
+	json_time(o, u->last_seen_ms);
+	json_key(o, "has_password");
+	json_bool(o, u->password_hash.s != NULL);
+	json_object_end(o);
+	printf("%.*s\n", (int)b.len, b.data);
+	buf_fini(&b);
+	json_out_free(&o);
+}
+
+static void print_time(const char *name, int64_t ms)
+{
+	char text[CLOCK_RFC3339_LEN + 1] = "never";
+	if (ms != 0)
+		clock_format_rfc3339(text, ms);
+	printf("%-12s %s\n", name, text);
+}
+
+static int tell_user(const struct ctl *ctl, const struct store_user *u)
+{
+	if (ctl->json) {
+		print_json(u);
+		return 0;
+	}
+	printf("%-12s %s\n", "user_id", u->profile->user_id);
+	printf("%-12s %.*s\n", "nickname", (int)u->profile->nickname.len,
+	       u->profile->nickname.s != NULL ? u->profile->nickname.s : "");
+	printf("%-12s %.*s\n", "avatar_url", (int)u->profile->avatar_url.len,
+	       u->profile->avatar_url.s != NULL ? u->profile->avatar_url.s : "");
+	printf("%-12s %s\n", "password", u->password_hash.s != NULL ? "set" : "none: cannot log in here");
+	print_time("created_at", u->profile->created_ms);
+	print_time("last_seen", u->last_seen_ms);
+	return 0;
+}
+
+static int tell_nothing(const struct ctl *ctl, const struct store_user *u)
+{
+	(void)ctl;
+	(void)u;
+	return 0;
+}
+
+/* ---- passwords ---- */
+
+/* The next line of standard input, without echo where that is a terminal. False at its end. */
+static bool read_line(const char *prompt, char *out, size_t size)
+{
+	struct termios shown, hidden;
+	bool terminal = tcgetattr(STDIN_FILENO, &shown) == 0;
+	if (terminal) {
+		fputs(prompt, stderr);
+		hidden = shown;
+		hidden.c_lflag &= ~(tcflag_t)ECHO;
+		tcsetattr(STDIN_FILENO, TCSAFLUSH, &hidden);
+	}
+	bool got = fgets(out, (int)size, stdin) != NULL;
+	if (terminal) {
+		tcsetattr(STDIN_FILENO, TCSAFLUSH, &shown);
+		fputc('\n', stderr);
+	}
+	if (got)
+		out[strcspn(out, "\n")] = '\0';
+	return got;
+}
+
+/* A hash of the password that is asked for, to be freed; NULL after having said why not. */
+static char *ask_password(void)
+{
+	char password[PASSWORD_MAX + 2], again[PASSWORD_MAX + 2];
+	char *hash = NULL;
+	size_t len;
+	if (!read_line("Password: ", password, sizeof(password)) ||
+	    (isatty(STDIN_FILENO) && !read_line("Again: ", again, sizeof(again))))
+		ctl_fail("the password is read from standard input, one line");
+	else if ((len = strlen(password)) < PASSWORD_MIN || len > PASSWORD_MAX || !utf8_valid(password, len))
+		ctl_fail("the password has to be of %d to %d bytes of UTF-8", PASSWORD_MIN, PASSWORD_MAX);
+	else if (isatty(STDIN_FILENO) && strcmp(password, again) != 0)
+		ctl_fail("these were two passwords");
+	else if ((hash = password_hash(password)) == NULL)
+		ctl_fail("libcrypt cannot hash the password");
+	explicit_bzero(password, sizeof(password));
+	explicit_bzero(again, sizeof(again));
+	return hash;
+}
+
+/* ---- commands ---- */
+
+static int add(const struct ctl *ctl, const char *user, struct str nickname)
+{
+	struct question q;
+	char *hash = ask_password();
+	if (hash == NULL)
+		return 1;
+	open_store(&q, ctl, tell_user);
+	store_add_user(q.store, str_from(user), nickname, str_from(hash), on_answer, &q);
+	free(hash);
+	return close_store(&q, user);
+}
+
+static int show(const struct ctl *ctl, const char *user, int (*tell)(const struct ctl *ctl, const struct store_user *u))
+{
+	struct question q;
+	open_store(&q, ctl, tell);
+	store_find_user(q.store, str_from(user), on_answer, &q);
+	return close_store(&q, user);
+}
+
+static int change_password(const struct ctl *ctl, const char *user)
+{
+	struct question q;
+	int status = show(ctl, user, tell_nothing);
+	if (status != 0)
+		return status;
+	char *hash = ask_password();
+	if (hash == NULL)
+		return 1;
+	const struct store_user_change change = {.sets_password = true, .password_hash = str_from(hash)};
+	open_store(&q, ctl, tell_user);
+	store_change_user(q.store, str_from(user), &change, on_answer, &q);
+	free(hash);
+	return close_store(&q, user);
+}
+
+static bool nickname_valid(struct str s)
+{
+	bool valid = utf8_valid(s.s, s.len);
+	for (size_t i = 0; valid && i < s.len; i++)
+		valid = (unsigned char)s.s[i] >= ' ' && s.s[i] != 0x7f;
+	return valid && utf8_count(s) >= 1 && utf8_count(s) <= NICKNAME_MAX;
+}
+
+int ctl_user(const struct ctl *ctl)
+{
+	struct str nickname = STR_NULL;
+	if (ctl->argc < 2)
+		return ctl_usage(usage);
+	const char *what = ctl->argv[0], *user = ctl->argv[1];
+	bool adds = strcmp(what, "add") == 0;
+	if (adds && ctl->argc == 4 && strcmp(ctl->argv[2], "--nickname") == 0)
+		nickname = str_from(ctl->argv[3]);
+	else if (ctl->argc != 2)
+		return ctl_usage(usage);
+	if (!id_user_valid(str_from(user)))
+		return ctl_fail("%s is no user id: 1 to %d characters out of A-Z a-z 0-9 . _ @ : -", user, USER_ID_MAX);
+	if (nickname.s != NULL && !nickname_valid(nickname))
+		return ctl_fail("--nickname: must be 1 to %d characters of UTF-8", NICKNAME_MAX);
+	if (adds)
+		return add(ctl, user, nickname);
+	if (strcmp(what, "passwd") == 0)
+		return change_password(ctl, user);
+	if (strcmp(what, "show") == 0)
+		return show(ctl, user, tell_user);
+	return ctl_usage(usage);
+}
