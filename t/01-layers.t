@@ -17,13 +17,14 @@ my %may = (
 	ctl => ['proc', @below, 'core'],
 );
 
-# The file that may know a library. libcrypto, which many things need, and libevent, which is the loop of net, store and
-# bus alike, have none.
+# The file that may know a library. libcrypto's digests, which many things need, and libevent, which is the loop of net,
+# store and bus alike, have none.
 my %door = (
 	'mysql.h' => 'src/store/link', 'hiredis' => 'src/bus/\w+', 'jwt.h' => 'src/core/token', 'confuse.h' => 'src/core/conf',
 	'yajl' => 'src/core/json(?:_out)?', # reading and writing
 	'crypt.h' => 'src/core/password',
 	'http_parser.h' => 'src/net/http\w*', 'zlib.h' => 'src/net/\w+',
+	'openssl/pem.h' => 'src/core/pubkey', 'openssl/param_build.h' => 'src/core/pubkey',
 );
 
 my @files;

@@ -2,27 +2,19 @@
 # Proves who is let in: tokens of every accepted kind, and none of the forged, stale or misdirected ones. No token may
 # be found in the log afterwards.
 use Tidings;
-use Tidings::Token qw(token token_parts);
-use Tidings::Util qw(run slurp spew);
+use Tidings::Token qw(token token_parts make_key public_bytes signed_token);
+use Tidings::Util qw(slurp);
 use JSON::PP ();
 use MIME::Base64 qw(encode_base64url);
 
 my $dir = Tidings::dir();
-sub openssl {
-	my ($status, $out, $err) = run($dir, 'openssl', @_);
-	die "openssl @_: $err\n" if $status;
-	return $out;
-}
-openssl('genpkey', '-algorithm', 'RSA', '-pkeyopt', 'rsa_keygen_bits:2048', '-out', "$dir/rsa.pem");
-openssl('pkey', '-in', "$dir/rsa.pem", '-pubout', '-out', "$dir/rsa.pub");
-openssl('genpkey', '-algorithm', 'EC', '-pkeyopt', 'ec_paramgen_curve:P-256', '-out', "$dir/ec.pem");
-openssl('pkey', '-in', "$dir/ec.pem", '-pubout', '-out', "$dir/ec.pub");
+make_key($dir, @$_) for ['RSA', 'rsa'], ['EC', 'ec'], ['ED25519', 'ed'], ['ED25519', 'other'];
 
 my $secret = $Tidings::SECRET;
 my $old = 'the secret of the year before, which is long enough too';
 my $t = Tidings->start(workers => 2, conf => {jwt => {issuer => 'https://id.example', audience => 'tidings',
 	key => {old => {secret => $old}, big => {algorithm => 'HS512', secret => $old}, rsa => {algorithm => 'RS256', public_key_file => "$dir/rsa.pub"},
-		ec => {algorithm => 'ES256', public_key_file => "$dir/ec.pub"}}}});
+		ec => {algorithm => 'ES256', public_key_file => "$dir/ec.pub"}, ed => {algorithm => 'EdDSA', public_key_file => "$dir/ed.pub"}}}});
 $t->befriend('alice', 'bob');
 
 my %good = (sub => 'alice', iss => 'https://id.example', aud => 'tidings');
@@ -30,15 +22,7 @@ my @tokens;
 
 sub asymmetric {
 	my ($kid, $alg, $claims) = @_;
-	my $head = encode_base64url(qq({"alg":"$alg","kid":"$kid"})) . '.' . encode_base64url(JSON::PP::encode_json({exp => time + 600, %$claims}));
-	my $file = spew("$dir/signed", $head);
-	my $signature = openssl('dgst', '-sha256', '-sign', "$dir/$kid.pem", $file);
-	if ($alg eq 'ES256') {
-		# DER: SEQUENCE { INTEGER r, INTEGER s }; JWS wants both in 32 bytes.
-		my ($r, $s) = unpack 'x3 C/a x C/a', $signature;
-		$signature = join '', map { substr "\0" x 32 . $_, -32 } $r, $s;
-	}
-	return "$head." . encode_base64url($signature);
+	return signed_token($dir, $kid, {alg => $alg, kid => $kid}, $claims);
 }
 
 sub ask {
@@ -69,6 +53,8 @@ subtest 'good ones' => sub {
 	accepted('by kid, HS512', token($old, {%good}, {kid => 'big', alg => 'HS512'}));
 	accepted('RS256', asymmetric('rsa', 'RS256', {%good}));
 	accepted('ES256', asymmetric('ec', 'ES256', {%good}));
+	accepted('EdDSA', asymmetric('ed', 'EdDSA', {%good}));
+	accepted('EdDSA, again, from memory', $tokens[-1]);
 	accepted('an audience among several', token($secret, {%good, aud => ['other', 'tidings']}));
 	accepted('just expired, within the leeway', token($secret, {%good, exp => time - 5}));
 	accepted('not before in a moment, within the leeway', token($secret, {%good, nbf => time + 5}));
@@ -131,6 +117,27 @@ subtest 'bad ones' => sub {
 	is $r->code, 'token_invalid', 'another scheme';
 	$r = $t->http(undef)->get('/messages/unread-count?access_token=' . token($secret, {%good}));
 	is $r->code, 'token_invalid', 'access_token in the query is for the WebSocket alone';
+};
+
+subtest 'EdDSA, which libjwt 1.10 does not have, by the same rules' => sub {
+	my $token = asymmetric('ed', 'EdDSA', {%good});
+	my $head = {alg => 'EdDSA', kid => 'ed'};
+	refused('another key', signed_token($dir, 'other', $head, {%good}));
+	refused('without its kid', signed_token($dir, 'ed', {alg => 'EdDSA'}, {%good}));
+	refused('under the kid of another algorithm', signed_token($dir, 'ed', {alg => 'EdDSA', kid => 'ec'}, {%good}));
+	refused('HS256 signed with the public key', token(slurp("$dir/ed.pub"), {%good}, {kid => 'ed'}));
+	refused('HS256 signed with the bytes of the public key', token(public_bytes($dir, 'ed'), {%good}, {kid => 'ed'}));
+	refused('the same, called EdDSA', token_parts(slurp("$dir/ed.pub"), '{"alg":"EdDSA","kid":"ed"}', JSON::PP::encode_json({%good, exp => time + 99}), 'HS256'));
+	refused('alg none', token('', {%good}, {alg => 'none', kid => 'ed'}));
+	refused('a signature of 63 bytes', substr $token, 0, -2);
+	refused('a cut signature', substr $token, 0, -20);
+	refused('no signature', $token =~ s/[^.]*\z//r);
+	refused('a changed signature', $token =~ s/\.(.)([^.]*)\z/'.' . ($1 eq 'A' ? 'B' : 'A') . $2/er);
+	refused('changed claims', join '.', (split /\./, $token)[0], encode_base64url(JSON::PP::encode_json({%good, sub => 'bob', exp => time + 600})), (split /\./, $token)[2]);
+	refused('expired', asymmetric('ed', 'EdDSA', {%good, exp => time - 60}), 'token_expired');
+	refused('not yet', asymmetric('ed', 'EdDSA', {%good, nbf => time + 120}));
+	refused('another issuer', asymmetric('ed', 'EdDSA', {%good, iss => 'https://evil.example'}));
+	refused('another audience', asymmetric('ed', 'EdDSA', {%good, aud => 'else'}));
 };
 
 subtest 'a token that was good runs out' => sub {

@@ -232,7 +232,7 @@ static void check_key(struct conf *c, struct conf_faults *faults, struct conf_jw
 		conf_fault(faults, line, "%s: neither secret nor secret_file is given", name);
 	else if (!own && !hmac && key->public_key_file[0] == '\0')
 		conf_fault(faults, line, "%s: no public_key_file is given", name);
-	else if ((alg == JWT_EDDSA || (hmac ? key->secret_len > 0 : key->public_key_file[0] != '\0')) &&
+	else if ((hmac ? key->secret_len > 0 : key->public_key_file[0] != '\0') &&
 		 (fault = token_key_fault(key)) != NULL)
 		conf_fault(faults, line, "%s: %s", name, fault);
 }

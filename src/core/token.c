@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Verifies and signs JSON Web Tokens. Which key and which algorithm a token is held
- * against is decided here, from the configuration, before libjwt sees it; libjwt
- * does the signature alone, and the claims are read from the bytes it has verified.
- * Nothing of a token may reach a log or a reason.
+ * against is decided here, from the configuration, before libjwt sees it; libjwt (for
+ * EdDSA, which version 1.10 has not, pubkey.c) does the signature alone, and the
+ * claims are read from the bytes it has verified. Nothing of a token may reach a log or
+ * a reason.
  */
 #include "core/base.h"
 #include "core/token.h"
@@ -12,27 +13,26 @@
 #include <stdlib.h>
 
 #include <jwt.h>
-#include <openssl/ec.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
-#include <openssl/obj_mac.h>
-#include <openssl/pem.h>
 
+#include "core/base64url.h"
 #include "core/clock.h"
 #include "core/json.h"
+#include "core/pubkey.h"
 #include "core/token_cache.h"
 
 #define TOKEN_MAX 8192
-#define RSA_BITS_MIN 2048	       /* RFC 7518 section 3.3 */
+#define ED25519_DIGITS 86	       /* of a signature's 64 bytes, in base64url */
 #define SECS_MAX INT64_C(253402300799) /* the end of the year 9999 */
 
 struct key {
 	struct str kid;
 	bool usable;
 	enum conf_jwt_algorithm algorithm;
-	jwt_alg_t alg;
 	unsigned char *data; /* the secret or the PEM text */
 	int len;
+	struct pubkey *ed25519; /* EdDSA alone */
 };
 
 struct token_keys {
@@ -62,56 +62,21 @@ static jwt_alg_t libjwt_alg(enum conf_jwt_algorithm a)
 	case JWT_ES256:
 		return JWT_ALG_ES256;
 	case JWT_EDDSA:
-#if HAVE_DECL_JWT_ALG_EDDSA
-		return JWT_ALG_EDDSA;
-#else
 		break;
-#endif
 	}
 	return JWT_ALG_INVAL;
-}
-
-static const char *public_key_fault(EVP_PKEY *pkey, enum conf_jwt_algorithm a)
-{
-	char group[32] = "";
-
-	if (pkey == NULL)
-		return "there is no public key in PEM in the file";
-	switch (a) {
-	case JWT_RS256:
-		if (EVP_PKEY_get_base_id(pkey) != EVP_PKEY_RSA)
-			return "RS256: the public key is not an RSA key";
-		return EVP_PKEY_get_bits(pkey) >= RSA_BITS_MIN ? NULL : "RS256: the RSA key has less than 2048 bits";
-	case JWT_ES256:
-		/* libjwt takes any curve of that many bits or not, so the curve is pinned here. */
-		if (EVP_PKEY_get_base_id(pkey) != EVP_PKEY_EC ||
-		    EVP_PKEY_get_group_name(pkey, group, sizeof(group), NULL) != 1 ||
-		    strcmp(group, SN_X9_62_prime256v1) != 0)
-			return "ES256: the public key is not one of the curve P-256";
-		return NULL;
-	default:
-		return EVP_PKEY_get_base_id(pkey) == EVP_PKEY_ED25519 ? NULL
-								      : "EdDSA: the public key is not an Ed25519 key";
-	}
 }
 
 const char *token_key_fault(const struct conf_jwt_key *key)
 {
 	enum conf_jwt_algorithm a = (enum conf_jwt_algorithm)key->algorithm;
+	struct pubkey *pubkey;
 	const char *fault;
-	EVP_PKEY *pkey;
-	BIO *bio;
 
-	if (libjwt_alg(a) == JWT_ALG_INVAL)
-		return "EdDSA: this build's libjwt (" LIBJWT_VERSION ") does not have it";
 	if (conf_jwt_algorithm_is_hmac(a))
 		return key->secret_len > 0 ? NULL : "there is no secret";
-	bio = BIO_new_mem_buf(key->public_key, (int)strlen(key->public_key));
-	pkey = bio == NULL ? NULL : PEM_read_bio_PUBKEY(bio, NULL, NULL, NULL);
-	fault = public_key_fault(pkey, a);
-	EVP_PKEY_free(pkey);
-	BIO_free(bio);
-	ERR_clear_error();
+	pubkey = pubkey_new(key->public_key, a, &fault);
+	pubkey_free(&pubkey);
 	return fault;
 }
 
@@ -135,10 +100,11 @@ static int load_key(struct key *k, const struct conf_jwt_key *from, char **err_r
 	}
 	k->usable = true;
 	k->algorithm = (enum conf_jwt_algorithm)from->algorithm;
-	k->alg = libjwt_alg(k->algorithm);
 	k->len = (int)len;
 	k->data = xmalloc(len);
 	memcpy(k->data, hmac ? from->secret : from->public_key, len);
+	if (k->algorithm == JWT_EDDSA)
+		k->ed25519 = pubkey_new(from->public_key, JWT_EDDSA, &fault);
 	return 0;
 }
 
@@ -187,6 +153,7 @@ void token_keys_free(struct token_keys **kp)
 		if (k->keys[i].data != NULL)
 			explicit_bzero(k->keys[i].data, (size_t)k->keys[i].len);
 		free(k->keys[i].data);
+		pubkey_free(&k->keys[i].ed25519);
 		free((char *)k->keys[i].kid.s);
 	}
 	free(k->keys);
@@ -201,48 +168,6 @@ void token_keys_free(struct token_keys **kp)
 	explicit_bzero(k, sizeof(*k));
 	free(k);
 	*kp = NULL;
-}
-
-static int base64url_value(char c)
-{
-	if (c >= 'A' && c <= 'Z')
-		return c - 'A';
-	if (c >= 'a' && c <= 'z')
-		return c - 'a' + 26;
-	if (c >= '0' && c <= '9')
-		return c - '0' + 52;
-	return c == '-' ? 62 : c == '_' ? 63 : -1;
-}
-
-/*
- * Base64url without padding (RFC 7515 section 2), strictly: another spelling of the same bytes is refused. Writes
- * at most in.len bytes to out, or none if that is NULL.
- */
-static int base64url_decode(struct str in, char *out, size_t *len_r)
-{
-	uint32_t bits = 0;
-	unsigned have = 0;
-	size_t len = 0;
-
-	if (in.len == 0 || in.len % 4 == 1)
-		return -1;
-	for (size_t i = 0; i < in.len; i++) {
-		int v = base64url_value(in.s[i]);
-		if (v < 0)
-			return -1;
-		bits = (bits << 6 | (uint32_t)v) & 0xfff;
-		have += 6;
-		if (have < 8)
-			continue;
-		have -= 8;
-		if (out != NULL)
-			out[len] = (char)(bits >> have & 0xff);
-		len++;
-	}
-	if ((bits & ((1u << have) - 1)) != 0)
-		return -1;
-	*len_r = len;
-	return 0;
 }
 
 /* The three parts of a token, still encoded. */
@@ -289,16 +214,27 @@ static const struct key *choose_key(const struct token_keys *k, const struct jso
 	return str_is(alg->text, conf_jwt_algorithm_name(key->algorithm)) ? key : NULL;
 }
 
-static bool signature_is_good(const struct key *key, const char *token)
+static bool libjwt_verifies(const struct key *key, const char *token)
 {
 	jwt_t *jwt = NULL;
 	bool good = jwt_decode(&jwt, token, key->data, key->len) == 0;
 
 	/* libjwt has read the header anew, with another JSON parser. */
-	good = good && jwt_get_alg(jwt) == key->alg;
+	good = good && jwt_get_alg(jwt) == libjwt_alg(key->algorithm);
 	jwt_free(jwt);
 	ERR_clear_error();
 	return good;
+}
+
+static bool ed25519_verifies(const struct key *key, const struct str part[3])
+{
+	char signature[BASE64URL_BYTES(ED25519_DIGITS)];
+	/* RFC 7515 section 5.2: what is signed is the first two parts as they were sent. */
+	struct str text = {part[0].s, (size_t)(part[2].s - 1 - part[0].s)};
+	size_t len;
+
+	return part[2].len == ED25519_DIGITS && base64url_decode(part[2], signature, &len) == 0 &&
+	       pubkey_verify_ed25519(key->ed25519, text, (struct str){signature, len});
 }
 
 /* A NumericDate (RFC 7519 section 2) in whole seconds, kept within years of four digits. */
@@ -390,7 +326,7 @@ static enum token_status verify_anew(struct token_keys *k, struct str token, int
 	if (key == NULL)
 		return TOKEN_INVALID;
 	*reason_r = "the token's signature is wrong";
-	if (!signature_is_good(key, k->token))
+	if (!(key->algorithm == JWT_EDDSA ? ed25519_verifies(key, part) : libjwt_verifies(key, k->token)))
 		return TOKEN_INVALID;
 	*reason_r = "the token's payload is malformed";
 	root = json_parse(k->payload, payload, &why);
@@ -457,7 +393,7 @@ char *token_issue(const struct token_keys *k, const char *user_id, const char *s
 		*err_r = "the lifetime of a token is a second at least";
 		return NULL;
 	}
-	if (jwt_new(&jwt) == 0 && jwt_set_alg(jwt, own->alg, own->data, own->len) == 0 &&
+	if (jwt_new(&jwt) == 0 && jwt_set_alg(jwt, libjwt_alg(own->algorithm), own->data, own->len) == 0 &&
 	    jwt_add_grant(jwt, k->user_claim, user_id) == 0 && jwt_add_grant_int(jwt, "iat", now_secs) == 0 &&
 	    jwt_add_grant_int(jwt, "exp", now_secs + ttl_secs) == 0 &&
 	    (k->issuer[0] == '\0' || jwt_add_grant(jwt, "iss", k->issuer) == 0) &&

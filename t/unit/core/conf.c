@@ -326,9 +326,11 @@ static void test_checks(void)
 	   "jwt.key: \"a\" was given before, at line 1"},
 	  {"key \"a\" { }", "unknown section 'key'"},
 	  {"mysql { password = x password_file = y }", "mysql.password: given in place and by file; choose one"},
-#if !HAVE_DECL_JWT_ALG_EDDSA
-	  {"jwt { algorithm = EdDSA }", "jwt: EdDSA: this build's libjwt (" LIBJWT_VERSION ") does not have it"},
-#endif
+	  {"jwt { algorithm = EdDSA public_key_file = \"/nonexistent\" }",
+	   "jwt: cannot read /nonexistent: No such file or directory"},
+	  {"jwt { key a { algorithm = EdDSA } }", "jwt.key \"a\": no public_key_file is given"},
+	  {"jwt { algorithm = EdDSA secret = \"" SECRET "\" }",
+	   "jwt: a secret does not go with EdDSA, which takes a public_key_file"},
 	};
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
 		char *want = xasprintf("t.conf:1: %s", bad[i].fault);
