@@ -138,13 +138,8 @@ int main(int argc, char **argv)
 	struct conf *conf = load(path);
 	if (conf == NULL)
 		return 1;
-	char *idle = conf_without_effect(conf);
-	if (idle != NULL)
-		log_warn("set, but without effect in this version: %s", idle);
-	free(idle);
-	if (conf->accounts && !conf_jwt_algorithm_is_hmac(conf->jwt.own.algorithm))
-		log_warn("accounts: nobody can register or log in here, for the key in jwt verifies tokens and signs none");
 	if (test) {
+		conf_log_warnings(conf);
 		fprintf(stderr, "%s: the configuration is good\n", path);
 		conf_free(&conf);
 		return 0;
@@ -154,6 +149,7 @@ int main(int argc, char **argv)
 	if (log_open(conf->log.target, (enum log_level)conf->log.level, (enum log_format)conf->log.format, &reason) !=
 	    0)
 		log_fatal("log.target: %s: %s", conf->log.target, reason);
+	conf_log_warnings(conf);
 	if (!schema_fits(conf)) {
 		conf_free(&conf);
 		return 1;

@@ -256,7 +256,7 @@ void conf_list_free(struct conf_list *list)
 	*list = (struct conf_list){0};
 }
 
-static void list_add(struct conf_list *list, const char *item)
+void conf_list_add(struct conf_list *list, const char *item)
 {
 	list->item = xrealloc(list->item, (list->count + 1) * sizeof(*list->item));
 	list->item[list->count++] = xstrdup(item);
@@ -278,7 +278,7 @@ static void take_lists(struct conf *c, cfg_t *root)
 			continue;
 		conf_list_free(list);
 		for (unsigned k = 0; k < cfg_opt_size(opt); k++)
-			list_add(list, cfg_opt_getnstr(opt, k));
+			conf_list_add(list, cfg_opt_getnstr(opt, k));
 	}
 }
 
@@ -320,7 +320,7 @@ static void set_default(void *field, const struct conf_row *row)
 
 	if (row->type == CONF_LIST) {
 		if (row->def[0] != '\0')
-			list_add(field, row->def);
+			conf_list_add(field, row->def);
 		return;
 	}
 	why = set_field(field, row, row->def);
@@ -391,7 +391,7 @@ struct conf *conf_load(const char *path, char **err_r)
 	return c;
 }
 
-static void free_key(struct conf_jwt_key *key)
+void conf_jwt_key_fini(struct conf_jwt_key *key)
 {
 	free(key->kid);
 	conf_wipe(&key->secret, key->secret_len > 0 || key->secret == NULL ? key->secret_len : strlen(key->secret));
@@ -406,11 +406,15 @@ void conf_free(struct conf **cp)
 
 	if (c == NULL)
 		return;
-	free_key(&c->jwt.own);
+	conf_jwt_key_fini(&c->jwt.own);
 	c->jwt.own = (struct conf_jwt_key){0};
 	for (size_t k = 0; k < c->jwt.key_count; k++)
-		free_key(&c->jwt.keys[k]);
+		conf_jwt_key_fini(&c->jwt.keys[k]);
 	free(c->jwt.keys);
+	for (size_t k = 0; k < c->jwt.jwks_count; k++)
+		conf_jwt_key_fini(&c->jwt.jwks[k]);
+	free(c->jwt.jwks);
+	conf_list_free(&c->warnings);
 	for (size_t i = 0; i < conf_row_count; i++) {
 		const struct conf_row *row = &conf_rows[i];
 		if (is_key_row(row))

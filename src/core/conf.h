@@ -29,15 +29,15 @@ enum conf_jwt_algorithm {
 	JWT_EDDSA,
 };
 
-/* One key of the jwt section: the section's own, which also signs, or a `key "KID" { }`. */
+/* One key of the jwt section: the section's own, which also signs, a `key "KID" { }`, or one out of jwks_file. */
 struct conf_jwt_key {
 	char *kid;     /* "" for the section's own key */
 	int algorithm; /* enum conf_jwt_algorithm */
-	char *secret;  /* resolved from secret_file: secret_len bytes, of any value */
+	char *secret;  /* resolved from secret_file or the key set: secret_len bytes, of any value */
 	size_t secret_len;
 	char *secret_file;
 	char *public_key_file;
-	char *public_key; /* the text of public_key_file */
+	char *public_key; /* PEM: the text of public_key_file, or made from the key set */
 };
 
 /* Where the options stood in the file, for faults that come to light later; conf_line reads it. */
@@ -47,6 +47,7 @@ struct conf_places;
 struct conf {
 	char *path; /* the file it came from; "" for built-in defaults */
 	struct conf_places *places;
+	struct conf_list warnings; /* what the administrator may not expect; see conf_log_warnings */
 
 	char *user;
 	char *run_dir;
@@ -95,6 +96,9 @@ struct conf {
 		struct conf_jwt_key own;
 		struct conf_jwt_key *keys; /* the titled ones */
 		size_t key_count;
+		char *jwks_file;
+		struct conf_jwt_key *jwks; /* resolved from jwks_file; no kid is among `keys` too */
+		size_t jwks_count;
 		char *issuer;
 		char *audience;
 		char *user_claim;
@@ -158,6 +162,8 @@ char *conf_carry_over(struct conf *next, const struct conf *running) MUST_CHECK;
  * feature yet, as above, so that the server can warn; NULL if none.
  */
 char *conf_without_effect(const struct conf *c) MUST_CHECK;
+/* Logs, as warnings, these options, keys of jwks_file that were passed over, and accounts that get no tokens. */
+void conf_log_warnings(const struct conf *c);
 
 /* The line at which the field of c (&c->log.level) was given; 0 if it was not. */
 unsigned conf_line(const struct conf *c, const void *field);

@@ -18,11 +18,10 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "core/jwks.h"
 #include "core/token.h"
 
 #define SECRET_FILE_MAX 65535
-#define HMAC_SECRET_MIN 32
-#define KID_MAX 128
 #define NODE_ID_MAX 64
 
 static bool only(const char *s, size_t len, const char *others)
@@ -166,7 +165,7 @@ const char *conf_check_log_target(const char *value)
 
 const char *conf_check_kid(struct str kid)
 {
-	if (kid.len == 0 || kid.len > KID_MAX || !only(kid.s, kid.len, "._~:/+=@-"))
+	if (kid.len == 0 || kid.len > CONF_KID_MAX || !only(kid.s, kid.len, "._~:/+=@-"))
 		return "a kid is 1 to 128 characters out of A-Z a-z 0-9 . _ ~ : / + = @ -";
 	return NULL;
 }
@@ -225,9 +224,9 @@ static void check_key(struct conf *c, struct conf_faults *faults, struct conf_jw
 	if (!hmac && (key->secret_len > 0 || key->secret_file[0] != '\0'))
 		conf_fault(faults, conf_line(c, key->secret_file[0] != '\0' ? &key->secret_file : &key->secret),
 			   "%s: a secret does not go with %s, which takes a public_key_file", name, alg_name);
-	if (hmac && key->secret_len < HMAC_SECRET_MIN && (key->secret_len > 0 || key->secret_file[0] != '\0'))
+	if (hmac && key->secret_len < CONF_HMAC_SECRET_MIN && (key->secret_len > 0 || key->secret_file[0] != '\0'))
 		conf_fault(faults, line, "%s: the secret has %zu bytes; %s needs %d or more", name, key->secret_len,
-			   alg_name, HMAC_SECRET_MIN);
+			   alg_name, CONF_HMAC_SECRET_MIN);
 	else if (!own && hmac && key->secret_len == 0)
 		conf_fault(faults, line, "%s: neither secret nor secret_file is given", name);
 	else if (!own && !hmac && key->public_key_file[0] == '\0')
@@ -247,6 +246,57 @@ static void resolve_key(struct conf *c, struct conf_faults *faults, struct conf_
 	    !conf_place_is_bad(c, &key->secret_file) && !conf_place_is_bad(c, &key->public_key_file))
 		check_key(c, faults, key, name);
 	free(name);
+}
+
+static bool has_titled_key(const struct conf *c, const char *kid)
+{
+	for (size_t i = 0; i < c->jwt.key_count; i++) {
+		if (strcmp(c->jwt.keys[i].kid, kid) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* The keys of the set become the configuration's, its faults and warnings too. */
+static void take_jwks(struct conf *c, struct conf_faults *faults, const struct jwks *set)
+{
+	const char *file = c->jwt.jwks_file;
+	unsigned line = conf_line(c, &c->jwt.jwks_file);
+
+	c->jwt.jwks = set->keys;
+	c->jwt.jwks_count = set->count;
+	for (size_t i = 0; i < set->faults.count; i++)
+		conf_fault(faults, line, "jwt.jwks_file: %s: %s", file, set->faults.item[i]);
+	for (size_t i = 0; i < set->count; i++) {
+		if (has_titled_key(c, set->keys[i].kid))
+			conf_fault(faults, line, "jwt.jwks_file: %s: key \"%s\": the section jwt has a key of this kid",
+				   file, set->keys[i].kid);
+	}
+	for (size_t i = 0; i < set->warnings.count; i++) {
+		char *text = xasprintf("jwt.jwks_file: %s: %s", file, set->warnings.item[i]);
+		conf_list_add(&c->warnings, text);
+		free(text);
+	}
+}
+
+static void resolve_jwks(struct conf *c, struct conf_faults *faults)
+{
+	struct jwks set;
+	char *text;
+	size_t len;
+
+	if (c->jwt.jwks_file[0] == '\0')
+		return;
+	if (conf_read_file(c->jwt.jwks_file, JWKS_TEXT_MAX, &text, &len) != 0) {
+		conf_fault(faults, conf_line(c, &c->jwt.jwks_file), "jwt.jwks_file: cannot read %s: %s",
+			   c->jwt.jwks_file, strerror(errno));
+		return;
+	}
+	jwks_read(&set, (struct str){text, len});
+	take_jwks(c, faults, &set);
+	conf_list_free(&set.faults);
+	conf_list_free(&set.warnings);
+	conf_wipe(&text, len);
 }
 
 static void resolve_node_id(struct conf *c, struct conf_faults *faults)
@@ -275,6 +325,10 @@ void conf_resolve(struct conf *c, struct conf_faults *faults)
 	resolve_key(c, faults, &c->jwt.own);
 	for (size_t i = 0; i < c->jwt.key_count; i++)
 		resolve_key(c, faults, &c->jwt.keys[i]);
+	resolve_jwks(c, faults);
+	if (c->accounts && c->jwt.own.secret_len == 0)
+		conf_list_add(&c->warnings, "accounts: nobody can register or log in here, for the section jwt has no "
+					    "secret to sign tokens with");
 	if (c->websocket.idle_timeout_secs <= c->websocket.ping_interval_secs &&
 	    !conf_place_is_bad(c, &c->websocket.idle_timeout_secs) &&
 	    !conf_place_is_bad(c, &c->websocket.ping_interval_secs)) {
@@ -300,9 +354,10 @@ char *conf_check_server(const struct conf *c)
 
 	if (c->listen.count + c->tls.listen.count == 0)
 		conf_fault(&faults, conf_line(c, &c->listen), "listen: the server needs an address");
-	if (c->jwt.own.secret_len == 0 && c->jwt.own.public_key[0] == '\0' && c->jwt.key_count == 0)
+	if (c->jwt.own.secret_len == 0 && c->jwt.own.public_key[0] == '\0' && c->jwt.key_count + c->jwt.jwks_count == 0)
 		conf_fault(&faults, conf_line(c, &c->jwt.own.algorithm),
-			   "jwt: the server needs a key to verify tokens with: secret_file or public_key_file");
+			   "jwt: the server needs a key to verify tokens with: secret_file, public_key_file or "
+			   "jwks_file");
 	if (c->user[0] != '\0' && getpwnam(c->user) == NULL)
 		conf_fault(&faults, conf_line(c, &c->user), "user: there is no user '%s'", c->user);
 	if (c->tls.listen.count > 0) {

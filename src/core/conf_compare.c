@@ -115,3 +115,14 @@ char *conf_without_effect(const struct conf *c)
 	conf_free(&defaults);
 	return take_names(&names);
 }
+
+void conf_log_warnings(const struct conf *c)
+{
+	char *idle = conf_without_effect(c);
+
+	if (idle != NULL)
+		log_warn("set, but without effect in this version: %s", idle);
+	free(idle);
+	for (size_t i = 0; i < c->warnings.count; i++)
+		log_warn("%s", c->warnings.item[i]);
+}

@@ -161,6 +161,13 @@ const struct conf_row conf_rows[] = {
 	{"jwt", "public_key_file", CONF_PATH, AT(jwt.own.public_key_file), .def = "",
 	 .help = "A file with the public key of RS256, ES256 or EdDSA, in PEM. Such a key verifies tokens but "
 		 "does not sign them."},
+	{"jwt", "jwks_file", CONF_PATH, AT(jwt.jwks_file), .def = "",
+	 .help = "A file with a JSON Web Key Set (RFC 7517), as identity providers publish them: more keys to verify "
+		 "with, each chosen by its kid. It is read again with the configuration, so that new keys are taken "
+		 "up by a HUP. RSA keys are for RS256, those of the curve P-256 for ES256, of Ed25519 for EdDSA, and "
+		 "oct for the HMAC that their alg names, or HS256. Keys with another use than sig, or with key_ops "
+		 "without verify, are passed over, and so are, with a warning, those of a kty, crv or alg that this "
+		 "server does not have. A malformed key, or a kid that is there twice, is a fault."},
 	{"jwt", "issuer", CONF_STRING, AT(jwt.issuer), .def = "",
 	 .help = "What a token's iss has to be. Empty: not checked."},
 	{"jwt", "audience", CONF_STRING, AT(jwt.audience), .def = "",

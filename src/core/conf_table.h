@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Private to conf*.c: the rows of the option table, the checks they name, the
- * list of faults, and the loading of a text that is in memory already.
+ * Private to conf*.c and jwks.c: the rows of the option table, the checks they name,
+ * the list of faults, and the loading of a text that is in memory already.
  */
 #ifndef TIDINGS_CORE_CONF_TABLE_H
 #define TIDINGS_CORE_CONF_TABLE_H
@@ -116,10 +116,17 @@ void conf_wipe(char **s, size_t len);
 
 /* The field of a row: in c, or in `key` for a row of a titled key. */
 void *conf_field(struct conf *c, struct conf_jwt_key *key, const struct conf_row *row);
+/* Copies the item. */
+void conf_list_add(struct conf_list *list, const char *item);
 void conf_list_free(struct conf_list *list);
+/* Frees and wipes what the key holds. */
+void conf_jwt_key_fini(struct conf_jwt_key *key);
 
 /* The second half of loading (conf_check.c): what concerns several options, the host's name, the files of secrets. */
 void conf_resolve(struct conf *c, struct conf_faults *faults);
+
+#define CONF_KID_MAX 128
+#define CONF_HMAC_SECRET_MIN 32 /* RFC 7518 section 3.2 */
 
 conf_check_fn conf_check_listen;
 conf_check_fn conf_check_network;

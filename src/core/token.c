@@ -108,12 +108,20 @@ static int load_key(struct key *k, const struct conf_jwt_key *from, char **err_r
 	return 0;
 }
 
+/* The section's own first, then the titled ones, then those of jwks_file. */
+static const struct conf_jwt_key *configured_key(const struct conf *conf, size_t i)
+{
+	if (i == 0)
+		return &conf->jwt.own;
+	return i <= conf->jwt.key_count ? &conf->jwt.keys[i - 1] : &conf->jwt.jwks[i - 1 - conf->jwt.key_count];
+}
+
 struct token_keys *token_keys_new(const struct conf *conf, char **err_r)
 {
 	struct token_keys *k = xcalloc(1, sizeof(*k));
 	size_t usable = 0;
 
-	k->count = conf->jwt.key_count + 1;
+	k->count = 1 + conf->jwt.key_count + conf->jwt.jwks_count;
 	k->keys = xcalloc(k->count, sizeof(*k->keys));
 	k->issuer = xstrdup(conf->jwt.issuer);
 	k->audience = xstrdup(conf->jwt.audience);
@@ -123,12 +131,13 @@ struct token_keys *token_keys_new(const struct conf *conf, char **err_r)
 	k->payload = json_doc_new();
 	k->cache = token_cache_new();
 	for (size_t i = 0; i < k->count; i++) {
-		if (load_key(&k->keys[i], i == 0 ? &conf->jwt.own : &conf->jwt.keys[i - 1], err_r) != 0)
+		if (load_key(&k->keys[i], configured_key(conf, i), err_r) != 0)
 			goto err;
 		usable += k->keys[i].usable;
 	}
 	if (usable == 0) {
-		*err_r = xstrdup("jwt: there is no key: neither secret_file nor public_key_file is given");
+		*err_r =
+			xstrdup("jwt: there is no key: neither by secret_file nor by public_key_file nor by jwks_file");
 		goto err;
 	}
 	k->hashing = EVP_MD_CTX_new();

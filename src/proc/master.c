@@ -134,6 +134,7 @@ int master_reload(struct master *m, char **err_r)
 	if (fixed != NULL)
 		log_warn("a restart is needed for: %s", fixed);
 	free(fixed);
+	conf_log_warnings(next);
 	check_limits(next);
 	conf_free(&m->conf);
 	m->conf = next;

@@ -9,7 +9,7 @@ use JSON::PP ();
 use MIME::Base64 qw(encode_base64url);
 use Tidings::Util qw(run spew);
 
-our @EXPORT_OK = qw(token token_parts make_key public_bytes signed_token);
+our @EXPORT_OK = qw(token token_parts make_key public_bytes jwk signed_token);
 
 my %HMAC = (HS256 => \&hmac_sha256, HS384 => \&hmac_sha384, HS512 => \&hmac_sha512);
 my $json = JSON::PP->new->canonical->utf8;
@@ -56,6 +56,22 @@ sub public_bytes {
 	my ($dir, $name) = @_;
 	my $der = openssl($dir, 'pkey', '-pubin', '-in', "$dir/$name.pub", '-pubout', '-outform', 'DER');
 	return substr $der, length($der) < 60 ? -32 : -64;
+}
+
+# The public key as a JSON Web Key (RFC 7517), with these members besides.
+sub jwk {
+	my ($dir, $kind, $name, %more) = @_;
+	my %numbers;
+	if ($kind eq 'RSA') {
+		my ($n) = openssl($dir, 'rsa', '-pubin', '-in', "$dir/$name.pub", '-noout', '-modulus') =~ /Modulus=([0-9A-F]+)/;
+		%numbers = (kty => 'RSA', n => encode_base64url(pack 'H*', $n), e => 'AQAB');
+	} elsif ($kind eq 'EC') {
+		my ($x, $y) = map { encode_base64url($_) } unpack 'a32 a32', public_bytes($dir, $name);
+		%numbers = (kty => 'EC', crv => 'P-256', x => $x, y => $y);
+	} else {
+		%numbers = (kty => 'OKP', crv => 'Ed25519', x => encode_base64url(public_bytes($dir, $name)));
+	}
+	return {kid => $name, %numbers, %more};
 }
 
 # signed_token($dir, 'name', {alg => 'RS256', kid => ...}, {sub => 'alice', ...}), by the key that make_key made.

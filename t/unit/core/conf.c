@@ -88,6 +88,7 @@ static void check_defaults(const struct conf *c, const char *what)
 	is_int(c->redis.port, 6379, "%s: redis.port", what);
 	is_str(c->redis.prefix, "tidings:", "%s: redis.prefix", what);
 	ok(c->jwt.own.algorithm == JWT_HS256 && c->jwt.own.secret_len == 0 && c->jwt.key_count == 0, "%s: jwt", what);
+	ok(c->jwt.jwks_file[0] == '\0' && c->jwt.jwks_count == 0, "%s: jwks_file", what);
 	is_str(c->jwt.user_claim, "sub", "%s: user_claim", what);
 	ok(c->jwt.leeway_secs == 30 && c->jwt.lifetime_secs == 86400, "%s: leeway, lifetime", what);
 	ok(c->http.max_body == 65536 && c->http.header_timeout_secs == 10 && c->http.body_timeout_secs == 30 &&
@@ -290,47 +291,51 @@ static void test_checks(void)
 {
 	static const struct {
 		const char *text, *fault;
-	} bad[] =
-	{ {"listen = \"::1:80\"", "listen: '::1:80': an IPv6 address stands in brackets: [::1]:8080"},
-	  {"listen = \"[zz]:80\"", "listen: '[zz]:80': there is no IPv6 address between the brackets"},
-	  {"listen = \"unix:s\"", "listen: 'unix:s': the path of a UNIX socket begins with '/'"},
-	  {"listen = {\"\"}", "listen: must not be empty"},
-	  {"listen = \"example.org:80\"", "listen: 'example.org:80': the host is neither a numeric address nor "
-					  "localhost nor '*'"},
-	  {"node_id = \"a b\"", "node_id: 'a b': up to 64 characters out of A-Z a-z 0-9 . _ -"},
-	  {"trusted_proxies = \"10.0.0.0/33\"",
-	   "trusted_proxies: '10.0.0.0/33': the part after '/' is not a number of the address's bits"},
-	  {"http { prefix = \"/\" }", "http.prefix: '/': a prefix begins with '/' and does not end with one"},
-	  {"http { prefix = \"/a?b\" }",
-	   "http.prefix: '/a?b': a prefix is a plain path, without percent signs, '?' or '#'"},
-	  {"http { cors_origins = \"https://A.example\" }",
-	   "http.cors_origins: 'https://A.example': browsers send origins in lower case"},
-	  {"http { cors_origins = \"*\" }",
-	   "http.cors_origins: '*': an origin is SCHEME://HOST or SCHEME://HOST:PORT, without a path"},
-	  {"websocket { idle_timeout = 30 }", "websocket.idle_timeout: 30 is not more than ping_interval, 30"},
-	  {"jwt { algorithm = none }",
-	   "jwt.algorithm: 'none' is not one of HS256, HS384, HS512, RS256, ES256 or EdDSA"},
-	  {"jwt { secret = \"0123456789abcdef0123456789abcde\" }", "jwt: the secret has 31 bytes; HS256 needs 32 or "
-								   "more"},
-	  {"jwt { secret_file = \"/nonexistent\" }", "jwt: cannot read /nonexistent: No such file or directory"},
-	  {"jwt { secret = x secret_file = \"/nonexistent\" }", "jwt: given in place and by file; choose one"},
-	  {"jwt { algorithm = RS256 secret = \"" SECRET "\" }",
-	   "jwt: a secret does not go with RS256, which takes a public_key_file"},
-	  {"jwt { key \"a\" { } }", "jwt.key \"a\": neither secret nor secret_file is given"},
-	  {"jwt { key \"a\" { algorithm = ES256 } }", "jwt.key \"a\": no public_key_file is given"},
-	  {"jwt { key \"a\" { algorithm = hs256 } }",
-	   "jwt.key \"a\": algorithm: 'hs256' is not one of HS256, HS384, HS512, RS256, ES256 or EdDSA"},
-	  {"jwt { key { } }", "jwt.key: a kid belongs before the brace: key \"KID\" { ... }"},
-	  {"jwt { key \"a b\" { } }", "jwt.key: a kid is 1 to 128 characters out of A-Z a-z 0-9 . _ ~ : / + = @ -"},
-	  {"jwt { key a { secret = \"" SECRET "\" } key a { secret = \"" SECRET "\" } }",
-	   "jwt.key: \"a\" was given before, at line 1"},
-	  {"key \"a\" { }", "unknown section 'key'"},
-	  {"mysql { password = x password_file = y }", "mysql.password: given in place and by file; choose one"},
-	  {"jwt { algorithm = EdDSA public_key_file = \"/nonexistent\" }",
-	   "jwt: cannot read /nonexistent: No such file or directory"},
-	  {"jwt { key a { algorithm = EdDSA } }", "jwt.key \"a\": no public_key_file is given"},
-	  {"jwt { algorithm = EdDSA secret = \"" SECRET "\" }",
-	   "jwt: a secret does not go with EdDSA, which takes a public_key_file"},
+	} bad[] = {
+		{"listen = \"::1:80\"", "listen: '::1:80': an IPv6 address stands in brackets: [::1]:8080"},
+		{"listen = \"[zz]:80\"", "listen: '[zz]:80': there is no IPv6 address between the brackets"},
+		{"listen = \"unix:s\"", "listen: 'unix:s': the path of a UNIX socket begins with '/'"},
+		{"listen = {\"\"}", "listen: must not be empty"},
+		{"listen = \"example.org:80\"", "listen: 'example.org:80': the host is neither a numeric address nor "
+						"localhost nor '*'"},
+		{"node_id = \"a b\"", "node_id: 'a b': up to 64 characters out of A-Z a-z 0-9 . _ -"},
+		{"trusted_proxies = \"10.0.0.0/33\"",
+		 "trusted_proxies: '10.0.0.0/33': the part after '/' is not a number of the address's bits"},
+		{"http { prefix = \"/\" }", "http.prefix: '/': a prefix begins with '/' and does not end with one"},
+		{"http { prefix = \"/a?b\" }",
+		 "http.prefix: '/a?b': a prefix is a plain path, without percent signs, '?' or '#'"},
+		{"http { cors_origins = \"https://A.example\" }",
+		 "http.cors_origins: 'https://A.example': browsers send origins in lower case"},
+		{"http { cors_origins = \"*\" }",
+		 "http.cors_origins: '*': an origin is SCHEME://HOST or SCHEME://HOST:PORT, without a path"},
+		{"websocket { idle_timeout = 30 }", "websocket.idle_timeout: 30 is not more than ping_interval, 30"},
+		{"jwt { algorithm = none }",
+		 "jwt.algorithm: 'none' is not one of HS256, HS384, HS512, RS256, ES256 or EdDSA"},
+		{"jwt { secret = \"0123456789abcdef0123456789abcde\" }",
+		 "jwt: the secret has 31 bytes; HS256 needs 32 or "
+		 "more"},
+		{"jwt { secret_file = \"/nonexistent\" }", "jwt: cannot read /nonexistent: No such file or directory"},
+		{"jwt { secret = x secret_file = \"/nonexistent\" }", "jwt: given in place and by file; choose one"},
+		{"jwt { algorithm = RS256 secret = \"" SECRET "\" }",
+		 "jwt: a secret does not go with RS256, which takes a public_key_file"},
+		{"jwt { key \"a\" { } }", "jwt.key \"a\": neither secret nor secret_file is given"},
+		{"jwt { key \"a\" { algorithm = ES256 } }", "jwt.key \"a\": no public_key_file is given"},
+		{"jwt { key \"a\" { algorithm = hs256 } }",
+		 "jwt.key \"a\": algorithm: 'hs256' is not one of HS256, HS384, HS512, RS256, ES256 or EdDSA"},
+		{"jwt { key { } }", "jwt.key: a kid belongs before the brace: key \"KID\" { ... }"},
+		{"jwt { key \"a b\" { } }",
+		 "jwt.key: a kid is 1 to 128 characters out of A-Z a-z 0-9 . _ ~ : / + = @ -"},
+		{"jwt { key a { secret = \"" SECRET "\" } key a { secret = \"" SECRET "\" } }",
+		 "jwt.key: \"a\" was given before, at line 1"},
+		{"key \"a\" { }", "unknown section 'key'"},
+		{"mysql { password = x password_file = y }", "mysql.password: given in place and by file; choose one"},
+		{"jwt { algorithm = EdDSA public_key_file = \"/nonexistent\" }",
+		 "jwt: cannot read /nonexistent: No such file or directory"},
+		{"jwt { key a { algorithm = EdDSA } }", "jwt.key \"a\": no public_key_file is given"},
+		{"jwt { algorithm = EdDSA secret = \"" SECRET "\" }",
+		 "jwt: a secret does not go with EdDSA, which takes a public_key_file"},
+		{"jwt { jwks_file = \"/nonexistent\" }",
+		 "jwt.jwks_file: cannot read /nonexistent: No such file or directory"},
 	};
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
 		char *want = xasprintf("t.conf:1: %s", bad[i].fault);
@@ -407,7 +412,7 @@ static void test_server(void)
 		return;
 	err = conf_check_server(c);
 	is_str(err,
-	       "t.conf: jwt: the server needs a key to verify tokens with: secret_file or public_key_file\n"
+	       "t.conf: jwt: the server needs a key to verify tokens with: secret_file, public_key_file or jwks_file\n"
 	       "t.conf:2: user: there is no user 'nobody-by-that-name'\n"
 	       "t.conf:3: http.docroot: /nonexistent is not a directory\n"
 	       "t.conf:4: tls.certificate: needed where tls.listen is given\n"

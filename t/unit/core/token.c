@@ -189,7 +189,7 @@ static void test_algorithms(void)
 	c->jwt.own.public_key = xstrdup("");
 	k = token_keys_new(c, &err);
 	ok(k == NULL, "no key at all");
-	is_str(err, "jwt: there is no key: neither secret_file nor public_key_file is given", "is told");
+	is_str(err, "jwt: there is no key: neither by secret_file nor by public_key_file nor by jwks_file", "is told");
 	free(err);
 	conf_free(&c);
 	free(text);
