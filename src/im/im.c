@@ -62,7 +62,7 @@ struct im *im_new(const struct im_options *opt, char **err_r)
 	im->hub = opt->hub;
 	im->slot = opt->slot;
 	im->keys = keys;
-	im->accounts = opt->conf->accounts && conf_jwt_algorithm_is_hmac(opt->conf->jwt.own.algorithm);
+	im->accounts = opt->conf->accounts && opt->conf->jwt.own.secret_len > 0;
 	id_random(im->origin, ORIGIN_LEN);
 	LIST_INIT(&im->sessions);
 	im->doc = json_doc_new();
