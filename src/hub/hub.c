@@ -115,6 +115,7 @@ struct hub *hub_new(const struct hub_size *size, const char **err_r)
 	memcpy(h, &layout, sizeof(layout));
 	presence_init(h);
 	bucket_init(h);
+	tickets_init(h);
 	return h;
 }
 

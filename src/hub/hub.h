@@ -5,8 +5,8 @@
  * holds no pointers. What a lock guards can be rebuilt, the locks are robust, and
  * all that a worker wrote is found from its slot, so a death costs only its own rows.
  *
- * In it: presence (presence.h), the scoreboard (here), counters (stats.h) and
- * token buckets (bucket.h).
+ * In it: presence (presence.h), the scoreboard (here), counters (stats.h),
+ * token buckets (bucket.h) and the keys of TLS session tickets (tickets.h).
  */
 #ifndef TIDINGS_HUB_HUB_H
 #define TIDINGS_HUB_HUB_H

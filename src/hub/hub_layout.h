@@ -23,13 +23,29 @@
 #include "core/base.h"
 #include "hub/presence.h"
 #include "hub/stats.h"
+#include "hub/tickets.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
 
 #define HUB_MAGIC UINT32_C(0x74646875)
-#define HUB_VERSION 1
+#define HUB_VERSION 2
 #define HUB_LINE 64
+
+/* ---- keys of TLS session tickets ---- */
+
+/* One for new tickets, and those whose tickets are still good. */
+#define TICKET_KEYS 3
+
+struct ticket_slot {
+	int64_t made_ms; /* mono clock; 0: none */
+	struct ticket_key key;
+};
+
+struct hub_tickets {
+	pthread_mutex_t lock;
+	struct ticket_slot slot[TICKET_KEYS];
+};
 
 struct hub {
 	uint32_t magic;
@@ -44,6 +60,7 @@ struct hub {
 	uint32_t slots_per_shard;
 	uint64_t bucket_shards_at, bucket_sets_at;
 	uint32_t bucket_sets;				   /* a power of two */
+	struct hub_tickets tickets;
 	_Alignas(HUB_LINE) _Atomic int64_t clock_shift_ms; /* tidingsctl clock, through the master */
 };
 
@@ -118,6 +135,7 @@ static inline void *hub_at(const struct hub *h, uint64_t offset)
 /* Prepare fresh memory. */
 void presence_init(struct hub *h);
 void bucket_init(struct hub *h);
+void tickets_init(struct hub *h);
 /* Takes out all rows of the worker's slot. */
 void presence_forget(struct hub *h, unsigned worker);
 
