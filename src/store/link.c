@@ -9,7 +9,7 @@
  * result has to be read to the end; after 2006 and 2013 the handle is dead; it
  * resolves host names blockingly; mysql_close sends a goodbye, and so may block on a full
  * socket, unless that is shut down before. And one of MariaDB's: a KILL QUERY that comes between two statements
- * of a text silently leaves out the answers that are to follow, which only the time that passes tells.
+ * of a text silently leaves out the answers that are to follow, which only asking the server tells (probe.h).
  */
 #include "core/base.h"
 #include "store/link.h"
@@ -27,6 +27,7 @@
 
 #include "core/clock.h"
 #include "core/log.h"
+#include "store/probe.h"
 
 #define BACKOFF_MIN_MS 50
 #define BACKOFF_MAX_MS 1000
@@ -34,6 +35,8 @@
 #define PING_MS 2000
 #define SILENCE_SECS "8"
 #define RESOLVE_AGAIN_MS 30000
+/* An answer that is to follow another is overdue after that. */
+#define OVERDUE_MS 500
 /* MariaDB's and MySQL's "your connection was ended", which mysqld_error.h of the other does not have. */
 #define SERVER_ENDED_KILLED 1927
 #define SERVER_ENDED_IDLE 4031
@@ -61,7 +64,8 @@ struct link {
 	int fd;	   /* -1, or what the events below watch */
 	int wants; /* MYSQL_WAIT_… that the events are armed for */
 	struct event *readable, *writable;
-	struct event *timer; /* DOWN: connect again; IDLE: ping; else: give up */
+	struct event *timer; /* DOWN: connect again; IDLE: ping; else: see what holds it up */
+	unsigned left_ms;    /* else: beyond the timer, before it is given up */
 	struct event *later; /* active when a step of a query has finished at once */
 	unsigned backoff_ms;
 	int64_t resolve_again_ms;
@@ -70,6 +74,8 @@ struct link {
 	struct link_query *query; /* not NULL from ASKING to NEXT */
 	struct link_query own;	  /* the settings, and pings */
 	unsigned stmt;
+	struct probe *probe; /* while it is asked what became of the next answer */
+	unsigned probed_stmt;
 
 	/* where the library leaves what its functions return */
 	MYSQL *connected;
@@ -88,6 +94,19 @@ static void set_timer(struct link *l, unsigned ms)
 {
 	const struct timeval after = {.tv_sec = ms / 1000, .tv_usec = (ms % 1000) * 1000};
 	evtimer_add(l->timer, &after);
+}
+
+static void set_overdue_timer(struct link *l)
+{
+	unsigned ms = l->left_ms < OVERDUE_MS ? l->left_ms : OVERDUE_MS;
+	l->left_ms -= ms;
+	set_timer(l, ms);
+}
+
+static void begin_waiting(struct link *l)
+{
+	l->left_ms = l->options.answer_timeout_ms;
+	set_overdue_timer(l);
 }
 
 /* ---- events ---- */
@@ -139,6 +158,7 @@ static void close_handle(struct link *l)
 {
 	int fd = l->fd;
 	bool quiet = l->state == LINK_IDLE;
+	probe_free(&l->probe);
 	unwatch(l);
 	if (l->result != NULL)
 		mysql_free_result(l->result);
@@ -228,7 +248,7 @@ static void start_connecting(struct link *l)
 	mysql_options(l->mysql, MYSQL_OPT_LOCAL_INFILE, &no);
 	mysql_options(l->mysql, MYSQL_SET_CHARSET_NAME, "utf8mb4");
 	l->state = LINK_CONNECTING;
-	set_timer(l, l->options.answer_timeout_ms);
+	begin_waiting(l);
 	go(l, -1);
 }
 
@@ -239,7 +259,7 @@ static void ask(struct link *l, struct link_query *q)
 	l->query = q;
 	l->stmt = 0;
 	l->state = LINK_ASKING;
-	set_timer(l, l->options.answer_timeout_ms);
+	begin_waiting(l);
 	int wants = start_step(l);
 	if (wants != 0)
 		watch(l, wants);
@@ -255,6 +275,7 @@ static void own_query(struct link *l, struct str text)
 
 static void become_idle(struct link *l)
 {
+	probe_free(&l->probe);
 	l->query = NULL;
 	l->state = LINK_IDLE;
 	watch(l, MYSQL_WAIT_READ); /* to learn of its end */
@@ -434,6 +455,36 @@ static void on_ready(evutil_socket_t fd, short what, void *arg)
 		go(l, ready);
 }
 
+/* ---- an answer that does not come ---- */
+
+static bool has_input(const struct link *l)
+{
+	char byte;
+	return recv(l->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0;
+}
+
+static void on_probed(bool idle, void *ctx)
+{
+	struct link *l = ctx;
+	bool waits = l->state == LINK_NEXT && l->stmt == l->probed_stmt && !has_input(l);
+	probe_free(&l->probe);
+	if (idle && waits)
+		lost(l, "the server has left out answers, as after a KILL QUERY", CR_SERVER_LOST);
+}
+
+static void on_overdue(struct link *l)
+{
+	if (l->left_ms == 0) {
+		lost(l, "no answer in time", CR_SERVER_LOST);
+		return;
+	}
+	set_overdue_timer(l);
+	if (l->state != LINK_NEXT || l->probe != NULL || l->options.once)
+		return;
+	l->probed_stmt = l->stmt;
+	l->probe = probe_new(l->base, l->conf, l->host, mysql_thread_id(l->mysql), on_probed, l);
+}
+
 static void on_timer(evutil_socket_t fd, short what, void *arg)
 {
 	struct link *l = arg;
@@ -448,7 +499,7 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 	case LINK_ASKING:
 	case LINK_STORING:
 	case LINK_NEXT:
-		lost(l, "no answer in time", CR_SERVER_LOST);
+		on_overdue(l);
 		return;
 	}
 }
@@ -469,6 +520,8 @@ struct link *link_new(struct event_base *base, const struct conf *conf, const st
 	l->resolve_again_ms = INT64_MIN;
 	if (l->options.answer_timeout_ms == 0)
 		l->options.answer_timeout_ms = LINK_ANSWER_TIMEOUT_MS;
+	if (options->host != NULL)
+		snprintf(l->host, sizeof(l->host), "%s", options->host);
 	l->timer = evtimer_new(base, on_timer, l);
 	l->later = event_new(base, -1, 0, on_later, l);
 	ASSERT(l->timer != NULL && l->later != NULL);

@@ -3,7 +3,7 @@
  * One non-blocking connection to the database, the only door to MariaDB
  * Connector/C. It connects by itself, and again with a backoff when it is lost,
  * keeps itself alive while idle, and gives up a connection on which an answer does
- * not come in time.
+ * not come in time, or sooner one on which the server has left answers out (probe.h).
  *
  * Every connection is utf8mb4, strict, UTC, READ COMMITTED and autocommit. The server
  * ends one that is silent for some seconds, so that the locks of a node
@@ -59,8 +59,9 @@ struct link_events {
 struct link_options {
 	const char *name;	    /* for the log: "write lane" */
 	const char *database;	    /* NULL: the configured one; "": none */
+	const char *host;	    /* resolved already; NULL: the configured one */
 	unsigned answer_timeout_ms; /* 0: LINK_ANSWER_TIMEOUT_MS */
-	bool once;		    /* does not connect again */
+	bool once;		    /* does not connect again, nor looks for answers left out */
 };
 
 /*
