@@ -20,7 +20,7 @@ sub away {
 		[PUT => "/messages/$m->{id}/recall"], [DELETE => "/messages/$m->{id}"], [POST => '/messages/sync', {conversations => [], since => undef}],
 		[POST => '/messages/conversations/create', {user_id => 'bob'}],
 	);
-	# All at once, for each of them waits a while for the database to come back.
+	# All at once, so that some come before the worker knows.
 	my $ref = $alice->start(type => 'send', %{text_to('bob', 'away', client_msg_id => 'away')});
 	my @http = map { $t->http('alice') } @asked;
 	for (0 .. $#asked) {
@@ -36,6 +36,12 @@ sub away {
 	is "$e->{type} $e->{code}", 'error unavailable', 'a send by WebSocket';
 	my $r = wait_for('/readyz to notice', sub { my $r = $t->node->admin_http->get('/readyz'); $r->status == 503 && $r });
 	ok length $r->body, 'readyz says why';
+	# Each worker has to have met its absence; from then on none waits for it: waiting 3 s each, these would take minutes.
+	my $begun = now();
+	my @status = map { ($t->http('alice')->get('/messages/unread-count')->status, $t->http('alice')->post('/messages/send', text_to('bob', 'no'))->status,
+		$t->http('alice')->put('/friends/bob/block')->status, $t->node->admin_http->get('/readyz')->status) } 1 .. 30;
+	is scalar(grep { $_ == 503 } @status), 120, 'all is refused while it is away';
+	cmp_ok now() - $begun, '<', 90, 'without waiting for it';
 	is $t->api('alice')->post('/messages/send', {})->status, 400, 'what needs no database is answered as ever';
 	is $t->http(undef)->get('/messages/unread-count')->status, 401, 'and refused as ever';
 	is $_->request(type => 'ping')->{type}, 'pong', "$_->{name} stays" for $alice, $bob;

@@ -139,7 +139,7 @@ void lane_refuse(struct lane *l, struct op *op, enum store_status status)
 
 void lane_submit(struct lane *l, struct op *op)
 {
-	if (l->link == NULL) {
+	if (l->link == NULL || link_is_away(l->link)) {
 		lane_refuse(l, op, STORE_UNAVAILABLE);
 		return;
 	}
@@ -165,6 +165,15 @@ static void answer_refused(struct lane *l)
 		TAILQ_REMOVE(&l->refused, op, entry);
 		l->refused_count--;
 		answer(l, op);
+	}
+}
+
+static void refuse_queue(struct lane *l)
+{
+	struct op *op;
+	while ((op = TAILQ_FIRST(&l->queue)) != NULL) {
+		from_queue(l, op);
+		lane_refuse(l, op, STORE_UNAVAILABLE);
 	}
 }
 
@@ -443,6 +452,8 @@ static void on_down(struct link *link, const char *why, void *ctx)
 	if (l->was_up && l->obs != NULL && l->obs->link != NULL)
 		l->obs->link(false, l->obs_ctx);
 	l->was_up = false;
+	if (link_is_away(link))
+		refuse_queue(l);
 }
 
 /* ---- from outside ---- */
@@ -477,11 +488,7 @@ void lane_free(struct lane **lane)
 	for (unsigned i = l->batch.count; i-- > 0;)
 		to_queue(l, l->batch.op[i], true);
 	batch_fini(&l->batch);
-	struct op *op;
-	while ((op = TAILQ_FIRST(&l->queue)) != NULL) {
-		from_queue(l, op);
-		lane_refuse(l, op, STORE_UNAVAILABLE);
-	}
+	refuse_queue(l);
 	while (l->refused_count != 0)
 		answer_refused(l);
 	pairs_free(&l->pairs);

@@ -3,6 +3,10 @@
  * The write lane of a worker: one connection, one transaction in flight. What
  * arrives meanwhile is the next one (group commit without a timer), begun at the end
  * of a turn of the loop so that all that came in it takes part.
+ *
+ * An operation waits up to 3 s for a lost connection to be made anew, or for a database
+ * that does not answer. Once the database is known to be away (link_is_away()), what waits and
+ * what comes is answered as unavailable without waiting.
  */
 #ifndef TIDINGS_STORE_LANE_H
 #define TIDINGS_STORE_LANE_H

@@ -35,6 +35,8 @@
 #define PING_MS 2000
 #define SILENCE_SECS "8"
 #define RESOLVE_AGAIN_MS 30000
+/* One may have met a KILL, or a server that was about to come back. */
+#define AWAY_ATTEMPTS 2
 /* An answer that is to follow another is overdue after that. */
 #define OVERDUE_MS 500
 /* MariaDB's and MySQL's "your connection was ended", which mysqld_error.h of the other does not have. */
@@ -58,8 +60,9 @@ struct link {
 	void *ctx;
 
 	enum link_state state;
-	bool up;	 /* the settings were made */
-	bool complained; /* the present absence was logged */
+	bool up;	   /* the settings were made */
+	bool complained;   /* the present absence was logged */
+	unsigned failures; /* of attempts to connect since it was up, at most AWAY_ATTEMPTS */
 	MYSQL *mysql;
 	int fd;	   /* -1, or what the events below watch */
 	int wants; /* MYSQL_WAIT_… that the events are armed for */
@@ -181,6 +184,8 @@ static void lost(struct link *l, const char *reason, unsigned error)
 	close_handle(l);
 	l->state = LINK_DOWN;
 	l->query = NULL;
+	if (!l->up && l->failures < AWAY_ATTEMPTS)
+		l->failures++;
 	l->up = false;
 	if (!l->complained)
 		log_warn("database (%s): %s", l->options.name, why);
@@ -293,6 +298,7 @@ static void own_done(struct link_query *q, const struct link_result *r)
 	if (!l->up && l->complained)
 		log_info("database (%s): connected", l->options.name);
 	l->complained = false;
+	l->failures = 0;
 	l->up = true;
 	l->events->ready(l, l->ctx);
 }
@@ -550,6 +556,11 @@ bool link_is_idle(const struct link *l)
 bool link_is_up(const struct link *l)
 {
 	return l->up;
+}
+
+bool link_is_away(const struct link *l)
+{
+	return l->failures == AWAY_ATTEMPTS;
 }
 
 void link_query(struct link *l, struct link_query *q)

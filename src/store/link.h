@@ -75,6 +75,13 @@ void link_free(struct link **l);
 /* Connected and no query under way. */
 bool link_is_idle(const struct link *l);
 bool link_is_up(const struct link *l);
+/*
+ * The database is known to be away: two attempts to connect have failed, one after the other, and none has succeeded
+ * since. Not so while a lost connection is made anew the first time, which is what a killed connection or a failover
+ * costs (about 50 ms; the second attempt follows 100 ms later). An attempt that is not answered fails with
+ * the answer's timeout. Changes before `down` or `ready` is called.
+ */
+bool link_is_away(const struct link *l);
 /* Only on an idle link. Callbacks run from the loop, never from within. */
 void link_query(struct link *l, struct link_query *q);
 

@@ -127,6 +127,24 @@ static void expire(struct pool *p)
 	}
 }
 
+static bool is_away(const struct pool *p)
+{
+	for (unsigned i = 0; i < p->link_count; i++)
+		if (!link_is_away(p->links[i].link))
+			return false;
+	return true;
+}
+
+static void refuse_queue(struct pool *p)
+{
+	struct read *r;
+	while ((r = TAILQ_FIRST(&p->queue)) != NULL) {
+		TAILQ_REMOVE(&p->queue, r, entry);
+		p->queued--;
+		pool_refuse(r, STORE_UNAVAILABLE);
+	}
+}
+
 static void answer_refused(struct pool *p)
 {
 	for (size_t n = p->refused_count; n > 0; n--) {
@@ -158,6 +176,13 @@ static void on_ready(struct link *link, void *ctx)
 		event_active(l->pool->kick, 0, 0);
 }
 
+static void on_down(struct link *link, const char *why, void *ctx)
+{
+	struct pool_link *l = ctx;
+	if (is_away(l->pool))
+		refuse_queue(l->pool);
+}
+
 void pool_refuse(struct read *r, enum store_status status)
 {
 	struct pool *p = r->pool;
@@ -171,7 +196,7 @@ void pool_submit(struct read *r)
 {
 	struct pool *p = r->pool;
 	r->deadline_ms = clock_mono_ms() + READ_DEADLINE_MS;
-	if (p->closing)
+	if (p->closing || is_away(p))
 		pool_refuse(r, STORE_UNAVAILABLE);
 	else if (p->queued >= QUEUE_MAX)
 		pool_refuse(r, STORE_OVERLOADED);
@@ -191,7 +216,7 @@ void pool_again(struct read *r)
 
 struct pool *pool_new(struct event_base *base, const struct conf *conf)
 {
-	static const struct link_events events = {.ready = on_ready};
+	static const struct link_events events = {.ready = on_ready, .down = on_down};
 	unsigned n = conf->mysql.connections > 2 ? (unsigned)conf->mysql.connections - 1 : 1;
 	struct pool *p = xcalloc(1, sizeof(*p) + n * sizeof(p->links[0]));
 	TAILQ_INIT(&p->queue);
@@ -219,11 +244,7 @@ void pool_free(struct pool **pool)
 		if (p->links[i].read != NULL)
 			pool_refuse(p->links[i].read, STORE_UNAVAILABLE);
 	}
-	struct read *r;
-	while ((r = TAILQ_FIRST(&p->queue)) != NULL) {
-		TAILQ_REMOVE(&p->queue, r, entry);
-		pool_refuse(r, STORE_UNAVAILABLE);
-	}
+	refuse_queue(p);
 	while (p->refused_count != 0)
 		answer_refused(p);
 	event_free(p->kick);

@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Reads: a queue in front of a few connections. A read whose connection is lost is done once more on another one. */
+/*
+ * Reads: a queue in front of a few connections. A read whose connection is lost is
+ * done once more on another one. It waits up to 3 s for a connection; once the
+ * database is known to be away on all of them (link_is_away()), what waits and what comes is answered as
+ * unavailable without waiting.
+ */
 #ifndef TIDINGS_STORE_POOL_H
 #define TIDINGS_STORE_POOL_H
 

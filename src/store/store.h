@@ -7,6 +7,7 @@
  *
  * Every operation copies its arguments, and calls its callback exactly once, from
  * the loop, never from within the call itself. Results are borrowed for the callback.
+ * A lost connection is waited for, for up to 3 s, but not a database that is known to be away (link.h).
  * `arg` is the caller's and only handed back.
  */
 #ifndef TIDINGS_STORE_STORE_H

@@ -82,7 +82,7 @@ void txn_submit(struct txn *x)
 {
 	struct txns *t = x->txns;
 	x->deadline_ms = clock_mono_ms() + DEADLINE_MS;
-	if (t->closing)
+	if (t->closing || link_is_away(t->link))
 		refuse(x, STORE_UNAVAILABLE);
 	else if (t->queued >= QUEUE_MAX)
 		refuse(x, STORE_OVERLOADED);
@@ -231,6 +231,15 @@ static void on_done(struct link_query *q, const struct link_result *r)
 
 /* ---- when ---- */
 
+static void refuse_queue(struct txns *t)
+{
+	struct txn *x;
+	while ((x = TAILQ_FIRST(&t->queue)) != NULL) {
+		from_queue(t, x);
+		refuse(x, STORE_UNAVAILABLE);
+	}
+}
+
 static void expire(struct txns *t)
 {
 	int64_t now = clock_mono_ms();
@@ -275,11 +284,17 @@ static void on_ready(struct link *link, void *ctx)
 		kick(t);
 }
 
+static void on_down(struct link *link, const char *why, void *ctx)
+{
+	if (link_is_away(link))
+		refuse_queue(ctx);
+}
+
 /* ---- from outside ---- */
 
 struct txns *txns_new(struct event_base *base, const struct conf *conf)
 {
-	static const struct link_events events = {.ready = on_ready};
+	static const struct link_events events = {.ready = on_ready, .down = on_down};
 	struct txns *t = xcalloc(1, sizeof(*t));
 	TAILQ_INIT(&t->queue);
 	TAILQ_INIT(&t->refused);
@@ -300,11 +315,7 @@ void txns_free(struct txns **txns)
 	link_free(&t->link);
 	if (t->now != NULL)
 		refuse(t->now, STORE_UNAVAILABLE);
-	struct txn *x;
-	while ((x = TAILQ_FIRST(&t->queue)) != NULL) {
-		from_queue(t, x);
-		refuse(x, STORE_UNAVAILABLE);
-	}
+	refuse_queue(t);
 	while (t->refused_count != 0)
 		answer_refused(t);
 	event_free(t->kick);

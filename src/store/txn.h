@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Transactions that carry no messages: rare ones, one at a time, on a connection of
- * their own, so that none of them ever holds up the write lane.
+ * their own, so that none of them ever holds up the write lane. They wait for
+ * that connection as the lane's operations do, and are refused like them once the database is known to be away.
  *
  * Each locks and reads what it depends on, decides, writes, and commits. One that fails for a reason of the moment (a
  * deadlock, a duplicate that came in between, a lost connection) is run again from its beginning; after a COMMIT of

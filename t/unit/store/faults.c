@@ -425,6 +425,47 @@ static void test_stopped_database(void)
 	       "or was, but not twice");
 }
 
+/* Within some turns of a loop that never waits, so no time is needed to tell. */
+static bool refused_at_once(void)
+{
+	struct sent_answer sent;
+	struct count_answer count = {0};
+	ask_send(s, text_to("x", "y", "away", NULL), &sent);
+	store_count_unread(s, str_from("x"), on_count, &count);
+	loop_running = true;
+	for (int i = 0; i < 5; i++)
+		event_base_loop(base, EVLOOP_NONBLOCK);
+	loop_running = false;
+	bool refused = sent.done && count.done && sent.status == STORE_UNAVAILABLE && count.status == STORE_UNAVAILABLE;
+	wait_for(&sent.done);
+	wait_for(&count.done);
+	return refused;
+}
+
+static void test_absent_database(void)
+{
+	db_befriend("x", "y");
+	wait_up(s);
+	struct sent_answer caught;
+	struct count_answer caught_read = {0};
+	db_down(SIGKILL);
+	ask_send(s, text_to("x", "y", "caught", NULL), &caught);
+	store_count_unread(s, str_from("x"), on_count, &caught_read);
+	wait_for(&caught.done);
+	wait_for(&caught_read.done);
+	is_int(caught.status, STORE_UNAVAILABLE, "the database has gone: a send is refused");
+	is_int(caught_read.status, STORE_UNAVAILABLE, "and a read");
+	int at_once = 0;
+	for (int i = 0; i < 50; i++)
+		at_once += refused_at_once();
+	is_int(at_once, 50, "those after them without waiting");
+	db_up();
+	db_connect("tidings");
+	wait_up(s);
+	is_int(do_text(s, "x", "y", "back", NULL).status, STORE_OK, "it is back: a send is done");
+	is_int(db_sql("SELECT COUNT(*) FROM messages WHERE content='away'"), 0, "what was refused was not");
+}
+
 static void test_locked_row(void)
 {
 	db_befriend("l1", "l2");
@@ -492,6 +533,7 @@ int main(void)
 	test_killed("QUERY", 30);
 	test_killed_database();
 	test_stopped_database();
+	test_absent_database();
 	test_locked_row();
 	is_int(answers_at_once, 0, "no answer came but from the loop");
 	store_free(&s);
