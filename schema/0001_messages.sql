@@ -21,7 +21,8 @@
 --                              (sort_time, id); those active since a cursor; the unread total.
 --   friendships PRIMARY        may this user send to that one (two rows, one each way); a user's friends.
 --   changes PRIMARY            what was done to a conversation's messages after a change_seq.
---   recalls PRIMARY            the conversations of a user with a recall since a cursor.
+--   recalls PRIMARY            a conversation's newest recall, to be moved by the next one.
+--   recalls by_time            the conversations of a user with a recall since a cursor, each once.
 -- What needs no index of its own: messages by conversation_id (a range of PRIMARY), by
 -- recipient (the conversation says who), unread ones (after read_seq in PRIMARY, counted in
 -- conversations), by created_at (the order of PRIMARY within a conversation).
@@ -110,12 +111,13 @@ CREATE TABLE IF NOT EXISTS changes (
 	PRIMARY KEY (conversation_id, change_seq)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
 
--- Two rows a recall, one for each side.
+-- The time of the newest recall in a conversation, a row for each side.
 CREATE TABLE IF NOT EXISTS recalls (
 	user_id VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
-	recalled_at DATETIME(3) NOT NULL,
 	conversation_id BIGINT UNSIGNED NOT NULL,
-	PRIMARY KEY (user_id, recalled_at, conversation_id)
+	recalled_at DATETIME(3) NOT NULL,
+	PRIMARY KEY (user_id, conversation_id),
+	KEY by_time (user_id, recalled_at, conversation_id)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
 
 -- InnoDB lets others see a transaction a moment before it is on disk. Who answers because of

@@ -306,7 +306,7 @@ void batch_build_write(struct batch *b)
 		    &b->insert_changes);
 	append_list(b, "INSERT INTO recalls (user_id,recalled_at,conversation_id) VALUES ", &b->insert_recalls);
 	if (b->insert_recalls.len != 0)
-		sql_lit(&b->text, " ON DUPLICATE KEY UPDATE user_id=VALUES(user_id)");
+		sql_lit(&b->text, " ON DUPLICATE KEY UPDATE recalled_at=GREATEST(recalled_at,VALUES(recalled_at))");
 	bool wrote = append_convs(b);
 	if (b->standing && !wrote)
 		sql_lit(begin_stmt(b, STMT_PLAIN, NULL),

@@ -110,10 +110,11 @@ static void put_walk(struct buf *text, const struct sync *s)
 	put_walk_of_side(text, s, 1);
 	sql_lit(text, " UNION ALL ");
 	put_walk_of_side(text, s, 2);
-	sql_lit(text, " UNION ALL (SELECT conversation_id AS id,MIN(recalled_at) AS t FROM recalls WHERE user_id=");
+	sql_lit(text, " UNION ALL (SELECT conversation_id AS id,recalled_at AS t FROM recalls FORCE INDEX (by_time) "
+		      "WHERE user_id=");
 	sql_str(text, s->user);
 	put_walk_condition(text, s, "recalled_at", "conversation_id");
-	buf_printf(text, " GROUP BY conversation_id ORDER BY t,id LIMIT %d)", STORE_SYNC_ITEMS_MAX + 1);
+	buf_printf(text, " ORDER BY recalled_at,conversation_id LIMIT %d)", STORE_SYNC_ITEMS_MAX + 1);
 	buf_printf(text, ") k GROUP BY id ORDER BY t,id LIMIT %d", STORE_SYNC_ITEMS_MAX + 1);
 }
 

@@ -433,9 +433,8 @@ static void test_sync_bytes(void)
 			m = do_text(s, peer, "x", big, NULL);
 		id[i] = message_id_conversation(m.m.id);
 		if (i == 1)
-			db_sql("INSERT INTO recalls SELECT 'x',DATE_ADD(created_at,INTERVAL 30 SECOND),%llu FROM "
-			       "messages "
-			       "WHERE id=%llu",
+			db_sql("INSERT INTO recalls (user_id,recalled_at,conversation_id) "
+			       "SELECT 'x',DATE_ADD(created_at,INTERVAL 30 SECOND),%llu FROM messages WHERE id=%llu",
 			       (unsigned long long)id[i], (unsigned long long)m.m.id);
 	}
 	shift_ms = 100000;
