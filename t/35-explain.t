@@ -1,0 +1,197 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# Proves that the database finds what it is asked by an index: every command of the server's table is driven against
+# tables with many rows, the database logs what it is asked, and EXPLAIN shows no scan of a table that grows and no sort of
+# its rows. What is not filled, not driven or not asked makes the test fail, so that it grows with the server.
+use Tidings;
+use Tidings::Explain qw(log_start log_stop logged statements plan_faults sql_pieces);
+use Tidings::Util qw(slurp);
+
+my $t = Tidings->start(workers => 1, start => 0, conf => {limits => {sends_per_second => 1, burst => 30, logins_per_minute => 0}});
+my $dbh = $t->dbh;
+my $top = Tidings::top();
+
+# ---- rows ----
+# alice has a conversation with each of a0001..a0999, where she is the second, and u0001..u0999, where she is the first;
+# they have some among themselves. Half of all times lie ahead, so that half of the rows are after any cursor.
+
+my $time = 'UTC_TIMESTAMP(3) + INTERVAL (CAST(seq AS SIGNED) - 500) SECOND';
+my $other = q{CONCAT(IF(seq % 2, 'a', 'u'), LPAD(1 + seq DIV 2 % 999, 4, '0'))};
+my @fill = (
+	users => "INSERT INTO users (id, nickname) SELECT CONCAT(k, LPAD(seq, 4, '0')), 'Nick' FROM seq_1_to_999 JOIN (SELECT 'a' AS k UNION SELECT 'u') kinds",
+	users => "INSERT INTO users (id, nickname) VALUES ('alice', 'Alice')",
+	friendships => "INSERT INTO friendships (user_id, friend_id) SELECT 'alice', id FROM users WHERE id <> 'alice' UNION SELECT id, 'alice' FROM users WHERE id <> 'alice'",
+	friendships => "INSERT INTO friendships (user_id, friend_id) SELECT a.id, b.id FROM users a JOIN users b WHERE a.id <> b.id AND a.id <> 'alice' AND b.id <> 'alice' AND RIGHT(a.id, 3) = RIGHT(b.id, 3)",
+	conversations => "INSERT INTO conversations (user1_id, user2_id, last_seq, change_seq, sort_time, last_message_time, created_at) SELECT LEAST('alice', $other), GREATEST('alice', $other), 20, 5, $time, $time, $time FROM seq_0_to_1997",
+	conversations => "INSERT INTO conversations (user1_id, user2_id, last_seq, change_seq, sort_time, last_message_time, created_at) SELECT CONCAT('a', LPAD(seq % 999 + 1, 4, '0')), CONCAT('u', LPAD((seq * 7 + seq DIV 999) % 999 + 1, 4, '0')), 20, 5, $time, $time, $time FROM seq_0_to_3995",
+	messages => "INSERT INTO messages (id, from_user_id, to_user_id, message_type, content, client_msg_id, created_at) SELECT c.id << 28 | seq, IF(seq % 2, user1_id, user2_id), IF(seq % 2, user2_id, user1_id), 0, 'text', CONCAT(c.id, ':', seq), c.created_at FROM conversations c JOIN seq_1_to_20",
+	changes => "INSERT INTO changes (conversation_id, change_seq, kind, message_id, user_id, at) SELECT id, seq, seq % 3, id << 28 | seq, user1_id, created_at FROM conversations JOIN seq_1_to_5",
+	friend_requests => "INSERT INTO friend_requests (from_user_id, to_user_id, pair, created_at) SELECT CONCAT('f', seq), 'alice', CONCAT('alice f', seq), $time FROM seq_1_to_1000",
+	friend_requests => "INSERT INTO friend_requests (from_user_id, to_user_id, pair, created_at) SELECT 'alice', CONCAT('g', seq), CONCAT('alice g', seq), $time FROM seq_1_to_1000",
+	friend_requests => "INSERT INTO friend_requests (from_user_id, to_user_id, pair, created_at) SELECT CONCAT('f', seq), CONCAT('g', seq), CONCAT('f', seq, ' g', seq), $time FROM seq_1_to_5000",
+	notifications => "INSERT INTO notifications (id, user_id, kind, actor_id, is_read, created_at) SELECT seq << 20, IF(seq % 4, $other, 'alice'), 'kind', 'a0001', seq % 3 = 0, $time FROM seq_1_to_10000",
+	recalls => "INSERT INTO recalls (user_id, recalled_at, conversation_id) SELECT user1_id, sort_time, id FROM conversations UNION SELECT user2_id, sort_time, id FROM conversations",
+);
+# Which stay small, whatever happens.
+my %small = map { $_ => 1 } qw(fences schema_migrations);
+
+subtest 'many rows' => sub {
+	while (my ($table, $sql) = splice @fill, 0, 2) {
+		$dbh->do($sql);
+	}
+	$dbh->do('UPDATE conversations SET user1_unread = 10, user2_unread = 10, user1_last_id = id << 28 | 20, user2_last_id = id << 28 | 20');
+	for my $table (@{$dbh->selectcol_arrayref('SHOW TABLES')}) {
+		$dbh->selectall_arrayref("ANALYZE TABLE $table");
+		next if $small{$table};
+		my ($rows) = $dbh->selectrow_array("SELECT COUNT(*) FROM $table");
+		cmp_ok $rows, '>=', 1000, "$table is filled";
+	}
+};
+
+# ---- commands ----
+
+$t->node->start;
+my ($alice, $anyone, $ws) = ($t->api('alice'), $t->http(undef), $t->ws('alice'));
+my $holder = $t->stack->dbh($t->{database});
+log_start($dbh);
+
+sub conversation_with { my ($user) = @_; return $dbh->selectrow_array("SELECT id FROM conversations WHERE 'alice' IN (user1_id, user2_id) AND ? IN (user1_id, user2_id)", undef, $user) }
+my $cid = conversation_with('u0001');
+sub message { my ($seq) = @_; return ($cid << 28) + $seq }
+
+# A conversation's row that somebody else locks for long is skipped from then on, which is a statement of its own.
+sub send_past_lock {
+	my $locked = conversation_with('u0500');
+	$holder->do('START TRANSACTION');
+	$holder->do("SELECT id FROM conversations WHERE id = $locked FOR UPDATE");
+	my $stuck = $t->http('alice');
+	$stuck->send_request('POST', '/messages/send', json => text_to('u0500', 'stuck'));
+	wait_for('the locked row to be skipped', sub { grep { /SKIP LOCKED/ } logged($dbh, $holder) });
+	$holder->do('COMMIT');
+	$stuck->response; # which may have been too late
+	return;
+}
+
+# The first two of a list.
+sub pages {
+	my ($path) = @_;
+	my $first = $alice->get($path);
+	return ($first, $alice->get("$path&cursor=" . $first->json->{next_cursor}));
+}
+
+# Over the limit only what was sent before is answered, which is a read.
+sub repeat_over_limit {
+	my $http = $t->api('u0002');
+	return map { $http->post('/messages/send', text_to('alice', 'again', client_msg_id => 'again')) } 1 .. 100;
+}
+
+sub is_good { my ($answer) = @_; return ref $answer eq 'HASH' ? $answer->{type} ne 'error' : $answer->status < 300 }
+
+# By the names in the table of commands. Each returns its answers, which have to be good ones.
+my @drive = (
+	send => sub {
+		return ((map { $alice->post('/messages/send', text_to($_, 'x', client_msg_id => "new $_" =~ tr/ /-/r)) } qw(a0001 u0001)),
+			$alice->post('/messages/send', text_to('u0001', 'x', reply_to => message(1) . '')), repeat_over_limit(), send_past_lock());
+	},
+	create => sub {
+		$dbh->do("INSERT INTO friendships (user_id, friend_id) VALUES ('alice', 'new'), ('new', 'alice')");
+		return map { $alice->post('/messages/conversations/create', {user_id => $_}) } qw(new u0001);
+	},
+	conversations => sub { return pages('/messages/conversations?limit=50') },
+	history => sub { return map { $alice->get("/messages/conversations/$cid/messages$_") } '', '?before=15&limit=5', '?after=5' },
+	read_message => sub { return map { $alice->put('/messages/' . message(2) . '/read') } 1 .. 2 },
+	read => sub { return map { $alice->put("/messages/conversations/$cid/read", $_) } {up_to_seq => 10}, {} },
+	recall => sub {
+		my $m = $alice->post('/messages/send', text_to('u0001', 'x'))->json;
+		return map { $alice->put("/messages/$m->{id}/recall") } 1 .. 2;
+	},
+	delete => sub { return map { $alice->delete("/messages/$_") } message(3), $alice->post('/messages/send', text_to('u0001', 'x'))->json->{id} },
+	unread => sub { return $alice->get('/messages/unread-count') },
+	sync => sub {
+		my @have = map { {id => conversation_with($_) . '', seq => 5, change_seq => 1} } qw(u0001 u0002 a0003);
+		my $first = $alice->post('/messages/sync', {conversations => [], since => undef});
+		return ($first, map { $alice->post('/messages/sync', {conversations => $_, since => $first->json->{cursor}, limit => 10}) } [], \@have);
+	},
+	register => sub { return $anyone->post('/users/register', {user_id => 'newcomer', password => 'long enough'}) },
+	login => sub { return $anyone->post('/users/login', {user_id => 'newcomer', password => 'long enough'}) },
+	me => sub { return $alice->get('/users/me') },
+	change_me => sub { return $alice->put('/users/me', {nickname => 'Al'}) },
+	user => sub { return $alice->get('/users/u0001') },
+	friends => sub { return pages('/friends?limit=50') },
+	friend_requests => sub { return map { pages("/friends/requests?limit=50&direction=$_") } qw(in out) },
+	request_friend => sub { return map { $alice->post('/friends/requests', {user_id => $_}) } qw(newcomer f1) },
+	accept_friend => sub { return $alice->put('/friends/requests/f2/accept') },
+	decline_friend => sub { return $alice->put('/friends/requests/f3/decline') },
+	end_friend => sub { return $alice->delete('/friends/f2') },
+	block => sub { return map { $alice->put('/friends/u0009/block') } 1 .. 2 },
+	unblock => sub { return $alice->delete('/friends/u0009/block') },
+	notify => sub {
+		my $module = $t->http(undef, token => $t->token('module', scope => 'notify'));
+		return $module->post('/notifications', {user_id => 'alice', kind => 'kind', actor_id => 'u0001', ref => {id => 1}, body => 'x'});
+	},
+	notifications => sub { return pages('/notifications?limit=50') },
+	read_notification => sub { return map { $alice->put('/notifications/' . (4 << 20) . '/read') } 1 .. 2 },
+	count_notifications => sub { return $alice->get('/notifications/unread-count') },
+	typing => sub { return $ws->request(type => 'typing', conversation_id => "$cid") },
+	watch => sub { return $ws->request(type => 'watch', user_ids => [qw(u0001 a0001 nobody)]) },
+	ping => sub { return $ws->request(type => 'ping') },
+	readyz => sub { return $t->node->admin_http->get('/readyz') },
+);
+
+subtest 'every command' => sub {
+	my @commands = slurp("$top/src/im/command.c") =~ /^\t\{"(\w+)", VERB_/mg;
+	my %drive = @drive;
+	is_deeply [grep { !$drive{$_} } @commands], [], 'every row of the table is driven';
+	while (my ($name, $code) = splice @drive, 0, 2) {
+		is_deeply [map { ref eq 'HASH' ? $_ : $_->body } grep { !is_good($_) } $code->()], [], $name;
+	}
+};
+
+# When a user was seen last is written after the end of the session, with a new row only where this server keeps accounts.
+sub leave {
+	my ($session) = @_;
+	my $writes = () = grep { /last_seen=/ } logged($dbh, $holder);
+	$session->abort;
+	wait_for('the user to be seen', sub { grep({ /last_seen=/ } logged($dbh, $holder)) > $writes });
+	return;
+}
+
+subtest 'last seen' => sub {
+	leave($ws);
+	$t->node->stop;
+	$t->node->configure({%{$t->node->{conf}}, accounts => 'false'})->start;
+	leave($t->ws('alice'));
+	pass 'written both ways';
+};
+
+my @texts = logged($dbh, $holder);
+log_stop($dbh);
+
+# ---- statements ----
+
+subtest 'every statement of the sources was asked' => sub {
+	my $all = join "\n", @texts;
+	# tidingsctl's; the connection's own.
+	my @files = grep { !m{/(?:migrate|link|probe)\.c\z} } glob "$top/src/store/*.c";
+	my @pieces = sql_pieces(@files);
+	cmp_ok scalar(@pieces), '>', 20, 'there are pieces of SQL';
+	is_deeply [grep { $all !~ $_ } @pieces], [], 'each was seen';
+};
+
+subtest 'none scans or sorts what grows' => sub {
+	is_deeply [plan_faults($dbh, "SELECT id FROM messages WHERE content = 'x'")], ['messages: reads all rows'], 'a scan is told';
+	is_deeply [plan_faults($dbh, 'SELECT COUNT(*) FROM messages WHERE client_msg_id > 5')], ['messages: reads all of index by_client'], 'one of an index';
+	is_deeply [plan_faults($dbh, "SELECT id FROM messages WHERE from_user_id = 'a0001' ORDER BY content")], ['messages: Using filesort'], 'a sort';
+	my %shapes;
+	for my $statement (statements(@texts)) {
+		my $shape = $statement =~ s/'(?:[^'\\]|\\.)*'|\b\d+\b/?/gr =~ s/\?(?:,\?)+/?/gr =~ s/\(\?\)(?:,\(\?\))+/(?)/gr;
+		push @{$shapes{$shape}}, plan_faults($dbh, $statement);
+	}
+	cmp_ok scalar(keys %shapes), '>', 20, 'there are statements';
+	for my $shape (sort keys %shapes) {
+		my %faults = map { $_ => 1 } @{$shapes{$shape}};
+		is_deeply [sort keys %faults], [], length $shape > 150 ? substr($shape, 0, 150) . '...' : $shape or diag($shape);
+	}
+};
+
+$t->stop;
+done_testing;

@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# What the database is asked, from its own log, and what is wrong with the way it goes about each statement.
+package Tidings::Explain;
+use strict;
+use warnings;
+use Exporter 'import';
+use Tidings::Util qw(slurp);
+
+our @EXPORT_OK = qw(log_start log_stop logged statements plan_faults sql_pieces);
+
+# All connections but $dbh's own are logged.
+sub log_start {
+	my ($dbh) = @_;
+	$dbh->do($_) for 'SET GLOBAL log_output = \'TABLE\'', 'TRUNCATE mysql.general_log', 'SET GLOBAL general_log = 1';
+	return;
+}
+
+sub log_stop { my ($dbh) = @_; $dbh->do('SET GLOBAL general_log = 0'); return }
+
+# The texts so far, each once; those of $dbh and of the connections in @others left out.
+sub logged {
+	my ($dbh, @others) = @_;
+	my $own = join ',', map { $_->selectrow_array('SELECT CONNECTION_ID()') } $dbh, @others;
+	return @{$dbh->selectcol_arrayref("SELECT DISTINCT CONVERT(argument USING utf8mb4) FROM mysql.general_log WHERE command_type = 'Query' AND thread_id NOT IN ($own)")};
+}
+
+# The statements of texts, each once, without those that touch no table.
+sub statements {
+	my %seen;
+	for my $text (@_) {
+		$seen{$_} = 1 for $text =~ /\G((?:[^;']++|'(?:[^'\\]++|\\.)*+')++);?/gs;
+	}
+	return sort grep { /^\s*(?:SELECT|INSERT|UPDATE|DELETE|REPLACE|WITH|\()/ && /\b(?:FROM|INTO|UPDATE)\b/ } keys %seen;
+}
+
+# Texts about the plan of a statement, none if it is fine. A derived table is read whole and may be sorted: what it is
+# made of has rows of its own in the plan. A row without a number of rows is where an INSERT puts its values.
+sub plan_faults {
+	my ($dbh, $statement) = @_;
+	my @faults;
+	for my $row (@{$dbh->selectall_arrayref("EXPLAIN $statement", {Slice => {}})}) {
+		my ($table, $type, $extra) = map { $_ // '' } @$row{qw(table type Extra)};
+		next if $table eq '' || $table =~ /^</ || !defined $row->{rows};
+		push @faults, "$table: reads all rows" if $type eq 'ALL';
+		push @faults, "$table: reads all of index $row->{key}" if $type eq 'index';
+		push @faults, "$table: $1" if $extra =~ /(Using temporary(?:; Using filesort)?|Using filesort)/;
+	}
+	return @faults;
+}
+
+# Regular expressions for the pieces of SQL in C files that name a table.
+sub sql_pieces {
+	my @pieces;
+	for my $file (@_) {
+		for my $literal (slurp($file) =~ /"((?:[^"\\\n]|\\.)*)"/g) {
+			next if $literal !~ /\b(?:FROM|JOIN|INTO|UPDATE) [a-z]/;
+			push @pieces, join '.*?', map { quotemeta } split /%[sdu]/, $literal, -1;
+		}
+	}
+	return @pieces;
+}
+
+1;
