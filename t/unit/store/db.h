@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -24,7 +25,7 @@
 #include "core/conf.h"
 #include "store/migrate.h"
 
-static char db_dir[64], db_socket[96];
+static char db_dir[64], db_socket[96], db_tmp[96]; /* the last as an option: servers that share one meddle there */
 static pid_t db_pid;
 static MYSQL *db_handle;
 static pid_t db_owner;
@@ -84,6 +85,7 @@ static inline void db_up(void)
 			      data,
 			      sock,
 			      pid,
+			      db_tmp,
 			      "--skip-networking",
 			      "--innodb-flush-log-at-trx-commit=1",
 			      "--innodb-buffer-pool-size=64M",
@@ -153,11 +155,15 @@ static inline void db_start(void)
 	snprintf(db_socket, sizeof(db_socket), "%s/sock", db_dir);
 	db_owner = getpid();
 	atexit(db_cleanup);
+	snprintf(db_tmp, sizeof(db_tmp), "--tmpdir=%s/tmp", db_dir);
+	if (mkdir(strchr(db_tmp, '/'), 0700) != 0)
+		db_die("mkdir");
 	char data[96];
 	snprintf(data, sizeof(data), "--datadir=%s/data", db_dir);
 	const char *argv[] = {"mysql_install_db",
 			      "--no-defaults",
 			      data,
+			      db_tmp,
 			      "--auth-root-authentication-method=normal",
 			      "--skip-test-db",
 			      geteuid() == 0 ? "--user=root" : NULL,
