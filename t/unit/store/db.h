@@ -115,6 +115,14 @@ static inline void db_down(int sig)
 	db_pid = 0;
 }
 
+/* Until SIGCONT or db_down(). The signal alone would stop it a moment later only. */
+static inline void db_freeze(void)
+{
+	kill(db_pid, SIGSTOP);
+	if (waitpid(db_pid, NULL, WUNTRACED) != db_pid)
+		db_die("the database does not stop");
+}
+
 static inline int db_remove(const char *path, const struct stat *st, int flag, struct FTW *ftw)
 {
 	return remove(path);

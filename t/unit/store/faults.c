@@ -399,7 +399,7 @@ static void test_stopped_database(void)
 		turn();
 	flood_add(300);
 	turn();
-	kill(db_pid, SIGSTOP);
+	db_freeze();
 	int64_t begun = clock_mono_ms();
 	flood_add(100);
 	flood_finish();
