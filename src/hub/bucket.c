@@ -11,9 +11,9 @@
 #include "core/base.h"
 #include "hub/bucket.h"
 
+#include "core/siphash.h"
 #include "hub/hub_layout.h"
 #include "hub/lock.h"
-#include "hub/siphash.h"
 
 #define NS_PER_MS INT64_C(1000000)
 /* Rates and bursts beyond these make no difference to anybody, and keep the sums within 64 bits. */

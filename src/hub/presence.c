@@ -9,9 +9,9 @@
 #include "hub/presence.h"
 
 #include "core/log.h"
+#include "core/siphash.h"
 #include "hub/hub_layout.h"
 #include "hub/lock.h"
-#include "hub/siphash.h"
 
 /* A shard under its lock. */
 struct view {

@@ -7,20 +7,7 @@
 #include "child.h"
 #include "hub/bucket.h"
 #include "hub/hub_layout.h"
-#include "hub/siphash.h"
 #include "../tap.h"
-
-static void test_siphash(void)
-{
-	/* Appendix A of the paper: key 00 01 .. 0f, message 00 01 .. 0e. */
-	unsigned char bytes[16];
-	uint64_t key[2];
-	for (unsigned i = 0; i < sizeof(bytes); i++)
-		bytes[i] = (unsigned char)i;
-	memcpy(key, bytes, sizeof(key));
-	ok(siphash(key, bytes, 15) == UINT64_C(0xa129ca6149be45e5), "the paper's test vector");
-	ok(siphash(key, bytes, 0) == UINT64_C(0x726fdb47dd0e0e31), "the reference code's vector for no bytes");
-}
 
 static unsigned take_all(struct hub *h, const char *name, double rate, double burst, int64_t now)
 {
@@ -164,7 +151,6 @@ static void measure(void)
 
 int main(void)
 {
-	test_siphash();
 	test_refill();
 	test_many_names();
 	test_full_table();

@@ -3,8 +3,8 @@
  * SipHash-2-4, the keyed hash of Aumasson and Bernstein ("SipHash: a fast short-input PRF", INDOCRYPT 2012): whoever
  * chooses names cannot choose where they land in our tables.
  */
-#ifndef TIDINGS_HUB_SIPHASH_H
-#define TIDINGS_HUB_SIPHASH_H
+#ifndef TIDINGS_CORE_SIPHASH_H
+#define TIDINGS_CORE_SIPHASH_H
 
 #include "core/base.h"
 

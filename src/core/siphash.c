@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* SipHash-2-4 as its paper gives it; t/unit/hub/bucket.c holds it against the paper's test vector. */
+/* SipHash-2-4 as its paper gives it; t/unit/core/siphash.c holds it against the paper's test vector. */
 #include "core/base.h"
-#include "hub/siphash.h"
+#include "core/siphash.h"
 
 #include <endian.h>
 
