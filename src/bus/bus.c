@@ -175,6 +175,7 @@ struct bus *bus_new(struct event_base *base, const struct conf *conf, const stru
 	b->ctx = ctx;
 	b->prefix = xstrdup(conf->redis.prefix);
 	b->prefix_len = strlen(b->prefix);
+	topics_init(&b->topics);
 	TAILQ_INIT(&b->asked);
 	TAILQ_INIT(&b->ready);
 	b->work = event_new(base, -1, 0, on_work, b);
@@ -192,7 +193,7 @@ void bus_free(struct bus **bp)
 	redis_link_free(&b->sub);
 	redis_link_free(&b->pub);
 	event_free(b->work);
-	topics_free(b);
+	topics_free(&b->topics);
 	counts_free(b);
 	buf_fini(&b->channel);
 	free(b->prefix);

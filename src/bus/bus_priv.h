@@ -10,9 +10,9 @@
 #include "bus/bus.h"
 #include "bus/redis_link.h"
 #include "core/buf.h"
+#include "core/table.h"
 
 struct event;
-struct topic;
 struct count;
 TAILQ_HEAD(count_list, count);
 
@@ -20,9 +20,10 @@ TAILQ_HEAD(count_list, count);
 enum { FOR_PUBLISH = REDIS_PUSH + 1, FOR_COUNT };
 
 struct topics {
-	struct topic *all;    /* uthash by channel, in the order of creation */
-	struct topic *unsent; /* this one and all after it are to be sent to the present subscribing link */
-	size_t bulk_left;     /* of those there were when that link came up: not yet confirmed */
+	struct table all;   /* struct topic by channel */
+	uint32_t unsent;    /* of them, those in TOPIC_UNSENT */
+	uint32_t bulk_at;   /* where the walk that sends those goes on */
+	uint32_t bulk_left; /* of those there were when the subscribing link came up: not yet confirmed */
 };
 
 struct bus {
@@ -52,7 +53,8 @@ void bus_work_later(struct bus *b);
 
 /* ---- topics.c ---- */
 
-void topics_free(struct bus *b);
+void topics_init(struct topics *t);
+void topics_free(struct topics *t);
 void topics_link_up(struct bus *b);
 void topics_link_down(struct bus *b);
 /* Sends what is unsent, as far as the link's queue is short. */

@@ -7,12 +7,13 @@
  *   unsent -> subscribing -> subscribed -> unsubscribing -> gone
  *                  ^  `-----------------------^   |
  *                  `------------------------------'  (wanted again)
+ *
+ * Without a link all are unsent; with one, only those that wait for their place in its queue.
  */
 #include "core/base.h"
 #include "bus/bus_priv.h"
 
 #include <stdlib.h>
-#include <uthash.h>
 
 #include "core/log.h"
 
@@ -22,31 +23,40 @@
 
 enum topic_state { TOPIC_UNSENT, TOPIC_SUBSCRIBING, TOPIC_SUBSCRIBED, TOPIC_UNSUBSCRIBING };
 
+/* A worker has one for each of its users: every byte counts. */
 struct topic {
-	UT_hash_handle hh;
 	uint32_t refs; /* may be 0 while a command is under way */
+	uint32_t channel_len;
 	uint8_t state;
 	bool bulk; /* counted in bulk_left */
 	char channel[];
 };
 
-static struct topic *find(const struct bus *b, struct str channel)
+static struct str channel_of(const void *item)
 {
-	struct topic *t;
-	HASH_FIND(hh, b->topics.all, channel.s, channel.len, t);
-	return t;
+	const struct topic *t = item;
+	return (struct str){t->channel, t->channel_len};
 }
 
-static struct str channel_of(const struct topic *t)
+static struct topic *find(const struct bus *b, struct str channel)
 {
-	return (struct str){t->channel, t->hh.keylen};
+	return table_find(&b->topics.all, channel);
+}
+
+static void enter(struct bus *b, struct topic *t, enum topic_state to)
+{
+	b->topics.unsent += to == TOPIC_UNSENT;
+	b->topics.unsent -= t->state == TOPIC_UNSENT;
+	t->state = (uint8_t)to;
 }
 
 static struct topic *topic_new(struct bus *b, struct str channel)
 {
-	struct topic *t = xcalloc(1, sizeof(*t) + channel.len);
+	struct topic *t = xcalloc(1, offsetof(struct topic, channel) + channel.len);
+	t->channel_len = (uint32_t)channel.len;
 	memcpy(t->channel, channel.s, channel.len);
-	HASH_ADD_KEYPTR(hh, b->topics.all, t->channel, channel.len, t);
+	b->topics.unsent++;
+	table_add(&b->topics.all, t);
 	return t;
 }
 
@@ -59,63 +69,82 @@ static void leave_bulk(struct bus *b, struct topic *t)
 static void topic_free(struct bus *b, struct topic *t)
 {
 	leave_bulk(b, t);
-	if (b->topics.unsent == t)
-		b->topics.unsent = t->hh.next;
-	HASH_DEL(b->topics.all, t);
+	b->topics.unsent -= t->state == TOPIC_UNSENT;
+	table_remove(&b->topics.all, t);
 	free(t);
 }
 
-void topics_free(struct bus *b)
+void topics_init(struct topics *topics)
 {
-	struct topic *t, *next;
-	HASH_ITER (hh, b->topics.all, t, next)
-		topic_free(b, t);
+	table_init(&topics->all, channel_of);
+}
+
+void topics_free(struct topics *topics)
+{
+	uint32_t at = 0;
+	struct topic *t;
+	while ((t = table_next(&topics->all, &at)) != NULL)
+		free(t);
+	table_fini(&topics->all);
 }
 
 static void command(struct bus *b, struct topic *t, enum topic_state to)
 {
 	struct str verb = to == TOPIC_SUBSCRIBING ? STR_LIT("SUBSCRIBE") : STR_LIT("UNSUBSCRIBE");
-	t->state = to;
+	enter(b, t, to);
 	redis_link_send(b->sub, REDIS_PUSH, 2, (struct str[]){verb, channel_of(t)});
+}
+
+/* The walk begins anew at its end: what comes and goes between two calls moves others in the table. */
+static struct topic *next_unsent(struct topics *topics)
+{
+	for (;;) {
+		struct topic *t = table_next(&topics->all, &topics->bulk_at);
+		if (t == NULL)
+			topics->bulk_at = 0;
+		else if (t->state == TOPIC_UNSENT)
+			return t;
+	}
 }
 
 void topics_send(struct bus *b)
 {
 	if (!redis_link_is_up(b->sub))
 		return;
-	while (b->topics.unsent != NULL && redis_link_queued(b->sub) < QUEUE_ENOUGH) {
+	while (b->topics.unsent != 0 && redis_link_queued(b->sub) < QUEUE_ENOUGH) {
 		struct str argv[1 + CHUNK] = {STR_LIT("SUBSCRIBE")};
 		size_t argc = 1;
-		struct topic *t = b->topics.unsent;
-		for (; t != NULL && argc < ARRAY_LEN(argv); t = t->hh.next) {
-			t->state = TOPIC_SUBSCRIBING;
+		while (b->topics.unsent != 0 && argc < ARRAY_LEN(argv)) {
+			struct topic *t = next_unsent(&b->topics);
+			enter(b, t, TOPIC_SUBSCRIBING);
 			argv[argc++] = channel_of(t);
 		}
-		b->topics.unsent = t;
 		redis_link_send(b->sub, REDIS_PUSH, argc, argv);
 	}
 }
 
 void topics_link_up(struct bus *b)
 {
+	uint32_t at = 0;
 	struct topic *t;
-	for (t = b->topics.all; t != NULL; t = t->hh.next)
+	while ((t = table_next(&b->topics.all, &at)) != NULL)
 		t->bulk = true;
-	b->topics.bulk_left = HASH_COUNT(b->topics.all);
-	b->topics.unsent = b->topics.all;
+	b->topics.bulk_left = b->topics.all.count;
 	topics_send(b);
 }
 
 void topics_link_down(struct bus *b)
 {
-	struct topic *t, *next;
-	HASH_ITER (hh, b->topics.all, t, next) {
-		t->state = TOPIC_UNSENT;
+	uint32_t at = 0;
+	struct topic *t;
+	while ((t = table_next(&b->topics.all, &at)) != NULL) {
+		enter(b, t, TOPIC_UNSENT);
 		leave_bulk(b, t);
-		if (t->refs == 0)
+		if (t->refs == 0) {
 			topic_free(b, t);
+			at--;
+		}
 	}
-	b->topics.unsent = NULL;
 }
 
 void bus_subscribe(struct bus *b, struct str topic)
@@ -124,10 +153,8 @@ void bus_subscribe(struct bus *b, struct str topic)
 	struct topic *t = find(b, channel);
 	if (t == NULL) {
 		t = topic_new(b, channel);
-		if (redis_link_is_up(b->sub) && b->topics.unsent == NULL) {
-			b->topics.unsent = t;
-			bus_work_later(b);
-		}
+		if (redis_link_is_up(b->sub))
+			command(b, t, TOPIC_SUBSCRIBING);
 	}
 	t->refs++;
 }
