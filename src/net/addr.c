@@ -174,6 +174,44 @@ const char *addr_format_network(const struct addr *a, char out[ADDR_TEXT_MAX])
 	return addr_format_host(&network, out);
 }
 
+struct in6_addr addr_pack(const struct addr *a, in_port_t *port_r)
+{
+	struct in6_addr host = IN6ADDR_ANY_INIT;
+	*port_r = 0;
+	if (a->sa.ss_family == AF_INET6) {
+		const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)&a->sa;
+		host = in6->sin6_addr;
+		*port_r = in6->sin6_port;
+	} else if (a->sa.ss_family == AF_INET) {
+		const struct sockaddr_in *in = (const struct sockaddr_in *)&a->sa;
+		host.s6_addr[10] = host.s6_addr[11] = 0xff;
+		memcpy(&host.s6_addr[12], &in->sin_addr, sizeof(in->sin_addr));
+		*port_r = in->sin_port;
+	}
+	return host;
+}
+
+struct addr addr_unpack(const struct in6_addr *host, in_port_t port)
+{
+	struct addr a = {.len = sizeof(sa_family_t)};
+	if (IN6_IS_ADDR_UNSPECIFIED(host)) {
+		a.sa.ss_family = AF_UNIX;
+	} else if (IN6_IS_ADDR_V4MAPPED(host)) {
+		struct sockaddr_in *in = (struct sockaddr_in *)&a.sa;
+		in->sin_family = AF_INET;
+		in->sin_port = port;
+		memcpy(&in->sin_addr, &host->s6_addr[12], sizeof(in->sin_addr));
+		a.len = sizeof(*in);
+	} else {
+		struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)&a.sa;
+		in6->sin6_family = AF_INET6;
+		in6->sin6_port = port;
+		in6->sin6_addr = *host;
+		a.len = sizeof(*in6);
+	}
+	return a;
+}
+
 /* Whoever is behind the socket file died without removing it: nobody accepts there any more. */
 static int remove_stale(const struct addr *a, const char **err_r)
 {

@@ -4,6 +4,7 @@
 #define TIDINGS_NET_ADDR_H
 
 #include "core/base.h"
+#include <netinet/in.h>
 #include <sys/socket.h>
 
 #define ADDR_TEXT_MAX 128
@@ -27,6 +28,12 @@ const char *addr_format_host(const struct addr *a, char out[ADDR_TEXT_MAX]);
  * UNIX socket.
  */
 const char *addr_format_network(const struct addr *a, char out[ADDR_TEXT_MAX]);
+/*
+ * The host in 16 bytes, and back: IPv4 mapped into IPv6 (RFC 4291 section 2.5.5.2), and the unspecified address for the
+ * nameless peer of a UNIX socket.
+ */
+struct in6_addr addr_pack(const struct addr *a, in_port_t *port_r);
+struct addr addr_unpack(const struct in6_addr *host, in_port_t port);
 /*
  * A non-blocking, close-on-exec listening socket, or -1 with a reason naming the step in *err_r. A
  * UNIX socket that nobody answers is replaced; one that somebody answers is "in use".

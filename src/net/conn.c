@@ -11,7 +11,6 @@
 #include "net/conn.h"
 
 #include <errno.h>
-#include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
 #include <sys/queue.h>
@@ -42,38 +41,45 @@ enum conn_state {
 	CONN_CLOSED,   /* to be freed at the end of the turn */
 };
 
+/* Output that waits. */
+struct unsent {
+	struct outq queue;
+	int64_t moved_ms; /* when it last got shorter, or began to wait */
+};
+
 struct conn {
-	struct event ev;
+	struct event ev; /* knows the descriptor */
 	struct loop *loop;
 	const struct conn_handler *handler;
 	void *owner;
 	struct wheel_timer timer;
 	struct loop_task task;
-	struct outq out;
+	struct unsent *out;    /* NULL when all is written */
 	struct leftover *left; /* NULL when there is none */
-	int64_t last_input_ms;
-	int64_t last_progress_ms;
-	const char *reason; /* set when closing */
 	union {
-		sa_family_t family;
-		struct sockaddr_in in;
-		struct sockaddr_in6 in6;
-	} peer;
-	uint32_t dropped; /* bytes read and dropped while closing */
-	int fd;
-	short waits_for; /* what the event is set to; 0: not added */
-	uint8_t state;	 /* enum conn_state */
-	bool paused;
-	bool quiet;    /* while paused: told of changes only (edge-triggered), for bytes are waiting */
-	bool offer;    /* the task offers the leftover */
-	bool blocked;  /* the socket takes no more output */
-	bool eof;      /* read to its end */
-	bool eof_told; /* the handler knows */
-	bool finished; /* FIN has been seen, read up to it or not */
-	bool drained;  /* output was written since the handler was told last */
+		int64_t last_input_ms; /* CONN_OPEN */
+		int64_t dropped;       /* later: bytes read and dropped */
+	};
+	const char *reason;	   /* set when closing */
+	struct in6_addr peer_host; /* as addr_pack gives it */
+	in_port_t peer_port;
+	short waits_for;    /* what the event is set to; 0: not added */
+	unsigned state : 2; /* enum conn_state */
+	unsigned paused : 1;
+	unsigned quiet : 1;    /* while paused: told of changes only (edge-triggered), for bytes are waiting */
+	unsigned offer : 1;    /* the task offers the leftover */
+	unsigned blocked : 1;  /* the socket takes no more output */
+	unsigned eof : 1;      /* read to its end */
+	unsigned eof_told : 1; /* the handler knows */
+	unsigned finished : 1; /* FIN has been seen, read up to it or not */
 };
 
 static void on_event(evutil_socket_t fd, short what, void *arg);
+
+static int fd_of(const struct conn *c)
+{
+	return event_get_fd(&c->ev);
+}
 
 /* ---- waiting for the socket ---- */
 
@@ -86,7 +92,7 @@ static void wait_for(struct conn *c, short what)
 	c->waits_for = what;
 	if (what == 0)
 		return;
-	if (event_assign(&c->ev, loop_base(c->loop), c->fd, (short)(what | EV_PERSIST), on_event, c) != 0 ||
+	if (event_assign(&c->ev, loop_base(c->loop), fd_of(c), (short)(what | EV_PERSIST), on_event, c) != 0 ||
 	    event_add(&c->ev, NULL) != 0) {
 		c->waits_for = 0;
 		log_error("a socket cannot be watched: %s", strerror(errno));
@@ -120,6 +126,14 @@ static void drop_input(struct conn *c)
 	c->offer = false;
 }
 
+static void drop_output(struct conn *c)
+{
+	if (c->out != NULL)
+		outq_fini(&c->out->queue);
+	free(c->out);
+	c->out = NULL;
+}
+
 void conn_close(struct conn *c, const char *reason)
 {
 	if (c->state == CONN_CLOSED)
@@ -131,9 +145,9 @@ void conn_close(struct conn *c, const char *reason)
 	wheel_cancel(&c->timer);
 	/* The peer does not take it: a reset frees what the kernel holds for it, megabytes else kept for minutes. */
 	static const struct linger at_once = {.l_onoff = 1};
-	if (c->out.unsent != 0)
-		setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
-	outq_fini(&c->out);
+	if (c->out != NULL)
+		setsockopt(fd_of(c), SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
+	drop_output(c);
 	loop_defer(c->loop, &c->task);
 }
 
@@ -141,7 +155,7 @@ static void conn_free(struct conn *c)
 {
 	if (c->handler->closed != NULL)
 		c->handler->closed(c, c->reason, c->owner);
-	close(c->fd);
+	close(fd_of(c));
 	drop_input(c);
 	free(c);
 }
@@ -154,7 +168,7 @@ static void on_timeout(struct wheel_timer *t)
 		c->handler->timeout(c, c->owner);
 		break;
 	case CONN_FLUSHING: {
-		int64_t stalled_ms = clock_mono_ms() - c->last_progress_ms;
+		int64_t stalled_ms = clock_mono_ms() - conn_last_progress_ms(c);
 		if (stalled_ms >= FLUSH_STALL_MS)
 			conn_close(c, "stalled");
 		else
@@ -172,7 +186,7 @@ static void on_timeout(struct wheel_timer *t)
 /* The output of a graceful closing is out. */
 static void start_draining(struct conn *c)
 {
-	if (c->eof || shutdown(c->fd, SHUT_WR) != 0) {
+	if (c->eof || shutdown(fd_of(c), SHUT_WR) != 0) {
 		conn_close(c, "drained");
 		return;
 	}
@@ -187,6 +201,7 @@ void conn_close_gracefully(struct conn *c, const char *reason)
 	c->state = CONN_FLUSHING;
 	c->reason = reason;
 	c->quiet = false;
+	c->dropped = 0;
 	wheel_set(loop_wheel(c->loop), &c->timer, FLUSH_STALL_MS, on_timeout);
 	rearm(c);
 	loop_defer(c->loop, &c->task);
@@ -265,7 +280,7 @@ static const char *reason_of(int err)
 static void look_for_end(struct conn *c, short what)
 {
 	char byte;
-	ssize_t n = recv(c->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+	ssize_t n = recv(fd_of(c), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
 	if (n < 0 && !is_transient(errno)) {
 		conn_close(c, reason_of(errno));
 		return;
@@ -280,7 +295,7 @@ static void look_for_end(struct conn *c, short what)
 
 static void drop_incoming(struct conn *c)
 {
-	ssize_t n = recv(c->fd, loop_read_buffer(c->loop), LOOP_READ_SIZE, MSG_DONTWAIT);
+	ssize_t n = recv(fd_of(c), loop_read_buffer(c->loop), LOOP_READ_SIZE, MSG_DONTWAIT);
 	if (n < 0) {
 		if (!is_transient(errno))
 			conn_close(c, "drained");
@@ -294,7 +309,7 @@ static void drop_incoming(struct conn *c)
 			rearm(c);
 		return;
 	}
-	c->dropped += (uint32_t)n;
+	c->dropped += n;
 	if (c->dropped > DRAIN_BYTES)
 		conn_close(c, "drained");
 }
@@ -308,7 +323,7 @@ static void read_some(struct conn *c)
 		conn_close(c, "overflow");
 		return;
 	}
-	ssize_t n = recv(c->fd, buffer + have, LOOP_READ_SIZE - have, MSG_DONTWAIT);
+	ssize_t n = recv(fd_of(c), buffer + have, LOOP_READ_SIZE - have, MSG_DONTWAIT);
 	if (n < 0) {
 		if (!is_transient(errno))
 			conn_close(c, reason_of(errno));
@@ -362,6 +377,7 @@ void conn_resume(struct conn *c)
 	c->paused = false;
 	if (c->state != CONN_OPEN)
 		return;
+	c->last_input_ms = clock_mono_ms();
 	if (c->quiet) {
 		c->quiet = false;
 		rearm(c);
@@ -372,36 +388,40 @@ void conn_resume(struct conn *c)
 
 /* ---- output ---- */
 
-/* len more bytes will be queued. False: nobody would get them. */
-static bool begin_write(struct conn *c, size_t len)
+/* Where len more bytes are queued; NULL: nobody would get them. */
+static struct outq *begin_write(struct conn *c, size_t len)
 {
 	if (c->state != CONN_OPEN || len == 0)
-		return false;
-	if (c->out.unsent == 0)
-		c->last_progress_ms = clock_mono_ms();
-	if (!c->blocked)
-		loop_defer(c->loop, &c->task);
-	return true;
+		return NULL;
+	loop_defer(c->loop, &c->task);
+	if (c->out == NULL) {
+		c->out = xmalloc(sizeof(*c->out));
+		outq_init(&c->out->queue);
+		c->out->moved_ms = clock_mono_ms();
+	}
+	return &c->out->queue;
 }
 
 void conn_write(struct conn *c, const void *data, size_t len)
 {
-	if (begin_write(c, len))
-		outq_add(&c->out, data, len);
+	struct outq *q = begin_write(c, len);
+	if (q != NULL)
+		outq_add(q, data, len);
 }
 
 void conn_write_blob(struct conn *c, struct blob *b)
 {
-	if (begin_write(c, b->len))
-		outq_add_blob(&c->out, b);
+	struct outq *q = begin_write(c, b->len);
+	if (q != NULL)
+		outq_add_blob(q, b);
 }
 
 static void flush(struct conn *c)
 {
 	size_t written = 0;
-	while (c->out.unsent != 0 && !c->blocked) {
+	while (conn_unsent(c) != 0 && !c->blocked) {
 		size_t tried;
-		ssize_t n = outq_write(&c->out, c->fd, &tried);
+		ssize_t n = outq_write(&c->out->queue, fd_of(c), &tried);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0 && !is_transient(errno)) {
@@ -411,15 +431,15 @@ static void flush(struct conn *c)
 		if (n > 0)
 			written += (size_t)n;
 		c->blocked = n < 0 || (size_t)n < tried;
-		if (written >= WRITE_BUDGET && c->out.unsent != 0 && !c->blocked) {
+		if (written >= WRITE_BUDGET && conn_unsent(c) != 0 && !c->blocked) {
 			loop_defer(c->loop, &c->task);
 			break;
 		}
 	}
-	if (written != 0) {
-		c->last_progress_ms = clock_mono_ms();
-		c->drained = true;
-	}
+	if (conn_unsent(c) == 0)
+		drop_output(c);
+	else if (written != 0)
+		c->out->moved_ms = clock_mono_ms();
 	rearm(c);
 }
 
@@ -431,14 +451,12 @@ static void on_turn_end(struct loop_task *t)
 		c->offer = false;
 		offer_leftover(c);
 	}
+	bool had_output = c->out != NULL;
 	if (c->state == CONN_OPEN || c->state == CONN_FLUSHING)
 		flush(c);
-	if (c->state == CONN_OPEN && c->out.unsent == 0 && c->drained) {
-		c->drained = false;
-		if (c->handler->drained != NULL)
-			c->handler->drained(c, c->owner);
-	}
-	if (c->state == CONN_FLUSHING && c->out.unsent == 0)
+	if (c->state == CONN_OPEN && had_output && c->handler->written != NULL)
+		c->handler->written(c, c->owner);
+	if (c->state == CONN_FLUSHING && c->out == NULL)
 		start_draining(c);
 	if (c->state == CONN_CLOSED) {
 		loop_undefer(c->loop, &c->task);
@@ -452,21 +470,17 @@ struct conn *conn_new(struct loop *l, int fd, const struct addr *peer, const str
 {
 	struct conn *c = xcalloc(1, sizeof(*c));
 	c->loop = l;
-	c->fd = fd;
 	c->handler = h;
 	c->owner = owner;
 	c->task.fn = on_turn_end;
-	outq_init(&c->out);
-	c->last_input_ms = c->last_progress_ms = clock_mono_ms();
-	c->peer.family = peer->sa.ss_family;
-	if (peer->sa.ss_family == AF_INET)
-		c->peer.in = *(const struct sockaddr_in *)&peer->sa;
-	else if (peer->sa.ss_family == AF_INET6)
-		c->peer.in6 = *(const struct sockaddr_in6 *)&peer->sa;
+	c->last_input_ms = clock_mono_ms();
+	c->peer_host = addr_pack(peer, &c->peer_port);
 	if (peer->sa.ss_family != AF_UNIX) {
 		int on = 1;
 		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	}
+	int rc = event_assign(&c->ev, loop_base(l), fd, 0, on_event, c);
+	ASSERT(rc == 0);
 	rearm(c);
 	return c;
 }
@@ -484,7 +498,7 @@ void conn_set_handler(struct conn *c, const struct conn_handler *h, void *owner)
 
 size_t conn_unsent(const struct conn *c)
 {
-	return c->out.unsent;
+	return c->out != NULL ? c->out->queue.unsent : 0;
 }
 
 bool conn_peer_finished(const struct conn *c)
@@ -499,7 +513,7 @@ int64_t conn_last_input_ms(const struct conn *c)
 
 int64_t conn_last_progress_ms(const struct conn *c)
 {
-	return c->last_progress_ms;
+	return c->out != NULL ? c->out->moved_ms : clock_mono_ms();
 }
 
 void conn_set_timeout(struct conn *c, int64_t delay_ms)
@@ -520,14 +534,6 @@ struct loop *conn_loop(const struct conn *c)
 const struct addr *conn_peer(const struct conn *c)
 {
 	static struct addr unpacked; /* a worker has one thread */
-	unpacked = (struct addr){.len = sizeof(sa_family_t)};
-	unpacked.sa.ss_family = c->peer.family;
-	if (c->peer.family == AF_INET) {
-		memcpy(&unpacked.sa, &c->peer.in, sizeof(c->peer.in));
-		unpacked.len = sizeof(c->peer.in);
-	} else if (c->peer.family == AF_INET6) {
-		memcpy(&unpacked.sa, &c->peer.in6, sizeof(c->peer.in6));
-		unpacked.len = sizeof(c->peer.in6);
-	}
+	unpacked = addr_unpack(&c->peer_host, c->peer_port);
 	return &unpacked;
 }

@@ -6,7 +6,7 @@
  * in below without their notice.
  *
  * An idle connection owns no buffers: input that was not taken and output that
- * was not written are kept only while there is any.
+ * was not written are kept only while there is any. There may be a great many: every byte of one counts.
  */
 #ifndef TIDINGS_NET_CONN_H
 #define TIDINGS_NET_CONN_H
@@ -29,8 +29,11 @@ struct conn_handler {
 	/* The peer will send no more (FIN), and what it sent was offered; after it only output goes on. NULL: closes.
 	 */
 	void (*eof)(struct conn *c, void *owner);
-	/* Everything queued has been written; runs at the end of a turn. May be NULL. */
-	void (*drained)(struct conn *c, void *owner);
+	/*
+	 * The end of a turn in which output was queued or waited: it has been written as far as the peer takes it;
+	 * conn_unsent tells what is left. May be NULL.
+	 */
+	void (*written)(struct conn *c, void *owner);
 	/* conn_set_timeout's time has passed. */
 	void (*timeout)(struct conn *c, void *owner);
 	/* Exactly once, at the end of a turn, never from within a conn_ function: c is freed right after it. */
@@ -49,8 +52,10 @@ size_t conn_unsent(const struct conn *c);
 /* The peer has sent FIN, perhaps behind bytes that were not read yet: it may be gone altogether. Seen also while
  * paused. */
 bool conn_peer_finished(const struct conn *c);
-int64_t conn_last_input_ms(const struct conn *c);    /* clock_mono_ms when bytes last arrived */
-int64_t conn_last_progress_ms(const struct conn *c); /* when output last moved, or began to wait */
+/* clock_mono_ms when bytes last arrived, or conn_resume let them in again. Not while closing. */
+int64_t conn_last_input_ms(const struct conn *c);
+/* When output last moved, or began to wait; now if none waits. */
+int64_t conn_last_progress_ms(const struct conn *c);
 
 /* While paused nothing is read, so the peer waits; that it has reset the connection is noticed all the same. */
 void conn_pause(struct conn *c);

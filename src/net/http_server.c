@@ -336,10 +336,10 @@ static void on_eof(struct conn *c, void *owner)
 	close_gracefully(hc, "eof");
 }
 
-static void on_drained(struct conn *c, void *owner)
+static void on_written(struct conn *c, void *owner)
 {
 	struct http_conn *hc = owner;
-	if (!hc->throttled)
+	if (!hc->throttled || conn_unsent(c) != 0)
 		return;
 	hc->throttled = false;
 	conn_resume(c);
@@ -398,7 +398,7 @@ static void on_closed(struct conn *c, const char *reason, void *owner)
 static const struct conn_handler http_conn_handler = {
 	.input = on_input,
 	.eof = on_eof,
-	.drained = on_drained,
+	.written = on_written,
 	.timeout = on_timeout,
 	.closed = on_closed,
 };

@@ -52,16 +52,26 @@ struct loop *loop_new(void)
 	return l;
 }
 
+static bool is_queued(const struct loop_task *t)
+{
+	return t->entry.tqe_prev != NULL;
+}
+
+static void unqueue(struct loop *l, struct loop_task *t)
+{
+	TAILQ_REMOVE(&l->tasks, t, entry);
+	t->entry.tqe_prev = NULL;
+}
+
 static void run_tasks(struct loop *l)
 {
 	struct loop_task *t;
 	TAILQ_INSERT_TAIL(&l->tasks, &l->end_of_turn, entry);
 	while ((t = TAILQ_FIRST(&l->tasks)) != &l->end_of_turn) {
-		TAILQ_REMOVE(&l->tasks, t, entry);
-		t->queued = false;
+		unqueue(l, t);
 		t->fn(t);
 	}
-	TAILQ_REMOVE(&l->tasks, &l->end_of_turn, entry);
+	unqueue(l, &l->end_of_turn);
 }
 
 void loop_settle(struct loop *l)
@@ -95,18 +105,14 @@ struct wheel *loop_wheel(struct loop *l)
 
 void loop_defer(struct loop *l, struct loop_task *t)
 {
-	if (t->queued)
-		return;
-	t->queued = true;
-	TAILQ_INSERT_TAIL(&l->tasks, t, entry);
+	if (!is_queued(t))
+		TAILQ_INSERT_TAIL(&l->tasks, t, entry);
 }
 
 void loop_undefer(struct loop *l, struct loop_task *t)
 {
-	if (!t->queued)
-		return;
-	t->queued = false;
-	TAILQ_REMOVE(&l->tasks, t, entry);
+	if (is_queued(t))
+		unqueue(l, t);
 }
 
 void loop_turn(struct loop *l)

@@ -15,9 +15,8 @@ struct event_base;
 
 /* A thing to be done once at the end of this turn. Embedded in its owner, zeroed before first use. */
 struct loop_task {
-	TAILQ_ENTRY(loop_task) entry;
+	TAILQ_ENTRY(loop_task) entry; /* its tqe_prev is NULL while the task is not queued */
 	void (*fn)(struct loop_task *t);
-	bool queued;
 };
 
 struct loop;

@@ -30,6 +30,8 @@ enum ws_state {
 	WS_LEAVING, /* closes as soon as the output is out, or LEAVE_WAIT_MS have passed */
 };
 
+enum ws_end { WS_END_CLOSED, WS_END_PEER_CLOSED, WS_END_PROTOCOL_ERROR, WS_END_TOO_SLOW, WS_END_IDLE };
+
 struct ws {
 	struct http_member member; /* of the server that counts it; without one, only its conn is set */
 	const struct conf *conf;
@@ -37,18 +39,28 @@ struct ws {
 	void *user;
 	struct ws_decoder decoder;
 	struct blob *held_pong; /* goes out when the output is; NULL: none */
-	struct loop_task judge; /* looks at the unsent bytes after the turn's writing */
 	int64_t next_ping_ms;
-	int64_t resumed_ms;  /* silence counts from here too: while paused we did not listen */
-	const char *why;     /* for conn_close */
 	uint16_t close_code; /* 0: none sent or received yet */
 	uint16_t pauses;
-	uint16_t pong_bytes; /* queued since the output was last empty */
-	uint8_t state;	     /* enum ws_state */
-	bool suspect;	     /* seemed silent at the last look */
+	uint16_t pong_bytes;  /* queued since the output was last empty */
+	unsigned state : 2;   /* enum ws_state */
+	unsigned end : 3;     /* enum ws_end, for conn_close */
+	unsigned suspect : 1; /* seemed silent at the last look */
 };
 
 /* ---- ending ---- */
+
+static const char *reason_of(const struct ws *ws)
+{
+	static const char *const reasons[] = {
+		[WS_END_CLOSED] = "ws_closed",
+		[WS_END_PEER_CLOSED] = "ws_peer_closed",
+		[WS_END_PROTOCOL_ERROR] = "ws_protocol_error",
+		[WS_END_TOO_SLOW] = "ws_too_slow",
+		[WS_END_IDLE] = "ws_idle",
+	};
+	return reasons[ws->end];
+}
 
 static void send_close(struct ws *ws, int code, struct str reason)
 {
@@ -56,12 +68,12 @@ static void send_close(struct ws *ws, int code, struct str reason)
 	conn_write(ws->member.conn, frame, ws_encode_close(frame, code, reason));
 }
 
-static void enter_closing(struct ws *ws, enum ws_state state, int code, const char *why)
+static void enter_closing(struct ws *ws, enum ws_state state, int code, enum ws_end end)
 {
 	ASSERT(ws->state == WS_OPEN);
 	ws->state = state;
 	ws->close_code = (uint16_t)code;
-	ws->why = why;
+	ws->end = end;
 	/* The peer's close frame has to be seen. */
 	if (ws->pauses != 0)
 		conn_resume(ws->member.conn);
@@ -71,15 +83,15 @@ static void leave(struct ws *ws)
 {
 	ws->state = WS_LEAVING;
 	if (conn_unsent(ws->member.conn) == 0)
-		conn_close_gracefully(ws->member.conn, ws->why);
+		conn_close_gracefully(ws->member.conn, reason_of(ws));
 	else
 		conn_set_timeout(ws->member.conn, LEAVE_WAIT_MS);
 }
 
 /* We say why and do not wait for the peer's close frame. */
-static void close_and_leave(struct ws *ws, int code, const char *reason, const char *why)
+static void close_and_leave(struct ws *ws, int code, const char *reason, enum ws_end end)
 {
-	enter_closing(ws, WS_LEAVING, code, why);
+	enter_closing(ws, WS_LEAVING, code, end);
 	send_close(ws, code, str_from(reason));
 	leave(ws);
 }
@@ -88,7 +100,7 @@ void ws_close(struct ws *ws, int code, const char *reason)
 {
 	if (ws->state != WS_OPEN)
 		return;
-	enter_closing(ws, WS_CLOSING, code, "ws_closed");
+	enter_closing(ws, WS_CLOSING, code, WS_END_CLOSED);
 	send_close(ws, code, str_from(reason));
 	conn_set_timeout(ws->member.conn, CLOSE_WAIT_MS);
 }
@@ -96,7 +108,6 @@ void ws_close(struct ws *ws, int code, const char *reason)
 static void on_closed(struct conn *c, const char *reason, void *owner)
 {
 	struct ws *ws = owner;
-	loop_undefer(conn_loop(c), &ws->judge);
 	ws->state = WS_LEAVING;
 	ws->handler->closed(ws, ws->close_code != 0 ? ws->close_code : WS_CLOSE_ABNORMAL, ws->user);
 	http_member_leave(&ws->member, reason);
@@ -147,7 +158,7 @@ static bool on_close(void *ctx, int code, const char *reason, size_t len)
 {
 	struct ws *ws = ctx;
 	if (ws->state == WS_OPEN) {
-		enter_closing(ws, WS_LEAVING, code, "ws_peer_closed");
+		enter_closing(ws, WS_LEAVING, code, WS_END_PEER_CLOSED);
 		send_close(ws, code, STR_NULL);
 	}
 	leave(ws);
@@ -167,7 +178,7 @@ static size_t on_input(struct conn *c, char *data, size_t len, void *owner)
 	int rc = ws_decode(&ws->decoder, data, len, &used, &codec_events, ws, &reason);
 	if (rc > 0) {
 		if (ws->state == WS_OPEN)
-			close_and_leave(ws, rc, reason, "ws_protocol_error");
+			close_and_leave(ws, rc, reason, WS_END_PROTOCOL_ERROR);
 		else
 			leave(ws);
 	}
@@ -192,45 +203,42 @@ void ws_pause(struct ws *ws)
 void ws_resume(struct ws *ws)
 {
 	ASSERT(ws->pauses > 0);
-	if (--ws->pauses != 0 || ws->state != WS_OPEN)
-		return;
-	ws->resumed_ms = clock_mono_ms();
-	conn_resume(ws->member.conn);
+	if (--ws->pauses == 0 && ws->state == WS_OPEN)
+		conn_resume(ws->member.conn);
 }
 
 /* ---- output ---- */
 
-static void judge_queue(struct loop_task *t)
-{
-	struct ws *ws = container_of(t, struct ws, judge);
-	if (ws->state == WS_OPEN && conn_unsent(ws->member.conn) > (size_t)ws->conf->websocket.send_queue)
-		close_and_leave(ws, WS_CLOSE_TOO_SLOW, "too slow to read", "ws_too_slow");
-}
-
-/* What a turn queues is judged after the connection has tried to write it: a burst alone is not the peer's fault. */
 void ws_send(struct ws *ws, struct blob *frame)
 {
-	if (ws->state != WS_OPEN)
-		return;
-	conn_write_blob(ws->member.conn, frame);
-	if (conn_unsent(ws->member.conn) > (size_t)ws->conf->websocket.send_queue)
-		loop_defer(conn_loop(ws->member.conn), &ws->judge);
+	if (ws->state == WS_OPEN)
+		conn_write_blob(ws->member.conn, frame);
 }
 
-static void on_drained(struct conn *c, void *owner)
+static void send_held_pong(struct ws *ws)
 {
-	struct ws *ws = owner;
-	if (ws->state == WS_LEAVING) {
-		conn_close_gracefully(c, ws->why);
-		return;
-	}
 	ws->pong_bytes = 0;
 	if (ws->held_pong == NULL)
 		return;
 	if (ws->state == WS_OPEN)
-		conn_write_blob(c, ws->held_pong);
+		conn_write_blob(ws->member.conn, ws->held_pong);
 	blob_unref(ws->held_pong);
 	ws->held_pong = NULL;
+}
+
+/* What a turn queued is judged after the connection has tried to write it: a burst alone is not the peer's fault. */
+static void on_written(struct conn *c, void *owner)
+{
+	struct ws *ws = owner;
+	size_t unsent = conn_unsent(c);
+	if (ws->state == WS_OPEN && unsent > (size_t)ws->conf->websocket.send_queue)
+		close_and_leave(ws, WS_CLOSE_TOO_SLOW, "too slow to read", WS_END_TOO_SLOW);
+	if (unsent != 0)
+		return;
+	if (ws->state == WS_LEAVING)
+		conn_close_gracefully(c, reason_of(ws));
+	else
+		send_held_pong(ws);
 }
 
 /* ---- heartbeat ---- */
@@ -242,10 +250,7 @@ static int64_t ping_interval_ms(const struct ws *ws)
 
 static int64_t silent_at_ms(const struct ws *ws)
 {
-	int64_t heard_ms = conn_last_input_ms(ws->member.conn);
-	if (heard_ms < ws->resumed_ms)
-		heard_ms = ws->resumed_ms;
-	return heard_ms + (int64_t)ws->conf->websocket.idle_timeout_secs * 1000;
+	return conn_last_input_ms(ws->member.conn) + (int64_t)ws->conf->websocket.idle_timeout_secs * 1000;
 }
 
 /* The first pings are spread over half an interval: connections that came at once are not pinged at once. */
@@ -271,7 +276,7 @@ static void heartbeat(struct ws *ws)
 	bool silent = ws->pauses == 0 && now_ms >= silent_at_ms(ws);
 	/* If this process itself stood still, the peer's bytes may lie in the socket: the next turn reads them. */
 	if (silent && ws->suspect) {
-		close_and_leave(ws, WS_CLOSE_IDLE, "nothing heard", "ws_idle");
+		close_and_leave(ws, WS_CLOSE_IDLE, "nothing heard", WS_END_IDLE);
 		return;
 	}
 	ws->suspect = silent;
@@ -294,7 +299,7 @@ static void on_timeout(struct conn *c, void *owner)
 		leave(ws);
 		break;
 	case WS_LEAVING:
-		conn_close(c, ws->why);
+		conn_close(c, reason_of(ws));
 		break;
 	}
 }
@@ -304,7 +309,7 @@ static void on_timeout(struct conn *c, void *owner)
 static const struct conn_handler conn_events = {
 	.input = on_input,
 	.eof = on_eof,
-	.drained = on_drained,
+	.written = on_written,
 	.timeout = on_timeout,
 	.closed = on_closed,
 };
@@ -315,7 +320,6 @@ static struct ws *ws_alloc(const struct conf *conf, const struct ws_handler *han
 	ws->conf = conf;
 	ws->handler = handler;
 	ws->user = user;
-	ws->judge.fn = judge_queue;
 	return ws;
 }
 

@@ -121,11 +121,35 @@ static void test_unix(void)
 	rmdir(dir);
 }
 
+static void test_packed(void)
+{
+	static const char *const text[] = {"10.1.2.3:456", "[fe80::1:2]:5", "[::1]:0"};
+	struct addr a, b;
+	struct in6_addr host;
+	in_port_t port;
+	const char *err;
+	char out[ADDR_TEXT_MAX];
+	for (size_t i = 0; i < ARRAY_LEN(text); i++) {
+		if (addr_parse(&a, text[i], &err) != 0)
+			abort();
+		host = addr_pack(&a, &port);
+		b = addr_unpack(&host, port);
+		is_str(addr_format(&b, out), text[i], "packed and unpacked: %s", text[i]);
+		ok(b.len == a.len && memcmp(&b.sa, &a.sa, sizeof(a.sa)) == 0, "and the same as before");
+	}
+	a = (struct addr){.len = sizeof(sa_family_t)};
+	a.sa.ss_family = AF_UNIX;
+	host = addr_pack(&a, &port);
+	b = addr_unpack(&host, port);
+	is_str(addr_format_host(&b, out), "unix:", "the nameless peer of a UNIX socket");
+}
+
 int main(void)
 {
 	test_text();
 	test_inet("127.0.0.1:0");
 	test_inet("*:0");
 	test_unix();
+	test_packed();
 	return done_testing();
 }

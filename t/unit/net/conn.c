@@ -49,9 +49,9 @@ static void on_eof(struct conn *c, void *owner)
 	((struct end *)owner)->eofs++;
 }
 
-static void on_drained(struct conn *c, void *owner)
+static void on_written(struct conn *c, void *owner)
 {
-	((struct end *)owner)->drains++;
+	((struct end *)owner)->drains += conn_unsent(c) == 0;
 }
 
 static void on_timeout(struct conn *c, void *owner)
@@ -67,7 +67,7 @@ static void on_closed(struct conn *c, const char *reason, void *owner)
 	e->c = NULL;
 }
 
-static const struct conn_handler handler = {on_input, on_eof, on_drained, on_timeout, on_closed};
+static const struct conn_handler handler = {on_input, on_eof, on_written, on_timeout, on_closed};
 static const struct conn_handler other = {on_other_input, NULL, NULL, NULL, on_closed};
 
 static void open_end(struct end *e, int buffer_size)
