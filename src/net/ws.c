@@ -35,7 +35,7 @@ enum ws_end { WS_END_CLOSED, WS_END_PEER_CLOSED, WS_END_PROTOCOL_ERROR, WS_END_T
 struct ws {
 	struct http_member member; /* of the server that counts it; without one, only its conn is set */
 	const struct conf *conf;
-	const struct ws_handler *handler;
+	const struct ws_handler *handler; /* NULL once it was told of the end */
 	void *user;
 	struct ws_decoder decoder;
 	struct blob *held_pong; /* goes out when the output is; NULL: none */
@@ -105,11 +105,19 @@ void ws_close(struct ws *ws, int code, const char *reason)
 	conn_set_timeout(ws->member.conn, CLOSE_WAIT_MS);
 }
 
+static void tell_closed(struct ws *ws)
+{
+	const struct ws_handler *handler = ws->handler;
+	ws->handler = NULL;
+	if (handler != NULL)
+		handler->closed(ws, ws->close_code != 0 ? ws->close_code : WS_CLOSE_ABNORMAL, ws->user);
+}
+
 static void on_closed(struct conn *c, const char *reason, void *owner)
 {
 	struct ws *ws = owner;
 	ws->state = WS_LEAVING;
-	ws->handler->closed(ws, ws->close_code != 0 ? ws->close_code : WS_CLOSE_ABNORMAL, ws->user);
+	tell_closed(ws);
 	http_member_leave(&ws->member, reason);
 	ws_decoder_fini(&ws->decoder);
 	blob_unref(ws->held_pong);
@@ -233,6 +241,8 @@ static void on_written(struct conn *c, void *owner)
 	size_t unsent = conn_unsent(c);
 	if (ws->state == WS_OPEN && unsent > (size_t)ws->conf->websocket.send_queue)
 		close_and_leave(ws, WS_CLOSE_TOO_SLOW, "too slow to read", WS_END_TOO_SLOW);
+	if (ws->state != WS_OPEN)
+		tell_closed(ws);
 	if (unsent != 0)
 		return;
 	if (ws->state == WS_LEAVING)
@@ -350,11 +360,6 @@ struct ws *ws_new_switched(struct http_req *req, const char *headers, const stru
 	}
 	start(ws, c);
 	return ws;
-}
-
-bool ws_is_closing(const struct ws *ws)
-{
-	return ws->state != WS_OPEN || conn_is_closing(ws->member.conn);
 }
 
 const struct addr *ws_peer(const struct ws *ws)

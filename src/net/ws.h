@@ -24,7 +24,8 @@ struct ws_handler {
 	/* A whole text message; data is borrowed for the call. The handler may close the connection within. */
 	void (*message)(struct ws *ws, struct str text, void *user);
 	/*
-	 * Exactly once, from the loop, never from within another ws_ function; ws is gone after it.
+	 * Exactly once, at the end of the turn in which either side began to close or the connection broke; never from
+	 * within a ws_ function. ws is gone after it, even if the rest of the closing takes the peer a while.
 	 * code is what was sent or received first, WS_CLOSE_ABNORMAL if neither.
 	 */
 	void (*closed)(struct ws *ws, int code, void *user);
@@ -36,13 +37,12 @@ struct ws_handler {
  * closed with 4008. Ignored once closing.
  */
 void ws_send(struct ws *ws, struct blob *frame);
-/* Starts the closing handshake, after what is queued; the first call counts. `closed` follows within seconds. */
+/* Starts the closing handshake, after what is queued; the first call counts. */
 void ws_close(struct ws *ws, int code, const char *reason);
 /* While paused nothing is read, so that a client with too much in progress waits. Counts: each pause needs its resume.
  */
 void ws_pause(struct ws *ws);
 void ws_resume(struct ws *ws);
-bool ws_is_closing(const struct ws *ws);
 /* Borrowed until the next call of ws_peer or conn_peer. */
 const struct addr *ws_peer(const struct ws *ws);
 

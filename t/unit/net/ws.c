@@ -40,7 +40,7 @@ static void test_messages(void)
 	until(&p, p.in.len != 0);
 	conf.websocket.max_message = 65536;
 	is_close_frame(&p, 1009, "a message over a lowered limit");
-	ok(ws_is_closing(p.ws), "and the connection is closing");
+	is_int(p.closed, 1, "and that is told");
 	finish(&p, 1009, "too big");
 	buf_fini(&body);
 }
@@ -79,6 +79,36 @@ static void test_peer_closes(void)
 	until(&p, p.in.len != 0);
 	is_close_frame(&p, 1003, "a fault");
 	finish(&p, 1003, "fault");
+}
+
+/* Whoever is told need not wait for a peer that takes its time. */
+static void test_end_is_told_at_once(void)
+{
+	struct pair p;
+	open_pair(&p);
+	client_send_close(&p, 1000);
+	until(&p, p.eof);
+	is_close_frame(&p, 1000, "the peer begins");
+	is_int(p.closed, 1, "the end is told when the handshake is done");
+	ok(!hung_up(&p), "while the connection waits for the peer's FIN");
+	finish(&p, 1000, "the peer begins");
+
+	open_pair(&p);
+	ws_close(p.ws, 4001, "replaced");
+	is_int(p.closed, 0, "not from within ws_close");
+	turn();
+	is_int(p.closed, 1, "but when we have begun");
+	client_read(&p);
+	ok(!p.eof, "while the peer's close frame is awaited");
+	client_send_close(&p, 4001);
+	finish(&p, 4001, "we begin");
+
+	open_pair(&p);
+	client_send(&p, FIN | WS_BINARY, "x");
+	until(&p, p.in.len != 0);
+	is_int(p.closed, 1, "and at a fault");
+	ok(!hung_up(&p), "which the peer still has to hear of");
+	finish(&p, 1003, "a fault");
 }
 
 static void test_we_close(void)
@@ -132,7 +162,6 @@ static void test_we_close(void)
 	client_send_close(&p, 1001);
 	until(&p, p.eof);
 	ok(p.eof, "a paused one sees the peer's close frame too");
-	ws_resume(p.ws);
 	finish(&p, 1001, "we close while paused");
 
 	open_pair(&p);
@@ -172,15 +201,15 @@ static void test_heartbeat(void)
 	is_int(count_pings(&p), 1, "and again");
 	pass(30000);
 	is_int(count_pings(&p), 1, "and again");
-	ok(!ws_is_closing(p.ws), "60 seconds of silence are not too long");
+	ok(!p.closed, "60 seconds of silence are not too long");
 	client_send(&p, FIN | WS_TEXT, "I was here");
 	pass(15000);
 	until(&p, p.messages == 1);
 	pass(100);
-	ok(!ws_is_closing(p.ws), "bytes that wait in the socket count when the silence is judged");
+	ok(!p.closed, "bytes that wait in the socket count when the silence is judged");
 	pass(30000);
 	pass(30000);
-	ok(!ws_is_closing(p.ws), "not yet");
+	ok(!p.closed, "not yet");
 	pass(15000);
 	pass(100);
 	until(&p, p.eof);
@@ -258,11 +287,11 @@ static void test_pause(void)
 	ws_pause(p.ws);
 	for (int i = 0; i < 6; i++)
 		pass(30000);
-	ok(!ws_is_closing(p.ws), "the peer is not silent while we do not listen");
+	ok(!p.closed, "the peer is not silent while we do not listen");
 	ws_resume(p.ws);
 	pass(30000);
 	pass(30000);
-	ok(!ws_is_closing(p.ws), "and has its time after it");
+	ok(!p.closed, "and has its time after it");
 	client_close(&p);
 	finish(&p, WS_CLOSE_ABNORMAL, "pause");
 	buf_fini(&b);
@@ -274,7 +303,7 @@ static int overfill(struct pair *p)
 	char text[16384];
 	int turns = 0;
 	memset(text, 'x', sizeof(text));
-	for (; turns < 200 && !ws_is_closing(p->ws); turns++) {
+	for (; turns < 200 && !p->closed; turns++) {
 		send_text(p->ws, (struct str){text, sizeof(text)});
 		turn();
 	}
@@ -300,10 +329,10 @@ static void test_slow_reader(void)
 	open_pair(&p);
 	overfill(&p);
 	pass(1000);
-	is_int(p.closed, 0, "it has two seconds");
+	ok(!hung_up(&p), "it has two seconds");
 	pass(1000);
 	turn();
-	is_int(p.closed, 1, "and no more");
+	ok(hung_up(&p), "and no more");
 	finish(&p, 4008, "dead reader");
 
 	open_pair(&p);
@@ -312,7 +341,7 @@ static void test_slow_reader(void)
 		send_text(p.ws, STR_LIT("a burst that the socket takes is not the peer's fault"));
 	ok(conn_unsent(p.conn) > 1024, "a burst over the limit");
 	turn();
-	ok(!ws_is_closing(p.ws), "is judged after it was written");
+	ok(!p.closed, "is judged after it was written");
 	client_close(&p);
 	turn();
 	finish(&p, WS_CLOSE_ABNORMAL, "burst");
@@ -403,6 +432,7 @@ int main(void)
 	loop = loop_new();
 	test_messages();
 	test_peer_closes();
+	test_end_is_told_at_once();
 	test_we_close();
 	test_heartbeat();
 	test_ping_phases();
