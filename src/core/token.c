@@ -315,7 +315,7 @@ static enum token_status check_claims(const struct token_keys *k, const struct j
 
 /* Everything but the cache. k->token holds the token, terminated. */
 static enum token_status verify_anew(struct token_keys *k, struct str token, int64_t now_ms,
-				     struct token_claims *claims_r, const char **reason_r)
+				     struct token_claims *claims_r, bool *hmac_r, const char **reason_r)
 {
 	struct str part[3], header = {k->header_text, 0}, payload = {k->payload_text, 0};
 	const struct json *root;
@@ -334,6 +334,7 @@ static enum token_status verify_anew(struct token_keys *k, struct str token, int
 	key = choose_key(k, root, reason_r);
 	if (key == NULL)
 		return TOKEN_INVALID;
+	*hmac_r = conf_jwt_algorithm_is_hmac(key->algorithm);
 	*reason_r = "the token's signature is wrong";
 	if (!(key->algorithm == JWT_EDDSA ? ed25519_verifies(key, part) : libjwt_verifies(key, k->token)))
 		return TOKEN_INVALID;
@@ -344,13 +345,13 @@ static enum token_status verify_anew(struct token_keys *k, struct str token, int
 	return check_claims(k, root, now_ms, claims_r, reason_r);
 }
 
-enum token_status token_verify(struct token_keys *k, struct str token, struct token_claims *claims_r,
-			       const char **reason_r)
+static enum token_status verify(struct token_keys *k, struct str token, bool once, struct token_claims *claims_r,
+				const char **reason_r)
 {
 	unsigned char hash[TOKEN_HASH_LEN];
 	int64_t now_ms = clock_wall_ms();
 	enum token_status status;
-	bool hashed;
+	bool hashed, hmac = false;
 
 	*reason_r = "the token is malformed";
 	if (token.s == NULL || token.len == 0 || token.len > TOKEN_MAX || memchr(token.s, '\0', token.len) != NULL)
@@ -362,10 +363,22 @@ enum token_status token_verify(struct token_keys *k, struct str token, struct to
 		return TOKEN_OK;
 	memcpy(k->token, token.s, token.len);
 	k->token[token.len] = '\0';
-	status = verify_anew(k, token, now_ms, claims_r, reason_r);
-	if (status == TOKEN_OK && hashed)
+	status = verify_anew(k, token, now_ms, claims_r, &hmac, reason_r);
+	if (status == TOKEN_OK && hashed && !(once && hmac))
 		token_cache_put(k->cache, hash, now_ms, claims_r);
 	return status;
+}
+
+enum token_status token_verify(struct token_keys *k, struct str token, struct token_claims *claims_r,
+			       const char **reason_r)
+{
+	return verify(k, token, false, claims_r, reason_r);
+}
+
+enum token_status token_verify_once(struct token_keys *k, struct str token, struct token_claims *claims_r,
+				    const char **reason_r)
+{
+	return verify(k, token, true, claims_r, reason_r);
 }
 
 bool token_has_scope(const struct token_claims *c, const char *scope)

@@ -42,6 +42,13 @@ void token_keys_free(struct token_keys **k);
 enum token_status token_verify(struct token_keys *k, struct str token, struct token_claims *claims_r,
 			       const char **reason_r) MUST_CHECK;
 
+/*
+ * The same for a token that is not expected again soon, as that of a WebSocket's handshake: one signed with a secret is
+ * not remembered then, for it is checked anew as fast, and a hundred thousand of them take memory.
+ */
+enum token_status token_verify_once(struct token_keys *k, struct str token, struct token_claims *claims_r,
+				    const char **reason_r) MUST_CHECK;
+
 bool token_has_scope(const struct token_claims *c, const char *scope);
 
 /*

@@ -73,13 +73,17 @@ static struct str subprotocol_token(struct http_req *req, bool *offered_r)
 	return token;
 }
 
+typedef enum token_status verify_fn(struct token_keys *k, struct str token, struct token_claims *claims_r,
+				    const char **reason_r);
+
 /* The caller; false after having answered 401. */
-static bool authenticate(struct im *im, struct http_req *req, struct str token, struct token_claims *claims)
+static bool authenticate(struct im *im, struct http_req *req, struct str token, verify_fn *verify,
+			 struct token_claims *claims)
 {
 	const char *reason = "no token: Authorization: Bearer <JWT> is needed";
 	enum token_status status = TOKEN_INVALID;
 	if (token.s != NULL)
-		status = token_verify(im->keys, token, claims, &reason);
+		status = verify(im->keys, token, claims, &reason);
 	if (status == TOKEN_OK)
 		return true;
 	reply(req, status == TOKEN_EXPIRED ? PROBLEM_TOKEN_EXPIRED : PROBLEM_TOKEN_INVALID, reason, NULL);
@@ -95,7 +99,7 @@ static void open_websocket(struct im *im, struct http_req *req)
 		token = from_protocol;
 	if (token.s == NULL && http_req_query(req, "access_token", &token) <= 0)
 		token = STR_NULL;
-	if (authenticate(im, req, token, &claims) && http_check_ws(req))
+	if (authenticate(im, req, token, token_verify_once, &claims) && http_check_ws(req))
 		session_open(im, req, &claims, offered ? WS_SUBPROTOCOL : NULL);
 }
 
@@ -158,7 +162,7 @@ static enum http_verdict public_head(struct http_req *req, void *ctx)
 		open_websocket(im, req);
 		return HTTP_ANSWERED;
 	}
-	if (cmd->access == ACCESS_USER && !authenticate(im, req, bearer(req), &claims))
+	if (cmd->access == ACCESS_USER && !authenticate(im, req, bearer(req), token_verify, &claims))
 		return HTTP_ANSWERED;
 	if (!check_body(im, req))
 		return HTTP_ANSWERED;

@@ -29,8 +29,10 @@ static void expect(struct token_keys *k, char *token, enum token_status want, co
 {
 	struct token_claims claims;
 	const char *reason = NULL;
-	enum token_status got = token_verify(k, str_from(token), &claims, &reason);
+	enum token_status got = token_verify_once(k, str_from(token), &claims, &reason);
 
+	if (got == want)
+		got = token_verify(k, str_from(token), &claims, &reason);
 	is_int(got, want, "%s", what);
 	if (want != TOKEN_OK)
 		is_str(reason, why, "%s: the reason", what);
@@ -486,7 +488,6 @@ static void test_garbage(void)
 
 static void hash_of(uint32_t n, unsigned char hash[TOKEN_HASH_LEN])
 {
-	memset(hash, 0, TOKEN_HASH_LEN);
 	EVP_Digest(&n, sizeof(n), hash, NULL, EVP_sha256(), NULL);
 }
 
@@ -496,7 +497,6 @@ static void test_cache(void)
 	struct token_claims claims = {.user_id = "u", .scope = "s t", .expires_ms = 1000}, got;
 	unsigned char hash[TOKEN_HASH_LEN], near[TOKEN_HASH_LEN];
 	size_t wrong = 0, found = 0;
-
 	hash_of(0, hash);
 	memcpy(near, hash, sizeof(near));
 	near[31] ^= 1;
