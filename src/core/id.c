@@ -4,6 +4,8 @@
 #include "core/id.h"
 
 #include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <sys/random.h>
 #include <unistd.h>
 
@@ -50,6 +52,31 @@ int id_parse_u64(struct str s, uint64_t *out_r)
 	}
 	*out_r = v;
 	return 0;
+}
+
+#define SESSION_TIME_DIGITS 11
+
+void id_session_make(char out[SESSION_ID_LEN + 1], int64_t now_ms, const char origin[SESSION_ORIGIN_LEN],
+		     uint32_t number)
+{
+	uint64_t time = (uint64_t)now_ms & UINT64_C(0xfffffffffff);
+	int n = snprintf(out, SESSION_ID_LEN + 1, "%0*" PRIx64 "%.*s%05x", SESSION_TIME_DIGITS, time,
+			 SESSION_ORIGIN_LEN, origin, (unsigned)number & 0xfffffu);
+	ASSERT(n == SESSION_ID_LEN);
+}
+
+int64_t id_session_since_ms(struct str id)
+{
+	int64_t ms = 0;
+	if (id.len != SESSION_ID_LEN)
+		return 0;
+	for (size_t i = 0; i < SESSION_TIME_DIGITS; i++) {
+		char c = id.s[i];
+		if (!(c >= '0' && c <= '9') && !(c >= 'a' && c <= 'f'))
+			return 0;
+		ms = ms << 4 | (c <= '9' ? c - '0' : c - 'a' + 10);
+	}
+	return ms;
 }
 
 /* Random bytes fetched ahead. They belong to one process: a child would otherwise hand out its parent's. */

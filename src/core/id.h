@@ -37,6 +37,17 @@ static inline uint64_t message_id_seq(uint64_t id)
 	return id & MESSAGE_SEQ_MAX;
 }
 
+/*
+ * A session's id: its beginning in 11 digits of hexadecimal, the name of the process that made it, and a number of 5
+ * digits. So ids sort by age, the same in the whole cluster, and tell since when.
+ */
+#define SESSION_ID_LEN 24
+#define SESSION_ORIGIN_LEN 8
+void id_session_make(char out[SESSION_ID_LEN + 1], int64_t now_ms, const char origin[SESSION_ORIGIN_LEN],
+		     uint32_t number);
+/* The now_ms that it was made with; 0 if it is no session's id. */
+int64_t id_session_since_ms(struct str id);
+
 /* Fills out with `len` random characters out of [A-Za-z0-9_-] (6 bits each, getrandom) and a NUL. */
 void id_random(char *out, size_t len);
 

@@ -101,12 +101,15 @@ struct presence_shard {
 	uint32_t free;	/* the first free slot under fresh, plus one; rebuilt */
 };
 
+/* There is one for every session: strings that fill their field are not terminated. */
 struct presence_slot {
 	/* The worker's slot plus one, or 0: free. The truth; stored after the rest of the row is whole. */
 	_Atomic uint32_t owner;
 	uint32_t next; /* in the chain of its head or of free slots, plus one; rebuilt */
-	uint64_t hash; /* of user_id */
-	struct presence_row row;
+	char user_id[USER_ID_MAX];
+	char session_id[SESSION_ID_LEN];
+	char device[DEVICE_MAX];
+	struct in6_addr address;
 };
 
 /* ---- token buckets ---- */
@@ -126,6 +129,7 @@ struct bucket_set {
 
 _Static_assert(sizeof(struct hub_half) == HUB_LINE, "a half of a row is a cache line");
 _Static_assert(sizeof(struct presence_shard) == HUB_LINE, "a shard is a cache line");
+_Static_assert(sizeof(struct presence_slot) == 2 * HUB_LINE, "a slot is two cache lines");
 
 static inline void *hub_at(const struct hub *h, uint64_t offset)
 {

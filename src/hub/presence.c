@@ -59,6 +59,11 @@ static uint32_t *head_of(const struct view *v, uint64_t hash)
 	return &v->heads[hash & v->head_mask];
 }
 
+static uint32_t *head_of_slot(const struct hub *h, const struct view *v, const struct presence_slot *slot)
+{
+	return head_of(v, user_hash(h, slot->user_id));
+}
+
 static void count_used(const struct view *v, int change)
 {
 	atomic_store_explicit(v->used, atomic_load_explicit(v->used, memory_order_relaxed) + (uint32_t)change,
@@ -66,7 +71,7 @@ static void count_used(const struct view *v, int change)
 }
 
 /* Links every slot that has an owner, and frees the others. Believes in nothing but owners. */
-static void rebuild(const struct view *v)
+static void rebuild(const struct hub *h, const struct view *v)
 {
 	uint32_t used = 0;
 	memset(v->heads, 0, sizeof(v->heads[0]) * ((size_t)v->head_mask + 1));
@@ -75,7 +80,7 @@ static void rebuild(const struct view *v)
 		struct presence_slot *slot = &v->slots[i];
 		uint32_t *list = &v->shard->free;
 		if (owner_of(slot) != 0) {
-			list = head_of(v, slot->hash);
+			list = head_of_slot(h, v, slot);
 			used++;
 		}
 		slot->next = *list;
@@ -88,7 +93,7 @@ static struct view enter(struct hub *h, unsigned shard)
 {
 	struct view v = view_of(h, shard);
 	if (lock_take(&v.shard->lock)) {
-		rebuild(&v);
+		rebuild(h, &v);
 		lock_repaired(&v.shard->lock);
 	}
 	return v;
@@ -115,14 +120,20 @@ void presence_usage(struct hub *h, uint32_t *used_r, uint32_t *size_r)
 	*size_r = h->sessions;
 }
 
-/* The contents of a row, each string cut to its field. */
-static void copy_row(struct presence_row *to, const struct presence_row *from)
+static void put_row(struct presence_slot *slot, const struct presence_row *row)
 {
-	*to = *from;
-	to->user_id[sizeof(to->user_id) - 1] = '\0';
-	to->session_id[sizeof(to->session_id) - 1] = '\0';
-	to->device[sizeof(to->device) - 1] = '\0';
-	to->address[sizeof(to->address) - 1] = '\0';
+	memcpy(slot->user_id, row->user_id, sizeof(slot->user_id));
+	memcpy(slot->session_id, row->session_id, sizeof(slot->session_id));
+	memcpy(slot->device, row->device, sizeof(slot->device));
+	slot->address = row->address;
+}
+
+static void get_row(const struct presence_slot *slot, struct presence_row *row_r)
+{
+	*row_r = (struct presence_row){.address = slot->address, .worker = (uint16_t)(owner_of(slot) - 1)};
+	memcpy(row_r->user_id, slot->user_id, sizeof(slot->user_id));
+	memcpy(row_r->session_id, slot->session_id, sizeof(slot->session_id));
+	memcpy(row_r->device, slot->device, sizeof(slot->device));
 }
 
 int32_t presence_add(struct hub *h, const struct presence_row *row)
@@ -145,8 +156,7 @@ int32_t presence_add(struct hub *h, const struct presence_row *row)
 		return -1;
 	}
 	struct presence_slot *slot = &v.slots[i];
-	copy_row(&slot->row, row);
-	slot->hash = hash;
+	put_row(slot, row);
 	set_owner(slot, row->worker + 1u);
 	uint32_t *head = head_of(&v, hash);
 	slot->next = *head;
@@ -167,7 +177,7 @@ void presence_remove(struct hub *h, int32_t handle)
 	struct presence_slot *slot = &v.slots[i];
 	if (owner_of(slot) != 0) {
 		set_owner(slot, 0);
-		uint32_t *link = head_of(&v, slot->hash);
+		uint32_t *link = head_of_slot(h, &v, slot);
 		while (*link != i + 1) {
 			ASSERT(*link != 0);
 			link = &v.slots[*link - 1].next;
@@ -180,9 +190,9 @@ void presence_remove(struct hub *h, int32_t handle)
 	leave(&v);
 }
 
-static bool is_of(const struct presence_slot *slot, uint64_t hash, const char *user_id)
+static bool is_of(const struct presence_slot *slot, const char *user_id)
 {
-	return slot->hash == hash && strcmp(slot->row.user_id, user_id) == 0;
+	return strncmp(slot->user_id, user_id, sizeof(slot->user_id)) == 0;
 }
 
 unsigned presence_count(struct hub *h, const char *user_id)
@@ -191,7 +201,7 @@ unsigned presence_count(struct hub *h, const char *user_id)
 	struct view v = enter(h, shard_of(hash));
 	unsigned count = 0;
 	for (uint32_t link = *head_of(&v, hash); link != 0; link = v.slots[link - 1].next)
-		count += is_of(&v.slots[link - 1], hash, user_id);
+		count += is_of(&v.slots[link - 1], user_id);
 	leave(&v);
 	return count;
 }
@@ -206,10 +216,10 @@ static size_t list_user(struct hub *h, const char *user_id, uint32_t *cursor_r, 
 	bool more = false;
 	for (uint32_t link = *head_of(&v, hash); link != 0 && !more; link = v.slots[link - 1].next) {
 		const struct presence_slot *slot = &v.slots[link - 1];
-		if (!is_of(slot, hash, user_id) || seen++ < skip)
+		if (!is_of(slot, user_id) || seen++ < skip)
 			continue;
 		if (n < max)
-			out[n++] = slot->row;
+			get_row(slot, &out[n++]);
 		else
 			more = true;
 	}
@@ -228,7 +238,7 @@ static size_t list_all(struct hub *h, uint32_t *cursor_r, struct presence_row *o
 		struct view v = enter(h, shard);
 		for (; i < v.shard->fresh && n < max; i++) {
 			if (owner_of(&v.slots[i]) != 0)
-				out[n++] = v.slots[i].row;
+				get_row(&v.slots[i], &out[n++]);
 		}
 		bool done = i >= v.shard->fresh;
 		leave(&v);
@@ -258,7 +268,7 @@ void presence_forget(struct hub *h, unsigned worker)
 			}
 		}
 		if (found)
-			rebuild(&v);
+			rebuild(h, &v);
 		leave(&v);
 	}
 }

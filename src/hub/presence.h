@@ -10,16 +10,16 @@
 #include "core/id.h"
 #include "hub/hub.h"
 
-#define SESSION_ID_LEN 24 /* at most */
+#include <netinet/in.h>
+
 #define DEVICE_MAX 16
 
 struct presence_row {
 	char user_id[USER_ID_MAX + 1];
 	char session_id[SESSION_ID_LEN + 1];
 	char device[DEVICE_MAX + 1];
-	char address[46];
+	struct in6_addr address; /* as addr_pack of net/addr.h gives it */
 	uint16_t worker;
-	int64_t since_ms;
 };
 
 /*

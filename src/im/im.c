@@ -64,6 +64,7 @@ struct im *im_new(const struct im_options *opt, char **err_r)
 	im->keys = keys;
 	im->accounts = opt->conf->accounts && opt->conf->jwt.own.secret_len > 0;
 	id_random(im->origin, ORIGIN_LEN);
+	table_init(&im->users, user_key);
 	LIST_INIT(&im->sessions);
 	im->doc = json_doc_new();
 	im->out = json_out_new();
@@ -96,6 +97,7 @@ void im_free(struct im **imp)
 	/* The sessions hear of their ends while there is still something to tell it to. */
 	loop_settle(im->loop);
 	bus_free(&im->bus);
+	table_fini(&im->users);
 	token_keys_free(&im->keys);
 	json_doc_free(&im->doc);
 	json_out_free(&im->out);

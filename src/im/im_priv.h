@@ -6,7 +6,9 @@
 #include "core/base.h"
 #include "bus/bus.h"
 #include "core/buf.h"
+#include "core/id.h"
 #include "core/json.h"
+#include "core/table.h"
 #include "core/token.h"
 #include "core/wheel.h"
 #include "im/im.h"
@@ -16,7 +18,7 @@
 #include <sys/queue.h>
 
 /* Names this process on the bus; new with each process, so that an event is never taken for a predecessor's. */
-#define ORIGIN_LEN 8
+#define ORIGIN_LEN SESSION_ORIGIN_LEN
 
 struct user;
 struct session;
@@ -50,7 +52,7 @@ struct im {
 	struct buf scratch;
 	struct buf wire;
 
-	struct user *users; /* by id: those with a session in this worker */
+	struct table users; /* struct user by id: those with a session in this worker */
 	struct session_list sessions;
 	size_t session_count;
 	uint32_t session_number;

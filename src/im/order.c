@@ -7,6 +7,7 @@
 #include "im/push.h"
 
 #include <stdlib.h>
+#include <uthash.h>
 
 /* So many are held for a conversation at most; then the missing one is given up. */
 #define HELD_MAX 128

@@ -27,9 +27,12 @@
 
 struct user *user_find(struct im *im, struct str id)
 {
-	struct user *u;
-	HASH_FIND(hh, im->users, id.s, (unsigned)id.len, u);
-	return u;
+	return table_find(&im->users, id);
+}
+
+struct str user_key(const void *user)
+{
+	return str_from(((const struct user *)user)->id);
 }
 
 static struct user *user_get(struct im *im, const char *id)
@@ -38,12 +41,12 @@ static struct user *user_get(struct im *im, const char *id)
 	struct user *u = user_find(im, (struct str){id, len});
 	if (u != NULL)
 		return u;
-	u = xcalloc(1, sizeof(*u) + len + 1);
+	u = xcalloc(1, offsetof(struct user, id) + len + 1);
 	memcpy(u->id, id, len + 1);
 	LIST_INIT(&u->sessions);
 	LIST_INIT(&u->remotes);
 	LIST_INIT(&u->ordered);
-	HASH_ADD_KEYPTR(hh, im->users, u->id, (unsigned)len, u);
+	table_add(&im->users, u);
 	return u;
 }
 
@@ -51,7 +54,7 @@ static void user_drop(struct im *im, struct user *u)
 {
 	policy_forget(u);
 	order_forget(u);
-	HASH_DEL(im->users, u);
+	table_remove(&im->users, u);
 	free(u);
 }
 
@@ -109,32 +112,22 @@ static void on_closed(struct ws *ws, int code, void *arg)
 
 static const struct ws_handler handler = {.message = on_message, .closed = on_closed};
 
-/* "time, origin, number": sorts by age, the same in the whole cluster. */
-static void make_session_id(struct im *im, char out[SESSION_ID_LEN + 1])
+static int32_t presence_enter(const struct session *s, const struct http_req *req, const char *user_id)
 {
-	uint64_t now = (uint64_t)clock_wall_ms() & UINT64_C(0xfffffffffff);
-	unsigned number = im->session_number++ & 0xfffffu;
-	int n = snprintf(out, SESSION_ID_LEN + 1, "%011" PRIx64 "%s%05x", now, im->origin, number);
-	ASSERT(n == SESSION_ID_LEN);
-}
-
-static int presence_enter(struct session *s, const struct http_req *req, const char *user_id)
-{
-	struct presence_row row = {.worker = (uint16_t)s->im->slot, .since_ms = clock_wall_ms()};
-	char address[ADDR_TEXT_MAX];
+	struct presence_row row = {.worker = (uint16_t)s->im->slot};
+	in_port_t port;
 	snprintf(row.user_id, sizeof(row.user_id), "%s", user_id);
-	memcpy(row.session_id, s->id, sizeof(row.session_id));
-	memcpy(row.device, s->device, sizeof(row.device));
-	addr_format_host(req->peer, address);
-	snprintf(row.address, sizeof(row.address), "%.*s", (int)sizeof(row.address) - 1, address);
-	s->presence = presence_add(s->im->hub, &row);
-	return s->presence < 0 ? -1 : 0;
+	snprintf(row.session_id, sizeof(row.session_id), "%s", s->id);
+	snprintf(row.device, sizeof(row.device), "%s", s->device);
+	row.address = addr_pack(req->peer, &port);
+	return presence_add(s->im->hub, &row);
 }
 
-/* The device class of the query; false after having answered. */
-static bool read_device(struct session *s, struct http_req *req)
+/* The device class of the query, empty where there is none; false after having answered. */
+static bool read_device(struct http_req *req, struct str *device_r)
 {
 	struct str device;
+	*device_r = STR_LIT("");
 	int found = http_req_query(req, "device", &device);
 	if (found == 0)
 		return true;
@@ -147,54 +140,73 @@ static bool read_device(struct session *s, struct http_req *req)
 				   "device: must be 1 to 16 characters out of a-z 0-9 _ -", 0, NULL);
 		return false;
 	}
-	memcpy(s->device, device.s, device.len);
+	*device_r = device;
 	return true;
+}
+
+static struct session *session_new(struct im *im, struct str device, int64_t expires_ms)
+{
+	struct session *s = xcalloc(1, offsetof(struct session, device) + device.len + 1);
+	s->im = im;
+	s->expires_ms = expires_ms;
+	s->presence = -1;
+	id_session_make(s->id, clock_wall_ms(), im->origin, im->session_number++);
+	memcpy(s->device, device.s, device.len);
+	return s;
+}
+
+/* Takes a place for it, or answers that there is none. */
+static bool find_room(struct session *s, struct http_req *req, const char *user_id)
+{
+	struct im *im = s->im;
+	const char *full = NULL;
+	if (im->draining)
+		full = "this worker is draining";
+	else if (http_server_connections(im->http) > (size_t)im->conf->worker_connections)
+		full = "this worker holds no more connections";
+	else if ((s->presence = presence_enter(s, req, user_id)) < 0)
+		full = "this node holds no more sessions";
+	if (full == NULL)
+		return true;
+	stat_add(STAT_REFUSED_FULL, im->draining ? 0 : 1);
+	http_reply_problem(req, 503, "overloaded", full, 1, NULL);
+	return false;
+}
+
+static void session_begin(struct session *s, struct user *u)
+{
+	struct im *im = s->im;
+	char topic[TOPIC_MAX];
+	stat_add(STAT_SESSIONS_OPENED, 1);
+	s->user = u;
+	LIST_INSERT_HEAD(&u->sessions, s, of_user);
+	LIST_INSERT_HEAD(&im->sessions, s, all);
+	im->session_count++;
+	/* A worker that dies tells no later moment. */
+	store_saw_user(im->store, str_from(u->id), clock_wall_ms());
+
+	/* Nothing is heard from it before hello, which has to be the first frame. */
+	ws_pause(s->ws);
+	struct str user_topic = topic_make(topic, TOPIC_USER, str_from(u->id));
+	bus_subscribe(im->bus, user_topic);
+	if (!bus_is_up(im->bus) || bus_is_subscribed(im->bus, user_topic))
+		session_greet(s);
 }
 
 void session_open(struct im *im, struct http_req *req, const struct token_claims *claims, const char *subprotocol)
 {
-	char topic[TOPIC_MAX];
-	struct session *s = xcalloc(1, sizeof(*s));
-	s->im = im;
-	LIST_INIT(&s->watching);
-	make_session_id(im, s->id);
-	if (!read_device(s, req)) {
-		free(s);
+	struct str device;
+	if (!read_device(req, &device))
 		return;
-	}
-	const char *full = im->draining ? "this worker is draining"
-			   : http_server_connections(im->http) > (size_t)im->conf->worker_connections
-				   ? "this worker holds no more connections"
-			   : presence_enter(s, req, claims->user_id) != 0 ? "this node holds no more sessions"
-									  : NULL;
-	if (full != NULL) {
-		stat_add(STAT_REFUSED_FULL, im->draining ? 0 : 1);
-		http_reply_problem(req, 503, "overloaded", full, 1, NULL);
+	struct session *s = session_new(im, device, claims->expires_ms);
+	if (find_room(s, req, claims->user_id))
+		s->ws = http_upgrade_ws(req, subprotocol, &handler, s);
+	if (s->ws != NULL) {
+		session_begin(s, user_get(im, claims->user_id));
+	} else {
+		presence_remove(im->hub, s->presence);
 		free(s);
-		return;
 	}
-	int32_t presence = s->presence;
-	s->ws = http_upgrade_ws(req, subprotocol, &handler, s);
-	if (s->ws == NULL) {
-		presence_remove(im->hub, presence);
-		free(s);
-		return;
-	}
-	stat_add(STAT_SESSIONS_OPENED, 1);
-	s->user = user_get(im, claims->user_id);
-	LIST_INSERT_HEAD(&s->user->sessions, s, of_user);
-	LIST_INSERT_HEAD(&im->sessions, s, all);
-	im->session_count++;
-	s->expires_ms = claims->expires_ms;
-	/* A worker that dies tells no later moment. */
-	store_saw_user(im->store, str_from(s->user->id), clock_wall_ms());
-
-	/* Nothing is heard from it before hello, which has to be the first frame. */
-	ws_pause(s->ws);
-	struct str user_topic = topic_make(topic, TOPIC_USER, str_from(s->user->id));
-	bus_subscribe(im->bus, user_topic);
-	if (!bus_is_up(im->bus) || bus_is_subscribed(im->bus, user_topic))
-		session_greet(s);
 }
 
 void session_greet(struct session *s)

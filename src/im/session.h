@@ -14,12 +14,13 @@
 #include "im/im_priv.h"
 #include "net/ws.h"
 
-#include <uthash.h>
+#include <sys/queue.h>
 
 struct ordered;
 struct watcher;
 LIST_HEAD(watcher_list, watcher);
 
+/* Every WebSocket has one, and nearly every one a user of its own: every byte counts. */
 struct session {
 	LIST_ENTRY(session) all;
 	LIST_ENTRY(session) of_user;
@@ -27,13 +28,13 @@ struct session {
 	struct user *user;
 	struct ws *ws; /* NULL once closed: then it only waits for `pending` to fall to 0 */
 	struct watcher_list watching;
-	int64_t expires_ms; /* of the token, by clock_wall_ms; looked at once a second: no timer each */
-	int32_t presence;   /* handle of its row in the hub */
-	uint16_t pending;   /* requests in progress */
-	bool greeted, announced, leaving, paused;
-	bool recheck;		     /* watch_recheck_friends() */
-	char id[SESSION_ID_LEN + 1]; /* sorts by age: time, origin, number */
-	char device[DEVICE_MAX + 1];
+	int64_t expires_ms;    /* of the token, by clock_wall_ms; looked at once a second: no timer each */
+	int32_t presence;      /* handle of its row in the hub */
+	uint16_t pending : 11; /* requests in progress */
+	uint16_t greeted : 1, announced : 1, leaving : 1, paused : 1;
+	uint16_t recheck : 1;	     /* watch_recheck_friends() */
+	char id[SESSION_ID_LEN + 1]; /* sorts by age */
+	char device[];		     /* up to DEVICE_MAX; empty where none was named */
 };
 
 /* A session elsewhere that was heard of on the topic. */
@@ -45,7 +46,6 @@ struct remote_session {
 };
 
 struct user {
-	UT_hash_handle hh;
 	LIST_HEAD(, session) sessions;
 	LIST_HEAD(, remote_session) remotes;
 	LIST_HEAD(, ordered) ordered; /* order.c */
@@ -54,6 +54,8 @@ struct user {
 };
 
 struct user *user_find(struct im *im, struct str id);
+/* Of a struct user, for im->users. */
+struct str user_key(const void *user);
 
 /* Answers the handshake: a session begins, or a problem was sent. */
 void session_open(struct im *im, struct http_req *req, const struct token_claims *claims, const char *subprotocol);

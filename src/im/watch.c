@@ -12,6 +12,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <uthash.h>
 
 #define RECHECKS_A_STEP 50
 

@@ -4,8 +4,10 @@
 #include "proc/status.h"
 
 #include "core/clock.h"
+#include "core/id.h"
 #include "hub/presence.h"
 #include "hub/stats.h"
+#include "net/addr.h"
 #include "proc/master_priv.h"
 
 #include <unistd.h>
@@ -98,6 +100,8 @@ void status_put_workers(const struct master *m, struct json_out *o)
 void status_put_sessions(const struct master *m, const char *user_id, struct json_out *o)
 {
 	struct presence_row row[64];
+	struct addr peer;
+	char address[ADDR_TEXT_MAX];
 	uint32_t cursor = 0;
 	size_t n;
 	json_key(o, "sessions");
@@ -113,10 +117,11 @@ void status_put_sessions(const struct master *m, const char *user_id, struct jso
 			json_key(o, "device");
 			json_str(o, row[i].device[0] != '\0' ? str_from(row[i].device) : STR_NULL);
 			json_key(o, "address");
-			json_cstr(o, row[i].address);
+			peer = addr_unpack(&row[i].address, 0);
+			json_cstr(o, addr_format_host(&peer, address));
 			put_number(o, "worker", row[i].worker);
 			json_key(o, "since");
-			json_time(o, row[i].since_ms);
+			json_time(o, id_session_since_ms(str_from(row[i].session_id)));
 			json_object_end(o);
 		}
 	} while (cursor != 0);

@@ -141,12 +141,32 @@ static void test_fork(void)
 	close(fds[1]);
 }
 
+static void test_session_ids(void)
+{
+	char a[SESSION_ID_LEN + 1], b[SESSION_ID_LEN + 1], odd[SESSION_ID_LEN + 1];
+	const int64_t then_ms = INT64_C(1795402881123);
+	id_session_make(a, then_ms, "originAB", 7);
+	is_str(a, "1a20659d863originAB00007", "time, origin, number");
+	is_int(id_session_since_ms(str_from(a)), then_ms, "and the time out of it");
+	id_session_make(b, then_ms + 1, "_______A", 0);
+	ok(strcmp(a, b) < 0, "the younger sorts later");
+	id_session_make(b, then_ms, "originAB", 8);
+	ok(strcmp(a, b) < 0, "and of one moment the second");
+	id_session_make(b, then_ms, "originAB", 0x100007);
+	is_str(b, a, "numbers begin anew");
+	memcpy(odd, a, sizeof(odd));
+	odd[10] = 'g';
+	is_int(id_session_since_ms(str_from(odd)), 0, "what is no time");
+	is_int(id_session_since_ms(STR_LIT("1a20659d863")), 0, "or no id");
+}
+
 int main(void)
 {
 	test_characters();
 	test_lengths();
 	test_numbers();
 	test_message_ids();
+	test_session_ids();
 	test_random();
 	test_fork();
 	return done_testing();
