@@ -91,6 +91,29 @@ sub multi {
 	return;
 }
 
+# With two workers, until the two newer sessions were in every way beside the oldest and apart from it: it goes all the same.
+sub multi_over_workers {
+	my ($t) = @_;
+	my (@open, @fillers, %seen);
+	for my $i (1 .. 100) {
+		last if keys %seen == 4;
+		my $new = $t->ws('alice', name => "alice $i");
+		my %worker = map { $_->{session_id} => $_->{worker} } @{$t->node->ctl_ok('--json', 'sessions', 'alice')->{sessions}};
+		$new->{worker} = $worker{$new->session_id};
+		push @open, $new;
+		next if @open <= 2;
+		my $oldest = shift @open;
+		my $where = join ' and ', map { $_->{worker} == $oldest->{worker} ? 'beside' : 'apart' } @open;
+		is_kicked($oldest, $new, "login $i, $where") if !$seen{$where}++;
+		$oldest->close_code;
+		is_deeply [grep { $_->request(type => 'ping')->{type} ne 'pong' } @open], [], "login $i: the newer ones stay";
+		# One connection more on either worker moves the next one to the other.
+		push @fillers, $t->http(undef)->connect if $i % 3 == 0;
+	}
+	is_deeply [sort keys %seen], ['apart and apart', 'apart and beside', 'beside and apart', 'beside and beside'], 'in every arrangement';
+	return;
+}
+
 for my $nodes (1, 2) {
 	my $workers = $nodes == 1 ? 4 : 2;
 	my @more = (workers => $workers, nodes => $nodes);
@@ -112,5 +135,11 @@ for my $nodes (1, 2) {
 		$t->stop;
 	};
 }
+
+subtest 'multi over two workers' => sub {
+	my $t = Tidings->start(workers => 2, conf => {session => {policy => 'multi', max => 2}});
+	multi_over_workers($t);
+	$t->stop;
+};
 
 done_testing;

@@ -136,11 +136,13 @@ void policy_heard(struct im *im, struct str user_id, enum bus_kind kind, struct 
 	}
 	if (!own)
 		remember(u, id, device);
-	if (kind == BUS_ANNOUNCE && !own)
-		LIST_FOREACH (s, &u->sessions, of_user)
-			if (s->ws != NULL && s->announced && !s->leaving)
-				tell(s, BUS_PRESENT);
 	apply(im, u);
+	if (kind != BUS_ANNOUNCE)
+		return;
+	/* Also after one of our own: the others have to hear of those that stand beside it here. */
+	LIST_FOREACH (s, &u->sessions, of_user)
+		if (s->ws != NULL && s->announced && !s->leaving && strcmp(s->id, id) != 0)
+			tell(s, BUS_PRESENT);
 }
 
 void policy_forget(struct user *u)

@@ -3,7 +3,7 @@
  * Which of a user's sessions in the cluster may stay (session.policy).
  *
  * Every session is announced on its user's topic, with its id, which sorts by age. An
- * announcement begins a new roll: whoever holds sessions of that user answers with
+ * announcement begins a new roll: whoever holds others of that user, the announcing worker too, answers with
  * them. Redis gives all of a topic in one order, so after the last announcement
  * everyone has heard of everyone, and a session goes when as many newer ones as are
  * allowed stand beside it. Of two that open at the same moment both see both.
