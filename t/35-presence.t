@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Proves who is seen online: watched friends come and go, an absence is told after 5 s and a short one not at all,
-# lists say the same, nobody learns of those who are no friends or have blocked them.
+# lists say the same, nobody learns of those who are no friends or have blocked them. Old news and news that got lost do
+# no harm, watches are carried out in their order, and a session's end does not wait for the peer's TCP.
 use Tidings;
 use Tidings::Shape;
+use IO::Socket::UNIX;
+use Socket qw(SOL_SOCKET SO_ERROR);
 
 sub presence {
 	my ($t, $workers) = @_;
@@ -92,12 +95,125 @@ subtest 'between nodes' => sub {
 	ok !$alice->expect('presence')->{online}, 'and gone';
 	$bob = $t->ws('bob', node => 1);
 	ok $alice->expect('presence')->{online}, 'back';
+	my $moved = $t->ws('bob', node => 0);
+	is $bob->close_code, 4001, 'the session here supersedes the one there';
+	superseded($t, $alice);
+	$bob = $t->ws('bob', node => 1);
+	is $moved->close_code, 4001, 'and the other way round';
+	superseded($t, $alice);
 	$t->node(1)->stop(signal => 'KILL', status => 9);
 	wait_for('the list to see it', sub { !online($t, 'alice', 'bob') });
 	$t->node(0)->clock(60);
 	ok !$alice->expect('presence')->{online}, 'a node that is killed leaves no ghost';
 	$t->stop;
 };
+
+# The node that bob left says that he went; it comes behind the news that he is elsewhere.
+sub superseded {
+	my ($t, $alice) = @_;
+	$t->befriend(qw(alice dave));
+	$alice->request(type => 'watch', user_ids => [qw(bob dave)]);
+	my $dave = $t->ws('dave', node => 1);
+	is $alice->expect('presence')->{user_id}, 'dave', 'what was said of bob before has been heard';
+	$_->clock(6) for $t->nodes;
+	$dave->close->close_code;
+	wait_for('the list to see it', sub { !online($t, 'alice', 'dave') });
+	$_->clock(6) for $t->nodes;
+	is_deeply [map { $_->{user_id}, $_->{online} ? 1 : 0 } $alice->expect('presence')], ['dave', 0], 'and looked into';
+	is_deeply [$alice->queued('presence')], [], 'nobody takes bob for gone';
+	$alice->request(type => 'watch', user_ids => ['bob']);
+	return;
+}
+
+# A hint as another worker would send it, on behalf of nobody who is there.
+sub hint {
+	my ($t, $user, $came) = @_;
+	return $t->{stack}->redis_do('PUBLISH', "$t->{database}:p:$user", ($came ? 1 : 0) . 'elsewher');
+}
+
+subtest 'old news, and lost ones' => sub {
+	my $t = Tidings->start(workers => 1, conf => {session => {policy => 'multi'}});
+	$t->befriend('alice', $_) for qw(bob carol dave erin);
+	my ($alice, $alice2) = ($t->ws('alice'), $t->ws('alice', name => 'alice 2'));
+	$alice->request(type => 'watch', user_ids => [qw(bob carol dave erin)]);
+	my $bob = $t->ws('bob');
+	is $alice->expect('presence')->{user_id}, 'bob', 'bob is there';
+
+	is hint($t, 'carol', 1), 1, 'heard that carol came, who has left by now';
+	is hint($t, 'bob', 0), 1, 'and that bob went, who is there';
+	my $dave = $t->ws('dave');
+	is $alice->expect('presence')->{user_id}, 'dave', 'only what is true is told';
+	$t->node->clock(6);
+	my $erin = $t->ws('erin');
+	is $alice->expect('presence')->{user_id}, 'erin', 'also when the absence has lasted';
+	is_deeply [$alice->queued('presence')], [], 'and nothing besides';
+
+	# Someone of whom no hint tells: a subscriber of the user's topic.
+	my $silent = IO::Socket::UNIX->new(Peer => $t->{stack}->redis_socket) or die "redis: $!\n";
+	my $topic = "$t->{database}:u:carol";
+	print {$silent} "*2\r\n\$9\r\nSUBSCRIBE\r\n\$" . length($topic) . "\r\n$topic\r\n";
+	like scalar <$silent>, qr/^\*3/, 'carol is somewhere, and the news of it was lost';
+	my $r = $alice2->request(type => 'watch', user_ids => ['carol']);
+	ok $r->{users}[0]{online}, 'whoever looks sees her';
+	is_deeply [map { $_->{user_id}, $_->{online} ? 1 : 0 } $alice->expect('presence')], ['carol', 1], 'and those who had the old state hear of it';
+	is_deeply [$alice2->queued('presence')], [], 'but not the one who has just been told';
+	close $silent;
+	hint($t, 'carol', 0);
+	$dave->close->close_code;
+	wait_for('the list to see it', sub { !online($t, 'alice', 'dave') });
+	$t->node->clock(6);
+	is_deeply [map { $_->{user_id}, $_->{online} ? 1 : 0 } $_->expect('presence', user_id => 'carol')], ['carol', 0], "$_->{name}: gone again" for $alice, $alice2;
+	$t->stop;
+};
+
+subtest 'watches in their order' => sub {
+	my $t = Tidings->start(workers => 1);
+	my @crowd = map { "friend$_" } 1 .. 400;
+	$t->befriend(qw(alice bob));
+	$t->befriend('alice', $_) for @crowd;
+	my $alice = $t->ws('alice');
+	my $wrong = 0;
+	for my $round (1 .. 30) {
+		# The first takes the database longer than the second, and they are on connections of their own.
+		my @refs = map { $alice->start(type => 'watch', user_ids => $_) } \@crowd, ['bob'], [], ['bob'];
+		my @came = map { $alice->next_event->{ref} } @refs;
+		$wrong++ if "@came" ne "@refs";
+	}
+	is $wrong, 0, 'parallel watches are answered in the order they came';
+	my ($one, $bob) = ($t->ws('friend1'), $t->ws('bob'));
+	is $alice->expect('presence')->{user_id}, 'bob', 'the last one counts';
+	is_deeply [$alice->queued('presence')], [], 'alone';
+	$alice->start(type => 'watch', user_ids => $_) for \@crowd, ['bob'], \@crowd;
+	$alice->abort;
+	$bob->request(type => 'watch', user_ids => ['alice']);
+	wait_for('her end', sub { !online($t, 'bob', 'alice') });
+	is $bob->request(type => 'ping')->{type}, 'pong', 'leaving in the middle of them does no harm';
+	$t->stop;
+};
+
+# The end of a connection takes two seconds where the peer leaves its side open. Whether the server still holds it is
+# seen by its taking bytes; a busy machine may be too slow to catch that, but hardly five times.
+subtest 'a session ends with the closing handshake' => sub {
+	my $t = Tidings->start(workers => 1);
+	$t->befriend(qw(alice bob));
+	my $held = 0;
+	for my $try (1 .. 5) {
+		my $bob = $t->ws('bob');
+		$bob->close->until('the close frame', sub { $_[0]{close} });
+		wait_for('the end of the session', sub { !@{$t->node->ctl_ok('--json', 'sessions', 'bob')->{sessions}} });
+		wait_for('the list to see it', sub { !online($t, 'alice', 'bob') });
+		$held = takes_bytes($bob->{socket}) and last;
+	}
+	ok $held, 'offline while the connection is still there';
+	$t->stop;
+};
+
+# A closed connection answers the first byte with a reset, on which the second one fails.
+sub takes_bytes {
+	my ($socket) = @_;
+	local $SIG{PIPE} = 'IGNORE';
+	return 2 == grep { syswrite($socket, 'x') && !unpack 'i', getsockopt $socket, SOL_SOCKET, SO_ERROR } 1 .. 2;
+}
 
 subtest 'session.presence = false' => sub {
 	my $t = Tidings->start(workers => 1, conf => {session => {presence => 'false'}});

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What only lives on a WebSocket and is never stored: typing, ping. (watch is in watch.c.) */
+/* What only lives on a WebSocket and is never stored: typing, ping. (watch is in cmd_watch.c.) */
 #include "core/base.h"
 #include "im/command.h"
 

@@ -88,10 +88,13 @@ void im_free(struct im **imp)
 	wheel_cancel(&im->drain);
 	wheel_cancel(&im->resync);
 	wheel_cancel(&im->recheck);
-	/* Requests end before what they are made of: the store answers them, the servers drop the answers. */
+	/*
+	 * Requests end before what they are made of: the store answers them, the servers drop the answers. Who asks the
+	 * bus has had the store's answer, and comes first: that may let another request go on to the store.
+	 */
+	online_fini(im);
 	work_free(&im->work);
 	store_free(&im->store);
-	online_fini(im);
 	http_server_free(&im->http);
 	http_server_free(&im->admin);
 	/* The sessions hear of their ends while there is still something to tell it to. */

@@ -17,8 +17,7 @@
 #include <sys/queue.h>
 
 struct ordered;
-struct watcher;
-LIST_HEAD(watcher_list, watcher);
+struct watching;
 
 /* Every WebSocket has one, and nearly every one a user of its own: every byte counts. */
 struct session {
@@ -26,11 +25,11 @@ struct session {
 	LIST_ENTRY(session) of_user;
 	struct im *im;
 	struct user *user;
-	struct ws *ws; /* NULL once closed: then it only waits for `pending` to fall to 0 */
-	struct watcher_list watching;
-	int64_t expires_ms;    /* of the token, by clock_wall_ms; looked at once a second: no timer each */
-	int32_t presence;      /* handle of its row in the hub */
-	uint16_t pending : 11; /* requests in progress */
+	struct ws *ws;		   /* NULL once closed: then it only waits for `pending` to fall to 0 */
+	struct watching *watching; /* NULL: it watches nobody */
+	int64_t expires_ms;	   /* of the token, by clock_wall_ms; looked at once a second: no timer each */
+	int32_t presence;	   /* handle of its row in the hub */
+	uint16_t pending : 11;	   /* requests in progress */
 	uint16_t greeted : 1, announced : 1, leaving : 1, paused : 1;
 	uint16_t recheck : 1;	     /* watch_recheck_friends() */
 	char id[SESSION_ID_LEN + 1]; /* sorts by age */

@@ -1,41 +1,18 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Watching friends: the set a session follows, and telling it who came and went. */
+/* Watching friends: who is followed by whom, and telling who came and went. */
 #include "core/base.h"
-#include "im/watch.h"
+#include "im/watch_priv.h"
 
 #include "core/clock.h"
 #include "core/log.h"
 #include "hub/presence.h"
-#include "im/command.h"
 #include "im/push.h"
 #include "im/session.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <uthash.h>
 
 #define RECHECKS_A_STEP 50
-
-/* A user whom sessions of this worker watch. */
-struct watched {
-	UT_hash_handle hh;
-	struct im *im;
-	LIST_HEAD(, watcher) watchers;
-	struct wheel_timer look; /* look again when it fires */
-	bool online, asking, ask_again;
-	int64_t went_ms;      /* when the last session was heard to go; 0: not since it came */
-	int64_t last_seen_ms; /* 0: unknown */
-	size_t id_len;
-	char id[];
-};
-
-struct watcher {
-	LIST_ENTRY(watcher) of_watched;
-	LIST_ENTRY(watcher) of_session;
-	struct watched *watched;
-	struct session *session;
-	bool hidden; /* this friend has blocked the watcher, and is shown offline */
-};
 
 static struct str watched_id(const struct watched *w)
 {
@@ -105,7 +82,7 @@ void online_fini(struct im *im)
 
 /* ---- the watched ---- */
 
-static void put_state(struct json_out *o, const char *user_id, bool online, int64_t last_seen_ms)
+void watch_put_state(struct json_out *o, const char *user_id, bool online, int64_t last_seen_ms)
 {
 	json_key(o, "user_id");
 	json_cstr(o, user_id);
@@ -124,12 +101,12 @@ static struct str presence_event(struct im *im, const char *user_id, bool online
 	json_object(o);
 	json_key(o, "type");
 	json_cstr(o, "presence");
-	put_state(o, user_id, online, last_seen_ms);
+	watch_put_state(o, user_id, online, last_seen_ms);
 	json_object_end(o);
 	return (struct str){im->text.data, im->text.len};
 }
 
-static void tell_watchers(struct watched *w, const struct session *except)
+void watched_tell(struct watched *w, const struct session *except)
 {
 	struct watcher *x;
 	struct blob *frame = ws_encode_text(presence_event(w->im, w->id, w->online, w->last_seen_ms));
@@ -163,7 +140,7 @@ static void on_looked(const uint32_t *counts, size_t n, void *arg)
 		w->online = online;
 		if (!online)
 			w->last_seen_ms = w->went_ms != 0 ? w->went_ms : clock_wall_ms();
-		tell_watchers(w, NULL);
+		watched_tell(w, NULL);
 	}
 	w->went_ms = 0;
 	if (w->ask_again) {
@@ -184,7 +161,7 @@ static void look(struct watched *w)
 	bus_count(w->im->bus, &t, 1, on_looked, w);
 }
 
-static struct watched *watched_find(struct im *im, struct str id)
+struct watched *watched_find(struct im *im, struct str id)
 {
 	struct watched *w;
 	HASH_FIND(hh, im->watched, id.s, (unsigned)id.len, w);
@@ -207,7 +184,17 @@ static struct watched *watched_get(struct im *im, struct str id)
 	return w;
 }
 
-static void watcher_free(struct watcher *x)
+void watcher_new(struct session *s, const struct store_friend *f)
+{
+	struct watcher *x = xcalloc(1, sizeof(*x));
+	x->session = s;
+	x->hidden = f->blocks_user;
+	x->watched = watched_get(s->im, str_from(f->user_id));
+	LIST_INSERT_HEAD(&x->watched->watchers, x, of_watched);
+	LIST_INSERT_HEAD(&watching_get(s)->watchers, x, of_session);
+}
+
+void watcher_free(struct watcher *x)
 {
 	struct watched *w = x->watched;
 	struct im *im = w->im;
@@ -224,11 +211,37 @@ static void watcher_free(struct watcher *x)
 	free(w);
 }
 
+struct watching *watching_get(struct session *s)
+{
+	if (s->watching == NULL) {
+		s->watching = xcalloc(1, sizeof(*s->watching));
+		LIST_INIT(&s->watching->watchers);
+		STAILQ_INIT(&s->watching->requests);
+	}
+	return s->watching;
+}
+
+void watching_free_when_empty(struct session *s)
+{
+	if (!LIST_EMPTY(&s->watching->watchers) || !STAILQ_EMPTY(&s->watching->requests))
+		return;
+	free(s->watching);
+	s->watching = NULL;
+}
+
+static struct watcher *first_watcher(const struct session *s)
+{
+	return s->watching != NULL ? LIST_FIRST(&s->watching->watchers) : NULL;
+}
+
 void watch_forget(struct session *s)
 {
 	struct watcher *x;
-	while ((x = LIST_FIRST(&s->watching)) != NULL)
+	if (s->watching == NULL)
+		return;
+	while ((x = LIST_FIRST(&s->watching->watchers)) != NULL)
 		watcher_free(x);
+	watching_free_when_empty(s);
 }
 
 void watch_tell(struct im *im, struct str user, bool came)
@@ -298,7 +311,7 @@ static void on_rechecked(const struct store_friends *friends, void *arg)
 	if (u != NULL) {
 		LIST_FOREACH (s, &u->sessions, of_user) {
 			struct watcher *x, *next;
-			for (x = LIST_FIRST(&s->watching); x != NULL; x = next) {
+			for (x = first_watcher(s); x != NULL; x = next) {
 				next = LIST_NEXT(x, of_session);
 				if (is_rechecked(c, x->watched->id))
 					allow(x, friend_of(friends, x->watched->id));
@@ -321,12 +334,12 @@ static void recheck(struct im *im, struct str user, const struct str *peers, siz
 	store_find_friends(im->store, user, peers, n, on_rechecked, c);
 }
 
-static void recheck_session(struct session *s)
+void watch_recheck_session(struct session *s)
 {
 	struct str peers[WATCH_MAX];
 	const struct watcher *x;
 	size_t n = 0;
-	LIST_FOREACH (x, &s->watching, of_session)
+	for (x = first_watcher(s); x != NULL; x = LIST_NEXT(x, of_session))
 		peers[n++] = watched_id(x->watched);
 	if (n != 0)
 		recheck(s->im, str_from(s->user->id), peers, n);
@@ -366,7 +379,7 @@ static void on_recheck_step(struct wheel_timer *t)
 			return;
 		}
 		s->recheck = false;
-		recheck_session(s);
+		watch_recheck_session(s);
 	}
 }
 
@@ -374,7 +387,7 @@ void watch_recheck_friends(struct im *im)
 {
 	struct session *s;
 	LIST_FOREACH (s, &im->sessions, all)
-		s->recheck = !LIST_EMPTY(&s->watching);
+		s->recheck = first_watcher(s) != NULL;
 	wheel_set(loop_wheel(im->loop), &im->recheck, 0, on_recheck_step);
 }
 
@@ -393,115 +406,4 @@ void watch_recheck_all(struct im *im, int64_t delay_ms)
 		if (!wheel_timer_is_set(&w->look))
 			look_later(w, delay_ms);
 	}
-}
-
-/* ---- the command ---- */
-
-bool watch_check(struct request *r, union command_args *a)
-{
-	const struct json *ids = json_get(r->body, "user_ids");
-	struct buf *b = &r->im->scratch;
-	buf_clear(b);
-	if (ids == NULL || ids->type != JSON_ARRAY || ids->count > WATCH_MAX) {
-		request_fail(r, PROBLEM_INVALID_ARGUMENT, "user_ids: must be an array of up to %d user ids", WATCH_MAX);
-		return false;
-	}
-	for (const struct json *id = ids->child; id != NULL; id = id->next) {
-		if (id->type != JSON_STRING || !id_user_valid(id->text)) {
-			request_fail(r, PROBLEM_INVALID_ARGUMENT, "user_ids[]: must be user ids");
-			return false;
-		}
-		buf_append(b, &id->text, sizeof(id->text));
-	}
-	a->watch.user_id = (const struct str *)(const void *)b->data;
-	a->watch.count = ids->count;
-	return true;
-}
-
-struct watch_answer {
-	struct request *r;
-	uint32_t friendship_changes; /* as they were when the database was asked */
-	size_t count;
-	struct store_friend *friend;
-};
-
-static void on_states(const bool *online, size_t n, void *arg)
-{
-	struct watch_answer *a = arg;
-	struct request *r = a->r;
-	/* A state that nobody here was told yet is told to all who watch, before it is taken for known. */
-	for (size_t i = 0; i < n; i++) {
-		struct watched *w = watched_find(r->im, str_from(a->friend[i].user_id));
-		if (w != NULL && w->last_seen_ms == 0)
-			w->last_seen_ms = a->friend[i].last_seen_ms;
-		if (w != NULL && online[i] && !w->online) {
-			w->online = true;
-			tell_watchers(w, request_session(r));
-		}
-	}
-	struct json_out *o = request_begin(r);
-	json_key(o, "users");
-	json_array(o);
-	for (size_t i = 0; i < n; i++) {
-		const struct store_friend *f = &a->friend[i];
-		struct watched *w = watched_find(r->im, str_from(f->user_id));
-		bool shown = (online[i] || (w != NULL && w->online)) && !f->blocks_user;
-		json_object(o);
-		put_state(o, f->user_id, shown, f->blocks_user ? 0 : f->last_seen_ms);
-		json_object_end(o);
-	}
-	json_array_end(o);
-	request_end(r, 200);
-	free(a->friend);
-	free(a);
-}
-
-static void on_friends(const struct store_friends *friends, void *arg)
-{
-	struct watch_answer *a = arg;
-	struct request *r = a->r;
-	struct im *im = r->im;
-	struct session *s = request_session(r);
-	if (friends->status != STORE_OK) {
-		request_fail_store(r, friends->status);
-		free(a);
-		return;
-	}
-	a->count = friends->count;
-	a->friend = xcalloc(friends->count, sizeof(*a->friend));
-	struct str *users = xcalloc(friends->count, sizeof(*users));
-	struct watcher_list old = LIST_HEAD_INITIALIZER(old);
-	struct watcher *x;
-	while (s != NULL && (x = LIST_FIRST(&s->watching)) != NULL) {
-		LIST_REMOVE(x, of_session);
-		LIST_INSERT_HEAD(&old, x, of_session);
-	}
-	for (size_t i = 0; i < friends->count; i++) {
-		a->friend[i] = friends->item[i];
-		users[i] = str_from(a->friend[i].user_id);
-		if (s == NULL || !im->conf->session.presence)
-			continue;
-		x = xcalloc(1, sizeof(*x));
-		x->session = s;
-		x->hidden = friends->item[i].blocks_user;
-		x->watched = watched_get(im, users[i]);
-		LIST_INSERT_HEAD(&x->watched->watchers, x, of_watched);
-		LIST_INSERT_HEAD(&s->watching, x, of_session);
-	}
-	/* Only now, so that those who stay watched stay subscribed. */
-	while ((x = LIST_FIRST(&old)) != NULL)
-		watcher_free(x);
-	/* What the database said may be out of date already. */
-	if (s != NULL && a->friendship_changes != im->friendship_changes)
-		recheck_session(s);
-	online_find(im, users, friends->count, on_states, a);
-	free(users);
-}
-
-void watch_proceed(struct request *r, const union command_args *a)
-{
-	struct watch_answer *w = xcalloc(1, sizeof(*w));
-	w->r = r;
-	w->friendship_changes = r->im->friendship_changes;
-	store_find_friends(r->im->store, request_user(r), a->watch.user_id, a->watch.count, on_friends, w);
 }

@@ -31,7 +31,7 @@ void watch_friendship_changed(struct im *im, struct str a, struct str b);
 void watch_friendship_heard(struct im *im, struct str user, struct str peer);
 /* Such news may have been lost: all who watch are asked about, some thousand a second. */
 void watch_recheck_friends(struct im *im);
-/* The session ends. */
+/* The session ends. What it asked is still answered. */
 void watch_forget(struct session *s);
 
 /* The bus. */
