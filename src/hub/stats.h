@@ -34,6 +34,7 @@
 	X(REFUSED_FULL, "refused_hub_full", "Sessions refused because the presence table was full")                    \
 	X(SESSIONS_OPENED, "sessions_opened", "WebSocket sessions opened")                                             \
 	X(SESSIONS_KICKED, "sessions_kicked", "WebSocket sessions closed with 4001")                                   \
+	X(PASSWORDS, "passwords_hashed", "Passwords hashed, to be stored or compared")                                 \
 	X(TOKENS_REFUSED, "tokens_refused", "Requests with a bad or expired token")
 
 /* name, Prometheus name without tidings_, help; observed in microseconds unless the name says otherwise */

@@ -6,6 +6,7 @@
 #include "core/clock.h"
 #include "core/password.h"
 #include "hub/bucket.h"
+#include "hub/stats.h"
 #include "im/render.h"
 #include "net/work.h"
 
@@ -102,6 +103,7 @@ static void done(struct work_job *j, bool ran)
 {
 	struct account_call *c = container_of(j, struct account_call, job);
 	struct store *store = c->r->im->store;
+	stat_add(STAT_PASSWORDS, ran);
 	if (!ran || (c->registers && c->hash == NULL))
 		call_fail(c, PROBLEM_UNAVAILABLE, "the password could not be hashed");
 	else if (c->registers)
