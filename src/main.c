@@ -4,7 +4,7 @@
 
 #include "core/conf.h"
 #include "core/log.h"
-#include "core/token.h"
+#include "im/im.h"
 #include "proc/master.h"
 #include "store/migrate.h"
 
@@ -72,13 +72,10 @@ static struct conf *load(const char *path)
 	struct conf *conf = conf_load(path, &faults);
 	if (conf != NULL) {
 		faults = conf_check_server(conf);
-		if (faults == NULL) {
-			struct token_keys *keys = token_keys_new(conf, &faults);
-			if (keys != NULL) {
-				token_keys_free(&keys);
-				return conf;
-			}
-		}
+		if (faults == NULL)
+			faults = im_fault(conf);
+		if (faults == NULL)
+			return conf;
 		conf_free(&conf);
 	}
 	fprintf(stderr, "%s%s", faults, faults[strlen(faults) - 1] == '\n' ? "" : "\n");

@@ -156,8 +156,8 @@ subtest 'the database is away' => sub {
 	refused 'register', $anyone->post('/users/register', {user_id => 'zoe', password => 'long enough'}), 503, 'unavailable';
 	refused 'login', $anyone->post('/users/login', {user_id => 'ann', password => 'correct horse'}), 503, 'unavailable';
 	Tidings::stack()->mariadb_start;
-	wait_for('the server to be ready again', sub { $t->node->admin_http->get('/readyz')->status == 200 });
-	is $anyone->post('/users/login', {user_id => 'ann', password => 'correct horse'})->status, 200, 'and back';
+	wait_for('a login, whichever worker it meets', sub { $t->http(undef)->post('/users/login', {user_id => 'ann', password => 'correct horse'})->status == 200 });
+	pass 'and back';
 };
 
 $t->stop;

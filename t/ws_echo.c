@@ -53,7 +53,7 @@ static void on_accept(evutil_socket_t fd, short what, void *arg)
 	struct addr peer = {.len = sizeof(peer.sa)};
 	int client = accept4(fd, (struct sockaddr *)&peer.sa, &peer.len, SOCK_NONBLOCK | SOCK_CLOEXEC);
 	if (client >= 0)
-		http_server_accept(l->server, client, &peer);
+		http_server_accept(l->server, client, &peer, NULL);
 }
 
 static void on_signal(evutil_socket_t signo, short what, void *arg)

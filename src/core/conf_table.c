@@ -82,11 +82,10 @@ const struct conf_row conf_rows[] = {
 	 .change = CONF_RESTART,
 	 .help = "Where clients connect, any number of addresses: \"127.0.0.1:8080\", \"[::]:8080\", "
 		 "\"*:8080\" for any address of both families, \"unix:/path\"."},
-	{"", "proxy_protocol", CONF_BOOL, AT(proxy_protocol), .def = "false", .since = CONF_LATER,
-	 .help = "Whether every connection begins with a PROXY header, version 1 or 2, that tells the client's "
-		 "address."},
+	{"", "proxy_protocol", CONF_BOOL, AT(proxy_protocol), .def = "false",
+	 .help = "Whether every connection to listen and tls.listen begins with a PROXY header, version 1 or 2, that "
+		 "tells the client's address."},
 	{"", "trusted_proxies", CONF_LIST, AT(trusted_proxies), .def = "127.0.0.1/32", .check = conf_check_network,
-	 .since = CONF_LATER,
 	 .help = "The addresses of the load balancers that may send a PROXY header; with proxy_protocol, "
 		 "connections from elsewhere are closed."},
 	{"", "drain_timeout", CONF_SECS, AT(drain_timeout_secs), .def = "30", .min = 0, .max = DAY,
@@ -113,10 +112,10 @@ const struct conf_row conf_rows[] = {
 	 .help = "The address that answers /healthz, /readyz and /metrics, and nothing else. Empty: none."},
 
 	{"tls", "listen", CONF_LIST, AT(tls.listen), .def = "", .check = conf_check_listen, .change = CONF_RESTART,
-	 .since = CONF_LATER, .help = "Addresses where clients connect through TLS."},
-	{"tls", "certificate", CONF_PATH, AT(tls.certificate), .def = "", .since = CONF_LATER,
+	 .help = "Addresses where clients connect through TLS, 1.2 or 1.3, written as in listen."},
+	{"tls", "certificate", CONF_PATH, AT(tls.certificate), .def = "",
 	 .help = "The file of the certificate chain, in PEM."},
-	{"tls", "key", CONF_PATH, AT(tls.key), .def = "", .since = CONF_LATER,
+	{"tls", "key", CONF_PATH, AT(tls.key), .def = "",
 	 .help = "The file of the certificate's private key, in PEM."},
 
 	{"mysql", "host", CONF_STRING, AT(mysql.host), .def = "127.0.0.1", .check = conf_check_plain,
@@ -233,6 +232,9 @@ const struct conf_row conf_rows[] = {
 	 .help = "How many messages a user may send a second, on average. 0: any number."},
 	{"limits", "burst", CONF_INT, AT(limits.burst), .def = "200", .min = 1, .max = MIB,
 	 .help = "How many messages a user may send at once after a pause."},
+	{"limits", "connections_per_minute", CONF_INT, AT(limits.connections_per_minute), .def = "0", .min = 0,
+	 .max = MIB,
+	 .help = "How many connections an address may open a minute; those above are closed at once. 0: any number."},
 	{"limits", "logins_per_minute", CONF_INT, AT(limits.logins_per_minute), .def = "30", .min = 0, .max = MIB,
 	 .help = "How many registrations and logins may be tried a minute from an address, and for a user. 0: any "
 		 "number."},

@@ -8,6 +8,7 @@
 
 #include "core/clock.h"
 #include "core/log.h"
+#include "hub/bucket.h"
 #include "hub/stats.h"
 #include "im/command.h"
 #include "im/session.h"
@@ -226,4 +227,18 @@ static void on_answered(const struct http_req *req, int status, size_t bytes, vo
 }
 
 const struct http_handler http_door = {.head = public_head, .request = public_request, .aborted = public_aborted};
-const struct http_observer door_observer = {.opened = on_opened, .closed = on_closed, .answered = on_answered};
+/* So that one address alone cannot take all there is. */
+static bool on_admits(const struct addr *peer, void *ctx)
+{
+	struct im *im = ctx;
+	const double per_minute = im->conf->limits.connections_per_minute;
+	char address[ADDR_TEXT_MAX];
+	if (per_minute == 0 || addr_format_network(peer, address)[0] == '\0' ||
+	    bucket_take(im->hub, 'c', address, per_minute / 60, per_minute, clock_mono_ms()) == 0)
+		return true;
+	stat_add(STAT_REFUSED_RATE, 1);
+	return false;
+}
+
+const struct http_observer door_observer = {
+	.opened = on_opened, .closed = on_closed, .answered = on_answered, .admits = on_admits};

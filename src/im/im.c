@@ -6,11 +6,13 @@
 #include "core/clock.h"
 #include "core/log.h"
 #include "hub/stats.h"
+#include "hub/tickets.h"
 #include "im/http_door.h"
 #include "im/im_priv.h"
 #include "im/push.h"
 #include "im/session.h"
 #include "im/watch.h"
+#include "net/tls.h"
 #include "net/work.h"
 
 #include <stdlib.h>
@@ -50,6 +52,47 @@ static void on_link(bool up, void *ctx)
 
 static const struct store_observer observer = {.batch = on_batch, .retry = on_retry, .link = on_link};
 
+/* ---- TLS ---- */
+
+static void take_ticket_key(const struct ticket_key *key, struct tls_ticket_key *out)
+{
+	memcpy(out->name, key->name, sizeof(out->name));
+	memcpy(out->aes, key->aes, sizeof(out->aes));
+	memcpy(out->hmac, key->hmac, sizeof(out->hmac));
+}
+
+static void newest_ticket_key(struct tls_ticket_key *out, void *ctx)
+{
+	const struct im *im = ctx;
+	struct ticket_key key;
+	ticket_key_newest(im->hub, clock_mono_ms(), &key);
+	take_ticket_key(&key, out);
+}
+
+static bool find_ticket_key(const unsigned char *name, struct tls_ticket_key *out, bool *newest_r, void *ctx)
+{
+	const struct im *im = ctx;
+	struct ticket_key key;
+	if (!ticket_key_find(im->hub, name, clock_mono_ms(), &key, newest_r))
+		return false;
+	take_ticket_key(&key, out);
+	return true;
+}
+
+static const struct tls_tickets tickets = {.newest = newest_ticket_key, .find = find_ticket_key};
+
+/* ---- the whole ---- */
+
+char *im_fault(const struct conf *conf)
+{
+	char *reason = NULL;
+	struct token_keys *keys = token_keys_new(conf, &reason);
+	token_keys_free(&keys);
+	if (reason == NULL && conf->tls.listen.count != 0)
+		reason = tls_fault(conf);
+	return reason;
+}
+
 struct im *im_new(const struct im_options *opt, char **err_r)
 {
 	struct token_keys *keys = token_keys_new(opt->conf, err_r);
@@ -57,6 +100,11 @@ struct im *im_new(const struct im_options *opt, char **err_r)
 		return NULL;
 
 	struct im *im = xcalloc(1, sizeof(*im));
+	if (opt->conf->tls.listen.count != 0 && (im->tls = tls_server_new(opt->conf, &tickets, im, err_r)) == NULL) {
+		token_keys_free(&keys);
+		free(im);
+		return NULL;
+	}
 	im->loop = opt->loop;
 	im->conf = opt->conf;
 	im->hub = opt->hub;
@@ -72,6 +120,8 @@ struct im *im_new(const struct im_options *opt, char **err_r)
 	im->store = store_new(loop_base(im->loop), im->conf, &observer, im);
 	im->bus = bus_new(loop_base(im->loop), im->conf, &push_bus_events, im);
 	im->http = http_server_new(im->loop, im->conf, &http_door, &door_observer, im);
+	if (im->conf->proxy_protocol)
+		http_server_expect_proxy(im->http);
 	im->work = work_new(im->loop, PASSWORDS_WAITING_MAX);
 	im->admin = http_server_new(im->loop, im->conf, &admin_door, NULL, im);
 	watch_start(im);
@@ -99,6 +149,7 @@ void im_free(struct im **imp)
 	http_server_free(&im->admin);
 	/* The sessions hear of their ends while there is still something to tell it to. */
 	loop_settle(im->loop);
+	tls_server_free(&im->tls);
 	bus_free(&im->bus);
 	table_fini(&im->users);
 	token_keys_free(&im->keys);
@@ -112,7 +163,12 @@ void im_free(struct im **imp)
 
 void im_accept(struct im *im, int fd, enum im_door door, const struct addr *peer)
 {
-	http_server_accept(door == IM_DOOR_ADMIN ? im->admin : im->http, fd, peer);
+	/* A listener that has just been configured may meet a worker that has no certificate yet. */
+	if (door == IM_DOOR_TLS && im->tls == NULL)
+		close(fd);
+	else
+		http_server_accept(door == IM_DOOR_ADMIN ? im->admin : im->http, fd, peer,
+				   door == IM_DOOR_TLS ? im->tls : NULL);
 }
 
 static size_t goodbyes_now(const struct im *im, size_t left)

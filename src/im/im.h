@@ -15,7 +15,7 @@
 struct im;
 
 /* Which listener a socket came from. */
-enum im_door { IM_DOOR_PUBLIC, IM_DOOR_ADMIN };
+enum im_door { IM_DOOR_PUBLIC, IM_DOOR_TLS, IM_DOOR_ADMIN };
 
 struct im_options {
 	struct loop *loop;
@@ -24,6 +24,8 @@ struct im_options {
 	unsigned slot;
 };
 
+/* What conf_load() cannot see: why keys or certificate cannot be used, to be freed; NULL if they can. */
+char *im_fault(const struct conf *conf) MUST_CHECK;
 /* NULL with a reason in *err_r, to be freed. Database and Redis are connected to in the background. */
 struct im *im_new(const struct im_options *opt, char **err_r) MUST_CHECK;
 void im_free(struct im **im);

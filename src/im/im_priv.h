@@ -41,6 +41,7 @@ struct im {
 	struct bus *bus;
 	struct http_server *http;
 	struct http_server *admin;
+	struct tls_server *tls; /* NULL where no listener is encrypted */
 	struct token_keys *keys;
 	struct work *work; /* passwords */
 	bool accounts;	   /* users can register and log in here */

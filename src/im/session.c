@@ -8,6 +8,7 @@
 
 #include "core/clock.h"
 #include "core/log.h"
+#include "hub/bucket.h"
 #include "hub/stats.h"
 #include "im/frame.h"
 #include "im/order.h"
@@ -24,6 +25,9 @@
 #define PENDING_MAX 128
 #define PENDING_LOW 64
 #define RESYNC_INTERVAL_MS 1000
+/* After a node's restart or a lost balancer all clients come at once: those above are told to come a little later. */
+#define OPENINGS_PER_SECOND 5000.0
+#define OPENINGS_BURST 20000.0
 
 struct user *user_find(struct im *im, struct str id)
 {
@@ -164,6 +168,8 @@ static bool find_room(struct session *s, struct http_req *req, const char *user_
 		full = "this worker is draining";
 	else if (http_server_connections(im->http) > (size_t)im->conf->worker_connections)
 		full = "this worker holds no more connections";
+	else if (bucket_take(im->hub, 'h', "", OPENINGS_PER_SECOND, OPENINGS_BURST, clock_mono_ms()) != 0)
+		full = "this node is asked for more sessions than it can begin at a time";
 	else if ((s->presence = presence_enter(s, req, user_id)) < 0)
 		full = "this node holds no more sessions";
 	if (full == NULL)

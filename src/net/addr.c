@@ -212,6 +212,44 @@ struct addr addr_unpack(const struct in6_addr *host, in_port_t port)
 	return a;
 }
 
+int addr_network_parse(struct addr_network *n, const char *text)
+{
+	char host[INET6_ADDRSTRLEN];
+	const char *slash = strchr(text, '/');
+	size_t len = slash != NULL ? (size_t)(slash - text) : strlen(text);
+	if (len >= sizeof(host))
+		return -1;
+	memcpy(host, text, len);
+	host[len] = '\0';
+	*n = (struct addr_network){.bits = 128};
+	unsigned most = 128;
+	if (inet_pton(AF_INET, host, &n->host.s6_addr[12]) == 1) {
+		n->host.s6_addr[10] = n->host.s6_addr[11] = 0xff;
+		most = 32;
+	} else if (inet_pton(AF_INET6, host, &n->host) != 1) {
+		return -1;
+	}
+	if (slash == NULL)
+		return 0;
+	char *end;
+	unsigned long bits = strtoul(slash + 1, &end, 10);
+	if (slash[1] < '0' || slash[1] > '9' || *end != '\0' || bits > most)
+		return -1;
+	n->bits = 128 - most + (unsigned)bits;
+	return 0;
+}
+
+bool addr_network_holds(const struct addr_network *n, const struct addr *a)
+{
+	in_port_t port;
+	struct in6_addr host = addr_pack(a, &port);
+	unsigned whole = n->bits / 8, rest = n->bits % 8;
+	if (a->sa.ss_family == AF_UNIX || memcmp(&host, &n->host, whole) != 0)
+		return false;
+	unsigned char mask = (unsigned char)(0xff00u >> rest);
+	return rest == 0 || ((host.s6_addr[whole] ^ n->host.s6_addr[whole]) & mask) == 0;
+}
+
 /* Whoever is behind the socket file died without removing it: nobody accepts there any more. */
 static int remove_stale(const struct addr *a, const char **err_r)
 {

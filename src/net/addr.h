@@ -34,6 +34,14 @@ const char *addr_format_network(const struct addr *a, char out[ADDR_TEXT_MAX]);
  */
 struct in6_addr addr_pack(const struct addr *a, in_port_t *port_r);
 struct addr addr_unpack(const struct in6_addr *host, in_port_t port);
+/* A network as trusted_proxies has it: "10.0.0.0/8", "fd00::/8", or one address. */
+struct addr_network {
+	struct in6_addr host; /* as addr_pack gives it */
+	unsigned bits;	      /* of it that count */
+};
+/* 0, or -1 where the text is none. */
+int addr_network_parse(struct addr_network *n, const char *text) MUST_CHECK;
+bool addr_network_holds(const struct addr_network *n, const struct addr *a);
 /*
  * A non-blocking, close-on-exec listening socket, or -1 with a reason naming the step in *err_r. A
  * UNIX socket that nobody answers is replaced; one that somebody answers is "in use".

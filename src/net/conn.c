@@ -22,11 +22,13 @@
 #include "core/clock.h"
 #include "core/log.h"
 #include "net/outq.h"
+#include "net/tls.h"
 
 #define WRITE_BUDGET (1024 * 1024) /* bytes a connection writes in one turn */
 #define FLUSH_STALL_MS 10000	   /* closing gracefully, how long a peer may take none of our bytes */
 #define DRAIN_MS 2000
 #define DRAIN_BYTES (1024 * 1024)
+#define CIPHER_BYTES 32768 /* of TLS that are read at once */
 
 /* Input that the handler did not take. */
 struct leftover {
@@ -56,6 +58,7 @@ struct conn {
 	struct loop_task task;
 	struct unsent *out;    /* NULL when all is written */
 	struct leftover *left; /* NULL when there is none */
+	struct tls *tls;       /* NULL: bytes are what they are */
 	union {
 		int64_t last_input_ms; /* CONN_OPEN */
 		int64_t dropped;       /* later: bytes read and dropped */
@@ -157,6 +160,7 @@ static void conn_free(struct conn *c)
 		c->handler->closed(c, c->reason, c->owner);
 	close(fd_of(c));
 	drop_input(c);
+	tls_free(&c->tls);
 	free(c);
 }
 
@@ -198,6 +202,8 @@ void conn_close_gracefully(struct conn *c, const char *reason)
 {
 	if (c->state != CONN_OPEN)
 		return;
+	if (c->tls != NULL)
+		tls_end(c->tls);
 	c->state = CONN_FLUSHING;
 	c->reason = reason;
 	c->quiet = false;
@@ -230,10 +236,11 @@ static size_t feed(struct conn *c, char *data, size_t len)
 	size_t used = 0;
 	while (used < len && !c->paused && c->state == CONN_OPEN) {
 		const struct conn_handler *h = c->handler;
+		const struct tls *tls = c->tls;
 		size_t n = h->input(c, data + used, len - used, c->owner);
 		ASSERT(n <= len - used);
 		used += n;
-		if (c->handler == h)
+		if (c->handler == h || c->tls != tls)
 			break;
 	}
 	return used;
@@ -314,36 +321,92 @@ static void drop_incoming(struct conn *c)
 		conn_close(c, "drained");
 }
 
+static void end_of_input(struct conn *c)
+{
+	c->eof = c->finished = true;
+	rearm(c);
+	tell_eof(c);
+}
+
+/* Puts what the bytes mean behind the first `have` of the read buffer, and tells how many bytes that is. */
+static size_t decrypt(struct conn *c, const char *cipher, size_t len, size_t have, bool *end_r)
+{
+	size_t n;
+	enum tls_progress progress = tls_receive(c->tls, cipher, len, loop_read_buffer(c->loop) + have, &n);
+	*end_r = progress == TLS_END;
+	if (progress == TLS_FAILED)
+		conn_close_gracefully(c, "tls");
+	return n;
+}
+
+/* As recv() does it. Where a handshake would cost too much in this turn, the socket stays readable for the next. */
+static ssize_t receive_tls(struct conn *c, size_t have, bool *end_r)
+{
+	char cipher[CIPHER_BYTES];
+	if (tls_is_shaking_hands(c->tls) && !loop_may_shake_hands(c->loop)) {
+		errno = EAGAIN;
+		return -1;
+	}
+	ssize_t n = recv(fd_of(c), cipher, sizeof(cipher), MSG_DONTWAIT);
+	if (n == 0)
+		*end_r = true;
+	return n > 0 ? (ssize_t)decrypt(c, cipher, (size_t)n, have, end_r) : n;
+}
+
+static ssize_t receive(struct conn *c, size_t have, bool *end_r)
+{
+	if (c->tls != NULL)
+		return receive_tls(c, have, end_r);
+	ssize_t n = recv(fd_of(c), loop_read_buffer(c->loop) + have, LOOP_READ_SIZE - have, MSG_DONTWAIT);
+	*end_r = n == 0;
+	return n;
+}
+
+/* Gives the first bytes of the read buffer to the handler, and keeps what it does not take. */
+static void take(struct conn *c, size_t len)
+{
+	char *buffer = loop_read_buffer(c->loop), cipher[CIPHER_BYTES];
+	bool plain = c->tls == NULL, end = false;
+	size_t used = feed(c, buffer, len);
+	size_t rest = len - used;
+	if (plain && c->tls != NULL && rest <= sizeof(cipher)) {
+		memcpy(cipher, buffer + used, rest);
+		len = decrypt(c, cipher, rest, 0, &end);
+		used = feed(c, buffer, len);
+		rest = len - used;
+	}
+	if (c->state == CONN_OPEN)
+		keep(c, buffer + used, rest);
+	if (end)
+		end_of_input(c);
+}
+
 /* One buffer a wake-up: what is beyond waits for the next turn, and the others come first. */
 static void read_some(struct conn *c)
 {
-	char *buffer = loop_read_buffer(c->loop);
 	size_t have = c->left != NULL ? c->left->len - c->left->off : 0;
-	if (have >= LOOP_READ_SIZE) {
+	size_t most = LOOP_READ_SIZE - (c->tls != NULL ? CIPHER_BYTES + TLS_RECORD_MAX : 0);
+	bool end = false;
+	if (have >= most) {
 		conn_close(c, "overflow");
 		return;
 	}
-	ssize_t n = recv(fd_of(c), buffer + have, LOOP_READ_SIZE - have, MSG_DONTWAIT);
+	ssize_t n = receive(c, have, &end);
 	if (n < 0) {
 		if (!is_transient(errno))
 			conn_close(c, reason_of(errno));
 		return;
 	}
-	if (n == 0) {
-		c->eof = c->finished = true;
-		rearm(c);
-		tell_eof(c);
-		return;
+	if (n > 0) {
+		c->last_input_ms = clock_mono_ms();
+		if (have != 0) {
+			memcpy(loop_read_buffer(c->loop), c->left->data + c->left->off, have);
+			drop_input(c);
+		}
+		take(c, have + (size_t)n);
 	}
-	c->last_input_ms = clock_mono_ms();
-	if (have != 0) {
-		memcpy(buffer, c->left->data + c->left->off, have);
-		drop_input(c);
-	}
-	size_t len = have + (size_t)n;
-	size_t used = feed(c, buffer, len);
-	if (c->state == CONN_OPEN)
-		keep(c, buffer + used, len - used);
+	if (end)
+		end_of_input(c);
 }
 
 static void on_event(evutil_socket_t fd, short what, void *arg)
@@ -405,15 +468,33 @@ static struct outq *begin_write(struct conn *c, size_t len)
 void conn_write(struct conn *c, const void *data, size_t len)
 {
 	struct outq *q = begin_write(c, len);
-	if (q != NULL)
+	if (q != NULL && c->tls != NULL)
+		tls_write(c->tls, data, len);
+	else if (q != NULL)
 		outq_add(q, data, len);
 }
 
 void conn_write_blob(struct conn *c, struct blob *b)
 {
 	struct outq *q = begin_write(c, b->len);
-	if (q != NULL)
+	if (q != NULL && c->tls != NULL)
+		tls_write(c->tls, b->data, b->len);
+	else if (q != NULL)
 		outq_add_blob(q, b);
+}
+
+static void queue_cipher(const void *data, size_t len, void *ctx)
+{
+	struct conn *c = ctx;
+	struct outq *q = begin_write(c, len);
+	if (q != NULL)
+		outq_add(q, data, len);
+}
+
+void conn_start_tls(struct conn *c, struct tls_server *server)
+{
+	if (c->state == CONN_OPEN)
+		c->tls = tls_new(server, queue_cipher, c);
 }
 
 static void flush(struct conn *c)
@@ -494,6 +575,11 @@ void conn_set_handler(struct conn *c, const struct conn_handler *h, void *owner)
 		c->offer = true;
 		loop_defer(c->loop, &c->task);
 	}
+}
+
+void conn_set_peer(struct conn *c, const struct addr *peer)
+{
+	c->peer_host = addr_pack(peer, &c->peer_port);
 }
 
 size_t conn_unsent(const struct conn *c)

@@ -2,8 +2,8 @@
 /*
  * A connected stream socket in a worker's loop: reading into the loop's buffer,
  * a bounded queue of output that is written once a turn (writev), one timer, and one way to
- * close. HTTP and WebSocket are handlers on top of it; TLS and the PROXY protocol fit
- * in below without their notice.
+ * close. HTTP and WebSocket are handlers on top of it, and do not notice whether
+ * there is TLS below.
  *
  * An idle connection owns no buffers: input that was not taken and output that
  * was not written are kept only while there is any. There may be a great many: every byte of one counts.
@@ -17,6 +17,7 @@
 #include "net/loop.h"
 
 struct conn;
+struct tls_server;
 
 /* All run from the loop. A handler may call any conn_ function within them. */
 struct conn_handler {
@@ -44,6 +45,14 @@ struct conn_handler {
 struct conn *conn_new(struct loop *l, int fd, const struct addr *peer, const struct conn_handler *h, void *owner);
 /* A protocol switch: the next bytes and events go to another handler. */
 void conn_set_handler(struct conn *c, const struct conn_handler *h, void *owner);
+
+/*
+ * What the peer sends from here on is TLS, also of what was received already and is not taken; the handler goes on
+ * with what is meant by it. server outlives the connection.
+ */
+void conn_start_tls(struct conn *c, struct tls_server *server);
+/* A load balancer says who the peer is. */
+void conn_set_peer(struct conn *c, const struct addr *peer);
 
 /* Queues bytes (copied) or a counted buffer (a reference is taken). Ignored while closing. */
 void conn_write(struct conn *c, const void *data, size_t len);

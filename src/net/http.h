@@ -77,16 +77,19 @@ struct http_handler {
 };
 
 /*
- * What the worker counts of its connections. May be called from within any net function.
+ * What the worker counts of its connections, and has to say about them. May be called from within any net function.
  * Any member may be NULL.
  */
 struct http_observer {
 	void (*opened)(void *ctx);
 	void (*closed)(const char *reason, void *ctx);
 	void (*answered)(const struct http_req *req, int status, size_t bytes, void *ctx);
+	/* Once the peer is known, before it is listened to: false closes the connection. NULL: all are welcome. */
+	bool (*admits)(const struct addr *peer, void *ctx);
 };
 
 struct http_server;
+struct tls_server;
 
 /* conf is borrowed, and read at each use. ctx goes to all callbacks. */
 struct http_server *http_server_new(struct loop *l, const struct conf *conf, const struct http_handler *handler,
@@ -97,8 +100,15 @@ struct http_server *http_server_new(struct loop *l, const struct conf *conf, con
  * in loop_free).
  */
 void http_server_free(struct http_server **s);
-/* Takes over a connected non-blocking socket. */
-void http_server_accept(struct http_server *s, int fd, const struct addr *peer);
+/*
+ * Every connection has to come from one of conf's trusted_proxies, or through a UNIX socket, and to begin with a PROXY
+ * header; others are closed. Who the header names is the peer.
+ */
+void http_server_expect_proxy(struct http_server *s);
+/*
+ * Takes over a connected non-blocking socket. tls: NULL where it is not encrypted; outlives the connection.
+ */
+void http_server_accept(struct http_server *s, int fd, const struct addr *peer, struct tls_server *tls);
 size_t http_server_connections(const struct http_server *s); /* WebSockets included */
 /* From now on answers carry Connection: close and idle connections end. WebSockets stay. */
 void http_server_drain(struct http_server *s);

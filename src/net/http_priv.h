@@ -42,6 +42,10 @@ struct http_server {
 	LIST_HEAD(, http_request) requests;
 	size_t count;
 	bool draining;
+	bool expects_proxy;
+	struct addr_network *proxies; /* those that are trusted */
+	size_t proxy_count;
+	size_t in_flight;      /* bytes of bodies that are being received */
 	struct json_out *json; /* for problems */
 	struct buf head, body; /* scratch of the answer being made */
 	int64_t date_secs;     /* that `date` was made for */

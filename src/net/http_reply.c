@@ -148,5 +148,5 @@ void http_refuse(struct http_request *r, const struct http_refusal *why)
 	r->keep_alive = false;
 	if (r->pub.id[0] == '\0')
 		id_random(r->pub.id, HTTP_REQUEST_ID_LEN);
-	http_reply_problem(&r->pub, why->status, why->code, why->detail, 0, NULL);
+	http_reply_problem(&r->pub, why->status, why->code, why->detail, why->status == 503 ? 1 : 0, NULL);
 }

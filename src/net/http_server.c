@@ -10,8 +10,10 @@
 
 #include "core/log.h"
 #include "net/http_priv.h"
+#include "net/proxy_header.h"
 
-#define REQUESTS_A_TURN 32     /* of one connection, before others get theirs */
+#define REQUESTS_A_TURN 32 /* of one connection, before others get theirs */
+#define IN_FLIGHT_MAX ((size_t)64 * 1024 * 1024)
 #define UNSENT_MAX (64 * 1024) /* with more waiting to be sent no further request is begun */
 
 enum http_state {
@@ -27,6 +29,7 @@ enum http_state {
 struct http_conn {
 	struct http_member member; /* its conn is set at all times */
 	struct http_request *req;  /* NULL in FRESH and IDLE */
+	struct tls_server *tls;	   /* NULL: not encrypted */
 	uint8_t state;		   /* enum http_state */
 	bool in_input;		   /* on_input is on the stack: who frees or resumes leaves that to it */
 	bool left;		   /* switched to another protocol within on_input */
@@ -226,21 +229,37 @@ static size_t idle_input(struct http_conn *hc, const char *data, size_t len)
 	return head_input(hc, data, len);
 }
 
+static enum http_progress take_body(struct http_request *r, const char *data, size_t len, size_t *used_r,
+				    struct http_refusal *why_r)
+{
+	if (r->pub.content_length < 0)
+		return http_chunk_input(&r->chunked, data, len, used_r, &r->body,
+					(size_t)r->server->conf->http.max_body, why_r);
+	*used_r = (uint64_t)r->body_left < len ? (size_t)r->body_left : len;
+	buf_append(&r->body, data, *used_r);
+	r->body_left -= (int64_t)*used_r;
+	return r->body_left == 0 ? HTTP_COMPLETE : HTTP_MORE;
+}
+
+/* So that many large bodies at a time cannot take all memory. */
+static bool fits_in_flight(struct http_request *r, size_t before)
+{
+	r->server->in_flight += r->body.len - before;
+	return r->server->in_flight <= IN_FLIGHT_MAX;
+}
+
 static size_t body_input(struct http_conn *hc, const char *data, size_t len)
 {
+	static const struct http_refusal too_much = {503, "overloaded", "Too much is being received; try again."};
 	struct http_request *r = hc->req;
-	struct http_refusal why;
-	size_t used;
-	if (r->pub.content_length >= 0) {
-		used = (uint64_t)r->body_left < len ? (size_t)r->body_left : len;
-		buf_append(&r->body, data, used);
-		r->body_left -= (int64_t)used;
-		if (r->body_left == 0)
-			deliver(hc);
-		return used;
+	struct http_refusal why = too_much;
+	size_t used, before = r->body.len;
+	enum http_progress progress = take_body(r, data, len, &used, &why);
+	if (!fits_in_flight(r, before) && progress == HTTP_MORE) {
+		progress = HTTP_REFUSED;
+		why = too_much;
 	}
-	switch (http_chunk_input(&r->chunked, data, len, &used, &r->body, (size_t)r->server->conf->http.max_body,
-				 &why)) {
+	switch (progress) {
 	case HTTP_MORE:
 		break;
 	case HTTP_REFUSED:
@@ -395,6 +414,59 @@ static void on_closed(struct conn *c, const char *reason, void *owner)
 	free(hc);
 }
 
+/* ---- before HTTP ---- */
+
+/* The peer is known. False after having closed. */
+static bool admit(struct http_conn *hc)
+{
+	const struct http_server *s = hc->member.server;
+	if (s->observer->admits == NULL || s->observer->admits(conn_peer(hc->member.conn), s->ctx))
+		return true;
+	close_now(hc, "not admitted");
+	return false;
+}
+
+static const struct conn_handler http_conn_handler;
+
+static size_t on_greeting(struct conn *c, char *data, size_t len, void *owner)
+{
+	struct http_conn *hc = owner;
+	struct proxy_header header;
+	const char *reason;
+	int used = proxy_header_parse(data, len, &header, &reason);
+	if (used == 0)
+		return 0;
+	if (used < 0) {
+		log_debug("%s", reason);
+		close_now(hc, "bad PROXY header");
+		return len;
+	}
+	if (header.has_source)
+		conn_set_peer(c, &header.source);
+	if (!admit(hc))
+		return len;
+	if (hc->tls != NULL)
+		conn_start_tls(c, hc->tls);
+	conn_set_handler(c, &http_conn_handler, hc);
+	return (size_t)used;
+}
+
+static bool is_trusted(const struct http_server *s, const struct addr *peer)
+{
+	if (peer->sa.ss_family == AF_UNIX)
+		return true;
+	for (size_t i = 0; i < s->proxy_count; i++)
+		if (addr_network_holds(&s->proxies[i], peer))
+			return true;
+	return false;
+}
+
+static const struct conn_handler greeting_handler = {
+	.input = on_greeting,
+	.timeout = on_timeout,
+	.closed = on_closed,
+};
+
 static const struct conn_handler http_conn_handler = {
 	.input = on_input,
 	.eof = on_eof,
@@ -466,18 +538,35 @@ void http_server_free(struct http_server **sp)
 		conn_close(m->conn, "shutdown");
 	}
 	json_out_free(&s->json);
+	free(s->proxies);
 	buf_fini(&s->head);
 	buf_fini(&s->body);
 	free(s);
 }
 
-void http_server_accept(struct http_server *s, int fd, const struct addr *peer)
+void http_server_expect_proxy(struct http_server *s)
+{
+	const struct conf_list *list = &s->conf->trusted_proxies;
+	s->expects_proxy = true;
+	s->proxies = xcalloc(list->count, sizeof(*s->proxies));
+	for (size_t i = 0; i < list->count; i++)
+		s->proxy_count += addr_network_parse(&s->proxies[s->proxy_count], list->item[i]) == 0;
+}
+
+void http_server_accept(struct http_server *s, int fd, const struct addr *peer, struct tls_server *tls)
 {
 	struct http_conn *hc = xcalloc(1, sizeof(*hc));
-	join(s, &hc->member, conn_new(s->loop, fd, peer, &http_conn_handler, hc));
+	const struct conn_handler *first = s->expects_proxy ? &greeting_handler : &http_conn_handler;
+	struct conn *c = conn_new(s->loop, fd, peer, first, hc);
+	hc->tls = tls;
+	join(s, &hc->member, c);
 	enter(hc, HTTP_FRESH);
 	if (s->observer->opened != NULL)
 		s->observer->opened(s->ctx);
+	if (s->expects_proxy && !is_trusted(s, peer))
+		close_now(hc, "not a trusted proxy");
+	else if (!s->expects_proxy && admit(hc) && tls != NULL)
+		conn_start_tls(c, tls);
 }
 
 size_t http_server_connections(const struct http_server *s)

@@ -24,6 +24,7 @@ struct loop {
 	struct task_list tasks;
 	struct loop_task end_of_turn; /* separates what was queued before the tasks ran from what they queue */
 	bool stop;
+	unsigned handshakes; /* of TLS, in this turn */
 	char read_buffer[LOOP_READ_SIZE];
 };
 
@@ -118,6 +119,7 @@ void loop_undefer(struct loop *l, struct loop_task *t)
 void loop_turn(struct loop *l)
 {
 	int flags = EVLOOP_ONCE;
+	l->handshakes = 0;
 	if (!TAILQ_EMPTY(&l->tasks))
 		flags |= EVLOOP_NONBLOCK;
 	if (event_base_loop(l->base, flags) < 0)
@@ -140,4 +142,9 @@ void loop_stop(struct loop *l)
 char *loop_read_buffer(struct loop *l)
 {
 	return l->read_buffer;
+}
+
+bool loop_may_shake_hands(struct loop *l)
+{
+	return l->handshakes++ < LOOP_HANDSHAKES_A_TURN;
 }

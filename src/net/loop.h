@@ -36,6 +36,9 @@ void loop_turn(struct loop *l);
 void loop_stop(struct loop *l);
 /* Runs what is deferred now, outside a turn: before what it refers to is freed. */
 void loop_settle(struct loop *l);
+/* One of the TLS handshakes that a turn may spend its time on; false: no more of them before the next turn. */
+#define LOOP_HANDSHAKES_A_TURN 8
+bool loop_may_shake_hands(struct loop *l);
 /* The worker's read buffer, LOOP_READ_SIZE bytes; its content is gone when the reader returns to the loop. */
 #define LOOP_READ_SIZE 65536
 char *loop_read_buffer(struct loop *l);

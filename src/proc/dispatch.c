@@ -160,14 +160,27 @@ static bool stands(const struct master *m, const char *text)
 	return false;
 }
 
+/* The address of that number: listen's, then tls.listen's, then admin.listen. */
+static const char *wanted(const struct conf *conf, size_t i, enum im_door *door_r)
+{
+	*door_r = IM_DOOR_PUBLIC;
+	if (i < conf->listen.count)
+		return conf->listen.item[i];
+	i -= conf->listen.count;
+	*door_r = IM_DOOR_TLS;
+	if (i < conf->tls.listen.count)
+		return conf->tls.listen.item[i];
+	*door_r = IM_DOOR_ADMIN;
+	return conf->admin.listen;
+}
+
 int dispatch_listen(struct master *m, const struct conf *conf, char **err_r)
 {
-	size_t n = 0, total = conf->listen.count + (conf->admin.listen[0] != '\0');
+	size_t n = 0, total = conf->listen.count + conf->tls.listen.count + (conf->admin.listen[0] != '\0');
 	struct listener *list = xcalloc(total, sizeof(*list));
 	for (size_t i = 0; i < total; i++) {
-		bool admin = i == conf->listen.count;
-		const char *text = admin ? conf->admin.listen : conf->listen.item[i];
-		enum im_door door = admin ? IM_DOOR_ADMIN : IM_DOOR_PUBLIC;
+		enum im_door door;
+		const char *text = wanted(conf, i, &door);
 		if (stands(m, text)) {
 			list[n++] = (struct listener){.text = xstrdup(text), .door = door, .fd = -1};
 		} else if (open_one(&list[n++], text, door, err_r) != 0) {

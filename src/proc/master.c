@@ -8,7 +8,6 @@
 
 #include "core/clock.h"
 #include "core/log.h"
-#include "core/token.h"
 #include "proc/channel.h"
 #include "proc/master_priv.h"
 
@@ -100,15 +99,6 @@ static void check_limits(struct conf *conf)
 	}
 }
 
-/* What conf_load cannot see: are the keys usable. */
-static char *check_keys(const struct conf *conf)
-{
-	char *reason = NULL;
-	struct token_keys *keys = token_keys_new(conf, &reason);
-	token_keys_free(&keys);
-	return reason;
-}
-
 int master_reload(struct master *m, char **err_r)
 {
 	struct conf *next = conf_load(m->conf->path, err_r);
@@ -116,7 +106,7 @@ int master_reload(struct master *m, char **err_r)
 		return -1;
 	*err_r = conf_check_server(next);
 	if (*err_r == NULL)
-		*err_r = check_keys(next);
+		*err_r = im_fault(next);
 	char *fixed = *err_r == NULL ? conf_carry_over(next, m->conf) : NULL;
 	if (*err_r == NULL && (unsigned)next->workers * 2 > m->slots)
 		*err_r = xasprintf("%s: workers: more than twice as many as at the start need a restart", next->path);
@@ -240,7 +230,7 @@ static int make_run_dir(const char *dir, char **err_r)
 static int prepare(struct master *m, char **err_r)
 {
 	const char *reason;
-	*err_r = check_keys(m->conf);
+	*err_r = im_fault(m->conf);
 	if (*err_r != NULL || make_run_dir(m->conf->run_dir, err_r) != 0)
 		return -1;
 	check_limits(m->conf);
@@ -288,7 +278,9 @@ int master_run(struct conf *conf, void (*started)(void))
 	schedule_tick(m);
 	for (size_t i = 0; i < m->listener_count; i++)
 		log_info("listening on %s%s", m->listener[i].text,
-			 m->listener[i].door == IM_DOOR_ADMIN ? " (admin)" : "");
+			 m->listener[i].door == IM_DOOR_ADMIN ? " (admin)"
+			 : m->listener[i].door == IM_DOOR_TLS ? " (TLS)"
+							      : "");
 	if (started != NULL)
 		started();
 

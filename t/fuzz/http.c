@@ -88,7 +88,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		start();
 	if (size == 0 || socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds) != 0)
 		return 0;
-	http_server_accept(server, fds[0], &peer);
+	http_server_accept(server, fds[0], &peer, NULL);
 	size_t piece = (size - 1) / (data[0] % 8 + 1u) + 1;
 	for (size_t at = 1; at < size; at += piece) {
 		size_t len = size - at < piece ? size - at : piece;

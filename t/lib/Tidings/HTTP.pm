@@ -13,28 +13,40 @@ use Tidings::Util qw(now patience);
 
 my $json = JSON::PP->new->utf8->canonical->allow_nonref;
 
-# address: "127.0.0.1:8080", "[::1]:8080" or "unix:/path"; from: an address of ours; token: sent with every request unless the request says else.
+# address: "127.0.0.1:8080", "[::1]:8080" or "unix:/path"; from: an address of ours; greeting: bytes that go before all others; tls: options of IO::Socket::SSL; token: sent with every request unless the request says else.
 sub new {
 	my ($class, %o) = @_;
 	return bless {prefix => '', in => '', %o}, $class;
 }
 
 sub socket_to {
-	my ($address, $from) = @_;
+	my ($address, %o) = @_;
 	local $@;
 	my $s = $address =~ /^unix:(.*)/
 		? IO::Socket::UNIX->new(Peer => $1)
-		: IO::Socket::IP->new(PeerAddr => $address, Type => SOCK_STREAM, defined $from ? (LocalAddr => $from) : ());
+		: IO::Socket::IP->new(PeerAddr => $address, Type => SOCK_STREAM, defined $o{from} ? (LocalAddr => $o{from}) : ());
 	die "cannot connect to $address: " . ($@ || $!) . "\n" if !$s;
 	$s->autoflush(1);
 	binmode $s;
+	syswrite $s, $o{greeting} if defined $o{greeting};
+	if ($o{tls}) {
+		require IO::Socket::SSL;
+		IO::Socket::SSL->start_SSL($s, SSL_verifycn_name => 'localhost', %{$o{tls}}) or die "no TLS with $address: " . IO::Socket::SSL::errstr() . "\n";
+	}
 	return $s;
+}
+
+# Whether there is something to read within so many seconds, be it in the socket or decrypted already.
+sub can_read {
+	my ($socket, $secs) = @_;
+	return 1 if $socket->isa('IO::Socket::SSL') && $socket->pending;
+	return IO::Select->new($socket)->can_read($secs > 0 ? $secs : 0);
 }
 
 sub connect {
 	my ($self) = @_;
 	$self->{in} = '';
-	$self->{socket} = socket_to($self->{address}, $self->{from});
+	$self->{socket} = socket_to($self->{address}, map { $_ => $self->{$_} } qw(from greeting tls));
 	return $self;
 }
 
@@ -98,9 +110,9 @@ sub put { my ($self, $path, $json, %o) = @_; return $self->request('PUT', $path,
 # Reads more; false at the end of the connection, dies if nothing comes in time.
 sub fill {
 	my ($self, $deadline) = @_;
-	my $left = $deadline - now();
-	IO::Select->new($self->{socket})->can_read($left > 0 ? $left : 0) or die "no answer in time\n";
+	can_read($self->{socket}, $deadline - now()) or die "no answer in time\n";
 	my $n = sysread $self->{socket}, $self->{in}, 65536, length $self->{in};
+	return 1 if !defined $n && $self->{socket}->isa('IO::Socket::SSL') && $!{EAGAIN};
 	return $n;
 }
 

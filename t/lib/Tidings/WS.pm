@@ -18,7 +18,7 @@ my $refs = 0;
 # The handshake alone: (answer, connection, key). via: how the token travels, "header", "query" or "subprotocol".
 sub handshake {
 	my (%o) = @_;
-	my $http = Tidings::HTTP->new(address => $o{address}, prefix => $o{prefix} // '', keep_closed => 1);
+	my $http = Tidings::HTTP->new(address => $o{address}, prefix => $o{prefix} // '', keep_closed => 1, map { $_ => $o{$_} } qw(from greeting tls));
 	my $key = $o{key} // encode_base64(join('', map { chr int rand 256 } 1 .. 16), '');
 	my $via = $o{via} // 'header';
 	my @query = $o{query} // ();
@@ -125,8 +125,7 @@ sub abort { my ($self) = @_; CORE::close($self->{socket}) if !$self->{ended}++; 
 sub fill {
 	my ($self, $deadline) = @_;
 	return 0 if $self->{ended};
-	my $left = $deadline - now();
-	IO::Select->new($self->{socket})->can_read($left > 0 ? $left : 0) or return 1;
+	Tidings::HTTP::can_read($self->{socket}, $deadline - now()) or return 1;
 	my $n = sysread $self->{socket}, my $bytes, 262144;
 	if (!$n) {
 		$self->abort;

@@ -144,6 +144,42 @@ static void test_packed(void)
 	is_str(addr_format_host(&b, out), "unix:", "the nameless peer of a UNIX socket");
 }
 
+static bool holds(const char *network, const char *address)
+{
+	struct addr_network n;
+	struct addr a;
+	const char *err;
+	return addr_network_parse(&n, network) == 0 && addr_parse(&a, address, &err) == 0 && addr_network_holds(&n, &a);
+}
+
+static void test_networks(void)
+{
+	ok(holds("10.0.0.0/8", "10.255.1.2:1") && !holds("10.0.0.0/8", "11.0.0.1:1"), "whole bytes");
+	ok(holds("172.16.0.0/12", "172.31.0.1:1") && !holds("172.16.0.0/12", "172.32.0.1:1"), "and parts of one");
+	ok(holds("127.0.0.1", "127.0.0.1:1") && !holds("127.0.0.1", "127.0.0.2:1"), "one address");
+	ok(holds("0.0.0.0/0", "8.8.8.8:1") && !holds("0.0.0.0/0", "[2001:db8::1]:1"), "all of IPv4, and nothing else");
+	ok(holds("0.0.0.0/0", "[::ffff:8.8.8.8]:1"), "also where it comes mapped");
+	ok(holds("2001:db8::/33", "[2001:db8:7fff::1]:1") && !holds("2001:db8::/33", "[2001:db8:8000::1]:1"), "IPv6");
+	ok(holds("::/0", "[2001:db8::1]:1"), "all of IPv6");
+	ok(!holds("::/0", "unix:/tmp/x"), "a UNIX socket is in no network");
+	static const char *const none[] = {"",		"10.0.0.0/33", "::/129",
+					   "10.0.0.0/", "10.0.0.0/x",  "10.0.0.0/-1",
+					   "10.0.0/8",	"localhost",   "10.0.0.0/8/8"};
+	struct addr_network n;
+	for (size_t i = 0; i < ARRAY_LEN(none); i++)
+		ok(addr_network_parse(&n, none[i]) == -1, "'%s' is none", none[i]);
+
+	struct addr a;
+	const char *err;
+	char text[ADDR_TEXT_MAX];
+	if (addr_parse(&a, "[2001:db8:1:2:3:4:5:6]:7", &err) == 0)
+		is_str(addr_format_network(&a, text), "2001:db8:1:2::", "who has an IPv6 address has a /64 of them");
+	if (addr_parse(&a, "10.1.2.3:7", &err) == 0)
+		is_str(addr_format_network(&a, text), "10.1.2.3", "an IPv4 address is one");
+	if (addr_parse(&a, "unix:/tmp/x", &err) == 0)
+		is_str(addr_format_network(&a, text), "", "a UNIX socket has none");
+}
+
 int main(void)
 {
 	test_text();
@@ -151,5 +187,6 @@ int main(void)
 	test_inet("*:0");
 	test_unix();
 	test_packed();
+	test_networks();
 	return done_testing();
 }

@@ -129,7 +129,7 @@ static inline void open_client(struct client *c)
 	int fds[2];
 	*c = (struct client){0};
 	make_pair(fds, 0);
-	http_server_accept(server, fds[0], &unix_peer);
+	http_server_accept(server, fds[0], &unix_peer, NULL);
 	c->fd = fds[1];
 }
 

@@ -68,7 +68,7 @@ static int client(void)
 	peer.sa.ss_family = AF_UNIX;
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds) != 0)
 		exit(1);
-	http_server_accept(server, fds[0], &peer);
+	http_server_accept(server, fds[0], &peer, NULL);
 	return fds[1];
 }
 
