@@ -22,7 +22,7 @@ struct sighting {
 	UT_hash_handle hh;
 	int64_t at_ms;
 	size_t len;
-	char user[USER_ID_MAX];
+	char user[];
 };
 
 struct seen {
@@ -51,7 +51,7 @@ void seen_note(struct seen *s, struct str user, int64_t at_ms)
 	struct sighting *x;
 	HASH_FIND(hh, s->waiting, user.s, (unsigned)user.len, x);
 	if (x == NULL && HASH_COUNT(s->waiting) < KEPT_MAX && user.len <= USER_ID_MAX) {
-		x = xcalloc(1, sizeof(*x));
+		x = xcalloc(1, sizeof(*x) + user.len);
 		x->len = user.len;
 		memcpy(x->user, user.s, user.len);
 		HASH_ADD_KEYPTR(hh, s->waiting, x->user, (unsigned)x->len, x);
