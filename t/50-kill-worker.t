@@ -64,6 +64,8 @@ sub others_go_on {
 	cmp_ok scalar(@left), '>=', 2 * ($workers - 1) - 1, 'the other workers keep theirs';
 	my $m = wait_for('a send', sub { eval { $t->http('dave')->post('/messages/send', text_to('carol', 'still there?', client_msg_id => 'still'))->json } });
 	is $_->expect('message')->{message}{id}, $m->{id}, "$_->{name} hears" for @left;
+	# What the dead one had stored, it may not have told.
+	is $_->expect('resync')->{type}, 'resync', "$_->{name} is told to catch up" for @left;
 	return;
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * What is done once a second: tokens that ran out, and heartbeats between the workers of the cluster. A worker or node
- * that dies tells nobody; its silence does, and then everyone who is watched is looked at again.
+ * that dies tells nobody; its silence does, and then everyone who is watched is looked at again, and all sessions are
+ * told to catch up.
  */
 #include "core/base.h"
 #include "im/watch.h"
@@ -44,6 +45,8 @@ static void on_beat(struct wheel_timer *t)
 				continue;
 			log_info("worker %.*s of the cluster fell silent", ORIGIN_LEN, p->origin);
 			lost(im, p);
+			/* What it had committed and not pushed yet, nobody else will push. */
+			session_resync_all(im);
 			watch_recheck_all(im, WATCH_ABSENCE_MS - SILENCE_MS);
 		}
 	} else {

@@ -8,81 +8,20 @@
  * request, answered before the client sends more, costs no epoll_ctl.
  */
 #include "core/base.h"
-#include "net/conn.h"
+#include "net/conn_priv.h"
 
-#include <errno.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
 #include <sys/queue.h>
 #include <sys/socket.h>
 #include <unistd.h>
-#include <event2/event.h>
-#include <event2/event_struct.h>
 
 #include "core/clock.h"
 #include "core/log.h"
-#include "net/outq.h"
-#include "net/tls.h"
 
 #define WRITE_BUDGET (1024 * 1024) /* bytes a connection writes in one turn */
 #define FLUSH_STALL_MS 10000	   /* closing gracefully, how long a peer may take none of our bytes */
 #define DRAIN_MS 2000
-#define DRAIN_BYTES (1024 * 1024)
-#define CIPHER_BYTES 32768 /* of TLS that are read at once */
-
-/* Input that the handler did not take. */
-struct leftover {
-	size_t off, len;
-	char data[];
-};
-
-enum conn_state {
-	CONN_OPEN,
-	CONN_FLUSHING, /* conn_close_gracefully: output goes on, input is dropped */
-	CONN_DRAINING, /* our side is shut down, input is dropped */
-	CONN_CLOSED,   /* to be freed at the end of the turn */
-};
-
-/* Output that waits. */
-struct unsent {
-	struct outq queue;
-	int64_t moved_ms; /* when it last got shorter, or began to wait */
-};
-
-struct conn {
-	struct event ev; /* knows the descriptor */
-	struct loop *loop;
-	const struct conn_handler *handler;
-	void *owner;
-	struct wheel_timer timer;
-	struct loop_task task;
-	struct unsent *out;    /* NULL when all is written */
-	struct leftover *left; /* NULL when there is none */
-	struct tls *tls;       /* NULL: bytes are what they are */
-	union {
-		int64_t last_input_ms; /* CONN_OPEN */
-		int64_t dropped;       /* later: bytes read and dropped */
-	};
-	const char *reason;	   /* set when closing */
-	struct in6_addr peer_host; /* as addr_pack gives it */
-	in_port_t peer_port;
-	short waits_for;    /* what the event is set to; 0: not added */
-	unsigned state : 2; /* enum conn_state */
-	unsigned paused : 1;
-	unsigned quiet : 1;    /* while paused: told of changes only (edge-triggered), for bytes are waiting */
-	unsigned offer : 1;    /* the task offers the leftover */
-	unsigned blocked : 1;  /* the socket takes no more output */
-	unsigned eof : 1;      /* read to its end */
-	unsigned eof_told : 1; /* the handler knows */
-	unsigned finished : 1; /* FIN has been seen, read up to it or not */
-};
-
-static void on_event(evutil_socket_t fd, short what, void *arg);
-
-static int fd_of(const struct conn *c)
-{
-	return event_get_fd(&c->ev);
-}
 
 /* ---- waiting for the socket ---- */
 
@@ -95,7 +34,7 @@ static void wait_for(struct conn *c, short what)
 	c->waits_for = what;
 	if (what == 0)
 		return;
-	if (event_assign(&c->ev, loop_base(c->loop), fd_of(c), (short)(what | EV_PERSIST), on_event, c) != 0 ||
+	if (event_assign(&c->ev, loop_base(c->loop), conn_fd(c), (short)(what | EV_PERSIST), conn_on_event, c) != 0 ||
 	    event_add(&c->ev, NULL) != 0) {
 		c->waits_for = 0;
 		log_error("a socket cannot be watched: %s", strerror(errno));
@@ -108,7 +47,7 @@ static void wait_for(struct conn *c, short what)
  * reading would spin. Edge-triggered it still tells of a reset. EV_CLOSED alone would not do: libevent
  * reports an error as readable and writable.
  */
-static void rearm(struct conn *c)
+void conn_rearm(struct conn *c)
 {
 	if (c->state == CONN_CLOSED)
 		return;
@@ -121,13 +60,6 @@ static void rearm(struct conn *c)
 }
 
 /* ---- closing ---- */
-
-static void drop_input(struct conn *c)
-{
-	free(c->left);
-	c->left = NULL;
-	c->offer = false;
-}
 
 static void drop_output(struct conn *c)
 {
@@ -149,7 +81,7 @@ void conn_close(struct conn *c, const char *reason)
 	/* The peer does not take it: a reset frees what the kernel holds for it, megabytes else kept for minutes. */
 	static const struct linger at_once = {.l_onoff = 1};
 	if (c->out != NULL)
-		setsockopt(fd_of(c), SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
+		setsockopt(conn_fd(c), SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
 	drop_output(c);
 	loop_defer(c->loop, &c->task);
 }
@@ -158,8 +90,8 @@ static void conn_free(struct conn *c)
 {
 	if (c->handler->closed != NULL)
 		c->handler->closed(c, c->reason, c->owner);
-	close(fd_of(c));
-	drop_input(c);
+	close(conn_fd(c));
+	conn_drop_input(c);
 	tls_free(&c->tls);
 	free(c);
 }
@@ -190,7 +122,7 @@ static void on_timeout(struct wheel_timer *t)
 /* The output of a graceful closing is out. */
 static void start_draining(struct conn *c)
 {
-	if (c->eof || shutdown(fd_of(c), SHUT_WR) != 0) {
+	if (c->eof || shutdown(conn_fd(c), SHUT_WR) != 0) {
 		conn_close(c, "drained");
 		return;
 	}
@@ -209,244 +141,13 @@ void conn_close_gracefully(struct conn *c, const char *reason)
 	c->quiet = false;
 	c->dropped = 0;
 	wheel_set(loop_wheel(c->loop), &c->timer, FLUSH_STALL_MS, on_timeout);
-	rearm(c);
+	conn_rearm(c);
 	loop_defer(c->loop, &c->task);
 }
 
 bool conn_is_closing(const struct conn *c)
 {
 	return c->state != CONN_OPEN;
-}
-
-/* ---- input ---- */
-
-static void keep(struct conn *c, const char *data, size_t len)
-{
-	if (len == 0)
-		return;
-	c->left = xmalloc(sizeof(*c->left) + len);
-	c->left->off = 0;
-	c->left->len = len;
-	memcpy(c->left->data, data, len);
-}
-
-/* Returns how many bytes the handlers took: another handler, set by the first, sees the rest at once. */
-static size_t feed(struct conn *c, char *data, size_t len)
-{
-	size_t used = 0;
-	while (used < len && !c->paused && c->state == CONN_OPEN) {
-		const struct conn_handler *h = c->handler;
-		const struct tls *tls = c->tls;
-		size_t n = h->input(c, data + used, len - used, c->owner);
-		ASSERT(n <= len - used);
-		used += n;
-		if (c->handler == h || c->tls != tls)
-			break;
-	}
-	return used;
-}
-
-static void tell_eof(struct conn *c)
-{
-	if (!c->eof || c->eof_told || c->paused || c->offer || c->state != CONN_OPEN)
-		return;
-	c->eof_told = true;
-	if (c->handler->eof != NULL)
-		c->handler->eof(c, c->owner);
-	else
-		conn_close(c, "eof");
-}
-
-static void offer_leftover(struct conn *c)
-{
-	if (c->paused || c->state != CONN_OPEN)
-		return;
-	struct leftover *left = c->left;
-	if (left != NULL) {
-		size_t used = feed(c, left->data + left->off, left->len - left->off);
-		left->off += used;
-		if (left->off == left->len) {
-			free(left);
-			c->left = NULL;
-		}
-	}
-	tell_eof(c);
-}
-
-static bool is_transient(int err)
-{
-	return err == EAGAIN || err == EWOULDBLOCK || err == EINTR;
-}
-
-static const char *reason_of(int err)
-{
-	return err == ECONNRESET || err == EPIPE ? "reset" : err == ETIMEDOUT ? "unreachable" : "error";
-}
-
-/* Nothing may be read now; see whether the peer has left. */
-static void look_for_end(struct conn *c, short what)
-{
-	char byte;
-	ssize_t n = recv(fd_of(c), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-	if (n < 0 && !is_transient(errno)) {
-		conn_close(c, reason_of(errno));
-		return;
-	}
-	if (n == 0 || (what & EV_CLOSED) != 0)
-		c->finished = true;
-	if (!c->eof && !c->quiet) {
-		c->quiet = true;
-		rearm(c);
-	}
-}
-
-static void drop_incoming(struct conn *c)
-{
-	ssize_t n = recv(fd_of(c), loop_read_buffer(c->loop), LOOP_READ_SIZE, MSG_DONTWAIT);
-	if (n < 0) {
-		if (!is_transient(errno))
-			conn_close(c, "drained");
-		return;
-	}
-	if (n == 0) {
-		c->eof = c->finished = true;
-		if (c->state == CONN_DRAINING)
-			conn_close(c, "drained");
-		else
-			rearm(c);
-		return;
-	}
-	c->dropped += n;
-	if (c->dropped > DRAIN_BYTES)
-		conn_close(c, "drained");
-}
-
-static void end_of_input(struct conn *c)
-{
-	c->eof = c->finished = true;
-	rearm(c);
-	tell_eof(c);
-}
-
-/* Puts what the bytes mean behind the first `have` of the read buffer, and tells how many bytes that is. */
-static size_t decrypt(struct conn *c, const char *cipher, size_t len, size_t have, bool *end_r)
-{
-	size_t n;
-	enum tls_progress progress = tls_receive(c->tls, cipher, len, loop_read_buffer(c->loop) + have, &n);
-	*end_r = progress == TLS_END;
-	if (progress == TLS_FAILED)
-		conn_close_gracefully(c, "tls");
-	return n;
-}
-
-/* As recv() does it. Where a handshake would cost too much in this turn, the socket stays readable for the next. */
-static ssize_t receive_tls(struct conn *c, size_t have, bool *end_r)
-{
-	char cipher[CIPHER_BYTES];
-	if (tls_is_shaking_hands(c->tls) && !loop_may_shake_hands(c->loop)) {
-		errno = EAGAIN;
-		return -1;
-	}
-	ssize_t n = recv(fd_of(c), cipher, sizeof(cipher), MSG_DONTWAIT);
-	if (n == 0)
-		*end_r = true;
-	return n > 0 ? (ssize_t)decrypt(c, cipher, (size_t)n, have, end_r) : n;
-}
-
-static ssize_t receive(struct conn *c, size_t have, bool *end_r)
-{
-	if (c->tls != NULL)
-		return receive_tls(c, have, end_r);
-	ssize_t n = recv(fd_of(c), loop_read_buffer(c->loop) + have, LOOP_READ_SIZE - have, MSG_DONTWAIT);
-	*end_r = n == 0;
-	return n;
-}
-
-/* Gives the first bytes of the read buffer to the handler, and keeps what it does not take. */
-static void take(struct conn *c, size_t len)
-{
-	char *buffer = loop_read_buffer(c->loop), cipher[CIPHER_BYTES];
-	bool plain = c->tls == NULL, end = false;
-	size_t used = feed(c, buffer, len);
-	size_t rest = len - used;
-	if (plain && c->tls != NULL && rest <= sizeof(cipher)) {
-		memcpy(cipher, buffer + used, rest);
-		len = decrypt(c, cipher, rest, 0, &end);
-		used = feed(c, buffer, len);
-		rest = len - used;
-	}
-	if (c->state == CONN_OPEN)
-		keep(c, buffer + used, rest);
-	if (end)
-		end_of_input(c);
-}
-
-/* One buffer a wake-up: what is beyond waits for the next turn, and the others come first. */
-static void read_some(struct conn *c)
-{
-	size_t have = c->left != NULL ? c->left->len - c->left->off : 0;
-	size_t most = LOOP_READ_SIZE - (c->tls != NULL ? CIPHER_BYTES + TLS_RECORD_MAX : 0);
-	bool end = false;
-	if (have >= most) {
-		conn_close(c, "overflow");
-		return;
-	}
-	ssize_t n = receive(c, have, &end);
-	if (n < 0) {
-		if (!is_transient(errno))
-			conn_close(c, reason_of(errno));
-		return;
-	}
-	if (n > 0) {
-		c->last_input_ms = clock_mono_ms();
-		if (have != 0) {
-			memcpy(loop_read_buffer(c->loop), c->left->data + c->left->off, have);
-			drop_input(c);
-		}
-		take(c, have + (size_t)n);
-	}
-	if (end)
-		end_of_input(c);
-}
-
-static void on_event(evutil_socket_t fd, short what, void *arg)
-{
-	struct conn *c = arg;
-	if ((what & EV_WRITE) != 0) {
-		c->blocked = false;
-		loop_defer(c->loop, &c->task);
-	}
-	if ((what & (EV_READ | EV_CLOSED)) == 0)
-		return;
-	if (c->state == CONN_OPEN && (c->paused || c->eof))
-		look_for_end(c, what);
-	else if (c->state != CONN_OPEN && !c->eof)
-		drop_incoming(c);
-	else if (c->state != CONN_OPEN)
-		look_for_end(c, what);
-	else if (!c->offer)
-		read_some(c);
-}
-
-void conn_pause(struct conn *c)
-{
-	c->paused = true;
-}
-
-void conn_resume(struct conn *c)
-{
-	if (!c->paused)
-		return;
-	c->paused = false;
-	if (c->state != CONN_OPEN)
-		return;
-	c->last_input_ms = clock_mono_ms();
-	if (c->quiet) {
-		c->quiet = false;
-		rearm(c);
-	}
-	c->offer = true;
-	loop_defer(c->loop, &c->task);
 }
 
 /* ---- output ---- */
@@ -502,11 +203,11 @@ static void flush(struct conn *c)
 	size_t written = 0;
 	while (conn_unsent(c) != 0 && !c->blocked) {
 		size_t tried;
-		ssize_t n = outq_write(&c->out->queue, fd_of(c), &tried);
+		ssize_t n = outq_write(&c->out->queue, conn_fd(c), &tried);
 		if (n < 0 && errno == EINTR)
 			continue;
-		if (n < 0 && !is_transient(errno)) {
-			conn_close(c, reason_of(errno));
+		if (n < 0 && !conn_error_passes(errno)) {
+			conn_close(c, conn_error_reason(errno));
 			return;
 		}
 		if (n > 0)
@@ -521,7 +222,7 @@ static void flush(struct conn *c)
 		drop_output(c);
 	else if (written != 0)
 		c->out->moved_ms = clock_mono_ms();
-	rearm(c);
+	conn_rearm(c);
 }
 
 /* The end of a turn: in the order of input, output, closing, so that an answer to what was offered leaves at once. */
@@ -530,7 +231,7 @@ static void on_turn_end(struct loop_task *t)
 	struct conn *c = container_of(t, struct conn, task);
 	if (c->offer) {
 		c->offer = false;
-		offer_leftover(c);
+		conn_offer_leftover(c);
 	}
 	bool had_output = c->out != NULL;
 	if (c->state == CONN_OPEN || c->state == CONN_FLUSHING)
@@ -560,9 +261,9 @@ struct conn *conn_new(struct loop *l, int fd, const struct addr *peer, const str
 		int on = 1;
 		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	}
-	int rc = event_assign(&c->ev, loop_base(l), fd, 0, on_event, c);
+	int rc = event_assign(&c->ev, loop_base(l), fd, 0, conn_on_event, c);
 	ASSERT(rc == 0);
-	rearm(c);
+	conn_rearm(c);
 	return c;
 }
 

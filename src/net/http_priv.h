@@ -5,7 +5,7 @@
  * http_server.c  connections and their states     http_reply.c  answers and problems
  * http_head.c    the head of a request, checked   http_cors.c   origins
  * http_chunk.c   the chunked coding               http_file.c   the document root
- * http_req.c     what a handler asks of a request
+ * http_req.c     what a handler asks of a request   http_greeting.c  before HTTP
  */
 #ifndef TIDINGS_NET_HTTP_PRIV_H
 #define TIDINGS_NET_HTTP_PRIV_H
@@ -105,7 +105,39 @@ static inline struct http_request *http_request_of(const struct http_req *req)
 	return container_of((struct http_req *)req, struct http_request, pub);
 }
 
+enum http_state {
+	STATE_FRESH,	/* accepted, nothing came yet */
+	STATE_IDLE,	/* between requests; no memory is held for one */
+	STATE_HEAD,	/* part of a head is here */
+	STATE_BODY,	/* the handler wants the body */
+	STATE_PENDING,	/* the handler owes the answer; nothing is read */
+	STATE_DROPPING, /* answered; the rest of the body is read and dropped */
+	STATE_CLOSING,
+};
+
+struct http_conn {
+	struct http_member member; /* its conn is set at all times */
+	struct http_request *req;  /* NULL in FRESH and IDLE */
+	struct tls_server *tls;	   /* NULL: not encrypted */
+	uint8_t state;		   /* enum http_state */
+	bool in_input;		   /* on_input is on the stack: who frees or resumes leaves that to it */
+	bool left;		   /* switched to another protocol within on_input */
+	bool throttled;		   /* paused until output has drained */
+};
+
+/* ---- http_greeting.c ---- */
+
+/* The peer is known: may they stay? False after having closed. */
+bool http_admit(struct http_conn *hc);
+bool http_proxy_is_trusted(const struct http_server *s, const struct addr *peer);
+/* Takes the PROXY header, then hands over to http_conn_handler. */
+extern const struct conn_handler http_greeting_handler;
+
 /* ---- http_server.c ---- */
+
+extern const struct conn_handler http_conn_handler;
+void http_conn_timeout(struct conn *c, void *owner);
+void http_conn_closed(struct conn *c, const char *reason, void *owner);
 
 /*
  * Leaves HTTP for good: answers 101 with the usual headers and `headers` (lines ended by CRLF; Upgrade and Connection

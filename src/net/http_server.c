@@ -10,31 +10,10 @@
 
 #include "core/log.h"
 #include "net/http_priv.h"
-#include "net/proxy_header.h"
 
 #define REQUESTS_A_TURN 32 /* of one connection, before others get theirs */
 #define IN_FLIGHT_MAX ((size_t)64 * 1024 * 1024)
 #define UNSENT_MAX (64 * 1024) /* with more waiting to be sent no further request is begun */
-
-enum http_state {
-	HTTP_FRESH,    /* accepted, nothing came yet */
-	HTTP_IDLE,     /* between requests; no memory is held for one */
-	HTTP_HEAD,     /* part of a head is here */
-	HTTP_BODY,     /* the handler wants the body */
-	HTTP_PENDING,  /* the handler owes the answer; nothing is read */
-	HTTP_DROPPING, /* answered; the rest of the body is read and dropped */
-	HTTP_CLOSING,
-};
-
-struct http_conn {
-	struct http_member member; /* its conn is set at all times */
-	struct http_request *req;  /* NULL in FRESH and IDLE */
-	struct tls_server *tls;	   /* NULL: not encrypted */
-	uint8_t state;		   /* enum http_state */
-	bool in_input;		   /* on_input is on the stack: who frees or resumes leaves that to it */
-	bool left;		   /* switched to another protocol within on_input */
-	bool throttled;		   /* paused until output has drained */
-};
 
 static const struct http_observer no_observer;
 
@@ -44,16 +23,16 @@ static int64_t time_for(const struct http_conn *hc, enum http_state state)
 {
 	const struct conf *conf = hc->member.server->conf;
 	switch (state) {
-	case HTTP_FRESH:
-	case HTTP_HEAD:
+	case STATE_FRESH:
+	case STATE_HEAD:
 		return (int64_t)conf->http.header_timeout_secs * 1000;
-	case HTTP_IDLE:
+	case STATE_IDLE:
 		return (int64_t)conf->http.keepalive_timeout_secs * 1000;
-	case HTTP_BODY:
-	case HTTP_DROPPING:
+	case STATE_BODY:
+	case STATE_DROPPING:
 		return (int64_t)conf->http.body_timeout_secs * 1000;
-	case HTTP_PENDING:
-	case HTTP_CLOSING:
+	case STATE_PENDING:
+	case STATE_CLOSING:
 		break;
 	}
 	return 0;
@@ -62,20 +41,20 @@ static int64_t time_for(const struct http_conn *hc, enum http_state state)
 static void enter(struct http_conn *hc, enum http_state state)
 {
 	/* The first request's head has its time from the accept on. */
-	if (!(hc->state == HTTP_FRESH && state == HTTP_HEAD))
+	if (!(hc->state == STATE_FRESH && state == STATE_HEAD))
 		conn_set_timeout(hc->member.conn, time_for(hc, state));
 	hc->state = (uint8_t)state;
 }
 
 static void close_now(struct http_conn *hc, const char *reason)
 {
-	hc->state = HTTP_CLOSING;
+	hc->state = STATE_CLOSING;
 	conn_close(hc->member.conn, reason);
 }
 
 static void close_gracefully(struct http_conn *hc, const char *reason)
 {
-	hc->state = HTTP_CLOSING;
+	hc->state = STATE_CLOSING;
 	conn_close_gracefully(hc->member.conn, reason);
 }
 
@@ -134,12 +113,12 @@ void http_answered(struct http_request *r, int status, size_t bytes, bool keep_a
 		return;
 	}
 	if (keep_alive && !r->body_done) {
-		enter(hc, HTTP_DROPPING);
+		enter(hc, STATE_DROPPING);
 	} else {
 		hc->req = NULL;
 		http_request_free(r);
 		if (keep_alive)
-			enter(hc, HTTP_IDLE);
+			enter(hc, STATE_IDLE);
 		else
 			close_gracefully(hc, "answered");
 	}
@@ -156,7 +135,7 @@ static void deliver(struct http_conn *hc)
 	r->body_done = true;
 	if (r->body.len != 0)
 		r->pub.body = (struct str){r->body.data, r->body.len};
-	enter(hc, HTTP_PENDING);
+	enter(hc, STATE_PENDING);
 	s->handler->request(&r->pub, s->ctx);
 }
 
@@ -176,7 +155,7 @@ static void begin_body(struct http_conn *hc, bool has_begun)
 	if (r->expects_continue && !has_begun)
 		conn_write(hc->member.conn, go_on, sizeof(go_on) - 1);
 	r->expects_continue = false;
-	enter(hc, HTTP_BODY);
+	enter(hc, STATE_BODY);
 }
 
 /* `more`: bytes behind the head are here already. */
@@ -185,7 +164,7 @@ static void begin_request(struct http_conn *hc, bool more)
 	struct http_request *r = hc->req;
 	struct http_server *s = hc->member.server;
 	r->body_done = r->pub.content_length == 0;
-	enter(hc, HTTP_PENDING);
+	enter(hc, STATE_PENDING);
 	if (str_is(r->pub.path, "*") || http_is_preflight(&r->pub)) {
 		http_reply_options(&r->pub);
 		return;
@@ -225,7 +204,7 @@ static size_t idle_input(struct http_conn *hc, const char *data, size_t len)
 		return len == 1 ? 0 : 2;
 	hc->req = http_request_new(hc->member.server, hc);
 	hc->req->peer = *conn_peer(hc->member.conn);
-	enter(hc, HTTP_HEAD);
+	enter(hc, STATE_HEAD);
 	return head_input(hc, data, len);
 }
 
@@ -280,7 +259,7 @@ static size_t drop_input(struct http_conn *hc, size_t len)
 	if (r->body_left == 0) {
 		hc->req = NULL;
 		http_request_free(r);
-		enter(hc, HTTP_IDLE);
+		enter(hc, STATE_IDLE);
 	}
 	return used;
 }
@@ -288,17 +267,17 @@ static size_t drop_input(struct http_conn *hc, size_t len)
 static size_t input_step(struct http_conn *hc, const char *data, size_t len)
 {
 	switch ((enum http_state)hc->state) {
-	case HTTP_FRESH:
-	case HTTP_IDLE:
+	case STATE_FRESH:
+	case STATE_IDLE:
 		return idle_input(hc, data, len);
-	case HTTP_HEAD:
+	case STATE_HEAD:
 		return head_input(hc, data, len);
-	case HTTP_BODY:
+	case STATE_BODY:
 		return body_input(hc, data, len);
-	case HTTP_DROPPING:
+	case STATE_DROPPING:
 		return drop_input(hc, len);
-	case HTTP_PENDING:
-	case HTTP_CLOSING:
+	case STATE_PENDING:
+	case STATE_CLOSING:
 		break;
 	}
 	return 0;
@@ -328,9 +307,9 @@ static size_t on_input(struct conn *c, char *data, size_t len, void *owner)
 	unsigned begun = 0;
 	hc->in_input = true;
 	while (used < len && !hc->left && !conn_is_closing(c)) {
-		if (hc->state == HTTP_IDLE && !may_begin(hc, begun++))
+		if (hc->state == STATE_IDLE && !may_begin(hc, begun++))
 			break;
-		if (hc->state == HTTP_PENDING) {
+		if (hc->state == STATE_PENDING) {
 			conn_pause(c);
 			break;
 		}
@@ -344,7 +323,7 @@ static size_t on_input(struct conn *c, char *data, size_t len, void *owner)
 		return used;
 	}
 	hc->in_input = false;
-	if (hc->state == HTTP_PENDING)
+	if (hc->state == STATE_PENDING)
 		conn_pause(c);
 	return used;
 }
@@ -364,30 +343,30 @@ static void on_written(struct conn *c, void *owner)
 	conn_resume(c);
 }
 
-static void on_timeout(struct conn *c, void *owner)
+void http_conn_timeout(struct conn *c, void *owner)
 {
 	static const struct http_refusal timed_out = {408, "request_timeout", "The request took too long to arrive."};
 	struct http_conn *hc = owner;
 	int64_t left_ms;
 	switch ((enum http_state)hc->state) {
-	case HTTP_HEAD:
-	case HTTP_BODY:
+	case STATE_HEAD:
+	case STATE_BODY:
 		refuse(hc, &timed_out);
 		break;
-	case HTTP_IDLE:
+	case STATE_IDLE:
 		/* A client that still takes its answer is not idle. */
-		left_ms = conn_last_progress_ms(c) + time_for(hc, HTTP_IDLE) - clock_mono_ms();
+		left_ms = conn_last_progress_ms(c) + time_for(hc, STATE_IDLE) - clock_mono_ms();
 		if (conn_unsent(c) != 0 && left_ms > 0)
 			conn_set_timeout(c, left_ms);
 		else
 			close_now(hc, "idle");
 		break;
-	case HTTP_FRESH:
-	case HTTP_DROPPING:
+	case STATE_FRESH:
+	case STATE_DROPPING:
 		close_now(hc, "timeout");
 		break;
-	case HTTP_PENDING:
-	case HTTP_CLOSING:
+	case STATE_PENDING:
+	case STATE_CLOSING:
 		break;
 	}
 }
@@ -404,7 +383,7 @@ static void let_go(struct http_request *r)
 	http_request_free(r);
 }
 
-static void on_closed(struct conn *c, const char *reason, void *owner)
+void http_conn_closed(struct conn *c, const char *reason, void *owner)
 {
 	struct http_conn *hc = owner;
 	struct http_request *r = hc->req;
@@ -414,65 +393,12 @@ static void on_closed(struct conn *c, const char *reason, void *owner)
 	free(hc);
 }
 
-/* ---- before HTTP ---- */
-
-/* The peer is known. False after having closed. */
-static bool admit(struct http_conn *hc)
-{
-	const struct http_server *s = hc->member.server;
-	if (s->observer->admits == NULL || s->observer->admits(conn_peer(hc->member.conn), s->ctx))
-		return true;
-	close_now(hc, "not admitted");
-	return false;
-}
-
-static const struct conn_handler http_conn_handler;
-
-static size_t on_greeting(struct conn *c, char *data, size_t len, void *owner)
-{
-	struct http_conn *hc = owner;
-	struct proxy_header header;
-	const char *reason;
-	int used = proxy_header_parse(data, len, &header, &reason);
-	if (used == 0)
-		return 0;
-	if (used < 0) {
-		log_debug("%s", reason);
-		close_now(hc, "bad PROXY header");
-		return len;
-	}
-	if (header.has_source)
-		conn_set_peer(c, &header.source);
-	if (!admit(hc))
-		return len;
-	if (hc->tls != NULL)
-		conn_start_tls(c, hc->tls);
-	conn_set_handler(c, &http_conn_handler, hc);
-	return (size_t)used;
-}
-
-static bool is_trusted(const struct http_server *s, const struct addr *peer)
-{
-	if (peer->sa.ss_family == AF_UNIX)
-		return true;
-	for (size_t i = 0; i < s->proxy_count; i++)
-		if (addr_network_holds(&s->proxies[i], peer))
-			return true;
-	return false;
-}
-
-static const struct conn_handler greeting_handler = {
-	.input = on_greeting,
-	.timeout = on_timeout,
-	.closed = on_closed,
-};
-
-static const struct conn_handler http_conn_handler = {
+const struct conn_handler http_conn_handler = {
 	.input = on_input,
 	.eof = on_eof,
 	.written = on_written,
-	.timeout = on_timeout,
-	.closed = on_closed,
+	.timeout = http_conn_timeout,
+	.closed = http_conn_closed,
 };
 
 /* ---- the server ---- */
@@ -544,28 +470,19 @@ void http_server_free(struct http_server **sp)
 	free(s);
 }
 
-void http_server_expect_proxy(struct http_server *s)
-{
-	const struct conf_list *list = &s->conf->trusted_proxies;
-	s->expects_proxy = true;
-	s->proxies = xcalloc(list->count, sizeof(*s->proxies));
-	for (size_t i = 0; i < list->count; i++)
-		s->proxy_count += addr_network_parse(&s->proxies[s->proxy_count], list->item[i]) == 0;
-}
-
 void http_server_accept(struct http_server *s, int fd, const struct addr *peer, struct tls_server *tls)
 {
 	struct http_conn *hc = xcalloc(1, sizeof(*hc));
-	const struct conn_handler *first = s->expects_proxy ? &greeting_handler : &http_conn_handler;
+	const struct conn_handler *first = s->expects_proxy ? &http_greeting_handler : &http_conn_handler;
 	struct conn *c = conn_new(s->loop, fd, peer, first, hc);
 	hc->tls = tls;
 	join(s, &hc->member, c);
-	enter(hc, HTTP_FRESH);
+	enter(hc, STATE_FRESH);
 	if (s->observer->opened != NULL)
 		s->observer->opened(s->ctx);
-	if (s->expects_proxy && !is_trusted(s, peer))
+	if (s->expects_proxy && !http_proxy_is_trusted(s, peer))
 		close_now(hc, "not a trusted proxy");
-	else if (!s->expects_proxy && admit(hc) && tls != NULL)
+	else if (!s->expects_proxy && http_admit(hc) && tls != NULL)
 		conn_start_tls(c, tls);
 }
 
@@ -581,7 +498,7 @@ void http_server_drain(struct http_server *s)
 	s->draining = true;
 	LIST_FOREACH (m, &s->members, entry) {
 		struct http_conn *hc = container_of(m, struct http_conn, member);
-		if (!m->switched && hc->state == HTTP_IDLE)
+		if (!m->switched && hc->state == STATE_IDLE)
 			close_gracefully(hc, "drain");
 	}
 }
