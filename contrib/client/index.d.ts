@@ -1,0 +1,343 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Ids of conversations and messages are strings of decimal digits; times are RFC 3339, UTC, with milliseconds.
+
+export type Id = string;
+export type Time = string;
+export type MessageType = 'text' | 'image' | 'voice' | 'video' | 'file';
+export type Json = null | boolean | number | string | Json[] | {[name: string]: Json};
+
+// ---- resources ----
+
+export interface Message {
+    id: Id;
+    conversation_id: Id;
+    /** 1, 2, 3 … within the conversation, in the order of commit. */
+    seq: number;
+    from_user_id: string;
+    to_user_id: string;
+    message_type: MessageType;
+    content: string | null;
+    media_url: string | null;
+    extra: {[name: string]: Json} | null;
+    client_msg_id: string | null;
+    reply_to: Id | null;
+    is_read: boolean;
+    read_at: Time | null;
+    is_recalled: boolean;
+    recalled_at: Time | null;
+    created_at: Time;
+}
+
+export interface Reference {
+    kind: string;
+    id: string;
+}
+
+export interface Conversation {
+    id: Id;
+    peer: {user_id: string; nickname: string | null; avatar_url: string | null; online: boolean};
+    /** The newest one that the caller has not deleted. */
+    last_message: Message | null;
+    last_message_time: Time | null;
+    unread_count: number;
+    read_seq: number;
+    peer_read_seq: number;
+    change_seq: number;
+    source: Reference | null;
+    created_at: Time;
+}
+
+export interface Profile {
+    user_id: string;
+    nickname: string | null;
+    avatar_url: string | null;
+    created_at: Time | null;
+}
+
+export interface Account {
+    user: Profile;
+    token: string;
+    expires_at: Time;
+}
+
+export interface Friend {
+    user: Profile;
+    online: boolean;
+    last_seen: Time | null;
+    blocked: boolean;
+    since: Time;
+}
+
+export interface FriendRequest {
+    user: Profile;
+    note: string | null;
+    created_at: Time;
+}
+
+export interface Notification {
+    /** null for what is told and not stored, as the end of a friendship. */
+    id: Id | null;
+    kind: string;
+    actor: Profile | null;
+    ref: Reference | null;
+    message_id: Id | null;
+    body: string | null;
+    is_read: boolean;
+    created_at: Time;
+}
+
+export interface Page<Item> {
+    items: Item[];
+    next_cursor: string | null;
+}
+
+export interface PageOptions {
+    limit?: number;
+    cursor?: string | null;
+}
+
+export interface ReadResult {
+    conversation_id: Id;
+    read_seq: number;
+    marked: number;
+    unread_count: number;
+}
+
+export interface Change {
+    change_seq: number;
+    kind: 'recalled' | 'read' | 'deleted';
+    message_id: Id;
+    at: Time;
+}
+
+export interface Synced {
+    conversations: {conversation: Conversation; messages: Message[]; changes: Change[]; has_more: boolean}[];
+    cursor: string;
+    more: boolean;
+}
+
+/** The body of POST /messages/send. */
+export interface Draft {
+    to_user_id: string;
+    message_type: MessageType;
+    content?: string | null;
+    media_url?: string | null;
+    extra?: {[name: string]: Json} | null;
+    reply_to?: Id | null;
+    client_msg_id?: string;
+}
+
+// ---- what fails ----
+
+/**
+ * What a request failed with. `code` is the server's, or one of ours with status 0: `disconnected`, `timeout`,
+ * `cancelled`. `unknown` is an answer that is none of the server's, a proxy's page perhaps.
+ */
+export class Problem extends Error {
+    constructor(code: string, options?: {
+        status?: number; detail?: string | null; requestId?: string | null; retryAfterMs?: number | null; cause?: unknown;
+    });
+    readonly code: string;
+    readonly status: number;
+    readonly detail: string | null;
+    readonly requestId: string | null;
+    readonly retryAfterMs: number | null;
+    /** The same request may succeed later, with nothing about it changed. */
+    readonly transient: boolean;
+    /** It is the token that was refused, not the request. */
+    readonly aboutToken: boolean;
+}
+
+// ---- REST ----
+
+/** Every call resolves to the bare resource and rejects with a Problem. */
+export interface Rest {
+    /** Every item of a list, page after page. */
+    each<Item>(list: (page: PageOptions) => Promise<Page<Item>>, options?: {limit?: number}): AsyncGenerator<Item>;
+
+    send(message: Draft): Promise<Message>;
+    conversations(page?: PageOptions): Promise<Page<Conversation>>;
+    createConversation(userId: string, source?: Reference): Promise<Conversation>;
+    /** Oldest first. before: the newest under that seq; after: the oldest over it; neither: the newest. */
+    history(conversationId: Id, options?: {before?: number; after?: number; limit?: number}):
+        Promise<{items: Message[]; has_more: boolean}>;
+    readConversation(conversationId: Id, upToSeq?: number): Promise<ReadResult>;
+    readMessage(messageId: Id): Promise<Message>;
+    recallMessage(messageId: Id): Promise<Message>;
+    deleteMessage(messageId: Id): Promise<void>;
+    unreadCount(): Promise<number>;
+    sync(request?: {
+        conversations?: {id: Id; seq: number; change_seq: number}[]; since?: string | null; limit?: number;
+    }): Promise<Synced>;
+
+    /** Needs no token; give the account's to setToken(). */
+    register(account: {user_id: string; password: string; nickname?: string}): Promise<Account>;
+    login(account: {user_id: string; password: string}): Promise<Account>;
+    me(): Promise<Profile>;
+    /** An absent field stays as it is, null clears it. */
+    updateMe(profile: {nickname?: string | null; avatar_url?: string | null}): Promise<Profile>;
+    user(userId: string): Promise<Profile>;
+
+    /** A crossing request makes friends at once. */
+    requestFriend(userId: string, note?: string): Promise<FriendRequest | Friend>;
+    friendRequests(options?: PageOptions & {direction?: 'in' | 'out'}): Promise<Page<FriendRequest>>;
+    acceptFriend(userId: string): Promise<Friend>;
+    declineFriend(userId: string): Promise<void>;
+    friends(page?: PageOptions): Promise<Page<Friend>>;
+    removeFriend(userId: string): Promise<void>;
+    block(userId: string): Promise<Friend>;
+    unblock(userId: string): Promise<Friend>;
+
+    /** For services: needs a token whose scope contains `notify`. */
+    notify(notification: {
+        user_id: string; kind: string; actor_id?: string; ref?: Reference; message_id?: Id; body?: string;
+    }): Promise<Notification>;
+    notifications(page?: PageOptions): Promise<Page<Notification>>;
+    readNotification(notificationId: Id): Promise<Notification>;
+    unreadNotifications(): Promise<number>;
+}
+
+// ---- events ----
+
+/**
+ * - idle: connect() was not called yet
+ * - connecting, online
+ * - waiting: comes back by itself after `retryInMs`
+ * - replaced: closed with 4001; only connect() leads out
+ * - unauthorized: no valid token; setToken() or connect() leads out
+ * - stopped: close() was called
+ */
+export type State = 'idle' | 'connecting' | 'online' | 'waiting' | 'replaced' | 'unauthorized' | 'stopped';
+
+export interface Events {
+    state: {state: State; reason: string; retryInMs: number | null};
+    /** Connected, and nothing that happened before is missing. After every (re)connection and `resync`. */
+    synced: Record<string, never>;
+    /** A conversation as the server shows it now: each at the first connection, later those that may have changed. */
+    conversation: Conversation;
+    /** Each message once, and those of a conversation in the order of seq; one's own are among them. */
+    message: Message;
+    /** The message was put into the outbox. */
+    queued: Draft & {client_msg_id: string};
+    /** The server has stored it. Its `message` event comes in its place in the order, before or after. */
+    ack: {client_msg_id: string; message: Message; replayed: boolean};
+    /** The server will not have it; it has left the outbox. */
+    refused: {client_msg_id: string; draft: Draft; problem: Problem};
+    recalled: {conversation_id: Id; message_id: Id; recalled_at: Time};
+    deleted: {conversation_id: Id; message_id: Id};
+    /** up_to_seq for a conversation, message_ids for single messages; reader_id null: the recipient of the message. */
+    read: {
+        conversation_id: Id; reader_id: string | null; up_to_seq: number | null; message_ids: Id[] | null; read_at: Time;
+    };
+    typing: {conversation_id: Id; user_id: string};
+    presence: {user_id: string; online: boolean; last_seen: Time | null};
+    notification: Notification;
+    /** The state `replaced` follows. */
+    kicked: {reason: string; by_session: string | null};
+    /** What failed in the background: the storage, or a request that no repeating mends. */
+    error: Error;
+}
+
+// ---- the client ----
+
+/** Like localStorage; the methods may return promises. */
+export interface Storage {
+    getItem(key: string): string | null | Promise<string | null>;
+    setItem(key: string, value: string): unknown;
+}
+
+export interface Options {
+    /** Where the server is, with its prefix: https://chat.example.org/im. In a page it may be relative. */
+    url: string | URL;
+    token?: string;
+    /** Called when a token is needed and there is none, or the last was refused or has expired. Nothing: signed out. */
+    getToken?: () => string | null | undefined | Promise<string | null | undefined>;
+    /** Default: the global one. */
+    WebSocket?: new (url: string, protocols: string[]) => any;
+    /** The device class, for session.policy = device: web, ios, android, desktop … */
+    device?: string | null;
+    /** If it is known beforehand: what is stored is then there before the first connection. */
+    userId?: string | null;
+    /** Keeps unsent messages, and (resume) how far each conversation was handed on. One client at a time uses it. */
+    storage?: Storage | null;
+    /** Default "tidings:"; the user's id follows. */
+    storagePrefix?: string;
+    /** false: messages from before the first connection are history even if they were never handed on. Default true. */
+    resume?: boolean;
+    /** Full jitter: after the nth failure a time from 0 to min(maxMs, baseMs * 2^(n-1)). Defaults 500 and 30000. */
+    backoff?: {baseMs?: number; maxMs?: number; random?: () => number};
+    timing?: {
+        /** Until the server's hello. Default 15000. */
+        connectMs?: number;
+        /** Until the answer to a frame; the connection is given up then. Default 15000. */
+        answerMs?: number;
+        /** Until the answer to a REST call. Default 30000. */
+        requestMs?: number;
+        /** A connection that lived so long makes the backoff begin anew. Default 5000. */
+        stableMs?: number;
+        /** How long a message waits for those before it until they are fetched. Default 200. */
+        gapMs?: number;
+        /** Default null: as the server says. */
+        heartbeatMs?: number | null;
+    };
+}
+
+export interface Outgoing {
+    /** The recipient; or the conversation, if the client has met it. */
+    to?: string;
+    conversation_id?: Id;
+    /** Default text. */
+    type?: MessageType;
+    content?: string | null;
+    media_url?: string | null;
+    extra?: {[name: string]: Json} | null;
+    reply_to?: Id | null;
+    /** Default: a random one. */
+    client_msg_id?: string;
+}
+
+export interface Sending {
+    client_msg_id: string;
+    /** Resolves to the stored message; rejects with a Problem if refused, taken back, or the client is closed. */
+    done: Promise<Message>;
+}
+
+export class TidingsClient {
+    constructor(options: Options);
+
+    readonly rest: Rest;
+    readonly state: State;
+    readonly online: boolean;
+    /** Connected, and nothing that happened before is missing. */
+    readonly synced: boolean;
+    readonly userId: string | null;
+    readonly sessionId: string | null;
+    /** What is neither acknowledged nor refused; to one recipient in the order of sending. */
+    readonly unsent: (Draft & {client_msg_id: string})[];
+
+    /** Returns the function that takes the listener off again. */
+    on<Name extends keyof Events>(name: Name, listener: (event: Events[Name]) => void): () => void;
+    once<Name extends keyof Events>(name: Name, listener: (event: Events[Name]) => void): () => void;
+    off<Name extends keyof Events>(name: Name, listener: (event: Events[Name]) => void): void;
+
+    connect(): this;
+    /** Resolves when caught up; rejects if the connection comes to rest before. */
+    ready(): Promise<void>;
+    /** Resolves when what is to be stored is stored. The client is of no more use. */
+    close(): Promise<void>;
+    /** Another token of the same user. Leads out of `unauthorized`. */
+    setToken(token: string): void;
+
+    /** Goes out now, or when there is a connection again. */
+    send(message: Outgoing): Sending;
+    /** Takes back an unsent message; false where it may have reached the server. */
+    cancel(clientMsgId: string): boolean;
+    /** Remembered until the server knows it. Without upToSeq: all. */
+    markRead(conversationId: Id, upToSeq?: number): void;
+    recall(messageId: Id): Promise<Message>;
+    delete(messageId: Id): Promise<void>;
+    /** Shown to the peer, if connected. */
+    typing(conversationId: Id): void;
+    /** Whose presence to follow, also after reconnections; replaces the set before. Up to 500 friends. */
+    watch(userIds: Iterable<string>): void;
+}

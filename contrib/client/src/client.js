@@ -1,0 +1,387 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Puts the parts together: the connection says when there is a server, the outbox sends, the ledger puts what comes in
+// order, catching up fills what is missing.
+import {CatchUp} from './catch_up.js';
+import {isOurFault} from './close_codes.js';
+import {Connection} from './connection.js';
+import {Emitter} from './emitter.js';
+import {Ledger} from './ledger.js';
+import {Outbox} from './outbox.js';
+import {Problem} from './problem.js';
+import {Rest} from './rest.js';
+import {Slot} from './slot.js';
+import {Tokens} from './tokens.js';
+
+const TIMING = {connectMs: 15000, answerMs: 15000, requestMs: 30000, stableMs: 5000, gapMs: 200, heartbeatMs: null};
+const POSITIONS_DELAY_MS = 100;
+
+function baseOf(url) {
+    const base = new URL(url, globalThis.location?.href);
+    base.search = base.hash = '';
+    return base.href.replace(/\/+$/, '');
+}
+
+function socketUrlOf(base, device) {
+    const query = device ? `?${new URLSearchParams({device})}` : '';
+    return `${base.replace(/^http/, 'ws')}/messages/ws${query}`;
+}
+
+export class TidingsClient extends Emitter {
+    #tokens;
+    #rest;
+    #connection;
+    #outbox;
+    #ledger;
+    #catchUp;
+    #storage;
+    #storagePrefix;
+    #resume;
+    #loading = null;
+    #outboxSlot = null;
+    #positionsSlot = null;
+    #userId;
+    #sessionId = null;
+    #synced = false;
+    #watched = null;
+    #reads = new Map(); // conversation id -> {upToSeq} that the server has not been told yet; undefined: all
+    #reading = new Set(); // those of them that are being told
+    #onNetwork = () => this.#connection.hurry();
+    #onPageHide = () => this.#flush();
+
+    constructor({url, token, getToken, WebSocket = globalThis.WebSocket, device = null, userId = null, storage = null,
+        storagePrefix = 'tidings:', resume = true, backoff = {}, timing = {}}) {
+        super();
+        if (typeof WebSocket !== 'function')
+            throw new TypeError('There is no WebSocket here: give a constructor as the option WebSocket.');
+        const base = baseOf(url);
+        const times = {...TIMING, ...timing};
+        this.#tokens = new Tokens(token, getToken);
+        this.#rest = new Rest(base, this.#tokens, {timeoutMs: times.requestMs});
+        this.#storage = storage;
+        this.#storagePrefix = storagePrefix;
+        this.#resume = resume;
+        this.#userId = userId;
+        this.#ledger = new Ledger({
+            event: (name, event) => this.emit(name, event),
+            gap: (id) => this.#catchUp.gap(id),
+            behind: () => this.#catchUp.run(),
+            moved: () => this.#savePositions(),
+        });
+        this.#catchUp = new CatchUp({
+            rest: this.#rest, ledger: this.#ledger, timing: times, backoff,
+            on: {
+                synced: () => this.#caughtUp(),
+                conversation: (conversation) => this.emit('conversation', conversation),
+                moved: () => this.#savePositions(),
+                error: (error) => this.emit('error', error),
+            },
+        });
+        this.#outbox = new Outbox({
+            transmit: (draft, apart) => this.#transmit(draft, apart), store: () => this.#saveOutbox(), backoff,
+            on: {
+                queued: (draft) => this.emit('queued', draft),
+                acked: (ack) => this.emit('ack', ack),
+                refused: (refusal) => this.emit('refused', refusal),
+            },
+        });
+        this.#connection = new Connection({
+            url: socketUrlOf(base, device), tokens: this.#tokens, WebSocket, timing: times, backoff,
+            probe: (t) => this.#rest.requestOnce('GET', '/messages/unread-count', {token: t}),
+            on: {
+                state: (state) => this.#entered(state),
+                hello: (hello) => this.#greeted(hello),
+                frame: (frame) => this.#received(frame),
+                lost: ({code}) => isOurFault(code) && this.#outbox.suspect(),
+            },
+        });
+        if (userId !== null)
+            this.#load(userId);
+    }
+
+    get rest() {
+        return this.#rest;
+    }
+
+    get state() {
+        return this.#connection.state;
+    }
+
+    get online() {
+        return this.#connection.online;
+    }
+
+    // Connected, and nothing that happened before is missing.
+    get synced() {
+        return this.#synced;
+    }
+
+    // null until the server has said it, or the option.
+    get userId() {
+        return this.#userId;
+    }
+
+    get sessionId() {
+        return this.#sessionId;
+    }
+
+    // What is neither acknowledged nor refused, as bodies of POST /messages/send.
+    get unsent() {
+        return this.#outbox.list();
+    }
+
+    // ---- the connection ----
+
+    connect() {
+        globalThis.addEventListener?.('online', this.#onNetwork);
+        globalThis.addEventListener?.('pagehide', this.#onPageHide);
+        this.#connection.connect();
+        return this;
+    }
+
+    // Resolves when what is stored is stored. Sends that were not acknowledged stay in the storage, and their `done`
+    // rejects. The client is of no more use.
+    async close() {
+        globalThis.removeEventListener?.('online', this.#onNetwork);
+        globalThis.removeEventListener?.('pagehide', this.#onPageHide);
+        this.#connection.stop();
+        this.#outbox.abandon();
+        await this.#flush();
+    }
+
+    // Resolves when caught up; rejects if the connection comes to rest before.
+    ready() {
+        if (this.#synced)
+            return Promise.resolve();
+        return new Promise((resolve, reject) => {
+            const offs = [
+                this.on('synced', () => {
+                    offs.forEach((off) => off());
+                    resolve();
+                }),
+                this.on('state', ({state, reason}) => {
+                    if (!this.#connection.atRest)
+                        return;
+                    offs.forEach((off) => off());
+                    reject(new Problem('disconnected', {detail: reason || state}));
+                }),
+            ];
+        });
+    }
+
+    // Another token of the same user. Ends `unauthorized`.
+    setToken(token) {
+        this.#tokens.set(token);
+        if (this.state === 'unauthorized')
+            this.connect();
+    }
+
+    // ---- what the user does ----
+
+    // {to | conversation_id, type = 'text', content, media_url, extra, reply_to, client_msg_id}. Goes out now or when
+    // there is a connection again: {client_msg_id, done}.
+    send({to, conversation_id, type = 'text', ...rest}) {
+        const recipient = to ?? this.#ledger.peerOf(conversation_id);
+        if (recipient === null)
+            throw new Problem('not_found', {detail: 'The conversation is not known here: say whom it goes to.'});
+        return this.#outbox.add({...rest, to_user_id: recipient, message_type: type});
+    }
+
+    // Takes back an unsent message; false where it may have reached the server.
+    cancel(clientMsgId) {
+        return this.#outbox.cancel(clientMsgId);
+    }
+
+    // Remembered until the server knows it. Without upToSeq: all there is when it gets there.
+    markRead(conversationId, upToSeq) {
+        const known = this.#reads.get(conversationId) ?? {upToSeq: 0};
+        const all = upToSeq === undefined || known.upToSeq === undefined;
+        this.#reads.set(conversationId, {upToSeq: all ? undefined : Math.max(known.upToSeq, upToSeq)});
+        this.#tellRead(conversationId);
+    }
+
+    recall(messageId) {
+        return this.#rest.recallMessage(messageId);
+    }
+
+    delete(messageId) {
+        return this.#rest.deleteMessage(messageId);
+    }
+
+    typing(conversationId) {
+        this.#connection.hint('typing', {conversation_id: conversationId});
+    }
+
+    // Whose presence to follow, from now on and after every reconnection; replaces the set before.
+    watch(userIds) {
+        this.#watched = [...userIds];
+        if (this.online)
+            this.#sendWatch();
+    }
+
+    // ---- what happens ----
+
+    #entered(state) {
+        if (state.state !== 'online') {
+            this.#synced = false;
+            this.#outbox.pause();
+            this.#catchUp.stop();
+        }
+        this.emit('state', state);
+    }
+
+    async #greeted({user_id, session_id}) {
+        if (this.#userId !== null && this.#userId !== user_id) {
+            this.#connection.stop('unauthorized', 'The token is another user\'s.');
+            return;
+        }
+        this.#userId = user_id;
+        this.#sessionId = session_id;
+        await this.#load(user_id);
+        if (!this.online || this.#sessionId !== session_id)
+            return;
+        this.#outbox.resume();
+        this.#catchUp.start();
+        if (this.#watched !== null)
+            this.#sendWatch();
+    }
+
+    #caughtUp() {
+        this.#synced = true;
+        this.emit('synced', {});
+        for (const id of this.#reads.keys())
+            this.#tellRead(id);
+    }
+
+    #received(frame) {
+        const {type, ...event} = frame;
+        switch (type) {
+        case 'message':
+            this.#heard(event.message);
+            break;
+        case 'recalled':
+            this.#ledger.heardChange(event.conversation_id, event.change_seq);
+            if (this.#ledger.changed('recalled', event.message_id, event.recalled_at))
+                this.emit('recalled', event);
+            break;
+        case 'deleted':
+            if (this.#ledger.changed('deleted', event.message_id, null))
+                this.emit('deleted', event);
+            break;
+        case 'read':
+            this.#receivedRead(event);
+            break;
+        case 'resync':
+            this.#synced = false;
+            this.#catchUp.run();
+            break;
+        case 'notification':
+            this.emit('notification', event.notification);
+            break;
+        case 'typing':
+        case 'presence':
+        case 'kicked':
+            this.emit(type, event);
+            break;
+        default:
+            // A later version's, or the error of a hint: nothing that this one could do anything about.
+        }
+    }
+
+    #receivedRead(event) {
+        if (event.message_ids === null) {
+            this.emit('read', event);
+            return;
+        }
+        const message_ids = event.message_ids.filter((id) => this.#ledger.changed('read', id, event.read_at));
+        if (message_ids.length > 0)
+            this.emit('read', {...event, message_ids});
+    }
+
+    #heard(message) {
+        this.#ledger.heard(message, message.from_user_id === this.#userId);
+    }
+
+    async #transmit(draft, apart) {
+        let answer;
+        if (apart) {
+            const {status, body} = await this.#rest.request('POST', '/messages/send', {body: draft});
+            answer = {message: body, replayed: status === 200};
+        } else {
+            const {message, replayed} = await this.#connection.request('send', draft);
+            answer = {message, replayed};
+        }
+        this.#heard(answer.message);
+        return answer;
+    }
+
+    // One request a conversation at a time; what was read meanwhile goes with the next.
+    async #tellRead(conversationId) {
+        const read = this.#reads.get(conversationId);
+        if (!this.online || read === undefined || this.#reading.has(conversationId))
+            return;
+        this.#reading.add(conversationId);
+        try {
+            await this.#rest.readConversation(conversationId, read.upToSeq);
+        } catch (problem) {
+            if (problem.transient || problem.aboutToken)
+                return; // again after the next catching up
+            this.emit('error', problem);
+        } finally {
+            this.#reading.delete(conversationId);
+        }
+        if (this.#reads.get(conversationId) === read)
+            this.#reads.delete(conversationId);
+        else
+            this.#tellRead(conversationId);
+    }
+
+    async #sendWatch() {
+        try {
+            const {users} = await this.#connection.request('watch', {user_ids: this.#watched});
+            users.forEach((user) => this.emit('presence', user));
+        } catch (problem) {
+            if (!problem.transient)
+                this.emit('error', problem);
+        }
+    }
+
+    // ---- what is kept over a restart ----
+
+    #load(userId) {
+        this.#loading ??= this.#loadNow(`${this.#storagePrefix}${userId}:`);
+        return this.#loading;
+    }
+
+    async #loadNow(prefix) {
+        const onError = (error) => this.emit('error', error);
+        this.#outboxSlot = new Slot(this.#storage, `${prefix}outbox`, {onError});
+        const drafts = await this.#outboxSlot.load();
+        if (Array.isArray(drafts))
+            this.#outbox.restore(drafts);
+        this.#outboxSlot.save(() => this.#outbox.list());
+        if (!this.#resume)
+            return;
+        const slot = new Slot(this.#storage, `${prefix}positions`, {delayMs: POSITIONS_DELAY_MS, onError});
+        const positions = await slot.load();
+        if (positions?.cursor && Array.isArray(positions.places)) {
+            this.#ledger.restore(positions.places);
+            this.#catchUp.restore(positions.cursor);
+        }
+        this.#positionsSlot = slot;
+    }
+
+    async #saveOutbox() {
+        await this.#loading; // what was stored before is part of it
+        await this.#outboxSlot?.save(() => this.#outbox.list());
+    }
+
+    #savePositions() {
+        if (this.#catchUp.cursor !== null)
+            this.#positionsSlot?.save(() => ({cursor: this.#catchUp.cursor, places: this.#ledger.save()}));
+    }
+
+    async #flush() {
+        await this.#loading;
+        await Promise.all([this.#outboxSlot?.flush(), this.#positionsSlot?.flush()]);
+    }
+}

@@ -1,0 +1,3 @@
+// SPDX-License-Identifier: BSD-2-Clause
+export {TidingsClient} from './client.js';
+export {Problem} from './problem.js';

@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// How far each conversation has been handed to the application. Messages come in from everywhere (events, answers to
+// sends, catching up) in any order and any number of times; they leave once each, in the order of seq. One that comes
+// too early is held until what lies before it has come.
+
+// So many recalls, reads and deletions are remembered, so that each is told once, and so that a message that was read
+// from the database before its recall is not shown after it.
+const REMEMBERED = 10000;
+
+// As the server shows a recalled message.
+function recalled(message, at) {
+    return {...message, is_recalled: true, recalled_at: at, content: null, media_url: null, extra: null};
+}
+
+class Place {
+    held = new Map(); // seq -> message
+
+    // seq: everything up to it was handed on; null while it is not known where to begin.
+    constructor(id, peerId, seq, changeSeq) {
+        this.id = id;
+        this.peerId = peerId;
+        this.seq = seq;
+        this.changeSeq = changeSeq;
+    }
+
+    get firstHeld() {
+        return Math.min(...this.held.keys());
+    }
+}
+
+export class Ledger {
+    #places = new Map(); // conversation id -> Place, the one touched last at the end
+    #changes = new Map(); // "kind message_id" -> time; the oldest first
+    #begun = false;
+    #on;
+
+    // on.event(name, event) for the application; on.gap(conversation_id) when messages are held for want of earlier
+    // ones; on.behind() when changes may be missing; on.moved() when what save() gives has changed.
+    constructor(on) {
+        this.#on = on;
+    }
+
+    // ---- where everything is ----
+
+    // From what save() gave.
+    restore(places) {
+        for (const [id, peerId, seq, changeSeq] of places)
+            this.#places.set(id, new Place(id, peerId, seq, changeSeq));
+        this.#begun = true;
+    }
+
+    save() {
+        return [...this.#places.values()].filter((p) => p.seq !== null)
+            .map((p) => [p.id, p.peerId, p.seq, p.changeSeq]);
+    }
+
+    // Up to so many, those touched last first, the way POST /messages/sync takes them.
+    recent(count) {
+        return [...this.#places.values()].filter((p) => p.seq !== null).slice(-count).reverse()
+            .map((p) => ({id: p.id, seq: p.seq, change_seq: p.changeSeq}));
+    }
+
+    peerOf(conversationId) {
+        return this.#places.get(conversationId)?.peerId ?? null;
+    }
+
+    seqOf(conversationId) {
+        return this.#places.get(conversationId)?.seq ?? null;
+    }
+
+    // The seqs that are held for want of earlier ones.
+    heldOf(conversationId) {
+        return [...this.#places.get(conversationId)?.held.keys() ?? []];
+    }
+
+    // ---- the beginning: messages up to it are history, and not handed on ----
+
+    // The conversation as the server shows it now. What was heard of it before counts as after the beginning.
+    begin(conversation) {
+        const place = this.#places.get(conversation.id) ?? this.#add(conversation.id, conversation.peer.user_id, null);
+        place.peerId = conversation.peer.user_id;
+        if (place.seq !== null)
+            return;
+        const last = conversation.last_message?.seq ?? 0;
+        this.#beginAt(place, Math.min(last, place.firstHeld - 1), conversation.change_seq);
+    }
+
+    // Every conversation that was there has begun; whatever else is heard of is new.
+    allBegun() {
+        this.#begun = true;
+        for (const place of this.#places.values()) {
+            if (place.seq === null)
+                this.#beginAt(place, 0, 0);
+        }
+    }
+
+    #beginAt(place, seq, changeSeq) {
+        place.seq = seq;
+        place.changeSeq = changeSeq;
+        this.#on.moved();
+        this.#release(place);
+    }
+
+    #add(id, peerId, seq) {
+        const place = new Place(id, peerId, seq, 0);
+        this.#places.set(id, place);
+        return place;
+    }
+
+    #touch(place) {
+        this.#places.delete(place.id);
+        this.#places.set(place.id, place);
+    }
+
+    // ---- messages ----
+
+    // One that was just committed, from an event or the answer to a send. own: sent by this user.
+    heard(message, own) {
+        const peerId = own ? message.to_user_id : message.from_user_id;
+        const place = this.#places.get(message.conversation_id) ??
+            this.#add(message.conversation_id, peerId, this.#begun ? 0 : null);
+        this.#touch(place);
+        if (place.seq !== null && message.seq <= place.seq)
+            return;
+        place.held.set(message.seq, message);
+        this.#release(place);
+    }
+
+    // All that the caller may see over the place's seq and up to the last of these, in order.
+    fill(conversationId, messages) {
+        const place = this.#places.get(conversationId);
+        for (const message of messages) {
+            if (message.seq > place.seq)
+                this.#deliver(place, message);
+        }
+        this.#release(place);
+    }
+
+    // There is nothing more to see up to this seq: what is missing was deleted.
+    settle(conversationId, seq) {
+        const place = this.#places.get(conversationId);
+        if (seq > place.seq) {
+            place.seq = seq;
+            this.#on.moved();
+        }
+        this.#release(place);
+    }
+
+    #release(place) {
+        if (place.seq === null)
+            return;
+        for (const seq of place.held.keys()) {
+            if (seq <= place.seq)
+                place.held.delete(seq);
+        }
+        for (let next; (next = place.held.get(place.seq + 1)) !== undefined;) {
+            place.held.delete(next.seq);
+            this.#deliver(place, next);
+        }
+        if (place.held.size > 0)
+            this.#on.gap(place.id);
+    }
+
+    #deliver(place, message) {
+        place.seq = message.seq;
+        this.#on.moved();
+        if (this.#changes.has(`deleted ${message.id}`))
+            return;
+        const recalledAt = this.#changes.get(`recalled ${message.id}`);
+        this.#on.event('message', recalledAt === undefined ? message : recalled(message, recalledAt));
+    }
+
+    // ---- what is done to messages afterwards ----
+
+    // An event with a change_seq. Unless it is the next, others may be missing: catching up tells.
+    heardChange(conversationId, changeSeq) {
+        const place = this.#places.get(conversationId);
+        if (place === undefined || place.seq === null || changeSeq <= place.changeSeq)
+            return;
+        if (changeSeq > place.changeSeq + 1) {
+            this.#on.behind();
+            return;
+        }
+        place.changeSeq = changeSeq;
+        this.#on.moved();
+    }
+
+    // Notes it; false where it was known.
+    changed(kind, messageId, at) {
+        const key = `${kind} ${messageId}`;
+        if (this.#changes.has(key))
+            return false;
+        this.#changes.set(key, at);
+        if (this.#changes.size > REMEMBERED)
+            this.#changes.delete(this.#changes.keys().next().value);
+        return true;
+    }
+
+    // ---- POST /messages/sync ----
+
+    // An item of its answer; listed: it was among the conversations of the request. True where asking again, with the
+    // conversation listed, brings more.
+    merge(item, listed) {
+        const {conversation, messages, changes} = item;
+        let place = this.#places.get(conversation.id);
+        const isNew = !place;
+        place ??= this.#add(conversation.id, conversation.peer.user_id, 0);
+        this.#touch(place);
+        if (isNew)
+            place.changeSeq = conversation.change_seq;
+        // Of a conversation that was not listed it has the newest messages: whether they follow on ours is not known.
+        if (!listed && !(isNew && !item.has_more))
+            return place.seq < (conversation.last_message?.seq ?? 0) || place.changeSeq < conversation.change_seq;
+        this.fill(conversation.id, messages);
+        for (const change of changes) {
+            if (this.changed(change.kind, change.message_id, change.at))
+                this.#tell(place, change);
+            place.changeSeq = change.change_seq;
+        }
+        if (!item.has_more)
+            place.changeSeq = Math.max(place.changeSeq, conversation.change_seq);
+        this.#on.moved();
+        return item.has_more;
+    }
+
+    #tell(place, {kind, message_id, at}) {
+        const conversation_id = place.id;
+        if (kind === 'recalled')
+            this.#on.event('recalled', {conversation_id, message_id, recalled_at: at});
+        else if (kind === 'deleted')
+            this.#on.event('deleted', {conversation_id, message_id});
+        else
+            this.#on.event('read', {conversation_id, reader_id: null, up_to_seq: null, message_ids: [message_id], read_at: at});
+    }
+}

@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Every REST call of the server. Each resolves to the bare resource and rejects with a Problem. A refused token is
+// replaced once, if there is a way to get another.
+import {Problem} from './problem.js';
+
+const segment = encodeURIComponent;
+
+function queryText(query) {
+    const pairs = Object.entries(query ?? {}).filter(([, value]) => value !== undefined && value !== null);
+    return pairs.length === 0 ? '' : `?${new URLSearchParams(pairs)}`;
+}
+
+function retryAfterMs(response) {
+    const seconds = Number(response.headers.get('Retry-After') ?? NaN);
+    return Number.isFinite(seconds) ? seconds * 1000 : null;
+}
+
+async function readJson(response) {
+    const text = await response.text();
+    if (text === '')
+        return null;
+    try {
+        return JSON.parse(text);
+    } catch {
+        return null; // a proxy's page; the status tells
+    }
+}
+
+export class Rest {
+    #base;
+    #tokens;
+    #timeoutMs;
+
+    // base: URL of the server, with the prefix that the API is mounted under, without a slash at the end.
+    constructor(base, tokens, {timeoutMs = 30000} = {}) {
+        this.#base = base;
+        this.#tokens = tokens;
+        this.#timeoutMs = timeoutMs;
+    }
+
+    // One request with this token or, null, without any: {status, body}.
+    async requestOnce(method, path, {query, body, token = null} = {}) {
+        const headers = {Accept: 'application/json'};
+        if (token !== null)
+            headers.Authorization = `Bearer ${token}`;
+        if (body !== undefined)
+            headers['Content-Type'] = 'application/json';
+        let response, json;
+        try {
+            response = await fetch(this.#base + path + queryText(query), {
+                method, headers, cache: 'no-store', signal: AbortSignal.timeout(this.#timeoutMs),
+                body: body === undefined ? undefined : JSON.stringify(body),
+            });
+            json = await readJson(response);
+        } catch (cause) {
+            const timedOut = cause?.name === 'TimeoutError';
+            throw new Problem(timedOut ? 'timeout' : 'disconnected', {
+                detail: timedOut ? 'The server did not answer in time.' : 'The server cannot be reached.', cause,
+            });
+        }
+        if (!response.ok) {
+            throw new Problem(json?.code ?? 'unknown', {
+                status: response.status, detail: json?.detail ?? response.statusText,
+                requestId: response.headers.get('X-Request-Id'), retryAfterMs: retryAfterMs(response),
+            });
+        }
+        return {status: response.status, body: json};
+    }
+
+    async request(method, path, {query, body} = {}) {
+        for (let tries = 1; ; tries++) {
+            const token = await this.#tokens.get();
+            try {
+                const answer = await this.requestOnce(method, path, {query, body, token});
+                this.#tokens.accepted(token);
+                return answer;
+            } catch (problem) {
+                if (!problem.aboutToken)
+                    throw problem;
+                this.#tokens.refused(token);
+                if (tries > 1 || !this.#tokens.refreshable)
+                    throw problem;
+            }
+        }
+    }
+
+    async #get(path, query) {
+        return (await this.request('GET', path, {query})).body;
+    }
+
+    async #post(path, body) {
+        return (await this.request('POST', path, {body})).body;
+    }
+
+    async #put(path, body) {
+        return (await this.request('PUT', path, {body})).body;
+    }
+
+    async #delete(path) {
+        return (await this.request('DELETE', path)).body;
+    }
+
+    // Every item of a list, page after page: for await (const friend of rest.each((page) => rest.friends(page))).
+    async *each(list, {limit = 100} = {}) {
+        let cursor = null;
+        do {
+            const page = await list({limit, cursor});
+            yield* page.items;
+            cursor = page.next_cursor;
+        } while (cursor !== null);
+    }
+
+    // ---- messages ----
+
+    send(message) {
+        return this.#post('/messages/send', message);
+    }
+
+    conversations({limit, cursor} = {}) {
+        return this.#get('/messages/conversations', {limit, cursor});
+    }
+
+    createConversation(userId, source) {
+        return this.#post('/messages/conversations/create', {user_id: userId, source});
+    }
+
+    history(conversationId, {before, after, limit} = {}) {
+        return this.#get(`/messages/conversations/${segment(conversationId)}/messages`, {before, after, limit});
+    }
+
+    readConversation(conversationId, upToSeq) {
+        return this.#put(`/messages/conversations/${segment(conversationId)}/read`, {up_to_seq: upToSeq});
+    }
+
+    readMessage(messageId) {
+        return this.#put(`/messages/${segment(messageId)}/read`);
+    }
+
+    recallMessage(messageId) {
+        return this.#put(`/messages/${segment(messageId)}/recall`);
+    }
+
+    async deleteMessage(messageId) {
+        await this.#delete(`/messages/${segment(messageId)}`);
+    }
+
+    async unreadCount() {
+        return (await this.#get('/messages/unread-count')).unread_count;
+    }
+
+    sync({conversations = [], since = null, limit} = {}) {
+        return this.#post('/messages/sync', {conversations, since, limit});
+    }
+
+    // ---- accounts ----
+
+    async register({user_id, password, nickname}) {
+        return (await this.requestOnce('POST', '/users/register', {body: {user_id, password, nickname}})).body;
+    }
+
+    async login({user_id, password}) {
+        return (await this.requestOnce('POST', '/users/login', {body: {user_id, password}})).body;
+    }
+
+    me() {
+        return this.#get('/users/me');
+    }
+
+    // An absent field stays as it is, null clears it.
+    updateMe(profile) {
+        return this.#put('/users/me', profile);
+    }
+
+    user(userId) {
+        return this.#get(`/users/${segment(userId)}`);
+    }
+
+    // ---- friends ----
+
+    requestFriend(userId, note) {
+        return this.#post('/friends/requests', {user_id: userId, note});
+    }
+
+    friendRequests({direction, limit, cursor} = {}) {
+        return this.#get('/friends/requests', {direction, limit, cursor});
+    }
+
+    acceptFriend(userId) {
+        return this.#put(`/friends/requests/${segment(userId)}/accept`);
+    }
+
+    async declineFriend(userId) {
+        await this.#put(`/friends/requests/${segment(userId)}/decline`);
+    }
+
+    friends({limit, cursor} = {}) {
+        return this.#get('/friends', {limit, cursor});
+    }
+
+    async removeFriend(userId) {
+        await this.#delete(`/friends/${segment(userId)}`);
+    }
+
+    block(userId) {
+        return this.#put(`/friends/${segment(userId)}/block`);
+    }
+
+    unblock(userId) {
+        return this.#delete(`/friends/${segment(userId)}/block`);
+    }
+
+    // ---- notifications ----
+
+    // For services: needs a token whose scope contains `notify`.
+    notify(notification) {
+        return this.#post('/notifications', notification);
+    }
+
+    notifications({limit, cursor} = {}) {
+        return this.#get('/notifications', {limit, cursor});
+    }
+
+    readNotification(notificationId) {
+        return this.#put(`/notifications/${segment(notificationId)}/read`);
+    }
+
+    async unreadNotifications() {
+        return (await this.#get('/notifications/unread-count')).unread_count;
+    }
+}

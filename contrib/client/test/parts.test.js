@@ -1,0 +1,245 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Proves the parts that decide something, each alone: backoff, close codes, tokens, the ledger, the outbox, the storage.
+import assert from 'node:assert/strict';
+import {test} from 'node:test';
+import {Backoff} from '../src/backoff.js';
+import {REFRESH, RETRY, STAY_AWAY, actionAfter, isOurFault} from '../src/close_codes.js';
+import {Emitter} from '../src/emitter.js';
+import {Ledger} from '../src/ledger.js';
+import {Outbox} from '../src/outbox.js';
+import {Problem} from '../src/problem.js';
+import {Slot} from '../src/slot.js';
+import {Tokens} from '../src/tokens.js';
+
+const turn = () => new Promise(setImmediate);
+
+test('the backoff doubles its bound up to the limit and draws from all of it', () => {
+    for (const random of [() => 0, () => 0.5, () => 1]) {
+        const backoff = new Backoff({baseMs: 100, maxMs: 1000, random});
+        assert.deepEqual(Array.from({length: 6}, () => backoff.next()), [100, 200, 400, 800, 1000, 1000].map((ms) => ms * random()));
+        backoff.reset();
+        assert.equal(backoff.next(), 100 * random());
+    }
+    const backoff = new Backoff({baseMs: 1, maxMs: 1000, random: () => 1});
+    for (let i = 0; i < 2000; i++)
+        assert.ok(backoff.next() <= 1000);
+});
+
+test('the table of close codes', () => {
+    assert.equal(actionAfter(4001), STAY_AWAY);
+    assert.equal(actionAfter(4002), REFRESH);
+    for (const code of [1000, 1001, 1002, 1003, 1006, 1007, 1009, 1011, 1013, 4003, 4008, 4999])
+        assert.equal(actionAfter(code), RETRY, String(code));
+    assert.deepEqual([1001, 1002, 1003, 1006, 1007, 1009, 1013, 4008].filter(isOurFault), [1002, 1003, 1007, 1009]);
+});
+
+test('a listener that throws is reported as uncaught, and disturbs nobody', () => {
+    const heard = [];
+    const uncaught = [];
+    const queued = globalThis.queueMicrotask;
+    globalThis.queueMicrotask = (report) => uncaught.push(report);
+    const emitter = new Emitter();
+    emitter.on('x', () => {
+        throw new Error('on purpose');
+    });
+    const off = emitter.on('x', (e) => heard.push(e));
+    emitter.once('x', (e) => heard.push(`once ${e}`));
+    emitter.emit('x', 1);
+    emitter.emit('x', 2);
+    emitter.emit('y', 1);
+    off();
+    emitter.emit('x', 3);
+    globalThis.queueMicrotask = queued;
+    assert.deepEqual(heard, [1, 'once 1', 2]);
+    assert.equal(uncaught.length, 3);
+    assert.throws(uncaught[0], /on purpose/);
+});
+
+test('a token that was just fetched and is refused ends the fetching; one that served is replaced', async () => {
+    let n = 0;
+    const tokens = new Tokens('first', () => `token ${++n}`);
+    assert.equal(await tokens.get(), 'first');
+    tokens.refused('first');
+    assert.deepEqual(await Promise.all([tokens.get(), tokens.get()]), ['token 1', 'token 1'], 'fetched once for all who ask');
+    tokens.accepted('token 1');
+    tokens.refused('an older one');
+    tokens.refused('token 1');
+    assert.equal(await tokens.get(), 'token 2');
+    tokens.refused('token 2');
+    assert.equal(tokens.refreshable, false);
+    await assert.rejects(tokens.get(), {code: 'token_invalid'});
+    tokens.retry();
+    assert.equal(await tokens.get(), 'token 3');
+    await assert.rejects(new Tokens(null, () => null).get(), {code: 'token_invalid'});
+    await assert.rejects(new Tokens(null, () => Promise.reject(new Error('away'))).get(), {code: 'disconnected', transient: true});
+});
+
+// ---- the ledger ----
+
+const message = (seq, more = {}) => ({id: `m${seq}`, conversation_id: 'c', seq, from_user_id: 'bob', to_user_id: 'alice',
+    content: `${seq}`, is_recalled: false, ...more});
+const conversation = (seq, change_seq = 0) => ({id: 'c', peer: {user_id: 'bob'}, last_message: seq ? message(seq) : null, change_seq});
+
+function ledgerAt(seq, changeSeq = 0) {
+    const told = [];
+    const gaps = [];
+    const behind = [];
+    const ledger = new Ledger({
+        event: (name, e) => told.push(name === 'message' ? e.seq : `${name} ${e.message_id ?? e.message_ids}`),
+        gap: (id) => gaps.push(id), behind: () => behind.push(ledger.recent(1)[0].change_seq), moved: () => {},
+    });
+    ledger.restore([['c', 'bob', seq, changeSeq]]);
+    return {ledger, told, gaps, behind};
+}
+
+test('any order and repetition of events comes out once and in order', () => {
+    for (let round = 0; round < 200; round++) {
+        const {ledger, told} = ledgerAt(0);
+        const heard = Array.from({length: 40}, (_, i) => message(1 + i % 20));
+        heard.sort(() => Math.random() - 0.5);
+        heard.forEach((m) => ledger.heard(m, false));
+        assert.deepEqual(told, Array.from({length: 20}, (_, i) => i + 1));
+    }
+});
+
+test('what is missing is asked for; what was deleted is passed over', () => {
+    const {ledger, told, gaps} = ledgerAt(4);
+    [8, 6, 4].forEach((seq) => ledger.heard(message(seq), false));
+    assert.deepEqual([told, gaps.length > 0, ledger.heldOf('c').sort()], [[], true, [6, 8]]);
+    ledger.fill('c', [message(6), message(7)]);
+    assert.deepEqual(told, [6, 7, 8], 'seq 5 is gone for good');
+    ledger.heard(message(11), false);
+    ledger.settle('c', 11);
+    ledger.heard(message(12), false);
+    assert.deepEqual(told, [6, 7, 8, 12], 'and so is 11, which was deleted while it was held');
+});
+
+test('at the beginning, history is history, and what was heard meanwhile is new', () => {
+    const {ledger, told} = ledgerAt(0);
+    const fresh = new Ledger({event: (name, e) => told.push(e.seq), gap: () => {}, moved: () => {}});
+    fresh.heard(message(7), false);
+    assert.deepEqual(told, []);
+    fresh.begin(conversation(8));
+    assert.deepEqual(told, [7], 'seq 7 was told live');
+    fresh.heard(message(8), false);
+    fresh.heard(message(1, {conversation_id: 'new', id: 'n1'}), false);
+    fresh.allBegun();
+    assert.deepEqual(told, [7, 8, 1]);
+    assert.deepEqual(fresh.save(), [['c', 'bob', 8, 0], ['new', 'bob', 1, 0]]);
+    ledger.restore(fresh.save());
+    assert.deepEqual(ledger.recent(1), [{id: 'new', seq: 1, change_seq: 0}]);
+});
+
+test('a recall is told once, and never undone by a message read before it', () => {
+    const {ledger, told, behind} = ledgerAt(0);
+    const shown = [];
+    const watching = new Ledger({event: (name, e) => shown.push(e), gap: () => {}, moved: () => {}});
+    watching.restore([['c', 'bob', 0, 0]]);
+    watching.heard(message(2), false);
+    assert.equal(watching.changed('recalled', 'm2', 'then'), true);
+    assert.equal(watching.changed('deleted', 'm3', null), true);
+    watching.fill('c', [message(1), message(2), message(3), message(4)]);
+    assert.deepEqual(shown.map((m) => [m.seq, m.is_recalled, m.content]), [[1, false, '1'], [2, true, null], [4, false, '4']]);
+    const changes = [{change_seq: 3, kind: 'recalled', message_id: 'm1', at: 't'}, {change_seq: 5, kind: 'read', message_id: 'm2', at: 't'}];
+    ledger.changed('recalled', 'm1', 't');
+    [2, 1, 1, 3].forEach((changeSeq) => ledger.heardChange('c', changeSeq));
+    assert.deepEqual(ledger.recent(1), [{id: 'c', seq: 0, change_seq: 1}], 'only the next one is sure to leave none out');
+    assert.deepEqual(behind, [0, 1]);
+    assert.equal(ledger.merge({conversation: conversation(2, 6), messages: [message(1), message(2)], changes, has_more: false}, true), false);
+    assert.deepEqual(told, [1, 2, 'read m2']);
+    assert.deepEqual(ledger.recent(1), [{id: 'c', seq: 2, change_seq: 6}]);
+});
+
+test('the newest messages of a conversation that was not listed are not taken for the next', () => {
+    const {ledger, told} = ledgerAt(5);
+    const item = {conversation: conversation(60), messages: [message(59), message(60)], changes: [], has_more: true};
+    assert.equal(ledger.merge(item, false), true, 'to be listed');
+    assert.deepEqual(told, []);
+    assert.equal(ledger.merge({conversation: {...conversation(2), id: 'd'}, messages: [1, 2].map((s) => message(s, {conversation_id: 'd'})), changes: [], has_more: false}, false), false);
+    assert.deepEqual(told, [1, 2], 'but all of a new one');
+});
+
+// ---- the outbox ----
+
+function outboxWith(answers) {
+    const sent = [];
+    const told = [];
+    const outbox = new Outbox({
+        transmit: async (draft, apart) => {
+            sent.push(apart ? `${draft.content} apart` : draft.content);
+            const answer = answers(draft, sent.length);
+            if (answer instanceof Problem)
+                throw answer;
+            return {message: {content: draft.content}, replayed: false};
+        },
+        store: async () => {}, backoff: {baseMs: 1, maxMs: 2},
+        on: {queued: () => {}, acked: (a) => told.push(`ack ${a.message.content}`), refused: (r) => told.push(`${r.problem.code} ${r.draft.content}`)},
+    });
+    return {outbox, sent, told};
+}
+const draft = (content, to = 'bob') => ({to_user_id: to, message_type: 'text', content});
+
+test('a send that fails for a while holds back those after it, and no other recipient', async () => {
+    const {outbox, sent, told} = outboxWith((d, n) => d.to_user_id === 'bob' && n <= 4 ? new Problem('overloaded') : null);
+    outbox.resume();
+    const sendings = [outbox.add(draft('1')), outbox.add(draft('2')), outbox.add(draft('x', 'carol'))];
+    await Promise.all(sendings.map((s) => s.done));
+    assert.deepEqual(sent.filter((c) => c !== 'x'), [...'1'.repeat(sent.length - 2), '2']);
+    assert.equal(told[0], 'ack x');
+    assert.deepEqual(outbox.list(), []);
+    assert.equal(new Set(sendings.map((s) => s.client_msg_id)).size, 3);
+});
+
+test('a refusal ends one message, not the next; what was taken back is never sent', async () => {
+    const {outbox, sent, told} = outboxWith((d) => d.content === 'bad' ? new Problem('blocked', {status: 403}) : null);
+    const bad = outbox.add(draft('bad'));
+    const back = outbox.add(draft('back'));
+    const good = outbox.add(draft('good'));
+    assert.equal(outbox.cancel(back.client_msg_id), true);
+    await assert.rejects(back.done, {code: 'cancelled'});
+    outbox.resume();
+    await assert.rejects(bad.done, {code: 'blocked'});
+    assert.equal(outbox.cancel(good.client_msg_id), false, 'on its way already');
+    await good.done;
+    assert.deepEqual([sent, told], [['bad', 'good'], ['blocked bad', 'ack good']]);
+});
+
+test('offline it waits, a suspect goes apart, and a restored one goes first', async () => {
+    const {outbox, sent} = outboxWith((d, n) => n === 1 ? new Problem('disconnected') : null);
+    const later = outbox.add(draft('later'));
+    await turn();
+    assert.deepEqual(sent, []);
+    outbox.restore([{...draft('earlier'), client_msg_id: 'e'}]);
+    assert.deepEqual(outbox.list().map((d) => d.content), ['earlier', 'later']);
+    outbox.resume();
+    outbox.suspect();
+    outbox.pause();
+    await turn();
+    assert.deepEqual(sent, ['earlier']);
+    outbox.resume();
+    await later.done;
+    assert.deepEqual(sent, ['earlier', 'earlier apart', 'later']);
+});
+
+test('the last value is the one that is stored, and a fault of the storage is told', async () => {
+    const written = [];
+    const errors = [];
+    const storage = {
+        getItem: () => '{"broken',
+        setItem: async (key, value) => {
+            await turn();
+            if (value === '"bad"')
+                throw new Error('full');
+            written.push(value);
+        },
+    };
+    const slot = new Slot(storage, 'k', {onError: (e) => errors.push(e.message)});
+    assert.equal(await slot.load(), null);
+    const first = slot.save(() => 1);
+    slot.save(() => 2);
+    await first;
+    slot.save(() => 'bad');
+    await slot.flush();
+    await slot.save(() => 3);
+    assert.deepEqual([written.at(-1), written.includes('2'), errors.at(-1), errors.length], ['3', true, 'full', 2]);
+});
