@@ -5,7 +5,9 @@
 build_packages="build-essential autoconf automake pkg-config libevent-dev libhiredis-dev default-libmysqlclient-dev
 	libyajl-dev libjwt-dev libconfuse-dev libssl-dev libhttp-parser-dev uthash-dev libcrypt-dev"
 run_packages="mariadb-server mariadb-client redis-server"
-test_packages="perl openssl libdbi-perl libdbd-mariadb-perl libio-socket-ssl-perl libprotocol-websocket-perl shellcheck chromium"
+test_packages="perl openssl shellcheck chromium
+	libdbi-perl libdbd-mariadb-perl libio-socket-ssl-perl libprotocol-websocket-perl
+	nodejs node-ws node-typescript"
 demo_packages="curl perl"
 
 # Installs those of the named packages that are missing, and nothing where none is.
