@@ -124,7 +124,8 @@ sub token { my ($self, $user, %claims) = @_; return Tidings::Token::token($SECRE
 sub http {
 	my ($self, $user, %o) = @_;
 	my $node = $self->node(delete $o{node});
-	return Tidings::HTTP->new(address => $node->address, prefix => $node->{conf}{http}{prefix} // '',
+	my $prefix = $node->{conf}{http}{prefix} // '';
+	return Tidings::HTTP->new(address => $node->address, prefix => $prefix, mounted => $prefix,
 		token => defined $user ? $self->token($user) : undef, %o);
 }
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # A small HTTP/1.1 client on a raw keep-alive socket. It can send any bytes, keep several requests in the air, and
-# reads answers strictly: whatever is not one is an error of the server.
+# reads answers strictly: whatever is not one is an error of the server. What it sends by request() or send_request(), and
+# the answer, are held against doc/openapi.yaml; raw bytes make all that follows on their connection exempt.
 package Tidings::HTTP;
 use strict;
 use warnings;
@@ -9,11 +10,13 @@ use IO::Socket::IP;
 use IO::Socket::UNIX;
 use JSON::PP ();
 use Tidings::HTTP::Response;
+use Tidings::Spec;
 use Tidings::Util qw(now patience);
 
 my $json = JSON::PP->new->utf8->canonical->allow_nonref;
 
 # address: "127.0.0.1:8080", "[::1]:8080" or "unix:/path"; from: an address of ours; greeting: bytes that go before all others; tls: options of IO::Socket::SSL; token: sent with every request unless the request says else.
+# prefix: goes before each path; mounted: the server's http.prefix, where that differs; admin: the address is one of admin.listen.
 sub new {
 	my ($class, %o) = @_;
 	return bless {prefix => '', in => '', %o}, $class;
@@ -46,6 +49,7 @@ sub can_read {
 sub connect {
 	my ($self) = @_;
 	$self->{in} = '';
+	$self->{asked} = [];
 	$self->{socket} = socket_to($self->{address}, map { $_ => $self->{$_} } qw(from greeting tls));
 	return $self;
 }
@@ -63,8 +67,15 @@ sub close {
 # Bytes as they are. False where the server has closed already.
 sub raw {
 	my ($self, $bytes) = @_;
+	$self->socket;
+	delete $self->{asked};
+	return $self->put_bytes($bytes);
+}
+
+sub put_bytes {
+	my ($self, $bytes) = @_;
 	local $SIG{PIPE} = 'IGNORE';
-	my $s = $self->socket;
+	my $s = $self->{socket};
 	while (length $bytes) {
 		my $n = syswrite $s, $bytes;
 		return 0 if !defined $n;
@@ -92,7 +103,15 @@ sub render {
 	return "$out\r\n" . ($body // '');
 }
 
-sub send_request { my $self = shift; return $self->raw($self->render(@_)) }
+sub send_request {
+	my ($self, $method, $path, %o) = @_;
+	my $bytes = $self->render($method, $path, %o);
+	$self->socket;
+	my $mounted = $self->{mounted} // $self->{prefix};
+	my $below = "$self->{prefix}$path" =~ /\A\Q$mounted\E(.*)/s ? $1 : '';
+	push @{$self->{asked}}, {method => $method, path => $below, bytes => $bytes, admin => $self->{admin}} if $self->{asked};
+	return $self->put_bytes($bytes);
+}
 
 # One request and its answer. A kept-alive connection that the server has closed meanwhile is opened again.
 sub request {
@@ -129,6 +148,8 @@ sub response {
 		die "the connection ended within an answer: $junk\n" if !$rest && length $junk;
 		return $rest;
 	}
+	my $asked = $r->status >= 200 || $r->status == 101 ? shift @{$self->{asked} // []} : undef;
+	Tidings::Spec::check_exchange(%$asked, response => $r) if $asked;
 	$self->close if lc($r->header('connection') // '') eq 'close' && $r->status >= 200 && !$self->{keep_closed};
 	return $r;
 }

@@ -65,7 +65,7 @@ sub wait_ready {
 	return;
 }
 
-sub admin_http { my ($self) = @_; return Tidings::HTTP->new(address => $self->{admin}) }
+sub admin_http { my ($self) = @_; return Tidings::HTTP->new(address => $self->{admin}, admin => 1) }
 
 # The log since the last start.
 sub log_text { my ($self) = @_; return substr slurp($self->{log}), $self->{log_from} // 0 }

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # A WebSocket client. Frames are made and read by Protocol::WebSocket, an implementation that is not ours; what no
-# good client would send goes out through raw(). Events wait in a queue until a test asks for them.
+# good client would send goes out through raw(). Events wait in a queue until a test asks for them. All that comes, and
+# what was asked and answered, is held against doc/asyncapi.yaml.
 package Tidings::WS;
 use strict;
 use warnings;
@@ -10,6 +11,7 @@ use JSON::PP ();
 use MIME::Base64 qw(encode_base64);
 use Protocol::WebSocket::Frame;
 use Tidings::HTTP;
+use Tidings::Spec;
 use Tidings::Util qw(now patience);
 
 my $json = JSON::PP->new->utf8->canonical->allow_nonref;
@@ -52,7 +54,7 @@ sub open {
 # Goes on with the connection of a handshake that was answered with 101.
 sub adopt {
 	my ($class, $http, $name) = @_;
-	my $self = bless {socket => $http->socket, events => [], pings => 0, pongs => [],
+	my $self = bless {socket => $http->socket, events => [], asked => {}, pings => 0, pongs => [],
 		frame => Protocol::WebSocket::Frame->new(max_payload_size => 0), name => $name // 'client'}, $class;
 	$self->{frame}->append(my $in = $http->{in});
 	return $self;
@@ -85,7 +87,12 @@ sub frame {
 
 sub send_frame { my $self = shift; return $self->raw($self->frame(@_)) }
 sub send_text { my ($self, $bytes) = @_; return $self->send_frame('text', $bytes) }
-sub send_json { my ($self, $data) = @_; return $self->send_text($json->encode($data)) }
+sub send_json {
+	my ($self, $data) = @_;
+	my $text = $json->encode($data);
+	$self->{asked}{$data->{ref}} = $text if ref $data eq 'HASH' && defined $data->{ref} && !ref $data->{ref};
+	return $self->send_text($text);
+}
 
 # A request with a reference, and what answers it: ack, result, error or pong.
 sub request {
@@ -143,7 +150,9 @@ sub take_frames {
 		die "$self->{name}: the server masked a frame\n" if $f->masked;
 		die "$self->{name}: the server set reserved bits\n" if grep { $_ } @{$f->rsv};
 		if ($f->is_text) {
-			push @{$self->{events}}, $json->decode($payload);
+			my $event = $json->decode($payload);
+			Tidings::Spec::check_event($event, defined $event->{ref} ? delete $self->{asked}{$event->{ref}} : undef);
+			push @{$self->{events}}, $event;
 		} elsif ($f->is_ping) {
 			$self->{pings}++;
 			$self->send_frame('pong', $payload) if !$self->{mute};
@@ -151,6 +160,7 @@ sub take_frames {
 			push @{$self->{pongs}}, $payload;
 		} elsif ($f->is_close) {
 			$self->{close} //= [length $payload >= 2 ? unpack('n', $payload) : 1005, substr $payload, length $payload < 2 ? length $payload : 2];
+			Tidings::Spec::check_close($self->{close}[0]) if !$self->{close_sent};
 			$self->send_frame('close', substr $payload, 0, 2) if !$self->{close_sent}++;
 		} else {
 			die "$self->{name}: the server sent a frame of type " . $f->opcode . "\n";
