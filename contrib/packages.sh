@@ -5,8 +5,9 @@
 build_packages="build-essential autoconf automake pkg-config libevent-dev libhiredis-dev default-libmysqlclient-dev
 	libyajl-dev libjwt-dev libconfuse-dev libssl-dev libhttp-parser-dev uthash-dev libcrypt-dev"
 run_packages="mariadb-server mariadb-client redis-server"
-test_packages="perl openssl shellcheck chromium
-	libdbi-perl libdbd-mariadb-perl libio-socket-ssl-perl libprotocol-websocket-perl
+test_packages="perl openssl curl shellcheck chromium
+	libdbi-perl libdbd-mariadb-perl libio-socket-ssl-perl libjson-validator-perl libprotocol-websocket-perl
+	libyaml-libyaml-perl libyaml-pp-perl
 	nodejs node-ws node-typescript"
 demo_packages="curl perl"
 
