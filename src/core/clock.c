@@ -33,6 +33,13 @@ int64_t clock_mono_ms(void)
 	return read_ms(CLOCK_MONOTONIC);
 }
 
+int64_t clock_usecs(void)
+{
+	struct timespec ts;
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
+}
+
 void clock_share_shift(const _Atomic int64_t *shift_ms)
 {
 	shared_shift = shift_ms;

@@ -12,6 +12,8 @@
 int64_t clock_wall_ms(void);
 /* Milliseconds that never go back; meaningless outside this machine's uptime. */
 int64_t clock_mono_ms(void);
+/* Microseconds of the same clock without the shift below: for measuring how long something takes. */
+int64_t clock_usecs(void);
 /* The shift in milliseconds that both clocks add, in memory shared by the node's processes; NULL: none. */
 void clock_share_shift(const _Atomic int64_t *shift_ms);
 int64_t clock_shift_ms(void);

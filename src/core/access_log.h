@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The access log: one line a request, as text or as one JSON object a line. The
+ * workers of a node append to one file; each gathers its lines and writes them
+ * together, so that a line costs no system call, and a disk that is slow or full
+ * costs lines and never requests.
+ *
+ * A query is never part of a line: a token may stand in it.
+ */
+#ifndef TIDINGS_CORE_ACCESS_LOG_H
+#define TIDINGS_CORE_ACCESS_LOG_H
+
+#include "core/base.h"
+#include "core/log.h"
+
+struct access_entry {
+	const char *address; /* the client's, without a port */
+	const char *method;
+	struct str path; /* as sent, without the query; absent where the request could not be read: then the method is
+			    not told either */
+	int status;
+	uint64_t bytes; /* sent: head and body */
+	int64_t usecs;	/* from the request's first byte to its answer */
+	const char *request_id;
+};
+
+/*
+ * Begins; "": there is no such log. A file that cannot be opened is logged as an error and tried again by every
+ * access_log_reopen; until then all lines are lost.
+ */
+void access_log_open(const char *path, enum log_format format);
+/* Writes what waits, and opens the file again (after rotation). Keeps the old one if that fails, and logs why. */
+void access_log_reopen(void);
+/* Writes what waits; what cannot be written is lost. */
+void access_log_close(void);
+bool access_log_is_on(void);
+
+/* False if the line is lost: the file cannot be written and as much waits as may. */
+bool access_log_add(const struct access_entry *e);
+/* One write of all that waits. True if nothing waits any more. Logs when writing begins to fail, and when it ends to.
+ */
+bool access_log_flush(void);
+
+#endif
