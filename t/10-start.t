@@ -153,7 +153,7 @@ subtest 'listeners' => sub {
 	like $metrics->body, qr/^# HELP tidings_\w+ .*\n# TYPE tidings_\w+ (?:counter|gauge|histogram)\n/m, 'with help and type';
 	my @odd = grep { !/^(?:#.*|tidings_\w+(?:\{[^}]*\})? [-+.0-9eInfNa]+)$/ } split /\n/, $metrics->body;
 	is_deeply \@odd, [], 'nothing else in it';
-	my $count = sub { my ($n) = $admin->get('/metrics')->body =~ /^tidings_http_requests_total (\d+)/m; $n };
+	my $count = sub { my ($n) = $admin->get('/metrics')->body =~ /^tidings_http_requests_total\{route="unread",status="200"\} (\d+)/m; $n // 0 };
 	my $before = $count->();
 	$t->http('alice', address => "127.0.0.1:$v4")->get('/messages/unread-count') for 1 .. 10;
 	cmp_ok $count->(), '>=', $before + 10, 'the node\'s figures, whichever worker answers';

@@ -347,6 +347,21 @@ static void check_file(const struct conf *c, struct conf_faults *faults, const c
 		conf_fault(faults, conf_line(c, path), "%s: cannot read %s: %s", name, *path, strerror(errno));
 }
 
+/* Only that it can be there: it is the workers' user that opens it, and who tests a configuration may be another. */
+static void check_access_log(const struct conf *c, struct conf_faults *faults)
+{
+	const char *path = c->log.access, *slash = strrchr(path, '/');
+	struct stat st;
+	if (path[0] == '\0')
+		return;
+	char *dir = slash == NULL ? xstrdup(".") : xasprintf("%.*s", (int)(slash - path) + 1, path);
+	if (stat(dir, &st) != 0 || !S_ISDIR(st.st_mode))
+		conf_fault(faults, conf_line(c, &c->log.access), "log.access: %s is not a directory", dir);
+	else if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
+		conf_fault(faults, conf_line(c, &c->log.access), "log.access: %s is a directory", path);
+	free(dir);
+}
+
 char *conf_check_server(const struct conf *c)
 {
 	struct conf_faults faults = {0};
@@ -367,5 +382,6 @@ char *conf_check_server(const struct conf *c)
 	if (c->http.docroot[0] != '\0' && (stat(c->http.docroot, &st) != 0 || !S_ISDIR(st.st_mode)))
 		conf_fault(&faults, conf_line(c, &c->http.docroot), "http.docroot: %s is not a directory",
 			   c->http.docroot);
+	check_access_log(c, &faults);
 	return conf_faults_take(&faults, c->path);
 }

@@ -103,9 +103,10 @@ const struct conf_row conf_rows[] = {
 	 .check = conf_check_log_target,
 	 .help = "Where events go: stderr, syslog, or a file, which is opened again at the signal USR1. "
 		 "A daemon (-D) needs one of the latter two."},
-	{"log", "access", CONF_PATH, AT(log.access), .def = "", .since = CONF_LATER,
+	{"log", "access", CONF_PATH, AT(log.access), .def = "",
 	 .help = "A file with a line for each request: client address, method, path without query, status, "
-		 "bytes, milliseconds, request id. Empty: off."},
+		 "bytes, milliseconds, request id. Its format is that of the event log, and USR1 opens it again too. "
+		 "Empty: off."},
 
 	{"admin", "listen", CONF_STRING, AT(admin.listen), .def = "127.0.0.1:8081", .check = conf_check_listen,
 	 .change = CONF_RESTART,

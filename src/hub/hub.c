@@ -36,9 +36,12 @@ struct worker_half {
 	uint32_t connections;
 	uint32_t websockets;
 	int64_t alive_ms;
+	uint32_t pending;
+	uint32_t resident_kib;
+	uint32_t private_kib;
 	uint8_t database_up;
 	uint8_t redis_up;
-	uint8_t unused[6];
+	uint8_t unused[2];
 };
 
 _Static_assert(sizeof(struct master_half) % 8 == 0 && sizeof(struct master_half) <= 56, "fits a half");
@@ -213,6 +216,9 @@ static void worker_write(struct hub *h, unsigned slot, const struct worker_row *
 		.connections = row->connections,
 		.websockets = row->websockets,
 		.alive_ms = row->alive_ms,
+		.pending = row->pending,
+		.resident_kib = row->resident_kib,
+		.private_kib = row->private_kib,
 		.database_up = row->database_up,
 		.redis_up = row->redis_up,
 	};
@@ -242,6 +248,9 @@ void hub_worker_read(const struct hub *h, unsigned slot, struct worker_row *out)
 	out->connections = w.connections;
 	out->websockets = w.websockets;
 	out->alive_ms = w.alive_ms;
+	out->pending = w.pending;
+	out->resident_kib = w.resident_kib;
+	out->private_kib = w.private_kib;
 	out->database_up = w.database_up != 0;
 	out->redis_up = w.redis_up != 0;
 }
@@ -282,7 +291,9 @@ void hub_master_end(struct hub *h, unsigned slot)
 	ASSERT(master_side.open && master_side.slot == slot);
 	ASSERT(now->taken == before->taken && now->connections == before->connections &&
 	       now->websockets == before->websockets && now->alive_ms == before->alive_ms &&
-	       now->database_up == before->database_up && now->redis_up == before->redis_up);
+	       now->pending == before->pending && now->resident_kib == before->resident_kib &&
+	       now->private_kib == before->private_kib && now->database_up == before->database_up &&
+	       now->redis_up == before->redis_up);
 	master_side.open = false;
 	master_write(h, slot, now);
 }

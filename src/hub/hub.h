@@ -38,18 +38,21 @@ const char *worker_state_name(enum worker_state s);
  * worker's half is not seen once the slot has a new generation: those fields start at zero.
  */
 struct worker_row {
-	pid_t pid;	      /* m */
-	uint32_t generation;  /* m: counts the processes that had this slot */
-	int state;	      /* m: FREE and STARTING; what w says then goes over STARTING */
-	int64_t started_ms;   /* m: wall clock */
-	uint32_t restarts;    /* m: deaths that were replaced in this slot */
-	uint64_t passed;      /* m: sockets handed to it */
-	uint64_t taken;	      /* w: sockets it took from the channel */
-	uint32_t connections; /* w */
-	uint32_t websockets;  /* w */
-	int64_t alive_ms;     /* w: mono clock, refreshed each second */
-	bool database_up;     /* w */
-	bool redis_up;	      /* w */
+	pid_t pid;	       /* m */
+	uint32_t generation;   /* m: counts the processes that had this slot */
+	int state;	       /* m: FREE and STARTING; what w says then goes over STARTING */
+	int64_t started_ms;    /* m: wall clock */
+	uint32_t restarts;     /* m: deaths that were replaced in this slot */
+	uint64_t passed;       /* m: sockets handed to it */
+	uint64_t taken;	       /* w: sockets it took from the channel */
+	uint32_t connections;  /* w */
+	uint32_t websockets;   /* w */
+	int64_t alive_ms;      /* w: mono clock, refreshed each second */
+	uint32_t pending;      /* w: operations of the store that are not answered yet */
+	uint32_t resident_kib; /* w: memory of the process, what it shares with the others included */
+	uint32_t private_kib;  /* w: of that, what belongs to no file and to no shared memory */
+	bool database_up;      /* w */
+	bool redis_up;	       /* w */
 };
 
 unsigned hub_worker_slots(const struct hub *h);

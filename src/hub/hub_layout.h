@@ -86,8 +86,10 @@ struct hub_stats {
 	_Alignas(HUB_LINE) _Atomic uint64_t counter[STAT_COUNTERS];
 	struct {
 		_Atomic uint64_t bucket[STAT_BUCKETS]; /* not cumulative here */
-		_Atomic uint64_t total_usecs;
+		_Atomic uint64_t total;
 	} histogram[STAT_HISTOGRAMS];
+	_Atomic uint64_t answered[STAT_ROUTES][STAT_STATUSES];
+	_Atomic uint64_t refused[STAT_REASONS];
 };
 
 /* ---- presence ---- */

@@ -39,21 +39,47 @@ void stat_add(enum stat_counter c, uint64_t n)
 }
 
 /* The first bucket whose bound 2^i is not under the value. */
-static unsigned bucket_for(uint64_t usecs)
+static unsigned bucket_for(uint64_t value)
 {
-	if (usecs <= 1)
+	if (value <= 1)
 		return 0;
-	unsigned bits = 64 - (unsigned)__builtin_clzll(usecs - 1);
+	unsigned bits = 64 - (unsigned)__builtin_clzll(value - 1);
 	return bits < STAT_BUCKETS ? bits : STAT_BUCKETS - 1;
 }
 
-void stat_observe(enum stat_histogram hist, uint64_t usecs)
+void stat_observe(enum stat_histogram hist, uint64_t value)
 {
 	if (own == NULL)
 		return;
-	add(&own->histogram[hist].bucket[bucket_for(usecs)], 1);
-	add(&own->histogram[hist].total_usecs, usecs);
+	add(&own->histogram[hist].bucket[bucket_for(value)], 1);
+	add(&own->histogram[hist].total, value);
 }
+
+const int stat_statuses[STAT_STATUSES] = STATS_STATUSES;
+
+static unsigned status_place(int status)
+{
+	unsigned i = 0;
+	while (i < STAT_STATUSES - 1 && stat_statuses[i] != status)
+		i++;
+	return i;
+}
+
+void stat_answered(unsigned route, int status)
+{
+	ASSERT(route < STAT_ROUTES);
+	if (own != NULL)
+		add(&own->answered[route][status_place(status)], 1);
+}
+
+void stat_refused(unsigned reason)
+{
+	ASSERT(reason < STAT_REASONS);
+	if (own != NULL)
+		add(&own->refused[reason], 1);
+}
+
+/* ---- sums over all rows ---- */
 
 uint64_t stats_sum(const struct hub *h, enum stat_counter c)
 {
@@ -64,6 +90,24 @@ uint64_t stats_sum(const struct hub *h, enum stat_counter c)
 	return sum;
 }
 
+uint64_t stats_answered(const struct hub *h, unsigned route, unsigned status)
+{
+	const struct hub_stats *row = rows_of(h);
+	uint64_t sum = 0;
+	for (unsigned i = 0; i <= h->workers; i++)
+		sum += get(&row[i].answered[route][status]);
+	return sum;
+}
+
+uint64_t stats_refused(const struct hub *h, unsigned reason)
+{
+	const struct hub_stats *row = rows_of(h);
+	uint64_t sum = 0;
+	for (unsigned i = 0; i <= h->workers; i++)
+		sum += get(&row[i].refused[reason]);
+	return sum;
+}
+
 void stats_histogram(const struct hub *h, enum stat_histogram hist, struct stat_sum *out)
 {
 	const struct hub_stats *row = rows_of(h);
@@ -71,41 +115,21 @@ void stats_histogram(const struct hub *h, enum stat_histogram hist, struct stat_
 	for (unsigned i = 0; i <= h->workers; i++) {
 		for (unsigned b = 0; b < STAT_BUCKETS; b++)
 			out->bucket[b] += get(&row[i].histogram[hist].bucket[b]);
-		out->total_usecs += get(&row[i].histogram[hist].total_usecs);
+		out->total += get(&row[i].histogram[hist].total);
 	}
 	for (unsigned b = 1; b < STAT_BUCKETS; b++)
 		out->bucket[b] += out->bucket[b - 1];
 	out->count = out->bucket[STAT_BUCKETS - 1];
 }
 
-struct named {
-	const char *name;
-	const char *help;
-};
-
-#define X(name, prom, help) [STAT_##name] = {prom, help},
-static const struct named counters[] = {STATS_COUNTERS(X)};
+#define X(name, key, family, label, help) [STAT_##name] = {key, family, label, help},
+const struct stat_counter_info stat_counters[STAT_COUNTERS] = {STATS_COUNTERS(X)};
 #undef X
-#define X(name, prom, help) [STAT_HIST_##name] = {prom, help},
-static const struct named histograms[] = {STATS_HISTOGRAMS(X)};
+#define X(name, family, help, unit, bounds) [STAT_HIST_##name] = {family, help, unit, bounds},
+const struct stat_histogram_info stat_histograms[STAT_HISTOGRAMS] = {STATS_HISTOGRAMS(X)};
 #undef X
 
 const char *stat_counter_name(enum stat_counter c)
 {
-	return counters[c].name;
-}
-
-const char *stat_counter_help(enum stat_counter c)
-{
-	return counters[c].help;
-}
-
-const char *stat_histogram_name(enum stat_histogram hist)
-{
-	return histograms[hist].name;
-}
-
-const char *stat_histogram_help(enum stat_histogram hist)
-{
-	return histograms[hist].help;
+	return stat_counters[c].key;
 }

@@ -10,47 +10,76 @@
 #include "core/base.h"
 #include "hub/hub.h"
 
-/* name, Prometheus name without tidings_ and _total, help */
+/*
+ * name, key for tidingsctl, Prometheus family without tidings_ and _total ("": what it tells is in another family),
+ * label of that family or "", help. Rows of one family stand together and share their help.
+ */
 #define STATS_COUNTERS(X)                                                                                              \
-	X(ACCEPTED, "connections_accepted", "Connections taken over by workers")                                       \
-	X(CLOSED, "connections_closed", "Connections closed")                                                          \
-	X(REQUESTS, "http_requests", "HTTP requests answered")                                                         \
-	X(REQUESTS_4XX, "http_requests_4xx", "HTTP requests answered with a 4xx status")                               \
-	X(REQUESTS_5XX, "http_requests_5xx", "HTTP requests answered with a 5xx status")                               \
-	X(FRAMES_IN, "websocket_messages_received", "WebSocket messages received")                                     \
-	X(FRAMES_OUT, "websocket_messages_sent", "WebSocket messages queued to clients")                               \
-	X(SENDS, "messages_stored", "Messages stored")                                                                 \
-	X(REPLAYS, "messages_replayed", "Sends answered from an earlier one with the same client_msg_id")              \
-	X(PUSHES, "events_pushed", "Events given to sessions")                                                         \
-	X(BUS_OUT, "bus_published", "Events published to the bus")                                                     \
-	X(BUS_IN, "bus_received", "Events received from the bus")                                                      \
-	X(BUS_LOST, "bus_lost", "Events that could not be published")                                                  \
-	X(BATCHES, "store_batches", "Transactions committed by the write lane")                                        \
-	X(BATCH_OPS, "store_batch_operations", "Operations in those transactions")                                     \
-	X(BATCH_RETRIES, "store_batch_retries", "Transactions run again after a deadlock or a lost link")              \
-	X(REFUSED_OVERLOAD, "refused_overloaded", "Operations refused because a queue was full")                       \
-	X(REFUSED_UNAVAILABLE, "refused_unavailable", "Operations refused because the database was away")              \
-	X(REFUSED_RATE, "refused_rate_limited", "Operations refused by a rate limit")                                  \
-	X(REFUSED_FULL, "refused_hub_full", "Sessions refused because the presence table was full")                    \
-	X(SESSIONS_OPENED, "sessions_opened", "WebSocket sessions opened")                                             \
-	X(SESSIONS_KICKED, "sessions_kicked", "WebSocket sessions closed with 4001")                                   \
-	X(PASSWORDS, "passwords_hashed", "Passwords hashed, to be stored or compared")                                 \
-	X(TOKENS_REFUSED, "tokens_refused", "Requests with a bad or expired token")
+	X(ACCEPTED, "connections_accepted", "connections_accepted", "", "Connections taken over by workers")           \
+	X(CLOSED, "connections_closed", "connections_closed", "", "Connections closed")                                \
+	X(REQUESTS, "http_requests", "", "", "")                                                                       \
+	X(REQUESTS_4XX, "http_requests_4xx", "", "", "")                                                               \
+	X(REQUESTS_5XX, "http_requests_5xx", "", "", "")                                                               \
+	X(FRAMES_IN, "websocket_messages_received", "websocket_messages_received", "", "WebSocket messages received")  \
+	X(FRAMES_OUT, "websocket_messages_sent", "websocket_messages_sent", "",                                        \
+	  "WebSocket messages queued to clients")                                                                      \
+	X(SENDS_HTTP, "sends_http", "sends", "door=\"http\"", STATS_HELP_SENDS)                                        \
+	X(SENDS_WEBSOCKET, "sends_websocket", "sends", "door=\"websocket\"", STATS_HELP_SENDS)                         \
+	X(ACKS_HTTP, "acks_http", "acks", "door=\"http\"", STATS_HELP_ACKS)                                            \
+	X(ACKS_WEBSOCKET, "acks_websocket", "acks", "door=\"websocket\"", STATS_HELP_ACKS)                             \
+	X(SENDS, "messages_stored", "messages_stored", "", "Messages stored")                                          \
+	X(REPLAYS, "messages_replayed", "messages_replayed", "",                                                       \
+	  "Sends answered from an earlier one with the same client_msg_id")                                            \
+	X(PUSHES, "events_pushed", "events_pushed", "", "Events given to sessions")                                    \
+	X(BUS_OUT, "bus_published", "bus_published", "", "Events published to the bus")                                \
+	X(BUS_IN, "bus_received", "bus_received", "", "Events received from the bus")                                  \
+	X(BUS_LOST, "bus_lost", "bus_lost", "", "Events that could not be published")                                  \
+	X(BATCHES, "store_batches", "", "", "")                                                                        \
+	X(BATCH_OPS, "store_batch_operations", "", "", "")                                                             \
+	X(BATCH_RETRIES, "store_batch_retries", "store_batch_retries", "",                                             \
+	  "Transactions run again after a deadlock or a lost link")                                                    \
+	X(SESSIONS_OPENED, "sessions_opened", "sessions_opened", "", "WebSocket sessions opened")                      \
+	X(SESSIONS_KICKED, "sessions_kicked", "sessions_kicked", "", "WebSocket sessions closed with 4001")            \
+	X(SESSIONS_FULL, "sessions_refused", "sessions_refused", "", "WebSocket sessions refused for want of room")    \
+	X(CONNECTIONS_REFUSED, "connections_refused", "connections_refused", "",                                       \
+	  "Connections closed at once because their address opened too many")                                          \
+	X(PASSWORDS, "passwords_hashed", "passwords_hashed", "", "Passwords hashed, to be stored or compared")         \
+	X(ACCESS_LOST, "access_log_lost", "access_log_lost", "", "Lines of the access log that could not be written")
+#define STATS_HELP_SENDS "Sends that were well formed"
+#define STATS_HELP_ACKS "Sends acknowledged, those answered from an earlier one included"
 
-/* name, Prometheus name without tidings_, help; observed in microseconds unless the name says otherwise */
+/*
+ * name, Prometheus family without tidings_, help, how many of its units one unit of the family is, how many bounds
+ * are told.
+ */
 #define STATS_HISTOGRAMS(X)                                                                                            \
-	X(COMMIT, "commit_seconds", "From the start of a transaction to its commit")                                   \
-	X(REQUEST, "http_request_seconds", "From the first byte of a request to its answer")
+	X(COMMIT, "commit_seconds", "From the start of a transaction to its commit", 1e6, STAT_BUCKETS - 1)            \
+	X(BATCH, "batch_operations", "Operations in a transaction of the write lane", 1, 9)                            \
+	X(BUS_LAG, "bus_lag_seconds", "From publishing a heartbeat to its return through Redis", 1e6,                  \
+	  STAT_BUCKETS - 1)                                                                                            \
+	X(REQUEST, "http_request_seconds", "From the first byte of a request to its answer", 1e6, STAT_BUCKETS - 1)
 
-#define X(name, prom, help) STAT_##name,
+#define X(name, key, family, label, help) STAT_##name,
 enum stat_counter { STATS_COUNTERS(X) STAT_COUNTERS };
 #undef X
-#define X(name, prom, help) STAT_HIST_##name,
+#define X(name, family, help, unit, bounds) STAT_HIST_##name,
 enum stat_histogram { STATS_HISTOGRAMS(X) STAT_HISTOGRAMS };
 #undef X
 
-/* Cumulative, as Prometheus has it: bucket i counts the values up to 2^i us, the last one all. */
+/* Cumulative, as Prometheus has it: bucket i counts the values up to 2^i, the last one all. */
 #define STAT_BUCKETS 26
+
+/* Tables, for what is counted by something that this folder does not know: its caller numbers and names it. */
+#define STAT_ROUTES 64
+#define STAT_REASONS 32
+/* The statuses of answers, each with a place of its own; a strange one is counted as the last of them. */
+#define STATS_STATUSES                                                                                                 \
+	{                                                                                                              \
+		101, 200, 201, 204, 206, 304, 400, 401, 403, 404, 405, 408, 409, 413, 414, 415, 416, 417, 426, 429,    \
+			431, 501, 503, 505, 500                                                                        \
+	}
+#define STAT_STATUSES 25
+extern const int stat_statuses[STAT_STATUSES];
 
 /*
  * Which row this process adds to: a worker's slot, or hub_worker_slots() for the master's own. Before the first call
@@ -58,18 +87,35 @@ enum stat_histogram { STATS_HISTOGRAMS(X) STAT_HISTOGRAMS };
  */
 void stats_attach(struct hub *h, unsigned slot);
 void stat_add(enum stat_counter c, uint64_t n);
-void stat_observe(enum stat_histogram hist, uint64_t usecs);
+/* In the histogram's own unit: microseconds, or operations. */
+void stat_observe(enum stat_histogram hist, uint64_t value);
+/* route < STAT_ROUTES */
+void stat_answered(unsigned route, int status);
+/* reason < STAT_REASONS */
+void stat_refused(unsigned reason);
 
 uint64_t stats_sum(const struct hub *h, enum stat_counter c);
+/* of stat_statuses[status] */
+uint64_t stats_answered(const struct hub *h, unsigned route, unsigned status);
+uint64_t stats_refused(const struct hub *h, unsigned reason);
 struct stat_sum {
 	uint64_t bucket[STAT_BUCKETS];
 	uint64_t count;
-	uint64_t total_usecs;
+	uint64_t total;
 };
 void stats_histogram(const struct hub *h, enum stat_histogram hist, struct stat_sum *out);
-const char *stat_counter_name(enum stat_counter c);
-const char *stat_counter_help(enum stat_counter c);
-const char *stat_histogram_name(enum stat_histogram hist);
-const char *stat_histogram_help(enum stat_histogram hist);
+
+/* What is known of a counter or histogram before it counts anything. */
+struct stat_counter_info {
+	const char *key, *family, *label, *help;
+};
+struct stat_histogram_info {
+	const char *family, *help;
+	double unit;
+	unsigned bounds;
+};
+extern const struct stat_counter_info stat_counters[STAT_COUNTERS];
+extern const struct stat_histogram_info stat_histograms[STAT_HISTOGRAMS];
+const char *stat_counter_name(enum stat_counter c); /* its key */
 
 #endif

@@ -5,9 +5,13 @@
 
 #include "hub/presence.h"
 #include "hub/stats.h"
+#include "im/command.h"
 #include "im/im_priv.h"
+#include "im/problem.h"
 
 #include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
 
 static void put_head(struct buf *b, const char *name, const char *type, const char *help)
 {
@@ -16,30 +20,62 @@ static void put_head(struct buf *b, const char *name, const char *type, const ch
 
 static void put_counters(struct buf *b, const struct hub *hub)
 {
+	const char *last = "";
 	for (int c = 0; c < STAT_COUNTERS; c++) {
-		const char *name = stat_counter_name(c);
-		buf_printf(b,
-			   "# HELP tidings_%s_total %s\n# TYPE tidings_%s_total counter\ntidings_%s_total %" PRIu64
-			   "\n",
-			   name, stat_counter_help(c), name, name, stats_sum(hub, c));
+		const struct stat_counter_info *info = &stat_counters[c];
+		if (info->family[0] == '\0')
+			continue;
+		if (strcmp(info->family, last) != 0) {
+			char name[64];
+			snprintf(name, sizeof(name), "%s_total", info->family);
+			put_head(b, name, "counter", info->help);
+		}
+		last = info->family;
+		bool labelled = info->label[0] != '\0';
+		buf_printf(b, "tidings_%s_total%s%s%s %" PRIu64 "\n", info->family, labelled ? "{" : "", info->label,
+			   labelled ? "}" : "", stats_sum(hub, c));
 	}
+}
+
+/* Only what has happened: most routes have few of the statuses. */
+static void put_answers(struct buf *b, const struct hub *hub)
+{
+	const char *route;
+	put_head(b, "http_requests_total", "counter", "HTTP requests answered, by what they asked for");
+	for (unsigned r = 0; r < STAT_ROUTES && (route = command_route_name(r)) != NULL; r++) {
+		for (unsigned s = 0; s < STAT_STATUSES; s++) {
+			uint64_t n = stats_answered(hub, r, s);
+			if (n != 0)
+				buf_printf(b, "tidings_http_requests_total{route=\"%s\",status=\"%d\"} %" PRIu64 "\n",
+					   route, stat_statuses[s], n);
+		}
+	}
+}
+
+static void put_refusals(struct buf *b, const struct hub *hub)
+{
+	put_head(b, "refused_total", "counter", "Requests and WebSocket messages refused, by the code they got");
+	for (unsigned p = 0; p < PROBLEM_COUNT; p++)
+		buf_printf(b, "tidings_refused_total{reason=\"%s\"} %" PRIu64 "\n", problem_code(p),
+			   stats_refused(hub, p));
 }
 
 static void put_histograms(struct buf *b, const struct hub *hub)
 {
 	for (int h = 0; h < STAT_HISTOGRAMS; h++) {
 		struct stat_sum sum;
-		const char *name = stat_histogram_name(h);
+		const struct stat_histogram_info *info = &stat_histograms[h];
 		stats_histogram(hub, h, &sum);
-		put_head(b, name, "histogram", stat_histogram_help(h));
-		for (int i = 0; i < STAT_BUCKETS - 1; i++) {
-			buf_printf(b, "tidings_%s_bucket{le=\"%.6f\"} %" PRIu64 "\n", name, (double)(1u << i) / 1e6,
-				   sum.bucket[i]);
+		put_head(b, info->family, "histogram", info->help);
+		for (unsigned i = 0; i < info->bounds; i++) {
+			buf_printf(b, "tidings_%s_bucket{le=\"%.9g\"} %" PRIu64 "\n", info->family,
+				   (double)(1u << i) / info->unit, sum.bucket[i]);
 		}
 		buf_printf(b,
-			   "tidings_%s_bucket{le=\"+Inf\"} %" PRIu64 "\ntidings_%s_sum %.6f\ntidings_%s_count %" PRIu64
+			   "tidings_%s_bucket{le=\"+Inf\"} %" PRIu64 "\ntidings_%s_sum %.9g\ntidings_%s_count %" PRIu64
 			   "\n",
-			   name, sum.count, name, (double)sum.total_usecs / 1e6, name, sum.count);
+			   info->family, sum.count, info->family, (double)sum.total / info->unit, info->family,
+			   sum.count);
 	}
 }
 
@@ -49,35 +85,87 @@ static void put_gauge(struct buf *b, const char *name, const char *help, uint64_
 	buf_printf(b, "tidings_%s %" PRIu64 "\n", name, value);
 }
 
-static void put_gauges(struct buf *b, struct hub *hub)
+/* The rows of the scoreboard, read once for all that is told of them. */
+struct board {
+	struct worker_row *row;
+	unsigned slots;
+};
+
+/* One line a living worker, made by the field of its row at that offset. */
+static void put_each(struct buf *b, const struct board *board, const char *name, const char *label, size_t offset,
+		     uint64_t unit)
 {
-	uint64_t ready = 0, connections = 0, websockets = 0, restarts = 0;
-	uint32_t used, size;
-	for (unsigned i = 0; i < hub_worker_slots(hub); i++) {
-		struct worker_row row;
-		hub_worker_read(hub, i, &row);
-		restarts += row.restarts;
-		if (row.state == WORKER_FREE)
+	for (unsigned i = 0; i < board->slots; i++) {
+		if (board->row[i].state == WORKER_FREE)
 			continue;
-		ready += row.state == WORKER_READY;
-		connections += row.connections;
-		websockets += row.websockets;
+		uint32_t value;
+		memcpy(&value, (const char *)&board->row[i] + offset, sizeof(value));
+		buf_printf(b, "tidings_%s{worker=\"%u\"%s} %" PRIu64 "\n", name, i, label, value * unit);
 	}
-	presence_usage(hub, &used, &size);
-	put_gauge(b, "workers_ready", "Workers that take connections", ready);
-	put_gauge(b, "connections", "Open client connections", connections);
-	put_gauge(b, "websockets", "Open WebSocket sessions", websockets);
-	put_gauge(b, "presence_rows", "Sessions in the presence table", used);
-	put_gauge(b, "presence_rows_max", "Sessions the presence table can hold", size);
+}
+
+static void put_workers(struct buf *b, const struct im *im, const struct board *board)
+{
+	uint64_t in_state[WORKER_DRAINING + 1] = {0}, connections = 0, websockets = 0, restarts = 0;
+	bool database = true, redis = true;
+	for (unsigned i = 0; i < board->slots; i++) {
+		const struct worker_row *row = &board->row[i];
+		restarts += row->restarts;
+		in_state[row->state]++;
+		if (row->state == WORKER_FREE)
+			continue;
+		connections += row->connections;
+		websockets += row->websockets;
+		database = database && row->database_up;
+		redis = redis && row->redis_up;
+	}
+	put_gauge(b, "workers_configured", "Workers there should be", (uint64_t)im->conf->workers);
+	put_head(b, "workers", "gauge", "Workers there are");
+	for (int s = WORKER_STARTING; s <= WORKER_DRAINING; s++)
+		buf_printf(b, "tidings_workers{state=\"%s\"} %" PRIu64 "\n", worker_state_name((enum worker_state)s),
+			   in_state[s]);
 	put_head(b, "worker_restarts_total", "counter", "Workers that died and were replaced");
 	buf_printf(b, "tidings_worker_restarts_total %" PRIu64 "\n", restarts);
+	put_gauge(b, "database_up", "Whether every worker is connected to the database", database);
+	put_gauge(b, "redis_up", "Whether every worker is connected to Redis", redis);
+	put_gauge(b, "connections", "Open client connections, WebSockets included", connections);
+	put_gauge(b, "connections_max", "Connections the workers would take",
+		  (uint64_t)im->conf->workers * (uint64_t)im->conf->worker_connections);
+	put_gauge(b, "websockets", "Open WebSocket sessions", websockets);
+}
+
+static void put_gauges(struct buf *b, const struct im *im)
+{
+	struct board board = {.slots = hub_worker_slots(im->hub)};
+	uint32_t used, size;
+	board.row = xcalloc(board.slots, sizeof(*board.row));
+	for (unsigned i = 0; i < board.slots; i++)
+		hub_worker_read(im->hub, i, &board.row[i]);
+
+	put_head(b, "info", "gauge", "The version and the name of the node");
+	buf_printf(b, "tidings_info{version=\"%s\",node=\"%s\"} 1\n", PACKAGE_VERSION, im->conf->node_id);
+	put_workers(b, im, &board);
+	put_head(b, "store_pending", "gauge", "Operations of the database that a worker waits for");
+	put_each(b, &board, "store_pending", "", offsetof(struct worker_row, pending), 1);
+	put_head(b, "worker_memory_bytes", "gauge",
+		 "Memory of a worker: all that is resident, and of that what it shares with no other process");
+	put_each(b, &board, "worker_memory_bytes", ",kind=\"resident\"", offsetof(struct worker_row, resident_kib),
+		 1024);
+	put_each(b, &board, "worker_memory_bytes", ",kind=\"private\"", offsetof(struct worker_row, private_kib), 1024);
+	free(board.row);
+
+	presence_usage(im->hub, &used, &size);
+	put_gauge(b, "sessions", "Sessions of the node", used);
+	put_gauge(b, "sessions_max", "Sessions the node has room for", size);
 }
 
 static void reply_metrics(struct im *im, struct http_req *req)
 {
 	struct buf *b = &im->scratch;
 	buf_clear(b);
-	put_gauges(b, im->hub);
+	put_gauges(b, im);
+	put_answers(b, im->hub);
+	put_refusals(b, im->hub);
 	put_counters(b, im->hub);
 	put_histograms(b, im->hub);
 	http_reply(req, 200, "text/plain; version=0.0.4; charset=utf-8", NULL, (struct str){b->data, b->len});

@@ -8,10 +8,14 @@
 #include "im/watch.h"
 
 #include "core/clock.h"
+#include "core/id.h"
 #include "core/log.h"
+#include "hub/stats.h"
 #include "im/push.h"
 #include "im/session.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <uthash.h>
 
@@ -30,6 +34,20 @@ static void lost(struct im *im, struct peer_worker *p)
 	free(p);
 }
 
+static void publish_beat(struct im *im)
+{
+	char sent[24];
+	int len = snprintf(sent, sizeof(sent), "%" PRId64, clock_usecs());
+	push_publish(im, STR_LIT(TOPIC_ALL), BUS_BEAT, (struct str){sent, (size_t)len});
+}
+
+void watch_own_beat_heard(struct str sent)
+{
+	uint64_t sent_usecs, now = (uint64_t)clock_usecs();
+	if (id_parse_u64(sent, &sent_usecs) == 0 && sent_usecs <= now)
+		stat_observe(STAT_HIST_BUS_LAG, now - sent_usecs);
+}
+
 static void on_beat(struct wheel_timer *t)
 {
 	struct im *im = container_of(t, struct im, beat);
@@ -39,7 +57,7 @@ static void on_beat(struct wheel_timer *t)
 	session_end_expired(im);
 	/* While Redis is away nobody is heard: that says nothing about them. */
 	if (bus_is_up(im->bus)) {
-		push_publish(im, STR_LIT(TOPIC_ALL), BUS_BEAT, STR_LIT(""));
+		publish_beat(im);
 		HASH_ITER (hh, im->peers, p, next) {
 			if (now - p->heard_ms < SILENCE_MS)
 				continue;

@@ -97,6 +97,7 @@ static void on_sent(const struct store_sent *result, void *arg)
 	struct str json = {im->scratch.data + start, im->scratch.len - start};
 
 	const struct session *asker = request_session(r);
+	stat_add(r->http != NULL ? STAT_ACKS_HTTP : STAT_ACKS_WEBSOCKET, 1);
 	stat_add(result->replayed ? STAT_REPLAYS : STAT_SENDS, 1);
 	request_ack(r, json, result->replayed);
 	if (!result->replayed) {
@@ -120,6 +121,7 @@ static void on_found(const struct store_sent *result, void *arg)
 void send_proceed(struct request *r, const union command_args *a)
 {
 	const struct conf *conf = r->im->conf;
+	stat_add(r->http != NULL ? STAT_SENDS_HTTP : STAT_SENDS_WEBSOCKET, 1);
 	r->retry_ms = bucket_take(r->im->hub, 's', r->user, conf->limits.sends_per_second, conf->limits.burst,
 				  clock_mono_ms());
 	if (r->retry_ms == 0)

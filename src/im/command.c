@@ -4,6 +4,7 @@
 #include "im/command.h"
 
 #include "core/log.h"
+#include "hub/stats.h"
 
 const struct command command_ws = {"ws", VERB_GET, "/messages/ws", NULL, BODY_IGNORED, ACCESS_USER, NULL, NULL};
 
@@ -56,6 +57,24 @@ static const struct command commands[] = {
 	{"watch", VERB_OTHER, NULL, "watch", BODY_REQUIRED, ACCESS_USER, watch_check, watch_proceed},
 	{"ping", VERB_OTHER, NULL, "ping", BODY_REQUIRED, ACCESS_USER, NULL, ping_proceed},
 };
+
+_Static_assert(ROUTE_FIRST_COMMAND + 1 + ARRAY_LEN(commands) <= STAT_ROUTES, "each is counted by itself");
+
+unsigned command_route(const struct command *c)
+{
+	return c == &command_ws ? ROUTE_FIRST_COMMAND : ROUTE_FIRST_COMMAND + 1 + (unsigned)(c - commands);
+}
+
+const char *command_route_name(unsigned route)
+{
+	static const char *const others[] = {[ROUTE_NONE] = "none", [ROUTE_FILE] = "file"};
+	if (route < ROUTE_FIRST_COMMAND)
+		return others[route];
+	route -= ROUTE_FIRST_COMMAND;
+	if (route == 0)
+		return command_ws.name;
+	return route <= ARRAY_LEN(commands) ? commands[route - 1].name : NULL;
+}
 
 void command_run(struct request *r)
 {

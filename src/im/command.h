@@ -93,6 +93,12 @@ struct command_path {
 const struct command *command_by_path(const struct im *im, struct str path, enum http_verb verb,
 				      struct command_path *path_r);
 
+/* What a request is counted by: the command it calls, a file, or none of them. */
+enum { ROUTE_NONE, ROUTE_FILE, ROUTE_FIRST_COMMAND };
+unsigned command_route(const struct command *c);
+/* NULL beyond the last one. */
+const char *command_route_name(unsigned route);
+
 /* Opens the WebSocket; a row of its own that only the HTTP door may run. */
 extern const struct command command_ws;
 

@@ -30,8 +30,7 @@ static struct str path_below_prefix(const struct im *im, struct str path)
 
 static void reply(struct http_req *req, enum problem p, const char *detail, const char *headers)
 {
-	if (p == PROBLEM_TOKEN_INVALID || p == PROBLEM_TOKEN_EXPIRED)
-		stat_add(STAT_TOKENS_REFUSED, 1);
+	stat_refused(p);
 	http_reply_problem(req, problem_status(p), problem_code(p), detail, 0, headers);
 }
 
@@ -140,6 +139,7 @@ static enum http_verdict no_command(struct im *im, struct http_req *req, const c
 		else
 			reply(req, PROBLEM_METHOD_NOT_ALLOWED, "this path has other methods", header);
 	} else if (im->conf->http.docroot[0] != '\0' && (req->verb == VERB_GET || req->verb == VERB_HEAD)) {
+		req->route = ROUTE_FILE;
 		http_reply_file(req, im->conf->http.docroot, req->path);
 	} else {
 		reply(req, PROBLEM_NOT_FOUND, "no such path", NULL);
@@ -159,6 +159,7 @@ static enum http_verdict public_head(struct http_req *req, void *ctx)
 		return no_command(im, req, found.allow);
 	if (found.user.s != NULL && (http_req_decode(req, found.user, &user) != 0 || !id_user_valid(user)))
 		return no_command(im, req, NULL);
+	req->route = command_route(cmd);
 	if (cmd == &command_ws) {
 		open_websocket(im, req);
 		return HTTP_ANSWERED;
@@ -201,34 +202,7 @@ static void public_aborted(struct http_req *req, void *ctx)
 	request_abandon(req->user);
 }
 
-static void on_opened(void *ctx)
-{
-	(void)ctx;
-	stat_add(STAT_ACCEPTED, 1);
-}
-
-static void on_closed(const char *reason, void *ctx)
-{
-	(void)ctx;
-	stat_add(STAT_CLOSED, 1);
-	log_debug("connection closed: %s", reason);
-}
-
-static void on_answered(const struct http_req *req, int status, size_t bytes, void *ctx)
-{
-	(void)bytes;
-	(void)ctx;
-	stat_add(STAT_REQUESTS, 1);
-	if (status >= 500)
-		stat_add(STAT_REQUESTS_5XX, 1);
-	else if (status >= 400)
-		stat_add(STAT_REQUESTS_4XX, 1);
-	stat_observe(STAT_HIST_REQUEST, (uint64_t)(clock_mono_ms() - req->started_ms) * 1000);
-}
-
-const struct http_handler http_door = {.head = public_head, .request = public_request, .aborted = public_aborted};
-/* So that one address alone cannot take all there is. */
-static bool on_admits(const struct addr *peer, void *ctx)
+bool door_admits(const struct addr *peer, void *ctx)
 {
 	struct im *im = ctx;
 	const double per_minute = im->conf->limits.connections_per_minute;
@@ -236,9 +210,8 @@ static bool on_admits(const struct addr *peer, void *ctx)
 	if (per_minute == 0 || addr_format_network(peer, address)[0] == '\0' ||
 	    bucket_take(im->hub, 'c', address, per_minute / 60, per_minute, clock_mono_ms()) == 0)
 		return true;
-	stat_add(STAT_REFUSED_RATE, 1);
+	stat_add(STAT_CONNECTIONS_REFUSED, 1);
 	return false;
 }
 
-const struct http_observer door_observer = {
-	.opened = on_opened, .closed = on_closed, .answered = on_answered, .admits = on_admits};
+const struct http_handler http_door = {.head = public_head, .request = public_request, .aborted = public_aborted};

@@ -9,7 +9,9 @@
 extern const struct http_handler http_door;
 /* The same with the three paths of admin.listen (contract, section 6). */
 extern const struct http_handler admin_door;
-/* Counts for both. */
+/* Counts and logs the requests of the public one (observe.c). */
 extern const struct http_observer door_observer;
+/* Its `admits`: so that one address alone cannot take all there is. */
+bool door_admits(const struct addr *peer, void *ctx);
 
 #endif

@@ -5,10 +5,10 @@
 
 #include "core/clock.h"
 #include "core/log.h"
-#include "hub/stats.h"
 #include "hub/tickets.h"
 #include "im/http_door.h"
 #include "im/im_priv.h"
+#include "im/observe.h"
 #include "im/push.h"
 #include "im/session.h"
 #include "im/watch.h"
@@ -23,34 +23,6 @@
 #define GOODBYE_STEP_MS 50
 /* Passwords that wait to be hashed: some seconds of work. */
 #define PASSWORDS_WAITING_MAX 64
-
-static void on_batch(unsigned ops, unsigned sends, uint64_t usecs, void *ctx)
-{
-	(void)sends;
-	(void)ctx;
-	stat_add(STAT_BATCHES, 1);
-	stat_add(STAT_BATCH_OPS, ops);
-	stat_observe(STAT_HIST_COMMIT, usecs);
-}
-
-static void on_retry(const char *why, void *ctx)
-{
-	(void)ctx;
-	stat_add(STAT_BATCH_RETRIES, 1);
-	log_warn("store: a transaction is run again: %s", why);
-}
-
-static void on_link(bool up, void *ctx)
-{
-	struct im *im = ctx;
-	if (up)
-		log_info("store: the database is connected");
-	else
-		log_error("store: the database is away");
-	im_report(im);
-}
-
-static const struct store_observer observer = {.batch = on_batch, .retry = on_retry, .link = on_link};
 
 /* ---- TLS ---- */
 
@@ -116,8 +88,8 @@ struct im *im_new(const struct im_options *opt, char **err_r)
 	LIST_INIT(&im->sessions);
 	im->doc = json_doc_new();
 	im->out = json_out_new();
-	stats_attach(im->hub, im->slot);
-	im->store = store_new(loop_base(im->loop), im->conf, &observer, im);
+	observe_start(im);
+	im->store = store_new(loop_base(im->loop), im->conf, &observe_store, im);
 	im->bus = bus_new(loop_base(im->loop), im->conf, &push_bus_events, im);
 	im->http = http_server_new(im->loop, im->conf, &http_door, &door_observer, im);
 	if (im->conf->proxy_protocol)
@@ -149,6 +121,7 @@ void im_free(struct im **imp)
 	http_server_free(&im->admin);
 	/* The sessions hear of their ends while there is still something to tell it to. */
 	loop_settle(im->loop);
+	observe_fini(im);
 	tls_server_free(&im->tls);
 	bus_free(&im->bus);
 	table_fini(&im->users);
@@ -229,15 +202,4 @@ bool im_is_idle(const struct im *im)
 {
 	return http_server_connections(im->http) == 0 && http_server_connections(im->admin) == 0 &&
 	       store_pending(im->store) == 0;
-}
-
-void im_report(struct im *im)
-{
-	struct worker_row *row = hub_worker_begin(im->hub, im->slot);
-	row->connections = (uint32_t)http_server_connections(im->http);
-	row->websockets = (uint32_t)im->session_count;
-	row->alive_ms = clock_mono_ms();
-	row->database_up = im->store != NULL && store_is_up(im->store);
-	row->redis_up = im->bus != NULL && bus_is_up(im->bus);
-	hub_worker_end(im->hub, im->slot);
 }

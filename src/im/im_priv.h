@@ -70,6 +70,10 @@ struct im {
 	int64_t drain_deadline_ms;
 	struct wheel_timer drain;
 
+	struct wheel_timer access; /* lines of the access log wait to be written */
+	int64_t memory_read_ms;
+	uint32_t resident_kib, private_kib;
+
 	struct wheel_timer resync;
 	int64_t resync_last_ms;
 };

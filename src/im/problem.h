@@ -4,6 +4,7 @@
 #define TIDINGS_IM_PROBLEM_H
 
 #include "core/base.h"
+#include "hub/stats.h"
 #include "store/store.h"
 
 #define PROBLEMS(X)                                                                                                    \
@@ -30,6 +31,8 @@
 #define X(name, status, code) PROBLEM_##name,
 enum problem { PROBLEMS(X) PROBLEM_COUNT };
 #undef X
+/* They are counted as refusals by their number. */
+_Static_assert(PROBLEM_COUNT <= STAT_REASONS, "each is counted by itself");
 
 int problem_status(enum problem p);
 const char *problem_code(enum problem p);

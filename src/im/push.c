@@ -191,7 +191,10 @@ static void on_message(struct str topic, struct str data, void *ctx)
 		on_user_topic(im, (struct str){topic.s + 2, topic.len - 2}, kind, rest, own);
 	} else if (topic.len > 2 && memcmp(topic.s, TOPIC_PRESENCE, 2) == 0) {
 		watch_hint(im, (struct str){topic.s + 2, topic.len - 2}, kind == BUS_CAME);
-	} else if (str_is(topic, TOPIC_ALL) && !own) {
+	} else if (str_is(topic, TOPIC_ALL) && own) {
+		if (kind == BUS_BEAT)
+			watch_own_beat_heard(rest);
+	} else if (str_is(topic, TOPIC_ALL)) {
 		if (kind == BUS_RESYNC) {
 			session_resync_all(im);
 			watch_recheck_all(im, 0);

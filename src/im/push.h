@@ -20,7 +20,7 @@ enum bus_kind {
 	BUS_KICK = 'K',	      /* an administrator ends all of the user's sessions */
 	BUS_FRIENDSHIP = 'F', /* then a user id: what is between the two has changed */
 	/* on TOPIC_ALL */
-	BUS_BEAT = 'H',	  /* this worker lives */
+	BUS_BEAT = 'H',	  /* this worker lives; then when it was sent, by its own clock_usecs */
 	BUS_BYE = 'B',	  /* it leaves */
 	BUS_RESYNC = 'R', /* it may have lost events */
 	/* on a presence topic */

@@ -92,19 +92,7 @@ void request_fail(struct request *r, enum problem p, const char *fmt, ...)
 	vsnprintf(detail, sizeof(detail), fmt, ap);
 	va_end(ap);
 
-	switch (p) {
-	case PROBLEM_RATE_LIMITED:
-		stat_add(STAT_REFUSED_RATE, 1);
-		break;
-	case PROBLEM_OVERLOADED:
-		stat_add(STAT_REFUSED_OVERLOAD, 1);
-		break;
-	case PROBLEM_UNAVAILABLE:
-		stat_add(STAT_REFUSED_UNAVAILABLE, 1);
-		break;
-	default:
-		break;
-	}
+	stat_refused(p);
 	if (r->http != NULL) {
 		int retry_secs = p == PROBLEM_RATE_LIMITED ? (int)((r->retry_ms + 999) / 1000)
 				 : p == PROBLEM_UNAVAILABLE || p == PROBLEM_OVERLOADED ? 1

@@ -13,6 +13,7 @@
 #include "im/frame.h"
 #include "im/order.h"
 #include "im/policy.h"
+#include "im/problem.h"
 #include "im/push.h"
 #include "im/watch.h"
 #include "store/people.h"
@@ -174,7 +175,8 @@ static bool find_room(struct session *s, struct http_req *req, const char *user_
 		full = "this node holds no more sessions";
 	if (full == NULL)
 		return true;
-	stat_add(STAT_REFUSED_FULL, im->draining ? 0 : 1);
+	stat_refused(PROBLEM_OVERLOADED);
+	stat_add(STAT_SESSIONS_FULL, im->draining ? 0 : 1);
 	http_reply_problem(req, 503, "overloaded", full, 1, NULL);
 	return false;
 }

@@ -41,6 +41,8 @@ void watch_subscribed(struct im *im, struct str user);
 void watch_recheck_all(struct im *im, int64_t delay_ms);
 /* Heartbeats. */
 void watch_start(struct im *im);
+/* Our own came back through Redis: how long that took. */
+void watch_own_beat_heard(struct str sent);
 void watch_beat_heard(struct im *im, struct str origin, bool bye);
 void watch_fini(struct im *im);
 

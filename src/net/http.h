@@ -53,8 +53,9 @@ struct http_req {
 	int64_t content_length; /* -1: chunked; 0: none */
 	char id[HTTP_REQUEST_ID_MAX + 1];
 	const struct addr *peer;
-	int64_t started_ms; /* clock_mono_ms at the first byte */
-	void *user;	    /* the handler's */
+	int64_t started_usecs; /* clock_usecs at the first byte */
+	void *user;	       /* the handler's */
+	unsigned route;	       /* the handler's, for its observer: what the request is counted as; 0 at first */
 };
 
 /* What the handler says of a request whose headers are complete. */

@@ -65,7 +65,7 @@ struct http_request *http_request_new(struct http_server *s, struct http_conn *h
 	r->pub.verb = VERB_OTHER;
 	r->pub.path = r->pub.body = STR_LIT("");
 	r->pub.peer = &r->peer;
-	r->pub.started_ms = clock_mono_ms();
+	r->pub.started_usecs = clock_usecs();
 	r->minor = 1;
 	SLIST_INIT(&r->notes);
 	LIST_INSERT_HEAD(&s->requests, r, entry);

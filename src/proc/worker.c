@@ -3,6 +3,7 @@
 #include "core/base.h"
 #include "proc/worker.h"
 
+#include "core/access_log.h"
 #include "core/clock.h"
 #include "core/log.h"
 #include "im/im.h"
@@ -107,6 +108,7 @@ static void obey(struct worker *w, const struct order *o, int fd)
 		break;
 	case ORDER_REOPEN:
 		log_reopen();
+		access_log_reopen();
 		break;
 	}
 }

@@ -71,13 +71,6 @@ struct lane {
 	size_t queued, queued_bytes, refused_count;
 };
 
-static int64_t now_usecs(void)
-{
-	struct timespec t;
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
-}
-
 /* ---- operations ---- */
 
 void *op_new(const struct op_class *class, size_t size, size_t extra, char **tail_r)
@@ -215,7 +208,7 @@ static void begin_batch(struct lane *l)
 			break;
 	}
 	l->batch.skip_locked = clock_mono_ms() < l->skip_locked_until_ms;
-	l->begun_usecs = now_usecs();
+	l->begun_usecs = clock_usecs();
 	if (batch_build_resolve(&l->batch)) {
 		ask_batch(l, LANE_RESOLVING);
 		return;
@@ -283,7 +276,7 @@ static void committed(struct lane *l)
 	struct batch *b = &l->batch;
 	batch_remember_pairs(b);
 	if (l->obs != NULL && l->obs->batch != NULL)
-		l->obs->batch(b->count, b->sends, (uint64_t)(now_usecs() - l->begun_usecs), l->obs_ctx);
+		l->obs->batch(b->count, b->sends, (uint64_t)(clock_usecs() - l->begun_usecs), l->obs_ctx);
 	/* A repeat's answer is the message of an op before it: none goes before all are answered. */
 	for (unsigned i = 0; i < b->count; i++)
 		b->op[i]->class->answer(l->store, b->op[i]);

@@ -404,7 +404,7 @@ static void test_secrets(void)
 static void test_server(void)
 {
 	struct conf *c = taken("listen = {}\nuser = nobody-by-that-name\nhttp { docroot = /nonexistent }\n"
-			       "tls { listen = \"127.0.0.1:8443\"\nkey = /nonexistent }",
+			       "log { access = /nonexistent/access.log }\ntls { listen = \"127.0.0.1:8443\"\nkey = /nonexistent }",
 			       "a file that a tool can use");
 	char *err;
 
@@ -415,8 +415,9 @@ static void test_server(void)
 	       "t.conf: jwt: the server needs a key to verify tokens with: secret_file, public_key_file or jwks_file\n"
 	       "t.conf:2: user: there is no user 'nobody-by-that-name'\n"
 	       "t.conf:3: http.docroot: /nonexistent is not a directory\n"
-	       "t.conf:4: tls.certificate: needed where tls.listen is given\n"
-	       "t.conf:5: tls.key: cannot read /nonexistent: No such file or directory",
+	       "t.conf:4: log.access: /nonexistent/ is not a directory\n"
+	       "t.conf:5: tls.certificate: needed where tls.listen is given\n"
+	       "t.conf:6: tls.key: cannot read /nonexistent: No such file or directory",
 	       "but a server cannot");
 	free(err);
 	err = conf_without_effect(c);

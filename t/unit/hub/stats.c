@@ -31,7 +31,7 @@ static void test_sums(void)
 	is_int(stats_sum(h, STAT_REPLAYS), 0, "another counter was not touched");
 	struct stat_sum sum;
 	stats_histogram(h, STAT_HIST_COMMIT, &sum);
-	ok(sum.count == 4 * ROUNDS && sum.total_usecs == 3 * sum.count, "the histogram has them all");
+	ok(sum.count == 4 * ROUNDS && sum.total == 3 * sum.count, "the histogram has them all");
 
 	hub_worker_forget(h, 2);
 	is_int(stats_sum(h, STAT_SENDS), 4 * ROUNDS, "a worker's death takes nothing from the sum");
@@ -79,11 +79,41 @@ static void test_names(void)
 {
 	bool named = true;
 	for (int c = 0; c < STAT_COUNTERS; c++)
-		named = named && stat_counter_name(c)[0] != '\0' && stat_counter_help(c)[0] != '\0';
+		named = named && stat_counters[c].key[0] != '\0' &&
+			(stat_counters[c].family[0] == '\0' || stat_counters[c].help[0] != '\0');
 	for (int hist = 0; hist < STAT_HISTOGRAMS; hist++)
-		named = named && stat_histogram_name(hist)[0] != '\0' && stat_histogram_help(hist)[0] != '\0';
+		named = named && stat_histograms[hist].family[0] != '\0' && stat_histograms[hist].help[0] != '\0' &&
+			stat_histograms[hist].bounds < STAT_BUCKETS;
 	ok(named, "every counter and histogram has a name and a help text");
 	is_str(stat_counter_name(STAT_SENDS), "messages_stored", "and it is its own");
+}
+
+static unsigned status_at(int status)
+{
+	unsigned i = 0;
+	while (i < STAT_STATUSES && stat_statuses[i] != status)
+		i++;
+	return i;
+}
+
+static void test_tables(void)
+{
+	struct hub *h = hub_for_test(2, 10, 10);
+	stats_attach(h, 0);
+	stat_answered(STAT_ROUTES - 1, 201);
+	stat_answered(0, 299);
+	stat_refused(STAT_REASONS - 1);
+	stats_attach(h, 1);
+	stat_answered(STAT_ROUTES - 1, 201);
+	is_int(stats_answered(h, STAT_ROUTES - 1, status_at(201)), 2, "answers are summed by route and status");
+	is_int(stats_answered(h, 0, status_at(500)), 1, "a status without a place is counted as 500");
+	is_int(stats_refused(h, STAT_REASONS - 1), 1, "refusals by reason");
+	uint64_t all = 0;
+	for (unsigned r = 0; r < STAT_ROUTES; r++)
+		for (unsigned s = 0; s < STAT_STATUSES; s++)
+			all += stats_answered(h, r, s);
+	is_int(all, 3, "and nothing else was touched");
+	hub_free(&h);
 }
 
 static void measure(void)
@@ -106,6 +136,7 @@ int main(void)
 	test_sums();
 	test_bounds();
 	test_names();
+	test_tables();
 	measure();
 	return done_testing();
 }

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What a worker notes of its requests, its transactions and itself: counters, the access log, the scoreboard's row. */
+#include "core/base.h"
+#include "im/observe.h"
+
+#include "core/access_log.h"
+#include "core/clock.h"
+#include "core/log.h"
+#include "hub/stats.h"
+#include "im/command.h"
+#include "im/http_door.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+
+/* A line of the access log waits so long for others; so long before a file that takes nothing is tried again. */
+#define ACCESS_GATHER_MS 100
+#define ACCESS_RETRY_MS 1000
+#define MEMORY_MS 1000
+
+/* ---- requests ---- */
+
+static void on_opened(void *ctx)
+{
+	(void)ctx;
+	stat_add(STAT_ACCEPTED, 1);
+}
+
+static void on_closed(const char *reason, void *ctx)
+{
+	(void)ctx;
+	stat_add(STAT_CLOSED, 1);
+	log_debug("connection closed: %s", reason);
+}
+
+static void on_access_gathered(struct wheel_timer *t)
+{
+	struct im *im = container_of(t, struct im, access);
+	if (!access_log_flush())
+		wheel_set(loop_wheel(im->loop), t, ACCESS_RETRY_MS, on_access_gathered);
+}
+
+static void log_access(struct im *im, const struct http_req *req, int status, size_t bytes, int64_t usecs)
+{
+	char address[ADDR_TEXT_MAX];
+	struct access_entry entry = {
+		.address = addr_format_host(req->peer, address),
+		.method = http_verb_name(req->verb),
+		.path = req->path,
+		.status = status,
+		.bytes = bytes,
+		.usecs = usecs,
+		.request_id = req->id,
+	};
+	if (!access_log_add(&entry))
+		stat_add(STAT_ACCESS_LOST, 1);
+	if (!wheel_timer_is_set(&im->access))
+		wheel_set(loop_wheel(im->loop), &im->access, ACCESS_GATHER_MS, on_access_gathered);
+}
+
+static void on_answered(const struct http_req *req, int status, size_t bytes, void *ctx)
+{
+	struct im *im = ctx;
+	int64_t usecs = clock_usecs() - req->started_usecs;
+	stat_answered(req->route, status);
+	stat_add(STAT_REQUESTS, 1);
+	if (status >= 500)
+		stat_add(STAT_REQUESTS_5XX, 1);
+	else if (status >= 400)
+		stat_add(STAT_REQUESTS_4XX, 1);
+	stat_observe(STAT_HIST_REQUEST, (uint64_t)usecs);
+	log_debug("request %s: %s: %d", req->id, command_route_name(req->route), status);
+	if (access_log_is_on())
+		log_access(im, req, status, bytes, usecs);
+}
+
+const struct http_observer door_observer = {
+	.opened = on_opened, .closed = on_closed, .answered = on_answered, .admits = door_admits};
+
+/* ---- transactions ---- */
+
+static void on_batch(unsigned ops, unsigned sends, uint64_t usecs, void *ctx)
+{
+	(void)sends;
+	(void)ctx;
+	stat_add(STAT_BATCHES, 1);
+	stat_add(STAT_BATCH_OPS, ops);
+	stat_observe(STAT_HIST_BATCH, ops);
+	stat_observe(STAT_HIST_COMMIT, usecs);
+}
+
+static void on_retry(const char *why, void *ctx)
+{
+	(void)ctx;
+	stat_add(STAT_BATCH_RETRIES, 1);
+	log_warn("store: a transaction is run again: %s", why);
+}
+
+static void on_link(bool up, void *ctx)
+{
+	if (up)
+		log_info("store: the database is connected");
+	else
+		log_error("store: the database is away");
+	im_report(ctx);
+}
+
+const struct store_observer observe_store = {.batch = on_batch, .retry = on_retry, .link = on_link};
+
+/* ---- the worker itself ---- */
+
+void observe_start(struct im *im)
+{
+	stats_attach(im->hub, im->slot);
+	access_log_open(im->conf->log.access, (enum log_format)im->conf->log.format);
+}
+
+void observe_fini(struct im *im)
+{
+	wheel_cancel(&im->access);
+	access_log_close();
+}
+
+/* proc(5): statm counts pages; the third field is what is backed by files or shared. */
+static void read_memory(struct im *im)
+{
+	char text[128];
+	unsigned long resident, shared;
+	int fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return;
+	ssize_t len = read(fd, text, sizeof(text) - 1);
+	close(fd);
+	text[len > 0 ? len : 0] = '\0';
+	if (sscanf(text, "%*u %lu %lu", &resident, &shared) != 2)
+		return;
+	unsigned long page_kib = (unsigned long)sysconf(_SC_PAGESIZE) / 1024;
+	im->resident_kib = (uint32_t)(resident * page_kib);
+	im->private_kib = (uint32_t)((resident - shared) * page_kib);
+}
+
+void im_report(struct im *im)
+{
+	int64_t now = clock_mono_ms();
+	if (im->resident_kib == 0 || now - im->memory_read_ms >= MEMORY_MS) {
+		read_memory(im);
+		im->memory_read_ms = now;
+	}
+	struct worker_row *row = hub_worker_begin(im->hub, im->slot);
+	row->connections = (uint32_t)http_server_connections(im->http);
+	row->websockets = (uint32_t)im->session_count;
+	row->alive_ms = now;
+	row->pending = im->store != NULL ? (uint32_t)store_pending(im->store) : 0;
+	row->resident_kib = im->resident_kib;
+	row->private_kib = im->private_kib;
+	row->database_up = im->store != NULL && store_is_up(im->store);
+	row->redis_up = im->bus != NULL && bus_is_up(im->bus);
+	hub_worker_end(im->hub, im->slot);
+}
