@@ -77,7 +77,7 @@ bool access_log_is_on(void)
 /* Outside bytes: only what can neither end a field, a string nor a line, nor steer a terminal, goes in as it is. */
 static void put_outside(struct buf *b, struct str s, bool json)
 {
-	if (s.s == NULL || s.len == 0)
+	if (s.len == 0)
 		s = str_from("-");
 	for (size_t i = 0; i < s.len; i++) {
 		unsigned char c = (unsigned char)s.s[i];
@@ -92,7 +92,7 @@ static void put_text(struct buf *b, const char *time, const struct access_entry 
 {
 	buf_printf(b, "%s ", time);
 	put_outside(b, str_from(e->address), false);
-	buf_printf(b, " %s ", e->path.s != NULL ? e->method : "-");
+	buf_printf(b, " %s ", e->path.len > 0 ? e->method : "-");
 	put_outside(b, e->path, false);
 	buf_printf(b, " %d %llu %.3f ", e->status, (unsigned long long)e->bytes, (double)e->usecs / 1000);
 	put_outside(b, str_from(e->request_id), false);
@@ -103,7 +103,7 @@ static void put_json(struct buf *b, const char *time, const struct access_entry 
 {
 	buf_printf(b, "{\"time\":\"%s\",\"address\":\"", time);
 	put_outside(b, str_from(e->address), true);
-	buf_printf(b, "\",\"method\":\"%s\",\"path\":\"", e->path.s != NULL ? e->method : "-");
+	buf_printf(b, "\",\"method\":\"%s\",\"path\":\"", e->path.len > 0 ? e->method : "-");
 	put_outside(b, e->path, true);
 	buf_printf(b, "\",\"status\":%d,\"bytes\":%llu,\"ms\":%.3f,\"request_id\":\"", e->status,
 		   (unsigned long long)e->bytes, (double)e->usecs / 1000);

@@ -16,7 +16,7 @@
 struct access_entry {
 	const char *address; /* the client's, without a port */
 	const char *method;
-	struct str path; /* as sent, without the query; absent where the request could not be read: then the method is
+	struct str path; /* as sent, without the query; empty where the request could not be read: then the method is
 			    not told either */
 	int status;
 	uint64_t bytes; /* sent: head and body */

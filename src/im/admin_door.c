@@ -148,7 +148,7 @@ static void put_gauges(struct buf *b, const struct im *im)
 	put_head(b, "store_pending", "gauge", "Operations of the database that a worker waits for");
 	put_each(b, &board, "store_pending", "", offsetof(struct worker_row, pending), 1);
 	put_head(b, "worker_memory_bytes", "gauge",
-		 "Memory of a worker: all that is resident, and of that what it shares with no other process");
+		 "Memory of a worker: all that is resident, and of that what belongs to no file and is not shared");
 	put_each(b, &board, "worker_memory_bytes", ",kind=\"resident\"", offsetof(struct worker_row, resident_kib),
 		 1024);
 	put_each(b, &board, "worker_memory_bytes", ",kind=\"private\"", offsetof(struct worker_row, private_kib), 1024);
