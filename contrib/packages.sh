@@ -8,7 +8,8 @@ run_packages="mariadb-server mariadb-client redis-server"
 test_packages="perl openssl curl shellcheck chromium
 	libdbi-perl libdbd-mariadb-perl libio-socket-ssl-perl libjson-validator-perl libprotocol-websocket-perl
 	libyaml-libyaml-perl libyaml-pp-perl
-	nodejs node-ws node-typescript"
+	nodejs node-ws node-typescript
+	haproxy logrotate mandoc prometheus"
 demo_packages="curl perl"
 
 # Installs those of the named packages that are missing, and nothing where none is.
