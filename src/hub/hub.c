@@ -134,6 +134,16 @@ _Atomic int64_t *hub_clock_shift(struct hub *h)
 	return &h->clock_shift_ms;
 }
 
+void hub_set_leaving(struct hub *h)
+{
+	atomic_store(&h->leaving, true);
+}
+
+bool hub_is_leaving(const struct hub *h)
+{
+	return atomic_load(&h->leaving);
+}
+
 const char *worker_state_name(enum worker_state s)
 {
 	switch (s) {

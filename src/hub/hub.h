@@ -29,6 +29,10 @@ void hub_free(struct hub **h);
 /* The node's clock shift, for clock_share_shift. */
 _Atomic int64_t *hub_clock_shift(struct hub *h);
 
+/* The node is about to leave: it serves, but is not ready. Only ever set. */
+void hub_set_leaving(struct hub *h);
+bool hub_is_leaving(const struct hub *h);
+
 enum worker_state { WORKER_FREE, WORKER_STARTING, WORKER_READY, WORKER_DRAINING };
 const char *worker_state_name(enum worker_state s);
 

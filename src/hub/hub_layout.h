@@ -62,6 +62,7 @@ struct hub {
 	uint32_t bucket_sets;				   /* a power of two */
 	struct hub_tickets tickets;
 	_Alignas(HUB_LINE) _Atomic int64_t clock_shift_ms; /* tidingsctl clock, through the master */
+	_Atomic bool leaving;				   /* tidingsctl drain, through the master */
 };
 
 /* ---- scoreboard ---- */
