@@ -175,15 +175,16 @@ static void on_pinged(enum store_status status, uint64_t count, void *arg)
 {
 	struct http_req *req = arg;
 	struct im *im = req->user;
-	bool database = status == STORE_OK, redis = bus_is_up(im->bus);
+	bool database = status == STORE_OK, redis = bus_is_up(im->bus), leaving = hub_is_leaving(im->hub);
 	(void)count;
-	if (database && redis)
+	if (database && redis && !leaving)
 		http_reply(req, 200, "application/json", NULL, STR_LIT("{\"status\":\"ready\"}"));
 	else
 		http_reply_problem(req, 503, "unavailable",
-				   database ? "Redis is away"
-				   : redis  ? "the database is away"
-					    : "the database and Redis are away",
+				   leaving    ? "this node is draining"
+				   : database ? "Redis is away"
+				   : redis    ? "the database is away"
+					      : "the database and Redis are away",
 				   1, NULL);
 }
 

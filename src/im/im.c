@@ -21,6 +21,13 @@
 /* Goodbyes a second, so that a node's clients do not all come back at one moment. */
 #define GOODBYES_PER_SECOND 2000
 #define GOODBYE_STEP_MS 50
+/* So close to the deadline nothing is waited for. */
+#define PATIENCE_MS 1000
+/*
+ * An idle HTTP connection may have a request on its way, so it gets so long, or half of the time, for one that is
+ * answered with Connection: close. After as long an idleness its end is what keep-alive clients expect anyway.
+ */
+#define LAST_REQUEST_MS 2000
 /* Passwords that wait to be hashed: some seconds of work. */
 #define PASSWORDS_WAITING_MAX 64
 
@@ -159,6 +166,7 @@ static void on_drain_step(struct wheel_timer *t)
 	struct im *im = container_of(t, struct im, drain);
 	size_t left = 0, said = 0;
 	struct session *s;
+	int64_t until_ms = im->drain_deadline_ms - clock_mono_ms();
 
 	LIST_FOREACH (s, &im->sessions, all)
 		left += !s->leaving;
@@ -168,15 +176,20 @@ static void on_drain_step(struct wheel_timer *t)
 			continue;
 		if (said == now)
 			break;
-		/* One that has something in progress gets its answers first. */
-		if (s->pending != 0 && clock_mono_ms() < im->drain_deadline_ms - 1000)
+		/* One that has something in progress gets its answers first, and a new one its hello. */
+		if ((s->pending != 0 || !s->greeted) && until_ms > PATIENCE_MS)
 			continue;
 		/* They come back over as long a time as the whole node needs to say goodbye. */
 		session_leave(s, (int64_t)(arc4random_uniform(1000 + (uint32_t)(left / 2))));
 		said++;
 	}
-	if (left > 0)
-		wheel_set(loop_wheel(im->loop), t, GOODBYE_STEP_MS, on_drain_step);
+	if (!im->idle_ended && clock_mono_ms() >= im->end_idle_ms) {
+		im->idle_ended = true;
+		http_server_end_idle(im->http);
+		http_server_end_idle(im->admin);
+	}
+	/* Until the end: a handshake may still come on a connection that was there before. */
+	wheel_set(loop_wheel(im->loop), t, GOODBYE_STEP_MS, on_drain_step);
 }
 
 void im_drain(struct im *im, int64_t deadline_ms)
@@ -185,6 +198,7 @@ void im_drain(struct im *im, int64_t deadline_ms)
 		return;
 	im->draining = true;
 	im->drain_deadline_ms = clock_mono_ms() + deadline_ms;
+	im->end_idle_ms = clock_mono_ms() + (deadline_ms / 2 < LAST_REQUEST_MS ? deadline_ms / 2 : LAST_REQUEST_MS);
 	http_server_drain(im->http);
 	http_server_drain(im->admin);
 	on_drain_step(&im->drain);

@@ -33,8 +33,9 @@ void im_free(struct im **im);
 /* Takes over a connected, non-blocking socket. */
 void im_accept(struct im *im, int fd, enum im_door door, const struct addr *peer);
 /*
- * Says goodbye: idle HTTP connections end, requests in progress are answered, WebSockets
- * get `reconnect` and 1001, spread so that they do not all come back at one moment. Done within deadline_ms.
+ * Says goodbye: answers carry Connection: close, idle HTTP connections end a little later, requests in progress are
+ * answered, WebSockets get `reconnect` and 1001, spread so that they do not all come back at one moment. Done within
+ * deadline_ms.
  */
 void im_drain(struct im *im, int64_t deadline_ms);
 /* Ends all of a user's sessions, wherever in the cluster they are, with 4001. */

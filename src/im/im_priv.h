@@ -66,8 +66,8 @@ struct im {
 	uint32_t friendship_changes; /* heard of */
 	struct wheel_timer recheck;  /* sessions with that flag are left */
 
-	bool draining;
-	int64_t drain_deadline_ms;
+	bool draining, idle_ended;
+	int64_t drain_deadline_ms, end_idle_ms; /* by clock_mono_ms */
 	struct wheel_timer drain;
 
 	struct wheel_timer access; /* lines of the access log wait to be written */

@@ -165,9 +165,8 @@ static bool find_room(struct session *s, struct http_req *req, const char *user_
 {
 	struct im *im = s->im;
 	const char *full = NULL;
-	if (im->draining)
-		full = "this worker is draining";
-	else if (http_server_connections(im->http) > (size_t)im->conf->worker_connections)
+	/* While draining, too: it is told where to go in the session's own words. */
+	if (http_server_connections(im->http) > (size_t)im->conf->worker_connections)
 		full = "this worker holds no more connections";
 	else if (bucket_take(im->hub, 'h', "", OPENINGS_PER_SECOND, OPENINGS_BURST, clock_mono_ms()) != 0)
 		full = "this node is asked for more sessions than it can begin at a time";
@@ -176,7 +175,7 @@ static bool find_room(struct session *s, struct http_req *req, const char *user_
 	if (full == NULL)
 		return true;
 	stat_refused(PROBLEM_OVERLOADED);
-	stat_add(STAT_SESSIONS_FULL, im->draining ? 0 : 1);
+	stat_add(STAT_SESSIONS_FULL, 1);
 	http_reply_problem(req, 503, "overloaded", full, 1, NULL);
 	return false;
 }

@@ -111,8 +111,10 @@ void http_server_expect_proxy(struct http_server *s);
  */
 void http_server_accept(struct http_server *s, int fd, const struct addr *peer, struct tls_server *tls);
 size_t http_server_connections(const struct http_server *s); /* WebSockets included */
-/* From now on answers carry Connection: close and idle connections end. WebSockets stay. */
+/* From now on answers carry Connection: close. */
 void http_server_drain(struct http_server *s);
+/* Ends the connections that wait for another request. WebSockets stay. */
+void http_server_end_idle(struct http_server *s);
 
 /* The value of the header (any case), absent if there is none. Of a repeated one, the first. */
 struct str http_req_header(const struct http_req *req, const char *name);

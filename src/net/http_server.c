@@ -491,11 +491,15 @@ size_t http_server_connections(const struct http_server *s)
 	return s->count;
 }
 
-/* A connection that was just accepted stays for the request it was opened for. */
 void http_server_drain(struct http_server *s)
 {
-	struct http_member *m;
 	s->draining = true;
+}
+
+/* A connection that was just accepted stays for the request it was opened for. */
+void http_server_end_idle(struct http_server *s)
+{
+	struct http_member *m;
 	LIST_FOREACH (m, &s->members, entry) {
 		struct http_conn *hc = container_of(m, struct http_conn, member);
 		if (!m->switched && hc->state == STATE_IDLE)

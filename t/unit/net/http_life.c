@@ -283,28 +283,38 @@ static void test_timeouts(void)
 
 static void test_draining(void)
 {
-	struct client idle, fresh, busy;
+	struct client idle, late, fresh, busy;
 	reset_seen();
 	open_client(&idle);
+	open_client(&late);
 	open_client(&fresh);
 	open_client(&busy);
 	say(&idle, GET("/now"));
 	hear(&idle);
+	say(&late, GET("/now"));
+	hear(&late);
 	say(&busy, GET("/pending"));
 	turns(3);
 	http_server_drain(server);
-	is_str(hear(&idle), "", "draining:");
+	say(&late, GET("/now"));
+	const char *a = hear(&late);
+	ok(status_of(a) == 200 && has(a, "Connection: close") && late.eof, "draining: a kept connection's request is "
+									   "its last");
+	ok(!idle.eof, "an idle one is left open for it");
+	http_server_end_idle(server);
+	is_str(hear(&idle), "", "and then:");
 	ok(idle.eof, "an idle connection ends");
 	hear(&fresh);
 	hear(&busy);
 	ok(!fresh.eof && !busy.eof, "a fresh one and a busy one do not");
 	reply(seen.pending[0], "done");
-	const char *a = hear(&busy);
+	a = hear(&busy);
 	ok(has(a, "done") && has(a, "Connection: close") && busy.eof, "until they are answered");
 	say(&fresh, GET("/now"));
 	a = hear(&fresh);
 	ok(status_of(a) == 200 && has(a, "Connection: close") && fresh.eof, "once");
 	close_client(&idle);
+	close_client(&late);
 	close_client(&fresh);
 	close_client(&busy);
 	is_int(http_server_connections(server), 0, "then none is left");
