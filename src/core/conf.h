@@ -158,6 +158,12 @@ void conf_free(struct conf **c);
  */
 char *conf_carry_over(struct conf *next, const struct conf *running) MUST_CHECK;
 /*
+ * Tells of each option whose value differs, in the order of the table: its name, the values as text, "(secret)" for
+ * what is one, and whether only a restart takes the new one up. Keys are told of by their kid and algorithm.
+ */
+typedef void conf_differs_fn(const char *option, const char *from, const char *to, bool needs_restart, void *arg);
+void conf_compare(const struct conf *running, const struct conf *next, conf_differs_fn *tell, void *arg);
+/*
  * The names of the options that are set although this version does not have their
  * feature yet, as above, so that the server can warn; NULL if none.
  */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Compares configurations row by row: what a reload may take up, and which options
+ * Compares configurations row by row: what differs, what a reload may take up, and which options
  * are set in vain. Decides nothing itself; the table's rows say it.
  */
 #include "core/base.h"
@@ -97,6 +97,107 @@ char *conf_carry_over(struct conf *next, const struct conf *running)
 		copy_field(row, to, from);
 	}
 	return take_names(&names);
+}
+
+/* ---- the differences as text ---- */
+
+static void put_value(struct buf *out, const struct conf_row *row, const void *field)
+{
+	const struct conf_list *list = field;
+
+	buf_clear(out);
+	switch (row->type) {
+	case CONF_BOOL:
+		buf_printf(out, "%s", *(const bool *)field ? "true" : "false");
+		break;
+	case CONF_ENUM:
+		buf_printf(out, "%s", row->names[*(const int *)field]);
+		break;
+	case CONF_INT:
+	case CONF_SECS:
+	case CONF_BYTES:
+		buf_printf(out, "%d", *(const int *)field);
+		break;
+	case CONF_STRING:
+	case CONF_PATH:
+		buf_printf(out, "%s", row->secret ? "(secret)" : *(char *const *)field);
+		break;
+	case CONF_LIST:
+		for (size_t i = 0; i < list->count; i++)
+			buf_printf(out, "%s%s", i > 0 ? ", " : "", list->item[i]);
+		break;
+	}
+}
+
+/* Keys are compared by what they verify with, wherever it came from. */
+static bool same_key(const struct conf_jwt_key *a, const struct conf_jwt_key *b)
+{
+	return a->algorithm == b->algorithm && a->secret_len == b->secret_len &&
+	       memcmp(a->secret, b->secret, a->secret_len) == 0 && strcmp(a->public_key, b->public_key) == 0;
+}
+
+static const struct conf_jwt_key *find_key(const struct conf_jwt_key *keys, size_t count, const char *kid)
+{
+	for (size_t i = 0; i < count; i++)
+		if (strcmp(keys[i].kid, kid) == 0)
+			return &keys[i];
+	return NULL;
+}
+
+struct comparison {
+	conf_differs_fn *tell;
+	void *arg;
+	struct buf name, from, to;
+};
+
+static void tell_key(struct comparison *c, const struct conf_jwt_key *from, const struct conf_jwt_key *to)
+{
+	const char *kid = from != NULL ? from->kid : to->kid;
+	buf_clear(&c->name);
+	buf_printf(&c->name, kid[0] != '\0' ? "jwt.key \"%s\"" : "jwt: its own key%s", kid);
+	c->tell(buf_cstr(&c->name), from != NULL ? conf_jwt_algorithm_name(from->algorithm) : "",
+		to != NULL ? conf_jwt_algorithm_name(to->algorithm) : "", false, c->arg);
+}
+
+static void compare_keys(struct comparison *c, const struct conf_jwt_key *from, size_t from_count,
+			 const struct conf_jwt_key *to, size_t to_count)
+{
+	for (size_t i = 0; i < from_count; i++) {
+		const struct conf_jwt_key *same = find_key(to, to_count, from[i].kid);
+		if (same == NULL || !same_key(&from[i], same))
+			tell_key(c, &from[i], same);
+	}
+	for (size_t i = 0; i < to_count; i++)
+		if (find_key(from, from_count, to[i].kid) == NULL)
+			tell_key(c, NULL, &to[i]);
+}
+
+static bool is_of_key(const struct conf_row *row)
+{
+	return strcmp(row->section, "key") == 0 || (row->secret && strcmp(row->section, "jwt") == 0);
+}
+
+void conf_compare(const struct conf *running, const struct conf *next, conf_differs_fn *tell, void *arg)
+{
+	struct comparison c = {.tell = tell, .arg = arg};
+
+	for (size_t i = 0; i < conf_row_count; i++) {
+		const struct conf_row *row = &conf_rows[i];
+		const void *from = (const char *)running + row->offset, *to = (const char *)next + row->offset;
+		if (is_of_key(row) || same_field(row, from, to))
+			continue;
+		buf_clear(&c.name);
+		add_name(&c.name, row);
+		put_value(&c.from, row, from);
+		put_value(&c.to, row, to);
+		tell(buf_cstr(&c.name), buf_cstr(&c.from), buf_cstr(&c.to), row->change == CONF_RESTART, arg);
+	}
+	compare_keys(&c, &running->jwt.own, 1, &next->jwt.own, 1);
+	compare_keys(&c, running->jwt.keys, running->jwt.key_count, next->jwt.keys, next->jwt.key_count);
+	compare_keys(&c, running->jwt.jwks, running->jwt.jwks_count, next->jwt.jwks, next->jwt.jwks_count);
+	buf_fini(&c.name);
+	buf_fini(&c.from);
+	buf_fini(&c.to);
 }
 
 char *conf_without_effect(const struct conf *c)

@@ -83,12 +83,27 @@ void log_reopen(void)
 	if (target.path == NULL)
 		return;
 	int fd = open_file(target.path);
-	if (fd < 0) {
+	if (fd < 0)
 		log_error("log: cannot reopen %s, keeping the old file: %s", target.path, strerror(errno));
+	else
+		log_take_fd(fd);
+}
+
+int log_fd(void)
+{
+	return target.path != NULL ? target.fd : -1;
+}
+
+void log_take_fd(int fd)
+{
+	if (fd < 0)
 		return;
+	if (target.path != NULL) {
+		close(target.fd);
+		target.fd = fd;
+	} else {
+		close(fd);
 	}
-	close(target.fd);
-	target.fd = fd;
 }
 
 void log_identity(const char *who)

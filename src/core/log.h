@@ -28,6 +28,10 @@ enum log_format { LOG_FORMAT_TEXT, LOG_FORMAT_JSON };
 int log_open(const char *target, enum log_level level, enum log_format format, const char **err_r) MUST_CHECK;
 /* Opens the file again (after rotation). Keeps the old descriptor if that fails, and logs why. */
 void log_reopen(void);
+/* The file's descriptor, -1 if the log is no file: for log_take_fd in a process that may not open it. */
+int log_fd(void);
+/* Writes to this descriptor, which it takes over, in place of the file's former one. */
+void log_take_fd(int fd);
 /* Who speaks, put into every line from now on: "master", "worker 3". Copied. */
 void log_identity(const char *who);
 bool log_enabled(enum log_level level);
