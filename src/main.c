@@ -5,6 +5,7 @@
 #include "core/conf.h"
 #include "core/log.h"
 #include "im/im.h"
+#include "proc/inherit.h"
 #include "proc/master.h"
 #include "store/migrate.h"
 
@@ -106,6 +107,7 @@ int main(int argc, char **argv)
 	bool test = false, as_daemon = false;
 	int option;
 
+	inherit_take();
 	while ((option = getopt(argc, argv, "c:tDVh")) != -1) {
 		switch (option) {
 		case 'c':
@@ -141,7 +143,8 @@ int main(int argc, char **argv)
 		conf_free(&conf);
 		return 0;
 	}
-	if (as_daemon)
+	/* One that takes over from another is a daemon if that is one. */
+	if (as_daemon && inherit_predecessor() < 0)
 		daemonise(conf);
 	if (log_open(conf->log.target, (enum log_level)conf->log.level, (enum log_format)conf->log.format, &reason) !=
 	    0)
@@ -151,5 +154,5 @@ int main(int argc, char **argv)
 		conf_free(&conf);
 		return 1;
 	}
-	return master_run(conf, tell_started);
+	return master_run(conf, argv, tell_started);
 }

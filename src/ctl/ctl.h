@@ -27,6 +27,8 @@ int ctl_workers(const struct ctl *ctl);
 int ctl_sessions(const struct ctl *ctl);
 int ctl_kick(const struct ctl *ctl);
 int ctl_reload(const struct ctl *ctl);
+int ctl_drain(const struct ctl *ctl);
+int ctl_top(const struct ctl *ctl);
 int ctl_clock(const struct ctl *ctl);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Commands that ask the running master through its control socket: status, workers, sessions, kick, reload, clock. */
+/* Commands that ask the running master through its control socket, once; top.c asks it again and again. */
 #include "core/base.h"
-#include "ctl/ctl.h"
+#include "ctl/remote.h"
 
 #include "core/buf.h"
 #include "core/id.h"
@@ -73,7 +73,7 @@ static void print_value(const struct json *v)
 static void print_status(const struct json *answer)
 {
 	for (const struct json *v = answer->child; v != NULL; v = v->next) {
-		if (v->type == JSON_OBJECT || str_is(v->key, "ok"))
+		if (v->type == JSON_OBJECT || v->type == JSON_ARRAY || str_is(v->key, "ok"))
 			continue;
 		printf("%-26.*s ", (int)v->key.len, v->key.s);
 		print_value(v);
@@ -128,26 +128,33 @@ static void print_sessions(const struct json *answer)
 	print_table(json_get(answer, "sessions"), columns, ARRAY_LEN(columns));
 }
 
+const struct json *remote_ask(const struct conf *conf, const char *line, struct json_doc *doc, struct buf *answer)
+{
+	const char *reason;
+	buf_clear(answer);
+	if (exchange(conf, line, answer) != 0)
+		return NULL;
+	const struct json *root = json_parse(doc, (struct str){answer->data, answer->len}, &reason);
+	const struct json *ok = json_get(root, "ok"), *error = json_get(root, "error");
+	if (ok != NULL && ok->boolean)
+		return root;
+	ctl_fail("%.*s", error != NULL ? (int)error->text.len : 20, error != NULL ? error->text.s : "not understood");
+	return NULL;
+}
+
 static int ask(const struct ctl *ctl, const char *line, void (*print)(const struct json *answer))
 {
 	struct buf answer = {0};
 	struct json_doc *doc = json_doc_new();
-	const char *reason;
 	int status = 1;
 
-	if (exchange(ctl->conf, line, &answer) == 0) {
-		const struct json *root = json_parse(doc, (struct str){answer.data, answer.len}, &reason);
-		const struct json *ok = json_get(root, "ok"), *error = json_get(root, "error");
-		if (ok == NULL || !ok->boolean) {
-			ctl_fail("%.*s", error != NULL ? (int)error->text.len : 20,
-				 error != NULL ? error->text.s : "not understood");
-		} else {
-			status = 0;
-			if (ctl->json)
-				printf("%.*s\n", (int)answer.len, answer.data);
-			else
-				print(root);
-		}
+	const struct json *root = remote_ask(ctl->conf, line, doc, &answer);
+	if (root != NULL) {
+		status = 0;
+		if (ctl->json)
+			printf("%.*s\n", (int)answer.len, answer.data);
+		else
+			print(root);
 	}
 	json_doc_free(&doc);
 	buf_fini(&answer);
@@ -195,11 +202,31 @@ int ctl_kick(const struct ctl *ctl)
 	return ask_of_user(ctl, "kick", print_status);
 }
 
+static void print_changes(const struct json *answer)
+{
+	static const struct column columns[] = {
+		{"needs", "NEEDS", 7}, {"option", "OPTION", 28}, {"from", "FROM", 24}, {"to", "TO", 24}};
+	const struct json *list = json_get(answer, "changes");
+	if (list == NULL || list->child == NULL)
+		puts("nothing would change");
+	else
+		print_table(list, columns, ARRAY_LEN(columns));
+}
+
 int ctl_reload(const struct ctl *ctl)
 {
+	if (ctl->argc == 1 && strcmp(ctl->argv[0], "--dry-run") == 0)
+		return ask(ctl, "{\"command\":\"reload\",\"dry_run\":true}\n", print_changes);
 	if (ctl->argc != 0)
-		return ctl_usage("reload");
+		return ctl_usage("reload [--dry-run]");
 	return ask(ctl, "{\"command\":\"reload\"}\n", print_status);
+}
+
+int ctl_drain(const struct ctl *ctl)
+{
+	if (ctl->argc != 0)
+		return ctl_usage("drain");
+	return ask(ctl, "{\"command\":\"drain\"}\n", print_status);
 }
 
 int ctl_clock(const struct ctl *ctl)

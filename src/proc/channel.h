@@ -14,7 +14,7 @@ enum order_kind {
 	ORDER_SOCKET, /* take this connection */
 	ORDER_DRAIN,  /* say goodbye within deadline_ms, then leave */
 	ORDER_QUIT,   /* leave at once */
-	ORDER_REOPEN, /* open the logs again */
+	ORDER_REOPEN, /* the logs were opened again; with it goes the event log's file, if it is one */
 	ORDER_KICK,   /* end the sessions of `user` */
 };
 

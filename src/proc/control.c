@@ -8,6 +8,7 @@
 #include "core/json.h"
 #include "core/log.h"
 #include "hub/presence.h"
+#include "proc/inherit.h"
 #include "proc/master_priv.h"
 #include "proc/status.h"
 
@@ -101,12 +102,51 @@ static char *command_kick(struct control *c, const struct json *request)
 	return NULL;
 }
 
+static char *command_drain(struct control *c, const struct json *request)
+{
+	(void)request;
+	if (c->m->phase != MASTER_SERVING)
+		return xstrdup("the server is stopping");
+	json_key(c->out, "leaves_within_ms");
+	json_i64(c->out, master_leave(c->m));
+	return NULL;
+}
+
+static void put_change(const char *option, const char *from, const char *to, bool needs_restart, void *arg)
+{
+	struct control *c = arg;
+	json_object(c->out);
+	json_key(c->out, "option");
+	json_cstr(c->out, option);
+	json_key(c->out, "from");
+	json_cstr(c->out, from);
+	json_key(c->out, "to");
+	json_cstr(c->out, to);
+	json_key(c->out, "needs");
+	json_cstr(c->out, needs_restart ? "restart" : "reload");
+	json_object_end(c->out);
+}
+
+static char *rehearse_reload(struct control *c)
+{
+	char *reason = NULL;
+	struct conf *next = reload_read(c->m, &reason);
+	if (next == NULL)
+		return reason;
+	json_key(c->out, "changes");
+	json_array(c->out);
+	conf_compare(c->m->conf, next, put_change, c);
+	json_array_end(c->out);
+	conf_free(&next);
+	return NULL;
+}
+
 static char *command_reload(struct control *c, const struct json *request)
 {
 	char *reason = NULL;
-	(void)request;
-	if (c->m->stopping)
-		return xstrdup("the server is stopping");
+	const struct json *dry_run = json_get(request, "dry_run");
+	if (dry_run != NULL && dry_run->type == JSON_BOOL && dry_run->boolean)
+		return rehearse_reload(c);
 	if (master_reload(c->m, &reason) != 0)
 		return reason;
 	json_key(c->out, "generation");
@@ -132,7 +172,7 @@ static const struct {
 	char *(*run)(struct control *c, const struct json *request);
 } commands[] = {
 	{"status", command_status}, {"workers", command_workers}, {"sessions", command_sessions},
-	{"kick", command_kick},	    {"reload", command_reload},
+	{"kick", command_kick},	    {"reload", command_reload},	  {"drain", command_drain},
 #ifdef TIDINGS_DEBUG
 	{"clock", command_clock},
 #endif
@@ -248,7 +288,12 @@ struct control *control_new(struct master *m, char **err_r)
 	c->path = xasprintf("%s/" CONTROL_SOCKET_NAME, m->conf->run_dir);
 	char *text = xasprintf("unix:%s", c->path);
 	mode_t old = umask(0077);
-	c->fd = addr_parse(&addr, text, &reason) == 0 ? addr_listen(&addr, 16, &reason) : -1;
+	c->fd = -1;
+	if (addr_parse(&addr, text, &reason) == 0) {
+		c->fd = inherit_socket(&addr);
+		if (c->fd < 0)
+			c->fd = addr_listen(&addr, 16, &reason);
+	}
 	umask(old);
 	free(text);
 	if (c->fd < 0) {
@@ -260,8 +305,17 @@ struct control *control_new(struct master *m, char **err_r)
 	c->doc = json_doc_new();
 	c->out = json_out_new();
 	c->event = event_new(m->base, c->fd, EV_READ | EV_PERSIST, on_connection, c);
-	event_add(c->event, NULL);
 	return c;
+}
+
+void control_start(struct control *c)
+{
+	event_add(c->event, NULL);
+}
+
+int control_socket(const struct control *c)
+{
+	return c->fd;
 }
 
 void control_abandon(struct control **cp)

@@ -3,8 +3,10 @@
 #include "core/base.h"
 #include "proc/master_priv.h"
 
+#include "core/clock.h"
 #include "core/log.h"
 #include "proc/channel.h"
+#include "proc/inherit.h"
 
 #include <errno.h>
 #include <event2/event.h>
@@ -18,27 +20,30 @@
 #define OVERFULL 128
 /* So many may be under way to a worker: the channel holds a few hundred, and orders have to find room, too. */
 #define UNDER_WAY_MAX 64
+/* Workers tell each second that they live. One that has not for so long gets no more to do. */
+#define SILENCE_MS 3000
 /* How long accepting rests when descriptors or memory run out. */
 #define REST_MS 100
 
-static bool has_room(const struct master *m, const struct worker_row *row)
+static bool has_room(const struct master *m, const struct worker_row *row, int64_t now)
 {
 	uint64_t load = row->connections + (row->passed - row->taken);
-	return row->state == WORKER_READY && row->passed - row->taken < UNDER_WAY_MAX &&
-	       load < (uint64_t)m->conf->worker_connections + OVERFULL;
+	return row->state == WORKER_READY && now - row->alive_ms < SILENCE_MS &&
+	       row->passed - row->taken < UNDER_WAY_MAX && load < (uint64_t)m->conf->worker_connections + OVERFULL;
 }
 
 /* The ready worker with the fewest connections, those under way to it included; -1 if none has room. */
 static int least_loaded(const struct master *m)
 {
 	uint64_t least = UINT64_MAX;
+	int64_t now = clock_mono_ms();
 	int best = -1;
 	for (unsigned i = 0; i < m->slots; i++) {
 		struct worker_row row;
-		if (m->child[i].pid == 0 || m->child[i].told_to_leave || m->child[i].generation != m->generation)
+		if (m->child[i].pid == 0 || m->child[i].told_to_leave)
 			continue;
 		hub_worker_read(m->hub, i, &row);
-		if (!has_room(m, &row))
+		if (!has_room(m, &row, now))
 			continue;
 		uint64_t load = row.connections + (row.passed - row.taken);
 		if (load < least) {
@@ -94,7 +99,8 @@ static void on_connection(evutil_socket_t listening, short what, void *arg)
 
 void dispatch_update(struct master *m)
 {
-	bool room = !m->stopping && least_loaded(m) >= 0;
+	bool serves = m->phase == MASTER_SERVING || m->phase == MASTER_LEAVING;
+	bool room = serves && least_loaded(m) >= 0;
 	if (room == m->accepting)
 		return;
 	m->accepting = room;
@@ -128,8 +134,12 @@ static int open_one(struct listener *l, const char *text, enum im_door door, cha
 	struct addr addr;
 	const char *reason;
 	*l = (struct listener){.text = xstrdup(text), .door = door, .fd = -1};
-	if (addr_parse(&addr, text, &reason) == 0)
-		l->fd = addr_listen(&addr, BACKLOG, &reason);
+	if (addr_parse(&addr, text, &reason) == 0) {
+		l->fd = inherit_socket(&addr);
+		l->not_ours = l->fd >= 0 && inherit_predecessor() < 0;
+		if (l->fd < 0)
+			l->fd = addr_listen(&addr, BACKLOG, &reason);
+	}
 	if (l->fd >= 0)
 		return 0;
 	*err_r = xasprintf("cannot listen on %s: %s", text, reason);
@@ -215,7 +225,7 @@ int dispatch_listen(struct master *m, const struct conf *conf, char **err_r)
 void dispatch_remove(struct master *m)
 {
 	for (size_t i = 0; i < m->listener_count; i++)
-		if (strncmp(m->listener[i].text, "unix:", 5) == 0)
+		if (!m->listener[i].not_ours && strncmp(m->listener[i].text, "unix:", 5) == 0)
 			unlink(m->listener[i].text + 5);
 	dispatch_close(m);
 }

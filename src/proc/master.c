@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The master's loop: signals become flags of the loop, the loop acts. Start, reload
- * and stop are here; workers in spawn.c, sockets in dispatch.c, tidingsctl in control.c.
+ * The master's loop: signals become events of the loop, the loop acts. The phases of its life are here; workers in
+ * spawn.c and watchdog.c, sockets in dispatch.c, reload.c, upgrade.c, and tidingsctl in control.c.
  */
 #include "core/base.h"
 #include "proc/master.h"
@@ -9,7 +9,9 @@
 #include "core/clock.h"
 #include "core/log.h"
 #include "proc/channel.h"
+#include "proc/inherit.h"
 #include "proc/master_priv.h"
+#include "proc/notify.h"
 
 #include <errno.h>
 #include <event2/event.h>
@@ -26,28 +28,56 @@
 #define TICK_BUSY_MS 20
 /* After its time a worker has so long to leave by itself. */
 #define KILL_GRACE_MS 2000
+/* A node that leaves serves on so long, or half of its time, for balancers to see that it is not ready any more. */
+#define NOTICE_MS 10000
 /* Descriptors of a worker that are no clients': database, Redis, logs, its loop. */
 #define DESCRIPTORS_SPARE 512
 
 static void schedule_tick(struct master *m)
 {
-	bool busy = m->stopping || !m->accepting;
+	bool busy = m->phase == MASTER_STOPPING || m->renewing || !m->accepting;
 	struct timeval tv = {.tv_usec = (busy ? TICK_BUSY_MS : TICK_MS) * 1000};
 	event_add(m->tick, &tv);
+}
+
+static int64_t drain_ms(const struct master *m)
+{
+	return (int64_t)m->conf->drain_timeout_secs * 1000;
+}
+
+static int64_t notice_ms(const struct master *m)
+{
+	return drain_ms(m) / 2 < NOTICE_MS ? drain_ms(m) / 2 : NOTICE_MS;
+}
+
+/* The workers of the present generation are all ready: the older ones have served long enough. */
+static void renewed(struct master *m)
+{
+	m->renewing = false;
+	spawn_drain(m, false, drain_ms(m));
+	if (m->phase == MASTER_WAITING)
+		upgrade_say_ready(m);
+	else
+		notify_ready();
 }
 
 static void on_tick(evutil_socket_t fd, short what, void *arg)
 {
 	struct master *m = arg;
+	int64_t now = clock_mono_ms();
 	(void)fd;
 	(void)what;
-	if (m->stopping) {
+	if (m->phase == MASTER_LEAVING && now >= m->stop_at_ms)
+		master_stop(m);
+	if (m->phase == MASTER_STOPPING) {
 		if (spawn_living(m) == 0) {
 			event_base_loopbreak(m->base);
 			return;
 		}
-		if (clock_mono_ms() >= m->kill_at_ms)
+		if (now >= m->kill_at_ms)
 			spawn_kill_all(m);
+	} else if (m->renewing && spawn_all_ready(m)) {
+		renewed(m);
 	}
 	dispatch_update(m);
 	schedule_tick(m);
@@ -55,26 +85,57 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 
 static void stop(struct master *m, int64_t patience_ms)
 {
-	m->stopping = true;
+	m->phase = MASTER_STOPPING;
 	m->kill_at_ms = clock_mono_ms() + patience_ms + KILL_GRACE_MS;
-	dispatch_remove(m);
+	upgrade_end_wait(m);
+	if (m->sockets_elsewhere) {
+		dispatch_close(m);
+		control_abandon(&m->control);
+	} else {
+		upgrade_cancel(m);
+		notify_stopping();
+		dispatch_remove(m);
+	}
 	schedule_tick(m);
+}
+
+static void drain(struct master *m, int64_t patience_ms)
+{
+	log_info("stopping: draining for up to %d s", (int)(patience_ms / 1000));
+	stop(m, patience_ms);
+	spawn_drain(m, true, patience_ms);
 }
 
 void master_stop(struct master *m)
 {
-	if (m->stopping)
-		return;
-	log_info("stopping: draining for up to %d s", m->conf->drain_timeout_secs);
-	stop(m, (int64_t)m->conf->drain_timeout_secs * 1000);
-	spawn_drain(m, true);
+	int64_t left_ms = drain_ms(m);
+	if (m->phase == MASTER_LEAVING)
+		left_ms -= notice_ms(m);
+	if (m->phase != MASTER_STOPPING)
+		drain(m, left_ms);
+}
+
+int64_t master_leave(struct master *m)
+{
+	m->phase = MASTER_LEAVING;
+	m->stop_at_ms = clock_mono_ms() + notice_ms(m);
+	hub_set_leaving(m->hub);
+	log_info("leaving: not ready any more, stopping in %d s", (int)(notice_ms(m) / 1000));
+	schedule_tick(m);
+	return drain_ms(m);
+}
+
+void master_hand_over(struct master *m)
+{
+	m->sockets_elsewhere = true;
+	drain(m, drain_ms(m));
 }
 
 static void quit(struct master *m)
 {
 	log_info("stopping at once");
 	stop(m, 0);
-	spawn_order_all(m, ORDER_QUIT);
+	spawn_quit_all(m);
 }
 
 static void check_limits(struct conf *conf)
@@ -99,42 +160,30 @@ static void check_limits(struct conf *conf)
 	}
 }
 
-int master_reload(struct master *m, char **err_r)
+void master_renew(struct master *m, struct conf *next)
 {
-	struct conf *next = conf_load(m->conf->path, err_r);
-	if (next == NULL)
-		return -1;
-	*err_r = conf_check_server(next);
-	if (*err_r == NULL)
-		*err_r = im_fault(next);
-	char *fixed = *err_r == NULL ? conf_carry_over(next, m->conf) : NULL;
-	if (*err_r == NULL && (unsigned)next->workers * 2 > m->slots)
-		*err_r = xasprintf("%s: workers: more than twice as many as at the start need a restart", next->path);
-	if (*err_r == NULL && spawn_free_slots(m) < (unsigned)next->workers)
-		*err_r = xstrdup("the workers of the last reloads are still draining; try again when they have left");
-	const char *reason;
-	if (*err_r == NULL && dispatch_listen(m, next, err_r) == 0 &&
-	    log_open(next->log.target, next->log.level, next->log.format, &reason) != 0)
-		*err_r = xasprintf("log.target: %s: %s", next->log.target, reason);
-	if (*err_r != NULL) {
-		free(fixed);
-		conf_free(&next);
-		return -1;
-	}
-	if (fixed != NULL)
-		log_warn("a restart is needed for: %s", fixed);
-	free(fixed);
-	conf_log_warnings(next);
 	check_limits(next);
 	conf_free(&m->conf);
 	m->conf = next;
 	m->generation++;
+	m->renewing = true;
 	spawn_fill(m);
-	spawn_drain(m, false);
 	dispatch_update(m);
 	schedule_tick(m);
-	log_info("the configuration was read again");
-	return 0;
+}
+
+void master_take_over(struct master *m)
+{
+	if (m->phase != MASTER_WAITING)
+		return;
+	m->phase = MASTER_SERVING;
+	m->sockets_elsewhere = false;
+	control_start(m->control);
+	dispatch_update(m);
+	schedule_tick(m);
+	log_info("upgrade: this process serves now");
+	if (!m->renewing)
+		notify_ready();
 }
 
 static void on_signal(evutil_socket_t number, short what, void *arg)
@@ -145,7 +194,7 @@ static void on_signal(evutil_socket_t number, short what, void *arg)
 	switch (number) {
 	case SIGTERM:
 	case SIGINT:
-		if (m->stopping)
+		if (m->phase == MASTER_STOPPING)
 			quit(m);
 		else
 			master_stop(m);
@@ -154,18 +203,24 @@ static void on_signal(evutil_socket_t number, short what, void *arg)
 		quit(m);
 		break;
 	case SIGHUP:
-		if (!m->stopping && master_reload(m, &reason) != 0) {
+		if (master_reload(m, &reason) != 0) {
 			log_error("the running configuration stays: %s", reason);
 			free(reason);
 		}
 		break;
 	case SIGUSR1:
 		log_reopen();
-		spawn_order_all(m, ORDER_REOPEN);
+		spawn_reopen_all(m);
+		break;
+	case SIGUSR2:
+		if (upgrade_start(m, &reason) != 0) {
+			log_error("no upgrade: %s", reason);
+			free(reason);
+		}
 		break;
 	case SIGCHLD:
 		spawn_reap(m);
-		if (m->stopping && spawn_living(m) == 0)
+		if (m->phase == MASTER_STOPPING && spawn_living(m) == 0)
 			event_base_loopbreak(m->base);
 		break;
 	}
@@ -173,7 +228,7 @@ static void on_signal(evutil_socket_t number, short what, void *arg)
 
 static void catch_signals(struct master *m)
 {
-	static const int numbers[] = {SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGCHLD};
+	static const int numbers[] = {SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2, SIGCHLD};
 	_Static_assert(ARRAY_LEN(numbers) <= ARRAY_LEN(m->signals), "a place for each");
 	signal(SIGPIPE, SIG_IGN);
 	for (size_t i = 0; i < ARRAY_LEN(numbers); i++) {
@@ -189,6 +244,10 @@ static void free_events(struct master *m)
 			event_free(m->signals[i]);
 	if (m->tick != NULL)
 		event_free(m->tick);
+	if (m->watchdog != NULL)
+		event_free(m->watchdog);
+	upgrade_free(&m->upgrade);
+	upgrade_end_wait(m);
 	for (unsigned i = 0; i < m->slots; i++)
 		if (m->child[i].respawn != NULL)
 			event_free(m->child[i].respawn);
@@ -216,6 +275,15 @@ void master_release(struct master *m, unsigned keep_slot)
 		if (i != keep_slot && m->child[i].pid != 0)
 			close(m->child[i].channel);
 	release(m);
+}
+
+/* Another server's control socket stays where it is. */
+static void leave_control(struct master *m)
+{
+	if (m->sockets_elsewhere)
+		control_abandon(&m->control);
+	else
+		control_free(&m->control);
 }
 
 static int make_run_dir(const char *dir, char **err_r)
@@ -256,26 +324,38 @@ static int prepare(struct master *m, char **err_r)
 	m->control = control_new(m, err_r);
 	if (m->control == NULL)
 		return -1;
-	return dispatch_listen(m, m->conf, err_r);
+	if (dispatch_listen(m, m->conf, err_r) != 0)
+		return -1;
+	inherit_close_rest();
+	return 0;
 }
 
-int master_run(struct conf *conf, void (*started)(void))
+int master_run(struct conf *conf, char *const *argv, void (*started)(void))
 {
 	char *reason = NULL;
 	struct master *m = xcalloc(1, sizeof(*m));
 	m->conf = conf;
+	m->argv = argv;
 	m->started_ms = clock_wall_ms();
+	m->sockets_elsewhere = inherit_predecessor() >= 0;
+	m->phase = m->sockets_elsewhere ? MASTER_WAITING : MASTER_SERVING;
+	m->renewing = true;
 	log_identity("master");
 	if (prepare(m, &reason) != 0) {
 		log_error("%s", reason);
 		free(reason);
-		control_free(&m->control);
+		leave_control(m);
 		release(m);
 		return 1;
 	}
 	catch_signals(m);
+	watchdog_start(m);
 	spawn_fill(m);
 	schedule_tick(m);
+	if (m->phase == MASTER_WAITING)
+		upgrade_wait(m);
+	else
+		control_start(m->control);
 	for (size_t i = 0; i < m->listener_count; i++)
 		log_info("listening on %s%s", m->listener[i].text,
 			 m->listener[i].door == IM_DOOR_ADMIN ? " (admin)"
@@ -286,7 +366,7 @@ int master_run(struct conf *conf, void (*started)(void))
 
 	event_base_dispatch(m->base);
 
-	control_free(&m->control);
+	leave_control(m);
 	log_info("stopped");
 	release(m);
 	return 0;

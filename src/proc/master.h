@@ -10,9 +10,10 @@
 #include "core/conf.h"
 
 /*
- * Runs until it is told to stop; takes over *conf. started() is called once all listeners stand and the workers were
- * started (a daemon's parent may leave then); NULL is allowed. Returns the exit status.
+ * Runs until it is told to stop; takes over *conf. argv is how the program was started, and will be for an upgrade.
+ * started() is called once all listeners stand and the workers were started (a daemon's parent may leave then); NULL is
+ * allowed. Returns the exit status.
  */
-int master_run(struct conf *conf, void (*started)(void));
+int master_run(struct conf *conf, char *const *argv, void (*started)(void));
 
 #endif

@@ -26,6 +26,9 @@ struct child {
 	bool told_to_leave;
 	struct event *respawn; /* set while a failed start is waited out */
 	unsigned failures;     /* starts in a row that did not get ready */
+	/* watchdog.c: when it last said that it lives, when we saw that, and the looks at it since */
+	int64_t alive_ms, heard_ms;
+	unsigned looks, aborted_at; /* 0: it was not */
 };
 
 struct listener {
@@ -33,13 +36,23 @@ struct listener {
 	char *text; /* as in the configuration */
 	enum im_door door;
 	int fd;
+	bool not_ours; /* the service manager made it, and removes it */
 	struct event *event;
 };
 
 struct control;
+struct upgrade;
+
+enum master_phase {
+	MASTER_WAITING, /* for the server that it takes over from; nobody is served yet */
+	MASTER_SERVING,
+	MASTER_LEAVING,	 /* serves, but says that it is not ready, so that balancers look elsewhere */
+	MASTER_STOPPING, /* takes nobody any more; its workers drain */
+};
 
 struct master {
 	struct conf *conf;
+	char *const *argv; /* as this program was started */
 	struct event_base *base;
 	struct hub *hub;
 	struct child *child;
@@ -48,13 +61,18 @@ struct master {
 	size_t listener_count;
 	struct control *control;
 	struct event *signals[8];
-	struct event *tick;
-	uint32_t generation; /* counts the configurations */
-	int64_t started_ms;  /* wall clock */
+	struct event *tick, *watchdog;
+	struct upgrade *upgrade;   /* the successor on its way; NULL: none */
+	struct event *predecessor; /* while MASTER_WAITING */
+	uint32_t generation;	   /* counts the configurations */
+	bool renewing;		   /* not all workers of the present generation are ready; older ones serve too */
+	int64_t started_ms;	   /* wall clock */
 	bool accepting;
-	bool stopping;
-	int64_t kill_at_ms; /* clock_mono_ms; what still lives then is killed */
-	uint64_t refused;   /* connections nobody could take */
+	enum master_phase phase;
+	bool sockets_elsewhere; /* another process serves on them: they stay in the file system */
+	int64_t stop_at_ms;	/* MASTER_LEAVING; clock_mono_ms, as are all of these */
+	int64_t kill_at_ms;	/* MASTER_STOPPING: what still lives then is killed */
+	uint64_t refused;	/* connections nobody could take */
 };
 
 /* spawn.c */
@@ -62,13 +80,17 @@ struct master {
 void spawn_fill(struct master *m);
 /* Collects the dead, and replaces those that were not told to leave. */
 void spawn_reap(struct master *m);
-/* Tells the workers of older generations (or, if all, every one) to drain. */
-void spawn_drain(struct master *m, bool all);
-void spawn_order_all(struct master *m, int kind); /* enum order_kind without arguments */
+/* Tells the workers of older generations (or, if all, every one) to drain within that time. */
+void spawn_drain(struct master *m, bool all, int64_t patience_ms);
+void spawn_quit_all(struct master *m);
+/* Gives the workers the log file that the master has opened again, for they may not be allowed to. */
+void spawn_reopen_all(struct master *m);
 /* Ends a user's sessions in the whole cluster. */
 void spawn_kick(struct master *m, const char *user_id);
 unsigned spawn_living(const struct master *m);
 unsigned spawn_free_slots(const struct master *m);
+/* As many of the present generation as there are to be. */
+bool spawn_all_ready(const struct master *m);
 void spawn_kill_all(struct master *m);
 /* In a fresh child: everything of the master's that a worker has no business with. */
 void master_release(struct master *m, unsigned keep_slot);
@@ -84,15 +106,45 @@ void dispatch_close(struct master *m);
 /* For good: UNIX sockets leave the file system too. */
 void dispatch_remove(struct master *m);
 
+/* watchdog.c: from now on workers that hang are killed. */
+void watchdog_start(struct master *m);
+
+/* upgrade.c, in the old server */
+/* Starts the binary anew; 0, or -1 with a reason to be freed. What becomes of it is logged. */
+int upgrade_start(struct master *m, char **err_r) MUST_CHECK;
+/* The successor is told to stop as well. */
+void upgrade_cancel(struct master *m);
+void upgrade_free(struct upgrade **u);
+/* and in the new one */
+void upgrade_wait(struct master *m);
+void upgrade_say_ready(struct master *m);
+void upgrade_end_wait(struct master *m);
+
 /* control.c */
+/* Answers nobody before control_start. */
 struct control *control_new(struct master *m, char **err_r) MUST_CHECK;
+void control_start(struct control *c);
+int control_socket(const struct control *c);
 void control_free(struct control **c);
 /* After a fork, in the child: closes without removing the socket from the file system. */
 void control_abandon(struct control **c);
 
-/* reload in master.c: 0, or -1 with a reason to be freed; then the old configuration stands. */
+/* reload.c */
+/* 0, or -1 with a reason to be freed; then the old configuration stands. */
 int master_reload(struct master *m, char **err_r) MUST_CHECK;
+/* What a reload would take up, but for options that need a restart; NULL with a reason to be freed. */
+struct conf *reload_read(const struct master *m, char **err_r) MUST_CHECK;
+
+/* master.c */
+/* Starts a new generation of workers with this configuration, which it takes over. */
+void master_renew(struct master *m, struct conf *next);
 /* Begins to stop: drained within the configured time. */
 void master_stop(struct master *m);
+/* Not ready from now on, and stopped a little later; how long all of it may take, in ms. */
+int64_t master_leave(struct master *m);
+/* The sockets are another process's from now on: stops without a trace in the file system. */
+void master_hand_over(struct master *m);
+/* The sockets are ours from now on. */
+void master_take_over(struct master *m);
 
 #endif

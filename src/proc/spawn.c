@@ -65,6 +65,7 @@ static bool start(struct master *m, struct child *c)
 	c->generation = m->generation;
 	c->was_ready = false;
 	c->told_to_leave = false;
+	c->looks = 0;
 	row = hub_master_begin(m->hub, c->slot);
 	row->pid = pid;
 	hub_master_end(m->hub, c->slot);
@@ -75,7 +76,7 @@ static bool start(struct master *m, struct child *c)
 void spawn_fill(struct master *m)
 {
 	unsigned present = 0;
-	if (m->stopping)
+	if (m->phase == MASTER_STOPPING)
 		return;
 	for (unsigned i = 0; i < m->slots; i++) {
 		const struct child *c = &m->child[i];
@@ -138,7 +139,7 @@ static void buried(struct child *c, int status)
 	mine->restarts++;
 	hub_master_end(m->hub, c->slot);
 	c->failures = c->was_ready ? 0 : c->failures + 1;
-	if (!c->was_ready && !m->stopping)
+	if (!c->was_ready && m->phase != MASTER_STOPPING)
 		respawn_later(c);
 }
 
@@ -155,35 +156,41 @@ void spawn_reap(struct master *m)
 }
 
 /* A worker has room for orders (UNDER_WAY_MAX) unless it does not run: then it cannot leave by itself either. */
-static void tell(struct child *c, const struct order *order)
+static void tell(struct child *c, const struct order *order, int fd)
 {
-	if (c->pid == 0 || channel_send(c->channel, order, -1) == 0)
+	if (c->pid == 0 || channel_send(c->channel, order, fd) == 0)
 		return;
 	log_error("worker %u takes no orders: %s", c->slot, strerror(errno));
 	if (order->kind == ORDER_DRAIN || order->kind == ORDER_QUIT)
 		kill(c->pid, SIGKILL);
 }
 
-void spawn_drain(struct master *m, bool all)
+void spawn_drain(struct master *m, bool all, int64_t patience_ms)
 {
-	struct order order = {.kind = ORDER_DRAIN, .deadline_ms = (int64_t)m->conf->drain_timeout_secs * 1000};
+	struct order order = {.kind = ORDER_DRAIN, .deadline_ms = patience_ms};
 	for (unsigned i = 0; i < m->slots; i++) {
 		struct child *c = &m->child[i];
 		if (c->pid == 0 || c->told_to_leave || (!all && c->generation == m->generation))
 			continue;
 		c->told_to_leave = true;
-		tell(c, &order);
+		tell(c, &order, -1);
 	}
 }
 
-void spawn_order_all(struct master *m, int kind)
+void spawn_quit_all(struct master *m)
 {
-	struct order order = {.kind = (enum order_kind)kind};
+	struct order order = {.kind = ORDER_QUIT};
 	for (unsigned i = 0; i < m->slots; i++) {
-		if (kind == ORDER_QUIT)
-			m->child[i].told_to_leave = true;
-		tell(&m->child[i], &order);
+		m->child[i].told_to_leave = true;
+		tell(&m->child[i], &order, -1);
 	}
+}
+
+void spawn_reopen_all(struct master *m)
+{
+	struct order order = {.kind = ORDER_REOPEN};
+	for (unsigned i = 0; i < m->slots; i++)
+		tell(&m->child[i], &order, log_fd());
 }
 
 void spawn_kick(struct master *m, const char *user_id)
@@ -192,7 +199,21 @@ void spawn_kick(struct master *m, const char *user_id)
 	snprintf(order.user, sizeof(order.user), "%s", user_id);
 	/* All of them, for Redis may be away; who hears it twice has nobody left to end. */
 	for (unsigned i = 0; i < m->slots; i++)
-		tell(&m->child[i], &order);
+		tell(&m->child[i], &order, -1);
+}
+
+bool spawn_all_ready(const struct master *m)
+{
+	int ready = 0;
+	for (unsigned i = 0; i < m->slots; i++) {
+		const struct child *c = &m->child[i];
+		struct worker_row row;
+		if (c->pid == 0 || c->told_to_leave || c->generation != m->generation)
+			continue;
+		hub_worker_read(m->hub, i, &row);
+		ready += row.state == WORKER_READY;
+	}
+	return ready >= m->conf->workers;
 }
 
 unsigned spawn_living(const struct master *m)

@@ -24,9 +24,40 @@ static void put_flag(struct json_out *o, const char *key, bool v)
 	json_bool(o, v);
 }
 
+static void put_histograms(const struct master *m, struct json_out *o)
+{
+	json_key(o, "histograms");
+	json_object(o);
+	for (int h = 0; h < STAT_HISTOGRAMS; h++) {
+		struct stat_sum sum;
+		stats_histogram(m->hub, (enum stat_histogram)h, &sum);
+		json_key(o, stat_histogram_name((enum stat_histogram)h));
+		json_object(o);
+		put_number(o, "count", sum.count);
+		put_number(o, "total_usecs", sum.total_usecs);
+		json_object_end(o);
+	}
+	json_object_end(o);
+}
+
+static const char *state_name(const struct master *m, bool serves)
+{
+	switch (m->phase) {
+	case MASTER_WAITING:
+		return "waiting";
+	case MASTER_SERVING:
+		return serves ? "serving" : "starting";
+	case MASTER_LEAVING:
+		return "draining";
+	case MASTER_STOPPING:
+		return "stopping";
+	}
+	return "unknown";
+}
+
 void status_put(const struct master *m, struct json_out *o)
 {
-	uint64_t ready = 0, living = 0, connections = 0, websockets = 0, restarts = 0;
+	uint64_t ready = 0, living = 0, connections = 0, websockets = 0, restarts = 0, pending = 0;
 	bool database = true, redis = true;
 	uint32_t used, size;
 	for (unsigned i = 0; i < m->slots; i++) {
@@ -39,6 +70,7 @@ void status_put(const struct master *m, struct json_out *o)
 		ready += row.state == WORKER_READY;
 		connections += row.connections;
 		websockets += row.websockets;
+		pending += row.pending;
 		database = database && row.database_up;
 		redis = redis && row.redis_up;
 	}
@@ -51,7 +83,7 @@ void status_put(const struct master *m, struct json_out *o)
 	json_key(o, "started_at");
 	json_time(o, m->started_ms);
 	json_key(o, "state");
-	json_cstr(o, m->stopping ? "stopping" : ready > 0 ? "serving" : "starting");
+	json_cstr(o, state_name(m, ready > 0));
 	put_number(o, "generation", m->generation);
 	put_number(o, "workers", living);
 	put_number(o, "workers_ready", ready);
@@ -60,6 +92,7 @@ void status_put(const struct master *m, struct json_out *o)
 	put_number(o, "websockets", websockets);
 	put_number(o, "sessions", used);
 	put_number(o, "sessions_max", size);
+	put_number(o, "store_pending", pending);
 	put_number(o, "refused", m->refused);
 	put_flag(o, "database", living > 0 && database);
 	put_flag(o, "redis", living > 0 && redis);
@@ -68,6 +101,7 @@ void status_put(const struct master *m, struct json_out *o)
 	for (int c = 0; c < STAT_COUNTERS; c++)
 		put_number(o, stat_counter_name((enum stat_counter)c), stats_sum(m->hub, (enum stat_counter)c));
 	json_object_end(o);
+	put_histograms(m, o);
 }
 
 void status_put_workers(const struct master *m, struct json_out *o)
@@ -90,6 +124,7 @@ void status_put_workers(const struct master *m, struct json_out *o)
 		put_number(o, "connections", row.connections);
 		put_number(o, "websockets", row.websockets);
 		put_number(o, "sockets_passed", row.passed);
+		put_number(o, "store_pending", row.pending);
 		put_flag(o, "database", row.database_up);
 		put_flag(o, "redis", row.redis_up);
 		json_object_end(o);

@@ -107,7 +107,7 @@ static void obey(struct worker *w, const struct order *o, int fd)
 		im_kick(w->im, o->user);
 		break;
 	case ORDER_REOPEN:
-		log_reopen();
+		log_take_fd(fd);
 		access_log_reopen();
 		break;
 	}
@@ -161,6 +161,8 @@ int worker_run(const struct conf *conf, struct hub *hub, unsigned slot, int chan
 	signal(SIGINT, SIG_IGN);
 	signal(SIGTERM, SIG_IGN);
 	signal(SIGHUP, SIG_IGN);
+	signal(SIGUSR1, SIG_IGN);
+	signal(SIGUSR2, SIG_IGN);
 	if (drop_privileges(conf->user) != 0)
 		return WORKER_EXIT_UNABLE;
 

@@ -40,13 +40,14 @@ sub environment {
 		UBSAN_OPTIONS => 'print_stacktrace=1:halt_on_error=1', TZ => 'America/St_Johns'};
 }
 
-# Starts the server and waits until it says it is ready; ready => 0 waits only until it is alive.
+# Starts the server and waits until it says it is ready; ready => 0 waits only until it is alive. program: another
+# binary, wrap: a command in front of it, env: more environment.
 sub start {
 	my ($self, %o) = @_;
-	my @cmd = (program('tidingsd'), '-c', $self->{conf_path});
+	my @cmd = (@{$o{wrap} // []}, $o{program} // program('tidingsd'), '-c', $self->{conf_path});
 	unshift @cmd, 'valgrind', '--quiet', '--trace-children=yes', '--error-exitcode=99' if $ENV{TIDINGS_VALGRIND};
 	$self->{log_from} = length slurp($self->{log});
-	$self->{pid} = spawn(cmd => \@cmd, log => $self->{log}, env => environment());
+	$self->{pid} = spawn(cmd => \@cmd, log => $self->{log}, env => {%{environment()}, %{$o{env} // {}}});
 	$self->wait_ready($o{ready} // 1 ? '/readyz' : '/healthz');
 	return $self;
 }
@@ -94,6 +95,19 @@ sub ctl_ok {
 # Moves the node's clocks; needs a debug build.
 sub clock { my ($self, $secs) = @_; $self->ctl_ok('clock', $secs >= 0 ? "+$secs" : $secs); return }
 
+# After an upgrade: the process is another one, and no child of ours.
+sub follow {
+	my ($self) = @_;
+	my $old = $self->{pid};
+	$self->{pid} = wait_for("$self->{name} to be taken over", sub {
+		my ($status, $out) = $self->ctl('--json', 'status');
+		my $now = $status == 0 && JSON::PP->new->decode($out)->{pid};
+		return $now && $now != $old && $now;
+	});
+	$self->{adopted} = 1;
+	return $old;
+}
+
 sub worker_pids { my ($self) = @_; return children_of($self->{pid}) }
 
 # So many deaths of workers are meant.
@@ -103,11 +117,21 @@ sub allow_deaths { my ($self, $n) = @_; $self->{deaths_allowed} += $n; return $s
 sub stop {
 	my ($self, %o) = @_;
 	my $pid = delete $self->{pid} or return 1;
-	my $status = signal_and_reap($pid, $o{signal} // 'TERM');
 	my $expected = $o{status} // 0;
+	my $status = $self->{adopted} ? $self->stop_adopted($pid, $o{signal} // 'TERM') // $expected : signal_and_reap($pid, $o{signal} // 'TERM');
 	push @{$self->{faults}}, "ended with status $status, not $expected" if $status ne $expected;
 	$self->inspect_log;
 	return !@{$self->{faults}};
+}
+
+# Nobody tells us its status.
+sub stop_adopted {
+	my ($self, $pid, $signal) = @_;
+	delete $self->{adopted};
+	kill $signal, $pid;
+	return undef if eval { wait_for('the server to end', sub { !kill 0, $pid }) };
+	kill 'KILL', $pid;
+	return 'killed';
 }
 
 sub inspect_log {

@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# Proves that a reload disturbs nobody: not a request is lost while workers come and go, the old ones serve until the new
+# ones are ready, and a rehearsal tells what it would do. And what the service manager hears of it.
+use Tidings;
+use Tidings::Util qw(spew slurp);
+use Tidings::Visitors;
+use IO::Select;
+use IO::Socket::UNIX;
+
+subtest 'under load' => sub {
+	my $t = Tidings->start(workers => 2, conf => {drain_timeout => 4});
+	my $node = $t->node;
+	my $visitors = Tidings::Visitors->new($t, kept => 6, new => 4, ws => 6);
+	$visitors->run('the first answers', sub { 1 });
+	for my $workers (4, 1, 2) {
+		my %old = map { $_ => 1 } $node->worker_pids;
+		$node->configure({%{$node->{conf}}, workers => $workers});
+		my $moves = $visitors->moves;
+		$node->ctl_ok('reload');
+		$visitors->run("$workers workers", sub { my @now = $node->worker_pids; @now == $workers && !grep { $old{$_} } @now });
+		is_deeply $visitors->failures, [], "to $workers workers: nobody was disturbed";
+		cmp_ok $visitors->moves - $moves, '>=', 12, 'who stayed connected was told to move';
+	}
+	$visitors->close;
+	$t->stop;
+};
+
+subtest 'old workers serve until new ones are ready' => sub {
+	my $t = Tidings->start(workers => 2);
+	my $node = $t->node;
+	# Without a database a worker takes a second before it says that it is ready.
+	$node->configure({%{$node->{conf}}, mysql => {%{$node->{conf}{mysql}}, socket => Tidings::dir() . '/nowhere'}});
+	$node->ctl_ok('reload');
+	is $t->http('alice')->get('/messages/unread-count')->status, 200, 'served at once, by one who can';
+	wait_for('the new configuration to count', sub { $t->http('alice')->get('/messages/unread-count')->status == 503 });
+	$t->stop;
+};
+
+subtest 'a rehearsal' => sub {
+	my $t = Tidings->start(workers => 2, conf => {limits => {sends_per_second => 10, burst => 20, logins_per_minute => 30}});
+	my $node = $t->node;
+	my %conf = %{$node->{conf}};
+	my $generation = sub { $node->ctl_ok('status', '--json')->{generation} };
+	like $node->ctl_ok('reload', '--dry-run'), qr/nothing/, 'nothing has changed';
+	my $other = spew(Tidings::dir() . '/other-secret', 'o' x 40, 0600);
+	$node->configure({%conf, workers => 3, node_id => 'other', accounts => 'false', session => {policy => 'multi'}, http => {cors_origins => ['https://a.example', 'https://b.example']},
+		jwt => {%{$conf{jwt}}, key => {next => {secret_file => $other}}}, mysql => {%{$conf{mysql}}, password => 'a better one'}});
+	my $reply = $node->ctl_ok('reload', '--dry-run', '--json');
+	is_deeply [map { [@$_{qw(option from to needs)}] } @{$reply->{changes}}], [
+		['workers', 2, 3, 'reload'],
+		['node_id', $conf{node_id}, 'other', 'restart'],
+		['accounts', 'true', 'false', 'reload'],
+		['mysql.password', '(secret)', '(secret)', 'reload'],
+		['http.cors_origins', '', 'https://a.example, https://b.example', 'reload'],
+		['session.policy', 'single', 'multi', 'reload'],
+		['jwt.key "next"', '', 'HS256', 'reload'],
+	], 'tells what would change, what it needs, and no secret';
+	my $text = $node->ctl_ok('reload', '--dry-run');
+	like $text, qr/^restart +node_id +\S+ +other/m, 'for people, too';
+	unlike $text, qr/a better one|oooo/, 'nor there a secret';
+	is $generation->(), 0, 'and does nothing';
+	# The same file, with another secret in it.
+	my $secret = slurp(Tidings::dir() . '/secret');
+	$node->configure(\%conf);
+	spew(Tidings::dir() . '/secret', 's' x 40, 0600);
+	is_deeply [map { $_->{option} } @{$node->ctl_ok('reload', '--dry-run', '--json')->{changes}}], ['jwt: its own key'], 'a secret changed in its file';
+	spew(Tidings::dir() . '/secret', $secret, 0600);
+	$node->write_conf("workers = 2\nwrokers = 3\n");
+	# tidingsctl cannot read it either.
+	my ($status, $out, $err) = $node->ctl('reload', '--dry-run');
+	is $status, 1, 'a bad file';
+	like $err, qr/:2: .*wrokers/, 'is named with the line';
+	$node->configure(\%conf);
+	is +($node->ctl('reload', $_))[0], 2, "a usage: reload $_" for qw(--dry now);
+	$t->stop;
+};
+
+subtest 'what the service manager hears' => sub {
+	my $path = Tidings::dir() . '/notify';
+	my $manager = IO::Socket::UNIX->new(Local => $path, Type => SOCK_DGRAM) or die "$path: $!";
+	my $hear = sub {
+		IO::Select->new($manager)->can_read(Tidings::Util::patience()) or die "the manager hears nothing\n";
+		$manager->recv(my $text, 4096);
+		return $text;
+	};
+	my $t = Tidings->start(workers => 1, start => 0);
+	my $node = $t->node;
+	$node->start(env => {NOTIFY_SOCKET => $path});
+	is $hear->(), "READY=1\n", 'ready';
+	$node->ctl_ok('reload');
+	my ($usecs) = $hear->() =~ /\ARELOADING=1\nMONOTONIC_USEC=(\d+)\n\z/;
+	ok defined $usecs, 'reloading, with the time';
+	is $hear->(), "READY=1\n", 'and ready again';
+	$t->stop;
+	is $hear->(), "STOPPING=1\n", 'stopping';
+};
+
+done_testing;
