@@ -60,7 +60,7 @@ static void read_totals(struct totals *t, const struct json *status)
 		.batches = number_of(counters, "store_batches"),
 		.batch_ops = number_of(counters, "store_batch_operations"),
 		.commits = number_of(commit, "count"),
-		.commit_usecs = number_of(commit, "total_usecs"),
+		.commit_usecs = number_of(commit, "total"),
 	};
 }
 

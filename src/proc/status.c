@@ -31,10 +31,10 @@ static void put_histograms(const struct master *m, struct json_out *o)
 	for (int h = 0; h < STAT_HISTOGRAMS; h++) {
 		struct stat_sum sum;
 		stats_histogram(m->hub, (enum stat_histogram)h, &sum);
-		json_key(o, stat_histogram_name((enum stat_histogram)h));
+		json_key(o, stat_histograms[h].family);
 		json_object(o);
 		put_number(o, "count", sum.count);
-		put_number(o, "total_usecs", sum.total_usecs);
+		put_number(o, "total", sum.total);
 		json_object_end(o);
 	}
 	json_object_end(o);
