@@ -9,6 +9,7 @@
 #include "http_kit.h"
 
 #define HOST "Host: h\r\n"
+#define POLICY "\r\nContent-Security-Policy: default-src 'none'; script-src 'self'; "
 
 static char base[] = "/tmp/tidings-http-XXXXXX"; /* holds secret.txt and the document root, www */
 
@@ -69,14 +70,15 @@ static void test_files(struct client *c)
 		make_file(want, "x");
 		snprintf(want, sizeof(want), "\r\nContent-Type: %s\r\n", types[i][1]);
 		const char *a = get(c, "GET", types[i][0], "");
-		ok(status_of(a) == 200 && has(a, want) && !has(a, "Content-Security-Policy"), "%s is %s", types[i][0],
+		ok(status_of(a) == 200 && has(a, want) && has(a, POLICY), "%s is %s, with the policy", types[i][0],
 		   types[i][1]);
 	}
 	const char *a = get(c, "GET", "/", "");
 	is_str(body_of(a), "<p>home", "/ is index.html");
-	ok(has(a, "\r\nContent-Security-Policy: default-src 'self'; ") && has(a, "text/html") &&
-		   has(a, "\r\nCache-Control: no-cache\r\n") && has(a, "nosniff"),
+	ok(has(a, POLICY) && has(a, "text/html") && has(a, "\r\nCache-Control: no-cache\r\n") && has(a, "nosniff") &&
+		   has(a, "\r\nReferrer-Policy: no-referrer\r\n"),
 	   "with its policy");
+	ok(!has(a, "unsafe-") && !has(a, "*;") && !has(a, "data:"), "which has no holes");
 	is_str(body_of(get(c, "GET", "/sub/", "")), "<p>sub", "so it is in a folder");
 	is_str(body_of(get(c, "GET", "/sub/a%20b.txt?q=1", "")), "spaced",
 	       "names are decoded, the query is not theirs");
