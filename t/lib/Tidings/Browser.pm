@@ -88,18 +88,21 @@ sub read_some {
 	return;
 }
 
-# A new person's page at that address. width, height, mobile.
+# A new person's page at that address, or beside => $page: another tab of that one's. width, height, mobile (with a touch
+# screen), before: a script that runs first in every document.
 sub page {
 	my ($self, $url, %o) = @_;
-	my $context = $self->call('Target.createBrowserContext')->{browserContextId};
+	my $context = $o{beside} ? $o{beside}{context} : $self->call('Target.createBrowserContext')->{browserContextId};
 	my $target = $self->call('Target.createTarget', {url => 'about:blank', browserContextId => $context})->{targetId};
 	my $session = $self->call('Target.attachToTarget', {targetId => $target, flatten => JSON::PP::true})->{sessionId};
-	my $page = bless {browser => $self, session => $session, faults => []}, 'Tidings::Browser::Page';
+	my $page = bless {browser => $self, session => $session, target => $target, context => $context, faults => []}, 'Tidings::Browser::Page';
 	$self->{pages}{$session} = $page;
 	$page->call("$_.enable") for qw(Page Runtime Log);
 	$page->call('Emulation.setFocusEmulationEnabled', {enabled => JSON::PP::true});
 	$page->call('Emulation.setDeviceMetricsOverride', {width => $o{width} // 1100, height => $o{height} // 700,
 		deviceScaleFactor => 1, mobile => $o{mobile} ? JSON::PP::true : JSON::PP::false});
+	$page->call('Emulation.setTouchEmulationEnabled', {enabled => JSON::PP::true}) if $o{mobile};
+	$page->call('Page.addScriptToEvaluateOnNewDocument', {source => $o{before}}) if $o{before};
 	$page->go($url);
 	return $page;
 }
@@ -146,16 +149,25 @@ sub wait_value {
 sub wait_text {
 	my ($self, $selector, $text) = @_;
 	my ($s, $t) = map { JSON::PP->new->allow_nonref->encode($_) } $selector, $text;
-	return $self->wait_value("[...document.querySelectorAll($s)].some((e) => e.checkVisibility() && e.textContent.includes($t))");
+	$self->wait_value("[...document.querySelectorAll($s)].some((e) => e.checkVisibility() && e.textContent.includes($t))");
+	return $self;
 }
 
-# A real click in the middle of the (first visible) element.
-sub click {
-	my ($self, $selector) = @_;
-	my $s = JSON::PP->new->allow_nonref->encode($selector);
-	my $at = $self->wait_value("(() => { const e = [...document.querySelectorAll($s)].find((e) => e.checkVisibility());"
-		. 'if (!e) return null; e.scrollIntoView({block: "nearest"}); const r = e.getBoundingClientRect();'
+my $literal = JSON::PP->new->allow_nonref;
+
+# The middle of the first visible element of the selector, with that text if one is given.
+sub middle_of {
+	my ($self, $selector, $text) = @_;
+	my ($s, $t) = map { $literal->encode($_ // '') } $selector, $text;
+	return $self->wait_value("(() => { const e = [...document.querySelectorAll($s)].find((e) => e.checkVisibility() && e.textContent.includes($t));"
+		. 'if (!e || e.disabled) return null; e.scrollIntoView({block: "nearest"}); const r = e.getBoundingClientRect();'
 		. 'return {x: r.x + r.width / 2, y: r.y + r.height / 2}; })()');
+}
+
+# A real click there.
+sub click {
+	my ($self, $selector, $text) = @_;
+	my $at = $self->middle_of($selector, $text);
 	for my $type (qw(mouseMoved mousePressed mouseReleased)) {
 		$self->call('Input.dispatchMouseEvent', {type => $type, %$at, button => $type eq 'mouseMoved' ? 'none' : 'left',
 			clickCount => $type eq 'mouseMoved' ? 0 : 1});
@@ -163,20 +175,57 @@ sub click {
 	return $self;
 }
 
+# A finger there, which stays until release().
+sub press {
+	my ($self, $selector) = @_;
+	$self->call('Input.dispatchTouchEvent', {type => 'touchStart', touchPoints => [$self->middle_of($selector)]});
+	return $self;
+}
+sub release { my ($self) = @_; $self->call('Input.dispatchTouchEvent', {type => 'touchEnd', touchPoints => []}); return $self }
+
+# Keys by their names, pressed where the focus is; "Shift+Tab".
+my %code = (Enter => 13, Tab => 9, Escape => 27, Space => 32, End => 35, Home => 36, ArrowLeft => 37, ArrowUp => 38, ArrowRight => 39, ArrowDown => 40, Delete => 46);
+sub key {
+	my ($self, @names) = @_;
+	for my $name (@names) {
+		my ($shift, $plain) = $name =~ /\A(Shift\+)?(\w+)\z/;
+		my %key = (key => $plain eq 'Space' ? ' ' : $plain, code => $plain, windowsVirtualKeyCode => $code{$plain}, modifiers => $shift ? 8 : 0,
+			$plain eq 'Enter' ? (text => "\r") : $plain eq 'Space' ? (text => ' ') : ());
+		$self->call('Input.dispatchKeyEvent', {type => $_, %key}) for 'keyDown', 'keyUp';
+	}
+	return $self;
+}
+
+# Text where the focus is.
+sub insert { my ($self, $text) = @_; $self->call('Input.insertText', {text => $text}); return $self }
+
 # Types into the element that has the focus after a click on it; "\n" is the enter key.
 sub type {
 	my ($self, $selector, $text) = @_;
 	$self->click($selector);
 	for my $part (split /(\n)/, $text) {
-		if ($part ne "\n") {
-			$self->call('Input.insertText', {text => $part});
-			next;
-		}
-		my %key = (key => 'Enter', code => 'Enter', windowsVirtualKeyCode => 13, text => "\r");
-		$self->call('Input.dispatchKeyEvent', {type => $_, %key}) for qw(keyDown keyUp);
+		if ($part eq "\n") { $self->key('Enter') } else { $self->insert($part) }
 	}
 	return $self;
 }
+
+# The same in place of what is there.
+sub fill {
+	my ($self, $selector, $text) = @_;
+	$self->click($selector)->value('document.activeElement.select()');
+	$self->key('Delete');
+	return $self->type($selector, $text);
+}
+
+# What a screen reader is told: [role, name] of everything that can be operated or is a picture, nameless ones too.
+sub accessible {
+	my ($self) = @_;
+	my %wanted = map { $_ => 1 } qw(button link textbox searchbox checkbox radio combobox tab menuitem img dialog image);
+	return map { [$_->{role}{value}, $_->{name}{value} // ''] }
+		grep { !$_->{ignored} && $wanted{lc($_->{role}{value} // '')} } @{$self->call('Accessibility.getFullAXTree')->{nodes}};
+}
+
+sub close { my ($self) = @_; $self->{browser}->call('Target.closeTarget', {targetId => $self->{target}}); return }
 
 # For the developer's eyes.
 sub screenshot {

@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// The page of a user who is logged in: the lists at the side, the open conversation, and what is said over both. The
+// address says which conversation is open (#/USER), so that "back" works on a phone.
+import {alertUser, isLookedAt, showUnreadInTitle} from './alerts.js';
+import {avatar} from './avatar.js';
+import {Banner} from './banner.js';
+import {ChatListView, chatAddress} from './chat_list_view.js';
+import {el, icon, iconButton} from './dom.js';
+import {say} from './dialog.js';
+import {nameOf} from './format.js';
+import {reasonOf, t} from './i18n.js';
+import {shortText} from './message_view.js';
+import {NoticesView, noticeText} from './notices_view.js';
+import {PeopleView} from './people_view.js';
+import {RoomView} from './room_view.js';
+import {openSettings} from './settings.js';
+
+const FRIEND_NEWS = {friend_request: 'people.asks', friend_accepted: 'people.nowFriends', friend_declined: 'people.declinedBy'};
+
+export class AppView {
+    #chat;
+    #chatList;
+    #people;
+    #notices;
+    #room;
+    #banner;
+    #wanted = null; // user id of the conversation to open
+    #mine = el('button.mine', {type: 'button', title: t('side.settings'), 'aria-label': t('side.settings')});
+    #bell = iconButton('bell', t('side.notifications'), () => this.#notices.open(this.#bell), {'aria-haspopup': 'dialog'});
+    #bellCount = el('span.badge', {hidden: true});
+    #tabs = {};
+    #nothing = el('div.nothing', {}, el('span.logo', {}, icon('logo')), el('p', {}, t('app.noRoom')));
+    #heard = el('p.unseen', {'aria-live': 'polite'}); // read out by a screen reader
+    #heardMessage = null;
+    #onAddress = () => this.#followAddress();
+    node;
+
+    // logOut() when the user wishes to
+    constructor(chat, logOut) {
+        this.#chat = chat;
+        this.#chatList = new ChatListView(chat);
+        this.#people = new PeopleView(chat);
+        this.#notices = new NoticesView(chat, () => this.#showTab('friends'));
+        this.#room = new RoomView(chat, () => {
+            location.hash = '#/';
+        });
+        this.#banner = new Banner(() => chat.useHere());
+        this.#bell.append(this.#bellCount);
+        this.#mine.addEventListener('click', () => openSettings(chat, logOut));
+        this.node = el('div.app', {},
+            el('a.skip', {href: '#compose', onclick: (event) => this.#skip(event)}, t('app.skip')),
+            this.#banner.node, this.#side(), el('main.main', {}, this.#nothing, this.#room.node),
+            this.#notices.node, this.#heard, el('div.notes', {id: 'notes', role: 'status', popover: 'manual'}));
+        chat.changes.listen((topics) => this.#refresh(topics));
+        addEventListener('hashchange', this.#onAddress);
+        this.#showTab('chats');
+        this.#refresh(new Set(['state', 'conversations', 'people', 'notices']));
+        this.#followAddress();
+    }
+
+    remove() {
+        removeEventListener('hashchange', this.#onAddress);
+        this.#room.close();
+        showUnreadInTitle(0);
+        this.node.remove();
+    }
+
+    #side() {
+        const tab = (name, symbol) => {
+            const count = el('span.badge', {hidden: true});
+            const node = el('button', {type: 'button', role: 'tab', id: `tab-${name}`, 'aria-controls': `panel-${name}`,
+                onclick: () => this.#showTab(name)}, icon(symbol), t(`side.${name}`), count);
+            node.addEventListener('keydown', (event) => {
+                if (event.key === 'ArrowLeft' || event.key === 'ArrowRight')
+                    this.#showTab(name === 'chats' ? 'friends' : 'chats').focus();
+            });
+            this.#tabs[name] = {node, count};
+            return node;
+        };
+        const tabs = [tab('chats', 'chat'), tab('friends', 'people')];
+        const panel = (name, content) => {
+            const node = el('div.side-panel', {role: 'tabpanel', id: `panel-${name}`, 'aria-labelledby': `tab-${name}`}, content);
+            this.#tabs[name].panel = node;
+            return node;
+        };
+        return el('nav.side', {'aria-label': t('side.label')},
+            el('header.side-header', {}, this.#mine, this.#bell),
+            el('div.tabs', {role: 'tablist'}, tabs),
+            panel('chats', this.#chatList.node), panel('friends', this.#people.node));
+    }
+
+    // Returns the tab.
+    #showTab(name) {
+        for (const [other, {node, panel}] of Object.entries(this.#tabs)) {
+            node.setAttribute('aria-selected', String(other === name));
+            node.tabIndex = other === name ? 0 : -1;
+            panel.hidden = other !== name;
+        }
+        return this.#tabs[name].node;
+    }
+
+    // ---- which conversation ----
+
+    #followAddress() {
+        const [, userId = ''] = location.hash.match(/^#\/(.+)$/) ?? [];
+        this.#wanted = userId === '' ? null : decodeURIComponent(userId);
+        this.#openWanted();
+    }
+
+    async #openWanted() {
+        const userId = this.#wanted;
+        this.node.classList.toggle('in-room', userId !== null);
+        this.#chatList.setCurrent(userId);
+        if (userId === null) {
+            this.#room.close();
+            this.#nothing.hidden = false;
+            return;
+        }
+        if (this.#room.conversation?.peer.user_id === userId || !(this.#chat.synced || this.#chat.conversations.withPeer(userId)))
+            return; // if it is not known yet, after catching up
+        try {
+            const conversation = await this.#chat.conversationWith(userId);
+            if (this.#wanted !== userId)
+                return;
+            this.#nothing.hidden = true;
+            this.#room.open(conversation);
+        } catch (problem) {
+            say(reasonOf(problem));
+            if (this.#wanted === userId)
+                location.hash = '#/';
+        }
+    }
+
+    #skip(event) {
+        event.preventDefault();
+        document.getElementById('compose').focus();
+    }
+
+    // ---- showing what has changed ----
+
+    #refresh(topics) {
+        const {conversations, people, state} = this.#chat;
+        if (topics.has('state'))
+            this.#showState(state);
+        if (topics.has('conversations') || topics.has('people') || topics.has('state')) {
+            this.#chatList.refresh();
+            this.#room.refresh();
+            showUnreadInTitle(conversations.unread);
+            count(this.#tabs.chats.count, conversations.unread);
+        }
+        if (topics.has('people')) {
+            this.#people.refresh();
+            count(this.#tabs.friends.count, people.incoming.length);
+        }
+        if (topics.has('people') || topics.has('notices')) {
+            this.#notices.refresh();
+            count(this.#bellCount, this.#notices.count);
+        }
+        if (topics.has('timeline') || topics.has('people'))
+            this.#room.refreshTimeline();
+        this.#forgetRecalled();
+    }
+
+    #forgetRecalled() {
+        const {conversation_id, id} = this.#heardMessage ?? {};
+        if (this.#chat.conversations.get(conversation_id)?.history.byId(id)?.is_recalled)
+            this.#heard.textContent = '';
+    }
+
+    #showState(state) {
+        const online = state.state === 'online';
+        this.#banner.show(state, this.#chat.kickedReason);
+        const {profile} = this.#chat;
+        this.#mine.replaceChildren(avatar(profile, online), el('span.mine-text', {}, el('strong.name', {}, nameOf(profile)),
+            el('small', {}, t(online ? 'state.online' : 'state.offline'))), icon('settings'));
+        this.#mine.setAttribute('aria-label', `${nameOf(profile)}: ${t('side.settings')}`);
+        if (this.#wanted !== null && this.#room.conversation === null)
+            this.#openWanted();
+    }
+
+    // ---- news ----
+
+    tell({kind, message, notification}) {
+        if (kind === 'message')
+            this.#tellMessage(message);
+        else
+            this.#tellNotification(notification);
+    }
+
+    #tellMessage(message) {
+        const name = this.#chat.people.name(message.from_user_id);
+        const text = shortText(message, this.#chat.me);
+        const shown = this.#room.conversation?.id === message.conversation_id;
+        this.#heard.textContent = `${name}: ${text}`;
+        this.#heardMessage = message;
+        if (!shown || !isLookedAt())
+            alertUser(name, text, message.conversation_id, () => {
+                location.hash = chatAddress(message.from_user_id);
+            });
+    }
+
+    #tellNotification(notification) {
+        const {kind, actor, body} = notification;
+        if (kind.startsWith('friend_') && !FRIEND_NEWS[kind])
+            return;
+        const text = FRIEND_NEWS[kind] ? t(FRIEND_NEWS[kind], {name: nameOf(actor)}) : noticeText(notification);
+        if (isLookedAt())
+            say(text);
+        else
+            alertUser(text, body ?? '', `notification ${notification.id ?? kind}`, () => this.#notices.open(this.#bell));
+    }
+}
+
+function count(badge, number) {
+    badge.hidden = number === 0;
+    badge.textContent = number > 99 ? '99+' : String(number);
+}

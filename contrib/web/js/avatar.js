@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// A person's picture, or the first letter of their name on a colour of their own.
+import {el, webUrl} from './dom.js';
+import {nameOf} from './format.js';
+
+const HUES = 8; // .hue-0 … in the style sheet
+
+function hueOf(userId) {
+    let sum = 0;
+    for (const char of userId)
+        sum = (sum * 31 + char.codePointAt(0)) % 9973;
+    return sum % HUES;
+}
+
+// online: true or false shows a dot; null none. It says nothing to a screen reader: a text beside it does.
+export function avatar(profile, online = null) {
+    const [initial] = [...nameOf(profile)];
+    const node = el(`span.avatar.hue-${hueOf(profile.user_id)}`, {'aria-hidden': 'true'}, initial.toUpperCase());
+    const url = webUrl(profile.avatar_url);
+    if (url !== null) {
+        const img = el('img', {src: url, alt: '', referrerpolicy: 'no-referrer', onerror: () => img.remove()});
+        node.append(img);
+    }
+    if (online !== null)
+        node.append(el(online ? 'span.dot.online' : 'span.dot'));
+    return node;
+}

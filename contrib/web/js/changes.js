@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// What is known tells what shows it that something has changed: topics, gathered until the work under way is done.
+
+export class Changes {
+    #listeners = new Set();
+    #topics = new Set();
+
+    // listener(topics: Set)
+    listen(listener) {
+        this.#listeners.add(listener);
+    }
+
+    changed(...topics) {
+        if (this.#topics.size === 0)
+            queueMicrotask(() => this.#tell());
+        topics.forEach((topic) => this.#topics.add(topic));
+    }
+
+    #tell() {
+        const topics = this.#topics;
+        this.#topics = new Set();
+        this.#listeners.forEach((listener) => listener(topics));
+    }
+}

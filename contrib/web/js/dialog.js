@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// What lies over the page: dialogs, menus and short notes. All are the browser's own (dialog, popover), so that Escape,
+// focus and the click beside them do what people expect.
+import {el, icon, iconButton, textButton} from './dom.js';
+import {t} from './i18n.js';
+
+// Opens a dialog with that title. content: nodes. It is gone when closed.
+export function openDialog(title, ...content) {
+    const heading = el('h2', {id: 'dialog-title'}, title);
+    const dialog = el('dialog.dialog', {'aria-labelledby': 'dialog-title', onclose: () => dialog.remove()},
+        el('header', {}, heading, iconButton('close', t('dialog.close'), () => dialog.close())), ...content);
+    dialog.addEventListener('click', (event) => event.target === dialog && dialog.close());
+    document.body.append(dialog);
+    dialog.showModal();
+    return dialog;
+}
+
+// Resolves to whether the user agrees.
+export function ask(text, yes) {
+    return new Promise((resolve) => {
+        let agreed = false;
+        const agree = () => {
+            agreed = true;
+            dialog.close();
+        };
+        const dialog = el('dialog.dialog.ask', {'aria-describedby': 'ask-text', 'aria-label': yes, onclose: () => {
+            dialog.remove();
+            resolve(agreed);
+        }},
+        el('p', {id: 'ask-text'}, text),
+        el('div.buttons', {}, textButton('quiet', t('dialog.cancel'), () => dialog.close()),
+            textButton('danger', yes, agree)));
+        document.body.append(dialog);
+        dialog.showModal();
+    });
+}
+
+// A menu beside `anchor`. items: {label, icon, danger, act}; those that are null are left out.
+export function openMenu(anchor, label, items) {
+    const choose = (act) => {
+        menu.hidePopover();
+        act();
+    };
+    const buttons = items.filter(Boolean).map((item) =>
+        el(item.danger ? 'button.danger-item' : 'button', {type: 'button', role: 'menuitem', tabindex: '-1',
+            onclick: () => choose(item.act)}, icon(item.icon), item.label));
+    const menu = el('div.menu', {popover: 'auto', role: 'menu', 'aria-label': label}, buttons);
+    menu.addEventListener('keydown', (event) => moveIn(buttons, event));
+    menu.addEventListener('toggle', (event) => {
+        if (event.newState === 'open')
+            return;
+        const hadFocus = menu.contains(document.activeElement) || document.activeElement === document.body;
+        menu.remove();
+        if (hadFocus && anchor.isConnected)
+            anchor.focus({preventScroll: true});
+    });
+    document.body.append(menu);
+    menu.showPopover();
+    placeBeside(menu, anchor.getBoundingClientRect());
+    buttons[0]?.focus();
+    return menu;
+}
+
+function moveIn(buttons, event) {
+    const at = buttons.indexOf(document.activeElement);
+    const to = {ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: -1}[event.key];
+    if (to === undefined) {
+        if (event.key === 'Tab')
+            event.currentTarget.hidePopover();
+        return;
+    }
+    event.preventDefault();
+    buttons.at(to % buttons.length)?.focus();
+}
+
+// Under the anchor, or over it where there is no room; never past the edges.
+export function placeBeside(node, at) {
+    const {width, height} = node.getBoundingClientRect();
+    const below = at.bottom + 4 + height <= innerHeight || at.top < height + 4;
+    const top = below ? at.bottom + 4 : at.top - 4 - height;
+    const left = at.left + width <= innerWidth - 8 ? at.left : at.right - width;
+    node.style.top = `${Math.max(8, Math.min(top, innerHeight - height - 8))}px`;
+    node.style.left = `${Math.max(8, Math.min(left, innerWidth - width - 8))}px`;
+}
+
+const NOTE_MS = 4000;
+
+// A short note at the lower edge, read out as well.
+export function say(text) {
+    const place = document.getElementById('notes');
+    const note = el('p.note', {}, text);
+    place.append(note);
+    place.hidePopover(); // and up again, so that it lies over what was opened since
+    place.showPopover();
+    setTimeout(() => note.remove(), NOTE_MS);
+}

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Times, sizes and names the way people write them.
+import {language, t} from './i18n.js';
+
+const locale = language === 'zh' ? 'zh-CN' : navigator.languages.find((l) => l.startsWith('en')) ?? 'en';
+const of = (options) => new Intl.DateTimeFormat(locale, options);
+const clockFormat = of({timeStyle: 'short'});
+const weekdayFormat = of({weekday: 'short'});
+const dateFormat = of({month: 'short', day: 'numeric'});
+const longDateFormat = of({weekday: 'long', month: 'long', day: 'numeric'});
+const yearFormat = of({year: 'numeric', month: 'long', day: 'numeric'});
+const fullFormat = of({dateStyle: 'full', timeStyle: 'medium'});
+const DAY_MS = 86400000;
+
+// Days since 1970 in the local time zone.
+export function dayOf(time) {
+    const date = new Date(time);
+    return Math.floor((date.getTime() - date.getTimezoneOffset() * 60000) / DAY_MS);
+}
+
+const daysAgo = (time) => dayOf(Date.now()) - dayOf(time);
+
+export function clock(time) {
+    return clockFormat.format(new Date(time));
+}
+
+export function fullTime(time) {
+    return fullFormat.format(new Date(time));
+}
+
+// A line between the messages of two days.
+export function dayName(time) {
+    const ago = daysAgo(time);
+    if (ago === 0)
+        return t('time.today');
+    if (ago === 1)
+        return t('time.yesterday');
+    return (ago < 300 ? longDateFormat : yearFormat).format(new Date(time));
+}
+
+// Beside a conversation, where there is little room.
+export function shortTime(time) {
+    const ago = daysAgo(time);
+    if (ago <= 0)
+        return clock(time);
+    if (ago === 1)
+        return t('time.yesterday');
+    return (ago < 7 ? weekdayFormat : dateFormat).format(new Date(time));
+}
+
+export function bytes(count) {
+    const units = ['byte', 'kilobyte', 'megabyte', 'gigabyte'];
+    const power = Math.min(units.length - 1, Math.floor(Math.log10(Math.max(1, count)) / 3));
+    return new Intl.NumberFormat(locale, {style: 'unit', unit: units[power], unitDisplay: 'short',
+        maximumFractionDigits: 1}).format(count / 1000 ** power);
+}
+
+export function duration(seconds) {
+    const whole = Math.round(seconds);
+    return `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, '0')}`;
+}
+
+export function nameOf(profile) {
+    return profile.nickname || profile.user_id;
+}
+
+// A message in one line.
+export function summary(message) {
+    if (message.message_type === 'text')
+        return message.content;
+    const kind = t(`media.${message.message_type}`);
+    return message.content ? `[${kind}] ${message.content}` : `[${kind}]`;
+}

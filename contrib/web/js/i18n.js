@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Every text of the page, in English and Chinese. {name} stands for a value. A key with `_one` is for a count of 1, where
+// the language tells it apart.
+
+const TEXTS = {
+    'app.title': ['Tidings', 'Tidings'],
+    'app.tagline': ['Messages that arrive, once and in order.', '消息必达，不重不乱。'],
+    'app.noRoom': ['Choose a conversation, or find a friend to start one.', '选择一个会话，或者找一位好友开始聊天。'],
+    'app.skip': ['Skip to the conversation', '跳到会话'],
+
+    'login.title': ['Log in', '登录'],
+    'login.register': ['Register', '注册'],
+    'login.userId': ['User name', '用户名'],
+    'login.userIdHint': ['Letters, digits and . _ @ : -', '字母、数字以及 . _ @ : -'],
+    'login.password': ['Password', '密码'],
+    'login.passwordHint': ['At least 8 characters', '至少 8 个字符'],
+    'login.nickname': ['Display name (optional)', '昵称（可选）'],
+    'login.keep': ['Stay logged in on this device', '在此设备上保持登录'],
+    'login.submit': ['Log in', '登录'],
+    'login.submitRegister': ['Create account', '注册'],
+    'login.busy': ['One moment …', '请稍候……'],
+    'login.wrong': ['User name or password is wrong.', '用户名或密码错误。'],
+    'login.taken': ['This user name is taken.', '该用户名已被占用。'],
+    'login.noAccounts': ['This server has no accounts of its own. Open the link you were given.',
+        '此服务器没有自己的账号系统，请打开您收到的链接。'],
+    'login.expired': ['Your session has ended. Please log in again.', '登录已失效，请重新登录。'],
+    'login.show': ['Show password', '显示密码'],
+
+    'side.label': ['Conversations and friends', '会话和好友'],
+    'side.chats': ['Chats', '聊天'],
+    'side.friends': ['Friends', '好友'],
+    'side.filter': ['Search chats', '搜索聊天'],
+    'side.noChats': ['No conversations yet. Add a friend and say hello.', '还没有会话。添加一位好友，打个招呼吧。'],
+    'side.noMatch': ['Nothing found.', '没有找到。'],
+    'side.notifications': ['Notifications', '通知'],
+    'side.settings': ['Settings', '设置'],
+    'side.unread': ['{count} unread messages', '{count} 条未读消息'],
+    'side.unread_one': ['1 unread message', null],
+    'side.draft': ['Draft:', '草稿：'],
+    'side.you': ['You:', '我：'],
+    'side.typing': ['typing …', '正在输入……'],
+    'side.hello': ['Say hello', '打个招呼'],
+
+    'people.find': ['Find people', '查找用户'],
+    'people.findLabel': ['User name of a friend', '好友的用户名'],
+    'people.search': ['Search', '搜索'],
+    'people.none': ['There is no user “{name}”.', '没有用户“{name}”。'],
+    'people.self': ['That is you.', '这是您自己。'],
+    'people.add': ['Add friend', '加为好友'],
+    'people.note': ['Say who you are (optional)', '介绍一下自己（可选）'],
+    'people.send': ['Send request', '发送请求'],
+    'people.sent': ['Request sent', '请求已发送'],
+    'people.requests': ['Friend requests', '好友请求'],
+    'people.outgoing': ['Sent requests', '已发送的请求'],
+    'people.waiting': ['Waiting for an answer', '等待对方回应'],
+    'people.accept': ['Accept', '接受'],
+    'people.decline': ['Decline', '拒绝'],
+    'people.acceptOf': ['Accept the request of {name}', '接受 {name} 的请求'],
+    'people.declineOf': ['Decline the request of {name}', '拒绝 {name} 的请求'],
+    'people.friends': ['Friends', '好友'],
+    'people.noFriends': ['No friends yet. Search for someone by user name.', '还没有好友。按用户名搜索吧。'],
+    'people.message': ['Message', '发消息'],
+    'people.messageTo': ['Message {name}', '给 {name} 发消息'],
+    'people.more': ['More about {name}', '关于 {name} 的更多操作'],
+    'people.block': ['Block', '拉黑'],
+    'people.unblock': ['Unblock', '取消拉黑'],
+    'people.remove': ['End friendship', '解除好友关系'],
+    'people.removeAsk': ['End the friendship with {name}? Neither of you can write to the other afterwards. What was said stays.',
+        '与 {name} 解除好友关系？之后双方都不能再发消息，已有的消息会保留。'],
+    'people.blocked': ['Blocked', '已拉黑'],
+    'people.online': ['online', '在线'],
+    'people.offline': ['offline', '离线'],
+    'people.lastSeen': ['last seen {time}', '最后在线：{time}'],
+    'people.nowFriends': ['{name} and you are friends now.', '您和 {name} 已成为好友。'],
+    'people.asks': ['{name} wants to be your friend.', '{name} 想加您为好友。'],
+    'people.declinedBy': ['{name} declined your request.', '{name} 拒绝了您的请求。'],
+
+    'notices.empty': ['Nothing new.', '没有新通知。'],
+    'notices.markAll': ['Mark all as read', '全部标为已读'],
+    'notices.more': ['Show older', '显示更早的'],
+    'notices.unread': ['unread', '未读'],
+    'notices.moment_comment': ['{name} commented on your moment', '{name} 评论了您的动态'],
+    'notices.moment_like': ['{name} liked your moment', '{name} 赞了您的动态'],
+    'notices.other': ['{kind}', '{kind}'],
+    'notices.otherBy': ['{name}: {kind}', '{name}：{kind}'],
+
+    'room.back': ['Back to the list', '返回列表'],
+    'room.menu': ['About this conversation', '会话选项'],
+    'room.messages': ['Messages with {name}', '与 {name} 的消息'],
+    'room.older': ['Loading older messages …', '正在加载更早的消息……'],
+    'room.olderFailed': ['Older messages could not be loaded.', '无法加载更早的消息。'],
+    'room.begin': ['This is the beginning of your conversation with {name}.', '这是您与 {name} 的会话的开头。'],
+    'room.new': ['New messages', '新消息'],
+    'room.latest': ['To the latest messages', '跳到最新消息'],
+    'room.loading': ['Loading …', '加载中……'],
+    'room.failed': ['The messages could not be loaded.', '无法加载消息。'],
+    'room.retry': ['Try again', '重试'],
+    'room.notFriends': ['You and {name} are not friends. Only friends can write to each other.',
+        '您和 {name} 不是好友，只有好友之间才能发消息。'],
+    'room.iBlocked': ['You have blocked {name}.', '您已拉黑 {name}。'],
+
+    'message.actions': ['Message actions', '消息操作'],
+    'message.reply': ['Reply', '回复'],
+    'message.copy': ['Copy text', '复制文字'],
+    'message.recall': ['Recall', '撤回'],
+    'message.delete': ['Delete for me', '为我删除'],
+    'message.deleteAsk': ['Delete this message for you? The other side keeps it.', '为自己删除这条消息？对方仍会保留。'],
+    'message.retry': ['Send again', '重新发送'],
+    'message.discard': ['Discard', '放弃'],
+    'message.recalledOwn': ['You recalled a message', '您撤回了一条消息'],
+    'message.recalledOther': ['This message was recalled', '对方撤回了一条消息'],
+    'message.tooLate': ['It is too late to recall this message.', '已超过可撤回的时间。'],
+    'message.sent': ['Sent', '已发送'],
+    'message.read': ['Read', '已读'],
+    'message.waiting': ['Waiting to be sent', '等待发送'],
+    'message.failed': ['Not sent', '未发送'],
+    'message.failedBecause': ['Not sent: {reason}', '未发送：{reason}'],
+    'message.earlier': ['An earlier message', '更早的消息'],
+    'message.gone': ['Message not available', '消息不可用'],
+    'message.goTo': ['Go to the message this replies to', '跳到被回复的消息'],
+    'message.copied': ['Copied', '已复制'],
+    'message.from': ['{name}, {time}', '{name}，{time}'],
+    'message.you': ['You', '我'],
+
+    'media.image': ['Photo', '图片'],
+    'media.voice': ['Voice message', '语音'],
+    'media.video': ['Video', '视频'],
+    'media.file': ['File', '文件'],
+    'media.open': ['Open the photo', '查看图片'],
+    'media.close': ['Close', '关闭'],
+    'media.broken': ['Cannot be shown. Open the address', '无法显示，打开地址'],
+    'media.download': ['Open the file {name}', '打开文件 {name}'],
+
+    'composer.label': ['Write a message to {name}', '给 {name} 写消息'],
+    'composer.placeholder': ['Write a message', '写消息'],
+    'composer.send': ['Send', '发送'],
+    'composer.attach': ['Send a photo, voice, video or file', '发送图片、语音、视频或文件'],
+    'composer.replyTo': ['Reply to {name}', '回复 {name}'],
+    'composer.cancelReply': ['Cancel the reply', '取消回复'],
+    'composer.tooLong': ['Too long: {count} of at most {max} bytes.', '太长：{count} 字节，最多 {max} 字节。'],
+
+    'attach.title': ['Send something from the web', '发送网上的内容'],
+    'attach.hint': ['Messages carry links: paste the address of something that is already on the web. Nothing is uploaded.',
+        '消息中只有链接：请粘贴已经在网上的内容的地址，不会上传任何文件。'],
+    'attach.kind': ['What is it?', '类型'],
+    'attach.url': ['Address', '地址'],
+    'attach.urlHint': ['https://…', 'https://…'],
+    'attach.caption': ['Caption (optional)', '说明（可选）'],
+    'attach.fileName': ['File name (optional)', '文件名（可选）'],
+    'attach.bad': ['This is no web address (https:// or http://).', '这不是网址（https:// 或 http://）。'],
+    'attach.preview': ['Preview', '预览'],
+
+    'settings.title': ['Settings', '设置'],
+    'settings.profile': ['Profile', '个人资料'],
+    'settings.nickname': ['Display name', '昵称'],
+    'settings.avatar': ['Address of a picture', '头像的地址'],
+    'settings.language': ['Language', '语言'],
+    'settings.theme': ['Appearance', '外观'],
+    'settings.theme.auto': ['As the system', '跟随系统'],
+    'settings.theme.light': ['Light', '浅色'],
+    'settings.theme.dark': ['Dark', '深色'],
+    'settings.alerts': ['Notify me of new messages', '有新消息时通知我'],
+    'settings.alertsDenied': ['Your browser does not allow this page to notify you.', '浏览器不允许此页面发送通知。'],
+    'settings.logOut': ['Log out', '退出登录'],
+    'settings.logOutAsk': ['Log out? {count} messages that were not sent yet will be lost.',
+        '退出登录？有 {count} 条尚未发送的消息会丢失。'],
+    'settings.logOutAsk_one': ['Log out? 1 message that was not sent yet will be lost.', null],
+    'settings.save': ['Save', '保存'],
+    'settings.saved': ['Saved', '已保存'],
+
+    'state.connecting': ['Connecting …', '正在连接……'],
+    'state.waiting': ['No connection to the server. Trying again in {seconds} s. What you write is sent then.',
+        '与服务器的连接已断开，{seconds} 秒后重试。您写的消息届时会发送。'],
+    'state.waitingNow': ['No connection to the server. Trying again …', '与服务器的连接已断开，正在重试……'],
+    'state.kicked': ['This account is being used elsewhere, so this page was disconnected.', '此账号正在别处使用，本页面已断开。'],
+    'state.kickedBecause': ['This account is being used elsewhere, so this page was disconnected ({reason}).',
+        '此账号正在别处使用，本页面已断开（{reason}）。'],
+    'state.use': ['Use it here', '在此使用'],
+    'state.online': ['Connected', '已连接'],
+    'state.offline': ['Not connected', '未连接'],
+
+    'dialog.cancel': ['Cancel', '取消'],
+    'dialog.ok': ['OK', '确定'],
+    'dialog.close': ['Close', '关闭'],
+
+    'time.today': ['Today', '今天'],
+    'time.yesterday': ['Yesterday', '昨天'],
+
+    'problem.not_friends': ['you are not friends', '你们不是好友'],
+    'problem.blocked': ['this person does not take messages from you', '对方不接收您的消息'],
+    'problem.rate_limited': ['too many attempts, wait a little', '尝试太频繁，请稍候'],
+    'problem.invalid_argument': ['the server refused it ({detail})', '服务器拒绝了它（{detail}）'],
+    'problem.disconnected': ['the server cannot be reached', '无法连接服务器'],
+    'problem.timeout': ['the server did not answer in time', '服务器没有及时响应'],
+    'problem.unavailable': ['the server is busy, try again soon', '服务器繁忙，请稍后再试'],
+    'problem.overloaded': ['the server is busy, try again soon', '服务器繁忙，请稍后再试'],
+    'problem.conflict': ['that was done already', '已经完成'],
+    'problem.not_found': ['it is not there any more', '已经不存在'],
+    'problem.other': ['{code}', '{code}'],
+};
+
+export const languages = {en: 'English', zh: '简体中文'};
+
+const CHOSEN = 'tidings-web:language';
+
+// en or zh; decided once, when the page is loaded.
+export const language = localStorage.getItem(CHOSEN) ??
+    navigator.languages.find((l) => /^(en|zh)\b/.test(l))?.slice(0, 2) ?? 'en';
+document.documentElement.lang = language === 'zh' ? 'zh-CN' : 'en';
+const column = Object.keys(languages).indexOf(language);
+
+export function chooseLanguage(name) {
+    localStorage.setItem(CHOSEN, name);
+    location.reload();
+}
+
+export function t(key, values = {}) {
+    const single = values.count === 1 ? TEXTS[`${key}_one`]?.[column] : null;
+    return (single ?? TEXTS[key][column]).replace(/\{(\w+)\}/g, (_, name) => values[name] ?? '');
+}
+
+export function hasText(key) {
+    return Object.hasOwn(TEXTS, key);
+}
+
+// What went wrong, for a person.
+export function reasonOf({code, detail}) {
+    const key = `problem.${code}`;
+    return t(hasText(key) ? key : 'problem.other', {code, detail});
+}

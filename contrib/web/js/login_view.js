@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Logging in, and making an account.
+import {Problem} from '../client/index.js';
+import {el, icon, iconButton} from './dom.js';
+import {field} from './field.js';
+import {reasonOf, t} from './i18n.js';
+import {languageField} from './settings.js';
+
+const REASONS = {credentials_invalid: 'login.wrong', conflict: 'login.taken', not_found: 'login.noAccounts'};
+
+export class LoginView {
+    #rest;
+    #onAccount;
+    #registering = false;
+    #userId = el('input', {type: 'text', name: 'username', required: true, maxlength: '64', autocapitalize: 'none',
+        autocomplete: 'username', spellcheck: 'false', pattern: '[A-Za-z0-9._@:\\-]+'});
+    #password = el('input', {type: 'password', name: 'password', required: true});
+    #nickname = el('input', {type: 'text', name: 'nickname', maxlength: '64', autocomplete: 'nickname'});
+    #kept = el('input', {type: 'checkbox', name: 'keep'});
+    #fault = el('p.fault', {role: 'alert'});
+    #submit = el('button.primary', {type: 'submit'});
+    #modes;
+    #nicknameField = field(t('login.nickname'), this.#nickname);
+    node;
+
+    // rest: a REST client without a token; onAccount({token, user_id, kept}); reason: why one has to log in, or ''
+    constructor(rest, reason, onAccount) {
+        this.#rest = rest;
+        this.#onAccount = onAccount;
+        this.#fault.textContent = reason;
+        this.#modes = [false, true].map((registering) => el('button', {type: 'button', role: 'tab', onclick: () =>
+            this.#setMode(registering)}, t(registering ? 'login.register' : 'login.title')));
+        const show = iconButton('eye', t('login.show'), () => {
+            const shown = this.#password.type === 'text';
+            this.#password.type = shown ? 'password' : 'text';
+            show.setAttribute('aria-pressed', String(!shown));
+        }, {'aria-pressed': 'false'});
+        const passwordField = field(t('login.password'), this.#password, t('login.passwordHint'));
+        passwordField.classList.add('with-button');
+        passwordField.append(show);
+        this.node = el('main.login', {}, el('div.login-card', {},
+            el('header', {}, el('span.logo', {}, icon('logo')), el('h1', {}, t('app.title')), el('p', {}, t('app.tagline'))),
+            el('div.modes', {role: 'tablist'}, this.#modes),
+            el('form', {onsubmit: (event) => this.#send(event)}, field(t('login.userId'), this.#userId, t('login.userIdHint')),
+                passwordField, this.#nicknameField,
+                el('label.check', {}, this.#kept, t('login.keep')), this.#fault, this.#submit)), languageField());
+        this.#setMode(false);
+    }
+
+    focus() {
+        this.#userId.focus();
+    }
+
+    #setMode(registering) {
+        this.#registering = registering;
+        this.#modes.forEach((mode, i) => mode.setAttribute('aria-selected', String((i === 1) === registering)));
+        this.#nicknameField.hidden = !registering;
+        this.#password.autocomplete = registering ? 'new-password' : 'current-password';
+        this.node.classList.toggle('registering', registering);
+        this.#submit.textContent = t(registering ? 'login.submitRegister' : 'login.submit');
+    }
+
+    async #send(event) {
+        event.preventDefault();
+        const account = {user_id: this.#userId.value.trim(), password: this.#password.value};
+        this.#submit.disabled = true;
+        this.#submit.textContent = t('login.busy');
+        this.#fault.textContent = '';
+        try {
+            const {user, token} = this.#registering ?
+                await this.#rest.register({...account, nickname: this.#nickname.value.trim() || undefined}) :
+                await this.#rest.login(account);
+            this.#onAccount({token, user_id: user.user_id, kept: this.#kept.checked});
+        } catch (error) {
+            if (!(error instanceof Problem))
+                throw error;
+            this.#fault.textContent = REASONS[error.code] ? t(REASONS[error.code]) : reasonOf(error);
+        } finally {
+            this.#submit.disabled = false;
+            this.#setMode(this.#registering);
+        }
+    }
+}

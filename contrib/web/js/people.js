@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Friends, requests in both directions, and who is online.
+import {nameOf} from './format.js';
+
+const WATCHED_MAX = 500; // of the protocol
+
+export class People {
+    #client;
+    #onChange;
+    #loading = null;
+    #again = false;
+    #presence = new Map(); // user id -> {online, last_seen}
+    #profiles = new Map();
+    friends = new Map(); // user id -> Friend
+    incoming = [];
+    outgoing = [];
+    loaded = false;
+
+    constructor(client, onChange) {
+        this.#client = client;
+        this.#onChange = onChange;
+        client.on('presence', ({user_id, online, last_seen}) => this.saw(user_id, online, last_seen));
+    }
+
+    // Fetches everything anew; while it is doing so, once more afterwards.
+    load() {
+        this.#again = true;
+        this.#loading ??= this.#loadAll().finally(() => {
+            this.#loading = null;
+        });
+        return this.#loading;
+    }
+
+    async #loadAll() {
+        while (this.#again) {
+            this.#again = false;
+            const {rest} = this.#client;
+            const [friends, incoming, outgoing] = await Promise.all([
+                all(rest.each((page) => rest.friends(page))),
+                all(rest.each((page) => rest.friendRequests(page))),
+                all(rest.each((page) => rest.friendRequests({...page, direction: 'out'}))),
+            ]);
+            this.friends = new Map(friends.map((f) => [f.user.user_id, f]));
+            Object.assign(this, {incoming, outgoing, loaded: true});
+            [...friends, ...incoming, ...outgoing].forEach(({user}) => this.met(user));
+            friends.forEach((f) => this.#presence.set(f.user.user_id, {online: f.online, last_seen: f.last_seen}));
+        }
+        this.#client.watch([...this.friends.keys()].slice(0, WATCHED_MAX));
+        this.#onChange();
+    }
+
+    met(profile) {
+        if (profile.nickname !== null || profile.avatar_url !== null || !this.#profiles.has(profile.user_id))
+            this.#profiles.set(profile.user_id, profile);
+    }
+
+    saw(userId, online, lastSeen = null) {
+        this.#presence.set(userId, {online, last_seen: lastSeen ?? this.#presence.get(userId)?.last_seen ?? null});
+        this.#onChange();
+    }
+
+    profile(userId) {
+        return this.#profiles.get(userId) ?? {user_id: userId, nickname: null, avatar_url: null};
+    }
+
+    name(userId) {
+        return nameOf(this.profile(userId));
+    }
+
+    isFriend(userId) {
+        return this.friends.has(userId);
+    }
+
+    hasBlocked(userId) {
+        return this.friends.get(userId)?.blocked ?? false;
+    }
+
+    isOnline(userId) {
+        return this.isFriend(userId) && (this.#presence.get(userId)?.online ?? false);
+    }
+
+    lastSeen(userId) {
+        return this.isFriend(userId) ? this.#presence.get(userId)?.last_seen ?? null : null;
+    }
+
+    // Those who are online first.
+    sortedFriends() {
+        return [...this.friends.values()].sort((a, b) =>
+            this.isOnline(b.user.user_id) - this.isOnline(a.user.user_id) || nameOf(a.user).localeCompare(nameOf(b.user)));
+    }
+}
+
+async function all(iterable) {
+    const items = [];
+    for await (const item of iterable)
+        items.push(item);
+    return items;
+}

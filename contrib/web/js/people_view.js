@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Finding people, requests, and friends.
+import {avatar} from './avatar.js';
+import {chatAddress} from './chat_list_view.js';
+import {KeyedList, el, iconButton, textButton} from './dom.js';
+import {openMenu, say} from './dialog.js';
+import {friendMenu} from './friend_menu.js';
+import {nameOf, shortTime} from './format.js';
+import {reasonOf, t} from './i18n.js';
+
+export class PeopleView {
+    #chat;
+    #found = el('div.found', {role: 'status'});
+    #wanted = el('input.filter', {type: 'search', placeholder: t('people.findLabel'), 'aria-label': t('people.findLabel'),
+        autocapitalize: 'none', autocomplete: 'off', spellcheck: 'false', maxlength: '64'});
+    #empty = el('p.empty', {}, t('people.noFriends'));
+    #sections = new Map(); // name -> {node, list}
+    node;
+
+    constructor(chat) {
+        this.#chat = chat;
+        const search = el('form.search', {role: 'search', onsubmit: (event) => this.#find(event)}, this.#wanted,
+            el('button.quiet', {type: 'submit'}, t('people.search')));
+        this.node = el('div.people', {}, search, this.#found,
+            this.#section('requests', ({row}) => this.#requestNode(row)),
+            this.#section('friends', ({row}) => this.#friendNode(row)), this.#empty,
+            this.#section('outgoing', ({row}) => this.#outgoingNode(row)));
+    }
+
+    #section(name, make) {
+        const list = el('ul.list');
+        const node = el('section', {'data-section': name, hidden: true}, el('h3', {}, t(`people.${name}`)), list);
+        this.#sections.set(name, {node, keyed: new KeyedList(list, make)});
+        return node;
+    }
+
+    #showSection(name, rows) {
+        const {node, keyed} = this.#sections.get(name);
+        keyed.show(rows.map((row) => ({key: row.user.user_id, version: JSON.stringify(row), row})));
+        node.hidden = rows.length === 0;
+    }
+
+    refresh() {
+        const {people} = this.#chat;
+        const friends = people.sortedFriends().map(({user, blocked}) => ({user, blocked,
+            online: people.isOnline(user.user_id), seen: people.lastSeen(user.user_id)}));
+        this.#showSection('requests', people.incoming);
+        this.#showSection('friends', friends);
+        this.#showSection('outgoing', people.outgoing);
+        this.#empty.hidden = friends.length > 0 || !people.loaded;
+    }
+
+    focus() {
+        this.#wanted.focus();
+    }
+
+    // Only one answer to a request: the buttons rest until the list is new.
+    async #act(event, name, userId) {
+        const button = event.currentTarget;
+        button.disabled = true;
+        try {
+            await this.#chat.befriend(name, userId);
+        } catch (problem) {
+            say(reasonOf(problem));
+            button.disabled = false;
+        }
+    }
+
+    #requestNode({user, note}) {
+        const name = nameOf(user);
+        return el('li.person', {'data-user': user.user_id}, avatar(user),
+            el('span.person-text', {}, el('strong.name', {}, name), el('small', {}, user.user_id),
+                note && el('q.person-note', {}, note)),
+            el('span.person-buttons', {},
+                textButton('primary.small', t('people.accept'), (event) => this.#act(event, 'acceptFriend', user.user_id),
+                    {'aria-label': t('people.acceptOf', {name})}),
+                textButton('quiet.small', t('people.decline'), (event) => this.#act(event, 'declineFriend', user.user_id),
+                    {'aria-label': t('people.declineOf', {name})})));
+    }
+
+    #outgoingNode({user}) {
+        return el('li.person', {'data-user': user.user_id}, avatar(user),
+            el('span.person-text', {}, el('strong.name', {}, nameOf(user)), el('small', {}, t('people.waiting'))));
+    }
+
+    #friendNode({user, online, seen, blocked}) {
+        const name = nameOf(user);
+        const state = blocked ? t('people.blocked') : online ? t('people.online') :
+            seen ? t('people.lastSeen', {time: shortTime(seen)}) : t('people.offline');
+        const more = iconButton('more', t('people.more', {name}), () => openMenu(more, t('people.more', {name}),
+            friendMenu(this.#chat, user.user_id)), {class: 'icon-button more', 'aria-haspopup': 'menu'});
+        return el('li.person', {'data-user': user.user_id},
+            el('a.person-link', {href: chatAddress(user.user_id), 'aria-label': `${t('people.messageTo', {name})}, ${state}`},
+                avatar(user, online), el('span.person-text', {}, el('strong.name', {}, name), el('small', {}, state))),
+            more);
+    }
+
+    // ---- finding ----
+
+    async #find(event) {
+        event.preventDefault();
+        const userId = this.#wanted.value.trim();
+        if (userId === '')
+            return;
+        try {
+            this.#found.replaceChildren(this.#foundNode(await this.#chat.rest.user(userId)));
+        } catch (problem) {
+            const none = problem.code === 'not_found' || problem.code === 'invalid_argument';
+            this.#found.replaceChildren(el('p.fault', {}, none ? t('people.none', {name: userId}) : reasonOf(problem)));
+        }
+    }
+
+    #foundNode(user) {
+        const who = el('span.person-text', {}, el('strong.name', {}, nameOf(user)), el('small', {}, user.user_id));
+        const {people, me} = this.#chat;
+        if (user.user_id === me)
+            return el('div.card', {}, avatar(user), who, el('small', {}, t('people.self')));
+        if (people.isFriend(user.user_id))
+            return el('div.card', {}, avatar(user), who,
+                el('a.button.primary.small', {href: chatAddress(user.user_id)}, t('people.message')));
+        const note = el('input', {type: 'text', maxlength: '255', placeholder: t('people.note'), 'aria-label': t('people.note')});
+        const fault = el('p.fault', {role: 'alert'});
+        const form = el('form.card.request', {onsubmit: async (event) => {
+            event.preventDefault();
+            fault.textContent = '';
+            try {
+                await this.#chat.befriend('requestFriend', user.user_id, note.value.trim() || undefined);
+                this.#wanted.value = '';
+                this.#found.replaceChildren(el('p.done', {}, t('people.sent')));
+            } catch (problem) {
+                fault.textContent = reasonOf(problem);
+            }
+        }}, avatar(user), who, note, el('button.primary', {type: 'submit'}, t('people.send')), fault);
+        return form;
+    }
+}

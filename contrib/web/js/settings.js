@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Profile, language, appearance, notifications of the browser, and logging out.
+import {alertsAllowed, alertsWanted, wantAlerts} from './alerts.js';
+import {el, textButton} from './dom.js';
+import {ask, openDialog, say} from './dialog.js';
+import {field} from './field.js';
+import {chooseLanguage, language, languages, reasonOf, t} from './i18n.js';
+import {chooseTheme, theme, themes} from './theme.js';
+
+export function openSettings(chat, logOut) {
+    const dialog = openDialog(t('settings.title'), profileForm(chat),
+        el('div.settings', {}, languageField(),
+            field(t('settings.theme'), select(themes.map((name) => [name, t(`settings.theme.${name}`)]), theme(), chooseTheme)),
+            alertsField()),
+        el('div.buttons', {}, textButton('danger.log-out', t('settings.logOut'), async () => {
+            const count = chat.outgoing.waiting;
+            if (count > 0 && !await ask(t('settings.logOutAsk', {count}), t('settings.logOut')))
+                return;
+            dialog.close();
+            logOut();
+        })));
+}
+
+function select(options, value, onChange) {
+    return el('select', {onchange: (event) => onChange(event.target.value)},
+        options.map(([name, label]) => el('option', {value: name, selected: name === value}, label)));
+}
+
+export function languageField() {
+    return field(t('settings.language'), select(Object.entries(languages), language, chooseLanguage));
+}
+
+function profileForm(chat) {
+    const nickname = el('input', {type: 'text', maxlength: '64', value: chat.profile.nickname, autocomplete: 'nickname'});
+    const avatar = el('input', {type: 'url', maxlength: '2048', value: chat.profile.avatar_url, placeholder: 'https://…'});
+    const fault = el('p.fault', {role: 'alert'});
+    return el('form', {'aria-label': t('settings.profile'), onsubmit: async (event) => {
+        event.preventDefault();
+        fault.textContent = '';
+        try {
+            await chat.updateProfile({nickname: nickname.value.trim() || null, avatar_url: avatar.value.trim() || null});
+            say(t('settings.saved'));
+        } catch (problem) {
+            fault.textContent = reasonOf(problem);
+        }
+    }},
+    field(t('login.userId'), el('input', {type: 'text', value: chat.me, readonly: true})),
+    field(t('settings.nickname'), nickname), field(t('settings.avatar'), avatar), fault,
+    el('div.buttons', {}, el('button.primary', {type: 'submit'}, t('settings.save'))));
+}
+
+function alertsField() {
+    const box = el('input', {type: 'checkbox', checked: alertsWanted(), disabled: !alertsAllowed(), onchange: async () => {
+        box.checked = await wantAlerts(box.checked);
+        if (!alertsAllowed())
+            say(t('settings.alertsDenied'));
+    }});
+    return el('label.check', {}, box, t('settings.alerts'));
+}

@@ -1,0 +1,252 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// The messages of the open conversation: loads older ones before they are reached, notes what was seen, and lets the
+// keyboard walk from message to message.
+import {el, icon} from './dom.js';
+import {ask, openMenu, say} from './dialog.js';
+import {nameOf} from './format.js';
+import {reasonOf, t} from './i18n.js';
+import {rowNode, shortText} from './message_view.js';
+import {estimateHeight, timelineRows, versionOf} from './timeline_rows.js';
+import {VirtualList} from './virtual_list.js';
+
+const LOAD_AHEAD = 3; // viewports above
+const FLASH_MS = 1600;
+const NEW_MARK_PX = 60; // from the top, when a conversation is opened at what is new
+
+export class TimelineView {
+    #chat;
+    #conversation = null;
+    #list;
+    #onReply;
+    #placed = false; // where it was opened
+    #focused = null; // key of the message that the keyboard is at
+    #feed = el('div.rows', {role: 'feed', 'aria-busy': 'false'});
+    #scroller = el('div.timeline', {tabindex: '0'}, this.#feed);
+    #latestCount = el('span.badge');
+    #latest = el('button.latest', {type: 'button', hidden: true, onclick: () => this.toLatest()},
+        icon('down'), this.#latestCount);
+    #notice = el('div.timeline-notice', {hidden: true});
+    node = el('div.timeline-frame', {}, this.#scroller, this.#latest, this.#notice);
+
+    // onReply(message)
+    constructor(chat, onReply) {
+        this.#chat = chat;
+        this.#onReply = onReply;
+        const actions = {
+            menu: (row, anchor) => this.#openMenu(row, anchor),
+            goTo: (id) => this.#goTo(id),
+            retry: (item) => chat.resend(item),
+            olderAgain: () => this.#load(),
+        };
+        this.#list = new VirtualList(this.#scroller, this.#feed, {
+            make: (row) => rowNode(row, actions), versionOf,
+            estimate: (row) => estimateHeight(row, this.#scroller.clientWidth),
+            staysPut: (row) => row.kind === 'message', onMove: () => this.#moved(),
+        });
+        this.#latest.setAttribute('aria-label', t('room.latest'));
+        this.#scroller.addEventListener('keydown', (event) => this.#key(event));
+        this.#feed.addEventListener('focusin', (event) => this.#noteFocus(event.target));
+        for (const name of ['visibilitychange', 'focus'])
+            addEventListener(name, () => this.#noteSeen(), true);
+    }
+
+    open(conversation) {
+        this.#conversation = conversation;
+        this.#placed = false;
+        this.#focused = null;
+        conversation.opened = {readSeq: conversation.readSeq, upTo: conversation.topSeq};
+        this.#scroller.setAttribute('aria-label', t('room.messages', {name: nameOf(conversation.peer)}));
+        this.#list.clear();
+        this.refresh();
+        if (!conversation.history.loaded)
+            this.#load();
+    }
+
+    close() {
+        this.#conversation = null;
+        this.#list.clear();
+    }
+
+    refresh() {
+        const c = this.#conversation;
+        if (!c)
+            return;
+        const {history} = c;
+        const ready = history.loaded || this.#chat.outgoing.to(c.peer.user_id).length > 0;
+        this.#showNotice(ready ? null : history.failed ? 'failed' : 'loading');
+        this.#feed.setAttribute('aria-busy', String(history.loading !== null));
+        this.#list.setRows(ready ? timelineRows(this.#chat, c) : []);
+        if (!this.#placed && history.loaded) {
+            this.#placed = true;
+            this.#list.toRow('new', NEW_MARK_PX);
+        }
+    }
+
+    toLatest() {
+        this.#list.toEnd();
+    }
+
+    // For the keyboard: to the last message that can be seen.
+    focus() {
+        this.#walkTo(this.#list.rows.indexOf(this.#list.lastVisible), -1);
+    }
+
+    async #load() {
+        await this.#chat.loadHistory(this.#conversation);
+    }
+
+    #showNotice(kind) {
+        this.#notice.hidden = kind === null;
+        if (kind === 'failed')
+            this.#notice.replaceChildren(t('room.failed'), ' ',
+                el('button.link', {type: 'button', onclick: () => this.#load()}, t('room.retry')));
+        else
+            this.#notice.replaceChildren(el('span.spinner'), t('room.loading'));
+    }
+
+    // ---- scrolling ----
+
+    #moved() {
+        const c = this.#conversation;
+        if (!c)
+            return;
+        const {history} = c;
+        if (history.loaded && history.hasOlder && !history.loading && !history.failed &&
+            this.#list.above < LOAD_AHEAD * this.#scroller.clientHeight)
+            this.#load();
+        this.#latest.hidden = this.#list.atEnd;
+        this.#noteSeen();
+        this.#latestCount.hidden = c.unread === 0;
+        this.#latestCount.textContent = c.unread;
+    }
+
+    #noteSeen() {
+        const c = this.#conversation;
+        if (!c || document.visibilityState !== 'visible' || !document.hasFocus() || this.#scroller.clientHeight === 0)
+            return;
+        const rows = this.#list.rows;
+        let i = rows.indexOf(this.#list.lastVisible);
+        while (i >= 0 && !(rows[i].kind === 'message' && rows[i].message.seq !== null))
+            i--;
+        if (i >= 0)
+            this.#chat.sawUpTo(c, rows[i].message.seq);
+    }
+
+    // Older pages are loaded until the message is there.
+    async #goTo(id) {
+        const c = this.#conversation;
+        while (c.history.byId(id) === null && c.history.hasOlder && !c.history.failed)
+            await this.#load();
+        if (c !== this.#conversation)
+            return;
+        this.refresh();
+        const row = this.#list.rows.find((r) => r.message?.id === id);
+        if (!row) {
+            say(t('message.gone'));
+            return;
+        }
+        this.#list.toRow(row.key, this.#scroller.clientHeight / 3);
+        const node = this.#list.nodeOf(row.key);
+        node.focus({preventScroll: true});
+        node.classList.add('flash');
+        setTimeout(() => node.classList.remove('flash'), FLASH_MS);
+    }
+
+    // ---- the keyboard ----
+
+    #noteFocus(target) {
+        const key = target.closest('.message')?.dataset.key;
+        if (key !== undefined)
+            this.#focused = key;
+    }
+
+    #key(event) {
+        const at = this.#focused === null ? -1 : this.#list.indexOf(this.#focused);
+        const inside = event.target.closest('.message') !== null;
+        if (event.target.closest('audio, video'))
+            return;
+        switch (event.key) {
+        case 'ArrowUp':
+            if (inside)
+                this.#walkTo(at - 1, -1);
+            else
+                this.focus();
+            break;
+        case 'ArrowDown':
+            if (inside)
+                this.#walkTo(at + 1, 1);
+            else
+                this.focus();
+            break;
+        case 'End':
+            this.toLatest();
+            this.#walkTo(this.#list.rows.length - 1, -1);
+            break;
+        case 'Enter':
+        case ' ':
+        case 'ContextMenu':
+            if (!inside || event.target.closest('a, button'))
+                return;
+            this.#openMenu(this.#list.rows[at], event.target);
+            break;
+        default:
+            return;
+        }
+        event.preventDefault();
+    }
+
+    // From that row on the next one that is a message gets the focus.
+    #walkTo(index, step) {
+        const {rows} = this.#list;
+        while (index >= 0 && index < rows.length && rows[index].kind !== 'message')
+            index += step;
+        if (index < 0 || index >= rows.length)
+            return;
+        this.#list.reveal(rows[index].key);
+        this.#list.nodeOf(rows[index].key)?.focus({preventScroll: true});
+    }
+
+    // ---- what can be done with a message ----
+
+    #openMenu(row, anchor) {
+        const {message, item} = row;
+        const stored = item === null;
+        openMenu(anchor, t('message.actions'), [
+            stored && !message.is_recalled && this.#chat.people.isFriend(this.#conversation.peer.user_id) &&
+                {label: t('message.reply'), icon: 'reply', act: () => this.#onReply(message)},
+            message.content && {label: t('message.copy'), icon: 'copy', act: () => this.#copy(message)},
+            item?.problem && {label: t('message.retry'), icon: 'send', act: () => this.#chat.resend(item)},
+            item && {label: t('message.discard'), icon: 'trash', danger: true, act: () => this.#chat.discard(item)},
+            this.#chat.canRecall(message) && stored &&
+                {label: t('message.recall'), icon: 'undo', act: () => this.#recall(message)},
+            stored && {label: t('message.delete'), icon: 'trash', danger: true, act: () => this.#delete(message)},
+        ]);
+    }
+
+    async #copy(message) {
+        try {
+            await navigator.clipboard.writeText(message.content);
+            say(t('message.copied'));
+        } catch {
+            // not allowed to: the text can be selected
+        }
+    }
+
+    async #recall(message) {
+        try {
+            await this.#chat.recall(message);
+        } catch (problem) {
+            say(problem.code === 'recall_expired' ? t('message.tooLate') : reasonOf(problem));
+        }
+    }
+
+    async #delete(message) {
+        if (!await ask(`${t('message.deleteAsk')} “${shortText(message, this.#chat.me).slice(0, 80)}”`, t('message.delete')))
+            return;
+        try {
+            await this.#chat.deleteForMe(message);
+        } catch (problem) {
+            say(reasonOf(problem));
+        }
+    }
+}

@@ -1,0 +1,268 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// A long list of rows of different heights, of which only those near the viewport are elements. What the user looks at
+// stays where it is whatever comes in above, below or within; at the end it stays at the end.
+//
+// The place is an anchor: one row and its distance from the top of the viewport. Rows that were never shown have an
+// estimated height. When they turn out taller or smaller while the user scrolls, the space above absorbs the difference
+// (#drift) rather than the scroll position, for setting that would stop a scroll that is under way; once it has come to
+// rest, or the beginning is near, both are put right at once, which cannot be seen.
+import {KeyedList} from './dom.js';
+
+const END = Symbol('end');
+const OVERSCAN_PX = 800;
+const AT_END_PX = 4;
+const REST_MS = 120;
+
+export class VirtualList {
+    #scroller;
+    #list;
+    #keyed;
+    #versionOf;
+    #estimate;
+    #staysPut;
+    #onMove;
+    #rows = []; // {key, …} of the caller
+    #heights = []; // of the rows, measured or estimated
+    #measured = new Map(); // key -> height
+    #anchor = END; // or {index, key, offset}
+    #first = 0;
+    #last = -1; // those that are elements
+    #drift = 0; // how much more space there is above than the heights sum up to
+    #knownTop = 0; // the scroll position that the anchor belongs to
+    #restTimer = null;
+    #observer;
+
+    // scroller scrolls, list is its only child. make(row) returns a node; versionOf(row) says when to make it anew;
+    // estimate(row) in pixels; staysPut(row): whether it keeps its neighbours when others come in; onMove() after every
+    // scroll and change.
+    constructor(scroller, list, {make, versionOf, estimate, staysPut, onMove}) {
+        this.#scroller = scroller;
+        this.#list = list;
+        this.#versionOf = versionOf;
+        this.#estimate = estimate;
+        this.#staysPut = staysPut;
+        this.#onMove = onMove;
+        this.#observer = new ResizeObserver(() => this.#resized());
+        this.#observer.observe(scroller);
+        this.#keyed = new KeyedList(list, ({row}) => {
+            const node = make(row);
+            this.#observer.observe(node);
+            return node;
+        });
+        scroller.addEventListener('scroll', () => this.#scrolled(), {passive: true});
+    }
+
+    get atEnd() {
+        return this.#anchor === END;
+    }
+
+    get rows() {
+        return this.#rows;
+    }
+
+    // Pixels from the first row to the viewport.
+    get above() {
+        return this.#scroller.scrollTop - this.#drift;
+    }
+
+    // The last row of which something is to be seen; null without rows.
+    get lastVisible() {
+        if (this.#rows.length === 0)
+            return null;
+        return this.#rows[this.#indexAt(this.above + this.#scroller.clientHeight - 1)];
+    }
+
+    nodeOf(key) {
+        return this.#keyed.nodeOf(key);
+    }
+
+    indexOf(key) {
+        return this.#rows.findIndex((row) => row.key === key);
+    }
+
+    // Another list altogether.
+    clear() {
+        this.#measured.clear();
+        this.#rows = [];
+        this.#anchor = END;
+        this.#drift = 0;
+        this.#layout(true);
+    }
+
+    setRows(rows) {
+        this.#catchUp();
+        this.#rows = rows;
+        this.#heights = rows.map((row) => this.#measured.get(row.key) ?? this.#estimate(row));
+        if (this.#anchor !== END) {
+            const index = this.indexOf(this.#anchor.key);
+            this.#anchor.index = index >= 0 ? index : Math.min(this.#anchor.index, rows.length - 1);
+            this.#anchor.key = rows[this.#anchor.index]?.key;
+            if (rows.length === 0)
+                this.#anchor = END;
+        }
+        this.#layout(false);
+    }
+
+    toEnd() {
+        this.#anchor = END;
+        this.#layout(true);
+    }
+
+    // Puts the row so many pixels under the top of the viewport.
+    toRow(key, offset) {
+        const index = this.indexOf(key);
+        if (index < 0)
+            return;
+        this.#anchor = {index, key, offset};
+        this.#layout(true);
+        this.#noteAnchor();
+    }
+
+    // Scrolls as little as brings the whole row into view.
+    reveal(key) {
+        const index = this.indexOf(key);
+        if (index < 0)
+            return;
+        const top = this.#sum(0, index) - this.above, bottom = top + this.#heights[index];
+        if (top < 0)
+            this.toRow(key, 0);
+        else if (bottom > this.#scroller.clientHeight)
+            this.toRow(key, this.#scroller.clientHeight - this.#heights[index]);
+    }
+
+    // ---- where things are ----
+
+    #sum(from, to) {
+        let sum = 0;
+        for (let i = from; i < to; i++)
+            sum += this.#heights[i];
+        return sum;
+    }
+
+    // The row at so many pixels under the top of the first.
+    #indexAt(y) {
+        let i = 0;
+        for (let bottom = this.#heights[0]; bottom <= y && i < this.#rows.length - 1;)
+            bottom += this.#heights[++i];
+        return i;
+    }
+
+    #noteAnchor() {
+        const {scrollTop, scrollHeight, clientHeight} = this.#scroller;
+        this.#knownTop = scrollTop;
+        if (this.#last === this.#rows.length - 1 && scrollHeight - scrollTop - clientHeight <= AT_END_PX) {
+            this.#anchor = END;
+            return;
+        }
+        // One that was an element before, if any is to be seen still: the heights of the others are guesses.
+        const known = this.#sum(0, this.#first) < this.above + clientHeight ? this.#first : 0;
+        let index = Math.max(this.#indexAt(this.above), known);
+        while (index < this.#last && !this.#staysPut(this.#rows[index]))
+            index++;
+        this.#anchor = {index, key: this.#rows[index].key, offset: this.#sum(0, index) - this.above};
+    }
+
+    // ---- what happens ----
+
+    // The user may have scrolled and the event not have come yet. True where that is so.
+    #catchUp() {
+        const moved = Math.abs(this.#scroller.scrollTop - this.#knownTop) >= 1 && this.#rows.length > 0;
+        if (moved)
+            this.#noteAnchor();
+        return moved;
+    }
+
+    #scrolled() {
+        if (!this.#catchUp())
+            return;
+        this.#layout(false);
+        clearTimeout(this.#restTimer);
+        this.#restTimer = setTimeout(() => this.#cameToRest(), REST_MS);
+    }
+
+    #cameToRest() {
+        this.#catchUp();
+        if (this.#drift !== 0)
+            this.#layout(true);
+    }
+
+    #resized() {
+        const moved = this.#catchUp();
+        if (this.#measure() || moved || this.#anchor === END)
+            this.#layout(false);
+    }
+
+    // ---- showing ----
+
+    // settle: set the scroll position too, so that nothing of the drift is left.
+    #layout(settle) {
+        for (let again = true, rounds = 0; again && rounds < 5; rounds++) {
+            this.#span();
+            this.#keyed.show(this.#rows.slice(this.#first, this.#last + 1).map((row) =>
+                ({key: row.key, version: this.#versionOf(row), row})));
+            again = this.#measure();
+        }
+        this.#place(settle);
+        this.#onMove();
+    }
+
+    // Which rows are to be elements: those in the viewport and some on each side.
+    #span() {
+        const height = this.#scroller.clientHeight;
+        const count = this.#rows.length;
+        if (this.#anchor === END) {
+            this.#last = count - 1;
+            this.#first = this.#upFrom(count, height + OVERSCAN_PX);
+        } else {
+            this.#first = this.#upFrom(this.#anchor.index, this.#anchor.offset + OVERSCAN_PX);
+            this.#last = this.#downFrom(this.#anchor.index, height - this.#anchor.offset + OVERSCAN_PX);
+        }
+    }
+
+    #upFrom(index, pixels) {
+        for (; index > 0 && pixels > 0; pixels -= this.#heights[index])
+            index--;
+        return index;
+    }
+
+    #downFrom(index, pixels) {
+        for (; index < this.#rows.length - 1 && pixels > this.#heights[index]; index++)
+            pixels -= this.#heights[index];
+        return Math.min(index, this.#rows.length - 1);
+    }
+
+    // True where a height is not what it was taken for.
+    #measure() {
+        let differs = false;
+        for (let i = this.#first; i <= this.#last; i++) {
+            const height = this.#keyed.nodeOf(this.#rows[i].key)?.getBoundingClientRect().height;
+            if (height === undefined)
+                continue;
+            differs ||= Math.abs(height - this.#heights[i]) > 0.5;
+            this.#heights[i] = height;
+            this.#measured.set(this.#rows[i].key, height);
+        }
+        return differs;
+    }
+
+    #place(settle) {
+        const before = this.#sum(0, this.#first);
+        let wanted = null;
+        this.#drift = 0;
+        if (this.#anchor !== END) {
+            wanted = this.#sum(0, this.#anchor.index) - this.#anchor.offset;
+            const drift = this.#scroller.scrollTop - wanted;
+            if (!settle && this.#first > 0 && before + drift >= 0) {
+                this.#drift = drift;
+                wanted = null;
+            }
+        }
+        this.#list.style.paddingTop = `${before + this.#drift}px`;
+        this.#list.style.paddingBottom = `${this.#sum(this.#last + 1, this.#rows.length)}px`;
+        if (this.#anchor === END)
+            wanted = this.#scroller.scrollHeight;
+        if (wanted !== null && wanted !== this.#scroller.scrollTop)
+            this.#scroller.scrollTop = wanted;
+        this.#knownTop = this.#scroller.scrollTop;
+    }
+}

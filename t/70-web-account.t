@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# Proves the way into the chat page: registering, logging in and out, staying logged in, several people in one browser,
+# links with a token, the session's end, and the page in Chinese.
+use utf8;
+use Tidings;
+use Tidings::Web;
+
+plan skip_all => Tidings::Web::missing() if Tidings::Web::missing();
+binmode Test::More->builder->$_, ':utf8' for qw(output failure_output);
+my $web = Tidings::Web->start;
+my $t = $web->t;
+
+my $ann = $web->visit;
+subtest 'registering' => sub {
+	$ann->wait_text('h1', 'Tidings');
+	$ann->register('ann', 'short', 'Ann');
+	$ann->wait_text('.fault', 'password');
+	pass 'what the server refuses is said';
+	$ann->register('ann', 'correct horse', 'Ann Lee');
+	$ann->wait_online->wait_text('.mine .name', 'Ann Lee');
+	pass 'an account is made, and its user is inside';
+	$ann->wait_text('.empty', 'No conversations yet');
+	pass 'an empty list says what to do';
+	is $ann->value(q{localStorage.getItem('tidings-web:account')}), undef, 'the token is this tab\'s alone';
+};
+
+subtest 'several people, one browser' => sub {
+	my $ben = $web->visit(beside => $ann);
+	$ben->register('ann', 'another password', '');
+	$ben->wait_text('.fault', 'taken');
+	pass 'a name can be taken once';
+	$ben->register('ben', 'battery staple', 'Ben');
+	$ben->wait_online;
+	$ann->call('Page.reload');
+	$ann->wait_text('.mine .name', 'Ann Lee');
+	$ann->wait_online;
+	is $ben->value(q{document.querySelector('.mine .name').textContent}), 'Ben', 'each tab has its own user, also when loaded again';
+	$ben->close;
+};
+
+subtest 'logging out and in, staying' => sub {
+	$ann->click('.mine')->click('.log-out');
+	$ann->wait_value(q{document.querySelector('input[name=username]') && !sessionStorage.getItem('tidings-web:account')});
+	$ann->log_in('ann', 'wrong password');
+	$ann->wait_text('.fault', 'wrong');
+	pass 'a wrong password';
+	$ann->click('input[name=keep]')->log_in('ann', 'correct horse');
+	$ann->wait_online;
+	my $again = $web->visit(beside => $ann);
+	$again->wait_online->wait_text('.mine .name', 'Ann Lee');
+	pass 'who stays logged in is so in a new tab';
+	$again->click('.mine')->click('.log-out');
+	$again->wait_value(q{document.querySelector('input[name=username]')});
+	$ann->wait_value(q{document.querySelector('input[name=username]')});
+	pass 'and logging out there is for both';
+	$again->close;
+	is_deeply [$ann->own_faults], [], 'no fault in the console';
+};
+
+subtest 'a link with a token' => sub {
+	my $page = $web->enter('ann');
+	is $page->value('location.hash'), '', 'the token leaves the address';
+	$page->click('.mine')->fill('.dialog input[autocomplete=nickname]', "by link\n");
+	$page->wait_text('.mine .name', 'by link');
+	is $t->api('ann')->get('/users/me')->json->{nickname}, 'by link', 'the profile can be changed';
+	my $bad = $web->visit(hash => '#token=nonsense');
+	$bad->wait_text('.fault', 'log in again');
+	pass 'a bad token leads to the login form';
+	my $short = $web->visit(hash => '#token=' . $t->token('ann', exp => time + 300));
+	$short->wait_online;
+	$t->node->clock(400);
+	$short->wait_text('.fault', 'log in again');
+	pass 'and so does one that runs out';
+};
+
+subtest 'in Chinese' => sub {
+	my $page = $web->visit;
+	$page->wait_value(q{document.querySelector('.login select')});
+	is $page->value('document.documentElement.lang'), 'en', 'English first, by the browser\'s languages';
+	$page->value(q{(() => { const s = document.querySelector('.login select'); s.value = 'zh'; s.dispatchEvent(new Event('change')); })()});
+	$page->wait_text('.login .primary', '登录');
+	is $page->value('document.documentElement.lang'), 'zh-CN', 'the language is told';
+	$page->register('mei', '正确的马和电池', '林梅');
+	$page->wait_online->wait_text('.empty', '还没有会话');
+	$page->click('#tab-friends')->type('.people input', "nobody.here\n");
+	$page->wait_text('.found', '没有用户“nobody.here”');
+	$page->click('.mine');
+	$page->wait_text('.dialog h2', '设置');
+	my $text = $page->value(q{document.body.innerText});
+	unlike $text =~ s/Tidings|English|nobody\.here|mei|https//gr, qr/[A-Za-z]{4,}/, 'no English word is left over';
+	is_deeply [$page->own_faults], [], 'no fault in the console';
+};
+
+$web->stop;
+my $closed = Tidings::Web->start(conf => {accounts => 'false'});
+my $page = $closed->visit;
+$page->log_in('ann', 'correct horse');
+$page->wait_text('.fault', 'no accounts of its own');
+pass 'a server without accounts says so';
+$closed->stop;
+done_testing;

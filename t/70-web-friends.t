@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# Proves friendship on the chat page: finding people, requests with notes, accepting and declining, who is online,
+# blocking, ending it; and the notifications under the bell.
+use Tidings;
+use Tidings::Web;
+
+plan skip_all => Tidings::Web::missing() if Tidings::Web::missing();
+my $web = Tidings::Web->start;
+my $t = $web->t;
+my $anyone = $t->http(undef);
+$anyone->post('/users/register', {user_id => $_, password => 'correct horse', nickname => ucfirst}) for qw(ann ben cat);
+
+my ($ann, $ben) = map { $web->enter($_) } qw(ann ben);
+$_->click('#tab-friends') for $ann, $ben;
+
+subtest 'asking and accepting' => sub {
+	$ann->fill('.people [role=search] input', "nobody\n")->wait_text('.found', 'no user');
+	pass 'nobody of that name';
+	$ann->fill('.people [role=search] input', "ann\n")->wait_text('.found', 'That is you');
+	$ann->fill('.people [role=search] input', "ben\n")->wait_text('.found .name', 'Ben');
+	$ann->type('.found .request input', "we met <b>yesterday</b>\n");
+	$ann->wait_text('.found', 'Request sent');
+	$ann->wait_text('[data-section=outgoing] .person', 'Ben');
+	pass 'a request is sent, and listed';
+	$ben->wait_text('#tab-friends .badge', '1');
+	$ben->wait_text('[data-section=requests] .person-note', 'we met <b>yesterday</b>');
+	pass 'it is there at once, with its note, which is text';
+	$ben->wait_text('.note', 'Ann wants to be your friend');
+	$ben->click('[data-section=requests] .primary');
+	$_->[0]->wait_text('[data-section=friends] .name', $_->[1]) for [$ann, 'Ben'], [$ben, 'Ann'];
+	$ann->wait_value(q{document.querySelector('[data-section=friends] [data-user=ben] .dot.online')});
+	$ann->wait_text('.note', 'Ben and you are friends now');
+	pass 'accepted: both are friends, and online';
+	$ben->wait_value(q{!document.querySelector('[data-section=requests]').checkVisibility()});
+};
+
+subtest 'declining, and the bell' => sub {
+	$t->http('cat')->post('/friends/requests', {user_id => 'ann', note => 'hello'});
+	$ann->wait_text('.side-header .badge', '1');
+	$ann->click('.side-header .icon-button')->wait_text('.panel .notice', 'Cat wants to be your friend');
+	pass 'a request is under the bell';
+	my $moments = $t->http(undef, token => $t->token('moments', scope => 'notify'));
+	$moments->post('/notifications', {user_id => 'ann', kind => 'moment_comment', actor_id => 'ben', ref => {kind => 'moment', id => '7'}, body => 'so <i>nice</i>'});
+	$ann->wait_text('.side-header .badge', '2');
+	$ann->wait_text('.panel .notice', 'Ben commented on your moment');
+	$ann->wait_text('.panel .notice q', 'so <i>nice</i>');
+	pass 'so is what another module tells, as it comes';
+	$ann->click('.panel .notice', 'commented')->wait_text('.side-header .badge', '1');
+	wait_for('it to be read', sub { $t->api('ann')->get('/notifications/unread-count')->json->{unread_count} == 0 });
+	pass 'and is read by a click';
+	$ann->click('.panel .notice', 'Cat')->click('[data-section=requests] .quiet');
+	$ann->wait_value(q{!document.querySelector('[data-section=requests]').checkVisibility()});
+	is_deeply $t->api('ann')->get('/friends/requests')->json->{items}, [], 'declined';
+	is_deeply $t->http('cat')->get('/friends')->json->{items}, [], 'and no friend';
+	$ann->wait_value(q{document.querySelector('.side-header .badge').hidden});
+};
+
+subtest 'blocking' => sub {
+	$ann->click('[data-section=friends] [data-user=ben] a');
+	$ben->click('[data-section=friends] [data-user=ann] a');
+	$_->wait_text('.room-title', 'online') for $ann, $ben;
+	$ann->say_text('hello');
+	$ben->wait_last('hello');
+	$ben->choose('.room-header', 'Block');
+	$ben->wait_text('.room-notice', 'You have blocked Ann');
+	ok !$ben->value(q{document.querySelector('.composer').checkVisibility()}), 'one does not write to whom one has blocked';
+	$ann->wait_text('.room-status', 'offline');
+	$ann->say_text('are you there?');
+	$ann->wait_text('.message.failed .failure', 'does not take messages from you');
+	pass 'the one who is blocked sees them offline, and is told that it was not sent';
+	is $ann->count('.message'), 2, 'the message stays';
+	$ben->click('.room-notice .quiet');
+	$ben->wait_value(q{document.querySelector('.composer').checkVisibility()});
+	$ann->wait_text('.room-status', 'online');
+	$ann->click('.failure .retry');
+	$ben->wait_last('are you there?');
+	$ann->wait_gone('.message.failed');
+	is_deeply $ann->texts, ['hello', 'are you there?'], 'unblocked: sent again, it arrives, once';
+	is_deeply $ben->texts, $ann->texts, 'on both sides';
+};
+
+subtest 'ending it' => sub {
+	$ann->choose('.room-header', 'End friendship')->agree;
+	$_->wait_text('.room-notice', 'not friends') for $ann, $ben;
+	ok !$_->value(q{document.querySelector('.composer').checkVisibility()}), 'neither can write' for $ann, $ben;
+	is $ben->count('.message'), 2, 'what was said stays';
+	$ben->click('.room-notice .quiet')->wait_text('.room-notice .quiet', 'Request sent');
+	$ann->wait_text('#tab-friends .badge', '1');
+	$ann->click('#tab-friends')->click('[data-section=requests] .primary');
+	$_->wait_value(q{document.querySelector('.composer').checkVisibility()}) for $ann, $ben;
+	pass 'and they may begin anew, from where they are';
+};
+
+is_deeply [map { $_->own_faults } $ann, $ben], [], 'no error in the consoles, nothing refused by the policy';
+$web->stop;
+done_testing;

@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# The chat page of contrib/web for tests: a node that serves it, a browser, and what people do on it.
+#
+#	my $web = Tidings::Web->start;
+#	my $ann = $web->enter('ann');            # logged in, by a link with a token
+#	$ann->open_chat('ben')->say_text('hello');
+package Tidings::Web;
+use strict;
+use warnings;
+use Tidings;
+use Tidings::Browser;
+use Tidings::Util qw(run);
+
+# Needs Chromium and the client that the page imports; a test without them is skipped.
+sub missing {
+	return 'no Chromium (Debian: chromium)' if !Tidings::Browser::program();
+	return undef;
+}
+
+# The document root as `make install` lays it out.
+sub docroot {
+	my $top = Tidings::top();
+	my $root = Tidings::dir() . '/web';
+	my ($status, $out, $err) = run(Tidings::dir(), 'sh', '-c', "mkdir -p '$root/client' && cp -R '$top/contrib/web/.' '$root' && cp '$top'/contrib/client/src/*.js '$root/client'");
+	die "the page cannot be laid out: $err\n" if $status;
+	return $root;
+}
+
+# conf, workers, as Tidings->start takes them.
+sub start {
+	my ($class, %o) = @_;
+	my $root = docroot();
+	my $t = Tidings->start(workers => 2, %o, conf => Tidings::Conf::conf_merge({http => {docroot => $root}, limits => {logins_per_minute => 0}}, $o{conf}));
+	return bless {t => $t, browser => Tidings::Browser->start(Tidings::dir()), root => $root}, $class;
+}
+
+sub t { return $_[0]{t} }
+sub root { return $_[0]{root} }
+sub address { my ($self) = @_; return 'http://' . $self->{t}->node->address }
+
+# The page of someone who is not logged in; options of Tidings::Browser's page().
+sub visit {
+	my ($self, %o) = @_;
+	my $page = $self->{browser}->page($self->address . '/' . ($o{hash} // ''), %o);
+	return bless $page, 'Tidings::Web::Page';
+}
+
+# The page of a user, caught up.
+sub enter {
+	my ($self, $user, %o) = @_;
+	my $page = $self->visit(hash => '#token=' . $self->{t}->token($user), %o);
+	return $page->wait_online;
+}
+
+sub stop { my ($self) = @_; $self->{browser}->stop; $self->{t}->stop; return }
+
+package Tidings::Web::Page;
+use parent -norequire, 'Tidings::Browser::Page';
+use JSON::PP ();
+
+sub wait_online { my ($self) = @_; $self->wait_value(q{document.querySelector('.mine .dot.online')}); return $self }
+
+sub register {
+	my ($self, $user, $password, $nickname) = @_;
+	$self->click('.modes button:nth-child(2)');
+	$self->fill('input[name=username]', $user)->fill('input[name=password]', $password)->fill('input[name=nickname]', $nickname);
+	return $self->click('.login .primary');
+}
+
+sub log_in {
+	my ($self, $user, $password) = @_;
+	return $self->fill('input[name=username]', $user)->fill('input[name=password]', "$password\n");
+}
+
+# Opens the conversation and waits for its messages.
+sub open_chat {
+	my ($self, $peer) = @_;
+	my $p = JSON::PP->new->allow_nonref->encode($peer);
+	$self->value("location.hash = '#/' + encodeURIComponent($p)");
+	$self->wait_value("document.querySelector('.chat[aria-current]')?.dataset.user === $p && document.querySelector('.room-title h2').checkVisibility()");
+	$self->wait_value(q{document.querySelector('.row')});
+	return $self;
+}
+
+sub say_text { my ($self, $text) = @_; return $self->type('#compose', "$text\n") }
+
+# Chooses from the menu of a message, a person or a conversation.
+sub choose {
+	my ($self, $row, $item) = @_;
+	return $self->click("$row .more")->click('[role=menuitem]', $item);
+}
+
+# Agrees with what is asked.
+sub agree { my ($self) = @_; return $self->click('.ask .danger') }
+
+# What the messages on the page say, from top to bottom.
+sub texts { my ($self) = @_; return $self->value(q{[...document.querySelectorAll('.message .text')].map((e) => e.textContent)}) }
+
+# Waits until the last message says that.
+sub wait_last {
+	my ($self, $text) = @_;
+	my $t = JSON::PP->new->allow_nonref->encode($text);
+	$self->wait_value("[...document.querySelectorAll('.message')].at(-1)?.querySelector('.text')?.textContent === $t");
+	return $self;
+}
+
+sub count { my ($self, $selector) = @_; my $s = JSON::PP->new->allow_nonref->encode($selector); return $self->value("document.querySelectorAll($s).length") }
+sub wait_count { my ($self, $selector, $n) = @_; my $s = JSON::PP->new->allow_nonref->encode($selector); $self->wait_value("document.querySelectorAll($s).length === $n"); return $self }
+sub wait_gone { my ($self, $selector) = @_; return $self->wait_count($selector, 0) }
+
+# Faults but for requests that the server refused, which is the browser's note on what the page shows itself.
+sub own_faults { my ($self) = @_; return grep { !/Failed to load resource: the server responded with a status of 4\d\d/ } $self->take_faults }
+
+1;
