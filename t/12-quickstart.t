@@ -45,7 +45,9 @@ like $said, qr{http://127\.0\.0\.1:$port\b}, 'prints the address';
 my %token = map { $_ => ($said =~ /^\s*\U$_\E=(\S+)$/m)[0] } qw(alice bob);
 ok $token{alice} && $token{bob} && $token{alice} ne $token{bob}, 'prints two tokens';
 like $said, qr{http://127\.0\.0\.1:$port/#token=\Q$token{$_}\E}, "and the link of $_" for qw(alice bob);
-is sprintf('%o', (stat "$home/jwt-secret")[2] & 0777), '600', 'the secret is its owner\'s alone';
+my %password = map { $_ => ($said =~ /^\s*\Q$_\E\s+password (\S+)$/m)[0] } qw(alice bob);
+ok $password{alice} && $password{bob} && $password{alice} ne $password{bob}, 'and two passwords';
+is sprintf('%o', (stat "$home/$_")[2] & 0777), '600', "$_ is its owner's alone" for qw(jwt-secret password-alice password-bob);
 
 my @curl = $said =~ /^\s*(curl .*)$/mg;
 is scalar(@curl), 3, 'three lines to try';
@@ -57,6 +59,13 @@ my %http = map { $_ => Tidings::HTTP->new(address => "127.0.0.1:$port", token =>
 my $page = $http{alice}->get('/', token => undef);
 is $page->status, 200, 'a page is there';
 like $page->header('content-type'), qr{^text/html}, 'as HTML';
+is $http{alice}->get("/$_", token => undef)->status, 200, "$_, which it is made of" for qw(js/main.js css/base.css client/index.js);
+sub logs_in { my ($user, $password) = @_; return $http{$user}->post('/users/login', {user_id => $user, password => $password}, token => undef) }
+for (qw(alice bob)) {
+	my $r = logs_in($_, $password{$_});
+	is $r->status, 200, "$_ can log in" or diag($r->body);
+	is $r->json->{user}{nickname}, ucfirst, 'and has a name';
+}
 my $ws = Tidings::WS->open(address => "127.0.0.1:$port", token => $token{bob}, via => 'query', headers => [Origin => "http://127.0.0.1:$port", Host => "127.0.0.1:$port"]);
 my $m = $http{alice}->post('/messages/send', text_to('bob', 'kept'))->json;
 is $ws->expect('message')->{message}{content}, 'kept', 'and the two can talk';
@@ -73,6 +82,8 @@ unlike slurp($log), qr/Sanitizer|runtime error/, 'a clean end';
 
 $pid = start();
 is $http{bob}->get("/messages/conversations/$m->{conversation_id}/messages?limit=1")->json->{items}[0]{content}, 'kept', 'again: the data are there, and the old tokens hold';
+like slurp($log), qr/^\s*alice\s+password \Q$password{alice}\E$/m, 'the password is the same';
+is logs_in('alice', $password{alice})->status, 200, 'and works';
 stop($pid);
 
 done_testing;

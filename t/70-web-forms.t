@@ -24,8 +24,8 @@ subtest 'on a phone' => sub {
 	is $phone->value('document.documentElement.scrollWidth'), 390, 'nothing sticks out';
 	$phone->type('#compose', "two\nlines");
 	is $phone->value(q{document.querySelector('#compose').value}), "two\nlines", 'Enter is a new line here';
-	$phone->click('.send')->wait_last("two\nlines");
-	$phone->press('.message.own .bubble')->wait_text('[role=menuitem]', 'Recall');
+	$phone->click('.send')->wait_last("two\nlines")->wait_value(q{document.querySelector('.message.own .ticks.sent')});
+	$phone->press('.message.own .bubble')->wait_value(q{document.querySelector('.pressed')});
 	$phone->release->click('[role=menuitem]', 'Recall')->wait_text('.message.own .text', 'recalled');
 	pass 'a long press opens the menu';
 	$phone->click('.room-header .back');
@@ -40,7 +40,7 @@ subtest 'by the keyboard alone' => sub {
 	my $page = $web->visit;
 	$page->wait_value(q{document.activeElement.name === 'username'});
 	$page->insert('ann')->key('Tab')->insert('correct horse')->key('Enter')->wait_online;
-	$page->wait_text('.chat', 'ben');
+	$page->wait_text('.chat', 'Ben');
 	my $tab_to = sub {
 		my ($what, $key) = @_;
 		for (1 .. 30) {
@@ -96,8 +96,8 @@ subtest 'for a screen reader' => sub {
 	$page->key('Escape')->click('#tab-friends')->fill('.people [role=search] input', "cat\n")->wait_text('.found', 'no user');
 	is_deeply nameless($page), [], 'the friends';
 	my %named = map { $_->[1] => 1 } $page->accessible;
-	ok $named{$_}, "there is “$_”" for 'Send', 'Write a message to ben', 'Message ben, offline', 'Message actions';
-	is $page->value(q{document.querySelector('.message.other').getAttribute('aria-label')}) =~ s/\s\d.*//r, 'ben,', 'a message says whose it is, and when';
+	ok $named{$_}, "there is “$_”" for 'Send', 'Write a message to Ben', 'Message Ben, offline', 'Message actions';
+	is $page->value(q{document.querySelector('.message.other').getAttribute('aria-label')}) =~ s/\s\d.*//r, 'Ben,', 'a message says whose it is, and when';
 	is_deeply [$page->own_faults], [], 'no fault in the console';
 };
 

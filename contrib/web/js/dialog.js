@@ -35,8 +35,8 @@ export function ask(text, yes) {
     });
 }
 
-// A menu beside `anchor`. items: {label, icon, danger, act}; those that are null are left out.
-export function openMenu(anchor, label, items) {
+// A menu beside `beside`; the focus comes back to `anchor`. items: {label, icon, danger, act}; those that are null are left out.
+export function openMenu(anchor, label, items, beside = anchor) {
     const choose = (act) => {
         menu.hidePopover();
         act();
@@ -56,7 +56,7 @@ export function openMenu(anchor, label, items) {
     });
     document.body.append(menu);
     menu.showPopover();
-    placeBeside(menu, anchor.getBoundingClientRect());
+    placeBeside(menu, beside.getBoundingClientRect());
     buttons[0]?.focus();
     return menu;
 }

@@ -42,7 +42,6 @@ function messageNode(row, actions) {
     node.append(bubble, more);
     if (row.status === 'failed')
         node.append(failure(row, actions));
-    onLongPress(bubble, () => actions.menu(row, bubble));
     return node;
 }
 
@@ -82,22 +81,4 @@ export function shortText(message, me) {
     if (message.is_recalled)
         return t(message.from_user_id === me ? 'message.recalledOwn' : 'message.recalledOther');
     return summary(message);
-}
-
-const LONG_PRESS_MS = 450;
-
-// For fingers; a mouse has the button beside the message, the keyboard Enter.
-function onLongPress(node, act) {
-    let timer = null;
-    const stop = () => clearTimeout(timer);
-    node.addEventListener('pointerdown', (event) => {
-        if (event.pointerType !== 'mouse' && !event.target.closest('a, button, audio, video'))
-            timer = setTimeout(act, LONG_PRESS_MS);
-    });
-    for (const name of ['pointerup', 'pointercancel', 'pointerleave'])
-        node.addEventListener(name, stop);
-    node.addEventListener('contextmenu', (event) => {
-        if (matchMedia('(pointer: coarse)').matches && !event.target.closest('a, img'))
-            event.preventDefault();
-    });
 }

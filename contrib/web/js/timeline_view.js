@@ -5,6 +5,7 @@ import {el, icon} from './dom.js';
 import {ask, openMenu, say} from './dialog.js';
 import {nameOf} from './format.js';
 import {reasonOf, t} from './i18n.js';
+import {onLongPress} from './long_press.js';
 import {rowNode, shortText} from './message_view.js';
 import {estimateHeight, timelineRows, versionOf} from './timeline_rows.js';
 import {VirtualList} from './virtual_list.js';
@@ -45,6 +46,7 @@ export class TimelineView {
         });
         this.#latest.setAttribute('aria-label', t('room.latest'));
         this.#scroller.addEventListener('keydown', (event) => this.#key(event));
+        onLongPress(this.#feed, (key) => this.#openMenuOf(key));
         this.#feed.addEventListener('focusin', (event) => this.#noteFocus(event.target));
         for (const name of ['visibilitychange', 'focus'])
             addEventListener(name, () => this.#noteSeen(), true);
@@ -187,7 +189,7 @@ export class TimelineView {
         case 'ContextMenu':
             if (!inside || event.target.closest('a, button'))
                 return;
-            this.#openMenu(this.#list.rows[at], event.target);
+            this.#openMenuOf(this.#focused);
             break;
         default:
             return;
@@ -208,6 +210,12 @@ export class TimelineView {
 
     // ---- what can be done with a message ----
 
+    #openMenuOf(key) {
+        const node = this.#list.nodeOf(key);
+        if (node !== null)
+            this.#openMenu(this.#list.rows[this.#list.indexOf(key)], node);
+    }
+
     #openMenu(row, anchor) {
         const {message, item} = row;
         const stored = item === null;
@@ -220,7 +228,7 @@ export class TimelineView {
             this.#chat.canRecall(message) && stored &&
                 {label: t('message.recall'), icon: 'undo', act: () => this.#recall(message)},
             stored && {label: t('message.delete'), icon: 'trash', danger: true, act: () => this.#delete(message)},
-        ]);
+        ], anchor.querySelector('.bubble') ?? anchor);
     }
 
     async #copy(message) {

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// A finger that rests on a message: the menu for hands that have no mouse. It opens when the finger is lifted, for
+// lifting it beside an open menu closes that.
+
+const LONG_PRESS_MS = 450;
+const MOVED_PX = 10;
+
+// Of the bubbles in `list`, which come and go: calls act(key of the row).
+export function onLongPress(list, act) {
+    let pressed = null; // {key, x, y, timer, ready}
+    const bubbleOf = (key) => list.querySelector(`[data-key="${CSS.escape(key)}"] .bubble`);
+    const stop = () => {
+        if (pressed === null)
+            return;
+        clearTimeout(pressed.timer);
+        bubbleOf(pressed.key)?.classList.remove('pressed');
+        pressed = null;
+    };
+    list.addEventListener('pointerdown', ({pointerType, target, clientX, clientY}) => {
+        stop();
+        const bubble = target.closest('.bubble');
+        if (pointerType === 'mouse' || bubble === null || target.closest('a, button, audio, video'))
+            return;
+        const {key} = bubble.closest('.message').dataset;
+        pressed = {key, x: clientX, y: clientY, ready: false, timer: setTimeout(() => {
+            pressed.ready = true;
+            bubbleOf(key)?.classList.add('pressed');
+        }, LONG_PRESS_MS)};
+    });
+    document.addEventListener('pointerup', () => {
+        if (pressed?.ready) {
+            const {key} = pressed;
+            setTimeout(() => act(key));
+        }
+        stop();
+    });
+    document.addEventListener('pointercancel', stop);
+    document.addEventListener('pointermove', ({clientX, clientY}) => {
+        if (pressed !== null && Math.hypot(clientX - pressed.x, clientY - pressed.y) > MOVED_PX)
+            stop();
+    });
+    list.addEventListener('contextmenu', (event) => {
+        if (matchMedia('(pointer: coarse)').matches && !event.target.closest('a, img'))
+            event.preventDefault(); // it would begin to select text
+    });
+}
