@@ -133,7 +133,7 @@ struct conf {
 	struct {
 		int sends_per_second;
 		int burst;
-		int logins_per_minute, connections_per_minute;
+		int logins_per_minute, connections_per_minute, sessions_per_second;
 	} limits;
 };
 

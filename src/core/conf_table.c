@@ -236,6 +236,9 @@ const struct conf_row conf_rows[] = {
 	{"limits", "connections_per_minute", CONF_INT, AT(limits.connections_per_minute), .def = "0", .min = 0,
 	 .max = MIB,
 	 .help = "How many connections an address may open a minute; those above are closed at once. 0: any number."},
+	{"limits", "sessions_per_second", CONF_INT, AT(limits.sessions_per_second), .def = "5000", .min = 0, .max = MIB,
+	 .help = "How many WebSocket sessions the node begins a second; four seconds' worth may come at once, and those "
+		 "above are answered 503 with Retry-After, so that a storm of reconnects is spread. 0: any number."},
 	{"limits", "logins_per_minute", CONF_INT, AT(limits.logins_per_minute), .def = "30", .min = 0, .max = MIB,
 	 .help = "How many registrations and logins may be tried a minute from an address, and for a user. 0: any "
 		 "number."},

@@ -26,9 +26,8 @@
 #define PENDING_MAX 128
 #define PENDING_LOW 64
 #define RESYNC_INTERVAL_MS 1000
-/* After a node's restart or a lost balancer all clients come at once: those above are told to come a little later. */
-#define OPENINGS_PER_SECOND 5000.0
-#define OPENINGS_BURST 20000.0
+/* Of limits.sessions_per_second, so many seconds' worth may be begun at once. */
+#define OPENINGS_BURST_SECS 4
 
 struct user *user_find(struct im *im, struct str id)
 {
@@ -164,11 +163,12 @@ static struct session *session_new(struct im *im, struct str device, int64_t exp
 static bool find_room(struct session *s, struct http_req *req, const char *user_id)
 {
 	struct im *im = s->im;
+	const double per_second = im->conf->limits.sessions_per_second;
 	const char *full = NULL;
 	/* While draining, too: it is told where to go in the session's own words. */
 	if (http_server_connections(im->http) > (size_t)im->conf->worker_connections)
 		full = "this worker holds no more connections";
-	else if (bucket_take(im->hub, 'h', "", OPENINGS_PER_SECOND, OPENINGS_BURST, clock_mono_ms()) != 0)
+	else if (bucket_take(im->hub, 'h', "", per_second, per_second * OPENINGS_BURST_SECS, clock_mono_ms()) != 0)
 		full = "this node is asked for more sessions than it can begin at a time";
 	else if ((s->presence = presence_enter(s, req, user_id)) < 0)
 		full = "this node holds no more sessions";

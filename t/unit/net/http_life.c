@@ -351,6 +351,42 @@ static void test_freeing(void)
 	close_client(&busy);
 }
 
+static void test_in_flight(void)
+{
+	enum { MIB = 1024 * 1024, CLIENTS = 5 };
+	struct client c[CLIENTS];
+	char *much = xcalloc(1, 13 * MIB);
+	conf.http.max_body = 16 * MIB;
+	reset_seen();
+	/* Four of 15 MiB are under way, most of each is here. */
+	for (int i = 0; i < CLIENTS; i++) {
+		open_client(&c[i]);
+		say(&c[i], POST("/now", "15728640"));
+		if (i < CLIENTS - 1)
+			send_bytes(&c[i], much, 13 * MIB);
+	}
+	for (int i = 0; i < CLIENTS - 1; i++)
+		is_str(hear(&c[i]), "", "%d MiB are received", 13 * (i + 1));
+	send_bytes(&c[CLIENTS - 1], much, 13 * MIB);
+	const char *a = hear(&c[CLIENTS - 1]);
+	ok(status_of(a) == 503 && has(a, "\"overloaded\"") && has(a, "Retry-After: 1\r\n"), "65 are too much: %d",
+	   status_of(a));
+	close_client(&c[CLIENTS - 1]);
+	send_bytes(&c[0], much, 2 * MIB);
+	is_int(status_of(hear(&c[0])), 200, "those who were before come to their end");
+	for (int i = 0; i < CLIENTS - 1; i++)
+		close_client(&c[i]);
+	reset_seen();
+	open_client(&c[0]);
+	say(&c[0], POST("/now", "15728640"));
+	send_bytes(&c[0], much, 13 * MIB);
+	send_bytes(&c[0], much, 2 * MIB);
+	is_int(status_of(hear(&c[0])), 200, "and then there is room again");
+	close_client(&c[0]);
+	conf.http.max_body = 1000;
+	free(much);
+}
+
 int main(void)
 {
 	start_server();
@@ -360,6 +396,7 @@ int main(void)
 	test_continue();
 	test_leaving_clients();
 	test_timeouts();
+	test_in_flight();
 	test_draining();
 	test_freeing();
 	loop_free(&loop);

@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# Proves the limits of a node that keep one client, or all of them at once, from taking everything: connections of an
+# address, sessions begun at a time, sends of a user; each refusal says when to come again.
+use Tidings;
+
+my $t = Tidings->start(workers => 2, conf => {session => {policy => 'multi', max => 64}, limits => {sessions_per_second => 5, connections_per_minute => 300, sends_per_second => 2, burst => 10}});
+$t->befriend(qw(alice bob carol));
+
+subtest 'sessions begun at a time' => sub {
+	my @answers = map { [Tidings::WS::handshake(address => $t->node->address, token => $t->token('alice'))] } 1 .. 30;
+	my @status = map { $_->[0]->status } @answers;
+	is scalar(grep { $_ == 101 } @status[0 .. 19]), 20, 'four seconds\' worth come in at once';
+	my ($refused) = map { $_->[0] } grep { $_->[0]->status == 503 } @answers;
+	ok $refused, 'of those above some are refused' or return;
+	is $refused->code, 'overloaded', 'as overloaded';
+	like $refused->header('retry-after'), qr/\A[1-9]\d*\z/, 'with Retry-After';
+	$t->node->clock(1);
+	my ($r) = Tidings::WS::handshake(address => $t->node->address, token => $t->token('alice'));
+	is $r->status, 101, 'a second later there is room again';
+};
+
+subtest 'sends of a user' => sub {
+	my $http = $t->http('alice');
+	my @status = map { $http->post('/messages/send', text_to('bob', "m$_"))->status } 1 .. 20;
+	is_deeply [@status[0 .. 9]], [(201) x 10], 'a burst';
+	my $r = $http->post('/messages/send', text_to('bob', 'one more'));
+	$r = $http->post('/messages/send', text_to('bob', 'and one more')) if $r->status == 201;
+	is $r->status . ' ' . $r->code, '429 rate_limited', 'and then not more than so many a second';
+	like $r->header('retry-after'), qr/\A[1-9]\d*\z/, 'with Retry-After';
+	is $t->http('carol')->post('/messages/send', text_to('bob', 'hello'))->status, 201, 'others are not concerned';
+};
+
+subtest 'connections of an address' => sub {
+	my $closed = 0;
+	for (1 .. 400) {
+		my $http = $t->http('bob', from => '127.0.0.9');
+		my $r = eval { $http->get('/messages/unread-count') };
+		$closed++ if !$r;
+	}
+	cmp_ok $closed, '>=', 50, 'those above are closed';
+	is $t->http('bob', from => '127.0.0.10')->get('/messages/unread-count')->status, 200, 'those of another address are not';
+	is $t->node->admin_http->get('/readyz')->status, 200, 'and the admin listener has no such limit';
+	$t->node->clock(60);
+	is $t->http('bob', from => '127.0.0.9')->get('/messages/unread-count')->status, 200, 'a minute later it may come again';
+};
+
+$t->stop;
+done_testing;
