@@ -23,15 +23,15 @@ spew("$dir/tidings.pem", slurp("$dir/cert.pem") . slurp("$dir/key.pem"), 0600);
 ($status, $out, $err) = run($dir, 'haproxy', '-c', '-f', spew("$dir/as-is.cfg", $as_is));
 is $status, 0, 'haproxy takes the example' or diag($out . $err);
 
-my $t = Tidings->start(workers => 2, nodes => 2, conf => {session => {policy => 'device'}, drain_timeout => 3});
+my $t = Tidings->start(workers => 2, nodes => 2, conf => {session => {policy => 'device'}, drain_timeout => 3,
+	proxy_protocol => 'true', log => {access => "$dir/access.log"}});
 
-# The same with the addresses of this test. Without PROXY, which the nodes are not configured for here.
+# The same with the addresses of this test.
 my $cfg = $as_is;
 my $changes = 0;
 $changes += $cfg =~ s{\tbind :443 ssl .*}{\tbind 127.0.0.1:$port};
 $changes += $cfg =~ s{stats socket \S+}{stats socket $socket};
 $changes += $cfg =~ s{maxconn 100000}{maxconn 500};
-$changes += $cfg =~ s{ send-proxy-v2$}{}m;
 $changes += $cfg =~ s{ check port 8081}{ check};
 $changes += $cfg =~ s{slowstart 10s}{};
 for my $i (0, 1) {
@@ -39,7 +39,7 @@ for my $i (0, 1) {
 	my $n = $i + 1;
 	$changes += $cfg =~ s{server n$n 10\S+}{"server n$n " . $t->node($i)->address . " port $admin_port"}e;
 }
-is $changes, 8, 'the example is as this test knows it';
+is $changes, 7, 'the example is as this test knows it';
 my $haproxy = spawn(log => "$dir/haproxy.log", cmd => ['haproxy', '-db', '-f', spew("$dir/haproxy.cfg", $cfg)]);
 
 sub command {
@@ -70,6 +70,13 @@ my @real = map { $_->address } $t->nodes;
 # From now on the clients of this test know the balancer alone.
 $_->{address} = "127.0.0.1:$port" for $t->nodes;
 $t->befriend(qw(alice bob), map { "user$_" } 1 .. 6);
+
+my $r = $t->http('alice', from => '127.0.0.9')->get('/messages/unread-count');
+is $r->status, 200, 'a request through it';
+my $id = $r->header('x-request-id');
+wait_for('the access log', sub { slurp("$dir/access.log") =~ /^\S+ 127\.0\.0\.9 GET .* \Q$id\E$/m });
+pass 'the nodes know the client by its own address';
+ok !eval { Tidings::HTTP->new(address => $real[0])->get('/messages/unread-count') }, 'and take nothing that does not come from the balancer';
 
 my @ws = map { $t->ws("user$_") } 1 .. 6;
 wait_for('the sessions to be counted', sub { my @n = websockets(); $n[0] + $n[1] == 6 });

@@ -110,9 +110,9 @@ subtest 'the package' => sub {
 	my $root = $ENV{TIDINGS_ROOT} // "$dir/root";
 	$slowly->('a fresh Debian', "debootstrap --variant=minbase bookworm $root") if !$ENV{TIDINGS_ROOT};
 	spew("$root/usr/sbin/policy-rc.d", "#!/bin/sh\nexit 101\n", 0755);
+	my @before = sort split /\n/, (run($dir, 'find', $root, '-xdev', '-path', '*tidings*'))[1];
 	run($dir, 'cp', $deb, "$root/tmp/tidings.deb");
 	my $inside = sub { my ($name, $script) = @_; return $slowly->($name, "chroot $root sh -ec '$script'") };
-	my @before = sort split /\n/, (run($dir, 'find', $root, '-xdev', '-path', '*tidings*'))[1];
 	$inside->('install', 'apt-get update -q && apt-get install -q -y --no-install-recommends /tmp/tidings.deb');
 	like slurp("$root/etc/passwd"), qr{^tidings:.*:/usr/sbin/nologin$}m, 'the user is there';
 	my $gid = (slurp("$root/etc/group") =~ /^tidings:[^:]*:(\d+):/m)[0];
