@@ -86,7 +86,7 @@ subtest 'a full hub' => sub {
 	$h->close;
 	is $_->request(type => 'ping')->{type}, 'pong', 'the others are served' for @ws;
 	is $t->http('too-many')->get('/messages/unread-count')->status, 200, 'and requests, too';
-	is $node->ctl_ok('status', '--json')->{counters}{refused_hub_full}, 1, 'it is counted';
+	is $node->ctl_ok('status', '--json')->{counters}{sessions_refused}, 1, 'it is counted';
 	$ws[0]->close->close_code;
 	ok wait_for('room', sub { eval { $t->ws('too-many') } }), 'who leaves makes room';
 	$t->stop;
