@@ -50,8 +50,7 @@ subtest 'structure' => sub {
 		push @lost, "$at: $ref" if !eval { Tidings::Spec::deref($root, $v); 1 };
 	});
 	is_deeply \@lost, [], 'every reference leads somewhere';
-	$uses{"#/$_->[0]/components/securitySchemes/$_->[1]"}++ for map { ['openapi', keys %$_] } map { @{$_->{security} // []} } $openapi, map { $_->[2] } @operations;
-	$uses{'#/openapi/components/securitySchemes/' . $_}++ for map { map { keys %$_ } @{$_->[2]{security} // []} } @operations;
+	$uses{"#/openapi/components/securitySchemes/$_"}++ for map { keys %$_ } map { @{$_->{security} // []} } $openapi, map { $_->[2] } @operations;
 	my @unused;
 	for my $document (qw(openapi asyncapi)) {
 		my $components = $root->{$document}{components};

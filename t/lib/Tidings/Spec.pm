@@ -41,12 +41,13 @@ sub prepare {
 
 my ($open, $closed, %seen);
 sub schemas_of {
-	my ($document) = @_;
+	my ($name, %o) = @_;
 	require JSON::Validator::Schema::Draft201909; # only now: it brings much along
-	return JSON::Validator::Schema::Draft201909->new($document);
+	# Without an id it would make one of the whole text.
+	return JSON::Validator::Schema::Draft201909->new(combined(%o), id => "urn:tidings:$name");
 }
-sub open_schemas { return $open //= schemas_of(combined()) }
-sub closed_schemas { return $closed //= schemas_of(combined(closed => 1)) }
+sub open_schemas { return $open //= schemas_of('open') }
+sub closed_schemas { return $closed //= schemas_of('closed', closed => 1) }
 
 # Follows references within the combined document.
 sub deref {
@@ -68,7 +69,7 @@ sub shape_of {
 	return '{' . join(',', map { "$_:" . shape_of($v->{$_}) } sort keys %$v) . '}' if ref $v eq 'HASH';
 	if (ref $v eq 'ARRAY') {
 		my %kinds = map { shape_of($_) => 1 } @$v;
-		return '[' . (@$v > 99 ? scalar @$v : '') . join('|', sort keys %kinds) . ']';
+		return '[' . join('|', sort keys %kinds) . ']';
 	}
 	return $v ? 'true' : 'false' if ref $v;
 	my $flags = B::svref_2object(\$v)->FLAGS;
@@ -77,12 +78,22 @@ sub shape_of {
 		: "'" . ($v =~ tr/!-~//c ? ' ' : '') . (length $v > 32 ? length $v : '') . "'";
 }
 
-# The faults of data against a schema of one of the two. bytes: decoded anew where it has to be looked at, for looking
-# at a value may change how Perl prints it.
+# A copy of the data, of whose arrays only what was not seen there yet is left, and one element at least. A copy also since
+# looking at a value may change how Perl prints it.
+sub news_of {
+	my ($where, $v) = @_;
+	return {map { $_ => news_of("$where.$_", $v->{$_}) } keys %$v} if ref $v eq 'HASH';
+	return $v if ref $v ne 'ARRAY';
+	my @new = grep { !$seen{"$where\[] " . shape_of($_)}++ } @$v;
+	return [map { news_of("$where\[]", $_) } @new || !@$v ? @new : $v->[0]];
+}
+
+# The faults of data against a schema of one of the two.
 sub data_faults {
-	my ($schemas, $where, $schema, $data, $bytes) = @_;
-	return if $seen{"$where " . shape_of($data)}++;
-	return map { "$_" } $schemas->validate($bytes ? $json->decode($bytes) : $data, $schema);
+	my ($schemas, $where, $schema, $data) = @_;
+	my $news = news_of($where, $data);
+	return if $seen{"$where " . shape_of($news)}++;
+	return map { "$_" } $schemas->validate($news, $schema);
 }
 
 # ---- HTTP ----
@@ -92,9 +103,9 @@ my %templates;
 # The path item for a path, literal ones first: (template, {name => value}).
 sub find_path {
 	my ($paths, $path, $admin) = @_;
-	$templates{$admin ? 1 : 0} //= [map { [$_, s/\\?\{id\\?\}/(?<id>0|[1-9][0-9]{0,19})/r =~ s/\\?\{user_id\\?\}/(?<user_id>[^\/]+)/r] }
+	my $known = $templates{$admin ? 'admin' : 'public'} //= [map { [$_, s/\{id\}/(?<id>0|[1-9][0-9]{0,19})/r =~ s/\{user_id\}/(?<user_id>[^\/]+)/r] }
 		sort { ($a =~ /\{/) <=> ($b =~ /\{/) || $a cmp $b } grep { !$paths->{$_}{servers} == !$admin } keys %$paths];
-	for (@{$templates{$admin ? 1 : 0}}) {
+	for (@$known) {
 		my ($template, $regex) = @$_;
 		next if $path !~ /\A$regex\z/;
 		my %param = %+;
@@ -112,14 +123,14 @@ sub as_typed {
 }
 
 sub header_faults {
-	my ($root, $response, $r) = @_;
+	my ($root, $where, $response, $r) = @_;
 	my @faults;
 	for my $name (sort keys %{$response->{headers} // {}}) {
 		my $header = deref($root, $response->{headers}{$name});
 		my $value = $r->header($name);
 		if (defined $value) {
 			my $schema = deref($root, $header->{schema});
-			push @faults, map { "$name $_" } closed_schemas()->validate(as_typed($schema, $value), $schema);
+			push @faults, map { "$name $_" } data_faults(closed_schemas(), "$where $name", $schema, as_typed($schema, $value));
 		} elsif ($header->{required}) {
 			push @faults, "$name is missing";
 		}
@@ -131,41 +142,42 @@ sub response_faults {
 	my ($root, $where, $responses, $r, $is_head) = @_;
 	my $status = exists $responses->{$r->status} ? $r->status : 'default';
 	my $response = deref($root, $responses->{$status});
-	my @faults = header_faults($root, $response, $r);
+	my @faults = header_faults($root, "$where $status", $response, $r);
 	my ($type) = ($r->header('content-type') // '') =~ /\A([^;\s]*)/;
 	my $content = $response->{content};
 	return @faults, $type eq '' && $r->body eq '' ? () : "a body of '$type' is not documented" if !$content;
 	return @faults, "Content-Type '$type' is not documented" if !$content->{$type};
 	return @faults if $is_head;
 	my $is_json = $type =~ /json\z/;
-	push @faults, data_faults(closed_schemas(), "$where $status", $content->{$type}{schema}, $is_json ? ($r->json, $r->body) : $r->body);
+	push @faults, data_faults(closed_schemas(), "$where $status", $content->{$type}{schema}, $is_json ? $r->json : $r->body);
 	push @faults, 'the status within is ' . $r->json->{status} if $type =~ /problem/ && $r->json->{status} ne $r->status;
 	return @faults;
 }
 
 sub parameter_faults {
-	my ($root, $item, $op, $given) = @_;
+	my ($root, $where, $item, $op, $given) = @_;
 	my @faults;
 	for (@{$item->{parameters} // []}, @{$op->{parameters} // []}) {
 		my $p = deref($root, $_);
 		my ($text, $schema) = ($given->{$p->{in}}{lc $p->{name}}, deref($root, $p->{schema}));
 		push @faults, "$p->{in} $p->{name} is missing" if $p->{required} && !defined $text;
-		push @faults, map { "$p->{in} $p->{name} $_" } open_schemas()->validate(as_typed($schema, $text), $schema) if defined $text;
+		push @faults, map { "$p->{in} $p->{name} $_" } data_faults(open_schemas(), "$where $p->{in} $p->{name}", $schema, as_typed($schema, $text)) if defined $text;
 	}
 	return @faults;
 }
 
 sub request_faults {
-	my ($where, $template, $method, $head, $body, %given) = @_;
+	my ($where, $template, $method, $body, %given) = @_;
 	my $root = open_schemas()->data;
 	my $item = $root->{openapi}{paths}{$template};
 	my $op = $item->{$method};
-	my @faults = parameter_faults($root, $item, $op, \%given);
+	my @faults = parameter_faults($root, $where, $item, $op, \%given);
 	my $documented = deref($root, $op->{requestBody}) or return @faults;
-	return @faults, $documented->{required} ? 'the body is missing' : () if $body eq '' && !exists $given{header}{'transfer-encoding'};
+	# It comes in another way, as raw bytes.
 	return @faults if exists $given{header}{'transfer-encoding'} || exists $given{header}{expect};
+	return @faults, $documented->{required} ? 'the body is missing' : () if $body eq '';
 	my $data = eval { $json->decode($body) } // return @faults, 'the body is not JSON';
-	return @faults, data_faults(open_schemas(), "$where request", $documented->{content}{'application/json'}{schema}, $data, $body);
+	return @faults, data_faults(open_schemas(), "$where request", $documented->{content}{'application/json'}{schema}, $data);
 }
 
 sub query_of {
@@ -198,7 +210,7 @@ sub exchange_faults {
 	if ($op && $r->status < 300) {
 		my ($head, $body) = split /\r\n\r\n/, $e{bytes}, 2;
 		my %header = map { /\A([^:]+):\s*(.*)\z/ ? (lc $1, $2) : () } split /\r\n/, $head;
-		push @faults, map { "request: $_" } request_faults($where, $template, $method, $head, $body, path => $param, query => query_of($query), header => \%header);
+		push @faults, map { "request: $_" } request_faults($where, $template, $method, $body, path => $param, query => query_of($query), header => \%header);
 	}
 	return @faults;
 }
