@@ -33,11 +33,11 @@ my $in_view = q{(() => { const frame = document.querySelector('.timeline').getBo
 subtest 'up to the first, keeping the place' => sub {
 	# In steps of less than a viewport (a tall one, to be done soon), as a wheel does. Each step moves what is seen by that
 	# step, whatever was loaded or measured meanwhile.
-	$ann->call('Emulation.setDeviceMetricsOverride', {width => 900, height => 2500, deviceScaleFactor => 1, mobile => JSON::PP::false});
+	$ann->call('Emulation.setDeviceMetricsOverride', {width => 900, height => 4000, deviceScaleFactor => 1, mobile => JSON::PP::false});
 	$ann->wait_value("($top_of)(($in_view)[0]) < 70");
 	$ann->value(qq{void (async () => {
 		const box = document.querySelector('.timeline'), topOf = $top_of, frame = () => new Promise(requestAnimationFrame);
-		const seen = new Set(), STEP = 1900;
+		const seen = new Set(), STEP = 3500;
 		let jumps = [], elements = 0, frames = 0, slow = 0;
 		const end = performance.now() + 120000;
 		while (!seen.has(1) && performance.now() < end) {

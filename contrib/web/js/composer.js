@@ -58,10 +58,10 @@ export class Composer {
         this.#reply.hidden = message === null;
         this.#reply.replaceChildren();
         if (message !== null) {
-            const own = message.from_user_id === this.#chat.me;
-            const name = own ? t('message.you') : this.#chat.people.name(message.from_user_id);
+            const name = this.#chat.people.name(message.from_user_id);
+            const title = message.from_user_id === this.#chat.me ? t('composer.replyToSelf') : t('composer.replyTo', {name});
             this.#reply.append(icon('reply'),
-                el('p', {}, el('strong', {}, t('composer.replyTo', {name})), el('span', {}, shortText(message, this.#chat.me))),
+                el('p', {}, el('strong', {}, title), el('span', {}, shortText(message, this.#chat.me))),
                 iconButton('close', t('composer.cancelReply'), () => this.#cancelReply()));
         }
         this.#saveDraft();

@@ -136,6 +136,7 @@ const TEXTS = {
     'composer.send': ['Send', '发送'],
     'composer.attach': ['Send a photo, voice, video or file', '发送图片、语音、视频或文件'],
     'composer.replyTo': ['Reply to {name}', '回复 {name}'],
+    'composer.replyToSelf': ['Reply to yourself', '回复自己'],
     'composer.cancelReply': ['Cancel the reply', '取消回复'],
     'composer.tooLong': ['Too long: {count} of at most {max} bytes.', '太长：{count} 字节，最多 {max} 字节。'],
 

@@ -74,7 +74,7 @@ export class TimelineView {
         if (!c)
             return;
         const {history} = c;
-        const ready = history.loaded || this.#chat.outgoing.to(c.peer.user_id).length > 0;
+        const ready = history.loaded || history.last !== null || this.#chat.outgoing.to(c.peer.user_id).length > 0;
         this.#showNotice(ready ? null : history.failed ? 'failed' : 'loading');
         this.#feed.setAttribute('aria-busy', String(history.loading !== null));
         this.#list.setRows(ready ? timelineRows(this.#chat, c) : []);
