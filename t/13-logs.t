@@ -149,10 +149,10 @@ subtest 'a reload turns it on and off' => sub {
 	my $t = Tidings->start(workers => 1);
 	my %conf = %{$t->node->{conf}};
 	$t->node->configure({%conf, log => {access => $file}});
-	$t->node->ctl_ok('reload');
+	$t->node->reload;
 	wait_for('the log', sub { $t->http('alice')->get('/messages/unread-count'); -s $file });
 	$t->node->configure(\%conf);
-	$t->node->ctl_ok('reload');
+	$t->node->reload;
 	my $old = (stat $file)[7];
 	wait_for('the end of it', sub {
 		my $before = (access_lines($file));

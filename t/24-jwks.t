@@ -34,7 +34,7 @@ sub by { my ($name, $alg, $kid) = @_; return signed_token($dir, $name, {alg => $
 # The new workers serve as soon as they can; a token that only they take tells.
 sub reload {
 	my ($token) = @_;
-	$t->node->ctl_ok('reload');
+	$t->node->reload;
 	wait_for('the new keys to count', sub { status_of($token) == 200 });
 	return;
 }

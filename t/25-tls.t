@@ -103,7 +103,7 @@ subtest 'tickets of one worker are good on another' => sub {
 	}
 	my %taken = map { $_->{pid} => $_->{taken} // $_->{connections_taken} // 1 } @{$t->node->ctl_ok('workers', '--json')->{workers}};
 	is scalar keys %taken, 2, 'there are two of them';
-	$t->node->ctl_ok('reload');
+	$t->node->reload;
 	like ticket_is_used('tls1_3', "-sess_in $dir/session"), qr/^Reused, /m, 'and on their successors';
 	$t->node->clock(3600 + 1);
 	like ticket_is_used('tls1_2', "-sess_out $dir/later"), qr/^New, /m, 'an hour later there is a new key';
@@ -115,7 +115,7 @@ subtest 'certificates' => sub {
 	my $kept = https('alice');
 	is $kept->get('/messages/unread-count')->status, 200, 'a connection';
 	copy("$dir/two.$_", "$dir/live.$_") for qw(pem key);
-	$t->node->ctl_ok('reload');
+	$t->node->reload;
 	my %other = (SSL_ca_file => "$dir/two.pem");
 	wait_for('the new certificate', sub { my $s = eval { https('alice', tls => \%other)->socket }; return $s });
 	is https('alice', tls => \%other)->get('/messages/unread-count')->status, 200, 'a reload brings the new one';
@@ -125,7 +125,7 @@ subtest 'certificates' => sub {
 	like $out . $err, qr/tls\.key/, 'by name';
 	is https('alice', tls => \%other)->get('/messages/unread-count')->status, 200, 'and the running one stays';
 	copy("$dir/one.key", "$dir/live.key");
-	$t->node->ctl_ok('reload');
+	$t->node->reload;
 	wait_for('the first certificate again', sub { eval { https('alice')->socket } });
 };
 

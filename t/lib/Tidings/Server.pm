@@ -92,6 +92,16 @@ sub ctl_ok {
 	return grep({ $_ eq '--json' } @args) ? JSON::PP->new->utf8->allow_nonref->decode($out) : $out;
 }
 
+# Takes up a changed configuration, and waits until no worker of before serves any more.
+sub reload {
+	my ($self) = @_;
+	my $serving = sub { return map { $_->{pid} => 1 } grep { $_->{state} eq 'ready' } @{$self->ctl_ok('workers', '--json')->{workers}} };
+	my %before = $serving->();
+	$self->ctl_ok('reload');
+	wait_for("new workers of $self->{name}", sub { my %now = $serving->(); %now && !grep { $before{$_} } keys %now });
+	return;
+}
+
 # Moves the node's clocks; needs a debug build.
 sub clock { my ($self, $secs) = @_; $self->ctl_ok('clock', $secs >= 0 ? "+$secs" : $secs); return }
 
