@@ -32,6 +32,11 @@ subtest 'make install' => sub {
 	is((run($dir, 'find', "$dir/install", '-type', 'f'))[1], '', 'takes all of it away');
 };
 
+subtest 'make dist' => sub {
+	runs('has every file that the Makefile names', 'make', '-s', '-C', $build, 'distdir', "distdir=$dir/dist");
+	ok -e "$dir/dist/$_", "and $_" for qw(configure contrib/debian/rules contrib/systemd/tidings.service t/90-package.t);
+};
+
 subtest 'manual pages' => sub {
 	plan skip_all => 'mandoc is not installed' if !has_program('mandoc');
 	for (qw(tidingsd.8 tidingsctl.1 tidings.conf.5)) {
