@@ -75,6 +75,19 @@ subtest 'a rehearsal' => sub {
 	$t->stop;
 };
 
+subtest 'a limit of the system is no change' => sub {
+	plan skip_all => 'setpriv is not installed' if !grep { -x "$_/setpriv" } split /:/, $ENV{PATH};
+	my $t = Tidings->start(workers => 1, start => 0, conf => {worker_connections => 5000});
+	my $node = $t->node;
+	my @caps = $> == 0 ? ('setpriv', '--bounding-set', '-sys_resource', '--inh-caps', '-sys_resource') : ();
+	$node->start(wrap => [@caps, 'sh', '-c', 'ulimit -n 2000 && exec "$@"', 'sh']);
+	like $node->log_text, qr/worker_connections is lowered to \d+/, 'it takes what it may';
+	like $node->ctl_ok('reload', '--dry-run'), qr/nothing/, 'which is no change';
+	$node->ctl_ok('reload');
+	unlike $node->log_text, qr/restart is needed/, 'nor a reason for a restart';
+	$t->stop;
+};
+
 subtest 'what the service manager hears' => sub {
 	my $path = Tidings::dir() . '/notify';
 	my $manager = IO::Socket::UNIX->new(Local => $path, Type => SOCK_DGRAM) or die "$path: $!";

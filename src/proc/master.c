@@ -162,7 +162,6 @@ static void check_limits(struct conf *conf)
 
 void master_renew(struct master *m, struct conf *next)
 {
-	check_limits(next);
 	conf_free(&m->conf);
 	m->conf = next;
 	m->generation++;
@@ -301,6 +300,7 @@ static int prepare(struct master *m, char **err_r)
 	*err_r = im_fault(m->conf);
 	if (*err_r != NULL || make_run_dir(m->conf->run_dir, err_r) != 0)
 		return -1;
+	m->wanted_connections = m->conf->worker_connections;
 	check_limits(m->conf);
 	/* Twice the workers: while a reload drains the old ones, the new ones serve already; and as many again to grow.
 	 */

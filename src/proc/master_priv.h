@@ -57,6 +57,7 @@ struct master {
 	struct hub *hub;
 	struct child *child;
 	unsigned slots;
+	int wanted_connections; /* worker_connections as configured; conf has what the system allows */
 	struct listener *listener;
 	size_t listener_count;
 	struct control *control;

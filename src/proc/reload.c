@@ -16,6 +16,9 @@ struct conf *reload_read(const struct master *m, char **err_r)
 	struct conf *next = conf_load(m->conf->path, err_r);
 	if (next == NULL)
 		return NULL;
+	/* What had to be lowered at the start is no change of the file's. */
+	if (next->worker_connections == m->wanted_connections)
+		next->worker_connections = m->conf->worker_connections;
 	*err_r = conf_check_server(next);
 	if (*err_r == NULL)
 		*err_r = im_fault(next);
