@@ -403,9 +403,10 @@ static void test_secrets(void)
 
 static void test_server(void)
 {
-	struct conf *c = taken("listen = {}\nuser = nobody-by-that-name\nhttp { docroot = /nonexistent }\n"
-			       "log { access = /nonexistent/access.log }\ntls { listen = \"127.0.0.1:8443\"\nkey = /nonexistent }",
-			       "a file that a tool can use");
+	struct conf *c = taken(
+		"listen = {}\nuser = nobody-by-that-name\nhttp { docroot = /nonexistent }\n"
+		"log { access = /nonexistent/access.log }\ntls { listen = \"127.0.0.1:8443\"\nkey = /nonexistent }",
+		"a file that a tool can use");
 	char *err;
 
 	if (c == NULL)
@@ -453,6 +454,36 @@ static void test_reload(void)
 	conf_free(&next);
 }
 
+static void note_difference(const char *option, const char *from, const char *to, bool needs_restart, void *arg)
+{
+	buf_printf(arg, "%s: %s -> %s%s; ", option, from, to, needs_restart ? " (restart)" : "");
+}
+
+static void test_differences(void)
+{
+	struct buf told = {0};
+	struct conf *a =
+		taken("jwt { secret = \"" SECRET "\" key \"gone\" { secret = \"" SECRET
+		      "\" } key \"same\" { secret = \"" SECRET "\" } key \"new\" { secret = \"" SECRET "\" } }",
+		      "some keys");
+	struct conf *b = taken(
+		"listen = {\"127.0.0.1:1\", \"127.0.0.1:2\"} log { level = debug } jwt { secret = \"" SECRET
+		"!\" key \"same\" { secret = \"" SECRET "\" } key \"new\" { algorithm = HS512 secret = \"" SECRET SECRET
+		"\" } key \"more\" { secret = \"" SECRET "\" } }",
+		"others");
+	conf_compare(a, a, note_difference, &told);
+	is_int((long)told.len, 0, "a configuration does not differ from itself");
+	conf_compare(a, b, note_difference, &told);
+	is_str(buf_cstr(&told),
+	       "listen: 127.0.0.1:8080 -> 127.0.0.1:1, 127.0.0.1:2 (restart); log.level: info -> debug; "
+	       "jwt: its own key: HS256 -> HS256; jwt.key \"gone\": HS256 -> ; jwt.key \"new\": HS256 -> HS512; "
+	       "jwt.key \"more\":  -> HS256; ",
+	       "options in their order, then keys, and no secret");
+	buf_fini(&told);
+	conf_free(&a);
+	conf_free(&b);
+}
+
 int main(void)
 {
 	if (mkdtemp(dir) == NULL)
@@ -469,6 +500,7 @@ int main(void)
 	test_syntax();
 	test_checks();
 	test_secrets();
+	test_differences();
 	test_server();
 	test_reload();
 	rmdir(dir);
