@@ -81,6 +81,11 @@ struct buf *batch_update(struct batch *b)
 	return gather(&b->updates, NULL);
 }
 
+void batch_expect(struct batch *b, uint64_t rows)
+{
+	sql_expect(batch_update(b), rows);
+}
+
 static int by_conv_id(const void *a, const void *b)
 {
 	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;

@@ -137,6 +137,8 @@ static void drop_request(struct change_friend *c, struct buf *text)
 		return;
 	sql_lit(text, "DELETE FROM friend_requests");
 	put_pair(text, c);
+	buf_append_char(text, ';');
+	sql_expect(text, 1);
 }
 
 static void make_friends(struct change_friend *c, struct buf *text)
@@ -207,6 +209,8 @@ static enum store_status decide_end(struct change_friend *c, struct buf *text)
 	if (c->forth || c->back) {
 		sql_lit(text, "DELETE FROM friendships");
 		put_both(text, c);
+		buf_append_char(text, ';');
+		sql_expect(text, (uint64_t)c->forth + c->back);
 	}
 	return c->now.changed ? STORE_OK : STORE_NOT_FOUND;
 }
@@ -216,12 +220,17 @@ static enum store_status decide_block(struct change_friend *c, struct buf *text,
 	c->now.friends = c->forth && c->back;
 	if (!c->now.friends)
 		return STORE_NOT_FOUND;
-	c->now.changed = c->now.as.blocked != block || c->txn.uncertain;
+	bool changes = c->now.as.blocked != block;
+	c->now.changed = changes || c->txn.uncertain;
 	c->now.as.blocked = block;
+	if (!changes)
+		return STORE_OK;
 	buf_printf(text, "UPDATE friendships SET blocked=%d WHERE user_id=", block);
 	sql_str(text, c->user);
 	sql_lit(text, " AND friend_id=");
 	sql_str(text, c->peer);
+	buf_append_char(text, ';');
+	sql_expect(text, 1);
 	return STORE_OK;
 }
 

@@ -334,7 +334,7 @@ static const char *passing_reason(unsigned error)
 		return "lock_timeout";
 	case ER_DUP_ENTRY: /* the same client_msg_id or pair came through another lane just now */
 		return "duplicate";
-	case ER_SUBQUERY_NO_1_ROW: /* batch_build_write(): too late */
+	case ER_SUBQUERY_NO_1_ROW: /* batch_build_write(): too late; or an update was cut short */
 		return "late";
 	case ER_CHECKREAD:
 	case ER_QUERY_INTERRUPTED:
@@ -399,8 +399,9 @@ static void on_done(struct link_query *q, const struct link_result *r)
 		return;
 	case LINK_ERROR:
 		if (l->state == LANE_UNDOING) {
-			log_error("database: ROLLBACK: %s", r->message);
-			put_back(l, l->why_undo);
+			/* Without it the next transaction's beginning would commit what this one has done so far. */
+			log_warn("database: ROLLBACK: %s", r->message);
+			ask(l, LANE_UNDOING, STR_LIT("ROLLBACK"));
 			return;
 		}
 		batch_refused(l, r);

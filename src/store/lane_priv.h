@@ -228,6 +228,8 @@ void batch_note_sent(struct batch *b, struct str from, struct str client_msg_id,
 struct buf *batch_ask(struct batch *b, uint64_t answer[2]);
 /* Begins a statement of the second one. */
 struct buf *batch_update(struct batch *b);
+/* After an UPDATE: the transaction is undone and run again where it did not change so many rows. */
+void batch_expect(struct batch *b, uint64_t rows);
 /* How many messages of the conversation, up to that seq, this batch has sent to `to` so far. */
 uint64_t op_send_count(const struct batch *b, const struct conv *c, struct str to, uint64_t up_to_seq);
 /* Counts a change to a message and returns its change_seq. */

@@ -172,6 +172,8 @@ static void read_decide(struct txn *t, struct buf *text)
 	p->now.is_read = true;
 	sql_lit(text, "UPDATE notifications SET is_read=1 WHERE id=");
 	sql_u64(text, p->id);
+	buf_append_char(text, ';');
+	sql_expect(text, 1);
 }
 
 void store_read_notification(struct store *s, struct str user, uint64_t id, store_notification_fn *fn, void *arg)

@@ -94,10 +94,11 @@ static void begin_update(struct buf *out, const char *assignments)
 	buf_append(out, assignments, strlen(assignments));
 }
 
-static void end_update(struct buf *out, uint64_t id)
+static void end_update(struct batch *b, struct buf *out, uint64_t id)
 {
 	sql_lit(out, " WHERE id=");
 	sql_u64(out, id);
+	batch_expect(b, 1);
 }
 
 /* ---- read ---- */
@@ -122,7 +123,7 @@ static enum op_verdict read_plan(struct batch *b, struct op *op)
 	struct buf *out = batch_update(b);
 	begin_update(out, "is_read=1,read_at=");
 	sql_time(out, b->now_ms);
-	end_update(out, o->id);
+	end_update(b, out, o->id);
 	return end_with(o, true);
 }
 
@@ -166,7 +167,7 @@ static enum op_verdict recall_plan(struct batch *b, struct op *op)
 	struct buf *out = batch_update(b);
 	begin_update(out, "is_recalled=1,content=NULL,media_url=NULL,extra=NULL,recalled_at=");
 	sql_time(out, b->now_ms);
-	end_update(out, o->id);
+	end_update(b, out, o->id);
 	return end_with(o, true);
 }
 
@@ -215,7 +216,7 @@ static enum op_verdict delete_plan(struct batch *b, struct op *op)
 	h->deleted[as] = true;
 	struct buf *out = batch_update(b);
 	begin_update(out, as == 0 ? "deleted_by_sender=1" : "deleted_by_recipient=1");
-	end_update(out, o->id);
+	end_update(b, out, o->id);
 	return end_with(o, true);
 }
 

@@ -51,6 +51,7 @@ static void append_update(struct batch *b, const struct op_read *o, const struct
 	sql_lit(out, " AND to_user_id=");
 	sql_str(out, o->user);
 	sql_lit(out, " AND is_read=0");
+	batch_expect(b, o->result.marked);
 }
 
 static enum op_verdict read_plan(struct batch *b, struct op *op)

@@ -57,3 +57,11 @@ void sql_pair(struct buf *b, struct str first, struct str second)
 	sql_str(b, second);
 	buf_append_char(b, ')');
 }
+
+void sql_expect(struct buf *b, uint64_t rows)
+{
+	sql_lit(b, "SET @short=IF(ROW_COUNT()<>");
+	sql_u64(b, rows);
+	/* A subquery with two rows is an error once it is evaluated. */
+	sql_lit(b, ",(SELECT 1 UNION SELECT 2),0)");
+}

@@ -182,7 +182,8 @@ static bool is_passing(unsigned error)
 	switch (error) {
 	case ER_LOCK_DEADLOCK:
 	case ER_LOCK_WAIT_TIMEOUT:
-	case ER_DUP_ENTRY: /* it came through another connection just now */
+	case ER_SUBQUERY_NO_1_ROW: /* sql_expect(): a statement was cut short */
+	case ER_DUP_ENTRY:	   /* it came through another connection just now */
 	case ER_CHECKREAD:
 	case ER_QUERY_INTERRUPTED:
 		return true;
@@ -209,8 +210,9 @@ static void on_done(struct link_query *q, const struct link_result *r)
 		return;
 	case LINK_ERROR:
 		if (t->state == TXNS_UNDOING) {
-			log_error("database: ROLLBACK: %s", r->message);
-			put_back(t);
+			/* Without it the next transaction's beginning would commit what this one has done so far. */
+			log_warn("database: ROLLBACK: %s", r->message);
+			end(t, TXNS_UNDOING);
 			return;
 		}
 		x->uncertain |= t->state == TXNS_COMMITTING && x->wrote;

@@ -147,12 +147,17 @@ static void add_decide(struct txn *t, struct buf *text)
 		t->status = STORE_TAKEN;
 }
 
-static void put_assignment(struct buf *text, bool *first, const char *column, struct str value)
+/* An assignment, where it changes anything. */
+static void put_assignment(struct buf *text, bool *first, const char *column, struct str *now, struct str value)
 {
-	sql_comma(text, first);
+	if (str_equal(*now, value))
+		return;
+	buf_append_str(text, *first ? STR_LIT("UPDATE users SET ") : STR_LIT(","));
+	*first = false;
 	buf_append_str(text, str_from(column));
 	buf_append_char(text, '=');
 	sql_str(text, value);
+	*now = value;
 }
 
 static void change_decide(struct txn *t, struct buf *text)
@@ -164,23 +169,18 @@ static void change_decide(struct txn *t, struct buf *text)
 		put_row(p, text);
 		return;
 	}
-	if (!c->sets_nickname && !c->sets_avatar_url && !c->sets_password)
+	if (c->sets_nickname)
+		put_assignment(text, &first, "nickname", &p->profile.nickname, c->nickname);
+	if (c->sets_avatar_url)
+		put_assignment(text, &first, "avatar_url", &p->profile.avatar_url, c->avatar_url);
+	if (c->sets_password)
+		put_assignment(text, &first, "password_hash", &p->now.password_hash, c->password_hash);
+	if (first)
 		return;
-	sql_lit(text, "UPDATE users SET ");
-	if (c->sets_nickname) {
-		put_assignment(text, &first, "nickname", c->nickname);
-		p->profile.nickname = c->nickname;
-	}
-	if (c->sets_avatar_url) {
-		put_assignment(text, &first, "avatar_url", c->avatar_url);
-		p->profile.avatar_url = c->avatar_url;
-	}
-	if (c->sets_password) {
-		put_assignment(text, &first, "password_hash", c->password_hash);
-		p->now.password_hash = c->password_hash;
-	}
 	sql_lit(text, " WHERE id=");
 	sql_str(text, p->user);
+	buf_append_char(text, ';');
+	sql_expect(text, 1);
 }
 
 static void put_user_answer(struct txn *t)
