@@ -39,8 +39,10 @@ subtest 'several people, one browser' => sub {
 };
 
 subtest 'logging out and in, staying' => sub {
+	$ann->value(q{sessionStorage.setItem('tidings-web:ann:drafts', '{"ben":{"text":"secret","replyTo":null}}')});
 	$ann->click('.mine')->click('.log-out');
-	$ann->wait_value(q{document.querySelector('input[name=username]') && !sessionStorage.getItem('tidings-web:account')});
+	$ann->wait_value(q{document.querySelector('input[name=username]') && !Object.keys(sessionStorage).some((k) => k.startsWith('tidings-web:a'))});
+	pass 'who logs out leaves neither token nor drafts behind';
 	$ann->log_in('ann', 'wrong password');
 	$ann->wait_text('.fault', 'wrong');
 	pass 'a wrong password';

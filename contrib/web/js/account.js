@@ -30,6 +30,14 @@ export function forgetAccount() {
         localStorage.removeItem(KEY);
 }
 
+// Drafts and what was not sent: who logs out leaves nothing behind.
+export function forgetWritings(storage, userId) {
+    for (const key of Object.keys(storage)) {
+        if (key.startsWith(`tidings-web:${userId}:`))
+            storage.removeItem(key);
+    }
+}
+
 // Calls back when a kept account is logged out in another tab.
 export function onLoggedOutElsewhere(callback) {
     addEventListener('storage', (event) => {

@@ -102,8 +102,7 @@ export class AppView {
     // ---- which conversation ----
 
     #followAddress() {
-        const [, userId = ''] = location.hash.match(/^#\/(.+)$/) ?? [];
-        this.#wanted = userId === '' ? null : decodeURIComponent(userId);
+        this.#wanted = userInAddress();
         this.#openWanted();
     }
 
@@ -208,6 +207,15 @@ export class AppView {
             say(text);
         else
             alertUser(text, body ?? '', `notification ${notification.id ?? kind}`, () => this.#notices.open(this.#bell));
+    }
+}
+
+// Whose conversation the address names, or null.
+function userInAddress() {
+    try {
+        return decodeURIComponent(location.hash.match(/^#\/(.+)$/)?.[1] ?? '') || null;
+    } catch {
+        return null;
     }
 }
 

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Where the page begins: who is logged in, or the way in.
 import {TidingsClient} from '../client/index.js';
-import {currentAccount, forgetAccount, onLoggedOutElsewhere, rememberAccount, storageOf, takeTokenFromAddress} from './account.js';
+import {
+    currentAccount, forgetAccount, forgetWritings, onLoggedOutElsewhere, rememberAccount, storageOf, takeTokenFromAddress,
+} from './account.js';
 import {AppView} from './app_view.js';
 import {Chat} from './chat.js';
 import {t} from './i18n.js';
@@ -33,10 +35,17 @@ async function enter(account) {
     const {storage, release} = await storageOf(account);
     const chat = new Chat({account, url, storage,
         onNews: (news) => view.tell(news), onSignedOut: () => logOut(t('login.expired'))});
-    const view = new AppView(chat, () => logOut(''));
-    show(view.node, () => {
+    let forget = false;
+    const view = new AppView(chat, () => {
+        forget = true;
+        logOut('');
+    });
+    show(view.node, async () => {
         view.remove();
-        chat.stop().then(release);
+        await chat.stop();
+        if (forget)
+            forgetWritings(storage, account.user_id);
+        release();
     });
     chat.start();
 }

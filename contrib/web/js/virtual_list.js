@@ -24,6 +24,7 @@ export class VirtualList {
     #rows = []; // {key, …} of the caller
     #heights = []; // of the rows, measured or estimated
     #measured = new Map(); // key -> height
+    #sums = {measured: 0, estimated: 0}; // of the rows that were measured: how good the estimates are
     #anchor = END; // or {index, key, offset}
     #first = 0;
     #last = -1; // those that are elements
@@ -92,7 +93,8 @@ export class VirtualList {
     setRows(rows) {
         this.#catchUp();
         this.#rows = rows;
-        this.#heights = rows.map((row) => this.#measured.get(row.key) ?? this.#estimate(row));
+        const ratio = this.#sums.estimated > 0 ? this.#sums.measured / this.#sums.estimated : 1;
+        this.#heights = rows.map((row) => this.#measured.get(row.key) ?? this.#estimate(row) * ratio);
         if (this.#anchor !== END) {
             const index = this.indexOf(this.#anchor.key);
             this.#anchor.index = index >= 0 ? index : Math.min(this.#anchor.index, rows.length - 1);
@@ -240,9 +242,17 @@ export class VirtualList {
                 continue;
             differs ||= Math.abs(height - this.#heights[i]) > 0.5;
             this.#heights[i] = height;
-            this.#measured.set(this.#rows[i].key, height);
+            this.#noteHeight(this.#rows[i], height);
         }
         return differs;
+    }
+
+    #noteHeight(row, height) {
+        if (!this.#measured.has(row.key)) {
+            this.#sums.measured += height;
+            this.#sums.estimated += this.#estimate(row);
+        }
+        this.#measured.set(row.key, height);
     }
 
     #place(settle) {
@@ -264,5 +274,8 @@ export class VirtualList {
         if (wanted !== null && wanted !== this.#scroller.scrollTop)
             this.#scroller.scrollTop = wanted;
         this.#knownTop = this.#scroller.scrollTop;
+        // There may be less above than was guessed: the anchor cannot be where it was wanted.
+        if (this.#anchor !== END && wanted !== null && Math.abs(this.#knownTop - wanted) >= 1)
+            this.#noteAnchor();
     }
 }
