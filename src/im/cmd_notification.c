@@ -148,21 +148,8 @@ void notification_read_proceed(struct request *r, const union command_args *a)
 	store_read_notification(r->im->store, request_user(r), r->path_id, on_read, r);
 }
 
-static void on_count(enum store_status status, uint64_t count, void *arg)
-{
-	struct request *r = arg;
-	if (status != STORE_OK) {
-		request_fail_store(r, status);
-		return;
-	}
-	struct json_out *o = request_begin(r);
-	json_key(o, "unread_count");
-	json_i64(o, (int64_t)count);
-	request_end(r, 200);
-}
-
 void notifications_count_proceed(struct request *r, const union command_args *a)
 {
 	(void)a;
-	store_count_notifications(r->im->store, request_user(r), on_count, r);
+	store_count_notifications(r->im->store, request_user(r), request_end_count, r);
 }

@@ -185,6 +185,19 @@ void request_pong(struct request *r)
 	request_free(r);
 }
 
+void request_end_count(enum store_status status, uint64_t count, void *arg)
+{
+	struct request *r = arg;
+	if (status != STORE_OK) {
+		request_fail_store(r, status);
+		return;
+	}
+	struct json_out *o = request_begin(r);
+	json_key(o, "unread_count");
+	json_i64(o, (int64_t)count);
+	request_end(r, 200);
+}
+
 struct online_answer {
 	struct request *r;
 	int http_status;

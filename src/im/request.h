@@ -63,6 +63,9 @@ void request_done(struct request *r);
 /* The answer is this one message: the bare resource, or `message` in a result. */
 void request_end_message(struct request *r, int http_status, const struct message *m);
 
+/* The answer is how many are unread; a store_count_fn, whose arg is the request. */
+void request_end_count(enum store_status status, uint64_t count, void *arg);
+
 /*
  * The answer to a REST request whose JSON says in some places who is online: looks that up, then sends it. Takes
  * what the slots hold, and leaves them empty.
