@@ -135,7 +135,8 @@ subtest 'drafts' => sub {
 	$ann->wait_value(q{document.querySelector('#compose').checkVisibility()});
 	$ann->type('#compose', 'not yet')->click('#tab-friends')->click('[data-user=cat] a')->click('#tab-chats');
 	$ann->wait_text('.chat[data-user=ben] .preview', 'Draft: not yet');
-	is $ann->value(q{document.querySelector('#compose').value}), '', 'of one conversation only';
+	$ann->wait_value(q{document.querySelector('#compose').value === ''});
+	pass 'of one conversation only';
 	$ann->say_text('hello Cat')->wait_last('hello Cat');
 	$ann->call('Page.reload');
 	$ann->wait_online->wait_text('.chat[data-user=ben] .preview', 'not yet');
