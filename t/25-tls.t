@@ -150,6 +150,18 @@ subtest 'what is no TLS' => sub {
 	like $http->{in}, qr{^HTTP/1\.1 400 }, 'which takes TLS for a malformed request';
 };
 
+subtest 'a key that is root\'s alone' => sub {
+	plan skip_all => 'only root can become another user' if $> != 0;
+	chmod 0600, "$dir/one.key";
+	my $own = '127.0.0.1:' . free_port();
+	# Without the databases, whose sockets lie where that user cannot go.
+	my $s = Tidings->start(workers => 1, start => 0, conf => {user => 'nobody', tls => {listen => [$own], certificate => "$dir/one.pem", key => "$dir/one.key"}});
+	$s->node->start(ready => 0);
+	my $http = Tidings::HTTP->new(address => $own, tls => \%tls);
+	is $http->get('/nothing')->status, 404, 'is read before the worker becomes another user';
+	$s->stop;
+};
+
 subtest 'the start' => sub {
 	for ([{certificate => "$dir/one.pem"}, qr/tls\.key/], [{certificate => "$dir/none.pem", key => "$dir/one.key"}, qr/tls\.certificate/], [{certificate => "$dir/one.pem", key => "$dir/two.key"}, qr/tls\.key/],
 		[{certificate => "$dir/one.key", key => "$dir/one.key"}, qr/tls\.certificate/]) {

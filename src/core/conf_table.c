@@ -240,8 +240,8 @@ const struct conf_row conf_rows[] = {
 	 .help = "How many WebSocket sessions the node begins a second; four seconds' worth may come at once, and those "
 		 "above are answered 503 with Retry-After, so that a storm of reconnects is spread. 0: any number."},
 	{"limits", "logins_per_minute", CONF_INT, AT(limits.logins_per_minute), .def = "30", .min = 0, .max = MIB,
-	 .help = "How many registrations and logins may be tried a minute from an address, and for a user. 0: any "
-		 "number."},
+	 .help = "How many registrations and logins may be tried a minute from an address; for a user ten times as many, "
+		 "from all addresses together. 0: any number."},
 };
 /* clang-format on */
 const size_t conf_row_count = ARRAY_LEN(conf_rows);

@@ -122,6 +122,9 @@ static void submit(struct account_call *c)
 
 /* ---- before ---- */
 
+/* So many addresses' worth of tries a user may get: one address alone shall not lock anybody out. */
+#define ADDRESSES_A_USER 10
+
 /* A try is counted for where it comes from and for whom it is: neither many addresses nor many names help to guess. */
 static bool may_try(struct request *r, const char *user_id)
 {
@@ -132,7 +135,8 @@ static bool may_try(struct request *r, const char *user_id)
 	addr_format_network(r->http->peer, address);
 	r->retry_ms = address[0] == '\0' ? 0 : bucket_take(im->hub, 'a', address, per_minute / 60, per_minute, now_ms);
 	if (r->retry_ms == 0)
-		r->retry_ms = bucket_take(im->hub, 'l', user_id, per_minute / 60, per_minute, now_ms);
+		r->retry_ms = bucket_take(im->hub, 'l', user_id, per_minute / 60 * ADDRESSES_A_USER,
+					  per_minute * ADDRESSES_A_USER, now_ms);
 	if (r->retry_ms == 0)
 		return true;
 	request_fail(r, PROBLEM_RATE_LIMITED, "too many tries from this address, or for this user");

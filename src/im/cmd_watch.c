@@ -78,6 +78,20 @@ static void finish(struct watch_request *q)
 		watching_free_when_empty(s);
 }
 
+/* What is between the two may have changed since the store was asked: then the session's own watcher knows. */
+static bool hides_now(const struct request *r, const struct watched *w)
+{
+	const struct session *s = request_session(r);
+	const struct watcher *x;
+	if (s == NULL || !r->im->conf->session.presence)
+		return false;
+	if (w != NULL)
+		LIST_FOREACH (x, &w->watchers, of_watched)
+			if (x->session == s)
+				return x->hidden;
+	return true;
+}
+
 static void on_states(const bool *online, size_t n, void *arg)
 {
 	struct watch_request *q = arg;
@@ -99,9 +113,10 @@ static void on_states(const bool *online, size_t n, void *arg)
 	for (size_t i = 0; i < n; i++) {
 		const struct store_friend *f = &q->friend[i];
 		struct watched *w = watched_find(r->im, str_from(f->user_id));
-		bool shown = (online[i] || (w != NULL && w->online)) && !f->blocks_user;
+		bool hidden = f->blocks_user || hides_now(r, w);
+		bool shown = (online[i] || (w != NULL && w->online)) && !hidden;
 		json_object(o);
-		watch_put_state(o, f->user_id, shown, f->blocks_user ? 0 : f->last_seen_ms);
+		watch_put_state(o, f->user_id, shown, hidden ? 0 : f->last_seen_ms);
 		json_object_end(o);
 	}
 	json_array_end(o);

@@ -42,23 +42,30 @@ static void take_ticket_key(const struct ticket_key *key, struct tls_ticket_key 
 
 static void newest_ticket_key(struct tls_ticket_key *out, void *ctx)
 {
-	const struct im *im = ctx;
 	struct ticket_key key;
-	ticket_key_newest(im->hub, clock_mono_ms(), &key);
+	ticket_key_newest(ctx, clock_mono_ms(), &key);
 	take_ticket_key(&key, out);
 }
 
 static bool find_ticket_key(const unsigned char *name, struct tls_ticket_key *out, bool *newest_r, void *ctx)
 {
-	const struct im *im = ctx;
 	struct ticket_key key;
-	if (!ticket_key_find(im->hub, name, clock_mono_ms(), &key, newest_r))
+	if (!ticket_key_find(ctx, name, clock_mono_ms(), &key, newest_r))
 		return false;
 	take_ticket_key(&key, out);
 	return true;
 }
 
 static const struct tls_tickets tickets = {.newest = newest_ticket_key, .find = find_ticket_key};
+
+int im_tls_new(const struct conf *conf, struct hub *hub, struct tls_server **tls_r, char **err_r)
+{
+	*tls_r = NULL;
+	if (conf->tls.listen.count == 0)
+		return 0;
+	*tls_r = tls_server_new(conf, &tickets, hub, err_r);
+	return *tls_r != NULL ? 0 : -1;
+}
 
 /* ---- the whole ---- */
 
@@ -79,11 +86,7 @@ struct im *im_new(const struct im_options *opt, char **err_r)
 		return NULL;
 
 	struct im *im = xcalloc(1, sizeof(*im));
-	if (opt->conf->tls.listen.count != 0 && (im->tls = tls_server_new(opt->conf, &tickets, im, err_r)) == NULL) {
-		token_keys_free(&keys);
-		free(im);
-		return NULL;
-	}
+	im->tls = opt->tls;
 	im->loop = opt->loop;
 	im->conf = opt->conf;
 	im->hub = opt->hub;

@@ -13,6 +13,7 @@
 #include "net/loop.h"
 
 struct im;
+struct tls_server;
 
 /* Which listener a socket came from. */
 enum im_door { IM_DOOR_PUBLIC, IM_DOOR_TLS, IM_DOOR_ADMIN };
@@ -22,10 +23,16 @@ struct im_options {
 	const struct conf *conf; /* borrowed */
 	struct hub *hub;
 	unsigned slot;
+	struct tls_server *tls; /* of im_tls_new(); im_free() frees it */
 };
 
 /* What conf_load() cannot see: why keys or certificate cannot be used, to be freed; NULL if they can. */
 char *im_fault(const struct conf *conf) MUST_CHECK;
+/*
+ * Reads certificate and key, for which more rights may be needed than for all else: *tls_r is NULL where no listener is
+ * encrypted. -1 with a reason in *err_r, to be freed.
+ */
+int im_tls_new(const struct conf *conf, struct hub *hub, struct tls_server **tls_r, char **err_r) MUST_CHECK;
 /* NULL with a reason in *err_r, to be freed. Database and Redis are connected to in the background. */
 struct im *im_new(const struct im_options *opt, char **err_r) MUST_CHECK;
 void im_free(struct im **im);

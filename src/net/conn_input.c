@@ -189,7 +189,8 @@ static void read_some(struct conn *c)
 		return;
 	}
 	if (n > 0) {
-		c->last_input_ms = clock_mono_ms();
+		if (c->state == CONN_OPEN)
+			c->last_input_ms = clock_mono_ms();
 		if (have != 0) {
 			memcpy(loop_read_buffer(c->loop), c->left->data + c->left->off, have);
 			conn_drop_input(c);

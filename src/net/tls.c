@@ -22,12 +22,18 @@ struct tls_server {
 	void *tickets_ctx;
 };
 
+/* What a client may make us send beside what we mean to, as by asking for new keys again and again. */
+#define REPLIES_MAX 65536
+
 struct tls {
 	SSL *ssl;
 	tls_send_fn *send;
 	void *ctx;
 	const char *in; /* received, and not read by OpenSSL yet */
 	size_t in_len;
+	bool receiving;
+	bool established; /* the first handshake is over; OpenSSL is within one again when keys are updated */
+	size_t replies;	  /* bytes that were sent while receiving, after the handshake */
 };
 
 /* The reason OpenSSL gives, on one line, to be freed. */
@@ -61,6 +67,8 @@ static int bio_write(BIO *b, const char *data, int len)
 {
 	struct tls *t = BIO_get_data(b);
 	BIO_clear_retry_flags(b);
+	if (t->receiving && t->established)
+		t->replies += (size_t)len;
 	t->send(data, (size_t)len, t->ctx);
 	return len;
 }
@@ -211,7 +219,7 @@ void tls_free(struct tls **tls)
 
 bool tls_is_shaking_hands(const struct tls *t)
 {
-	return !SSL_is_init_finished(t->ssl);
+	return !t->established;
 }
 
 static enum tls_progress read_all(struct tls *t, char *out, size_t max, size_t *len_r)
@@ -220,6 +228,8 @@ static enum tls_progress read_all(struct tls *t, char *out, size_t max, size_t *
 		size_t n = 0;
 		int done = SSL_read_ex(t->ssl, out + *len_r, max - *len_r, &n);
 		*len_r += n;
+		if (t->replies > REPLIES_MAX)
+			return TLS_FAILED;
 		if (done == 1)
 			continue;
 		switch (SSL_get_error(t->ssl, done)) {
@@ -239,12 +249,15 @@ enum tls_progress tls_receive(struct tls *t, const char *data, size_t len, char 
 	t->in = data;
 	t->in_len = len;
 	ERR_clear_error();
+	t->receiving = true;
 	enum tls_progress progress = read_all(t, out, len + TLS_RECORD_MAX, len_r);
 	if (progress == TLS_FAILED) {
 		char *reason = openssl_reason("tls");
 		log_debug("%s", reason);
 		free(reason);
 	}
+	t->receiving = false;
+	t->established |= SSL_is_init_finished(t->ssl);
 	t->in = NULL;
 	t->in_len = 0;
 	return progress;

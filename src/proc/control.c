@@ -107,6 +107,8 @@ static char *command_drain(struct control *c, const struct json *request)
 	(void)request;
 	if (c->m->phase != MASTER_SERVING)
 		return xstrdup("the server is stopping");
+	if (c->m->upgrade != NULL)
+		return xstrdup("an upgrade is under way: its successor would serve on");
 	json_key(c->out, "leaves_within_ms");
 	json_i64(c->out, master_leave(c->m));
 	return NULL;

@@ -120,7 +120,12 @@ void inherit_run(char *const *argv, const int *sockets, size_t n, int channel)
 		log_error("more than %d sockets cannot be handed over", SOCKETS_MAX);
 		return;
 	}
-	/* Out of the way first: one of them may have the number that another one is to get. */
+	/*
+	 * Out of the way first: the log, which may have to be told why this failed, and each of them, for it may have
+	 * the number that another one is to get.
+	 */
+	if (log_fd() >= 0)
+		log_take_fd(fcntl(log_fd(), F_DUPFD_CLOEXEC, last + 1));
 	for (size_t i = 0; i <= n; i++)
 		moved[i] = fcntl(i < n ? sockets[i] : channel, F_DUPFD_CLOEXEC, last + 1);
 	for (size_t i = 0; i <= n; i++) {

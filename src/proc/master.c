@@ -350,12 +350,13 @@ int master_run(struct conf *conf, char *const *argv, void (*started)(void))
 	}
 	catch_signals(m);
 	watchdog_start(m);
-	spawn_fill(m);
-	schedule_tick(m);
+	/* Before the workers are forked: they are not to hold the old server's channel. */
 	if (m->phase == MASTER_WAITING)
 		upgrade_wait(m);
 	else
 		control_start(m->control);
+	spawn_fill(m);
+	schedule_tick(m);
 	for (size_t i = 0; i < m->listener_count; i++)
 		log_info("listening on %s%s", m->listener[i].text,
 			 m->listener[i].door == IM_DOOR_ADMIN ? " (admin)"

@@ -163,12 +163,21 @@ int worker_run(const struct conf *conf, struct hub *hub, unsigned slot, int chan
 	signal(SIGHUP, SIG_IGN);
 	signal(SIGUSR1, SIG_IGN);
 	signal(SIGUSR2, SIG_IGN);
+	/* A resolver that does not answer blocks the worker: not for so long that it is taken for dead (watchdog.c). */
+	setenv("RES_OPTIONS", "timeout:1 attempts:1", 0);
+	/* The key of the certificate may be root's alone. */
+	struct tls_server *tls = NULL;
+	if (im_tls_new(conf, hub, &tls, &reason) != 0) {
+		log_error("%s", reason);
+		free(reason);
+		return WORKER_EXIT_UNABLE;
+	}
 	if (drop_privileges(conf->user) != 0)
 		return WORKER_EXIT_UNABLE;
 
 	w.loop = loop_new();
 	w.started_ms = clock_mono_ms();
-	struct im_options options = {.loop = w.loop, .conf = conf, .hub = hub, .slot = slot};
+	struct im_options options = {.loop = w.loop, .conf = conf, .hub = hub, .slot = slot, .tls = tls};
 	w.im = im_new(&options, &reason);
 	if (w.im == NULL) {
 		log_error("%s", reason);

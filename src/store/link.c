@@ -71,7 +71,6 @@ struct link {
 	unsigned left_ms;    /* else: beyond the timer, before it is given up */
 	struct event *later; /* active when a step of a query has finished at once */
 	unsigned backoff_ms;
-	int64_t resolve_again_ms;
 	char host[INET6_ADDRSTRLEN]; /* "" while not resolved */
 
 	struct link_query *query; /* not NULL from ASKING to NEXT */
@@ -211,14 +210,15 @@ static bool error_ends_connection(unsigned error)
 
 /* ---- connecting ---- */
 
-static void resolve(struct link *l)
+/* The server's address, once for all links of the process: asking for it may block for seconds. */
+static struct {
+	char name[NI_MAXHOST];
+	char address[INET6_ADDRSTRLEN]; /* "" while it is not known */
+	int64_t again_ms;		/* 0: was not asked for yet */
+} resolved;
+
+static void ask_resolver(const struct link *l, const char *host)
 {
-	const char *host = l->conf->mysql.host;
-	if (strcmp(host, "localhost") == 0)
-		host = "127.0.0.1";
-	if (l->conf->mysql.socket[0] != '\0' || l->host[0] != '\0' || clock_mono_ms() < l->resolve_again_ms)
-		return;
-	l->resolve_again_ms = clock_mono_ms() + RESOLVE_AGAIN_MS;
 	struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICHOST}, *found = NULL;
 	int error = getaddrinfo(host, NULL, &hints, &found);
 	if (error == EAI_NONAME) {
@@ -226,14 +226,32 @@ static void resolve(struct link *l)
 		error = getaddrinfo(host, NULL, &hints, &found);
 	}
 	if (error == 0)
-		error = getnameinfo(found->ai_addr, found->ai_addrlen, l->host, sizeof(l->host), NULL, 0,
-				    NI_NUMERICHOST);
+		error = getnameinfo(found->ai_addr, found->ai_addrlen, resolved.address, sizeof(resolved.address), NULL,
+				    0, NI_NUMERICHOST);
 	if (error != 0) {
-		l->host[0] = '\0';
+		resolved.address[0] = '\0';
 		log_error("database (%s): host %s: %s", l->options.name, host, gai_strerror(error));
 	}
+	resolved.again_ms = clock_mono_ms() + RESOLVE_AGAIN_MS;
 	if (found != NULL)
 		freeaddrinfo(found);
+}
+
+static void resolve(struct link *l)
+{
+	const char *host = l->conf->mysql.host;
+	if (strcmp(host, "localhost") == 0)
+		host = "127.0.0.1";
+	if (l->conf->mysql.socket[0] != '\0' || l->host[0] != '\0')
+		return;
+	if (strcmp(host, resolved.name) != 0) {
+		snprintf(resolved.name, sizeof(resolved.name), "%s", host);
+		resolved.address[0] = '\0';
+		resolved.again_ms = 0;
+	}
+	if (resolved.address[0] == '\0' && (resolved.again_ms == 0 || clock_mono_ms() >= resolved.again_ms))
+		ask_resolver(l, host);
+	memcpy(l->host, resolved.address, sizeof(l->host));
 }
 
 static void start_connecting(struct link *l)
@@ -523,7 +541,6 @@ struct link *link_new(struct event_base *base, const struct conf *conf, const st
 	l->ctx = ctx;
 	l->fd = -1;
 	l->backoff_ms = BACKOFF_MIN_MS;
-	l->resolve_again_ms = INT64_MIN;
 	if (l->options.answer_timeout_ms == 0)
 		l->options.answer_timeout_ms = LINK_ANSWER_TIMEOUT_MS;
 	if (options->host != NULL)

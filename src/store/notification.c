@@ -85,7 +85,8 @@ static void notify_decide(struct txn *t, struct buf *text)
 	struct put_notification *p = container_of(t, struct put_notification, txn);
 	const struct store_notify *n = &p->n;
 	bool ours = t->uncertain && p->standing;
-	if (!ours && (p->id == 0 || p->standing))
+	/* Only a try that may have succeeded is looked for by its id. */
+	if (!ours && (!t->uncertain || p->standing))
 		p->id = (uint64_t)p->db_ms << CHANCE_BITS | arc4random_uniform(1u << CHANCE_BITS);
 	p->now.id = p->id;
 	p->now.kind = n->kind;

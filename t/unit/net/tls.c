@@ -147,6 +147,25 @@ static void test_junk(struct tls_server *s)
 	}
 }
 
+/* Each asks for an answer, which nobody reads. */
+static void test_key_updates(struct tls_server *s)
+{
+	struct peer p = peer_new();
+	struct tls *t = tls_new(s, to_client, &p);
+	ok(shake_hands(&p, t, 1000), "shakes hands");
+	enum tls_progress progress = TLS_OK;
+	int asked = 0;
+	while (progress == TLS_OK && asked < 10000) {
+		asked++;
+		SSL_key_update(p.ssl, SSL_KEY_UPDATE_REQUESTED);
+		SSL_write(p.ssl, "x", 1);
+		progress = carry(&p, t, 65536);
+	}
+	ok(progress == TLS_FAILED && asked > 100, "new keys may be asked for, but not without end: %d times", asked);
+	tls_free(&t);
+	SSL_free(p.ssl);
+}
+
 /* ---- on connections ---- */
 
 static size_t take_nothing(struct conn *c, char *data, size_t len, void *owner)
@@ -227,6 +246,7 @@ int main(void)
 	if (s != NULL) {
 		test_pieces(s);
 		test_junk(s);
+		test_key_updates(s);
 		test_budget(s);
 	}
 	test_faults();
