@@ -40,11 +40,12 @@ subtest 'completion' => sub {
 
 subtest 'systemd' => sub {
 	plan skip_all => 'systemd-analyze is not installed' if !grep { -x "$_/systemd-analyze" } split /:/, $ENV{PATH};
-	my $daemon = abs_path(Tidings::Server::program('tidingsd'));
+	my ($daemon, $ctl) = map { abs_path(Tidings::Server::program($_)) } qw(tidingsd tidingsctl);
 	mkdir "$dir/units" or die "mkdir: $!";
 	for my $name (qw(tidings.service tidings.socket)) {
 		my $text = slurp("$top/contrib/systemd/$name");
 		$text =~ s{^ExecStart=\K/usr/sbin/tidingsd}{$daemon}m;
+		$text =~ s{^ExecReload=\K/usr/bin/tidingsctl}{$ctl}m;
 		# Manual pages are looked for where they are installed.
 		$text =~ s{^Documentation=.*\n}{}m;
 		spew("$dir/units/$name", $text);
