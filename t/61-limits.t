@@ -30,6 +30,14 @@ subtest 'sends of a user' => sub {
 	is $t->http('carol')->post('/messages/send', text_to('bob', 'hello'))->status, 201, 'others are not concerned';
 };
 
+subtest 'changes of friends' => sub {
+	my $http = $t->http('carol');
+	my @status = map { $http->post('/friends/requests', {user_id => "somebody$_"})->status } 1 .. 20;
+	is_deeply [@status[0 .. 9]], [(201) x 10], 'as many as sends';
+	cmp_ok scalar(grep { $_ == 429 } @status), '>=', 1, 'and no more';
+	is $t->http('bob')->post('/friends/requests', {user_id => 'somebody1'})->status, 201, 'others are not concerned';
+};
+
 subtest 'connections of an address' => sub {
 	my $closed = 0;
 	for (1 .. 400) {

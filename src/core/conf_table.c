@@ -230,7 +230,7 @@ const struct conf_row conf_rows[] = {
 	 .help = "Whether friends can see who is online."},
 
 	{"limits", "sends_per_second", CONF_INT, AT(limits.sends_per_second), .def = "50", .min = 0, .max = MIB,
-	 .help = "How many messages a user may send a second, on average. 0: any number."},
+	 .help = "How many messages a user may send a second, on average, and as many changes of friends. 0: any number."},
 	{"limits", "burst", CONF_INT, AT(limits.burst), .def = "200", .min = 1, .max = MIB,
 	 .help = "How many messages a user may send at once after a pause."},
 	{"limits", "connections_per_minute", CONF_INT, AT(limits.connections_per_minute), .def = "0", .min = 0,

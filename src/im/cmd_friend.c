@@ -11,9 +11,6 @@
 #include "im/watch.h"
 
 #define LIST_LIMIT 50
-/* A look at the database and a notification each. */
-#define CHANGES_PER_SECOND 5.0
-#define CHANGES_BURST 100.0
 
 static const char *event_kind(enum friend_step step, bool friends)
 {
@@ -119,7 +116,10 @@ static void on_change(const struct store_friend_change *c, void *arg)
 
 static void change(struct request *r, struct str peer, struct str note)
 {
-	r->retry_ms = bucket_take(r->im->hub, 'f', r->user, CHANGES_PER_SECOND, CHANGES_BURST, clock_mono_ms());
+	/* Each is told to the other side, so as many as messages, but in a bucket of their own. */
+	const struct conf *conf = r->im->conf;
+	r->retry_ms = bucket_take(r->im->hub, 'f', r->user, conf->limits.sends_per_second, conf->limits.burst,
+				  clock_mono_ms());
 	if (r->retry_ms != 0)
 		request_fail(r, PROBLEM_RATE_LIMITED, "friends are changed too often");
 	else

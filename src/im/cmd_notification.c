@@ -18,7 +18,6 @@ static bool fail(struct request *r, const char *detail)
 	return false;
 }
 
-/* A name: letters, digits and what joins them. */
 static bool check_kind(struct request *r, struct str *kind)
 {
 	if (!request_needs_text(r, "kind", kind))
