@@ -69,10 +69,33 @@ sub others_go_on {
 	return;
 }
 
+# Workers that came a moment ago know who was there before them.
+sub newcomers {
+	my ($t, $workers) = @_;
+	return if $workers == 1;
+	my ($elder, @others) = $t->node->worker_pids;
+	$t->node->allow_deaths(scalar(@others) + 1);
+	kill 'KILL', @others;
+	wait_for('new workers', sub { my %ready = map { $_ => 1 } ready_pids($t); keys %ready == $workers && !grep { $ready{$_} } @others });
+	my @ws = map { $t->ws('erin', query => "device=d$_", name => "erin/d$_") } 1 .. 2 * $workers;
+	kill 'KILL', $elder;
+	wait_for('its connections to end', sub { grep { !$_->fill(0) } @ws });
+	my @left = grep { eval { $_->settle; 1 } } @ws;
+	cmp_ok scalar(@left), '>', 0, 'sessions of the new workers';
+	is $_->expect('resync')->{type}, 'resync', "$_->{name} is told that the old one is missing" for @left;
+	return;
+}
+
+sub ready_pids {
+	my ($t) = @_;
+	return map { $_->{pid} } grep { $_->{state} eq 'ready' } @{$t->node->ctl_ok('--json', 'workers')->{workers}};
+}
+
 for_workers('worker killed', {conf => {session => {policy => 'device'}}}, sub {
 	my ($t, $workers) = @_;
 	subtest 'no ghosts' => sub { no_ghosts($t, $workers) };
 	subtest 'others go on' => sub { others_go_on($t, $workers); pass };
+	subtest 'newcomers' => sub { newcomers($t, $workers); pass };
 	subtest 'while sending' => sub { kill_while_sending($t, $workers) };
 });
 

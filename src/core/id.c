@@ -56,12 +56,12 @@ int id_parse_u64(struct str s, uint64_t *out_r)
 
 #define SESSION_TIME_DIGITS 11
 
-void id_session_make(char out[SESSION_ID_LEN + 1], int64_t now_ms, const char origin[SESSION_ORIGIN_LEN],
+void id_session_make(char out[SESSION_ID_LEN + 1], int64_t now_ms, const char worker[WORKER_NAME_LEN],
 		     uint32_t number)
 {
 	uint64_t time = (uint64_t)now_ms & UINT64_C(0xfffffffffff);
 	int n = snprintf(out, SESSION_ID_LEN + 1, "%0*" PRIx64 "%.*s%05x", SESSION_TIME_DIGITS, time,
-			 SESSION_ORIGIN_LEN, origin, (unsigned)number & 0xfffffu);
+			 WORKER_NAME_LEN, worker, (unsigned)number & 0xfffffu);
 	ASSERT(n == SESSION_ID_LEN);
 }
 

@@ -38,12 +38,12 @@ static inline uint64_t message_id_seq(uint64_t id)
 }
 
 /*
- * A session's id: its beginning in 11 digits of hexadecimal, the name of the process that made it, and a number of 5
- * digits. So ids sort by age, the same in the whole cluster, and tell since when.
+ * A session's id: its beginning in 11 digits of hexadecimal, the name of the worker that made it (random, no other
+ * process of the cluster ever had it), and a number of 5 digits. So ids sort by age, the same in the whole cluster, and tell since when.
  */
 #define SESSION_ID_LEN 24
-#define SESSION_ORIGIN_LEN 8
-void id_session_make(char out[SESSION_ID_LEN + 1], int64_t now_ms, const char origin[SESSION_ORIGIN_LEN],
+#define WORKER_NAME_LEN 8
+void id_session_make(char out[SESSION_ID_LEN + 1], int64_t now_ms, const char worker[WORKER_NAME_LEN],
 		     uint32_t number);
 /* The now_ms that it was made with; 0 if it is no session's id. */
 int64_t id_session_since_ms(struct str id);

@@ -21,6 +21,8 @@
 
 #define BEAT_MS 1000
 #define SILENCE_MS 3000
+/* Several who come at once get one answer. */
+#define ANSWER_MS 50
 
 struct peer_worker {
 	UT_hash_handle hh;
@@ -63,7 +65,6 @@ static void on_beat(struct wheel_timer *t)
 				continue;
 			log_info("worker %.*s of the cluster fell silent", ORIGIN_LEN, p->origin);
 			lost(im, p);
-			/* What it had committed and not pushed yet, nobody else will push. */
 			session_resync_all(im);
 			watch_recheck_all(im, WATCH_ABSENCE_MS - SILENCE_MS);
 		}
@@ -80,6 +81,18 @@ void watch_start(struct im *im)
 	wheel_set(loop_wheel(im->loop), &im->beat, 0, on_beat);
 }
 
+/* Earlier than the usual time, but never later. */
+static void beat_soon(struct im *im, int64_t delay_ms)
+{
+	if (!wheel_timer_is_set(&im->beat) || im->beat.deadline_ms > clock_mono_ms() + delay_ms)
+		wheel_set(loop_wheel(im->loop), &im->beat, delay_ms, on_beat);
+}
+
+void watch_beat_subscribed(struct im *im)
+{
+	beat_soon(im, 0);
+}
+
 void watch_beat_heard(struct im *im, struct str origin, bool bye)
 {
 	struct peer_worker *p;
@@ -93,6 +106,7 @@ void watch_beat_heard(struct im *im, struct str origin, bool bye)
 		p = xcalloc(1, sizeof(*p));
 		memcpy(p->origin, origin.s, ORIGIN_LEN);
 		HASH_ADD(hh, im->peers, origin, ORIGIN_LEN, p);
+		beat_soon(im, ANSWER_MS);
 	}
 	p->heard_ms = clock_mono_ms();
 }

@@ -93,7 +93,7 @@ struct im *im_new(const struct im_options *opt, char **err_r)
 	im->slot = opt->slot;
 	im->keys = keys;
 	im->accounts = opt->conf->accounts && opt->conf->jwt.own.secret_len > 0;
-	id_random(im->origin, ORIGIN_LEN);
+	memcpy(im->origin, opt->name, ORIGIN_LEN);
 	table_init(&im->users, user_key);
 	LIST_INIT(&im->sessions);
 	im->doc = json_doc_new();
@@ -213,6 +213,11 @@ void im_kick(struct im *im, const char *user_id)
 	struct str user = str_from(user_id);
 	session_kick_user(im, user);
 	push_publish(im, topic_make(topic, TOPIC_USER, user), BUS_KICK, STR_LIT(""));
+}
+
+void im_worker_lost(struct im *im, const char *name)
+{
+	watch_beat_heard(im, (struct str){name, ORIGIN_LEN}, false);
 }
 
 bool im_is_idle(const struct im *im)

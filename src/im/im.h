@@ -23,6 +23,7 @@ struct im_options {
 	const struct conf *conf; /* borrowed */
 	struct hub *hub;
 	unsigned slot;
+	const char *name; /* of WORKER_NAME_LEN characters, this process' alone in the whole cluster */
 	struct tls_server *tls; /* of im_tls_new(); im_free() frees it */
 };
 
@@ -47,6 +48,8 @@ void im_accept(struct im *im, int fd, enum im_door door, const struct addr *peer
 void im_drain(struct im *im, int64_t deadline_ms);
 /* Ends all of a user's sessions, wherever in the cluster they are, with 4001. */
 void im_kick(struct im *im, const char *user_id);
+/* The worker of that name (WORKER_NAME_LEN) has died. */
+void im_worker_lost(struct im *im, const char *name);
 /* Nothing is connected or in progress any more. */
 bool im_is_idle(const struct im *im);
 /* Puts the worker's figures into its row of the scoreboard; once a second. */

@@ -18,7 +18,7 @@
 #include <sys/queue.h>
 
 /* Names this process on the bus; new with each process, so that an event is never taken for a predecessor's. */
-#define ORIGIN_LEN SESSION_ORIGIN_LEN
+#define ORIGIN_LEN WORKER_NAME_LEN
 
 struct user;
 struct session;

@@ -213,6 +213,8 @@ static void on_subscribed(struct str topic, void *ctx)
 		session_subscribed(im, user);
 	else if (topic.len > 2 && memcmp(topic.s, TOPIC_PRESENCE, 2) == 0)
 		watch_subscribed(im, user);
+	else if (str_is(topic, TOPIC_ALL))
+		watch_beat_subscribed(im);
 }
 
 static void on_up(bool missed, void *ctx)

@@ -39,8 +39,13 @@ void watch_hint(struct im *im, struct str user, bool came);
 void watch_subscribed(struct im *im, struct str user);
 /* All have to be looked at again (the bus was away, a worker fell silent). */
 void watch_recheck_all(struct im *im, int64_t delay_ms);
-/* Heartbeats. */
+/*
+ * Heartbeats. Who is new in the cluster is answered by everyone at once, and so knows them. After SILENCE_MS (beat.c)
+ * without one, sessions are told to catch up: what the other had committed and not pushed, nobody else will push.
+ */
 void watch_start(struct im *im);
+/* What others say on the topic of all is heard from now on. */
+void watch_beat_subscribed(struct im *im);
 /* Our own came back through Redis: how long that took. */
 void watch_own_beat_heard(struct str sent);
 void watch_beat_heard(struct im *im, struct str origin, bool bye);

@@ -16,6 +16,7 @@ enum order_kind {
 	ORDER_QUIT,   /* leave at once */
 	ORDER_REOPEN, /* the logs were opened again; with it goes the event log's file, if it is one */
 	ORDER_KICK,   /* end the sessions of `user` */
+	ORDER_LOST,   /* another worker of this node, `name`, has died */
 };
 
 struct order {
@@ -24,6 +25,7 @@ struct order {
 	int64_t deadline_ms;	    /* ORDER_DRAIN */
 	struct addr peer;	    /* ORDER_SOCKET */
 	char user[USER_ID_MAX + 1]; /* ORDER_KICK */
+	char name[WORKER_NAME_LEN]; /* ORDER_LOST */
 };
 
 /* Both ends close-on-exec and non-blocking. */

@@ -5,6 +5,7 @@
 
 #include "core/base.h"
 #include "core/conf.h"
+#include "core/id.h"
 #include "hub/hub.h"
 #include "im/im.h"
 #include "net/addr.h"
@@ -20,6 +21,7 @@ struct child {
 	struct master *m;
 	unsigned slot;
 	pid_t pid; /* 0: nobody there */
+	char name[WORKER_NAME_LEN + 1];
 	int channel;
 	uint32_t generation; /* of the configuration it runs with */
 	bool was_ready;	     /* else it counts as a failed start */

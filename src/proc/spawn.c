@@ -37,6 +37,7 @@ static bool start(struct master *m, struct child *c)
 	row->passed = 0;
 	hub_master_end(m->hub, c->slot);
 
+	id_random(c->name, WORKER_NAME_LEN);
 	pid_t pid = fork();
 	if (pid < 0) {
 		log_error("cannot fork worker %u: %s", c->slot, strerror(errno));
@@ -50,10 +51,12 @@ static bool start(struct master *m, struct child *c)
 		struct conf *conf = m->conf;
 		struct hub *hub = m->hub;
 		unsigned slot = c->slot;
+		char name[sizeof(c->name)];
+		memcpy(name, c->name, sizeof(name));
 		m->conf = NULL;
 		m->hub = NULL;
 		master_release(m, slot);
-		int status = worker_run(conf, hub, slot, pair[1]);
+		int status = worker_run(conf, hub, slot, name, pair[1]);
 		conf_free(&conf);
 		hub_free(&hub);
 		close(pair[1]);
@@ -115,6 +118,25 @@ static void respawn_later(struct child *c)
 	evtimer_add(c->respawn, &tv);
 }
 
+/* A worker has room for orders (UNDER_WAY_MAX) unless it does not run: then it cannot leave by itself either. */
+static void tell(struct child *c, const struct order *order, int fd)
+{
+	if (c->pid == 0 || channel_send(c->channel, order, fd) == 0)
+		return;
+	log_error("worker %u takes no orders: %s", c->slot, strerror(errno));
+	if (order->kind == ORDER_DRAIN || order->kind == ORDER_QUIT)
+		kill(c->pid, SIGKILL);
+}
+
+/* One that died young may never have been heard of: only who is known can fall silent (im/beat.c). */
+static void tell_lost(struct master *m, const char *name)
+{
+	struct order order = {.kind = ORDER_LOST};
+	memcpy(order.name, name, sizeof(order.name));
+	for (unsigned i = 0; i < m->slots; i++)
+		tell(&m->child[i], &order, -1);
+}
+
 static void buried(struct child *c, int status)
 {
 	struct master *m = c->m;
@@ -133,6 +155,8 @@ static void buried(struct child *c, int status)
 	close(c->channel);
 	c->channel = -1;
 	c->pid = 0;
+	if (!expected && c->was_ready)
+		tell_lost(m, c->name);
 	if (c->told_to_leave)
 		return;
 	struct worker_row *mine = hub_master_begin(m->hub, c->slot);
@@ -153,16 +177,6 @@ void spawn_reap(struct master *m)
 				buried(&m->child[i], status);
 	spawn_fill(m);
 	dispatch_update(m);
-}
-
-/* A worker has room for orders (UNDER_WAY_MAX) unless it does not run: then it cannot leave by itself either. */
-static void tell(struct child *c, const struct order *order, int fd)
-{
-	if (c->pid == 0 || channel_send(c->channel, order, fd) == 0)
-		return;
-	log_error("worker %u takes no orders: %s", c->slot, strerror(errno));
-	if (order->kind == ORDER_DRAIN || order->kind == ORDER_QUIT)
-		kill(c->pid, SIGKILL);
 }
 
 void spawn_drain(struct master *m, bool all, int64_t patience_ms)

@@ -106,6 +106,9 @@ static void obey(struct worker *w, const struct order *o, int fd)
 	case ORDER_KICK:
 		im_kick(w->im, o->user);
 		break;
+	case ORDER_LOST:
+		im_worker_lost(w->im, o->name);
+		break;
 	case ORDER_REOPEN:
 		log_take_fd(fd);
 		access_log_reopen();
@@ -148,7 +151,7 @@ static int drop_privileges(const char *user)
 	return 0;
 }
 
-int worker_run(const struct conf *conf, struct hub *hub, unsigned slot, int channel)
+int worker_run(const struct conf *conf, struct hub *hub, unsigned slot, const char *name, int channel)
 {
 	char who[32], *reason;
 	struct worker w = {.conf = conf, .hub = hub, .slot = slot, .channel = channel};
@@ -177,7 +180,7 @@ int worker_run(const struct conf *conf, struct hub *hub, unsigned slot, int chan
 
 	w.loop = loop_new();
 	w.started_ms = clock_mono_ms();
-	struct im_options options = {.loop = w.loop, .conf = conf, .hub = hub, .slot = slot, .tls = tls};
+	struct im_options options = {.loop = w.loop, .conf = conf, .hub = hub, .slot = slot, .name = name, .tls = tls};
 	w.im = im_new(&options, &reason);
 	if (w.im == NULL) {
 		log_error("%s", reason);
