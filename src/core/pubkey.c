@@ -10,6 +10,7 @@
 
 #include <openssl/bn.h>
 #include <openssl/core_names.h>
+#include <openssl/ecdsa.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/obj_mac.h>
@@ -19,10 +20,11 @@
 #define RSA_BITS_MIN 2048
 #define RSA_BITS_MAX 16384 /* libcrypto verifies nothing with more */
 #define COORDINATE_LEN 32  /* P-256 and Ed25519 */
-#define SIGNATURE_LEN 64
+#define ECDSA_DER_MAX 72   /* of P-256: two integers of up to 33 bytes, and their heads */
 
 struct pubkey {
 	EVP_PKEY *pkey;
+	enum conf_jwt_algorithm algorithm;
 };
 
 static const char *rsa_fault(const EVP_PKEY *pkey)
@@ -43,7 +45,6 @@ static const char *key_fault(const EVP_PKEY *pkey, enum conf_jwt_algorithm a)
 	if (a == JWT_EDDSA)
 		return EVP_PKEY_get_base_id(pkey) == EVP_PKEY_ED25519 ? NULL
 								      : "EdDSA: the public key is not an Ed25519 key";
-	/* libjwt takes any curve of that many bits or not, so the curve is pinned here. */
 	if (EVP_PKEY_get_base_id(pkey) != EVP_PKEY_EC ||
 	    EVP_PKEY_get_group_name(pkey, group, sizeof(group), NULL) != 1 || strcmp(group, SN_X9_62_prime256v1) != 0)
 		return "ES256: the public key is not one of the curve P-256";
@@ -60,6 +61,7 @@ struct pubkey *pubkey_new(const char *pem, enum conf_jwt_algorithm a, const char
 	if (*err_r == NULL) {
 		k = xmalloc(sizeof(*k));
 		k->pkey = pkey;
+		k->algorithm = a;
 	} else {
 		EVP_PKEY_free(pkey);
 	}
@@ -77,13 +79,41 @@ void pubkey_free(struct pubkey **k)
 	*k = NULL;
 }
 
-bool pubkey_verify_ed25519(const struct pubkey *k, struct str text, struct str signature)
+/* libcrypto takes ECDSA's two numbers in DER alone; its length, 0 where they are none. */
+static size_t ecdsa_der(struct str signature, unsigned char out[ECDSA_DER_MAX])
 {
+	if (signature.len != 2 * COORDINATE_LEN)
+		return 0;
+	const unsigned char *numbers = (const unsigned char *)signature.s;
+	BIGNUM *r = BN_bin2bn(numbers, COORDINATE_LEN, NULL);
+	BIGNUM *s = BN_bin2bn(numbers + COORDINATE_LEN, COORDINATE_LEN, NULL);
+	ECDSA_SIG *both = ECDSA_SIG_new();
+	int len = 0;
+
+	if (r != NULL && s != NULL && both != NULL && ECDSA_SIG_set0(both, r, s) == 1) {
+		r = s = NULL; /* they are its now */
+		len = i2d_ECDSA_SIG(both, &out);
+	}
+	BN_free(r);
+	BN_free(s);
+	ECDSA_SIG_free(both);
+	return len > 0 ? (size_t)len : 0;
+}
+
+bool pubkey_verify(const struct pubkey *k, struct str text, struct str signature)
+{
+	unsigned char der[ECDSA_DER_MAX];
+	const EVP_MD *hash = k->algorithm == JWT_EDDSA ? NULL : EVP_sha256();
+	const unsigned char *bytes = (const unsigned char *)signature.s;
+	size_t len = signature.len;
+
+	if (k->algorithm == JWT_ES256) {
+		bytes = der;
+		len = ecdsa_der(signature, der);
+	}
 	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-	bool good = ctx != NULL && EVP_PKEY_get_base_id(k->pkey) == EVP_PKEY_ED25519 &&
-		    signature.len == SIGNATURE_LEN && EVP_DigestVerifyInit(ctx, NULL, NULL, NULL, k->pkey) == 1 &&
-		    EVP_DigestVerify(ctx, (const unsigned char *)signature.s, signature.len,
-				     (const unsigned char *)text.s, text.len) == 1;
+	bool good = ctx != NULL && len > 0 && EVP_DigestVerifyInit(ctx, NULL, hash, NULL, k->pkey) == 1 &&
+		    EVP_DigestVerify(ctx, bytes, len, (const unsigned char *)text.s, text.len) == 1;
 
 	EVP_MD_CTX_free(ctx);
 	ERR_clear_error();

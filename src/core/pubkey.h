@@ -18,8 +18,11 @@ struct pubkey *pubkey_new(const char *pem, enum conf_jwt_algorithm a, const char
 /* NULL is allowed; *k becomes NULL. */
 void pubkey_free(struct pubkey **k);
 
-/* Whether the Ed25519 signature (64 bytes) is of that text; false also for a key of another kind. */
-bool pubkey_verify_ed25519(const struct pubkey *k, struct str text, struct str signature) MUST_CHECK;
+/*
+ * Whether the signature, as a JWS has it, is of that text: RSASSA-PKCS1-v1_5 with SHA-256, R and S of ECDSA with SHA-256
+ * in 64 bytes (RFC 7518 sections 3.3 and 3.4), or Ed25519's 64 bytes (RFC 8037 section 3.1).
+ */
+bool pubkey_verify(const struct pubkey *k, struct str text, struct str signature) MUST_CHECK;
 
 /*
  * The PEM text, to be freed, of a key given by its numbers as a JWK has them, big-endian:

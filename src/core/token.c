@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Verifies and signs JSON Web Tokens. Which key and which algorithm a token is held
- * against is decided here, from the configuration, before libjwt sees it; libjwt (for
- * EdDSA, which version 1.10 has not, pubkey.c) does the signature alone, and the
- * claims are read from the bytes it has verified. Nothing of a token may reach a log or
- * a reason.
+ * against is decided here, from the configuration; its signature is verified by libcrypto over the bytes as they were
+ * sent, and the claims are read from those. Nothing of a token may reach a log or a reason.
+ *
+ * libjwt signs alone: 1.10 verifies no token of another typ than JWT (access tokens of RFC 9068 have at+jwt), knows no
+ * EdDSA, and takes the algorithm from the token.
  */
 #include "core/base.h"
 #include "core/token.h"
@@ -13,8 +14,9 @@
 #include <stdlib.h>
 
 #include <jwt.h>
-#include <openssl/err.h>
+#include <openssl/crypto.h>
 #include <openssl/evp.h>
+#include <openssl/hmac.h>
 
 #include "core/base64url.h"
 #include "core/clock.h"
@@ -23,16 +25,15 @@
 #include "core/token_cache.h"
 
 #define TOKEN_MAX 8192
-#define ED25519_DIGITS 86	       /* of a signature's 64 bytes, in base64url */
 #define SECS_MAX INT64_C(253402300799) /* the end of the year 9999 */
 
 struct key {
 	struct str kid;
 	bool usable;
 	enum conf_jwt_algorithm algorithm;
-	unsigned char *data; /* the secret or the PEM text */
-	int len;
-	struct pubkey *ed25519; /* EdDSA alone */
+	unsigned char *secret; /* of HMAC */
+	int secret_len;
+	struct pubkey *public; /* of the others */
 };
 
 struct token_keys {
@@ -44,8 +45,7 @@ struct token_keys {
 	EVP_MD *sha256;
 	struct json_doc *header, *payload;
 	struct token_cache *cache;
-	char token[TOKEN_MAX + 1];
-	char header_text[TOKEN_MAX], payload_text[TOKEN_MAX];
+	char header_text[TOKEN_MAX], payload_text[TOKEN_MAX], signature[TOKEN_MAX];
 };
 
 static jwt_alg_t libjwt_alg(enum conf_jwt_algorithm a)
@@ -100,11 +100,13 @@ static int load_key(struct key *k, const struct conf_jwt_key *from, char **err_r
 	}
 	k->usable = true;
 	k->algorithm = (enum conf_jwt_algorithm)from->algorithm;
-	k->len = (int)len;
-	k->data = xmalloc(len);
-	memcpy(k->data, hmac ? from->secret : from->public_key, len);
-	if (k->algorithm == JWT_EDDSA)
-		k->ed25519 = pubkey_new(from->public_key, JWT_EDDSA, &fault);
+	if (hmac) {
+		k->secret_len = (int)len;
+		k->secret = xmalloc(len);
+		memcpy(k->secret, from->secret, len);
+	} else {
+		k->public = pubkey_new(from->public_key, k->algorithm, &fault);
+	}
 	return 0;
 }
 
@@ -159,10 +161,10 @@ void token_keys_free(struct token_keys **kp)
 	if (k == NULL)
 		return;
 	for (size_t i = 0; i < k->count; i++) {
-		if (k->keys[i].data != NULL)
-			explicit_bzero(k->keys[i].data, (size_t)k->keys[i].len);
-		free(k->keys[i].data);
-		pubkey_free(&k->keys[i].ed25519);
+		if (k->keys[i].secret != NULL)
+			explicit_bzero(k->keys[i].secret, (size_t)k->keys[i].secret_len);
+		free(k->keys[i].secret);
+		pubkey_free(&k->keys[i].public);
 		free((char *)k->keys[i].kid.s);
 	}
 	free(k->keys);
@@ -223,27 +225,16 @@ static const struct key *choose_key(const struct token_keys *k, const struct jso
 	return str_is(alg->text, conf_jwt_algorithm_name(key->algorithm)) ? key : NULL;
 }
 
-static bool libjwt_verifies(const struct key *key, const char *token)
+static bool hmac_verifies(const struct key *key, struct str text, struct str signature)
 {
-	jwt_t *jwt = NULL;
-	bool good = jwt_decode(&jwt, token, key->data, key->len) == 0;
+	const EVP_MD *hash = key->algorithm == JWT_HS256   ? EVP_sha256()
+			     : key->algorithm == JWT_HS384 ? EVP_sha384()
+							   : EVP_sha512();
+	unsigned char mac[EVP_MAX_MD_SIZE];
+	unsigned len;
 
-	/* libjwt has read the header anew, with another JSON parser. */
-	good = good && jwt_get_alg(jwt) == libjwt_alg(key->algorithm);
-	jwt_free(jwt);
-	ERR_clear_error();
-	return good;
-}
-
-static bool ed25519_verifies(const struct key *key, const struct str part[3])
-{
-	char signature[BASE64URL_BYTES(ED25519_DIGITS)];
-	/* RFC 7515 section 5.2: what is signed is the first two parts as they were sent. */
-	struct str text = {part[0].s, (size_t)(part[2].s - 1 - part[0].s)};
-	size_t len;
-
-	return part[2].len == ED25519_DIGITS && base64url_decode(part[2], signature, &len) == 0 &&
-	       pubkey_verify_ed25519(key->ed25519, text, (struct str){signature, len});
+	return HMAC(hash, key->secret, key->secret_len, (const unsigned char *)text.s, text.len, mac, &len) != NULL &&
+	       signature.len == len && CRYPTO_memcmp(signature.s, mac, len) == 0;
 }
 
 /* A NumericDate (RFC 7519 section 2) in whole seconds, kept within years of four digits. */
@@ -313,20 +304,20 @@ static enum token_status check_claims(const struct token_keys *k, const struct j
 	return TOKEN_INVALID;
 }
 
-/* Everything but the cache. k->token holds the token, terminated. */
+/* Everything but the cache. */
 static enum token_status verify_anew(struct token_keys *k, struct str token, int64_t now_ms,
 				     struct token_claims *claims_r, bool *hmac_r, const char **reason_r)
 {
 	struct str part[3], header = {k->header_text, 0}, payload = {k->payload_text, 0};
 	const struct json *root;
 	const struct key *key;
+	struct str signature = {k->signature, 0};
 	const char *why;
-	size_t signature_len;
 
 	*reason_r = "the token is malformed";
 	if (!split(token, part) || base64url_decode(part[0], k->header_text, &header.len) != 0 ||
 	    base64url_decode(part[1], k->payload_text, &payload.len) != 0 ||
-	    base64url_decode(part[2], NULL, &signature_len) != 0)
+	    base64url_decode(part[2], k->signature, &signature.len) != 0)
 		return TOKEN_INVALID;
 	root = json_parse(k->header, header, &why);
 	if (root == NULL)
@@ -336,7 +327,9 @@ static enum token_status verify_anew(struct token_keys *k, struct str token, int
 		return TOKEN_INVALID;
 	*hmac_r = conf_jwt_algorithm_is_hmac(key->algorithm);
 	*reason_r = "the token's signature is wrong";
-	if (!(key->algorithm == JWT_EDDSA ? ed25519_verifies(key, part) : libjwt_verifies(key, k->token)))
+	/* RFC 7515 section 5.2: what is signed is the first two parts as they were sent. */
+	struct str text = {part[0].s, (size_t)(part[2].s - 1 - part[0].s)};
+	if (!(*hmac_r ? hmac_verifies(key, text, signature) : pubkey_verify(key->public, text, signature)))
 		return TOKEN_INVALID;
 	*reason_r = "the token's payload is malformed";
 	root = json_parse(k->payload, payload, &why);
@@ -361,8 +354,6 @@ static enum token_status verify(struct token_keys *k, struct str token, bool onc
 		 EVP_DigestFinal_ex(k->hashing, hash, NULL) == 1;
 	if (hashed && token_cache_get(k->cache, hash, now_ms, claims_r))
 		return TOKEN_OK;
-	memcpy(k->token, token.s, token.len);
-	k->token[token.len] = '\0';
 	status = verify_anew(k, token, now_ms, claims_r, &hmac, reason_r);
 	if (status == TOKEN_OK && hashed && !(once && hmac))
 		token_cache_put(k->cache, hash, now_ms, claims_r);
@@ -415,7 +406,7 @@ char *token_issue(const struct token_keys *k, const char *user_id, const char *s
 		*err_r = "the lifetime of a token is a second at least";
 		return NULL;
 	}
-	if (jwt_new(&jwt) == 0 && jwt_set_alg(jwt, libjwt_alg(own->algorithm), own->data, own->len) == 0 &&
+	if (jwt_new(&jwt) == 0 && jwt_set_alg(jwt, libjwt_alg(own->algorithm), own->secret, own->secret_len) == 0 &&
 	    jwt_add_grant(jwt, k->user_claim, user_id) == 0 && jwt_add_grant_int(jwt, "iat", now_secs) == 0 &&
 	    jwt_add_grant_int(jwt, "exp", now_secs + ttl_secs) == 0 &&
 	    (k->issuer[0] == '\0' || jwt_add_grant(jwt, "iss", k->issuer) == 0) &&

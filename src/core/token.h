@@ -1,13 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * JSON Web Tokens (RFC 7519, RFC 7515), through libjwt; the only door to it. EdDSA
- * (RFC 8037) is verified by pubkey.h instead, by the same rules.
+ * JSON Web Tokens (RFC 7519, RFC 7515): signed by libjwt, of which this is the only door; verified by libcrypto.
  *
- * The algorithm is pinned by the key's configuration and compared with the
- * token's header before libjwt sees the token, for libjwt 1.10 takes the algorithm
- * from the token. A token that was verified once is remembered by its SHA-256 until
- * it expires (libjwt parses the key at each verification: 7 us for HS256, 430 us
- * for RS256; EdDSA takes 180 us), in a cache of bounded size.
+ * The algorithm is pinned by the key's configuration and compared with the token's header; typ is not looked at. A token
+ * that was verified once is remembered by its SHA-256 until it expires, in a cache of bounded size.
  */
 #ifndef TIDINGS_CORE_TOKEN_H
 #define TIDINGS_CORE_TOKEN_H
