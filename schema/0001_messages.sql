@@ -3,8 +3,7 @@
 -- Users, friendships, conversations and messages.
 --
 -- How to change this: never edit a file that was released; add the next number
--- (0002_what.sql) and raise schema_version in src/store/migrate.c. A file holds
--- statements that end with ';' at the end of a line. Most statements commit by
+-- (0004_what.sql) and name it in Makefile.am. A file holds statements that end with ';' at the end of a line. Most statements commit by
 -- themselves, so a file that failed half-way is run again from its beginning:
 -- write each of them so that it can be (IF NOT EXISTS).
 --

@@ -120,6 +120,13 @@ subtest 'profiles' => sub {
 	is $ann->get('/users/%61nn')->json->{user_id}, 'ann', 'a percent-encoded id';
 };
 
+subtest 'who connects without an account' => sub {
+	$t->ws($_)->close->close_code for qw(newcomer ann);
+	wait_for('those who have one to be noted', sub { $t->dbh->selectrow_array("SELECT last_seen FROM users WHERE id = 'ann'") });
+	refused 'is not given one', $t->api('ann')->get('/users/newcomer'), 404, 'not_found';
+	is $t->http(undef)->post('/users/register', {user_id => 'newcomer', password => 'long enough'})->status, 201, 'and may register';
+};
+
 subtest 'tries are counted' => sub {
 	my $strict = Tidings->start(workers => 2, conf => {limits => {logins_per_minute => 6}});
 	my @http = map { $strict->http(undef) } 1 .. 2;

@@ -30,7 +30,7 @@ struct seen {
 	struct event *due;
 	struct sighting *waiting; /* by user, in order of arrival */
 	struct write *writing;	  /* NULL: none */
-	bool makes_rows;
+	bool failing;
 };
 
 struct write {
@@ -63,6 +63,8 @@ void seen_note(struct seen *s, struct str user, int64_t at_ms)
 
 size_t seen_pending(const struct seen *s)
 {
+	if (s->failing)
+		return 0;
 	return HASH_COUNT(s->waiting) + (s->writing != NULL ? HASH_COUNT(s->writing->batch) : 0);
 }
 
@@ -90,21 +92,6 @@ static int by_user(struct sighting *a, struct sighting *b)
 	return order != 0 ? order : (a->len > b->len) - (a->len < b->len);
 }
 
-static void put_new_rows(struct buf *text, struct sighting *batch)
-{
-	bool first = true;
-	sql_lit(text, "INSERT INTO users (id,last_seen) VALUES ");
-	for (const struct sighting *x = batch; x != NULL; x = x->hh.next) {
-		sql_comma(text, &first);
-		buf_append_char(text, '(');
-		sql_str(text, (struct str){x->user, x->len});
-		buf_append_char(text, ',');
-		sql_time(text, x->at_ms);
-		buf_append_char(text, ')');
-	}
-	sql_lit(text, " ON DUPLICATE KEY UPDATE last_seen=IF(last_seen>VALUES(last_seen),last_seen,VALUES(last_seen))");
-}
-
 static void put_updates(struct buf *text, struct sighting *batch)
 {
 	bool first = true;
@@ -129,10 +116,7 @@ static void write_decide(struct txn *t, struct buf *text)
 	if (w->seen == NULL)
 		return;
 	HASH_SRT(hh, w->batch, by_user);
-	if (w->seen->makes_rows)
-		put_new_rows(text, w->batch);
-	else
-		put_updates(text, w->batch);
+	put_updates(text, w->batch);
 }
 
 static void write_answer(struct txn *t)
@@ -140,12 +124,12 @@ static void write_answer(struct txn *t)
 	struct write *w = container_of(t, struct write, txn);
 	struct seen *s = w->seen;
 	if (s != NULL) {
-		bool failed = t->status != STORE_OK;
-		for (const struct sighting *x = w->batch; failed && x != NULL; x = x->hh.next)
+		s->failing = t->status != STORE_OK;
+		for (const struct sighting *x = w->batch; s->failing && x != NULL; x = x->hh.next)
 			seen_note(s, (struct str){x->user, x->len}, x->at_ms);
 		s->writing = NULL;
 		if (s->waiting != NULL)
-			write_later(s, failed ? RETRY_AFTER_MS : WRITE_AFTER_MS);
+			write_later(s, s->failing ? RETRY_AFTER_MS : WRITE_AFTER_MS);
 	}
 	clear(&w->batch);
 }
@@ -171,11 +155,10 @@ static void on_due(evutil_socket_t fd, short what, void *arg)
 	txn_submit(&w->txn);
 }
 
-struct seen *seen_new(struct event_base *base, struct txns *txns, bool makes_rows)
+struct seen *seen_new(struct event_base *base, struct txns *txns)
 {
 	struct seen *s = xcalloc(1, sizeof(*s));
 	s->txns = txns;
-	s->makes_rows = makes_rows;
 	s->due = evtimer_new(base, on_due, s);
 	ASSERT(s->due != NULL);
 	return s;

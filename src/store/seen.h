@@ -8,13 +8,13 @@
 
 struct seen;
 
-/* makes_rows: a user without a row in `users` gets one. txns is borrowed. */
-struct seen *seen_new(struct event_base *base, struct txns *txns, bool makes_rows);
+/* A user without a row in `users` is not noted: who may add rows is for others to say. txns is borrowed. */
+struct seen *seen_new(struct event_base *base, struct txns *txns);
 /* Forgets what is not written yet. */
 void seen_free(struct seen **s);
 /* Of two moments of one user the later one counts. */
 void seen_note(struct seen *s, struct str user, int64_t at_ms);
-/* Users whose moment waits to be written. */
+/* Users whose moment waits to be written; 0 where the last try failed, for then it may wait long. */
 size_t seen_pending(const struct seen *s);
 
 #endif

@@ -14,7 +14,7 @@ struct store *store_new(struct event_base *base, const struct conf *conf, const 
 	s->pool = pool_new(base, conf);
 	s->lane = lane_new(s, base, conf, obs, ctx);
 	s->txns = txns_new(base, conf);
-	s->seen = seen_new(base, s->txns, conf->accounts);
+	s->seen = seen_new(base, s->txns);
 	return s;
 }
 

@@ -64,6 +64,19 @@ int main(void)
 	err = NULL;
 	conf_free(&c);
 
+	c = db_conf("neighbour");
+	db_connect(NULL);
+	db_sql("CREATE DATABASE neighbour");
+	db_connect("neighbour");
+	db_sql("CREATE TABLE users (id VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin PRIMARY KEY,"
+	       "nickname VARCHAR(64),avatar_url VARCHAR(255),password_hash VARCHAR(255) NULL,"
+	       "created_at TIMESTAMP DEFAULT CURRENT_TIMESTAMP)");
+	db_sql("INSERT INTO users (id,nickname) VALUES ('old','Old')");
+	is_int(migrate_run(c, on_step, &err), 0, "another system's table of users");
+	is_int(db_sql("SELECT COUNT(*) FROM users WHERE nickname='Old' AND last_seen IS NULL"), 1,
+	       "keeps its rows, and gets what it lacks");
+	conf_free(&c);
+
 	c = db_conf("race");
 	pid_t pid[4];
 	fflush(stdout);
