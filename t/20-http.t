@@ -154,6 +154,7 @@ subtest 'too long' => sub {
 	refused('a request line without end', 'GET /' . 'y' x 20000, 414, 'uri_too_long');
 	refused('one header over 16 KiB', "GET $ok_path HTTP/1.1\r\n${host}X-A: " . 'y' x 16384 . "\r\n\r\n", 431, 'headers_too_large');
 	refused('many headers over 16 KiB', "GET $ok_path HTTP/1.1\r\n$host" . join('', map { "X-$_: y\r\n" } 1 .. 2500) . "\r\n", 431, 'headers_too_large');
+	is http()->get($ok_path, headers => [map { ('X-' . $_ => 'y') } 1 .. 500])->status, 200, 'five hundred headers under 16 KiB';
 	refused('a header name without end', "GET $ok_path HTTP/1.1\r\n$host" . 'y' x 20000, 431, 'headers_too_large');
 	$h->raw("GET $ok_path HTTP/1.1\r\n${host}X-A: " . 'y' x 12000 . "\r\n\r\n");
 	is $h->response->status, 200, 'headers of 12 KiB';
@@ -238,6 +239,7 @@ subtest 'X-Request-Id' => sub {
 	my $h = http();
 	is $h->get($ok_path, headers => ['X-Request-Id' => 'abc-123.~!'])->header('x-request-id'), 'abc-123.~!', 'kept';
 	is $h->get($ok_path, headers => ['X-Request-Id' => 'y' x 64])->header('x-request-id'), 'y' x 64, 'kept up to 64 characters';
+	is $h->get($ok_path, headers => ['X-Request-Id' => 'job 7: retry'])->header('x-request-id'), 'job 7: retry', 'spaces are printable, too';
 	for ('y' x 65, "\x{e9}", '') {
 		my $id = $h->get($ok_path, headers => ['X-Request-Id' => $_])->header('x-request-id');
 		ok length $id && $id ne $_, 'replaced otherwise';

@@ -348,6 +348,7 @@ subtest 'reading a conversation' => sub {
 	is_deeply $leo->put("/messages/conversations/$id/read")->json, {conversation_id => $id, read_seq => 8, marked => 1, unread_count => 0}, 'without a body: all';
 	is_deeply $kim->put("/messages/conversations/$id/read", {up_to_seq => undef})->json, {conversation_id => $id, read_seq => 8, marked => 1, unread_count => 0}, 'null: all';
 	is_deeply $kim->put("/messages/conversations/$id/read", {})->json->{marked}, 0, 'an empty object: all';
+	is $leo->request('PUT', "/messages/conversations/$id/read", body => qq({"up_to_seq":$_}))->json->{read_seq}, 8, "up to $_: the last" for '9223372036854775808', '18446744073709551615';
 	refused("up_to_seq $_->[0]", $leo->put("/messages/conversations/$id/read", {up_to_seq => $_->[1]}), 400, 'invalid_argument', qr/up_to_seq/)
 		for ['as text', '3'], ['negative', -1], ['a fraction', 1.5], ['a list', []], ['true', JSON::PP::true];
 	refused('a body that is no JSON', $leo->request('PUT', "/messages/conversations/$id/read", body => '{'), 400, 'malformed_json');

@@ -26,6 +26,7 @@ subtest 'handshakes' => sub {
 		is $ws->close_code, 1000, 'a close is answered';
 	}
 	is $t->ws('alice', headers => ['Sec-WebSocket-Protocol' => 'tidings.v1'])->response->header('sec-websocket-protocol'), 'tidings.v1', 'the subprotocol alone';
+	is $t->ws('alice', via => 'none', headers => ['Sec-WebSocket-Protocol' => 'tidings.v1', 'Sec-WebSocket-Protocol' => 'bearer.' . $t->token('alice')])->response->header('sec-websocket-protocol'), 'tidings.v1', 'in two lines, as one list';
 	is $t->ws('alice', headers => ['Sec-WebSocket-Protocol' => 'chat'])->response->header('sec-websocket-protocol'), undef, 'an unknown one is not chosen';
 	is $t->ws('alice', headers => ['Sec-WebSocket-Extensions' => 'x-unknown; a=1'])->response->header('sec-websocket-extensions'), undef, 'nor an unknown extension';
 	my @bad = (

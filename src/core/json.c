@@ -413,6 +413,23 @@ int json_int(const struct json *v, int64_t *out_r)
 	return 0;
 }
 
+int json_count(const struct json *v, uint64_t *out_r)
+{
+	if (v == NULL || v->type != JSON_NUMBER)
+		return -1;
+	uint64_t sum = 0;
+	bool over = false;
+	for (size_t i = 0; i < v->text.len; i++) {
+		char c = v->text.s[i];
+		if (c < '0' || c > '9')
+			return -1;
+		over |= __builtin_mul_overflow(sum, UINT64_C(10), &sum) ||
+			__builtin_add_overflow(sum, (uint64_t)(c - '0'), &sum);
+	}
+	*out_r = over ? UINT64_MAX : sum;
+	return 0;
+}
+
 void json_minify(struct str raw, struct buf *out)
 {
 	char *start = buf_reserve(out, raw.len), *to = start;

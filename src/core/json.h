@@ -45,6 +45,8 @@ const struct json *json_parse(struct json_doc *doc, struct str text, const char 
 const struct json *json_get(const struct json *obj, const char *name);
 /* A whole number in int64 range, written without fraction or exponent. */
 int json_int(const struct json *v, int64_t *out_r) MUST_CHECK;
+/* A whole number from 0 on, of any size: one over UINT64_MAX is that. */
+int json_count(const struct json *v, uint64_t *out_r) MUST_CHECK;
 /* Appends the value without insignificant white space; escapes, numbers and order stay as they were written. */
 void json_minify(struct str raw, struct buf *out);
 

@@ -14,12 +14,10 @@ bool read_check(struct request *r, union command_args *a)
 	const struct json *v = json_get(r->body, "up_to_seq");
 	if (v == NULL || v->type == JSON_NULL)
 		return true;
-	int64_t seq;
-	if (json_int(v, &seq) != 0 || seq < 0) {
+	if (json_count(v, &a->read.up_to_seq) != 0) {
 		request_fail(r, PROBLEM_INVALID_ARGUMENT, "up_to_seq: must be a whole number from 0 on");
 		return false;
 	}
-	a->read.up_to_seq = (uint64_t)seq;
 	return true;
 }
 

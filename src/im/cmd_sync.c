@@ -10,13 +10,10 @@
 
 static bool read_number(struct request *r, const struct json *item, const char *name, uint64_t *out_r)
 {
-	int64_t n;
-	const struct json *v = json_get(item, name);
-	if (v == NULL || json_int(v, &n) != 0 || n < 0) {
+	if (json_count(json_get(item, name), out_r) != 0) {
 		request_fail(r, PROBLEM_INVALID_ARGUMENT, "conversations[].%s: must be a whole number from 0 on", name);
 		return false;
 	}
-	*out_r = (uint64_t)n;
 	return true;
 }
 

@@ -57,9 +57,11 @@ static struct str bearer(struct http_req *req)
  */
 static struct str subprotocol_token(struct http_req *req, bool *offered_r)
 {
-	struct str list = http_req_header(req, "Sec-WebSocket-Protocol"), token = STR_NULL;
+	struct str list = STR_NULL, token = STR_NULL;
+	size_t at = 0;
 	*offered_r = false;
-	while (list.s != NULL && list.len > 0) {
+	/* Several lines are one list (RFC 6455 section 11.3.4). */
+	while (list.len > 0 || (list = http_req_header_next(req, "Sec-WebSocket-Protocol", &at)).s != NULL) {
 		const char *comma = memchr(list.s, ',', list.len);
 		size_t len = comma != NULL ? (size_t)(comma - list.s) : list.len;
 		struct str item = trim((struct str){list.s, len});

@@ -118,6 +118,8 @@ void http_server_end_idle(struct http_server *s);
 
 /* The value of the header (any case), absent if there is none. Of a repeated one, the first. */
 struct str http_req_header(const struct http_req *req, const char *name);
+/* The value of the next header line of that name: start with *at = 0; absent at the end. */
+struct str http_req_header_next(const struct http_req *req, const char *name, size_t *at);
 /*
  * The decoded value of a query parameter: 1 and *out_r (lives as long as the request), 0 if there is none, -1 if
  * its percent-encoding is broken or it is no UTF-8 or holds NUL. '+' is a space. Of a repeated one, the first.

@@ -24,6 +24,7 @@ static const bool tchar[256] = {
 	['.'] = true,	      ['^'] = true,	    ['_'] = true,	  ['`'] = true, ['|'] = true, ['~'] = true,
 };
 
+static const bool printable[256] = {[' ' ... '~'] = true};
 static const bool value_char[256] = {['\t'] = true, [0x20 ... 0x7e] = true, [0x80 ... 0xff] = true};
 /* Of a target: what may stand in a URI, and what browsers leave unencoded in one; no fragment. */
 static const bool target_char[256] = {[0x21 ... 0x22] = true, [0x24 ... 0x7e] = true};
@@ -84,6 +85,7 @@ void http_request_free(struct http_request *r)
 		free(n);
 	}
 	buf_fini(&r->head);
+	free(r->header);
 	buf_fini(&r->body);
 	free(r);
 }
@@ -189,8 +191,11 @@ static uint16_t offset(const struct http_request *r, const char *at)
 static int on_field(http_parser *p, const char *at, size_t len)
 {
 	struct http_request *r = request_of(p);
-	if (r->header_count == HTTP_HEADER_COUNT_MAX)
-		return 1;
+	if (r->header_count == r->header_max) {
+		/* HTTP_HEADERS_MAX bytes hold some thousand at most. */
+		r->header_max = r->header_max != 0 ? r->header_max * 2 : 16;
+		r->header = xrealloc(r->header, r->header_max * sizeof(*r->header));
+	}
 	r->header[r->header_count++] = (struct http_header){.name = offset(r, at), .name_len = (uint16_t)len};
 	return 0;
 }
@@ -252,8 +257,6 @@ static enum http_progress parse(struct http_request *r, struct http_refusal *why
 		break;
 	case HPE_INVALID_METHOD:
 		return refuse(why_r, 501, "not_implemented", "This method is not known here.");
-	case HPE_CB_header_field:
-		return refuse(why_r, 431, "headers_too_large", "There are too many headers.");
 	default:
 		return malformed(why_r, "The request is malformed.");
 	}
@@ -358,7 +361,7 @@ static enum http_progress finish(struct http_request *r, struct http_refusal *wh
 	enum http_progress p = parse(r, why_r);
 	if (p == HTTP_COMPLETE) {
 		struct str id = http_req_header(&r->pub, "x-request-id");
-		if (id_client_msg_valid(id)) /* the same rule: 1-64 characters from ! to ~ */
+		if (id.s != NULL && id.len >= 1 && id.len <= HTTP_REQUEST_ID_MAX && all(printable, id.s, id.len))
 			memcpy(r->pub.id, id.s, id.len);
 		else
 			id_random(r->pub.id, HTTP_REQUEST_ID_LEN);

@@ -18,7 +18,6 @@
 #include "net/conn.h"
 #include "net/http.h"
 
-#define HTTP_HEADER_COUNT_MAX 100
 #define HTTP_REQUEST_ID_LEN 22 /* of those made here: 132 random bits */
 
 /*
@@ -84,8 +83,8 @@ struct http_request {
 	size_t seen;	      /* bytes of the head that were searched for a line's end */
 	size_t line;	      /* where the current line of the head begins */
 	size_t headers_start; /* 0: the request line is not complete */
-	struct http_header header[HTTP_HEADER_COUNT_MAX];
-	uint8_t header_count;
+	struct http_header *header;
+	uint16_t header_count, header_max;
 	uint8_t minor;	   /* HTTP/1.x */
 	struct str target; /* as sent, the query included */
 	struct str host;   /* of the target, if that was absolute, else of the header; absent without */
@@ -191,10 +190,6 @@ enum http_progress http_chunk_input(struct http_chunked *c, const char *data, si
 
 /* ---- http_req.c ---- */
 
-/*
- * The value of the next header line of that name: start with *at = 0; absent at the end.
- */
-struct str http_req_header_next(const struct http_req *req, const char *name, size_t *at);
 /* One of the comma-separated elements of the header's lines is that token, in any case. */
 bool http_req_header_has(const struct http_req *req, const char *name, const char *token);
 /* Memory of the request. */

@@ -313,6 +313,28 @@ static void test_int(void)
 	is_int(json_int(NULL, &v), -1, "so is an absent value");
 }
 
+static void test_count(void)
+{
+	static const struct {
+		const char *text;
+		uint64_t want;
+	} good[] = {
+		{"0", 0},
+		{"41", 41},
+		{"9223372036854775808", UINT64_C(9223372036854775808)},
+		{"18446744073709551615", UINT64_MAX},
+		{"18446744073709551616", UINT64_MAX},
+		{"99999999999999999999999999999999", UINT64_MAX},
+	};
+	static const char *const bad[] = {"-1", "-0", "1.0", "1e3", "\"1\"", "true", "null", "[1]", "{}"};
+	uint64_t v;
+	for (size_t i = 0; i < ARRAY_LEN(good); i++)
+		ok(json_count(parse(good[i].text), &v) == 0 && v == good[i].want, "%s is a count", good[i].text);
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
+		is_int(json_count(parse(bad[i]), &v), -1, "%s is none", bad[i]);
+	is_int(json_count(NULL, &v), -1, "nor is an absent value");
+}
+
 static void test_minify(void)
 {
 	static const struct {
@@ -405,6 +427,7 @@ int main(void)
 	test_tree();
 	test_depth();
 	test_int();
+	test_count();
 	test_minify();
 	test_reuse();
 	json_doc_free(&doc);
