@@ -42,13 +42,16 @@ subtest 'rotation while logging' => sub {
 subtest 'workers that may not open it' => sub {
 	plan skip_all => 'only root can become another user' if $> != 0;
 	mkdir "$dir/private", 0700 or die "mkdir: $!";
-	my $t = Tidings->start(workers => 1, start => 0, conf => {user => 'nobody', log => {level => 'debug', target => "$dir/private/events"}});
+	my $t = Tidings->start(workers => 1, start => 0, conf => {user => 'nobody', log => {level => 'debug', target => "$dir/private/events", access => "$dir/private/access"}});
 	# As that user it reaches no database of the test's: alive is enough.
 	$t->node->start(ready => 0);
-	rename "$dir/private/events", "$dir/private/events.1";
-	kill 'USR1', $t->node->pid;
-	wait_for('the new file', sub { -e "$dir/private/events" });
 	my $h = wait_for('a worker', sub { my $h = $t->http('alice'); $h->get('/healthz') && $h });
+	ok wait_for('a line', sub { slurp("$dir/private/access") =~ m{ GET /healthz } }), 'write an access log where only root may';
+	rename "$dir/private/$_", "$dir/private/$_.1" for qw(events access);
+	kill 'USR1', $t->node->pid;
+	wait_for('the new files', sub { -e "$dir/private/events" && -e "$dir/private/access" });
+	$h->get('/readyz');
+	ok wait_for('a line', sub { slurp("$dir/private/access") =~ m{ GET /readyz } }), 'and the next one';
 	$h->close;
 	$t->ws('alice')->close->close_code;
 	ok wait_for('a line of a worker', sub { slurp("$dir/private/events") =~ /worker 0: session/ }), 'write to the new file';

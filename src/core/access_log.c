@@ -24,10 +24,13 @@ static struct {
 	bool failing;
 } access_log = {.fd = -1};
 
-/* Not blocking: it may be a pipe that nobody reads. */
-static int open_file(const char *path)
+int access_log_open_file(const char *path)
 {
-	return open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0640);
+	/* Not blocking: it may be a pipe that nobody reads. */
+	int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0640);
+	if (fd < 0)
+		log_error("log.access: cannot open %s: %s", path, strerror(errno));
+	return fd;
 }
 
 void access_log_open(const char *path, enum log_format format)
@@ -37,21 +40,18 @@ void access_log_open(const char *path, enum log_format format)
 		return;
 	access_log.path = xstrdup(path);
 	access_log.format = format;
-	access_log.fd = open_file(path);
-	if (access_log.fd < 0)
-		log_error("log.access: cannot open %s, its lines are lost: %s", path, strerror(errno));
+	access_log.fd = access_log_open_file(path);
 }
 
-void access_log_reopen(void)
+void access_log_take_fd(int fd)
 {
-	if (access_log.path == NULL)
+	if (fd < 0)
 		return;
-	access_log_flush();
-	int fd = open_file(access_log.path);
-	if (fd < 0) {
-		log_error("log.access: cannot reopen %s: %s", access_log.path, strerror(errno));
+	if (access_log.path == NULL) {
+		close(fd);
 		return;
 	}
+	access_log_flush();
 	if (access_log.fd >= 0)
 		close(access_log.fd);
 	access_log.fd = fd;

@@ -24,13 +24,12 @@ struct access_entry {
 	const char *request_id;
 };
 
-/*
- * Begins; "": there is no such log. A file that cannot be opened is logged as an error and tried again by every
- * access_log_reopen; until then all lines are lost.
- */
+/* Begins; "": there is no such log. Of a file that cannot be opened all lines are lost until access_log_take_fd. */
 void access_log_open(const char *path, enum log_format format);
-/* Writes what waits, and opens the file again (after rotation). Keeps the old one if that fails, and logs why. */
-void access_log_reopen(void);
+/* Opens the file, anew after rotation; -1 after having logged why it cannot be. For whoever has the right to. */
+int access_log_open_file(const char *path) MUST_CHECK;
+/* Writes what waits, and goes on with that file, which is its from now on. -1: keeps the one that it has. */
+void access_log_take_fd(int fd);
 /* Writes what waits; what cannot be written is lost. */
 void access_log_close(void);
 bool access_log_is_on(void);

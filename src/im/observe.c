@@ -113,13 +113,12 @@ const struct store_observer observe_store = {.batch = on_batch, .retry = on_retr
 void observe_start(struct im *im)
 {
 	stats_attach(im->hub, im->slot);
-	access_log_open(im->conf->log.access, (enum log_format)im->conf->log.format);
 }
 
 void observe_fini(struct im *im)
 {
 	wheel_cancel(&im->access);
-	access_log_close();
+	access_log_flush();
 }
 
 /* proc(5): statm counts pages; the third field is what is backed by files or shared. */

@@ -11,12 +11,13 @@
 #include "net/addr.h"
 
 enum order_kind {
-	ORDER_SOCKET, /* take this connection */
-	ORDER_DRAIN,  /* say goodbye within deadline_ms, then leave */
-	ORDER_QUIT,   /* leave at once */
-	ORDER_REOPEN, /* the logs were opened again; with it goes the event log's file, if it is one */
-	ORDER_KICK,   /* end the sessions of `user` */
-	ORDER_LOST,   /* another worker of this node, `name`, has died */
+	ORDER_SOCKET,	  /* take this connection */
+	ORDER_DRAIN,	  /* say goodbye within deadline_ms, then leave */
+	ORDER_QUIT,	  /* leave at once */
+	ORDER_LOG,	  /* the event log was opened again; with it goes its file, if it is one */
+	ORDER_ACCESS_LOG, /* the same, of the access log */
+	ORDER_KICK,	  /* end the sessions of `user` */
+	ORDER_LOST,	  /* another worker of this node, `name`, has died */
 };
 
 struct order {

@@ -86,7 +86,7 @@ void spawn_reap(struct master *m);
 /* Tells the workers of older generations (or, if all, every one) to drain within that time. */
 void spawn_drain(struct master *m, bool all, int64_t patience_ms);
 void spawn_quit_all(struct master *m);
-/* Gives the workers the log file that the master has opened again, for they may not be allowed to. */
+/* Gives the workers the event log that the master has opened again, and the access log, which they may not open. */
 void spawn_reopen_all(struct master *m);
 /* Ends a user's sessions in the whole cluster. */
 void spawn_kick(struct master *m, const char *user_id);

@@ -7,6 +7,7 @@
 #include "core/base.h"
 #include "proc/master_priv.h"
 
+#include "core/access_log.h"
 #include "core/clock.h"
 #include "core/log.h"
 #include "proc/channel.h"
@@ -202,9 +203,16 @@ void spawn_quit_all(struct master *m)
 
 void spawn_reopen_all(struct master *m)
 {
-	struct order order = {.kind = ORDER_REOPEN};
-	for (unsigned i = 0; i < m->slots; i++)
-		tell(&m->child[i], &order, log_fd());
+	struct order log = {.kind = ORDER_LOG}, access_log = {.kind = ORDER_ACCESS_LOG};
+	const char *path = m->conf->log.access;
+	int fd = path[0] != '\0' ? access_log_open_file(path) : -1;
+	for (unsigned i = 0; i < m->slots; i++) {
+		tell(&m->child[i], &log, log_fd());
+		if (fd >= 0)
+			tell(&m->child[i], &access_log, fd);
+	}
+	if (fd >= 0)
+		close(fd);
 }
 
 void spawn_kick(struct master *m, const char *user_id)

@@ -109,9 +109,11 @@ static void obey(struct worker *w, const struct order *o, int fd)
 	case ORDER_LOST:
 		im_worker_lost(w->im, o->name);
 		break;
-	case ORDER_REOPEN:
+	case ORDER_LOG:
 		log_take_fd(fd);
-		access_log_reopen();
+		break;
+	case ORDER_ACCESS_LOG:
+		access_log_take_fd(fd);
 		break;
 	}
 }
@@ -168,7 +170,8 @@ int worker_run(const struct conf *conf, struct hub *hub, unsigned slot, const ch
 	signal(SIGUSR2, SIG_IGN);
 	/* A resolver that does not answer blocks the worker: not for so long that it is taken for dead (watchdog.c). */
 	setenv("RES_OPTIONS", "timeout:1 attempts:1", 0);
-	/* The key of the certificate may be root's alone. */
+	/* The key of the certificate may be root's alone, and the folder of the log. */
+	access_log_open(conf->log.access, (enum log_format)conf->log.format);
 	struct tls_server *tls = NULL;
 	if (im_tls_new(conf, hub, &tls, &reason) != 0) {
 		log_error("%s", reason);
@@ -197,6 +200,7 @@ int worker_run(const struct conf *conf, struct hub *hub, unsigned slot, const ch
 
 	event_free(w.orders);
 	im_free(&w.im);
+	access_log_close();
 	wheel_cancel(&w.report);
 	wheel_cancel(&w.step);
 	loop_free(&w.loop);
