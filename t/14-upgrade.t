@@ -115,6 +115,13 @@ subtest 'sockets of a service manager' => sub {
 	$node->start(wrap => ['perl', '-e', $script, join ',', map { fileno $_ } $socket, $unknown, $unix]);
 	is $t->http('alice', address => $_)->get('/messages/unread-count')->status, 200, "answers on $_" for $address, $node->address, "unix:$dir/managed.sock";
 	like $node->log_text, qr/socket 127\.0\.0\.1:@{[$unknown->sockport]} was handed over, and the configuration does not name it/, 'one too many is told of';
+	for my $round (1, 2) {
+		my $old = $node->pid;
+		kill 'USR2', $old;
+		wait_for('the old server to leave', sub { !-e "/proc/$old" || slurp("/proc/$old/stat") =~ /\) Z/ });
+		$node->follow;
+		is $t->http('alice', address => "unix:$dir/managed.sock")->get('/messages/unread-count')->status, 200, "upgrade $round has it";
+	}
 	$t->stop;
 	ok -e "$dir/managed.sock", 'what the manager made stays';
 };

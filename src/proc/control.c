@@ -292,7 +292,8 @@ struct control *control_new(struct master *m, char **err_r)
 	mode_t old = umask(0077);
 	c->fd = -1;
 	if (addr_parse(&addr, text, &reason) == 0) {
-		c->fd = inherit_socket(&addr);
+		bool activated;
+		c->fd = inherit_socket(&addr, &activated);
 		if (c->fd < 0)
 			c->fd = addr_listen(&addr, 16, &reason);
 	}

@@ -135,8 +135,7 @@ static int open_one(struct listener *l, const char *text, enum im_door door, cha
 	const char *reason;
 	*l = (struct listener){.text = xstrdup(text), .door = door, .fd = -1};
 	if (addr_parse(&addr, text, &reason) == 0) {
-		l->fd = inherit_socket(&addr);
-		l->not_ours = l->fd >= 0 && inherit_predecessor() < 0;
+		l->fd = inherit_socket(&addr, &l->not_ours);
 		if (l->fd < 0)
 			l->fd = addr_listen(&addr, BACKLOG, &reason);
 	}

@@ -13,9 +13,12 @@
 
 #define SOCKETS_MAX 64
 #define CHANNEL_VARIABLE "TIDINGS_PREDECESSOR_FD"
+/* How many of the sockets, the first ones, a service manager made; all of them where no predecessor says. */
+#define ACTIVATED_VARIABLE "TIDINGS_ACTIVATED_FDS"
 
 static struct {
 	int fd[SOCKETS_MAX]; /* -1 once asked for */
+	bool activated[SOCKETS_MAX];
 	size_t count;
 	int predecessor;
 } inherited = {.predecessor = -1};
@@ -48,6 +51,7 @@ void inherit_take(void)
 	long pid = take_number("LISTEN_PID", INT32_MAX);
 	long count = take_number("LISTEN_FDS", SOCKETS_MAX);
 	long channel = take_number(CHANNEL_VARIABLE, INT32_MAX);
+	long activated = take_number(ACTIVATED_VARIABLE, SOCKETS_MAX);
 	unsetenv("LISTEN_FDNAMES");
 	/* Another process's, left in the environment by what started us. */
 	if (pid != getpid())
@@ -59,6 +63,7 @@ void inherit_take(void)
 		}
 		fcntl(fd, F_SETFD, FD_CLOEXEC);
 		fcntl(fd, F_SETFL, O_NONBLOCK);
+		inherited.activated[inherited.count] = activated < 0 || fd < INHERIT_FIRST_FD + activated;
 		inherited.fd[inherited.count++] = fd;
 	}
 	if (channel >= 0 && fcntl((int)channel, F_SETFD, FD_CLOEXEC) == 0)
@@ -73,7 +78,7 @@ static const char *name_of(int fd, char out[ADDR_TEXT_MAX])
 	return addr_format(&a, out);
 }
 
-int inherit_socket(const struct addr *a)
+int inherit_socket(const struct addr *a, bool *activated_r)
 {
 	char wanted[ADDR_TEXT_MAX], name[ADDR_TEXT_MAX];
 	addr_format(a, wanted);
@@ -81,6 +86,7 @@ int inherit_socket(const struct addr *a)
 		int fd = inherited.fd[i];
 		if (fd >= 0 && strcmp(name_of(fd, name), wanted) == 0) {
 			inherited.fd[i] = -1;
+			*activated_r = inherited.activated[i];
 			return fd;
 		}
 	}
@@ -112,7 +118,7 @@ static void set_number(const char *name, long v)
 	setenv(name, text, 1);
 }
 
-void inherit_run(char *const *argv, const int *sockets, size_t n, int channel)
+void inherit_run(char *const *argv, const int *sockets, size_t n, size_t activated, int channel)
 {
 	int moved[SOCKETS_MAX + 1];
 	int first = INHERIT_FIRST_FD, last = first + (int)n;
@@ -137,6 +143,7 @@ void inherit_run(char *const *argv, const int *sockets, size_t n, int channel)
 	set_number("LISTEN_FDS", (long)n);
 	set_number("LISTEN_PID", getpid());
 	set_number(CHANNEL_VARIABLE, last);
+	set_number(ACTIVATED_VARIABLE, (long)activated);
 	execvp(argv[0], argv);
 	log_error("cannot run %s: %s", argv[0], strerror(errno));
 }

@@ -18,14 +18,20 @@
 /* Reads LISTEN_FDS, LISTEN_PID and what inherit_run wrote, and takes them out of the environment. Once, before forking.
  */
 void inherit_take(void);
-/* The listening socket of this address, the caller's from now on, non-blocking and close-on-exec; -1: none. */
-int inherit_socket(const struct addr *a) MUST_CHECK;
+/*
+ * The listening socket of this address, the caller's from now on, non-blocking and close-on-exec; -1: none.
+ * *activated_r: a service manager made it, which removes it from the file system, too.
+ */
+int inherit_socket(const struct addr *a, bool *activated_r) MUST_CHECK;
 /* Closes what nobody asked for, with a warning each. */
 void inherit_close_rest(void);
 /* Our end of the channel to the server that we take over from; -1: there is none. Not passed on. */
 int inherit_predecessor(void);
 
-/* In a fresh child: becomes the program argv[0] with these sockets and the channel. Returns only if it cannot. */
-void inherit_run(char *const *argv, const int *sockets, size_t n, int channel);
+/*
+ * In a fresh child: becomes the program argv[0] with these sockets, of which the first `activated` are a service
+ * manager's, and the channel. Returns only if it cannot.
+ */
+void inherit_run(char *const *argv, const int *sockets, size_t n, size_t activated, int channel);
 
 #endif

@@ -71,12 +71,17 @@ static pid_t start_successor(struct master *m, const int channel[2])
 	pid_t pid = fork();
 	if (pid != 0)
 		return pid;
-	size_t n = 0;
+	size_t n = 0, activated = 0;
 	int *sockets = xcalloc(m->listener_count + 1, sizeof(*sockets));
 	for (size_t i = 0; i < m->listener_count; i++)
-		sockets[n++] = m->listener[i].fd;
+		if (m->listener[i].not_ours)
+			sockets[activated++] = m->listener[i].fd;
+	n = activated;
+	for (size_t i = 0; i < m->listener_count; i++)
+		if (!m->listener[i].not_ours)
+			sockets[n++] = m->listener[i].fd;
 	sockets[n++] = control_socket(m->control);
-	inherit_run(m->argv, sockets, n, channel[1]);
+	inherit_run(m->argv, sockets, n, activated, channel[1]);
 	_exit(127);
 }
 
