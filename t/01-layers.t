@@ -23,7 +23,7 @@ my %door = (
 	'mysql.h' => 'src/store/link', 'hiredis' => 'src/bus/\w+', 'jwt.h' => 'src/core/token', 'confuse.h' => 'src/core/conf',
 	'yajl' => 'src/core/json(?:_out)?', # reading and writing
 	'crypt.h' => 'src/core/password',
-	'openssl/ssl.h' => 'src/net/tls', 'http_parser.h' => 'src/net/http\w*', 'zlib.h' => 'src/net/\w+',
+	'openssl/ssl.h' => 'src/net/tls', 'http_parser.h' => 'src/net/http\w*', 'zlib.h' => 'src/net/ws_deflate',
 	'openssl/pem.h' => 'src/core/pubkey', 'openssl/param_build.h' => 'src/core/pubkey',
 );
 
