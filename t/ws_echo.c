@@ -31,9 +31,9 @@ struct listener {
 
 static void on_message(struct ws *ws, struct str text, void *user)
 {
-	struct blob *frame = ws_encode_text(text);
+	struct ws_frame *frame = ws_frame_new(text);
 	ws_send(ws, frame);
-	blob_unref(frame);
+	ws_frame_unref(frame);
 }
 
 static void on_closed(struct ws *ws, int code, void *user)

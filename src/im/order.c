@@ -16,7 +16,7 @@ struct held {
 	TAILQ_ENTRY(held) entry;
 	uint64_t seq;
 	enum order_what what;
-	struct blob *frame;
+	struct ws_frame *frame;
 	char except[SESSION_ID_LEN + 1]; /* an id: the session itself may be gone by then */
 };
 
@@ -49,7 +49,7 @@ static void held_free(struct ordered *o, struct held *h)
 {
 	TAILQ_REMOVE(&o->held, h, entry);
 	o->held_count--;
-	blob_unref(h->frame);
+	ws_frame_unref(h->frame);
 	free(h);
 }
 
@@ -110,13 +110,13 @@ static struct ordered *ordered_get(struct im *im, struct user *u, uint64_t messa
 	return o;
 }
 
-static void hold(struct ordered *o, uint64_t seq, enum order_what what, struct blob *frame,
+static void hold(struct ordered *o, uint64_t seq, enum order_what what, struct ws_frame *frame,
 		 const struct session *except)
 {
 	struct held *h = xcalloc(1, sizeof(*h)), *before;
 	h->seq = seq;
 	h->what = what;
-	h->frame = blob_ref(frame);
+	h->frame = ws_frame_ref(frame);
 	if (except != NULL)
 		memcpy(h->except, except->id, sizeof(h->except));
 	if (o->held_count++ == 0)
@@ -132,7 +132,7 @@ static void hold(struct ordered *o, uint64_t seq, enum order_what what, struct b
 		release(o, true);
 }
 
-void order_deliver(struct im *im, struct user *u, uint64_t message_id, enum order_what what, struct blob *frame,
+void order_deliver(struct im *im, struct user *u, uint64_t message_id, enum order_what what, struct ws_frame *frame,
 		   const struct session *except)
 {
 	struct ordered *o = ordered_get(im, u, message_id, what);

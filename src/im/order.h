@@ -12,7 +12,6 @@
 #define TIDINGS_IM_ORDER_H
 
 #include "core/base.h"
-#include "core/buf.h"
 #include "im/session.h"
 
 #define ORDER_PATIENCE_MS 300
@@ -24,7 +23,7 @@ enum order_what {
 };
 
 /* To the user's sessions here but the one named `except` (NULL: all), now or when its turn has come. */
-void order_deliver(struct im *im, struct user *u, uint64_t message_id, enum order_what what, struct blob *frame,
+void order_deliver(struct im *im, struct user *u, uint64_t message_id, enum order_what what, struct ws_frame *frame,
 		   const struct session *except);
 /* Redis went away: what is missing will not come. */
 void order_release_all(struct im *im);

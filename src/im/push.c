@@ -40,7 +40,7 @@ void push_publish(struct im *im, struct str topic, enum bus_kind kind, struct st
 	publish_wire(im, topic);
 }
 
-void push_deliver(struct user *u, struct blob *frame, const char *except_id)
+void push_deliver(struct user *u, struct ws_frame *frame, const char *except_id)
 {
 	struct session *s;
 	LIST_FOREACH (s, &u->sessions, of_user) {
@@ -51,7 +51,7 @@ void push_deliver(struct user *u, struct blob *frame, const char *except_id)
 	}
 }
 
-static void deliver(struct im *im, struct str user_id, struct push_place place, struct blob *frame,
+static void deliver(struct im *im, struct str user_id, struct push_place place, struct ws_frame *frame,
 		    const struct session *except)
 {
 	struct user *u = user_find(im, user_id);
@@ -79,7 +79,7 @@ static void publish_event(struct im *im, struct str user, struct push_place plac
 	publish_wire(im, topic_make(topic, TOPIC_USER, user));
 }
 
-static void push_frame(struct im *im, struct str user, struct push_place place, struct str json, struct blob *frame,
+static void push_frame(struct im *im, struct str user, struct push_place place, struct str json, struct ws_frame *frame,
 		       const struct session *except)
 {
 	deliver(im, user, place, frame, except);
@@ -88,18 +88,18 @@ static void push_frame(struct im *im, struct str user, struct push_place place, 
 
 void push_to(struct im *im, struct str user, struct push_place place, struct str json, const struct session *except)
 {
-	struct blob *frame = ws_encode_text(json);
+	struct ws_frame *frame = ws_frame_new(json);
 	push_frame(im, user, place, json, frame, except);
-	blob_unref(frame);
+	ws_frame_unref(frame);
 }
 
 void push_to_both(struct im *im, struct str a, struct str b, struct push_place place, struct str json,
 		  const struct session *except)
 {
-	struct blob *frame = ws_encode_text(json);
+	struct ws_frame *frame = ws_frame_new(json);
 	push_frame(im, a, place, json, frame, except);
 	push_frame(im, b, place, json, frame, except);
-	blob_unref(frame);
+	ws_frame_unref(frame);
 }
 
 void push_notification(struct im *im, struct str user, const struct notification *n)
@@ -144,9 +144,9 @@ static void on_event(struct im *im, struct str user, enum bus_kind kind, struct 
 	struct push_place place = {.kind = kind};
 	if (kind != BUS_EVENT && !take_place(&data, &place.message_id))
 		return;
-	struct blob *frame = ws_encode_text(data);
+	struct ws_frame *frame = ws_frame_new(data);
 	deliver(im, user, place, frame, NULL);
-	blob_unref(frame);
+	ws_frame_unref(frame);
 }
 
 static void on_user_topic(struct im *im, struct str user, char kind, struct str data, bool own)

@@ -50,8 +50,9 @@ void push_to_both(struct im *im, struct str a, struct str b, struct push_place p
 /* The event `notification`, to all sessions of the user. */
 struct notification;
 void push_notification(struct im *im, struct str user, const struct notification *n);
+struct ws_frame;
 /* To the user's sessions here but the one of that id (NULL: all). */
-void push_deliver(struct user *u, struct blob *frame, const char *except_id);
+void push_deliver(struct user *u, struct ws_frame *frame, const char *except_id);
 /* Any message of ours on a topic: kind, origin, data. */
 void push_publish(struct im *im, struct str topic, enum bus_kind kind, struct str data);
 

@@ -265,7 +265,7 @@ void session_subscribed(struct im *im, struct str user_id)
 	watch_tell(im, user_id, true);
 }
 
-void session_send(struct session *s, struct blob *frame)
+void session_send(struct session *s, struct ws_frame *frame)
 {
 	if (s->ws == NULL || !s->greeted)
 		return;
@@ -277,9 +277,9 @@ void session_send_json(struct session *s, struct str json)
 {
 	if (s->ws == NULL)
 		return;
-	struct blob *frame = ws_encode_text(json);
+	struct ws_frame *frame = ws_frame_new(json);
 	session_send(s, frame);
-	blob_unref(frame);
+	ws_frame_unref(frame);
 }
 
 void session_close(struct session *s, int code, const char *reason)
@@ -355,12 +355,12 @@ void session_release(struct session *s)
 
 static void send_resync(struct im *im)
 {
-	struct blob *frame = ws_encode_text(STR_LIT("{\"type\":\"resync\"}"));
+	struct ws_frame *frame = ws_frame_new(STR_LIT("{\"type\":\"resync\"}"));
 	struct session *s;
 	im->resync_last_ms = clock_mono_ms();
 	LIST_FOREACH (s, &im->sessions, all)
 		session_send(s, frame);
-	blob_unref(frame);
+	ws_frame_unref(frame);
 }
 
 static void on_resync_due(struct wheel_timer *t)

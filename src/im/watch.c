@@ -109,11 +109,11 @@ static struct str presence_event(struct im *im, const char *user_id, bool online
 void watched_tell(struct watched *w, const struct session *except)
 {
 	struct watcher *x;
-	struct blob *frame = ws_encode_text(presence_event(w->im, w->id, w->online, w->last_seen_ms));
+	struct ws_frame *frame = ws_frame_new(presence_event(w->im, w->id, w->online, w->last_seen_ms));
 	LIST_FOREACH (x, &w->watchers, of_watched)
 		if (!x->hidden && x->session != except)
 			session_send(x->session, frame);
-	blob_unref(frame);
+	ws_frame_unref(frame);
 }
 
 static void look(struct watched *w);

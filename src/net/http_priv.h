@@ -31,6 +31,8 @@ struct http_member {
 	bool switched; /* not HTTP's any more */
 };
 
+struct ws_deflate;
+
 struct http_server {
 	struct loop *loop;
 	const struct conf *conf;
@@ -44,10 +46,11 @@ struct http_server {
 	bool expects_proxy;
 	struct addr_network *proxies; /* those that are trusted */
 	size_t proxy_count;
-	size_t in_flight;      /* bytes of bodies that are being received */
-	struct json_out *json; /* for problems */
-	struct buf head, body; /* scratch of the answer being made */
-	int64_t date_secs;     /* that `date` was made for */
+	size_t in_flight;	    /* bytes of bodies that are being received */
+	struct ws_deflate *deflate; /* of all its WebSockets; NULL until one has negotiated it */
+	struct json_out *json;	    /* for problems */
+	struct buf head, body;	    /* scratch of the answer being made */
+	int64_t date_secs;	    /* that `date` was made for */
 	char date[CLOCK_HTTP_LEN + 1];
 };
 

@@ -10,6 +10,7 @@
 
 #include "core/log.h"
 #include "net/http_priv.h"
+#include "net/ws_deflate.h"
 
 #define REQUESTS_A_TURN 32 /* of one connection, before others get theirs */
 #define IN_FLIGHT_MAX ((size_t)64 * 1024 * 1024)
@@ -464,6 +465,7 @@ void http_server_free(struct http_server **sp)
 		conn_close(m->conn, "shutdown");
 	}
 	json_out_free(&s->json);
+	ws_deflate_free(&s->deflate);
 	free(s->proxies);
 	buf_fini(&s->head);
 	buf_fini(&s->body);

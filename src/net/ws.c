@@ -21,6 +21,8 @@
 
 #define CLOSE_WAIT_MS 5000
 #define LEAVE_WAIT_MS 2000
+/* So many bytes of unpacked messages are taken a turn: a little input may mean a great deal. */
+#define UNPACKED_A_TURN (256 * 1024)
 /* Unsent pongs above this are replaced by the latest one, as RFC 6455 section 5.5.3 allows. */
 #define PONG_BURST 1024
 
@@ -42,10 +44,17 @@ struct ws {
 	int64_t next_ping_ms;
 	uint16_t close_code; /* 0: none sent or received yet */
 	uint16_t pauses;
-	uint16_t pong_bytes;  /* queued since the output was last empty */
-	unsigned state : 2;   /* enum ws_state */
-	unsigned end : 3;     /* enum ws_end, for conn_close */
-	unsigned suspect : 1; /* seemed silent at the last look */
+	uint16_t pong_bytes;	  /* queued since the output was last empty */
+	unsigned state : 2;	  /* enum ws_state */
+	unsigned end : 3;	  /* enum ws_end, for conn_close */
+	unsigned suspect : 1;	  /* seemed silent at the last look */
+	unsigned window_bits : 4; /* of permessage-deflate; 0: not negotiated */
+};
+
+/* What one on_input hands through the decoder. */
+struct reading {
+	struct ws *ws;
+	size_t unpacked; /* bytes */
 };
 
 /* ---- ending ---- */
@@ -132,17 +141,28 @@ static bool listening(const struct ws *ws)
 	return ws->state == WS_CLOSING || (ws->state == WS_OPEN && ws->pauses == 0);
 }
 
+/* The rest comes in the next turn, after the other connections. */
+static void take_turns(struct ws *ws)
+{
+	ws_pause(ws);
+	ws_resume(ws);
+}
+
 static bool on_text(void *ctx, const char *data, size_t len)
 {
-	struct ws *ws = ctx;
+	struct reading *r = ctx;
+	struct ws *ws = r->ws;
 	if (ws->state == WS_OPEN)
 		ws->handler->message(ws, (struct str){data, len}, ws->user);
-	return listening(ws);
+	if (r->unpacked < UNPACKED_A_TURN || ws->state != WS_OPEN)
+		return listening(ws);
+	take_turns(ws);
+	return false;
 }
 
 static bool on_ping(void *ctx, const char *data, size_t len)
 {
-	struct ws *ws = ctx;
+	struct ws *ws = ((struct reading *)ctx)->ws;
 	if (ws->state != WS_OPEN)
 		return listening(ws);
 	char frame[2 + WS_CONTROL_MAX];
@@ -164,7 +184,7 @@ static bool on_pong(void *ctx, const char *data, size_t len)
 
 static bool on_close(void *ctx, int code, const char *reason, size_t len)
 {
-	struct ws *ws = ctx;
+	struct ws *ws = ((struct reading *)ctx)->ws;
 	if (ws->state == WS_OPEN) {
 		enter_closing(ws, WS_LEAVING, code, WS_END_PEER_CLOSED);
 		send_close(ws, code, STR_NULL);
@@ -173,17 +193,34 @@ static bool on_close(void *ctx, int code, const char *reason, size_t len)
 	return false;
 }
 
-static const struct ws_codec_events codec_events = {on_text, on_ping, on_pong, on_close};
+/* NULL once the server was freed: then nothing is read or written either. */
+static struct ws_deflate *deflate_of(const struct ws *ws)
+{
+	return ws->member.server != NULL ? ws->member.server->deflate : NULL;
+}
+
+static enum ws_unpacked on_unpack(void *ctx, struct str packed, size_t max, struct buf *out)
+{
+	struct reading *r = ctx;
+	enum ws_unpacked rc = ws_deflate_unpack(deflate_of(r->ws), packed, max, out);
+	r->unpacked += out->len;
+	return rc;
+}
+
+static const struct ws_codec_events plain_events = {on_text, on_ping, on_pong, on_close, NULL};
+static const struct ws_codec_events deflate_events = {on_text, on_ping, on_pong, on_close, on_unpack};
 
 static size_t on_input(struct conn *c, char *data, size_t len, void *owner)
 {
 	struct ws *ws = owner;
 	if (ws->state == WS_LEAVING)
 		return len;
+	struct reading r = {.ws = ws};
 	size_t used;
 	const char *reason;
 	ws->decoder.max_message = (size_t)ws->conf->websocket.max_message;
-	int rc = ws_decode(&ws->decoder, data, len, &used, &codec_events, ws, &reason);
+	int rc = ws_decode(&ws->decoder, data, len, &used, ws->window_bits != 0 ? &deflate_events : &plain_events, &r,
+			   &reason);
 	if (rc > 0) {
 		if (ws->state == WS_OPEN)
 			close_and_leave(ws, rc, reason, WS_END_PROTOCOL_ERROR);
@@ -217,10 +254,11 @@ void ws_resume(struct ws *ws)
 
 /* ---- output ---- */
 
-void ws_send(struct ws *ws, struct blob *frame)
+void ws_send(struct ws *ws, struct ws_frame *frame)
 {
+	struct ws_deflate *z = deflate_of(ws);
 	if (ws->state == WS_OPEN)
-		conn_write_blob(ws->member.conn, frame);
+		conn_write_blob(ws->member.conn, ws_frame_bytes(frame, z, z != NULL ? ws->window_bits : 0));
 }
 
 static void send_held_pong(struct ws *ws)
@@ -349,7 +387,8 @@ struct ws *ws_new(struct conn *c, const struct conf *conf, const struct ws_handl
 	return ws;
 }
 
-struct ws *ws_new_switched(struct http_req *req, const char *headers, const struct ws_handler *handler, void *user)
+struct ws *ws_new_switched(struct http_req *req, const char *headers, unsigned window_bits,
+			   const struct ws_handler *handler, void *user)
 {
 	const struct http_server *server = http_request_of(req)->server;
 	struct ws *ws = ws_alloc(server != NULL ? server->conf : NULL, handler, user);
@@ -358,6 +397,7 @@ struct ws *ws_new_switched(struct http_req *req, const char *headers, const stru
 		free(ws);
 		return NULL;
 	}
+	ws->window_bits = window_bits;
 	start(ws, c);
 	return ws;
 }

@@ -9,6 +9,7 @@
 #include "core/buf.h"
 #include "net/addr.h"
 #include "net/ws_codec.h"
+#include "net/ws_frame.h"
 
 /* Close codes of the contract, section 4. */
 enum ws_app_close_code {
@@ -32,11 +33,11 @@ struct ws_handler {
 };
 
 /*
- * Queues a frame made by ws_encode_text and takes a reference of its own. Written at the end of the turn together
- * with what else the turn queued. If more than websocket.send_queue bytes are unsent after that, the connection is
- * closed with 4008. Ignored once closing.
+ * Queues the message, compressed where that was negotiated and helps. Written at the end of the turn together
+ * with what else the turn queued. If more than websocket.send_queue bytes, as they are queued, are unsent after that,
+ * the connection is closed with 4008. Ignored once closing.
  */
-void ws_send(struct ws *ws, struct blob *frame);
+void ws_send(struct ws *ws, struct ws_frame *frame);
 /* Starts the closing handshake, after what is queued; the first call counts. */
 void ws_close(struct ws *ws, int code, const char *reason);
 /* While paused nothing is read, so that a client with too much in progress waits. Counts: each pause needs its resume.

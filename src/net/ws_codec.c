@@ -19,6 +19,7 @@
 
 #define FIN 0x80
 #define RSV 0x70
+#define RSV1 0x40 /* on the first frame of a compressed message (RFC 7692 section 6) */
 #define OPCODE 0x0f
 #define CONTROL 0x08
 #define MASKED 0x80
@@ -32,7 +33,7 @@
 
 struct head {
 	uint8_t op;
-	bool fin;
+	bool fin, packed;
 	size_t size; /* of the header itself */
 	size_t payload_len;
 	uint32_t mask; /* in wire order, its first byte for the next payload byte */
@@ -40,9 +41,10 @@ struct head {
 
 /* The frame or message that is partly there. Exists only if head_len, remaining or in_message is not zero. */
 struct ws_partial {
-	struct buf message; /* the text of a fragmented message or of a frame not yet whole */
-	unsigned utf8;	    /* the state of utf8_continue after it */
+	struct buf message; /* the payload of a fragmented message or of a frame not yet whole */
+	unsigned utf8;	    /* the state of utf8_continue after it, unless it is packed */
 	bool in_message;    /* a data frame without FIN has begun it */
+	bool packed;	    /* it is compressed */
 	uint8_t op, fin;    /* of the frame whose payload is being read */
 	uint8_t head_len, control_len;
 	uint32_t mask;
@@ -112,9 +114,11 @@ static uint32_t mask_advance(uint32_t mask, size_t by)
 
 static int check_first_byte(const struct ws_decoder *d, uint8_t b, const struct sink *s)
 {
-	if (b & RSV)
+	uint8_t op = b & OPCODE;
+	bool may_be_packed = s->ev->unpack != NULL && (op == WS_TEXT || op == WS_BINARY);
+	if (b & (may_be_packed ? RSV & ~RSV1 : RSV))
 		return fault(s, WS_CLOSE_PROTOCOL_ERROR, "reserved bits are set");
-	switch (b & OPCODE) {
+	switch (op) {
 	case WS_CONTINUATION:
 		return in_message(d) ? 0 : fault(s, WS_CLOSE_PROTOCOL_ERROR, "nothing to continue");
 	case WS_TEXT:
@@ -139,14 +143,22 @@ static uint64_t read_be(const uint8_t *p, size_t count)
 	return v;
 }
 
-static int check_length(const struct ws_decoder *d, uint8_t op, size_t extended, uint64_t len, const struct sink *s)
+/* What a message may take on the wire: DEFLATE has codes of 9 bits for some bytes, and blocks have headers. */
+static size_t max_on_wire(const struct ws_decoder *d, bool packed)
+{
+	return packed ? d->max_message + d->max_message / 8 + 64 : d->max_message;
+}
+
+static int check_length(const struct ws_decoder *d, const struct head *h, size_t extended, uint64_t len,
+			const struct sink *s)
 {
 	if ((extended == 2 && len < LEN16) || (extended == 8 && len <= UINT16_MAX))
 		return fault(s, WS_CLOSE_PROTOCOL_ERROR, "length is not minimally encoded");
 	if (len >> 63)
 		return fault(s, WS_CLOSE_PROTOCOL_ERROR, "length is over 63 bits");
 	size_t have = in_message(d) ? d->partial->message.len : 0;
-	if (!(op & CONTROL) && (have > d->max_message || len > d->max_message - have))
+	size_t max = max_on_wire(d, in_message(d) ? d->partial->packed : h->packed);
+	if (!(h->op & CONTROL) && (have > max || len > max - have))
 		return fault(s, WS_CLOSE_TOO_BIG, "message is too big");
 	return 0;
 }
@@ -161,6 +173,7 @@ static int head_parse(const struct ws_decoder *d, const uint8_t *p, size_t len, 
 		return MORE;
 	h->op = p[0] & OPCODE;
 	h->fin = p[0] & FIN;
+	h->packed = p[0] & RSV1;
 	uint8_t len7 = p[1] & ~MASKED;
 	if (!(p[1] & MASKED))
 		return fault(s, WS_CLOSE_PROTOCOL_ERROR, "frame is not masked");
@@ -172,7 +185,7 @@ static int head_parse(const struct ws_decoder *d, const uint8_t *p, size_t len, 
 	if (len < 2 + extended)
 		return MORE;
 	uint64_t payload_len = extended != 0 ? read_be(p + 2, extended) : len7;
-	rc = check_length(d, h->op, extended, payload_len, s);
+	rc = check_length(d, h, extended, payload_len, s);
 	if (rc != 0)
 		return rc;
 	h->payload_len = payload_len;
@@ -208,9 +221,36 @@ static int give_control(const struct sink *s, uint8_t op, const char *data, size
 	return (op == WS_PING ? s->ev->ping : s->ev->pong)(s->ctx, data, len) ? 0 : STOPPED;
 }
 
+static int give_text(const struct sink *s, const char *data, size_t len)
+{
+	if (!utf8_valid(data, len))
+		return fault(s, WS_CLOSE_INVALID_TEXT, "text is not UTF-8");
+	return s->ev->text(s->ctx, data, len) ? 0 : STOPPED;
+}
+
+static int give_packed(const struct ws_decoder *d, const struct sink *s, const char *data, size_t len)
+{
+	struct buf text = {0};
+	int rc;
+	/* Section 7.4.1 of RFC 6455: 1007 is for data "not consistent with the type of the message". */
+	switch (s->ev->unpack(s->ctx, (struct str){data, len}, d->max_message, &text)) {
+	case WS_UNPACKED:
+		rc = give_text(s, text.data != NULL ? text.data : "", text.len);
+		break;
+	case WS_UNPACK_TOO_BIG:
+		rc = fault(s, WS_CLOSE_TOO_BIG, "message is too big");
+		break;
+	default:
+		rc = fault(s, WS_CLOSE_INVALID_TEXT, "message is not compressed as it should be");
+	}
+	buf_fini(&text);
+	return rc;
+}
+
 static int message_append(struct ws_partial *p, const char *data, size_t len, const struct sink *s)
 {
-	p->utf8 = utf8_continue(p->utf8, data, len);
+	if (!p->packed)
+		p->utf8 = utf8_continue(p->utf8, data, len);
 	if (p->utf8 == UTF8_REJECT)
 		return fault(s, WS_CLOSE_INVALID_TEXT, "text is not UTF-8");
 	if (len != 0)
@@ -229,11 +269,17 @@ static int message_frame_end(struct ws_decoder *d, bool fin, const struct sink *
 	if (p->utf8 != UTF8_ACCEPT)
 		return fault(s, WS_CLOSE_INVALID_TEXT, "text is not UTF-8");
 	struct buf message = p->message;
+	bool packed = p->packed;
 	p->message = (struct buf){0};
 	ws_decoder_fini(d);
-	bool go_on = s->ev->text(s->ctx, message.data != NULL ? message.data : "", message.len);
+	const char *data = message.data != NULL ? message.data : "";
+	int rc;
+	if (packed)
+		rc = give_packed(d, s, data, message.len);
+	else
+		rc = s->ev->text(s->ctx, data, message.len) ? 0 : STOPPED;
 	buf_fini(&message);
-	return go_on ? 0 : STOPPED;
+	return rc;
 }
 
 /* The whole payload lies in the input, unmasked. */
@@ -244,11 +290,12 @@ static int frame_whole(struct ws_decoder *d, const struct head *h, const char *d
 			ws_decoder_fini(d);
 		if (h->op & CONTROL)
 			return give_control(s, h->op, data, h->payload_len);
-		if (!utf8_valid(data, h->payload_len))
-			return fault(s, WS_CLOSE_INVALID_TEXT, "text is not UTF-8");
-		return s->ev->text(s->ctx, data, h->payload_len) ? 0 : STOPPED;
+		return h->packed ? give_packed(d, s, data, h->payload_len) : give_text(s, data, h->payload_len);
 	}
-	int rc = message_append(partial_get(d), data, h->payload_len, s);
+	struct ws_partial *p = partial_get(d);
+	if (h->op == WS_TEXT)
+		p->packed = h->packed;
+	int rc = message_append(p, data, h->payload_len, s);
 	return rc != 0 ? rc : message_frame_end(d, h->fin, s);
 }
 
@@ -312,6 +359,8 @@ static int frame_begin(struct ws_decoder *d, char *data, size_t len, size_t *tak
 		return frame_whole(d, &h, data + at, s);
 	}
 	p = partial_get(d);
+	if (h.op == WS_TEXT)
+		p->packed = h.packed;
 	p->op = h.op;
 	p->fin = h.fin;
 	p->mask = h.mask;
@@ -351,15 +400,26 @@ size_t ws_encode_header(char out[WS_HEADER_MAX], enum ws_opcode op, size_t paylo
 	return 2 + extended;
 }
 
-struct blob *ws_encode_text(struct str payload)
+static struct blob *encode_text(struct str payload, char flags)
 {
 	char head[WS_HEADER_MAX];
 	size_t head_len = ws_encode_header(head, WS_TEXT, payload.len);
+	head[0] |= flags;
 	struct blob *b = blob_alloc(head_len + payload.len);
 	memcpy(b->data, head, head_len);
 	if (payload.len != 0)
 		memcpy(b->data + head_len, payload.s, payload.len);
 	return b;
+}
+
+struct blob *ws_encode_text(struct str payload)
+{
+	return encode_text(payload, 0);
+}
+
+struct blob *ws_encode_packed(struct str payload)
+{
+	return encode_text(payload, RSV1);
 }
 
 size_t ws_encode_control(char out[2 + WS_CONTROL_MAX], enum ws_opcode op, struct str payload)

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * RFC 6455 framing, server side: takes bytes and gives frames' content; knows no
- * socket and allocates nothing but the message under assembly.
+ * socket and allocates nothing but the message under assembly. How a compressed one
+ * is unpacked (RFC 7692) is its owner's to know.
  */
 #ifndef TIDINGS_NET_WS_CODEC_H
 #define TIDINGS_NET_WS_CODEC_H
 
 #include "core/base.h"
 #include "core/buf.h"
+#include "net/ws_deflate.h"
 
 enum ws_opcode { WS_CONTINUATION = 0x0, WS_TEXT = 0x1, WS_BINARY = 0x2, WS_CLOSE = 0x8, WS_PING = 0x9, WS_PONG = 0xA };
 
@@ -30,12 +32,14 @@ bool ws_close_code_valid(int code);
 
 /* Events of the decoder. data is borrowed for the call and unmasked. A handler that returns false stops the decoder. */
 struct ws_codec_events {
-	/* A whole text message, valid UTF-8. */
+	/* A whole text message, valid UTF-8, unpacked. */
 	bool (*text)(void *ctx, const char *data, size_t len);
 	bool (*ping)(void *ctx, const char *data, size_t len);
 	bool (*pong)(void *ctx, const char *data, size_t len);
 	/* code is WS_CLOSE_NO_STATUS for an empty body. */
 	bool (*close)(void *ctx, int code, const char *reason, size_t len);
+	/* As ws_deflate_unpack does it. NULL: compression was not negotiated, and RSV1 is a fault. */
+	enum ws_unpacked (*unpack)(void *ctx, struct str packed, size_t max, struct buf *out);
 };
 
 struct ws_partial;
@@ -43,7 +47,7 @@ struct ws_partial;
 /* Embedded in its owner, zeroed but for max_message. Owns memory only while a frame or message is partly there. */
 struct ws_decoder {
 	struct ws_partial *partial; /* the codec's own */
-	size_t max_message;	    /* bytes of one message; may be changed at any time */
+	size_t max_message;	    /* bytes of one message, unpacked; may be changed at any time */
 };
 
 void ws_decoder_fini(struct ws_decoder *d);
@@ -63,6 +67,8 @@ int ws_decode(struct ws_decoder *d, char *data, size_t len, size_t *used_r, cons
 size_t ws_encode_header(char out[WS_HEADER_MAX], enum ws_opcode op, size_t payload_len);
 /* A whole unmasked final text frame in one counted buffer, for many receivers. */
 struct blob *ws_encode_text(struct str payload);
+/* The same of a payload that ws_deflate_pack has made, for those who negotiated it. */
+struct blob *ws_encode_packed(struct str payload);
 /* A control frame (payload up to WS_CONTROL_MAX bytes) into out; returns its length. */
 size_t ws_encode_control(char out[2 + WS_CONTROL_MAX], enum ws_opcode op, struct str payload);
 /* A close frame; an empty one for WS_CLOSE_NO_STATUS. The reason is cut, at a character, to what fits. */

@@ -8,6 +8,8 @@
 
 #include "net/http_priv.h"
 #include "net/ws_codec.h"
+#include "net/ws_deflate.h"
+#include "net/ws_extension.h"
 #include "net/ws_priv.h"
 
 #define VERSION_HEADER "Sec-WebSocket-Version: 13\r\n"
@@ -71,6 +73,21 @@ static bool origin_allowed(const struct http_request *r)
 	return origin.s == NULL || origin_is_own(origin, r->host) || http_origin_allowed(r->server->conf, origin);
 }
 
+/* What is agreed on with the client; nothing where compression is not wanted. -1: a header is malformed. */
+static int negotiate(const struct http_req *req, struct ws_terms *terms_r)
+{
+	const struct http_request *r = http_request_of(req);
+	struct str value;
+	size_t at = 0;
+	*terms_r = (struct ws_terms){0};
+	if (r->server == NULL || !r->server->conf->websocket.compression)
+		return 0;
+	while ((value = http_req_header_next(req, "sec-websocket-extensions", &at)).s != NULL)
+		if (ws_extension_read(value, terms_r) != 0)
+			return -1;
+	return 0;
+}
+
 static void refuse_upgrade(struct http_req *req, const char *detail)
 {
 	http_reply_problem(req, 426, "upgrade_required", detail, 0, VERSION_HEADER);
@@ -79,6 +96,7 @@ static void refuse_upgrade(struct http_req *req, const char *detail)
 bool http_check_ws(struct http_req *req)
 {
 	const struct http_request *r = http_request_of(req);
+	struct ws_terms terms;
 	if (req->verb != VERB_GET || r->minor < 1 || !http_req_header_has(req, "upgrade", "websocket") ||
 	    !http_req_header_has(req, "connection", "upgrade"))
 		refuse_upgrade(req, "This path speaks WebSocket.");
@@ -87,6 +105,8 @@ bool http_check_ws(struct http_req *req)
 	else if (!key_valid(single_header(req, "sec-websocket-key")))
 		http_reply_problem(req, 400, "malformed_request", "Sec-WebSocket-Key is not 16 bytes in base64.", 0,
 				   NULL);
+	else if (negotiate(req, &terms) != 0)
+		http_reply_problem(req, 400, "malformed_request", "Sec-WebSocket-Extensions is malformed.", 0, NULL);
 	else if (req->content_length != 0)
 		http_reply_problem(req, 400, "malformed_request", "A handshake has no body.", 0, NULL);
 	else if (r->server != NULL && !origin_allowed(r))
@@ -97,17 +117,31 @@ bool http_check_ws(struct http_req *req)
 	return false;
 }
 
+/* Both streams, from the first client on that wants them. */
+static void need_deflate(struct http_server *s)
+{
+	if (s->deflate == NULL)
+		s->deflate = ws_deflate_new();
+}
+
 struct ws *http_upgrade_ws(struct http_req *req, const char *subprotocol, const struct ws_handler *handler, void *user)
 {
+	struct ws_terms terms;
 	if (!http_check_ws(req))
 		return NULL;
+	/* Found well formed just now. */
+	(void)negotiate(req, &terms);
 	char accept[WS_ACCEPT_LEN + 1];
 	ws_accept_key(http_req_header(req, "sec-websocket-key"), accept);
 	struct buf headers = {0};
 	buf_printf(&headers, "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: %s\r\n", accept);
 	if (subprotocol != NULL)
 		buf_printf(&headers, "Sec-WebSocket-Protocol: %s\r\n", subprotocol);
-	struct ws *ws = ws_new_switched(req, buf_cstr(&headers), handler, user);
+	if (terms.window_bits != 0) {
+		need_deflate(http_request_of(req)->server);
+		ws_extension_answer(&terms, &headers);
+	}
+	struct ws *ws = ws_new_switched(req, buf_cstr(&headers), terms.window_bits, handler, user);
 	buf_fini(&headers);
 	return ws;
 }

@@ -13,8 +13,10 @@
 struct ws *ws_new(struct conn *c, const struct conf *conf, const struct ws_handler *handler, void *user);
 /*
  * The same with the connection of a request, which is answered with 101 and `headers` (lines ended by CRLF) and is gone
- * then. NULL when the client has left.
+ * then. window_bits: of permessage-deflate as negotiated, by the server's streams; 0: not. NULL when the client has
+ * left.
  */
-struct ws *ws_new_switched(struct http_req *req, const char *headers, const struct ws_handler *handler, void *user);
+struct ws *ws_new_switched(struct http_req *req, const char *headers, unsigned window_bits,
+			   const struct ws_handler *handler, void *user);
 
 #endif

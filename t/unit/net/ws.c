@@ -10,9 +10,9 @@
 
 static void send_text(struct ws *ws, struct str text)
 {
-	struct blob *b = ws_encode_text(text);
+	struct ws_frame *b = ws_frame_new(text);
 	ws_send(ws, b);
-	blob_unref(b);
+	ws_frame_unref(b);
 }
 
 static void test_messages(void)

@@ -11,6 +11,7 @@
 #include "core/conf.h"
 #include "net/loop.h"
 #include "net/ws.h"
+#include "net/ws_deflate.h"
 #include "../tap.h"
 
 #define KEY "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
@@ -22,6 +23,7 @@ static struct loop *loop;
 static struct http_server *server;
 static struct conf conf;
 static int opened, closed, messages;
+static struct ws *latest;
 static const char *subprotocol;
 static struct http_req *held; /* answered by the test itself, if hold is set */
 static bool hold;
@@ -44,7 +46,8 @@ static enum http_verdict on_head(struct http_req *req, void *ctx)
 		held = http_check_ws(req) ? req : NULL;
 		return HTTP_ANSWERED;
 	}
-	opened += http_upgrade_ws(req, subprotocol, &ws_events, NULL) != NULL;
+	latest = http_upgrade_ws(req, subprotocol, &ws_events, NULL);
+	opened += latest != NULL;
 	return HTTP_ANSWERED;
 }
 
@@ -207,6 +210,98 @@ static void test_after_the_switch(void)
 	close(fd);
 }
 
+#define OFFER "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n"
+#define TAKEN "\r\nSec-WebSocket-Extensions: permessage-deflate; server_no_context_takeover; client_no_context_takeover"
+/* "Hello", packed and masked with ones. */
+static const char packed_hello[] = "\xc1\x87\1\1\1\1\xf3\x49\xcc\xc8\xc8\6\1";
+
+/* The answer to a handshake with these headers, after which the client goes. */
+static const char *ask_once(const char *headers)
+{
+	int fd = client();
+	const char *answer = ask(fd, GET, headers, "");
+	close(fd);
+	turns();
+	return answer;
+}
+
+static void test_negotiation(void)
+{
+	ok(strstr(ask_once(HOST ALL OFFER), "Extensions") == NULL, "off by default");
+	is_int(status_of(ask_once(HOST ALL "Sec-WebSocket-Extensions: ;\r\n")), 101, "then nobody looks at the header");
+	int fd = client();
+	messages = 0;
+	ask(fd, GET, HOST ALL OFFER, packed_hello);
+	is_int(messages, 0, "and what is packed is a fault");
+	close(fd);
+
+	conf.websocket.compression = true;
+	is_int(status_of(ask_once(HOST ALL "Sec-WebSocket-Extensions: permessage-deflate;\r\n")), 400,
+	       "a malformed offer");
+	ok(strstr(ask_once(HOST ALL), "Extensions") == NULL, "no offer, no answer");
+	ok(strstr(ask_once(HOST ALL "Sec-WebSocket-Extensions: permessage-deflate; unknown\r\n"), "Extensions") == NULL,
+	   "no acceptable offer, no answer");
+	ok(strstr(ask_once(HOST ALL "Sec-WebSocket-Extensions: x\r\nSec-WebSocket-Extensions: "
+				    "permessage-deflate; server_max_window_bits=12\r\n"),
+		  TAKEN "; server_max_window_bits=12\r\n") != NULL,
+	   "an offer in the second line");
+	fd = client();
+	messages = 0;
+	ask(fd, GET, HOST ALL, packed_hello);
+	is_int(messages, 0, "packed without an offer");
+	close(fd);
+	turns();
+}
+
+static void test_compression(void)
+{
+	char in[256], text[100];
+	int fd = client();
+	messages = 0;
+	ok(strstr(ask(fd, GET, HOST ALL OFFER, packed_hello), TAKEN "\r\n") != NULL, "an offer is taken");
+	is_int(messages, 1, "a packed message comes in");
+	memset(text, 'x', sizeof(text));
+	struct ws_frame *f = ws_frame_new((struct str){text, sizeof(text)});
+	ws_send(latest, f);
+	ws_frame_unref(f);
+	turns();
+	ssize_t n = read(fd, in, sizeof(in));
+	ok(n > 2 && n < 60 && (uint8_t)in[0] == 0xc1, "and one goes out (%zd bytes)", n);
+	close(fd);
+	turns();
+}
+
+/* Whoever packs much into little waits for the others between his messages. */
+static void test_turns(void)
+{
+	struct ws_deflate *z = ws_deflate_new();
+	struct buf payload = {0}, frames = {0};
+	char *text = xcalloc(1, 65536);
+	int fd = client();
+	ask(fd, GET, HOST ALL OFFER, "");
+	messages = 0;
+	ok(ws_deflate_pack(z, (struct str){text, 65536}, &payload), "64 KiB are packed");
+	ok(payload.len < 126, "into %zu bytes", payload.len);
+	for (int i = 0; i < 60; i++) {
+		char head[6] = {(char)0xc1, (char)(0x80 | payload.len)};
+		buf_append(&frames, head, sizeof(head));
+		buf_append(&frames, payload.data, payload.len);
+	}
+	if (write(fd, frames.data, frames.len) != (ssize_t)frames.len)
+		exit(1);
+	loop_turn(loop);
+	ok(messages >= 4 && messages <= 8, "%d of 60 are taken in a turn", messages);
+	for (int i = 0; i < 60 && messages < 60; i++)
+		turns();
+	is_int(messages, 60, "and all of them in the end");
+	close(fd);
+	turns();
+	free(text);
+	buf_fini(&payload);
+	buf_fini(&frames);
+	ws_deflate_free(&z);
+}
+
 int main(void)
 {
 	static char friend[] = "https://friend.example", none[] = "";
@@ -222,6 +317,9 @@ int main(void)
 	loop = loop_new();
 	server = http_server_new(loop, &conf, &handler, NULL, NULL);
 	test_table();
+	test_negotiation();
+	test_compression();
+	test_turns();
 	test_after_the_switch();
 	loop_free(&loop);
 	return done_testing();
