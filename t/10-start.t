@@ -42,7 +42,7 @@ subtest '-t: good ones' => sub {
 		'addresses' => qq(listen = {"127.0.0.1:8080", "[::]:8080", "unix:/tmp/x"}\n$jwt),
 		'a list by +=' => qq(listen += {"127.0.0.1:9000"}\n$jwt),
 		'keys by id' => qq(jwt { secret_file = "$secret" key "a" { secret = ") . 'z' x 32 . qq(" } key "b" { algorithm = HS512 secret_file = "$secret" } }\n),
-		'everything later issues bring' => qq(proxy_protocol = true\naccounts = false\nwebsocket { compression = true }\nlog { access = "$dir/access" }\n$jwt),
+		'much of what is off by default' => qq(proxy_protocol = true\naccounts = false\nwebsocket { compression = true }\nlog { access = "$dir/access" }\n$jwt),
 	);
 	for (sort keys %good) {
 		my ($status, $said) = check($good{$_});

@@ -163,12 +163,7 @@ char *conf_carry_over(struct conf *next, const struct conf *running) MUST_CHECK;
  */
 typedef void conf_differs_fn(const char *option, const char *from, const char *to, bool needs_restart, void *arg);
 void conf_compare(const struct conf *running, const struct conf *next, conf_differs_fn *tell, void *arg);
-/*
- * The names of the options that are set although this version does not have their
- * feature yet, as above, so that the server can warn; NULL if none.
- */
-char *conf_without_effect(const struct conf *c) MUST_CHECK;
-/* Logs, as warnings, these options, keys of jwks_file that were passed over, and accounts that get no tokens. */
+/* Logs, as warnings, keys of jwks_file that were passed over, and accounts that get no tokens. */
 void conf_log_warnings(const struct conf *c);
 
 /* The line at which the field of c (&c->log.level) was given; 0 if it was not. */

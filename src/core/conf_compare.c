@@ -200,30 +200,8 @@ void conf_compare(const struct conf *running, const struct conf *next, conf_diff
 	buf_fini(&c.to);
 }
 
-char *conf_without_effect(const struct conf *c)
-{
-	char nothing[1] = "", *err;
-	struct conf *defaults = conf_load_text("", nothing, 0, &err);
-	struct buf names = {0};
-
-	for (size_t i = 0; defaults != NULL && i < conf_row_count; i++) {
-		const struct conf_row *row = &conf_rows[i];
-		if (row->since == CONF_LATER &&
-		    !same_field(row, (const char *)c + row->offset, (const char *)defaults + row->offset))
-			add_name(&names, row);
-	}
-	free(err);
-	conf_free(&defaults);
-	return take_names(&names);
-}
-
 void conf_log_warnings(const struct conf *c)
 {
-	char *idle = conf_without_effect(c);
-
-	if (idle != NULL)
-		log_warn("set, but without effect in this version: %s", idle);
-	free(idle);
 	for (size_t i = 0; i < c->warnings.count; i++)
 		log_warn("%s", c->warnings.item[i]);
 }

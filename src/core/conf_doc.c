@@ -74,10 +74,6 @@ static const char *type_name(const struct conf_row *row)
 
 static const char *notes(const struct conf_row *row)
 {
-	if (row->since == CONF_LATER && row->change == CONF_RESTART)
-		return "Comes in a later version: checked, but without effect so far. Needs a restart.";
-	if (row->since == CONF_LATER)
-		return "Comes in a later version: checked, but without effect so far.";
 	return row->change == CONF_RESTART ? "Needs a restart." : "";
 }
 

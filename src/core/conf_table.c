@@ -213,8 +213,9 @@ const struct conf_row conf_rows[] = {
 	{"websocket", "send_queue", CONF_BYTES, AT(websocket.send_queue), .def = "262144", .min = 1024,
 	 .max = 64 * MIB,
 	 .help = "How much may wait for a client that reads slowly, before the connection is closed."},
-	{"websocket", "compression", CONF_BOOL, AT(websocket.compression), .def = "false", .since = CONF_LATER,
-	 .help = "Whether permessage-deflate is negotiated."},
+	{"websocket", "compression", CONF_BOOL, AT(websocket.compression), .def = "false",
+	 .help = "Whether messages are compressed for clients that offer it (permessage-deflate), as browsers do. That "
+		 "costs processor time and spares bandwidth; max_message bounds a message as it is once unpacked."},
 
 	{"message", "recall_window", CONF_SECS, AT(message.recall_window_secs), .def = "120", .min = 0,
 	 .max = 366L * DAY, .help = "For how long its sender can recall a message."},

@@ -24,7 +24,6 @@ enum conf_type {
 
 /* When a changed value is taken up. */
 enum conf_change { CONF_RELOAD, CONF_RESTART };
-enum conf_since { CONF_NOW, CONF_LATER };
 
 /* A static reason why the value (a list's element) is wrong, or NULL. */
 typedef const char *conf_check_fn(const char *value);
@@ -41,7 +40,6 @@ struct conf_row {
 	bool required;		  /* an empty value is a fault */
 	bool secret;		  /* never shown, wiped */
 	enum conf_change change;
-	enum conf_since since;
 	const char *help; /* plain sentences, for the sample and the manual page */
 };
 

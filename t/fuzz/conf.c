@@ -37,7 +37,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 		err = conf_check_server(c);
 		check_faults(err);
 		free(err);
-		free(conf_without_effect(c));
 	}
 	conf_free(&c);
 	return 0;
