@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # The codec and connections against Protocol::WebSocket, an implementation that is not ours: t/ws_echo has to understand
-# all it sends, to be understood by it, and to refuse what RFC 6455 forbids with the code that it asks for.
+# all it sends, to be understood by it, and to refuse what RFC 6455 forbids with the code that it asks for. Compression is
+# proved against a third one, the ws package of Node.js.
 use Tidings;
+use Tidings::Script;
 use Tidings::Util qw(wait_for spawn signal_and_reap slurp now patience);
 use Encode qw(decode encode);
 use IO::Select;
@@ -9,10 +11,24 @@ use IO::Socket::INET;
 use Protocol::WebSocket::Frame;
 use Protocol::WebSocket::Handshake::Client;
 
-my $log = Tidings::dir() . '/ws_echo.log';
-my $pid = spawn(cmd => [Tidings::Server::build_dir() . '/t/ws_echo'], log => $log, env => Tidings::Server::environment());
+my ($pid, $port, $log);
 END { signal_and_reap($pid, 'KILL', 5) if $pid }
-my ($port) = @{wait_for('the port of t/ws_echo', sub { slurp($log) =~ /^(\d+)\n/ && [$1] })};
+
+sub start_echo {
+	my (@options) = @_;
+	$log = Tidings::dir() . "/ws_echo@options.log";
+	$pid = spawn(cmd => [Tidings::Server::build_dir() . '/t/ws_echo', @options], log => $log, env => Tidings::Server::environment());
+	($port) = @{wait_for('the port of t/ws_echo', sub { slurp($log) =~ /^(\d+)\n/ && [$1] })};
+	return;
+}
+
+sub stop_echo {
+	is signal_and_reap($pid, 'TERM'), 0, 't/ws_echo ends well' or diag(slurp($log));
+	undef $pid;
+	return;
+}
+
+start_echo();
 
 # ---- a client ----
 
@@ -199,6 +215,16 @@ for my $e (@endings) {
 	is end_of($c), 1006, 'a client that goes in the middle of a frame';
 }
 
-is signal_and_reap($pid, 'TERM'), 0, 't/ws_echo ends well' or diag(slurp($log));
-undef $pid;
+stop_echo();
+
+# ---- compression ----
+
+subtest 'permessage-deflate with the ws package' => sub {
+	plan skip_all => 'no Node.js with the package ws (Debian: nodejs, node-ws)' if !-e '/usr/share/nodejs/ws' || !Tidings::Script::node_command(Tidings::dir());
+	start_echo('-z');
+	Tidings::Script::run_script(dir => Tidings::dir(), env => {ECHO_URL => "ws://127.0.0.1:$port/"}, actions => {},
+		command => [$ENV{NODE} // 'node', Tidings::top() . '/t/lib/deflate-peer.js']);
+	stop_echo();
+};
+
 done_testing;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * t/ws_echo [PORT]: a WebSocket server on 127.0.0.1 that echoes text messages, made of the same HTTP server,
- * codec and connections as tidingsd, so that outside conformance suites can be pointed at it. Without a port it takes
- * a free one. Prints the port, and ends well on SIGTERM and SIGINT.
+ * t/ws_echo [-z] [PORT]: a WebSocket server on 127.0.0.1 that echoes text messages, made of the same HTTP server,
+ * codec and connections as tidingsd, so that outside conformance suites can be pointed at it. -z: permessage-deflate is
+ * negotiated with those who offer it. Without a port it takes a free one. Prints the port, and ends well on SIGTERM
+ * and SIGINT.
  */
 #include "core/base.h"
 
@@ -86,7 +87,7 @@ int main(int argc, char **argv)
 	static char origin[] = "https://friend.example";
 	static char *origins[] = {origin};
 	static char empty[] = "";
-	static const struct conf conf = {
+	static struct conf conf = {
 		.http = {.prefix = empty,
 			 .docroot = empty,
 			 .max_body = 65536,
@@ -100,9 +101,15 @@ int main(int argc, char **argv)
 			      .send_queue = 4 * MAX_MESSAGE},
 	};
 	static const struct http_handler handler = {.head = on_head};
+	int opt;
+	while ((opt = getopt(argc, argv, "z")) != -1) {
+		if (opt != 'z')
+			return 2;
+		conf.websocket.compression = true;
+	}
 	struct loop *loop = loop_new();
 	struct listener l = {.server = http_server_new(loop, &conf, &handler, NULL, NULL),
-			     .fd = listen_on(argc > 1 ? argv[1] : "0")};
+			     .fd = listen_on(optind < argc ? argv[optind] : "0")};
 	struct event *events[] = {
 		event_new(loop_base(loop), l.fd, EV_READ | EV_PERSIST, on_accept, &l),
 		evsignal_new(loop_base(loop), SIGTERM, on_signal, loop),

@@ -9,7 +9,7 @@
 #	my $event = $t->ws('bob')->expect('message');
 #
 # Environment: TIDINGS_BUILD (where tidingsd is built, default "."), TIDINGS_WORKERS (only this number of workers
-# in for_workers), TIDINGS_KEEP (keep the directory with logs and databases), TIDINGS_VALGRIND, TIDINGS_PATIENCE.
+# in for_workers), TIDINGS_DEFLATE (1: every WebSocket is compressed), TIDINGS_KEEP (keep the directory with logs and databases), TIDINGS_VALGRIND, TIDINGS_PATIENCE.
 package Tidings;
 use strict;
 use warnings;
@@ -60,7 +60,8 @@ sub start {
 	my $base = {workers => $o{workers} // 2, drain_timeout => 1, worker_connections => 1024,
 		mysql => {socket => $self->{stack}->mariadb_socket, user => 'root', database => $self->{database}},
 		redis => {socket => $self->{stack}->redis_socket, prefix => "$self->{database}:"},
-		jwt => {secret_file => dir() . '/secret'}, limits => {sends_per_second => 100000, burst => 100000}};
+		jwt => {secret_file => dir() . '/secret'}, limits => {sends_per_second => 100000, burst => 100000},
+		websocket => {compression => $ENV{TIDINGS_DEFLATE} ? 'true' : 'false'}};
 	$self->{conf} = conf_merge($base, $o{conf});
 	for my $i (1 .. $o{nodes} // 1) {
 		push @{$self->{nodes}}, Tidings::Server->new(dir => dir(), name => 'n' . ++$nodes_made, conf => $self->{conf});

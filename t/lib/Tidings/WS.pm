@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # A WebSocket client. Frames are made and read by Protocol::WebSocket, an implementation that is not ours; what no
 # good client would send goes out through raw(). Events wait in a queue until a test asks for them. All that comes, and
-# what was asked and answered, is held against doc/asyncapi.yaml.
+# what was asked and answered, is held against doc/asyncapi.yaml. With deflate => 1 compression is offered, and where the
+# server takes it messages go out compressed.
 package Tidings::WS;
 use strict;
 use warnings;
@@ -10,6 +11,7 @@ use IO::Select;
 use JSON::PP ();
 use MIME::Base64 qw(encode_base64);
 use Protocol::WebSocket::Frame;
+use Tidings::Deflate qw(pack_text unpack_text);
 use Tidings::HTTP;
 use Tidings::Spec;
 use Tidings::Util qw(now patience);
@@ -18,6 +20,7 @@ my $json = JSON::PP->new->utf8->canonical->allow_nonref;
 my $refs = 0;
 
 # The handshake alone: (answer, connection, key). via: how the token travels, "header", "query" or "subprotocol".
+# deflate: the offer of it, 1 for the usual one.
 sub handshake {
 	my (%o) = @_;
 	my $http = Tidings::HTTP->new(address => $o{address}, prefix => $o{prefix} // '', keep_closed => 1, map { $_ => $o{$_} } qw(from greeting tls));
@@ -26,6 +29,8 @@ sub handshake {
 	my @query = $o{query} // ();
 	my @headers = (Upgrade => 'websocket', Connection => 'Upgrade', 'Sec-WebSocket-Key' => $key,
 		'Sec-WebSocket-Version' => $o{version} // 13, @{$o{headers} // []});
+	my $offer = $o{deflate} // $ENV{TIDINGS_DEFLATE};
+	push @headers, 'Sec-WebSocket-Extensions' => $offer eq '1' ? 'permessage-deflate; client_max_window_bits' : $offer if $offer;
 	if (defined $o{token}) {
 		push @headers, Authorization => "Bearer $o{token}" if $via eq 'header';
 		push @headers, 'Sec-WebSocket-Protocol' => "tidings.v1, bearer.$o{token}" if $via eq 'subprotocol';
@@ -47,6 +52,9 @@ sub open {
 	die "wrong Sec-WebSocket-Accept\n" if ($r->header('sec-websocket-accept') // '') ne $accept;
 	my $self = $class->adopt($http, $o{name});
 	$self->{response} = $r;
+	$self->{deflate} = 1 if ($r->header('sec-websocket-extensions') // '') =~ /^permessage-deflate/;
+	$self->{window} = $1 if ($r->header('sec-websocket-extensions') // '') =~ /server_max_window_bits=(\d+)/;
+	$self->{packed} = 0; # compressed messages that came
 	$self->{hello} = $self->expect('hello') if $o{hello} // 1;
 	return $self;
 }
@@ -86,7 +94,8 @@ sub frame {
 }
 
 sub send_frame { my $self = shift; return $self->raw($self->frame(@_)) }
-sub send_text { my ($self, $bytes) = @_; return $self->send_frame('text', $bytes) }
+sub send_text { my ($self, $bytes) = @_; return $self->{deflate} ? $self->send_packed(pack_text($bytes)) : $self->send_frame('text', $bytes) }
+sub send_packed { my ($self, $payload, %o) = @_; return $self->send_frame('text', $payload, rsv => [1, 0, 0], %o) }
 sub send_json {
 	my ($self, $data) = @_;
 	my $text = $json->encode($data);
@@ -148,7 +157,12 @@ sub take_frames {
 	my $f = $self->{frame};
 	while (defined(my $payload = $f->next_bytes)) {
 		die "$self->{name}: the server masked a frame\n" if $f->masked;
-		die "$self->{name}: the server set reserved bits\n" if grep { $_ } @{$f->rsv};
+		my ($packed, @other_bits) = @{$f->rsv};
+		die "$self->{name}: the server set reserved bits\n" if grep { $_ } @other_bits, $packed && !($self->{deflate} && $f->is_text);
+		if ($packed) {
+			$self->{packed}++;
+			$payload = unpack_text($payload, window => $self->{window});
+		}
 		if ($f->is_text) {
 			my $event = $json->decode($payload);
 			Tidings::Spec::check_event($event, defined $event->{ref} ? delete $self->{asked}{$event->{ref}} : undef);
