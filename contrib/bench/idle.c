@@ -16,6 +16,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "net/ws_deflate.h"
+
 /* Handshakes under way at once, of one process. */
 #define OPENING_MAX 200
 /* The server may still be busy with the last handshake when the client has its answer. */
@@ -51,6 +53,8 @@ static void NORETURN hold(const struct options *o, unsigned share, unsigned coun
 	struct peer *peer = xcalloc(count, sizeof(*peer));
 	struct swarm s = {.server = o->server, .prefix = o->prefix, .on = {on_opened, on_text, on_response, on_closed}};
 
+	if (o->deflate)
+		s.deflate = ws_deflate_new();
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	s.source.s_addr = htonl(INADDR_LOOPBACK + share);
 	if (swarm_init(&s) != 0)

@@ -27,6 +27,7 @@ static const char usage[] = "usage: load [OPTIONS] --secret-file FILE ws|http|id
 			    "  -P, --pairs N              (200)\n"
 			    "  -K, --in-flight N          sends without an answer yet, over all users (128)\n"
 			    "  -b, --bytes N              of a text (100)\n"
+			    "  -z, --deflate              compressed WebSockets, where the server has them\n"
 			    "  -w, --warm-up SECONDS      (2)\n"
 			    "  -d, --duration SECONDS     measured, or held idle (10)\n"
 			    "  -n, --connections N        idle ones (15000)\n"
@@ -42,6 +43,7 @@ static const struct option long_options[] = {
 	{"pairs", required_argument, NULL, 'P'},
 	{"in-flight", required_argument, NULL, 'K'},
 	{"bytes", required_argument, NULL, 'b'},
+	{"deflate", no_argument, NULL, 'z'},
 	{"warm-up", required_argument, NULL, 'w'},
 	{"duration", required_argument, NULL, 'd'},
 	{"connections", required_argument, NULL, 'n'},
@@ -160,6 +162,9 @@ static void set_option(struct options *o, int opt)
 	case 'b':
 		o->bytes = number(optarg, 16, 4096);
 		break;
+	case 'z':
+		o->deflate = true;
+		break;
 	case 'w':
 		o->warmup_secs = seconds(optarg);
 		break;
@@ -201,7 +206,7 @@ int main(int argc, char **argv)
 	};
 	int opt;
 
-	while ((opt = getopt_long(argc, argv, "a:s:x:u:P:K:b:w:d:n:m:p:h", long_options, NULL)) != -1)
+	while ((opt = getopt_long(argc, argv, "a:s:x:u:P:K:b:zw:d:n:m:p:h", long_options, NULL)) != -1)
 		set_option(&o, opt);
 	if (optind != argc - 1 || o.secret_len == 0) {
 		fputs(usage, stderr);

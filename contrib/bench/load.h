@@ -16,6 +16,7 @@ struct options {
 	unsigned pairs;
 	unsigned in_flight;
 	unsigned bytes; /* of a text */
+	bool deflate;	/* offer permessage-deflate, and compress what is sent */
 	double warmup_secs;
 	double duration_secs;
 	unsigned connections;

@@ -14,6 +14,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "net/ws_deflate.h"
+
 #define READ_SIZE 65536
 
 int swarm_init(struct swarm *s)
@@ -80,16 +82,19 @@ int peer_open(struct swarm *s, struct peer *p, enum peer_kind kind, unsigned use
 		buf_printf(&p->out,
 			   "GET %s/messages/ws HTTP/1.1\r\nHost: bench\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
 			   "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
-			   "Authorization: Bearer %s\r\n\r\n",
-			   s->prefix, token);
+			   "%sAuthorization: Bearer %s\r\n\r\n",
+			   s->prefix, s->deflate != NULL ? "Sec-WebSocket-Extensions: permessage-deflate\r\n" : "",
+			   token);
 	watch(s, p, EPOLL_CTL_ADD, true);
 	return 0;
 }
 
+#define RSV1 0x40
+
 /* A masked final frame; the key is zero, which saves the masking here and nothing at the server. */
-static void send_frame(struct swarm *s, struct peer *p, unsigned char opcode, const char *data, size_t len)
+static void send_frame(struct swarm *s, struct peer *p, unsigned char first, const char *data, size_t len)
 {
-	unsigned char head[8] = {0x80 | opcode};
+	unsigned char head[8] = {0x80 | first};
 	size_t n = 2;
 
 	if (p->state != PEER_OPEN)
@@ -109,7 +114,13 @@ static void send_frame(struct swarm *s, struct peer *p, unsigned char opcode, co
 
 void peer_send_text(struct swarm *s, struct peer *p, const char *data, size_t len)
 {
-	send_frame(s, p, 0x1, data, len);
+	static struct buf packed;
+
+	buf_clear(&packed);
+	if (p->deflate && ws_deflate_pack(s->deflate, (struct str){data, len}, &packed))
+		send_frame(s, p, RSV1 | 0x1, packed.data, packed.len);
+	else
+		send_frame(s, p, 0x1, data, len);
 }
 
 void peer_post(struct swarm *s, struct peer *p, const char *path, const char *token, const char *body, size_t len)
@@ -122,6 +133,20 @@ void peer_post(struct swarm *s, struct peer *p, const char *path, const char *to
 		   s->prefix, path, token, len);
 	buf_append(&p->out, body, len);
 	queue_output(s, p);
+}
+
+static int give_packed(struct swarm *s, struct peer *p, const char *data, size_t len)
+{
+	static struct buf text;
+
+	buf_clear(&text);
+	if (s->deflate == NULL ||
+	    ws_deflate_unpack(s->deflate, (struct str){data, len}, 1 << 24, &text) != WS_UNPACKED) {
+		fail(s, p, "a frame that cannot be unpacked");
+		return -1;
+	}
+	s->on.text(p, text.data, text.len);
+	return 0;
 }
 
 /* Both return the bytes taken, 0 if the unit is not whole yet, -1 after having closed the connection. */
@@ -147,6 +172,10 @@ static ssize_t take_frame(struct swarm *s, struct peer *p, const unsigned char *
 	switch (data[0]) {
 	case 0x81:
 		s->on.text(p, (const char *)data + head, body);
+		break;
+	case RSV1 | 0x81:
+		if (give_packed(s, p, (const char *)data + head, body) != 0)
+			return -1;
 		break;
 	case 0x89:
 		send_frame(s, p, 0xA, (const char *)data + head, body);
@@ -190,6 +219,7 @@ static ssize_t take_response(struct swarm *s, struct peer *p, const char *data, 
 			return -1;
 		}
 		p->state = PEER_OPEN;
+		p->deflate = memmem(data, head, "permessage-deflate", 18) != NULL;
 		s->on.opened(p);
 		return head;
 	}
@@ -231,6 +261,7 @@ static void on_readable(struct swarm *s, struct peer *p)
 		fail(s, p, n == 0 ? "end of stream" : strerror(errno));
 		return;
 	}
+	s->received += (size_t)n;
 	if (p->in.len == 0) {
 		used = take_all(s, p, chunk, n);
 		if (used >= 0 && used < n)
@@ -256,8 +287,10 @@ static void flush(struct swarm *s, struct peer *p)
 		fail(s, p, strerror(errno));
 		return;
 	}
-	if (n > 0)
+	if (n > 0) {
+		s->sent += (size_t)n;
 		buf_consume(&p->out, n);
+	}
 	if ((p->out.len > 0) != p->wants_write)
 		watch(s, p, EPOLL_CTL_MOD, p->out.len > 0);
 }

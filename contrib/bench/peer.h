@@ -23,6 +23,7 @@ struct peer {
 	unsigned user;	  /* the number of the user it speaks for */
 	bool queued;	  /* in the swarm's list of those with output */
 	bool wants_write; /* EPOLLOUT is armed */
+	bool deflate;	  /* compression was negotiated */
 	struct buf in;	  /* what was half read */
 	struct buf out;	  /* what is to be written at the end of the turn */
 	STAILQ_ENTRY(peer) dirty;
@@ -35,12 +36,16 @@ struct peer_events {
 	void (*closed)(struct peer *p, const char *reason); /* p stays allocated, its descriptor is gone */
 };
 
+struct ws_deflate;
+
 /* All connections of a process. */
 struct swarm {
 	int epoll;
 	struct sockaddr_in server;
-	struct in_addr source; /* INADDR_ANY: the system's choice */
-	const char *prefix;    /* http.prefix of the server */
+	struct in_addr source;	    /* INADDR_ANY: the system's choice */
+	const char *prefix;	    /* http.prefix of the server */
+	struct ws_deflate *deflate; /* NULL: compression is not offered */
+	uint64_t received, sent;    /* bytes, of all connections */
 	struct peer_events on;
 	STAILQ_HEAD(peer_list, peer) dirty;
 };

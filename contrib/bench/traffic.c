@@ -14,6 +14,8 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+#include "net/ws_deflate.h"
+
 #define CONNECT_SECS 60
 #define DRAIN_SECS 10
 #define RUN_LEN 6
@@ -44,7 +46,8 @@ static struct {
 	unsigned in_flight;
 	unsigned to_retry; /* in flight before, refused: sent anew at the next tick */
 	unsigned errors_told;
-	uint64_t machine_us; /* what the whole machine did in the measured time */
+	uint64_t machine_us;	 /* what the whole machine did in the measured time */
+	uint64_t received, sent; /* bytes, likewise */
 	bool stopped;
 	bool broken;
 } r;
@@ -261,6 +264,8 @@ static void run(struct group *group, size_t groups)
 	for (size_t i = 0; i < groups; i++)
 		group[i].cpu_us = group_cpu_us(&group[i]);
 	machine = machine_cpu_us();
+	r.received = r.swarm.received;
+	r.sent = r.swarm.sent;
 	from = now_us();
 	r.tally.to_us = from + r.o->duration_secs * 1e6;
 	r.tally.from_us = from;
@@ -268,6 +273,8 @@ static void run(struct group *group, size_t groups)
 	for (size_t i = 0; i < groups; i++)
 		group[i].cpu_us = group_cpu_us(&group[i]) - group[i].cpu_us;
 	r.machine_us = machine_cpu_us() - machine;
+	r.received = r.swarm.received - r.received;
+	r.sent = r.swarm.sent - r.sent;
 	r.stopped = true;
 	until = now_us() + DRAIN_SECS * UINT64_C(1000000);
 	while (!r.broken && now_us() < until && (r.in_flight > 0 || r.tally.pushed < r.tally.acked))
@@ -295,11 +302,30 @@ static int report(const struct group *group, size_t groups)
 	       lost, t->doubled, t->misordered, gaps);
 	for (size_t i = 0; i < groups; i++)
 		others = others > group[i].cpu_us ? others - group[i].cpu_us : 0;
+	printf("bytes_received_per_message %.0f\nbytes_sent_per_message %.0f\n",
+	       done == 0 ? 0 : (double)r.received / done, done == 0 ? 0 : (double)r.sent / done);
 	printf("cpu_others_percent %.0f\n", others / secs / 1e4);
 	for (size_t i = 0; i < groups; i++)
 		printf("cpu_%s_us_per_message %.1f\ncpu_%s_percent %.0f\n", group[i].name,
 		       done == 0 ? 0 : (double)group[i].cpu_us / done, group[i].name, group[i].cpu_us / secs / 1e4);
 	return r.broken || unanswered + lost + t->doubled + t->misordered > 0 || (t->failed == 0 && gaps > 0);
+}
+
+/* A text as people write it, as far as compressing it goes. */
+static char *words(size_t len)
+{
+	static const char *const list[] = {
+		"and",	 "I",	 "will be", "there", "at seven", "if",	   "the train", "is not", "late", "again",
+		"could", "you",	 "bring",   "some",  "bread",	 "the",	   "big",	"key",	  "from", "my desk",
+		"we",	 "have", "to",	    "talk",  "about",	 "next",   "summer",	"she",	  "said", "nobody",
+		"knew",	 "when", "it",	    "began", "but",	 "thanks", "anyway"};
+	struct buf b = {0};
+
+	for (unsigned i = 1; b.len < len; i = i * 1103515245 + 12345)
+		buf_printf(&b, " %s", list[(i >> 16) % ARRAY_LEN(list)]);
+	b.len = len;
+	buf_cstr(&b);
+	return b.data;
 }
 
 int run_traffic(const struct options *o, enum peer_kind senders)
@@ -317,8 +343,7 @@ int run_traffic(const struct options *o, enum peer_kind senders)
 	r.token = xcalloc(r.users, sizeof(*r.token));
 	r.last_seq = xcalloc(r.users, sizeof(*r.last_seq));
 	r.talk = xcalloc(o->pairs, sizeof(*r.talk));
-	r.filler = xcalloc(1, o->bytes + 1);
-	memset(r.filler, 'x', o->bytes - RUN_LEN - NUMBER_LEN);
+	r.filler = words(o->bytes - RUN_LEN - NUMBER_LEN);
 	if (getrandom(random, sizeof(random), 0) != sizeof(random))
 		return 2;
 	for (int i = 0; i < RUN_LEN; i++)
@@ -327,6 +352,8 @@ int run_traffic(const struct options *o, enum peer_kind senders)
 		r.token[u] = token_make(o, u);
 	r.swarm = (struct swarm){
 		.server = o->server, .prefix = o->prefix, .on = {on_opened, on_text, on_response, on_closed}};
+	if (o->deflate)
+		r.swarm.deflate = ws_deflate_new();
 	memcpy(group, o->group, sizeof(o->group));
 	group[o->groups] = (struct group){.name = "load", .pid = {getpid()}, .count = 1};
 	if (swarm_init(&r.swarm) != 0 || connect_all() != 0)
