@@ -271,6 +271,30 @@ static void test_compression(void)
 	turns();
 }
 
+/* 300 events of 10,000 bytes to a client that does not read: true if that was too much for it. */
+static bool too_much(const char *headers)
+{
+	static char text[10000];
+	int fd = client(), before = closed;
+	memset(text, 'x', sizeof(text));
+	ask(fd, GET, headers, "");
+	struct ws_frame *f = ws_frame_new((struct str){text, sizeof(text)});
+	for (int i = 0; i < 300; i++)
+		ws_send(latest, f);
+	ws_frame_unref(f);
+	turns();
+	bool ended = closed != before;
+	close(fd);
+	turns();
+	return ended;
+}
+
+static void test_queue(void)
+{
+	ok(too_much(HOST ALL), "websocket.send_queue bounds what waits");
+	ok(!too_much(HOST ALL OFFER), "as it is queued: compressed it is less");
+}
+
 /* Whoever packs much into little waits for the others between his messages. */
 static void test_turns(void)
 {
@@ -319,6 +343,7 @@ int main(void)
 	test_table();
 	test_negotiation();
 	test_compression();
+	test_queue();
 	test_turns();
 	test_after_the_switch();
 	loop_free(&loop);
