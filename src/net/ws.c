@@ -202,6 +202,8 @@ static struct ws_deflate *deflate_of(const struct ws *ws)
 static enum ws_unpacked on_unpack(void *ctx, struct str packed, size_t max, struct buf *out)
 {
 	struct reading *r = ctx;
+	if (r->ws->state != WS_OPEN)
+		return WS_UNPACKED; /* nobody would read it */
 	enum ws_unpacked rc = ws_deflate_unpack(deflate_of(r->ws), packed, max, out);
 	r->unpacked += out->len;
 	return rc;
