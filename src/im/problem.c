@@ -30,7 +30,7 @@ enum problem problem_of_store(enum store_status s, const char **detail_r)
 	case STORE_OK:
 		break;
 	case STORE_UNAVAILABLE:
-		*detail_r = "the database is away; try again, with the same client_msg_id";
+		*detail_r = "the database is away; try again, a send with the same client_msg_id";
 		return PROBLEM_UNAVAILABLE;
 	case STORE_OVERLOADED:
 		*detail_r = "too much is waiting to be written; try again";
