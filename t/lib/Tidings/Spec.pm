@@ -249,7 +249,15 @@ sub event_faults {
 		last if !@faults;
 	}
 	return @faults if $event->{type} eq 'error' || !$frames->{$type};
-	return @faults, map { "request: $_" } data_faults(open_schemas(), "frame $type", $frames->{$type}, $request);
+	return @faults, map { "request: $_" } frame_faults($request);
+}
+
+# Of what a client has sent.
+sub frame_faults {
+	my ($frame) = @_;
+	load_frames() if !$frames;
+	my $type = ref $frame eq 'HASH' ? $frame->{type} // '' : '';
+	return $frames->{$type} ? data_faults(open_schemas(), "frame $type", $frames->{$type}, $frame) : 'this type is not documented';
 }
 
 # ---- telling ----
@@ -274,6 +282,13 @@ sub check_exchange {
 sub check_event {
 	my ($event, $asked) = @_;
 	report('the event ' . ($event->{type} // ''), ($asked // '') . "\n" . $json->encode($event), event_faults($event, $asked));
+	return;
+}
+
+# A frame, as bytes, that nothing answers.
+sub check_frame {
+	my ($bytes) = @_;
+	report('the frame', $bytes, frame_faults($json->decode($bytes)));
 	return;
 }
 

@@ -8,6 +8,13 @@ use JSON::PP ();
 # Keeps numbers and strings apart, so that a test notices an id that is no string.
 my $json = JSON::PP->new->utf8->allow_nonref;
 
+# One that another client has read; headers: hash reference.
+sub new {
+	my ($class, $status, $headers, $body) = @_;
+	return bless {status => $status, headers => [map { [lc, $headers->{$_}] } sort keys %$headers], body => $body,
+		raw => join '', "HTTP/1.1 $status\r\n", map { "$_: $headers->{$_}\r\n" } sort keys %$headers}, $class;
+}
+
 # Takes one answer off the buffer, or returns nothing where it is not whole yet. `ended`: the connection is at its end.
 sub parse {
 	my ($class, $in, $is_head, $ended) = @_;
