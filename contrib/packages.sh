@@ -11,6 +11,8 @@ test_packages="perl openssl curl shellcheck chromium
 	nodejs node-ws node-typescript
 	haproxy logrotate mandoc prometheus"
 demo_packages="curl perl"
+# Debian's is large, and any will do.
+command -v npm >/dev/null || test_packages="$test_packages npm"
 
 # Installs those of the named packages that are missing, and nothing where none is.
 install_packages() {
@@ -57,6 +59,15 @@ apt_install() {
 		fi
 	done
 	return 1
+}
+
+# playwright-core, with which the tests drive the browser: in t/browser/node_modules, and in no other version than that of
+# package-lock.json.
+install_playwright() {
+	installed=t/browser/node_modules/.package-lock.json
+	if [ ! -e "$installed" ] || [ "$installed" -ot t/browser/package-lock.json ]; then
+		(cd t/browser && npm ci)
+	fi
 }
 
 # Makes configure where it is missing or older than what it is made from.

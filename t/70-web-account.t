@@ -5,7 +5,8 @@ use utf8;
 use Tidings;
 use Tidings::Web;
 
-plan skip_all => Tidings::Web::missing() if Tidings::Web::missing();
+my $missing = Tidings::Browser::missing();
+plan skip_all => $missing if $missing;
 binmode Test::More->builder->$_, ':utf8' for qw(output failure_output);
 my $web = Tidings::Web->start;
 my $t = $web->t;
@@ -31,8 +32,7 @@ subtest 'several people, one browser' => sub {
 	pass 'a name can be taken once';
 	$ben->register('ben', 'battery staple', 'Ben');
 	$ben->wait_online;
-	$ann->call('Page.reload');
-	$ann->wait_text('.mine .name', 'Ann Lee');
+	$ann->reload->wait_text('.mine .name', 'Ann Lee');
 	$ann->wait_online;
 	is $ben->value(q{document.querySelector('.mine .name').textContent}), 'Ben', 'each tab has its own user, also when loaded again';
 	$ben->close;

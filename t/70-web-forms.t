@@ -3,7 +3,8 @@
 use Tidings;
 use Tidings::Web;
 
-plan skip_all => Tidings::Web::missing() if Tidings::Web::missing();
+my $missing = Tidings::Browser::missing();
+plan skip_all => $missing if $missing;
 my $web = Tidings::Web->start;
 my $t = $web->t;
 $t->http(undef)->post('/users/register', {user_id => 'ann', password => 'correct horse', nickname => 'Ann'});
@@ -114,7 +115,7 @@ subtest 'light and dark' => sub {
 				return [(a + 0.05) / (b + 0.05), e.className || e.tagName]; }).sort((x, y) => x[0] - y[0])[0]; })()};
 	my %back;
 	for my $theme (qw(light dark)) {
-		$page->call('Emulation.setEmulatedMedia', {features => [{name => 'prefers-color-scheme', value => $theme}]});
+		$page->theme($theme);
 		$back{$theme} = $page->value('getComputedStyle(document.body).backgroundColor');
 		my $least = $page->value($contrast);
 		cmp_ok $least->[0], '>=', 4.5, "$theme: every text can be read ($least->[1])";

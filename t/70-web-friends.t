@@ -4,7 +4,8 @@
 use Tidings;
 use Tidings::Web;
 
-plan skip_all => Tidings::Web::missing() if Tidings::Web::missing();
+my $missing = Tidings::Browser::missing();
+plan skip_all => $missing if $missing;
 my $web = Tidings::Web->start;
 my $t = $web->t;
 my $anyone = $t->http(undef);

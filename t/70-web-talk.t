@@ -6,7 +6,8 @@ use Tidings;
 use Tidings::Web;
 use Tidings::Util qw(spew);
 
-plan skip_all => Tidings::Web::missing() if Tidings::Web::missing();
+my $missing = Tidings::Browser::missing();
+plan skip_all => $missing if $missing;
 my $web = Tidings::Web->start;
 my $t = $web->t;
 $t->befriend(qw(ann ben cat));
@@ -24,8 +25,7 @@ sub worker_of { my ($user) = @_; my ($s) = @{$t->node->ctl_ok("--json", "session
 for (1 .. 20) {
 	last if worker_of('ann') ne worker_of('ben');
 	push @spare, $t->ws("spare$_");
-	$ben->call('Page.reload');
-	$ben->wait_online;
+	$ben->reload->wait_online;
 }
 isnt worker_of('ann'), worker_of('ben'), 'the two are in different workers';
 
@@ -80,8 +80,7 @@ subtest 'recalling and deleting' => sub {
 	is $ben->count('.message[data-seq="6"]'), 1, 'deleting is one side only';
 	$ann->wait_text('.chat[data-user=ben] .preview', 'recalled');
 	pass 'the list shows the message before';
-	$ann->call('Page.reload');
-	$ann->wait_online->wait_value(q{document.querySelector('.message[data-seq="5"]')});
+	$ann->reload->wait_online->wait_value(q{document.querySelector('.message[data-seq="5"]')});
 	is $ann->count('.message[data-seq="6"]'), 0, 'and it stays away';
 	$t->node->clock(130);
 	$ann->choose('.message[data-seq="1"]', 'Recall')->wait_text('.note', 'too late');
@@ -126,8 +125,7 @@ subtest 'hostile content' => sub {
 	is $ben->value(q{(() => { try { document.body.innerHTML = '<b>x</b>'; return 'made'; } catch (e) { return e.name; } })()}), 'TypeError', 'nor could it: the policy forbids it';
 	$ben->take_faults;
 	$t->dbh->do('UPDATE users SET nickname = ?, avatar_url = ? WHERE id = ?', undef, '<i>Ann</i>', 'javascript:alert(1)', 'ann');
-	$ben->call('Page.reload');
-	$ben->wait_online->wait_text('.chat .name', '<i>Ann</i>');
+	$ben->reload->wait_online->wait_text('.chat .name', '<i>Ann</i>');
 	is $ben->count('.avatar img'), 0, 'names and pictures of people likewise';
 };
 
@@ -138,8 +136,7 @@ subtest 'drafts' => sub {
 	$ann->wait_value(q{document.querySelector('#compose').value === ''});
 	pass 'of one conversation only';
 	$ann->say_text('hello Cat')->wait_last('hello Cat');
-	$ann->call('Page.reload');
-	$ann->wait_online->wait_text('.chat[data-user=ben] .preview', 'not yet');
+	$ann->reload->wait_online->wait_text('.chat[data-user=ben] .preview', 'not yet');
 	$ann->open_chat('ben');
 	is $ann->value(q{document.querySelector('#compose').value}), 'not yet', 'kept when the page is loaded again';
 	$ann->key('Enter');

@@ -5,7 +5,8 @@ use Tidings;
 use Tidings::Web;
 use Tidings::Util qw(spew);
 
-plan skip_all => Tidings::Web::missing() if Tidings::Web::missing();
+my $missing = Tidings::Browser::missing();
+plan skip_all => $missing if $missing;
 my $web = Tidings::Web->start;
 my $t = $web->t;
 $t->befriend(qw(ann ben));
@@ -33,7 +34,7 @@ my $in_view = q{(() => { const frame = document.querySelector('.timeline').getBo
 subtest 'up to the first, keeping the place' => sub {
 	# In steps of less than a viewport (a tall one, to be done soon), as a wheel does. Each step moves what is seen by that
 	# step, whatever was loaded or measured meanwhile.
-	$ann->call('Emulation.setDeviceMetricsOverride', {width => 900, height => 2500, deviceScaleFactor => 1, mobile => JSON::PP::false});
+	$ann->resize(900, 2500);
 	$ann->wait_value("($top_of)(($in_view)[0]) < 70");
 	$ann->value(qq{void (async () => {
 		const box = document.querySelector('.timeline'), topOf = $top_of, frame = () => new Promise(requestAnimationFrame);
@@ -60,7 +61,7 @@ subtest 'up to the first, keeping the place' => sub {
 		window.ran = {first: seen.has(1), count: seen.size, jumps: jumps.slice(0, 5), jumped: jumps.length, elements, frames, slow};
 	})()});
 	my $run = wait_for('the first message', sub { $ann->value('window.ran') }, 120);
-	$ann->call('Emulation.setDeviceMetricsOverride', {width => 900, height => 700, deviceScaleFactor => 1, mobile => JSON::PP::false});
+	$ann->resize(900, 700);
 	ok $run->{first}, 'the first message is reached';
 	is $run->{count}, $N, 'and every other was seen on the way';
 	is $run->{jumped}, 0, 'nothing jumped' or diag explain $run->{jumps};
@@ -81,7 +82,7 @@ subtest 'at rest, and what comes in' => sub {
 	$ann->wait_text('.latest .badge', '1');
 	cmp_ok abs($ann->value("($top_of)($mark)") - $top), '<', 1, 'a new message moves nothing, and is counted';
 	is $t->api('ann')->get('/messages/unread-count')->json->{unread_count}, 1, 'nor is it read before it is seen';
-	$ann->call('Emulation.setDeviceMetricsOverride', {width => 700, height => 700, deviceScaleFactor => 1, mobile => JSON::PP::false});
+	$ann->resize(700, 700);
 	$ann->wait_value("Math.abs(($top_of)($mark) - $top) < 60");
 	pass 'a narrower window leaves the message where it was';
 	$ann->click('.latest')->wait_last('something new');

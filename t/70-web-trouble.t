@@ -4,7 +4,8 @@
 use Tidings;
 use Tidings::Web;
 
-plan skip_all => Tidings::Web::missing() if Tidings::Web::missing();
+my $missing = Tidings::Browser::missing();
+plan skip_all => $missing if $missing;
 my $web = Tidings::Web->start;
 my $t = $web->t;
 $t->befriend(qw(ann ben));
@@ -42,8 +43,7 @@ subtest 'a page loaded again with something unsent' => sub {
 	$ann->wait_count('.message.pending', 1);
 	$ann->wait_value(q{Object.entries(sessionStorage).some(([k, v]) => k.endsWith(':outbox') && v.includes('kept'))});
 	$t->node->start;
-	$ann->call('Page.reload');
-	$ann->wait_online;
+	$ann->reload->wait_online;
 	$ben->wait_last('kept');
 	$ann->wait_last('kept')->wait_gone('.message.pending');
 	is copies($_, 'kept'), 1, 'arrives once' for $ann, $ben;
@@ -71,8 +71,7 @@ subtest 'refused' => sub {
 	$t->set_blocked('ben', 'ann', 1);
 	$ann->say_text('refused');
 	$ann->wait_text('.message.failed .failure', 'does not take messages');
-	$ann->call('Page.reload');
-	$ann->wait_online->wait_text('.message.failed .text', 'refused');
+	$ann->reload->wait_online->wait_text('.message.failed .text', 'refused');
 	pass 'a message that was refused stays, also when the page is loaded again';
 	$t->set_blocked('ben', 'ann', 0);
 	$ann->click('.failure .retry')->wait_gone('.message.failed');
@@ -82,8 +81,7 @@ subtest 'refused' => sub {
 	$ann->say_text('given up');
 	$ann->wait_text('.message.failed .text', 'given up');
 	$ann->choose('.message.failed', 'Discard')->wait_gone('.message.failed');
-	$ann->call('Page.reload');
-	$ann->wait_online->wait_last('refused');
+	$ann->reload->wait_online->wait_last('refused');
 	is $ann->count('.message.failed'), 0, 'or it is given up';
 };
 

@@ -5,7 +5,8 @@ use Tidings;
 use Tidings::Browser;
 use Tidings::Spec;
 
-plan skip_all => 'no Chromium (Debian: chromium)' if !Tidings::Browser::program();
+my $missing = Tidings::Browser::missing();
+plan skip_all => $missing if $missing;
 
 my $t = Tidings->start(workers => 1, conf => {http => {docroot => Tidings::top() . '/contrib/web'}});
 my ($openapi, $asyncapi) = Tidings::Spec::documents();
@@ -76,7 +77,7 @@ subtest 'an address opens its article' => sub {
 
 subtest 'dark, and narrow' => sub {
 	my $light = $page->value(q{getComputedStyle(document.body).backgroundColor});
-	$page->call('Emulation.setEmulatedMedia', {features => [{name => 'prefers-color-scheme', value => 'dark'}]});
+	$page->theme('dark');
 	isnt $page->value(q{getComputedStyle(document.body).backgroundColor}), $light, 'another background';
 	my $phone = $browser->page("$url#codes", width => 390, height => 800, mobile => 1);
 	$phone->wait_value(q{document.getElementById('codes')?.querySelector('details').open});

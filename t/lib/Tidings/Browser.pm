@@ -1,22 +1,35 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# A headless Chromium, driven through its debugging protocol over a pair of pipes (JSON texts, each ended by NUL), so
-# that no port, driver or library is needed. Each page has a browser context of its own: another person's browser.
+# A headless Chromium. It is driven by playwright-core in a Node.js of its own, t/browser/driver.js, which is told what to
+# do over a pipe. Each page has a browser context of its own: another person's browser. All that the pages exchange with
+# the server is held against the documents of the API.
 package Tidings::Browser;
 use strict;
 use warnings;
 use IO::Select;
 use JSON::PP ();
-use MIME::Base64 ();
-use POSIX ();
-use Tidings::Util qw(now patience signal_and_reap);
+use Scalar::Util qw(weaken);
+use Tidings::Util qw(now patience signal_and_reap spawn);
+use Tidings::Witness;
 
 my $json = JSON::PP->new->utf8->allow_nonref;
+my $folder = __FILE__ =~ s{lib/Tidings/[^/]*\z}{browser}r;
+my @started;
 
-# Where the program is, or undef.
 sub program {
-	for my $name (qw(chromium chromium-browser google-chrome)) {
+	my (@names) = @_;
+	for my $name (@names) {
 		for my $folder (split /:/, $ENV{PATH} // '') { return "$folder/$name" if -x "$folder/$name" }
 	}
+	return undef;
+}
+sub chromium { return program(qw(chromium chromium-browser google-chrome)) }
+sub node { return $ENV{NODE} // program('node') }
+
+# Why there can be no browser, or undef.
+sub missing {
+	return 'no Chromium (Debian: chromium)' if !chromium();
+	return 'no playwright-core (contrib/check installs it)' if !-d "$folder/node_modules/playwright-core";
+	return 'no Node.js (Debian: nodejs)' if !node();
 	return undef;
 }
 
@@ -25,213 +38,138 @@ sub start {
 	my ($class, $dir) = @_;
 	pipe(my $their_in, my $to) or die "pipe: $!\n";
 	pipe(my $from, my $their_out) or die "pipe: $!\n";
-	my @cmd = (program() // die("no Chromium\n"), qw(--headless --no-sandbox --disable-gpu --disable-quic --no-first-run
-		--disable-background-networking --disable-component-update --disable-sync --disable-dev-shm-usage
-		--disable-default-apps --no-proxy-server --remote-debugging-pipe), "--user-data-dir=$dir/chromium", 'about:blank');
-	my $pid = fork // die "fork: $!\n";
-	if (!$pid) {
-		setpgrp 0, 0;
-		open STDIN, '<', '/dev/null';
-		open STDOUT, '>>', "$dir/chromium.log" or POSIX::_exit(127);
-		open STDERR, '>&', \*STDOUT or POSIX::_exit(127);
-		# First out of the way of 3 and 4, which they may be themselves.
-		my ($in, $out) = map { POSIX::dup2(fileno $_->[0], $_->[1]) // POSIX::_exit(127) } [$their_in, 20], [$their_out, 21];
-		POSIX::dup2($in, 3);
-		POSIX::dup2($out, 4);
-		POSIX::close($_) for 20, 21;
-		exec @cmd or POSIX::_exit(127);
-	}
-	close $_ for $their_in, $their_out;
+	my $pid = spawn(cmd => [node(), "$folder/driver.js", chromium(), 1000 * patience()], log => "$dir/browser.log",
+		stdin => $their_in, stdout => $their_out, env => {TMPDIR => $dir});
 	$to->autoflush(1);
-	return bless {pid => $pid, owner => $$, to => $to, from => $from, in => '', calls => 0, answers => {}, pages => {}}, $class;
+	my $self = bless {pid => $pid, owner => $$, to => $to, from => $from, in => '', pages => {},
+		witness => Tidings::Witness->new, log => "$dir/browser.log"}, $class;
+	push @started, $self;
+	weaken $started[-1];
+	return $self;
 }
 
+sub pid { return $_[0]{pid} }
+sub witness { return $_[0]{witness} }
+
+# Hears what is left to hear, and ends it.
 sub stop {
+	my ($self) = @_;
+	$self->ask('settle');
+	return $self->end;
+}
+
+sub end {
 	my ($self) = @_;
 	return if $self->{owner} != $$;
 	my $pid = delete $self->{pid} or return;
 	close $self->{$_} for qw(to from);
-	# Its helpers are in its group, and all of them go.
-	kill 'TERM', -$pid;
-	signal_and_reap($pid, 'TERM', 5);
-	kill 'KILL', -$pid;
+	signal_and_reap($pid, 'TERM');
 	return;
 }
 
-sub DESTROY { $_[0]->stop }
+sub DESTROY { $_[0]->end }
+# Before the folder of the test goes, in which it writes.
+END { $_->end for grep { defined } @started }
 
-# Calls a method of the protocol and returns its result; errors die.
-sub call {
-	my ($self, $method, $params, $session) = @_;
-	my $id = ++$self->{calls};
-	print {$self->{to}} $json->encode({id => $id, method => $method, params => $params // {},
-		$session ? (sessionId => $session) : ()}), "\0";
-	my $deadline = now() + patience();
-	while (!$self->{answers}{$id}) {
-		die "Chromium does not answer $method\n" if now() > $deadline;
-		$self->read_some(0.5);
+# Asks the driver for something and returns its answer; errors die.
+sub ask {
+	my ($self, @what) = @_;
+	local $SIG{PIPE} = 'IGNORE';
+	print {$self->{to}} $json->encode(\@what), "\n";
+	my $answer = $json->decode($self->line($what[0]));
+	for (@{$answer->{seen}}) {
+		if (defined $_->{fault}) { push @{$self->{pages}{$_->{page}}{faults}}, $_->{fault} }
+		else { $self->{witness}->take($_) }
 	}
-	my $answer = delete $self->{answers}{$id};
-	die "$method: $answer->{error}{message}\n" if $answer->{error};
-	return $answer->{result};
+	die "$answer->{error}\n" if defined $answer->{error};
+	return $answer->{ok};
 }
 
-sub read_some {
-	my ($self, $timeout) = @_;
-	return if !IO::Select->new($self->{from})->can_read($timeout);
-	sysread($self->{from}, $self->{in}, 65536, length $self->{in}) or die "Chromium has ended\n";
-	while ($self->{in} =~ s/\A([^\0]*)\0//) {
-		my $text = $json->decode($1);
-		if (defined $text->{id}) { $self->{answers}{$text->{id}} = $text }
-		elsif (my $page = $self->{pages}{$text->{sessionId} // ''}) { $page->event($text) }
+# The driver gives up after patience(), this a little later.
+sub line {
+	my ($self, $what) = @_;
+	my $deadline = now() + 1.5 * patience();
+	my $end;
+	while (($end = index $self->{in}, "\n") < 0) {
+		IO::Select->new($self->{from})->can_read($deadline - now()) or die "the browser does not answer $what\n";
+		sysread($self->{from}, $self->{in}, 1 << 18, length $self->{in}) or die "the browser has ended, see $self->{log}\n";
 	}
-	return;
+	return substr $self->{in}, 0, $end + 1, '';
 }
 
 # A new person's page at that address, or beside => $page: another tab of that one's. width, height, mobile (with a touch
 # screen), before: a script that runs first in every document.
 sub page {
 	my ($self, $url, %o) = @_;
-	my $context = $o{beside} ? $o{beside}{context} : $self->call('Target.createBrowserContext')->{browserContextId};
-	my $target = $self->call('Target.createTarget', {url => 'about:blank', browserContextId => $context})->{targetId};
-	my $session = $self->call('Target.attachToTarget', {targetId => $target, flatten => JSON::PP::true})->{sessionId};
-	my $page = bless {browser => $self, session => $session, target => $target, context => $context, faults => []}, 'Tidings::Browser::Page';
-	$self->{pages}{$session} = $page;
-	$page->call("$_.enable") for qw(Page Runtime Log);
-	$page->call('Emulation.setFocusEmulationEnabled', {enabled => JSON::PP::true});
-	$page->call('Emulation.setDeviceMetricsOverride', {width => $o{width} // 1100, height => $o{height} // 700,
-		deviceScaleFactor => 1, mobile => $o{mobile} ? JSON::PP::true : JSON::PP::false});
-	$page->call('Emulation.setTouchEmulationEnabled', {enabled => JSON::PP::true}) if $o{mobile};
-	$page->call('Page.addScriptToEvaluateOnNewDocument', {source => $o{before}}) if $o{before};
-	$page->go($url);
-	return $page;
+	$o{beside} = $o{beside}{number} if $o{beside};
+	$o{mobile} = JSON::PP::true if $o{mobile};
+	my $number = $self->ask(open => $url, \%o);
+	my $page = $self->{pages}{$number} //= {faults => []};
+	@$page{qw(browser number)} = ($self, $number);
+	return bless $page, 'Tidings::Browser::Page';
 }
 
 package Tidings::Browser::Page;
-use Tidings::Util qw(spew wait_for);
+use Tidings::Util qw(wait_for);
 
-sub call { my ($self, $method, $params) = @_; return $self->{browser}->call($method, $params, $self->{session}) }
+sub ask { my ($self, $what, @args) = @_; return $self->{browser}->ask($what, $self->{number}, @args) }
 
-# What a page must not do is kept: exceptions, and errors in its console.
-sub event {
-	my ($self, $event) = @_;
-	my ($method, $p) = @$event{qw(method params)};
-	if ($method eq 'Runtime.exceptionThrown') {
-		my $e = $p->{exceptionDetails};
-		push @{$self->{faults}}, $e->{exception}{description} // $e->{text};
-	} elsif ($method eq 'Log.entryAdded' && $p->{entry}{level} eq 'error') {
-		push @{$self->{faults}}, join ' ', $p->{entry}{text}, $p->{entry}{url} // ();
-	}
-	return;
-}
-
-# The faults so far, once.
+# What a page must not do, so far, and once: exceptions, and errors in its console.
 sub take_faults { my ($self) = @_; $self->value('0'); return splice @{$self->{faults}} }
 
-sub go { my ($self, $url) = @_; $self->call('Page.navigate', {url => $url}); return $self }
-
 # The value of a JavaScript expression.
-sub value {
-	my ($self, $expression) = @_;
-	my $r = $self->call('Runtime.evaluate', {expression => $expression, returnByValue => JSON::PP::true,
-		awaitPromise => JSON::PP::true});
-	die "$expression: $r->{exceptionDetails}{exception}{description}\n" if $r->{exceptionDetails};
-	return $r->{result}{value};
-}
+sub value { my ($self, $expression) = @_; return $self->ask(value => $expression) }
 
-# Waits until the expression is true and returns its value.
+# Waits until the expression is true and returns its value. Playwright's own waiting would evaluate it within the page,
+# where the policy forbids that.
 sub wait_value {
 	my ($self, $expression) = @_;
 	return wait_for($expression, sub { eval { $self->value($expression) } });
 }
 
 # Waits until an element of the selector shows that text.
-sub wait_text {
-	my ($self, $selector, $text) = @_;
-	my ($s, $t) = map { JSON::PP->new->allow_nonref->encode($_) } $selector, $text;
-	$self->wait_value("[...document.querySelectorAll($s)].some((e) => e.checkVisibility() && e.textContent.includes($t))");
-	return $self;
-}
+sub wait_text { my ($self, $selector, $text) = @_; $self->ask(see => $selector, $text); return $self }
 
-my $literal = JSON::PP->new->allow_nonref;
+# What a person does. Each waits until it can be done; $selector is the first visible element of it, with that text if one
+# is given.
+sub click { my ($self, $selector, $text) = @_; $self->ask(click => $selector, $text // ''); return $self }
 
-# The middle of the first visible element of the selector, with that text if one is given.
-sub middle_of {
-	my ($self, $selector, $text) = @_;
-	my ($s, $t) = map { $literal->encode($_ // '') } $selector, $text;
-	return $self->wait_value("(() => { const e = [...document.querySelectorAll($s)].find((e) => e.checkVisibility() && e.textContent.includes($t));"
-		. 'if (!e || e.disabled) return null; e.scrollIntoView({block: "nearest"}); const r = e.getBoundingClientRect();'
-		. 'return {x: r.x + r.width / 2, y: r.y + r.height / 2}; })()');
-}
-
-# A real click there.
-sub click {
-	my ($self, $selector, $text) = @_;
-	my $at = $self->middle_of($selector, $text);
-	for my $type (qw(mouseMoved mousePressed mouseReleased)) {
-		$self->call('Input.dispatchMouseEvent', {type => $type, %$at, button => $type eq 'mouseMoved' ? 'none' : 'left',
-			clickCount => $type eq 'mouseMoved' ? 0 : 1});
-	}
-	return $self;
-}
+# The button of the mouse, where it is: over an element since hover().
+sub hover { my ($self, $selector) = @_; $self->ask(hover => $selector); return $self }
+sub mouse_down { my ($self) = @_; $self->ask(mouse => 'down'); return $self }
+sub mouse_up { my ($self) = @_; $self->ask(mouse => 'up'); return $self }
 
 # A finger there, which stays until release().
-sub press {
-	my ($self, $selector) = @_;
-	$self->call('Input.dispatchTouchEvent', {type => 'touchStart', touchPoints => [$self->middle_of($selector)]});
-	return $self;
-}
-sub release { my ($self) = @_; $self->call('Input.dispatchTouchEvent', {type => 'touchEnd', touchPoints => []}); return $self }
+sub press { my ($self, $selector) = @_; $self->ask(press => $selector); return $self }
+sub release { my ($self) = @_; $self->ask('release'); return $self }
 
 # Keys by their names, pressed where the focus is; "Shift+Tab".
-my %code = (Enter => 13, Tab => 9, Escape => 27, Space => 32, End => 35, Home => 36, ArrowLeft => 37, ArrowUp => 38, ArrowRight => 39, ArrowDown => 40, Delete => 46);
-sub key {
-	my ($self, @names) = @_;
-	for my $name (@names) {
-		my ($shift, $plain) = $name =~ /\A(Shift\+)?(\w+)\z/;
-		my %key = (key => $plain eq 'Space' ? ' ' : $plain, code => $plain, windowsVirtualKeyCode => $code{$plain}, modifiers => $shift ? 8 : 0,
-			$plain eq 'Enter' ? (text => "\r") : $plain eq 'Space' ? (text => ' ') : ());
-		$self->call('Input.dispatchKeyEvent', {type => $_, %key}) for 'keyDown', 'keyUp';
-	}
-	return $self;
-}
+sub key { my ($self, @names) = @_; $self->ask(key => $_) for @names; return $self }
 
-# Text where the focus is.
-sub insert { my ($self, $text) = @_; $self->call('Input.insertText', {text => $text}); return $self }
+# Text, key by key where there is one, into what has the focus; "\n" is the enter key.
+sub insert { my ($self, $text) = @_; $self->ask(insert => $text); return $self }
 
-# Types into the element that has the focus after a click on it; "\n" is the enter key.
-sub type {
-	my ($self, $selector, $text) = @_;
-	$self->click($selector);
-	for my $part (split /(\n)/, $text) {
-		if ($part eq "\n") { $self->key('Enter') } else { $self->insert($part) }
-	}
-	return $self;
-}
+# The same into an element that is clicked on before.
+sub type { my ($self, $selector, $text) = @_; return $self->click($selector)->insert($text) }
 
-# The same in place of what is there.
-sub fill {
-	my ($self, $selector, $text) = @_;
-	$self->click($selector)->value('document.activeElement.select()');
-	$self->key('Delete');
-	return $self->type($selector, $text);
-}
+# And in place of what is there.
+sub fill { my ($self, $selector, $text) = @_; $self->ask(fill => $selector, $text); return $self }
+
+sub reload { my ($self) = @_; $self->ask('reload'); return $self }
+sub resize { my ($self, $width, $height) = @_; $self->ask(resize => $width, $height); return $self }
+# light or dark, as the system would say
+sub theme { my ($self, $theme) = @_; $self->ask(theme => $theme); return $self }
+sub close { my ($self) = @_; $self->ask('close'); return }
 
 # What a screen reader is told: [role, name] of everything that can be operated or is a picture, nameless ones too.
 sub accessible {
 	my ($self) = @_;
 	my %wanted = map { $_ => 1 } qw(button link textbox searchbox checkbox radio combobox tab menuitem img dialog image);
 	return map { [$_->{role}{value}, $_->{name}{value} // ''] }
-		grep { !$_->{ignored} && $wanted{lc($_->{role}{value} // '')} } @{$self->call('Accessibility.getFullAXTree')->{nodes}};
+		grep { !$_->{ignored} && $wanted{lc($_->{role}{value} // '')} } @{$self->ask(cdp => 'Accessibility.getFullAXTree')->{nodes}};
 }
-
-sub close { my ($self) = @_; $self->{browser}->call('Target.closeTarget', {targetId => $self->{target}}); return }
 
 # For the developer's eyes.
-sub screenshot {
-	my ($self, $path) = @_;
-	spew($path, MIME::Base64::decode_base64($self->call('Page.captureScreenshot', {format => 'png'})->{data}));
-	return $self;
-}
+sub screenshot { my ($self, $path) = @_; $self->ask(screenshot => $path); return $self }
 
 1;

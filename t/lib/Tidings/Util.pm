@@ -47,16 +47,17 @@ sub free_port {
 
 my $setpriv = grep { -x "$_/setpriv" } split /:/, $ENV{PATH} // '';
 
-# Starts a command with its output appended to `log`. It is told to end when this process does, whatever the reason.
+# Starts a command with its output appended to `log`; stdin, stdout: handles in place of nothing and of that. It is told
+# to end when this process does, whatever the reason.
 sub spawn {
 	my (%o) = @_;
 	my $pid = fork // die "fork: $!\n";
 	return $pid if $pid;
 	$SIG{$_} = 'DEFAULT' for qw(INT TERM HUP PIPE CHLD);
 	$ENV{$_} = $o{env}{$_} for keys %{$o{env} // {}};
-	open STDIN, '<', '/dev/null';
-	open STDOUT, '>>', $o{log} or POSIX::_exit(127);
-	open STDERR, '>&', \*STDOUT or POSIX::_exit(127);
+	open STDERR, '>>', $o{log} or POSIX::_exit(127);
+	$o{stdin} ? open STDIN, '<&', $o{stdin} : open STDIN, '<', '/dev/null';
+	open STDOUT, '>&', $o{stdout} // \*STDERR or POSIX::_exit(127);
 	my @cmd = @{$o{cmd}};
 	unshift @cmd, 'setpriv', '--pdeathsig', $o{deathsig} // 'TERM', '--' if $setpriv;
 	{ no warnings 'exec'; exec @cmd; }

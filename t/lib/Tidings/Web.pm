@@ -11,12 +11,6 @@ use Tidings;
 use Tidings::Browser;
 use Tidings::Util qw(run);
 
-# Needs Chromium and the client that the page imports; a test without them is skipped.
-sub missing {
-	return 'no Chromium (Debian: chromium)' if !Tidings::Browser::program();
-	return undef;
-}
-
 # The document root as `make install` lays it out.
 sub docroot {
 	my $top = Tidings::top();
@@ -36,6 +30,7 @@ sub start {
 
 sub t { return $_[0]{t} }
 sub root { return $_[0]{root} }
+sub browser { return $_[0]{browser} }
 sub address { my ($self) = @_; return 'http://' . $self->{t}->node->address }
 
 # The page of someone who is not logged in; options of Tidings::Browser's page().

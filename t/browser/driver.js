@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Drives Chromium for t/lib/Tidings/Browser.pm, with playwright-core. A line on standard input, [what, arguments ...] as
+// JSON, is answered by one: {"ok": value} or {"error": text}, and with it "seen", what has happened since the last one:
+// faults of pages, requests with their answers, frames. When the input ends, whatever the reason, Chromium does too.
+import {createInterface} from 'node:readline';
+import {chromium} from 'playwright-core';
+
+const [, , executablePath, patience] = process.argv;
+const browser = await chromium.launch({executablePath, args: ['--disable-gpu', '--disable-quic', '--disable-sync',
+    '--disable-background-networking', '--no-proxy-server']});
+const pages = []; // {page, cdp, finger}; a page is known by its place
+let seen = [];
+const reading = new Set(); // bodies that are under way
+
+// ---- what is seen ----
+
+async function exchangeOf(request) {
+    const response = await request.response();
+    const {pathname, search} = new URL(request.url());
+    return {method: request.method(), path: pathname + search, headers: await request.allHeaders(), body: request.postData() ?? '',
+        answer: {status: response.status(), headers: await response.allHeaders(), body: await response.text()}};
+}
+
+// Of the page's own requests. A page that goes takes the bodies along that were not read yet; those are not seen.
+function noteRequest(request) {
+    if (!['fetch', 'xhr'].includes(request.resourceType()))
+        return;
+    const done = exchangeOf(request).then((exchange) => seen.push(exchange), () => {}).finally(() => reading.delete(done));
+    reading.add(done);
+}
+
+// Playwright does not tell of handshakes.
+async function noteSockets(cdp) {
+    const asked = new Map(); // id -> the request
+    cdp.on('Network.webSocketCreated', ({requestId, url}) => {
+        const {pathname, search} = new URL(url);
+        asked.set(requestId, {method: 'GET', path: pathname + search, body: ''});
+    });
+    cdp.on('Network.webSocketWillSendHandshakeRequest', ({requestId, request}) => {
+        asked.get(requestId).headers = request.headers;
+    });
+    cdp.on('Network.webSocketHandshakeResponseReceived', ({requestId, response}) => {
+        if (response.status === 101)
+            seen.push({...asked.get(requestId), answer: {status: 101, headers: response.headers, body: ''}});
+    });
+    cdp.on('Network.webSocketFrameSent', ({requestId, response}) => seen.push({socket: requestId, sent: response.payloadData}));
+    cdp.on('Network.webSocketFrameReceived', ({requestId, response}) => seen.push({socket: requestId, received: response.payloadData}));
+    await cdp.send('Network.enable');
+}
+
+// Only a page itself hears with which code a WebSocket was closed.
+function tellCloses() {
+    window.WebSocket = class extends WebSocket {
+        constructor(...given) {
+            super(...given);
+            this.addEventListener('close', ({wasClean, code}) => wasClean && window.noteClose(code));
+        }
+    };
+}
+
+// ---- pages ----
+
+// A new person's page, or another tab of one's: its number. See Tidings::Browser's page().
+async function open(url, {beside, before, width = 1100, height = 700, mobile = false}) {
+    let context = pages[beside]?.page.context();
+    if (!context) {
+        context = await browser.newContext({viewport: {width, height}, isMobile: mobile, hasTouch: mobile});
+        context.setDefaultTimeout(Number(patience));
+        context.on('requestfinished', noteRequest);
+        await context.exposeFunction('noteClose', (code) => {
+            seen.push({closed: code});
+        });
+        await context.addInitScript(tellCloses);
+    }
+    const page = await context.newPage();
+    const cdp = await context.newCDPSession(page);
+    const number = pages.push({page, cdp, mobile, finger: []}) - 1;
+    page.on('pageerror', (error) => seen.push({page: number, fault: String(error)}));
+    page.on('console', (message) => message.type() === 'error' &&
+        seen.push({page: number, fault: `${message.text()} ${message.location().url}`}));
+    await noteSockets(cdp);
+    if (before)
+        await page.addInitScript(before);
+    await page.goto(url, {waitUntil: 'domcontentloaded'});
+    return number;
+}
+
+// The first element of the selector that is to be seen, with that text if one is given.
+function find({page}, selector, text = '') {
+    const hasText = new RegExp(text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'));
+    return page.locator(selector).filter({visible: true, ...text !== '' && {hasText}}).first();
+}
+
+const onPage = {
+    reload: ({page}) => page.reload({waitUntil: 'domcontentloaded'}),
+    close: ({page}) => page.close(),
+    value: ({page}, expression) => page.evaluate(expression),
+    see: (at, selector, text) => find(at, selector, text).waitFor(),
+    // As the person would: with a mouse, or a finger.
+    click: (at, selector, text) => find(at, selector, text)[at.mobile ? 'tap' : 'click'](),
+    hover: (at, selector) => find(at, selector).hover(),
+    mouse: ({page}, what) => page.mouse[what](),
+    press: async (at, selector) => {
+        const element = find(at, selector);
+        await element.scrollIntoViewIfNeeded();
+        const {x, y, width, height} = await element.boundingBox();
+        await at.cdp.send('Input.dispatchTouchEvent', {type: 'touchStart', touchPoints: [{x: x + width / 2, y: y + height / 2}]});
+    },
+    release: ({cdp}) => cdp.send('Input.dispatchTouchEvent', {type: 'touchEnd', touchPoints: []}),
+    key: ({page}, name) => page.keyboard.press(name),
+    insert: ({page}, text) => page.keyboard.type(text),
+    fill: async (at, selector, text) => {
+        const field = find(at, selector);
+        await field.clear();
+        await field.pressSequentially(text);
+    },
+    resize: ({page}, width, height) => page.setViewportSize({width, height}),
+    theme: ({page}, colorScheme) => page.emulateMedia({colorScheme}),
+    screenshot: ({page}, path) => page.screenshot({path}),
+    cdp: ({cdp}, method, params) => cdp.send(method, params ?? {}),
+};
+
+async function obey([what, ...args]) {
+    if (what === 'open')
+        return open(...args);
+    if (what === 'settle')
+        return Promise.all(reading);
+    const [number, ...rest] = args;
+    return onPage[what](pages[number], ...rest);
+}
+
+function answer(result) {
+    process.stdout.write(`${JSON.stringify({...result, seen})}\n`);
+    seen = [];
+}
+
+const lines = createInterface(process.stdin);
+lines.on('line', (line) => obey(JSON.parse(line)).then((ok) => answer({ok: ok ?? null}), (error) => answer({error: String(error)})));
+lines.on('close', () => process.exit()); // and Playwright ends Chromium
