@@ -164,6 +164,22 @@ subtest 'new messages, and telling of them' => sub {
 	is $ann->count('.separator.new'), 0, 'and is gone the next time';
 };
 
+subtest 'a click on what changes meanwhile' => sub {
+	$ann->open_chat('cat')->hover('.chat[data-user=ben]')->mouse_down;
+	$t->send_text('ben', 'ann', 'in between');
+	$ann->wait_text('[aria-live=polite]', 'in between');
+	is $ann->count('.chat[data-user=ben] .badge'), 0, 'nothing is drawn anew under the mouse';
+	$ann->mouse_up->wait_last('in between');
+	pass 'the row that it goes down and up on hears the click';
+	$ann->open_chat('cat')->hover('.chat[data-user=ben]')->mouse_down;
+	$t->send_text('ben', 'ann', 'while it is held');
+	$ann->wait_text('[aria-live=polite]', 'while it is held');
+	$ann->value(q{dispatchEvent(new Event('blur'))});
+	$ann->wait_text('.chat[data-user=ben] .badge', '1');
+	pass 'who leaves the window with the button held finds it up to date';
+	$ann->mouse_up;
+};
+
 is_deeply [map { $_->own_faults } $ann, $ben], [], 'no error in the consoles, nothing refused by the policy';
 $_->abort for @spare;
 $web->stop;

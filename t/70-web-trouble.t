@@ -10,7 +10,7 @@ my $web = Tidings::Web->start;
 my $t = $web->t;
 $t->befriend(qw(ann ben));
 my ($ann, $ben) = map { $web->enter($_) } qw(ann ben);
-$ann->open_chat('ben');
+$ann->click('#tab-friends')->click('[data-user=ben] a')->click('#tab-chats');
 $ann->say_text('before');
 $ben->open_chat('ann')->wait_last('before');
 

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// What is known tells what shows it that something has changed: topics, gathered until the work under way is done.
+// What is known tells what shows it that something has changed: topics, gathered until the work under way is done, and
+// until no pointer is pressed, for what is drawn anew between its going down and up hears no click.
+import {whenReleased} from './press.js';
 
 export class Changes {
     #listeners = new Set();
@@ -12,7 +14,7 @@ export class Changes {
 
     changed(...topics) {
         if (this.#topics.size === 0)
-            queueMicrotask(() => this.#tell());
+            queueMicrotask(() => whenReleased(() => this.#tell()));
         topics.forEach((topic) => this.#topics.add(topic));
     }
 

@@ -71,7 +71,7 @@ sub log_in {
 sub open_chat {
 	my ($self, $peer) = @_;
 	my $p = JSON::PP->new->allow_nonref->encode($peer);
-	$self->value("location.hash = '#/' + encodeURIComponent($p)");
+	$self->click(".chat[data-user=$p]");
 	$self->wait_value("document.querySelector('.chat[aria-current]')?.dataset.user === $p && document.querySelector('.room-title h2').checkVisibility()");
 	$self->wait_value(q{document.querySelector('.row')});
 	return $self;
@@ -79,15 +79,8 @@ sub open_chat {
 
 sub say_text { my ($self, $text) = @_; return $self->type('#compose', "$text\n") }
 
-# Chooses from the menu of a message, a person or a conversation. Not by the mouse: what is drawn anew between its going
-# down and up (for two ticks, say) hears no click.
-sub choose {
-	my ($self, $row, $item) = @_;
-	my $more = JSON::PP->new->allow_nonref->encode("$row .more");
-	$self->wait_value("document.querySelector($more)?.checkVisibility()");
-	$self->value("document.querySelector($more).click()");
-	return $self->click('[role=menuitem]', $item);
-}
+# Chooses from the menu of a message, a person or a conversation.
+sub choose { my ($self, $row, $item) = @_; return $self->click("$row .more")->click('[role=menuitem]', $item) }
 
 # Agrees with what is asked.
 sub agree { my ($self) = @_; return $self->click('.ask .danger') }
