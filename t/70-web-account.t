@@ -62,7 +62,9 @@ subtest 'logging out and in, staying' => sub {
 subtest 'a link with a token' => sub {
 	my $page = $web->enter('ann');
 	is $page->value('location.hash'), '', 'the token leaves the address';
-	$page->click('.mine')->fill('.dialog input[autocomplete=nickname]', "by link\n");
+	my ($link) = $page->click('.mine')->wait_value(q{[...document.querySelectorAll('.dialog a')].filter((a) => a.textContent === 'API for developers').map((a) => a.pathname)[0]});
+	like $t->http(undef)->get($link)->body, qr{<title>Tidings: the API</title>}, 'the settings lead to the page of the API';
+	$page->fill('.dialog input[autocomplete=nickname]', "by link\n");
 	$page->wait_text('.mine .name', 'by link');
 	is $t->api('ann')->get('/users/me')->json->{nickname}, 'by link', 'the profile can be changed';
 	my $bad = $web->visit(hash => '#token=nonsense');
@@ -88,6 +90,7 @@ subtest 'in Chinese' => sub {
 	$page->wait_text('.found', '没有用户“nobody.here”');
 	$page->click('.mine');
 	$page->wait_text('.dialog h2', '设置');
+	$page->wait_text('.dialog a', '面向开发者的 API');
 	my $text = $page->value(q{document.body.innerText});
 	unlike $text =~ s/Tidings|English|nobody\.here|mei|https//gr, qr/[A-Za-z]{4,}/, 'no English word is left over';
 	is_deeply [$page->own_faults], [], 'no fault in the console';

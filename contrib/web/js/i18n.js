@@ -162,6 +162,7 @@ const TEXTS = {
     'settings.theme.dark': ['Dark', '深色'],
     'settings.alerts': ['Notify me of new messages', '有新消息时通知我'],
     'settings.alertsDenied': ['Your browser does not allow this page to notify you.', '浏览器不允许此页面发送通知。'],
+    'settings.api': ['API for developers', '面向开发者的 API'],
     'settings.logOut': ['Log out', '退出登录'],
     'settings.logOutAsk': ['Log out? {count} messages that were not sent yet will be lost.',
         '退出登录？有 {count} 条尚未发送的消息会丢失。'],

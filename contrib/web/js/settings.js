@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Profile, language, appearance, notifications of the browser, and logging out.
+// Profile, language, appearance, notifications of the browser, the way to the API's page, and logging out.
 import {alertsAllowed, alertsWanted, wantAlerts} from './alerts.js';
-import {el, textButton} from './dom.js';
+import {el, externalLink, textButton} from './dom.js';
 import {ask, openDialog, say} from './dialog.js';
 import {field} from './field.js';
 import {chooseLanguage, language, languages, reasonOf, t} from './i18n.js';
@@ -18,7 +18,8 @@ export function openSettings(chat, logOut) {
                 return;
             dialog.close();
             logOut();
-        })));
+        })),
+        el('p.hint', {}, externalLink('api.html', {}, t('settings.api'))));
 }
 
 function select(options, value, onChange) {
