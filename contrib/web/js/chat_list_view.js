@@ -68,6 +68,6 @@ function preview({typing, draft, own, text, ticks}) {
     if (typing)
         return el('span.preview.typing', {}, t('side.typing'));
     if (draft !== null)
-        return el('span.preview', {}, el('em', {}, t('side.draft')), ' ', draft);
-    return el('span.preview', {}, own && el(`span.preview-own.${ticks}`, {}, t('side.you'), ' '), text);
+        return el('span.preview', {}, el('em', {}, t('side.draft')), draft);
+    return el('span.preview', {}, own && el(`span.preview-own.${ticks}`, {}, t('side.you')), text);
 }

@@ -36,8 +36,8 @@ const TEXTS = {
     'side.settings': ['Settings', '设置'],
     'side.unread': ['{count} unread messages', '{count} 条未读消息'],
     'side.unread_one': ['1 unread message', null],
-    'side.draft': ['Draft:', '草稿：'],
-    'side.you': ['You:', '我：'],
+    'side.draft': ['Draft: ', '草稿：'],
+    'side.you': ['You: ', '我：'],
     'side.typing': ['typing …', '正在输入……'],
     'side.hello': ['Say hello', '打个招呼'],
 
@@ -72,7 +72,7 @@ const TEXTS = {
     'people.offline': ['offline', '离线'],
     'people.lastSeen': ['last seen {time}', '最后在线：{time}'],
     'people.nowFriends': ['{name} and you are friends now.', '您和 {name} 已成为好友。'],
-    'people.asks': ['{name} wants to be your friend.', '{name} 想加您为好友。'],
+    'people.asks': ['{name} wants to be your friend', '{name} 想加您为好友'],
     'people.declinedBy': ['{name} declined your request.', '{name} 拒绝了您的请求。'],
 
     'notices.empty': ['Nothing new.', '没有新通知。'],
