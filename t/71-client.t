@@ -36,9 +36,13 @@ for my $name (split ' ', $ENV{TIDINGS_SCRIPTS} // 'parts types talk trouble soak
 	subtest $name => sub {
 		$t = Tidings->start(workers => 2, conf => {session => {policy => 'device'}, drain_timeout => 2,
 			limits => {logins_per_minute => 1000}});
-		Tidings::Script::run_script(dir => Tidings::dir(), actions => \%actions,
+		my $witness = Tidings::Script::run_script(dir => Tidings::dir(), actions => \%actions,
 			env => {TIDINGS_URL => 'http://' . $t->node->address},
 			command => [@node, '--test-reporter=tap', Tidings::top() . "/contrib/client/test/$name.test.js"]);
+		note(join ', ', map { "$_: " . $witness->count($_) } qw(exchanges sent received closed));
+		if ($name =~ /^(talk|trouble|soak)$/) {
+			cmp_ok $witness->count($_), '>=', 10, "$_ were held against the documents" for qw(exchanges sent received);
+		}
 		$t->stop;
 	};
 }

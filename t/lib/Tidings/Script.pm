@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Runs a test file under Node.js against a server of this harness. The script may ask for things to be done to the
-# server: a line of JSON on a UNIX socket, [what, arguments ...], is answered by {"ok": value} or {"error": text}.
+# server: a line of JSON on a UNIX socket, [what, arguments ...], is answered by {"ok": value} or {"error": text}. What it
+# exchanges with the server it notes in a file, and that is held against the documents of the API.
 package Tidings::Script;
 use strict;
 use warnings;
@@ -9,7 +10,8 @@ use IO::Socket::UNIX;
 use JSON::PP ();
 use POSIX ();
 use Test::More;
-use Tidings::Util qw(reap signal_and_reap run);
+use Tidings::Util qw(reap signal_and_reap run slurp spew);
+use Tidings::Witness;
 
 my $json = JSON::PP->new->utf8->allow_nonref->canonical;
 my $sockets = 0;
@@ -30,12 +32,13 @@ sub node_command {
 }
 
 # command: list reference; dir: for the socket; env: hash; actions: name => code, called with the arguments.
-# Each test of the script at the top becomes a test here.
+# Each test of the script at the top becomes a test here. Returns the witness of what it exchanged with the server.
 sub run_script {
 	my (%o) = @_;
 	my $path = "$o{dir}/script-" . ++$sockets . '.sock';
+	my $notes = spew("$o{dir}/script-$sockets.notes", '');
 	my $listener = IO::Socket::UNIX->new(Local => $path, Listen => 1) or die "$path: $!\n";
-	my ($pid, $out) = start_script({%{$o{env}}, TIDINGS_CONTROL => $path}, @{$o{command}});
+	my ($pid, $out) = start_script({%{$o{env}}, TIDINGS_CONTROL => $path, TIDINGS_NOTES => $notes}, @{$o{command}});
 	my $select = IO::Select->new($listener, $out);
 	my ($report, $requests) = ({failed => 0, tests => 0, text => ''}, {});
 	while ($select->exists($out)) {
@@ -54,7 +57,9 @@ sub run_script {
 	my $status = reap($pid, 10) // signal_and_reap($pid, 'KILL');
 	ok $report->{tests} > 0, 'it has tests';
 	is $status, 0, 'and ends well' if !$report->{failed};
-	return;
+	my $witness = Tidings::Witness->new;
+	$witness->take($json->decode($_)) for split /\n/, slurp($notes);
+	return $witness;
 }
 
 sub start_script {
