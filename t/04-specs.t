@@ -269,6 +269,16 @@ subtest 'faults are noticed' => sub {
 		['an unknown method', 'POST', '/friends', 200, {items => []}],
 	);
 	isnt scalar @{$faults->(@$_[1 .. $#$_])}, 0, $_->[0] for @bad;
+	my $raw = sub {
+		my ($status, $body) = @_;
+		my $type = $status < 400 ? 'application/json' : 'application/problem+json';
+		my $answer = Tidings::HTTP::Response->new($status, {'content-type' => $type, 'x-request-id' => 'r'}, $json->encode($body));
+		return scalar(my @faults = Tidings::Spec::answer_faults($answer));
+	};
+	is $raw->(200, {unread_count => 3}), 0, 'an answer to raw bytes may be one of any operation';
+	my %malformed = (%$problem, status => 400, code => 'malformed_request');
+	is $raw->(400, \%malformed), 0, 'or a refusal';
+	isnt $raw->(@$_), 0, 'but no other' for [200, {unread => 3}], [418, {%malformed, status => 418}], [400, {%malformed, code => 'no_luck'}];
 	my $read = $fresh->{asyncapi}{components}{messages}{readResult}{examples}[0]{payload};
 	my $asked = sub { $json->encode({type => $_[0], ref => '2', conversation_id => '7', message_id => '8'}) };
 	is_deeply [Tidings::Spec::event_faults($read, $asked->('read'))], [], 'a good answer has none';

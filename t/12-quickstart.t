@@ -2,6 +2,7 @@
 # Proves contrib/quickstart with what is built already: from nothing to two people who talk, what it prints works, a
 # second start says that it runs, Ctrl-C leaves no process behind, and the data are there the next time.
 use Tidings;
+use Tidings::Curl;
 use Tidings::Util qw(run spawn reap slurp free_port children_of);
 use Cwd ();
 
@@ -51,10 +52,13 @@ is sprintf('%o', (stat "$home/$_")[2] & 0777), '600', "$_ is its owner's alone" 
 
 my @curl = $said =~ /^\s*(curl .*)$/mg;
 is scalar(@curl), 3, 'three lines to try';
+my $recorder = Tidings::Curl->new(Tidings::dir());
 for (@curl) {
+	local $ENV{PATH} = $recorder->path;
 	my ($status, $out, $err) = run(Tidings::dir(), 'sh', '-c', "ALICE=$token{alice}; BOB=$token{bob}; $_ -fsS");
 	is $status, 0, 'they work as printed' or diag("$_\n$out$err");
 }
+is $recorder->check, 3, 'and what they send and get is as documented';
 my %http = map { $_ => Tidings::HTTP->new(address => "127.0.0.1:$port", token => $token{$_}) } qw(alice bob);
 my $page = $http{alice}->get('/', token => undef);
 is $page->status, 200, 'a page is there';

@@ -2,6 +2,7 @@
 # Proves doc/api.md: its lines of shell work as they stand, one after the other, its frames and texts of JSON are valid,
 # and its tables agree with the documents of the API.
 use Tidings;
+use Tidings::Curl;
 use Tidings::Spec;
 use Tidings::Util qw(run slurp spew);
 use JSON::PP ();
@@ -18,8 +19,10 @@ subtest 'the lines of shell' => sub {
 	cmp_ok scalar @lines, '>=', 20, 'are where this test looks';
 	# Each says what it is about to do, so that the one that fails is named.
 	my $script = spew(Tidings::dir() . '/guide.sh', join "\n", 'set -e', "URL=http://" . $t->node->address, map { ('printf "\n> %s\n" ' . "'" . s/'/'\\''/gr . "'", $_) } @lines);
-	my ($status, $out, $err) = run(Tidings::dir(), 'sh', $script);
+	my $curl = Tidings::Curl->new(Tidings::dir());
+	my ($status, $out, $err) = do { local $ENV{PATH} = $curl->path; run(Tidings::dir(), 'sh', $script) };
 	is $status, 0, 'work' or diag("$out\n$err");
+	is $curl->check, scalar(() = "@lines" =~ /\bcurl /g), 'and what they send and get is as documented';
 	my ($ann, $ben) = map { $t->api("guide-$_") } qw(ann ben);
 	my ($c) = @{$ann->get('/messages/conversations')->json->{items}};
 	my @messages = @{$ann->get("/messages/conversations/$c->{id}/messages")->json->{items}};

@@ -4,6 +4,7 @@
 # proved against a third one, the ws package of Node.js.
 use Tidings;
 use Tidings::Script;
+use Tidings::Spec;
 use Tidings::Util qw(wait_for spawn signal_and_reap slurp now patience);
 use Encode qw(decode encode);
 use IO::Select;
@@ -204,6 +205,7 @@ for my $e (@endings) {
 	my $c = connect_ws();
 	send_raw($c, $bytes);
 	is end_of($c), $code, "$code for $name";
+	Tidings::Spec::check_close($code) if $code != 1005;
 }
 
 {

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # A small HTTP/1.1 client on a raw keep-alive socket. It can send any bytes, keep several requests in the air, and
 # reads answers strictly: whatever is not one is an error of the server. What it sends by request() or send_request(), and
-# the answer, are held against doc/openapi.yaml; raw bytes make all that follows on their connection exempt.
+# the answer, are held against doc/openapi.yaml. Raw bytes may be no request at all: of them, and what follows on their
+# connection, only the answers are.
 package Tidings::HTTP;
 use strict;
 use warnings;
@@ -148,8 +149,10 @@ sub response {
 		die "the connection ended within an answer: $junk\n" if !$rest && length $junk;
 		return $rest;
 	}
-	my $asked = $r->status >= 200 || $r->status == 101 ? shift @{$self->{asked} // []} : undef;
-	Tidings::Spec::check_exchange(%$asked, response => $r) if $asked;
+	if ($r->status >= 200 || $r->status == 101) {
+		my $asked = shift @{$self->{asked} // []};
+		$asked ? Tidings::Spec::check_exchange(%$asked, response => $r) : Tidings::Spec::check_answer($r);
+	}
 	$self->close if lc($r->header('connection') // '') eq 'close' && $r->status >= 200 && !$self->{keep_closed};
 	return $r;
 }

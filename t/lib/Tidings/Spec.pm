@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Holds what goes over the wire against doc/openapi.yaml and doc/asyncapi.yaml. Answers and events are taken strictly: a
 # member that is not documented is a fault. A request has to be as documented where it was granted; one that was refused
-# may have been wrong on purpose. A fault fails the test, once for each kind.
+# may have been wrong on purpose. Where raw bytes were sent, only what answers them is looked at. A fault fails the test,
+# once for each kind.
 package Tidings::Spec;
 use strict;
 use warnings;
@@ -140,16 +141,16 @@ sub header_faults {
 
 sub response_faults {
 	my ($root, $where, $responses, $r, $is_head) = @_;
-	my $status = exists $responses->{$r->status} ? $r->status : 'default';
-	my $response = deref($root, $responses->{$status});
-	my @faults = header_faults($root, "$where $status", $response, $r);
+	my $response = deref($root, $responses->{$r->status} // $responses->{default});
+	$where .= ' ' . $r->status;
+	my @faults = header_faults($root, $where, $response, $r);
 	my ($type) = ($r->header('content-type') // '') =~ /\A([^;\s]*)/;
 	my $content = $response->{content};
 	return @faults, $type eq '' && $r->body eq '' ? () : "a body of '$type' is not documented" if !$content;
 	return @faults, "Content-Type '$type' is not documented" if !$content->{$type};
 	return @faults if $is_head;
 	my $is_json = $type =~ /json\z/;
-	push @faults, data_faults(closed_schemas(), "$where $status", $content->{$type}{schema}, $is_json ? $r->json : $r->body);
+	push @faults, data_faults(closed_schemas(), $where, $content->{$type}{schema}, $is_json ? $r->json : $r->body);
 	push @faults, 'the status within is ' . $r->json->{status} if $type =~ /problem/ && $r->json->{status} ne $r->status;
 	return @faults;
 }
@@ -215,6 +216,25 @@ sub exchange_faults {
 	return @faults;
 }
 
+# The faults of an answer to what may be any request, or none: some operation has to answer so.
+sub answer_faults {
+	my ($r) = @_;
+	my $root = closed_schemas()->data;
+	return if defined $r->header('etag') || $r->status == 204 && $r->body eq '';
+	my ($paths, $common) = ($root->{openapi}{paths}, $root->{openapi}{components}{responses});
+	my %may = ('no operation' => {404 => $common->{NotFound}, default => $common->{Refused}});
+	for my $path (keys %$paths) {
+		$may{"$_ $path"} = $paths->{$path}{$_}{responses} for grep { $paths->{$path}{$_} } qw(get post put delete);
+	}
+	my @faults;
+	for my $where (sort { ($b eq 'no operation') <=> ($a eq 'no operation') || $a cmp $b } keys %may) {
+		next if !exists $may{$where}{$r->status} && !exists $may{$where}{default};
+		@faults = response_faults($root, "raw $where", $may{$where}, $r);
+		return if !@faults;
+	}
+	return @faults;
+}
+
 # ---- WebSocket ----
 
 # The events of the server by type, the client's frames by type, and what may answer those.
@@ -276,6 +296,13 @@ sub check_exchange {
 	my (%e) = @_;
 	my $r = $e{response};
 	report("$e{method} $e{path}: " . $r->status, substr($e{bytes}, 0, 2000) . "\n" . substr($r->head . "\n" . $r->body, 0, 2000), exchange_faults(%e));
+	return;
+}
+
+# Of bytes that were sent as they are.
+sub check_answer {
+	my ($r) = @_;
+	report('an answer to raw bytes: ' . $r->status, substr($r->head . "\n" . $r->body, 0, 2000), answer_faults($r));
 	return;
 }
 
