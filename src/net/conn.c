@@ -229,7 +229,9 @@ static void flush(struct conn *c)
 static void on_turn_end(struct loop_task *t)
 {
 	struct conn *c = container_of(t, struct conn, task);
-	if (c->offer) {
+	if (c->offer && c->left != NULL && !loop_has_time(c->loop)) {
+		loop_postpone(c->loop, &c->task);
+	} else if (c->offer) {
 		c->offer = false;
 		conn_offer_leftover(c);
 	}

@@ -293,7 +293,7 @@ static bool may_begin(struct http_conn *hc, unsigned begun)
 		conn_pause(c);
 		return false;
 	}
-	if (begun == REQUESTS_A_TURN) {
+	if (begun == REQUESTS_A_TURN || !loop_has_time(conn_loop(c))) {
 		conn_pause(c);
 		conn_resume(c);
 		return false;

@@ -23,6 +23,8 @@ struct loop {
 	struct event *tick;
 	struct task_list tasks;
 	struct loop_task end_of_turn; /* separates what was queued before the tasks ran from what they queue */
+	struct loop_task *postponed;  /* the last one of those that come first in the next turn; NULL: none */
+	int64_t part_began_usecs;     /* 0: nobody has asked yet */
 	bool stop;
 	unsigned handshakes; /* of TLS, in this turn */
 	char read_buffer[LOOP_READ_SIZE];
@@ -60,6 +62,10 @@ static bool is_queued(const struct loop_task *t)
 
 static void unqueue(struct loop *l, struct loop_task *t)
 {
+	if (t == l->postponed) {
+		struct loop_task *before = TAILQ_PREV(t, task_list, entry);
+		l->postponed = before != &l->end_of_turn ? before : NULL;
+	}
 	TAILQ_REMOVE(&l->tasks, t, entry);
 	t->entry.tqe_prev = NULL;
 }
@@ -67,12 +73,15 @@ static void unqueue(struct loop *l, struct loop_task *t)
 static void run_tasks(struct loop *l)
 {
 	struct loop_task *t;
+	l->postponed = NULL;
+	l->part_began_usecs = 0;
 	TAILQ_INSERT_TAIL(&l->tasks, &l->end_of_turn, entry);
 	while ((t = TAILQ_FIRST(&l->tasks)) != &l->end_of_turn) {
 		unqueue(l, t);
 		t->fn(t);
 	}
 	unqueue(l, &l->end_of_turn);
+	l->postponed = NULL;
 }
 
 void loop_settle(struct loop *l)
@@ -116,9 +125,31 @@ void loop_undefer(struct loop *l, struct loop_task *t)
 		unqueue(l, t);
 }
 
+void loop_postpone(struct loop *l, struct loop_task *t)
+{
+	if (is_queued(t))
+		return;
+	if (l->postponed != NULL)
+		TAILQ_INSERT_AFTER(&l->tasks, l->postponed, t, entry);
+	else if (is_queued(&l->end_of_turn))
+		TAILQ_INSERT_AFTER(&l->tasks, &l->end_of_turn, t, entry);
+	else
+		TAILQ_INSERT_HEAD(&l->tasks, t, entry);
+	l->postponed = t;
+}
+
+bool loop_has_time(struct loop *l)
+{
+	int64_t now = clock_usecs();
+	if (l->part_began_usecs == 0)
+		l->part_began_usecs = now;
+	return now - l->part_began_usecs < LOOP_PART_MS * 1000;
+}
+
 void loop_turn(struct loop *l)
 {
 	int flags = EVLOOP_ONCE;
+	l->part_began_usecs = 0;
 	l->handshakes = 0;
 	if (!TAILQ_EMPTY(&l->tasks))
 		flags |= EVLOOP_NONBLOCK;

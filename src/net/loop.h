@@ -29,6 +29,14 @@ struct wheel *loop_wheel(struct loop *l);
 /* Queues the task unless it is queued already. It may queue others, and itself again (for the next turn). */
 void loop_defer(struct loop *l, struct loop_task *t);
 void loop_undefer(struct loop *l, struct loop_task *t);
+/* For a task that had no time for its work: queues it for the next turn, before those that had. */
+void loop_postpone(struct loop *l, struct loop_task *t);
+/*
+ * False once this turn's events, or then its tasks, have taken LOOP_PART_MS: what may wait for the next turn should,
+ * for others wait too. The first question of each is answered yes.
+ */
+#define LOOP_PART_MS 20
+bool loop_has_time(struct loop *l);
 /* Runs until loop_stop; deferred tasks run after each turn's events. */
 void loop_run(struct loop *l);
 /* One turn: waits for events (not if a task is queued), runs them, then the tasks. */

@@ -21,8 +21,12 @@
 
 #define CLOSE_WAIT_MS 5000
 #define LEAVE_WAIT_MS 2000
-/* So many bytes of unpacked messages are taken a turn: a little input may mean a great deal. */
-#define UNPACKED_A_TURN (256 * 1024)
+/* What is taken of one connection a turn, before others get theirs. */
+#define FRAMES_A_TURN 32
+/* In bytes of unpacked messages, for a little input may mean a great deal; and much input little, so each byte of that
+ * counts as some. */
+#define UNPACKED_A_TURN (64 * 1024)
+#define PACKED_BYTE_WEIGHT 4
 /* Unsent pongs above this are replaced by the latest one, as RFC 6455 section 5.5.3 allows. */
 #define PONG_BURST 1024
 
@@ -54,6 +58,7 @@ struct ws {
 /* What one on_input hands through the decoder. */
 struct reading {
 	struct ws *ws;
+	unsigned frames;
 	size_t unpacked; /* bytes */
 };
 
@@ -148,21 +153,29 @@ static void take_turns(struct ws *ws)
 	ws_resume(ws);
 }
 
+/* After a frame: may the next one be taken? */
+static bool wants_more(struct reading *r)
+{
+	r->frames++;
+	if (r->ws->state != WS_OPEN || (r->frames < FRAMES_A_TURN && r->unpacked < UNPACKED_A_TURN))
+		return listening(r->ws);
+	take_turns(r->ws);
+	return false;
+}
+
 static bool on_text(void *ctx, const char *data, size_t len)
 {
 	struct reading *r = ctx;
 	struct ws *ws = r->ws;
 	if (ws->state == WS_OPEN)
 		ws->handler->message(ws, (struct str){data, len}, ws->user);
-	if (r->unpacked < UNPACKED_A_TURN || ws->state != WS_OPEN)
-		return listening(ws);
-	take_turns(ws);
-	return false;
+	return wants_more(r);
 }
 
 static bool on_ping(void *ctx, const char *data, size_t len)
 {
-	struct ws *ws = ((struct reading *)ctx)->ws;
+	struct reading *r = ctx;
+	struct ws *ws = r->ws;
 	if (ws->state != WS_OPEN)
 		return listening(ws);
 	char frame[2 + WS_CONTROL_MAX];
@@ -174,12 +187,12 @@ static bool on_ping(void *ctx, const char *data, size_t len)
 		blob_unref(ws->held_pong);
 		ws->held_pong = blob_new(frame, frame_len);
 	}
-	return true;
+	return wants_more(r);
 }
 
 static bool on_pong(void *ctx, const char *data, size_t len)
 {
-	return true;
+	return wants_more(ctx);
 }
 
 static bool on_close(void *ctx, int code, const char *reason, size_t len)
@@ -205,7 +218,7 @@ static enum ws_unpacked on_unpack(void *ctx, struct str packed, size_t max, stru
 	if (r->ws->state != WS_OPEN)
 		return WS_UNPACKED; /* nobody would read it */
 	enum ws_unpacked rc = ws_deflate_unpack(deflate_of(r->ws), packed, max, out);
-	r->unpacked += out->len;
+	r->unpacked += out->len + PACKED_BYTE_WEIGHT * packed.len;
 	return rc;
 }
 
@@ -217,6 +230,10 @@ static size_t on_input(struct conn *c, char *data, size_t len, void *owner)
 	struct ws *ws = owner;
 	if (ws->state == WS_LEAVING)
 		return len;
+	if (ws->state == WS_OPEN && !loop_has_time(conn_loop(c))) {
+		take_turns(ws);
+		return 0;
+	}
 	struct reading r = {.ws = ws};
 	size_t used;
 	const char *reason;
