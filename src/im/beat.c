@@ -21,19 +21,30 @@
 
 #define BEAT_MS 1000
 #define SILENCE_MS 3000
+/* Those that fell silent are remembered for so long: the master may tell of a death after that. */
+#define LOST_KEPT_MS 60000
 /* Several who come at once get one answer. */
 #define ANSWER_MS 50
 
 struct peer_worker {
 	UT_hash_handle hh;
 	int64_t heard_ms;
+	bool lost; /* it fell silent then, and its sessions' friends know */
 	char origin[ORIGIN_LEN];
 };
 
-static void lost(struct im *im, struct peer_worker *p)
+static void forget(struct im *im, struct peer_worker *p)
 {
 	HASH_DEL(im->peers, p);
 	free(p);
+}
+
+static void lost(struct im *im, struct peer_worker *p)
+{
+	log_info("worker %.*s of the cluster fell silent", ORIGIN_LEN, p->origin);
+	p->lost = true;
+	session_resync_all(im);
+	watch_recheck_all(im, WATCH_ABSENCE_MS - SILENCE_MS);
 }
 
 static void publish_beat(struct im *im)
@@ -61,12 +72,10 @@ static void on_beat(struct wheel_timer *t)
 	if (bus_is_up(im->bus)) {
 		publish_beat(im);
 		HASH_ITER (hh, im->peers, p, next) {
-			if (now - p->heard_ms < SILENCE_MS)
-				continue;
-			log_info("worker %.*s of the cluster fell silent", ORIGIN_LEN, p->origin);
-			lost(im, p);
-			session_resync_all(im);
-			watch_recheck_all(im, WATCH_ABSENCE_MS - SILENCE_MS);
+			if (!p->lost && now - p->heard_ms >= SILENCE_MS)
+				lost(im, p);
+			else if (now - p->heard_ms >= LOST_KEPT_MS)
+				forget(im, p);
 		}
 	} else {
 		HASH_ITER (hh, im->peers, p, next)
@@ -93,22 +102,38 @@ void watch_beat_subscribed(struct im *im)
 	beat_soon(im, 0);
 }
 
+static struct peer_worker *meet(struct im *im, const char *origin)
+{
+	struct peer_worker *p = xcalloc(1, sizeof(*p));
+	memcpy(p->origin, origin, ORIGIN_LEN);
+	p->heard_ms = clock_mono_ms();
+	HASH_ADD(hh, im->peers, origin, ORIGIN_LEN, p);
+	return p;
+}
+
+void watch_worker_lost(struct im *im, const char *origin)
+{
+	struct peer_worker *p;
+	HASH_FIND(hh, im->peers, origin, ORIGIN_LEN, p);
+	if (p == NULL)
+		meet(im, origin);
+}
+
 void watch_beat_heard(struct im *im, struct str origin, bool bye)
 {
 	struct peer_worker *p;
 	HASH_FIND(hh, im->peers, origin.s, ORIGIN_LEN, p);
 	if (bye) {
 		if (p != NULL)
-			lost(im, p);
+			forget(im, p);
 		return;
 	}
 	if (p == NULL) {
-		p = xcalloc(1, sizeof(*p));
-		memcpy(p->origin, origin.s, ORIGIN_LEN);
-		HASH_ADD(hh, im->peers, origin, ORIGIN_LEN, p);
+		p = meet(im, origin.s);
 		beat_soon(im, ANSWER_MS);
 	}
 	p->heard_ms = clock_mono_ms();
+	p->lost = false;
 }
 
 void watch_fini(struct im *im)
@@ -118,5 +143,5 @@ void watch_fini(struct im *im)
 	if (bus_is_up(im->bus))
 		push_publish(im, STR_LIT(TOPIC_ALL), BUS_BYE, STR_LIT(""));
 	HASH_ITER (hh, im->peers, p, next)
-		lost(im, p);
+		forget(im, p);
 }

@@ -217,7 +217,7 @@ void im_kick(struct im *im, const char *user_id)
 
 void im_worker_lost(struct im *im, const char *name)
 {
-	watch_beat_heard(im, (struct str){name, ORIGIN_LEN}, false);
+	watch_worker_lost(im, name);
 }
 
 bool im_is_idle(const struct im *im)

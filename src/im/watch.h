@@ -49,6 +49,8 @@ void watch_beat_subscribed(struct im *im);
 /* Our own came back through Redis: how long that took. */
 void watch_own_beat_heard(struct str sent);
 void watch_beat_heard(struct im *im, struct str origin, bool bye);
+/* It has died: its silence will be noticed even where it never was heard. */
+void watch_worker_lost(struct im *im, const char *origin);
 void watch_fini(struct im *im);
 
 #endif
