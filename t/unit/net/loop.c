@@ -48,6 +48,52 @@ static void run_again(struct loop_task *t)
 		loop_stop(loop);
 }
 
+static void run_once_more(struct loop_task *t)
+{
+	note('d');
+	if (--again_left > 0)
+		loop_defer(loop, t);
+}
+
+static struct loop_task late[2];
+static bool out_of_time;
+
+static void run_late(struct loop_task *t)
+{
+	note(t == &late[0] ? 'x' : 'y');
+	if (out_of_time)
+		loop_postpone(loop, t);
+}
+
+/* Those that had no time come before one that had some and wants more, in their order. */
+static void test_postponed(void)
+{
+	struct loop_task served = {.fn = run_once_more};
+	late[0].fn = late[1].fn = run_late;
+	again_left = 2;
+	out_of_time = true;
+	loop_defer(loop, &served);
+	loop_defer(loop, &late[0]);
+	loop_defer(loop, &late[1]);
+	loop_turn(loop);
+	is_str(traced(), "dxy", "all are asked");
+	out_of_time = false;
+	loop_turn(loop);
+	is_str(traced(), "xyd", "and who was postponed is first in the next turn");
+	out_of_time = true;
+	loop_defer(loop, &late[0]);
+	loop_defer(loop, &late[1]);
+	loop_turn(loop);
+	loop_undefer(loop, &late[1]);
+	loop_undefer(loop, &late[0]);
+	is_str(traced(), "xy", "who is postponed");
+	out_of_time = false;
+	loop_defer(loop, &b);
+	loop_turn(loop);
+	is_str(traced(), "b", "can be taken back");
+	ok(loop_has_time(loop), "who asks first has time");
+}
+
 static void on_timer(struct wheel_timer *t)
 {
 	note('t');
@@ -81,6 +127,8 @@ int main(void)
 	loop_defer(loop, &again);
 	loop_run(loop);
 	is_str(traced(), "rrr", "a task that queues itself runs once a turn, and loop_run ends at loop_stop");
+
+	test_postponed();
 
 	struct wheel_timer timer = {0};
 	wheel_set(loop_wheel(loop), &timer, 1, on_timer);

@@ -314,7 +314,8 @@ static void test_turns(void)
 	if (write(fd, frames.data, frames.len) != (ssize_t)frames.len)
 		exit(1);
 	loop_turn(loop);
-	ok(messages >= 4 && messages <= 8, "%d of 60 are taken in a turn", messages);
+	/* One as it is read, one as what was left is offered. */
+	ok(messages >= 1 && messages <= 2, "%d of 60 are taken in a turn", messages);
 	for (int i = 0; i < 60 && messages < 60; i++)
 		turns();
 	is_int(messages, 60, "and all of them in the end");
