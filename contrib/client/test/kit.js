@@ -1,55 +1,16 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// What the tests share: the server under test, which t/71-client.t starts and does things to on request, and which holds
-// against the documents of the API what passes; clients that note what they are told; and a wire between them that can be
-// cut.
+// What the tests share: the server under test, which t/71-client.t starts and does things to on request; clients that
+// note what they are told; and a wire between them that can be cut.
 import assert from 'node:assert/strict';
-import {appendFileSync} from 'node:fs';
-import {createRequire} from 'node:module';
 import net from 'node:net';
 import {TidingsClient} from '../src/index.js';
+import {WebSocket} from './witness.js';
+
+export {WebSocket};
 
 export const url = process.env.TIDINGS_URL;
 // For test(): without a server there is nothing to test.
 export const needsServer = {skip: url ? false : 'TIDINGS_URL is not set; run t/71-client.t', timeout: 300000};
-
-// Node has one from 22 on, and 20 if asked for; Debian's node-ws is there for 18.
-const PlainWebSocket = globalThis.WebSocket ?? (url ? createRequire(import.meta.url)('/usr/share/nodejs/ws') : class {});
-
-// ---- what passes is noted for t/lib/Tidings/Witness.pm, a line each ----
-
-const notes = process.env.TIDINGS_NOTES;
-let sockets = 0;
-
-function note(what) {
-    if (notes)
-        appendFileSync(notes, `${JSON.stringify(what)}\n`);
-}
-
-export class WebSocket extends PlainWebSocket {
-    #number = `${process.pid}-${++sockets}`;
-
-    constructor(...given) {
-        super(...given);
-        this.addEventListener('message', ({data}) => note({socket: this.#number, received: data}));
-        this.addEventListener('close', ({wasClean, code}) => wasClean && note({closed: code}));
-    }
-
-    send(data) {
-        note({socket: this.#number, sent: data});
-        super.send(data);
-    }
-}
-
-const plainFetch = globalThis.fetch;
-globalThis.fetch = async (address, options = {}) => {
-    const response = await plainFetch(address, options);
-    const {pathname, search} = new URL(address);
-    const headersOf = (headers) => Object.fromEntries(new Headers(headers));
-    const copy = response.clone();
-    copy.text().then((body) => note({method: options.method ?? 'GET', path: pathname + search, headers: headersOf(options.headers),
-        body: options.body ?? '', answer: {status: response.status, headers: headersOf(response.headers), body}}), () => {});
-    return response;
-};
 
 const PATIENCE_MS = 30000 * Number(process.env.TIDINGS_PATIENCE || 1);
 

@@ -16,9 +16,8 @@ const hasNpm = spawnSync('npm', ['--version']).status === 0;
 
 const SCRIPT = `
 import {TidingsClient} from 'tidings-client';
-import {createRequire} from 'node:module';
-const [url, token, to] = process.argv.slice(2);
-const WebSocket = globalThis.WebSocket ?? createRequire(import.meta.url)('/usr/share/nodejs/ws');
+const [url, token, to, witness] = process.argv.slice(2);
+const {WebSocket} = await import(witness);
 const client = new TidingsClient({url, token, WebSocket}).connect();
 console.log((await client.send({to, content: 'from elsewhere'}).done).seq);
 await client.close();
@@ -43,7 +42,7 @@ test('npm pack', {...needsServer, skip: needsServer.skip || (hasNpm ? false : 't
         const [alice, bob] = await friends('alice', 'bob');
         const b = await open(bob);
         const said = run(directory, process.execPath, ...process.execArgv.filter((o) => !o.startsWith('--test')), 'say.js',
-            url, await ask('token', alice), bob);
+            url, await ask('token', alice), bob, new URL('witness.js', import.meta.url).href);
         assert.equal(said.trim(), '1');
         assert.deepEqual(await told(b, 1), ['from elsewhere']);
     } finally {
