@@ -40,7 +40,7 @@ subtest 'up to the first, keeping the place' => sub {
 		const seen = new Set(), STEP = 2100;
 		// The larger viewport has been filled, and stays so.
 		for (let filled = 0; filled < 20; await frame())
-			filled = topOf($in_view[0]) < 70 && topOf($N) > 2000 ? filled + 1 : 0;
+			filled = topOf(($in_view)[0]) < 70 && topOf($N) > 2000 ? filled + 1 : 0;
 		let jumps = [], elements = 0, frames = 0, slow = 0;
 		const end = performance.now() + 120000;
 		while (!seen.has(1) && performance.now() < end) {
