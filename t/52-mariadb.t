@@ -95,7 +95,8 @@ subtest 'no database at the start' => sub {
 	is $ws->hello->{user_id}, 'bob', 'a WebSocket may open';
 	$stack->mariadb_start;
 	wait_for('/readyz', sub { $t->node->admin_http->get('/readyz')->status == 200 });
-	$t->send_text('alice', 'bob', 'now');
+	# The other worker may not have it yet.
+	wait_for('a send, whichever worker it meets', sub { eval { $t->send_text('alice', 'bob', 'now') } });
 	is $ws->expect('message')->{message}{content}, 'now', 'and all works once it is there';
 	$t->stop;
 };
