@@ -119,10 +119,13 @@ static void respawn_later(struct child *c)
 	evtimer_add(c->respawn, &tv);
 }
 
-/* A worker has room for orders (UNDER_WAY_MAX) unless it does not run: then it cannot leave by itself either. */
+/*
+ * A worker has room for orders (UNDER_WAY_MAX) unless it does not run: then it cannot leave by itself either. One that
+ * has closed its channel is about to end.
+ */
 static void tell(struct child *c, const struct order *order, int fd)
 {
-	if (c->pid == 0 || channel_send(c->channel, order, fd) == 0)
+	if (c->pid == 0 || channel_send(c->channel, order, fd) == 0 || errno == EPIPE || errno == ECONNRESET)
 		return;
 	log_error("worker %u takes no orders: %s", c->slot, strerror(errno));
 	if (order->kind == ORDER_DRAIN || order->kind == ORDER_QUIT)
