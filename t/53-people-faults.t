@@ -4,6 +4,7 @@
 # already, and no notification is there twice.
 use Tidings;
 use POSIX ();
+use Tidings::Util qw(patience);
 
 my $t = Tidings->start(workers => 2);
 my $ROUNDS = 60;
@@ -35,14 +36,16 @@ sub note_status {
 sub until_done {
 	my ($what, $ask, $good, $stands) = @_;
 	my $unsure = 0;
-	for (1 .. 200) {
-		my $r = $ask->();
-		note("$what " . $r->status) if $ENV{TRACE};
-		return 1 if note_status($what, $r, $good, $unsure ? $stands : ()) || $r->status != 503;
-		$unsure = 1;
-	}
-	push @wrong, "$what: is never done";
-	return 0;
+	my $done = eval {
+		wait_for($what, sub {
+			my $r = $ask->();
+			return 1 if note_status($what, $r, $good, $unsure ? $stands : ()) || $r->status != 503;
+			$unsure = 1;
+			return 0;
+		}, 3 * patience());
+	};
+	push @wrong, "$what: is never done" if !$done;
+	return $done;
 }
 
 my $moments = $t->http(undef, token => $t->token('moments', scope => 'notify'));

@@ -201,7 +201,7 @@ END {
 		my $failed = $status || !Test::More->builder->is_passing;
 		if ($failed) {
 			for my $node (@nodes) {
-				my @lines = split /\n/, $node->log_text;
+				my @lines = split /\n/, $node->telling_log;
 				splice @lines, 0, @lines - 80 if @lines > 80;
 				diag("---- the end of the log of $node->{name}:\n" . join "\n", @lines) if @lines;
 			}

@@ -131,8 +131,12 @@ sub stop {
 	my $status = $self->{adopted} ? $self->stop_adopted($pid, $o{signal} // 'TERM') // $expected : signal_and_reap($pid, $o{signal} // 'TERM');
 	push @{$self->{faults}}, "ended with status $status, not $expected" if $status ne $expected;
 	$self->inspect_log;
+	$self->{log_at_fault} //= $self->log_text if @{$self->{faults}};
 	return !@{$self->{faults}};
 }
+
+# What is worth reading when a test has failed: the log of the first life that ended badly, or of the last one.
+sub telling_log { my ($self) = @_; return $self->{log_at_fault} // $self->log_text }
 
 # Nobody tells us its status.
 sub stop_adopted {
