@@ -8,6 +8,7 @@ use IO::Socket::SSL ();
 use IO::Select ();
 use IO::Socket::IP ();
 use POSIX ();
+use Tidings::Spec;
 use Socket ();
 
 my $dir = Tidings::dir();
@@ -91,7 +92,11 @@ subtest 'versions' => sub {
 
 sub ticket_is_used {
 	my ($version, $file) = @_;
-	my ($status, $out, $err) = run($dir, 'sh', '-c', "printf 'GET /x HTTP/1.1\\r\\nHost: x\\r\\nConnection: close\\r\\n\\r\\n' | openssl s_client -connect $address -$version -ign_eof -CAfile $dir/one.pem $file 2>&1");
+	my $request = "GET /x HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+	my ($status, $out, $err) = run($dir, {input => $request}, 'sh', '-c', "openssl s_client -connect $address -$version -ign_eof -CAfile $dir/one.pem $file 2>&1");
+	my ($answer) = $out =~ m{^(HTTP/1\.1 .*)}ms;
+	Tidings::Spec::check_exchange(method => 'GET', path => '/x', bytes => $request,
+		response => Tidings::HTTP::Response->parse(\$answer, 0, 1) // die "no answer: $out\n");
 	return $out;
 }
 

@@ -33,12 +33,15 @@ subtest 'what goes over the wire' => sub {
 	$ann->click('#tab-friends')->click('[data-user=ben] a')->say_text('seen?')->wait_value(q{document.querySelector('.ticks.sent')});
 	my $other = $web->enter('ann');
 	$ann->wait_text('.banner', 'used elsewhere');
+	$other->value('new Promise((r) => { new WebSocket(`ws://${location.host}/messages/ws?access_token=x`).onclose = r; }).then(() => 0)');
 	$web->browser->ask('settle');
 	my $witness = $web->browser->witness;
 	cmp_ok $witness->count('exchanges'), '>=', 10, 'requests and their answers';
 	cmp_ok $witness->count('sent'), '>=', 1, 'frames to the server';
 	cmp_ok $witness->count('received'), '>=', 3, 'and from it';
 	is $witness->count('closed'), 1, 'and that it closed one';
+	cmp_ok $witness->count('opened'), '>=', 2, 'handshakes';
+	is $witness->count('refused'), 1, 'and one that was refused';
 	my @told;
 	no warnings 'redefine';
 	local *Tidings::Spec::report = sub { my ($what, undef, @faults) = @_; push @told, $what if @faults };

@@ -2,15 +2,32 @@
 // Drives Chromium for t/lib/Tidings/Browser.pm, with playwright-core. A line on standard input, [what, arguments ...] as
 // JSON, is answered by one: {"ok": value} or {"error": text}, and with it "seen", what has happened since the last one:
 // faults of pages, requests with their answers, frames. When the input ends, whatever the reason, Chromium does too.
+import {createServer} from 'node:http';
+import net from 'node:net';
 import {createInterface} from 'node:readline';
 import {chromium} from 'playwright-core';
+import {Handshakes} from './handshakes.js';
 
 const [, , executablePath, patience] = process.argv;
-const browser = await chromium.launch({executablePath, args: ['--disable-gpu', '--disable-quic', '--disable-sync',
-    '--disable-background-networking', '--no-proxy-server']});
 const pages = []; // {page, cdp, finger}; a page is known by its place
 let seen = [];
 const reading = new Set(); // bodies that are under way
+
+// Chromium's WebSockets go through the proxy for https (RFC 6455 section 4.1), that is by CONNECT, and nothing else does.
+const proxy = createServer().listen(0, '127.0.0.1');
+proxy.on('connect', ({url}, near) => {
+    const {hostname, port} = new URL(`http://${url}`);
+    const far = net.connect(Number(port), hostname);
+    far.once('error', () => near.end('HTTP/1.1 502 Bad Gateway\r\n\r\n'));
+    far.once('connect', () => {
+        near.write('HTTP/1.1 200 Connected\r\n\r\n');
+        new Handshakes((exchange) => seen.push(exchange)).join(near, far);
+    });
+});
+await new Promise((resolve) => proxy.once('listening', resolve));
+
+const browser = await chromium.launch({executablePath, args: ['--disable-gpu', '--disable-quic', '--disable-sync',
+    '--disable-background-networking', `--proxy-server=https=127.0.0.1:${proxy.address().port}`, '--proxy-bypass-list=<-loopback>']});
 
 // ---- what is seen ----
 
@@ -29,20 +46,7 @@ function noteRequest(request) {
     reading.add(done);
 }
 
-// Playwright does not tell of handshakes.
 async function noteSockets(cdp) {
-    const asked = new Map(); // id -> the request
-    cdp.on('Network.webSocketCreated', ({requestId, url}) => {
-        const {pathname, search} = new URL(url);
-        asked.set(requestId, {method: 'GET', path: pathname + search, body: ''});
-    });
-    cdp.on('Network.webSocketWillSendHandshakeRequest', ({requestId, request}) => {
-        asked.get(requestId).headers = request.headers;
-    });
-    cdp.on('Network.webSocketHandshakeResponseReceived', ({requestId, response}) => {
-        if (response.status === 101)
-            seen.push({...asked.get(requestId), answer: {status: 101, headers: response.headers, body: ''}});
-    });
     cdp.on('Network.webSocketFrameSent', ({requestId, response}) => seen.push({socket: requestId, sent: response.payloadData}));
     cdp.on('Network.webSocketFrameReceived', ({requestId, response}) => seen.push({socket: requestId, received: response.payloadData}));
     await cdp.send('Network.enable');

@@ -4,11 +4,11 @@
 import assert from 'node:assert/strict';
 import net from 'node:net';
 import {TidingsClient} from '../src/index.js';
-import {WebSocket} from './witness.js';
+import {WebSocket, observed} from './witness.js';
 
 export {WebSocket};
 
-export const url = process.env.TIDINGS_URL;
+export const url = process.env.TIDINGS_URL && await observed(process.env.TIDINGS_URL);
 // For test(): without a server there is nothing to test.
 export const needsServer = {skip: url ? false : 'TIDINGS_URL is not set; run t/71-client.t', timeout: 300000};
 

@@ -7,7 +7,7 @@ import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {afterEach, test} from 'node:test';
 import {fileURLToPath} from 'node:url';
-import {ask, closeAll, friends, needsServer, open, told, url} from './kit.js';
+import {ask, closeAll, friends, needsServer, open, told} from './kit.js';
 
 afterEach(closeAll);
 
@@ -17,8 +17,8 @@ const hasNpm = spawnSync('npm', ['--version']).status === 0;
 const SCRIPT = `
 import {TidingsClient} from 'tidings-client';
 const [url, token, to, witness] = process.argv.slice(2);
-const {WebSocket} = await import(witness);
-const client = new TidingsClient({url, token, WebSocket}).connect();
+const {WebSocket, observed} = await import(witness);
+const client = new TidingsClient({url: await observed(url), token, WebSocket}).connect();
 console.log((await client.send({to, content: 'from elsewhere'}).done).seq);
 await client.close();
 `;
@@ -42,7 +42,7 @@ test('npm pack', {...needsServer, skip: needsServer.skip || (hasNpm ? false : 't
         const [alice, bob] = await friends('alice', 'bob');
         const b = await open(bob);
         const said = run(directory, process.execPath, ...process.execArgv.filter((o) => !o.startsWith('--test')), 'say.js',
-            url, await ask('token', alice), bob, new URL('witness.js', import.meta.url).href);
+            process.env.TIDINGS_URL, await ask('token', alice), bob, new URL('witness.js', import.meta.url).href);
         assert.equal(said.trim(), '1');
         assert.deepEqual(await told(b, 1), ['from elsewhere']);
     } finally {

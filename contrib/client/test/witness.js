@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Notes what passes between a process and the server, a line each, for t/lib/Tidings/Witness.pm to hold against the
-// documents of the API: by the WebSocket that it exports, and by fetch. What a WebSocket's handshake is answered no
-// platform shows.
+// documents of the API: by the WebSocket that it exports, by fetch, and the handshakes that go through observed().
 import {appendFileSync} from 'node:fs';
 import {createRequire} from 'node:module';
+import net from 'node:net';
+import {Handshakes} from '../../../t/browser/handshakes.js';
 
 // Node has one from 22 on, and 20 if asked for; Debian's node-ws is there for 18.
 const PlainWebSocket = globalThis.WebSocket ?? (process.env.TIDINGS_URL ? createRequire(import.meta.url)('/usr/share/nodejs/ws') : class {});
@@ -41,3 +42,12 @@ globalThis.fetch = async (address, options = {}) => {
         body: options.body ?? '', answer: {status: response.status, headers: headersOf(response.headers), body}}), () => {});
     return response;
 };
+
+// The URL of a TCP proxy to that of a server.
+export async function observed(url) {
+    const {hostname, port} = new URL(url);
+    const server = net.createServer((near) => new Handshakes(note).join(near, net.connect(port, hostname)));
+    await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+    server.unref();
+    return `http://127.0.0.1:${server.address().port}`;
+}

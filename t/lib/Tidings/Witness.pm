@@ -15,9 +15,12 @@ use Tidings::Spec;
 
 my $json = JSON::PP->new->utf8->allow_nonref;
 
-sub new { my ($class) = @_; return bless {asked => {}, exchanges => 0, sent => 0, received => 0, closed => 0}, $class }
+sub new {
+	my ($class) = @_;
+	return bless {asked => {}, exchanges => 0, opened => 0, refused => 0, sent => 0, received => 0, closed => 0}, $class;
+}
 
-# How many were seen, of: exchanges, sent, received, closed.
+# How many were seen, of: exchanges, among them WebSockets opened and refused; frames sent, received; WebSockets closed.
 sub count { my ($self, $what) = @_; return $self->{$what} }
 
 sub take {
@@ -35,6 +38,7 @@ sub exchange {
 	my $bytes = "$note->{method} $note->{path} HTTP/1.1\r\n" . join('', map { "$_: $given->{$_}\r\n" } sort keys %$given)
 		. "\r\n" . encode('UTF-8', $note->{body});
 	$self->{exchanges}++;
+	$self->{$answer->{status} == 101 ? 'opened' : 'refused'}++ if $note->{path} =~ m{/messages/ws(?:\?|\z)};
 	return Tidings::Spec::check_exchange(method => $note->{method}, path => $note->{path}, bytes => $bytes,
 		response => Tidings::HTTP::Response->new($answer->{status}, $answer->{headers}, encode('UTF-8', $answer->{body})));
 }
