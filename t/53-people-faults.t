@@ -44,7 +44,7 @@ sub until_done {
 			return 0;
 		}, 3 * patience());
 	};
-	push @wrong, "$what: is never done" if !$done;
+	push @wrong, "$what: $@" if !$done;
 	return $done;
 }
 

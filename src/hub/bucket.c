@@ -75,7 +75,7 @@ int64_t bucket_take(struct hub *h, char kind, const char *name, double rate_per_
 	uint64_t hash = name_hash(h, kind, name);
 	uint32_t place = hash & (h->bucket_sets - 1);
 	struct bucket_set *set = (struct bucket_set *)hub_at(h, h->bucket_sets_at) + place;
-	pthread_mutex_t *lock = &shard_at(h, place % BUCKET_SHARDS)->lock;
+	struct lock *lock = &shard_at(h, place % BUCKET_SHARDS)->lock;
 	if (lock_take(lock))
 		lock_repaired(lock); /* a cell is one word, there is nothing to repair */
 	int64_t *full_at_ns = cell_of(set, hash);

@@ -21,15 +21,15 @@
 #define TIDINGS_HUB_HUB_LAYOUT_H
 
 #include "core/base.h"
+#include "hub/lock.h"
 #include "hub/presence.h"
 #include "hub/stats.h"
 #include "hub/tickets.h"
 
-#include <pthread.h>
 #include <stdatomic.h>
 
 #define HUB_MAGIC UINT32_C(0x74646875)
-#define HUB_VERSION 2
+#define HUB_VERSION 3
 #define HUB_LINE 64
 
 /* ---- keys of TLS session tickets ---- */
@@ -43,7 +43,7 @@ struct ticket_slot {
 };
 
 struct hub_tickets {
-	pthread_mutex_t lock;
+	struct lock lock;
 	struct ticket_slot slot[TICKET_KEYS];
 };
 
@@ -99,7 +99,7 @@ struct hub_stats {
 
 /* A shard has its own heads and slots. */
 struct presence_shard {
-	_Alignas(HUB_LINE) pthread_mutex_t lock;
+	_Alignas(HUB_LINE) struct lock lock;
 	uint32_t fresh; /* slots from here on were never used; only grows */
 	uint32_t free;	/* the first free slot under fresh, plus one; rebuilt */
 };
@@ -121,7 +121,7 @@ struct presence_slot {
 #define BUCKET_WAYS 16
 
 struct bucket_shard {
-	_Alignas(HUB_LINE) pthread_mutex_t lock;
+	_Alignas(HUB_LINE) struct lock lock;
 };
 
 /* The neighbourhood of a hash. full_at[i] belongs to tag[i]. */

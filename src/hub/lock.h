@@ -8,14 +8,26 @@
 
 #include "core/base.h"
 #include <pthread.h>
+#include <stdatomic.h>
+#include <sys/types.h>
 
-void lock_init(pthread_mutex_t *m);
+/* Who holds it for so long does not run. */
+#define LOCK_HELD_MAX_MS 3000
+
+struct lock {
+	pthread_mutex_t mutex;
+	_Atomic pid_t holder; /* 0: none */
+	_Atomic uint32_t turn;
+};
+
+void lock_init(struct lock *l);
 /*
  * True: the former holder died within. The lock is held all the same; repair what it guards, then call lock_repaired.
  * Whoever dies before that leaves the same to the next.
+ * A holder that was stopped within is waited for LOCK_HELD_MAX_MS and then killed, unless it is our parent, the master.
  */
-bool lock_take(pthread_mutex_t *m) MUST_CHECK;
-void lock_repaired(pthread_mutex_t *m);
-void lock_drop(pthread_mutex_t *m);
+bool lock_take(struct lock *l) MUST_CHECK;
+void lock_repaired(struct lock *l);
+void lock_drop(struct lock *l);
 
 #endif

@@ -18,7 +18,7 @@ $ENV{PATH} .= ':/usr/sbin' if ($ENV{PATH} // '') !~ m{(?:^|:)/usr/sbin(?::|$)};
 sub now { return clock_gettime(CLOCK_MONOTONIC) }
 
 # How long a condition may take before the test calls it a failure: generous, since it costs nothing when all is well.
-sub patience { return 20 * ($ENV{TIDINGS_VALGRIND} ? 10 : 1) * ($ENV{TIDINGS_PATIENCE} || 1) }
+sub patience { return 60 * ($ENV{TIDINGS_VALGRIND} ? 10 : 1) * ($ENV{TIDINGS_PATIENCE} || 1) }
 
 # Runs the code until it returns something true, which it returns; dies with the name of what was waited for.
 sub wait_for {

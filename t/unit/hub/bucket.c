@@ -124,15 +124,15 @@ static void test_processes(void)
 	}
 	is_int(alive, 100, "killed at random points, they never leave a lock behind");
 
-	pthread_mutex_t *lock = &((struct bucket_shard *)hub_at(h, h->bucket_shards_at))->lock;
+	struct lock *lock = &((struct bucket_shard *)hub_at(h, h->bucket_shards_at))->lock;
 	bool free = true;
 	for (unsigned i = 0; i < BUCKET_SHARDS; i++) {
 		struct bucket_shard *shard = container_of(lock, struct bucket_shard, lock) + i;
-		int rc = pthread_mutex_trylock(&shard->lock);
+		int rc = pthread_mutex_trylock(&shard->lock.mutex);
 		free = free && (rc == 0 || rc == EOWNERDEAD);
 		if (rc == EOWNERDEAD)
-			pthread_mutex_consistent(&shard->lock);
-		pthread_mutex_unlock(&shard->lock);
+			pthread_mutex_consistent(&shard->lock.mutex);
+		pthread_mutex_unlock(&shard->lock.mutex);
 	}
 	ok(free, "every lock is free");
 	hub_free(&h);

@@ -122,7 +122,7 @@ static void die_within(struct hub *h, unsigned slot)
 	(void)slot;
 	for (unsigned i = 0; i < PRESENCE_SHARDS; i++) {
 		struct presence_shard *shard = (struct presence_shard *)hub_at(h, h->shards_at) + i;
-		pthread_mutex_lock(&shard->lock);
+		pthread_mutex_lock(&shard->lock.mutex);
 		memset((uint32_t *)hub_at(h, h->heads_at) + (size_t)i * h->heads_per_shard, 0xee,
 		       h->heads_per_shard * sizeof(uint32_t));
 		shard->free = 0xeeeeeeee;
