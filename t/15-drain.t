@@ -37,6 +37,24 @@ subtest 'drain' => sub {
 	$t->stop;
 };
 
+subtest 'who has connected before the end' => sub {
+	my $t = Tidings->start(workers => 2, conf => {drain_timeout => 20});
+	my $node = $t->node;
+	kill 'STOP', $node->pid;
+	my @clients = map { $t->http("user$_") } 1 .. 100;
+	$_->send_request('GET', '/messages/unread-count') for @clients;
+	kill 'TERM', $node->pid;
+	kill 'CONT', $node->pid;
+	my %answers;
+	for my $client (@clients) {
+		my $r = eval { $client->response };
+		$answers{$r ? $r->status : $@ || 'nothing'}++;
+	}
+	is_deeply \%answers, {200 => 100}, 'is answered, though nobody had taken the connection yet';
+	ok $node->stop(signal => 0), 'and then the node ends';
+	$t->stop;
+};
+
 subtest 'top' => sub {
 	my $t = Tidings->start(workers => 2);
 	my $node = $t->node;

@@ -76,14 +76,13 @@ static void rest(struct master *m)
 	event_add(m->tick, &tv);
 }
 
-static void on_connection(evutil_socket_t listening, short what, void *arg)
+/* Up to `most` of those that wait. */
+static void take(struct listener *l, int most)
 {
-	struct listener *l = arg;
 	struct master *m = l->m;
-	(void)what;
-	for (int i = 0; i < ACCEPTS_A_TURN && least_loaded(m) >= 0; i++) {
+	for (int i = 0; i < most && least_loaded(m) >= 0; i++) {
 		struct addr peer = {.len = sizeof(peer.sa)};
-		int fd = accept4(listening, (struct sockaddr *)&peer.sa, &peer.len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+		int fd = accept4(l->fd, (struct sockaddr *)&peer.sa, &peer.len, SOCK_NONBLOCK | SOCK_CLOEXEC);
 		if (fd < 0) {
 			if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
 				log_error("cannot accept: %s", strerror(errno));
@@ -94,7 +93,21 @@ static void on_connection(evutil_socket_t listening, short what, void *arg)
 		pass(m, l->door, fd, &peer);
 		close(fd);
 	}
-	dispatch_update(m);
+}
+
+static void on_connection(evutil_socket_t listening, short what, void *arg)
+{
+	struct listener *l = arg;
+	(void)listening;
+	(void)what;
+	take(l, ACCEPTS_A_TURN);
+	dispatch_update(l->m);
+}
+
+void dispatch_take_waiting(struct master *m)
+{
+	for (size_t i = 0; i < m->listener_count; i++)
+		take(&m->listener[i], BACKLOG);
 }
 
 void dispatch_update(struct master *m)

@@ -102,6 +102,8 @@ static void stop(struct master *m, int64_t patience_ms)
 static void drain(struct master *m, int64_t patience_ms)
 {
 	log_info("stopping: draining for up to %d s", (int)(patience_ms / 1000));
+	if (!m->sockets_elsewhere)
+		dispatch_take_waiting(m);
 	stop(m, patience_ms);
 	spawn_drain(m, true, patience_ms);
 }

@@ -104,6 +104,8 @@ void master_release(struct master *m, unsigned keep_slot);
 int dispatch_listen(struct master *m, const struct conf *conf, char **err_r) MUST_CHECK;
 /* Accepts only while a worker can take what comes. */
 void dispatch_update(struct master *m);
+/* Passes on what has connected so far, as far as the workers have room; closing the sockets would reset the rest. */
+void dispatch_take_waiting(struct master *m);
 /* In this process alone. */
 void dispatch_close(struct master *m);
 /* For good: UNIX sockets leave the file system too. */
