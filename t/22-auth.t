@@ -65,6 +65,9 @@ subtest 'good ones' => sub {
 	accepted('all characters', token($secret, {%good, sub => 'aZ0.9_@:-'}));
 	my ($status, $out) = $t->node->ctl('token', 'carol');
 	accepted('tidingsctl token', $out =~ s/\s+\z//r);
+	my @both = map { (Authorization => 'Bearer ' . token($secret, {%good, sub => $_})) } qw(alice bob);
+	my $r = $t->http(undef)->get('/messages/unread-count', headers => \@both);
+	is $r->status . ' ' . $r->code, '401 token_invalid', 'two tokens: whose is it?';
 	is $t->http(undef)->get('/messages/unread-count', headers => [Authorization => 'bearer ' . token($secret, {%good})])->status, 200, 'the scheme in small letters';
 };
 

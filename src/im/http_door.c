@@ -84,7 +84,11 @@ static bool authenticate(struct im *im, struct http_req *req, struct str token, 
 {
 	const char *reason = "no token: Authorization: Bearer <JWT> is needed";
 	enum token_status status = TOKEN_INVALID;
-	if (token.s != NULL)
+	size_t at = 0;
+	if (http_req_header_next(req, "Authorization", &at).s != NULL &&
+	    http_req_header_next(req, "Authorization", &at).s != NULL)
+		reason = "there is more than one Authorization header";
+	else if (token.s != NULL)
 		status = verify(im->keys, token, claims, &reason);
 	if (status == TOKEN_OK)
 		return true;
