@@ -165,6 +165,15 @@ subtest 'without accounts' => sub {
 	$plain->ws('known')->close->close_code;
 	wait_for('last_seen of a known user', sub { $plain->dbh->selectrow_array("SELECT last_seen FROM users WHERE id = 'known'") });
 	is $plain->dbh->selectrow_array("SELECT COUNT(*) FROM users WHERE id = 'ann'"), 0, 'no row is made in a table that another system keeps';
+
+	# Nor is it only ours to say what may be written there.
+	my @users = map { "user$_" } 1 .. 12;
+	$plain->befriend(@users);
+	$plain->dbh->do("CREATE TRIGGER kept BEFORE UPDATE ON users FOR EACH ROW IF NEW.id = 'user7' THEN SIGNAL SQLSTATE '45000'; END IF");
+	my @sessions = map { $plain->ws($_) } @users;
+	$_->close for @sessions;
+	wait_for('the others to be noted', sub { $plain->dbh->selectrow_array("SELECT COUNT(*) FROM users WHERE last_seen IS NOT NULL AND id LIKE 'user%'") == 11 });
+	ok $plain->node->log_like(qr/last_seen of one user cannot be written/), 'a row that may not be written holds up no other one';
 	$plain->stop;
 };
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Gathering when users were seen last. What a try could not write is noted again, and so goes with the next one. */
+/*
+ * Gathering when users were seen last. What a try could not write is noted again, and so goes with a later one; where the
+ * database rejects it, with ever fewer others, until the row that is at fault is alone and dropped.
+ */
 #include "core/base.h"
 #include "store/seen.h"
 
@@ -14,7 +17,7 @@
 #define WRITE_AFTER_MS 500
 /* After a failure: the database is away, or too slow for this. */
 #define RETRY_AFTER_MS 5000
-#define AT_ONCE_MAX 1000
+#define AT_ONCE_MAX 1024
 /* While the database is away, no more than these are kept. */
 #define KEPT_MAX 100000
 
@@ -30,6 +33,7 @@ struct seen {
 	struct event *due;
 	struct sighting *waiting; /* by user, in order of arrival */
 	struct write *writing;	  /* NULL: none */
+	unsigned at_once;	  /* users of the next write, at most */
 	bool failing;
 };
 
@@ -119,17 +123,30 @@ static void write_decide(struct txn *t, struct buf *text)
 	put_updates(text, w->batch);
 }
 
+static void note_again(struct seen *s, const struct sighting *batch)
+{
+	for (const struct sighting *x = batch; x != NULL; x = x->hh.next)
+		seen_note(s, (struct str){x->user, x->len}, x->at_ms);
+}
+
 static void write_answer(struct txn *t)
 {
 	struct write *w = container_of(t, struct write, txn);
 	struct seen *s = w->seen;
 	if (s != NULL) {
+		unsigned count = HASH_COUNT(w->batch);
 		s->failing = t->status != STORE_OK;
-		for (const struct sighting *x = w->batch; s->failing && x != NULL; x = x->hh.next)
-			seen_note(s, (struct str){x->user, x->len}, x->at_ms);
+		if (t->rejected && count == 1)
+			log_warn("database: last_seen of one user cannot be written");
+		else if (s->failing)
+			note_again(s, w->batch);
+		if (t->rejected)
+			s->at_once = count > 1 ? count / 2 : 1;
+		else if (!s->failing)
+			s->at_once = s->at_once * 2 < AT_ONCE_MAX ? s->at_once * 2 : AT_ONCE_MAX;
 		s->writing = NULL;
 		if (s->waiting != NULL)
-			write_later(s, s->failing ? RETRY_AFTER_MS : WRITE_AFTER_MS);
+			write_later(s, s->failing && !t->rejected ? RETRY_AFTER_MS : WRITE_AFTER_MS);
 	}
 	clear(&w->batch);
 }
@@ -147,7 +164,7 @@ static void on_due(evutil_socket_t fd, short what, void *arg)
 	s->writing = w;
 	struct sighting *x, *next;
 	HASH_ITER (hh, s->waiting, x, next) {
-		if (HASH_COUNT(w->batch) == AT_ONCE_MAX)
+		if (HASH_COUNT(w->batch) == s->at_once)
 			break;
 		HASH_DEL(s->waiting, x);
 		HASH_ADD_KEYPTR(hh, w->batch, x->user, (unsigned)x->len, x);
@@ -159,6 +176,7 @@ struct seen *seen_new(struct event_base *base, struct txns *txns)
 {
 	struct seen *s = xcalloc(1, sizeof(*s));
 	s->txns = txns;
+	s->at_once = AT_ONCE_MAX;
 	s->due = evtimer_new(base, on_due, s);
 	ASSERT(s->due != NULL);
 	return s;

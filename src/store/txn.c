@@ -220,6 +220,7 @@ static void on_done(struct link_query *q, const struct link_result *r)
 		if (!is_passing(r->error)) {
 			log_error("database: %s (error %u) in a transaction: %s", r->message, r->error, x->class->name);
 			x->tries = TRIES_MAX + 1;
+			x->rejected = true;
 		}
 		end(t, TXNS_UNDOING);
 		return;
