@@ -144,7 +144,7 @@ export class TimelineView {
         this.refresh();
         const row = this.#list.rows.find((r) => r.message?.id === id);
         if (!row) {
-            say(t('message.gone'));
+            say(t(c.history.failed ? 'room.failed' : 'message.gone'));
             return;
         }
         this.#list.toRow(row.key, this.#scroller.clientHeight / 3);
