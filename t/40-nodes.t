@@ -2,6 +2,34 @@
 # Proves that any second tidingsd on the same database and Redis is one server with the first: events cross over, both
 # may write one conversation at once, and a node that goes takes nothing with it.
 use Tidings;
+use IO::Select;
+use IO::Socket::UNIX;
+use POSIX ();
+
+# A process that carries what goes to and from a UNIX socket; while it is stopped, nothing.
+sub relay {
+	my ($path, $to) = @_;
+	my $listener = IO::Socket::UNIX->new(Local => $path, Listen => 16) or die "$path: $!\n";
+	my $pid = fork // die "fork: $!\n";
+	return $pid if $pid;
+	$SIG{$_} = 'DEFAULT' for qw(INT TERM HUP);
+	my $select = IO::Select->new($listener);
+	my %other;
+	while (my @ready = $select->can_read) {
+		for my $from (@ready) {
+			if ($from == $listener) {
+				my ($near, $far) = (scalar $listener->accept, scalar IO::Socket::UNIX->new(Peer => $to));
+				POSIX::_exit(1) if !$near || !$far;
+				@other{$near, $far} = ($far, $near);
+				$select->add($near, $far);
+			} else {
+				POSIX::_exit(0) if !sysread $from, my $bytes, 65536;
+				syswrite $other{$from}, $bytes;
+			}
+		}
+	}
+	POSIX::_exit(0);
+}
 
 my $t = Tidings->start(workers => 2, nodes => 2, conf => {session => {policy => 'device'}});
 $t->befriend(qw(alice bob carol));
@@ -44,6 +72,32 @@ subtest 'one conversation written through both' => sub {
 	}
 	is_deeply [$t->recount_faults], [], 'the rows agree';
 	$_->close for @ws, @hear;
+};
+
+subtest 'events of one node are late' => sub {
+	my $late = Tidings->start(workers => 1, nodes => 2, start => 0);
+	my $path = Tidings::dir() . '/late.sock';
+	my $relay = relay($path, Tidings::stack()->redis_socket);
+	my $slow = $late->node(0);
+	$slow->configure({%{$slow->{conf}}, redis => {%{$slow->{conf}{redis}}, socket => $path}});
+	$_->start for $late->nodes;
+	for my $what ('the first message of a conversation', 'one of a conversation that was silent') {
+		my ($from, $to) = map { "$_ of $what" =~ tr/ /_/r } qw(alice bob);
+		$late->befriend($from, $to);
+		if ($what =~ /silent/) {
+			$late->http($from)->post('/messages/send', text_to($to, 'long ago'));
+			$_->clock(61) for $late->nodes;
+		}
+		my $hears = $late->ws($to, node => 1);
+		$hears->settle;
+		kill 'STOP', $relay;
+		my @sent = map { $late->http($from, node => $_)->post('/messages/send', text_to($to, "by node $_"))->json } 0, 1;
+		kill 'CONT', $relay;
+		is_deeply [map { $hears->expect('message')->{message} } @sent], \@sent, "$what comes before the next one, which was faster";
+	}
+	$late->stop;
+	kill 'TERM', $relay;
+	waitpid $relay, 0;
 };
 
 subtest 'the same client_msg_id through both at once' => sub {

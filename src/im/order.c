@@ -15,7 +15,7 @@
 struct held {
 	TAILQ_ENTRY(held) entry;
 	uint64_t seq;
-	enum order_what what;
+	bool is_message; /* else a change of it */
 	struct ws_frame *frame;
 	char except[SESSION_ID_LEN + 1]; /* an id: the session itself may be gone by then */
 };
@@ -41,7 +41,7 @@ struct ordered {
 static void give(struct ordered *o, const struct held *h)
 {
 	push_deliver(o->key.user, h->frame, h->except[0] != '\0' ? h->except : NULL);
-	if (h->what == ORDER_MESSAGE && h->seq > o->last_seq)
+	if (h->is_message && h->seq > o->last_seq)
 		o->last_seq = h->seq;
 }
 
@@ -58,7 +58,7 @@ static void release(struct ordered *o, bool force)
 {
 	struct held *h;
 	while ((h = TAILQ_FIRST(&o->held)) != NULL) {
-		uint64_t next = h->what == ORDER_MESSAGE ? o->last_seq + 1 : o->last_seq;
+		uint64_t next = h->is_message ? o->last_seq + 1 : o->last_seq;
 		if (!force && h->seq > next)
 			break;
 		give(o, h);
@@ -89,20 +89,28 @@ static void on_timer(struct wheel_timer *t)
 		wheel_set(loop_wheel(o->im->loop), t, left_ms, on_timer);
 }
 
-static struct ordered *ordered_get(struct im *im, struct user *u, uint64_t message_id, enum order_what what)
+/* The message before that one was sent while the user was here, and so lately that it may still come. */
+static bool may_follow(const struct user *u, int64_t gap_ms)
+{
+	uint32_t here_ms = (uint32_t)clock_mono_ms() - u->since_ms;
+	return gap_ms < ORDER_PATIENCE_MS && gap_ms < here_ms;
+}
+
+static struct ordered *ordered_get(struct im *im, struct user *u, const struct push_place *place)
 {
 	struct order_key key;
 	struct ordered *o;
 	memset(&key, 0, sizeof(key));
 	key.user = u;
-	key.conversation_id = message_id_conversation(message_id);
+	key.conversation_id = message_id_conversation(place->message_id);
 	HASH_FIND(hh, im->ordered, &key, sizeof(key), o);
-	if (o != NULL || what != ORDER_MESSAGE)
+	if (o != NULL || place->kind != BUS_MESSAGE)
 		return o;
+	uint64_t seq = message_id_seq(place->message_id);
 	o = xcalloc(1, sizeof(*o));
 	o->im = im;
 	o->key = key;
-	o->last_seq = message_id_seq(message_id) - 1;
+	o->last_seq = seq > 1 && may_follow(u, place->gap_ms) ? seq - 2 : seq - 1;
 	TAILQ_INIT(&o->held);
 	LIST_INSERT_HEAD(&u->ordered, o, of_user);
 	HASH_ADD(hh, im->ordered, key, sizeof(o->key), o);
@@ -110,19 +118,18 @@ static struct ordered *ordered_get(struct im *im, struct user *u, uint64_t messa
 	return o;
 }
 
-static void hold(struct ordered *o, uint64_t seq, enum order_what what, struct ws_frame *frame,
-		 const struct session *except)
+static void hold(struct ordered *o, uint64_t seq, bool is_message, struct ws_frame *frame, const struct session *except)
 {
 	struct held *h = xcalloc(1, sizeof(*h)), *before;
 	h->seq = seq;
-	h->what = what;
+	h->is_message = is_message;
 	h->frame = ws_frame_ref(frame);
 	if (except != NULL)
 		memcpy(h->except, except->id, sizeof(h->except));
 	if (o->held_count++ == 0)
 		wheel_set(loop_wheel(o->im->loop), &o->timer, ORDER_PATIENCE_MS, on_timer);
 	TAILQ_FOREACH_REVERSE(before, &o->held, held_list, entry)
-	if (before->seq < seq || (before->seq == seq && before->what <= what))
+	if (before->seq < seq || (before->seq == seq && !is_message))
 		break;
 	if (before != NULL)
 		TAILQ_INSERT_AFTER(&o->held, before, h, entry);
@@ -132,24 +139,24 @@ static void hold(struct ordered *o, uint64_t seq, enum order_what what, struct w
 		release(o, true);
 }
 
-void order_deliver(struct im *im, struct user *u, uint64_t message_id, enum order_what what, struct ws_frame *frame,
+void order_deliver(struct im *im, struct user *u, const struct push_place *place, struct ws_frame *frame,
 		   const struct session *except)
 {
-	struct ordered *o = ordered_get(im, u, message_id, what);
-	uint64_t seq = message_id_seq(message_id);
+	struct ordered *o = ordered_get(im, u, place);
+	uint64_t seq = message_id_seq(place->message_id);
+	bool is_message = place->kind == BUS_MESSAGE;
 	if (o != NULL)
 		o->used_ms = clock_mono_ms();
 	/* A late one, given up for lost before, is better late than never. */
-	if (o == NULL || !bus_is_up(im->bus) || seq <= o->last_seq ||
-	    (what == ORDER_MESSAGE && seq == o->last_seq + 1)) {
+	if (o == NULL || !bus_is_up(im->bus) || seq <= o->last_seq || (is_message && seq == o->last_seq + 1)) {
 		push_deliver(u, frame, except != NULL ? except->id : NULL);
-		if (o != NULL && what == ORDER_MESSAGE && seq > o->last_seq) {
+		if (o != NULL && is_message && seq > o->last_seq) {
 			o->last_seq = seq;
 			release(o, false);
 		}
 		return;
 	}
-	hold(o, seq, what, frame, except);
+	hold(o, seq, is_message, frame, except);
 }
 
 void order_release_all(struct im *im)

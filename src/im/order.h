@@ -5,8 +5,8 @@
  * are given them in the order of seq all the same: one that is ahead of its predecessor waits
  * for it, for ORDER_PATIENCE_MS at most, for it may have been lost.
  *
- * What is known of a conversation is forgotten after ORDER_MEMORY_MS of silence; its next message is taken as it
- * comes then. So the order of pushes is kept, as far as one can tell here; the order that counts is seq.
+ * What is known of a conversation is forgotten after ORDER_MEMORY_MS of silence. Its next message is taken as it
+ * comes then, unless the one before it is so young that it may be on its way here still.
  */
 #ifndef TIDINGS_IM_ORDER_H
 #define TIDINGS_IM_ORDER_H
@@ -14,16 +14,15 @@
 #include "core/base.h"
 #include "im/session.h"
 
-#define ORDER_PATIENCE_MS 300
+#define ORDER_PATIENCE_MS 1000
 #define ORDER_MEMORY_MS 60000
 
-enum order_what {
-	ORDER_MESSAGE, /* the message of that id itself */
-	ORDER_CHANGE,  /* something done to it: not before it */
-};
-
-/* To the user's sessions here but the one named `except` (NULL: all), now or when its turn has come. */
-void order_deliver(struct im *im, struct user *u, uint64_t message_id, enum order_what what, struct ws_frame *frame,
+struct push_place;
+/*
+ * A message, or a change of one, which does not come before it; to the user's sessions here but the one named `except`
+ * (NULL: all), now or when its turn has come.
+ */
+void order_deliver(struct im *im, struct user *u, const struct push_place *place, struct ws_frame *frame,
 		   const struct session *except);
 /* Redis went away: what is missing will not come. */
 void order_release_all(struct im *im);

@@ -14,7 +14,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#define PLACE_LEN 16
+/* Of a number on the bus. */
+#define HEX_LEN 16
 
 struct str topic_make(char out[TOPIC_MAX], const char *prefix, struct str user)
 {
@@ -60,21 +61,27 @@ static void deliver(struct im *im, struct str user_id, struct push_place place, 
 	if (place.kind == BUS_EVENT)
 		push_deliver(u, frame, except != NULL ? except->id : NULL);
 	else
-		order_deliver(im, u, place.message_id, place.kind == BUS_MESSAGE ? ORDER_MESSAGE : ORDER_CHANGE, frame,
-			      except);
+		order_deliver(im, u, &place, frame, except);
+}
+
+static void append_hex(struct buf *b, uint64_t n)
+{
+	char text[HEX_LEN + 1];
+	snprintf(text, sizeof(text), "%016" PRIx64, n);
+	buf_append(b, text, HEX_LEN);
 }
 
 static void publish_event(struct im *im, struct str user, struct push_place place, struct str json)
 {
-	char topic[TOPIC_MAX], id[PLACE_LEN + 1];
+	char topic[TOPIC_MAX];
 	struct buf *b = &im->wire;
 	buf_clear(b);
 	buf_append_char(b, (char)place.kind);
 	buf_append(b, im->origin, ORIGIN_LEN);
-	if (place.kind != BUS_EVENT) {
-		snprintf(id, sizeof(id), "%016" PRIx64, place.message_id);
-		buf_append(b, id, PLACE_LEN);
-	}
+	if (place.kind != BUS_EVENT)
+		append_hex(b, place.message_id);
+	if (place.kind == BUS_MESSAGE)
+		append_hex(b, (uint64_t)place.gap_ms);
 	buf_append_str(b, json);
 	publish_wire(im, topic_make(topic, TOPIC_USER, user));
 }
@@ -120,30 +127,33 @@ void push_notification(struct im *im, struct str user, const struct notification
 
 /* ---- what comes in ---- */
 
-/* Takes the id in front of the event; false if there is none. */
-static bool take_place(struct str *data, uint64_t *id_r)
+/* Takes the number at the front; false if there is none. */
+static bool take_hex(struct str *data, uint64_t *n_r)
 {
-	*id_r = 0;
-	if (data->len < PLACE_LEN)
+	*n_r = 0;
+	if (data->len < HEX_LEN)
 		return false;
-	for (int i = 0; i < PLACE_LEN; i++) {
+	for (int i = 0; i < HEX_LEN; i++) {
 		char c = data->s[i];
 		unsigned digit = c >= '0' && c <= '9'	? (unsigned)(c - '0')
 				 : c >= 'a' && c <= 'f' ? (unsigned)(c - 'a' + 10)
 							: 16;
 		if (digit > 15)
 			return false;
-		*id_r = *id_r << 4 | digit;
+		*n_r = *n_r << 4 | digit;
 	}
-	*data = (struct str){data->s + PLACE_LEN, data->len - PLACE_LEN};
+	*data = (struct str){data->s + HEX_LEN, data->len - HEX_LEN};
 	return true;
 }
 
 static void on_event(struct im *im, struct str user, enum bus_kind kind, struct str data)
 {
 	struct push_place place = {.kind = kind};
-	if (kind != BUS_EVENT && !take_place(&data, &place.message_id))
+	uint64_t gap = 0;
+	if ((kind != BUS_EVENT && !take_hex(&data, &place.message_id)) ||
+	    (kind == BUS_MESSAGE && !take_hex(&data, &gap)))
 		return;
+	place.gap_ms = gap < INT64_MAX ? (int64_t)gap : INT64_MAX;
 	struct ws_frame *frame = ws_frame_new(data);
 	deliver(im, user, place, frame, NULL);
 	ws_frame_unref(frame);

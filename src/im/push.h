@@ -12,8 +12,8 @@
 
 /* The first byte of what is on a user's topic, followed by the origin. */
 enum bus_kind {
-	BUS_MESSAGE = 'M',    /* then a message's id in 16 hexadecimal digits, and the JSON of its event */
-	BUS_CHANGE = 'C',     /* likewise, of something done to that message */
+	BUS_MESSAGE = 'N',    /* then a message's id and gap in 16 hexadecimal digits each, and the JSON of its event */
+	BUS_CHANGE = 'C',     /* then the id alone, and the JSON; of something done to that message */
 	BUS_EVENT = 'E',      /* then the JSON of an event */
 	BUS_ANNOUNCE = 'A',   /* then session id, space, device */
 	BUS_PRESENT = 'I',    /* likewise: the answer to an announcement */
@@ -39,6 +39,7 @@ struct str topic_make(char out[TOPIC_MAX], const char *prefix, struct str user);
 struct push_place {
 	enum bus_kind kind; /* BUS_MESSAGE, BUS_CHANGE, or BUS_EVENT: it has no place */
 	uint64_t message_id;
+	int64_t gap_ms; /* BUS_MESSAGE: since the message before it; INT64_MAX: there is none */
 };
 
 /* To all sessions of the user but `except` (NULL: all), wherever they are. */

@@ -20,6 +20,7 @@ struct op_send {
 	struct store_send p;
 	bool made_id; /* the client gave no client_msg_id */
 	bool replayed;
+	int64_t gap_ms;
 	const struct message *result;
 	struct message message; /* as it is written; kept from a try of unknown outcome to tell that it was ours */
 	char id[MADE_ID_LEN + 1];
@@ -117,6 +118,7 @@ static void plan_new(struct batch *b, struct op_send *o, struct conv *c)
 {
 	int to = conv_side(c, o->p.to);
 	int64_t at = b->now_ms > c->last_ms ? b->now_ms : c->last_ms;
+	o->gap_ms = c->last_seq > 0 ? at - c->last_ms : INT64_MAX;
 	c->last_seq++;
 	c->last_ms = c->sort_ms = at;
 	c->unread[to]++;
@@ -178,6 +180,7 @@ static void send_answer(struct store *s, struct op *op)
 		.status = op->status,
 		.replayed = stands && o->replayed,
 		.message = stands ? o->result : NULL,
+		.gap_ms = stands && !o->replayed ? o->gap_ms : INT64_MAX,
 	};
 	o->fn(&r, o->arg);
 }

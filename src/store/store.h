@@ -102,6 +102,7 @@ struct store_sent {
 	enum store_status status;
 	bool replayed;		       /* it stood already: the message as it is now */
 	const struct message *message; /* STORE_OK */
+	int64_t gap_ms;		       /* since the message before it; INT64_MAX: the first one, or replayed */
 };
 typedef void store_sent_fn(const struct store_sent *r, void *arg);
 /*
