@@ -18,8 +18,11 @@ const proxy = createServer().listen(0, '127.0.0.1');
 proxy.on('connect', ({url}, near) => {
     const {hostname, port} = new URL(`http://${url}`);
     const far = net.connect(Number(port), hostname);
-    far.once('error', () => near.end('HTTP/1.1 502 Bad Gateway\r\n\r\n'));
+    const refuse = () => near.end('HTTP/1.1 502 Bad Gateway\r\n\r\n');
+    near.on('error', () => far.destroy());
+    far.once('error', refuse);
     far.once('connect', () => {
+        far.off('error', refuse);
         near.write('HTTP/1.1 200 Connected\r\n\r\n');
         new Handshakes((exchange) => seen.push(exchange)).join(near, far);
     });
