@@ -180,6 +180,20 @@ subtest 'a click on what changes meanwhile' => sub {
 	$ann->mouse_up;
 };
 
+subtest 'a key on what changes meanwhile' => sub {
+	$ann->open_chat('ben')->click('#tab-friends')->wait_text('.person[data-user=cat]', 'offline');
+	$ann->value(q{document.querySelector('.person[data-user=cat] .more').focus()});
+	$ann->hold_key(' ');
+	my $cat = $t->ws('cat');
+	wait_for('cat to be online', sub { grep { $_->{user}{user_id} eq 'cat' && $_->{online} } @{$t->api('ann')->get('/friends')->json->{items}} });
+	$t->send_text('ben', 'ann', 'as long as it is down');
+	$ann->wait_text('[aria-live=polite]', 'as long as it is down');
+	$ann->let_go_key(' ')->wait_text('[role=menuitem]', 'End friendship');
+	pass 'the button that it goes down and up on hears it';
+	$ann->key('Escape')->wait_text('.person[data-user=cat]', 'online');
+	$cat->close;
+};
+
 is_deeply [map { $_->own_faults } $ann, $ben], [], 'no error in the consoles, nothing refused by the policy';
 $_->abort for @spare;
 $web->stop;

@@ -115,6 +115,8 @@ const onPage = {
     },
     release: ({cdp}) => cdp.send('Input.dispatchTouchEvent', {type: 'touchEnd', touchPoints: []}),
     key: ({page}, name) => page.keyboard.press(name),
+    hold: ({page}, name) => page.keyboard.down(name),
+    let_go: ({page}, name) => page.keyboard.up(name),
     insert: ({page}, text) => page.keyboard.type(text),
     fill: async (at, selector, text) => {
         const field = find(at, selector);

@@ -146,6 +146,9 @@ sub release { my ($self) = @_; $self->ask('release'); return $self }
 # Keys by their names, pressed where the focus is; "Shift+Tab".
 sub key { my ($self, @names) = @_; $self->ask(key => $_) for @names; return $self }
 
+sub hold_key { my ($self, $name) = @_; $self->ask(hold => $name); return $self }
+sub let_go_key { my ($self, $name) = @_; $self->ask(let_go => $name); return $self }
+
 # Text, key by key where there is one, into what has the focus; "\n" is the enter key.
 sub insert { my ($self, $text) = @_; $self->ask(insert => $text); return $self }
 
