@@ -5,6 +5,7 @@
 # removed and purged there (in TIDINGS_ROOT, a debootstrap of the release, if given). What is not proved is a start
 # under systemd, for none runs in a chroot.
 use Tidings;
+use Cwd ();
 use Tidings::HTTP;
 use Tidings::Util qw(free_port reap run signal_and_reap slurp spawn spew);
 
@@ -35,6 +36,8 @@ subtest 'make install' => sub {
 subtest 'make dist' => sub {
 	runs('has every file that the Makefile names', 'make', '-s', '-C', $build, 'distdir', "distdir=$dir/dist");
 	ok -e "$dir/dist/$_", "and $_" for qw(configure contrib/debian/rules contrib/systemd/tidings.service t/90-package.t);
+	my $absolute = $build =~ m{^/} ? $build : Cwd::abs_path($build);
+	runs('and keeps the house rules', 'sh', '-c', "cd '$dir/dist' && TIDINGS_BUILD='$absolute' prove -I t/lib t/01-*.t t/02-*.t t/03-*.t t/04-*.t");
 };
 
 subtest 'manual pages' => sub {
