@@ -92,8 +92,14 @@ static void on_timer(struct wheel_timer *t)
 /* The message before that one was sent while the user was here, and so lately that it may still come. */
 static bool may_follow(const struct user *u, int64_t gap_ms)
 {
-	uint32_t here_ms = (uint32_t)clock_mono_ms() - u->since_ms;
-	return gap_ms < ORDER_PATIENCE_MS && gap_ms < here_ms;
+	const struct session *s;
+	if (gap_ms >= ORDER_PATIENCE_MS)
+		return false;
+	int64_t sent_ms = clock_wall_ms() - gap_ms;
+	LIST_FOREACH (s, &u->sessions, of_user)
+		if (id_session_since_ms(str_from(s->id)) <= sent_ms)
+			return true;
+	return false;
 }
 
 static struct ordered *ordered_get(struct im *im, struct user *u, const struct push_place *place)

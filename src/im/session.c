@@ -47,7 +47,6 @@ static struct user *user_get(struct im *im, const char *id)
 		return u;
 	u = xcalloc(1, offsetof(struct user, id) + len + 1);
 	memcpy(u->id, id, len + 1);
-	u->since_ms = (uint32_t)clock_mono_ms();
 	LIST_INIT(&u->sessions);
 	LIST_INIT(&u->remotes);
 	LIST_INIT(&u->ordered);

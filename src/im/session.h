@@ -49,7 +49,6 @@ struct user {
 	LIST_HEAD(, remote_session) remotes;
 	LIST_HEAD(, ordered) ordered; /* order.c */
 	uint32_t roll;		      /* counts the announcements; remotes of an earlier one are out of date */
-	uint32_t since_ms;	      /* of clock_mono_ms, its low bits: the first session here */
 	char id[];
 };
 
