@@ -374,8 +374,10 @@ static void refused(struct link *l)
 	}
 	struct link_query *q = l->query;
 	char *message = xstrdup(mysql_error(l->mysql));
+	struct link_result r = {.outcome = LINK_ERROR, .stmt = l->stmt, .error = error, .message = message};
+	snprintf(r.state, sizeof(r.state), "%s", mysql_sqlstate(l->mysql));
 	become_idle(l);
-	q->done(q, &(struct link_result){.outcome = LINK_ERROR, .stmt = l->stmt, .error = error, .message = message});
+	q->done(q, &r);
 	free(message);
 }
 

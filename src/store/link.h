@@ -34,6 +34,7 @@ struct link_result {
 	unsigned stmt;	     /* LINK_ERROR: counted from 0 */
 	unsigned error;	     /* the server's or the client library's number */
 	const char *message; /* never NULL */
+	char state[6];	     /* LINK_ERROR: SQLSTATE */
 };
 
 /*

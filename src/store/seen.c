@@ -129,24 +129,39 @@ static void note_again(struct seen *s, const struct sighting *batch)
 		seen_note(s, (struct str){x->user, x->len}, x->at_ms);
 }
 
+static void written(struct seen *s)
+{
+	s->failing = false;
+	s->at_once = s->at_once * 2 < AT_ONCE_MAX ? s->at_once * 2 : AT_ONCE_MAX;
+}
+
+static void rejected(struct seen *s, const struct sighting *batch)
+{
+	unsigned count = HASH_COUNT(batch);
+	s->failing = false;
+	s->at_once = count > 1 ? count / 2 : 1;
+	if (count > 1)
+		note_again(s, batch);
+	else
+		log_warn("database: last_seen of %.*s cannot be written", (int)batch->len, batch->user);
+}
+
 static void write_answer(struct txn *t)
 {
 	struct write *w = container_of(t, struct write, txn);
 	struct seen *s = w->seen;
 	if (s != NULL) {
-		unsigned count = HASH_COUNT(w->batch);
-		s->failing = t->status != STORE_OK;
-		if (t->rejected && count == 1)
-			log_warn("database: last_seen of one user cannot be written");
-		else if (s->failing)
+		if (t->status == STORE_OK) {
+			written(s);
+		} else if (t->rejected) {
+			rejected(s, w->batch);
+		} else {
+			s->failing = true;
 			note_again(s, w->batch);
-		if (t->rejected)
-			s->at_once = count > 1 ? count / 2 : 1;
-		else if (!s->failing)
-			s->at_once = s->at_once * 2 < AT_ONCE_MAX ? s->at_once * 2 : AT_ONCE_MAX;
+		}
 		s->writing = NULL;
 		if (s->waiting != NULL)
-			write_later(s, s->failing && !t->rejected ? RETRY_AFTER_MS : WRITE_AFTER_MS);
+			write_later(s, s->failing ? RETRY_AFTER_MS : WRITE_AFTER_MS);
 	}
 	clear(&w->batch);
 }

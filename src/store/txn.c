@@ -192,6 +192,16 @@ static bool is_passing(unsigned error)
 	}
 }
 
+/* By the class of its SQLSTATE: data exception, integrity constraint, WITH CHECK OPTION, a trigger's SIGNAL. */
+static bool is_in_data(const char state[6])
+{
+	static const char *const classes[] = {"22", "23", "44", "45"};
+	for (size_t i = 0; i < ARRAY_LEN(classes); i++)
+		if (strncmp(state, classes[i], 2) == 0)
+			return true;
+	return false;
+}
+
 static void on_row(struct link_query *q, unsigned stmt, struct row *row)
 {
 	struct txns *t = container_of(q, struct txns, query);
@@ -220,7 +230,7 @@ static void on_done(struct link_query *q, const struct link_result *r)
 		if (!is_passing(r->error)) {
 			log_error("database: %s (error %u) in a transaction: %s", r->message, r->error, x->class->name);
 			x->tries = TRIES_MAX + 1;
-			x->rejected = true;
+			x->rejected = is_in_data(r->state);
 		}
 		end(t, TXNS_UNDOING);
 		return;

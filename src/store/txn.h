@@ -47,7 +47,7 @@ struct txn {
 	int64_t deadline_ms; /* of clock_mono_ms: then it is answered as unavailable */
 	unsigned tries;
 	bool wrote;	/* this try */
-	bool rejected;	/* the database will not have what is in it; STORE_UNAVAILABLE */
+	bool rejected;	/* STORE_UNAVAILABLE, and will be each time: the database refuses the data in it */
 	bool uncertain; /* an earlier try may have committed */
 };
 TAILQ_HEAD(txn_queue, txn);
