@@ -9,22 +9,21 @@
 #include "core/base.h"
 #include <pthread.h>
 #include <stdatomic.h>
-#include <sys/types.h>
 
-/* Who holds it for so long does not run. */
-#define LOCK_HELD_MAX_MS 3000
+/* Who holds it for so many looks in a row, of so long each, does not run. */
+#define LOCK_LOOKS 6
+#define LOCK_LOOK_MS 500
 
 struct lock {
 	pthread_mutex_t mutex;
-	_Atomic pid_t holder; /* 0: none */
-	_Atomic uint32_t turn;
+	_Atomic uint32_t turn; /* counts the holders */
 };
 
 void lock_init(struct lock *l);
 /*
  * True: the former holder died within. The lock is held all the same; repair what it guards, then call lock_repaired.
  * Whoever dies before that leaves the same to the next.
- * A holder that was stopped within is waited for LOCK_HELD_MAX_MS and then killed, unless it is our parent, the master.
+ * A holder that stands still is killed after LOCK_LOOKS, unless it is our parent, the master.
  */
 bool lock_take(struct lock *l) MUST_CHECK;
 void lock_repaired(struct lock *l);

@@ -5,18 +5,18 @@
 #include "hub/lock.h"
 #include "../tap.h"
 
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 /* Two locks of the master's, and what the workers say. */
 struct shared {
 	struct lock lock[2];
-	_Atomic int taken;
+	_Atomic int begun, taken;
 };
 
 static struct shared *shared;
@@ -40,6 +40,7 @@ static void stop_within(void)
 
 static void wait_for_master(void)
 {
+	atomic_store(&shared->begun, 1);
 	if (!lock_take(&shared->lock[1]))
 		atomic_store(&shared->taken, 1);
 	lock_drop(&shared->lock[1]);
@@ -54,7 +55,10 @@ int main(void)
 	lock_init(&shared->lock[1]);
 
 	ok(!lock_take(&shared->lock[1]), "a lock is taken");
-	pid_t waiting = start(wait_for_master), stopped = start(stop_within);
+	pid_t waiting = start(wait_for_master);
+	while (atomic_load(&shared->begun) == 0)
+		sched_yield();
+	pid_t stopped = start(stop_within);
 	int status = 0;
 	waitpid(stopped, &status, WUNTRACED);
 	ok(WIFSTOPPED(status), "a worker is stopped with another one");
@@ -66,7 +70,8 @@ int main(void)
 	ok(!lock_take(&shared->lock[0]), "after that it is a lock as before");
 	lock_drop(&shared->lock[0]);
 
-	/* By now the other one has waited for as long. */
+	/* The other one has waited for as long by now, and a look longer. */
+	usleep(2 * LOCK_LOOK_MS * 1000);
 	is_int(atomic_load(&shared->taken), 0, "the lock that the master keeps is waited for");
 	lock_drop(&shared->lock[1]);
 	waitpid(waiting, &status, 0);

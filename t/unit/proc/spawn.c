@@ -56,7 +56,9 @@ int main(void)
 
 	struct child *c = worker(&m, hold[0], false);
 	spawn_quit_all(&m);
-	ok(write(hold[1], "x", 1) == 1, "one that has closed its channel is still about to end");
+	is_int(waitpid(c->pid, NULL, WNOHANG), 0, "one that has closed its channel is still about to end");
+	if (write(hold[1], "x", 1) != 1)
+		exit(1);
 	int status = end_of(c);
 	ok(WIFEXITED(status) && WEXITSTATUS(status) == 0, "and is left to do so");
 

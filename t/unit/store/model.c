@@ -211,9 +211,12 @@ int main(void)
 		for (unsigned n = pick(25); n > 0; n--)
 			glance();
 	}
+	struct event *limit = evtimer_new(base, on_too_long, NULL);
+	evtimer_add(limit, &(struct timeval){.tv_sec = WAIT_SECS});
 	for (int i = 0; i < OPS; i++)
 		while (!*done_of(&op[i]))
 			glance();
+	event_free(limit);
 
 	struct told t = {0};
 	add_up(&t);
