@@ -32,6 +32,7 @@ struct ordered {
 	LIST_ENTRY(ordered) of_user;
 	struct im *im;
 	uint64_t last_seq;
+	bool presumed; /* last_seq, from the first event, that is held; no message was given yet */
 	int64_t used_ms;
 	TAILQ_HEAD(held_list, held) held; /* by seq; a change stands behind its message */
 	unsigned held_count;
@@ -41,8 +42,11 @@ struct ordered {
 static void give(struct ordered *o, const struct held *h)
 {
 	push_deliver(o->key.user, h->frame, h->except[0] != '\0' ? h->except : NULL);
-	if (h->is_message && h->seq > o->last_seq)
-		o->last_seq = h->seq;
+	if (h->is_message) {
+		o->presumed = false;
+		if (h->seq > o->last_seq)
+			o->last_seq = h->seq;
+	}
 }
 
 static void held_free(struct ordered *o, struct held *h)
@@ -116,7 +120,8 @@ static struct ordered *ordered_get(struct im *im, struct user *u, const struct p
 	o = xcalloc(1, sizeof(*o));
 	o->im = im;
 	o->key = key;
-	o->last_seq = seq > 1 && may_follow(u, place->gap_ms) ? seq - 2 : seq - 1;
+	o->last_seq = seq - 1;
+	o->presumed = true;
 	TAILQ_INIT(&o->held);
 	LIST_INSERT_HEAD(&u->ordered, o, of_user);
 	HASH_ADD(hh, im->ordered, key, sizeof(o->key), o);
@@ -151,18 +156,24 @@ void order_deliver(struct im *im, struct user *u, const struct push_place *place
 	struct ordered *o = ordered_get(im, u, place);
 	uint64_t seq = message_id_seq(place->message_id);
 	bool is_message = place->kind == BUS_MESSAGE;
-	if (o != NULL)
-		o->used_ms = clock_mono_ms();
-	/* A late one, given up for lost before, is better late than never. */
-	if (o == NULL || !bus_is_up(im->bus) || seq <= o->last_seq || (is_message && seq == o->last_seq + 1)) {
+	if (o == NULL) {
 		push_deliver(u, frame, except != NULL ? except->id : NULL);
-		if (o != NULL && is_message && seq > o->last_seq) {
-			o->last_seq = seq;
-			release(o, false);
-		}
 		return;
 	}
-	hold(o, seq, is_message, frame, except);
+	o->used_ms = clock_mono_ms();
+	if (is_message && o->presumed && seq > 1 && seq == o->last_seq + 1 && may_follow(u, place->gap_ms))
+		o->last_seq--;
+	/* A late one, given up for lost before, is better late than never. */
+	if (bus_is_up(im->bus) && seq > o->last_seq && !(is_message && seq == o->last_seq + 1)) {
+		hold(o, seq, is_message, frame, except);
+		return;
+	}
+	push_deliver(u, frame, except != NULL ? except->id : NULL);
+	if (is_message && seq > o->last_seq) {
+		o->presumed = false;
+		o->last_seq = seq;
+		release(o, false);
+	}
 }
 
 void order_release_all(struct im *im)
@@ -170,6 +181,7 @@ void order_release_all(struct im *im)
 	struct ordered *o, *next;
 	HASH_ITER (hh, im->ordered, o, next) {
 		release(o, true);
+		ordered_free(o);
 	}
 }
 

@@ -24,7 +24,7 @@ struct push_place;
  */
 void order_deliver(struct im *im, struct user *u, const struct push_place *place, struct ws_frame *frame,
 		   const struct session *except);
-/* Redis went away: what is missing will not come. */
+/* Redis was away: what is missing will not come. */
 void order_release_all(struct im *im);
 /* The user's last session is gone. */
 void order_forget(struct user *u);

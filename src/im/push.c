@@ -182,7 +182,9 @@ static void on_user_topic(struct im *im, struct str user, char kind, struct str 
 		policy_heard(im, user, (enum bus_kind)kind, data, own);
 		break;
 	default:
+		/* Of another version of this server: what it means is lost, and clients can find out. */
 		log_debug("bus: unknown kind %d on a user's topic", kind);
+		session_resync_all(im);
 	}
 }
 
@@ -235,6 +237,7 @@ static void on_up(bool missed, void *ctx)
 	watch_recheck_all(im, 0);
 	if (!missed)
 		return;
+	order_release_all(im);
 	session_resync_all(im);
 	watch_recheck_friends(im);
 	push_publish(im, STR_LIT(TOPIC_ALL), BUS_RESYNC, STR_LIT(""));
