@@ -6,8 +6,9 @@
  * mysql_close (on a socket that cannot block) and those that only look at memory.
  *
  * The library's traps: MYSQL_OPT_NONBLOCK has to be set before connecting; every
- * result has to be read to the end; after 2006 and 2013 the handle is dead; it
- * resolves host names blockingly; mysql_close sends a goodbye, and so may block on a full
+ * result has to be read to the end; after 2006 and 2013 the handle is dead, and the library may have closed the socket
+ * within any step, so that its number is somebody else's; a step that is continued without having waited is out of
+ * sync; it resolves host names blockingly; mysql_close sends a goodbye, and so may block on a full
  * socket, unless that is shut down before. And one of MariaDB's: a KILL QUERY that comes between two statements
  * of a text silently leaves out the answers that are to follow, which only asking the server tells (probe.h).
  */
@@ -158,7 +159,6 @@ static void watch(struct link *l, int wants)
 
 static void close_handle(struct link *l)
 {
-	int fd = l->fd;
 	bool quiet = l->state == LINK_IDLE;
 	probe_free(&l->probe);
 	unwatch(l);
@@ -166,6 +166,7 @@ static void close_handle(struct link *l)
 		mysql_free_result(l->result);
 	l->result = NULL;
 	if (l->mysql != NULL) {
+		int fd = mysql_get_socket(l->mysql);
 		if (fd >= 0 && !quiet)
 			shutdown(fd, SHUT_RDWR);
 		mysql_close(l->mysql);
@@ -284,10 +285,12 @@ static void ask(struct link *l, struct link_query *q)
 	l->state = LINK_ASKING;
 	begin_waiting(l);
 	int wants = start_step(l);
-	if (wants != 0)
+	if (wants != 0) {
 		watch(l, wants);
-	else
+	} else {
+		unwatch(l);
 		event_active(l->later, 0, 0);
+	}
 }
 
 static void own_query(struct link *l, struct str text)

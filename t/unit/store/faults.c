@@ -2,7 +2,7 @@
 /*
  * What was answered as done stands exactly once, whatever dies when: connections at every
  * point of a transaction (a proxy between store and database cuts them), the database itself, and rows that
- * somebody else keeps locked.
+ * somebody else keeps locked. And what has nothing to do with it stays whole.
  */
 #include "core/base.h"
 #include "store/store.h"
@@ -14,6 +14,7 @@
 #include <sys/un.h>
 
 #include "core/clock.h"
+#include "store/link.h"
 #include "db.h"
 #include "calls.h"
 #include "../tap.h"
@@ -502,6 +503,49 @@ static void test_locked_row(void)
 	ok(stuck2.status == STORE_OK && message_id_seq(stuck2.m.id) == 2, "goes on once the row is free");
 }
 
+/* ---- descriptors that were given back ---- */
+
+static bool link_ready, query_lost;
+
+static void on_link_ready(struct link *l, void *ctx)
+{
+	link_ready = true;
+}
+
+static void on_query_done(struct link_query *q, const struct link_result *r)
+{
+	query_lost = r->outcome == LINK_LOST;
+}
+
+/* The library closes the socket of a connection that it finds dead; the next one to be opened has its number. */
+static void test_reused_descriptor(const struct conf *c)
+{
+	enum { PAIRS = 8 };
+	static const struct link_events events = {.ready = on_link_ready};
+	struct link *l = link_new(base, c, &(struct link_options){.name = "reused"}, &events, NULL);
+	wait_for(&link_ready);
+	db_sql("SET @id=(SELECT MAX(id) FROM information_schema.PROCESSLIST WHERE id<>CONNECTION_ID())");
+	db_sql("EXECUTE IMMEDIATE CONCAT('KILL ', @id)");
+	while (db_sql("SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE id=@id") != 0)
+		;
+	/* As when the connection ends after the loop has looked, and before a query is begun. */
+	struct link_query q = {.text = STR_LIT("DO 0"), .done = on_query_done};
+	link_query(l, &q);
+	int pair[PAIRS][2], broken = 0;
+	char byte;
+	for (int i = 0; i < PAIRS; i++)
+		if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair[i]) != 0)
+			db_die("socketpair");
+	wait_for(&query_lost);
+	for (int i = 0; i < PAIRS; i++) {
+		broken += recv(pair[i][0], &byte, 1, MSG_DONTWAIT) >= 0 || recv(pair[i][1], &byte, 1, MSG_DONTWAIT) >= 0;
+		close(pair[i][0]);
+		close(pair[i][1]);
+	}
+	is_int(broken, 0, "a connection that is found dead takes no other one along");
+	link_free(&l);
+}
+
 int main(void)
 {
 	static const struct store_observer obs = {.retry = on_retry};
@@ -529,6 +573,7 @@ int main(void)
 
 	s = store_new(base, direct, &obs, NULL);
 	wait_up(s);
+	test_reused_descriptor(direct);
 	test_killed("CONNECTION", 30);
 	test_killed("QUERY", 30);
 	test_killed_database();
