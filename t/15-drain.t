@@ -40,6 +40,8 @@ subtest 'drain' => sub {
 subtest 'who has connected before the end' => sub {
 	my $t = Tidings->start(workers => 2, conf => {drain_timeout => 20});
 	my $node = $t->node;
+	# One of them has no room for all.
+	wait_for('both workers', sub { $node->ctl_ok('status', '--json')->{workers_ready} == 2 });
 	kill 'STOP', $node->pid;
 	my @clients = map { $t->http("user$_") } 1 .. 100;
 	$_->send_request('GET', '/messages/unread-count') for @clients;
