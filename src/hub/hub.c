@@ -7,10 +7,10 @@
 #include "hub/hub.h"
 
 #include <errno.h>
-#include <sched.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/random.h>
+#include <time.h>
 
 #include "core/log.h"
 #include "hub/hub_layout.h"
@@ -187,10 +187,11 @@ static void half_write(struct hub_half *half, const void *fields, size_t size)
 
 static void half_read(struct hub_half *half, void *fields, size_t size)
 {
-	/* A writer stopped in the middle is waited for so long and no longer. */
-	enum { SPINS = 100, YIELDS = 100 };
+	/* A writer that lost its processor in the middle is waited for, some 10 ms: it may have died there. */
+	enum { SPINS = 100, NAPS = 100 };
+	static const struct timespec nap = {.tv_nsec = 50000};
 	uint64_t word[ARRAY_LEN(half->word)];
-	for (int tries = 0; tries < SPINS + YIELDS; tries++) {
+	for (int tries = 0; tries < SPINS + NAPS; tries++) {
 		uint32_t before = atomic_load_explicit(&half->change, memory_order_acquire);
 		for (size_t i = 0; i < size / sizeof(word[0]); i++)
 			word[i] = atomic_load_explicit(&half->word[i], memory_order_relaxed);
@@ -199,7 +200,7 @@ static void half_read(struct hub_half *half, void *fields, size_t size)
 		if (before == after && before % 2 == 0)
 			break;
 		if (tries >= SPINS)
-			sched_yield();
+			nanosleep(&nap, NULL);
 	}
 	memcpy(fields, word, size);
 }
