@@ -59,7 +59,7 @@ struct hub {
 	uint32_t heads_per_shard; /* a power of two */
 	uint32_t slots_per_shard;
 	uint64_t bucket_shards_at, bucket_sets_at;
-	uint32_t bucket_sets;				   /* a power of two */
+	uint32_t bucket_sets; /* a power of two */
 	struct hub_tickets tickets;
 	_Alignas(HUB_LINE) _Atomic int64_t clock_shift_ms; /* tidingsctl clock, through the master */
 	_Atomic bool leaving;				   /* tidingsctl drain, through the master */

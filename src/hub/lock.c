@@ -23,8 +23,8 @@ void lock_init(struct lock *l)
 }
 
 /*
- * The main thread of the process that holds it, 0: none. Of a robust mutex the kernel wants the owner in one word, which
- * changes in one step (Documentation/locking/robust-futex-ABI.rst); this is where glibc has that word.
+ * The main thread of the process that holds it, 0: none. Of a robust mutex the kernel wants the owner in one word,
+ * which changes in one step (Documentation/locking/robust-futex-ABI.rst); this is where glibc has that word.
  */
 static pid_t owner(struct lock *l)
 {

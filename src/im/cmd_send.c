@@ -102,7 +102,8 @@ static void on_sent(const struct store_sent *result, void *arg)
 	request_ack(r, json, result->replayed);
 	if (!result->replayed) {
 		buf_append_char(&im->scratch, '}');
-		push_to_both(im, str_from(m->to), str_from(m->from), (struct push_place){BUS_MESSAGE, m->id, result->gap_ms},
+		push_to_both(im, str_from(m->to), str_from(m->from),
+			     (struct push_place){BUS_MESSAGE, m->id, result->gap_ms},
 			     (struct str){im->scratch.data, im->scratch.len}, asker);
 	}
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Gathering when users were seen last. What a try could not write is noted again, and so goes with a later one; where the
- * database rejects it, with ever fewer others, until the row that is at fault is alone and dropped.
+ * Gathering when users were seen last. What a try could not write is noted again, and so goes with a later one; where
+ * the database rejects it, with ever fewer others, until the row that is at fault is alone and dropped.
  */
 #include "core/base.h"
 #include "store/seen.h"

@@ -538,7 +538,8 @@ static void test_reused_descriptor(const struct conf *c)
 			db_die("socketpair");
 	wait_for(&query_lost);
 	for (int i = 0; i < PAIRS; i++) {
-		broken += recv(pair[i][0], &byte, 1, MSG_DONTWAIT) >= 0 || recv(pair[i][1], &byte, 1, MSG_DONTWAIT) >= 0;
+		broken +=
+			recv(pair[i][0], &byte, 1, MSG_DONTWAIT) >= 0 || recv(pair[i][1], &byte, 1, MSG_DONTWAIT) >= 0;
 		close(pair[i][0]);
 		close(pair[i][1]);
 	}
