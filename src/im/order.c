@@ -32,7 +32,7 @@ struct ordered {
 	LIST_ENTRY(ordered) of_user;
 	struct im *im;
 	uint64_t last_seq;
-	bool presumed; /* last_seq, from the first event, that is held; no message was given yet */
+	bool presumed; /* no message was given yet: last_seq is before the earliest that came */
 	int64_t used_ms;
 	TAILQ_HEAD(held_list, held) held; /* by seq; a change stands behind its message */
 	unsigned held_count;
@@ -120,7 +120,7 @@ static struct ordered *ordered_get(struct im *im, struct user *u, const struct p
 	o = xcalloc(1, sizeof(*o));
 	o->im = im;
 	o->key = key;
-	o->last_seq = seq - 1;
+	o->last_seq = seq;
 	o->presumed = true;
 	TAILQ_INIT(&o->held);
 	LIST_INSERT_HEAD(&u->ordered, o, of_user);
@@ -161,8 +161,11 @@ void order_deliver(struct im *im, struct user *u, const struct push_place *place
 		return;
 	}
 	o->used_ms = clock_mono_ms();
-	if (is_message && o->presumed && seq > 1 && seq == o->last_seq + 1 && may_follow(u, place->gap_ms))
-		o->last_seq--;
+	if (is_message && o->presumed) {
+		uint64_t before = seq > 1 && may_follow(u, place->gap_ms) ? seq - 2 : seq - 1;
+		if (before < o->last_seq)
+			o->last_seq = before;
+	}
 	/* A late one, given up for lost before, is better late than never. */
 	if (bus_is_up(im->bus) && seq > o->last_seq && !(is_message && seq == o->last_seq + 1)) {
 		hold(o, seq, is_message, frame, except);
