@@ -77,7 +77,7 @@ static void fail_change(struct request *r, enum friend_step step, const struct s
 			     step == FRIEND_ACCEPT || step == FRIEND_DECLINE ? "no request from this user"
 									     : "no friend of yours");
 	else
-		request_fail_store(r, c->status);
+		request_fail_write(r, c->status, request_user(r), str_from(c->as.peer.user_id));
 }
 
 static enum friend_step step_of(const struct request *r)

@@ -11,6 +11,13 @@ bool message_check(struct request *r, union command_args *a)
 	return request_id(r, "message_id", &a->message_id);
 }
 
+static void fail_change(struct request *r, const struct store_change *c)
+{
+	const struct message *m = c->message;
+	request_fail_write(r, c->status, m != NULL ? str_from(m->from) : STR_NULL,
+			   m != NULL ? str_from(m->to) : STR_NULL);
+}
+
 /* Begins an event in scratch: the answer is rendered in another buffer. */
 static struct json_out *event_begin(struct im *im, const char *type, const struct message *m)
 {
@@ -36,7 +43,7 @@ static void on_message_read(const struct store_change *c, void *arg)
 	struct request *r = arg;
 	struct im *im = r->im;
 	if (c->status != STORE_OK) {
-		request_fail_store(r, c->status);
+		fail_change(r, c);
 		return;
 	}
 	const struct message *m = c->message;
@@ -68,7 +75,7 @@ static void on_recalled(const struct store_change *c, void *arg)
 	struct request *r = arg;
 	struct im *im = r->im;
 	if (c->status != STORE_OK) {
-		request_fail_store(r, c->status);
+		fail_change(r, c);
 		return;
 	}
 	const struct message *m = c->message;
@@ -98,7 +105,7 @@ static void on_deleted(const struct store_change *c, void *arg)
 	struct request *r = arg;
 	struct im *im = r->im;
 	if (c->status != STORE_OK) {
-		request_fail_store(r, c->status);
+		fail_change(r, c);
 		return;
 	}
 	if (c->changed) {

@@ -89,7 +89,7 @@ static void on_notified(const struct store_notification *s, void *arg)
 {
 	struct request *r = arg;
 	if (s->status != STORE_OK) {
-		request_fail_store(r, s->status);
+		request_fail_write(r, s->status, s->user, STR_NULL);
 		return;
 	}
 	push_notification(r->im, s->user, s->notification);

@@ -49,12 +49,13 @@ static void push_read(struct request *r, const struct store_read *read)
 static void on_read(const struct store_read *read, void *arg)
 {
 	struct request *r = arg;
+	/* A long way is gone in steps, some of which may have been done although the last one was not. */
+	if (read->changed && read->status != STORE_UNCERTAIN)
+		push_read(r, read);
 	if (read->status != STORE_OK) {
-		request_fail_store(r, read->status);
+		request_fail_write(r, read->status, request_user(r), str_from(read->peer));
 		return;
 	}
-	if (read->changed)
-		push_read(r, read);
 	struct json_out *o = request_begin(r);
 	json_key(o, "conversation_id");
 	json_id(o, read->conversation_id);

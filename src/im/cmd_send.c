@@ -84,11 +84,12 @@ static void on_sent(const struct store_sent *result, void *arg)
 {
 	struct request *r = arg;
 	struct im *im = r->im;
+	const struct message *m = result->message;
 	if (result->status != STORE_OK) {
-		request_fail_store(r, result->status);
+		request_fail_write(r, result->status, m != NULL ? str_from(m->from) : STR_NULL,
+				   m != NULL ? str_from(m->to) : STR_NULL);
 		return;
 	}
-	const struct message *m = result->message;
 	buf_clear(&im->scratch);
 	buf_append_str(&im->scratch, STR_LIT("{\"type\":\"message\",\"message\":"));
 	size_t start = im->scratch.len;
@@ -97,7 +98,8 @@ static void on_sent(const struct store_sent *result, void *arg)
 	struct str json = {im->scratch.data + start, im->scratch.len - start};
 
 	const struct session *asker = request_session(r);
-	stat_add(r->http != NULL ? STAT_ACKS_HTTP : STAT_ACKS_WEBSOCKET, 1);
+	if (r->http != NULL || r->session != NULL)
+		stat_add(r->http != NULL ? STAT_ACKS_HTTP : STAT_ACKS_WEBSOCKET, 1);
 	stat_add(result->replayed ? STAT_REPLAYS : STAT_SENDS, 1);
 	request_ack(r, json, result->replayed);
 	if (!result->replayed) {

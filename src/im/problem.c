@@ -30,6 +30,8 @@ enum problem problem_of_store(enum store_status s, const char **detail_r)
 	case STORE_OK:
 		break;
 	case STORE_UNAVAILABLE:
+	case STORE_UNCERTAIN:
+	case STORE_UNKNOWN:
 		*detail_r = "the database is away; try again, a send with the same client_msg_id";
 		return PROBLEM_UNAVAILABLE;
 	case STORE_OVERLOADED:

@@ -109,6 +109,12 @@ void push_to_both(struct im *im, struct str a, struct str b, struct push_place p
 	ws_frame_unref(frame);
 }
 
+void push_resync(struct im *im, struct str user)
+{
+	if (user.len != 0)
+		push_to(im, user, (struct push_place){.kind = BUS_EVENT}, STR_LIT("{\"type\":\"resync\"}"), NULL);
+}
+
 void push_notification(struct im *im, struct str user, const struct notification *n)
 {
 	struct json_out *o = im->out;

@@ -48,6 +48,8 @@ void push_to(struct im *im, struct str user, struct push_place place, struct str
 /* To those of both. */
 void push_to_both(struct im *im, struct str a, struct str b, struct push_place place, struct str event_json,
 		  const struct session *except);
+/* The event `resync`, to all sessions of the user: they may have missed something. Absent: to nobody. */
+void push_resync(struct im *im, struct str user);
 /* The event `notification`, to all sessions of the user. */
 struct notification;
 void push_notification(struct im *im, struct str user, const struct notification *n);

@@ -10,6 +10,7 @@
 #include "core/utf8.h"
 #include "hub/stats.h"
 #include "im/command.h"
+#include "im/push.h"
 #include "im/render.h"
 #include "im/session.h"
 #include "im/watch.h"
@@ -41,6 +42,11 @@ struct request *request_new_frame(struct session *s)
 	snprintf(r->user, sizeof(r->user), "%s", s->user->id);
 	session_hold(s);
 	return r;
+}
+
+static bool is_detached(const struct request *r)
+{
+	return r->http == NULL && r->session == NULL;
 }
 
 struct session *request_session(const struct request *r)
@@ -84,14 +90,10 @@ static struct str im_text(const struct im *im)
 	return (struct str){im->text.data, im->text.len};
 }
 
-void request_fail(struct request *r, enum problem p, const char *fmt, ...)
+static void fail(struct request *r, enum problem p, const char *detail)
 {
-	char detail[256];
-	va_list ap;
-	va_start(ap, fmt);
-	vsnprintf(detail, sizeof(detail), fmt, ap);
-	va_end(ap);
-
+	if (is_detached(r))
+		return;
 	stat_refused(p);
 	if (r->http != NULL) {
 		int retry_secs = p == PROBLEM_RATE_LIMITED ? (int)((r->retry_ms + 999) / 1000)
@@ -107,14 +109,47 @@ void request_fail(struct request *r, enum problem p, const char *fmt, ...)
 		json_object_end(o);
 		session_send_json(r->session, im_text(r->im));
 	}
+}
+
+void request_fail(struct request *r, enum problem p, const char *fmt, ...)
+{
+	char detail[256];
+	va_list ap;
+	va_start(ap, fmt);
+	vsnprintf(detail, sizeof(detail), fmt, ap);
+	va_end(ap);
+
+	fail(r, p, detail);
 	request_free(r);
+}
+
+static void detach(struct request *r)
+{
+	struct session *s = r->session;
+	r->http = NULL;
+	r->session = NULL;
+	if (s != NULL)
+		session_release(s);
 }
 
 void request_fail_store(struct request *r, enum store_status s)
 {
 	const char *detail;
 	enum problem p = problem_of_store(s, &detail);
-	request_fail(r, p, "%s", detail);
+	fail(r, p, detail);
+	if (s == STORE_UNCERTAIN)
+		detach(r);
+	else
+		request_free(r);
+}
+
+void request_fail_write(struct request *r, enum store_status s, struct str a, struct str b)
+{
+	if (s == STORE_UNKNOWN) {
+		push_resync(r->im, a);
+		push_resync(r->im, b);
+	}
+	request_fail_store(r, s);
 }
 
 struct json_out *request_begin(struct request *r)
@@ -133,7 +168,7 @@ void request_end(struct request *r, int http_status)
 	json_object_end(r->im->out);
 	if (r->http != NULL)
 		http_reply(r->http, http_status, "application/json", NULL, im_text(r->im));
-	else if (r->has_ref)
+	else if (r->session != NULL && r->has_ref)
 		session_send_json(r->session, im_text(r->im));
 	request_free(r);
 }
@@ -165,7 +200,7 @@ void request_ack(struct request *r, struct str message_json, bool replayed)
 {
 	if (r->http != NULL) {
 		http_reply(r->http, replayed ? 200 : 201, "application/json", NULL, message_json);
-	} else {
+	} else if (r->session != NULL) {
 		struct json_out *o = begin_frame(r, "ack");
 		json_key(o, "message");
 		json_raw(o, message_json);

@@ -4,7 +4,9 @@
  * WebSocket. Commands are written against this and know no door.
  *
  * A request ends with exactly one of request_fail*, request_end, request_ack or
- * request_done; it is gone then.
+ * request_done; it is gone then. The one exception is STORE_UNCERTAIN: request_fail_store answers the client and
+ * detaches the request, which lives on without a door until the store has told what became of it. What ends it then
+ * answers nobody; the events that it pushes are the same.
  */
 #ifndef TIDINGS_IM_REQUEST_H
 #define TIDINGS_IM_REQUEST_H
@@ -23,7 +25,7 @@ struct request {
 	const struct command *cmd; /* NULL while it is not known */
 	char user[USER_ID_MAX + 1];
 	struct http_req *http;	 /* either this */
-	struct session *session; /* or this, which lives at least as long as the request */
+	struct session *session; /* or this, which lives at least as long as the request; neither: detached */
 	bool has_ref;
 	char ref[REF_MAX + 1];
 	uint64_t path_id;		 /* {id} of a REST path */
@@ -50,6 +52,11 @@ struct session *request_session(const struct request *r);
 
 void request_fail(struct request *r, enum problem p, const char *fmt, ...) PRINTF_LIKE(3, 4);
 void request_fail_store(struct request *r, enum store_status s);
+/*
+ * The same for a write that these two users are told of (absent: nobody): where nobody knows whether it was done, their
+ * sessions are told to catch up.
+ */
+void request_fail_write(struct request *r, enum store_status s, struct str a, struct str b);
 
 /* Begins the answer's object (for a frame: a `result` with its ref); the caller writes members, then request_end. */
 struct json_out *request_begin(struct request *r);

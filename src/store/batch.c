@@ -50,7 +50,7 @@ void batch_reset(struct batch *b)
 		buf_shrink(bufs[i], KEEP_BYTES);
 	}
 	b->ask.count = b->updates.count = 0;
-	b->count = b->sends = b->stmt_count = 0;
+	b->count = b->sends = b->reads = b->stmt_count = 0;
 	b->db_ms = b->now_ms = 0;
 	b->standing = false;
 }
@@ -72,7 +72,7 @@ void batch_fini(struct batch *b)
 void batch_add(struct batch *b, struct op *op)
 {
 	ASSERT(b->count < BATCH_OPS_MAX);
-	op->planned = false;
+	op->planned = op->more = false;
 	op->status = STORE_UNAVAILABLE;
 	op->conv = NULL;
 	b->op[b->count++] = op;
@@ -399,11 +399,14 @@ bool batch_plan(struct batch *b)
 	for (unsigned i = 0; i < b->count; i++) {
 		struct op *op = b->op[i];
 		struct conv *c = op_conv(op);
+		/* Whether it is there is known only under its lock. */
+		if (op->settling && b->skip_locked && c != NULL && !c->locked)
+			c->skipped = true;
 		op->put_off = (c != NULL && (c->stopped || c->skipped)) || op->class->plan(b, op) == OP_PUT_OFF;
 		if (op->put_off && c != NULL)
 			c->stopped = true;
 	}
-	/* A conversation comes to stand through what succeeds, or not at all. */
+	/* A conversation is created only by an operation that succeeds. */
 	for (const struct conv *c = b->convs; c != NULL; c = c->next)
 		if (c->made && c->same == NULL && !c->used)
 			return false;

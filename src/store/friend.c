@@ -267,7 +267,7 @@ static void friend_answer(struct txn *t)
 void store_change_friend(struct store *s, enum friend_step step, struct str user, struct str peer, struct str note,
 			 store_friend_change_fn *fn, void *arg)
 {
-	static const struct txn_class class = {"friend", friend_ask, friend_row, friend_decide, friend_answer};
+	static const struct txn_class class = {"friend", friend_ask, friend_row, friend_decide, friend_answer, true};
 	struct change_friend *c = txn_new(s->txns, &class, sizeof(*c));
 	ASSERT(id_user_valid(user) && id_user_valid(peer));
 	c->fn = fn;

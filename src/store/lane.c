@@ -8,7 +8,7 @@
  * lost connection) is run again as a whole. When the connection is lost after the
  * second round trip was sent, it may have committed: its operations are run again as
  * uncertain. Locking the conversations waits for the old transaction's end, and then the
- * database tells.
+ * database tells. One whose time is up meanwhile is not run again, only looked for (op->settling).
  */
 #include "core/base.h"
 #include "store/lane.h"
@@ -25,6 +25,8 @@
 
 #define QUEUE_OPS_MAX 8192
 #define QUEUE_BYTES_MAX ((size_t)32 * 1024 * 1024)
+/* Operations that were answered as uncertain and wait for the database to tell what became of them. */
+#define SETTLING_MAX 4096
 #define PAIRS_MAX 65536
 /* An operation is given up when it has waited for so long. */
 #define OP_DEADLINE_MS 3000
@@ -34,7 +36,7 @@
 #define SKIP_LOCKED_MS 10000
 /* Meanwhile what it is needed for is tried again this often. */
 #define PAUSE_MS 10
-/* So often may an operation's transaction be run again for a reason of the moment. */
+/* Retries after a transient error. */
 #define TRIES_MAX 10
 /* From then on each is tried alone, so that one does not spoil it for the others. */
 #define TRIES_TOGETHER 4
@@ -68,7 +70,7 @@ struct lane {
 
 	struct op_queue queue;	 /* in order of arrival */
 	struct op_queue refused; /* to be answered as their status says */
-	size_t queued, queued_bytes, refused_count;
+	size_t queued, queued_bytes, refused_count, settling;
 };
 
 /* ---- operations ---- */
@@ -96,8 +98,8 @@ struct str op_keep(char **tail, struct str s)
 
 static void answer(struct lane *l, struct op *op)
 {
+	l->settling -= op->settling;
 	op->class->answer(l->store, op);
-	free(op);
 }
 
 static void kick(struct lane *l)
@@ -158,7 +160,55 @@ static void answer_refused(struct lane *l)
 		TAILQ_REMOVE(&l->refused, op, entry);
 		l->refused_count--;
 		answer(l, op);
+		free(op);
 	}
+}
+
+/* Others have to be told of it, if it was done. */
+static bool may_have_committed(const struct op *op)
+{
+	return op->uncertain && op->class->tells;
+}
+
+/* The last word where the database gives none. */
+static enum store_status status_without_answer(const struct op *op)
+{
+	return may_have_committed(op) ? STORE_UNKNOWN : STORE_UNAVAILABLE;
+}
+
+/* The time of an operation of the queue is up. */
+static void give_up(struct lane *l, struct op *op)
+{
+	if (!may_have_committed(op) || l->settling >= SETTLING_MAX) {
+		from_queue(l, op);
+		lane_refuse(l, op, status_without_answer(op));
+		return;
+	}
+	op->status = STORE_UNCERTAIN;
+	op->class->answer(l->store, op);
+	op->settling = true;
+	op->tries = 0;
+	l->settling++;
+}
+
+static void expire(struct lane *l)
+{
+	int64_t now = clock_mono_ms();
+	struct op *op = TAILQ_FIRST(&l->queue), *next;
+	for (; op != NULL && (op->settling || op->deadline_ms <= now); op = next) {
+		next = TAILQ_NEXT(op, entry);
+		if (!op->settling)
+			give_up(l, op);
+	}
+}
+
+/* The database is away: nothing waits for it but what has to be settled. */
+static void expire_all(struct lane *l)
+{
+	struct op *op;
+	TAILQ_FOREACH (op, &l->queue, entry)
+		op->deadline_ms = 0;
+	kick(l);
 }
 
 static void refuse_queue(struct lane *l)
@@ -166,17 +216,7 @@ static void refuse_queue(struct lane *l)
 	struct op *op;
 	while ((op = TAILQ_FIRST(&l->queue)) != NULL) {
 		from_queue(l, op);
-		lane_refuse(l, op, STORE_UNAVAILABLE);
-	}
-}
-
-static void expire(struct lane *l)
-{
-	int64_t now = clock_mono_ms();
-	struct op *op;
-	while ((op = TAILQ_FIRST(&l->queue)) != NULL && op->deadline_ms <= now) {
-		from_queue(l, op);
-		lane_refuse(l, op, STORE_UNAVAILABLE);
+		lane_refuse(l, op, status_without_answer(op));
 	}
 }
 
@@ -271,6 +311,16 @@ static void plan_and_write(struct lane *l)
 	ask_batch(l, LANE_WRITING);
 }
 
+/* It has done a part, and does the next one after all that has come meanwhile. */
+static void go_on_later(struct lane *l, struct op *op)
+{
+	op->class->step(op);
+	op->uncertain = op->alone = false;
+	op->tries = 0;
+	op->deadline_ms = clock_mono_ms() + OP_DEADLINE_MS;
+	to_queue(l, op, false);
+}
+
 static void committed(struct lane *l)
 {
 	struct batch *b = &l->batch;
@@ -279,9 +329,14 @@ static void committed(struct lane *l)
 		l->obs->batch(b->count, b->sends, (uint64_t)(clock_usecs() - l->begun_usecs), l->obs_ctx);
 	/* A repeat's answer is the message of an op before it: none goes before all are answered. */
 	for (unsigned i = 0; i < b->count; i++)
-		b->op[i]->class->answer(l->store, b->op[i]);
-	for (unsigned i = 0; i < b->count; i++)
-		free(b->op[i]);
+		if (!b->op[i]->more)
+			answer(l, b->op[i]);
+	for (unsigned i = 0; i < b->count; i++) {
+		if (b->op[i]->more)
+			go_on_later(l, b->op[i]);
+		else
+			free(b->op[i]);
+	}
 	batch_reset(b);
 	l->state = LANE_IDLE;
 	if (!TAILQ_EMPTY(&l->queue))
@@ -344,6 +399,24 @@ static const char *passing_reason(unsigned error)
 	}
 }
 
+/* Takes those out of the batch whose transaction has failed too often. */
+static void drop_hopeless(struct lane *l)
+{
+	struct batch *b = &l->batch;
+	unsigned kept = 0;
+	for (unsigned i = 0; i < b->count; i++) {
+		struct op *op = b->op[i];
+		if (op->tries > TRIES_MAX && may_have_committed(op) && !op->settling)
+			op->deadline_ms = 0; /* back in the queue, its time is up */
+		else if (op->tries > TRIES_MAX) {
+			lane_refuse(l, op, status_without_answer(op));
+			continue;
+		}
+		b->op[kept++] = op;
+	}
+	b->count = kept;
+}
+
 static void batch_refused(struct lane *l, const struct link_result *r)
 {
 	struct batch *b = &l->batch;
@@ -363,16 +436,9 @@ static void batch_refused(struct lane *l, const struct link_result *r)
 			b->op[i]->tries = found ? TRIES_MAX : b->op[i]->tries;
 		}
 	}
-	unsigned kept = 0;
-	for (unsigned i = 0; i < b->count; i++) {
-		struct op *op = b->op[i];
-		op->alone |= ++op->tries >= TRIES_TOGETHER;
-		if (op->tries > TRIES_MAX)
-			lane_refuse(l, op, STORE_UNAVAILABLE);
-		else
-			b->op[kept++] = op;
-	}
-	b->count = kept;
+	for (unsigned i = 0; i < b->count; i++)
+		b->op[i]->alone |= ++b->op[i]->tries >= TRIES_TOGETHER;
+	drop_hopeless(l);
 	undo(l, reason);
 }
 
@@ -409,6 +475,10 @@ static void on_done(struct link_query *q, const struct link_result *r)
 	case LINK_LOST:
 		if (l->state == LANE_WRITING)
 			mark_uncertain(l);
+		/* The others have a deadline. */
+		for (unsigned i = 0; i < l->batch.count; i++)
+			l->batch.op[i]->tries += l->batch.op[i]->settling;
+		drop_hopeless(l);
 		put_back(l, "link");
 		return;
 	}
@@ -447,7 +517,7 @@ static void on_down(struct link *link, const char *why, void *ctx)
 		l->obs->link(false, l->obs_ctx);
 	l->was_up = false;
 	if (link_is_away(link))
-		refuse_queue(l);
+		expire_all(l);
 }
 
 /* ---- from outside ---- */
@@ -479,6 +549,9 @@ void lane_free(struct lane **lane)
 	if (l == NULL)
 		return;
 	link_free(&l->link);
+	/* The answer to COMMIT will not be heard. */
+	if (l->state == LANE_WRITING)
+		mark_uncertain(l);
 	for (unsigned i = l->batch.count; i-- > 0;)
 		to_queue(l, l->batch.op[i], true);
 	batch_fini(&l->batch);

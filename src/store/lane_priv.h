@@ -44,8 +44,12 @@ struct op_class {
 	bool (*makes)(struct batch *b, struct op *op);
 	/* Decides the outcome, changes the state in memory, adds to what is written. */
 	enum op_verdict (*plan)(struct batch *b, struct op *op);
-	/* Calls back; the op is freed afterwards. */
+	/* A transaction has committed, and op->more says that the next one goes on with it. NULL where it never does.
+	 */
+	void (*step)(struct op *op);
+	/* Calls back; the op is freed afterwards, but after STORE_UNCERTAIN. */
 	void (*answer)(struct store *s, struct op *op);
+	bool tells; /* others are told of it: a try of unknown outcome has to be followed up */
 };
 
 /* Embedded first in its kind's struct, which is one allocation with its strings. */
@@ -59,6 +63,8 @@ struct op {
 	bool put_off;	     /* batch_plan() could not plan it */
 	bool planned;	     /* this batch writes something for it */
 	bool uncertain;	     /* a transaction that wrote for it may have committed */
+	bool settling;	     /* was answered with STORE_UNCERTAIN: writes no more, only finds out whether it was done */
+	bool more;	     /* goes on in a later batch once this one has committed */
 	enum store_status status;
 	struct conv *conv; /* in the present batch; see op_conv() */
 };
@@ -167,6 +173,8 @@ struct batch {
 	int64_t db_ms;	/* the database's clock, read under the locks */
 	int64_t now_ms; /* the same, moved as this node's clocks are */
 	bool standing;	/* an answer tells of what stood already */
+
+	unsigned reads; /* conversations that are read; see op_read.c */
 
 	struct buf text;
 	struct stmt *stmt;

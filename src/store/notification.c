@@ -65,6 +65,8 @@ static void notify_ask(struct txn *t, struct buf *text)
 	sql_u64(text, p->id);
 	sql_lit(text, " AND n.user_id=");
 	sql_str(text, p->n.user);
+	if (t->uncertain)
+		sql_lit(text, " FOR UPDATE");
 }
 
 static void notify_row(struct txn *t, unsigned stmt, struct row *row)
@@ -135,7 +137,7 @@ static struct put_notification *put_new(struct store *s, const struct txn_class 
 
 void store_notify(struct store *s, const struct store_notify *n, store_notification_fn *fn, void *arg)
 {
-	static const struct txn_class class = {"notify", notify_ask, notify_row, notify_decide, put_answer};
+	static const struct txn_class class = {"notify", notify_ask, notify_row, notify_decide, put_answer, true};
 	struct put_notification *p = put_new(s, &class, n->user, fn, arg);
 	struct arena *a = &p->txn.arena;
 	p->n.kind = arena_str(a, n->kind);

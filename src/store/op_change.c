@@ -115,6 +115,8 @@ static enum op_verdict read_plan(struct batch *b, struct op *op)
 		return end(op, STORE_FORBIDDEN);
 	if (h->m.is_read)
 		return end_standing(b, o, op->uncertain && h->m.read_ms == o->at_ms);
+	if (op->settling)
+		return end(op, STORE_UNAVAILABLE);
 	if (counts_as_unread(h))
 		op_conv(op)->unread[side]--;
 	note(b, o, CHANGE_READ);
@@ -154,6 +156,8 @@ static enum op_verdict recall_plan(struct batch *b, struct op *op)
 		return end(op, STORE_NOT_SENDER);
 	if (h->m.is_recalled)
 		return end_standing(b, o, op->uncertain && h->m.recalled_ms == o->at_ms);
+	if (op->settling)
+		return end(op, STORE_UNAVAILABLE);
 	if (b->now_ms - h->m.created_ms > (int64_t)b->conf->message.recall_window_secs * 1000)
 		return end(op, STORE_RECALL_EXPIRED);
 	if (counts_as_unread(h))
@@ -205,6 +209,8 @@ static enum op_verdict delete_plan(struct batch *b, struct op *op)
 	unsigned as = is_sender(o) ? 0 : 1;
 	if (h->deleted[as])
 		return end_standing(b, o, op->uncertain);
+	if (op->settling)
+		return end(op, STORE_UNAVAILABLE);
 	if (c->deleted_by[side])
 		return OP_PUT_OFF; /* newest_before may be what was deleted */
 	if (as == 1 && counts_as_unread(h))
@@ -226,11 +232,14 @@ static void change_answer(struct store *s, struct op *op)
 {
 	struct op_change *o = container_of(op, struct op_change, op);
 	bool done = op->status == STORE_OK;
+	/* What it points to was the batch's. */
+	if (!done)
+		o->message.content = o->message.media_url = o->message.extra = o->message.client_msg_id = STR_NULL;
 	const struct store_change r = {
 		.status = op->status,
 		.changed = done && o->changed,
 		.change_seq = done ? o->change_seq : 0,
-		.message = done ? &o->message : NULL,
+		.message = done || op->status == STORE_UNKNOWN ? &o->message : NULL,
 	};
 	o->fn(&r, o->arg);
 }
@@ -254,21 +263,24 @@ static void submit(struct store *s, const struct op_class *class, struct str use
 
 void store_read_message(struct store *s, struct str user, uint64_t id, store_change_fn *fn, void *arg)
 {
-	static const struct op_class class = {
-		.name = "read of a message", .enter = change_enter, .plan = read_plan, .answer = change_answer};
+	static const struct op_class class = {.name = "read of a message",
+					      .enter = change_enter,
+					      .plan = read_plan,
+					      .answer = change_answer,
+					      .tells = true};
 	submit(s, &class, user, id, fn, arg);
 }
 
 void store_recall(struct store *s, struct str user, uint64_t id, store_change_fn *fn, void *arg)
 {
 	static const struct op_class class = {
-		.name = "recall", .enter = change_enter, .plan = recall_plan, .answer = change_answer};
+		.name = "recall", .enter = change_enter, .plan = recall_plan, .answer = change_answer, .tells = true};
 	submit(s, &class, user, id, fn, arg);
 }
 
 void store_delete(struct store *s, struct str user, uint64_t id, store_change_fn *fn, void *arg)
 {
 	static const struct op_class class = {
-		.name = "delete", .enter = delete_enter, .plan = delete_plan, .answer = change_answer};
+		.name = "delete", .enter = delete_enter, .plan = delete_plan, .answer = change_answer, .tells = true};
 	submit(s, &class, user, id, fn, arg);
 }

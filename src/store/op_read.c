@@ -1,11 +1,24 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Reading a conversation up to a seq: marks the messages to the reader, moves read_seq, and counts what stays unread.
+/*
+ * Reading a conversation up to a seq: marks the messages to the reader, moves read_seq, and counts what stays unread.
+ *
+ * A step marks a bounded number of messages, whatever is unread; a longer way is gone in a step a batch, with what
+ * others have sent meanwhile in between. Each step leaves counters and read_seq true.
  */
 #include "core/base.h"
 #include "store/store_priv.h"
 
 #include "store/lane_priv.h"
 #include "store/sql.h"
+
+/*
+ * How many seqs a step moves read_seq. The first read of a batch may go far, most read a few messages, and all of
+ * a full batch together pass over some 12,000 rows.
+ */
+#define STEP_FIRST 2048
+#define STEP_FEW 256
+#define FEW 8
+#define STEP 32
 
 enum { MARKED, COUNTED };
 
@@ -15,9 +28,12 @@ struct op_read {
 	void *arg;
 	struct str user;
 	uint64_t conversation_id;
-	uint64_t up_to_seq; /* as asked; as taken, once it was planned, so that another try takes the same */
+	uint64_t up_to_seq; /* as asked; as taken, once it was planned, so that each step takes the same */
+	uint64_t step;	    /* at most, in this batch */
 	uint64_t found[2];  /* rows that become read, and how many of them the counter counts */
-	struct store_read result;
+	/* The last step that was planned; 0: none, or it is counted in the result. */
+	uint64_t step_to, step_marked;
+	struct store_read result; /* of the steps that have committed */
 };
 
 static void read_enter(struct batch *b, struct op *op)
@@ -25,16 +41,20 @@ static void read_enter(struct batch *b, struct op *op)
 	struct op_read *o = container_of(op, struct op_read, op);
 	op->conv = batch_conv_by_id(b, o->conversation_id);
 	o->found[MARKED] = o->found[COUNTED] = 0;
+	o->step = b->reads == 0 ? STEP_FIRST : b->reads < FEW ? STEP_FEW : STEP;
+	b->reads++;
 	/* Only what is after read_seq can be unread. */
 	struct buf *out = batch_ask(b, o->found);
-	sql_lit(out, "SELECT COUNT(*),SUM(m.is_recalled=0 AND m.deleted_by_recipient=0) FROM conversations c "
-		     "JOIN messages m ON m.id>(c.id<<28)+IF(c.user1_id=");
+	sql_lit(out, "SELECT COUNT(*),SUM(m.is_recalled=0 AND m.deleted_by_recipient=0) FROM (SELECT "
+		     "id,last_seq,IF(user1_id=");
 	sql_str(out, o->user);
-	sql_lit(out, ",c.user1_read_seq,c.user2_read_seq) AND m.id<=(c.id<<28)+LEAST(c.last_seq,");
-	sql_u64(out, o->up_to_seq);
-	sql_lit(out, ") WHERE c.id=");
+	sql_lit(out, ",user1_read_seq,user2_read_seq) AS read_seq FROM conversations WHERE id=");
 	sql_u64(out, o->conversation_id);
-	sql_lit(out, " AND m.to_user_id=");
+	sql_lit(out, ") c JOIN messages m ON m.id>(c.id<<28)+c.read_seq AND m.id<=(c.id<<28)+LEAST(c.last_seq,");
+	sql_u64(out, o->up_to_seq);
+	sql_lit(out, ",c.read_seq+");
+	sql_u64(out, o->step);
+	sql_lit(out, ") WHERE m.to_user_id=");
 	sql_str(out, o->user);
 	sql_lit(out, " AND m.is_read=0");
 }
@@ -47,11 +67,39 @@ static void append_update(struct batch *b, const struct op_read *o, const struct
 	sql_lit(out, " WHERE id>");
 	sql_u64(out, message_id_make(c->id, after_seq));
 	sql_lit(out, " AND id<=");
-	sql_u64(out, message_id_make(c->id, o->result.read_seq));
+	sql_u64(out, message_id_make(c->id, o->step_to));
 	sql_lit(out, " AND to_user_id=");
 	sql_str(out, o->user);
 	sql_lit(out, " AND is_read=0");
-	batch_expect(b, o->result.marked);
+	batch_expect(b, o->step_marked);
+}
+
+/* The planned step has committed. */
+static void read_step(struct op *op)
+{
+	struct op_read *o = container_of(op, struct op_read, op);
+	if (o->step_to == 0)
+		return;
+	o->result.changed = true;
+	o->result.read_seq = o->result.up_to_seq = o->step_to;
+	o->result.marked += o->step_marked;
+	o->step_to = o->step_marked = 0;
+}
+
+static void plan_step(struct batch *b, struct op_read *o, struct conv *c, int side)
+{
+	uint64_t old_seq = c->read_seq[side];
+	o->step_to = old_seq + o->step < o->up_to_seq ? old_seq + o->step : o->up_to_seq;
+	/* Messages of this batch, which the database could not count yet. */
+	uint64_t just_sent = op_send_count(b, c, o->user, o->step_to);
+	o->step_marked = o->found[MARKED] + just_sent;
+	o->result.read_ms = b->now_ms;
+	c->unread[side] -= o->found[COUNTED] + just_sent;
+	c->read_seq[side] = o->step_to;
+	c->dirty = c->read_by[side] = o->op.planned = true;
+	if (o->step_marked != 0)
+		append_update(b, o, c, old_seq);
+	o->op.more = o->step_to < o->up_to_seq;
 }
 
 static enum op_verdict read_plan(struct batch *b, struct op *op)
@@ -64,40 +112,27 @@ static enum op_verdict read_plan(struct batch *b, struct op *op)
 		return OP_PLANNED;
 	}
 	/* What was counted under the locks has to be true still. */
-	if (c->changed || c->read_by[side])
+	if (c->changed)
 		return OP_PUT_OFF;
-	uint64_t old_seq = c->read_seq[side];
-	uint64_t up_to_seq = o->up_to_seq < c->last_seq ? o->up_to_seq : c->last_seq;
-	op->status = STORE_OK;
-	if (up_to_seq <= old_seq) {
-		b->standing = true;
-		if (op->uncertain && o->result.changed && o->result.up_to_seq == up_to_seq) {
-			o->result.unread =
-				c->unread[side]; /* it was this op, in a try whose outcome it did not learn */
-			return OP_PLANNED;
-		}
-	}
-	o->up_to_seq = up_to_seq;
-	o->result = (struct store_read){
-		.status = STORE_OK,
-		.changed = up_to_seq > old_seq,
-		.conversation_id = c->id,
-		.read_seq = up_to_seq > old_seq ? up_to_seq : old_seq,
-		.up_to_seq = up_to_seq,
-		.read_ms = b->now_ms,
-	};
+	/* A step whose outcome was not told. */
+	if (op->uncertain && o->step_to != 0 && c->read_seq[side] >= o->step_to)
+		read_step(op);
+	o->step_to = o->step_marked = 0;
+	if (o->up_to_seq > c->last_seq)
+		o->up_to_seq = c->last_seq;
 	struct str peer = conv_user(c, 1 - side);
 	memcpy(o->result.peer, peer.s, peer.len);
-	if (o->result.changed) {
-		/* Messages of this batch, which the database could not count yet. */
-		uint64_t just_sent = op_send_count(b, c, o->user, up_to_seq);
-		o->result.marked = o->found[MARKED] + just_sent;
-		c->unread[side] -= o->found[COUNTED] + just_sent;
-		c->read_seq[side] = up_to_seq;
-		c->dirty = c->read_by[side] = op->planned = true;
-		if (o->result.marked != 0)
-			append_update(b, o, c, old_seq);
-	}
+	o->result.peer[peer.len] = '\0';
+	op->status = STORE_OK;
+	o->result.read_seq = c->read_seq[side];
+	if (c->read_seq[side] >= o->up_to_seq)
+		b->standing = true;
+	else if (op->settling)
+		op->status = STORE_UNAVAILABLE;
+	else if (c->read_by[side])
+		op->more = true; /* not put off: many of a long conversation would be before all others each time */
+	else
+		plan_step(b, o, c, side);
 	o->result.unread = c->unread[side];
 	return OP_PLANNED;
 }
@@ -105,15 +140,23 @@ static enum op_verdict read_plan(struct batch *b, struct op *op)
 static void read_answer(struct store *s, struct op *op)
 {
 	struct op_read *o = container_of(op, struct op_read, op);
-	const struct store_read failed = {.status = op->status};
-	o->fn(op->status == STORE_OK ? &o->result : &failed, o->arg);
+	struct store_read *r = &o->result;
+	r->status = op->status;
+	r->conversation_id = o->conversation_id;
+	if (op->status == STORE_OK) {
+		read_step(op);
+		r->up_to_seq = o->up_to_seq;
+	}
+	o->fn(r, o->arg);
 }
 
 static const struct op_class read_class = {
 	.name = "read of a conversation",
 	.enter = read_enter,
 	.plan = read_plan,
+	.step = read_step,
 	.answer = read_answer,
+	.tells = true,
 };
 
 void store_read_conversation(struct store *s, struct str user, uint64_t conversation_id, uint64_t up_to_seq,

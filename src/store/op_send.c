@@ -39,8 +39,11 @@ bool send_same_fields(const struct store_send *p, const struct message *m)
 static void send_enter(struct batch *b, struct op *op)
 {
 	struct op_send *o = container_of(op, struct op_send, op);
-	op->conv = batch_conv_by_pair(b, o->p.from, o->p.to);
-	batch_ask_friends(b, op->conv);
+	/* The transaction whose outcome is looked for may have made the conversation: its lock is found by its id. */
+	op->conv = op->settling ? batch_conv_by_id(b, message_id_conversation(o->message.id))
+				: batch_conv_by_pair(b, o->p.from, o->p.to);
+	if (!op->settling)
+		batch_ask_friends(b, op->conv);
 	/* An id that was made for it cannot stand, unless this is not its first try. */
 	if (!o->made_id || op->uncertain)
 		batch_ask_sent(b, o->p.from, o->p.client_msg_id);
@@ -49,7 +52,7 @@ static void send_enter(struct batch *b, struct op *op)
 static bool send_makes(struct batch *b, struct op *op)
 {
 	struct op_send *o = container_of(op, struct op_send, op);
-	if (batch_sent(b, o->p.from, o->p.client_msg_id) != NULL || o->p.reply_to != 0)
+	if (op->settling || batch_sent(b, o->p.from, o->p.client_msg_id) != NULL || o->p.reply_to != 0)
 		return false;
 	/* The same client_msg_id earlier in this batch: that one decides what becomes of this. */
 	for (unsigned i = 0; b->op[i] != op; i++) {
@@ -153,6 +156,8 @@ static enum op_verdict send_plan(struct batch *b, struct op *op)
 	const struct sent *found = batch_sent(b, o->p.from, o->p.client_msg_id);
 	if (found != NULL)
 		return plan_repeat(b, o, found);
+	if (op->settling)
+		return end(op, STORE_UNAVAILABLE);
 	enum store_status friends = batch_friends(b, o->p.from, o->p.to);
 	if (friends != STORE_OK)
 		return end(op, friends);
@@ -175,12 +180,14 @@ static enum op_verdict send_plan(struct batch *b, struct op *op)
 static void send_answer(struct store *s, struct op *op)
 {
 	struct op_send *o = container_of(op, struct op_send, op);
-	bool stands = op->status == STORE_OK;
+	bool done = op->status == STORE_OK;
 	const struct store_sent r = {
 		.status = op->status,
-		.replayed = stands && o->replayed,
-		.message = stands ? o->result : NULL,
-		.gap_ms = stands && !o->replayed ? o->gap_ms : INT64_MAX,
+		.replayed = done && o->replayed,
+		.message = done				 ? o->result
+			   : op->status == STORE_UNKNOWN ? &o->message
+							 : NULL,
+		.gap_ms = done && !o->replayed ? o->gap_ms : INT64_MAX,
 	};
 	o->fn(&r, o->arg);
 }
@@ -191,6 +198,7 @@ static const struct op_class send_class = {
 	.makes = send_makes,
 	.plan = send_plan,
 	.answer = send_answer,
+	.tells = true,
 };
 
 uint64_t op_send_count(const struct batch *b, const struct conv *c, struct str to, uint64_t up_to_seq)

@@ -52,6 +52,8 @@ const char *store_status_name(enum store_status s)
 	static const char *const names[] = {
 		[STORE_OK] = "ok",
 		[STORE_UNAVAILABLE] = "unavailable",
+		[STORE_UNCERTAIN] = "uncertain",
+		[STORE_UNKNOWN] = "unknown",
 		[STORE_OVERLOADED] = "overloaded",
 		[STORE_NOT_FOUND] = "not_found",
 		[STORE_NOT_FRIENDS] = "not_friends",

@@ -5,8 +5,8 @@
  * door). The database is the only truth; nothing is answered as done before the
  * transaction that did it has committed.
  *
- * Every operation copies its arguments, and calls its callback exactly once, from
- * the loop, never from within the call itself. Results are borrowed for the callback.
+ * Every operation copies its arguments, and calls its callback from the loop, never from within the call itself:
+ * once, or twice where the first status is STORE_UNCERTAIN. Results are borrowed for the callback.
  * A lost connection is waited for, for up to 3 s, but not a database that is known to be away (link.h).
  * `arg` is the caller's and only handed back.
  */
@@ -22,9 +22,17 @@ struct store;
 
 enum store_status {
 	STORE_OK,
-	STORE_UNAVAILABLE, /* the database is away: nothing was done, or it is unknown and a repeat finds out */
-	STORE_OVERLOADED,  /* the queue is full: nothing was done */
-	STORE_NOT_FOUND,   /* no such thing, or the user is no party to it */
+	STORE_UNAVAILABLE, /* the database is away: nothing was done, or nobody but the asker is told and a retry finds
+			      out */
+	/*
+	 * Only of writes that others are told of: the time is up, and the transaction may have committed, for the
+	 * answer to COMMIT was lost. The callback runs once more when the database has told: with STORE_OK if it was
+	 * done, with another status if it was not, or with STORE_UNKNOWN.
+	 */
+	STORE_UNCERTAIN,
+	STORE_UNKNOWN,	  /* the last word on a write that may have been done: nobody will find out whether it was */
+	STORE_OVERLOADED, /* the queue is full: nothing was done */
+	STORE_NOT_FOUND,  /* no such thing, or the user is no party to it */
 	STORE_NOT_FRIENDS,
 	STORE_BLOCKED,
 	STORE_NOT_SENDER, /* recall of another's message */
@@ -101,7 +109,7 @@ struct store_send {
 struct store_sent {
 	enum store_status status;
 	bool replayed;		       /* it stood already: the message as it is now */
-	const struct message *message; /* STORE_OK */
+	const struct message *message; /* STORE_OK. STORE_UNKNOWN: only id, from and to */
 	int64_t gap_ms;		       /* since the message before it; INT64_MAX: the first one, or replayed */
 };
 typedef void store_sent_fn(const struct store_sent *r, void *arg);
@@ -118,7 +126,7 @@ struct store_change {
 	enum store_status status;
 	bool changed; /* false: it was so already */
 	uint64_t change_seq;
-	const struct message *message; /* as it is now; STORE_OK */
+	const struct message *message; /* as it is now; STORE_OK. STORE_UNKNOWN: only id, from and to */
 };
 typedef void store_change_fn(const struct store_change *r, void *arg);
 void store_read_message(struct store *s, struct str user, uint64_t id, store_change_fn *fn, void *arg);
@@ -127,8 +135,12 @@ void store_delete(struct store *s, struct str user, uint64_t id, store_change_fn
 
 struct store_read {
 	enum store_status status;
-	bool changed; /* read_seq moved or a message became read */
-	char peer[USER_ID_MAX + 1];
+	/*
+	 * read_seq moved or a message became read. A long way is gone in several transactions: it may be so, up to
+	 * up_to_seq, although the status is not STORE_OK.
+	 */
+	bool changed;
+	char peer[USER_ID_MAX + 1]; /* "" where nothing was read */
 	uint64_t conversation_id, read_seq, marked, unread;
 	uint64_t up_to_seq; /* as taken */
 	int64_t read_ms;

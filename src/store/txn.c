@@ -54,6 +54,12 @@ static void refuse(struct txn *x, enum store_status status)
 	kick(t);
 }
 
+/* The last word where the database gives none. */
+static enum store_status status_without_answer(const struct txn *x)
+{
+	return x->uncertain && x->class->tells ? STORE_UNKNOWN : STORE_UNAVAILABLE;
+}
+
 static void to_queue(struct txns *t, struct txn *x, bool first)
 {
 	if (first)
@@ -145,7 +151,7 @@ static void put_back(struct txns *t)
 	t->now = NULL;
 	t->state = TXNS_IDLE;
 	if (x->tries > TRIES_MAX)
-		refuse(x, STORE_UNAVAILABLE);
+		refuse(x, status_without_answer(x));
 	else
 		to_queue(t, x, true);
 	kick(t);
@@ -156,7 +162,12 @@ static void next_step(struct txns *t)
 	struct txn *x = t->now;
 	switch (t->state) {
 	case TXNS_ASKING:
-		decide(t);
+		if (x->settling) {
+			x->tries = TRIES_MAX + 1;
+			end(t, TXNS_UNDOING);
+		} else {
+			decide(t);
+		}
 		return;
 	case TXNS_WRITING:
 		end(t, TXNS_COMMITTING);
@@ -249,18 +260,42 @@ static void refuse_queue(struct txns *t)
 	struct txn *x;
 	while ((x = TAILQ_FIRST(&t->queue)) != NULL) {
 		from_queue(t, x);
-		refuse(x, STORE_UNAVAILABLE);
+		refuse(x, status_without_answer(x));
 	}
+}
+
+/* The time of one in the queue is up. */
+static void give_up(struct txns *t, struct txn *x)
+{
+	if (status_without_answer(x) != STORE_UNKNOWN) {
+		from_queue(t, x);
+		refuse(x, STORE_UNAVAILABLE);
+		return;
+	}
+	x->status = STORE_UNCERTAIN;
+	x->class->answer(x);
+	x->settling = true;
+	x->tries = 0;
 }
 
 static void expire(struct txns *t)
 {
 	int64_t now = clock_mono_ms();
-	struct txn *x;
-	while ((x = TAILQ_FIRST(&t->queue)) != NULL && x->deadline_ms <= now) {
-		from_queue(t, x);
-		refuse(x, STORE_UNAVAILABLE);
+	struct txn *x = TAILQ_FIRST(&t->queue), *next;
+	for (; x != NULL && (x->settling || x->deadline_ms <= now); x = next) {
+		next = TAILQ_NEXT(x, entry);
+		if (!x->settling)
+			give_up(t, x);
 	}
+}
+
+/* The database is away: nothing waits for it but what has to be settled. */
+static void expire_all(struct txns *t)
+{
+	struct txn *x;
+	TAILQ_FOREACH (x, &t->queue, entry)
+		x->deadline_ms = 0;
+	kick(t);
 }
 
 static void answer_refused(struct txns *t)
@@ -300,7 +335,7 @@ static void on_ready(struct link *link, void *ctx)
 static void on_down(struct link *link, const char *why, void *ctx)
 {
 	if (link_is_away(link))
-		refuse_queue(ctx);
+		expire_all(ctx);
 }
 
 /* ---- from outside ---- */
@@ -326,8 +361,11 @@ void txns_free(struct txns **txns)
 		return;
 	t->closing = true;
 	link_free(&t->link);
-	if (t->now != NULL)
-		refuse(t->now, STORE_UNAVAILABLE);
+	if (t->now != NULL) {
+		/* The answer to COMMIT will not be heard. */
+		t->now->uncertain |= t->state == TXNS_COMMITTING && t->now->wrote;
+		refuse(t->now, status_without_answer(t->now));
+	}
 	refuse_queue(t);
 	while (t->refused_count != 0)
 		answer_refused(t);

@@ -6,7 +6,10 @@
  *
  * Each locks and reads what it depends on, decides, writes, and commits. One that fails for a reason of the moment (a
  * deadlock, a duplicate that came in between, a lost connection) is run again from its beginning; after a COMMIT of
- * unknown outcome it is run again as uncertain, and then must take what it finds done for its own doing.
+ * unknown outcome it is run again as uncertain, and then must take what it finds done for its own doing. If others are
+ * told of it and the time is up before that, it is answered with STORE_UNCERTAIN, and a second time, with
+ * STORE_UNKNOWN, once the database answers again: it has been given the locks then, so what was under way is over, and
+ * whoever catches up sees it.
  */
 #ifndef TIDINGS_STORE_TXN_H
 #define TIDINGS_STORE_TXN_H
@@ -33,8 +36,12 @@ struct txn_class {
 	void (*row)(struct txn *t, unsigned stmt, struct row *row);
 	/* Sets t->status, and writes the statements that change something, if any. */
 	void (*decide)(struct txn *t, struct buf *text);
-	/* After the commit, or where t->status says that nothing was done. The transaction is freed afterwards. */
+	/*
+	 * After the commit, or where t->status says that nothing was done. The transaction is freed afterwards, but
+	 * after STORE_UNCERTAIN.
+	 */
 	void (*answer)(struct txn *t);
+	bool tells; /* others are told of what it does; then ask() has to lock what it may have written */
 };
 
 /* Embedded first in its kind's struct, made by txn_new. */
@@ -49,11 +56,12 @@ struct txn {
 	bool wrote;	/* this try */
 	bool rejected;	/* STORE_UNAVAILABLE, and will be each time: the database refuses the data in it */
 	bool uncertain; /* an earlier try may have committed */
+	bool settling;	/* was answered with STORE_UNCERTAIN, and changes nothing any more */
 };
 TAILQ_HEAD(txn_queue, txn);
 
 struct txns *txns_new(struct event_base *base, const struct conf *conf);
-/* Answers all that is in it as unavailable. */
+/* Answers all that is in it: STORE_UNAVAILABLE, or STORE_UNKNOWN. */
 void txns_free(struct txns **t);
 /* Not answered yet. */
 size_t txns_pending(const struct txns *t);

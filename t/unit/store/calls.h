@@ -50,6 +50,13 @@ static inline void answered(bool *done)
 	*done = true;
 }
 
+/* Of a write, which may be answered twice: `done` by the first answer, `settled` by the last. */
+static inline void written(enum store_status status, bool *done, bool *settled)
+{
+	answered(done);
+	*settled = status != STORE_UNCERTAIN;
+}
+
 static inline struct message keep_message(const struct message *m)
 {
 	struct message copy = *m;
@@ -75,7 +82,7 @@ static inline struct conversation keep_conversation(const struct conversation *c
 /* ---- sending ---- */
 
 struct sent_answer {
-	bool done;
+	bool done, settled;
 	enum store_status status;
 	bool replayed;
 	struct message m;
@@ -88,7 +95,7 @@ static inline void on_sent(const struct store_sent *r, void *arg)
 	a->replayed = r->replayed;
 	if (r->message != NULL)
 		a->m = keep_message(r->message);
-	answered(&a->done);
+	written(r->status, &a->done, &a->settled);
 }
 
 static inline struct store_send text_to(const char *from, const char *to, const char *text, const char *client_msg_id)
@@ -112,7 +119,7 @@ static inline struct sent_answer do_send(struct store *s, struct store_send p)
 {
 	struct sent_answer a;
 	ask_send(s, p, &a);
-	wait_for(&a.done);
+	wait_for(&a.settled);
 	return a;
 }
 
@@ -125,7 +132,7 @@ static inline struct sent_answer do_text(struct store *s, const char *from, cons
 /* ---- changing ---- */
 
 struct change_answer {
-	bool done;
+	bool done, settled;
 	enum store_status status;
 	bool changed;
 	uint64_t change_seq;
@@ -140,7 +147,7 @@ static inline void on_changed(const struct store_change *r, void *arg)
 	a->change_seq = r->change_seq;
 	if (r->message != NULL)
 		a->m = keep_message(r->message);
-	answered(&a->done);
+	written(r->status, &a->done, &a->settled);
 }
 
 typedef void change_call(struct store *s, struct str user, uint64_t id, store_change_fn *fn, void *arg);
@@ -156,12 +163,12 @@ static inline struct change_answer do_change(change_call *call, struct store *s,
 {
 	struct change_answer a;
 	ask_change(call, s, user, id, &a);
-	wait_for(&a.done);
+	wait_for(&a.settled);
 	return a;
 }
 
 struct read_answer {
-	bool done;
+	bool done, settled;
 	struct store_read r;
 };
 
@@ -169,7 +176,7 @@ static inline void on_read(const struct store_read *r, void *arg)
 {
 	struct read_answer *a = arg;
 	a->r = *r;
-	answered(&a->done);
+	written(r->status, &a->done, &a->settled);
 }
 
 static inline void ask_read(struct store *s, const char *user, uint64_t id, uint64_t up_to, struct read_answer *a)
@@ -182,7 +189,7 @@ static inline struct store_read do_read(struct store *s, const char *user, uint6
 {
 	struct read_answer a;
 	ask_read(s, user, id, up_to, &a);
-	wait_for(&a.done);
+	wait_for(&a.settled);
 	return a.r;
 }
 

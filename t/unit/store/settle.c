@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What becomes of a write whose COMMIT was not answered, and whose time is up before the database is back: its asker is
+ * told that it is uncertain, and once more what became of it, so that others can be told of what was committed.
+ */
+#include "core/base.h"
+#include "store/store.h"
+
+#include "calls.h"
+#include "db.h"
+#include "proxy.h"
+#include "../tap.h"
+
+static struct store *s;
+
+/* One of each kind, in one batch. */
+struct writes {
+	char a[16], b[16], fresh[16], other[16], client_msg_id[16];
+	uint64_t id;
+	struct sent_answer with, without, to_fresh;
+	struct change_answer recalled, read, deleted;
+	struct read_answer all;
+	struct created_answer created;
+};
+
+static void writes_ask(struct writes *w)
+{
+	static int round;
+	round++;
+	snprintf(w->a, sizeof(w->a), "a%d", round);
+	snprintf(w->b, sizeof(w->b), "b%d", round);
+	snprintf(w->fresh, sizeof(w->fresh), "f%d", round);
+	snprintf(w->other, sizeof(w->other), "o%d", round);
+	snprintf(w->client_msg_id, sizeof(w->client_msg_id), "id%d", round);
+	db_befriend(w->a, w->b);
+	db_befriend(w->a, w->fresh);
+	db_befriend(w->a, w->other);
+	struct sent_answer m[4];
+	for (int i = 0; i < 4; i++)
+		m[i] = do_text(s, w->a, w->b, "before", NULL);
+	w->id = message_id_conversation(m[0].m.id);
+	ask_change(store_recall, s, w->a, m[0].m.id, &w->recalled);
+	ask_change(store_read_message, s, w->b, m[1].m.id, &w->read);
+	ask_change(store_delete, s, w->b, m[3].m.id, &w->deleted);
+	ask_send(s, text_to(w->a, w->b, "with", w->client_msg_id), &w->with);
+	ask_send(s, text_to(w->a, w->b, "without", NULL), &w->without);
+	ask_send(s, text_to(w->a, w->fresh, "new", NULL), &w->to_fresh);
+	ask_create(s, w->other, w->a, NULL, NULL, &w->created);
+}
+
+static void writes_wait(const struct writes *w)
+{
+	const bool *done[] = {&w->recalled.done, &w->read.done,	    &w->deleted.done, &w->with.done,
+			      &w->without.done,	 &w->to_fresh.done, &w->created.done};
+	for (size_t i = 0; i < ARRAY_LEN(done); i++)
+		wait_for(done[i]);
+}
+
+static void writes_settle(const struct writes *w)
+{
+	const bool *settled[] = {&w->recalled.settled, &w->read.settled,    &w->deleted.settled,
+				 &w->with.settled,     &w->without.settled, &w->to_fresh.settled};
+	for (size_t i = 0; i < ARRAY_LEN(settled); i++)
+		wait_for(settled[i]);
+}
+
+static unsigned count_status(const struct writes *w, enum store_status status)
+{
+	const enum store_status each[] = {w->recalled.status, w->read.status,	 w->deleted.status,
+					  w->with.status,     w->without.status, w->to_fresh.status};
+	unsigned n = 0;
+	for (size_t i = 0; i < ARRAY_LEN(each); i++)
+		n += each[i] == status;
+	return n;
+}
+
+/* The second round trip is cut so, and no new connection can be made; until all is answered. */
+static void lose(struct writes *w, enum cut how, const char *name)
+{
+	wait_up(s);
+	writes_ask(w);
+	cut_at = ";COMMIT";
+	cut = how;
+	proxy_closed = true;
+	writes_wait(w);
+	ok(cut == CUT_NONE, "%s: the connection was cut", name);
+	is_int(count_status(w, STORE_UNCERTAIN), 6, "all that others are told of is uncertain");
+	is_int(w->created.status, STORE_UNAVAILABLE, "what they are not told of is unavailable");
+	is_int(store_pending(s), 6, "and is not followed up");
+	struct sent_answer again;
+	ask_send(s, text_to(w->a, w->b, "with", w->client_msg_id), &again);
+	wait_for(&again.done);
+	is_int(again.status, STORE_UNAVAILABLE, "a retry is refused while the database is away");
+}
+
+static void test_committed(enum cut how, const char *name)
+{
+	struct writes w;
+	lose(&w, how, name);
+	proxy_closed = false;
+	writes_settle(&w);
+	is_int(count_status(&w, STORE_OK), 6, "once it is back, all are found done");
+	ok(!w.with.replayed && message_id_seq(w.with.m.id) == 5, "a send is new, not a retry");
+	ok(!w.without.replayed && message_id_seq(w.without.m.id) == 6, "also without a client_msg_id");
+	ok(!w.to_fresh.replayed && message_id_seq(w.to_fresh.m.id) == 1, "one that made a conversation too");
+	ok(w.recalled.changed && w.recalled.m.is_recalled && w.recalled.change_seq == 1, "a recall");
+	ok(w.read.changed && w.read.m.is_read && w.read.change_seq == 2, "a read");
+	ok(w.deleted.changed && w.deleted.change_seq == 3, "a deletion");
+	is_int(db_sql("SELECT COUNT(*) FROM messages WHERE id>>28=%llu", (unsigned long long)w.id), 6,
+	       "each message is stored once");
+	is_int(store_pending(s), 0, "nothing is left");
+	is_int(db_wrong(), 0, "and all counters are right");
+	struct sent_answer again = do_text(s, w.a, w.b, "with", w.client_msg_id);
+	ok(again.status == STORE_OK && again.replayed && again.m.id == w.with.m.id, "a retry now is one");
+}
+
+static void test_not_committed(void)
+{
+	struct writes w;
+	lose(&w, CUT_BEFORE, "never received");
+	proxy_closed = false;
+	writes_settle(&w);
+	is_int(count_status(&w, STORE_UNAVAILABLE), 6, "once the database is back, none is found done");
+	ok(!w.recalled.changed && !w.read.changed && !w.deleted.changed, "and nobody is told of a change");
+	is_int(db_sql("SELECT COUNT(*) FROM messages WHERE id>>28=%llu", (unsigned long long)w.id), 4,
+	       "nothing is sent after its sender was told that it failed");
+	is_int(db_sql("SELECT COUNT(*) FROM conversations WHERE user1_id='%s' AND user2_id='%s'", w.a, w.fresh), 0,
+	       "and no conversation made");
+	is_int(db_wrong(), 0, "all counters are right");
+}
+
+/* A retry that takes another way while the first send is uncertain. */
+static void test_retried_elsewhere(const struct conf *direct)
+{
+	struct writes w;
+	struct store *elsewhere = store_new(base, direct, NULL, NULL);
+	wait_up(elsewhere);
+	lose(&w, CUT_AFTER, "retried elsewhere");
+	struct sent_answer again = do_text(elsewhere, w.a, w.b, "with", w.client_msg_id);
+	ok(again.status == STORE_OK && again.replayed, "finds the message, and tells nobody");
+	proxy_closed = false;
+	writes_settle(&w);
+	ok(w.with.status == STORE_OK && !w.with.replayed && w.with.m.id == again.m.id, "so the first one has to");
+	store_free(&elsewhere);
+}
+
+static void test_read_to_the_end(void)
+{
+	struct read_answer all;
+	db_befriend("r1", "r2");
+	uint64_t id = message_id_conversation(do_text(s, "r1", "r2", "x", NULL).m.id);
+	wait_up(s);
+	ask_read(s, "r2", id, UINT64_MAX, &all);
+	cut_at = ";COMMIT";
+	cut = CUT_AFTER;
+	proxy_closed = true;
+	wait_for(&all.done);
+	is_int(all.r.status, STORE_UNCERTAIN, "the reading of a conversation is uncertain");
+	proxy_closed = false;
+	wait_for(&all.settled);
+	ok(all.r.status == STORE_OK && all.r.changed && all.r.marked == 1 && all.r.up_to_seq == 1 && all.r.unread == 0,
+	   "and found done");
+}
+
+static void test_left(const struct conf *proxied)
+{
+	struct writes w;
+	lose(&w, CUT_AFTER, "left unsettled");
+	loop_running = true; /* the end is the one time when answers come from the call */
+	store_free(&s);
+	loop_running = false;
+	is_int(count_status(&w, STORE_UNKNOWN), 6, "a store that ends says that nobody knows");
+	ok(strcmp(w.with.m.from, w.a) == 0 && strcmp(w.with.m.to, w.b) == 0, "and whom it concerns");
+	ok(strcmp(w.recalled.m.from, w.a) == 0 && strcmp(w.recalled.m.to, w.b) == 0, "also of a change");
+	proxy_closed = false;
+	s = store_new(base, proxied, NULL, NULL);
+}
+
+int main(void)
+{
+	db_start();
+	struct conf *direct = db_conf("tidings"), *proxied = db_conf("tidings");
+	db_migrate(direct);
+	base = event_base_new();
+	struct evconnlistener *proxy = proxy_new();
+	db_set(&proxied->mysql.socket, proxy_socket);
+	s = store_new(base, proxied, NULL, NULL);
+	test_committed(CUT_AFTER, "committed");
+	test_committed(CUT_LATE, "committed late");
+	test_not_committed();
+	test_retried_elsewhere(direct);
+	test_read_to_the_end();
+	test_left(proxied);
+	is_int(answers_at_once, 0, "no answer came but from the loop");
+	store_free(&s);
+	while (late_server != NULL)
+		turn();
+	for (int i = 0; i < 3; i++)
+		event_base_loop(base, EVLOOP_NONBLOCK);
+	proxy_free(proxy);
+	event_base_free(base);
+	arena_fini(&kept);
+	conf_free(&direct);
+	conf_free(&proxied);
+	return done_testing();
+}
