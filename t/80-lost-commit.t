@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# Proves that what was committed reaches everyone who is connected although the answer to COMMIT was lost and the
+# database stayed away until the sender was refused: a message, a recall and a reading by their events, a friend request
+# by a resync. What is looked at is what the sockets received.
+use Tidings;
+use Tidings::Proxy;
+
+my $proxy = Tidings::Proxy->new(dir => Tidings::dir(), to => Tidings::stack()->mariadb_socket);
+my $t = Tidings->start(workers => 1, conf => {mysql => {socket => $proxy->socket}, session => {policy => 'multi'}});
+$t->befriend(qw(alice bob));
+$t->dbh->do('INSERT INTO users (id) VALUES (?)', undef, 'carol');
+my ($alice, $bob, $bob2) = ($t->ws('alice'), $t->ws('bob'), $t->ws('bob', claims => {device => 'phone'}));
+my $first = $alice->request(type => 'send', %{text_to('bob', 'first')})->{message};
+$_->expect('message') for $bob, $bob2;
+
+# Asks, loses the answer to COMMIT, and waits until the asker was refused; then lets the database be found again.
+sub lose {
+	my ($ws, $pattern, %request) = @_;
+	$proxy->lose($pattern);
+	my $ref = $ws->start(%request);
+	$proxy->lost;
+	my $e = $ws->answer($ref);
+	is "$e->{type} $e->{code}", 'error unavailable', "$request{type}: refused, for nobody knows";
+	return;
+}
+
+sub back {
+	$proxy->open;
+	wait_for('the database', sub { $t->node->admin_http->get('/readyz')->status == 200 });
+	return;
+}
+
+subtest 'a message' => sub {
+	my $text = text_to('bob', 'second', client_msg_id => 'second');
+	lose($alice, 'INSERT INTO messages.*COMMIT\z', type => 'send', %$text);
+	back();
+	is $_->expect('message')->{message}{content}, 'second', "$_->{name} is pushed it" for $bob, $bob2;
+	is $alice->expect('message')->{message}{client_msg_id}, 'second', 'and its sender, who has had no ack';
+	my $again = $alice->request(type => 'send', %$text);
+	is "$again->{type} " . ($again->{replayed} ? 'replayed' : 'new'), 'ack replayed', 'a retry finds it';
+	is $again->{message}{seq}, 2, 'once';
+};
+
+subtest 'a retry while its outcome is unknown' => sub {
+	my $text = text_to('bob', 'third', client_msg_id => 'third');
+	lose($alice, 'INSERT INTO messages.*COMMIT\z', type => 'send', %$text);
+	$proxy->open;
+	my $again = wait_for('a retry', sub { my $e = $alice->request(type => 'send', %$text); $e->{type} eq 'ack' && $e });
+	is $again->{message}{seq}, 3, 'is answered';
+	is $_->expect('message')->{message}{content}, 'third', "$_->{name} is pushed it" for $bob, $bob2, $alice;
+};
+
+subtest 'a recall' => sub {
+	lose($alice, 'UPDATE messages SET is_recalled.*COMMIT\z', type => 'recall', message_id => $first->{id});
+	back();
+	is $_->expect('recalled')->{message_id}, $first->{id}, "$_->{name} is told" for $bob, $bob2, $alice;
+};
+
+subtest 'a reading' => sub {
+	lose($bob, 'UPDATE messages .*is_read=1.*COMMIT\z', type => 'read', conversation_id => $first->{conversation_id});
+	back();
+	is $_->expect('read')->{up_to_seq}, 3, "$_->{name} is told" for $alice, $bob2, $bob;
+};
+
+subtest 'a friend request' => sub {
+	my $carol = $t->http('carol');
+	# COMMIT is a packet of its own there, and there is no other one now.
+	$proxy->lose('\x03COMMIT\z');
+	$carol->send_request(POST => '/friends/requests', json => {user_id => 'bob'});
+	$proxy->lost;
+	is $carol->response->status, 503, 'refused, for nobody knows';
+	back();
+	$_->expect('resync') for $bob, $bob2;
+	is $t->api('bob')->get('/friends/requests')->json->{items}[0]{user}{user_id}, 'carol', 'and whoever catches up finds it';
+};
+
+is_deeply [$t->recount_faults], [], 'all counters are right';
+$_->settle for $alice, $bob, $bob2;
+is_deeply [map { my $w = $_; map { "$w->{name}: $_->{type}" } $w->queued } $alice, $bob, $bob2], [], 'nobody was told anything twice';
+$_->close for $alice, $bob, $bob2;
+$t->stop;
+$proxy->stop;
+done_testing;
