@@ -52,6 +52,7 @@ void batch_reset(struct batch *b)
 	b->ask.count = b->updates.count = 0;
 	b->count = b->sends = b->reads = b->stmt_count = 0;
 	b->db_ms = b->now_ms = 0;
+	b->raises = b->raised = false;
 	b->standing = false;
 }
 
@@ -333,6 +334,13 @@ uint64_t batch_note_change(struct batch *b, struct conv *c, enum change_kind kin
 	return c->change_seq;
 }
 
+/* A hybrid logical clock (Kulkarni et al., 2014): the wall clock while it is ahead, else one more than before. */
+static void batch_tick(struct batch *b, int64_t activity_ms)
+{
+	int64_t floor_ms = b->active_ms + 1 > activity_ms ? b->active_ms + 1 : activity_ms;
+	b->active_ms = b->now_ms > floor_ms ? b->now_ms : floor_ms;
+}
+
 /* ---- answers ---- */
 
 void batch_row(struct batch *b, unsigned stmt, struct row *row)
@@ -371,6 +379,7 @@ void batch_row(struct batch *b, unsigned stmt, struct row *row)
 	case STMT_NOW:
 		b->db_ms = row_take_ms(row);
 		b->now_ms = b->db_ms + clock_shift_ms();
+		batch_tick(b, row_take_ms(row));
 		break;
 	case STMT_PLAIN:
 	case STMT_MAKE:

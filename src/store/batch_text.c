@@ -68,7 +68,7 @@ static void begin_text(struct batch *b)
 
 static void append_now(struct batch *b)
 {
-	sql_lit(begin_stmt(b, STMT_NOW, NULL), "SELECT UTC_TIMESTAMP(3)");
+	sql_lit(begin_stmt(b, STMT_NOW, NULL), "SELECT UTC_TIMESTAMP(3),(SELECT at FROM activity WHERE id=1)");
 }
 
 struct buf *batch_ask(struct batch *b, uint64_t answer[2])
@@ -214,7 +214,7 @@ bool batch_build_make(struct batch *b)
 		buf_append_char(text, ',');
 		sql_str(text, wanted[i]->source_id);
 		buf_append_char(text, ',');
-		sql_time(text, b->now_ms);
+		sql_time(text, b->active_ms);
 		buf_append_char(text, ',');
 		sql_time(text, b->now_ms);
 		sql_lit(text, ") ON DUPLICATE KEY UPDATE id=LAST_INSERT_ID(id)");
@@ -313,6 +313,14 @@ void batch_build_write(struct batch *b)
 	if (b->insert_recalls.len != 0)
 		sql_lit(&b->text, " ON DUPLICATE KEY UPDATE recalled_at=GREATEST(recalled_at,VALUES(recalled_at))");
 	bool wrote = append_convs(b);
+	/* The last row that is locked, so that nobody who waits for it keeps another one from us. */
+	b->raised = wrote && b->raises;
+	if (b->raised) {
+		text = begin_stmt(b, STMT_PLAIN, NULL);
+		sql_lit(text, "UPDATE activity SET at=GREATEST(at,");
+		sql_time(text, b->active_ms);
+		sql_lit(text, ") WHERE id=1");
+	}
 	if (b->standing && !wrote)
 		sql_lit(begin_stmt(b, STMT_PLAIN, NULL),
 			"INSERT INTO fences (id,n) VALUES (CONNECTION_ID()%64,1) ON DUPLICATE KEY UPDATE n=n+1");

@@ -36,6 +36,8 @@
 #define SKIP_LOCKED_MS 10000
 /* Meanwhile what it is needed for is tried again this often. */
 #define PAUSE_MS 10
+/* The table `activity` is moved this often; a sync's margin is much longer. */
+#define RAISE_MS 1000
 /* Retries after a transient error. */
 #define TRIES_MAX 10
 /* From then on each is tried alone, so that one does not spoil it for the others. */
@@ -58,6 +60,7 @@ struct lane {
 	struct event *tick;  /* while something waits */
 	struct event *pause; /* pending: no batch is begun */
 	int64_t skip_locked_until_ms;
+	int64_t raised_ms; /* the table `activity`, by this lane; clock_mono_ms */
 	const struct store_observer *obs;
 	void *obs_ctx;
 	bool was_up;
@@ -307,6 +310,8 @@ static void plan_and_write(struct lane *l)
 		return;
 	}
 	put_off_unplanned(l);
+	/* Also where a test has moved the clock back. */
+	l->batch.raises = (uint64_t)(clock_mono_ms() - l->raised_ms) >= RAISE_MS;
 	batch_build_write(&l->batch);
 	ask_batch(l, LANE_WRITING);
 }
@@ -325,6 +330,8 @@ static void committed(struct lane *l)
 {
 	struct batch *b = &l->batch;
 	batch_remember_pairs(b);
+	if (b->raised)
+		l->raised_ms = clock_mono_ms();
 	if (l->obs != NULL && l->obs->batch != NULL)
 		l->obs->batch(b->count, b->sends, (uint64_t)(clock_usecs() - l->begun_usecs), l->obs_ctx);
 	/* A repeat's answer is the message of an op before it: none goes before all are answered. */
@@ -528,6 +535,7 @@ struct lane *lane_new(struct store *store, struct event_base *base, const struct
 	static const struct link_events events = {.ready = on_ready, .down = on_down};
 	struct lane *l = xcalloc(1, sizeof(*l));
 	l->store = store;
+	l->raised_ms = INT64_MIN / 2;
 	l->obs = obs;
 	l->obs_ctx = ctx;
 	TAILQ_INIT(&l->queue);

@@ -172,7 +172,15 @@ struct batch {
 
 	int64_t db_ms;	/* the database's clock, read under the locks */
 	int64_t now_ms; /* the same, moved as this node's clocks are */
-	bool standing;	/* an answer tells of what stood already */
+	/*
+	 * The time of what this batch does to conversations, by which they are sorted and found by a cursor. It is
+	 * now_ms, but never before what was given already, here or (a second ago) elsewhere: a clock that was set back
+	 * changes no order. Kept by a reset.
+	 */
+	int64_t active_ms;
+	bool raises;   /* the table `activity` is to be moved to active_ms, if something is written; set by the lane */
+	bool raised;   /* it is moved by this batch */
+	bool standing; /* an answer tells of what stood already */
 
 	unsigned reads; /* conversations that are read; see op_read.c */
 

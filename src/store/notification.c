@@ -12,7 +12,10 @@
 
 #define NOTIFICATION_COLUMNS "n.id,n.kind,n.ref,n.body,n.message_id,n.is_read,n.created_at,n.actor_id," PROFILE_COLUMNS
 
-/* An id is when it was made and a number by chance, so that ids sort by age and each try has the same. */
+/*
+ * An id is when it was made and a random number, so that each try has the same; and over the user's last one, so that
+ * ids sort by age although a clock was set back.
+ */
 #define CHANCE_BITS 20
 
 static void take_notification(struct row *row, struct arena *a, struct notification *out)
@@ -37,8 +40,9 @@ struct put_notification {
 	store_notification_fn *fn;
 	void *arg;
 	struct store_notify n;
-	uint64_t id;   /* 0: not made yet */
-	bool standing; /* the row of that id is there */
+	uint64_t id;	  /* 0: not made yet */
+	uint64_t last_id; /* of the user's; 0: none */
+	bool standing;	  /* the row of that id is there */
 	struct notification now;
 	int64_t db_ms;
 };
@@ -67,6 +71,8 @@ static void notify_ask(struct txn *t, struct buf *text)
 	sql_str(text, p->n.user);
 	if (t->uncertain)
 		sql_lit(text, " FOR UPDATE");
+	sql_lit(text, ";SELECT MAX(n.id) FROM notifications n FORCE INDEX (by_user) WHERE n.user_id=");
+	sql_str(text, p->n.user);
 }
 
 static void notify_row(struct txn *t, unsigned stmt, struct row *row)
@@ -76,9 +82,11 @@ static void notify_row(struct txn *t, unsigned stmt, struct row *row)
 		p->db_ms = row_take_ms(row);
 	} else if (stmt == 1) {
 		row_take_profile(row, &t->arena, p->n.actor, &p->now.actor);
-	} else {
+	} else if (stmt == 2) {
 		p->standing = true;
 		p->db_ms = row_take_ms(row);
+	} else {
+		p->last_id = row_take_u64(row);
 	}
 }
 
@@ -88,8 +96,11 @@ static void notify_decide(struct txn *t, struct buf *text)
 	const struct store_notify *n = &p->n;
 	bool ours = t->uncertain && p->standing;
 	/* Only a try that may have succeeded is looked for by its id. */
-	if (!ours && (!t->uncertain || p->standing))
+	if (!ours && (!t->uncertain || p->standing)) {
 		p->id = (uint64_t)p->db_ms << CHANCE_BITS | arc4random_uniform(1u << CHANCE_BITS);
+		if (p->id <= p->last_id)
+			p->id = p->last_id + 1;
+	}
 	p->now.id = p->id;
 	p->now.kind = n->kind;
 	p->now.ref = n->ref;

@@ -137,7 +137,7 @@ static void append_recall(struct batch *b, const struct conv *c, int side)
 	buf_append(out, out->len != 0 ? ",(" : "(", out->len != 0 ? 2 : 1);
 	sql_str(out, conv_user(c, side));
 	buf_append_char(out, ',');
-	sql_time(out, b->now_ms);
+	sql_time(out, b->active_ms);
 	buf_append_char(out, ',');
 	sql_u64(out, c->id);
 	buf_append_char(out, ')');

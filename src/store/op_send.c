@@ -123,7 +123,8 @@ static void plan_new(struct batch *b, struct op_send *o, struct conv *c)
 	int64_t at = b->now_ms > c->last_ms ? b->now_ms : c->last_ms;
 	o->gap_ms = c->last_seq > 0 ? at - c->last_ms : INT64_MAX;
 	c->last_seq++;
-	c->last_ms = c->sort_ms = at;
+	c->last_ms = at;
+	c->sort_ms = b->active_ms > c->sort_ms ? b->active_ms : c->sort_ms;
 	c->unread[to]++;
 	c->last_id[0] = c->last_id[1] = message_id_make(c->id, c->last_seq);
 	c->dirty = c->used = true;

@@ -7,7 +7,8 @@
 
 #define CONVERSATION_COLUMNS                                                                                           \
 	"c.id,c.user1_id,c.user2_id,c.last_seq,c.last_message_time,c.user1_unread,c.user2_unread,c.user1_read_seq,"    \
-	"c.user2_read_seq,c.change_seq,c.source_kind,c.source_id,c.created_at,u.nickname,u.avatar_url,COALESCE(f."     \
+	"c.user2_read_seq,c.change_seq,c.source_kind,c.source_id,c.created_at,c.sort_time,u.nickname,u.avatar_url,"    \
+	"COALESCE(f."                                                                                                  \
 	"blocked,1)"
 
 static void put_peer(struct buf *text, struct str user)
@@ -57,6 +58,7 @@ void query_take_conversation(struct row *row, struct arena *a, struct str user, 
 	out->source_kind = arena_str(a, row_take_str(row));
 	out->source_id = arena_str(a, row_take_str(row));
 	out->created_ms = row_take_ms(row);
+	out->sort_ms = row_take_ms(row);
 	out->peer_nickname = arena_str(a, row_take_str(row));
 	out->peer_avatar_url = arena_str(a, row_take_str(row));
 	out->hides_peer = row_take_bool(row);

@@ -15,7 +15,6 @@ struct list {
 	bool party;
 	size_t count; /* up to limit + 1 */
 	struct conversation *conversation;
-	int64_t *sort_ms;
 	struct message *message;
 	union {
 		store_conversations_fn *conversations;
@@ -69,7 +68,7 @@ static void conversations_row(struct read *r, unsigned stmt, struct row *row)
 		return;
 	struct conversation *c = &l->conversation[l->count];
 	query_take_conversation(row, &r->arena, l->user, c);
-	l->sort_ms[l->count++] = c->last_ms != 0 ? c->last_ms : c->created_ms;
+	l->count++;
 }
 
 static void conversations_done(struct read *r, enum store_status status)
@@ -81,7 +80,7 @@ static void conversations_done(struct read *r, enum store_status status)
 		out.item = l->conversation;
 		out.count = out.has_more ? l->limit : l->count;
 		if (out.has_more)
-			out.next = (struct store_cursor){l->sort_ms[out.count - 1], l->conversation[out.count - 1].id};
+			out.next = (struct store_cursor){out.item[out.count - 1].sort_ms, out.item[out.count - 1].id};
 	}
 	l->cb.conversations(&out, l->arg);
 }
@@ -95,7 +94,6 @@ void store_list_conversations(struct store *s, struct str user, unsigned limit, 
 	l->read.row = conversations_row;
 	l->read.done = conversations_done;
 	l->conversation = arena_alloc(&l->read.arena, (limit + 1) * sizeof(*l->conversation));
-	l->sort_ms = arena_alloc(&l->read.arena, (limit + 1) * sizeof(*l->sort_ms));
 	buf_append_char(&keys, '(');
 	put_side(&keys, l, 1, after);
 	sql_lit(&keys, " UNION ALL ");

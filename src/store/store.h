@@ -96,6 +96,8 @@ struct conversation {
 	uint64_t change_seq;
 	struct str source_kind, source_id; /* absent: null */
 	int64_t created_ms;
+	int64_t sort_ms; /* its place in lists: about the time of what happened last, but never before an earlier one's
+			  */
 };
 
 /* ---- writes: all through the lane, in the order given ---- */

@@ -4,16 +4,16 @@
  * or were active since its cursor; these conversations; and, some at a time until there is enough
  * for one answer, their messages and changes. Decides what is left for the next call.
  *
- * A message's time is taken a moment before it commits, so one may come to be seen
+ * The walk is in order of sort_time, which later transactions give later values than the table `activity` says now
+ * (batch_tick), whatever the clock does. It is taken a moment before the commit, so a conversation may become visible
  * after the walk has passed its time. A walk that has ended therefore gives a cursor
- * SYNC_MARGIN_MS behind the database's clock. One that has to stop nearer to the clock than that
+ * SYNC_MARGIN_MS behind that table. One that has to stop nearer to it than that
  * goes on from where it stopped, for else it might never end, but remembers in its cursor
  * how far to go back once it has ended.
  */
 #include "core/base.h"
 #include "store/store_priv.h"
 
-#include "core/clock.h"
 #include "store/query.h"
 #include "store/sql.h"
 
@@ -53,7 +53,7 @@ struct sync {
 	unsigned limit;
 
 	enum sync_step step;
-	int64_t now_ms;
+	int64_t activity_ms;	       /* what comes from now on is later */
 	bool more;		       /* there are more than the picks */
 	struct store_cursor walked_to; /* the place of the last pick of the walk; at first, since */
 	struct pick pick[STORE_SYNC_ITEMS_MAX];
@@ -121,7 +121,7 @@ static void put_walk(struct buf *text, const struct sync *s)
 static void build_find(struct sync *s)
 {
 	struct buf *text = &s->read.text;
-	sql_lit(text, "SELECT UTC_TIMESTAMP(3);SELECT c.id,IF(c.user1_id=");
+	sql_lit(text, "SELECT at FROM activity WHERE id=1;SELECT c.id,IF(c.user1_id=");
 	sql_str(text, s->user);
 	sql_lit(text, ",c.user1_last_id,c.user2_last_id),c.change_seq FROM conversations c FORCE INDEX (PRIMARY) "
 		      "WHERE c.id IN (");
@@ -318,7 +318,7 @@ static void keep_item(struct sync *s)
 
 static struct store_cursor next_cursor(const struct sync *s)
 {
-	const struct store_cursor safe = {s->now_ms - SYNC_MARGIN_MS, 0};
+	const struct store_cursor safe = {s->activity_ms - SYNC_MARGIN_MS, 0};
 	if (!s->has_since)
 		return safe;
 	int64_t back_to_ms = s->back_to_ms != 0 && s->back_to_ms < safe.ms ? s->back_to_ms : safe.ms;
@@ -366,7 +366,7 @@ static void sync_row(struct read *r, unsigned stmt, struct row *row)
 	else if (s->step == SYNC_CONTENT)
 		got_content(s, stmt, row);
 	else if (stmt == 0)
-		s->now_ms = row_take_ms(row) + clock_shift_ms();
+		s->activity_ms = row_take_ms(row);
 	else if (stmt == 1)
 		found_listed(s, row);
 	else

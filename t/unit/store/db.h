@@ -276,7 +276,7 @@ static inline long long db_wrong(void)
 		      "c.user2_unread=COALESCE(x.unread2,0) AND c.user1_last_id=COALESCE(x.last1,0) AND "
 		      "c.user2_last_id=COALESCE(x.last2,0) AND COALESCE(x.kept,0)=0 AND COALESCE(x.odd,0)=0 AND "
 		      "c.change_seq=COALESCE(y.n,0) AND c.change_seq=COALESCE(y.top,0) AND "
-		      "c.sort_time=COALESCE(c.last_message_time,c.created_at) AND c.user1_id<c.user2_id)") +
+		      "c.sort_time>=COALESCE(c.last_message_time,c.created_at) AND c.user1_id<c.user2_id)") +
 	       db_sql("SELECT COUNT(*) FROM messages a JOIN messages b ON b.id=a.id+1 WHERE "
 		      "b.created_at<a.created_at") +
 	       db_sql("SELECT COUNT(*) FROM messages m LEFT JOIN conversations c ON c.id=m.id>>28 WHERE c.id IS NULL "

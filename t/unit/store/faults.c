@@ -395,13 +395,13 @@ int main(void)
 	db_set(&proxied->mysql.socket, proxy_socket);
 	s = store_new(base, proxied, &obs, NULL);
 	wait_up(s);
-	test_cut(CUT_BEFORE, "UTC_TIMESTAMP(3)", "before the first round trip");
-	test_cut(CUT_AFTER, "UTC_TIMESTAMP(3)", "after the first round trip");
+	test_cut(CUT_BEFORE, END_OF_LOCKING, "before the first round trip");
+	test_cut(CUT_AFTER, END_OF_LOCKING, "after the first round trip");
 	test_cut(CUT_BEFORE, ";COMMIT", "before the second round trip");
 	test_cut(CUT_HALF, ";COMMIT", "within the second round trip");
 	test_cut(CUT_AFTER, ";COMMIT", "after the second round trip");
 	test_cut(CUT_LATE, ";COMMIT", "a second round trip that is late");
-	test_cut(CUT_ANSWER, "UTC_TIMESTAMP(3)", "answers of the first round trip left out");
+	test_cut(CUT_ANSWER, END_OF_LOCKING, "answers of the first round trip left out");
 	test_cut(CUT_ANSWER, ";COMMIT", "answers of the second round trip left out");
 	store_free(&s);
 	while (late_server != NULL)

@@ -99,6 +99,7 @@ static void test_committed(enum cut how, const char *name)
 	lose(&w, how, name);
 	proxy_closed = false;
 	writes_settle(&w);
+	ok(late_server == NULL, "all of it has reached the database");
 	is_int(count_status(&w, STORE_OK), 6, "once it is back, all are found done");
 	ok(!w.with.replayed && message_id_seq(w.with.m.id) == 5, "a send is new, not a retry");
 	ok(!w.without.replayed && message_id_seq(w.without.m.id) == 6, "also without a client_msg_id");
