@@ -337,8 +337,11 @@ uint64_t batch_note_change(struct batch *b, struct conv *c, enum change_kind kin
 /* A hybrid logical clock (Kulkarni et al., 2014): the wall clock while it is ahead, else one more than before. */
 static void batch_tick(struct batch *b, int64_t activity_ms)
 {
-	int64_t floor_ms = b->active_ms + 1 > activity_ms ? b->active_ms + 1 : activity_ms;
-	b->active_ms = b->now_ms > floor_ms ? b->now_ms : floor_ms;
+	/* Not ahead of the clock while that is right: another lane may go by it. */
+	if (b->now_ms >= b->active_ms && b->now_ms >= activity_ms)
+		b->active_ms = b->now_ms;
+	else
+		b->active_ms = b->active_ms + 1 > activity_ms ? b->active_ms + 1 : activity_ms;
 }
 
 /* ---- answers ---- */
