@@ -140,7 +140,7 @@ subtest 'a clock that is wrong' => sub {
 
 subtest 'an older browser, without light-dark()' => sub {
 	for (qw(app base timeline)) { my $path = $web->root . "/css/$_.css"; spew($path, Tidings::Util::slurp($path) =~ s/light-dark\(/no-such-function(/gr) }
-	my $ann = $web->enter('ann');
+	my $ann = $web->enter('ann', before => q{Object.defineProperty(navigator, 'languages', {get: () => ['en-US@posix', 'en']}); delete AbortSignal.timeout;});
 	for my $theme (qw(light dark)) {
 		$ann->theme($theme);
 		my ($text, $back) = map { /(\d+), (\d+), (\d+)/ ? $1 + $2 + $3 : -1 } @{$ann->value(q{(() => { const s = getComputedStyle(document.querySelector('.mine .name')), b = getComputedStyle(document.querySelector('.side')); return [s.color, b.backgroundColor]; })()})};

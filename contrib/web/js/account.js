@@ -65,6 +65,6 @@ export function storageOf(account) {
             resolve({storage: lock ? lasting : passing, release});
             if (!lock)
                 release();
-        }));
+        })).catch(() => resolve({storage: passing, release: () => {}})); // not allowed to
     });
 }

@@ -11,7 +11,7 @@ import {say} from './dialog.js';
 import {nameOf} from './format.js';
 import {reasonOf, t} from './i18n.js';
 import {shortText} from './message_view.js';
-import {isolated} from './text.js';
+import {isolated, withoutBidi} from './text.js';
 import {NoticesView, noticeText} from './notices_view.js';
 import {PeopleView} from './people_view.js';
 import {RoomView} from './room_view.js';
@@ -210,7 +210,7 @@ export class AppView {
         if (isLookedAt())
             say(text);
         else
-            alertUser(text, body ?? '', `notification ${notification.id ?? kind}`, () => this.#notices.open(this.#bell));
+            alertUser(text, withoutBidi(body ?? ''), `notification ${notification.id ?? kind}`, () => this.#notices.open(this.#bell));
     }
 }
 
