@@ -77,6 +77,37 @@ subtest 'a link with a token' => sub {
 	pass 'and so does one that runs out';
 };
 
+subtest 'a link for somebody else' => sub {
+	my $page = $web->visit;
+	$page->click('input[name=keep]')->log_in('ann', 'correct horse');
+	$page->wait_online;
+	my $is = sub { my ($page, $name, $what) = @_; $page->wait_online->wait_text('.mine .name', $name); pass $what };
+	my $link = '#token=' . $t->token('ben');
+	my $tab = $web->visit(beside => $page, hash => $link);
+	$tab->wait_text('.ask', 'logs you in as Ben (ben), but you are logged in as ann');
+	is $tab->value('location.hash'), '', 'who is logged in is asked';
+	$tab->click('.ask .quiet');
+	$is->($tab, 'by link', 'who does not agree stays who they are');
+	$tab->value("void (location.hash = '$link')");
+	$tab->wait_text('.ask', 'logs you in as Ben')->key('Escape')->wait_gone('.ask');
+	$is->($tab, 'by link', 'also in a page that is open already');
+	$tab->value("void (location.hash = '$link')");
+	$tab->click('.ask .primary')->wait_text('.mine .name', 'Ben');
+	$tab->wait_online->reload->wait_online->wait_text('.mine .name', 'Ben');
+	pass 'who agrees is the other, in this tab';
+	$page->reload->wait_online;
+	$is->($page, 'by link', 'and nobody else in another');
+	$tab->close;
+	$tab = $web->visit(beside => $page, hash => '#token=nonsense');
+	$tab->wait_online->wait_text('.note', 'could not be used');
+	$is->($tab, 'by link', 'a bad one logs nobody out');
+	$tab->close;
+	$tab = $web->visit(beside => $page, hash => '#token=' . $t->token('ann'));
+	$tab->wait_online;
+	is $tab->count('.ask'), 0, 'one\'s own is not asked about';
+	$_->close for $tab, $page;
+};
+
 subtest 'in Chinese' => sub {
 	my $page = $web->visit;
 	$page->wait_value(q{document.querySelector('.login select')});

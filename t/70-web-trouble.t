@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Proves what the chat page does when things go wrong: the server goes and comes, what was written meanwhile arrives once,
-# also when the page was loaded again in between; another login takes the account over; a message is refused.
+# also when the page was loaded again in between; another login takes the account over; a message is refused; a storage is
+# full or forbidden; the browser refuses notifications; the network goes silent.
 use Tidings;
 use Tidings::Web;
 
@@ -85,6 +86,98 @@ subtest 'refused' => sub {
 	is $ann->count('.message.failed'), 0, 'or it is given up';
 };
 
+subtest 'a storage that is full' => sub {
+	$t->set_blocked('ben', 'ann', 0);
+	my $page = $web->enter('ann', before => q{window.full = false; const setItem = Storage.prototype.setItem;
+		Storage.prototype.setItem = function (...given) { if (window.full) throw new DOMException('full', 'QuotaExceededError'); return setItem.apply(this, given); };});
+	$page->open_chat('ben')->type('#compose', 'not twice');
+	$page->wait_value(q{Object.entries(sessionStorage).some(([k, v]) => k.endsWith(':drafts') && v.includes('not twice'))});
+	$page->value('window.full = true');
+	$page->key('Enter')->wait_last('not twice')->wait_text('.note', 'no room left');
+	is $page->value(q{document.querySelector('#compose').value}), '', 'what is sent leaves the composer';
+	$page->key('Enter');
+	$page->say_text('the next')->wait_last('the next')->wait_gone('.message.pending');
+	$ben->wait_last('the next');
+	is copies($_, 'not twice'), 1, 'it arrives, once' for $page, $ben;
+	$page->value('document.querySelector(".chat[data-user=ben]").focus()');
+	$page->reload->wait_online->open_chat('ben')->wait_last('the next');
+	is $page->value(q{document.querySelector('#compose').value}), '', 'and is no draft again when the page is loaded again';
+	is copies($page, 'not twice'), 1, 'nor sent again';
+	is_deeply [$page->take_faults], [], 'no fault in the console';
+	$page->close;
+};
+
+subtest 'a storage that is forbidden' => sub {
+	$t->http(undef)->post('/users/register', {user_id => 'dan', password => 'correct horse'});
+	my $page = $web->visit(before => q{for (const name of ['localStorage', 'sessionStorage']) Object.defineProperty(window, name, {get() { throw new DOMException('no', 'SecurityError'); }});});
+	$page->log_in('dan', 'correct horse');
+	$page->wait_online->click('.mine')->wait_text('.dialog h2', 'Settings');
+	is_deeply [$page->take_faults], [], 'the page does without';
+	$page->close;
+};
+
+subtest 'a browser that takes notifications from a service worker alone' => sub {
+	my $stub = q{window.alerts = []; window.Notification = class { constructor() { throw new TypeError('Illegal constructor'); } static permission = 'granted'; static async requestPermission() { return 'granted'; } };
+		Document.prototype.hasFocus = () => false;
+		Object.defineProperty(navigator, 'serviceWorker', {value: {getRegistration: async () => window.worker}}); localStorage.setItem('tidings-web:alerts', 'yes');};
+	my $page = $web->enter('ann', before => $stub);
+	$page->open_chat('ben');
+	$t->send_text('ben', 'ann', 'shown all the same');
+	$page->wait_last('shown all the same')->wait_text('.chat[data-user=ben] .preview', 'shown all the same');
+	pass 'without one a message is shown all the same';
+	$page->value('void (window.worker = {showNotification: async (title, {body}) => alerts.push([title, body])})');
+	$t->send_text('ben', 'ann', 'and told');
+	$page->wait_last('and told')->wait_value('alerts.length === 1');
+	is_deeply $page->value('alerts'), [['Ben', 'and told']], 'and with one also told of';
+	is_deeply [$page->take_faults], [], 'no fault in the console';
+	$page->close;
+};
+
+subtest 'what is sent looks like what it will be' => sub {
+	my $page = $web->enter('ann');
+	$page->open_chat('ben');
+	$page->value(q{void (window.quotes = [], new MutationObserver(() => document.querySelectorAll('.message.own:last-child .quote').forEach((e) => quotes.push(e.textContent))).observe(document.querySelector('.rows'), {childList: true, subtree: true}))});
+	$t->node->stop; # so that it is shown before it is stored
+	$page->wait_text('.banner', 'No connection');
+	$page->say_text('no reply at all')->wait_last('no reply at all');
+	$t->node->start;
+	$page->wait_gone('.message.pending')->wait_last('no reply at all');
+	is_deeply $page->value('quotes'), [], 'a message that is no reply has no quote, not even while it is sent';
+	$page->value(q{(() => { const text = document.querySelector('#compose'); text.focus(); text.value = 'ni hao'; text.dispatchEvent(new Event('input', {bubbles: true}));
+		text.dispatchEvent(new KeyboardEvent('keydown', {key: 'Enter', keyCode: 229, bubbles: true, cancelable: true})); })()});
+	is $page->value(q{document.querySelector('#compose').value}), 'ni hao', 'the Enter that ends a composition in Safari sends nothing';
+	$page->key('Enter')->wait_last('ni hao');
+	$page->take_faults; # the browser's own about the server that was away
+	$page->close;
+};
+
 is_deeply [$t->recount_faults], [], 'the rows agree with the counters';
 $web->stop;
+
+# With a server that asks for no heartbeat: the page has to notice by itself.
+my $quiet = Tidings::Web->start(conf => {websocket => {ping_interval => 1000, idle_timeout => 3000}});
+subtest 'a network that goes silent' => sub {
+	$quiet->t->befriend(qw(ann ben));
+	$quiet->t->send_text('ben', 'ann', 'before');
+	my ($page) = map { $quiet->enter('ann') } 1;
+	$page->open_chat('ben')->wait_last('before');
+	for my $how ('the browser says so', 'nothing is heard', 'a message is not answered') {
+		$quiet->browser->cut(1);
+		$page->value(q{void dispatchEvent(new Event('offline'))}) if $how =~ /browser/;
+		$page->say_text($how) if $how =~ /message/;
+		$page->wait_text('.banner', 'No connection')->wait_text('.mine small', 'Not connected');
+		pass "$how: the page says that there is no connection";
+		$quiet->browser->cut(0);
+		$page->value(q{void dispatchEvent(new Event('online'))});
+		$page->wait_online->wait_value(q{document.querySelector('.banner').hidden});
+		pass 'and comes back';
+	}
+	$page->wait_last('a message is not answered')->wait_gone('.message.pending');
+	is copies($page, 'a message is not answered'), 1, 'what was sent meanwhile is there, once';
+	$page->value(q{void dispatchEvent(new Event('offline'))});
+	$quiet->t->send_text('ben', 'ann', 'still here');
+	$page->wait_last('still here');
+	is $page->value(q{document.querySelector('.mine small').textContent}), 'Connected', 'a browser that is wrong about it disturbs nothing';
+};
+$quiet->stop;
 done_testing;

@@ -32,7 +32,7 @@ my %actions = (
 );
 
 # TIDINGS_SCRIPTS: only these.
-for my $name (split ' ', $ENV{TIDINGS_SCRIPTS} // 'parts types talk trouble soak package') {
+for my $name (split ' ', $ENV{TIDINGS_SCRIPTS} // 'parts pulse types talk trouble soak package') {
 	subtest $name => sub {
 		$t = Tidings->start(workers => 2, conf => {session => {policy => 'device'}, drain_timeout => 2,
 			limits => {logins_per_minute => 1000}});

@@ -247,7 +247,7 @@ export interface Storage {
 }
 
 export interface Options {
-    /** Where the server is, with its prefix: https://chat.example.org/im. In a page it may be relative. */
+    /** Where the server is, with its prefix: https://chat.example.org/im; wss: and ws: do as well. In a page it may be relative. */
     url: string | URL;
     token?: string;
     /** Called when a token is needed and there is none, or the last was refused or has expired. Nothing: signed out. */
@@ -271,13 +271,17 @@ export interface Options {
         connectMs?: number;
         /** Until the answer to a frame; the connection is given up then. Default 15000. */
         answerMs?: number;
+        /**
+         * Until a ping is answered before the connection is given up; on a slow link more, up to answerMs. Default 6000.
+         */
+        pingMs?: number;
         /** Until the answer to a REST call. Default 30000. */
         requestMs?: number;
         /** A connection that lived so long makes the backoff begin anew. Default 5000. */
         stableMs?: number;
         /** How long a message waits for those before it until they are fetched. Default 200. */
         gapMs?: number;
-        /** Default null: as the server says. */
+        /** How long it may be quiet before a ping. Default null: as the server says, in a visible page 10000 at most. */
         heartbeatMs?: number | null;
     };
 }
@@ -312,6 +316,8 @@ export class TidingsClient {
     readonly synced: boolean;
     readonly userId: string | null;
     readonly sessionId: string | null;
+    /** The server's time, in milliseconds since 1970, by its hello; one's own before the first. */
+    readonly serverTime: number;
     /** What is neither acknowledged nor refused; to one recipient in the order of sending. */
     readonly unsent: (Draft & {client_msg_id: string})[];
 
@@ -321,14 +327,14 @@ export class TidingsClient {
     off<Name extends keyof Events>(name: Name, listener: (event: Events[Name]) => void): void;
 
     connect(): this;
-    /** Resolves when caught up; rejects if the connection comes to rest before. */
+    /** Resolves when caught up; rejects if the connection comes to rest before, or the client is closed. */
     ready(): Promise<void>;
-    /** Resolves when what is to be stored is stored. The client is of no more use. */
+    /** Resolves when what is to be stored is stored. The client is of no more use: connect() throws, ready() rejects. */
     close(): Promise<void>;
     /** Another token of the same user. Leads out of `unauthorized`. */
     setToken(token: string): void;
 
-    /** Goes out now, or when there is a connection again. */
+    /** Goes out now, or when there is a connection again. After close() its `done` rejects. */
     send(message: Outgoing): Sending;
     /** Takes back an unsent message; false where it may have reached the server. */
     cancel(clientMsgId: string): boolean;

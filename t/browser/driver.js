@@ -15,6 +15,8 @@ const reading = new Set(); // bodies that are under way
 
 // Chromium's WebSockets go through the proxy for https (RFC 6455 section 4.1), that is by CONNECT, and nothing else does.
 const proxy = createServer().listen(0, '127.0.0.1');
+const tunnels = new Set(); // {near, far} of the WebSockets so far
+let cut = false;
 proxy.on('connect', ({url}, near) => {
     const {hostname, port} = new URL(`http://${url}`);
     const far = net.connect(Number(port), hostname);
@@ -23,7 +25,10 @@ proxy.on('connect', ({url}, near) => {
     far.once('error', refuse);
     far.once('connect', () => {
         far.off('error', refuse);
+        if (cut)
+            return refuse();
         near.write('HTTP/1.1 200 Connected\r\n\r\n');
+        tunnels.add({near, far});
         new Handshakes((exchange) => seen.push(exchange)).join(near, far);
     });
 });
@@ -98,6 +103,18 @@ function find({page}, selector, text = '') {
     return page.locator(selector).filter({visible: true, ...text !== '' && {hasText}}).first();
 }
 
+// The network of all WebSockets is gone: those that are open carry nothing any more and do not end, and there are no new
+// ones. Or it is back, and what was open ends.
+function cutNetwork(gone) {
+    cut = gone;
+    for (const {near, far} of tunnels) {
+        for (const socket of [near, far])
+            socket[gone ? 'pause' : 'destroy']();
+    }
+    if (!gone)
+        tunnels.clear();
+}
+
 const onPage = {
     reload: ({page}) => page.reload({waitUntil: 'domcontentloaded'}),
     close: ({page}) => page.close(),
@@ -132,6 +149,8 @@ const onPage = {
 async function obey([what, ...args]) {
     if (what === 'open')
         return open(...args);
+    if (what === 'cut')
+        return cutNetwork(...args);
     if (what === 'settle')
         return Promise.all(reading);
     const [number, ...rest] = args;

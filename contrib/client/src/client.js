@@ -12,11 +12,18 @@ import {Rest} from './rest.js';
 import {Slot} from './slot.js';
 import {Tokens} from './tokens.js';
 
-const TIMING = {connectMs: 15000, answerMs: 15000, requestMs: 30000, stableMs: 5000, gapMs: 200, heartbeatMs: null};
+const TIMING = {connectMs: 15000, answerMs: 15000, pingMs: 6000, requestMs: 30000, stableMs: 5000, gapMs: 200, heartbeatMs: null};
 const POSITIONS_DELAY_MS = 100;
+const OFFLINE_MS = 2500; // the browser says that there is no network: the server has so long to show otherwise
+const SCHEMES = {'http:': 'http:', 'https:': 'https:', 'ws:': 'http:', 'wss:': 'https:'};
 
+// The server's address for REST calls. Whoever names it by that of its WebSocket means the same server.
 function baseOf(url) {
     const base = new URL(url, globalThis.location?.href);
+    const scheme = SCHEMES[base.protocol];
+    if (scheme === undefined || base.username !== '' || base.password !== '')
+        throw new TypeError('The option url is no address of a server: http, https, ws or wss, without a user name.');
+    base.href = scheme + base.href.slice(base.protocol.length);
     base.search = base.hash = '';
     return base.href.replace(/\/+$/, '');
 }
@@ -24,6 +31,10 @@ function baseOf(url) {
 function socketUrlOf(base, device) {
     const query = device ? `?${new URLSearchParams({device})}` : '';
     return `${base.replace(/^http/, 'ws')}/messages/ws${query}`;
+}
+
+function closed() {
+    return new Problem('disconnected', {detail: 'The client was closed.'});
 }
 
 export class TidingsClient extends Emitter {
@@ -45,7 +56,12 @@ export class TidingsClient extends Emitter {
     #watched = null;
     #reads = new Map(); // conversation id -> {upToSeq} that the server has not been told yet; undefined: all
     #reading = new Set(); // those of them that are being told
+    #serverAheadMs = 0;
+    #closed = false;
+    #closing = null; // the promise of close()
     #onNetwork = () => this.#connection.hurry();
+    #onOffline = () => this.#connection.check(OFFLINE_MS);
+    #onVisible = () => globalThis.document.visibilityState === 'visible' && this.#connection.check();
     #onPageHide = () => this.#flush();
 
     constructor({url, token, getToken, WebSocket = globalThis.WebSocket, device = null, userId = null, storage = null,
@@ -129,27 +145,47 @@ export class TidingsClient extends Emitter {
         return this.#outbox.list();
     }
 
+    // The server's time, in milliseconds since 1970: one's own clock may be wrong. Before the first hello it is that.
+    get serverTime() {
+        return Date.now() + this.#serverAheadMs;
+    }
+
     // ---- the connection ----
 
     connect() {
+        if (this.#closed)
+            throw closed();
         globalThis.addEventListener?.('online', this.#onNetwork);
+        globalThis.addEventListener?.('offline', this.#onOffline);
         globalThis.addEventListener?.('pagehide', this.#onPageHide);
+        globalThis.document?.addEventListener('visibilitychange', this.#onVisible);
         this.#connection.connect();
         return this;
     }
 
     // Resolves when what is stored is stored. Sends that were not acknowledged stay in the storage, and their `done`
     // rejects. The client is of no more use.
-    async close() {
+    close() {
+        this.#closed = true;
+        this.#closing ??= this.#close();
+        return this.#closing;
+    }
+
+    async #close() {
         globalThis.removeEventListener?.('online', this.#onNetwork);
+        globalThis.removeEventListener?.('offline', this.#onOffline);
         globalThis.removeEventListener?.('pagehide', this.#onPageHide);
+        globalThis.document?.removeEventListener('visibilitychange', this.#onVisible);
         this.#connection.stop();
-        this.#outbox.abandon();
+        this.#outbox.abandon(closed());
+        this.#tokens.close(closed());
         await this.#flush();
     }
 
-    // Resolves when caught up; rejects if the connection comes to rest before.
+    // Resolves when caught up; rejects if the connection comes to rest before, or the client is closed.
     ready() {
+        if (this.#closed)
+            return Promise.reject(closed());
         if (this.#synced)
             return Promise.resolve();
         return new Promise((resolve, reject) => {
@@ -162,7 +198,7 @@ export class TidingsClient extends Emitter {
                     if (!this.#connection.atRest)
                         return;
                     offs.forEach((off) => off());
-                    reject(new Problem('disconnected', {detail: reason || state}));
+                    reject(this.#closed ? closed() : new Problem('disconnected', {detail: reason || state}));
                 }),
             ];
         });
@@ -229,12 +265,13 @@ export class TidingsClient extends Emitter {
         this.emit('state', state);
     }
 
-    async #greeted({user_id, session_id}) {
+    async #greeted({user_id, session_id, server_time}) {
         if (this.#userId !== null && this.#userId !== user_id) {
             this.#connection.stop('unauthorized', 'The token is another user\'s.');
             return;
         }
         this.#userId = user_id;
+        this.#serverAheadMs = Date.parse(server_time) - Date.now() || 0;
         this.#sessionId = session_id;
         await this.#load(user_id);
         if (!this.online || this.#sessionId !== session_id)
@@ -363,7 +400,7 @@ export class TidingsClient extends Emitter {
             return;
         const slot = new Slot(this.#storage, `${prefix}positions`, {delayMs: POSITIONS_DELAY_MS, onError});
         const positions = await slot.load();
-        if (positions?.cursor && Array.isArray(positions.places)) {
+        if (typeof positions?.cursor === 'string' && Array.isArray(positions.places)) {
             this.#ledger.restore(positions.places);
             this.#catchUp.restore(positions.cursor);
         }

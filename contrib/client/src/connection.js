@@ -59,6 +59,13 @@ export class Connection {
     hurry() {
         if (this.#state === 'waiting')
             this.#open();
+        else
+            this.check();
+    }
+
+    // There is reason to doubt the connection: the server is asked, and given up unless it answers in that time.
+    check(patienceMs) {
+        this.#session?.check(patienceMs);
     }
 
     // state: stopped, or another one that nothing leads out of but connect().

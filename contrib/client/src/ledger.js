@@ -12,6 +12,11 @@ function recalled(message, at) {
     return {...message, is_recalled: true, recalled_at: at, content: null, media_url: null, extra: null};
 }
 
+// What a storage gives may have been written by anyone.
+function isPlace(place) {
+    return Array.isArray(place) && place.length === 4 && typeof place[0] === 'string' && place.slice(2).every(Number.isSafeInteger);
+}
+
 class Place {
     held = new Map(); // seq -> message
 
@@ -44,7 +49,7 @@ export class Ledger {
 
     // From what save() gave.
     restore(places) {
-        for (const [id, peerId, seq, changeSeq] of places)
+        for (const [id, peerId, seq, changeSeq] of places.filter(isPlace))
             this.#places.set(id, new Place(id, peerId, seq, changeSeq));
         this.#begun = true;
     }

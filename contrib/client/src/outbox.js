@@ -14,6 +14,11 @@ function randomId() {
     return part() + part() + part();
 }
 
+// What a storage gives may have been written by anyone.
+function isDraft(draft) {
+    return typeof draft?.to_user_id === 'string' && typeof draft.client_msg_id === 'string';
+}
+
 export class Outbox {
     #transmit;
     #store;
@@ -21,6 +26,7 @@ export class Outbox {
     #backoffOptions;
     #queues = new Map(); // recipient -> {entries, busy, backoff, timer}
     #up = false;
+    #abandoned = null; // a Problem, once nothing will be sent any more
 
     // transmit(message, apart) resolves to {message, replayed}; apart: not over the WebSocket. store() resolves when
     // what list() gives is kept. on.queued(message), on.acked({client_msg_id, message, replayed}),
@@ -41,7 +47,7 @@ export class Outbox {
     restore(drafts) {
         const later = this.#queues;
         this.#queues = new Map();
-        for (const draft of drafts)
+        for (const draft of drafts.filter(isDraft))
             this.#enqueue(draft);
         for (const {entries} of later.values())
             entries.forEach((entry) => this.#queueTo(entry.draft.to_user_id).entries.push(entry));
@@ -50,12 +56,19 @@ export class Outbox {
 
     // draft: the body of POST /messages/send. {client_msg_id, done}; done resolves to the stored message.
     add(draft) {
-        const entry = this.#enqueue({...draft, client_msg_id: draft.client_msg_id ?? randomId()});
+        const client_msg_id = draft.client_msg_id ?? randomId();
+        if (this.#abandoned !== null) {
+            const done = Promise.reject(this.#abandoned);
+            done.catch(() => {});
+            return {client_msg_id, done};
+        }
+        const entry = this.#enqueue({...draft, client_msg_id});
         entry.ready = false;
-        this.#store().then(() => {
+        const ready = () => {
             entry.ready = true;
             this.#pump(entry.draft.to_user_id);
-        });
+        };
+        this.#keep().then(ready);
         this.#on.queued(entry.draft);
         return {client_msg_id: entry.draft.client_msg_id, done: entry.done};
     }
@@ -70,7 +83,7 @@ export class Outbox {
             if (entry.tried)
                 return false;
             queue.entries.splice(at, 1);
-            this.#store();
+            this.#keep();
             entry.reject(new Problem('cancelled'));
             return true;
         }
@@ -99,10 +112,11 @@ export class Outbox {
     }
 
     // Nothing will be sent any more in this life.
-    abandon() {
+    abandon(problem) {
         this.pause();
+        this.#abandoned = problem;
         for (const {entries} of this.#queues.values())
-            entries.forEach((e) => e.reject(new Problem('disconnected', {detail: 'The client was closed.'})));
+            entries.forEach((e) => e.reject(problem));
     }
 
     #queueTo(recipient) {
@@ -120,6 +134,15 @@ export class Outbox {
         entry.done.catch(() => {}); // whoever does not ask is told by the event
         this.#queueTo(draft.to_user_id).entries.push(entry);
         return entry;
+    }
+
+    // What cannot be kept is sent all the same.
+    async #keep() {
+        try {
+            await this.#store();
+        } catch {
+            // who keeps it tells
+        }
     }
 
     #pumpAll() {
@@ -158,7 +181,7 @@ export class Outbox {
         queue.entries.splice(queue.entries.indexOf(entry), 1);
         if (queue.entries.length === 0)
             this.#queues.delete(entry.draft.to_user_id);
-        this.#store();
+        this.#keep();
     }
 
     // Where the connection is gone resume() follows; else the server asked for a moment.

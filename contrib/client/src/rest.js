@@ -48,7 +48,7 @@ export class Rest {
         let response, json;
         try {
             response = await fetch(this.#base + path + queryText(query), {
-                method, headers, cache: 'no-store', signal: AbortSignal.timeout(this.#timeoutMs),
+                method, headers, cache: 'no-store', signal: AbortSignal.timeout?.(this.#timeoutMs), // Safari from 16 on
                 body: body === undefined ? undefined : JSON.stringify(body),
             });
             json = await readJson(response);

@@ -2,8 +2,10 @@
 // One WebSocket from its opening to its end: the handshake, requests and their answers, the heartbeat. It ends exactly
 // once, also where the network says nothing. Whether another follows is decided in connection.js.
 import {Problem} from './problem.js';
+import {Pulse} from './pulse.js';
 
-const ANSWERS = new Set(['ack', 'result', 'error', 'pong']);
+const ANSWERS = new Set(['ack', 'result', 'error']);
+const VISIBLE_HEARTBEAT_MS = 10000; // in a page that somebody looks at, the truth about the connection matters more
 const NOT_SAID = 1006; // RFC 6455, 7.1.5: the connection is gone without a close frame
 
 export class Session {
@@ -13,7 +15,8 @@ export class Session {
     #waiting = new Map(); // ref -> {resolve, reject, timer}
     #nextRef = 1;
     #helloTimer;
-    #heartbeat = null;
+    #pulse = null;
+    #begun = Date.now();
     #hello = null;
     #ended = false;
 
@@ -41,6 +44,7 @@ export class Session {
         return new Promise((resolve, reject) => {
             const timer = setTimeout(() => this.abandon(`no answer to ${type}`), this.#timing.answerMs);
             this.#waiting.set(ref, {resolve, reject, timer});
+            this.#pulse.asked();
             this.#send({...fields, type, ref});
         });
     }
@@ -49,6 +53,12 @@ export class Session {
     hint(type, fields) {
         if (this.greeted && !this.#ended)
             this.#send({...fields, type});
+    }
+
+    // The network may be gone, or another one: asks the server, who has so long to answer.
+    check(patienceMs) {
+        if (this.greeted && !this.#ended)
+            this.#pulse.check(patienceMs);
     }
 
     // A socket whose network is gone may take minutes to say that it is closed: it is not waited for.
@@ -72,6 +82,7 @@ export class Session {
     #receive(data) {
         if (this.#ended)
             return;
+        this.#pulse?.heard();
         let frame;
         try {
             frame = JSON.parse(data);
@@ -83,15 +94,20 @@ export class Session {
             this.#greet(frame);
         else if (ANSWERS.has(frame.type) && this.#waiting.has(frame.ref))
             this.#answer(frame);
-        else
+        else if (frame.type !== 'pong')
             this.#on.frame(frame);
     }
 
     #greet(hello) {
         this.#hello = hello;
         clearTimeout(this.#helloTimer);
-        const everyMs = this.#timing.heartbeatMs ?? hello.heartbeat_ms;
-        this.#heartbeat = setInterval(() => this.request('ping').catch(() => {}), everyMs);
+        this.#pulse = new Pulse({
+            everyMs: () => this.#timing.heartbeatMs ?? (globalThis.document?.visibilityState === 'visible' ?
+                Math.min(VISIBLE_HEARTBEAT_MS, hello.heartbeat_ms) : hello.heartbeat_ms),
+            patienceMs: this.#timing.pingMs, maxMs: this.#timing.answerMs, openingMs: Date.now() - this.#begun,
+            ping: () => this.hint('ping'), unsent: () => this.#socket.bufferedAmount ?? 0,
+            dead: () => this.abandon('nothing is heard'),
+        });
         this.#on.hello(hello);
     }
 
@@ -110,7 +126,7 @@ export class Session {
             return;
         this.#ended = true;
         clearTimeout(this.#helloTimer);
-        clearInterval(this.#heartbeat);
+        this.#pulse?.stop();
         this.#on.ended({code, reason, greeted: this.greeted});
         for (const {reject, timer} of this.#waiting.values()) {
             clearTimeout(timer);

@@ -9,22 +9,41 @@ export class Tokens {
     #fetching = null;
     #fetched = false; // by getToken, and not yet accepted by the server
     #exhausted = false;
+    #closed = null; // a Problem, once nobody waits for a token any more
+    #giveUp = new Set(); // reject functions of those who wait
 
     constructor(token, getToken) {
         this.#value = token || null;
         this.#getToken = getToken ?? null;
     }
 
-    // Rejects with a Problem: one about the token if there is none to be had, a transient one if getToken failed.
+    // Rejects with a Problem: one about the token if there is none, a transient one if getToken failed.
     async get() {
         if (this.#value !== null)
             return this.#value;
+        if (this.#closed !== null)
+            throw this.#closed;
         if (!this.refreshable)
             throw new Problem('token_invalid', {detail: 'There is no valid token.'});
         this.#fetching ??= this.#fetch().finally(() => {
             this.#fetching = null;
         });
-        return this.#fetching;
+        return this.#unlessClosed(this.#fetching);
+    }
+
+    // A callback may take its time, or for ever. Whoever waits for it is told that it is of no use any more.
+    close(problem) {
+        this.#closed = problem;
+        this.#giveUp.forEach((reject) => reject(problem));
+    }
+
+    #unlessClosed(promise) {
+        let reject;
+        const closed = new Promise((_, no) => {
+            reject = no;
+        });
+        this.#giveUp.add(reject);
+        return Promise.race([promise, closed]).finally(() => this.#giveUp.delete(reject));
     }
 
     async #fetch() {

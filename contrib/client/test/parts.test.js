@@ -10,6 +10,7 @@ import {Outbox} from '../src/outbox.js';
 import {Problem} from '../src/problem.js';
 import {Slot} from '../src/slot.js';
 import {Tokens} from '../src/tokens.js';
+import {TidingsClient} from '../src/client.js';
 
 const turn = () => new Promise(setImmediate);
 
@@ -219,6 +220,76 @@ test('offline it waits, a suspect goes apart, and a restored one goes first', as
     outbox.resume();
     await later.done;
     assert.deepEqual(sent, ['earlier', 'earlier apart', 'later']);
+});
+
+test('what a storage gives is used as far as it is what was stored', () => {
+    const {outbox} = outboxWith(() => null);
+    outbox.restore([null, 7, {}, {to_user_id: 'bob'}, {...draft('good'), client_msg_id: 'g'}]);
+    assert.deepEqual(outbox.list().map((d) => d.content), ['good']);
+    const {ledger} = ledgerAt(0);
+    ledger.restore([null, 'x', ['d', 'bob', 'three', 0], ['e', 'bob', 3, 0]]);
+    assert.deepEqual([ledger.seqOf('d'), ledger.seqOf('e')], [null, 3]);
+});
+
+test('a store that fails does not hold up what is sent', async () => {
+    const outbox = new Outbox({transmit: async (d) => ({message: d, replayed: false}), store: () => Promise.reject(new Error('full')),
+        backoff: {}, on: {queued: () => {}, acked: () => {}, refused: () => {}}});
+    process.once('unhandledRejection', assert.fail);
+    outbox.resume();
+    assert.equal((await outbox.add(draft('sent all the same')).done).content, 'sent all the same');
+    process.off('unhandledRejection', assert.fail);
+});
+
+// ---- the whole, without a server ----
+
+const nowhere = {WebSocket: class {
+    close() {}
+    send() {}
+}};
+
+test('nothing waits for ever for a client that is closed', {timeout: 10000}, async () => {
+    const never = new Promise(() => {});
+    const client = new TidingsClient({url: 'http://127.0.0.1:9', getToken: () => never, ...nowhere});
+    client.connect();
+    const early = [client.ready(), client.send({to: 'bob', content: 'x'}).done, client.rest.me()];
+    let within = null;
+    client.on('state', ({state}) => {
+        within = state === 'stopped' ? [client.ready(), client.send({to: 'bob', content: 'y'}).done] : null;
+    });
+    await client.close();
+    const late = [client.ready(), client.send({to: 'bob', content: 'z'}).done, client.rest.me()];
+    for (const [i, promise] of [...early, ...within, ...late].entries())
+        await assert.rejects(promise, {code: 'disconnected', detail: 'The client was closed.'}, `promise ${i}`);
+    assert.throws(() => client.connect(), {code: 'disconnected'});
+    assert.equal(client.state, 'stopped');
+    await client.close();
+    const idle = new TidingsClient({url: 'http://127.0.0.1:9', token: 'x', ...nowhere});
+    const waiting = idle.ready();
+    await idle.close();
+    await assert.rejects(waiting, {code: 'disconnected'});
+});
+
+test('an address of the WebSocket is one of the server', async () => {
+    const asked = [];
+    const plainFetch = globalThis.fetch;
+    globalThis.fetch = async (address) => (asked.push(address), new Response('{}'));
+    const opened = [];
+    const WebSocket = class extends nowhere.WebSocket {
+        constructor(address) {
+            super();
+            opened.push(address);
+        }
+    };
+    for (const [url, rest, socket] of [['ws://example.org:81/im/', 'http://example.org:81/im', 'ws://example.org:81/im'],
+        ['wss://example.org', 'https://example.org', 'wss://example.org'], ['https://example.org', 'https://example.org', 'wss://example.org']]) {
+        const client = new TidingsClient({url, token: 'x', WebSocket}).connect();
+        await client.rest.me();
+        await client.close();
+        assert.deepEqual([asked.pop(), opened.pop()], [`${rest}/users/me`, `${socket}/messages/ws`]);
+    }
+    globalThis.fetch = plainFetch;
+    for (const url of ['ftp://example.org', 'http://me:secret@example.org'])
+        assert.throws(() => new TidingsClient({url, ...nowhere}), TypeError, url);
 });
 
 test('the last value is the one that is stored, and a fault of the storage is told', async () => {

@@ -2,37 +2,37 @@
 // Who is logged in here. Each tab has an account of its own in sessionStorage, so that several people can use one
 // browser; "stay logged in" keeps it in localStorage, where new tabs and the next day find it.
 
+import {lasting, passing} from './storage.js';
+
 const KEY = 'tidings-web:account';
 
 function read(storage) {
-    try {
-        const account = JSON.parse(storage.getItem(KEY));
-        return typeof account?.token === 'string' && typeof account.user_id === 'string' ? account : null;
-    } catch {
-        return null;
-    }
+    const account = storage.getJson(KEY);
+    return typeof account?.token === 'string' && typeof account.user_id === 'string' ? account : null;
 }
 
 // {token, user_id, kept}, or null.
 export function currentAccount() {
-    return read(sessionStorage) ?? read(localStorage);
+    return read(passing) ?? read(lasting);
 }
 
+// A link's is this tab's alone: the account that is kept for the others stays as it is.
 export function rememberAccount({token, user_id, kept}) {
-    forgetAccount();
-    (kept ? localStorage : sessionStorage).setItem(KEY, JSON.stringify({token, user_id, kept}));
+    if (kept)
+        passing.removeItem(KEY);
+    (kept ? lasting : passing).setJson(KEY, {token, user_id, kept});
 }
 
 export function forgetAccount() {
-    if (sessionStorage.getItem(KEY) !== null)
-        sessionStorage.removeItem(KEY);
+    if (passing.getItem(KEY) !== null)
+        passing.removeItem(KEY);
     else
-        localStorage.removeItem(KEY);
+        lasting.removeItem(KEY);
 }
 
 // Drafts and what was not sent: who logs out leaves nothing behind.
 export function forgetWritings(storage, userId) {
-    for (const key of Object.keys(storage)) {
+    for (const key of storage.keys()) {
         if (key.startsWith(`tidings-web:${userId}:`))
             storage.removeItem(key);
     }
@@ -41,8 +41,8 @@ export function forgetWritings(storage, userId) {
 // Calls back when a kept account is logged out in another tab.
 export function onLoggedOutElsewhere(callback) {
     addEventListener('storage', (event) => {
-        if (event.storageArea === localStorage && event.key === KEY && event.newValue === null &&
-            sessionStorage.getItem(KEY) === null)
+        if (lasting.is(event.storageArea) && event.key === KEY && event.newValue === null &&
+            passing.getItem(KEY) === null)
             callback();
     });
 }
@@ -59,12 +59,12 @@ export function takeTokenFromAddress() {
 // writer; a second one of the same user keeps to itself. Resolves to {storage, release}.
 export function storageOf(account) {
     if (!account.kept || !navigator.locks)
-        return Promise.resolve({storage: account.kept ? localStorage : sessionStorage, release: () => {}});
+        return Promise.resolve({storage: account.kept ? lasting : passing, release: () => {}});
     return new Promise((resolve) => {
         navigator.locks.request(`tidings-web:${account.user_id}`, {ifAvailable: true}, (lock) => new Promise((release) => {
-            resolve({storage: lock ? localStorage : sessionStorage, release});
+            resolve({storage: lock ? lasting : passing, release});
             if (!lock)
                 release();
-        }));
+        })).catch(() => resolve({storage: passing, release: () => {}})); // not allowed to
     });
 }

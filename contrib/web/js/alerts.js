@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Telling a user who looks elsewhere: notifications of the browser, if they asked for them, and the page's title.
 import {t} from './i18n.js';
+import {lasting} from './storage.js';
 
 const KEY = 'tidings-web:alerts';
 
@@ -12,27 +13,46 @@ export function alertsAllowed() {
 }
 
 export function alertsWanted() {
-    return supported() && Notification.permission === 'granted' && localStorage.getItem(KEY) === 'yes';
+    return supported() && Notification.permission === 'granted' && lasting.getItem(KEY) === 'yes';
 }
 
 // Asks the browser's permission if need be; resolves to whether there will be notifications.
 export async function wantAlerts(wanted) {
-    if (wanted && supported())
-        await Notification.requestPermission();
-    localStorage.setItem(KEY, wanted ? 'yes' : 'no');
+    try {
+        if (wanted && supported())
+            await Notification.requestPermission();
+    } catch {
+        // not in this frame, or not without a click: then there is no permission
+    }
+    lasting.setItem(KEY, wanted ? 'yes' : 'no');
     return alertsWanted();
 }
 
-// One for each tag; onClick() when the user follows it.
-export function alertUser(title, body, tag, onClick) {
+// One for each tag; onClick() when the user follows it. Never throws: what it tells of is shown in any case.
+export async function alertUser(title, body, tag, onClick) {
     if (!alertsWanted())
         return;
-    const alert = new Notification(title, {body, tag, icon: 'icon.svg'});
-    alert.onclick = () => {
-        window.focus();
-        alert.close();
-        onClick();
-    };
+    const options = {body, tag, icon: 'icon.svg'};
+    try {
+        const alert = new Notification(title, options);
+        alert.onclick = () => {
+            window.focus();
+            alert.close();
+            onClick();
+        };
+    } catch {
+        await alertByWorker(title, options);
+    }
+}
+
+// Chrome on Android takes notifications from a service worker alone. This page has none; who serves it may add one.
+async function alertByWorker(title, options) {
+    try {
+        const registration = await navigator.serviceWorker?.getRegistration();
+        await registration?.showNotification(title, options);
+    } catch {
+        // there is no other way
+    }
 }
 
 export function isLookedAt() {

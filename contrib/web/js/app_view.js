@@ -5,11 +5,13 @@ import {alertUser, isLookedAt, showUnreadInTitle} from './alerts.js';
 import {avatar} from './avatar.js';
 import {Banner} from './banner.js';
 import {ChatListView, chatAddress} from './chat_list_view.js';
-import {el, icon, iconButton} from './dom.js';
+import {onNewDay} from './clock.js';
+import {bdi, el, icon, iconButton} from './dom.js';
 import {say} from './dialog.js';
 import {nameOf} from './format.js';
 import {reasonOf, t} from './i18n.js';
 import {shortText} from './message_view.js';
+import {isolated, withoutBidi} from './text.js';
 import {NoticesView, noticeText} from './notices_view.js';
 import {PeopleView} from './people_view.js';
 import {RoomView} from './room_view.js';
@@ -33,6 +35,7 @@ export class AppView {
     #heard = el('p.unseen', {'aria-live': 'polite'}); // read out by a screen reader
     #heardMessage = null;
     #onAddress = () => this.#followAddress();
+    #endDays = onNewDay(() => this.#refresh(new Set(['state', 'conversations', 'timeline', 'people', 'notices'])));
     node;
 
     // logOut() when the user wishes to
@@ -60,6 +63,7 @@ export class AppView {
 
     remove() {
         removeEventListener('hashchange', this.#onAddress);
+        this.#endDays();
         this.#room.close();
         showUnreadInTitle(0);
         this.node.remove();
@@ -170,7 +174,7 @@ export class AppView {
         const online = state.state === 'online';
         this.#banner.show(state, this.#chat.kickedReason);
         const {profile} = this.#chat;
-        this.#mine.replaceChildren(avatar(profile, online), el('span.mine-text', {}, el('strong.name', {}, nameOf(profile)),
+        this.#mine.replaceChildren(avatar(profile, true, online), el('span.mine-text', {}, el('strong.name', {}, bdi(nameOf(profile))),
             el('small', {}, t(online ? 'state.online' : 'state.offline'))), icon('settings'));
         this.#mine.setAttribute('aria-label', `${nameOf(profile)}: ${t('side.settings')}`);
         if (this.#wanted !== null && this.#room.conversation === null)
@@ -190,7 +194,7 @@ export class AppView {
         const name = this.#chat.people.name(message.from_user_id);
         const text = shortText(message, this.#chat.me);
         const shown = this.#room.conversation?.id === message.conversation_id;
-        this.#heard.textContent = `${name}: ${text}`;
+        this.#heard.textContent = `${isolated(name)}: ${isolated(text)}`;
         this.#heardMessage = message;
         if (!shown || !isLookedAt())
             alertUser(name, text, message.conversation_id, () => {
@@ -206,7 +210,7 @@ export class AppView {
         if (isLookedAt())
             say(text);
         else
-            alertUser(text, body ?? '', `notification ${notification.id ?? kind}`, () => this.#notices.open(this.#bell));
+            alertUser(text, withoutBidi(body ?? ''), `notification ${notification.id ?? kind}`, () => this.#notices.open(this.#bell));
     }
 }
 

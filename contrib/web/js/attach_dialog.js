@@ -5,6 +5,7 @@ import {openDialog} from './dialog.js';
 import {field} from './field.js';
 import {t} from './i18n.js';
 import {mediaOf} from './media.js';
+import {wishedName} from './names.js';
 
 const KINDS = {image: 'image', voice: 'mic', video: 'video', file: 'file'};
 const ENDINGS = {image: /\.(png|jpe?g|gif|webp|avif|svg)$/i, voice: /\.(mp3|m4a|ogg|opus|wav|aac)$/i,
@@ -19,8 +20,8 @@ function kindOf(url) {
 // send({type, media_url, content, extra})
 export function openAttachDialog(send) {
     const url = el('input', {type: 'url', required: true, maxlength: '2048', placeholder: t('attach.urlHint'), inputmode: 'url'});
-    const caption = el('input', {type: 'text', maxlength: '4000'});
-    const fileName = el('input', {type: 'text', maxlength: '200'});
+    const caption = el('input', {type: 'text', dir: 'auto', maxlength: '4000'});
+    const fileName = el('input', {type: 'text', dir: 'auto', maxlength: '200'});
     const fileNameField = field(t('attach.fileName'), fileName);
     const fault = el('p.fault', {role: 'alert'});
     const preview = el('div.preview');
@@ -37,9 +38,9 @@ export function openAttachDialog(send) {
     const chosen = () => new FormData(form).get('kind');
 
     const message = () => {
-        const name = fileName.value.trim();
+        const {name} = wishedName(fileName);
         return {type: chosen(), media_url: webUrl(url.value.trim()), content: caption.value.trim() || null,
-            extra: chosen() === 'file' && name !== '' ? {file_name: name} : null};
+            extra: chosen() === 'file' && name !== null ? {file_name: name} : null};
     };
     const show = () => {
         const {type, ...rest} = message();
@@ -56,9 +57,10 @@ export function openAttachDialog(send) {
     form.addEventListener('submit', (event) => {
         event.preventDefault();
         const ready = message();
-        fault.textContent = ready.media_url === null ? t('attach.bad') : '';
-        if (ready.media_url === null) {
-            url.focus();
+        const nameFault = ready.type === 'file' ? wishedName(fileName).fault : null;
+        fault.textContent = ready.media_url === null ? t('attach.bad') : nameFault ?? '';
+        if (fault.textContent !== '') {
+            (ready.media_url === null ? url : fileName).focus();
             return;
         }
         dialog.close();

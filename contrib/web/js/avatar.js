@@ -2,6 +2,7 @@
 // A person's picture, or the first letter of their name on a colour of their own.
 import {el, webUrl} from './dom.js';
 import {nameOf} from './format.js';
+import {initialOf} from './text.js';
 
 const HUES = 8; // .hue-0 … in the style sheet
 
@@ -12,11 +13,12 @@ function hueOf(userId) {
     return sum % HUES;
 }
 
-// online: true or false shows a dot; null none. It says nothing to a screen reader: a text beside it does.
-export function avatar(profile, online = null) {
-    const [initial] = [...nameOf(profile)];
-    const node = el(`span.avatar.hue-${hueOf(profile.user_id)}`, {'aria-hidden': 'true'}, initial.toUpperCase());
-    const url = webUrl(profile.avatar_url);
+// trusted: whether the picture may be loaded, which tells its host who looks at it and when: that of a stranger may not
+// (People.isTrusted). online: true or false shows a dot; null none. It says nothing to a screen reader: a text beside it
+// does.
+export function avatar(profile, trusted, online = null) {
+    const node = el(`span.avatar.hue-${hueOf(profile.user_id)}`, {'aria-hidden': 'true'}, initialOf(nameOf(profile)));
+    const url = trusted ? webUrl(profile.avatar_url) : null;
     if (url !== null) {
         const img = el('img', {src: url, alt: '', referrerpolicy: 'no-referrer', onerror: () => img.remove()});
         node.append(img);

@@ -4,6 +4,7 @@
 // people, notices; events for the user's eyes at once go to onNews.
 import {TidingsClient} from '../client/index.js';
 import {Changes} from './changes.js';
+import {now, takeTimeFrom} from './clock.js';
 import {Conversations} from './conversations.js';
 import {Notices} from './notices.js';
 import {Drafts, Outgoing} from './outgoing.js';
@@ -14,6 +15,8 @@ const TYPING_EVERY_MS = 3000;
 const TYPING_SHOWN_MS = 4500;
 const REFRESH_MS = 300;
 const READ_DELAY_MS = 150;
+const LIMITED_TRIES = 10; // of a page of history that the server finds too many
+const LIMITED_MAX_MS = 5000;
 const RECALL_WINDOW_MS = 120000; // message.recall_window's default; the server has the last word
 
 export class Chat {
@@ -23,7 +26,6 @@ export class Chat {
     #refreshTimer = null;
     #readTimer = null;
     #readWanted = new Map(); // Conversation -> seq
-    #clockAheadMs = 0; // of the server
     changes = new Changes();
     conversations = new Conversations();
     state = {state: 'idle', reason: '', retryInMs: null};
@@ -40,6 +42,7 @@ export class Chat {
         this.conversations.me = this.me;
         this.#client = new TidingsClient({url, token: account.token, userId: this.me, storage, storagePrefix: 'tidings-web:',
             resume: false, device: 'web'});
+        takeTimeFrom(() => this.#client.serverTime);
         this.people = new People(this.#client, () => this.changes.changed('people', 'conversations'));
         this.notices = new Notices(this.#client.rest, () => this.changes.changed('notices'));
         this.outgoing = new Outgoing(storage, this.me);
@@ -69,11 +72,11 @@ export class Chat {
 
     #listen() {
         const on = (name, handle, ...topics) => this.#client.on(name, (event) => {
+            this.changes.changed(...topics); // gathered until this is done, and told whatever becomes of it
             handle(event);
-            this.changes.changed(...topics);
         });
         on('state', (state) => this.#entered(state), 'state', 'timeline');
-        on('synced', () => this.#caughtUp(), 'state');
+        on('synced', () => this.#caughtUp(), 'state', 'timeline');
         on('conversation', (c) => this.#shown(c), 'conversations', 'timeline');
         on('message', (m) => this.#heard(m), 'conversations', 'timeline');
         on('queued', (draft) => this.outgoing.queued(draft), 'timeline');
@@ -136,11 +139,9 @@ export class Chat {
         }
     }
 
-    #acked({client_msg_id, message, replayed}) {
+    #acked({client_msg_id, message}) {
         this.outgoing.done(client_msg_id);
         this.conversations.heard(message);
-        if (!replayed)
-            this.#clockAheadMs = Date.parse(message.created_at) - Date.now();
     }
 
     #wasRead({conversation_id, reader_id, up_to_seq, message_ids, read_at}) {
@@ -217,11 +218,24 @@ export class Chat {
         this.changes.changed('timeline');
         try {
             const before = history.loaded ? history.firstSeq ?? undefined : undefined;
-            const page = await this.rest.history(c.id, {before, limit: PAGE});
+            const page = await this.#patiently(() => this.rest.history(c.id, {before, limit: PAGE}));
             history.putPage(page.items, page.has_more);
             this.conversations.recount(c);
         } catch {
             history.failed = true;
+        }
+    }
+
+    // Many pages in a row may be too many at once for the server.
+    async #patiently(request) {
+        for (let tries = 1; ; tries++) {
+            try {
+                return await request();
+            } catch (problem) {
+                if (problem.code !== 'rate_limited' || tries >= LIMITED_TRIES)
+                    throw problem;
+                await new Promise((resolve) => setTimeout(resolve, Math.min(problem.retryAfterMs ?? 1000, LIMITED_MAX_MS)));
+            }
         }
     }
 
@@ -256,7 +270,7 @@ export class Chat {
 
     canRecall(message) {
         return message.from_user_id === this.me && !message.is_recalled &&
-            Date.now() + this.#clockAheadMs - Date.parse(message.created_at) < RECALL_WINDOW_MS;
+            now() - Date.parse(message.created_at) < RECALL_WINDOW_MS;
     }
 
     async recall(message) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // The list of conversations: whom with, the last message and its time, what is unread, drafts.
 import {avatar} from './avatar.js';
-import {KeyedList, el} from './dom.js';
+import {KeyedList, bdi, el} from './dom.js';
 import {nameOf, shortTime} from './format.js';
 import {t} from './i18n.js';
 import {shortText} from './message_view.js';
@@ -11,7 +11,7 @@ export class ChatListView {
     #current = null; // user id of the open conversation
     #list = el('ul.list');
     #empty = el('p.empty', {hidden: true});
-    #filter = el('input.filter', {type: 'search', placeholder: t('side.filter'), 'aria-label': t('side.filter'),
+    #filter = el('input.filter', {type: 'search', placeholder: t('side.filter'), dir: 'auto', 'aria-label': t('side.filter'),
         oninput: () => this.refresh()});
     #keyed = new KeyedList(this.#list, ({row}) => rowNode(row));
     node = el('div.chats', {}, el('div.search', {}, this.#filter), this.#list, this.#empty);
@@ -43,7 +43,7 @@ export class ChatListView {
         const draft = current ? null : drafts.of(userId)?.text || null;
         const own = c.last !== null && c.last.from_user_id === me && !c.last.is_recalled;
         const ticks = own && (c.last.is_read || c.last.seq <= c.peerReadSeq) ? 'read' : 'sent';
-        return {userId, profile, name: nameOf(profile), online: people.isFriend(userId) ? people.isOnline(userId) : null, current,
+        return {userId, profile, trusted: people.isTrusted(userId), name: nameOf(profile), online: people.isFriend(userId) ? people.isOnline(userId) : null, current,
             time: shortTime(c.sortTime), unread: c.unread, typing: c.typing, draft, own, ticks: own ? ticks : null,
             text: c.last === null ? t('side.hello') : shortText(c.last, me)};
     }
@@ -56,9 +56,9 @@ export function chatAddress(userId) {
 function rowNode(row) {
     return el('li', {}, el('a.chat', {href: chatAddress(row.userId), 'data-user': row.userId,
         'aria-current': row.current ? 'true' : null},
-    avatar(row.profile, row.online),
+    avatar(row.profile, row.trusted, row.online),
     el('span.chat-text', {},
-        el('span.chat-top', {}, el('strong.name', {}, row.name), el('time', {}, row.time)),
+        el('span.chat-top', {}, el('strong.name', {}, bdi(row.name)), el('time', {}, row.time)),
         el('span.chat-bottom', {}, preview(row), row.unread > 0 &&
             el('span.badge', {role: 'img', 'aria-label': t('side.unread', {count: row.unread})},
                 row.unread > 99 ? '99+' : String(row.unread))))));
@@ -68,6 +68,6 @@ function preview({typing, draft, own, text, ticks}) {
     if (typing)
         return el('span.preview.typing', {}, t('side.typing'));
     if (draft !== null)
-        return el('span.preview', {}, el('em', {}, t('side.draft')), draft);
-    return el('span.preview', {}, own && el(`span.preview-own.${ticks}`, {}, t('side.you')), text);
+        return el('span.preview', {}, el('em', {}, t('side.draft')), bdi(draft));
+    return el('span.preview', {}, own && el(`span.preview-own.${ticks}`, {}, t('side.you')), bdi(text));
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Where a message is written: a text that grows, what it replies to, and the way to pictures and files. What is not sent
 // stays as a draft of the conversation.
-import {el, icon, iconButton} from './dom.js';
+import {bdi, el, icon, iconButton} from './dom.js';
 import {openAttachDialog} from './attach_dialog.js';
 import {nameOf} from './format.js';
 import {t} from './i18n.js';
@@ -18,7 +18,7 @@ export class Composer {
     #draftTimer = null;
     #reply = el('div.reply-bar', {hidden: true});
     #fault = el('p.fault', {role: 'alert', hidden: true});
-    #text = el('textarea', {rows: '1', id: 'compose', autocomplete: 'off', placeholder: t('composer.placeholder'),
+    #text = el('textarea', {rows: '1', dir: 'auto', id: 'compose', autocomplete: 'off', placeholder: t('composer.placeholder'),
         onkeydown: (event) => this.#key(event), oninput: () => this.#edited()});
     #send = el('button.send', {type: 'submit', 'aria-label': t('composer.send'), title: t('composer.send')}, icon('send'));
     node = el('form.composer', {onsubmit: (event) => this.#submit(event)}, this.#reply, this.#fault,
@@ -61,7 +61,7 @@ export class Composer {
             const name = this.#chat.people.name(message.from_user_id);
             const title = message.from_user_id === this.#chat.me ? t('composer.replyToSelf') : t('composer.replyTo', {name});
             this.#reply.append(icon('reply'),
-                el('p', {}, el('strong', {}, title), el('span', {}, shortText(message, this.#chat.me))),
+                el('p', {}, el('strong', {}, title), el('span', {}, bdi(shortText(message, this.#chat.me)))),
                 iconButton('close', t('composer.cancelReply'), () => this.#cancelReply()));
         }
         this.#saveDraft();
@@ -81,8 +81,11 @@ export class Composer {
     }
 
     #key(event) {
-        // An input method takes Enter to choose a word; on a phone Enter is for a new line.
-        if (event.key === 'Enter' && !event.shiftKey && !event.isComposing && !matchMedia('(pointer: coarse)').matches)
+        // An input method takes Enter to choose a word, and Escape to drop it. Safari tells of the key only when the
+        // composition has ended, with 229 as its code. On a phone Enter is for a new line.
+        if (event.isComposing || event.keyCode === 229)
+            return;
+        if (event.key === 'Enter' && !event.shiftKey && !matchMedia('(pointer: coarse)').matches)
             this.#submit(event);
         else if (event.key === 'Escape' && this.#replyTo !== null)
             this.#cancelReply();
@@ -115,9 +118,10 @@ export class Composer {
         event.preventDefault();
         if (this.#send.disabled)
             return;
-        this.#sendMessage({type: 'text', content: this.#text.value.trim()});
+        const content = this.#text.value.trim();
         this.#text.value = '';
         this.#fit();
+        this.#sendMessage({type: 'text', content});
         this.#saveDraft();
         this.focus();
     }
@@ -127,8 +131,9 @@ export class Composer {
     }
 
     #sendMessage(message) {
-        this.#chat.send(this.#conversation.peer.user_id, {...message, reply_to: this.#replyTo?.id});
+        const reply_to = this.#replyTo?.id ?? null;
         this.setReply(null);
+        this.#chat.send(this.#conversation.peer.user_id, {...message, reply_to});
         this.#onSent();
     }
 }

@@ -12,7 +12,7 @@ export class Conversation {
     readSeq = 0;
     peerReadSeq = 0;
     typing = false;
-    opened = null; // while it is shown: {readSeq, upTo}, what was unread when it was opened
+    newSeq = null; // while it is shown: of the first message that was new when the user came to it
 
     constructor(id, peer, createdAt) {
         this.id = id;

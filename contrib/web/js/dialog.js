@@ -15,8 +15,8 @@ export function openDialog(title, ...content) {
     return dialog;
 }
 
-// Resolves to whether the user agrees.
-export function ask(text, yes) {
+// Resolves to whether the user agrees. kind: the button's, danger or primary.
+export function ask(text, yes, kind = 'danger') {
     return new Promise((resolve) => {
         let agreed = false;
         const agree = () => {
@@ -27,9 +27,9 @@ export function ask(text, yes) {
             dialog.remove();
             resolve(agreed);
         }},
-        el('p', {id: 'ask-text'}, text),
+        el('p', {id: 'ask-text', dir: 'auto'}, text),
         el('div.buttons', {}, textButton('quiet', t('dialog.cancel'), () => dialog.close()),
-            textButton('danger', yes, agree)));
+            textButton(kind, yes, agree)));
         document.body.append(dialog);
         dialog.showModal();
     });

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Makes elements. Text goes in as text nodes and nowhere else: nothing of the page is ever parsed as markup.
+import {linkify} from './linkify.js';
 
 // el('button.primary', {type: 'submit', onclick: f, 'aria-label': 'Send'}, 'text', node, null …)
 // An attribute that is null, undefined or false is left out, true is an empty one.
@@ -53,22 +54,15 @@ export function externalLink(url, attributes, ...children) {
     return el('a', {href: url, target: '_blank', rel: 'noopener noreferrer', ...attributes}, ...children);
 }
 
-const LINK = /\bhttps?:\/\/[^\s<>"'`\u3000-\u303f\uff00-\uffef]+/gi;
+// What a person wrote, among other words: whichever way it runs, it does not disturb them.
+export function bdi(text) {
+    return el('bdi', {}, text);
+}
 
-// A text as nodes, with its web addresses as links.
+// A text as nodes, with its web addresses as links. A link that does not say where it leads is followed by that.
 export function linked(text) {
-    const nodes = [];
-    let end = 0;
-    for (const match of text.matchAll(LINK)) {
-        const shown = match[0].replace(/[.,;:!?)\]}]+$/, '');
-        const url = webUrl(shown);
-        if (url === null)
-            continue;
-        nodes.push(text.slice(end, match.index), externalLink(url, {}, shown));
-        end = match.index + shown.length;
-    }
-    nodes.push(text.slice(end));
-    return nodes;
+    return linkify(text).map((part) => (typeof part === 'string' ? part :
+        [externalLink(part.url, {dir: 'ltr'}, part.text), part.host !== null && el('small.host', {dir: 'ltr'}, ` (${part.host})`)]));
 }
 
 // Makes what is shown follow `items`: nodes whose key stays are kept (and so are focus and scroll), and made anew only

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Times, sizes and names the way people write them.
+import {daysAgo} from './clock.js';
 import {language, t} from './i18n.js';
+import {isVisible, plain, withoutBidi} from './text.js';
 
-const locale = language === 'zh' ? 'zh-CN' : navigator.languages.find((l) => l.startsWith('en')) ?? 'en';
+const locale = language === 'zh' ? 'zh-CN' : navigator.languages.find((l) => l.startsWith('en') && isLocale(l)) ?? 'en';
 const of = (options) => new Intl.DateTimeFormat(locale, options);
 const clockFormat = of({timeStyle: 'short'});
 const weekdayFormat = of({weekday: 'short'});
@@ -10,15 +12,17 @@ const dateFormat = of({month: 'short', day: 'numeric'});
 const longDateFormat = of({weekday: 'long', month: 'long', day: 'numeric'});
 const yearFormat = of({year: 'numeric', month: 'long', day: 'numeric'});
 const fullFormat = of({dateStyle: 'full', timeStyle: 'medium'});
-const DAY_MS = 86400000;
+const names = new Map(); // nickname -> as it is shown
+const NAMES_MAX = 10000;
 
-// Days since 1970 in the local time zone.
-export function dayOf(time) {
-    const date = new Date(time);
-    return Math.floor((date.getTime() - date.getTimezoneOffset() * 60000) / DAY_MS);
+// A browser may name its language in a way that Intl does not take, as en-US@posix.
+function isLocale(name) {
+    try {
+        return Intl.DateTimeFormat.supportedLocalesOf(name).length > 0;
+    } catch {
+        return false;
+    }
 }
-
-const daysAgo = (time) => dayOf(Date.now()) - dayOf(time);
 
 export function clock(time) {
     return clockFormat.format(new Date(time));
@@ -31,7 +35,7 @@ export function fullTime(time) {
 // A line between the messages of two days.
 export function dayName(time) {
     const ago = daysAgo(time);
-    if (ago === 0)
+    if (ago <= 0)
         return t('time.today');
     if (ago === 1)
         return t('time.yesterday');
@@ -60,14 +64,25 @@ export function duration(seconds) {
     return `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, '0')}`;
 }
 
-export function nameOf(profile) {
-    return profile.nickname || profile.user_id;
+// What a person is called; the user's id where the nickname shows nothing.
+export function nameOf({nickname, user_id}) {
+    if (!nickname)
+        return user_id;
+    let name = names.get(nickname);
+    if (name === undefined) {
+        if (names.size >= NAMES_MAX)
+            names.clear();
+        name = plain(nickname);
+        names.set(nickname, name = isVisible(name) ? name : '');
+    }
+    return name || user_id;
 }
 
 // A message in one line.
 export function summary(message) {
+    const text = message.content && withoutBidi(message.content);
     if (message.message_type === 'text')
-        return message.content;
+        return text;
     const kind = t(`media.${message.message_type}`);
-    return message.content ? `[${kind}] ${message.content}` : `[${kind}]`;
+    return text ? `[${kind}] ${text}` : `[${kind}]`;
 }

@@ -78,10 +78,27 @@ export class History {
             return null;
         let count = 0;
         for (let i = this.#messages.length - 1; i >= 0 && this.#messages[i].seq > readSeq; i--) {
-            const m = this.#messages[i];
-            count += m.to_user_id === me && !m.is_read && !m.is_recalled ? 1 : 0;
+            count += isUnread(this.#messages[i], me) ? 1 : 0;
         }
         return count;
+    }
+
+    // The first message to `me` after that seq that is unread, of those that are here; null where there is none.
+    firstUnread(me, readSeq) {
+        for (let i = this.#placeOf(readSeq + 1); i < this.#messages.length; i++) {
+            if (isUnread(this.#messages[i], me))
+                return this.#messages[i];
+        }
+        return null;
+    }
+
+    // Whether the first of so many unread messages after that seq is here.
+    reachesUnread(me, readSeq, count) {
+        if (!this.loaded)
+            return false;
+        if (!this.hasOlder || (this.firstSeq ?? Infinity) <= readSeq + 1)
+            return true;
+        return this.#messages.slice(this.#placeOf(readSeq + 1)).filter((m) => isUnread(m, me)).length >= count;
     }
 
     #replace(message) {
@@ -101,6 +118,10 @@ export class History {
         }
         return low;
     }
+}
+
+function isUnread(message, me) {
+    return message.to_user_id === me && !message.is_read && !message.is_recalled;
 }
 
 // Nothing unsays a recall or a reading: an answer that lacks it is older.

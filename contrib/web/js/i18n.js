@@ -2,6 +2,9 @@
 // Every text of the page, in English and Chinese. {name} stands for a value. A key with `_one` is for a count of 1, where
 // the language tells it apart.
 
+import {isolated} from './text.js';
+import {lasting} from './storage.js';
+
 const TEXTS = {
     'app.title': ['Tidings', 'Tidings'],
     'app.tagline': ['Messages that arrive, once and in order.', '消息必达，不重不乱。'],
@@ -25,6 +28,17 @@ const TEXTS = {
         '此服务器没有自己的账号系统，请打开您收到的链接。'],
     'login.expired': ['Your session has ended. Please log in again.', '登录已失效，请重新登录。'],
     'login.show': ['Show password', '显示密码'],
+
+    'login.otherAsk': ['This link logs you in as {name}, but you are logged in as {me}. Log in as {name} in this tab?',
+        '此链接会让您以 {name} 的身份登录，而您目前登录的是 {me}。要在此标签页中以 {name} 的身份登录吗？'],
+    'login.otherYes': ['Log in as {name}', '以 {name} 登录'],
+    'login.linkFailed': ['The link could not be used: {reason}', '无法使用该链接：{reason}'],
+
+    'name.blank': ['A name needs a letter, digit or symbol that can be seen, and cannot begin with an accent alone.',
+        '名称需要包含可见的字母、数字或符号，且不能以单独的附加符号开头。'],
+    'name.unseen': ['This name has characters in it that cannot be seen. Please type it anew.', '名称中含有看不见的字符，请重新输入。'],
+    'name.reorders': ['This name has characters in it that change the order of the others. Please type it anew.',
+        '名称中含有会改变文字顺序的控制字符，请重新输入。'],
 
     'side.label': ['Conversations and friends', '会话和好友'],
     'side.chats': ['Chats', '聊天'],
@@ -178,6 +192,8 @@ const TEXTS = {
     'state.kickedBecause': ['This account is being used elsewhere, so this page was disconnected ({reason}).',
         '此账号正在别处使用，本页面已断开（{reason}）。'],
     'state.use': ['Use it here', '在此使用'],
+    'state.storageFull': ['The browser has no room left: what is not sent yet is lost when this page is closed.',
+        '浏览器存储空间已满：关闭此页面后，尚未发送的内容会丢失。'],
     'state.online': ['Connected', '已连接'],
     'state.offline': ['Not connected', '未连接'],
 
@@ -206,19 +222,19 @@ export const languages = {en: 'English', zh: '简体中文'};
 const CHOSEN = 'tidings-web:language';
 
 // en or zh; decided once, when the page is loaded.
-export const language = localStorage.getItem(CHOSEN) ??
+export const language = ['en', 'zh'].find((name) => name === lasting.getItem(CHOSEN)) ??
     navigator.languages.find((l) => /^(en|zh)\b/.test(l))?.slice(0, 2) ?? 'en';
 document.documentElement.lang = language === 'zh' ? 'zh-CN' : 'en';
 const column = Object.keys(languages).indexOf(language);
 
 export function chooseLanguage(name) {
-    localStorage.setItem(CHOSEN, name);
+    lasting.setItem(CHOSEN, name);
     location.reload();
 }
 
 export function t(key, values = {}) {
     const single = values.count === 1 ? TEXTS[`${key}_one`]?.[column] : null;
-    return (single ?? TEXTS[key][column]).replace(/\{(\w+)\}/g, (_, name) => values[name] ?? '');
+    return (single ?? TEXTS[key][column]).replace(/\{(\w+)\}/g, (_, name) => isolated(String(values[name] ?? '')));
 }
 
 export function hasText(key) {

@@ -4,6 +4,7 @@ import {Problem} from '../client/index.js';
 import {el, icon, iconButton} from './dom.js';
 import {field} from './field.js';
 import {reasonOf, t} from './i18n.js';
+import {wishedName} from './names.js';
 import {languageField} from './settings.js';
 
 const REASONS = {credentials_invalid: 'login.wrong', conflict: 'login.taken', not_found: 'login.noAccounts'};
@@ -15,7 +16,7 @@ export class LoginView {
     #userId = el('input', {type: 'text', name: 'username', required: true, maxlength: '64', autocapitalize: 'none',
         autocomplete: 'username', spellcheck: 'false', pattern: '[A-Za-z0-9._@:\\-]+'});
     #password = el('input', {type: 'password', name: 'password', required: true});
-    #nickname = el('input', {type: 'text', name: 'nickname', maxlength: '64', autocomplete: 'nickname'});
+    #nickname = el('input', {type: 'text', name: 'nickname', maxlength: '64', dir: 'auto', autocomplete: 'nickname'});
     #kept = el('input', {type: 'checkbox', name: 'keep'});
     #fault = el('p.fault', {role: 'alert'});
     #submit = el('button.primary', {type: 'submit'});
@@ -63,12 +64,18 @@ export class LoginView {
     async #send(event) {
         event.preventDefault();
         const account = {user_id: this.#userId.value.trim(), password: this.#password.value};
+        const {name, fault} = wishedName(this.#nickname);
+        if (this.#registering && fault !== null) {
+            this.#fault.textContent = fault;
+            this.#nickname.focus();
+            return;
+        }
         this.#submit.disabled = true;
         this.#submit.textContent = t('login.busy');
         this.#fault.textContent = '';
         try {
             const {user, token} = this.#registering ?
-                await this.#rest.register({...account, nickname: this.#nickname.value.trim() || undefined}) :
+                await this.#rest.register({...account, nickname: name ?? undefined}) :
                 await this.#rest.login(account);
             this.#onAccount({token, user_id: user.user_id, kept: this.#kept.checked});
         } catch (error) {

@@ -6,8 +6,11 @@ import {
 } from './account.js';
 import {AppView} from './app_view.js';
 import {Chat} from './chat.js';
-import {t} from './i18n.js';
+import {ask, say} from './dialog.js';
+import {nameOf} from './format.js';
+import {reasonOf, t} from './i18n.js';
 import {LoginView} from './login_view.js';
+import {onStorageFull} from './storage.js';
 import {applyTheme} from './theme.js';
 
 // The API is at the root of this server, or under http.prefix, which index.html tells.
@@ -56,21 +59,42 @@ function logOut(reason) {
     showLogin(reason);
 }
 
-// A link brought a token: whose it is only the server can tell.
+// A link brought a token: whose it is only the server can tell. Who is logged in already is asked first, for the link may
+// come from someone who would like to read what is written then.
 async function enterWith(token) {
+    const present = currentAccount();
+    let user;
     try {
-        const {user_id} = await new TidingsClient({url, token}).rest.me();
-        const account = {token, user_id, kept: false};
-        rememberAccount(account);
-        await enter(account);
+        user = await new TidingsClient({url, token}).rest.me();
     } catch (problem) {
-        showLogin(problem.aboutToken ? t('login.expired') : problem.message);
+        const reason = problem.aboutToken ? t('login.expired') : reasonOf(problem);
+        if (present === null) {
+            showLogin(reason);
+            return;
+        }
+        if (leave === null)
+            await enter(present);
+        say(t('login.linkFailed', {reason}));
+        return;
     }
+    const {user_id} = user;
+    if (present !== null && present.user_id !== user_id) {
+        const name = nameOf(user) === user_id ? user_id : `${nameOf(user)} (${user_id})`;
+        if (!await ask(t('login.otherAsk', {name, me: present.user_id}), t('login.otherYes', {name}), 'primary')) {
+            if (leave === null)
+                enter(present);
+            return;
+        }
+    }
+    const account = {token, user_id, kept: false};
+    rememberAccount(account);
+    await enter(account);
 }
 
 function begin() {
     applyTheme();
     onLoggedOutElsewhere(() => logOut(''));
+    onStorageFull(() => document.getElementById('notes') && say(t('state.storageFull')));
     const token = takeTokenFromAddress();
     const account = currentAccount();
     if (token !== null)
@@ -79,6 +103,12 @@ function begin() {
         enter(account);
     else
         showLogin('');
+    // The same link followed in a page that is there already changes the address only.
+    addEventListener('hashchange', () => {
+        const other = takeTokenFromAddress();
+        if (other !== null)
+            enterWith(other);
+    });
 }
 
 begin();

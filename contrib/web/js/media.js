@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // What a message carries besides text: a picture, sound, film or file, by its address. `extra` comes from the sender:
 // each field is used only if it is of the right type.
-import {el, externalLink, icon, webUrl} from './dom.js';
+import {bdi, el, externalLink, icon, webUrl} from './dom.js';
 import {bytes, duration} from './format.js';
 import {t} from './i18n.js';
+import {isVisible, plain, withoutBidi} from './text.js';
 
 const SHOWN_MAX_PX = 320;
 
@@ -16,10 +17,10 @@ export function mediaOf(message, from) {
     const altText = `${t(`media.${message.message_type}`)}, ${from}`;
     const extra = message.extra ?? {};
     if (url === null)
-        return el('p.media-broken', {}, message.media_url);
+        return el('p.media-broken', {}, bdi(message.media_url));
     switch (message.message_type) {
     case 'image':
-        return image(url, extra, message.content ?? altText);
+        return image(url, extra, message.content === null ? altText : withoutBidi(message.content));
     case 'voice':
         return voice(url, extra, altText);
     case 'video':
@@ -75,11 +76,12 @@ function video(url, extra, altText) {
 
 function file(url, extra) {
     const size = number(extra.size);
-    const name = text(extra.file_name) ?? nameIn(url);
+    const given = plain(text(extra.file_name) ?? '');
+    const name = isVisible(given) ? given : nameIn(url);
     return externalLink(url, {class: 'media-file', 'aria-label': t('media.download', {name})},
         el('span.file-icon', {}, icon('file')),
         el('span.file-text', {},
-            el('span.file-name', {}, name),
+            el('span.file-name', {}, bdi(name)),
             el('span.media-note', {}, size === null ? new URL(url).host : `${bytes(size)} · ${new URL(url).host}`)));
 }
 
@@ -88,7 +90,8 @@ export function nameIn(url) {
     const {pathname, host} = new URL(url);
     const last = pathname.split('/').filter(Boolean).at(-1);
     try {
-        return last === undefined ? host : decodeURIComponent(last);
+        const name = last === undefined ? host : plain(decodeURIComponent(last));
+        return isVisible(name) ? name : host;
     } catch {
         return last;
     }

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // The rows of a timeline as elements. A row says all that is shown: {kind, key, …}; timeline_view.js makes them.
-import {el, icon, linked} from './dom.js';
+import {bdi, el, icon, linked} from './dom.js';
 import {clock, fullTime, nameOf, summary} from './format.js';
 import {reasonOf, t} from './i18n.js';
 import {mediaOf} from './media.js';
+import {directionOf} from './text.js';
 
 // actions: menu(row, anchor), goTo(message_id), retry(item), olderAgain()
 export function rowNode(row, actions) {
@@ -36,7 +37,7 @@ function messageNode(row, actions) {
     const node = el('article', {class: classes.join(' '), tabindex: '-1', 'aria-label': t('message.from',
         {name: own ? t('message.you') : name, time: clock(message.created_at)}), 'data-key': row.key,
     'data-seq': message.seq ?? null, 'data-id': message.id ?? null});
-    const bubble = el('div.bubble', {}, bubbleContent(row, actions), foot(row));
+    const bubble = el('div.bubble', {dir: directionOf(message.content ?? '') === 'rtl' ? 'rtl' : null}, bubbleContent(row, actions), foot(row));
     const more = el('button.icon-button.more', {type: 'button', tabindex: '-1', 'aria-label': t('message.actions'),
         'aria-haspopup': 'menu', title: t('message.actions'), onclick: () => actions.menu(row, more)}, icon('more'));
     node.append(bubble, more);
@@ -50,17 +51,17 @@ function bubbleContent({message, own, name, quoted}, actions) {
         return el('p.text', {}, t(own ? 'message.recalledOwn' : 'message.recalledOther'));
     return [
         quoted && quote(message.reply_to, quoted, actions),
-        message.media_url !== null && mediaOf(message, own ? t('message.you') : name),
-        message.content !== null && el('p.text', {}, linked(message.content)),
+        message.media_url && mediaOf(message, own ? t('message.you') : name),
+        message.content !== null && el('p.text', {dir: 'auto'}, linked(message.content)),
     ];
 }
 
 // quoted: {name, text, found}
 function quote(id, {name, text, found}, actions) {
     if (!found)
-        return el('p.quote', {}, text);
+        return el('p.quote', {}, bdi(text));
     return el('button.quote', {type: 'button', title: t('message.goTo'), onclick: () => actions.goTo(id)},
-        name !== null && el('strong', {}, name), el('span', {}, text));
+        name !== null && el('strong', {}, bdi(name)), el('span', {}, bdi(text)));
 }
 
 function foot({message, status}) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // What the bell opens: requests waiting for an answer, and notifications of this and other modules.
 import {avatar} from './avatar.js';
-import {el, textButton} from './dom.js';
+import {bdi, el, textButton} from './dom.js';
 import {placeBeside, say} from './dialog.js';
 import {nameOf, shortTime} from './format.js';
 import {hasText, reasonOf, t} from './i18n.js';
@@ -57,8 +57,8 @@ export class NoticesView {
 
     #item({actor, isNew, time, text, body, act}) {
         return el(isNew ? 'button.notice.unread' : 'button.notice', {type: 'button', onclick: act},
-            actor && avatar(actor),
-            el('span.notice-text', {}, el('span', {}, text), body && el('q', {}, body),
+            actor && avatar(actor, this.#chat.people.isTrusted(actor.user_id)),
+            el('span.notice-text', {}, el('span', {}, text), body && el('q', {dir: 'auto'}, body),
                 time !== null && el('time', {datetime: time}, shortTime(time))),
             isNew && el('span.unread-dot', {role: 'img', 'aria-label': t('notices.unread')}));
     }

@@ -2,6 +2,8 @@
 // What was written here and is not stored by the server: waiting in the client's outbox, or refused by the server, in
 // which case it is kept until the user sends it again or gives it up.
 
+import {now} from './clock.js';
+
 export class Outgoing {
     #storage;
     #key;
@@ -10,8 +12,11 @@ export class Outgoing {
     constructor(storage, userId) {
         this.#storage = storage;
         this.#key = `tidings-web:${userId}:failed`;
-        for (const item of JSON.parse(storage.getItem(this.#key) ?? '[]'))
-            this.#items.set(item.draft.client_msg_id, item);
+        const kept = storage.getJson(this.#key);
+        for (const item of Array.isArray(kept) ? kept : []) {
+            if (typeof item?.draft?.client_msg_id === 'string' && typeof item.at === 'string' && item.problem)
+                this.#items.set(item.draft.client_msg_id, item);
+        }
     }
 
     // Those to one recipient, in the order of writing.
@@ -24,14 +29,14 @@ export class Outgoing {
     }
 
     queued(draft) {
-        const at = this.#items.get(draft.client_msg_id)?.at ?? new Date().toISOString();
+        const at = this.#items.get(draft.client_msg_id)?.at ?? new Date(now()).toISOString();
         this.#items.delete(draft.client_msg_id);
         this.#items.set(draft.client_msg_id, {draft, at, problem: null});
         this.#save();
     }
 
     refused(draft, {code, detail}) {
-        const at = this.#items.get(draft.client_msg_id)?.at ?? new Date().toISOString();
+        const at = this.#items.get(draft.client_msg_id)?.at ?? new Date(now()).toISOString();
         this.#items.set(draft.client_msg_id, {draft, at, problem: {code, detail}});
         this.#save();
     }
@@ -43,7 +48,7 @@ export class Outgoing {
     }
 
     #save() {
-        this.#storage.setItem(this.#key, JSON.stringify([...this.#items.values()].filter((item) => item.problem !== null)));
+        this.#storage.setJson(this.#key, [...this.#items.values()].filter((item) => item.problem !== null));
     }
 }
 
@@ -56,7 +61,7 @@ export class Drafts {
     constructor(storage, userId) {
         this.#storage = storage;
         this.#key = `tidings-web:${userId}:drafts`;
-        this.#byPeer = new Map(Object.entries(JSON.parse(storage.getItem(this.#key) ?? '{}')));
+        this.#byPeer = new Map(Object.entries(storage.getJson(this.#key) ?? {}).filter(([, d]) => typeof d?.text === 'string'));
     }
 
     // {text, replyTo}, or null.
@@ -69,6 +74,6 @@ export class Drafts {
             this.#byPeer.delete(peerId);
         else
             this.#byPeer.set(peerId, draft);
-        this.#storage.setItem(this.#key, JSON.stringify(Object.fromEntries(this.#byPeer)));
+        this.#storage.setJson(this.#key, Object.fromEntries(this.#byPeer));
     }
 }

@@ -71,6 +71,11 @@ export class People {
         return this.friends.has(userId);
     }
 
+    // Of whom the picture may be loaded: oneself, and friends whom one has not blocked.
+    isTrusted(userId) {
+        return userId === this.#client.userId || (this.isFriend(userId) && !this.hasBlocked(userId));
+    }
+
     hasBlocked(userId) {
         return this.friends.get(userId)?.blocked ?? false;
     }

@@ -2,7 +2,7 @@
 // Finding people, requests, and friends.
 import {avatar} from './avatar.js';
 import {chatAddress} from './chat_list_view.js';
-import {KeyedList, el, iconButton, textButton} from './dom.js';
+import {KeyedList, bdi, el, iconButton, textButton} from './dom.js';
 import {openMenu, say} from './dialog.js';
 import {friendMenu} from './friend_menu.js';
 import {nameOf, shortTime} from './format.js';
@@ -42,12 +42,16 @@ export class PeopleView {
 
     refresh() {
         const {people} = this.#chat;
-        const friends = people.sortedFriends().map(({user, blocked}) => ({user, blocked,
-            online: people.isOnline(user.user_id), seen: people.lastSeen(user.user_id)}));
+        const friends = people.sortedFriends().map(({user, blocked}) => ({user, online: people.isOnline(user.user_id),
+            state: this.#stateOf(user.user_id, blocked)}));
         this.#showSection('requests', people.incoming);
         this.#showSection('friends', friends);
         this.#showSection('outgoing', people.outgoing);
         this.#empty.hidden = friends.length > 0 || !people.loaded;
+    }
+
+    #picture(user, online = null) {
+        return avatar(user, this.#chat.people.isTrusted(user.user_id), online);
     }
 
     focus() {
@@ -68,9 +72,9 @@ export class PeopleView {
 
     #requestNode({user, note}) {
         const name = nameOf(user);
-        return el('li.person', {'data-user': user.user_id}, avatar(user),
-            el('span.person-text', {}, el('strong.name', {}, name), el('small', {}, user.user_id),
-                note && el('q.person-note', {}, note)),
+        return el('li.person', {'data-user': user.user_id}, this.#picture(user),
+            el('span.person-text', {}, el('strong.name', {}, bdi(name)), el('small', {}, user.user_id),
+                note && el('q.person-note', {dir: 'auto'}, note)),
             el('span.person-buttons', {},
                 textButton('primary.small', t('people.accept'), (event) => this.#act(event, 'acceptFriend', user.user_id),
                     {'aria-label': t('people.acceptOf', {name})}),
@@ -79,19 +83,25 @@ export class PeopleView {
     }
 
     #outgoingNode({user}) {
-        return el('li.person', {'data-user': user.user_id}, avatar(user),
-            el('span.person-text', {}, el('strong.name', {}, nameOf(user)), el('small', {}, t('people.waiting'))));
+        return el('li.person', {'data-user': user.user_id}, this.#picture(user),
+            el('span.person-text', {}, el('strong.name', {}, bdi(nameOf(user))), el('small', {}, t('people.waiting'))));
     }
 
-    #friendNode({user, online, seen, blocked}) {
+    #stateOf(userId, blocked) {
+        const {people} = this.#chat;
+        if (blocked || people.isOnline(userId))
+            return t(blocked ? 'people.blocked' : 'people.online');
+        const seen = people.lastSeen(userId);
+        return seen ? t('people.lastSeen', {time: shortTime(seen)}) : t('people.offline');
+    }
+
+    #friendNode({user, online, state}) {
         const name = nameOf(user);
-        const state = blocked ? t('people.blocked') : online ? t('people.online') :
-            seen ? t('people.lastSeen', {time: shortTime(seen)}) : t('people.offline');
         const more = iconButton('more', t('people.more', {name}), () => openMenu(more, t('people.more', {name}),
             friendMenu(this.#chat, user.user_id)), {class: 'icon-button more', 'aria-haspopup': 'menu'});
         return el('li.person', {'data-user': user.user_id},
             el('a.person-link', {href: chatAddress(user.user_id), 'aria-label': `${t('people.messageTo', {name})}, ${state}`},
-                avatar(user, online), el('span.person-text', {}, el('strong.name', {}, name), el('small', {}, state))),
+                this.#picture(user, online), el('span.person-text', {}, el('strong.name', {}, bdi(name)), el('small', {}, state))),
             more);
     }
 
@@ -111,14 +121,14 @@ export class PeopleView {
     }
 
     #foundNode(user) {
-        const who = el('span.person-text', {}, el('strong.name', {}, nameOf(user)), el('small', {}, user.user_id));
+        const who = el('span.person-text', {}, el('strong.name', {}, bdi(nameOf(user))), el('small', {}, user.user_id));
         const {people, me} = this.#chat;
         if (user.user_id === me)
-            return el('div.card', {}, avatar(user), who, el('small', {}, t('people.self')));
+            return el('div.card', {}, this.#picture(user), who, el('small', {}, t('people.self')));
         if (people.isFriend(user.user_id))
-            return el('div.card', {}, avatar(user), who,
+            return el('div.card', {}, this.#picture(user), who,
                 el('a.button.primary.small', {href: chatAddress(user.user_id)}, t('people.message')));
-        const note = el('input', {type: 'text', maxlength: '255', placeholder: t('people.note'), 'aria-label': t('people.note')});
+        const note = el('input', {type: 'text', maxlength: '255', dir: 'auto', placeholder: t('people.note'), 'aria-label': t('people.note')});
         const fault = el('p.fault', {role: 'alert'});
         const form = el('form.card.request', {onsubmit: async (event) => {
             event.preventDefault();
@@ -130,7 +140,7 @@ export class PeopleView {
             } catch (problem) {
                 fault.textContent = reasonOf(problem);
             }
-        }}, avatar(user), who, note, el('button.primary', {type: 'submit'}, t('people.send')), fault);
+        }}, this.#picture(user), who, note, el('button.primary', {type: 'submit'}, t('people.send')), fault);
         return form;
     }
 }

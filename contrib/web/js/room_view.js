@@ -2,7 +2,7 @@
 // The open conversation: whom it is with, its messages, and where to write, or why one cannot.
 import {avatar} from './avatar.js';
 import {Composer} from './composer.js';
-import {el, iconButton, textButton} from './dom.js';
+import {bdi, el, iconButton, textButton} from './dom.js';
 import {openMenu} from './dialog.js';
 import {nameOf, shortTime} from './format.js';
 import {friendMenu} from './friend_menu.js';
@@ -70,12 +70,14 @@ export class RoomView {
         const profile = people.profile(c.peer.user_id);
         const name = nameOf(profile);
         const online = people.isOnline(c.peer.user_id);
-        const shown = `${name} ${profile.avatar_url} ${online}`;
+        const trusted = people.isTrusted(c.peer.user_id);
+        const shown = `${name} ${profile.avatar_url} ${trusted} ${online}`;
         if (this.#avatar.dataset.shown !== shown) {
             this.#avatar.dataset.shown = shown;
-            this.#avatar.replaceChildren(avatar(profile, people.isFriend(c.peer.user_id) ? online : null));
+            this.#avatar.replaceChildren(avatar(profile, trusted, people.isFriend(c.peer.user_id) ? online : null));
         }
-        this.#name.textContent = name;
+        if (this.#name.textContent !== name)
+            this.#name.replaceChildren(bdi(name));
         this.#status.textContent = this.#statusText(c, online);
         this.#status.classList.toggle('typing', c.typing);
         this.#menu.hidden = !people.isFriend(c.peer.user_id);

@@ -5,6 +5,7 @@ import {el, externalLink, textButton} from './dom.js';
 import {ask, openDialog, say} from './dialog.js';
 import {field} from './field.js';
 import {chooseLanguage, language, languages, reasonOf, t} from './i18n.js';
+import {wishedName} from './names.js';
 import {chooseTheme, theme, themes} from './theme.js';
 
 export function openSettings(chat, logOut) {
@@ -32,14 +33,19 @@ export function languageField() {
 }
 
 function profileForm(chat) {
-    const nickname = el('input', {type: 'text', maxlength: '64', value: chat.profile.nickname, autocomplete: 'nickname'});
+    const nickname = el('input', {type: 'text', maxlength: '64', dir: 'auto', value: chat.profile.nickname, autocomplete: 'nickname'});
     const avatar = el('input', {type: 'url', maxlength: '2048', value: chat.profile.avatar_url, placeholder: 'https://…'});
     const fault = el('p.fault', {role: 'alert'});
     return el('form', {'aria-label': t('settings.profile'), onsubmit: async (event) => {
         event.preventDefault();
-        fault.textContent = '';
+        const wished = wishedName(nickname);
+        fault.textContent = wished.fault ?? '';
+        if (wished.fault !== null) {
+            nickname.focus();
+            return;
+        }
         try {
-            await chat.updateProfile({nickname: nickname.value.trim() || null, avatar_url: avatar.value.trim() || null});
+            await chat.updateProfile({nickname: wished.name, avatar_url: avatar.value.trim() || null});
             say(t('settings.saved'));
         } catch (problem) {
             fault.textContent = reasonOf(problem);

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Light, dark, or as the system has it. The style sheet asks for nothing but color-scheme.
 
+import {lasting} from './storage.js';
+
 const KEY = 'tidings-web:theme';
 export const themes = ['auto', 'light', 'dark'];
 
 export function theme() {
-    const chosen = localStorage.getItem(KEY);
+    const chosen = lasting.getItem(KEY);
     return themes.includes(chosen) ? chosen : 'auto';
 }
 
@@ -14,6 +16,6 @@ export function applyTheme() {
 }
 
 export function chooseTheme(name) {
-    localStorage.setItem(KEY, name);
+    lasting.setItem(KEY, name);
     applyTheme();
 }

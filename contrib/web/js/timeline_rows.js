@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // What the timeline shows of a conversation, from top to bottom: messages, lines between days, where the new ones begin,
 // and what is not sent yet.
-import {dayName, dayOf} from './format.js';
+import {dayOf} from './clock.js';
+import {dayName} from './format.js';
 import {t} from './i18n.js';
 import {shortText} from './message_view.js';
 
@@ -16,9 +17,8 @@ function whenOf(message) {
     return when;
 }
 
-// opened: what was unread when the conversation was opened, {readSeq, upTo}.
 export function timelineRows(chat, conversation) {
-    const {history, opened} = conversation;
+    const {history, newSeq} = conversation;
     const rows = [{kind: 'top', key: 'top', state: topState(history), peer: conversation.peer}];
     let before = null, isNew = false;
     const add = (row) => {
@@ -28,7 +28,7 @@ export function timelineRows(chat, conversation) {
             rows.push({kind: 'day', key: `day ${day}`, name: dayName(message.created_at)});
             before = null;
         }
-        if (!isNew && !row.own && message.seq > opened.readSeq && message.seq <= opened.upTo) {
+        if (!isNew && !row.own && newSeq !== null && message.seq >= newSeq) {
             isNew = true;
             rows.push({kind: 'new', key: 'new'});
             before = null;
@@ -74,8 +74,8 @@ const unsentMessages = new WeakMap(); // item -> message
 function unsentRow(chat, conversation, item) {
     let message = unsentMessages.get(item);
     if (!message) {
-        message = {content: null, media_url: null, extra: null, reply_to: null, ...item.draft, seq: null, id: null,
-            is_recalled: false, created_at: item.at, from_user_id: chat.me};
+        const {content = null, media_url = null, extra = null, reply_to = null} = item.draft;
+        message = {...item.draft, content, media_url, extra, reply_to, seq: null, id: null, is_recalled: false, is_read: false, created_at: item.at, from_user_id: chat.me};
         unsentMessages.set(item, message);
     }
     return {kind: 'message', key: messageKey(message, chat.me), message, own: true, item, name: null,
@@ -83,7 +83,7 @@ function unsentRow(chat, conversation, item) {
 }
 
 function quotedBy(chat, {history}, {reply_to, is_recalled}) {
-    if (reply_to === null || is_recalled)
+    if (!reply_to || is_recalled)
         return null;
     const message = history.byId(reply_to);
     if (message)

@@ -1,25 +1,31 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // The messages of the open conversation: loads older ones before they are reached, notes what was seen, and lets the
 // keyboard walk from message to message.
+import {isLookedAt} from './alerts.js';
 import {el, icon} from './dom.js';
 import {ask, openMenu, say} from './dialog.js';
 import {nameOf} from './format.js';
 import {reasonOf, t} from './i18n.js';
 import {onLongPress} from './long_press.js';
 import {rowNode, shortText} from './message_view.js';
-import {estimateHeight, timelineRows, versionOf} from './timeline_rows.js';
+import {isolated, shortened} from './text.js';
+import {estimateHeight, messageKey, timelineRows, versionOf} from './timeline_rows.js';
 import {VirtualList} from './virtual_list.js';
 
 const LOAD_AHEAD = 3; // viewports above
 const FLASH_MS = 1600;
 const NEW_MARK_PX = 60; // from the top, when a conversation is opened at what is new
+const END_TOLERANCE_PX = 16; // the room below a message is not part of what it says
 
 export class TimelineView {
     #chat;
     #conversation = null;
     #list;
     #onReply;
-    #placed = false; // where it was opened
+    #placed = false; // at the first unread message, or at the end where there is none; before nothing counts as seen
+    #arranging = false; // rows come in, and are not yet where they will be
+    #left = null; // {topSeq, newSeq}: while nobody looks, the last message before, and the first new one since
+    #skippedTo = 0; // seq: the user has gone past unread messages to this one
     #focused = null; // key of the message that the keyboard is at
     #feed = el('div.rows', {role: 'feed', 'aria-busy': 'false'});
     #scroller = el('div.timeline', {tabindex: '0'}, this.#feed);
@@ -37,7 +43,7 @@ export class TimelineView {
             menu: (row, anchor) => this.#openMenu(row, anchor),
             goTo: (id) => this.#goTo(id),
             retry: (item) => chat.resend(item),
-            olderAgain: () => this.#load(),
+            olderAgain: () => this.#loadOlder(),
         };
         this.#list = new VirtualList(this.#scroller, this.#feed, {
             make: (row) => rowNode(row, actions), versionOf,
@@ -48,20 +54,23 @@ export class TimelineView {
         this.#scroller.addEventListener('keydown', (event) => this.#key(event));
         onLongPress(this.#feed, (key) => this.#openMenuOf(key));
         this.#feed.addEventListener('focusin', (event) => this.#noteFocus(event.target));
-        for (const name of ['visibilitychange', 'focus'])
-            addEventListener(name, () => this.#noteSeen(), true);
+        for (const name of ['wheel', 'touchmove', 'pointerdown', 'keydown'])
+            this.#scroller.addEventListener(name, () => this.#noteSkipped(), {passive: true});
+        for (const name of ['visibilitychange', 'focus', 'blur'])
+            addEventListener(name, ({target}) => (target === window || target === document) && this.refresh(), true);
     }
 
     open(conversation) {
         this.#conversation = conversation;
-        this.#placed = false;
+        this.#placed = conversation.unread === 0;
+        this.#left = null;
+        this.#skippedTo = 0;
         this.#focused = null;
-        conversation.opened = {readSeq: conversation.readSeq, upTo: conversation.topSeq};
+        conversation.newSeq = null;
         this.#scroller.setAttribute('aria-label', t('room.messages', {name: nameOf(conversation.peer)}));
         this.#list.clear();
         this.refresh();
-        if (!conversation.history.loaded)
-            this.#load();
+        this.#load();
     }
 
     close() {
@@ -74,18 +83,67 @@ export class TimelineView {
         if (!c)
             return;
         const {history} = c;
-        const ready = history.loaded || history.last !== null || this.#chat.outgoing.to(c.peer.user_id).length > 0;
+        this.#placed ||= c.unread === 0;
+        const toPlace = !this.#placed && history.reachesUnread(this.#chat.me, c.readSeq, c.unread);
+        if (toPlace)
+            c.newSeq = history.firstUnread(this.#chat.me, c.readSeq)?.seq ?? null;
+        this.#placed ||= toPlace;
+        this.#noteAbsence(c);
+        const ready = this.#placed && (history.loaded || history.last !== null || this.#chat.outgoing.to(c.peer.user_id).length > 0);
         this.#showNotice(ready ? null : history.failed ? 'failed' : 'loading');
         this.#feed.setAttribute('aria-busy', String(history.loading !== null));
-        this.#list.setRows(ready ? timelineRows(this.#chat, c) : []);
-        if (!this.#placed && history.loaded) {
-            this.#placed = true;
-            this.#list.toRow('new', NEW_MARK_PX);
-        }
+        this.#arrange(c, ready, toPlace);
     }
 
+    // What is at the end stays there, but not at the price of unread messages that would be pushed out unseen.
+    #arrange(c, ready, toPlace) {
+        const atEnd = this.#list.atEnd;
+        this.#arranging = true;
+        this.#list.setRows(ready ? timelineRows(this.#chat, c) : []);
+        if (toPlace)
+            this.#list.toRow('new', NEW_MARK_PX);
+        else if (atEnd && ready)
+            this.#keepUnreadInView(c);
+        this.#arranging = false;
+        this.#moved();
+    }
+
+    #keepUnreadInView(c) {
+        const first = c.history.firstUnread(this.#chat.me, Math.max(c.readSeq, this.#skippedTo));
+        if (first === null)
+            return;
+        const key = first.seq === c.newSeq ? 'new' : messageKey(first, this.#chat.me);
+        if (this.#list.offsetOf(key) < 0)
+            this.#list.toRow(key, key === 'new' ? NEW_MARK_PX : 0);
+    }
+
+    // Who looks elsewhere, or was without a connection, finds a line where they left off.
+    #noteAbsence(c) {
+        const here = isLookedAt() && this.#chat.synced;
+        if (!here)
+            this.#left ??= {topSeq: c.topSeq, newSeq: null};
+        if (this.#left !== null && this.#left.newSeq === null && c.topSeq > this.#left.topSeq) {
+            const first = c.history.firstUnread(this.#chat.me, c.readSeq);
+            if (first !== null)
+                this.#left.newSeq = c.newSeq = first.seq;
+        }
+        if (here)
+            this.#left = null;
+    }
+
+    #noteSkipped() {
+        requestAnimationFrame(() => {
+            if (this.#conversation && this.#list.atEnd)
+                this.#skippedTo = this.#conversation.topSeq;
+        });
+    }
+
+    // What lies between counts as read: the user has chosen to pass it over.
     toLatest() {
+        this.#placed = true;
+        this.#skippedTo = this.#conversation.topSeq;
         this.#list.toEnd();
+        this.refresh();
     }
 
     // For the keyboard: to the last message that can be seen.
@@ -93,7 +151,15 @@ export class TimelineView {
         this.#walkTo(this.#list.rows.indexOf(this.#list.lastVisible), -1);
     }
 
+    // The newest page, if there is none yet; then on to the first unread message, if it is to be opened there.
     async #load() {
+        const c = this.#conversation;
+        const isWanted = () => c === this.#conversation && (!c.history.loaded || (!this.#placed && c.history.hasOlder));
+        for (let failed = false; isWanted() && !failed; failed = c.history.failed)
+            await this.#chat.loadHistory(c);
+    }
+
+    async #loadOlder() {
         await this.#chat.loadHistory(this.#conversation);
     }
 
@@ -113,21 +179,22 @@ export class TimelineView {
         if (!c)
             return;
         const {history} = c;
-        if (history.loaded && history.hasOlder && !history.loading && !history.failed &&
+        if (this.#placed && history.loaded && history.hasOlder && !history.loading && !history.failed &&
             this.#list.above < LOAD_AHEAD * this.#scroller.clientHeight)
-            this.#load();
+            this.#loadOlder();
         this.#latest.hidden = this.#list.atEnd;
         this.#noteSeen();
         this.#latestCount.hidden = c.unread === 0;
         this.#latestCount.textContent = c.unread;
     }
 
+    // Seen is what was on the screen to its end, in a window that the user looks at.
     #noteSeen() {
         const c = this.#conversation;
-        if (!c || document.visibilityState !== 'visible' || !document.hasFocus() || this.#scroller.clientHeight === 0)
+        if (!c || !this.#placed || this.#arranging || !isLookedAt() || this.#scroller.clientHeight === 0)
             return;
-        const rows = this.#list.rows;
-        let i = rows.indexOf(this.#list.lastVisible);
+        const {rows} = this.#list;
+        let i = this.#list.lastWithEndInView(END_TOLERANCE_PX);
         while (i >= 0 && !(rows[i].kind === 'message' && rows[i].message.seq !== null))
             i--;
         if (i >= 0)
@@ -137,8 +204,8 @@ export class TimelineView {
     // Older pages are loaded until the message is there.
     async #goTo(id) {
         const c = this.#conversation;
-        while (c.history.byId(id) === null && c.history.hasOlder && !c.history.failed)
-            await this.#load();
+        while (c === this.#conversation && c.history.byId(id) === null && c.history.hasOlder && !c.history.failed)
+            await this.#loadOlder();
         if (c !== this.#conversation)
             return;
         this.refresh();
@@ -249,7 +316,7 @@ export class TimelineView {
     }
 
     async #delete(message) {
-        if (!await ask(`${t('message.deleteAsk')} “${shortText(message, this.#chat.me).slice(0, 80)}”`, t('message.delete')))
+        if (!await ask(`${t('message.deleteAsk')} “${isolated(shortened(shortText(message, this.#chat.me), 80))}”`, t('message.delete')))
             return;
         try {
             await this.#chat.deleteForMe(message);

@@ -66,6 +66,24 @@ export class VirtualList {
         return this.#scroller.scrollTop - this.#drift;
     }
 
+    // The index of the last row whose lower edge is in the viewport, or so many pixels below it; -1 if that of none is.
+    lastWithEndInView(tolerance) {
+        const edge = this.above + this.#scroller.clientHeight + tolerance;
+        let index = -1;
+        for (let bottom = 0; index + 1 < this.#rows.length; index++) {
+            bottom += this.#heights[index + 1];
+            if (bottom > edge)
+                break;
+        }
+        return index;
+    }
+
+    // Pixels from the top of the viewport to the row; null if there is no such row.
+    offsetOf(key) {
+        const index = this.indexOf(key);
+        return index < 0 ? null : this.#sum(0, index) - this.above;
+    }
+
     // The last row of which something is to be seen; null without rows.
     get lastVisible() {
         if (this.#rows.length === 0)
@@ -159,6 +177,10 @@ export class VirtualList {
         // One that was an element before, if any is to be seen still: the heights of the others are guesses.
         const known = this.#sum(0, this.#first) < this.above + clientHeight ? this.#first : 0;
         let index = Math.max(this.#indexAt(this.above), known);
+        // The first that is in view from its beginning: what lies over it may grow, and does so upwards.
+        const top = this.#sum(0, index);
+        if (top < this.above && index < this.#last && top + this.#heights[index] < this.above + clientHeight)
+            index++;
         while (index < this.#last && !this.#staysPut(this.#rows[index]))
             index++;
         this.#anchor = {index, key: this.#rows[index].key, offset: this.#sum(0, index) - this.above};

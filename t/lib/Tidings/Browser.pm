@@ -97,6 +97,9 @@ sub line {
 	return substr $self->{in}, 0, $end + 1, '';
 }
 
+# Whether the network of all WebSockets is gone, without a word to either side.
+sub cut { my ($self, $gone) = @_; return $self->ask(cut => $gone ? JSON::PP::true : JSON::PP::false) }
+
 # A new person's page at that address, or beside => $page: another tab of that one's. width, height, mobile (with a touch
 # screen), before: a script that runs first in every document.
 sub page {

@@ -1,0 +1,24 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# Proves the modules of the chat page that know nothing of a page, each alone in Node.js: where a text has links, how
+# names are shown and refused, where letters may be cut, storages that are full. The tests are t/web/*.test.js.
+use Tidings;
+use Tidings::Script;
+use Tidings::Util qw(run spew);
+
+my $dir = Tidings::dir();
+my $top = Tidings::top();
+my @node = Tidings::Script::node_command($dir);
+plan skip_all => 'no Node.js from 18 on (NODE names another one)' if !@node;
+
+# In a folder of modules, as a server's are.
+my ($status, undef, $err) = run($dir, 'sh', '-c', "mkdir -p '$dir/web' && cp -R '$top/contrib/web/js' '$dir/web'");
+die "the modules cannot be copied: $err\n" if $status;
+spew("$dir/web/package.json", '{"type": "module"}');
+
+for my $script (sort glob "$top/t/web/*.test.js") {
+	subtest $script =~ s{.*/}{}r => sub {
+		Tidings::Script::run_script(dir => $dir, actions => {}, env => {TIDINGS_WEB => "$dir/web"},
+			command => [@node, '--test-reporter=tap', $script]);
+	};
+}
+done_testing;
