@@ -53,7 +53,7 @@ static void friends_done(struct read *r, enum store_status status)
 void store_list_friends(struct store *s, struct str user, unsigned limit, struct str after, store_befriended_fn *fn,
 			void *arg)
 {
-	struct list_friends *l = read_new(s->pool, sizeof(*l));
+	struct list_friends *l = read_new(s->pool, user, sizeof(*l));
 	struct buf *text = &l->read.text;
 	l->read.restart = friends_restart;
 	l->read.row = friends_row;
@@ -123,7 +123,7 @@ static void requests_done(struct read *r, enum store_status status)
 void store_list_friend_requests(struct store *s, struct str user, bool outgoing, unsigned limit, uint64_t before,
 				store_friend_requests_fn *fn, void *arg)
 {
-	struct list_requests *l = read_new(s->pool, sizeof(*l));
+	struct list_requests *l = read_new(s->pool, user, sizeof(*l));
 	struct buf *text = &l->read.text;
 	const char *own = outgoing ? "from_user_id" : "to_user_id", *peer = outgoing ? "to_user_id" : "from_user_id";
 	l->read.restart = requests_restart;

@@ -136,10 +136,11 @@ static void put_answer(struct txn *t)
 	p->fn(&r, p->arg);
 }
 
-static struct put_notification *put_new(struct store *s, const struct txn_class *class, struct str user,
+/* `who` does it, `user` is whose notification it is. */
+static struct put_notification *put_new(struct store *s, const struct txn_class *class, struct str who, struct str user,
 					store_notification_fn *fn, void *arg)
 {
-	struct put_notification *p = txn_new(s->txns, class, sizeof(*p));
+	struct put_notification *p = txn_new(s->txns, class, who, sizeof(*p));
 	p->fn = fn;
 	p->arg = arg;
 	p->n.user = arena_str(&p->txn.arena, user);
@@ -149,7 +150,7 @@ static struct put_notification *put_new(struct store *s, const struct txn_class 
 void store_notify(struct store *s, const struct store_notify *n, store_notification_fn *fn, void *arg)
 {
 	static const struct txn_class class = {"notify", notify_ask, notify_row, notify_decide, put_answer, true};
-	struct put_notification *p = put_new(s, &class, n->user, fn, arg);
+	struct put_notification *p = put_new(s, &class, n->sender, n->user, fn, arg);
 	struct arena *a = &p->txn.arena;
 	p->n.kind = arena_str(a, n->kind);
 	p->n.actor = arena_str(a, n->actor);
@@ -193,7 +194,7 @@ static void read_decide(struct txn *t, struct buf *text)
 void store_read_notification(struct store *s, struct str user, uint64_t id, store_notification_fn *fn, void *arg)
 {
 	static const struct txn_class class = {"read notification", read_ask, read_row, read_decide, put_answer};
-	struct put_notification *p = put_new(s, &class, user, fn, arg);
+	struct put_notification *p = put_new(s, &class, user, user, fn, arg);
 	p->id = id;
 	txn_submit(&p->txn);
 }
@@ -237,7 +238,7 @@ static void list_done(struct read *r, enum store_status status)
 void store_list_notifications(struct store *s, struct str user, unsigned limit, uint64_t before,
 			      store_notifications_fn *fn, void *arg)
 {
-	struct list_notifications *l = read_new(s->pool, sizeof(*l));
+	struct list_notifications *l = read_new(s->pool, user, sizeof(*l));
 	struct buf *text = &l->read.text;
 	l->read.restart = list_restart;
 	l->read.row = list_row;
@@ -263,6 +264,6 @@ void store_count_notifications(struct store *s, struct str user, store_count_fn 
 	struct buf text = {0};
 	sql_lit(&text, "SELECT COUNT(*) FROM notifications FORCE INDEX (unread) WHERE is_read=0 AND user_id=");
 	sql_str(&text, user);
-	query_count(s->pool, (struct str){text.data, text.len}, fn, arg);
+	query_count(s->pool, user, (struct str){text.data, text.len}, fn, arg);
 	buf_fini(&text);
 }

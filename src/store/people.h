@@ -117,6 +117,7 @@ void store_list_friend_requests(struct store *s, struct str user, bool outgoing,
 /* ---- notifications ---- */
 
 struct store_notify {
+	struct str sender; /* the module that leaves it; not stored, only to take turns */
 	struct str user, kind, actor, ref, body; /* absent: null; ref is minified JSON */
 	uint64_t message_id;			 /* 0: null */
 };

@@ -127,14 +127,14 @@ static void one_done(struct read *r, enum store_status status)
 
 void query_conversation(struct pool *p, struct str user, uint64_t id, query_conversation_fn *fn, void *arg)
 {
-	struct one *o = read_new(p, sizeof(*o));
+	struct one *o = read_new(p, user, sizeof(*o));
 	struct buf *text = &o->read.text;
 	o->read.restart = one_restart;
 	o->read.row = one_row;
 	o->read.done = one_done;
 	o->fn = fn;
 	o->arg = arg;
-	o->user = arena_str(&o->read.arena, user);
+	o->user = o->read.user;
 	query_put_conversations(text, user, "conversations c", STR_NULL);
 	sql_lit(text, " WHERE c.id=");
 	sql_u64(text, id);

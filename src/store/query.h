@@ -27,7 +27,7 @@ typedef void query_conversation_fn(enum store_status status, const struct conver
 void query_conversation(struct pool *p, struct str user, uint64_t id, query_conversation_fn *fn, void *arg);
 
 /* What the text's first column says, one number. */
-void query_count(struct pool *p, struct str text, store_count_fn *fn, void *arg);
+void query_count(struct pool *p, struct str user, struct str text, store_count_fn *fn, void *arg);
 
 /* Is a send the repeat of that message? (op_send.c) */
 bool send_same_fields(const struct store_send *p, const struct message *m);

@@ -31,11 +31,11 @@ static void list_restart(struct read *r)
 
 static struct list *list_new(struct pool *p, struct str user, unsigned limit, void *arg)
 {
-	struct list *l = read_new(p, sizeof(*l));
+	struct list *l = read_new(p, user, sizeof(*l));
 	l->read.restart = list_restart;
 	l->arg = arg;
 	l->limit = limit;
-	l->user = arena_str(&l->read.arena, user);
+	l->user = l->read.user;
 	return l;
 }
 

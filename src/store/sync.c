@@ -400,13 +400,13 @@ static void sync_done(struct read *r, enum store_status status)
 
 void store_sync(struct store *store, const struct store_sync_request *p, store_synced_fn *fn, void *arg)
 {
-	struct sync *s = read_new(store->pool, sizeof(*s));
+	struct sync *s = read_new(store->pool, p->user, sizeof(*s));
 	s->read.restart = sync_restart;
 	s->read.row = sync_row;
 	s->read.done = sync_done;
 	s->fn = fn;
 	s->arg = arg;
-	s->user = arena_str(&s->read.arena, p->user);
+	s->user = s->read.user;
 	s->have = arena_alloc(&s->read.arena, (p->have_count + 1) * sizeof(*s->have));
 	for (size_t i = 0; i < p->have_count; i++)
 		if (p->have[i].id <= CONVERSATION_ID_MAX)

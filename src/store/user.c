@@ -70,14 +70,14 @@ static void find_done(struct read *r, enum store_status status)
 
 void store_find_user(struct store *s, struct str user, store_user_fn *fn, void *arg)
 {
-	struct find_user *f = read_new(s->pool, sizeof(*f));
+	struct find_user *f = read_new(s->pool, user, sizeof(*f));
 	struct buf *text = &f->read.text;
 	f->read.restart = find_restart;
 	f->read.row = find_row;
 	f->read.done = find_done;
 	f->fn = fn;
 	f->arg = arg;
-	f->user = arena_str(&f->read.arena, user);
+	f->user = f->read.user;
 	find_restart(&f->read);
 	sql_lit(text, "SELECT " USER_COLUMNS " FROM users u WHERE u.id=");
 	sql_str(text, user);
@@ -193,11 +193,11 @@ static void put_user_answer(struct txn *t)
 static void put_user_submit(struct store *s, const struct txn_class *class, struct str user,
 			    const struct store_user_change *c, store_user_fn *fn, void *arg)
 {
-	struct put_user *p = txn_new(s->txns, class, sizeof(*p));
+	struct put_user *p = txn_new(s->txns, class, user, sizeof(*p));
 	struct arena *a = &p->txn.arena;
 	p->fn = fn;
 	p->arg = arg;
-	p->user = arena_str(a, user);
+	p->user = p->txn.user;
 	p->change = *c;
 	p->change.nickname = arena_str(a, c->nickname);
 	p->change.avatar_url = arena_str(a, c->avatar_url);
