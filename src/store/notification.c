@@ -5,7 +5,9 @@
 
 #include <stdlib.h>
 
+#include "core/json.h"
 #include "core/log.h"
+#include "store/answer.h"
 #include "store/query.h"
 #include "store/sql.h"
 #include "store/store_priv.h"
@@ -206,21 +208,32 @@ struct list_notifications {
 	store_notifications_fn *fn;
 	void *arg;
 	unsigned limit;
-	size_t count; /* up to limit + 1 */
+	size_t count;
+	bool has_more;
+	struct answer answer;
 	struct notification *item;
 };
 
 static void list_restart(struct read *r)
 {
-	container_of(r, struct list_notifications, read)->count = 0;
+	struct list_notifications *l = container_of(r, struct list_notifications, read);
+	l->count = 0;
+	l->has_more = false;
+	l->answer = (struct answer){0};
 }
 
 static void list_row(struct read *r, unsigned stmt, struct row *row)
 {
 	struct list_notifications *l = container_of(r, struct list_notifications, read);
 	(void)stmt;
-	if (l->count <= l->limit)
-		take_notification(row, &r->arena, &l->item[l->count++]);
+	l->has_more |= l->count == l->limit;
+	if (l->has_more)
+		return;
+	struct notification *n = &l->item[l->count];
+	take_notification(row, &r->arena, n);
+	size_t size = answer_profile_size(&n->actor) + json_str_size(n->kind) + n->ref.len + json_str_size(n->body);
+	l->has_more = !answer_takes(&l->answer, size);
+	l->count += !l->has_more;
 }
 
 static void list_done(struct read *r, enum store_status status)
@@ -229,8 +242,8 @@ static void list_done(struct read *r, enum store_status status)
 	struct store_notifications out = {.status = status};
 	if (status == STORE_OK) {
 		out.item = l->item;
-		out.has_more = l->count > l->limit;
-		out.count = out.has_more ? l->limit : l->count;
+		out.has_more = l->has_more;
+		out.count = l->count;
 	}
 	l->fn(&out, l->arg);
 }

@@ -74,27 +74,6 @@ void query_put_is_party(struct buf *text, struct str user)
 	buf_append_char(text, ')');
 }
 
-void query_put_visible(struct buf *text, struct str user)
-{
-	sql_lit(text, "((m.from_user_id=");
-	sql_str(text, user);
-	sql_lit(text, " AND m.deleted_by_sender=0) OR (m.to_user_id=");
-	sql_str(text, user);
-	sql_lit(text, " AND m.deleted_by_recipient=0))");
-}
-
-void query_put_range(struct buf *text, uint64_t conversation_id, uint64_t over_seq, uint64_t under_seq)
-{
-	if (over_seq > MESSAGE_SEQ_MAX)
-		over_seq = MESSAGE_SEQ_MAX;
-	if (under_seq > MESSAGE_SEQ_MAX)
-		under_seq = MESSAGE_SEQ_MAX + 1;
-	sql_lit(text, "m.id>");
-	sql_u64(text, message_id_make(conversation_id, over_seq));
-	sql_lit(text, " AND m.id<");
-	sql_u64(text, (conversation_id << MESSAGE_SEQ_BITS) + under_seq);
-}
-
 struct one {
 	struct read read;
 	query_conversation_fn *fn;
