@@ -8,7 +8,6 @@
 #include "core/json.h"
 #include "core/log.h"
 #include "store/answer.h"
-#include "store/query.h"
 #include "store/sql.h"
 #include "store/store_priv.h"
 
@@ -272,11 +271,60 @@ void store_list_notifications(struct store *s, struct str user, unsigned limit, 
 	pool_submit(&l->read);
 }
 
+/* ---- how many are unread: counted in steps, so that no statement looks at many rows ---- */
+
+#define COUNT_STEP 1000
+
+struct count_notifications {
+	struct read read;
+	store_count_fn *fn;
+	void *arg;
+	uint64_t count;
+	uint64_t after;	   /* the last one counted */
+	uint64_t found[2]; /* by this step: how many, and the last one */
+};
+
+static void count_put(struct count_notifications *c)
+{
+	struct buf *text = &c->read.text;
+	buf_clear(text);
+	sql_lit(text, "SELECT COUNT(*),MAX(id) FROM (SELECT id FROM notifications FORCE INDEX (unread) WHERE user_id=");
+	sql_str(text, c->read.user);
+	sql_lit(text, " AND is_read=0 AND id>");
+	sql_u64(text, c->after);
+	buf_printf(text, " ORDER BY id LIMIT %d) n", COUNT_STEP);
+}
+
+static void count_row(struct read *r, unsigned stmt, struct row *row)
+{
+	struct count_notifications *c = container_of(r, struct count_notifications, read);
+	(void)stmt;
+	c->found[0] = row_take_u64(row);
+	c->found[1] = row_take_u64(row);
+}
+
+static void count_done(struct read *r, enum store_status status)
+{
+	struct count_notifications *c = container_of(r, struct count_notifications, read);
+	if (status == STORE_OK) {
+		c->count += c->found[0];
+		if (c->found[0] == COUNT_STEP && c->found[1] > c->after) {
+			c->after = c->found[1];
+			count_put(c);
+			pool_again(r);
+			return;
+		}
+	}
+	c->fn(status, status == STORE_OK ? c->count : 0, c->arg);
+}
+
 void store_count_notifications(struct store *s, struct str user, store_count_fn *fn, void *arg)
 {
-	struct buf text = {0};
-	sql_lit(&text, "SELECT COUNT(*) FROM notifications FORCE INDEX (unread) WHERE is_read=0 AND user_id=");
-	sql_str(&text, user);
-	query_count(s->pool, user, (struct str){text.data, text.len}, fn, arg);
-	buf_fini(&text);
+	struct count_notifications *c = read_new(s->pool, user, sizeof(*c));
+	c->read.row = count_row;
+	c->read.done = count_done;
+	c->fn = fn;
+	c->arg = arg;
+	count_put(c);
+	pool_submit(&c->read);
 }

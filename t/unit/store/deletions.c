@@ -23,14 +23,15 @@ static void watch_rows(void)
 	db_sql("TRUNCATE mysql.slow_log");
 }
 
-static void rows_are_few(const char *what)
+/* statements_max: for all that was done since watch_rows(). */
+static void rows_are_few(const char *what, long long statements_max)
 {
 	long long most = db_sql("SELECT COALESCE(MAX(rows_examined),0) FROM mysql.slow_log WHERE db='deletions' AND "
 				"thread_id<>CONNECTION_ID()");
 	long long statements = db_sql("SELECT COUNT(*) FROM mysql.slow_log WHERE db='deletions' AND "
 				      "thread_id<>CONNECTION_ID()");
-	ok(statements > 0 && most <= ROWS_MAX, "%s: no statement looks at many rows (%lld, of %lld statements)", what,
-	   most, statements);
+	ok(statements > 0 && statements <= statements_max, "%s: %lld statements", what, statements);
+	ok(most <= ROWS_MAX, "%s: no statement looks at many rows (%lld)", what, most);
 }
 
 /* ---- a conversation ---- */
@@ -242,7 +243,8 @@ static void test_many(const char *what, const char *user, const char *peer, bool
 	       "%s: then there is none", what);
 	a = history(user, id, 0, STORE_NO_AFTER, 50);
 	ok(a.status == STORE_OK && a.count == 0 && !a.has_more, "%s: on no page", what);
-	rows_are_few(what);
+	/* Past a run one step suffices; else there are as many as the messages need. */
+	rows_are_few(what, with_run ? 200 : MANY);
 	if (with_run)
 		is_int(db_sql("SELECT COUNT(*) FROM deletions WHERE user_id='%s' AND first_seq=1 AND last_seq=%d", user,
 			      MANY + 5),

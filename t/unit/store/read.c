@@ -111,8 +111,7 @@ static void test_conversations(void)
 	struct list_answer *a = conversations("mm", 100, (struct store_cursor){0});
 	ok(!a->has_more && a->count == 7, "or all at once");
 	ok(str_is(a->c[0].peer_nickname, "Zoë") && str_is(a->c[0].peer_avatar_url, "https://x/y"), "with profiles");
-	ok(a->c[1].peer_nickname.s == NULL && a->c[1].hides_peer && !a->c[0].hides_peer,
-	   "or without, and who blocks");
+	ok(a->c[1].peer_nickname.s == NULL && a->c[1].hides_peer && !a->c[0].hides_peer, "or without, and who blocks");
 	ok(!a->c[3].has_last && a->c[3].last_ms == 0 && a->c[2].has_last && a->c[2].unread == 1,
 	   "and the last message");
 	struct message last = a->c[2].last;
@@ -492,6 +491,45 @@ static void test_sync_bytes(void)
 	shift_ms = 0;
 }
 
+/* Between any two round trips of an answer a message and a change come: it is of one moment all the same. */
+static void test_sync_moment(void)
+{
+	db_befriend("k", "k1");
+	struct sent_answer m = do_text(s, "k1", "k", "x", NULL);
+	unsigned long long id = message_id_conversation(m.m.id);
+	const struct store_sync_have have = {id, 0, 0};
+	const struct store_sync_request p = {.user = STR_LIT("k"), .have = &have, .have_count = 1, .limit = 100};
+	static struct sync_answer a;
+	unsigned came = 0;
+	db_sql("UPDATE conversations SET change_seq=1 WHERE id=%llu;INSERT INTO changes "
+	       "(conversation_id,change_seq,kind,message_id,user_id,at) VALUES (%llu,1,1,%llu,'k',UTC_TIMESTAMP())",
+	       id, id, (unsigned long long)m.m.id);
+	a = (struct sync_answer){0};
+	store_sync(s, &p, on_synced, &a);
+	while (!a.done) {
+		turn();
+		came++;
+		db_sql("INSERT INTO messages (id,from_user_id,to_user_id,message_type,content,client_msg_id,created_at)"
+		       " SELECT (id<<28)+last_seq+1,'k1','k',0,'y',CONCAT('k',last_seq),last_message_time FROM "
+		       "conversations WHERE id=%llu;"
+		       "INSERT INTO changes (conversation_id,change_seq,kind,message_id,user_id,at) SELECT "
+		       "id,change_seq+1,1,(id<<28)+1,'k',UTC_TIMESTAMP() FROM conversations WHERE id=%llu;"
+		       "UPDATE conversations SET last_seq=last_seq+1,change_seq=change_seq+1,"
+		       "user1_last_id=(id<<28)+last_seq,user2_last_id=(id<<28)+last_seq WHERE id=%llu",
+		       id, id, id);
+	}
+	const struct store_sync_item *item = item_of(&a, id);
+	ok(came > 1 && item != NULL && item->message_count > 0 && item->change_count > 0, "while others write (%u)",
+	   came);
+	if (item == NULL)
+		return;
+	const struct conversation *c = &item->conversation;
+	is_int(item->change[item->change_count - 1].change_seq, c->change_seq,
+	       "the changes end at the conversation's change_seq");
+	is_int(item->message[item->message_count - 1].id, c->last.id, "the messages at its last one");
+	ok(!item->has_more, "and what came later is not in it");
+}
+
 int main(void)
 {
 	db_start();
@@ -508,6 +546,7 @@ int main(void)
 	test_sync_walk();
 	test_sync_recalls();
 	test_sync_bytes();
+	test_sync_moment();
 	is_int(answers_at_once, 0, "no answer came but from the loop");
 	store_free(&s);
 	event_base_free(base);
