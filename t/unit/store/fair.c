@@ -55,6 +55,12 @@ static void change_user(const char *user, void *arg)
 	store_change_user(s, str_from(user), &c, on_user, arg);
 }
 
+/* All ask for the same user. */
+static void look_up(const char *user, void *arg)
+{
+	store_look_up_user(s, str_from(user), STR_LIT("warm"), on_user, arg);
+}
+
 static void test(const char *what, unsigned max, void (*ask)(const char *user, void *arg))
 {
 	static char many[] = "many";
@@ -85,6 +91,7 @@ int main(void)
 	change_user("warm", NULL);
 	wait_for(&one_done);
 	test("reads", READS_MAX, read_list);
+	test("profiles of others", READS_MAX, look_up);
 	test("changes", CHANGES_MAX, change_user);
 	is_int(answers_at_once, 0, "no answer came from within the call");
 	store_free(&s);
