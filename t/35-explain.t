@@ -29,6 +29,7 @@ my @fill = (
 	friend_requests => "INSERT INTO friend_requests (from_user_id, to_user_id, pair, created_at) SELECT 'alice', CONCAT('g', seq), CONCAT('alice g', seq), $time FROM seq_1_to_1000",
 	friend_requests => "INSERT INTO friend_requests (from_user_id, to_user_id, pair, created_at) SELECT CONCAT('f', seq), CONCAT('g', seq), CONCAT('f', seq, ' g', seq), $time FROM seq_1_to_5000",
 	notifications => "INSERT INTO notifications (id, user_id, kind, actor_id, is_read, created_at) SELECT seq << 20, IF(seq % 4, $other, 'alice'), 'kind', 'a0001', seq % 3 = 0, $time FROM seq_1_to_10000",
+	deletions => "INSERT INTO deletions SELECT user_id, id, seq * 5, seq * 5 + 1 FROM (SELECT user1_id AS user_id, id FROM conversations UNION ALL SELECT user2_id, id FROM conversations) sides JOIN seq_1_to_3 WHERE user_id <> 'alice'",
 	recalls => "INSERT INTO recalls (user_id, recalled_at, conversation_id) SELECT user1_id, sort_time, id FROM conversations UNION SELECT user2_id, sort_time, id FROM conversations",
 );
 # Which stay small, whatever happens.
@@ -104,7 +105,11 @@ my @drive = (
 		my $m = $alice->post('/messages/send', text_to('u0001', 'x'))->json;
 		return map { $alice->put("/messages/$m->{id}/recall") } 1 .. 2;
 	},
-	delete => sub { return map { $alice->delete("/messages/$_") } message(3), $alice->post('/messages/send', text_to('u0001', 'x'))->json->{id} },
+	delete => sub {
+		my @newest = map { $alice->post('/messages/send', text_to('u0001', 'x'))->json->{id} } 1 .. 2;
+		return ((map { $alice->delete("/messages/$_") } message(3), message(5), message(4), message(6), message(8), reverse @newest),
+			map { $alice->get("/messages/conversations/$cid/messages$_") } '?before=7&limit=1', '?after=2&limit=1');
+	},
 	unread => sub { return $alice->get('/messages/unread-count') },
 	sync => sub {
 		my @have = map { {id => conversation_with($_) . '', seq => 5, change_seq => 1} } qw(u0001 u0002 a0003);

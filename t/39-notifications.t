@@ -88,6 +88,16 @@ subtest 'pages' => sub {
 	refused $_, $many->get($_), 400, 'invalid_argument' for '/notifications?limit=0', '/notifications?limit=101', '/notifications?cursor=x', '/notifications?cursor=-1';
 };
 
+subtest 'thousands' => sub {
+	# They are counted some at a time.
+	for my $unread (999, 1000, 1001, 3500) {
+		my $dbh = $t->dbh;
+		$dbh->do("DELETE FROM notifications WHERE user_id = 'cid'");
+		$dbh->do("INSERT INTO notifications (id, user_id, kind, is_read, created_at) SELECT (seq + 1000) << 20, 'cid', 'kind', seq > $unread, UTC_TIMESTAMP(3) FROM seq_1_to_4000");
+		is $t->api('cid')->get('/notifications/unread-count')->json->{unread_count}, $unread, "$unread are unread";
+	}
+};
+
 subtest 'bad input' => sub {
 	my @bad = (
 		[{kind => 'k'}, qr/user_id/], [{user_id => 'a b', kind => 'k'}, qr/user_id/], [{user_id => 'sink'}, qr/kind/], [{user_id => 'sink', kind => ''}, qr/kind/],

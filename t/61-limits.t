@@ -38,6 +38,29 @@ subtest 'changes of friends' => sub {
 	is $t->http('bob')->post('/friends/requests', {user_id => 'somebody1'})->status, 201, 'others are not concerned';
 };
 
+subtest 'requests of a user' => sub {
+	my $u = Tidings->start(workers => 2, conf => {session => {policy => 'multi'}, limits => {requests_per_second => 1, requests_burst => 20, sends_per_second => 1000, burst => 1000}});
+	$u->befriend(qw(alice bob));
+	my ($first, $second, $ws) = ($u->http('alice'), $u->http('alice'), $u->ws('alice'));
+	my @read = map { ($first->get('/messages/conversations?limit=1'), $second->put('/users/me', {nickname => "Al$_"})) } 1 .. 30;
+	is scalar(grep { $_->status == 200 } @read[0 .. 19]), 20, 'a burst of any kind, whichever connection';
+	my @refused = grep { $_->status == 429 } @read;
+	cmp_ok scalar(@refused), '>=', 1, 'and then not more than so many a second';
+	is_deeply [grep { $_->code ne 'rate_limited' || ($_->header('retry-after') // '') !~ /\A[1-9]\d*\z/ } @refused], [], 'as rate_limited with Retry-After';
+	my @frames = map { $ws->request(type => 'ping') } 1 .. 30;
+	my @over = grep { $_->{type} eq 'error' } @frames;
+	cmp_ok scalar(@over), '>=', 1, 'nor by WebSocket';
+	is_deeply [grep { $_->{code} ne 'rate_limited' } @over], [], 'as rate_limited too';
+	is $first->get('/messages/conversations?limit=0')->status, 400, 'a fault in the request is told first';
+	is_deeply [map { $first->post('/messages/send', text_to('bob', "m$_"))->status } 1 .. 40], [(201) x 40], 'messages are not counted';
+	my $module = $u->http(undef, token => $u->token('module', scope => 'notify'));
+	is_deeply [map { $module->post('/notifications', {user_id => 'bob', kind => "kind$_"})->status } 1 .. 40], [(201) x 40], 'nor notifications of a module';
+	is $u->http('bob')->get('/messages/unread-count')->json->{unread_count}, 40, 'others are not concerned';
+	$u->node->clock(30);
+	is $first->get('/messages/unread-count')->status, 200, 'later there is room again';
+	$u->stop;
+};
+
 subtest 'connections of an address' => sub {
 	my $closed = 0;
 	for (1 .. 400) {

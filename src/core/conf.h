@@ -133,6 +133,8 @@ struct conf {
 	struct {
 		int sends_per_second;
 		int burst;
+		int requests_per_second;
+		int requests_burst;
 		int logins_per_minute, connections_per_minute, sessions_per_second;
 	} limits;
 };

@@ -66,6 +66,8 @@ void json_array_end(struct json_out *o);
 void json_key(struct json_out *o, const char *name);
 /* The text must be valid UTF-8. An absent str is null. */
 void json_str(struct json_out *o, struct str s);
+/* How many bytes json_str() writes for it. */
+size_t json_str_size(struct str s);
 void json_cstr(struct json_out *o, const char *s);
 void json_i64(struct json_out *o, int64_t v);
 /* A 64-bit id as a string of digits (contract, section 1). */

@@ -123,6 +123,21 @@ void json_str(struct json_out *o, struct str s)
 	check(yajl_gen_string(o->gen, (const unsigned char *)s.s, s.len));
 }
 
+size_t json_str_size(struct str s)
+{
+	if (s.s == NULL)
+		return sizeof("null") - 1;
+	size_t size = s.len + 2;
+	for (size_t i = 0; i < s.len; i++) {
+		unsigned char c = (unsigned char)s.s[i];
+		if (c == '"' || c == '\\' || c == '\n' || c == '\r' || c == '\t' || c == '\b' || c == '\f')
+			size += 1;
+		else if (c < ' ')
+			size += sizeof("\\u0000") - 2;
+	}
+	return size;
+}
+
 void json_cstr(struct json_out *o, const char *s)
 {
 	json_str(o, str_from(s));

@@ -213,8 +213,10 @@ static void on_found(const struct store_user *u, void *arg)
 void login_proceed(struct request *r, const union command_args *a)
 {
 	struct account_call *c = call_new(r, a, false);
+	char address[ADDR_TEXT_MAX];
+	addr_format_network(r->http->peer, address);
 	if (may_try(r, c->user_id))
-		store_find_user(r->im->store, str_from(c->user_id), on_found, c);
+		store_look_up_user(r->im->store, str_from(address), str_from(c->user_id), on_found, c);
 	else
 		call_free(c);
 }

@@ -66,6 +66,7 @@ static bool check_message_id(struct request *r, uint64_t *id)
 bool notify_check(struct request *r, union command_args *a)
 {
 	struct store_notify *n = &a->notify;
+	n->sender = request_user(r);
 	if (!request_user_id(r, "user_id", &n->user) || !check_kind(r, &n->kind) || !check_actor(r, &n->actor) ||
 	    !check_ref(r, &n->ref) || !check_message_id(r, &n->message_id) || !request_text(r, "body", &n->body))
 		return false;

@@ -39,7 +39,7 @@ static void on_user(const struct store_user *u, void *arg)
 void user_proceed(struct request *r, const union command_args *a)
 {
 	(void)a;
-	store_find_user(r->im->store, str_from(r->path_user), on_user, r);
+	store_look_up_user(r->im->store, request_user(r), str_from(r->path_user), on_user, r);
 }
 
 bool me_change_check(struct request *r, union command_args *a)

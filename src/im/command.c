@@ -3,13 +3,16 @@
 #include "core/base.h"
 #include "im/command.h"
 
+#include "core/clock.h"
 #include "core/log.h"
+#include "hub/bucket.h"
 #include "hub/stats.h"
 
 const struct command command_ws = {"ws", VERB_GET, "/messages/ws", NULL, BODY_IGNORED, ACCESS_USER, NULL, NULL};
 
 static const struct command commands[] = {
-	{"send", VERB_POST, "/messages/send", "send", BODY_REQUIRED, ACCESS_USER, send_check, send_proceed},
+	{"send", VERB_POST, "/messages/send", "send", BODY_REQUIRED, ACCESS_USER, send_check, send_proceed,
+	 .not_metered = true},
 	{"read", VERB_PUT, "/messages/conversations/{id}/read", "read", BODY_OPTIONAL, ACCESS_USER, read_check,
 	 read_proceed},
 	{"history", VERB_GET, "/messages/conversations/{id}/messages", NULL, BODY_IGNORED, ACCESS_USER, history_check,
@@ -46,7 +49,8 @@ static const struct command commands[] = {
 	 FRIEND_BLOCK},
 	{"unblock", VERB_DELETE, "/friends/{user}/block", NULL, BODY_IGNORED, ACCESS_USER, NULL, friend_change_proceed,
 	 FRIEND_UNBLOCK},
-	{"notify", VERB_POST, "/notifications", NULL, BODY_REQUIRED, ACCESS_USER, notify_check, notify_proceed},
+	{"notify", VERB_POST, "/notifications", NULL, BODY_REQUIRED, ACCESS_USER, notify_check, notify_proceed,
+	 .not_metered = true},
 	{"notifications", VERB_GET, "/notifications", NULL, BODY_IGNORED, ACCESS_USER, notifications_check,
 	 notifications_proceed},
 	{"read_notification", VERB_PUT, "/notifications/{id}/read", NULL, BODY_IGNORED, ACCESS_USER, NULL,
@@ -76,11 +80,25 @@ const char *command_route_name(unsigned route)
 	return route <= ARRAY_LEN(commands) ? commands[route - 1].name : NULL;
 }
 
+/* False after having failed the request. */
+static bool within_budget(struct request *r)
+{
+	const struct conf *conf = r->im->conf;
+	if (r->cmd->not_metered || r->cmd->access == ACCESS_ANYONE)
+		return true;
+	r->retry_ms = bucket_take(r->im->hub, 'r', r->user, conf->limits.requests_per_second,
+				  conf->limits.requests_burst, clock_mono_ms());
+	if (r->retry_ms == 0)
+		return true;
+	request_fail(r, PROBLEM_RATE_LIMITED, "more than %d requests a second", conf->limits.requests_per_second);
+	return false;
+}
+
 void command_run(struct request *r)
 {
 	union command_args args;
 	memset(&args, 0, sizeof(args));
-	if (r->cmd->check == NULL || r->cmd->check(r, &args))
+	if ((r->cmd->check == NULL || r->cmd->check(r, &args)) && within_budget(r))
 		r->cmd->proceed(r, &args);
 }
 

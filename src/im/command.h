@@ -73,10 +73,11 @@ struct command {
 	bool (*check)(struct request *r, union command_args *a);
 	/* The effect. Leads to the request's end, now or later. */
 	void (*proceed)(struct request *r, const union command_args *a);
-	int variant; /* which of those that share a proceed: an enum friend_step */
+	int variant;	  /* which of those that share a proceed: an enum friend_step */
+	bool not_metered; /* limits.requests_per_second does not count it */
 };
 
-/* check, then proceed. */
+/* check, then the user's budget of requests, then proceed. */
 void command_run(struct request *r);
 const struct command *command_by_frame(struct str type);
 

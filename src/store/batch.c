@@ -124,6 +124,18 @@ struct conv *batch_conv_by_id(struct batch *b, uint64_t id)
 	return c;
 }
 
+static bool same_pair(const struct pair_key *a, const struct pair_key *b)
+{
+	return a->len == b->len && memcmp(a->text, b->text, a->len) == 0;
+}
+
+/* Another database than before, perhaps restored from a copy: what was remembered of the conversation does not hold. */
+static void forget_conv(struct batch *b, struct conv *c)
+{
+	pairs_forget(b->pairs, &c->pair);
+	c->stopped = true; /* for this batch: who named it by its id may be right */
+}
+
 struct conv *batch_conv_by_pair(struct batch *b, struct str one, struct str other)
 {
 	struct pair_key key = pair_key_make(one, other);
@@ -133,6 +145,12 @@ struct conv *batch_conv_by_pair(struct batch *b, struct str one, struct str othe
 		return c;
 	uint64_t id = pairs_find(b->pairs, &key);
 	c = id != 0 ? batch_conv_by_id(b, id) : add_conv(b);
+	if (c->pair.len != 0) {
+		/* Two pairs have one conversation: at least one is remembered wrongly. */
+		forget_conv(b, c);
+		pairs_forget(b->pairs, &key);
+		c = add_conv(b);
+	}
 	c->pair = key;
 	HASH_ADD_KEYPTR(by_pair, b->by_pair, c->pair.text, c->pair.len, c);
 	return c;
@@ -142,12 +160,16 @@ struct conv *batch_conv_by_pair(struct batch *b, struct str one, struct str othe
 static struct conv *give_id(struct batch *b, struct conv *c, uint64_t id)
 {
 	struct conv *named = find_by_id(b, id);
+	if (id == 0)
+		return c; /* no conversation has it */
 	if (named == NULL) {
 		c->id = id;
 		HASH_ADD(by_id, b->by_id, id, sizeof(c->id), c);
 		return c;
 	}
 	if (named != c) {
+		if (named->pair.len != 0 && !same_pair(&named->pair, &c->pair))
+			forget_conv(b, named);
 		named->made |= c->made;
 		named->friends_asked |= c->friends_asked;
 		c->same = named;
@@ -176,10 +198,8 @@ static void row_conv(struct batch *b, struct row *row)
 	if (c == NULL || user1.len > USER_ID_MAX || user2.len > USER_ID_MAX || user1.s == NULL || user2.s == NULL)
 		return;
 	struct pair_key key = pair_key_make(user1, user2);
-	if (c->pair.len != 0 && (c->pair.len != key.len || memcmp(c->pair.text, key.text, key.len) != 0)) {
-		/* Another database than before: what was remembered does not hold. */
-		pairs_forget(b->pairs, &c->pair);
-		c->stopped = true; /* for this batch: who named it by its id may be right */
+	if (c->pair.len != 0 && !same_pair(&c->pair, &key)) {
+		forget_conv(b, c);
 		return;
 	}
 	if (c->pair.len == 0)

@@ -268,12 +268,12 @@ void store_change_friend(struct store *s, enum friend_step step, struct str user
 			 store_friend_change_fn *fn, void *arg)
 {
 	static const struct txn_class class = {"friend", friend_ask, friend_row, friend_decide, friend_answer, true};
-	struct change_friend *c = txn_new(s->txns, &class, sizeof(*c));
+	struct change_friend *c = txn_new(s->txns, &class, user, sizeof(*c));
 	ASSERT(id_user_valid(user) && id_user_valid(peer));
 	c->fn = fn;
 	c->arg = arg;
 	c->step = step;
-	c->user = arena_str(&c->txn.arena, user);
+	c->user = c->txn.user;
 	c->peer = arena_str(&c->txn.arena, peer);
 	c->now.note = arena_str(&c->txn.arena, note);
 	make_pair(c);

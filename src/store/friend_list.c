@@ -3,6 +3,8 @@
 #include "core/base.h"
 #include "store/people_priv.h"
 
+#include "core/json.h"
+#include "store/answer.h"
 #include "store/sql.h"
 #include "store/store_priv.h"
 
@@ -13,29 +15,37 @@ struct list_friends {
 	store_befriended_fn *fn;
 	void *arg;
 	unsigned limit;
-	size_t count; /* up to limit + 1 */
+	size_t count;
+	bool has_more;
+	struct answer answer;
 	struct befriended *item;
 };
 
 static void friends_restart(struct read *r)
 {
-	container_of(r, struct list_friends, read)->count = 0;
+	struct list_friends *l = container_of(r, struct list_friends, read);
+	l->count = 0;
+	l->has_more = false;
+	l->answer = (struct answer){0};
 }
 
 static void friends_row(struct read *r, unsigned stmt, struct row *row)
 {
 	struct list_friends *l = container_of(r, struct list_friends, read);
 	(void)stmt;
-	if (l->count > l->limit)
+	l->has_more |= l->count == l->limit;
+	if (l->has_more)
 		return;
 	char peer[USER_ID_MAX + 1];
-	struct befriended *f = &l->item[l->count++];
+	struct befriended *f = &l->item[l->count];
 	row_take_user(row, peer);
 	f->blocked = row_take_bool(row);
 	f->since_ms = row_take_ms(row);
 	f->blocks_user = row_take_bool(row);
 	f->last_seen_ms = row_take_ms(row);
 	row_take_profile(row, &r->arena, str_from(peer), &f->peer);
+	l->has_more = !answer_takes(&l->answer, answer_profile_size(&f->peer));
+	l->count += !l->has_more;
 }
 
 static void friends_done(struct read *r, enum store_status status)
@@ -44,8 +54,8 @@ static void friends_done(struct read *r, enum store_status status)
 	struct store_befriended out = {.status = status};
 	if (status == STORE_OK) {
 		out.item = l->item;
-		out.has_more = l->count > l->limit;
-		out.count = out.has_more ? l->limit : l->count;
+		out.has_more = l->has_more;
+		out.count = l->count;
 	}
 	l->fn(&out, l->arg);
 }
@@ -53,7 +63,7 @@ static void friends_done(struct read *r, enum store_status status)
 void store_list_friends(struct store *s, struct str user, unsigned limit, struct str after, store_befriended_fn *fn,
 			void *arg)
 {
-	struct list_friends *l = read_new(s->pool, sizeof(*l));
+	struct list_friends *l = read_new(s->pool, user, sizeof(*l));
 	struct buf *text = &l->read.text;
 	l->read.restart = friends_restart;
 	l->read.row = friends_row;
@@ -84,28 +94,36 @@ struct list_requests {
 	store_friend_requests_fn *fn;
 	void *arg;
 	unsigned limit;
-	size_t count; /* up to limit + 1 */
+	size_t count;
+	bool has_more;
+	struct answer answer;
 	struct friend_request *item;
 };
 
 static void requests_restart(struct read *r)
 {
-	container_of(r, struct list_requests, read)->count = 0;
+	struct list_requests *l = container_of(r, struct list_requests, read);
+	l->count = 0;
+	l->has_more = false;
+	l->answer = (struct answer){0};
 }
 
 static void requests_row(struct read *r, unsigned stmt, struct row *row)
 {
 	struct list_requests *l = container_of(r, struct list_requests, read);
 	(void)stmt;
-	if (l->count > l->limit)
+	l->has_more |= l->count == l->limit;
+	if (l->has_more)
 		return;
 	char peer[USER_ID_MAX + 1];
-	struct friend_request *q = &l->item[l->count++];
+	struct friend_request *q = &l->item[l->count];
 	q->id = row_take_u64(row);
 	row_take_user(row, peer);
 	q->note = arena_str(&r->arena, row_take_str(row));
 	q->created_ms = row_take_ms(row);
 	row_take_profile(row, &r->arena, str_from(peer), &q->peer);
+	l->has_more = !answer_takes(&l->answer, answer_profile_size(&q->peer) + json_str_size(q->note));
+	l->count += !l->has_more;
 }
 
 static void requests_done(struct read *r, enum store_status status)
@@ -114,8 +132,8 @@ static void requests_done(struct read *r, enum store_status status)
 	struct store_friend_requests out = {.status = status};
 	if (status == STORE_OK) {
 		out.item = l->item;
-		out.has_more = l->count > l->limit;
-		out.count = out.has_more ? l->limit : l->count;
+		out.has_more = l->has_more;
+		out.count = l->count;
 	}
 	l->fn(&out, l->arg);
 }
@@ -123,7 +141,7 @@ static void requests_done(struct read *r, enum store_status status)
 void store_list_friend_requests(struct store *s, struct str user, bool outgoing, unsigned limit, uint64_t before,
 				store_friend_requests_fn *fn, void *arg)
 {
-	struct list_requests *l = read_new(s->pool, sizeof(*l));
+	struct list_requests *l = read_new(s->pool, user, sizeof(*l));
 	struct buf *text = &l->read.text;
 	const char *own = outgoing ? "from_user_id" : "to_user_id", *peer = outgoing ? "to_user_id" : "from_user_id";
 	l->read.restart = requests_restart;

@@ -225,6 +225,11 @@ static inline struct str conv_user(const struct conv *c, int side)
 {
 	return pair_key_user(&c->pair, (unsigned)side);
 }
+/* n messages to that side are unread no more. A counter that says fewer, which a sound database never has, becomes 0. */
+static inline void conv_less_unread(struct conv *c, int side, uint64_t n)
+{
+	c->unread[side] = c->unread[side] > n ? c->unread[side] - n : 0;
+}
 struct conv *batch_conv_by_id(struct batch *b, uint64_t id);
 struct conv *batch_conv_by_pair(struct batch *b, struct str a, struct str c);
 

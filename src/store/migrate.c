@@ -11,6 +11,7 @@
 #include "store/sql.h"
 
 #include <event2/event.h>
+#include <limits.h>
 #include <stdlib.h>
 
 #define CHECK_TIMEOUT_MS 3000
@@ -149,7 +150,7 @@ static int read_version(struct session *s, const struct conf *conf, int *version
 	sql_lit(&b, ".schema_migrations");
 	if (run_buf(s, &b) != 0)
 		return -1;
-	*version_r = (int)s->number;
+	*version_r = s->number < INT_MAX ? (int)s->number : INT_MAX;
 	return 0;
 }
 

@@ -5,8 +5,9 @@
 
 #include <stdlib.h>
 
+#include "core/json.h"
 #include "core/log.h"
-#include "store/query.h"
+#include "store/answer.h"
 #include "store/sql.h"
 #include "store/store_priv.h"
 
@@ -136,10 +137,11 @@ static void put_answer(struct txn *t)
 	p->fn(&r, p->arg);
 }
 
-static struct put_notification *put_new(struct store *s, const struct txn_class *class, struct str user,
+/* `who` does it, `user` is whose notification it is. */
+static struct put_notification *put_new(struct store *s, const struct txn_class *class, struct str who, struct str user,
 					store_notification_fn *fn, void *arg)
 {
-	struct put_notification *p = txn_new(s->txns, class, sizeof(*p));
+	struct put_notification *p = txn_new(s->txns, class, who, sizeof(*p));
 	p->fn = fn;
 	p->arg = arg;
 	p->n.user = arena_str(&p->txn.arena, user);
@@ -149,7 +151,7 @@ static struct put_notification *put_new(struct store *s, const struct txn_class 
 void store_notify(struct store *s, const struct store_notify *n, store_notification_fn *fn, void *arg)
 {
 	static const struct txn_class class = {"notify", notify_ask, notify_row, notify_decide, put_answer, true};
-	struct put_notification *p = put_new(s, &class, n->user, fn, arg);
+	struct put_notification *p = put_new(s, &class, n->sender, n->user, fn, arg);
 	struct arena *a = &p->txn.arena;
 	p->n.kind = arena_str(a, n->kind);
 	p->n.actor = arena_str(a, n->actor);
@@ -193,7 +195,7 @@ static void read_decide(struct txn *t, struct buf *text)
 void store_read_notification(struct store *s, struct str user, uint64_t id, store_notification_fn *fn, void *arg)
 {
 	static const struct txn_class class = {"read notification", read_ask, read_row, read_decide, put_answer};
-	struct put_notification *p = put_new(s, &class, user, fn, arg);
+	struct put_notification *p = put_new(s, &class, user, user, fn, arg);
 	p->id = id;
 	txn_submit(&p->txn);
 }
@@ -205,21 +207,32 @@ struct list_notifications {
 	store_notifications_fn *fn;
 	void *arg;
 	unsigned limit;
-	size_t count; /* up to limit + 1 */
+	size_t count;
+	bool has_more;
+	struct answer answer;
 	struct notification *item;
 };
 
 static void list_restart(struct read *r)
 {
-	container_of(r, struct list_notifications, read)->count = 0;
+	struct list_notifications *l = container_of(r, struct list_notifications, read);
+	l->count = 0;
+	l->has_more = false;
+	l->answer = (struct answer){0};
 }
 
 static void list_row(struct read *r, unsigned stmt, struct row *row)
 {
 	struct list_notifications *l = container_of(r, struct list_notifications, read);
 	(void)stmt;
-	if (l->count <= l->limit)
-		take_notification(row, &r->arena, &l->item[l->count++]);
+	l->has_more |= l->count == l->limit;
+	if (l->has_more)
+		return;
+	struct notification *n = &l->item[l->count];
+	take_notification(row, &r->arena, n);
+	size_t size = answer_profile_size(&n->actor) + json_str_size(n->kind) + n->ref.len + json_str_size(n->body);
+	l->has_more = !answer_takes(&l->answer, size);
+	l->count += !l->has_more;
 }
 
 static void list_done(struct read *r, enum store_status status)
@@ -228,8 +241,8 @@ static void list_done(struct read *r, enum store_status status)
 	struct store_notifications out = {.status = status};
 	if (status == STORE_OK) {
 		out.item = l->item;
-		out.has_more = l->count > l->limit;
-		out.count = out.has_more ? l->limit : l->count;
+		out.has_more = l->has_more;
+		out.count = l->count;
 	}
 	l->fn(&out, l->arg);
 }
@@ -237,7 +250,7 @@ static void list_done(struct read *r, enum store_status status)
 void store_list_notifications(struct store *s, struct str user, unsigned limit, uint64_t before,
 			      store_notifications_fn *fn, void *arg)
 {
-	struct list_notifications *l = read_new(s->pool, sizeof(*l));
+	struct list_notifications *l = read_new(s->pool, user, sizeof(*l));
 	struct buf *text = &l->read.text;
 	l->read.restart = list_restart;
 	l->read.row = list_row;
@@ -258,11 +271,60 @@ void store_list_notifications(struct store *s, struct str user, unsigned limit, 
 	pool_submit(&l->read);
 }
 
+/* ---- how many are unread: counted in steps, so that no statement looks at many rows ---- */
+
+#define COUNT_STEP 1000
+
+struct count_notifications {
+	struct read read;
+	store_count_fn *fn;
+	void *arg;
+	uint64_t count;
+	uint64_t after;	   /* the last one counted */
+	uint64_t found[2]; /* by this step: how many, and the last one */
+};
+
+static void count_put(struct count_notifications *c)
+{
+	struct buf *text = &c->read.text;
+	buf_clear(text);
+	sql_lit(text, "SELECT COUNT(*),MAX(id) FROM (SELECT id FROM notifications FORCE INDEX (unread) WHERE user_id=");
+	sql_str(text, c->read.user);
+	sql_lit(text, " AND is_read=0 AND id>");
+	sql_u64(text, c->after);
+	buf_printf(text, " ORDER BY id LIMIT %d) n", COUNT_STEP);
+}
+
+static void count_row(struct read *r, unsigned stmt, struct row *row)
+{
+	struct count_notifications *c = container_of(r, struct count_notifications, read);
+	(void)stmt;
+	c->found[0] = row_take_u64(row);
+	c->found[1] = row_take_u64(row);
+}
+
+static void count_done(struct read *r, enum store_status status)
+{
+	struct count_notifications *c = container_of(r, struct count_notifications, read);
+	if (status == STORE_OK) {
+		c->count += c->found[0];
+		if (c->found[0] == COUNT_STEP && c->found[1] > c->after) {
+			c->after = c->found[1];
+			count_put(c);
+			pool_again(r);
+			return;
+		}
+	}
+	c->fn(status, status == STORE_OK ? c->count : 0, c->arg);
+}
+
 void store_count_notifications(struct store *s, struct str user, store_count_fn *fn, void *arg)
 {
-	struct buf text = {0};
-	sql_lit(&text, "SELECT COUNT(*) FROM notifications FORCE INDEX (unread) WHERE is_read=0 AND user_id=");
-	sql_str(&text, user);
-	query_count(s->pool, (struct str){text.data, text.len}, fn, arg);
-	buf_fini(&text);
+	struct count_notifications *c = read_new(s->pool, user, sizeof(*c));
+	c->read.row = count_row;
+	c->read.done = count_done;
+	c->fn = fn;
+	c->arg = arg;
+	count_put(c);
+	pool_submit(&c->read);
 }

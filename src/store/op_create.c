@@ -56,6 +56,8 @@ static enum op_verdict create_plan(struct batch *b, struct op *op)
 			pairs_forget(b->pairs, &c->pair);
 		return OP_PUT_OFF;
 	}
+	if (conv_side(c, o->user) < 0)
+		return OP_PUT_OFF; /* another pair's: it was remembered from another database */
 	op->status = STORE_OK;
 	bool ours = op->uncertain && o->created && o->id == c->id;
 	o->created = ours || (c->made && !c->used);

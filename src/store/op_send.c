@@ -117,9 +117,8 @@ static void append_values(struct batch *b, const struct op_send *o)
 	buf_append_char(out, ')');
 }
 
-static void plan_new(struct batch *b, struct op_send *o, struct conv *c)
+static void plan_new(struct batch *b, struct op_send *o, struct conv *c, int to)
 {
-	int to = conv_side(c, o->p.to);
 	int64_t at = b->now_ms > c->last_ms ? b->now_ms : c->last_ms;
 	o->gap_ms = c->last_seq > 0 ? at - c->last_ms : INT64_MAX;
 	c->last_seq++;
@@ -174,7 +173,10 @@ static enum op_verdict send_plan(struct batch *b, struct op *op)
 		return end(op, STORE_BAD_REPLY);
 	if (c->last_seq >= MESSAGE_SEQ_MAX || c->id > CONVERSATION_ID_MAX)
 		return end(op, STORE_FULL);
-	plan_new(b, o, c);
+	int to = conv_side(c, o->p.to);
+	if (to < 0)
+		return OP_PUT_OFF; /* another pair's: it was remembered from another database */
+	plan_new(b, o, c, to);
 	return end(op, STORE_OK);
 }
 

@@ -35,6 +35,8 @@ struct store_user {
 typedef void store_user_fn(const struct store_user *r, void *arg);
 /* STORE_NOT_FOUND without a row; then with a profile that says so. */
 void store_find_user(struct store *s, struct str user, store_user_fn *fn, void *arg);
+/* The same, at the turn of who asks: a user, or an address. Else anybody could use up the turns of another. */
+void store_look_up_user(struct store *s, struct str asker, struct str user, store_user_fn *fn, void *arg);
 /* STORE_TAKEN where there is such a user, with or without a password. */
 void store_add_user(struct store *s, struct str user, struct str nickname, struct str password_hash, store_user_fn *fn,
 		    void *arg);
@@ -117,6 +119,7 @@ void store_list_friend_requests(struct store *s, struct str user, bool outgoing,
 /* ---- notifications ---- */
 
 struct store_notify {
+	struct str sender; /* the module that leaves it; not stored, only to take turns */
 	struct str user, kind, actor, ref, body; /* absent: null; ref is minified JSON */
 	uint64_t message_id;			 /* 0: null */
 };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The queue of reads. Decides which connection serves which read, and when one is given up. */
+/* Reads and their connections. Decides which connection serves which read, and when one is given up. */
 #include "core/base.h"
 #include "store/pool.h"
 
@@ -8,9 +8,13 @@
 
 #include "core/clock.h"
 #include "core/log.h"
+#include "store/turns.h"
 
 #define QUEUE_MAX 8192
+/* Of one user. */
+#define QUEUE_USER_MAX 256
 #define READ_DEADLINE_MS 3000
+/* While something waits, deadlines are looked at this often. */
 #define TICK_MS 100
 
 struct pool_link {
@@ -21,23 +25,25 @@ struct pool_link {
 
 struct pool {
 	struct event *kick, *tick;
-	struct read_queue queue;
+	struct turns *turns;	   /* what waits for a connection */
 	struct read_queue refused; /* to be answered as their status says */
-	size_t queued, serving, refused_count;
+	size_t serving, refused_count;
 	bool closing;
 	unsigned link_count;
 	struct pool_link links[];
 };
 
-void *read_new(struct pool *p, size_t size)
+void *read_new(struct pool *p, struct str user, size_t size)
 {
 	struct read *r = xcalloc(1, size);
 	r->pool = p;
+	r->user = arena_str(&r->arena, user);
 	return r;
 }
 
 static void read_free(struct read *r)
 {
+	turns_leave(r->pool->turns, &r->waiting);
 	buf_fini(&r->text);
 	arena_fini(&r->arena);
 	free(r);
@@ -58,13 +64,8 @@ static void on_row(struct link_query *q, unsigned stmt, struct row *row)
 		r->row(r, stmt, row);
 }
 
-static void to_queue(struct pool *p, struct read *r, bool first)
+static void pool_kick(struct pool *p)
 {
-	if (first)
-		TAILQ_INSERT_HEAD(&p->queue, r, entry);
-	else
-		TAILQ_INSERT_TAIL(&p->queue, r, entry);
-	p->queued++;
 	event_active(p->kick, 0, 0);
 }
 
@@ -82,8 +83,7 @@ static void on_done(struct link_query *q, const struct link_result *result)
 	struct pool *p = r->pool;
 	link_of(p, r)->read = NULL;
 	p->serving--;
-	if (!TAILQ_EMPTY(&p->queue))
-		event_active(p->kick, 0, 0);
+	pool_kick(p);
 	switch (result->outcome) {
 	case LINK_OK:
 		finish(r, STORE_OK);
@@ -98,33 +98,19 @@ static void on_done(struct link_query *q, const struct link_result *result)
 			return;
 		}
 		r->lost_once = true;
-		to_queue(p, r, true);
+		turns_back(p->turns, &r->waiting);
 		return;
 	}
 }
 
 static void serve(struct pool_link *l, struct read *r)
 {
-	struct pool *p = l->pool;
-	TAILQ_REMOVE(&p->queue, r, entry);
-	p->queued--;
-	p->serving++;
+	l->pool->serving++;
 	l->read = r;
 	if (r->restart != NULL)
 		r->restart(r);
 	r->query = (struct link_query){.text = {r->text.data, r->text.len}, .row = on_row, .done = on_done};
 	link_query(l->link, &r->query);
-}
-
-static void expire(struct pool *p)
-{
-	int64_t now = clock_mono_ms();
-	struct read *r;
-	while ((r = TAILQ_FIRST(&p->queue)) != NULL && r->deadline_ms <= now) {
-		TAILQ_REMOVE(&p->queue, r, entry);
-		p->queued--;
-		pool_refuse(r, STORE_UNAVAILABLE);
-	}
 }
 
 static bool is_away(const struct pool *p)
@@ -135,14 +121,24 @@ static bool is_away(const struct pool *p)
 	return true;
 }
 
-static void refuse_queue(struct pool *p)
+static struct read *read_of(struct waiting *w)
 {
-	struct read *r;
-	while ((r = TAILQ_FIRST(&p->queue)) != NULL) {
-		TAILQ_REMOVE(&p->queue, r, entry);
-		p->queued--;
-		pool_refuse(r, STORE_UNAVAILABLE);
-	}
+	return container_of(w, struct read, waiting);
+}
+
+static void refuse_expired(struct pool *p)
+{
+	int64_t now = clock_mono_ms();
+	struct waiting *w;
+	while ((w = turns_expired(p->turns, now)) != NULL)
+		pool_refuse(read_of(w), STORE_UNAVAILABLE);
+}
+
+static void refuse_all(struct pool *p)
+{
+	struct waiting *w;
+	while ((w = turns_any(p->turns)) != NULL)
+		pool_refuse(read_of(w), STORE_UNAVAILABLE);
 }
 
 static void answer_refused(struct pool *p)
@@ -155,32 +151,45 @@ static void answer_refused(struct pool *p)
 	}
 }
 
+static struct pool_link *idle_link(struct pool *p)
+{
+	for (unsigned i = 0; i < p->link_count; i++)
+		if (p->links[i].read == NULL && link_is_idle(p->links[i].link))
+			return &p->links[i];
+	return NULL;
+}
+
 static void on_kick(evutil_socket_t fd, short what, void *arg)
 {
 	struct pool *p = arg;
-	expire(p);
+	struct pool_link *l;
+	struct waiting *w;
 	answer_refused(p);
-	for (unsigned i = 0; i < p->link_count && !TAILQ_EMPTY(&p->queue); i++)
-		if (p->links[i].read == NULL && link_is_idle(p->links[i].link))
-			serve(&p->links[i], TAILQ_FIRST(&p->queue));
-	if (!TAILQ_EMPTY(&p->queue) && !evtimer_pending(p->tick, NULL)) {
+	while ((l = idle_link(p)) != NULL && (w = turns_next(p->turns)) != NULL)
+		serve(l, read_of(w));
+	if (turns_waiting(p->turns) != 0 && !evtimer_pending(p->tick, NULL)) {
 		const struct timeval after = {.tv_usec = TICK_MS * 1000};
 		evtimer_add(p->tick, &after);
 	}
 }
 
+static void on_tick(evutil_socket_t fd, short what, void *arg)
+{
+	refuse_expired(arg);
+	on_kick(fd, what, arg);
+}
+
 static void on_ready(struct link *link, void *ctx)
 {
-	struct pool_link *l = ctx;
-	if (!TAILQ_EMPTY(&l->pool->queue))
-		event_active(l->pool->kick, 0, 0);
+	const struct pool_link *l = ctx;
+	pool_kick(l->pool);
 }
 
 static void on_down(struct link *link, const char *why, void *ctx)
 {
 	struct pool_link *l = ctx;
 	if (is_away(l->pool))
-		refuse_queue(l->pool);
+		refuse_all(l->pool);
 }
 
 void pool_refuse(struct read *r, enum store_status status)
@@ -189,19 +198,19 @@ void pool_refuse(struct read *r, enum store_status status)
 	r->status = status;
 	TAILQ_INSERT_TAIL(&p->refused, r, entry);
 	p->refused_count++;
-	event_active(p->kick, 0, 0);
+	pool_kick(p);
 }
 
 void pool_submit(struct read *r)
 {
 	struct pool *p = r->pool;
-	r->deadline_ms = clock_mono_ms() + READ_DEADLINE_MS;
+	r->waiting.deadline_ms = clock_mono_ms() + READ_DEADLINE_MS;
 	if (p->closing || is_away(p))
 		pool_refuse(r, STORE_UNAVAILABLE);
-	else if (p->queued >= QUEUE_MAX)
+	else if (!turns_join(p->turns, &r->waiting, r->user))
 		pool_refuse(r, STORE_OVERLOADED);
 	else
-		to_queue(p, r, false);
+		pool_kick(p);
 }
 
 void pool_again(struct read *r)
@@ -211,7 +220,7 @@ void pool_again(struct read *r)
 	if (r->pool->closing)
 		pool_refuse(r, STORE_UNAVAILABLE);
 	else
-		to_queue(r->pool, r, true);
+		turns_back(r->pool->turns, &r->waiting);
 }
 
 struct pool *pool_new(struct event_base *base, const struct conf *conf)
@@ -219,10 +228,12 @@ struct pool *pool_new(struct event_base *base, const struct conf *conf)
 	static const struct link_events events = {.ready = on_ready, .down = on_down};
 	unsigned n = conf->mysql.connections > 2 ? (unsigned)conf->mysql.connections - 1 : 1;
 	struct pool *p = xcalloc(1, sizeof(*p) + n * sizeof(p->links[0]));
-	TAILQ_INIT(&p->queue);
 	TAILQ_INIT(&p->refused);
+	/* A user alone leaves one connection free, so that the next user does not wait even for the read under way. */
+	p->turns = turns_new(&(struct turns_limits){
+		.max = QUEUE_MAX, .user_max = QUEUE_USER_MAX, .user_out_max = n > 1 ? n - 1 : 1});
 	p->kick = event_new(base, -1, 0, on_kick, p);
-	p->tick = evtimer_new(base, on_kick, p);
+	p->tick = evtimer_new(base, on_tick, p);
 	ASSERT(p->kick != NULL && p->tick != NULL);
 	p->link_count = n;
 	for (unsigned i = 0; i < n; i++) {
@@ -244,16 +255,17 @@ void pool_free(struct pool **pool)
 		if (p->links[i].read != NULL)
 			pool_refuse(p->links[i].read, STORE_UNAVAILABLE);
 	}
-	refuse_queue(p);
+	refuse_all(p);
 	while (p->refused_count != 0)
 		answer_refused(p);
 	event_free(p->kick);
 	event_free(p->tick);
+	turns_free(&p->turns);
 	free(p);
 	*pool = NULL;
 }
 
 size_t pool_pending(const struct pool *p)
 {
-	return p->queued + p->serving + p->refused_count;
+	return turns_waiting(p->turns) + p->serving + p->refused_count;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Reads: a queue in front of a few connections. A read whose connection is lost is
+ * Reads: a queue in front of a few connections, in which users take turns (turns.h), and of which one user's reads use
+ * all but one. A read whose connection is lost is
  * done once more on another one. It waits up to 3 s for a connection; once the
  * database is known to be away on all of them (link_is_away()), what waits and what comes is answered as
  * unavailable without waiting.
@@ -16,18 +17,20 @@
 #include "store/arena.h"
 #include "store/link.h"
 #include "store/store.h"
+#include "store/turns.h"
 
 struct pool;
 
 /* Embedded first in its kind's struct, made by read_new. */
 struct read {
-	TAILQ_ENTRY(read) entry;
+	struct waiting waiting;
+	TAILQ_ENTRY(read) entry; /* of those to be refused */
 	struct pool *pool;
+	struct str user; /* whose turn it takes */
 	struct link_query query;
 	struct buf text;    /* the statements */
 	struct arena arena; /* what row() finds */
 	enum store_status status;
-	int64_t deadline_ms;
 	bool lost_once;
 	bool again; /* pool_again() was called from within done() */
 
@@ -49,11 +52,12 @@ void pool_free(struct pool **p);
 /* Not answered yet. */
 size_t pool_pending(const struct pool *p);
 
-/* Zeroed but for the pool. `size` is that of the struct around it. */
-void *read_new(struct pool *p, size_t size);
-/* Queues it. done() runs from the loop. */
+/* Zeroed but for the pool and the user, absent for the server itself. `size` is that of the struct around it. */
+void *read_new(struct pool *p, struct str user, size_t size);
+/* Queues it; STORE_OVERLOADED where too many wait, of all users or of this one. done() runs from the loop. */
 void pool_submit(struct read *r);
-/* From within done(): another round trip, with the text that stands there now and the same deadline. */
+/* From within done(): another round trip, at the user's next turn, with the text that is there now and the same
+ * deadline. */
 void pool_again(struct read *r);
 /* Answers without the database, from the loop. */
 void pool_refuse(struct read *r, enum store_status status);

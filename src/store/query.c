@@ -74,27 +74,6 @@ void query_put_is_party(struct buf *text, struct str user)
 	buf_append_char(text, ')');
 }
 
-void query_put_visible(struct buf *text, struct str user)
-{
-	sql_lit(text, "((m.from_user_id=");
-	sql_str(text, user);
-	sql_lit(text, " AND m.deleted_by_sender=0) OR (m.to_user_id=");
-	sql_str(text, user);
-	sql_lit(text, " AND m.deleted_by_recipient=0))");
-}
-
-void query_put_range(struct buf *text, uint64_t conversation_id, uint64_t over_seq, uint64_t under_seq)
-{
-	if (over_seq > MESSAGE_SEQ_MAX)
-		over_seq = MESSAGE_SEQ_MAX;
-	if (under_seq > MESSAGE_SEQ_MAX)
-		under_seq = MESSAGE_SEQ_MAX + 1;
-	sql_lit(text, "m.id>");
-	sql_u64(text, message_id_make(conversation_id, over_seq));
-	sql_lit(text, " AND m.id<");
-	sql_u64(text, (conversation_id << MESSAGE_SEQ_BITS) + under_seq);
-}
-
 struct one {
 	struct read read;
 	query_conversation_fn *fn;
@@ -127,14 +106,14 @@ static void one_done(struct read *r, enum store_status status)
 
 void query_conversation(struct pool *p, struct str user, uint64_t id, query_conversation_fn *fn, void *arg)
 {
-	struct one *o = read_new(p, sizeof(*o));
+	struct one *o = read_new(p, user, sizeof(*o));
 	struct buf *text = &o->read.text;
 	o->read.restart = one_restart;
 	o->read.row = one_row;
 	o->read.done = one_done;
 	o->fn = fn;
 	o->arg = arg;
-	o->user = arena_str(&o->read.arena, user);
+	o->user = o->read.user;
 	query_put_conversations(text, user, "conversations c", STR_NULL);
 	sql_lit(text, " WHERE c.id=");
 	sql_u64(text, id);

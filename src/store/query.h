@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What the reads share: a conversation's columns, which messages a user may see, and repeats. */
+/* What the reads share: a conversation's columns, and repeats. */
 #ifndef TIDINGS_STORE_QUERY_H
 #define TIDINGS_STORE_QUERY_H
 
@@ -17,17 +17,13 @@ void query_take_conversation(struct row *row, struct arena *a, struct str user, 
 
 /* "(c.user1_id='u' OR c.user2_id='u')" */
 void query_put_is_party(struct buf *text, struct str user);
-/* A condition on messages AS m: the user is on a side of it and has not deleted it. */
-void query_put_visible(struct buf *text, struct str user);
-/* "m.id>… AND m.id<…": those of the conversation with seq between the two, both excluded. */
-void query_put_range(struct buf *text, uint64_t conversation_id, uint64_t over_seq, uint64_t under_seq);
 
 typedef void query_conversation_fn(enum store_status status, const struct conversation *c, void *arg);
 /* One conversation; STORE_NOT_FOUND where the user is no party to it. */
 void query_conversation(struct pool *p, struct str user, uint64_t id, query_conversation_fn *fn, void *arg);
 
 /* What the text's first column says, one number. */
-void query_count(struct pool *p, struct str text, store_count_fn *fn, void *arg);
+void query_count(struct pool *p, struct str user, struct str text, store_count_fn *fn, void *arg);
 
 /* Is a send the repeat of that message? (op_send.c) */
 bool send_same_fields(const struct store_send *p, const struct message *m);

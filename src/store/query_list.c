@@ -1,45 +1,31 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The two lists: a user's conversations, newest first, and a conversation's messages. Both page by key. */
+/* The list of a user's conversations, newest first. It pages by key. */
 #include "core/base.h"
 #include "store/store_priv.h"
 
+#include "store/answer.h"
 #include "store/query.h"
 #include "store/sql.h"
 
 struct list {
 	struct read read;
+	store_conversations_fn *fn;
 	void *arg;
 	struct str user;
 	unsigned limit;
-	bool backwards; /* the rows come newest first and are to be given oldest first */
-	bool party;
-	size_t count; /* up to limit + 1 */
+	size_t count;
+	bool has_more;
+	struct answer answer;
 	struct conversation *conversation;
-	struct message *message;
-	union {
-		store_conversations_fn *conversations;
-		store_history_fn *history;
-	} cb;
 };
 
 static void list_restart(struct read *r)
 {
 	struct list *l = container_of(r, struct list, read);
 	l->count = 0;
-	l->party = false;
+	l->has_more = false;
+	l->answer = (struct answer){0};
 }
-
-static struct list *list_new(struct pool *p, struct str user, unsigned limit, void *arg)
-{
-	struct list *l = read_new(p, sizeof(*l));
-	l->read.restart = list_restart;
-	l->arg = arg;
-	l->limit = limit;
-	l->user = arena_str(&l->read.arena, user);
-	return l;
-}
-
-/* ---- conversations ---- */
 
 static void put_side(struct buf *text, const struct list *l, int side, struct store_cursor after)
 {
@@ -64,11 +50,13 @@ static void conversations_row(struct read *r, unsigned stmt, struct row *row)
 {
 	struct list *l = container_of(r, struct list, read);
 	(void)stmt;
-	if (l->count > l->limit)
+	l->has_more |= l->count == l->limit;
+	if (l->has_more)
 		return;
 	struct conversation *c = &l->conversation[l->count];
 	query_take_conversation(row, &r->arena, l->user, c);
-	l->count++;
+	l->has_more = !answer_takes(&l->answer, answer_conversation_size(c));
+	l->count += !l->has_more;
 }
 
 static void conversations_done(struct read *r, enum store_status status)
@@ -76,21 +64,25 @@ static void conversations_done(struct read *r, enum store_status status)
 	struct list *l = container_of(r, struct list, read);
 	struct store_conversations out = {.status = status};
 	if (status == STORE_OK) {
-		out.has_more = l->count > l->limit;
+		out.has_more = l->has_more;
 		out.item = l->conversation;
-		out.count = out.has_more ? l->limit : l->count;
+		out.count = l->count;
 		if (out.has_more)
 			out.next = (struct store_cursor){out.item[out.count - 1].sort_ms, out.item[out.count - 1].id};
 	}
-	l->cb.conversations(&out, l->arg);
+	l->fn(&out, l->arg);
 }
 
 void store_list_conversations(struct store *s, struct str user, unsigned limit, struct store_cursor after,
 			      store_conversations_fn *fn, void *arg)
 {
-	struct list *l = list_new(s->pool, user, limit, arg);
+	struct list *l = read_new(s->pool, user, sizeof(*l));
 	struct buf *text = &l->read.text, keys = {0};
-	l->cb.conversations = fn;
+	l->fn = fn;
+	l->arg = arg;
+	l->limit = limit;
+	l->user = l->read.user;
+	l->read.restart = list_restart;
 	l->read.row = conversations_row;
 	l->read.done = conversations_done;
 	l->conversation = arena_alloc(&l->read.arena, (limit + 1) * sizeof(*l->conversation));
@@ -104,69 +96,5 @@ void store_list_conversations(struct store *s, struct str user, unsigned limit, 
 	query_put_conversations(text, user, "", (struct str){keys.data, keys.len});
 	buf_fini(&keys);
 	sql_lit(text, " ORDER BY k.sort_time DESC,k.id DESC");
-	pool_submit(&l->read);
-}
-
-/* ---- messages ---- */
-
-static void history_row(struct read *r, unsigned stmt, struct row *row)
-{
-	struct list *l = container_of(r, struct list, read);
-	if (stmt == 0)
-		l->party = true;
-	else if (l->count <= l->limit && row_take_message(row, &r->arena, &l->message[l->count]))
-		l->count++;
-}
-
-static void reverse(struct message *m, size_t n)
-{
-	for (size_t i = 0; i < n / 2; i++) {
-		struct message swapped = m[i];
-		m[i] = m[n - 1 - i];
-		m[n - 1 - i] = swapped;
-	}
-}
-
-static void history_done(struct read *r, enum store_status status)
-{
-	struct list *l = container_of(r, struct list, read);
-	struct store_history out = {.status = status == STORE_OK && !l->party ? STORE_NOT_FOUND : status};
-	if (out.status == STORE_OK) {
-		out.has_more = l->count > l->limit;
-		out.count = out.has_more ? l->limit : l->count;
-		out.item = l->message;
-		if (l->backwards)
-			reverse(l->message, out.count);
-	}
-	l->cb.history(&out, l->arg);
-}
-
-void store_list_messages(struct store *s, struct str user, uint64_t conversation_id, uint64_t before, uint64_t after,
-			 unsigned limit, store_history_fn *fn, void *arg)
-{
-	struct list *l = list_new(s->pool, user, limit, arg);
-	struct buf *text = &l->read.text;
-	l->cb.history = fn;
-	l->read.row = history_row;
-	l->read.done = history_done;
-	if (conversation_id > CONVERSATION_ID_MAX) {
-		pool_refuse(&l->read, STORE_NOT_FOUND);
-		return;
-	}
-	l->backwards = after == STORE_NO_AFTER;
-	l->message = arena_alloc(&l->read.arena, (limit + 1) * sizeof(*l->message));
-	sql_lit(text, "SELECT 1 FROM conversations c WHERE c.id=");
-	sql_u64(text, conversation_id);
-	sql_lit(text, " AND ");
-	query_put_is_party(text, user);
-	sql_lit(text, ";SELECT " MESSAGE_COLUMNS " FROM messages m FORCE INDEX (PRIMARY) WHERE ");
-	query_put_range(text, conversation_id, l->backwards ? 0 : after, before != 0 ? before : UINT64_MAX);
-	sql_lit(text, " AND ");
-	query_put_visible(text, user);
-	if (l->backwards)
-		sql_lit(text, " ORDER BY m.id DESC LIMIT ");
-	else
-		sql_lit(text, " ORDER BY m.id LIMIT ");
-	sql_u64(text, limit + 1);
 	pool_submit(&l->read);
 }

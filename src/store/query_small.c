@@ -27,9 +27,9 @@ static void count_done(struct read *r, enum store_status status)
 	c->fn(status, status == STORE_OK ? c->count : 0, c->arg);
 }
 
-void query_count(struct pool *p, struct str text, store_count_fn *fn, void *arg)
+void query_count(struct pool *p, struct str user, struct str text, store_count_fn *fn, void *arg)
 {
-	struct count *c = read_new(p, sizeof(*c));
+	struct count *c = read_new(p, user, sizeof(*c));
 	c->read.row = count_row;
 	c->read.done = count_done;
 	c->fn = fn;
@@ -40,7 +40,7 @@ void query_count(struct pool *p, struct str text, store_count_fn *fn, void *arg)
 
 void store_ping(struct store *s, store_count_fn *fn, void *arg)
 {
-	query_count(s->pool, STR_LIT("SELECT 0"), fn, arg);
+	query_count(s->pool, STR_NULL, STR_LIT("SELECT 0"), fn, arg);
 }
 
 void store_count_unread(struct store *s, struct str user, store_count_fn *fn, void *arg)
@@ -53,7 +53,7 @@ void store_count_unread(struct store *s, struct str user, store_count_fn *fn, vo
 		")+(SELECT COALESCE(SUM(user2_unread),0) FROM conversations FORCE INDEX (by_user2) WHERE user2_id=");
 	sql_str(&text, user);
 	buf_append_char(&text, ')');
-	query_count(s->pool, (struct str){text.data, text.len}, fn, arg);
+	query_count(s->pool, user, (struct str){text.data, text.len}, fn, arg);
 	buf_fini(&text);
 }
 
@@ -91,7 +91,7 @@ static void peer_done(struct read *r, enum store_status status)
 
 void store_find_peer(struct store *s, struct str user, uint64_t conversation_id, store_peer_fn *fn, void *arg)
 {
-	struct find_peer *p = read_new(s->pool, sizeof(*p));
+	struct find_peer *p = read_new(s->pool, user, sizeof(*p));
 	struct buf *text = &p->read.text;
 	p->read.restart = peer_restart;
 	p->read.row = peer_row;
@@ -159,7 +159,7 @@ static void friends_done(struct read *r, enum store_status status)
 void store_find_friends(struct store *s, struct str user, const struct str *ids, size_t n, store_friends_fn *fn,
 			void *arg)
 {
-	struct find_friends *f = read_new(s->pool, sizeof(*f));
+	struct find_friends *f = read_new(s->pool, user, sizeof(*f));
 	struct buf *text = &f->read.text;
 	bool first = true;
 	f->read.restart = friends_restart;
@@ -235,7 +235,7 @@ static void put_sent(struct buf *text, const struct store_send *p)
 
 void store_find_sent(struct store *s, const struct store_send *p, store_sent_fn *fn, void *arg)
 {
-	struct find_sent *f = read_new(s->pool, sizeof(*f));
+	struct find_sent *f = read_new(s->pool, p->from, sizeof(*f));
 	struct arena *a = &f->read.arena;
 	struct buf *text = &f->read.text;
 	f->read.restart = sent_restart;

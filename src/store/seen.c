@@ -174,7 +174,7 @@ static void on_due(evutil_socket_t fd, short what, void *arg)
 	struct seen *s = arg;
 	(void)fd;
 	(void)what;
-	struct write *w = txn_new(s->txns, &write_class, sizeof(*w));
+	struct write *w = txn_new(s->txns, &write_class, STR_NULL, sizeof(*w));
 	w->seen = s;
 	s->writing = w;
 	struct sighting *x, *next;

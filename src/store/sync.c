@@ -2,7 +2,9 @@
 /*
  * Catching up, in three steps: which conversations differ from what the client has
  * or were active since its cursor; these conversations; and, some at a time until there is enough
- * for one answer, their messages and changes. Decides what is left for the next call.
+ * for one answer, their messages and changes, in as many steps as their pages need (page.h). Decides what is left for
+ * the next call. What came to a conversation after it was read is left out of the answer, so that an entry agrees with
+ * itself.
  *
  * The walk is in order of sort_time, which later transactions give later values than the table `activity` says now
  * (batch_tick), whatever the clock does. It is taken a moment before the commit, so a conversation may become visible
@@ -14,15 +16,18 @@
 #include "core/base.h"
 #include "store/store_priv.h"
 
+#include "core/log.h"
+#include "store/answer.h"
+#include "store/page.h"
 #include "store/query.h"
 #include "store/sql.h"
 
 #define SYNC_MARGIN_MS 10000
-/* So many bytes of messages and changes make an answer; one message at least. */
-#define ENOUGH_BYTES ((size_t)1024 * 1024)
 /* What is asked for at once: about so many messages, of at most so many conversations. */
 #define CHUNK_MESSAGES 400
 #define CHUNK_MAX 16
+/* A change as JSON. */
+#define CHANGE_BYTES 160
 /* A conversation's id leaves these bits of a cursor's id; they hold how many milliseconds to go back. */
 #define BACK_SHIFT (63 - MESSAGE_SEQ_BITS)
 #define BACK_MAX ((INT64_C(1) << (64 - BACK_SHIFT)) - 1)
@@ -35,9 +40,17 @@ struct pick {
 	uint64_t id;
 	struct store_cursor place; /* in the walk, where it was not listed */
 	bool loaded;
-	struct message *message; /* in the order of the query */
+	bool begun;    /* its page was */
+	bool complete; /* its page is */
+	struct page page;
 	struct store_sync_change *change;
-	size_t message_count, change_count; /* with the one too many that tells of more */
+	size_t change_count; /* with the one too many that tells of more */
+};
+
+/* What a statement of SYNC_CONTENT is about. */
+struct part {
+	struct pick *pick;
+	unsigned stmt; /* the page's; PAGE_STMTS: the changes */
 };
 
 struct sync {
@@ -61,7 +74,9 @@ struct sync {
 	size_t count;		      /* picks */
 	size_t kept;		      /* of them: with content, for the answer */
 	size_t asked;		      /* content was asked for up to this one */
-	size_t bytes;
+	struct part part[CHUNK_MAX * (PAGE_STMTS + 1)];
+	unsigned part_count;
+	struct answer answer;
 	bool enough;
 };
 
@@ -214,31 +229,64 @@ static void drop_not_loaded(struct sync *s)
 
 /* ---- their content ---- */
 
-static void put_messages(struct sync *s, const struct pick *p)
+static void begin_page(struct sync *s, size_t index)
 {
-	struct buf *text = &s->read.text;
-	sql_lit(text, "SELECT " MESSAGE_COLUMNS " FROM messages m FORCE INDEX (PRIMARY) WHERE ");
-	query_put_range(text, p->id, p->have != NULL ? p->have->seq : 0, UINT64_MAX);
-	sql_lit(text, " AND ");
-	query_put_visible(text, s->user);
-	if (p->have != NULL)
-		sql_lit(text, " ORDER BY m.id LIMIT ");
-	else
-		sql_lit(text, " ORDER BY m.id DESC LIMIT ");
-	sql_u64(text, s->limit + 1);
+	struct pick *p = &s->pick[index];
+	p->begun = true;
+	p->change = arena_alloc(&s->read.arena, (s->limit + 1) * sizeof(*p->change));
+	page_init(&p->page, &s->read.arena, s->user, p->id, p->have != NULL ? p->have->seq : 0,
+		  s->item[index].conversation.last_seq + 1, p->have == NULL, s->limit);
 }
 
-static void put_changes(struct sync *s, const struct pick *p)
+static void put_changes_of(struct sync *s, const struct pick *p, struct str audience, uint64_t up_to)
 {
 	struct buf *text = &s->read.text;
-	sql_lit(text, "SELECT change_seq,message_id,kind,at FROM changes WHERE conversation_id=");
+	sql_lit(text, "(SELECT change_seq,message_id,kind,at FROM changes FORCE INDEX (by_audience) WHERE "
+		      "conversation_id=");
 	sql_u64(text, p->id);
+	sql_lit(text, " AND audience=");
+	sql_str(text, audience);
 	sql_lit(text, " AND change_seq>");
+	sql_u64(text, p->have->change_seq);
+	sql_lit(text, " AND change_seq<=");
+	sql_u64(text, up_to);
+	buf_printf(text, " ORDER BY change_seq LIMIT %u)", s->limit + 1);
+}
+
+/* Those of both sides, and the caller's own. */
+static void put_changes(struct sync *s, const struct pick *p, uint64_t up_to)
+{
+	struct buf *text = &s->read.text;
+	put_changes_of(s, p, STR_LIT(""), up_to);
+	sql_lit(text, " UNION ALL ");
+	put_changes_of(s, p, s->user, up_to);
+	buf_printf(text, " ORDER BY change_seq LIMIT %u", s->limit + 1);
+}
+
+static void add_part(struct sync *s, struct pick *p, unsigned stmt)
+{
+	ASSERT(s->part_count < ARRAY_LEN(s->part));
+	s->part[s->part_count++] = (struct part){p, stmt};
+}
+
+static void put_content(struct sync *s, size_t index)
+{
+	struct pick *p = &s->pick[index];
+	struct buf *text = &s->read.text;
+	bool first_step = !p->begun;
+	if (first_step)
+		begin_page(s, index);
+	if (text->len != 0)
+		buf_append_char(text, ';');
+	page_put(&p->page, text);
+	for (unsigned i = 0; i < PAGE_STMTS; i++)
+		add_part(s, p, i);
 	/* Whoever lists nothing of it gets the messages as they are now. */
-	sql_u64(text, p->have != NULL ? p->have->change_seq : UINT64_MAX);
-	sql_lit(text, " AND (kind<>2 OR user_id=");
-	sql_str(text, s->user);
-	buf_printf(text, ") ORDER BY change_seq LIMIT %u", s->limit + 1);
+	if (first_step && p->have != NULL) {
+		buf_append_char(text, ';');
+		put_changes(s, p, s->item[index].conversation.change_seq);
+		add_part(s, p, PAGE_STMTS);
+	}
 }
 
 static void build_content(struct sync *s)
@@ -247,70 +295,77 @@ static void build_content(struct sync *s)
 	chunk = chunk > CHUNK_MAX ? CHUNK_MAX : chunk < 1 ? 1 : chunk;
 	buf_clear(&s->read.text);
 	s->step = SYNC_CONTENT;
-	for (s->asked = s->kept; s->asked < s->count && s->asked < s->kept + chunk; s->asked++) {
-		struct pick *p = &s->pick[s->asked];
-		p->message = arena_alloc(&s->read.arena, (s->limit + 1) * sizeof(*p->message));
-		p->change = arena_alloc(&s->read.arena, (s->limit + 1) * sizeof(*p->change));
-		if (s->asked != s->kept)
-			buf_append_char(&s->read.text, ';');
-		put_messages(s, p);
-		buf_append_char(&s->read.text, ';');
-		put_changes(s, p);
+	s->part_count = 0;
+	for (s->asked = s->kept; s->asked < s->count && s->asked < s->kept + chunk; s->asked++)
+		if (!s->pick[s->asked].complete)
+			put_content(s, s->asked);
+}
+
+static void restart_content(struct sync *s)
+{
+	for (unsigned i = 0; i < s->part_count; i++) {
+		struct pick *p = s->part[i].pick;
+		if (s->part[i].stmt == PAGE_STMTS)
+			p->change_count = 0;
+		else
+			page_restart(&p->page);
 	}
+}
+
+static void got_change(struct sync *s, struct pick *p, struct row *row)
+{
+	if (p->change_count > s->limit)
+		return;
+	struct store_sync_change *c = &p->change[p->change_count++];
+	c->change_seq = row_take_u64(row);
+	c->message_id = row_take_u64(row);
+	uint64_t kind = row_take_u64(row);
+	c->kind = kind <= CHANGE_DELETED ? (enum change_kind)kind : CHANGE_READ;
+	c->at_ms = row_take_ms(row);
 }
 
 static void got_content(struct sync *s, unsigned stmt, struct row *row)
 {
-	struct pick *p = &s->pick[s->kept + stmt / 2];
-	if (stmt % 2 == 0) {
-		if (p->message_count <= s->limit &&
-		    row_take_message(row, &s->read.arena, &p->message[p->message_count]))
-			p->message_count++;
-	} else if (p->change_count <= s->limit) {
-		struct store_sync_change *c = &p->change[p->change_count++];
-		c->change_seq = row_take_u64(row);
-		c->message_id = row_take_u64(row);
-		uint64_t kind = row_take_u64(row);
-		c->kind = kind <= CHANGE_DELETED ? (enum change_kind)kind : CHANGE_READ;
-		c->at_ms = row_take_ms(row);
-	}
+	ASSERT(stmt < s->part_count);
+	const struct part *part = &s->part[stmt];
+	if (part->stmt == PAGE_STMTS)
+		got_change(s, part->pick, row);
+	else
+		page_row(&part->pick->page, &s->read.arena, part->stmt, row);
 }
 
-static void reverse(struct message *m, size_t n)
+/* After a round trip. */
+static void step_pages(struct sync *s)
 {
-	for (size_t i = 0; i < n / 2; i++) {
-		struct message swapped = m[i];
-		m[i] = m[n - 1 - i];
-		m[n - 1 - i] = swapped;
-	}
+	for (unsigned i = 0; i < s->part_count; i++)
+		if (s->part[i].stmt == 0)
+			s->part[i].pick->complete = page_step(&s->part[i].pick->page);
+	s->part_count = 0;
 }
 
-/* Takes as much of the next pick into the answer as there is room for. */
+/* Takes as much of the next pick into the answer as there is room for: with its conversation one message at least. */
 static void keep_item(struct sync *s)
 {
-	const struct pick *p = &s->pick[s->kept];
+	struct pick *pick = &s->pick[s->kept];
+	struct page *p = &pick->page;
 	struct store_sync_item *item = &s->item[s->kept];
-	size_t wanted = p->message_count > s->limit ? s->limit : p->message_count, n = 0;
-	while (n < wanted) {
-		const struct message *m = &p->message[n];
-		size_t size = sizeof(*m) + m->content.len + m->media_url.len + m->extra.len;
-		if (s->bytes + size > ENOUGH_BYTES && (s->kept != 0 || n != 0)) {
-			s->enough = true;
-			break;
-		}
-		s->bytes += size;
-		n++;
-	}
-	if (s->enough && n == 0)
+	size_t n = 0, size = answer_conversation_size(&item->conversation);
+	if (p->count != 0)
+		size += answer_message_size(&p->message[n++]);
+	item->change_count = pick->change_count > s->limit ? s->limit : pick->change_count;
+	if (!answer_takes(&s->answer, size + item->change_count * CHANGE_BYTES)) {
+		s->enough = true;
 		return;
+	}
+	while (n < p->count && answer_takes(&s->answer, answer_message_size(&p->message[n])))
+		n++;
+	s->enough = s->answer.full;
 	item->message = p->message;
 	item->message_count = n;
-	item->change = p->change;
-	item->change_count = p->change_count > s->limit ? s->limit : p->change_count;
-	item->has_more = n < p->message_count || item->change_count < p->change_count;
-	if (p->have == NULL)
-		reverse(p->message, n);
-	s->bytes += item->change_count * sizeof(*item->change);
+	item->change = pick->change;
+	item->has_more = p->has_more || n < p->count || item->change_count < pick->change_count;
+	if (p->backwards)
+		page_reverse(p, n);
 	s->kept++;
 }
 
@@ -354,8 +409,7 @@ static void sync_restart(struct read *r)
 		s->more = false;
 		s->walked_to = s->since;
 	}
-	for (size_t i = s->kept; i < s->asked; i++)
-		s->pick[i].message_count = s->pick[i].change_count = 0;
+	restart_content(s);
 }
 
 static void sync_row(struct read *r, unsigned stmt, struct row *row)
@@ -388,7 +442,8 @@ static void sync_done(struct read *r, enum store_status status)
 	}
 	if (s->step == SYNC_CONVERSATIONS)
 		drop_not_loaded(s);
-	while (s->kept < s->asked && !s->enough)
+	step_pages(s);
+	while (s->kept < s->asked && s->pick[s->kept].complete && !s->enough)
 		keep_item(s);
 	if (s->kept < s->count && !s->enough) {
 		build_content(s);
@@ -400,13 +455,13 @@ static void sync_done(struct read *r, enum store_status status)
 
 void store_sync(struct store *store, const struct store_sync_request *p, store_synced_fn *fn, void *arg)
 {
-	struct sync *s = read_new(store->pool, sizeof(*s));
+	struct sync *s = read_new(store->pool, p->user, sizeof(*s));
 	s->read.restart = sync_restart;
 	s->read.row = sync_row;
 	s->read.done = sync_done;
 	s->fn = fn;
 	s->arg = arg;
-	s->user = arena_str(&s->read.arena, p->user);
+	s->user = s->read.user;
 	s->have = arena_alloc(&s->read.arena, (p->have_count + 1) * sizeof(*s->have));
 	for (size_t i = 0; i < p->have_count; i++)
 		if (p->have[i].id <= CONVERSATION_ID_MAX)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The queue of transactions that carry no messages. Decides when one runs, runs again, and is given up. */
+/* Transactions that carry no messages. Decides when one runs, runs again, and is given up. */
 #include "core/base.h"
 #include "store/txn.h"
 
@@ -11,8 +11,11 @@
 #include "core/log.h"
 #include "store/link.h"
 #include "store/sql.h"
+#include "store/turns.h"
 
 #define QUEUE_MAX 4096
+/* Of one user. */
+#define QUEUE_USER_MAX 64
 #define DEADLINE_MS 3000
 /* While something waits, deadlines are looked at this often. */
 #define TICK_MS 100
@@ -27,9 +30,10 @@ struct txns {
 	struct buf text;
 	enum txns_state state;
 	struct txn *now;	  /* not TXNS_IDLE */
-	struct txn_queue queue;	  /* in order of arrival */
+	struct turns *turns;	  /* what waits */
 	struct txn_queue refused; /* to be answered as their status says */
-	size_t queued, refused_count;
+	size_t refused_count;
+	bool away; /* what waits is to be given up */
 	bool closing;
 };
 
@@ -41,6 +45,7 @@ static void kick(struct txns *t)
 static void finish(struct txn *x)
 {
 	x->class->answer(x);
+	turns_leave(x->txns->turns, &x->waiting);
 	arena_fini(&x->arena);
 	free(x);
 }
@@ -60,40 +65,25 @@ static enum store_status status_without_answer(const struct txn *x)
 	return x->uncertain && x->class->tells ? STORE_UNKNOWN : STORE_UNAVAILABLE;
 }
 
-static void to_queue(struct txns *t, struct txn *x, bool first)
-{
-	if (first)
-		TAILQ_INSERT_HEAD(&t->queue, x, entry);
-	else
-		TAILQ_INSERT_TAIL(&t->queue, x, entry);
-	t->queued++;
-	kick(t);
-}
-
-static void from_queue(struct txns *t, struct txn *x)
-{
-	TAILQ_REMOVE(&t->queue, x, entry);
-	t->queued--;
-}
-
-void *txn_new(struct txns *t, const struct txn_class *class, size_t size)
+void *txn_new(struct txns *t, const struct txn_class *class, struct str user, size_t size)
 {
 	struct txn *x = xcalloc(1, size);
 	x->txns = t;
 	x->class = class;
+	x->user = arena_str(&x->arena, user);
 	return x;
 }
 
 void txn_submit(struct txn *x)
 {
 	struct txns *t = x->txns;
-	x->deadline_ms = clock_mono_ms() + DEADLINE_MS;
+	x->waiting.deadline_ms = clock_mono_ms() + DEADLINE_MS;
 	if (t->closing || link_is_away(t->link))
 		refuse(x, STORE_UNAVAILABLE);
-	else if (t->queued >= QUEUE_MAX)
+	else if (!turns_join(t->turns, &x->waiting, x->user))
 		refuse(x, STORE_OVERLOADED);
 	else
-		to_queue(t, x, false);
+		kick(t);
 }
 
 /* ---- one transaction ---- */
@@ -105,10 +95,14 @@ static void ask(struct txns *t, enum txns_state state)
 	link_query(t->link, &t->query);
 }
 
-static void begin(struct txns *t)
+static struct txn *txn_of(struct waiting *w)
 {
-	struct txn *x = t->now = TAILQ_FIRST(&t->queue);
-	from_queue(t, x);
+	return container_of(w, struct txn, waiting);
+}
+
+static void begin(struct txns *t, struct txn *x)
+{
+	t->now = x;
 	x->wrote = false;
 	x->status = STORE_OK;
 	buf_clear(&t->text);
@@ -144,7 +138,7 @@ static void decide(struct txns *t)
 		end(t, TXNS_COMMITTING);
 }
 
-/* Back to the queue, before all others, or given up. */
+/* Waits again, before all others of its user, or is given up. */
 static void put_back(struct txns *t)
 {
 	struct txn *x = t->now;
@@ -153,7 +147,7 @@ static void put_back(struct txns *t)
 	if (x->tries > TRIES_MAX)
 		refuse(x, status_without_answer(x));
 	else
-		to_queue(t, x, true);
+		turns_back(t->turns, &x->waiting);
 	kick(t);
 }
 
@@ -255,20 +249,17 @@ static void on_done(struct link_query *q, const struct link_result *r)
 
 /* ---- when ---- */
 
-static void refuse_queue(struct txns *t)
+static void refuse_all(struct txns *t)
 {
-	struct txn *x;
-	while ((x = TAILQ_FIRST(&t->queue)) != NULL) {
-		from_queue(t, x);
-		refuse(x, status_without_answer(x));
-	}
+	struct waiting *w;
+	while ((w = turns_any(t->turns)) != NULL)
+		refuse(txn_of(w), status_without_answer(txn_of(w)));
 }
 
-/* The time of one in the queue is up. */
+/* The time of one is up. What may have been done waits on, for as long as it takes to learn that. */
 static void give_up(struct txns *t, struct txn *x)
 {
 	if (status_without_answer(x) != STORE_UNKNOWN) {
-		from_queue(t, x);
 		refuse(x, STORE_UNAVAILABLE);
 		return;
 	}
@@ -276,25 +267,21 @@ static void give_up(struct txns *t, struct txn *x)
 	x->class->answer(x);
 	x->settling = true;
 	x->tries = 0;
+	x->waiting.deadline_ms = WAITING_FOR_EVER;
+	turns_back(t->turns, &x->waiting);
 }
 
-static void expire(struct txns *t)
+static void expire(struct txns *t, int64_t now_mono_ms)
 {
-	int64_t now = clock_mono_ms();
-	struct txn *x = TAILQ_FIRST(&t->queue), *next;
-	for (; x != NULL && (x->settling || x->deadline_ms <= now); x = next) {
-		next = TAILQ_NEXT(x, entry);
-		if (!x->settling)
-			give_up(t, x);
-	}
+	struct waiting *w;
+	while ((w = turns_expired(t->turns, now_mono_ms)) != NULL)
+		give_up(t, txn_of(w));
 }
 
-/* The database is away: nothing waits for it but what has to be settled. */
+/* The database is away: nothing waits for it but what has to be settled. Done at the end of the turn. */
 static void expire_all(struct txns *t)
 {
-	struct txn *x;
-	TAILQ_FOREACH (x, &t->queue, entry)
-		x->deadline_ms = 0;
+	t->away = true;
 	kick(t);
 }
 
@@ -312,24 +299,31 @@ static void answer_refused(struct txns *t)
 static void on_kick(evutil_socket_t fd, short what, void *arg)
 {
 	struct txns *t = arg;
+	struct waiting *w;
 	(void)fd;
 	(void)what;
-	expire(t);
+	if (t->away)
+		expire(t, WAITING_FOR_EVER - 1);
+	t->away = false;
 	answer_refused(t);
-	if (t->state == TXNS_IDLE && !TAILQ_EMPTY(&t->queue) && link_is_idle(t->link))
-		begin(t);
-	if (!TAILQ_EMPTY(&t->queue) && !evtimer_pending(t->tick, NULL)) {
+	if (t->state == TXNS_IDLE && link_is_idle(t->link) && (w = turns_next(t->turns)) != NULL)
+		begin(t, txn_of(w));
+	if (turns_waiting(t->turns) != 0 && !evtimer_pending(t->tick, NULL)) {
 		const struct timeval after = {.tv_usec = TICK_MS * 1000};
 		evtimer_add(t->tick, &after);
 	}
 }
 
+static void on_tick(evutil_socket_t fd, short what, void *arg)
+{
+	expire(arg, clock_mono_ms());
+	on_kick(fd, what, arg);
+}
+
 static void on_ready(struct link *link, void *ctx)
 {
-	struct txns *t = ctx;
 	(void)link;
-	if (!TAILQ_EMPTY(&t->queue))
-		kick(t);
+	kick(ctx);
 }
 
 static void on_down(struct link *link, const char *why, void *ctx)
@@ -344,11 +338,12 @@ struct txns *txns_new(struct event_base *base, const struct conf *conf)
 {
 	static const struct link_events events = {.ready = on_ready, .down = on_down};
 	struct txns *t = xcalloc(1, sizeof(*t));
-	TAILQ_INIT(&t->queue);
+	t->turns = turns_new(
+		&(struct turns_limits){.max = QUEUE_MAX, .user_max = QUEUE_USER_MAX, .user_out_max = SIZE_MAX});
 	TAILQ_INIT(&t->refused);
 	t->query = (struct link_query){.row = on_row, .done = on_done};
 	t->kick = event_new(base, -1, 0, on_kick, t);
-	t->tick = evtimer_new(base, on_kick, t);
+	t->tick = evtimer_new(base, on_tick, t);
 	ASSERT(t->kick != NULL && t->tick != NULL);
 	t->link = link_new(base, conf, &(struct link_options){.name = "people"}, &events, t);
 	return t;
@@ -366,17 +361,18 @@ void txns_free(struct txns **txns)
 		t->now->uncertain |= t->state == TXNS_COMMITTING && t->now->wrote;
 		refuse(t->now, status_without_answer(t->now));
 	}
-	refuse_queue(t);
+	refuse_all(t);
 	while (t->refused_count != 0)
 		answer_refused(t);
 	event_free(t->kick);
 	event_free(t->tick);
 	buf_fini(&t->text);
+	turns_free(&t->turns);
 	free(t);
 	*txns = NULL;
 }
 
 size_t txns_pending(const struct txns *t)
 {
-	return t->queued + t->refused_count + (t->now != NULL);
+	return turns_waiting(t->turns) + t->refused_count + (t->now != NULL);
 }

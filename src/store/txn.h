@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Transactions that carry no messages: rare ones, one at a time, on a connection of
- * their own, so that none of them ever holds up the write lane. They wait for
+ * their own, so that none of them ever holds up the write lane. Users take turns (turns.h). They wait for
  * that connection as the lane's operations do, and are refused like them once the database is known to be away.
  *
  * Each locks and reads what it depends on, decides, writes, and commits. One that fails for a reason of the moment (a
@@ -23,6 +23,7 @@
 #include "store/arena.h"
 #include "store/row.h"
 #include "store/store.h"
+#include "store/turns.h"
 
 struct event_base;
 struct txn;
@@ -46,12 +47,13 @@ struct txn_class {
 
 /* Embedded first in its kind's struct, made by txn_new. */
 struct txn {
-	TAILQ_ENTRY(txn) entry;
+	struct waiting waiting;
+	TAILQ_ENTRY(txn) entry; /* of those to be refused */
 	struct txns *txns;
 	const struct txn_class *class;
 	struct arena arena; /* lives as long as it */
+	struct str user;    /* whose turn it takes */
 	enum store_status status;
-	int64_t deadline_ms; /* of clock_mono_ms: then it is answered as unavailable */
 	unsigned tries;
 	bool wrote;	/* this try */
 	bool rejected;	/* STORE_UNAVAILABLE, and will be each time: the database refuses the data in it */
@@ -66,9 +68,12 @@ void txns_free(struct txns **t);
 /* Not answered yet. */
 size_t txns_pending(const struct txns *t);
 
-/* Zeroed but for what it belongs to. `size` is that of the struct around it. */
-void *txn_new(struct txns *t, const struct txn_class *class, size_t size);
-/* Queues it. answer() runs from the loop. */
+/*
+ * Zeroed but for what it belongs to, and the user, absent for the server itself. `size` is that of the struct around
+ * it.
+ */
+void *txn_new(struct txns *t, const struct txn_class *class, struct str user, size_t size);
+/* Queues it; STORE_OVERLOADED where too many wait, of all users or of this one. answer() runs from the loop. */
 void txn_submit(struct txn *t);
 
 #endif

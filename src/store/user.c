@@ -68,9 +68,9 @@ static void find_done(struct read *r, enum store_status status)
 	f->fn(&f->found, f->arg);
 }
 
-void store_find_user(struct store *s, struct str user, store_user_fn *fn, void *arg)
+void store_look_up_user(struct store *s, struct str asker, struct str user, store_user_fn *fn, void *arg)
 {
-	struct find_user *f = read_new(s->pool, sizeof(*f));
+	struct find_user *f = read_new(s->pool, asker, sizeof(*f));
 	struct buf *text = &f->read.text;
 	f->read.restart = find_restart;
 	f->read.row = find_row;
@@ -84,7 +84,15 @@ void store_find_user(struct store *s, struct str user, store_user_fn *fn, void *
 	pool_submit(&f->read);
 }
 
+void store_find_user(struct store *s, struct str user, store_user_fn *fn, void *arg)
+{
+	store_look_up_user(s, user, user, fn, arg);
+}
+
 /* ---- adding and changing one ---- */
+
+/* Those who register take turns as one: no user's id has a space. */
+#define REGISTERING STR_LIT(" registering")
 
 struct put_user {
 	struct txn txn;
@@ -190,10 +198,10 @@ static void put_user_answer(struct txn *t)
 	p->fn(&p->now, p->arg);
 }
 
-static void put_user_submit(struct store *s, const struct txn_class *class, struct str user,
+static void put_user_submit(struct store *s, const struct txn_class *class, struct str asker, struct str user,
 			    const struct store_user_change *c, store_user_fn *fn, void *arg)
 {
-	struct put_user *p = txn_new(s->txns, class, sizeof(*p));
+	struct put_user *p = txn_new(s->txns, class, asker, sizeof(*p));
 	struct arena *a = &p->txn.arena;
 	p->fn = fn;
 	p->arg = arg;
@@ -212,7 +220,7 @@ void store_add_user(struct store *s, struct str user, struct str nickname, struc
 {
 	static const struct txn_class class = {"add user", put_user_ask, put_user_row, add_decide, put_user_answer};
 	const struct store_user_change c = {.nickname = nickname, .password_hash = password_hash};
-	put_user_submit(s, &class, user, &c, fn, arg);
+	put_user_submit(s, &class, REGISTERING, user, &c, fn, arg);
 }
 
 void store_change_user(struct store *s, struct str user, const struct store_user_change *c, store_user_fn *fn,
@@ -220,5 +228,5 @@ void store_change_user(struct store *s, struct str user, const struct store_user
 {
 	static const struct txn_class class = {"change user", put_user_ask, put_user_row, change_decide,
 					       put_user_answer};
-	put_user_submit(s, &class, user, c, fn, arg);
+	put_user_submit(s, &class, user, user, c, fn, arg);
 }

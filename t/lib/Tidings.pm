@@ -60,7 +60,7 @@ sub start {
 	my $base = {workers => $o{workers} // 2, drain_timeout => 1, worker_connections => 1024,
 		mysql => {socket => $self->{stack}->mariadb_socket, user => 'root', database => $self->{database}},
 		redis => {socket => $self->{stack}->redis_socket, prefix => "$self->{database}:"},
-		jwt => {secret_file => dir() . '/secret'}, limits => {sends_per_second => 100000, burst => 100000},
+		jwt => {secret_file => dir() . '/secret'}, limits => {sends_per_second => 100000, burst => 100000, requests_per_second => 0},
 		websocket => {compression => $ENV{TIDINGS_DEFLATE} ? 'true' : 'false'}};
 	$self->{conf} = conf_merge($base, $o{conf});
 	for my $i (1 .. $o{nodes} // 1) {

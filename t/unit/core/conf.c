@@ -99,7 +99,8 @@ static void check_defaults(const struct conf *c, const char *what)
 	   "%s: websocket", what);
 	ok(c->message.recall_window_secs == 120 && c->message.max_content == 16384, "%s: message", what);
 	ok(c->session.policy == SESSION_SINGLE && c->session.max == 8, "%s: session", what);
-	ok(c->limits.sends_per_second == 50 && c->limits.burst == 200 && c->limits.logins_per_minute == 30,
+	ok(c->limits.sends_per_second == 50 && c->limits.burst == 200 && c->limits.requests_per_second == 50 &&
+		   c->limits.requests_burst == 500 && c->limits.logins_per_minute == 30,
 	   "%s: limits", what);
 }
 

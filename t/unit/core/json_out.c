@@ -11,6 +11,25 @@
 #include "core/json.h"
 #include "../tap.h"
 
+/* What json_str_size() tells is what json_str() writes, for every byte. */
+static void test_size(void)
+{
+	struct json_out *o = json_out_new();
+	struct buf b = {0};
+	int wrong = 0;
+	for (int c = 0; c < 256; c++) {
+		const char text[] = {'a', (char)c, 'z'};
+		buf_clear(&b);
+		json_begin(o, &b);
+		json_str(o, (struct str){text, c == 255 ? 0 : sizeof(text)});
+		wrong += json_str_size((struct str){text, c == 255 ? 0 : sizeof(text)}) != b.len;
+	}
+	is_int(wrong, 0, "the size of a string is that of what is written");
+	is_int(json_str_size(STR_NULL), 4, "an absent one is null");
+	buf_fini(&b);
+	json_out_free(&o);
+}
+
 static void test_out(void)
 {
 	struct json_doc *doc = json_doc_new();
@@ -170,6 +189,7 @@ static void test_out_mistakes(void)
 int main(void)
 {
 	test_out();
+	test_size();
 	test_out_mistakes();
 	return done_testing();
 }

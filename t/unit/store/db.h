@@ -248,6 +248,19 @@ static inline void db_befriend(const char *a, const char *b)
 	       a, b, b, a);
 }
 
+/* How many runs of deleted messages touch or name one that was not deleted; and those deleted that are in no run. */
+static inline long long db_wrong_runs(void)
+{
+	return db_sql("SELECT COUNT(*) FROM deletions a JOIN deletions b ON b.user_id=a.user_id AND "
+		      "b.conversation_id=a.conversation_id AND b.first_seq>a.first_seq AND b.first_seq<=a.last_seq+1") +
+	       db_sql("SELECT COUNT(*) FROM deletions WHERE first_seq>last_seq OR first_seq=0") +
+	       db_sql("SELECT ABS((SELECT COALESCE(SUM(last_seq-first_seq+1),0) FROM deletions)-"
+		      "(SELECT COALESCE(SUM(deleted_by_sender+deleted_by_recipient),0) FROM messages))") +
+	       db_sql("SELECT COUNT(*) FROM deletions d JOIN messages m ON m.id BETWEEN (d.conversation_id<<28)+"
+		      "d.first_seq AND (d.conversation_id<<28)+d.last_seq WHERE "
+		      "IF(m.from_user_id=d.user_id,m.deleted_by_sender,m.deleted_by_recipient)=0");
+}
+
 /*
  * How many conversations do not say what their messages do: seqs without gaps, in order of time,
  * and every counter what a recount gives.
@@ -279,6 +292,7 @@ static inline long long db_wrong(void)
 		      "c.sort_time>=COALESCE(c.last_message_time,c.created_at) AND c.user1_id<c.user2_id)") +
 	       db_sql("SELECT COUNT(*) FROM messages a JOIN messages b ON b.id=a.id+1 WHERE "
 		      "b.created_at<a.created_at") +
+	       db_wrong_runs() +
 	       db_sql("SELECT COUNT(*) FROM messages m LEFT JOIN conversations c ON c.id=m.id>>28 WHERE c.id IS NULL "
 		      "OR NOT "
 		      "((c.user1_id=m.from_user_id AND c.user2_id=m.to_user_id) OR "

@@ -174,7 +174,8 @@ static void flood_begin(void)
 {
 	memset(&flood, 0, sizeof(flood));
 	retries = 0;
-	db_sql("DELETE FROM messages;DELETE FROM changes;DELETE FROM recalls;DELETE FROM conversations");
+	db_sql("DELETE FROM messages;DELETE FROM deletions;DELETE FROM changes;DELETE FROM recalls;DELETE FROM "
+	       "conversations");
 	db_befriend("x", "y");
 }
 

@@ -111,8 +111,7 @@ static void test_conversations(void)
 	struct list_answer *a = conversations("mm", 100, (struct store_cursor){0});
 	ok(!a->has_more && a->count == 7, "or all at once");
 	ok(str_is(a->c[0].peer_nickname, "Zoë") && str_is(a->c[0].peer_avatar_url, "https://x/y"), "with profiles");
-	ok(a->c[1].peer_nickname.s == NULL && a->c[1].hides_peer && !a->c[0].hides_peer,
-	   "or without, and who blocks");
+	ok(a->c[1].peer_nickname.s == NULL && a->c[1].hides_peer && !a->c[0].hides_peer, "or without, and who blocks");
 	ok(!a->c[3].has_last && a->c[3].last_ms == 0 && a->c[2].has_last && a->c[2].unread == 1,
 	   "and the last message");
 	struct message last = a->c[2].last;
@@ -492,6 +491,52 @@ static void test_sync_bytes(void)
 	shift_ms = 0;
 }
 
+/* The loop's turns until a statement waits for that table, which another connection has locked. */
+static void run_until_blocked(void)
+{
+	while (db_sql("SELECT COUNT(*) FROM information_schema.processlist WHERE state LIKE 'Waiting for table%%'") ==
+	       0) {
+		loop_running = true;
+		event_base_loop(base, EVLOOP_NONBLOCK);
+		loop_running = false;
+		db_sleep_ms(1);
+	}
+}
+
+/* After the conversation was read, but before its content is, a message and a change come: the answer has neither. */
+static void test_sync_moment(void)
+{
+	db_befriend("k", "k1");
+	struct sent_answer m = do_text(s, "k1", "k", "x", NULL);
+	unsigned long long id = message_id_conversation(m.m.id);
+	const struct store_sync_have have = {id, 0, 0};
+	const struct store_sync_request p = {.user = STR_LIT("k"), .have = &have, .have_count = 1, .limit = 100};
+	static struct sync_answer a;
+	do_change(store_read_message, s, "k", m.m.id);
+	MYSQL *holder = mysql_init(NULL);
+	if (mysql_real_connect(holder, NULL, "root", "", "tidings", 0, db_socket, 0) == NULL ||
+	    mysql_query(holder, "LOCK TABLES deletions WRITE") != 0)
+		db_die("LOCK TABLES");
+	store_sync(s, &p, on_synced, &a);
+	run_until_blocked();
+	db_sql("INSERT INTO messages (id,from_user_id,to_user_id,message_type,content,client_msg_id,created_at) "
+	       "SELECT (id<<28)+2,'k1','k',0,'y','k2',last_message_time FROM conversations WHERE id=%llu;"
+	       "INSERT INTO changes (conversation_id,change_seq,kind,message_id,user_id,at) "
+	       "SELECT id,2,1,(id<<28)+2,'k',UTC_TIMESTAMP() FROM conversations WHERE id=%llu;"
+	       "UPDATE conversations SET last_seq=2,change_seq=2,user1_last_id=(id<<28)+2,user2_last_id=(id<<28)+2 "
+	       "WHERE id=%llu",
+	       id, id, id);
+	mysql_close(holder);
+	wait_for(&a.done);
+	const struct store_sync_item *item = item_of(&a, id);
+	ok(item != NULL && item->conversation.change_seq == 1 && item->conversation.last_seq == 1, "as it was read");
+	if (item == NULL)
+		return;
+	ok(item->change_count == 1 && item->change[0].change_seq == 1, "no change is beyond its change_seq");
+	ok(item->message_count == 1 && item->message[0].id == item->conversation.last.id, "nor a message its last one");
+	ok(!item->has_more, "and what came later is not missed");
+}
+
 int main(void)
 {
 	db_start();
@@ -508,6 +553,7 @@ int main(void)
 	test_sync_walk();
 	test_sync_recalls();
 	test_sync_bytes();
+	test_sync_moment();
 	is_int(answers_at_once, 0, "no answer came but from the loop");
 	store_free(&s);
 	event_base_free(base);

@@ -460,13 +460,14 @@ static void test_overload(void)
 static void test_another_database(struct conf *c)
 {
 	/* As after restoring a backup under a running server: what it remembers of pairs no longer holds. */
-	db_sql("DELETE FROM messages;DELETE FROM changes;DELETE FROM conversations;ALTER TABLE conversations "
+	db_sql("DELETE FROM messages;DELETE FROM deletions;DELETE FROM changes;DELETE FROM conversations;ALTER TABLE "
+	       "conversations "
 	       "AUTO_INCREMENT=5000");
 	struct sent_answer a = do_text(s, "u1", "u2", "x", NULL);
 	ok(a.status == STORE_OK && message_id_conversation(a.m.id) >= 5000 && message_id_seq(a.m.id) == 1,
 	   "a conversation that vanished is made anew");
 	uint64_t id = message_id_conversation(a.m.id);
-	db_sql("DELETE FROM messages;DELETE FROM conversations;INSERT INTO conversations "
+	db_sql("DELETE FROM messages;DELETE FROM deletions;DELETE FROM conversations;INSERT INTO conversations "
 	       "(id,user1_id,user2_id,sort_time,created_at) VALUES (%llu,'u1','u3',UTC_TIMESTAMP(),UTC_TIMESTAMP())",
 	       (unsigned long long)id);
 	struct read_answer r;
@@ -476,7 +477,29 @@ static void test_another_database(struct conf *c)
 	wait_for(&r.done);
 	ok(a.status == STORE_OK && message_id_conversation(a.m.id) != id, "one whose id is another pair's now too");
 	is_int(r.r.status, STORE_OK, "and who names it by its id finds it");
-	struct sent_answer b;
+	/* And then it is a third pair's: two pairs are remembered with the same one. */
+	id = message_id_conversation(a.m.id);
+	struct sent_answer b, first[2], second[2];
+	db_befriend("u4", "u5");
+	db_sql("DELETE FROM messages;DELETE FROM deletions;DELETE FROM conversations;INSERT INTO conversations "
+	       "(id,user1_id,user2_id,sort_time,created_at) VALUES (%llu,'u4','u5',UTC_TIMESTAMP(),UTC_TIMESTAMP())",
+	       (unsigned long long)id);
+	b = do_text(s, "u4", "u5", "x", NULL);
+	is_int(message_id_conversation(b.m.id), id, "another pair's now");
+	for (int i = 0; i < 2; i++)
+		ask_send(s, text_to(i == 0 ? "u1" : "u2", i == 0 ? "u2" : "u1", "x", NULL), &first[i]);
+	for (int i = 0; i < 2; i++)
+		ask_send(s, text_to(i == 0 ? "u4" : "u5", i == 0 ? "u5" : "u4", "x", NULL), &second[i]);
+	for (int i = 0; i < 2; i++) {
+		wait_for(&first[i].done);
+		wait_for(&second[i].done);
+	}
+	ok(first[0].status == STORE_OK && first[1].status == STORE_OK && second[0].status == STORE_OK &&
+		   second[1].status == STORE_OK,
+	   "both pairs can send at once");
+	is_int(message_id_conversation(second[1].m.id), id, "the one in its conversation");
+	ok(message_id_conversation(first[1].m.id) != id, "the other in another");
+	is_int(db_wrong(), 0, "and every counter is right");
 	ask_send(s, text_to("u1", "u2", "x", NULL), &b);
 	store_free(&s);
 	ok(b.done && b.status == STORE_UNAVAILABLE && s == NULL, "what is in progress at the end is answered");

@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Pages of messages. Decides what each step looks at, and when a page is complete. */
+#include "core/base.h"
+#include "store/page.h"
+
+#include "core/log.h"
+#include "store/sql.h"
+
+enum { STMT_RUNS, STMT_MESSAGES };
+
+/* Runs to come that a step asks for: where there are no fewer, there may be more. */
+static unsigned run_max(const struct page *p)
+{
+	return p->limit + 2;
+}
+
+void page_init(struct page *p, struct arena *a, struct str user, uint64_t conversation_id, uint64_t over_seq,
+	       uint64_t under_seq, bool backwards, unsigned limit)
+{
+	const uint64_t seq_end = MESSAGE_SEQ_MAX + 1;
+	*p = (struct page){
+		.user = user,
+		.conversation_id = conversation_id,
+		.backwards = backwards,
+		.limit = limit,
+		.over_seq = over_seq < seq_end ? over_seq : seq_end,
+		.under_seq = under_seq < seq_end ? under_seq : seq_end,
+	};
+	p->message = arena_alloc(a, (limit + 1) * sizeof(*p->message));
+	p->known = arena_alloc(a, (run_max(p) + 1) * sizeof(*p->known));
+	p->found = arena_alloc(a, (run_max(p) + 1) * sizeof(*p->found));
+}
+
+/* ---- a step's text ---- */
+
+static void put_runs_of(struct buf *text, const struct page *p)
+{
+	sql_lit(text, "SELECT first_seq,last_seq FROM deletions FORCE INDEX (PRIMARY) WHERE user_id=");
+	sql_str(text, p->user);
+	sql_lit(text, " AND conversation_id=");
+	sql_u64(text, p->conversation_id);
+	sql_lit(text, " AND first_seq");
+}
+
+static void put_runs(struct buf *text, const struct page *p)
+{
+	if (p->backwards) {
+		put_runs_of(text, p);
+		sql_lit(text, "<");
+		sql_u64(text, p->under_seq);
+		buf_printf(text, " ORDER BY first_seq DESC LIMIT %u", run_max(p));
+		return;
+	}
+	/* The one that the walk may be in the middle of, and those to come. */
+	buf_append_char(text, '(');
+	put_runs_of(text, p);
+	sql_lit(text, "<=");
+	sql_u64(text, p->over_seq + 1);
+	sql_lit(text, " ORDER BY first_seq DESC LIMIT 1) UNION ALL (");
+	put_runs_of(text, p);
+	sql_lit(text, ">");
+	sql_u64(text, p->over_seq + 1);
+	buf_printf(text, " ORDER BY first_seq LIMIT %u) ORDER BY first_seq", run_max(p));
+}
+
+static void put_gap(struct buf *text, const struct page *p, uint64_t over_seq, uint64_t under_seq, bool *first)
+{
+	if (under_seq <= over_seq + 1)
+		return;
+	buf_append_str(text, *first ? STR_LIT("(") : STR_LIT(" OR "));
+	*first = false;
+	sql_lit(text, "m.id>");
+	sql_u64(text, (p->conversation_id << MESSAGE_SEQ_BITS) + over_seq);
+	sql_lit(text, " AND m.id<");
+	sql_u64(text, (p->conversation_id << MESSAGE_SEQ_BITS) + under_seq);
+}
+
+/* What lies between the known runs. What lies behind the last of them only if that is the last there is. */
+static void put_gaps(struct buf *text, struct page *p)
+{
+	bool first = true;
+	uint64_t over = p->over_seq, under = p->under_seq;
+	for (unsigned i = 0; i < p->known_count; i++) {
+		const struct page_run *r = &p->known[i];
+		if (p->backwards) {
+			put_gap(text, p, r->last > over ? r->last : over, under, &first);
+			under = r->first < under ? r->first : under;
+		} else {
+			put_gap(text, p, over, r->first < under ? r->first : under, &first);
+			over = r->last > over ? r->last : over;
+		}
+	}
+	if (p->known_count < run_max(p)) {
+		put_gap(text, p, over, under, &first);
+		p->reach = p->backwards ? p->over_seq : p->under_seq;
+	} else {
+		p->reach = p->backwards ? under : over;
+	}
+	buf_append_str(text, first ? STR_LIT("m.id=0") : STR_LIT(")"));
+}
+
+void page_put(struct page *p, struct buf *text)
+{
+	put_runs(text, p);
+	p->count_before = p->count;
+	p->answer_before = p->answer;
+	p->asked = p->limit + 1 - (unsigned)p->count;
+	/* The second step knows the runs: what it still meets deleted is in none. */
+	if (++p->steps > 2 && p->asked < PAGE_STEP)
+		p->asked = PAGE_STEP;
+	sql_lit(text, ";SELECT IF(m.from_user_id=");
+	sql_str(text, p->user);
+	sql_lit(text, ",m.deleted_by_sender,IF(m.to_user_id=");
+	sql_str(text, p->user);
+	sql_lit(text, ",m.deleted_by_recipient,1))," MESSAGE_COLUMNS " FROM messages m FORCE INDEX (PRIMARY) WHERE ");
+	put_gaps(text, p);
+	buf_append_str(text, p->backwards ? STR_LIT(" ORDER BY m.id DESC LIMIT ") : STR_LIT(" ORDER BY m.id LIMIT "));
+	sql_u64(text, p->asked);
+	page_restart(p);
+}
+
+/* ---- its rows ---- */
+
+void page_restart(struct page *p)
+{
+	p->count = p->count_before;
+	p->answer = p->answer_before;
+	p->looked = p->found_count = 0;
+}
+
+static void run_row(struct page *p, struct row *row)
+{
+	const struct page_run r = {.first = row_take_u64(row), .last = row_take_u64(row)};
+	if (p->found_count <= run_max(p))
+		p->found[p->found_count++] = r;
+}
+
+static void message_row(struct page *p, struct arena *a, struct row *row)
+{
+	bool deleted = row_take_bool(row);
+	p->looked++;
+	if (deleted || p->count > p->limit || p->answer.full) {
+		p->looked_seq = message_id_seq(row_take_u64(row));
+		return;
+	}
+	struct message *m = &p->message[p->count];
+	if (!row_take_message(row, a, m))
+		return;
+	p->looked_seq = message_id_seq(m->id);
+	if (answer_takes(&p->answer, answer_message_size(m)))
+		p->count++;
+}
+
+void page_row(struct page *p, struct arena *a, unsigned stmt, struct row *row)
+{
+	if (stmt == STMT_RUNS)
+		run_row(p, row);
+	else
+		message_row(p, a, row);
+}
+
+bool page_step(struct page *p)
+{
+	if (p->count > p->limit || p->answer.full) {
+		p->has_more = true;
+		p->count = p->count > p->limit ? p->limit : p->count;
+		return true;
+	}
+	uint64_t end = p->backwards ? p->over_seq : p->under_seq;
+	uint64_t edge = p->looked < p->asked ? p->reach : p->looked_seq;
+	if (edge == end)
+		return true;
+	if (p->backwards)
+		p->under_seq = edge;
+	else
+		p->over_seq = edge;
+	struct page_run *swapped = p->known;
+	p->known = p->found;
+	p->known_count = p->found_count;
+	p->found = swapped;
+	return false;
+}
+
+void page_reverse(struct page *p, size_t n)
+{
+	ASSERT(n <= p->count);
+	for (size_t i = 0; i < n / 2; i++) {
+		struct message swapped = p->message[i];
+		p->message[i] = p->message[n - 1 - i];
+		p->message[n - 1 - i] = swapped;
+	}
+}

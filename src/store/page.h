@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A page of a conversation's messages as one user sees them: those that the user has not deleted. No statement looks
+ * at more rows than the page is long (PAGE_STEP at least), however many messages were deleted: a page is read in steps,
+ * of which each reads the next messages and the next runs of deleted ones, so that the one after it passes over
+ * those. Mostly there is one step. A page that is not at the end has one message at least.
+ */
+#ifndef TIDINGS_STORE_PAGE_H
+#define TIDINGS_STORE_PAGE_H
+
+#include "core/base.h"
+#include "core/buf.h"
+#include "store/answer.h"
+#include "store/arena.h"
+#include "store/row.h"
+#include "store/store.h"
+
+/* Statements that a step adds to a text. */
+#define PAGE_STMTS 2
+#define PAGE_STEP 128
+
+/* The user has deleted all from first to last. */
+struct page_run {
+	uint64_t first, last;
+};
+
+struct page {
+	struct str user; /* borrowed */
+	uint64_t conversation_id;
+	bool backwards;		      /* from the newest on */
+	unsigned limit;		      /* of messages */
+	struct message *message;      /* in the order of the walk */
+	size_t count;		      /* of them */
+	bool has_more;		      /* further on; true once the page is complete */
+	uint64_t over_seq, under_seq; /* what has not been looked at lies between the two, both excluded */
+
+	struct answer answer, answer_before;
+	size_t count_before; /* the step */
+	unsigned steps;
+	unsigned asked, looked;		/* messages of this step */
+	uint64_t looked_seq;		/* the last of them */
+	uint64_t reach;			/* this step asks for nothing further than it; both excluded */
+	struct page_run *known, *found; /* before this step, in it; in the order of the walk */
+	unsigned known_count, found_count;
+};
+
+/* Messages with seq between the two, both excluded. The arena has to live as long as the page. */
+void page_init(struct page *p, struct arena *a, struct str user, uint64_t conversation_id, uint64_t over_seq,
+	       uint64_t under_seq, bool backwards, unsigned limit);
+/* Writes the statements of the next step, PAGE_STMTS of them with ';' between them. */
+void page_put(struct page *p, struct buf *text);
+/* The step begins anew: forgets what its rows have told. */
+void page_restart(struct page *p);
+/* A row of the step's statement counted from 0. Strings are copied into the arena. */
+void page_row(struct page *p, struct arena *a, unsigned stmt, struct row *row);
+/* After the step's rows. True: the page is complete, otherwise another step is needed. */
+bool page_step(struct page *p) MUST_CHECK;
+/* Turns the first n messages of a page that was read backwards into the order of time. */
+void page_reverse(struct page *p, size_t n);
+
+#endif
