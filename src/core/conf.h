@@ -53,6 +53,7 @@ struct conf {
 	char *run_dir;
 	int workers; /* resolved: never 0 after loading */
 	int worker_connections;
+	int worker_unsent;
 	char *node_id; /* resolved: never "" after loading */
 	struct conf_list listen;
 	bool proxy_protocol;

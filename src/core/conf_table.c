@@ -75,6 +75,11 @@ const struct conf_row conf_rows[] = {
 	{"", "worker_connections", CONF_INT, AT(worker_connections), .def = "16384", .min = 1, .max = MIB,
 	 .change = CONF_RESTART,
 	 .help = "How many connections a worker takes. Its limit of open files is raised to fit."},
+	{"", "worker_unsent", CONF_BYTES, AT(worker_unsent), .def = "134217728", .min = MIB, .max = 1024L * MIB,
+	 .help = "How much memory a worker's answers and messages may take while its clients have not read them, all "
+		 "connections together. Beyond it the connections that hold most and read least are closed. However "
+		 "much there is, a client that has output waiting and reads less than 1024 bytes a second, on average "
+		 "over 30 seconds, loses its connection."},
 	{"", "node_id", CONF_STRING, AT(node_id), .def = "", .check = conf_check_node_id, .change = CONF_RESTART,
 	 .help = "The name of this node, unique in the cluster: up to 64 letters, digits, dots, underscores and "
 		 "hyphens. Empty: the host name."},

@@ -76,17 +76,15 @@ struct http_request *http_request_new(struct http_server *s, struct http_conn *h
 void http_request_free(struct http_request *r)
 {
 	struct http_note *n;
-	if (r->server != NULL) {
+	http_body_free(r);
+	if (r->server != NULL)
 		LIST_REMOVE(r, entry);
-		r->server->in_flight -= r->body.len;
-	}
 	while ((n = SLIST_FIRST(&r->notes)) != NULL) {
 		SLIST_REMOVE_HEAD(&r->notes, entry);
 		free(n);
 	}
 	buf_fini(&r->head);
 	free(r->header);
-	buf_fini(&r->body);
 	free(r);
 }
 

@@ -367,15 +367,20 @@ static void test_in_flight(void)
 	}
 	for (int i = 0; i < CLIENTS - 1; i++)
 		is_str(hear(&c[i]), "", "%d MiB are received", 13 * (i + 1));
+	ok(http_server_receiving(server) >= 52 * MIB, "which is known");
 	send_bytes(&c[CLIENTS - 1], much, 13 * MIB);
-	const char *a = hear(&c[CLIENTS - 1]);
-	ok(status_of(a) == 503 && has(a, "\"overloaded\"") && has(a, "Retry-After: 1\r\n"), "65 are too much: %d",
-	   status_of(a));
-	close_client(&c[CLIENTS - 1]);
-	send_bytes(&c[0], much, 2 * MIB);
-	is_int(status_of(hear(&c[0])), 200, "those who were before come to their end");
-	for (int i = 0; i < CLIENTS - 1; i++)
+	is_str(hear(&c[CLIENTS - 1]), "", "65 are too much: not for who comes last");
+	const char *a = hear(&c[0]);
+	ok(status_of(a) == 503 && has(a, "\"overloaded\"") && has(a, "Retry-After: 1\r\n"),
+	   "but for who has taken longest: %d", status_of(a));
+	is_int(seen.aborted, 1, "whose handler is told");
+	for (int i = 1; i < CLIENTS; i++) {
+		send_bytes(&c[i], much, 2 * MIB);
+		is_int(status_of(hear(&c[i])), 200, "the others come to their end");
+	}
+	for (int i = 0; i < CLIENTS; i++)
 		close_client(&c[i]);
+	is_int(http_server_receiving(server), 0, "and nothing is left");
 	reset_seen();
 	open_client(&c[0]);
 	say(&c[0], POST("/now", "15728640"));
