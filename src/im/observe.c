@@ -53,7 +53,7 @@ static void log_access(struct im *im, const struct http_req *req, int status, si
 	struct access_entry entry = {
 		.address = addr_format_host(req->peer, address),
 		.method = http_verb_name(req->verb),
-		.path = req->path,
+		.path = req->sent_path,
 		.status = status,
 		.bytes = bytes,
 		.usecs = usecs,

@@ -8,10 +8,8 @@
 #include "net/backlog.h"
 
 #include <linux/sockios.h>
-#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
-#include <sys/socket.h>
 
 #include "core/clock.h"
 #include "core/log.h"
@@ -20,8 +18,6 @@
 #define TICK_MS 1000
 /* What a client is supposed to take in its first second, of which nothing is known yet. */
 #define FIRST_SECOND_BYTES 65536
-/* Of output that was not sent, the kernel holds that much for a slow client; the rest is ours, where it is counted. */
-#define KERNEL_UNSENT_MAX (128 * 1024)
 
 struct backlog {
 	struct wheel *wheel;
@@ -149,14 +145,12 @@ static void make_room(struct backlog *b)
 
 static void join(struct backlog *b, struct conn *c)
 {
-	static const int lowat = KERNEL_UNSENT_MAX;
 	struct backlog_entry *e = &c->out->wait;
 	e->conn = c;
 	begin_window(e, clock_mono_ms(), held_by_kernel(c));
 	TAILQ_INSERT_TAIL(&b->waiting, e, entry);
 	if (b->count++ == 0)
 		wheel_set(b->wheel, &b->tick, TICK_MS, on_tick);
-	setsockopt(conn_fd(c), IPPROTO_TCP, TCP_NOTSENT_LOWAT, &lowat, sizeof(lowat));
 }
 
 void backlog_wait(struct backlog *b, struct conn *c, size_t written)

@@ -51,7 +51,8 @@ const char *http_verb_name(enum http_verb v);
  */
 struct http_req {
 	enum http_verb verb;
-	struct str path;	/* as sent, percent-encoded, without the query; starts with '/' */
+	struct str path;	/* without the query; starts with '/'; unreserved characters are not percent-encoded */
+	struct str sent_path;	/* the same as sent */
 	struct str query;	/* after '?', percent-encoded; absent without '?' */
 	struct str body;	/* whole; empty until the request callback */
 	int64_t content_length; /* -1: chunked; 0: none */

@@ -95,6 +95,7 @@ struct http_request {
 	uint8_t minor;	   /* HTTP/1.x */
 	struct str target; /* as sent, the query included */
 	struct str host;   /* of the target, if that was absolute, else of the header; absent without */
+	struct str origin; /* where the head was refused; else absent, and in its header */
 	bool keep_alive;
 	bool expects_continue; /* and 100 was not sent */
 	bool body_done;
@@ -213,8 +214,14 @@ void http_body_free(struct http_request *r);
 
 /* One of the comma-separated elements of the header's lines is that token, in any case. */
 bool http_req_header_has(const struct http_req *req, const char *name, const char *token);
+/* The value of a hexadecimal digit, -1 where it is none. */
+int http_hex_digit(char c);
+/* The byte that s begins with in percent-encoding, -1 where it begins otherwise. */
+int http_percent_byte(struct str s);
 /* Memory of the request. */
 char *http_req_alloc(struct http_req *req, size_t len);
+/* Without the spaces, tabs and CR around it. */
+struct str http_trim(struct str s);
 bool str_is_nocase(struct str s, const char *cstr);
 
 /* ---- http_cors.c ---- */
@@ -224,6 +231,11 @@ bool http_origin_allowed(const struct conf *conf, struct str origin);
 bool http_is_preflight(const struct http_req *req);
 /* Answers a preflight, or OPTIONS of the server itself ("*"). */
 void http_reply_options(struct http_req *req);
+/*
+ * For a request that is refused before its headers were read: looks for the Origin in what there is of the head, and in
+ * the bytes behind it.
+ */
+void http_cors_find_origin(struct http_request *r, const char *rest, size_t len);
 /* The header lines that CORS adds to an answer. */
 void http_cors_headers(const struct http_request *r, struct buf *out);
 

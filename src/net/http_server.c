@@ -190,6 +190,7 @@ static size_t head_input(struct http_conn *hc, const char *data, size_t len)
 	case HTTP_MORE:
 		break;
 	case HTTP_REFUSED:
+		http_cors_find_origin(hc->req, data + used, len - used);
 		refuse(hc, &why);
 		break;
 	case HTTP_COMPLETE:
@@ -336,6 +337,9 @@ void http_conn_timeout(struct conn *c, void *owner)
 	int64_t left_ms;
 	switch ((enum http_state)hc->state) {
 	case STATE_HEAD:
+		http_cors_find_origin(hc->req, "", 0);
+		refuse(hc, &timed_out);
+		break;
 	case STATE_BODY:
 		refuse(hc, &timed_out);
 		break;

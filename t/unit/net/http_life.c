@@ -94,6 +94,36 @@ static void test_bursts(void)
 	close_client(&c);
 }
 
+/* While a client has not taken an answer no further request of it is begun, however small the answers are. */
+static void test_unread(void)
+{
+	enum { COUNT = 50 };
+	char body[901] = "", request[1024];
+	struct client c = {0};
+	int fds[2];
+	reset_seen();
+	make_pair(fds, 4096);
+	http_server_accept(server, fds[0], &unix_peer, NULL);
+	c.fd = fds[1];
+	memset(body, 'x', sizeof(body) - 1);
+	snprintf(request, sizeof(request), POST("/now", "900") "%s", body);
+	/* Until the socket is full. */
+	int before = -1;
+	for (int i = 0; i < COUNT && seen.requests != before; i++) {
+		before = seen.requests;
+		say(&c, request);
+		turns(2);
+	}
+	int served = seen.requests;
+	ok(served < COUNT, "a client that reads nothing blocks after %d small answers", served);
+	say(&c, request);
+	turns(10);
+	is_int(seen.requests, served, "and no further request is begun");
+	hear(&c);
+	ok(seen.requests > served, "until it reads");
+	close_client(&c);
+}
+
 static void test_early_answers(void)
 {
 	struct client c;
@@ -397,6 +427,7 @@ int main(void)
 	start_server();
 	test_pipelining();
 	test_bursts();
+	test_unread();
 	test_early_answers();
 	test_continue();
 	test_leaving_clients();
