@@ -154,6 +154,8 @@ void im_report(struct im *im)
 		read_memory(im);
 		im->memory_read_ms = now;
 	}
+	stat_add(STAT_LOG_LOST, log_lost() - im->log_lost_told);
+	im->log_lost_told = log_lost();
 	stat_set(STAT_UNSENT, *backlog_memory(loop_backlog(im->loop)));
 	stat_set(STAT_RECEIVING, http_server_receiving(im->http));
 	struct worker_row *row = hub_worker_begin(im->hub, im->slot);
