@@ -266,6 +266,68 @@ subtest 'CORS' => sub {
 	}
 };
 
+subtest 'CORS of what the HTTP layer refuses' => sub {
+	my $allowed = 'https://chat.example';
+	my $get = "GET $ok_path HTTP/1.1\r\nHost: x\r\n";
+	my $post = "POST /messages/send HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer $token\r\nContent-Type: application/json\r\nOrigin: %s\r\n";
+	my @cases = (
+		['a malformed header', 400, "${get}Origin: %s\r\nno colon\r\n\r\n"],
+		['a malformed header before it', 400, "${get}no colon\r\norigin:%s\r\n\r\n"],
+		['two Hosts', 400, "${get}Host: y\r\nOrigin: %s\r\n\r\n"],
+		['a malformed chunk', 400, "${post}Transfer-Encoding: chunked\r\n\r\nzz\r\n"],
+		['a line that is too long', 414, 'GET /' . 'a' x 9000 . " HTTP/1.1\r\nHost: x\r\nORIGIN: %s\r\n\r\n"],
+		['another expectation', 417, "${get}Expect: coffee\r\nOrigin: %s\r\n\r\n"],
+		['large headers before it', 431, $get . "X-Pad: 12345678901234567890\r\n" x 800 . "Origin: %s\r\n\r\n"],
+		['large headers behind it', 431, "${get}Origin: %s\r\n" . "X-Pad: 12345678901234567890\r\n" x 800 . "\r\n"],
+		['a header that is large by itself', 431, "${get}X-Pad: " . 'b' x 17000 . "\r\nOrigin: %s\r\n\r\n"],
+		['an unknown method', 501, "BREW / HTTP/1.1\r\nHost: x\r\nOrigin: %s\r\n\r\n"],
+		['another transfer coding', 501, "${post}Transfer-Encoding: gzip\r\n\r\n"],
+		['another version', 505, "GET / HTTP/1.3\r\nHost: x\r\nOrigin: %s\r\n\r\n"],
+	);
+	for my $case (@cases) {
+		my ($name, $status, $form) = @$case;
+		my %got;
+		for my $origin ($allowed, 'https://evil.example') {
+			my $h = $t->http(undef);
+			$h->raw(sprintf $form, $origin);
+			my $r = $h->response;
+			$got{$origin} = $r->status . ' ' . ($r->header('access-control-allow-origin') // 'none');
+		}
+		is $got{$allowed}, "$status $allowed", "$status, $name: the page may read why";
+		like $got{'https://evil.example'}, qr/^$status (?:none|\Q$allowed\E)\z/, 'and a page of another origin may not';
+	}
+};
+
+subtest 'paths that are written otherwise' => sub {
+	my $h = http();
+	is $h->get('/messages/unread%2Dcount')->status, 200, 'a hyphen';
+	is $h->get('/%6d%65%73%73%61%67%65%73/unread-count')->status, 200, 'letters';
+	is $h->get('/messages/%75nread-count?%6cimit=1')->status, 200, 'beside a query';
+	is $h->get('/users/%6De')->json->{user_id}, 'alice', '/users/me, not the user me';
+	is $h->put("/friends/b%6fb/block")->json->{user}{user_id}, 'bob', 'in a user id';
+	is $h->delete("/friends/bo%62/block")->json->{user}{user_id}, 'bob', 'at its end';
+	is $h->get('/messages%2Funread-count')->code, 'not_found', 'a slash is never decoded';
+	is $h->get('/messages/unread%252Dcount')->code, 'not_found', 'nor anything twice';
+	is $h->get('/users/a%2Fb')->code, 'not_found', 'nor in a user id';
+	is $h->get('/messages/unread%2')->code, 'not_found', 'what is cut off is nothing';
+	is $t->http(undef)->get('/%69ndex%2ehtml')->status, 200, 'a file';
+	is $t->http(undef)->get('/%2e%2e/outside.txt')->status, 404, 'and still none outside';
+	is $t->node->admin_http->get('/%68ealthz')->status, 200, 'the admin listener';
+};
+
+subtest 'Content-Encoding' => sub {
+	my $h = http();
+	my $r = $h->post('/messages/send', text_to('bob', 'plain'), headers => ['Content-Encoding' => 'gzip']);
+	is $r->status . ' ' . $r->code, '415 unsupported_media_type', 'a body in another coding is refused';
+	like $r->json->{detail}, qr/Content-Encoding/, 'by name';
+	is $r->header('accept-encoding'), 'identity', 'with what would do';
+	is $h->post('/messages/send', text_to('bob', 'plain'), headers => ['Content-Encoding' => $_])->status, 201, "'$_' is none" for 'identity', 'Identity', '';
+	is $h->post('/messages/send', text_to('bob', 'plain'), headers => ['Content-Encoding' => 'identity', 'Content-Encoding' => 'br'])->status, 415, 'nor in two lines';
+	is $h->post('/messages/send', text_to('bob', 'plain'), headers => ['Content-Encoding' => 'identity, gzip'])->status, 415, 'or a list';
+	is $h->post('/messages/send', undef, body => 'x', headers => ['Content-Type' => 'text/plain', 'Content-Encoding' => 'gzip'])->json->{detail} =~ /Content-Type/ ? 1 : 0, 1, 'after the type';
+	is $h->get($ok_path, headers => ['Content-Encoding' => 'gzip'])->status, 200, 'without a body it means nothing';
+};
+
 subtest 'queries' => sub {
 	my $h = http();
 	is $h->get('/messages/conversations?limit=%32%30')->status, 200, 'percent-encoding is undone';

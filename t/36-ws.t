@@ -185,5 +185,30 @@ subtest 'a peer that does not read' => sub {
 	is $other->request(type => 'ping')->{type}, 'pong', 'another session of the same user is not touched';
 };
 
+subtest 'a text is taken by both doors or by none' => sub {
+	my $http = $t->http('alice');
+	# In JSON a control character is an escape of six bytes; three quarters of 65,536 bytes are for the content.
+	my @texts = (
+		['as many control characters as may be', 201, "\x01" x 8191],
+		['one more', 400, "\x01" x 8192],
+		['as many as one door alone had room for', 400, "\x01" x 10_890],
+		['quotes, which are two bytes each', 201, '"' x 16_384],
+		['line feeds', 201, "\n" x 16_384],
+		['letters', 201, 'x' x 16_384],
+		['characters of four bytes', 201, "\x{1F600}" x 4096],
+	);
+	for (@texts) {
+		my ($name, $status, $text) = @$_;
+		my $r = $http->post('/messages/send', text_to('bob', $text));
+		is $r->status, $status, "$name, over HTTP";
+		my $ws = $t->ws('alice');
+		my $answer = $ws->request(type => 'send', %{text_to('bob', $text)});
+		is $answer->{type}, $status == 201 ? 'ack' : 'error', 'and over a WebSocket';
+		$ws->close;
+		next if $status == 201;
+		like $_, qr/content: takes over 49152 bytes of JSON/, 'with the reason' for $r->json->{detail}, $answer->{detail};
+	}
+};
+
 $t->stop;
 done_testing;

@@ -136,21 +136,30 @@ subtest 'tries are counted' => sub {
 	refused 'the seventh, on any worker, for any user, of either kind', $r, 429, 'rate_limited';
 	like $r->header('retry-after'), qr/\A\d+\z/, 'says when';
 	$strict->node->clock(60);
+	my $at = sub { my ($host, $path, $user, $password) = @_; return Tidings::HTTP->new(address => $strict->node->address, from => $host)->post($path, {user_id => $user, password => $password}) };
+	is $at->('127.0.2.1', '/users/register', 'victim', 'correct horse')->status, 201, 'somebody registers';
 	is $http[0]->post('/users/login', {user_id => 'victim', password => 'wrong password'})->status, 401, 'a minute later: again' for 1 .. 6;
-	# Other addresses of the same machine: one address alone does not lock anybody out, ten do.
-	my $guess = sub { my ($host, $user) = @_; return Tidings::HTTP->new(address => $strict->node->address, from => $host)->post('/users/login', {user_id => $user, password => 'wrong password'}) };
+	# Ten addresses use up what this user may fail.
+	my $guess = sub { my ($host, $user) = @_; return $at->($host, '/users/login', $user, 'wrong password') };
 	my %by_status;
 	$by_status{$guess->("127.0.1.$_", 'victim')->status}++ for map { ($_) x 6 } 1 .. 9;
 	is_deeply \%by_status, {401 => 54}, 'and from nine more addresses';
-	# By now some of its tries have come back: the time that the guesses took.
+	# Some come back while the others are made. From then on an address may fail once.
 	my ($refused, $tries) = (undef, 0);
-	for my $host (map { ("127.0.1.$_") x 6 } 10 .. 40) {
+	for my $host (map { ("127.0.1.$_") x 2 } 10 .. 40) {
 		last if ($refused = $guess->($host, 'victim'))->status == 429;
 		$tries++;
 	}
 	refused 'then this user is guessed at too often', $refused, 429, 'rate_limited';
 	note("after $tries more");
-	is $guess->('127.0.1.41', 'another')->status, 401, 'but not every user';
+	is $at->('127.0.1.42', '/users/login', 'victim', 'correct horse')->status, 200, 'but a right password from elsewhere is heard';
+	is $at->('127.0.1.42', '/users/login', 'victim', 'correct horse')->status, 200, 'and again';
+	is $guess->('127.0.1.43', 'another')->status, 401, 'nor is another user concerned';
+	# Without a body: the rate is looked at first.
+	$guess->('127.0.1.44', "u$_") for 1 .. 6;
+	my $early = Tidings::HTTP->new(address => $strict->node->address, from => '127.0.1.44');
+	$early->raw("POST /users/login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 500\r\n\r\n");
+	refused 'one too many is refused before its body', $early->response, 429, 'rate_limited';
 	$strict->stop;
 };
 

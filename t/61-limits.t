@@ -75,5 +75,26 @@ subtest 'connections of an address' => sub {
 	is $t->http('bob', from => '127.0.0.9')->get('/messages/unread-count')->status, 200, 'a minute later it may come again';
 };
 
+subtest 'sessions of one user, of one address' => sub {
+	my $node = Tidings->start(workers => 1, conf => {session => {policy => 'multi', max => 8}, trusted_proxies => [], limits => {sessions_per_second => 400}});
+	my $open = sub { my ($user, $from) = @_; my ($r, $h) = Tidings::WS::handshake(address => $node->node->address, token => $node->token($user), from => $from); $h->close; return $r };
+	my $r;
+	for (1 .. 400) {
+		$r = $open->('greedy', '127.0.0.9');
+		last if $r->status != 101;
+	}
+	is $r->status . ' ' . $r->code, '429 rate_limited', 'a user who begins one session after the other is told to wait';
+	like $r->header('retry-after'), qr/\A[1-9]\d*\z/, 'with Retry-After';
+	is $open->('modest', '127.0.0.9')->status, 101, 'others are not concerned, from the same address either';
+	# A quarter of what the node may begin in four seconds is 400.
+	for my $n (1 .. 2000) {
+		$r = $open->('crowd' . int($n / 50), '127.0.0.9');
+		last if $r->status != 101;
+	}
+	is $r->status . ' ' . $r->code, '429 rate_limited', 'an address gets a part of it';
+	is $open->('modest', '127.0.0.10')->status, 101, 'so that there is some for another one';
+	$node->stop;
+};
+
 $t->stop;
 done_testing;

@@ -10,6 +10,7 @@
 
 #include "core/buf.h"
 #include "core/clock.h"
+#include "core/log_writer.h"
 
 /* So much is written without waiting for more. */
 #define FLUSH_BYTES (32 * 1024)
@@ -22,6 +23,8 @@ static struct {
 	enum log_format format;
 	struct buf lines;
 	bool failing;
+	bool started;		   /* access_log_start was called */
+	struct log_writer *writer; /* NULL before that, and without a file */
 } access_log = {.fd = -1};
 
 int access_log_open_file(const char *path)
@@ -55,11 +58,27 @@ void access_log_take_fd(int fd)
 	if (access_log.fd >= 0)
 		close(access_log.fd);
 	access_log.fd = fd;
+	if (access_log.writer != NULL)
+		log_writer_switch(access_log.writer, fd);
+	else if (access_log.started)
+		access_log_start();
+}
+
+void access_log_start(void)
+{
+	access_log.started = true;
+	if (access_log.fd < 0 || access_log.writer != NULL)
+		return;
+	access_log.writer = log_writer_new(access_log.fd, WAITING_MAX, FLUSH_BYTES);
+	if (access_log.writer != NULL && !log_writer_start(access_log.writer))
+		log_error("log.access: no thread can be started to write it");
 }
 
 void access_log_close(void)
 {
 	access_log_flush();
+	if (access_log.writer != NULL)
+		(void)log_writer_stop(access_log.writer, LOG_STOP_MS);
 	if (access_log.fd >= 0)
 		close(access_log.fd);
 	free(access_log.path);
@@ -114,21 +133,41 @@ static void put_json(struct buf *b, const char *time, const struct access_entry 
 bool access_log_add(const struct access_entry *e)
 {
 	char time[CLOCK_RFC3339_LEN + 1];
-	if (access_log.fd < 0 || access_log.lines.len >= WAITING_MAX)
+	if (access_log.fd < 0 || access_log.lines.len >= (access_log.writer != NULL ? FLUSH_BYTES : WAITING_MAX))
 		return false;
 	clock_format_rfc3339(time, clock_wall_ms());
 	if (access_log.format == LOG_FORMAT_JSON)
 		put_json(&access_log.lines, time, e);
 	else
 		put_text(&access_log.lines, time, e);
-	if (access_log.lines.len >= FLUSH_BYTES && !access_log.failing)
+	if (access_log.lines.len >= FLUSH_BYTES && (!access_log.failing || access_log.writer != NULL))
 		access_log_flush();
 	return true;
+}
+
+static void tell_failing(int error)
+{
+	if (error != 0 && !access_log.failing)
+		log_error("log.access: cannot write %s: %s", access_log.path, strerror(error));
+	else if (error == 0 && access_log.failing)
+		log_info("log.access: %s can be written again", access_log.path);
+	access_log.failing = error != 0;
+}
+
+/* Lines that find no room in the writer stay here. */
+static bool hand_over(struct buf *b)
+{
+	if (b->len != 0 && log_writer_add(access_log.writer, b->data, b->len))
+		b->len = 0;
+	tell_failing(log_writer_error(access_log.writer));
+	return b->len == 0 && log_writer_waiting(access_log.writer) == 0;
 }
 
 bool access_log_flush(void)
 {
 	struct buf *b = &access_log.lines;
+	if (access_log.writer != NULL)
+		return hand_over(b);
 	if (b->len == 0)
 		return true;
 	ssize_t written;
@@ -136,16 +175,12 @@ bool access_log_flush(void)
 		written = write(access_log.fd, b->data, b->len);
 	while (written < 0 && errno == EINTR);
 	if (written < 0) {
-		if (!access_log.failing)
-			log_error("log.access: cannot write %s: %s", access_log.path, strerror(errno));
-		access_log.failing = true;
+		tell_failing(errno);
 		return false;
 	}
 	/* A part: the rest follows, so that no line is torn. */
 	buf_consume(b, (size_t)written);
-	if (b->len == 0 && access_log.failing) {
-		log_info("log.access: %s can be written again", access_log.path);
-		access_log.failing = false;
-	}
+	if (b->len == 0)
+		tell_failing(0);
 	return b->len == 0;
 }

@@ -110,6 +110,7 @@ struct blob *blob_alloc(size_t len)
 	ASSERT(len <= SIZE_LIMIT);
 	struct blob *b = xmalloc(sizeof(*b) + len);
 	b->refs = 1;
+	b->queued = 0;
 	b->len = len;
 	return b;
 }

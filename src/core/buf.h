@@ -39,6 +39,7 @@ void buf_shrink(struct buf *b, size_t keep);
 
 struct blob {
 	unsigned refs;
+	unsigned queued; /* the queues of output that hold it (net/outq.c) */
 	size_t len;
 	char data[];
 };

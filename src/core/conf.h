@@ -53,6 +53,7 @@ struct conf {
 	char *run_dir;
 	int workers; /* resolved: never 0 after loading */
 	int worker_connections;
+	int worker_unsent;
 	char *node_id; /* resolved: never "" after loading */
 	struct conf_list listen;
 	bool proxy_protocol;
@@ -143,7 +144,7 @@ struct conf {
  * Reads and checks the file (path NULL: the built-in defaults). Returns NULL with
  * every fault found, one a line as "FILE:LINE: reason", in *err_r, to be freed by
  * the caller. Unknown options and sections are faults. Secrets are read from their
- * files here (one line feed at the end dropped) and checked: an HMAC secret under
+ * files here (a line's end at the end dropped, LF or CR LF) and checked: an HMAC secret under
  * 32 bytes is a fault. A configuration without any secret or key is not a fault
  * here, for tools that need none; see conf_check_server.
  */
@@ -167,6 +168,12 @@ typedef void conf_differs_fn(const char *option, const char *from, const char *t
 void conf_compare(const struct conf *running, const struct conf *next, conf_differs_fn *tell, void *arg);
 /* Logs, as warnings, keys of jwks_file that were passed over, and accounts that get no tokens. */
 void conf_log_warnings(const struct conf *c);
+
+/*
+ * What a message's content may take in the JSON of a request, where each escape counts as it is written: three quarters
+ * of what the narrower door lets in, so that no content is taken by the one and refused by the other.
+ */
+int conf_content_json_max(const struct conf *c);
 
 /* The line at which the field of c (&c->log.level) was given; 0 if it was not. */
 unsigned conf_line(const struct conf *c, const void *field);

@@ -190,8 +190,12 @@ static void take_file(struct conf *c, struct conf_faults *faults, const char *wh
 		conf_place_set(c, file, line, true);
 		goto out;
 	}
-	if (len > 0 && data[len - 1] == '\n')
+	/* The line's end, as an editor of any system writes it. */
+	if (len > 0 && data[len - 1] == '\n') {
 		data[--len] = '\0';
+		if (len > 0 && data[len - 1] == '\r')
+			data[--len] = '\0';
+	}
 	if (len_r == NULL && strlen(data) != len) {
 		conf_fault(faults, line, "%s: there is a NUL byte in %s", what, *file);
 		conf_wipe(&data, len);
@@ -292,7 +296,8 @@ static void resolve_jwks(struct conf *c, struct conf_faults *faults)
 			   c->jwt.jwks_file, strerror(errno));
 		return;
 	}
-	jwks_read(&set, (struct str){text, len});
+	size_t mark = len >= 3 && memcmp(text, "\xEF\xBB\xBF", 3) == 0 ? 3 : 0; /* UTF-8's byte order mark */
+	jwks_read(&set, (struct str){text + mark, len - mark});
 	take_jwks(c, faults, &set);
 	conf_list_free(&set.faults);
 	conf_list_free(&set.warnings);
@@ -313,6 +318,24 @@ static void resolve_node_id(struct conf *c, struct conf_faults *faults)
 	c->node_id = xstrdup(host);
 }
 
+int conf_content_json_max(const struct conf *c)
+{
+	int narrower = c->http.max_body < c->websocket.max_message ? c->http.max_body : c->websocket.max_message;
+	return narrower / 4 * 3;
+}
+
+static void check_content(struct conf *c)
+{
+	int most = conf_content_json_max(c);
+	if (c->message.max_content <= most)
+		return;
+	char *text = xasprintf("message.max_content: only %d of %d bytes are taken, three quarters of the smaller one "
+			       "of http.max_body and websocket.max_message",
+			       most, c->message.max_content);
+	conf_list_add(&c->warnings, text);
+	free(text);
+}
+
 void conf_resolve(struct conf *c, struct conf_faults *faults)
 {
 	if (c->workers == 0) {
@@ -329,6 +352,7 @@ void conf_resolve(struct conf *c, struct conf_faults *faults)
 	if (c->accounts && c->jwt.own.secret_len == 0)
 		conf_list_add(&c->warnings, "accounts: nobody can register or log in here, for the section jwt has no "
 					    "secret to sign tokens with");
+	check_content(c);
 	if (c->websocket.idle_timeout_secs <= c->websocket.ping_interval_secs &&
 	    !conf_place_is_bad(c, &c->websocket.idle_timeout_secs) &&
 	    !conf_place_is_bad(c, &c->websocket.ping_interval_secs)) {

@@ -75,6 +75,11 @@ const struct conf_row conf_rows[] = {
 	{"", "worker_connections", CONF_INT, AT(worker_connections), .def = "16384", .min = 1, .max = MIB,
 	 .change = CONF_RESTART,
 	 .help = "How many connections a worker takes. Its limit of open files is raised to fit."},
+	{"", "worker_unsent", CONF_BYTES, AT(worker_unsent), .def = "134217728", .min = MIB, .max = 1024L * MIB,
+	 .help = "How much memory a worker's answers and messages may take while its clients have not read them, all "
+		 "connections together. Beyond it the connections that hold most and read least are closed. However "
+		 "much there is, a client that has output waiting and reads less than 1024 bytes a second, on average "
+		 "over 30 seconds, loses its connection."},
 	{"", "node_id", CONF_STRING, AT(node_id), .def = "", .check = conf_check_node_id, .change = CONF_RESTART,
 	 .help = "The name of this node, unique in the cluster: up to 64 letters, digits, dots, underscores and "
 		 "hyphens. Empty: the host name."},
@@ -130,7 +135,7 @@ const struct conf_row conf_rows[] = {
 	{"mysql", "password", CONF_STRING, AT(mysql.password), .def = "", .secret = true,
 	 .help = "The database user's password. Better in a file of its own: password_file."},
 	{"mysql", "password_file", CONF_PATH, AT(mysql.password_file), .def = "",
-	 .help = "A file that holds the password. One line feed at its end is not part of it."},
+	 .help = "A file that holds the password. A line feed at its end, or CR LF, is not part of it."},
 	{"mysql", "database", CONF_STRING, AT(mysql.database), .def = "tidings", .check = conf_check_plain,
 	 .required = true, .help = "The database; tidingsctl migrate makes its tables."},
 	{"mysql", "connections", CONF_INT, AT(mysql.connections), .def = "4", .min = 1, .max = 64,
@@ -146,7 +151,7 @@ const struct conf_row conf_rows[] = {
 	{"redis", "password", CONF_STRING, AT(redis.password), .def = "", .secret = true,
 	 .help = "The password, where the server wants one. Better in a file of its own: password_file."},
 	{"redis", "password_file", CONF_PATH, AT(redis.password_file), .def = "",
-	 .help = "A file that holds the password. One line feed at its end is not part of it."},
+	 .help = "A file that holds the password. A line feed at its end, or CR LF, is not part of it."},
 	{"redis", "prefix", CONF_STRING, AT(redis.prefix), .def = "tidings:", .check = conf_check_plain,
 	 .change = CONF_RESTART,
 	 .help = "What the names of all channels begin with. The same on all nodes of a cluster, and another for "
@@ -157,7 +162,7 @@ const struct conf_row conf_rows[] = {
 	{"jwt", "secret", CONF_STRING, AT(jwt.own.secret), .def = "", .secret = true,
 	 .help = "The secret of HS256, HS384 or HS512, 32 bytes or more. Better in a file of its own: secret_file."},
 	{"jwt", "secret_file", CONF_PATH, AT(jwt.own.secret_file), .def = "",
-	 .help = "A file that holds the secret. One line feed at its end is not part of it."},
+	 .help = "A file that holds the secret. A line feed at its end, or CR LF, is not part of it."},
 	{"jwt", "public_key_file", CONF_PATH, AT(jwt.own.public_key_file), .def = "",
 	 .help = "A file with the public key of RS256, ES256 or EdDSA, in PEM. Such a key verifies tokens but "
 		 "does not sign them."},
@@ -220,7 +225,9 @@ const struct conf_row conf_rows[] = {
 	{"message", "recall_window", CONF_SECS, AT(message.recall_window_secs), .def = "120", .min = 0,
 	 .max = 366L * DAY, .help = "For how long its sender can recall a message."},
 	{"message", "max_content", CONF_BYTES, AT(message.max_content), .def = "16384", .min = 1, .max = 65535,
-	 .help = "The longest text of a message."},
+	 .help = "The longest text of a message, in bytes of UTF-8. In a request's JSON, where a control character is an "
+		 "escape of six bytes, it may take three quarters of the smaller one of http.max_body and "
+		 "websocket.max_message: that way both take the same texts."},
 
 	{"session", "policy", CONF_ENUM, AT(session.policy), .def = "single", .names = policy_names,
 	 .help = "Who stays when a user logs in again. single: the newest session; device: the newest of each "
@@ -245,10 +252,13 @@ const struct conf_row conf_rows[] = {
 	 .help = "How many connections an address may open a minute; those above are closed at once. 0: any number."},
 	{"limits", "sessions_per_second", CONF_INT, AT(limits.sessions_per_second), .def = "5000", .min = 0, .max = MIB,
 	 .help = "How many WebSocket sessions the node begins a second; four seconds' worth may come at once, and those "
-		 "above are answered 503 with Retry-After, so that a storm of reconnects is spread. 0: any number."},
+		 "above are answered 503 with Retry-After, so that a storm of reconnects is spread. Before that is looked at, "
+		 "an address may begin a quarter of them, unless it is in trusted_proxies, and a user 5 a second and 100 at "
+		 "once; those above are answered 429. 0: any number."},
 	{"limits", "logins_per_minute", CONF_INT, AT(limits.logins_per_minute), .def = "30", .min = 0, .max = MIB,
-	 .help = "How many registrations and logins may be tried a minute from an address; for a user ten times as many, "
-		 "from all addresses together. 0: any number."},
+	 .help = "How many registrations and logins may be tried a minute from an address. A user may fail ten times as often, "
+		 "from all addresses together; beyond that each address has a tenth of its tries for this user, so that a "
+		 "right password is still heard. 0: any number."},
 };
 /* clang-format on */
 const size_t conf_row_count = ARRAY_LEN(conf_rows);

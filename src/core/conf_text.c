@@ -301,6 +301,9 @@ bool conf_text_prepare(struct conf_text *t, struct conf_faults *faults)
 		conf_fault(faults, s.line, "there is a NUL byte in this line");
 		return false;
 	}
+	/* Some editors begin UTF-8 with a byte order mark; it is no part of the first name. */
+	if (at(&s, 0, "\xEF\xBB\xBF"))
+		blank(&s, 0, 3);
 	statements(&s, STR_LIT(""), 0);
 	return !s.broken;
 }

@@ -2,7 +2,7 @@
 /*
  * Writing the event log. Decides the form of a line and that it is one line: what
  * could end it or steer a terminal is escaped, for parts of it come from outside.
- * Must not allocate and must not change errno.
+ * Must not allocate, wait, or change errno; before log_start, and to syslog, it does wait.
  */
 #include "core/base.h"
 #include "core/log.h"
@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "core/clock.h"
+#include "core/log_writer.h"
 #include "core/utf8.h"
 
 /* A line is one write(2) of at most PIPE_BUF, so lines of processes that share a file or a pipe never mix. */
@@ -35,7 +36,9 @@ static struct {
 	int fd;
 	char *path; /* NULL: stderr or syslog */
 	bool syslog;
-	char who[64]; /* "" until log_identity: the program's name */
+	char who[64];		   /* "" until log_identity: the program's name */
+	struct log_writer *writer; /* NULL before log_start */
+	uint64_t lost, lost_told;
 } target = {.level = LOG_LEVEL_INFO, .format = LOG_FORMAT_TEXT, .fd = STDERR_FILENO};
 
 static const char *const level_name[] = {
@@ -45,9 +48,10 @@ static const char *const level_name[] = {
 	[LOG_LEVEL_DEBUG] = "debug",
 };
 
+/* Not blocking: it may be a pipe that nobody reads. */
 static int open_file(const char *path)
 {
-	return open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0640);
+	return open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0640);
 }
 
 int log_open(const char *to, enum log_level level, enum log_format format, const char **err_r)
@@ -73,6 +77,8 @@ int log_open(const char *to, enum log_level level, enum log_format format, const
 	target.path = to_file ? xstrdup(to) : NULL;
 	target.fd = fd;
 	target.syslog = to_syslog;
+	if (target.writer != NULL && !to_syslog)
+		log_writer_switch(target.writer, fd);
 	target.level = level;
 	target.format = format;
 	return 0;
@@ -101,6 +107,8 @@ void log_take_fd(int fd)
 	if (target.path != NULL) {
 		close(target.fd);
 		target.fd = fd;
+		if (target.writer != NULL)
+			log_writer_switch(target.writer, fd);
 	} else {
 		close(fd);
 	}
@@ -229,6 +237,41 @@ static void send_syslog(enum log_level level, struct line *l)
 	syslog(priority[level], "%.*s", (int)l->len, l->data);
 }
 
+static void write_now(const char *data, size_t len)
+{
+	ssize_t written;
+	do
+		written = write(target.fd, data, len);
+	while (written < 0 && errno == EINTR);
+}
+
+/* What was lost is told where it is missing. */
+static bool tell_lost(void)
+{
+	char text[96], time[CLOCK_RFC3339_LEN + 1];
+	struct line l = {.len = 0};
+	snprintf(text, sizeof(text), "log: %llu lines are missing here: they came faster than they could be written",
+		 (unsigned long long)(target.lost - target.lost_told));
+	clock_format_rfc3339(time, clock_wall_ms());
+	if (target.format == LOG_FORMAT_JSON)
+		put_json(&l, time, LOG_LEVEL_WARN, text);
+	else
+		put_text(&l, time, LOG_LEVEL_WARN, text);
+	put_tail(&l, "\n");
+	if (!log_writer_add(target.writer, l.data, l.len))
+		return false;
+	target.lost_told = target.lost;
+	return true;
+}
+
+static void hand_over(const struct line *l)
+{
+	if (target.lost != target.lost_told && !tell_lost())
+		target.lost++;
+	else if (!log_writer_add(target.writer, l->data, l->len))
+		target.lost++;
+}
+
 static void emit(enum log_level level, const char *fmt, va_list ap) PRINTF_LIKE(2, 0);
 static void emit(enum log_level level, const char *fmt, va_list ap)
 {
@@ -251,10 +294,10 @@ static void emit(enum log_level level, const char *fmt, va_list ap)
 		send_syslog(level, &l);
 	} else {
 		put_tail(&l, "\n");
-		ssize_t written;
-		do
-			written = write(target.fd, l.data, l.len);
-		while (written < 0 && errno == EINTR);
+		if (target.writer != NULL && log_writer_is_running(target.writer))
+			hand_over(&l);
+		else
+			write_now(l.data, l.len);
 	}
 	errno = saved_errno;
 }
@@ -281,5 +324,29 @@ void log_fatal(const char *fmt, ...)
 void log_panic(const char *file, int line, const char *what)
 {
 	log_write(LOG_LEVEL_ERROR, "panic: %s:%d: does not hold: %s", file, line, what);
+	log_stop();
 	abort();
+}
+
+void log_stop(void)
+{
+	if (target.writer != NULL)
+		(void)log_writer_stop(target.writer, LOG_STOP_MS);
+}
+
+void log_start(void)
+{
+	if (target.writer == NULL) {
+		target.writer = log_writer_new(target.fd, LOG_WAITING_MAX, LINE_BYTES);
+		if (target.writer != NULL)
+			atexit(log_stop);
+	}
+	target.lost = target.lost_told = 0;
+	if (target.writer == NULL || !log_writer_start(target.writer))
+		log_error("log: no thread can be started to write it");
+}
+
+uint64_t log_lost(void)
+{
+	return target.lost;
 }

@@ -5,6 +5,10 @@
  * to act, warn says that something was refused or repaired, info tells of the
  * life of processes and links, debug of single connections.
  *
+ * In a server a thread writes the lines (log_start). Up to LOG_WAITING_MAX bytes wait for a disk or a reader that is
+ * slow; what is beyond is lost, counted (log_lost), and told in the log itself once it can be written again. Lines that
+ * wait are lost too where the process is killed. syslog(3) is called at once, and takes as long as its daemon.
+ *
  * A line is one write of at most 4096 bytes (what is longer is cut and ends in
  * "..."), so several processes may share a file. Control characters and bytes that
  * are not UTF-8 are escaped: one event is one line, whatever is in it.
@@ -32,6 +36,16 @@ void log_reopen(void);
 int log_fd(void);
 /* Writes to this descriptor, which it takes over, in place of the file's former one. */
 void log_take_fd(int fd);
+/*
+ * From now on a thread writes, in this process: call it again after a fork. What waits when the process exits is
+ * written then, for at most LOG_STOP_MS.
+ */
+#define LOG_WAITING_MAX (256 * 1024)
+#define LOG_STOP_MS 1000
+void log_start(void);
+void log_stop(void);
+/* Lines of this process that found no room. */
+uint64_t log_lost(void);
 /* Who speaks, put into every line from now on: "master", "worker 3". Copied. */
 void log_identity(const char *who);
 bool log_enabled(enum log_level level);

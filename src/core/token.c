@@ -24,7 +24,8 @@
 #include "core/pubkey.h"
 #include "core/token_cache.h"
 
-#define TOKEN_MAX 8192
+/* As long as the headers of a request may be, so that they are what limits a token. */
+#define TOKEN_MAX 16384
 #define SECS_MAX INT64_C(253402300799) /* the end of the year 9999 */
 
 struct key {
@@ -268,6 +269,21 @@ static bool audience_fits(const struct json *aud, const char *audience)
 	return false;
 }
 
+static unsigned read_scopes(struct str text)
+{
+	static const char *const names[] = {[TOKEN_SCOPE_NOTIFY] = "notify", [TOKEN_SCOPE_ADMIN] = "admin"};
+	unsigned scopes = 0;
+	while (text.len != 0) {
+		const char *space = memchr(text.s, ' ', text.len);
+		struct str word = {text.s, space != NULL ? (size_t)(space - text.s) : text.len};
+		size_t used = space != NULL ? word.len + 1 : word.len;
+		for (unsigned i = 0; i < ARRAY_LEN(names); i++)
+			scopes |= str_is(word, names[i]) ? 1u << i : 0;
+		text = (struct str){text.s + used, text.len - used};
+	}
+	return scopes;
+}
+
 static enum token_status check_claims(const struct token_keys *k, const struct json *payload, int64_t now_ms,
 				      struct token_claims *claims_r, const char **reason_r)
 {
@@ -292,9 +308,8 @@ static enum token_status check_claims(const struct token_keys *k, const struct j
 		*reason_r = "the token names no valid user id";
 	} else {
 		memcpy(claims_r->user_id, user->text.s, user->text.len);
-		if (scope != NULL && scope->type == JSON_STRING && !scope->has_nul &&
-		    scope->text.len < sizeof(claims_r->scope))
-			memcpy(claims_r->scope, scope->text.s, scope->text.len);
+		if (scope != NULL && scope->type == JSON_STRING)
+			claims_r->scopes = read_scopes(scope->text);
 		claims_r->expires_ms = (exp_secs + k->leeway_secs) * 1000;
 		if (now_ms < claims_r->expires_ms)
 			return TOKEN_OK;
@@ -372,18 +387,9 @@ enum token_status token_verify_once(struct token_keys *k, struct str token, stru
 	return verify(k, token, true, claims_r, reason_r);
 }
 
-bool token_has_scope(const struct token_claims *c, const char *scope)
+bool token_has_scope(const struct token_claims *c, enum token_scope scope)
 {
-	size_t len = strlen(scope);
-
-	for (const char *p = c->scope; len > 0 && *p != '\0';) {
-		size_t word = strcspn(p, " ");
-		if (word == len && memcmp(p, scope, len) == 0)
-			return true;
-		p += word;
-		p += strspn(p, " ");
-	}
-	return false;
+	return (c->scopes >> scope & 1) != 0;
 }
 
 char *token_issue(const struct token_keys *k, const char *user_id, const char *scope, int ttl_secs,

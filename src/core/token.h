@@ -2,8 +2,8 @@
 /*
  * JSON Web Tokens (RFC 7519, RFC 7515): signed by libjwt, of which this is the only door; verified by libcrypto.
  *
- * The algorithm is pinned by the key's configuration and compared with the token's header; typ is not looked at. A token
- * that was verified once is remembered by its SHA-256 until it expires, in a cache of bounded size.
+ * The algorithm is pinned by the key's configuration and compared with the token's header; typ is not looked at. A
+ * token that was verified once is remembered by its SHA-256 until it expires, in a cache of bounded size.
  */
 #ifndef TIDINGS_CORE_TOKEN_H
 #define TIDINGS_CORE_TOKEN_H
@@ -17,8 +17,11 @@ enum token_status { TOKEN_OK, TOKEN_INVALID, TOKEN_EXPIRED };
 struct token_claims {
 	char user_id[USER_ID_MAX + 1];
 	int64_t expires_ms; /* exp plus the leeway: when the token stops being accepted (clock_wall_ms) */
-	char scope[128];    /* space-separated (RFC 8693 section 4.2); "" if none or longer than this */
+	unsigned scopes;    /* those that this server knows: enum token_scope, each a bit */
 };
+
+/* Words of the claim scope (RFC 8693 section 4.2), however long that is. Others mean nothing here. */
+enum token_scope { TOKEN_SCOPE_NOTIFY, TOKEN_SCOPE_ADMIN };
 
 struct token_keys;
 
@@ -45,7 +48,7 @@ enum token_status token_verify(struct token_keys *k, struct str token, struct to
 enum token_status token_verify_once(struct token_keys *k, struct str token, struct token_claims *claims_r,
 				    const char **reason_r) MUST_CHECK;
 
-bool token_has_scope(const struct token_claims *c, const char *scope);
+bool token_has_scope(const struct token_claims *c, enum token_scope scope);
 
 /*
  * Signs a token with the section's own key, which has to be an HMAC one: iat, exp =

@@ -3,7 +3,7 @@
  * The cache of verified tokens; see token_cache.h. Only what was verified goes
  * in, so that nobody without a key can push others out. Within a set the order is that
  * of use. The table of sets is touched page by page, and an entry is as long as
- * its strings are.
+ * its user id.
  */
 #include "core/base.h"
 #include "core/token_cache.h"
@@ -13,8 +13,9 @@
 struct entry {
 	unsigned char hash[TOKEN_HASH_LEN];
 	int64_t expires_ms;
-	unsigned char user_len, scope_len;
-	char text[]; /* the user id, then the scope; not terminated */
+	unsigned scopes;
+	unsigned char user_len;
+	char user[]; /* not terminated */
 };
 
 struct token_cache {
@@ -74,8 +75,8 @@ bool token_cache_get(struct token_cache *cache, const unsigned char *hash, int64
 		}
 		memset(claims_r, 0, sizeof(*claims_r));
 		claims_r->expires_ms = e->expires_ms;
-		memcpy(claims_r->user_id, e->text, e->user_len);
-		memcpy(claims_r->scope, e->text + e->user_len, e->scope_len);
+		claims_r->scopes = e->scopes;
+		memcpy(claims_r->user_id, e->user, e->user_len);
 		move_to_front(set, way);
 		return true;
 	}
@@ -86,7 +87,7 @@ void token_cache_put(struct token_cache *cache, const unsigned char *hash, int64
 		     const struct token_claims *claims)
 {
 	struct entry **set = find_set(cache, hash);
-	size_t user_len = strlen(claims->user_id), scope_len = strlen(claims->scope), way = 0;
+	size_t user_len = strlen(claims->user_id), way = 0;
 	struct entry *e;
 
 	while (way < TOKEN_CACHE_WAYS && set[way] != NULL) {
@@ -97,13 +98,12 @@ void token_cache_put(struct token_cache *cache, const unsigned char *hash, int64
 	}
 	if (way == TOKEN_CACHE_WAYS)
 		forget(cache, set, --way);
-	e = xmalloc(sizeof(*e) + user_len + scope_len);
+	e = xmalloc(sizeof(*e) + user_len);
 	memcpy(e->hash, hash, TOKEN_HASH_LEN);
 	e->expires_ms = claims->expires_ms;
 	e->user_len = (unsigned char)user_len;
-	e->scope_len = (unsigned char)scope_len;
-	memcpy(e->text, claims->user_id, user_len);
-	memcpy(e->text + user_len, claims->scope, scope_len);
+	e->scopes = claims->scopes;
+	memcpy(e->user, claims->user_id, user_len);
 	set[way] = e;
 	move_to_front(set, way);
 	cache->count++;

@@ -140,9 +140,13 @@ static bool read_line(const char *prompt, char *out, size_t size)
 		tcsetattr(STDIN_FILENO, TCSAFLUSH, &shown);
 		fputc('\n', stderr);
 	}
-	if (got)
-		out[strcspn(out, "\n")] = '\0';
-	return got;
+	if (!got)
+		return false;
+	size_t len = strcspn(out, "\n");
+	out[len] = '\0';
+	if (len > 0 && out[len - 1] == '\r')
+		out[len - 1] = '\0';
+	return true;
 }
 
 /* A hash of the password that is asked for, to be freed; NULL after having said why not. */

@@ -40,16 +40,26 @@ static uint64_t name_hash(const struct hub *h, char kind, const char *name)
 	return hash != 0 ? hash : 1;
 }
 
-/* The cell of that name, newly full if it had none. */
-static int64_t *cell_of(struct bucket_set *set, uint64_t hash)
+/* The cell of that name, if it has one; else NULL, and in *least_r the place of the fullest. */
+static int64_t *find_cell(struct bucket_set *set, uint64_t hash, unsigned *least_r)
 {
-	unsigned least = 0;
+	*least_r = 0;
 	for (unsigned i = 0; i < BUCKET_WAYS; i++) {
 		if (set->tag[i] == hash)
 			return &set->full_at_ns[i];
-		if (set->full_at_ns[i] < set->full_at_ns[least])
-			least = i;
+		if (set->full_at_ns[i] < set->full_at_ns[*least_r])
+			*least_r = i;
 	}
+	return NULL;
+}
+
+/* The cell of that name, newly full if it had none. */
+static int64_t *cell_of(struct bucket_set *set, uint64_t hash)
+{
+	unsigned least;
+	int64_t *cell = find_cell(set, hash, &least);
+	if (cell != NULL)
+		return cell;
 	/* In this order: who dies in between leaves the old name a full bucket, not the new one a foreign debt. */
 	set->full_at_ns[least] = 0;
 	atomic_signal_fence(memory_order_seq_cst);
@@ -62,33 +72,57 @@ static double at_most(double x, double limit)
 	return x < limit ? x : limit;
 }
 
-int64_t bucket_take(struct hub *h, char kind, const char *name, double rate_per_sec, double burst, int64_t now_mono_ms)
-{
-	if (!(rate_per_sec > 0))
-		return 0;
-	double interval = at_most(1e9 / rate_per_sec, INTERVAL_MAX_NS);
-	int64_t interval_ns = (int64_t)interval;
-	int64_t fill_ns = (int64_t)at_most((burst > 1 ? burst : 1) * interval, FILL_MAX_NS);
-	int64_t now_ns = now_mono_ms * NS_PER_MS;
-	int64_t wait_ms = 0;
+struct limit {
+	int64_t interval_ns, fill_ns; /* of one token, of the whole burst */
+};
 
+static struct limit limit_of(double rate_per_sec, double burst)
+{
+	double interval = at_most(1e9 / rate_per_sec, INTERVAL_MAX_NS);
+	return (struct limit){(int64_t)interval, (int64_t)at_most((burst > 1 ? burst : 1) * interval, FILL_MAX_NS)};
+}
+
+/* How long the next token takes; 0 if it is there, and then *next_r is when the bucket will be full without it. */
+static int64_t wait_for_token(const struct limit *l, int64_t full_at_ns, int64_t now_ns, int64_t *next_r)
+{
+	int64_t from = full_at_ns;
+	if (from < now_ns)
+		from = now_ns;
+	else if (from > now_ns + l->fill_ns)
+		from = now_ns + l->fill_ns; /* the limit was lowered, or the clock set back: an empty bucket */
+	*next_r = from + l->interval_ns;
+	int64_t over_ns = *next_r - (now_ns + l->fill_ns);
+	return over_ns > 0 ? (over_ns + NS_PER_MS - 1) / NS_PER_MS : 0;
+}
+
+static int64_t ask(struct hub *h, char kind, const char *name, struct limit l, int64_t now_ns, bool take)
+{
+	unsigned least;
+	int64_t next, wait_ms;
 	uint64_t hash = name_hash(h, kind, name);
 	uint32_t place = hash & (h->bucket_sets - 1);
 	struct bucket_set *set = (struct bucket_set *)hub_at(h, h->bucket_sets_at) + place;
 	struct lock *lock = &shard_at(h, place % BUCKET_SHARDS)->lock;
 	if (lock_take(lock))
 		lock_repaired(lock); /* a cell is one word, there is nothing to repair */
-	int64_t *full_at_ns = cell_of(set, hash);
-	int64_t from = *full_at_ns;
-	if (from < now_ns)
-		from = now_ns;
-	else if (from > now_ns + fill_ns)
-		from = now_ns + fill_ns; /* the limit was lowered meanwhile, or the clock set back: an empty bucket */
-	int64_t over_ns = from + interval_ns - (now_ns + fill_ns);
-	if (over_ns > 0)
-		wait_ms = (over_ns + NS_PER_MS - 1) / NS_PER_MS;
-	else
-		*full_at_ns = from + interval_ns;
+	int64_t *cell = take ? cell_of(set, hash) : find_cell(set, hash, &least);
+	wait_ms = wait_for_token(&l, cell != NULL ? *cell : 0, now_ns, &next);
+	if (take && wait_ms == 0)
+		*cell = next;
 	lock_drop(lock);
 	return wait_ms;
+}
+
+int64_t bucket_take(struct hub *h, char kind, const char *name, double rate_per_sec, double burst, int64_t now_mono_ms)
+{
+	if (!(rate_per_sec > 0))
+		return 0;
+	return ask(h, kind, name, limit_of(rate_per_sec, burst), now_mono_ms * NS_PER_MS, true);
+}
+
+int64_t bucket_wait(struct hub *h, char kind, const char *name, double rate_per_sec, double burst, int64_t now_mono_ms)
+{
+	if (!(rate_per_sec > 0))
+		return 0;
+	return ask(h, kind, name, limit_of(rate_per_sec, burst), now_mono_ms * NS_PER_MS, false);
 }

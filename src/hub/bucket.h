@@ -16,5 +16,7 @@
  * is 1. Rate and burst may differ from call to call.
  */
 int64_t bucket_take(struct hub *h, char kind, const char *name, double rate_per_sec, double burst, int64_t now_mono_ms);
+/* The same, but the token stays: 0 if there is one. */
+int64_t bucket_wait(struct hub *h, char kind, const char *name, double rate_per_sec, double burst, int64_t now_mono_ms);
 
 #endif

@@ -313,6 +313,7 @@ void hub_worker_forget(struct hub *h, unsigned slot)
 {
 	struct worker_row row;
 	presence_forget(h, slot);
+	stats_forget(h, slot);
 	hub_worker_read(h, slot, &row);
 	row.pid = 0;
 	row.state = WORKER_FREE;

@@ -29,7 +29,7 @@
 #include <stdatomic.h>
 
 #define HUB_MAGIC UINT32_C(0x74646875)
-#define HUB_VERSION 3
+#define HUB_VERSION 4
 #define HUB_LINE 64
 
 /* ---- keys of TLS session tickets ---- */
@@ -85,6 +85,7 @@ struct hub_row {
 
 struct hub_stats {
 	_Alignas(HUB_LINE) _Atomic uint64_t counter[STAT_COUNTERS];
+	_Atomic uint64_t gauge[STAT_GAUGES];
 	struct {
 		_Atomic uint64_t bucket[STAT_BUCKETS]; /* not cumulative here */
 		_Atomic uint64_t total;
@@ -145,5 +146,7 @@ void bucket_init(struct hub *h);
 void tickets_init(struct hub *h);
 /* Takes out all rows of the worker's slot. */
 void presence_forget(struct hub *h, unsigned worker);
+/* Its gauges are those of nobody. */
+void stats_forget(struct hub *h, unsigned slot);
 
 #endif

@@ -38,6 +38,19 @@ void stat_add(enum stat_counter c, uint64_t n)
 		add(&own->counter[c], n);
 }
 
+void stat_set(enum stat_gauge g, uint64_t value)
+{
+	if (own != NULL)
+		atomic_store_explicit(&own->gauge[g], value, memory_order_relaxed);
+}
+
+void stats_forget(struct hub *h, unsigned slot)
+{
+	struct hub_stats *row = rows_of(h) + slot;
+	for (int g = 0; g < STAT_GAUGES; g++)
+		atomic_store_explicit(&row->gauge[g], 0, memory_order_relaxed);
+}
+
 /* The first bucket whose bound 2^i is not under the value. */
 static unsigned bucket_for(uint64_t value)
 {
@@ -90,6 +103,15 @@ uint64_t stats_sum(const struct hub *h, enum stat_counter c)
 	return sum;
 }
 
+uint64_t stats_gauge(const struct hub *h, enum stat_gauge g)
+{
+	const struct hub_stats *row = rows_of(h);
+	uint64_t sum = 0;
+	for (unsigned i = 0; i <= h->workers; i++)
+		sum += get(&row[i].gauge[g]);
+	return sum;
+}
+
 uint64_t stats_answered(const struct hub *h, unsigned route, unsigned status)
 {
 	const struct hub_stats *row = rows_of(h);
@@ -124,6 +146,9 @@ void stats_histogram(const struct hub *h, enum stat_histogram hist, struct stat_
 
 #define X(name, key, family, label, help) [STAT_##name] = {key, family, label, help},
 const struct stat_counter_info stat_counters[STAT_COUNTERS] = {STATS_COUNTERS(X)};
+#undef X
+#define X(name, family, help) [STAT_##name] = {family, help},
+const struct stat_gauge_info stat_gauges[STAT_GAUGES] = {STATS_GAUGES(X)};
 #undef X
 #define X(name, family, help, unit, bounds) [STAT_HIST_##name] = {family, help, unit, bounds},
 const struct stat_histogram_info stat_histograms[STAT_HISTOGRAMS] = {STATS_HISTOGRAMS(X)};

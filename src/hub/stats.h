@@ -17,6 +17,8 @@
 #define STATS_COUNTERS(X)                                                                                              \
 	X(ACCEPTED, "connections_accepted", "connections_accepted", "", "Connections taken over by workers")           \
 	X(CLOSED, "connections_closed", "connections_closed", "", "Connections closed")                                \
+	X(CLOSED_SLOW, "connections_too_slow", "connections_too_slow", "rule=\"rate\"", STATS_HELP_SLOW)               \
+	X(CLOSED_UNSENT, "connections_unsent_closed", "connections_too_slow", "rule=\"memory\"", STATS_HELP_SLOW)      \
 	X(REQUESTS, "http_requests", "", "", "")                                                                       \
 	X(REQUESTS_4XX, "http_requests_4xx", "", "", "")                                                               \
 	X(REQUESTS_5XX, "http_requests_5xx", "", "", "")                                                               \
@@ -44,9 +46,17 @@
 	X(CONNECTIONS_REFUSED, "connections_refused", "connections_refused", "",                                       \
 	  "Connections closed at once because their address opened too many")                                          \
 	X(PASSWORDS, "passwords_hashed", "passwords_hashed", "", "Passwords hashed, to be stored or compared")         \
-	X(ACCESS_LOST, "access_log_lost", "access_log_lost", "", "Lines of the access log that could not be written")
+	X(ACCESS_LOST, "access_log_lost", "access_log_lost", "", "Lines of the access log that could not be written")  \
+	X(LOG_LOST, "log_lost", "log_lost", "", "Lines of the workers' event log that could not be written in time")
+#define STATS_HELP_SLOW                                                                                                \
+	"Connections closed because their clients read too slowly, or held most of what all clients did not read"
 #define STATS_HELP_SENDS "Sends that were well formed"
 #define STATS_HELP_ACKS "Sends acknowledged, those answered from an earlier one included"
+
+/* name, Prometheus family without tidings_, help. */
+#define STATS_GAUGES(X)                                                                                                \
+	X(UNSENT, "unsent_bytes", "Memory of output that clients have not read yet")                                   \
+	X(RECEIVING, "receiving_bytes", "Memory of requests' bodies that are not whole yet")
 
 /*
  * name, Prometheus family without tidings_, help, how many of its units one unit of the family is, how many bounds
@@ -61,6 +71,9 @@
 
 #define X(name, key, family, label, help) STAT_##name,
 enum stat_counter { STATS_COUNTERS(X) STAT_COUNTERS };
+#undef X
+#define X(name, family, help) STAT_##name,
+enum stat_gauge { STATS_GAUGES(X) STAT_GAUGES };
 #undef X
 #define X(name, family, help, unit, bounds) STAT_HIST_##name,
 enum stat_histogram { STATS_HISTOGRAMS(X) STAT_HISTOGRAMS };
@@ -87,6 +100,8 @@ extern const int stat_statuses[STAT_STATUSES];
  */
 void stats_attach(struct hub *h, unsigned slot);
 void stat_add(enum stat_counter c, uint64_t n);
+/* What this process has now; a worker that died has nothing. */
+void stat_set(enum stat_gauge g, uint64_t value);
 /* In the histogram's own unit: microseconds, or operations. */
 void stat_observe(enum stat_histogram hist, uint64_t value);
 /* route < STAT_ROUTES */
@@ -95,6 +110,7 @@ void stat_answered(unsigned route, int status);
 void stat_refused(unsigned reason);
 
 uint64_t stats_sum(const struct hub *h, enum stat_counter c);
+uint64_t stats_gauge(const struct hub *h, enum stat_gauge g);
 /* of stat_statuses[status] */
 uint64_t stats_answered(const struct hub *h, unsigned route, unsigned status);
 uint64_t stats_refused(const struct hub *h, unsigned reason);
@@ -114,7 +130,11 @@ struct stat_histogram_info {
 	double unit;
 	unsigned bounds;
 };
+struct stat_gauge_info {
+	const char *family, *help;
+};
 extern const struct stat_counter_info stat_counters[STAT_COUNTERS];
+extern const struct stat_gauge_info stat_gauges[STAT_GAUGES];
 extern const struct stat_histogram_info stat_histograms[STAT_HISTOGRAMS];
 const char *stat_counter_name(enum stat_counter c); /* its key */
 

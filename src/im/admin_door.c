@@ -154,6 +154,8 @@ static void put_gauges(struct buf *b, const struct im *im)
 	put_each(b, &board, "worker_memory_bytes", ",kind=\"private\"", offsetof(struct worker_row, private_kib), 1024);
 	free(board.row);
 
+	for (int g = 0; g < STAT_GAUGES; g++)
+		put_gauge(b, stat_gauges[g].family, stat_gauges[g].help, stats_gauge(im->hub, (enum stat_gauge)g));
 	presence_usage(im->hub, &used, &size);
 	put_gauge(b, "sessions", "Sessions of the node", used);
 	put_gauge(b, "sessions_max", "Sessions the node has room for", size);

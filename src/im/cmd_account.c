@@ -3,10 +3,9 @@
 #include "core/base.h"
 #include "im/command.h"
 
-#include "core/clock.h"
 #include "core/password.h"
-#include "hub/bucket.h"
 #include "hub/stats.h"
+#include "im/admission.h"
 #include "im/render.h"
 #include "net/work.h"
 
@@ -99,6 +98,12 @@ static void on_profile(const struct store_user *u, void *arg)
 		call_fail_store(c, u->status == STORE_NOT_FOUND ? STORE_UNAVAILABLE : u->status);
 }
 
+static void login_fail(struct account_call *c)
+{
+	admission_failed(c->r->im, c->r->http->peer, c->user_id);
+	call_fail(c, PROBLEM_CREDENTIALS_INVALID, "no such user, or another password");
+}
+
 static void done(struct work_job *j, bool ran)
 {
 	struct account_call *c = container_of(j, struct account_call, job);
@@ -111,7 +116,7 @@ static void done(struct work_job *j, bool ran)
 	else if (c->matches)
 		store_find_user(store, str_from(c->user_id), on_profile, c);
 	else
-		call_fail(c, PROBLEM_CREDENTIALS_INVALID, "no such user, or another password");
+		login_fail(c);
 }
 
 static void submit(struct account_call *c)
@@ -121,27 +126,6 @@ static void submit(struct account_call *c)
 }
 
 /* ---- before ---- */
-
-/* So many addresses' worth of tries a user may get: one address alone shall not lock anybody out. */
-#define ADDRESSES_A_USER 10
-
-/* A try is counted for where it comes from and for whom it is: neither many addresses nor many names help to guess. */
-static bool may_try(struct request *r, const char *user_id)
-{
-	struct im *im = r->im;
-	const double per_minute = im->conf->limits.logins_per_minute;
-	char address[ADDR_TEXT_MAX];
-	int64_t now_ms = clock_mono_ms();
-	addr_format_network(r->http->peer, address);
-	r->retry_ms = address[0] == '\0' ? 0 : bucket_take(im->hub, 'a', address, per_minute / 60, per_minute, now_ms);
-	if (r->retry_ms == 0)
-		r->retry_ms = bucket_take(im->hub, 'l', user_id, per_minute / 60 * ADDRESSES_A_USER,
-					  per_minute * ADDRESSES_A_USER, now_ms);
-	if (r->retry_ms == 0)
-		return true;
-	request_fail(r, PROBLEM_RATE_LIMITED, "too many tries from this address, or for this user");
-	return false;
-}
 
 static struct account_call *call_new(struct request *r, const union command_args *a, bool registers)
 {
@@ -186,11 +170,7 @@ bool register_check(struct request *r, union command_args *a)
 
 void register_proceed(struct request *r, const union command_args *a)
 {
-	struct account_call *c = call_new(r, a, true);
-	if (may_try(r, c->user_id))
-		submit(c);
-	else
-		call_free(c);
+	submit(call_new(r, a, true));
 }
 
 bool login_check(struct request *r, union command_args *a)
@@ -215,8 +195,9 @@ void login_proceed(struct request *r, const union command_args *a)
 	struct account_call *c = call_new(r, a, false);
 	char address[ADDR_TEXT_MAX];
 	addr_format_network(r->http->peer, address);
-	if (may_try(r, c->user_id))
+	r->retry_ms = admission_login(r->im, r->http->peer, c->user_id);
+	if (r->retry_ms == 0)
 		store_look_up_user(r->im->store, str_from(address), str_from(c->user_id), on_found, c);
 	else
-		call_free(c);
+		call_fail(c, PROBLEM_RATE_LIMITED, "too many wrong passwords for this user");
 }

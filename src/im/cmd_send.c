@@ -22,10 +22,17 @@ static bool fail(struct request *r, const char *detail)
 static bool check_content(struct request *r, struct store_send *s)
 {
 	size_t max = (size_t)r->im->conf->message.max_content;
+	size_t json_max = (size_t)conf_content_json_max(r->im->conf);
+	const struct json *written = json_get(r->body, "content");
 	if (!request_text(r, "content", &s->content) || !request_web_url(r, "media_url", &s->media_url))
 		return false;
 	if (s->content.s != NULL && s->content.len > max) {
 		request_fail(r, PROBLEM_INVALID_ARGUMENT, "content: is over %zu bytes of UTF-8", max);
+		return false;
+	}
+	if (s->content.s != NULL && written->raw.len > json_max) {
+		request_fail(r, PROBLEM_INVALID_ARGUMENT, "content: takes over %zu bytes of JSON, its escapes included",
+			     json_max);
 		return false;
 	}
 	if (s->type == MESSAGE_TEXT) {

@@ -10,9 +10,11 @@
 #include "core/log.h"
 #include "hub/bucket.h"
 #include "hub/stats.h"
+#include "im/admission.h"
 #include "im/command.h"
 #include "im/session.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 
 #define WS_SUBPROTOCOL "tidings.v1"
@@ -27,6 +29,9 @@ static struct str path_below_prefix(const struct im *im, struct str path)
 		return STR_NULL;
 	return (struct str){path.s + n, path.len - n};
 }
+
+/* What is taken of somebody without a token: in any form of JSON the arguments of register are shorter. */
+#define ANYONE_BODY_MAX 4096
 
 static void reply(struct http_req *req, enum problem p, const char *detail, const char *headers)
 {
@@ -117,14 +122,32 @@ static bool is_json(struct str type)
 	return type.len == json.len || type.s[json.len] == ';' || type.s[json.len] == ' ' || type.s[json.len] == '\t';
 }
 
+/* Which the body has, beside identity. */
+static bool is_encoded(struct http_req *req)
+{
+	struct str coding;
+	size_t at = 0;
+	while ((coding = http_req_header_next(req, "Content-Encoding", &at)).s != NULL)
+		if (coding.len != 0 && !(coding.len == 8 && strncasecmp(coding.s, "identity", 8) == 0))
+			return true;
+	return false;
+}
+
+static int64_t body_max(const struct im *im, const struct command *cmd)
+{
+	const int max = im->conf->http.max_body;
+	return cmd->access == ACCESS_ANYONE && max > ANYONE_BODY_MAX ? ANYONE_BODY_MAX : max;
+}
+
 /* Size, then type, of the body that is announced. */
-static bool check_body(const struct im *im, struct http_req *req)
+static bool check_body(const struct im *im, struct http_req *req, const struct command *cmd)
 {
 	char detail[64];
 	if (req->content_length == 0)
 		return true;
-	if (req->content_length > im->conf->http.max_body) {
-		snprintf(detail, sizeof(detail), "the body is over %d bytes", im->conf->http.max_body);
+	req->body_max = body_max(im, cmd);
+	if (req->content_length > req->body_max) {
+		snprintf(detail, sizeof(detail), "the body is over %" PRId64 " bytes", req->body_max);
 		reply(req, PROBLEM_PAYLOAD_TOO_LARGE, detail, NULL);
 		return false;
 	}
@@ -132,7 +155,24 @@ static bool check_body(const struct im *im, struct http_req *req)
 		reply(req, PROBLEM_UNSUPPORTED_MEDIA_TYPE, "Content-Type: must be application/json", NULL);
 		return false;
 	}
+	if (is_encoded(req)) {
+		reply(req, PROBLEM_UNSUPPORTED_MEDIA_TYPE, "Content-Encoding: must be identity, or left out",
+		      "Accept-Encoding: identity\r\n");
+		return false;
+	}
 	return true;
+}
+
+/* Who has no token gives no body before the rate of the address was looked at; false after having answered 429. */
+static bool check_rate(struct im *im, struct http_req *req)
+{
+	int64_t wait_ms = admission_try(im, req->peer);
+	if (wait_ms == 0)
+		return true;
+	stat_refused(PROBLEM_RATE_LIMITED);
+	http_reply_problem(req, problem_status(PROBLEM_RATE_LIMITED), problem_code(PROBLEM_RATE_LIMITED),
+			   "too many tries from this address", (int)((wait_ms + 999) / 1000), NULL);
+	return false;
 }
 
 static enum http_verdict no_command(struct im *im, struct http_req *req, const char *allow)
@@ -172,7 +212,7 @@ static enum http_verdict public_head(struct http_req *req, void *ctx)
 	}
 	if (cmd->access == ACCESS_USER && !authenticate(im, req, bearer(req), token_verify, &claims))
 		return HTTP_ANSWERED;
-	if (!check_body(im, req))
+	if (!check_body(im, req, cmd) || (cmd->access == ACCESS_ANYONE && !check_rate(im, req)))
 		return HTTP_ANSWERED;
 	struct request *r = request_new_http(im, req, cmd, &claims);
 	r->path_id = found.id;

@@ -12,6 +12,7 @@
 #include "im/push.h"
 #include "im/session.h"
 #include "im/watch.h"
+#include "net/backlog.h"
 #include "net/tls.h"
 #include "net/work.h"
 
@@ -96,6 +97,7 @@ struct im *im_new(const struct im_options *opt, char **err_r)
 	memcpy(im->origin, opt->name, ORIGIN_LEN);
 	table_init(&im->users, user_key);
 	LIST_INIT(&im->sessions);
+	backlog_set_budget(loop_backlog(im->loop), (size_t)im->conf->worker_unsent);
 	im->doc = json_doc_new();
 	im->out = json_out_new();
 	observe_start(im);

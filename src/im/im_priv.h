@@ -73,6 +73,7 @@ struct im {
 	struct wheel_timer access; /* lines of the access log wait to be written */
 	int64_t memory_read_ms;
 	uint32_t resident_kib, private_kib;
+	uint64_t log_lost_told;
 
 	struct wheel_timer resync;
 	int64_t resync_last_ms;

@@ -9,6 +9,8 @@
 #include "hub/stats.h"
 #include "im/command.h"
 #include "im/http_door.h"
+#include "net/backlog.h"
+#include "net/conn.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -31,6 +33,10 @@ static void on_closed(const char *reason, void *ctx)
 {
 	(void)ctx;
 	stat_add(STAT_CLOSED, 1);
+	if (strcmp(reason, CONN_TOO_SLOW) == 0)
+		stat_add(STAT_CLOSED_SLOW, 1);
+	else if (strcmp(reason, CONN_NO_MEMORY) == 0)
+		stat_add(STAT_CLOSED_UNSENT, 1);
 	log_debug("connection closed: %s", reason);
 }
 
@@ -47,7 +53,7 @@ static void log_access(struct im *im, const struct http_req *req, int status, si
 	struct access_entry entry = {
 		.address = addr_format_host(req->peer, address),
 		.method = http_verb_name(req->verb),
-		.path = req->path,
+		.path = req->sent_path,
 		.status = status,
 		.bytes = bytes,
 		.usecs = usecs,
@@ -119,6 +125,8 @@ void observe_fini(struct im *im)
 {
 	wheel_cancel(&im->access);
 	access_log_flush();
+	for (int g = 0; g < STAT_GAUGES; g++)
+		stat_set((enum stat_gauge)g, 0);
 }
 
 /* proc(5): statm counts pages; the third field is what is backed by files or shared. */
@@ -146,6 +154,10 @@ void im_report(struct im *im)
 		read_memory(im);
 		im->memory_read_ms = now;
 	}
+	stat_add(STAT_LOG_LOST, log_lost() - im->log_lost_told);
+	im->log_lost_told = log_lost();
+	stat_set(STAT_UNSENT, *backlog_memory(loop_backlog(im->loop)));
+	stat_set(STAT_RECEIVING, http_server_receiving(im->http));
 	struct worker_row *row = hub_worker_begin(im->hub, im->slot);
 	row->connections = (uint32_t)http_server_connections(im->http);
 	row->websockets = (uint32_t)im->session_count;

@@ -30,7 +30,7 @@ struct request *request_new_http(struct im *im, struct http_req *http, const str
 	r->http = http;
 	r->cmd = cmd;
 	memcpy(r->user, claims->user_id, sizeof(r->user));
-	r->may_notify = token_has_scope(claims, "notify");
+	r->may_notify = token_has_scope(claims, TOKEN_SCOPE_NOTIFY);
 	return r;
 }
 

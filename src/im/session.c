@@ -8,8 +8,8 @@
 
 #include "core/clock.h"
 #include "core/log.h"
-#include "hub/bucket.h"
 #include "hub/stats.h"
+#include "im/admission.h"
 #include "im/frame.h"
 #include "im/order.h"
 #include "im/policy.h"
@@ -26,8 +26,6 @@
 #define PENDING_MAX 128
 #define PENDING_LOW 64
 #define RESYNC_INTERVAL_MS 1000
-/* Of limits.sessions_per_second, so many seconds' worth may be begun at once. */
-#define OPENINGS_BURST_SECS 4
 
 struct user *user_find(struct im *im, struct str id)
 {
@@ -159,16 +157,29 @@ static struct session *session_new(struct im *im, struct str device, int64_t exp
 	return s;
 }
 
+/* False after having answered that they, or their address, begin too many. */
+static bool begins_within_limits(struct im *im, struct http_req *req, const char *user_id)
+{
+	int64_t wait_ms = admission_session(im, req->peer, user_id);
+	if (wait_ms == 0)
+		return true;
+	stat_refused(PROBLEM_RATE_LIMITED);
+	http_reply_problem(req, 429, "rate_limited", "too many sessions begun by this user, or from this address",
+			   (int)((wait_ms + 999) / 1000), NULL);
+	return false;
+}
+
 /* Takes a place for it, or answers that there is none. */
 static bool find_room(struct session *s, struct http_req *req, const char *user_id)
 {
 	struct im *im = s->im;
-	const double per_second = im->conf->limits.sessions_per_second;
 	const char *full = NULL;
 	/* While draining, too: it is told where to go in the session's own words. */
 	if (http_server_connections(im->http) > (size_t)im->conf->worker_connections)
 		full = "this worker holds no more connections";
-	else if (bucket_take(im->hub, 'h', "", per_second, per_second * OPENINGS_BURST_SECS, clock_mono_ms()) != 0)
+	else if (!begins_within_limits(im, req, user_id))
+		return false;
+	else if (admission_session_node(im) != 0)
 		full = "this node is asked for more sessions than it can begin at a time";
 	else if ((s->presence = presence_enter(s, req, user_id)) < 0)
 		full = "this node holds no more sessions";

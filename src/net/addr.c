@@ -9,6 +9,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -286,6 +287,14 @@ static bool is_any6(const struct addr *a)
 	       IN6_IS_ADDR_UNSPECIFIED(&((const struct sockaddr_in6 *)&a->sa)->sin6_addr);
 }
 
+/* Connections have these from their listener. */
+static void set_tcp_options(int fd)
+{
+	const int on = 1, unsent_max = ADDR_UNSENT_MAX;
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+	setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent_max, sizeof(unsent_max));
+}
+
 int addr_listen(const struct addr *a, int backlog, const char **err_r)
 {
 	if (a->sa.ss_family == AF_UNIX && remove_stale(a, err_r) != 0)
@@ -300,9 +309,8 @@ int addr_listen(const struct addr *a, int backlog, const char **err_r)
 		*err_r = "socket failed";
 		return -1;
 	}
-	int on = 1;
 	if (a->sa.ss_family != AF_UNIX)
-		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+		set_tcp_options(fd);
 	if (a->sa.ss_family == AF_INET6) {
 		int v6only = !is_any6(a);
 		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &v6only, sizeof(v6only));

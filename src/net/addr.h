@@ -45,7 +45,11 @@ bool addr_network_holds(const struct addr_network *n, const struct addr *a);
 /*
  * A non-blocking, close-on-exec listening socket, or -1 with a reason naming the step in *err_r. A
  * UNIX socket that nobody answers is replaced; one that somebody answers is "in use".
+ *
+ * Of what a TCP connection was given to send, its kernel takes ADDR_UNSENT_MAX bytes ahead: megabytes else, which no
+ * budget of ours would count (net/backlog.h).
  */
+#define ADDR_UNSENT_MAX (128 * 1024)
 int addr_listen(const struct addr *a, int backlog, const char **err_r) MUST_CHECK;
 
 #endif

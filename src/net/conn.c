@@ -63,8 +63,10 @@ void conn_rearm(struct conn *c)
 
 static void drop_output(struct conn *c)
 {
-	if (c->out != NULL)
-		outq_fini(&c->out->queue);
+	if (c->out == NULL)
+		return;
+	backlog_leave(loop_backlog(c->loop), c);
+	outq_fini(&c->out->queue);
 	free(c->out);
 	c->out = NULL;
 }
@@ -159,8 +161,8 @@ static struct outq *begin_write(struct conn *c, size_t len)
 		return NULL;
 	loop_defer(c->loop, &c->task);
 	if (c->out == NULL) {
-		c->out = xmalloc(sizeof(*c->out));
-		outq_init(&c->out->queue);
+		c->out = xcalloc(1, sizeof(*c->out));
+		outq_init(&c->out->queue, backlog_memory(loop_backlog(c->loop)));
 		c->out->moved_ms = clock_mono_ms();
 	}
 	return &c->out->queue;
@@ -218,10 +220,13 @@ static void flush(struct conn *c)
 			break;
 		}
 	}
-	if (conn_unsent(c) == 0)
+	if (conn_unsent(c) == 0) {
 		drop_output(c);
-	else if (written != 0)
-		c->out->moved_ms = clock_mono_ms();
+	} else {
+		if (written != 0)
+			c->out->moved_ms = clock_mono_ms();
+		backlog_wait(loop_backlog(c->loop), c, written);
+	}
 	conn_rearm(c);
 }
 
@@ -288,6 +293,11 @@ void conn_set_peer(struct conn *c, const struct addr *peer)
 size_t conn_unsent(const struct conn *c)
 {
 	return c->out != NULL ? c->out->queue.unsent : 0;
+}
+
+bool conn_is_blocked(const struct conn *c)
+{
+	return c->blocked && c->out != NULL;
 }
 
 bool conn_peer_finished(const struct conn *c)

@@ -7,6 +7,7 @@
  *
  * An idle connection owns no buffers: input that was not taken and output that
  * was not written are kept only while there is any. There may be a great many: every byte of one counts.
+ * How long output may wait, and how much of it, is decided in net/backlog.h.
  */
 #ifndef TIDINGS_NET_CONN_H
 #define TIDINGS_NET_CONN_H
@@ -58,6 +59,8 @@ void conn_set_peer(struct conn *c, const struct addr *peer);
 void conn_write(struct conn *c, const void *data, size_t len);
 void conn_write_blob(struct conn *c, struct blob *b);
 size_t conn_unsent(const struct conn *c);
+/* Output waits that the socket did not take at the end of a turn. */
+bool conn_is_blocked(const struct conn *c);
 /* The peer has sent FIN, perhaps behind bytes that were not read yet: it may be gone altogether. Seen also while
  * paused. */
 bool conn_peer_finished(const struct conn *c);
@@ -73,6 +76,10 @@ void conn_resume(struct conn *c);
 
 /* One timer a connection; 0 cancels. */
 void conn_set_timeout(struct conn *c, int64_t delay_ms);
+
+/* Reasons that net/backlog.c gives. */
+#define CONN_TOO_SLOW "too slow"   /* took less than BACKLOG_RATE */
+#define CONN_NO_MEMORY "no memory" /* of those that wait, it needed most and took least */
 
 /* Closes at the end of the turn, dropping unsent output. reason: a static word that is counted and logged. The first
  * call counts. */

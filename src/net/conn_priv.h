@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A connection as its two files share it: conn.c, its life and its output; conn_input.c, what comes in. */
+/*
+ * A connection as its files share it: conn.c, its life and its output; conn_input.c, what comes in; backlog.c, output
+ * that waits.
+ */
 #ifndef TIDINGS_NET_CONN_PRIV_H
 #define TIDINGS_NET_CONN_PRIV_H
 
 #include "core/base.h"
+#include "net/backlog.h"
 #include "net/conn.h"
 #include "net/outq.h"
 #include "net/tls.h"
@@ -29,6 +33,7 @@ enum conn_state {
 struct unsent {
 	struct outq queue;
 	int64_t moved_ms; /* when it last got shorter, or began to wait */
+	struct backlog_entry wait;
 };
 
 struct conn {

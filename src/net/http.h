@@ -8,6 +8,9 @@
  * unparsed. Every response carries X-Request-Id, Date and, where the origin is
  * allowed, the CORS headers; preflights are answered here.
  *
+ * The bodies of all connections take HTTP_BODY_MEMORY at most. Beyond it those that have been on their way longest are
+ * refused (503 overloaded): a client that trickles gives way to one that sends.
+ *
  * Refused here, as problem+json, with the connection closed: malformed_request
  * (400; also line ends other than CRLF, both Content-Length and Transfer-Encoding, a repeated Content-Length,
  * a missing or repeated Host, white space before a colon, folded header lines, control bytes),
@@ -39,6 +42,7 @@ const char *http_verb_name(enum http_verb v);
 #define HTTP_REQUEST_LINE_MAX 8192
 #define HTTP_HEADERS_MAX 16384
 #define HTTP_REQUEST_ID_MAX 64
+#define HTTP_BODY_MEMORY ((size_t)64 * 1024 * 1024)
 
 /*
  * A request, alive from the head callback until exactly one answer was given to it
@@ -47,10 +51,12 @@ const char *http_verb_name(enum http_verb v);
  */
 struct http_req {
 	enum http_verb verb;
-	struct str path;	/* as sent, percent-encoded, without the query; starts with '/' */
+	struct str path;	/* without the query; starts with '/'; unreserved characters are not percent-encoded */
+	struct str sent_path;	/* the same as sent */
 	struct str query;	/* after '?', percent-encoded; absent without '?' */
 	struct str body;	/* whole; empty until the request callback */
 	int64_t content_length; /* -1: chunked; 0: none */
+	int64_t body_max;	/* bytes; http.max_body at first, the head callback may change it */
 	char id[HTTP_REQUEST_ID_MAX + 1];
 	const struct addr *peer;
 	int64_t started_usecs; /* clock_usecs at the first byte */
@@ -111,6 +117,8 @@ void http_server_expect_proxy(struct http_server *s);
  */
 void http_server_accept(struct http_server *s, int fd, const struct addr *peer, struct tls_server *tls);
 size_t http_server_connections(const struct http_server *s); /* WebSockets included */
+/* The memory that the bodies of unanswered requests take. */
+size_t http_server_receiving(const struct http_server *s);
 /* From now on answers carry Connection: close. */
 void http_server_drain(struct http_server *s);
 /* Ends the connections that wait for another request. WebSockets stay. */

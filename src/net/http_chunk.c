@@ -32,17 +32,9 @@ static const struct http_refusal too_long = {431, "headers_too_large",
 					     "The chunks' extensions or trailers are too long."};
 static const struct http_refusal too_large = {413, "payload_too_large", "The body is too large."};
 
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c |= 0x20;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 static const struct http_refusal *in_size(struct http_chunked *c, char ch)
 {
-	int digit = hex_digit(ch);
+	int digit = http_hex_digit(ch);
 	if (digit >= 0) {
 		if (c->digits == SIZE_DIGITS_MAX)
 			return &malformed;

@@ -44,6 +44,42 @@ static void allow_origin(const struct http_request *r, struct str origin, struct
 	buf_append_str(out, STR_LIT("\r\n"));
 }
 
+/* The value of the Origin line in a part of a head, of which the first line is whole only if `at_line`. */
+static struct str origin_line(const char *text, size_t len, bool at_line)
+{
+	static const char name[] = "origin:";
+	const size_t name_len = sizeof(name) - 1;
+	const char *end = text + len, *line = text;
+	while (line != NULL && line < end) {
+		const char *lf = memchr(line, '\n', (size_t)(end - line));
+		size_t line_len = lf != NULL ? (size_t)(lf - line) : 0;
+		if (at_line && line_len > name_len && strncasecmp(line, name, name_len) == 0)
+			return http_trim((struct str){line + name_len, line_len - name_len});
+		at_line = true;
+		line = lf != NULL ? lf + 1 : NULL;
+	}
+	return STR_NULL;
+}
+
+void http_cors_find_origin(struct http_request *r, const char *rest, size_t len)
+{
+	const struct conf_list *allowed = &r->server->conf->http.cors_origins;
+	bool whole_lines = r->head.len != 0 && r->head.data[r->head.len - 1] == '\n';
+	struct str origin = http_req_header(&r->pub, "origin");
+	if (origin.s == NULL)
+		origin = origin_line(r->head.data, r->head.len, false);
+	if (origin.s == NULL)
+		origin = origin_line(rest, len, whole_lines);
+	/* Not there yet: to whoever it is, the only one is as good. */
+	if (origin.s == NULL && allowed->count == 1)
+		origin = str_from(allowed->item[0]);
+	if (origin.s == NULL)
+		return;
+	char *copy = http_req_alloc(&r->pub, origin.len);
+	memcpy(copy, origin.s, origin.len);
+	r->origin = (struct str){copy, origin.len};
+}
+
 void http_cors_headers(const struct http_request *r, struct buf *out)
 {
 	const struct conf *conf = r->server->conf;
@@ -51,7 +87,7 @@ void http_cors_headers(const struct http_request *r, struct buf *out)
 		return;
 	if (!any_allowed(conf)) /* a cache must not give one origin's answer to another */
 		buf_append_str(out, STR_LIT("Vary: Origin\r\n"));
-	struct str origin = http_req_header(&r->pub, "origin");
+	struct str origin = r->origin.s != NULL ? r->origin : http_req_header(&r->pub, "origin");
 	if (!http_origin_allowed(conf, origin))
 		return;
 	allow_origin(r, origin, out);

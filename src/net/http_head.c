@@ -64,7 +64,7 @@ struct http_request *http_request_new(struct http_server *s, struct http_conn *h
 	r->server = s;
 	r->hc = hc;
 	r->pub.verb = VERB_OTHER;
-	r->pub.path = r->pub.body = STR_LIT("");
+	r->pub.path = r->pub.sent_path = r->pub.body = STR_LIT("");
 	r->pub.peer = &r->peer;
 	r->pub.started_usecs = clock_usecs();
 	r->minor = 1;
@@ -76,17 +76,15 @@ struct http_request *http_request_new(struct http_server *s, struct http_conn *h
 void http_request_free(struct http_request *r)
 {
 	struct http_note *n;
-	if (r->server != NULL) {
+	http_body_free(r);
+	if (r->server != NULL)
 		LIST_REMOVE(r, entry);
-		r->server->in_flight -= r->body.len;
-	}
 	while ((n = SLIST_FIRST(&r->notes)) != NULL) {
 		SLIST_REMOVE_HEAD(&r->notes, entry);
 		free(n);
 	}
 	buf_fini(&r->head);
 	free(r->header);
-	buf_fini(&r->body);
 	free(r);
 }
 
@@ -278,6 +276,27 @@ static struct str value_of(const struct http_request *r, const char *name, size_
 	return first;
 }
 
+/*
+ * RFC 3986 section 6.2.2.2: a path is the same with its unreserved characters encoded. Everything else, a slash above
+ * all, stays as it was sent.
+ */
+static struct str normalise(struct http_request *r, struct str path)
+{
+	static const char plain[] = "-._~";
+	if (path.len == 0 || memchr(path.s, '%', path.len) == NULL)
+		return path;
+	char *to = http_req_alloc(&r->pub, path.len);
+	size_t len = 0;
+	for (size_t i = 0; i < path.len; i++) {
+		int byte = http_percent_byte((struct str){path.s + i, path.len - i});
+		bool unreserved = (byte >= '0' && byte <= '9') || (byte >= 'A' && byte <= 'Z') ||
+				  (byte >= 'a' && byte <= 'z') || (byte > 0 && strchr(plain, byte) != NULL);
+		to[len++] = unreserved ? (char)byte : path.s[i];
+		i += unreserved ? 2 : 0;
+	}
+	return (struct str){to, len};
+}
+
 /* The authority at the front of an absolute target is cut off. */
 static enum http_progress check_target(struct http_request *r, struct http_refusal *why_r)
 {
@@ -301,7 +320,8 @@ static enum http_progress check_target(struct http_request *r, struct http_refus
 		r->pub.query = (struct str){mark + 1, (size_t)(t.s + t.len - mark - 1)};
 		t.len = (size_t)(mark - t.s);
 	}
-	r->pub.path = t.len != 0 ? t : STR_LIT("/");
+	r->pub.sent_path = t.len != 0 ? t : STR_LIT("/");
+	r->pub.path = normalise(r, r->pub.sent_path);
 	return HTTP_COMPLETE;
 }
 

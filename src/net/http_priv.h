@@ -5,6 +5,7 @@
  * http_server.c  connections and their states     http_reply.c  answers and problems
  * http_head.c    the head of a request, checked   http_cors.c   origins
  * http_chunk.c   the chunked coding               http_file.c   the document root
+ * http_body.c    bodies that are being received
  * http_req.c     what a handler asks of a request   http_greeting.c  before HTTP
  */
 #ifndef TIDINGS_NET_HTTP_PRIV_H
@@ -46,11 +47,12 @@ struct http_server {
 	bool expects_proxy;
 	struct addr_network *proxies; /* those that are trusted */
 	size_t proxy_count;
-	size_t in_flight;	    /* bytes of bodies that are being received */
-	struct ws_deflate *deflate; /* of all its WebSockets; NULL until one has negotiated it */
-	struct json_out *json;	    /* for problems */
-	struct buf head, body;	    /* scratch of the answer being made */
-	int64_t date_secs;	    /* that `date` was made for */
+	TAILQ_HEAD(, http_request) receiving; /* whose body is partly here, in the order in which they began */
+	size_t body_memory;		      /* of all bodies, those included that are whole and not answered */
+	struct ws_deflate *deflate;	      /* of all its WebSockets; NULL until one has negotiated it */
+	struct json_out *json;		      /* for problems */
+	struct buf head, body;		      /* scratch of the answer being made */
+	int64_t date_secs;		      /* that `date` was made for */
 	char date[CLOCK_HTTP_LEN + 1];
 };
 
@@ -83,6 +85,8 @@ struct http_request {
 	struct addr peer;
 	struct buf head; /* the bytes as received; final when the head is complete */
 	struct buf body;
+	TAILQ_ENTRY(http_request) receiving; /* while is_receiving */
+	bool is_receiving;
 	size_t seen;	      /* bytes of the head that were searched for a line's end */
 	size_t line;	      /* where the current line of the head begins */
 	size_t headers_start; /* 0: the request line is not complete */
@@ -91,6 +95,7 @@ struct http_request {
 	uint8_t minor;	   /* HTTP/1.x */
 	struct str target; /* as sent, the query included */
 	struct str host;   /* of the target, if that was absolute, else of the header; absent without */
+	struct str origin; /* where the head was refused; else absent, and in its header */
 	bool keep_alive;
 	bool expects_continue; /* and 100 was not sent */
 	bool body_done;
@@ -191,12 +196,32 @@ bool http_is_value_char(char c);
 enum http_progress http_chunk_input(struct http_chunked *c, const char *data, size_t len, size_t *used_r,
 				    struct buf *to, size_t max, struct http_refusal *why_r) MUST_CHECK;
 
+/* ---- http_body.c ---- */
+
+/* The body will be read. */
+void http_body_begin(struct http_request *r);
+/* Takes bytes of the body until it is complete. */
+enum http_progress http_body_input(struct http_request *r, const char *data, size_t len, size_t *used_r,
+				   struct http_refusal *why_r) MUST_CHECK;
+/* The body is whole or will not become so, and what was received is freed with the request. */
+void http_body_end(struct http_request *r);
+/* The request to give up, where all bodies take more than they may; NULL: none. */
+struct http_request *http_body_excess(const struct http_server *s);
+/* Frees what was received. */
+void http_body_free(struct http_request *r);
+
 /* ---- http_req.c ---- */
 
 /* One of the comma-separated elements of the header's lines is that token, in any case. */
 bool http_req_header_has(const struct http_req *req, const char *name, const char *token);
+/* The value of a hexadecimal digit, -1 where it is none. */
+int http_hex_digit(char c);
+/* The byte that s begins with in percent-encoding, -1 where it begins otherwise. */
+int http_percent_byte(struct str s);
 /* Memory of the request. */
 char *http_req_alloc(struct http_req *req, size_t len);
+/* Without the spaces, tabs and CR around it. */
+struct str http_trim(struct str s);
 bool str_is_nocase(struct str s, const char *cstr);
 
 /* ---- http_cors.c ---- */
@@ -206,6 +231,11 @@ bool http_origin_allowed(const struct conf *conf, struct str origin);
 bool http_is_preflight(const struct http_req *req);
 /* Answers a preflight, or OPTIONS of the server itself ("*"). */
 void http_reply_options(struct http_req *req);
+/*
+ * For a request that is refused before its headers were read: looks for the Origin in what there is of the head, and in
+ * the bytes behind it.
+ */
+void http_cors_find_origin(struct http_request *r, const char *rest, size_t len);
 /* The header lines that CORS adds to an answer. */
 void http_cors_headers(const struct http_request *r, struct buf *out);
 

@@ -20,6 +20,15 @@ bool str_is_nocase(struct str s, const char *cstr)
 	return s.s != NULL && strlen(cstr) == s.len && strncasecmp(s.s, cstr, s.len) == 0;
 }
 
+struct str http_trim(struct str s)
+{
+	while (s.len != 0 && (s.s[0] == ' ' || s.s[0] == '\t'))
+		s = (struct str){s.s + 1, s.len - 1};
+	while (s.len != 0 && (s.s[s.len - 1] == ' ' || s.s[s.len - 1] == '\t' || s.s[s.len - 1] == '\r'))
+		s.len--;
+	return s;
+}
+
 struct str http_req_header_next(const struct http_req *req, const char *name, size_t *at)
 {
 	const struct http_request *r = http_request_of(req);
@@ -45,11 +54,7 @@ static struct str next_element(struct str *list)
 	struct str e = {list->s, comma != NULL ? (size_t)(comma - list->s) : list->len};
 	size_t used = comma != NULL ? e.len + 1 : e.len;
 	*list = (struct str){list->s + used, list->len - used};
-	while (e.len != 0 && (e.s[0] == ' ' || e.s[0] == '\t'))
-		e = (struct str){e.s + 1, e.len - 1};
-	while (e.len != 0 && (e.s[e.len - 1] == ' ' || e.s[e.len - 1] == '\t'))
-		e.len--;
-	return e;
+	return http_trim(e);
 }
 
 bool http_req_header_has(const struct http_req *req, const char *name, const char *token)
@@ -75,12 +80,19 @@ char *http_req_alloc(struct http_req *req, size_t len)
 	return n->text;
 }
 
-static int hex_digit(char c)
+int http_hex_digit(char c)
 {
 	if (c >= '0' && c <= '9')
 		return c - '0';
 	c |= 0x20;
 	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+int http_percent_byte(struct str s)
+{
+	int high = s.len >= 3 && s.s[0] == '%' ? http_hex_digit(s.s[1]) : -1;
+	int low = high >= 0 ? http_hex_digit(s.s[2]) : -1;
+	return low >= 0 ? high << 4 | low : -1;
 }
 
 static int decode(struct http_req *req, struct str from, bool plus_is_space, struct str *out_r)
@@ -90,11 +102,10 @@ static int decode(struct http_req *req, struct str from, bool plus_is_space, str
 	for (size_t i = 0; i < from.len; i++) {
 		char c = from.s[i];
 		if (c == '%') {
-			int high = i + 2 < from.len ? hex_digit(from.s[i + 1]) : -1;
-			int low = i + 2 < from.len ? hex_digit(from.s[i + 2]) : -1;
-			if (high < 0 || low < 0)
+			int byte = http_percent_byte((struct str){from.s + i, from.len - i});
+			if (byte < 0)
 				return -1;
-			c = (char)(high << 4 | low);
+			c = (char)byte;
 			i += 2;
 		} else if (c == '+' && plus_is_space) {
 			c = ' ';

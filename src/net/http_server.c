@@ -12,9 +12,8 @@
 #include "net/http_priv.h"
 #include "net/ws_deflate.h"
 
-#define REQUESTS_A_TURN 32 /* of one connection, before others get theirs */
-#define IN_FLIGHT_MAX ((size_t)64 * 1024 * 1024)
-#define UNSENT_MAX (64 * 1024) /* with more waiting to be sent no further request is begun */
+#define REQUESTS_A_TURN 32     /* of one connection, before others get theirs */
+#define UNSENT_MAX (64 * 1024) /* with more queued in this turn no further request is begun */
 
 static const struct http_observer no_observer;
 
@@ -149,13 +148,14 @@ static void begin_body(struct http_conn *hc, bool has_begun)
 		deliver(hc);
 		return;
 	}
-	if (r->pub.content_length > r->server->conf->http.max_body) {
+	if (r->pub.content_length > r->pub.body_max) {
 		refuse(hc, &too_large);
 		return;
 	}
 	if (r->expects_continue && !has_begun)
 		conn_write(hc->member.conn, go_on, sizeof(go_on) - 1);
 	r->expects_continue = false;
+	http_body_begin(r);
 	enter(hc, STATE_BODY);
 }
 
@@ -165,6 +165,7 @@ static void begin_request(struct http_conn *hc, bool more)
 	struct http_request *r = hc->req;
 	struct http_server *s = hc->member.server;
 	r->body_done = r->pub.content_length == 0;
+	r->pub.body_max = s->conf->http.max_body;
 	enter(hc, STATE_PENDING);
 	if (str_is(r->pub.path, "*") || http_is_preflight(&r->pub)) {
 		http_reply_options(&r->pub);
@@ -189,6 +190,7 @@ static size_t head_input(struct http_conn *hc, const char *data, size_t len)
 	case HTTP_MORE:
 		break;
 	case HTTP_REFUSED:
+		http_cors_find_origin(hc->req, data + used, len - used);
 		refuse(hc, &why);
 		break;
 	case HTTP_COMPLETE:
@@ -209,38 +211,22 @@ static size_t idle_input(struct http_conn *hc, const char *data, size_t len)
 	return head_input(hc, data, len);
 }
 
-static enum http_progress take_body(struct http_request *r, const char *data, size_t len, size_t *used_r,
-				    struct http_refusal *why_r)
+/* Those that have been at it longest give way, this one perhaps among them. */
+static void give_way(struct http_server *s)
 {
-	if (r->pub.content_length < 0)
-		return http_chunk_input(&r->chunked, data, len, used_r, &r->body,
-					(size_t)r->server->conf->http.max_body, why_r);
-	*used_r = (uint64_t)r->body_left < len ? (size_t)r->body_left : len;
-	buf_append(&r->body, data, *used_r);
-	r->body_left -= (int64_t)*used_r;
-	return r->body_left == 0 ? HTTP_COMPLETE : HTTP_MORE;
-}
-
-/* So that many large bodies at a time cannot take all memory. */
-static bool fits_in_flight(struct http_request *r, size_t before)
-{
-	r->server->in_flight += r->body.len - before;
-	return r->server->in_flight <= IN_FLIGHT_MAX;
+	static const struct http_refusal too_much = {503, "overloaded", "Too much is being received; try again."};
+	struct http_request *r;
+	while ((r = http_body_excess(s)) != NULL)
+		refuse(r->hc, &too_much);
 }
 
 static size_t body_input(struct http_conn *hc, const char *data, size_t len)
 {
-	static const struct http_refusal too_much = {503, "overloaded", "Too much is being received; try again."};
-	struct http_request *r = hc->req;
-	struct http_refusal why = too_much;
-	size_t used, before = r->body.len;
-	enum http_progress progress = take_body(r, data, len, &used, &why);
-	if (!fits_in_flight(r, before) && progress == HTTP_MORE) {
-		progress = HTTP_REFUSED;
-		why = too_much;
-	}
-	switch (progress) {
+	struct http_refusal why;
+	size_t used;
+	switch (http_body_input(hc->req, data, len, &used, &why)) {
 	case HTTP_MORE:
+		give_way(hc->member.server);
 		break;
 	case HTTP_REFUSED:
 		refuse(hc, &why);
@@ -288,7 +274,7 @@ static size_t input_step(struct http_conn *hc, const char *data, size_t len)
 static bool may_begin(struct http_conn *hc, unsigned begun)
 {
 	struct conn *c = hc->member.conn;
-	if (conn_unsent(c) > UNSENT_MAX) {
+	if (conn_is_blocked(c) || conn_unsent(c) > UNSENT_MAX) {
 		hc->throttled = true;
 		conn_pause(c);
 		return false;
@@ -351,6 +337,9 @@ void http_conn_timeout(struct conn *c, void *owner)
 	int64_t left_ms;
 	switch ((enum http_state)hc->state) {
 	case STATE_HEAD:
+		http_cors_find_origin(hc->req, "", 0);
+		refuse(hc, &timed_out);
+		break;
 	case STATE_BODY:
 		refuse(hc, &timed_out);
 		break;
@@ -416,6 +405,7 @@ struct http_server *http_server_new(struct loop *l, const struct conf *conf, con
 	s->json = json_out_new();
 	LIST_INIT(&s->members);
 	LIST_INIT(&s->requests);
+	TAILQ_INIT(&s->receiving);
 	return s;
 }
 
@@ -486,6 +476,11 @@ void http_server_accept(struct http_server *s, int fd, const struct addr *peer, 
 		close_now(hc, "not a trusted proxy");
 	else if (!s->expects_proxy && http_admit(hc) && tls != NULL)
 		conn_start_tls(c, tls);
+}
+
+size_t http_server_receiving(const struct http_server *s)
+{
+	return s->body_memory;
 }
 
 size_t http_server_connections(const struct http_server *s)

@@ -14,12 +14,14 @@
 
 #include "core/clock.h"
 #include "core/log.h"
+#include "net/backlog.h"
 
 TAILQ_HEAD(task_list, loop_task);
 
 struct loop {
 	struct event_base *base;
 	struct wheel *wheel;
+	struct backlog *backlog;
 	struct event *tick;
 	struct task_list tasks;
 	struct loop_task end_of_turn; /* separates what was queued before the tasks ran from what they queue */
@@ -52,6 +54,7 @@ struct loop *loop_new(void)
 	l->tick = event_new(l->base, -1, EV_PERSIST, on_tick, l);
 	if (l->tick == NULL || event_add(l->tick, &every) != 0)
 		log_fatal("cannot start the timers");
+	l->backlog = backlog_new(l->wheel);
 	return l;
 }
 
@@ -96,6 +99,7 @@ void loop_free(struct loop **lp)
 	if (l == NULL)
 		return;
 	loop_settle(l);
+	backlog_free(&l->backlog);
 	event_free(l->tick);
 	wheel_free(&l->wheel);
 	event_base_free(l->base);
@@ -111,6 +115,11 @@ struct event_base *loop_base(struct loop *l)
 struct wheel *loop_wheel(struct loop *l)
 {
 	return l->wheel;
+}
+
+struct backlog *loop_backlog(struct loop *l)
+{
+	return l->backlog;
 }
 
 void loop_defer(struct loop *l, struct loop_task *t)

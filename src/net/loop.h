@@ -12,6 +12,7 @@
 #include <sys/queue.h>
 
 struct event_base;
+struct backlog;
 
 /* A thing to be done once at the end of this turn. Embedded in its owner, zeroed before first use. */
 struct loop_task {
@@ -26,6 +27,8 @@ struct loop *loop_new(void);
 void loop_free(struct loop **l);
 struct event_base *loop_base(struct loop *l);
 struct wheel *loop_wheel(struct loop *l);
+/* The output that waits for slow clients. */
+struct backlog *loop_backlog(struct loop *l);
 /* Queues the task unless it is queued already. It may queue others, and itself again (for the next turn). */
 void loop_defer(struct loop *l, struct loop_task *t);
 void loop_undefer(struct loop *l, struct loop_task *t);

@@ -22,15 +22,31 @@ struct out {
 	char data[];
 };
 
-void outq_init(struct outq *q)
+void outq_init(struct outq *q, size_t *memory)
 {
 	TAILQ_INIT(&q->list);
 	q->unsent = 0;
+	q->memory = memory;
+}
+
+static void out_add(struct outq *q, struct out *o)
+{
+	TAILQ_INSERT_TAIL(&q->list, o, entry);
+	*q->memory += sizeof(*o);
+	if (o->blob == NULL)
+		*q->memory += o->cap;
+	else if (o->blob->queued++ == 0)
+		*q->memory += o->blob->len;
 }
 
 static void out_free(struct outq *q, struct out *o)
 {
 	TAILQ_REMOVE(&q->list, o, entry);
+	*q->memory -= sizeof(*o);
+	if (o->blob == NULL)
+		*q->memory -= o->cap;
+	else if (--o->blob->queued == 0)
+		*q->memory -= o->blob->len;
 	blob_unref(o->blob);
 	free(o);
 }
@@ -61,7 +77,7 @@ void outq_add(struct outq *q, const void *data, size_t len)
 		struct out *o = xmalloc(sizeof(*o) + cap);
 		*o = (struct out){.len = (uint32_t)n, .cap = (uint32_t)cap};
 		memcpy(o->data, from, n);
-		TAILQ_INSERT_TAIL(&q->list, o, entry);
+		out_add(q, o);
 		from += n;
 		len -= n;
 	}
@@ -72,7 +88,7 @@ void outq_add_blob(struct outq *q, struct blob *b)
 	ASSERT(b->len <= UINT32_MAX);
 	struct out *o = xmalloc(sizeof(*o));
 	*o = (struct out){.blob = blob_ref(b), .len = (uint32_t)b->len, .cap = (uint32_t)b->len};
-	TAILQ_INSERT_TAIL(&q->list, o, entry);
+	out_add(q, o);
 	q->unsent += b->len;
 }
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A connection's unsent output: small writes are collected in chunks, shared buffers are counted, and all leave by
- * writev. */
+/*
+ * A connection's unsent output: small writes are collected in chunks, shared buffers are counted, and all leave by
+ * writev.
+ */
 #ifndef TIDINGS_NET_OUTQ_H
 #define TIDINGS_NET_OUTQ_H
 
@@ -14,10 +16,11 @@ struct out;
 
 struct outq {
 	TAILQ_HEAD(out_list, out) list;
-	size_t unsent; /* bytes */
+	size_t unsent;	/* bytes */
+	size_t *memory; /* the owner's: bytes that all queues with the same one take; a shared buffer counts once */
 };
 
-void outq_init(struct outq *q);
+void outq_init(struct outq *q, size_t *memory);
 /* Drops what is unsent; empty again. */
 void outq_fini(struct outq *q);
 void outq_add(struct outq *q, const void *data, size_t len);

@@ -343,6 +343,7 @@ int master_run(struct conf *conf, char *const *argv, void (*started)(void))
 	m->phase = m->sockets_elsewhere ? MASTER_WAITING : MASTER_SERVING;
 	m->renewing = true;
 	log_identity("master");
+	log_start();
 	if (prepare(m, &reason) != 0) {
 		log_error("%s", reason);
 		free(reason);

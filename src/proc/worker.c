@@ -181,6 +181,8 @@ int worker_run(const struct conf *conf, struct hub *hub, unsigned slot, const ch
 	if (drop_privileges(conf->user) != 0)
 		return WORKER_EXIT_UNABLE;
 
+	log_start();
+	access_log_start();
 	w.loop = loop_new();
 	w.started_ms = clock_mono_ms();
 	struct im_options options = {.loop = w.loop, .conf = conf, .hub = hub, .slot = slot, .name = name, .tls = tls};
@@ -204,5 +206,6 @@ int worker_run(const struct conf *conf, struct hub *hub, unsigned slot, const ch
 	wheel_cancel(&w.report);
 	wheel_cancel(&w.step);
 	loop_free(&w.loop);
+	log_stop();
 	return 0;
 }

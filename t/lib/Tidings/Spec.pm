@@ -197,6 +197,8 @@ sub exchange_faults {
 	my $r = $e{response};
 	my $root = closed_schemas()->data;
 	my ($path, $query) = $e{path} =~ /\A([^?]*)(?:\?(.*))?\z/s;
+	# RFC 3986, 6.2.2.2: an unreserved character is the same encoded.
+	$path =~ s/(%([0-9A-Fa-f]{2}))/my $c = chr hex $2; $c =~ m{[A-Za-z0-9._~-]} ? $c : $1/ge;
 	my ($template, $param) = find_path($root->{openapi}{paths}, $path, $e{admin});
 	# A preflight, or what the path can do; a file of http.docroot.
 	return $r->body eq '' ? () : 'OPTIONS has a body' if $e{method} eq 'OPTIONS' && $r->status == 204;

@@ -196,6 +196,43 @@ static void test_shared(void)
 	is_int(whole, PROCESSES * LINES, "lines of several processes do not mix");
 }
 
+static int add_to_pipe(void)
+{
+	struct access_entry e = entry("/thread");
+	static struct buf all;
+	int taken = 0;
+	unlink(path);
+	if (mkfifo(path, 0600) != 0)
+		return 1;
+	int reader = open(path, O_RDONLY | O_NONBLOCK);
+	access_log_open(path, LOG_FORMAT_TEXT);
+	access_log_start();
+	while (taken < 100000 && access_log_add(&e))
+		taken++;
+	if (taken == 100000 || access_log_flush())
+		return 2;
+	while (!access_log_flush()) {
+		ssize_t n = read(reader, buf_reserve(&all, 65536), 65536);
+		all.len += n > 0 ? (size_t)n : 0;
+	}
+	access_log_close();
+	for (ssize_t n; (n = read(reader, buf_reserve(&all, 65536), 65536)) > 0;)
+		all.len += (size_t)n;
+	return lines_in(buf_cstr(&all)) == (size_t)taken ? 0 : 3;
+}
+
+static void test_thread(void)
+{
+	fflush(stdout);
+	pid_t pid = fork();
+	if (pid == 0)
+		_exit(add_to_pipe());
+	int status = 0;
+	waitpid(pid, &status, 0);
+	is_int(status, 0, "with a thread: a pipe that nobody reads blocks nobody, and what waited arrives");
+	unlink(path);
+}
+
 int main(void)
 {
 	const char *err;
@@ -213,6 +250,7 @@ int main(void)
 	test_rotation();
 	test_no_file();
 	test_full();
+	test_thread();
 	test_shared();
 	is_int((int64_t)lines_in(slurp(events)), 5, "each fault and each mending is told once");
 	unlink(path);

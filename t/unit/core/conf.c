@@ -199,6 +199,40 @@ static void test_values(void)
 	conf_free(&c);
 }
 
+/* As an editor of another system saves it. */
+static void test_foreign_text(void)
+{
+	struct conf *c =
+		taken("\xEF\xBB\xBFworkers = 3\r\nlog {\r\n\tlevel = debug\r\n}\r\n", "a byte order mark, and CR LF");
+	if (c != NULL)
+		ok(c->workers == 3 && c->log.level == LOG_LEVEL_DEBUG, "are no part of names and values");
+	conf_free(&c);
+	c = taken("\xEF\xBB\xBF", "a byte order mark alone");
+	conf_free(&c);
+	refused("\xEF\xBB\xBFwrkers = 3\n", "t.conf:1: unknown option 'wrkers'", "the first line is the first");
+	refused("workers = 3\n\xEF\xBB\xBFuser = x\n", "t.conf:2: unknown option '\xEF\xBB\xBFuser'",
+		"anywhere else it is what it is");
+}
+
+static void test_content(void)
+{
+	struct conf *c = taken("message { max_content = 49152 }", "a content of three quarters of the doors");
+	if (c != NULL) {
+		is_int(conf_content_json_max(c), 49152, "is taken");
+		is_int(c->warnings.count, 1, "without a word");
+	}
+	conf_free(&c);
+	c = taken("message { max_content = 2000 }\nwebsocket { max_message = 2400 }", "a longer one");
+	if (c != NULL) {
+		is_int(conf_content_json_max(c), 1800, "is not");
+		is_str(c->warnings.count == 2 ? c->warnings.item[1] : "",
+		       "message.max_content: only 1800 of 2000 bytes are taken, three quarters of the smaller one of "
+		       "http.max_body and websocket.max_message",
+		       "and the administrator is warned");
+	}
+	conf_free(&c);
+}
+
 static void test_all_faults_at_once(void)
 {
 	refused("# a comment\n"
@@ -358,6 +392,8 @@ static void test_secrets(void)
 	write_file("nul", "a\0b", 3);
 	write_file("big", big, 70000);
 	write_file("pem", "no key\n", 7);
+	write_file("crlf", SECRET "\r\n", 34);
+	write_file("crcrlf", "pa\rss\r\r\n", 8);
 	text = xasprintf("mysql { password_file = '%s/password' }\nredis { password_file = '%s/nul' }\n"
 			 "jwt {\n secret_file = '%s/binary'\n"
 			 "key old { algorithm = HS512 secret = \"" SECRET "\" }\n"
@@ -377,17 +413,20 @@ static void test_secrets(void)
 
 	text = xasprintf("mysql { password_file = '%s/password' }\njwt { secret_file = '%s/binary'\n"
 			 "key old { algorithm = HS512 secret = \"" SECRET
-			 "\" }\nkey new { secret_file = '%s/short' } }",
-			 dir, dir, dir);
+			 "\" }\nkey new { secret_file = '%s/short' }\nkey dos { secret_file = '%s/crlf' } }\n"
+			 "redis { password_file = '%s/crcrlf' }\n",
+			 dir, dir, dir, dir, dir);
 	c = taken(text, "secrets by file");
 	if (c != NULL) {
 		is_str(c->mysql.password, "pa ss", "a password loses its line feed");
 		ok(c->jwt.own.secret_len == 39 && memcmp(c->jwt.own.secret, binary, 39) == 0,
 		   "a secret of any bytes loses one line feed");
-		is_int(c->jwt.key_count, 2, "two more keys");
+		is_int(c->jwt.key_count, 3, "three more keys");
 		is_str(c->jwt.keys[0].kid, "old", "their order is that of the file");
 		ok(c->jwt.keys[0].algorithm == JWT_HS512 && c->jwt.keys[0].secret_len == 32, "the key's own options");
 		is_int(c->jwt.keys[1].secret_len, 32, "a secret of exactly 32 bytes");
+		is_int(c->jwt.keys[2].secret_len, 32, "a secret loses CR LF");
+		is_str(c->redis.password, "pa\rss\r", "a password, too, and no other CR");
 		err = conf_check_server(c);
 		is_str(err, NULL, "a server can start with that");
 		free(err);
@@ -395,8 +434,9 @@ static void test_secrets(void)
 	conf_free(&c);
 	free(text);
 	free(big);
-	for (size_t i = 0; i < 6; i++) {
-		char *path = in_dir((const char *[]){"binary", "short", "password", "nul", "big", "pem"}[i]);
+	for (size_t i = 0; i < 8; i++) {
+		char *path = in_dir(
+			(const char *[]){"binary", "short", "password", "nul", "big", "pem", "crlf", "crcrlf"}[i]);
 		unlink(path);
 		free(path);
 	}
@@ -491,6 +531,8 @@ int main(void)
 	conf_free(&c);
 	test_documents();
 	test_values();
+	test_foreign_text();
+	test_content();
 	test_all_faults_at_once();
 	test_syntax();
 	test_checks();

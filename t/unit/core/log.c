@@ -209,6 +209,86 @@ static void test_processes(void)
 	is_int(mixed, 0, "each in one piece");
 }
 
+/* In a process of its own: a thread writes to a pipe that nobody reads, then somebody does. */
+static int log_to_pipe(void)
+{
+	enum { LINES = 20000 };
+	static char text[200];
+	static struct buf all;
+	const char *err;
+	memset(text, 'x', sizeof(text) - 1);
+	unlink(path);
+	if (mkfifo(path, 0600) != 0)
+		return 1;
+	int reader = open(path, O_RDONLY | O_NONBLOCK);
+	if (log_open(path, LOG_LEVEL_INFO, LOG_FORMAT_TEXT, &err) != 0)
+		return 2;
+	log_start();
+	for (int i = 0; i < LINES; i++)
+		log_info("%05d %s", i, text);
+	uint64_t lost = log_lost();
+	if (lost == 0 || lost > LINES - 1000)
+		return 3;
+	pid_t child = fork();
+	if (child == 0)
+		_exit(0);
+	int status = 0;
+	waitpid(child, &status, 0);
+	if (status != 0)
+		return 4;
+	/* What waits comes out whole and in order; and as soon as there is room, how many lines are missing. */
+	while (strstr(buf_cstr(&all), "lines are missing here") == NULL) {
+		log_info("once more");
+		ssize_t n = read(reader, buf_reserve(&all, 65536), 65536);
+		all.len += n > 0 ? (size_t)n : 0;
+	}
+	int next = 0;
+	for (const char *p = buf_cstr(&all), *body; (body = strstr(p, ": 0")) != NULL; p = body + 1)
+		next += atoi(body + 2) == next && body[2 + 6] == 'x';
+	if (next < 1000)
+		return 5;
+	return strstr(buf_cstr(&all), " warn m: log: ") != NULL ? 0 : 6;
+}
+
+static void test_slow_reader(void)
+{
+	fflush(stdout);
+	pid_t pid = fork();
+	if (pid == 0)
+		_exit(log_to_pipe());
+	int status = 0;
+	waitpid(pid, &status, 0);
+	ok(WIFEXITED(status) && WEXITSTATUS(status) == 0,
+	   "a pipe that nobody reads costs lines, which are counted (%d)",
+	   WIFEXITED(status) ? WEXITSTATUS(status) : -1);
+	unlink(path);
+}
+
+static int log_and_exit(void)
+{
+	const char *err;
+	unlink(path);
+	if (log_open(path, LOG_LEVEL_INFO, LOG_FORMAT_TEXT, &err) != 0)
+		return 1;
+	log_start();
+	for (int i = 0; i < 500; i++)
+		log_info("line %d", i);
+	exit(0);
+}
+
+static void test_thread(void)
+{
+	fflush(stdout);
+	pid_t pid = fork();
+	if (pid == 0)
+		_exit(log_and_exit());
+	waitpid(pid, NULL, 0);
+	unsigned lines = 0;
+	for (const char *p = slurp(path); (p = strchr(p, '\n')) != NULL; p++)
+		lines++;
+	is_int(lines, 500, "what waits when the process exits is written");
+}
+
 /* Runs fn in a child whose stderr is `path`; its wait status. */
 static int in_child(void (*fn)(void))
 {
@@ -281,6 +361,8 @@ int main(void)
 	test_levels();
 	test_reopen();
 	test_processes();
+	test_slow_reader();
+	test_thread();
 	test_ends();
 	unlink(path);
 	rmdir(dir);

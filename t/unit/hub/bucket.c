@@ -30,6 +30,11 @@ static void test_refill(void)
 	is_int(take_all(h, "bob", 50, 200, now), 200, "another name is apart");
 	is_int(bucket_take(h, 'l', "alice", 50, 200, now + 3600000), 0, "so is another kind of the same name");
 
+	is_int(bucket_wait(h, 's', "dave", 50, 2, now), 0, "a token is there");
+	is_int(bucket_wait(h, 's', "dave", 50, 2, now), 0, "asking does not take it");
+	is_int(take_all(h, "dave", 50, 2, now), 2, "both are there still");
+	is_int(bucket_wait(h, 's', "dave", 50, 2, now), 20, "and then it is known when the next comes");
+
 	is_int(take_all(h, "slow", 0.5, 30, now), 30, "thirty a minute");
 	is_int(bucket_take(h, 's', "slow", 0.5, 30, now), 2000, "one in two seconds");
 	is_int(take_all(h, "third", 3, 10, now), 10, "an interval that is no whole number");

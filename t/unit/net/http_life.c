@@ -94,6 +94,36 @@ static void test_bursts(void)
 	close_client(&c);
 }
 
+/* While a client has not taken an answer no further request of it is begun, however small the answers are. */
+static void test_unread(void)
+{
+	enum { COUNT = 50 };
+	char body[901] = "", request[1024];
+	struct client c = {0};
+	int fds[2];
+	reset_seen();
+	make_pair(fds, 4096);
+	http_server_accept(server, fds[0], &unix_peer, NULL);
+	c.fd = fds[1];
+	memset(body, 'x', sizeof(body) - 1);
+	snprintf(request, sizeof(request), POST("/now", "900") "%s", body);
+	/* Until the socket is full. */
+	int before = -1;
+	for (int i = 0; i < COUNT && seen.requests != before; i++) {
+		before = seen.requests;
+		say(&c, request);
+		turns(2);
+	}
+	int served = seen.requests;
+	ok(served < COUNT, "a client that reads nothing blocks after %d small answers", served);
+	say(&c, request);
+	turns(10);
+	is_int(seen.requests, served, "and no further request is begun");
+	hear(&c);
+	ok(seen.requests > served, "until it reads");
+	close_client(&c);
+}
+
 static void test_early_answers(void)
 {
 	struct client c;
@@ -367,15 +397,20 @@ static void test_in_flight(void)
 	}
 	for (int i = 0; i < CLIENTS - 1; i++)
 		is_str(hear(&c[i]), "", "%d MiB are received", 13 * (i + 1));
+	ok(http_server_receiving(server) >= 52 * MIB, "which is known");
 	send_bytes(&c[CLIENTS - 1], much, 13 * MIB);
-	const char *a = hear(&c[CLIENTS - 1]);
-	ok(status_of(a) == 503 && has(a, "\"overloaded\"") && has(a, "Retry-After: 1\r\n"), "65 are too much: %d",
-	   status_of(a));
-	close_client(&c[CLIENTS - 1]);
-	send_bytes(&c[0], much, 2 * MIB);
-	is_int(status_of(hear(&c[0])), 200, "those who were before come to their end");
-	for (int i = 0; i < CLIENTS - 1; i++)
+	is_str(hear(&c[CLIENTS - 1]), "", "65 are too much: not for who comes last");
+	const char *a = hear(&c[0]);
+	ok(status_of(a) == 503 && has(a, "\"overloaded\"") && has(a, "Retry-After: 1\r\n"),
+	   "but for who has taken longest: %d", status_of(a));
+	is_int(seen.aborted, 1, "whose handler is told");
+	for (int i = 1; i < CLIENTS; i++) {
+		send_bytes(&c[i], much, 2 * MIB);
+		is_int(status_of(hear(&c[i])), 200, "the others come to their end");
+	}
+	for (int i = 0; i < CLIENTS; i++)
 		close_client(&c[i]);
+	is_int(http_server_receiving(server), 0, "and nothing is left");
 	reset_seen();
 	open_client(&c[0]);
 	say(&c[0], POST("/now", "15728640"));
@@ -392,6 +427,7 @@ int main(void)
 	start_server();
 	test_pipelining();
 	test_bursts();
+	test_unread();
 	test_early_answers();
 	test_continue();
 	test_leaving_clients();
