@@ -3,6 +3,7 @@
 # the next connection, one that comes late is found soon, and none of it needs a restart. A primary that was made a
 # replica is left although it keeps its connections.
 use Tidings;
+use IO::Socket::INET;
 use Tidings::DNS;
 use Tidings::Stack;
 use Tidings::Util qw(free_port spew slurp);
@@ -61,8 +62,11 @@ sub cut {
 }
 sub connections_to { my ($stack) = @_; return $stack->dbh->selectrow_array("SELECT COUNT(*) FROM information_schema.processlist WHERE user = 'mortal'") }
 
+# Connections to it are made, and never answered.
+my @mute = map { IO::Socket::INET->new(LocalAddr => '127.0.0.3', LocalPort => $_, Listen => 128, ReuseAddr => 1) // die "127.0.0.3:$_: $!\n" } $sql_port, $redis_port;
+
 subtest 'names, and all their addresses' => sub {
-	for my $addresses (['127.0.0.1'], ['::1', '127.0.0.1'], ['127.0.0.1', '::1'], ['127.0.0.77', '::1', '127.0.0.1']) {
+	for my $addresses (['127.0.0.1'], ['::1', '127.0.0.1'], ['127.0.0.1', '::1'], ['127.0.0.77', '::1', '127.0.0.1'], ['127.0.0.3', '127.0.0.1']) {
 		both(@$addresses);
 		my $t = Tidings->start(conf => conf());
 		pass "@$addresses: migrated, started, ready";

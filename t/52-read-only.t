@@ -43,6 +43,10 @@ sub idle {
 	is_deeply [grep { $_ != 200 } map { $t->http('bob')->get("/messages/conversations/$m->{conversation_id}/messages")->status } 1 .. 20], [], 'reads go on';
 	is $_->request(type => 'ping')->{type}, 'pong', "$_->{name} stays" for $alice, $bob;
 
+	my ($exit, undef, $err) = $t->node->ctl({input => "a long password\n"}, 'user', 'add', 'carol');
+	is $exit, 1, 'tidingsctl cannot write either';
+	like $err, qr/^tidingsctl: the database is read-only$/m, 'and says why';
+
 	read_only(0);
 	wait_for('/readyz', sub { readyz($t)->status == 200 });
 	my $ack = wait_for('a send', sub { my $e = $alice->request(type => 'send', %{text_to('bob', 'after', client_msg_id => 'no')}); $e->{type} eq 'ack' && $e });
