@@ -18,7 +18,7 @@ struct dial {
 	int port;
 	dial_fn *found;
 	void *ctx;
-	struct event *tell;    /* made active when the addresses are known without a lookup */
+	struct event *tell;    /* the addresses are known without a lookup, or have to do without its answer */
 	struct lookup *lookup; /* under way */
 	bool is_literal;       /* the list was known from the beginning */
 	bool stale;	       /* it was used though the name servers did not answer */
@@ -56,11 +56,21 @@ static void add_literal(struct dial *d, const char *host)
 	freeaddrinfo(found);
 }
 
+static void use_former(struct dial *d, const char *why)
+{
+	if (!d->stale)
+		log_warn("host %s: %s; its former addresses are tried", d->host, why);
+	d->stale = true;
+}
+
 static void on_tell(evutil_socket_t fd, short what, void *arg)
 {
 	struct dial *d = arg;
 	(void)fd;
 	(void)what;
+	if (d->lookup != NULL)
+		use_former(d, "the name servers take too long");
+	lookup_cancel(&d->lookup);
 	d->in_round = true;
 	d->found(d, NULL, d->ctx);
 }
@@ -69,6 +79,7 @@ static void on_looked_up(const struct lookup_answer *answer, void *ctx)
 {
 	struct dial *d = ctx;
 	d->lookup = NULL;
+	evtimer_del(d->tell);
 	if (answer->count == 0) {
 		if (!answer->passing || d->count == 0) {
 			d->count = 0;
@@ -77,9 +88,7 @@ static void on_looked_up(const struct lookup_answer *answer, void *ctx)
 			free(error);
 			return;
 		}
-		if (!d->stale)
-			log_warn("host %s: %s; its former addresses are tried", d->host, answer->error);
-		d->stale = true;
+		use_former(d, answer->error);
 	} else {
 		memcpy(d->list, answer->address, sizeof(d->list));
 		d->count = answer->count;
@@ -96,10 +105,14 @@ void dial_start(struct dial *d)
 	d->in_round = false;
 	d->tried = 0;
 	lookup_cancel(&d->lookup);
-	if (d->is_literal)
+	if (d->is_literal) {
 		event_active(d->tell, 0, 0);
-	else
-		d->lookup = lookup_start(d->base, d->host, on_looked_up, d);
+		return;
+	}
+	d->lookup = lookup_start(d->base, d->host, on_looked_up, d);
+	const struct timeval after = {DIAL_FORMER_MS / 1000, DIAL_FORMER_MS % 1000 * 1000};
+	if (d->count != 0)
+		evtimer_add(d->tell, &after);
 }
 
 bool dial_has_more(const struct dial *d)

@@ -8,7 +8,7 @@
  * round in vain the next one begins one address further, so that each is the last one now and then: callers give the
  * last one more time than those that others follow.
  *
- * While the name servers do not answer, the addresses of the last answer are tried again.
+ * While the name servers do not answer, the addresses of the last answer are tried again, after DIAL_FORMER_MS.
  */
 #ifndef TIDINGS_CORE_DIAL_H
 #define TIDINGS_CORE_DIAL_H
@@ -19,6 +19,9 @@
 
 struct event_base;
 struct dial;
+
+/* Name servers that take longer are as good as away, for whoever knows addresses already. */
+#define DIAL_FORMER_MS 2000
 
 /* error: NULL, or why there is no address; borrowed. The dial must not be freed in it. */
 typedef void dial_fn(struct dial *d, const char *error, void *ctx);

@@ -106,7 +106,15 @@ static void test_servers_away(void)
 	dns.mode = DNS_FAILS;
 	begin(d);
 	is_str(rest(d), "127.0.0.1 ", "away again, the former addresses are tried");
+	unsigned asked = dns.asked;
+	dns.mode = DNS_SILENT;
+	begin(d);
+	is_str(rest(d), "127.0.0.1 ", "silent, and it is the same");
+	ok(dns.asked > asked, "having been asked");
 	dns.mode = DNS_TELLS;
+	dns.a = "127.0.0.2";
+	begin(d);
+	is_str(rest(d), "127.0.0.2 ", "until they speak again");
 	dns.a = dns.aaaa = NULL;
 	begin(d);
 	ok(failed && !dial_next(d), "but not once it says that there are none: %s", why);
