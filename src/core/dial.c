@@ -105,6 +105,7 @@ void dial_start(struct dial *d)
 	d->in_round = false;
 	d->tried = 0;
 	lookup_cancel(&d->lookup);
+	event_del(d->tell);
 	if (d->is_literal) {
 		event_active(d->tell, 0, 0);
 		return;
