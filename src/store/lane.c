@@ -473,7 +473,8 @@ static void on_done(struct link_query *q, const struct link_result *r)
 		batch_refused(l, r);
 		return;
 	case LINK_LOST:
-		if (l->state == LANE_WRITING)
+		/* What was refused because the server is read-only was not done, unless it is the COMMIT. */
+		if (l->state == LANE_WRITING && (!r->read_only || batch_is_commit(&l->batch, r->stmt)))
 			mark_uncertain(l);
 		/* The others have a deadline. */
 		for (unsigned i = 0; i < l->batch.count; i++)

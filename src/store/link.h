@@ -37,7 +37,8 @@ enum link_outcome {
 
 struct link_result {
 	enum link_outcome outcome;
-	unsigned stmt;	     /* LINK_ERROR: counted from 0 */
+	bool read_only;	     /* LINK_LOST: because the server has refused statement `stmt` as one that writes */
+	unsigned stmt;	     /* LINK_ERROR, and where it is read_only: counted from 0 */
 	unsigned error;	     /* the server's or the client library's number */
 	const char *message; /* never NULL */
 	char state[6];	     /* LINK_ERROR: SQLSTATE */

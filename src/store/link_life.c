@@ -107,7 +107,11 @@ void link_lost(struct link *l, const char *reason, unsigned error)
 	complain(l, why, error);
 	set_reconnect(l);
 	if (q != NULL)
-		q->done(q, &(struct link_result){.outcome = LINK_LOST, .error = error, .message = why});
+		q->done(q, &(struct link_result){.outcome = LINK_LOST,
+						 .read_only = l->read_only,
+						 .stmt = l->stmt,
+						 .error = error,
+						 .message = why});
 	if (l->events->down != NULL)
 		l->events->down(l, why, l->ctx);
 	free(why);
