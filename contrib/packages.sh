@@ -2,7 +2,7 @@
 # shellcheck shell=dash disable=SC2034 # the lists are for those who source this
 # The Debian packages that Tidings is built, run and tested with; sourced by contrib/check and contrib/quickstart.
 
-build_packages="build-essential autoconf automake pkg-config libevent-dev libhiredis-dev default-libmysqlclient-dev
+build_packages="build-essential autoconf automake pkg-config libevent-dev libc-ares-dev libhiredis-dev default-libmysqlclient-dev
 	libyajl-dev libjwt-dev libconfuse-dev libssl-dev libhttp-parser-dev uthash-dev libcrypt-dev zlib1g-dev"
 run_packages="mariadb-server mariadb-client redis-server"
 test_packages="perl openssl curl shellcheck chromium

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The link's life: idle -> connecting -> greeting -> up -> idle. Every end goes
- * through drop(), which has a reason and sets the timer of the next attempt.
+ * through drop(), which has a reason and sets the timer of the next attempt. Each attempt looks the host up again, and
+ * tries its addresses one after the other until one of them takes the link up.
  *
  * Silence is counted in ticks, not in time: a clock that is moved or a process
  * that was stopped must not look like a dead Redis.
@@ -9,7 +10,6 @@
 #include "core/base.h"
 #include "bus/redis_link.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -22,10 +22,13 @@
 
 #include <event2/event.h>
 
+#include "core/dial.h"
 #include "core/log.h"
 
 #define TICK_SECS 1
 #define SILENT_TICKS_MAX 3
+/* While it connects to an address that others follow. */
+#define SILENT_TICKS_MANY 2
 /* Up for so long, a link that is lost is tried again as if it were the first time. */
 #define STABLE_TICKS 2
 #define BACKOFF_MIN_MS 50
@@ -47,7 +50,8 @@ struct redis_link {
 	void *ctx;
 	bool subscribes;
 	enum link_state state;
-	int fd; /* -1 when idle */
+	int fd;		   /* -1 when idle */
+	struct dial *dial; /* NULL: the server's address is the path of a socket */
 	struct event *readable, *writable, *flush, *tick, *retry;
 	struct event_base *base;
 	struct resp_reader *reader;
@@ -216,6 +220,8 @@ static const char *handle_reply(struct redis_link *l, const struct resp *reply)
 		l->state = LINK_UP;
 		l->up_ticks = 0;
 		l->logged[0] = '\0';
+		if (l->dial != NULL)
+			dial_worked(l->dial);
 		l->ev->up(l, l->ctx);
 	}
 	return NULL;
@@ -311,13 +317,25 @@ static void drop(struct redis_link *l, const char *reason)
 	l->state = LINK_IDLE;
 	if (was_up && l->up_ticks >= STABLE_TICKS)
 		l->failures = 0;
-	if (strcmp(l->logged, why) != 0) {
-		log_warn("bus: link %s to Redis is down: %s", l->name, why);
-		memcpy(l->logged, why, sizeof(why));
+	if (!was_up && l->dial != NULL && dial_has_more(l->dial)) {
+		log_debug("bus: link %s to Redis: %s: %s", l->name, dial_text(l->dial), why);
+		set_retry(l, 0);
+	} else {
+		if (strcmp(l->logged, why) != 0) {
+			log_warn("bus: link %s to Redis is down: %s", l->name, why);
+			memcpy(l->logged, why, sizeof(why));
+		}
+		set_retry(l, next_delay_ms(l));
+		l->failures++;
 	}
-	set_retry(l, next_delay_ms(l));
-	l->failures++;
+	/* Also between two addresses: what was queued meanwhile is lost. */
 	l->ev->down(l, was_up, why, l->ctx);
+}
+
+static unsigned silent_ticks_max(const struct redis_link *l)
+{
+	bool many = l->state != LINK_UP && l->dial != NULL && dial_has_more(l->dial);
+	return many ? SILENT_TICKS_MANY : SILENT_TICKS_MAX;
 }
 
 static void on_tick(evutil_socket_t fd, short what, void *arg)
@@ -326,39 +344,21 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 	l->up_ticks++;
 	if (l->state == LINK_UP && !l->ping_awaited)
 		send_ping(l, OWN_PING);
-	else if (++l->silent_ticks >= SILENT_TICKS_MAX)
+	else if (++l->silent_ticks >= silent_ticks_max(l))
 		drop(l, "no answer");
 }
 
-/* Host names are not looked up: a worker never waits. */
-static const char *address_of(const struct conf *conf, struct sockaddr_storage *addr, socklen_t *len_r)
+/* The address of the socket file, or NULL with the length 0 where its path is too long. */
+static const struct sockaddr *unix_address(const char *path, struct sockaddr_un *un, socklen_t *len_r)
 {
-	memset(addr, 0, sizeof(*addr));
-	if (conf->redis.socket[0] != '\0') {
-		struct sockaddr_un *un = (struct sockaddr_un *)addr;
-		size_t len = strlen(conf->redis.socket);
-		if (len >= sizeof(un->sun_path))
-			return "redis.socket is too long a path";
-		un->sun_family = AF_UNIX;
-		memcpy(un->sun_path, conf->redis.socket, len + 1);
-		*len_r = sizeof(*un);
+	size_t len = strlen(path);
+	*un = (struct sockaddr_un){.sun_family = AF_UNIX};
+	*len_r = 0;
+	if (len >= sizeof(un->sun_path))
 		return NULL;
-	}
-	struct sockaddr_in *in4 = (struct sockaddr_in *)addr;
-	struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)addr;
-	const char *host = strcmp(conf->redis.host, "localhost") == 0 ? "127.0.0.1" : conf->redis.host;
-	if (inet_pton(AF_INET, host, &in4->sin_addr) == 1) {
-		in4->sin_family = AF_INET;
-		in4->sin_port = htons((uint16_t)conf->redis.port);
-		*len_r = sizeof(*in4);
-	} else if (inet_pton(AF_INET6, host, &in6->sin6_addr) == 1) {
-		in6->sin6_family = AF_INET6;
-		in6->sin6_port = htons((uint16_t)conf->redis.port);
-		*len_r = sizeof(*in6);
-	} else {
-		return "redis.host is neither a numeric address nor localhost";
-	}
-	return NULL;
+	memcpy(un->sun_path, path, len + 1);
+	*len_r = sizeof(*un);
+	return (const struct sockaddr *)un;
 }
 
 static void queue_greeting(struct redis_link *l)
@@ -369,26 +369,19 @@ static void queue_greeting(struct redis_link *l)
 	send_ping(l, OWN_FIRST_PING);
 }
 
-static void on_retry(evutil_socket_t fd, short what, void *arg)
+static void connect_to(struct redis_link *l, const struct sockaddr *address, socklen_t len)
 {
-	struct redis_link *l = arg;
-	struct sockaddr_storage addr;
-	socklen_t len = 0;
-	const char *err = address_of(l->conf, &addr, &len);
-	if (err != NULL) {
-		drop(l, err);
-		return;
-	}
-	l->fd = socket(addr.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	l->fd = socket(address->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (l->fd < 0) {
 		drop(l, strerror(errno));
 		return;
 	}
 	l->readable = event_new(l->base, l->fd, EV_READ | EV_PERSIST, on_readable, l);
 	l->writable = event_new(l->base, l->fd, EV_WRITE, on_writable, l);
-	if (addr.ss_family != AF_UNIX)
+	ASSERT(l->readable != NULL && l->writable != NULL);
+	if (address->sa_family != AF_UNIX)
 		setsockopt(l->fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
-	if (connect(l->fd, (struct sockaddr *)&addr, len) != 0 && errno != EINPROGRESS) {
+	if (connect(l->fd, address, len) != 0 && errno != EINPROGRESS) {
 		drop(l, strerror(errno));
 		return;
 	}
@@ -397,6 +390,41 @@ static void on_retry(evutil_socket_t fd, short what, void *arg)
 	queue_greeting(l);
 	event_add(l->writable, NULL);
 	event_add(l->tick, &(struct timeval){TICK_SECS, 0});
+}
+
+static void connect_next(struct redis_link *l)
+{
+	socklen_t len;
+	dial_next(l->dial);
+	const struct sockaddr *address = dial_address(l->dial, &len);
+	connect_to(l, address, len);
+}
+
+static void on_dialed(struct dial *d, const char *error, void *ctx)
+{
+	struct redis_link *l = ctx;
+	if (error != NULL)
+		drop(l, error);
+	else
+		connect_next(l);
+}
+
+static void on_retry(evutil_socket_t fd, short what, void *arg)
+{
+	struct redis_link *l = arg;
+	if (l->dial != NULL && dial_has_more(l->dial)) {
+		connect_next(l);
+	} else if (l->dial != NULL) {
+		dial_start(l->dial);
+	} else {
+		struct sockaddr_un un;
+		socklen_t len;
+		const struct sockaddr *address = unix_address(l->conf->redis.socket, &un, &len);
+		if (address == NULL)
+			drop(l, "redis.socket is too long a path");
+		else
+			connect_to(l, address, len);
+	}
 }
 
 struct redis_link *redis_link_new(struct event_base *base, const struct conf *conf, const char *name, bool subscribes,
@@ -410,6 +438,8 @@ struct redis_link *redis_link_new(struct event_base *base, const struct conf *co
 	l->ev = ev;
 	l->ctx = ctx;
 	l->fd = -1;
+	if (conf->redis.socket[0] == '\0')
+		l->dial = dial_new(base, conf->redis.host, conf->redis.port, on_dialed, l);
 	l->flush = event_new(base, -1, 0, on_flush, l);
 	l->tick = event_new(base, -1, EV_PERSIST, on_tick, l);
 	l->retry = event_new(base, -1, 0, on_retry, l);
@@ -428,6 +458,7 @@ void redis_link_free(struct redis_link **lp)
 	event_free(l->flush);
 	event_free(l->tick);
 	event_free(l->retry);
+	dial_free(&l->dial);
 	resp_reader_free(&l->reader);
 	buf_fini(&l->out);
 	free(l->awaited);

@@ -26,7 +26,7 @@ struct redis_link_events {
 	const char *(*reply)(struct redis_link *l, unsigned purpose, const struct resp *reply, void *ctx);
 	/* All that was queued is written. */
 	void (*written)(struct redis_link *l, void *ctx);
-	/* The link is lost, or an attempt to connect has failed (it was not up). What was sent will not be answered. */
+	/* The link is lost, or an attempt to connect to one address has failed (it was not up). What was sent will not be answered. */
 	void (*down)(struct redis_link *l, bool was_up, const char *reason, void *ctx);
 };
 

@@ -156,6 +156,39 @@ const char *conf_check_plain(const char *value)
 	return strlen(value) <= 255 ? NULL : "longer than 255 characters";
 }
 
+/* RFC 1123 section 2.1, and the underscores that container networks have in names. */
+const char *conf_check_host(const char *value)
+{
+	char address[INET6_ADDRSTRLEN];
+	struct in6_addr any;
+	const char *scope = strchr(value, '%'), *last = value;
+	size_t label = 0, len = scope != NULL ? (size_t)(scope - value) : strlen(value);
+
+	if (value[0] == '[')
+		return "an IPv6 address stands here without brackets";
+	if (strchr(value, ':') != NULL) {
+		if (len < sizeof(address) && (scope == NULL || scope[1] != '\0')) {
+			memcpy(address, value, len);
+			address[len] = '\0';
+			if (inet_pton(AF_INET6, address, &any) == 1)
+				return NULL;
+		}
+		return "neither a name nor an address; the port is an option of its own";
+	}
+	if (inet_pton(AF_INET, value, &any) == 1)
+		return NULL;
+	if (len > 253 || !only(value, strlen(value), ".-_"))
+		return "a host is an address, or a name of at most 253 letters, digits, hyphens, underscores and dots";
+	for (const char *p = value; *p != '\0'; p++) {
+		label = *p == '.' ? 0 : label + 1;
+		if (label > 63 || (*p == '.' && (p == value || p[-1] == '.')))
+			return "the parts of a name have 1 to 63 characters";
+		if (label == 1)
+			last = p;
+	}
+	return last[strspn(last, "0123456789.")] == '\0' ? "not an address, though it ends in a number like one" : NULL;
+}
+
 const char *conf_check_log_target(const char *value)
 {
 	if (strcmp(value, "stderr") == 0 || strcmp(value, "syslog") == 0 || strchr(value, '/') != NULL)

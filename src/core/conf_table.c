@@ -124,8 +124,10 @@ const struct conf_row conf_rows[] = {
 	{"tls", "key", CONF_PATH, AT(tls.key), .def = "",
 	 .help = "The file of the certificate's private key, in PEM."},
 
-	{"mysql", "host", CONF_STRING, AT(mysql.host), .def = "127.0.0.1", .check = conf_check_plain,
-	 .required = true, .help = "The server's address or name."},
+	{"mysql", "host", CONF_STRING, AT(mysql.host), .def = "127.0.0.1", .check = conf_check_host,
+	 .required = true,
+	 .help = "The server's address or name. A name is looked up for each connection, in /etc/hosts and by DNS, and "
+		 "all its addresses are tried, so that it may move to another server."},
 	{"mysql", "port", CONF_INT, AT(mysql.port), .def = "3306", .min = 1, .max = 65535,
 	 .help = "The server's TCP port."},
 	{"mysql", "socket", CONF_PATH, AT(mysql.socket), .def = "",
@@ -142,8 +144,8 @@ const struct conf_row conf_rows[] = {
 	 .help = "How many connections each worker has for messages: one writes, the others read, one at least. "
 		 "One more serves users, friends and notifications."},
 
-	{"redis", "host", CONF_STRING, AT(redis.host), .def = "127.0.0.1", .check = conf_check_plain,
-	 .required = true, .help = "The server's address or name."},
+	{"redis", "host", CONF_STRING, AT(redis.host), .def = "127.0.0.1", .check = conf_check_host,
+	 .required = true, .help = "The server's address or name, as in the section mysql."},
 	{"redis", "port", CONF_INT, AT(redis.port), .def = "6379", .min = 1, .max = 65535,
 	 .help = "The server's TCP port."},
 	{"redis", "socket", CONF_PATH, AT(redis.socket), .def = "",

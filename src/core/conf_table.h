@@ -132,6 +132,7 @@ conf_check_fn conf_check_origin;
 conf_check_fn conf_check_url_prefix;
 conf_check_fn conf_check_node_id;
 conf_check_fn conf_check_plain;
+conf_check_fn conf_check_host;
 conf_check_fn conf_check_log_target;
 const char *conf_check_kid(struct str kid);
 

@@ -100,9 +100,12 @@ static void print_table(const struct json *list, const struct column *column, si
 	for (const struct json *row = list != NULL ? list->child : NULL; row != NULL; row = row->next) {
 		for (size_t i = 0; i < columns; i++) {
 			const struct json *v = json_get(row, column[i].key);
-			struct str text = v == NULL || v->type == JSON_NULL ? STR_LIT("-")
-					  : v->type == JSON_BOOL	    ? str_from(v->boolean ? "up" : "away")
-									    : v->text;
+			const struct json *read_only =
+				strcmp(column[i].key, "database") == 0 ? json_get(row, "database_read_only") : NULL;
+			struct str text = read_only != NULL && read_only->boolean ? STR_LIT("read-only")
+					  : v == NULL || v->type == JSON_NULL	  ? STR_LIT("-")
+					  : v->type == JSON_BOOL		  ? str_from(v->boolean ? "up" : "away")
+										  : v->text;
 			printf("%-*.*s ", column[i].width, (int)text.len, text.s);
 		}
 		putchar('\n');
@@ -114,7 +117,7 @@ static void print_workers(const struct json *answer)
 	static const struct column columns[] = {
 		{"slot", "SLOT", 4},	     {"pid", "PID", 8},	      {"state", "STATE", 9},
 		{"connections", "CONNS", 7}, {"websockets", "WS", 7}, {"restarts", "RESTARTS", 8},
-		{"database", "DATABASE", 8}, {"redis", "REDIS", 5},   {"started_at", "STARTED", 24},
+		{"database", "DATABASE", 9}, {"redis", "REDIS", 5},   {"started_at", "STARTED", 24},
 	};
 	print_table(json_get(answer, "workers"), columns, ARRAY_LEN(columns));
 }

@@ -102,13 +102,18 @@ static const char *link_state(const struct json *object, const char *name)
 	return v != NULL && v->boolean ? "up" : "away";
 }
 
+static const char *database_state(const struct json *status)
+{
+	const struct json *read_only = json_get(status, "database_read_only");
+	return read_only != NULL && read_only->boolean ? "read-only" : link_state(status, "database");
+}
+
 static void put_node(struct buf *b, const struct json *status, const struct rates *r, const char *eol)
 {
 	struct str id = text_of(status, "node_id"), version = text_of(status, "version");
 	struct str state = text_of(status, "state");
 	buf_printf(b, "tidings %.*s on %.*s: %.*s, database %s, Redis %s%s%s", (int)version.len, version.s, (int)id.len,
-		   id.s, (int)state.len, state.s, link_state(status, "database"), link_state(status, "redis"), eol,
-		   eol);
+		   id.s, (int)state.len, state.s, database_state(status), link_state(status, "redis"), eol, eol);
 	buf_printf(b, "workers     %8" PRId64 " of %" PRId64 " ready, %" PRId64 " restarts%s",
 		   number_of(status, "workers_ready"), number_of(status, "workers"),
 		   number_of(status, "worker_restarts"), eol);

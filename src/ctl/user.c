@@ -50,6 +50,7 @@ static void open_store(struct question *q, const struct ctl *ctl,
 static int close_store(struct question *q, const char *user)
 {
 	event_base_dispatch(q->base);
+	bool read_only = store_is_read_only(q->store);
 	store_free(&q->store);
 	event_base_free(q->base);
 	switch (q->status) {
@@ -60,7 +61,7 @@ static int close_store(struct question *q, const char *user)
 	case STORE_NOT_FOUND:
 		return ctl_fail("there is no user %s", user);
 	default:
-		return ctl_fail("the database does not answer");
+		return ctl_fail(read_only ? "the database is read-only" : "the database does not answer");
 	}
 }
 

@@ -41,7 +41,8 @@ struct worker_half {
 	uint32_t private_kib;
 	uint8_t database_up;
 	uint8_t redis_up;
-	uint8_t unused[2];
+	uint8_t read_only;
+	uint8_t unused[1];
 };
 
 _Static_assert(sizeof(struct master_half) % 8 == 0 && sizeof(struct master_half) <= 56, "fits a half");
@@ -232,6 +233,7 @@ static void worker_write(struct hub *h, unsigned slot, const struct worker_row *
 		.private_kib = row->private_kib,
 		.database_up = row->database_up,
 		.redis_up = row->redis_up,
+		.read_only = row->read_only,
 	};
 	half_write(&row_of(h, slot)->worker, &w, sizeof(w));
 }
@@ -264,6 +266,7 @@ void hub_worker_read(const struct hub *h, unsigned slot, struct worker_row *out)
 	out->private_kib = w.private_kib;
 	out->database_up = w.database_up != 0;
 	out->redis_up = w.redis_up != 0;
+	out->read_only = w.read_only != 0;
 }
 
 struct worker_row *hub_worker_begin(struct hub *h, unsigned slot)
@@ -304,7 +307,7 @@ void hub_master_end(struct hub *h, unsigned slot)
 	       now->websockets == before->websockets && now->alive_ms == before->alive_ms &&
 	       now->pending == before->pending && now->resident_kib == before->resident_kib &&
 	       now->private_kib == before->private_kib && now->database_up == before->database_up &&
-	       now->redis_up == before->redis_up);
+	       now->redis_up == before->redis_up && now->read_only == before->read_only);
 	master_side.open = false;
 	master_write(h, slot, now);
 }

@@ -55,7 +55,8 @@ struct worker_row {
 	uint32_t pending;      /* w: operations of the store that are not answered yet */
 	uint32_t resident_kib; /* w: memory of the process, what it shares with the others included */
 	uint32_t private_kib;  /* w: of that, what belongs to no file and to no shared memory */
-	bool database_up;      /* w */
+	bool database_up;      /* w: and can be written to */
+	bool read_only;	       /* w: the database is, and therefore not up */
 	bool redis_up;	       /* w */
 };
 

@@ -107,7 +107,7 @@ static void put_each(struct buf *b, const struct board *board, const char *name,
 static void put_workers(struct buf *b, const struct im *im, const struct board *board)
 {
 	uint64_t in_state[WORKER_DRAINING + 1] = {0}, connections = 0, websockets = 0, restarts = 0;
-	bool database = true, redis = true;
+	bool database = true, redis = true, read_only = false;
 	for (unsigned i = 0; i < board->slots; i++) {
 		const struct worker_row *row = &board->row[i];
 		restarts += row->restarts;
@@ -118,6 +118,7 @@ static void put_workers(struct buf *b, const struct im *im, const struct board *
 		websockets += row->websockets;
 		database = database && row->database_up;
 		redis = redis && row->redis_up;
+		read_only = read_only || row->read_only;
 	}
 	put_gauge(b, "workers_configured", "Workers there should be", (uint64_t)im->conf->workers);
 	put_head(b, "workers", "gauge", "Workers there are");
@@ -126,7 +127,8 @@ static void put_workers(struct buf *b, const struct im *im, const struct board *
 			   in_state[s]);
 	put_head(b, "worker_restarts_total", "counter", "Workers that died and were replaced");
 	buf_printf(b, "tidings_worker_restarts_total %" PRIu64 "\n", restarts);
-	put_gauge(b, "database_up", "Whether every worker is connected to the database", database);
+	put_gauge(b, "database_up", "Whether every worker is connected to a database that can be written to", database);
+	put_gauge(b, "database_read_only", "Whether a worker finds that the database is read-only", read_only);
 	put_gauge(b, "redis_up", "Whether every worker is connected to Redis", redis);
 	put_gauge(b, "connections", "Open client connections, WebSockets included", connections);
 	put_gauge(b, "connections_max", "Connections the workers would take",
@@ -173,21 +175,28 @@ static void reply_metrics(struct im *im, struct http_req *req)
 	http_reply(req, 200, "text/plain; version=0.0.4; charset=utf-8", NULL, (struct str){b->data, b->len});
 }
 
+/* NULL, or why this node should get no requests. `reads`: the database has answered just now. */
+static const char *not_ready(const struct im *im, bool reads)
+{
+	bool redis = bus_is_up(im->bus);
+	if (hub_is_leaving(im->hub))
+		return "this node is draining";
+	if (reads && store_is_read_only(im->store))
+		return redis ? "the database is read-only" : "the database is read-only and Redis is away";
+	if (!reads || store_refuses_writes(im->store))
+		return redis ? "the database is away" : "the database and Redis are away";
+	return redis ? NULL : "Redis is away";
+}
+
 static void on_pinged(enum store_status status, uint64_t count, void *arg)
 {
 	struct http_req *req = arg;
-	struct im *im = req->user;
-	bool database = status == STORE_OK, redis = bus_is_up(im->bus), leaving = hub_is_leaving(im->hub);
+	const char *why = not_ready(req->user, status == STORE_OK);
 	(void)count;
-	if (database && redis && !leaving)
+	if (why == NULL)
 		http_reply(req, 200, "application/json", NULL, STR_LIT("{\"status\":\"ready\"}"));
 	else
-		http_reply_problem(req, 503, "unavailable",
-				   leaving    ? "this node is draining"
-				   : database ? "Redis is away"
-				   : redis    ? "the database is away"
-					      : "the database and Redis are away",
-				   1, NULL);
+		http_reply_problem(req, 503, "unavailable", why, 1, NULL);
 }
 
 static enum http_verdict admin_head(struct http_req *req, void *ctx)

@@ -105,11 +105,14 @@ static void on_retry(const char *why, void *ctx)
 
 static void on_link(bool up, void *ctx)
 {
+	struct im *im = ctx;
 	if (up)
 		log_info("store: the database is connected");
+	else if (store_is_read_only(im->store))
+		log_error("store: the database is read-only: nothing can be written");
 	else
 		log_error("store: the database is away");
-	im_report(ctx);
+	im_report(im);
 }
 
 const struct store_observer observe_store = {.batch = on_batch, .retry = on_retry, .link = on_link};
@@ -166,6 +169,7 @@ void im_report(struct im *im)
 	row->resident_kib = im->resident_kib;
 	row->private_kib = im->private_kib;
 	row->database_up = im->store != NULL && store_is_up(im->store);
+	row->read_only = im->store != NULL && store_is_read_only(im->store);
 	row->redis_up = im->bus != NULL && bus_is_up(im->bus);
 	hub_worker_end(im->hub, im->slot);
 }

@@ -58,7 +58,7 @@ static const char *state_name(const struct master *m, bool serves)
 void status_put(const struct master *m, struct json_out *o)
 {
 	uint64_t ready = 0, living = 0, connections = 0, websockets = 0, restarts = 0, pending = 0;
-	bool database = true, redis = true;
+	bool database = true, redis = true, read_only = false;
 	uint32_t used, size;
 	for (unsigned i = 0; i < m->slots; i++) {
 		struct worker_row row;
@@ -73,6 +73,7 @@ void status_put(const struct master *m, struct json_out *o)
 		pending += row.pending;
 		database = database && row.database_up;
 		redis = redis && row.redis_up;
+		read_only = read_only || row.read_only;
 	}
 	presence_usage(m->hub, &used, &size);
 	json_key(o, "version");
@@ -95,6 +96,7 @@ void status_put(const struct master *m, struct json_out *o)
 	put_number(o, "store_pending", pending);
 	put_number(o, "refused", m->refused);
 	put_flag(o, "database", living > 0 && database);
+	put_flag(o, "database_read_only", read_only);
 	put_flag(o, "redis", living > 0 && redis);
 	json_key(o, "counters");
 	json_object(o);
@@ -126,6 +128,7 @@ void status_put_workers(const struct master *m, struct json_out *o)
 		put_number(o, "sockets_passed", row.passed);
 		put_number(o, "store_pending", row.pending);
 		put_flag(o, "database", row.database_up);
+		put_flag(o, "database_read_only", row.read_only);
 		put_flag(o, "redis", row.redis_up);
 		json_object_end(o);
 	}

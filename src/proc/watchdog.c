@@ -14,7 +14,7 @@
 
 #define LOOK_MS 500
 #define SILENCE_MAX_MS 10000
-/* One that has never said anything: the names of database and Redis are resolved then, which may block. */
+/* One that has never said anything may be slow to start: on a machine with too much to do, say. */
 #define START_MAX_MS 60000
 /*
  * The clock alone proves nothing: a master that was itself stopped, or whose clock was moved, sees all silent at once.

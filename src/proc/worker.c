@@ -168,8 +168,6 @@ int worker_run(const struct conf *conf, struct hub *hub, unsigned slot, const ch
 	signal(SIGHUP, SIG_IGN);
 	signal(SIGUSR1, SIG_IGN);
 	signal(SIGUSR2, SIG_IGN);
-	/* A resolver that does not answer blocks the worker: not for so long that it is taken for dead (watchdog.c). */
-	setenv("RES_OPTIONS", "timeout:1 attempts:1", 0);
 	/* The key of the certificate may be root's alone, and the folder of the log. */
 	access_log_open(conf->log.access, (enum log_format)conf->log.format);
 	struct tls_server *tls = NULL;

@@ -480,7 +480,8 @@ static void on_done(struct link_query *q, const struct link_result *r)
 		batch_refused(l, r);
 		return;
 	case LINK_LOST:
-		if (l->state == LANE_WRITING)
+		/* What was refused because the server is read-only was not done, unless it is the COMMIT. */
+		if (l->state == LANE_WRITING && (!r->read_only || batch_is_commit(&l->batch, r->stmt)))
 			mark_uncertain(l);
 		/* The others have a deadline. */
 		for (unsigned i = 0; i < l->batch.count; i++)
@@ -547,7 +548,7 @@ struct lane *lane_new(struct store *store, struct event_base *base, const struct
 	l->tick = evtimer_new(base, on_kick, l);
 	l->pause = evtimer_new(base, on_kick, l);
 	ASSERT(l->kick != NULL && l->tick != NULL && l->pause != NULL);
-	l->link = link_new(base, conf, &(struct link_options){.name = "writing"}, &events, l);
+	l->link = link_new(base, conf, &(struct link_options){.name = "writing", .role = SETTINGS_WRITE}, &events, l);
 	return l;
 }
 
@@ -578,6 +579,16 @@ void lane_free(struct lane **lane)
 bool lane_is_up(const struct lane *l)
 {
 	return link_is_up(l->link);
+}
+
+bool lane_is_away(const struct lane *l)
+{
+	return link_is_away(l->link);
+}
+
+bool lane_is_read_only(const struct lane *l)
+{
+	return !link_is_up(l->link) && link_is_read_only(l->link);
 }
 
 size_t lane_pending(const struct lane *l)

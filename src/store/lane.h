@@ -25,6 +25,10 @@ struct lane *lane_new(struct store *store, struct event_base *base, const struct
 /* Answers all that is in it: STORE_UNAVAILABLE, or STORE_UNKNOWN where a transaction may have committed. */
 void lane_free(struct lane **l);
 bool lane_is_up(const struct lane *l);
+/* Down, and not only for the moment that making a lost connection anew takes: what comes is refused. */
+bool lane_is_away(const struct lane *l);
+/* The reason is that the database is read-only. */
+bool lane_is_read_only(const struct lane *l);
 /* Not answered yet. */
 size_t lane_pending(const struct lane *l);
 

@@ -87,6 +87,7 @@ static int session_open(struct session *s, const struct conf *conf, unsigned tim
 	*s = (struct session){.base = event_base_new(), .query = {.row = on_row, .done = on_done}};
 	const struct link_options options = {
 		.name = "administration",
+		.role = SETTINGS_ADMIN,
 		.database = "",
 		.answer_timeout_ms = timeout_ms,
 		.once = true,
@@ -120,18 +121,6 @@ static int run_buf(struct session *s, struct buf *b)
 	return status;
 }
 
-/* A database's name between backticks. */
-static void put_name(struct buf *b, const char *name)
-{
-	buf_append_char(b, '`');
-	for (; *name != '\0'; name++) {
-		if (*name == '`')
-			buf_append_char(b, '`');
-		buf_append_char(b, *name);
-	}
-	buf_append_char(b, '`');
-}
-
 /* Whether the database has the table of versions, and if so which stands; 0: none. */
 static int read_version(struct session *s, const struct conf *conf, int *version_r)
 {
@@ -146,7 +135,7 @@ static int read_version(struct session *s, const struct conf *conf, int *version
 		return 0;
 	b = (struct buf){0};
 	sql_lit(&b, "SELECT COALESCE(MAX(version),0) FROM ");
-	put_name(&b, conf->mysql.database);
+	sql_name(&b, conf->mysql.database);
 	sql_lit(&b, ".schema_migrations");
 	if (run_buf(s, &b) != 0)
 		return -1;
@@ -176,11 +165,11 @@ static int use_database(struct session *s, const struct conf *conf)
 	b = (struct buf){0};
 	if (s->number == 0) {
 		sql_lit(&b, "CREATE DATABASE IF NOT EXISTS ");
-		put_name(&b, conf->mysql.database);
+		sql_name(&b, conf->mysql.database);
 		sql_lit(&b, " CHARACTER SET utf8mb4;");
 	}
 	sql_lit(&b, "USE ");
-	put_name(&b, conf->mysql.database);
+	sql_name(&b, conf->mysql.database);
 	return run_buf(s, &b);
 }
 
@@ -255,7 +244,7 @@ int admin_befriend(const struct conf *conf, const char *a, const char *b, char *
 	if (session_open(&s, conf, 0, err_r) != 0)
 		return -1;
 	sql_lit(&text, "USE ");
-	put_name(&text, conf->mysql.database);
+	sql_name(&text, conf->mysql.database);
 	sql_lit(&text, ";START TRANSACTION;INSERT INTO users (id) VALUES (");
 	sql_str(&text, one);
 	sql_lit(&text, "),(");

@@ -55,6 +55,7 @@ struct probe *probe_new(struct event_base *base, const struct conf *conf, const 
 	static const struct link_events events = {.ready = on_ready, .down = on_down};
 	const struct link_options options = {
 		.name = "probing",
+		.role = SETTINGS_READ,
 		.database = "",
 		.host = host,
 		.answer_timeout_ms = ANSWER_TIMEOUT_MS,

@@ -15,7 +15,7 @@ struct event_base;
 struct probe;
 
 /*
- * `connection` is the server's number of it. host is the resolved address of conf's server, unless that is a socket.
+ * `connection` is the server's number of it. host is the address that it goes to; NULL where conf names a socket.
  * told() runs once, from the loop, and may free the probe: idle is true if the server said that the connection waits
  * for a text, false if not or if it said nothing within a second.
  */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Writing SQL text. Decides how a value is quoted: as mysql_real_escape_string()
- * does for a connection in utf8mb4 without NO_BACKSLASH_ESCAPES, which link.c makes
+ * does for a connection in utf8mb4 without NO_BACKSLASH_ESCAPES, which settings.c makes
  * of every connection. In UTF-8 no byte of a longer character looks like ASCII, so
  * bytes can be escaped one by one, before there is a connection.
  */
@@ -34,6 +34,17 @@ void sql_str(struct buf *b, struct str s)
 	}
 	*at++ = '\'';
 	b->len += (size_t)(at - start);
+}
+
+void sql_name(struct buf *b, const char *name)
+{
+	buf_append_char(b, '`');
+	for (; *name != '\0'; name++) {
+		if (*name == '`')
+			buf_append_char(b, '`');
+		buf_append_char(b, *name);
+	}
+	buf_append_char(b, '`');
 }
 
 void sql_time(struct buf *b, int64_t ms)

@@ -37,6 +37,16 @@ bool store_is_up(const struct store *s)
 	return lane_is_up(s->lane);
 }
 
+bool store_refuses_writes(const struct store *s)
+{
+	return store_is_read_only(s) || lane_is_away(s->lane) || txns_is_away(s->txns);
+}
+
+bool store_is_read_only(const struct store *s)
+{
+	return lane_is_read_only(s->lane) || txns_is_read_only(s->txns);
+}
+
 size_t store_pending(const struct store *s)
 {
 	return lane_pending(s->lane) + txns_pending(s->txns) + pool_pending(s->pool) + seen_pending(s->seen);

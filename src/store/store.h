@@ -56,7 +56,12 @@ struct store_observer {
 struct store *store_new(struct event_base *base, const struct conf *conf, const struct store_observer *obs, void *ctx);
 /* Answers everything still in progress with STORE_UNAVAILABLE, then closes. */
 void store_free(struct store **s);
+/* Messages can be written: the lane is connected, to a server that is not read-only. */
 bool store_is_up(const struct store *s);
+/* Writes are answered as unavailable, and not only for the moment that making a lost connection anew takes. */
+bool store_refuses_writes(const struct store *s);
+/* They are because the server is read-only; reads go on. */
+bool store_is_read_only(const struct store *s);
 /* Operations accepted and not answered yet. */
 size_t store_pending(const struct store *s);
 

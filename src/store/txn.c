@@ -345,7 +345,7 @@ struct txns *txns_new(struct event_base *base, const struct conf *conf)
 	t->kick = event_new(base, -1, 0, on_kick, t);
 	t->tick = evtimer_new(base, on_tick, t);
 	ASSERT(t->kick != NULL && t->tick != NULL);
-	t->link = link_new(base, conf, &(struct link_options){.name = "people"}, &events, t);
+	t->link = link_new(base, conf, &(struct link_options){.name = "people", .role = SETTINGS_WRITE}, &events, t);
 	return t;
 }
 
@@ -370,6 +370,16 @@ void txns_free(struct txns **txns)
 	turns_free(&t->turns);
 	free(t);
 	*txns = NULL;
+}
+
+bool txns_is_away(const struct txns *t)
+{
+	return link_is_away(t->link);
+}
+
+bool txns_is_read_only(const struct txns *t)
+{
+	return !link_is_up(t->link) && link_is_read_only(t->link);
 }
 
 size_t txns_pending(const struct txns *t)

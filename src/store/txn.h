@@ -65,6 +65,10 @@ TAILQ_HEAD(txn_queue, txn);
 struct txns *txns_new(struct event_base *base, const struct conf *conf);
 /* Answers all that is in it: STORE_UNAVAILABLE, or STORE_UNKNOWN. */
 void txns_free(struct txns **t);
+/* Down, and not only for the moment that making a lost connection anew takes: what comes is refused. */
+bool txns_is_away(const struct txns *t);
+/* The reason is that the database is read-only. */
+bool txns_is_read_only(const struct txns *t);
 /* Not answered yet. */
 size_t txns_pending(const struct txns *t);
 

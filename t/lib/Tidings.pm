@@ -48,8 +48,8 @@ sub top { return $top }
 # The directory of this test; short, since the path of a UNIX socket is at most 107 bytes.
 sub dir { return $dir //= File::Temp::tempdir('tidings-XXXXXX', DIR => '/tmp') }
 
-# The databases, started when first asked for and shared by all parts of a test file.
-sub stack { return $stack //= Tidings::Stack->new(dir()) }
+# The databases, started when first asked for and shared by all parts of a test file. The options of the first call count.
+sub stack { my (%o) = @_; return $stack //= Tidings::Stack->new(dir(), %o) }
 
 # workers, nodes, conf, migrate => 0, start => 0. Each call has a database and a Redis prefix of its own.
 sub start {

@@ -8,9 +8,10 @@ use DBI;
 use IO::Socket::UNIX;
 use Tidings::Util qw(wait_for spawn reap signal_and_reap run slurp);
 
+# mariadb_options, redis_options: more options of the servers, also for each later start.
 sub new {
-	my ($class, $dir) = @_;
-	my $self = bless {dir => $dir, databases => 0, owner => $$}, $class;
+	my ($class, $dir, %o) = @_;
+	my $self = bless {mariadb_options => [], redis_options => [], %o, dir => $dir, databases => 0, owner => $$}, $class;
 	# Two servers in one tmpdir take each other's temporary files away.
 	mkdir "$dir/tmp" or die "$dir/tmp: $!\n";
 	# mariadbd refuses to run as root unless told so; install and server have to agree.
@@ -33,7 +34,7 @@ sub mariadb_start {
 	$self->{mariadb} = spawn(log => "$dir/mariadb.log", cmd => ['mariadbd', '--no-defaults', "--datadir=$dir/mariadb",
 		"--socket=$dir/mariadb.sock", "--pid-file=$dir/mariadb.pid", "--tmpdir=$dir/tmp", '--skip-networking', @{$self->{user}},
 		'--innodb-flush-log-at-trx-commit=1', '--innodb-log-file-size=16M', '--max-connections=400',
-		'--performance-schema=off', '--character-set-server=utf8mb4']);
+		'--performance-schema=off', '--character-set-server=utf8mb4', @{$self->{mariadb_options}}]);
 	wait_for('MariaDB', sub {
 		defined reap($self->{mariadb}) and die "MariaDB did not start:\n" . slurp("$dir/mariadb.log");
 		return $self->dbh(undef, quiet => 1);
@@ -56,6 +57,17 @@ sub dbh {
 	return $dbh;
 }
 
+# A user of the database with all rights on databases, and without those of an administrator: read_only and init_connect
+# hold for it.
+sub mortal_user {
+	my ($self) = @_;
+	my $dbh = $self->dbh;
+	$dbh->do('SET SESSION TRANSACTION READ WRITE');
+	$dbh->do("CREATE USER IF NOT EXISTS 'mortal'\@'$_' IDENTIFIED BY ''"),
+		$dbh->do("GRANT ALL ON `tidings\\_%`.* TO 'mortal'\@'$_'") for qw(localhost 127.0.0.1 %);
+	return 'mortal';
+}
+
 # The name of a database that no other part of this test uses.
 sub fresh_database {
 	my ($self) = @_;
@@ -66,7 +78,7 @@ sub redis_start {
 	my ($self, %o) = @_;
 	my $dir = $self->{dir};
 	$self->{redis} = spawn(log => "$dir/redis.log", cmd => ['redis-server', '--port', '0', '--unixsocket',
-		"$dir/redis.sock", '--save', '', '--appendonly', 'no', '--dir', $dir]);
+		"$dir/redis.sock", '--save', '', '--appendonly', 'no', '--dir', $dir, @{$self->{redis_options}}]);
 	$self->redis_wait if $o{wait} // 1;
 	return;
 }

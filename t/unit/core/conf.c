@@ -190,6 +190,15 @@ static void test_values(void)
 	is_int(conf_line(c, &c->http.max_body), 0, "no line for a default");
 	conf_free(&c);
 
+	static const char *const hosts[] = {"db",      "db_1.example.org", "db-1.example.org.", "10.0.0.1",
+					    "fd00::1", "fe80::1%eth0",	   "localhost",		"3com.example"};
+	for (size_t i = 0; i < ARRAY_LEN(hosts); i++) {
+		char *text = xasprintf("mysql { host = \"%s\" } redis { host = \"%s\" }", hosts[i], hosts[i]);
+		c = taken(text, text);
+		is_str(c == NULL ? "" : c->redis.host, hosts[i], "a host");
+		conf_free(&c);
+		free(text);
+	}
 	c = taken("listen = {}\nhttp { cors_origins = {} }", "empty lists");
 	is_int(c == NULL ? -1 : (int)c->listen.count, 0, "a list can be emptied");
 	conf_free(&c);
@@ -364,6 +373,16 @@ static void test_checks(void)
 		 "jwt.key: \"a\" was given before, at line 1"},
 		{"key \"a\" { }", "unknown section 'key'"},
 		{"mysql { password = x password_file = y }", "mysql.password: given in place and by file; choose one"},
+		{"mysql { host = \"[::1]\" }", "mysql.host: '[::1]': an IPv6 address stands here without brackets"},
+		{"redis { host = \"redis:6379\" }",
+		 "redis.host: 'redis:6379': neither a name nor an address; the port is an option of its own"},
+		{"redis { host = \"127.0.0.256\" }",
+		 "redis.host: '127.0.0.256': not an address, though it ends in a number like one"},
+		{"mysql { host = \"db..example\" }",
+		 "mysql.host: 'db..example': the parts of a name have 1 to 63 characters"},
+		{"mysql { host = \"db/1\" }",
+		 "mysql.host: 'db/1': a host is an address, or a name of at most 253 letters, "
+		 "digits, hyphens, underscores and dots"},
 		{"jwt { algorithm = EdDSA public_key_file = \"/nonexistent\" }",
 		 "jwt: cannot read /nonexistent: No such file or directory"},
 		{"jwt { key a { algorithm = EdDSA } }", "jwt.key \"a\": no public_key_file is given"},
