@@ -11,6 +11,7 @@
 #include "core/base.h"
 #include "hub/bucket.h"
 
+#include "core/log.h"
 #include "core/siphash.h"
 #include "hub/hub_layout.h"
 #include "hub/lock.h"
@@ -72,6 +73,7 @@ int64_t bucket_take(struct hub *h, char kind, const char *name, double rate_per_
 	int64_t now_ns = now_mono_ms * NS_PER_MS;
 	int64_t wait_ms = 0;
 
+	ASSERT(!h->guarded);
 	uint64_t hash = name_hash(h, kind, name);
 	uint32_t place = hash & (h->bucket_sets - 1);
 	struct bucket_set *set = (struct bucket_set *)hub_at(h, h->bucket_sets_at) + place;

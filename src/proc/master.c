@@ -24,7 +24,7 @@
 #include <unistd.h>
 
 #define TICK_MS 500
-/* While nobody takes connections, or some are to leave. */
+/* While some are to get ready, or to leave. */
 #define TICK_BUSY_MS 20
 /* After its time a worker has so long to leave by itself. */
 #define KILL_GRACE_MS 10000
@@ -35,7 +35,7 @@
 
 static void schedule_tick(struct master *m)
 {
-	bool busy = m->phase == MASTER_STOPPING || m->renewing || !m->accepting;
+	bool busy = m->phase == MASTER_STOPPING || m->renewing;
 	struct timeval tv = {.tv_usec = (busy ? TICK_BUSY_MS : TICK_MS) * 1000};
 	event_add(m->tick, &tv);
 }
@@ -247,6 +247,8 @@ static void free_events(struct master *m)
 		event_free(m->tick);
 	if (m->watchdog != NULL)
 		event_free(m->watchdog);
+	if (m->rest != NULL)
+		event_free(m->rest);
 	upgrade_free(&m->upgrade);
 	upgrade_end_wait(m);
 	for (unsigned i = 0; i < m->slots; i++)
@@ -257,6 +259,7 @@ static void free_events(struct master *m)
 static void release(struct master *m)
 {
 	dispatch_close(m);
+	passing_drop_all(m);
 	free_events(m);
 	free(m->child);
 	if (m->base != NULL)
@@ -296,6 +299,8 @@ static int make_run_dir(const char *dir, char **err_r)
 	return -1;
 }
 
+_Static_assert(CONF_CONNECTIONS_MAX <= HUB_SESSIONS_MAX, "what the configuration may ask for");
+
 static int prepare(struct master *m, char **err_r)
 {
 	const char *reason;
@@ -314,10 +319,16 @@ static int prepare(struct master *m, char **err_r)
 	};
 	m->hub = hub_new(&size, &reason);
 	if (m->hub == NULL) {
-		*err_r = xasprintf("cannot make the shared memory: %s", reason);
+		*err_r = xasprintf("cannot make the shared memory for workers = %d with worker_connections = %d: %s; "
+				   "lower one of the two",
+				   m->conf->workers, m->conf->worker_connections, reason);
 		return -1;
 	}
+	hub_guard(m->hub);
+#ifdef TIDINGS_DEBUG
+	/* In a release nobody moves it but a worker that wants to do harm. */
 	clock_share_shift(hub_clock_shift(m->hub));
+#endif
 	m->child = xcalloc(m->slots, sizeof(*m->child));
 	for (unsigned i = 0; i < m->slots; i++)
 		m->child[i] = (struct child){.m = m, .slot = i, .channel = -1};
@@ -342,6 +353,7 @@ int master_run(struct conf *conf, char *const *argv, void (*started)(void))
 	m->sockets_elsewhere = inherit_predecessor() >= 0;
 	m->phase = m->sockets_elsewhere ? MASTER_WAITING : MASTER_SERVING;
 	m->renewing = true;
+	STAILQ_INIT(&m->waiting);
 	log_identity("master");
 	if (prepare(m, &reason) != 0) {
 		log_error("%s", reason);
