@@ -76,7 +76,7 @@ static void on_answered(const struct http_req *req, int status, size_t bytes, vo
 }
 
 const struct http_observer door_observer = {
-	.opened = on_opened, .closed = on_closed, .answered = on_answered, .admits = door_admits};
+	.opened = on_opened, .closed = on_closed, .answered = on_answered, .admits = door_admits, .left = door_left};
 
 /* ---- transactions ---- */
 

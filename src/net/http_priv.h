@@ -29,6 +29,7 @@ struct http_member {
 	struct http_server *server; /* NULL once the server was freed, or the member has left */
 	struct conn *conn;
 	bool switched; /* not HTTP's any more */
+	bool counted;  /* the observer is told when it leaves */
 };
 
 struct ws_deflate;
@@ -46,6 +47,7 @@ struct http_server {
 	bool expects_proxy;
 	struct addr_network *proxies; /* those that are trusted */
 	size_t proxy_count;
+	unsigned overloaded;	    /* connections that are there only to be refused */
 	size_t in_flight;	    /* bytes of bodies that are being received */
 	struct ws_deflate *deflate; /* of all its WebSockets; NULL until one has negotiated it */
 	struct json_out *json;	    /* for problems */
@@ -125,6 +127,7 @@ struct http_conn {
 	bool in_input;		   /* on_input is on the stack: who frees or resumes leaves that to it */
 	bool left;		   /* switched to another protocol within on_input */
 	bool throttled;		   /* paused until output has drained */
+	bool overloaded;	   /* its first request is refused */
 };
 
 /* ---- http_greeting.c ---- */
