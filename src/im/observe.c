@@ -94,7 +94,7 @@ static void on_retry(const char *why, void *ctx)
 {
 	(void)ctx;
 	stat_add(STAT_BATCH_RETRIES, 1);
-	log_warn("store: a transaction is run again: %s", why);
+	log_warn_gated("store: a transaction is run again: %s", why);
 }
 
 static void on_link(bool up, void *ctx)

@@ -74,8 +74,10 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 			event_base_loopbreak(m->base);
 			return;
 		}
-		if (now >= m->kill_at_ms)
+		if (now >= m->kill_at_ms) {
 			spawn_kill_all(m);
+			m->kill_at_ms = now + KILL_GRACE_MS;
+		}
 	} else if (m->renewing && spawn_all_ready(m)) {
 		renewed(m);
 	}

@@ -133,7 +133,7 @@ static void tell(struct child *c, const struct order *order, int fd)
 {
 	if (c->pid == 0 || channel_send(c->channel, order, fd) == 0 || errno == EPIPE || errno == ECONNRESET)
 		return;
-	log_error("worker %u takes no orders: %s", c->slot, strerror(errno));
+	log_error_gated("worker %u takes no orders: %s", c->slot, strerror(errno));
 	if (order->kind == ORDER_DRAIN || order->kind == ORDER_QUIT)
 		kill(c->pid, SIGKILL);
 }
