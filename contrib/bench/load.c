@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * A load generator for Tidings: sends and receives messages as fast as the server
- * lets it, or holds idle connections. Here: the options and the tokens.
+ * lets it, holds idle connections, or opens and closes them. Here: the options and the tokens.
  *
  * Speaks to the server as any client would; users and friendships have to exist.
  */
@@ -16,21 +16,23 @@
 #include <stdlib.h>
 #include <time.h>
 
-static const char usage[] = "usage: load [OPTIONS] --secret-file FILE ws|http|idle\n"
+static const char usage[] = "usage: load [OPTIONS] --secret-file FILE ws|http|idle|open\n"
 			    "  ws    pairs of users online over WebSocket, who send over it\n"
 			    "  http  the same, sending by POST /messages/send over --in-flight connections\n"
 			    "  idle  open --connections WebSockets and hold them; memory of the --pids groups\n"
+			    "  open  open WebSockets as fast as the server lets it, --in-flight at a time; the newest "
+			    "--connections stay\n"
 			    "  -a, --address HOST:PORT    of the server (127.0.0.1:8080)\n"
 			    "  -s, --secret-file FILE     of jwt, for HS256 tokens\n"
 			    "  -x, --prefix PATH          http.prefix\n"
 			    "  -u, --users NAME           users are NAME0, NAME1, ...; pairs are friends (bench)\n"
 			    "  -P, --pairs N              (200)\n"
-			    "  -K, --in-flight N          sends without an answer yet, over all users (128)\n"
+			    "  -K, --in-flight N          sends or handshakes without an answer yet, over all users (128)\n"
 			    "  -b, --bytes N              of a text (100)\n"
 			    "  -z, --deflate              compressed WebSockets, where the server has them\n"
 			    "  -w, --warm-up SECONDS      (2)\n"
 			    "  -d, --duration SECONDS     measured, or held idle (10)\n"
-			    "  -n, --connections N        idle ones (15000)\n"
+			    "  -n, --connections N        idle or open ones (15000)\n"
 			    "  -m, --per-process N        of them; further processes, each from an address of its own, "
 			    "hold the rest (15000)\n"
 			    "  -p, --pids NAME=PID,...    tell what these processes used; up to 8 times\n";
@@ -218,5 +220,7 @@ int main(int argc, char **argv)
 		return run_traffic(&o, PEER_HTTP);
 	if (strcmp(argv[optind], "idle") == 0)
 		return run_idle(&o);
+	if (strcmp(argv[optind], "open") == 0)
+		return run_open(&o);
 	die("unknown mode", argv[optind]);
 }

@@ -136,9 +136,14 @@ struct conf {
 		int burst;
 		int requests_per_second;
 		int requests_burst;
-		int logins_per_minute, connections_per_minute, sessions_per_second;
+		int logins_per_minute, connections_per_minute, connections_per_address, sessions_per_second;
 	} limits;
 };
+
+/* The master's control socket, in run_dir. */
+#define CONF_CONTROL_SOCKET "control.sock"
+/* Of a node: workers times worker_connections. */
+#define CONF_CONNECTIONS_MAX (1 << 24)
 
 /*
  * Reads and checks the file (path NULL: the built-in defaults). Returns NULL with

@@ -396,6 +396,31 @@ void conf_resolve(struct conf *c, struct conf_faults *faults)
 	}
 }
 
+/* The place of the option, or of another one where that is not given. */
+static unsigned line_of(const struct conf *c, const void *option, const void *other)
+{
+	unsigned line = conf_line(c, option);
+	return line > 0 ? line : conf_line(c, other);
+}
+
+static void check_sizes(const struct conf *c, struct conf_faults *faults)
+{
+	static const size_t path_max = sizeof(((struct sockaddr_un *)0)->sun_path) - 1;
+	size_t len = strlen(c->run_dir) + strlen("/" CONF_CONTROL_SOCKET);
+	if (len > path_max)
+		conf_fault(faults, conf_line(c, &c->run_dir),
+			   "run_dir: the control socket, %s/" CONF_CONTROL_SOCKET
+			   ", has a path of %zu bytes; a UNIX socket's has up to %zu",
+			   c->run_dir, len, path_max);
+	if ((int64_t)c->workers * c->worker_connections > CONF_CONNECTIONS_MAX)
+		conf_fault(
+			faults, line_of(c, &c->worker_connections, &c->workers),
+			"worker_connections: %d with workers = %d are %lld connections; a node holds up to %d: lower "
+			"one of the two",
+			c->worker_connections, c->workers, (long long)c->workers * c->worker_connections,
+			CONF_CONNECTIONS_MAX);
+}
+
 static void check_file(const struct conf *c, struct conf_faults *faults, const char *name, char *const *path)
 {
 	if (**path == '\0')
@@ -430,6 +455,7 @@ char *conf_check_server(const struct conf *c)
 		conf_fault(&faults, conf_line(c, &c->jwt.own.algorithm),
 			   "jwt: the server needs a key to verify tokens with: secret_file, public_key_file or "
 			   "jwks_file");
+	check_sizes(c, &faults);
 	if (c->user[0] != '\0' && getpwnam(c->user) == NULL)
 		conf_fault(&faults, conf_line(c, &c->user), "user: there is no user '%s'", c->user);
 	if (c->tls.listen.count > 0) {

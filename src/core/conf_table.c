@@ -252,6 +252,11 @@ const struct conf_row conf_rows[] = {
 	{"limits", "connections_per_minute", CONF_INT, AT(limits.connections_per_minute), .def = "0", .min = 0,
 	 .max = MIB,
 	 .help = "How many connections an address may open a minute; those above are closed at once. 0: any number."},
+	{"limits", "connections_per_address", CONF_INT, AT(limits.connections_per_address), .def = "2048", .min = 0,
+	 .max = MIB,
+	 .help = "How many connections an address (of IPv6 a /64) may have to the node at a time; a request on one above "
+		 "them is answered 503, or the connection closed. With proxy_protocol it is the client's address that "
+		 "counts. UNIX sockets and admin.listen have no such limit. 0: any number."},
 	{"limits", "sessions_per_second", CONF_INT, AT(limits.sessions_per_second), .def = "5000", .min = 0, .max = MIB,
 	 .help = "How many WebSocket sessions the node begins a second; four seconds' worth may come at once, and those "
 		 "above are answered 503 with Retry-After, so that a storm of reconnects is spread. Before that is looked at, "

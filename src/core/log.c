@@ -312,6 +312,32 @@ void log_write(enum log_level level, const char *fmt, ...)
 	va_end(ap);
 }
 
+void log_write_gated(struct log_gate *gate, enum log_level level, const char *fmt, ...)
+{
+	int saved_errno = errno;
+	int64_t now = clock_mono_ms();
+	char text[LINE_BYTES];
+	if (!log_enabled(level))
+		return;
+	if (now < gate->open_at_ms && gate->open_at_ms - now <= LOG_GAP_MS) {
+		gate->held_back++;
+		return;
+	}
+	errno = saved_errno;
+	va_list ap;
+	va_start(ap, fmt);
+	if (vsnprintf(text, sizeof(text), fmt, ap) < 0)
+		text[0] = '\0';
+	va_end(ap);
+	if (gate->held_back != 0)
+		log_write(level, "%s (and %llu times since the last such line)", text,
+			  (unsigned long long)gate->held_back);
+	else
+		log_write(level, "%s", text);
+	*gate = (struct log_gate){.open_at_ms = now + LOG_GAP_MS};
+	errno = saved_errno;
+}
+
 void log_fatal(const char *fmt, ...)
 {
 	va_list ap;

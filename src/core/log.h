@@ -60,6 +60,24 @@ void log_write(enum log_level level, const char *fmt, ...) PRINTF_LIKE(2, 3);
 			log_write(LOG_LEVEL_DEBUG, __VA_ARGS__);                                                       \
 	} while (0)
 
+/*
+ * For what a client, or a state that lasts, can bring about at any rate: of each place in the code one line in
+ * LOG_GAP_MS, and the next one tells how many there were between.
+ */
+#define LOG_GAP_MS 10000
+struct log_gate {
+	int64_t open_at_ms; /* by clock_mono_ms */
+	uint64_t held_back;
+};
+void log_write_gated(struct log_gate *gate, enum log_level level, const char *fmt, ...) PRINTF_LIKE(3, 4);
+#define log_gated(level, ...)                                                                                          \
+	do {                                                                                                           \
+		static struct log_gate gate_of_this_line;                                                              \
+		log_write_gated(&gate_of_this_line, level, __VA_ARGS__);                                               \
+	} while (0)
+#define log_error_gated(...) log_gated(LOG_LEVEL_ERROR, __VA_ARGS__)
+#define log_warn_gated(...) log_gated(LOG_LEVEL_WARN, __VA_ARGS__)
+
 /* For start-up only: logs as error and exits with status 1. */
 void log_fatal(const char *fmt, ...) NORETURN PRINTF_LIKE(1, 2);
 /* A broken invariant of ours, never caused by outside bytes: logs and aborts. */

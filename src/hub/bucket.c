@@ -11,6 +11,7 @@
 #include "core/base.h"
 #include "hub/bucket.h"
 
+#include "core/log.h"
 #include "core/siphash.h"
 #include "hub/hub_layout.h"
 #include "hub/lock.h"
@@ -99,6 +100,7 @@ static int64_t ask(struct hub *h, char kind, const char *name, struct limit l, i
 {
 	unsigned least;
 	int64_t next, wait_ms;
+	ASSERT(!h->guarded);
 	uint64_t hash = name_hash(h, kind, name);
 	uint32_t place = hash & (h->bucket_sets - 1);
 	struct bucket_set *set = (struct bucket_set *)hub_at(h, h->bucket_sets_at) + place;

@@ -15,35 +15,7 @@
 #include "core/log.h"
 #include "hub/hub_layout.h"
 
-#define WORKERS_MAX 4096
-#define SESSIONS_MAX (1u << 24)
 #define BUCKETS_MAX (1u << 24)
-
-/* What the words of the halves are. */
-struct master_half {
-	int32_t pid;
-	uint32_t generation;
-	int32_t state;
-	uint32_t restarts;
-	int64_t started_ms;
-	uint64_t passed;
-};
-
-struct worker_half {
-	uint32_t generation; /* for which the rest was written */
-	int32_t state;
-	uint64_t taken;
-	uint32_t connections;
-	uint32_t websockets;
-	int64_t alive_ms;
-	uint32_t pending;
-	uint32_t resident_kib;
-	uint32_t private_kib;
-	uint8_t database_up;
-	uint8_t redis_up;
-	uint8_t read_only;
-	uint8_t unused[1];
-};
 
 _Static_assert(sizeof(struct master_half) % 8 == 0 && sizeof(struct master_half) <= 56, "fits a half");
 _Static_assert(sizeof(struct worker_half) % 8 == 0 && sizeof(struct worker_half) <= 56, "fits a half");
@@ -74,8 +46,7 @@ static uint64_t place(uint64_t *end, uint64_t bytes)
 
 static struct hub layout_of(const struct hub_size *size)
 {
-	struct hub l = {
-		.magic = HUB_MAGIC, .version = HUB_VERSION, .workers = size->workers, .sessions = size->sessions};
+	struct hub l = {.workers = size->workers, .sessions = size->sessions};
 	uint32_t mean = (size->sessions + PRESENCE_SHARDS - 1) / PRESENCE_SHARDS;
 	/*
 	 * Users do not spread evenly over the shards, so each has slots to spare and the table is full by its count.
@@ -85,7 +56,10 @@ static struct hub layout_of(const struct hub_size *size)
 	l.heads_per_shard = power_of_two_from(mean < 8 ? 8 : mean);
 	l.bucket_sets = power_of_two_from(size->buckets * 4 / BUCKET_WAYS + 1);
 
-	uint64_t end = sizeof(struct hub);
+	/* At most half full, were every connection from another address. */
+	l.address_sets = power_of_two_from(size->sessions * 2 / ADDRESS_WAYS + 1);
+
+	uint64_t end = sizeof(struct hub_shared);
 	l.rows_at = place(&end, sizeof(struct hub_row) * size->workers);
 	l.stats_at = place(&end, sizeof(struct hub_stats) * (size->workers + UINT64_C(1)));
 	l.used_at = place(&end, sizeof(uint32_t) * PRESENCE_SHARDS);
@@ -94,55 +68,91 @@ static struct hub layout_of(const struct hub_size *size)
 	l.slots_at = place(&end, sizeof(struct presence_slot) * PRESENCE_SHARDS * l.slots_per_shard);
 	l.bucket_shards_at = place(&end, sizeof(struct bucket_shard) * BUCKET_SHARDS);
 	l.bucket_sets_at = place(&end, sizeof(struct bucket_set) * l.bucket_sets);
+	l.address_sets_at = place(&end, sizeof(struct address_set) * l.address_sets);
 	l.bytes = end;
 	return l;
 }
 
+static const char *size_fault(const struct hub_size *size)
+{
+	if (size->workers == 0 || size->sessions == 0 || size->buckets == 0)
+		return "a table without places";
+	if (size->workers > HUB_WORKERS_MAX)
+		return "too many workers";
+	if (size->sessions > HUB_SESSIONS_MAX)
+		return "too many sessions";
+	return size->buckets > BUCKETS_MAX ? "too many buckets" : NULL;
+}
+
 struct hub *hub_new(const struct hub_size *size, const char **err_r)
 {
-	if (size->workers == 0 || size->workers > WORKERS_MAX || size->sessions == 0 || size->sessions > SESSIONS_MAX ||
-	    size->buckets == 0 || size->buckets > BUCKETS_MAX) {
-		*err_r = "the size of the hub is out of range";
+	*err_r = size_fault(size);
+	if (*err_r != NULL)
 		return NULL;
-	}
 	struct hub layout = layout_of(size);
 	if (getrandom(layout.key, sizeof(layout.key), 0) != sizeof(layout.key)) {
 		*err_r = strerror(errno);
 		return NULL;
 	}
-	struct hub *h =
+	void *memory =
 		mmap(NULL, layout.bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (h == MAP_FAILED) {
+	if (memory == MAP_FAILED) {
 		*err_r = strerror(errno);
 		return NULL;
 	}
-	memcpy(h, &layout, sizeof(layout));
+	struct hub *h = xmalloc(sizeof(*h));
+	*h = layout;
+	h->shared = memory;
+	h->shared->magic = HUB_MAGIC;
+	h->shared->version = HUB_VERSION;
+	h->shared->bytes = layout.bytes;
+	h->masters = xcalloc(h->workers, sizeof(*h->masters));
 	presence_init(h);
 	bucket_init(h);
 	tickets_init(h);
 	return h;
 }
 
-void hub_free(struct hub **h)
+void hub_free(struct hub **hp)
 {
-	if (*h != NULL)
-		munmap(*h, (*h)->bytes);
-	*h = NULL;
+	struct hub *h = *hp;
+	if (h == NULL)
+		return;
+	*hp = NULL;
+	munmap(h->shared, h->bytes);
+	free(h->masters);
+	free(h);
+}
+
+void hub_guard(struct hub *h)
+{
+	h->guarded = true;
+}
+
+void hub_join(struct hub *h)
+{
+	h->guarded = false;
+	presence_tidy(h);
+}
+
+void hub_tidy(struct hub *h)
+{
+	presence_tidy(h);
 }
 
 _Atomic int64_t *hub_clock_shift(struct hub *h)
 {
-	return &h->clock_shift_ms;
+	return &h->shared->clock_shift_ms;
 }
 
 void hub_set_leaving(struct hub *h)
 {
-	atomic_store(&h->leaving, true);
+	atomic_store(&h->shared->leaving, true);
 }
 
 bool hub_is_leaving(const struct hub *h)
 {
-	return atomic_load(&h->leaving);
+	return atomic_load(&h->shared->leaving);
 }
 
 const char *worker_state_name(enum worker_state s)
@@ -186,13 +196,17 @@ static void half_write(struct hub_half *half, const void *fields, size_t size)
 	atomic_store_explicit(&half->change, change + 1, memory_order_release);
 }
 
-static void half_read(struct hub_half *half, void *fields, size_t size)
+static void half_read(const struct hub *h, struct hub_half *half, void *fields, size_t size)
 {
-	/* A writer that lost its processor in the middle is waited for, some 10 ms: it may have died there. */
+	/*
+	 * A writer that lost its processor in the middle is waited for, some 10 ms: it may have died there. Not by the
+	 * master, whom no worker may stop.
+	 */
 	enum { SPINS = 100, NAPS = 100 };
+	const int most = h->guarded ? SPINS : SPINS + NAPS;
 	static const struct timespec nap = {.tv_nsec = 50000};
 	uint64_t word[ARRAY_LEN(half->word)];
-	for (int tries = 0; tries < SPINS + NAPS; tries++) {
+	for (int tries = 0; tries < most; tries++) {
 		uint32_t before = atomic_load_explicit(&half->change, memory_order_acquire);
 		for (size_t i = 0; i < size / sizeof(word[0]); i++)
 			word[i] = atomic_load_explicit(&half->word[i], memory_order_relaxed);
@@ -216,6 +230,7 @@ static void master_write(struct hub *h, unsigned slot, const struct worker_row *
 		.started_ms = row->started_ms,
 		.passed = row->passed,
 	};
+	h->masters[slot] = m;
 	half_write(&row_of(h, slot)->master, &m, sizeof(m));
 }
 
@@ -224,7 +239,6 @@ static void worker_write(struct hub *h, unsigned slot, const struct worker_row *
 	struct worker_half w = {
 		.generation = row->generation,
 		.state = row->state,
-		.taken = row->taken,
 		.connections = row->connections,
 		.websockets = row->websockets,
 		.alive_ms = row->alive_ms,
@@ -238,13 +252,24 @@ static void worker_write(struct hub *h, unsigned slot, const struct worker_row *
 	half_write(&row_of(h, slot)->worker, &w, sizeof(w));
 }
 
+static bool is_state(int32_t state)
+{
+	return state >= WORKER_FREE && state <= WORKER_DRAINING;
+}
+
 void hub_worker_read(const struct hub *h, unsigned slot, struct worker_row *out)
 {
 	struct hub_row *row = row_of(h, slot);
 	struct master_half m;
 	struct worker_half w;
-	half_read(&row->master, &m, sizeof(m));
-	half_read(&row->worker, &w, sizeof(w));
+	if (h->guarded)
+		m = h->masters[slot];
+	else
+		half_read(h, &row->master, &m, sizeof(m));
+	half_read(h, &row->worker, &w, sizeof(w));
+	/* Readers count by the state. */
+	m.state = is_state(m.state) ? m.state : WORKER_FREE;
+	w.state = is_state(w.state) ? w.state : WORKER_FREE;
 	*out = (struct worker_row){
 		.pid = m.pid,
 		.generation = m.generation,
@@ -257,7 +282,6 @@ void hub_worker_read(const struct hub *h, unsigned slot, struct worker_row *out)
 		return;
 	if (w.state != WORKER_FREE)
 		out->state = w.state;
-	out->taken = w.taken;
 	out->connections = w.connections;
 	out->websockets = w.websockets;
 	out->alive_ms = w.alive_ms;
@@ -303,11 +327,11 @@ void hub_master_end(struct hub *h, unsigned slot)
 {
 	const struct worker_row *now = &master_side.row, *before = &master_side.before;
 	ASSERT(master_side.open && master_side.slot == slot);
-	ASSERT(now->taken == before->taken && now->connections == before->connections &&
-	       now->websockets == before->websockets && now->alive_ms == before->alive_ms &&
-	       now->pending == before->pending && now->resident_kib == before->resident_kib &&
-	       now->private_kib == before->private_kib && now->database_up == before->database_up &&
-	       now->redis_up == before->redis_up && now->read_only == before->read_only);
+	ASSERT(now->connections == before->connections && now->websockets == before->websockets &&
+	       now->alive_ms == before->alive_ms && now->pending == before->pending &&
+	       now->resident_kib == before->resident_kib && now->private_kib == before->private_kib &&
+	       now->database_up == before->database_up && now->redis_up == before->redis_up &&
+	       now->read_only == before->read_only);
 	master_side.open = false;
 	master_write(h, slot, now);
 }
@@ -317,6 +341,9 @@ void hub_worker_forget(struct hub *h, unsigned slot)
 	struct worker_row row;
 	presence_forget(h, slot);
 	stats_forget(h, slot);
+	addresses_forget(h, slot);
+	if (!h->guarded)
+		presence_tidy(h);
 	hub_worker_read(h, slot, &row);
 	row.pid = 0;
 	row.state = WORKER_FREE;

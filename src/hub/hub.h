@@ -6,7 +6,8 @@
  * all that a worker wrote is found from its slot, so a death costs only its own rows.
  *
  * In it: presence (presence.h), the scoreboard (here), counters (stats.h),
- * token buckets (bucket.h) and the keys of TLS session tickets (tickets.h).
+ * token buckets (bucket.h), the connections of each address (addresses.h) and the keys of TLS session tickets
+ * (tickets.h).
  */
 #ifndef TIDINGS_HUB_HUB_H
 #define TIDINGS_HUB_HUB_H
@@ -16,9 +17,12 @@
 
 struct hub;
 
+#define HUB_WORKERS_MAX 4096
+#define HUB_SESSIONS_MAX (1u << 24)
+
 struct hub_size {
-	unsigned workers;  /* slots; a reload needs some to spare */
-	unsigned sessions; /* rows of the presence table */
+	unsigned workers;  /* slots, up to HUB_WORKERS_MAX; a reload needs some to spare */
+	unsigned sessions; /* rows of the presence table, up to HUB_SESSIONS_MAX */
 	unsigned buckets;
 };
 
@@ -26,6 +30,16 @@ struct hub_size {
 struct hub *hub_new(const struct hub_size *size, const char **err_r) MUST_CHECK;
 /* Unmaps it in this process. */
 void hub_free(struct hub **h);
+/*
+ * The master, which may have more rights than its workers: from now on this process believes nothing that they could
+ * have written. It takes no lock, knows its own fields by heart and checks the numbers of others; what needs a lock is
+ * an assertion.
+ */
+void hub_guard(struct hub *h);
+/* A worker, after the fork: undoes hub_guard, and puts in order what dead ones have left. */
+void hub_join(struct hub *h);
+/* A worker, when another one has died. */
+void hub_tidy(struct hub *h);
 /* The node's clock shift, for clock_share_shift. */
 _Atomic int64_t *hub_clock_shift(struct hub *h);
 
@@ -48,7 +62,6 @@ struct worker_row {
 	int64_t started_ms;    /* m: wall clock */
 	uint32_t restarts;     /* m: deaths that were replaced in this slot */
 	uint64_t passed;       /* m: sockets handed to it */
-	uint64_t taken;	       /* w: sockets it took from the channel */
 	uint32_t connections;  /* w */
 	uint32_t websockets;   /* w */
 	int64_t alive_ms;      /* w: mono clock, refreshed each second */
@@ -77,8 +90,8 @@ void hub_worker_end(struct hub *h, unsigned slot);
 struct worker_row *hub_master_begin(struct hub *h, unsigned slot);
 void hub_master_end(struct hub *h, unsigned slot);
 /*
- * The master, after a worker's death: takes its rows out of presence, ends a write it was in, sets the slot FREE with
- * pid 0. Generation, restarts and the slot's counters (stats.h) stay.
+ * The master, after a worker's death: takes its rows out of presence and its connections out of the addresses', ends a
+ * write it was in, sets the slot FREE with pid 0. Generation, restarts and the slot's counters (stats.h) stay.
  */
 void hub_worker_forget(struct hub *h, unsigned slot);
 

@@ -4,7 +4,8 @@
  *
  * One mapping, made by the master and inherited by fork at the same address, in this order:
  *
- *   struct hub | scoreboard rows | counter rows | presence: used, shards, heads, rows | buckets: shards, sets
+ *   struct hub_shared | scoreboard rows | counter rows | presence: used, shards, heads, rows | buckets: shards, sets |
+ *   addresses: sets
  *
  * How to change this:
  * - Raise HUB_VERSION with every change of a struct below or of the order: core dumps are read by it, and so will
@@ -14,6 +15,8 @@
  * - Say who writes a field. A word without a lock has one writer and is atomic. What a lock guards must be
  *   rebuildable, by whoever finds that the former holder died, out of words that are stored in one step
  *   (presence_slot.owner, bucket_set.tag).
+ * - The master takes no lock and follows no link here, and checks every number that it reads: a worker, which has fewer
+ *   rights, may have written anything. hub_guard() sees to it.
  * - Whatever a worker owns must be found from its slot by hub_worker_forget.
  * - What different processes write often must not share a cache line.
  */
@@ -29,7 +32,7 @@
 #include <stdatomic.h>
 
 #define HUB_MAGIC UINT32_C(0x74646875)
-#define HUB_VERSION 4
+#define HUB_VERSION 5
 #define HUB_LINE 64
 
 /* ---- keys of TLS session tickets ---- */
@@ -47,9 +50,12 @@ struct hub_tickets {
 	struct ticket_slot slot[TICKET_KEYS];
 };
 
+/*
+ * A process' own knowledge of the hub: where things are is never read from the shared memory, which any worker can
+ * write. Made before the fork, so that all have the same.
+ */
 struct hub {
-	uint32_t magic;
-	uint32_t version;
+	struct hub_shared *shared; /* the beginning of the mapping */
 	uint64_t bytes;
 	uint32_t workers;
 	uint32_t sessions;
@@ -60,6 +66,16 @@ struct hub {
 	uint32_t slots_per_shard;
 	uint64_t bucket_shards_at, bucket_sets_at;
 	uint32_t bucket_sets; /* a power of two */
+	uint64_t address_sets_at;
+	uint32_t address_sets;	     /* a power of two */
+	bool guarded;		     /* hub_guard() */
+	struct master_half *masters; /* what this process has written as the master, a half a slot */
+};
+
+struct hub_shared {
+	uint32_t magic;
+	uint32_t version;
+	uint64_t bytes;
 	struct hub_tickets tickets;
 	_Alignas(HUB_LINE) _Atomic int64_t clock_shift_ms; /* tidingsctl clock, through the master */
 	_Atomic bool leaving;				   /* tidingsctl drain, through the master */
@@ -74,6 +90,31 @@ struct hub {
 struct hub_half {
 	_Alignas(HUB_LINE) _Atomic uint32_t change;
 	_Atomic uint64_t word[7];
+};
+
+/* What the words of the halves are. */
+struct master_half {
+	int32_t pid;
+	uint32_t generation;
+	int32_t state;
+	uint32_t restarts;
+	int64_t started_ms;
+	uint64_t passed;
+};
+
+struct worker_half {
+	uint32_t generation; /* for which the rest was written */
+	int32_t state;
+	uint32_t connections;
+	uint32_t websockets;
+	int64_t alive_ms;
+	uint32_t pending;
+	uint32_t resident_kib;
+	uint32_t private_kib;
+	uint8_t database_up;
+	uint8_t redis_up;
+	uint8_t read_only;
+	uint8_t unused[1];
 };
 
 struct hub_row {
@@ -101,8 +142,9 @@ struct hub_stats {
 /* A shard has its own heads and slots. */
 struct presence_shard {
 	_Alignas(HUB_LINE) struct lock lock;
-	uint32_t fresh; /* slots from here on were never used; only grows */
-	uint32_t free;	/* the first free slot under fresh, plus one; rebuilt */
+	uint32_t fresh;		 /* slots from here on were never used; only grows */
+	uint32_t free;		 /* the first free slot under fresh, plus one; rebuilt */
+	_Atomic uint32_t untidy; /* the master has taken owners out: whoever takes the lock next rebuilds */
 };
 
 /* There is one for every session: strings that fill their field are not terminated. */
@@ -131,22 +173,34 @@ struct bucket_set {
 	int64_t full_at_ns[BUCKET_WAYS];	      /* mono clock: when the bucket will be full again */
 };
 
+/* ---- connections of addresses: addresses.c ---- */
+
+#define ADDRESS_WAYS 16
+
+/* The neighbourhood of a hash. A word is one worker's connections of one address; 0: unused. */
+struct address_set {
+	_Alignas(HUB_LINE) _Atomic uint64_t word[ADDRESS_WAYS];
+};
+
 _Static_assert(sizeof(struct hub_half) == HUB_LINE, "a half of a row is a cache line");
 _Static_assert(sizeof(struct presence_shard) == HUB_LINE, "a shard is a cache line");
 _Static_assert(sizeof(struct presence_slot) == 2 * HUB_LINE, "a slot is two cache lines");
 
 static inline void *hub_at(const struct hub *h, uint64_t offset)
 {
-	return (char *)(uintptr_t)h + offset;
+	return (char *)h->shared + offset;
 }
 
 /* Prepare fresh memory. */
 void presence_init(struct hub *h);
 void bucket_init(struct hub *h);
 void tickets_init(struct hub *h);
-/* Takes out all rows of the worker's slot. */
+/* Take out all rows of the worker's slot, which is dead; without a lock. */
 void presence_forget(struct hub *h, unsigned worker);
 /* Its gauges are those of nobody. */
 void stats_forget(struct hub *h, unsigned slot);
+void addresses_forget(struct hub *h, unsigned worker);
+/* Puts the shards in order that presence_forget has left untidy. */
+void presence_tidy(struct hub *h);
 
 #endif

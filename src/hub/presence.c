@@ -3,7 +3,8 @@
  * The presence table. A user's hash picks the shard and the chain in it; each
  * shard has its own lock, heads and slots. A slot is taken if it has an owner:
  * that one word, stored last, is the truth. Chains, free list and count are
- * drawn from the owners again when a holder of the lock has died.
+ * drawn from the owners again when a holder of the lock has died, and when the master has taken the owners of a dead
+ * worker out: it takes no lock, for what it would follow may be forged (hub_guard).
  */
 #include "core/base.h"
 #include "hub/presence.h"
@@ -70,13 +71,20 @@ static void count_used(const struct view *v, int change)
 			      memory_order_relaxed);
 }
 
+/* Never more than there are, whatever is written there. */
+static uint32_t fresh_of(const struct hub *h, const struct view *v)
+{
+	uint32_t fresh = __atomic_load_n(&v->shard->fresh, __ATOMIC_RELAXED);
+	return fresh < h->slots_per_shard ? fresh : h->slots_per_shard;
+}
+
 /* Links every slot that has an owner, and frees the others. Believes in nothing but owners. */
 static void rebuild(const struct hub *h, const struct view *v)
 {
 	uint32_t used = 0;
 	memset(v->heads, 0, sizeof(v->heads[0]) * ((size_t)v->head_mask + 1));
 	v->shard->free = 0;
-	for (uint32_t i = v->shard->fresh; i-- > 0;) {
+	for (uint32_t i = fresh_of(h, v); i-- > 0;) {
 		struct presence_slot *slot = &v->slots[i];
 		uint32_t *list = &v->shard->free;
 		if (owner_of(slot) != 0) {
@@ -92,10 +100,12 @@ static void rebuild(const struct hub *h, const struct view *v)
 static struct view enter(struct hub *h, unsigned shard)
 {
 	struct view v = view_of(h, shard);
-	if (lock_take(&v.shard->lock)) {
+	ASSERT(!h->guarded);
+	bool broken = lock_take(&v.shard->lock);
+	if (atomic_exchange(&v.shard->untidy, 0) != 0 || broken)
 		rebuild(h, &v);
+	if (broken)
 		lock_repaired(&v.shard->lock);
-	}
 	return v;
 }
 
@@ -192,11 +202,113 @@ void presence_remove(struct hub *h, int32_t handle)
 
 static bool is_of(const struct presence_slot *slot, const char *user_id)
 {
-	return strncmp(slot->user_id, user_id, sizeof(slot->user_id)) == 0;
+	return owner_of(slot) != 0 && strncmp(slot->user_id, user_id, sizeof(slot->user_id)) == 0;
+}
+
+/* ---- without the lock: what the master may do ---- */
+
+/* A copy of the slot as it was at one moment, if it is somebody's; others may be writing it. */
+static bool snapshot(const struct hub *h, const struct presence_slot *slot, struct presence_slot *out)
+{
+	enum { TRIES = 8 };
+	struct presence_slot again;
+	for (int i = 0; i < TRIES; i++) {
+		if (owner_of(slot) == 0)
+			return false;
+		memcpy(out, slot, sizeof(*out));
+		atomic_thread_fence(memory_order_acq_rel);
+		memcpy(&again, slot, sizeof(again));
+		if (memcmp(out, &again, sizeof(again)) == 0)
+			return owner_of(out) != 0 && owner_of(out) <= h->workers;
+	}
+	return false;
+}
+
+/* Rows of the user (NULL: of all) in the shard, from slot *at_r on; it is then the next one's, or 0 without one. */
+static size_t scan(struct hub *h, unsigned shard, const char *user_id, uint32_t *at_r, struct presence_row *out,
+		   size_t max)
+{
+	struct view v = view_of(h, shard);
+	struct presence_slot slot;
+	uint32_t i = *at_r, end = fresh_of(h, &v);
+	size_t n = 0;
+	*at_r = 0;
+	for (; i < end; i++) {
+		if (!snapshot(h, &v.slots[i], &slot) || (user_id != NULL && !is_of(&slot, user_id)))
+			continue;
+		if (n == max) {
+			*at_r = i;
+			break;
+		}
+		get_row(&slot, &out[n++]);
+	}
+	return n;
+}
+
+/* The cursor is the next slot of the whole table. */
+size_t presence_list(struct hub *h, const char *user_id, uint32_t *cursor_r, struct presence_row *out, size_t max)
+{
+	bool all = user_id == NULL;
+	unsigned shard = all ? *cursor_r / h->slots_per_shard : shard_of(user_hash(h, user_id));
+	uint32_t i = *cursor_r % h->slots_per_shard;
+	size_t n = 0;
+	do {
+		n += scan(h, shard, user_id, &i, out + n, max - n);
+		if (i != 0) {
+			*cursor_r = shard * h->slots_per_shard + i;
+			return n;
+		}
+		shard++;
+	} while (all && shard < PRESENCE_SHARDS && n < max);
+	*cursor_r = all && shard < PRESENCE_SHARDS ? shard * h->slots_per_shard : 0;
+	return n;
+}
+
+static unsigned scan_count(struct hub *h, const char *user_id)
+{
+	struct presence_row row[16];
+	uint32_t cursor = 0;
+	unsigned count = 0;
+	do
+		count += (unsigned)presence_list(h, user_id, &cursor, row, ARRAY_LEN(row));
+	while (cursor != 0);
+	return count;
+}
+
+void presence_forget(struct hub *h, unsigned worker)
+{
+	for (unsigned shard = 0; shard < PRESENCE_SHARDS; shard++) {
+		struct view v = view_of(h, shard);
+		uint32_t end = fresh_of(h, &v);
+		bool found = false;
+		for (uint32_t i = 0; i < end; i++) {
+			if (owner_of(&v.slots[i]) == worker + 1) {
+				set_owner(&v.slots[i], 0);
+				found = true;
+			}
+		}
+		/* Behind the owners: who sees it sees them. */
+		if (found)
+			atomic_store(&v.shard->untidy, 1);
+	}
+}
+
+/* ---- under it: what workers do ---- */
+
+void presence_tidy(struct hub *h)
+{
+	for (unsigned shard = 0; shard < PRESENCE_SHARDS; shard++) {
+		if (atomic_load(&view_of(h, shard).shard->untidy) == 0)
+			continue;
+		struct view v = enter(h, shard);
+		leave(&v);
+	}
 }
 
 unsigned presence_count(struct hub *h, const char *user_id)
 {
+	if (h->guarded)
+		return scan_count(h, user_id);
 	uint64_t hash = user_hash(h, user_id);
 	struct view v = enter(h, shard_of(hash));
 	unsigned count = 0;
@@ -204,71 +316,4 @@ unsigned presence_count(struct hub *h, const char *user_id)
 		count += is_of(&v.slots[link - 1], user_id);
 	leave(&v);
 	return count;
-}
-
-/* The cursor counts the user's rows that were told. */
-static size_t list_user(struct hub *h, const char *user_id, uint32_t *cursor_r, struct presence_row *out, size_t max)
-{
-	uint64_t hash = user_hash(h, user_id);
-	struct view v = enter(h, shard_of(hash));
-	uint32_t skip = *cursor_r, seen = 0;
-	size_t n = 0;
-	bool more = false;
-	for (uint32_t link = *head_of(&v, hash); link != 0 && !more; link = v.slots[link - 1].next) {
-		const struct presence_slot *slot = &v.slots[link - 1];
-		if (!is_of(slot, user_id) || seen++ < skip)
-			continue;
-		if (n < max)
-			get_row(slot, &out[n++]);
-		else
-			more = true;
-	}
-	leave(&v);
-	*cursor_r = more ? skip + (uint32_t)n : 0;
-	return n;
-}
-
-/* The cursor is the next slot of the whole table. */
-static size_t list_all(struct hub *h, uint32_t *cursor_r, struct presence_row *out, size_t max)
-{
-	size_t n = 0;
-	unsigned shard = *cursor_r / h->slots_per_shard;
-	uint32_t i = *cursor_r % h->slots_per_shard;
-	for (; shard < PRESENCE_SHARDS; shard++, i = 0) {
-		struct view v = enter(h, shard);
-		for (; i < v.shard->fresh && n < max; i++) {
-			if (owner_of(&v.slots[i]) != 0)
-				get_row(&v.slots[i], &out[n++]);
-		}
-		bool done = i >= v.shard->fresh;
-		leave(&v);
-		if (!done) {
-			*cursor_r = shard * h->slots_per_shard + i;
-			return n;
-		}
-	}
-	*cursor_r = 0;
-	return n;
-}
-
-size_t presence_list(struct hub *h, const char *user_id, uint32_t *cursor_r, struct presence_row *out, size_t max)
-{
-	return user_id != NULL ? list_user(h, user_id, cursor_r, out, max) : list_all(h, cursor_r, out, max);
-}
-
-void presence_forget(struct hub *h, unsigned worker)
-{
-	for (unsigned shard = 0; shard < PRESENCE_SHARDS; shard++) {
-		struct view v = enter(h, shard);
-		bool found = false;
-		for (uint32_t i = 0; i < v.shard->fresh; i++) {
-			if (owner_of(&v.slots[i]) == worker + 1) {
-				set_owner(&v.slots[i], 0);
-				found = true;
-			}
-		}
-		if (found)
-			rebuild(h, &v);
-		leave(&v);
-	}
 }

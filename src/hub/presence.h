@@ -33,7 +33,8 @@ void presence_remove(struct hub *h, int32_t handle);
 unsigned presence_count(struct hub *h, const char *user_id);
 /*
  * Up to max copies of the rows of the user (NULL: of all users) from *cursor_r on, which starts at 0; it is 0 again at
- * the end. Rows that come or go between two calls may be missing or told twice.
+ * the end. Rows that come or go meanwhile may be missing or told twice. Without a lock; the strings end, but what is in
+ * them is only what a worker has written.
  */
 size_t presence_list(struct hub *h, const char *user_id, uint32_t *cursor_r, struct presence_row *out, size_t max);
 /* Sessions in the whole table, and how many it takes. */

@@ -44,7 +44,7 @@
 	X(SESSIONS_KICKED, "sessions_kicked", "sessions_kicked", "", "WebSocket sessions closed with 4001")            \
 	X(SESSIONS_FULL, "sessions_refused", "sessions_refused", "", "WebSocket sessions refused for want of room")    \
 	X(CONNECTIONS_REFUSED, "connections_refused", "connections_refused", "",                                       \
-	  "Connections closed at once because their address opened too many")                                          \
+	  "Connections refused because their address opened, or has, too many")                                        \
 	X(PASSWORDS, "passwords_hashed", "passwords_hashed", "", "Passwords hashed, to be stored or compared")         \
 	X(ACCESS_LOST, "access_log_lost", "access_log_lost", "", "Lines of the access log that could not be written")  \
 	X(LOG_LOST, "log_lost", "log_lost", "", "Lines of the workers' event log that could not be written in time")

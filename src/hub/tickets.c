@@ -12,7 +12,7 @@
 
 void tickets_init(struct hub *h)
 {
-	lock_init(&h->tickets.lock);
+	lock_init(&h->shared->tickets.lock);
 }
 
 static bool is_made(const struct ticket_slot *slot)
@@ -31,7 +31,8 @@ static void make_key(struct ticket_slot *slot, int64_t now_ms)
 
 static void take(struct hub *h)
 {
-	struct hub_tickets *t = &h->tickets;
+	struct hub_tickets *t = &h->shared->tickets;
+	ASSERT(!h->guarded);
 	if (!lock_take(&t->lock))
 		return;
 	memset(t->slot, 0, sizeof(t->slot));
@@ -41,7 +42,7 @@ static void take(struct hub *h)
 /* Under the lock: slot 0 has a key that is young enough. */
 static void rotate(struct hub *h, int64_t now_ms)
 {
-	struct ticket_slot *slot = h->tickets.slot;
+	struct ticket_slot *slot = h->shared->tickets.slot;
 	for (unsigned i = 0; i < TICKET_KEYS; i++)
 		if (now_ms - slot[i].made_ms >= TICKET_KEYS * TICKET_KEY_MS)
 			explicit_bzero(&slot[i], sizeof(slot[i]));
@@ -55,8 +56,8 @@ void ticket_key_newest(struct hub *h, int64_t now_mono_ms, struct ticket_key *ou
 {
 	take(h);
 	rotate(h, now_mono_ms);
-	*out = h->tickets.slot[0].key;
-	lock_drop(&h->tickets.lock);
+	*out = h->shared->tickets.slot[0].key;
+	lock_drop(&h->shared->tickets.lock);
 }
 
 bool ticket_key_find(struct hub *h, const unsigned char name[TICKET_NAME_LEN], int64_t now_mono_ms,
@@ -66,13 +67,13 @@ bool ticket_key_find(struct hub *h, const unsigned char name[TICKET_NAME_LEN], i
 	take(h);
 	rotate(h, now_mono_ms);
 	for (unsigned i = 0; i < TICKET_KEYS && !found; i++) {
-		const struct ticket_slot *slot = &h->tickets.slot[i];
+		const struct ticket_slot *slot = &h->shared->tickets.slot[i];
 		found = is_made(slot) && memcmp(slot->key.name, name, TICKET_NAME_LEN) == 0;
 		if (found) {
 			*out = slot->key;
 			*newest_r = i == 0;
 		}
 	}
-	lock_drop(&h->tickets.lock);
+	lock_drop(&h->shared->tickets.lock);
 	return found;
 }

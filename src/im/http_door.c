@@ -8,6 +8,7 @@
 
 #include "core/clock.h"
 #include "core/log.h"
+#include "hub/addresses.h"
 #include "hub/bucket.h"
 #include "hub/stats.h"
 #include "im/admission.h"
@@ -248,16 +249,38 @@ static void public_aborted(struct http_req *req, void *ctx)
 	request_abandon(req->user);
 }
 
-bool door_admits(const struct addr *peer, void *ctx)
+enum http_admission door_admits(const struct addr *peer, void *ctx)
 {
 	struct im *im = ctx;
 	const double per_minute = im->conf->limits.connections_per_minute;
+	const int most = im->conf->limits.connections_per_address;
 	char address[ADDR_TEXT_MAX];
-	if (per_minute == 0 || addr_format_network(peer, address)[0] == '\0' ||
-	    bucket_take(im->hub, 'c', address, per_minute / 60, per_minute, clock_mono_ms()) == 0)
-		return true;
+	if (addr_format_network(peer, address)[0] == '\0')
+		return HTTP_ADMIT;
+	if (bucket_take(im->hub, 'c', address, per_minute / 60, per_minute, clock_mono_ms()) != 0) {
+		stat_add(STAT_CONNECTIONS_REFUSED, 1);
+		return HTTP_TURN_AWAY;
+	}
+	if (most == 0)
+		return HTTP_ADMIT;
+	switch (addresses_enter(im->hub, im->slot, address, (unsigned)most)) {
+	case ADDRESSES_COUNTED:
+		return HTTP_ADMIT_COUNTED;
+	case ADDRESSES_UNCOUNTED:
+		return HTTP_ADMIT;
+	case ADDRESSES_FULL:
+		break;
+	}
 	stat_add(STAT_CONNECTIONS_REFUSED, 1);
-	return false;
+	log_warn_gated("%s has %d connections and gets no more (limits.connections_per_address)", address, most);
+	return HTTP_OVERLOADED;
+}
+
+void door_left(const struct addr *peer, void *ctx)
+{
+	struct im *im = ctx;
+	char address[ADDR_TEXT_MAX];
+	addresses_leave(im->hub, im->slot, addr_format_network(peer, address));
 }
 
 const struct http_handler http_door = {.head = public_head, .request = public_request, .aborted = public_aborted};

@@ -11,7 +11,8 @@ extern const struct http_handler http_door;
 extern const struct http_handler admin_door;
 /* Counts and logs the requests of the public one (observe.c). */
 extern const struct http_observer door_observer;
-/* Its `admits`: so that one address alone cannot take all there is. */
-bool door_admits(const struct addr *peer, void *ctx);
+/* Its `admits` and `left`: so that one address alone cannot take all there is. */
+enum http_admission door_admits(const struct addr *peer, void *ctx);
+void door_left(const struct addr *peer, void *ctx);
 
 #endif

@@ -227,3 +227,13 @@ bool im_is_idle(const struct im *im)
 	return http_server_connections(im->http) == 0 && http_server_connections(im->admin) == 0 &&
 	       store_pending(im->store) == 0;
 }
+
+size_t im_connections(const struct im *im)
+{
+	return http_server_connections(im->http);
+}
+
+size_t im_admin_connections(const struct im *im)
+{
+	return http_server_connections(im->admin);
+}

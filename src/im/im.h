@@ -23,7 +23,7 @@ struct im_options {
 	const struct conf *conf; /* borrowed */
 	struct hub *hub;
 	unsigned slot;
-	const char *name; /* of WORKER_NAME_LEN characters, this process' alone in the whole cluster */
+	const char *name;	/* of WORKER_NAME_LEN characters, this process' alone in the whole cluster */
 	struct tls_server *tls; /* of im_tls_new(); im_free() frees it */
 };
 
@@ -52,6 +52,9 @@ void im_kick(struct im *im, const char *user_id);
 void im_worker_lost(struct im *im, const char *name);
 /* Nothing is connected or in progress any more. */
 bool im_is_idle(const struct im *im);
+/* Connections of the public listeners, and of the admin listener. */
+size_t im_connections(const struct im *im);
+size_t im_admin_connections(const struct im *im);
 /* Puts the worker's figures into its row of the scoreboard; once a second. */
 void im_report(struct im *im);
 

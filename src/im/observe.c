@@ -82,7 +82,7 @@ static void on_answered(const struct http_req *req, int status, size_t bytes, vo
 }
 
 const struct http_observer door_observer = {
-	.opened = on_opened, .closed = on_closed, .answered = on_answered, .admits = door_admits};
+	.opened = on_opened, .closed = on_closed, .answered = on_answered, .admits = door_admits, .left = door_left};
 
 /* ---- transactions ---- */
 
@@ -100,7 +100,7 @@ static void on_retry(const char *why, void *ctx)
 {
 	(void)ctx;
 	stat_add(STAT_BATCH_RETRIES, 1);
-	log_warn("store: a transaction is run again: %s", why);
+	log_warn_gated("store: a transaction is run again: %s", why);
 }
 
 static void on_link(bool up, void *ctx)

@@ -37,7 +37,7 @@ static void wait_for(struct conn *c, short what)
 	if (event_assign(&c->ev, loop_base(c->loop), conn_fd(c), (short)(what | EV_PERSIST), conn_on_event, c) != 0 ||
 	    event_add(&c->ev, NULL) != 0) {
 		c->waits_for = 0;
-		log_error("a socket cannot be watched: %s", strerror(errno));
+		log_error_gated("a socket cannot be watched: %s", strerror(errno));
 		conn_close(c, "error");
 	}
 }

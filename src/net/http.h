@@ -83,6 +83,14 @@ struct http_handler {
 	void (*aborted)(struct http_req *req, void *ctx);
 };
 
+/* What becomes of a connection whose peer is known. */
+enum http_admission {
+	HTTP_ADMIT,
+	HTTP_ADMIT_COUNTED, /* the observer wants to hear when it is gone */
+	HTTP_OVERLOADED,    /* its first request is answered with 503 overloaded; closed at once where many such wait */
+	HTTP_TURN_AWAY,	    /* closed at once */
+};
+
 /*
  * What the worker counts of its connections, and has to say about them. May be called from within any net function.
  * Any member may be NULL.
@@ -91,8 +99,10 @@ struct http_observer {
 	void (*opened)(void *ctx);
 	void (*closed)(const char *reason, void *ctx);
 	void (*answered)(const struct http_req *req, int status, size_t bytes, void *ctx);
-	/* Once the peer is known, before it is listened to: false closes the connection. NULL: all are welcome. */
-	bool (*admits)(const struct addr *peer, void *ctx);
+	/* Once the peer is known, before it is listened to. NULL: all are welcome. */
+	enum http_admission (*admits)(const struct addr *peer, void *ctx);
+	/* A connection of HTTP_ADMIT_COUNTED is gone, WebSockets included. */
+	void (*left)(const struct addr *peer, void *ctx);
 };
 
 struct http_server;

@@ -157,7 +157,7 @@ static void reply_open_file(struct http_req *req, int fd, const char *name, cons
 	if (req->verb != VERB_HEAD && st->st_size > 0) {
 		content = read_whole(fd, (size_t)st->st_size);
 		if (content == NULL) {
-			log_warn("the file %s of the document root cannot be read", name);
+			log_warn_gated("the file %s of the document root cannot be read", name);
 			reply_not_found(req);
 			return;
 		}
@@ -179,7 +179,7 @@ void http_reply_file(struct http_req *req, const char *docroot, struct str path)
 	if (fd < 0 || fstat(fd, &st) != 0 || !S_ISREG(st.st_mode))
 		reply_not_found(req);
 	else if (st.st_size > FILE_MAX) {
-		log_warn("the file %s of the document root is over %d bytes", name, FILE_MAX);
+		log_warn_gated("the file %s of the document root is over %d bytes", name, FILE_MAX);
 		reply_not_found(req);
 	} else {
 		reply_open_file(req, fd, name, &st);

@@ -6,11 +6,30 @@
 #include "core/log.h"
 #include "net/proxy_header.h"
 
+/* So many wait for their refusal at once; that more are closed without a word keeps places and descriptors free. */
+#define OVERLOADED_MAX 64
+
 bool http_admit(struct http_conn *hc)
 {
-	const struct http_server *s = hc->member.server;
-	if (s->observer->admits == NULL || s->observer->admits(conn_peer(hc->member.conn), s->ctx))
+	struct http_server *s = hc->member.server;
+	enum http_admission verdict = HTTP_ADMIT;
+	if (s->observer->admits != NULL)
+		verdict = s->observer->admits(conn_peer(hc->member.conn), s->ctx);
+	switch (verdict) {
+	case HTTP_ADMIT:
 		return true;
+	case HTTP_ADMIT_COUNTED:
+		hc->member.counted = true;
+		return true;
+	case HTTP_OVERLOADED:
+		if (s->overloaded == OVERLOADED_MAX)
+			break;
+		s->overloaded++;
+		hc->overloaded = true;
+		return true;
+	case HTTP_TURN_AWAY:
+		break;
+	}
 	conn_close(hc->member.conn, "not admitted");
 	return false;
 }
@@ -28,10 +47,12 @@ static size_t on_greeting(struct conn *c, char *data, size_t len, void *owner)
 		conn_close(c, "bad PROXY header");
 		return len;
 	}
-	if (header.has_source)
+	/* Else the balancer speaks for itself, whom no limit of clients is meant for. */
+	if (header.has_source) {
 		conn_set_peer(c, &header.source);
-	if (!http_admit(hc))
-		return len;
+		if (!http_admit(hc))
+			return len;
+	}
 	if (hc->tls != NULL)
 		conn_start_tls(c, hc->tls);
 	conn_set_handler(c, &http_conn_handler, hc);

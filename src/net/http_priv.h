@@ -30,6 +30,7 @@ struct http_member {
 	struct http_server *server; /* NULL once the server was freed, or the member has left */
 	struct conn *conn;
 	bool switched; /* not HTTP's any more */
+	bool counted;  /* the observer is told when it leaves */
 };
 
 struct ws_deflate;
@@ -47,6 +48,7 @@ struct http_server {
 	bool expects_proxy;
 	struct addr_network *proxies; /* those that are trusted */
 	size_t proxy_count;
+	unsigned overloaded; /* connections that are there only to be refused */
 	TAILQ_HEAD(, http_request) receiving; /* whose body is partly here, in the order in which they began */
 	size_t body_memory;		      /* of all bodies, those included that are whole and not answered */
 	struct ws_deflate *deflate;	      /* of all its WebSockets; NULL until one has negotiated it */
@@ -130,6 +132,7 @@ struct http_conn {
 	bool in_input;		   /* on_input is on the stack: who frees or resumes leaves that to it */
 	bool left;		   /* switched to another protocol within on_input */
 	bool throttled;		   /* paused until output has drained */
+	bool overloaded;	   /* its first request is refused */
 };
 
 /* ---- http_greeting.c ---- */

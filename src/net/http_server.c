@@ -162,8 +162,14 @@ static void begin_body(struct http_conn *hc, bool has_begun)
 /* `more`: bytes behind the head are here already. */
 static void begin_request(struct http_conn *hc, bool more)
 {
+	static const struct http_refusal too_many = {503, "overloaded",
+						     "Your address has too many connections to this server."};
 	struct http_request *r = hc->req;
 	struct http_server *s = hc->member.server;
+	if (hc->overloaded) {
+		refuse(hc, &too_many);
+		return;
+	}
 	r->body_done = r->pub.content_length == 0;
 	r->pub.body_max = s->conf->http.max_body;
 	enter(hc, STATE_PENDING);
@@ -379,6 +385,8 @@ void http_conn_closed(struct conn *c, const char *reason, void *owner)
 	struct http_request *r = hc->req;
 	if (r != NULL)
 		let_go(r);
+	if (hc->overloaded && hc->member.server != NULL)
+		hc->member.server->overloaded--;
 	http_member_leave(&hc->member, reason);
 	free(hc);
 }
@@ -431,7 +439,11 @@ static struct http_server *leave(struct http_member *m)
 void http_member_leave(struct http_member *m, const char *reason)
 {
 	struct http_server *s = leave(m);
-	if (s != NULL && s->observer->closed != NULL)
+	if (s == NULL)
+		return;
+	if (m->counted && s->observer->left != NULL)
+		s->observer->left(conn_peer(m->conn), s->ctx);
+	if (s->observer->closed != NULL)
 		s->observer->closed(reason, s->ctx);
 }
 
@@ -524,6 +536,7 @@ struct conn *http_switch_conn(struct http_req *req, const char *headers, struct 
 	conn_write(c, out->data, out->len);
 	conn_set_timeout(c, 0);
 
+	m->counted = hc->member.counted;
 	leave(&hc->member);
 	join(s, m, c);
 	m->switched = true;

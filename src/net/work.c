@@ -35,8 +35,8 @@ struct work {
 
 static void lower_priority(void)
 {
-	/* Linux knows a priority of each thread. */
-	if (setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), NICENESS) != 0)
+	/* Linux knows a priority of each thread; the system takes what is beyond its lowest for that. */
+	if (setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), getpriority(PRIO_PROCESS, 0) + NICENESS) != 0)
 		log_debug("work: cannot lower the priority: %s", strerror(errno));
 }
 
@@ -79,7 +79,7 @@ static void start(struct work *w)
 	int error = pthread_create(&w->thread, NULL, thread_main, w);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	if (error != 0)
-		log_error("work: cannot start a thread: %s", strerror(error));
+		log_error_gated("work: cannot start a thread: %s", strerror(error));
 	w->started = error == 0;
 }
 

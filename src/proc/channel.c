@@ -67,3 +67,30 @@ int channel_receive(int channel, struct order *order_r, int *fd_r)
 			memcpy(fd_r, CMSG_DATA(c), sizeof(int));
 	return 1;
 }
+
+int channel_report(int channel, const struct report *report)
+{
+	struct report copy = *report;
+	ssize_t n;
+	do
+		n = send(channel, &copy, sizeof(copy), MSG_NOSIGNAL);
+	while (n < 0 && errno == EINTR);
+	return n < 0 ? -1 : 0;
+}
+
+int channel_receive_report(int channel, struct report *report_r)
+{
+	/* One byte more, to see what is too long. Descriptors that come with it are dropped by the system. */
+	char data[sizeof(*report_r) + 1];
+	ssize_t n;
+	do
+		/* One that has died with orders unread: the system says so first, and then gives what it had said. */
+		n = recv(channel, data, sizeof(data), 0);
+	while (n < 0 && (errno == EINTR || errno == ECONNRESET));
+	if (n < 0)
+		return errno == EAGAIN || errno == EWOULDBLOCK ? 0 : -1;
+	if (n != (ssize_t)sizeof(*report_r))
+		return -1;
+	memcpy(report_r, data, sizeof(*report_r));
+	return 1;
+}

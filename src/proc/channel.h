@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Between the master and one worker: a SOCK_SEQPACKET pair that carries orders, and
- * sockets with them (SCM_RIGHTS, unix(7)). The master never waits on it.
+ * Between the master and one worker: a SOCK_SEQPACKET pair. One way go orders, and sockets with them (SCM_RIGHTS,
+ * unix(7)); the other way the worker reports what it has taken and can take. Nobody ever waits on it.
  */
 #ifndef TIDINGS_PROC_CHANNEL_H
 #define TIDINGS_PROC_CHANNEL_H
@@ -29,11 +29,28 @@ struct order {
 	char name[WORKER_NAME_LEN]; /* ORDER_LOST */
 };
 
+/*
+ * What a worker says of itself: when its state changes, when it has taken sockets (before it reads from them), and when
+ * it was full and is not any more. The master passes only so many sockets before it hears of them, so reports always
+ * find room.
+ */
+struct report {
+	uint64_t taken;	      /* sockets, since it started */
+	uint32_t connections; /* of the public listeners */
+	uint32_t admin_connections;
+	uint32_t state; /* enum worker_state */
+};
+
 /* Both ends close-on-exec and non-blocking. */
 int channel_pair(int pair[2]) MUST_CHECK;
 /* fd: the connection to pass, or -1. 0; -1 with errno (EAGAIN: the worker is behind). The caller keeps its fd. */
 int channel_send(int channel, const struct order *order, int fd) MUST_CHECK;
-/* 1: an order, *fd_r is -1 or ours now; 0: nothing there; -1: the other end is gone. */
+/* The worker's way. */
+int channel_report(int channel, const struct report *report) MUST_CHECK;
+/* The master's: 1: a report; 0: nothing there; -1: the other end is gone, or what it says is none. */
+int channel_receive_report(int channel, struct report *report_r) MUST_CHECK;
+/* 1: an order, *fd_r is -1 (also where this process may open no more) or ours now; 0: nothing there; -1: the other end
+ * is gone. */
 int channel_receive(int channel, struct order *order_r, int *fd_r) MUST_CHECK;
 
 #endif

@@ -12,6 +12,7 @@
 #include "proc/master_priv.h"
 #include "proc/status.h"
 
+#include <errno.h>
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
 #include <event2/event.h>
@@ -23,6 +24,8 @@
 
 #define LINE_MAX_BYTES 4096
 #define PATIENCE_SECS 10
+/* Before the next try where there was no descriptor for a client. */
+#define REST_MS 100
 
 struct control_client {
 	LIST_ENTRY(control_client) entry;
@@ -36,6 +39,7 @@ struct control {
 	char *path;
 	int fd;
 	struct event *event;
+	struct event *rest; /* pending while there is no descriptor for a client */
 	LIST_HEAD(, control_client) clients;
 	struct json_doc *doc;
 	struct json_out *out;
@@ -258,16 +262,35 @@ static bool may_command(int fd)
 	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &len) == 0 && (who.uid == 0 || who.uid == geteuid());
 }
 
+static void on_rested(evutil_socket_t fd, short what, void *arg)
+{
+	struct control *c = arg;
+	(void)fd;
+	(void)what;
+	event_add(c->event, NULL);
+}
+
+static void rest(struct control *c)
+{
+	static const struct timeval tv = {.tv_usec = REST_MS * 1000};
+	log_error_gated("control: cannot accept: %s", strerror(errno));
+	event_del(c->event);
+	evtimer_add(c->rest, &tv);
+}
+
 static void on_connection(evutil_socket_t listening, short what, void *arg)
 {
 	struct control *c = arg;
 	static const struct timeval patience = {.tv_sec = PATIENCE_SECS};
 	(void)what;
 	int fd = accept4(listening, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-	if (fd < 0)
+	if (fd < 0) {
+		if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
+			rest(c);
 		return;
+	}
 	if (!may_command(fd)) {
-		log_warn("control: a command of another user was refused");
+		log_warn_gated("control: a command of another user was refused");
 		close(fd);
 		return;
 	}
@@ -308,6 +331,7 @@ struct control *control_new(struct master *m, char **err_r)
 	c->doc = json_doc_new();
 	c->out = json_out_new();
 	c->event = event_new(m->base, c->fd, EV_READ | EV_PERSIST, on_connection, c);
+	c->rest = evtimer_new(m->base, on_rested, c);
 	return c;
 }
 
@@ -336,6 +360,7 @@ void control_abandon(struct control **cp)
 		client_free(client);
 	}
 	event_free(c->event);
+	event_free(c->rest);
 	close(c->fd);
 	json_doc_free(&c->doc);
 	json_out_free(&c->out);

@@ -6,6 +6,9 @@
 #ifndef TIDINGS_PROC_CONTROL_H
 #define TIDINGS_PROC_CONTROL_H
 
-#define CONTROL_SOCKET_NAME "control.sock"
+#include "core/base.h"
+#include "core/conf.h"
+
+#define CONTROL_SOCKET_NAME CONF_CONTROL_SOCKET
 
 #endif

@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The listening sockets: opening them, and handing what they accept to the least loaded worker. */
+/* The listening sockets: opening them, and accepting while there is somebody to pass the connections to. */
 #include "core/base.h"
 #include "proc/master_priv.h"
 
-#include "core/clock.h"
 #include "core/log.h"
-#include "proc/channel.h"
 #include "proc/inherit.h"
 
 #include <errno.h>
@@ -16,82 +14,45 @@
 
 #define BACKLOG 4096
 #define ACCEPTS_A_TURN 64
-/* Over worker_connections a worker still takes so many, to refuse what they ask for in words. */
-#define OVERFULL 128
-/* So many may be under way to a worker: the channel holds a few hundred, and orders have to find room, too. */
-#define UNDER_WAY_MAX 64
-/* Workers tell each second that they live. One that has not for so long gets no more to do. */
-#define SILENCE_MS 3000
 /* How long accepting rests when descriptors or memory run out. */
 #define REST_MS 100
 
-static bool has_room(const struct master *m, const struct worker_row *row, int64_t now)
+static bool is_resting(const struct master *m)
 {
-	uint64_t load = row->connections + (row->passed - row->taken);
-	return row->state == WORKER_READY && now - row->alive_ms < SILENCE_MS &&
-	       row->passed - row->taken < UNDER_WAY_MAX && load < (uint64_t)m->conf->worker_connections + OVERFULL;
+	return m->rest != NULL && evtimer_pending(m->rest, NULL);
 }
 
-/* The ready worker with the fewest connections, those under way to it included; -1 if none has room. */
-static int least_loaded(const struct master *m)
+static void on_rested(evutil_socket_t fd, short what, void *arg)
 {
-	uint64_t least = UINT64_MAX;
-	int64_t now = clock_mono_ms();
-	int best = -1;
-	for (unsigned i = 0; i < m->slots; i++) {
-		struct worker_row row;
-		if (m->child[i].pid == 0 || m->child[i].told_to_leave)
-			continue;
-		hub_worker_read(m->hub, i, &row);
-		if (!has_room(m, &row, now))
-			continue;
-		uint64_t load = row.connections + (row.passed - row.taken);
-		if (load < least) {
-			least = load;
-			best = (int)i;
-		}
-	}
-	return best;
-}
-
-static void pass(struct master *m, enum im_door door, int fd, const struct addr *peer)
-{
-	int slot = least_loaded(m);
-	struct order order = {.kind = ORDER_SOCKET, .door = door, .peer = *peer};
-	if (slot < 0 || channel_send(m->child[slot].channel, &order, fd) != 0) {
-		m->refused++;
-		return;
-	}
-	m->child[slot].was_ready = true;
-	hub_master_begin(m->hub, (unsigned)slot)->passed++;
-	hub_master_end(m->hub, (unsigned)slot);
+	(void)fd;
+	(void)what;
+	dispatch_update(arg);
 }
 
 static void rest(struct master *m)
 {
-	struct timeval tv = {.tv_usec = REST_MS * 1000};
-	for (size_t i = 0; i < m->listener_count; i++)
-		event_del(m->listener[i].event);
-	m->accepting = false;
-	event_add(m->tick, &tv);
+	static const struct timeval tv = {.tv_usec = REST_MS * 1000};
+	if (m->rest == NULL)
+		m->rest = evtimer_new(m->base, on_rested, m);
+	evtimer_add(m->rest, &tv);
 }
 
 /* Up to `most` of those that wait. */
 static void take(struct listener *l, int most)
 {
 	struct master *m = l->m;
-	for (int i = 0; i < most && least_loaded(m) >= 0; i++) {
+	for (int i = 0; i < most && passing_has_room(m, l->door); i++) {
 		struct addr peer = {.len = sizeof(peer.sa)};
 		int fd = accept4(l->fd, (struct sockaddr *)&peer.sa, &peer.len, SOCK_NONBLOCK | SOCK_CLOEXEC);
-		if (fd < 0) {
-			if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-				log_error("cannot accept: %s", strerror(errno));
-				rest(m);
-			}
-			return;
+		if (fd >= 0) {
+			passing_give(m, fd, l->door, &peer);
+			continue;
 		}
-		pass(m, l->door, fd, &peer);
-		close(fd);
+		if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+			log_error_gated("cannot accept: %s", strerror(errno));
+			rest(m);
+		}
+		return;
 	}
 }
 
@@ -112,16 +73,18 @@ void dispatch_take_waiting(struct master *m)
 
 void dispatch_update(struct master *m)
 {
-	bool serves = m->phase == MASTER_SERVING || m->phase == MASTER_LEAVING;
-	bool room = serves && least_loaded(m) >= 0;
-	if (room == m->accepting)
-		return;
-	m->accepting = room;
+	passing_retry(m);
+	bool serves = (m->phase == MASTER_SERVING || m->phase == MASTER_LEAVING) && !is_resting(m);
 	for (size_t i = 0; i < m->listener_count; i++) {
-		if (room)
-			event_add(m->listener[i].event, NULL);
+		struct listener *l = &m->listener[i];
+		bool arm = serves && passing_has_room(m, l->door);
+		if (arm == l->armed)
+			continue;
+		l->armed = arm;
+		if (arm)
+			event_add(l->event, NULL);
 		else
-			event_del(m->listener[i].event);
+			event_del(l->event);
 	}
 }
 
@@ -224,12 +187,12 @@ int dispatch_listen(struct master *m, const struct conf *conf, char **err_r)
 		}
 		l->m = m;
 		l->door = door;
+		l->armed = false;
 		l->event = event_new(m->base, l->fd, EV_READ | EV_PERSIST, on_connection, l);
 	}
 	listeners_close(m->listener, m->listener_count);
 	m->listener = list;
 	m->listener_count = n;
-	m->accepting = false;
 	dispatch_update(m);
 	return 0;
 }

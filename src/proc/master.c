@@ -24,7 +24,7 @@
 #include <unistd.h>
 
 #define TICK_MS 500
-/* While nobody takes connections, or some are to leave. */
+/* While some are to get ready, or to leave. */
 #define TICK_BUSY_MS 20
 /* After its time a worker has so long to leave by itself. */
 #define KILL_GRACE_MS 10000
@@ -35,7 +35,7 @@
 
 static void schedule_tick(struct master *m)
 {
-	bool busy = m->phase == MASTER_STOPPING || m->renewing || !m->accepting;
+	bool busy = m->phase == MASTER_STOPPING || m->renewing;
 	struct timeval tv = {.tv_usec = (busy ? TICK_BUSY_MS : TICK_MS) * 1000};
 	event_add(m->tick, &tv);
 }
@@ -74,8 +74,10 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 			event_base_loopbreak(m->base);
 			return;
 		}
-		if (now >= m->kill_at_ms)
+		if (now >= m->kill_at_ms) {
 			spawn_kill_all(m);
+			m->kill_at_ms = now + KILL_GRACE_MS;
+		}
 	} else if (m->renewing && spawn_all_ready(m)) {
 		renewed(m);
 	}
@@ -247,6 +249,8 @@ static void free_events(struct master *m)
 		event_free(m->tick);
 	if (m->watchdog != NULL)
 		event_free(m->watchdog);
+	if (m->rest != NULL)
+		event_free(m->rest);
 	upgrade_free(&m->upgrade);
 	upgrade_end_wait(m);
 	for (unsigned i = 0; i < m->slots; i++)
@@ -257,6 +261,7 @@ static void free_events(struct master *m)
 static void release(struct master *m)
 {
 	dispatch_close(m);
+	passing_drop_all(m);
 	free_events(m);
 	free(m->child);
 	if (m->base != NULL)
@@ -296,6 +301,8 @@ static int make_run_dir(const char *dir, char **err_r)
 	return -1;
 }
 
+_Static_assert(CONF_CONNECTIONS_MAX <= HUB_SESSIONS_MAX, "what the configuration may ask for");
+
 static int prepare(struct master *m, char **err_r)
 {
 	const char *reason;
@@ -314,10 +321,16 @@ static int prepare(struct master *m, char **err_r)
 	};
 	m->hub = hub_new(&size, &reason);
 	if (m->hub == NULL) {
-		*err_r = xasprintf("cannot make the shared memory: %s", reason);
+		*err_r = xasprintf("cannot make the shared memory for workers = %d with worker_connections = %d: %s; "
+				   "lower one of the two",
+				   m->conf->workers, m->conf->worker_connections, reason);
 		return -1;
 	}
+	hub_guard(m->hub);
+#ifdef TIDINGS_DEBUG
+	/* In a release nobody moves it but a worker that wants to do harm. */
 	clock_share_shift(hub_clock_shift(m->hub));
+#endif
 	m->child = xcalloc(m->slots, sizeof(*m->child));
 	for (unsigned i = 0; i < m->slots; i++)
 		m->child[i] = (struct child){.m = m, .slot = i, .channel = -1};
@@ -342,6 +355,7 @@ int master_run(struct conf *conf, char *const *argv, void (*started)(void))
 	m->sockets_elsewhere = inherit_predecessor() >= 0;
 	m->phase = m->sockets_elsewhere ? MASTER_WAITING : MASTER_SERVING;
 	m->renewing = true;
+	STAILQ_INIT(&m->waiting);
 	log_identity("master");
 	log_start();
 	if (prepare(m, &reason) != 0) {

@@ -10,11 +10,31 @@
 #include "im/im.h"
 #include "net/addr.h"
 
+#include <sys/queue.h>
 #include <sys/types.h>
 
 struct event;
 struct event_base;
 struct master;
+
+/* So many sockets may be under way to a worker: the channel holds some hundreds, and orders have to find room, too. */
+#define UNDER_WAY_MAX 64
+/* And of the admin listener beside them, so that these never wait for the others. */
+#define ADMIN_UNDER_WAY_MAX 16
+#define KEPT_MAX (UNDER_WAY_MAX + ADMIN_UNDER_WAY_MAX)
+
+/* A connection that was passed to a worker, or is to be. The descriptor is the master's. */
+struct passed {
+	int fd;
+	enum im_door door;
+	unsigned tries; /* workers that it was meant for */
+	struct addr peer;
+};
+
+struct waiting {
+	STAILQ_ENTRY(waiting) entry;
+	struct passed passed;
+};
 
 /* A worker's slot, as the master sees it. */
 struct child {
@@ -28,6 +48,14 @@ struct child {
 	bool told_to_leave;
 	struct event *respawn; /* set while a failed start is waited out */
 	unsigned failures;     /* starts in a row that did not get ready */
+	/* passing.c: what it reports, and the sockets that it has not reported yet, the oldest first */
+	struct event *reports;
+	enum worker_state state;
+	uint64_t taken;
+	uint32_t connections, admin_connections;
+	bool deaf; /* it takes no orders, until it is heard of again */
+	struct passed kept[KEPT_MAX];
+	unsigned first_kept, under_way, admin_under_way; /* of these; the last is a part of the second */
 	/* watchdog.c: when it last said that it lives, when we saw that, and the looks at it since */
 	int64_t alive_ms, heard_ms;
 	unsigned looks, aborted_at; /* 0: it was not */
@@ -40,6 +68,7 @@ struct listener {
 	int fd;
 	bool not_ours; /* the service manager made it, and removes it */
 	struct event *event;
+	bool armed;
 };
 
 struct control;
@@ -65,20 +94,22 @@ struct master {
 	struct control *control;
 	struct event *signals[8];
 	struct event *tick, *watchdog;
-	struct upgrade *upgrade;   /* the successor on its way; NULL: none */
-	struct event *predecessor; /* while MASTER_WAITING */
-	uint32_t generation;	   /* counts the configurations */
-	bool renewing;		   /* not all workers of the present generation are ready; older ones serve too */
-	int64_t started_ms;	   /* wall clock */
-	bool accepting;
+	struct event *rest;		/* pending while no descriptors are left and nobody is accepted */
+	STAILQ_HEAD(, waiting) waiting; /* connections without a worker */
+	struct upgrade *upgrade;	/* the successor on its way; NULL: none */
+	struct event *predecessor;	/* while MASTER_WAITING */
+	uint32_t generation;		/* counts the configurations */
+	bool renewing;			/* not all workers of the present generation are ready; older ones serve too */
+	int64_t started_ms;		/* wall clock */
 	enum master_phase phase;
 	bool sockets_elsewhere; /* another process serves on them: they stay in the file system */
 	int64_t stop_at_ms;	/* MASTER_LEAVING; clock_mono_ms, as are all of these */
 	int64_t kill_at_ms;	/* MASTER_STOPPING: what still lives then is killed */
-	uint64_t refused;	/* connections nobody could take */
+	uint64_t refused;	/* connections that were accepted and that nobody could take */
 };
 
 /* spawn.c */
+extern pid_t (*spawn_fork)(void); /* fork(), but in tests */
 /* Starts workers of the present generation in free slots until conf->workers of them live. */
 void spawn_fill(struct master *m);
 /* Collects the dead, and replaces those that were not told to leave. */
@@ -102,7 +133,10 @@ void master_release(struct master *m, unsigned keep_slot);
 /* Opens what the configuration lists and keeps what stands already. 0, or -1 with a reason to be freed; then nothing
  * has changed. */
 int dispatch_listen(struct master *m, const struct conf *conf, char **err_r) MUST_CHECK;
-/* Accepts only while a worker can take what comes. */
+/*
+ * Passes on what waits, and accepts at a listener while a worker can take what comes there. To be called whenever that
+ * may have changed.
+ */
 void dispatch_update(struct master *m);
 /* Passes on what has connected so far, as far as the workers have room; closing the sockets would reset the rest. */
 void dispatch_take_waiting(struct master *m);
@@ -110,6 +144,19 @@ void dispatch_take_waiting(struct master *m);
 void dispatch_close(struct master *m);
 /* For good: UNIX sockets leave the file system too. */
 void dispatch_remove(struct master *m);
+
+/* passing.c */
+bool passing_has_room(const struct master *m, enum im_door door);
+/* Takes the descriptor over. It waits where no worker can take it. */
+void passing_give(struct master *m, int fd, enum im_door door, const struct addr *peer);
+/* Those that wait; while stopping they are closed if nobody takes them now. */
+void passing_retry(struct master *m);
+/* A worker was started: its channel is listened to. */
+void passing_begin(struct child *c);
+/* It is dead; before its channel is closed. What it has not taken waits for another. */
+void passing_end(struct child *c);
+/* Closes all of them, in this process. */
+void passing_drop_all(struct master *m);
 
 /* watchdog.c: from now on workers that hang are killed. */
 void watchdog_start(struct master *m);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Workers' births and deaths. A worker that had been ready is replaced at once; one
- * that failed to start is waited for longer each time, so that a fault of the set-up
- * does not burn the machine, and no client can make the throttle bite.
+ * that failed to start, or for which there was no process, is waited for longer each time, so that a fault of the
+ * set-up does not burn the machine, and no client can make the throttle bite.
  */
 #include "core/base.h"
 #include "proc/master_priv.h"
@@ -24,6 +24,9 @@
 #define RESPAWN_FIRST_MS 100
 #define RESPAWN_MAX_MS 5000
 
+pid_t (*spawn_fork)(void) = fork;
+
+/* False, with the reason logged, if the system has no process or channel for it now. */
 static bool start(struct master *m, struct child *c)
 {
 	int pair[2];
@@ -39,7 +42,7 @@ static bool start(struct master *m, struct child *c)
 	hub_master_end(m->hub, c->slot);
 
 	id_random(c->name, WORKER_NAME_LEN);
-	pid_t pid = fork();
+	pid_t pid = spawn_fork();
 	if (pid < 0) {
 		log_error("cannot fork worker %u: %s", c->slot, strerror(errno));
 		hub_worker_forget(m->hub, c->slot);
@@ -70,31 +73,12 @@ static bool start(struct master *m, struct child *c)
 	c->was_ready = false;
 	c->told_to_leave = false;
 	c->looks = 0;
+	passing_begin(c);
 	row = hub_master_begin(m->hub, c->slot);
 	row->pid = pid;
 	hub_master_end(m->hub, c->slot);
 	log_info("worker %u started as process %d", c->slot, (int)pid);
 	return true;
-}
-
-void spawn_fill(struct master *m)
-{
-	unsigned present = 0;
-	if (m->phase == MASTER_STOPPING)
-		return;
-	for (unsigned i = 0; i < m->slots; i++) {
-		const struct child *c = &m->child[i];
-		/* One that is waited for keeps its place. */
-		present += (c->pid != 0 && c->generation == m->generation && !c->told_to_leave) || c->respawn != NULL;
-	}
-	for (unsigned i = 0; i < m->slots && present < (unsigned)m->conf->workers; i++) {
-		struct child *c = &m->child[i];
-		if (c->pid == 0 && c->respawn == NULL) {
-			if (!start(m, c))
-				return;
-			present++;
-		}
-	}
 }
 
 static void on_respawn(evutil_socket_t fd, short what, void *arg)
@@ -119,6 +103,28 @@ static void respawn_later(struct child *c)
 	evtimer_add(c->respawn, &tv);
 }
 
+void spawn_fill(struct master *m)
+{
+	unsigned present = 0;
+	if (m->phase == MASTER_STOPPING)
+		return;
+	for (unsigned i = 0; i < m->slots; i++) {
+		const struct child *c = &m->child[i];
+		/* One that is waited for keeps its place. */
+		present += (c->pid != 0 && c->generation == m->generation && !c->told_to_leave) || c->respawn != NULL;
+	}
+	for (unsigned i = 0; i < m->slots && present < (unsigned)m->conf->workers; i++) {
+		struct child *c = &m->child[i];
+		if (c->pid == 0 && c->respawn == NULL) {
+			if (!start(m, c)) {
+				c->failures++;
+				respawn_later(c);
+			}
+			present++;
+		}
+	}
+}
+
 /*
  * A worker has room for orders (UNDER_WAY_MAX) unless it does not run: then it cannot leave by itself either. One that
  * has closed its channel is about to end.
@@ -127,7 +133,7 @@ static void tell(struct child *c, const struct order *order, int fd)
 {
 	if (c->pid == 0 || channel_send(c->channel, order, fd) == 0 || errno == EPIPE || errno == ECONNRESET)
 		return;
-	log_error("worker %u takes no orders: %s", c->slot, strerror(errno));
+	log_error_gated("worker %u takes no orders: %s", c->slot, strerror(errno));
 	if (order->kind == ORDER_DRAIN || order->kind == ORDER_QUIT)
 		kill(c->pid, SIGKILL);
 }
@@ -144,11 +150,9 @@ static void tell_lost(struct master *m, const char *name)
 static void buried(struct child *c, int status)
 {
 	struct master *m = c->m;
-	struct worker_row row;
 	bool expected = c->told_to_leave && WIFEXITED(status) && WEXITSTATUS(status) == 0;
 
-	hub_worker_read(m->hub, c->slot, &row);
-	c->was_ready = c->was_ready || row.state == WORKER_READY || row.state == WORKER_DRAINING;
+	passing_end(c);
 	if (WIFSIGNALED(status))
 		log_error("worker %u, process %d, died of signal %d", c->slot, (int)c->pid, WTERMSIG(status));
 	else if (!expected)
@@ -232,11 +236,7 @@ bool spawn_all_ready(const struct master *m)
 	int ready = 0;
 	for (unsigned i = 0; i < m->slots; i++) {
 		const struct child *c = &m->child[i];
-		struct worker_row row;
-		if (c->pid == 0 || c->told_to_leave || c->generation != m->generation)
-			continue;
-		hub_worker_read(m->hub, i, &row);
-		ready += row.state == WORKER_READY;
+		ready += c->pid != 0 && !c->told_to_leave && c->generation == m->generation && c->state == WORKER_READY;
 	}
 	return ready >= m->conf->workers;
 }

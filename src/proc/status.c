@@ -135,6 +135,21 @@ void status_put_workers(const struct master *m, struct json_out *o)
 	json_array_end(o);
 }
 
+/* What a worker has written into shared memory may be anything. */
+static bool is_plain(const struct presence_row *row)
+{
+	struct str user = str_from(row->user_id);
+	if (!id_user_valid(user) || strlen(row->session_id) != SESSION_ID_LEN)
+		return false;
+	for (const char *p = row->session_id; *p != '\0'; p++)
+		if (*p <= ' ' || *p > '~')
+			return false;
+	for (const char *p = row->device; *p != '\0'; p++)
+		if (*p <= ' ' || *p > '~')
+			return false;
+	return true;
+}
+
 void status_put_sessions(const struct master *m, const char *user_id, struct json_out *o)
 {
 	struct presence_row row[64];
@@ -147,6 +162,8 @@ void status_put_sessions(const struct master *m, const char *user_id, struct jso
 	do {
 		n = presence_list(m->hub, user_id, &cursor, row, ARRAY_LEN(row));
 		for (size_t i = 0; i < n; i++) {
+			if (!is_plain(&row[i]))
+				continue;
 			json_object(o);
 			json_key(o, "user_id");
 			json_cstr(o, row[i].user_id);

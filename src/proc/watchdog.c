@@ -28,6 +28,9 @@ static void look_at(struct child *c, int64_t now)
 {
 	struct worker_row row;
 	hub_worker_read(c->m->hub, c->slot, &row);
+	/* Between its reports: connections end without one. */
+	c->connections = row.connections;
+	c->deaf = false;
 	if (row.alive_ms != c->alive_ms || c->looks == 0) {
 		c->alive_ms = row.alive_ms;
 		c->heard_ms = now;
@@ -57,6 +60,7 @@ static void on_look(evutil_socket_t fd, short what, void *arg)
 	for (unsigned i = 0; i < m->slots; i++)
 		if (m->child[i].pid != 0)
 			look_at(&m->child[i], now);
+	dispatch_update(m);
 }
 
 void watchdog_start(struct master *m)

@@ -26,6 +26,10 @@
 /* The master is gone: there is nobody to tell us how long we have. */
 #define ORPHAN_DRAIN_MS 5000
 #define ORDERS_A_TURN 64
+/* How soon one that was full says that it has room again. */
+#define FULL_MS 50
+/* Half of what it is given at most (passing.c). */
+#define ADMIN_MANY 32
 
 struct worker {
 	const struct conf *conf;
@@ -38,20 +42,51 @@ struct worker {
 	struct wheel_timer report, step;
 	int64_t started_ms, deadline_ms;
 	uint64_t taken;
+	enum worker_state state;
 	bool ready, draining;
+	bool full; /* as it has told the master last */
 };
 
-static void set_state(struct worker *w, enum worker_state state)
+static bool is_full(const struct worker *w)
 {
-	hub_worker_begin(w->hub, w->slot)->state = state;
-	hub_worker_end(w->hub, w->slot);
+	return im_connections(w->im) >= (size_t)w->conf->worker_connections ||
+	       im_admin_connections(w->im) >= ADMIN_MANY;
+}
+
+static void on_report(struct wheel_timer *t);
+
+/* The figures for all to see, and those that the master decides by. */
+static void tell_master(struct worker *w)
+{
+	struct report r = {
+		.taken = w->taken,
+		.connections = (uint32_t)im_connections(w->im),
+		.admin_connections = (uint32_t)im_admin_connections(w->im),
+		.state = w->state,
+	};
+	im_report(w->im);
+	if (channel_report(w->channel, &r) != 0 && errno != EPIPE && errno != ECONNRESET)
+		log_error_gated("the master cannot be told anything: %s", strerror(errno));
+	w->full = is_full(w);
+	if (w->full)
+		wheel_set(loop_wheel(w->loop), &w->report, FULL_MS, on_report);
 }
 
 static void on_report(struct wheel_timer *t)
 {
 	struct worker *w = container_of(t, struct worker, report);
 	im_report(w->im);
-	wheel_set(loop_wheel(w->loop), t, REPORT_MS, on_report);
+	wheel_set(loop_wheel(w->loop), t, w->full ? FULL_MS : REPORT_MS, on_report);
+	if (w->full && !is_full(w))
+		tell_master(w);
+}
+
+static void set_state(struct worker *w, enum worker_state state)
+{
+	w->state = state;
+	hub_worker_begin(w->hub, w->slot)->state = state;
+	hub_worker_end(w->hub, w->slot);
+	tell_master(w);
 }
 
 static void on_step(struct wheel_timer *t)
@@ -95,6 +130,10 @@ static void obey(struct worker *w, const struct order *o, int fd)
 	switch (o->kind) {
 	case ORDER_SOCKET:
 		w->taken++;
+		if (fd < 0) {
+			log_error_gated("a connection is lost: this process may open no more files");
+			break;
+		}
 		im_accept(w->im, fd, (enum im_door)o->door, &o->peer);
 		break;
 	case ORDER_DRAIN:
@@ -107,6 +146,7 @@ static void obey(struct worker *w, const struct order *o, int fd)
 		im_kick(w->im, o->user);
 		break;
 	case ORDER_LOST:
+		hub_tidy(w->hub);
 		im_worker_lost(w->im, o->name);
 		break;
 	case ORDER_LOG:
@@ -135,10 +175,9 @@ static void on_orders(evutil_socket_t channel, short what, void *arg)
 		event_del(w->orders);
 		drain(w, ORPHAN_DRAIN_MS);
 	}
-	/* Both counts at once: the master adds what it has passed and we have not taken yet. */
-	im_report(w->im);
-	hub_worker_begin(w->hub, w->slot)->taken = w->taken;
-	hub_worker_end(w->hub, w->slot);
+	/* Before anything is read from them: until it hears of it the master may pass them to others. */
+	if (got >= 0)
+		tell_master(w);
 }
 
 static int drop_privileges(const char *user)
@@ -156,7 +195,7 @@ static int drop_privileges(const char *user)
 int worker_run(const struct conf *conf, struct hub *hub, unsigned slot, const char *name, int channel)
 {
 	char who[32], *reason;
-	struct worker w = {.conf = conf, .hub = hub, .slot = slot, .channel = channel};
+	struct worker w = {.conf = conf, .hub = hub, .slot = slot, .channel = channel, .state = WORKER_STARTING};
 
 	snprintf(who, sizeof(who), "worker %u", slot);
 	log_identity(who);
@@ -178,6 +217,7 @@ int worker_run(const struct conf *conf, struct hub *hub, unsigned slot, const ch
 	}
 	if (drop_privileges(conf->user) != 0)
 		return WORKER_EXIT_UNABLE;
+	hub_join(hub);
 
 	log_start();
 	access_log_start();

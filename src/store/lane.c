@@ -434,9 +434,12 @@ static void batch_refused(struct lane *l, const struct link_result *r)
 	const char *reason = passing_reason(r->error);
 	if (reason == NULL) {
 		bool found = b->count == 1;
-		log_error("database: %s (error %u) in a batch of %u%s%s", r->message, r->error, b->count,
-			  found ? ": gave up a " : ", trying its operations one by one",
-			  found ? b->op[0]->class->name : "");
+		if (found)
+			log_error_gated("database: %s (error %u): gave up a %s", r->message, r->error,
+					b->op[0]->class->name);
+		else
+			log_error_gated("database: %s (error %u) in a batch of %u, trying its operations one by one",
+					r->message, r->error, b->count);
 		reason = "alone";
 		for (unsigned i = 0; i < b->count; i++) {
 			b->op[i]->alone = true;
@@ -473,7 +476,7 @@ static void on_done(struct link_query *q, const struct link_result *r)
 	case LINK_ERROR:
 		if (l->state == LANE_UNDOING) {
 			/* Without it the next transaction's beginning would commit what this one has done so far. */
-			log_warn("database: ROLLBACK: %s", r->message);
+			log_warn_gated("database: ROLLBACK: %s", r->message);
 			ask(l, LANE_UNDOING, STR_LIT("ROLLBACK"));
 			return;
 		}

@@ -89,7 +89,7 @@ static void on_done(struct link_query *q, const struct link_result *result)
 		finish(r, STORE_OK);
 		return;
 	case LINK_ERROR:
-		log_error("database: %s (error %u) in a read", result->message, result->error);
+		log_error_gated("database: %s (error %u) in a read", result->message, result->error);
 		finish(r, STORE_UNAVAILABLE);
 		return;
 	case LINK_LOST:

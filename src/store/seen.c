@@ -143,7 +143,7 @@ static void rejected(struct seen *s, const struct sighting *batch)
 	if (count > 1)
 		note_again(s, batch);
 	else
-		log_warn("database: last_seen of %.*s cannot be written", (int)batch->len, batch->user);
+		log_warn_gated("database: last_seen of %.*s cannot be written", (int)batch->len, batch->user);
 }
 
 static void write_answer(struct txn *t)

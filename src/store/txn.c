@@ -226,14 +226,14 @@ static void on_done(struct link_query *q, const struct link_result *r)
 	case LINK_ERROR:
 		if (t->state == TXNS_UNDOING) {
 			/* Without it the next transaction's beginning would commit what this one has done so far. */
-			log_warn("database: ROLLBACK: %s", r->message);
+			log_warn_gated("database: ROLLBACK: %s", r->message);
 			end(t, TXNS_UNDOING);
 			return;
 		}
 		x->uncertain |= t->state == TXNS_COMMITTING && x->wrote;
 		x->tries++;
 		if (!is_passing(r->error)) {
-			log_error("database: %s (error %u) in a transaction: %s", r->message, r->error, x->class->name);
+			log_error_gated("database: %s (error %u) in a transaction: %s", r->message, r->error, x->class->name);
 			x->tries = TRIES_MAX + 1;
 			x->rejected = is_in_data(r->state);
 		}

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -12,6 +13,7 @@
 #include <unistd.h>
 
 #include "core/buf.h"
+#include "core/clock.h"
 #include "core/log.h"
 #include "core/utf8.h"
 #include "../tap.h"
@@ -349,6 +351,36 @@ static void test_ends(void)
 	is_str(only_line(), "info m: back", "to stderr");
 }
 
+static void repeat(int n)
+{
+	for (int i = 0; i < n; i++)
+		log_error_gated("no more descriptors, number %d", i);
+}
+
+static void test_gate(void)
+{
+	static _Atomic int64_t shift_ms;
+	clock_share_shift(&shift_ms);
+	open_log(LOG_LEVEL_INFO, LOG_FORMAT_TEXT);
+	repeat(30000);
+	const char *line = only_line();
+	ok(line != NULL && strstr(line, "no more descriptors, number 0") != NULL, "30,000 times the same are one line");
+	open_log(LOG_LEVEL_INFO, LOG_FORMAT_TEXT);
+	log_error_gated("something else");
+	ok(only_line() != NULL, "another place is not concerned");
+	open_log(LOG_LEVEL_INFO, LOG_FORMAT_TEXT);
+	atomic_store(&shift_ms, LOG_GAP_MS);
+	repeat(1);
+	line = only_line();
+	ok(line != NULL && strstr(line, "number 0 (and 29999 times since the last such line)") != NULL,
+	   "after a while the next one tells how many there were");
+	open_log(LOG_LEVEL_INFO, LOG_FORMAT_TEXT);
+	atomic_store(&shift_ms, -3600000);
+	repeat(1);
+	ok(only_line() != NULL, "a clock that is set back silences nothing");
+	clock_share_shift(NULL);
+}
+
 int main(void)
 {
 	if (mkdtemp(dir) == NULL)
@@ -364,6 +396,7 @@ int main(void)
 	test_slow_reader();
 	test_thread();
 	test_ends();
+	test_gate();
 	unlink(path);
 	rmdir(dir);
 	return done_testing();

@@ -89,7 +89,7 @@ static void take_shared(struct hub *h, unsigned slot)
 {
 	unsigned taken = take_all(h, "shared", 1, 30000, 7000);
 	struct worker_row *row = hub_worker_begin(h, slot);
-	row->taken = taken;
+	row->connections = taken;
 	hub_worker_end(h, slot);
 }
 
@@ -116,7 +116,7 @@ static void test_processes(void)
 		struct worker_row row;
 		child_wait(pid[i]);
 		hub_worker_read(h, i, &row);
-		taken += row.taken;
+		taken += row.connections;
 	}
 	is_int(taken, 30000, "four processes share one burst, to the token");
 

@@ -97,7 +97,7 @@ static void write_for_ever(struct hub *h, unsigned slot)
 {
 	for (uint32_t i = 1;; i++) {
 		struct worker_row *row = hub_worker_begin(h, slot);
-		row->taken = row->connections = row->websockets = i;
+		row->pending = row->connections = row->websockets = i;
 		row->alive_ms = i;
 		hub_worker_end(h, slot);
 		/* Mostly it loses its processor here, as one does that has something else to do. */
@@ -107,7 +107,8 @@ static void write_for_ever(struct hub *h, unsigned slot)
 
 static bool is_whole(const struct worker_row *row)
 {
-	return row->taken == row->connections && row->taken == row->websockets && row->alive_ms == (int64_t)row->taken;
+	return row->pending == row->connections && row->pending == row->websockets &&
+	       row->alive_ms == (int64_t)row->pending;
 }
 
 static void test_whole_copies(void)
@@ -123,8 +124,8 @@ static void test_whole_copies(void)
 		struct worker_row row;
 		hub_worker_read(h, 0, &row);
 		mixed += !is_whole(&row);
-		changes += row.taken != last;
-		last = row.taken;
+		changes += row.pending != last;
+		last = row.pending;
 	}
 	child_kill(pid);
 	is_int(mixed, 0, "no copy is mixed while its writer writes on");

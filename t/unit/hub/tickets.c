@@ -31,7 +31,7 @@ static struct ticket_key seen_by_child(struct hub *h, int64_t now_ms)
 static void die_with_the_lock(struct hub *h, unsigned slot)
 {
 	(void)slot;
-	if (!lock_take(&h->tickets.lock))
+	if (!lock_take(&h->shared->tickets.lock))
 		raise(SIGKILL);
 }
 
@@ -66,7 +66,7 @@ int main(void)
 	ticket_key_newest(h, now + 100 * HOUR, &second);
 	unsigned left = 0;
 	for (unsigned i = 0; i < TICKET_KEYS; i++)
-		left += h->tickets.slot[i].made_ms != 0;
+		left += h->shared->tickets.slot[i].made_ms != 0;
 	is_int(left, 1, "after a long silence none of the old ones is kept");
 
 	child_wait(child_start(die_with_the_lock, h, 0));

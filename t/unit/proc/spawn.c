@@ -1,14 +1,20 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Orders to workers that cannot take them: one that is leaving by itself is let go, one that does not run is killed. */
+/*
+ * Orders to workers that cannot take them: one that is leaving by itself is let go, one that does not run is killed. And
+ * workers that cannot be started at first: they are, later.
+ */
 #include "core/base.h"
 
 #include "proc/channel.h"
 #include "proc/master_priv.h"
 #include "../tap.h"
 
+#include <errno.h>
+#include <event2/event.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -46,6 +52,92 @@ static int end_of(const struct child *c)
 	return status;
 }
 
+static unsigned forks, failing;
+
+/* A system without processes to spare, for `failing` times; then one whose workers only wait. */
+static pid_t scarce_fork(void)
+{
+	forks++;
+	if (failing > 0) {
+		failing--;
+		errno = EAGAIN;
+		return -1;
+	}
+	pid_t pid = fork();
+	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		for (;;)
+			pause();
+	}
+	return pid;
+}
+
+static unsigned fill_in_time(struct master *m, unsigned wanted)
+{
+	/* As many turns as it takes; each waits for a timer of the throttle. */
+	for (int i = 0; i < 100 && spawn_living(m) < wanted; i++)
+		event_base_loop(m->base, EVLOOP_ONCE);
+	return spawn_living(m);
+}
+
+static void end_all(struct master *m)
+{
+	for (unsigned i = 0; i < m->slots; i++) {
+		struct child *c = &m->child[i];
+		if (c->pid != 0) {
+			kill(c->pid, SIGKILL);
+			waitpid(c->pid, NULL, 0);
+			passing_end(c);
+			close(c->channel);
+		}
+		if (c->respawn != NULL)
+			event_free(c->respawn);
+		*c = (struct child){.m = m, .slot = i, .channel = -1};
+	}
+}
+
+static void test_scarcity(void)
+{
+	enum { WORKERS = 3, SLOTS = 6 };
+	struct child slot[SLOTS];
+	struct conf conf = {.workers = WORKERS, .worker_connections = 10};
+	struct master m = {.conf = &conf, .child = slot, .slots = SLOTS, .phase = MASTER_SERVING};
+	const char *reason;
+	STAILQ_INIT(&m.waiting);
+	m.base = event_base_new();
+	m.hub = hub_new(&(struct hub_size){SLOTS, 100, 10}, &reason);
+	for (unsigned i = 0; i < SLOTS; i++)
+		slot[i] = (struct child){.m = &m, .slot = i, .channel = -1};
+	spawn_fork = scarce_fork;
+
+	failing = WORKERS + 2;
+	spawn_fill(&m);
+	is_int(spawn_living(&m), 0, "no process can be had");
+	unsigned tried = forks;
+	spawn_fill(&m);
+	is_int(forks, tried, "which is not tried again at once");
+	is_int(fill_in_time(&m, WORKERS), WORKERS, "but later, until all are there");
+	is_int(forks, 2 * WORKERS + 2, "and no more than these");
+	end_all(&m);
+
+	/* The same without descriptors for a channel. */
+	struct rlimit before, low;
+	int next = dup(0);
+	close(next);
+	getrlimit(RLIMIT_NOFILE, &before);
+	low = before;
+	low.rlim_cur = (rlim_t)next;
+	setrlimit(RLIMIT_NOFILE, &low);
+	spawn_fill(&m);
+	is_int(spawn_living(&m), 0, "no channel can be had");
+	setrlimit(RLIMIT_NOFILE, &before);
+	is_int(fill_in_time(&m, WORKERS), WORKERS, "later it can, and all are there");
+	end_all(&m);
+	spawn_fork = fork;
+	event_base_free(m.base);
+	hub_free(&m.hub);
+}
+
 int main(void)
 {
 	int hold[2];
@@ -69,5 +161,7 @@ int main(void)
 	spawn_quit_all(&m);
 	status = end_of(c);
 	ok(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL, "one that takes nothing from its channel is killed");
+
+	test_scarcity();
 	return done_testing();
 }
