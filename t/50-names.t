@@ -173,6 +173,8 @@ subtest 'name servers' => sub {
 	wait_for('many questions', sub { $dns->asked >= 100 });
 	$dns->tell({'db.tidings.test' => ['::1', '127.0.0.1'], 'redis.tidings.test' => ['::1', '127.0.0.1']});
 	wait_for('/readyz', sub { $t->node->admin_http->get('/readyz')->status == 200 });
+	# Each worker has addresses of its own to fall back on; one answers /readyz.
+	wait_for('both workers', sub { !grep { !$_->{database} || !$_->{redis} } @{$t->node->ctl_ok('--json', 'workers')->{workers}} });
 	$t->befriend(qw(alice bob));
 	talks($t, 'by DNS');
 	my $asked = $dns->asked;

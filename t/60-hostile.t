@@ -10,7 +10,7 @@ my $seed = $ENV{TIDINGS_SEED} // (time ^ $$);
 srand $seed;
 diag("TIDINGS_SEED=$seed");
 
-my $t = Tidings->start(workers => 2, conf => {worker_connections => 200, session => {policy => 'multi', max => 16}});
+my $t = Tidings->start(workers => 2, conf => {worker_connections => 200, limits => {sessions_per_second => 0}, session => {policy => 'multi', max => 16}});
 $t->befriend(qw(alice bob));
 my $token = $t->token('alice');
 my $good = $t->http('alice');

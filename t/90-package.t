@@ -78,10 +78,10 @@ subtest 'the package is written for this tree' => sub {
 	my $control = slurp("$top/contrib/debian/control");
 	my ($needs) = $control =~ /^Build-Depends: (.*?)\n\n/ms;
 	my ($listed) = slurp("$top/contrib/packages.sh") =~ /build_packages="(.*?)"/s;
-	# The image names the packages of the libraries itself: Debian calls libfoo.so.1 libfoo1, and libz.so.1 zlib1g.
+	# The image names the packages of the libraries itself: Debian calls libfoo.so.1 libfoo1, libz.so.1 zlib1g and libcares.so.2 libc-ares2.
 	my (undef, $elf) = run($dir, 'readelf', '-d', Tidings::Server::program('tidingsd'));
 	my @sonames = grep { !/^lib(?:c|m|asan|ubsan|crypto)\.so/ } $elf =~ /\(NEEDED\).*\[(.*)\]/g;
-	my @packages = map { /^libz\.so/ ? 'zlib1g' : do { my ($name, $version) = /^(.*)\.so\.(.*)$/; $name =~ tr/_/-/; $name . ($name =~ /\d$/ ? '-' : '') . $version } } @sonames;
+	my @packages = map { /^libz\.so/ ? 'zlib1g' : /^libcares\.so/ ? 'libc-ares2' : do { my ($name, $version) = /^(.*)\.so\.(.*)$/; $name =~ tr/_/-/; $name . ($name =~ /\d$/ ? '-' : '') . $version } } @sonames;
 	my ($image) = slurp("$top/contrib/docker/Dockerfile") =~ /--no-install-recommends (lib.*?) &&/s;
 	is_deeply [sort grep { /^z?lib/ } split /[\s\\]+/, $image], [sort @packages], 'the image has the libraries that the program wants';
 	is_deeply [sort $needs =~ /([\w.+-]+-dev)\b/g], [sort $listed =~ /([\w.+-]+-dev)\b/g], 'it is built from what contrib/packages.sh lists';

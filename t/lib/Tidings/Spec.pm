@@ -324,6 +324,7 @@ sub check_frame {
 # A close that the server began.
 sub check_close {
 	my ($code) = @_;
+	return if $code == 1005; # RFC 6455, 7.1.5: the frame has no code, as the one that it answers
 	my $known = closed_schemas()->data->{asyncapi}{channels}{session}{'x-close-codes'};
 	report("close code $code", '', grep({ $_->{code} == $code } @$known) ? () : 'is not documented');
 	return;
