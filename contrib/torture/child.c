@@ -36,6 +36,8 @@ static void NORETURN child_become(const char *const argv[], const char *log)
 	dup2(in, 0);
 	dup2(out, 1);
 	dup2(out, 2);
+	/* A socket that a child kept would not end when this program closes it. */
+	close_range(3, ~0U, 0);
 	execvp(argv[0], (char *const *)argv);
 	dprintf(2, "cannot run %s: %s\n", argv[0], strerror(errno));
 	_exit(127);

@@ -48,7 +48,6 @@ static struct {
 	unsigned round;
 	struct fault fault[ROUND_FAULTS_MAX];
 	unsigned faults;
-	struct rng leave_rng;
 	struct buf done;     /* list for --only */
 	struct buf schedule; /* a line a fault */
 	int64_t told_real_ms;
@@ -99,8 +98,9 @@ static void begin_round(void)
 			printf("[%8.3f] fault %s\n", (double)pace_real_ms() / 1000, text);
 	}
 	crowd_return_all(run.crowd);
+	struct rng rng = rng_make(run.o->seed, UINT64_C(0x200000) + run.round);
 	if (run.round % 2 == 0)
-		crowd_leave(run.crowd, rng_below(&run.leave_rng, run.o->users));
+		crowd_leave(run.crowd, rng_below(&rng, run.o->users));
 	crowd_set_faulty(run.crowd, true);
 	run.well_fair_ms = -1;
 	set_phase(PHASE_FAULTS);
@@ -315,7 +315,6 @@ int run_once(const struct run_options *o)
 	const struct crowd_options co = {.users = o->users, .sends_per_second = o->sends_per_second, .seed = o->seed};
 	memset(&run, 0, sizeof(run));
 	run.o = o;
-	run.leave_rng = rng_make(o->seed, 5);
 	run.base = event_base_new();
 	pace_start(run.base);
 	wire_setup(run.base);
@@ -330,8 +329,10 @@ int run_once(const struct run_options *o)
 	bool wrong = record_violations(run.record) > 0;
 	report(run.record, run.stack, (double)(pace_real_ms() - run.talk_real_ms) / 1000,
 	       wrong ? buf_cstr(&run.schedule) : NULL);
-	if (wrong && o->keep)
+	if (wrong && o->keep) {
+		stack_note_state(run.stack);
 		printf("kept: %s\n", run.stack->dir);
+	}
 	audit_free(&run.audit);
 	crowd_free(&run.crowd);
 	stack_stop(&run.stack, o->keep);

@@ -86,6 +86,8 @@ void stack_upgrade(struct stack *s, struct node *n);
 void stack_clock(struct stack *s, struct node *n, int secs);
 /* A worker's pid, chosen by the number; 0: none. */
 pid_t stack_worker(const struct node *n, unsigned which);
+/* Writes down, as far as the nodes still answer, what tidingsctl says of their workers and sessions: n1/status. */
+void stack_note_state(const struct stack *s);
 /* What the logs of the nodes say that must not be there: a sanitizer's report or a panic. NULL: nothing. To be freed.
  */
 char *stack_log_fault(const struct stack *s);

@@ -311,3 +311,24 @@ char *stack_log_fault(const struct stack *s)
 		found = fault_in(s->node[i].log);
 	return found;
 }
+
+void stack_note_state(const struct stack *s)
+{
+	static const char *const commands[] = {"status", "workers", "sessions"};
+	char *program = xasprintf("%s/tidingsctl", s->build), *channels = xasprintf("%s/channels", s->dir);
+	const char *const ask[] = {"redis-cli", "-s", s->redis_address.sun_path, "PUBSUB", "CHANNELS", NULL};
+	if (child_run(ask, channels) != 0)
+		fprintf(stderr, "torture: Redis does not answer\n");
+	free(channels);
+	for (unsigned i = 0; i < s->nodes; i++) {
+		char *path = xasprintf("%s/status", s->node[i].dir);
+		for (size_t k = 0; k < ARRAY_LEN(commands); k++) {
+			const char *const argv[] = {program, "-c", s->node[i].conf, commands[k], NULL};
+			if (child_run(argv, path) != 0)
+				fprintf(stderr, "torture: %s does not answer tidingsctl %s\n", s->node[i].name,
+					commands[k]);
+		}
+		free(path);
+	}
+	free(program);
+}
