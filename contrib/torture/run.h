@@ -15,7 +15,8 @@ struct run_options {
 	struct plan plan;
 	const char *faults; /* the list that plan was chosen by */
 	bool keep;
-	bool quiet; /* only what is wrong, and the last line */
+	bool strict; /* also what was doubted has to be pushed in order */
+	bool quiet;  /* only what is wrong, and the last line */
 };
 
 /* 0: nothing is wrong; 1: something is, and was told; 2: the stack could not be started. */

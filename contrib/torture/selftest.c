@@ -172,7 +172,23 @@ static void disordered_over_resync(struct trial *t)
 	check(t);
 }
 
+static void disordered_after_doubt(struct trial *t)
+{
+	record_doubt(t->record, 0);
+	push(t, 1, 0, 1);
+	push(t, 1, 1, 2);
+	push(t, 2, 1, 2);
+	push(t, 2, 0, 1);
+	check(t);
+}
+
 /* ---- what is wrong ---- */
+
+static void disordered_and_strict(struct trial *t)
+{
+	record_set_strict(t->record, true);
+	disordered_after_doubt(t);
+}
 
 static void unpushed(struct trial *t)
 {
@@ -295,6 +311,9 @@ static const struct {
 	{"before its time nothing is overdue", not_yet, NULL},
 	{"pushed twice", pushed_twice, NULL},
 	{"out of order, with a resync between", disordered_over_resync, NULL},
+	{"out of order, after a doubtful send", disordered_after_doubt, NULL},
+	{"the same where it is not allowed", disordered_and_strict,
+	 "seq 1 of the conversation with p0 comes after seq 2"},
 	{"a message that is not pushed", unpushed,
 	 "m1 from p0 to p1 (conversation 7, seq 2, acknowledged) never reached"},
 	{"not pushed to another device of its sender", unpushed_to_own_device, "m0 from p0 to p1"},
