@@ -32,18 +32,29 @@ static const char usage[] =
 	"      --strict-order   a message whose sending was in doubt may not be pushed after later ones either\n"
 	"      --list           print the kinds of faults\n"
 	"      --self-test      feed the recorder histories that are wrong, and see that it says so; prints TAP\n"
+	"      --plan N         print the faults of the first N rounds\n"
 	"  -h, --help\n";
 
 static const struct option long_options[] = {
-	{"seed", required_argument, NULL, 's'},	  {"seconds", required_argument, NULL, 't'},
-	{"hours", required_argument, NULL, 'H'},  {"users", required_argument, NULL, 'u'},
-	{"nodes", required_argument, NULL, 'n'},  {"workers", required_argument, NULL, 'w'},
-	{"rate", required_argument, NULL, 'r'},	  {"faults", required_argument, NULL, 'f'},
-	{"only", required_argument, NULL, 'o'},	  {"shrink", required_argument, NULL, 'S'},
-	{"build", required_argument, NULL, 'b'},  {"keep", no_argument, NULL, 'k'},
-	{"quiet", no_argument, NULL, 'q'},	  {"list", no_argument, NULL, 'l'},
-	{"strict-order", no_argument, NULL, 'O'}, {"self-test", no_argument, NULL, 'T'},
-	{"help", no_argument, NULL, 'h'},	  {0},
+	{"seed", required_argument, NULL, 's'},
+	{"seconds", required_argument, NULL, 't'},
+	{"hours", required_argument, NULL, 'H'},
+	{"users", required_argument, NULL, 'u'},
+	{"nodes", required_argument, NULL, 'n'},
+	{"workers", required_argument, NULL, 'w'},
+	{"rate", required_argument, NULL, 'r'},
+	{"faults", required_argument, NULL, 'f'},
+	{"only", required_argument, NULL, 'o'},
+	{"shrink", required_argument, NULL, 'S'},
+	{"build", required_argument, NULL, 'b'},
+	{"keep", no_argument, NULL, 'k'},
+	{"quiet", no_argument, NULL, 'q'},
+	{"list", no_argument, NULL, 'l'},
+	{"strict-order", no_argument, NULL, 'O'},
+	{"plan", required_argument, NULL, 'P'},
+	{"self-test", no_argument, NULL, 'T'},
+	{"help", no_argument, NULL, 'h'},
+	{0},
 };
 
 static void NORETURN die(const char *what, const char *which)
@@ -87,6 +98,19 @@ static void list_faults(void)
 {
 	for (int k = 0; k < FAULTS; k++)
 		puts(fault_name((enum fault_kind)k));
+}
+
+static void print_plan(const struct plan *p, unsigned rounds)
+{
+	struct plan_fault fault[ROUND_FAULTS_MAX];
+	char text[128];
+	for (unsigned round = 1; round <= rounds; round++) {
+		unsigned n = plan_round(p, round, fault);
+		for (unsigned i = 0; i < n; i++) {
+			plan_describe(&fault[i], text, sizeof(text));
+			puts(text);
+		}
+	}
 }
 
 static void set_option(struct run_options *o, unsigned *shrink_max, int opt)
@@ -133,6 +157,9 @@ static void set_option(struct run_options *o, unsigned *shrink_max, int opt)
 	case 'q':
 		o->quiet = true;
 		break;
+	case 'P':
+		o->plan_rounds = (unsigned)number(optarg, 1, 1000000);
+		break;
 	case 'O':
 		o->strict = true;
 		break;
@@ -174,6 +201,11 @@ int main(int argc, char **argv)
 		die("not an option", argv[optind]);
 	o.plan.seed = o.seed;
 	o.plan.nodes = o.nodes;
+	if (o.plan_rounds > 0) {
+		print_plan(&o.plan, o.plan_rounds);
+		free(build);
+		return 0;
+	}
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	child_setup();
 	printf("seed %llu\n", (unsigned long long)o.seed);

@@ -32,7 +32,16 @@
 #define STUCK_MS 180000
 #define TELL_MS 5000
 
-enum phase { PHASE_GATHER, PHASE_CALM, PHASE_FAULTS, PHASE_SETTLE, PHASE_LAST_SETTLE, PHASE_GHOSTS, PHASE_AUDIT };
+enum phase {
+	PHASE_GATHER,
+	PHASE_CALM,
+	PHASE_FAULTS,
+	PHASE_SETTLE,
+	PHASE_LAST_SETTLE,
+	PHASE_GHOSTS,
+	PHASE_AUDIT,
+	PHASE_LEAVE
+};
 
 static struct {
 	const struct run_options *o;
@@ -62,6 +71,8 @@ const char *run_faults_done(void)
 static void on_violation(const char *text, void *arg)
 {
 	(void)arg;
+	if (run.over)
+		return;
 	printf("[%8.3f] WRONG: %s\n", (double)pace_real_ms() / 1000, text);
 }
 
@@ -255,7 +266,13 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 		play_ghosts();
 		break;
 	case PHASE_AUDIT:
-		run.over = audit_is_done(run.audit);
+		if (audit_is_done(run.audit)) {
+			stack_leave(run.stack);
+			set_phase(PHASE_LEAVE);
+		}
+		break;
+	case PHASE_LEAVE:
+		run.over = stack_has_left(run.stack);
 		break;
 	}
 	check_overdue();
@@ -334,11 +351,15 @@ int run_once(const struct run_options *o)
 		stack_note_state(run.stack);
 		printf("kept: %s\n", run.stack->dir);
 	}
+	run.over = true;
+	wire_teardown();
 	audit_free(&run.audit);
 	crowd_free(&run.crowd);
-	stack_stop(&run.stack, o->keep);
+	stack_stop(&run.stack, wrong && o->keep);
 	record_free(&run.record);
 	pace_stop();
+	event_base_free(run.base);
+	buf_fini(&run.schedule);
 	fflush(stdout);
 	return wrong;
 }

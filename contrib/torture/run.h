@@ -13,7 +13,8 @@ struct run_options {
 	unsigned users, nodes, workers;
 	double sends_per_second;
 	struct plan plan;
-	const char *faults; /* the list that plan was chosen by */
+	const char *faults;   /* the list that plan was chosen by */
+	unsigned plan_rounds; /* print so many, and do nothing */
 	bool keep;
 	bool strict; /* also what was doubted has to be pushed in order */
 	bool quiet;  /* only what is wrong, and the last line */

@@ -139,15 +139,16 @@ static void process_ended(struct stack *s, struct process *p, int status)
 	if (p->probe >= 0)
 		close(p->probe);
 	p->probe = -1;
-	if (p->may_end)
+	if (p->may_end && (status == 0 || !p->draining))
 		return;
 	/* Its port may have been taken meanwhile, and the database may be away: it tries again, as a manager does. */
-	p->start_at_ms = pace_real_ms() + AGAIN_MS;
-	if (young && !WIFSIGNALED(status)) {
+	if (!p->may_end)
+		p->start_at_ms = pace_real_ms() + AGAIN_MS;
+	if (young && !p->may_end && !WIFSIGNALED(status)) {
 		p->failed_starts++;
 		return;
 	}
-	snprintf(what, sizeof(what), "%s ended by itself: %s %d", process_name(s, p),
+	snprintf(what, sizeof(what), "%s ended %s: %s %d", process_name(s, p), p->may_end ? "badly" : "by itself",
 		 WIFSIGNALED(status) ? "signal" : "status",
 		 WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
 	s->died(what, s->died_arg);
@@ -241,6 +242,21 @@ void process_restart(struct stack *s, struct process *p, int signal, int pause_m
 	p->start_at_ms = pace_real_ms() + pause_ms;
 	kill(p->pid, SIGCONT);
 	kill(p->pid, signal);
+}
+
+void stack_leave(struct stack *s)
+{
+	s->stopping = true;
+	for (unsigned i = 0; i < s->nodes; i++)
+		process_restart(s, &s->node[i].process, SIGTERM, 0);
+}
+
+bool stack_has_left(const struct stack *s)
+{
+	for (unsigned i = 0; i < s->nodes; i++)
+		if (s->node[i].process.pid != 0)
+			return false;
+	return true;
 }
 
 static void ctl(struct stack *s, const struct node *n, const char *command, const char *word)

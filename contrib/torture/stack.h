@@ -86,6 +86,9 @@ void stack_upgrade(struct stack *s, struct node *n);
 void stack_clock(struct stack *s, struct node *n, int secs);
 /* A worker's pid, chosen by the number; 0: none. */
 pid_t stack_worker(const struct node *n, unsigned which);
+/* Ends the nodes as an operator does; has_left: all have ended. One that does not end with status 0 counts as died. */
+void stack_leave(struct stack *s);
+bool stack_has_left(const struct stack *s);
 /* Writes down, as far as the nodes still answer, what tidingsctl says of their workers and sessions: n1/status. */
 void stack_note_state(const struct stack *s);
 /* What the logs of the nodes say that must not be there: a sanitizer's report or a panic. NULL: nothing. To be freed.

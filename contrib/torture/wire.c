@@ -10,6 +10,7 @@
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/queue.h>
 
 #define HEAD_MAX 16384
 #define FRAME_MAX (16 * 1024 * 1024)
@@ -23,6 +24,7 @@ struct wire {
 };
 
 struct call {
+	LIST_ENTRY(call) entry;
 	struct bufferevent *bev;
 	wire_answer_fn *answer;
 	void *arg;
@@ -32,17 +34,13 @@ static struct {
 	struct event_base *base;
 	struct json_doc *doc;
 	unsigned calls;
+	LIST_HEAD(, call) pending;
 } wires;
 
 void wire_setup(struct event_base *base)
 {
 	wires.base = base;
 	wires.doc = json_doc_new();
-}
-
-void wire_teardown(void)
-{
-	json_doc_free(&wires.doc);
 }
 
 /* Starts to connect, with the callbacks given; where that fails at once, the event of an error follows. */
@@ -86,6 +84,7 @@ static void call_end(struct call *c, int status, const struct json *body)
 	wire_answer_fn *answer = c->answer;
 	void *arg = c->arg;
 	bufferevent_free(c->bev);
+	LIST_REMOVE(c, entry);
 	free(c);
 	wires.calls--;
 	answer(status, body, arg);
@@ -128,6 +127,7 @@ void wire_call(unsigned short port, const char *method, const char *path, const 
 	c->answer = answer;
 	c->arg = arg;
 	wires.calls++;
+	LIST_INSERT_HEAD(&wires.pending, c, entry);
 	c->bev = connect_to(port, on_call_read, on_call_event, c);
 	bufferevent_set_timeouts(c->bev, &timeout, &timeout);
 	struct evbuffer *out = bufferevent_get_output(c->bev);
@@ -140,6 +140,14 @@ void wire_call(unsigned short port, const char *method, const char *path, const 
 	if (body.s != NULL)
 		evbuffer_add(out, body.s, body.len);
 	bufferevent_enable(c->bev, EV_READ | EV_WRITE);
+}
+
+void wire_teardown(void)
+{
+	struct call *c;
+	while ((c = LIST_FIRST(&wires.pending)) != NULL)
+		call_end(c, 0, NULL);
+	json_doc_free(&wires.doc);
 }
 
 unsigned wire_calls(void)

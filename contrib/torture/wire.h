@@ -19,6 +19,7 @@ struct wire_events {
 };
 
 void wire_setup(struct event_base *base);
+/* Every request under way is answered with status 0; none may be begun from then on. */
 void wire_teardown(void);
 
 struct wire *wire_open(unsigned short port, const char *path, const char *token, const struct wire_events *on,
