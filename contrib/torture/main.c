@@ -29,7 +29,7 @@ static const char usage[] =
 	"  -b, --build DIR      where tidingsd and tidingsctl are (TIDINGS_BUILD, or where this program was built)\n"
 	"  -k, --keep           the directory with logs and databases, where something was wrong\n"
 	"  -q, --quiet          print no faults as they happen\n"
-	"      --strict-order   a message whose sending was in doubt may not be pushed after later ones either\n"
+	"      --strict-order   messages may not be pushed after later ones during faults either\n"
 	"      --list           print the kinds of faults\n"
 	"      --self-test      feed the recorder histories that are wrong, and see that it says so; prints TAP\n"
 	"      --plan N         print the faults of the first N rounds\n"

@@ -392,7 +392,7 @@ void record_pushed(struct record *r, unsigned device, const struct sight *s, boo
 		/* Allowed: clients merge by seq. */
 		r->tally.doubled_pushes++;
 	} else {
-		if (s->seq < v->last_push && m->doubted && !r->strict)
+		if (s->seq < v->last_push && (m->doubted || faulty) && !r->strict)
 			r->tally.late_pushes++;
 		else if (s->seq < v->last_push)
 			record_violate(r,

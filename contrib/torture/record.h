@@ -72,8 +72,8 @@ unsigned record_send(struct record *r, unsigned from, unsigned to, struct instan
 /* A try was not answered for good: it may be stored all the same, and found out later. */
 void record_doubt(struct record *r, unsigned message);
 /*
- * A doubted message may be pushed after later ones, which could not wait for its fate; it is counted as late. strict:
- * it may not.
+ * A doubted message, and any while a fault is in the way, may be pushed after later ones, which could not wait for it;
+ * it is counted as late. strict: it may not.
  */
 void record_set_strict(struct record *r, bool strict);
 const struct message *record_message(const struct record *r, unsigned number);

@@ -16,7 +16,7 @@ struct run_options {
 	const char *faults;   /* the list that plan was chosen by */
 	unsigned plan_rounds; /* print so many, and do nothing */
 	bool keep;
-	bool strict; /* also what was doubted has to be pushed in order */
+	bool strict; /* pushes have to be in order of seq during faults, too */
 	bool quiet;  /* only what is wrong, and the last line */
 };
 

@@ -57,10 +57,15 @@ static void ack(struct trial *t, unsigned message, uint32_t seq)
 	record_acked(t->record, t->devices[0], message, &s, false, at(t));
 }
 
-static void push(struct trial *t, unsigned device, unsigned message, uint32_t seq)
+static void push_while(struct trial *t, bool faulty, unsigned device, unsigned message, uint32_t seq)
 {
 	struct sight s = sight_of(t, message, seq);
-	record_pushed(t->record, t->devices[device], &s, false, at(t));
+	record_pushed(t->record, t->devices[device], &s, faulty, at(t));
+}
+
+static void push(struct trial *t, unsigned device, unsigned message, uint32_t seq)
+{
+	push_while(t, false, device, message, seq);
 }
 
 static void sync_with(struct trial *t, unsigned device, unsigned message, uint32_t seq)
@@ -179,6 +184,15 @@ static void disordered_after_doubt(struct trial *t)
 	push(t, 1, 1, 2);
 	push(t, 2, 1, 2);
 	push(t, 2, 0, 1);
+	check(t);
+}
+
+static void disordered_by_fault(struct trial *t)
+{
+	push(t, 1, 0, 1);
+	push(t, 1, 1, 2);
+	push_while(t, true, 2, 1, 2);
+	push_while(t, true, 2, 0, 1);
 	check(t);
 }
 
@@ -311,6 +325,7 @@ static const struct {
 	{"before its time nothing is overdue", not_yet, NULL},
 	{"pushed twice", pushed_twice, NULL},
 	{"out of order, with a resync between", disordered_over_resync, NULL},
+	{"out of order, during a fault", disordered_by_fault, NULL},
 	{"out of order, after a doubtful send", disordered_after_doubt, NULL},
 	{"the same where it is not allowed", disordered_and_strict,
 	 "seq 1 of the conversation with p0 comes after seq 2"},

@@ -63,18 +63,21 @@ static struct bufferevent *connect_to(unsigned short port, bufferevent_data_cb r
 /* The head of an answer, once it is whole: its status and its body's length. 0: not yet, -1: it is none. */
 static int read_head(struct evbuffer *in, size_t *head_r, size_t *body_r)
 {
+	static char head[HEAD_MAX + 1];
 	struct evbuffer_ptr end = evbuffer_search(in, "\r\n\r\n", 4, NULL);
-	if (end.pos < 0)
+	if (end.pos < 0 || end.pos + 4 > HEAD_MAX)
 		return evbuffer_get_length(in) > HEAD_MAX ? -1 : 0;
 	*head_r = (size_t)end.pos + 4;
 	*body_r = 0;
-	const char *head = (const char *)evbuffer_pullup(in, (ssize_t)*head_r);
-	if (*head_r < 16 || memcmp(head, "HTTP/1.1 ", 9) != 0)
+	evbuffer_copyout(in, head, *head_r);
+	head[*head_r] = '\0';
+	if (strncmp(head, "HTTP/1.1 ", 9) != 0)
 		return -1;
-	for (const char *at = head; (at = memchr(at, '\n', *head_r - (size_t)(at - head))) != NULL; at++)
+	for (const char *at = head; (at = strchr(at, '\n')) != NULL; at++)
 		if (strncasecmp(at + 1, "Content-Length:", 15) == 0)
 			*body_r = strtoul(at + 16, NULL, 10);
-	return atoi(head + 9);
+	int status = atoi(head + 9);
+	return status > 0 ? status : -1;
 }
 
 /* ---- a request ---- */
