@@ -305,13 +305,13 @@ static void person_act(struct person *p)
 {
 	unsigned peer = p->friend_of[rng_below(&p->rng, p->friends)], what = rng_below(&p->rng, 100);
 	struct device_of *d = &p->device[rng_below(&p->rng, p->devices)];
-	if (what < 80) {
+	if (what < 78) {
 		begin_send(p, peer);
-	} else if (what < 89) {
+	} else if (what < 87) {
 		begin_read(p, peer);
-	} else if (what < 94) {
+	} else if (what < 92) {
 		begin_change(p, peer, OP_RECALL);
-	} else if (what < 97) {
+	} else if (what < 95) {
 		begin_change(p, peer, OP_DELETE);
 	} else if (d->state == DEVICE_OPEN && !record_device_waits(p->crowd->record, d->number)) {
 		/* It misses nothing that it should have got, so that this hides nothing. */

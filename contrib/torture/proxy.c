@@ -33,6 +33,7 @@ struct link {
 	long left[2];		     /* bytes until it is cut; -1: it is not to be */
 	bool losing;		     /* a COMMIT went by: the near end is gone */
 	bool closing;		     /* one end is gone, the other one gets what is left */
+	bool ended[2];		     /* it has closed, which is held back */
 	struct event *end_of_losing;
 	LIST_ENTRY(link) entry;
 };
@@ -201,29 +202,36 @@ static void on_written(struct bufferevent *bev, void *arg)
 		link_free(l);
 }
 
-static void on_event(struct bufferevent *bev, short what, void *arg)
+/* One end has closed: what it said last still arrives. */
+static void link_end(struct link *l, enum side gone)
 {
-	struct link *l = arg;
-	enum side gone = bev == l->end[NEAR] ? NEAR : FAR;
 	enum side other = gone == NEAR ? FAR : NEAR;
-
-	if (what & BEV_EVENT_CONNECTED)
-		return;
-	if (!(what & (BEV_EVENT_EOF | BEV_EVENT_ERROR)))
-		return;
 	if (l->closing || l->end[other] == NULL) {
 		link_free(l);
 		return;
 	}
-	/* What it said last still arrives. */
 	struct evbuffer *out = bufferevent_get_output(l->end[other]);
 	evbuffer_add_buffer(out, l->from[gone].waits);
-	evbuffer_add_buffer(out, bufferevent_get_input(bev));
+	evbuffer_add_buffer(out, bufferevent_get_input(l->end[gone]));
 	l->closing = true;
-	bufferevent_free(bev);
+	bufferevent_free(l->end[gone]);
 	l->end[gone] = NULL;
 	if (evbuffer_get_length(out) == 0)
 		link_free(l);
+}
+
+static void on_event(struct bufferevent *bev, short what, void *arg)
+{
+	struct link *l = arg;
+	enum side gone = bev == l->end[NEAR] ? NEAR : FAR;
+	if (what & BEV_EVENT_CONNECTED || !(what & (BEV_EVENT_EOF | BEV_EVENT_ERROR)))
+		return;
+	/* The end is held back as well: to the other side the connection lives on, while its client may be elsewhere.
+	 */
+	if (l->proxy->hold && !l->losing)
+		l->ended[gone] = true;
+	else
+		link_end(l, gone);
 }
 
 static void open_link(struct proxy *p, int fd)
@@ -343,12 +351,15 @@ void proxy_refuse(struct proxy *p, bool refuse)
 
 void proxy_hold(struct proxy *p, bool hold)
 {
-	struct link *l;
+	struct link *l, *next;
 	p->hold = hold;
-	if (hold)
-		return;
-	/* By their timers, for to pass on may end a link. */
-	LIST_FOREACH (l, &p->links, entry) {
+	for (l = LIST_FIRST(&p->links); l != NULL && !hold; l = next) {
+		next = LIST_NEXT(l, entry);
+		if (l->ended[NEAR] || l->ended[FAR]) {
+			link_end(l, l->ended[NEAR] ? NEAR : FAR);
+			continue;
+		}
+		/* By their timers, for to pass on may end a link. */
 		for (int i = NEAR; i <= FAR; i++)
 			if (evbuffer_get_length(l->from[i].waits) > 0)
 				link_wait(l, i);
