@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Counts one history again, see history.h. */
+#include "core/base.h"
+#include "history.h"
+
+#include <inttypes.h>
+#include <limits.h>
+#include <stdlib.h>
+
+enum { SEEN = 1, SEEN_READ = 2, SEEN_RECALLED = 4 };
+
+void history_begin(struct history *h, struct record *record, unsigned user, unsigned peer)
+{
+	free(h->seen);
+	*h = (struct history){.record = record, .user = user, .peer = peer};
+	h->size = record_last_seq(record, user, peer) + 1;
+	h->seen = xcalloc(h->size, 1);
+}
+
+void history_fini(struct history *h)
+{
+	free(h->seen);
+	h->seen = NULL;
+}
+
+void history_take(struct history *h, const struct sight *s)
+{
+	if (s->seq >= h->size) {
+		record_violate(h->record, "the history of p%u with p%u has seq %u, which nobody was told of", h->user,
+			       h->peer, s->seq);
+		return;
+	}
+	if (h->seen[s->seq] != 0)
+		record_violate(h->record, "the history of p%u with p%u has seq %u twice", h->user, h->peer, s->seq);
+	h->seen[s->seq] = (uint8_t)(SEEN | (s->read ? SEEN_READ : 0) | (s->recalled ? SEEN_RECALLED : 0));
+	if (s->id > h->newest_id)
+		h->newest_id = s->id;
+	if (s->to == h->user && !s->read && !s->recalled)
+		h->unread++;
+}
+
+static void check_seq(const struct history *h, uint32_t seq, const struct history_claims *claims)
+{
+	struct record *r = h->record;
+	unsigned n = record_at(r, h->user, h->peer, seq);
+	if (n == UINT_MAX) {
+		record_violate(r, "the conversation of p%u and p%u has a gap at seq %u", h->user, h->peer, seq);
+		return;
+	}
+	const struct message *m = record_message(r, n);
+	bool mine = m->from == h->user;
+	uint8_t seen = h->seen[seq];
+	if (seen == 0) {
+		if (!m->delete_tried[!mine])
+			record_violate(r, "m%u (seq %u, %s) is lost from the history of p%u", n, seq,
+				       m->acked ? "acknowledged" : "seen before", h->user);
+		return;
+	}
+	if (m->deleted[!mine])
+		record_violate(r, "m%u (seq %u) is still in the history of p%u, who has deleted it", n, seq, h->user);
+	if (m->recalled && !(seen & SEEN_RECALLED))
+		record_violate(r, "m%u (seq %u) was recalled, and is not in the history of p%u", n, seq, h->user);
+	bool read = (seen & SEEN_READ) != 0;
+	uint32_t tried = mine ? claims->peer_tried : claims->tried, done = mine ? claims->peer_done : claims->done;
+	if (read ? seq > tried : seq <= done)
+		record_violate(r, "m%u (seq %u) is %s in the history of p%u: p%u has read up to %u", n, seq,
+			       read ? "read" : "unread", h->user, m->to, done);
+}
+
+void history_end(struct history *h, const struct history_claims *claims)
+{
+	struct record *r = h->record;
+	for (uint32_t seq = 1; seq < h->size; seq++)
+		check_seq(h, seq, claims);
+	if (claims->read_seq < claims->done || claims->read_seq > claims->tried)
+		record_violate(r, "p%u with p%u: read_seq is %" PRId64 ", and %u was answered", h->user, h->peer,
+			       claims->read_seq, claims->done);
+	if (claims->unread != h->unread)
+		record_violate(r, "p%u with p%u: unread_count is %" PRId64 ", a recount gives %" PRId64, h->user,
+			       h->peer, claims->unread, h->unread);
+	if (claims->last_id != h->newest_id)
+		record_violate(r, "p%u with p%u: last_message is %" PRIu64 ", the newest is %" PRIu64, h->user, h->peer,
+			       claims->last_id, h->newest_id);
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* One user's whole history of a conversation, held against the recorder and against a recount. Knows no sockets. */
+#ifndef TIDINGS_TORTURE_HISTORY_H
+#define TIDINGS_TORTURE_HISTORY_H
+
+#include "core/base.h"
+#include "record.h"
+
+/* All zeroes is an empty one. */
+struct history {
+	struct record *record;
+	unsigned user, peer;
+	uint8_t *seen; /* by seq */
+	uint32_t size;
+	uint64_t newest_id;
+	int64_t unread;
+};
+
+/* What the server and the people say of it. */
+struct history_claims {
+	int64_t unread, read_seq; /* of the list of conversations */
+	uint64_t last_id;	  /* of its last_message; 0: null */
+	/* How far each has tried to read, and was told to have read. */
+	uint32_t tried, done, peer_tried, peer_done;
+};
+
+void history_begin(struct history *h, struct record *record, unsigned user, unsigned peer);
+void history_take(struct history *h, const struct sight *s);
+/* Tells what does not fit. */
+void history_end(struct history *h, const struct history_claims *claims);
+void history_fini(struct history *h);
+
+#endif

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The recorder: what was sent, acknowledged, pushed and fetched, and whether it fits together. It knows no sockets and
+ * no clocks: the times are given, real ones for latencies and fair ones (pace.h) for deadlines. So a test can feed it
+ * a history (selftest.c).
+ *
+ * A device is one client of a user, with its memory of messages. Its connection comes and goes; each one is a session.
+ * A device may ask the server on its own account only when a session begins, and when the server says `resync`: what
+ * such a sync brings counts as delivered, and nothing else but a push or an answer to what it sent itself does.
+ */
+#ifndef TIDINGS_TORTURE_RECORD_H
+#define TIDINGS_TORTURE_RECORD_H
+
+#include "core/base.h"
+
+struct json;
+
+/* What a message looked like, wherever it was seen. */
+struct sight {
+	uint64_t id, conversation_id;
+	uint32_t seq;
+	unsigned from, to;	  /* users */
+	struct str client_msg_id; /* absent where it is not shown */
+	struct str content;	  /* absent: null */
+	bool recalled, read;
+};
+
+struct instant {
+	int64_t real_ms, fair_ms;
+};
+
+struct message {
+	unsigned from, to;
+	uint64_t id, conversation_id; /* 0: nobody has seen it yet */
+	uint32_t seq;
+	struct instant sent;  /* for the first time */
+	struct instant known; /* that it is stored */
+	bool acked;
+	bool doubted;			  /* a try to send it was not answered, or with 503 */
+	bool recall_tried, recalled;	  /* recalled: somebody has seen it so, or it was answered */
+	bool delete_tried[2], deleted[2]; /* by its sender, by its recipient */
+};
+
+struct latencies {
+	uint32_t *ms;
+	size_t count, size;
+};
+
+struct tally {
+	unsigned sent, acked, replayed, retried, pushes, doubled_pushes, late_pushes, resyncs, syncs, sessions, recalls,
+		deletes, reads;
+	struct latencies calm, faulty; /* from the first send to each push */
+};
+
+struct record;
+
+/* The violation, in one line. Called for each as it is found. */
+typedef void record_violation_fn(const char *text, void *arg);
+
+struct record *record_new(unsigned users, record_violation_fn *violation, void *arg);
+void record_free(struct record **record);
+struct tally *record_tally(struct record *r);
+unsigned record_violations(const struct record *r);
+void record_violate(struct record *r, const char *fmt, ...) PRINTF_LIKE(2, 3);
+/* What a user or a message is called: "p3"; "m17". Message 17's text is "m17 says p3 to p4". */
+unsigned record_user_of(struct str id); /* UINT_MAX: none of ours */
+void record_text(const struct record *r, unsigned message, char out[64]);
+
+unsigned record_add_device(struct record *r, unsigned user);
+/* A new message, and its number; it counts as sent. */
+unsigned record_send(struct record *r, unsigned from, unsigned to, struct instant now);
+/* A try was not answered for good: it may be stored all the same, and found out later. */
+void record_doubt(struct record *r, unsigned message);
+/*
+ * A doubted message, and any while a fault is in the way, may be pushed after later ones, which could not wait for it;
+ * it is counted as late. strict: it may not.
+ */
+void record_set_strict(struct record *r, bool strict);
+const struct message *record_message(const struct record *r, unsigned number);
+unsigned record_messages(const struct record *r);
+/* The conversation's message with this seq, or UINT_MAX; and its last seq known. */
+unsigned record_at(const struct record *r, unsigned a, unsigned b, uint32_t seq);
+uint32_t record_last_seq(const struct record *r, unsigned a, unsigned b);
+uint64_t record_conversation(const struct record *r, unsigned a, unsigned b); /* 0: not known */
+
+/* ---- a session ---- */
+void record_session_opened(struct record *r, unsigned device, struct instant now); /* hello */
+void record_session_synced(struct record *r, unsigned device, struct instant now); /* a first sync was answered whole */
+void record_session_closed(struct record *r, unsigned device);
+void record_resync(struct record *r, unsigned device);
+/* The session got an event `message`. */
+void record_pushed(struct record *r, unsigned device, const struct sight *s, bool faulty, struct instant now);
+/* It got an event `recalled`. */
+void record_recall_pushed(struct record *r, unsigned device, uint64_t message_id, struct instant now);
+
+/* ---- answers; device: whose, UINT_MAX where it was asked by no session ---- */
+void record_acked(struct record *r, unsigned device, unsigned message, const struct sight *s, bool replayed,
+		  struct instant now);
+/* An ack was heard, whether it is still waited for or not. */
+void record_answered(struct record *r, unsigned device, const struct sight *s, struct instant now);
+/* In an answer to sync. */
+void record_synced(struct record *r, unsigned device, const struct sight *s, struct instant now);
+void record_sync_change(struct record *r, unsigned device, uint64_t message_id, struct instant now);
+/* Seen in any other answer. */
+void record_seen(struct record *r, const struct sight *s, struct instant now);
+void record_recall_tried(struct record *r, unsigned message);
+void record_recalled(struct record *r, unsigned device, unsigned message, struct instant now);
+void record_delete_tried(struct record *r, unsigned message, unsigned user);
+void record_deleted(struct record *r, unsigned message, unsigned user);
+/* How far the device has each message of the conversation: what it lists in a sync. */
+uint32_t record_contiguous(const struct record *r, unsigned device, unsigned peer);
+/* A sync has brought all up to this seq: what is missing was deleted, or withheld; the latter is overdue one day. */
+void record_settle(struct record *r, unsigned device, unsigned peer, uint32_t seq);
+
+/* ---- what has to be so ---- */
+
+/*
+ * Tells each message and recall that has been known for limit_ms and since `from` at least, and that a session which
+ * has been synced for as long still does not have; each once. Times are fair ones.
+ */
+void record_check_overdue(struct record *r, int64_t from_ms, int64_t limit_ms, int64_t now_ms);
+/* How many (device, message) are waited for that were known before this fair time, of devices with a session. */
+unsigned record_outstanding(const struct record *r, int64_t before_ms);
+/* Whether anything is waited for that this device does not have. */
+bool record_device_waits(const struct record *r, unsigned device);
+
+/* Reads a message of the API. False, after a violation, where it is none. */
+bool record_read_sight(struct record *r, const struct json *message, struct sight *out_r);
+
+#endif

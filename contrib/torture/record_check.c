@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What is overdue, and how the recorder reads a message. */
+#include "core/base.h"
+#include "record.h"
+
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+
+#include "core/id.h"
+#include "core/json.h"
+#include "record_priv.h"
+
+static void tell_overdue(struct record *r, const struct wait *w, int64_t now_ms)
+{
+	const struct message *m = &r->message[w->message];
+	const struct device *d = &r->device[w->device];
+	if (w->what & HAS_MESSAGE)
+		record_violate(r,
+			       "m%u from p%u to p%u (conversation %" PRIu64
+			       ", seq %u%s) never reached session %u.%u of p%u, "
+			       "which has been connected for %" PRId64 " ms and synced for %" PRId64
+			       " ms: stored since %" PRId64 " ms, expected a push or a resync",
+			       w->message, m->from, m->to, m->conversation_id, m->seq, m->acked ? ", acknowledged" : "",
+			       w->device, d->session, d->user, now_ms - d->opened.fair_ms,
+			       now_ms - d->synced_at.fair_ms, now_ms - w->known_ms);
+	else
+		record_violate(r,
+			       "the recall of m%u (conversation %" PRIu64
+			       ", seq %u) never reached session %u.%u of p%u, "
+			       "which has been synced for %" PRId64 " ms: recalled since %" PRId64
+			       " ms, expected an event or a resync",
+			       w->message, m->conversation_id, m->seq, w->device, d->session, d->user,
+			       now_ms - d->synced_at.fair_ms, now_ms - w->known_ms);
+}
+
+void record_check_overdue(struct record *r, int64_t from_ms, int64_t limit_ms, int64_t now_ms)
+{
+	struct wait *w;
+	if (now_ms - from_ms < limit_ms)
+		return;
+	TAILQ_FOREACH (w, &r->waits, entry) {
+		const struct device *d = &r->device[w->device];
+		if (w->told || now_ms - w->known_ms < limit_ms || !d->synced ||
+		    now_ms - d->synced_at.fair_ms < limit_ms)
+			continue;
+		w->told = true;
+		tell_overdue(r, w, now_ms);
+	}
+}
+
+unsigned record_outstanding(const struct record *r, int64_t before_ms)
+{
+	const struct wait *w;
+	unsigned n = 0;
+	TAILQ_FOREACH (w, &r->waits, entry)
+		n += w->known_ms <= before_ms && r->device[w->device].open;
+	return n;
+}
+
+bool record_device_waits(const struct record *r, unsigned device)
+{
+	const struct wait *w;
+	TAILQ_FOREACH (w, &r->waits, entry)
+		if (w->device == device)
+			return true;
+	return false;
+}
+
+bool record_read_sight(struct record *r, const struct json *message, struct sight *out_r)
+{
+	const struct json *id = json_get(message, "id"), *conversation = json_get(message, "conversation_id");
+	const struct json *from = json_get(message, "from_user_id"), *to = json_get(message, "to_user_id");
+	const struct json *client = json_get(message, "client_msg_id"), *content = json_get(message, "content");
+	const struct json *recalled = json_get(message, "is_recalled"), *read = json_get(message, "is_read");
+	int64_t seq;
+
+	*out_r = (struct sight){0};
+	if (id == NULL || conversation == NULL || from == NULL || to == NULL || client == NULL ||
+	    json_int(json_get(message, "seq"), &seq) != 0 || id_parse_u64(id->text, &out_r->id) != 0 ||
+	    id_parse_u64(conversation->text, &out_r->conversation_id) != 0) {
+		record_violate(r, "not a message: %.*s", message != NULL ? (int)message->raw.len : 0,
+			       message != NULL ? message->raw.s : "");
+		return false;
+	}
+	out_r->seq = (uint32_t)seq;
+	out_r->from = record_user_of(from->text);
+	out_r->to = record_user_of(to->text);
+	out_r->client_msg_id = client->type == JSON_STRING ? client->text : STR_NULL;
+	out_r->content = content != NULL && content->type == JSON_STRING ? content->text : STR_NULL;
+	out_r->recalled = recalled != NULL && recalled->boolean;
+	out_r->read = read != NULL && read->boolean;
+	return true;
+}
