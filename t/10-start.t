@@ -57,6 +57,9 @@ subtest '-t: bad ones' => sub {
 	spew("$dir/no.pem", "no key at all\n");
 	# name, text, the line, what the reason has to name
 	my @bad = (
+		['a run_dir whose control socket has too long a path', "\n\nrun_dir = \"/tmp/" . 'd' x 95 . "\"\n$jwt", 3, qr/run_dir: the control socket, \S+\/control\.sock, has a path of 113 bytes; a UNIX socket's has up to 107/],
+		['more connections than a node can have', "workers = 1024\nworker_connections = 20000\n$jwt", 2, qr/worker_connections: 20000 with workers = 1024 are 20480000 connections; a node holds up to 16777216: lower/],
+		['too many workers for the default', "\nworkers = 1024\nworker_connections = 16385\n$jwt", 3, qr/worker_connections/],
 		['an unknown option', "\nwrokers = 2\n$jwt", 2, qr/wrokers/],
 		['an unknown section', "$jwt\n\nnothing { a = 1 }\n", 4, qr/nothing/],
 		['an unknown option in a section', "${jwt}http {\n\tmax_bdoy = 5\n}\n", 3, qr/max_bdoy/],

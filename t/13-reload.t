@@ -8,7 +8,7 @@ use IO::Select;
 use IO::Socket::UNIX;
 
 subtest 'under load' => sub {
-	my $t = Tidings->start(workers => 2, conf => {drain_timeout => 4});
+	my $t = Tidings->start(workers => 2, conf => {drain_timeout => 60});
 	my $node = $t->node;
 	my $visitors = Tidings::Visitors->new($t, kept => 6, new => 4, ws => 6);
 	$visitors->run('the first answers', sub { 1 });
@@ -28,10 +28,24 @@ subtest 'under load' => sub {
 subtest 'old workers serve until new ones are ready' => sub {
 	my $t = Tidings->start(workers => 2);
 	my $node = $t->node;
-	# Without a database a worker takes a second before it says that it is ready.
-	$node->configure({%{$node->{conf}}, mysql => {%{$node->{conf}{mysql}}, socket => Tidings::dir() . '/nowhere'}});
-	$node->ctl_ok('reload');
-	is $t->http('alice')->get('/messages/unread-count')->status, 200, 'served at once, by one who can';
+	my $good = $node->{conf};
+	my @new;
+	wait_for('new workers that are not ready yet', sub {
+		$node->configure($good);
+		$node->reload;
+		my %old = map { $_ => 1 } $node->worker_pids;
+		# Without a database a worker takes a second before it says that it is ready: in it they are stopped.
+		$node->configure({%$good, mysql => {%{$good->{mysql}}, socket => Tidings::dir() . '/nowhere'}});
+		$node->ctl_ok('reload');
+		@new = grep { !$old{$_} } $node->worker_pids;
+		kill 'STOP', @new;
+		my %state = map { $_->{pid} => $_->{state} } @{$node->ctl_ok('workers', '--json')->{workers}};
+		return 1 if @new == 2 && !grep { ($state{$_} // '') ne 'starting' } @new;
+		kill 'CONT', @new;
+		return 0;
+	});
+	is_deeply [map { $t->http('alice')->get('/messages/unread-count')->status } 1 .. 5], [(200) x 5], 'served meanwhile, by those who can';
+	kill 'CONT', @new;
 	wait_for('the new configuration to count', sub { $t->http('alice')->get('/messages/unread-count')->status == 503 });
 	$t->stop;
 };

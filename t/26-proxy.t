@@ -11,7 +11,7 @@ my ($status, $out, $err) = run($dir, qw(openssl req -x509 -nodes -days 2 -subj /
 die "openssl: $err\n" if $status;
 my ($secure, $unix) = ('127.0.0.1:' . free_port(), "unix:$dir/proxied.sock");
 my $t = Tidings->start(workers => 2, conf => {proxy_protocol => 'true', trusted_proxies => ['127.0.0.0/31', '10.0.0.0/8'], listen => ['127.0.0.1:' . free_port(), $unix],
-	tls => {listen => [$secure], certificate => "$dir/tls.pem", key => "$dir/tls.key"}, session => {policy => 'multi'}, limits => {logins_per_minute => 4, connections_per_minute => 60}});
+	tls => {listen => [$secure], certificate => "$dir/tls.pem", key => "$dir/tls.key"}, session => {policy => 'multi'}, limits => {logins_per_minute => 4, connections_per_minute => 60, connections_per_address => 5}});
 my $plain = $t->node->{conf}{listen}[0];
 my %tls = (tls => {SSL_ca_file => "$dir/tls.pem"});
 
@@ -53,6 +53,24 @@ subtest 'in pieces, or all at once' => sub {
 		$http->raw($header . $http->render('GET', '/messages/unread-count') x 3);
 		is_deeply [map { $http->response->status } 1 .. 3], [200, 200, 200], 'with three requests behind it';
 	}
+};
+
+subtest 'connections of an address are its own, not the balancer\'s' => sub {
+	my $ask = sub {
+		my ($greeting) = @_;
+		my $http = Tidings::HTTP->new(address => $plain, greeting => $greeting, token => $t->token('ann'));
+		return ($http->get('/messages/unread-count')->status, $http);
+	};
+	my (@kept, %got);
+	my $keep = sub { my ($status, $http) = $ask->(@_); push @kept, $http; return $status };
+	$got{$keep->(v1('203.0.113.50', $_))}++ for 1 .. 5;
+	is_deeply \%got, {200 => 5}, 'as many as may be';
+	is $keep->(v1('203.0.113.50', 6)), 503, 'and no more';
+	is $keep->(v2('203.0.113.51', 1)), 200, 'another client of the balancer is not concerned';
+	is_deeply [map { $keep->(v2("2001:db8:0:1::$_", 1)) } 1 .. 6], [(200) x 5, 503], 'of IPv6 a /64 counts as one';
+	is $keep->(v2('2001:db8:0:2::1', 1)), 200, 'and the next one by itself';
+	is_deeply [map { $keep->($local) } 1 .. 10], [(200) x 10], 'the balancer\'s own have no limit';
+	$_->close for @kept;
 };
 
 sub is_dropped {

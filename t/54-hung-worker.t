@@ -2,6 +2,7 @@
 # Proves that a worker that hangs is noticed, gets no more connections meanwhile, and is killed and replaced; and that
 # neither a clock that jumps nor a master that was stopped itself makes healthy ones look dead.
 use Tidings;
+use Tidings::Util qw(slurp);
 
 my $t = Tidings->start(workers => 2);
 my $node = $t->node;
@@ -16,11 +17,21 @@ for my $secs (30, 60) {
 	$node->clock($secs);
 	is $ws->request(type => 'ping')->{type}, 'pong', "$secs s pass at once: it answers";
 }
-kill 'STOP', $node->pid;
-select undef, undef, undef, 0.3;
+# A machine that was suspended, say: all stop for longer than a worker may be silent, and the master is the first to go on.
+# Here time itself has to pass, for the master can be told nothing meanwhile.
+sub naps { return slurp("/proc/$_[0]/status") =~ /^voluntary_ctxt_switches:\s+(\d+)/m ? $1 : die "no such process\n" }
+kill 'STOP', $node->pid, @pids;
+my $stopped = now();
+wait_for('longer than a worker may be silent', sub { now() > $stopped + 11 });
+my $naps = naps($node->pid);
 kill 'CONT', $node->pid;
-is $answers->(), 200, 'a master that was stopped goes on';
+wait_for('the master to have looked', sub { naps($node->pid) > $naps });
+kill 'CONT', @pids;
+is $answers->(), 200, 'a node that was stopped goes on';
+# Aborted ones would have died before they answered this.
+is $ws->request(type => 'ping')->{type}, 'pong', 'with its sessions';
 is_deeply [$node->worker_pids], \@pids, 'and nobody was killed';
+unlike $node->log_text, qr/hangs/, 'nor taken for dead';
 
 # The one that holds the session.
 my ($victim) = map { $_->{pid} } grep { $_->{websockets} } @{wait_for('the session to be counted', sub { my $w = $workers->(); (grep { $_->{websockets} } @$w) && $w })};

@@ -2,6 +2,9 @@
 # Proves the limits of a node that keep one client, or all of them at once, from taking everything: connections of an
 # address, sessions begun at a time, sends of a user; each refusal says when to come again.
 use Tidings;
+use Errno ();
+use IO::Select;
+use Tidings::Util ();
 
 my $t = Tidings->start(workers => 2, conf => {session => {policy => 'multi', max => 64}, limits => {sessions_per_second => 5, connections_per_minute => 300, sends_per_second => 2, burst => 10}});
 $t->befriend(qw(alice bob carol));
@@ -61,18 +64,35 @@ subtest 'requests of a user' => sub {
 	$u->stop;
 };
 
-subtest 'connections of an address' => sub {
-	my $closed = 0;
-	for (1 .. 400) {
-		my $http = $t->http('bob', from => '127.0.0.9');
-		my $r = eval { $http->get('/messages/unread-count') };
-		$closed++ if !$r;
+# What becomes of a connection that asks for something: the status of its answer, or "closed" where it ends without a byte
+# of one. Anything else is no refusal and ends the test.
+sub fate_of {
+	my ($address, $from) = @_;
+	my $s = Tidings::HTTP::socket_to($address, from => $from);
+	local $SIG{PIPE} = 'IGNORE';
+	# It may be closed before it has asked.
+	syswrite($s, "GET /messages/unread-count HTTP/1.1\r\nHost: $address\r\n\r\n") // ($!{EPIPE} || $!{ECONNRESET}) or die "write: $!\n";
+	my $answer = '';
+	while ($answer !~ /\r\n\r\n/) {
+		IO::Select->new($s)->can_read(Tidings::Util::patience()) or die "neither answered nor closed\n";
+		my $n = sysread $s, $answer, 4096, length $answer;
+		die "read: $!\n" if !defined $n && !$!{ECONNRESET};
+		last if !$n;
 	}
-	cmp_ok $closed, '>=', 50, 'those above are closed';
-	is $t->http('bob', from => '127.0.0.10')->get('/messages/unread-count')->status, 200, 'those of another address are not';
+	return 'closed' if $answer eq '';
+	return $answer =~ m{\AHTTP/1\.1 (\d+) .*\r\n\r\n}s ? $1 : die "no answer: $answer\n";
+}
+
+subtest 'connections an address opens a minute' => sub {
+	my %got;
+	$got{fate_of($t->node->address, '127.0.0.9')}++ for 1 .. 400;
+	is_deeply [sort keys %got], [401, 'closed'], 'each is answered, or closed without a word';
+	cmp_ok $got{401}, '>=', 300, 'as many as may be are answered';
+	cmp_ok $got{closed}, '>=', 50, 'those above are closed';
+	is fate_of($t->node->address, '127.0.0.10'), 401, 'those of another address are not';
 	is $t->node->admin_http->get('/readyz')->status, 200, 'and the admin listener has no such limit';
 	$t->node->clock(60);
-	is $t->http('bob', from => '127.0.0.9')->get('/messages/unread-count')->status, 200, 'a minute later it may come again';
+	is fate_of($t->node->address, '127.0.0.9'), 401, 'a minute later it may come again';
 };
 
 subtest 'sessions of one user, of one address' => sub {
@@ -97,4 +117,56 @@ subtest 'sessions of one user, of one address' => sub {
 };
 
 $t->stop;
+
+sub connections { return $_[0]->node->ctl_ok('status', '--json')->{connections} }
+
+subtest 'connections an address has at a time' => sub {
+	my $t = Tidings->start(workers => 2, conf => {session => {policy => 'multi', max => 64}, limits => {connections_per_address => 20}});
+	my @from = (from => '127.0.0.21');
+	my @kept = ((map { my $h = $t->http('alice', @from); $h->get('/messages/unread-count'); $h } 1 .. 10), (map { $t->ws('alice', @from) } 1 .. 10));
+	is scalar(grep { $_->{connections} } @{$t->node->ctl_ok('workers', '--json')->{workers}}), 2, 'both workers have some'
+		if wait_for('all to be counted', sub { connections($t) >= 20 });
+	my $refused = sub {
+		my ($what) = @_;
+		my $r = $t->http('alice', @from)->get('/messages/unread-count');
+		is $r->status . ' ' . ($r->code // ''), '503 overloaded', "$what: one more is told so";
+		like $r->header('retry-after'), qr/\A[1-9]\d*\z/, "$what: with Retry-After";
+		like $r->json->{detail}, qr/address/, "$what: and why";
+	};
+	$refused->('all taken');
+	my ($r) = Tidings::WS::handshake(address => $t->node->address, token => $t->token('alice'), @from);
+	is $r->status . ' ' . $r->code, '503 overloaded', 'and so is a handshake';
+	is $t->http('alice', from => '127.0.0.22')->get('/messages/unread-count')->status, 200, 'another address is not concerned';
+	is $t->node->admin_http->get('/metrics')->status, 200, 'nor is the admin listener';
+	my $again = sub { my ($what) = @_; return wait_for($what, sub { my $h = $t->http('alice', @from); my $r = $h->get('/messages/unread-count'); $r && $r->status == 200 && $h }) };
+	(pop @kept)->close;
+	push @kept, $again->('the place of a WebSocket that has left');
+	(shift @kept)->close;
+	push @kept, $again->('the place of an HTTP connection that has left');
+	$refused->('all taken again');
+	# What a dead worker had does not count any more; what the other has does.
+	$t->node->allow_deaths(1);
+	kill 'KILL', ($t->node->worker_pids)[0];
+	push @kept, $again->('the places of a dead worker');
+	$t->node->log_like(qr/127\.0\.0\.21 has 20 connections and gets no more \(limits\.connections_per_address\)/);
+	my $lines = () = $t->node->log_text =~ /gets no more/g;
+	cmp_ok $lines, '<=', 4, 'which is not said each time';
+	$t->stop;
+};
+
+subtest 'all places of the node are taken' => sub {
+	my $t = Tidings->start(workers => 1, conf => {worker_connections => 10, limits => {connections_per_address => 0}});
+	# So many, and those that a worker takes to refuse them in words; and some that wait in front of it.
+	my @idle = map { Tidings::HTTP::socket_to($t->node->address) } 1 .. 10 + 128 + 20;
+	wait_for('no more to be taken', sub { connections($t) >= 138 });
+	my $newcomer = $t->http('alice');
+	$newcomer->send_request('GET', '/messages/unread-count');
+	for my $path ('/metrics', '/readyz', '/healthz') {
+		is $t->node->admin_http->get($path)->status, 200, "the admin listener answers $path";
+	}
+	is connections($t), 138, 'while the public one takes nobody';
+	close $_ for splice @idle;
+	is $newcomer->response->status, 200, 'who waited is served when there is room';
+	$t->stop;
+};
 done_testing;

@@ -53,7 +53,8 @@ struct child {
 	enum worker_state state;
 	uint64_t taken;
 	uint32_t connections, admin_connections;
-	bool deaf; /* it takes no orders, until it is heard of again */
+	int64_t lived_ms; /* when it last did, as far as is known */
+	bool deaf;	  /* it takes no orders, until it is heard of again */
 	struct passed kept[KEPT_MAX];
 	unsigned first_kept, under_way, admin_under_way; /* of these; the last is a part of the second */
 	/* watchdog.c: when it last said that it lives, when we saw that, and the looks at it since */

@@ -29,7 +29,7 @@
 
 static bool has_room(const struct child *c, enum im_door door, int64_t now)
 {
-	if (c->pid == 0 || c->told_to_leave || c->state != WORKER_READY || c->deaf || now - c->heard_ms >= SILENCE_MS)
+	if (c->pid == 0 || c->told_to_leave || c->state != WORKER_READY || c->deaf || now - c->lived_ms >= SILENCE_MS)
 		return false;
 	if (door == IM_DOOR_ADMIN)
 		return c->admin_under_way < ADMIN_UNDER_WAY_MAX &&
@@ -140,6 +140,7 @@ static int believe(struct child *c, const struct report *r)
 	c->connections = r->connections;
 	c->admin_connections = r->admin_connections;
 	c->deaf = false;
+	c->lived_ms = clock_mono_ms();
 	return 0;
 }
 
@@ -178,7 +179,7 @@ void passing_begin(struct child *c)
 	c->connections = c->admin_connections = 0;
 	c->state = WORKER_STARTING;
 	c->deaf = false;
-	c->heard_ms = clock_mono_ms();
+	c->lived_ms = clock_mono_ms();
 	c->reports = event_new(c->m->base, c->channel, EV_READ | EV_PERSIST, on_report, c);
 	event_add(c->reports, NULL);
 }

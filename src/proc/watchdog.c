@@ -31,6 +31,8 @@ static void look_at(struct child *c, int64_t now)
 	/* Between its reports: connections end without one. */
 	c->connections = row.connections;
 	c->deaf = false;
+	if (row.alive_ms > c->lived_ms && row.alive_ms <= now)
+		c->lived_ms = row.alive_ms;
 	if (row.alive_ms != c->alive_ms || c->looks == 0) {
 		c->alive_ms = row.alive_ms;
 		c->heard_ms = now;
