@@ -127,6 +127,8 @@ unsigned spawn_free_slots(const struct master *m);
 /* As many of the present generation as there are to be. */
 bool spawn_all_ready(const struct master *m);
 void spawn_kill_all(struct master *m);
+/* To this one process: 0 and -1 would be everybody. */
+void spawn_signal(const struct child *c, int signal);
 /* In a fresh child: everything of the master's that a worker has no business with. */
 void master_release(struct master *m, unsigned keep_slot);
 

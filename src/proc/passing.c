@@ -153,7 +153,7 @@ static bool hear(struct child *c)
 		if (believe(c, &r) == 0)
 			continue;
 		log_error("worker %u, process %d, reports what cannot be; it is killed", c->slot, (int)c->pid);
-		kill(c->pid, SIGKILL);
+		spawn_signal(c, SIGKILL);
 		return false;
 	}
 	return got >= 0;

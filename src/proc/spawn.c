@@ -125,6 +125,12 @@ void spawn_fill(struct master *m)
 	}
 }
 
+void spawn_signal(const struct child *c, int signal)
+{
+	ASSERT(c->pid > 0);
+	kill(c->pid, signal);
+}
+
 /*
  * A worker has room for orders (UNDER_WAY_MAX) unless it does not run: then it cannot leave by itself either. One that
  * has closed its channel is about to end.
@@ -135,7 +141,7 @@ static void tell(struct child *c, const struct order *order, int fd)
 		return;
 	log_error_gated("worker %u takes no orders: %s", c->slot, strerror(errno));
 	if (order->kind == ORDER_DRAIN || order->kind == ORDER_QUIT)
-		kill(c->pid, SIGKILL);
+		spawn_signal(c, SIGKILL);
 }
 
 /* One that died young may never have been heard of: only who is known can fall silent (im/beat.c). */
@@ -259,7 +265,7 @@ void spawn_kill_all(struct master *m)
 	for (unsigned i = 0; i < m->slots; i++) {
 		if (m->child[i].pid != 0) {
 			log_warn("worker %u did not leave in time and is killed", i);
-			kill(m->child[i].pid, SIGKILL);
+			spawn_signal(&m->child[i], SIGKILL);
 		}
 	}
 }

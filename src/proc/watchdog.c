@@ -44,11 +44,11 @@ static void look_at(struct child *c, int64_t now)
 	int64_t silent_ms = now - c->heard_ms;
 	if (c->aborted_at != 0) {
 		if (c->looks >= c->aborted_at + ABORT_LOOKS)
-			kill(c->pid, SIGKILL);
+			spawn_signal(c, SIGKILL);
 	} else if (c->looks > LOOKS_MIN && silent_ms >= (row.alive_ms != 0 ? SILENCE_MAX_MS : START_MAX_MS)) {
 		log_error("worker %u, process %d, hangs: silent for %d s; it is killed", c->slot, (int)c->pid,
 			  (int)(silent_ms / 1000));
-		kill(c->pid, SIGABRT);
+		spawn_signal(c, SIGABRT);
 		c->aborted_at = c->looks;
 	}
 }

@@ -182,6 +182,7 @@ static void take_lock(struct hub *h, unsigned slot)
 
 int main(void)
 {
+	become_nobody();
 	struct hub *h = hub_for_test(WORKERS, SESSIONS, 10);
 	bystander = fork();
 	if (bystander == 0) {

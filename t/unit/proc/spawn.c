@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Orders to workers that cannot take them: one that is leaving by itself is let go, one that does not run is killed. And
- * workers that cannot be started at first: they are, later.
+ * Orders to workers that cannot take them: one that is leaving by itself is let go, one that does not run is killed.
+ * And workers that cannot be started at first: they are, later.
  */
 #include "core/base.h"
 
 #include "proc/channel.h"
 #include "proc/master_priv.h"
+#include "../hub/child.h"
 #include "../tap.h"
 
 #include <errno.h>
@@ -143,6 +144,7 @@ int main(void)
 	int hold[2];
 	struct child slot;
 	struct master m = {.child = &slot, .slots = 1, .phase = MASTER_STOPPING};
+	become_nobody();
 	if (pipe(hold) != 0)
 		exit(1);
 
