@@ -65,6 +65,10 @@ static void some_turns(void)
 /* That the master may kill it is a part of the game: each has a process of its own, which only waits. */
 static pid_t waiting_process(void)
 {
+	int ready[2];
+	char byte;
+	if (pipe(ready) != 0)
+		die("pipe");
 	pid_t pid = fork();
 	if (pid < 0)
 		die("fork");
@@ -74,6 +78,11 @@ static pid_t waiting_process(void)
 		for (;;)
 			pause();
 	}
+	close(ready[1]);
+	/* The end: it has closed what it got from us, other workers' channels among that. */
+	if (read(ready[0], &byte, 1) != 0)
+		die("read");
+	close(ready[0]);
 	return pid;
 }
 
