@@ -280,16 +280,14 @@ void presence_forget(struct hub *h, unsigned worker)
 	for (unsigned shard = 0; shard < PRESENCE_SHARDS; shard++) {
 		struct view v = view_of(h, shard);
 		uint32_t end = fresh_of(h, &v);
-		bool found = false;
-		for (uint32_t i = 0; i < end; i++) {
-			if (owner_of(&v.slots[i]) == worker + 1) {
+		for (uint32_t i = 0; i < end; i++)
+			if (owner_of(&v.slots[i]) == worker + 1)
 				set_owner(&v.slots[i], 0);
-				found = true;
-			}
-		}
-		/* Behind the owners: who sees it sees them. */
-		if (found)
-			atomic_store(&v.shard->untidy, 1);
+		/*
+		 * Behind the owners: who sees it sees them. Also where it owned nothing: it may have died between
+		 * giving up its last slot and counting it.
+		 */
+		atomic_store(&v.shard->untidy, 1);
 	}
 }
 
