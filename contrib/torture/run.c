@@ -358,6 +358,9 @@ int run_once(const struct run_options *o)
 	stack_stop(&run.stack, wrong && o->keep);
 	record_free(&run.record);
 	pace_stop();
+	/* A bufferevent that was freed with a callback put off is gone only in the next turn. */
+	for (int i = 0; i < 3; i++)
+		event_base_loop(run.base, EVLOOP_NONBLOCK);
 	event_base_free(run.base);
 	buf_fini(&run.schedule);
 	fflush(stdout);

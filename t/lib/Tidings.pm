@@ -49,7 +49,8 @@ sub top { return $top }
 sub dir { return $dir //= File::Temp::tempdir('tidings-XXXXXX', DIR => '/tmp') }
 
 # The databases, started when first asked for and shared by all parts of a test file. The options of the first call count.
-sub stack { my (%o) = @_; return $stack //= Tidings::Stack->new(dir(), %o) }
+# A function, or a method of a server that was started.
+sub stack { my (%o) = @_ % 2 ? @_[1 .. $#_] : @_; return $stack //= Tidings::Stack->new(dir(), %o) }
 
 # workers, nodes, conf, migrate => 0, start => 0. Each call has a database and a Redis prefix of its own.
 sub start {
