@@ -74,6 +74,24 @@ subtest 'a friend request' => sub {
 	is $t->api('bob')->get('/friends/requests')->json->{items}[0]{user}{user_id}, 'carol', 'and whoever catches up finds it';
 };
 
+# Nobody is left who could look for the message; the database comes back only afterwards.
+subtest 'a node that leaves before it could find out' => sub {
+	my $both = Tidings->start(workers => 1, nodes => 2, conf => {mysql => {socket => $proxy->socket}});
+	$both->befriend(qw(alice bob));
+	my ($here, $there) = ($both->ws('alice'), $both->ws('bob', node => 1));
+	lose($here, 'INSERT INTO messages.*COMMIT\z', type => 'send', %{text_to('bob', 'left', client_msg_id => 'left')});
+	ok !$there->queued('resync'), 'so far nobody was told';
+	$both->node->stop;
+	$there->expect('resync');
+	$proxy->open;
+	my $synced = wait_for('the database', sub {
+		my $r = $both->http('bob', node => 1)->post('/messages/sync', {conversations => [], since => undef});
+		$r->status == 200 && $both->http('bob', node => 1)->get('/messages/conversations')->json;
+	});
+	is $synced->{items}[0]{last_message}{content}, 'left', 'who is told to catch up finds it';
+	$both->stop;
+};
+
 is_deeply [$t->recount_faults], [], 'all counters are right';
 $_->settle for $alice, $bob, $bob2;
 is_deeply [map { my $w = $_; map { "$w->{name}: $_->{type}" } $w->queued } $alice, $bob, $bob2], [], 'nobody was told anything twice';

@@ -34,7 +34,8 @@ struct bus_events {
 
 /* Connects in the background. conf is borrowed and read at each connection, but for redis.prefix, which is copied. */
 struct bus *bus_new(struct event_base *base, const struct conf *conf, const struct bus_events *ev, void *ctx);
-/* Not from within a callback of the bus. Callbacks that are still to come are forgotten. */
+/* Not from within a callback of the bus. Callbacks that are still to come are forgotten. What was published
+ * reaches Redis first, if it reads it within 200 ms. */
 void bus_free(struct bus **b);
 
 bool bus_is_up(const struct bus *b);

@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/random.h>
@@ -23,6 +24,7 @@
 #include <event2/event.h>
 
 #include "core/dial.h"
+#include "core/clock.h"
 #include "core/log.h"
 
 #define TICK_SECS 1
@@ -37,6 +39,8 @@
 /* Reads in one turn, so that the others get theirs. */
 #define READ_BUDGET 16
 #define KEEP_BYTES 65536
+/* How long a link that is freed may take to hand over what is queued. */
+#define FAREWELL_MS 200
 
 /* Our own commands. */
 enum { OWN_AUTH = REDIS_OWN, OWN_NAME, OWN_FIRST_PING, OWN_PING };
@@ -448,11 +452,41 @@ struct redis_link *redis_link_new(struct event_base *base, const struct conf *co
 	return l;
 }
 
+/* Waits for the descriptor; false once the time is up. */
+static bool wait_until(int fd, short events, int64_t deadline_ms)
+{
+	struct pollfd p = {.fd = fd, .events = events};
+	int64_t left_ms = deadline_ms - clock_usecs() / 1000;
+	return left_ms > 0 && poll(&p, 1, (int)left_ms) == 1;
+}
+
+/*
+ * The last turn of the loop is over, so what was queued in it is written here. Redis ends the connection once it has
+ * read all of it; closed before that, with answers unread, it might be reset.
+ */
+static void say_farewell(struct redis_link *l)
+{
+	char answers[4096];
+	int64_t deadline_ms = clock_usecs() / 1000 + FAREWELL_MS;
+	while (redis_link_queued(l) != 0) {
+		ssize_t n = send(l->fd, l->out.data + l->written, redis_link_queued(l), MSG_NOSIGNAL);
+		if (n >= 0)
+			l->written += (size_t)n;
+		else if (errno != EINTR && (errno != EAGAIN || !wait_until(l->fd, POLLOUT, deadline_ms)))
+			return;
+	}
+	shutdown(l->fd, SHUT_WR);
+	while (wait_until(l->fd, POLLIN, deadline_ms) && recv(l->fd, answers, sizeof(answers), 0) > 0)
+		continue;
+}
+
 void redis_link_free(struct redis_link **lp)
 {
 	struct redis_link *l = *lp;
 	if (l == NULL)
 		return;
+	if (l->state == LINK_UP && !l->subscribes)
+		say_farewell(l);
 	if (l->fd >= 0)
 		close_fd(l);
 	event_free(l->flush);

@@ -26,13 +26,15 @@ struct redis_link_events {
 	const char *(*reply)(struct redis_link *l, unsigned purpose, const struct resp *reply, void *ctx);
 	/* All that was queued is written. */
 	void (*written)(struct redis_link *l, void *ctx);
-	/* The link is lost, or an attempt to connect to one address has failed (it was not up). What was sent will not be answered. */
+	/* The link is lost, or an attempt to connect to one address has failed (it was not up). What was sent will not
+	 * be answered. */
 	void (*down)(struct redis_link *l, bool was_up, const char *reason, void *ctx);
 };
 
 /* `name` is a literal, for the log and CLIENT SETNAME. conf is borrowed. A link that subscribes gets pushes. */
 struct redis_link *redis_link_new(struct event_base *base, const struct conf *conf, const char *name, bool subscribes,
 				  const struct redis_link_events *ev, void *ctx);
+/* One that does not subscribe waits for a moment (200 ms at most) until Redis has read what is queued. */
 void redis_link_free(struct redis_link **l);
 
 /* Logged in and answering. */
