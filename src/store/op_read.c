@@ -94,7 +94,7 @@ static void plan_step(struct batch *b, struct op_read *o, struct conv *c, int si
 	uint64_t just_sent = op_send_count(b, c, o->user, o->step_to);
 	o->step_marked = o->found[MARKED] + just_sent;
 	o->result.read_ms = b->now_ms;
-	c->unread[side] -= o->found[COUNTED] + just_sent;
+	conv_less_unread(c, side, o->found[COUNTED] + just_sent);
 	c->read_seq[side] = o->step_to;
 	c->dirty = c->read_by[side] = o->op.planned = true;
 	if (o->step_marked != 0)
