@@ -9,7 +9,7 @@ sub workers { return @{$node->ctl_ok('workers', '--json')->{workers}} }
 sub passed_to { my ($pid) = @_; return (map { $_->{sockets_passed} } grep { $_->{pid} == $pid } workers())[0] // die "worker $pid is gone\n" }
 
 for my $round (1 .. 3) {
-	# As good as the other one to whoever connects.
+	# Both look the same to a client.
 	wait_for('all to have left', sub { !grep { $_->{connections} } workers() });
 	my ($victim) = $node->worker_pids;
 	my $before = passed_to($victim);

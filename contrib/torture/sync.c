@@ -148,7 +148,7 @@ static void sync_ask(struct device_of *d)
 
 void sync_begin(struct device_of *d)
 {
-	/* Once more from where it is then: what is under way may have been read before. */
+	/* Once more, from there: the request that is in progress may have been answered with what was there before. */
 	if (d->syncing) {
 		d->sync_again = true;
 		return;

@@ -20,7 +20,7 @@
 struct event_base;
 struct dial;
 
-/* Name servers that take longer are as good as away, for whoever knows addresses already. */
+/* Name servers that take longer count as away where addresses are known already. */
 #define DIAL_FORMER_MS 2000
 
 /* error: NULL, or why there is no address; borrowed. The dial must not be freed in it. */

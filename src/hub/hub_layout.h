@@ -144,7 +144,7 @@ struct presence_shard {
 	_Alignas(HUB_LINE) struct lock lock;
 	uint32_t fresh;		 /* slots from here on were never used; only grows */
 	uint32_t free;		 /* the first free slot under fresh, plus one; rebuilt */
-	_Atomic uint32_t untidy; /* the master has taken owners out: whoever takes the lock next rebuilds */
+	_Atomic uint32_t untidy; /* a worker has died; the next one that takes the lock rebuilds */
 };
 
 /* There is one for every session: strings that fill their field are not terminated. */

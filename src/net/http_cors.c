@@ -70,7 +70,7 @@ void http_cors_find_origin(struct http_request *r, const char *rest, size_t len)
 		origin = origin_line(r->head.data, r->head.len, false);
 	if (origin.s == NULL)
 		origin = origin_line(rest, len, whole_lines);
-	/* Not there yet: to whoever it is, the only one is as good. */
+	/* The origin is not known yet; where only one is allowed, that one is right for every page that may read this. */
 	if (origin.s == NULL && allowed->count == 1)
 		origin = str_from(allowed->item[0]);
 	if (origin.s == NULL)

@@ -32,7 +32,7 @@ bool change_find_message(struct batch *b, struct op_change *o, int *side_r, enum
 bool change_is_sender(const struct op_change *o);
 /* The recipient's counter counts it. */
 bool change_counts_as_unread(const struct held *h);
-/* Writes the change down; the message's row is updated by what stands between the two calls below. */
+/* Writes the change down; the message's row is updated by what is written between the two calls below. */
 void change_note(struct batch *b, struct op_change *o, enum change_kind kind);
 void change_begin_update(struct buf *out, const char *assignments);
 void change_end_update(struct batch *b, struct buf *out, uint64_t id);
