@@ -10,7 +10,7 @@ extern const struct http_handler http_door;
 /* The same with the three paths of admin.listen (contract, section 6). */
 extern const struct http_handler admin_door;
 /* Counts and logs the requests of the public one (observe.c). */
-extern const struct http_observer door_observer;
+extern const struct http_observer door_observer, admin_observer;
 /* Its `admits` and `left`: so that one address alone cannot take all there is. */
 enum http_admission door_admits(const struct addr *peer, void *ctx);
 void door_left(const struct addr *peer, void *ctx);

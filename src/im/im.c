@@ -88,6 +88,8 @@ struct im *im_new(const struct im_options *opt, char **err_r)
 
 	struct im *im = xcalloc(1, sizeof(*im));
 	im->tls = opt->tls;
+	im->closed = opt->closed;
+	im->closed_ctx = opt->ctx;
 	im->loop = opt->loop;
 	im->conf = opt->conf;
 	im->hub = opt->hub;
@@ -107,7 +109,7 @@ struct im *im_new(const struct im_options *opt, char **err_r)
 	if (im->conf->proxy_protocol)
 		http_server_expect_proxy(im->http);
 	im->work = work_new(im->loop, PASSWORDS_WAITING_MAX);
-	im->admin = http_server_new(im->loop, im->conf, &admin_door, NULL, im);
+	im->admin = http_server_new(im->loop, im->conf, &admin_door, &admin_observer, im);
 	watch_start(im);
 	return im;
 }

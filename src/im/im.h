@@ -25,6 +25,9 @@ struct im_options {
 	unsigned slot;
 	const char *name;	/* of WORKER_NAME_LEN characters, this process' alone in the whole cluster */
 	struct tls_server *tls; /* of im_tls_new(); im_free() frees it */
+	/* A connection of any listener has closed, also within im_free(). It may be many a turn, so it is to be quick. */
+	void (*closed)(void *ctx);
+	void *ctx;
 };
 
 /* What conf_load() cannot see: why keys or certificate cannot be used, to be freed; NULL if they can. */

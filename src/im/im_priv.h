@@ -42,6 +42,8 @@ struct im {
 	struct http_server *http;
 	struct http_server *admin;
 	struct tls_server *tls; /* NULL where no listener is encrypted */
+	void (*closed)(void *ctx); /* im_options */
+	void *closed_ctx;
 	struct token_keys *keys;
 	struct work *work; /* passwords */
 	bool accounts;	   /* users can register and log in here */

@@ -29,9 +29,17 @@ static void on_opened(void *ctx)
 	stat_add(STAT_ACCEPTED, 1);
 }
 
+static void on_admin_closed(const char *reason, void *ctx)
+{
+	const struct im *im = ctx;
+	(void)reason;
+	im->closed(im->closed_ctx);
+}
+
 static void on_closed(const char *reason, void *ctx)
 {
-	(void)ctx;
+	const struct im *im = ctx;
+	im->closed(im->closed_ctx);
 	stat_add(STAT_CLOSED, 1);
 	if (strcmp(reason, CONN_TOO_SLOW) == 0)
 		stat_add(STAT_CLOSED_SLOW, 1);
@@ -83,6 +91,7 @@ static void on_answered(const struct http_req *req, int status, size_t bytes, vo
 
 const struct http_observer door_observer = {
 	.opened = on_opened, .closed = on_closed, .answered = on_answered, .admits = door_admits, .left = door_left};
+const struct http_observer admin_observer = {.closed = on_admin_closed};
 
 /* ---- transactions ---- */
 

@@ -28,8 +28,6 @@ static void look_at(struct child *c, int64_t now)
 {
 	struct worker_row row;
 	hub_worker_read(c->m->hub, c->slot, &row);
-	/* Between its reports: connections end without one. */
-	c->connections = row.connections;
 	c->deaf = false;
 	if (row.alive_ms > c->lived_ms && row.alive_ms <= now)
 		c->lived_ms = row.alive_ms;

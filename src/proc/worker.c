@@ -26,10 +26,8 @@
 /* The master is gone: there is nobody to tell us how long we have. */
 #define ORPHAN_DRAIN_MS 5000
 #define ORDERS_A_TURN 64
-/* How soon one that was full says that it has room again. */
-#define FULL_MS 50
-/* Half of what it is given at most (passing.c). */
-#define ADMIN_MANY 32
+/* How soon the master hears that connections have closed. It gives new ones to who has the fewest. */
+#define CLOSED_MS 50
 
 struct worker {
 	const struct conf *conf;
@@ -39,21 +37,21 @@ struct worker {
 	struct loop *loop;
 	struct im *im;
 	struct event *orders;
-	struct wheel_timer report, step;
+	struct wheel_timer report, fewer_report, step;
 	int64_t started_ms, deadline_ms;
 	uint64_t taken;
 	enum worker_state state;
 	bool ready, draining;
-	bool full; /* as it has told the master last */
+	bool fewer; /* connections than the master was told last */
 };
 
-static bool is_full(const struct worker *w)
-{
-	return im_connections(w->im) >= (size_t)w->conf->worker_connections ||
-	       im_admin_connections(w->im) >= ADMIN_MANY;
-}
+static void on_fewer(struct wheel_timer *t);
 
-static void on_report(struct wheel_timer *t);
+static void tell_master_soon(struct worker *w)
+{
+	w->fewer = true;
+	wheel_set(loop_wheel(w->loop), &w->fewer_report, CLOSED_MS, on_fewer);
+}
 
 /* The figures for all to see, and those that the master decides by. */
 static void tell_master(struct worker *w)
@@ -64,21 +62,33 @@ static void tell_master(struct worker *w)
 		.admin_connections = (uint32_t)im_admin_connections(w->im),
 		.state = w->state,
 	};
-	im_report(w->im);
-	if (channel_report(w->channel, &r) != 0 && errno != EPIPE && errno != ECONNRESET)
+	w->fewer = false;
+	if (channel_report(w->channel, &r) != 0 && errno != EPIPE && errno != ECONNRESET) {
 		log_error_gated("the master cannot be told anything: %s", strerror(errno));
-	w->full = is_full(w);
-	if (w->full)
-		wheel_set(loop_wheel(w->loop), &w->report, FULL_MS, on_report);
+		tell_master_soon(w);
+	}
+	im_report(w->im);
+}
+
+static void on_fewer(struct wheel_timer *t)
+{
+	struct worker *w = container_of(t, struct worker, fewer_report);
+	if (w->fewer)
+		tell_master(w);
+}
+
+static void on_closed(void *ctx)
+{
+	struct worker *w = ctx;
+	if (!w->fewer)
+		tell_master_soon(w);
 }
 
 static void on_report(struct wheel_timer *t)
 {
 	struct worker *w = container_of(t, struct worker, report);
 	im_report(w->im);
-	wheel_set(loop_wheel(w->loop), t, w->full ? FULL_MS : REPORT_MS, on_report);
-	if (w->full && !is_full(w))
-		tell_master(w);
+	wheel_set(loop_wheel(w->loop), t, REPORT_MS, on_report);
 }
 
 static void set_state(struct worker *w, enum worker_state state)
@@ -223,7 +233,14 @@ int worker_run(const struct conf *conf, struct hub *hub, unsigned slot, const ch
 	access_log_start();
 	w.loop = loop_new();
 	w.started_ms = clock_mono_ms();
-	struct im_options options = {.loop = w.loop, .conf = conf, .hub = hub, .slot = slot, .name = name, .tls = tls};
+	struct im_options options = {.loop = w.loop,
+				     .conf = conf,
+				     .hub = hub,
+				     .slot = slot,
+				     .name = name,
+				     .tls = tls,
+				     .closed = on_closed,
+				     .ctx = &w};
 	w.im = im_new(&options, &reason);
 	if (w.im == NULL) {
 		log_error("%s", reason);
@@ -242,6 +259,7 @@ int worker_run(const struct conf *conf, struct hub *hub, unsigned slot, const ch
 	im_free(&w.im);
 	access_log_close();
 	wheel_cancel(&w.report);
+	wheel_cancel(&w.fewer_report);
 	wheel_cancel(&w.step);
 	loop_free(&w.loop);
 	log_stop();
