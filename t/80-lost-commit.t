@@ -65,7 +65,7 @@ subtest 'a reading' => sub {
 subtest 'a friend request' => sub {
 	my $carol = $t->http('carol');
 	# COMMIT is a packet of its own there, and there is no other one now.
-	$proxy->lose('\x03COMMIT\z');
+	$proxy->lose('\x03RELEASE SAVEPOINT whole;COMMIT\z');
 	$carol->send_request(POST => '/friends/requests', json => {user_id => 'bob'});
 	$proxy->lost;
 	is $carol->response->status, 503, 'refused, for nobody knows';

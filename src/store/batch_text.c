@@ -159,7 +159,8 @@ static void append_ask_sent(struct batch *b)
 void batch_build_lock(struct batch *b)
 {
 	begin_text(b);
-	sql_lit(begin_stmt(b, STMT_PLAIN, NULL), "START TRANSACTION");
+	sql_lit(begin_stmt(b, STMT_PLAIN, NULL), SQL_BEGIN_1);
+	sql_lit(begin_stmt(b, STMT_PLAIN, NULL), SQL_BEGIN_2);
 	append_locks(b);
 	if (b->ask_sent.len != 0)
 		append_ask_sent(b);
@@ -324,5 +325,6 @@ void batch_build_write(struct batch *b)
 	if (b->standing && !wrote)
 		sql_lit(begin_stmt(b, STMT_PLAIN, NULL),
 			"INSERT INTO fences (id,n) VALUES (CONNECTION_ID()%64,1) ON DUPLICATE KEY UPDATE n=n+1");
-	sql_lit(begin_stmt(b, STMT_COMMIT, NULL), "COMMIT");
+	sql_lit(begin_stmt(b, STMT_PLAIN, NULL), SQL_END_1);
+	sql_lit(begin_stmt(b, STMT_COMMIT, NULL), SQL_END_2);
 }

@@ -396,6 +396,8 @@ static const char *passing_reason(unsigned error)
 		return "lock_timeout";
 	case ER_DUP_ENTRY: /* the same client_msg_id or pair came through another lane just now */
 		return "duplicate";
+	case ER_SP_DOES_NOT_EXIST: /* SQL_END_1 */
+		return "lost_transaction";
 	case ER_SUBQUERY_NO_1_ROW: /* batch_build_write(): too late; or an update was cut short */
 		return "late";
 	case ER_CHECKREAD:

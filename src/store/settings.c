@@ -5,7 +5,8 @@
  *
  * Which of our rules need what:
  *   sql_str()            character sets and sql_mode: NO_BACKSLASH_ESCAPES would let a text end its literal
- *   batch.c, txn.c       READ COMMITTED, READ WRITE, autocommit; COMMIT must neither chain nor disconnect
+ *   batch.c, txn.c       READ COMMITTED, READ WRITE; COMMIT must neither chain nor disconnect
+ *   SQL_BEGIN            autocommit off where it writes: see sql.h
  *   unique keys          unique_checks: off, InnoDB may store a client_msg_id twice
  *   all lists            sql_select_limit and the like would cut answers short without a word
  */
@@ -45,7 +46,6 @@ static const struct setting common[] = {
 	{"sql_mode", "'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION'", "STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION", OF_ALL,
 	 NULL},
 	{"time_zone", "'+00:00'", "+00:00", OF_ALL, NULL},
-	{"autocommit", "1", "1", OF_ALL, NULL},
 	{"completion_type", "'NO_CHAIN'", "NO_CHAIN", OF_ALL, NULL},
 	{"innodb_lock_wait_timeout", "1", "1", OF_ALL, NULL},
 	/* Not longer than a COMMIT may take (LINK_ANSWER_TIMEOUT_MS), and some: the locks of a node that has vanished.
@@ -65,16 +65,19 @@ static const struct setting common[] = {
 	{"old_mode", "''", "", OF_MARIADB, NULL},
 };
 
-static const struct setting of_role[][3] = {
+static const struct setting of_role[][4] = {
 	/* Five seconds are LINK_ANSWER_TIMEOUT_MS. */
-	[SETTINGS_READ] = {{"lock_wait_timeout", "5", "5", OF_ALL, NULL},
+	[SETTINGS_READ] = {{"autocommit", "1", "1", OF_ALL, NULL},
+			   {"lock_wait_timeout", "5", "5", OF_ALL, NULL},
 			   {"max_statement_time", "5", "5.000000", OF_MARIADB, NULL},
 			   {"max_execution_time", "5000", "5000", OF_MYSQL, NULL}},
 	/* Here the server must not end a statement: MariaDB answers an UPDATE that was cut short with OK. */
-	[SETTINGS_WRITE] = {{"lock_wait_timeout", "5", "5", OF_ALL, NULL},
+	[SETTINGS_WRITE] = {{"autocommit", "0", "0", OF_ALL, NULL},
+			    {"lock_wait_timeout", "5", "5", OF_ALL, NULL},
 			    {"max_statement_time", "0", "0.000000", OF_MARIADB, NULL},
 			    {"max_execution_time", "0", "0", OF_MYSQL, NULL}},
-	[SETTINGS_ADMIN] = {{"lock_wait_timeout", "60", "60", OF_ALL, NULL},
+	[SETTINGS_ADMIN] = {{"autocommit", "1", "1", OF_ALL, NULL},
+			    {"lock_wait_timeout", "60", "60", OF_ALL, NULL},
 			    {"max_statement_time", "0", "0.000000", OF_MARIADB, NULL},
 			    {"max_execution_time", "0", "0", OF_MYSQL, NULL}},
 };

@@ -22,6 +22,16 @@ void sql_pair(struct buf *b, struct str first, struct str second);
  * UPDATE or DELETE that a KILL QUERY has ended with OK, and goes on to the next statement, which may be the COMMIT.
  */
 void sql_expect(struct buf *b, uint64_t rows);
+/*
+ * A transaction that writes begins with these two statements and ends with those two. The server may roll it back
+ * between our packets without a word (a node of a Galera cluster does, where another node's transaction wins), and what
+ * follows would then be done without its locks. Such connections have autocommit off, so that nothing is committed but
+ * by COMMIT, and the savepoint is gone with the transaction that it belongs to: SQL_END_1 fails (ER_SP_DOES_NOT_EXIST).
+ */
+#define SQL_BEGIN_1 "START TRANSACTION"
+#define SQL_BEGIN_2 "SAVEPOINT whole"
+#define SQL_END_1 "RELEASE SAVEPOINT whole"
+#define SQL_END_2 "COMMIT"
 /* "," before all but the first element of a list. */
 static inline void sql_comma(struct buf *b, bool *first)
 {

@@ -106,7 +106,7 @@ static void begin(struct txns *t, struct txn *x)
 	x->wrote = false;
 	x->status = STORE_OK;
 	buf_clear(&t->text);
-	sql_lit(&t->text, "START TRANSACTION;");
+	sql_lit(&t->text, SQL_BEGIN_1 ";" SQL_BEGIN_2 ";");
 	size_t empty = t->text.len;
 	x->class->ask(x, &t->text);
 	if (t->text.len == empty)
@@ -118,7 +118,7 @@ static void begin(struct txns *t, struct txn *x)
 static void end(struct txns *t, enum txns_state how)
 {
 	buf_clear(&t->text);
-	buf_append_str(&t->text, how == TXNS_COMMITTING ? STR_LIT("COMMIT") : STR_LIT("ROLLBACK"));
+	buf_append_str(&t->text, how == TXNS_COMMITTING ? STR_LIT(SQL_END_1 ";" SQL_END_2) : STR_LIT("ROLLBACK"));
 	ask(t, how);
 }
 
@@ -187,6 +187,7 @@ static bool is_passing(unsigned error)
 	switch (error) {
 	case ER_LOCK_DEADLOCK:
 	case ER_LOCK_WAIT_TIMEOUT:
+	case ER_SP_DOES_NOT_EXIST: /* SQL_END_1 */
 	case ER_SUBQUERY_NO_1_ROW: /* sql_expect(): a statement was cut short */
 	case ER_DUP_ENTRY:	   /* it came through another connection just now */
 	case ER_CHECKREAD:
@@ -210,9 +211,9 @@ static bool is_in_data(const char state[6])
 static void on_row(struct link_query *q, unsigned stmt, struct row *row)
 {
 	struct txns *t = container_of(q, struct txns, query);
-	/* Statement 0 begins the transaction. */
-	if (t->state == TXNS_ASKING && stmt > 0)
-		t->now->class->row(t->now, stmt - 1, row);
+	/* Two statements begin the transaction. */
+	if (t->state == TXNS_ASKING && stmt >= 2)
+		t->now->class->row(t->now, stmt - 2, row);
 }
 
 static void on_done(struct link_query *q, const struct link_result *r)
@@ -230,7 +231,7 @@ static void on_done(struct link_query *q, const struct link_result *r)
 			end(t, TXNS_UNDOING);
 			return;
 		}
-		x->uncertain |= t->state == TXNS_COMMITTING && x->wrote;
+		x->uncertain |= t->state == TXNS_COMMITTING && x->wrote && r->stmt == 1;
 		x->tries++;
 		if (!is_passing(r->error)) {
 			log_error_gated("database: %s (error %u) in a transaction: %s", r->message, r->error, x->class->name);

@@ -12,16 +12,20 @@
 #include "core/clock.h"
 #include "store/link.h"
 #include "db.h"
+#include "store/people.h"
+
 #include "calls.h"
 #include "proxy.h"
 #include "../tap.h"
 
 static struct store *s;
 static unsigned retries;
+static char retried_why[32];
 
 static void on_retry(const char *why, void *ctx)
 {
 	retries++;
+	snprintf(retried_why, sizeof(retried_why), "%s", why);
 }
 
 /* ---- connections that are cut ---- */
@@ -85,6 +89,40 @@ static void test_cut(enum cut how, const char *at, const char *name)
 	is_int(db_sql("SELECT change_seq FROM conversations WHERE id=%llu", (unsigned long long)id), 3,
 	       "each change too");
 	is_int(db_wrong(), 0, "and all counters are right");
+}
+
+/* A transaction that the database has rolled back behind our back commits nothing of its second half. */
+static void test_undone(void)
+{
+	test_cut(CUT_UNDONE, ";COMMIT", "rolled back before the second round trip");
+	is_str(retried_why, "lost_transaction", "and it is told by its savepoint");
+}
+
+struct nickname_answer {
+	bool done;
+	enum store_status status;
+};
+
+static void on_nickname(const struct store_user *r, void *arg)
+{
+	struct nickname_answer *a = arg;
+	a->done = true;
+	a->status = r->status;
+}
+
+/* The same on the connection of the rarer transactions: found, as nothing is written again, by its being undone. */
+static void test_undone_people(void)
+{
+	struct nickname_answer a = {0};
+	wait_up(s);
+	cut_at = ";COMMIT";
+	cut = CUT_UNDONE;
+	store_change_user(s, str_from("nick"),
+			  &(struct store_user_change){.sets_nickname = true, .nickname = str_from("Nick")}, on_nickname,
+			  &a);
+	wait_for(&a.done);
+	ok(cut == CUT_NONE && a.status == STORE_OK, "a profile is changed though its transaction was rolled back");
+	is_int(db_sql("SELECT COUNT(*) FROM users WHERE id='nick' AND nickname='Nick'"), 1, "once it is told so");
 }
 
 /* ---- many sends while something dies ---- */
@@ -402,6 +440,8 @@ int main(void)
 	test_cut(CUT_HALF, ";COMMIT", "within the second round trip");
 	test_cut(CUT_AFTER, ";COMMIT", "after the second round trip");
 	test_cut(CUT_LATE, ";COMMIT", "a second round trip that is late");
+	test_undone();
+	test_undone_people();
 	test_cut(CUT_ANSWER, END_OF_LOCKING, "answers of the first round trip left out");
 	test_cut(CUT_ANSWER, ";COMMIT", "answers of the second round trip left out");
 	store_free(&s);

@@ -28,11 +28,13 @@ enum cut {
 	CUT_AFTER,  /* all of it does, its answer does not come back */
 	CUT_LATE,   /* as before, and it does so only once the next connection is under way */
 	CUT_ANSWER, /* of its answer only the first packet comes back, and the connection stays */
+	CUT_UNDONE, /* not at all; but before it the database rolls back what is under way, without a word */
 };
 
 struct tunnel {
 	struct bufferevent *client, *server;
 	bool cut_answer, answer_cut;
+	bool undoing; /* what the client has sent waits for the answer to ROLLBACK, which the client never sees */
 };
 
 static char proxy_socket[96];
@@ -112,6 +114,8 @@ static void on_client_read(struct bufferevent *b, void *arg)
 {
 	struct tunnel *t = arg;
 	struct evbuffer *in = bufferevent_get_input(b);
+	if (t->undoing)
+		return;
 	if (cut == CUT_NONE || !ends_with(in, cut_at)) {
 		if (late_server != NULL && ends_with(in, END_OF_LOCKING))
 			evtimer_add(late_timer, &(struct timeval){.tv_usec = 50000});
@@ -142,6 +146,10 @@ static void on_client_read(struct bufferevent *b, void *arg)
 		t->cut_answer = true;
 		bufferevent_write_buffer(t->server, in);
 		break;
+	case CUT_UNDONE:
+		t->undoing = true;
+		evbuffer_add(bufferevent_get_output(t->server), "\x09\0\0\0\x03ROLLBACK", 13);
+		break;
 	case CUT_NONE:
 		break;
 	}
@@ -152,6 +160,15 @@ static void on_server_read(struct bufferevent *b, void *arg)
 	struct tunnel *t = arg;
 	struct evbuffer *in = bufferevent_get_input(b);
 	unsigned char head[4]; /* the length, lowest byte first, and a number */
+	if (t->undoing) {
+		if (evbuffer_copyout(in, head, sizeof(head)) != sizeof(head) ||
+		    evbuffer_get_length(in) < sizeof(head) + head[0])
+			return;
+		evbuffer_drain(in, sizeof(head) + head[0]);
+		t->undoing = false;
+		bufferevent_write_buffer(t->server, bufferevent_get_input(t->client));
+		return;
+	}
 	if (!t->cut_answer) {
 		bufferevent_write_buffer(t->client, in);
 		return;

@@ -86,7 +86,7 @@ static const struct {
 	{"sql_mode", "'ANSI_QUOTES,NO_BACKSLASH_ESCAPES,PIPES_AS_CONCAT,EMPTY_STRING_IS_NULL'",
 	 "STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION", NULL, NULL},
 	{"time_zone", "'+05:30'", "+00:00", NULL, NULL},
-	{"autocommit", "0", "1", NULL, NULL},
+	{"autocommit", "0", "1", "0", "1"},
 	{"completion_type", "'RELEASE'", "NO_CHAIN", NULL, NULL},
 	{"tx_isolation", "'SERIALIZABLE'", "READ-COMMITTED", NULL, NULL},
 	{"tx_read_only", "1", "0", NULL, NULL},
