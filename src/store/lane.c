@@ -21,6 +21,7 @@
 #include "core/clock.h"
 #include "core/log.h"
 #include "store/lane_priv.h"
+#include "store/link_error.h"
 #include "store/store_priv.h"
 
 #define QUEUE_OPS_MAX 8192
@@ -386,28 +387,6 @@ static void mark_uncertain(struct lane *l)
 		l->batch.op[i]->uncertain |= l->batch.op[i]->planned;
 }
 
-/* A reason that may be gone the next time, by its name for the counters; NULL: it is in the data, or in the server. */
-static const char *passing_reason(unsigned error)
-{
-	switch (error) {
-	case ER_LOCK_DEADLOCK:
-		return "deadlock";
-	case ER_LOCK_WAIT_TIMEOUT:
-		return "lock_timeout";
-	case ER_DUP_ENTRY: /* the same client_msg_id or pair came through another lane just now */
-		return "duplicate";
-	case ER_SP_DOES_NOT_EXIST: /* SQL_END_1 */
-		return "lost_transaction";
-	case ER_SUBQUERY_NO_1_ROW: /* batch_build_write(): too late; or an update was cut short */
-		return "late";
-	case ER_CHECKREAD:
-	case ER_QUERY_INTERRUPTED:
-		return "interrupted";
-	default:
-		return NULL;
-	}
-}
-
 /* Takes those out of the batch whose transaction has failed too often. */
 static void drop_hopeless(struct lane *l)
 {
@@ -433,7 +412,7 @@ static void batch_refused(struct lane *l, const struct link_result *r)
 		mark_uncertain(l);
 	if (r->error == ER_LOCK_WAIT_TIMEOUT)
 		l->skip_locked_until_ms = clock_mono_ms() + SKIP_LOCKED_MS;
-	const char *reason = passing_reason(r->error);
+	const char *reason = link_error_passing(r->error);
 	if (reason == NULL) {
 		bool found = b->count == 1;
 		if (found)

@@ -30,3 +30,24 @@ bool link_error_is_read_only(unsigned error)
 		return false;
 	}
 }
+
+const char *link_error_passing(unsigned error)
+{
+	switch (error) {
+	case ER_LOCK_DEADLOCK:
+		return "deadlock";
+	case ER_LOCK_WAIT_TIMEOUT:
+		return "lock_timeout";
+	case ER_DUP_ENTRY: /* the same row came through another connection just now */
+		return "duplicate";
+	case ER_SP_DOES_NOT_EXIST: /* SQL_END_1 */
+		return "lost_transaction";
+	case ER_SUBQUERY_NO_1_ROW: /* too late (batch_build_write), or an update was cut short (sql_expect) */
+		return "late";
+	case ER_CHECKREAD:
+	case ER_QUERY_INTERRUPTED:
+		return "interrupted";
+	default:
+		return NULL;
+	}
+}

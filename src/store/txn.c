@@ -4,12 +4,12 @@
 #include "store/txn.h"
 
 #include <event2/event.h>
-#include <mysqld_error.h>
 #include <stdlib.h>
 
 #include "core/clock.h"
 #include "core/log.h"
 #include "store/link.h"
+#include "store/link_error.h"
 #include "store/sql.h"
 #include "store/turns.h"
 
@@ -181,23 +181,6 @@ static void next_step(struct txns *t)
 	log_panic(__FILE__, __LINE__, "an answer to nothing");
 }
 
-/* A reason that may be gone the next time; else it is in the data, or in the server. */
-static bool is_passing(unsigned error)
-{
-	switch (error) {
-	case ER_LOCK_DEADLOCK:
-	case ER_LOCK_WAIT_TIMEOUT:
-	case ER_SP_DOES_NOT_EXIST: /* SQL_END_1 */
-	case ER_SUBQUERY_NO_1_ROW: /* sql_expect(): a statement was cut short */
-	case ER_DUP_ENTRY:	   /* it came through another connection just now */
-	case ER_CHECKREAD:
-	case ER_QUERY_INTERRUPTED:
-		return true;
-	default:
-		return false;
-	}
-}
-
 /* By the class of its SQLSTATE: data exception, integrity constraint, WITH CHECK OPTION, a trigger's SIGNAL. */
 static bool is_in_data(const char state[6])
 {
@@ -233,8 +216,9 @@ static void on_done(struct link_query *q, const struct link_result *r)
 		}
 		x->uncertain |= t->state == TXNS_COMMITTING && x->wrote && r->stmt == 1;
 		x->tries++;
-		if (!is_passing(r->error)) {
-			log_error_gated("database: %s (error %u) in a transaction: %s", r->message, r->error, x->class->name);
+		if (link_error_passing(r->error) == NULL) {
+			log_error_gated("database: %s (error %u) in a transaction: %s", r->message, r->error,
+					x->class->name);
 			x->tries = TRIES_MAX + 1;
 			x->rejected = is_in_data(r->state);
 		}
