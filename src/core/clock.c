@@ -14,7 +14,7 @@
 #define FIRST_MS INT64_C(-62167219200000)
 #define LAST_MS INT64_C(253402300799999)
 
-static const _Atomic int64_t *shared_shift;
+static const _Atomic int64_t *shared_shift, *shared_wall_shift;
 
 static int64_t read_ms(clockid_t id)
 {
@@ -23,9 +23,14 @@ static int64_t read_ms(clockid_t id)
 	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000 + clock_shift_ms();
 }
 
+static int64_t wall_shift_ms(void)
+{
+	return shared_wall_shift == NULL ? 0 : atomic_load_explicit(shared_wall_shift, memory_order_relaxed);
+}
+
 int64_t clock_wall_ms(void)
 {
-	return read_ms(CLOCK_REALTIME);
+	return read_ms(CLOCK_REALTIME) + wall_shift_ms();
 }
 
 int64_t clock_mono_ms(void)
@@ -43,6 +48,11 @@ int64_t clock_usecs(void)
 void clock_share_shift(const _Atomic int64_t *shift_ms)
 {
 	shared_shift = shift_ms;
+}
+
+void clock_share_wall_shift(const _Atomic int64_t *shift_ms)
+{
+	shared_wall_shift = shift_ms;
 }
 
 int64_t clock_shift_ms(void)

@@ -17,6 +17,8 @@ int64_t clock_usecs(void);
 /* The shift in milliseconds that both clocks add, in memory shared by the node's processes; NULL: none. */
 void clock_share_shift(const _Atomic int64_t *shift_ms);
 int64_t clock_shift_ms(void);
+/* What the wall clock alone adds as well; it may go back. */
+void clock_share_wall_shift(const _Atomic int64_t *shift_ms);
 
 /* "2026-11-23T03:01:21.123Z" (RFC 3339 section 5.6). */
 #define CLOCK_RFC3339_LEN 24

@@ -27,7 +27,7 @@ static const struct {
 	 "add an account, change its password (read from standard input), or show it", ctl_user},
 	{"befriend", "A B", "make two users friends, creating them where they are missing", ctl_befriend},
 #ifdef TIDINGS_DEBUG
-	{"clock", "+SECONDS", "shift the node's clocks (debug builds only)", ctl_clock},
+	{"clock", "[wall] SECONDS", "shift the node's clocks, or the wall clock alone (debug builds only)", ctl_clock},
 #endif
 };
 

@@ -234,12 +234,16 @@ int ctl_drain(const struct ctl *ctl)
 
 int ctl_clock(const struct ctl *ctl)
 {
+	static const char usage[] = "clock [wall] SECONDS";
 	char line[96], *end;
-	if (ctl->argc != 1)
-		return ctl_usage("clock +SECONDS");
-	long long secs = strtoll(ctl->argv[0], &end, 10);
-	if (*end != '\0' || end == ctl->argv[0])
-		return ctl_usage("clock +SECONDS");
-	snprintf(line, sizeof(line), "{\"command\":\"clock\",\"seconds\":%lld}\n", secs);
+	bool wall = ctl->argc == 2 && strcmp(ctl->argv[0], "wall") == 0;
+	if (ctl->argc != 1 + wall)
+		return ctl_usage(usage);
+	const char *text = ctl->argv[wall];
+	double secs = strtod(text, &end);
+	if (*end != '\0' || end == text || !(secs > -1e9 && secs < 1e9))
+		return ctl_usage(usage);
+	snprintf(line, sizeof(line), "{\"command\":\"clock\",\"ms\":%lld,\"wall\":%s}\n", (long long)(secs * 1000),
+		 wall ? "true" : "false");
 	return ask(ctl, line, print_status);
 }

@@ -145,6 +145,11 @@ _Atomic int64_t *hub_clock_shift(struct hub *h)
 	return &h->shared->clock_shift_ms;
 }
 
+_Atomic int64_t *hub_wall_shift(struct hub *h)
+{
+	return &h->shared->wall_shift_ms;
+}
+
 void hub_set_leaving(struct hub *h)
 {
 	atomic_store(&h->shared->leaving, true);

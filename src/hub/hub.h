@@ -40,8 +40,9 @@ void hub_guard(struct hub *h);
 void hub_join(struct hub *h);
 /* A worker, when another one has died. */
 void hub_tidy(struct hub *h);
-/* The node's clock shift, for clock_share_shift. */
+/* The shifts of the node's clocks, for clock_share_shift and clock_share_wall_shift. */
 _Atomic int64_t *hub_clock_shift(struct hub *h);
+_Atomic int64_t *hub_wall_shift(struct hub *h);
 
 /* The node is about to leave: it serves, but is not ready. Only ever set. */
 void hub_set_leaving(struct hub *h);

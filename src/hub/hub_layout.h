@@ -32,7 +32,7 @@
 #include <stdatomic.h>
 
 #define HUB_MAGIC UINT32_C(0x74646875)
-#define HUB_VERSION 5
+#define HUB_VERSION 6
 #define HUB_LINE 64
 
 /* ---- keys of TLS session tickets ---- */
@@ -78,6 +78,7 @@ struct hub_shared {
 	uint64_t bytes;
 	struct hub_tickets tickets;
 	_Alignas(HUB_LINE) _Atomic int64_t clock_shift_ms; /* tidingsctl clock, through the master */
+	_Atomic int64_t wall_shift_ms;			   /* the same for the wall clock alone */
 	_Atomic bool leaving;				   /* tidingsctl drain, through the master */
 };
 

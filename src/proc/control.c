@@ -163,12 +163,15 @@ static char *command_reload(struct control *c, const struct json *request)
 #ifdef TIDINGS_DEBUG
 static char *command_clock(struct control *c, const struct json *request)
 {
-	int64_t secs = 0;
-	const struct json *by = json_get(request, "seconds");
-	if (by != NULL && json_int(by, &secs) == 0)
-		atomic_fetch_add(hub_clock_shift(c->m->hub), secs * 1000);
+	int64_t ms = 0;
+	const struct json *by = json_get(request, "ms"), *wall = json_get(request, "wall");
+	bool wall_alone = wall != NULL && wall->type == JSON_BOOL && wall->boolean;
+	if (by != NULL && json_int(by, &ms) == 0)
+		atomic_fetch_add(wall_alone ? hub_wall_shift(c->m->hub) : hub_clock_shift(c->m->hub), ms);
 	json_key(c->out, "shift_ms");
 	json_i64(c->out, clock_shift_ms());
+	json_key(c->out, "wall_shift_ms");
+	json_i64(c->out, atomic_load(hub_wall_shift(c->m->hub)));
 	return NULL;
 }
 #endif

@@ -330,6 +330,7 @@ static int prepare(struct master *m, char **err_r)
 #ifdef TIDINGS_DEBUG
 	/* In a release nobody moves it but a worker that wants to do harm. */
 	clock_share_shift(hub_clock_shift(m->hub));
+	clock_share_wall_shift(hub_wall_shift(m->hub));
 #endif
 	m->child = xcalloc(m->slots, sizeof(*m->child));
 	for (unsigned i = 0; i < m->slots; i++)

@@ -102,8 +102,9 @@ sub reload {
 	return;
 }
 
-# Moves the node's clocks; needs a debug build.
-sub clock { my ($self, $secs) = @_; $self->ctl_ok('clock', $secs >= 0 ? "+$secs" : $secs); return }
+# Moves the node's clocks, or its wall clock alone, also back and by parts of a second; needs a debug build.
+sub clock { my ($self, $secs) = @_; $self->ctl_ok('clock', $secs); return }
+sub wall_clock { my ($self, $secs) = @_; $self->ctl_ok('clock', 'wall', $secs); return }
 
 # After an upgrade: the process is another one, and no child of ours.
 sub follow {

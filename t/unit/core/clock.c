@@ -134,6 +134,14 @@ static void test_clocks(void)
 	ok(ahead >= 3600000 && ahead < 3660000, "the monotonic clock adds it");
 	ahead = clock_wall_ms() - wall;
 	ok(ahead >= 3590000 && ahead < 3660000, "the wall clock adds it");
+	static _Atomic int64_t wall_shift;
+	wall = clock_wall_ms();
+	mono = clock_mono_ms();
+	clock_share_wall_shift(&wall_shift);
+	wall_shift = -86400000;
+	ok(clock_wall_ms() < wall - 80000000 && clock_mono_ms() >= mono, "the wall clock alone goes back");
+	clock_share_wall_shift(NULL);
+	ok(clock_wall_ms() >= wall, "and forth");
 	clock_share_shift(NULL);
 	is_int(clock_shift_ms(), 0, "and it can be taken away");
 }
