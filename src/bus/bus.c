@@ -53,11 +53,11 @@ static void check_up(struct bus *b)
 		return;
 	if (b->lost != 0)
 		log_warn("bus: %" PRIu64 " events were lost, or may have been", b->lost);
-	bool missed = b->interrupted || b->lost != 0;
+	bool missed = b->interrupted, lost = b->lost != 0;
 	b->up = true;
 	b->interrupted = false;
 	b->lost = 0;
-	b->ev->up(missed, b->ctx);
+	b->ev->up(missed, lost, b->ctx);
 }
 
 static void tell_down(struct bus *b, const char *reason)

@@ -23,11 +23,11 @@ struct bus_events {
 	/* Redis confirmed the subscription (anew after each lost link): from now on nothing passes it by. */
 	void (*subscribed)(struct str topic, void *ctx);
 	/*
-	 * Both links are up, and all subscriptions confirmed that there were when the subscribing one came up. missed:
-	 * something may have passed by since the last time, or since bus_new if Redis was away then: a subscription
-	 * was interrupted, or publishes of ours were lost or may have been (then the others have missed something).
+	 * Both links are up, and all subscriptions are confirmed that existed when the subscribing link came up.
+	 * missed: a subscription was interrupted since the last time (or since bus_new), so we may have missed
+	 * messages. lost: publishes of ours were lost or may have been, so others may have missed messages.
 	 */
-	void (*up)(bool missed, void *ctx);
+	void (*up)(bool missed, bool lost, void *ctx);
 	/* Once after each `up`, as soon as either link is lost. */
 	void (*down)(const char *reason, void *ctx);
 };
@@ -50,14 +50,18 @@ bool bus_is_subscribed(const struct bus *b, struct str topic); /* confirmed by t
 
 /*
  * Queues a message of up to BUS_DATA_MAX bytes; false if it is lost for sure (the link is down or its queue is full).
- * A true is no promise. After a loss that others cannot have noticed, `up` is called again with missed = true.
+ * A true is no promise. After a loss that others cannot have noticed, `up` is called again with lost = true.
  */
 #define BUS_DATA_MAX (1u << 20)
 bool bus_publish(struct bus *b, struct str topic, struct str data);
 
-/* Exactly once, from the loop. counts[i]: the subscribers of topics[i] in the whole cluster; NULL: Redis is away. */
+/*
+ * Exactly once, from the loop. counts[i]: the subscribers of topics[i] in the whole cluster; NULL: nobody knows, for
+ * Redis is away, or too much waits to be written to it (then it is worth asking again a little later).
+ */
 typedef void bus_count_fn(const uint32_t *counts, size_t n, void *arg);
-/* PUBSUB NUMSUB; the topics are copied. */
+/* PUBSUB NUMSUB, one command for each BUS_COUNT_CHUNK topics: ask for many at once. The topics are copied. */
+#define BUS_COUNT_CHUNK 256
 void bus_count(struct bus *b, const struct str *topics, size_t n, bus_count_fn *fn, void *arg);
 /* Forgets the callbacks of that arg that are still to come. */
 void bus_count_cancel(struct bus *b, void *arg);

@@ -7,7 +7,6 @@
 
 #include "core/log.h"
 
-#define CHUNK 256
 /* Of commands that are not written yet. */
 #define QUEUE_MAX (4u << 20)
 
@@ -30,7 +29,7 @@ static void finish(struct count *c)
 
 static void ask(struct bus *b, const struct str *topics, size_t n)
 {
-	struct str argv[2 + CHUNK] = {STR_LIT("PUBSUB"), STR_LIT("NUMSUB")};
+	struct str argv[2 + BUS_COUNT_CHUNK] = {STR_LIT("PUBSUB"), STR_LIT("NUMSUB")};
 	struct buf *names = &b->channel;
 	size_t bytes = 0;
 	for (size_t i = 0; i < n; i++)
@@ -58,8 +57,8 @@ void bus_count(struct bus *b, const struct str *topics, size_t n, bus_count_fn *
 		return;
 	}
 	TAILQ_INSERT_TAIL(&b->asked, c, entry);
-	for (size_t i = 0; i < n; i += CHUNK)
-		ask(b, topics + i, n - i < CHUNK ? n - i : CHUNK);
+	for (size_t i = 0; i < n; i += BUS_COUNT_CHUNK)
+		ask(b, topics + i, n - i < BUS_COUNT_CHUNK ? n - i : BUS_COUNT_CHUNK);
 }
 
 static void forget(struct count_list *list, const void *arg)
@@ -81,7 +80,7 @@ const char *counts_reply(struct bus *b, const struct resp *reply)
 {
 	struct count *c = TAILQ_FIRST(&b->asked);
 	ASSERT(c != NULL && c->answered < c->n);
-	size_t n = c->n - c->answered < CHUNK ? c->n - c->answered : CHUNK;
+	size_t n = c->n - c->answered < BUS_COUNT_CHUNK ? c->n - c->answered : BUS_COUNT_CHUNK;
 	if (reply->type != RESP_ARRAY || reply->count != 2 * n)
 		return "PUBSUB NUMSUB was not answered by a list";
 	for (size_t i = 0; i < n; i++) {

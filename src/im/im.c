@@ -6,8 +6,10 @@
 #include "core/clock.h"
 #include "core/log.h"
 #include "hub/tickets.h"
+#include "im/beat.h"
 #include "im/http_door.h"
 #include "im/im_priv.h"
+#include "im/look.h"
 #include "im/observe.h"
 #include "im/push.h"
 #include "im/session.h"
@@ -97,6 +99,7 @@ struct im *im_new(const struct im_options *opt, char **err_r)
 	im->keys = keys;
 	im->accounts = opt->conf->accounts && opt->conf->jwt.own.secret_len > 0;
 	memcpy(im->origin, opt->name, ORIGIN_LEN);
+	lamport_init(&im->lamport, im->origin);
 	table_init(&im->users, user_key);
 	LIST_INIT(&im->sessions);
 	backlog_set_budget(loop_backlog(im->loop), (size_t)im->conf->worker_unsent);
@@ -110,7 +113,8 @@ struct im *im_new(const struct im_options *opt, char **err_r)
 		http_server_expect_proxy(im->http);
 	im->work = work_new(im->loop, PASSWORDS_WAITING_MAX);
 	im->admin = http_server_new(im->loop, im->conf, &admin_door, &admin_observer, im);
-	watch_start(im);
+	looks_init(im);
+	beat_start(im);
 	return im;
 }
 
@@ -120,9 +124,9 @@ void im_free(struct im **imp)
 	if (im == NULL)
 		return;
 	*imp = NULL;
-	watch_fini(im);
+	beat_fini(im);
 	wheel_cancel(&im->drain);
-	wheel_cancel(&im->resync);
+	resync_fini(im);
 	wheel_cancel(&im->recheck);
 	/*
 	 * Requests end before what they are made of: the store answers them, the servers drop the answers. Who asks the
@@ -137,6 +141,7 @@ void im_free(struct im **imp)
 	loop_settle(im->loop);
 	observe_fini(im);
 	tls_server_free(&im->tls);
+	looks_fini(im);
 	bus_free(&im->bus);
 	table_fini(&im->users);
 	token_keys_free(&im->keys);
@@ -221,7 +226,7 @@ void im_kick(struct im *im, const char *user_id)
 
 void im_worker_lost(struct im *im, const char *name)
 {
-	watch_worker_lost(im, name);
+	beat_worker_lost(im, name);
 }
 
 bool im_is_idle(const struct im *im)

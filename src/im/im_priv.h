@@ -12,6 +12,8 @@
 #include "core/token.h"
 #include "core/wheel.h"
 #include "im/im.h"
+#include "im/lamport.h"
+#include "im/resync.h"
 #include "net/http.h"
 #include "store/store.h"
 
@@ -29,6 +31,13 @@ struct peer_worker;
 struct work;
 
 LIST_HEAD(session_list, session);
+
+/* look.c */
+struct looks {
+	TAILQ_HEAD(, watched) wanted; /* to be asked about */
+	struct look_batch *batch;     /* the question under way, or NULL */
+	struct wheel_timer retry;
+};
 
 struct im {
 	struct loop *loop;
@@ -63,7 +72,11 @@ struct im {
 	struct ordered *ordered; /* by user and conversation */
 	LIST_HEAD(, online_query) online_queries;
 	struct watched *watched;   /* by user id */
+	struct looks looks;	   /* those of them that have to be asked about */
 	struct peer_worker *peers; /* other workers of the cluster, by origin */
+	unsigned legacy_peers;	   /* of them, those of a version before BUS_VERSION 1 */
+	unsigned own_beats;	   /* that came back, while `lamport` is not synced */
+	struct lamport lamport;
 	struct wheel_timer beat;
 	uint32_t friendship_changes; /* heard of */
 	struct wheel_timer recheck;  /* sessions with that flag are left */
@@ -77,8 +90,7 @@ struct im {
 	uint32_t resident_kib, private_kib;
 	uint64_t log_lost_told;
 
-	struct wheel_timer resync;
-	int64_t resync_last_ms;
+	struct resync resync;
 };
 
 #endif

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <uthash.h>
 
-/* So many are held for a conversation at most; then the missing one is given up. */
+/* Messages held back for a conversation before a gap is skipped. */
 #define HELD_MAX 128
 
 struct held {
@@ -93,15 +93,18 @@ static void on_timer(struct wheel_timer *t)
 		wheel_set(loop_wheel(o->im->loop), t, left_ms, on_timer);
 }
 
-/* The message before that one was sent while the user was here, and so lately that it may still come. */
+/*
+ * The message before this one was sent while the user was here, and so lately that it may still come. The gap is by the
+ * database's clock; where that was set back it is 0, and the message is held for ORDER_PATIENCE_MS at worst.
+ */
 static bool may_follow(const struct user *u, int64_t gap_ms)
 {
 	const struct session *s;
 	if (gap_ms >= ORDER_PATIENCE_MS)
 		return false;
-	int64_t sent_ms = clock_wall_ms() - gap_ms;
+	uint32_t now_ms = (uint32_t)clock_mono_ms();
 	LIST_FOREACH (s, &u->sessions, of_user)
-		if (id_session_since_ms(str_from(s->id)) <= sent_ms)
+		if (now_ms - s->begun_ms >= (uint32_t)gap_ms)
 			return true;
 	return false;
 }

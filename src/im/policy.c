@@ -1,46 +1,196 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Announcements, and who has to go. */
+/* Announcements, ranks, and which sessions have to go. */
 #include "core/base.h"
 #include "im/policy.h"
 
+#include "core/clock.h"
+
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-static void tell(struct session *s, enum bus_kind kind)
+/* A session elsewhere that leaves an announcement unanswered for this long is forgotten. */
+#define REMOTE_KEPT_MS 60000
+/* Sessions elsewhere that are remembered for a user. Logins that end at once could make any number of them. */
+#define REMOTES_MAX 512
+#define RANK_LEN 16
+
+/* An announcement or an answer, taken apart. */
+struct announcement {
+	enum bus_kind kind;
+	int64_t rank; /* BUS_AGAIN, BUS_PLACED; else 0 */
+	char scale[WORKER_NAME_LEN + 1];
+	char id[SESSION_ID_LEN + 1];
+	char about[SESSION_ID_LEN + 1]; /* BUS_PLACED */
+	char device[DEVICE_MAX + 1];
+};
+
+/* ---- the wire ---- */
+
+static void tell(struct session *s, enum bus_kind kind, const char *about)
 {
-	char topic[TOPIC_MAX];
-	char text[SESSION_ID_LEN + 1 + DEVICE_MAX + 1];
-	int n = snprintf(text, sizeof(text), "%s %s", s->id, s->device);
+	char topic[TOPIC_MAX], text[128], rank[64] = "";
+	if (kind == BUS_AGAIN || kind == BUS_PLACED)
+		snprintf(rank, sizeof(rank), "%016" PRIx64 " %s ", (uint64_t)s->rank, s->im->lamport.scale);
+	int n = snprintf(text, sizeof(text), "%s %s%s%s%s", s->id, rank, kind == BUS_PLACED ? about : "",
+			 kind == BUS_PLACED ? " " : "", s->device);
 	push_publish(s->im, topic_make(topic, TOPIC_USER, str_from(s->user->id)), kind, (struct str){text, (size_t)n});
 }
+
+/* Takes len characters and the space behind them. */
+static bool take_word(struct str *data, char *out, size_t len)
+{
+	if (data->len < len + 1 || data->s[len] != ' ')
+		return false;
+	memcpy(out, data->s, len);
+	out[len] = '\0';
+	*data = (struct str){data->s + len + 1, data->len - len - 1};
+	return true;
+}
+
+static bool take_rank(struct str *data, int64_t *rank_r)
+{
+	char word[RANK_LEN + 1], *end;
+	if (!take_word(data, word, RANK_LEN) || strspn(word, "0123456789abcdef") != RANK_LEN)
+		return false;
+	uint64_t rank = strtoull(word, &end, 16);
+	/* Half of the range: sums of ranks cannot overflow. */
+	if (rank == 0 || rank > INT64_MAX / 2)
+		return false;
+	*rank_r = (int64_t)rank;
+	return true;
+}
+
+static bool parse(struct announcement *a, enum bus_kind kind, struct str data)
+{
+	bool ranked = kind == BUS_AGAIN || kind == BUS_PLACED;
+	*a = (struct announcement){.kind = kind};
+	if (!take_word(&data, a->id, SESSION_ID_LEN) ||
+	    (ranked && (!take_rank(&data, &a->rank) || !take_word(&data, a->scale, WORKER_NAME_LEN))) ||
+	    (kind == BUS_PLACED && !take_word(&data, a->about, SESSION_ID_LEN)) || data.len > DEVICE_MAX)
+		return false;
+	memcpy(a->device, data.s, data.len);
+	return true;
+}
+
+/* ---- ranks ---- */
+
+static bool is_open(const struct session *s)
+{
+	return s->ws != NULL && !s->leaving;
+}
+
+static int64_t next_rank(struct im *im, struct user *u)
+{
+	int64_t now_us = lamport_now_us(&im->lamport);
+	u->top_rank = now_us > u->top_rank ? now_us : u->top_rank + 1;
+	return u->top_rank;
+}
+
+/*
+ * Ranks of ours, and those given here to others, from `from` on are raised, so they keep their order. Those who know
+ * our old ranks hear of the new ones, as an answer to nobody.
+ */
+static void raise_from(struct user *u, int64_t from, int64_t by)
+{
+	struct session *s;
+	struct remote_session *other;
+	u->top_rank += by;
+	LIST_FOREACH (other, &u->remotes, entry)
+		if (other->live && other->rank >= from)
+			other->rank += by;
+	LIST_FOREACH (s, &u->sessions, of_user) {
+		if (s->rank < from)
+			continue;
+		s->rank += by;
+		if (is_open(s) && s->announced && s->im->legacy_peers == 0)
+			tell(s, BUS_PLACED, s->id);
+	}
+}
+
+static struct session *session_find(struct user *u, const char *id)
+{
+	struct session *s;
+	LIST_FOREACH (s, &u->sessions, of_user)
+		if (strcmp(s->id, id) == 0)
+			return s;
+	return NULL;
+}
+
+/* While Redis is away nobody can be asked; the ids of one worker's sessions count up. */
+static void rank_in_order_of_age(struct im *im, struct user *u)
+{
+	for (;;) {
+		struct session *s, *oldest = NULL;
+		/* The youngest comes first in the list. */
+		LIST_FOREACH (s, &u->sessions, of_user)
+			if (s->rank == 0)
+				oldest = s;
+		if (oldest == NULL)
+			return;
+		oldest->rank = next_rank(im, u);
+	}
+}
+
+static int64_t shifted(int64_t rank, int64_t by_us)
+{
+	return rank == 0 ? 0 : rank + by_us > 0 ? rank + by_us : 1;
+}
+
+static void shift_ranks(struct user *u, int64_t by_us)
+{
+	struct session *s;
+	struct remote_session *other;
+	LIST_FOREACH (s, &u->sessions, of_user)
+		s->rank = shifted(s->rank, by_us);
+	LIST_FOREACH (other, &u->remotes, entry)
+		other->rank = shifted(other->rank, by_us);
+	u->top_rank = shifted(u->top_rank, by_us);
+}
+
+/* ---- who has to go ---- */
 
 static bool rivals(const struct im *im, const char *device_a, const char *device_b)
 {
 	return im->conf->session.policy != SESSION_DEVICE || strcmp(device_a, device_b) == 0;
 }
 
-/* How many newer sessions stand beside this one; the newest's id in *newest_r. */
+static bool is_newer(const struct im *im, int64_t rank_a, const char *id_a, int64_t rank_b, const char *id_b)
+{
+	if (im->legacy_peers == 0 && rank_a != rank_b)
+		return rank_a > rank_b;
+	return strcmp(id_a, id_b) > 0;
+}
+
+/* How many newer sessions are present beside this one; the newest's id in *newest_r. */
 static unsigned count_newer(const struct user *u, const struct session *s, const char **newest_r)
 {
+	const struct im *im = s->im;
 	const struct session *mine;
 	const struct remote_session *other;
+	int64_t top = s->rank;
 	unsigned newer = 0;
 
 	*newest_r = s->id;
 	LIST_FOREACH (mine, &u->sessions, of_user) {
-		if (mine->ws == NULL || mine->leaving || !rivals(s->im, s->device, mine->device) ||
-		    strcmp(mine->id, s->id) <= 0)
+		if (!is_open(mine) || mine->rank == 0 || !rivals(im, s->device, mine->device) ||
+		    !is_newer(im, mine->rank, mine->id, s->rank, s->id))
 			continue;
 		newer++;
-		if (strcmp(mine->id, *newest_r) > 0)
+		if (is_newer(im, mine->rank, mine->id, top, *newest_r)) {
+			top = mine->rank;
 			*newest_r = mine->id;
+		}
 	}
 	LIST_FOREACH (other, &u->remotes, entry) {
-		if (other->roll != u->roll || !rivals(s->im, s->device, other->device) || strcmp(other->id, s->id) <= 0)
+		if (other->roll != u->roll || !rivals(im, s->device, other->device) ||
+		    !is_newer(im, other->rank, other->id, s->rank, s->id))
 			continue;
 		newer++;
-		if (strcmp(other->id, *newest_r) > 0)
+		if (is_newer(im, other->rank, other->id, top, *newest_r)) {
+			top = other->rank;
 			*newest_r = other->id;
+		}
 	}
 	return newer;
 }
@@ -54,99 +204,196 @@ static void apply(struct im *im, struct user *u)
 	/* A kick only begins a close, so the list stays as it is meanwhile. */
 	LIST_FOREACH (s, &u->sessions, of_user) {
 		const char *newest;
-		if (s->ws != NULL && !s->leaving && count_newer(u, s, &newest) >= allowed)
+		if (is_open(s) && s->rank != 0 && count_newer(u, s, &newest) >= allowed)
 			session_kick(s, "replaced", newest);
 	}
 }
 
 void policy_announce(struct session *s)
 {
+	struct im *im = s->im;
 	if (s->leaving || s->announced)
 		return;
-	if (!bus_is_up(s->im->bus)) {
-		/* What was heard before is out of date: our own decide alone, until the others can be asked. */
+	if (!bus_is_up(im->bus)) {
+		/* Our own decide alone until the others can be asked. */
 		s->user->roll++;
-		apply(s->im, s->user);
+		rank_in_order_of_age(im, s->user);
+		apply(im, s->user);
 		return;
 	}
-	/* Coming back, it begins a new roll and is decided upon. */
+	/* A rank means nothing to the others yet: policy_announce_all() comes when it does. */
+	if (s->rank != 0 && !im->lamport.synced)
+		return;
+	/* It comes back, begins a new roll, and is decided upon. */
 	s->announced = true;
-	tell(s, BUS_ANNOUNCE);
+	s->fresh = false;
+	tell(s, s->rank != 0 && im->legacy_peers == 0 ? BUS_AGAIN : BUS_ANNOUNCE, NULL);
 }
 
 void policy_announce_all(struct im *im)
 {
 	struct session *s;
-	LIST_FOREACH (s, &im->sessions, all)
-		if (s->greeted)
-			policy_announce(s);
-}
-
-static void remember(struct user *u, const char *id, const char *device)
-{
-	struct remote_session *other;
-	LIST_FOREACH (other, &u->remotes, entry)
-		if (strcmp(other->id, id) == 0)
-			break;
-	if (other == NULL) {
-		other = xcalloc(1, sizeof(*other));
-		snprintf(other->id, sizeof(other->id), "%s", id);
-		snprintf(other->device, sizeof(other->device), "%s", device);
-		LIST_INSERT_HEAD(&u->remotes, other, entry);
+	LIST_FOREACH (s, &im->sessions, all) {
+		if (!s->greeted)
+			continue;
+		/* What did not come back may have been lost on its way. */
+		if (!s->heard)
+			s->announced = false;
+		policy_announce(s);
 	}
-	other->roll = u->roll;
 }
 
-static void forget_older_rolls(struct user *u)
+void policy_clock_synced(struct im *im)
 {
+	if (bus_is_up(im->bus))
+		policy_announce_all(im);
+}
+
+void policy_scale_changed(struct im *im, int64_t by_us)
+{
+	uint32_t at = 0;
+	struct user *u;
+	struct session *s;
+	while ((u = table_next(&im->users, &at)) != NULL)
+		shift_ranks(u, by_us);
+	/* Those without a rank are on their way, and will have one of the new scale. */
+	LIST_FOREACH (s, &im->sessions, all)
+		if (s->rank != 0)
+			s->heard = false;
+	policy_clock_synced(im);
+}
+
+void policy_link_down(struct im *im)
+{
+	struct session *s;
+	struct user *u;
+	uint32_t at = 0;
+	LIST_FOREACH (s, &im->sessions, all)
+		s->announced = s->heard = s->fresh = false;
+	while ((u = table_next(&im->users, &at)) != NULL) {
+		struct remote_session *other;
+		u->roll++;
+		LIST_FOREACH (other, &u->remotes, entry)
+			other->live = false;
+	}
+}
+
+/* ---- sessions elsewhere ---- */
+
+static void remote_free(struct remote_session *other)
+{
+	LIST_REMOVE(other, entry);
+	free(other);
+}
+
+static void begin_roll(struct user *u)
+{
+	int64_t now = clock_mono_ms();
 	struct remote_session *other = LIST_FIRST(&u->remotes);
+	u->roll++;
 	while (other != NULL) {
 		struct remote_session *next = LIST_NEXT(other, entry);
-		if (other->roll != u->roll) {
-			LIST_REMOVE(other, entry);
-			free(other);
-		}
+		if (other->asked_ms == 0)
+			other->asked_ms = now;
+		else if (now - other->asked_ms >= REMOTE_KEPT_MS)
+			remote_free(other);
 		other = next;
 	}
 }
 
-static bool split(struct str data, char id[SESSION_ID_LEN + 1], char device[DEVICE_MAX + 1])
+/* A new one has rank 0. Where too many are remembered, the one that has not answered for longest makes room. */
+static struct remote_session *remote_get(struct user *u, const struct announcement *a)
 {
-	if (data.len < SESSION_ID_LEN + 1 || data.s[SESSION_ID_LEN] != ' ' ||
-	    data.len - SESSION_ID_LEN - 1 > DEVICE_MAX)
-		return false;
-	memcpy(id, data.s, SESSION_ID_LEN);
-	id[SESSION_ID_LEN] = '\0';
-	memcpy(device, data.s + SESSION_ID_LEN + 1, data.len - SESSION_ID_LEN - 1);
-	device[data.len - SESSION_ID_LEN - 1] = '\0';
-	return true;
+	struct remote_session *other, *silent = NULL;
+	unsigned count = 0;
+	LIST_FOREACH (other, &u->remotes, entry) {
+		if (strcmp(other->id, a->id) == 0)
+			return other;
+		count++;
+		if (other->asked_ms != 0 && (silent == NULL || other->asked_ms <= silent->asked_ms))
+			silent = other;
+	}
+	if (count >= REMOTES_MAX) {
+		if (silent == NULL)
+			return NULL;
+		remote_free(silent);
+	}
+	other = xcalloc(1, sizeof(*other));
+	memcpy(other->id, a->id, sizeof(other->id));
+	memcpy(other->device, a->device, sizeof(other->device));
+	LIST_INSERT_HEAD(&u->remotes, other, entry);
+	return other;
+}
+
+static void remote_heard(struct im *im, struct user *u, const struct announcement *a)
+{
+	struct remote_session *other = remote_get(u, a);
+	if (other == NULL)
+		return;
+	other->roll = u->roll;
+	other->asked_ms = 0;
+	if (a->kind == BUS_ANNOUNCE && other->rank == 0) {
+		other->rank = next_rank(im, u);
+		other->live = true;
+	}
+	if (a->rank == 0 || strcmp(a->scale, im->lamport.scale) != 0)
+		return;
+	if (a->kind == BUS_AGAIN)
+		other->live = false;
+	if (!other->live)
+		other->rank = a->rank;
+	if (a->rank > u->top_rank)
+		u->top_rank = a->rank;
+	/* The one that it answers is new, and so newer. */
+	const struct session *about = session_find(u, a->about);
+	if (about != NULL && about->fresh && about->rank <= a->rank)
+		raise_from(u, about->rank, a->rank + 1 - about->rank);
+}
+
+static void own_heard(struct im *im, struct user *u, const struct announcement *a)
+{
+	struct session *s = session_find(u, a->id);
+	if (s == NULL || s->ws == NULL)
+		return;
+	s->heard = true;
+	if (s->rank == 0) {
+		s->rank = next_rank(im, u);
+		s->fresh = true;
+	}
+}
+
+/* Also after one of our own: the others have to hear of those that are beside it here. */
+static void answer(struct im *im, struct user *u, const struct announcement *a)
+{
+	struct session *s;
+	bool ranked = im->lamport.synced && im->legacy_peers == 0;
+	LIST_FOREACH (s, &u->sessions, of_user)
+		if (is_open(s) && s->announced && s->rank != 0 && strcmp(s->id, a->id) != 0)
+			tell(s, ranked ? BUS_PLACED : BUS_PRESENT, a->id);
 }
 
 void policy_heard(struct im *im, struct str user_id, enum bus_kind kind, struct str data, bool own)
 {
-	char id[SESSION_ID_LEN + 1], device[DEVICE_MAX + 1];
+	struct announcement a;
 	struct user *u = user_find(im, user_id);
-	struct session *s;
+	bool announces = kind == BUS_ANNOUNCE || kind == BUS_AGAIN;
 
-	if (u == NULL || !split(data, id, device))
+	if (u == NULL || (own && !announces) || !parse(&a, kind, data))
 		return;
-	if (kind == BUS_ANNOUNCE) {
-		u->roll++;
-		forget_older_rolls(u);
-	}
-	if (!own)
-		remember(u, id, device);
+	if (announces)
+		begin_roll(u);
+	if (own)
+		own_heard(im, u, &a);
+	else
+		remote_heard(im, u, &a);
 	apply(im, u);
-	if (kind != BUS_ANNOUNCE)
-		return;
-	/* Also after one of our own: the others have to hear of those that stand beside it here. */
-	LIST_FOREACH (s, &u->sessions, of_user)
-		if (s->ws != NULL && s->announced && !s->leaving && strcmp(s->id, id) != 0)
-			tell(s, BUS_PRESENT);
+	if (announces)
+		answer(im, u, &a);
 }
 
 void policy_forget(struct user *u)
 {
-	u->roll++;
-	forget_older_rolls(u);
+	struct remote_session *other;
+	while ((other = LIST_FIRST(&u->remotes)) != NULL)
+		remote_free(other);
 }

@@ -5,9 +5,12 @@
 
 #include "core/log.h"
 #include "hub/stats.h"
+#include "im/beat.h"
+#include "im/look.h"
 #include "im/order.h"
 #include "im/policy.h"
 #include "im/render.h"
+#include "im/resync.h"
 #include "im/session.h"
 #include "im/watch.h"
 
@@ -16,6 +19,8 @@
 
 /* Of a number on the bus. */
 #define HEX_LEN 16
+/* Begins a message of the second form; no kind has this letter. */
+#define BUS_LEAD '@'
 
 struct str topic_make(char out[TOPIC_MAX], const char *prefix, struct str user)
 {
@@ -31,10 +36,35 @@ static void publish_wire(struct im *im, struct str topic)
 	stat_add(queued ? STAT_BUS_OUT : STAT_BUS_LOST, 1);
 }
 
+/* The kinds of the second form, and the version of their data that is sent and understood. */
+static const struct kind_row {
+	enum bus_kind kind;
+	char version;
+	char flag;
+} kinds[] = {
+	{BUS_AGAIN, '1', BUS_MAY_IGNORE},
+	{BUS_PLACED, '1', BUS_MAY_IGNORE},
+	{BUS_CATCH_UP, '1', BUS_MUST_KNOW},
+};
+
+static const struct kind_row *kind_find(char kind)
+{
+	for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
+		if ((char)kinds[i].kind == kind)
+			return &kinds[i];
+	return NULL;
+}
+
 void push_publish(struct im *im, struct str topic, enum bus_kind kind, struct str data)
 {
+	const struct kind_row *row = kind_find((char)kind);
 	struct buf *b = &im->wire;
 	buf_clear(b);
+	if (row != NULL) {
+		buf_append_char(b, BUS_LEAD);
+		buf_append_char(b, row->version);
+		buf_append_char(b, row->flag);
+	}
 	buf_append_char(b, (char)kind);
 	buf_append(b, im->origin, ORIGIN_LEN);
 	buf_append_str(b, data);
@@ -111,8 +141,16 @@ void push_to_both(struct im *im, struct str a, struct str b, struct push_place p
 
 void push_resync(struct im *im, struct str user)
 {
-	if (user.len != 0)
+	char topic[TOPIC_MAX];
+	if (user.len == 0)
+		return;
+	/* Workers of the first version would have all their sessions catch up. */
+	if (im->legacy_peers != 0) {
 		push_to(im, user, (struct push_place){.kind = BUS_EVENT}, STR_LIT("{\"type\":\"resync\"}"), NULL);
+		return;
+	}
+	resync_user(im, user);
+	push_publish(im, topic_make(topic, TOPIC_USER, user), BUS_CATCH_UP, STR_LIT(""));
 }
 
 void push_notification(struct im *im, struct str user, const struct notification *n)
@@ -165,62 +203,115 @@ static void on_event(struct im *im, struct str user, enum bus_kind kind, struct 
 	ws_frame_unref(frame);
 }
 
-static void on_user_topic(struct im *im, struct str user, char kind, struct str data, bool own)
+/* A message of the bus, taken apart. */
+struct incoming {
+	char kind;
+	bool known;	 /* the kind, and this version of it */
+	bool may_ignore; /* what is not known */
+	bool own;
+	struct str origin, data;
+};
+
+static bool read_incoming(const struct im *im, struct str data, struct incoming *in)
 {
-	switch (kind) {
+	const struct kind_row *row = NULL;
+	char version = '0';
+	*in = (struct incoming){.known = true};
+	if (data.len != 0 && data.s[0] == BUS_LEAD) {
+		if (data.len < 3 + 1 + ORIGIN_LEN)
+			return false;
+		version = data.s[1];
+		in->may_ignore = data.s[2] == BUS_MAY_IGNORE;
+		row = kind_find(data.s[3]);
+		data = (struct str){data.s + 3, data.len - 3};
+		in->known = row != NULL && version == row->version;
+	}
+	if (data.len < 1 + ORIGIN_LEN)
+		return false;
+	in->kind = data.s[0];
+	in->origin = (struct str){data.s + 1, ORIGIN_LEN};
+	in->data = (struct str){data.s + 1 + ORIGIN_LEN, data.len - 1 - ORIGIN_LEN};
+	in->own = memcmp(in->origin.s, im->origin, ORIGIN_LEN) == 0;
+	return true;
+}
+
+/* What another version of this server says: what it means is lost, but clients can find out. */
+static void on_unknown(struct im *im, struct str user, const struct incoming *in)
+{
+	log_debug("bus: unknown kind %d on the topic of %.*s", in->kind, (int)user.len, user.s);
+	if (!in->may_ignore)
+		resync_user(im, user);
+}
+
+static void on_user_topic(struct im *im, struct str user, const struct incoming *in)
+{
+	if (!in->known) {
+		on_unknown(im, user, in);
+		return;
+	}
+	switch (in->kind) {
 	case BUS_EVENT:
 	case BUS_MESSAGE:
 	case BUS_CHANGE:
 		/* Our own went to our sessions when it happened. */
-		if (!own)
-			on_event(im, user, (enum bus_kind)kind, data);
+		if (!in->own)
+			on_event(im, user, (enum bus_kind)in->kind, in->data);
 		break;
 	case BUS_KICK:
-		if (!own)
+		if (!in->own)
 			session_kick_user(im, user);
 		break;
 	case BUS_FRIENDSHIP:
-		if (!own && id_user_valid(data))
-			watch_friendship_heard(im, user, data);
+		if (!in->own && id_user_valid(in->data))
+			watch_friendship_heard(im, user, in->data);
+		break;
+	case BUS_CATCH_UP:
+		if (!in->own)
+			resync_user(im, user);
 		break;
 	case BUS_ANNOUNCE:
 	case BUS_PRESENT:
-		policy_heard(im, user, (enum bus_kind)kind, data, own);
+	case BUS_AGAIN:
+	case BUS_PLACED:
+		policy_heard(im, user, (enum bus_kind)in->kind, in->data, in->own);
 		break;
 	default:
-		/* Of another version of this server: what it means is lost, and clients can find out. */
-		log_debug("bus: unknown kind %d on a user's topic", kind);
-		session_resync_all(im);
+		on_unknown(im, user, in);
+	}
+}
+
+static void on_topic_of_all(struct im *im, const struct incoming *in)
+{
+	if (!in->known && !in->may_ignore && !in->own)
+		resync_all_spread(im);
+	if (!in->known)
+		return;
+	if (in->kind == BUS_BEAT && in->own) {
+		beat_own_heard(im, in->data);
+	} else if (in->kind == BUS_BEAT) {
+		beat_heard(im, in->origin, in->data);
+	} else if (in->kind == BUS_BYE && !in->own) {
+		beat_bye_heard(im, in->origin);
+	} else if (in->kind == BUS_RESYNC && !in->own) {
+		resync_all(im);
+		watch_recheck_all(im, 0);
+		watch_recheck_friends(im);
 	}
 }
 
 static void on_message(struct str topic, struct str data, void *ctx)
 {
 	struct im *im = ctx;
-	if (data.len < 1 + ORIGIN_LEN)
-		return;
-	char kind = data.s[0];
-	struct str origin = {data.s + 1, ORIGIN_LEN};
-	struct str rest = {data.s + 1 + ORIGIN_LEN, data.len - 1 - ORIGIN_LEN};
-	bool own = memcmp(origin.s, im->origin, ORIGIN_LEN) == 0;
-
+	struct incoming in;
 	stat_add(STAT_BUS_IN, 1);
-	if (topic.len > 2 && memcmp(topic.s, TOPIC_USER, 2) == 0) {
-		on_user_topic(im, (struct str){topic.s + 2, topic.len - 2}, kind, rest, own);
-	} else if (topic.len > 2 && memcmp(topic.s, TOPIC_PRESENCE, 2) == 0) {
-		watch_hint(im, (struct str){topic.s + 2, topic.len - 2}, kind == BUS_CAME);
-	} else if (str_is(topic, TOPIC_ALL) && own) {
-		if (kind == BUS_BEAT)
-			watch_own_beat_heard(rest);
-	} else if (str_is(topic, TOPIC_ALL)) {
-		if (kind == BUS_RESYNC) {
-			session_resync_all(im);
-			watch_recheck_all(im, 0);
-			watch_recheck_friends(im);
-		} else if (kind == BUS_BEAT || kind == BUS_BYE) {
-			watch_beat_heard(im, origin, kind == BUS_BYE);
-		}
-	}
+	if (!read_incoming(im, data, &in))
+		return;
+	if (topic.len > 2 && memcmp(topic.s, TOPIC_USER, 2) == 0)
+		on_user_topic(im, (struct str){topic.s + 2, topic.len - 2}, &in);
+	else if (topic.len > 2 && memcmp(topic.s, TOPIC_PRESENCE, 2) == 0 && in.known)
+		watch_hint(im, (struct str){topic.s + 2, topic.len - 2}, in.kind == BUS_CAME);
+	else if (str_is(topic, TOPIC_ALL))
+		on_topic_of_all(im, &in);
 }
 
 static void on_subscribed(struct str topic, void *ctx)
@@ -232,28 +323,33 @@ static void on_subscribed(struct str topic, void *ctx)
 	else if (topic.len > 2 && memcmp(topic.s, TOPIC_PRESENCE, 2) == 0)
 		watch_subscribed(im, user);
 	else if (str_is(topic, TOPIC_ALL))
-		watch_beat_subscribed(im);
+		beat_subscribed(im);
 }
 
-static void on_up(bool missed, void *ctx)
+static void on_up(bool missed, bool lost, void *ctx)
 {
 	struct im *im = ctx;
-	log_info("bus: Redis is connected%s", missed ? ", events may have been missed" : "");
+	log_info("bus: Redis is connected%s", missed || lost ? ", events may have been missed" : "");
 	policy_announce_all(im);
+	look_resume(im);
 	watch_recheck_all(im, 0);
-	if (!missed)
-		return;
-	order_release_all(im);
-	session_resync_all(im);
-	watch_recheck_friends(im);
-	push_publish(im, STR_LIT(TOPIC_ALL), BUS_RESYNC, STR_LIT(""));
+	if (missed) {
+		order_release_all(im);
+		resync_all(im);
+		watch_recheck_friends(im);
+	}
+	/* Only what this worker could not publish is news to the others. */
+	if (lost)
+		push_publish(im, STR_LIT(TOPIC_ALL), BUS_RESYNC, STR_LIT(""));
 }
 
 static void on_down(const char *reason, void *ctx)
 {
+	struct im *im = ctx;
 	log_error("bus: Redis is away: %s", reason);
-	order_release_all(ctx);
-	session_greet_waiting(ctx);
+	order_release_all(im);
+	policy_link_down(im);
+	session_greet_waiting(im);
 }
 
 const struct bus_events push_bus_events = {

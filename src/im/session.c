@@ -15,6 +15,7 @@
 #include "im/policy.h"
 #include "im/problem.h"
 #include "im/push.h"
+#include "im/resync.h"
 #include "im/watch.h"
 #include "store/people.h"
 
@@ -25,7 +26,6 @@
 /* Requests of one session in progress at which we stop reading from it, and read on. */
 #define PENDING_MAX 128
 #define PENDING_LOW 64
-#define RESYNC_INTERVAL_MS 1000
 
 struct user *user_find(struct im *im, struct str id)
 {
@@ -99,6 +99,7 @@ static void on_closed(struct ws *ws, int code, void *arg)
 
 	log_debug("session %s of %s closed with %d", s->id, s->user->id, code);
 	s->ws = NULL;
+	resync_forget(s);
 	LIST_REMOVE(s, all);
 	im->session_count--;
 	presence_remove(im->hub, s->presence);
@@ -152,6 +153,7 @@ static struct session *session_new(struct im *im, struct str device, int64_t exp
 	s->im = im;
 	s->expires_ms = expires_ms;
 	s->presence = -1;
+	s->begun_ms = (uint32_t)clock_mono_ms();
 	id_session_make(s->id, clock_wall_ms(), im->origin, im->session_number++);
 	memcpy(s->device, device.s, device.len);
 	return s;
@@ -259,8 +261,7 @@ void session_greet_waiting(struct im *im)
 {
 	struct session *s;
 	LIST_FOREACH (s, &im->sessions, all)
-		if (!s->greeted)
-			session_greet(s);
+		session_greet(s);
 }
 
 void session_subscribed(struct im *im, struct str user_id)
@@ -269,10 +270,8 @@ void session_subscribed(struct im *im, struct str user_id)
 	struct session *s;
 	if (u == NULL)
 		return;
-	LIST_FOREACH (s, &u->sessions, of_user) {
-		s->announced = false;
+	LIST_FOREACH (s, &u->sessions, of_user)
 		session_greet(s);
-	}
 	watch_tell(im, user_id, true);
 }
 
@@ -364,21 +363,6 @@ void session_release(struct session *s)
 	}
 }
 
-static void send_resync(struct im *im)
-{
-	struct ws_frame *frame = ws_frame_new(STR_LIT("{\"type\":\"resync\"}"));
-	struct session *s;
-	im->resync_last_ms = clock_mono_ms();
-	LIST_FOREACH (s, &im->sessions, all)
-		session_send(s, frame);
-	ws_frame_unref(frame);
-}
-
-static void on_resync_due(struct wheel_timer *t)
-{
-	send_resync(container_of(t, struct im, resync));
-}
-
 void session_end_expired(struct im *im)
 {
 	int64_t now = clock_wall_ms();
@@ -386,13 +370,4 @@ void session_end_expired(struct im *im)
 	LIST_FOREACH (s, &im->sessions, all)
 		if (now >= s->expires_ms && !s->leaving)
 			session_close(s, WS_CLOSE_TOKEN_EXPIRED, "token expired");
-}
-
-void session_resync_all(struct im *im)
-{
-	int64_t wait_ms = im->resync_last_ms + RESYNC_INTERVAL_MS - clock_mono_ms();
-	if (im->resync_last_ms == 0 || wait_ms <= 0)
-		send_resync(im);
-	else if (!wheel_timer_is_set(&im->resync))
-		wheel_set(loop_wheel(im->loop), &im->resync, wait_ms, on_resync_due);
 }

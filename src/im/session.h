@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A user's WebSockets in this worker, and who of them may stay.
+ * A user's WebSockets in this worker.
  *
- * A session says hello once Redis has confirmed the subscription to its user's
- * topic (or at once while Redis is away), so that nothing passes it by. Then it
- * announces itself there, and policy.h says who has to go.
+ * A session says hello once Redis has confirmed the subscription to its user's topic (or at once while Redis is away),
+ * so it misses nothing that is published from then on. Then it announces itself on that topic, and policy.h decides
+ * which sessions have to go.
  */
 #ifndef TIDINGS_IM_SESSION_H
 #define TIDINGS_IM_SESSION_H
@@ -28,18 +28,28 @@ struct session {
 	struct ws *ws;		   /* NULL once closed: then it only waits for `pending` to fall to 0 */
 	struct watching *watching; /* NULL: it watches nobody */
 	int64_t expires_ms;	   /* of the token, by clock_wall_ms; looked at once a second: no timer each */
+	int64_t rank;		   /* policy.h: of two sessions of a user the newer one has the higher; 0: none yet */
 	int32_t presence;	   /* handle of its row in the hub */
+	uint32_t begun_ms;	   /* the lower half of clock_mono_ms() */
 	uint16_t pending : 11;	   /* requests in progress */
-	uint16_t greeted : 1, announced : 1, leaving : 1, paused : 1;
-	uint16_t recheck : 1;	     /* watch_recheck_friends() */
-	char id[SESSION_ID_LEN + 1]; /* sorts by age */
-	char device[];		     /* up to DEVICE_MAX; empty where none was named */
+	uint16_t greeted : 1, leaving : 1, paused : 1;
+	uint16_t recheck : 1;	 /* watch_recheck_friends() */
+	uint16_t resync_due : 1; /* resync.h */
+	uint8_t announced : 1;	 /* since Redis was connected last */
+	uint8_t heard : 1;	 /* its announcement has come back since then */
+	uint8_t fresh : 1;	 /* and was its first */
+	char id[SESSION_ID_LEN + 1];
+	char device[]; /* up to DEVICE_MAX; empty where none was named */
 };
 
 /* A session elsewhere that was heard of on the topic. */
 struct remote_session {
 	LIST_ENTRY(remote_session) entry;
-	uint32_t roll;
+	int64_t rank;	  /* 0: older than all of ours */
+	int64_t asked_ms; /* clock_mono_ms() of the first announcement that it has not answered; 0: it has answered all
+			   */
+	uint32_t roll;	  /* the last in which it was heard of */
+	bool live;	  /* its first announcement was heard: the rank is our own, and right for our sessions */
 	char id[SESSION_ID_LEN + 1];
 	char device[DEVICE_MAX + 1];
 };
@@ -48,7 +58,8 @@ struct user {
 	LIST_HEAD(, session) sessions;
 	LIST_HEAD(, remote_session) remotes;
 	LIST_HEAD(, ordered) ordered; /* order.c */
-	uint32_t roll;		      /* counts the announcements; remotes of an earlier one are out of date */
+	int64_t top_rank;	      /* of those ever known here */
+	uint32_t roll;		      /* counts the announcements; remotes of an earlier one may be gone */
 	char id[];
 };
 
@@ -75,15 +86,12 @@ void session_release(struct session *s);
 
 /* hello, once, and the announcement to the others. */
 void session_greet(struct session *s);
-/* Redis went away: nobody waits for its confirmation any longer. */
+/* Redis went away: nobody waits for its confirmation any longer. After policy_link_down(). */
 void session_greet_waiting(struct im *im);
 /* The bus has confirmed the user's topic. */
 void session_subscribed(struct im *im, struct str user_id);
 
 /* Closes those whose token has run out; once a second. */
 void session_end_expired(struct im *im);
-
-/* resync to all, at most once a second. */
-void session_resync_all(struct im *im);
 
 #endif

@@ -6,6 +6,7 @@
 #include "core/clock.h"
 #include "core/log.h"
 #include "hub/presence.h"
+#include "im/look.h"
 #include "im/push.h"
 #include "im/session.h"
 
@@ -116,11 +117,9 @@ void watched_tell(struct watched *w, const struct session *except)
 	ws_frame_unref(frame);
 }
 
-static void look(struct watched *w);
-
 static void on_look_due(struct wheel_timer *t)
 {
-	look(container_of(t, struct watched, look));
+	look_at(container_of(t, struct watched, look));
 }
 
 static void look_later(struct watched *w, int64_t delay_ms)
@@ -128,14 +127,8 @@ static void look_later(struct watched *w, int64_t delay_ms)
 	wheel_set(loop_wheel(w->im->loop), &w->look, delay_ms, on_look_due);
 }
 
-static void on_looked(const uint32_t *counts, size_t n, void *arg)
+void watched_looked(struct watched *w, bool online)
 {
-	struct watched *w = arg;
-	w->asking = false;
-	if (counts == NULL)
-		return; /* everyone is looked at again when Redis is back */
-	ASSERT(n == 1);
-	bool online = counts[0] > 0;
 	if (online != w->online) {
 		w->online = online;
 		if (!online)
@@ -143,22 +136,6 @@ static void on_looked(const uint32_t *counts, size_t n, void *arg)
 		watched_tell(w, NULL);
 	}
 	w->went_ms = 0;
-	if (w->ask_again) {
-		w->ask_again = false;
-		look(w);
-	}
-}
-
-static void look(struct watched *w)
-{
-	char topic[TOPIC_MAX];
-	if (w->asking) {
-		w->ask_again = true;
-		return;
-	}
-	w->asking = true;
-	struct str t = topic_make(topic, TOPIC_USER, watched_id(w));
-	bus_count(w->im->bus, &t, 1, on_looked, w);
 }
 
 struct watched *watched_find(struct im *im, struct str id)
@@ -205,7 +182,7 @@ void watcher_free(struct watcher *x)
 	if (!LIST_EMPTY(&w->watchers))
 		return;
 	bus_unsubscribe(im->bus, topic_make(topic, TOPIC_PRESENCE, watched_id(w)));
-	bus_count_cancel(im->bus, w);
+	look_forget(w);
 	wheel_cancel(&w->look);
 	HASH_DEL(im->watched, w);
 	free(w);
@@ -258,7 +235,7 @@ void watch_hint(struct im *im, struct str user, bool came)
 		return;
 	if (came && !w->online) {
 		wheel_cancel(&w->look);
-		look(w);
+		look_at(w);
 	} else if (!came && w->online) {
 		w->went_ms = clock_wall_ms();
 		look_later(w, WATCH_ABSENCE_MS);
@@ -393,10 +370,10 @@ void watch_recheck_friends(struct im *im)
 
 void watch_subscribed(struct im *im, struct str user)
 {
-	/* What happened before the subscription stood was not heard. */
+	/* What happened before the subscription was confirmed was not heard. */
 	struct watched *w = watched_find(im, user);
 	if (w != NULL)
-		look(w);
+		look_at(w);
 }
 
 void watch_recheck_all(struct im *im, int64_t delay_ms)

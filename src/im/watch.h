@@ -2,10 +2,9 @@
 /*
  * Who is online, for lists and for those who watch.
  *
- * The truth is the number of subscribers of a user's topic (PUBSUB NUMSUB): it
- * needs no cleaning up after a crash. What comes on a presence topic is only a hint
- * to look again. An absence is told after WATCH_ABSENCE_MS. Workers send a heartbeat; when one falls
- * silent, everyone who is watched is looked at again.
+ * The truth is the number of subscribers of a user's topic (PUBSUB NUMSUB): it needs no cleaning up after a crash. What
+ * comes on a presence topic is only a hint to look again (look.h). An absence is told after WATCH_ABSENCE_MS. When a
+ * worker falls silent (beat.h), everyone who is watched is looked at again.
  */
 #ifndef TIDINGS_IM_WATCH_H
 #define TIDINGS_IM_WATCH_H
@@ -39,18 +38,5 @@ void watch_hint(struct im *im, struct str user, bool came);
 void watch_subscribed(struct im *im, struct str user);
 /* All have to be looked at again (the bus was away, a worker fell silent). */
 void watch_recheck_all(struct im *im, int64_t delay_ms);
-/*
- * Heartbeats. Who is new in the cluster is answered by everyone at once, and so knows them. After SILENCE_MS (beat.c)
- * without one, sessions are told to catch up: what the other had committed and not pushed, nobody else will push.
- */
-void watch_start(struct im *im);
-/* What others say on the topic of all is heard from now on. */
-void watch_beat_subscribed(struct im *im);
-/* Our own came back through Redis: how long that took. */
-void watch_own_beat_heard(struct str sent);
-void watch_beat_heard(struct im *im, struct str origin, bool bye);
-/* It has died: its silence will be noticed even where it never was heard. */
-void watch_worker_lost(struct im *im, const char *origin);
-void watch_fini(struct im *im);
 
 #endif

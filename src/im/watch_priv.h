@@ -17,8 +17,10 @@ struct watched {
 	UT_hash_handle hh;
 	struct im *im;
 	LIST_HEAD(, watcher) watchers;
-	struct wheel_timer look; /* look again when it fires */
-	bool online, asking, ask_again;
+	struct wheel_timer look;      /* look again when it fires */
+	TAILQ_ENTRY(watched) to_look; /* look.c */
+	bool look_wanted;	      /* it is in that list */
+	bool online;
 	int64_t went_ms;      /* when the last session was heard to go; 0: not since it came */
 	int64_t last_seen_ms; /* 0: unknown */
 	size_t id_len;
@@ -41,6 +43,8 @@ struct watching {
 
 /* NULL where nobody here watches the user. */
 struct watched *watched_find(struct im *im, struct str id);
+/* What Redis knows of the user now (look.h). */
+void watched_looked(struct watched *w, bool online);
 /* Tells of the user's state, all but one (NULL: all). */
 void watched_tell(struct watched *w, const struct session *except);
 /* A user whom the session follows from now on. */
