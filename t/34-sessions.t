@@ -71,7 +71,9 @@ sub device {
 	is $_->request(type => 'ping')->{type}, 'pong', "$_->{name} stays" for @at{qw(ios desktop android)}, $new, $none;
 	for my $bad ('device=', 'device=' . 'x' x 17, 'device=a%20b', 'device=%ff') {
 		my ($r) = Tidings::WS::handshake(address => $t->node->address, token => $t->token('alice'), query => $bad);
-		like $r->status, qr/^(400|101)$/, "?$bad does no harm";
+		is $r->status, 400, "?$bad is refused";
+		is $r->json->{code}, 'invalid_argument', 'with a code';
+		like $r->json->{detail}, qr/device/, 'and a detail that names it';
 	}
 	is $_->request(type => 'ping')->{type}, 'pong', "$_->{name} still stays" for @at{qw(ios desktop android)}, $new;
 	return;

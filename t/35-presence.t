@@ -220,7 +220,7 @@ subtest 'session.presence = false' => sub {
 	$t->befriend(qw(alice bob));
 	my $alice = $t->ws('alice');
 	my $r = $alice->request(type => 'watch', user_ids => ['bob']);
-	note(explain($r));
+	is_deeply [map { [$_->{user_id}, $_->{online} ? 1 : 0, $_->{last_seen}] } @{$r->{users}}], [['bob', 0, undef]], 'a friend is shown offline';
 	my $bob = $t->ws('bob');
 	$bob->request(type => 'send', %{text_to('alice', 'fence')});
 	$alice->expect('message');
