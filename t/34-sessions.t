@@ -50,13 +50,15 @@ sub simultaneous {
 			is $http->response->status, 101, 'upgraded';
 			push @ws, Tidings::WS->adopt($http, 'crowd ' . @ws);
 		}
-		my @greeted = grep { eval { $_->expect('hello'); 1 } } @ws;
-		ok @greeted > 0, "round $round: hello";
-		wait_for('one to be left', sub { (grep { !$_->{ended} && do { $_->fill(0); !$_->{ended} } } @ws) == 1 });
-		my @left = grep { !$_->{ended} } @ws;
-		is $left[0]->request(type => 'ping')->{type}, 'pong', "round $round: exactly one stays";
-		is_deeply [map { $_->close_code } grep { $_ != $left[0] } @ws], [(4001) x 7], "round $round: the others go with 4001";
-		$left[0]->close->close_code;
+		# What counts is the close frame; the connection may end much later.
+		wait_for('one to be left', sub { (grep { !$_->{close} && do { $_->take_frames; $_->fill(0); !$_->{close} } } @ws) == 1 });
+		my ($left) = grep { !$_->{close} } @ws;
+		my @gone = grep { $_ != $left } @ws;
+		is $left->request(type => 'ping')->{type}, 'pong', "round $round: exactly one stays";
+		is_deeply [map { $_->{close}[0] } @gone], [(4001) x 7], "round $round: the others go with 4001";
+		my $id = $left->expect('hello')->{session_id};
+		ok scalar(grep { $_->{type} eq 'kicked' && $_->{by_session} eq $id } map { $_->queued } @gone), "round $round: which it replaced";
+		$left->close->close_code;
 	}
 	return;
 }

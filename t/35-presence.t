@@ -222,9 +222,14 @@ subtest 'session.presence = false' => sub {
 	my $r = $alice->request(type => 'watch', user_ids => ['bob']);
 	is_deeply [map { [$_->{user_id}, $_->{online} ? 1 : 0, $_->{last_seen}] } @{$r->{users}}], [['bob', 0, undef]], 'a friend is shown offline';
 	my $bob = $t->ws('bob');
-	$bob->request(type => 'send', %{text_to('alice', 'fence')});
-	$alice->expect('message');
-	is_deeply [$alice->queued('presence')], [], 'nothing is told';
+	fence($t, $alice, $bob);
+	is_deeply [map { $_->{online} ? 1 : 0 } @{$alice->request(type => 'watch', user_ids => ['bob'])->{users}}], [0], 'also when he is there';
+	ok !online($t, 'alice', 'bob'), 'in the list too';
+	$bob->close->close_code;
+	$t->node->clock(7);
+	$bob = $t->ws('bob');
+	fence($t, $alice, $bob);
+	is_deeply [$alice->queued('presence')], [], 'and nothing is told';
 	$t->stop;
 };
 

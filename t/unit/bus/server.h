@@ -18,6 +18,7 @@
 struct server {
 	char dir[64];
 	char path[96];
+	int port;  /* of 127.0.0.1, which it serves too; 0: none */
 	pid_t pid; /* 0: not running */
 };
 
@@ -46,6 +47,8 @@ static inline void server_init(struct server *s)
 /* Returns when it answers. */
 static inline void server_start(struct server *s, const char *password)
 {
+	char port[16];
+	snprintf(port, sizeof(port), "%d", s->port);
 	fflush(stdout);
 	s->pid = fork();
 	if (s->pid == 0) {
@@ -54,8 +57,8 @@ static inline void server_start(struct server *s, const char *password)
 		dup2(null, 1);
 		dup2(null, 2);
 		if (chdir(s->dir) == 0)
-			execlp("redis-server", "redis-server", "--port", "0", "--unixsocket", s->path, "--save", "",
-			       "--appendonly", "no", "--requirepass", password, (char *)NULL);
+			execlp("redis-server", "redis-server", "--port", port, "--bind", "127.0.0.1", "--unixsocket",
+			       s->path, "--save", "", "--appendonly", "no", "--requirepass", password, (char *)NULL);
 		_exit(127);
 	}
 	int fd = -1;
