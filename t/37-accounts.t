@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# Proves accounts (contract, section 5): registering, logging in, profiles, what is refused, that guessing is slow and
+# Proves accounts (contract, section 5): registering, logging in, profiles, names, what is refused, that guessing is slow and
 # tells nothing, that hashing a password holds up nobody else, and that without accounts the paths are not there.
 use Tidings;
 use Tidings::Shape;
@@ -115,6 +115,21 @@ subtest 'profiles' => sub {
 	refused "nickname: $_->[0]", $ann->put('/users/me', {nickname => $_->[1]}), 400, 'invalid_argument', qr/nickname/ for ['empty', ''], ['too long', "\x{e9}" x 65], ['control', "a\x{7}"], ['no string', {}];
 	refused "avatar_url: $_", $ann->put('/users/me', {avatar_url => $_}), 400, 'invalid_argument', qr/avatar_url/ for 'javascript:alert(1)', 'https://', 'https://x/' . 'y' x 2040, 'https://x/ y', 17;
 	is $ann->put('/users/me', {nickname => "\x{4F60}" x 64})->status, 200, '64 characters of three bytes';
+	my %shown = ("  Ann\x{3000}" => 'Ann', "photo\x{202e}gpj.exe" => 'photogpj.exe', "\x{2067}\x{5d3}\x{5df}\x{2069}\x{200f}" => "\x{5d3}\x{5df}", "\x{1F468}\x{200d}\x{1F469}" => "\x{1F468}\x{200d}\x{1F469}");
+	for (sort keys %shown) {
+		is $ann->put('/users/me', {nickname => $_})->json->{nickname}, $shown{$_}, 'a name is kept as it may be shown';
+		is $t->dbh->selectrow_array("SELECT nickname FROM users WHERE id = 'ann'"), $shown{$_}, 'in the database, too';
+	}
+	for (' ', "\x{200b}\x{200d}", "\x{301}", "\x{3164}", "\x{202e}", "\x{2800}\x{a0}") {
+		refused 'a name of which nothing is seen', $ann->put('/users/me', {nickname => $_}), 400, 'invalid_argument', qr/nickname/;
+		refused 'nor to register with', $anyone->post('/users/register', {user_id => 'unseen', password => 'long enough', nickname => $_}), 400, 'invalid_argument', qr/nickname/;
+	}
+	is $anyone->post('/users/register', {user_id => 'seen', password => 'long enough', nickname => " \x{200e}Seen "})->json->{user}{nickname}, 'Seen', 'registering cleans it likewise';
+	my %other = ("a\x{202e}b " => 'ab', "\x{200b}" => undef, '' => undef);
+	for (sort keys %other) {
+		$t->dbh->do("UPDATE users SET nickname = ? WHERE id = 'ann'", undef, $_);
+		is $ann->get('/users/me')->json->{nickname}, $other{$_}, 'one that another system wrote is shown so, too';
+	}
 	refused 'without a token', $t->http(undef)->get('/users/me'), 401, 'token_invalid';
 	refused 'no user id', $ann->get('/users/a%20b'), 404, 'not_found';
 	is $ann->get('/users/%61nn')->json->{user_id}, 'ann', 'a percent-encoded id';

@@ -10,6 +10,14 @@ bool utf8_valid(const char *s, size_t len);
 /* Characters of a valid text. */
 size_t utf8_count(struct str s);
 
+/*
+ * A valid text as it may be shown as a name: without the characters that turn the direction of the text around them
+ * (U+061C, U+200E, U+200F, U+202A to U+202E, U+2066 to U+2069), and without white space at both ends. Writes it to out,
+ * which has room for in.len bytes or is in.s itself, and returns its bytes. 0: nothing of it can be seen, for there are
+ * only spaces, characters without width, and marks without a letter.
+ */
+size_t utf8_name(struct str in, char *out);
+
 /* Checks a text that arrives in pieces. Start with 0; UTF8_REJECT is final. */
 #define UTF8_ACCEPT 0u
 #define UTF8_REJECT 1u

@@ -157,7 +157,7 @@ bool register_check(struct request *r, union command_args *a)
 	static const char *const reserved[] = {"me", "register", "login", "requests"};
 	if (!request_user_id(r, "user_id", &a->account.user_id) ||
 	    !password_argument(r, PASSWORD_MIN, &a->account.password) ||
-	    !request_bounded_text(r, "nickname", NICKNAME_MAX, TEXT_LINE, &a->account.nickname))
+	    !request_name(r, "nickname", NICKNAME_MAX, TEXT_LINE, &a->account.nickname))
 		return false;
 	for (size_t i = 0; i < ARRAY_LEN(reserved); i++) {
 		if (str_is(a->account.user_id, reserved[i])) {

@@ -129,7 +129,7 @@ static void change(struct request *r, struct str peer, struct str note)
 bool friend_request_check(struct request *r, union command_args *a)
 {
 	if (!request_user_id(r, "user_id", &a->friend_request.peer) ||
-	    !request_bounded_text(r, "note", NOTE_MAX, TEXT_LINES, &a->friend_request.note))
+	    !request_name(r, "note", NOTE_MAX, TEXT_LINES, &a->friend_request.note))
 		return false;
 	if (str_equal(a->friend_request.peer, request_user(r))) {
 		request_fail(r, PROBLEM_INVALID_ARGUMENT, "user_id: one cannot befriend oneself");

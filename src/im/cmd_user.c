@@ -47,7 +47,7 @@ bool me_change_check(struct request *r, union command_args *a)
 	struct store_user_change *c = &a->user_change;
 	c->sets_nickname = json_get(r->body, "nickname") != NULL;
 	c->sets_avatar_url = json_get(r->body, "avatar_url") != NULL;
-	return request_bounded_text(r, "nickname", NICKNAME_MAX, TEXT_LINE, &c->nickname) &&
+	return request_name(r, "nickname", NICKNAME_MAX, TEXT_LINE, &c->nickname) &&
 	       request_web_url(r, "avatar_url", &c->avatar_url);
 }
 

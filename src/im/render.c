@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "core/utf8.h"
+
 static void put_str(struct json_out *o, const char *key, struct str v)
 {
 	json_key(o, key);
@@ -16,6 +18,15 @@ static void put_cstr(struct json_out *o, const char *key, const char *v)
 {
 	json_key(o, key);
 	json_cstr(o, v);
+}
+
+/* Another system may have written it. */
+static void put_nickname(struct json_out *o, struct str v)
+{
+	char *clean = v.s != NULL ? xmalloc(v.len + 1) : NULL;
+	size_t len = v.s != NULL ? utf8_name(v, clean) : 0;
+	put_str(o, "nickname", len != 0 ? (struct str){clean, len} : STR_NULL);
+	free(clean);
 }
 
 static void put_time(struct json_out *o, const char *key, int64_t ms)
@@ -112,7 +123,7 @@ void render_conversation_members(struct json_out *o, const struct conversation *
 	json_key(o, "peer");
 	json_object(o);
 	put_cstr(o, "user_id", c->peer);
-	put_str(o, "nickname", c->peer_nickname);
+	put_nickname(o, c->peer_nickname);
 	put_str(o, "avatar_url", c->peer_avatar_url);
 	json_key(o, "online");
 	if (c->hides_peer)
@@ -152,7 +163,7 @@ void render_conversation(struct json_out *o, const struct conversation *c, struc
 void render_profile_members(struct json_out *o, const struct profile *p)
 {
 	put_cstr(o, "user_id", p->user_id);
-	put_str(o, "nickname", p->nickname);
+	put_nickname(o, p->nickname);
 	put_str(o, "avatar_url", p->avatar_url);
 	put_time(o, "created_at", p->created_ms);
 }

@@ -308,7 +308,7 @@ static bool has_control_character(struct str s, enum text_kind kind)
 	return false;
 }
 
-bool request_bounded_text(struct request *r, const char *name, size_t chars_max, enum text_kind kind, struct str *out_r)
+bool request_name(struct request *r, const char *name, size_t chars_max, enum text_kind kind, struct str *out_r)
 {
 	if (!request_text(r, name, out_r))
 		return false;
@@ -323,7 +323,13 @@ bool request_bounded_text(struct request *r, const char *name, size_t chars_max,
 		request_fail(r, PROBLEM_INVALID_ARGUMENT, "%s: must not contain control characters", name);
 		return false;
 	}
-	return true;
+	buf_clear(&r->im->scratch);
+	char *clean = buf_reserve(&r->im->scratch, out_r->len);
+	*out_r = (struct str){clean, utf8_name(*out_r, clean)};
+	if (out_r->len != 0)
+		return true;
+	request_fail(r, PROBLEM_INVALID_ARGUMENT, "%s: has no character that can be seen", name);
+	return false;
 }
 
 static bool is_web_url(struct str url)

@@ -89,10 +89,13 @@ bool request_id(struct request *r, const char *name, uint64_t *out_r);
 bool request_text(struct request *r, const char *name, struct str *out_r);
 /* The same, for one that has to be there. */
 bool request_needs_text(struct request *r, const char *name, struct str *out_r);
-/* One of 1 to chars_max characters, if it is there; no control characters, in TEXT_LINES but line feeds and tabs. */
+/*
+ * A text of 1 to chars_max characters that is shown as a name or beside one, if it is there; no control characters, in
+ * TEXT_LINES but line feeds and tabs. What is given back is cleaned by utf8_name, and shows something; kept in
+ * im->scratch.
+ */
 enum text_kind { TEXT_LINE, TEXT_LINES };
-bool request_bounded_text(struct request *r, const char *name, size_t chars_max, enum text_kind kind,
-			  struct str *out_r);
+bool request_name(struct request *r, const char *name, size_t chars_max, enum text_kind kind, struct str *out_r);
 /* An http or https URL of up to WEB_URL_MAX bytes, if it is there. */
 #define WEB_URL_MAX 2048
 bool request_web_url(struct request *r, const char *name, struct str *out_r);

@@ -178,8 +178,58 @@ static void test_pieces(void)
 	is_int(utf8_continue(state, NULL, 0), UTF8_REJECT, "also with nothing more");
 }
 
+static void is_name(const char *in, const char *want, const char *what)
+{
+	char out[256], again[256];
+	size_t n = utf8_name(str_from(in), out), m = utf8_name((struct str){out, n}, again);
+	ok(n == strlen(want) && memcmp(out, want, n) == 0, "%s: %s", want[0] != '\0' ? "a name" : "no name", what);
+	ok(m == n && memcmp(out, again, n) == 0, "and again");
+}
+
+static void test_names(void)
+{
+	static const struct {
+		const char *in, *want, *what;
+	} cases[] = {
+		{"Ann", "Ann", "letters"},
+		{"  Ann Lee\t\n", "Ann Lee", "spaces around it go, those inside stay"},
+		{"\u3000\u00A0Ann\u200B\uFEFF", "Ann", "spaces of other kinds and without width"},
+		{"photo\u202Egpj.exe", "photogpj.exe", "an override"},
+		{"\u061Ca\u200Eb\u200Fc\u202Ad\u202Be\u202Cf\u202Dg\u202Eh", "abcdefgh", "marks and embeddings"},
+		{"a\u2066b\u2067c\u2068d\u2069", "abcd", "isolates"},
+		{" \u202E \u2066Ann\u2069 \u202C ", "Ann", "directions among spaces"},
+		{"\u05D3\u05DF", "\u05D3\u05DF", "Hebrew"},
+		{"e\u0301", "e\u0301", "a mark upon a letter"},
+		{"\u0645\u06CC\u200C\u062E", "\u0645\u06CC\u200C\u062E", "a joiner inside a word"},
+		{"\u0647\u200D", "\u0647\u200D", "a joiner at its end"},
+		{"\U0001F468\u200D\U0001F469", "\U0001F468\u200D\U0001F469", "emoji that are joined"},
+		{"\u2764\uFE0F", "\u2764\uFE0F", "a variation"},
+		{"\U000E0041\U00010348", "\U000E0041\U00010348", "four bytes each"},
+		{"", "", "nothing"},
+		{" \t\n", "", "spaces"},
+		{"\u3000\u2003", "", "wide ones"},
+		{"\u200B\u200C\u200D\u2060\uFEFF", "", "characters without width"},
+		{"\u0301", "", "a mark alone"},
+		{" \u0301\u20DD ", "", "marks and spaces"},
+		{"\u202E\u2069", "", "directions alone"},
+		{"\u3164\u115F\uFFA0", "", "fillers of Hangul"},
+		{"\u2800", "", "the blank of Braille"},
+		{"\u00AD", "", "a soft hyphen"},
+		{"\U000E0001\U000E0100", "", "tags and variations"},
+		{"\u0903", "", "a spacing mark alone"},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+		is_name(cases[i].in, cases[i].want, cases[i].what);
+	char place[] = " \u202Eab ";
+	ok(utf8_name(str_from(place), place) == 2 && memcmp(place, "ab", 2) == 0, "in its own place");
+	char out[8];
+	ok(utf8_name((struct str){"\xE2\x80", 2}, out) <= 2, "bytes that are no text do no harm");
+	ok(utf8_name((struct str){"\xF0\x9F\x98", 3}, out) <= 3, "nor such of four");
+}
+
 int main(void)
 {
+	test_names();
 	test_code_points();
 	test_all_short();
 	test_boundaries();
