@@ -2,7 +2,7 @@
 # Proves tidingsctl: migrations that can be repeated and run from two places at once, tokens the server takes, figures
 # of a running node for people and for programs, and errors that say what is wrong.
 use Tidings;
-use Tidings::Util qw(run spew);
+use Tidings::Util qw(run slurp spew);
 use JSON::PP ();
 use POSIX ();
 use MIME::Base64 qw(decode_base64url);
@@ -45,6 +45,53 @@ subtest 'migrate' => sub {
 	}
 	is_deeply [$t->dbh->selectrow_array("SELECT nickname, avatar_url, password_hash, ABS(TIMESTAMPDIFF(SECOND, created_at, UTC_TIMESTAMP())) < 60 FROM users WHERE id = 'alice'")],
 		['Alice', undef, undef, 1], 'with their defaults, in UTC';
+};
+
+subtest 'migrate a database that is in use' => sub {
+	my $old = Tidings->start(start => 0, migrate => 0);
+	my $tables = sub {
+		my ($dbh) = @_;
+		return {map { $_ => ($dbh->selectrow_array("SHOW CREATE TABLE `$_`"))[1] =~ s/ AUTO_INCREMENT=\d+//r } @{$dbh->selectcol_arrayref('SHOW TABLES')}};
+	};
+	Tidings::stack()->dbh->do("CREATE DATABASE $old->{database} CHARACTER SET utf8mb4");
+	my $dbh = $old->dbh;
+	# As it was before blocks had a table of their own.
+	$dbh->do('CREATE TABLE schema_migrations (version INT UNSIGNED NOT NULL PRIMARY KEY, name VARCHAR(255) NOT NULL, applied_at DATETIME(3) NOT NULL DEFAULT (UTC_TIMESTAMP(3))) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4');
+	for my $file (sort glob Tidings::top() . '/schema/000[1-5]_*.sql') {
+		$dbh->do($_) for split /;\n/, slurp($file);
+		my ($name, $version) = $file =~ m{((\d+)_\w+)\.sql\z};
+		$dbh->do('INSERT INTO schema_migrations (version, name) VALUES (?, ?)', undef, 0 + $version, $name);
+	}
+	$old->befriend(qw(ann ben cat));
+	$old->set_blocked(qw(ann ben 1));
+	$dbh->do("INSERT INTO friend_requests (from_user_id, to_user_id, pair, created_at) VALUES ('dan', 'ann', 'ann dan', UTC_TIMESTAMP(3))");
+	my $rows = sub { return [map { $dbh->selectall_arrayref("SELECT * FROM $_ ORDER BY 1, 2") } qw(users friendships friend_requests)] };
+	my $before = $rows->();
+	like $old->node->ctl_ok('migrate'), qr/\Aapplied 0006_blocks\b/, 'what is missing is applied';
+	is_deeply $rows->(), $before, 'the rows are as they were';
+	is_deeply $tables->($dbh), $tables->($t->dbh), 'and the tables as in a new database';
+	$dbh->do("DELETE FROM schema_migrations WHERE version = 6");
+	is (($old->node->ctl('migrate'))[0], 0, 'one that was interrupted goes on');
+	is_deeply $tables->($dbh), $tables->($t->dbh), 'to the same end';
+
+	$old->node->start;
+	my ($ann, $ben) = ($old->http('ann'), $old->http('ben'));
+	is_deeply [map { $_->{user_id} } @{$ann->get('/users/blocked')->json->{items}}], ['ben'], 'a block from before counts';
+	is $ben->delete('/friends/ann')->status, 204, 'the friendship ends';
+	is $ben->post('/friends/requests', {user_id => 'ann'})->code, 'blocked', 'and the block stays';
+	is $ann->delete('/users/ben/block')->status, 204, 'until it is lifted';
+	is $ben->post('/friends/requests', {user_id => 'ann'})->status, 201, 'by the blocker';
+	is $ann->put('/friends/requests/dan/accept')->status, 200, 'a request from before can be accepted';
+	$old->stop;
+
+	# Another system has made the table of friendships, with an index of its own.
+	my $other = Tidings->start(start => 0, migrate => 0);
+	Tidings::stack()->dbh->do("CREATE DATABASE $other->{database} CHARACTER SET utf8mb4");
+	$other->dbh->do('CREATE TABLE friendships (user_id VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL, friend_id VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,'
+		. ' blocked TINYINT NOT NULL DEFAULT 0, created_at DATETIME(3) NOT NULL DEFAULT (UTC_TIMESTAMP(3)), PRIMARY KEY (user_id, friend_id), KEY theirs (friend_id)) ENGINE=InnoDB');
+	$other->node->ctl_ok('migrate');
+	is_deeply $other->dbh->selectcol_arrayref("SELECT DISTINCT index_name FROM information_schema.statistics WHERE table_schema = '$other->{database}' AND table_name = 'friendships' ORDER BY 1"),
+		[qw(by_blocked PRIMARY theirs)], 'which needs no second one';
 };
 
 subtest 'token' => sub {

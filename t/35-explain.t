@@ -28,6 +28,9 @@ my @fill = (
 	friend_requests => "INSERT INTO friend_requests (from_user_id, to_user_id, pair, created_at) SELECT CONCAT('f', seq), 'alice', CONCAT('alice f', seq), $time FROM seq_1_to_1000",
 	friend_requests => "INSERT INTO friend_requests (from_user_id, to_user_id, pair, created_at) SELECT 'alice', CONCAT('g', seq), CONCAT('alice g', seq), $time FROM seq_1_to_1000",
 	friend_requests => "INSERT INTO friend_requests (from_user_id, to_user_id, pair, created_at) SELECT CONCAT('f', seq), CONCAT('g', seq), CONCAT('f', seq, ' g', seq), $time FROM seq_1_to_5000",
+	blocks => "INSERT INTO blocks (user_id, blocked_id) SELECT CONCAT(k, seq), CONCAT('b', seq) FROM seq_1_to_1000 JOIN (SELECT 'a' AS k UNION SELECT 'u') kinds UNION SELECT 'alice', CONCAT('b', seq) FROM seq_1_to_100",
+	friend_declines => "INSERT INTO friend_declines (from_user_id, to_user_id, declined_at) SELECT CONCAT('a', seq), CONCAT('b', seq), $time FROM seq_1_to_1000",
+	friend_request_limits => "INSERT INTO friend_request_limits (user_id, full_at) SELECT CONCAT('a', seq), UTC_TIMESTAMP(3) FROM seq_1_to_1000",
 	notifications => "INSERT INTO notifications (id, user_id, kind, actor_id, is_read, created_at) SELECT seq << 20, IF(seq % 4, $other, 'alice'), 'kind', 'a0001', seq % 3 = 0, $time FROM seq_1_to_10000",
 	deletions => "INSERT INTO deletions SELECT user_id, id, seq * 5, seq * 5 + 1 FROM (SELECT user1_id AS user_id, id FROM conversations UNION ALL SELECT user2_id, id FROM conversations) sides JOIN seq_1_to_3 WHERE user_id <> 'alice'",
 	recalls => "INSERT INTO recalls (user_id, recalled_at, conversation_id) SELECT user1_id, sort_time, id FROM conversations UNION SELECT user2_id, sort_time, id FROM conversations",
@@ -123,12 +126,21 @@ my @drive = (
 	user => sub { return $alice->get('/users/u0001') },
 	friends => sub { return pages('/friends?limit=50') },
 	friend_requests => sub { return map { pages("/friends/requests?limit=50&direction=$_") } qw(in out) },
-	request_friend => sub { return map { $alice->post('/friends/requests', {user_id => $_}) } qw(newcomer f1) },
+	request_friend => sub {
+		$dbh->do("INSERT INTO users (id) VALUES ('another')");
+		return map { $alice->post('/friends/requests', {user_id => $_}) } qw(newcomer f1 another);
+	},
 	accept_friend => sub { return $alice->put('/friends/requests/f2/accept') },
 	decline_friend => sub { return $alice->put('/friends/requests/f3/decline') },
-	end_friend => sub { return $alice->delete('/friends/f2') },
+	end_friend => sub {
+		$dbh->do("UPDATE friendships SET blocked = 1 WHERE user_id = 'f2' AND friend_id = 'alice'");
+		return $alice->delete('/friends/f2');
+	},
 	block => sub { return map { $alice->put('/friends/u0009/block') } 1 .. 2 },
 	unblock => sub { return $alice->delete('/friends/u0009/block') },
+	block_user => sub { return map { $alice->put("/users/$_/block") } 'nobody', 'nobody', 'u0010' },
+	blocked => sub { return pages('/users/blocked?limit=50') },
+	unblock_user => sub { return map { $alice->delete("/users/$_/block") } qw(nobody u0010) },
 	notify => sub {
 		my $module = $t->http(undef, token => $t->token('module', scope => 'notify'));
 		return $module->post('/notifications', {user_id => 'alice', kind => 'kind', actor_id => 'u0001', ref => {id => 1}, body => 'x'});

@@ -35,6 +35,7 @@ subtest 'sends of a user' => sub {
 
 subtest 'changes of friends' => sub {
 	my $http = $t->http('carol');
+	$t->dbh->do('INSERT INTO users (id) VALUES (?)', undef, "somebody$_") for 1 .. 20;
 	my @status = map { $http->post('/friends/requests', {user_id => "somebody$_"})->status } 1 .. 20;
 	is_deeply [@status[0 .. 9]], [(201) x 10], 'as many as sends';
 	cmp_ok scalar(grep { $_ == 429 } @status), '>=', 1, 'and no more';

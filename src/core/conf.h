@@ -137,6 +137,7 @@ struct conf {
 		int requests_per_second;
 		int requests_burst;
 		int logins_per_minute, connections_per_minute, connections_per_address, sessions_per_second;
+		int friend_requests_per_day;
 	} limits;
 };
 

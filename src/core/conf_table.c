@@ -240,7 +240,7 @@ const struct conf_row conf_rows[] = {
 	 .help = "Whether friends can see who is online."},
 
 	{"limits", "sends_per_second", CONF_INT, AT(limits.sends_per_second), .def = "50", .min = 0, .max = MIB,
-	 .help = "How many messages a user may send a second, on average, and as many changes of friends. 0: any number."},
+	 .help = "How many messages a user may send a second, on average, and as many changes of friends and blocks. 0: any number."},
 	{"limits", "burst", CONF_INT, AT(limits.burst), .def = "200", .min = 1, .max = MIB,
 	 .help = "How many messages a user may send at once after a pause."},
 	{"limits", "requests_per_second", CONF_INT, AT(limits.requests_per_second), .def = "50", .min = 0, .max = MIB,
@@ -266,6 +266,11 @@ const struct conf_row conf_rows[] = {
 	 .help = "How many registrations and logins may be tried a minute from an address. A user may fail ten times as often, "
 		 "from all addresses together; beyond that each address has a tenth of its tries for this user, so that a "
 		 "right password is still heard. 0: any number."},
+	{"limits", "friend_requests_per_day", CONF_INT, AT(limits.friend_requests_per_day), .def = "50", .min = 0,
+	 .max = MIB,
+	 .help = "How many friend requests a user may send a day, on all nodes together. All of them may be sent at once; "
+		 "each can be sent again after a day divided by this number. A request that is pending already and one "
+		 "that crosses another do not count. 0: any number."},
 };
 /* clang-format on */
 const size_t conf_row_count = ARRAY_LEN(conf_rows);

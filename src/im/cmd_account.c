@@ -154,7 +154,7 @@ static bool password_argument(struct request *r, size_t min, struct str *out_r)
 bool register_check(struct request *r, union command_args *a)
 {
 	/* They are paths of their own below /users/ and /friends/. */
-	static const char *const reserved[] = {"me", "register", "login", "requests"};
+	static const char *const reserved[] = {"me", "register", "login", "blocked", "requests"};
 	if (!request_user_id(r, "user_id", &a->account.user_id) ||
 	    !password_argument(r, PASSWORD_MIN, &a->account.password) ||
 	    !request_name(r, "nickname", NICKNAME_MAX, TEXT_LINE, &a->account.nickname))

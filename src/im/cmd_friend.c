@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Friends: requests and their answers, the list, ending, blocking. Each change is told to the other side. */
+/*
+ * Friends: requests and their answers, the list, ending; and blocking, of anybody. Each change is told to the other
+ * side, but for a block: the blocked user is refused from then on, and sees the blocker offline.
+ */
 #include "core/base.h"
 #include "im/command.h"
 
@@ -12,6 +15,7 @@
 
 #define LIST_LIMIT 50
 
+/* NULL: it is not told. */
 static const char *event_kind(enum friend_step step, bool friends)
 {
 	switch (step) {
@@ -24,9 +28,10 @@ static const char *event_kind(enum friend_step step, bool friends)
 	case FRIEND_END:
 		return "friend_removed";
 	case FRIEND_BLOCK:
-		return "friend_blocked";
 	case FRIEND_UNBLOCK:
-		return "friend_unblocked";
+	case USER_BLOCK:
+	case USER_UNBLOCK:
+		return NULL;
 	}
 	return NULL;
 }
@@ -35,15 +40,19 @@ static const char *event_kind(enum friend_step step, bool friends)
 static void tell_other(struct request *r, enum friend_step step, const struct store_friend_change *c)
 {
 	struct im *im = r->im;
-	const struct notification n = {
-		.kind = str_from(event_kind(step, c->friends)),
-		.body = step == FRIEND_REQUEST && !c->friends ? c->note : STR_NULL,
-		.has_actor = true,
-		.actor = c->user,
-		.created_ms = c->at_ms,
-	};
-	push_notification(im, str_from(c->as.peer.user_id), &n);
-	watch_friendship_changed(im, request_user(r), str_from(c->as.peer.user_id));
+	const char *kind = event_kind(step, c->friends);
+	if (kind != NULL) {
+		const struct notification n = {
+			.kind = str_from(kind),
+			.body = step == FRIEND_REQUEST && !c->friends ? c->note : STR_NULL,
+			.has_actor = true,
+			.actor = c->user,
+			.created_ms = c->at_ms,
+		};
+		push_notification(im, str_from(c->as.peer.user_id), &n);
+	}
+	if (kind != NULL || c->friends)
+		watch_friendship_changed(im, request_user(r), str_from(c->as.peer.user_id));
 }
 
 static void end_friend(struct request *r, int http_status, const struct befriended *f)
@@ -64,14 +73,23 @@ static void end_request(struct request *r, const struct store_friend_change *c)
 	json_str(o, c->note);
 	json_key(o, "created_at");
 	json_time(o, c->at_ms);
-	request_end(r, 201);
+	request_end(r, c->changed ? 201 : 200);
 }
 
 static void fail_change(struct request *r, enum friend_step step, const struct store_friend_change *c)
 {
+	r->retry_ms = c->retry_ms;
 	if (c->status == STORE_TAKEN)
-		request_fail(r, PROBLEM_CONFLICT,
-			     c->friends ? "you are friends already" : "this request stands already");
+		request_fail(r, PROBLEM_CONFLICT, "you are friends already");
+	else if (c->status == STORE_LIMITED && c->declined)
+		request_fail(r, PROBLEM_RATE_LIMITED, "user_id: has declined your request less than a day ago");
+	else if (c->status == STORE_LIMITED)
+		request_fail(r, PROBLEM_RATE_LIMITED, "more than %d friend requests a day",
+			     r->im->conf->limits.friend_requests_per_day);
+	else if (c->status == STORE_FULL)
+		request_fail(r, PROBLEM_CONFLICT, "you block %d users, and no more can be blocked", BLOCKS_MAX);
+	else if (c->status == STORE_NOT_FOUND && step == FRIEND_REQUEST)
+		request_fail(r, PROBLEM_NOT_FOUND, "user_id: no such user");
 	else if (c->status == STORE_NOT_FOUND)
 		request_fail(r, PROBLEM_NOT_FOUND,
 			     step == FRIEND_ACCEPT || step == FRIEND_DECLINE ? "no request from this user"
@@ -109,6 +127,8 @@ static void on_change(const struct store_friend_change *c, void *arg)
 		return;
 	case FRIEND_DECLINE:
 	case FRIEND_END:
+	case USER_BLOCK:
+	case USER_UNBLOCK:
 		request_done(r);
 		return;
 	}
@@ -120,10 +140,19 @@ static void change(struct request *r, struct str peer, struct str note)
 	const struct conf *conf = r->im->conf;
 	r->retry_ms = bucket_take(r->im->hub, 'f', r->user, conf->limits.sends_per_second, conf->limits.burst,
 				  clock_mono_ms());
-	if (r->retry_ms != 0)
-		request_fail(r, PROBLEM_RATE_LIMITED, "friends are changed too often");
-	else
-		store_change_friend(r->im->store, step_of(r), request_user(r), peer, note, on_change, r);
+	if (r->retry_ms != 0) {
+		request_fail(r, PROBLEM_RATE_LIMITED, "friends and blocks are changed too often");
+		return;
+	}
+	const struct store_befriend p = {
+		.step = step_of(r),
+		.user = request_user(r),
+		.peer = peer,
+		.note = note,
+		.requests_per_day = (unsigned)conf->limits.friend_requests_per_day,
+		.needs_account = r->im->accounts,
+	};
+	store_change_friend(r->im->store, &p, on_change, r);
 }
 
 bool friend_request_check(struct request *r, union command_args *a)
@@ -149,6 +178,15 @@ void friend_change_proceed(struct request *r, const union command_args *a)
 	/* Nobody is a friend of their own, nor asks themselves. */
 	if (strcmp(r->user, r->path_user) == 0)
 		request_fail(r, PROBLEM_NOT_FOUND, "that is you");
+	else
+		change(r, str_from(r->path_user), STR_NULL);
+}
+
+void user_block_proceed(struct request *r, const union command_args *a)
+{
+	(void)a;
+	if (strcmp(r->user, r->path_user) == 0)
+		request_fail(r, PROBLEM_INVALID_ARGUMENT, "user_id: one cannot block oneself");
 	else
 		change(r, str_from(r->path_user), STR_NULL);
 }
@@ -195,6 +233,32 @@ static void on_friends(const struct store_befriended *list, void *arg)
 void friends_proceed(struct request *r, const union command_args *a)
 {
 	store_list_friends(r->im->store, request_user(r), a->friends.limit, a->friends.after, on_friends, r);
+}
+
+static void on_blocked(const struct store_profiles *list, void *arg)
+{
+	struct request *r = arg;
+	if (list->status != STORE_OK) {
+		request_fail_store(r, list->status);
+		return;
+	}
+	struct json_out *o = request_begin(r);
+	json_key(o, "items");
+	json_array(o);
+	for (size_t i = 0; i < list->count; i++)
+		render_profile(o, &list->item[i]);
+	json_array_end(o);
+	json_key(o, "next_cursor");
+	if (list->has_more)
+		json_cstr(o, list->item[list->count - 1].user_id);
+	else
+		json_null(o);
+	request_end(r, 200);
+}
+
+void blocked_proceed(struct request *r, const union command_args *a)
+{
+	store_list_blocked(r->im->store, request_user(r), a->friends.limit, a->friends.after, on_blocked, r);
 }
 
 bool friend_requests_check(struct request *r, union command_args *a)

@@ -138,6 +138,9 @@ void friend_request_proceed(struct request *r, const union command_args *a);
 void friend_change_proceed(struct request *r, const union command_args *a);
 bool friends_check(struct request *r, union command_args *a);
 void friends_proceed(struct request *r, const union command_args *a);
+void user_block_proceed(struct request *r, const union command_args *a);
+/* Its arguments are those of friends_check. */
+void blocked_proceed(struct request *r, const union command_args *a);
 bool friend_requests_check(struct request *r, union command_args *a);
 void friend_requests_proceed(struct request *r, const union command_args *a);
 bool notify_check(struct request *r, union command_args *a);

@@ -65,8 +65,11 @@ enum problem problem_of_store(enum store_status s, const char **detail_r)
 		*detail_r = "this conversation can hold no more messages";
 		return PROBLEM_CONFLICT;
 	case STORE_TAKEN:
-		*detail_r = "it stands already";
+		*detail_r = "it exists already";
 		return PROBLEM_CONFLICT;
+	case STORE_LIMITED:
+		*detail_r = "too often";
+		return PROBLEM_RATE_LIMITED;
 	}
 	log_panic(__FILE__, __LINE__, "a success is no problem");
 }

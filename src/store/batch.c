@@ -243,10 +243,10 @@ static struct friendship *find_friendship(struct batch *b, struct str user, stru
 
 enum store_status batch_friends(struct batch *b, struct str from, struct str to)
 {
-	struct friendship *there = find_friendship(b, from, to), *back = find_friendship(b, to, from);
-	if (there == NULL || back == NULL)
-		return STORE_NOT_FRIENDS;
-	return back->blocked ? STORE_BLOCKED : STORE_OK;
+	const struct friendship *there = find_friendship(b, from, to), *back = find_friendship(b, to, from);
+	if (back != NULL && back->blocked)
+		return STORE_BLOCKED;
+	return there != NULL && there->friend && back != NULL && back->friend ? STORE_OK : STORE_NOT_FRIENDS;
 }
 
 static void row_friend(struct batch *b, struct row *row)
@@ -254,10 +254,14 @@ static void row_friend(struct batch *b, struct row *row)
 	struct str user = row_take_str(row), friend = row_take_str(row);
 	if (user.s == NULL || friend.s == NULL || user.len > USER_ID_MAX || friend.len > USER_ID_MAX)
 		return;
-	struct friendship *f = arena_alloc(&b->arena, sizeof(*f));
-	f->key_len = two_part_key(f->key, user, friend);
-	f->blocked = row_take_bool(row);
-	HASH_ADD(hh, b->friendships, key, f->key_len, f);
+	struct friendship *f = find_friendship(b, user, friend);
+	if (f == NULL) {
+		f = arena_alloc(&b->arena, sizeof(*f));
+		f->key_len = two_part_key(f->key, user, friend);
+		HASH_ADD(hh, b->friendships, key, f->key_len, f);
+	}
+	f->friend |= row_take_bool(row);
+	f->blocked |= row_take_bool(row);
 }
 
 /* ---- messages ---- */

@@ -166,8 +166,11 @@ void batch_build_lock(struct batch *b)
 		append_ask_sent(b);
 	if (b->ask_friends.len != 0) {
 		struct buf *text = begin_stmt(b, STMT_FRIENDS, NULL);
-		sql_lit(text, "SELECT user_id,friend_id,blocked FROM friendships FORCE INDEX (PRIMARY) "
+		sql_lit(text, "SELECT user_id,friend_id,1,blocked FROM friendships FORCE INDEX (PRIMARY) "
 			      "WHERE (user_id,friend_id) IN (");
+		buf_append(text, b->ask_friends.data, b->ask_friends.len);
+		sql_lit(text, ") UNION ALL SELECT user_id,blocked_id,0,1 FROM blocks FORCE INDEX (PRIMARY) "
+			      "WHERE (user_id,blocked_id) IN (");
 		buf_append(text, b->ask_friends.data, b->ask_friends.len);
 		buf_append_char(text, ')');
 	}

@@ -1,27 +1,19 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Changing a friendship: two rows, and before them a request. Requests are locked first, then friendships. */
+/*
+ * Changes what two users are to each other. Reads it under locks and answers; friend_step.c decides the outcome. Rows
+ * are locked in this order: the request, the friendship, the blocks, the limit of requests.
+ */
 #include "core/base.h"
-#include "store/people_priv.h"
+#include "store/friend_priv.h"
 
 #include <stdio.h>
 
 #include "core/log.h"
+#include "store/people_priv.h"
 #include "store/sql.h"
 #include "store/store_priv.h"
 
-enum ask { ASK_NOW, ASK_REQUEST, ASK_FRIENDSHIPS, ASK_USERS };
-
-struct change_friend {
-	struct txn txn;
-	store_friend_change_fn *fn;
-	void *arg;
-	enum friend_step step;
-	struct str user, peer;
-	char pair[2 * USER_ID_MAX + 2]; /* the request's key */
-	struct store_friend_change now;
-	bool asked, was_asked; /* a request stands: from the user, from the peer */
-	bool forth, back;      /* the rows of the friendship */
-};
+enum ask { ASK_NOW, ASK_REQUEST, ASK_FRIENDSHIPS, ASK_BLOCKS, ASK_USERS, ASK_DECLINED, ASK_LIMIT, ASK_BLOCK_COUNT };
 
 static void make_pair(struct change_friend *c)
 {
@@ -29,41 +21,100 @@ static void make_pair(struct change_friend *c)
 	snprintf(c->pair, sizeof(c->pair), "%s %s", ordered ? c->user.s : c->peer.s, ordered ? c->peer.s : c->user.s);
 }
 
-static void reset(struct change_friend *c)
+static void friend_reset(struct change_friend *c)
 {
-	struct str note = c->now.note;
-	c->now = (struct store_friend_change){.note = note};
+	c->now = (struct store_friend_change){.note = c->note};
 	profile_unknown(&c->now.user, c->user);
 	profile_unknown(&c->now.as.peer, c->peer);
+	c->ask_count = 0;
 	c->asked = c->was_asked = c->forth = c->back = false;
+	c->forth_blocked = c->back_blocked = c->blocks = c->blocked = false;
+	c->block_count = 0;
+	c->asked_ms = c->declined_ms = c->full_ms = 0;
 }
 
-static void put_pair(struct buf *text, const struct change_friend *c)
+void friend_put_pair(struct buf *text, const struct change_friend *c)
 {
 	sql_lit(text, " WHERE pair=");
 	sql_str(text, str_from(c->pair));
 }
 
-static void put_both(struct buf *text, const struct change_friend *c)
+void friend_put_both(struct buf *text, const struct change_friend *c)
 {
-	sql_lit(text, " WHERE (user_id,friend_id) IN (");
 	sql_pair(text, c->user, c->peer);
 	buf_append_char(text, ',');
 	sql_pair(text, c->peer, c->user);
-	buf_append_char(text, ')');
+}
+
+/* ---- what is asked ---- */
+
+static void begin_ask(struct change_friend *c, struct buf *text, enum ask what)
+{
+	ASSERT(c->ask_count < ASKS_MAX);
+	if (c->ask_count != 0)
+		buf_append_char(text, ';');
+	c->ask[c->ask_count++] = (unsigned char)what;
+}
+
+static void ask_request_limits(struct change_friend *c, struct buf *text)
+{
+	begin_ask(c, text, ASK_DECLINED);
+	sql_lit(text, "SELECT declined_at FROM friend_declines WHERE from_user_id=");
+	sql_str(text, c->user);
+	sql_lit(text, " AND to_user_id=");
+	sql_str(text, c->peer);
+	begin_ask(c, text, ASK_LIMIT);
+	sql_lit(text, "SELECT full_at FROM friend_request_limits WHERE user_id=");
+	sql_str(text, c->user);
+	sql_lit(text, " FOR UPDATE");
+}
+
+static void ask_block_count(struct change_friend *c, struct buf *text)
+{
+	begin_ask(c, text, ASK_BLOCK_COUNT);
+	sql_lit(text, "SELECT COUNT(*) FROM (SELECT 1 FROM blocks WHERE user_id=");
+	sql_str(text, c->user);
+	sql_lit(text, " LIMIT ");
+	sql_u64(text, BLOCKS_MAX);
+	sql_lit(text, ") some");
 }
 
 static void friend_ask(struct txn *t, struct buf *text)
 {
 	struct change_friend *c = container_of(t, struct change_friend, txn);
-	reset(c);
-	sql_lit(text, "SELECT UTC_TIMESTAMP(3);SELECT from_user_id FROM friend_requests FORCE INDEX (pair)");
-	put_pair(text, c);
-	sql_lit(text, " FOR UPDATE;SELECT user_id,blocked,created_at FROM friendships FORCE INDEX (PRIMARY)");
-	put_both(text, c);
-	sql_lit(text, " ORDER BY user_id,friend_id FOR UPDATE;SELECT u.id,u.last_seen," PROFILE_COLUMNS
-		      " FROM users u FORCE INDEX (PRIMARY) WHERE u.id IN ");
+	friend_reset(c);
+	begin_ask(c, text, ASK_NOW);
+	sql_lit(text, "SELECT UTC_TIMESTAMP(3)");
+	begin_ask(c, text, ASK_REQUEST);
+	sql_lit(text, "SELECT from_user_id,note,created_at FROM friend_requests FORCE INDEX (pair)");
+	friend_put_pair(text, c);
+	sql_lit(text, " FOR UPDATE");
+	begin_ask(c, text, ASK_FRIENDSHIPS);
+	sql_lit(text, "SELECT user_id,blocked,created_at FROM friendships FORCE INDEX (PRIMARY)"
+		      " WHERE (user_id,friend_id) IN (");
+	friend_put_both(text, c);
+	sql_lit(text, ") ORDER BY user_id,friend_id FOR UPDATE");
+	begin_ask(c, text, ASK_BLOCKS);
+	sql_lit(text, "SELECT user_id FROM blocks FORCE INDEX (PRIMARY) WHERE (user_id,blocked_id) IN (");
+	friend_put_both(text, c);
+	sql_lit(text, ") ORDER BY user_id,blocked_id FOR UPDATE");
+	begin_ask(c, text, ASK_USERS);
+	sql_lit(text, "SELECT u.id,u.last_seen," PROFILE_COLUMNS " FROM users u FORCE INDEX (PRIMARY) WHERE u.id IN ");
 	sql_pair(text, c->user, c->peer);
+	if (c->step == FRIEND_REQUEST)
+		ask_request_limits(c, text);
+	if (c->step == FRIEND_BLOCK || c->step == USER_BLOCK)
+		ask_block_count(c, text);
+}
+
+/* ---- what is answered ---- */
+
+static void request_row(struct change_friend *c, struct row *row)
+{
+	c->asked = str_equal(row_take_str(row), c->user);
+	c->was_asked = !c->asked;
+	c->asked_note = arena_str(&c->txn.arena, row_take_str(row));
+	c->asked_ms = row_take_ms(row);
 }
 
 static void friendship_row(struct change_friend *c, struct row *row)
@@ -72,12 +123,22 @@ static void friendship_row(struct change_friend *c, struct row *row)
 	int64_t since_ms = row_take_ms(row);
 	if (forth) {
 		c->forth = true;
-		c->now.as.blocked = blocked;
+		c->forth_blocked = blocked;
+		c->now.as.blocked |= blocked;
 		c->now.as.since_ms = since_ms;
 	} else {
 		c->back = true;
-		c->now.as.blocks_user = blocked;
+		c->back_blocked = blocked;
+		c->now.as.blocks_user |= blocked;
 	}
+}
+
+static void block_row(struct change_friend *c, struct row *row)
+{
+	if (str_equal(row_take_str(row), c->user))
+		c->blocks = c->now.as.blocked = true;
+	else
+		c->blocked = c->now.as.blocks_user = true;
 }
 
 static void user_row(struct change_friend *c, struct row *row)
@@ -96,163 +157,31 @@ static void user_row(struct change_friend *c, struct row *row)
 static void friend_row(struct txn *t, unsigned stmt, struct row *row)
 {
 	struct change_friend *c = container_of(t, struct change_friend, txn);
-	switch ((enum ask)stmt) {
+	ASSERT(stmt < c->ask_count);
+	switch ((enum ask)c->ask[stmt]) {
 	case ASK_NOW:
 		c->now.at_ms = row_take_ms(row);
 		return;
 	case ASK_REQUEST:
-		c->asked = str_equal(row_take_str(row), c->user);
-		c->was_asked = !c->asked;
+		request_row(c, row);
 		return;
 	case ASK_FRIENDSHIPS:
 		friendship_row(c, row);
 		return;
+	case ASK_BLOCKS:
+		block_row(c, row);
+		return;
 	case ASK_USERS:
 		user_row(c, row);
 		return;
-	}
-}
-
-/* ---- deciding ---- */
-
-static void put_request(struct change_friend *c, struct buf *text)
-{
-	sql_lit(text, "INSERT INTO friend_requests (from_user_id,to_user_id,pair,note,created_at) VALUES (");
-	sql_str(text, c->user);
-	buf_append_char(text, ',');
-	sql_str(text, c->peer);
-	buf_append_char(text, ',');
-	sql_str(text, str_from(c->pair));
-	buf_append_char(text, ',');
-	sql_str(text, c->now.note);
-	buf_append_char(text, ',');
-	sql_time(text, c->now.at_ms);
-	buf_append_char(text, ')');
-	c->now.changed = true;
-}
-
-static void drop_request(struct change_friend *c, struct buf *text)
-{
-	if (!c->asked && !c->was_asked)
+	case ASK_DECLINED:
+		c->declined_ms = row_take_ms(row);
 		return;
-	sql_lit(text, "DELETE FROM friend_requests");
-	put_pair(text, c);
-	buf_append_char(text, ';');
-	sql_expect(text, 1);
-}
-
-static void make_friends(struct change_friend *c, struct buf *text)
-{
-	drop_request(c, text);
-	buf_append_char(text, ';');
-	sql_lit(text, "INSERT INTO friendships (user_id,friend_id,created_at) VALUES (");
-	sql_str(text, c->user);
-	buf_append_char(text, ',');
-	sql_str(text, c->peer);
-	buf_append_char(text, ',');
-	sql_time(text, c->now.at_ms);
-	sql_lit(text, "),(");
-	sql_str(text, c->peer);
-	buf_append_char(text, ',');
-	sql_str(text, c->user);
-	buf_append_char(text, ',');
-	sql_time(text, c->now.at_ms);
-	/* One of the two may stand, made by another system. */
-	sql_lit(text, ") ON DUPLICATE KEY UPDATE friendships.user_id=VALUES(user_id)");
-	if (!c->forth)
-		c->now.as.since_ms = c->now.at_ms;
-	c->now.changed = c->now.friends = true;
-}
-
-static enum store_status decide_request(struct change_friend *c, struct buf *text)
-{
-	bool ours = c->txn.uncertain;
-	c->now.friends = c->forth && c->back;
-	if (c->now.friends || c->asked) {
-		c->now.changed = ours;
-		return ours ? STORE_OK : STORE_TAKEN;
-	}
-	if (c->now.as.blocks_user)
-		return STORE_BLOCKED;
-	if (c->was_asked)
-		make_friends(c, text);
-	else
-		put_request(c, text);
-	return STORE_OK;
-}
-
-static enum store_status decide_accept(struct change_friend *c, struct buf *text)
-{
-	c->now.friends = c->forth && c->back;
-	c->now.changed = c->now.friends && c->txn.uncertain;
-	if (c->now.friends) {
-		drop_request(c, text);
-		return STORE_OK;
-	}
-	if (!c->was_asked)
-		return STORE_NOT_FOUND;
-	make_friends(c, text);
-	return STORE_OK;
-}
-
-static enum store_status decide_decline(struct change_friend *c, struct buf *text)
-{
-	c->now.changed = c->was_asked || c->txn.uncertain;
-	if (c->was_asked)
-		drop_request(c, text);
-	return c->now.changed ? STORE_OK : STORE_NOT_FOUND;
-}
-
-static enum store_status decide_end(struct change_friend *c, struct buf *text)
-{
-	c->now.changed = c->forth || c->back || c->txn.uncertain;
-	if (c->forth || c->back) {
-		sql_lit(text, "DELETE FROM friendships");
-		put_both(text, c);
-		buf_append_char(text, ';');
-		sql_expect(text, (uint64_t)c->forth + c->back);
-	}
-	return c->now.changed ? STORE_OK : STORE_NOT_FOUND;
-}
-
-static enum store_status decide_block(struct change_friend *c, struct buf *text, bool block)
-{
-	c->now.friends = c->forth && c->back;
-	if (!c->now.friends)
-		return STORE_NOT_FOUND;
-	bool changes = c->now.as.blocked != block;
-	c->now.changed = changes || c->txn.uncertain;
-	c->now.as.blocked = block;
-	if (!changes)
-		return STORE_OK;
-	buf_printf(text, "UPDATE friendships SET blocked=%d WHERE user_id=", block);
-	sql_str(text, c->user);
-	sql_lit(text, " AND friend_id=");
-	sql_str(text, c->peer);
-	buf_append_char(text, ';');
-	sql_expect(text, 1);
-	return STORE_OK;
-}
-
-static void friend_decide(struct txn *t, struct buf *text)
-{
-	struct change_friend *c = container_of(t, struct change_friend, txn);
-	switch (c->step) {
-	case FRIEND_REQUEST:
-		t->status = decide_request(c, text);
+	case ASK_LIMIT:
+		c->full_ms = row_take_ms(row);
 		return;
-	case FRIEND_ACCEPT:
-		t->status = decide_accept(c, text);
-		return;
-	case FRIEND_DECLINE:
-		t->status = decide_decline(c, text);
-		return;
-	case FRIEND_END:
-		t->status = decide_end(c, text);
-		return;
-	case FRIEND_BLOCK:
-	case FRIEND_UNBLOCK:
-		t->status = decide_block(c, text, c->step == FRIEND_BLOCK);
+	case ASK_BLOCK_COUNT:
+		c->block_count = row_take_u64(row);
 		return;
 	}
 }
@@ -264,19 +193,21 @@ static void friend_answer(struct txn *t)
 	c->fn(&c->now, c->arg);
 }
 
-void store_change_friend(struct store *s, enum friend_step step, struct str user, struct str peer, struct str note,
-			 store_friend_change_fn *fn, void *arg)
+void store_change_friend(struct store *s, const struct store_befriend *p, store_friend_change_fn *fn, void *arg)
 {
-	static const struct txn_class class = {"friend", friend_ask, friend_row, friend_decide, friend_answer, true};
-	struct change_friend *c = txn_new(s->txns, &class, user, sizeof(*c));
-	ASSERT(id_user_valid(user) && id_user_valid(peer));
+	static const struct txn_class class = {"friend",	   friend_ask,	  friend_row,
+					       friend_step_decide, friend_answer, true};
+	struct change_friend *c = txn_new(s->txns, &class, p->user, sizeof(*c));
+	ASSERT(id_user_valid(p->user) && id_user_valid(p->peer) && !str_equal(p->user, p->peer));
 	c->fn = fn;
 	c->arg = arg;
-	c->step = step;
+	c->step = p->step;
 	c->user = c->txn.user;
-	c->peer = arena_str(&c->txn.arena, peer);
-	c->now.note = arena_str(&c->txn.arena, note);
+	c->peer = arena_str(&c->txn.arena, p->peer);
+	c->note = arena_str(&c->txn.arena, p->note);
+	c->requests_per_day = p->requests_per_day;
+	c->needs_account = p->needs_account;
 	make_pair(c);
-	reset(c);
+	friend_reset(c);
 	txn_submit(&c->txn);
 }

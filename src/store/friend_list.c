@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A user's friends, and the requests to and from them. Both page by key. */
+/* A user's friends, whom they block, and the requests to and from them. All page by key. */
 #include "core/base.h"
 #include "store/people_priv.h"
 
@@ -72,7 +72,9 @@ void store_list_friends(struct store *s, struct str user, unsigned limit, struct
 	l->arg = arg;
 	l->limit = limit;
 	l->item = arena_alloc(&l->read.arena, (limit + 1) * sizeof(*l->item));
-	sql_lit(text, "SELECT a.friend_id,a.blocked,a.created_at,b.blocked,u.last_seen," PROFILE_COLUMNS
+	sql_lit(text, "SELECT a.friend_id,a.blocked OR EXISTS(SELECT 1 FROM blocks k WHERE k.user_id=a.user_id AND "
+		      "k.blocked_id=a.friend_id),a.created_at,b.blocked OR EXISTS(SELECT 1 FROM blocks k WHERE "
+		      "k.user_id=a.friend_id AND k.blocked_id=a.user_id),u.last_seen," PROFILE_COLUMNS
 		      " FROM friendships a FORCE INDEX (PRIMARY) STRAIGHT_JOIN friendships b FORCE INDEX (PRIMARY)"
 		      " ON b.user_id=a.friend_id AND b.friend_id=");
 	sql_str(text, user);
@@ -84,6 +86,90 @@ void store_list_friends(struct store *s, struct str user, unsigned limit, struct
 	}
 	sql_lit(text, " ORDER BY a.friend_id LIMIT ");
 	sql_u64(text, limit + 1);
+	pool_submit(&l->read);
+}
+
+/* ---- blocked ---- */
+
+struct list_blocked {
+	struct read read;
+	store_profiles_fn *fn;
+	void *arg;
+	unsigned limit;
+	size_t count;
+	bool has_more;
+	struct answer answer;
+	struct profile *item;
+};
+
+static void blocked_restart(struct read *r)
+{
+	struct list_blocked *l = container_of(r, struct list_blocked, read);
+	l->count = 0;
+	l->has_more = false;
+	l->answer = (struct answer){0};
+}
+
+static void blocked_row(struct read *r, unsigned stmt, struct row *row)
+{
+	struct list_blocked *l = container_of(r, struct list_blocked, read);
+	(void)stmt;
+	l->has_more |= l->count == l->limit;
+	if (l->has_more)
+		return;
+	char user[USER_ID_MAX + 1];
+	struct profile *p = &l->item[l->count];
+	row_take_user(row, user);
+	row_take_profile(row, &r->arena, str_from(user), p);
+	l->has_more = !answer_takes(&l->answer, answer_profile_size(p));
+	l->count += !l->has_more;
+}
+
+static void blocked_done(struct read *r, enum store_status status)
+{
+	struct list_blocked *l = container_of(r, struct list_blocked, read);
+	struct store_profiles out = {.status = status};
+	if (status == STORE_OK) {
+		out.item = l->item;
+		out.has_more = l->has_more;
+		out.count = l->count;
+	}
+	l->fn(&out, l->arg);
+}
+
+/* The page as one of the two tables has it. */
+static void put_blocked_page(struct buf *text, const char *select, const char *id, struct str user, struct str after,
+			     unsigned limit)
+{
+	buf_printf(text, "(%s", select);
+	sql_str(text, user);
+	if (after.s != NULL) {
+		buf_printf(text, " AND %s>", id);
+		sql_str(text, after);
+	}
+	buf_printf(text, " ORDER BY %s LIMIT %u)", id, limit + 1);
+}
+
+void store_list_blocked(struct store *s, struct str user, unsigned limit, struct str after, store_profiles_fn *fn,
+			void *arg)
+{
+	struct list_blocked *l = read_new(s->pool, user, sizeof(*l));
+	struct buf *text = &l->read.text;
+	l->read.restart = blocked_restart;
+	l->read.row = blocked_row;
+	l->read.done = blocked_done;
+	l->fn = fn;
+	l->arg = arg;
+	l->limit = limit;
+	l->item = arena_alloc(&l->read.arena, (limit + 1) * sizeof(*l->item));
+	sql_lit(text, "SELECT b.id," PROFILE_COLUMNS " FROM (");
+	put_blocked_page(text, "SELECT blocked_id AS id FROM blocks WHERE user_id=", "blocked_id", user, after, limit);
+	sql_lit(text, " UNION ");
+	put_blocked_page(text, "SELECT friend_id FROM friendships FORCE INDEX (by_blocked) WHERE blocked=1 AND user_id=",
+			 "friend_id", user, after, limit);
+	sql_lit(text, " ORDER BY id LIMIT ");
+	sql_u64(text, limit + 1);
+	sql_lit(text, ") b LEFT JOIN users u ON u.id=b.id ORDER BY b.id");
 	pool_submit(&l->read);
 }
 

@@ -119,9 +119,11 @@ struct sent {
 	char key[USER_ID_MAX + 1 + CLIENT_MSG_ID_MAX];
 };
 
+/* What one user is to another: from friendships and blocks. */
 struct friendship {
 	UT_hash_handle hh;
-	bool blocked;
+	bool friend;  /* the row of that direction exists */
+	bool blocked; /* by the first, says either table */
 	size_t key_len;
 	char key[2 * USER_ID_MAX + 1];
 };
@@ -234,7 +236,7 @@ struct conv *batch_conv_by_id(struct batch *b, uint64_t id);
 struct conv *batch_conv_by_pair(struct batch *b, struct str a, struct str c);
 
 void batch_ask_friends(struct batch *b, struct conv *c);
-/* May `from` speak to `to`: STORE_OK, STORE_NOT_FRIENDS, STORE_BLOCKED. */
+/* May `from` speak to `to`: STORE_OK, STORE_NOT_FRIENDS; STORE_BLOCKED, whether they are friends or not. */
 enum store_status batch_friends(struct batch *b, struct str from, struct str to);
 
 void batch_ask_message(struct batch *b, uint64_t id);

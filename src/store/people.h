@@ -56,14 +56,33 @@ void store_saw_user(struct store *s, struct str user, int64_t at_ms);
 
 /* ---- friends ---- */
 
+/* How many users a user can block. */
+#define BLOCKS_MAX 10000
+
 enum friend_step {
-	FRIEND_REQUEST, /* where the other has asked already, they become friends. STORE_TAKEN: it stands, or they are
-			 */
-	FRIEND_ACCEPT,	/* STORE_NOT_FOUND: no request from the other. One who is a friend already is no error */
-	FRIEND_DECLINE, /* likewise */
-	FRIEND_END,	/* for both, with what was blocked. STORE_NOT_FOUND: they were no friends */
-	FRIEND_BLOCK,	/* likewise */
+	/*
+	 * Where the other has asked already, they become friends. Where the user has, nothing changes. STORE_TAKEN:
+	 * they are friends. STORE_BLOCKED: by the other. STORE_NOT_FOUND: the other needs an account and has none.
+	 * STORE_LIMITED: declined, or too many.
+	 */
+	FRIEND_REQUEST,
+	FRIEND_ACCEPT,	/* STORE_NOT_FOUND, or STORE_BLOCKED: no request from the other. A friend already is no error */
+	FRIEND_DECLINE, /* STORE_NOT_FOUND likewise */
+	FRIEND_END,	/* for both; blocks stay. STORE_NOT_FOUND: they were no friends */
+	/* STORE_NOT_FOUND: no friends. STORE_FULL: BLOCKS_MAX. Drops what either has requested of the other. */
+	FRIEND_BLOCK,
 	FRIEND_UNBLOCK,
+	USER_BLOCK, /* the same of any user */
+	USER_UNBLOCK,
+};
+
+struct store_befriend {
+	enum friend_step step;
+	struct str user, peer; /* not the same */
+	/* FRIEND_REQUEST */
+	struct str note;
+	unsigned requests_per_day; /* 0: any number */
+	bool needs_account;	   /* the other has to have a row in `users` */
 };
 
 /* A friend as `user` sees them. */
@@ -79,14 +98,15 @@ struct store_friend_change {
 	enum store_status status;
 	bool changed;	      /* false: it was so already */
 	bool friends;	      /* they are, now */
+	bool declined;	      /* STORE_LIMITED: by the other, lately; else there were too many requests */
+	int64_t retry_ms;     /* STORE_LIMITED: from now on */
 	struct profile user;  /* who did it, to be shown to the other */
 	struct befriended as; /* what they are now; without since_ms where they are not friends */
-	struct str note;      /* FRIEND_REQUEST: its own */
-	int64_t at_ms;	      /* of this change */
+	struct str note;      /* FRIEND_REQUEST: of the one that is pending */
+	int64_t at_ms;	      /* of this change; of the pending request where that is older */
 };
 typedef void store_friend_change_fn(const struct store_friend_change *r, void *arg);
-void store_change_friend(struct store *s, enum friend_step step, struct str user, struct str peer, struct str note,
-			 store_friend_change_fn *fn, void *arg);
+void store_change_friend(struct store *s, const struct store_befriend *p, store_friend_change_fn *fn, void *arg);
 
 struct store_befriended {
 	enum store_status status;
@@ -97,6 +117,17 @@ struct store_befriended {
 typedef void store_befriended_fn(const struct store_befriended *r, void *arg);
 /* Those whose id sorts after `after` (absent: from the first on). */
 void store_list_friends(struct store *s, struct str user, unsigned limit, struct str after, store_befriended_fn *fn,
+			void *arg);
+
+struct store_profiles {
+	enum store_status status;
+	const struct profile *item; /* in order of user id */
+	size_t count;
+	bool has_more;
+};
+typedef void store_profiles_fn(const struct store_profiles *r, void *arg);
+/* Whom the user blocks, friends or not; those whose id sorts after `after` (absent: from the first on). */
+void store_list_blocked(struct store *s, struct str user, unsigned limit, struct str after, store_profiles_fn *fn,
 			void *arg);
 
 struct friend_request {
@@ -119,7 +150,7 @@ void store_list_friend_requests(struct store *s, struct str user, bool outgoing,
 /* ---- notifications ---- */
 
 struct store_notify {
-	struct str sender; /* the module that leaves it; not stored, only to take turns */
+	struct str sender;			 /* the module that leaves it; not stored, only to take turns */
 	struct str user, kind, actor, ref, body; /* absent: null; ref is minified JSON */
 	uint64_t message_id;			 /* 0: null */
 };

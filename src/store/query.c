@@ -8,8 +8,8 @@
 #define CONVERSATION_COLUMNS                                                                                           \
 	"c.id,c.user1_id,c.user2_id,c.last_seq,c.last_message_time,c.user1_unread,c.user2_unread,c.user1_read_seq,"    \
 	"c.user2_read_seq,c.change_seq,c.source_kind,c.source_id,c.created_at,c.sort_time,u.nickname,u.avatar_url,"    \
-	"COALESCE(f."                                                                                                  \
-	"blocked,1)"
+	"COALESCE(f.blocked,1) OR EXISTS(SELECT 1 FROM blocks k WHERE k.user_id=f.user_id AND "                        \
+	"k.blocked_id=f.friend_id)"
 
 static void put_peer(struct buf *text, struct str user)
 {

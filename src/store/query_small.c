@@ -78,7 +78,7 @@ static void peer_row(struct read *r, unsigned stmt, struct row *row)
 	p->conversation_id = row_take_u64(row);
 	row_take_user(row, p->peer);
 	bool there = row_take_bool(row), back = row_take_bool(row), blocked = row_take_bool(row);
-	p->status = !there || !back ? STORE_NOT_FRIENDS : blocked ? STORE_BLOCKED : STORE_OK;
+	p->status = blocked ? STORE_BLOCKED : !there || !back ? STORE_NOT_FRIENDS : STORE_OK;
 }
 
 static void peer_done(struct read *r, enum store_status status)
@@ -101,15 +101,19 @@ void store_find_peer(struct store *s, struct str user, uint64_t conversation_id,
 	p->found.status = STORE_NOT_FOUND;
 	sql_lit(text, "SELECT c.id,IF(c.user1_id=");
 	sql_str(text, user);
-	sql_lit(text,
-		",c.user2_id,c.user1_id),a.user_id IS NOT NULL,b.user_id IS NOT NULL,b.blocked FROM conversations c"
-		" LEFT JOIN friendships a ON a.user_id=");
+	sql_lit(text, ",c.user2_id,c.user1_id),a.user_id IS NOT NULL,b.user_id IS NOT NULL,"
+		      "COALESCE(b.blocked,0) OR k.user_id IS NOT NULL FROM conversations c"
+		      " LEFT JOIN friendships a ON a.user_id=");
 	sql_str(text, user);
 	sql_lit(text, " AND a.friend_id=IF(c.user1_id=");
 	sql_str(text, user);
 	sql_lit(text, ",c.user2_id,c.user1_id) LEFT JOIN friendships b ON b.friend_id=");
 	sql_str(text, user);
 	sql_lit(text, " AND b.user_id=IF(c.user1_id=");
+	sql_str(text, user);
+	sql_lit(text, ",c.user2_id,c.user1_id) LEFT JOIN blocks k ON k.blocked_id=");
+	sql_str(text, user);
+	sql_lit(text, " AND k.user_id=IF(c.user1_id=");
 	sql_str(text, user);
 	sql_lit(text, ",c.user2_id,c.user1_id) WHERE c.id=");
 	sql_u64(text, conversation_id);
@@ -173,8 +177,9 @@ void store_find_friends(struct store *s, struct str user, const struct str *ids,
 	}
 	f->max = n;
 	f->item = arena_alloc(&f->read.arena, n * sizeof(*f->item));
-	sql_lit(text, "SELECT a.friend_id,u.last_seen,b.blocked FROM friendships a JOIN friendships b"
-		      " ON b.user_id=a.friend_id AND b.friend_id=");
+	sql_lit(text, "SELECT a.friend_id,u.last_seen,b.blocked OR EXISTS(SELECT 1 FROM blocks k WHERE "
+		      "k.user_id=a.friend_id AND k.blocked_id=a.user_id) FROM friendships a JOIN friendships b ON "
+		      "b.user_id=a.friend_id AND b.friend_id=");
 	sql_str(text, user);
 	sql_lit(text, " LEFT JOIN users u ON u.id=a.friend_id WHERE a.user_id=");
 	sql_str(text, user);

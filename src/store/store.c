@@ -75,6 +75,7 @@ const char *store_status_name(enum store_status s)
 		[STORE_BAD_REPLY] = "bad_reply",
 		[STORE_FULL] = "full",
 		[STORE_TAKEN] = "taken",
+		[STORE_LIMITED] = "limited",
 	};
 	return names[s];
 }

@@ -42,6 +42,7 @@ enum store_status {
 	STORE_BAD_REPLY, /* reply_to names no message of this conversation */
 	STORE_FULL,	 /* the conversation has MESSAGE_SEQ_MAX messages */
 	STORE_TAKEN,	 /* it stands already (people.h) */
+	STORE_LIMITED,	 /* the user did it too often (people.h) */
 };
 const char *store_status_name(enum store_status s);
 

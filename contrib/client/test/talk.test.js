@@ -156,8 +156,9 @@ test('every REST call about accounts, friends and notifications', needsServer, a
     assert.deepEqual((await d.rest.friendRequests({direction: 'out'})).items.map((r) => r.user.user_id), [emil]);
     assert.deepEqual((await e.rest.friendRequests()).items.map((r) => [r.user.user_id, r.note]), [[dora, 'hello']]);
     assert.equal(await e.rest.declineFriend(dora), undefined);
-    await d.rest.requestFriend(emil);
-    assert.equal((await e.rest.acceptFriend(dora)).user.user_id, dora);
+    await assert.rejects(d.rest.requestFriend(emil), {code: 'rate_limited'});
+    await e.rest.requestFriend(dora);
+    assert.equal((await d.rest.acceptFriend(emil)).user.user_id, emil);
     assert.deepEqual((await d.rest.friends()).items.map((f) => f.user.user_id), [emil]);
     assert.equal((await e.rest.block(dora)).blocked, true);
     await assert.rejects(d.rest.send({to_user_id: emil, message_type: 'text', content: 'x'}), {code: 'blocked'});
