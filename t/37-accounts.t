@@ -63,6 +63,51 @@ subtest 'refused' => sub {
 	is $anyone->post('/users/register', {user_id => 'x', password => 'long enough'})->status, 201, 'after all that x is still free';
 };
 
+subtest 'an id that somebody has had' => sub {
+	my $dbh = $t->dbh;
+	# Two users of another system, who have no rows.
+	$dbh->do("INSERT INTO friendships (user_id, friend_id) VALUES ('old1', 'old2'), ('old2', 'old1')");
+	is $t->http('old1')->post('/messages/send', text_to('old2', 'a secret'))->status, 201, 'two without accounts write';
+	refused 'one who comes cannot read it', $anyone->post('/users/register', {user_id => 'old2', password => 'long enough'}), 409, 'conflict', qr/user_id/;
+	$dbh->do("DELETE FROM friendships WHERE user_id LIKE 'old_'");
+	refused "nor after the friendship, as $_", $anyone->post('/users/register', {user_id => $_, password => 'long enough'}), 409, 'conflict' for qw(old1 old2);
+	my %places = (
+		friendships => [[qw(user_id friend_id)]],
+		conversations => [[qw(user1_id user2_id)], sort_time => 'UTC_TIMESTAMP(3)', created_at => 'UTC_TIMESTAMP(3)'],
+		friend_requests => [[qw(from_user_id to_user_id)], pair => "'some pair'", created_at => 'UTC_TIMESTAMP(3)'],
+		friend_declines => [[qw(from_user_id to_user_id)], declined_at => 'UTC_TIMESTAMP(3)'],
+		friend_request_limits => [[qw(user_id)], full_at => 'UTC_TIMESTAMP(3)'],
+		notifications => [[qw(user_id actor_id)], id => 7, kind => "'moment_comment'", created_at => 'UTC_TIMESTAMP(3)'],
+		blocks => [[qw(user_id blocked_id)]],
+	);
+	for my $table (sort keys %places) {
+		my ($columns, %more) = @{$places{$table}};
+		for my $column (@$columns) {
+			my %row = (%more, map { $_ => $_ eq $column ? "'occurs'" : "'other'" } @$columns);
+			$dbh->do("INSERT INTO $table (" . join(', ', sort keys %row) . ') VALUES (' . join(', ', map { $row{$_} } sort keys %row) . ')');
+			my $r = $anyone->post('/users/register', {user_id => 'occurs', password => 'long enough'});
+			# Or anybody could keep an id from its owner.
+			is $r->status, $column eq 'blocked_id' ? 201 : 409, "$table.$column";
+			$dbh->do("DELETE FROM $table WHERE $column = 'occurs'");
+		}
+	}
+	my ($status, undef, $err) = $t->node->ctl({input => "long enough\n"}, 'user', 'add', 'old2');
+	is $status, 0, 'the administrator may give it to its owner' or diag($err);
+	is $anyone->post('/users/login', {user_id => 'old2', password => 'long enough'})->status, 200, 'who logs in';
+};
+
+subtest 'registration is closed' => sub {
+	my $closed = Tidings->start(workers => 1, conf => {account => {registration => 'closed'}});
+	my $http = $closed->http(undef);
+	refused 'nobody can register', $http->post('/users/register', {user_id => 'zoe', password => 'long enough'}), 403, 'forbidden', qr/account\.registration/;
+	refused 'bad fields come first', $http->post('/users/register', {user_id => 'zoe'}), 400, 'invalid_argument', qr/password/;
+	is $closed->dbh->selectrow_array('SELECT COUNT(*) FROM users'), 0, 'no row is made';
+	refused 'logging in goes on', $http->post('/users/login', {user_id => 'zoe', password => 'long enough'}), 401, 'credentials_invalid';
+	$closed->node->configure({%{$closed->node->{conf}}, account => {registration => 'open'}})->reload;
+	is $closed->http(undef)->post('/users/register', {user_id => 'zoe', password => 'long enough'})->status, 201, 'until a reload opens it';
+	$closed->stop;
+};
+
 subtest 'nothing is told apart' => sub {
 	my @answers = map { $anyone->post('/users/login', $_) } {user_id => 'ann', password => 'wrong password'}, {user_id => 'nobody', password => 'wrong password'},
 		{user_id => 'outside', password => 'wrong password'}, {user_id => 'ann', password => ''};

@@ -20,6 +20,8 @@ struct conf_list {
 
 enum conf_session_policy { SESSION_SINGLE, SESSION_DEVICE, SESSION_MULTI };
 
+enum conf_registration { REGISTRATION_OPEN, REGISTRATION_CLOSED };
+
 enum conf_jwt_algorithm {
 	JWT_HS256,
 	JWT_HS384,
@@ -61,6 +63,9 @@ struct conf {
 	int drain_timeout_secs;
 	bool accounts;
 
+	struct {
+		int registration; /* enum conf_registration */
+	} account;
 	struct {
 		int level;  /* enum log_level */
 		int format; /* enum log_format */

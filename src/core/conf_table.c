@@ -30,6 +30,12 @@ static const char *const format_names[] = {
 	NULL,
 };
 
+static const char *const registration_names[] = {
+	[REGISTRATION_OPEN] = "open",
+	[REGISTRATION_CLOSED] = "closed",
+	NULL,
+};
+
 static const char *const policy_names[] = {
 	[SESSION_SINGLE] = "single",
 	[SESSION_DEVICE] = "device",
@@ -49,6 +55,7 @@ static const char *const algorithm_names[] = {
 
 const struct conf_section conf_sections[] = {
 	{"", "Options of the whole node."},
+	{"account", "The accounts that this server keeps, if accounts is true."},
 	{"log", "The event log."},
 	{"admin", "Health and metrics."},
 	{"tls", "Encrypted listeners."},
@@ -98,6 +105,9 @@ const struct conf_row conf_rows[] = {
 	{"", "accounts", CONF_BOOL, AT(accounts), .def = "true",
 	 .help = "Whether this server registers users and logs them in. Otherwise another system fills the "
 		 "table of users and signs the tokens."},
+
+	{"account", "registration", CONF_ENUM, AT(account.registration), .def = "open", .names = registration_names,
+	 .help = "Who can make an account. open: anybody; closed: only the administrator, with tidingsctl user add."},
 
 	{"log", "level", CONF_ENUM, AT(log.level), .def = "info", .names = level_names,
 	 .help = "The least severe kind of event that is logged. error: somebody should act; warn: something was "

@@ -179,7 +179,9 @@ static int add(const struct ctl *ctl, const char *user, struct str nickname)
 	if (hash == NULL)
 		return 1;
 	open_store(&q, ctl, tell_user);
-	store_add_user(q.store, str_from(user), nickname, str_from(hash), on_answer, &q);
+	/* The administrator may give an id that occurs already to its owner. */
+	const struct store_new_user u = {str_from(user), nickname, str_from(hash), .must_be_new = false};
+	store_add_user(q.store, &u, on_answer, &q);
 	free(hash);
 	return close_store(&q, user);
 }

@@ -108,11 +108,17 @@ static void done(struct work_job *j, bool ran)
 {
 	struct account_call *c = container_of(j, struct account_call, job);
 	struct store *store = c->r->im->store;
+	const struct store_new_user added = {
+		.user = str_from(c->user_id),
+		.nickname = str_from(c->nickname),
+		.password_hash = str_from(c->hash),
+		.must_be_new = true,
+	};
 	stat_add(STAT_PASSWORDS, ran);
 	if (!ran || (c->registers && c->hash == NULL))
 		call_fail(c, PROBLEM_UNAVAILABLE, "the password could not be hashed");
 	else if (c->registers)
-		store_add_user(store, str_from(c->user_id), str_from(c->nickname), str_from(c->hash), on_added, c);
+		store_add_user(store, &added, on_added, c);
 	else if (c->matches)
 		store_find_user(store, str_from(c->user_id), on_profile, c);
 	else
@@ -170,7 +176,11 @@ bool register_check(struct request *r, union command_args *a)
 
 void register_proceed(struct request *r, const union command_args *a)
 {
-	submit(call_new(r, a, true));
+	if (r->im->conf->account.registration == REGISTRATION_CLOSED)
+		request_fail(r, PROBLEM_FORBIDDEN,
+			     "nobody can register here: the server's account.registration is closed");
+	else
+		submit(call_new(r, a, true));
 }
 
 bool login_check(struct request *r, union command_args *a)

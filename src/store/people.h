@@ -37,9 +37,16 @@ typedef void store_user_fn(const struct store_user *r, void *arg);
 void store_find_user(struct store *s, struct str user, store_user_fn *fn, void *arg);
 /* The same, at the turn of who asks: a user, or an address. Else anybody could use up the turns of another. */
 void store_look_up_user(struct store *s, struct str asker, struct str user, store_user_fn *fn, void *arg);
-/* STORE_TAKEN where there is such a user, with or without a password. */
-void store_add_user(struct store *s, struct str user, struct str nickname, struct str password_hash, store_user_fn *fn,
-		    void *arg);
+/*
+ * STORE_TAKEN where there is such a user, with or without a password, and with `must_be_new` also where the id occurs
+ * elsewhere: whoever got it would read what it has written and received. Blocks of it by others do not count, for
+ * anybody could keep an id from its owner with one.
+ */
+struct store_new_user {
+	struct str user, nickname, password_hash;
+	bool must_be_new;
+};
+void store_add_user(struct store *s, const struct store_new_user *u, store_user_fn *fn, void *arg);
 /* What is not set stays; what is set to absent is cleared. Makes the row where it is missing. */
 struct store_user_change {
 	bool sets_nickname, sets_avatar_url, sets_password;

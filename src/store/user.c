@@ -103,6 +103,8 @@ struct put_user {
 	struct profile profile;
 	struct store_user now;
 	int64_t db_ms;
+	bool must_be_new; /* adding one: the id may not occur elsewhere */
+	bool occurs;
 };
 
 static void put_user_ask(struct txn *t, struct buf *text)
@@ -120,8 +122,34 @@ static void put_user_row(struct txn *t, unsigned stmt, struct row *row)
 	struct put_user *p = container_of(t, struct put_user, txn);
 	if (stmt == 0)
 		p->db_ms = row_take_ms(row);
-	else
+	else if (stmt == 1)
 		take_user(row, &t->arena, p->user, &p->profile, &p->now);
+	else
+		p->occurs = row_take_bool(row);
+}
+
+/* One look-up by an index each. */
+static void add_ask(struct txn *t, struct buf *text)
+{
+	static const char *const places[][2] = {
+		{"friendships", "user_id"},	      {"friendships", "friend_id"},
+		{"conversations", "user1_id"},	      {"conversations", "user2_id"},
+		{"friend_requests", "to_user_id"},    {"friend_requests", "from_user_id"},
+		{"friend_request_limits", "user_id"}, {"friend_declines", "to_user_id"},
+		{"friend_declines", "from_user_id"},  {"blocks", "user_id"},
+		{"notifications", "user_id"},	      {"notifications", "actor_id"},
+	};
+	struct put_user *p = container_of(t, struct put_user, txn);
+	put_user_ask(t, text);
+	p->occurs = false;
+	if (!p->must_be_new)
+		return;
+	for (size_t i = 0; i < ARRAY_LEN(places); i++) {
+		buf_printf(text, "%sEXISTS(SELECT 1 FROM %s WHERE %s=", i == 0 ? ";SELECT " : " OR ", places[i][0],
+			   places[i][1]);
+		sql_str(text, p->user);
+		buf_append_char(text, ')');
+	}
 }
 
 static void put_row(struct put_user *p, struct buf *text)
@@ -148,7 +176,9 @@ static void put_row(struct put_user *p, struct buf *text)
 static void add_decide(struct txn *t, struct buf *text)
 {
 	struct put_user *p = container_of(t, struct put_user, txn);
-	if (!p->profile.known)
+	if (!p->profile.known && p->occurs)
+		t->status = STORE_TAKEN;
+	else if (!p->profile.known)
 		put_row(p, text);
 	/* No two hashes are equal, for each has a salt of its own: this one is ours. */
 	else if (!t->uncertain || !str_equal(p->now.password_hash, p->change.password_hash))
@@ -198,8 +228,8 @@ static void put_user_answer(struct txn *t)
 	p->fn(&p->now, p->arg);
 }
 
-static void put_user_submit(struct store *s, const struct txn_class *class, struct str asker, struct str user,
-			    const struct store_user_change *c, store_user_fn *fn, void *arg)
+static struct put_user *put_user_new(struct store *s, const struct txn_class *class, struct str asker, struct str user,
+				     const struct store_user_change *c, store_user_fn *fn, void *arg)
 {
 	struct put_user *p = txn_new(s->txns, class, asker, sizeof(*p));
 	struct arena *a = &p->txn.arena;
@@ -212,15 +242,16 @@ static void put_user_submit(struct store *s, const struct txn_class *class, stru
 	p->change.password_hash = arena_str(a, c->password_hash);
 	profile_unknown(&p->profile, user);
 	p->now.profile = &p->profile;
-	txn_submit(&p->txn);
+	return p;
 }
 
-void store_add_user(struct store *s, struct str user, struct str nickname, struct str password_hash, store_user_fn *fn,
-		    void *arg)
+void store_add_user(struct store *s, const struct store_new_user *u, store_user_fn *fn, void *arg)
 {
-	static const struct txn_class class = {"add user", put_user_ask, put_user_row, add_decide, put_user_answer};
-	const struct store_user_change c = {.nickname = nickname, .password_hash = password_hash};
-	put_user_submit(s, &class, REGISTERING, user, &c, fn, arg);
+	static const struct txn_class class = {"add user", add_ask, put_user_row, add_decide, put_user_answer};
+	const struct store_user_change c = {.nickname = u->nickname, .password_hash = u->password_hash};
+	struct put_user *p = put_user_new(s, &class, REGISTERING, u->user, &c, fn, arg);
+	p->must_be_new = u->must_be_new;
+	txn_submit(&p->txn);
 }
 
 void store_change_user(struct store *s, struct str user, const struct store_user_change *c, store_user_fn *fn,
@@ -228,5 +259,5 @@ void store_change_user(struct store *s, struct str user, const struct store_user
 {
 	static const struct txn_class class = {"change user", put_user_ask, put_user_row, change_decide,
 					       put_user_answer};
-	put_user_submit(s, &class, user, user, c, fn, arg);
+	txn_submit(&put_user_new(s, &class, user, user, c, fn, arg)->txn);
 }
