@@ -163,7 +163,7 @@ subtest 'with a server' => sub {
 
 subtest 'user' => sub {
 	my $ctl = sub { my ($input, @args) = @_; return $node->ctl({input => $input}, @args) };
-	my ($status, $out, $err) = $ctl->("a good password\n", qw(user add zoe --nickname), "Zo\x{c3}\x{ab}");
+	my ($status, $out, $err) = $ctl->("a good password\n", qw(user add zoe --nickname), " \x{e2}\x{80}\x{ae}Zo\x{c3}\x{ab}");
 	is $status, 0, 'added' or diag($err);
 	like $out, qr/^nickname +Zo\x{c3}\x{ab}$/m, 'and shown';
 	like $out, qr/^password +set$/m, 'with a password';
@@ -179,7 +179,7 @@ subtest 'user' => sub {
 	is_deeply [@{$shown}{qw(user_id nickname avatar_url)}, $shown->{has_password} ? 1 : 0], ['zoe', "Zo\x{eb}", undef, 1], 'shown as JSON';
 	like $shown->{created_at}, qr/\A\d{4}-.*Z\z/, 'with times';
 	for (['', 'passwd', 'nobody'], ['', 'show', 'nobody'], ["short\n", 'add', 'yan'], ['', 'add', 'yan'], ["good enough\n", 'add', 'y n'],
-		["good enough\n", 'add', 'yan', '--nickname', ''], ["good enough\n", 'add', 'yan', '--nickname', 'x' x 65], ["good enough\n", 'add', 'yan', '--nickname', "\xff"], ["bad \xff UTF-8\n", 'add', 'yan']) {
+		["good enough\n", 'add', 'yan', '--nickname', ''], ["good enough\n", 'add', 'yan', '--nickname', 'x' x 65], ["good enough\n", 'add', 'yan', '--nickname', "\xff"], ["good enough\n", 'add', 'yan', '--nickname', "\xe2\x80\x8b"], ["bad \xff UTF-8\n", 'add', 'yan']) {
 		my ($input, @args) = @$_;
 		($status, $out, $err) = $ctl->($input, 'user', @args);
 		is $status, 1, "refused: user @args[0, 1] with '" . $input =~ s/[^ -~]/?/gr . "'";

@@ -210,17 +210,22 @@ static int change_password(const struct ctl *ctl, const char *user)
 	return close_store(&q, user);
 }
 
-static bool nickname_valid(struct str s)
+/* Cleans it as the server does. */
+static bool nickname_take(struct str s, char *out, struct str *out_r)
 {
 	bool valid = utf8_valid(s.s, s.len);
 	for (size_t i = 0; valid && i < s.len; i++)
 		valid = (unsigned char)s.s[i] >= ' ' && s.s[i] != 0x7f;
-	return valid && utf8_count(s) >= 1 && utf8_count(s) <= NICKNAME_MAX;
+	if (!valid || utf8_count(s) > NICKNAME_MAX)
+		return false;
+	*out_r = (struct str){out, utf8_name(s, out)};
+	return out_r->len != 0;
 }
 
 int ctl_user(const struct ctl *ctl)
 {
 	struct str nickname = STR_NULL;
+	char clean[NICKNAME_MAX * 4];
 	if (ctl->argc < 2)
 		return ctl_usage(usage);
 	const char *what = ctl->argv[0], *user = ctl->argv[1];
@@ -231,8 +236,8 @@ int ctl_user(const struct ctl *ctl)
 		return ctl_usage(usage);
 	if (!id_user_valid(str_from(user)))
 		return ctl_fail("%s is no user id: 1 to %d characters out of A-Z a-z 0-9 . _ @ : -", user, USER_ID_MAX);
-	if (nickname.s != NULL && !nickname_valid(nickname))
-		return ctl_fail("--nickname: must be 1 to %d characters of UTF-8", NICKNAME_MAX);
+	if (nickname.s != NULL && !nickname_take(nickname, clean, &nickname))
+		return ctl_fail("--nickname: must be 1 to %d characters of UTF-8, and show something", NICKNAME_MAX);
 	if (adds)
 		return add(ctl, user, nickname);
 	if (strcmp(what, "passwd") == 0)
