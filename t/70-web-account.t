@@ -127,6 +127,15 @@ subtest 'in Chinese' => sub {
 	is_deeply [$page->own_faults], [], 'no fault in the console';
 };
 
+subtest 'registration is closed' => sub {
+	$t->node->configure({%{$t->node->{conf}}, account => {registration => 'closed'}})->reload;
+	my $page = $web->visit;
+	$page->wait_text('h1', 'Tidings');
+	$page->register('late', 'correct horse', '');
+	$page->wait_text('.fault', 'Ask the administrator');
+	pass 'is said, and whom to ask';
+};
+
 $web->stop;
 my $closed = Tidings::Web->start(conf => {accounts => 'false'});
 my $page = $closed->visit;

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Proves friendship on the chat page: finding people, requests with notes, accepting and declining, who is online,
-# blocking, ending it; and the notifications under the bell.
+# blocking friends and others, ending it; and the notifications under the bell.
 use Tidings;
 use Tidings::Web;
 
@@ -90,6 +90,40 @@ subtest 'ending it' => sub {
 	$ann->click('#tab-friends')->click('[data-section=requests] .primary');
 	$_->wait_value(q{document.querySelector('.composer').checkVisibility()}) for $ann, $ben;
 	pass 'and they may begin anew, from where they are';
+};
+
+subtest 'blocking anybody' => sub {
+	$anyone->post('/users/register', {user_id => $_, password => 'correct horse', nickname => ucfirst}) for qw(dan eve fay);
+	$t->http('dan')->post('/friends/requests', {user_id => 'ann', note => 'please'});
+	$ann->click('#tab-friends')->wait_text('[data-section=requests] .name', 'Dan');
+	$ann->choose('.person[data-user=dan]', 'Block')->wait_value(q{!document.querySelector('[data-section=requests]').checkVisibility()});
+	is_deeply [map { $_->{user_id} } @{$t->api('ann')->get('/users/blocked')->json->{items}}], ['dan'], 'who asks to be a friend can be blocked, and the request goes';
+	$ann->fill('.people [role=search] input', "eve\n")->wait_text('.found .name', 'Eve');
+	$ann->choose('.found .card', 'Block')->wait_text('.found small', 'Blocked');
+	ok !$ann->value(q{document.querySelector('.found form') !== null}), 'and so can whom one has found';
+	$ann->click('[data-section=friends] [data-user=ben] a')->wait_text('.room-title h2', 'Ben');
+	$ann->choose('.room-header', 'End friendship')->agree->wait_text('.room-notice', 'not friends');
+	$ann->choose('.room-header', 'Block')->wait_text('.room-notice', 'You have blocked Ben');
+	$ben->wait_text('.room-notice', 'not friends');
+	$ben->click('.room-notice .quiet')->wait_text('.note', 'Ann does not take requests from you');
+	pass 'and who is a friend no more; they are told when they ask';
+	$ann->click('.mine')->wait_text('.dialog h3', 'Blocked users');
+	is_deeply $ann->value(q{[...document.querySelectorAll('.blocked .name')].map((e) => e.textContent)}), [qw(Ben Dan Eve)], 'the settings list them all';
+	$ann->click('.blocked [data-user=dan] button')->wait_count('.blocked li', 2);
+	$ann->wait_value(q{document.activeElement.matches('.blocked button')});
+	$ann->click('.blocked [data-user=eve] button')->wait_count('.blocked li', 1)->click('.blocked [data-user=ben] button')->wait_text('.dialog', 'You have blocked nobody');
+	is_deeply $t->api('ann')->get('/users/blocked')->json->{items}, [], 'and lift it';
+	ok $ann->value(q{document.activeElement.id === 'blocked-title'}), 'the keyboard is not lost';
+	$ann->key('Escape');
+};
+
+subtest 'asking who has declined' => sub {
+	$ann->fill('.people [role=search] input', "fay\n")->wait_text('.found .name', 'Fay')->click('.found .primary')->wait_text('.found', 'Request sent');
+	$t->http('fay')->put('/friends/requests/ann/decline');
+	$ann->wait_text('.note', 'Fay declined');
+	$ann->fill('.people [role=search] input', "fay\n")->wait_text('.found .name', 'Fay')->click('.found .primary');
+	$ann->wait_text('.found .fault', 'Fay declined a request of yours. You can ask again in');
+	like $ann->value(q{document.querySelector('.found .fault').textContent}), qr/ in 2\d hours\.$/, 'has to wait, and is told how long';
 };
 
 is_deeply [map { $_->own_faults } $ann, $ben], [], 'no error in the consoles, nothing refused by the policy';

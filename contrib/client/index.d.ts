@@ -185,8 +185,10 @@ export interface Rest {
     declineFriend(userId: string): Promise<void>;
     friends(page?: PageOptions): Promise<Page<Friend>>;
     removeFriend(userId: string): Promise<void>;
-    block(userId: string): Promise<Friend>;
-    unblock(userId: string): Promise<Friend>;
+    /** Any user, a friend or not. */
+    block(userId: string): Promise<void>;
+    unblock(userId: string): Promise<void>;
+    blocked(page?: PageOptions): Promise<Page<Profile>>;
 
     /** For services: needs a token whose scope contains `notify`. */
     notify(notification: {
@@ -342,6 +344,11 @@ export class TidingsClient {
     markRead(conversationId: Id, upToSeq?: number): void;
     recall(messageId: Id): Promise<Message>;
     delete(messageId: Id): Promise<void>;
+    /** Any user, a friend or not: they cannot write to this one, nor ask to be a friend. Stays until it is lifted. */
+    block(userId: string): Promise<void>;
+    unblock(userId: string): Promise<void>;
+    /** All whom this user blocks. */
+    blocked(): Promise<Profile[]>;
     /** Shown to the peer, if connected. */
     typing(conversationId: Id): void;
     /** Whose presence to follow, also after reconnections; replaces the set before. Up to 500 friends. */

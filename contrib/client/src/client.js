@@ -243,6 +243,23 @@ export class TidingsClient extends Emitter {
         return this.#rest.deleteMessage(messageId);
     }
 
+    // Any user, a friend or not. A block stays until it is lifted.
+    block(userId) {
+        return this.#rest.block(userId);
+    }
+
+    unblock(userId) {
+        return this.#rest.unblock(userId);
+    }
+
+    // The profiles of all whom this user blocks.
+    async blocked() {
+        const profiles = [];
+        for await (const profile of this.#rest.each((page) => this.#rest.blocked(page)))
+            profiles.push(profile);
+        return profiles;
+    }
+
     typing(conversationId) {
         this.#connection.hint('typing', {conversation_id: conversationId});
     }

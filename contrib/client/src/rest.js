@@ -201,12 +201,18 @@ export class Rest {
         await this.#delete(`/friends/${segment(userId)}`);
     }
 
-    block(userId) {
-        return this.#put(`/friends/${segment(userId)}/block`);
+    // ---- blocking: any user, a friend or not ----
+
+    async block(userId) {
+        await this.#put(`/users/${segment(userId)}/block`);
     }
 
-    unblock(userId) {
-        return this.#delete(`/friends/${segment(userId)}/block`);
+    async unblock(userId) {
+        await this.#delete(`/users/${segment(userId)}/block`);
+    }
+
+    blocked({limit, cursor} = {}) {
+        return this.#get('/users/blocked', {limit, cursor});
     }
 
     // ---- notifications ----

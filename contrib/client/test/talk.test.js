@@ -160,9 +160,12 @@ test('every REST call about accounts, friends and notifications', needsServer, a
     await e.rest.requestFriend(dora);
     assert.equal((await d.rest.acceptFriend(emil)).user.user_id, emil);
     assert.deepEqual((await d.rest.friends()).items.map((f) => f.user.user_id), [emil]);
-    assert.equal((await e.rest.block(dora)).blocked, true);
+    await e.block(dora);
+    assert.deepEqual((await e.blocked()).map((profile) => profile.user_id), [dora]);
+    assert.deepEqual((await e.rest.blocked({limit: 1})).items.map((profile) => profile.user_id), [dora]);
     await assert.rejects(d.rest.send({to_user_id: emil, message_type: 'text', content: 'x'}), {code: 'blocked'});
-    assert.equal((await e.rest.unblock(dora)).blocked, false);
+    await e.unblock(dora);
+    assert.deepEqual(await e.blocked(), []);
 
     const service = new TidingsClient({url, WebSocket, token: await ask('token', 'moments', 600, 'scope', 'notify')});
     await service.rest.notify({user_id: emil, kind: 'moment_comment', actor_id: dora, ref: {kind: 'moment', id: '7'}, body: 'nice'});

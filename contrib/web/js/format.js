@@ -52,6 +52,13 @@ export function shortTime(time) {
     return (ago < 7 ? weekdayFormat : dateFormat).format(new Date(time));
 }
 
+// How long from now, in words: in minutes, or hours where it is longer.
+export function fromNow(milliseconds) {
+    const minutes = Math.max(1, Math.ceil(milliseconds / 60000));
+    const relative = new Intl.RelativeTimeFormat(locale);
+    return minutes < 90 ? relative.format(minutes, 'minute') : relative.format(Math.ceil(minutes / 60), 'hour');
+}
+
 export function bytes(count) {
     const units = ['byte', 'kilobyte', 'megabyte', 'gigabyte'];
     const power = Math.min(units.length - 1, Math.floor(Math.log10(Math.max(1, count)) / 3));

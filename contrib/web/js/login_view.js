@@ -7,7 +7,8 @@ import {reasonOf, t} from './i18n.js';
 import {wishedName} from './names.js';
 import {languageField} from './settings.js';
 
-const REASONS = {credentials_invalid: 'login.wrong', conflict: 'login.taken', not_found: 'login.noAccounts'};
+const REASONS = {credentials_invalid: 'login.wrong', conflict: 'login.taken', forbidden: 'login.closed',
+    not_found: 'login.noAccounts'};
 
 export class LoginView {
     #rest;

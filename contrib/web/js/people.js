@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Friends, requests in both directions, and who is online.
+// Friends, requests in both directions, who is blocked, and who is online.
 import {nameOf} from './format.js';
 
 const WATCHED_MAX = 500; // of the protocol
@@ -11,6 +11,7 @@ export class People {
     #again = false;
     #presence = new Map(); // user id -> {online, last_seen}
     #profiles = new Map();
+    #blocked = new Map(); // user id -> profile
     friends = new Map(); // user id -> Friend
     incoming = [];
     outgoing = [];
@@ -35,12 +36,15 @@ export class People {
         while (this.#again) {
             this.#again = false;
             const {rest} = this.#client;
-            const [friends, incoming, outgoing] = await Promise.all([
+            const [friends, incoming, outgoing, blocked] = await Promise.all([
                 all(rest.each((page) => rest.friends(page))),
                 all(rest.each((page) => rest.friendRequests(page))),
                 all(rest.each((page) => rest.friendRequests({...page, direction: 'out'}))),
+                all(rest.each((page) => rest.blocked(page))),
             ]);
             this.friends = new Map(friends.map((f) => [f.user.user_id, f]));
+            this.#blocked = new Map(blocked.map((profile) => [profile.user_id, profile]));
+            blocked.forEach((profile) => this.met(profile));
             Object.assign(this, {incoming, outgoing, loaded: true});
             [...friends, ...incoming, ...outgoing].forEach(({user}) => this.met(user));
             friends.forEach((f) => this.#presence.set(f.user.user_id, {online: f.online, last_seen: f.last_seen}));
@@ -77,7 +81,12 @@ export class People {
     }
 
     hasBlocked(userId) {
-        return this.friends.get(userId)?.blocked ?? false;
+        return this.#blocked.has(userId) || (this.friends.get(userId)?.blocked ?? false);
+    }
+
+    // Profiles of those whom this user has blocked.
+    sortedBlocked() {
+        return [...this.#blocked.values()].sort((a, b) => nameOf(a).localeCompare(nameOf(b)));
     }
 
     isOnline(userId) {

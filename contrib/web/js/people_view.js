@@ -4,13 +4,14 @@ import {avatar} from './avatar.js';
 import {chatAddress} from './chat_list_view.js';
 import {KeyedList, bdi, el, iconButton, textButton} from './dom.js';
 import {openMenu, say} from './dialog.js';
-import {friendMenu} from './friend_menu.js';
 import {nameOf, shortTime} from './format.js';
 import {reasonOf, t} from './i18n.js';
+import {personMenu, requestFault} from './person_menu.js';
 
 export class PeopleView {
     #chat;
     #found = el('div.found', {role: 'status'});
+    #foundUser = null; // {user, how}: whom it shows, and as what
     #wanted = el('input.filter', {type: 'search', placeholder: t('people.findLabel'), 'aria-label': t('people.findLabel'),
         autocapitalize: 'none', autocomplete: 'off', spellcheck: 'false', maxlength: '64'});
     #empty = el('p.empty', {}, t('people.noFriends'));
@@ -47,6 +48,8 @@ export class PeopleView {
         this.#showSection('requests', people.incoming);
         this.#showSection('friends', friends);
         this.#showSection('outgoing', people.outgoing);
+        if (this.#foundUser !== null && this.#foundUser.how !== this.#howKnown(this.#foundUser.user))
+            this.#showFound(this.#foundUser.user);
         this.#empty.hidden = friends.length > 0 || !people.loaded;
     }
 
@@ -79,7 +82,14 @@ export class PeopleView {
                 textButton('primary.small', t('people.accept'), (event) => this.#act(event, 'acceptFriend', user.user_id),
                     {'aria-label': t('people.acceptOf', {name})}),
                 textButton('quiet.small', t('people.decline'), (event) => this.#act(event, 'declineFriend', user.user_id),
-                    {'aria-label': t('people.declineOf', {name})})));
+                    {'aria-label': t('people.declineOf', {name})}), this.#moreButton(user)));
+    }
+
+    #moreButton(user) {
+        const label = t('people.more', {name: nameOf(user)});
+        const button = iconButton('more', label, () => openMenu(button, label, personMenu(this.#chat, user.user_id)),
+            {class: 'icon-button more', 'aria-haspopup': 'menu'});
+        return button;
     }
 
     #outgoingNode({user}) {
@@ -97,12 +107,10 @@ export class PeopleView {
 
     #friendNode({user, online, state}) {
         const name = nameOf(user);
-        const more = iconButton('more', t('people.more', {name}), () => openMenu(more, t('people.more', {name}),
-            friendMenu(this.#chat, user.user_id)), {class: 'icon-button more', 'aria-haspopup': 'menu'});
         return el('li.person', {'data-user': user.user_id},
             el('a.person-link', {href: chatAddress(user.user_id), 'aria-label': `${t('people.messageTo', {name})}, ${state}`},
                 this.#picture(user, online), el('span.person-text', {}, el('strong.name', {}, bdi(name)), el('small', {}, state))),
-            more);
+            this.#moreButton(user));
     }
 
     // ---- finding ----
@@ -112,12 +120,23 @@ export class PeopleView {
         const userId = this.#wanted.value.trim();
         if (userId === '')
             return;
+        this.#foundUser = null;
         try {
-            this.#found.replaceChildren(this.#foundNode(await this.#chat.rest.user(userId)));
+            this.#showFound(await this.#chat.rest.user(userId));
         } catch (problem) {
             const none = problem.code === 'not_found' || problem.code === 'invalid_argument';
             this.#found.replaceChildren(el('p.fault', {}, none ? t('people.none', {name: userId}) : reasonOf(problem)));
         }
+    }
+
+    #howKnown({user_id}) {
+        const {people} = this.#chat;
+        return `${people.isFriend(user_id)} ${people.hasBlocked(user_id)}`;
+    }
+
+    #showFound(user) {
+        this.#foundUser = {user, how: this.#howKnown(user)};
+        this.#found.replaceChildren(this.#foundNode(user));
     }
 
     #foundNode(user) {
@@ -128,6 +147,8 @@ export class PeopleView {
         if (people.isFriend(user.user_id))
             return el('div.card', {}, this.#picture(user), who,
                 el('a.button.primary.small', {href: chatAddress(user.user_id)}, t('people.message')));
+        if (people.hasBlocked(user.user_id))
+            return el('div.card', {}, this.#picture(user), who, el('small', {}, t('people.blocked')), this.#moreButton(user));
         const note = el('input', {type: 'text', maxlength: '255', dir: 'auto', placeholder: t('people.note'), 'aria-label': t('people.note')});
         const fault = el('p.fault', {role: 'alert'});
         const form = el('form.card.request', {onsubmit: async (event) => {
@@ -136,11 +157,12 @@ export class PeopleView {
             try {
                 await this.#chat.befriend('requestFriend', user.user_id, note.value.trim() || undefined);
                 this.#wanted.value = '';
+                this.#foundUser = null;
                 this.#found.replaceChildren(el('p.done', {}, t('people.sent')));
             } catch (problem) {
-                fault.textContent = reasonOf(problem);
+                fault.textContent = requestFault(problem, nameOf(user));
             }
-        }}, this.#picture(user), who, note, el('button.primary', {type: 'submit'}, t('people.send')), fault);
+        }}, this.#picture(user), who, this.#moreButton(user), note, el('button.primary', {type: 'submit'}, t('people.send')), fault);
         return form;
     }
 }

@@ -3,10 +3,10 @@
 import {avatar} from './avatar.js';
 import {Composer} from './composer.js';
 import {bdi, el, iconButton, textButton} from './dom.js';
-import {openMenu} from './dialog.js';
+import {openMenu, say} from './dialog.js';
 import {nameOf, shortTime} from './format.js';
-import {friendMenu} from './friend_menu.js';
-import {t} from './i18n.js';
+import {reasonOf, t} from './i18n.js';
+import {personMenu, requestFault} from './person_menu.js';
 import {TimelineView} from './timeline_view.js';
 
 export class RoomView {
@@ -80,7 +80,6 @@ export class RoomView {
             this.#name.replaceChildren(bdi(name));
         this.#status.textContent = this.#statusText(c, online);
         this.#status.classList.toggle('typing', c.typing);
-        this.#menu.hidden = !people.isFriend(c.peer.user_id);
         this.#showNotice(name);
     }
 
@@ -114,14 +113,22 @@ export class RoomView {
         this.#notice.dataset.shown = shown;
         if (kind === 'blocked')
             this.#notice.replaceChildren(el('p', {}, t('room.iBlocked', {name})),
-                textButton('quiet', t('people.unblock'), () => this.#chat.befriend('unblock', peerId)));
+                textButton('quiet', t('people.unblock'), () => this.#befriend('unblock', reasonOf)));
         else
             this.#notice.replaceChildren(el('p', {}, t('room.notFriends', {name})),
                 textButton('quiet', t(asked ? 'people.sent' : 'people.add'),
-                    () => this.#chat.befriend('requestFriend', peerId), {disabled: asked}));
+                    () => this.#befriend('requestFriend', (problem) => requestFault(problem, name)), {disabled: asked}));
+    }
+
+    async #befriend(what, inWords) {
+        try {
+            await this.#chat.befriend(what, this.#conversation.peer.user_id);
+        } catch (problem) {
+            say(inWords(problem));
+        }
     }
 
     #openMenu() {
-        openMenu(this.#menu, t('room.menu'), friendMenu(this.#chat, this.#conversation.peer.user_id));
+        openMenu(this.#menu, t('room.menu'), personMenu(this.#chat, this.#conversation.peer.user_id));
     }
 }

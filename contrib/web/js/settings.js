@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Profile, language, appearance, notifications of the browser, the way to the API's page, and logging out.
 import {alertsAllowed, alertsWanted, wantAlerts} from './alerts.js';
-import {el, externalLink, textButton} from './dom.js';
+import {bdi, el, externalLink, textButton} from './dom.js';
 import {ask, openDialog, say} from './dialog.js';
 import {field} from './field.js';
+import {nameOf} from './format.js';
 import {chooseLanguage, language, languages, reasonOf, t} from './i18n.js';
 import {wishedName} from './names.js';
 import {chooseTheme, theme, themes} from './theme.js';
@@ -12,7 +13,7 @@ export function openSettings(chat, logOut) {
     const dialog = openDialog(t('settings.title'), profileForm(chat),
         el('div.settings', {}, languageField(),
             field(t('settings.theme'), select(themes.map((name) => [name, t(`settings.theme.${name}`)]), theme(), chooseTheme)),
-            alertsField()),
+            alertsField()), blockedSection(chat),
         el('div.buttons', {}, textButton('danger.log-out', t('settings.logOut'), async () => {
             const count = chat.outgoing.waiting;
             if (count > 0 && !await ask(t('settings.logOutAsk', {count}), t('settings.logOut')))
@@ -54,6 +55,38 @@ function profileForm(chat) {
     field(t('login.userId'), el('input', {type: 'text', value: chat.me, readonly: true})),
     field(t('settings.nickname'), nickname), field(t('settings.avatar'), avatar), fault,
     el('div.buttons', {}, el('button.primary', {type: 'submit'}, t('settings.save'))));
+}
+
+// Whom the user has blocked, friends and others, and the way to lift that.
+function blockedSection(chat) {
+    const heading = el('h3', {id: 'blocked-title', tabindex: '-1'}, t('settings.blocked'));
+    const list = el('ul.blocked', {'aria-labelledby': 'blocked-title'});
+    const hint = el('p.hint');
+    const show = () => {
+        const users = chat.people.sortedBlocked();
+        hint.textContent = t(users.length > 0 ? 'settings.blockedHint' : 'settings.noneBlocked');
+        list.replaceChildren(...users.map((user) => {
+            const name = nameOf(user);
+            const button = textButton('quiet.small', t('people.unblock'), () => unblock(user, button),
+                {'aria-label': t('people.unblockOf', {name})});
+            return el('li', {'data-user': user.user_id}, el('span.person-text', {}, el('strong.name', {}, bdi(name)),
+                name !== user.user_id && el('small', {}, user.user_id)), button);
+        }));
+    };
+    const unblock = async (user, button) => {
+        button.disabled = true;
+        try {
+            await chat.befriend('unblock', user.user_id);
+            await chat.people.load();
+            show();
+            (list.querySelector('button') ?? heading).focus();
+        } catch (problem) {
+            say(reasonOf(problem));
+            button.disabled = false;
+        }
+    };
+    show();
+    return el('section.settings', {'aria-labelledby': 'blocked-title'}, heading, hint, list);
 }
 
 function alertsField() {
