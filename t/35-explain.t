@@ -32,6 +32,7 @@ my @fill = (
 	friend_declines => "INSERT INTO friend_declines (from_user_id, to_user_id, declined_at) SELECT CONCAT('a', seq), CONCAT('b', seq), $time FROM seq_1_to_1000",
 	friend_request_limits => "INSERT INTO friend_request_limits (user_id, full_at) SELECT CONCAT('a', seq), UTC_TIMESTAMP(3) FROM seq_1_to_1000",
 	notifications => "INSERT INTO notifications (id, user_id, kind, actor_id, is_read, created_at) SELECT seq << 20, IF(seq % 4, $other, 'alice'), 'kind', 'a0001', seq % 3 = 0, $time FROM seq_1_to_10000",
+	read_marks => "INSERT INTO read_marks SELECT id, user2_id, seq, created_at FROM conversations JOIN seq_1_to_5",
 	deletions => "INSERT INTO deletions SELECT user_id, id, seq * 5, seq * 5 + 1 FROM (SELECT user1_id AS user_id, id FROM conversations UNION ALL SELECT user2_id, id FROM conversations) sides JOIN seq_1_to_3 WHERE user_id <> 'alice'",
 	recalls => "INSERT INTO recalls (user_id, recalled_at, conversation_id) SELECT user1_id, sort_time, id FROM conversations UNION SELECT user2_id, sort_time, id FROM conversations",
 );

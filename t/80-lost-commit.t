@@ -57,7 +57,7 @@ subtest 'a recall' => sub {
 };
 
 subtest 'a reading' => sub {
-	lose($bob, 'UPDATE messages .*is_read=1.*COMMIT\z', type => 'read', conversation_id => $first->{conversation_id});
+	lose($bob, 'INSERT INTO read_marks .*COMMIT\z', type => 'read', conversation_id => $first->{conversation_id});
 	back();
 	is $_->expect('read')->{up_to_seq}, 3, "$_->{name} is told" for $alice, $bob2, $bob;
 };

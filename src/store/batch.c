@@ -42,9 +42,9 @@ void batch_reset(struct batch *b)
 	HASH_CLEAR(hh, b->friendships);
 	b->convs = NULL;
 	arena_clear(&b->arena);
-	struct buf *bufs[] = {&b->text,		  &b->ask_sent,	      &b->ask_friends,
-			      &b->ask_messages,	  &b->ask.text,	      &b->insert_messages,
-			      &b->insert_changes, &b->insert_recalls, &b->updates.text};
+	struct buf *bufs[] = {&b->text,		&b->ask_sent,	     &b->ask_friends,	 &b->ask_messages,
+			      &b->ask.text,	&b->insert_messages, &b->insert_changes, &b->insert_recalls,
+			      &b->insert_marks, &b->updates.text};
 	for (size_t i = 0; i < ARRAY_LEN(bufs); i++) {
 		buf_clear(bufs[i]);
 		buf_shrink(bufs[i], KEEP_BYTES);
@@ -60,9 +60,9 @@ void batch_fini(struct batch *b)
 {
 	batch_reset(b);
 	arena_fini(&b->arena);
-	struct buf *bufs[] = {&b->text,		  &b->ask_sent,	      &b->ask_friends,
-			      &b->ask_messages,	  &b->ask.text,	      &b->insert_messages,
-			      &b->insert_changes, &b->insert_recalls, &b->updates.text};
+	struct buf *bufs[] = {&b->text,		&b->ask_sent,	     &b->ask_friends,	 &b->ask_messages,
+			      &b->ask.text,	&b->insert_messages, &b->insert_changes, &b->insert_recalls,
+			      &b->insert_marks, &b->updates.text};
 	for (size_t i = 0; i < ARRAY_LEN(bufs); i++)
 		buf_fini(bufs[i]);
 	free(b->stmt);
@@ -214,6 +214,8 @@ static void row_conv(struct batch *b, struct row *row)
 		c->last_id[side] = row_take_u64(row);
 	for (int side = 0; side < 2; side++)
 		c->read_seq[side] = row_take_u64(row);
+	for (int side = 0; side < 2; side++)
+		c->dead[side] = row_take_u64(row);
 	c->change_seq = row_take_u64(row);
 }
 

@@ -14,7 +14,7 @@
 
 #define CONV_COLUMNS                                                                                                   \
 	"id,user1_id,user2_id,last_seq,last_message_time,sort_time,user1_unread,user2_unread,user1_last_id,"           \
-	"user2_last_id,user1_read_seq,user2_read_seq,change_seq"
+	"user2_last_id,user1_read_seq,user2_read_seq,user1_dead,user2_dead,change_seq"
 
 #define HELD_COLUMNS MESSAGE_COLUMNS ",m.deleted_by_sender,m.deleted_by_recipient"
 
@@ -255,8 +255,8 @@ static void append_conv_values(struct buf *text, const struct conv *c)
 	sql_str(text, conv_user(c, 0));
 	buf_append_char(text, ',');
 	sql_str(text, conv_user(c, 1));
-	const uint64_t numbers[] = {c->last_seq,   c->unread[0],   c->unread[1],   c->last_id[0],
-				    c->last_id[1], c->read_seq[0], c->read_seq[1], c->change_seq};
+	const uint64_t numbers[] = {c->last_seq,    c->unread[0],   c->unread[1], c->last_id[0], c->last_id[1],
+				    c->read_seq[0], c->read_seq[1], c->dead[0],	  c->dead[1],	 c->change_seq};
 	for (size_t i = 0; i < ARRAY_LEN(numbers); i++) {
 		buf_append_char(text, ',');
 		sql_u64(text, numbers[i]);
@@ -281,7 +281,8 @@ static bool append_convs(struct batch *b)
 		if (first)
 			sql_lit(begin_stmt(b, STMT_PLAIN, NULL),
 				"INSERT INTO conversations (id,user1_id,user2_id,last_seq,user1_unread,user2_unread,"
-				"user1_last_id,user2_last_id,user1_read_seq,user2_read_seq,change_seq,last_message_"
+				"user1_last_id,user2_last_id,user1_read_seq,user2_read_seq,user1_dead,user2_dead,"
+				"change_seq,last_message_"
 				"time,"
 				"sort_time,created_at) VALUES ");
 		sql_comma(&b->text, &first);
@@ -292,7 +293,8 @@ static bool append_convs(struct batch *b)
 			" ON DUPLICATE KEY UPDATE last_seq=VALUES(last_seq),user1_unread=VALUES(user1_unread),"
 			"user2_unread=VALUES(user2_unread),user1_last_id=VALUES(user1_last_id),"
 			"user2_last_id=VALUES(user2_last_id),user1_read_seq=VALUES(user1_read_seq),"
-			"user2_read_seq=VALUES(user2_read_seq),change_seq=VALUES(change_seq),"
+			"user2_read_seq=VALUES(user2_read_seq),user1_dead=VALUES(user1_dead),user2_dead=VALUES(user2_"
+			"dead),change_seq=VALUES(change_seq),"
 			"last_message_time=VALUES(last_message_time),sort_time=VALUES(sort_time)");
 	return !first;
 }
@@ -316,6 +318,7 @@ void batch_build_write(struct batch *b)
 	append_list(b, "INSERT INTO recalls (user_id,recalled_at,conversation_id) VALUES ", &b->insert_recalls);
 	if (b->insert_recalls.len != 0)
 		sql_lit(&b->text, " ON DUPLICATE KEY UPDATE recalled_at=GREATEST(recalled_at,VALUES(recalled_at))");
+	append_list(b, "INSERT INTO read_marks (conversation_id,user_id,up_to_seq,at) VALUES ", &b->insert_marks);
 	bool wrote = append_convs(b);
 	/* The last row that is locked, so that nobody who waits for it keeps another one from us. */
 	b->raised = wrote && b->raises;

@@ -99,6 +99,7 @@ struct conv {
 	bool read_by[2], deleted_by[2];
 	uint64_t stored_seq; /* the last seq before this batch */
 	uint64_t last_seq, change_seq, unread[2], last_id[2], read_seq[2];
+	uint64_t dead[2]; /* neither read nor counted as unread: recalled, or deleted by that side, before */
 	int64_t last_ms, sort_ms;
 	struct str source_kind, source_id; /* where it is to be made */
 };
@@ -194,7 +195,7 @@ struct batch {
 	struct buf ask_sent, ask_friends, ask_messages;
 	struct gathered ask;
 	/* and for the second */
-	struct buf insert_messages, insert_changes, insert_recalls;
+	struct buf insert_messages, insert_changes, insert_recalls, insert_marks;
 	struct gathered updates;
 };
 
@@ -227,10 +228,10 @@ static inline struct str conv_user(const struct conv *c, int side)
 {
 	return pair_key_user(&c->pair, (unsigned)side);
 }
-/* n messages to that side are unread no more. A counter that says fewer, which a sound database never has, becomes 0. */
-static inline void conv_less_unread(struct conv *c, int side, uint64_t n)
+/* A counter that says fewer than n, which a sound database never has, becomes 0. */
+static inline uint64_t conv_less(uint64_t counter, uint64_t n)
 {
-	c->unread[side] = c->unread[side] > n ? c->unread[side] - n : 0;
+	return counter > n ? counter - n : 0;
 }
 struct conv *batch_conv_by_id(struct batch *b, uint64_t id);
 struct conv *batch_conv_by_pair(struct batch *b, struct str a, struct str c);

@@ -74,6 +74,12 @@ bool change_counts_as_unread(const struct held *h)
 	return !h->m.is_read && !h->m.is_recalled && !h->deleted[1];
 }
 
+void change_bury(struct conv *c, int side)
+{
+	c->unread[side] = conv_less(c->unread[side], 1);
+	c->dead[side]++;
+}
+
 void change_begin_update(struct buf *out, const char *assignments)
 {
 	sql_lit(out, "UPDATE messages SET ");
@@ -103,8 +109,11 @@ static enum op_verdict read_plan(struct batch *b, struct op *op)
 		return change_end_standing(b, o, op->uncertain && h->m.read_ms == o->at_ms);
 	if (op->settling)
 		return change_end(op, STORE_UNAVAILABLE);
+	struct conv *c = op_conv(op);
 	if (change_counts_as_unread(h))
-		conv_less_unread(op_conv(op), side, 1);
+		c->unread[side] = conv_less(c->unread[side], 1);
+	else
+		c->dead[side] = conv_less(c->dead[side], 1);
 	change_note(b, o, CHANGE_READ);
 	h->m.is_read = true;
 	h->m.read_ms = b->now_ms;
@@ -147,7 +156,7 @@ static enum op_verdict recall_plan(struct batch *b, struct op *op)
 	if (b->now_ms - h->m.created_ms > (int64_t)b->conf->message.recall_window_secs * 1000)
 		return change_end(op, STORE_RECALL_EXPIRED);
 	if (change_counts_as_unread(h))
-		conv_less_unread(c, 1 - side, 1);
+		change_bury(c, 1 - side);
 	change_note(b, o, CHANGE_RECALLED);
 	append_recall(b, c, 0);
 	append_recall(b, c, 1);

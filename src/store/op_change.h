@@ -32,6 +32,8 @@ bool change_find_message(struct batch *b, struct op_change *o, int *side_r, enum
 bool change_is_sender(const struct op_change *o);
 /* The recipient's counter counts it. */
 bool change_counts_as_unread(const struct held *h);
+/* A message to that side, which counted as unread, does not any more, though it was not read. */
+void change_bury(struct conv *c, int side);
 /* Writes the change down; the message's row is updated by what is written between the two calls below. */
 void change_note(struct batch *b, struct op_change *o, enum change_kind kind);
 void change_begin_update(struct buf *out, const char *assignments);

@@ -213,7 +213,7 @@ static enum op_verdict delete_plan(struct batch *b, struct op *op)
 		return OP_PUT_OFF;
 	c->last_id[side] = newest;
 	if (as == 1 && change_counts_as_unread(h))
-		conv_less_unread(c, side, 1);
+		change_bury(c, side);
 	c->deleted_by[side] = true;
 	change_note(b, o, CHANGE_DELETED);
 	h->deleted[as] = true;

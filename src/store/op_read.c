@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Reading a conversation up to a seq: marks the messages to the reader, moves read_seq, and counts what stays unread.
+ * Reading a conversation up to a seq: moves read_seq, writes a read mark, and counts what stays unread. The messages
+ * themselves are not touched, whatever was unread: what is after read_seq is unread, but for what was read by itself.
  *
- * A step marks a bounded number of messages, whatever is unread; a longer way is gone in a step a batch, with what
- * others have sent meanwhile in between. Each step leaves counters and read_seq true.
+ * To count what stays unread, either the messages that are left are counted or those that are read, whichever are few.
+ * Where neither are, the way is gone in steps, one a batch, with what others have sent meanwhile in between. Each step
+ * leaves counters and read_seq true.
  */
 #include "core/base.h"
 #include "store/store_priv.h"
@@ -12,7 +14,7 @@
 #include "store/sql.h"
 
 /*
- * How many seqs a step moves read_seq. The first read of a batch may go far, most read a few messages, and all of
+ * How many seqs are counted through. The first read of a batch may count many, most count a few messages, and all of
  * a full batch together pass over some 12,000 rows.
  */
 #define STEP_FIRST 2048
@@ -20,7 +22,8 @@
 #define FEW 8
 #define STEP 32
 
-enum { MARKED, COUNTED };
+/* Messages that are not read, and how many of them count as unread. */
+enum { UNMARKED, UNREAD };
 
 struct op_read {
 	struct op op;
@@ -28,50 +31,66 @@ struct op_read {
 	void *arg;
 	struct str user;
 	uint64_t conversation_id;
-	uint64_t up_to_seq; /* as asked; as taken, once it was planned, so that each step takes the same */
-	uint64_t step;	    /* at most, in this batch */
-	uint64_t found[2];  /* rows that become read, and how many of them the counter counts */
+	uint64_t up_to_seq;  /* as asked; as taken, once it was planned, so that each step takes the same */
+	uint64_t step;	     /* at most, in this batch */
+	uint64_t counted[2]; /* of those that are left, where they are few, else of the step; see below */
 	/* The last step that was planned; 0: none, or it is counted in the result. */
 	uint64_t step_to, step_marked;
 	struct store_read result; /* of the steps that have committed */
 };
 
+/* How far the messages that are left may reach to be counted, and so all be read at once. */
+static void put_is_near_end(struct buf *out, const struct op_read *o)
+{
+	sql_lit(out, "c.last_seq<=");
+	sql_u64(out, o->up_to_seq + o->step);
+}
+
+static bool is_near_end(const struct op_read *o, const struct conv *c)
+{
+	return c->stored_seq <= o->up_to_seq + o->step;
+}
+
 static void read_enter(struct batch *b, struct op *op)
 {
 	struct op_read *o = container_of(op, struct op_read, op);
 	op->conv = batch_conv_by_id(b, o->conversation_id);
-	o->found[MARKED] = o->found[COUNTED] = 0;
+	o->counted[UNMARKED] = o->counted[UNREAD] = 0;
 	o->step = b->reads == 0 ? STEP_FIRST : b->reads < FEW ? STEP_FEW : STEP;
 	b->reads++;
-	/* Only what is after read_seq can be unread. */
-	struct buf *out = batch_ask(b, o->found);
-	sql_lit(out, "SELECT COUNT(*),SUM(m.is_recalled=0 AND m.deleted_by_recipient=0) FROM (SELECT "
-		     "id,last_seq,IF(user1_id=");
+	struct buf *out = batch_ask(b, o->counted);
+	sql_lit(out, "SELECT COUNT(*),SUM(m.is_recalled=0 AND m.deleted_by_recipient=0) FROM (SELECT c.id,IF(");
+	put_is_near_end(out, o);
+	sql_lit(out, ",GREATEST(c.read_seq,");
+	sql_u64(out, o->up_to_seq);
+	sql_lit(out, "),c.read_seq) AS after_seq,IF(");
+	put_is_near_end(out, o);
+	sql_lit(out, ",c.last_seq,LEAST(c.read_seq+");
+	sql_u64(out, o->step);
+	buf_append_char(out, ',');
+	sql_u64(out, o->up_to_seq);
+	sql_lit(out, ")) AS to_seq FROM (SELECT id,last_seq,IF(user1_id=");
 	sql_str(out, o->user);
 	sql_lit(out, ",user1_read_seq,user2_read_seq) AS read_seq FROM conversations WHERE id=");
 	sql_u64(out, o->conversation_id);
-	sql_lit(out, ") c JOIN messages m ON m.id>(c.id<<28)+c.read_seq AND m.id<=(c.id<<28)+LEAST(c.last_seq,");
-	sql_u64(out, o->up_to_seq);
-	sql_lit(out, ",c.read_seq+");
-	sql_u64(out, o->step);
-	sql_lit(out, ") WHERE m.to_user_id=");
+	sql_lit(out, ") c) c JOIN messages m ON m.id>(c.id<<28)+c.after_seq AND m.id<=(c.id<<28)+c.to_seq "
+		     "WHERE m.to_user_id=");
 	sql_str(out, o->user);
-	sql_lit(out, " AND m.is_read=0");
+	sql_lit(out, " AND m.read_at IS NULL");
 }
 
-static void append_update(struct batch *b, const struct op_read *o, const struct conv *c, uint64_t after_seq)
+static void append_mark(struct batch *b, const struct op_read *o)
 {
-	struct buf *out = batch_update(b);
-	sql_lit(out, "UPDATE messages FORCE INDEX (PRIMARY) SET is_read=1,read_at=");
-	sql_time(out, b->now_ms);
-	sql_lit(out, " WHERE id>");
-	sql_u64(out, message_id_make(c->id, after_seq));
-	sql_lit(out, " AND id<=");
-	sql_u64(out, message_id_make(c->id, o->step_to));
-	sql_lit(out, " AND to_user_id=");
+	struct buf *out = &b->insert_marks;
+	buf_append(out, out->len != 0 ? ",(" : "(", out->len != 0 ? 2 : 1);
+	sql_u64(out, o->conversation_id);
+	buf_append_char(out, ',');
 	sql_str(out, o->user);
-	sql_lit(out, " AND is_read=0");
-	batch_expect(b, o->step_marked);
+	buf_append_char(out, ',');
+	sql_u64(out, o->step_to);
+	buf_append_char(out, ',');
+	sql_time(out, b->now_ms);
+	buf_append_char(out, ')');
 }
 
 /* The planned step has committed. */
@@ -88,17 +107,26 @@ static void read_step(struct op *op)
 
 static void plan_step(struct batch *b, struct op_read *o, struct conv *c, int side)
 {
-	uint64_t old_seq = c->read_seq[side];
-	o->step_to = old_seq + o->step < o->up_to_seq ? old_seq + o->step : o->up_to_seq;
-	/* Messages of this batch, which the database could not count yet. */
-	uint64_t just_sent = op_send_count(b, c, o->user, o->step_to);
-	o->step_marked = o->found[MARKED] + just_sent;
+	uint64_t before = c->unread[side] + c->dead[side];
+	uint64_t dead = o->counted[UNMARKED] - o->counted[UNREAD];
+	/* Messages of this batch are in the database only later. */
+	if (is_near_end(o, c)) {
+		o->step_to = o->up_to_seq;
+		c->dead[side] = dead;
+		c->unread[side] = o->counted[UNREAD] + op_send_count(b, c, o->user, c->last_seq) -
+				  op_send_count(b, c, o->user, o->step_to);
+	} else {
+		uint64_t to = c->read_seq[side] + o->step;
+		o->step_to = to < o->up_to_seq ? to : o->up_to_seq;
+		c->dead[side] = conv_less(c->dead[side], dead);
+		c->unread[side] =
+			conv_less(c->unread[side], o->counted[UNREAD] + op_send_count(b, c, o->user, o->step_to));
+	}
+	o->step_marked = conv_less(before, c->unread[side] + c->dead[side]);
 	o->result.read_ms = b->now_ms;
-	conv_less_unread(c, side, o->found[COUNTED] + just_sent);
 	c->read_seq[side] = o->step_to;
 	c->dirty = c->read_by[side] = o->op.planned = true;
-	if (o->step_marked != 0)
-		append_update(b, o, c, old_seq);
+	append_mark(b, o);
 	o->op.more = o->step_to < o->up_to_seq;
 }
 

@@ -58,8 +58,8 @@ bool row_take_message(struct row *r, struct arena *a, struct message *out)
 	if (client_msg_id.len != 0 && client_msg_id.s[0] != ' ')
 		out->client_msg_id = arena_str(a, client_msg_id);
 	out->reply_to = row_take_u64(r);
-	out->is_read = row_take_bool(r);
 	out->read_ms = row_take_ms(r);
+	out->is_read = out->read_ms != 0;
 	out->is_recalled = row_take_bool(r);
 	out->recalled_ms = row_take_ms(r);
 	out->created_ms = row_take_ms(r);

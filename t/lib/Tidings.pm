@@ -159,11 +159,13 @@ sub send_text {
 sub recount_faults {
 	my ($self) = @_;
 	my $of = 'm.id BETWEEN (c.id << 28) AND ((c.id << 28) | 268435455)';
-	my $unread = "(SELECT COUNT(*) FROM messages m WHERE $of AND m.to_user_id = c.user%d_id AND NOT m.is_read AND NOT m.is_recalled AND NOT m.deleted_by_recipient)";
+	my $unread = "(SELECT COUNT(*) FROM messages m WHERE $of AND m.to_user_id = c.user%1\$d_id AND NOT m.is_read AND (m.id & 268435455) > c.user%1\$d_read_seq AND %2\$s)";
 	my $last = "(SELECT COALESCE(MAX(m.id), 0) FROM messages m WHERE $of AND NOT IF(m.from_user_id = c.user%d_id, m.deleted_by_sender, m.deleted_by_recipient))";
 	my %must = (
 		'seq is not dense' => "last_seq <> (SELECT COUNT(*) FROM messages m WHERE $of) OR last_seq <> (SELECT COALESCE(MAX(m.id & 268435455), 0) FROM messages m WHERE $of)",
-		(map { ("unread of side $_" => "user${_}_unread <> " . sprintf($unread, $_), "last message of side $_" => "user${_}_last_id <> " . sprintf($last, $_)) } 1, 2),
+		(map { ("unread of side $_" => "user${_}_unread <> " . sprintf($unread, $_, 'NOT m.is_recalled AND NOT m.deleted_by_recipient'),
+			"dead of side $_" => "user${_}_dead <> " . sprintf($unread, $_, '(m.is_recalled OR m.deleted_by_recipient)'),
+			"last message of side $_" => "user${_}_last_id <> " . sprintf($last, $_)) } 1, 2),
 		'last_message_time' => "NOT (last_message_time <=> (SELECT m.created_at FROM messages m WHERE m.id = (c.id << 28) + c.last_seq))",
 		'the order of sides' => 'user1_id >= user2_id',
 	);

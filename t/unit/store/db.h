@@ -261,6 +261,17 @@ static inline long long db_wrong_runs(void)
 		      "IF(m.from_user_id=d.user_id,m.deleted_by_sender,m.deleted_by_recipient)=0");
 }
 
+/* How many sides of conversations have not been read up to their last mark. */
+static inline long long db_wrong_marks(void)
+{
+	return db_sql(
+		"SELECT COUNT(*) FROM (SELECT id,user1_id AS user_id,user1_read_seq AS read_seq FROM "
+		"conversations UNION ALL SELECT id,user2_id,user2_read_seq FROM conversations) s LEFT JOIN (SELECT "
+		"conversation_id,user_id,MAX(up_to_seq) AS up_to_seq FROM read_marks GROUP BY "
+		"conversation_id,user_id) r ON r.conversation_id=s.id AND r.user_id=s.user_id WHERE "
+		"s.read_seq<>COALESCE(r.up_to_seq,0)");
+}
+
 /*
  * How many conversations do not say what their messages do: seqs without gaps, in order of time,
  * and every counter what a recount gives.
@@ -270,10 +281,14 @@ static inline long long db_wrong(void)
 	return db_sql("SELECT COUNT(*) FROM conversations c LEFT JOIN (SELECT m.id>>28 AS cid,COUNT(*) "
 		      "n,MAX(m.id&268435455) top,"
 		      "MIN(m.id&268435455) low,MAX(m.created_at) newest,"
-		      "SUM(m.to_user_id=d.user1_id AND m.is_read=0 AND m.is_recalled=0 AND m.deleted_by_recipient=0) "
-		      "unread1,"
-		      "SUM(m.to_user_id=d.user2_id AND m.is_read=0 AND m.is_recalled=0 AND m.deleted_by_recipient=0) "
-		      "unread2,"
+		      "SUM(m.to_user_id=d.user1_id AND m.is_read=0 AND (m.id&268435455)>d.user1_read_seq AND "
+		      "m.is_recalled=0 "
+		      "AND m.deleted_by_recipient=0) unread1,SUM(m.to_user_id=d.user1_id AND m.is_read=0 AND "
+		      "(m.id&268435455)>d.user1_read_seq AND (m.is_recalled=1 OR m.deleted_by_recipient=1)) dead1,"
+		      "SUM(m.to_user_id=d.user2_id AND m.is_read=0 AND (m.id&268435455)>d.user2_read_seq AND "
+		      "m.is_recalled=0 "
+		      "AND m.deleted_by_recipient=0) unread2,SUM(m.to_user_id=d.user2_id AND m.is_read=0 AND "
+		      "(m.id&268435455)>d.user2_read_seq AND (m.is_recalled=1 OR m.deleted_by_recipient=1)) dead2,"
 		      "MAX(IF(IF(m.from_user_id=d.user1_id,m.deleted_by_sender,m.deleted_by_recipient),0,m.id)) last1,"
 		      "MAX(IF(IF(m.from_user_id=d.user2_id,m.deleted_by_sender,m.deleted_by_recipient),0,m.id)) last2,"
 		      "SUM(m.is_recalled AND (m.content IS NOT NULL OR m.media_url IS NOT NULL OR m.extra IS NOT "
@@ -288,11 +303,12 @@ static inline long long db_wrong(void)
 		      "AND "
 		      "c.user2_unread=COALESCE(x.unread2,0) AND c.user1_last_id=COALESCE(x.last1,0) AND "
 		      "c.user2_last_id=COALESCE(x.last2,0) AND COALESCE(x.kept,0)=0 AND COALESCE(x.odd,0)=0 AND "
+		      "c.user1_dead=COALESCE(x.dead1,0) AND c.user2_dead=COALESCE(x.dead2,0) AND "
 		      "c.change_seq=COALESCE(y.n,0) AND c.change_seq=COALESCE(y.top,0) AND "
 		      "c.sort_time>=COALESCE(c.last_message_time,c.created_at) AND c.user1_id<c.user2_id)") +
 	       db_sql("SELECT COUNT(*) FROM messages a JOIN messages b ON b.id=a.id+1 WHERE "
 		      "b.created_at<a.created_at") +
-	       db_wrong_runs() +
+	       db_wrong_runs() + db_wrong_marks() +
 	       db_sql("SELECT COUNT(*) FROM messages m LEFT JOIN conversations c ON c.id=m.id>>28 WHERE c.id IS NULL "
 		      "OR NOT "
 		      "((c.user1_id=m.from_user_id AND c.user2_id=m.to_user_id) OR "

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Reading a conversation with many unread messages: what others send meanwhile does not wait for its end, no
- * transaction marks more than a bounded number, and what is told in the end is right, also when a connection is lost in
- * the middle.
+ * Reading a conversation with many unread messages. To its end it is one transaction, however many there are. To the
+ * middle of it, where what stays unread has to be counted, it goes in bounded steps: what others send meanwhile does
+ * not wait for its end, and what is told in the end is right, also when a connection is lost in the middle.
  */
 #include "core/base.h"
 #include "store/store.h"
@@ -12,7 +12,8 @@
 #include "proxy.h"
 #include "../tap.h"
 
-enum { UNREAD = 10000 };
+/* So many are read, and so many stay. */
+enum { UNREAD = 10000, REST = 10000, ALL = UNREAD + REST };
 
 static struct store *s;
 static unsigned batches;
@@ -22,20 +23,36 @@ static void on_batch(unsigned ops, unsigned sends, uint64_t usecs, void *ctx)
 	batches++;
 }
 
-/* A conversation with UNREAD messages from one to other. */
+/* A conversation with ALL messages from one to other. */
 static uint64_t fill(const char *one, const char *other)
 {
 	db_befriend(one, other);
 	uint64_t id = message_id_conversation(do_text(s, one, other, "first", NULL).m.id);
 	db_sql("INSERT INTO messages (id,from_user_id,to_user_id,message_type,content,client_msg_id,created_at) SELECT "
 	       "%llu<<28|seq,'%s','%s',0,'x',CONCAT('m',seq),UTC_TIMESTAMP(3) FROM seq_2_to_%d",
-	       (unsigned long long)id, one, other, UNREAD);
+	       (unsigned long long)id, one, other, ALL);
 	db_sql("UPDATE conversations SET "
 	       "last_seq=%d,user1_unread=IF(user1_id='%s',%d,0),user2_unread=IF(user2_id='%s',%d,0),"
 	       "user1_last_id=(id<<28)+%d,user2_last_id=(id<<28)+%d,last_message_time=(SELECT MAX(created_at) FROM "
 	       "messages WHERE id>>28=%llu),sort_time=GREATEST(sort_time,last_message_time) WHERE id=%llu",
-	       UNREAD, other, UNREAD, other, UNREAD, UNREAD, UNREAD, (unsigned long long)id, (unsigned long long)id);
+	       ALL, other, ALL, other, ALL, ALL, ALL, (unsigned long long)id, (unsigned long long)id);
 	return id;
+}
+
+static void test_to_the_end(void)
+{
+	uint64_t id = fill("m", "n");
+	batches = 0;
+	struct store_read read = do_read(s, "n", id, UINT64_MAX);
+	ok(read.status == STORE_OK && read.read_seq == ALL && read.unread == 0 && read.marked == ALL,
+	   "all of a conversation is read");
+	is_int(batches, 1, "in one transaction");
+	is_int(db_sql("SELECT COUNT(*) FROM read_marks WHERE conversation_id=%llu", (unsigned long long)id), 1,
+	       "with one mark");
+	is_int(db_sql("SELECT COUNT(*) FROM messages WHERE id>>28=%llu AND read_at IS NOT NULL",
+		      (unsigned long long)id),
+	       0, "and no message is written to");
+	is_int(db_wrong(), 0, "all counters are right");
 }
 
 static void test_others_go_on(void)
@@ -45,7 +62,7 @@ static void test_others_go_on(void)
 	struct read_answer read;
 	struct sent_answer sent, into;
 	batches = 0;
-	ask_read(s, "b", id, UINT64_MAX, &read);
+	ask_read(s, "b", id, UNREAD, &read);
 	ask_send(s, text_to("c", "d", "x", NULL), &sent);
 	wait_for(&sent.done);
 	is_int(sent.status, STORE_OK, "a send that came after the read");
@@ -56,9 +73,9 @@ static void test_others_go_on(void)
 	ok(into.status == STORE_OK && !read.done, "one into the same conversation as well");
 	wait_for(&read.done);
 	ok(read.r.status == STORE_OK && read.r.changed && read.r.up_to_seq == UNREAD && read.r.read_seq == UNREAD,
-	   "the read ends at what was the last message when it began");
+	   "a read to the middle ends there");
 	is_int((long long)read.r.marked, UNREAD, "has marked all up to it");
-	is_int((long long)read.r.unread, 1, "and left the new one");
+	is_int((long long)read.r.unread, REST + 1, "and left the others and the new one");
 	ok(batches >= UNREAD / 2048, "in %u transactions", batches);
 	is_int(db_wrong(), 0, "all counters are right");
 }
@@ -70,7 +87,7 @@ static void test_many_at_once(void)
 	uint64_t id = fill("e", "f");
 	struct sent_answer sent;
 	for (int i = 0; i < READS; i++)
-		ask_read(s, "f", id, UINT64_MAX, &read[i]);
+		ask_read(s, "f", id, UNREAD, &read[i]);
 	ask_send(s, text_to("c", "d", "x", NULL), &sent);
 	wait_for(&sent.done);
 	int done = 0, wrong = 0;
@@ -98,14 +115,14 @@ static void test_cut(enum cut how, const char *name)
 	wait_up(s);
 	struct read_answer read;
 	batches = 0;
-	ask_read(s, other, id, UINT64_MAX, &read);
+	ask_read(s, other, id, UNREAD, &read);
 	while (batches < 2)
 		turn();
 	cut_at = ";COMMIT";
 	cut = how;
 	wait_for(&read.done);
 	ok(cut == CUT_NONE, "%s: the connection was cut in the middle", name);
-	ok(read.r.status == STORE_OK && read.r.changed && read.r.marked == UNREAD && read.r.unread == 0,
+	ok(read.r.status == STORE_OK && read.r.changed && read.r.marked == UNREAD && read.r.unread == REST,
 	   "all is marked and told");
 	is_int(db_wrong(), 0, "all counters are right");
 }
@@ -116,7 +133,7 @@ static void test_given_up(void)
 	wait_up(s);
 	struct read_answer read;
 	batches = 0;
-	ask_read(s, "j", id, UINT64_MAX, &read);
+	ask_read(s, "j", id, UNREAD, &read);
 	while (batches < 2)
 		turn();
 	cut_at = ";COMMIT";
@@ -131,7 +148,7 @@ static void test_given_up(void)
 	       (long long)read.r.up_to_seq, "how far it went is told");
 	ok(read.r.changed && read.r.marked == read.r.up_to_seq && strcmp(read.r.peer, "i") == 0, "and to whom");
 	is_int(db_wrong(), 0, "all counters are right");
-	struct store_read again = do_read(s, "j", id, UINT64_MAX);
+	struct store_read again = do_read(s, "j", id, UNREAD);
 	ok(again.status == STORE_OK && again.marked + read.r.marked == UNREAD, "a retry goes on from there");
 }
 
@@ -146,6 +163,7 @@ int main(void)
 	db_set(&proxied->mysql.socket, proxy_socket);
 	s = store_new(base, proxied, &obs, NULL);
 	wait_up(s);
+	test_to_the_end();
 	test_others_go_on();
 	test_many_at_once();
 	test_cut(CUT_AFTER, "committed");
