@@ -24,8 +24,8 @@ EXECUTE add_dead;
 DEALLOCATE PREPARE add_dead;
 
 UPDATE conversations c JOIN
-	(SELECT id >> 28 AS conversation_id, to_user_id, COUNT(*) AS dead FROM messages
-		WHERE is_read = 0 AND (is_recalled = 1 OR deleted_by_recipient = 1) GROUP BY id >> 28, to_user_id) m
-	ON m.conversation_id = c.id
-	SET c.user1_dead = IF(m.to_user_id = c.user1_id, m.dead, c.user1_dead),
-		c.user2_dead = IF(m.to_user_id = c.user2_id, m.dead, c.user2_dead);
+	(SELECT p.id, SUM(m.to_user_id = p.user1_id) AS dead1, SUM(m.to_user_id = p.user2_id) AS dead2
+		FROM messages m JOIN conversations p ON p.id = m.id >> 28
+		WHERE m.is_read = 0 AND (m.is_recalled = 1 OR m.deleted_by_recipient = 1) GROUP BY p.id) d
+	ON d.id = c.id
+	SET c.user1_dead = d.dead1, c.user2_dead = d.dead2;
