@@ -73,7 +73,7 @@ void batch_fini(struct batch *b)
 void batch_add(struct batch *b, struct op *op)
 {
 	ASSERT(b->count < BATCH_OPS_MAX);
-	op->planned = op->more = false;
+	op->planned = op->more = op->looks = false;
 	op->status = STORE_UNAVAILABLE;
 	op->conv = NULL;
 	b->op[b->count++] = op;
@@ -438,7 +438,7 @@ bool batch_plan(struct batch *b)
 		struct op *op = b->op[i];
 		struct conv *c = op_conv(op);
 		/* Whether it is there is known only under its lock. */
-		if (op->settling && b->skip_locked && c != NULL && !c->locked)
+		if ((op->settling || op->looks) && b->skip_locked && c != NULL && !c->locked)
 			c->skipped = true;
 		op->put_off = (c != NULL && (c->stopped || c->skipped)) || op->class->plan(b, op) == OP_PUT_OFF;
 		if (op->put_off && c != NULL)

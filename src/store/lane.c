@@ -21,6 +21,7 @@
 #include "core/clock.h"
 #include "core/log.h"
 #include "store/lane_priv.h"
+#include "store/lane_queue.h"
 #include "store/link_error.h"
 #include "store/store_priv.h"
 
@@ -59,7 +60,7 @@ struct lane {
 	struct link_query query;
 	struct event *kick;  /* at the end of the turn */
 	struct event *tick;  /* while something waits */
-	struct event *pause; /* pending: no batch is begun */
+	struct event *pause; /* pending: what somebody else has locked is not tried again */
 	int64_t skip_locked_until_ms;
 	int64_t raised_ms; /* the table `activity`, by this lane; clock_mono_ms */
 	const struct store_observer *obs;
@@ -72,9 +73,10 @@ struct lane {
 	int64_t begun_usecs;
 	char *why_undo;
 
-	struct op_queue queue;	 /* in order of arrival */
+	struct lane_queue queue;
 	struct op_queue refused; /* to be answered as their status says */
-	size_t queued, queued_bytes, refused_count, settling;
+	size_t refused_count, settling;
+	int64_t expired_ms; /* when deadlines were looked at; clock_mono_ms */
 };
 
 /* ---- operations ---- */
@@ -111,23 +113,6 @@ static void kick(struct lane *l)
 	event_active(l->kick, 0, 0);
 }
 
-static void to_queue(struct lane *l, struct op *op, bool first)
-{
-	if (first)
-		TAILQ_INSERT_HEAD(&l->queue, op, entry);
-	else
-		TAILQ_INSERT_TAIL(&l->queue, op, entry);
-	l->queued++;
-	l->queued_bytes += op->bytes;
-}
-
-static void from_queue(struct lane *l, struct op *op)
-{
-	TAILQ_REMOVE(&l->queue, op, entry);
-	l->queued--;
-	l->queued_bytes -= op->bytes;
-}
-
 void lane_refuse(struct lane *l, struct op *op, enum store_status status)
 {
 	op->status = status;
@@ -136,18 +121,18 @@ void lane_refuse(struct lane *l, struct op *op, enum store_status status)
 	kick(l);
 }
 
-void lane_submit(struct lane *l, struct op *op)
+void lane_submit(struct lane *l, struct op *op, struct str key)
 {
 	if (l->link == NULL || link_is_away(l->link)) {
 		lane_refuse(l, op, STORE_UNAVAILABLE);
 		return;
 	}
-	if (l->queued >= QUEUE_OPS_MAX || l->queued_bytes + op->bytes > QUEUE_BYTES_MAX) {
+	if (l->queue.count >= QUEUE_OPS_MAX || l->queue.bytes + op->bytes > QUEUE_BYTES_MAX) {
 		lane_refuse(l, op, STORE_OVERLOADED);
 		return;
 	}
 	op->deadline_ms = clock_mono_ms() + OP_DEADLINE_MS;
-	to_queue(l, op, false);
+	lane_queue_add(&l->queue, op, key);
 	if (l->state == LANE_IDLE && link_is_idle(l->link)) {
 		kick(l);
 	} else if (!evtimer_pending(l->tick, NULL)) {
@@ -184,7 +169,7 @@ static enum store_status status_without_answer(const struct op *op)
 static void give_up(struct lane *l, struct op *op)
 {
 	if (!may_have_committed(op) || l->settling >= SETTLING_MAX) {
-		from_queue(l, op);
+		lane_queue_remove(&l->queue, op);
 		lane_refuse(l, op, status_without_answer(op));
 		return;
 	}
@@ -198,28 +183,36 @@ static void give_up(struct lane *l, struct op *op)
 static void expire(struct lane *l)
 {
 	int64_t now = clock_mono_ms();
-	struct op *op = TAILQ_FIRST(&l->queue), *next;
-	for (; op != NULL && (op->settling || op->deadline_ms <= now); op = next) {
+	if ((uint64_t)(now - l->expired_ms) < TICK_MS)
+		return;
+	l->expired_ms = now;
+	for (struct op *op = TAILQ_FIRST(&l->queue.ops), *next; op != NULL; op = next) {
 		next = TAILQ_NEXT(op, entry);
-		if (!op->settling)
+		if (!op->settling && op->deadline_ms <= now)
 			give_up(l, op);
 	}
+}
+
+static void expire_now(struct lane *l, struct op *op)
+{
+	op->deadline_ms = 0;
+	l->expired_ms = INT64_MIN / 2;
 }
 
 /* The database is away: nothing waits for it but what has to be settled. */
 static void expire_all(struct lane *l)
 {
 	struct op *op;
-	TAILQ_FOREACH (op, &l->queue, entry)
-		op->deadline_ms = 0;
+	TAILQ_FOREACH (op, &l->queue.ops, entry)
+		expire_now(l, op);
 	kick(l);
 }
 
 static void refuse_queue(struct lane *l)
 {
 	struct op *op;
-	while ((op = TAILQ_FIRST(&l->queue)) != NULL) {
-		from_queue(l, op);
+	while ((op = TAILQ_FIRST(&l->queue.ops)) != NULL) {
+		lane_queue_remove(&l->queue, op);
 		lane_refuse(l, op, status_without_answer(op));
 	}
 }
@@ -240,17 +233,21 @@ static void ask_batch(struct lane *l, enum lane_state state)
 
 static void begin_batch(struct lane *l)
 {
+	struct picking p;
 	struct op *op;
 	size_t bytes = 0;
-	while ((op = TAILQ_FIRST(&l->queue)) != NULL && l->batch.count < BATCH_OPS_MAX) {
+	picking_begin(&p, &l->queue);
+	while (l->batch.count < BATCH_OPS_MAX && (op = picking_next(&p, &l->queue)) != NULL) {
 		if (l->batch.count != 0 && (op->alone || bytes + op->bytes > BATCH_BYTES_MAX))
 			break;
-		from_queue(l, op);
+		picking_take(&p, &l->queue, op);
 		bytes += op->bytes;
 		batch_add(&l->batch, op);
 		if (op->alone)
 			break;
 	}
+	if (l->batch.count == 0)
+		return;
 	l->batch.skip_locked = clock_mono_ms() < l->skip_locked_until_ms;
 	l->begun_usecs = clock_usecs();
 	if (batch_build_resolve(&l->batch)) {
@@ -267,7 +264,7 @@ static void put_back(struct lane *l, const char *why)
 	if (l->obs != NULL && l->obs->retry != NULL)
 		l->obs->retry(why, l->obs_ctx);
 	for (unsigned i = l->batch.count; i-- > 0;)
-		to_queue(l, l->batch.op[i], true);
+		lane_queue_give_back(&l->queue, l->batch.op[i]);
 	batch_reset(&l->batch);
 	l->state = LANE_IDLE;
 	kick(l);
@@ -279,13 +276,16 @@ static void put_off_unplanned(struct lane *l)
 	struct batch *b = &l->batch;
 	bool skipped = false;
 	for (unsigned i = b->count; i-- > 0;) {
-		if (b->op[i]->put_off) {
-			skipped |= op_conv(b->op[i]) != NULL && op_conv(b->op[i])->skipped;
-			to_queue(l, b->op[i], true);
-		}
+		const struct conv *c = op_conv(b->op[i]);
+		bool locked = b->op[i]->put_off && c != NULL && c->skipped;
+		lane_queue_note_lock(&l->queue, b->op[i], locked);
+		skipped |= locked;
+		if (b->op[i]->put_off)
+			lane_queue_give_back(&l->queue, b->op[i]);
 	}
 	if (skipped) {
 		const struct timeval after = {.tv_usec = PAUSE_MS * 1000};
+		l->queue.rest_until_ms = clock_mono_ms() + PAUSE_MS;
 		evtimer_add(l->pause, &after);
 	}
 	unsigned kept = 0;
@@ -324,7 +324,7 @@ static void go_on_later(struct lane *l, struct op *op)
 	op->uncertain = op->alone = false;
 	op->tries = 0;
 	op->deadline_ms = clock_mono_ms() + OP_DEADLINE_MS;
-	to_queue(l, op, false);
+	lane_queue_add_again(&l->queue, op);
 }
 
 static void committed(struct lane *l)
@@ -347,7 +347,7 @@ static void committed(struct lane *l)
 	}
 	batch_reset(b);
 	l->state = LANE_IDLE;
-	if (!TAILQ_EMPTY(&l->queue))
+	if (!TAILQ_EMPTY(&l->queue.ops))
 		kick(l);
 }
 
@@ -395,7 +395,7 @@ static void drop_hopeless(struct lane *l)
 	for (unsigned i = 0; i < b->count; i++) {
 		struct op *op = b->op[i];
 		if (op->tries > TRIES_MAX && may_have_committed(op) && !op->settling)
-			op->deadline_ms = 0; /* back in the queue, its time is up */
+			expire_now(l, op); /* back in the queue, its time is up */
 		else if (op->tries > TRIES_MAX) {
 			lane_refuse(l, op, status_without_answer(op));
 			continue;
@@ -483,10 +483,9 @@ static void on_kick(evutil_socket_t fd, short what, void *arg)
 	struct lane *l = arg;
 	expire(l);
 	answer_refused(l);
-	if (l->state == LANE_IDLE && !TAILQ_EMPTY(&l->queue) && link_is_idle(l->link) &&
-	    !evtimer_pending(l->pause, NULL))
+	if (l->state == LANE_IDLE && !TAILQ_EMPTY(&l->queue.ops) && link_is_idle(l->link))
 		begin_batch(l);
-	if (!TAILQ_EMPTY(&l->queue) && !evtimer_pending(l->tick, NULL)) {
+	if (!TAILQ_EMPTY(&l->queue.ops) && !evtimer_pending(l->tick, NULL)) {
 		const struct timeval after = {.tv_usec = TICK_MS * 1000};
 		evtimer_add(l->tick, &after);
 	}
@@ -498,7 +497,7 @@ static void on_ready(struct link *link, void *ctx)
 	if (!l->was_up && l->obs != NULL && l->obs->link != NULL)
 		l->obs->link(true, l->obs_ctx);
 	l->was_up = true;
-	if (!TAILQ_EMPTY(&l->queue))
+	if (!TAILQ_EMPTY(&l->queue.ops))
 		kick(l);
 }
 
@@ -523,7 +522,8 @@ struct lane *lane_new(struct store *store, struct event_base *base, const struct
 	l->raised_ms = INT64_MIN / 2;
 	l->obs = obs;
 	l->obs_ctx = ctx;
-	TAILQ_INIT(&l->queue);
+	lane_queue_init(&l->queue);
+	l->expired_ms = INT64_MIN / 2;
 	TAILQ_INIT(&l->refused);
 	l->query = (struct link_query){.row = on_row, .stmt = on_stmt, .done = on_done};
 	l->pairs = pairs_new(PAIRS_MAX);
@@ -546,7 +546,7 @@ void lane_free(struct lane **lane)
 	if (l->state == LANE_WRITING)
 		mark_uncertain(l);
 	for (unsigned i = l->batch.count; i-- > 0;)
-		to_queue(l, l->batch.op[i], true);
+		lane_queue_give_back(&l->queue, l->batch.op[i]);
 	batch_fini(&l->batch);
 	refuse_queue(l);
 	while (l->refused_count != 0)
@@ -577,5 +577,5 @@ bool lane_is_read_only(const struct lane *l)
 
 size_t lane_pending(const struct lane *l)
 {
-	return l->queued + l->refused_count + l->batch.count;
+	return l->queue.count + l->refused_count + l->batch.count;
 }

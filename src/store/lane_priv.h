@@ -50,6 +50,7 @@ struct op_class {
 	/* Calls back; the op is freed afterwards, but after STORE_UNCERTAIN. */
 	void (*answer)(struct store *s, struct op *op);
 	bool tells; /* others are told of it: a try of unknown outcome has to be followed up */
+	bool once;  /* a batch can do one for a conversation: it reads what such a one changes */
 };
 
 /* Embedded first in its kind's struct, which is one allocation with its strings. */
@@ -60,9 +61,11 @@ struct op {
 	int64_t deadline_ms; /* of clock_mono_ms: then it is answered as unavailable */
 	unsigned tries;	     /* how often its transaction has failed */
 	bool alone;	     /* in a batch of its own, to find whose data it is that the database refuses */
-	bool put_off;	     /* batch_plan() could not plan it */
+	bool put_off;	     /* batch_plan() could not plan it, in the batch that it was in last */
+	uint16_t bucket;     /* its conversation's, in the queue */
 	bool planned;	     /* this batch writes something for it */
 	bool uncertain;	     /* a transaction that wrote for it may have committed */
+	bool looks;	     /* is only looked for in this batch, by its conversation's id */
 	bool settling;	     /* was answered with STORE_UNCERTAIN: writes no more, only finds out whether it was done */
 	bool more;	     /* goes on in a later batch once this one has committed */
 	enum store_status status;
@@ -70,8 +73,15 @@ struct op {
 };
 TAILQ_HEAD(op_queue, op);
 
-/* Takes over the op; refused ones are answered from the loop. */
-void lane_submit(struct lane *l, struct op *op);
+/*
+ * Takes over the op; refused ones are answered from the loop. The key names the conversation: operations with the same
+ * key are carried out in the order in which they came.
+ */
+void lane_submit(struct lane *l, struct op *op, struct str key);
+static inline struct str op_key_of_id(const uint64_t *conversation_id)
+{
+	return (struct str){(const char *)conversation_id, sizeof(*conversation_id)};
+}
 /* Answers without the database, from the loop. */
 void lane_refuse(struct lane *l, struct op *op, enum store_status status);
 /* Zeroed, with room for `extra` bytes of strings at *tail_r. */

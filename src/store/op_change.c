@@ -202,7 +202,7 @@ void change_submit(struct store *s, const struct op_class *class, size_t size, s
 	    message_id_seq(id) == 0)
 		lane_refuse(s->lane, &o->op, STORE_NOT_FOUND);
 	else
-		lane_submit(s->lane, &o->op);
+		lane_submit(s->lane, &o->op, op_key_of_id(&conversation_id));
 }
 
 void store_read_message(struct store *s, struct str user, uint64_t id, store_change_fn *fn, void *arg)

@@ -111,6 +111,8 @@ void store_create(struct store *s, struct str user, struct str peer, struct str 
 	o->source_id = op_keep(&tail, source_id);
 	if (!id_user_valid(user) || !id_user_valid(peer) || str_equal(user, peer))
 		lane_refuse(s->lane, &o->op, STORE_NOT_FRIENDS);
-	else
-		lane_submit(s->lane, &o->op);
+	else {
+		struct pair_key key = pair_key_make(o->user, o->peer);
+		lane_submit(s->lane, &o->op, (struct str){key.text, key.len});
+	}
 }

@@ -226,7 +226,11 @@ static enum op_verdict delete_plan(struct batch *b, struct op *op)
 
 void store_delete(struct store *s, struct str user, uint64_t id, store_change_fn *fn, void *arg)
 {
-	static const struct op_class class = {
-		.name = "delete", .enter = delete_enter, .plan = delete_plan, .answer = change_answer, .tells = true};
+	static const struct op_class class = {.name = "delete",
+					      .enter = delete_enter,
+					      .plan = delete_plan,
+					      .answer = change_answer,
+					      .tells = true,
+					      .once = true};
 	change_submit(s, &class, sizeof(struct op_delete), user, id, fn, arg);
 }

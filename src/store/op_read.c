@@ -200,5 +200,5 @@ void store_read_conversation(struct store *s, struct str user, uint64_t conversa
 	if (!id_user_valid(user) || conversation_id == 0 || conversation_id > CONVERSATION_ID_MAX)
 		lane_refuse(s->lane, &o->op, STORE_NOT_FOUND);
 	else
-		lane_submit(s->lane, &o->op);
+		lane_submit(s->lane, &o->op, op_key_of_id(&conversation_id));
 }

@@ -20,6 +20,7 @@ struct op_send {
 	struct store_send p;
 	bool made_id; /* the client gave no client_msg_id */
 	bool replayed;
+	bool looked; /* the try of unknown outcome has come to nothing */
 	int64_t gap_ms;
 	const struct message *result;
 	struct message message; /* as it is written; kept from a try of unknown outcome to tell that it was ours */
@@ -39,10 +40,14 @@ bool send_same_fields(const struct store_send *p, const struct message *m)
 static void send_enter(struct batch *b, struct op *op)
 {
 	struct op_send *o = container_of(op, struct op_send, op);
-	/* The transaction whose outcome is looked for may have made the conversation: its lock is found by its id. */
-	op->conv = op->settling ? batch_conv_by_id(b, message_id_conversation(o->message.id))
-				: batch_conv_by_pair(b, o->p.from, o->p.to);
-	if (!op->settling)
+	/*
+	 * A transaction of unknown outcome may have made the conversation, and may be under way still: only the lock of
+	 * its row, found by its id, tells its end. Before that nothing is decided anew.
+	 */
+	op->looks = op->settling || (op->uncertain && !o->looked);
+	op->conv = op->looks ? batch_conv_by_id(b, message_id_conversation(o->message.id))
+			     : batch_conv_by_pair(b, o->p.from, o->p.to);
+	if (!op->looks)
 		batch_ask_friends(b, op->conv);
 	/* An id that was made for it cannot stand, unless this is not its first try. */
 	if (!o->made_id || op->uncertain)
@@ -52,7 +57,7 @@ static void send_enter(struct batch *b, struct op *op)
 static bool send_makes(struct batch *b, struct op *op)
 {
 	struct op_send *o = container_of(op, struct op_send, op);
-	if (op->settling || batch_sent(b, o->p.from, o->p.client_msg_id) != NULL || o->p.reply_to != 0)
+	if (op->looks || batch_sent(b, o->p.from, o->p.client_msg_id) != NULL || o->p.reply_to != 0)
 		return false;
 	/* The same client_msg_id earlier in this batch: that one decides what becomes of this. */
 	for (unsigned i = 0; b->op[i] != op; i++) {
@@ -141,7 +146,7 @@ static void plan_new(struct batch *b, struct op_send *o, struct conv *c, int to)
 	memcpy(o->message.from, o->p.from.s, o->p.from.len);
 	memcpy(o->message.to, o->p.to.s, o->p.to.len);
 	o->result = &o->message;
-	o->replayed = false;
+	o->replayed = o->looked = false;
 	o->op.planned = true;
 	append_values(b, o);
 	b->sends++;
@@ -158,6 +163,10 @@ static enum op_verdict send_plan(struct batch *b, struct op *op)
 		return plan_repeat(b, o, found);
 	if (op->settling)
 		return end(op, STORE_UNAVAILABLE);
+	if (op->looks) {
+		o->looked = true;
+		return OP_PUT_OFF;
+	}
 	enum store_status friends = batch_friends(b, o->p.from, o->p.to);
 	if (friends != STORE_OK)
 		return end(op, friends);
@@ -242,6 +251,8 @@ void store_send(struct store *s, const struct store_send *p, store_sent_fn *fn, 
 	if (!id_user_valid(p->from) || !id_user_valid(p->to) || str_equal(p->from, p->to) ||
 	    o->p.client_msg_id.len > CLIENT_MSG_ID_MAX)
 		lane_refuse(s->lane, &o->op, STORE_NOT_FRIENDS);
-	else
-		lane_submit(s->lane, &o->op);
+	else {
+		struct pair_key key = pair_key_make(o->p.from, o->p.to);
+		lane_submit(s->lane, &o->op, (struct str){key.text, key.len});
+	}
 }

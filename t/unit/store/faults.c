@@ -98,6 +98,29 @@ static void test_undone(void)
 	is_str(retried_why, "lost_transaction", "and it is told by its savepoint");
 }
 
+/*
+ * The first message of two users makes their conversation. Where its packet is still on its way when it is tried again,
+ * and they are friends no more then, it is not refused before the first try has ended.
+ */
+static void test_late_first(void)
+{
+	db_befriend("late1", "late2");
+	wait_up(s);
+	struct sent_answer sent;
+	cut_at = ";COMMIT";
+	cut = CUT_LATE;
+	ask_send(s, text_to("late1", "late2", "hello", "late"), &sent);
+	while (cut != CUT_NONE)
+		turn();
+	db_sql("DELETE FROM friendships WHERE user_id LIKE 'late_'");
+	wait_for(&sent.done);
+	ok(late_server == NULL, "a first message that comes late");
+	ok(sent.status == STORE_OK && !sent.replayed && message_id_seq(sent.m.id) == 1,
+	   "is found done, though its sender may not send any more: %d", sent.status);
+	is_int(db_sql("SELECT COUNT(*) FROM messages WHERE from_user_id='late1'"), 1, "it is stored once");
+	is_int(do_text(s, "late1", "late2", "again", NULL).status, STORE_NOT_FRIENDS, "the next one is refused");
+}
+
 struct nickname_answer {
 	bool done;
 	enum store_status status;
@@ -440,6 +463,7 @@ int main(void)
 	test_cut(CUT_HALF, ";COMMIT", "within the second round trip");
 	test_cut(CUT_AFTER, ";COMMIT", "after the second round trip");
 	test_cut(CUT_LATE, ";COMMIT", "a second round trip that is late");
+	test_late_first();
 	test_undone();
 	test_undone_people();
 	test_cut(CUT_ANSWER, END_OF_LOCKING, "answers of the first round trip left out");
