@@ -53,6 +53,7 @@ for my $i (0 .. $#people) {
 sub unread { my ($c, $user) = @_; return scalar grep { $_->{to} eq $user && !$_->{read} && !$_->{recalled} && !$_->{deleted}{$user} } @{$c->{message}} }
 sub seen { my ($c, $user) = @_; return grep { !$_->{deleted}{$user} } @{$c->{message}} }
 
+$dbh->begin_work;
 for my $c (values %talk) {
 	my ($one, $two) = @{$c->{side}};
 	for my $m (@{$c->{message}}) {
@@ -63,6 +64,8 @@ for my $c (values %talk) {
 	$dbh->do('INSERT INTO conversations (id,user1_id,user2_id,last_seq,last_message_time,sort_time,user1_unread,user2_unread,user1_last_id,user2_last_id,user1_read_seq,user2_read_seq,created_at) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)',
 		undef, $c->{id}, $one, $two, scalar @{$c->{message}}, ($c->{message}[-1]{at}) x 2, unread($c, $one), unread($c, $two), @last, @{$c->{read_seq}}{$one, $two}, $c->{message}[0]{at});
 }
+
+$dbh->commit;
 
 # ---- and now ----
 

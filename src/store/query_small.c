@@ -43,16 +43,23 @@ void store_ping(struct store *s, store_count_fn *fn, void *arg)
 	query_count(s->pool, STR_NULL, STR_LIT("SELECT 0"), fn, arg);
 }
 
+static void put_unread_of_side(struct buf *text, int side, struct str user)
+{
+	buf_printf(text,
+		   "(SELECT COALESCE(SUM(user%d_unread),0) FROM conversations FORCE INDEX (waiting%d) WHERE "
+		   "user%d_waiting=1 AND user%d_id=",
+		   side, side, side, side);
+	sql_str(text, user);
+	buf_append_char(text, ')');
+}
+
 void store_count_unread(struct store *s, struct str user, store_count_fn *fn, void *arg)
 {
 	struct buf text = {0};
-	sql_lit(&text, "SELECT (SELECT COALESCE(SUM(user1_unread),0) FROM conversations FORCE INDEX (by_user1) "
-		       "WHERE user1_id=");
-	sql_str(&text, user);
-	sql_lit(&text,
-		")+(SELECT COALESCE(SUM(user2_unread),0) FROM conversations FORCE INDEX (by_user2) WHERE user2_id=");
-	sql_str(&text, user);
-	buf_append_char(&text, ')');
+	sql_lit(&text, "SELECT ");
+	put_unread_of_side(&text, 1, user);
+	buf_append_char(&text, '+');
+	put_unread_of_side(&text, 2, user);
 	query_count(s->pool, user, (struct str){text.data, text.len}, fn, arg);
 	buf_fini(&text);
 }

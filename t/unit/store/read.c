@@ -537,6 +537,33 @@ static void test_sync_moment(void)
 	ok(!item->has_more, "and what came later is not missed");
 }
 
+static long long rows_read(void)
+{
+	return db_sql("SELECT SUM(VARIABLE_VALUE) FROM information_schema.GLOBAL_STATUS WHERE VARIABLE_NAME IN "
+		      "('HANDLER_READ_NEXT','HANDLER_READ_PREV','HANDLER_READ_KEY','HANDLER_READ_RND_NEXT')");
+}
+
+/* The total looks at the conversations with something unread, and at no others. */
+static void test_unread_of_many(void)
+{
+	enum { CONVERSATIONS = 5000, WAITING = 7 };
+	db_sql("INSERT INTO conversations (user1_id,user2_id,last_seq,user1_unread,user2_unread,sort_time,created_at) "
+	       "SELECT IF(seq%%2,CONCAT('a',seq),'many'),IF(seq%%2,'many',CONCAT('p',seq)),9,IF(seq%%2=0 AND "
+	       "seq<=4,3,0),"
+	       "IF(seq%%2 AND seq<=10,2,0),UTC_TIMESTAMP(3),UTC_TIMESTAMP(3) FROM seq_1_to_%d",
+	       CONVERSATIONS);
+	/* What asking for the status reads itself. */
+	long long before = rows_read(), asking = rows_read() - before;
+	before = rows_read();
+	is_int(do_count(s, "many").count, 2 * 3 + 5 * 2, "what is unread in %d of %d conversations", WAITING,
+	       CONVERSATIONS);
+	long long rows = rows_read() - before - asking;
+	ok(rows <= 3 * WAITING, "is found by reading %lld rows", rows);
+	db_sql("UPDATE conversations SET user1_unread=0 WHERE user1_id='many'");
+	is_int(do_count(s, "many").count, 5 * 2, "whoever writes what is unread");
+	db_sql("DELETE FROM conversations WHERE 'many' IN (user1_id,user2_id)");
+}
+
 int main(void)
 {
 	db_start();
@@ -554,6 +581,7 @@ int main(void)
 	test_sync_recalls();
 	test_sync_bytes();
 	test_sync_moment();
+	test_unread_of_many();
 	is_int(answers_at_once, 0, "no answer came but from the loop");
 	store_free(&s);
 	event_base_free(base);
