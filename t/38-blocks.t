@@ -37,7 +37,7 @@ my %action = (
 		my ($s) = @_;
 		return 'blocked' if $s->{theirs};
 		return 'conflict' if $s->{is} eq 'friends';
-		return 200 if $s->{is} eq 'asked';
+		return 'conflict' if $s->{is} eq 'asked';
 		return (201, 'friend_accepted', {is => 'friends'}) if $s->{is} eq 'was_asked';
 		return (201, 'friend_request', {is => 'asked'});
 	},

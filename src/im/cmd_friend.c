@@ -73,14 +73,15 @@ static void end_request(struct request *r, const struct store_friend_change *c)
 	json_str(o, c->note);
 	json_key(o, "created_at");
 	json_time(o, c->at_ms);
-	request_end(r, c->changed ? 201 : 200);
+	request_end(r, 201);
 }
 
 static void fail_change(struct request *r, enum friend_step step, const struct store_friend_change *c)
 {
 	r->retry_ms = c->retry_ms;
 	if (c->status == STORE_TAKEN)
-		request_fail(r, PROBLEM_CONFLICT, "you are friends already");
+		request_fail(r, PROBLEM_CONFLICT,
+			     c->friends ? "you are friends already" : "this request is pending already");
 	else if (c->status == STORE_LIMITED && c->declined)
 		request_fail(r, PROBLEM_RATE_LIMITED, "user_id: has declined your request less than a day ago");
 	else if (c->status == STORE_LIMITED)

@@ -198,7 +198,7 @@ static enum store_status decide_request(struct change_friend *c, struct buf *tex
 		c->now.changed = ours;
 		c->now.note = c->asked_note;
 		c->now.at_ms = c->asked_ms;
-		return STORE_OK;
+		return ours ? STORE_OK : STORE_TAKEN;
 	}
 	if (c->was_asked) {
 		put_friends(c, text);

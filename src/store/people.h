@@ -68,7 +68,7 @@ void store_saw_user(struct store *s, struct str user, int64_t at_ms);
 
 enum friend_step {
 	/*
-	 * Where the other has asked already, they become friends. Where the user has, nothing changes. STORE_TAKEN:
+	 * Where the other has asked already, they become friends. STORE_TAKEN: the user has, or
 	 * they are friends. STORE_BLOCKED: by the other. STORE_NOT_FOUND: the other needs an account and has none.
 	 * STORE_LIMITED: declined, or too many.
 	 */
