@@ -42,9 +42,9 @@ void batch_reset(struct batch *b)
 	HASH_CLEAR(hh, b->friendships);
 	b->convs = NULL;
 	arena_clear(&b->arena);
-	struct buf *bufs[] = {&b->text,		&b->ask_sent,	     &b->ask_friends,	 &b->ask_messages,
-			      &b->ask.text,	&b->insert_messages, &b->insert_changes, &b->insert_recalls,
-			      &b->insert_marks, &b->updates.text};
+	struct buf *bufs[] = {&b->text,		  &b->ask_sent,	    &b->ask_friends,	 &b->ask_blocks,
+			      &b->ask_messages,	  &b->ask.text,	    &b->insert_messages, &b->insert_changes,
+			      &b->insert_recalls, &b->insert_marks, &b->updates.text};
 	for (size_t i = 0; i < ARRAY_LEN(bufs); i++) {
 		buf_clear(bufs[i]);
 		buf_shrink(bufs[i], KEEP_BYTES);
@@ -60,9 +60,9 @@ void batch_fini(struct batch *b)
 {
 	batch_reset(b);
 	arena_fini(&b->arena);
-	struct buf *bufs[] = {&b->text,		&b->ask_sent,	     &b->ask_friends,	 &b->ask_messages,
-			      &b->ask.text,	&b->insert_messages, &b->insert_changes, &b->insert_recalls,
-			      &b->insert_marks, &b->updates.text};
+	struct buf *bufs[] = {&b->text,		  &b->ask_sent,	    &b->ask_friends,	 &b->ask_blocks,
+			      &b->ask_messages,	  &b->ask.text,	    &b->insert_messages, &b->insert_changes,
+			      &b->insert_recalls, &b->insert_marks, &b->updates.text};
 	for (size_t i = 0; i < ARRAY_LEN(bufs); i++)
 		buf_fini(bufs[i]);
 	free(b->stmt);
@@ -172,6 +172,8 @@ static struct conv *give_id(struct batch *b, struct conv *c, uint64_t id)
 			forget_conv(b, named);
 		named->made |= c->made;
 		named->friends_asked |= c->friends_asked;
+		named->blocks_asked[0] |= c->blocks_asked[0];
+		named->blocks_asked[1] |= c->blocks_asked[1];
 		c->same = named;
 	}
 	return named;
@@ -221,17 +223,24 @@ static void row_conv(struct batch *b, struct row *row)
 
 /* ---- friendships ---- */
 
-void batch_ask_friends(struct batch *b, struct conv *c)
+static void add_pair(struct buf *list, struct str a, struct str b)
 {
-	if (c->friends_asked)
-		return;
-	c->friends_asked = true;
-	struct str one = conv_user(c, 0), other = conv_user(c, 1);
-	if (b->ask_friends.len != 0)
-		buf_append_char(&b->ask_friends, ',');
-	sql_pair(&b->ask_friends, one, other);
-	buf_append_char(&b->ask_friends, ',');
-	sql_pair(&b->ask_friends, other, one);
+	if (list->len != 0)
+		buf_append_char(list, ',');
+	sql_pair(list, a, b);
+}
+
+void batch_ask_friends(struct batch *b, struct conv *c, struct str from)
+{
+	int side = conv_side(c, from);
+	struct str to = conv_user(c, 1 - side);
+	if (!c->friends_asked) {
+		add_pair(&b->ask_friends, from, to);
+		add_pair(&b->ask_friends, to, from);
+	}
+	if (!c->blocks_asked[side])
+		add_pair(&b->ask_blocks, to, from);
+	c->friends_asked = c->blocks_asked[side] = true;
 }
 
 static struct friendship *find_friendship(struct batch *b, struct str user, struct str friend)

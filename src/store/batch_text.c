@@ -169,9 +169,11 @@ void batch_build_lock(struct batch *b)
 		sql_lit(text, "SELECT user_id,friend_id,1,blocked FROM friendships FORCE INDEX (PRIMARY) "
 			      "WHERE (user_id,friend_id) IN (");
 		buf_append(text, b->ask_friends.data, b->ask_friends.len);
-		sql_lit(text, ") UNION ALL SELECT user_id,blocked_id,0,1 FROM blocks FORCE INDEX (PRIMARY) "
+		buf_append_char(text, ')');
+		text = begin_stmt(b, STMT_FRIENDS, NULL);
+		sql_lit(text, "SELECT user_id,blocked_id,0,1 FROM blocks FORCE INDEX (PRIMARY) "
 			      "WHERE (user_id,blocked_id) IN (");
-		buf_append(text, b->ask_friends.data, b->ask_friends.len);
+		buf_append(text, b->ask_blocks.data, b->ask_blocks.len);
 		buf_append_char(text, ')');
 	}
 	if (b->ask_messages.len != 0) {

@@ -101,11 +101,12 @@ struct conv {
 	bool locked;	      /* the fields below are true */
 	bool skipped;	      /* it stands, but another has locked it */
 	bool friends_asked;
-	bool wanted, made; /* to be made; made by this transaction */
-	bool used;	   /* a message or a create stands on its having been made */
-	bool dirty;	   /* to be written back */
-	bool stopped;	   /* an operation was put off */
-	bool changed;	   /* a message that stood before was changed by this batch */
+	bool blocks_asked[2]; /* whether the other side has blocked this one */
+	bool wanted, made;    /* to be made; made by this transaction */
+	bool used;	      /* a message or a create stands on its having been made */
+	bool dirty;	      /* to be written back */
+	bool stopped;	      /* an operation was put off */
+	bool changed;	      /* a message that stood before was changed by this batch */
 	bool read_by[2], deleted_by[2];
 	uint64_t stored_seq; /* the last seq before this batch */
 	uint64_t last_seq, change_seq, unread[2], last_id[2], read_seq[2];
@@ -202,7 +203,7 @@ struct batch {
 	unsigned stmt_count, stmt_max;
 
 	/* lists for the first round trip */
-	struct buf ask_sent, ask_friends, ask_messages;
+	struct buf ask_sent, ask_friends, ask_blocks, ask_messages;
 	struct gathered ask;
 	/* and for the second */
 	struct buf insert_messages, insert_changes, insert_recalls, insert_marks;
@@ -246,7 +247,8 @@ static inline uint64_t conv_less(uint64_t counter, uint64_t n)
 struct conv *batch_conv_by_id(struct batch *b, uint64_t id);
 struct conv *batch_conv_by_pair(struct batch *b, struct str a, struct str c);
 
-void batch_ask_friends(struct batch *b, struct conv *c);
+/* Before batch_friends(): may that side speak to the other? The conversation is named by its pair. */
+void batch_ask_friends(struct batch *b, struct conv *c, struct str from);
 /* May `from` speak to `to`: STORE_OK, STORE_NOT_FRIENDS; STORE_BLOCKED, whether they are friends or not. */
 enum store_status batch_friends(struct batch *b, struct str from, struct str to);
 

@@ -29,7 +29,7 @@ static void create_enter(struct batch *b, struct op *op)
 {
 	struct op_create *o = container_of(op, struct op_create, op);
 	op->conv = batch_conv_by_pair(b, o->user, o->peer);
-	batch_ask_friends(b, op->conv);
+	batch_ask_friends(b, op->conv, o->user);
 }
 
 static bool create_makes(struct batch *b, struct op *op)

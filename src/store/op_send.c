@@ -48,7 +48,7 @@ static void send_enter(struct batch *b, struct op *op)
 	op->conv = op->looks ? batch_conv_by_id(b, message_id_conversation(o->message.id))
 			     : batch_conv_by_pair(b, o->p.from, o->p.to);
 	if (!op->looks)
-		batch_ask_friends(b, op->conv);
+		batch_ask_friends(b, op->conv, o->p.from);
 	/* An id that was made for it cannot stand, unless this is not its first try. */
 	if (!o->made_id || op->uncertain)
 		batch_ask_sent(b, o->p.from, o->p.client_msg_id);
