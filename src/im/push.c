@@ -77,8 +77,8 @@ void push_deliver(struct user *u, struct ws_frame *frame, const char *except_id)
 	LIST_FOREACH (s, &u->sessions, of_user) {
 		if (except_id != NULL && strcmp(s->id, except_id) == 0)
 			continue;
-		stat_add(STAT_PUSHES, 1);
-		session_send(s, frame);
+		if (session_send(s, frame))
+			stat_add(STAT_PUSHES, 1);
 	}
 }
 

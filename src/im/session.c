@@ -275,12 +275,12 @@ void session_subscribed(struct im *im, struct str user_id)
 	watch_tell(im, user_id, true);
 }
 
-void session_send(struct session *s, struct ws_frame *frame)
+bool session_send(struct session *s, struct ws_frame *frame)
 {
-	if (s->ws == NULL || !s->greeted)
-		return;
+	if (s->ws == NULL || !s->greeted || !ws_send(s->ws, frame))
+		return false;
 	stat_add(STAT_FRAMES_OUT, 1);
-	ws_send(s->ws, frame);
+	return true;
 }
 
 void session_send_json(struct session *s, struct str json)

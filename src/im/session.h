@@ -69,8 +69,8 @@ struct str user_key(const void *user);
 
 /* Answers the handshake: a session begins, or a problem was sent. */
 void session_open(struct im *im, struct http_req *req, const struct token_claims *claims, const char *subprotocol);
-/* Ignored before hello and after the close. */
-void session_send(struct session *s, struct ws_frame *frame);
+/* False before hello and after the close: it is not sent. */
+bool session_send(struct session *s, struct ws_frame *frame);
 void session_send_json(struct session *s, struct str json);
 void session_close(struct session *s, int code, const char *reason);
 /* kicked, then 4001. */

@@ -273,11 +273,13 @@ void ws_resume(struct ws *ws)
 
 /* ---- output ---- */
 
-void ws_send(struct ws *ws, struct ws_frame *frame)
+bool ws_send(struct ws *ws, struct ws_frame *frame)
 {
 	struct ws_deflate *z = deflate_of(ws);
-	if (ws->state == WS_OPEN)
-		conn_write_blob(ws->member.conn, ws_frame_bytes(frame, z, z != NULL ? ws->window_bits : 0));
+	if (ws->state != WS_OPEN)
+		return false;
+	conn_write_blob(ws->member.conn, ws_frame_bytes(frame, z, z != NULL ? ws->window_bits : 0));
+	return true;
 }
 
 static void send_held_pong(struct ws *ws)

@@ -35,9 +35,9 @@ struct ws_handler {
 /*
  * Queues the message, compressed where that was negotiated and helps. Written at the end of the turn together
  * with what else the turn queued. If more than websocket.send_queue bytes, as they are queued, are unsent after that,
- * the connection is closed with 4008. Ignored once closing.
+ * the connection is closed with 4008. False once closing: it is not queued.
  */
-void ws_send(struct ws *ws, struct ws_frame *frame);
+bool ws_send(struct ws *ws, struct ws_frame *frame);
 /* Starts the closing handshake, after what is queued; the first call counts. */
 void ws_close(struct ws *ws, int code, const char *reason);
 /* While paused nothing is read, so that a client with too much in progress waits. Counts: each pause needs its resume.

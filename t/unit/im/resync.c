@@ -32,10 +32,11 @@ struct user *user_find(struct im *m, struct str id)
 	return str_is(id, user->id) ? user : NULL;
 }
 
-void session_send(struct session *s, struct ws_frame *frame)
+bool session_send(struct session *s, struct ws_frame *frame)
 {
 	told[s->presence]++;
 	total++;
+	return true;
 }
 
 /* ---- */

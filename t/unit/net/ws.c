@@ -94,7 +94,11 @@ static void test_end_is_told_at_once(void)
 	finish(&p, 1000, "the peer begins");
 
 	open_pair(&p);
+	struct ws_frame *late = ws_frame_new(STR_LIT("late"));
+	ok(ws_send(p.ws, late), "a message is queued");
 	ws_close(p.ws, 4001, "replaced");
+	ok(!ws_send(p.ws, late), "but not behind the close frame, which the caller is told");
+	ws_frame_unref(late);
 	is_int(p.closed, 0, "not from within ws_close");
 	turn();
 	is_int(p.closed, 1, "but when we have begun");
