@@ -127,7 +127,6 @@ void im_free(struct im **imp)
 	beat_fini(im);
 	wheel_cancel(&im->drain);
 	resync_fini(im);
-	wheel_cancel(&im->recheck);
 	/*
 	 * Requests end before what they are made of: the store answers them, the servers drop the answers. Who asks the
 	 * bus has had the store's answer, and comes first: that may let another request go on to the store.
@@ -135,6 +134,7 @@ void im_free(struct im **imp)
 	online_fini(im);
 	work_free(&im->work);
 	store_free(&im->store);
+	wheel_cancel(&im->recheck);
 	http_server_free(&im->http);
 	http_server_free(&im->admin);
 	/* The sessions hear of their ends while there is still something to tell it to. */

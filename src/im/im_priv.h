@@ -80,6 +80,7 @@ struct im {
 	struct wheel_timer beat;
 	uint32_t friendship_changes; /* heard of */
 	struct wheel_timer recheck;  /* sessions with that flag are left */
+	bool recheck_waits;	     /* a read failed, so the next step comes later */
 
 	bool draining, idle_ended;
 	int64_t drain_deadline_ms, end_idle_ms; /* by clock_mono_ms */

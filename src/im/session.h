@@ -33,7 +33,7 @@ struct session {
 	uint32_t begun_ms;	   /* the lower half of clock_mono_ms() */
 	uint16_t pending : 11;	   /* requests in progress */
 	uint16_t greeted : 1, leaving : 1, paused : 1;
-	uint16_t recheck : 1;	 /* watch_recheck_friends() */
+	uint16_t recheck : 1;	 /* what it watches has to be read again */
 	uint16_t resync_due : 1; /* resync.h */
 	uint8_t announced : 1;	 /* since Redis was connected last */
 	uint8_t heard : 1;	 /* its announcement has come back since then */

@@ -14,6 +14,8 @@
 #include <stdlib.h>
 
 #define RECHECKS_A_STEP 50
+/* After a read that failed. */
+#define RECHECK_RETRY_MS 1000
 
 static struct str watched_id(const struct watched *w)
 {
@@ -280,12 +282,33 @@ static bool is_rechecked(const struct recheck *c, const char *peer)
 	return false;
 }
 
+static void on_recheck_step(struct wheel_timer *t);
+
+/* What the sessions see is out of date until a read succeeds. All that fail meanwhile wait for the same moment. */
+static void recheck_again(struct user *u)
+{
+	struct session *s;
+	struct im *im = NULL;
+	LIST_FOREACH (s, &u->sessions, of_user) {
+		if (first_watcher(s) == NULL)
+			continue;
+		s->recheck = true;
+		im = s->im;
+	}
+	if (im == NULL || im->recheck_waits)
+		return;
+	im->recheck_waits = true;
+	wheel_set(loop_wheel(im->loop), &im->recheck, RECHECK_RETRY_MS, on_recheck_step);
+}
+
 static void on_rechecked(const struct store_friends *friends, void *arg)
 {
 	struct recheck *c = arg;
-	struct user *u = friends->status == STORE_OK ? user_find(c->im, str_from(c->user)) : NULL;
+	struct user *u = user_find(c->im, str_from(c->user));
 	struct session *s;
-	if (u != NULL) {
+	if (u != NULL && friends->status != STORE_OK) {
+		recheck_again(u);
+	} else if (u != NULL) {
 		LIST_FOREACH (s, &u->sessions, of_user) {
 			struct watcher *x, *next;
 			for (x = first_watcher(s); x != NULL; x = next) {
@@ -348,6 +371,7 @@ static void on_recheck_step(struct wheel_timer *t)
 	struct im *im = container_of(t, struct im, recheck);
 	struct session *s;
 	unsigned left = RECHECKS_A_STEP;
+	im->recheck_waits = false;
 	LIST_FOREACH (s, &im->sessions, all) {
 		if (!s->recheck)
 			continue;
@@ -363,6 +387,8 @@ static void on_recheck_step(struct wheel_timer *t)
 void watch_recheck_friends(struct im *im)
 {
 	struct session *s;
+	/* A watch that is being carried out may have read what is out of date, too. */
+	im->friendship_changes++;
 	LIST_FOREACH (s, &im->sessions, all)
 		s->recheck = first_watcher(s) != NULL;
 	wheel_set(loop_wheel(im->loop), &im->recheck, 0, on_recheck_step);
