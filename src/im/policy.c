@@ -243,6 +243,13 @@ void policy_announce_all(struct im *im)
 	}
 }
 
+void policy_answers_lost(struct im *im)
+{
+	struct session *s;
+	LIST_FOREACH (s, &im->sessions, all)
+		s->heard = false;
+}
+
 void policy_clock_synced(struct im *im)
 {
 	if (bus_is_up(im->bus))

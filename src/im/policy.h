@@ -53,6 +53,8 @@
 void policy_announce(struct session *s);
 /* The bus is there (again): what was not announced, or not heard, is announced. */
 void policy_announce_all(struct im *im);
+/* Publishes of ours were lost, answers perhaps among them: policy_announce_all() announces all again. */
+void policy_answers_lost(struct im *im);
 /* The bus is away: all that was known of sessions elsewhere is out of date, and all of ours will be announced again. */
 void policy_link_down(struct im *im);
 /* An announcement or the answer to one; `own`: this worker has sent it. */

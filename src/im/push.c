@@ -330,6 +330,8 @@ static void on_up(bool missed, bool lost, void *ctx)
 {
 	struct im *im = ctx;
 	log_info("bus: Redis is connected%s", missed || lost ? ", events may have been missed" : "");
+	if (lost)
+		policy_answers_lost(im);
 	policy_announce_all(im);
 	look_resume(im);
 	watch_recheck_all(im, 0);

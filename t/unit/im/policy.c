@@ -94,6 +94,29 @@ static void test_lost_announcement(void)
 	clear();
 }
 
+static void test_lost_answer(void)
+{
+	begin(SESSION_MULTI, 2);
+	session_begin(0, "");
+	settle();
+	session_begin(1, "");
+	settle();
+	session_begin(2, "");
+	/* Worker 1 hears of it, and its answer is lost. */
+	while (hear_one(2) || publish_one(2))
+		;
+	while (hear_one(1))
+		;
+	workers[1].out.at = workers[1].out.end;
+	settle();
+	ok(stays(0) && stays(1) && stays(2), "where an answer is lost one too many stays");
+	policy_answers_lost(&workers[1].im);
+	policy_announce_all(&workers[1].im);
+	settle();
+	ok(!stays(0) && stays(1) && stays(2), "until that worker has announced its sessions again");
+	clear();
+}
+
 static void test_legacy(void)
 {
 	begin(SESSION_SINGLE, 1);
@@ -160,6 +183,7 @@ int main(void)
 	test_dies_in_between();
 	test_new_node();
 	test_lost_announcement();
+	test_lost_answer();
 	test_legacy();
 	test_bounds();
 	return done_testing();
