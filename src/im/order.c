@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Holds back what is ahead of its turn. */
+/* Holds back what is ahead of its turn, and drops what comes too late for it. */
 #include "core/base.h"
 #include "im/order.h"
 
 #include "core/clock.h"
 #include "im/push.h"
+#include "im/resync.h"
 
 #include <stdlib.h>
 #include <uthash.h>
 
 /* Messages held back for a conversation before a gap is skipped. */
 #define HELD_MAX 128
+#define ANY_SEQ UINT64_MAX
 
 struct held {
 	TAILQ_ENTRY(held) entry;
@@ -31,22 +33,27 @@ struct ordered {
 	struct order_key key;
 	LIST_ENTRY(ordered) of_user;
 	struct im *im;
-	uint64_t last_seq;
-	bool presumed; /* no message was given yet: last_seq is before the earliest that came */
+	uint64_t last_seq;  /* the next message is the one after it */
+	uint64_t given_seq; /* the highest that was given; 0: none */
+	uint64_t told_seq;  /* up to here the sessions are told to catch up with what they were not given */
+	bool presumed; /* last_seq is only before the earliest that came, and after given_seq; ANY_SEQ: none came */
 	int64_t used_ms;
 	TAILQ_HEAD(held_list, held) held; /* by seq; a change stands behind its message */
 	unsigned held_count;
 	struct wheel_timer timer; /* patience while something is held, else memory */
 };
 
+static void message_given(struct ordered *o, uint64_t seq)
+{
+	o->presumed = false;
+	o->last_seq = o->given_seq = seq;
+}
+
 static void give(struct ordered *o, const struct held *h)
 {
 	push_deliver(o->key.user, h->frame, h->except[0] != '\0' ? h->except : NULL);
-	if (h->is_message) {
-		o->presumed = false;
-		if (h->seq > o->last_seq)
-			o->last_seq = h->seq;
-	}
+	if (h->is_message)
+		message_given(o, h->seq);
 }
 
 static void held_free(struct ordered *o, struct held *h)
@@ -57,17 +64,28 @@ static void held_free(struct ordered *o, struct held *h)
 	free(h);
 }
 
-/* Gives what is next; with force also what is behind a gap. */
+/* What the sessions were not given so far they have to ask for. */
+static void tell_missing(struct ordered *o)
+{
+	o->told_seq = o->given_seq;
+	resync_user(o->im, str_from(o->key.user->id));
+}
+
+/* Gives what is next; with force also what is behind a gap, which is given up. */
 static void release(struct ordered *o, bool force)
 {
 	struct held *h;
+	bool missing = false;
 	while ((h = TAILQ_FIRST(&o->held)) != NULL) {
 		uint64_t next = h->is_message ? o->last_seq + 1 : o->last_seq;
 		if (!force && h->seq > next)
 			break;
+		missing = missing || h->seq > next;
 		give(o, h);
 		held_free(o, h);
 	}
+	if (missing)
+		tell_missing(o);
 }
 
 static void ordered_free(struct ordered *o)
@@ -119,11 +137,10 @@ static struct ordered *ordered_get(struct im *im, struct user *u, const struct p
 	HASH_FIND(hh, im->ordered, &key, sizeof(key), o);
 	if (o != NULL || place->kind != BUS_MESSAGE)
 		return o;
-	uint64_t seq = message_id_seq(place->message_id);
 	o = xcalloc(1, sizeof(*o));
 	o->im = im;
 	o->key = key;
-	o->last_seq = seq;
+	o->last_seq = ANY_SEQ;
 	o->presumed = true;
 	TAILQ_INIT(&o->held);
 	LIST_INSERT_HEAD(&u->ordered, o, of_user);
@@ -153,6 +170,16 @@ static void hold(struct ordered *o, uint64_t seq, bool is_message, struct ws_fra
 		release(o, true);
 }
 
+/* Where it is not known which message is the next, each that comes tells, until one is given. */
+static void presume(struct ordered *o, const struct user *u, uint64_t seq, int64_t gap_ms)
+{
+	uint64_t before = seq > 1 && may_follow(u, gap_ms) ? seq - 2 : seq - 1;
+	if (before < o->given_seq)
+		before = o->given_seq;
+	if (before < o->last_seq)
+		o->last_seq = before;
+}
+
 void order_deliver(struct im *im, struct user *u, const struct push_place *place, struct ws_frame *frame,
 		   const struct session *except)
 {
@@ -164,20 +191,21 @@ void order_deliver(struct im *im, struct user *u, const struct push_place *place
 		return;
 	}
 	o->used_ms = clock_mono_ms();
-	if (is_message && o->presumed) {
-		uint64_t before = seq > 1 && may_follow(u, place->gap_ms) ? seq - 2 : seq - 1;
-		if (before < o->last_seq)
-			o->last_seq = before;
+	if (is_message && seq <= o->given_seq) {
+		/* Out of its turn nobody is given it: those who are told to catch up find it in the database. */
+		if (seq > o->told_seq)
+			tell_missing(o);
+		return;
 	}
-	/* A late one, given up for lost before, is better late than never. */
+	if (is_message && o->presumed)
+		presume(o, u, seq, place->gap_ms);
 	if (bus_is_up(im->bus) && seq > o->last_seq && !(is_message && seq == o->last_seq + 1)) {
 		hold(o, seq, is_message, frame, except);
 		return;
 	}
 	push_deliver(u, frame, except != NULL ? except->id : NULL);
-	if (is_message && seq > o->last_seq) {
-		o->presumed = false;
-		o->last_seq = seq;
+	if (is_message) {
+		message_given(o, seq);
 		release(o, false);
 	}
 }
@@ -187,7 +215,8 @@ void order_release_all(struct im *im)
 	struct ordered *o, *next;
 	HASH_ITER (hh, im->ordered, o, next) {
 		release(o, true);
-		ordered_free(o);
+		o->presumed = true;
+		o->last_seq = ANY_SEQ;
 	}
 }
 

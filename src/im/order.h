@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Messages of one conversation may be committed by several workers, and come here by
- * ways of different length: from this worker at once, from the others through Redis. Sessions
- * are given them in the order of seq all the same: one that is ahead of its predecessor waits
- * for it, for ORDER_PATIENCE_MS at most, for it may have been lost.
+ * Messages of one conversation may be committed by several workers, and arrive here on different paths: from this
+ * worker at once, from the others through Redis. Sessions are given them in the order of seq all the same: one that is
+ * ahead of its predecessor waits for it, for ORDER_PATIENCE_MS at most, for it may have been lost. Then it is given, and
+ * the user's sessions are told to catch up (resync.h). A message that arrives after a later one was given is dropped,
+ * and the sessions are told likewise: whatever was committed before the later one, they find in the database.
  *
  * What is known of a conversation is forgotten after ORDER_MEMORY_MS of silence. Its next message is taken as it
  * comes then, unless the one before it is so young that it may be on its way here still.
@@ -24,7 +25,7 @@ struct push_place;
  */
 void order_deliver(struct im *im, struct user *u, const struct push_place *place, struct ws_frame *frame,
 		   const struct session *except);
-/* Redis was away: what is missing will not come. */
+/* Redis is away, or was: what is missing will not come, and is not waited for. */
 void order_release_all(struct im *im);
 /* The user's last session is gone. */
 void order_forget(struct user *u);
