@@ -155,8 +155,6 @@ static void op_later(struct person *p, struct op *op)
 	unsigned times = op->tries < 6 ? op->tries : 6;
 	op->in_flight = false;
 	op->via = NULL;
-	if (op->kind == OP_SEND)
-		record_doubt(p->crowd->record, op->message);
 	op->try_at_ms = pace_real_ms() + rng_between(&p->rng, 50, 100 + 250 * (int)times);
 }
 

@@ -88,6 +88,9 @@ static void fault_begin(struct stack *s, struct fault *f)
 	case FAULT_CLOCK:
 		stack_clock(s, n, f->plan.amount);
 		break;
+	case FAULT_WALL_CLOCK:
+		stack_wall_clock(s, n, f->plan.amount);
+		break;
 	case FAULT_RELOAD:
 		if (n->process.pid != 0)
 			kill(n->process.pid, SIGHUP);

@@ -29,32 +29,21 @@ static const char usage[] =
 	"  -b, --build DIR      where tidingsd and tidingsctl are (TIDINGS_BUILD, or where this program was built)\n"
 	"  -k, --keep           the directory with logs and databases, where something was wrong\n"
 	"  -q, --quiet          print no faults as they happen\n"
-	"      --strict-order   messages may not be pushed after later ones during faults either\n"
 	"      --list           print the kinds of faults\n"
 	"      --self-test      feed the recorder histories that are wrong, and see that it says so; prints TAP\n"
 	"      --plan N         print the faults of the first N rounds\n"
 	"  -h, --help\n";
 
 static const struct option long_options[] = {
-	{"seed", required_argument, NULL, 's'},
-	{"seconds", required_argument, NULL, 't'},
-	{"hours", required_argument, NULL, 'H'},
-	{"users", required_argument, NULL, 'u'},
-	{"nodes", required_argument, NULL, 'n'},
-	{"workers", required_argument, NULL, 'w'},
-	{"rate", required_argument, NULL, 'r'},
-	{"faults", required_argument, NULL, 'f'},
-	{"only", required_argument, NULL, 'o'},
-	{"shrink", required_argument, NULL, 'S'},
-	{"build", required_argument, NULL, 'b'},
-	{"keep", no_argument, NULL, 'k'},
-	{"quiet", no_argument, NULL, 'q'},
-	{"list", no_argument, NULL, 'l'},
-	{"strict-order", no_argument, NULL, 'O'},
-	{"plan", required_argument, NULL, 'P'},
-	{"self-test", no_argument, NULL, 'T'},
-	{"help", no_argument, NULL, 'h'},
-	{0},
+	{"seed", required_argument, NULL, 's'},	 {"seconds", required_argument, NULL, 't'},
+	{"hours", required_argument, NULL, 'H'}, {"users", required_argument, NULL, 'u'},
+	{"nodes", required_argument, NULL, 'n'}, {"workers", required_argument, NULL, 'w'},
+	{"rate", required_argument, NULL, 'r'},	 {"faults", required_argument, NULL, 'f'},
+	{"only", required_argument, NULL, 'o'},	 {"shrink", required_argument, NULL, 'S'},
+	{"build", required_argument, NULL, 'b'}, {"keep", no_argument, NULL, 'k'},
+	{"quiet", no_argument, NULL, 'q'},	 {"list", no_argument, NULL, 'l'},
+	{"plan", required_argument, NULL, 'P'},	 {"self-test", no_argument, NULL, 'T'},
+	{"help", no_argument, NULL, 'h'},	 {0},
 };
 
 static void NORETURN die(const char *what, const char *which)
@@ -159,9 +148,6 @@ static void set_option(struct run_options *o, unsigned *shrink_max, int opt)
 		break;
 	case 'P':
 		o->plan_rounds = (unsigned)number(optarg, 1, 1000000);
-		break;
-	case 'O':
-		o->strict = true;
 		break;
 	case 'l':
 		list_faults();

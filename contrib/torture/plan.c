@@ -34,6 +34,7 @@ static const struct fault_row {
 	[FAULT_CLIENTS_DELAY] = {"clients-delay", 2, 500, 3000, 1, 400, "ms"},
 	[FAULT_COMMIT_LOST] = {"commit-lost", 8, 0, 1500, 0, 5500, "ms of refused connections"},
 	[FAULT_CLOCK] = {"clock", 3, 0, 0, 1, 20, "s forward"},
+	[FAULT_WALL_CLOCK] = {"wall-clock", 3, 0, 0, -20, 20, "s"},
 	[FAULT_RELOAD] = {"reload", 3, 0, 0, 0, 0, NULL},
 	[FAULT_UPGRADE] = {"upgrade", 3, 0, 0, 0, 0, NULL},
 	[FAULT_DRAIN] = {"drain", 2, 0, 1000, 0, 0, NULL},

@@ -111,16 +111,6 @@ unsigned record_send(struct record *r, unsigned from, unsigned to, struct instan
 	return r->messages++;
 }
 
-void record_doubt(struct record *r, unsigned message)
-{
-	r->message[message].doubted = true;
-}
-
-void record_set_strict(struct record *r, bool strict)
-{
-	r->strict = strict;
-}
-
 const struct message *record_message(const struct record *r, unsigned number)
 {
 	return &r->message[number];
@@ -392,9 +382,7 @@ void record_pushed(struct record *r, unsigned device, const struct sight *s, boo
 		/* Allowed: clients merge by seq. */
 		r->tally.doubled_pushes++;
 	} else {
-		if (s->seq < v->last_push && (m->doubted || faulty) && !r->strict)
-			r->tally.late_pushes++;
-		else if (s->seq < v->last_push)
+		if (s->seq < v->last_push)
 			record_violate(r,
 				       "m%u %s: seq %u of the conversation with p%u comes after seq %u, without a "
 				       "resync between",

@@ -36,7 +36,6 @@ struct message {
 	struct instant sent;  /* for the first time */
 	struct instant known; /* that it is stored */
 	bool acked;
-	bool doubted;			  /* a try to send it was not answered, or with 503 */
 	bool recall_tried, recalled;	  /* recalled: somebody has seen it so, or it was answered */
 	bool delete_tried[2], deleted[2]; /* by its sender, by its recipient */
 };
@@ -47,8 +46,8 @@ struct latencies {
 };
 
 struct tally {
-	unsigned sent, acked, replayed, retried, pushes, doubled_pushes, late_pushes, resyncs, syncs, sessions, recalls,
-		deletes, reads;
+	unsigned sent, acked, replayed, retried, pushes, doubled_pushes, resyncs, syncs, sessions, recalls, deletes,
+		reads;
 	struct latencies calm, faulty; /* from the first send to each push */
 };
 
@@ -69,13 +68,6 @@ void record_text(const struct record *r, unsigned message, char out[64]);
 unsigned record_add_device(struct record *r, unsigned user);
 /* A new message, and its number; it counts as sent. */
 unsigned record_send(struct record *r, unsigned from, unsigned to, struct instant now);
-/* A try was not answered for good: it may be stored all the same, and found out later. */
-void record_doubt(struct record *r, unsigned message);
-/*
- * A doubted message, and any while a fault is in the way, may be pushed after later ones, which could not wait for it;
- * it is counted as late. strict: it may not.
- */
-void record_set_strict(struct record *r, bool strict);
 const struct message *record_message(const struct record *r, unsigned number);
 unsigned record_messages(const struct record *r);
 /* The conversation's message with this seq, or UINT_MAX; and its last seq known. */

@@ -48,7 +48,6 @@ struct record {
 	record_violation_fn *violation;
 	void *violation_arg;
 	unsigned violations;
-	bool strict;
 	struct tally tally;
 	struct message *message;
 	unsigned messages, message_room;

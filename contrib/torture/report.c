@@ -42,8 +42,7 @@ void report(struct record *record, const struct stack *stack, double secs, const
 	       t->acked, t->replayed, t->retried);
 	printf("others: %u recalls, %u deletions, %u reads; %u sessions, %u resyncs, %u syncs\n", t->recalls,
 	       t->deletes, t->reads, t->sessions, t->resyncs, t->syncs);
-	printf("pushes: %u, and %u of what was known; %u late, behind later ones\n", t->pushes - t->doubled_pushes,
-	       t->doubled_pushes, t->late_pushes);
+	printf("pushes: %u, and %u of what was known\n", t->pushes - t->doubled_pushes, t->doubled_pushes);
 	printf("faults: %u in %.0f s:", faults, secs);
 	for (int k = 0; k < FAULTS; k++)
 		if (fault_count[k] > 0)

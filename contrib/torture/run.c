@@ -339,7 +339,6 @@ int run_once(const struct run_options *o)
 	if (run.stack == NULL)
 		return 2;
 	run.record = record_new(o->users, on_violation, NULL);
-	record_set_strict(run.record, o->strict);
 	run.stack->died = on_died;
 	run.crowd = crowd_new(run.base, run.stack, run.record, &co);
 	play();

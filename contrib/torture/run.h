@@ -16,8 +16,7 @@ struct run_options {
 	const char *faults;   /* the list that plan was chosen by */
 	unsigned plan_rounds; /* print so many, and do nothing */
 	bool keep;
-	bool strict; /* pushes have to be in order of seq during faults, too */
-	bool quiet;  /* only what is wrong, and the last line */
+	bool quiet; /* only what is wrong, and the last line */
 };
 
 /* 0: nothing is wrong; 1: something is, and was told; 2: the stack could not be started. */

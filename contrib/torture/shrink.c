@@ -40,26 +40,9 @@ static bool fails(const struct run_options *o, const char *program, const char *
 	snprintf(workers, sizeof(workers), "%u", o->workers);
 	snprintf(rate, sizeof(rate), "%g", o->sends_per_second);
 	/* Of which kinds they were drawn decides what they are. */
-	const char *const argv[] = {program,
-				    "--quiet",
-				    "--seed",
-				    seed,
-				    "--users",
-				    users,
-				    "--nodes",
-				    nodes,
-				    "--workers",
-				    workers,
-				    "--rate",
-				    rate,
-				    "--build",
-				    o->build,
-				    "--faults",
-				    o->faults,
-				    "--only",
-				    only,
-				    o->strict ? "--strict-order" : NULL,
-				    NULL};
+	const char *const argv[] = {program,	"--quiet",   "--seed", seed,	 "--users", users,     "--nodes",
+				    nodes,	"--workers", workers,  "--rate", rate,	    "--build", o->build,
+				    "--faults", o->faults,   "--only", only,	 NULL};
 	return child_run(argv, "/dev/null") != 0;
 }
 

@@ -65,7 +65,6 @@ static void node_start(struct stack *s, struct node *n)
 	snprintf(program, sizeof(program), "%s/tidingsd", s->build);
 	const char *const argv[] = {program, "-c", n->conf, NULL};
 	n->process.pid = child_spawn(argv, n->log);
-	n->clock_shift_secs = 0;
 }
 
 static void process_start(struct stack *s, struct process *p)
@@ -164,7 +163,6 @@ static bool follow_upgrade(struct stack *s, struct node *n)
 	n->process.pid = pid;
 	n->process.may_end = false;
 	n->process.up = false;
-	n->clock_shift_secs = 0;
 	return true;
 }
 
@@ -259,11 +257,11 @@ bool stack_has_left(const struct stack *s)
 	return true;
 }
 
-static void ctl(struct stack *s, const struct node *n, const char *command, const char *word)
+static void ctl(struct stack *s, const struct node *n, const char *command, const char *word, const char *word2)
 {
 	char program[256];
 	snprintf(program, sizeof(program), "%s/tidingsctl", s->build);
-	const char *const argv[] = {program, "-c", n->conf, command, word, NULL};
+	const char *const argv[] = {program, "-c", n->conf, command, word, word2, NULL};
 	/* Reaped with the orphans, at the end. */
 	child_spawn(argv, n->log);
 }
@@ -277,7 +275,7 @@ void stack_drain(struct stack *s, struct node *n, int pause_ms)
 	p->up = false;
 	p->failed_starts = 0;
 	p->start_at_ms = pace_real_ms() + pause_ms;
-	ctl(s, n, "drain", NULL);
+	ctl(s, n, "drain", NULL, NULL);
 }
 
 void stack_upgrade(struct stack *s, struct node *n)
@@ -293,9 +291,15 @@ void stack_upgrade(struct stack *s, struct node *n)
 void stack_clock(struct stack *s, struct node *n, int secs)
 {
 	char word[32];
-	snprintf(word, sizeof(word), "%+d", secs);
-	n->clock_shift_secs += secs;
-	ctl(s, n, "clock", word);
+	snprintf(word, sizeof(word), "%d", secs);
+	ctl(s, n, "clock", word, NULL);
+}
+
+void stack_wall_clock(struct stack *s, struct node *n, int secs)
+{
+	char word[32];
+	snprintf(word, sizeof(word), "%d", secs);
+	ctl(s, n, "clock", "wall", word);
 }
 
 pid_t stack_worker(const struct node *n, unsigned which)

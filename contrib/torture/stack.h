@@ -43,7 +43,6 @@ struct node {
 	unsigned short port, admin_port;
 	struct sockaddr_in address;
 	struct proxy *clients, *db, *redis;
-	int clock_shift_secs; /* as far as this program moved it since the start of its master */
 };
 
 struct stack {
@@ -82,8 +81,10 @@ const char *stack_ill(const struct stack *s);
 void process_restart(struct stack *s, struct process *p, int signal, int pause_ms);
 void stack_drain(struct stack *s, struct node *n, int pause_ms);
 void stack_upgrade(struct stack *s, struct node *n);
-/* Shifts the clocks of the node by so many seconds more. */
+/* Moves all clocks of the node forward by so many seconds; its timers, too, and those only go forward. */
 void stack_clock(struct stack *s, struct node *n, int secs);
+/* Moves its wall clock alone, by so many seconds forward or, below 0, back. */
+void stack_wall_clock(struct stack *s, struct node *n, int secs);
 /* A worker's pid, chosen by the number; 0: none. */
 pid_t stack_worker(const struct node *n, unsigned which);
 /* Ends the nodes as an operator does; has_left: all have ended. One that does not end with status 0 counts as died. */
