@@ -165,6 +165,11 @@ bool bus_publish(struct bus *b, struct str topic, struct str data)
 	return true;
 }
 
+bool bus_has_lost(const struct bus *b)
+{
+	return b->lost != 0;
+}
+
 /* ---- the whole ---- */
 
 struct bus *bus_new(struct event_base *base, const struct conf *conf, const struct bus_events *ev, void *ctx)

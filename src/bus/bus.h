@@ -54,6 +54,8 @@ bool bus_is_subscribed(const struct bus *b, struct str topic); /* confirmed by t
  */
 #define BUS_DATA_MAX (1u << 20)
 bool bus_publish(struct bus *b, struct str topic, struct str data);
+/* Publishes of ours were lost or may have been, and `up` has not told so yet. */
+bool bus_has_lost(const struct bus *b);
 
 /*
  * Exactly once, from the loop. counts[i]: the subscribers of topics[i] in the whole cluster; NULL: nobody knows, for

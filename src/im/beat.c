@@ -187,11 +187,11 @@ void beat_bye_heard(struct im *im, struct str origin)
 		peer_free(im, p);
 }
 
-void beat_fini(struct im *im)
+void beat_fini(struct im *im, bool in_doubt)
 {
 	struct peer_worker *p, *next;
 	wheel_cancel(&im->beat);
-	if (bus_is_up(im->bus))
+	if (bus_is_up(im->bus) && !bus_has_lost(im->bus) && !in_doubt)
 		push_publish(im, STR_LIT(TOPIC_ALL), BUS_BYE, STR_LIT(""));
 	HASH_ITER (hh, im->peers, p, next)
 		peer_free(im, p);

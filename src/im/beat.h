@@ -23,8 +23,12 @@
 #define BEATS_ALONE 3
 
 void beat_start(struct im *im);
-/* Says goodbye, so that our silence is not noticed. */
-void beat_fini(struct im *im);
+/*
+ * Says goodbye, so that our silence is not noticed; nothing may be published after it. in_doubt: something was still in
+ * progress that may have been committed. Then, and where publishes were lost, there is no goodbye: the others' sessions
+ * have to catch up, and our silence tells them so.
+ */
+void beat_fini(struct im *im, bool in_doubt);
 
 /* The bus: what others say on the topic of all is heard from now on. */
 void beat_subscribed(struct im *im);

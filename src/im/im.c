@@ -124,7 +124,7 @@ void im_free(struct im **imp)
 	if (im == NULL)
 		return;
 	*imp = NULL;
-	beat_fini(im);
+	bool in_doubt = store_pending(im->store) != 0;
 	wheel_cancel(&im->drain);
 	resync_fini(im);
 	/*
@@ -142,6 +142,8 @@ void im_free(struct im **imp)
 	observe_fini(im);
 	tls_server_free(&im->tls);
 	looks_fini(im);
+	/* Behind all that was published, so who hears the goodbye has heard that. */
+	beat_fini(im, in_doubt);
 	bus_free(&im->bus);
 	table_fini(&im->users);
 	token_keys_free(&im->keys);

@@ -381,9 +381,13 @@ static void test_stopped_redis(void)
 	}
 	ok(queued >= 5 && queued < 64, "a Redis that does not read: the queue is bounded (%u MiB)", queued);
 	is_int(h.ups, 2, "the loss is not told while the queue is full");
+	ok(bus_has_lost(h.bus), "but known");
+	ok(publish(&h, "u:nobody", "small"), "what is small finds room still");
+	ok(bus_has_lost(h.bus), "which does not undo the loss");
 	kill(server.pid, SIGCONT);
 	UNTIL(h.ups == 3);
-	ok(h.ups == 3 && h.lost == 2 && h.downs == 0, "but when it has drained");
+	ok(h.ups == 3 && h.lost == 2 && h.downs == 0, "it is told when the queue has drained");
+	ok(!bus_has_lost(h.bus), "and is news no longer");
 
 	kill(server.pid, SIGSTOP);
 	CALL(bus_count(h.bus, &STR_LIT("u:frank"), 1, on_counts, &h));
