@@ -4,7 +4,6 @@
 
 #include "core/conf.h"
 #include "core/log.h"
-#include "im/im.h"
 #include "proc/inherit.h"
 #include "proc/master.h"
 #include "store/migrate.h"
@@ -37,12 +36,10 @@ static void tell_started(void)
 }
 
 /* The parent leaves with 0 once the child has started, with 1 if it never does (daemon(7), SysV daemons). */
-static void daemonise(const struct conf *conf)
+static void daemonise(void)
 {
 	int pair[2];
 	char byte;
-	if (strcmp(conf->log.target, "stderr") == 0)
-		log_fatal("-D needs log.target to be syslog or a file");
 	if (pipe2(pair, O_CLOEXEC) != 0)
 		log_fatal("cannot make a pipe");
 	pid_t pid = fork();
@@ -67,14 +64,12 @@ static void daemonise(const struct conf *conf)
 }
 
 /* All that can be checked before anything is started; faults are printed as they are. */
-static struct conf *load(const char *path)
+static struct conf *load(const char *path, bool as_daemon)
 {
 	char *faults;
 	struct conf *conf = conf_load(path, &faults);
 	if (conf != NULL) {
-		faults = conf_check_server(conf);
-		if (faults == NULL)
-			faults = im_fault(conf);
+		faults = master_conf_fault(conf, as_daemon);
 		if (faults == NULL)
 			return conf;
 		conf_free(&conf);
@@ -134,7 +129,7 @@ int main(int argc, char **argv)
 		fprintf(stderr, "tidingsd: unexpected argument %s\n%s", argv[optind], usage);
 		return 2;
 	}
-	struct conf *conf = load(path);
+	struct conf *conf = load(path, as_daemon);
 	if (conf == NULL)
 		return 1;
 	if (test) {
@@ -145,7 +140,7 @@ int main(int argc, char **argv)
 	}
 	/* One that takes over from another is a daemon if that is one. */
 	if (as_daemon && inherit_predecessor() < 0)
-		daemonise(conf);
+		daemonise();
 	if (log_open(conf->log.target, (enum log_level)conf->log.level, (enum log_format)conf->log.format, &reason) !=
 	    0)
 		log_fatal("log.target: %s: %s", conf->log.target, reason);
@@ -154,5 +149,5 @@ int main(int argc, char **argv)
 		conf_free(&conf);
 		return 1;
 	}
-	return master_run(conf, argv, tell_started);
+	return master_run(conf, as_daemon, argv, tell_started);
 }

@@ -105,6 +105,9 @@ subtest '-t: bad ones' => sub {
 	like $said, qr/secret/, 'and says what is missing';
 	($status, $said) = check("workers = -1\n$jwt", '-D');
 	is $status, 1, 'the start itself is stopped by a bad file';
+	($status, $said) = check($jwt, '-t', '-D');
+	is $status, 1, 'a daemon that logs to stderr';
+	like $said, qr/check\.conf: log\.target: .*-D/, 'is told before it starts';
 };
 
 subtest 'refusing to start' => sub {

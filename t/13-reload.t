@@ -2,7 +2,7 @@
 # Proves that a reload disturbs nobody: not a request is lost while workers come and go, the old ones serve until the new
 # ones are ready, and a rehearsal tells what it would do. And what the service manager hears of it.
 use Tidings;
-use Tidings::Util qw(spew slurp);
+use Tidings::Util qw(free_port run spew slurp);
 use Tidings::Visitors;
 use IO::Select;
 use IO::Socket::UNIX;
@@ -86,6 +86,40 @@ subtest 'a rehearsal' => sub {
 	like $err, qr/:2: .*wrokers/, 'is named with the line';
 	$node->configure(\%conf);
 	is +($node->ctl('reload', $_))[0], 2, "a usage: reload $_" for qw(--dry now);
+	$t->stop;
+};
+
+# What only a restart changes keeps its running value, and the rest of the file has to fit that: no worker could start.
+subtest 'a file that does not fit what stays' => sub {
+	my $dir = Tidings::dir();
+	my ($status, undef, $err) = run($dir, qw(openssl req -x509 -nodes -days 2 -subj /CN=localhost -newkey ec -pkeyopt ec_paramgen_curve:P-256 -keyout), "$dir/tls.key", '-out', "$dir/tls.pem");
+	is $status, 0, 'a certificate' or diag($err);
+	my $t = Tidings->start(workers => 1, conf => {tls => {listen => ['127.0.0.1:' . free_port()], certificate => "$dir/tls.pem", key => "$dir/tls.key"}});
+	my $node = $t->node;
+	my @workers = $node->worker_pids;
+	my %conf = %{$node->{conf}};
+	delete $conf{tls};
+	$node->configure(\%conf);
+	for my $options (['--dry-run'], []) {
+		($status, undef, $err) = $node->ctl('reload', @$options);
+		is $status, 1, "reload @$options without the section tls";
+		like $err, qr/running values of tls\.listen stay.*tls\.certificate: needed/, 'says what it needs';
+	}
+	is_deeply [$node->worker_pids], \@workers, 'and nobody was replaced';
+	$t->stop;
+};
+
+subtest 'a daemon' => sub {
+	my $t = Tidings->start(workers => 1, start => 0, conf => {log => {target => Tidings::dir() . '/daemon.log'}});
+	my $node = $t->node;
+	my ($status, $out, $err) = run(Tidings::dir(), Tidings::Server::program('tidingsd'), '-D', '-c', $node->{conf_path});
+	is $status, 0, 'started' or diag("$out$err");
+	$node->{pid} = 0;
+	$node->follow;
+	$node->configure({%{$node->{conf}}, log => {target => 'stderr'}});
+	($status, undef, $err) = $node->ctl('reload');
+	is $status, 1, 'a reload that takes its log away';
+	like $err, qr/log\.target: a daemon/, 'is refused';
 	$t->stop;
 };
 

@@ -135,14 +135,14 @@ static void put_change(const char *option, const char *from, const char *to, boo
 
 static char *rehearse_reload(struct control *c)
 {
-	char *reason = NULL;
-	struct conf *next = reload_read(c->m, &reason);
-	if (next == NULL)
-		return reason;
+	char *reason = NULL, *fixed;
 	json_key(c->out, "changes");
 	json_array(c->out);
-	conf_compare(c->m->conf, next, put_change, c);
+	struct conf *next = reload_read(c->m, put_change, c, &fixed, &reason);
+	if (next == NULL)
+		return reason;
 	json_array_end(c->out);
+	free(fixed);
 	conf_free(&next);
 	return NULL;
 }

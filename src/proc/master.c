@@ -306,8 +306,7 @@ _Static_assert(CONF_CONNECTIONS_MAX <= HUB_SESSIONS_MAX, "what the configuration
 static int prepare(struct master *m, char **err_r)
 {
 	const char *reason;
-	*err_r = im_fault(m->conf);
-	if (*err_r != NULL || make_run_dir(m->conf->run_dir, err_r) != 0)
+	if (make_run_dir(m->conf->run_dir, err_r) != 0)
 		return -1;
 	m->wanted_connections = m->conf->worker_connections;
 	check_limits(m->conf);
@@ -346,11 +345,12 @@ static int prepare(struct master *m, char **err_r)
 	return 0;
 }
 
-int master_run(struct conf *conf, char *const *argv, void (*started)(void))
+int master_run(struct conf *conf, bool daemon, char *const *argv, void (*started)(void))
 {
 	char *reason = NULL;
 	struct master *m = xcalloc(1, sizeof(*m));
 	m->conf = conf;
+	m->daemon = daemon;
 	m->argv = argv;
 	m->started_ms = clock_wall_ms();
 	m->sockets_elsewhere = inherit_predecessor() >= 0;

@@ -9,11 +9,14 @@
 #include "core/base.h"
 #include "core/conf.h"
 
+/* Why no server could start with it, to be freed; NULL: nothing. daemon: it runs with -D. */
+char *master_conf_fault(const struct conf *conf, bool daemon) MUST_CHECK;
+
 /*
- * Runs until it is told to stop; takes over *conf. argv is how the program was started, and will be for an upgrade.
- * started() is called once all listeners stand and the workers were started (a daemon's parent may leave then); NULL is
- * allowed. Returns the exit status.
+ * Runs until it is told to stop; takes over *conf, in which master_conf_fault finds no fault. argv is how the program
+ * was started, and will be for an upgrade. started() is called once all listeners are open and the workers were started
+ * (a daemon's parent may leave then); NULL is allowed. Returns the exit status.
  */
-int master_run(struct conf *conf, char *const *argv, void (*started)(void));
+int master_run(struct conf *conf, bool daemon, char *const *argv, void (*started)(void));
 
 #endif

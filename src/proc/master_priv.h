@@ -89,6 +89,7 @@ struct master {
 	struct hub *hub;
 	struct child *child;
 	unsigned slots;
+	bool daemon;		/* -D: there is no stderr */
 	int wanted_connections; /* worker_connections as configured; conf has what the system allows */
 	struct listener *listener;
 	size_t listener_count;
@@ -187,8 +188,13 @@ void control_abandon(struct control **c);
 /* reload.c */
 /* 0, or -1 with a reason to be freed; then the old configuration stands. */
 int master_reload(struct master *m, char **err_r) MUST_CHECK;
-/* What a reload would take up, but for options that need a restart; NULL with a reason to be freed. */
-struct conf *reload_read(const struct master *m, char **err_r) MUST_CHECK;
+/*
+ * What a reload would put to use: the file, with the running values of the options that need a restart. Checked; NULL
+ * with a reason to be freed. The names of what needs a restart and differs are in *fixed_r, to be freed; NULL: none.
+ * tell, if not NULL, is told of all that the file changes (conf_compare), perhaps before a fault is found.
+ */
+struct conf *reload_read(const struct master *m, conf_differs_fn *tell, void *arg, char **fixed_r,
+			 char **err_r) MUST_CHECK;
 
 /* master.c */
 /* Starts a new generation of workers with this configuration, which it takes over. */
