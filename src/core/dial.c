@@ -19,11 +19,15 @@ struct dial {
 	dial_fn *found;
 	void *ctx;
 	struct event *tell;    /* the addresses are known without a lookup, or have to do without its answer */
-	struct lookup *lookup; /* under way */
+	struct lookup *lookup; /* under way; may outlive its round */
 	bool is_literal;       /* the list was known from the beginning */
-	bool stale;	       /* it was used though the name servers did not answer */
+	bool stale;	       /* it was used though the name servers did not answer in time */
 	struct sockaddr_storage list[LOOKUP_ADDRESSES_MAX];
 	unsigned count;
+	struct lookup_answer late; /* the list of the next round, where is_late */
+	bool is_late;
+	bool waiting;	  /* from dial_start() to found() */
+	bool of_before;	  /* the lookup was begun in an earlier round than this one */
 	bool in_round;	  /* from found() to dial_worked() or dial_start() */
 	unsigned tried;	  /* of this round */
 	unsigned in_vain; /* rounds since one worked */
@@ -63,39 +67,74 @@ static void use_former(struct dial *d, const char *why)
 	d->stale = true;
 }
 
+static void begin_round(struct dial *d)
+{
+	d->waiting = false;
+	d->in_round = true;
+	d->found(d, NULL, d->ctx);
+}
+
 static void on_tell(evutil_socket_t fd, short what, void *arg)
 {
 	struct dial *d = arg;
 	(void)fd;
 	(void)what;
+	/* It goes on: where every lookup takes that long, a server that has moved is still found. */
 	if (d->lookup != NULL)
 		use_former(d, "the name servers take too long");
-	lookup_cancel(&d->lookup);
-	d->in_round = true;
-	d->found(d, NULL, d->ctx);
+	begin_round(d);
+}
+
+static void on_looked_up(const struct lookup_answer *answer, void *ctx);
+
+static void start_lookup(struct dial *d)
+{
+	d->lookup = lookup_start(d->base, d->host, on_looked_up, d);
+	d->of_before = false;
+}
+
+static void take_list(struct dial *d, const struct lookup_answer *answer)
+{
+	memcpy(d->list, answer->address, sizeof(d->list));
+	d->count = answer->count;
+}
+
+/* The answer says what the name is now: its addresses, or that it has none. */
+static bool is_word(const struct lookup_answer *answer)
+{
+	return answer->count != 0 || !answer->passing;
 }
 
 static void on_looked_up(const struct lookup_answer *answer, void *ctx)
 {
 	struct dial *d = ctx;
 	d->lookup = NULL;
-	evtimer_del(d->tell);
-	if (answer->count == 0) {
-		if (!answer->passing || d->count == 0) {
-			d->count = 0;
-			char *error = xasprintf("host %s: %s", d->host, answer->error);
-			d->found(d, error, d->ctx);
-			free(error);
-			return;
+	if (!d->waiting) {
+		if (is_word(answer)) {
+			d->late = *answer;
+			d->is_late = true;
 		}
-		use_former(d, answer->error);
-	} else {
-		memcpy(d->list, answer->address, sizeof(d->list));
-		d->count = answer->count;
-		d->stale = false;
+		return;
 	}
-	d->in_round = true;
-	d->found(d, NULL, d->ctx);
+	if (!is_word(answer) && d->of_before) {
+		start_lookup(d);
+		return;
+	}
+	evtimer_del(d->tell);
+	if (is_word(answer))
+		take_list(d, answer);
+	if (d->count == 0) {
+		char *error = xasprintf("host %s: %s", d->host, answer->error);
+		d->waiting = false;
+		d->found(d, error, d->ctx);
+		free(error);
+		return;
+	}
+	if (is_word(answer))
+		d->stale = false;
+	else
+		use_former(d, answer->error);
+	begin_round(d);
 }
 
 void dial_start(struct dial *d)
@@ -103,14 +142,19 @@ void dial_start(struct dial *d)
 	if (d->in_round && !dial_has_more(d))
 		d->in_vain++;
 	d->in_round = false;
+	d->waiting = true;
 	d->tried = 0;
-	lookup_cancel(&d->lookup);
 	event_del(d->tell);
 	if (d->is_literal) {
 		event_active(d->tell, 0, 0);
 		return;
 	}
-	d->lookup = lookup_start(d->base, d->host, on_looked_up, d);
+	if (d->is_late)
+		take_list(d, &d->late);
+	d->is_late = false;
+	d->of_before = true;
+	if (d->lookup == NULL)
+		start_lookup(d);
 	const struct timeval after = {DIAL_FORMER_MS / 1000, DIAL_FORMER_MS % 1000 * 1000};
 	if (d->count != 0)
 		evtimer_add(d->tell, &after);

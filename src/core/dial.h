@@ -8,7 +8,9 @@
  * round in vain the next one begins one address further, so that each is the last one now and then: callers give the
  * last one more time than those that others follow.
  *
- * While the name servers do not answer, the addresses of the last answer are tried again, after DIAL_FORMER_MS.
+ * While the name servers do not answer, the addresses of the last answer are tried again, after DIAL_FORMER_MS. The
+ * lookup goes on meanwhile: an answer that comes later is that of the next round, so that a server that moves is found
+ * however slow they are (up to LOOKUP_TIMEOUT_MS).
  */
 #ifndef TIDINGS_CORE_DIAL_H
 #define TIDINGS_CORE_DIAL_H
@@ -20,7 +22,7 @@
 struct event_base;
 struct dial;
 
-/* Name servers that take longer count as away where addresses are known already. */
+/* Where addresses are known already, a round waits so long for the name servers, and then begins without them. */
 #define DIAL_FORMER_MS 2000
 
 /* error: NULL, or why there is no address; borrowed. The dial must not be freed in it. */
@@ -31,7 +33,10 @@ struct dial *dial_new(struct event_base *base, const char *host, int port, dial_
 /* found() does not run any more. NULL is allowed; *d becomes NULL. */
 void dial_free(struct dial **d);
 
-/* Begins a round, whether or not one is under way: found() runs once, from the loop. Then dial_next() is the first. */
+/*
+ * Begins a round, whether or not one is under way: found() runs once, from the loop. Then dial_next() is the first. A
+ * lookup that a former round began and that is not answered yet is this round's.
+ */
 void dial_start(struct dial *d);
 /* Goes on to the next address of the round; false: there is none. */
 bool dial_next(struct dial *d);

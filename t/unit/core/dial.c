@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Which address comes when: rounds, what worked, what did not, a name that moves, name servers that go away. */
+/* Which address comes when: rounds, what worked, a name that moves, name servers that go away or take long. */
 #include "core/base.h"
 #include "core/dial.h"
 
+#include "core/log.h"
 #include "core/lookup.h"
 #include "dns.h"
 #include "../tap.h"
@@ -126,6 +127,72 @@ static void test_servers_away(void)
 	ok(d == NULL && !told, "freed in the middle");
 }
 
+/* Name servers that never answer, in front of the one that does: each costs 700 ms, all of them more than
+ * DIAL_FORMER_MS. */
+enum { SILENT_SERVERS = 3 };
+static int silent[SILENT_SERVERS];
+static char slow_servers[256];
+
+static void make_slow_servers(void)
+{
+	size_t len = 0;
+	for (int i = 0; i < SILENT_SERVERS; i++) {
+		struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+		socklen_t at_len = sizeof(at);
+		silent[i] = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+		ASSERT(bind(silent[i], (struct sockaddr *)&at, at_len) == 0);
+		ASSERT(getsockname(silent[i], (struct sockaddr *)&at, &at_len) == 0);
+		len += (size_t)snprintf(slow_servers + len, sizeof(slow_servers) - len, "127.0.0.1:%u,",
+					ntohs(at.sin_port));
+	}
+	snprintf(slow_servers + len, sizeof(slow_servers) - len, "%s", dns.servers);
+}
+
+/* Until a lookup that outlives its round has its answer: it takes its events with it. */
+static void let_it_end(int events_without)
+{
+	while (event_base_get_num_events(base, EVENT_BASE_COUNT_ADDED) > events_without)
+		event_base_loop(base, EVLOOP_ONCE);
+}
+
+static void test_slow_servers(void)
+{
+	make_slow_servers();
+	dns.mode = DNS_TELLS;
+	dns.a = "127.0.0.1 127.0.0.2";
+	dns.aaaa = "";
+	struct dial *d = dial_new(base, "db.tidings.test", 1, on_found, &told);
+	begin(d);
+	ok(dial_next(d), "the name is known");
+	dial_worked(d);
+	int idle = event_base_get_num_events(base, EVENT_BASE_COUNT_ADDED);
+	lookup_set_servers(slow_servers);
+	dns.a = "127.0.0.3";
+	begin(d);
+	is_str(rest(d), "127.0.0.1 127.0.0.2 ", "the former addresses are tried");
+	const char *found = "";
+	for (int i = 0; i < 10 && strcmp(found, "127.0.0.3 ") != 0; i++) {
+		begin(d);
+		found = rest(d);
+	}
+	is_str(found, "127.0.0.3 ", "and in the next rounds where the server has moved to");
+
+	dns.a = "127.0.0.4 127.0.0.5";
+	begin(d);
+	let_it_end(idle);
+	is_str(rest(d), "127.0.0.3 ", "an answer that is late does not change the round under way");
+	dns.mode = DNS_SILENT;
+	begin(d);
+	ok(dial_next(d) && strncmp(dial_text(d), "127.0.0.4", 8) == 0 && dial_has_more(d), "but the next one");
+
+	rest(d);
+	dial_free(&d);
+	is_int(event_base_get_num_events(base, EVENT_BASE_COUNT_ADDED), idle, "freed, and its lookup with it");
+	lookup_set_servers(dns.servers);
+	for (int i = 0; i < SILENT_SERVERS; i++)
+		close(silent[i]);
+}
+
 int main(void)
 {
 	setenv("CARES_HOSTS", "/dev/null", 1);
@@ -135,6 +202,7 @@ int main(void)
 	test_literals();
 	test_rounds();
 	test_servers_away();
+	test_slow_servers();
 	dns_stop();
 	event_base_free(base);
 	return done_testing();
