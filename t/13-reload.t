@@ -109,6 +109,31 @@ subtest 'a file that does not fit what stays' => sub {
 	$t->stop;
 };
 
+subtest 'room for more workers' => sub {
+	my $t = Tidings->start(workers => 1, conf => {worker_connections => 10, drain_timeout => 0});
+	my $node = $t->node;
+	my @max = (sub { map { $node->admin_http->get('/metrics')->body =~ /^tidings_${_}_max (\d+)/m ? $1 : undef } qw(connections sessions) },
+		sub { $node->ctl_ok('status', '--json')->{sessions_max} });
+	is_deeply [map { $_->() } @max], [10, 10, 10], 'connections and sessions of one worker';
+	$node->configure({%{$node->{conf}}, workers => 2});
+	$node->reload;
+	wait_for('the old worker to leave', sub { my @now = $node->worker_pids; @now == 2 });
+	is_deeply [map { $_->() } @max], [20, 20, 20], 'of two';
+	my @ws = map { $t->ws("user$_") } 1 .. 20;
+	is $node->ctl_ok('status', '--json')->{sessions}, 20, 'and there is';
+	my ($r, $h) = Tidings::WS::handshake(address => $node->address, token => $t->token('too-many'));
+	is $r->status, 503, 'one session too many';
+	is $r->code, 'overloaded', 'is refused in words';
+	like $r->body, qr/holds no more connections/, 'with the reason';
+	ok $r->header('retry-after'), 'and when to come back';
+	$h->close;
+	is_deeply [map { $_->request(type => 'ping')->{type} } @ws], [('pong') x @ws], 'the others are served';
+	is $node->ctl_ok('status', '--json')->{counters}{sessions_refused}, 1, 'it is counted';
+	$ws[0]->close->close_code;
+	ok wait_for('room', sub { eval { $t->ws('too-many') } }), 'who leaves makes room';
+	$t->stop;
+};
+
 subtest 'a daemon' => sub {
 	my $t = Tidings->start(workers => 1, start => 0, conf => {log => {target => Tidings::dir() . '/daemon.log'}});
 	my $node = $t->node;

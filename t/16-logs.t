@@ -72,26 +72,4 @@ subtest 'a full disk' => sub {
 	$t->stop;
 };
 
-subtest 'a full hub' => sub {
-	# A node grown by a reload takes more connections than it had been given room for sessions.
-	my $t = Tidings->start(workers => 1, conf => {worker_connections => 8, drain_timeout => 0});
-	my $node = $t->node;
-	$node->configure({%{$node->{conf}}, workers => 2});
-	$node->ctl_ok('reload');
-	wait_for('two workers', sub { my $s = $node->ctl_ok('status', '--json'); $s->{workers} == 2 && $s->{workers_ready} == 2 });
-	my @ws = map { $t->ws("user-$_") } 1 .. 8;
-	my ($r, $h) = Tidings::WS::handshake(address => $node->address, token => $t->token('too-many'));
-	is $r->status, 503, 'one session too many';
-	is $r->code, 'overloaded', 'is refused in words';
-	like $r->body, qr/holds no more sessions/, 'with the reason';
-	ok $r->header('retry-after'), 'and when to come back';
-	$h->close;
-	is $_->request(type => 'ping')->{type}, 'pong', 'the others are served' for @ws;
-	is $t->http('too-many')->get('/messages/unread-count')->status, 200, 'and requests, too';
-	is $node->ctl_ok('status', '--json')->{counters}{sessions_refused}, 1, 'it is counted';
-	$ws[0]->close->close_code;
-	ok wait_for('room', sub { eval { $t->ws('too-many') } }), 'who leaves makes room';
-	$t->stop;
-};
-
 done_testing;

@@ -180,6 +180,9 @@ void conf_compare(const struct conf *running, const struct conf *next, conf_diff
 /* Logs, as warnings, keys of jwks_file that were passed over, and accounts that get no tokens. */
 void conf_log_warnings(const struct conf *c);
 
+/* How many connections the workers of a node take, all together; a session needs one. */
+int64_t conf_connections_max(const struct conf *c);
+
 /*
  * What a message's content may take in the JSON of a request, where each escape counts as it is written: three quarters
  * of what the narrower door lets in, so that no content is taken by the one and refused by the other.

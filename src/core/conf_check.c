@@ -351,6 +351,11 @@ static void resolve_node_id(struct conf *c, struct conf_faults *faults)
 	c->node_id = xstrdup(host);
 }
 
+int64_t conf_connections_max(const struct conf *c)
+{
+	return (int64_t)c->workers * c->worker_connections;
+}
+
 int conf_content_json_max(const struct conf *c)
 {
 	int narrower = c->http.max_body < c->websocket.max_message ? c->http.max_body : c->websocket.max_message;
@@ -412,13 +417,12 @@ static void check_sizes(const struct conf *c, struct conf_faults *faults)
 			   "run_dir: the control socket, %s/" CONF_CONTROL_SOCKET
 			   ", has a path of %zu bytes; a UNIX socket's has up to %zu",
 			   c->run_dir, len, path_max);
-	if ((int64_t)c->workers * c->worker_connections > CONF_CONNECTIONS_MAX)
+	if (conf_connections_max(c) > CONF_CONNECTIONS_MAX)
 		conf_fault(
 			faults, line_of(c, &c->worker_connections, &c->workers),
 			"worker_connections: %d with workers = %d are %lld connections; a node holds up to %d: lower "
 			"one of the two",
-			c->worker_connections, c->workers, (long long)c->workers * c->worker_connections,
-			CONF_CONNECTIONS_MAX);
+			c->worker_connections, c->workers, (long long)conf_connections_max(c), CONF_CONNECTIONS_MAX);
 }
 
 static void check_file(const struct conf *c, struct conf_faults *faults, const char *name, char *const *path)

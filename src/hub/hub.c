@@ -53,11 +53,13 @@ static struct hub layout_of(const struct hub_size *size)
 	 * Slots that were never used cost address space, not memory. The same goes for sets.
 	 */
 	l.slots_per_shard = 2 * mean + 64;
-	l.heads_per_shard = power_of_two_from(mean < 8 ? 8 : mean);
+	/* A hash picks heads and sets, so few users touch most of their pages: no more of them than a full table needs.
+	 */
+	l.heads_per_shard = power_of_two_from(mean < 16 ? 8 : mean / 2);
 	l.bucket_sets = power_of_two_from(size->buckets * 4 / BUCKET_WAYS + 1);
 
 	/* At most half full, were every connection from another address. */
-	l.address_sets = power_of_two_from(size->sessions * 2 / ADDRESS_WAYS + 1);
+	l.address_sets = power_of_two_from((size->sessions * 2 + ADDRESS_WAYS - 1) / ADDRESS_WAYS);
 
 	uint64_t end = sizeof(struct hub_shared);
 	l.rows_at = place(&end, sizeof(struct hub_row) * size->workers);

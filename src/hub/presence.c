@@ -120,14 +120,13 @@ void presence_init(struct hub *h)
 		lock_init(&view_of(h, i).shard->lock);
 }
 
-void presence_usage(struct hub *h, uint32_t *used_r, uint32_t *size_r)
+uint32_t presence_total(const struct hub *h)
 {
 	const _Atomic uint32_t *used = hub_at(h, h->used_at);
 	uint32_t sum = 0;
 	for (unsigned i = 0; i < PRESENCE_SHARDS; i++)
 		sum += atomic_load_explicit(&used[i], memory_order_relaxed);
-	*used_r = sum;
-	*size_r = h->sessions;
+	return sum;
 }
 
 static void put_row(struct presence_slot *slot, const struct presence_row *row)
@@ -148,10 +147,8 @@ static void get_row(const struct presence_slot *slot, struct presence_row *row_r
 
 int32_t presence_add(struct hub *h, const struct presence_row *row)
 {
-	uint32_t used, size;
 	ASSERT(row->worker < h->workers);
-	presence_usage(h, &used, &size);
-	if (used >= size)
+	if (presence_total(h) >= h->sessions)
 		return -1;
 	uint64_t hash = user_hash(h, row->user_id);
 	struct view v = enter(h, shard_of(hash));

@@ -37,7 +37,7 @@ unsigned presence_count(struct hub *h, const char *user_id);
  * them is only what a worker has written.
  */
 size_t presence_list(struct hub *h, const char *user_id, uint32_t *cursor_r, struct presence_row *out, size_t max);
-/* Sessions in the whole table, and how many it takes. */
-void presence_usage(struct hub *h, uint32_t *used_r, uint32_t *size_r);
+/* Sessions in the whole table. */
+uint32_t presence_total(const struct hub *h);
 
 #endif

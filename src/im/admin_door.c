@@ -131,15 +131,13 @@ static void put_workers(struct buf *b, const struct im *im, const struct board *
 	put_gauge(b, "database_read_only", "Whether a worker finds that the database is read-only", read_only);
 	put_gauge(b, "redis_up", "Whether every worker is connected to Redis", redis);
 	put_gauge(b, "connections", "Open client connections, WebSockets included", connections);
-	put_gauge(b, "connections_max", "Connections the workers would take",
-		  (uint64_t)im->conf->workers * (uint64_t)im->conf->worker_connections);
+	put_gauge(b, "connections_max", "Connections the workers would take", (uint64_t)conf_connections_max(im->conf));
 	put_gauge(b, "websockets", "Open WebSocket sessions", websockets);
 }
 
 static void put_gauges(struct buf *b, const struct im *im)
 {
 	struct board board = {.slots = hub_worker_slots(im->hub)};
-	uint32_t used, size;
 	board.row = xcalloc(board.slots, sizeof(*board.row));
 	for (unsigned i = 0; i < board.slots; i++)
 		hub_worker_read(im->hub, i, &board.row[i]);
@@ -158,9 +156,8 @@ static void put_gauges(struct buf *b, const struct im *im)
 
 	for (int g = 0; g < STAT_GAUGES; g++)
 		put_gauge(b, stat_gauges[g].family, stat_gauges[g].help, stats_gauge(im->hub, (enum stat_gauge)g));
-	presence_usage(im->hub, &used, &size);
-	put_gauge(b, "sessions", "Sessions of the node", used);
-	put_gauge(b, "sessions_max", "Sessions the node has room for", size);
+	put_gauge(b, "sessions", "Sessions of the node", presence_total(im->hub));
+	put_gauge(b, "sessions_max", "Sessions the node has room for", (uint64_t)conf_connections_max(im->conf));
 }
 
 static void reply_metrics(struct im *im, struct http_req *req)

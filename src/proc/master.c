@@ -310,12 +310,13 @@ static int prepare(struct master *m, char **err_r)
 		return -1;
 	m->wanted_connections = m->conf->worker_connections;
 	check_limits(m->conf);
-	/* Twice the workers: while a reload drains the old ones, the new ones serve already; and as many again to grow.
-	 */
-	m->slots = 4 * (unsigned)m->conf->workers;
+	/* A reload may double the workers. And twice that: while it drains the old ones, the new ones serve already. */
+	m->slots = 2 * RELOAD_GROWTH * (unsigned)m->conf->workers;
+	int64_t sessions = RELOAD_GROWTH * conf_connections_max(m->conf);
 	struct hub_size size = {
 		.workers = m->slots,
-		.sessions = (unsigned)m->conf->workers * (unsigned)m->conf->worker_connections,
+		/* No reload comes to more connections than the configuration may ask for. */
+		.sessions = (unsigned)(sessions < CONF_CONNECTIONS_MAX ? sessions : CONF_CONNECTIONS_MAX),
 		.buckets = 1u << 16,
 	};
 	m->hub = hub_new(&size, &reason);

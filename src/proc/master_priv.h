@@ -75,6 +75,9 @@ struct listener {
 struct control;
 struct upgrade;
 
+/* How many times the workers of the start a reload may ask for; the hub has room for those. */
+#define RELOAD_GROWTH 2
+
 enum master_phase {
 	MASTER_WAITING, /* for the server that it takes over from; nobody is served yet */
 	MASTER_SERVING,

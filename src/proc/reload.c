@@ -35,7 +35,7 @@ static char *carried_over_fault(const struct master *m, const struct conf *next,
 		free(fault);
 		fault = text;
 	}
-	if (fault == NULL && (unsigned)next->workers * 2 > m->slots)
+	if (fault == NULL && (unsigned)next->workers > m->slots / 2)
 		fault = xasprintf("%s: workers: more than twice as many as at the start need a restart", next->path);
 	return fault;
 }

@@ -59,7 +59,6 @@ void status_put(const struct master *m, struct json_out *o)
 {
 	uint64_t ready = 0, living = 0, connections = 0, websockets = 0, restarts = 0, pending = 0;
 	bool database = true, redis = true, read_only = false;
-	uint32_t used, size;
 	for (unsigned i = 0; i < m->slots; i++) {
 		struct worker_row row;
 		hub_worker_read(m->hub, i, &row);
@@ -75,7 +74,6 @@ void status_put(const struct master *m, struct json_out *o)
 		redis = redis && row.redis_up;
 		read_only = read_only || row.read_only;
 	}
-	presence_usage(m->hub, &used, &size);
 	json_key(o, "version");
 	json_cstr(o, PACKAGE_VERSION);
 	json_key(o, "node_id");
@@ -91,8 +89,8 @@ void status_put(const struct master *m, struct json_out *o)
 	put_number(o, "worker_restarts", restarts);
 	put_number(o, "connections", connections);
 	put_number(o, "websockets", websockets);
-	put_number(o, "sessions", used);
-	put_number(o, "sessions_max", size);
+	put_number(o, "sessions", presence_total(m->hub));
+	put_number(o, "sessions_max", (uint64_t)conf_connections_max(m->conf));
 	put_number(o, "store_pending", pending);
 	put_number(o, "refused", m->refused);
 	put_flag(o, "database", living > 0 && database);

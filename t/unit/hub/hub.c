@@ -3,9 +3,12 @@
 #include "core/base.h"
 
 #include <sched.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "child.h"
 #include "core/clock.h"
+#include "hub/addresses.h"
 #include "hub/hub_layout.h"
 #include "../tap.h"
 
@@ -22,6 +25,36 @@ static void test_sizes(void)
 	ok(h == NULL, "freed");
 	hub_free(&h);
 	is_str(worker_state_name(WORKER_DRAINING), "draining", "a state has a name");
+}
+
+static size_t resident(const struct hub *h)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE), pages = (h->bytes + page - 1) / page, count = 0;
+	unsigned char *is_in = calloc(pages, 1);
+	if (mincore(h->shared, h->bytes, is_in) != 0)
+		perror("# mincore");
+	for (size_t i = 0; i < pages; i++)
+		count += is_in[i] & 1;
+	free(is_in);
+	return count;
+}
+
+/* The master makes room for workers that a reload may add: it has to cost nothing until they come. */
+static void test_memory(void)
+{
+	enum { FEW = 100 };
+	struct hub *h = hub_for_test(8, HUB_SESSIONS_MAX, 1u << 16);
+	size_t fresh = resident(h), used;
+	ok(fresh < 64, "the largest table takes %zu pages while it is empty", fresh);
+	for (unsigned i = 0; i < FEW; i++) {
+		struct presence_row row = {.worker = 1};
+		snprintf(row.user_id, sizeof(row.user_id), "user %u", i);
+		if (presence_add(h, &row) < 0 || addresses_enter(h, 1, row.user_id, 1) != ADDRESSES_COUNTED)
+			printf("# no room\n");
+	}
+	used = resident(h);
+	ok(used > fresh && used - fresh <= 4 * FEW, "%d sessions take %zu more", FEW, used - fresh);
+	hub_free(&h);
 }
 
 static void start_slot(struct hub *h, unsigned slot, pid_t pid)
@@ -199,6 +232,7 @@ static void measure(void)
 int main(void)
 {
 	test_sizes();
+	test_memory();
 	test_halves();
 	test_foreign_field();
 	test_whole_copies();
