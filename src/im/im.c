@@ -157,12 +157,10 @@ void im_free(struct im **imp)
 
 void im_accept(struct im *im, int fd, enum im_door door, const struct addr *peer)
 {
-	/* A listener that has just been configured may meet a worker that has no certificate yet. */
-	if (door == IM_DOOR_TLS && im->tls == NULL)
-		close(fd);
-	else
-		http_server_accept(door == IM_DOOR_ADMIN ? im->admin : im->http, fd, peer,
-				   door == IM_DOOR_TLS ? im->tls : NULL);
+	/* tls.listen changes only in a restart: all workers have the certificate, or there is no such listener. */
+	ASSERT(door != IM_DOOR_TLS || im->tls != NULL);
+	http_server_accept(door == IM_DOOR_ADMIN ? im->admin : im->http, fd, peer,
+			   door == IM_DOOR_TLS ? im->tls : NULL);
 }
 
 static size_t goodbyes_now(const struct im *im, size_t left)

@@ -165,7 +165,7 @@ static void on_report(evutil_socket_t channel, short what, void *arg)
 	(void)channel;
 	(void)what;
 	if (!hear(c)) {
-		/* Its death will be noticed, and then passing_forget does the rest. */
+		/* Its death will be noticed, and then passing_end does the rest. */
 		event_del(c->reports);
 		c->deaf = true;
 	}
