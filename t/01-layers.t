@@ -108,6 +108,10 @@ my @scripts = sort glob("$top/t/*.t $top/t/lib/*.pm $top/t/lib/*/*.pm $top/t/lib
 my @scripts_untagged = grep { slurp($_) !~ m{\A(?:#!.*\n)?(?:#|--) SPDX-License-Identifier: BSD-2-Clause\n} } @scripts;
 is_deeply \@scripts_untagged, [], 'and so does every script, test and schema file';
 
+my $makefile = slurp("$top/Makefile.am");
+my @unnamed = grep { $makefile !~ /(?<!\S)\Q$_\E(?!\S)/ } map { substr $_, length "$top/" } glob "$top/t/*.t";
+is_deeply \@unnamed, [], 'Makefile.am names every test, so that it is shipped and run';
+
 my @long = grep { (() = slurp("$top/$_") =~ /\n/g) > 600 } @files;
 is_deeply \@long, [], 'no file has more than 600 lines';
 
