@@ -112,8 +112,9 @@ static void on_timer(struct wheel_timer *t)
 }
 
 /*
- * The message before this one was sent while the user was here, and so lately that it may still come. The gap is by the
- * database's clock; where that was set back it is 0, and the message is held for ORDER_PATIENCE_MS at worst.
+ * The message before this one was sent after a session of the user had said hello, and so lately that it may still
+ * come. The gap is by the database's clock; where that was set back it is 0, and the message is held for
+ * ORDER_PATIENCE_MS at worst.
  */
 static bool may_follow(const struct user *u, int64_t gap_ms)
 {
@@ -122,7 +123,7 @@ static bool may_follow(const struct user *u, int64_t gap_ms)
 		return false;
 	uint32_t now_ms = (uint32_t)clock_mono_ms();
 	LIST_FOREACH (s, &u->sessions, of_user)
-		if (now_ms - s->begun_ms >= (uint32_t)gap_ms)
+		if (s->greeted && now_ms - s->greeted_ms >= (uint32_t)gap_ms)
 			return true;
 	return false;
 }

@@ -153,7 +153,6 @@ static struct session *session_new(struct im *im, struct str device, int64_t exp
 	s->im = im;
 	s->expires_ms = expires_ms;
 	s->presence = -1;
-	s->begun_ms = (uint32_t)clock_mono_ms();
 	id_session_make(s->id, clock_wall_ms(), im->origin, im->session_number++);
 	memcpy(s->device, device.s, device.len);
 	return s;
@@ -237,6 +236,7 @@ void session_greet(struct session *s)
 		return;
 	if (!s->greeted) {
 		s->greeted = true;
+		s->greeted_ms = (uint32_t)clock_mono_ms();
 		buf_clear(&im->text);
 		json_begin(o, &im->text);
 		json_object(o);

@@ -30,7 +30,7 @@ struct session {
 	int64_t expires_ms;	   /* of the token, by clock_wall_ms; looked at once a second: no timer each */
 	int64_t rank;		   /* policy.h: of two sessions of a user the newer one has the higher; 0: none yet */
 	int32_t presence;	   /* handle of its row in the hub */
-	uint32_t begun_ms;	   /* the lower half of clock_mono_ms() */
+	uint32_t greeted_ms;	   /* when it said hello; the lower half of clock_mono_ms() */
 	uint16_t pending : 11;	   /* requests in progress */
 	uint16_t greeted : 1, leaving : 1, paused : 1;
 	uint16_t recheck : 1;	 /* what it watches has to be read again */

@@ -155,6 +155,21 @@ static void test_late(void)
 	is_str(given, "9 resync 10", "if those arrive after all they are not given, but told of");
 }
 
+/* What was sent before hello may never come: Redis was asked for it only then. */
+static void test_before_hello(void)
+{
+	begin();
+	order_forget(user);
+	uint32_t greeted_ms = session->greeted_ms;
+	session->greeted_ms = (uint32_t)clock_mono_ms();
+	arrives(BUS_MESSAGE, 9, 500);
+	is_str(given, "9", "what was sent before hello is not waited for");
+	order_forget(user);
+	session->greeted_ms = greeted_ms;
+	arrives(BUS_MESSAGE, 19, 500);
+	is_str(given, "9", "what was sent after it is");
+}
+
 static void test_without_redis(void)
 {
 	begin();
@@ -197,13 +212,15 @@ int main(void)
 	memcpy(user->id, "alice", 6);
 	session = xcalloc(1, sizeof(*session) + 1);
 	session->im = &im;
-	session->begun_ms = (uint32_t)clock_mono_ms() - 5000;
+	session->greeted = 1;
+	session->greeted_ms = (uint32_t)clock_mono_ms() - 5000;
 	LIST_INSERT_HEAD(&user->sessions, session, of_user);
 	test_in_turn();
 	test_given_up();
 	test_many_held();
 	test_change_of_missing();
 	test_late();
+	test_before_hello();
 	test_without_redis();
 	test_memory();
 	order_forget(user);
