@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Messages as if from other workers of the cluster, to one with a session that watches somebody. Each line is one: u, p
+ * or a in front say on which topic (u:alice, p:bob, all), t that time passes instead, and each $ is the session's id.
+ */
+#include "core/base.h"
+#include "im/im_priv.h"
+
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "../unit/im/clock_kit.h"
+#include "core/conf_table.h"
+#include "im/beat.h"
+#include "im/look.h"
+#include "im/push.h"
+#include "im/session.h"
+#include "im/watch_priv.h"
+
+#define REMOTES_MAX 512
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static struct loop *loop;
+static struct im *im;
+
+/* ---- the bus: t/fuzz/resp.c has the real one ---- */
+
+static bus_count_fn *asked_fn;
+static void *asked_arg;
+static size_t asked_n;
+
+struct bus *bus_new(struct event_base *base, const struct conf *conf, const struct bus_events *ev, void *ctx)
+{
+	return NULL;
+}
+
+void bus_free(struct bus **b)
+{
+}
+
+bool bus_is_up(const struct bus *b)
+{
+	return true;
+}
+
+bool bus_has_lost(const struct bus *b)
+{
+	return false;
+}
+
+void bus_subscribe(struct bus *b, struct str topic)
+{
+}
+
+void bus_unsubscribe(struct bus *b, struct str topic)
+{
+}
+
+bool bus_is_subscribed(const struct bus *b, struct str topic)
+{
+	return true;
+}
+
+bool bus_publish(struct bus *b, struct str topic, struct str data)
+{
+	return topic.len != 0 && data.len != 0;
+}
+
+void bus_count(struct bus *b, const struct str *topics, size_t n, bus_count_fn *fn, void *arg)
+{
+	asked_fn = fn;
+	asked_arg = arg;
+	asked_n = n;
+}
+
+void bus_count_cancel(struct bus *b, void *arg)
+{
+	asked_fn = NULL;
+}
+
+static void answer(void)
+{
+	static uint32_t counts[BUS_COUNT_CHUNK];
+	bus_count_fn *fn = asked_fn;
+	asked_fn = NULL;
+	counts[0] ^= 1;
+	if (fn != NULL)
+		fn(counts, asked_n, asked_arg);
+}
+
+/* ---- */
+
+static void do_nothing(struct loop_task *t)
+{
+}
+
+static void turns(int n)
+{
+	static struct loop_task task = {.fn = do_nothing};
+	while (n-- > 0) {
+		loop_defer(loop, &task);
+		loop_turn(loop);
+	}
+}
+
+static void on_closed(void *ctx)
+{
+}
+
+static void prepare(void)
+{
+	static char text[] = "jwt { secret = \"0123456789abcdef0123456789abcdef\" }\n"
+			     "mysql { socket = \"/nonexistent/socket\" }\n"
+			     "session { policy = multi max = 2 }\n"
+			     "limits { sessions_per_second = 0 }\n";
+	const char *err = NULL;
+	char *fault = NULL;
+	if (log_open("/dev/null", LOG_LEVEL_ERROR, LOG_FORMAT_TEXT, &err) != 0)
+		abort();
+	struct hub *hub = hub_new(&(struct hub_size){1, 16, 16}, &err);
+	struct conf *conf = conf_load_text("t.conf", text, sizeof(text) - 1, &fault);
+	if (hub == NULL || conf == NULL)
+		abort();
+	loop = loop_new();
+	struct im_options opt = {.loop = loop, .conf = conf, .hub = hub, .name = "worker01", .closed = on_closed};
+	im = im_new(&opt, &fault);
+	if (im == NULL)
+		abort();
+}
+
+/* A session of alice's, which follows bob; returns its client. */
+static int begin(void)
+{
+	static char request[2048];
+	struct addr peer = {.sa.ss_family = AF_UNIX, .len = sizeof(sa_family_t)};
+	int fds[2];
+	int64_t expires_ms;
+	const char *err;
+	if (request[0] == '\0') {
+		char *token = token_issue(im->keys, "alice", NULL, 1 << 30, &expires_ms, &err);
+		snprintf(request, sizeof(request),
+			 "GET /messages/ws HTTP/1.1\r\nHost: t\r\nAuthorization: Bearer %s\r\nUpgrade: websocket\r\n"
+			 "Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+			 "Sec-WebSocket-Version: 13\r\n\r\n",
+			 token);
+		free(token);
+	}
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds) != 0)
+		abort();
+	im_accept(im, fds[0], IM_DOOR_PUBLIC, &peer);
+	if (write(fds[1], request, strlen(request)) < 0)
+		abort();
+	turns(2);
+	if (LIST_EMPTY(&im->sessions))
+		abort();
+	struct store_friend bob = {.user_id = "bob"};
+	watcher_new(LIST_FIRST(&im->sessions), &bob);
+	return fds[1];
+}
+
+/* Nothing of it is left for the next input. */
+static void end(int fd)
+{
+	close(fd);
+	for (int i = 0; i < 100 && im->session_count != 0; i++)
+		turns(1);
+	if (im->session_count != 0 || im->users.count != 0 || im->watched != NULL || im->ordered != NULL ||
+	    im->resync.due != 0)
+		abort();
+	answer();
+	/* The other workers fall silent, and are forgotten. */
+	wheel_pass(loop_wheel(loop), 2 * BEAT_SILENCE_MS);
+	now_ms += 61000;
+	wheel_advance(loop_wheel(loop), now_ms);
+	if (im->peers != NULL || im->legacy_peers != 0)
+		abort();
+	lamport_init(&im->lamport, im->origin);
+	im->own_beats = 0;
+}
+
+static void check(void)
+{
+	const struct user *u = user_find(im, STR_LIT("alice"));
+	const struct session *s;
+	const struct remote_session *other;
+	unsigned count = 0;
+	if (lamport_now_us(&im->lamport) <= 0)
+		abort();
+	if (u == NULL)
+		return;
+	LIST_FOREACH (s, &u->sessions, of_user)
+		if (s->rank < 0 || s->rank > u->top_rank)
+			abort();
+	LIST_FOREACH (other, &u->remotes, entry)
+		if (count++, other->rank < 0)
+			abort();
+	if (count > REMOTES_MAX)
+		abort();
+}
+
+static void hear(const char *id, char kind, struct str line)
+{
+	struct buf b = {0};
+	struct str topic = kind == 'u' ? STR_LIT("u:alice") : kind == 'p' ? STR_LIT("p:bob") : STR_LIT("all");
+	for (size_t i = 0; i < line.len; i++) {
+		if (line.s[i] == '$')
+			buf_append(&b, id, SESSION_ID_LEN);
+		else
+			buf_append_char(&b, line.s[i]);
+	}
+	push_bus_events.message(topic, (struct str){b.data, b.len}, im);
+	buf_fini(&b);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	char id[SESSION_ID_LEN + 1];
+	if (size > 8192)
+		return 0;
+	if (im == NULL)
+		prepare();
+	int fd = begin();
+	memcpy(id, LIST_FIRST(&im->sessions)->id, sizeof(id));
+	for (const char *at = (const char *)data, *stop = at + size; at < stop;) {
+		const char *eol = memchr(at, '\n', (size_t)(stop - at));
+		size_t len = (size_t)((eol != NULL ? eol : stop) - at);
+		if (len != 0 && at[0] == 't') {
+			wheel_pass(loop_wheel(loop), 1000);
+			answer();
+			turns(1);
+		} else if (len != 0) {
+			hear(id, at[0], (struct str){at + 1, len - 1});
+			check();
+		}
+		at += len + 1;
+	}
+	end(fd);
+	return 0;
+}
