@@ -57,7 +57,7 @@ static void on_subscribed(struct str topic, void *ctx)
 {
 }
 
-static void on_up(bool missed, void *ctx)
+static void on_up(bool missed, bool lost, void *ctx)
 {
 }
 
