@@ -65,6 +65,12 @@ subtest 'send: media, extra, reply_to' => sub {
 	my $m = $alice->post('/messages/send', {to_user_id => 'bob', message_type => 'image', media_url => 'http://x/' . 'y' x 2039, content => 'a caption'})->json;
 	is length $m->{media_url}, 2048, 'a URL of 2,048 bytes';
 	is $m->{content}, 'a caption', 'a caption';
+	my $named = qq({"a":"x\x{e2}\x{80}\x{ae}y", "file_name" : "cv\\u202egpj\x{e2}\x{81}\x{a9}.exe","b":[{"file_name":"\\u202e"}]});
+	my %again = (body => qq({"to_user_id":"bob","message_type":"file","media_url":"https://x.example/cv","client_msg_id":"named","extra":$named}));
+	my @named = map { $alice->request('POST', '/messages/send', %again) } 1 .. 2;
+	is_deeply [map { $_->status } @named], [201, 200], 'a file name that turns its direction, and its repeat';
+	like $_->body, qr/"extra":\{"a":"x\x{e2}\x{80}\x{ae}y","file_name":"cvgpj\.exe","b":\[\{"file_name":"\\u202e"\}\]\}/, 'is shown as it is, and all else left' for @named;
+
 	my $extra = '{"z":1,"a":[true,null,{"k":"\u00e9 \" \\\\ /"}],"big":123456789012345678901234567890,"real":1.50e+3,"":""}';
 	my $spaced = $extra =~ s/([,:{])/$1 \n\t/gr;
 	for my $sent ($extra, $spaced) {

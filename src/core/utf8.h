@@ -11,6 +11,12 @@ bool utf8_valid(const char *s, size_t len);
 size_t utf8_count(struct str s);
 
 /*
+ * A valid text without the characters that turn the direction of the text around them (those that utf8_name() drops):
+ * they make exe look like jpg. Writes it to out, which has room for in.len bytes, and returns its bytes.
+ */
+size_t utf8_undirected(struct str in, char *out);
+
+/*
  * A valid text as it may be shown as a name: without the characters that turn the direction of the text around them
  * (U+061C, U+200E, U+200F, U+202A to U+202E, U+2066 to U+2069), and without white space at both ends. Writes it to out,
  * which has room for in.len bytes or is in.s itself, and returns its bytes. 0: nothing of it can be seen, for there are

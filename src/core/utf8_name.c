@@ -112,6 +112,22 @@ static bool is_unseen(uint32_t c)
 	return low < ARRAY_LEN(unseen) && c >= unseen[low].first;
 }
 
+size_t utf8_undirected(struct str in, char *out)
+{
+	const char *at = in.s, *end = in.s + in.len;
+	size_t len = 0;
+	while (at < end) {
+		uint32_t c;
+		size_t n = name_char(at, end, &c);
+		if (!turns_direction(c)) {
+			memmove(out + len, at, n);
+			len += n;
+		}
+		at += n;
+	}
+	return len;
+}
+
 size_t utf8_name(struct str in, char *out)
 {
 	const char *at = in.s, *end = in.s + in.len;

@@ -11,6 +11,8 @@
 #include "im/render.h"
 #include "im/session.h"
 
+#include <stdlib.h>
+
 #define EXTRA_MAX 4096
 
 static bool fail(struct request *r, const char *detail)
@@ -45,6 +47,26 @@ static bool check_content(struct request *r, struct store_send *s)
 	return s->media_url.s != NULL || fail(r, "media_url: is missing");
 }
 
+/* The value without insignificant white space, and its file names without what turns their direction. */
+static void put_extra(struct im *im, const struct json *extra, struct buf *out)
+{
+	const char *at = extra->raw.s, *end = extra->raw.s + extra->raw.len;
+	for (const struct json *v = extra->child; v != NULL; v = v->next) {
+		if (v->type != JSON_STRING || !str_is(v->key, "file_name"))
+			continue;
+		char *name = xmalloc(v->text.len + 1);
+		size_t len = utf8_undirected(v->text, name);
+		if (len != v->text.len) {
+			json_minify((struct str){at, (size_t)(v->raw.s - at)}, out);
+			json_begin(im->out, out);
+			json_str(im->out, (struct str){name, len});
+			at = v->raw.s + v->raw.len;
+		}
+		free(name);
+	}
+	json_minify((struct str){at, (size_t)(end - at)}, out);
+}
+
 static bool check_extra(struct request *r, struct store_send *s)
 {
 	const struct json *v = json_get(r->body, "extra");
@@ -55,7 +77,7 @@ static bool check_extra(struct request *r, struct store_send *s)
 	if (v->has_nul)
 		return fail(r, "extra: must not contain U+0000");
 	buf_clear(&r->im->scratch);
-	json_minify(v->raw, &r->im->scratch);
+	put_extra(r->im, v, &r->im->scratch);
 	if (r->im->scratch.len > EXTRA_MAX)
 		return fail(r, "extra: is over 4096 bytes");
 	s->extra = (struct str){r->im->scratch.data, r->im->scratch.len};

@@ -53,6 +53,8 @@ static void check_name(const char *s, size_t len, bool valid)
 	char *out = malloc(len + 1), *again = malloc(len + 1);
 	if (out == NULL || again == NULL)
 		abort();
+	if (utf8_undirected((struct str){s, len}, out) > len)
+		abort();
 	size_t n = utf8_name((struct str){s, len}, out);
 	if (n > len)
 		abort();

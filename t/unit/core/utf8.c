@@ -222,7 +222,9 @@ static void test_names(void)
 		is_name(cases[i].in, cases[i].want, cases[i].what);
 	char place[] = " \u202Eab ";
 	ok(utf8_name(str_from(place), place) == 2 && memcmp(place, "ab", 2) == 0, "in its own place");
-	char out[8];
+	char out[32];
+	size_t n = utf8_undirected(str_from(" cv\xE2\x80\xAEgpj\xD8\x9C.exe\xE2\x81\xA9 "), out);
+	ok(n == 11 && memcmp(out, " cvgpj.exe ", n) == 0, "a file name loses only what turns its direction");
 	ok(utf8_name((struct str){"\xE2\x80", 2}, out) <= 2, "bytes that are no text do no harm");
 	ok(utf8_name((struct str){"\xF0\x9F\x98", 3}, out) <= 3, "nor such of four");
 }
