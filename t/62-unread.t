@@ -5,8 +5,10 @@ use Tidings;
 use IO::Socket::IP;
 use Socket qw(SOL_SOCKET SO_RCVBUF);
 
-my $BUDGET = 4 * 1024 * 1024;
-my $t = Tidings->start(workers => 1, conf => {worker_unsent => $BUDGET, session => {policy => 'multi', max => 64},
+my $MIB = 1024 * 1024;
+my $BUDGET = 4 * $MIB;
+my $t = Tidings->start(workers => 1, conf => {worker_unsent => $BUDGET, http => {max_body => 8 * $MIB}, websocket => {max_message => 8 * $MIB, ping_interval => 600, idle_timeout => 1200},
+	session => {policy => 'multi', max => 64},
 	limits => {sends_per_second => 100000, burst => 100000, logins_per_minute => 0}});
 $t->befriend(qw(alice bob));
 my $text = 'x' x 16384;
@@ -130,6 +132,57 @@ subtest 'bodies that trickle' => sub {
 		$t->node->clock(9);
 	}
 	is_deeply [map { $_->response->status } @clients], [(408) x 20], 'and they end with the time for a body';
+	wait_for('the memory to be free', sub { value('tidings_receiving_bytes') == 0 });
+	pass 'nothing is left';
+};
+
+subtest 'WebSocket messages that do not end' => sub {
+	my @clients = map { $t->ws('alice') } 1 .. 20;
+	# Some stop within a frame, whose mask is all zeroes (a pong would not fit there: no ping may come), some begin
+	# fragment after fragment.
+	my $frame = pack('CCnN', 0x81, 0xfe, 60_100, 0) . 'x' x 60_000;
+	my $fragment = $clients[0]->frame('text', 'x' x 60_000, fin => 0);
+	$clients[$_]->raw($_ % 2 ? $fragment : $frame) for 0 .. $#clients;
+	wait_for('them to be counted', sub { value('tidings_receiving_bytes') >= 20 * 59_000 });
+	is $t->ws('bob')->request(type => 'ping')->{type}, 'pong', 'others are served';
+	for (1 .. 3) {
+		$clients[$_]->raw($_ % 2 ? $clients[$_]->frame('pong', '') . $clients[$_]->frame('continuation', 'x', fin => 0) : 'x') for 0 .. $#clients;
+		$t->node->clock(8);
+	}
+	$t->node->clock(8);
+	is_deeply [map { $_->close_code } @clients], [(1008) x 20], 'they end with the time for a message, whatever came meanwhile';
+	is_deeply [grep { !/took too long/ } map { $_->close_reason } @clients], [], 'and are told why';
+	wait_for('the memory to be free', sub { value('tidings_receiving_bytes') == 0 });
+	pass 'nothing is left';
+};
+
+subtest 'more than may be received at a time' => sub {
+	my $size = 7 * $MIB;
+	my $received = sub {
+		my ($bytes) = @_;
+		# Each takes a buffer of 8 MiB.
+		return wait_for("$bytes bytes to be received", sub { value('tidings_receiving_bytes') >= $bytes });
+	};
+	my $http = $t->http('alice');
+	$http->raw($http->render('POST', '/messages/send', headers => ['Content-Length' => $size + 1], body => 'x' x $size));
+	$received->(8 * $MIB);
+	my @ws = map { $t->ws('alice') } 1 .. 8;
+	my $frame = $ws[0]->frame('text', 'x' x $size, fin => 0);
+	for my $n (1 .. 6) {
+		$ws[$n - 1]->raw($frame);
+		$received->(8 * $MIB * ($n + 1));
+	}
+	$ws[6]->raw($frame);
+	my $r = $http->response;
+	is $r->status . ' ' . $r->code, '503 overloaded', 'the body that began first gives way to messages';
+	$received->(7 * 8 * $MIB);
+	$ws[7]->raw($frame);
+	is $ws[0]->close_code, 1013, 'then the message that began first';
+	like $ws[0]->close_reason, qr/too much/, 'which is told why';
+	cmp_ok value('tidings_receiving_bytes'), '<=', 64 * $MIB, 'the budget holds';
+	$_->send_frame('continuation', '') for @ws[1 .. 7];
+	is_deeply [map { $_->expect('error')->{code} } @ws[1 .. 7]], [('malformed_json') x 7], 'the others come to their end';
+	$_->close for @ws[1 .. 7];
 	wait_for('the memory to be free', sub { value('tidings_receiving_bytes') == 0 });
 	pass 'nothing is left';
 };

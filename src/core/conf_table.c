@@ -211,7 +211,8 @@ const struct conf_row conf_rows[] = {
 	{"http", "header_timeout", CONF_SECS, AT(http.header_timeout_secs), .def = "10", .min = 1, .max = HOUR,
 	 .help = "How long a client may take to send a request's line and headers."},
 	{"http", "body_timeout", CONF_SECS, AT(http.body_timeout_secs), .def = "30", .min = 1, .max = HOUR,
-	 .help = "How long a client may take to send a request's body."},
+	 .help = "How long a client may take to send a request's body, or a WebSocket message, from its first byte to its "
+		 "last."},
 	{"http", "keepalive_timeout", CONF_SECS, AT(http.keepalive_timeout_secs), .def = "75", .min = 1, .max = DAY,
 	 .help = "How long a connection may wait for the next request."},
 	{"http", "cors_origins", CONF_LIST, AT(http.cors_origins), .def = "", .check = conf_check_origin,

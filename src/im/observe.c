@@ -11,6 +11,7 @@
 #include "im/http_door.h"
 #include "net/backlog.h"
 #include "net/conn.h"
+#include "net/intake.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -169,7 +170,7 @@ void im_report(struct im *im)
 	stat_add(STAT_LOG_LOST, log_lost() - im->log_lost_told);
 	im->log_lost_told = log_lost();
 	stat_set(STAT_UNSENT, *backlog_memory(loop_backlog(im->loop)));
-	stat_set(STAT_RECEIVING, http_server_receiving(im->http));
+	stat_set(STAT_RECEIVING, intake_bytes(loop_intake(im->loop)));
 	struct worker_row *row = hub_worker_begin(im->hub, im->slot);
 	row->connections = (uint32_t)http_server_connections(im->http);
 	row->websockets = (uint32_t)im->session_count;

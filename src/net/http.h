@@ -8,8 +8,7 @@
  * unparsed. Every response carries X-Request-Id, Date and, where the origin is
  * allowed, the CORS headers; preflights are answered here.
  *
- * The bodies of all connections take HTTP_BODY_MEMORY at most. Beyond it those that have been on their way longest are
- * refused (503 overloaded): a client that trickles gives way to one that sends.
+ * Bodies count in the worker's intake (net/intake.h). Those that give way there are refused (503 overloaded).
  *
  * Refused here, as problem+json, with the connection closed: malformed_request
  * (400; also line ends other than CRLF, both Content-Length and Transfer-Encoding, a repeated Content-Length,
@@ -42,7 +41,6 @@ const char *http_verb_name(enum http_verb v);
 #define HTTP_REQUEST_LINE_MAX 8192
 #define HTTP_HEADERS_MAX 16384
 #define HTTP_REQUEST_ID_MAX 64
-#define HTTP_BODY_MEMORY ((size_t)64 * 1024 * 1024)
 
 /*
  * A request, alive from the head callback until exactly one answer was given to it
@@ -127,8 +125,6 @@ void http_server_expect_proxy(struct http_server *s);
  */
 void http_server_accept(struct http_server *s, int fd, const struct addr *peer, struct tls_server *tls);
 size_t http_server_connections(const struct http_server *s); /* WebSockets included */
-/* The memory that the bodies of unanswered requests take. */
-size_t http_server_receiving(const struct http_server *s);
 /* From now on answers carry Connection: close. */
 void http_server_drain(struct http_server *s);
 /* Ends the connections that wait for another request. WebSockets stay. */

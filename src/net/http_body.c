@@ -1,21 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The bodies of requests: decides how much memory they may take together, and who gives way. */
+/* The bodies of requests: what is received of them is counted in the intake until the request is gone. */
 #include "core/base.h"
 #include "net/http_priv.h"
 
-void http_body_begin(struct http_request *r)
+void http_body_begin(struct http_request *r, void (*give_way)(void *request))
 {
-	r->is_receiving = true;
-	TAILQ_INSERT_TAIL(&r->server->receiving, r, receiving);
-}
-
-void http_body_end(struct http_request *r)
-{
-	if (!r->is_receiving)
-		return;
-	r->is_receiving = false;
-	if (r->server != NULL)
-		TAILQ_REMOVE(&r->server->receiving, r, receiving);
+	intake_begin(loop_intake(r->server->loop), &r->intake, give_way, r);
 }
 
 static enum http_progress take(struct http_request *r, const char *data, size_t len, size_t *used_r,
@@ -32,23 +22,15 @@ static enum http_progress take(struct http_request *r, const char *data, size_t 
 enum http_progress http_body_input(struct http_request *r, const char *data, size_t len, size_t *used_r,
 				   struct http_refusal *why_r)
 {
-	size_t before = r->body.cap;
 	enum http_progress progress = take(r, data, len, used_r, why_r);
-	r->server->body_memory += r->body.cap - before;
+	intake_set(&r->intake, r->body.cap);
 	if (progress != HTTP_MORE)
-		http_body_end(r);
+		intake_hold(&r->intake);
 	return progress;
-}
-
-struct http_request *http_body_excess(const struct http_server *s)
-{
-	return s->body_memory > HTTP_BODY_MEMORY ? TAILQ_FIRST(&s->receiving) : NULL;
 }
 
 void http_body_free(struct http_request *r)
 {
-	http_body_end(r);
-	if (r->server != NULL)
-		r->server->body_memory -= r->body.cap;
+	intake_end(&r->intake);
 	buf_fini(&r->body);
 }

@@ -18,6 +18,7 @@
 #include "core/json.h"
 #include "net/conn.h"
 #include "net/http.h"
+#include "net/intake.h"
 
 #define HTTP_REQUEST_ID_LEN 22 /* of those made here: 132 random bits */
 
@@ -48,13 +49,11 @@ struct http_server {
 	bool expects_proxy;
 	struct addr_network *proxies; /* those that are trusted */
 	size_t proxy_count;
-	unsigned overloaded; /* connections that are there only to be refused */
-	TAILQ_HEAD(, http_request) receiving; /* whose body is partly here, in the order in which they began */
-	size_t body_memory;		      /* of all bodies, those included that are whole and not answered */
-	struct ws_deflate *deflate;	      /* of all its WebSockets; NULL until one has negotiated it */
-	struct json_out *json;		      /* for problems */
-	struct buf head, body;		      /* scratch of the answer being made */
-	int64_t date_secs;		      /* that `date` was made for */
+	unsigned overloaded;	    /* connections that are there only to be refused */
+	struct ws_deflate *deflate; /* of all its WebSockets; NULL until one has negotiated it */
+	struct json_out *json;	    /* for problems */
+	struct buf head, body;	    /* scratch of the answer being made */
+	int64_t date_secs;	    /* that `date` was made for */
 	char date[CLOCK_HTTP_LEN + 1];
 };
 
@@ -87,11 +86,10 @@ struct http_request {
 	struct addr peer;
 	struct buf head; /* the bytes as received; final when the head is complete */
 	struct buf body;
-	TAILQ_ENTRY(http_request) receiving; /* while is_receiving */
-	bool is_receiving;
-	size_t seen;	      /* bytes of the head that were searched for a line's end */
-	size_t line;	      /* where the current line of the head begins */
-	size_t headers_start; /* 0: the request line is not complete */
+	struct intake_entry intake; /* of the body, also while it is whole and not answered */
+	size_t seen;		    /* bytes of the head that were searched for a line's end */
+	size_t line;		    /* where the current line of the head begins */
+	size_t headers_start;	    /* 0: the request line is not complete */
 	struct http_header *header;
 	uint16_t header_count, header_max;
 	uint8_t minor;	   /* HTTP/1.x */
@@ -201,15 +199,11 @@ enum http_progress http_chunk_input(struct http_chunked *c, const char *data, si
 
 /* ---- http_body.c ---- */
 
-/* The body will be read. */
-void http_body_begin(struct http_request *r);
+/* The body will be read. give_way gets r and ends it, see net/intake.h. */
+void http_body_begin(struct http_request *r, void (*give_way)(void *request));
 /* Takes bytes of the body until it is complete. */
 enum http_progress http_body_input(struct http_request *r, const char *data, size_t len, size_t *used_r,
 				   struct http_refusal *why_r) MUST_CHECK;
-/* The body is whole or will not become so, and what was received is freed with the request. */
-void http_body_end(struct http_request *r);
-/* The request to give up, where all bodies take more than they may; NULL: none. */
-struct http_request *http_body_excess(const struct http_server *s);
 /* Frees what was received. */
 void http_body_free(struct http_request *r);
 

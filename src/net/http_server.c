@@ -139,6 +139,14 @@ static void deliver(struct http_conn *hc)
 	s->handler->request(&r->pub, s->ctx);
 }
 
+/* For the intake. */
+static void give_way(void *request)
+{
+	static const struct http_refusal too_much = {503, "overloaded", "Too much is being received; try again."};
+	struct http_request *r = request;
+	refuse(r->hc, &too_much);
+}
+
 static void begin_body(struct http_conn *hc, bool has_begun)
 {
 	static const struct http_refusal too_large = {413, "payload_too_large", "The body is too large."};
@@ -155,7 +163,7 @@ static void begin_body(struct http_conn *hc, bool has_begun)
 	if (r->expects_continue && !has_begun)
 		conn_write(hc->member.conn, go_on, sizeof(go_on) - 1);
 	r->expects_continue = false;
-	http_body_begin(r);
+	http_body_begin(r, give_way);
 	enter(hc, STATE_BODY);
 }
 
@@ -217,22 +225,13 @@ static size_t idle_input(struct http_conn *hc, const char *data, size_t len)
 	return head_input(hc, data, len);
 }
 
-/* Those that have been at it longest give way, this one perhaps among them. */
-static void give_way(struct http_server *s)
-{
-	static const struct http_refusal too_much = {503, "overloaded", "Too much is being received; try again."};
-	struct http_request *r;
-	while ((r = http_body_excess(s)) != NULL)
-		refuse(r->hc, &too_much);
-}
-
 static size_t body_input(struct http_conn *hc, const char *data, size_t len)
 {
 	struct http_refusal why;
 	size_t used;
 	switch (http_body_input(hc->req, data, len, &used, &why)) {
 	case HTTP_MORE:
-		give_way(hc->member.server);
+		intake_make_room(loop_intake(hc->member.server->loop));
 		break;
 	case HTTP_REFUSED:
 		refuse(hc, &why);
@@ -413,7 +412,6 @@ struct http_server *http_server_new(struct loop *l, const struct conf *conf, con
 	s->json = json_out_new();
 	LIST_INIT(&s->members);
 	LIST_INIT(&s->requests);
-	TAILQ_INIT(&s->receiving);
 	return s;
 }
 
@@ -459,8 +457,11 @@ void http_server_free(struct http_server **sp)
 		if (r->hc != NULL)
 			let_go(r);
 	}
-	LIST_FOREACH (r, &s->requests, entry)
+	/* The handler may hold some for longer than the loop is there. */
+	LIST_FOREACH (r, &s->requests, entry) {
+		intake_end(&r->intake);
 		r->server = NULL;
+	}
 	while (!LIST_EMPTY(&s->members)) {
 		struct http_member *m = LIST_FIRST(&s->members);
 		http_member_leave(m, "shutdown");
@@ -488,11 +489,6 @@ void http_server_accept(struct http_server *s, int fd, const struct addr *peer, 
 		close_now(hc, "not a trusted proxy");
 	else if (!s->expects_proxy && http_admit(hc) && tls != NULL)
 		conn_start_tls(c, tls);
-}
-
-size_t http_server_receiving(const struct http_server *s)
-{
-	return s->body_memory;
 }
 
 size_t http_server_connections(const struct http_server *s)

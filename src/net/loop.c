@@ -15,6 +15,7 @@
 #include "core/clock.h"
 #include "core/log.h"
 #include "net/backlog.h"
+#include "net/intake.h"
 
 TAILQ_HEAD(task_list, loop_task);
 
@@ -22,6 +23,7 @@ struct loop {
 	struct event_base *base;
 	struct wheel *wheel;
 	struct backlog *backlog;
+	struct intake *intake;
 	struct event *tick;
 	struct task_list tasks;
 	struct loop_task end_of_turn; /* separates what was queued before the tasks ran from what they queue */
@@ -55,6 +57,7 @@ struct loop *loop_new(void)
 	if (l->tick == NULL || event_add(l->tick, &every) != 0)
 		log_fatal("cannot start the timers");
 	l->backlog = backlog_new(l->wheel);
+	l->intake = intake_new();
 	return l;
 }
 
@@ -100,6 +103,7 @@ void loop_free(struct loop **lp)
 		return;
 	loop_settle(l);
 	backlog_free(&l->backlog);
+	intake_free(&l->intake);
 	event_free(l->tick);
 	wheel_free(&l->wheel);
 	event_base_free(l->base);
@@ -120,6 +124,11 @@ struct wheel *loop_wheel(struct loop *l)
 struct backlog *loop_backlog(struct loop *l)
 {
 	return l->backlog;
+}
+
+struct intake *loop_intake(struct loop *l)
+{
+	return l->intake;
 }
 
 void loop_defer(struct loop *l, struct loop_task *t)

@@ -13,6 +13,7 @@
 
 struct event_base;
 struct backlog;
+struct intake;
 
 /* A thing to be done once at the end of this turn. Embedded in its owner, zeroed before first use. */
 struct loop_task {
@@ -29,6 +30,8 @@ struct event_base *loop_base(struct loop *l);
 struct wheel *loop_wheel(struct loop *l);
 /* The output that waits for slow clients. */
 struct backlog *loop_backlog(struct loop *l);
+/* What clients have sent of messages that are not whole. */
+struct intake *loop_intake(struct loop *l);
 /* Queues the task unless it is queued already. It may queue others, and itself again (for the next turn). */
 void loop_defer(struct loop *l, struct loop_task *t);
 void loop_undefer(struct loop *l, struct loop_task *t);

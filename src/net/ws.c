@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Decides when a WebSocket connection is pinged, given up, and closed, and with
- * which code. Must not know what the messages mean.
+ * which code; also when a message has to be whole. Must not know what the messages mean.
  *
  * Ends come in two steps: in WS_CLOSING the peer's close frame is awaited; in
  * WS_LEAVING nothing of the peer's matters any more, and what is queued is written
@@ -16,6 +16,7 @@
 #include "core/log.h"
 #include "net/conn.h"
 #include "net/http_priv.h"
+#include "net/intake.h"
 #include "net/loop.h"
 #include "net/ws_priv.h"
 
@@ -36,7 +37,15 @@ enum ws_state {
 	WS_LEAVING, /* closes as soon as the output is out, or LEAVE_WAIT_MS have passed */
 };
 
-enum ws_end { WS_END_CLOSED, WS_END_PEER_CLOSED, WS_END_PROTOCOL_ERROR, WS_END_TOO_SLOW, WS_END_IDLE };
+enum ws_end {
+	WS_END_CLOSED,
+	WS_END_PEER_CLOSED,
+	WS_END_PROTOCOL_ERROR,
+	WS_END_TOO_SLOW,
+	WS_END_IDLE,
+	WS_END_TIMEOUT,
+	WS_END_OVERLOADED,
+};
 
 struct ws {
 	struct http_member member; /* of the server that counts it; without one, only its conn is set */
@@ -51,7 +60,7 @@ struct ws {
 	uint16_t pong_bytes;	  /* queued since the output was last empty */
 	unsigned state : 2;	  /* enum ws_state */
 	unsigned end : 3;	  /* enum ws_end, for conn_close */
-	unsigned suspect : 1;	  /* seemed silent at the last look */
+	unsigned suspect : 1;	  /* seemed silent, or late with a message, at the last look */
 	unsigned window_bits : 4; /* of permessage-deflate; 0: not negotiated */
 };
 
@@ -72,6 +81,8 @@ static const char *reason_of(const struct ws *ws)
 		[WS_END_PROTOCOL_ERROR] = "ws_protocol_error",
 		[WS_END_TOO_SLOW] = "ws_too_slow",
 		[WS_END_IDLE] = "ws_idle",
+		[WS_END_TIMEOUT] = "ws_timeout",
+		[WS_END_OVERLOADED] = "ws_overloaded",
 	};
 	return reasons[ws->end];
 }
@@ -96,6 +107,7 @@ static void enter_closing(struct ws *ws, enum ws_state state, int code, enum ws_
 static void leave(struct ws *ws)
 {
 	ws->state = WS_LEAVING;
+	ws_decoder_fini(&ws->decoder);
 	if (conn_unsent(ws->member.conn) == 0)
 		conn_close_gracefully(ws->member.conn, reason_of(ws));
 	else
@@ -136,6 +148,42 @@ static void on_closed(struct conn *c, const char *reason, void *owner)
 	ws_decoder_fini(&ws->decoder);
 	blob_unref(ws->held_pong);
 	free(ws);
+}
+
+/* ---- time ---- */
+
+static int64_t ping_interval_ms(const struct ws *ws)
+{
+	return (int64_t)ws->conf->websocket.ping_interval_secs * 1000;
+}
+
+static int64_t silent_at_ms(const struct ws *ws)
+{
+	return conn_last_input_ms(ws->member.conn) + (int64_t)ws->conf->websocket.idle_timeout_secs * 1000;
+}
+
+/* When the message that is partly here has to be whole; INT64_MAX: none is. */
+static int64_t message_due_ms(const struct ws *ws)
+{
+	const struct intake_entry *e = ws_decoder_intake(&ws->decoder);
+	return e != NULL ? e->since_ms + (int64_t)ws->conf->http.body_timeout_secs * 1000 : INT64_MAX;
+}
+
+/* While paused nothing is read: what is missing may have been sent. */
+static int64_t next_look_ms(const struct ws *ws)
+{
+	int64_t at = ws->next_ping_ms;
+	if (ws->pauses != 0)
+		return at;
+	if (silent_at_ms(ws) < at)
+		at = silent_at_ms(ws);
+	return message_due_ms(ws) < at ? message_due_ms(ws) : at;
+}
+
+static void arm_heartbeat(struct ws *ws, int64_t now_ms)
+{
+	int64_t at = next_look_ms(ws);
+	conn_set_timeout(ws->member.conn, at > now_ms ? at - now_ms : 1);
 }
 
 /* ---- input ---- */
@@ -225,6 +273,32 @@ static enum ws_unpacked on_unpack(void *ctx, struct str packed, size_t max, stru
 static const struct ws_codec_events plain_events = {on_text, on_ping, on_pong, on_close, NULL};
 static const struct ws_codec_events deflate_events = {on_text, on_ping, on_pong, on_close, on_unpack};
 
+/* For the intake. */
+static void give_way(void *owner)
+{
+	struct ws *ws = owner;
+	if (ws->state == WS_OPEN)
+		close_and_leave(ws, WS_CLOSE_TRY_LATER, "too much is being received", WS_END_OVERLOADED);
+	else
+		leave(ws);
+}
+
+/* What is partly here takes memory and has to come to its end. */
+static void count_partial(struct ws *ws)
+{
+	struct intake *in = loop_intake(conn_loop(ws->member.conn));
+	struct intake_entry *e = ws_decoder_intake(&ws->decoder);
+	if (e == NULL)
+		return;
+	if (e->intake == NULL) {
+		intake_begin(in, e, give_way, ws);
+		if (ws->state == WS_OPEN)
+			arm_heartbeat(ws, e->since_ms);
+	}
+	intake_set(e, ws_decoder_memory(&ws->decoder));
+	intake_make_room(in);
+}
+
 static size_t on_input(struct conn *c, char *data, size_t len, void *owner)
 {
 	struct ws *ws = owner;
@@ -246,6 +320,7 @@ static size_t on_input(struct conn *c, char *data, size_t len, void *owner)
 		else
 			leave(ws);
 	}
+	count_partial(ws);
 	return ws->state == WS_LEAVING ? len : used;
 }
 
@@ -312,16 +387,6 @@ static void on_written(struct conn *c, void *owner)
 
 /* ---- heartbeat ---- */
 
-static int64_t ping_interval_ms(const struct ws *ws)
-{
-	return (int64_t)ws->conf->websocket.ping_interval_secs * 1000;
-}
-
-static int64_t silent_at_ms(const struct ws *ws)
-{
-	return conn_last_input_ms(ws->member.conn) + (int64_t)ws->conf->websocket.idle_timeout_secs * 1000;
-}
-
 /* The first pings are spread over half an interval: connections that came at once are not pinged at once. */
 static int64_t first_ping_delay_ms(const struct ws *ws)
 {
@@ -331,24 +396,21 @@ static int64_t first_ping_delay_ms(const struct ws *ws)
 	return half + (int64_t)((uint64_t)half * phase >> 32);
 }
 
-static void arm_heartbeat(struct ws *ws, int64_t now_ms)
-{
-	int64_t at = ws->next_ping_ms;
-	if (ws->pauses == 0 && silent_at_ms(ws) < at)
-		at = silent_at_ms(ws);
-	conn_set_timeout(ws->member.conn, at > now_ms ? at - now_ms : 1);
-}
-
 static void heartbeat(struct ws *ws)
 {
 	int64_t now_ms = clock_mono_ms(), interval_ms = ping_interval_ms(ws);
 	bool silent = ws->pauses == 0 && now_ms >= silent_at_ms(ws);
+	bool late = ws->pauses == 0 && now_ms >= message_due_ms(ws);
 	/* If this process itself stood still, the peer's bytes may lie in the socket: the next turn reads them. */
-	if (silent && ws->suspect) {
+	if (ws->suspect && silent) {
 		close_and_leave(ws, WS_CLOSE_IDLE, "nothing heard", WS_END_IDLE);
 		return;
 	}
-	ws->suspect = silent;
+	if (ws->suspect && late) {
+		close_and_leave(ws, WS_CLOSE_POLICY, "the message took too long to arrive", WS_END_TIMEOUT);
+		return;
+	}
+	ws->suspect = silent || late;
 	if (now_ms >= ws->next_ping_ms) {
 		char frame[2 + WS_CONTROL_MAX];
 		conn_write(ws->member.conn, frame, ws_encode_control(frame, WS_PING, STR_NULL));

@@ -41,11 +41,12 @@ struct head {
 
 /* The frame or message that is partly there. Exists only if head_len, remaining or in_message is not zero. */
 struct ws_partial {
-	struct buf message; /* the payload of a fragmented message or of a frame not yet whole */
-	unsigned utf8;	    /* the state of utf8_continue after it, unless it is packed */
-	bool in_message;    /* a data frame without FIN has begun it */
-	bool packed;	    /* it is compressed */
-	uint8_t op, fin;    /* of the frame whose payload is being read */
+	struct intake_entry intake; /* the owner's, see ws_decoder_intake */
+	struct buf message;	    /* the payload of a fragmented message or of a frame not yet whole */
+	unsigned utf8;		    /* the state of utf8_continue after it, unless it is packed */
+	bool in_message;	    /* a data frame without FIN has begun it */
+	bool packed;		    /* it is compressed */
+	uint8_t op, fin;	    /* of the frame whose payload is being read */
 	uint8_t head_len, control_len;
 	uint32_t mask;
 	size_t remaining; /* payload bytes of this frame still to come */
@@ -83,9 +84,20 @@ void ws_decoder_fini(struct ws_decoder *d)
 {
 	if (d->partial == NULL)
 		return;
+	intake_end(&d->partial->intake);
 	buf_fini(&d->partial->message);
 	free(d->partial);
 	d->partial = NULL;
+}
+
+struct intake_entry *ws_decoder_intake(const struct ws_decoder *d)
+{
+	return d->partial != NULL ? &d->partial->intake : NULL;
+}
+
+size_t ws_decoder_memory(const struct ws_decoder *d)
+{
+	return d->partial != NULL ? sizeof(*d->partial) + d->partial->message.cap : 0;
 }
 
 static void unmask(char *data, size_t len, uint32_t mask)

@@ -9,6 +9,7 @@
 
 #include "core/base.h"
 #include "core/buf.h"
+#include "net/intake.h"
 #include "net/ws_deflate.h"
 
 enum ws_opcode { WS_CONTINUATION = 0x0, WS_TEXT = 0x1, WS_BINARY = 0x2, WS_CLOSE = 0x8, WS_PING = 0x9, WS_PONG = 0xA };
@@ -22,6 +23,7 @@ enum ws_close_code {
 	WS_CLOSE_NO_STATUS = 1005, /* never on the wire */
 	WS_CLOSE_ABNORMAL = 1006,  /* never on the wire */
 	WS_CLOSE_INVALID_TEXT = 1007,
+	WS_CLOSE_POLICY = 1008,
 	WS_CLOSE_TOO_BIG = 1009,
 	WS_CLOSE_INTERNAL = 1011,
 	WS_CLOSE_TRY_LATER = 1013,
@@ -50,7 +52,16 @@ struct ws_decoder {
 	size_t max_message;	    /* bytes of one message, unpacked; may be changed at any time */
 };
 
+/* Forgets what is partly there. A handler that returns false may call it. */
 void ws_decoder_fini(struct ws_decoder *d);
+/*
+ * For the owner to count what is partly there, from its first byte on: zeroed at first, and ended by the decoder when
+ * the message is whole or forgotten, before its event. NULL while nothing is partly there. Valid until the next
+ * ws_decode.
+ */
+struct intake_entry *ws_decoder_intake(const struct ws_decoder *d);
+/* The memory that it takes. */
+size_t ws_decoder_memory(const struct ws_decoder *d);
 /*
  * Decodes `len` bytes, of which it unmasks in place what it consumes. Returns 0 when all were consumed; -1 when a
  * handler stopped it: *used_r bytes were consumed, call again with the rest; otherwise the close code to answer with

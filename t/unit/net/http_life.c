@@ -2,6 +2,7 @@
 /* The life of HTTP connections: turns, late answers, leaving clients, timeouts, draining. */
 #include "core/base.h"
 
+#include "net/intake.h"
 #include "http_kit.h"
 
 #define HOST "Host: h\r\n"
@@ -397,7 +398,7 @@ static void test_in_flight(void)
 	}
 	for (int i = 0; i < CLIENTS - 1; i++)
 		is_str(hear(&c[i]), "", "%d MiB are received", 13 * (i + 1));
-	ok(http_server_receiving(server) >= 52 * MIB, "which is known");
+	ok(intake_bytes(loop_intake(loop)) >= 52 * MIB, "which is known");
 	send_bytes(&c[CLIENTS - 1], much, 13 * MIB);
 	is_str(hear(&c[CLIENTS - 1]), "", "65 are too much: not for who comes last");
 	const char *a = hear(&c[0]);
@@ -410,7 +411,7 @@ static void test_in_flight(void)
 	}
 	for (int i = 0; i < CLIENTS; i++)
 		close_client(&c[i]);
-	is_int(http_server_receiving(server), 0, "and nothing is left");
+	is_int(intake_bytes(loop_intake(loop)), 0, "and nothing is left");
 	reset_seen();
 	open_client(&c[0]);
 	say(&c[0], POST("/now", "15728640"));

@@ -13,6 +13,7 @@
 #include "core/conf.h"
 #include "net/conn.h"
 #include "net/loop.h"
+#include "net/intake.h"
 #include "net/ws_priv.h"
 #include "../tap.h"
 
