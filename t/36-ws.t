@@ -189,8 +189,8 @@ subtest 'a text is taken by both doors or by none' => sub {
 	my $http = $t->http('alice');
 	# In JSON a control character is an escape of six bytes; three quarters of 65,536 bytes are for the content.
 	my @texts = (
-		['as many control characters as may be', 201, "\x01" x 8191],
-		['one more', 400, "\x01" x 8192],
+		['as many control characters as may be', 201, "\x01" x 8192],
+		['one more', 400, "\x01" x 8193],
 		['as many as one door alone had room for', 400, "\x01" x 10_890],
 		['quotes, which are two bytes each', 201, '"' x 16_384],
 		['line feeds', 201, "\n" x 16_384],
@@ -208,6 +208,17 @@ subtest 'a text is taken by both doors or by none' => sub {
 		next if $status == 201;
 		like $_, qr/content: takes over 49152 bytes of JSON/, 'with the reason' for $r->json->{detail}, $answer->{detail};
 	}
+	# The largest text of letters of two bytes, each of which a client may write as an escape of six.
+	my $largest = "\x{44f}" x 8192;
+	my $escaped = JSON::PP->new->ascii;
+	my $r = $http->request('POST', '/messages/send', body => $escaped->encode(text_to('bob', $largest)));
+	is $r->status, 201, 'letters that are escaped, over HTTP';
+	is $r->json->{content}, $largest, 'are the same letters';
+	my $ws = $t->ws('alice');
+	$ws->send_text($escaped->encode({type => 'send', ref => 'escaped', %{text_to('bob', $largest)}}));
+	my $ack = $ws->expect('ack');
+	is $ack->{message}{content}, $largest, 'and over a WebSocket';
+	$ws->close;
 };
 
 $t->stop;
