@@ -116,6 +116,8 @@ subtest 'bad ones' => sub {
 	refused('a user that is a number', token($secret, {%good, sub => 7 + 0}));
 	refused('an empty user', token($secret, {%good, sub => ''}));
 	refused('a user with 65 characters', token($secret, {%good, sub => 'a' x 65}));
+	refused("a user that no path can name, $_", token($secret, {%good, sub => $_})) for '.', '..';
+	accepted('one of three dots', token($secret, {%good, sub => '...'}));
 	refused("a user with '$_'", token($secret, {%good, sub => "al${_}ice"})) for ' ', '/', "\n", '*', '%', "\0", "\x{e9}";
 	refused('a very long one', token($secret, {%good, more => 'x' x 9000}) =~ s/.\z//r);
 	my $r = $t->http(undef)->get('/messages/unread-count', headers => [Authorization => 'Basic YWxpY2U6eA==']);

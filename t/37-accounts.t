@@ -48,6 +48,7 @@ subtest 'refused' => sub {
 		[{user_id => 'x', password => 'p' x 257}, qr/password/], [{user_id => 'x', password => "nul\0 in it"}, qr/password/], [{user_id => 'x', password => ['long enough']}, qr/password/],
 		[{user_id => 'x', password => 'long enough', nickname => ''}, qr/nickname/], [{user_id => 'x', password => 'long enough', nickname => 'n' x 65}, qr/nickname/],
 		[{user_id => 'x', password => 'long enough', nickname => "two\nlines"}, qr/nickname/], [{user_id => 'x', password => 'long enough', nickname => 3}, qr/nickname/],
+		(map { [{user_id => $_, password => 'long enough'}, qr/user_id.* but not \. or \.\./] } '.', '..'),
 		map { [{user_id => $_, password => 'long enough'}, qr/reserved/] } qw(me register login blocked requests),
 	);
 	for (@bad) {

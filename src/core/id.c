@@ -11,6 +11,12 @@
 
 #include "core/log.h"
 
+/* A URL's path cannot name them: see the header. */
+static bool is_dot_segment(struct str s)
+{
+	return str_is(s, ".") || str_is(s, "..");
+}
+
 static const bool user_char[256] = {
 	['A' ... 'Z'] = true, ['a' ... 'z'] = true, ['0' ... '9'] = true, ['.'] = true,
 	['_'] = true,	      ['@'] = true,	    [':'] = true,	  ['-'] = true,
@@ -24,7 +30,7 @@ bool id_user_valid(struct str s)
 		if (!user_char[(unsigned char)s.s[i]])
 			return false;
 	}
-	return true;
+	return !is_dot_segment(s);
 }
 
 bool id_client_msg_valid(struct str s)
@@ -56,12 +62,11 @@ int id_parse_u64(struct str s, uint64_t *out_r)
 
 #define SESSION_TIME_DIGITS 11
 
-void id_session_make(char out[SESSION_ID_LEN + 1], int64_t now_ms, const char worker[WORKER_NAME_LEN],
-		     uint32_t number)
+void id_session_make(char out[SESSION_ID_LEN + 1], int64_t now_ms, const char worker[WORKER_NAME_LEN], uint32_t number)
 {
 	uint64_t time = (uint64_t)now_ms & UINT64_C(0xfffffffffff);
-	int n = snprintf(out, SESSION_ID_LEN + 1, "%0*" PRIx64 "%.*s%05x", SESSION_TIME_DIGITS, time,
-			 WORKER_NAME_LEN, worker, (unsigned)number & 0xfffffu);
+	int n = snprintf(out, SESSION_ID_LEN + 1, "%0*" PRIx64 "%.*s%05x", SESSION_TIME_DIGITS, time, WORKER_NAME_LEN,
+			 worker, (unsigned)number & 0xfffffu);
 	ASSERT(n == SESSION_ID_LEN);
 }
 

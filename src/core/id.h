@@ -8,9 +8,15 @@
 #include "core/base.h"
 
 #define USER_ID_MAX 64
+/* id_user_valid in words. */
+#define USER_ID_RULE "1 to 64 characters out of A-Z a-z 0-9 . _ @ : -, but not . or .."
 #define CLIENT_MSG_ID_MAX 64
 
-/* 1-64 characters out of A-Z a-z 0-9 . _ @ : - (contract, section 1). */
+/*
+ * 1-64 characters out of A-Z a-z 0-9 . _ @ : - (contract, section 1), but neither "." nor "..". Clients remove those
+ * from a path, also as %2e ("single-dot" and "double-dot URL path segment" of the WHATWG URL Standard; RFC 3986 section
+ * 5.2.4), so that nobody could ask for such a user.
+ */
 bool id_user_valid(struct str s);
 /* 1-64 characters from ! to ~ (contract, section 2). */
 bool id_client_msg_valid(struct str s);
@@ -39,12 +45,12 @@ static inline uint64_t message_id_seq(uint64_t id)
 
 /*
  * A session's id: its beginning in 11 digits of hexadecimal, the name of the worker that made it (random, no other
- * process of the cluster ever had it), and a number of 5 digits. So ids sort by age, the same in the whole cluster, and tell since when.
+ * process of the cluster ever had it), and a number of 5 digits. So ids sort by age, the same in the whole cluster, and
+ * tell since when.
  */
 #define SESSION_ID_LEN 24
 #define WORKER_NAME_LEN 8
-void id_session_make(char out[SESSION_ID_LEN + 1], int64_t now_ms, const char worker[WORKER_NAME_LEN],
-		     uint32_t number);
+void id_session_make(char out[SESSION_ID_LEN + 1], int64_t now_ms, const char worker[WORKER_NAME_LEN], uint32_t number);
 /* The now_ms that it was made with; 0 if it is no session's id. */
 int64_t id_session_since_ms(struct str id);
 

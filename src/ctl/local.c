@@ -65,7 +65,7 @@ int ctl_token(const struct ctl *ctl)
 	if (ttl_secs < 0)
 		return ctl_fail("--ttl: must be a number of seconds, up to ten years");
 	if (!id_user_valid(str_from(user)))
-		return ctl_fail("%s is no user id: 1 to %d characters out of A-Z a-z 0-9 . _ @ : -", user, USER_ID_MAX);
+		return ctl_fail("%s is no user id: " USER_ID_RULE, user);
 
 	char *why;
 	struct token_keys *keys = token_keys_new(ctl->conf, &why);
@@ -97,8 +97,7 @@ int ctl_befriend(const struct ctl *ctl)
 		return ctl_usage("befriend A B");
 	for (int i = 0; i < 2; i++)
 		if (!id_user_valid(str_from(ctl->argv[i])))
-			return ctl_fail("%s is no user id: 1 to %d characters out of A-Z a-z 0-9 . _ @ : -",
-					ctl->argv[i], USER_ID_MAX);
+			return ctl_fail("%s is no user id: " USER_ID_RULE, ctl->argv[i]);
 	if (strcmp(ctl->argv[0], ctl->argv[1]) == 0)
 		return ctl_fail("one cannot befriend oneself");
 	if (admin_befriend(ctl->conf, ctl->argv[0], ctl->argv[1], &reason) != 0) {

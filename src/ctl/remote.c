@@ -183,8 +183,7 @@ static int ask_of_user(const struct ctl *ctl, const char *command, void (*print)
 {
 	char line[160];
 	if (!id_user_valid(str_from(ctl->argv[0])))
-		return ctl_fail("%s is no user id: 1 to %d characters out of A-Z a-z 0-9 . _ @ : -", ctl->argv[0],
-				USER_ID_MAX);
+		return ctl_fail("%s is no user id: " USER_ID_RULE, ctl->argv[0]);
 	snprintf(line, sizeof(line), "{\"command\":\"%s\",\"user\":\"%s\"}\n", command, ctl->argv[0]);
 	return ask(ctl, line, print);
 }

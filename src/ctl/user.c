@@ -235,7 +235,7 @@ int ctl_user(const struct ctl *ctl)
 	else if (ctl->argc != 2)
 		return ctl_usage(usage);
 	if (!id_user_valid(str_from(user)))
-		return ctl_fail("%s is no user id: 1 to %d characters out of A-Z a-z 0-9 . _ @ : -", user, USER_ID_MAX);
+		return ctl_fail("%s is no user id: " USER_ID_RULE, user);
 	if (nickname.s != NULL && !nickname_take(nickname, clean, &nickname))
 		return ctl_fail("--nickname: must be 1 to %d characters of UTF-8, and show something", NICKNAME_MAX);
 	if (adds)

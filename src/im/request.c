@@ -367,8 +367,7 @@ bool request_user_id(struct request *r, const char *name, struct str *out_r)
 	if (!request_needs_text(r, name, out_r))
 		return false;
 	if (!id_user_valid(*out_r)) {
-		request_fail(r, PROBLEM_INVALID_ARGUMENT, "%s: must be 1 to %d characters out of A-Z a-z 0-9 . _ @ : -",
-			     name, USER_ID_MAX);
+		request_fail(r, PROBLEM_INVALID_ARGUMENT, "%s: must be " USER_ID_RULE, name);
 		return false;
 	}
 	return true;

@@ -33,6 +33,10 @@ static void test_lengths(void)
 	ok(!id_user_valid(STR_LIT("")) && !id_client_msg_valid(STR_LIT("")), "empty");
 	ok(id_user_valid((struct str){text, 1}) && id_client_msg_valid((struct str){text, 1}), "one character");
 	ok(id_user_valid((struct str){text, 64}) && id_client_msg_valid((struct str){text, 64}), "64 characters");
+	ok(!id_user_valid(STR_LIT(".")) && !id_user_valid(STR_LIT("..")), "no user is a dot segment of a path");
+	ok(id_user_valid(STR_LIT("...")) && id_user_valid(STR_LIT(".a")) && id_user_valid(STR_LIT("..a")) &&
+		   id_user_valid(STR_LIT("a..")) && id_client_msg_valid(STR_LIT("..")),
+	   "other ids may have dots");
 	ok(!id_user_valid((struct str){text, 65}) && !id_client_msg_valid((struct str){text, 65}), "65 characters");
 }
 
