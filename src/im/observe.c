@@ -5,6 +5,7 @@
 
 #include "core/access_log.h"
 #include "core/clock.h"
+#include "core/heap.h"
 #include "core/log.h"
 #include "hub/stats.h"
 #include "im/command.h"
@@ -166,6 +167,7 @@ void im_report(struct im *im)
 	if (im->resident_kib == 0 || now - im->memory_read_ms >= MEMORY_MS) {
 		read_memory(im);
 		im->memory_read_ms = now;
+		heap_give_back(im->private_kib, now);
 	}
 	stat_add(STAT_LOG_LOST, log_lost() - im->log_lost_told);
 	im->log_lost_told = log_lost();
