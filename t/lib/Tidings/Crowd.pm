@@ -9,12 +9,14 @@ use IO::Select;
 use Test::More;
 use Tidings::Util qw(now patience);
 
-# t, pairs: so many pairs of friends, one of each sends by REST, the other by WebSocket.
+my $crowds = 0;
+
+# Each crowd has people of its own. t, pairs: so many pairs of friends, one of each sends by REST, the other by WebSocket.
 sub new {
 	my ($class, $t, $pairs) = @_;
-	my $self = bless {t => $t, senders => [], acked => {}, refused => {}, retries => 0}, $class;
+	my $self = bless {t => $t, name => 'crowd' . ++$crowds, senders => [], acked => {}, refused => {}, retries => 0}, $class;
 	for my $i (1 .. $pairs) {
-		my ($a, $b) = ("crowd-a$i", "crowd-b$i");
+		my ($a, $b) = ("$self->{name}-a$i", "$self->{name}-b$i");
 		$t->befriend($a, $b);
 		push @{$self->{senders}}, {user => $a, to => $b, by => 'rest', n => 0}, {user => $b, to => $a, by => 'ws', n => 0};
 	}
@@ -126,7 +128,7 @@ sub check {
 	my ($self, $name) = @_;
 	my $t = $self->{t};
 	my (@lost, @changed, @doubled, %rows);
-	for my $row (@{$t->dbh->selectall_arrayref("SELECT id, from_user_id, client_msg_id, content FROM messages WHERE from_user_id LIKE 'crowd-%'")}) {
+	for my $row (@{$t->dbh->selectall_arrayref("SELECT id, from_user_id, client_msg_id, content FROM messages WHERE from_user_id LIKE '$self->{name}-%'")}) {
 		push @{$rows{$row->[2]}}, $row;
 	}
 	for my $user (sort keys %{$self->{acked}}) {
