@@ -106,10 +106,11 @@ subtest 'token' => sub {
 	is $claims->{scope}, 'notify more', '--scope';
 	for ([], ['al ice'], [''], ['x' x 65], ['alice', '--ttl'], ['alice', '--ttl', '0'], ['alice', '--ttl', '-5'], ['alice', '--ttl', 'soon'], ['alice', 'bob']) {
 		($status, $out, $err) = $node->ctl('token', @$_);
-		isnt $status, 0, "token @$_" or diag($out);
+		is $status, 2, "token @$_: a wrong command line" or diag($out);
 		is $out, '', 'prints none';
 		ok length $err, 'but says why';
 	}
+	like +($node->ctl(qw(token alice --ttl 0)))[2], qr/--ttl: must be .* from 1 to 315360000/, 'with the smallest and the largest value';
 };
 
 subtest 'befriend' => sub {
@@ -119,7 +120,7 @@ subtest 'befriend' => sub {
 	is $t->dbh->selectrow_array("SELECT COUNT(*) FROM users WHERE id IN ('carol', 'dave')"), 2, 'and two users';
 	is +($node->ctl('befriend', 'dave', 'carol'))[0], 0, 'again';
 	is $t->dbh->selectrow_array("SELECT COUNT(*) FROM friendships WHERE user_id IN ('carol', 'dave')"), 2, 'changes nothing';
-	isnt +($node->ctl('befriend', @$_))[0], 0, "befriend @$_" for [], ['carol'], ['carol', 'carol'], ['carol', "d'ave"], ['carol', ''];
+	is +($node->ctl('befriend', @$_))[0], 2, "befriend @$_" for [], ['carol'], ['carol', 'carol'], ['carol', "d'ave"], ['carol', ''];
 };
 
 subtest 'without a server' => sub {
@@ -137,6 +138,12 @@ subtest 'without a server' => sub {
 	($status, $out, $err) = run(Tidings::dir(), Tidings::Server::program('tidingsctl'), '-c', spew(Tidings::dir() . '/bad.conf', "workers = x\n"), 'status');
 	isnt $status, 0, 'a bad configuration';
 	like $err, qr/bad\.conf:1: /, 'with file and line';
+	is +($node->ctl(@$_))[0], 2, "a wrong user id: @$_" for [qw(kick bad/user)], [qw(sessions bad/user)];
+	for (qw(-h --help)) {
+		($status, $out) = run(Tidings::dir(), Tidings::Server::program('tidingsctl'), $_);
+		is $status, 0, $_;
+		like $out, qr/-c FILE .*--json .*-V, --version .*-h, --help .*commands:/s, 'names every option';
+	}
 	($status, $out) = run(Tidings::dir(), Tidings::Server::program('tidingsctl'), '-V');
 	is $status, 0, '-V';
 };
@@ -178,11 +185,11 @@ subtest 'user' => sub {
 	my $shown = JSON::PP->new->utf8->decode(($ctl->('', qw(user show zoe --json)))[1]);
 	is_deeply [@{$shown}{qw(user_id nickname avatar_url)}, $shown->{has_password} ? 1 : 0], ['zoe', "Zo\x{eb}", undef, 1], 'shown as JSON';
 	like $shown->{created_at}, qr/\A\d{4}-.*Z\z/, 'with times';
-	for (['', 'passwd', 'nobody'], ['', 'show', 'nobody'], ["short\n", 'add', 'yan'], ['', 'add', 'yan'], ["good enough\n", 'add', 'y n'],
-		["good enough\n", 'add', 'yan', '--nickname', ''], ["good enough\n", 'add', 'yan', '--nickname', 'x' x 65], ["good enough\n", 'add', 'yan', '--nickname', "\xff"], ["good enough\n", 'add', 'yan', '--nickname', "\xe2\x80\x8b"], ["bad \xff UTF-8\n", 'add', 'yan']) {
-		my ($input, @args) = @$_;
+	for ([1, '', 'passwd', 'nobody'], [1, '', 'show', 'nobody'], [1, "short\n", 'add', 'yan'], [1, '', 'add', 'yan'], [1, "bad \xff UTF-8\n", 'add', 'yan'], [2, "good enough\n", 'add', 'y n'],
+		map { [2, "good enough\n", 'add', 'yan', '--nickname', $_] } '', 'x' x 65, "\xff", "\xe2\x80\x8b") {
+		my ($expected, $input, @args) = @$_;
 		($status, $out, $err) = $ctl->($input, 'user', @args);
-		is $status, 1, "refused: user @args[0, 1] with '" . $input =~ s/[^ -~]/?/gr . "'";
+		is $status, $expected, "refused: user @args[0, 1] with '" . $input =~ s/[^ -~]/?/gr . "'";
 		like $err, qr/\Atidingsctl: ./, 'with a reason';
 	}
 	is +($ctl->('', 'user', @$_))[0], 2, "a usage: user @$_" for [], ['add'], ['show', 'a', 'b'], ['drop', 'zoe'];

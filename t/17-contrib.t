@@ -21,7 +21,7 @@ subtest 'completion' => sub {
 		is $err, '', "no fault at: @_";
 		return join ' ', sort grep { length } split /\n/, $out;
 	};
-	is $complete->(''), join(' ', sort keys %args, qw(-c -V --json)), 'every command and option';
+	is $complete->(''), join(' ', sort keys %args, qw(-c -h -V --help --json --version)), 'every command and option';
 	is $complete->('--json', '-c', 'x', 're'), 'reload', 'behind options';
 	spew("$dir/some.conf", '');
 	is $complete->('-c', "$dir/so"), "$dir/some.conf", '-c takes a file';

@@ -15,8 +15,12 @@ struct ctl {
 
 /* Prints "tidingsctl: …" and returns 1. */
 int ctl_fail(const char *fmt, ...) PRINTF_LIKE(1, 2);
-/* Likewise for a call that is not of the command's form; returns 2. */
+/* Prints how a command is called, for a command line of another form; returns 2. */
 int ctl_usage(const char *usage);
+/* Prints what is wrong with an argument, as ctl_fail() does; returns 2. */
+int ctl_misuse(const char *fmt, ...) PRINTF_LIKE(1, 2);
+/* Returns 0 if that is a user id, otherwise 2 after having said what a user id is. */
+int ctl_check_user(const char *user);
 
 int ctl_migrate(const struct ctl *ctl);
 int ctl_token(const struct ctl *ctl);

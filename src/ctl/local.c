@@ -11,6 +11,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#define TTL_MAX_SECS 315360000 /* ten years */
+
 static bool quiet;
 
 static void told(const char *line)
@@ -37,11 +39,11 @@ int ctl_migrate(const struct ctl *ctl)
 	return 0;
 }
 
-/* A whole number from 1 to ten years of seconds; -1 where it is none. */
+/* A whole number from 1 to TTL_MAX_SECS; -1 if it is none. */
 static int parse_ttl(const char *text)
 {
 	uint64_t secs;
-	return id_parse_u64(str_from(text), &secs) == 0 && secs >= 1 && secs <= 315360000 ? (int)secs : -1;
+	return id_parse_u64(str_from(text), &secs) == 0 && secs >= 1 && secs <= TTL_MAX_SECS ? (int)secs : -1;
 }
 
 int ctl_token(const struct ctl *ctl)
@@ -63,9 +65,9 @@ int ctl_token(const struct ctl *ctl)
 	if (user == NULL)
 		return ctl_usage(usage);
 	if (ttl_secs < 0)
-		return ctl_fail("--ttl: must be a number of seconds, up to ten years");
-	if (!id_user_valid(str_from(user)))
-		return ctl_fail("%s is no user id: " USER_ID_RULE, user);
+		return ctl_misuse("--ttl: must be a whole number of seconds from 1 to %d (ten years)", TTL_MAX_SECS);
+	if (ctl_check_user(user) != 0)
+		return 2;
 
 	char *why;
 	struct token_keys *keys = token_keys_new(ctl->conf, &why);
@@ -96,10 +98,10 @@ int ctl_befriend(const struct ctl *ctl)
 	if (ctl->argc != 2)
 		return ctl_usage("befriend A B");
 	for (int i = 0; i < 2; i++)
-		if (!id_user_valid(str_from(ctl->argv[i])))
-			return ctl_fail("%s is no user id: " USER_ID_RULE, ctl->argv[i]);
+		if (ctl_check_user(ctl->argv[i]) != 0)
+			return 2;
 	if (strcmp(ctl->argv[0], ctl->argv[1]) == 0)
-		return ctl_fail("one cannot befriend oneself");
+		return ctl_misuse("a user cannot be a friend of themselves");
 	if (admin_befriend(ctl->conf, ctl->argv[0], ctl->argv[1], &reason) != 0) {
 		ctl_fail("%s", reason);
 		free(reason);

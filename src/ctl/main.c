@@ -3,6 +3,8 @@
 #include "core/base.h"
 #include "ctl/ctl.h"
 
+#include "core/id.h"
+
 #include <getopt.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -31,15 +33,36 @@ static const struct {
 #endif
 };
 
+static void print_fault(const char *fmt, va_list ap)
+{
+	fputs("tidingsctl: ", stderr);
+	vfprintf(stderr, fmt, ap);
+	fputc('\n', stderr);
+}
+
 int ctl_fail(const char *fmt, ...)
 {
 	va_list ap;
 	va_start(ap, fmt);
-	fputs("tidingsctl: ", stderr);
-	vfprintf(stderr, fmt, ap);
-	fputc('\n', stderr);
+	print_fault(fmt, ap);
 	va_end(ap);
 	return 1;
+}
+
+int ctl_misuse(const char *fmt, ...)
+{
+	va_list ap;
+	va_start(ap, fmt);
+	print_fault(fmt, ap);
+	va_end(ap);
+	return 2;
+}
+
+int ctl_check_user(const char *user)
+{
+	if (id_user_valid(str_from(user)))
+		return 0;
+	return ctl_misuse("'%s' is no user id: " USER_ID_RULE, user);
 }
 
 int ctl_usage(const char *usage)
@@ -51,9 +74,10 @@ int ctl_usage(const char *usage)
 static void print_usage(FILE *to)
 {
 	fputs("usage: tidingsctl [-c FILE] [--json] COMMAND\n"
-	      "  -c FILE  the configuration (default " DEFAULT_CONF ")\n"
-	      "  --json   print JSON\n"
-	      "  -V       print the version and leave\n\ncommands:\n",
+	      "  -c FILE        the configuration (default " DEFAULT_CONF ")\n"
+	      "  --json         print JSON\n"
+	      "  -V, --version  print the version and leave\n"
+	      "  -h, --help     print this summary and leave\n\ncommands:\n",
 	      to);
 	for (size_t i = 0; i < ARRAY_LEN(commands); i++)
 		fprintf(to, "  %s %s\n        %s\n", commands[i].name, commands[i].args, commands[i].help);

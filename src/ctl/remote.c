@@ -182,8 +182,8 @@ int ctl_workers(const struct ctl *ctl)
 static int ask_of_user(const struct ctl *ctl, const char *command, void (*print)(const struct json *answer))
 {
 	char line[160];
-	if (!id_user_valid(str_from(ctl->argv[0])))
-		return ctl_fail("%s is no user id: " USER_ID_RULE, ctl->argv[0]);
+	if (ctl_check_user(ctl->argv[0]) != 0)
+		return 2;
 	snprintf(line, sizeof(line), "{\"command\":\"%s\",\"user\":\"%s\"}\n", command, ctl->argv[0]);
 	return ask(ctl, line, print);
 }

@@ -234,10 +234,10 @@ int ctl_user(const struct ctl *ctl)
 		nickname = str_from(ctl->argv[3]);
 	else if (ctl->argc != 2)
 		return ctl_usage(usage);
-	if (!id_user_valid(str_from(user)))
-		return ctl_fail("%s is no user id: " USER_ID_RULE, user);
+	if (ctl_check_user(user) != 0)
+		return 2;
 	if (nickname.s != NULL && !nickname_take(nickname, clean, &nickname))
-		return ctl_fail("--nickname: must be 1 to %d characters of UTF-8, and show something", NICKNAME_MAX);
+		return ctl_misuse("--nickname: must be 1 to %d characters of UTF-8, and show something", NICKNAME_MAX);
 	if (adds)
 		return add(ctl, user, nickname);
 	if (strcmp(what, "passwd") == 0)
