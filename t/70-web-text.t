@@ -12,7 +12,7 @@ plan skip_all => $missing if $missing;
 binmode Test::More->builder->$_, ':utf8' for qw(output failure_output);
 my $web = Tidings::Web->start;
 my $t = $web->t;
-$t->befriend(qw(ann ben noa));
+$t->befriend(qw(ann ben noa zed));
 sub set_name { my ($user, $name, $picture) = @_; $t->dbh->do('UPDATE users SET nickname = ?, avatar_url = ? WHERE id = ?', undef, $name, $picture, $user); return }
 
 subtest 'from right to left' => sub {
@@ -23,10 +23,83 @@ subtest 'from right to left' => sub {
 	$ann->open_chat('noa')->wait_last('plain');
 	is_deeply $ann->value(q{(() => { const [a, b] = document.querySelectorAll('.message .text'); return [a.dir, getComputedStyle(a).direction, getComputedStyle(a.closest('.bubble')).direction, getComputedStyle(b).direction]; })()}),
 		[qw(auto rtl rtl ltr)], 'a message runs the way of its letters';
-	is_deeply $ann->value(q{['.chat[data-user=noa] .name bdi', '.room-title h2 bdi', '.chat[data-user=noa] .preview bdi'].map((s) => document.querySelector(s) !== null)}), [(JSON::PP::true) x 3], 'names and previews keep their order to themselves';
 	is $ann->value(q{document.querySelector('#compose').dir}), 'auto', 'and so does what is typed';
 	is $ann->value(q{document.querySelector('.row.top').textContent}), "This is the beginning of your conversation with \x{2068}נועה\x{2069}.", 'also within a sentence';
 	is_deeply [$ann->take_faults], [], 'no fault in the console';
+	$ann->close;
+};
+
+# Whether each element shows the beginning of its text: in a page that is so narrow that there is no room for the rest.
+sub beginnings {
+	my ($page, @selectors) = @_;
+	my $list = JSON::PP->new->encode(\@selectors);
+	return $page->value(<<"END");
+		$list.map((selector) => {
+			const node = [...document.querySelectorAll(selector)].find((e) => e.checkVisibility()), box = node.getBoundingClientRect();
+			const letter = document.createRange();
+			letter.setStart(node.lastChild, 0);
+			letter.setEnd(node.lastChild, 1);
+			const {left, right} = letter.getBoundingClientRect();
+			return [selector, node.scrollWidth > node.clientWidth ? 'cut' : 'whole', left >= box.left - 1 && right <= box.right + 1 ? 'its beginning is seen' : [left, right, box.left, box.right].join()];
+		})
+END
+}
+
+subtest 'a line that has no room' => sub {
+	my $name = 'אבגדהוזחטיכלמנסעפצקרשת' x 2, my $text = 'שלום לך ומה שלומך היום ' x 9;
+	set_name($_, $name) for qw(noa ann);
+	my ($first) = $t->send_text('noa', 'ann', $text);
+	$t->send_text('ann', 'noa', $text);
+	$t->api('ann')->post('/messages/send', {to_user_id => 'noa', message_type => 'text', content => $text, reply_to => $first->{id}});
+	my $ann = $web->enter('ann', width => 760, height => 600);
+	my $check = sub {
+		my ($what, @selectors) = @_;
+		is_deeply beginnings($ann, @selectors), [map { [$_, 'cut', 'its beginning is seen'] } @selectors], $what;
+	};
+	$ann->wait_text('.chat[data-user=noa] .preview', 'You: ');
+	$check->('in the list', '.mine .name', '.chat[data-user=noa] .name', '.chat[data-user=noa] .preview .cut-off');
+	$ann->open_chat('noa')->wait_count('.message button.quote', 1)->choose('.message.own:last-child', 'Reply');
+	$ann->resize(420, 600);
+	$check->('in the room', '.room-title h2', '.quote .cut-off', '.reply-bar .cut-off');
+	$ann->type('#compose', $text)->click('.back')->wait_text('.chat[data-user=noa] .preview', 'Draft: ');
+	$check->('a draft', '.chat[data-user=noa] .preview .cut-off');
+	$ann->click('#tab-friends');
+	$check->('a friend', '[data-section=friends] [data-user=noa] .name');
+	is $ann->value(q{(({left}) => [...document.querySelectorAll('[data-section=friends] .name')].every((e) => e.getBoundingClientRect().left === left))(document.querySelector('[data-section=friends] .name').getBoundingClientRect())}), JSON::PP::true, 'all names start at the same edge';
+	$ann->fill('.people [role=search] input', "noa\n")->wait_text('.found .name', $name);
+	$check->('who was found', '.found .name');
+	$t->api('ann')->put('/users/noa/block');
+	$ann->reload->wait_online->click('.mine')->wait_text('.blocked .name', $name);
+	$check->('who is blocked', '.blocked .name');
+	$ann->value('localStorage.clear()');
+	$t->api('ann')->delete('/users/noa/block');
+	$ann->close;
+	set_name('ann', 'Ann');
+};
+
+subtest 'a long name without a space' => sub {
+	my $long = 'W' x 64;
+	set_name('zed', $long);
+	my $ann = $web->enter('ann', width => 360, height => 640, mobile => 1);
+	my $fits = sub {
+		my ($what, $selector) = @_;
+		is_deeply $ann->value("[...document.querySelectorAll('$selector')].filter((e) => e.checkVisibility()).map((e) => [e.scrollWidth <= e.clientWidth, e.getBoundingClientRect().right <= innerWidth])"), [[JSON::PP::true, JSON::PP::true]], $what;
+	};
+	$ann->click('#tab-friends')->click('[data-section=friends] [data-user=zed] a')->wait_text('.row.top', $long);
+	$fits->('the beginning of a conversation', '.row.top');
+	$t->send_text('zed', 'ann', 'hello');
+	$ann->wait_last('hello');
+	$ann->press('.message .bubble')->wait_value(q{document.querySelector('.pressed')});
+	$ann->release->click('[role=menuitem]', 'Reply')->wait_text('.reply-bar', 'Reply to');
+	$fits->('whom one replies to', '.reply-bar p');
+	$t->api('ann')->put('/users/zed/block');
+	$ann->reload->wait_online->wait_text('.room-notice', 'You have blocked');
+	$fits->('why one cannot write', '.room-notice');
+	$ann->click('.back')->click('#tab-friends')->fill('.people [role=search] input', 'x' x 64 . "\n")->wait_text('.found', 'There is no user');
+	$fits->('whom nobody knows', '.found > p');
+	$ann->click('.mine')->wait_text('.dialog h3', 'Blocked users');
+	my ($title, $heading) = @{$ann->value(q{['h2', 'h3'].map((h) => parseFloat(getComputedStyle(document.querySelector(`.dialog ${h}`)).fontSize))})};
+	cmp_ok $heading, '<', $title, 'a heading is smaller than the title above it';
 	$ann->close;
 };
 

@@ -6,7 +6,7 @@ import {avatar} from './avatar.js';
 import {Banner} from './banner.js';
 import {ChatListView, chatAddress} from './chat_list_view.js';
 import {onNewDay} from './clock.js';
-import {bdi, el, icon, iconButton} from './dom.js';
+import {cutOff, el, icon, iconButton} from './dom.js';
 import {say} from './dialog.js';
 import {nameOf} from './format.js';
 import {reasonOf, t} from './i18n.js';
@@ -174,7 +174,7 @@ export class AppView {
         const online = state.state === 'online';
         this.#banner.show(state, this.#chat.kickedReason);
         const {profile} = this.#chat;
-        this.#mine.replaceChildren(avatar(profile, true, online), el('span.mine-text', {}, el('strong.name', {}, bdi(nameOf(profile))),
+        this.#mine.replaceChildren(avatar(profile, true, online), el('span.mine-text', {}, cutOff('strong.name', nameOf(profile)),
             el('small', {}, t(online ? 'state.online' : 'state.offline'))), icon('settings'));
         this.#mine.setAttribute('aria-label', `${nameOf(profile)}: ${t('side.settings')}`);
         if (this.#wanted !== null && this.#room.conversation === null)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // The list of conversations: whom with, the last message and its time, what is unread, drafts.
 import {avatar} from './avatar.js';
-import {KeyedList, bdi, el} from './dom.js';
+import {KeyedList, cutOff, el} from './dom.js';
 import {nameOf, shortTime} from './format.js';
 import {t} from './i18n.js';
 import {shortText} from './message_view.js';
@@ -58,7 +58,7 @@ function rowNode(row) {
         'aria-current': row.current ? 'true' : null},
     avatar(row.profile, row.trusted, row.online),
     el('span.chat-text', {},
-        el('span.chat-top', {}, el('strong.name', {}, bdi(row.name)), el('time', {}, row.time)),
+        el('span.chat-top', {}, cutOff('strong.name', row.name), el('time', {}, row.time)),
         el('span.chat-bottom', {}, preview(row), row.unread > 0 &&
             el('span.badge', {role: 'img', 'aria-label': t('side.unread', {count: row.unread})},
                 row.unread > 99 ? '99+' : String(row.unread))))));
@@ -68,6 +68,6 @@ function preview({typing, draft, own, text, ticks}) {
     if (typing)
         return el('span.preview.typing', {}, t('side.typing'));
     if (draft !== null)
-        return el('span.preview', {}, el('em', {}, t('side.draft')), bdi(draft));
-    return el('span.preview', {}, own && el(`span.preview-own.${ticks}`, {}, t('side.you')), bdi(text));
+        return el('span.preview', {}, el('em', {}, t('side.draft')), cutOff('span', draft));
+    return el('span.preview', {}, own && el(`span.preview-own.${ticks}`, {}, t('side.you')), cutOff('span', text));
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Where a message is written: a text that grows, what it replies to, and the way to pictures and files. What is not sent
 // stays as a draft of the conversation.
-import {bdi, el, icon, iconButton} from './dom.js';
+import {cutOff, el, icon, iconButton} from './dom.js';
 import {openAttachDialog} from './attach_dialog.js';
 import {nameOf} from './format.js';
 import {t} from './i18n.js';
@@ -61,7 +61,7 @@ export class Composer {
             const name = this.#chat.people.name(message.from_user_id);
             const title = message.from_user_id === this.#chat.me ? t('composer.replyToSelf') : t('composer.replyTo', {name});
             this.#reply.append(icon('reply'),
-                el('p', {}, el('strong', {}, title), el('span', {}, bdi(shortText(message, this.#chat.me)))),
+                el('p', {}, el('strong', {}, title), cutOff('span', shortText(message, this.#chat.me))),
                 iconButton('close', t('composer.cancelReply'), () => this.#cancelReply()));
         }
         this.#saveDraft();

@@ -65,6 +65,12 @@ export function linked(text) {
         [externalLink(part.url, {dir: 'ltr'}, part.text), part.host !== null && el('small.host', {dir: 'ltr'}, ` (${part.host})`)]));
 }
 
+// What a person wrote, in one line. Where there is no room, '…' replaces its own end, also if it runs from right to left.
+// A <bdi> inside would not do: it does not change the direction of the element that cuts the text.
+export function cutOff(spec, text) {
+    return el(`${spec}.cut-off`, {dir: 'auto'}, text);
+}
+
 // Makes what is shown follow `items`: nodes whose key stays are kept (and so are focus and scroll), and made anew only
 // where the version differs.
 export class KeyedList {

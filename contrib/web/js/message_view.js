@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // The rows of a timeline as elements. A row says all that is shown: {kind, key, …}; timeline_view.js makes them.
-import {bdi, el, icon, linked} from './dom.js';
+import {bdi, cutOff, el, icon, linked} from './dom.js';
 import {clock, fullTime, nameOf, summary} from './format.js';
 import {reasonOf, t} from './i18n.js';
 import {mediaOf} from './media.js';
@@ -61,7 +61,7 @@ function quote(id, {name, text, found}, actions) {
     if (!found)
         return el('p.quote', {}, bdi(text));
     return el('button.quote', {type: 'button', title: t('message.goTo'), onclick: () => actions.goTo(id)},
-        name !== null && el('strong', {}, bdi(name)), el('span', {}, bdi(text)));
+        name !== null && el('strong', {}, bdi(name)), cutOff('span', text));
 }
 
 function foot({message, status}) {

@@ -2,7 +2,7 @@
 // Finding people, requests, and friends.
 import {avatar} from './avatar.js';
 import {chatAddress} from './chat_list_view.js';
-import {KeyedList, bdi, el, iconButton, textButton} from './dom.js';
+import {KeyedList, cutOff, el, iconButton, textButton} from './dom.js';
 import {openMenu, say} from './dialog.js';
 import {nameOf, shortTime} from './format.js';
 import {reasonOf, t} from './i18n.js';
@@ -76,7 +76,7 @@ export class PeopleView {
     #requestNode({user, note}) {
         const name = nameOf(user);
         return el('li.person', {'data-user': user.user_id}, this.#picture(user),
-            el('span.person-text', {}, el('strong.name', {}, bdi(name)), el('small', {}, user.user_id),
+            el('span.person-text', {}, cutOff('strong.name', name), el('small', {}, user.user_id),
                 note && el('q.person-note', {dir: 'auto'}, note)),
             el('span.person-buttons', {},
                 textButton('primary.small', t('people.accept'), (event) => this.#act(event, 'acceptFriend', user.user_id),
@@ -94,7 +94,7 @@ export class PeopleView {
 
     #outgoingNode({user}) {
         return el('li.person', {'data-user': user.user_id}, this.#picture(user),
-            el('span.person-text', {}, el('strong.name', {}, bdi(nameOf(user))), el('small', {}, t('people.waiting'))));
+            el('span.person-text', {}, cutOff('strong.name', nameOf(user)), el('small', {}, t('people.waiting'))));
     }
 
     #stateOf(userId, blocked) {
@@ -109,7 +109,7 @@ export class PeopleView {
         const name = nameOf(user);
         return el('li.person', {'data-user': user.user_id},
             el('a.person-link', {href: chatAddress(user.user_id), 'aria-label': `${t('people.messageTo', {name})}, ${state}`},
-                this.#picture(user, online), el('span.person-text', {}, el('strong.name', {}, bdi(name)), el('small', {}, state))),
+                this.#picture(user, online), el('span.person-text', {}, cutOff('strong.name', name), el('small', {}, state))),
             this.#moreButton(user));
     }
 
@@ -140,7 +140,7 @@ export class PeopleView {
     }
 
     #foundNode(user) {
-        const who = el('span.person-text', {}, el('strong.name', {}, bdi(nameOf(user))), el('small', {}, user.user_id));
+        const who = el('span.person-text', {}, cutOff('strong.name', nameOf(user)), el('small', {}, user.user_id));
         const {people, me} = this.#chat;
         if (user.user_id === me)
             return el('div.card', {}, this.#picture(user), who, el('small', {}, t('people.self')));

@@ -2,7 +2,7 @@
 // The open conversation: whom it is with, its messages, and where to write, or why one cannot.
 import {avatar} from './avatar.js';
 import {Composer} from './composer.js';
-import {bdi, el, iconButton, textButton} from './dom.js';
+import {cutOff, el, iconButton, textButton} from './dom.js';
 import {openMenu, say} from './dialog.js';
 import {nameOf, shortTime} from './format.js';
 import {reasonOf, t} from './i18n.js';
@@ -12,7 +12,7 @@ import {TimelineView} from './timeline_view.js';
 export class RoomView {
     #chat;
     #conversation = null;
-    #name = el('h2');
+    #name = cutOff('h2', '');
     #status = el('p.room-status', {role: 'status'});
     #avatar = el('span.room-avatar');
     #notice = el('div.room-notice', {hidden: true});
@@ -77,7 +77,7 @@ export class RoomView {
             this.#avatar.replaceChildren(avatar(profile, trusted, people.isFriend(c.peer.user_id) ? online : null));
         }
         if (this.#name.textContent !== name)
-            this.#name.replaceChildren(bdi(name));
+            this.#name.textContent = name;
         this.#status.textContent = this.#statusText(c, online);
         this.#status.classList.toggle('typing', c.typing);
         this.#showNotice(name);

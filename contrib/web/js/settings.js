@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Profile, language, appearance, notifications of the browser, the way to the API's page, and logging out.
 import {alertsAllowed, alertsWanted, wantAlerts} from './alerts.js';
-import {bdi, el, externalLink, textButton} from './dom.js';
+import {cutOff, el, externalLink, textButton} from './dom.js';
 import {ask, openDialog, say} from './dialog.js';
 import {field} from './field.js';
 import {nameOf} from './format.js';
@@ -69,7 +69,7 @@ function blockedSection(chat) {
             const name = nameOf(user);
             const button = textButton('quiet.small', t('people.unblock'), () => unblock(user, button),
                 {'aria-label': t('people.unblockOf', {name})});
-            return el('li', {'data-user': user.user_id}, el('span.person-text', {}, el('strong.name', {}, bdi(name)),
+            return el('li', {'data-user': user.user_id}, el('span.person-text', {}, cutOff('strong.name', name),
                 name !== user.user_id && el('small', {}, user.user_id)), button);
         }));
     };
