@@ -20,7 +20,7 @@ subtest 'asking and accepting' => sub {
 	$ann->fill('.people [role=search] input', "ann\n")->wait_text('.found', 'That is you');
 	$ann->fill('.people [role=search] input', "ben\n")->wait_text('.found .name', 'Ben');
 	$ann->type('.found .request input', "we met <b>yesterday</b>\n");
-	$ann->wait_text('.found', 'Request sent');
+	$ann->wait_text('.note', 'Request sent')->wait_value(q{document.querySelector('.found').textContent === ''});
 	$ann->wait_text('[data-section=outgoing] .person', 'Ben');
 	pass 'a request is sent, and listed';
 	$ben->wait_text('#tab-friends .badge', '1');
@@ -117,8 +117,63 @@ subtest 'blocking anybody' => sub {
 	$ann->key('Escape');
 };
 
+subtest 'finding whom one knows already' => sub {
+	$anyone->post('/users/register', {user_id => 'gil', password => 'correct horse', nickname => 'Gil'});
+	my $gil = $t->http('gil');
+	my $find = sub { $ann->fill('.people [role=search] input', "gil\n")->wait_text('.found .name', 'Gil') };
+	my $shows = sub {
+		my ($text, $what) = @_;
+		$ann->wait_text('.found', $text);
+		ok !$ann->value(q{document.querySelector('.found form') !== null}), $what;
+	};
+	$find->();
+	my ($wide, $narrow) = @{$ann->value(q{['.primary', '.more'].map((s) => document.querySelector(`.found form > ${s}`).getBoundingClientRect().width)})};
+	is $narrow, 40, 'the menu of a result is as small as elsewhere';
+	cmp_ok $wide, '>', 200, 'and the button below as wide as the note';
+	$ann->click('.found .primary')->wait_text('[data-section=outgoing] .person', 'Gil');
+	$find->();
+	$shows->('Waiting for an answer', 'a request is sent once');
+	$gil->put('/friends/requests/ann/decline');
+	$ann->wait_text('.found .primary', 'Send request');
+	pass 'the result follows what happens';
+	$gil->post('/friends/requests', {user_id => 'ann', note => 'it is me'});
+	$ann->wait_text('.found .person-note', 'it is me');
+	$shows->('Accept', 'who has asked is answered');
+	$ann->click('.found .person-buttons .quiet')->wait_text('.found .primary', 'Send request');
+	is_deeply $t->api('ann')->get('/friends/requests')->json->{items}, [], 'declined here';
+	$t->befriend(qw(ann gil));
+	$ann->reload->wait_online->click('#tab-friends');
+	$find->();
+	$shows->('Message', 'a friend can be written to');
+	$ann->choose('.found .card', 'Block');
+	$shows->('Blocked', 'but not a friend who is blocked');
+	is $ann->count('.found a'), 0, 'who has no link to a conversation';
+	$ann->choose('.found .card', 'Unblock')->wait_text('.found a', 'Message');
+	pass 'until they are unblocked';
+	$ann->value(q{void (document.querySelector('.found a').focus())});
+	$ann->click('.mine')->wait_text('.dialog h3', 'Blocked users');
+	$t->api('ann')->put('/users/gil/block');
+	$ann->key('Escape')->reload->wait_online->click('#tab-friends');
+	$find->();
+	$shows->('Blocked', 'blocked elsewhere');
+	$ann->click('.mine')->click('.blocked [data-user=gil] button')->wait_gone('.blocked li')->key('Escape')->wait_text('.found a', 'Message');
+	pass 'and unblocked in the settings';
+	$ann->fill('.people [role=search] input', '')->wait_value(q{document.querySelector('.found').textContent === ''});
+	pass 'the result goes with what was searched for';
+};
+
+subtest 'a request, seen from the conversation' => sub {
+	$t->befriend(qw(ann hal));
+	$ann->reload->wait_online->click('#tab-friends')->click('[data-section=friends] [data-user=hal] a')->wait_text('.room-title h2', 'Hal');
+	$ann->choose('.room-header', 'End friendship')->agree->wait_text('.room-notice', 'not friends');
+	is $t->api('hal')->post('/friends/requests', {user_id => 'ann'})->status, 201, 'asked';
+	$ann->wait_text('.room-notice', 'Hal wants to be your friend')->click('.room-notice .primary')->wait_value(q{document.querySelector('.composer').checkVisibility()});
+	pass 'can be accepted there';
+	$ann->click('#tab-friends');
+};
+
 subtest 'asking who has declined' => sub {
-	$ann->fill('.people [role=search] input', "fay\n")->wait_text('.found .name', 'Fay')->click('.found .primary')->wait_text('.found', 'Request sent');
+	$ann->fill('.people [role=search] input', "fay\n")->wait_text('.found .name', 'Fay')->click('.found .primary')->wait_text('.note', 'Request sent');
 	$t->http('fay')->put('/friends/requests/ann/decline');
 	$ann->wait_text('.note', 'Fay declined');
 	$ann->fill('.people [role=search] input', "fay\n")->wait_text('.found .name', 'Fay')->click('.found .primary');

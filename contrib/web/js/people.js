@@ -84,6 +84,16 @@ export class People {
         return this.#blocked.has(userId) || (this.friends.get(userId)?.blocked ?? false);
     }
 
+    // Whether they have asked this user to be friends, and wait for an answer.
+    hasAsked(userId) {
+        return this.incoming.some(({user}) => user.user_id === userId);
+    }
+
+    // Likewise whether this user has asked them.
+    isAsked(userId) {
+        return this.outgoing.some(({user}) => user.user_id === userId);
+    }
+
     // Profiles of those whom this user has blocked.
     sortedBlocked() {
         return [...this.#blocked.values()].sort((a, b) => nameOf(a).localeCompare(nameOf(b)));

@@ -13,7 +13,8 @@ export class PeopleView {
     #found = el('div.found', {role: 'status'});
     #foundUser = null; // {user, how}: whom it shows, and as what
     #wanted = el('input.filter', {type: 'search', placeholder: t('people.findLabel'), 'aria-label': t('people.findLabel'),
-        autocapitalize: 'none', autocomplete: 'off', spellcheck: 'false', maxlength: '64'});
+        autocapitalize: 'none', autocomplete: 'off', spellcheck: 'false', maxlength: '64',
+        oninput: () => this.#wanted.value === '' && this.#clearFound()});
     #empty = el('p.empty', {}, t('people.noFriends'));
     #sections = new Map(); // name -> {node, list}
     node;
@@ -74,15 +75,19 @@ export class PeopleView {
     }
 
     #requestNode({user, note}) {
-        const name = nameOf(user);
         return el('li.person', {'data-user': user.user_id}, this.#picture(user),
-            el('span.person-text', {}, cutOff('strong.name', name), el('small', {}, user.user_id),
+            el('span.person-text', {}, cutOff('strong.name', nameOf(user)), el('small', {}, user.user_id),
                 note && el('q.person-note', {dir: 'auto'}, note)),
-            el('span.person-buttons', {},
-                textButton('primary.small', t('people.accept'), (event) => this.#act(event, 'acceptFriend', user.user_id),
-                    {'aria-label': t('people.acceptOf', {name})}),
-                textButton('quiet.small', t('people.decline'), (event) => this.#act(event, 'declineFriend', user.user_id),
-                    {'aria-label': t('people.declineOf', {name})}), this.#moreButton(user)));
+            this.#answerButtons(user, this.#moreButton(user)));
+    }
+
+    #answerButtons(user, more = null) {
+        const name = nameOf(user);
+        return el('span.person-buttons', {},
+            textButton('primary.small', t('people.accept'), (event) => this.#act(event, 'acceptFriend', user.user_id),
+                {'aria-label': t('people.acceptOf', {name})}),
+            textButton('quiet.small', t('people.decline'), (event) => this.#act(event, 'declineFriend', user.user_id),
+                {'aria-label': t('people.declineOf', {name})}), more);
     }
 
     #moreButton(user) {
@@ -118,9 +123,9 @@ export class PeopleView {
     async #find(event) {
         event.preventDefault();
         const userId = this.#wanted.value.trim();
+        this.#clearFound();
         if (userId === '')
             return;
-        this.#foundUser = null;
         try {
             this.#showFound(await this.#chat.rest.user(userId));
         } catch (problem) {
@@ -129,40 +134,67 @@ export class PeopleView {
         }
     }
 
+    // What the user is to whom they found; the card changes when this does.
     #howKnown({user_id}) {
-        const {people} = this.#chat;
-        return `${people.isFriend(user_id)} ${people.hasBlocked(user_id)}`;
+        const {people, me} = this.#chat;
+        if (user_id === me)
+            return 'self';
+        if (people.hasBlocked(user_id))
+            return 'blocked';
+        if (people.isFriend(user_id))
+            return 'friend';
+        if (people.hasAsked(user_id))
+            return 'asks';
+        return people.isAsked(user_id) ? 'asked' : 'stranger';
     }
 
     #showFound(user) {
         this.#foundUser = {user, how: this.#howKnown(user)};
-        this.#found.replaceChildren(this.#foundNode(user));
+        const node = this.#foundNode(this.#foundUser);
+        const hadFocus = this.#found.contains(document.activeElement);
+        this.#found.replaceChildren(node);
+        if (hadFocus)
+            node.querySelector('a, button')?.focus();
     }
 
-    #foundNode(user) {
-        const who = el('span.person-text', {}, cutOff('strong.name', nameOf(user)), el('small', {}, user.user_id));
-        const {people, me} = this.#chat;
-        if (user.user_id === me)
-            return el('div.card', {}, this.#picture(user), who, el('small', {}, t('people.self')));
-        if (people.isFriend(user.user_id))
-            return el('div.card', {}, this.#picture(user), who,
-                el('a.button.primary.small', {href: chatAddress(user.user_id)}, t('people.message')));
-        if (people.hasBlocked(user.user_id))
-            return el('div.card', {}, this.#picture(user), who, el('small', {}, t('people.blocked')), this.#moreButton(user));
+    #clearFound() {
+        this.#foundUser = null;
+        this.#found.replaceChildren();
+    }
+
+    #foundNode({user, how}) {
+        if (how === 'stranger')
+            return this.#requestForm(user);
+        const note = this.#chat.people.incoming.find((r) => r.user.user_id === user.user_id)?.note;
+        const what = {
+            self: () => el('small', {}, t('people.self')),
+            blocked: () => [el('small', {}, t('people.blocked')), this.#moreButton(user)],
+            friend: () => [el('a.button.primary.small', {href: chatAddress(user.user_id)}, t('people.message')), this.#moreButton(user)],
+            asked: () => [el('small', {}, t('people.waiting')), this.#moreButton(user)],
+            asks: () => [this.#moreButton(user), note && el('q.person-note', {dir: 'auto'}, note), this.#answerButtons(user)],
+        }[how]();
+        return el('div.card', {}, this.#picture(user), this.#nameAndId(user), what);
+    }
+
+    #nameAndId(user) {
+        return el('span.person-text', {}, cutOff('strong.name', nameOf(user)), el('small', {}, user.user_id));
+    }
+
+    #requestForm(user) {
         const note = el('input', {type: 'text', maxlength: '255', dir: 'auto', placeholder: t('people.note'), 'aria-label': t('people.note')});
         const fault = el('p.fault', {role: 'alert'});
-        const form = el('form.card.request', {onsubmit: async (event) => {
+        return el('form.card.request', {onsubmit: async (event) => {
             event.preventDefault();
             fault.textContent = '';
             try {
                 await this.#chat.befriend('requestFriend', user.user_id, note.value.trim() || undefined);
                 this.#wanted.value = '';
-                this.#foundUser = null;
-                this.#found.replaceChildren(el('p.done', {}, t('people.sent')));
+                this.#clearFound();
+                say(t('people.sent'));
             } catch (problem) {
                 fault.textContent = requestFault(problem, nameOf(user));
             }
-        }}, this.#picture(user), who, this.#moreButton(user), note, el('button.primary', {type: 'submit'}, t('people.send')), fault);
-        return form;
+        }}, this.#picture(user), this.#nameAndId(user), this.#moreButton(user), note,
+        el('button.primary', {type: 'submit'}, t('people.send')), fault);
     }
 }

@@ -103,8 +103,9 @@ export class RoomView {
     #showNotice(name) {
         const {people} = this.#chat;
         const peerId = this.#conversation.peer.user_id;
-        const kind = people.hasBlocked(peerId) ? 'blocked' : people.loaded && !people.isFriend(peerId) ? 'stranger' : '';
-        const asked = people.outgoing.some((r) => r.user.user_id === peerId);
+        const stranger = people.hasAsked(peerId) ? 'asks' : 'stranger';
+        const kind = people.hasBlocked(peerId) ? 'blocked' : people.loaded && !people.isFriend(peerId) ? stranger : '';
+        const asked = people.isAsked(peerId);
         this.#composer.node.hidden = kind !== '' || this.#chat.state.state === 'replaced';
         this.#notice.hidden = kind === '';
         const shown = `${kind} ${asked} ${peerId}`;
@@ -114,6 +115,10 @@ export class RoomView {
         if (kind === 'blocked')
             this.#notice.replaceChildren(el('p', {}, t('room.iBlocked', {name})),
                 textButton('quiet', t('people.unblock'), () => this.#befriend('unblock', reasonOf)));
+        else if (kind === 'asks')
+            this.#notice.replaceChildren(el('p', {}, t('people.asks', {name})),
+                textButton('primary', t('people.accept'), () => this.#befriend('acceptFriend', reasonOf)),
+                textButton('quiet', t('people.decline'), () => this.#befriend('declineFriend', reasonOf)));
         else
             this.#notice.replaceChildren(el('p', {}, t('room.notFriends', {name})),
                 textButton('quiet', t(asked ? 'people.sent' : 'people.add'),
