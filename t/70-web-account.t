@@ -15,8 +15,13 @@ my $ann = $web->visit;
 subtest 'registering' => sub {
 	$ann->wait_text('h1', 'Tidings');
 	$ann->register('ann', 'short', 'Ann');
-	$ann->wait_text('.fault', 'password');
-	pass 'what the server refuses is said';
+	$ann->wait_text('.fault', 'This password cannot be used.');
+	is $ann->value(q{performance.getEntriesByType('resource').filter((e) => e.name.endsWith('/users/register')).length}), 0, 'a password that is too short is not sent';
+	$ann->register('register', 'correct horse', 'Ann');
+	$ann->wait_text('.fault', 'This user name cannot be used.');
+	pass 'what the server refuses is said, in words and not by the name of a field';
+	$ann->click('.modes button:nth-child(1)');
+	is $ann->value(q{document.querySelector('.login .fault').textContent}), '', 'and not of another form';
 	$ann->register('ann', 'correct horse', 'Ann Lee');
 	$ann->wait_online->wait_text('.mine .name', 'Ann Lee');
 	pass 'an account is made, and its user is inside';
@@ -134,6 +139,11 @@ subtest 'registration is closed' => sub {
 	$page->register('late', 'correct horse', '');
 	$page->wait_text('.fault', 'Ask the administrator');
 	pass 'is said, and whom to ask';
+	$page->wait_value(q{!document.querySelector('.modes').checkVisibility()});
+	is $page->value(q{document.querySelector('.login .primary').textContent}), 'Log in', 'and registering is offered no more';
+	$page->log_in('ann', 'correct horse');
+	$page->wait_online;
+	pass 'but logging in is';
 };
 
 $web->stop;

@@ -67,7 +67,7 @@ subtest 'blocking' => sub {
 	ok !$ben->value(q{document.querySelector('.composer').checkVisibility()}), 'one does not write to whom one has blocked';
 	$ann->wait_value(q{/offline|last seen/.test(document.querySelector('.room-status').textContent)});
 	$ann->say_text('are you there?');
-	$ann->wait_text('.message.failed .failure', 'does not take messages from you');
+	$ann->wait_text('.message.failed .failure', 'Not sent. This person does not take messages from you.');
 	pass 'the one who is blocked sees them offline, and is told that it was not sent';
 	is $ann->count('.message'), 2, 'the message stays';
 	$ben->click('.room-notice .quiet');
@@ -108,6 +108,7 @@ subtest 'blocking anybody' => sub {
 	$ben->click('.room-notice .quiet')->wait_text('.note', 'Ann does not take requests from you');
 	pass 'and who is a friend no more; they are told when they ask';
 	$ann->click('.mine')->wait_text('.dialog h3', 'Blocked users');
+	$ann->wait_text('.dialog .hint', 'They are not notified, but are told so when they try.');
 	is_deeply $ann->value(q{[...document.querySelectorAll('.blocked .name')].map((e) => e.textContent)}), [qw(Ben Dan Eve)], 'the settings list them all';
 	$ann->click('.blocked [data-user=dan] button')->wait_count('.blocked li', 2);
 	$ann->wait_value(q{document.activeElement.matches('.blocked button')});

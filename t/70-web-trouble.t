@@ -61,8 +61,8 @@ subtest 'another login' => sub {
 	$other->wait_text('.banner', 'used elsewhere');
 	$other->close;
 	$t->node->ctl_ok('kick', 'ann');
-	$ann->wait_text('.banner', 'used elsewhere');
-	$ann->click('.banner button');
+	$ann->wait_text('.banner', 'An administrator has disconnected this page.');
+	$ann->click('.banner button', 'Connect again');
 	$ann->wait_online;
 	is $ann->count('.message'), 5, 'nothing is lost or doubled';
 	is_deeply [$ann->take_faults], [], 'no fault in the console';

@@ -17,14 +17,16 @@ export class Banner {
         this.node.append(icon('alert'), this.#text, this.#button);
     }
 
-    // state: of the client; kickedReason: said by the server, or null
+    // state: of the client; kickedReason: said by the server, 'kicked' or 'replaced', or null
     show({state, retryInMs}, kickedReason) {
         clearTimeout(this.#timer);
         this.#button.hidden = state !== 'replaced';
         this.node.classList.toggle('bad', state === 'replaced');
-        if (state === 'replaced')
-            this.#say(kickedReason ? t('state.kickedBecause', {reason: kickedReason}) : t('state.kicked'));
-        else if (state === 'waiting')
+        if (state === 'replaced') {
+            const kicked = kickedReason === 'kicked';
+            this.#button.textContent = t(kicked ? 'state.again' : 'state.use');
+            this.#say(t(kicked ? 'state.kicked' : 'state.replaced'));
+        } else if (state === 'waiting')
             this.#countDown(Date.now() + retryInMs);
         else if (state === 'connecting' && this.node.hidden)
             this.#timer = setTimeout(() => this.#say(t('state.connecting')), CONNECTING_SHOWN_MS);

@@ -34,7 +34,7 @@ const TEXTS = {
     'login.otherAsk': ['This link logs you in as {name}, but you are logged in as {me}. Log in as {name} in this tab?',
         '此链接会让您以 {name} 的身份登录，而您目前登录的是 {me}。要在此标签页中以 {name} 的身份登录吗？'],
     'login.otherYes': ['Log in as {name}', '以 {name} 登录'],
-    'login.linkFailed': ['The link could not be used: {reason}', '无法使用该链接：{reason}'],
+    'login.linkFailed': ['The link could not be used. {reason}', '无法使用该链接。{reason}'],
 
     'name.blank': ['A name needs a letter, digit or symbol that can be seen, and cannot begin with an accent alone.',
         '名称需要包含可见的字母、数字或符号，且不能以单独的附加符号开头。'],
@@ -83,6 +83,7 @@ const TEXTS = {
     'people.unblockOf': ['Unblock {name}', '取消拉黑 {name}'],
     'people.declinedLately': ['{name} declined a request of yours. You can ask again {wait}.', '{name} 拒绝过您的请求，{wait}可以再次发送。'],
     'people.askedTooOften': ['You have sent too many requests. You can send another one {wait}.', '您发送的请求太多了，{wait}可以再次发送。'],
+    'people.askedAlready': ['You are friends already, or one of you has asked the other.', '你们已经是好友，或者已有一方发出过请求。'],
     'people.refusesYou': ['{name} does not take requests from you.', '{name} 不接收您的请求。'],
     'people.remove': ['End friendship', '解除好友关系'],
     'people.removeAsk': ['End the friendship with {name}? Neither of you can write to the other afterwards. What was said stays.',
@@ -134,7 +135,7 @@ const TEXTS = {
     'message.read': ['Read', '已读'],
     'message.waiting': ['Waiting to be sent', '等待发送'],
     'message.failed': ['Not sent', '未发送'],
-    'message.failedBecause': ['Not sent: {reason}', '未发送：{reason}'],
+    'message.failedBecause': ['Not sent. {reason}', '未发送。{reason}'],
     'message.earlier': ['An earlier message', '更早的消息'],
     'message.gone': ['Message not available', '消息不可用'],
     'message.goTo': ['Go to the message this replies to', '跳到被回复的消息'],
@@ -183,8 +184,8 @@ const TEXTS = {
     'settings.alerts': ['Notify me of new messages', '有新消息时通知我'],
     'settings.alertsDenied': ['Your browser does not allow this page to notify you.', '浏览器不允许此页面发送通知。'],
     'settings.blocked': ['Blocked users', '已拉黑的用户'],
-    'settings.blockedHint': ['They cannot write to you or ask to be your friend, and see you offline. Nothing tells them.',
-        '他们不能给您发消息或好友请求，看到您始终离线，也不会收到任何提示。'],
+    'settings.blockedHint': ['They cannot write to you or ask to be your friend, and see you offline. They are not notified, but are told so when they try.',
+        '他们不能给您发消息或好友请求，看到您始终离线。系统不会通知他们，但他们尝试时会得到提示。'],
     'settings.noneBlocked': ['You have blocked nobody.', '您没有拉黑任何人。'],
     'settings.api': ['API for developers', '面向开发者的 API'],
     'settings.logOut': ['Log out', '退出登录'],
@@ -198,10 +199,10 @@ const TEXTS = {
     'state.waiting': ['No connection to the server. Trying again in {seconds} s. What you write is sent then.',
         '与服务器的连接已断开，{seconds} 秒后重试。您写的消息届时会发送。'],
     'state.waitingNow': ['No connection to the server. Trying again …', '与服务器的连接已断开，正在重试……'],
-    'state.kicked': ['This account is being used elsewhere, so this page was disconnected.', '此账号正在别处使用，本页面已断开。'],
-    'state.kickedBecause': ['This account is being used elsewhere, so this page was disconnected ({reason}).',
-        '此账号正在别处使用，本页面已断开（{reason}）。'],
+    'state.replaced': ['This account is being used elsewhere, so this page was disconnected.', '此账号正在别处使用，本页面已断开。'],
+    'state.kicked': ['An administrator has disconnected this page.', '管理员已断开本页面的连接。'],
     'state.use': ['Use it here', '在此使用'],
+    'state.again': ['Connect again', '重新连接'],
     'state.storageFull': ['The browser has no room left: what is not sent yet is lost when this page is closed.',
         '浏览器存储空间已满：关闭此页面后，尚未发送的内容会丢失。'],
     'state.online': ['Connected', '已连接'],
@@ -214,17 +215,34 @@ const TEXTS = {
     'time.today': ['Today', '今天'],
     'time.yesterday': ['Yesterday', '昨天'],
 
-    'problem.not_friends': ['you are not friends', '你们不是好友'],
-    'problem.blocked': ['this person does not take messages from you', '对方不接收您的消息'],
-    'problem.rate_limited': ['too many attempts, wait a little', '尝试太频繁，请稍候'],
-    'problem.invalid_argument': ['the server refused it ({detail})', '服务器拒绝了它（{detail}）'],
-    'problem.disconnected': ['the server cannot be reached', '无法连接服务器'],
-    'problem.timeout': ['the server did not answer in time', '服务器没有及时响应'],
-    'problem.unavailable': ['the server is busy, try again soon', '服务器繁忙，请稍后再试'],
-    'problem.overloaded': ['the server is busy, try again soon', '服务器繁忙，请稍后再试'],
-    'problem.conflict': ['that was done already', '已经完成'],
-    'problem.not_found': ['it is not there any more', '已经不存在'],
-    'problem.other': ['{code}', '{code}'],
+    // Whole sentences: they stand alone, or after another sentence.
+    'problem.not_friends': ['You are not friends.', '你们不是好友。'],
+    'problem.blocked': ['This person does not take messages from you.', '对方不接收您的消息。'],
+    'problem.forbidden': ['You are not allowed to do this.', '您没有权限这样做。'],
+    'problem.rate_limited': ['Too many attempts. Please wait a little.', '尝试太频繁，请稍候。'],
+    'problem.invalid_argument': ['The server refused this ({detail}).', '服务器拒绝了此操作（{detail}）。'],
+    'problem.payload_too_large': ['This is too long.', '内容太长。'],
+    'problem.disconnected': ['The server cannot be reached.', '无法连接服务器。'],
+    'problem.timeout': ['The server did not answer in time.', '服务器没有及时响应。'],
+    'problem.unavailable': ['The server is busy. Please try again soon.', '服务器繁忙，请稍后再试。'],
+    'problem.overloaded': ['The server is busy. Please try again soon.', '服务器繁忙，请稍后再试。'],
+    'problem.conflict': ['This has been done already.', '此操作之前已经完成。'],
+    'problem.not_found': ['It is not there any more.', '它已经不存在。'],
+    'problem.other': ['Something went wrong ({code}).', '出错了（{code}）。'],
+
+    // Of a field that the server refuses, instead of its name in the API.
+    'field.user_id': ['This user name cannot be used. It needs 1 to 64 letters, digits or . _ @ : -, and a few names are reserved.',
+        '不能使用此用户名：应为 1 至 64 个字母、数字或 . _ @ : -，另有少数名称被保留。'],
+    'field.password': ['This password cannot be used. It needs at least 8 characters, and cannot be very long.',
+        '不能使用此密码：至少 8 个字符，且不能过长。'],
+    'field.nickname': ['This display name cannot be used. It needs 1 to 64 characters, and some that can be seen.',
+        '不能使用此昵称：应为 1 至 64 个字符，且包含可见的字符。'],
+    'field.avatar_url': ['The address of the picture cannot be used. It has to begin with https:// or http://.',
+        '不能使用此头像地址：应以 https:// 或 http:// 开头。'],
+    'field.media_url': ['The address cannot be used. It has to begin with https:// or http://.',
+        '不能使用此地址：应以 https:// 或 http:// 开头。'],
+    'field.content': ['The text is too long, or has characters that cannot be sent.', '文字太长，或含有无法发送的字符。'],
+    'field.note': ['The note is too long, or has characters that cannot be sent.', '附言太长，或含有无法发送的字符。'],
 };
 
 export const languages = {en: 'English', zh: '简体中文'};
@@ -251,8 +269,9 @@ export function hasText(key) {
     return Object.hasOwn(TEXTS, key);
 }
 
-// What went wrong, for a person.
+// What went wrong, for a person, in whole sentences.
 export function reasonOf({code, detail}) {
-    const key = `problem.${code}`;
+    const field = code === 'invalid_argument' && `field.${detail?.match(/^\w+(?=:)/)?.[0]}`; // the detail begins with its name
+    const key = field && hasText(field) ? field : `problem.${code}`;
     return t(hasText(key) ? key : 'problem.other', {code, detail});
 }

@@ -10,6 +10,8 @@ import {languageField} from './settings.js';
 const REASONS = {credentials_invalid: 'login.wrong', conflict: 'login.taken', forbidden: 'login.closed',
     not_found: 'login.noAccounts'};
 
+const PASSWORD_MIN_BYTES = 8; // as the server counts: three Chinese characters are enough, so minlength would not do
+
 export class LoginView {
     #rest;
     #onAccount;
@@ -22,6 +24,7 @@ export class LoginView {
     #fault = el('p.fault', {role: 'alert'});
     #submit = el('button.primary', {type: 'submit'});
     #modes;
+    #tabs = el('div.modes', {role: 'tablist'});
     #nicknameField = field(t('login.nickname'), this.#nickname);
     node;
 
@@ -30,8 +33,11 @@ export class LoginView {
         this.#rest = rest;
         this.#onAccount = onAccount;
         this.#fault.textContent = reason;
-        this.#modes = [false, true].map((registering) => el('button', {type: 'button', role: 'tab', onclick: () =>
-            this.#setMode(registering)}, t(registering ? 'login.register' : 'login.title')));
+        this.#modes = [false, true].map((registering) => el('button', {type: 'button', role: 'tab', onclick: () => {
+            this.#fault.textContent = '';
+            this.#setMode(registering);
+        }}, t(registering ? 'login.register' : 'login.title')));
+        this.#tabs.append(...this.#modes);
         const show = iconButton('eye', t('login.show'), () => {
             const shown = this.#password.type === 'text';
             this.#password.type = shown ? 'password' : 'text';
@@ -42,7 +48,7 @@ export class LoginView {
         passwordField.append(show);
         this.node = el('main.login', {}, el('div.login-card', {},
             el('header', {}, el('span.logo', {}, icon('logo')), el('h1', {}, t('app.title')), el('p', {}, t('app.tagline'))),
-            el('div.modes', {role: 'tablist'}, this.#modes),
+            this.#tabs,
             el('form', {onsubmit: (event) => this.#send(event)}, field(t('login.userId'), this.#userId, t('login.userIdHint')),
                 passwordField, this.#nicknameField,
                 el('label.check', {}, this.#kept, t('login.keep')), this.#fault, this.#submit)), languageField());
@@ -62,6 +68,12 @@ export class LoginView {
         this.#submit.textContent = t(registering ? 'login.submitRegister' : 'login.submit');
     }
 
+    // Nobody can register here, which the server says only when asked to: then it is not offered any more.
+    #closeRegistration() {
+        this.#tabs.hidden = true;
+        this.#setMode(false);
+    }
+
     async #send(event) {
         event.preventDefault();
         const account = {user_id: this.#userId.value.trim(), password: this.#password.value};
@@ -69,6 +81,11 @@ export class LoginView {
         if (this.#registering && fault !== null) {
             this.#fault.textContent = fault;
             this.#nickname.focus();
+            return;
+        }
+        if (this.#registering && new TextEncoder().encode(account.password).length < PASSWORD_MIN_BYTES) {
+            this.#fault.textContent = t('field.password');
+            this.#password.focus();
             return;
         }
         this.#submit.disabled = true;
@@ -83,6 +100,8 @@ export class LoginView {
             if (!(error instanceof Problem))
                 throw error;
             this.#fault.textContent = REASONS[error.code] ? t(REASONS[error.code]) : reasonOf(error);
+            if (this.#registering && error.code === 'forbidden')
+                this.#closeRegistration();
         } finally {
             this.#submit.disabled = false;
             this.#setMode(this.#registering);

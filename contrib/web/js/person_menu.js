@@ -23,6 +23,8 @@ export function personMenu(chat, userId) {
 export function requestFault(problem, name) {
     if (problem.code === 'blocked')
         return t('people.refusesYou', {name});
+    if (problem.code === 'conflict')
+        return t('people.askedAlready');
     if (problem.code !== 'rate_limited')
         return reasonOf(problem);
     const wait = fromNow(problem.retryAfterMs ?? 60000);
