@@ -21,6 +21,11 @@ subtest 'the server goes and comes' => sub {
 	$t->node->stop;
 	$_->wait_text('.banner', 'No connection') for $ann, $ben;
 	pass 'a banner says so';
+	my $dots = q{document.querySelectorAll('.side-panel .dot, .room-header .dot').length};
+	$ann->wait_value("$dots === 0 && document.querySelector('.room-status').textContent === ''");
+	$ann->click('#tab-friends')->fill('.people [role=search] input', "ben\n")->wait_text('.found .fault', 'The server cannot be reached.');
+	is $ann->value(q{document.querySelector('[data-section=friends] [data-user=ben] small').textContent}), '', 'and nobody is called online or offline meanwhile';
+	$ann->click('#tab-chats');
 	$ann->say_text('written meanwhile')->say_text('and more');
 	$ann->wait_count('.message.pending', 2)->wait_value(q{document.querySelector('.message.pending .ticks.waiting')});
 	pass 'what is written is shown as waiting';
@@ -30,6 +35,8 @@ subtest 'the server goes and comes' => sub {
 	$t->node->start;
 	$_->wait_last('the last') for $ann, $ben;
 	$ann->wait_gone('.message.pending');
+	$ann->wait_text('.room-status', 'online')->wait_value("$dots === 3");
+	is $ann->value(q{document.querySelector('.found').textContent}), '', 'the fault of a search goes when the connection is back';
 	is_deeply $_->texts, ['before', 'written meanwhile', 'the last'], 'it is sent when the server is back, once and in order' for $ann, $ben;
 	$_->wait_value(q{document.querySelector('.banner').hidden}) for $ann, $ben;
 	pass 'and the banner goes';

@@ -151,7 +151,7 @@ export class AppView {
             showUnreadInTitle(conversations.unread);
             count(this.#tabs.chats.count, conversations.unread);
         }
-        if (topics.has('people')) {
+        if (topics.has('people') || topics.has('state')) {
             this.#people.refresh();
             count(this.#tabs.friends.count, people.incoming.length);
         }

@@ -98,6 +98,7 @@ export class Chat {
     #entered(state) {
         this.state = state;
         this.synced = false;
+        this.people.connected(state.state === 'online');
         if (state.state === 'online')
             this.kickedReason = null;
         this.#showUnsent();

@@ -43,7 +43,7 @@ export class ChatListView {
         const draft = current ? null : drafts.of(userId)?.text || null;
         const own = c.last !== null && c.last.from_user_id === me && !c.last.is_recalled;
         const ticks = own && (c.last.is_read || c.last.seq <= c.peerReadSeq) ? 'read' : 'sent';
-        return {userId, profile, trusted: people.isTrusted(userId), name: nameOf(profile), online: people.isFriend(userId) ? people.isOnline(userId) : null, current,
+        return {userId, profile, trusted: people.isTrusted(userId), name: nameOf(profile), online: people.isOnline(userId), current,
             time: shortTime(c.sortTime), unread: c.unread, typing: c.typing, draft, own, ticks: own ? ticks : null,
             text: c.last === null ? t('side.hello') : shortText(c.last, me)};
     }

@@ -9,7 +9,8 @@ export class People {
     #onChange;
     #loading = null;
     #again = false;
-    #presence = new Map(); // user id -> {online, last_seen}
+    #connected = false;
+    #presence = new Map(); // user id -> {online, last_seen}; of those of whom it is known
     #profiles = new Map();
     #blocked = new Map(); // user id -> profile
     friends = new Map(); // user id -> Friend
@@ -47,7 +48,8 @@ export class People {
             blocked.forEach((profile) => this.met(profile));
             Object.assign(this, {incoming, outgoing, loaded: true});
             [...friends, ...incoming, ...outgoing].forEach(({user}) => this.met(user));
-            friends.forEach((f) => this.#presence.set(f.user.user_id, {online: f.online, last_seen: f.last_seen}));
+            if (this.#connected)
+                friends.forEach((f) => this.#presence.set(f.user.user_id, {online: f.online, last_seen: f.last_seen}));
         }
         this.#client.watch([...this.friends.keys()].slice(0, WATCHED_MAX));
         this.#onChange();
@@ -59,7 +61,16 @@ export class People {
     }
 
     saw(userId, online, lastSeen = null) {
-        this.#presence.set(userId, {online, last_seen: lastSeen ?? this.#presence.get(userId)?.last_seen ?? null});
+        this.#presence.set(userId, {online, last_seen: lastSeen}); // null also counts: of one who blocks this user
+        this.#onChange();
+    }
+
+    // Without a connection nobody knows who is online. What is known again, the server says after the next one.
+    connected(yes) {
+        this.#connected = yes;
+        if (yes || this.#presence.size === 0)
+            return;
+        this.#presence.clear();
         this.#onChange();
     }
 
@@ -99,8 +110,9 @@ export class People {
         return [...this.#blocked.values()].sort((a, b) => nameOf(a).localeCompare(nameOf(b)));
     }
 
+    // Null: of a stranger, or while that is not known.
     isOnline(userId) {
-        return this.isFriend(userId) && (this.#presence.get(userId)?.online ?? false);
+        return this.isFriend(userId) ? this.#presence.get(userId)?.online ?? null : null;
     }
 
     lastSeen(userId) {

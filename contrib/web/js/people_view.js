@@ -12,6 +12,7 @@ export class PeopleView {
     #chat;
     #found = el('div.found', {role: 'status'});
     #foundUser = null; // {user, how}: whom it shows, and as what
+    #wasOnline = false;
     #wanted = el('input.filter', {type: 'search', placeholder: t('people.findLabel'), 'aria-label': t('people.findLabel'),
         autocapitalize: 'none', autocomplete: 'off', spellcheck: 'false', maxlength: '64',
         oninput: () => this.#wanted.value === '' && this.#clearFound()});
@@ -42,8 +43,10 @@ export class PeopleView {
         node.hidden = rows.length === 0;
     }
 
+    // Also when the connection comes or goes.
     refresh() {
-        const {people} = this.#chat;
+        const {people, state} = this.#chat;
+        this.#forgetFaults(state.state === 'online');
         const friends = people.sortedFriends().map(({user, blocked}) => ({user, online: people.isOnline(user.user_id),
             state: this.#stateOf(user.user_id, blocked)}));
         this.#showSection('requests', people.incoming);
@@ -52,6 +55,13 @@ export class PeopleView {
         if (this.#foundUser !== null && this.#foundUser.how !== this.#howKnown(this.#foundUser.user))
             this.#showFound(this.#foundUser.user);
         this.#empty.hidden = friends.length > 0 || !people.loaded;
+    }
+
+    // What failed while there was no connection says nothing once it is back.
+    #forgetFaults(online) {
+        if (online && !this.#wasOnline)
+            this.#found.querySelectorAll('.fault').forEach((fault) => fault.replaceChildren());
+        this.#wasOnline = online;
     }
 
     #picture(user, online = null) {
@@ -104,16 +114,17 @@ export class PeopleView {
 
     #stateOf(userId, blocked) {
         const {people} = this.#chat;
-        if (blocked || people.isOnline(userId))
+        const online = people.isOnline(userId);
+        if (blocked || online)
             return t(blocked ? 'people.blocked' : 'people.online');
         const seen = people.lastSeen(userId);
-        return seen ? t('people.lastSeen', {time: shortTime(seen)}) : t('people.offline');
+        return seen ? t('people.lastSeen', {time: shortTime(seen)}) : online === false ? t('people.offline') : '';
     }
 
     #friendNode({user, online, state}) {
         const name = nameOf(user);
         return el('li.person', {'data-user': user.user_id},
-            el('a.person-link', {href: chatAddress(user.user_id), 'aria-label': `${t('people.messageTo', {name})}, ${state}`},
+            el('a.person-link', {href: chatAddress(user.user_id), 'aria-label': [t('people.messageTo', {name}), state].filter(Boolean).join(', ')},
                 this.#picture(user, online), el('span.person-text', {}, cutOff('strong.name', name), el('small', {}, state))),
             this.#moreButton(user));
     }

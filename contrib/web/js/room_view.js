@@ -74,7 +74,7 @@ export class RoomView {
         const shown = `${name} ${profile.avatar_url} ${trusted} ${online}`;
         if (this.#avatar.dataset.shown !== shown) {
             this.#avatar.dataset.shown = shown;
-            this.#avatar.replaceChildren(avatar(profile, trusted, people.isFriend(c.peer.user_id) ? online : null));
+            this.#avatar.replaceChildren(avatar(profile, trusted, online));
         }
         if (this.#name.textContent !== name)
             this.#name.textContent = name;
@@ -96,7 +96,7 @@ export class RoomView {
         const seen = this.#chat.people.lastSeen(c.peer.user_id);
         if (seen !== null)
             return t('people.lastSeen', {time: shortTime(seen)});
-        return this.#chat.people.isFriend(c.peer.user_id) ? t('people.offline') : '';
+        return online === false ? t('people.offline') : '';
     }
 
     // In place of the composer.
