@@ -118,7 +118,7 @@ subtest 'after being without a connection' => sub {
 	wait_for('all to be read', sub { (counted('fay'))[0] == 0 });
 	$ann->open_chat('ben')->open_chat('fay')->wait_last('message 30');
 	$t->node->ctl_ok('kick', 'ann');
-	$ann->wait_text('.banner', 'used elsewhere');
+	$ann->wait_text('.banner', 'An administrator has disconnected');
 	send_many('fay', 31, 80);
 	$ann->click('.banner button')->wait_online->wait_text('.separator.new', 'New messages');
 	$ann->wait_value("($line).next === 31 && ($line).at >= 0");

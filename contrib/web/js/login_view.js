@@ -10,7 +10,7 @@ import {languageField} from './settings.js';
 const REASONS = {credentials_invalid: 'login.wrong', conflict: 'login.taken', forbidden: 'login.closed',
     not_found: 'login.noAccounts'};
 
-const PASSWORD_MIN_BYTES = 8; // as the server counts: three Chinese characters are enough, so minlength would not do
+const PASSWORD_MIN_BYTES = 8; // the server counts bytes, minlength counts characters
 
 export class LoginView {
     #rest;
