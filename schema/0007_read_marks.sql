@@ -24,7 +24,7 @@ EXECUTE add_dead;
 DEALLOCATE PREPARE add_dead;
 
 UPDATE conversations c JOIN
-	(SELECT p.id, SUM(m.to_user_id = p.user1_id) AS dead1, SUM(m.to_user_id = p.user2_id) AS dead2
+	(SELECT STRAIGHT_JOIN p.id, SUM(m.to_user_id = p.user1_id) AS dead1, SUM(m.to_user_id = p.user2_id) AS dead2
 		FROM messages m JOIN conversations p ON p.id = m.id >> 28
 		WHERE m.is_read = 0 AND (m.is_recalled = 1 OR m.deleted_by_recipient = 1) GROUP BY p.id) d
 	ON d.id = c.id
