@@ -71,6 +71,7 @@ subtest 'good requests, damaged' => sub {
 		}
 		throw($r, rand() < 0.3);
 	}
+	throw($good->render('GET', '/messages/ws', headers => [Connection => 'close']), 0);
 	still_serves('after damaged requests');
 	cmp_ok $heard, '>=', 100, 'and has answered many of them, in valid documents';
 };

@@ -128,8 +128,9 @@ sub header_faults {
 	my @faults;
 	for my $name (sort keys %{$response->{headers} // {}}) {
 		my $header = deref($root, $response->{headers}{$name});
-		my $value = $r->header($name);
-		if (defined $value) {
+		# Lines of one name are one list (RFC 9110, 5.3).
+		my $value = join ', ', $r->all($name);
+		if ($r->all($name)) {
 			my $schema = deref($root, $header->{schema});
 			push @faults, map { "$name $_" } data_faults(closed_schemas(), "$where $name", $schema, as_typed($schema, $value));
 		} elsif ($header->{required}) {
