@@ -50,7 +50,8 @@ struct im {
 	struct bus *bus;
 	struct http_server *http;
 	struct http_server *admin;
-	struct tls_server *tls; /* NULL where no listener is encrypted */
+	bool greeted_deaf; /* a session has said hello while Redis was away, and may miss events until it is back */
+	struct tls_server *tls;	   /* NULL where no listener is encrypted */
 	void (*closed)(void *ctx); /* im_options */
 	void *closed_ctx;
 	struct token_keys *keys;

@@ -329,6 +329,8 @@ static void on_subscribed(struct str topic, void *ctx)
 static void on_up(bool missed, bool lost, void *ctx)
 {
 	struct im *im = ctx;
+	missed = missed || im->greeted_deaf;
+	im->greeted_deaf = false;
 	log_info("bus: Redis is connected%s", missed || lost ? ", events may have been missed" : "");
 	if (lost)
 		policy_answers_lost(im);

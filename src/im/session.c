@@ -237,6 +237,7 @@ void session_greet(struct session *s)
 	if (!s->greeted) {
 		s->greeted = true;
 		s->greeted_ms = (uint32_t)clock_mono_ms();
+		im->greeted_deaf = im->greeted_deaf || !bus_is_up(im->bus);
 		buf_clear(&im->text);
 		json_begin(o, &im->text);
 		json_object(o);
