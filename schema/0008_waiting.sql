@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: BSD-2-Clause
 --
 -- Which conversations have something unread, so that a user's total reads those alone, however many others there are.
--- The database keeps the columns: they are true whoever writes.
+-- The database computes the columns, so they are right also where another program writes.
 --
 -- Which look-up each index serves:
 --   conversations waiting1, 2  the unread total.

@@ -21,7 +21,8 @@ sub known {
 known(1, 'alice');
 known(2, 'carol');
 $leaving->stop;
-# This one is silent, and its silence begins later: whoever is told of it would have been told of the other one before.
+# This one dies without a goodbye, later than the other one left. If the other had been taken for dead, the log would
+# have said so before.
 $last->allow_deaths(1);
 kill 'KILL', $last->worker_pids;
 $staying->log_like(qr/of the cluster fell silent/);

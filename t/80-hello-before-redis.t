@@ -14,6 +14,6 @@ my $bob = $t->ws('bob', node => 1);
 is $alice->request(type => 'send', %{text_to('bob', 'hello')})->{type}, 'ack', 'a message is sent while Redis answers nobody';
 kill 'CONT', $t->stack->{redis};
 my $event = wait_for('bob to hear of it', sub { $bob->fill(0.1); ($bob->queued('resync'), $bob->queued('message'))[0] });
-ok $event, 'whoever was connected by then hears of it: ' . $event->{type};
+ok $event, 'a session that was connected before hears of it: ' . $event->{type};
 $t->stop;
 done_testing;

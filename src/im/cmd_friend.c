@@ -223,10 +223,7 @@ static void on_friends(const struct store_befriended *list, void *arg)
 		render_friend(o, &list->item[i], &slots);
 	json_array_end(o);
 	json_key(o, "next_cursor");
-	if (list->has_more)
-		json_cstr(o, list->item[list->count - 1].peer.user_id);
-	else
-		json_null(o);
+	json_str(o, list->has_more ? str_from(list->item[list->count - 1].peer.user_id) : STR_NULL);
 	json_object_end(o);
 	request_end_online(r, 200, &slots);
 }
@@ -239,21 +236,14 @@ void friends_proceed(struct request *r, const union command_args *a)
 static void on_blocked(const struct store_profiles *list, void *arg)
 {
 	struct request *r = arg;
-	if (list->status != STORE_OK) {
-		request_fail_store(r, list->status);
+	struct json_out *o = request_begin_list(r, list->status);
+	if (o == NULL)
 		return;
-	}
-	struct json_out *o = request_begin(r);
-	json_key(o, "items");
-	json_array(o);
 	for (size_t i = 0; i < list->count; i++)
 		render_profile(o, &list->item[i]);
 	json_array_end(o);
 	json_key(o, "next_cursor");
-	if (list->has_more)
-		json_cstr(o, list->item[list->count - 1].user_id);
-	else
-		json_null(o);
+	json_str(o, list->has_more ? str_from(list->item[list->count - 1].user_id) : STR_NULL);
 	request_end(r, 200);
 }
 
@@ -280,13 +270,9 @@ bool friend_requests_check(struct request *r, union command_args *a)
 static void on_friend_requests(const struct store_friend_requests *list, void *arg)
 {
 	struct request *r = arg;
-	if (list->status != STORE_OK) {
-		request_fail_store(r, list->status);
+	struct json_out *o = request_begin_list(r, list->status);
+	if (o == NULL)
 		return;
-	}
-	struct json_out *o = request_begin(r);
-	json_key(o, "items");
-	json_array(o);
 	for (size_t i = 0; i < list->count; i++) {
 		json_object(o);
 		json_key(o, "user");

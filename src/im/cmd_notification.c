@@ -111,13 +111,9 @@ bool notifications_check(struct request *r, union command_args *a)
 static void on_notifications(const struct store_notifications *list, void *arg)
 {
 	struct request *r = arg;
-	if (list->status != STORE_OK) {
-		request_fail_store(r, list->status);
+	struct json_out *o = request_begin_list(r, list->status);
+	if (o == NULL)
 		return;
-	}
-	struct json_out *o = request_begin(r);
-	json_key(o, "items");
-	json_array(o);
 	for (size_t i = 0; i < list->count; i++) {
 		json_object(o);
 		render_notification_members(o, &list->item[i]);

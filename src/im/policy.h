@@ -29,15 +29,16 @@
  *
  * After a break (Redis or a link to it was away) that order has a gap. Then the ranks that the sessions' own workers
  * tell count: the same numbers everywhere, so that all agree. Logins that came while Redis was away have ranks by the
- * Lamport clock, which goes on meanwhile: an older session never beats a newer one, whoever comes back first. Ranks of
- * another scale than ours say nothing yet. A worker whose clock is not synced announces such sessions later, when it
- * is; one whose scale changes announces all again.
+ * Lamport clock, which goes on meanwhile, so the later one mostly wins (see "Limit"). Ranks of another scale than ours
+ * say nothing yet. A worker whose clock is not synced announces such sessions later, when it is; one whose scale changes
+ * announces all again.
  *
  * A worker that dies between announcing and hearing itself has replaced the older sessions all the same, as a login
  * that ended at once; it answers no roll, so it takes no place.
  *
- * Limit: three logins of one user within the time that messages need to spread, while Redis comes back for one of their
- * workers, can in rare cases replace each other, or one too many stays until the next login.
+ * Limit: of several logins of one user that come while Redis is away, or while it comes back for one of their workers,
+ * and that are closer together than messages need to spread, one that is not the latest may stay, or one too many,
+ * until the next login.
  *
  * Versions. Workers of before BUS_AGAIN compare session ids, which begin with the wall clock. While one of them is in
  * the cluster (im->legacy_peers), all use its rule and its messages, for all have to agree.

@@ -152,6 +152,18 @@ void request_fail_write(struct request *r, enum store_status s, struct str a, st
 	request_fail_store(r, s);
 }
 
+struct json_out *request_begin_list(struct request *r, enum store_status s)
+{
+	if (s != STORE_OK) {
+		request_fail_store(r, s);
+		return NULL;
+	}
+	struct json_out *o = request_begin(r);
+	json_key(o, "items");
+	json_array(o);
+	return o;
+}
+
 struct json_out *request_begin(struct request *r)
 {
 	if (r->session != NULL)

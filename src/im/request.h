@@ -60,6 +60,8 @@ void request_fail_write(struct request *r, enum store_status s, struct str a, st
 
 /* Begins the answer's object (for a frame: a `result` with its ref); the caller writes members, then request_end. */
 struct json_out *request_begin(struct request *r);
+/* The same for a list, up to where its items are written; NULL where it could not be read, which is the answer then. */
+struct json_out *request_begin_list(struct request *r, enum store_status s);
 void request_end(struct request *r, int http_status);
 /* The answer to a send: the message, rendered already. */
 void request_ack(struct request *r, struct str message_json, bool replayed);

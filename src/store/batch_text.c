@@ -321,6 +321,9 @@ void batch_build_write(struct batch *b)
 	if (b->insert_recalls.len != 0)
 		sql_lit(&b->text, " ON DUPLICATE KEY UPDATE recalled_at=GREATEST(recalled_at,VALUES(recalled_at))");
 	append_list(b, "INSERT INTO read_marks (conversation_id,user_id,up_to_seq,at) VALUES ", &b->insert_marks);
+	/* One is there where another program has set read_seq back: the first read is what counts. */
+	if (b->insert_marks.len != 0)
+		sql_lit(&b->text, " ON DUPLICATE KEY UPDATE at=read_marks.at");
 	bool wrote = append_convs(b);
 	/* The last row that is locked, so that nobody who waits for it keeps another one from us. */
 	b->raised = wrote && b->raises;

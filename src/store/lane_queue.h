@@ -6,7 +6,7 @@
  *
  * - Of a conversation that somebody else has locked one operation a batch tries its luck, and for a moment none.
  * - Of a kind that a batch can do once for a conversation only one is taken.
- * - Of those that were put off before, only so many are taken that there is room for others.
+ * - Of those that were put off before, at most half a batch is taken, so that others have room.
  *
  * Conversations are told apart by a hash under a secret key: two may be taken for one, which costs waiting alone.
  */

@@ -39,8 +39,8 @@ void store_find_user(struct store *s, struct str user, store_user_fn *fn, void *
 void store_look_up_user(struct store *s, struct str asker, struct str user, store_user_fn *fn, void *arg);
 /*
  * STORE_TAKEN where there is such a user, with or without a password, and with `must_be_new` also where the id occurs
- * elsewhere: whoever got it would read what it has written and received. Blocks of it by others do not count, for
- * anybody could keep an id from its owner with one.
+ * elsewhere: the new account could read what that user has written and received. Blocks of it by others do not
+ * count, or one block could keep an id from its owner.
  */
 struct store_new_user {
 	struct str user, nickname, password_hash;

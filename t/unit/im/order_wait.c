@@ -287,7 +287,7 @@ static void test_apart(void)
 	message(3);
 	deliver(bob, CONVERSATION, 4, BUS_MESSAGE, INT64_MAX, NULL);
 	ok(given_to == bob, "and each user is given their own");
-	is_str(all_given(), "1 7 3 4 ", "whoever else waits");
+	is_str(all_given(), "1 7 3 4 ", "also while another user waits for one");
 	/* The sender's session may be gone when the turn of its message has come. */
 	session->id[0] = 's';
 	deliver(alice, CONVERSATION, 4, BUS_MESSAGE, INT64_MAX, session);

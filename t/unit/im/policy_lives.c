@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * policy.c in lives of a cluster by chance: whoever hears what when, all agree on who stays, and nobody has to go for
- * an older session.
+ * policy.c in random histories of a cluster: messages arrive in any order, and still all workers agree on which sessions
+ * stay, and none is closed for an older one.
  */
 #include "core/base.h"
 #include "policy_kit.h"

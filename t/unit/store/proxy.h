@@ -28,7 +28,7 @@ enum cut {
 	CUT_AFTER,  /* all of it does, its answer does not come back */
 	CUT_LATE,   /* as before, and it does so only once the next connection is under way */
 	CUT_ANSWER, /* of its answer only the first packet comes back, and the connection stays */
-	CUT_UNDONE, /* not at all; but before it the database rolls back what is under way, without a word */
+	CUT_UNDONE, /* not at all; but before it the database is made to roll back, and the client is not told */
 };
 
 struct tunnel {

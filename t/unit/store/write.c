@@ -277,6 +277,9 @@ static void test_read(void)
 	is_int(db_sql("SELECT change_seq FROM conversations WHERE id=%llu", (unsigned long long)id), 2,
 	       "reading a conversation is no change");
 
+	db_sql("UPDATE conversations SET user1_read_seq=0 WHERE id=%llu", (unsigned long long)id);
+	ok(do_read(s, "r1", id, UINT64_MAX).status == STORE_OK, "a read_seq that was set back can be moved again");
+
 	struct sent_answer a, b;
 	struct read_answer x, y, z;
 	ask_send(s, text_to("r1", "r2", "a", NULL), &a);
