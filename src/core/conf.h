@@ -137,6 +137,12 @@ struct conf {
 		bool presence;
 	} session;
 	struct {
+		int max_members;
+		int max_per_user;
+		int receipts_max;
+		int fanout_per_second;
+	} groups;
+	struct {
 		int sends_per_second;
 		int burst;
 		int requests_per_second;

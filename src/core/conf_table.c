@@ -66,6 +66,7 @@ const struct conf_section conf_sections[] = {
 	{"websocket", "WebSocket connections."},
 	{"message", "Messages."},
 	{"session", "Sessions: the open WebSockets of a user."},
+	{"groups", "Groups. The same on all nodes of a cluster."},
 	{"limits", "Limits of a node, shared by its workers."},
 };
 const size_t conf_section_count = ARRAY_LEN(conf_sections);
@@ -249,6 +250,16 @@ const struct conf_row conf_rows[] = {
 	 .help = "How many sessions a user may have where policy is multi."},
 	{"session", "presence", CONF_BOOL, AT(session.presence), .def = "true",
 	 .help = "Whether friends can see who is online."},
+
+	{"groups", "max_members", CONF_INT, AT(groups.max_members), .def = "10000", .min = 1, .max = 10000,
+	 .help = "How many members a group may have."},
+	{"groups", "max_per_user", CONF_INT, AT(groups.max_per_user), .def = "2000", .min = 1, .max = 10000,
+	 .help = "How many groups a user may be in. What a user's list costs the database grows with it."},
+	{"groups", "receipts_max", CONF_INT, AT(groups.receipts_max), .def = "200", .min = 0, .max = 10000,
+	 .help = "In groups of up to so many members all of them are told who has read what and who is typing."},
+	{"groups", "fanout_per_second", CONF_INT, AT(groups.fanout_per_second), .def = "200000", .min = 0, .max = 100L * MIB,
+	 .help = "How many messages to groups the node gives to its sessions a second; a message counts once for each "
+		 "member who is online there. Those above are answered 429 with Retry-After. 0: any number."},
 
 	{"limits", "sends_per_second", CONF_INT, AT(limits.sends_per_second), .def = "50", .min = 0, .max = MIB,
 	 .help = "How many messages a user may send a second, on average, and as many changes of friends and blocks. 0: any number."},

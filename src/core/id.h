@@ -30,6 +30,12 @@ int id_parse_u64(struct str s, uint64_t *out_r) MUST_CHECK;
 #define MESSAGE_SEQ_BITS 28
 #define MESSAGE_SEQ_MAX ((UINT64_C(1) << MESSAGE_SEQ_BITS) - 1)
 #define CONVERSATION_ID_MAX ((UINT64_C(1) << (63 - MESSAGE_SEQ_BITS)) - 1)
+/* An id tells its kind: direct conversations come before groups. */
+#define GROUP_ID_MIN (UINT64_C(1) << 34)
+static inline bool conversation_is_group(uint64_t conversation_id)
+{
+	return conversation_id >= GROUP_ID_MIN;
+}
 static inline uint64_t message_id_make(uint64_t conversation_id, uint64_t seq)
 {
 	return conversation_id << MESSAGE_SEQ_BITS | seq;

@@ -73,8 +73,23 @@ void read_proceed(struct request *r, const union command_args *a)
 	store_read_conversation(r->im->store, request_user(r), a->read.conversation_id, a->read.up_to_seq, on_read, r);
 }
 
+static void on_unread(enum store_status status, uint64_t unread, uint64_t mentions, void *arg)
+{
+	struct request *r = arg;
+	if (status != STORE_OK) {
+		request_fail_store(r, status);
+		return;
+	}
+	struct json_out *o = request_begin(r);
+	json_key(o, "unread_count");
+	json_i64(o, (int64_t)unread);
+	json_key(o, "mention_count");
+	json_i64(o, (int64_t)mentions);
+	request_end(r, 200);
+}
+
 void unread_proceed(struct request *r, const union command_args *a)
 {
 	(void)a;
-	store_count_unread(r->im->store, request_user(r), request_end_count, r);
+	store_count_unread(r->im->store, request_user(r), on_unread, r);
 }

@@ -70,6 +70,36 @@ enum problem problem_of_store(enum store_status s, const char **detail_r)
 	case STORE_LIMITED:
 		*detail_r = "too often";
 		return PROBLEM_RATE_LIMITED;
+	case STORE_MUTED:
+		*detail_r = "an admin has muted you in this group";
+		return PROBLEM_MUTED;
+	case STORE_SENDING_RESTRICTED:
+		*detail_r = "only admins may send to this group";
+		return PROBLEM_SENDING_RESTRICTED;
+	case STORE_SLOW_MODE:
+		*detail_r = "this group is in slow mode";
+		return PROBLEM_RATE_LIMITED;
+	case STORE_MENTIONS_ALL:
+		*detail_r = "mentions: only admins may mention everyone in this group";
+		return PROBLEM_FORBIDDEN;
+	case STORE_GROUP_DISSOLVED:
+		*detail_r = "this group is dissolved";
+		return PROBLEM_GROUP_DISSOLVED;
+	case STORE_GROUP_FULL:
+		*detail_r = "this group has as many members as it may have";
+		return PROBLEM_GROUP_FULL;
+	case STORE_TOO_MANY_GROUPS:
+		*detail_r = "this user is in as many groups as one may be";
+		return PROBLEM_TOO_MANY_GROUPS;
+	case STORE_ROLE:
+		*detail_r = "your role in this group does not allow it";
+		return PROBLEM_FORBIDDEN;
+	case STORE_BANNED:
+		*detail_r = "you are banned from this group";
+		return PROBLEM_FORBIDDEN;
+	case STORE_IS_OWNER:
+		*detail_r = "the owner has to pass the group on first";
+		return PROBLEM_CONFLICT;
 	}
 	log_panic(__FILE__, __LINE__, "a success is no problem");
 }

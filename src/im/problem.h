@@ -17,11 +17,16 @@
 	X(BLOCKED, 403, "blocked")                                                                                     \
 	X(NOT_SENDER, 403, "not_sender")                                                                               \
 	X(FORBIDDEN, 403, "forbidden")                                                                                 \
+	X(MUTED, 403, "muted")                                                                                         \
+	X(SENDING_RESTRICTED, 403, "sending_restricted")                                                               \
 	X(NOT_FOUND, 404, "not_found")                                                                                 \
 	X(METHOD_NOT_ALLOWED, 405, "method_not_allowed")                                                               \
 	X(RECALL_EXPIRED, 409, "recall_expired")                                                                       \
 	X(CLIENT_MSG_ID_REUSED, 409, "client_msg_id_reused")                                                           \
 	X(CONFLICT, 409, "conflict")                                                                                   \
+	X(GROUP_FULL, 409, "group_full")                                                                               \
+	X(TOO_MANY_GROUPS, 409, "too_many_groups")                                                                     \
+	X(GROUP_DISSOLVED, 409, "group_dissolved")                                                                     \
 	X(PAYLOAD_TOO_LARGE, 413, "payload_too_large")                                                                 \
 	X(UNSUPPORTED_MEDIA_TYPE, 415, "unsupported_media_type")                                                       \
 	X(RATE_LIMITED, 429, "rate_limited")                                                                           \

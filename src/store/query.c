@@ -4,6 +4,7 @@
 #include "store/query.h"
 
 #include "store/sql.h"
+#include "store/store_priv.h"
 
 #define CONVERSATION_COLUMNS                                                                                           \
 	"c.id,c.user1_id,c.user2_id,c.last_seq,c.last_message_time,c.user1_unread,c.user2_unread,c.user1_read_seq,"    \
@@ -76,7 +77,7 @@ void query_put_is_party(struct buf *text, struct str user)
 
 struct one {
 	struct read read;
-	query_conversation_fn *fn;
+	store_conversation_fn *fn;
 	void *arg;
 	struct str user;
 	bool found;
@@ -104,7 +105,7 @@ static void one_done(struct read *r, enum store_status status)
 	o->fn(status, status == STORE_OK ? &o->c : NULL, o->arg);
 }
 
-void query_conversation(struct pool *p, struct str user, uint64_t id, query_conversation_fn *fn, void *arg)
+void query_conversation(struct pool *p, struct str user, uint64_t id, store_conversation_fn *fn, void *arg)
 {
 	struct one *o = read_new(p, user, sizeof(*o));
 	struct buf *text = &o->read.text;
@@ -120,4 +121,9 @@ void query_conversation(struct pool *p, struct str user, uint64_t id, query_conv
 	sql_lit(text, " AND ");
 	query_put_is_party(text, user);
 	pool_submit(&o->read);
+}
+
+void store_find_conversation(struct store *s, struct str user, uint64_t id, store_conversation_fn *fn, void *arg)
+{
+	query_conversation(s->pool, user, id, fn, arg);
 }

@@ -18,9 +18,8 @@ void query_take_conversation(struct row *row, struct arena *a, struct str user, 
 /* "(c.user1_id='u' OR c.user2_id='u')" */
 void query_put_is_party(struct buf *text, struct str user);
 
-typedef void query_conversation_fn(enum store_status status, const struct conversation *c, void *arg);
-/* One conversation; STORE_NOT_FOUND where the user is no party to it. */
-void query_conversation(struct pool *p, struct str user, uint64_t id, query_conversation_fn *fn, void *arg);
+/* store_find_conversation(). */
+void query_conversation(struct pool *p, struct str user, uint64_t id, store_conversation_fn *fn, void *arg);
 
 /* What the text's first column says, one number. */
 void query_count(struct pool *p, struct str user, struct str text, store_count_fn *fn, void *arg);

@@ -43,6 +43,28 @@ void store_ping(struct store *s, store_count_fn *fn, void *arg)
 	query_count(s->pool, STR_NULL, STR_LIT("SELECT 0"), fn, arg);
 }
 
+struct unread {
+	struct read read;
+	store_unread_fn *fn;
+	void *arg;
+	uint64_t unread, mentions;
+};
+
+static void unread_row(struct read *r, unsigned stmt, struct row *row)
+{
+	struct unread *u = container_of(r, struct unread, read);
+	(void)stmt;
+	u->unread = row_take_u64(row);
+	u->mentions = row_take_u64(row);
+}
+
+static void unread_done(struct read *r, enum store_status status)
+{
+	struct unread *u = container_of(r, struct unread, read);
+	bool ok = status == STORE_OK;
+	u->fn(status, ok ? u->unread : 0, ok ? u->mentions : 0, u->arg);
+}
+
 static void put_unread_of_side(struct buf *text, int side, struct str user)
 {
 	buf_printf(text,
@@ -53,15 +75,20 @@ static void put_unread_of_side(struct buf *text, int side, struct str user)
 	buf_append_char(text, ')');
 }
 
-void store_count_unread(struct store *s, struct str user, store_count_fn *fn, void *arg)
+void store_count_unread(struct store *s, struct str user, store_unread_fn *fn, void *arg)
 {
-	struct buf text = {0};
-	sql_lit(&text, "SELECT ");
-	put_unread_of_side(&text, 1, user);
-	buf_append_char(&text, '+');
-	put_unread_of_side(&text, 2, user);
-	query_count(s->pool, user, (struct str){text.data, text.len}, fn, arg);
-	buf_fini(&text);
+	struct unread *u = read_new(s->pool, user, sizeof(*u));
+	struct buf *text = &u->read.text;
+	u->read.row = unread_row;
+	u->read.done = unread_done;
+	u->fn = fn;
+	u->arg = arg;
+	sql_lit(text, "SELECT ");
+	put_unread_of_side(text, 1, user);
+	buf_append_char(text, '+');
+	put_unread_of_side(text, 2, user);
+	sql_lit(text, ",0");
+	pool_submit(&u->read);
 }
 
 /* ---- the other side ---- */

@@ -76,11 +76,24 @@ const char *store_status_name(enum store_status s)
 		[STORE_FULL] = "full",
 		[STORE_TAKEN] = "taken",
 		[STORE_LIMITED] = "limited",
+		[STORE_MUTED] = "muted",
+		[STORE_SENDING_RESTRICTED] = "sending_restricted",
+		[STORE_SLOW_MODE] = "slow_mode",
+		[STORE_MENTIONS_ALL] = "mentions_all",
+		[STORE_GROUP_DISSOLVED] = "group_dissolved",
+		[STORE_GROUP_FULL] = "group_full",
+		[STORE_TOO_MANY_GROUPS] = "too_many_groups",
+		[STORE_ROLE] = "role",
+		[STORE_BANNED] = "banned",
+		[STORE_IS_OWNER] = "is_owner",
 	};
 	return names[s];
 }
 
-static const char *const message_types[] = {"text", "image", "voice", "video", "file"};
+static const char *const message_types[] = {
+	[MESSAGE_TEXT] = "text",   [MESSAGE_IMAGE] = "image", [MESSAGE_VOICE] = "voice",
+	[MESSAGE_VIDEO] = "video", [MESSAGE_FILE] = "file",   [MESSAGE_SYSTEM] = "system",
+};
 
 const char *message_type_name(enum message_type t)
 {
@@ -89,7 +102,7 @@ const char *message_type_name(enum message_type t)
 
 int message_type_parse(struct str name, enum message_type *type_r)
 {
-	for (size_t i = 0; i < ARRAY_LEN(message_types); i++) {
+	for (size_t i = 0; i <= MESSAGE_FILE; i++) {
 		if (str_is(name, message_types[i])) {
 			*type_r = (enum message_type)i;
 			return 0;

@@ -43,6 +43,17 @@ enum store_status {
 	STORE_FULL,	 /* the conversation has MESSAGE_SEQ_MAX messages */
 	STORE_TAKEN,	 /* it stands already (people.h) */
 	STORE_LIMITED,	 /* the user did it too often (people.h) */
+	/* Of groups (group.h). */
+	STORE_MUTED,		  /* an admin has muted the user; retry_ms says until when */
+	STORE_SENDING_RESTRICTED, /* only admins may send there */
+	STORE_SLOW_MODE,	  /* the member sent less than the group's slow_mode_secs ago; retry_ms */
+	STORE_MENTIONS_ALL,	  /* the user's role does not allow to mention everyone */
+	STORE_GROUP_DISSOLVED,
+	STORE_GROUP_FULL,
+	STORE_TOO_MANY_GROUPS, /* the user is in as many as one may be */
+	STORE_ROLE,	       /* the user's role does not allow it */
+	STORE_BANNED,
+	STORE_IS_OWNER, /* the owner has to pass the group on first */
 };
 const char *store_status_name(enum store_status s);
 
@@ -68,17 +79,27 @@ size_t store_pending(const struct store *s);
 
 /* ---- what is stored ---- */
 
-enum message_type { MESSAGE_TEXT, MESSAGE_IMAGE, MESSAGE_VOICE, MESSAGE_VIDEO, MESSAGE_FILE };
-/* "text" and so on; name NULL for none. */
+/* As they are stored. */
+enum message_type {
+	MESSAGE_TEXT,
+	MESSAGE_IMAGE,
+	MESSAGE_VOICE,
+	MESSAGE_VIDEO,
+	MESSAGE_FILE,
+	MESSAGE_SYSTEM = 7, /* the server's own: what happened to a group */
+};
+/* "text" and so on. */
 const char *message_type_name(enum message_type t);
+/* Those that a client may send. */
 int message_type_parse(struct str name, enum message_type *type_r) MUST_CHECK;
 
 struct message {
 	uint64_t id; /* message_id_make(conversation_id, seq) */
 	char from[USER_ID_MAX + 1];
-	char to[USER_ID_MAX + 1];
+	char to[USER_ID_MAX + 1]; /* "" in a group; is_read is false there */
 	enum message_type type;
 	struct str content, media_url, extra; /* absent: null; extra is minified JSON. All absent once recalled */
+	struct str mentions;		      /* a JSON array of user ids, or ["*"]; absent: of none */
 	struct str client_msg_id;	      /* absent where the client gave none */
 	uint64_t reply_to;		      /* 0: null */
 	int64_t created_ms;		      /* the database's clock */
@@ -86,10 +107,31 @@ struct message {
 	int64_t read_ms, recalled_ms; /* 0: null */
 };
 
+enum group_role { GROUP_NO_ROLE, GROUP_OWNER, GROUP_ADMIN, GROUP_MEMBER }; /* as they are stored */
+enum group_join { GROUP_JOIN_INVITE, GROUP_JOIN_APPROVAL, GROUP_JOIN_OPEN };
+struct group_settings {
+	enum group_join join;
+	bool history_joined; /* who joins sees nothing of before */
+	bool send_admins, add_admins;
+	unsigned slow_mode_secs; /* 0: off */
+};
+
+/* What a group has beside its messages, as one of its members sees it. */
+struct group {
+	struct str name, avatar_url, about; /* absent: null */
+	char owner[USER_ID_MAX + 1];
+	enum group_role role; /* the member's own */
+	uint64_t member_count;
+	int64_t joined_ms;
+	int64_t dissolved_ms; /* 0: it is not */
+	struct group_settings settings;
+};
+
 /* A conversation as `user` sees it. */
 struct conversation {
 	uint64_t id;
 	char user[USER_ID_MAX + 1];
+	struct group group; /* where conversation_is_group(id); then all about a peer is absent, "" or 0 */
 	char peer[USER_ID_MAX + 1];
 	struct str peer_nickname, peer_avatar_url; /* absent: null */
 	bool hides_peer; /* the peer's presence: who has blocked the user, or is no friend any more */
@@ -98,6 +140,8 @@ struct conversation {
 	int64_t last_ms;     /* of the newest message, whoever deleted it; 0: none */
 	uint64_t last_seq;
 	uint64_t unread;
+	uint64_t mentions; /* of the unread ones: those that mention the user or everyone */
+	uint64_t first_seq; /* the first that the user may see */
 	uint64_t read_seq, peer_read_seq;
 	uint64_t change_seq;
 	struct str source_kind, source_id; /* absent: null */
@@ -108,17 +152,26 @@ struct conversation {
 
 /* ---- writes: all through the lane, in the order given ---- */
 
+#define STORE_MENTIONS_MAX 50
 struct store_send {
-	struct str from, to;
+	struct str from;
+	/* Either a user, or a group; STORE_NOT_FOUND: no member of it. */
+	struct str to;
+	uint64_t conversation_id;
 	enum message_type type;
 	struct str content, media_url, extra, client_msg_id;
 	uint64_t reply_to;
+	/* Valid user ids; those that are no parties to the conversation are dropped, and so is who is named twice. */
+	const struct str *mention;
+	size_t mention_count;
+	bool mentions_all;
 };
 struct store_sent {
 	enum store_status status;
 	bool replayed;		       /* it stood already: the message as it is now */
 	const struct message *message; /* STORE_OK. STORE_UNKNOWN: only id, from and to */
 	int64_t gap_ms;		       /* since the message before it; INT64_MAX: the first one, or replayed */
+	int64_t retry_ms;	       /* STORE_MUTED (INT64_MAX: no end is known), STORE_SLOW_MODE: from now on */
 };
 typedef void store_sent_fn(const struct store_sent *r, void *arg);
 /*
@@ -148,7 +201,8 @@ struct store_read {
 	 * up_to_seq, although the status is not STORE_OK.
 	 */
 	bool changed;
-	char peer[USER_ID_MAX + 1]; /* "" where nothing was read */
+	char peer[USER_ID_MAX + 1]; /* "" where nothing was read, and in a group */
+	uint64_t member_count;	    /* of the group, 0 else */
 	uint64_t conversation_id, read_seq, marked, unread;
 	uint64_t up_to_seq; /* as taken */
 	int64_t read_ms;
@@ -200,7 +254,13 @@ void store_list_messages(struct store *s, struct str user, uint64_t conversation
 typedef void store_count_fn(enum store_status status, uint64_t count, void *arg);
 /* A statement that touches no table, on a read connection: does the database answer. count is 0. */
 void store_ping(struct store *s, store_count_fn *fn, void *arg);
-void store_count_unread(struct store *s, struct str user, store_count_fn *fn, void *arg);
+/* Both over all of the user's conversations. */
+typedef void store_unread_fn(enum store_status status, uint64_t unread, uint64_t mentions, void *arg);
+void store_count_unread(struct store *s, struct str user, store_unread_fn *fn, void *arg);
+
+typedef void store_conversation_fn(enum store_status status, const struct conversation *c, void *arg);
+/* STORE_NOT_FOUND where the user is no party to it. */
+void store_find_conversation(struct store *s, struct str user, uint64_t id, store_conversation_fn *fn, void *arg);
 
 struct store_peer {
 	enum store_status status; /* also STORE_NOT_FRIENDS and STORE_BLOCKED, then with peer */
@@ -262,6 +322,8 @@ struct store_synced {
 	size_t count;
 	struct store_cursor cursor;
 	bool more;
+	const uint64_t *gone; /* those listed that the user is no party to */
+	size_t gone_count;
 };
 typedef void store_synced_fn(const struct store_synced *r, void *arg);
 void store_sync(struct store *s, const struct store_sync_request *p, store_synced_fn *fn, void *arg);

@@ -231,7 +231,17 @@ struct count_answer {
 	bool done;
 	enum store_status status;
 	uint64_t count;
+	uint64_t mentions; /* of do_count() */
 };
+
+static inline void on_unread(enum store_status status, uint64_t unread, uint64_t mentions, void *arg)
+{
+	struct count_answer *a = arg;
+	a->status = status;
+	a->count = unread;
+	a->mentions = mentions;
+	answered(&a->done);
+}
 
 static inline void on_count(enum store_status status, uint64_t count, void *arg)
 {
@@ -244,7 +254,7 @@ static inline void on_count(enum store_status status, uint64_t count, void *arg)
 static inline struct count_answer do_count(struct store *s, const char *user)
 {
 	struct count_answer a = {0};
-	store_count_unread(s, str_from(user), on_count, &a);
+	store_count_unread(s, str_from(user), on_unread, &a);
 	wait_for(&a.done);
 	return a;
 }

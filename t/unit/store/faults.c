@@ -331,7 +331,7 @@ static bool refused_at_once(void)
 	struct sent_answer sent;
 	struct count_answer count = {0};
 	ask_send(s, text_to("x", "y", "away", NULL), &sent);
-	store_count_unread(s, str_from("x"), on_count, &count);
+	store_count_unread(s, str_from("x"), on_unread, &count);
 	loop_running = true;
 	for (int i = 0; i < 5; i++)
 		event_base_loop(base, EVLOOP_NONBLOCK);
@@ -350,7 +350,7 @@ static void test_absent_database(void)
 	struct count_answer caught_read = {0};
 	db_down(SIGKILL);
 	ask_send(s, text_to("x", "y", "caught", NULL), &caught);
-	store_count_unread(s, str_from("x"), on_count, &caught_read);
+	store_count_unread(s, str_from("x"), on_unread, &caught_read);
 	wait_for(&caught.done);
 	wait_for(&caught_read.done);
 	is_int(caught.status, STORE_UNAVAILABLE, "the database has gone: a send is refused");

@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Groups: what happens to them and to their members, and what is read of them. Messages of groups, their history and
+ * what is unread are in store.h, with those of direct conversations.
+ *
+ * All that is done to a group is ordered with its messages: it is done under the lock of its head, and told by a system
+ * message, which takes the next seq. Who comes in has that seq as their read_seq, and sees nothing from before it where
+ * the group's history is for those who had joined.
+ *
+ * Reads of a group answer STORE_NOT_FOUND to whoever is no member, but for what a stranger may see.
+ */
+#ifndef TIDINGS_STORE_GROUP_H
+#define TIDINGS_STORE_GROUP_H
+
+#include "core/base.h"
+#include "store/people.h"
+#include "store/store.h"
+
+/* In characters. */
+#define GROUP_NAME_MAX 64
+#define GROUP_ABOUT_MAX 1024
+/* Users that are added at once; to a new group, or later. */
+#define GROUP_CREATE_MAX 500
+#define GROUP_ADD_MAX 100
+#define GROUP_CODE_LEN 16
+/* Codes of a group that stand at once: STORE_LIMITED beyond. Requests to join likewise. */
+#define GROUP_INVITES_MAX 100
+#define GROUP_REQUESTS_MAX 1000
+
+const char *group_role_name(enum group_role r);
+const char *group_join_name(enum group_join j);
+
+/* ---- what is done ---- */
+
+enum group_step {
+	/*
+	 * A repeated client_group_id answers the group that stands, with created false. Users who cannot be added are
+	 * left out. STORE_TOO_MANY_GROUPS: the creator.
+	 */
+	GROUP_CREATE,
+	GROUP_CHANGE,	/* the profile and the settings, what is set of them. Admins */
+	GROUP_DISSOLVE, /* The owner. Again: nothing changes */
+	GROUP_ADD,	/* `users`, by the group's settings. Each is added, or left out */
+	/*
+	 * `peer` leaves or is removed. The user: leaves; STORE_IS_OWNER for an owner who is not alone, else the group is
+	 * dissolved. Another: admins over members, the owner over all; with `ban` they may not come back. Who is no
+	 * member: STORE_OK, nothing changes (but for the ban).
+	 */
+	GROUP_REMOVE,
+	GROUP_SET_MEMBER, /* peer's role (the owner alone), muted_until (admins over members, the owner over admins) */
+	GROUP_PASS_ON,	  /* peer becomes the owner, the owner an admin. STORE_NOT_FOUND: peer is no member */
+	GROUP_UNBAN,	  /* peer. Admins. Nobody banned: nothing changes */
+	GROUP_INVITE,	  /* a new code; by the group's settings */
+	GROUP_REVOKE,	  /* the code; whoever may invite. STORE_NOT_FOUND: no such code of this group */
+	/*
+	 * By the code, where conversation_id is 0, else as the group's settings allow (STORE_NOT_FOUND where they do
+	 * not). Members: STORE_OK, nothing changes. `requested`: the user has to be let in. STORE_BANNED.
+	 */
+	GROUP_JOIN,
+	GROUP_ACCEPT,  /* peer's request. Admins. STORE_NOT_FOUND: there is none */
+	GROUP_DECLINE, /* likewise */
+};
+
+struct store_group_op {
+	enum group_step step;
+	struct str user;
+	uint64_t conversation_id; /* 0: GROUP_CREATE, and GROUP_JOIN by its code */
+	struct str peer;
+	/* GROUP_CREATE, GROUP_ADD: valid ids; who is named twice counts once. */
+	const struct str *users;
+	size_t user_count;
+	/* GROUP_CREATE, GROUP_CHANGE: what is not set stays, what is set to absent is cleared (never the name). */
+	bool sets_name, sets_avatar_url, sets_about;
+	struct str name, avatar_url, about;
+	bool sets_join, sets_history, sets_send, sets_add, sets_slow_mode;
+	struct group_settings settings;
+	struct str client_group_id; /* GROUP_CREATE; absent: none */
+	/* GROUP_REMOVE */
+	bool ban;
+	/* GROUP_SET_MEMBER. muted_until_ms 0: not muted. */
+	bool sets_role, sets_muted;
+	enum group_role role; /* GROUP_ADMIN or GROUP_MEMBER */
+	int64_t muted_until_ms;
+	/* The code: of GROUP_REVOKE and GROUP_JOIN. GROUP_INVITE makes one; both 0: no end. */
+	struct str code;
+	int64_t expires_in_secs;
+	uint64_t max_uses;
+	/* The server's operator asks: role, friendship, blocks and settings are not looked at, limits and bans are. */
+	bool by_operator;
+};
+
+struct group_invite {
+	char code[GROUP_CODE_LEN + 1];
+	char created_by[USER_ID_MAX + 1];
+	int64_t created_ms, expires_ms; /* 0: never */
+	uint64_t max_uses, uses;	/* 0: any number */
+};
+
+struct group_member {
+	struct profile user;
+	enum group_role role;
+	int64_t joined_ms;
+	int64_t muted_until_ms; /* 0: not muted */
+};
+
+/* Why a user was not added. */
+struct group_left_out {
+	char user_id[USER_ID_MAX + 1];
+	/* STORE_NOT_FRIENDS, STORE_BLOCKED, STORE_TAKEN (a member already), STORE_BANNED, STORE_GROUP_FULL,
+	 * STORE_TOO_MANY_GROUPS, STORE_NOT_FOUND */
+	enum store_status why;
+};
+
+struct store_group_done {
+	enum store_status status;
+	uint64_t conversation_id;
+	bool created;	/* GROUP_CREATE: it is new */
+	bool requested; /* GROUP_JOIN */
+	/*
+	 * The system message that tells of it; NULL where nothing was changed that is told (STORE_UNKNOWN likewise: who
+	 * may be concerned catches up).
+	 */
+	const struct message *message;
+	int64_t gap_ms; /* since the message before it; INT64_MAX: the first one */
+	/* Who came in and who went out by that message. */
+	const struct str *in, *out;
+	size_t in_count, out_count;
+	uint64_t first_seq; /* of those who came in */
+	bool banned;	    /* who went out is */
+	bool dissolved;	    /* by this */
+	uint64_t member_count;
+	const struct group_left_out *left_out; /* GROUP_CREATE, GROUP_ADD */
+	size_t left_out_count;
+	const struct group_member *member; /* GROUP_SET_MEMBER, GROUP_ACCEPT: peer as they are now */
+	bool role_changed;		   /* GROUP_SET_MEMBER, GROUP_PASS_ON */
+	const struct group_invite *invite; /* GROUP_INVITE */
+};
+typedef void store_group_fn(const struct store_group_done *d, void *arg);
+void store_change_group(struct store *s, const struct store_group_op *op, store_group_fn *fn, void *arg);
+
+/* ---- what is read ---- */
+
+/* The group as several of its members see it, in one read: one conversation for each of `users` who is one. */
+void store_find_group_views(struct store *s, uint64_t conversation_id, const struct str *users, size_t n,
+			    store_conversations_fn *fn, void *arg);
+
+/* Of one user in one group. */
+struct group_membership {
+	size_t user; /* its index in what was asked for */
+	uint64_t conversation_id;
+	uint64_t joined_seq, first_seq;
+	uint64_t last_seq, member_count; /* the group's, as it was read */
+};
+struct store_memberships {
+	enum store_status status;
+	const struct group_membership *item; /* each user's in order of conversation_id */
+	size_t count;
+};
+typedef void store_memberships_fn(const struct store_memberships *r, void *arg);
+/* All groups that these users are in, dissolved ones too. One indexed read. */
+void store_find_memberships(struct store *s, const struct str *users, size_t n, store_memberships_fn *fn, void *arg);
+
+/* A place in the list of members: that of the last one of a page. All zeroes: from the first on. */
+struct group_member_cursor {
+	enum group_role role;
+	char user_id[USER_ID_MAX + 1];
+};
+struct store_members {
+	enum store_status status;
+	const struct group_member *item; /* owner and admins first, then in order of user id */
+	size_t count;
+	bool has_more;
+};
+typedef void store_members_fn(const struct store_members *r, void *arg);
+/* query: only those whose id begins with it, or whose nickname contains it; absent: all. */
+void store_list_members(struct store *s, struct str user, uint64_t conversation_id, unsigned limit,
+			const struct group_member_cursor *after, struct str query, store_members_fn *fn, void *arg);
+
+/* Bans, and requests to join: in order of user id, those after `after` (absent: from the first on). Admins; else
+ * STORE_ROLE. */
+struct group_entry {
+	struct profile user;
+	char by[USER_ID_MAX + 1]; /* who banned them; "" of a request */
+	int64_t created_ms;
+};
+struct store_group_entries {
+	enum store_status status;
+	const struct group_entry *item;
+	size_t count;
+	bool has_more;
+};
+typedef void store_group_entries_fn(const struct store_group_entries *r, void *arg);
+void store_list_bans(struct store *s, struct str user, uint64_t conversation_id, unsigned limit, struct str after,
+		     store_group_entries_fn *fn, void *arg);
+void store_list_join_requests(struct store *s, struct str user, uint64_t conversation_id, unsigned limit,
+			      struct str after, store_group_entries_fn *fn, void *arg);
+
+struct store_invites {
+	enum store_status status;
+	const struct group_invite *item; /* those that can be used, newest first; GROUP_INVITES_MAX at most */
+	size_t count;
+};
+typedef void store_invites_fn(const struct store_invites *r, void *arg);
+/* By the group's settings; else STORE_ROLE. */
+void store_list_invites(struct store *s, struct str user, uint64_t conversation_id, store_invites_fn *fn, void *arg);
+
+struct store_invite_seen {
+	enum store_status status; /* STORE_NOT_FOUND: used up, expired, revoked, dissolved; STORE_BANNED: this user */
+	uint64_t conversation_id;
+	struct str name, avatar_url, about;
+	uint64_t member_count;
+};
+typedef void store_invite_fn(const struct store_invite_seen *r, void *arg);
+/* What a stranger may see of the group that the code is for. */
+void store_look_at_invite(struct store *s, struct str user, struct str code, store_invite_fn *fn, void *arg);
+
+/* Messages that mention the user or everyone, newest first, of all the user's conversations; and where to go on. */
+struct store_mentions {
+	enum store_status status;
+	const struct message *item;
+	size_t count;
+	bool has_more;
+	struct store_cursor next;
+};
+typedef void store_mentions_fn(const struct store_mentions *r, void *arg);
+void store_list_mentions(struct store *s, struct str user, unsigned limit, struct store_cursor after,
+			 store_mentions_fn *fn, void *arg);
+
+/* Who has read a message, without its sender, in order of user id. */
+struct store_receipt {
+	char user_id[USER_ID_MAX + 1];
+	int64_t read_ms;
+};
+struct store_receipts {
+	enum store_status status; /* STORE_LIMITED: the group has more members than receipts_max */
+	uint64_t read_count;
+	const struct store_receipt *item;
+	size_t count;
+	bool has_more;
+};
+typedef void store_receipts_fn(const struct store_receipts *r, void *arg);
+void store_list_receipts(struct store *s, struct str user, uint64_t message_id, unsigned limit, struct str after,
+			 store_receipts_fn *fn, void *arg);
+
+#endif
