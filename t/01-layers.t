@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# Proves the house rules of the sources: who may include whom (proc, im -> net, store, bus, hub -> core), one door to
+# Proves the house rules of the sources: who may include whom (proc -> im -> cmd -> api -> live -> net, store, bus, hub -> core), one door to
 # each outside library, headers that stand alone, licence tags, and files short enough to read.
 use Tidings;
 use Tidings::Util qw(run slurp spew);
@@ -12,7 +12,10 @@ my @below = qw(net store bus hub);
 my %may = (
 	core => [],
 	(map { $_ => ['core'] } @below),
-	im => [@below, 'core'],
+	live => [@below, 'core'],
+	api => ['live', @below, 'core'],
+	cmd => ['api', 'live', @below, 'core'],
+	im => ['cmd', 'api', 'live', @below, 'core'],
 	proc => ['im', @below, 'core'],
 	ctl => ['proc', @below, 'core'],
 );

@@ -19,7 +19,7 @@ my $closed = Tidings::Spec::closed_schemas();
 my @methods = qw(get put post delete);
 
 sub source { return slurp("$top/src/$_[0]") }
-sub all_sources { return join '', map { slurp($_) } glob "$top/src/im/*.[ch] $top/src/net/*.[ch]" }
+sub all_sources { return join '', map { slurp($_) } map { glob "$top/src/$_/*.[ch]" } qw(im cmd api live net) }
 
 # Calls the code with every hash of a document and where it is.
 sub walk {
@@ -144,7 +144,7 @@ subtest 'what the server says is there whole' => sub {
 # ---- the sources ----
 
 subtest 'the table of commands' => sub {
-	my $table = source('im/command.c');
+	my $table = source('cmd/table.c') . source('api/command.c');
 	my (%there, %frames);
 	while ($table =~ /\{"\w+",\s*VERB_(\w+),\s*("[^"]*"|NULL),\s*("\w+"|NULL),\s*BODY_(\w+),\s*ACCESS_(\w+)/g) {
 		my ($verb, $path, $frame, $body, $access) = ($1, $2, $3, $4, $5);
@@ -161,7 +161,7 @@ subtest 'the table of commands' => sub {
 	is_deeply \%documented, \%there, 'the paths, verbs, bodies, and which need a token';
 	my %asked = map { my ($m) = $_->{messages}[0]{'$ref'} =~ m{(\w+)\z}; $asyncapi->{components}{messages}{$m}{name} => 1 } grep { $_->{action} eq 'receive' } values %{$asyncapi->{operations}};
 	is_deeply \%asked, \%frames, 'the frames';
-	my %admin = map { $_ => 1 } source('im/admin_door.c') =~ /str_is\(req->path, "([^"]+)"\)/g;
+	my %admin = map { $_ => 1 } source('api/admin_door.c') =~ /str_is\(req->path, "([^"]+)"\)/g;
 	is_deeply {map { $_->[1] => 1 } grep { $_->[3]{servers} } @operations}, \%admin, 'and admin.listen';
 };
 
@@ -201,11 +201,11 @@ subtest 'codes' => sub {
 };
 
 subtest 'events' => sub {
-	my $im = join '', map { slurp($_) } glob "$top/src/im/*.c";
-	my %sent = map { $_ => 1 } $im =~ /json_key\(o, "type"\);\s*json_cstr\(o, "(\w+)"\)/g, $im =~ /(?:begin_frame|event_begin)\(\w+, "(\w+)"/g, $im =~ /\{\\"type\\":\\"(\w+)\\"/g;
+	my $im = join '', map { slurp($_) } map { glob "$top/src/$_/*.c" } qw(cmd api live);
+	my %sent = map { $_ => 1 } $im =~ /json_key\(o, "type"\);\s*json_cstr\(o, "(\w+)"\)/g, $im =~ /(?:begin_frame|event_begin(?:_in)?)\(\w+, "(\w+)"/g, $im =~ /\{\\"type\\":\\"(\w+)\\"/g;
 	my %documented = map { $_->{name} => 1 } map { $asyncapi->{components}{messages}{$_} } grep { /(?:Event|Result)\z/ } keys %{$asyncapi->{components}{messages}};
 	is_deeply \%documented, \%sent, 'those that the server sends';
-	my %kinds = map { $_ => 1 } source('im/cmd_friend.c') =~ /"(friend_[a-z]+)"/g;
+	my %kinds = map { $_ => 1 } source('cmd/friend.c') =~ /"(friend_[a-z]+)"/g;
 	my $kind = $openapi->{components}{schemas}{NotificationKind};
 	is_deeply {map { $_ => 1 } $kind->{description} =~ /^\| `(\w+)` \|/mg}, \%kinds, 'the kinds of notifications of its own';
 	is_deeply [grep { my $name = $_; !grep { $_ eq $name } @{$kind->{examples}} } sort keys %kinds], [], 'and each is an example';

@@ -431,9 +431,9 @@ subtest 'reading, recalling, deleting one message' => sub {
 subtest 'unread-count' => sub {
 	$t->befriend('olga', $_) for qw(pam quin);
 	my $olga = $t->api('olga');
-	is_deeply $olga->get('/messages/unread-count')->json, {unread_count => 0}, 'none';
+	is_deeply $olga->get('/messages/unread-count')->json, {unread_count => 0, mention_count => 0}, 'none';
 	my @m = map { $t->send_text($_, 'olga', 'x') } qw(pam quin pam quin pam);
-	is_deeply $olga->get('/messages/unread-count')->json, {unread_count => 5}, 'over all conversations';
+	is_deeply $olga->get('/messages/unread-count')->json, {unread_count => 5, mention_count => 0}, 'over all conversations';
 	is $t->api('pam')->get('/messages/unread-count')->json->{unread_count}, 0, 'one\'s own do not count';
 	$olga->put("/messages/conversations/$m[0]{conversation_id}/read");
 	is $olga->get('/messages/unread-count')->json->{unread_count}, 2, 'less what was read';

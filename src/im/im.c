@@ -1,19 +1,22 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Puts a worker's parts together, and takes them apart: start, drain, end. */
 #include "core/base.h"
-#include "im/im.h"
+#include "im/im_priv.h"
 
+#include "api/api.h"
+#include "api/frame.h"
+#include "api/http_door.h"
+#include "api/observe.h"
+#include "cmd/cmd.h"
 #include "core/clock.h"
 #include "core/log.h"
 #include "hub/tickets.h"
-#include "im/beat.h"
-#include "im/http_door.h"
-#include "im/im_priv.h"
-#include "im/look.h"
-#include "im/observe.h"
-#include "im/push.h"
-#include "im/session.h"
-#include "im/watch.h"
+#include "live/beat.h"
+#include "live/live.h"
+#include "live/look.h"
+#include "live/push.h"
+#include "live/session.h"
+#include "live/watch.h"
 #include "net/backlog.h"
 #include "net/tls.h"
 #include "net/work.h"
@@ -89,32 +92,30 @@ struct im *im_new(const struct im_options *opt, char **err_r)
 		return NULL;
 
 	struct im *im = xcalloc(1, sizeof(*im));
+	struct live *live = &im->live;
+	struct api *api = &im->api;
 	im->tls = opt->tls;
-	im->closed = opt->closed;
-	im->closed_ctx = opt->ctx;
-	im->loop = opt->loop;
-	im->conf = opt->conf;
-	im->hub = opt->hub;
-	im->slot = opt->slot;
-	im->keys = keys;
-	im->accounts = opt->conf->accounts && opt->conf->jwt.own.secret_len > 0;
-	memcpy(im->origin, opt->name, ORIGIN_LEN);
-	lamport_init(&im->lamport, im->origin);
-	table_init(&im->users, user_key);
-	LIST_INIT(&im->sessions);
-	backlog_set_budget(loop_backlog(im->loop), (size_t)im->conf->worker_unsent);
-	im->doc = json_doc_new();
-	im->out = json_out_new();
-	observe_start(im);
-	im->store = store_new(loop_base(im->loop), im->conf, &observe_store, im);
-	im->bus = bus_new(loop_base(im->loop), im->conf, &push_bus_events, im);
-	im->http = http_server_new(im->loop, im->conf, &http_door, &door_observer, im);
-	if (im->conf->proxy_protocol)
-		http_server_expect_proxy(im->http);
-	im->work = work_new(im->loop, PASSWORDS_WAITING_MAX);
-	im->admin = http_server_new(im->loop, im->conf, &admin_door, &admin_observer, im);
-	looks_init(im);
-	beat_start(im);
+	live_init(live, opt->loop, opt->conf, opt->hub, opt->slot, opt->name);
+	live->received = frame_received;
+	live->received_ctx = api;
+	api->live = live;
+	api->commands = &cmd_table;
+	api->closed = opt->closed;
+	api->closed_ctx = opt->ctx;
+	api->keys = keys;
+	api->accounts = opt->conf->accounts && opt->conf->jwt.own.secret_len > 0;
+	api->doc = json_doc_new();
+	backlog_set_budget(loop_backlog(live->loop), (size_t)live->conf->worker_unsent);
+	observe_start(api);
+	live->store = store_new(loop_base(live->loop), live->conf, &observe_store, api);
+	live->bus = bus_new(loop_base(live->loop), live->conf, &push_bus_events, live);
+	api->http = http_server_new(live->loop, live->conf, &http_door, &door_observer, api);
+	if (live->conf->proxy_protocol)
+		http_server_expect_proxy(api->http);
+	api->work = work_new(live->loop, PASSWORDS_WAITING_MAX);
+	api->admin = http_server_new(live->loop, live->conf, &admin_door, &admin_observer, api);
+	looks_init(live);
+	beat_start(live);
 	return im;
 }
 
@@ -124,34 +125,30 @@ void im_free(struct im **imp)
 	if (im == NULL)
 		return;
 	*imp = NULL;
-	bool in_doubt = store_pending(im->store) != 0;
+	bool in_doubt = store_pending(im->live.store) != 0;
 	wheel_cancel(&im->drain);
-	resync_fini(im);
+	resync_fini(&im->live);
 	/*
 	 * Requests end before what they are made of: the store answers them, the servers drop the answers. Who asks the
 	 * bus has had the store's answer, and comes first: that may let another request go on to the store.
 	 */
-	online_fini(im);
-	work_free(&im->work);
-	store_free(&im->store);
-	wheel_cancel(&im->recheck);
-	http_server_free(&im->http);
-	http_server_free(&im->admin);
+	online_fini(&im->live);
+	work_free(&im->api.work);
+	store_free(&im->live.store);
+	wheel_cancel(&im->live.recheck);
+	http_server_free(&im->api.http);
+	http_server_free(&im->api.admin);
 	/* The sessions hear of their ends while there is still something to tell it to. */
-	loop_settle(im->loop);
-	observe_fini(im);
+	loop_settle(im->live.loop);
+	observe_fini(&im->api);
 	tls_server_free(&im->tls);
-	looks_fini(im);
+	looks_fini(&im->live);
 	/* Behind all that was published, so who hears the goodbye has heard that. */
-	beat_fini(im, in_doubt);
-	bus_free(&im->bus);
-	table_fini(&im->users);
-	token_keys_free(&im->keys);
-	json_doc_free(&im->doc);
-	json_out_free(&im->out);
-	buf_fini(&im->text);
-	buf_fini(&im->scratch);
-	buf_fini(&im->wire);
+	beat_fini(&im->live, in_doubt);
+	bus_free(&im->live.bus);
+	live_fini(&im->live);
+	token_keys_free(&im->api.keys);
+	json_doc_free(&im->api.doc);
 	free(im);
 }
 
@@ -159,7 +156,7 @@ void im_accept(struct im *im, int fd, enum im_door door, const struct addr *peer
 {
 	/* tls.listen changes only in a restart: all workers have the certificate, or there is no such listener. */
 	ASSERT(door != IM_DOOR_TLS || im->tls != NULL);
-	http_server_accept(door == IM_DOOR_ADMIN ? im->admin : im->http, fd, peer,
+	http_server_accept(door == IM_DOOR_ADMIN ? im->api.admin : im->api.http, fd, peer,
 			   door == IM_DOOR_TLS ? im->tls : NULL);
 }
 
@@ -180,10 +177,10 @@ static void on_drain_step(struct wheel_timer *t)
 	struct session *s;
 	int64_t until_ms = im->drain_deadline_ms - clock_mono_ms();
 
-	LIST_FOREACH (s, &im->sessions, all)
+	LIST_FOREACH (s, &im->live.sessions, all)
 		left += !s->leaving;
 	size_t now = goodbyes_now(im, left);
-	LIST_FOREACH (s, &im->sessions, all) {
+	LIST_FOREACH (s, &im->live.sessions, all) {
 		if (s->leaving)
 			continue;
 		if (said == now)
@@ -197,11 +194,11 @@ static void on_drain_step(struct wheel_timer *t)
 	}
 	if (!im->idle_ended && clock_mono_ms() >= im->end_idle_ms) {
 		im->idle_ended = true;
-		http_server_end_idle(im->http);
-		http_server_end_idle(im->admin);
+		http_server_end_idle(im->api.http);
+		http_server_end_idle(im->api.admin);
 	}
 	/* Until the end: a handshake may still come on a connection that was there before. */
-	wheel_set(loop_wheel(im->loop), t, GOODBYE_STEP_MS, on_drain_step);
+	wheel_set(loop_wheel(im->live.loop), t, GOODBYE_STEP_MS, on_drain_step);
 }
 
 void im_drain(struct im *im, int64_t deadline_ms)
@@ -211,8 +208,8 @@ void im_drain(struct im *im, int64_t deadline_ms)
 	im->draining = true;
 	im->drain_deadline_ms = clock_mono_ms() + deadline_ms;
 	im->end_idle_ms = clock_mono_ms() + (deadline_ms / 2 < LAST_REQUEST_MS ? deadline_ms / 2 : LAST_REQUEST_MS);
-	http_server_drain(im->http);
-	http_server_drain(im->admin);
+	http_server_drain(im->api.http);
+	http_server_drain(im->api.admin);
 	on_drain_step(&im->drain);
 }
 
@@ -220,27 +217,32 @@ void im_kick(struct im *im, const char *user_id)
 {
 	char topic[TOPIC_MAX];
 	struct str user = str_from(user_id);
-	session_kick_user(im, user);
-	push_publish(im, topic_make(topic, TOPIC_USER, user), BUS_KICK, STR_LIT(""));
+	session_kick_user(&im->live, user);
+	push_publish(&im->live, topic_make(topic, TOPIC_USER, user), BUS_KICK, STR_LIT(""));
 }
 
 void im_worker_lost(struct im *im, const char *name)
 {
-	beat_worker_lost(im, name);
+	beat_worker_lost(&im->live, name);
 }
 
 bool im_is_idle(const struct im *im)
 {
-	return http_server_connections(im->http) == 0 && http_server_connections(im->admin) == 0 &&
-	       store_pending(im->store) == 0;
+	return http_server_connections(im->api.http) == 0 && http_server_connections(im->api.admin) == 0 &&
+	       store_pending(im->live.store) == 0;
 }
 
 size_t im_connections(const struct im *im)
 {
-	return http_server_connections(im->http);
+	return http_server_connections(im->api.http);
 }
 
 size_t im_admin_connections(const struct im *im)
 {
-	return http_server_connections(im->admin);
+	return http_server_connections(im->api.admin);
+}
+
+void im_report(struct im *im)
+{
+	observe_report(&im->api);
 }

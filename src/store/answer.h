@@ -21,7 +21,7 @@ struct answer {
 /* Counts an item of that size if it fits; the first one always does. False: it has to wait for the next answer. */
 bool answer_takes(struct answer *a, size_t bytes) MUST_CHECK;
 
-/* At most what src/im/render.c writes for each, within a few hundred bytes. */
+/* At most what src/api/render.c writes for each, within a few hundred bytes. */
 size_t answer_message_size(const struct message *m);
 size_t answer_conversation_size(const struct conversation *c);
 size_t answer_profile_size(const struct profile *p);

@@ -10,13 +10,13 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "../unit/im/clock_kit.h"
+#include "../unit/live/clock_kit.h"
 #include "core/conf_table.h"
-#include "im/beat.h"
-#include "im/look.h"
-#include "im/push.h"
-#include "im/session.h"
-#include "im/watch_priv.h"
+#include "live/beat.h"
+#include "live/look.h"
+#include "live/push.h"
+#include "live/session.h"
+#include "live/watch_priv.h"
 
 #define REMOTES_MAX 512
 
@@ -24,6 +24,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static struct loop *loop;
 static struct im *im;
+static struct live *live;
 
 /* ---- the bus: t/fuzz/resp.c has the real one ---- */
 
@@ -128,6 +129,7 @@ static void prepare(void)
 	im = im_new(&opt, &fault);
 	if (im == NULL)
 		abort();
+	live = &im->live;
 }
 
 /* A session of alice's, which follows bob; returns its client. */
@@ -139,7 +141,7 @@ static int begin(void)
 	int64_t expires_ms;
 	const char *err;
 	if (request[0] == '\0') {
-		char *token = token_issue(im->keys, "alice", NULL, 1 << 30, &expires_ms, &err);
+		char *token = token_issue(im->api.keys, "alice", NULL, 1 << 30, &expires_ms, &err);
 		snprintf(request, sizeof(request),
 			 "GET /messages/ws HTTP/1.1\r\nHost: t\r\nAuthorization: Bearer %s\r\nUpgrade: websocket\r\n"
 			 "Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
@@ -153,10 +155,10 @@ static int begin(void)
 	if (write(fds[1], request, strlen(request)) < 0)
 		abort();
 	turns(2);
-	if (LIST_EMPTY(&im->sessions))
+	if (LIST_EMPTY(&live->sessions))
 		abort();
 	struct store_friend bob = {.user_id = "bob"};
-	watcher_new(LIST_FIRST(&im->sessions), &bob);
+	watcher_new(LIST_FIRST(&live->sessions), &bob);
 	return fds[1];
 }
 
@@ -164,29 +166,29 @@ static int begin(void)
 static void end(int fd)
 {
 	close(fd);
-	for (int i = 0; i < 100 && im->session_count != 0; i++)
+	for (int i = 0; i < 100 && live->session_count != 0; i++)
 		turns(1);
-	if (im->session_count != 0 || im->users.count != 0 || im->watched != NULL || im->ordered != NULL ||
-	    im->resync.due != 0)
+	if (live->session_count != 0 || live->users.count != 0 || live->watched != NULL || live->ordered != NULL ||
+	    live->resync.due != 0)
 		abort();
 	answer();
 	/* The other workers fall silent, and are forgotten. */
 	wheel_pass(loop_wheel(loop), 2 * BEAT_SILENCE_MS);
 	now_ms += 61000;
 	wheel_advance(loop_wheel(loop), now_ms);
-	if (im->peers != NULL || im->legacy_peers != 0)
+	if (live->peers != NULL || live->legacy_peers != 0)
 		abort();
-	lamport_init(&im->lamport, im->origin);
-	im->own_beats = 0;
+	lamport_init(&live->lamport, live->origin);
+	live->own_beats = 0;
 }
 
 static void check(void)
 {
-	const struct user *u = user_find(im, STR_LIT("alice"));
+	const struct user *u = user_find(live, STR_LIT("alice"));
 	const struct session *s;
 	const struct remote_session *other;
 	unsigned count = 0;
-	if (lamport_now_us(&im->lamport) <= 0)
+	if (lamport_now_us(&live->lamport) <= 0)
 		abort();
 	if (u == NULL)
 		return;
@@ -210,7 +212,7 @@ static void hear(const char *id, char kind, struct str line)
 		else
 			buf_append_char(&b, line.s[i]);
 	}
-	push_bus_events.message(topic, (struct str){b.data, b.len}, im);
+	push_bus_events.message(topic, (struct str){b.data, b.len}, live);
 	buf_fini(&b);
 }
 
@@ -222,7 +224,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (im == NULL)
 		prepare();
 	int fd = begin();
-	memcpy(id, LIST_FIRST(&im->sessions)->id, sizeof(id));
+	memcpy(id, LIST_FIRST(&live->sessions)->id, sizeof(id));
 	for (const char *at = (const char *)data, *stop = at + size; at < stop;) {
 		const char *eol = memchr(at, '\n', (size_t)(stop - at));
 		size_t len = (size_t)((eol != NULL ? eol : stop) - at);

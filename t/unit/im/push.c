@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Events on their way: to the sessions here, to another worker through Redis, and from there to the sessions here. */
 #include "core/base.h"
-#include "im/push.h"
+#include "api/event.h"
+#include "live/push.h"
 
-#include "im/policy.h"
+#include "live/policy.h"
 #include "store/people.h"
 
-#include "live_kit.h"
+#include "worker_kit.h"
 
 #define EVENT ((struct push_place){.kind = BUS_EVENT})
 #define RESYNC "{\"type\":\"resync\"}"
@@ -15,7 +16,7 @@ static struct client phone, laptop, bobs;
 
 static struct session *session_of(const char *user)
 {
-	struct user *u = user_find(im, str_from(user));
+	struct user *u = user_find(live, str_from(user));
 	return u != NULL ? LIST_FIRST(&u->sessions) : NULL;
 }
 
@@ -24,28 +25,28 @@ static void test_out(void)
 	char topic[TOPIC_MAX];
 	struct str t = topic_make(topic, TOPIC_USER, STR_LIT("alice"));
 	ok(str_is(t, "u:alice"), "the name of a topic");
-	push_to(im, STR_LIT("alice"), EVENT, STR_LIT("{\"n\":1}"), NULL);
+	push_to(live, STR_LIT("alice"), EVENT, STR_LIT("{\"n\":1}"), NULL);
 	is_str(client_next(&phone), "{\"n\":1}", "an event comes to a session of the user");
 	is_str(client_next(&laptop), "{\"n\":1}", "and to the other");
 	is_str(other_next_on("u:alice"), "E" OURS "{\"n\":1}", "and through Redis, with its kind and its origin");
-	push_to(im, STR_LIT("alice"), EVENT, STR_LIT("{\"n\":2}"), session_of("alice"));
+	push_to(live, STR_LIT("alice"), EVENT, STR_LIT("{\"n\":2}"), session_of("alice"));
 	is_str(client_next(&phone), "{\"n\":2}", "with one left out it comes to the others");
 	is_str(client_rest(&laptop), "", "and not to that");
 	is_str(other_next_on("u:alice"), "E" OURS "{\"n\":2}", "but through Redis all the same");
 	is_str(client_rest(&bobs), "", "another user has none of it");
-	push_to_both(im, STR_LIT("alice"), STR_LIT("bob"), EVENT, STR_LIT("{\"n\":3}"), session_of("bob"));
+	push_to_both(live, STR_LIT("alice"), STR_LIT("bob"), EVENT, STR_LIT("{\"n\":3}"), session_of("bob"));
 	is_str(client_next(&phone), "{\"n\":3}", "an event for two comes to the first");
 	is_str(client_rest(&bobs), "", "but for who is left out");
 	is_str(other_next_on("u:alice"), "E" OURS "{\"n\":3}", "through Redis for the one");
 	is_str(other_next_on("u:bob"), "E" OURS "{\"n\":3}", "and for the other");
-	push_to_both(im, STR_LIT("alice"), STR_LIT("bob"), EVENT, STR_LIT("{\"n\":4}"), NULL);
+	push_to_both(live, STR_LIT("alice"), STR_LIT("bob"), EVENT, STR_LIT("{\"n\":4}"), NULL);
 	is_str(client_next(&bobs), "{\"n\":4}", "and to the second");
 	is_str(client_next(&phone), "{\"n\":4}", "as to the first");
 	is_str(client_after(&laptop, "alice"), "{\"n\":3}", "(the laptop, too)");
 	is_str(client_next(&laptop), "{\"n\":4}", "what is ours came back from Redis and was not given again");
 	(void)client_next(&laptop);
 	(void)client_next(&phone);
-	push_to(im, STR_LIT("zoe"), EVENT, STR_LIT("{}"), NULL);
+	push_to(live, STR_LIT("zoe"), EVENT, STR_LIT("{}"), NULL);
 	is_str(client_rest(&phone), "", "an event of somebody absent comes to nobody");
 }
 
@@ -53,17 +54,17 @@ static void test_places(void)
 {
 	struct push_place place = {BUS_MESSAGE, message_id_make(3, 1), INT64_MAX};
 	char want[128];
-	push_to(im, STR_LIT("bob"), place, STR_LIT("{\"m\":1}"), NULL);
+	push_to(live, STR_LIT("bob"), place, STR_LIT("{\"m\":1}"), NULL);
 	snprintf(want, sizeof(want), "N" OURS "%016llx7fffffffffffffff{\"m\":1}", (unsigned long long)place.message_id);
 	is_str(client_next(&bobs), "{\"m\":1}", "a message");
 	(void)other_next_on("u:bob");
 	is_str(other_next_on("u:bob"), want, "says its id, and that none is before it");
 	place = (struct push_place){BUS_MESSAGE, message_id_make(3, 2), 255};
-	push_to(im, STR_LIT("bob"), place, STR_LIT("{\"m\":2}"), NULL);
+	push_to(live, STR_LIT("bob"), place, STR_LIT("{\"m\":2}"), NULL);
 	snprintf(want, sizeof(want), "N" OURS "%016llx00000000000000ff{\"m\":2}", (unsigned long long)place.message_id);
 	is_str(other_next_on("u:bob"), want, "or how long ago that was");
 	place.kind = BUS_CHANGE;
-	push_to(im, STR_LIT("bob"), place, STR_LIT("{\"c\":2}"), NULL);
+	push_to(live, STR_LIT("bob"), place, STR_LIT("{\"c\":2}"), NULL);
 	snprintf(want, sizeof(want), "C" OURS "%016llx{\"c\":2}", (unsigned long long)place.message_id);
 	is_str(other_next_on("u:bob"), want, "a change says the id alone");
 	(void)client_next(&bobs);
@@ -72,7 +73,7 @@ static void test_places(void)
 	pass(1000);
 	/* The next ones come by both ways: 4 from here before 3, and a change of 5 before it. */
 	place = (struct push_place){BUS_MESSAGE, message_id_make(3, 4), 10};
-	push_to(im, STR_LIT("bob"), place, STR_LIT("{\"m\":4}"), NULL);
+	push_to(live, STR_LIT("bob"), place, STR_LIT("{\"m\":4}"), NULL);
 	is_str(client_rest(&bobs), "", "a message ahead of its predecessor waits");
 	snprintf(want, sizeof(want), "%016llx{\"c\":5}", (unsigned long long)message_id_make(3, 5));
 	other_says_text("u:bob", BUS_CHANGE, want);
@@ -92,7 +93,7 @@ static void test_places(void)
 static void test_notification(void)
 {
 	struct notification n = {.id = 7, .kind = STR_LIT("like"), .ref = STR_LIT("{\"a\":[1]}"), .body = STR_NULL};
-	push_notification(im, STR_LIT("bob"), &n);
+	event_notification(live, STR_LIT("bob"), &n);
 	const char *text = client_next(&bobs);
 	ok(strncmp(text, "{\"type\":\"notification\",\"notification\":{", 39) == 0 && has(text, "\"kind\":\"like\"") &&
 		   has(text, "\"ref\":{\"a\":[1]}"),
@@ -122,7 +123,7 @@ static void test_malformed(void)
 		"A" OTHER,
 		"I" OTHER "short",
 	};
-	uint32_t changes = im->friendship_changes;
+	uint32_t changes = live->friendship_changes;
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
 		other_publish("u:bob", str_from(bad[i]));
 		other_publish("p:bob", str_from(bad[i]));
@@ -130,7 +131,7 @@ static void test_malformed(void)
 	}
 	other_publish("u:bob", STR_LIT("\0\0\0\0\0\0\0\0\0"));
 	is_str(client_after(&bobs, "bob"), "", "what is no message is ignored");
-	is_int(im->friendship_changes, changes, "and changes nothing");
+	is_int(live->friendship_changes, changes, "and changes nothing");
 	(void)client_rest(&bobs);
 	pass(1000);
 	other_says_text("u:bob", BUS_EVENT, "{\"n\":5}");
@@ -189,7 +190,7 @@ static void test_resync(void)
 {
 	while (other_take() != NULL)
 		;
-	push_resync(im, STR_LIT("bob"));
+	push_resync(live, STR_LIT("bob"));
 	const char *text = other_next_on("u:bob");
 	while (text[0] == 'E')
 		text = other_next_on("u:bob");
@@ -197,11 +198,11 @@ static void test_resync(void)
 	pass(1100);
 	is_str(client_next(&bobs), RESYNC, "here as well");
 	is_str(client_rest(&bobs), "", "once, although our own words come back");
-	push_resync(im, STR_NULL);
+	push_resync(live, STR_NULL);
 	is_str(client_rest(&bobs), "", "nobody is told of nobody");
-	im->legacy_peers = 1;
-	push_resync(im, STR_LIT("bob"));
-	im->legacy_peers = 0;
+	live->legacy_peers = 1;
+	push_resync(live, STR_LIT("bob"));
+	live->legacy_peers = 0;
 	is_str(client_next(&bobs), RESYNC, "with workers of the first version it is an event");
 	is_str(other_next_on("u:bob"), "E" OURS RESYNC, "which those hand on, to this user alone");
 }
@@ -224,23 +225,23 @@ static void test_kick(void)
 static void test_links(void)
 {
 	struct push_place place = {BUS_MESSAGE, message_id_make(3, 9), 10};
-	push_to(im, STR_LIT("bob"), place, STR_LIT("{\"m\":9}"), NULL);
+	push_to(live, STR_LIT("bob"), place, STR_LIT("{\"m\":9}"), NULL);
 	is_str(client_rest(&bobs), "", "a message waits for its predecessor");
 	server_cut(&redis, "tidings-subscribe");
-	UNTIL(!bus_is_up(im->bus));
+	UNTIL(!bus_is_up(live->bus));
 	is_str(client_next(&bobs), "{\"m\":9}", "until the link is lost: then that will not come");
 	uint64_t announced = stats_sum(hub, STAT_BUS_OUT);
-	UNTIL(bus_is_up(im->bus));
+	UNTIL(bus_is_up(live->bus));
 	pass(1100);
 	is_str(client_next(&bobs), RESYNC, "when it is back our sessions may have missed something");
 	UNTIL(stats_sum(hub, STAT_BUS_OUT) > announced);
 	ok(session_of("bob")->announced, "and they are announced again");
 	other_subscribe("all");
 	server_cut(&redis, "tidings-publish");
-	UNTIL(!bus_is_up(im->bus));
-	push_to(im, STR_LIT("bob"), EVENT, STR_LIT("{\"n\":6}"), NULL);
+	UNTIL(!bus_is_up(live->bus));
+	push_to(live, STR_LIT("bob"), EVENT, STR_LIT("{\"n\":6}"), NULL);
 	is_str(client_next(&bobs), "{\"n\":6}", "what Redis does not take comes to our own sessions");
-	UNTIL(bus_is_up(im->bus));
+	UNTIL(bus_is_up(live->bus));
 	const char *text;
 	while ((text = other_next_on("all"))[0] == BUS_BEAT)
 		;

@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* A session from its handshake to its end: hello, its places, what it has in progress, and the ways it ends. */
 #include "core/base.h"
-#include "im/session.h"
+#include "live/session.h"
 
-#include "im/push.h"
-#include "im/watch.h"
-#include "live_kit.h"
+#include "live/push.h"
+#include "live/watch.h"
+#include "worker_kit.h"
 
 #define PENDING_MAX 128
 #define PENDING_LOW 64
 
 static struct session *session_of(const char *user)
 {
-	struct user *u = user_find(im, str_from(user));
+	struct user *u = user_find(live, str_from(user));
 	return u != NULL ? LIST_FIRST(&u->sessions) : NULL;
 }
 
@@ -36,19 +36,19 @@ static void test_hello(void)
 		 "\"heartbeat_ms\":3600000}",
 		 s->id, (long long)clock_wall_ms());
 	is_str(text, want, "hello, with what a client has to know");
-	ok(bus_is_subscribed(im->bus, STR_LIT("u:alice")), "it has been subscribed to before");
+	ok(bus_is_subscribed(live->bus, STR_LIT("u:alice")), "it has been subscribed to before");
 	snprintf(want, sizeof(want), "A" OURS "%s ios", s->id);
 	is_str(other_next_on("u:alice"), want, "then it announces itself");
 	is_str(other_next_on("p:alice"), "1" OURS, "and that the user has come");
 	is_int(presence_count(hub, "alice"), 1, "the hub has its row");
-	is_int(im->session_count, 1, "the worker counts it");
+	is_int(live->session_count, 1, "the worker counts it");
 	struct client again;
 	client_begin(&again, "alice", "?device=web");
 	is_int(presence_count(hub, "alice"), 2, "a second session of the user");
 	client_close(&again);
-	UNTIL(im->session_count == 1);
+	UNTIL(live->session_count == 1);
 	is_int(presence_count(hub, "alice"), 1, "leaves its place when it ends");
-	watch_tell(im, STR_LIT("alice"), true);
+	watch_tell(live, STR_LIT("alice"), true);
 	is_str(other_next_on("p:alice"), "1" OURS, "and says nothing, for the user is still there");
 	/* What is known of the user ends with the last session, too. */
 	snprintf(want, sizeof(want), "%016llx7fffffffffffffff{}", (unsigned long long)message_id_make(3, 1));
@@ -58,8 +58,8 @@ static void test_hello(void)
 	client_end(&c);
 	is_str(other_next_on("p:alice"), "0" OURS, "the last one says that the user has gone");
 	is_int(presence_count(hub, "alice"), 0, "its row is gone");
-	is_int(im->session_count, 0, "and nothing is counted");
-	ok(!bus_is_subscribed(im->bus, STR_LIT("u:alice")), "nobody hears the topic any longer");
+	is_int(live->session_count, 0, "and nothing is counted");
+	ok(!bus_is_subscribed(live->bus, STR_LIT("u:alice")), "nobody hears the topic any longer");
 	other_leave();
 }
 
@@ -90,14 +90,14 @@ static void test_redis_away(void)
 	ok(client_take(&waits) == NULL, "a session waits for Redis");
 	server_kill(&redis);
 	ok(has(client_next(&waits), "\"hello\""), "but no longer than it is there");
-	ok(!bus_is_up(im->bus), "(it is away)");
+	ok(!bus_is_up(live->bus), "(it is away)");
 	client_open(&c, "alice", "");
 	ok(has(client_next(&c), "\"hello\""), "without it there is hello at once");
 	ok(has(client_next(&waits), "\"kicked\""), "and our own decide alone who stays");
 	is_str(client_next(&waits), "close 4001", "the older one goes");
 	client_close(&waits);
 	server_start(&redis, "");
-	UNTIL(bus_is_up(im->bus));
+	UNTIL(bus_is_up(live->bus));
 	pass(1100);
 	is_str(client_next(&c), "{\"type\":\"resync\"}", "when it is back there is no second hello, but a resync");
 	is_str(client_rest(&c), "", "and nothing else");
@@ -114,7 +114,7 @@ static void test_device(void)
 		is_int(client_status(&c), 400, "%s is no device class", bad[i]);
 		client_close(&c);
 	}
-	ok(user_find(im, STR_LIT("alice")) == NULL && presence_count(hub, "alice") == 0, "no session has begun");
+	ok(user_find(live, STR_LIT("alice")) == NULL && presence_count(hub, "alice") == 0, "no session has begun");
 	client_begin(&c, "alice", "?device=az-09_89-abcdefg");
 	is_str(session_of("alice")->device, "az-09_89-abcdefg", "what is one is kept");
 	client_end(&c);
@@ -135,7 +135,7 @@ static void test_room(void)
 	is_int(begun, SESSIONS_MAX, "the node has room for so many sessions");
 	ok(has(buf_cstr(&c[begun].in), "\"overloaded\""), "then it says that it holds no more (%s)",
 	   buf_cstr(&c[begun].in));
-	is_int(im->session_count, SESSIONS_MAX, "those it has stay");
+	is_int(live->session_count, SESSIONS_MAX, "those it has stay");
 	for (int i = 0; i <= begun; i++)
 		client_close(&c[i]);
 	user_end("alice");
@@ -180,8 +180,8 @@ static void test_kick(void)
 	client_end(&a);
 	is_str(client_rest(&b), "", "others stay");
 	client_begin(&a, "alice", "");
-	session_kick_user(im, STR_LIT("nobody"));
-	session_kick_user(im, STR_LIT("alice"));
+	session_kick_user(live, STR_LIT("nobody"));
+	session_kick_user(live, STR_LIT("alice"));
 	is_str(client_next(&a), "{\"type\":\"kicked\",\"reason\":\"kicked\",\"by_session\":null}",
 	       "an administrator's word is no session's");
 	is_str(client_next(&a), "close 4001", "and ends it, too");
@@ -230,7 +230,7 @@ static void test_pending(void)
 	session_release(s);
 	ok(has(client_next(&c), "\"pong\""), "then it is heard again");
 	client_close(&c);
-	UNTIL(im->session_count == 0);
+	UNTIL(live->session_count == 0);
 	ok(s->ws == NULL && session_of("alice") == s, "one that is closed is kept for what is in progress");
 	is_int(presence_count(hub, "alice"), 0, "although it is gone for all others");
 	session_send_json(s, STR_LIT("{}"));

@@ -2,18 +2,18 @@
 /* Who is told that a friend came or went: hints are looked into, absences wait, and Redis' count of subscribers is
  * what is true. */
 #include "core/base.h"
-#include "im/watch_priv.h"
+#include "live/watch_priv.h"
 
-#include "im/push.h"
+#include "live/push.h"
 #include "store/people.h"
 
-#include "live_kit.h"
+#include "worker_kit.h"
 
 static struct client alice, amy;
 
 static struct session *session_of(const char *user)
 {
-	struct user *u = user_find(im, str_from(user));
+	struct user *u = user_find(live, str_from(user));
 	return u != NULL ? LIST_FIRST(&u->sessions) : NULL;
 }
 
@@ -26,12 +26,12 @@ static void follow(const char *user, const char *friend, bool blocks_user)
 
 static struct watched *watched(const char *id)
 {
-	return watched_find(im, str_from(id));
+	return watched_find(live, str_from(id));
 }
 
 static bool is_heard(const char *topic)
 {
-	return bus_is_subscribed(im->bus, str_from(topic));
+	return bus_is_subscribed(live->bus, str_from(topic));
 }
 
 /* The answer to `watched_find` has been looked into: whatever was asked before this is answered. */
@@ -44,8 +44,8 @@ static void on_online(const bool *online, size_t n, void *arg)
 static void let_look(void)
 {
 	bool answer[2] = {false, false};
-	UNTIL(im->looks.batch == NULL && TAILQ_EMPTY(&im->looks.wanted));
-	online_find(im, &STR_LIT("x"), 1, on_online, answer);
+	UNTIL(live->looks.batch == NULL && TAILQ_EMPTY(&live->looks.wanted));
+	online_find(live, &STR_LIT("x"), 1, on_online, answer);
 	UNTIL(answer[1]);
 }
 
@@ -81,7 +81,7 @@ static void test_comes(void)
 	is_str(client_next(&alice), event("bob", true, 0), "one who came is");
 	hint("p:bob", BUS_CAME);
 	is_str(client_rest(&alice), "", "once");
-	watch_hint(im, STR_LIT("zoe"), true);
+	watch_hint(live, STR_LIT("zoe"), true);
 	let_look();
 	is_str(client_rest(&alice), "", "of somebody who is not watched nothing is told");
 }
@@ -125,7 +125,7 @@ static void test_silent(void)
 	pass(2 * WATCH_ABSENCE_MS);
 	let_look();
 	is_str(client_rest(&alice), "", "of one who vanished nobody knows");
-	watch_recheck_all(im, 1000);
+	watch_recheck_all(live, 1000);
 	pass(1000 - WHEEL_TICK_MS);
 	let_look();
 	is_str(client_rest(&alice), "", "until all are looked at again, which may wait");
@@ -135,13 +135,13 @@ static void test_silent(void)
 	is_str(client_next(&alice), event("bob", false, seen_ms), "then it is told");
 	ok(clock_wall_ms() - seen_ms <= 2 * WHEEL_TICK_MS, "as if it had just been seen");
 	other_subscribe("u:bob");
-	watch_recheck_all(im, 0);
+	watch_recheck_all(live, 0);
 	pass(WHEEL_TICK_MS);
 	is_str(client_next(&alice), event("bob", true, seen_ms), "likewise that one came whom nobody announced");
 	/* An absence is waited for already: looking at all does not hasten it. */
 	other_leave();
 	hint("p:bob", BUS_WENT);
-	watch_recheck_all(im, 0);
+	watch_recheck_all(live, 0);
 	pass(WATCH_ABSENCE_MS / 2);
 	let_look();
 	is_str(client_rest(&alice), "", "an absence has its time all the same");
@@ -172,55 +172,55 @@ static void test_forget(void)
 	UNTIL(is_heard("p:dave"));
 	hint("p:carol", BUS_WENT);
 	/* One question is under way, and the next one waits for its answer. */
-	watch_hint(im, STR_LIT("dave"), true);
-	watch_hint(im, STR_LIT("dave"), true);
+	watch_hint(live, STR_LIT("dave"), true);
+	watch_hint(live, STR_LIT("dave"), true);
 	watch_forget(session_of("alice"));
-	ok(im->watched == NULL, "a session that ends watches nobody");
+	ok(live->watched == NULL, "a session that ends watches nobody");
 	client_close(&alice);
 	user_end("alice");
 	ok(!is_heard("p:bob") && !is_heard("p:carol") && !is_heard("p:dave"), "and the topics are heard no longer");
 	pass(2 * WATCH_ABSENCE_MS);
 	let_look();
-	ok(TAILQ_EMPTY(&im->looks.wanted), "nor is anyone looked at");
+	ok(TAILQ_EMPTY(&live->looks.wanted), "nor is anyone looked at");
 }
 
 static void test_tell(void)
 {
 	other_subscribe("p:erin");
-	watch_tell(im, STR_LIT("erin"), true);
+	watch_tell(live, STR_LIT("erin"), true);
 	is_str(other_next_on("p:erin"), "1" OURS, "others hear that a user came");
 	conf->session.presence = false;
-	watch_tell(im, STR_LIT("erin"), false);
+	watch_tell(live, STR_LIT("erin"), false);
 	conf->session.presence = true;
-	watch_tell(im, STR_LIT("erin"), true);
+	watch_tell(live, STR_LIT("erin"), true);
 	is_str(other_next_on("p:erin"), "1" OURS, "but nothing where presence is switched off");
-	watch_tell(im, STR_LIT("erin"), false);
+	watch_tell(live, STR_LIT("erin"), false);
 	is_str(other_next_on("p:erin"), "0" OURS, "and that they went");
 	other_leave();
 }
 
 static void test_friendship(void)
 {
-	uint32_t before = im->friendship_changes;
-	UNTIL(store_pending(im->store) == 0);
+	uint32_t before = live->friendship_changes;
+	UNTIL(store_pending(live->store) == 0);
 	other_subscribe("u:alice");
 	other_subscribe("u:bob");
-	watch_friendship_changed(im, STR_LIT("alice"), STR_LIT("bob"));
+	watch_friendship_changed(live, STR_LIT("alice"), STR_LIT("bob"));
 	is_str(other_next_on("u:alice"), "F" OURS "bob", "a change between two users is told on the topic of the one");
 	is_str(other_next_on("u:bob"), "F" OURS "alice", "and of the other");
-	is_int(im->friendship_changes - before, 2, "a watch that is being carried out will know of both");
-	is_int(store_pending(im->store), 0, "nobody watches: nothing is asked");
+	is_int(live->friendship_changes - before, 2, "a watch that is being carried out will know of both");
+	is_int(store_pending(live->store), 0, "nobody watches: nothing is asked");
 	other_leave();
 
 	client_begin(&alice, "alice", "");
 	follow("alice", "bob", false);
-	UNTIL(store_pending(im->store) == 0);
-	watch_friendship_heard(im, STR_LIT("alice"), STR_LIT("carol"));
-	watch_friendship_heard(im, STR_LIT("amy"), STR_LIT("bob"));
-	is_int(store_pending(im->store), 0, "nor where somebody else is watched, or by somebody else");
-	watch_friendship_heard(im, STR_LIT("alice"), STR_LIT("bob"));
-	is_int(store_pending(im->store), 1, "what the user may see of one they watch is asked anew");
-	UNTIL(store_pending(im->store) == 0);
+	UNTIL(store_pending(live->store) == 0);
+	watch_friendship_heard(live, STR_LIT("alice"), STR_LIT("carol"));
+	watch_friendship_heard(live, STR_LIT("amy"), STR_LIT("bob"));
+	is_int(store_pending(live->store), 0, "nor where somebody else is watched, or by somebody else");
+	watch_friendship_heard(live, STR_LIT("alice"), STR_LIT("bob"));
+	is_int(store_pending(live->store), 1, "what the user may see of one they watch is asked anew");
+	UNTIL(store_pending(live->store) == 0);
 	/* Again if the database could not be asked: see watch.c. */
 	client_close(&alice);
 	user_end("alice");
@@ -232,12 +232,12 @@ static void test_recheck_friends(void)
 	for (int i = 0; i < 4; i++)
 		client_begin(&one[i], "alice", (const char *[]){"?device=a", "?device=b", "?device=c", "?device=d"}[i]);
 	follow("alice", "bob", false);
-	UNTIL(store_pending(im->store) == 0);
-	watch_recheck_friends(im);
-	is_int(store_pending(im->store), 0, "what all may see is asked from the loop");
+	UNTIL(store_pending(live->store) == 0);
+	watch_recheck_friends(live);
+	is_int(store_pending(live->store), 0, "what all may see is asked from the loop");
 	wheel_pass(loop_wheel(loop), WHEEL_TICK_MS);
-	is_int(store_pending(im->store), 1, "for those sessions alone that watch somebody");
-	UNTIL(store_pending(im->store) == 0);
+	is_int(store_pending(live->store), 1, "for those sessions alone that watch somebody");
+	UNTIL(store_pending(live->store) == 0);
 	for (int i = 0; i < 4; i++)
 		client_close(&one[i]);
 	user_end("alice");
@@ -249,30 +249,30 @@ static void test_online(void)
 	bool answer[4] = {0};
 	client_begin(&alice, "alice", "");
 	other_subscribe("u:bob");
-	online_find(im, users, 3, on_online, answer);
+	online_find(live, users, 3, on_online, answer);
 	ok(!answer[3], "who is online is not answered from within");
 	UNTIL(answer[3]);
 	ok(answer[0] && answer[1] && !answer[2], "who is here, and who is elsewhere, and nobody else");
 	memset(answer, 0, sizeof(answer));
-	online_find(im, users, 0, on_online, answer);
+	online_find(live, users, 0, on_online, answer);
 	ok(answer[0], "of nobody it is known at once");
 	conf->session.presence = false;
 	memset(answer, true, 3);
 	answer[3] = false;
-	online_find(im, users, 3, on_online, answer);
+	online_find(live, users, 3, on_online, answer);
 	ok(answer[3] && !answer[0] && !answer[1] && !answer[2], "where presence is switched off nobody is online");
 	conf->session.presence = true;
 	memset(answer, 0, sizeof(answer));
-	online_find(im, users, 3, on_online, answer);
-	online_fini(im);
+	online_find(live, users, 3, on_online, answer);
+	online_fini(live);
 	ok(answer[3] && answer[0] && !answer[1], "at the end what is asked is answered from this node alone");
 	memset(answer, 0, sizeof(answer));
 	turns(20);
 	ok(!answer[3], "once");
 	server_kill(&redis);
-	UNTIL(!bus_is_up(im->bus));
+	UNTIL(!bus_is_up(live->bus));
 	other_leave();
-	online_find(im, users, 3, on_online, answer);
+	online_find(live, users, 3, on_online, answer);
 	UNTIL(answer[3]);
 	ok(answer[0] && !answer[1] && !answer[2], "likewise while Redis is away");
 	client_close(&alice);

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What the files of api/ share: what a worker answers requests with, beside its live layer. */
+#ifndef TIDINGS_API_API_H
+#define TIDINGS_API_API_H
+
+#include "core/base.h"
+#include "core/json.h"
+#include "core/token.h"
+#include "core/wheel.h"
+#include "live/live.h"
+#include "net/http.h"
+
+struct command_table;
+struct work;
+
+struct api {
+	struct live *live;
+	const struct command_table *commands;
+	struct http_server *http;
+	struct http_server *admin;
+	struct token_keys *keys;
+	struct work *work;    /* passwords */
+	bool accounts;	      /* users can register and log in here */
+	struct json_doc *doc; /* of the request that is being read: parsing never spans a turn */
+	/* A connection of any listener has closed. */
+	void (*closed)(void *ctx);
+	void *closed_ctx;
+
+	/* observe.c */
+	struct wheel_timer access; /* lines of the access log wait to be written */
+	int64_t memory_read_ms;
+	uint32_t resident_kib, private_kib;
+	uint64_t log_lost_told;
+};
+
+#endif

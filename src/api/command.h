@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What a command is, whichever door it is called by, and the table of them (src/cmd/table.c). */
+#ifndef TIDINGS_API_COMMAND_H
+#define TIDINGS_API_COMMAND_H
+
+#include "core/base.h"
+#include "api/request.h"
+#include "store/people.h"
+
+/* In characters. */
+#define NOTE_MAX 255
+
+/* What `check` read for `proceed`. Strings are borrowed from the request, for the time of the two calls. */
+union command_args {
+	struct store_send send;
+	uint64_t message_id;
+	uint64_t conversation_id;
+	struct {
+		uint64_t conversation_id, up_to_seq;
+	} read;
+	struct {
+		unsigned limit;
+		struct store_cursor after;
+	} list;
+	struct {
+		unsigned limit;
+		bool outgoing;
+		uint64_t before; /* 0: from the newest on */
+	} page;
+	struct {
+		uint64_t conversation_id, before, after;
+		unsigned limit;
+	} history;
+	struct {
+		struct str peer, source_kind, source_id;
+	} create;
+	struct store_sync_request sync;
+	struct {
+		struct str user_id, password, nickname;
+	} account;
+	struct store_user_change user_change;
+	struct {
+		struct str peer, note;
+	} friend_request;
+	struct {
+		unsigned limit;
+		struct str after; /* absent: from the first on */
+	} friends;
+	struct store_notify notify;
+	struct {
+		const struct str *user_id;
+		size_t count;
+	} watch;
+};
+
+enum command_access {
+	ACCESS_USER,   /* whoever has a token */
+	ACCESS_ANYONE, /* no token is looked at; such paths are there only where accounts are kept here */
+};
+
+enum command_body { BODY_IGNORED, BODY_OPTIONAL, BODY_REQUIRED };
+
+struct command {
+	const char *name;
+	enum http_verb verb;
+	const char *path;  /* with {id} for a number, {user} for a user id; NULL: not by REST */
+	const char *frame; /* the WebSocket's type; NULL: not by WebSocket */
+	enum command_body body;
+	enum command_access access;
+	/* May he, is it well formed: false after having failed the request. NULL: nothing to check. */
+	bool (*check)(struct request *r, union command_args *a);
+	/* The effect. Leads to the request's end, now or later. */
+	void (*proceed)(struct request *r, const union command_args *a);
+	int variant;	  /* which of those that share a proceed: an enum friend_step */
+	bool not_metered; /* limits.requests_per_second does not count it */
+};
+
+struct command_table {
+	const struct command *row;
+	size_t count;
+};
+
+/* check, then the user's budget of requests, then proceed. */
+void command_run(struct request *r);
+const struct command *command_by_frame(const struct command_table *t, struct str type);
+
+/* What the path of a request says. */
+struct command_path {
+	uint64_t id;	   /* {id} */
+	struct str user;   /* {user}: percent-encoded still */
+	const char *allow; /* a value for Allow, where the path has other verbs only */
+};
+/*
+ * The row for a path (without prefix) and verb; HEAD finds GET's. NULL with allow NULL: no such path; NULL with allow:
+ * the path has other verbs. A path that stands in the table to the letter hides the patterns that it would match.
+ */
+const struct command *command_by_path(const struct api *api, struct str path, enum http_verb verb,
+				      struct command_path *path_r);
+
+/* What a request is counted by: the command it calls, a file, or none of them. */
+enum { ROUTE_NONE, ROUTE_FILE, ROUTE_FIRST_COMMAND };
+unsigned command_route(const struct command_table *t, const struct command *c);
+/* NULL beyond the last one. */
+const char *command_route_name(const struct command_table *t, unsigned route);
+
+/* Opens the WebSocket; a row of its own that only the HTTP door may run. */
+extern const struct command command_ws;
+
+#endif

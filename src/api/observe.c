@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What a worker notes of its requests, its transactions and itself: counters, the access log, the scoreboard's row. */
+#include "core/base.h"
+#include "api/observe.h"
+
+#include "api/command.h"
+#include "api/http_door.h"
+#include "core/access_log.h"
+#include "core/clock.h"
+#include "core/heap.h"
+#include "core/log.h"
+#include "hub/stats.h"
+#include "net/backlog.h"
+#include "net/conn.h"
+#include "net/intake.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+
+/* A line of the access log waits so long for others; so long before a file that takes nothing is tried again. */
+#define ACCESS_GATHER_MS 100
+#define ACCESS_RETRY_MS 1000
+#define MEMORY_MS 1000
+
+/* ---- requests ---- */
+
+static void on_opened(void *ctx)
+{
+	(void)ctx;
+	stat_add(STAT_ACCEPTED, 1);
+}
+
+static void on_admin_closed(const char *reason, void *ctx)
+{
+	const struct api *api = ctx;
+	(void)reason;
+	api->closed(api->closed_ctx);
+}
+
+static void on_closed(const char *reason, void *ctx)
+{
+	const struct api *api = ctx;
+	api->closed(api->closed_ctx);
+	stat_add(STAT_CLOSED, 1);
+	if (strcmp(reason, CONN_TOO_SLOW) == 0)
+		stat_add(STAT_CLOSED_SLOW, 1);
+	else if (strcmp(reason, CONN_NO_MEMORY) == 0)
+		stat_add(STAT_CLOSED_UNSENT, 1);
+	log_debug("connection closed: %s", reason);
+}
+
+static void on_access_gathered(struct wheel_timer *t)
+{
+	struct api *api = container_of(t, struct api, access);
+	if (!access_log_flush())
+		wheel_set(loop_wheel(api->live->loop), t, ACCESS_RETRY_MS, on_access_gathered);
+}
+
+static void log_access(struct api *api, const struct http_req *req, int status, size_t bytes, int64_t usecs)
+{
+	char address[ADDR_TEXT_MAX];
+	struct access_entry entry = {
+		.address = addr_format_host(req->peer, address),
+		.method = http_verb_name(req->verb),
+		.path = req->sent_path,
+		.status = status,
+		.bytes = bytes,
+		.usecs = usecs,
+		.request_id = req->id,
+	};
+	if (!access_log_add(&entry))
+		stat_add(STAT_ACCESS_LOST, 1);
+	if (!wheel_timer_is_set(&api->access))
+		wheel_set(loop_wheel(api->live->loop), &api->access, ACCESS_GATHER_MS, on_access_gathered);
+}
+
+static void on_answered(const struct http_req *req, int status, size_t bytes, void *ctx)
+{
+	struct api *api = ctx;
+	int64_t usecs = clock_usecs() - req->started_usecs;
+	stat_answered(req->route, status);
+	stat_add(STAT_REQUESTS, 1);
+	if (status >= 500)
+		stat_add(STAT_REQUESTS_5XX, 1);
+	else if (status >= 400)
+		stat_add(STAT_REQUESTS_4XX, 1);
+	stat_observe(STAT_HIST_REQUEST, (uint64_t)usecs);
+	log_debug("request %s: %s: %d", req->id, command_route_name(api->commands, req->route), status);
+	if (access_log_is_on())
+		log_access(api, req, status, bytes, usecs);
+}
+
+const struct http_observer door_observer = {
+	.opened = on_opened, .closed = on_closed, .answered = on_answered, .admits = door_admits, .left = door_left};
+const struct http_observer admin_observer = {.closed = on_admin_closed};
+
+/* ---- transactions ---- */
+
+static void on_batch(unsigned ops, unsigned sends, uint64_t usecs, void *ctx)
+{
+	(void)sends;
+	(void)ctx;
+	stat_add(STAT_BATCHES, 1);
+	stat_add(STAT_BATCH_OPS, ops);
+	stat_observe(STAT_HIST_BATCH, ops);
+	stat_observe(STAT_HIST_COMMIT, usecs);
+}
+
+static void on_retry(const char *why, void *ctx)
+{
+	(void)ctx;
+	stat_add(STAT_BATCH_RETRIES, 1);
+	log_warn_gated("store: a transaction is run again: %s", why);
+}
+
+static void on_link(bool up, void *ctx)
+{
+	struct api *api = ctx;
+	if (up)
+		log_info("store: the database is connected");
+	else if (store_is_read_only(api->live->store))
+		log_error("store: the database is read-only: nothing can be written");
+	else
+		log_error("store: the database is away");
+	observe_report(api);
+}
+
+const struct store_observer observe_store = {.batch = on_batch, .retry = on_retry, .link = on_link};
+
+/* ---- the worker itself ---- */
+
+void observe_start(struct api *api)
+{
+	stats_attach(api->live->hub, api->live->slot);
+}
+
+void observe_fini(struct api *api)
+{
+	wheel_cancel(&api->access);
+	access_log_flush();
+	for (int g = 0; g < STAT_GAUGES; g++)
+		stat_set((enum stat_gauge)g, 0);
+}
+
+/* proc(5): statm counts pages; the third field is what is backed by files or shared. */
+static void read_memory(struct api *api)
+{
+	char text[128];
+	unsigned long resident, shared;
+	int fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return;
+	ssize_t len = read(fd, text, sizeof(text) - 1);
+	close(fd);
+	text[len > 0 ? len : 0] = '\0';
+	if (sscanf(text, "%*u %lu %lu", &resident, &shared) != 2)
+		return;
+	unsigned long page_kib = (unsigned long)sysconf(_SC_PAGESIZE) / 1024;
+	api->resident_kib = (uint32_t)(resident * page_kib);
+	api->private_kib = (uint32_t)((resident - shared) * page_kib);
+}
+
+void observe_report(struct api *api)
+{
+	int64_t now = clock_mono_ms();
+	if (api->resident_kib == 0 || now - api->memory_read_ms >= MEMORY_MS) {
+		read_memory(api);
+		api->memory_read_ms = now;
+		heap_give_back(api->private_kib, now);
+	}
+	stat_add(STAT_LOG_LOST, log_lost() - api->log_lost_told);
+	api->log_lost_told = log_lost();
+	stat_set(STAT_UNSENT, *backlog_memory(loop_backlog(api->live->loop)));
+	stat_set(STAT_RECEIVING, intake_bytes(loop_intake(api->live->loop)));
+	struct worker_row *row = hub_worker_begin(api->live->hub, api->live->slot);
+	row->connections = (uint32_t)http_server_connections(api->http);
+	row->websockets = (uint32_t)api->live->session_count;
+	row->alive_ms = now;
+	row->pending = api->live->store != NULL ? (uint32_t)store_pending(api->live->store) : 0;
+	row->resident_kib = api->resident_kib;
+	row->private_kib = api->private_kib;
+	row->database_up = api->live->store != NULL && store_is_up(api->live->store);
+	row->read_only = api->live->store != NULL && store_is_read_only(api->live->store);
+	row->redis_up = api->live->bus != NULL && bus_is_up(api->live->bus);
+	hub_worker_end(api->live->hub, api->live->slot);
+}

@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Resources as JSON, field by field as the contract lists them. */
+#include "core/base.h"
+#include "api/render.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "core/utf8.h"
+
+static void put_str(struct json_out *o, const char *key, struct str v)
+{
+	json_key(o, key);
+	json_str(o, v);
+}
+
+static void put_cstr(struct json_out *o, const char *key, const char *v)
+{
+	json_key(o, key);
+	json_cstr(o, v);
+}
+
+/* Another system may have written it. */
+static void put_nickname(struct json_out *o, struct str v)
+{
+	char *clean = v.s != NULL ? xmalloc(v.len + 1) : NULL;
+	size_t len = v.s != NULL ? utf8_name(v, clean) : 0;
+	put_str(o, "nickname", len != 0 ? (struct str){clean, len} : STR_NULL);
+	free(clean);
+}
+
+static void put_time(struct json_out *o, const char *key, int64_t ms)
+{
+	json_key(o, key);
+	json_time(o, ms);
+}
+
+static void put_u64(struct json_out *o, const char *key, uint64_t v)
+{
+	json_key(o, key);
+	json_i64(o, (int64_t)v);
+}
+
+static void put_id(struct json_out *o, const char *key, uint64_t id)
+{
+	json_key(o, key);
+	json_id(o, id);
+}
+
+/* 0 is null. */
+static void put_id_or_null(struct json_out *o, const char *key, uint64_t id)
+{
+	json_key(o, key);
+	if (id != 0)
+		json_id(o, id);
+	else
+		json_null(o);
+}
+
+static void put_bool(struct json_out *o, const char *key, bool v)
+{
+	json_key(o, key);
+	json_bool(o, v);
+}
+
+void online_slots_fini(struct online_slots *s)
+{
+	buf_fini(&s->text);
+	free(s->slot);
+}
+
+void online_slots_put(struct online_slots *s, struct json_out *o, const char *user_id)
+{
+	static const size_t width = sizeof("false") - 1;
+	json_bool(o, false);
+	if (s->count == s->cap) {
+		s->cap = s->cap != 0 ? 2 * s->cap : 8;
+		s->slot = xrealloc(s->slot, s->cap * sizeof(*s->slot));
+	}
+	struct online_slot *slot = &s->slot[s->count++];
+	slot->at = s->text.len - width;
+	snprintf(slot->user_id, sizeof(slot->user_id), "%s", user_id);
+}
+
+void online_slots_fill(struct online_slots *s, const bool *online)
+{
+	for (size_t i = 0; i < s->count; i++)
+		if (online[i])
+			memcpy(s->text.data + s->slot[i].at, "true ", 5);
+}
+
+void render_message_members(struct json_out *o, const struct message *m)
+{
+	put_id(o, "id", m->id);
+	put_id(o, "conversation_id", message_id_conversation(m->id));
+	put_u64(o, "seq", message_id_seq(m->id));
+	put_cstr(o, "from_user_id", m->from);
+	put_cstr(o, "to_user_id", m->to);
+	put_cstr(o, "message_type", message_type_name(m->type));
+	put_str(o, "content", m->content);
+	put_str(o, "media_url", m->media_url);
+	json_key(o, "extra");
+	json_raw(o, m->extra);
+	put_str(o, "client_msg_id", m->client_msg_id);
+	put_id_or_null(o, "reply_to", m->reply_to);
+	put_bool(o, "is_read", m->is_read);
+	put_time(o, "read_at", m->read_ms);
+	put_bool(o, "is_recalled", m->is_recalled);
+	put_time(o, "recalled_at", m->recalled_ms);
+	put_time(o, "created_at", m->created_ms);
+}
+
+void render_message(struct json_out *o, const struct message *m)
+{
+	json_object(o);
+	render_message_members(o, m);
+	json_object_end(o);
+}
+
+void render_conversation_members(struct json_out *o, const struct conversation *c, struct online_slots *slots)
+{
+	put_id(o, "id", c->id);
+	json_key(o, "peer");
+	json_object(o);
+	put_cstr(o, "user_id", c->peer);
+	put_nickname(o, c->peer_nickname);
+	put_str(o, "avatar_url", c->peer_avatar_url);
+	json_key(o, "online");
+	if (c->hides_peer)
+		json_bool(o, false);
+	else
+		online_slots_put(slots, o, c->peer);
+	json_object_end(o);
+	json_key(o, "last_message");
+	if (c->has_last)
+		render_message(o, &c->last);
+	else
+		json_null(o);
+	put_time(o, "last_message_time", c->last_ms);
+	put_u64(o, "unread_count", c->unread);
+	put_u64(o, "read_seq", c->read_seq);
+	put_u64(o, "peer_read_seq", c->peer_read_seq);
+	put_u64(o, "change_seq", c->change_seq);
+	json_key(o, "source");
+	if (c->source_kind.s != NULL) {
+		json_object(o);
+		put_str(o, "kind", c->source_kind);
+		put_str(o, "id", c->source_id);
+		json_object_end(o);
+	} else {
+		json_null(o);
+	}
+	put_time(o, "created_at", c->created_ms);
+}
+
+void render_conversation(struct json_out *o, const struct conversation *c, struct online_slots *slots)
+{
+	json_object(o);
+	render_conversation_members(o, c, slots);
+	json_object_end(o);
+}
+
+void render_profile_members(struct json_out *o, const struct profile *p)
+{
+	put_cstr(o, "user_id", p->user_id);
+	put_nickname(o, p->nickname);
+	put_str(o, "avatar_url", p->avatar_url);
+	put_time(o, "created_at", p->created_ms);
+}
+
+void render_profile(struct json_out *o, const struct profile *p)
+{
+	json_object(o);
+	render_profile_members(o, p);
+	json_object_end(o);
+}
+
+void render_friend(struct json_out *o, const struct befriended *f, struct online_slots *slots)
+{
+	json_object(o);
+	json_key(o, "user");
+	render_profile(o, &f->peer);
+	json_key(o, "online");
+	if (f->blocks_user)
+		json_bool(o, false);
+	else
+		online_slots_put(slots, o, f->peer.user_id);
+	put_time(o, "last_seen", f->blocks_user ? 0 : f->last_seen_ms);
+	put_bool(o, "blocked", f->blocked);
+	put_time(o, "since", f->since_ms);
+	json_object_end(o);
+}
+
+void render_notification_members(struct json_out *o, const struct notification *n)
+{
+	put_id_or_null(o, "id", n->id);
+	put_str(o, "kind", n->kind);
+	json_key(o, "actor");
+	if (n->has_actor)
+		render_profile(o, &n->actor);
+	else
+		json_null(o);
+	json_key(o, "ref");
+	json_raw(o, n->ref);
+	put_id_or_null(o, "message_id", n->message_id);
+	put_str(o, "body", n->body);
+	put_bool(o, "is_read", n->is_read);
+	put_time(o, "created_at", n->created_ms);
+}
+
+void render_next_cursor(struct json_out *o, uint64_t id)
+{
+	put_id_or_null(o, "next_cursor", id);
+}

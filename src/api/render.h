@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The resources of the contract, section 2, as JSON. */
+#ifndef TIDINGS_API_RENDER_H
+#define TIDINGS_API_RENDER_H
+
+#include "core/base.h"
+#include "core/buf.h"
+#include "core/id.h"
+#include "core/json.h"
+#include "store/people.h"
+#include "store/store.h"
+
+void render_message_members(struct json_out *o, const struct message *m);
+void render_message(struct json_out *o, const struct message *m);
+
+/*
+ * A text in which it is not known yet who is online: each place says `false` until
+ * online_slots_fill turns it into `true ` (as long, and white space is free in JSON).
+ */
+struct online_slots {
+	struct buf text;
+	struct online_slot {
+		size_t at;
+		char user_id[USER_ID_MAX + 1];
+	} * slot;
+	size_t count, cap;
+};
+void online_slots_fini(struct online_slots *s);
+/* Writes the value; `o` writes into s->text. */
+void online_slots_put(struct online_slots *s, struct json_out *o, const char *user_id);
+/* online[i] belongs to slot[i]. */
+void online_slots_fill(struct online_slots *s, const bool *online);
+
+void render_conversation_members(struct json_out *o, const struct conversation *c, struct online_slots *slots);
+void render_conversation(struct json_out *o, const struct conversation *c, struct online_slots *slots);
+
+void render_profile_members(struct json_out *o, const struct profile *p);
+void render_profile(struct json_out *o, const struct profile *p);
+void render_friend(struct json_out *o, const struct befriended *f, struct online_slots *slots);
+void render_notification_members(struct json_out *o, const struct notification *n);
+/* The last member of a list; 0 is null. */
+void render_next_cursor(struct json_out *o, uint64_t id);
+
+#endif

@@ -1,0 +1,478 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The two doors' common face: arguments in, exactly one answer out. Decides how an
+ * answer or a refusal looks on each door, and nothing about what commands do.
+ */
+#include "core/base.h"
+#include "api/request.h"
+
+#include "api/command.h"
+#include "api/render.h"
+#include "core/log.h"
+#include "core/utf8.h"
+#include "hub/stats.h"
+#include "live/push.h"
+#include "live/session.h"
+#include "live/watch.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define LIMIT_MAX 100
+
+struct request *request_new_http(struct api *api, struct http_req *http, const struct command *cmd,
+				 const struct token_claims *claims)
+{
+	struct request *r = xcalloc(1, sizeof(*r));
+	r->api = api;
+	r->live = api->live;
+	r->http = http;
+	r->cmd = cmd;
+	memcpy(r->user, claims->user_id, sizeof(r->user));
+	r->may_notify = token_has_scope(claims, TOKEN_SCOPE_NOTIFY);
+	return r;
+}
+
+struct request *request_new_frame(struct api *api, struct session *s)
+{
+	struct request *r = xcalloc(1, sizeof(*r));
+	r->api = api;
+	r->live = api->live;
+	r->session = s;
+	snprintf(r->user, sizeof(r->user), "%s", s->user->id);
+	session_hold(s);
+	return r;
+}
+
+static bool is_detached(const struct request *r)
+{
+	return r->http == NULL && r->session == NULL;
+}
+
+struct session *request_session(const struct request *r)
+{
+	return r->session != NULL && r->session->ws != NULL ? r->session : NULL;
+}
+
+static void request_free(struct request *r)
+{
+	struct session *s = r->session;
+	free(r);
+	if (s != NULL)
+		session_release(s);
+}
+
+void request_abandon(struct request *r)
+{
+	request_free(r);
+}
+
+static void put_ref(struct json_out *o, const struct request *r)
+{
+	json_key(o, "ref");
+	json_str(o, r->has_ref ? str_from(r->ref) : STR_NULL);
+}
+
+static struct json_out *begin_frame(struct request *r, const char *type)
+{
+	struct json_out *o = r->live->out;
+	buf_clear(&r->live->text);
+	json_begin(o, &r->live->text);
+	json_object(o);
+	json_key(o, "type");
+	json_cstr(o, type);
+	put_ref(o, r);
+	return o;
+}
+
+static struct str reply_text(const struct live *live)
+{
+	return (struct str){live->text.data, live->text.len};
+}
+
+static void fail(struct request *r, enum problem p, const char *detail)
+{
+	if (is_detached(r))
+		return;
+	stat_refused(p);
+	if (r->http != NULL) {
+		int retry_secs = p == PROBLEM_RATE_LIMITED ? (int)((r->retry_ms + 999) / 1000)
+				 : p == PROBLEM_UNAVAILABLE || p == PROBLEM_OVERLOADED ? 1
+										       : 0;
+		http_reply_problem(r->http, problem_status(p), problem_code(p), detail, retry_secs, NULL);
+	} else {
+		struct json_out *o = begin_frame(r, "error");
+		json_key(o, "code");
+		json_cstr(o, problem_code(p));
+		json_key(o, "detail");
+		json_cstr(o, detail);
+		json_object_end(o);
+		session_send_json(r->session, reply_text(r->live));
+	}
+}
+
+void request_fail(struct request *r, enum problem p, const char *fmt, ...)
+{
+	char detail[256];
+	va_list ap;
+	va_start(ap, fmt);
+	vsnprintf(detail, sizeof(detail), fmt, ap);
+	va_end(ap);
+
+	fail(r, p, detail);
+	request_free(r);
+}
+
+static void detach(struct request *r)
+{
+	struct session *s = r->session;
+	r->http = NULL;
+	r->session = NULL;
+	if (s != NULL)
+		session_release(s);
+}
+
+void request_fail_store(struct request *r, enum store_status s)
+{
+	const char *detail;
+	enum problem p = problem_of_store(s, &detail);
+	fail(r, p, detail);
+	if (s == STORE_UNCERTAIN)
+		detach(r);
+	else
+		request_free(r);
+}
+
+void request_fail_write(struct request *r, enum store_status s, struct str a, struct str b)
+{
+	if (s == STORE_UNKNOWN) {
+		push_resync(r->live, a);
+		push_resync(r->live, b);
+	}
+	request_fail_store(r, s);
+}
+
+struct json_out *request_begin_list(struct request *r, enum store_status s)
+{
+	if (s != STORE_OK) {
+		request_fail_store(r, s);
+		return NULL;
+	}
+	struct json_out *o = request_begin(r);
+	json_key(o, "items");
+	json_array(o);
+	return o;
+}
+
+struct json_out *request_begin(struct request *r)
+{
+	if (r->session != NULL)
+		return begin_frame(r, "result");
+	struct json_out *o = r->live->out;
+	buf_clear(&r->live->text);
+	json_begin(o, &r->live->text);
+	json_object(o);
+	return o;
+}
+
+void request_end(struct request *r, int http_status)
+{
+	json_object_end(r->live->out);
+	if (r->http != NULL)
+		http_reply(r->http, http_status, "application/json", NULL, reply_text(r->live));
+	else if (r->session != NULL && r->has_ref)
+		session_send_json(r->session, reply_text(r->live));
+	request_free(r);
+}
+
+void request_done(struct request *r)
+{
+	if (r->http != NULL) {
+		http_reply(r->http, 204, NULL, NULL, STR_LIT(""));
+		request_free(r);
+		return;
+	}
+	request_begin(r);
+	request_end(r, 204);
+}
+
+void request_end_message(struct request *r, int http_status, const struct message *m)
+{
+	struct json_out *o = request_begin(r);
+	if (r->http != NULL) {
+		render_message_members(o, m);
+	} else {
+		json_key(o, "message");
+		render_message(o, m);
+	}
+	request_end(r, http_status);
+}
+
+void request_ack(struct request *r, struct str message_json, bool replayed)
+{
+	if (r->http != NULL) {
+		http_reply(r->http, replayed ? 200 : 201, "application/json", NULL, message_json);
+	} else if (r->session != NULL) {
+		struct json_out *o = begin_frame(r, "ack");
+		json_key(o, "message");
+		json_raw(o, message_json);
+		json_key(o, "replayed");
+		json_bool(o, replayed);
+		json_object_end(o);
+		session_send_json(r->session, reply_text(r->live));
+	}
+	request_free(r);
+}
+
+void request_pong(struct request *r)
+{
+	struct json_out *o = begin_frame(r, "pong");
+	json_object_end(o);
+	session_send_json(r->session, reply_text(r->live));
+	request_free(r);
+}
+
+void request_end_count(enum store_status status, uint64_t count, void *arg)
+{
+	struct request *r = arg;
+	if (status != STORE_OK) {
+		request_fail_store(r, status);
+		return;
+	}
+	struct json_out *o = request_begin(r);
+	json_key(o, "unread_count");
+	json_i64(o, (int64_t)count);
+	request_end(r, 200);
+}
+
+struct online_answer {
+	struct request *r;
+	int http_status;
+	struct online_slots slots;
+};
+
+static void on_online(const bool *online, size_t n, void *arg)
+{
+	struct online_answer *a = arg;
+	ASSERT(n == a->slots.count);
+	online_slots_fill(&a->slots, online);
+	http_reply(a->r->http, a->http_status, "application/json", NULL,
+		   (struct str){a->slots.text.data, a->slots.text.len});
+	request_free(a->r);
+	online_slots_fini(&a->slots);
+	free(a);
+}
+
+void request_end_online(struct request *r, int http_status, struct online_slots *slots)
+{
+	struct online_answer *a = xcalloc(1, sizeof(*a));
+	a->r = r;
+	a->http_status = http_status;
+	a->slots = *slots;
+	memset(slots, 0, sizeof(*slots));
+
+	struct str *users = xcalloc(a->slots.count, sizeof(*users));
+	for (size_t i = 0; i < a->slots.count; i++)
+		users[i] = str_from(a->slots.slot[i].user_id);
+	online_find(r->live, users, a->slots.count, on_online, a);
+	free(users);
+}
+
+/* ---- arguments ---- */
+
+bool request_text(struct request *r, const char *name, struct str *out_r)
+{
+	const struct json *v = json_get(r->body, name);
+	*out_r = STR_NULL;
+	if (v == NULL || v->type == JSON_NULL)
+		return true;
+	if (v->type != JSON_STRING) {
+		request_fail(r, PROBLEM_INVALID_ARGUMENT, "%s: must be a string", name);
+		return false;
+	}
+	if (v->has_nul) {
+		request_fail(r, PROBLEM_INVALID_ARGUMENT, "%s: must not contain U+0000", name);
+		return false;
+	}
+	*out_r = v->text;
+	return true;
+}
+
+bool request_needs_text(struct request *r, const char *name, struct str *out_r)
+{
+	if (!request_text(r, name, out_r))
+		return false;
+	if (out_r->s == NULL) {
+		request_fail(r, PROBLEM_INVALID_ARGUMENT, "%s: is missing", name);
+		return false;
+	}
+	return true;
+}
+
+static bool has_control_character(struct str s, enum text_kind kind)
+{
+	for (size_t i = 0; i < s.len; i++) {
+		unsigned char c = (unsigned char)s.s[i];
+		bool breaks = kind == TEXT_LINES && (c == '\n' || c == '\t' || c == '\r');
+		if ((c < ' ' && !breaks) || c == 0x7f)
+			return true;
+	}
+	return false;
+}
+
+bool request_name(struct request *r, const char *name, size_t chars_max, enum text_kind kind, struct str *out_r)
+{
+	if (!request_text(r, name, out_r))
+		return false;
+	if (out_r->s == NULL)
+		return true;
+	size_t chars = utf8_count(*out_r);
+	if (chars < 1 || chars > chars_max) {
+		request_fail(r, PROBLEM_INVALID_ARGUMENT, "%s: must be of 1 to %zu characters", name, chars_max);
+		return false;
+	}
+	if (has_control_character(*out_r, kind)) {
+		request_fail(r, PROBLEM_INVALID_ARGUMENT, "%s: must not contain control characters", name);
+		return false;
+	}
+	buf_clear(&r->live->scratch);
+	char *clean = buf_reserve(&r->live->scratch, out_r->len);
+	*out_r = (struct str){clean, utf8_name(*out_r, clean)};
+	if (out_r->len != 0)
+		return true;
+	request_fail(r, PROBLEM_INVALID_ARGUMENT, "%s: has no character that can be seen", name);
+	return false;
+}
+
+static bool is_web_url(struct str url)
+{
+	size_t scheme = url.len >= 7 && strncasecmp(url.s, "http://", 7) == 0	 ? 7
+			: url.len >= 8 && strncasecmp(url.s, "https://", 8) == 0 ? 8
+										 : 0;
+	if (scheme == 0 || url.len == scheme || url.s[scheme] == '/')
+		return false;
+	for (size_t i = 0; i < url.len; i++)
+		if ((unsigned char)url.s[i] <= ' ' || url.s[i] == 0x7f)
+			return false;
+	return true;
+}
+
+bool request_web_url(struct request *r, const char *name, struct str *out_r)
+{
+	if (!request_text(r, name, out_r))
+		return false;
+	if (out_r->s == NULL)
+		return true;
+	if (out_r->len > WEB_URL_MAX) {
+		request_fail(r, PROBLEM_INVALID_ARGUMENT, "%s: is over %d bytes", name, WEB_URL_MAX);
+		return false;
+	}
+	if (!is_web_url(*out_r)) {
+		request_fail(r, PROBLEM_INVALID_ARGUMENT, "%s: must be an http or https URL", name);
+		return false;
+	}
+	return true;
+}
+
+bool request_user_id(struct request *r, const char *name, struct str *out_r)
+{
+	if (!request_needs_text(r, name, out_r))
+		return false;
+	if (!id_user_valid(*out_r)) {
+		request_fail(r, PROBLEM_INVALID_ARGUMENT, "%s: must be " USER_ID_RULE, name);
+		return false;
+	}
+	return true;
+}
+
+bool request_id(struct request *r, const char *name, uint64_t *out_r)
+{
+	if (r->http != NULL) {
+		*out_r = r->path_id;
+		return true;
+	}
+	struct str text;
+	if (!request_needs_text(r, name, &text))
+		return false;
+	if (id_parse_u64(text, out_r) != 0) {
+		request_fail(r, PROBLEM_INVALID_ARGUMENT, "%s: must be an id, a string of decimal digits", name);
+		return false;
+	}
+	return true;
+}
+
+/* 1, 0 where it is not given, -1 after having failed the request. */
+static int query_text(struct request *r, const char *name, struct str *out_r)
+{
+	int found = http_req_query(r->http, name, out_r);
+	if (found < 0)
+		request_fail(r, PROBLEM_INVALID_ARGUMENT, "%s: is not percent-encoded UTF-8", name);
+	return found;
+}
+
+bool request_query_u64(struct request *r, const char *name, uint64_t min, uint64_t max, uint64_t fallback,
+		       uint64_t *out_r)
+{
+	struct str text;
+	int found = query_text(r, name, &text);
+	if (found < 0)
+		return false;
+	*out_r = fallback;
+	if (found == 0)
+		return true;
+	if (id_parse_u64(text, out_r) != 0 || *out_r < min || *out_r > max) {
+		request_fail(r, PROBLEM_INVALID_ARGUMENT, "%s: must be a number from %" PRIu64 " to %" PRIu64, name,
+			     min, max);
+		return false;
+	}
+	return true;
+}
+
+bool request_query_text(struct request *r, const char *name, struct str *out_r)
+{
+	int found = query_text(r, name, out_r);
+	if (found == 0)
+		*out_r = STR_NULL;
+	return found >= 0;
+}
+
+bool request_query_limit(struct request *r, unsigned fallback, unsigned *out_r)
+{
+	uint64_t limit;
+	if (!request_query_u64(r, "limit", 1, LIMIT_MAX, fallback, &limit))
+		return false;
+	*out_r = (unsigned)limit;
+	return true;
+}
+
+void cursor_format(char out[CURSOR_LEN], struct store_cursor c)
+{
+	snprintf(out, CURSOR_LEN, "%" PRId64 "-%" PRIu64, c.ms, c.id);
+}
+
+bool request_parse_cursor(struct request *r, const char *name, struct str text, struct store_cursor *out_r)
+{
+	/* Beyond year 9999 the database has no times. */
+	const uint64_t last_ms = UINT64_C(253402300799999);
+	const char *dash = memchr(text.s, '-', text.len);
+	uint64_t ms, id;
+	if (dash == NULL || id_parse_u64((struct str){text.s, (size_t)(dash - text.s)}, &ms) != 0 || ms > last_ms ||
+	    id_parse_u64((struct str){dash + 1, text.len - (size_t)(dash + 1 - text.s)}, &id) != 0) {
+		request_fail(r, PROBLEM_INVALID_ARGUMENT, "%s: is not a cursor of this server", name);
+		return false;
+	}
+	*out_r = (struct store_cursor){.ms = (int64_t)ms, .id = id};
+	return true;
+}
+
+bool request_query_cursor(struct request *r, const char *name, struct store_cursor *out_r)
+{
+	struct str text;
+	int found = query_text(r, name, &text);
+	if (found < 0)
+		return false;
+	*out_r = (struct store_cursor){0};
+	return found == 0 || request_parse_cursor(r, name, text, out_r);
+}

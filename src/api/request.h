@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * One call of a client, whichever door it came by: a REST request, or a frame of a
+ * WebSocket. Commands are written against this and know no door.
+ *
+ * A request ends with exactly one of request_fail*, request_end, request_ack or
+ * request_done; it is gone then. The one exception is STORE_UNCERTAIN: request_fail_store answers the client and
+ * detaches the request, which lives on without a door until the store has told what became of it. What ends it then
+ * answers nobody; the events that it pushes are the same.
+ */
+#ifndef TIDINGS_API_REQUEST_H
+#define TIDINGS_API_REQUEST_H
+
+#include "core/base.h"
+#include "api/api.h"
+#include "api/problem.h"
+
+struct command;
+struct online_slots;
+
+#define REF_MAX 64
+
+struct request {
+	struct api *api;
+	struct live *live;
+	const struct command *cmd; /* NULL while it is not known */
+	char user[USER_ID_MAX + 1];
+	struct http_req *http;	 /* either this */
+	struct session *session; /* or this, which lives at least as long as the request; neither: detached */
+	bool has_ref;
+	char ref[REF_MAX + 1];
+	uint64_t path_id;		 /* {id} of a REST path */
+	char path_user[USER_ID_MAX + 1]; /* {user} of a REST path */
+	bool may_notify;		 /* the token's scope contains notify */
+	const struct json *body;	 /* the JSON object, during check and proceed; NULL if there is none */
+	int64_t retry_ms;		 /* for rate_limited */
+};
+
+struct request *request_new_http(struct api *api, struct http_req *http, const struct command *cmd,
+				 const struct token_claims *claims);
+struct request *request_new_frame(struct api *api, struct session *s);
+
+static inline struct str request_user(const struct request *r)
+{
+	return str_from(r->user);
+}
+
+/* Ends a request that never was complete: nobody waits for an answer. */
+void request_abandon(struct request *r);
+
+/* The session that asked, if it is still there: it gets no event about what it did itself. */
+struct session *request_session(const struct request *r);
+
+void request_fail(struct request *r, enum problem p, const char *fmt, ...) PRINTF_LIKE(3, 4);
+void request_fail_store(struct request *r, enum store_status s);
+/*
+ * The same for a write that these two users are told of (absent: nobody): where nobody knows whether it was done, their
+ * sessions are told to catch up.
+ */
+void request_fail_write(struct request *r, enum store_status s, struct str a, struct str b);
+
+/* Begins the answer's object (for a frame: a `result` with its ref); the caller writes members, then request_end. */
+struct json_out *request_begin(struct request *r);
+/* The same for a list, up to where its items are written; NULL where it could not be read, which is the answer then. */
+struct json_out *request_begin_list(struct request *r, enum store_status s);
+void request_end(struct request *r, int http_status);
+/* The answer to a send: the message, rendered already. */
+void request_ack(struct request *r, struct str message_json, bool replayed);
+/* `pong`, which is answered also without a ref. */
+void request_pong(struct request *r);
+/* Nothing to say: 204, or a bare `result`. */
+void request_done(struct request *r);
+/* The answer is this one message: the bare resource, or `message` in a result. */
+void request_end_message(struct request *r, int http_status, const struct message *m);
+
+/* The answer is how many are unread; a store_count_fn, whose arg is the request. */
+void request_end_count(enum store_status status, uint64_t count, void *arg);
+
+/*
+ * The answer to a REST request whose JSON says in some places who is online: looks that up, then sends it. Takes
+ * what the slots hold, and leaves them empty.
+ */
+void request_end_online(struct request *r, int http_status, struct online_slots *slots);
+
+/*
+ * Reading arguments. Each returns false after having failed the request with a
+ * detail that names the argument.
+ */
+/* The {id} of the path, or the string member `name` of a frame. */
+bool request_id(struct request *r, const char *name, uint64_t *out_r);
+/* A string member; *out_r absent where it is missing or null. */
+bool request_text(struct request *r, const char *name, struct str *out_r);
+/* The same, for one that has to be there. */
+bool request_needs_text(struct request *r, const char *name, struct str *out_r);
+/*
+ * A text of 1 to chars_max characters that is shown as a name or beside one, if it is there; no control characters, in
+ * TEXT_LINES but line feeds and tabs. What is given back is cleaned by utf8_name, and shows something; kept in
+ * api->live->scratch.
+ */
+enum text_kind { TEXT_LINE, TEXT_LINES };
+bool request_name(struct request *r, const char *name, size_t chars_max, enum text_kind kind, struct str *out_r);
+/* An http or https URL of up to WEB_URL_MAX bytes, if it is there. */
+#define WEB_URL_MAX 2048
+bool request_web_url(struct request *r, const char *name, struct str *out_r);
+/* A user id that has to be there. */
+bool request_user_id(struct request *r, const char *name, struct str *out_r);
+/* A query parameter (REST) that is a number from min to max; fallback if it is not given. */
+bool request_query_u64(struct request *r, const char *name, uint64_t min, uint64_t max, uint64_t fallback,
+		       uint64_t *out_r);
+/* The parameter limit, from 1 to 100. */
+bool request_query_limit(struct request *r, unsigned fallback, unsigned *out_r);
+/* A text; absent where it is not given. */
+bool request_query_text(struct request *r, const char *name, struct str *out_r);
+/* A cursor: all zeroes where not given. */
+bool request_query_cursor(struct request *r, const char *name, struct store_cursor *out_r);
+bool request_parse_cursor(struct request *r, const char *name, struct str text, struct store_cursor *out_r);
+#define CURSOR_LEN 48
+void cursor_format(char out[CURSOR_LEN], struct store_cursor c);
+
+#endif

@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* register and login: a password is hashed beside the loop, and a token signed. */
+#include "core/base.h"
+#include "cmd/cmd.h"
+
+#include "api/render.h"
+#include "core/password.h"
+#include "hub/stats.h"
+#include "live/admission.h"
+#include "net/work.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+/* One who registers or logs in, from the arguments to the answer. */
+struct account_call {
+	struct work_job job;
+	struct request *r;
+	bool registers;
+	bool matches; /* login: the password is right */
+	char *hash;   /* register: made of the password; login: what the account has, NULL: none */
+	char *nickname;
+	char user_id[USER_ID_MAX + 1];
+	char password[PASSWORD_MAX + 1];
+};
+
+static void call_free(struct account_call *c)
+{
+	explicit_bzero(c->password, sizeof(c->password));
+	free(c->hash);
+	free(c->nickname);
+	free(c);
+}
+
+static void call_fail(struct account_call *c, enum problem p, const char *detail)
+{
+	request_fail(c->r, p, "%s", detail);
+	call_free(c);
+}
+
+static void call_fail_store(struct account_call *c, enum store_status status)
+{
+	request_fail_store(c->r, status);
+	call_free(c);
+}
+
+static void answer_with_token(struct account_call *c, const struct profile *user, int http_status)
+{
+	struct live *live = c->r->live;
+	const char *reason;
+	int64_t expires_ms;
+	char *token =
+		token_issue(c->r->api->keys, c->user_id, NULL, live->conf->jwt.lifetime_secs, &expires_ms, &reason);
+	if (token == NULL) {
+		call_fail(c, PROBLEM_UNAVAILABLE, reason);
+		return;
+	}
+	struct json_out *o = request_begin(c->r);
+	json_key(o, "user");
+	render_profile(o, user);
+	json_key(o, "token");
+	json_cstr(o, token);
+	json_key(o, "expires_at");
+	json_time(o, expires_ms);
+	request_end(c->r, http_status);
+	explicit_bzero(token, strlen(token));
+	free(token);
+	call_free(c);
+}
+
+/* ---- beside the loop ---- */
+
+static void run(struct work_job *j)
+{
+	struct account_call *c = container_of(j, struct account_call, job);
+	if (c->registers)
+		c->hash = password_hash(c->password);
+	else
+		c->matches = password_matches(c->password, c->hash);
+}
+
+static void on_added(const struct store_user *u, void *arg)
+{
+	struct account_call *c = arg;
+	if (u->status == STORE_OK)
+		answer_with_token(c, u->profile, 201);
+	else if (u->status == STORE_TAKEN)
+		call_fail(c, PROBLEM_CONFLICT, "user_id: is taken");
+	else
+		call_fail_store(c, u->status);
+}
+
+static void on_profile(const struct store_user *u, void *arg)
+{
+	struct account_call *c = arg;
+	if (u->status == STORE_OK)
+		answer_with_token(c, u->profile, 200);
+	else
+		call_fail_store(c, u->status == STORE_NOT_FOUND ? STORE_UNAVAILABLE : u->status);
+}
+
+static void login_fail(struct account_call *c)
+{
+	admission_failed(c->r->live, c->r->http->peer, c->user_id);
+	call_fail(c, PROBLEM_CREDENTIALS_INVALID, "no such user, or another password");
+}
+
+static void done(struct work_job *j, bool ran)
+{
+	struct account_call *c = container_of(j, struct account_call, job);
+	struct store *store = c->r->live->store;
+	const struct store_new_user added = {
+		.user = str_from(c->user_id),
+		.nickname = str_from(c->nickname),
+		.password_hash = str_from(c->hash),
+		.must_be_new = true,
+	};
+	stat_add(STAT_PASSWORDS, ran);
+	if (!ran || (c->registers && c->hash == NULL))
+		call_fail(c, PROBLEM_UNAVAILABLE, "the password could not be hashed");
+	else if (c->registers)
+		store_add_user(store, &added, on_added, c);
+	else if (c->matches)
+		store_find_user(store, str_from(c->user_id), on_profile, c);
+	else
+		login_fail(c);
+}
+
+static void submit(struct account_call *c)
+{
+	if (!work_submit(c->r->api->work, &c->job))
+		call_fail(c, PROBLEM_OVERLOADED, "too many passwords wait to be hashed");
+}
+
+/* ---- before ---- */
+
+static struct account_call *call_new(struct request *r, const union command_args *a, bool registers)
+{
+	struct account_call *c = xcalloc(1, sizeof(*c));
+	c->job = (struct work_job){.run = run, .done = done};
+	c->r = r;
+	c->registers = registers;
+	memcpy(c->user_id, a->account.user_id.s, a->account.user_id.len);
+	memcpy(c->password, a->account.password.s, a->account.password.len);
+	if (a->account.nickname.s != NULL)
+		c->nickname = xstrndup(a->account.nickname.s, a->account.nickname.len);
+	return c;
+}
+
+static bool password_argument(struct request *r, size_t min, struct str *out_r)
+{
+	if (!request_needs_text(r, "password", out_r))
+		return false;
+	if (out_r->len < min || out_r->len > PASSWORD_MAX) {
+		request_fail(r, PROBLEM_INVALID_ARGUMENT, "password: must be of %zu to %d bytes", min, PASSWORD_MAX);
+		return false;
+	}
+	return true;
+}
+
+bool register_check(struct request *r, union command_args *a)
+{
+	/* They are paths of their own below /users/ and /friends/. */
+	static const char *const reserved[] = {"me", "register", "login", "blocked", "requests"};
+	if (!request_user_id(r, "user_id", &a->account.user_id) ||
+	    !password_argument(r, PASSWORD_MIN, &a->account.password) ||
+	    !request_name(r, "nickname", NICKNAME_MAX, TEXT_LINE, &a->account.nickname))
+		return false;
+	for (size_t i = 0; i < ARRAY_LEN(reserved); i++) {
+		if (str_is(a->account.user_id, reserved[i])) {
+			request_fail(r, PROBLEM_INVALID_ARGUMENT, "user_id: %s is reserved", reserved[i]);
+			return false;
+		}
+	}
+	return true;
+}
+
+void register_proceed(struct request *r, const union command_args *a)
+{
+	if (r->live->conf->account.registration == REGISTRATION_CLOSED)
+		request_fail(r, PROBLEM_FORBIDDEN,
+			     "nobody can register here: the server's account.registration is closed");
+	else
+		submit(call_new(r, a, true));
+}
+
+bool login_check(struct request *r, union command_args *a)
+{
+	return request_user_id(r, "user_id", &a->account.user_id) && password_argument(r, 0, &a->account.password);
+}
+
+static void on_found(const struct store_user *u, void *arg)
+{
+	struct account_call *c = arg;
+	if (u->status != STORE_OK && u->status != STORE_NOT_FOUND) {
+		call_fail_store(c, u->status);
+		return;
+	}
+	if (u->password_hash.s != NULL)
+		c->hash = xstrndup(u->password_hash.s, u->password_hash.len);
+	submit(c);
+}
+
+void login_proceed(struct request *r, const union command_args *a)
+{
+	struct account_call *c = call_new(r, a, false);
+	char address[ADDR_TEXT_MAX];
+	addr_format_network(r->http->peer, address);
+	r->retry_ms = admission_login(r->live, r->http->peer, c->user_id);
+	if (r->retry_ms == 0)
+		store_look_up_user(r->live->store, str_from(address), str_from(c->user_id), on_found, c);
+	else
+		call_fail(c, PROBLEM_RATE_LIMITED, "too many wrong passwords for this user");
+}

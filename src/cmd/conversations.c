@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Conversations: the list, beginning one, its history. */
+#include "core/base.h"
+#include "cmd/cmd.h"
+
+#include "api/render.h"
+
+#define CONVERSATIONS_LIMIT 20
+#define MESSAGES_LIMIT 50
+#define SOURCE_KIND_MAX 32
+#define SOURCE_ID_MAX 64
+
+bool conversations_check(struct request *r, union command_args *a)
+{
+	return request_query_limit(r, CONVERSATIONS_LIMIT, &a->list.limit) &&
+	       request_query_cursor(r, "cursor", &a->list.after);
+}
+
+static void on_conversations(const struct store_conversations *list, void *arg)
+{
+	struct request *r = arg;
+	struct json_out *o = r->live->out;
+	if (list->status != STORE_OK) {
+		request_fail_store(r, list->status);
+		return;
+	}
+	struct online_slots slots = {0};
+	json_begin(o, &slots.text);
+	json_object(o);
+	json_key(o, "items");
+	json_array(o);
+	for (size_t i = 0; i < list->count; i++)
+		render_conversation(o, &list->item[i], &slots);
+	json_array_end(o);
+	json_key(o, "next_cursor");
+	if (list->has_more) {
+		char cursor[CURSOR_LEN];
+		cursor_format(cursor, list->next);
+		json_cstr(o, cursor);
+	} else {
+		json_null(o);
+	}
+	json_object_end(o);
+	request_end_online(r, 200, &slots);
+}
+
+void conversations_proceed(struct request *r, const union command_args *a)
+{
+	store_list_conversations(r->live->store, request_user(r), a->list.limit, a->list.after, on_conversations, r);
+}
+
+static bool source_part(struct request *r, const struct json *source, const char *name, size_t max, struct str *out_r)
+{
+	const struct json *v = json_get(source, name);
+	if (v == NULL || v->type != JSON_STRING || v->has_nul || v->text.len == 0 || v->text.len > max) {
+		request_fail(r, PROBLEM_INVALID_ARGUMENT, "source.%s: must be a string of 1 to %zu bytes", name, max);
+		return false;
+	}
+	*out_r = v->text;
+	return true;
+}
+
+bool create_check(struct request *r, union command_args *a)
+{
+	if (!request_user_id(r, "user_id", &a->create.peer))
+		return false;
+	if (str_equal(a->create.peer, request_user(r))) {
+		request_fail(r, PROBLEM_INVALID_ARGUMENT, "user_id: one cannot talk to oneself");
+		return false;
+	}
+	const struct json *source = json_get(r->body, "source");
+	if (source == NULL || source->type == JSON_NULL)
+		return true;
+	if (source->type != JSON_OBJECT) {
+		request_fail(r, PROBLEM_INVALID_ARGUMENT, "source: must be an object");
+		return false;
+	}
+	return source_part(r, source, "kind", SOURCE_KIND_MAX, &a->create.source_kind) &&
+	       source_part(r, source, "id", SOURCE_ID_MAX, &a->create.source_id);
+}
+
+static void on_created(const struct store_created *c, void *arg)
+{
+	struct request *r = arg;
+	struct json_out *o = r->live->out;
+	if (c->status != STORE_OK) {
+		request_fail_store(r, c->status);
+		return;
+	}
+	struct online_slots slots = {0};
+	json_begin(o, &slots.text);
+	render_conversation(o, c->conversation, &slots);
+	request_end_online(r, c->created ? 201 : 200, &slots);
+}
+
+void create_proceed(struct request *r, const union command_args *a)
+{
+	store_create(r->live->store, request_user(r), a->create.peer, a->create.source_kind, a->create.source_id,
+		     on_created, r);
+}
+
+bool history_check(struct request *r, union command_args *a)
+{
+	a->history.conversation_id = r->path_id;
+	if (!request_query_limit(r, MESSAGES_LIMIT, &a->history.limit) ||
+	    !request_query_u64(r, "before", 1, UINT64_MAX, 0, &a->history.before))
+		return false;
+	if (!request_query_u64(r, "after", 0, STORE_NO_AFTER - 1, STORE_NO_AFTER, &a->history.after))
+		return false;
+	if (a->history.before != 0 && a->history.after != STORE_NO_AFTER) {
+		request_fail(r, PROBLEM_INVALID_ARGUMENT, "before, after: only one of them can be given");
+		return false;
+	}
+	return true;
+}
+
+static void on_history(const struct store_history *h, void *arg)
+{
+	struct request *r = arg;
+	if (h->status != STORE_OK) {
+		request_fail_store(r, h->status);
+		return;
+	}
+	struct json_out *o = request_begin(r);
+	json_key(o, "items");
+	json_array(o);
+	for (size_t i = 0; i < h->count; i++)
+		render_message(o, &h->item[i]);
+	json_array_end(o);
+	json_key(o, "has_more");
+	json_bool(o, h->has_more);
+	request_end(r, 200);
+}
+
+void history_proceed(struct request *r, const union command_args *a)
+{
+	store_list_messages(r->live->store, request_user(r), a->history.conversation_id, a->history.before,
+			    a->history.after, a->history.limit, on_history, r);
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What only lives on a WebSocket and is never stored: typing, ping. (watch is in cmd_watch.c.) */
+#include "core/base.h"
+#include "cmd/cmd.h"
+
+#include "api/event.h"
+#include "core/clock.h"
+#include "hub/bucket.h"
+#include "live/push.h"
+#include "live/session.h"
+
+/* A look at the database each, so not more often than someone types. */
+#define TYPING_PER_SECOND 5.0
+#define TYPING_BURST 20.0
+
+bool typing_check(struct request *r, union command_args *a)
+{
+	return request_id(r, "conversation_id", &a->conversation_id);
+}
+
+static void on_peer(const struct store_peer *peer, void *arg)
+{
+	struct request *r = arg;
+	struct live *live = r->live;
+	if (peer->status != STORE_OK) {
+		request_fail_store(r, peer->status);
+		return;
+	}
+	struct json_out *o = event_begin_in(live, "typing", peer->conversation_id);
+	json_key(o, "user_id");
+	json_cstr(o, r->user);
+	push_to(live, str_from(peer->peer), (struct push_place){BUS_EVENT, 0}, event_end(live), NULL);
+	request_done(r);
+}
+
+void typing_proceed(struct request *r, const union command_args *a)
+{
+	r->retry_ms = bucket_take(r->live->hub, 't', r->user, TYPING_PER_SECOND, TYPING_BURST, clock_mono_ms());
+	if (r->retry_ms != 0)
+		request_fail(r, PROBLEM_RATE_LIMITED, "typing is told too often");
+	else
+		store_find_peer(r->live->store, request_user(r), a->conversation_id, on_peer, r);
+}
+
+void ping_proceed(struct request *r, const union command_args *a)
+{
+	(void)a;
+	request_pong(r);
+}

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What is done to one message after it was sent: read, recall, delete. */
+#include "core/base.h"
+#include "cmd/cmd.h"
+
+#include "api/event.h"
+#include "live/push.h"
+#include "live/session.h"
+
+bool message_check(struct request *r, union command_args *a)
+{
+	return request_id(r, "message_id", &a->message_id);
+}
+
+static void fail_change(struct request *r, const struct store_change *c)
+{
+	const struct message *m = c->message;
+	request_fail_write(r, c->status, m != NULL ? str_from(m->from) : STR_NULL,
+			   m != NULL ? str_from(m->to) : STR_NULL);
+}
+
+static void on_message_read(const struct store_change *c, void *arg)
+{
+	struct request *r = arg;
+	struct live *live = r->live;
+	if (c->status != STORE_OK) {
+		fail_change(r, c);
+		return;
+	}
+	const struct message *m = c->message;
+	if (c->changed) {
+		struct json_out *o = event_begin_in(live, "read", message_id_conversation(m->id));
+		json_key(o, "reader_id");
+		json_cstr(o, m->to);
+		json_key(o, "up_to_seq");
+		json_null(o);
+		json_key(o, "message_ids");
+		json_array(o);
+		json_id(o, m->id);
+		json_array_end(o);
+		json_key(o, "read_at");
+		json_time(o, m->read_ms);
+		push_to_both(live, str_from(m->from), str_from(m->to), (struct push_place){BUS_CHANGE, m->id},
+			     event_end(live), request_session(r));
+	}
+	request_end_message(r, 200, m);
+}
+
+void message_read_proceed(struct request *r, const union command_args *a)
+{
+	store_read_message(r->live->store, request_user(r), a->message_id, on_message_read, r);
+}
+
+static void on_recalled(const struct store_change *c, void *arg)
+{
+	struct request *r = arg;
+	struct live *live = r->live;
+	if (c->status != STORE_OK) {
+		fail_change(r, c);
+		return;
+	}
+	const struct message *m = c->message;
+	if (c->changed) {
+		struct json_out *o = event_begin_in(live, "recalled", message_id_conversation(m->id));
+		json_key(o, "message_id");
+		json_id(o, m->id);
+		json_key(o, "seq");
+		json_i64(o, (int64_t)message_id_seq(m->id));
+		json_key(o, "change_seq");
+		json_i64(o, (int64_t)c->change_seq);
+		json_key(o, "recalled_at");
+		json_time(o, m->recalled_ms);
+		push_to_both(live, str_from(m->to), str_from(m->from), (struct push_place){BUS_CHANGE, m->id},
+			     event_end(live), request_session(r));
+	}
+	request_end_message(r, 200, m);
+}
+
+void recall_proceed(struct request *r, const union command_args *a)
+{
+	store_recall(r->live->store, request_user(r), a->message_id, on_recalled, r);
+}
+
+static void on_deleted(const struct store_change *c, void *arg)
+{
+	struct request *r = arg;
+	struct live *live = r->live;
+	if (c->status != STORE_OK) {
+		fail_change(r, c);
+		return;
+	}
+	if (c->changed) {
+		struct json_out *o = event_begin_in(live, "deleted", message_id_conversation(c->message->id));
+		json_key(o, "message_id");
+		json_id(o, c->message->id);
+		push_to(live, request_user(r), (struct push_place){BUS_CHANGE, c->message->id}, event_end(live),
+			request_session(r));
+	}
+	request_done(r);
+}
+
+void delete_proceed(struct request *r, const union command_args *a)
+{
+	store_delete(r->live->store, request_user(r), a->message_id, on_deleted, r);
+}

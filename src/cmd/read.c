@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* read: a conversation, up to a place or whole; and how much is unread in all. */
+#include "core/base.h"
+#include "cmd/cmd.h"
+
+#include "api/event.h"
+#include "live/push.h"
+#include "live/session.h"
+
+bool read_check(struct request *r, union command_args *a)
+{
+	if (!request_id(r, "conversation_id", &a->read.conversation_id))
+		return false;
+	a->read.up_to_seq = UINT64_MAX;
+	const struct json *v = json_get(r->body, "up_to_seq");
+	if (v == NULL || v->type == JSON_NULL)
+		return true;
+	if (json_count(v, &a->read.up_to_seq) != 0) {
+		request_fail(r, PROBLEM_INVALID_ARGUMENT, "up_to_seq: must be a whole number from 0 on");
+		return false;
+	}
+	return true;
+}
+
+static void push_read(struct request *r, const struct store_read *read)
+{
+	struct live *live = r->live;
+	struct json_out *o = event_begin_in(live, "read", read->conversation_id);
+	json_key(o, "reader_id");
+	json_cstr(o, r->user);
+	json_key(o, "up_to_seq");
+	json_i64(o, (int64_t)read->up_to_seq);
+	json_key(o, "message_ids");
+	json_null(o);
+	json_key(o, "read_at");
+	json_time(o, read->read_ms);
+	push_to_both(live, str_from(read->peer), request_user(r),
+		     (struct push_place){BUS_CHANGE, message_id_make(read->conversation_id, read->up_to_seq)},
+		     event_end(live), request_session(r));
+}
+
+static void on_read(const struct store_read *read, void *arg)
+{
+	struct request *r = arg;
+	/* A long way is gone in steps, some of which may have been done although the last one was not. */
+	if (read->changed && read->status != STORE_UNCERTAIN)
+		push_read(r, read);
+	if (read->status != STORE_OK) {
+		request_fail_write(r, read->status, request_user(r), str_from(read->peer));
+		return;
+	}
+	struct json_out *o = request_begin(r);
+	json_key(o, "conversation_id");
+	json_id(o, read->conversation_id);
+	json_key(o, "read_seq");
+	json_i64(o, (int64_t)read->read_seq);
+	json_key(o, "marked");
+	json_i64(o, (int64_t)read->marked);
+	json_key(o, "unread_count");
+	json_i64(o, (int64_t)read->unread);
+	request_end(r, 200);
+}
+
+void read_proceed(struct request *r, const union command_args *a)
+{
+	store_read_conversation(r->live->store, request_user(r), a->read.conversation_id, a->read.up_to_seq, on_read,
+				r);
+}
+
+static void on_unread(enum store_status status, uint64_t unread, uint64_t mentions, void *arg)
+{
+	struct request *r = arg;
+	if (status != STORE_OK) {
+		request_fail_store(r, status);
+		return;
+	}
+	struct json_out *o = request_begin(r);
+	json_key(o, "unread_count");
+	json_i64(o, (int64_t)unread);
+	json_key(o, "mention_count");
+	json_i64(o, (int64_t)mentions);
+	request_end(r, 200);
+}
+
+void unread_proceed(struct request *r, const union command_args *a)
+{
+	(void)a;
+	store_count_unread(r->live->store, request_user(r), on_unread, r);
+}

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* sync: what a client that was away has missed. */
+#include "core/base.h"
+#include "cmd/cmd.h"
+
+#include "api/render.h"
+
+#define SYNC_LIMIT 50
+#define SYNC_LIMIT_MAX 100
+
+static bool read_number(struct request *r, const struct json *item, const char *name, uint64_t *out_r)
+{
+	if (json_count(json_get(item, name), out_r) != 0) {
+		request_fail(r, PROBLEM_INVALID_ARGUMENT, "conversations[].%s: must be a whole number from 0 on", name);
+		return false;
+	}
+	return true;
+}
+
+/* Into live->scratch, which then holds an array of struct store_sync_have. */
+static bool read_listed(struct request *r, struct store_sync_request *s)
+{
+	const struct json *list = json_get(r->body, "conversations");
+	buf_clear(&r->live->scratch);
+	if (list == NULL || list->type == JSON_NULL)
+		return true;
+	if (list->type != JSON_ARRAY || list->count > STORE_SYNC_LISTED_MAX) {
+		request_fail(r, PROBLEM_INVALID_ARGUMENT, "conversations: must be an array of up to %d",
+			     STORE_SYNC_LISTED_MAX);
+		return false;
+	}
+	for (const struct json *item = list->child; item != NULL; item = item->next) {
+		struct store_sync_have have;
+		const struct json *id = json_get(item, "id");
+		if (id == NULL || id->type != JSON_STRING || id_parse_u64(id->text, &have.id) != 0) {
+			request_fail(r, PROBLEM_INVALID_ARGUMENT,
+				     "conversations[].id: must be an id, a string of decimal digits");
+			return false;
+		}
+		if (!read_number(r, item, "seq", &have.seq) || !read_number(r, item, "change_seq", &have.change_seq))
+			return false;
+		buf_append(&r->live->scratch, &have, sizeof(have));
+	}
+	s->have = (const struct store_sync_have *)(const void *)r->live->scratch.data;
+	s->have_count = list->count;
+	return true;
+}
+
+bool sync_check(struct request *r, union command_args *a)
+{
+	struct store_sync_request *s = &a->sync;
+	struct str since;
+	s->user = request_user(r);
+	if (!read_listed(r, s) || !request_text(r, "since", &since))
+		return false;
+	s->has_since = since.s != NULL;
+	if (s->has_since && !request_parse_cursor(r, "since", since, &s->since))
+		return false;
+	int64_t limit = SYNC_LIMIT;
+	const struct json *v = json_get(r->body, "limit");
+	if (v != NULL && v->type != JSON_NULL && (json_int(v, &limit) != 0 || limit < 1 || limit > SYNC_LIMIT_MAX)) {
+		request_fail(r, PROBLEM_INVALID_ARGUMENT, "limit: must be a number from 1 to %d", SYNC_LIMIT_MAX);
+		return false;
+	}
+	s->limit = (unsigned)limit;
+	return true;
+}
+
+static void put_item(struct json_out *o, const struct store_sync_item *item, struct online_slots *slots)
+{
+	json_object(o);
+	json_key(o, "conversation");
+	render_conversation(o, &item->conversation, slots);
+	json_key(o, "messages");
+	json_array(o);
+	for (size_t i = 0; i < item->message_count; i++)
+		render_message(o, &item->message[i]);
+	json_array_end(o);
+	json_key(o, "changes");
+	json_array(o);
+	for (size_t i = 0; i < item->change_count; i++) {
+		const struct store_sync_change *c = &item->change[i];
+		json_object(o);
+		json_key(o, "change_seq");
+		json_i64(o, (int64_t)c->change_seq);
+		json_key(o, "kind");
+		json_cstr(o, change_kind_name(c->kind));
+		json_key(o, "message_id");
+		json_id(o, c->message_id);
+		json_key(o, "at");
+		json_time(o, c->at_ms);
+		json_object_end(o);
+	}
+	json_array_end(o);
+	json_key(o, "has_more");
+	json_bool(o, item->has_more);
+	json_object_end(o);
+}
+
+static void on_synced(const struct store_synced *synced, void *arg)
+{
+	struct request *r = arg;
+	struct json_out *o = r->live->out;
+	if (synced->status != STORE_OK) {
+		request_fail_store(r, synced->status);
+		return;
+	}
+	struct online_slots slots = {0};
+	char cursor[CURSOR_LEN];
+	json_begin(o, &slots.text);
+	json_object(o);
+	json_key(o, "conversations");
+	json_array(o);
+	for (size_t i = 0; i < synced->count; i++)
+		put_item(o, &synced->item[i], &slots);
+	json_array_end(o);
+	cursor_format(cursor, synced->cursor);
+	json_key(o, "cursor");
+	json_cstr(o, cursor);
+	json_key(o, "more");
+	json_bool(o, synced->more);
+	json_object_end(o);
+	request_end_online(r, 200, &slots);
+}
+
+void sync_proceed(struct request *r, const union command_args *a)
+{
+	store_sync(r->live->store, &a->sync, on_synced, r);
+}

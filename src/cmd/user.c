@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Profiles: one's own, and anybody's. */
+#include "core/base.h"
+#include "cmd/cmd.h"
+
+#include "api/render.h"
+
+static void end_profile(struct request *r, const struct profile *p)
+{
+	struct json_out *o = request_begin(r);
+	render_profile_members(o, p);
+	request_end(r, 200);
+}
+
+static void on_me(const struct store_user *u, void *arg)
+{
+	struct request *r = arg;
+	if (u->status == STORE_OK || u->status == STORE_NOT_FOUND)
+		end_profile(r, u->profile);
+	else
+		request_fail_store(r, u->status);
+}
+
+void me_proceed(struct request *r, const union command_args *a)
+{
+	(void)a;
+	store_find_user(r->live->store, request_user(r), on_me, r);
+}
+
+static void on_user(const struct store_user *u, void *arg)
+{
+	struct request *r = arg;
+	if (u->status == STORE_OK)
+		end_profile(r, u->profile);
+	else
+		request_fail_store(r, u->status);
+}
+
+void user_proceed(struct request *r, const union command_args *a)
+{
+	(void)a;
+	store_look_up_user(r->live->store, request_user(r), str_from(r->path_user), on_user, r);
+}
+
+bool me_change_check(struct request *r, union command_args *a)
+{
+	struct store_user_change *c = &a->user_change;
+	c->sets_nickname = json_get(r->body, "nickname") != NULL;
+	c->sets_avatar_url = json_get(r->body, "avatar_url") != NULL;
+	return request_name(r, "nickname", NICKNAME_MAX, TEXT_LINE, &c->nickname) &&
+	       request_web_url(r, "avatar_url", &c->avatar_url);
+}
+
+void me_change_proceed(struct request *r, const union command_args *a)
+{
+	store_change_user(r->live->store, request_user(r), &a->user_change, on_user, r);
+}

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Decides which bucket a login or a session takes its token from, and in which order. */
+#include "core/base.h"
+#include "live/admission.h"
+
+#include <stdio.h>
+
+#include "core/clock.h"
+#include "hub/bucket.h"
+
+#define SESSIONS_BURST_SECS 4
+#define SESSIONS_A_USER_BURST_SECS 20
+#define SESSIONS_AN_ADDRESS 4 /* a quarter */
+#define GUESSED_AT 10	      /* a tenth */
+
+/* The name of an address's bucket; "" for a UNIX socket, which is no address. */
+struct address_name {
+	char text[ADDR_TEXT_MAX];
+};
+
+static struct address_name name_of(const struct addr *peer)
+{
+	struct address_name n;
+	addr_format_network(peer, n.text);
+	return n;
+}
+
+int64_t admission_try(struct live *live, const struct addr *peer)
+{
+	const double per_minute = live->conf->limits.logins_per_minute;
+	struct address_name address = name_of(peer);
+	if (address.text[0] == '\0')
+		return 0;
+	return bucket_take(live->hub, 'a', address.text, per_minute / 60, per_minute, clock_mono_ms());
+}
+
+/* ---- logins ---- */
+
+struct pair_name {
+	char text[USER_ID_MAX + 1 + ADDR_TEXT_MAX];
+};
+
+static struct pair_name pair_of(const struct addr *peer, const char *user_id)
+{
+	struct pair_name pair;
+	snprintf(pair.text, sizeof(pair.text), "%s %s", user_id, name_of(peer).text);
+	return pair;
+}
+
+int64_t admission_login(struct live *live, const struct addr *peer, const char *user_id)
+{
+	const double of_user = (double)live->conf->limits.logins_per_minute * LOGIN_ADDRESSES;
+	const double of_pair = (double)live->conf->limits.logins_per_minute / GUESSED_AT;
+	int64_t now_ms = clock_mono_ms();
+	if (bucket_wait(live->hub, 'l', user_id, of_user / 60, of_user, now_ms) == 0)
+		return 0;
+	return bucket_wait(live->hub, 'p', pair_of(peer, user_id).text, of_pair / 60, of_pair, now_ms);
+}
+
+/* A token that is not there is not missing: both were asked for before, by tries that were on their way together. */
+void admission_failed(struct live *live, const struct addr *peer, const char *user_id)
+{
+	const double of_user = (double)live->conf->limits.logins_per_minute * LOGIN_ADDRESSES;
+	const double of_pair = (double)live->conf->limits.logins_per_minute / GUESSED_AT;
+	int64_t now_ms = clock_mono_ms();
+	(void)bucket_take(live->hub, 'l', user_id, of_user / 60, of_user, now_ms);
+	(void)bucket_take(live->hub, 'p', pair_of(peer, user_id).text, of_pair / 60, of_pair, now_ms);
+}
+
+/* ---- sessions ---- */
+
+static bool is_balancer(const struct conf *conf, const struct addr *peer)
+{
+	struct addr_network n;
+	for (size_t i = 0; i < conf->trusted_proxies.count; i++)
+		if (addr_network_parse(&n, conf->trusted_proxies.item[i]) == 0 && addr_network_holds(&n, peer))
+			return true;
+	return false;
+}
+
+int64_t admission_session(struct live *live, const struct addr *peer, const char *user_id)
+{
+	const double per_second = live->conf->limits.sessions_per_second;
+	int64_t now_ms = clock_mono_ms();
+	if (per_second == 0)
+		return 0;
+	int64_t wait_ms = bucket_take(live->hub, 'u', user_id, SESSIONS_A_USER,
+				      SESSIONS_A_USER * SESSIONS_A_USER_BURST_SECS, now_ms);
+	struct address_name address = name_of(peer);
+	if (wait_ms != 0 || address.text[0] == '\0' || is_balancer(live->conf, peer))
+		return wait_ms;
+	const double of_address = per_second / SESSIONS_AN_ADDRESS;
+	return bucket_take(live->hub, 'i', address.text, of_address, of_address * SESSIONS_BURST_SECS, now_ms);
+}
+
+int64_t admission_session_node(struct live *live)
+{
+	const double per_second = live->conf->limits.sessions_per_second;
+	return bucket_take(live->hub, 'h', "", per_second, per_second * SESSIONS_BURST_SECS, clock_mono_ms());
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * How often may somebody log in, or begin a session? Counted for the user and for the address first, and for the node
+ * last: what one of them has used up is never missing for the others.
+ */
+#ifndef TIDINGS_LIVE_ADMISSION_H
+#define TIDINGS_LIVE_ADMISSION_H
+
+#include "core/base.h"
+#include "live/live.h"
+#include "net/addr.h"
+
+/*
+ * Each returns 0, or in how many milliseconds to come again.
+ *
+ * A call without a token, before its body is read: it counts for its address (limits.logins_per_minute).
+ */
+int64_t admission_try(struct live *live, const struct addr *peer);
+/*
+ * A login, before its password is hashed. Only those that fail count (admission_failed). A user has as many as
+ * LOGIN_ADDRESSES addresses. When they are used up, somebody is guessing: then an address has a tenth of its tries for
+ * this user, so that a right password from elsewhere is still heard, and guessing from many addresses gets slow.
+ */
+#define LOGIN_ADDRESSES 10
+int64_t admission_login(struct live *live, const struct addr *peer, const char *user_id);
+void admission_failed(struct live *live, const struct addr *peer, const char *user_id);
+
+/*
+ * A session: of a user SESSIONS_A_USER a second, 20 seconds' worth at once; of an address a quarter of
+ * limits.sessions_per_second, but of a balancer (trusted_proxies), whose clients are many. The node's own limit is
+ * admission_session_node.
+ */
+#define SESSIONS_A_USER 5
+int64_t admission_session(struct live *live, const struct addr *peer, const char *user_id);
+int64_t admission_session_node(struct live *live);
+
+#endif

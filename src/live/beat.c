@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The other workers of the cluster: who is there, who fell silent, which version they have, and what time it is. */
+#include "core/base.h"
+#include "live/beat.h"
+
+#include "core/clock.h"
+#include "core/id.h"
+#include "core/log.h"
+#include "hub/stats.h"
+#include "live/policy.h"
+#include "live/push.h"
+#include "live/resync.h"
+#include "live/session.h"
+#include "live/watch.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <uthash.h>
+
+/* A worker that fell silent is remembered for this long: the master may tell of its death after that. */
+#define LOST_KEPT_MS 60000
+/* Several workers that come at once get one answer. */
+#define ANSWER_MS 50
+
+struct peer_worker {
+	UT_hash_handle hh;
+	int64_t heard_ms;
+	bool lost;   /* it fell silent then, and its sessions' friends know */
+	bool legacy; /* counted in live->legacy_peers */
+	char origin[ORIGIN_LEN];
+};
+
+static void peer_set_legacy(struct live *live, struct peer_worker *p, bool legacy)
+{
+	live->legacy_peers += legacy;
+	live->legacy_peers -= p->legacy;
+	p->legacy = legacy;
+}
+
+static void peer_free(struct live *live, struct peer_worker *p)
+{
+	peer_set_legacy(live, p, false);
+	HASH_DEL(live->peers, p);
+	free(p);
+}
+
+static void peer_fell_silent(struct live *live, struct peer_worker *p)
+{
+	log_info("worker %.*s of the cluster fell silent", ORIGIN_LEN, p->origin);
+	p->lost = true;
+	peer_set_legacy(live, p, false);
+	resync_all_spread(live);
+	watch_recheck_all(live, WATCH_ABSENCE_MS - BEAT_SILENCE_MS);
+}
+
+static void publish_beat(struct live *live)
+{
+	char text[80];
+	int len = snprintf(text, sizeof(text), "%" PRId64 " %d %" PRId64 " %d %s", clock_usecs(), BUS_VERSION,
+			   lamport_now_us(&live->lamport), live->lamport.synced, live->lamport.scale);
+	push_publish(live, STR_LIT(TOPIC_ALL), BUS_BEAT, (struct str){text, (size_t)len});
+}
+
+/* The number in front, and the space behind it where more follows; false if there is none. */
+static bool take_number(struct str *data, uint64_t *n_r)
+{
+	const char *space = data->len != 0 ? memchr(data->s, ' ', data->len) : NULL;
+	size_t len = space != NULL ? (size_t)(space - data->s) : data->len;
+	if (id_parse_u64((struct str){data->s, len}, n_r) != 0)
+		return false;
+	*data = space != NULL ? (struct str){space + 1, data->len - len - 1} : STR_LIT("");
+	return true;
+}
+
+void beat_own_heard(struct live *live, struct str data)
+{
+	uint64_t sent_usecs, now = (uint64_t)clock_usecs();
+	if (take_number(&data, &sent_usecs) && sent_usecs <= now)
+		stat_observe(STAT_HIST_BUS_LAG, now - sent_usecs);
+	if (live->lamport.synced || ++live->own_beats < BEATS_ALONE)
+		return;
+	lamport_settle(&live->lamport);
+	policy_clock_synced(live);
+}
+
+static void on_beat(struct wheel_timer *t)
+{
+	struct live *live = container_of(t, struct live, beat);
+	int64_t now = clock_mono_ms();
+	struct peer_worker *p, *next;
+
+	session_end_expired(live);
+	/* While Redis is away nobody is heard: that says nothing about them. */
+	if (bus_is_up(live->bus)) {
+		publish_beat(live);
+		HASH_ITER (hh, live->peers, p, next) {
+			if (!p->lost && now - p->heard_ms >= BEAT_SILENCE_MS)
+				peer_fell_silent(live, p);
+			else if (now - p->heard_ms >= LOST_KEPT_MS)
+				peer_free(live, p);
+		}
+	} else {
+		HASH_ITER (hh, live->peers, p, next)
+			p->heard_ms = now;
+	}
+	wheel_set(loop_wheel(live->loop), t, BEAT_MS, on_beat);
+}
+
+void beat_start(struct live *live)
+{
+	bus_subscribe(live->bus, STR_LIT(TOPIC_ALL));
+	wheel_set(loop_wheel(live->loop), &live->beat, 0, on_beat);
+}
+
+/* Earlier than the usual time, but never later. */
+static void beat_soon(struct live *live, int64_t delay_ms)
+{
+	if (!wheel_timer_is_set(&live->beat) || live->beat.deadline_ms > clock_mono_ms() + delay_ms)
+		wheel_set(loop_wheel(live->loop), &live->beat, delay_ms, on_beat);
+}
+
+void beat_subscribed(struct live *live)
+{
+	beat_soon(live, 0);
+}
+
+static struct peer_worker *peer_find(struct live *live, const char *origin)
+{
+	struct peer_worker *p;
+	HASH_FIND(hh, live->peers, origin, ORIGIN_LEN, p);
+	return p;
+}
+
+static struct peer_worker *peer_new(struct live *live, const char *origin)
+{
+	struct peer_worker *p = xcalloc(1, sizeof(*p));
+	memcpy(p->origin, origin, ORIGIN_LEN);
+	p->heard_ms = clock_mono_ms();
+	HASH_ADD(hh, live->peers, origin, ORIGIN_LEN, p);
+	return p;
+}
+
+void beat_worker_lost(struct live *live, const char *origin)
+{
+	if (peer_find(live, origin) == NULL)
+		peer_new(live, origin);
+}
+
+static void peer_clock_heard(struct live *live, struct str data)
+{
+	struct lamport theirs;
+	uint64_t us, synced;
+	int64_t shift_us;
+	bool was_synced = live->lamport.synced;
+	if (!take_number(&data, &us) || !take_number(&data, &synced) || us > INT64_MAX || data.len < WORKER_NAME_LEN)
+		return;
+	lamport_init(&theirs, data.s);
+	theirs.synced = synced != 0;
+	if (lamport_hear(&live->lamport, &theirs, (int64_t)us, &shift_us))
+		policy_scale_changed(live, shift_us);
+	else if (!was_synced && live->lamport.synced)
+		policy_clock_synced(live);
+}
+
+void beat_heard(struct live *live, struct str origin, struct str data)
+{
+	struct peer_worker *p = peer_find(live, origin.s);
+	uint64_t sent_us, version = 0;
+	if (p == NULL) {
+		p = peer_new(live, origin.s);
+		beat_soon(live, ANSWER_MS);
+	}
+	p->heard_ms = clock_mono_ms();
+	p->lost = false;
+	if (!take_number(&data, &sent_us) || !take_number(&data, &version))
+		version = 0;
+	peer_set_legacy(live, p, version == 0);
+	if (version != 0)
+		peer_clock_heard(live, data);
+}
+
+void beat_bye_heard(struct live *live, struct str origin)
+{
+	struct peer_worker *p = peer_find(live, origin.s);
+	if (p != NULL)
+		peer_free(live, p);
+}
+
+void beat_fini(struct live *live, bool in_doubt)
+{
+	struct peer_worker *p, *next;
+	wheel_cancel(&live->beat);
+	if (bus_is_up(live->bus) && !bus_has_lost(live->bus) && !in_doubt)
+		push_publish(live, STR_LIT(TOPIC_ALL), BUS_BYE, STR_LIT(""));
+	HASH_ITER (hh, live->peers, p, next)
+		peer_free(live, p);
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What a worker does once a second: it ends sessions whose token has expired, and sends a heartbeat on TOPIC_ALL.
+ *
+ * Everyone answers a worker that is new in the cluster at once, and so it knows them. A worker that dies tells nobody;
+ * its silence does. After BEAT_SILENCE_MS without a heartbeat all sessions are told to catch up, spread over some
+ * seconds (what that worker had committed and not pushed, nobody else will push), and everyone who is watched is looked
+ * at again. While Redis is away nobody is heard, and that says nothing.
+ *
+ * A heartbeat is `sent_us version clock_us synced scale`: when it was sent, by the sender's own clock_usecs (for the
+ * sender alone); BUS_VERSION; its Lamport clock (lamport.h), 1 if that is synced, else 0, and its scale. Workers of the
+ * first version send `sent_us` alone. While one of those is in the cluster, live->legacy_peers is not 0.
+ */
+#ifndef TIDINGS_LIVE_BEAT_H
+#define TIDINGS_LIVE_BEAT_H
+
+#include "core/base.h"
+#include "live/live.h"
+
+#define BEAT_MS 1000
+#define BEAT_SILENCE_MS 3000
+/* Of our own, heard without any other worker's: then there is no other. */
+#define BEATS_ALONE 3
+
+void beat_start(struct live *live);
+/*
+ * Says goodbye, so that our silence is not noticed; nothing may be published after it. in_doubt: something was still in
+ * progress that may have been committed. Then, and where publishes were lost, there is no goodbye: the others' sessions
+ * have to catch up, and our silence tells them so.
+ */
+void beat_fini(struct live *live, bool in_doubt);
+
+/* The bus: what others say on the topic of all is heard from now on. */
+void beat_subscribed(struct live *live);
+/* Our own came back through Redis: how long that took. */
+void beat_own_heard(struct live *live, struct str data);
+/* `origin` has ORIGIN_LEN characters. */
+void beat_heard(struct live *live, struct str origin, struct str data);
+void beat_bye_heard(struct live *live, struct str origin);
+/* It has died: its silence will be noticed even if it was never heard. */
+void beat_worker_lost(struct live *live, const char *origin);
+
+#endif

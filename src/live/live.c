@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The state that the live layer's files share. */
+#include "core/base.h"
+#include "live/live.h"
+
+#include "live/session.h"
+
+void live_init(struct live *live, struct loop *loop, const struct conf *conf, struct hub *hub, unsigned slot,
+	       const char *name)
+{
+	live->loop = loop;
+	live->conf = conf;
+	live->hub = hub;
+	live->slot = slot;
+	memcpy(live->origin, name, ORIGIN_LEN);
+	lamport_init(&live->lamport, live->origin);
+	table_init(&live->users, user_key);
+	LIST_INIT(&live->sessions);
+	live->out = json_out_new();
+}
+
+void live_fini(struct live *live)
+{
+	table_fini(&live->users);
+	json_out_free(&live->out);
+	buf_fini(&live->text);
+	buf_fini(&live->scratch);
+	buf_fini(&live->wire);
+}

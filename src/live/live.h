@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The live layer of a worker: who is connected, who may stay, who is told what. What the files of live/ share is its
+ * state; im.c fills in what it is made of, and calls live_start() and live_stop().
+ */
+#ifndef TIDINGS_LIVE_LIVE_H
+#define TIDINGS_LIVE_LIVE_H
+
+#include "core/base.h"
+#include "bus/bus.h"
+#include "core/buf.h"
+#include "core/conf.h"
+#include "core/id.h"
+#include "core/json.h"
+#include "core/table.h"
+#include "core/wheel.h"
+#include "hub/hub.h"
+#include "live/lamport.h"
+#include "live/resync.h"
+#include "net/loop.h"
+#include "store/store.h"
+
+#include <sys/queue.h>
+
+/* Names this process on the bus; new with each process, so that an event is never taken for a predecessor's. */
+#define ORIGIN_LEN WORKER_NAME_LEN
+
+struct user;
+struct session;
+struct watched;
+struct online_query;
+struct ordered;
+struct peer_worker;
+
+LIST_HEAD(session_list, session);
+
+/* look.c */
+struct looks {
+	TAILQ_HEAD(, watched) wanted; /* to be asked about */
+	struct look_batch *batch;     /* the question under way, or NULL */
+	struct wheel_timer retry;
+};
+
+struct live {
+	struct loop *loop;
+	const struct conf *conf;
+	struct hub *hub;
+	unsigned slot;
+	char origin[ORIGIN_LEN + 1];
+
+	struct store *store;
+	struct bus *bus;
+	bool greeted_deaf; /* a session has said hello while Redis was away, and may miss events until it is back */
+	/* A text message of a session that is not leaving. `text` is borrowed. */
+	void (*received)(struct session *s, struct str text, void *ctx);
+	void *received_ctx;
+
+	/* One of each a worker: rendering and parsing never span a turn. */
+	struct json_out *out;
+	struct buf text;
+	struct buf scratch;
+	struct buf wire;
+
+	struct table users; /* struct user by id: those with a session in this worker */
+	struct session_list sessions;
+	size_t session_count;
+	uint32_t session_number;
+
+	struct ordered *ordered; /* by user and conversation */
+	LIST_HEAD(, online_query) online_queries;
+	struct watched *watched;   /* by user id */
+	struct looks looks;	   /* those of them that have to be asked about */
+	struct peer_worker *peers; /* other workers of the cluster, by origin */
+	unsigned legacy_peers;	   /* of them, those of a version before BUS_VERSION 1 */
+	unsigned own_beats;	   /* that came back, while `lamport` is not synced */
+	struct lamport lamport;
+	struct wheel_timer beat;
+	uint32_t friendship_changes; /* heard of */
+	struct wheel_timer recheck;  /* sessions with that flag are left */
+	bool recheck_waits;	     /* a read failed, so the next step comes later */
+	struct resync resync;
+};
+
+/* The state on its own; `name` is of WORKER_NAME_LEN characters. Store and bus are the caller's to make. */
+void live_init(struct live *live, struct loop *loop, const struct conf *conf, struct hub *hub, unsigned slot,
+	       const char *name);
+/* After the last session. */
+void live_fini(struct live *live);
+
+#endif
