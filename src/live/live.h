@@ -54,6 +54,8 @@ struct live {
 	/* A text message of a session that is not leaving. `text` is borrowed. */
 	void (*received)(struct session *s, struct str text, void *ctx);
 	void *received_ctx;
+	/* Renders the event `conversation`, as its member c->user sees it, into live->scratch. */
+	struct str (*conversation_event)(struct live *live, const struct conversation *c);
 
 	/* One of each a worker: rendering and parsing never span a turn. */
 	struct json_out *out;

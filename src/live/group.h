@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Groups in this worker: which of them have a member with a session here, and what these sessions are told.
+ *
+ * A group has a topic on the bus, which the workers with a member's session subscribe to; an event is published there
+ * once, whatever the group's size, and rendered once for all members. Who is a member is read from the database when the
+ * user's first session in this worker begins, before its hello, and changes then by what the bus tells: on the user's
+ * topic, and with the system message, in the order of seq. A user who was taken out is given nothing that comes after it.
+ */
+#ifndef TIDINGS_LIVE_GROUP_H
+#define TIDINGS_LIVE_GROUP_H
+
+#include "core/base.h"
+#include "live/live.h"
+#include "live/push.h"
+
+/* To the sessions of all members, wherever they are, but `except` (NULL: all); `place` as for push_to(). */
+void group_push(struct live *live, uint64_t conversation_id, struct push_place place, struct str event_json,
+		const struct session *except);
+
+enum group_out { GROUP_OUT_LEFT, GROUP_OUT_REMOVED, GROUP_OUT_BANNED };
+
+/* What was done to a group, after its commit. */
+struct group_news {
+	uint64_t conversation_id;
+	uint64_t member_count; /* since then */
+	/* The system message and its event; 0: there is none. */
+	uint64_t message_id;
+	int64_t gap_ms;
+	struct str event_json;
+	/* Who came in by it: each gets the event `conversation`, once nothing that comes after it can be missed. */
+	const struct str *in;
+	size_t in_count;
+	uint64_t first_seq; /* of them */
+	/* Who went out by it: each gets the event `left`, and nothing that came after it. */
+	const struct str *out;
+	size_t out_count;
+	enum group_out reason;
+	bool dissolved; /* all members get the event `left` with that reason; they stay members */
+	/* The event `conversation` to all members, whom it concerns some time later in a large group; else to these. */
+	bool profile_changed;
+	const struct str *changed;
+	size_t changed_count;
+};
+void group_tell(struct live *live, const struct group_news *news, const struct session *except);
+
+/* It is not known whether something was done to the group: its members, and this user, are told to catch up. */
+void group_tell_unknown(struct live *live, uint64_t conversation_id, struct str user);
+
+/* The user is a member, as far as this worker knows: true also while it does not know. */
+bool group_may_have(struct live *live, uint64_t conversation_id, struct str user);
+/* 0: not known here. */
+uint64_t group_member_count(struct live *live, uint64_t conversation_id);
+/* Members of the group with a session on this node, all workers together, as their last words say. */
+uint64_t group_online(struct live *live, uint64_t conversation_id);
+
+#endif
