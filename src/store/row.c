@@ -63,5 +63,6 @@ bool row_take_message(struct row *r, struct arena *a, struct message *out)
 	out->is_recalled = row_take_bool(r);
 	out->recalled_ms = row_take_ms(r);
 	out->created_ms = row_take_ms(r);
+	out->mentions = arena_str(a, row_take_str(r));
 	return out->id != 0;
 }

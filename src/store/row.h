@@ -27,7 +27,7 @@ void row_take_user(struct row *r, char out[USER_ID_MAX + 1]);
 	"m.id,m.from_user_id,m.to_user_id,m.message_type,m.content,m.media_url,m.extra,m.client_msg_id,m.reply_to,"    \
 	"COALESCE(m.read_at,(SELECT r.at FROM read_marks r WHERE r.conversation_id=m.id>>28 AND "                      \
 	"r.user_id=m.to_user_id AND r.up_to_seq>=(m.id&268435455) ORDER BY r.up_to_seq LIMIT 1)),"                     \
-	"m.is_recalled,m.recalled_at,m.created_at"
+	"m.is_recalled,m.recalled_at,m.created_at,m.mentions"
 /* Strings are copied into the arena. False where the row is null throughout (an outer join that found none). */
 bool row_take_message(struct row *r, struct arena *a, struct message *out);
 
