@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The pieces of SQL that several reads are made of, and reading one conversation. */
+/* Direct conversations as rows, what is counted of conversations of both kinds, and reading one of either kind. */
 #include "core/base.h"
 #include "store/query.h"
 
@@ -12,6 +12,14 @@
 	"COALESCE(f.blocked,1) OR EXISTS(SELECT 1 FROM blocks k WHERE k.user_id=f.user_id AND "                        \
 	"k.blocked_id=f.friend_id)"
 
+/* "IF(c.user1_id='…',c.user1_<column>,c.user2_<column>)" */
+static void put_own(struct buf *text, struct str user, const char *column)
+{
+	sql_lit(text, "IF(c.user1_id=");
+	sql_str(text, user);
+	buf_printf(text, ",c.user1_%s,c.user2_%s)", column, column);
+}
+
 static void put_peer(struct buf *text, struct str user)
 {
 	sql_lit(text, "IF(c.user1_id=");
@@ -21,7 +29,11 @@ static void put_peer(struct buf *text, struct str user)
 
 void query_put_conversations(struct buf *text, struct str user, const char *from, struct str more_from)
 {
-	sql_lit(text, "SELECT " CONVERSATION_COLUMNS "," MESSAGE_COLUMNS " FROM ");
+	sql_lit(text, "SELECT " CONVERSATION_COLUMNS ",IF(");
+	put_own(text, user, "unread");
+	sql_lit(text, ">0,(SELECT n.seq FROM mentions n FORCE INDEX (PRIMARY) WHERE n.user_id=");
+	sql_str(text, user);
+	sql_lit(text, " AND n.conversation_id=c.id ORDER BY n.seq DESC LIMIT 1),0)," MESSAGE_COLUMNS " FROM ");
 	buf_append_str(text, str_from(from));
 	if (more_from.s != NULL)
 		buf_append_str(text, more_from);
@@ -31,16 +43,16 @@ void query_put_conversations(struct buf *text, struct str user, const char *from
 	put_peer(text, user);
 	sql_lit(text, " AND f.friend_id=");
 	sql_str(text, user);
-	sql_lit(text, " LEFT JOIN messages m ON m.id=IF(c.user1_id=");
-	sql_str(text, user);
-	sql_lit(text, ",c.user1_last_id,c.user2_last_id)");
+	sql_lit(text, " LEFT JOIN messages m ON m.id=");
+	put_own(text, user, "last_id");
 }
 
-void query_take_conversation(struct row *row, struct arena *a, struct str user, struct conversation *out)
+void query_take_conversation(struct row *row, struct arena *a, struct str user, struct view *view)
 {
 	char side_user[2][USER_ID_MAX + 1];
 	uint64_t unread[2], read_seq[2];
-	*out = (struct conversation){.id = row_take_u64(row)};
+	struct conversation *out = &view->c;
+	*out = (struct conversation){.id = row_take_u64(row), .first_seq = 1};
 	row_take_user(row, side_user[0]);
 	row_take_user(row, side_user[1]);
 	int mine = str_is(user, side_user[0]) ? 0 : 1;
@@ -63,6 +75,13 @@ void query_take_conversation(struct row *row, struct arena *a, struct str user, 
 	out->peer_nickname = arena_str(a, row_take_str(row));
 	out->peer_avatar_url = arena_str(a, row_take_str(row));
 	out->hides_peer = row_take_bool(row);
+	view->unread = (struct unread){
+		.user = user,
+		.conversation_id = out->id,
+		.last_seq = out->last_seq,
+		.read_seq = out->read_seq,
+		.mention_seq = row_take_u64(row),
+	};
 	out->has_last = row_take_message(row, a, &out->last);
 }
 
@@ -75,25 +94,72 @@ void query_put_is_party(struct buf *text, struct str user)
 	buf_append_char(text, ')');
 }
 
+/* ---- what is counted ---- */
+
+bool query_put_counts(struct buf *text, const struct view *view, size_t n)
+{
+	bool first = true;
+	for (size_t i = 0; i < n; i++)
+		unread_put(text, &first, i, &view[i].unread);
+	return !first;
+}
+
+static void set_counts(struct view *v)
+{
+	if (conversation_is_group(v->c.id))
+		v->c.unread = unread_in_group(&v->unread);
+	v->c.mentions = v->unread.mentions;
+}
+
+void query_take_count(struct row *row, struct view *view, size_t n)
+{
+	size_t tag = unread_take_tag(row);
+	if (tag >= n)
+		return;
+	unread_take(row, &view[tag].unread);
+	set_counts(&view[tag]);
+}
+
+void query_restart_counts(struct view *view, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		unread_restart(&view[i].unread);
+		set_counts(&view[i]);
+	}
+}
+
+/* ---- one conversation ---- */
+
 struct one {
 	struct read read;
 	store_conversation_fn *fn;
 	void *arg;
-	struct str user;
-	bool found;
-	struct conversation c;
+	uint64_t id;
+	bool found, counting;
+	struct view view;
 };
 
 static void one_restart(struct read *r)
 {
-	container_of(r, struct one, read)->found = false;
+	struct one *o = container_of(r, struct one, read);
+	if (o->counting)
+		query_restart_counts(&o->view, 1);
+	else
+		o->found = false;
 }
 
 static void one_row(struct read *r, unsigned stmt, struct row *row)
 {
 	struct one *o = container_of(r, struct one, read);
 	(void)stmt;
-	query_take_conversation(row, &r->arena, o->user, &o->c);
+	if (o->counting) {
+		query_take_count(row, &o->view, 1);
+		return;
+	}
+	if (conversation_is_group(o->id))
+		query_take_group(row, &r->arena, &o->view);
+	else
+		query_take_conversation(row, &r->arena, r->user, &o->view);
 	o->found = true;
 }
 
@@ -102,7 +168,15 @@ static void one_done(struct read *r, enum store_status status)
 	struct one *o = container_of(r, struct one, read);
 	if (status == STORE_OK && !o->found)
 		status = STORE_NOT_FOUND;
-	o->fn(status, status == STORE_OK ? &o->c : NULL, o->arg);
+	if (status == STORE_OK && !o->counting) {
+		buf_clear(&r->text);
+		o->counting = true;
+		if (query_put_counts(&r->text, &o->view, 1)) {
+			pool_again(r);
+			return;
+		}
+	}
+	o->fn(status, status == STORE_OK ? &o->view.c : NULL, o->arg);
 }
 
 void query_conversation(struct pool *p, struct str user, uint64_t id, store_conversation_fn *fn, void *arg)
@@ -114,12 +188,22 @@ void query_conversation(struct pool *p, struct str user, uint64_t id, store_conv
 	o->read.done = one_done;
 	o->fn = fn;
 	o->arg = arg;
-	o->user = o->read.user;
-	query_put_conversations(text, user, "conversations c", STR_NULL);
-	sql_lit(text, " WHERE c.id=");
-	sql_u64(text, id);
-	sql_lit(text, " AND ");
-	query_put_is_party(text, user);
+	o->id = id;
+	if (id > CONVERSATION_ID_MAX) {
+		pool_refuse(&o->read, STORE_NOT_FOUND);
+		return;
+	}
+	if (conversation_is_group(id)) {
+		query_put_groups(text, STR_LIT("members g FORCE INDEX (PRIMARY)"));
+		sql_lit(text, " WHERE ");
+		query_put_is_member(text, user, id);
+	} else {
+		query_put_conversations(text, user, "conversations c", STR_NULL);
+		sql_lit(text, " WHERE c.id=");
+		sql_u64(text, id);
+		sql_lit(text, " AND ");
+		query_put_is_party(text, user);
+	}
 	pool_submit(&o->read);
 }
 

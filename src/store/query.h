@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What the reads share: a conversation's columns, and repeats. */
+/* What the reads share: the columns of conversations, what is counted of them, and repeats. */
 #ifndef TIDINGS_STORE_QUERY_H
 #define TIDINGS_STORE_QUERY_H
 
@@ -7,13 +7,34 @@
 #include "store/pool.h"
 #include "store/row.h"
 #include "store/store.h"
+#include "store/unread.h"
+
+/* A conversation that is being read: first its row, then what has to be counted. */
+struct view {
+	struct conversation c; /* complete but for what is to be counted */
+	struct unread unread;
+};
 
 /*
- * "SELECT … FROM <from> …" of whole conversations as the user sees them, up to where a WHERE or ORDER BY may
+ * "SELECT … FROM <from> …" of whole direct conversations as the user sees them, up to where a WHERE or ORDER BY may
  * follow; `from` is a part of SQL that names conversations AS c.
  */
 void query_put_conversations(struct buf *text, struct str user, const char *from, struct str more_from);
-void query_take_conversation(struct row *row, struct arena *a, struct str user, struct conversation *out);
+/* The user is one of the two. Strings are copied into the arena. */
+void query_take_conversation(struct row *row, struct arena *a, struct str user, struct view *out);
+
+/* The same of groups, each as one of its members sees it; `from` names members AS g. */
+void query_put_groups(struct buf *text, struct str from);
+void query_take_group(struct row *row, struct arena *a, struct view *out);
+
+/* A statement that counts what there is to count of n views. False: nothing, and no statement. */
+bool query_put_counts(struct buf *text, const struct view *view, size_t n);
+void query_take_count(struct row *row, struct view *view, size_t n);
+/* That statement begins anew. */
+void query_restart_counts(struct view *view, size_t n);
+
+/* "user_id='…' AND conversation_id=…", of members AS g. */
+void query_put_is_member(struct buf *text, struct str user, uint64_t conversation_id);
 
 /* "(c.user1_id='u' OR c.user2_id='u')" */
 void query_put_is_party(struct buf *text, struct str user);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Reads of a few numbers or rows: what is unread, who is on the other side, who is a friend, was it sent before. */
+/* Reads of a few numbers or rows: one number, who is on the other side, who is a friend, was it sent before. */
 #include "core/base.h"
 #include "store/store_priv.h"
 
@@ -41,54 +41,6 @@ void query_count(struct pool *p, struct str user, struct str text, store_count_f
 void store_ping(struct store *s, store_count_fn *fn, void *arg)
 {
 	query_count(s->pool, STR_NULL, STR_LIT("SELECT 0"), fn, arg);
-}
-
-struct unread {
-	struct read read;
-	store_unread_fn *fn;
-	void *arg;
-	uint64_t unread, mentions;
-};
-
-static void unread_row(struct read *r, unsigned stmt, struct row *row)
-{
-	struct unread *u = container_of(r, struct unread, read);
-	(void)stmt;
-	u->unread = row_take_u64(row);
-	u->mentions = row_take_u64(row);
-}
-
-static void unread_done(struct read *r, enum store_status status)
-{
-	struct unread *u = container_of(r, struct unread, read);
-	bool ok = status == STORE_OK;
-	u->fn(status, ok ? u->unread : 0, ok ? u->mentions : 0, u->arg);
-}
-
-static void put_unread_of_side(struct buf *text, int side, struct str user)
-{
-	buf_printf(text,
-		   "(SELECT COALESCE(SUM(user%d_unread),0) FROM conversations FORCE INDEX (waiting%d) WHERE "
-		   "user%d_waiting=1 AND user%d_id=",
-		   side, side, side, side);
-	sql_str(text, user);
-	buf_append_char(text, ')');
-}
-
-void store_count_unread(struct store *s, struct str user, store_unread_fn *fn, void *arg)
-{
-	struct unread *u = read_new(s->pool, user, sizeof(*u));
-	struct buf *text = &u->read.text;
-	u->read.row = unread_row;
-	u->read.done = unread_done;
-	u->fn = fn;
-	u->arg = arg;
-	sql_lit(text, "SELECT ");
-	put_unread_of_side(text, 1, user);
-	buf_append_char(text, '+');
-	put_unread_of_side(text, 2, user);
-	sql_lit(text, ",0");
-	pool_submit(&u->read);
 }
 
 /* ---- the other side ---- */
@@ -133,6 +85,10 @@ void store_find_peer(struct store *s, struct str user, uint64_t conversation_id,
 	p->fn = fn;
 	p->arg = arg;
 	p->found.status = STORE_NOT_FOUND;
+	if (conversation_is_group(conversation_id)) {
+		pool_refuse(&p->read, STORE_NOT_FOUND);
+		return;
+	}
 	sql_lit(text, "SELECT c.id,IF(c.user1_id=");
 	sql_str(text, user);
 	sql_lit(text, ",c.user2_id,c.user1_id),a.user_id IS NOT NULL,b.user_id IS NOT NULL,"

@@ -36,6 +36,20 @@ void sql_str(struct buf *b, struct str s)
 	b->len += (size_t)(at - start);
 }
 
+void sql_like(struct buf *b, const char *before, struct str s, const char *after)
+{
+	struct buf pattern = {0};
+	buf_append_str(&pattern, str_from(before));
+	for (size_t i = 0; i < s.len; i++) {
+		if (s.s[i] == '%' || s.s[i] == '_' || s.s[i] == '\\')
+			buf_append_char(&pattern, '\\');
+		buf_append_char(&pattern, s.s[i]);
+	}
+	buf_append_str(&pattern, str_from(after));
+	sql_str(b, (struct str){pattern.data, pattern.len});
+	buf_fini(&pattern);
+}
+
 void sql_name(struct buf *b, const char *name)
 {
 	buf_append_char(b, '`');

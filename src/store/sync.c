@@ -204,11 +204,11 @@ static void build_conversations(struct sync *s)
 
 static void got_conversation(struct sync *s, struct row *row)
 {
-	struct conversation c;
-	query_take_conversation(row, &s->read.arena, s->user, &c);
+	struct view v;
+	query_take_conversation(row, &s->read.arena, s->user, &v);
 	for (size_t i = 0; i < s->count; i++) {
-		if (s->pick[i].id == c.id) {
-			s->item[i].conversation = c;
+		if (s->pick[i].id == v.c.id) {
+			s->item[i].conversation = v.c;
 			s->pick[i].loaded = true;
 		}
 	}

@@ -1,0 +1,318 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Messages that mention a user or everyone, newest first, in three steps: the places of the next ones by name, and the
+ * groups in which everyone was mentioned last; the places in these groups; and the messages. What the user does not see
+ * (any more) is passed over, and where too few are left the steps begin again behind the last place.
+ */
+#include "core/base.h"
+#include "store/group.h"
+
+#include "store/answer.h"
+#include "store/query.h"
+#include "store/sql.h"
+#include "store/store_priv.h"
+
+/* More groups than any user is in. It keeps the derived table from being merged, so that only it is sorted. */
+#define ALL_GROUPS 10000
+
+enum mentions_step { MENTIONS_FIND, MENTIONS_OF_ALL, MENTIONS_MESSAGES };
+enum { STMT_NAMED, STMT_GROUPS };
+enum { STMT_DELETED, STMT_MESSAGES };
+
+/* A message that may have to be listed. */
+struct place {
+	int64_t ms;
+	uint64_t id;
+	bool deleted;
+	const struct message *message; /* NULL: the user does not see it */
+};
+
+struct list_mentions {
+	struct read read;
+	store_mentions_fn *fn;
+	void *arg;
+	unsigned limit;
+	struct store_cursor after;
+
+	enum mentions_step step;
+	struct place *named, *of_all, *place; /* each limit + 1 at most; place: of both, in order */
+	size_t named_count, of_all_count, place_count;
+	uint64_t *group;
+	size_t group_count;
+
+	struct message *item;
+	size_t count;
+	bool has_more;
+	struct store_cursor next;
+	struct answer answer;
+};
+
+static void mentions_restart(struct read *r)
+{
+	struct list_mentions *l = container_of(r, struct list_mentions, read);
+	switch (l->step) {
+	case MENTIONS_FIND:
+		l->named_count = l->group_count = 0;
+		/* fallthrough */
+	case MENTIONS_OF_ALL:
+		l->of_all_count = 0;
+		break;
+	case MENTIONS_MESSAGES:
+		for (size_t i = 0; i < l->place_count; i++) {
+			l->place[i].deleted = false;
+			l->place[i].message = NULL;
+		}
+		break;
+	}
+}
+
+/* ---- where they are ---- */
+
+/* "mentions AS n after the cursor" */
+static void put_after(struct buf *text, struct store_cursor after)
+{
+	if (after.ms == 0)
+		return;
+	sql_lit(text, " AND n.at<=");
+	sql_time(text, after.ms);
+	sql_lit(text, " AND (n.at<");
+	sql_time(text, after.ms);
+	sql_lit(text, " OR n.conversation_id<");
+	sql_u64(text, message_id_conversation(after.id));
+	sql_lit(text, " OR (n.conversation_id=");
+	sql_u64(text, message_id_conversation(after.id));
+	sql_lit(text, " AND n.seq<");
+	sql_u64(text, message_id_seq(after.id));
+	sql_lit(text, "))");
+}
+
+static void build_find(struct list_mentions *l)
+{
+	struct buf *text = &l->read.text;
+	struct str user = l->read.user;
+	buf_clear(text);
+	l->step = MENTIONS_FIND;
+	sql_lit(text, "SELECT n.at,n.conversation_id,n.seq FROM mentions n FORCE INDEX (by_time) WHERE n.user_id=");
+	sql_str(text, user);
+	put_after(text, l->after);
+	sql_lit(text, " ORDER BY n.at DESC,n.conversation_id DESC,n.seq DESC LIMIT ");
+	sql_u64(text, l->limit + 1);
+	sql_lit(text,
+		";SELECT id FROM (SELECT STRAIGHT_JOIN g.conversation_id AS id,(SELECT n.at FROM mentions n FORCE "
+		"INDEX (PRIMARY) WHERE n.user_id='*' AND n.conversation_id=g.conversation_id");
+	put_after(text, l->after);
+	sql_lit(text,
+		" ORDER BY n.seq DESC LIMIT 1) AS at FROM members g FORCE INDEX (PRIMARY) JOIN group_heads h FORCE "
+		"INDEX (PRIMARY) ON h.id=g.conversation_id WHERE g.user_id=");
+	sql_str(text, user);
+	buf_printf(text,
+		   " AND h.all_seq>0 AND h.all_seq>=g.first_seq LIMIT %d) k WHERE at IS NOT NULL ORDER BY at DESC,"
+		   "id DESC LIMIT %u",
+		   ALL_GROUPS, l->limit + 1);
+}
+
+static void build_of_all(struct list_mentions *l)
+{
+	struct buf *text = &l->read.text;
+	buf_clear(text);
+	l->step = MENTIONS_OF_ALL;
+	sql_lit(text, "SELECT at,conversation_id,seq FROM (");
+	for (size_t i = 0; i < l->group_count; i++) {
+		buf_append_str(text, i == 0 ? STR_LIT("") : STR_LIT(" UNION ALL "));
+		sql_lit(text, "(SELECT n.at,n.conversation_id,n.seq FROM mentions n FORCE INDEX (PRIMARY) WHERE "
+			      "n.user_id='*' AND n.conversation_id=");
+		sql_u64(text, l->group[i]);
+		put_after(text, l->after);
+		buf_printf(text, " ORDER BY n.seq DESC LIMIT %u)", l->limit + 1);
+	}
+	buf_printf(text, ") k ORDER BY at DESC,conversation_id DESC,seq DESC LIMIT %u", l->limit + 1);
+}
+
+static void place_row(struct list_mentions *l, struct row *row, struct place *places, size_t *count)
+{
+	if (*count > l->limit)
+		return;
+	struct place *p = &places[(*count)++];
+	p->ms = row_take_ms(row);
+	uint64_t conversation_id = row_take_u64(row);
+	p->id = message_id_make(conversation_id, row_take_u64(row));
+}
+
+static bool is_before(const struct place *a, const struct place *b)
+{
+	return a->ms != b->ms ? a->ms > b->ms : a->id > b->id;
+}
+
+/* The next limit + 1 of both lists, each once. */
+static void merge_places(struct list_mentions *l)
+{
+	size_t i = 0, j = 0;
+	l->place_count = 0;
+	while (l->place_count <= l->limit && (i < l->named_count || j < l->of_all_count)) {
+		struct place *a = i < l->named_count ? &l->named[i] : NULL;
+		struct place *b = j < l->of_all_count ? &l->of_all[j] : NULL;
+		bool takes_a = a != NULL && (b == NULL || !is_before(b, a));
+		if (takes_a && b != NULL && a->id == b->id)
+			j++;
+		l->place[l->place_count++] = takes_a ? *a : *b;
+		i += takes_a;
+		j += !takes_a;
+	}
+}
+
+/* ---- the messages ---- */
+
+/* Which of them the user has deleted: of a group it is in the runs alone. */
+static void put_deleted(struct list_mentions *l)
+{
+	struct buf *text = &l->read.text;
+	sql_lit(text, "SELECT 0,0 FROM DUAL WHERE 0");
+	for (size_t i = 0; i < l->place_count; i++) {
+		uint64_t id = l->place[i].id;
+		if (!conversation_is_group(message_id_conversation(id)))
+			continue;
+		sql_lit(text, " UNION ALL (SELECT ");
+		sql_u64(text, i);
+		sql_lit(text, ",last_seq FROM deletions FORCE INDEX (PRIMARY) WHERE user_id=");
+		sql_str(text, l->read.user);
+		sql_lit(text, " AND conversation_id=");
+		sql_u64(text, message_id_conversation(id));
+		sql_lit(text, " AND first_seq<=");
+		sql_u64(text, message_id_seq(id));
+		sql_lit(text, " ORDER BY first_seq DESC LIMIT 1)");
+	}
+}
+
+static void build_messages(struct list_mentions *l)
+{
+	struct buf *text = &l->read.text;
+	bool first = true;
+	buf_clear(text);
+	l->step = MENTIONS_MESSAGES;
+	put_deleted(l);
+	sql_lit(text, ";SELECT IF(m.id<");
+	sql_u64(text, message_id_make(GROUP_ID_MIN, 0));
+	sql_lit(text, ",IF(m.to_user_id=");
+	sql_str(text, l->read.user);
+	sql_lit(text, ",m.deleted_by_recipient,1),g.user_id IS NULL OR g.first_seq>(m.id&268435455))," MESSAGE_COLUMNS
+		      " FROM messages m FORCE INDEX (PRIMARY) LEFT JOIN members g FORCE INDEX (PRIMARY) ON "
+		      "g.conversation_id=m.id>>28 AND g.user_id=");
+	sql_str(text, l->read.user);
+	sql_lit(text, " WHERE m.id IN (");
+	for (size_t i = 0; i < l->place_count; i++) {
+		sql_comma(text, &first);
+		sql_u64(text, l->place[i].id);
+	}
+	buf_append_char(text, ')');
+}
+
+static void deleted_row(struct list_mentions *l, struct row *row)
+{
+	size_t i = row_take_u64(row);
+	uint64_t last_seq = row_take_u64(row);
+	if (i < l->place_count)
+		l->place[i].deleted = last_seq >= message_id_seq(l->place[i].id);
+}
+
+static void message_row(struct list_mentions *l, struct row *row)
+{
+	bool hidden = row_take_bool(row);
+	struct message *m = arena_alloc(&l->read.arena, sizeof(*m));
+	if (hidden || !row_take_message(row, &l->read.arena, m) || m->is_recalled)
+		return;
+	for (size_t i = 0; i < l->place_count; i++)
+		if (l->place[i].id == m->id)
+			l->place[i].message = m;
+}
+
+static void collect(struct list_mentions *l)
+{
+	for (size_t i = 0; i < l->place_count && !l->has_more; i++) {
+		const struct place *p = &l->place[i];
+		if (p->message == NULL || p->deleted)
+			continue;
+		l->has_more = l->count == l->limit || !answer_takes(&l->answer, answer_message_size(p->message));
+		if (l->has_more)
+			return;
+		l->item[l->count++] = *p->message;
+		l->next = (struct store_cursor){p->ms, p->id};
+	}
+}
+
+/* ---- the steps ---- */
+
+static void mentions_row(struct read *r, unsigned stmt, struct row *row)
+{
+	struct list_mentions *l = container_of(r, struct list_mentions, read);
+	if (l->step == MENTIONS_OF_ALL)
+		place_row(l, row, l->of_all, &l->of_all_count);
+	else if (l->step == MENTIONS_FIND && stmt == STMT_NAMED)
+		place_row(l, row, l->named, &l->named_count);
+	else if (l->step == MENTIONS_FIND && l->group_count <= l->limit)
+		l->group[l->group_count++] = row_take_u64(row);
+	else if (l->step == MENTIONS_MESSAGES && stmt == STMT_DELETED)
+		deleted_row(l, row);
+	else if (l->step == MENTIONS_MESSAGES)
+		message_row(l, row);
+}
+
+/* False: the page is complete. */
+static bool build_next(struct list_mentions *l)
+{
+	if (l->step == MENTIONS_MESSAGES) {
+		collect(l);
+		if (l->has_more || l->place_count <= l->limit)
+			return false;
+		const struct place *last = &l->place[l->place_count - 1];
+		l->after = (struct store_cursor){last->ms, last->id};
+		build_find(l);
+		return true;
+	}
+	if (l->step == MENTIONS_FIND && l->group_count != 0) {
+		build_of_all(l);
+		return true;
+	}
+	merge_places(l);
+	if (l->place_count == 0)
+		return false;
+	build_messages(l);
+	return true;
+}
+
+static void mentions_done(struct read *r, enum store_status status)
+{
+	struct list_mentions *l = container_of(r, struct list_mentions, read);
+	struct store_mentions out = {.status = status};
+	if (status == STORE_OK) {
+		if (build_next(l)) {
+			pool_again(r);
+			return;
+		}
+		out.item = l->item;
+		out.count = l->count;
+		out.has_more = l->has_more;
+		out.next = l->next;
+	}
+	l->fn(&out, l->arg);
+}
+
+void store_list_mentions(struct store *s, struct str user, unsigned limit, struct store_cursor after,
+			 store_mentions_fn *fn, void *arg)
+{
+	struct list_mentions *l = read_new(s->pool, user, sizeof(*l));
+	struct arena *a = &l->read.arena;
+	l->read.restart = mentions_restart;
+	l->read.row = mentions_row;
+	l->read.done = mentions_done;
+	l->fn = fn;
+	l->arg = arg;
+	l->limit = limit;
+	l->after = after;
+	l->named = arena_alloc(a, (limit + 1) * sizeof(*l->named));
+	l->of_all = arena_alloc(a, (limit + 1) * sizeof(*l->of_all));
+	l->place = arena_alloc(a, (limit + 1) * sizeof(*l->place));
+	l->group = arena_alloc(a, (limit + 1) * sizeof(*l->group));
+	l->item = arena_alloc(a, (limit + 1) * sizeof(*l->item));
+	build_find(l);
+	pool_submit(&l->read);
+}

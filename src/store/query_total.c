@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What is unread of all of a user's conversations. Of direct ones it is kept, and only those that have something are
+ * read. Of groups all are looked at, for a message writes nothing of its receivers, but only those with something after
+ * read_seq are counted, TOTAL_CHUNK at a time.
+ */
+#include "core/base.h"
+#include "store/store_priv.h"
+
+#include "store/sql.h"
+#include "store/unread.h"
+
+#define TOTAL_CHUNK 256
+
+enum { STMT_DIRECT, STMT_MENTIONED, STMT_GROUPS };
+
+struct total {
+	struct read read;
+	store_unread_fn *fn;
+	void *arg;
+	uint64_t direct; /* unread in direct conversations */
+	/* What may have to be counted: groups with something after read_seq, direct ones with a mention there. */
+	struct unread *item;
+	size_t count, room;
+	bool counting;
+	size_t from, to; /* those that are being counted */
+};
+
+static void total_restart(struct read *r)
+{
+	struct total *t = container_of(r, struct total, read);
+	if (!t->counting)
+		t->count = t->direct = 0;
+	for (size_t i = t->from; i < t->to; i++)
+		unread_restart(&t->item[i]);
+}
+
+/* ---- what is asked ---- */
+
+static void put_unread_of_side(struct buf *text, int side, struct str user)
+{
+	buf_printf(text,
+		   "(SELECT COALESCE(SUM(user%d_unread),0) FROM conversations FORCE INDEX (waiting%d) WHERE "
+		   "user%d_waiting=1 AND user%d_id=",
+		   side, side, side, side);
+	sql_str(text, user);
+	buf_append_char(text, ')');
+}
+
+/* Costs next to nothing where nobody ever mentioned the user in a direct conversation. */
+static void put_mentioned_of_side(struct buf *text, int side, struct str user)
+{
+	buf_printf(text,
+		   "SELECT c.id,c.last_seq,c.user%d_read_seq AS read_seq,(SELECT n.seq FROM mentions n FORCE INDEX "
+		   "(PRIMARY) WHERE n.user_id=",
+		   side);
+	sql_str(text, user);
+	buf_printf(text,
+		   " AND n.conversation_id=c.id ORDER BY n.seq DESC LIMIT 1) AS mention_seq FROM conversations c FORCE "
+		   "INDEX (waiting%d) WHERE c.user%d_waiting=1 AND c.user%d_id=",
+		   side, side, side);
+	sql_str(text, user);
+	sql_lit(text, " AND EXISTS(SELECT 1 FROM mentions e FORCE INDEX (PRIMARY) WHERE e.user_id=");
+	sql_str(text, user);
+	sql_lit(text, " AND e.conversation_id<");
+	sql_u64(text, GROUP_ID_MIN);
+	sql_lit(text, ") HAVING mention_seq>read_seq");
+}
+
+static void put_groups(struct buf *text, struct str user)
+{
+	sql_lit(text,
+		"SELECT STRAIGHT_JOIN h.id,h.last_seq,g.read_seq,g.mention_seq,h.uncounted_seq,h.all_seq,g.deleted_seq "
+		"FROM members g FORCE INDEX (PRIMARY) JOIN group_heads h FORCE INDEX (PRIMARY) ON "
+		"h.id=g.conversation_id WHERE g.user_id=");
+	sql_str(text, user);
+	sql_lit(text, " AND h.last_seq>g.read_seq");
+}
+
+/* ---- what is found ---- */
+
+static struct unread *next_item(struct total *t)
+{
+	if (t->count == t->room) {
+		struct unread *old = t->item;
+		t->room = t->room != 0 ? 2 * t->room : 32;
+		t->item = arena_alloc(&t->read.arena, t->room * sizeof(*t->item));
+		if (t->count != 0)
+			memcpy(t->item, old, t->count * sizeof(*old));
+	}
+	return &t->item[t->count++];
+}
+
+static void item_row(struct total *t, unsigned stmt, struct row *row)
+{
+	struct unread *u = next_item(t);
+	*u = (struct unread){.user = t->read.user, .conversation_id = row_take_u64(row)};
+	u->last_seq = row_take_u64(row);
+	u->read_seq = row_take_u64(row);
+	u->mention_seq = row_take_u64(row);
+	if (stmt != STMT_GROUPS)
+		return;
+	u->uncounted_seq = row_take_u64(row);
+	u->all_seq = row_take_u64(row);
+	u->deleted_seq = row_take_u64(row);
+}
+
+static void total_row(struct read *r, unsigned stmt, struct row *row)
+{
+	struct total *t = container_of(r, struct total, read);
+	if (t->counting) {
+		size_t tag = unread_take_tag(row);
+		if (tag >= t->from && tag < t->to)
+			unread_take(row, &t->item[tag]);
+	} else if (stmt == STMT_DIRECT) {
+		t->direct = row_take_u64(row);
+	} else {
+		item_row(t, stmt, row);
+	}
+}
+
+/* False: all are counted. */
+static bool build_counts(struct total *t)
+{
+	bool first = true;
+	unsigned asked = 0;
+	buf_clear(&t->read.text);
+	t->counting = true;
+	for (t->from = t->to; t->to < t->count && asked < TOTAL_CHUNK; t->to++)
+		asked += unread_put(&t->read.text, &first, t->to, &t->item[t->to]);
+	return asked != 0;
+}
+
+static void total_done(struct read *r, enum store_status status)
+{
+	struct total *t = container_of(r, struct total, read);
+	uint64_t unread = t->direct, mentions = 0;
+	if (status != STORE_OK) {
+		t->fn(status, 0, 0, t->arg);
+		return;
+	}
+	if (build_counts(t)) {
+		pool_again(r);
+		return;
+	}
+	for (size_t i = 0; i < t->count; i++) {
+		const struct unread *u = &t->item[i];
+		if (conversation_is_group(u->conversation_id))
+			unread += unread_in_group(u);
+		mentions += u->mentions;
+	}
+	t->fn(STORE_OK, unread, mentions, t->arg);
+}
+
+void store_count_unread(struct store *s, struct str user, store_unread_fn *fn, void *arg)
+{
+	struct total *t = read_new(s->pool, user, sizeof(*t));
+	struct buf *text = &t->read.text;
+	t->read.restart = total_restart;
+	t->read.row = total_row;
+	t->read.done = total_done;
+	t->fn = fn;
+	t->arg = arg;
+	sql_lit(text, "SELECT ");
+	put_unread_of_side(text, 1, user);
+	buf_append_char(text, '+');
+	put_unread_of_side(text, 2, user);
+	buf_append_char(text, ';');
+	put_mentioned_of_side(text, 1, user);
+	sql_lit(text, " UNION ALL ");
+	put_mentioned_of_side(text, 2, user);
+	buf_append_char(text, ';');
+	put_groups(text, user);
+	pool_submit(&t->read);
+}

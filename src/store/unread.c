@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Counting what is unread. Decides which of the tables have to be looked at. */
+#include "core/base.h"
+#include "store/unread.h"
+
+#include "core/id.h"
+#include "store/sql.h"
+
+static void begin_part(struct buf *text, bool *first, size_t tag)
+{
+	buf_append_str(text, *first ? STR_LIT("(SELECT ") : STR_LIT(" UNION ALL (SELECT "));
+	*first = false;
+	sql_u64(text, tag);
+	buf_append_char(text, ',');
+}
+
+/* " WHERE [user_id='…' AND] conversation_id=… AND <seq>>read_seq AND <seq><=last_seq" */
+static void put_where_after(struct buf *text, const struct unread *u, struct str user, const char *seq)
+{
+	sql_lit(text, " WHERE ");
+	if (user.s != NULL) {
+		sql_lit(text, "user_id=");
+		sql_str(text, user);
+		sql_lit(text, " AND ");
+	}
+	sql_lit(text, "conversation_id=");
+	sql_u64(text, u->conversation_id);
+	buf_printf(text, " AND %s>", seq);
+	sql_u64(text, u->read_seq);
+	buf_printf(text, " AND %s<=", seq);
+	sql_u64(text, u->last_seq);
+}
+
+/* ---- groups ---- */
+
+static void put_uncounted(struct buf *text, const struct unread *u)
+{
+	sql_lit(text, "COUNT(*),0 FROM uncounted FORCE INDEX (PRIMARY)");
+	put_where_after(text, u, STR_NULL, "seq");
+}
+
+static void put_mentions(struct buf *text, const struct unread *u, struct str user)
+{
+	sql_lit(text, "0,COUNT(*) FROM mentions n FORCE INDEX (PRIMARY)");
+	put_where_after(text, u, user, "seq");
+	sql_lit(text,
+		" AND NOT EXISTS(SELECT 1 FROM uncounted x WHERE x.conversation_id=n.conversation_id AND x.seq=n.seq)");
+}
+
+/* Each message once, also one that mentions the user as well. */
+static void put_mentions_of_all(struct buf *text, const struct unread *u)
+{
+	put_mentions(text, u, STR_LIT("*"));
+	if (u->mention_seq <= u->read_seq)
+		return;
+	sql_lit(text,
+		" AND NOT EXISTS(SELECT 1 FROM mentions o WHERE o.conversation_id=n.conversation_id AND o.seq=n.seq "
+		"AND o.user_id=");
+	sql_str(text, u->user);
+	buf_append_char(text, ')');
+}
+
+static void put_runs(struct buf *text, const struct unread *u)
+{
+	sql_lit(text, "SELECT 0 AS mention,first_seq,LEAST(last_seq,");
+	sql_u64(text, u->last_seq);
+	sql_lit(text, ") AS last_seq FROM deletions FORCE INDEX (PRIMARY)");
+	put_where_after(text, u, u->user, "first_seq");
+	/* The one that read_seq may be in the middle of. */
+	sql_lit(text, " UNION (SELECT 0,");
+	sql_u64(text, u->read_seq + 1);
+	sql_lit(text, ",LEAST(last_seq,");
+	sql_u64(text, u->last_seq);
+	sql_lit(text, ") FROM deletions FORCE INDEX (PRIMARY) WHERE user_id=");
+	sql_str(text, u->user);
+	sql_lit(text, " AND conversation_id=");
+	sql_u64(text, u->conversation_id);
+	sql_lit(text, " AND first_seq<=");
+	sql_u64(text, u->read_seq);
+	sql_lit(text, " ORDER BY first_seq DESC LIMIT 1)");
+}
+
+static void put_mention_places(struct buf *text, const struct unread *u, struct str user)
+{
+	sql_lit(text, " UNION SELECT 1,seq,seq FROM mentions FORCE INDEX (PRIMARY)");
+	put_where_after(text, u, user, "seq");
+}
+
+/*
+ * Where the user has deleted messages that were not read, these and the uncounted ones may be the same. So all are put
+ * in order, as runs: `covered` is the furthest seq that the runs before one reach. A mention comes after the runs that
+ * begin where it is.
+ */
+static void put_with_deleted(struct buf *text, const struct unread *u)
+{
+	sql_lit(text,
+		"SUM(IF(mention=0 AND last_seq>=first_seq AND last_seq>covered,last_seq-GREATEST(first_seq-1,covered),"
+		"0)),SUM(mention=1 AND first_seq>covered) FROM (SELECT mention,first_seq,last_seq,COALESCE(MAX(IF("
+		"mention=0,last_seq,0)) OVER (ORDER BY first_seq,mention ROWS BETWEEN UNBOUNDED PRECEDING AND 1 "
+		"PRECEDING),0) AS covered FROM (");
+	put_runs(text, u);
+	if (u->uncounted_seq > u->read_seq) {
+		sql_lit(text, " UNION SELECT 0,seq,seq FROM uncounted FORCE INDEX (PRIMARY)");
+		put_where_after(text, u, STR_NULL, "seq");
+	}
+	if (u->mention_seq > u->read_seq)
+		put_mention_places(text, u, u->user);
+	if (u->all_seq > u->read_seq)
+		put_mention_places(text, u, STR_LIT("*"));
+	sql_lit(text, ") places) ordered");
+}
+
+static void put_group(struct buf *text, bool *first, size_t tag, const struct unread *u)
+{
+	if (u->deleted_seq > u->read_seq) {
+		begin_part(text, first, tag);
+		put_with_deleted(text, u);
+		buf_append_char(text, ')');
+		return;
+	}
+	if (u->uncounted_seq > u->read_seq) {
+		begin_part(text, first, tag);
+		put_uncounted(text, u);
+		buf_append_char(text, ')');
+	}
+	if (u->mention_seq > u->read_seq) {
+		begin_part(text, first, tag);
+		put_mentions(text, u, u->user);
+		buf_append_char(text, ')');
+	}
+	if (u->all_seq > u->read_seq) {
+		begin_part(text, first, tag);
+		put_mentions_of_all(text, u);
+		buf_append_char(text, ')');
+	}
+}
+
+/* ---- direct conversations ---- */
+
+static void put_direct(struct buf *text, bool *first, size_t tag, const struct unread *u)
+{
+	if (u->mention_seq <= u->read_seq)
+		return;
+	begin_part(text, first, tag);
+	sql_lit(text,
+		"0,COUNT(*) FROM mentions n FORCE INDEX (PRIMARY) STRAIGHT_JOIN messages m FORCE INDEX (PRIMARY) ON "
+		"m.id=(n.conversation_id<<28)+n.seq AND m.to_user_id=n.user_id AND m.read_at IS NULL AND "
+		"m.is_recalled=0 AND m.deleted_by_recipient=0");
+	put_where_after(text, u, u->user, "seq");
+	buf_append_char(text, ')');
+}
+
+bool unread_put(struct buf *text, bool *first, size_t tag, const struct unread *u)
+{
+	size_t before = text->len;
+	if (u->last_seq > u->read_seq && conversation_is_group(u->conversation_id))
+		put_group(text, first, tag, u);
+	else if (u->last_seq > u->read_seq)
+		put_direct(text, first, tag, u);
+	return text->len != before;
+}
+
+size_t unread_take_tag(struct row *row)
+{
+	return row_take_u64(row);
+}
+
+void unread_take(struct row *row, struct unread *u)
+{
+	u->gone += row_take_u64(row);
+	u->mentions += row_take_u64(row);
+}
+
+void unread_restart(struct unread *u)
+{
+	u->gone = u->mentions = 0;
+}

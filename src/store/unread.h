@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Counting what is unread of conversations. Most of it follows from a few seqs that lie in the heads and in the
+ * members' rows. Only where these tell that there is something between read_seq and last_seq that has to be counted is
+ * it read, by a statement of its own whose ranges are constants: MariaDB reads a range that depends on another row from
+ * the beginning of its index on.
+ *
+ * What is counted was there when that statement ran, a moment after the rows that the seqs are from. Only what is not
+ * after last_seq counts.
+ */
+#ifndef TIDINGS_STORE_UNREAD_H
+#define TIDINGS_STORE_UNREAD_H
+
+#include "core/base.h"
+#include "core/buf.h"
+#include "store/row.h"
+
+/* Of one user in one conversation. */
+struct unread {
+	struct str user; /* borrowed */
+	uint64_t conversation_id;
+	uint64_t last_seq, read_seq;
+	/* As in schema/0009_groups.sql; 0: none. Of a direct conversation only mention_seq. */
+	uint64_t uncounted_seq, all_seq, deleted_seq, mention_seq;
+	/* Messages after read_seq that are not unread, and unread ones that mention the user. */
+	uint64_t gone, mentions;
+};
+
+/* The parts of a UNION ALL statement that count this one, to be told by `tag`. False: there is nothing to count. */
+bool unread_put(struct buf *text, bool *first, size_t tag, const struct unread *u);
+/* The tag of a row of that statement. */
+size_t unread_take_tag(struct row *row);
+/* The rest of the row. */
+void unread_take(struct row *row, struct unread *u);
+void unread_restart(struct unread *u);
+
+/* Messages of a group that are unread. */
+static inline uint64_t unread_in_group(const struct unread *u)
+{
+	uint64_t after = u->last_seq > u->read_seq ? u->last_seq - u->read_seq : 0;
+	return after > u->gone ? after - u->gone : 0;
+}
+
+#endif
