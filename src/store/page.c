@@ -26,9 +26,15 @@ void page_init(struct page *p, struct arena *a, struct str user, uint64_t conver
 		.over_seq = over_seq < seq_end ? over_seq : seq_end,
 		.under_seq = under_seq < seq_end ? under_seq : seq_end,
 	};
+	p->first_seq = 1;
 	p->message = arena_alloc(a, (limit + 1) * sizeof(*p->message));
 	p->known = arena_alloc(a, (run_max(p) + 1) * sizeof(*p->known));
 	p->found = arena_alloc(a, (run_max(p) + 1) * sizeof(*p->found));
+}
+
+void page_set_first(struct page *p, uint64_t first_seq)
+{
+	p->first_seq = first_seq > 1 ? first_seq : 1;
 }
 
 /* ---- a step's text ---- */
@@ -99,6 +105,15 @@ static void put_gaps(struct buf *text, struct page *p)
 	buf_append_str(text, first ? STR_LIT("m.id=0") : STR_LIT(")"));
 }
 
+static void put_is_deleted(struct buf *text, const struct page *p)
+{
+	sql_lit(text, "IF(m.from_user_id=");
+	sql_str(text, p->user);
+	sql_lit(text, ",m.deleted_by_sender,IF(m.to_user_id=");
+	sql_str(text, p->user);
+	sql_lit(text, ",m.deleted_by_recipient,1))");
+}
+
 void page_put(struct page *p, struct buf *text)
 {
 	put_runs(text, p);
@@ -108,11 +123,12 @@ void page_put(struct page *p, struct buf *text)
 	/* The second step knows the runs: what it still meets deleted is in none. */
 	if (++p->steps > 2 && p->asked < PAGE_STEP)
 		p->asked = PAGE_STEP;
-	sql_lit(text, ";SELECT IF(m.from_user_id=");
-	sql_str(text, p->user);
-	sql_lit(text, ",m.deleted_by_sender,IF(m.to_user_id=");
-	sql_str(text, p->user);
-	sql_lit(text, ",m.deleted_by_recipient,1))," MESSAGE_COLUMNS " FROM messages m FORCE INDEX (PRIMARY) WHERE ");
+	sql_lit(text, ";SELECT ");
+	if (conversation_is_group(p->conversation_id))
+		buf_append_char(text, '0');
+	else
+		put_is_deleted(text, p);
+	sql_lit(text, "," MESSAGE_COLUMNS " FROM messages m FORCE INDEX (PRIMARY) WHERE ");
 	put_gaps(text, p);
 	buf_append_str(text, p->backwards ? STR_LIT(" ORDER BY m.id DESC LIMIT ") : STR_LIT(" ORDER BY m.id LIMIT "));
 	sql_u64(text, p->asked);
@@ -125,7 +141,8 @@ void page_restart(struct page *p)
 {
 	p->count = p->count_before;
 	p->answer = p->answer_before;
-	p->looked = p->found_count = 0;
+	p->looked = p->found_count = p->found_at = 0;
+	p->stopped = false;
 }
 
 static void run_row(struct page *p, struct row *row)
@@ -135,19 +152,40 @@ static void run_row(struct page *p, struct row *row)
 		p->found[p->found_count++] = r;
 }
 
+/* By the runs. False: the message lies behind the last run that was found, and there may be more of them. */
+static bool find_deleted(struct page *p, uint64_t seq, bool *deleted_r)
+{
+	const struct page_run *r = p->found;
+	unsigned n = p->found_count;
+	while (p->found_at < n && (p->backwards ? r[p->found_at].first > seq : r[p->found_at].last < seq))
+		p->found_at++;
+	if (p->found_at < n) {
+		*deleted_r = p->backwards ? r[p->found_at].last >= seq : r[p->found_at].first <= seq;
+		return true;
+	}
+	*deleted_r = false;
+	return n < run_max(p);
+}
+
 static void message_row(struct page *p, struct arena *a, struct row *row)
 {
 	bool deleted = row_take_bool(row);
+	struct row id = *row;
+	uint64_t seq = message_id_seq(row_take_u64(&id));
+	if (p->stopped)
+		return;
 	p->looked++;
-	if (deleted || p->count > p->limit || p->answer.full) {
-		p->looked_seq = message_id_seq(row_take_u64(row));
+	if (conversation_is_group(p->conversation_id) && !find_deleted(p, seq, &deleted)) {
+		const struct page_run *last = &p->found[p->found_count - 1];
+		p->stopped = true;
+		p->looked_seq = p->backwards ? last->first : last->last;
 		return;
 	}
-	struct message *m = &p->message[p->count];
-	if (!row_take_message(row, a, m))
+	p->looked_seq = seq;
+	if (deleted || seq < p->first_seq || p->count > p->limit || p->answer.full)
 		return;
-	p->looked_seq = message_id_seq(m->id);
-	if (answer_takes(&p->answer, answer_message_size(m)))
+	struct message *m = &p->message[p->count];
+	if (row_take_message(row, a, m) && answer_takes(&p->answer, answer_message_size(m)))
 		p->count++;
 }
 
@@ -166,14 +204,15 @@ bool page_step(struct page *p)
 		p->count = p->count > p->limit ? p->limit : p->count;
 		return true;
 	}
-	uint64_t end = p->backwards ? p->over_seq : p->under_seq;
-	uint64_t edge = p->looked < p->asked ? p->reach : p->looked_seq;
-	if (edge == end)
-		return true;
+	uint64_t edge = p->stopped || p->looked == p->asked ? p->looked_seq : p->reach;
+	if (p->over_seq < p->first_seq - 1)
+		p->over_seq = p->first_seq - 1;
 	if (p->backwards)
 		p->under_seq = edge;
-	else
+	else if (edge > p->over_seq)
 		p->over_seq = edge;
+	if (p->under_seq <= p->over_seq + 1)
+		return true;
 	struct page_run *swapped = p->known;
 	p->known = p->found;
 	p->known_count = p->found_count;

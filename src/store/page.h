@@ -4,6 +4,9 @@
  * at more rows than the page is long (PAGE_STEP at least), however many messages were deleted: a page is read in steps,
  * of which each reads the next messages and the next runs of deleted ones, so that the one after it passes over
  * those. Mostly there is one step. A page that is not at the end has one message at least.
+ *
+ * In a direct conversation the messages say themselves what is deleted, and the runs only help to pass it over; in a
+ * group the runs alone say so.
  */
 #ifndef TIDINGS_STORE_PAGE_H
 #define TIDINGS_STORE_PAGE_H
@@ -33,6 +36,7 @@ struct page {
 	size_t count;		      /* of them */
 	bool has_more;		      /* further on; true once the page is complete */
 	uint64_t over_seq, under_seq; /* what has not been looked at lies between the two, both excluded */
+	uint64_t first_seq;	      /* the user sees nothing before it */
 
 	struct answer answer, answer_before;
 	size_t count_before; /* the step */
@@ -42,11 +46,15 @@ struct page {
 	uint64_t reach;			/* this step asks for nothing further than it; both excluded */
 	struct page_run *known, *found; /* before this step, in it; in the order of the walk */
 	unsigned known_count, found_count;
+	unsigned found_at; /* the first of those found that does not end before the message that was looked at last */
+	bool stopped;	   /* what lies behind looked_seq may be deleted by runs that were not found */
 };
 
 /* Messages with seq between the two, both excluded. The arena has to live as long as the page. */
 void page_init(struct page *p, struct arena *a, struct str user, uint64_t conversation_id, uint64_t over_seq,
 	       uint64_t under_seq, bool backwards, unsigned limit);
+/* The user sees nothing before that one. May be called again, before the rows of a step. */
+void page_set_first(struct page *p, uint64_t first_seq);
 /* Writes the statements of the next step, PAGE_STMTS of them with ';' between them. */
 void page_put(struct page *p, struct buf *text);
 /* The step begins anew: forgets what its rows have told. */

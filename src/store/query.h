@@ -27,6 +27,16 @@ void query_take_conversation(struct row *row, struct arena *a, struct str user, 
 void query_put_groups(struct buf *text, struct str from);
 void query_take_group(struct row *row, struct arena *a, struct view *out);
 
+/*
+ * The id of the newest message of a group that the member has not deleted, of members AS g and group_heads AS h. Where
+ * the newest of all is deleted it is in the last run, and the message before that run is not deleted. It may be before
+ * g.first_seq.
+ */
+#define GROUP_LAST_ID                                                                                                  \
+	"(h.id<<28)+IF(g.deleted_seq<h.last_seq,h.last_seq,(SELECT d.first_seq-1 FROM deletions d FORCE INDEX "        \
+	"(PRIMARY) WHERE d.user_id=g.user_id AND d.conversation_id=g.conversation_id ORDER BY d.first_seq DESC LIMIT " \
+	"1))"
+
 /* A statement that counts what there is to count of n views. False: nothing, and no statement. */
 bool query_put_counts(struct buf *text, const struct view *view, size_t n);
 void query_take_count(struct row *row, struct view *view, size_t n);

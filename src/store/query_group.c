@@ -17,15 +17,6 @@
 	"h.history_policy,h.send_policy,h.add_policy,h.slow_mode_secs,h.uncounted_seq,h.all_seq,g.deleted_seq,"        \
 	"g.mention_seq"
 
-/*
- * The newest message that the member has not deleted. Where the newest of all is deleted it is in the last run, and the
- * message before that run is not deleted.
- */
-#define GROUP_LAST_ID                                                                                                  \
-	"(h.id<<28)+IF(g.deleted_seq<h.last_seq,h.last_seq,(SELECT d.first_seq-1 FROM deletions d FORCE INDEX "        \
-	"(PRIMARY) WHERE d.user_id=g.user_id AND d.conversation_id=g.conversation_id ORDER BY d.first_seq DESC LIMIT " \
-	"1))"
-
 void query_put_groups(struct buf *text, struct str from)
 {
 	sql_lit(text, "SELECT STRAIGHT_JOIN " GROUP_COLUMNS "," MESSAGE_COLUMNS " FROM ");

@@ -25,20 +25,27 @@ static void history_restart(struct read *r)
 static void history_row(struct read *r, unsigned stmt, struct row *row)
 {
 	struct history *h = container_of(r, struct history, read);
-	if (stmt == 0)
+	if (stmt == 0) {
 		h->party = true;
-	else
+		page_set_first(&h->page, row_take_u64(row));
+	} else {
 		page_row(&h->page, &r->arena, stmt - 1, row);
+	}
 }
 
 static void history_put(struct history *h)
 {
 	struct buf *text = &h->read.text;
 	buf_clear(text);
-	sql_lit(text, "SELECT 1 FROM conversations c WHERE c.id=");
-	sql_u64(text, h->page.conversation_id);
-	sql_lit(text, " AND ");
-	query_put_is_party(text, h->read.user);
+	if (conversation_is_group(h->page.conversation_id)) {
+		sql_lit(text, "SELECT g.first_seq FROM members g FORCE INDEX (PRIMARY) WHERE ");
+		query_put_is_member(text, h->read.user, h->page.conversation_id);
+	} else {
+		sql_lit(text, "SELECT 1 FROM conversations c WHERE c.id=");
+		sql_u64(text, h->page.conversation_id);
+		sql_lit(text, " AND ");
+		query_put_is_party(text, h->read.user);
+	}
 	buf_append_char(text, ';');
 	page_put(&h->page, text);
 }

@@ -1,17 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Catching up, in three steps: which conversations differ from what the client has
- * or were active since its cursor; these conversations; and, some at a time until there is enough
- * for one answer, their messages and changes, in as many steps as their pages need (page.h). Decides what is left for
- * the next call. What came to a conversation after it was read is left out of the answer, so that an entry agrees with
- * itself.
+ * Catching up, in steps: which conversations differ from what the client has
+ * or were active since its cursor; these conversations; what has to be counted of them; and, some at a time until there
+ * is enough for one answer, their messages and changes, in as many steps as their pages need (page.h). Decides what is
+ * left for the next call. What came to a conversation after it was read is left out of the answer, so that an entry
+ * agrees with itself.
  *
- * The walk is in order of sort_time, which later transactions give later values than the table `activity` says now
- * (batch_tick), whatever the clock does. It is taken a moment before the commit, so a conversation may become visible
- * after the walk has passed its time. A walk that has ended therefore gives a cursor
- * SYNC_MARGIN_MS behind that table. One that has to stop nearer to it than that
- * goes on from where it stopped, for else it might never end, but remembers in its cursor
- * how far to go back once it has ended.
+ * The walk is in order of sort_time, of groups of active_at, which later transactions give later values than the table
+ * `activity` says now (batch_tick), whatever the clock does. It is taken a moment before the commit, so a conversation
+ * may become visible after the walk has passed its time. A walk that has ended therefore gives a cursor SYNC_MARGIN_MS
+ * behind that table. One that has to stop nearer to it than that goes on from where it stopped, for else it might never
+ * end, but remembers in its cursor how far to go back once it has ended.
  */
 #include "core/base.h"
 #include "store/store_priv.h"
@@ -31,8 +30,12 @@
 /* A conversation's id leaves these bits of a cursor's id; they hold how many milliseconds to go back. */
 #define BACK_SHIFT (63 - MESSAGE_SEQ_BITS)
 #define BACK_MAX ((INT64_C(1) << (64 - BACK_SHIFT)) - 1)
+/* Above any groups.max_per_user. With a limit the derived table is not merged: only it is sorted. */
+#define GROUPS_MAX 10000
 
-enum sync_step { SYNC_FIND, SYNC_CONVERSATIONS, SYNC_CONTENT };
+enum sync_step { SYNC_FIND, SYNC_CONVERSATIONS, SYNC_COUNTS, SYNC_CONTENT };
+enum { STMT_ACTIVITY, STMT_LISTED, STMT_LISTED_GROUPS, STMT_WALK }; /* of SYNC_FIND */
+enum { STMT_DIRECT, STMT_GROUPS };				    /* of SYNC_CONVERSATIONS */
 
 /* A conversation of the answer. */
 struct pick {
@@ -59,6 +62,7 @@ struct sync {
 	void *arg;
 	struct str user;
 	struct store_sync_have *have;
+	bool *is_party; /* of the same index: the user is one to that conversation */
 	size_t have_count;
 	bool has_since;
 	struct store_cursor since;
@@ -70,7 +74,8 @@ struct sync {
 	bool more;		       /* there are more than the picks */
 	struct store_cursor walked_to; /* the place of the last pick of the walk; at first, since */
 	struct pick pick[STORE_SYNC_ITEMS_MAX];
-	struct store_sync_item *item; /* of the same index */
+	struct view *view;	      /* of the same index */
+	struct store_sync_item *item; /* likewise */
 	size_t count;		      /* picks */
 	size_t kept;		      /* of them: with content, for the answer */
 	size_t asked;		      /* content was asked for up to this one */
@@ -82,17 +87,33 @@ struct sync {
 
 /* ---- which ones ---- */
 
-static void put_list(struct buf *text, const struct sync *s)
+static bool is_direct(uint64_t id)
 {
+	return id < GROUP_ID_MIN;
+}
+
+static bool is_group(uint64_t id)
+{
+	return id >= GROUP_ID_MIN && id <= CONVERSATION_ID_MAX;
+}
+
+/* "(1,2)": those listed that are of that kind, 0 where there are none. */
+static void put_listed(struct buf *text, const struct sync *s, bool (*is_of_kind)(uint64_t id))
+{
+	bool first = true;
+	buf_append_char(text, '(');
 	for (size_t i = 0; i < s->have_count; i++) {
-		if (i != 0)
-			buf_append_char(text, ',');
+		if (!is_of_kind(s->have[i].id))
+			continue;
+		sql_comma(text, &first);
 		sql_u64(text, s->have[i].id);
 	}
+	buf_append_str(text, first ? STR_LIT("0)") : STR_LIT(")"));
 }
 
 /* "over the cursor, and not listed" */
-static void put_walk_condition(struct buf *text, const struct sync *s, const char *time, const char *id)
+static void put_walk_condition(struct buf *text, const struct sync *s, bool (*is_of_kind)(uint64_t id),
+			       const char *time, const char *id)
 {
 	int64_t ms = s->since.ms != 0 ? s->since.ms : 1;
 	buf_printf(text, " AND %s>=", time);
@@ -101,12 +122,8 @@ static void put_walk_condition(struct buf *text, const struct sync *s, const cha
 	sql_time(text, ms);
 	buf_printf(text, " OR %s>", id);
 	sql_u64(text, s->since.id);
-	buf_append_char(text, ')');
-	if (s->have_count != 0) {
-		buf_printf(text, " AND %s NOT IN (", id);
-		put_list(text, s);
-		buf_append_char(text, ')');
-	}
+	buf_printf(text, ") AND %s NOT IN ", id);
+	put_listed(text, s, is_of_kind);
 }
 
 static void put_walk_of_side(struct buf *text, const struct sync *s, int side)
@@ -114,8 +131,18 @@ static void put_walk_of_side(struct buf *text, const struct sync *s, int side)
 	buf_printf(text, "(SELECT id,sort_time AS t FROM conversations FORCE INDEX (by_user%d) WHERE user%d_id=", side,
 		   side);
 	sql_str(text, s->user);
-	put_walk_condition(text, s, "sort_time", "id");
+	put_walk_condition(text, s, is_direct, "sort_time", "id");
 	buf_printf(text, " ORDER BY sort_time,id LIMIT %d)", STORE_SYNC_ITEMS_MAX + 1);
+}
+
+static void put_walk_of_groups(struct buf *text, const struct sync *s)
+{
+	sql_lit(text,
+		"(SELECT id,t FROM (SELECT STRAIGHT_JOIN h.id,h.active_at AS t FROM members g FORCE INDEX (PRIMARY) "
+		"JOIN group_heads h FORCE INDEX (PRIMARY) ON h.id=g.conversation_id WHERE g.user_id=");
+	sql_str(text, s->user);
+	put_walk_condition(text, s, is_group, "h.active_at", "h.id");
+	buf_printf(text, " LIMIT %d) o ORDER BY t,id LIMIT %d)", GROUPS_MAX, STORE_SYNC_ITEMS_MAX + 1);
 }
 
 /* Each source gives each conversation once, so that its limit cannot hide another one. */
@@ -125,10 +152,12 @@ static void put_walk(struct buf *text, const struct sync *s)
 	put_walk_of_side(text, s, 1);
 	sql_lit(text, " UNION ALL ");
 	put_walk_of_side(text, s, 2);
+	sql_lit(text, " UNION ALL ");
+	put_walk_of_groups(text, s);
 	sql_lit(text, " UNION ALL (SELECT conversation_id AS id,recalled_at AS t FROM recalls FORCE INDEX (by_time) "
 		      "WHERE user_id=");
 	sql_str(text, s->user);
-	put_walk_condition(text, s, "recalled_at", "conversation_id");
+	put_walk_condition(text, s, is_direct, "recalled_at", "conversation_id");
 	buf_printf(text, " ORDER BY recalled_at,conversation_id LIMIT %d)", STORE_SYNC_ITEMS_MAX + 1);
 	buf_printf(text, ") k GROUP BY id ORDER BY t,id LIMIT %d", STORE_SYNC_ITEMS_MAX + 1);
 }
@@ -138,15 +167,19 @@ static void build_find(struct sync *s)
 	struct buf *text = &s->read.text;
 	sql_lit(text, "SELECT at FROM activity WHERE id=1;SELECT c.id,IF(c.user1_id=");
 	sql_str(text, s->user);
-	sql_lit(text, ",c.user1_last_id,c.user2_last_id),c.change_seq FROM conversations c FORCE INDEX (PRIMARY) "
-		      "WHERE c.id IN (");
-	if (s->have_count != 0)
-		put_list(text, s);
-	else
-		buf_append_char(text, '0');
-	sql_lit(text, ") AND ");
+	sql_lit(text, ",c.user1_last_id,c.user2_last_id),c.change_seq,1 FROM conversations c FORCE INDEX (PRIMARY) "
+		      "WHERE c.id IN ");
+	put_listed(text, s, is_direct);
+	sql_lit(text, " AND ");
 	query_put_is_party(text, s->user);
-	sql_lit(text, " ORDER BY c.id");
+	sql_lit(text, " ORDER BY c.id;SELECT STRAIGHT_JOIN h.id," GROUP_LAST_ID
+		      ",h.change_seq,g.first_seq FROM members g FORCE "
+		      "INDEX (PRIMARY) JOIN group_heads h FORCE INDEX (PRIMARY) ON h.id=g.conversation_id WHERE "
+		      "g.user_id=");
+	sql_str(text, s->user);
+	sql_lit(text, " AND g.conversation_id IN ");
+	put_listed(text, s, is_group);
+	sql_lit(text, " ORDER BY g.conversation_id");
 	if (s->has_since)
 		put_walk(text, s);
 }
@@ -163,16 +196,20 @@ static bool add_pick(struct sync *s, struct pick pick)
 
 static void found_listed(struct sync *s, struct row *row)
 {
+	const struct store_sync_have *have = NULL;
 	uint64_t id = row_take_u64(row), last_seq = message_id_seq(row_take_u64(row)), change_seq = row_take_u64(row);
-	for (size_t i = 0; i < s->have_count; i++) {
-		const struct store_sync_have *h = &s->have[i];
-		if (h->id != id)
-			continue;
-		/* Held against the newest that the user has not deleted: later ones never come. */
-		if (last_seq > h->seq || change_seq > h->change_seq)
-			add_pick(s, (struct pick){.have = h, .id = id});
-		return;
+	uint64_t first_seq = row_take_u64(row);
+	for (size_t i = s->have_count; i > 0; i--) {
+		if (s->have[i - 1].id == id) {
+			have = &s->have[i - 1];
+			s->is_party[i - 1] = true;
+		}
 	}
+	if (have == NULL)
+		return;
+	/* Held against the newest that the user sees: later ones never come. */
+	if ((last_seq > have->seq && last_seq >= first_seq) || change_seq > have->change_seq)
+		add_pick(s, (struct pick){.have = have, .id = id});
 }
 
 static void found_walked(struct sync *s, struct row *row)
@@ -185,46 +222,76 @@ static void found_walked(struct sync *s, struct row *row)
 
 /* ---- the conversations ---- */
 
+static void put_picks(struct buf *text, const struct sync *s, bool (*is_of_kind)(uint64_t id))
+{
+	bool first = true;
+	buf_append_char(text, '(');
+	for (size_t i = 0; i < s->count; i++) {
+		if (!is_of_kind(s->pick[i].id))
+			continue;
+		sql_comma(text, &first);
+		sql_u64(text, s->pick[i].id);
+	}
+	buf_append_str(text, first ? STR_LIT("0)") : STR_LIT(")"));
+}
+
 static void build_conversations(struct sync *s)
 {
 	struct buf *text = &s->read.text;
 	buf_clear(text);
 	s->step = SYNC_CONVERSATIONS;
 	s->item = arena_alloc(&s->read.arena, s->count * sizeof(*s->item));
+	s->view = arena_alloc(&s->read.arena, s->count * sizeof(*s->view));
 	query_put_conversations(text, s->user, "conversations c FORCE INDEX (PRIMARY)", STR_NULL);
-	sql_lit(text, " WHERE c.id IN (");
-	for (size_t i = 0; i < s->count; i++) {
-		if (i != 0)
-			buf_append_char(text, ',');
-		sql_u64(text, s->pick[i].id);
-	}
-	sql_lit(text, ") AND ");
+	sql_lit(text, " WHERE c.id IN ");
+	put_picks(text, s, is_direct);
+	sql_lit(text, " AND ");
 	query_put_is_party(text, s->user);
+	buf_append_char(text, ';');
+	query_put_groups(text, STR_LIT("members g FORCE INDEX (PRIMARY)"));
+	sql_lit(text, " WHERE g.user_id=");
+	sql_str(text, s->user);
+	sql_lit(text, " AND g.conversation_id IN ");
+	put_picks(text, s, is_group);
 }
 
-static void got_conversation(struct sync *s, struct row *row)
+static void got_conversation(struct sync *s, unsigned stmt, struct row *row)
 {
 	struct view v;
-	query_take_conversation(row, &s->read.arena, s->user, &v);
+	if (stmt == STMT_GROUPS)
+		query_take_group(row, &s->read.arena, &v);
+	else
+		query_take_conversation(row, &s->read.arena, s->user, &v);
 	for (size_t i = 0; i < s->count; i++) {
 		if (s->pick[i].id == v.c.id) {
-			s->item[i].conversation = v.c;
+			s->view[i] = v;
 			s->pick[i].loaded = true;
 		}
 	}
 }
 
-/* What the database no longer has is not asked about further. */
+/* What the user is no party to any more is not asked about further. */
 static void drop_not_loaded(struct sync *s)
 {
 	size_t kept = 0;
 	for (size_t i = 0; i < s->count; i++) {
-		if (!s->pick[i].loaded)
+		if (!s->pick[i].loaded) {
+			if (s->pick[i].have != NULL)
+				s->is_party[s->pick[i].have - s->have] = false;
 			continue;
+		}
 		s->pick[kept] = s->pick[i];
-		s->item[kept++] = s->item[i];
+		s->view[kept++] = s->view[i];
 	}
 	s->count = kept;
+}
+
+/* False: there is nothing to count. */
+static bool build_counts(struct sync *s)
+{
+	buf_clear(&s->read.text);
+	s->step = SYNC_COUNTS;
+	return query_put_counts(&s->read.text, s->view, s->count);
 }
 
 /* ---- their content ---- */
@@ -234,11 +301,14 @@ static void begin_page(struct sync *s, size_t index)
 	struct pick *p = &s->pick[index];
 	p->begun = true;
 	p->change = arena_alloc(&s->read.arena, (s->limit + 1) * sizeof(*p->change));
-	page_init(&p->page, &s->read.arena, s->user, p->id, p->have != NULL ? p->have->seq : 0,
-		  s->item[index].conversation.last_seq + 1, p->have == NULL, s->limit);
+	const struct conversation *c = &s->view[index].c;
+	uint64_t over_seq = p->have != NULL ? p->have->seq : 0;
+	if (over_seq < c->first_seq - 1)
+		over_seq = c->first_seq - 1;
+	page_init(&p->page, &s->read.arena, s->user, p->id, over_seq, c->last_seq + 1, p->have == NULL, s->limit);
 }
 
-static void put_changes_of(struct sync *s, const struct pick *p, struct str audience, uint64_t up_to)
+static void put_changes_of(struct sync *s, const struct pick *p, struct str audience, const struct conversation *c)
 {
 	struct buf *text = &s->read.text;
 	sql_lit(text, "(SELECT change_seq,message_id,kind,at FROM changes FORCE INDEX (by_audience) WHERE "
@@ -249,17 +319,21 @@ static void put_changes_of(struct sync *s, const struct pick *p, struct str audi
 	sql_lit(text, " AND change_seq>");
 	sql_u64(text, p->have->change_seq);
 	sql_lit(text, " AND change_seq<=");
-	sql_u64(text, up_to);
+	sql_u64(text, c->change_seq);
+	if (c->first_seq > 1) {
+		sql_lit(text, " AND message_id>=");
+		sql_u64(text, message_id_make(c->id, c->first_seq));
+	}
 	buf_printf(text, " ORDER BY change_seq LIMIT %u)", s->limit + 1);
 }
 
-/* Those of both sides, and the caller's own. */
-static void put_changes(struct sync *s, const struct pick *p, uint64_t up_to)
+/* Those of all, and the caller's own; of messages that the caller may see. */
+static void put_changes(struct sync *s, const struct pick *p, const struct conversation *c)
 {
 	struct buf *text = &s->read.text;
-	put_changes_of(s, p, STR_LIT(""), up_to);
+	put_changes_of(s, p, STR_LIT(""), c);
 	sql_lit(text, " UNION ALL ");
-	put_changes_of(s, p, s->user, up_to);
+	put_changes_of(s, p, s->user, c);
 	buf_printf(text, " ORDER BY change_seq LIMIT %u", s->limit + 1);
 }
 
@@ -284,7 +358,7 @@ static void put_content(struct sync *s, size_t index)
 	/* Whoever lists nothing of it gets the messages as they are now. */
 	if (first_step && p->have != NULL) {
 		buf_append_char(text, ';');
-		put_changes(s, p, s->item[index].conversation.change_seq);
+		put_changes(s, p, &s->view[index].c);
 		add_part(s, p, PAGE_STMTS);
 	}
 }
@@ -349,6 +423,7 @@ static void keep_item(struct sync *s)
 	struct pick *pick = &s->pick[s->kept];
 	struct page *p = &pick->page;
 	struct store_sync_item *item = &s->item[s->kept];
+	item->conversation = s->view[s->kept].c;
 	size_t n = 0, size = answer_conversation_size(&item->conversation);
 	if (p->count != 0)
 		size += answer_message_size(&p->message[n++]);
@@ -388,16 +463,31 @@ static struct store_cursor next_cursor(const struct sync *s)
 	return at;
 }
 
+/* Each once. */
+static void find_gone(struct sync *s, struct store_synced *out)
+{
+	uint64_t *gone = arena_alloc(&s->read.arena, (s->have_count + 1) * sizeof(*gone));
+	for (size_t i = 0; i < s->have_count; i++) {
+		bool again = s->is_party[i];
+		for (size_t j = 0; j < out->gone_count && !again; j++)
+			again = gone[j] == s->have[i].id;
+		if (!again)
+			gone[out->gone_count++] = s->have[i].id;
+	}
+	out->gone = gone;
+}
+
 static void answer(struct sync *s)
 {
 	s->more = s->more || s->kept < s->count;
-	const struct store_synced out = {
+	struct store_synced out = {
 		.status = STORE_OK,
 		.item = s->item,
 		.count = s->kept,
 		.more = s->more,
 		.cursor = next_cursor(s),
 	};
+	find_gone(s, &out);
 	s->fn(&out, s->arg);
 }
 
@@ -408,6 +498,9 @@ static void sync_restart(struct read *r)
 		s->count = 0;
 		s->more = false;
 		s->walked_to = s->since;
+		memset(s->is_party, 0, s->have_count * sizeof(*s->is_party));
+	} else if (s->step == SYNC_COUNTS) {
+		query_restart_counts(s->view, s->count);
 	}
 	restart_content(s);
 }
@@ -416,15 +509,39 @@ static void sync_row(struct read *r, unsigned stmt, struct row *row)
 {
 	struct sync *s = container_of(r, struct sync, read);
 	if (s->step == SYNC_CONVERSATIONS)
-		got_conversation(s, row);
+		got_conversation(s, stmt, row);
+	else if (s->step == SYNC_COUNTS)
+		query_take_count(row, s->view, s->count);
 	else if (s->step == SYNC_CONTENT)
 		got_content(s, stmt, row);
-	else if (stmt == 0)
+	else if (stmt == STMT_ACTIVITY)
 		s->activity_ms = row_take_ms(row);
-	else if (stmt == 1)
-		found_listed(s, row);
-	else
+	else if (stmt == STMT_WALK)
 		found_walked(s, row);
+	else
+		found_listed(s, row);
+}
+
+/* False: there is nothing more to ask. */
+static bool build_next(struct sync *s)
+{
+	if (s->step == SYNC_FIND && s->count > 0) {
+		build_conversations(s);
+		return true;
+	}
+	if (s->step == SYNC_CONVERSATIONS) {
+		drop_not_loaded(s);
+		if (build_counts(s))
+			return true;
+	}
+	step_pages(s);
+	while (s->kept < s->asked && s->pick[s->kept].complete && !s->enough)
+		keep_item(s);
+	if (s->kept < s->count && !s->enough) {
+		build_content(s);
+		return true;
+	}
+	return false;
 }
 
 static void sync_done(struct read *r, enum store_status status)
@@ -433,24 +550,11 @@ static void sync_done(struct read *r, enum store_status status)
 	if (status != STORE_OK) {
 		const struct store_synced out = {.status = status};
 		s->fn(&out, s->arg);
-		return;
-	}
-	if (s->step == SYNC_FIND && s->count > 0) {
-		build_conversations(s);
+	} else if (build_next(s)) {
 		pool_again(r);
-		return;
+	} else {
+		answer(s);
 	}
-	if (s->step == SYNC_CONVERSATIONS)
-		drop_not_loaded(s);
-	step_pages(s);
-	while (s->kept < s->asked && s->pick[s->kept].complete && !s->enough)
-		keep_item(s);
-	if (s->kept < s->count && !s->enough) {
-		build_content(s);
-		pool_again(r);
-		return;
-	}
-	answer(s);
 }
 
 void store_sync(struct store *store, const struct store_sync_request *p, store_synced_fn *fn, void *arg)
@@ -463,9 +567,9 @@ void store_sync(struct store *store, const struct store_sync_request *p, store_s
 	s->arg = arg;
 	s->user = s->read.user;
 	s->have = arena_alloc(&s->read.arena, (p->have_count + 1) * sizeof(*s->have));
+	s->is_party = arena_alloc(&s->read.arena, (p->have_count + 1) * sizeof(*s->is_party));
 	for (size_t i = 0; i < p->have_count; i++)
-		if (p->have[i].id <= CONVERSATION_ID_MAX)
-			s->have[s->have_count++] = p->have[i];
+		s->have[s->have_count++] = p->have[i];
 	s->has_since = p->has_since;
 	s->since = (struct store_cursor){p->since.ms, p->since.id & CONVERSATION_ID_MAX};
 	int64_t back = (int64_t)(p->since.id >> BACK_SHIFT);
