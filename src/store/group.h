@@ -26,6 +26,8 @@
 /* Codes of a group that stand at once: STORE_LIMITED beyond. Requests to join likewise. */
 #define GROUP_INVITES_MAX 100
 #define GROUP_REQUESTS_MAX 1000
+/* Users that are banned at once: STORE_LIMITED beyond. */
+#define GROUP_BANS_MAX 10000
 
 const char *group_role_name(enum group_role r);
 const char *group_join_name(enum group_join j);
