@@ -199,6 +199,13 @@ static void on_row(struct link_query *q, unsigned stmt, struct row *row)
 		t->now->class->row(t->now, stmt - 2, row);
 }
 
+static void on_stmt(struct link_query *q, unsigned stmt, uint64_t affected, uint64_t insert_id)
+{
+	struct txns *t = container_of(q, struct txns, query);
+	if (t->state == TXNS_WRITING && insert_id != 0 && t->now->class->made != NULL)
+		t->now->class->made(t->now, insert_id);
+}
+
 static void on_done(struct link_query *q, const struct link_result *r)
 {
 	struct txns *t = container_of(q, struct txns, query);
@@ -326,7 +333,7 @@ struct txns *txns_new(struct event_base *base, const struct conf *conf)
 	t->turns = turns_new(
 		&(struct turns_limits){.max = QUEUE_MAX, .user_max = QUEUE_USER_MAX, .user_out_max = SIZE_MAX});
 	TAILQ_INIT(&t->refused);
-	t->query = (struct link_query){.row = on_row, .done = on_done};
+	t->query = (struct link_query){.row = on_row, .stmt = on_stmt, .done = on_done};
 	t->kick = event_new(base, -1, 0, on_kick, t);
 	t->tick = evtimer_new(base, on_tick, t);
 	ASSERT(t->kick != NULL && t->tick != NULL);

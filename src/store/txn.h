@@ -43,6 +43,8 @@ struct txn_class {
 	 */
 	void (*answer)(struct txn *t);
 	bool tells; /* others are told of what it does; then ask() has to lock what it may have written */
+	/* May be NULL. A statement of decide()'s has made a row whose id the database counts. */
+	void (*made)(struct txn *t, uint64_t id);
 };
 
 /* Embedded first in its kind's struct, made by txn_new. */
