@@ -89,8 +89,8 @@ enum store_status group_create(struct change_group *c, struct buf *text)
 	}
 	if (c->actor->groups >= c->max_per_user)
 		return STORE_TOO_MANY_GROUPS;
-	/* What is not set is 0, which is the default of each setting. */
-	c->head = (struct group_head){.settings = c->op.settings};
+	c->head = (struct group_head){0}; /* with the default of each setting */
+	group_apply_settings(&c->head.settings, &c->op);
 	group_let_in(c, c->actor, GROUP_OWNER);
 	screen_all(c);
 	group_tell(c, "created", c->in, c->now.in_count);

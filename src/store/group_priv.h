@@ -129,6 +129,8 @@ void group_put_end(struct change_group *c, struct buf *text);
 /* Can be one that was made; and is used up, or over. */
 bool group_code_is_valid(struct str code);
 bool group_code_is_dead(const struct group_invite *i, int64_t now_ms);
+/* What is set of them. Returns whether anything differs. */
+bool group_apply_settings(struct group_settings *now, const struct store_group_op *op);
 /* Peer as a member, for the answer. */
 void group_show_peer(struct change_group *c);
 

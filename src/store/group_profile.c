@@ -20,7 +20,7 @@ static bool put_text(struct buf *text, bool *first, const char *column, bool set
 	return true;
 }
 
-static bool change_settings(struct group_settings *now, const struct store_group_op *op)
+bool group_apply_settings(struct group_settings *now, const struct store_group_op *op)
 {
 	const struct group_settings *to = &op->settings, was = *now;
 	if (op->sets_join)
@@ -56,7 +56,7 @@ enum store_status group_change(struct change_group *c, struct buf *text)
 		buf_append_char(text, ';');
 		sql_expect(text, 1);
 	}
-	changed |= change_settings(&c->head.settings, op);
+	changed |= group_apply_settings(&c->head.settings, op);
 	if (renamed || changed)
 		group_tell(c, changed ? "changed" : "renamed", NULL, 0);
 	return STORE_OK;

@@ -22,7 +22,7 @@ static enum store_status leave(struct change_group *c, struct buf *text)
 	bool was_owner = p->role == GROUP_OWNER, alone = c->head.member_count <= 1;
 	if (p->role == GROUP_NO_ROLE) {
 		/* An earlier try that wrote no message may have done it. */
-		if (!c->txn.uncertain || c->was.out_count == 0)
+		if (!c->txn.uncertain || c->was.out_count == 0 || c->was.message != NULL)
 			return STORE_NOT_FOUND;
 		c->now = c->was;
 		return STORE_OK;
