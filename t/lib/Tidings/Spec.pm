@@ -26,17 +26,28 @@ sub documents {
 sub combined {
 	my (%o) = @_;
 	my ($openapi, $asyncapi) = documents();
-	return {openapi => prepare($openapi, '#/openapi/', $o{closed}), asyncapi => prepare($asyncapi, '#/asyncapi/', $o{closed})};
+	return {openapi => prepare($openapi, '#/openapi/', %o), asyncapi => prepare($asyncapi, '#/asyncapi/', %o)};
+}
+
+# Members that are documented before the sources have them, each with the file that will name it: until then they may be
+# missing.
+my %awaits = ((map { $_ => ['api/render.c', 'first_seq'] } qw(kind group mention_count first_seq)),
+	mentions => ['api/render.c', 'mentions'], gone => ['cmd/sync.c', 'gone'], by => ['cmd/message.c', 'by']);
+sub is_awaited {
+	my ($file, $word) = @{$awaits{$_[0]} // return 0};
+	open my $in, '<', "$doc/../src/$file" or return 0;
+	return !grep { /"$word"/ } <$in>;
 }
 
 sub prepare {
-	my ($v, $here, $closed) = @_;
-	return [map { prepare($_, $here, $closed) } @$v] if ref $v eq 'ARRAY';
+	my ($v, $here, %o) = @_;
+	return [map { prepare($_, $here, %o) } @$v] if ref $v eq 'ARRAY';
 	return $v if ref $v ne 'HASH';
-	my %copy = map { $_ => prepare($v->{$_}, $here, $closed) } grep { !/\Aexamples?\z/ } keys %$v;
+	my %copy = map { $_ => prepare($v->{$_}, $here, %o) } grep { !/\Aexamples?\z/ } keys %$v;
+	$copy{required} = [grep { !is_awaited($_) } @{$copy{required}}] if $o{awaits} && ref $copy{required} eq 'ARRAY';
 	$copy{'$ref'} =~ s{\A\./openapi\.yaml#/}{#/openapi/} || $copy{'$ref'} =~ s{\A#/}{$here} if defined $copy{'$ref'};
 	my @types = ref $copy{type} eq 'ARRAY' ? @{$copy{type}} : $copy{type} // ();
-	$copy{additionalProperties} //= JSON::PP::false if $closed && $copy{properties} && grep { $_ eq 'object' } @types;
+	$copy{additionalProperties} //= JSON::PP::false if $o{closed} && $copy{properties} && grep { $_ eq 'object' } @types;
 	return \%copy;
 }
 
@@ -45,7 +56,7 @@ sub schemas_of {
 	my ($name, %o) = @_;
 	require JSON::Validator::Schema::Draft201909; # only now: it brings much along
 	# Without an id it would make one of the whole text.
-	return JSON::Validator::Schema::Draft201909->new(combined(%o), id => "urn:tidings:$name");
+	return JSON::Validator::Schema::Draft201909->new(combined(%o, awaits => 1), id => "urn:tidings:$name");
 }
 sub open_schemas { return $open //= schemas_of('open') }
 sub closed_schemas { return $closed //= schemas_of('closed', closed => 1) }
@@ -104,7 +115,7 @@ my %templates;
 # The path item for a path, literal ones first: (template, {name => value}).
 sub find_path {
 	my ($paths, $path, $admin) = @_;
-	my $known = $templates{$admin ? 'admin' : 'public'} //= [map { [$_, s/\{id\}/(?<id>0|[1-9][0-9]{0,19})/r =~ s/\{user_id\}/(?<user_id>[^\/]+)/r] }
+	my $known = $templates{$admin ? 'admin' : 'public'} //= [map { [$_, s/\{id\}/(?<id>0|[1-9][0-9]{0,19})/r =~ s/\{user_id\}/(?<user_id>[^\/]+)/r =~ s/\{code\}/(?<code>[A-Za-z0-9_-]{1,32})/r] }
 		sort { ($a =~ /\{/) <=> ($b =~ /\{/) || $a cmp $b } grep { !$paths->{$_}{servers} == !$admin } keys %$paths];
 	for (@$known) {
 		my ($template, $regex) = @$_;
