@@ -248,6 +248,9 @@ ok $json->encode($json->decode($made)) eq $written, 'two readers of YAML find th
 subtest 'faults are noticed' => sub {
 	my $fresh = $json->decode($written);
 	my ($message, $problem) = map { $fresh->{openapi}{components}{schemas}{$_}{examples}[0] } qw(Message Problem);
+	my $system = $fresh->{openapi}{components}{schemas}{Message}{examples}[1];
+	my $group = (grep { $_->{kind} eq 'group' } @{$fresh->{openapi}{components}{schemas}{Conversation}{examples}})[0];
+	isnt $group, undef, 'a group is an example';
 	my $faults = sub {
 		my ($method, $path, $status, $body, %o) = @_;
 		my $text = $json->encode($body);
@@ -258,10 +261,16 @@ subtest 'faults are noticed' => sub {
 	};
 	my %send = (to_user_id => 'bob', message_type => 'text', content => 'hi');
 	is_deeply $faults->('POST', '/messages/send', 201, $message, request => \%send), [], 'a good exchange has none';
+	is_deeply $faults->('GET', '/groups/17179869190', 200, $group), [], 'nor has a group';
+	is_deeply $faults->('GET', '/messages/mentions', 200, {items => [$system], next_cursor => undef}), [], 'nor a system message';
 	my @bad = (
 		['a message of both kinds', 'POST', '/messages/send', 201, {%$message, is_read => undef}, request => \%send],
 		['a recipient too many', 'POST', '/messages/send', 201, $message, request => {%send, conversation_id => '7'}],
 		['no recipient', 'POST', '/messages/send', 201, $message, request => {message_type => 'text', content => 'hi'}],
+		['a system message that says nothing', 'GET', '/messages/mentions', 200, {items => [{%$system, extra => undef}], next_cursor => undef}],
+		['an event that nobody knows', 'GET', '/messages/mentions', 200, {items => [{%$system, extra => {event => 'sang', user_ids => []}}], next_cursor => undef}],
+		['a group without a group', 'GET', '/groups/17179869190', 200, {%$group, group => undef}],
+		['a role of another name', 'GET', '/groups/17179869190', 200, {%$group, group => {%{$group->{group}}, role => 'king'}}],
 		['another member', 'POST', '/messages/send', 201, {%$message, more => 1}, request => \%send],
 		['a number for an id', 'POST', '/messages/send', 201, {%$message, id => 5}, request => \%send],
 		['a member less', 'POST', '/messages/send', 201, {map { $_ => $message->{$_} } grep { $_ ne 'seq' } keys %$message}, request => \%send],
