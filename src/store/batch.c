@@ -16,9 +16,17 @@
 /* Of a buffer's memory from one batch to the next. */
 #define KEEP_BYTES ((size_t)256 * 1024)
 
+#define BUFS_OF(b)                                                                                                     \
+	{                                                                                                              \
+		&(b)->text, &(b)->ask_sent, &(b)->ask_friends, &(b)->ask_blocks, &(b)->ask_messages,                   \
+			&(b)->ask_authors, &(b)->ask.text, &(b)->insert_messages, &(b)->insert_changes,                \
+			&(b)->insert_recalls, &(b)->insert_marks, &(b)->insert_mentions, &(b)->insert_uncounted,       \
+			&(b)->updates.text                                                                             \
+	}
+
 /* ---- keys ---- */
 
-static size_t two_part_key(char *out, struct str a, struct str b)
+size_t batch_key(char *out, struct str a, struct str b)
 {
 	memcpy(out, a.s, a.len);
 	out[a.len] = ' '; /* no user's id contains one */
@@ -40,11 +48,10 @@ void batch_reset(struct batch *b)
 	HASH_CLEAR(hh, b->held);
 	HASH_CLEAR(hh, b->sent);
 	HASH_CLEAR(hh, b->friendships);
+	HASH_CLEAR(hh, b->members);
 	b->convs = NULL;
 	arena_clear(&b->arena);
-	struct buf *bufs[] = {&b->text,		  &b->ask_sent,	    &b->ask_friends,	 &b->ask_blocks,
-			      &b->ask_messages,	  &b->ask.text,	    &b->insert_messages, &b->insert_changes,
-			      &b->insert_recalls, &b->insert_marks, &b->updates.text};
+	struct buf *bufs[] = BUFS_OF(b);
 	for (size_t i = 0; i < ARRAY_LEN(bufs); i++) {
 		buf_clear(bufs[i]);
 		buf_shrink(bufs[i], KEEP_BYTES);
@@ -60,9 +67,7 @@ void batch_fini(struct batch *b)
 {
 	batch_reset(b);
 	arena_fini(&b->arena);
-	struct buf *bufs[] = {&b->text,		  &b->ask_sent,	    &b->ask_friends,	 &b->ask_blocks,
-			      &b->ask_messages,	  &b->ask.text,	    &b->insert_messages, &b->insert_changes,
-			      &b->insert_recalls, &b->insert_marks, &b->updates.text};
+	struct buf *bufs[] = BUFS_OF(b);
 	for (size_t i = 0; i < ARRAY_LEN(bufs); i++)
 		buf_fini(bufs[i]);
 	free(b->stmt);
@@ -78,9 +83,9 @@ void batch_add(struct batch *b, struct op *op)
 	op->conv = NULL;
 	b->op[b->count++] = op;
 	op->class->enter(b, op);
+	if (op->out_of_ids && op->conv != NULL)
+		op->conv->out_of_ids = true;
 }
-
-/* ---- conversations ---- */
 
 struct conv *op_conv(const struct op *op)
 {
@@ -90,191 +95,6 @@ struct conv *op_conv(const struct op *op)
 	return c;
 }
 
-int conv_side(const struct conv *c, struct str user)
-{
-	for (int side = 0; side < 2; side++)
-		if (c->pair.len != 0 && str_equal(conv_user(c, side), user))
-			return side;
-	return -1;
-}
-
-static struct conv *add_conv(struct batch *b)
-{
-	struct conv *c = arena_alloc(&b->arena, sizeof(*c));
-	c->next = b->convs;
-	b->convs = c;
-	return c;
-}
-
-static struct conv *find_by_id(struct batch *b, uint64_t id)
-{
-	struct conv *c;
-	HASH_FIND(by_id, b->by_id, &id, sizeof(id), c);
-	return c;
-}
-
-struct conv *batch_conv_by_id(struct batch *b, uint64_t id)
-{
-	struct conv *c = find_by_id(b, id);
-	if (c == NULL) {
-		c = add_conv(b);
-		c->id = id;
-		HASH_ADD(by_id, b->by_id, id, sizeof(c->id), c);
-	}
-	return c;
-}
-
-static bool same_pair(const struct pair_key *a, const struct pair_key *b)
-{
-	return a->len == b->len && memcmp(a->text, b->text, a->len) == 0;
-}
-
-/* Another database than before, perhaps restored from a copy: what was remembered of the conversation does not hold. */
-static void forget_conv(struct batch *b, struct conv *c)
-{
-	pairs_forget(b->pairs, &c->pair);
-	c->stopped = true; /* for this batch: who named it by its id may be right */
-}
-
-struct conv *batch_conv_by_pair(struct batch *b, struct str one, struct str other)
-{
-	struct pair_key key = pair_key_make(one, other);
-	struct conv *c;
-	HASH_FIND(by_pair, b->by_pair, key.text, key.len, c);
-	if (c != NULL)
-		return c;
-	uint64_t id = pairs_find(b->pairs, &key);
-	c = id != 0 ? batch_conv_by_id(b, id) : add_conv(b);
-	if (c->pair.len != 0) {
-		/* Two pairs have one conversation: at least one is remembered wrongly. */
-		forget_conv(b, c);
-		pairs_forget(b->pairs, &key);
-		c = add_conv(b);
-	}
-	c->pair = key;
-	HASH_ADD_KEYPTR(by_pair, b->by_pair, c->pair.text, c->pair.len, c);
-	return c;
-}
-
-/* The pair's conversation is that one; it may be in the batch by its id already. */
-static struct conv *give_id(struct batch *b, struct conv *c, uint64_t id)
-{
-	struct conv *named = find_by_id(b, id);
-	if (id == 0)
-		return c; /* no conversation has it */
-	if (named == NULL) {
-		c->id = id;
-		HASH_ADD(by_id, b->by_id, id, sizeof(c->id), c);
-		return c;
-	}
-	if (named != c) {
-		if (named->pair.len != 0 && !same_pair(&named->pair, &c->pair))
-			forget_conv(b, named);
-		named->made |= c->made;
-		named->friends_asked |= c->friends_asked;
-		named->blocks_asked[0] |= c->blocks_asked[0];
-		named->blocks_asked[1] |= c->blocks_asked[1];
-		c->same = named;
-	}
-	return named;
-}
-
-static void row_pair(struct batch *b, struct row *row)
-{
-	uint64_t id = row_take_u64(row);
-	struct str user1 = row_take_str(row), user2 = row_take_str(row);
-	if (user1.len > USER_ID_MAX || user2.len > USER_ID_MAX || user1.s == NULL || user2.s == NULL)
-		return;
-	struct pair_key key = pair_key_make(user1, user2);
-	pairs_put(b->pairs, &key, id);
-	struct conv *c;
-	HASH_FIND(by_pair, b->by_pair, key.text, key.len, c);
-	if (c != NULL && c->id == 0)
-		give_id(b, c, id);
-}
-
-static void row_conv(struct batch *b, struct row *row)
-{
-	struct conv *c = find_by_id(b, row_take_u64(row));
-	struct str user1 = row_take_str(row), user2 = row_take_str(row);
-	if (c == NULL || user1.len > USER_ID_MAX || user2.len > USER_ID_MAX || user1.s == NULL || user2.s == NULL)
-		return;
-	struct pair_key key = pair_key_make(user1, user2);
-	if (c->pair.len != 0 && !same_pair(&c->pair, &key)) {
-		forget_conv(b, c);
-		return;
-	}
-	if (c->pair.len == 0)
-		c->pair = key; /* not in by_pair: give_id() and row_conv() go by id */
-	c->locked = true;
-	c->stored_seq = c->last_seq = row_take_u64(row);
-	c->last_ms = row_take_ms(row);
-	c->sort_ms = row_take_ms(row);
-	for (int side = 0; side < 2; side++)
-		c->unread[side] = row_take_u64(row);
-	for (int side = 0; side < 2; side++)
-		c->last_id[side] = row_take_u64(row);
-	for (int side = 0; side < 2; side++)
-		c->read_seq[side] = row_take_u64(row);
-	for (int side = 0; side < 2; side++)
-		c->dead[side] = row_take_u64(row);
-	c->change_seq = row_take_u64(row);
-}
-
-/* ---- friendships ---- */
-
-static void add_pair(struct buf *list, struct str a, struct str b)
-{
-	if (list->len != 0)
-		buf_append_char(list, ',');
-	sql_pair(list, a, b);
-}
-
-void batch_ask_friends(struct batch *b, struct conv *c, struct str from)
-{
-	int side = conv_side(c, from);
-	struct str to = conv_user(c, 1 - side);
-	if (!c->friends_asked) {
-		add_pair(&b->ask_friends, from, to);
-		add_pair(&b->ask_friends, to, from);
-	}
-	if (!c->blocks_asked[side])
-		add_pair(&b->ask_blocks, to, from);
-	c->friends_asked = c->blocks_asked[side] = true;
-}
-
-static struct friendship *find_friendship(struct batch *b, struct str user, struct str friend)
-{
-	char key[2 * USER_ID_MAX + 1];
-	size_t len = two_part_key(key, user, friend);
-	struct friendship *f;
-	HASH_FIND(hh, b->friendships, key, len, f);
-	return f;
-}
-
-enum store_status batch_friends(struct batch *b, struct str from, struct str to)
-{
-	const struct friendship *there = find_friendship(b, from, to), *back = find_friendship(b, to, from);
-	if (back != NULL && back->blocked)
-		return STORE_BLOCKED;
-	return there != NULL && there->friend && back != NULL && back->friend ? STORE_OK : STORE_NOT_FRIENDS;
-}
-
-static void row_friend(struct batch *b, struct row *row)
-{
-	struct str user = row_take_str(row), friend = row_take_str(row);
-	if (user.s == NULL || friend.s == NULL || user.len > USER_ID_MAX || friend.len > USER_ID_MAX)
-		return;
-	struct friendship *f = find_friendship(b, user, friend);
-	if (f == NULL) {
-		f = arena_alloc(&b->arena, sizeof(*f));
-		f->key_len = two_part_key(f->key, user, friend);
-		HASH_ADD(hh, b->friendships, key, f->key_len, f);
-	}
-	f->friend |= row_take_bool(row);
-	f->blocked |= row_take_bool(row);
-}
-
 /* ---- messages ---- */
 
 void batch_ask_message(struct batch *b, uint64_t id)
@@ -282,6 +102,20 @@ void batch_ask_message(struct batch *b, uint64_t id)
 	if (b->ask_messages.len != 0)
 		buf_append_char(&b->ask_messages, ',');
 	sql_u64(&b->ask_messages, id);
+}
+
+void batch_ask_author(struct batch *b, uint64_t id)
+{
+	if (b->ask_authors.len != 0)
+		buf_append_char(&b->ask_authors, ',');
+	sql_u64(&b->ask_authors, id);
+}
+
+static void row_author(struct batch *b, struct row *row)
+{
+	struct held *h = batch_message(b, row_take_u64(row));
+	if (h != NULL)
+		h->author = row_take_role(row);
 }
 
 struct held *batch_message(struct batch *b, uint64_t id)
@@ -318,7 +152,7 @@ struct sent *batch_sent(struct batch *b, struct str from, struct str client_msg_
 {
 	struct sent *s;
 	char key[sizeof(s->key)];
-	size_t len = two_part_key(key, from, client_msg_id);
+	size_t len = batch_key(key, from, client_msg_id);
 	HASH_FIND(hh, b->sent, key, len, s);
 	return s;
 }
@@ -326,7 +160,7 @@ struct sent *batch_sent(struct batch *b, struct str from, struct str client_msg_
 static struct sent *add_sent(struct batch *b, struct str from, struct str client_msg_id)
 {
 	struct sent *s = arena_alloc(&b->arena, sizeof(*s));
-	s->key_len = two_part_key(s->key, from, client_msg_id);
+	s->key_len = batch_key(s->key, from, client_msg_id);
 	HASH_ADD(hh, b->sent, key, s->key_len, s);
 	return s;
 }
@@ -348,12 +182,19 @@ static void row_sent(struct batch *b, struct row *row)
 	add_sent(b, from, client_msg_id)->held = h;
 }
 
+/* ---- what is written ---- */
+
+void batch_begin_row(struct buf *list)
+{
+	buf_append(list, list->len != 0 ? ",(" : "(", list->len != 0 ? 2 : 1);
+}
+
 uint64_t batch_note_change(struct batch *b, struct conv *c, enum change_kind kind, uint64_t message_id, struct str user)
 {
 	struct buf *out = &b->insert_changes;
 	c->change_seq++;
 	c->changed = c->dirty = true;
-	buf_append(out, out->len != 0 ? ",(" : "(", out->len != 0 ? 2 : 1);
+	batch_begin_row(out);
 	sql_u64(out, c->id);
 	buf_append_char(out, ',');
 	sql_u64(out, c->change_seq);
@@ -367,6 +208,34 @@ uint64_t batch_note_change(struct batch *b, struct conv *c, enum change_kind kin
 	sql_time(out, b->now_ms);
 	buf_append_char(out, ')');
 	return c->change_seq;
+}
+
+void batch_note_mark(struct batch *b, uint64_t conversation_id, struct str user, uint64_t up_to_seq)
+{
+	struct buf *out = &b->insert_marks;
+	batch_begin_row(out);
+	sql_u64(out, conversation_id);
+	buf_append_char(out, ',');
+	sql_str(out, user);
+	buf_append_char(out, ',');
+	sql_u64(out, up_to_seq);
+	buf_append_char(out, ',');
+	sql_time(out, b->now_ms);
+	buf_append_char(out, ')');
+}
+
+void batch_note_mention(struct batch *b, struct str user, const struct message *m)
+{
+	struct buf *out = &b->insert_mentions;
+	batch_begin_row(out);
+	sql_str(out, user);
+	buf_append_char(out, ',');
+	sql_u64(out, message_id_conversation(m->id));
+	buf_append_char(out, ',');
+	sql_u64(out, message_id_seq(m->id));
+	buf_append_char(out, ',');
+	sql_time(out, m->created_ms);
+	buf_append_char(out, ')');
 }
 
 /* A hybrid logical clock (Kulkarni et al., 2014): the wall clock while it is ahead, else one more than before. */
@@ -386,32 +255,42 @@ void batch_row(struct batch *b, unsigned stmt, struct row *row)
 	ASSERT(stmt < b->stmt_count);
 	switch (b->stmt[stmt].kind) {
 	case STMT_PAIRS:
-		row_pair(b, row);
+		conv_direct_row_pair(b, row);
 		break;
 	case STMT_CONVERSATIONS:
-		row_conv(b, row);
+		conv_direct_row(b, row);
+		break;
+	case STMT_HEADS:
+		conv_group_row_head(b, row);
 		break;
 	case STMT_STANDING: {
-		struct conv *c = find_by_id(b, row_take_u64(row));
+		struct conv *c = conv_find(b, row_take_u64(row));
 		if (c != NULL)
 			c->skipped = !c->locked;
 		break;
 	}
+	case STMT_MEMBERS:
+		conv_group_row_member(b, row);
+		break;
+	case STMT_MEMBERS_STANDING:
+		conv_group_row_standing(b, row);
+		break;
 	case STMT_SENT:
 		row_sent(b, row);
 		break;
 	case STMT_FRIENDS:
-		row_friend(b, row);
+		conv_direct_row_friend(b, row);
 		break;
 	case STMT_MESSAGES:
 		row_message(b, row);
 		break;
+	case STMT_AUTHORS:
+		row_author(b, row);
+		break;
 	case STMT_GATHERED: {
 		uint64_t *answer = b->stmt[stmt].of;
-		if (answer != NULL) {
-			answer[0] = row_take_u64(row);
-			answer[1] = row_take_u64(row);
-		}
+		for (unsigned i = 0; answer != NULL && i < row->count; i++)
+			answer[i] = row_take_u64(row);
 		break;
 	}
 	case STMT_NOW:
@@ -429,11 +308,8 @@ void batch_row(struct batch *b, unsigned stmt, struct row *row)
 void batch_stmt_done(struct batch *b, unsigned stmt, uint64_t affected, uint64_t insert_id)
 {
 	ASSERT(stmt < b->stmt_count);
-	if (b->stmt[stmt].kind != STMT_MAKE)
-		return;
-	struct conv *c = b->stmt[stmt].of;
-	c->made = affected == 1; /* else another lane was faster, and its id is given */
-	give_id(b, c, insert_id);
+	if (b->stmt[stmt].kind == STMT_MAKE)
+		conv_direct_made(b, b->stmt[stmt].of, affected == 1, insert_id);
 }
 
 bool batch_is_commit(const struct batch *b, unsigned stmt)
@@ -441,13 +317,27 @@ bool batch_is_commit(const struct batch *b, unsigned stmt)
 	return stmt < b->stmt_count && b->stmt[stmt].kind == STMT_COMMIT;
 }
 
+/* Conversations that were made with an id that is not theirs are undone, and not made again for these operations. */
+static bool has_ids(struct batch *b)
+{
+	bool fine = true;
+	for (unsigned i = 0; i < b->count; i++) {
+		const struct conv *c = op_conv(b->op[i]);
+		b->op[i]->out_of_ids = c != NULL && c->out_of_ids;
+		fine &= !b->op[i]->out_of_ids || !c->made;
+	}
+	return fine;
+}
+
 bool batch_plan(struct batch *b)
 {
+	if (!has_ids(b))
+		return false;
 	for (unsigned i = 0; i < b->count; i++) {
 		struct op *op = b->op[i];
 		struct conv *c = op_conv(op);
-		/* Whether it is there is known only under its lock. */
-		if ((op->settling || op->looks) && b->skip_locked && c != NULL && !c->locked)
+		/* Whether a new one is there is known only under its lock. */
+		if ((op->settling || op->looks) && b->skip_locked && c != NULL && c->locks && !c->locked)
 			c->skipped = true;
 		op->put_off = (c != NULL && (c->stopped || c->skipped)) || op->class->plan(b, op) == OP_PUT_OFF;
 		if (op->put_off && c != NULL)

@@ -12,10 +12,6 @@
 /* A transaction that comes to be written later than this after its locks is not: its time would be wrong. */
 #define STALE_MS 5000
 
-#define CONV_COLUMNS                                                                                                   \
-	"id,user1_id,user2_id,last_seq,last_message_time,sort_time,user1_unread,user2_unread,user1_last_id,"           \
-	"user2_last_id,user1_read_seq,user2_read_seq,user1_dead,user2_dead,change_seq"
-
 #define HELD_COLUMNS MESSAGE_COLUMNS ",m.deleted_by_sender,m.deleted_by_recipient"
 
 /* ---- statements ---- */
@@ -29,7 +25,7 @@ static void note_stmt(struct batch *b, enum stmt_kind kind, void *of)
 	b->stmt[b->stmt_count++] = (struct stmt){kind, of};
 }
 
-static struct buf *begin_stmt(struct batch *b, enum stmt_kind kind, void *of)
+struct buf *batch_begin_stmt(struct batch *b, enum stmt_kind kind, void *of)
 {
 	if (b->stmt_count != 0)
 		buf_append_char(&b->text, ';');
@@ -42,7 +38,7 @@ static void append_gathered(struct batch *b, const struct gathered *g)
 {
 	if (g->count == 0)
 		return;
-	struct buf *text = begin_stmt(b, STMT_GATHERED, g->answer[0]);
+	struct buf *text = batch_begin_stmt(b, STMT_GATHERED, g->answer[0]);
 	buf_append(text, g->text.data, g->text.len);
 	for (unsigned i = 1; i < g->count; i++)
 		note_stmt(b, STMT_GATHERED, g->answer[i]);
@@ -68,10 +64,10 @@ static void begin_text(struct batch *b)
 
 static void append_now(struct batch *b)
 {
-	sql_lit(begin_stmt(b, STMT_NOW, NULL), "SELECT UTC_TIMESTAMP(3),(SELECT at FROM activity WHERE id=1)");
+	sql_lit(batch_begin_stmt(b, STMT_NOW, NULL), "SELECT UTC_TIMESTAMP(3),(SELECT at FROM activity WHERE id=1)");
 }
 
-struct buf *batch_ask(struct batch *b, uint64_t answer[2])
+struct buf *batch_ask(struct batch *b, uint64_t answer[])
 {
 	return gather(&b->ask, answer);
 }
@@ -97,23 +93,11 @@ static int by_conv_id(const void *a, const void *b)
 bool batch_build_resolve(struct batch *b)
 {
 	begin_text(b);
-	bool first = true;
-	for (struct conv *c = b->convs; c != NULL; c = c->next) {
-		if (c->id != 0)
-			continue;
-		if (first)
-			sql_lit(begin_stmt(b, STMT_PAIRS, NULL),
-				"SELECT id,user1_id,user2_id FROM conversations FORCE INDEX (pair) "
-				"WHERE (user1_id,user2_id) IN (");
-		sql_comma(&b->text, &first);
-		sql_pair(&b->text, conv_user(c, 0), conv_user(c, 1));
-	}
-	if (!first)
-		buf_append_char(&b->text, ')');
-	return !first;
+	conv_direct_put_resolve(b);
+	return b->stmt_count != 0;
 }
 
-static void append_ids(struct buf *text, const uint64_t *ids, size_t n)
+void batch_put_ids(struct buf *text, const uint64_t *ids, size_t n)
 {
 	bool first = true;
 	for (size_t i = 0; i < n; i++) {
@@ -122,34 +106,28 @@ static void append_ids(struct buf *text, const uint64_t *ids, size_t n)
 	}
 }
 
-static void append_locks(struct batch *b)
+size_t batch_conv_ids(struct batch *b, const struct conv_kind *kind, bool locks, const uint64_t **ids_r)
 {
 	uint64_t *ids = arena_alloc(&b->arena, sizeof(*ids) * (HASH_CNT(by_id, b->by_id) + 1));
 	size_t n = 0;
 	for (struct conv *c = b->convs; c != NULL; c = c->next)
-		if (c->id != 0 && c->same == NULL)
+		if (c->kind == kind && c->id != 0 && c->same == NULL && c->locks == locks)
 			ids[n++] = c->id;
-	if (n == 0)
-		return;
 	qsort(ids, n, sizeof(*ids), by_conv_id);
-	struct buf *text = begin_stmt(b, STMT_CONVERSATIONS, NULL);
-	/* Forced, for a scan of a small table would lock everybody's rows. */
-	sql_lit(text, "SELECT " CONV_COLUMNS " FROM conversations FORCE INDEX (PRIMARY) WHERE id IN (");
-	append_ids(text, ids, n);
-	sql_lit(text, ") ORDER BY id FOR UPDATE");
-	if (!b->skip_locked)
-		return;
-	sql_lit(text, " SKIP LOCKED");
-	/* Tells what was skipped from what does not stand. */
-	text = begin_stmt(b, STMT_STANDING, NULL);
-	sql_lit(text, "SELECT id FROM conversations WHERE id IN (");
-	append_ids(text, ids, n);
-	buf_append_char(text, ')');
+	*ids_r = ids;
+	return n;
+}
+
+void batch_put_lock_end(struct batch *b, struct buf *text)
+{
+	sql_lit(text, " FOR UPDATE");
+	if (b->skip_locked)
+		sql_lit(text, " SKIP LOCKED");
 }
 
 static void append_ask_sent(struct batch *b)
 {
-	struct buf *text = begin_stmt(b, STMT_SENT, NULL);
+	struct buf *text = batch_begin_stmt(b, STMT_SENT, NULL);
 	sql_lit(text, "SELECT m.from_user_id,m.client_msg_id," HELD_COLUMNS
 		      " FROM messages m FORCE INDEX (by_client) WHERE (m.from_user_id,m.client_msg_id) IN (");
 	buf_append(text, b->ask_sent.data, b->ask_sent.len);
@@ -159,27 +137,36 @@ static void append_ask_sent(struct batch *b)
 void batch_build_lock(struct batch *b)
 {
 	begin_text(b);
-	sql_lit(begin_stmt(b, STMT_PLAIN, NULL), SQL_BEGIN_1);
-	sql_lit(begin_stmt(b, STMT_PLAIN, NULL), SQL_BEGIN_2);
-	append_locks(b);
+	sql_lit(batch_begin_stmt(b, STMT_PLAIN, NULL), SQL_BEGIN_1);
+	sql_lit(batch_begin_stmt(b, STMT_PLAIN, NULL), SQL_BEGIN_2);
+	conv_direct_put_locks(b);
+	conv_group_put_locks(b);
 	if (b->ask_sent.len != 0)
 		append_ask_sent(b);
 	if (b->ask_friends.len != 0) {
-		struct buf *text = begin_stmt(b, STMT_FRIENDS, NULL);
+		struct buf *text = batch_begin_stmt(b, STMT_FRIENDS, NULL);
 		sql_lit(text, "SELECT user_id,friend_id,1,blocked FROM friendships FORCE INDEX (PRIMARY) "
 			      "WHERE (user_id,friend_id) IN (");
 		buf_append(text, b->ask_friends.data, b->ask_friends.len);
 		buf_append_char(text, ')');
-		text = begin_stmt(b, STMT_FRIENDS, NULL);
+		text = batch_begin_stmt(b, STMT_FRIENDS, NULL);
 		sql_lit(text, "SELECT user_id,blocked_id,0,1 FROM blocks FORCE INDEX (PRIMARY) "
 			      "WHERE (user_id,blocked_id) IN (");
 		buf_append(text, b->ask_blocks.data, b->ask_blocks.len);
 		buf_append_char(text, ')');
 	}
 	if (b->ask_messages.len != 0) {
-		struct buf *text = begin_stmt(b, STMT_MESSAGES, NULL);
+		struct buf *text = batch_begin_stmt(b, STMT_MESSAGES, NULL);
 		sql_lit(text, "SELECT " HELD_COLUMNS " FROM messages m FORCE INDEX (PRIMARY) WHERE m.id IN (");
 		buf_append(text, b->ask_messages.data, b->ask_messages.len);
+		buf_append_char(text, ')');
+	}
+	if (b->ask_authors.len != 0) {
+		struct buf *text = batch_begin_stmt(b, STMT_AUTHORS, NULL);
+		sql_lit(text,
+			"SELECT m.id,g.role FROM messages m FORCE INDEX (PRIMARY) JOIN members g FORCE INDEX (PRIMARY) "
+			"ON g.user_id=m.from_user_id AND g.conversation_id=m.id>>28 WHERE m.id IN (");
+		buf_append(text, b->ask_authors.data, b->ask_authors.len);
 		buf_append_char(text, ')');
 	}
 	append_gathered(b, &b->ask);
@@ -199,7 +186,8 @@ bool batch_build_make(struct batch *b)
 	for (unsigned i = 0; i < b->count; i++) {
 		struct op *op = b->op[i];
 		struct conv *c = op_conv(op);
-		if (c == NULL || c->id != 0 || c->wanted || op->class->makes == NULL || !op->class->makes(b, op))
+		if (c == NULL || c->id != 0 || c->wanted || c->out_of_ids || op->class->makes == NULL ||
+		    !op->class->makes(b, op))
 			continue;
 		c->wanted = true;
 		wanted[n++] = c;
@@ -208,31 +196,7 @@ bool batch_build_make(struct batch *b)
 		return false;
 	qsort(wanted, n, sizeof(*wanted), by_pair_key);
 	begin_text(b);
-	for (size_t i = 0; i < n; i++) {
-		struct buf *text = begin_stmt(b, STMT_MAKE, wanted[i]);
-		sql_lit(text, "INSERT INTO conversations "
-			      "(user1_id,user2_id,source_kind,source_id,sort_time,created_at) VALUES (");
-		sql_str(text, conv_user(wanted[i], 0));
-		buf_append_char(text, ',');
-		sql_str(text, conv_user(wanted[i], 1));
-		buf_append_char(text, ',');
-		sql_str(text, wanted[i]->source_kind);
-		buf_append_char(text, ',');
-		sql_str(text, wanted[i]->source_id);
-		buf_append_char(text, ',');
-		sql_time(text, b->active_ms);
-		buf_append_char(text, ',');
-		sql_time(text, b->now_ms);
-		sql_lit(text, ") ON DUPLICATE KEY UPDATE id=LAST_INSERT_ID(id)");
-	}
-	struct buf *text = begin_stmt(b, STMT_CONVERSATIONS, NULL);
-	sql_lit(text, "SELECT " CONV_COLUMNS " FROM conversations FORCE INDEX (pair) WHERE (user1_id,user2_id) IN (");
-	for (size_t i = 0; i < n; i++) {
-		if (i != 0)
-			buf_append_char(text, ',');
-		sql_pair(text, conv_user(wanted[i], 0), conv_user(wanted[i], 1));
-	}
-	sql_lit(text, ") FOR UPDATE");
+	conv_direct_put_make(b, wanted, n);
 	/* Another lane may have made one just before and put there what was not found then. */
 	if (b->ask_sent.len != 0)
 		append_ask_sent(b);
@@ -244,75 +208,23 @@ static void append_list(struct batch *b, const char *head, const struct buf *lis
 {
 	if (list->len == 0)
 		return;
-	struct buf *text = begin_stmt(b, STMT_PLAIN, NULL);
+	struct buf *text = batch_begin_stmt(b, STMT_PLAIN, NULL);
 	buf_append(text, head, strlen(head));
 	buf_append(text, list->data, list->len);
-}
-
-static void append_conv_values(struct buf *text, const struct conv *c)
-{
-	buf_append_char(text, '(');
-	sql_u64(text, c->id);
-	buf_append_char(text, ',');
-	sql_str(text, conv_user(c, 0));
-	buf_append_char(text, ',');
-	sql_str(text, conv_user(c, 1));
-	const uint64_t numbers[] = {c->last_seq,    c->unread[0],   c->unread[1], c->last_id[0], c->last_id[1],
-				    c->read_seq[0], c->read_seq[1], c->dead[0],	  c->dead[1],	 c->change_seq};
-	for (size_t i = 0; i < ARRAY_LEN(numbers); i++) {
-		buf_append_char(text, ',');
-		sql_u64(text, numbers[i]);
-	}
-	buf_append_char(text, ',');
-	sql_time(text, c->last_ms);
-	buf_append_char(text, ',');
-	sql_time(text, c->sort_ms);
-	buf_append_char(text, ',');
-	sql_time(text, c->sort_ms);
-	buf_append_char(text, ')');
-}
-
-/* One statement for all: the rows stand and are locked, so each meets its primary key and is updated. */
-static bool append_convs(struct batch *b)
-{
-	bool first = true;
-	for (struct conv *c = b->convs; c != NULL; c = c->next) {
-		if (!c->dirty)
-			continue;
-		ASSERT(c->locked && c->id != 0);
-		if (first)
-			sql_lit(begin_stmt(b, STMT_PLAIN, NULL),
-				"INSERT INTO conversations (id,user1_id,user2_id,last_seq,user1_unread,user2_unread,"
-				"user1_last_id,user2_last_id,user1_read_seq,user2_read_seq,user1_dead,user2_dead,"
-				"change_seq,last_message_"
-				"time,"
-				"sort_time,created_at) VALUES ");
-		sql_comma(&b->text, &first);
-		append_conv_values(&b->text, c);
-	}
-	if (!first)
-		sql_lit(&b->text,
-			" ON DUPLICATE KEY UPDATE last_seq=VALUES(last_seq),user1_unread=VALUES(user1_unread),"
-			"user2_unread=VALUES(user2_unread),user1_last_id=VALUES(user1_last_id),"
-			"user2_last_id=VALUES(user2_last_id),user1_read_seq=VALUES(user1_read_seq),"
-			"user2_read_seq=VALUES(user2_read_seq),user1_dead=VALUES(user1_dead),user2_dead=VALUES(user2_"
-			"dead),change_seq=VALUES(change_seq),"
-			"last_message_time=VALUES(last_message_time),sort_time=VALUES(sort_time)");
-	return !first;
 }
 
 void batch_build_write(struct batch *b)
 {
 	begin_text(b);
 	/* Fails where this comes too late: a subquery with two rows is an error once it is evaluated. */
-	struct buf *text = begin_stmt(b, STMT_PLAIN, NULL);
+	struct buf *text = batch_begin_stmt(b, STMT_PLAIN, NULL);
 	sql_lit(text, "SET @late=IF(UTC_TIMESTAMP(3)>");
 	sql_time(text, b->db_ms + STALE_MS);
 	sql_lit(text, ",(SELECT 1 UNION SELECT 2),0)");
 	append_list(
 		b,
 		"INSERT INTO messages (id,from_user_id,to_user_id,message_type,content,media_url,extra,client_msg_id,"
-		"reply_to,created_at) VALUES ",
+		"reply_to,created_at,mentions) VALUES ",
 		&b->insert_messages);
 	append_gathered(b, &b->updates);
 	append_list(b, "INSERT INTO changes (conversation_id,change_seq,kind,message_id,user_id,at) VALUES ",
@@ -320,22 +232,25 @@ void batch_build_write(struct batch *b)
 	append_list(b, "INSERT INTO recalls (user_id,recalled_at,conversation_id) VALUES ", &b->insert_recalls);
 	if (b->insert_recalls.len != 0)
 		sql_lit(&b->text, " ON DUPLICATE KEY UPDATE recalled_at=GREATEST(recalled_at,VALUES(recalled_at))");
+	append_list(b, "INSERT INTO uncounted (conversation_id,seq) VALUES ", &b->insert_uncounted);
+	append_list(b, "INSERT INTO mentions (user_id,conversation_id,seq,at) VALUES ", &b->insert_mentions);
+	bool wrote = conv_direct_put_write(b);
+	wrote |= conv_group_put_write(b);
 	append_list(b, "INSERT INTO read_marks (conversation_id,user_id,up_to_seq,at) VALUES ", &b->insert_marks);
 	/* One is there where another program has set read_seq back: the first read is what counts. */
 	if (b->insert_marks.len != 0)
 		sql_lit(&b->text, " ON DUPLICATE KEY UPDATE at=read_marks.at");
-	bool wrote = append_convs(b);
 	/* The last row that is locked, so that nobody who waits for it keeps another one from us. */
 	b->raised = wrote && b->raises;
 	if (b->raised) {
-		text = begin_stmt(b, STMT_PLAIN, NULL);
+		text = batch_begin_stmt(b, STMT_PLAIN, NULL);
 		sql_lit(text, "UPDATE activity SET at=GREATEST(at,");
 		sql_time(text, b->active_ms);
 		sql_lit(text, ") WHERE id=1");
 	}
 	if (b->standing && !wrote)
-		sql_lit(begin_stmt(b, STMT_PLAIN, NULL),
+		sql_lit(batch_begin_stmt(b, STMT_PLAIN, NULL),
 			"INSERT INTO fences (id,n) VALUES (CONNECTION_ID()%64,1) ON DUPLICATE KEY UPDATE n=n+1");
-	sql_lit(begin_stmt(b, STMT_PLAIN, NULL), SQL_END_1);
-	sql_lit(begin_stmt(b, STMT_COMMIT, NULL), SQL_END_2);
+	sql_lit(batch_begin_stmt(b, STMT_PLAIN, NULL), SQL_END_1);
+	sql_lit(batch_begin_stmt(b, STMT_COMMIT, NULL), SQL_END_2);
 }

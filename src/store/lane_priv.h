@@ -23,6 +23,7 @@
 
 #include "core/buf.h"
 #include "store/arena.h"
+#include "store/conv.h"
 #include "store/lane.h"
 #include "store/link.h"
 #include "store/pairs.h"
@@ -40,7 +41,7 @@ struct op_class {
 	const char *name; /* for the log */
 	/* Names the conversation and what has to be read for it. */
 	void (*enter)(struct batch *b, struct op *op);
-	/* Its conversation does not stand: is it to be made? NULL: never. */
+	/* Its conversation does not exist: is it to be made? NULL: never. */
 	bool (*makes)(struct batch *b, struct op *op);
 	/* Decides the outcome, changes the state in memory, adds to what is written. */
 	enum op_verdict (*plan)(struct batch *b, struct op *op);
@@ -68,6 +69,7 @@ struct op {
 	bool looks;	     /* is only looked for in this batch, by its conversation's id */
 	bool settling;	     /* was answered with STORE_UNCERTAIN: writes no more, only finds out whether it was done */
 	bool more;	     /* goes on in a later batch once this one has committed */
+	bool out_of_ids;     /* no conversation can be made for it */
 	enum store_status status;
 	struct conv *conv; /* in the present batch; see op_conv() */
 };
@@ -91,38 +93,21 @@ struct str op_keep(char **tail, struct str s);
 
 /* ---- the batch ---- */
 
-/* A conversation: read under its lock, changed in memory, written back at the end. Sides are 0 and 1. */
-struct conv {
-	UT_hash_handle by_id, by_pair;
-	struct conv *same;    /* it turned out to be that one */
-	struct conv *next;    /* of the batch's */
-	uint64_t id;	      /* 0: does not stand */
-	struct pair_key pair; /* len 0 until read, where it was named by id */
-	bool locked;	      /* the fields below are true */
-	bool skipped;	      /* it stands, but another has locked it */
-	bool friends_asked;
-	bool blocks_asked[2]; /* whether the other side has blocked this one */
-	bool wanted, made;    /* to be made; made by this transaction */
-	bool used;	      /* a message or a create stands on its having been made */
-	bool dirty;	      /* to be written back */
-	bool stopped;	      /* an operation was put off */
-	bool changed;	      /* a message that stood before was changed by this batch */
-	bool read_by[2], deleted_by[2];
-	uint64_t stored_seq; /* the last seq before this batch */
-	uint64_t last_seq, change_seq, unread[2], last_id[2], read_seq[2];
-	uint64_t dead[2]; /* neither read nor counted as unread: recalled, or deleted by that side, before */
-	int64_t last_ms, sort_ms;
-	struct str source_kind, source_id; /* where it is to be made */
-};
-
-/* A message that stood before the batch, with its state as the batch goes on. */
+/* A message that existed before the batch, with its state as the batch goes on. */
 struct held {
 	UT_hash_handle hh;
 	struct message m;
-	bool deleted[2]; /* by sender, by recipient */
+	bool deleted[2]; /* of a direct conversation: by sender, by recipient */
+	enum group_role
+		author; /* of a group's, where it was asked: the sender's present role; GROUP_NO_ROLE: has left */
 };
+/* It counts in the unread counter of a direct conversation's recipient. */
+static inline bool held_is_unread(const struct held *h)
+{
+	return !h->m.is_read && !h->m.is_recalled && !h->deleted[1];
+}
 
-/* A client_msg_id that stands: stored before, or by an earlier op of this batch. */
+/* A client_msg_id that is used: stored before, or by an earlier op of this batch. */
 struct sent {
 	UT_hash_handle hh;
 	struct held *held;
@@ -144,19 +129,23 @@ struct friendship {
 enum stmt_kind {
 	STMT_PLAIN,	    /* nothing to be read */
 	STMT_PAIRS,	    /* which conversations pairs have */
-	STMT_CONVERSATIONS, /* locked rows */
-	STMT_STANDING,	    /* which conversations stand, where locked ones are skipped */
-	STMT_SENT,	    /* messages by client_msg_id */
+	STMT_CONVERSATIONS, /* locked rows: direct conversations */
+	STMT_HEADS,	    /* of groups */
+	STMT_STANDING,	    /* which of either exist, where locked ones are skipped */
+	STMT_MEMBERS,	    /* locked rows */
+	STMT_MEMBERS_STANDING,
+	STMT_SENT, /* messages by client_msg_id */
 	STMT_FRIENDS,
 	STMT_MESSAGES, /* by id */
-	STMT_GATHERED, /* an op's own: two numbers for it, or nothing */
+	STMT_AUTHORS,  /* which role the senders of messages have */
+	STMT_GATHERED, /* an op's own: its first row's numbers go to it */
 	STMT_MAKE,     /* a conversation */
 	STMT_NOW,
 	STMT_COMMIT,
 };
 struct stmt {
 	enum stmt_kind kind;
-	void *of; /* STMT_GATHERED: uint64_t[2] or NULL; STMT_MAKE: the conv */
+	void *of; /* STMT_GATHERED: uint64_t[] or NULL; STMT_MAKE: the conv */
 };
 
 /* Statements of single operations, one after the other. */
@@ -183,6 +172,7 @@ struct batch {
 	struct held *held;
 	struct sent *sent;
 	struct friendship *friendships;
+	struct member *members; /* of groups */
 
 	int64_t db_ms;	/* the database's clock, read under the locks */
 	int64_t now_ms; /* the same, moved as this node's clocks are */
@@ -203,10 +193,10 @@ struct batch {
 	unsigned stmt_count, stmt_max;
 
 	/* lists for the first round trip */
-	struct buf ask_sent, ask_friends, ask_blocks, ask_messages;
+	struct buf ask_sent, ask_friends, ask_blocks, ask_messages, ask_authors;
 	struct gathered ask;
 	/* and for the second */
-	struct buf insert_messages, insert_changes, insert_recalls, insert_marks;
+	struct buf insert_messages, insert_changes, insert_recalls, insert_marks, insert_mentions, insert_uncounted;
 	struct gathered updates;
 };
 
@@ -221,6 +211,13 @@ bool batch_build_resolve(struct batch *b);
 bool batch_build_make(struct batch *b);
 void batch_build_lock(struct batch *b);
 void batch_build_write(struct batch *b);
+/* For what writes parts of them. Begins a statement: write it to what is returned. */
+struct buf *batch_begin_stmt(struct batch *b, enum stmt_kind kind, void *of);
+void batch_put_ids(struct buf *text, const uint64_t *ids, size_t n);
+/* Locked rows of a table's are left out where another has locked them, and asked for once more. */
+void batch_put_lock_end(struct batch *b, struct buf *text);
+/* The ids of conversations of that kind, in order: those whose heads are to be locked, or the others. */
+size_t batch_conv_ids(struct batch *b, const struct conv_kind *kind, bool locks, const uint64_t **ids_r);
 /* Their answers. */
 void batch_row(struct batch *b, unsigned stmt, struct row *row);
 void batch_stmt_done(struct batch *b, unsigned stmt, uint64_t affected, uint64_t insert_id);
@@ -233,41 +230,36 @@ void batch_remember_pairs(struct batch *b);
 /* ---- for the operations ---- */
 
 struct conv *op_conv(const struct op *op);
-/* 0 or 1; -1: no party to it. */
-int conv_side(const struct conv *c, struct str user);
-static inline struct str conv_user(const struct conv *c, int side)
-{
-	return pair_key_user(&c->pair, (unsigned)side);
-}
-/* A counter that says fewer than n, which a sound database never has, becomes 0. */
-static inline uint64_t conv_less(uint64_t counter, uint64_t n)
-{
-	return counter > n ? counter - n : 0;
-}
-struct conv *batch_conv_by_id(struct batch *b, uint64_t id);
-struct conv *batch_conv_by_pair(struct batch *b, struct str a, struct str c);
-
-/* Before batch_friends(): may that side speak to the other? The conversation is named by its pair. */
+/* Of two strings, the first without a space; returns its length. */
+size_t batch_key(char *out, struct str a, struct str b);
+/* Before batch_friends(): may that side speak to the other? The conversation is named by its pair. (conv_direct.c) */
 void batch_ask_friends(struct batch *b, struct conv *c, struct str from);
 /* May `from` speak to `to`: STORE_OK, STORE_NOT_FRIENDS; STORE_BLOCKED, whether they are friends or not. */
 enum store_status batch_friends(struct batch *b, struct str from, struct str to);
 
 void batch_ask_message(struct batch *b, uint64_t id);
+/* Likewise of a group's, for held->author. */
+void batch_ask_author(struct batch *b, uint64_t id);
 struct held *batch_message(struct batch *b, uint64_t id);
 
 void batch_ask_sent(struct batch *b, struct str from, struct str client_msg_id);
 struct sent *batch_sent(struct batch *b, struct str from, struct str client_msg_id);
 void batch_note_sent(struct batch *b, struct str from, struct str client_msg_id, struct op *op);
 
-/* Begins a statement of the first round trip, whose first row's two numbers go to answer. Write it to what is returned.
- */
-struct buf *batch_ask(struct batch *b, uint64_t answer[2]);
+/* Begins a statement of the first round trip, whose first row's numbers go to answer, one a column. Write it to what is
+ * returned. */
+struct buf *batch_ask(struct batch *b, uint64_t answer[]);
 /* Begins a statement of the second one. */
 struct buf *batch_update(struct batch *b);
 /* After an UPDATE: the transaction is undone and run again where it did not change so many rows. */
 void batch_expect(struct batch *b, uint64_t rows);
-/* How many messages of the conversation, up to that seq, this batch has sent to `to` so far. */
-uint64_t op_send_count(const struct batch *b, const struct conv *c, struct str to, uint64_t up_to_seq);
+/* How many messages of the conversation, up to that seq, others than the user have sent in this batch so far. */
+uint64_t batch_sent_by_others(const struct batch *b, const struct conv *c, struct str user, uint64_t up_to_seq);
+/* Begins a row of a list of rows to be inserted. */
+void batch_begin_row(struct buf *list);
+void batch_note_mark(struct batch *b, uint64_t conversation_id, struct str user, uint64_t up_to_seq);
+/* user "*": everyone. */
+void batch_note_mention(struct batch *b, struct str user, const struct message *m);
 /* Counts a change to a message and returns its change_seq. */
 uint64_t batch_note_change(struct batch *b, struct conv *c, enum change_kind kind, uint64_t message_id,
 			   struct str user);

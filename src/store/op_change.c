@@ -12,7 +12,8 @@
 void change_enter(struct batch *b, struct op *op)
 {
 	struct op_change *o = container_of(op, struct op_change, op);
-	op->conv = batch_conv_by_id(b, message_id_conversation(o->id));
+	op->conv = batch_conv_by_id(b, message_id_conversation(o->id), true);
+	batch_ask_member(b, op->conv, o->user);
 	batch_ask_message(b, o->id);
 }
 
@@ -39,19 +40,20 @@ enum op_verdict change_end_standing(struct batch *b, struct op_change *o, bool o
 }
 
 /* False: *verdict_r is the end of it. */
-bool change_find_message(struct batch *b, struct op_change *o, int *side_r, enum op_verdict *verdict_r)
+bool change_find_message(struct batch *b, struct op_change *o, enum op_verdict *verdict_r)
 {
 	struct conv *c = op_conv(&o->op);
-	o->held = batch_message(b, o->id);
 	uint64_t seq = message_id_seq(o->id);
-	if (!c->locked || (*side_r = conv_side(c, o->user)) < 0)
+	o->held = batch_message(b, o->id);
+	o->by = c->locked ? conv_member(b, c, o->user) : NULL;
+	if (o->by == NULL || seq < o->by->first_seq)
 		*verdict_r = change_end(&o->op, STORE_NOT_FOUND);
 	else if (o->held == NULL && seq > c->stored_seq && seq <= c->last_seq)
 		*verdict_r = OP_PUT_OFF; /* this batch sends it */
 	else if (o->held == NULL)
 		*verdict_r = change_end(&o->op, STORE_NOT_FOUND);
-	else if (c->read_by[0] || c->read_by[1])
-		*verdict_r = OP_PUT_OFF; /* what was read of the message may be out of date */
+	else if (c->read)
+		*verdict_r = OP_PUT_OFF;
 	else
 		return true;
 	return false;
@@ -67,17 +69,6 @@ void change_note(struct batch *b, struct op_change *o, enum change_kind kind)
 	o->op.planned = true;
 	o->at_ms = b->now_ms;
 	o->change_seq = batch_note_change(b, op_conv(&o->op), kind, o->id, o->user);
-}
-
-bool change_counts_as_unread(const struct held *h)
-{
-	return !h->m.is_read && !h->m.is_recalled && !h->deleted[1];
-}
-
-void change_bury(struct conv *c, int side)
-{
-	c->unread[side] = conv_less(c->unread[side], 1);
-	c->dead[side]++;
 }
 
 void change_begin_update(struct buf *out, const char *assignments)
@@ -98,22 +89,20 @@ void change_end_update(struct batch *b, struct buf *out, uint64_t id)
 static enum op_verdict read_plan(struct batch *b, struct op *op)
 {
 	struct op_change *o = container_of(op, struct op_change, op);
-	int side;
 	enum op_verdict verdict;
-	if (!change_find_message(b, o, &side, &verdict))
+	if (!change_find_message(b, o, &verdict))
 		return verdict;
 	struct held *h = o->held;
-	if (change_is_sender(o))
+	if (change_is_sender(o) || o->by->conv->kind == &conv_group)
 		return change_end(op, STORE_FORBIDDEN);
 	if (h->m.is_read)
 		return change_end_standing(b, o, op->uncertain && h->m.read_ms == o->at_ms);
 	if (op->settling)
 		return change_end(op, STORE_UNAVAILABLE);
-	struct conv *c = op_conv(op);
-	if (change_counts_as_unread(h))
-		c->unread[side] = conv_less(c->unread[side], 1);
+	if (held_is_unread(h))
+		o->by->unread = conv_less(o->by->unread, 1);
 	else
-		c->dead[side] = conv_less(c->dead[side], 1);
+		o->by->dead = conv_less(o->by->dead, 1);
 	change_note(b, o, CHANGE_READ);
 	h->m.is_read = true;
 	h->m.read_ms = b->now_ms;
@@ -126,45 +115,39 @@ static enum op_verdict read_plan(struct batch *b, struct op *op)
 
 /* ---- recall ---- */
 
-static void append_recall(struct batch *b, const struct conv *c, int side)
+static void recall_enter(struct batch *b, struct op *op)
 {
-	struct buf *out = &b->insert_recalls;
-	buf_append(out, out->len != 0 ? ",(" : "(", out->len != 0 ? 2 : 1);
-	sql_str(out, conv_user(c, side));
-	buf_append_char(out, ',');
-	sql_time(out, b->active_ms);
-	buf_append_char(out, ',');
-	sql_u64(out, c->id);
-	buf_append_char(out, ')');
+	struct op_change *o = container_of(op, struct op_change, op);
+	change_enter(b, op);
+	if (op->conv->kind == &conv_group)
+		batch_ask_author(b, o->id);
 }
 
 static enum op_verdict recall_plan(struct batch *b, struct op *op)
 {
 	struct op_change *o = container_of(op, struct op_change, op);
-	int side;
 	enum op_verdict verdict;
-	if (!change_find_message(b, o, &side, &verdict))
+	bool any_time;
+	if (!change_find_message(b, o, &verdict))
 		return verdict;
 	struct held *h = o->held;
-	struct conv *c = op_conv(op);
-	if (!change_is_sender(o))
-		return change_end(op, STORE_NOT_SENDER);
+	const struct conv_kind *kind = o->by->conv->kind;
+	enum store_status may = kind->check_recall(o->by, h, &any_time);
+	if (may != STORE_OK)
+		return change_end(op, may);
 	if (h->m.is_recalled)
 		return change_end_standing(b, o, op->uncertain && h->m.recalled_ms == o->at_ms);
 	if (op->settling)
 		return change_end(op, STORE_UNAVAILABLE);
-	if (b->now_ms - h->m.created_ms > (int64_t)b->conf->message.recall_window_secs * 1000)
+	if (!any_time && b->now_ms - h->m.created_ms > (int64_t)b->conf->message.recall_window_secs * 1000)
 		return change_end(op, STORE_RECALL_EXPIRED);
-	if (change_counts_as_unread(h))
-		change_bury(c, 1 - side);
+	kind->recalled(b, o->by, h);
 	change_note(b, o, CHANGE_RECALLED);
-	append_recall(b, c, 0);
-	append_recall(b, c, 1);
 	h->m.is_recalled = true;
 	h->m.recalled_ms = b->now_ms;
-	h->m.content = h->m.media_url = h->m.extra = STR_NULL;
+	h->m.content = h->m.media_url = h->m.extra = h->m.mentions = STR_NULL;
 	struct buf *out = batch_update(b);
-	change_begin_update(out, "is_recalled=1,content=NULL,media_url=NULL,extra=NULL,recalled_at=");
+	change_begin_update(out, "is_recalled=1,content=NULL,media_url=NULL,extra=NULL,mentions=NULL,recalled_at=");
 	sql_time(out, b->now_ms);
 	change_end_update(b, out, o->id);
 	return change_end_with(o, true);
@@ -178,13 +161,16 @@ void change_answer(struct store *s, struct op *op)
 	bool done = op->status == STORE_OK;
 	/* What it points to was the batch's. */
 	if (!done)
-		o->message.content = o->message.media_url = o->message.extra = o->message.client_msg_id = STR_NULL;
-	const struct store_change r = {
+		o->message.content = o->message.media_url = o->message.extra = o->message.client_msg_id =
+			o->message.mentions = STR_NULL;
+	struct store_change r = {
 		.status = op->status,
 		.changed = done && o->changed,
 		.change_seq = done ? o->change_seq : 0,
 		.message = done || op->status == STORE_UNKNOWN ? &o->message : NULL,
 	};
+	if (id_user_valid(o->user))
+		memcpy(r.by, o->user.s, o->user.len);
 	o->fn(&r, o->arg);
 }
 
@@ -218,6 +204,6 @@ void store_read_message(struct store *s, struct str user, uint64_t id, store_cha
 void store_recall(struct store *s, struct str user, uint64_t id, store_change_fn *fn, void *arg)
 {
 	static const struct op_class class = {
-		.name = "recall", .enter = change_enter, .plan = recall_plan, .answer = change_answer, .tells = true};
+		.name = "recall", .enter = recall_enter, .plan = recall_plan, .answer = change_answer, .tells = true};
 	change_submit(s, &class, sizeof(struct op_change), user, id, fn, arg);
 }

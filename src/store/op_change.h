@@ -17,6 +17,7 @@ struct op_change {
 	uint64_t change_seq; /* kept from a try of unknown outcome */
 	int64_t at_ms;	     /* likewise */
 	struct held *held;
+	struct member *by;	/* who asks, in the present batch */
 	struct message message; /* a copy, for ops after this one may change it further */
 };
 
@@ -27,13 +28,9 @@ void change_submit(struct store *s, const struct op_class *class, size_t size, s
 void change_enter(struct batch *b, struct op *op);
 void change_answer(struct store *s, struct op *op);
 
-/* Sets o->held and the user's side. False: *verdict_r is the end of it. */
-bool change_find_message(struct batch *b, struct op_change *o, int *side_r, enum op_verdict *verdict_r);
+/* Sets o->held and o->by. False: *verdict_r is the end of it. */
+bool change_find_message(struct batch *b, struct op_change *o, enum op_verdict *verdict_r);
 bool change_is_sender(const struct op_change *o);
-/* The recipient's counter counts it. */
-bool change_counts_as_unread(const struct held *h);
-/* A message to that side, which counted as unread, does not any more, though it was not read. */
-void change_bury(struct conv *c, int side);
 /* Writes the change down; the message's row is updated by what is written between the two calls below. */
 void change_note(struct batch *b, struct op_change *o, enum change_kind kind);
 void change_begin_update(struct buf *out, const char *assignments);

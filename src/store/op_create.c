@@ -51,12 +51,16 @@ static enum op_verdict create_plan(struct batch *b, struct op *op)
 	op->status = friends;
 	if (friends == STORE_BLOCKED || (friends == STORE_NOT_FRIENDS && c->id == 0))
 		return OP_PLANNED;
+	if (c->out_of_ids) {
+		op->status = STORE_FULL;
+		return OP_PLANNED;
+	}
 	if (!c->locked) {
 		if (c->id != 0)
 			pairs_forget(b->pairs, &c->pair);
 		return OP_PUT_OFF;
 	}
-	if (conv_side(c, o->user) < 0)
+	if (conv_member(b, c, o->user) == NULL)
 		return OP_PUT_OFF; /* another pair's: it was remembered from another database */
 	op->status = STORE_OK;
 	bool ours = op->uncertain && o->created && o->id == c->id;

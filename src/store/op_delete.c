@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Deleting a message for the user who asks. Keeps what the user has deleted as runs (the table deletions), and finds
+ * Deleting a message for the user who asks. Keeps what the user has deleted as runs (the table deletions), which in a
+ * group is all. In a direct conversation the message has a flag too, and it finds
  * the message that is now the newest that the user sees: below the run, or among the next few messages. However many
  * were deleted, no statement looks at more than SCAN_MAX of them: where that does not suffice, the operation is put off
  * and goes on in the next batch from where it was.
@@ -17,7 +18,8 @@
 
 struct op_delete {
 	struct op_change change;
-	uint64_t below[2], above[2]; /* the runs before and after the message, first and last seq; 0: none */
+	/* First and last seq of a run, 0: none. That before the message, or with it; and that just after it. */
+	uint64_t below[2], above[2];
 	/* The search for the newest message that the user sees: all from here up to the message are deleted. */
 	uint64_t reached_id;
 	uint64_t under_run[2]; /* first seq of the run just below, and the id below that if the user sees it */
@@ -63,7 +65,7 @@ static void ask_runs(struct batch *b, struct op_delete *d)
 	struct buf *out = batch_ask(b, d->below);
 	sql_lit(out, "SELECT first_seq,last_seq FROM ");
 	put_runs(out, o);
-	sql_lit(out, " AND first_seq<");
+	sql_lit(out, " AND first_seq<=");
 	sql_u64(out, message_id_seq(o->id));
 	sql_lit(out, " ORDER BY first_seq DESC LIMIT 1");
 	out = batch_ask(b, d->above);
@@ -105,17 +107,22 @@ static void ask_scan(struct batch *b, struct op_delete *d)
 	buf_printf(out, " ORDER BY m.id DESC LIMIT %d) x", d->reached_id == o->id ? SCAN_FIRST : SCAN_MAX);
 }
 
+static void enter_runs(struct batch *b, struct op_delete *d)
+{
+	change_enter(b, &d->change.op);
+	memset(d->below, 0, sizeof(d->below));
+	memset(d->above, 0, sizeof(d->above));
+	ask_runs(b, d);
+}
+
 static void delete_enter(struct batch *b, struct op *op)
 {
 	struct op_delete *d = delete_of(op);
-	change_enter(b, op);
+	enter_runs(b, d);
 	if (d->reached_id == 0)
 		d->reached_id = d->change.id;
-	memset(d->below, 0, sizeof(d->below));
-	memset(d->above, 0, sizeof(d->above));
 	memset(d->under_run, 0, sizeof(d->under_run));
 	memset(d->scanned, 0, sizeof(d->scanned));
-	ask_runs(b, d);
 	ask_under_run(b, d);
 	ask_scan(b, d);
 }
@@ -195,26 +202,25 @@ static enum op_verdict delete_plan(struct batch *b, struct op *op)
 {
 	struct op_delete *d = delete_of(op);
 	struct op_change *o = &d->change;
-	int side;
 	enum op_verdict verdict;
-	if (!change_find_message(b, o, &side, &verdict))
+	if (!change_find_message(b, o, &verdict))
 		return verdict;
 	struct held *h = o->held;
-	struct conv *c = op_conv(op);
+	struct member *m = o->by;
 	unsigned as = change_is_sender(o) ? 0 : 1;
 	if (h->deleted[as])
 		return change_end_standing(b, o, op->uncertain);
 	if (op->settling)
 		return change_end(op, STORE_UNAVAILABLE);
-	if (c->deleted_by[side])
+	if (m->deleted)
 		return OP_PUT_OFF; /* what was read of the runs and of the messages below may be out of date */
-	uint64_t newest = c->last_id[side];
+	uint64_t newest = m->last_id;
 	if (newest == o->id && !find_newest_before(d, &newest))
 		return OP_PUT_OFF;
-	c->last_id[side] = newest;
-	if (as == 1 && change_counts_as_unread(h))
-		change_bury(c, side);
-	c->deleted_by[side] = true;
+	m->last_id = newest;
+	if (as == 1 && held_is_unread(h))
+		conv_direct_bury(m);
+	m->deleted = true;
 	change_note(b, o, CHANGE_DELETED);
 	h->deleted[as] = true;
 	struct buf *out = batch_update(b);
@@ -224,13 +230,51 @@ static enum op_verdict delete_plan(struct batch *b, struct op *op)
 	return change_end_with(o, true);
 }
 
+/* ---- in a group ---- */
+
+static void group_enter(struct batch *b, struct op *op)
+{
+	enter_runs(b, delete_of(op));
+}
+
+static enum op_verdict group_plan(struct batch *b, struct op *op)
+{
+	struct op_delete *d = delete_of(op);
+	struct op_change *o = &d->change;
+	enum op_verdict verdict;
+	uint64_t seq = message_id_seq(o->id);
+	if (!change_find_message(b, o, &verdict))
+		return verdict;
+	struct member *m = o->by;
+	if (m->deleted)
+		return OP_PUT_OFF; /* what was read of the runs may be out of date */
+	if (d->below[1] >= seq)
+		return change_end_standing(b, o, op->uncertain);
+	if (op->settling)
+		return change_end(op, STORE_UNAVAILABLE);
+	m->deleted = m->dirty = true;
+	m->deleted_seq = seq > m->deleted_seq ? seq : m->deleted_seq;
+	change_note(b, o, CHANGE_DELETED);
+	write_runs(b, d);
+	return change_end_with(o, true);
+}
+
+/* ---- from outside ---- */
+
 void store_delete(struct store *s, struct str user, uint64_t id, store_change_fn *fn, void *arg)
 {
-	static const struct op_class class = {.name = "delete",
-					      .enter = delete_enter,
-					      .plan = delete_plan,
+	static const struct op_class direct = {.name = "delete",
+					       .enter = delete_enter,
+					       .plan = delete_plan,
+					       .answer = change_answer,
+					       .tells = true,
+					       .once = true};
+	static const struct op_class group = {.name = "delete in a group",
+					      .enter = group_enter,
+					      .plan = group_plan,
 					      .answer = change_answer,
 					      .tells = true,
 					      .once = true};
-	change_submit(s, &class, sizeof(struct op_delete), user, id, fn, arg);
+	const struct op_class *class = conversation_is_group(message_id_conversation(id)) ? &group : &direct;
+	change_submit(s, class, sizeof(struct op_delete), user, id, fn, arg);
 }

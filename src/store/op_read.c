@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Reading a conversation up to a seq: moves read_seq, writes a read mark, and counts what stays unread. The messages
- * themselves are not touched, whatever was unread: what is after read_seq is unread, but for what was read by itself.
+ * Reading a conversation up to a seq, and reading a direct one (a group: op_read_group.c): moves read_seq, writes a
+ * read mark, and counts what stays unread. The messages themselves are not touched, whatever was unread: what is after
+ * read_seq is unread, but for what was read by itself.
  *
  * To count what stays unread, either the messages that are left are counted or those that are read, whichever are few.
  * Where neither are, the way is gone in steps, one a batch, with what others have sent meanwhile in between. Each step
@@ -10,8 +11,11 @@
 #include "core/base.h"
 #include "store/store_priv.h"
 
-#include "store/lane_priv.h"
+#include "store/op_read.h"
 #include "store/sql.h"
+
+/* What is counted of messages that are not read: all, and those that count as unread. */
+enum { UNMARKED, UNREAD };
 
 /*
  * How many seqs are counted through. The first read of a batch may count many, most count a few messages, and all of
@@ -21,23 +25,6 @@
 #define STEP_FEW 256
 #define FEW 8
 #define STEP 32
-
-/* Messages that are not read, and how many of them count as unread. */
-enum { UNMARKED, UNREAD };
-
-struct op_read {
-	struct op op;
-	store_read_fn *fn;
-	void *arg;
-	struct str user;
-	uint64_t conversation_id;
-	uint64_t up_to_seq;  /* as asked; as taken, once it was planned, so that each step takes the same */
-	uint64_t step;	     /* at most, in this batch */
-	uint64_t counted[2]; /* of those that are left, where they are few, else of the step; see below */
-	/* The last step that was planned; 0: none, or it is counted in the result. */
-	uint64_t step_to, step_marked;
-	struct store_read result; /* of the steps that have committed */
-};
 
 /* How far the messages that are left may reach to be counted, and so all be read at once. */
 static void put_is_near_end(struct buf *out, const struct op_read *o)
@@ -54,7 +41,7 @@ static bool is_near_end(const struct op_read *o, const struct conv *c)
 static void read_enter(struct batch *b, struct op *op)
 {
 	struct op_read *o = container_of(op, struct op_read, op);
-	op->conv = batch_conv_by_id(b, o->conversation_id);
+	op->conv = batch_conv_by_id(b, o->conversation_id, true);
 	o->counted[UNMARKED] = o->counted[UNREAD] = 0;
 	o->step = b->reads == 0 ? STEP_FIRST : b->reads < FEW ? STEP_FEW : STEP;
 	b->reads++;
@@ -79,22 +66,8 @@ static void read_enter(struct batch *b, struct op *op)
 	sql_lit(out, " AND m.read_at IS NULL");
 }
 
-static void append_mark(struct batch *b, const struct op_read *o)
-{
-	struct buf *out = &b->insert_marks;
-	buf_append(out, out->len != 0 ? ",(" : "(", out->len != 0 ? 2 : 1);
-	sql_u64(out, o->conversation_id);
-	buf_append_char(out, ',');
-	sql_str(out, o->user);
-	buf_append_char(out, ',');
-	sql_u64(out, o->step_to);
-	buf_append_char(out, ',');
-	sql_time(out, b->now_ms);
-	buf_append_char(out, ')');
-}
-
 /* The planned step has committed. */
-static void read_step(struct op *op)
+void read_step(struct op *op)
 {
 	struct op_read *o = container_of(op, struct op_read, op);
 	if (o->step_to == 0)
@@ -105,67 +78,72 @@ static void read_step(struct op *op)
 	o->step_to = o->step_marked = 0;
 }
 
-static void plan_step(struct batch *b, struct op_read *o, struct conv *c, int side)
+static void plan_step(struct batch *b, struct op_read *o, struct member *m)
 {
-	uint64_t before = c->unread[side] + c->dead[side];
+	struct conv *c = m->conv;
+	uint64_t before = m->unread + m->dead;
 	uint64_t dead = o->counted[UNMARKED] - o->counted[UNREAD];
 	/* Messages of this batch are in the database only later. */
 	if (is_near_end(o, c)) {
 		o->step_to = o->up_to_seq;
-		c->dead[side] = dead;
-		c->unread[side] = o->counted[UNREAD] + op_send_count(b, c, o->user, c->last_seq) -
-				  op_send_count(b, c, o->user, o->step_to);
+		m->dead = dead;
+		m->unread = o->counted[UNREAD] + batch_sent_by_others(b, c, o->user, c->last_seq) -
+			    batch_sent_by_others(b, c, o->user, o->step_to);
 	} else {
-		uint64_t to = c->read_seq[side] + o->step;
+		uint64_t to = m->read_seq + o->step;
 		o->step_to = to < o->up_to_seq ? to : o->up_to_seq;
-		c->dead[side] = conv_less(c->dead[side], dead);
-		c->unread[side] =
-			conv_less(c->unread[side], o->counted[UNREAD] + op_send_count(b, c, o->user, o->step_to));
+		m->dead = conv_less(m->dead, dead);
+		m->unread = conv_less(m->unread, o->counted[UNREAD] + batch_sent_by_others(b, c, o->user, o->step_to));
 	}
-	o->step_marked = conv_less(before, c->unread[side] + c->dead[side]);
+	o->step_marked = conv_less(before, m->unread + m->dead);
 	o->result.read_ms = b->now_ms;
-	c->read_seq[side] = o->step_to;
-	c->dirty = c->read_by[side] = o->op.planned = true;
-	append_mark(b, o);
+	m->read_seq = o->step_to;
+	m->moved = c->dirty = c->read = o->op.planned = true;
+	batch_note_mark(b, c->id, o->user, o->step_to);
 	o->op.more = o->step_to < o->up_to_seq;
+}
+
+void read_begin(struct op_read *o, const struct member *m)
+{
+	/* A step whose outcome was not told. */
+	if (o->op.uncertain && o->step_to != 0 && m->read_seq >= o->step_to)
+		read_step(&o->op);
+	o->step_to = o->step_marked = 0;
+	o->op.status = STORE_OK;
+	o->result.read_seq = m->read_seq;
 }
 
 static enum op_verdict read_plan(struct batch *b, struct op *op)
 {
 	struct op_read *o = container_of(op, struct op_read, op);
 	struct conv *c = op_conv(op);
-	int side = c->locked ? conv_side(c, o->user) : -1;
-	if (side < 0) {
+	struct member *m = c->locked ? conv_member(b, c, o->user) : NULL;
+	if (m == NULL) {
 		op->status = STORE_NOT_FOUND;
 		return OP_PLANNED;
 	}
 	/* What was counted under the locks has to be true still. */
 	if (c->changed)
 		return OP_PUT_OFF;
-	/* A step whose outcome was not told. */
-	if (op->uncertain && o->step_to != 0 && c->read_seq[side] >= o->step_to)
-		read_step(op);
-	o->step_to = o->step_marked = 0;
+	read_begin(o, m);
 	if (o->up_to_seq > c->last_seq)
 		o->up_to_seq = c->last_seq;
-	struct str peer = conv_user(c, 1 - side);
+	struct str peer = conv_peer(m)->user;
 	memcpy(o->result.peer, peer.s, peer.len);
 	o->result.peer[peer.len] = '\0';
-	op->status = STORE_OK;
-	o->result.read_seq = c->read_seq[side];
-	if (c->read_seq[side] >= o->up_to_seq)
+	if (m->read_seq >= o->up_to_seq)
 		b->standing = true;
 	else if (op->settling)
 		op->status = STORE_UNAVAILABLE;
-	else if (c->read_by[side])
+	else if (m->moved)
 		op->more = true; /* not put off: many of a long conversation would be before all others each time */
 	else
-		plan_step(b, o, c, side);
-	o->result.unread = c->unread[side];
+		plan_step(b, o, m);
+	o->result.unread = m->unread;
 	return OP_PLANNED;
 }
 
-static void read_answer(struct store *s, struct op *op)
+void read_answer(struct store *s, struct op *op)
 {
 	struct op_read *o = container_of(op, struct op_read, op);
 	struct store_read *r = &o->result;
@@ -191,7 +169,8 @@ void store_read_conversation(struct store *s, struct str user, uint64_t conversa
 			     store_read_fn *fn, void *arg)
 {
 	char *tail;
-	struct op_read *o = op_new(&read_class, sizeof(*o), user.len, &tail);
+	const struct op_class *class = conversation_is_group(conversation_id) ? &read_group_class : &read_class;
+	struct op_read *o = op_new(class, sizeof(*o), user.len, &tail);
 	o->fn = fn;
 	o->arg = arg;
 	o->user = op_keep(&tail, user);

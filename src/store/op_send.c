@@ -1,17 +1,20 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Sending a message. Decides, in this order: is it a repeat, may it be sent, does
+ * Sending a message. Decides, in this order: is it a repeat, may it be sent (that is the kind's of conversation), does
  * reply_to name a message; and then gives it the next seq of its conversation.
  */
 #include "core/base.h"
 #include "store/store_priv.h"
 
 #include "store/lane_priv.h"
-#include "store/query.h"
+#include "store/op_send.h"
 #include "store/sql.h"
 
 /* A space, which no client's id contains, and 128 random bits. */
 #define MADE_ID_LEN 23
+/* About what a mention adds to the texts of a batch. It also bounds how many members are asked for in one list: from
+ * 1000 on MariaDB would make a table of it (in_predicate_conversion_threshold), and lock in another order. */
+#define MENTION_BYTES 640
 
 struct op_send {
 	struct op op;
@@ -21,35 +24,95 @@ struct op_send {
 	bool made_id; /* the client gave no client_msg_id */
 	bool replayed;
 	bool looked; /* the try of unknown outcome has come to nothing */
-	int64_t gap_ms;
+	int64_t gap_ms, retry_ms;
 	const struct message *result;
 	struct message message; /* as it is written; kept from a try of unknown outcome to tell that it was ours */
 	char id[MADE_ID_LEN + 1];
+	char *mentions; /* room for the array that is stored */
 };
 
-bool send_same_fields(const struct store_send *p, const struct message *m)
+/* ---- is it the same ---- */
+
+size_t send_keep_mentions(const struct store_send *p, struct str *kept)
 {
-	if (!str_is(p->to, m->to))
+	size_t n = 0;
+	ASSERT(p->mention_count <= STORE_MENTIONS_MAX);
+	for (size_t i = 0; i < p->mention_count && !p->mentions_all; i++) {
+		size_t k = 0;
+		while (k < n && !str_equal(kept[k], p->mention[i]))
+			k++;
+		if (k == n && id_user_valid(p->mention[i]))
+			kept[n++] = p->mention[i];
+	}
+	return n;
+}
+
+/* The user at *at of a stored array, and *at moved behind it. Their ids have nothing that JSON escapes. */
+static struct str next_mention(struct str array, size_t *at)
+{
+	const char *from = array.len > *at ? memchr(array.s + *at, '"', array.len - *at) : NULL;
+	const char *to = from != NULL ? memchr(from + 1, '"', (size_t)(array.s + array.len - from - 1)) : NULL;
+	if (to == NULL)
+		return STR_NULL;
+	*at = (size_t)(to + 1 - array.s);
+	return (struct str){from + 1, (size_t)(to - from - 1)};
+}
+
+static bool is_party(const struct message *m, struct str user)
+{
+	return str_is(user, m->from) || str_is(user, m->to);
+}
+
+/* Those that were asked for are stored, but for who was no member. */
+static bool same_mentions(const struct store_send *p, const struct message *m, const struct send_members *members)
+{
+	size_t at = 0;
+	struct str stored = next_mention(m->mentions, &at);
+	if (p->mentions_all)
+		return stored.s != NULL && str_is(stored, "*");
+	for (size_t i = 0; i < p->mention_count; i++) {
+		struct str user = p->mention[i];
+		if (stored.s != NULL && str_equal(stored, user))
+			stored = next_mention(m->mentions, &at);
+		else if (p->to.s != NULL ? is_party(m, user)
+					 : members != NULL && members->was_member(members, user, message_id_seq(m->id)))
+			return false;
+	}
+	return stored.s == NULL;
+}
+
+bool send_same_fields(const struct store_send *p, const struct message *m, const struct send_members *members)
+{
+	if (p->to.s != NULL ? !str_is(p->to, m->to) : message_id_conversation(m->id) != p->conversation_id)
 		return false;
 	if (m->is_recalled)
 		return true; /* its fields are gone */
 	return p->type == m->type && str_equal(p->content, m->content) && str_equal(p->media_url, m->media_url) &&
-	       str_equal(p->extra, m->extra) && p->reply_to == m->reply_to;
+	       str_equal(p->extra, m->extra) && p->reply_to == m->reply_to && same_mentions(p, m, members);
 }
+
+/* ---- what has to be read ---- */
 
 static void send_enter(struct batch *b, struct op *op)
 {
 	struct op_send *o = container_of(op, struct op_send, op);
+	bool direct = o->p.to.s != NULL;
 	/*
 	 * A transaction of unknown outcome may have made the conversation, and may be under way still: only the lock of
-	 * its row, found by its id, tells its end. Before that nothing is decided anew.
+	 * its row, found by its id, tells its end. Before that nothing is decided anew. Groups are not made here.
 	 */
-	op->looks = op->settling || (op->uncertain && !o->looked);
-	op->conv = op->looks ? batch_conv_by_id(b, message_id_conversation(o->message.id))
-			     : batch_conv_by_pair(b, o->p.from, o->p.to);
-	if (!op->looks)
+	op->looks = direct && (op->settling || (op->uncertain && !o->looked));
+	if (!direct)
+		op->conv = batch_conv_by_id(b, o->p.conversation_id, true);
+	else
+		op->conv = op->looks ? batch_conv_by_id(b, message_id_conversation(o->message.id), true)
+				     : batch_conv_by_pair(b, o->p.from, o->p.to);
+	if (direct && !op->looks)
 		batch_ask_friends(b, op->conv, o->p.from);
-	/* An id that was made for it cannot stand, unless this is not its first try. */
+	batch_ask_member(b, op->conv, o->p.from);
+	for (size_t i = 0; i < o->p.mention_count; i++)
+		batch_ask_member(b, op->conv, o->p.mention[i]);
+	/* An id that was made for it cannot exist, unless this is not its first try. */
 	if (!o->made_id || op->uncertain)
 		batch_ask_sent(b, o->p.from, o->p.client_msg_id);
 }
@@ -57,7 +120,8 @@ static void send_enter(struct batch *b, struct op *op)
 static bool send_makes(struct batch *b, struct op *op)
 {
 	struct op_send *o = container_of(op, struct op_send, op);
-	if (op->looks || batch_sent(b, o->p.from, o->p.client_msg_id) != NULL || o->p.reply_to != 0)
+	if (op->looks || o->p.to.s == NULL || batch_sent(b, o->p.from, o->p.client_msg_id) != NULL ||
+	    o->p.reply_to != 0)
 		return false;
 	/* The same client_msg_id earlier in this batch: that one decides what becomes of this. */
 	for (unsigned i = 0; b->op[i] != op; i++) {
@@ -69,22 +133,38 @@ static bool send_makes(struct batch *b, struct op *op)
 	return batch_friends(b, o->p.from, o->p.to) == STORE_OK;
 }
 
+/* ---- what becomes of it ---- */
+
 static enum op_verdict end(struct op *op, enum store_status status)
 {
 	op->status = status;
 	return OP_PLANNED;
 }
 
+struct conv_members {
+	struct send_members members;
+	struct batch *b;
+	struct conv *c;
+};
+
+static bool was_member(const struct send_members *members, struct str user, uint64_t seq)
+{
+	const struct conv_members *cm = container_of(members, struct conv_members, members);
+	const struct member *m = conv_member(cm->b, cm->c, user);
+	return m != NULL && m->joined_seq < seq;
+}
+
 static enum op_verdict plan_repeat(struct batch *b, struct op_send *o, const struct sent *found)
 {
 	const struct message *m =
 		found->held != NULL ? &found->held->m : &container_of(found->op, struct op_send, op)->message;
-	if (!send_same_fields(&o->p, m))
+	const struct conv_members cm = {.members = {was_member}, .b = b, .c = op_conv(&o->op)};
+	if (!send_same_fields(&o->p, m, &cm.members))
 		return end(&o->op, STORE_REUSED);
 	b->standing = true;
 	/* Sent by this batch and perhaps read by it: the next one finds it as it is. */
 	const struct conv *c = op_conv(found->op != NULL ? found->op : &o->op);
-	if (found->op != NULL && (c->changed || c->read_by[0] || c->read_by[1]))
+	if (found->op != NULL && (c->changed || c->read))
 		return OP_PUT_OFF;
 	bool ours = o->op.uncertain && m->id == o->message.id && m->created_ms == o->message.created_ms;
 	o->replayed = !ours;
@@ -101,7 +181,7 @@ static void append_values(struct batch *b, const struct op_send *o)
 	buf_append_char(out, ',');
 	sql_str(out, o->p.from);
 	buf_append_char(out, ',');
-	sql_str(out, o->p.to);
+	sql_str(out, str_from(m->to));
 	buf_append_char(out, ',');
 	sql_u64(out, m->type);
 	buf_append_char(out, ',');
@@ -119,22 +199,55 @@ static void append_values(struct batch *b, const struct op_send *o)
 		sql_lit(out, "NULL");
 	buf_append_char(out, ',');
 	sql_time(out, m->created_ms);
+	buf_append_char(out, ',');
+	sql_str(out, m->mentions);
 	buf_append_char(out, ')');
 }
 
-static void plan_new(struct batch *b, struct op_send *o, struct conv *c, int to)
+static void add_mention(char **at, const char *first, struct str user)
 {
+	char before = *at == first ? '[' : ',';
+	*(*at)++ = before;
+	*(*at)++ = '"';
+	memcpy(*at, user.s, user.len);
+	*at += user.len;
+	*(*at)++ = '"';
+}
+
+/* Keeps those that are in the conversation. */
+static void plan_mentions(struct batch *b, struct op_send *o, struct member *from)
+{
+	struct conv *c = from->conv;
+	char *at = o->mentions;
+	if (o->p.mentions_all) {
+		add_mention(&at, o->mentions, STR_LIT("*"));
+		c->kind->mentioned(b, from, &o->message, NULL);
+	}
+	for (size_t i = 0; i < o->p.mention_count; i++) {
+		struct member *who = conv_member(b, c, o->p.mention[i]);
+		if (who == NULL)
+			continue;
+		add_mention(&at, o->mentions, who->user);
+		c->kind->mentioned(b, from, &o->message, who);
+	}
+	if (at == o->mentions)
+		return;
+	*at++ = ']';
+	o->message.mentions = (struct str){o->mentions, (size_t)(at - o->mentions)};
+}
+
+static void plan_new(struct batch *b, struct op_send *o, struct member *from)
+{
+	struct conv *c = from->conv;
 	int64_t at = b->now_ms > c->last_ms ? b->now_ms : c->last_ms;
 	o->gap_ms = c->last_seq > 0 ? at - c->last_ms : INT64_MAX;
 	c->last_seq++;
 	c->last_ms = at;
 	c->sort_ms = b->active_ms > c->sort_ms ? b->active_ms : c->sort_ms;
-	c->unread[to]++;
-	c->last_id[0] = c->last_id[1] = message_id_make(c->id, c->last_seq);
 	c->dirty = c->used = true;
 
 	o->message = (struct message){
-		.id = c->last_id[0],
+		.id = message_id_make(c->id, c->last_seq),
 		.type = o->p.type,
 		.content = o->p.content,
 		.media_url = o->p.media_url,
@@ -144,7 +257,10 @@ static void plan_new(struct batch *b, struct op_send *o, struct conv *c, int to)
 		.created_ms = at,
 	};
 	memcpy(o->message.from, o->p.from.s, o->p.from.len);
-	memcpy(o->message.to, o->p.to.s, o->p.to.len);
+	if (o->p.to.s != NULL)
+		memcpy(o->message.to, o->p.to.s, o->p.to.len);
+	c->kind->sent(b, from, &o->message);
+	plan_mentions(b, o, from);
 	o->result = &o->message;
 	o->replayed = o->looked = false;
 	o->op.planned = true;
@@ -167,25 +283,19 @@ static enum op_verdict send_plan(struct batch *b, struct op *op)
 		o->looked = true;
 		return OP_PUT_OFF;
 	}
-	enum store_status friends = batch_friends(b, o->p.from, o->p.to);
-	if (friends != STORE_OK)
-		return end(op, friends);
-	if (c->id == 0)
-		return o->p.reply_to != 0 ? end(op, STORE_BAD_REPLY) : OP_PUT_OFF;
-	if (!c->locked) {
-		pairs_forget(b->pairs, &c->pair);
+	struct conv_send check = {.p = &o->p};
+	if (!c->kind->check_send(b, c, &check))
 		return OP_PUT_OFF;
-	}
+	o->retry_ms = check.retry_ms;
+	if (check.status != STORE_OK)
+		return end(op, check.status);
 	uint64_t reply_seq = message_id_seq(o->p.reply_to);
 	if (o->p.reply_to != 0 &&
 	    (message_id_conversation(o->p.reply_to) != c->id || reply_seq == 0 || reply_seq > c->last_seq))
 		return end(op, STORE_BAD_REPLY);
 	if (c->last_seq >= MESSAGE_SEQ_MAX || c->id > CONVERSATION_ID_MAX)
 		return end(op, STORE_FULL);
-	int to = conv_side(c, o->p.to);
-	if (to < 0)
-		return OP_PUT_OFF; /* another pair's: it was remembered from another database */
-	plan_new(b, o, c, to);
+	plan_new(b, o, check.from);
 	return end(op, STORE_OK);
 }
 
@@ -200,6 +310,7 @@ static void send_answer(struct store *s, struct op *op)
 			   : op->status == STORE_UNKNOWN ? &o->message
 							 : NULL,
 		.gap_ms = done && !o->replayed ? o->gap_ms : INT64_MAX,
+		.retry_ms = op->status == STORE_MUTED || op->status == STORE_SLOW_MODE ? o->retry_ms : 0,
 	};
 	o->fn(&r, o->arg);
 }
@@ -213,44 +324,73 @@ static const struct op_class send_class = {
 	.tells = true,
 };
 
-uint64_t op_send_count(const struct batch *b, const struct conv *c, struct str to, uint64_t up_to_seq)
+uint64_t batch_sent_by_others(const struct batch *b, const struct conv *c, struct str user, uint64_t up_to_seq)
 {
 	uint64_t n = 0;
 	for (unsigned i = 0; i < b->count; i++) {
 		const struct op_send *o = container_of(b->op[i], struct op_send, op);
-		n += o->op.class == &send_class && o->op.planned && op_conv(&o->op) == c && str_equal(o->p.to, to) &&
-		     message_id_seq(o->message.id) <= up_to_seq;
+		n += o->op.class == &send_class && o->op.planned && op_conv(&o->op) == c &&
+		     !str_equal(o->p.from, user) && message_id_seq(o->message.id) <= up_to_seq;
 	}
 	return n;
 }
 
-void store_send(struct store *s, const struct store_send *p, store_sent_fn *fn, void *arg)
+/* ---- from outside ---- */
+
+static struct op_send *send_new(const struct store_send *p)
 {
+	struct str mention[STORE_MENTIONS_MAX];
+	size_t mentions = send_keep_mentions(p, mention), mention_bytes = sizeof("[\"*\"]");
+	for (size_t i = 0; i < mentions; i++)
+		mention_bytes += mention[i].len + sizeof("\"\",") - 1;
+	size_t extra = p->from.len + p->to.len + p->content.len + p->media_url.len + p->extra.len +
+		       p->client_msg_id.len + mentions * sizeof(mention[0]) + 2 * mention_bytes;
 	char *tail;
-	size_t extra =
-		p->from.len + p->to.len + p->content.len + p->media_url.len + p->extra.len + p->client_msg_id.len;
 	struct op_send *o = op_new(&send_class, sizeof(*o), extra, &tail);
-	o->fn = fn;
-	o->arg = arg;
+	struct str *kept = (struct str *)(void *)tail;
+	tail += mentions * sizeof(*kept);
+	for (size_t i = 0; i < mentions; i++)
+		kept[i] = op_keep(&tail, mention[i]);
+	o->mentions = tail;
+	tail += mention_bytes;
 	o->p = (struct store_send){
 		.from = op_keep(&tail, p->from),
 		.to = op_keep(&tail, p->to),
+		.conversation_id = p->conversation_id,
 		.type = p->type,
 		.content = op_keep(&tail, p->content),
 		.media_url = op_keep(&tail, p->media_url),
 		.extra = op_keep(&tail, p->extra),
 		.client_msg_id = op_keep(&tail, p->client_msg_id),
 		.reply_to = p->reply_to,
+		.mention = kept,
+		.mention_count = mentions,
+		.mentions_all = p->mentions_all,
 	};
+	o->op.bytes += mentions * MENTION_BYTES;
+	return o;
+}
+
+void store_send(struct store *s, const struct store_send *p, store_sent_fn *fn, void *arg)
+{
+	struct op_send *o = send_new(p);
+	o->fn = fn;
+	o->arg = arg;
 	if (p->client_msg_id.s == NULL) {
 		o->made_id = true;
 		o->id[0] = ' ';
 		id_random(o->id + 1, MADE_ID_LEN - 1);
 		o->p.client_msg_id = (struct str){o->id, MADE_ID_LEN};
 	}
-	if (!id_user_valid(p->from) || !id_user_valid(p->to) || str_equal(p->from, p->to) ||
-	    o->p.client_msg_id.len > CLIENT_MSG_ID_MAX)
+	bool direct = p->to.s != NULL;
+	uint64_t group = p->conversation_id;
+	if (!id_user_valid(p->from) || o->p.client_msg_id.len > CLIENT_MSG_ID_MAX ||
+	    (direct && (!id_user_valid(p->to) || str_equal(p->from, p->to))))
 		lane_refuse(s->lane, &o->op, STORE_NOT_FRIENDS);
+	else if (!direct && (!conversation_is_group(group) || group > CONVERSATION_ID_MAX))
+		lane_refuse(s->lane, &o->op, STORE_NOT_FOUND);
+	else if (!direct)
+		lane_submit(s->lane, &o->op, op_key_of_id(&group));
 	else {
 		struct pair_key key = pair_key_make(o->p.from, o->p.to);
 		lane_submit(s->lane, &o->op, (struct str){key.text, key.len});

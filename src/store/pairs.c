@@ -34,6 +34,11 @@ struct pair_key pair_key_make(struct str a, struct str b)
 	return k;
 }
 
+bool pair_key_equal(const struct pair_key *a, const struct pair_key *b)
+{
+	return a->len == b->len && memcmp(a->text, b->text, a->len) == 0;
+}
+
 struct str pair_key_user(const struct pair_key *k, unsigned side)
 {
 	return side == 0 ? (struct str){k->text, k->first_len}

@@ -17,6 +17,7 @@ struct pair_key {
 	char text[2 * USER_ID_MAX + 2]; /* with a NUL */
 };
 struct pair_key pair_key_make(struct str a, struct str b);
+bool pair_key_equal(const struct pair_key *a, const struct pair_key *b);
 /* 0: the smaller, 1: the other one. */
 struct str pair_key_user(const struct pair_key *k, unsigned side);
 

@@ -55,7 +55,4 @@ void query_conversation(struct pool *p, struct str user, uint64_t id, store_conv
 /* What the text's first column says, one number. */
 void query_count(struct pool *p, struct str user, struct str text, store_count_fn *fn, void *arg);
 
-/* Is a send the repeat of that message? (op_send.c) */
-bool send_same_fields(const struct store_send *p, const struct message *m);
-
 #endif

@@ -3,6 +3,7 @@
 #include "core/base.h"
 #include "store/store_priv.h"
 
+#include "store/op_send.h"
 #include "store/query.h"
 #include "store/sql.h"
 
@@ -191,18 +192,40 @@ struct find_sent {
 	struct store_send p;
 	bool found;
 	struct message message;
+	struct send_members members;
+	uint64_t joined_seq[STORE_MENTIONS_MAX]; /* of those that are mentioned; 0: is no member */
 };
+
+enum { SENT_MESSAGE, SENT_FENCE, SENT_MEMBERS };
 
 static void sent_restart(struct read *r)
 {
-	container_of(r, struct find_sent, read)->found = false;
+	struct find_sent *f = container_of(r, struct find_sent, read);
+	f->found = false;
+	memset(f->joined_seq, 0, sizeof(f->joined_seq));
 }
 
 static void sent_row(struct read *r, unsigned stmt, struct row *row)
 {
 	struct find_sent *f = container_of(r, struct find_sent, read);
-	(void)stmt;
-	f->found = row_take_message(row, &r->arena, &f->message);
+	if (stmt == SENT_MESSAGE) {
+		f->found = row_take_message(row, &r->arena, &f->message);
+		return;
+	}
+	struct str user = row_take_str(row);
+	uint64_t joined_seq = row_take_u64(row);
+	for (size_t i = 0; i < f->p.mention_count && user.s != NULL; i++)
+		if (str_equal(f->p.mention[i], user))
+			f->joined_seq[i] = joined_seq;
+}
+
+static bool sent_was_member(const struct send_members *members, struct str user, uint64_t seq)
+{
+	const struct find_sent *f = container_of(members, struct find_sent, members);
+	for (size_t i = 0; i < f->p.mention_count; i++)
+		if (str_equal(f->p.mention[i], user))
+			return f->joined_seq[i] != 0 && f->joined_seq[i] < seq;
+	return false;
 }
 
 static void sent_done(struct read *r, enum store_status status)
@@ -210,7 +233,7 @@ static void sent_done(struct read *r, enum store_status status)
 	struct find_sent *f = container_of(r, struct find_sent, read);
 	if (status == STORE_OK && !f->found)
 		status = STORE_NOT_FOUND;
-	else if (status == STORE_OK && !send_same_fields(&f->p, &f->message))
+	else if (status == STORE_OK && !send_same_fields(&f->p, &f->message, &f->members))
 		status = STORE_REUSED;
 	const struct store_sent out = {
 		.status = status,
@@ -228,26 +251,53 @@ static void put_sent(struct buf *text, const struct store_send *p)
 	sql_str(text, p->client_msg_id);
 }
 
-void store_find_sent(struct store *s, const struct store_send *p, store_sent_fn *fn, void *arg)
+static void put_mentioned(struct buf *text, const struct store_send *p)
 {
-	struct find_sent *f = read_new(s->pool, p->from, sizeof(*f));
+	sql_lit(text, ";SELECT user_id,joined_seq FROM members FORCE INDEX (PRIMARY) WHERE conversation_id=");
+	sql_u64(text, p->conversation_id);
+	sql_lit(text, " AND user_id IN (");
+	for (size_t i = 0; i < p->mention_count; i++) {
+		if (i != 0)
+			buf_append_char(text, ',');
+		sql_str(text, p->mention[i]);
+	}
+	buf_append_char(text, ')');
+}
+
+static void sent_keep(struct find_sent *f, const struct store_send *p)
+{
 	struct arena *a = &f->read.arena;
-	struct buf *text = &f->read.text;
-	f->read.restart = sent_restart;
-	f->read.row = sent_row;
-	f->read.done = sent_done;
-	f->fn = fn;
-	f->arg = arg;
+	struct str *mention = arena_alloc(a, STORE_MENTIONS_MAX * sizeof(*mention));
+	size_t n = send_keep_mentions(p, mention);
+	for (size_t i = 0; i < n; i++)
+		mention[i] = arena_str(a, mention[i]);
 	f->p = (struct store_send){
 		.from = arena_str(a, p->from),
 		.to = arena_str(a, p->to),
+		.conversation_id = p->conversation_id,
 		.type = p->type,
 		.content = arena_str(a, p->content),
 		.media_url = arena_str(a, p->media_url),
 		.extra = arena_str(a, p->extra),
 		.client_msg_id = arena_str(a, p->client_msg_id),
 		.reply_to = p->reply_to,
+		.mention = mention,
+		.mention_count = n,
+		.mentions_all = p->mentions_all,
 	};
+}
+
+void store_find_sent(struct store *s, const struct store_send *p, store_sent_fn *fn, void *arg)
+{
+	struct find_sent *f = read_new(s->pool, p->from, sizeof(*f));
+	struct buf *text = &f->read.text;
+	f->read.restart = sent_restart;
+	f->read.row = sent_row;
+	f->read.done = sent_done;
+	f->members.was_member = sent_was_member;
+	f->fn = fn;
+	f->arg = arg;
+	sent_keep(f, p);
 	if (p->client_msg_id.s == NULL) {
 		pool_refuse(&f->read, STORE_NOT_FOUND);
 		return;
@@ -258,5 +308,7 @@ void store_find_sent(struct store *s, const struct store_send *p, store_sent_fn 
 	sql_lit(text, ";INSERT INTO fences (id,n) SELECT CONNECTION_ID()%64,1 FROM messages m WHERE ");
 	put_sent(text, p);
 	sql_lit(text, " ON DUPLICATE KEY UPDATE fences.n=fences.n+1");
+	if (p->to.s == NULL && f->p.mention_count != 0)
+		put_mentioned(text, &f->p);
 	pool_submit(&f->read);
 }

@@ -43,6 +43,12 @@ void row_take_user(struct row *r, char out[USER_ID_MAX + 1])
 	out[len] = '\0';
 }
 
+enum group_role row_take_role(struct row *r)
+{
+	uint64_t role = row_take_u64(r);
+	return role <= GROUP_MEMBER ? (enum group_role)role : GROUP_NO_ROLE;
+}
+
 bool row_take_message(struct row *r, struct arena *a, struct message *out)
 {
 	*out = (struct message){.id = row_take_u64(r)};

@@ -21,6 +21,8 @@ uint64_t row_take_u64(struct row *r);
 bool row_take_bool(struct row *r);
 int64_t row_take_ms(struct row *r);
 void row_take_user(struct row *r, char out[USER_ID_MAX + 1]);
+/* GROUP_NO_ROLE where it is none. */
+enum group_role row_take_role(struct row *r);
 
 /* The columns that row_take_message reads, of messages AS m. When it was read: by itself, or with those before it. */
 #define MESSAGE_COLUMNS                                                                                                \

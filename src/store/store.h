@@ -188,6 +188,7 @@ struct store_change {
 	bool changed; /* false: it was so already */
 	uint64_t change_seq;
 	const struct message *message; /* as it is now; STORE_OK. STORE_UNKNOWN: only id, from and to */
+	char by[USER_ID_MAX + 1];      /* who asked for it */
 };
 typedef void store_change_fn(const struct store_change *r, void *arg);
 void store_read_message(struct store *s, struct str user, uint64_t id, store_change_fn *fn, void *arg);

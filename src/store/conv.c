@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The conversations and members that a batch of the write lane knows. Decides no outcome and writes no SQL. */
+#include "core/base.h"
+#include "store/conv.h"
+
+#include "store/lane_priv.h"
+
+/* ---- conversations ---- */
+
+static struct conv *conv_add(struct batch *b, const struct conv_kind *kind)
+{
+	struct conv *c = arena_alloc(&b->arena, sizeof(*c));
+	c->kind = kind;
+	c->next = b->convs;
+	b->convs = c;
+	return c;
+}
+
+struct conv *conv_find(struct batch *b, uint64_t id)
+{
+	struct conv *c;
+	HASH_FIND(by_id, b->by_id, &id, sizeof(id), c);
+	return c;
+}
+
+struct conv *batch_conv_by_id(struct batch *b, uint64_t id, bool locks)
+{
+	struct conv *c = conv_find(b, id);
+	if (c == NULL) {
+		c = conv_add(b, conversation_is_group(id) ? &conv_group : &conv_direct);
+		c->id = id;
+		HASH_ADD(by_id, b->by_id, id, sizeof(c->id), c);
+	}
+	c->locks |= locks;
+	return c;
+}
+
+/* Another database than before, perhaps restored from a copy: what was remembered of the conversation does not hold. */
+void conv_forget(struct batch *b, struct conv *c)
+{
+	pairs_forget(b->pairs, &c->pair);
+	c->stopped = true; /* for this batch: who named it by its id may be right */
+}
+
+static struct member *member_add(struct batch *b, struct conv *c, struct str user)
+{
+	struct member *m = arena_alloc(&b->arena, sizeof(*m));
+	m->conv = c;
+	m->user = user;
+	return m;
+}
+
+void conv_set_pair(struct batch *b, struct conv *c, const struct pair_key *pair)
+{
+	c->pair = *pair;
+	c->members = member_add(b, c, pair_key_user(&c->pair, 0));
+	c->members->next = member_add(b, c, pair_key_user(&c->pair, 1));
+}
+
+struct conv *batch_conv_by_pair(struct batch *b, struct str one, struct str other)
+{
+	struct pair_key key = pair_key_make(one, other);
+	struct conv *c;
+	HASH_FIND(by_pair, b->by_pair, key.text, key.len, c);
+	if (c != NULL)
+		return c;
+	uint64_t id = pairs_find(b->pairs, &key);
+	c = id != 0 ? batch_conv_by_id(b, id, true) : conv_add(b, &conv_direct);
+	if (c->pair.len != 0) {
+		/* Two pairs have one conversation: at least one is remembered wrongly. */
+		conv_forget(b, c);
+		pairs_forget(b->pairs, &key);
+		c = conv_add(b, &conv_direct);
+	}
+	conv_set_pair(b, c, &key);
+	HASH_ADD_KEYPTR(by_pair, b->by_pair, c->pair.text, c->pair.len, c);
+	return c;
+}
+
+void conv_give_id(struct batch *b, struct conv *c, uint64_t id)
+{
+	struct conv *named = conv_find(b, id);
+	if (named == NULL) {
+		c->id = id;
+		c->locks = true;
+		HASH_ADD(by_id, b->by_id, id, sizeof(c->id), c);
+	} else if (named != c) {
+		if (named->pair.len != 0 && !pair_key_equal(&named->pair, &c->pair))
+			conv_forget(b, named);
+		named->made |= c->made;
+		c->same = named;
+	}
+}
+
+/* ---- members ---- */
+
+/* Of a group's member in the batch: the group's id, and the user. */
+struct member_key {
+	size_t len;
+	char text[sizeof(uint64_t) + USER_ID_MAX];
+};
+
+static struct member_key member_key_make(const struct conv *c, struct str user)
+{
+	struct member_key k = {.len = sizeof(c->id) + user.len};
+	ASSERT(user.len <= USER_ID_MAX);
+	memcpy(k.text, &c->id, sizeof(c->id));
+	memcpy(k.text + sizeof(c->id), user.s, user.len);
+	return k;
+}
+
+struct member *conv_group_asked(struct batch *b, const struct conv *c, struct str user)
+{
+	struct member_key k = member_key_make(c, user);
+	struct member *m;
+	HASH_FIND(hh, b->members, k.text, k.len, m);
+	return m;
+}
+
+void batch_ask_member(struct batch *b, struct conv *c, struct str user)
+{
+	if (c->kind != &conv_group || conv_group_asked(b, c, user) != NULL)
+		return;
+	struct member_key k = member_key_make(c, user);
+	struct str key = arena_str(&b->arena, (struct str){k.text, k.len});
+	struct member *m = member_add(b, c, (struct str){key.s + sizeof(c->id), user.len});
+	m->next = c->members;
+	c->members = m;
+	HASH_ADD_KEYPTR(hh, b->members, key.s, key.len, m);
+}
+
+struct member *conv_member(struct batch *b, struct conv *c, struct str user)
+{
+	struct member *m;
+	if (c->kind == &conv_group)
+		m = conv_group_asked(b, c, user);
+	else
+		for (m = c->members; m != NULL && !str_equal(m->user, user); m = m->next)
+			;
+	return m != NULL && m->present ? m : NULL;
+}

@@ -1,0 +1,330 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Direct conversations: the row of one, which holds what is either member's; who may send to whom, by friendships and
+ * blocks; and what messages and recalls do to the members. A conversation is made with its first message.
+ */
+#include "core/base.h"
+#include "store/conv.h"
+
+#include "store/lane_priv.h"
+#include "store/sql.h"
+
+#define CONV_COLUMNS                                                                                                   \
+	"id,user1_id,user2_id,last_seq,last_message_time,sort_time,user1_unread,user2_unread,user1_last_id,"           \
+	"user2_last_id,user1_read_seq,user2_read_seq,user1_dead,user2_dead,change_seq"
+
+/* ---- which conversation ---- */
+
+void conv_direct_put_resolve(struct batch *b)
+{
+	bool first = true;
+	for (struct conv *c = b->convs; c != NULL; c = c->next) {
+		if (c->id != 0)
+			continue;
+		if (first)
+			sql_lit(batch_begin_stmt(b, STMT_PAIRS, NULL),
+				"SELECT id,user1_id,user2_id FROM conversations FORCE INDEX (pair) "
+				"WHERE (user1_id,user2_id) IN (");
+		sql_comma(&b->text, &first);
+		sql_pair(&b->text, pair_key_user(&c->pair, 0), pair_key_user(&c->pair, 1));
+	}
+	if (!first)
+		buf_append_char(&b->text, ')');
+}
+
+static bool take_pair(struct row *row, struct pair_key *pair_r)
+{
+	struct str user1 = row_take_str(row), user2 = row_take_str(row);
+	if (user1.len > USER_ID_MAX || user2.len > USER_ID_MAX || user1.s == NULL || user2.s == NULL)
+		return false;
+	*pair_r = pair_key_make(user1, user2);
+	return true;
+}
+
+/* The next kind's ids begin there. */
+static bool take_id(struct conv *c, uint64_t id)
+{
+	c->out_of_ids = conversation_is_group(id);
+	return id != 0 && !c->out_of_ids;
+}
+
+void conv_direct_row_pair(struct batch *b, struct row *row)
+{
+	uint64_t id = row_take_u64(row);
+	struct pair_key key;
+	struct conv *c;
+	if (!take_pair(row, &key))
+		return;
+	HASH_FIND(by_pair, b->by_pair, key.text, key.len, c);
+	if (c == NULL || c->id != 0 || !take_id(c, id))
+		return;
+	pairs_put(b->pairs, &key, id);
+	conv_give_id(b, c, id);
+}
+
+void conv_direct_made(struct batch *b, struct conv *c, bool by_us, uint64_t id)
+{
+	c->made = by_us; /* else another lane was faster, and its id is given */
+	if (take_id(c, id))
+		conv_give_id(b, c, id);
+}
+
+/* ---- what is read ---- */
+
+void conv_direct_put_locks(struct batch *b)
+{
+	const uint64_t *ids;
+	size_t n = batch_conv_ids(b, &conv_direct, true, &ids);
+	if (n == 0)
+		return;
+	struct buf *text = batch_begin_stmt(b, STMT_CONVERSATIONS, NULL);
+	/* Forced, for a scan of a small table would lock everybody's rows. */
+	sql_lit(text, "SELECT " CONV_COLUMNS " FROM conversations FORCE INDEX (PRIMARY) WHERE id IN (");
+	batch_put_ids(text, ids, n);
+	sql_lit(text, ") ORDER BY id");
+	batch_put_lock_end(b, text);
+	if (!b->skip_locked)
+		return;
+	/* Tells what was skipped from what does not exist. */
+	text = batch_begin_stmt(b, STMT_STANDING, NULL);
+	sql_lit(text, "SELECT id FROM conversations WHERE id IN (");
+	batch_put_ids(text, ids, n);
+	buf_append_char(text, ')');
+}
+
+void conv_direct_put_make(struct batch *b, struct conv *const *wanted, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		struct buf *text = batch_begin_stmt(b, STMT_MAKE, wanted[i]);
+		sql_lit(text, "INSERT INTO conversations "
+			      "(user1_id,user2_id,source_kind,source_id,sort_time,created_at) VALUES (");
+		sql_str(text, pair_key_user(&wanted[i]->pair, 0));
+		buf_append_char(text, ',');
+		sql_str(text, pair_key_user(&wanted[i]->pair, 1));
+		buf_append_char(text, ',');
+		sql_str(text, wanted[i]->source_kind);
+		buf_append_char(text, ',');
+		sql_str(text, wanted[i]->source_id);
+		buf_append_char(text, ',');
+		sql_time(text, b->active_ms);
+		buf_append_char(text, ',');
+		sql_time(text, b->now_ms);
+		sql_lit(text, ") ON DUPLICATE KEY UPDATE id=LAST_INSERT_ID(id)");
+	}
+	struct buf *text = batch_begin_stmt(b, STMT_CONVERSATIONS, NULL);
+	sql_lit(text, "SELECT " CONV_COLUMNS " FROM conversations FORCE INDEX (pair) WHERE (user1_id,user2_id) IN (");
+	for (size_t i = 0; i < n; i++) {
+		if (i != 0)
+			buf_append_char(text, ',');
+		sql_pair(text, pair_key_user(&wanted[i]->pair, 0), pair_key_user(&wanted[i]->pair, 1));
+	}
+	sql_lit(text, ") FOR UPDATE");
+}
+
+void conv_direct_row(struct batch *b, struct row *row)
+{
+	struct conv *c = conv_find(b, row_take_u64(row));
+	struct pair_key key;
+	if (!take_pair(row, &key) || c == NULL)
+		return;
+	if (c->pair.len != 0 && !pair_key_equal(&c->pair, &key)) {
+		conv_forget(b, c);
+		return;
+	}
+	if (c->pair.len == 0)
+		conv_set_pair(b, c, &key); /* not in by_pair: it is found by its id */
+	c->locked = true;
+	c->stored_seq = c->last_seq = row_take_u64(row);
+	c->last_ms = row_take_ms(row);
+	c->sort_ms = row_take_ms(row);
+	struct member *one = c->members, *other = one->next;
+	one->present = other->present = true;
+	one->unread = row_take_u64(row);
+	other->unread = row_take_u64(row);
+	one->last_id = row_take_u64(row);
+	other->last_id = row_take_u64(row);
+	one->read_seq = row_take_u64(row);
+	other->read_seq = row_take_u64(row);
+	one->dead = row_take_u64(row);
+	other->dead = row_take_u64(row);
+	c->change_seq = row_take_u64(row);
+}
+
+/* ---- who may send ---- */
+
+static void add_pair(struct buf *list, struct str a, struct str b)
+{
+	if (list->len != 0)
+		buf_append_char(list, ',');
+	sql_pair(list, a, b);
+}
+
+void batch_ask_friends(struct batch *b, struct conv *c, struct str from)
+{
+	struct member *m = str_equal(c->members->user, from) ? c->members : c->members->next;
+	struct str to = conv_peer(m)->user;
+	if (!c->friends_asked) {
+		add_pair(&b->ask_friends, from, to);
+		add_pair(&b->ask_friends, to, from);
+	}
+	if (!m->blocks_asked)
+		add_pair(&b->ask_blocks, to, from);
+	c->friends_asked = m->blocks_asked = true;
+}
+
+static struct friendship *find_friendship(struct batch *b, struct str user, struct str friend)
+{
+	char key[2 * USER_ID_MAX + 1];
+	size_t len = batch_key(key, user, friend);
+	struct friendship *f;
+	HASH_FIND(hh, b->friendships, key, len, f);
+	return f;
+}
+
+enum store_status batch_friends(struct batch *b, struct str from, struct str to)
+{
+	const struct friendship *there = find_friendship(b, from, to), *back = find_friendship(b, to, from);
+	if (back != NULL && back->blocked)
+		return STORE_BLOCKED;
+	return there != NULL && there->friend && back != NULL && back->friend ? STORE_OK : STORE_NOT_FRIENDS;
+}
+
+void conv_direct_row_friend(struct batch *b, struct row *row)
+{
+	struct str user = row_take_str(row), friend = row_take_str(row);
+	if (user.s == NULL || friend.s == NULL || user.len > USER_ID_MAX || friend.len > USER_ID_MAX)
+		return;
+	struct friendship *f = find_friendship(b, user, friend);
+	if (f == NULL) {
+		f = arena_alloc(&b->arena, sizeof(*f));
+		f->key_len = batch_key(f->key, user, friend);
+		HASH_ADD(hh, b->friendships, key, f->key_len, f);
+	}
+	f->friend |= row_take_bool(row);
+	f->blocked |= row_take_bool(row);
+}
+
+static bool direct_check_send(struct batch *b, struct conv *c, struct conv_send *check)
+{
+	const struct store_send *p = check->p;
+	check->status = batch_friends(b, p->from, p->to);
+	if (check->status == STORE_OK && c->out_of_ids)
+		check->status = STORE_FULL;
+	else if (check->status == STORE_OK && c->id == 0 && p->reply_to != 0)
+		check->status = STORE_BAD_REPLY;
+	if (check->status != STORE_OK)
+		return true;
+	if (c->id != 0 && !c->locked)
+		pairs_forget(b->pairs, &c->pair);
+	/* Another pair's conversation was remembered from another database. */
+	check->from = c->locked && conv_member(b, c, p->to) != NULL ? conv_member(b, c, p->from) : NULL;
+	return check->from != NULL;
+}
+
+/* ---- what is done to it ---- */
+
+static void direct_sent(struct batch *b, struct member *from, const struct message *m)
+{
+	struct member *to = conv_peer(from);
+	to->unread++;
+	from->last_id = to->last_id = m->id;
+}
+
+static void direct_mentioned(struct batch *b, struct member *from, const struct message *m, struct member *who)
+{
+	if (who != from)
+		batch_note_mention(b, conv_peer(from)->user, m);
+}
+
+static enum store_status direct_check_recall(const struct member *by, const struct held *h, bool *any_time_r)
+{
+	*any_time_r = false;
+	return str_is(by->user, h->m.from) ? STORE_OK : STORE_NOT_SENDER;
+}
+
+void conv_direct_bury(struct member *to)
+{
+	to->unread = conv_less(to->unread, 1);
+	to->dead++;
+}
+
+static void note_recall(struct batch *b, const struct member *m)
+{
+	struct buf *out = &b->insert_recalls;
+	batch_begin_row(out);
+	sql_str(out, m->user);
+	buf_append_char(out, ',');
+	sql_time(out, b->active_ms);
+	buf_append_char(out, ',');
+	sql_u64(out, m->conv->id);
+	buf_append_char(out, ')');
+}
+
+static void direct_recalled(struct batch *b, struct member *by, const struct held *h)
+{
+	if (held_is_unread(h))
+		conv_direct_bury(conv_peer(by));
+	note_recall(b, by->conv->members);
+	note_recall(b, by->conv->members->next);
+}
+
+/* ---- what is written ---- */
+
+static void put_values(struct buf *text, const struct conv *c)
+{
+	const struct member *one = c->members, *other = one->next;
+	buf_append_char(text, '(');
+	sql_u64(text, c->id);
+	buf_append_char(text, ',');
+	sql_str(text, one->user);
+	buf_append_char(text, ',');
+	sql_str(text, other->user);
+	const uint64_t numbers[] = {c->last_seq,   one->unread,	    other->unread, one->last_id, other->last_id,
+				    one->read_seq, other->read_seq, one->dead,	   other->dead,	 c->change_seq};
+	for (size_t i = 0; i < ARRAY_LEN(numbers); i++) {
+		buf_append_char(text, ',');
+		sql_u64(text, numbers[i]);
+	}
+	buf_append_char(text, ',');
+	sql_time(text, c->last_ms);
+	buf_append_char(text, ',');
+	sql_time(text, c->sort_ms);
+	buf_append_char(text, ',');
+	sql_time(text, c->sort_ms);
+	buf_append_char(text, ')');
+}
+
+/* One statement for all: the rows exist and are locked, so each meets its primary key and is updated. */
+bool conv_direct_put_write(struct batch *b)
+{
+	bool first = true;
+	for (struct conv *c = b->convs; c != NULL; c = c->next) {
+		if (!c->dirty || c->kind != &conv_direct)
+			continue;
+		ASSERT(c->locked && c->id != 0);
+		if (first)
+			sql_lit(batch_begin_stmt(b, STMT_PLAIN, NULL),
+				"INSERT INTO conversations (id,user1_id,user2_id,last_seq,user1_unread,user2_unread,"
+				"user1_last_id,user2_last_id,user1_read_seq,user2_read_seq,user1_dead,user2_dead,"
+				"change_seq,last_message_time,sort_time,created_at) VALUES ");
+		sql_comma(&b->text, &first);
+		put_values(&b->text, c);
+	}
+	if (!first)
+		sql_lit(&b->text,
+			" ON DUPLICATE KEY UPDATE last_seq=VALUES(last_seq),user1_unread=VALUES(user1_unread),"
+			"user2_unread=VALUES(user2_unread),user1_last_id=VALUES(user1_last_id),"
+			"user2_last_id=VALUES(user2_last_id),user1_read_seq=VALUES(user1_read_seq),"
+			"user2_read_seq=VALUES(user2_read_seq),user1_dead=VALUES(user1_dead),"
+			"user2_dead=VALUES(user2_dead),change_seq=VALUES(change_seq),"
+			"last_message_time=VALUES(last_message_time),sort_time=VALUES(sort_time)");
+	return !first;
+}
+
+const struct conv_kind conv_direct = {
+	.check_send = direct_check_send,
+	.sent = direct_sent,
+	.mentioned = direct_mentioned,
+	.check_recall = direct_check_recall,
+	.recalled = direct_recalled,
+};

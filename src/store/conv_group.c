@@ -1,0 +1,356 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Groups: their heads, and those of their members that a batch asked for; who may send and recall; and what messages
+ * and recalls do to both. A message writes its own row, the head's, and its sender's in members, whatever the group's
+ * size: what is unread is computed from seqs.
+ *
+ * The members' rows are locked with the heads, all in the order of their keys. So none of them can go, nor be in
+ * anybody's way, until they are written back.
+ */
+#include "core/base.h"
+#include "store/conv.h"
+
+#include "store/lane_priv.h"
+#include "store/sql.h"
+
+/* Anyone may mention everyone in groups of up to so many. */
+#define MENTIONS_ALL_MEMBERS 20
+/* The user of a mention of everyone; no user has that id. */
+#define EVERYONE STR_LIT("*")
+
+#define HEAD_COLUMNS                                                                                                   \
+	"id,last_seq,change_seq,uncounted_seq,all_seq,member_count,send_policy,slow_mode_secs,last_message_time,"      \
+	"sort_time,active_at,dissolved_at"
+#define MEMBER_COLUMNS                                                                                                 \
+	"user_id,conversation_id,role,joined_seq,first_seq,read_seq,read_at,deleted_seq,mention_seq,muted_until,"      \
+	"last_sent_at"
+
+/* ---- what is read ---- */
+
+static void put_heads_of(struct buf *text, const uint64_t *ids, size_t n)
+{
+	/* Forced, for a scan of a small table would lock everybody's rows. */
+	sql_lit(text, "SELECT " HEAD_COLUMNS " FROM group_heads FORCE INDEX (PRIMARY) WHERE id IN (");
+	batch_put_ids(text, ids, n);
+	buf_append_char(text, ')');
+}
+
+static void put_lock_heads(struct batch *b)
+{
+	const uint64_t *ids;
+	size_t n = batch_conv_ids(b, &conv_group, true, &ids);
+	if (n == 0)
+		return;
+	struct buf *text = batch_begin_stmt(b, STMT_HEADS, NULL);
+	put_heads_of(text, ids, n);
+	sql_lit(text, " ORDER BY id");
+	batch_put_lock_end(b, text);
+	if (!b->skip_locked)
+		return;
+	text = batch_begin_stmt(b, STMT_STANDING, NULL);
+	sql_lit(text, "SELECT id FROM group_heads WHERE id IN (");
+	batch_put_ids(text, ids, n);
+	buf_append_char(text, ')');
+}
+
+/* Those that are only read. */
+static void put_heads_seen(struct batch *b)
+{
+	const uint64_t *ids;
+	size_t n = batch_conv_ids(b, &conv_group, false, &ids);
+	if (n != 0)
+		put_heads_of(batch_begin_stmt(b, STMT_HEADS, NULL), ids, n);
+}
+
+static void put_members(struct batch *b, struct buf *text)
+{
+	bool first = true;
+	sql_lit(text, " FROM members FORCE INDEX (PRIMARY) WHERE (user_id,conversation_id) IN (");
+	for (const struct member *m = b->members; m != NULL; m = m->hh.next) {
+		sql_comma(text, &first);
+		buf_append_char(text, '(');
+		sql_str(text, m->user);
+		buf_append_char(text, ',');
+		sql_u64(text, m->conv->id);
+		buf_append_char(text, ')');
+	}
+	buf_append_char(text, ')');
+}
+
+static void put_lock_members(struct batch *b)
+{
+	if (b->members == NULL)
+		return;
+	struct buf *text = batch_begin_stmt(b, STMT_MEMBERS, NULL);
+	sql_lit(text, "SELECT " MEMBER_COLUMNS);
+	put_members(b, text);
+	sql_lit(text, " ORDER BY user_id,conversation_id");
+	batch_put_lock_end(b, text);
+	if (!b->skip_locked)
+		return;
+	text = batch_begin_stmt(b, STMT_MEMBERS_STANDING, NULL);
+	sql_lit(text, "SELECT user_id,conversation_id");
+	put_members(b, text);
+}
+
+void conv_group_put_locks(struct batch *b)
+{
+	put_lock_heads(b);
+	put_lock_members(b);
+	put_heads_seen(b);
+}
+
+void conv_group_row_head(struct batch *b, struct row *row)
+{
+	struct conv *c = conv_find(b, row_take_u64(row));
+	if (c == NULL)
+		return;
+	c->known = true;
+	c->locked = c->locks;
+	c->stored_seq = c->last_seq = row_take_u64(row);
+	c->change_seq = row_take_u64(row);
+	c->uncounted_seq = row_take_u64(row);
+	c->all_seq = row_take_u64(row);
+	c->member_count = row_take_u64(row);
+	c->only_admins_send = row_take_u64(row) != 0;
+	c->slow_mode_secs = (unsigned)row_take_u64(row);
+	c->last_ms = row_take_ms(row);
+	c->sort_ms = row_take_ms(row);
+	c->active_ms = row_take_ms(row);
+	c->dissolved_ms = row_take_ms(row);
+}
+
+static struct member *take_member(struct batch *b, struct row *row)
+{
+	struct str user = row_take_str(row);
+	struct conv *c = conv_find(b, row_take_u64(row));
+	return c != NULL && user.s != NULL && user.len <= USER_ID_MAX ? conv_group_asked(b, c, user) : NULL;
+}
+
+void conv_group_row_member(struct batch *b, struct row *row)
+{
+	struct member *m = take_member(b, row);
+	if (m == NULL)
+		return;
+	m->present = true;
+	m->role = row_take_role(row);
+	m->joined_seq = row_take_u64(row);
+	m->first_seq = row_take_u64(row);
+	m->read_seq = row_take_u64(row);
+	m->read_ms = row_take_ms(row);
+	m->deleted_seq = row_take_u64(row);
+	m->mention_seq = row_take_u64(row);
+	m->muted_until_ms = row_take_ms(row);
+	m->last_sent_ms = row_take_ms(row);
+}
+
+void conv_group_row_standing(struct batch *b, struct row *row)
+{
+	struct member *m = take_member(b, row);
+	if (m != NULL && !m->present)
+		m->conv->skipped = true;
+}
+
+/* ---- who may do what ---- */
+
+static bool is_admin(const struct member *m)
+{
+	return m->role == GROUP_OWNER || m->role == GROUP_ADMIN;
+}
+
+static enum store_status check_member_sends(const struct batch *b, const struct conv *c, struct conv_send *check)
+{
+	const struct member *m = check->from;
+	if (m->muted_until_ms > b->now_ms) {
+		check->retry_ms = m->muted_until_ms - b->now_ms;
+		return STORE_MUTED;
+	}
+	if (c->only_admins_send)
+		return STORE_SENDING_RESTRICTED;
+	if (check->p->mentions_all && c->member_count > MENTIONS_ALL_MEMBERS)
+		return STORE_MENTIONS_ALL;
+	/* Never longer, also where a clock was set back. */
+	int64_t slow_ms = (int64_t)c->slow_mode_secs * 1000, left_ms = m->last_sent_ms + slow_ms - b->now_ms;
+	check->retry_ms = left_ms < slow_ms ? left_ms : slow_ms;
+	return m->last_sent_ms != 0 && left_ms > 0 ? STORE_SLOW_MODE : STORE_OK;
+}
+
+static bool group_check_send(struct batch *b, struct conv *c, struct conv_send *check)
+{
+	const struct store_send *p = check->p;
+	check->from = c->locked ? conv_member(b, c, p->from) : NULL;
+	if (check->from == NULL)
+		check->status = STORE_NOT_FOUND;
+	else if (c->dissolved_ms != 0)
+		check->status = STORE_GROUP_DISSOLVED;
+	else
+		check->status = is_admin(check->from) ? STORE_OK : check_member_sends(b, c, check);
+	uint64_t reply_seq = message_id_seq(p->reply_to);
+	if (check->status == STORE_OK && p->reply_to != 0 && reply_seq < check->from->first_seq)
+		check->status = STORE_BAD_REPLY;
+	return true;
+}
+
+static enum store_status group_check_recall(const struct member *by, const struct held *h, bool *any_time_r)
+{
+	bool own = str_is(by->user, h->m.from);
+	bool over = by->role == GROUP_OWNER ||
+		    (by->role == GROUP_ADMIN && !own && (h->author == GROUP_MEMBER || h->author == GROUP_NO_ROLE));
+	*any_time_r = over;
+	if (h->m.type == MESSAGE_SYSTEM)
+		return STORE_ROLE;
+	return own || over ? STORE_OK : STORE_NOT_SENDER;
+}
+
+/* ---- what is done to it ---- */
+
+static int64_t later(int64_t a, int64_t b)
+{
+	return a > b ? a : b;
+}
+
+void conv_group_move(struct batch *b, struct member *m, uint64_t read_seq)
+{
+	m->read_seq = read_seq;
+	m->read_ms = b->now_ms;
+	m->moved = m->dirty = true;
+}
+
+/* Sending reads up to the new message, so that nobody's own messages are unread. */
+static void group_sent(struct batch *b, struct member *from, const struct message *m)
+{
+	struct conv *c = from->conv;
+	c->active_ms = later(b->active_ms, c->active_ms);
+	from->last_sent_ms = b->now_ms;
+	from->marks |= from->read_seq < c->last_seq - 1 && c->member_count <= (uint64_t)b->conf->groups.receipts_max;
+	conv_group_move(b, from, c->last_seq);
+}
+
+static void group_mentioned(struct batch *b, struct member *from, const struct message *m, struct member *who)
+{
+	uint64_t seq = message_id_seq(m->id);
+	if (who == from)
+		return;
+	if (who == NULL) {
+		from->conv->all_seq = seq;
+	} else {
+		who->mention_seq = seq;
+		who->dirty = true;
+	}
+	batch_note_mention(b, who != NULL ? who->user : EVERYONE, m);
+}
+
+static void group_recalled(struct batch *b, struct member *by, const struct held *h)
+{
+	struct conv *c = by->conv;
+	uint64_t seq = message_id_seq(h->m.id);
+	batch_begin_row(&b->insert_uncounted);
+	sql_u64(&b->insert_uncounted, c->id);
+	buf_append_char(&b->insert_uncounted, ',');
+	sql_u64(&b->insert_uncounted, seq);
+	buf_append_char(&b->insert_uncounted, ')');
+	c->uncounted_seq = seq > c->uncounted_seq ? seq : c->uncounted_seq;
+	c->active_ms = later(b->active_ms, c->active_ms);
+}
+
+/* ---- what is written ---- */
+
+static void put_numbers(struct buf *text, const uint64_t *numbers, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		sql_u64(text, numbers[i]);
+		buf_append_char(text, ',');
+	}
+}
+
+static void put_head(struct buf *text, const struct conv *c)
+{
+	const uint64_t numbers[] = {c->id, c->last_seq, c->change_seq, c->uncounted_seq, c->all_seq};
+	buf_append_char(text, '(');
+	put_numbers(text, numbers, ARRAY_LEN(numbers));
+	sql_time(text, c->last_ms);
+	buf_append_char(text, ',');
+	sql_time(text, c->sort_ms);
+	buf_append_char(text, ',');
+	sql_time(text, c->active_ms);
+	buf_append_char(text, ',');
+	sql_time(text, c->active_ms);
+	buf_append_char(text, ')');
+}
+
+/* As with direct conversations: the rows exist and are locked, so each meets its primary key and is updated. */
+static bool put_heads(struct batch *b)
+{
+	bool first = true;
+	for (struct conv *c = b->convs; c != NULL; c = c->next) {
+		if (!c->dirty || c->kind != &conv_group)
+			continue;
+		ASSERT(c->locked);
+		if (first)
+			sql_lit(batch_begin_stmt(b, STMT_PLAIN, NULL),
+				"INSERT INTO group_heads (id,last_seq,change_seq,uncounted_seq,all_seq,"
+				"last_message_time,sort_time,active_at,created_at) VALUES ");
+		sql_comma(&b->text, &first);
+		put_head(&b->text, c);
+	}
+	if (!first)
+		sql_lit(&b->text, " ON DUPLICATE KEY UPDATE last_seq=VALUES(last_seq),change_seq=VALUES(change_seq),"
+				  "uncounted_seq=VALUES(uncounted_seq),all_seq=VALUES(all_seq),"
+				  "last_message_time=VALUES(last_message_time),sort_time=VALUES(sort_time),"
+				  "active_at=VALUES(active_at)");
+	return !first;
+}
+
+static void put_member(struct buf *text, const struct member *m, int64_t now_ms)
+{
+	const uint64_t numbers[] = {m->conv->id, (uint64_t)m->role, m->joined_seq, m->first_seq,
+				    m->read_seq, m->deleted_seq,    m->mention_seq};
+	buf_append_char(text, '(');
+	sql_str(text, m->user);
+	buf_append_char(text, ',');
+	put_numbers(text, numbers, ARRAY_LEN(numbers));
+	sql_time(text, m->read_ms);
+	buf_append_char(text, ',');
+	sql_time(text, m->last_sent_ms);
+	buf_append_char(text, ',');
+	sql_time(text, now_ms);
+	buf_append_char(text, ')');
+}
+
+static bool put_dirty_members(struct batch *b)
+{
+	bool first = true;
+	for (const struct member *m = b->members; m != NULL; m = m->hh.next) {
+		if (!m->dirty)
+			continue;
+		ASSERT(m->present);
+		if (first)
+			sql_lit(batch_begin_stmt(b, STMT_PLAIN, NULL),
+				"INSERT INTO members (user_id,conversation_id,role,joined_seq,first_seq,read_seq,"
+				"deleted_seq,mention_seq,read_at,last_sent_at,joined_at) VALUES ");
+		sql_comma(&b->text, &first);
+		put_member(&b->text, m, b->now_ms);
+	}
+	if (!first)
+		sql_lit(&b->text, " ON DUPLICATE KEY UPDATE read_seq=VALUES(read_seq),deleted_seq=VALUES(deleted_seq),"
+				  "mention_seq=VALUES(mention_seq),read_at=VALUES(read_at),"
+				  "last_sent_at=VALUES(last_sent_at)");
+	return !first;
+}
+
+bool conv_group_put_write(struct batch *b)
+{
+	for (const struct member *m = b->members; m != NULL; m = m->hh.next)
+		if (m->marks)
+			batch_note_mark(b, m->conv->id, m->user, m->read_seq);
+	bool wrote = put_heads(b);
+	return put_dirty_members(b) || wrote;
+}
+
+const struct conv_kind conv_group = {
+	.check_send = group_check_send,
+	.sent = group_sent,
+	.mentioned = group_mentioned,
+	.check_recall = group_check_recall,
+	.recalled = group_recalled,
+};
