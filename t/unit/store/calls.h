@@ -63,6 +63,7 @@ static inline struct message keep_message(const struct message *m)
 	copy.content = arena_str(&kept, m->content);
 	copy.media_url = arena_str(&kept, m->media_url);
 	copy.extra = arena_str(&kept, m->extra);
+	copy.mentions = arena_str(&kept, m->mentions);
 	copy.client_msg_id = arena_str(&kept, m->client_msg_id);
 	return copy;
 }
@@ -85,6 +86,7 @@ struct sent_answer {
 	bool done, settled;
 	enum store_status status;
 	bool replayed;
+	int64_t retry_ms;
 	struct message m;
 };
 
@@ -93,6 +95,7 @@ static inline void on_sent(const struct store_sent *r, void *arg)
 	struct sent_answer *a = arg;
 	a->status = r->status;
 	a->replayed = r->replayed;
+	a->retry_ms = r->retry_ms;
 	if (r->message != NULL)
 		a->m = keep_message(r->message);
 	written(r->status, &a->done, &a->settled);
@@ -103,6 +106,17 @@ static inline struct store_send text_to(const char *from, const char *to, const 
 	return (struct store_send){
 		.from = str_from(from),
 		.to = str_from(to),
+		.type = MESSAGE_TEXT,
+		.content = str_from(text),
+		.client_msg_id = str_from(client_msg_id),
+	};
+}
+
+static inline struct store_send text_in(uint64_t group, const char *from, const char *text, const char *client_msg_id)
+{
+	return (struct store_send){
+		.from = str_from(from),
+		.conversation_id = group,
 		.type = MESSAGE_TEXT,
 		.content = str_from(text),
 		.client_msg_id = str_from(client_msg_id),
@@ -136,6 +150,7 @@ struct change_answer {
 	enum store_status status;
 	bool changed;
 	uint64_t change_seq;
+	char by[USER_ID_MAX + 1];
 	struct message m;
 };
 
@@ -145,6 +160,7 @@ static inline void on_changed(const struct store_change *r, void *arg)
 	a->status = r->status;
 	a->changed = r->changed;
 	a->change_seq = r->change_seq;
+	memcpy(a->by, r->by, sizeof(a->by));
 	if (r->message != NULL)
 		a->m = keep_message(r->message);
 	written(r->status, &a->done, &a->settled);

@@ -254,10 +254,11 @@ static inline long long db_wrong_runs(void)
 	return db_sql("SELECT COUNT(*) FROM deletions a JOIN deletions b ON b.user_id=a.user_id AND "
 		      "b.conversation_id=a.conversation_id AND b.first_seq>a.first_seq AND b.first_seq<=a.last_seq+1") +
 	       db_sql("SELECT COUNT(*) FROM deletions WHERE first_seq>last_seq OR first_seq=0") +
-	       db_sql("SELECT ABS((SELECT COALESCE(SUM(last_seq-first_seq+1),0) FROM deletions)-"
+	       db_sql("SELECT ABS((SELECT COALESCE(SUM(last_seq-first_seq+1),0) FROM deletions WHERE "
+		      "conversation_id<(1<<34))-"
 		      "(SELECT COALESCE(SUM(deleted_by_sender+deleted_by_recipient),0) FROM messages))") +
 	       db_sql("SELECT COUNT(*) FROM deletions d JOIN messages m ON m.id BETWEEN (d.conversation_id<<28)+"
-		      "d.first_seq AND (d.conversation_id<<28)+d.last_seq WHERE "
+		      "d.first_seq AND (d.conversation_id<<28)+d.last_seq WHERE m.to_user_id<>'' AND "
 		      "IF(m.from_user_id=d.user_id,m.deleted_by_sender,m.deleted_by_recipient)=0");
 }
 
@@ -309,10 +310,11 @@ static inline long long db_wrong(void)
 	       db_sql("SELECT COUNT(*) FROM messages a JOIN messages b ON b.id=a.id+1 WHERE "
 		      "b.created_at<a.created_at") +
 	       db_wrong_runs() + db_wrong_marks() +
-	       db_sql("SELECT COUNT(*) FROM messages m LEFT JOIN conversations c ON c.id=m.id>>28 WHERE c.id IS NULL "
-		      "OR NOT "
+	       db_sql("SELECT COUNT(*) FROM messages m LEFT JOIN conversations c ON c.id=m.id>>28 WHERE "
+		      "m.to_user_id<>'' AND "
+		      "(c.id IS NULL OR NOT "
 		      "((c.user1_id=m.from_user_id AND c.user2_id=m.to_user_id) OR "
-		      "(c.user2_id=m.from_user_id AND c.user1_id=m.to_user_id))");
+		      "(c.user2_id=m.from_user_id AND c.user1_id=m.to_user_id)))");
 }
 
 #endif
