@@ -172,7 +172,7 @@ static enum store_status check_member_sends(const struct batch *b, const struct 
 	/* Never longer, also where a clock was set back. */
 	int64_t slow_ms = (int64_t)c->slow_mode_secs * 1000, left_ms = m->last_sent_ms + slow_ms - b->now_ms;
 	check->retry_ms = left_ms < slow_ms ? left_ms : slow_ms;
-	return m->last_sent_ms != 0 && left_ms > 0 ? STORE_SLOW_MODE : STORE_OK;
+	return slow_ms != 0 && m->last_sent_ms != 0 && left_ms > 0 ? STORE_SLOW_MODE : STORE_OK;
 }
 
 static bool group_check_send(struct batch *b, struct conv *c, struct conv_send *check)

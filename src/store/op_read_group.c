@@ -48,7 +48,7 @@ static void put_runs(struct buf *out, const struct op_read *o)
 	sql_lit(out, " ORDER BY d.first_seq DESC LIMIT 1)");
 }
 
-/* Each run adds what the ones before it have not covered: the seqs over `over`, up to its last. */
+/* Each run adds what the ones before it have not covered: the seqs after after_seq, up to its last. */
 static void ask_counts(struct batch *b, struct op_read *o)
 {
 	char columns[160];
@@ -57,12 +57,12 @@ static void ask_counts(struct batch *b, struct op_read *o)
 		 "CAST(h.last_seq AS SIGNED) AS last_seq,"
 		 "CAST(GREATEST(m.read_seq,LEAST(h.last_seq,%" PRIu64 ")) AS SIGNED) AS to_seq",
 		 o->up_to_seq);
-	sql_lit(out, "SELECT MAX(x.last_seq),SUM(GREATEST(0,LEAST(r.last_seq,x.to_seq)-r.over)),"
-		     "SUM(GREATEST(0,r.last_seq-GREATEST(r.over,x.to_seq))) FROM (");
+	sql_lit(out, "SELECT MAX(x.last_seq),SUM(GREATEST(0,LEAST(r.last_seq,x.to_seq)-r.after_seq)),"
+		     "SUM(GREATEST(0,r.last_seq-GREATEST(r.after_seq,x.to_seq))) FROM (");
 	put_member(out, o, columns, "group_heads h FORCE INDEX (PRIMARY) ON h.id=m.conversation_id");
 	sql_lit(out, ") x LEFT JOIN (SELECT CAST(n.last_seq AS SIGNED) AS last_seq,CAST(GREATEST(n.first_seq-1,"
 		     "n.read_seq,COALESCE(MAX(n.last_seq) OVER (ORDER BY n.first_seq,n.last_seq ROWS BETWEEN "
-		     "UNBOUNDED PRECEDING AND 1 PRECEDING),0)) AS SIGNED) AS over FROM (");
+		     "UNBOUNDED PRECEDING AND 1 PRECEDING),0)) AS SIGNED) AS after_seq FROM (");
 	put_runs(out, o);
 	sql_lit(out, ") n) r ON 1");
 }

@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What is done to messages of groups: recalling, deleting and reading them; and what is unread then. */
+#include "core/base.h"
+#include "store/store.h"
+
+#include "core/clock.h"
+#include "db.h"
+#include "groups.h"
+#include "calls.h"
+#include "../tap.h"
+
+static struct store *s;
+static struct conf *conf;
+static _Atomic int64_t shift_ms;
+
+static uint64_t sent(uint64_t group, const char *from)
+{
+	struct sent_answer a = do_send(s, text_in(group, from, "x", NULL));
+	if (a.status != STORE_OK)
+		db_die("a send was refused");
+	return a.m.id;
+}
+
+static uint64_t make_group(void)
+{
+	uint64_t group = group_make("olga");
+	group_add(group, "ada", GROUP_ADMIN);
+	group_add(group, "abe", GROUP_ADMIN);
+	group_add(group, "mia", GROUP_MEMBER);
+	group_add(group, "tom", GROUP_MEMBER);
+	return group;
+}
+
+static enum store_status recall(const char *user, uint64_t id)
+{
+	return do_change(store_recall, s, user, id).status;
+}
+
+static void test_recall(void)
+{
+	uint64_t group = make_group();
+	const struct str mention[] = {STR_LIT("tom")};
+	struct store_send p = text_in(group, "mia", "secret", NULL);
+	p.mention = mention;
+	p.mention_count = 1;
+	uint64_t id = do_send(s, p).m.id;
+	is_int(group_unread(group, "tom"), 1, "a message");
+	db_sql("UPDATE group_heads SET active_at='2020-01-01' WHERE id=%llu", ull(group));
+	struct change_answer a = do_change(store_recall, s, "mia", id);
+	ok(a.status == STORE_OK && a.changed && a.change_seq == 1, "its sender recalls it");
+	ok(a.m.is_recalled && a.m.content.s == NULL && a.m.mentions.s == NULL, "nothing of it is left");
+	is_str(a.by, "mia", "and who did it is told");
+	is_int(db_sql("SELECT kind=0 AND user_id='mia' AND message_id=%llu AND audience='' FROM changes WHERE "
+		      "conversation_id=%llu AND change_seq=1",
+		      ull(id), ull(group)),
+	       1, "the change is for all");
+	is_int(head_of(group, "uncounted_seq"), (long long)message_id_seq(id), "it is uncounted");
+	is_int(head_of(group, "active_at>'2026' AND change_seq=1"), 1, "the group was active");
+	is_int(group_unread(group, "tom"), 0, "it is not unread any more");
+	is_int(group_mentions(group, "tom"), 0, "nor does it mention");
+	is_int(db_sql("SELECT COUNT(*) FROM recalls"), 0, "the table of pairs' recalls has nothing of it");
+	a = do_change(store_recall, s, "mia", id);
+	ok(a.status == STORE_OK && !a.changed && a.change_seq == 1, "again nothing changes");
+
+	is_int(recall("tom", sent(group, "mia")), STORE_NOT_SENDER, "another member may not");
+	is_int(recall("tom", id), STORE_NOT_SENDER, "nor of one that is recalled");
+	is_int(recall("nina", id), STORE_NOT_FOUND, "who is no member sees none");
+	is_int(recall("mia", id + 1000), STORE_NOT_FOUND, "there is none");
+	id = sent(group, "mia");
+	a = do_change(store_recall, s, "ada", id);
+	ok(a.status == STORE_OK && a.changed, "an admin recalls a member's");
+	is_str(a.by, "ada", "which is told");
+	is_int(recall("ada", sent(group, "olga")), STORE_NOT_SENDER, "not the owner's");
+	is_int(recall("ada", sent(group, "abe")), STORE_NOT_SENDER, "nor another admin's");
+	is_int(recall("olga", sent(group, "abe")), STORE_OK, "the owner does");
+	is_int(recall("ada", sent(group, "ada")), STORE_OK, "an admin their own");
+
+	uint64_t mia = sent(group, "mia"), ada = sent(group, "ada"), olga = sent(group, "olga"),
+		 gone = sent(group, "tom");
+	shift_ms += (int64_t)conf->message.recall_window_secs * 1000 + 1000;
+	is_int(recall("mia", mia), STORE_RECALL_EXPIRED, "past the window the sender does not");
+	is_int(recall("ada", ada), STORE_RECALL_EXPIRED, "nor an admin their own");
+	is_int(recall("ada", mia), STORE_OK, "but an admin a member's");
+	is_int(recall("olga", olga), STORE_OK, "and the owner any");
+	db_sql("DELETE FROM members WHERE user_id='tom' AND conversation_id=%llu", ull(group));
+	is_int(recall("tom", gone), STORE_NOT_FOUND, "who has left does nothing");
+	is_int(recall("ada", gone), STORE_OK, "what they left is a member's");
+	shift_ms = 0;
+	is_int(recall("olga", message_id_make(group, 1)), STORE_ROLE, "system messages are not recalled");
+	is_int(recall("mia", message_id_make(group, 4)), STORE_ROLE, "by nobody");
+	id = sent(group, "mia");
+	db_sql("UPDATE group_heads SET dissolved_at=UTC_TIMESTAMP(3) WHERE id=%llu", ull(group));
+	is_int(recall("mia", id), STORE_OK, "in a group that is dissolved, too");
+	is_int(group_wrong(), 0, "all counts are right");
+}
+
+static long long runs_of(uint64_t group, const char *user)
+{
+	return db_sql("SELECT COUNT(*) FROM deletions WHERE conversation_id=%llu AND user_id='%s'", ull(group), user);
+}
+
+static void test_delete(void)
+{
+	uint64_t group = make_group(), id[7];
+	for (int i = 0; i < 7; i++)
+		id[i] = sent(group, "mia");
+	struct change_answer a = do_change(store_delete, s, "tom", id[2]);
+	ok(a.status == STORE_OK && a.changed && a.change_seq == 1, "a member deletes a message");
+	is_str(a.by, "tom", "which is told");
+	is_int(db_sql("SELECT kind=2 AND audience='tom' FROM changes WHERE conversation_id=%llu", ull(group)), 1,
+	       "the change is the member's alone");
+	is_int(member_of(group, "tom", "deleted_seq"), (long long)message_id_seq(id[2]), "the row tells");
+	is_int(group_unread(group, "tom"), 6, "it is not unread");
+	is_int(group_unread(group, "ada"), 7, "but for others");
+	a = do_change(store_delete, s, "tom", id[2]);
+	ok(a.status == STORE_OK && !a.changed, "again nothing changes");
+	is_int(do_change(store_delete, s, "tom", id[4]).status, STORE_OK, "another one");
+	is_int(runs_of(group, "tom"), 2, "makes two runs");
+	is_int(do_change(store_delete, s, "tom", id[3]).status, STORE_OK, "the one between");
+	is_int(runs_of(group, "tom"), 1, "joins them");
+	for (int i = 2; i <= 4; i++)
+		ok(!do_change(store_delete, s, "tom", id[i]).changed, "within the run nothing changes");
+	is_int(do_change(store_delete, s, "tom", id[1]).status, STORE_OK, "the one before");
+	is_int(do_change(store_delete, s, "tom", id[5]).status, STORE_OK, "and after");
+	is_int(runs_of(group, "tom"), 1, "belong to it");
+	is_int(do_change(store_delete, s, "mia", id[0]).status, STORE_OK, "the sender deletes, too");
+	is_int(do_change(store_delete, s, "tom", message_id_make(group, 2)).status, STORE_OK, "and a system message");
+	is_int(do_change(store_delete, s, "nina", id[0]).status, STORE_NOT_FOUND, "who is no member does not");
+	is_int(do_change(store_delete, s, "tom", id[6] + 1).status, STORE_NOT_FOUND, "nor one that is not there");
+	db_sql("UPDATE group_heads SET history_policy=1 WHERE id=%llu", ull(group));
+	group_add(group, "zoe", GROUP_MEMBER);
+	is_int(do_change(store_delete, s, "zoe", id[6]).status, STORE_NOT_FOUND, "nor one from before joining");
+	is_int(do_change(store_recall, s, "zoe", id[6]).status, STORE_NOT_FOUND, "which is not recalled either");
+	is_int(do_change(store_read_message, s, "zoe", id[6]).status, STORE_NOT_FOUND, "nor read");
+	is_int(do_change(store_read_message, s, "tom", id[6]).status, STORE_FORBIDDEN,
+	       "a message is not read by itself");
+	is_int(do_change(store_read_message, s, "mia", id[6]).status, STORE_FORBIDDEN, "by nobody");
+
+	struct change_answer d[3], r;
+	struct sent_answer m;
+	ask_change(store_delete, s, "ada", id[0], &d[0]);
+	ask_change(store_delete, s, "ada", id[1], &d[1]);
+	ask_change(store_recall, s, "mia", id[1], &r);
+	ask_send(s, text_in(group, "mia", "x", NULL), &m);
+	ask_change(store_delete, s, "abe", id[1], &d[2]);
+	for (int i = 0; i < 3; i++)
+		wait_for(&d[i].done);
+	ok(d[0].changed && d[1].changed && d[2].changed && r.changed && m.status == STORE_OK, "all at once");
+	is_int(runs_of(group, "ada"), 1, "make one run");
+	is_int(group_wrong(), 0, "all counts are right");
+}
+
+static void test_read(void)
+{
+	uint64_t group = make_group();
+	uint64_t id[5];
+	for (int i = 0; i < 5; i++)
+		id[i] = sent(group, "mia");
+	long long head = head_of(group, "active_at+0.0");
+	struct store_read r = do_read(s, "tom", group, message_id_seq(id[1]));
+	ok(r.status == STORE_OK && r.changed && r.marked == 2 && r.unread == 3, "a member reads two of five");
+	is_int(r.read_seq, message_id_seq(id[1]), "up to the second");
+	is_int(r.member_count, 5, "the number of members is told");
+	is_str(r.peer, "", "and no peer");
+	is_int(member_of(group, "tom", "read_at IS NOT NULL AND read_seq"), 1, "when is noted");
+	is_int(db_sql("SELECT COUNT(*) FROM read_marks r JOIN members g ON g.user_id=r.user_id AND "
+		      "g.conversation_id=r.conversation_id AND g.read_at=r.at AND g.read_seq=r.up_to_seq WHERE "
+		      "r.conversation_id=%llu AND r.user_id='tom'",
+		      ull(group)),
+	       1, "with a mark");
+	is_int(head_of(group, "active_at+0.0"), head, "the head is not touched");
+	is_int(head_of(group, "change_seq"), 0, "and nothing is a change");
+	r = do_read(s, "tom", group, 1);
+	ok(r.status == STORE_OK && !r.changed && r.marked == 0 && r.unread == 3, "it never goes back");
+	is_int(r.read_seq, message_id_seq(id[1]), "from where it was");
+	is_int(do_change(store_recall, s, "mia", id[2]).status, STORE_OK, "one is recalled");
+	is_int(do_change(store_delete, s, "tom", id[3]).status, STORE_OK, "one deleted");
+	is_int(do_change(store_delete, s, "tom", id[2]).status, STORE_OK, "and that which is recalled");
+	r = do_read(s, "tom", group, 0);
+	ok(!r.changed && r.unread == 1, "one is left");
+	r = do_read(s, "tom", group, message_id_seq(id[3]));
+	ok(r.changed && r.marked == 0 && r.unread == 1, "reading those two reads none");
+	group_tell(group, "olga");
+	r = do_read(s, "tom", group, UINT64_MAX);
+	ok(r.changed && r.marked == 1 && r.unread == 0, "reading all reads one");
+	is_int(r.read_seq, message_id_seq(id[4]) + 1, "up to a system message");
+	is_int(r.up_to_seq, message_id_seq(id[4]) + 1, "as taken");
+	is_int(do_read(s, "nina", group, 1).status, STORE_NOT_FOUND, "who is no member does not");
+	is_int(do_read(s, "nina", group + 1000, 1).status, STORE_NOT_FOUND, "there is no such group");
+	db_sql("UPDATE group_heads SET dissolved_at=UTC_TIMESTAMP(3) WHERE id=%llu", ull(group));
+	ok(do_read(s, "ada", group, UINT64_MAX).changed, "of a group that is dissolved, too");
+	is_int(group_wrong(), 0, "all counts are right");
+}
+
+static void test_read_large(void)
+{
+	uint64_t group = make_group();
+	group_fill(group, (unsigned)conf->groups.receipts_max - 5);
+	sent(group, "mia");
+	struct store_read r = do_read(s, "tom", group, UINT64_MAX);
+	ok(r.changed && r.member_count == (uint64_t)conf->groups.receipts_max, "in the largest with receipts");
+	is_int(db_sql("SELECT COUNT(*) FROM read_marks WHERE user_id='tom' AND conversation_id=%llu", ull(group)), 1,
+	       "there is a mark");
+	group_add(group, "zoe", GROUP_MEMBER);
+	r = do_read(s, "tom", group, UINT64_MAX);
+	ok(r.changed && r.marked == 0 && r.member_count == (uint64_t)conf->groups.receipts_max + 1, "in a larger one");
+	is_int(db_sql("SELECT COUNT(*) FROM read_marks WHERE user_id='tom' AND conversation_id=%llu", ull(group)), 1,
+	       "there is none");
+}
+
+static void test_reads_in_a_batch(void)
+{
+	uint64_t group = make_group(), id[6];
+	struct read_answer a[4], b;
+	struct sent_answer m, n;
+	for (int i = 0; i < 6; i++)
+		id[i] = sent(group, "mia");
+	long long marks = db_sql("SELECT COUNT(*) FROM read_marks");
+	for (int i = 0; i < 4; i++)
+		ask_read(s, "tom", group, message_id_seq(id[i < 3 ? i : 1]), &a[i]);
+	for (int i = 0; i < 4; i++)
+		wait_for(&a[i].done);
+	for (int i = 0; i < 3; i++)
+		ok(a[i].r.changed && a[i].r.marked == 1 && a[i].r.unread == 5 - (uint64_t)i, "one after the other");
+	ok(!a[3].r.changed && a[3].r.unread == 3 && a[3].r.read_seq == message_id_seq(id[2]), "and not back");
+	is_int(db_sql("SELECT COUNT(*) FROM read_marks"), marks + 1, "are one mark");
+	is_int(member_of(group, "tom", "read_seq"), (long long)message_id_seq(id[2]), "and one row");
+
+	/* Beside messages that nobody has read yet. */
+	ask_send(s, text_in(group, "ada", "x", NULL), &m);
+	ask_read(s, "tom", group, UINT64_MAX, &a[0]);
+	ask_send(s, text_in(group, "mia", "x", NULL), &n);
+	ask_read(s, "tom", group, 1, &a[1]);
+	ask_read(s, "ada", group, 1, &a[2]);
+	ask_read(s, "mia", group, 1, &a[3]);
+	ask_read(s, "abe", group, UINT64_MAX, &b);
+	wait_for(&b.done);
+	ok(a[0].r.marked == 4 && a[0].r.unread == 0 && a[0].r.read_seq == message_id_seq(m.m.id),
+	   "with what is sent now");
+	ok(a[1].r.unread == 1, "and what is sent after it");
+	ok(a[2].r.unread == 1 && a[2].r.read_seq == message_id_seq(m.m.id), "who has sent has read");
+	ok(a[3].r.unread == 0, "all of it");
+	is_int(b.r.marked, group_recount(group, "abe", 3), "and who reads last reads everything");
+	is_int(group_wrong(), 0, "all counts are right");
+}
+
+/* A member who leaves while a read is on its way does not come back by it. */
+static void test_read_and_leave(void)
+{
+	uint64_t group = make_group();
+	sent(group, "mia");
+	struct read_answer a;
+	db_sql("START TRANSACTION;DELETE FROM members WHERE user_id='tom' AND conversation_id=%llu", ull(group));
+	ask_read(s, "tom", group, UINT64_MAX, &a);
+	while (db_sql("SELECT COUNT(*) FROM information_schema.INNODB_LOCK_WAITS") == 0)
+		turn();
+	db_sql("COMMIT");
+	wait_for(&a.done);
+	is_int(a.r.status, STORE_NOT_FOUND, "who has left meanwhile reads nothing");
+	is_int(db_sql("SELECT COUNT(*) FROM members WHERE user_id='tom' AND conversation_id=%llu", ull(group)), 0,
+	       "and does not come back");
+}
+
+/* A row that somebody else keeps locked holds up what needs it, and not the rest. */
+static void test_locked(void)
+{
+	uint64_t group = make_group(), free_group = make_group();
+	struct sent_answer stuck, good, none;
+	struct read_answer stuck_read;
+	db_sql("START TRANSACTION;SELECT * FROM group_heads WHERE id=%llu FOR UPDATE;"
+	       "SELECT * FROM members WHERE user_id='tom' AND conversation_id=%llu FOR UPDATE",
+	       ull(group), ull(free_group));
+	ask_send(s, text_in(group, "mia", "x", NULL), &stuck);
+	ask_read(s, "tom", free_group, UINT64_MAX, &stuck_read);
+	ask_send(s, text_in(free_group, "ada", "x", NULL), &good);
+	ask_send(s, text_in(group + 1000, "mia", "x", NULL), &none);
+	wait_for(&stuck.done);
+	wait_for(&stuck_read.done);
+	is_int(stuck.status, STORE_UNAVAILABLE, "a send to a group that is locked for long is given up");
+	is_int(stuck_read.r.status, STORE_UNAVAILABLE, "a read by a member who is");
+	wait_for(&none.done);
+	is_int(none.status, STORE_NOT_FOUND, "what does not exist is told from what is locked");
+	is_int(do_send(s, text_in(free_group, "mia", "x", NULL)).status, STORE_OK, "others are served");
+	db_sql("COMMIT");
+	is_int(do_send(s, text_in(group, "mia", "y", NULL)).status, STORE_OK, "then all go on");
+	is_int(do_read(s, "tom", free_group, UINT64_MAX).status, STORE_OK, "the read, too");
+	wait_for(&good.done);
+	is_int(group_wrong(), 0, "all counts are right");
+}
+
+int main(void)
+{
+	db_start();
+	conf = db_conf("tidings");
+	db_migrate(conf);
+	clock_share_shift(&shift_ms);
+	base = event_base_new();
+	s = store_new(base, conf, NULL, NULL);
+	wait_up(s);
+	test_recall();
+	test_delete();
+	test_read();
+	test_read_large();
+	test_reads_in_a_batch();
+	test_read_and_leave();
+	test_locked();
+	is_int(answers_at_once, 0, "no answer came but from the loop");
+	store_free(&s);
+	event_base_free(base);
+	arena_fini(&kept);
+	conf_free(&conf);
+	return done_testing();
+}
