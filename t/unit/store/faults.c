@@ -15,6 +15,7 @@
 #include "store/people.h"
 
 #include "calls.h"
+#include "groups.h"
 #include "proxy.h"
 #include "../tap.h"
 
@@ -91,10 +92,74 @@ static void test_cut(enum cut how, const char *at, const char *name)
 	is_int(db_wrong(), 0, "and all counters are right");
 }
 
+/* The same in groups, with a pair beside them. */
+static void test_cut_groups(enum cut how, const char *at, const char *name)
+{
+	static int round;
+	char client_msg_id[16];
+	snprintf(client_msg_id, sizeof(client_msg_id), "group%d", ++round);
+	uint64_t group = group_make("olga"), second = group_make("olga");
+	group_add(group, "mia", GROUP_MEMBER);
+	group_add(second, "mia", GROUP_MEMBER);
+	db_befriend("olga", "mia");
+	struct sent_answer m[4];
+	for (int i = 0; i < 4; i++)
+		m[i] = do_send(s, text_in(group, "olga", "before", NULL));
+	wait_up(s);
+
+	retries = 0;
+	cut_at = at;
+	cut = how;
+	const struct str mention[] = {STR_LIT("mia")};
+	struct store_send p = text_in(group, "olga", "with", client_msg_id);
+	p.mention = mention;
+	p.mention_count = 1;
+	struct sent_answer with, without, again, elsewhere, direct;
+	struct change_answer recalled, deleted;
+	struct read_answer some, all;
+	ask_change(store_recall, s, "olga", m[0].m.id, &recalled);
+	ask_change(store_delete, s, "mia", m[3].m.id, &deleted);
+	ask_send(s, p, &with);
+	ask_send(s, text_in(group, "olga", "without", NULL), &without);
+	ask_send(s, p, &again);
+	ask_send(s, text_in(second, "mia", "x", NULL), &elsewhere);
+	ask_send(s, text_to("olga", "mia", "x", NULL), &direct);
+	ask_read(s, "olga", second, UINT64_MAX, &all);
+	ask_read(s, "mia", group, 7, &some);
+	wait_for(&some.done);
+	wait_for(&all.done);
+	wait_for(&elsewhere.done);
+	wait_for(&direct.done);
+	ok(cut == CUT_NONE && retries > 0, "groups, %s: the connection was cut", name);
+	ok(with.status == STORE_OK && !with.replayed && message_id_seq(with.m.id) == 7, "a send is new");
+	ok(str_is(with.m.mentions, "[\"mia\"]"), "with whom it mentions");
+	ok(without.status == STORE_OK && !without.replayed && message_id_seq(without.m.id) == 8,
+	   "also without a client_msg_id");
+	ok(again.status == STORE_OK && again.replayed && again.m.id == with.m.id, "its repeat is one");
+	ok(elsewhere.status == STORE_OK && !elsewhere.replayed && direct.status == STORE_OK && !direct.replayed,
+	   "in another group and to a friend, too");
+	ok(recalled.status == STORE_OK && recalled.changed && recalled.change_seq == 1, "a recall is told as done");
+	ok(deleted.status == STORE_OK && deleted.changed && deleted.change_seq == 2, "a deletion");
+	ok(some.r.status == STORE_OK && some.r.changed && some.r.read_seq == 7 && some.r.up_to_seq == 7, "a read");
+	is_int(some.r.marked, 3, "with what it marked");
+	is_int(some.r.unread, 1, "and left");
+	ok(all.r.status == STORE_OK && all.r.changed && all.r.unread == 0, "and one of all");
+	is_int(group_unread(group, "mia"), 1, "so it is stored");
+	is_int(head_of(group, "last_seq"), 8, "each message once");
+	is_int(db_sql("SELECT COUNT(*) FROM mentions WHERE conversation_id=%llu", ull(group)), 1, "and its mention");
+	is_int(db_wrong() + group_wrong(), 0, "and all counts are right");
+}
+
+static void test_cut_both(enum cut how, const char *at, const char *name)
+{
+	test_cut(how, at, name);
+	test_cut_groups(how, at, name);
+}
+
 /* A transaction that the database has rolled back behind our back commits nothing of its second half. */
 static void test_undone(void)
 {
-	test_cut(CUT_UNDONE, ";COMMIT", "rolled back before the second round trip");
+	test_cut_both(CUT_UNDONE, ";COMMIT", "rolled back before the second round trip");
 	is_str(retried_why, "lost_transaction", "and it is told by its savepoint");
 }
 
@@ -154,8 +219,15 @@ enum { FLOOD = 4000 };
 struct flood {
 	struct sent_answer a[FLOOD];
 	int asked, answered;
+	uint64_t group; /* of the two, which gets every other message */
 };
 static struct flood flood;
+
+static struct store_send flood_message(int i, const char *text, const char *client_msg_id)
+{
+	const char *from = i % 2 ? "x" : "y", *to = i % 2 ? "y" : "x";
+	return i % 4 < 2 ? text_to(from, to, text, client_msg_id) : text_in(flood.group, from, text, client_msg_id);
+}
 
 static void flood_add(int n)
 {
@@ -164,8 +236,7 @@ static void flood_add(int n)
 		int i = flood.asked++;
 		snprintf(text, sizeof(text), "%d", i);
 		snprintf(client_msg_id, sizeof(client_msg_id), "flood%d", i);
-		ask_send(s, text_to(i % 2 ? "x" : "y", i % 2 ? "y" : "x", text, i % 3 ? client_msg_id : NULL),
-			 &flood.a[i]);
+		ask_send(s, flood_message(i, text, i % 3 ? client_msg_id : NULL), &flood.a[i]);
 	}
 }
 
@@ -194,7 +265,8 @@ static void flood_load(unsigned *times, uint64_t *id)
 {
 	MYSQL_RES *r;
 	MYSQL_ROW row;
-	if (mysql_query(db_handle, "SELECT content,id FROM messages WHERE from_user_id IN ('x','y')") != 0 ||
+	if (mysql_query(db_handle,
+			"SELECT content,id FROM messages WHERE from_user_id IN ('x','y') AND message_type=0") != 0 ||
 	    (r = mysql_store_result(db_handle)) == NULL)
 		db_die("reading what stands");
 	while ((row = mysql_fetch_row(r)) != NULL) {
@@ -224,7 +296,7 @@ static void flood_check(const char *name, bool all)
 	is_int(missing, 0, "%s: all that was answered stands", name);
 	is_int(twice, 0, "nothing stands twice");
 	is_int(other, 0, "no other answer was given");
-	is_int(db_wrong(), 0, "and there is no gap");
+	is_int(db_wrong() + group_wrong(), 0, "and there is no gap");
 	if (all)
 		is_int(away, 0, "all was sent in the end");
 	else
@@ -236,8 +308,11 @@ static void flood_begin(void)
 	memset(&flood, 0, sizeof(flood));
 	retries = 0;
 	db_sql("DELETE FROM messages;DELETE FROM deletions;DELETE FROM changes;DELETE FROM recalls;DELETE FROM "
-	       "conversations");
+	       "conversations;DELETE FROM group_heads;DELETE FROM members;DELETE FROM uncounted;DELETE FROM mentions;"
+	       "DELETE FROM read_marks");
 	db_befriend("x", "y");
+	flood.group = group_make("x");
+	group_add(flood.group, "y", GROUP_MEMBER);
 }
 
 /* `what` is CONNECTION or QUERY. */
@@ -318,11 +393,12 @@ static void test_stopped_database(void)
 			continue;
 		snprintf(text, sizeof(text), "%d", i);
 		snprintf(client_msg_id, sizeof(client_msg_id), "flood%d", i);
-		again += do_text(s, i % 2 ? "x" : "y", i % 2 ? "y" : "x", text, client_msg_id).status != STORE_OK;
+		again += do_send(s, flood_message(i, text, client_msg_id)).status != STORE_OK;
 	}
 	is_int(again, 0, "a repeat with the same client_msg_id is done");
-	is_int(db_sql("SELECT COUNT(*) FROM (SELECT content FROM messages GROUP BY content HAVING COUNT(*)>1) k"), 0,
-	       "or was, but not twice");
+	is_int(db_sql("SELECT COUNT(*) FROM (SELECT content FROM messages WHERE message_type=0 GROUP BY content HAVING "
+		      "COUNT(*)>1) k"),
+	       0, "or was, but not twice");
 }
 
 /* Within some turns of a loop that never waits, so no time is needed to tell. */
@@ -457,17 +533,17 @@ int main(void)
 	db_set(&proxied->mysql.socket, proxy_socket);
 	s = store_new(base, proxied, &obs, NULL);
 	wait_up(s);
-	test_cut(CUT_BEFORE, END_OF_LOCKING, "before the first round trip");
-	test_cut(CUT_AFTER, END_OF_LOCKING, "after the first round trip");
-	test_cut(CUT_BEFORE, ";COMMIT", "before the second round trip");
-	test_cut(CUT_HALF, ";COMMIT", "within the second round trip");
-	test_cut(CUT_AFTER, ";COMMIT", "after the second round trip");
-	test_cut(CUT_LATE, ";COMMIT", "a second round trip that is late");
+	test_cut_both(CUT_BEFORE, END_OF_LOCKING, "before the first round trip");
+	test_cut_both(CUT_AFTER, END_OF_LOCKING, "after the first round trip");
+	test_cut_both(CUT_BEFORE, ";COMMIT", "before the second round trip");
+	test_cut_both(CUT_HALF, ";COMMIT", "within the second round trip");
+	test_cut_both(CUT_AFTER, ";COMMIT", "after the second round trip");
+	test_cut_both(CUT_LATE, ";COMMIT", "a second round trip that is late");
 	test_late_first();
 	test_undone();
 	test_undone_people();
-	test_cut(CUT_ANSWER, END_OF_LOCKING, "answers of the first round trip left out");
-	test_cut(CUT_ANSWER, ";COMMIT", "answers of the second round trip left out");
+	test_cut_both(CUT_ANSWER, END_OF_LOCKING, "answers of the first round trip left out");
+	test_cut_both(CUT_ANSWER, ";COMMIT", "answers of the second round trip left out");
 	store_free(&s);
 	while (late_server != NULL)
 		turn();

@@ -207,7 +207,6 @@ static void add_up(struct told *t)
 		case SEND:
 		case REPEAT:
 			t->wrong_status += o->sent.status != STORE_OK;
-			if (o->sent.status != STORE_OK) printf("# %d %s m=%d g=%d\n", i, store_status_name(o->sent.status), o->mentions, o->group);
 			t->sent += !o->sent.replayed;
 			if (o->kind == REPEAT)
 				t->wrong_repeat += o->sent.m.id != op[o->of].sent.m.id;
