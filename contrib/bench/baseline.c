@@ -43,7 +43,7 @@ static struct {
 	const char *socket, *database, *user, *users;
 	unsigned pairs, connections, bytes;
 	double warmup_secs, duration_secs;
-	struct group group;
+	struct procs group;
 } o = {.user = "root",
        .users = "bench",
        .pairs = 200,
@@ -217,7 +217,7 @@ static void set_option(int opt)
 		o.duration_secs = strtod(optarg, NULL);
 		break;
 	case 'p':
-		if (group_parse(&o.group, optarg) != 0)
+		if (procs_parse(&o.group, optarg) != 0)
 			die("NAME=PID,... expected", optarg);
 		break;
 	case 'h':
@@ -273,12 +273,12 @@ int main(int argc, char **argv)
 			die("thread", "cannot start");
 	}
 	usleep(o.warmup_secs * 1e6);
-	o.group.cpu_us = group_cpu_us(&o.group);
+	o.group.cpu_us = procs_cpu_us(&o.group);
 	start = now_us();
 	from_us = start;
 	usleep(o.duration_secs * 1e6);
 	to_us = now_us();
-	o.group.cpu_us = group_cpu_us(&o.group) - o.group.cpu_us;
+	o.group.cpu_us = procs_cpu_us(&o.group) - o.group.cpu_us;
 	for (unsigned i = 0; i < o.connections; i++)
 		pthread_join(client[i].thread, NULL);
 	report(client, (to_us - start) / 1e6);

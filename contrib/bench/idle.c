@@ -98,7 +98,7 @@ int run_idle(const struct options *o)
 	if (pipe(told) != 0)
 		return 2;
 	for (size_t i = 0; i < o->groups; i++)
-		group_memory(&o->group[i], &pss[i], &private[i]);
+		procs_memory(&o->group[i], &pss[i], &private[i]);
 	for (unsigned i = 0; i < processes; i++) {
 		unsigned rest = o->connections - i * o->per_process;
 		child[i] = fork();
@@ -116,7 +116,7 @@ int run_idle(const struct options *o)
 		       o->connections / ((now_us() - started) / 1e6));
 		sleep(SETTLE_SECS);
 		for (size_t i = 0; i < o->groups; i++) {
-			group_memory(&o->group[i], &p, &q);
+			procs_memory(&o->group[i], &p, &q);
 			printf("%s_pss_bytes_per_connection %.0f\n%s_private_bytes_per_connection %.0f\n",
 			       o->group[i].name, ((double)p - pss[i]) / o->connections, o->group[i].name,
 			       ((double)q - private[i]) / o->connections);

@@ -1,7 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The write lane alone: a store of one worker that sends so many messages at once,
- * each answer followed by the next send. No client, no push. Friendships of the pairs have to stand.
+ * each answer followed by the next send. No client, no push. Friendships of the pairs have to exist, or the groups,
+ *which have the ids from 17179869184 on, and all users as members:
+ *
+ *	INSERT INTO group_heads (id,member_count,sort_time,active_at,created_at)
+ *		SELECT 17179869184+seq,20,NOW(),NOW(),NOW() FROM seq_0_to_199;
+ *	INSERT INTO members (user_id,conversation_id,role,joined_seq,first_seq,read_seq,joined_at)
+ *		SELECT CONCAT('bench',u.seq),17179869184+g.seq,3,0,1,0,NOW() FROM seq_0_to_199 g JOIN seq_0_to_19 u;
  */
 #include "core/base.h"
 #include "tally.h"
@@ -16,35 +22,49 @@
 #include "core/conf.h"
 #include "store/store.h"
 
-static const char usage[] = "usage: lane [OPTIONS] --socket PATH --database NAME\n"
-			    "  -S, --socket PATH         of the database\n"
-			    "  -D, --database NAME       with the schema of Tidings\n"
-			    "  -U, --user NAME           of the database (root)\n"
-			    "  -u, --users NAME          users are NAME0, NAME1, ...; pairs are friends (bench)\n"
-			    "  -P, --pairs N             (200)\n"
-			    "  -f, --in-flight N         (256)\n"
-			    "  -b, --bytes N             of a text (100)\n"
-			    "  -w, --warm-up SECONDS     (1)\n"
-			    "  -d, --duration SECONDS    (10)\n"
-			    "  -p, --pids NAME=PID,...   tell what these processes used\n";
+static const char usage[] =
+	"usage: lane [OPTIONS] --socket PATH --database NAME\n"
+	"  -S, --socket PATH         of the database\n"
+	"  -D, --database NAME       with the schema of Tidings\n"
+	"  -U, --user NAME           of the database (root)\n"
+	"  -u, --users NAME          users are NAME0, NAME1, ...; pairs are friends (bench)\n"
+	"  -P, --pairs N             (200)\n"
+	"  -g, --groups N            send to so many groups, and not to peers (0)\n"
+	"  -m, --members N           who sends there: NAME0 to NAMEn (20)\n"
+	"  -r, --reads N             after every Nth message to a group a member reads it (0: none)\n"
+	"  -f, --in-flight N         (256)\n"
+	"  -b, --bytes N             of a text (100)\n"
+	"  -w, --warm-up SECONDS     (1)\n"
+	"  -d, --duration SECONDS    (10)\n"
+	"  -p, --pids NAME=PID,...   tell what these processes used\n";
 
 static const struct option long_options[] = {
-	{"socket", required_argument, NULL, 'S'},   {"database", required_argument, NULL, 'D'},
-	{"user", required_argument, NULL, 'U'},	    {"users", required_argument, NULL, 'u'},
-	{"pairs", required_argument, NULL, 'P'},    {"in-flight", required_argument, NULL, 'f'},
-	{"bytes", required_argument, NULL, 'b'},    {"warm-up", required_argument, NULL, 'w'},
-	{"duration", required_argument, NULL, 'd'}, {"pids", required_argument, NULL, 'p'},
-	{"help", no_argument, NULL, 'h'},	    {0},
+	{"socket", required_argument, NULL, 'S'},
+	{"database", required_argument, NULL, 'D'},
+	{"user", required_argument, NULL, 'U'},
+	{"users", required_argument, NULL, 'u'},
+	{"pairs", required_argument, NULL, 'P'},
+	{"in-flight", required_argument, NULL, 'f'},
+	{"bytes", required_argument, NULL, 'b'},
+	{"warm-up", required_argument, NULL, 'w'},
+	{"groups", required_argument, NULL, 'g'},
+	{"members", required_argument, NULL, 'm'},
+	{"reads", required_argument, NULL, 'r'},
+	{"duration", required_argument, NULL, 'd'},
+	{"pids", required_argument, NULL, 'p'},
+	{"help", no_argument, NULL, 'h'},
+	{0},
 };
 
 static struct {
 	const char *socket, *database, *user, *users;
-	unsigned pairs, in_flight, bytes;
+	unsigned pairs, groups, members, reads, in_flight, bytes;
 	double warmup_secs, duration_secs;
-	struct group group;
+	struct procs group;
 } o = {.user = "root",
        .users = "bench",
        .pairs = 200,
+       .members = 20,
        .in_flight = 256,
        .bytes = 100,
        .warmup_secs = 1,
@@ -54,9 +74,9 @@ static struct event_base *base;
 static struct store *store;
 static char *text;
 static struct str *users;
-static uint64_t number, answered, failed, batches, batch_sends, retries, from_us, to_us, own_us;
+static uint64_t number, answered, reads, failed, batches, batch_sends, retries, from_us, to_us, own_us;
 static struct spread spread;
-static struct group self;
+static struct procs self;
 
 struct flight {
 	uint64_t sent_us;
@@ -76,18 +96,41 @@ static void on_sent(const struct store_sent *r, void *arg)
 		send_one(f);
 }
 
+static void on_read(const struct store_read *r, void *arg)
+{
+	(void)arg;
+	reads += from_us != 0 && r->status == STORE_OK;
+	failed += r->status != STORE_OK;
+}
+
+/* Each group's messages come from its members in turn; who read last comes half a turn later. */
+static void to_group(struct store_send *p, uint64_t n)
+{
+	uint64_t turn = n / o.groups;
+	p->conversation_id = GROUP_ID_MIN + n % o.groups;
+	p->from = users[turn % o.members];
+	if (o.reads != 0 && n % o.reads == 0)
+		store_read_conversation(store, users[(turn + o.members / 2) % o.members], p->conversation_id,
+					UINT64_MAX, on_read, NULL);
+}
+
 static void send_one(struct flight *f)
 {
 	char client_msg_id[48];
-	uint64_t n = number++, user = n * 7919 % (2 * (uint64_t)o.pairs);
+	uint64_t n = number++;
 	int len = snprintf(client_msg_id, sizeof(client_msg_id), "%d-%" PRIu64, (int)getpid(), n);
-	const struct store_send p = {
-		.from = users[user],
-		.to = users[user ^ 1],
+	struct store_send p = {
 		.type = MESSAGE_TEXT,
 		.content = {text, o.bytes},
 		.client_msg_id = {client_msg_id, (size_t)len},
 	};
+	if (o.groups != 0) {
+		to_group(&p, n);
+	} else {
+		uint64_t user = n * 7919 % (2 * (uint64_t)o.pairs);
+		p.from = users[user];
+		p.to = users[user ^ 1];
+	}
 	f->sent_us = now_us();
 	store_send(store, &p, on_sent, f);
 }
@@ -105,16 +148,16 @@ static void on_retry(const char *why, void *ctx)
 
 static void on_begin(evutil_socket_t fd, short what, void *arg)
 {
-	o.group.cpu_us = group_cpu_us(&o.group);
-	own_us = group_cpu_us(&self);
+	o.group.cpu_us = procs_cpu_us(&o.group);
+	own_us = procs_cpu_us(&self);
 	from_us = now_us();
 }
 
 static void on_end(evutil_socket_t fd, short what, void *arg)
 {
 	to_us = now_us();
-	o.group.cpu_us = group_cpu_us(&o.group) - o.group.cpu_us;
-	own_us = group_cpu_us(&self) - own_us;
+	o.group.cpu_us = procs_cpu_us(&o.group) - o.group.cpu_us;
+	own_us = procs_cpu_us(&self) - own_us;
 	event_base_loopbreak(base);
 }
 
@@ -142,13 +185,15 @@ static void report(void)
 	printf("cpu_us_a_message_lane %.2f\n", (double)own_us / n);
 	if (o.group.count != 0)
 		printf("cpu_us_a_message_%s %.2f\n", o.group.name, (double)o.group.cpu_us / n);
+	if (o.reads != 0)
+		printf("reads_per_second %.0f\n", (double)reads / secs);
 	printf("retries %" PRIu64 "\nfailed %" PRIu64 "\n", retries, failed);
 }
 
 static void parse(int argc, char **argv)
 {
 	int c;
-	while ((c = getopt_long(argc, argv, "S:D:U:u:P:f:b:w:d:p:h", long_options, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "S:D:U:u:P:g:m:r:f:b:w:d:p:h", long_options, NULL)) != -1) {
 		switch (c) {
 		case 'S':
 			o.socket = optarg;
@@ -165,6 +210,15 @@ static void parse(int argc, char **argv)
 		case 'P':
 			o.pairs = (unsigned)atoi(optarg);
 			break;
+		case 'g':
+			o.groups = (unsigned)atoi(optarg);
+			break;
+		case 'm':
+			o.members = (unsigned)atoi(optarg);
+			break;
+		case 'r':
+			o.reads = (unsigned)atoi(optarg);
+			break;
 		case 'f':
 			o.in_flight = (unsigned)atoi(optarg);
 			break;
@@ -178,7 +232,7 @@ static void parse(int argc, char **argv)
 			o.duration_secs = atof(optarg);
 			break;
 		case 'p':
-			if (group_parse(&o.group, optarg) == 0)
+			if (procs_parse(&o.group, optarg) == 0)
 				break;
 			/* fall through */
 		default:
@@ -186,7 +240,8 @@ static void parse(int argc, char **argv)
 			exit(c == 'h' ? 0 : 2);
 		}
 	}
-	if (o.socket == NULL || o.database == NULL || o.pairs == 0 || o.in_flight == 0 || o.bytes == 0) {
+	if (o.socket == NULL || o.database == NULL || o.pairs == 0 || o.members == 0 || o.in_flight == 0 ||
+	    o.bytes == 0) {
 		fputs(usage, stderr);
 		exit(2);
 	}
@@ -199,7 +254,7 @@ int main(int argc, char **argv)
 	parse(argc, argv);
 	snprintf(me, sizeof(me), "self=%d", (int)getpid());
 	struct conf *conf = conf_load(NULL, &err);
-	if (conf == NULL || group_parse(&self, me) != 0) {
+	if (conf == NULL || procs_parse(&self, me) != 0) {
 		fprintf(stderr, "%s\n", err != NULL ? err : "?");
 		return 1;
 	}
@@ -209,8 +264,9 @@ int main(int argc, char **argv)
 	conf->mysql.connections = 2;
 	text = xmalloc(o.bytes);
 	memset(text, 't', o.bytes);
-	users = xcalloc(2 * (size_t)o.pairs, sizeof(*users));
-	for (size_t i = 0; i < 2 * (size_t)o.pairs; i++)
+	size_t user_count = o.groups != 0 ? o.members : 2 * (size_t)o.pairs;
+	users = xcalloc(user_count, sizeof(*users));
+	for (size_t i = 0; i < user_count; i++)
 		users[i] = str_from(xasprintf("%s%zu", o.users, i));
 	base = event_base_new();
 	store = store_new(base, conf, &observer, NULL);
@@ -225,7 +281,7 @@ int main(int argc, char **argv)
 	event_free(end);
 	event_base_free(base);
 	conf_free(&conf);
-	for (size_t i = 0; i < 2 * (size_t)o.pairs; i++)
+	for (size_t i = 0; i < user_count; i++)
 		free((char *)(uintptr_t)users[i].s);
 	free(users);
 	free(flight);

@@ -16,26 +16,27 @@
 #include <stdlib.h>
 #include <time.h>
 
-static const char usage[] = "usage: load [OPTIONS] --secret-file FILE ws|http|idle|open\n"
-			    "  ws    pairs of users online over WebSocket, who send over it\n"
-			    "  http  the same, sending by POST /messages/send over --in-flight connections\n"
-			    "  idle  open --connections WebSockets and hold them; memory of the --pids groups\n"
-			    "  open  open WebSockets as fast as the server lets it, --in-flight at a time; the newest "
-			    "--connections stay\n"
-			    "  -a, --address HOST:PORT    of the server (127.0.0.1:8080)\n"
-			    "  -s, --secret-file FILE     of jwt, for HS256 tokens\n"
-			    "  -x, --prefix PATH          http.prefix\n"
-			    "  -u, --users NAME           users are NAME0, NAME1, ...; pairs are friends (bench)\n"
-			    "  -P, --pairs N              (200)\n"
-			    "  -K, --in-flight N          sends or handshakes without an answer yet, over all users (128)\n"
-			    "  -b, --bytes N              of a text (100)\n"
-			    "  -z, --deflate              compressed WebSockets, where the server has them\n"
-			    "  -w, --warm-up SECONDS      (2)\n"
-			    "  -d, --duration SECONDS     measured, or held idle (10)\n"
-			    "  -n, --connections N        idle or open ones (15000)\n"
-			    "  -m, --per-process N        of them; further processes, each from an address of its own, "
-			    "hold the rest (15000)\n"
-			    "  -p, --pids NAME=PID,...    tell what these processes used; up to 8 times\n";
+static const char usage[] =
+	"usage: load [OPTIONS] --secret-file FILE ws|http|idle|open\n"
+	"  ws    pairs of users online over WebSocket, who send over it\n"
+	"  http  the same, sending by POST /messages/send over --in-flight connections\n"
+	"  idle  open --connections WebSockets and hold them; memory of the --pids groups\n"
+	"  open  open WebSockets as fast as the server lets it, --in-flight at a time; the newest "
+	"--connections stay\n"
+	"  -a, --address HOST:PORT    of the server (127.0.0.1:8080)\n"
+	"  -s, --secret-file FILE     of jwt, for HS256 tokens\n"
+	"  -x, --prefix PATH          http.prefix\n"
+	"  -u, --users NAME           users are NAME0, NAME1, ...; pairs are friends (bench)\n"
+	"  -P, --pairs N              (200)\n"
+	"  -K, --in-flight N          sends or handshakes without an answer yet, over all users (128)\n"
+	"  -b, --bytes N              of a text (100)\n"
+	"  -z, --deflate              compressed WebSockets, where the server has them\n"
+	"  -w, --warm-up SECONDS      (2)\n"
+	"  -d, --duration SECONDS     measured, or held idle (10)\n"
+	"  -n, --connections N        idle or open ones (15000)\n"
+	"  -m, --per-process N        of them; further processes, each from an address of its own, "
+	"hold the rest (15000)\n"
+	"  -p, --pids NAME=PID,...    tell what these processes used; up to 8 times\n";
 
 static const struct option long_options[] = {
 	{"address", required_argument, NULL, 'a'},
@@ -180,7 +181,7 @@ static void set_option(struct options *o, int opt)
 		o->per_process = number(optarg, 1, 10000000);
 		break;
 	case 'p':
-		if (o->groups == ARRAY_LEN(o->group) || group_parse(&o->group[o->groups++], optarg) != 0)
+		if (o->groups == ARRAY_LEN(o->group) || procs_parse(&o->group[o->groups++], optarg) != 0)
 			die("NAME=PID,... expected", optarg);
 		break;
 	case 'h':

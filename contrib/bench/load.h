@@ -21,7 +21,7 @@ struct options {
 	double duration_secs;
 	unsigned connections;
 	unsigned per_process; /* connections; beyond it further processes hold the rest */
-	struct group group[8];
+	struct procs group[8];
 	size_t groups;
 };
 

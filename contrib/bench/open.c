@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Mode open: how many WebSockets a second the server opens. So many handshakes are under way at all times, each by a user
- * of its own; a WebSocket counts once it has said hello. The newest --connections of them stay open, older ones are closed
- * as new ones come: so the server also closes as many as it opens.
+ * Mode open: how many WebSockets a second the server opens. So many handshakes are under way at all times, each by a
+ * user of its own; a WebSocket counts once it has said hello. The newest --connections of them stay open, older ones
+ * are closed as new ones come: so the server also closes as many as it opens.
  */
 #include "core/base.h"
 #include "load.h"
@@ -106,15 +106,15 @@ static void begin(const struct options *o, unsigned i)
 static void report(const struct options *o, double secs)
 {
 	printf("mode open\nhandshakes_per_second %.0f\n", storm.measured / secs);
-	printf("upgrade_p50_us %llu\nupgrade_p99_us %llu\n",
-	       (unsigned long long)spread_percentile(&storm.opened, 50),
+	printf("upgrade_p50_us %llu\nupgrade_p99_us %llu\n", (unsigned long long)spread_percentile(&storm.opened, 50),
 	       (unsigned long long)spread_percentile(&storm.opened, 99));
 	printf("hello_p50_us %llu\nhello_p99_us %llu\n", (unsigned long long)spread_percentile(&storm.greeted, 50),
 	       (unsigned long long)spread_percentile(&storm.greeted, 99));
 	for (size_t i = 0; i < o->groups; i++)
 		printf("%s_cpu_us_per_handshake %.1f\n", o->group[i].name,
-		       storm.measured == 0 ? 0.0
-					   : (double)(group_cpu_us(&o->group[i]) - o->group[i].cpu_us) / storm.measured);
+		       storm.measured == 0
+			       ? 0.0
+			       : (double)(procs_cpu_us(&o->group[i]) - o->group[i].cpu_us) / storm.measured);
 }
 
 int run_open(const struct options *o)
@@ -135,7 +135,7 @@ int run_open(const struct options *o)
 		if (!started && now_us() >= storm.from_us) {
 			started = true;
 			for (size_t i = 0; i < o->groups; i++)
-				mine.group[i].cpu_us = group_cpu_us(&o->group[i]);
+				mine.group[i].cpu_us = procs_cpu_us(&o->group[i]);
 		}
 		while (storm.under_way < o->in_flight)
 			begin(o, fresh < storm.visits ? fresh++ : close_oldest());

@@ -117,14 +117,14 @@ size_t tally_lost(const struct tally *t)
 	return lost;
 }
 
-int group_parse(struct group *g, char *text)
+int procs_parse(struct procs *g, char *text)
 {
 	char *list = strchr(text, '='), *pid;
 
 	if (list == NULL || list == text)
 		return -1;
 	*list++ = '\0';
-	*g = (struct group){.name = text};
+	*g = (struct procs){.name = text};
 	while ((pid = strsep(&list, ",")) != NULL) {
 		long n = strtol(pid, NULL, 10);
 		if (n <= 0 || g->count == ARRAY_LEN(g->pid))
@@ -154,7 +154,7 @@ static uint64_t process_cpu_us(pid_t pid)
 	return us;
 }
 
-uint64_t group_cpu_us(const struct group *g)
+uint64_t procs_cpu_us(const struct procs *g)
 {
 	uint64_t sum = 0;
 	for (size_t i = 0; i < g->count; i++)
@@ -176,7 +176,7 @@ uint64_t machine_cpu_us(void)
 	return us;
 }
 
-void group_memory(const struct group *g, uint64_t *pss_r, uint64_t *private_r)
+void procs_memory(const struct procs *g, uint64_t *pss_r, uint64_t *private_r)
 {
 	*pss_r = *private_r = 0;
 	for (size_t i = 0; i < g->count; i++) {

@@ -49,18 +49,18 @@ void tally_push(struct tally *t, size_t number, uint32_t seq, uint32_t *last_seq
 size_t tally_lost(const struct tally *t);
 
 /* Processes whose sums are told apart, "mariadbd=17" or "workers=12,13". */
-struct group {
+struct procs {
 	const char *name;
 	pid_t pid[64];
 	size_t count;
 	uint64_t cpu_us; /* at the start of the measured time, then what was used in it */
 };
-int group_parse(struct group *g, char *text) MUST_CHECK;
+int procs_parse(struct procs *g, char *text) MUST_CHECK;
 /* User and system time so far. A process that is gone counts as 0. */
-uint64_t group_cpu_us(const struct group *g);
+uint64_t procs_cpu_us(const struct procs *g);
 /* What all processors have done so far, interrupts and time taken by other machines included. */
 uint64_t machine_cpu_us(void);
 /* The sums of Pss and of Private_Clean + Private_Dirty, in bytes. */
-void group_memory(const struct group *g, uint64_t *pss_r, uint64_t *private_r);
+void procs_memory(const struct procs *g, uint64_t *pss_r, uint64_t *private_r);
 
 #endif

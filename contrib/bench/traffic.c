@@ -250,7 +250,7 @@ static int connect_all(void)
 }
 
 /* Window, then the rest that is under way. Fills in the groups' time. */
-static void run(struct group *group, size_t groups)
+static void run(struct procs *group, size_t groups)
 {
 	uint64_t from, until, machine;
 
@@ -262,7 +262,7 @@ static void run(struct group *group, size_t groups)
 	}
 	turns_until(now_us() + r.o->warmup_secs * 1e6);
 	for (size_t i = 0; i < groups; i++)
-		group[i].cpu_us = group_cpu_us(&group[i]);
+		group[i].cpu_us = procs_cpu_us(&group[i]);
 	machine = machine_cpu_us();
 	r.received = r.swarm.received;
 	r.sent = r.swarm.sent;
@@ -271,7 +271,7 @@ static void run(struct group *group, size_t groups)
 	r.tally.from_us = from;
 	turns_until(r.tally.to_us);
 	for (size_t i = 0; i < groups; i++)
-		group[i].cpu_us = group_cpu_us(&group[i]) - group[i].cpu_us;
+		group[i].cpu_us = procs_cpu_us(&group[i]) - group[i].cpu_us;
 	r.machine_us = machine_cpu_us() - machine;
 	r.received = r.swarm.received - r.received;
 	r.sent = r.swarm.sent - r.sent;
@@ -281,7 +281,7 @@ static void run(struct group *group, size_t groups)
 		swarm_turn(&r.swarm, 10);
 }
 
-static int report(const struct group *group, size_t groups)
+static int report(const struct procs *group, size_t groups)
 {
 	const struct tally *t = &r.tally;
 	double secs = r.o->duration_secs;
@@ -331,7 +331,7 @@ static char *words(size_t len)
 int run_traffic(const struct options *o, enum peer_kind senders)
 {
 	static const char letters[] = "abcdefghijklmnopqrstuvwxyz234567";
-	struct group group[ARRAY_LEN(o->group) + 1];
+	struct procs group[ARRAY_LEN(o->group) + 1];
 	unsigned char random[RUN_LEN];
 
 	r.o = o;
@@ -355,7 +355,7 @@ int run_traffic(const struct options *o, enum peer_kind senders)
 	if (o->deflate)
 		r.swarm.deflate = ws_deflate_new();
 	memcpy(group, o->group, sizeof(o->group));
-	group[o->groups] = (struct group){.name = "load", .pid = {getpid()}, .count = 1};
+	group[o->groups] = (struct procs){.name = "load", .pid = {getpid()}, .count = 1};
 	if (swarm_init(&r.swarm) != 0 || connect_all() != 0)
 		return 2;
 	run(group, o->groups + 1);
