@@ -6,8 +6,12 @@
 #include "core/log.h"
 #include "store/sql.h"
 
-/* Written later than this after its locks, the times in it would be wrong, and a cursor might have passed them. */
-#define STALE_MS 5000
+/*
+ * Written later than this after its locks, a cursor of a sync could pass the times in it: COMMIT follows at once, or
+ * never once the server has ended a silent connection (wait_timeout in settings.c), and both together are less than the
+ * margin of a sync.
+ */
+#define STALE_MS 1500
 /* The table `activity` is moved this often; the margin of a sync is much longer. */
 #define RAISE_MS 1000
 
@@ -194,10 +198,6 @@ static void put_head(const struct change_group *c, struct buf *text)
 
 void group_put_end(struct change_group *c, struct buf *text)
 {
-	put_fail_if(text);
-	sql_lit(text, "UTC_TIMESTAMP(3)>");
-	sql_time(text, c->db_ms + STALE_MS);
-	put_fail_if_end(text);
 	if (c->now.message != NULL)
 		put_message(c, text);
 	if (c->head.dirty)
@@ -208,6 +208,10 @@ void group_put_end(struct change_group *c, struct buf *text)
 		sql_time(text, c->head.active_ms);
 		sql_lit(text, ") WHERE id=1");
 	}
+	put_fail_if(text);
+	sql_lit(text, "UTC_TIMESTAMP(3)>");
+	sql_time(text, c->db_ms + STALE_MS);
+	put_fail_if_end(text);
 }
 
 /* ---- who comes and goes ---- */
