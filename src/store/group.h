@@ -36,17 +36,18 @@ const char *group_join_name(enum group_join j);
 
 enum group_step {
 	/*
-	 * A repeated client_group_id answers the group that stands, with created false. Users who cannot be added are
-	 * left out. STORE_TOO_MANY_GROUPS: the creator.
+	 * A repeated client_group_id answers the id of the group that was made with it, with created false; its creator
+	 * may have left it. Users who cannot be added are left out. STORE_TOO_MANY_GROUPS: the creator.
 	 */
 	GROUP_CREATE,
 	GROUP_CHANGE,	/* the profile and the settings, what is set of them. Admins */
 	GROUP_DISSOLVE, /* The owner. Again: nothing changes */
 	GROUP_ADD,	/* `users`, by the group's settings. Each is added, or left out */
 	/*
-	 * `peer` leaves or is removed. The user: leaves; STORE_IS_OWNER for an owner who is not alone, else the group is
-	 * dissolved. Another: admins over members, the owner over all; with `ban` they may not come back. Who is no
-	 * member: STORE_OK, nothing changes (but for the ban).
+	 * `peer` leaves or is removed. The user: leaves; STORE_IS_OWNER for an owner who is not alone, else the group
+	 * is dissolved. Another: admins over members, the owner over all, nobody over the owner; with `ban` they may
+	 * not come back. A peer who is no member: STORE_OK, nothing changes (but for the ban). Leaving a dissolved
+	 * group is told nobody: there is no message.
 	 */
 	GROUP_REMOVE,
 	GROUP_SET_MEMBER, /* peer's role (the owner alone), muted_until (admins over members, the owner over admins) */
@@ -56,7 +57,8 @@ enum group_step {
 	GROUP_REVOKE,	  /* the code; whoever may invite. STORE_NOT_FOUND: no such code of this group */
 	/*
 	 * By the code, where conversation_id is 0, else as the group's settings allow (STORE_NOT_FOUND where they do
-	 * not). Members: STORE_OK, nothing changes. `requested`: the user has to be let in. STORE_BANNED.
+	 * not). Members: STORE_OK, nothing changes. `requested`: the user has to be let in; again: nothing changes. A
+	 * code is used by each who joins, or asks to, with it. STORE_BANNED.
 	 */
 	GROUP_JOIN,
 	GROUP_ACCEPT,  /* peer's request. Admins. STORE_NOT_FOUND: there is none */
@@ -119,12 +121,13 @@ struct store_group_done {
 	bool created;	/* GROUP_CREATE: it is new */
 	bool requested; /* GROUP_JOIN */
 	/*
-	 * The system message that tells of it; NULL where nothing was changed that is told (STORE_UNKNOWN likewise: who
-	 * may be concerned catches up).
+	 * The system message that tells of it; NULL where nothing was changed that is told. Without STORE_OK there is
+	 * nothing but the status and conversation_id, 0 where it is not known (STORE_UNKNOWN: who may be concerned
+	 * catches up).
 	 */
 	const struct message *message;
 	int64_t gap_ms; /* since the message before it; INT64_MAX: the first one */
-	/* Who came in and who went out by that message. */
+	/* Who came in, in the order given, and who went out. */
 	const struct str *in, *out;
 	size_t in_count, out_count;
 	uint64_t first_seq; /* of those who came in */
