@@ -140,6 +140,10 @@ static inline long long group_wrong(void)
 	       db_sql("SELECT COUNT(*) FROM members WHERE user_id NOT IN (SELECT user_id FROM group_counts)") +
 	       db_sql("SELECT COUNT(*) FROM messages m LEFT JOIN uncounted u ON u.conversation_id=m.id>>28 AND "
 		      "u.seq=m.id&268435455 WHERE m.message_type=7 AND u.seq IS NULL") +
+	       db_sql("SELECT COUNT(*) FROM messages a JOIN messages b ON b.id=a.id+1 WHERE a.id>>62=1 AND "
+		      "b.created_at<a.created_at") +
+	       db_sql("SELECT COUNT(*) FROM members m JOIN group_heads h ON h.id=m.conversation_id WHERE NOT "
+		      "(m.first_seq<=m.joined_seq AND m.joined_seq<=m.read_seq AND m.read_seq<=h.last_seq)") +
 	       db_sql("SELECT COUNT(*) FROM group_profiles p LEFT JOIN members m ON m.conversation_id=p.id AND "
 		      "m.role=1 "
 		      "JOIN group_heads h ON h.id=p.id WHERE h.dissolved_at IS NULL AND NOT m.user_id<=>p.owner_id") +

@@ -189,6 +189,7 @@ static void test_crossing(void)
 enum { OPS = 1500, PEOPLE = 8, GROUPS = 3 };
 static const char *const people[PEOPLE] = {"p0", "p1", "p2", "p3", "p4", "p5", "p6", "p7"};
 static struct done random_done[OPS];
+static struct sent_answer random_sent[OPS];
 static uint64_t seed = 88172645463325252u;
 
 static unsigned pick(unsigned n)
@@ -244,6 +245,36 @@ static struct store_group_op random_op(uint64_t id, const char *code)
 	}
 }
 
+/* Messages go through the write lane, between the changes. */
+static void random_send(uint64_t id, struct sent_answer *a)
+{
+	const struct store_send p = {
+		.from = str_from(people[pick(PEOPLE)]),
+		.conversation_id = id,
+		.type = MESSAGE_TEXT,
+		.content = STR_LIT("hello"),
+		.mention = &(struct str){people[pick(PEOPLE)], 2},
+		.mention_count = 1,
+	};
+	ask_send(store[pick(STORES)], p, a);
+}
+
+/* Or by no member; or at a time before the last one's, for the clock that is held goes back by a moment. */
+static bool may_be_sent(enum store_status status)
+{
+	return status == STORE_OK || status == STORE_NOT_FOUND || status == STORE_GROUP_DISSOLVED ||
+	       status == STORE_SLOW_MODE;
+}
+
+static void wait_sent(void)
+{
+	for (int i = 0; i < OPS; i++)
+		while (!random_sent[i].settled) {
+			hold_clock();
+			turn();
+		}
+}
+
 static bool has_word(const char *words, const char *word)
 {
 	return strstr(words, word) != NULL; /* all have two characters */
@@ -285,23 +316,28 @@ static void test_random(void)
 	for (int i = 0; i < OPS; i++) {
 		unsigned g = pick(GROUPS);
 		ask_group(store[pick(STORES)], random_op(id[g], code[g].code), &random_done[i]);
+		random_send(id[g], &random_sent[i]);
 		if (i % 50 == 49)
 			wait_all(random_done, i - 20);
 	}
 	wait_all(random_done, OPS);
+	wait_sent();
 	direct->groups.max_per_user = 2000;
 	direct->groups.max_members = 10000;
-	long long told = 0, wrong_status = 0, changed = 0;
+	long long told = 0, sent = 0, wrong_status = 0, changed = 0;
 	for (int i = 0; i < OPS; i++) {
 		enum store_status status = random_done[i].r.status;
 		told += random_done[i].m.id != 0;
+		sent += random_sent[i].status == STORE_OK;
+		wrong_status += !may_be_sent(random_sent[i].status);
 		changed += random_done[i].r.in_count + random_done[i].r.out_count != 0;
 		wrong_status += status == STORE_UNAVAILABLE || status == STORE_OVERLOADED || status == STORE_UNKNOWN;
 	}
-	printf("# %lld of %d told, %lld came or went\n", told, OPS, changed);
+	printf("# %lld of %d told, %lld came or went, %lld sent\n", told, OPS, changed, sent);
 	is_int(wrong_status, 0, "no answer that cannot be");
-	ok(changed > 100, "members come and go");
-	is_int(db_sql("SELECT COUNT(*) FROM messages"), before + told, "each message was told once");
+	ok(changed > 100 && sent > 100, "members come and go, and speak");
+	is_int(db_sql("SELECT COUNT(*) FROM messages"), before + told + sent, "each message was told once");
+	is_int(db_sql("SELECT COUNT(*) FROM messages WHERE message_type<>7 AND id>>62=1"), sent, "of both kinds");
 	is_int(group_wrong(), 0, "all counts are right, and no seq is missing");
 	for (int i = 0; i < GROUPS; i++)
 		is_int(differing(id[i]), 0, "who was told to come or go has done so");
