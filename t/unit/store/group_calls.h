@@ -96,6 +96,21 @@ static inline struct store_group_op create_op(const char *user, const char *user
 	return op;
 }
 
+static inline struct store_group_op code_op(enum group_step step, const char *user, uint64_t id, const char *code)
+{
+	struct store_group_op op = op_of(step, user, id, NULL);
+	op.code = str_from(code);
+	return op;
+}
+
+static inline struct store_group_op settings_op(const char *user, uint64_t id, struct group_settings settings)
+{
+	struct store_group_op op = op_of(GROUP_CHANGE, user, id, NULL);
+	op.sets_join = op.sets_history = op.sets_send = op.sets_add = op.sets_slow_mode = true;
+	op.settings = settings;
+	return op;
+}
+
 static inline struct done do_step(enum group_step step, const char *user, uint64_t id, const char *peer)
 {
 	return do_group(op_of(step, user, id, peer));
