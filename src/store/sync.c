@@ -13,226 +13,40 @@
  * end, but remembers in its cursor how far to go back once it has ended.
  */
 #include "core/base.h"
-#include "store/store_priv.h"
+#include "store/sync_priv.h"
 
 #include "core/log.h"
-#include "store/answer.h"
-#include "store/page.h"
-#include "store/query.h"
 #include "store/sql.h"
+#include "store/store_priv.h"
 
 #define SYNC_MARGIN_MS 10000
-/* What is asked for at once: about so many messages, of at most so many conversations. */
-#define CHUNK_MESSAGES 400
-#define CHUNK_MAX 16
 /* A change as JSON. */
 #define CHANGE_BYTES 160
 /* A conversation's id leaves these bits of a cursor's id; they hold how many milliseconds to go back. */
 #define BACK_SHIFT (63 - MESSAGE_SEQ_BITS)
 #define BACK_MAX ((INT64_C(1) << (64 - BACK_SHIFT)) - 1)
-/* Above any groups.max_per_user. With a limit the derived table is not merged: only it is sorted. */
-#define GROUPS_MAX 10000
-
-enum sync_step { SYNC_FIND, SYNC_CONVERSATIONS, SYNC_COUNTS, SYNC_CONTENT };
-enum { STMT_ACTIVITY, STMT_LISTED, STMT_LISTED_GROUPS, STMT_WALK }; /* of SYNC_FIND */
-enum { STMT_DIRECT, STMT_GROUPS };				    /* of SYNC_CONVERSATIONS */
-
-/* A conversation of the answer. */
-struct pick {
-	const struct store_sync_have *have; /* NULL: not listed by the client */
-	uint64_t id;
-	struct store_cursor place; /* in the walk, where it was not listed */
-	bool loaded;
-	bool begun;    /* its page was */
-	bool complete; /* its page is */
-	struct page page;
-	struct store_sync_change *change;
-	size_t change_count; /* with the one too many that tells of more */
-};
-
-/* What a statement of SYNC_CONTENT is about. */
-struct part {
-	struct pick *pick;
-	unsigned stmt; /* the page's; PAGE_STMTS: the changes */
-};
-
-struct sync {
-	struct read read;
-	store_synced_fn *fn;
-	void *arg;
-	struct str user;
-	struct store_sync_have *have;
-	bool *is_party; /* of the same index: the user is one to that conversation */
-	size_t have_count;
-	bool has_since;
-	struct store_cursor since;
-	int64_t back_to_ms; /* where the walk has to begin again once it has ended; 0: by the margin */
-	unsigned limit;
-
-	enum sync_step step;
-	int64_t activity_ms;	       /* what comes from now on is later */
-	bool more;		       /* there are more than the picks */
-	struct store_cursor walked_to; /* the place of the last pick of the walk; at first, since */
-	struct pick pick[STORE_SYNC_ITEMS_MAX];
-	struct view *view;	      /* of the same index */
-	struct store_sync_item *item; /* likewise */
-	size_t count;		      /* picks */
-	size_t kept;		      /* of them: with content, for the answer */
-	size_t asked;		      /* content was asked for up to this one */
-	struct part part[CHUNK_MAX * (PAGE_STMTS + 1)];
-	unsigned part_count;
-	struct answer answer;
-	bool enough;
-};
-
-/* ---- which ones ---- */
-
-static bool is_direct(uint64_t id)
-{
-	return id < GROUP_ID_MIN;
-}
-
-static bool is_group(uint64_t id)
-{
-	return id >= GROUP_ID_MIN && id <= CONVERSATION_ID_MAX;
-}
-
-/* "(1,2)": those listed that are of that kind, 0 where there are none. */
-static void put_listed(struct buf *text, const struct sync *s, bool (*is_of_kind)(uint64_t id))
-{
-	bool first = true;
-	buf_append_char(text, '(');
-	for (size_t i = 0; i < s->have_count; i++) {
-		if (!is_of_kind(s->have[i].id))
-			continue;
-		sql_comma(text, &first);
-		sql_u64(text, s->have[i].id);
-	}
-	buf_append_str(text, first ? STR_LIT("0)") : STR_LIT(")"));
-}
-
-/* "over the cursor, and not listed" */
-static void put_walk_condition(struct buf *text, const struct sync *s, bool (*is_of_kind)(uint64_t id),
-			       const char *time, const char *id)
-{
-	int64_t ms = s->since.ms != 0 ? s->since.ms : 1;
-	buf_printf(text, " AND %s>=", time);
-	sql_time(text, ms);
-	buf_printf(text, " AND (%s>", time);
-	sql_time(text, ms);
-	buf_printf(text, " OR %s>", id);
-	sql_u64(text, s->since.id);
-	buf_printf(text, ") AND %s NOT IN ", id);
-	put_listed(text, s, is_of_kind);
-}
-
-static void put_walk_of_side(struct buf *text, const struct sync *s, int side)
-{
-	buf_printf(text, "(SELECT id,sort_time AS t FROM conversations FORCE INDEX (by_user%d) WHERE user%d_id=", side,
-		   side);
-	sql_str(text, s->user);
-	put_walk_condition(text, s, is_direct, "sort_time", "id");
-	buf_printf(text, " ORDER BY sort_time,id LIMIT %d)", STORE_SYNC_ITEMS_MAX + 1);
-}
-
-static void put_walk_of_groups(struct buf *text, const struct sync *s)
-{
-	sql_lit(text,
-		"(SELECT id,t FROM (SELECT STRAIGHT_JOIN h.id,h.active_at AS t FROM members g FORCE INDEX (PRIMARY) "
-		"JOIN group_heads h FORCE INDEX (PRIMARY) ON h.id=g.conversation_id WHERE g.user_id=");
-	sql_str(text, s->user);
-	put_walk_condition(text, s, is_group, "h.active_at", "h.id");
-	buf_printf(text, " LIMIT %d) o ORDER BY t,id LIMIT %d)", GROUPS_MAX, STORE_SYNC_ITEMS_MAX + 1);
-}
-
-/* Each source gives each conversation once, so that its limit cannot hide another one. */
-static void put_walk(struct buf *text, const struct sync *s)
-{
-	sql_lit(text, ";SELECT id,MIN(t) AS t FROM (");
-	put_walk_of_side(text, s, 1);
-	sql_lit(text, " UNION ALL ");
-	put_walk_of_side(text, s, 2);
-	sql_lit(text, " UNION ALL ");
-	put_walk_of_groups(text, s);
-	sql_lit(text, " UNION ALL (SELECT conversation_id AS id,recalled_at AS t FROM recalls FORCE INDEX (by_time) "
-		      "WHERE user_id=");
-	sql_str(text, s->user);
-	put_walk_condition(text, s, is_direct, "recalled_at", "conversation_id");
-	buf_printf(text, " ORDER BY recalled_at,conversation_id LIMIT %d)", STORE_SYNC_ITEMS_MAX + 1);
-	buf_printf(text, ") k GROUP BY id ORDER BY t,id LIMIT %d", STORE_SYNC_ITEMS_MAX + 1);
-}
-
-static void build_find(struct sync *s)
-{
-	struct buf *text = &s->read.text;
-	sql_lit(text, "SELECT at FROM activity WHERE id=1;SELECT c.id,IF(c.user1_id=");
-	sql_str(text, s->user);
-	sql_lit(text, ",c.user1_last_id,c.user2_last_id),c.change_seq,1 FROM conversations c FORCE INDEX (PRIMARY) "
-		      "WHERE c.id IN ");
-	put_listed(text, s, is_direct);
-	sql_lit(text, " AND ");
-	query_put_is_party(text, s->user);
-	sql_lit(text, " ORDER BY c.id;SELECT STRAIGHT_JOIN h.id," GROUP_LAST_ID
-		      ",h.change_seq,g.first_seq FROM members g FORCE "
-		      "INDEX (PRIMARY) JOIN group_heads h FORCE INDEX (PRIMARY) ON h.id=g.conversation_id WHERE "
-		      "g.user_id=");
-	sql_str(text, s->user);
-	sql_lit(text, " AND g.conversation_id IN ");
-	put_listed(text, s, is_group);
-	sql_lit(text, " ORDER BY g.conversation_id");
-	if (s->has_since)
-		put_walk(text, s);
-}
-
-static bool add_pick(struct sync *s, struct pick pick)
-{
-	if (s->count == STORE_SYNC_ITEMS_MAX) {
-		s->more = true;
-		return false;
-	}
-	s->pick[s->count++] = pick;
-	return true;
-}
-
-static void found_listed(struct sync *s, struct row *row)
-{
-	const struct store_sync_have *have = NULL;
-	uint64_t id = row_take_u64(row), last_seq = message_id_seq(row_take_u64(row)), change_seq = row_take_u64(row);
-	uint64_t first_seq = row_take_u64(row);
-	for (size_t i = s->have_count; i > 0; i--) {
-		if (s->have[i - 1].id == id) {
-			have = &s->have[i - 1];
-			s->is_party[i - 1] = true;
-		}
-	}
-	if (have == NULL)
-		return;
-	/* Held against the newest that the user sees: later ones never come. */
-	if ((last_seq > have->seq && last_seq >= first_seq) || change_seq > have->change_seq)
-		add_pick(s, (struct pick){.have = have, .id = id});
-}
-
-static void found_walked(struct sync *s, struct row *row)
-{
-	struct pick pick = {.id = row_take_u64(row)};
-	pick.place = (struct store_cursor){row_take_ms(row), pick.id};
-	if (add_pick(s, pick))
-		s->walked_to = pick.place;
-}
 
 /* ---- the conversations ---- */
+
+static bool picks(const struct sync *s, bool (*is_of_kind)(uint64_t id))
+{
+	for (size_t i = 0; i < s->count; i++)
+		if (is_of_kind(s->pick[i].id))
+			return true;
+	return false;
+}
 
 static void put_picks(struct buf *text, const struct sync *s, bool (*is_of_kind)(uint64_t id))
 {
 	bool first = true;
-	buf_append_char(text, '(');
+	sql_lit(text, " IN (");
 	for (size_t i = 0; i < s->count; i++) {
 		if (!is_of_kind(s->pick[i].id))
 			continue;
 		sql_comma(text, &first);
 		sql_u64(text, s->pick[i].id);
 	}
-	buf_append_str(text, first ? STR_LIT("0)") : STR_LIT(")"));
+	buf_append_char(text, ')');
 }
 
 static void build_conversations(struct sync *s)
@@ -240,22 +54,28 @@ static void build_conversations(struct sync *s)
 	struct buf *text = &s->read.text;
 	buf_clear(text);
 	s->step = SYNC_CONVERSATIONS;
+	s->stmt_count = 0;
 	s->item = arena_alloc(&s->read.arena, s->count * sizeof(*s->item));
 	s->view = arena_alloc(&s->read.arena, s->count * sizeof(*s->view));
-	query_put_conversations(text, s->user, "conversations c FORCE INDEX (PRIMARY)", STR_NULL);
-	sql_lit(text, " WHERE c.id IN ");
-	put_picks(text, s, is_direct);
-	sql_lit(text, " AND ");
-	query_put_is_party(text, s->user);
-	buf_append_char(text, ';');
-	query_put_groups(text, STR_LIT("members g FORCE INDEX (PRIMARY)"));
-	sql_lit(text, " WHERE g.user_id=");
-	sql_str(text, s->user);
-	sql_lit(text, " AND g.conversation_id IN ");
-	put_picks(text, s, is_group);
+	if (picks(s, sync_is_direct)) {
+		sync_begin_stmt(s, STMT_DIRECT);
+		query_put_conversations(text, s->user, "conversations c FORCE INDEX (PRIMARY)", STR_NULL);
+		sql_lit(text, " WHERE c.id");
+		put_picks(text, s, sync_is_direct);
+		sql_lit(text, " AND ");
+		query_put_is_party(text, s->user);
+	}
+	if (picks(s, sync_is_group)) {
+		sync_begin_stmt(s, STMT_GROUPS);
+		query_put_groups(text, STR_LIT("members g FORCE INDEX (PRIMARY)"));
+		sql_lit(text, " WHERE g.user_id=");
+		sql_str(text, s->user);
+		sql_lit(text, " AND g.conversation_id");
+		put_picks(text, s, sync_is_group);
+	}
 }
 
-static void got_conversation(struct sync *s, unsigned stmt, struct row *row)
+static void got_conversation(struct sync *s, enum sync_stmt stmt, struct row *row)
 {
 	struct view v;
 	if (stmt == STMT_GROUPS)
@@ -494,14 +314,10 @@ static void answer(struct sync *s)
 static void sync_restart(struct read *r)
 {
 	struct sync *s = container_of(r, struct sync, read);
-	if (s->step == SYNC_FIND) {
-		s->count = 0;
-		s->more = false;
-		s->walked_to = s->since;
-		memset(s->is_party, 0, s->have_count * sizeof(*s->is_party));
-	} else if (s->step == SYNC_COUNTS) {
+	if (s->step == SYNC_FIND)
+		sync_find_restart(s);
+	else if (s->step == SYNC_COUNTS)
 		query_restart_counts(s->view, s->count);
-	}
 	restart_content(s);
 }
 
@@ -509,17 +325,13 @@ static void sync_row(struct read *r, unsigned stmt, struct row *row)
 {
 	struct sync *s = container_of(r, struct sync, read);
 	if (s->step == SYNC_CONVERSATIONS)
-		got_conversation(s, stmt, row);
+		got_conversation(s, s->stmt[stmt], row);
 	else if (s->step == SYNC_COUNTS)
 		query_take_count(row, s->view, s->count);
 	else if (s->step == SYNC_CONTENT)
 		got_content(s, stmt, row);
-	else if (stmt == STMT_ACTIVITY)
-		s->activity_ms = row_take_ms(row);
-	else if (stmt == STMT_WALK)
-		found_walked(s, row);
 	else
-		found_listed(s, row);
+		sync_find_row(s, s->stmt[stmt], row);
 }
 
 /* False: there is nothing more to ask. */
@@ -575,6 +387,6 @@ void store_sync(struct store *store, const struct store_sync_request *p, store_s
 	int64_t back = (int64_t)(p->since.id >> BACK_SHIFT);
 	s->back_to_ms = back != 0 && back < p->since.ms ? p->since.ms - back : 0;
 	s->limit = p->limit != 0 ? p->limit : 1;
-	build_find(s);
+	sync_find_build(s);
 	pool_submit(&s->read);
 }

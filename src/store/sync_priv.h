@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What the files behind store_sync() share: sync_find.c finds which conversations there are to answer, sync.c the rest.
+ */
+#ifndef TIDINGS_STORE_SYNC_PRIV_H
+#define TIDINGS_STORE_SYNC_PRIV_H
+
+#include "core/base.h"
+#include "store/answer.h"
+#include "store/page.h"
+#include "store/pool.h"
+#include "store/query.h"
+#include "store/store.h"
+
+/* What is asked for at once: about so many messages, of at most so many conversations. */
+#define CHUNK_MESSAGES 400
+#define CHUNK_MAX 16
+
+enum sync_step { SYNC_FIND, SYNC_CONVERSATIONS, SYNC_COUNTS, SYNC_CONTENT };
+/* The statements of SYNC_FIND and of SYNC_CONVERSATIONS. What is not needed is not asked. */
+enum sync_stmt { STMT_ACTIVITY, STMT_LISTED, STMT_LISTED_GROUPS, STMT_WALK, STMT_DIRECT, STMT_GROUPS };
+
+/* A conversation of the answer. */
+struct pick {
+	const struct store_sync_have *have; /* NULL: not listed by the client */
+	uint64_t id;
+	struct store_cursor place; /* in the walk, where it was not listed */
+	bool loaded;
+	bool begun;    /* its page was */
+	bool complete; /* its page is */
+	struct page page;
+	struct store_sync_change *change;
+	size_t change_count; /* with the one too many that tells of more */
+};
+
+/* What a statement of SYNC_CONTENT is about. */
+struct part {
+	struct pick *pick;
+	unsigned stmt; /* the page's; PAGE_STMTS: the changes */
+};
+
+struct sync {
+	struct read read;
+	store_synced_fn *fn;
+	void *arg;
+	struct str user;
+	struct store_sync_have *have;
+	bool *is_party; /* of the same index: the user is one to that conversation */
+	size_t have_count;
+	bool has_since;
+	struct store_cursor since;
+	int64_t back_to_ms; /* where the walk has to begin again once it has ended; 0: by the margin */
+	unsigned limit;
+
+	enum sync_step step;
+	enum sync_stmt stmt[4]; /* those of the step, in the order of the text */
+	unsigned stmt_count;
+	int64_t activity_ms;	       /* what comes from now on is later */
+	bool more;		       /* there are more than the picks */
+	struct store_cursor walked_to; /* the place of the last pick of the walk; at first, since */
+	struct pick pick[STORE_SYNC_ITEMS_MAX];
+	struct view *view;	      /* of the same index */
+	struct store_sync_item *item; /* likewise */
+	size_t count;		      /* picks */
+	size_t kept;		      /* of them: with content, for the answer */
+	size_t asked;		      /* content was asked for up to this one */
+	struct part part[CHUNK_MAX * (PAGE_STMTS + 1)];
+	unsigned part_count;
+	struct answer answer;
+	bool enough;
+};
+
+bool sync_is_direct(uint64_t id);
+bool sync_is_group(uint64_t id);
+/* Begins the step's next statement. */
+void sync_begin_stmt(struct sync *s, enum sync_stmt stmt);
+
+/* The text of SYNC_FIND, its rows, which make the picks, and before they come again. */
+void sync_find_build(struct sync *s);
+void sync_find_row(struct sync *s, enum sync_stmt stmt, struct row *row);
+void sync_find_restart(struct sync *s);
+
+#endif
