@@ -65,6 +65,7 @@ static inline struct message keep_message(const struct message *m)
 	copy.extra = arena_str(&kept, m->extra);
 	copy.mentions = arena_str(&kept, m->mentions);
 	copy.client_msg_id = arena_str(&kept, m->client_msg_id);
+	copy.mentions = arena_str(&kept, m->mentions);
 	return copy;
 }
 
@@ -75,6 +76,9 @@ static inline struct conversation keep_conversation(const struct conversation *c
 	copy.peer_avatar_url = arena_str(&kept, c->peer_avatar_url);
 	copy.source_kind = arena_str(&kept, c->source_kind);
 	copy.source_id = arena_str(&kept, c->source_id);
+	copy.group.name = arena_str(&kept, c->group.name);
+	copy.group.avatar_url = arena_str(&kept, c->group.avatar_url);
+	copy.group.about = arena_str(&kept, c->group.about);
 	if (c->has_last)
 		copy.last = keep_message(&c->last);
 	return copy;
