@@ -1,1 +1,321 @@
-int main(void){return 0;}
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The messages of groups: pages of them over what a member has deleted, and catching up with both kinds at once. */
+#include "core/base.h"
+#include "store/group.h"
+
+#include "core/buf.h"
+#include "db.h"
+#include "calls.h"
+#include "groups.h"
+#include "../tap.h"
+
+static struct store *s;
+
+/* ---- pages ---- */
+
+struct page_answer {
+	bool done;
+	enum store_status status;
+	unsigned seq[101];
+	size_t count;
+	bool has_more;
+};
+
+static void on_history(const struct store_history *r, void *arg)
+{
+	struct page_answer *a = arg;
+	a->status = r->status;
+	a->count = r->count;
+	a->has_more = r->has_more;
+	for (size_t i = 0; i < r->count; i++)
+		a->seq[i] = (unsigned)message_id_seq(r->item[i].id);
+	answered(&a->done);
+}
+
+static struct page_answer page(const char *user, uint64_t id, uint64_t before, uint64_t after, unsigned limit)
+{
+	struct page_answer a = {0};
+	store_list_messages(s, str_from(user), id, before, after, limit, on_history, &a);
+	wait_for(&a.done);
+	return a;
+}
+
+/* The whole history, page by page; 0 where a page is not as it has to be. */
+static size_t walk(const char *user, uint64_t id, bool backwards, unsigned limit, unsigned *seq, size_t max)
+{
+	uint64_t place = 0;
+	size_t count = 0;
+	for (bool more = true; more;) {
+		struct page_answer a = page(user, id, backwards ? place : 0, backwards ? STORE_NO_AFTER : place, limit);
+		if (a.status != STORE_OK || a.count > limit || count + a.count > max || (a.has_more && a.count == 0))
+			return 0;
+		for (size_t i = 0; i < a.count; i++)
+			seq[count++] = backwards ? a.seq[a.count - 1 - i] : a.seq[i];
+		if (a.count != 0)
+			place = seq[count - 1];
+		more = a.has_more;
+	}
+	for (size_t i = 0; backwards && i < count / 2; i++) {
+		unsigned swapped = seq[i];
+		seq[i] = seq[count - 1 - i];
+		seq[count - 1 - i] = swapped;
+	}
+	return count;
+}
+
+#define LONG 1000
+
+static void walks_are(const char *user, uint64_t id, const bool *deleted, unsigned first_seq, unsigned last_seq)
+{
+	static const unsigned limits[] = {1, 7, 50, 100};
+	static unsigned want[LONG], got[LONG];
+	size_t n = 0;
+	unsigned wrong = 0;
+	for (unsigned i = first_seq; i <= last_seq; i++)
+		if (!deleted[i])
+			want[n++] = i;
+	for (size_t i = 0; i < ARRAY_LEN(limits); i++) {
+		if (n > 200 && limits[i] == 1)
+			continue;
+		for (int backwards = 0; backwards < 2; backwards++) {
+			size_t count = walk(user, id, backwards != 0, limits[i], got, LONG);
+			wrong += count != n || memcmp(got, want, n * sizeof(*want)) != 0;
+		}
+	}
+	is_int(wrong, 0, "%s sees %zu of %u messages, whatever the pages", user, n, last_seq);
+}
+
+/* Every run of the array; they do not touch. */
+static void delete_all(uint64_t id, const char *user, const bool *deleted, unsigned last_seq)
+{
+	struct buf text = {0};
+	unsigned first = 0, greatest = 0;
+	for (unsigned i = 1; i <= last_seq + 1; i++) {
+		if (i <= last_seq && deleted[i]) {
+			first = first == 0 ? i : first;
+		} else if (first != 0) {
+			buf_printf(&text, "%s('%s',%llu,%u,%u)", text.len == 0 ? "" : ",", user, (unsigned long long)id,
+				   first, i - 1);
+			greatest = i - 1;
+			first = 0;
+		}
+	}
+	db_sql("INSERT INTO deletions VALUES %.*s;UPDATE members SET deleted_seq=%u WHERE user_id='%s' AND "
+	       "conversation_id=%llu",
+	       (int)text.len, text.data, greatest, user, (unsigned long long)id);
+	buf_fini(&text);
+}
+
+static void test_pages(void)
+{
+	static bool none[LONG + 1], others[LONG + 1], most[LONG + 1], start[LONG + 1];
+	uint64_t id = group_new("ann", LONG, 100);
+	for (unsigned i = 1; i <= LONG; i++) {
+		others[i] = i % 2 == 0;
+		most[i] = i % 300 > 3;
+		start[i] = i <= 400 || i > 990;
+	}
+	group_join(id, "ann", GROUP_OWNER, 1, 1, 1);
+	walks_are("ann", id, none, 1, LONG);
+	group_join(id, "bob", GROUP_MEMBER, 1, 1, 1);
+	delete_all(id, "bob", others, LONG);
+	walks_are("bob", id, others, 1, LONG);
+	group_join(id, "cat", GROUP_MEMBER, 1, 1, 1);
+	delete_all(id, "cat", most, LONG);
+	walks_are("cat", id, most, 1, LONG);
+	group_join(id, "dan", GROUP_MEMBER, 1, 1, 1);
+	delete_all(id, "dan", start, LONG);
+	walks_are("dan", id, start, 1, LONG);
+	group_join(id, "eve", GROUP_MEMBER, 905, 905, 905);
+	walks_are("eve", id, none, 905, LONG);
+	group_join(id, "fay", GROUP_MEMBER, 611, 611, 611);
+	delete_all(id, "fay", others, LONG);
+	walks_are("fay", id, others, 611, LONG);
+	struct page_answer a = page("eve", id, 905, STORE_NO_AFTER, 10);
+	ok(a.status == STORE_OK && a.count == 0 && !a.has_more,
+	   "nothing is before the first one that a member may see");
+	a = page("eve", id, 907, STORE_NO_AFTER, 10);
+	ok(a.count == 2 && a.seq[0] == 905 && !a.has_more, "or next to nothing");
+	a = page("eve", id, 0, 0, 3);
+	ok(a.count == 3 && a.seq[0] == 905 && a.has_more, "forward it begins there");
+	is_int(page("nobody", id, 0, STORE_NO_AFTER, 10).status, STORE_NOT_FOUND, "who is no member sees nothing");
+	db_sql("DELETE FROM members WHERE user_id='eve'");
+	is_int(page("eve", id, 0, STORE_NO_AFTER, 10).status, STORE_NOT_FOUND, "nor who was one");
+	is_int(page("ann", UINT64_MAX, 0, STORE_NO_AFTER, 10).status, STORE_NOT_FOUND, "no such id");
+}
+
+/* ---- catching up ---- */
+
+struct sync_answer {
+	bool done;
+	enum store_status status;
+	struct {
+		struct conversation c;
+		size_t messages, changes;
+		unsigned first, last; /* seqs of the messages */
+		uint64_t change_seq;  /* of the first change */
+		bool has_more;
+	} item[STORE_SYNC_ITEMS_MAX];
+	size_t count;
+	struct store_cursor cursor;
+	bool more;
+	uint64_t gone[STORE_SYNC_LISTED_MAX];
+	size_t gone_count;
+};
+
+static void on_synced(const struct store_synced *r, void *arg)
+{
+	struct sync_answer *a = arg;
+	a->status = r->status;
+	a->count = r->count;
+	a->cursor = r->cursor;
+	a->more = r->more;
+	a->gone_count = r->gone_count;
+	for (size_t i = 0; i < r->gone_count; i++)
+		a->gone[i] = r->gone[i];
+	for (size_t i = 0; i < r->count; i++) {
+		const struct store_sync_item *from = &r->item[i];
+		a->item[i].c = keep_conversation(&from->conversation);
+		a->item[i].messages = from->message_count;
+		a->item[i].changes = from->change_count;
+		a->item[i].has_more = from->has_more;
+		if (from->message_count != 0) {
+			a->item[i].first = (unsigned)message_id_seq(from->message[0].id);
+			a->item[i].last = (unsigned)message_id_seq(from->message[from->message_count - 1].id);
+		}
+		if (from->change_count != 0)
+			a->item[i].change_seq = from->change[0].change_seq;
+	}
+	answered(&a->done);
+}
+
+static struct sync_answer *sync_as(const char *user, const struct store_sync_have *have, size_t n,
+				   const struct store_cursor *since, unsigned limit)
+{
+	static struct sync_answer a;
+	a = (struct sync_answer){0};
+	struct store_sync_request p = {
+		.user = str_from(user), .have = have, .have_count = n, .has_since = since != NULL, .limit = limit};
+	if (since != NULL)
+		p.since = *since;
+	store_sync(s, &p, on_synced, &a);
+	wait_for(&a.done);
+	return &a;
+}
+
+static void change(uint64_t id, unsigned change_seq, unsigned kind, unsigned seq, const char *user)
+{
+	db_sql("INSERT INTO changes (conversation_id,change_seq,kind,message_id,user_id,at) VALUES (%llu,%u,%u,"
+	       "(%llu<<28)+%u,'%s'," AT("900") ");UPDATE group_heads SET change_seq=%u WHERE id=%llu",
+	       (unsigned long long)id, change_seq, kind, (unsigned long long)id, seq, user, change_seq,
+	       (unsigned long long)id);
+}
+
+static void test_sync_listed(void)
+{
+	uint64_t id = group_new("ann", 30, 100), other = group_new("ann", 5, 100);
+	group_join(id, "sam", GROUP_MEMBER, 11, 11, 20);
+	group_join(other, "ann", GROUP_OWNER, 1, 1, 5);
+	db_befriend("sam", "dora");
+	uint64_t direct = message_id_conversation(do_text(s, "dora", "sam", "x", "s1").m.id);
+	const struct store_sync_have have[] = {{id, 15, 0},	   {other, 1, 0}, {direct, 0, 0}, {99, 0, 0},
+					       {UINT64_MAX, 0, 0}, {other, 3, 0}, {0, 0, 0}};
+	struct sync_answer *a = sync_as("sam", have, 7, NULL, 10);
+	ok(a->status == STORE_OK && a->count == 2 && !a->more, "those listed of which there is more, of both kinds");
+	ok(a->item[0].c.id == direct && a->item[0].messages == 1, "a direct one");
+	ok(a->item[1].c.id == id && a->item[1].first == 16 && a->item[1].last == 25 && a->item[1].has_more &&
+		   a->item[1].c.unread == 10,
+	   "a group, from where the client is");
+	ok(a->gone_count == 4 && a->gone[0] == other && a->gone[1] == 99 && a->gone[2] == UINT64_MAX && a->gone[3] == 0,
+	   "and those that are not the user's, each once");
+	a = sync_as("sam", &(struct store_sync_have){id, 2, 0}, 1, NULL, 100);
+	ok(a->count == 1 && a->item[0].first == 11 && a->item[0].messages == 20 && !a->item[0].has_more,
+	   "from the first one on that the member may see");
+	a = sync_as("sam", &(struct store_sync_have){id, 30, 0}, 1, NULL, 10);
+	ok(a->count == 0 && a->gone_count == 0, "nothing new");
+	group_delete(id, "sam", 26, 30);
+	a = sync_as("sam", &(struct store_sync_have){id, 25, 0}, 1, NULL, 10);
+	ok(a->count == 0, "nothing but what the member has deleted");
+	a = sync_as("sam", &(struct store_sync_have){id, 20, 0}, 1, NULL, 10);
+	ok(a->count == 1 && a->item[0].first == 21 && a->item[0].last == 25 && !a->item[0].has_more &&
+		   a->item[0].c.unread == 5,
+	   "no page has it");
+	change(id, 1, CHANGE_RECALLED, 3, "ann");
+	change(id, 2, CHANGE_RECALLED, 12, "ann");
+	change(id, 3, CHANGE_DELETED, 13, "ann");
+	change(id, 4, CHANGE_DELETED, 27, "sam");
+	a = sync_as("sam", &(struct store_sync_have){id, 30, 0}, 1, NULL, 10);
+	ok(a->count == 1 && a->item[0].changes == 2 && a->item[0].change_seq == 2 && !a->item[0].has_more,
+	   "changes that all see and the member's own, of messages that the member may see");
+	a = sync_as("sam", &(struct store_sync_have){id, 30, 0}, 1, NULL, 1);
+	ok(a->item[0].changes == 1 && a->item[0].has_more, "some at a time");
+	a = sync_as("sam", &(struct store_sync_have){id, 30, 4}, 1, NULL, 10);
+	ok(a->count == 0, "then no more");
+	group_delete(id, "sam", 11, 24);
+	db_sql("UPDATE deletions SET last_seq=30 WHERE user_id='sam' AND first_seq=11;DELETE FROM deletions WHERE "
+	       "user_id='sam' AND first_seq=26;UPDATE members SET deleted_seq=30 WHERE user_id='sam'");
+	a = sync_as("sam", &(struct store_sync_have){id, 0, 4}, 1, NULL, 10);
+	ok(a->count == 0, "a group of which the member has deleted all");
+}
+
+/* Many of both kinds that were active at various and at the same times, the walk in several calls. */
+static void test_sync_walk(void)
+{
+	enum { EACH = 130 };
+	char peer[16];
+	db_sql("UPDATE activity SET at=GREATEST(at," AT("5000") ")");
+	struct store_cursor since = {db_sql("SELECT UNIX_TIMESTAMP(" AT("1000") ")*1000"), 0};
+	for (int i = 0; i < EACH; i++) {
+		uint64_t id = group_new("ann", 3, 100);
+		group_join(id, "wim", GROUP_MEMBER, 1, i % 2 == 0 ? 1 : 3, 3);
+		db_sql("UPDATE group_heads SET active_at=" AT("%d") " WHERE id=%llu", i < 5 ? 900 : 1100 + i / 4,
+		       (unsigned long long)id);
+		snprintf(peer, sizeof(peer), "p%03d", i);
+		db_sql("INSERT INTO conversations (user1_id,user2_id,sort_time,created_at) VALUES ('%s','wim'," AT(
+			       "%d") "," AT("1000") ")",
+		       peer, i < 5 ? 900 : 1100 + i / 5);
+	}
+	unsigned groups = 0, direct = 0, wrong = 0, calls = 0;
+	struct sync_answer *a;
+	uint64_t listed = (uint64_t)db_sql("SELECT MAX(conversation_id) FROM members WHERE user_id='wim'");
+	const struct store_sync_have have = {listed, 3, 0};
+	do {
+		a = sync_as("wim", &have, 1, &since, 2);
+		for (size_t i = 0; i < a->count; i++) {
+			const struct conversation *c = &a->item[i].c;
+			bool is_group = conversation_is_group(c->id);
+			groups += is_group;
+			direct += !is_group;
+			wrong += c->id == listed || (is_group && (a->item[i].last != 3 ||
+								  a->item[i].first != (c->first_seq == 3 ? 3 : 2) ||
+								  a->item[i].has_more != (c->first_seq == 1)));
+		}
+		since = a->cursor;
+	} while (++calls < 10 && a->more);
+	ok(groups == EACH - 5 - 1 && direct == EACH - 5 && wrong == 0, "each that was active since the cursor, once");
+	if (groups != EACH - 5 - 1 || direct != EACH - 5 || wrong != 0)
+		printf("#   %u groups, %u direct, %u wrong\n", groups, direct, wrong);
+	ok(calls == 3 && a->gone_count == 0, "in three calls");
+	db_sql("DELETE FROM members WHERE user_id='wim'");
+	a = sync_as("wim", &have, 1, &since, 2);
+	ok(a->gone_count == 1 && a->gone[0] == listed, "what the user was removed from is gone");
+}
+
+int main(void)
+{
+	db_start();
+	struct conf *c = db_conf("tidings");
+	db_migrate(c);
+	base = event_base_new();
+	s = store_new(base, c, NULL, NULL);
+	wait_up(s);
+	test_pages();
+	test_sync_listed();
+	test_sync_walk();
+	is_int(answers_at_once, 0, "no answer came but from the loop");
+	store_free(&s);
+	event_base_free(base);
+	arena_fini(&kept);
+	conf_free(&c);
+	return done_testing();
+}
