@@ -16,6 +16,7 @@ my $top = Tidings::top();
 
 my $time = 'UTC_TIMESTAMP(3) + INTERVAL (CAST(seq AS SIGNED) - 500) SECOND';
 my $other = q{CONCAT(IF(seq % 2, 'a', 'u'), LPAD(1 + seq DIV 2 % 999, 4, '0'))};
+my $group = 1 << 34; # the first one's id
 my @fill = (
 	users => "INSERT INTO users (id, nickname) SELECT CONCAT(k, LPAD(seq, 4, '0')), 'Nick' FROM seq_1_to_999 JOIN (SELECT 'a' AS k UNION SELECT 'u') kinds",
 	users => "INSERT INTO users (id, nickname) VALUES ('alice', 'Alice')",
@@ -35,6 +36,21 @@ my @fill = (
 	read_marks => "INSERT INTO read_marks SELECT id, user2_id, seq, created_at FROM conversations JOIN seq_1_to_5",
 	deletions => "INSERT INTO deletions SELECT user_id, id, seq * 5, seq * 5 + 1 FROM (SELECT user1_id AS user_id, id FROM conversations UNION ALL SELECT user2_id, id FROM conversations) sides JOIN seq_1_to_3 WHERE user_id <> 'alice'",
 	recalls => "INSERT INTO recalls (user_id, recalled_at, conversation_id) SELECT user1_id, sort_time, id FROM conversations UNION SELECT user2_id, sort_time, id FROM conversations",
+	# alice is in every second group, and in the first of them is everyone.
+	group_heads => "INSERT INTO group_heads (id, last_seq, change_seq, uncounted_seq, all_seq, member_count, last_message_time, sort_time, active_at, created_at) SELECT $group + seq, 20, 5, 18, 17, 12, $time, $time, $time, $time FROM seq_0_to_1997",
+	group_profiles => 'INSERT INTO group_profiles (id, owner_id, name, created_by, client_group_id) SELECT id, \'u0001\', \'Name\', \'u0001\', id FROM group_heads',
+	members => "INSERT INTO members (user_id, conversation_id, role, joined_seq, first_seq, read_seq, deleted_seq, mention_seq, joined_at) SELECT 'alice', $group + 2 * seq, IF(seq, 3, 1), 1, 1, 10, IF(seq % 5, 0, 20), 15, UTC_TIMESTAMP(3) FROM seq_0_to_998",
+	members => "INSERT INTO members (user_id, conversation_id, role, joined_seq, first_seq, read_seq, joined_at) SELECT u.id, $group, 3, 1, 1, 20, UTC_TIMESTAMP(3) FROM users u WHERE u.id <> 'alice' UNION SELECT CONCAT('u', LPAD(r.seq, 4, '0')), $group + g.seq, IF(r.seq = 1, 1, 3), 1, 1, 20, UTC_TIMESTAMP(3) FROM seq_1_to_1997 g JOIN seq_1_to_10 r",
+	group_counts => 'INSERT INTO group_counts (user_id, n) SELECT user_id, COUNT(*) FROM members GROUP BY user_id',
+	messages => "INSERT INTO messages (id, from_user_id, to_user_id, message_type, content, client_msg_id, created_at) SELECT h.id << 28 | seq, 'u0001', '', IF(seq = 1, 7, 0), 'text', CONCAT(h.id, ':', seq), h.created_at FROM group_heads h JOIN seq_1_to_20",
+	changes => 'INSERT INTO changes (conversation_id, change_seq, kind, message_id, user_id, at) SELECT id, seq, seq % 3, id << 28 | seq, \'u0001\', created_at FROM group_heads JOIN seq_1_to_5',
+	uncounted => 'INSERT INTO uncounted (conversation_id, seq) SELECT id, seq FROM group_heads JOIN seq_1_to_18 WHERE seq % 4 IN (1, 2)',
+	mentions => 'INSERT INTO mentions (user_id, conversation_id, seq, at) SELECT user_id, id, seq, created_at FROM (SELECT \'alice\' AS user_id UNION SELECT \'*\' UNION SELECT \'u0001\') whom JOIN group_heads JOIN (SELECT 13 AS seq UNION SELECT 15 UNION SELECT 17) places',
+	deletions => "INSERT INTO deletions (user_id, conversation_id, first_seq, last_seq) SELECT m.user_id, m.conversation_id, r.seq * 5, r.seq * 5 + IF(r.seq = 4, 0, 1) FROM members m JOIN seq_1_to_4 r WHERE m.deleted_seq <> 0 OR m.user_id = 'u0002'",
+	read_marks => 'INSERT INTO read_marks (conversation_id, user_id, up_to_seq, at) SELECT conversation_id, user_id, 15, joined_at FROM members WHERE read_seq > 15',
+	group_bans => "INSERT INTO group_bans (conversation_id, user_id, banned_by, created_at) SELECT $group + g.seq, CONCAT('b', b.seq), 'u0001', UTC_TIMESTAMP(3) FROM seq_0_to_99 g JOIN seq_1_to_50 b",
+	group_requests => "INSERT INTO group_requests (conversation_id, user_id, created_at) SELECT $group + g.seq, CONCAT('r', r.seq), UTC_TIMESTAMP(3) FROM seq_0_to_99 g JOIN seq_1_to_50 r",
+	group_invites => "INSERT INTO group_invites (code, conversation_id, created_by, created_at) SELECT LPAD(i.seq * 1000 + g.seq, 16, 'c'), $group + g.seq, 'u0001', UTC_TIMESTAMP(3) FROM seq_0_to_99 g JOIN seq_1_to_50 i",
 );
 # Which stay small, whatever happens.
 my %small = map { $_ => 1 } qw(activity fences schema_migrations);
@@ -102,7 +118,7 @@ my @drive = (
 		return map { $alice->post('/messages/conversations/create', {user_id => $_}) } qw(new u0001);
 	},
 	conversations => sub { return pages('/messages/conversations?limit=50') },
-	history => sub { return map { $alice->get("/messages/conversations/$cid/messages$_") } '', '?before=15&limit=5', '?after=5' },
+	history => sub { return map { my $id = $_; map { $alice->get("/messages/conversations/$id/messages$_") } '', '?before=15&limit=5', '?after=5' } $cid, $group },
 	read_message => sub { return map { $alice->put('/messages/' . message(2) . '/read') } 1 .. 2 },
 	read => sub { return map { $alice->put("/messages/conversations/$cid/read", $_) } {up_to_seq => 10}, {} },
 	recall => sub {
@@ -118,6 +134,7 @@ my @drive = (
 	sync => sub {
 		my @have = map { {id => conversation_with($_) . '', seq => 5, change_seq => 1} } qw(u0001 u0002 a0003);
 		my $first = $alice->post('/messages/sync', {conversations => [], since => undef});
+		push @have, {id => "$group", seq => 5, change_seq => 1};
 		return ($first, map { $alice->post('/messages/sync', {conversations => $_, since => $first->json->{cursor}, limit => 10}) } [], \@have);
 	},
 	register => sub { return $anyone->post('/users/register', {user_id => 'newcomer', password => 'long enough'}) },
