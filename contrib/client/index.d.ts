@@ -3,7 +3,10 @@
 
 export type Id = string;
 export type Time = string;
-export type MessageType = 'text' | 'image' | 'voice' | 'video' | 'file';
+/** What can be sent. */
+export type SentType = 'text' | 'image' | 'voice' | 'video' | 'file';
+/** system: what has happened to a group; its `extra` is a SystemExtra. */
+export type MessageType = SentType | 'system';
 export type Json = null | boolean | number | string | Json[] | {[name: string]: Json};
 
 // ---- resources ----
@@ -14,18 +17,30 @@ export interface Message {
     /** 1, 2, 3 … within the conversation, in the order of commit. */
     seq: number;
     from_user_id: string;
-    to_user_id: string;
+    /** null in a group. */
+    to_user_id: string | null;
     message_type: MessageType;
     content: string | null;
     media_url: string | null;
     extra: {[name: string]: Json} | null;
     client_msg_id: string | null;
     reply_to: Id | null;
-    is_read: boolean;
+    /** User ids, or ['*'] for everyone. */
+    mentions: string[];
+    /** null in a group: see Conversation.read_seq, and Rest.receipts(). */
+    is_read: boolean | null;
     read_at: Time | null;
     is_recalled: boolean;
     recalled_at: Time | null;
     created_at: Time;
+}
+
+export interface SystemExtra {
+    /** Ignore those that you do not know. */
+    event: 'created' | 'added' | 'joined' | 'left' | 'removed' | 'renamed' | 'changed' | 'role' | 'owner' | 'dissolved' |
+        (string & {});
+    /** To whom it has happened; who did it is the message's from_user_id. */
+    user_ids: string[];
 }
 
 export interface Reference {
@@ -33,18 +48,126 @@ export interface Reference {
     id: string;
 }
 
-export interface Conversation {
+export interface Peer {
+    user_id: string;
+    nickname: string | null;
+    avatar_url: string | null;
+    online: boolean;
+}
+
+export type Role = 'owner' | 'admin' | 'member';
+
+export interface GroupSettings {
+    /** Who may join: with an invite, also by the group's id, or both once an admin has let them in. */
+    join: 'invite' | 'open' | 'approval';
+    /** What a new member sees. */
+    history: 'all' | 'joined';
+    /** Who may send; who may add friends and make invites. */
+    send: 'all' | 'admins';
+    add: 'all' | 'admins';
+    /** A member sends one message in that time; 0: any number. */
+    slow_mode_seconds: number;
+}
+
+export interface Group {
+    name: string;
+    avatar_url: string | null;
+    about: string | null;
+    owner_id: string;
+    /** The caller's own. */
+    role: Role;
+    member_count: number;
+    joined_at: Time;
+    /** It can be read, and nothing else. */
+    dissolved_at: Time | null;
+    settings: GroupSettings;
+}
+
+interface AnyConversation {
     id: Id;
-    peer: {user_id: string; nickname: string | null; avatar_url: string | null; online: boolean};
-    /** The newest one that the caller has not deleted. */
+    /** The newest one that the caller may see and has not deleted. */
     last_message: Message | null;
     last_message_time: Time | null;
     unread_count: number;
+    /** Those of them that mention the caller or everyone. */
+    mention_count: number;
     read_seq: number;
-    peer_read_seq: number;
+    /** The first message that the caller may see. */
+    first_seq: number;
     change_seq: number;
     source: Reference | null;
     created_at: Time;
+}
+
+export interface DirectConversation extends AnyConversation {
+    kind: 'direct';
+    peer: Peer;
+    group: null;
+    peer_read_seq: number;
+}
+
+export interface GroupConversation extends AnyConversation {
+    kind: 'group';
+    peer: null;
+    group: Group;
+    peer_read_seq: null;
+}
+
+export type Conversation = DirectConversation | GroupConversation;
+
+/** Who was not added, and why: not_friends, blocked, already_member, banned, group_full, too_many_groups, not_found. */
+export type LeftOut = {user_id: string; code: string}[];
+
+export interface Member {
+    user: Profile;
+    role: Role;
+    joined_at: Time;
+    /** Until then they cannot send. */
+    muted_until: Time | null;
+}
+
+export interface Ban {
+    user: Profile;
+    banned_by: string;
+    created_at: Time;
+}
+
+export interface Invite {
+    code: string;
+    /** null: never. */
+    expires_at: Time | null;
+    /** null: any number. */
+    max_uses: number | null;
+    uses: number;
+    created_by: string;
+    created_at: Time;
+}
+
+/** What a stranger may see of a group. */
+export interface InvitePreview {
+    name: string;
+    avatar_url: string | null;
+    about: string | null;
+    member_count: number;
+}
+
+/** An admin has to let the user in. */
+export interface Requested {
+    state: 'requested';
+}
+
+export interface JoinRequest {
+    user: Profile;
+    created_at: Time;
+}
+
+export interface Unread {
+    unread_count: number;
+    mention_count: number;
+}
+
+export interface ReceiptPage extends Page<{user_id: string; read_at: Time}> {
+    read_count: number;
 }
 
 export interface Profile {
@@ -112,18 +235,22 @@ export interface Change {
 
 export interface Synced {
     conversations: {conversation: Conversation; messages: Message[]; changes: Change[]; has_more: boolean}[];
+    /** Of those that were asked about: the caller may not see them (any more). */
+    gone: Id[];
     cursor: string;
     more: boolean;
 }
 
-/** The body of POST /messages/send. */
+/** The body of POST /messages/send. It has either `to_user_id` or `conversation_id`. */
 export interface Draft {
-    to_user_id: string;
-    message_type: MessageType;
+    to_user_id?: string;
+    conversation_id?: Id;
+    message_type: SentType;
     content?: string | null;
     media_url?: string | null;
     extra?: {[name: string]: Json} | null;
     reply_to?: Id | null;
+    mentions?: string[] | null;
     client_msg_id?: string;
 }
 
@@ -166,9 +293,46 @@ export interface Rest {
     recallMessage(messageId: Id): Promise<Message>;
     deleteMessage(messageId: Id): Promise<void>;
     unreadCount(): Promise<number>;
+    unread(): Promise<Unread>;
+    /** Messages that mention the caller or everyone, the newest first. */
+    mentions(page?: PageOptions): Promise<Page<Message>>;
+    /** Who has read a message, without its sender. `conflict` in groups that are too large for it. */
+    receipts(messageId: Id, page?: PageOptions): Promise<ReceiptPage>;
     sync(request?: {
         conversations?: {id: Id; seq: number; change_seq: number}[]; since?: string | null; limit?: number;
     }): Promise<Synced>;
+
+    /** With a client_group_id it can be repeated: the group is made once. */
+    createGroup(group: {
+        name: string; user_ids?: string[]; avatar_url?: string | null; about?: string | null;
+        settings?: Partial<GroupSettings>; client_group_id?: string;
+    }): Promise<GroupConversation & {left_out: LeftOut}>;
+    group(groupId: Id): Promise<GroupConversation>;
+    /** An absent field stays as it is, null clears it. */
+    updateGroup(groupId: Id, changes: {
+        name?: string; avatar_url?: string | null; about?: string | null; settings?: Partial<GroupSettings>;
+    }): Promise<GroupConversation>;
+    dissolveGroup(groupId: Id): Promise<void>;
+    /** The owner first, then admins. query: of whom the id begins or the nickname contains it. */
+    members(groupId: Id, options?: PageOptions & {query?: string}): Promise<Page<Member>>;
+    addMembers(groupId: Id, userIds: string[]): Promise<{added: string[]; left_out: LeftOut}>;
+    /** An absent field stays as it is; muted_until null ends a mute. */
+    updateMember(groupId: Id, userId: string, changes: {role?: 'admin' | 'member'; muted_until?: Time | null}): Promise<Member>;
+    /** Oneself: leaves. */
+    removeMember(groupId: Id, userId: string, options?: {ban?: boolean}): Promise<void>;
+    passOnGroup(groupId: Id, userId: string): Promise<GroupConversation>;
+    bans(groupId: Id, page?: PageOptions): Promise<Page<Ban>>;
+    liftBan(groupId: Id, userId: string): Promise<void>;
+    /** expires_in: seconds. */
+    createInvite(groupId: Id, options?: {expires_in?: number; max_uses?: number}): Promise<Invite>;
+    invites(groupId: Id): Promise<{items: Invite[]}>;
+    revokeInvite(groupId: Id, code: string): Promise<void>;
+    invite(code: string): Promise<InvitePreview>;
+    acceptInvite(code: string): Promise<GroupConversation | Requested>;
+    joinGroup(groupId: Id): Promise<GroupConversation | Requested>;
+    joinRequests(groupId: Id, page?: PageOptions): Promise<Page<JoinRequest>>;
+    acceptMember(groupId: Id, userId: string): Promise<Member>;
+    declineMember(groupId: Id, userId: string): Promise<void>;
 
     /** Needs no token; give the account's to setToken(). */
     register(account: {user_id: string; password: string; nickname?: string}): Promise<Account>;
@@ -215,8 +379,16 @@ export interface Events {
     state: {state: State; reason: string; retryInMs: number | null};
     /** Connected, and nothing that happened before is missing. After every (re)connection and `resync`. */
     synced: Record<string, never>;
-    /** A conversation as the server shows it now: each at the first connection, later those that may have changed. */
+    /**
+     * A conversation as the server shows it now: each at the first connection, later those that may have changed, and a
+     * group that the user has come into.
+     */
     conversation: Conversation;
+    /**
+     * The user is no longer in the group: forget the conversation. A dissolved one can still be read. null: it happened
+     * during an absence, or how is not known.
+     */
+    left: {conversation_id: Id; reason: 'left' | 'removed' | 'banned' | 'dissolved' | null};
     /** Each message once, and those of a conversation in the order of seq; one's own are among them. */
     message: Message;
     /** The message was put into the outbox. */
@@ -225,9 +397,13 @@ export interface Events {
     ack: {client_msg_id: string; message: Message; replayed: boolean};
     /** The server will not have it; it has left the outbox. */
     refused: {client_msg_id: string; draft: Draft; problem: Problem};
-    recalled: {conversation_id: Id; message_id: Id; recalled_at: Time};
+    /** by: the admin who did it in the sender's place. Not known of what was recalled during an absence. */
+    recalled: {conversation_id: Id; message_id: Id; recalled_at: Time; by?: string | null};
     deleted: {conversation_id: Id; message_id: Id};
-    /** up_to_seq for a conversation, message_ids for single messages; reader_id null: the recipient of the message. */
+    /**
+     * up_to_seq for a conversation, message_ids for single messages (of direct conversations alone); reader_id null: the
+     * recipient of the message. In a group a `message` also reads it, for its sender, up to its own seq; no `read` says so.
+     */
     read: {
         conversation_id: Id; reader_id: string | null; up_to_seq: number | null; message_ids: Id[] | null; read_at: Time;
     };
@@ -236,7 +412,7 @@ export interface Events {
     notification: Notification;
     /** The state `replaced` follows. */
     kicked: {reason: string; by_session: string | null};
-    /** What failed in the background: the storage, or a request that no repeating mends. */
+    /** What failed in the background: the storage, or a request that fails however often it is repeated. */
     error: Error;
 }
 
@@ -289,15 +465,17 @@ export interface Options {
 }
 
 export interface Outgoing {
-    /** The recipient; or the conversation, if the client has met it. */
+    /** The recipient; or the conversation, which may be a group. */
     to?: string;
     conversation_id?: Id;
     /** Default text. */
-    type?: MessageType;
+    type?: SentType;
     content?: string | null;
     media_url?: string | null;
     extra?: {[name: string]: Json} | null;
     reply_to?: Id | null;
+    /** User ids, or ['*'] for everyone. */
+    mentions?: string[] | null;
     /** Default: a random one. */
     client_msg_id?: string;
 }
@@ -349,7 +527,9 @@ export class TidingsClient {
     unblock(userId: string): Promise<void>;
     /** All whom this user blocks. */
     blocked(): Promise<Profile[]>;
-    /** Shown to the peer, if connected. */
+    /** Out of a group; the event `left` follows. An owner passes the group on first (`conflict`), or is alone. */
+    leave(groupId: Id): Promise<void>;
+    /** Shown to the peer, or to the members of a group that is not too large, if they are connected. */
     typing(conversationId: Id): void;
     /** Whose presence to follow, also after reconnections; replaces the set before. Up to 500 friends. */
     watch(userIds: Iterable<string>): void;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // A page's chat in outline; the declarations are checked against it.
-import {Problem, TidingsClient, type Message} from 'tidings-client';
+import {Problem, TidingsClient, type Message, type SystemExtra} from 'tidings-client';
 
 const client = new TidingsClient({
     url: '/im',
@@ -11,16 +11,50 @@ const client = new TidingsClient({
 
 const shown = new Map<string, Message>();
 
-client.on('conversation', (c) => console.log(c.peer.nickname ?? c.peer.user_id, c.unread_count));
+const titles = new Map<string, string>();
+
+client.on('conversation', (c) => {
+    titles.set(c.id, c.kind === 'group' ? c.group.name : c.peer.nickname ?? c.peer.user_id);
+    console.log(titles.get(c.id), c.unread_count, c.mention_count);
+});
+client.on('left', ({conversation_id, reason}) => {
+    if (reason !== 'dissolved')
+        titles.delete(conversation_id);
+});
 client.on('message', (m) => {
     shown.set(m.id, m);
+    if (m.message_type === 'system')
+        console.log(systemText(m));
     if (m.from_user_id !== client.userId)
         client.markRead(m.conversation_id, m.seq);
 });
 client.on('recalled', ({message_id}) => shown.delete(message_id));
-client.on('refused', ({draft, problem}) => console.warn(`not sent to ${draft.to_user_id}: ${problem.code}`));
+client.on('refused', ({draft, problem}) => console.warn(`not sent to ${draft.to_user_id ?? draft.conversation_id}: ${problem.code}`));
 client.on('state', ({state, retryInMs}) => console.log(state, retryInMs));
 client.connect();
+
+function systemText({from_user_id, extra}: Message): string | null {
+    const {event, user_ids} = extra as unknown as SystemExtra;
+    switch (event) {
+    case 'added': return `${from_user_id} added ${user_ids.join(', ')}`;
+    case 'left': return `${from_user_id} left`;
+    default: return null; // others likewise; what a later server brings is not shown
+    }
+}
+
+export async function found(name: string, friends: string[]): Promise<string> {
+    const {id, left_out} = await client.rest.createGroup({name, user_ids: friends, client_group_id: crypto.randomUUID()});
+    left_out.forEach(({user_id, code}) => console.warn(`${user_id}: ${code}`));
+    await client.send({conversation_id: id, content: 'Welcome', mentions: ['*']}).done;
+    return id;
+}
+
+export async function seenBy(messageId: string): Promise<string[]> {
+    const readers: string[] = [];
+    for await (const {user_id} of client.rest.each((page) => client.rest.receipts(messageId, page)))
+        readers.push(user_id);
+    return readers;
+}
 
 export async function say(to: string, content: string): Promise<Message | null> {
     const {done} = client.send({to, content});

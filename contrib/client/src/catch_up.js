@@ -20,7 +20,8 @@ export class CatchUp {
     #again = false;
     #filling = new Set(); // ids of conversations
 
-    // on.synced(), on.conversation(c), on.moved() when the cursor has, on.error(problem) for what no trying mends.
+    // on.synced(), on.conversation(c), on.left(conversation_id) for one that the user may not see any more, on.moved()
+    // when the cursor has, on.error(problem) for what no trying helps.
     constructor({rest, ledger, timing, backoff, on}) {
         this.#rest = rest;
         this.#ledger = ledger;
@@ -69,10 +70,7 @@ export class CatchUp {
         this.#running = false;
         this.#on.synced();
         // Gaps met meanwhile were left to this run; one that came after its last answer is left over.
-        for (const {id} of this.#ledger.recent(Infinity)) {
-            if (this.#ledger.heldOf(id).length > 0)
-                this.gap(id);
-        }
+        this.#ledger.wanting().forEach((id) => this.gap(id));
     }
 
     async #untilDone(current, work) {
@@ -100,17 +98,21 @@ export class CatchUp {
         if (isFirst || !current())
             return;
         // Reading a whole conversation is no change that sync would tell of; the list shows it.
+        const {moment} = this.#ledger;
         const page = await this.#rest.conversations({limit: PAGE});
         if (current())
-            page.items.forEach((c) => this.#on.conversation(c));
+            page.items.filter((c) => !this.#ledger.leftSince(c.id, moment)).forEach((c) => this.#on.conversation(c));
     }
 
     // The first cursor is kept if this has to be done again: conversations that have begun already go on from there.
     async #begin(current) {
         this.#firstCursor ??= (await this.#rest.sync()).cursor;
+        const {moment} = this.#ledger;
         for await (const conversation of this.#rest.each((page) => this.#rest.conversations(page), {limit: PAGE})) {
             if (!current())
                 return;
+            if (this.#ledger.leftSince(conversation.id, moment))
+                continue;
             this.#ledger.begin(conversation);
             this.#on.conversation(conversation);
         }
@@ -123,11 +125,16 @@ export class CatchUp {
     async #step(current) {
         const conversations = this.#ledger.recent(LISTED_MAX);
         const listed = new Set(conversations.map((c) => c.id));
+        const {moment} = this.#ledger;
         const answer = await this.#rest.sync({conversations, since: this.#cursor, limit: PAGE});
         if (!current())
             return false;
         let again = answer.more;
+        for (const id of answer.gone ?? [])
+            this.#gone(id, moment);
         for (const item of answer.conversations) {
+            if (this.#ledger.leftSince(item.conversation.id, moment))
+                continue;
             again = this.#ledger.merge(item, listed.has(item.conversation.id)) || again;
             this.#on.conversation(item.conversation);
         }
@@ -135,12 +142,19 @@ export class CatchUp {
         return again;
     }
 
+    // Unless an event has shown the conversation since it was asked: the user came back.
+    #gone(conversationId, moment) {
+        if (!this.#ledger.metSince(conversationId, moment))
+            this.#on.left(conversationId);
+    }
+
     #setCursor(cursor) {
         this.#cursor = cursor;
         this.#on.moved();
     }
 
-    // Messages of this conversation are held for want of earlier ones. Those may be on their way, so they get a moment.
+    // Messages of this conversation are missing, or it is a group that is not known. What is missing may be on its way, so
+    // it gets a moment.
     async gap(conversationId) {
         if (!this.#up || this.#running || this.#filling.has(conversationId))
             return;
@@ -148,19 +162,44 @@ export class CatchUp {
         const round = this.#round;
         const current = () => round === this.#round && !this.#running;
         await new Promise((resolve) => setTimeout(resolve, this.#timing.gapMs));
-        while (current() && this.#ledger.heldOf(conversationId).length > 0)
-            await this.#untilDone(current, () => this.#fill(conversationId));
+        while (current() && this.#ledger.isWanting(conversationId))
+            await this.#untilDone(current, () => this.#fill(conversationId, current));
         if (round === this.#round)
             this.#filling.delete(conversationId);
     }
 
-    async #fill(conversationId) {
-        const held = this.#ledger.heldOf(conversationId);
+    async #fill(conversationId, current) {
+        const {moment} = this.#ledger;
+        const isKnown = this.#ledger.seqOf(conversationId) !== null;
+        try {
+            await (isKnown ? this.#fetchMissing(conversationId, current) : this.#fetchGroup(conversationId, current));
+        } catch (problem) {
+            if (problem.code !== 'not_found')
+                throw problem;
+            if (current())
+                this.#gone(conversationId, moment);
+        }
+    }
+
+    async #fetchMissing(conversationId, current) {
+        const {moment} = this.#ledger;
+        const last = this.#ledger.lastKnownOf(conversationId);
         const after = this.#ledger.seqOf(conversationId);
         const {items, has_more} = await this.#rest.history(conversationId, {after, limit: PAGE});
+        if (!current() || this.#ledger.leftSince(conversationId, moment))
+            return;
         this.#ledger.fill(conversationId, items);
-        // Held before it was asked for, and yet not in the answer: deleted meanwhile.
+        // Known before it was asked for, and yet not in the answer: deleted meanwhile.
         if (!has_more)
-            this.#ledger.settle(conversationId, Math.max(...held));
+            this.#ledger.settle(conversationId, last);
+    }
+
+    async #fetchGroup(conversationId, current) {
+        const {moment} = this.#ledger;
+        const conversation = await this.#rest.group(conversationId);
+        if (!current() || this.#ledger.leftSince(conversationId, moment))
+            return;
+        this.#on.conversation(conversation);
+        this.#ledger.meet(conversation);
     }
 }

@@ -88,6 +88,7 @@ export class TidingsClient extends Emitter {
             on: {
                 synced: () => this.#caughtUp(),
                 conversation: (conversation) => this.emit('conversation', conversation),
+                left: (id) => this.#left(id, null),
                 moved: () => this.#savePositions(),
                 error: (error) => this.emit('error', error),
             },
@@ -213,13 +214,14 @@ export class TidingsClient extends Emitter {
 
     // ---- what the user does ----
 
-    // {to | conversation_id, type = 'text', content, media_url, extra, reply_to, client_msg_id}. Goes out now or when
-    // there is a connection again: {client_msg_id, done}.
+    // {to | conversation_id, type = 'text', content, media_url, extra, reply_to, mentions, client_msg_id}. Goes out now or
+    // when there is a connection again: {client_msg_id, done}. To a direct conversation that is known it goes by its user,
+    // so that what is sent to either of the two keeps its order.
     send({to, conversation_id, type = 'text', ...rest}) {
-        const recipient = to ?? this.#ledger.peerOf(conversation_id);
-        if (recipient === null)
-            throw new Problem('not_found', {detail: 'The conversation is not known here: say whom it goes to.'});
-        return this.#outbox.add({...rest, to_user_id: recipient, message_type: type});
+        if (typeof (to ?? conversation_id) !== 'string')
+            throw new TypeError('A message goes to a user (to) or to a conversation (conversation_id).');
+        const user = to ?? this.#ledger.peerOf(conversation_id);
+        return this.#outbox.add({...rest, ...user === null ? {conversation_id} : {to_user_id: user}, message_type: type});
     }
 
     // Takes back an unsent message; false where it may have reached the server.
@@ -241,6 +243,12 @@ export class TidingsClient extends Emitter {
 
     delete(messageId) {
         return this.#rest.deleteMessage(messageId);
+    }
+
+    // Out of a group; the event `left` follows. An owner passes it on first, or is alone.
+    async leave(groupId) {
+        const me = this.#userId ?? (await this.#rest.me()).user_id;
+        await this.#rest.removeMember(groupId, me);
     }
 
     // Any user, a friend or not. A block stays until it is lifted.
@@ -324,6 +332,13 @@ export class TidingsClient extends Emitter {
         case 'read':
             this.#receivedRead(event);
             break;
+        case 'conversation':
+            this.emit('conversation', event.conversation);
+            this.#ledger.meet(event.conversation);
+            break;
+        case 'left':
+            this.#left(event.conversation_id, event.reason);
+            break;
         case 'resync':
             this.#synced = false;
             this.#catchUp.run();
@@ -349,6 +364,16 @@ export class TidingsClient extends Emitter {
         const message_ids = event.message_ids.filter((id) => this.#ledger.changed('read', id, event.read_at));
         if (message_ids.length > 0)
             this.emit('read', {...event, message_ids});
+    }
+
+    // reason: null where it is not known. A dissolved group can still be read.
+    #left(conversation_id, reason) {
+        if (reason !== 'dissolved') {
+            if (!this.#ledger.drop(conversation_id))
+                return;
+            this.#reads.delete(conversation_id);
+        }
+        this.emit('left', {conversation_id, reason});
     }
 
     #heard(message) {
@@ -379,7 +404,8 @@ export class TidingsClient extends Emitter {
         } catch (problem) {
             if (problem.transient || problem.aboutToken)
                 return; // again after the next catching up
-            this.emit('error', problem);
+            if (this.#reads.has(conversationId)) // else the user has left meanwhile
+                this.emit('error', problem);
         } finally {
             this.#reading.delete(conversationId);
         }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// How far each conversation has been handed to the application. Messages come in from everywhere (events, answers to
-// sends, catching up) in any order and any number of times; they leave once each, in the order of seq. One that comes
-// too early is held until what lies before it has come.
+// How far each conversation, direct or a group, has been handed to the application. Messages come in from everywhere
+// (events, answers to sends, catching up) in any order and any number of times; they leave once each, in the order of
+// seq. One that comes too early is held until what lies before it has come.
 
 // So many recalls, reads and deletions are remembered, so that each is told once, and so that a message that was read
 // from the database before its recall is not shown after it.
@@ -17,10 +17,20 @@ function isPlace(place) {
     return Array.isArray(place) && place.length === 4 && typeof place[0] === 'string' && place.slice(2).every(Number.isSafeInteger);
 }
 
+const peerIdOf = (conversation) => conversation.peer?.user_id ?? null;
+const lastSeqOf = (conversation) => conversation.last_message?.seq ?? 0;
+
+// What lies before a user's joining is history. Where that cannot be seen, everything that can be is later than it; else
+// read_seq begins there. The message about the joining is the first one that is handed on.
+function joinedAt(conversation) {
+    return Math.max(conversation.first_seq > 1 ? conversation.first_seq - 1 : conversation.read_seq - 1, 0);
+}
+
 class Place {
     held = new Map(); // seq -> message
+    end = 0; // a message with this seq is known to be there
 
-    // seq: everything up to it was handed on; null while it is not known where to begin.
+    // peerId: null in a group. seq: everything up to it was handed on; null while it is not known where to begin.
     constructor(id, peerId, seq, changeSeq) {
         this.id = id;
         this.peerId = peerId;
@@ -28,8 +38,21 @@ class Place {
         this.changeSeq = changeSeq;
     }
 
+    get isGroup() {
+        return this.peerId === null;
+    }
+
     get firstHeld() {
         return Math.min(...this.held.keys());
+    }
+
+    get lastKnown() {
+        return Math.max(this.end, ...this.held.keys());
+    }
+
+    // Messages are known to be there that were not handed on.
+    get isWanting() {
+        return this.held.size > 0 || (this.seq !== null && this.seq < this.end);
     }
 }
 
@@ -37,10 +60,13 @@ export class Ledger {
     #places = new Map(); // conversation id -> Place, the one touched last at the end
     #changes = new Map(); // "kind message_id" -> time; the oldest first
     #begun = false;
+    #moment = 0; // counts what the next two tell of
+    #metAt = new Map(); // conversation id -> when an event last showed it
+    #leftAt = new Map(); // conversation id -> when the user was last found to be out of it
     #on;
 
-    // on.event(name, event) for the application; on.gap(conversation_id) when messages are held for want of earlier
-    // ones; on.behind() when changes may be missing; on.moved() when what save() gives has changed.
+    // on.event(name, event) for the application; on.gap(conversation_id) when messages are missing, or a group that is
+    // not known was heard of; on.behind() when changes may be missing; on.moved() when what save() gives has changed.
     constructor(on) {
         this.#on = on;
     }
@@ -78,25 +104,95 @@ export class Ledger {
         return [...this.#places.get(conversationId)?.held.keys() ?? []];
     }
 
+    // The last seq that is known to be there.
+    lastKnownOf(conversationId) {
+        return this.#places.get(conversationId)?.lastKnown ?? 0;
+    }
+
+    isWanting(conversationId) {
+        return this.#places.get(conversationId)?.isWanting ?? false;
+    }
+
+    // Those of which messages are missing.
+    wanting() {
+        return [...this.#places.values()].filter((p) => p.isWanting).map((p) => p.id);
+    }
+
+    // ---- coming and going: a user may leave a group, and come back, while an answer about it is on its way ----
+
+    // To be kept when something is asked, and given to the two below when the answer is there.
+    get moment() {
+        return this.#moment;
+    }
+
+    // The user left since: an answer that shows the conversation may be older than that.
+    leftSince(conversationId, moment) {
+        return (this.#leftAt.get(conversationId) ?? 0) > moment;
+    }
+
+    // The conversation was shown since: an answer without it may be older than that.
+    metSince(conversationId, moment) {
+        return (this.#metAt.get(conversationId) ?? 0) > moment;
+    }
+
+    // The conversation as an event, or an answer about it alone, shows it. A group that was not known begins where the
+    // user joined it.
+    meet(conversation) {
+        this.#metAt.set(conversation.id, ++this.#moment);
+        if (!this.#begun) {
+            this.begin(conversation);
+            return;
+        }
+        const place = this.#places.get(conversation.id) ?? this.#add(conversation.id, peerIdOf(conversation), null);
+        this.#touch(place);
+        if (place.seq === null)
+            this.#beginNew(place, conversation);
+        place.end = Math.max(place.end, lastSeqOf(conversation));
+        if (place.isWanting)
+            this.#on.gap(place.id);
+    }
+
+    // The user may not see it any more. False where that was known.
+    drop(conversationId) {
+        const [met, left] = [this.#metAt, this.#leftAt].map((at) => at.get(conversationId) ?? 0);
+        const wasIn = this.seqOf(conversationId) !== null || left === 0 || met > left;
+        this.#places.delete(conversationId);
+        this.#leftAt.set(conversationId, ++this.#moment);
+        this.#on.moved();
+        return wasIn;
+    }
+
     // ---- the beginning: messages up to it are history, and not handed on ----
 
     // The conversation as the server shows it now. What was heard of it before counts as after the beginning.
     begin(conversation) {
-        const place = this.#places.get(conversation.id) ?? this.#add(conversation.id, conversation.peer.user_id, null);
-        place.peerId = conversation.peer.user_id;
-        if (place.seq !== null)
-            return;
-        const last = conversation.last_message?.seq ?? 0;
-        this.#beginAt(place, Math.min(last, place.firstHeld - 1), conversation.change_seq);
+        const place = this.#places.get(conversation.id) ?? this.#add(conversation.id, peerIdOf(conversation), null);
+        place.peerId = peerIdOf(conversation);
+        if (place.seq === null)
+            this.#beginAt(place, Math.min(lastSeqOf(conversation), place.firstHeld - 1), conversation.change_seq);
     }
 
-    // Every conversation that was there has begun; whatever else is heard of is new.
+    // Every conversation that was there has begun; whatever else is heard of is new. Where a group begins its
+    // conversation tells.
     allBegun() {
         this.#begun = true;
         for (const place of this.#places.values()) {
             if (place.seq === null)
-                this.#beginAt(place, 0, 0);
+                this.#beginUnseen(place);
         }
+    }
+
+    // A direct conversation that the server had not shown is new as a whole.
+    #beginUnseen(place) {
+        if (place.isGroup)
+            this.#on.gap(place.id);
+        else
+            this.#beginAt(place, 0, 0);
+    }
+
+    #beginNew(place, conversation) {
+        const seq = place.isGroup ? joinedAt(conversation) : 0;
+        this.#beginAt(place, Math.min(seq, place.firstHeld - 1), conversation.change_seq);
     }
 
     #beginAt(place, seq, changeSeq) {
@@ -121,19 +217,23 @@ export class Ledger {
 
     // One that was just committed, from an event or the answer to a send. own: sent by this user.
     heard(message, own) {
-        const peerId = own ? message.to_user_id : message.from_user_id;
-        const place = this.#places.get(message.conversation_id) ??
-            this.#add(message.conversation_id, peerId, this.#begun ? 0 : null);
+        const peerId = own || message.to_user_id === null ? message.to_user_id : message.from_user_id;
+        const place = this.#places.get(message.conversation_id) ?? this.#add(message.conversation_id, peerId, null);
         this.#touch(place);
         if (place.seq !== null && message.seq <= place.seq)
             return;
         place.held.set(message.seq, message);
-        this.#release(place);
+        if (place.seq === null && this.#begun)
+            this.#beginUnseen(place);
+        else
+            this.#release(place);
     }
 
     // All that the caller may see over the place's seq and up to the last of these, in order.
     fill(conversationId, messages) {
         const place = this.#places.get(conversationId);
+        if (place === undefined)
+            return;
         for (const message of messages) {
             if (message.seq > place.seq)
                 this.#deliver(place, message);
@@ -144,6 +244,8 @@ export class Ledger {
     // There is nothing more to see up to this seq: what is missing was deleted.
     settle(conversationId, seq) {
         const place = this.#places.get(conversationId);
+        if (place === undefined)
+            return;
         if (seq > place.seq) {
             place.seq = seq;
             this.#on.moved();
@@ -207,25 +309,27 @@ export class Ledger {
     // conversation listed, brings more.
     merge(item, listed) {
         const {conversation, messages, changes} = item;
-        let place = this.#places.get(conversation.id);
-        const isNew = !place;
-        place ??= this.#add(conversation.id, conversation.peer.user_id, 0);
+        const place = this.#places.get(conversation.id) ?? this.#add(conversation.id, peerIdOf(conversation), null);
         this.#touch(place);
+        const isNew = place.seq === null;
         if (isNew)
-            place.changeSeq = conversation.change_seq;
-        // Of a conversation that was not listed it has the newest messages: whether they follow on ours is not known.
-        if (!listed && !(isNew && !item.has_more))
-            return place.seq < (conversation.last_message?.seq ?? 0) || place.changeSeq < conversation.change_seq;
+            this.#beginNew(place, conversation);
+        // Of a conversation that was not listed it has the newest messages: whether they follow on ours is known of a
+        // new one alone.
+        const follows = listed || (isNew && (!item.has_more || messages[0]?.seq <= place.seq + 1));
+        if (!follows)
+            return place.seq < lastSeqOf(conversation) || place.changeSeq < conversation.change_seq;
         this.fill(conversation.id, messages);
         for (const change of changes) {
             if (this.changed(change.kind, change.message_id, change.at))
                 this.#tell(place, change);
             place.changeSeq = change.change_seq;
         }
-        if (!item.has_more)
+        const hasMore = listed && item.has_more;
+        if (!hasMore)
             place.changeSeq = Math.max(place.changeSeq, conversation.change_seq);
         this.#on.moved();
-        return item.has_more;
+        return hasMore;
     }
 
     #tell(place, {kind, message_id, at}) {

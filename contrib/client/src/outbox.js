@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // What the application wants sent, until it is acknowledged or refused. Each message keeps its client_msg_id, with
-// which the server stores it once however often it is sent. To one recipient they go one after the other, so that they
-// arrive in the order they were written, whatever fails in between.
+// which the server stores it once however often it is sent. To one recipient, a user or a group, they go one after the
+// other, so that they arrive in the order they were written, whatever fails in between.
 import {Backoff} from './backoff.js';
 import {Problem} from './problem.js';
 
@@ -16,15 +16,18 @@ function randomId() {
 
 // What a storage gives may have been written by anyone.
 function isDraft(draft) {
-    return typeof draft?.to_user_id === 'string' && typeof draft.client_msg_id === 'string';
+    return typeof (draft?.to_user_id ?? draft?.conversation_id) === 'string' && typeof draft.client_msg_id === 'string';
 }
+
+// A user's id may look like a conversation's.
+const recipientOf = (draft) => draft.to_user_id == null ? `conversation ${draft.conversation_id}` : `user ${draft.to_user_id}`;
 
 export class Outbox {
     #transmit;
     #store;
     #on;
     #backoffOptions;
-    #queues = new Map(); // recipient -> {entries, busy, backoff, timer}
+    #queues = new Map(); // recipientOf(draft) -> {entries, busy, backoff, timer}
     #up = false;
     #abandoned = null; // a Problem, once nothing will be sent any more
 
@@ -50,7 +53,7 @@ export class Outbox {
         for (const draft of drafts.filter(isDraft))
             this.#enqueue(draft);
         for (const {entries} of later.values())
-            entries.forEach((entry) => this.#queueTo(entry.draft.to_user_id).entries.push(entry));
+            entries.forEach((entry) => this.#queueTo(recipientOf(entry.draft)).entries.push(entry));
         this.#pumpAll();
     }
 
@@ -66,7 +69,7 @@ export class Outbox {
         entry.ready = false;
         const ready = () => {
             entry.ready = true;
-            this.#pump(entry.draft.to_user_id);
+            this.#pump(recipientOf(entry.draft));
         };
         this.#keep().then(ready);
         this.#on.queued(entry.draft);
@@ -132,7 +135,7 @@ export class Outbox {
         const entry = {draft, ready: true, tried: false, apart: false};
         entry.done = new Promise((resolve, reject) => Object.assign(entry, {resolve, reject}));
         entry.done.catch(() => {}); // whoever does not ask is told by the event
-        this.#queueTo(draft.to_user_id).entries.push(entry);
+        this.#queueTo(recipientOf(draft)).entries.push(entry);
         return entry;
     }
 
@@ -180,7 +183,7 @@ export class Outbox {
         queue.backoff.reset();
         queue.entries.splice(queue.entries.indexOf(entry), 1);
         if (queue.entries.length === 0)
-            this.#queues.delete(entry.draft.to_user_id);
+            this.#queues.delete(recipientOf(entry.draft));
         this.#keep();
     }
 

@@ -106,7 +106,7 @@ export class Rest {
         do {
             const page = await list({limit, cursor});
             yield* page.items;
-            cursor = page.next_cursor;
+            cursor = page.next_cursor ?? null; // some lists are of one page
         } while (cursor !== null);
     }
 
@@ -145,11 +145,112 @@ export class Rest {
     }
 
     async unreadCount() {
-        return (await this.#get('/messages/unread-count')).unread_count;
+        return (await this.unread()).unread_count;
+    }
+
+    // {unread_count, mention_count}
+    unread() {
+        return this.#get('/messages/unread-count');
+    }
+
+    mentions({limit, cursor} = {}) {
+        return this.#get('/messages/mentions', {limit, cursor});
+    }
+
+    receipts(messageId, {limit, cursor} = {}) {
+        return this.#get(`/messages/${segment(messageId)}/receipts`, {limit, cursor});
     }
 
     sync({conversations = [], since = null, limit} = {}) {
         return this.#post('/messages/sync', {conversations, since, limit});
+    }
+
+    // ---- groups ----
+
+    createGroup({name, user_ids, avatar_url, about, settings, client_group_id}) {
+        return this.#post('/groups', {name, user_ids, avatar_url, about, settings, client_group_id});
+    }
+
+    group(groupId) {
+        return this.#get(`/groups/${segment(groupId)}`);
+    }
+
+    // An absent field stays as it is, null clears it.
+    updateGroup(groupId, {name, avatar_url, about, settings}) {
+        return this.#put(`/groups/${segment(groupId)}`, {name, avatar_url, about, settings});
+    }
+
+    async dissolveGroup(groupId) {
+        await this.#delete(`/groups/${segment(groupId)}`);
+    }
+
+    members(groupId, {query, limit, cursor} = {}) {
+        return this.#get(`/groups/${segment(groupId)}/members`, {query, limit, cursor});
+    }
+
+    addMembers(groupId, userIds) {
+        return this.#post(`/groups/${segment(groupId)}/members`, {user_ids: userIds});
+    }
+
+    // role, muted_until: what is absent stays as it is; muted_until null ends a mute.
+    updateMember(groupId, userId, {role, muted_until}) {
+        return this.#put(`/groups/${segment(groupId)}/members/${segment(userId)}`, {role, muted_until});
+    }
+
+    // Oneself: leaves.
+    async removeMember(groupId, userId, {ban = false} = {}) {
+        const path = `/groups/${segment(groupId)}/members/${segment(userId)}`;
+        await this.request('DELETE', path, {query: ban ? {ban: 'true'} : {}});
+    }
+
+    passOnGroup(groupId, userId) {
+        return this.#put(`/groups/${segment(groupId)}/owner`, {user_id: userId});
+    }
+
+    bans(groupId, {limit, cursor} = {}) {
+        return this.#get(`/groups/${segment(groupId)}/bans`, {limit, cursor});
+    }
+
+    async liftBan(groupId, userId) {
+        await this.#delete(`/groups/${segment(groupId)}/bans/${segment(userId)}`);
+    }
+
+    createInvite(groupId, {expires_in, max_uses} = {}) {
+        return this.#post(`/groups/${segment(groupId)}/invites`, {expires_in, max_uses});
+    }
+
+    invites(groupId) {
+        return this.#get(`/groups/${segment(groupId)}/invites`);
+    }
+
+    async revokeInvite(groupId, code) {
+        await this.#delete(`/groups/${segment(groupId)}/invites/${segment(code)}`);
+    }
+
+    // What a stranger may see of the group.
+    invite(code) {
+        return this.#get(`/invites/${segment(code)}`);
+    }
+
+    // The conversation, or {state: 'requested'} where an admin has to let the user in.
+    acceptInvite(code) {
+        return this.#post(`/invites/${segment(code)}`);
+    }
+
+    joinGroup(groupId) {
+        return this.#post(`/groups/${segment(groupId)}/join`);
+    }
+
+    joinRequests(groupId, {limit, cursor} = {}) {
+        return this.#get(`/groups/${segment(groupId)}/requests`, {limit, cursor});
+    }
+
+    acceptMember(groupId, userId) {
+        return this.#put(`/groups/${segment(groupId)}/requests/${segment(userId)}/accept`);
+    }
+
+    async declineMember(groupId, userId) {
+        await this.#put(`/groups/${segment(groupId)}/requests/${segment(userId)}/decline`);
     }
 
     // ---- accounts ----
