@@ -100,8 +100,12 @@ export class CatchUp {
         // Reading a whole conversation is no change that sync would tell of; the list shows it.
         const {moment} = this.#ledger;
         const page = await this.#rest.conversations({limit: PAGE});
-        if (current())
-            page.items.filter((c) => !this.#ledger.leftSince(c.id, moment)).forEach((c) => this.#on.conversation(c));
+        if (!current())
+            return;
+        for (const conversation of page.items.filter((c) => !this.#ledger.leftSince(c.id, moment)).reverse()) {
+            this.#on.conversation(conversation);
+            this.#ledger.meet(conversation);
+        }
     }
 
     // The first cursor is kept if this has to be done again: conversations that have begun already go on from there.

@@ -63,6 +63,7 @@ export class Ledger {
     #moment = 0; // counts what the next two tell of
     #metAt = new Map(); // conversation id -> when an event last showed it
     #leftAt = new Map(); // conversation id -> when the user was last found to be out of it
+    #wasAt = new Map(); // conversation id -> the seq that it had been handed on up to then
     #on;
 
     // on.event(name, event) for the application; on.gap(conversation_id) when messages are missing, or a group that is
@@ -156,6 +157,7 @@ export class Ledger {
     drop(conversationId) {
         const [met, left] = [this.#metAt, this.#leftAt].map((at) => at.get(conversationId) ?? 0);
         const wasIn = this.seqOf(conversationId) !== null || left === 0 || met > left;
+        this.#wasAt.set(conversationId, Math.max(this.seqOf(conversationId), this.#wasAt.get(conversationId) ?? 0));
         this.#places.delete(conversationId);
         this.#leftAt.set(conversationId, ++this.#moment);
         this.#on.moved();
@@ -190,9 +192,10 @@ export class Ledger {
             this.#beginAt(place, 0, 0);
     }
 
+    // What was handed on before the user left does not come again: that they are back may be known before that they left.
     #beginNew(place, conversation) {
-        const seq = place.isGroup ? joinedAt(conversation) : 0;
-        this.#beginAt(place, Math.min(seq, place.firstHeld - 1), conversation.change_seq);
+        const seq = Math.min(place.isGroup ? joinedAt(conversation) : 0, place.firstHeld - 1);
+        this.#beginAt(place, Math.max(seq, this.#wasAt.get(place.id) ?? 0), conversation.change_seq);
     }
 
     #beginAt(place, seq, changeSeq) {
