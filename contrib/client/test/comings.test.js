@@ -3,11 +3,14 @@
 // events and connections are on their way: a whole client against a world of one group, at random.
 import assert from 'node:assert/strict';
 import {test} from 'node:test';
+import {CatchUp} from '../src/catch_up.js';
+import {Ledger} from '../src/ledger.js';
 import {TidingsClient} from '../src/index.js';
 
 const ID = '17179869190';
-const ROUNDS = Number(process.env.TIDINGS_ROUNDS || 200);
+const ROUNDS = Number(process.env.TIDINGS_ROUNDS || 100);
 const TOGETHER = 20;
+const SLOW = 30; // turns of the loop that an answer may take
 const STEPS = 60;
 const FEW = 3; // messages in an answer, so that there is often more
 
@@ -77,8 +80,8 @@ class World {
         };
     }
 
-    async aWhile() {
-        for (let turns = this.random(6); turns >= 0; turns--)
+    async aWhile(most = 6) {
+        for (let turns = this.random(most); turns >= 0; turns--)
             await new Promise(setImmediate);
     }
 
@@ -150,6 +153,10 @@ class World {
         this.sockets.forEach((socket) => socket.cut());
     }
 
+    resync() {
+        this.sockets.forEach((socket) => socket.push({type: 'resync'}));
+    }
+
     // ---- what it answers ----
 
     conversation() {
@@ -197,9 +204,9 @@ class World {
         this.busy++;
         try {
             const {pathname, searchParams} = new URL(address);
-            await this.aWhile();
+            await this.aWhile(SLOW);
             const answer = this.answer(method, pathname, searchParams, body && JSON.parse(body));
-            await this.aWhile();
+            await this.aWhile(SLOW);
             return answer === null ? Response.json({code: 'not_found'}, {status: 404}) : Response.json(answer);
         } finally {
             this.busy--;
@@ -246,7 +253,7 @@ async function round(seed) {
 async function live(world, client, told, isIn) {
     const {random} = world;
     const before = world.messages.length; // history
-    const acts = ['say', 'say', 'say', 'rename', 'add', 'add', 'remove', 'cut'];
+    const acts = ['say', 'say', 'say', 'rename', 'add', 'add', 'remove', 'cut', 'resync'];
     for (let step = 0; step < STEPS; step++) {
         world[acts[random(acts.length)]]();
         await world.aWhile();
@@ -263,6 +270,47 @@ async function live(world, client, told, isIn) {
         assert.deepEqual(told.filter((seq) => seq >= from), world.messages.slice(from - 1).map((m) => m.seq));
     }
 }
+
+test('an answer that is older than a coming or a leaving changes nothing', async () => {
+    const told = [];
+    const shown = (seq) => ({id: ID, kind: 'group', peer: null, group: {}, change_seq: 0, read_seq: seq, first_seq: 1,
+        last_message: {conversation_id: ID, id: `m${seq}`, seq, to_user_id: null}});
+    const ledger = new Ledger({event: () => {}, gap: () => {}, behind: () => {}, moved: () => {}});
+    ledger.restore([[ID, null, 4, 0]]);
+    let happens; // while the answer is on its way
+    let answer;
+    const catchUp = new CatchUp({
+        ledger, timing: {gapMs: 0}, backoff: {baseMs: 0, maxMs: 0},
+        rest: {
+            sync: async () => {
+                await new Promise(setImmediate);
+                happens();
+                return {conversations: [], gone: [], cursor: '1-0', more: false, ...answer};
+            },
+            conversations: async () => ({items: [], next_cursor: null}),
+        },
+        on: {conversation: () => told.push('shown'), left: (id) => ledger.drop(id) && told.push('left'), synced: () => told.push('synced'), moved: () => {}},
+    });
+    catchUp.restore('0-0');
+    const pass = async (then, answered) => {
+        [happens, answer] = [then, answered];
+        told.length = 0;
+        catchUp.start();
+        while (!told.includes('synced'))
+            await new Promise(setImmediate);
+        catchUp.stop();
+        return told.join(' ');
+    };
+    const item = (seq) => ({conversations: [{conversation: shown(seq), messages: [], changes: [], has_more: false}]});
+    assert.equal(await pass(() => {}, item(4)), 'shown synced');
+    assert.equal(await pass(() => ledger.meet(shown(4)), {gone: [ID]}), 'synced', 'come back since');
+    assert.equal(ledger.seqOf(ID), 4);
+    assert.equal(await pass(() => ledger.drop(ID), item(4)), 'synced', 'left since');
+    assert.equal(ledger.seqOf(ID), null);
+    ledger.meet(shown(6));
+    assert.equal(await pass(() => {}, {gone: [ID]}), 'left synced');
+    assert.equal(await pass(() => {}, {gone: [ID]}), 'synced', 'and once');
+});
 
 test(`a group that is joined, left, renamed and talked in, in ${ROUNDS} worlds`, async (t) => {
     const plainFetch = globalThis.fetch;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Proves the parts that decide something, each alone: backoff, close codes, tokens, the ledger, the outbox, the storage.
 import assert from 'node:assert/strict';
+import {readFileSync} from 'node:fs';
 import {test} from 'node:test';
 import {Backoff} from '../src/backoff.js';
 import {REFRESH, RETRY, STAY_AWAY, actionAfter, isOurFault} from '../src/close_codes.js';
@@ -160,6 +161,61 @@ test('the newest messages of a conversation that was not listed are not taken fo
     assert.deepEqual(told, [1, 2], 'but all of a new one');
 });
 
+const inGroup = (seq, more = {}) => message(seq, {conversation_id: 'g', id: `g${seq}`, to_user_id: null, ...more});
+const group = (lastSeq, more = {}) => ({id: 'g', peer: null, last_message: inGroup(lastSeq), change_seq: 0, read_seq: 1, first_seq: 1, ...more});
+
+test('a group begins where the user joined it, and at the first connection at its end', () => {
+    for (const [shown, expected] of [[group(9, {read_seq: 7}), [7, 8, 9]], [group(9, {read_seq: 9, first_seq: 6}), [6, 7, 8, 9]], [group(1), [1]]]) {
+        const {ledger, told, gaps} = ledgerAt(0);
+        ledger.meet(shown);
+        assert.deepEqual([told, gaps, ledger.isWanting('g')], [[], ['g'], true], 'its messages are to be fetched');
+        ledger.fill('g', Array.from({length: 9}, (_, i) => inGroup(i + 1)).slice(0, shown.last_message.seq));
+        assert.deepEqual([told, ledger.isWanting('g')], [expected, false]);
+        assert.deepEqual(ledger.save().at(-1), ['g', null, shown.last_message.seq, 0]);
+        assert.equal(ledger.peerOf('g'), null);
+    }
+    const told = [];
+    const gaps = [];
+    const fresh = new Ledger({event: (name, e) => told.push(e.seq), gap: (id) => gaps.push(id), moved: () => {}});
+    fresh.heard(inGroup(12), false);
+    fresh.begin(group(11, {read_seq: 3}));
+    assert.deepEqual(told, [12]);
+    fresh.heard(inGroup(5, {conversation_id: 'h', id: 'h5'}), true);
+    fresh.allBegun();
+    assert.deepEqual([told, gaps], [[12], ['h']], 'one that was in no list has to be asked for');
+    fresh.meet(group(5, {id: 'h', read_seq: 4}));
+    fresh.fill('h', [inGroup(4, {conversation_id: 'h', id: 'h4'})]);
+    assert.deepEqual(told, [12, 4, 5]);
+});
+
+test('a new group in the answer of a catching up is listed only where messages are missing', () => {
+    const item = (conversation, seqs, has_more) => ({conversation, messages: seqs.map((s) => inGroup(s)), changes: [], has_more});
+    const {ledger, told} = ledgerAt(0);
+    assert.equal(ledger.merge(item(group(60, {read_seq: 59, change_seq: 4}), [58, 59, 60], true), false), false);
+    assert.deepEqual([told, ledger.recent(1)], [[59, 60], [{id: 'g', seq: 60, change_seq: 4}]], 'what is older is history');
+    const other = ledgerAt(0);
+    assert.equal(other.ledger.merge(item(group(60, {read_seq: 20}), [59, 60], true), false), true);
+    assert.deepEqual([other.told, other.ledger.recent(1)], [[], [{id: 'g', seq: 19, change_seq: 0}]]);
+    assert.equal(other.ledger.merge(item(group(60, {read_seq: 20}), [20, 59, 60], false), true), false);
+    assert.deepEqual(other.told, [20, 59, 60]);
+});
+
+test('leaving is told once, and what was told before does not come again', () => {
+    const {ledger, told} = ledgerAt(0);
+    ledger.meet(group(3, {read_seq: 3}));
+    ledger.heard(inGroup(3), false);
+    const asked = ledger.moment;
+    assert.deepEqual([ledger.leftSince('g', asked), ledger.metSince('g', asked)], [false, false]);
+    assert.deepEqual([ledger.drop('g'), ledger.drop('g')], [true, false]);
+    assert.deepEqual([ledger.leftSince('g', asked), ledger.leftSince('g', ledger.moment), ledger.save().length], [true, false, 1]);
+    ledger.meet(group(3, {read_seq: 3}));
+    ledger.heard(inGroup(3), false);
+    assert.deepEqual([told, ledger.metSince('g', asked), ledger.drop('g')], [[3], true, true]);
+    ledger.fill('g', [inGroup(4)]);
+    ledger.settle('g', 4);
+    assert.deepEqual(told, [3], 'an answer about it that comes later is for nobody');
+});
+
 // ---- the outbox ----
 
 function outboxWith(answers) {
@@ -203,6 +259,17 @@ test('a refusal ends one message, not the next; what was taken back is never sen
     assert.equal(outbox.cancel(good.client_msg_id), false, 'on its way already');
     await good.done;
     assert.deepEqual([sent, told], [['bad', 'good'], ['blocked bad', 'ack good']]);
+});
+
+test('a group is a recipient of its own, also where a user has a name like its id', async () => {
+    const {outbox, sent} = outboxWith((d, n) => d.to_user_id === '17' && n <= 2 ? new Problem('overloaded') : null);
+    const toGroup = (content) => ({conversation_id: '17', message_type: 'text', content});
+    outbox.restore([{...toGroup('stored'), client_msg_id: 's'}]);
+    const sendings = [outbox.add(draft('held back', '17')), outbox.add(toGroup('1')), outbox.add(toGroup('2'))];
+    outbox.resume();
+    await Promise.all(sendings.map((s) => s.done));
+    assert.deepEqual(sent.filter((c) => c !== 'held back'), ['stored', '1', '2']);
+    assert.deepEqual(outbox.list(), []);
 });
 
 test('offline it waits, a suspect goes apart, and a restored one goes first', async () => {
@@ -267,6 +334,68 @@ test('nothing waits for ever for a client that is closed', {timeout: 10000}, asy
     const waiting = idle.ready();
     await idle.close();
     await assert.rejects(waiting, {code: 'disconnected'});
+});
+
+test('a message goes to the user or the group that was named', async () => {
+    const client = new TidingsClient({url: 'http://127.0.0.1:9', token: 'x', ...nowhere});
+    client.send({conversation_id: '17179869190', content: 'x', mentions: ['bob']});
+    client.send({to: 'bob', content: 'y', type: 'text'});
+    const drafts = client.unsent.map(({client_msg_id, ...rest}) => rest);
+    assert.deepEqual(drafts, [{conversation_id: '17179869190', content: 'x', mentions: ['bob'], message_type: 'text'},
+        {to_user_id: 'bob', content: 'y', message_type: 'text'}]);
+    assert.throws(() => client.send({content: 'to nobody'}), TypeError);
+    await client.close();
+});
+
+// The documents of the API, as contrib/web/api.html reads them: not part of the package.
+const api = JSON.parse(readFileSync(new URL('../../web/api.json', import.meta.url), 'utf8'));
+
+test('every call about groups is one that the server has', async () => {
+    const {paths} = api.openapi;
+    const patterns = Object.keys(paths).map((path) => [path, new RegExp(`^${path.replace(/\{\w+\}/g, '[^/]+')}$`)]);
+    const called = new Set();
+    const plainFetch = globalThis.fetch;
+    globalThis.fetch = async (address, {method, body}) => {
+        const {pathname} = new URL(address);
+        const [path] = patterns.find(([template, pattern]) => pattern.test(pathname) && method.toLowerCase() in paths[template]) ?? assert.fail(`${method} ${pathname}`);
+        const operation = paths[path][method.toLowerCase()];
+        assert.equal(body !== undefined, operation.requestBody !== undefined, `a body of ${method} ${pathname}`);
+        called.add(operation.operationId);
+        return Response.json({items: [1, 2]});
+    };
+    const client = new TidingsClient({url: 'http://127.0.0.1:9', token: 'x', userId: 'me', ...nowhere});
+    const {rest} = client;
+    try {
+        await rest.createGroup({name: 'g', user_ids: ['bob']});
+        await rest.group('1');
+        await rest.updateGroup('1', {about: null});
+        await rest.dissolveGroup('1');
+        await rest.members('1', {query: 'b', limit: 1});
+        await rest.addMembers('1', ['bob']);
+        await rest.updateMember('1', 'bob', {role: 'admin'});
+        await rest.removeMember('1', 'bob', {ban: true});
+        await rest.passOnGroup('1', 'bob');
+        await rest.bans('1');
+        await rest.liftBan('1', 'bob');
+        await rest.createInvite('1');
+        const codes = [];
+        for await (const invite of rest.each(() => rest.invites('1')))
+            codes.push(invite);
+        assert.deepEqual(codes, [1, 2], 'a list without pages ends');
+        await rest.revokeInvite('1', 'code');
+        await rest.invite('code');
+        await rest.acceptInvite('code');
+        await rest.joinGroup('1');
+        await rest.joinRequests('1');
+        await rest.acceptMember('1', 'bob');
+        await rest.declineMember('1', 'bob');
+        await client.leave('1');
+    } finally {
+        globalThis.fetch = plainFetch;
+        await client.close();
+    }
+    const all = Object.values(paths).flatMap((item) => Object.values(item)).filter((op) => op.tags?.[0] === 'Groups').map((op) => op.operationId);
+    assert.deepEqual([...called].sort(), all.sort(), 'and all of them');
 });
 
 test('an address of the WebSocket is one of the server', async () => {

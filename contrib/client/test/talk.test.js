@@ -20,7 +20,7 @@ test('two talk, and all sessions hear all of it in order', needsServer, async ()
     assert.deepEqual(a.seen.message, await history(a, first.conversation_id));
     assert.deepEqual(a.seen.ack.map((k) => k.message.content), ['a1', 'a2', 'a3']);
     assert.deepEqual([a.unsent, a.userId, a2.seen.ack], [[], alice, []]);
-    assert.throws(() => a.send({conversation_id: '999999', content: 'x'}), {code: 'not_found'});
+    await assert.rejects(a.send({conversation_id: '999999', content: 'x'}).done, {code: 'not_found'});
 });
 
 test('what is done to messages is told once to everyone, whoever did it', needsServer, async () => {
