@@ -24,7 +24,8 @@ subtest 'the lines of shell' => sub {
 	is $status, 0, 'work' or diag("$out\n$err");
 	is $curl->check, scalar(() = "@lines" =~ /\bcurl /g), 'and what they send and get is as documented';
 	my ($ann, $ben) = map { $t->api("guide-$_") } qw(ann ben);
-	my ($c) = @{$ann->get('/messages/conversations')->json->{items}};
+	my ($group, $c) = @{$ann->get('/messages/conversations')->json->{items}};
+	is_deeply [$group->{kind}, $group->{group}{name}, $group->{group}{member_count}], ['group', 'Sunday walkers', 2], 'the group was made once';
 	my @messages = @{$ann->get("/messages/conversations/$c->{id}/messages")->json->{items}};
 	is_deeply [map { $_->{client_msg_id} } @messages], ['guide-1', 'guide-2', undef], 'what was sent twice is there once';
 	ok $messages[2]{is_recalled}, 'the mistake is recalled';
@@ -38,7 +39,7 @@ subtest 'the texts of JSON' => sub {
 	my $count = 0;
 	for my $data (map { map { $json->decode($_) } split /\n/ } @{$blocks{json}}) {
 		my $type = $data->{type};
-		my ($name) = grep { exists $messages->{$_} } $type eq 'hello' ? 'helloEvent' : $type;
+		my ($name) = grep { exists $messages->{$_} } $type, "${type}Event";
 		my @faults = Tidings::Spec::open_schemas()->validate($data, $name ? $messages->{$name}{payload} : $problem);
 		is "@faults", '', $name // 'a problem';
 		$count++;
