@@ -74,16 +74,17 @@ static double at_most(double x, double limit)
 }
 
 struct limit {
-	int64_t interval_ns, fill_ns; /* of one token, of the whole burst */
+	int64_t interval_ns, fill_ns; /* of what is taken, of the whole burst */
 };
 
-static struct limit limit_of(double rate_per_sec, double burst)
+static struct limit limit_of(double rate_per_sec, double burst, double tokens)
 {
 	double interval = at_most(1e9 / rate_per_sec, INTERVAL_MAX_NS);
-	return (struct limit){(int64_t)interval, (int64_t)at_most((burst > 1 ? burst : 1) * interval, FILL_MAX_NS)};
+	double fill = at_most((burst > 1 ? burst : 1) * interval, FILL_MAX_NS);
+	return (struct limit){(int64_t)at_most(tokens * interval, fill), (int64_t)fill};
 }
 
-/* How long the next token takes; 0 if it is there, and then *next_r is when the bucket will be full without it. */
+/* How long it takes; 0 if it is there, and then *next_r is when the bucket will be full without it. */
 static int64_t wait_for_token(const struct limit *l, int64_t full_at_ns, int64_t now_ns, int64_t *next_r)
 {
 	int64_t from = full_at_ns;
@@ -119,12 +120,20 @@ int64_t bucket_take(struct hub *h, char kind, const char *name, double rate_per_
 {
 	if (!(rate_per_sec > 0))
 		return 0;
-	return ask(h, kind, name, limit_of(rate_per_sec, burst), now_mono_ms * NS_PER_MS, true);
+	return ask(h, kind, name, limit_of(rate_per_sec, burst, 1), now_mono_ms * NS_PER_MS, true);
+}
+
+int64_t bucket_take_many(struct hub *h, char kind, const char *name, uint64_t tokens, double rate_per_sec, double burst,
+			 int64_t now_mono_ms)
+{
+	if (!(rate_per_sec > 0) || tokens == 0)
+		return 0;
+	return ask(h, kind, name, limit_of(rate_per_sec, burst, (double)tokens), now_mono_ms * NS_PER_MS, true);
 }
 
 int64_t bucket_wait(struct hub *h, char kind, const char *name, double rate_per_sec, double burst, int64_t now_mono_ms)
 {
 	if (!(rate_per_sec > 0))
 		return 0;
-	return ask(h, kind, name, limit_of(rate_per_sec, burst), now_mono_ms * NS_PER_MS, false);
+	return ask(h, kind, name, limit_of(rate_per_sec, burst, 1), now_mono_ms * NS_PER_MS, false);
 }

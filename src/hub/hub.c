@@ -71,6 +71,7 @@ static struct hub layout_of(const struct hub_size *size)
 	l.bucket_shards_at = place(&end, sizeof(struct bucket_shard) * BUCKET_SHARDS);
 	l.bucket_sets_at = place(&end, sizeof(struct bucket_set) * l.bucket_sets);
 	l.address_sets_at = place(&end, sizeof(struct address_set) * l.address_sets);
+	l.audiences_at = place(&end, sizeof(struct audience) * size->workers);
 	l.bytes = end;
 	return l;
 }
@@ -349,6 +350,7 @@ void hub_worker_forget(struct hub *h, unsigned slot)
 	presence_forget(h, slot);
 	stats_forget(h, slot);
 	addresses_forget(h, slot);
+	audience_forget(h, slot);
 	if (!h->guarded)
 		presence_tidy(h);
 	hub_worker_read(h, slot, &row);

@@ -6,8 +6,8 @@
  * all that a worker wrote is found from its slot, so a death costs only its own rows.
  *
  * In it: presence (presence.h), the scoreboard (here), counters (stats.h),
- * token buckets (bucket.h), the connections of each address (addresses.h) and the keys of TLS session tickets
- * (tickets.h).
+ * token buckets (bucket.h), the connections of each address (addresses.h), the members of groups who are online
+ * (audience.h) and the keys of TLS session tickets (tickets.h).
  */
 #ifndef TIDINGS_HUB_HUB_H
 #define TIDINGS_HUB_HUB_H
@@ -91,7 +91,7 @@ void hub_worker_end(struct hub *h, unsigned slot);
 struct worker_row *hub_master_begin(struct hub *h, unsigned slot);
 void hub_master_end(struct hub *h, unsigned slot);
 /*
- * The master, after a worker's death: takes its rows out of presence and its connections out of the addresses', ends a
+ * The master, after a worker's death: takes its rows out of presence, its connections out of the addresses' and its members out of the audiences, ends a
  * write it was in, sets the slot FREE with pid 0. Generation, restarts and the slot's counters (stats.h) stay.
  */
 void hub_worker_forget(struct hub *h, unsigned slot);

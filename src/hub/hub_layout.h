@@ -5,7 +5,7 @@
  * One mapping, made by the master and inherited by fork at the same address, in this order:
  *
  *   struct hub_shared | scoreboard rows | counter rows | presence: used, shards, heads, rows | buckets: shards, sets |
- *   addresses: sets
+ *   addresses: sets | audiences: a table a worker
  *
  * How to change this:
  * - Raise HUB_VERSION with every change of a struct below or of the order: core dumps are read by it, and so will
@@ -32,7 +32,7 @@
 #include <stdatomic.h>
 
 #define HUB_MAGIC UINT32_C(0x74646875)
-#define HUB_VERSION 6
+#define HUB_VERSION 7
 #define HUB_LINE 64
 
 /* ---- keys of TLS session tickets ---- */
@@ -68,6 +68,7 @@ struct hub {
 	uint32_t bucket_sets; /* a power of two */
 	uint64_t address_sets_at;
 	uint32_t address_sets;	     /* a power of two */
+	uint64_t audiences_at;
 	bool guarded;		     /* hub_guard() */
 	struct master_half *masters; /* what this process has written as the master, a half a slot */
 };
@@ -183,6 +184,18 @@ struct address_set {
 	_Alignas(HUB_LINE) _Atomic uint64_t word[ADDRESS_WAYS];
 };
 
+/* ---- members of groups who are online: audience.c ---- */
+
+#define AUDIENCE_SETS 8192 /* a power of two */
+#define AUDIENCE_WAYS 8
+
+/* A worker's, who alone writes it; but the master ends `lives`. */
+struct audience {
+	_Alignas(HUB_LINE) _Atomic bool lives; /* else its words count for nothing */
+	_Atomic bool written;		       /* it has words, maybe of a predecessor */
+	_Alignas(HUB_LINE) _Atomic uint64_t word[AUDIENCE_SETS][AUDIENCE_WAYS];
+};
+
 _Static_assert(sizeof(struct hub_half) == HUB_LINE, "a half of a row is a cache line");
 _Static_assert(sizeof(struct presence_shard) == HUB_LINE, "a shard is a cache line");
 _Static_assert(sizeof(struct presence_slot) == 2 * HUB_LINE, "a slot is two cache lines");
@@ -201,6 +214,7 @@ void presence_forget(struct hub *h, unsigned worker);
 /* Its gauges are those of nobody. */
 void stats_forget(struct hub *h, unsigned slot);
 void addresses_forget(struct hub *h, unsigned worker);
+void audience_forget(struct hub *h, unsigned worker);
 /* Puts the shards in order that presence_forget has left untidy. */
 void presence_tidy(struct hub *h);
 
