@@ -7,6 +7,7 @@
 #include "core/id.h"
 #include "core/log.h"
 #include "hub/stats.h"
+#include "live/group_priv.h"
 #include "live/policy.h"
 #include "live/push.h"
 #include "live/resync.h"
@@ -51,6 +52,8 @@ static void peer_fell_silent(struct live *live, struct peer_worker *p)
 	p->lost = true;
 	peer_set_legacy(live, p, false);
 	resync_all_spread(live);
+	/* It may have died between a commit and its words on the bus. */
+	memberships_again_all(live);
 	watch_recheck_all(live, WATCH_ABSENCE_MS - BEAT_SILENCE_MS);
 }
 

@@ -53,5 +53,10 @@ bool group_may_have(struct live *live, uint64_t conversation_id, struct str user
 uint64_t group_member_count(struct live *live, uint64_t conversation_id);
 /* Members of the group with a session on this node, all workers together, as their last words say. */
 uint64_t group_online(struct live *live, uint64_t conversation_id);
+/*
+ * Before a message to the group is sent: takes as many tokens of groups.fanout_per_second as the group has members
+ * online here. Returns 0, or in how many milliseconds to come again.
+ */
+int64_t group_take_fanout(struct live *live, uint64_t conversation_id);
 
 #endif

@@ -3,6 +3,7 @@
 #include "core/base.h"
 #include "live/live.h"
 
+#include "live/group_priv.h"
 #include "live/session.h"
 
 void live_init(struct live *live, struct loop *loop, const struct conf *conf, struct hub *hub, unsigned slot,
@@ -16,11 +17,13 @@ void live_init(struct live *live, struct loop *loop, const struct conf *conf, st
 	lamport_init(&live->lamport, live->origin);
 	table_init(&live->users, user_key);
 	LIST_INIT(&live->sessions);
+	groups_init(live);
 	live->out = json_out_new();
 }
 
 void live_fini(struct live *live)
 {
+	groups_fini(live);
 	table_fini(&live->users);
 	json_out_free(&live->out);
 	buf_fini(&live->text);

@@ -29,16 +29,44 @@ struct user;
 struct session;
 struct watched;
 struct online_query;
-struct ordered;
+struct feed;
 struct peer_worker;
+struct live_group;
+struct load;
+struct fanout;
+struct views;
 
 LIST_HEAD(session_list, session);
+LIST_HEAD(feed_list, feed);
 
 /* look.c */
 struct looks {
 	TAILQ_HEAD(, watched) wanted; /* to be asked about */
 	struct look_batch *batch;     /* the question under way, or NULL */
 	struct wheel_timer retry;
+};
+
+TAILQ_HEAD(load_list, load);
+
+/* group_priv.h */
+struct groups {
+	struct table all;    /* struct live_group by id: those with a member's session in this worker */
+	struct live_group *empty; /* to be freed at the end of the turn, unless somebody comes */
+	struct loop_task bury;
+	/* membership.c: whose groups are to be read, at once, and some time later; and whose were */
+	struct load_list wanted, again, answered;
+	unsigned reading;   /* reads for those wanted under way */
+	bool reading_again; /* one for the others is */
+	struct loop_task ask, apply;
+	struct wheel_timer again_timer;
+	/* fanout.c */
+	TAILQ_HEAD(fanout_list, fanout) fanouts;
+	struct loop_task slice;
+	size_t queued_bytes;
+	/* views.c */
+	TAILQ_HEAD(views_list, views) views;
+	struct wheel_timer views_timer;
+	bool reading_views;
 };
 
 struct live {
@@ -54,7 +82,7 @@ struct live {
 	/* A text message of a session that is not leaving. `text` is borrowed. */
 	void (*received)(struct session *s, struct str text, void *ctx);
 	void *received_ctx;
-	/* Renders the event `conversation`, as its member c->user sees it, into live->scratch. */
+	/* Renders the event `conversation`, as its member c->user sees it, into live->scratch. NULL: nobody is told. */
 	struct str (*conversation_event)(struct live *live, const struct conversation *c);
 
 	/* One of each a worker: rendering and parsing never span a turn. */
@@ -68,7 +96,8 @@ struct live {
 	size_t session_count;
 	uint32_t session_number;
 
-	struct ordered *ordered; /* by user and conversation */
+	struct feed *feeds; /* by user or group, and conversation */
+	struct groups groups;
 	LIST_HEAD(, online_query) online_queries;
 	struct watched *watched;   /* by user id */
 	struct looks looks;	   /* those of them that have to be asked about */

@@ -3,11 +3,13 @@
 #include "core/base.h"
 #include "live/push.h"
 
+#include "core/clock.h"
 #include "core/log.h"
 #include "hub/stats.h"
 #include "live/beat.h"
+#include "live/feed.h"
+#include "live/group_priv.h"
 #include "live/look.h"
-#include "live/order.h"
 #include "live/policy.h"
 #include "live/resync.h"
 #include "live/session.h"
@@ -29,6 +31,12 @@ struct str topic_make(char out[TOPIC_MAX], const char *prefix, struct str user)
 	return (struct str){out, 2 + user.len};
 }
 
+struct str topic_make_group(char out[TOPIC_MAX], uint64_t conversation_id)
+{
+	int len = snprintf(out, TOPIC_MAX, TOPIC_GROUP "%" PRIu64, conversation_id);
+	return (struct str){out, (size_t)len};
+}
+
 static void publish_wire(struct live *live, struct str topic)
 {
 	bool queued = bus_publish(live->bus, topic, (struct str){live->wire.data, live->wire.len});
@@ -41,9 +49,9 @@ static const struct kind_row {
 	char version;
 	char flag;
 } kinds[] = {
-	{BUS_AGAIN, '1', BUS_MAY_IGNORE},
-	{BUS_PLACED, '1', BUS_MAY_IGNORE},
-	{BUS_CATCH_UP, '1', BUS_MUST_KNOW},
+	{BUS_AGAIN, '1', BUS_MAY_IGNORE}, {BUS_PLACED, '1', BUS_MAY_IGNORE}, {BUS_CATCH_UP, '1', BUS_MUST_KNOW},
+	{BUS_IN, '1', BUS_MUST_KNOW},	  {BUS_OUT, '1', BUS_MUST_KNOW},     {BUS_VIEW, '1', BUS_MAY_IGNORE},
+	{BUS_UNSURE, '1', BUS_MUST_KNOW}, {BUS_TURN, '1', BUS_MUST_KNOW},
 };
 
 static const struct kind_row *kind_find(char kind)
@@ -81,6 +89,35 @@ void push_deliver(struct user *u, struct ws_frame *frame, const char *except_id)
 	}
 }
 
+static void user_give(void *who, const struct feed_item *item)
+{
+	push_deliver(who, item->frame, item->except_id);
+}
+
+static void user_missing(void *who)
+{
+	const struct user *u = who;
+	resync_user(LIST_FIRST(&u->sessions)->live, str_from(u->id));
+}
+
+/* A session had said hello by then. */
+static bool user_listens_since(const void *who, int64_t ms)
+{
+	const struct user *u = who;
+	const struct session *s;
+	uint32_t now_ms = (uint32_t)clock_mono_ms();
+	LIST_FOREACH (s, &u->sessions, of_user)
+		if (s->greeted && now_ms - s->greeted_ms >= (uint32_t)ms)
+			return true;
+	return false;
+}
+
+const struct feed_kind push_user_feed = {
+	.give = user_give,
+	.missing = user_missing,
+	.listens_since = user_listens_since,
+};
+
 static void deliver(struct live *live, struct str user_id, struct push_place place, struct ws_frame *frame,
 		    const struct session *except)
 {
@@ -90,36 +127,36 @@ static void deliver(struct live *live, struct str user_id, struct push_place pla
 	if (place.kind == BUS_EVENT)
 		push_deliver(u, frame, except != NULL ? except->id : NULL);
 	else
-		order_deliver(live, u, &place, frame, except);
+		feed_deliver(live, &(struct feed_owner){&push_user_feed, u, &u->feeds}, &place, frame, except, NULL);
 }
 
-static void append_hex(struct buf *b, uint64_t n)
+void push_append_hex(struct buf *b, uint64_t n)
 {
 	char text[HEX_LEN + 1];
 	snprintf(text, sizeof(text), "%016" PRIx64, n);
 	buf_append(b, text, HEX_LEN);
 }
 
-static void publish_event(struct live *live, struct str user, struct push_place place, struct str json)
+void push_publish_event(struct live *live, struct str topic, struct push_place place, struct str json)
 {
-	char topic[TOPIC_MAX];
 	struct buf *b = &live->wire;
 	buf_clear(b);
 	buf_append_char(b, (char)place.kind);
 	buf_append(b, live->origin, ORIGIN_LEN);
 	if (place.kind != BUS_EVENT)
-		append_hex(b, place.message_id);
+		push_append_hex(b, place.message_id);
 	if (place.kind == BUS_MESSAGE)
-		append_hex(b, (uint64_t)place.gap_ms);
+		push_append_hex(b, (uint64_t)place.gap_ms);
 	buf_append_str(b, json);
-	publish_wire(live, topic_make(topic, TOPIC_USER, user));
+	publish_wire(live, topic);
 }
 
 static void push_frame(struct live *live, struct str user, struct push_place place, struct str json,
 		       struct ws_frame *frame, const struct session *except)
 {
+	char topic[TOPIC_MAX];
 	deliver(live, user, place, frame, except);
-	publish_event(live, user, place, json);
+	push_publish_event(live, topic_make(topic, TOPIC_USER, user), place, json);
 }
 
 void push_to(struct live *live, struct str user, struct push_place place, struct str json, const struct session *except)
@@ -154,8 +191,7 @@ void push_resync(struct live *live, struct str user)
 
 /* ---- what comes in ---- */
 
-/* Takes the number at the front; false if there is none. */
-static bool take_hex(struct str *data, uint64_t *n_r)
+bool push_take_hex(struct str *data, uint64_t *n_r)
 {
 	*n_r = 0;
 	if (data->len < HEX_LEN)
@@ -173,14 +209,22 @@ static bool take_hex(struct str *data, uint64_t *n_r)
 	return true;
 }
 
+static bool take_place(struct str *data, enum bus_kind kind, struct push_place *place_r)
+{
+	uint64_t gap = 0;
+	*place_r = (struct push_place){.kind = kind};
+	if ((kind != BUS_EVENT && !push_take_hex(data, &place_r->message_id)) ||
+	    (kind == BUS_MESSAGE && !push_take_hex(data, &gap)))
+		return false;
+	place_r->gap_ms = gap < INT64_MAX ? (int64_t)gap : INT64_MAX;
+	return true;
+}
+
 static void on_event(struct live *live, struct str user, enum bus_kind kind, struct str data)
 {
-	struct push_place place = {.kind = kind};
-	uint64_t gap = 0;
-	if ((kind != BUS_EVENT && !take_hex(&data, &place.message_id)) ||
-	    (kind == BUS_MESSAGE && !take_hex(&data, &gap)))
+	struct push_place place;
+	if (!take_place(&data, kind, &place))
 		return;
-	place.gap_ms = gap < INT64_MAX ? (int64_t)gap : INT64_MAX;
 	struct ws_frame *frame = ws_frame_new(data);
 	deliver(live, user, place, frame, NULL);
 	ws_frame_unref(frame);
@@ -252,6 +296,13 @@ static void on_user_topic(struct live *live, struct str user, const struct incom
 		if (!in->own)
 			resync_user(live, user);
 		break;
+	case BUS_IN:
+	case BUS_OUT:
+	case BUS_VIEW:
+	case BUS_UNSURE:
+		if (!in->own)
+			group_heard_for_user(live, user, (enum bus_kind)in->kind, in->data);
+		break;
 	case BUS_ANNOUNCE:
 	case BUS_PRESENT:
 	case BUS_AGAIN:
@@ -260,6 +311,42 @@ static void on_user_topic(struct live *live, struct str user, const struct incom
 		break;
 	default:
 		on_unknown(live, user, in);
+	}
+}
+
+static void on_group_event(struct live_group *g, enum bus_kind kind, struct str data)
+{
+	struct push_place place;
+	if (!take_place(&data, kind, &place) ||
+	    (kind != BUS_EVENT && message_id_conversation(place.message_id) != g->id))
+		return;
+	struct ws_frame *frame = ws_frame_new(data);
+	group_deliver(g, &place, frame, NULL, NULL);
+	ws_frame_unref(frame);
+}
+
+static void on_group_topic(struct live *live, struct str name, const struct incoming *in)
+{
+	uint64_t id;
+	struct live_group *g = id_parse_u64(name, &id) == 0 ? group_find(live, id) : NULL;
+	/* Our own went to our sessions when it happened. */
+	if (g == NULL || in->own)
+		return;
+	switch (in->known ? in->kind : '\0') {
+	case BUS_EVENT:
+	case BUS_MESSAGE:
+	case BUS_CHANGE:
+		on_group_event(g, (enum bus_kind)in->kind, in->data);
+		break;
+	case BUS_TURN:
+	case BUS_VIEW:
+	case BUS_UNSURE:
+		group_heard(g, (enum bus_kind)in->kind, in->data);
+		break;
+	default:
+		log_debug("bus: unknown kind %d on the topic of group %" PRIu64, in->kind, id);
+		if (!in->may_ignore)
+			group_resync(g);
 	}
 }
 
@@ -277,6 +364,7 @@ static void on_topic_of_all(struct live *live, const struct incoming *in)
 		beat_bye_heard(live, in->origin);
 	} else if (in->kind == BUS_RESYNC && !in->own) {
 		resync_all(live);
+		memberships_again_all(live);
 		watch_recheck_all(live, 0);
 		watch_recheck_friends(live);
 	}
@@ -291,6 +379,8 @@ static void on_message(struct str topic, struct str data, void *ctx)
 		return;
 	if (topic.len > 2 && memcmp(topic.s, TOPIC_USER, 2) == 0)
 		on_user_topic(live, (struct str){topic.s + 2, topic.len - 2}, &in);
+	else if (topic.len > 2 && memcmp(topic.s, TOPIC_GROUP, 2) == 0)
+		on_group_topic(live, (struct str){topic.s + 2, topic.len - 2}, &in);
 	else if (topic.len > 2 && memcmp(topic.s, TOPIC_PRESENCE, 2) == 0 && in.known)
 		watch_hint(live, (struct str){topic.s + 2, topic.len - 2}, in.kind == BUS_CAME);
 	else if (str_is(topic, TOPIC_ALL))
@@ -301,8 +391,11 @@ static void on_subscribed(struct str topic, void *ctx)
 {
 	struct live *live = ctx;
 	struct str user = {topic.s + 2, topic.len - 2};
+	uint64_t id;
 	if (topic.len > 2 && memcmp(topic.s, TOPIC_USER, 2) == 0)
 		session_subscribed(live, user);
+	else if (topic.len > 2 && memcmp(topic.s, TOPIC_GROUP, 2) == 0 && id_parse_u64(user, &id) == 0)
+		group_subscribed(live, id);
 	else if (topic.len > 2 && memcmp(topic.s, TOPIC_PRESENCE, 2) == 0)
 		watch_subscribed(live, user);
 	else if (str_is(topic, TOPIC_ALL))
@@ -321,7 +414,8 @@ static void on_up(bool missed, bool lost, void *ctx)
 	look_resume(live);
 	watch_recheck_all(live, 0);
 	if (missed) {
-		order_release_all(live);
+		feed_release_all(live);
+		memberships_again_all(live);
 		resync_all(live);
 		watch_recheck_friends(live);
 	}
@@ -334,7 +428,8 @@ static void on_down(const char *reason, void *ctx)
 {
 	struct live *live = ctx;
 	log_error("bus: Redis is away: %s", reason);
-	order_release_all(live);
+	feed_release_all(live);
+	groups_link_down(live);
 	policy_link_down(live);
 	session_greet_waiting(live);
 }

@@ -8,6 +8,10 @@
  *   KIND ORIGIN data                     the kinds that exist since the first version
  *   '@' VERSION FLAG KIND ORIGIN data    all newer kinds, and older ones whose data has changed
  *
+ * The topic of a group is subscribed by the workers that hold a session of one of its members. Workers of a version
+ * before groups do not subscribe to it: their sessions are given nothing of groups. They hear BUS_IN, BUS_OUT and
+ * BUS_UNSURE on their users' topics, do not know them, and tell these users' sessions to catch up.
+ *
  * VERSION is a digit, of the kind's data. FLAG is BUS_MAY_IGNORE or BUS_MUST_KNOW: what a worker does that knows the
  * kind, or this version of it, not. It ignores the message, or tells the user's sessions to catch up (resync.h; on
  * TOPIC_ALL all sessions): no version of the server can make all clients catch up at one moment.
@@ -34,6 +38,12 @@ enum bus_kind {
 	BUS_KICK = 'K',	      /* an administrator ends all of the user's sessions */
 	BUS_FRIENDSHIP = 'F', /* then a user id: what is between the two has changed */
 	BUS_CATCH_UP = 'U',   /* the user may have missed something */
+	BUS_IN = 'J',	      /* the user came into a group; group_wire.c has the data of this and the next four */
+	BUS_OUT = 'O',	      /* or went out of it */
+	BUS_VIEW = 'V',	      /* what the user sees of a group has changed; on a group's topic: what all members see */
+	BUS_UNSURE = 'Y',     /* something may have been done to the user's groups; or to this group */
+	/* on a group's topic, beside BUS_EVENT, BUS_MESSAGE and BUS_CHANGE */
+	BUS_TURN = 'T', /* a system message, and what was done to the group by it */
 	/* on TOPIC_ALL */
 	BUS_BEAT = 'H',	  /* this worker lives; beat.h has its data */
 	BUS_BYE = 'B',	  /* it leaves */
@@ -51,11 +61,14 @@ enum bus_kind {
 #define TOPIC_ALL "all"
 #define TOPIC_USER "u:"
 #define TOPIC_PRESENCE "p:"
+#define TOPIC_GROUP "c:"
 #define TOPIC_MAX (2 + USER_ID_MAX + 1)
 /* Writes "u:alice"; returns it as a str in out. */
 struct str topic_make(char out[TOPIC_MAX], const char *prefix, struct str user);
+/* "c:17179869184" */
+struct str topic_make_group(char out[TOPIC_MAX], uint64_t conversation_id);
 
-/* Which message an event is about, so that the sessions get all of a conversation in order (order.h). */
+/* Which message an event is about, so that the sessions get all of a conversation in order (feed.h). */
 struct push_place {
 	enum bus_kind kind; /* BUS_MESSAGE, BUS_CHANGE, or BUS_EVENT: it has no place */
 	uint64_t message_id;
@@ -78,6 +91,12 @@ void push_deliver(struct user *u, struct ws_frame *frame, const char *except_id)
 void push_resync(struct live *live, struct str user);
 /* Any message of ours on a topic, in the form that its kind has. */
 void push_publish(struct live *live, struct str topic, enum bus_kind kind, struct str data);
+/* An event of ours on a topic, for the other workers alone. */
+void push_publish_event(struct live *live, struct str topic, struct push_place place, struct str event_json);
+
+/* A number on the bus: 16 hexadecimal digits. The second takes the one at the front; false if there is none. */
+void push_append_hex(struct buf *b, uint64_t n);
+bool push_take_hex(struct str *data, uint64_t *n_r) MUST_CHECK;
 
 /* What the bus calls. */
 extern const struct bus_events push_bus_events;

@@ -10,7 +10,8 @@
 #include "core/log.h"
 #include "hub/stats.h"
 #include "live/admission.h"
-#include "live/order.h"
+#include "live/feed.h"
+#include "live/group_priv.h"
 #include "live/policy.h"
 #include "live/push.h"
 #include "live/resync.h"
@@ -45,7 +46,7 @@ static struct user *user_get(struct live *live, const char *id)
 	memcpy(u->id, id, len + 1);
 	LIST_INIT(&u->sessions);
 	LIST_INIT(&u->remotes);
-	LIST_INIT(&u->ordered);
+	LIST_INIT(&u->feeds);
 	table_add(&live->users, u);
 	return u;
 }
@@ -53,7 +54,7 @@ static struct user *user_get(struct live *live, const char *id)
 static void user_drop(struct live *live, struct user *u)
 {
 	policy_forget(u);
-	order_forget(u);
+	feed_forget(&u->feeds);
 	table_remove(&live->users, u);
 	free(u);
 }
@@ -79,7 +80,7 @@ static void session_free_when_idle(struct session *s)
 		user_drop(live, u);
 }
 
-static bool user_has_open_session(const struct user *u)
+bool user_is_open(const struct user *u)
 {
 	const struct session *s;
 	LIST_FOREACH (s, &u->sessions, of_user)
@@ -103,7 +104,8 @@ static void on_closed(struct ws *ws, int code, void *arg)
 	presence_remove(live->hub, s->presence);
 	watch_forget(s);
 	bus_unsubscribe(live->bus, topic_make(topic, TOPIC_USER, str_from(s->user->id)));
-	if (!user_has_open_session(s->user)) {
+	if (!user_is_open(s->user)) {
+		memberships_forget(live, s->user);
 		watch_tell(live, str_from(s->user->id), false);
 		if (live->store != NULL)
 			store_saw_user(live->store, str_from(s->user->id), clock_wall_ms());
@@ -153,6 +155,7 @@ static void session_begin(struct session *s, struct user *u)
 	struct live *live = s->live;
 	char topic[TOPIC_MAX];
 	stat_add(STAT_SESSIONS_OPENED, 1);
+	bool first = !user_is_open(u);
 	s->user = u;
 	LIST_INSERT_HEAD(&u->sessions, s, of_user);
 	LIST_INSERT_HEAD(&live->sessions, s, all);
@@ -164,7 +167,14 @@ static void session_begin(struct session *s, struct user *u)
 	ws_pause(s->ws);
 	struct str user_topic = topic_make(topic, TOPIC_USER, str_from(u->id));
 	bus_subscribe(live->bus, user_topic);
-	if (!bus_is_up(live->bus) || bus_is_subscribed(live->bus, user_topic))
+	if (first)
+		memberships_begin(live, u);
+	bool confirmed = bus_is_subscribed(live->bus, user_topic);
+	if (confirmed || !bus_is_up(live->bus))
+		memberships_read(live, u);
+	if (!bus_is_up(live->bus))
+		memberships_no_hello(u);
+	if (!bus_is_up(live->bus) || (confirmed && memberships_allow_hello(u)))
 		session_greet(s);
 }
 
@@ -217,19 +227,29 @@ void session_greet(struct session *s)
 void session_greet_waiting(struct live *live)
 {
 	struct session *s;
-	LIST_FOREACH (s, &live->sessions, all)
+	LIST_FOREACH (s, &live->sessions, all) {
+		memberships_read(live, s->user);
+		memberships_no_hello(s->user);
 		session_greet(s);
+	}
+}
+
+void session_greet_user(struct live *live, struct user *u)
+{
+	struct session *s;
+	LIST_FOREACH (s, &u->sessions, of_user)
+		session_greet(s);
+	watch_tell(live, str_from(u->id), true);
 }
 
 void session_subscribed(struct live *live, struct str user_id)
 {
 	struct user *u = user_find(live, user_id);
-	struct session *s;
 	if (u == NULL)
 		return;
-	LIST_FOREACH (s, &u->sessions, of_user)
-		session_greet(s);
-	watch_tell(live, user_id, true);
+	memberships_read(live, u);
+	if (memberships_allow_hello(u))
+		session_greet_user(live, u);
 }
 
 bool session_send(struct session *s, struct ws_frame *frame)

@@ -2,8 +2,9 @@
 /*
  * A user's WebSockets in this worker.
  *
- * A session says hello once Redis has confirmed the subscription to its user's topic (or at once while Redis is away),
- * so it misses nothing that is published from then on. Then it announces itself on that topic, and policy.h decides
+ * A session says hello once Redis has confirmed the subscriptions to its user's topic and to those of the user's groups
+ * (or at once while Redis is away, and before the groups are known while the database is), so it misses nothing that is
+ * published from then on. Then it announces itself on that topic, and policy.h decides
  * which sessions have to go.
  */
 #ifndef TIDINGS_LIVE_SESSION_H
@@ -17,7 +18,7 @@
 
 #include <sys/queue.h>
 
-struct ordered;
+struct memberships;
 struct watching;
 
 /* Every WebSocket has one, and nearly every one a user of its own: every byte counts. */
@@ -58,13 +59,16 @@ struct remote_session {
 struct user {
 	LIST_HEAD(, session) sessions;
 	LIST_HEAD(, remote_session) remotes;
-	LIST_HEAD(, ordered) ordered; /* order.c */
-	int64_t top_rank;	      /* of those ever known here */
-	uint32_t roll;		      /* counts the announcements; remotes of an earlier one may be gone */
+	struct feed_list feeds;
+	struct memberships *memberships; /* group_priv.h; NULL: in no group, and that is known */
+	int64_t top_rank;		 /* of those ever known here */
+	uint32_t roll;			 /* counts the announcements; remotes of an earlier one may be gone */
 	char id[];
 };
 
 struct user *user_find(struct live *live, struct str id);
+/* One of the user's sessions here is not closed. */
+bool user_is_open(const struct user *u);
 /* Of a struct user, for live->users. */
 struct str user_key(const void *user);
 
@@ -106,6 +110,8 @@ void session_release(struct session *s);
 void session_greet(struct session *s);
 /* Redis went away: nobody waits for its confirmation any longer. After policy_link_down(). */
 void session_greet_waiting(struct live *live);
+/* The same for all of the user's sessions here, who is online from now on: nothing that is published passes them by. */
+void session_greet_user(struct live *live, struct user *u);
 /* The bus has confirmed the user's topic. */
 void session_subscribed(struct live *live, struct str user_id);
 

@@ -168,7 +168,7 @@ static void end(int fd)
 	close(fd);
 	for (int i = 0; i < 100 && live->session_count != 0; i++)
 		turns(1);
-	if (live->session_count != 0 || live->users.count != 0 || live->watched != NULL || live->ordered != NULL ||
+	if (live->session_count != 0 || live->users.count != 0 || live->watched != NULL || live->feeds != NULL ||
 	    live->resync.due != 0)
 		abort();
 	answer();

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* In which order one user's sessions are given messages, and when they are told that something is missing. */
+/* In which order a feed is given, and when those it is given to are told that something is missing. */
 #include "core/base.h"
-#include "live/order.h"
+#include "live/feed.h"
 
 #include "core/clock.h"
 #include "live/push.h"
+#include "live/session.h"
 
 #include "../tap.h"
 
@@ -18,11 +19,11 @@ static struct live live;
 static struct wheel *wheel;
 static _Atomic int64_t shift_ms;
 static struct user *user;
-static struct session *session;
+static int64_t listens_ms; /* since then */
 static bool up = true;
 static char given[4096]; /* what the sessions were given, and "resync" */
 
-/* ---- what order.c calls ---- */
+/* ---- what feed.c calls ---- */
 
 struct wheel *loop_wheel(struct loop *l)
 {
@@ -41,10 +42,34 @@ static void note(const char *what)
 }
 
 /* Frames are names of messages here. */
-void push_deliver(struct user *u, struct ws_frame *frame, const char *except_id)
+static void on_given(void *who, const struct feed_item *item)
 {
-	note((const char *)(const void *)frame);
+	note((const char *)(const void *)item->frame);
+	if (item->note != NULL)
+		note(item->note);
 }
+
+static void on_too_late(void *who, const struct feed_item *item)
+{
+	note("late");
+	if (item->note != NULL)
+		note(item->note);
+}
+
+static void on_missing(void *who)
+{
+	note(who == user ? "resync" : "another");
+}
+
+static bool listens_since(const void *who, int64_t ms)
+{
+	return clock_mono_ms() - listens_ms >= ms;
+}
+
+static const struct feed_kind to_user = {.give = on_given, .missing = on_missing, .listens_since = listens_since};
+/* This one is told of what comes too late. */
+static const struct feed_kind to_group = {on_given, on_too_late, on_missing, listens_since};
+static const struct feed_kind *kind = &to_user;
 
 struct ws_frame *ws_frame_ref(struct ws_frame *frame)
 {
@@ -54,11 +79,6 @@ struct ws_frame *ws_frame_ref(struct ws_frame *frame)
 void ws_frame_unref(struct ws_frame *frame)
 {
 	free(frame);
-}
-
-void resync_user(struct live *m, struct str user_id)
-{
-	note(str_is(user_id, user->id) ? "resync" : "another");
 }
 
 /* ---- */
@@ -71,12 +91,20 @@ static void pass(int64_t ms)
 	}
 }
 
-static void arrives(enum bus_kind kind, uint64_t seq, int64_t gap_ms)
+/* With what is to be done at its turn; NULL: nothing. */
+static void arrives_with(enum bus_kind bus_kind, uint64_t seq, int64_t gap_ms, const char *what)
 {
 	char name[32];
-	struct push_place place = {.kind = kind, .message_id = (uint64_t)CONVERSATION << 28 | seq, .gap_ms = gap_ms};
-	snprintf(name, sizeof(name), "%s%u", kind == BUS_CHANGE ? "c" : "", (unsigned)seq);
-	order_deliver(&live, user, &place, (struct ws_frame *)(void *)name, NULL);
+	struct push_place place = {
+		.kind = bus_kind, .message_id = (uint64_t)CONVERSATION << 28 | seq, .gap_ms = gap_ms};
+	snprintf(name, sizeof(name), "%s%u", bus_kind == BUS_CHANGE ? "c" : "", (unsigned)seq);
+	feed_deliver(&live, &(struct feed_owner){kind, user, &user->feeds}, &place, (struct ws_frame *)(void *)name,
+		     NULL, what != NULL ? xstrdup(what) : NULL);
+}
+
+static void arrives(enum bus_kind bus_kind, uint64_t seq, int64_t gap_ms)
+{
+	arrives_with(bus_kind, seq, gap_ms, NULL);
 }
 
 static void message(uint64_t seq)
@@ -88,7 +116,7 @@ static void message(uint64_t seq)
 static void begin(void)
 {
 	up = true;
-	order_forget(user);
+	feed_forget(&user->feeds);
 	arrives(BUS_MESSAGE, 1, LONG_AGO_MS);
 	given[0] = '\0';
 }
@@ -103,7 +131,7 @@ static void test_in_turn(void)
 	is_str(given, "", "what is ahead of its turn waits");
 	message(2);
 	is_str(given, "2 c2 3 4 c4", "and is given in its turn");
-	pass(2 * ORDER_PATIENCE_MS);
+	pass(2 * FEED_PATIENCE_MS);
 	is_str(given, "2 c2 3 4 c4", "nobody is told of anything");
 }
 
@@ -113,7 +141,7 @@ static void test_given_up(void)
 	message(4);
 	message(5);
 	message(7);
-	pass(ORDER_PATIENCE_MS + 2 * WHEEL_TICK_MS);
+	pass(FEED_PATIENCE_MS + 2 * WHEEL_TICK_MS);
 	is_str(given, "4 5 7 resync", "gaps that are given up are told, once");
 	message(3);
 	message(2);
@@ -121,7 +149,7 @@ static void test_given_up(void)
 	message(8);
 	is_str(given, "4 5 7 resync 8", "what arrives later is not given, and nobody is told again");
 	message(10);
-	pass(ORDER_PATIENCE_MS + 2 * WHEEL_TICK_MS);
+	pass(FEED_PATIENCE_MS + 2 * WHEEL_TICK_MS);
 	is_str(given, "4 5 7 resync 8 10 resync", "another gap is told again");
 }
 
@@ -137,7 +165,7 @@ static void test_change_of_missing(void)
 {
 	begin();
 	arrives(BUS_CHANGE, 2, 0);
-	pass(ORDER_PATIENCE_MS + 2 * WHEEL_TICK_MS);
+	pass(FEED_PATIENCE_MS + 2 * WHEEL_TICK_MS);
 	is_str(given, "c2 resync", "a change of a message that is missing");
 	message(2);
 	is_str(given, "c2 resync 2", "which is in its turn still");
@@ -146,7 +174,7 @@ static void test_change_of_missing(void)
 static void test_late(void)
 {
 	begin();
-	order_forget(user);
+	feed_forget(&user->feeds);
 	arrives(BUS_MESSAGE, 9, LONG_AGO_MS);
 	is_str(given, "9", "one whose predecessor is old is not held");
 	arrives(BUS_MESSAGE, 7, LONG_AGO_MS);
@@ -159,13 +187,13 @@ static void test_late(void)
 static void test_before_hello(void)
 {
 	begin();
-	order_forget(user);
-	uint32_t greeted_ms = session->greeted_ms;
-	session->greeted_ms = (uint32_t)clock_mono_ms();
+	feed_forget(&user->feeds);
+	int64_t since_ms = listens_ms;
+	listens_ms = clock_mono_ms();
 	arrives(BUS_MESSAGE, 9, 500);
 	is_str(given, "9", "what was sent before hello is not waited for");
-	order_forget(user);
-	session->greeted_ms = greeted_ms;
+	feed_forget(&user->feeds);
+	listens_ms = since_ms;
 	arrives(BUS_MESSAGE, 19, 500);
 	is_str(given, "9", "what was sent after it is");
 }
@@ -175,33 +203,53 @@ static void test_without_redis(void)
 	begin();
 	message(3);
 	up = false;
-	order_release_all(&live);
+	feed_release_all(&live);
 	is_str(given, "3 resync", "where Redis goes away a gap is given up at once");
 	message(5);
 	is_str(given, "3 resync 5", "and nothing is held");
 	up = true;
 	message(4);
 	is_str(given, "3 resync 5 resync", "what was on its way is not given behind a later one");
-	order_release_all(&live);
+	feed_release_all(&live);
 	arrives(BUS_MESSAGE, 20, LONG_AGO_MS);
 	is_str(given, "3 resync 5 resync 20", "when Redis is back what was missed is not waited for");
 	message(22);
 	message(21);
 	is_str(given, "3 resync 5 resync 20 21 22", "but what follows is put in order");
-	order_release_all(&live);
+	feed_release_all(&live);
 	message(25);
 	message(24);
 	is_str(given, "3 resync 5 resync 20 21 22", "nor is one given whose predecessor may follow");
 	message(23);
-	pass(ORDER_PATIENCE_MS + 2 * WHEEL_TICK_MS);
+	pass(FEED_PATIENCE_MS + 2 * WHEEL_TICK_MS);
 	is_str(given, "3 resync 5 resync 20 21 22 23 24 25", "until it does");
 }
 
 static void test_memory(void)
 {
 	begin();
-	pass(ORDER_MEMORY_MS + 2 * WHEEL_TICK_MS);
-	ok(LIST_EMPTY(&user->ordered), "a silent conversation is forgotten");
+	pass(FEED_MEMORY_MS + 2 * WHEEL_TICK_MS);
+	ok(LIST_EMPTY(&user->feeds), "a silent conversation is forgotten");
+}
+
+/* What a message does to its group is done in its turn, and also where the message is not given any more. */
+static void test_notes(void)
+{
+	kind = &to_group;
+	begin();
+	arrives_with(BUS_MESSAGE, 3, 10, "(out)");
+	is_str(given, "", "what a message does waits with it");
+	message(4);
+	message(2);
+	is_str(given, "2 3 (out) 4", "and is done in its turn");
+	message(7);
+	pass(FEED_PATIENCE_MS + 2 * WHEEL_TICK_MS);
+	arrives_with(BUS_MESSAGE, 6, 10, "(in)");
+	is_str(given, "2 3 (out) 4 7 resync late (in)", "and where the message comes too late to be given, too");
+	arrives_with(BUS_MESSAGE, 9, 10, "(never)");
+	feed_forget(&user->feeds);
+	is_str(given, "2 3 (out) 4 7 resync late (in)", "but not when all is forgotten");
+	kind = &to_user;
 }
 
 int main(void)
@@ -210,11 +258,7 @@ int main(void)
 	wheel = wheel_new(clock_mono_ms());
 	user = xcalloc(1, sizeof(*user) + 6);
 	memcpy(user->id, "alice", 6);
-	session = xcalloc(1, sizeof(*session) + 1);
-	session->live = &live;
-	session->greeted = 1;
-	session->greeted_ms = (uint32_t)clock_mono_ms() - 5000;
-	LIST_INSERT_HEAD(&user->sessions, session, of_user);
+	listens_ms = clock_mono_ms() - 5000;
 	test_in_turn();
 	test_given_up();
 	test_many_held();
@@ -223,9 +267,9 @@ int main(void)
 	test_before_hello();
 	test_without_redis();
 	test_memory();
-	order_forget(user);
+	test_notes();
+	feed_forget(&user->feeds);
 	wheel_free(&wheel);
-	free(session);
 	free(user);
 	return done_testing();
 }

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* In which order the sessions are given the messages of a conversation, however they come, and how long one waits. */
 #include "core/base.h"
-#include "live/order.h"
+#include "live/feed.h"
 
 #include "core/buf.h"
 #include "live/push.h"
+#include "live/session.h"
 
 #include "../tap.h"
 #include "clock_kit.h"
@@ -26,7 +27,7 @@ static struct buf given;
 static char except[SESSION_ID_LEN + 1];
 static const struct user *given_to;
 
-/* ---- what order.c calls ---- */
+/* ---- what feed.c calls ---- */
 
 struct wheel *loop_wheel(struct loop *l)
 {
@@ -38,20 +39,27 @@ bool bus_is_up(const struct bus *b)
 	return up;
 }
 
-/* What becomes of a gap that is given up is not asked here. */
-void resync_user(struct live *m, struct str user_id)
+static void on_given(void *who, const struct feed_item *item)
 {
-}
-
-void push_deliver(struct user *u, struct ws_frame *frame, const char *except_id)
-{
-	struct blob *bytes = ws_frame_bytes(frame, NULL, 0);
+	struct blob *bytes = ws_frame_bytes(item->frame, NULL, 0);
 	/* Behind the two bytes that head a short frame. */
 	buf_append(&given, bytes->data + 2, bytes->len - 2);
 	buf_append_char(&given, ' ');
-	snprintf(except, sizeof(except), "%s", except_id != NULL ? except_id : "");
-	given_to = u;
+	snprintf(except, sizeof(except), "%s", item->except_id != NULL ? item->except_id : "");
+	given_to = who;
 }
+
+/* What becomes of a gap that is given up is not asked here. */
+static void on_missing(void *who)
+{
+}
+
+static bool listens_since(const void *who, int64_t ms)
+{
+	return session->greeted && (uint32_t)now_ms - session->greeted_ms >= (uint32_t)ms;
+}
+
+static const struct feed_kind to_user = {.give = on_given, .missing = on_missing, .listens_since = listens_since};
 
 /* ---- */
 
@@ -70,15 +78,15 @@ static struct user *user_new(const char *id)
 	struct user *u = xcalloc(1, sizeof(*u) + strlen(id) + 1);
 	memcpy(u->id, id, strlen(id) + 1);
 	LIST_INIT(&u->sessions);
-	LIST_INIT(&u->ordered);
+	LIST_INIT(&u->feeds);
 	return u;
 }
 
 /* Users and conversations of whom nothing is known; the session is open for as long as given. */
 static void begin(int64_t open_ms)
 {
-	order_forget(alice);
-	order_forget(bob);
+	feed_forget(&alice->feeds);
+	feed_forget(&bob->feeds);
 	up = true;
 	session->greeted = true;
 	session->greeted_ms = (uint32_t)(clock_mono_ms() - open_ms);
@@ -93,7 +101,7 @@ static void deliver(struct user *u, uint64_t conversation, uint64_t seq, enum bu
 	struct push_place place = {kind, message_id_make(conversation, seq), gap_ms};
 	int n = snprintf(text, sizeof(text), "%s%llu", kind == BUS_CHANGE ? "c" : "", (unsigned long long)seq);
 	struct ws_frame *frame = ws_frame_new((struct str){text, (size_t)n});
-	order_deliver(&live, u, &place, frame, but);
+	feed_deliver(&live, &(struct feed_owner){&to_user, u, &u->feeds}, &place, frame, but, NULL);
 	ws_frame_unref(frame);
 }
 
@@ -141,7 +149,7 @@ static void test_patience(void)
 	begin(0);
 	message(1);
 	message(3);
-	pass(ORDER_PATIENCE_MS - WHEEL_TICK_MS);
+	pass(FEED_PATIENCE_MS - WHEEL_TICK_MS);
 	is_str(all_given(), "1 ", "a message waits for its predecessor");
 	message(5);
 	pass(2 * WHEEL_TICK_MS);
@@ -149,7 +157,7 @@ static void test_patience(void)
 	message(6);
 	is_str(all_given(), "1 3 5 6 ", "and the next one is in order again");
 	message(8);
-	pass(ORDER_PATIENCE_MS - WHEEL_TICK_MS);
+	pass(FEED_PATIENCE_MS - WHEEL_TICK_MS);
 	is_str(all_given(), "1 3 5 6 ", "a second gap has as much patience as the first");
 	pass(2 * WHEEL_TICK_MS);
 	is_str(all_given(), "1 3 5 6 8 ", "and no more");
@@ -201,14 +209,14 @@ static void test_changes(void)
 	message(15);
 	message(16);
 	change(15);
-	pass(ORDER_PATIENCE_MS + WHEEL_TICK_MS);
+	pass(FEED_PATIENCE_MS + WHEEL_TICK_MS);
 	is_str(all_given(), "10 11 c11 12 c12 13 15 c15 16 c16 ", "also where they waited in vain");
 
 	begin(0);
 	message(1);
 	change(2);
 	is_str(all_given(), "1 ", "a change may wait alone");
-	pass(ORDER_PATIENCE_MS + WHEEL_TICK_MS);
+	pass(FEED_PATIENCE_MS + WHEEL_TICK_MS);
 	is_str(all_given(), "1 c2 ", "it is given all the same");
 	message(3);
 	is_str(all_given(), "1 c2 ", "but its message may still come");
@@ -226,7 +234,7 @@ static void test_first(void)
 
 	begin(1000);
 	deliver(alice, CONVERSATION, 5, BUS_MESSAGE, 500, NULL);
-	pass(ORDER_PATIENCE_MS + WHEEL_TICK_MS);
+	pass(FEED_PATIENCE_MS + WHEEL_TICK_MS);
 	is_str(all_given(), "5 ", "or when patience is at its end");
 	deliver(alice, CONVERSATION, 6, BUS_MESSAGE, 10, NULL);
 	is_str(all_given(), "5 6 ", "from then on it is known where the conversation is");
@@ -251,7 +259,7 @@ static void test_first(void)
 	is_str(all_given(), "5 ", "one from before the hello is not waited for");
 
 	begin(60000);
-	deliver(alice, CONVERSATION, 5, BUS_MESSAGE, ORDER_PATIENCE_MS, NULL);
+	deliver(alice, CONVERSATION, 5, BUS_MESSAGE, FEED_PATIENCE_MS, NULL);
 	is_str(all_given(), "5 ", "nor one that would have come by now");
 
 	begin(60000);
@@ -265,14 +273,14 @@ static void test_memory(void)
 {
 	begin(0);
 	message(1);
-	pass(ORDER_MEMORY_MS - 1000);
+	pass(FEED_MEMORY_MS - 1000);
 	message(2);
-	pass(ORDER_MEMORY_MS - 1000);
+	pass(FEED_MEMORY_MS - 1000);
 	message(4);
 	is_str(all_given(), "1 2 ", "what was given is remembered from the last message on");
 	message(3);
-	pass(ORDER_MEMORY_MS + 2 * WHEEL_TICK_MS);
-	ok(live.ordered == NULL && LIST_EMPTY(&alice->ordered), "it is forgotten after as much silence");
+	pass(FEED_MEMORY_MS + 2 * WHEEL_TICK_MS);
+	ok(live.feeds == NULL && LIST_EMPTY(&alice->feeds), "it is forgotten after as much silence");
 	message(9);
 	is_str(all_given(), "1 2 3 4 9 ", "then the next message is taken as it comes");
 }
@@ -312,7 +320,7 @@ static void test_redis_away(void)
 	deliver(bob, CONVERSATION, 4, BUS_MESSAGE, INT64_MAX, NULL);
 	is_str(all_given(), "1 1 ", "two users' messages wait");
 	up = false;
-	order_release_all(&live);
+	feed_release_all(&live);
 	ok(strcmp(all_given(), "1 1 3 4 ") == 0 || strcmp(all_given(), "1 1 4 3 ") == 0,
 	   "Redis is away: all that wait are given (%s)", all_given());
 	buf_clear(&given);
@@ -336,13 +344,13 @@ static void test_forget(void)
 	deliver(bob, CONVERSATION, 1, BUS_MESSAGE, INT64_MAX, NULL);
 	deliver(bob, CONVERSATION, 3, BUS_MESSAGE, INT64_MAX, NULL);
 	buf_clear(&given);
-	order_forget(alice);
-	ok(LIST_EMPTY(&alice->ordered) && !LIST_EMPTY(&bob->ordered), "a user is forgotten, the other is not");
+	feed_forget(&alice->feeds);
+	ok(LIST_EMPTY(&alice->feeds) && !LIST_EMPTY(&bob->feeds), "a user is forgotten, the other is not");
 	is_str(all_given(), "", "what waited for them is given to nobody");
-	pass(ORDER_PATIENCE_MS + WHEEL_TICK_MS);
+	pass(FEED_PATIENCE_MS + WHEEL_TICK_MS);
 	is_str(all_given(), "3 ", "nor later, unlike the other's");
-	order_forget(bob);
-	ok(live.ordered == NULL, "nothing is left");
+	feed_forget(&bob->feeds);
+	ok(live.feeds == NULL, "nothing is left");
 }
 
 int main(void)

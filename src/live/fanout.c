@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Gives an event to the members of a group. To many of them in slices, some sessions' worth a loop turn, so that no
+ * group starves the loop; the groups take turns. What is given to a group meanwhile waits behind it.
+ *
+ * The walk over the members goes by their users' addresses, so it may be interrupted by whoever comes or goes.
+ */
+#include "core/base.h"
+#include "live/group_priv.h"
+
+#include "live/session.h"
+
+#include <stdlib.h>
+
+/* Members that are given something at once. */
+#define SLICE 256
+/* Events that wait for the members of one group, and their bytes; and the bytes for all groups. */
+#define QUEUED_MAX 1024
+#define QUEUED_BYTES_MAX (8u << 20)
+#define ALL_BYTES_MAX (64u << 20)
+
+struct queued {
+	TAILQ_ENTRY(queued) entry;
+	struct ws_frame *frame;
+	size_t bytes;
+	uint64_t seq;
+	char except[SESSION_ID_LEN + 1];
+};
+
+struct fanout {
+	TAILQ_ENTRY(fanout) entry; /* in groups.fanouts */
+	struct live_group *group;
+	TAILQ_HEAD(, queued) queue;
+	uintptr_t at; /* the first of the queue was given to users up to this address */
+	unsigned count;
+	size_t bytes;
+	bool missing; /* something did not fit; told when the rest is given */
+};
+
+static const char *name_or_null(const char *id)
+{
+	return id[0] != '\0' ? id : NULL;
+}
+
+/* To the members from index i on, before `end`. */
+static void give_to(struct live_group *g, uint32_t i, uint32_t end, struct ws_frame *frame, const char *except_id,
+		    uint64_t seq)
+{
+	for (; i < end; i++)
+		if (seq == 0 || seq >= g->members[i].first_seq)
+			push_deliver(g->members[i].user, frame, except_id);
+}
+
+static void queued_free(struct fanout *f, struct queued *q)
+{
+	TAILQ_REMOVE(&f->queue, q, entry);
+	f->count--;
+	f->bytes -= q->bytes;
+	f->group->live->groups.queued_bytes -= q->bytes;
+	ws_frame_unref(q->frame);
+	free(q);
+}
+
+void fanout_forget(struct live_group *g)
+{
+	struct fanout *f = g->fanout;
+	struct queued *q;
+	if (f == NULL)
+		return;
+	while ((q = TAILQ_FIRST(&f->queue)) != NULL)
+		queued_free(f, q);
+	TAILQ_REMOVE(&g->live->groups.fanouts, f, entry);
+	g->fanout = NULL;
+	free(f);
+}
+
+static struct fanout *fanout_get(struct live_group *g)
+{
+	if (g->fanout != NULL)
+		return g->fanout;
+	struct fanout *f = g->fanout = xcalloc(1, sizeof(*f));
+	f->group = g;
+	TAILQ_INIT(&f->queue);
+	TAILQ_INSERT_TAIL(&g->live->groups.fanouts, f, entry);
+	loop_defer(g->live->loop, &g->live->groups.slice);
+	return f;
+}
+
+static void enqueue(struct live_group *g, struct ws_frame *frame, const char *except_id, uint64_t seq)
+{
+	struct fanout *f = fanout_get(g);
+	size_t *all = &g->live->groups.queued_bytes, bytes = ws_frame_bytes(frame, NULL, 0)->len;
+	if (f->count >= QUEUED_MAX || f->bytes + bytes > QUEUED_BYTES_MAX || *all + bytes > ALL_BYTES_MAX) {
+		f->missing = true;
+		return;
+	}
+	struct queued *q = xcalloc(1, sizeof(*q));
+	q->frame = ws_frame_ref(frame);
+	q->bytes = bytes;
+	q->seq = seq;
+	if (except_id != NULL)
+		memcpy(q->except, except_id, sizeof(q->except));
+	TAILQ_INSERT_TAIL(&f->queue, q, entry);
+	f->count++;
+	f->bytes += bytes;
+	*all += bytes;
+}
+
+void fanout_give(struct live_group *g, struct ws_frame *frame, const char *except_id, uint64_t seq)
+{
+	if (g->fanout == NULL && g->count <= SLICE)
+		give_to(g, 0, g->count, frame, except_id, seq);
+	else
+		enqueue(g, frame, except_id, seq);
+}
+
+/* One slice of what waits for the group. */
+static void give_slice(struct fanout *f)
+{
+	struct live_group *g = f->group;
+	struct queued *q;
+	uint32_t left = SLICE;
+	while (left != 0 && (q = TAILQ_FIRST(&f->queue)) != NULL) {
+		uint32_t from = group_member_after(g, f->at), end = g->count - from < left ? g->count : from + left;
+		give_to(g, from, end, q->frame, name_or_null(q->except), q->seq);
+		left -= end - from;
+		if (end != g->count) {
+			f->at = (uintptr_t)g->members[end - 1].user;
+			return;
+		}
+		queued_free(f, q);
+		f->at = 0;
+	}
+}
+
+void fanout_on_slice(struct loop_task *t)
+{
+	struct live *live = container_of(t, struct live, groups.slice);
+	struct fanout *f, *last = TAILQ_LAST(&live->groups.fanouts, fanout_list);
+	while ((f = TAILQ_FIRST(&live->groups.fanouts)) != NULL && loop_has_time(live->loop)) {
+		bool is_last = f == last;
+		give_slice(f);
+		TAILQ_REMOVE(&live->groups.fanouts, f, entry);
+		TAILQ_INSERT_TAIL(&live->groups.fanouts, f, entry);
+		if (TAILQ_EMPTY(&f->queue)) {
+			if (f->missing)
+				group_resync(f->group);
+			fanout_forget(f->group);
+		}
+		if (is_last)
+			break;
+	}
+	if (!TAILQ_EMPTY(&live->groups.fanouts))
+		loop_defer(live->loop, t);
+}

@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The groups that have a member with a session here, these members, and what is given to them. */
+#include "core/base.h"
+#include "live/group.h"
+
+#include "core/clock.h"
+#include "hub/audience.h"
+#include "hub/bucket.h"
+#include "live/group_priv.h"
+#include "live/resync.h"
+#include "live/session.h"
+
+#include <stdlib.h>
+
+/* The bucket that all groups of the node share. */
+#define FANOUT_BUCKET 'g'
+
+static struct str key_of_id(const uint64_t *id)
+{
+	return (struct str){(const char *)id, sizeof(*id)};
+}
+
+static struct str group_key(const void *item)
+{
+	return key_of_id(&((const struct live_group *)item)->id);
+}
+
+static void on_bury(struct loop_task *t);
+
+void groups_init(struct live *live)
+{
+	table_init(&live->groups.all, group_key);
+	live->groups.bury.fn = on_bury;
+	TAILQ_INIT(&live->groups.fanouts);
+	live->groups.slice.fn = fanout_on_slice;
+	TAILQ_INIT(&live->groups.views);
+	memberships_init(live);
+}
+
+void groups_fini(struct live *live)
+{
+	memberships_fini(live);
+	wheel_cancel(&live->groups.views_timer);
+	ASSERT(live->groups.all.count == 0);
+	table_fini(&live->groups.all);
+}
+
+struct live_group *group_find(struct live *live, uint64_t id)
+{
+	return table_find(&live->groups.all, key_of_id(&id));
+}
+
+/* ---- their lives ---- */
+
+static void group_free(struct live_group *g)
+{
+	char topic[TOPIC_MAX];
+	struct live *live = g->live;
+	feed_forget(&g->feeds);
+	fanout_forget(g);
+	views_forget(g);
+	bus_unsubscribe(live->bus, topic_make_group(topic, g->id));
+	table_remove(&live->groups.all, g);
+	free(g->members);
+	free(g);
+}
+
+static void on_bury(struct loop_task *t)
+{
+	struct live *live = container_of(t, struct live, groups.bury);
+	struct live_group *g;
+	while ((g = live->groups.empty) != NULL) {
+		live->groups.empty = g->next_empty;
+		g->is_empty = false;
+		if (g->count == 0)
+			group_free(g);
+	}
+}
+
+/* Not freed at once: it may be in the middle of giving something to its members. */
+static void bury_later(struct live_group *g)
+{
+	if (g->is_empty)
+		return;
+	g->is_empty = true;
+	g->next_empty = g->live->groups.empty;
+	g->live->groups.empty = g;
+	loop_defer(g->live->loop, &g->live->groups.bury);
+}
+
+static void set_confirmed(struct live_group *g)
+{
+	g->confirmed = true;
+	g->confirmed_ms = (uint32_t)clock_mono_ms();
+}
+
+struct live_group *group_get(struct live *live, uint64_t id)
+{
+	char topic[TOPIC_MAX];
+	struct live_group *g = group_find(live, id);
+	if (g != NULL)
+		return g;
+	g = xcalloc(1, sizeof(*g));
+	g->id = id;
+	g->live = live;
+	LIST_INIT(&g->feeds);
+	table_add(&live->groups.all, g);
+	struct str name = topic_make_group(topic, id);
+	bus_subscribe(live->bus, name);
+	if (bus_is_subscribed(live->bus, name))
+		set_confirmed(g);
+	bury_later(g);
+	return g;
+}
+
+void group_subscribed(struct live *live, uint64_t id)
+{
+	struct live_group *g = group_find(live, id);
+	if (g == NULL)
+		return;
+	set_confirmed(g);
+	for (uint32_t i = 0; i < g->count; i++) {
+		struct member *m = &g->members[i];
+		if (!m->waits)
+			continue;
+		m->waits = false;
+		if (m->joins) {
+			m->joins = false;
+			views_want(g, m, true);
+		}
+		membership_confirmed(m->user);
+	}
+}
+
+void groups_link_down(struct live *live)
+{
+	uint32_t at = 0;
+	struct live_group *g;
+	while ((g = table_next(&live->groups.all, &at)) != NULL)
+		g->confirmed = false;
+}
+
+/* ---- members ---- */
+
+uint32_t group_member_after(const struct live_group *g, uintptr_t user)
+{
+	uint32_t low = 0, high = g->count;
+	while (low < high) {
+		uint32_t middle = low + (high - low) / 2;
+		if ((uintptr_t)g->members[middle].user <= user)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+struct member *group_member(const struct live_group *g, const struct user *u)
+{
+	uint32_t behind = group_member_after(g, (uintptr_t)u);
+	return behind != 0 && g->members[behind - 1].user == u ? &g->members[behind - 1] : NULL;
+}
+
+static void count_changed(const struct live_group *g)
+{
+	(void)audience_set(g->live->hub, g->live->slot, g->id, g->count);
+}
+
+struct member *group_add(struct live_group *g, struct user *u, uint64_t joined_seq, uint64_t first_seq)
+{
+	uint32_t at = group_member_after(g, (uintptr_t)u);
+	if (g->count == g->cap) {
+		g->cap += g->cap / 4 + 1;
+		g->members = xrealloc(g->members, g->cap * sizeof(*g->members));
+	}
+	struct member *m = &g->members[at];
+	memmove(m + 1, m, (g->count - at) * sizeof(*m));
+	g->count++;
+	*m = (struct member){
+		.user = u,
+		.first_seq = (uint32_t)(first_seq & MESSAGE_SEQ_MAX),
+		.waits = !g->confirmed && bus_is_up(g->live->bus),
+		.joined_seq = (uint32_t)joined_seq,
+	};
+	count_changed(g);
+	return m;
+}
+
+void group_remove(struct live_group *g, struct member *m)
+{
+	views_forget_member(g, m);
+	g->count--;
+	memmove(m, m + 1, (size_t)(g->members + g->count - m) * sizeof(*m));
+	count_changed(g);
+	if (g->count == 0)
+		bury_later(g);
+}
+
+void group_count_heard(struct live_group *g, uint64_t seq, uint64_t member_count)
+{
+	if (seq < g->member_count_seq)
+		return;
+	g->member_count_seq = (uint32_t)seq;
+	g->member_count = (uint32_t)member_count;
+}
+
+/* ---- what they are given ---- */
+
+static void members_give(void *who, const struct feed_item *item)
+{
+	struct live_group *g = who;
+	const struct group_turn *turn = item->note;
+	if (turn != NULL)
+		group_turn_apply(g, turn, item->except_id);
+	fanout_give(g, item->frame, item->except_id, item->seq);
+	if (turn != NULL && turn->dissolved)
+		group_tell_dissolved(g, item->except_id);
+}
+
+static void members_too_late(void *who, const struct feed_item *item)
+{
+	struct live_group *g = who;
+	const struct group_turn *turn = item->note;
+	if (turn == NULL)
+		return;
+	group_turn_apply(g, turn, item->except_id);
+	if (turn->dissolved)
+		group_tell_dissolved(g, item->except_id);
+}
+
+static void members_missing(void *who)
+{
+	group_resync(who);
+}
+
+static bool members_listen_since(const void *who, int64_t ms)
+{
+	const struct live_group *g = who;
+	return g->confirmed && (uint32_t)clock_mono_ms() - g->confirmed_ms >= (uint32_t)ms;
+}
+
+static const struct feed_kind group_feed = {
+	.give = members_give,
+	.too_late = members_too_late,
+	.missing = members_missing,
+	.listens_since = members_listen_since,
+};
+
+void group_deliver(struct live_group *g, const struct push_place *place, struct ws_frame *frame,
+		   const struct session *except, void *note)
+{
+	if (place->kind == BUS_EVENT)
+		fanout_give(g, frame, except != NULL ? except->id : NULL, 0);
+	else
+		feed_deliver(g->live, &(struct feed_owner){&group_feed, g, &g->feeds}, place, frame, except, note);
+}
+
+void group_resync(struct live_group *g)
+{
+	for (uint32_t i = 0; i < g->count; i++)
+		resync_user(g->live, str_from(g->members[i].user->id));
+}
+
+void group_push(struct live *live, uint64_t conversation_id, struct push_place place, struct str event_json,
+		const struct session *except)
+{
+	char topic[TOPIC_MAX];
+	struct live_group *g = group_find(live, conversation_id);
+	if (g != NULL) {
+		struct ws_frame *frame = ws_frame_new(event_json);
+		group_deliver(g, &place, frame, except, NULL);
+		ws_frame_unref(frame);
+	}
+	push_publish_event(live, topic_make_group(topic, conversation_id), place, event_json);
+}
+
+/* ---- what is known of them ---- */
+
+bool group_may_have(struct live *live, uint64_t conversation_id, struct str user)
+{
+	const struct user *u = user_find(live, user);
+	const struct live_group *g = group_find(live, conversation_id);
+	if (u == NULL || !user_is_open(u) || (g != NULL && group_member(g, u) != NULL))
+		return true;
+	return u->memberships != NULL && u->memberships->load != NULL;
+}
+
+uint64_t group_member_count(struct live *live, uint64_t conversation_id)
+{
+	const struct live_group *g = group_find(live, conversation_id);
+	return g != NULL ? g->member_count : 0;
+}
+
+uint64_t group_online(struct live *live, uint64_t conversation_id)
+{
+	return audience_count(live->hub, conversation_id);
+}
+
+int64_t group_take_fanout(struct live *live, uint64_t conversation_id)
+{
+	double per_second = (double)live->conf->groups.fanout_per_second;
+	return bucket_take_many(live->hub, FANOUT_BUCKET, "", group_online(live, conversation_id), per_second,
+				per_second, clock_mono_ms());
+}
