@@ -155,7 +155,7 @@ uint32_t group_member_after(const struct live_group *g, uintptr_t user)
 	return low;
 }
 
-struct member *group_member(const struct live_group *g, const struct user *u)
+struct member *group_find_member(const struct live_group *g, const struct user *u)
 {
 	uint32_t behind = group_member_after(g, (uintptr_t)u);
 	return behind != 0 && g->members[behind - 1].user == u ? &g->members[behind - 1] : NULL;
@@ -280,7 +280,7 @@ bool group_may_have(struct live *live, uint64_t conversation_id, struct str user
 {
 	const struct user *u = user_find(live, user);
 	const struct live_group *g = group_find(live, conversation_id);
-	if (u == NULL || !user_is_open(u) || (g != NULL && group_member(g, u) != NULL))
+	if (u == NULL || !user_is_open(u) || (g != NULL && group_find_member(g, u) != NULL))
 		return true;
 	return u->memberships != NULL && u->memberships->load != NULL;
 }

@@ -49,7 +49,7 @@ void groups_fini(struct live *live);
 struct live_group *group_find(struct live *live, uint64_t id);
 /* The new one subscribes to its topic. It goes at the end of the turn, if it has no members then. */
 struct live_group *group_get(struct live *live, uint64_t id);
-struct member *group_member(const struct live_group *g, const struct user *u);
+struct member *group_find_member(const struct live_group *g, const struct user *u);
 /* The index of the first member whose user lies behind that address. */
 uint32_t group_member_after(const struct live_group *g, uintptr_t user);
 /* Neither changes what the user knows: membership.c does that. */

@@ -200,7 +200,7 @@ static void view_changed(struct live *live, struct str user, uint64_t id)
 {
 	const struct user *u = user_find(live, user);
 	struct live_group *g = group_find(live, id);
-	struct member *m = u != NULL && g != NULL ? group_member(g, u) : NULL;
+	struct member *m = u != NULL && g != NULL ? group_find_member(g, u) : NULL;
 	if (m != NULL)
 		views_want(g, m, true);
 }

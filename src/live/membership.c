@@ -135,7 +135,7 @@ static void memberships_trim(struct user *u)
 static void leave(struct user *u, struct live_group *g)
 {
 	struct memberships *ms = u->memberships;
-	struct member *m = group_member(g, u);
+	struct member *m = group_find_member(g, u);
 	uint32_t at = place_of(ms, g->id);
 	ASSERT(m != NULL && at < ms->count && ms->group[at] == g);
 	if (m->waits && ms->load != NULL && ms->load->state == LOAD_CONFIRMING)
@@ -149,7 +149,7 @@ static void leave(struct user *u, struct live_group *g)
 static bool enter(struct live *live, struct user *u, const struct row *r)
 {
 	struct live_group *g = group_get(live, r->id);
-	struct member *m = group_member(g, u);
+	struct member *m = group_find_member(g, u);
 	group_count_heard(g, r->last_seq, r->member_count);
 	if (m != NULL && m->joined_seq >= r->joined_seq)
 		return false;
@@ -258,7 +258,7 @@ static uint32_t count_waiting(const struct user *u)
 	const struct memberships *ms = u->memberships;
 	uint32_t n = 0;
 	for (uint32_t i = 0; i < ms->count; i++)
-		n += !ms->group[i]->confirmed && group_member(ms->group[i], u)->waits;
+		n += !ms->group[i]->confirmed && group_find_member(ms->group[i], u)->waits;
 	return n;
 }
 
@@ -526,7 +526,7 @@ void membership_in(struct live *live, struct str user, uint64_t id, uint64_t seq
 		   &(struct row){id, (uint32_t)seq, (uint32_t)first_seq, (uint32_t)seq, (uint32_t)member_count}))
 		return;
 	struct live_group *g = group_find(live, id);
-	struct member *m = group_member(g, u);
+	struct member *m = group_find_member(g, u);
 	if (m->waits)
 		m->joins = true;
 	else
@@ -541,7 +541,7 @@ void membership_out(struct live *live, struct str user, uint64_t id, uint64_t se
 		return;
 	remember(u, &(struct news){.id = id, .seq = (uint32_t)seq});
 	struct live_group *g = group_find(live, id);
-	const struct member *m = g != NULL ? group_member(g, u) : NULL;
+	const struct member *m = g != NULL ? group_find_member(g, u) : NULL;
 	struct load *l = u->memberships != NULL ? u->memberships->load : NULL;
 	if (m == NULL && l != NULL && !l->hello_waits)
 		resync_user(live, user); /* perhaps they were in it, and nobody here knew */

@@ -96,7 +96,7 @@ static void tell_view(struct live *live, const struct conversation *c)
 {
 	struct user *u = user_find(live, str_from(c->user));
 	const struct live_group *g = group_find(live, c->id);
-	if (u == NULL || g == NULL || group_member(g, u) == NULL || live->conversation_event == NULL)
+	if (u == NULL || g == NULL || group_find_member(g, u) == NULL || live->conversation_event == NULL)
 		return;
 	struct ws_frame *frame = ws_frame_new(live->conversation_event(live, c));
 	push_deliver(u, frame, NULL);
@@ -109,7 +109,7 @@ static void want_again(const struct view_read *r)
 	struct live_group *g = group_find(r->live, r->id);
 	for (size_t i = 0; g != NULL && i < r->n; i++) {
 		const struct user *u = user_find(r->live, str_from(r->user[i]));
-		struct member *m = u != NULL ? group_member(g, u) : NULL;
+		struct member *m = u != NULL ? group_find_member(g, u) : NULL;
 		if (m != NULL)
 			views_want(g, m, false);
 	}

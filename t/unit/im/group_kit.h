@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The database's part of groups, for tests of a whole worker: which groups users are in, and what they see of them. The
+ * store's two functions are replaced when the test is linked. An answer is given from the loop, as it is by then, or
+ * when the test says so.
+ */
+#ifndef TIDINGS_T_UNIT_IM_GROUP_KIT_H
+#define TIDINGS_T_UNIT_IM_GROUP_KIT_H
+
+#include "core/base.h"
+#include "live/group_priv.h"
+#include "store/group.h"
+
+#include "worker_kit.h"
+
+#define ROWS_MAX 64
+#define ASKED_MAX 64
+
+struct truth {
+	char user[USER_ID_MAX + 1];
+	uint64_t id, joined_seq, first_seq, member_count;
+};
+static struct truth rows[ROWS_MAX];
+static unsigned row_count;
+static enum store_status store_says = STORE_OK;
+static bool answers_wait; /* until answer_reads() */
+
+struct asked {
+	struct loop_task task;
+	bool views;
+	uint64_t id;
+	size_t n;
+	char user[ASKED_MAX][USER_ID_MAX + 1];
+	union {
+		store_memberships_fn *memberships;
+		store_conversations_fn *conversations;
+	} fn;
+	void *arg;
+};
+static struct asked *waiting[ASKED_MAX];
+static unsigned waiting_count;
+static unsigned membership_reads, view_reads, users_viewed;
+
+static inline void kit_row(const char *user, uint64_t id, uint64_t joined_seq, uint64_t first_seq)
+{
+	struct truth *t = &rows[row_count++];
+	*t = (struct truth){.id = id, .joined_seq = joined_seq, .first_seq = first_seq, .member_count = 3};
+	memcpy(t->user, user, strlen(user) + 1);
+}
+
+static inline void kit_no_row(const char *user, uint64_t id)
+{
+	for (unsigned i = 0; i < row_count; i++)
+		if (rows[i].id == id && strcmp(rows[i].user, user) == 0) {
+			rows[i] = rows[--row_count];
+			return;
+		}
+}
+
+static int kit_compare(const void *a, const void *b)
+{
+	const struct group_membership *x = a, *y = b;
+	return x->user != y->user
+		       ? (x->user > y->user) - (x->user < y->user)
+		       : (x->conversation_id > y->conversation_id) - (x->conversation_id < y->conversation_id);
+}
+
+static inline void kit_answer_memberships(const struct asked *a)
+{
+	struct group_membership item[ROWS_MAX];
+	size_t count = 0;
+	for (size_t u = 0; u < a->n; u++)
+		for (unsigned i = 0; i < row_count; i++)
+			if (strcmp(rows[i].user, a->user[u]) == 0)
+				item[count++] = (struct group_membership){u,
+									  rows[i].id,
+									  rows[i].joined_seq,
+									  rows[i].first_seq,
+									  rows[i].joined_seq,
+									  rows[i].member_count};
+	qsort(item, count, sizeof(item[0]), kit_compare);
+	struct store_memberships r = {.status = store_says, .item = item, .count = count};
+	if (store_says != STORE_OK)
+		r = (struct store_memberships){.status = store_says};
+	a->fn.memberships(&r, a->arg);
+}
+
+static inline void kit_answer_views(const struct asked *a)
+{
+	struct conversation item[ASKED_MAX];
+	size_t count = 0;
+	for (size_t u = 0; u < a->n; u++)
+		for (unsigned i = 0; i < row_count; i++) {
+			if (rows[i].id != a->id || strcmp(rows[i].user, a->user[u]) != 0)
+				continue;
+			item[count] = (struct conversation){.id = a->id};
+			memcpy(item[count++].user, a->user[u], sizeof(a->user[u]));
+		}
+	struct store_conversations r = {
+		.status = store_says, .item = item, .count = store_says == STORE_OK ? count : 0};
+	a->fn.conversations(&r, a->arg);
+}
+
+static inline void kit_answer(struct asked *a)
+{
+	if (a->views)
+		kit_answer_views(a);
+	else
+		kit_answer_memberships(a);
+	free(a);
+}
+
+static inline void kit_on_task(struct loop_task *t)
+{
+	struct asked *a = container_of(t, struct asked, task);
+	if (answers_wait)
+		waiting[waiting_count++] = a;
+	else
+		kit_answer(a);
+}
+
+static inline void answer_reads(void)
+{
+	unsigned n = waiting_count;
+	waiting_count = 0;
+	for (unsigned i = 0; i < n; i++)
+		kit_answer(waiting[i]);
+}
+
+static inline struct asked *kit_ask(const struct str *users, size_t n, void *arg)
+{
+	struct asked *a = xcalloc(1, sizeof(*a));
+	ASSERT(n <= ASKED_MAX);
+	for (size_t i = 0; i < n; i++)
+		memcpy(a->user[i], users[i].s, users[i].len);
+	a->n = n;
+	a->arg = arg;
+	a->task.fn = kit_on_task;
+	loop_defer(loop, &a->task);
+	return a;
+}
+
+void __wrap_store_find_memberships(struct store *s, const struct str *users, size_t n, store_memberships_fn *fn,
+				   void *arg);
+void __wrap_store_find_group_views(struct store *s, uint64_t id, const struct str *users, size_t n,
+				   store_conversations_fn *fn, void *arg);
+
+void __wrap_store_find_memberships(struct store *s, const struct str *users, size_t n, store_memberships_fn *fn,
+				   void *arg)
+{
+	membership_reads++;
+	kit_ask(users, n, arg)->fn.memberships = fn;
+}
+
+void __wrap_store_find_group_views(struct store *s, uint64_t id, const struct str *users, size_t n,
+				   store_conversations_fn *fn, void *arg)
+{
+	struct asked *a = kit_ask(users, n, arg);
+	view_reads++;
+	users_viewed += (unsigned)n;
+	a->views = true;
+	a->id = id;
+	a->fn.conversations = fn;
+}
+
+/* The event `conversation`, as far as these tests care. */
+static inline struct str kit_conversation_event(struct live *l, const struct conversation *c)
+{
+	buf_clear(&l->scratch);
+	buf_printf(&l->scratch, "{\"type\":\"conversation\",\"for\":\"%s\"}", c->user);
+	return (struct str){l->scratch.data, l->scratch.len};
+}
+
+static inline void kit_start_groups(void)
+{
+	kit_start();
+	live->conversation_event = kit_conversation_event;
+}
+
+#endif
