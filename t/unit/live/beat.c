@@ -4,6 +4,7 @@
 #include "live/beat.h"
 
 #include "core/clock.h"
+#include "live/group_priv.h"
 #include "live/policy.h"
 #include "live/push.h"
 #include "live/watch.h"
@@ -16,7 +17,7 @@ static struct live live;
 static struct wheel *wheel;
 static _Atomic int64_t shift_ms;
 static bool up = true, lost;
-static unsigned goodbyes, beats, resyncs;
+static unsigned goodbyes, beats, resyncs, reads;
 
 /* ---- what beat.c calls ---- */
 
@@ -48,6 +49,11 @@ void push_publish(struct live *m, struct str topic, enum bus_kind kind, struct s
 void resync_all_spread(struct live *m)
 {
 	resyncs++;
+}
+
+void memberships_again_all(struct live *m)
+{
+	reads++;
 }
 
 void watch_recheck_all(struct live *m, int64_t delay_ms)
@@ -115,6 +121,7 @@ int main(void)
 	peer_beats();
 	pass(3 * BEAT_SILENCE_MS);
 	is_int(resyncs, 1, "who leaves without one is, and all catch up");
+	is_int(reads, 1, "and their groups are read again");
 	beat_fini(&live, false);
 	wheel_free(&wheel);
 	return done_testing();

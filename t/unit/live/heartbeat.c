@@ -4,6 +4,7 @@
 #include "live/beat.h"
 
 #include "hub/stats.h"
+#include "live/group_priv.h"
 #include "live/policy.h"
 #include "live/push.h"
 #include "live/resync.h"
@@ -65,6 +66,10 @@ void session_end_expired(struct live *m)
 void resync_all_spread(struct live *m)
 {
 	did.resyncs++;
+}
+
+void memberships_again_all(struct live *m)
+{
 }
 
 void watch_recheck_all(struct live *m, int64_t delay_ms)
