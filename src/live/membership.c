@@ -386,6 +386,7 @@ static void read_some(struct live *live, struct load_list *from, bool again)
 	while (b->n < BATCH_MAX && (l = TAILQ_FIRST(from)) != NULL) {
 		TAILQ_REMOVE(from, l, entry);
 		l->state = LOAD_READING;
+		l->news_count = 0; /* what was heard before the read is asked for is in its answer */
 		id[b->n] = str_from(l->user->id);
 		b->load[b->n++] = l;
 	}
@@ -503,7 +504,7 @@ void memberships_again_all(struct live *live)
 static void remember(struct user *u, const struct news *n)
 {
 	struct load *l = u->memberships != NULL ? u->memberships->load : NULL;
-	if (l == NULL || l->state == LOAD_CONFIRMING)
+	if (l == NULL || (l->state != LOAD_READING && l->state != LOAD_ANSWERED))
 		return;
 	if (l->news_count == NEWS_MAX) {
 		l->repeat = true;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Messages as if from other workers of the cluster, to one with a session that watches somebody. Each line is one: u, p
- * or a in front say on which topic (u:alice, p:bob, all), t that time passes instead, and each $ is the session's id.
+ * Messages as if from other workers of the cluster, to one with a session that watches somebody and whose user is in a
+ * group. Each line is one: u, p, c or a in front say on which topic (u:alice, p:bob, the group's, all), t that time
+ * passes instead, and each $ is the session's id, each & a line feed.
  */
 #include "core/base.h"
 #include "im/im_priv.h"
@@ -13,12 +14,14 @@
 #include "../unit/live/clock_kit.h"
 #include "core/conf_table.h"
 #include "live/beat.h"
+#include "live/group_priv.h"
 #include "live/look.h"
 #include "live/push.h"
 #include "live/session.h"
 #include "live/watch_priv.h"
 
 #define REMOTES_MAX 512
+#define GROUP (GROUP_ID_MIN + 1)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -154,9 +157,11 @@ static int begin(void)
 	im_accept(im, fds[0], IM_DOOR_PUBLIC, &peer);
 	if (write(fds[1], request, strlen(request)) < 0)
 		abort();
-	turns(2);
-	if (LIST_EMPTY(&live->sessions))
+	for (int i = 0; i < 100 && (LIST_EMPTY(&live->sessions) || !LIST_FIRST(&live->sessions)->greeted); i++)
+		turns(1);
+	if (LIST_EMPTY(&live->sessions) || !LIST_FIRST(&live->sessions)->greeted)
 		abort();
+	membership_in(live, STR_LIT("alice"), GROUP, 2, 1, 3);
 	struct store_friend bob = {.user_id = "bob"};
 	watcher_new(LIST_FIRST(&live->sessions), &bob);
 	return fds[1];
@@ -171,6 +176,10 @@ static void end(int fd)
 	if (live->session_count != 0 || live->users.count != 0 || live->watched != NULL || live->feeds != NULL ||
 	    live->resync.due != 0)
 		abort();
+	turns(2);
+	if (live->groups.all.count != 0 || live->groups.queued_bytes != 0 || !TAILQ_EMPTY(&live->groups.again) ||
+	    !TAILQ_EMPTY(&live->groups.wanted) || !TAILQ_EMPTY(&live->groups.views) || group_online(live, GROUP) != 0)
+		abort();
 	answer();
 	/* The other workers fall silent, and are forgotten. */
 	wheel_pass(loop_wheel(loop), 2 * BEAT_SILENCE_MS);
@@ -180,6 +189,19 @@ static void end(int fd)
 		abort();
 	lamport_init(&live->lamport, live->origin);
 	live->own_beats = 0;
+}
+
+/* What the user knows of groups, and what they know of the user. */
+static void check_groups(const struct user *u)
+{
+	const struct memberships *ms = u->memberships;
+	for (uint32_t i = 0; ms != NULL && i < ms->count; i++) {
+		const struct live_group *g = ms->group[i];
+		const struct member *m = group_find(live, g->id) == g ? group_find_member(g, u) : NULL;
+		if (m == NULL || g->count != 1 || !conversation_is_group(g->id) || m->first_seq == 0 ||
+		    m->joined_seq > MESSAGE_SEQ_MAX || (i > 0 && ms->group[i - 1]->id >= g->id))
+			abort();
+	}
 }
 
 static void check(void)
@@ -200,17 +222,21 @@ static void check(void)
 			abort();
 	if (count > REMOTES_MAX)
 		abort();
+	check_groups(u);
 }
 
 static void hear(const char *id, char kind, struct str line)
 {
 	struct buf b = {0};
-	struct str topic = kind == 'u' ? STR_LIT("u:alice") : kind == 'p' ? STR_LIT("p:bob") : STR_LIT("all");
+	struct str topic = kind == 'u'	 ? STR_LIT("u:alice")
+			   : kind == 'p' ? STR_LIT("p:bob")
+			   : kind == 'c' ? STR_LIT("c:17179869185")
+					 : STR_LIT("all");
 	for (size_t i = 0; i < line.len; i++) {
 		if (line.s[i] == '$')
 			buf_append(&b, id, SESSION_ID_LEN);
 		else
-			buf_append_char(&b, line.s[i]);
+			buf_append_char(&b, line.s[i] == '&' ? '\n' : line.s[i]);
 	}
 	push_bus_events.message(topic, (struct str){b.data, b.len}, live);
 	buf_fini(&b);
