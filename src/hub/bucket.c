@@ -97,17 +97,23 @@ static int64_t wait_for_token(const struct limit *l, int64_t full_at_ns, int64_t
 	return over_ns > 0 ? (over_ns + NS_PER_MS - 1) / NS_PER_MS : 0;
 }
 
+static struct bucket_set *lock_set(struct hub *h, uint64_t hash, struct lock **lock_r)
+{
+	ASSERT(!h->guarded);
+	uint32_t place = hash & (h->bucket_sets - 1);
+	*lock_r = &shard_at(h, place % BUCKET_SHARDS)->lock;
+	if (lock_take(*lock_r))
+		lock_repaired(*lock_r); /* a cell is one word, there is nothing to repair */
+	return (struct bucket_set *)hub_at(h, h->bucket_sets_at) + place;
+}
+
 static int64_t ask(struct hub *h, char kind, const char *name, struct limit l, int64_t now_ns, bool take)
 {
 	unsigned least;
 	int64_t next, wait_ms;
-	ASSERT(!h->guarded);
+	struct lock *lock;
 	uint64_t hash = name_hash(h, kind, name);
-	uint32_t place = hash & (h->bucket_sets - 1);
-	struct bucket_set *set = (struct bucket_set *)hub_at(h, h->bucket_sets_at) + place;
-	struct lock *lock = &shard_at(h, place % BUCKET_SHARDS)->lock;
-	if (lock_take(lock))
-		lock_repaired(lock); /* a cell is one word, there is nothing to repair */
+	struct bucket_set *set = lock_set(h, hash, &lock);
 	int64_t *cell = take ? cell_of(set, hash) : find_cell(set, hash, &least);
 	wait_ms = wait_for_token(&l, cell != NULL ? *cell : 0, now_ns, &next);
 	if (take && wait_ms == 0)
@@ -136,4 +142,18 @@ int64_t bucket_wait(struct hub *h, char kind, const char *name, double rate_per_
 	if (!(rate_per_sec > 0))
 		return 0;
 	return ask(h, kind, name, limit_of(rate_per_sec, burst, 1), now_mono_ms * NS_PER_MS, false);
+}
+
+void bucket_give_back(struct hub *h, char kind, const char *name, uint64_t tokens, double rate_per_sec, double burst)
+{
+	unsigned least;
+	struct lock *lock;
+	if (!(rate_per_sec > 0) || tokens == 0)
+		return;
+	uint64_t hash = name_hash(h, kind, name);
+	struct bucket_set *set = lock_set(h, hash, &lock);
+	int64_t *cell = find_cell(set, hash, &least);
+	if (cell != NULL)
+		*cell -= limit_of(rate_per_sec, burst, (double)tokens).interval_ns;
+	lock_drop(lock);
 }

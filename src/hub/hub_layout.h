@@ -32,7 +32,7 @@
 #include <stdatomic.h>
 
 #define HUB_MAGIC UINT32_C(0x74646875)
-#define HUB_VERSION 7
+#define HUB_VERSION 8
 #define HUB_LINE 64
 
 /* ---- keys of TLS session tickets ---- */

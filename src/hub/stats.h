@@ -83,15 +83,15 @@ enum stat_histogram { STATS_HISTOGRAMS(X) STAT_HISTOGRAMS };
 #define STAT_BUCKETS 26
 
 /* Tables, for what is counted by something that this folder does not know: its caller numbers and names it. */
-#define STAT_ROUTES 64
+#define STAT_ROUTES 128
 #define STAT_REASONS 32
 /* The statuses of answers, each with a place of its own; a strange one is counted as the last of them. */
 #define STATS_STATUSES                                                                                                 \
 	{                                                                                                              \
-		101, 200, 201, 204, 206, 304, 400, 401, 403, 404, 405, 408, 409, 413, 414, 415, 416, 417, 426, 429,    \
-			431, 501, 503, 505, 500                                                                        \
+		101, 200, 201, 202, 204, 206, 304, 400, 401, 403, 404, 405, 408, 409, 413, 414, 415, 416, 417, 426,    \
+			429, 431, 501, 503, 505, 500                                                                   \
 	}
-#define STAT_STATUSES 25
+#define STAT_STATUSES 26
 extern const int stat_statuses[STAT_STATUSES];
 
 /*

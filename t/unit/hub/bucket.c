@@ -58,6 +58,25 @@ static void test_refill(void)
 	hub_free(&h);
 }
 
+static void test_many_tokens(void)
+{
+	struct hub *h = hub_for_test(1, 10, 100);
+	int64_t now = 1000000;
+	is_int(bucket_take_many(h, 'o', "", 60, 100, 100, now), 0, "60 of 100");
+	is_int(bucket_take_many(h, 'o', "", 60, 100, 100, now), 200, "60 more come 200 ms later");
+	is_int(bucket_take_many(h, 'o', "", 40, 100, 100, now), 0, "a refusal took nothing");
+	is_int(bucket_take(h, 'o', "", 100, 100, now), 10, "then it is empty");
+	bucket_give_back(h, 'o', "", 40, 100, 100);
+	is_int(bucket_take_many(h, 'o', "", 40, 100, 100, now), 0, "what was given back is there");
+	is_int(bucket_take_many(h, 'o', "", 1000000, 100, 100, now + 1000), 0, "more than the burst take all of it");
+	is_int(bucket_take_many(h, 'o', "", UINT64_MAX, 1e-300, 1e300, now + 1000), 1000, "absurd numbers do no harm");
+	is_int(bucket_take_many(h, 'o', "", 0, 100, 100, now + 1000), 0, "nothing is always there");
+	is_int(bucket_take_many(h, 'o', "", 5, 0, 100, now + 1000), 0, "rate 0 is no limit");
+	bucket_give_back(h, 'o', "other", 5, 100, 100);
+	is_int(take_all(h, "other", 50, 3, now), 3, "to whom nothing was given nothing is given back");
+	hub_free(&h);
+}
+
 enum { USERS = 20000, BURST = 5 };
 
 static void test_many_names(void)
@@ -166,6 +185,7 @@ static void measure(void)
 int main(void)
 {
 	test_refill();
+	test_many_tokens();
 	test_many_names();
 	test_full_table();
 	test_processes();
