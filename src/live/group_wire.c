@@ -108,7 +108,7 @@ void group_turn_apply(struct live_group *g, const struct group_turn *turn, const
 
 static void publish_turn(struct live *live, struct str topic, const struct group_news *news)
 {
-	struct buf *b = &live->scratch;
+	struct buf *b = &live->parts;
 	buf_clear(b);
 	push_append_hex(b, news->message_id);
 	push_append_hex(b, (uint64_t)news->gap_ms);
@@ -230,7 +230,7 @@ static void publish_to_user(struct live *live, struct str user, enum bus_kind ki
 			    const char *tail)
 {
 	char topic[TOPIC_MAX];
-	struct buf *b = &live->scratch;
+	struct buf *b = &live->parts;
 	buf_clear(b);
 	for (size_t i = 0; i < n; i++)
 		push_append_hex(b, number[i]);

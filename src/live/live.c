@@ -28,5 +28,6 @@ void live_fini(struct live *live)
 	json_out_free(&live->out);
 	buf_fini(&live->text);
 	buf_fini(&live->scratch);
+	buf_fini(&live->parts);
 	buf_fini(&live->wire);
 }

@@ -89,6 +89,7 @@ struct live {
 	struct json_out *out;
 	struct buf text;
 	struct buf scratch;
+	struct buf parts; /* what live/ puts together for the bus, while an event lies in scratch */
 	struct buf wire;
 
 	struct table users; /* struct user by id: those with a session in this worker */
