@@ -296,9 +296,18 @@ uint64_t group_online(struct live *live, uint64_t conversation_id)
 	return audience_count(live->hub, conversation_id);
 }
 
-int64_t group_take_fanout(struct live *live, uint64_t conversation_id)
+int64_t group_take_fanout(struct live *live, uint64_t conversation_id, uint64_t *taken_r)
 {
 	double per_second = (double)live->conf->groups.fanout_per_second;
-	return bucket_take_many(live->hub, FANOUT_BUCKET, "", group_online(live, conversation_id), per_second,
-				per_second, clock_mono_ms());
+	uint64_t online = group_online(live, conversation_id);
+	int64_t wait_ms =
+		bucket_take_many(live->hub, FANOUT_BUCKET, "", online, per_second, per_second, clock_mono_ms());
+	*taken_r = wait_ms == 0 ? online : 0;
+	return wait_ms;
+}
+
+void group_give_back_fanout(struct live *live, uint64_t taken)
+{
+	double per_second = (double)live->conf->groups.fanout_per_second;
+	bucket_give_back(live->hub, FANOUT_BUCKET, "", taken, per_second, per_second);
 }

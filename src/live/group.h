@@ -55,8 +55,10 @@ uint64_t group_member_count(struct live *live, uint64_t conversation_id);
 uint64_t group_online(struct live *live, uint64_t conversation_id);
 /*
  * Before a message to the group is sent: takes as many tokens of groups.fanout_per_second as the group has members
- * online here. Returns 0, or in how many milliseconds to come again.
+ * online here, *taken_r. Returns 0, or in how many milliseconds to come again. What is not sent after all gives them
+ * back.
  */
-int64_t group_take_fanout(struct live *live, uint64_t conversation_id);
+int64_t group_take_fanout(struct live *live, uint64_t conversation_id, uint64_t *taken_r);
+void group_give_back_fanout(struct live *live, uint64_t taken);
 
 #endif
