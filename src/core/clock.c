@@ -183,36 +183,92 @@ static unsigned days_of_month(unsigned year, unsigned month)
 	return days[month - 1] + (month == 2 && leap);
 }
 
+/* "0000-00-00", `between`, "00:00:00", up to its end; 0 with all but the fraction of a second. */
+static int parse_date_time(const char *s, char between, struct civil *c)
+{
+	if (s[4] != '-' || s[7] != '-' || s[10] != between || s[13] != ':' || s[16] != ':')
+		return -1;
+	if (!get_digits(s, 4, &c->year) || !get_digits(s + 5, 2, &c->month) || !get_digits(s + 8, 2, &c->day) ||
+	    !get_digits(s + 11, 2, &c->hour) || !get_digits(s + 14, 2, &c->minute) ||
+	    !get_digits(s + 17, 2, &c->second))
+		return -1;
+	bool exists = c->month >= 1 && c->month <= 12 && c->day >= 1 && c->day <= days_of_month(c->year, c->month) &&
+		      c->hour <= 23 && c->minute <= 59 && c->second <= 59;
+	c->ms = 0;
+	return exists ? 0 : -1;
+}
+
+/* 1 to 9 decimals. */
+static int parse_fraction(struct str decimals, unsigned *ms_r)
+{
+	unsigned fraction;
+	if (decimals.len < 1 || decimals.len > 9 || !get_digits(decimals.s, (unsigned)decimals.len, &fraction))
+		return -1;
+	for (size_t i = decimals.len; i < 9; i++)
+		fraction *= 10;
+	*ms_r = fraction / 1000000;
+	return 0;
+}
+
+static int64_t civil_to_ms(const struct civil *c)
+{
+	return days_from_civil(c->year, c->month, c->day) * MS_A_DAY +
+	       ((c->hour * 60 + c->minute) * 60 + c->second) * INT64_C(1000) + c->ms;
+}
+
+#define DATE_TIME_LEN 19
+
 int clock_parse_sql(struct str text, int64_t *ms_r)
 {
-	static const char form[] = "0000-00-00 00:00:00";
-	const size_t base = sizeof(form) - 1;
 	struct civil c;
-
-	if (text.s == NULL || text.len < base)
+	if (text.s == NULL || text.len < DATE_TIME_LEN || parse_date_time(text.s, ' ', &c) != 0)
 		return -1;
-	const char *s = text.s;
-	if (s[4] != '-' || s[7] != '-' || s[10] != ' ' || s[13] != ':' || s[16] != ':')
-		return -1;
-	if (!get_digits(s, 4, &c.year) || !get_digits(s + 5, 2, &c.month) || !get_digits(s + 8, 2, &c.day) ||
-	    !get_digits(s + 11, 2, &c.hour) || !get_digits(s + 14, 2, &c.minute) || !get_digits(s + 17, 2, &c.second))
-		return -1;
-	if (c.month < 1 || c.month > 12 || c.day < 1 || c.day > days_of_month(c.year, c.month) || c.hour > 23 ||
-	    c.minute > 59 || c.second > 59)
-		return -1;
-
-	c.ms = 0;
-	if (text.len > base) {
-		size_t decimals = text.len - base - 1;
-		unsigned fraction;
-		if (s[base] != '.' || decimals < 1 || decimals > 6 ||
-		    !get_digits(s + base + 1, (unsigned)decimals, &fraction))
+	if (text.len > DATE_TIME_LEN) {
+		struct str decimals = {text.s + DATE_TIME_LEN + 1, text.len - DATE_TIME_LEN - 1};
+		if (text.s[DATE_TIME_LEN] != '.' || decimals.len > 6 || parse_fraction(decimals, &c.ms) != 0)
 			return -1;
-		for (size_t i = decimals; i < 6; i++)
-			fraction *= 10;
-		c.ms = fraction / 1000;
 	}
-	*ms_r = days_from_civil(c.year, c.month, c.day) * MS_A_DAY +
-		((c.hour * 60 + c.minute) * 60 + c.second) * INT64_C(1000) + c.ms;
+	*ms_r = civil_to_ms(&c);
+	return 0;
+}
+
+/* "Z", or how far the time is ahead of UTC. */
+static int parse_offset(struct str text, int64_t *ms_r)
+{
+	unsigned hours, minutes;
+	*ms_r = 0;
+	if (text.len == 1 && (text.s[0] == 'Z' || text.s[0] == 'z'))
+		return 0;
+	if (text.len != 6 || (text.s[0] != '+' && text.s[0] != '-') || text.s[3] != ':' ||
+	    !get_digits(text.s + 1, 2, &hours) || !get_digits(text.s + 4, 2, &minutes) || hours > 23 || minutes > 59)
+		return -1;
+	int64_t ms = (hours * 60 + minutes) * INT64_C(60000);
+	*ms_r = text.s[0] == '+' ? ms : -ms;
+	return 0;
+}
+
+int clock_parse_rfc3339(struct str text, int64_t *ms_r)
+{
+	struct civil c;
+	char form[DATE_TIME_LEN];
+	int64_t offset_ms;
+	size_t at = DATE_TIME_LEN;
+	if (text.s == NULL || text.len <= DATE_TIME_LEN)
+		return -1;
+	memcpy(form, text.s, sizeof(form));
+	if (form[10] == 't')
+		form[10] = 'T';
+	if (parse_date_time(form, 'T', &c) != 0)
+		return -1;
+	if (text.s[at] == '.') {
+		size_t first = ++at;
+		while (at < text.len && text.s[at] >= '0' && text.s[at] <= '9')
+			at++;
+		if (parse_fraction((struct str){text.s + first, at - first}, &c.ms) != 0)
+			return -1;
+	}
+	if (parse_offset((struct str){text.s + at, text.len - at}, &offset_ms) != 0)
+		return -1;
+	*ms_r = civil_to_ms(&c) - offset_ms;
 	return 0;
 }

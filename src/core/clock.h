@@ -28,6 +28,11 @@ void clock_format_rfc3339(char out[CLOCK_RFC3339_LEN + 1], int64_t ms);
 void clock_format_sql(char out[CLOCK_SQL_LEN + 1], int64_t ms);
 /* Reads a DATETIME with up to six decimals, as the database writes it; the time in *ms_r. */
 int clock_parse_sql(struct str text, int64_t *ms_r) MUST_CHECK;
+/*
+ * Reads a time of RFC 3339 section 5.6, of any offset and with up to nine decimals, of which three count. A leap second
+ * is refused.
+ */
+int clock_parse_rfc3339(struct str text, int64_t *ms_r) MUST_CHECK;
 /* "Mon, 23 Nov 2026 03:01:21 GMT" (RFC 9110 section 5.6.7). */
 #define CLOCK_HTTP_LEN 29
 void clock_format_http(char out[CLOCK_HTTP_LEN + 1], int64_t ms);

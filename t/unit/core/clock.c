@@ -117,6 +117,53 @@ static void test_parse(void)
 	is_int(clock_parse_sql(STR_NULL, &ms), -1, "refuses an absent text");
 }
 
+static void test_rfc3339(void)
+{
+	static const struct {
+		const char *text;
+		int64_t ms;
+	} good[] = {
+		{"2026-11-23T03:01:21.123Z", INT64_C(1795402881123)},
+		{"2026-11-23t03:01:21z", INT64_C(1795402881000)},
+		{"2026-11-23T03:01:21.1Z", INT64_C(1795402881100)},
+		{"2026-11-23T03:01:21.123999999Z", INT64_C(1795402881123)},
+		{"2026-11-23T11:01:21.123+08:00", INT64_C(1795402881123)},
+		{"2026-11-22T21:31:21-05:30", INT64_C(1795402881000)},
+		{"2026-11-23T03:01:21-00:00", INT64_C(1795402881000)},
+		{"1970-01-01T00:00:00+23:59", -INT64_C(86340000)},
+		{"9999-12-31T23:59:59.999-23:59", INT64_C(253402387139999)},
+	};
+	static const char *const bad[] = {
+		"",
+		"2026-11-23",
+		"2026-11-23T03:01:21",
+		"2026-11-23 03:01:21Z",
+		"2026-11-23T03:01:21.Z",
+		"2026-11-23T03:01:21.1234567890Z",
+		"2026-11-23T03:01:21ZZ",
+		"2026-11-23T03:01:21Z ",
+		"2026-11-23T03:01:21.",
+		"2026-11-23T03:01:21+",
+		"2026-11-23T03:01:21+08",
+		"2026-11-23T03:01:21+0800",
+		"2026-11-23T03:01:21+24:00",
+		"2026-11-23T03:01:21+08:60",
+		"2026-11-23T03:01:60Z",
+		"2026-02-29T00:00:00Z",
+		"2026-11-23T24:00:00Z",
+		"+026-11-23T03:01:21Z",
+		"never",
+	};
+	int64_t ms;
+	for (size_t i = 0; i < ARRAY_LEN(good); i++) {
+		is_int(clock_parse_rfc3339(str_from(good[i].text), &ms), 0, "reads %s", good[i].text);
+		is_int(ms, good[i].ms, "right");
+	}
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
+		is_int(clock_parse_rfc3339(str_from(bad[i]), &ms), -1, "refuses '%s'", bad[i]);
+	is_int(clock_parse_rfc3339(STR_NULL, &ms), -1, "refuses an absent text");
+}
+
 static void test_clocks(void)
 {
 	int64_t wall = clock_wall_ms(), libc_secs = (int64_t)time(NULL);
@@ -151,6 +198,7 @@ int main(void)
 	test_known();
 	test_calendar();
 	test_parse();
+	test_rfc3339();
 	test_clocks();
 	return done_testing();
 }
