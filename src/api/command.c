@@ -8,6 +8,9 @@
 #include "hub/bucket.h"
 #include "hub/stats.h"
 
+#include <stddef.h>
+#include <stdio.h>
+
 const struct command command_ws = {"ws", VERB_GET, "/messages/ws", NULL, BODY_IGNORED, ACCESS_USER, NULL, NULL};
 
 unsigned command_route(const struct command_table *t, const struct command *c)
@@ -64,22 +67,41 @@ static struct str segment_at(struct str path, size_t at)
 	return (struct str){path.s + at, end - at};
 }
 
+/* What stands for a placeholder is one segment, and not empty. */
+static bool placeholder_matches(const char **pattern, struct str segment, struct command_path *out)
+{
+	static const struct {
+		const char *text;
+		size_t at;
+	} places[] = {
+		{"{user}", offsetof(struct command_path, user)},
+		{"{code}", offsetof(struct command_path, code)},
+	};
+	if (strncmp(*pattern, "{id}", 4) == 0) {
+		*pattern += 4;
+		return id_parse_u64(segment, &out->id) == 0;
+	}
+	for (size_t i = 0; i < ARRAY_LEN(places); i++) {
+		size_t len = strlen(places[i].text);
+		if (strncmp(*pattern, places[i].text, len) != 0)
+			continue;
+		*pattern += len;
+		memcpy((char *)out + places[i].at, &segment, sizeof(segment));
+		return segment.len != 0;
+	}
+	log_panic(__FILE__, __LINE__, "a path of the table has an unknown placeholder");
+}
+
 static bool path_matches(const char *pattern, struct str path, struct command_path *out)
 {
 	size_t at = 0;
+	*out = (struct command_path){0};
 	while (*pattern != '\0') {
-		struct str segment = segment_at(path, at);
-		if (strncmp(pattern, "{id}", 4) == 0) {
-			if (id_parse_u64(segment, &out->id) != 0)
+		if (*pattern == '{') {
+			struct str segment = segment_at(path, at);
+			if (!placeholder_matches(&pattern, segment, out))
 				return false;
 			at += segment.len;
-			pattern += 4;
-		} else if (strncmp(pattern, "{user}", 6) == 0) {
-			if (segment.len == 0)
-				return false;
-			out->user = segment;
-			at += segment.len;
-			pattern += 6;
 		} else if (at < path.len && path.s[at] == *pattern) {
 			at++;
 			pattern++;
@@ -92,24 +114,22 @@ static bool path_matches(const char *pattern, struct str path, struct command_pa
 
 #define VERB_BIT(v) (1u << (v))
 
-static const char *allow_value(unsigned verbs)
+static void put_allow(char out[ALLOW_MAX], unsigned verbs)
 {
 	static const struct {
-		unsigned verbs;
-		const char *value;
-	} values[] = {
-		{VERB_BIT(VERB_GET), "GET, HEAD"},
-		{VERB_BIT(VERB_POST), "POST"},
-		{VERB_BIT(VERB_PUT), "PUT"},
-		{VERB_BIT(VERB_DELETE), "DELETE"},
-		{VERB_BIT(VERB_GET) | VERB_BIT(VERB_POST), "GET, HEAD, POST"},
-		{VERB_BIT(VERB_GET) | VERB_BIT(VERB_PUT), "GET, HEAD, PUT"},
-		{VERB_BIT(VERB_PUT) | VERB_BIT(VERB_DELETE), "PUT, DELETE"},
+		enum http_verb verb;
+		const char *name;
+	} names[] = {
+		{VERB_GET, "GET, HEAD"},
+		{VERB_POST, "POST"},
+		{VERB_PUT, "PUT"},
+		{VERB_DELETE, "DELETE"},
 	};
-	for (size_t i = 0; i < ARRAY_LEN(values); i++)
-		if (values[i].verbs == verbs)
-			return values[i].value;
-	log_panic(__FILE__, __LINE__, "a path of the table has a set of verbs without a name");
+	size_t len = 0;
+	for (size_t i = 0; i < ARRAY_LEN(names); i++)
+		if (verbs & VERB_BIT(names[i].verb))
+			len += (size_t)snprintf(out + len, ALLOW_MAX - len, "%s%s", len != 0 ? ", " : "",
+						names[i].name);
 }
 
 /* literal: only rows whose path is the path to the letter; else only patterns. True where there are any. */
@@ -118,22 +138,23 @@ static bool find(const struct api *api, struct str path, enum http_verb verb, bo
 {
 	unsigned verbs = 0;
 	bool any = false;
+	struct command_path here;
 	const struct command_table *t = api->commands;
 	for (size_t i = 0; i <= t->count; i++) {
 		const struct command *c = i < t->count ? &t->row[i] : &command_ws;
-		if (c->path == NULL || (strchr(c->path, '{') == NULL) != literal || !path_matches(c->path, path, out))
+		if (c->path == NULL || (strchr(c->path, '{') == NULL) != literal || !path_matches(c->path, path, &here))
 			continue;
 		any = true;
 		if (c->access == ACCESS_ANYONE && !api->accounts)
 			continue;
 		if (c->verb == verb) {
+			*out = here;
 			*found = c;
 			return true;
 		}
 		verbs |= VERB_BIT(c->verb);
 	}
-	if (verbs != 0)
-		out->allow = allow_value(verbs);
+	put_allow(out->allow, verbs);
 	return any;
 }
 

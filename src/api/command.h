@@ -5,6 +5,7 @@
 
 #include "core/base.h"
 #include "api/request.h"
+#include "store/group.h"
 #include "store/people.h"
 
 /* In characters. */
@@ -12,7 +13,10 @@
 
 /* What `check` read for `proceed`. Strings are borrowed from the request, for the time of the two calls. */
 union command_args {
-	struct store_send send;
+	struct {
+		struct store_send message;
+		struct str mention[STORE_MENTIONS_MAX];
+	} send;
 	uint64_t message_id;
 	uint64_t conversation_id;
 	struct {
@@ -51,6 +55,12 @@ union command_args {
 		const struct str *user_id;
 		size_t count;
 	} watch;
+	struct store_group_op group;
+	struct {
+		unsigned limit;
+		struct group_member_cursor after;
+		struct str query; /* absent: all */
+	} members;
 };
 
 enum command_access {
@@ -63,7 +73,7 @@ enum command_body { BODY_IGNORED, BODY_OPTIONAL, BODY_REQUIRED };
 struct command {
 	const char *name;
 	enum http_verb verb;
-	const char *path;  /* with {id} for a number, {user} for a user id; NULL: not by REST */
+	const char *path;  /* with {id} for a number, {user} for a user id, {code} for an invite's; NULL: not by REST */
 	const char *frame; /* the WebSocket's type; NULL: not by WebSocket */
 	enum command_body body;
 	enum command_access access;
@@ -71,7 +81,7 @@ struct command {
 	bool (*check)(struct request *r, union command_args *a);
 	/* The effect. Leads to the request's end, now or later. */
 	void (*proceed)(struct request *r, const union command_args *a);
-	int variant;	  /* which of those that share a proceed: an enum friend_step */
+	int variant;	  /* which of those that share a proceed: an enum friend_step, or group_step */
 	bool not_metered; /* limits.requests_per_second does not count it */
 };
 
@@ -84,15 +94,16 @@ struct command_table {
 void command_run(struct request *r);
 const struct command *command_by_frame(const struct command_table *t, struct str type);
 
+#define ALLOW_MAX 32
 /* What the path of a request says. */
 struct command_path {
-	uint64_t id;	   /* {id} */
-	struct str user;   /* {user}: percent-encoded still */
-	const char *allow; /* a value for Allow, where the path has other verbs only */
+	uint64_t id;	       /* {id} */
+	struct str user, code; /* {user}, {code}: percent-encoded still; absent where the path has none */
+	char allow[ALLOW_MAX]; /* a value for Allow, where the path has other verbs only; else "" */
 };
 /*
- * The row for a path (without prefix) and verb; HEAD finds GET's. NULL with allow NULL: no such path; NULL with allow:
- * the path has other verbs. A path that stands in the table to the letter hides the patterns that it would match.
+ * The row for a path (without prefix) and verb; HEAD finds GET's. NULL with an empty allow: no such path; NULL with
+ * one: the path has other verbs. A path that stands in the table to the letter hides the patterns that it would match.
  */
 const struct command *command_by_path(const struct api *api, struct str path, enum http_verb verb,
 				      struct command_path *path_r);

@@ -233,7 +233,7 @@ static bool check_rate(struct api *api, struct http_req *req)
 static enum http_verdict no_command(struct api *api, struct http_req *req, const char *allow)
 {
 	char header[64];
-	if (allow != NULL) {
+	if (allow[0] != '\0') {
 		snprintf(header, sizeof(header), "Allow: %s\r\n", allow);
 		if (req->verb == VERB_OPTIONS)
 			http_reply(req, 204, NULL, header, STR_LIT(""));
@@ -248,18 +248,26 @@ static enum http_verdict no_command(struct api *api, struct http_req *req, const
 	return HTTP_ANSWERED;
 }
 
+/* A segment of the path, decoded; false where it is none that could name anything. */
+static bool read_segment(struct http_req *req, struct str segment, bool (*valid)(struct str s), struct str *out_r)
+{
+	*out_r = STR_NULL;
+	return segment.s == NULL || (http_req_decode(req, segment, out_r) == 0 && valid(*out_r));
+}
+
 static enum http_verdict public_head(struct http_req *req, void *ctx)
 {
 	struct api *api = ctx;
 	struct token_claims claims = {0};
 	struct command_path found = {0};
-	struct str path = path_below_prefix(api, req->path), user = STR_NULL;
+	struct str path = path_below_prefix(api, req->path), user, code;
 	const struct command *cmd = path.s != NULL ? command_by_path(api, path, req->verb, &found) : NULL;
 
 	if (cmd == NULL)
 		return no_command(api, req, found.allow);
-	if (found.user.s != NULL && (http_req_decode(req, found.user, &user) != 0 || !id_user_valid(user)))
-		return no_command(api, req, NULL);
+	if (!read_segment(req, found.user, id_user_valid, &user) ||
+	    !read_segment(req, found.code, id_invite_code_valid, &code))
+		return no_command(api, req, "");
 	req->route = command_route(api->commands, cmd);
 	if (cmd == &command_ws) {
 		open_websocket(api, req);
@@ -273,6 +281,8 @@ static enum http_verdict public_head(struct http_req *req, void *ctx)
 	r->path_id = found.id;
 	if (user.s != NULL)
 		memcpy(r->path_user, user.s, user.len);
+	if (code.s != NULL)
+		memcpy(r->path_code, code.s, code.len);
 	req->user = r;
 	return HTTP_TAKE_BODY;
 }

@@ -16,6 +16,7 @@
 #include "live/watch.h"
 
 #include <inttypes.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -44,11 +45,6 @@ struct request *request_new_frame(struct api *api, struct session *s)
 	snprintf(r->user, sizeof(r->user), "%s", s->user->id);
 	session_hold(s);
 	return r;
-}
-
-static bool is_detached(const struct request *r)
-{
-	return r->http == NULL && r->session == NULL;
 }
 
 struct session *request_session(const struct request *r)
@@ -92,16 +88,24 @@ static struct str reply_text(const struct live *live)
 	return (struct str){live->text.data, live->text.len};
 }
 
+/* The value of Retry-After; 0: there is none. */
+static int retry_secs(const struct request *r, enum problem p)
+{
+	if (p == PROBLEM_UNAVAILABLE || p == PROBLEM_OVERLOADED)
+		return 1;
+	if ((p != PROBLEM_RATE_LIMITED && p != PROBLEM_MUTED) || r->retry_ms <= 0 || r->retry_ms == INT64_MAX)
+		return 0;
+	int64_t secs = (r->retry_ms + 999) / 1000;
+	return secs < INT_MAX ? (int)secs : INT_MAX;
+}
+
 static void fail(struct request *r, enum problem p, const char *detail)
 {
-	if (is_detached(r))
+	if (request_is_detached(r))
 		return;
 	stat_refused(p);
 	if (r->http != NULL) {
-		int retry_secs = p == PROBLEM_RATE_LIMITED ? (int)((r->retry_ms + 999) / 1000)
-				 : p == PROBLEM_UNAVAILABLE || p == PROBLEM_OVERLOADED ? 1
-										       : 0;
-		http_reply_problem(r->http, problem_status(p), problem_code(p), detail, retry_secs, NULL);
+		http_reply_problem(r->http, problem_status(p), problem_code(p), detail, retry_secs(r, p), NULL);
 	} else {
 		struct json_out *o = begin_frame(r, "error");
 		json_key(o, "code");
@@ -324,6 +328,13 @@ static bool has_control_character(struct str s, enum text_kind kind)
 
 bool request_name(struct request *r, const char *name, size_t chars_max, enum text_kind kind, struct str *out_r)
 {
+	buf_clear(&r->live->scratch);
+	return request_name_in(r, name, chars_max, kind, buf_reserve(&r->live->scratch, 4 * chars_max), out_r);
+}
+
+bool request_name_in(struct request *r, const char *name, size_t chars_max, enum text_kind kind, char *space,
+		     struct str *out_r)
+{
 	if (!request_text(r, name, out_r))
 		return false;
 	if (out_r->s == NULL)
@@ -337,9 +348,7 @@ bool request_name(struct request *r, const char *name, size_t chars_max, enum te
 		request_fail(r, PROBLEM_INVALID_ARGUMENT, "%s: must not contain control characters", name);
 		return false;
 	}
-	buf_clear(&r->live->scratch);
-	char *clean = buf_reserve(&r->live->scratch, out_r->len);
-	*out_r = (struct str){clean, utf8_name(*out_r, clean)};
+	*out_r = (struct str){space, utf8_name(*out_r, space)};
 	if (out_r->len != 0)
 		return true;
 	request_fail(r, PROBLEM_INVALID_ARGUMENT, "%s: has no character that can be seen", name);
@@ -385,6 +394,37 @@ bool request_user_id(struct request *r, const char *name, struct str *out_r)
 		return false;
 	}
 	return true;
+}
+
+bool request_user_ids(struct request *r, const char *name, size_t min, size_t max, struct str *space, size_t *count_r)
+{
+	const struct json *list = json_get(r->body, name);
+	if (list == NULL || list->type != JSON_ARRAY || list->count < min || list->count > max) {
+		request_fail(r, PROBLEM_INVALID_ARGUMENT, "%s: must be an array of %zu to %zu user ids", name, min,
+			     max);
+		return false;
+	}
+	size_t n = 0;
+	for (const struct json *v = list->child; v != NULL; v = v->next) {
+		if (v->type != JSON_STRING || !id_user_valid(v->text)) {
+			request_fail(r, PROBLEM_INVALID_ARGUMENT, "%s[%zu]: must be " USER_ID_RULE, name, n);
+			return false;
+		}
+		space[n++] = v->text;
+	}
+	*count_r = n;
+	return true;
+}
+
+bool request_client_id(struct request *r, const char *name, struct str *out_r)
+{
+	if (!request_text(r, name, out_r))
+		return false;
+	if (out_r->s == NULL || id_client_msg_valid(*out_r))
+		return true;
+	request_fail(r, PROBLEM_INVALID_ARGUMENT, "%s: must be 1 to %d characters from ! to ~", name,
+		     CLIENT_MSG_ID_MAX);
+	return false;
 }
 
 bool request_id(struct request *r, const char *name, uint64_t *out_r)
@@ -436,6 +476,16 @@ bool request_query_text(struct request *r, const char *name, struct str *out_r)
 	if (found == 0)
 		*out_r = STR_NULL;
 	return found >= 0;
+}
+
+bool request_query_user_cursor(struct request *r, struct str *out_r)
+{
+	if (!request_query_text(r, "cursor", out_r))
+		return false;
+	if (out_r->s == NULL || id_user_valid(*out_r))
+		return true;
+	request_fail(r, PROBLEM_INVALID_ARGUMENT, "cursor: is not a cursor of this server");
+	return false;
 }
 
 bool request_query_limit(struct request *r, unsigned fallback, unsigned *out_r)

@@ -29,11 +29,13 @@ struct request {
 	struct session *session; /* or this, which lives at least as long as the request; neither: detached */
 	bool has_ref;
 	char ref[REF_MAX + 1];
-	uint64_t path_id;		 /* {id} of a REST path */
-	char path_user[USER_ID_MAX + 1]; /* {user} of a REST path */
-	bool may_notify;		 /* the token's scope contains notify */
-	const struct json *body;	 /* the JSON object, during check and proceed; NULL if there is none */
-	int64_t retry_ms;		 /* for rate_limited */
+	uint64_t path_id;		     /* {id} of a REST path */
+	char path_user[USER_ID_MAX + 1];     /* {user} of a REST path */
+	char path_code[INVITE_CODE_MAX + 1]; /* {code} of a REST path */
+	bool may_notify;		     /* the token's scope contains notify */
+	const struct json *body;	     /* the JSON object, during check and proceed; NULL if there is none */
+	int64_t retry_ms;		     /* for rate_limited, and for muted; 0 and INT64_MAX: not known */
+	unsigned fanout;		     /* tokens that it holds of the node's groups.fanout_per_second */
 };
 
 struct request *request_new_http(struct api *api, struct http_req *http, const struct command *cmd,
@@ -43,6 +45,12 @@ struct request *request_new_frame(struct api *api, struct session *s);
 static inline struct str request_user(const struct request *r)
 {
 	return str_from(r->user);
+}
+
+/* Nobody waits for its answer any more. */
+static inline bool request_is_detached(const struct request *r)
+{
+	return r->http == NULL && r->session == NULL;
 }
 
 /* Ends a request that never was complete: nobody waits for an answer. */
@@ -99,11 +107,18 @@ bool request_needs_text(struct request *r, const char *name, struct str *out_r);
  */
 enum text_kind { TEXT_LINE, TEXT_LINES };
 bool request_name(struct request *r, const char *name, size_t chars_max, enum text_kind kind, struct str *out_r);
+/* The same, kept in `space`, which has room for chars_max characters of four bytes. */
+bool request_name_in(struct request *r, const char *name, size_t chars_max, enum text_kind kind, char *space,
+		     struct str *out_r);
 /* An http or https URL of up to WEB_URL_MAX bytes, if it is there. */
 #define WEB_URL_MAX 2048
 bool request_web_url(struct request *r, const char *name, struct str *out_r);
 /* A user id that has to be there. */
 bool request_user_id(struct request *r, const char *name, struct str *out_r);
+/* The items of an array of user ids that has to be there, of min to max of them; space[] has room for max. */
+bool request_user_ids(struct request *r, const char *name, size_t min, size_t max, struct str *space, size_t *count_r);
+/* A string like client_msg_id, if it is there. */
+bool request_client_id(struct request *r, const char *name, struct str *out_r);
 /* A query parameter (REST) that is a number from min to max; fallback if it is not given. */
 bool request_query_u64(struct request *r, const char *name, uint64_t min, uint64_t max, uint64_t fallback,
 		       uint64_t *out_r);
@@ -111,6 +126,8 @@ bool request_query_u64(struct request *r, const char *name, uint64_t min, uint64
 bool request_query_limit(struct request *r, unsigned fallback, unsigned *out_r);
 /* A text; absent where it is not given. */
 bool request_query_text(struct request *r, const char *name, struct str *out_r);
+/* The parameter cursor of a list in order of user id; absent where it is not given. */
+bool request_query_user_cursor(struct request *r, struct str *out_r);
 /* A cursor: all zeroes where not given. */
 bool request_query_cursor(struct request *r, const char *name, struct store_cursor *out_r);
 bool request_parse_cursor(struct request *r, const char *name, struct str text, struct store_cursor *out_r);

@@ -197,14 +197,7 @@ void user_block_proceed(struct request *r, const union command_args *a)
 
 bool friends_check(struct request *r, union command_args *a)
 {
-	struct str *after = &a->friends.after;
-	if (!request_query_limit(r, LIST_LIMIT, &a->friends.limit) || !request_query_text(r, "cursor", after))
-		return false;
-	if (after->s != NULL && !id_user_valid(*after)) {
-		request_fail(r, PROBLEM_INVALID_ARGUMENT, "cursor: is not a cursor of this server");
-		return false;
-	}
-	return true;
+	return request_query_limit(r, LIST_LIMIT, &a->friends.limit) && request_query_user_cursor(r, &a->friends.after);
 }
 
 static void on_friends(const struct store_befriended *list, void *arg)

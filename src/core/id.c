@@ -33,6 +33,19 @@ bool id_user_valid(struct str s)
 	return !is_dot_segment(s);
 }
 
+bool id_invite_code_valid(struct str s)
+{
+	if (s.s == NULL || s.len < 1 || s.len > INVITE_CODE_MAX)
+		return false;
+	for (size_t i = 0; i < s.len; i++) {
+		char c = s.s[i];
+		if (c != '-' && c != '_' && !(c >= '0' && c <= '9') && !(c >= 'A' && c <= 'Z') &&
+		    !(c >= 'a' && c <= 'z'))
+			return false;
+	}
+	return true;
+}
+
 bool id_client_msg_valid(struct str s)
 {
 	if (s.s == NULL || s.len < 1 || s.len > CLIENT_MSG_ID_MAX)

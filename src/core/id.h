@@ -20,6 +20,9 @@
 bool id_user_valid(struct str s);
 /* 1-64 characters from ! to ~ (contract, section 2). */
 bool id_client_msg_valid(struct str s);
+/* 1-64 characters out of A-Z a-z 0-9 _ -: what an invite's code may be, so that another is not looked for. */
+#define INVITE_CODE_MAX 64
+bool id_invite_code_valid(struct str s);
 /* Decimal digits of a 64-bit unsigned number, whole, without sign; no leading zero but "0" itself. */
 int id_parse_u64(struct str s, uint64_t *out_r) MUST_CHECK;
 
