@@ -31,6 +31,22 @@ struct str event_end(struct live *live)
 	return (struct str){live->scratch.data, live->scratch.len};
 }
 
+struct str event_message(struct live *live, const struct message *m)
+{
+	struct json_out *o = event_begin(live, "message");
+	json_key(o, "message");
+	render_message(o, m);
+	return event_end(live);
+}
+
+struct str event_conversation(struct live *live, const struct conversation *c)
+{
+	struct json_out *o = event_begin(live, "conversation");
+	json_key(o, "conversation");
+	render_conversation(o, c, NULL);
+	return event_end(live);
+}
+
 void event_notification(struct live *live, struct str user, const struct notification *n)
 {
 	struct json_out *o = event_begin(live, "notification");

@@ -13,6 +13,10 @@ struct json_out *event_begin(struct live *live, const char *type);
 struct json_out *event_begin_in(struct live *live, const char *type, uint64_t conversation_id);
 struct str event_end(struct live *live);
 
+/* `message`. */
+struct str event_message(struct live *live, const struct message *m);
+/* `conversation`, as its c->user sees it: that of struct live. */
+struct str event_conversation(struct live *live, const struct conversation *c);
 /* `notification`, to all sessions of the user. */
 void event_notification(struct live *live, struct str user, const struct notification *n);
 

@@ -20,6 +20,12 @@ static void put_cstr(struct json_out *o, const char *key, const char *v)
 	json_cstr(o, v);
 }
 
+/* "" is null. */
+static void put_cstr_or_null(struct json_out *o, const char *key, const char *v)
+{
+	put_str(o, key, v[0] != '\0' ? str_from(v) : STR_NULL);
+}
+
 /* Another system may have written it. */
 static void put_nickname(struct json_out *o, struct str v)
 {
@@ -95,7 +101,7 @@ void render_message_members(struct json_out *o, const struct message *m)
 	put_id(o, "conversation_id", message_id_conversation(m->id));
 	put_u64(o, "seq", message_id_seq(m->id));
 	put_cstr(o, "from_user_id", m->from);
-	put_cstr(o, "to_user_id", m->to);
+	put_cstr_or_null(o, "to_user_id", m->to);
 	put_cstr(o, "message_type", message_type_name(m->type));
 	put_str(o, "content", m->content);
 	put_str(o, "media_url", m->media_url);
@@ -103,7 +109,13 @@ void render_message_members(struct json_out *o, const struct message *m)
 	json_raw(o, m->extra);
 	put_str(o, "client_msg_id", m->client_msg_id);
 	put_id_or_null(o, "reply_to", m->reply_to);
-	put_bool(o, "is_read", m->is_read);
+	json_key(o, "mentions");
+	json_raw(o, m->mentions.s != NULL ? m->mentions : STR_LIT("[]"));
+	json_key(o, "is_read");
+	if (m->to[0] != '\0')
+		json_bool(o, m->is_read);
+	else
+		json_null(o);
 	put_time(o, "read_at", m->read_ms);
 	put_bool(o, "is_recalled", m->is_recalled);
 	put_time(o, "recalled_at", m->recalled_ms);
@@ -117,20 +129,74 @@ void render_message(struct json_out *o, const struct message *m)
 	json_object_end(o);
 }
 
-void render_conversation_members(struct json_out *o, const struct conversation *c, struct online_slots *slots)
+static void put_peer(struct json_out *o, const struct conversation *c, struct online_slots *slots)
 {
-	put_id(o, "id", c->id);
-	json_key(o, "peer");
 	json_object(o);
 	put_cstr(o, "user_id", c->peer);
 	put_nickname(o, c->peer_nickname);
 	put_str(o, "avatar_url", c->peer_avatar_url);
 	json_key(o, "online");
-	if (c->hides_peer)
+	if (c->hides_peer || slots == NULL)
 		json_bool(o, false);
 	else
 		online_slots_put(slots, o, c->peer);
 	json_object_end(o);
+}
+
+static void put_group_settings(struct json_out *o, const struct group_settings *s)
+{
+	json_object(o);
+	put_cstr(o, "join", group_join_name(s->join));
+	put_cstr(o, "history", s->history_joined ? "joined" : "all");
+	put_cstr(o, "send", s->send_admins ? "admins" : "all");
+	put_cstr(o, "add", s->add_admins ? "admins" : "all");
+	put_u64(o, "slow_mode_seconds", s->slow_mode_secs);
+	json_object_end(o);
+}
+
+static void put_group(struct json_out *o, const struct group *g)
+{
+	json_object(o);
+	put_str(o, "name", g->name);
+	put_str(o, "avatar_url", g->avatar_url);
+	put_str(o, "about", g->about);
+	put_cstr(o, "owner_id", g->owner);
+	put_cstr(o, "role", group_role_name(g->role));
+	put_u64(o, "member_count", g->member_count);
+	put_time(o, "joined_at", g->joined_ms);
+	put_time(o, "dissolved_at", g->dissolved_ms);
+	json_key(o, "settings");
+	put_group_settings(o, &g->settings);
+	json_object_end(o);
+}
+
+static void put_source(struct json_out *o, const struct conversation *c)
+{
+	if (c->source_kind.s == NULL) {
+		json_null(o);
+		return;
+	}
+	json_object(o);
+	put_str(o, "kind", c->source_kind);
+	put_str(o, "id", c->source_id);
+	json_object_end(o);
+}
+
+void render_conversation_members(struct json_out *o, const struct conversation *c, struct online_slots *slots)
+{
+	bool is_group = conversation_is_group(c->id);
+	put_id(o, "id", c->id);
+	put_cstr(o, "kind", is_group ? "group" : "direct");
+	json_key(o, "peer");
+	if (is_group)
+		json_null(o);
+	else
+		put_peer(o, c, slots);
+	json_key(o, "group");
+	if (is_group)
+		put_group(o, &c->group);
+	else
+		json_null(o);
 	json_key(o, "last_message");
 	if (c->has_last)
 		render_message(o, &c->last);
@@ -138,18 +204,17 @@ void render_conversation_members(struct json_out *o, const struct conversation *
 		json_null(o);
 	put_time(o, "last_message_time", c->last_ms);
 	put_u64(o, "unread_count", c->unread);
+	put_u64(o, "mention_count", c->mentions);
 	put_u64(o, "read_seq", c->read_seq);
-	put_u64(o, "peer_read_seq", c->peer_read_seq);
+	json_key(o, "peer_read_seq");
+	if (is_group)
+		json_null(o);
+	else
+		json_i64(o, (int64_t)c->peer_read_seq);
+	put_u64(o, "first_seq", c->first_seq);
 	put_u64(o, "change_seq", c->change_seq);
 	json_key(o, "source");
-	if (c->source_kind.s != NULL) {
-		json_object(o);
-		put_str(o, "kind", c->source_kind);
-		put_str(o, "id", c->source_id);
-		json_object_end(o);
-	} else {
-		json_null(o);
-	}
+	put_source(o, c);
 	put_time(o, "created_at", c->created_ms);
 }
 
@@ -189,6 +254,29 @@ void render_friend(struct json_out *o, const struct befriended *f, struct online
 	put_bool(o, "blocked", f->blocked);
 	put_time(o, "since", f->since_ms);
 	json_object_end(o);
+}
+
+void render_group_member_members(struct json_out *o, const struct group_member *m)
+{
+	json_key(o, "user");
+	render_profile(o, &m->user);
+	put_cstr(o, "role", group_role_name(m->role));
+	put_time(o, "joined_at", m->joined_ms);
+	put_time(o, "muted_until", m->muted_until_ms);
+}
+
+void render_invite_members(struct json_out *o, const struct group_invite *i)
+{
+	put_cstr(o, "code", i->code);
+	put_time(o, "expires_at", i->expires_ms);
+	json_key(o, "max_uses");
+	if (i->max_uses != 0)
+		json_i64(o, (int64_t)i->max_uses);
+	else
+		json_null(o);
+	put_u64(o, "uses", i->uses);
+	put_cstr(o, "created_by", i->created_by);
+	put_time(o, "created_at", i->created_ms);
 }
 
 void render_notification_members(struct json_out *o, const struct notification *n)

@@ -7,6 +7,7 @@
 #include "core/buf.h"
 #include "core/id.h"
 #include "core/json.h"
+#include "store/group.h"
 #include "store/people.h"
 #include "store/store.h"
 
@@ -31,12 +32,15 @@ void online_slots_put(struct online_slots *s, struct json_out *o, const char *us
 /* online[i] belongs to slot[i]. */
 void online_slots_fill(struct online_slots *s, const bool *online);
 
+/* slots: NULL where it is of no matter who is online, as in a group. */
 void render_conversation_members(struct json_out *o, const struct conversation *c, struct online_slots *slots);
 void render_conversation(struct json_out *o, const struct conversation *c, struct online_slots *slots);
 
 void render_profile_members(struct json_out *o, const struct profile *p);
 void render_profile(struct json_out *o, const struct profile *p);
 void render_friend(struct json_out *o, const struct befriended *f, struct online_slots *slots);
+void render_group_member_members(struct json_out *o, const struct group_member *m);
+void render_invite_members(struct json_out *o, const struct group_invite *i);
 void render_notification_members(struct json_out *o, const struct notification *n);
 /* The last member of a list; 0 is null. */
 void render_next_cursor(struct json_out *o, uint64_t id);

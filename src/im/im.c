@@ -4,6 +4,7 @@
 #include "im/im_priv.h"
 
 #include "api/api.h"
+#include "api/event.h"
 #include "api/frame.h"
 #include "api/http_door.h"
 #include "api/observe.h"
@@ -98,6 +99,7 @@ struct im *im_new(const struct im_options *opt, char **err_r)
 	live_init(live, opt->loop, opt->conf, opt->hub, opt->slot, opt->name);
 	live->received = frame_received;
 	live->received_ctx = api;
+	live->conversation_event = event_conversation;
 	api->live = live;
 	api->commands = &cmd_table;
 	api->closed = opt->closed;
