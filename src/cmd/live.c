@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What only lives on a WebSocket and is never stored: typing, ping. (watch is in cmd_watch.c.) */
+/* What only lives on a WebSocket and is never stored: typing, ping. (watch is in watch.c.) */
 #include "core/base.h"
 #include "cmd/cmd.h"
 
 #include "api/event.h"
 #include "core/clock.h"
 #include "hub/bucket.h"
+#include "live/group.h"
 #include "live/push.h"
 #include "live/session.h"
 
@@ -18,6 +19,14 @@ bool typing_check(struct request *r, union command_args *a)
 	return request_id(r, "conversation_id", &a->conversation_id);
 }
 
+static struct str typing_event(struct request *r, uint64_t conversation_id)
+{
+	struct json_out *o = event_begin_in(r->live, "typing", conversation_id);
+	json_key(o, "user_id");
+	json_cstr(o, r->user);
+	return event_end(r->live);
+}
+
 static void on_peer(const struct store_peer *peer, void *arg)
 {
 	struct request *r = arg;
@@ -26,10 +35,22 @@ static void on_peer(const struct store_peer *peer, void *arg)
 		request_fail_store(r, peer->status);
 		return;
 	}
-	struct json_out *o = event_begin_in(live, "typing", peer->conversation_id);
-	json_key(o, "user_id");
-	json_cstr(o, r->user);
-	push_to(live, str_from(peer->peer), (struct push_place){BUS_EVENT, 0}, event_end(live), NULL);
+	push_to(live, str_from(peer->peer), (struct push_place){BUS_EVENT, 0}, typing_event(r, peer->conversation_id),
+		NULL);
+	request_done(r);
+}
+
+/* By what this worker knows, without the database. */
+static void type_in_group(struct request *r, uint64_t id)
+{
+	struct live *live = r->live;
+	if (id > CONVERSATION_ID_MAX || !group_may_have(live, id, request_user(r))) {
+		request_fail_store(r, STORE_NOT_FOUND);
+		return;
+	}
+	uint64_t members = group_member_count(live, id);
+	if (members != 0 && members <= (uint64_t)live->conf->groups.receipts_max)
+		group_push(live, id, (struct push_place){BUS_EVENT, 0}, typing_event(r, id), request_session(r));
 	request_done(r);
 }
 
@@ -38,6 +59,8 @@ void typing_proceed(struct request *r, const union command_args *a)
 	r->retry_ms = bucket_take(r->live->hub, 't', r->user, TYPING_PER_SECOND, TYPING_BURST, clock_mono_ms());
 	if (r->retry_ms != 0)
 		request_fail(r, PROBLEM_RATE_LIMITED, "typing is told too often");
+	else if (conversation_is_group(a->conversation_id))
+		type_in_group(r, a->conversation_id);
 	else
 		store_find_peer(r->live->store, request_user(r), a->conversation_id, on_peer, r);
 }

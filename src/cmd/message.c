@@ -4,6 +4,8 @@
 #include "cmd/cmd.h"
 
 #include "api/event.h"
+#include "cmd/group.h"
+#include "live/group.h"
 #include "live/push.h"
 #include "live/session.h"
 
@@ -12,11 +14,15 @@ bool message_check(struct request *r, union command_args *a)
 	return request_id(r, "message_id", &a->message_id);
 }
 
+/* "" in `to`: it is a group's. */
 static void fail_change(struct request *r, const struct store_change *c)
 {
 	const struct message *m = c->message;
-	request_fail_write(r, c->status, m != NULL ? str_from(m->from) : STR_NULL,
-			   m != NULL ? str_from(m->to) : STR_NULL);
+	if (m != NULL && m->to[0] == '\0')
+		group_fail_write(r, c->status, message_id_conversation(m->id));
+	else
+		request_fail_write(r, c->status, m != NULL ? str_from(m->from) : STR_NULL,
+				   m != NULL ? str_from(m->to) : STR_NULL);
 }
 
 static void on_message_read(const struct store_change *c, void *arg)
@@ -51,29 +57,38 @@ void message_read_proceed(struct request *r, const union command_args *a)
 	store_read_message(r->live->store, request_user(r), a->message_id, on_message_read, r);
 }
 
+static void push_recalled(struct request *r, const struct store_change *c)
+{
+	struct live *live = r->live;
+	const struct message *m = c->message;
+	const struct push_place place = {BUS_CHANGE, m->id};
+	struct json_out *o = event_begin_in(live, "recalled", message_id_conversation(m->id));
+	json_key(o, "message_id");
+	json_id(o, m->id);
+	json_key(o, "seq");
+	json_i64(o, (int64_t)message_id_seq(m->id));
+	json_key(o, "change_seq");
+	json_i64(o, (int64_t)c->change_seq);
+	json_key(o, "recalled_at");
+	json_time(o, m->recalled_ms);
+	json_key(o, "by");
+	json_str(o, strcmp(m->from, r->user) != 0 ? request_user(r) : STR_NULL);
+	if (m->to[0] == '\0')
+		group_push(live, message_id_conversation(m->id), place, event_end(live), request_session(r));
+	else
+		push_to_both(live, str_from(m->to), str_from(m->from), place, event_end(live), request_session(r));
+}
+
 static void on_recalled(const struct store_change *c, void *arg)
 {
 	struct request *r = arg;
-	struct live *live = r->live;
 	if (c->status != STORE_OK) {
 		fail_change(r, c);
 		return;
 	}
-	const struct message *m = c->message;
-	if (c->changed) {
-		struct json_out *o = event_begin_in(live, "recalled", message_id_conversation(m->id));
-		json_key(o, "message_id");
-		json_id(o, m->id);
-		json_key(o, "seq");
-		json_i64(o, (int64_t)message_id_seq(m->id));
-		json_key(o, "change_seq");
-		json_i64(o, (int64_t)c->change_seq);
-		json_key(o, "recalled_at");
-		json_time(o, m->recalled_ms);
-		push_to_both(live, str_from(m->to), str_from(m->from), (struct push_place){BUS_CHANGE, m->id},
-			     event_end(live), request_session(r));
-	}
-	request_end_message(r, 200, m);
+	if (c->changed)
+		push_recalled(r, c);
+	request_end_message(r, 200, c->message);
 }
 
 void recall_proceed(struct request *r, const union command_args *a)

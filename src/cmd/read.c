@@ -4,6 +4,7 @@
 #include "cmd/cmd.h"
 
 #include "api/event.h"
+#include "live/group.h"
 #include "live/push.h"
 #include "live/session.h"
 
@@ -34,9 +35,15 @@ static void push_read(struct request *r, const struct store_read *read)
 	json_null(o);
 	json_key(o, "read_at");
 	json_time(o, read->read_ms);
-	push_to_both(live, str_from(read->peer), request_user(r),
-		     (struct push_place){BUS_CHANGE, message_id_make(read->conversation_id, read->up_to_seq)},
-		     event_end(live), request_session(r));
+	const struct push_place place = {BUS_CHANGE, message_id_make(read->conversation_id, read->up_to_seq)};
+	const struct session *asker = request_session(r);
+	struct str event = event_end(live);
+	if (!conversation_is_group(read->conversation_id))
+		push_to_both(live, str_from(read->peer), request_user(r), place, event, asker);
+	else if (read->member_count <= (uint64_t)live->conf->groups.receipts_max)
+		group_push(live, read->conversation_id, place, event, asker);
+	else
+		push_to(live, request_user(r), place, event, asker);
 }
 
 static void on_read(const struct store_read *read, void *arg)
@@ -46,7 +53,8 @@ static void on_read(const struct store_read *read, void *arg)
 	if (read->changed && read->status != STORE_UNCERTAIN)
 		push_read(r, read);
 	if (read->status != STORE_OK) {
-		request_fail_write(r, read->status, request_user(r), str_from(read->peer));
+		request_fail_write(r, read->status, request_user(r),
+				   read->peer[0] != '\0' ? str_from(read->peer) : STR_NULL);
 		return;
 	}
 	struct json_out *o = request_begin(r);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* send: one message to one user. */
+/* send: one message to a user, or to a group. */
 #include "core/base.h"
 #include "cmd/cmd.h"
 
@@ -7,7 +7,9 @@
 #include "core/clock.h"
 #include "core/utf8.h"
 #include "hub/bucket.h"
+#include "cmd/group.h"
 #include "hub/stats.h"
+#include "live/group.h"
 #include "live/push.h"
 #include "live/session.h"
 
@@ -85,82 +87,231 @@ static bool check_extra(struct request *r, struct store_send *s)
 	return true;
 }
 
+/* Either a user, or a conversation. */
+static bool check_recipient(struct request *r, struct store_send *s)
+{
+	struct str conversation;
+	if (!request_text(r, "to_user_id", &s->to) || !request_text(r, "conversation_id", &conversation))
+		return false;
+	if (s->to.s != NULL && conversation.s != NULL)
+		return fail(r, "to_user_id, conversation_id: only one of them can be given");
+	if (conversation.s != NULL)
+		return id_parse_u64(conversation, &s->conversation_id) == 0 ||
+		       fail(r, "conversation_id: must be an id, a string of decimal digits");
+	if (s->to.s == NULL)
+		return fail(r, "to_user_id: is missing, and so is conversation_id");
+	if (!id_user_valid(s->to))
+		return fail(r, "to_user_id: must be " USER_ID_RULE);
+	return !str_equal(s->to, s->from) || fail(r, "to_user_id: one cannot send to oneself");
+}
+
+static bool check_mentions(struct request *r, struct store_send *s, struct str *space)
+{
+	const struct json *list = json_get(r->body, "mentions");
+	if (list == NULL || list->type == JSON_NULL)
+		return true;
+	if (list->type != JSON_ARRAY || list->count > STORE_MENTIONS_MAX) {
+		request_fail(r, PROBLEM_INVALID_ARGUMENT, "mentions: must be an array of up to %d user ids, or [\"*\"]",
+			     STORE_MENTIONS_MAX);
+		return false;
+	}
+	for (const struct json *v = list->child; v != NULL; v = v->next) {
+		if (v->type == JSON_STRING && str_is(v->text, "*")) {
+			s->mentions_all = true;
+		} else if (v->type == JSON_STRING && id_user_valid(v->text)) {
+			space[s->mention_count++] = v->text;
+		} else {
+			request_fail(r, PROBLEM_INVALID_ARGUMENT, "mentions[]: must be * or " USER_ID_RULE);
+			return false;
+		}
+	}
+	/* Who is named beside everyone is named twice. */
+	if (s->mentions_all)
+		s->mention_count = 0;
+	s->mention = space;
+	return true;
+}
+
 bool send_check(struct request *r, union command_args *a)
 {
-	struct store_send *s = &a->send;
+	struct store_send *s = &a->send.message;
 	struct str type, reply;
 
 	s->from = request_user(r);
-	if (!request_user_id(r, "to_user_id", &s->to))
-		return false;
-	if (str_equal(s->to, s->from))
-		return fail(r, "to_user_id: one cannot send to oneself");
-	if (!request_needs_text(r, "message_type", &type))
+	if (!check_recipient(r, s) || !request_needs_text(r, "message_type", &type))
 		return false;
 	if (message_type_parse(type, &s->type) != 0)
 		return fail(r, "message_type: must be text, image, voice, video or file");
 	if (!check_content(r, s) || !check_extra(r, s))
 		return false;
-	if (!request_text(r, "client_msg_id", &s->client_msg_id) || !request_text(r, "reply_to", &reply))
+	if (!request_client_id(r, "client_msg_id", &s->client_msg_id) || !request_text(r, "reply_to", &reply))
 		return false;
-	if (s->client_msg_id.s != NULL && !id_client_msg_valid(s->client_msg_id))
-		return fail(r, "client_msg_id: must be 1 to 64 characters from ! to ~");
 	if (reply.s != NULL && (id_parse_u64(reply, &s->reply_to) != 0 || s->reply_to == 0))
 		return fail(r, "reply_to: must be a message's id, a string of decimal digits");
-	return true;
+	return check_mentions(r, s, a->send.mention);
+}
+
+/* ---- what becomes of it ---- */
+
+static void fail_send(struct request *r, const struct store_sent *result)
+{
+	const struct message *m = result->message;
+	r->retry_ms = result->retry_ms;
+	if (m == NULL)
+		request_fail_store(r, result->status);
+	else if (m->to[0] == '\0')
+		group_fail_write(r, result->status, message_id_conversation(m->id));
+	else
+		request_fail_write(r, result->status, str_from(m->from), str_from(m->to));
+}
+
+static void push_message(struct live *live, const struct store_sent *result, struct str event_json,
+			 const struct session *asker)
+{
+	const struct message *m = result->message;
+	const struct push_place place = {BUS_MESSAGE, m->id, result->gap_ms};
+	if (m->to[0] == '\0')
+		group_push(live, message_id_conversation(m->id), place, event_json, asker);
+	else
+		push_to_both(live, str_from(m->to), str_from(m->from), place, event_json, asker);
 }
 
 static void on_sent(const struct store_sent *result, void *arg)
 {
 	struct request *r = arg;
 	struct live *live = r->live;
-	const struct message *m = result->message;
+	if (result->status != STORE_UNCERTAIN && (result->status != STORE_OK || result->replayed))
+		group_fanout_give_back(r);
 	if (result->status != STORE_OK) {
-		request_fail_write(r, result->status, m != NULL ? str_from(m->from) : STR_NULL,
-				   m != NULL ? str_from(m->to) : STR_NULL);
+		fail_send(r, result);
 		return;
 	}
 	buf_clear(&live->scratch);
 	buf_append_str(&live->scratch, STR_LIT("{\"type\":\"message\",\"message\":"));
 	size_t start = live->scratch.len;
 	json_begin(live->out, &live->scratch);
-	render_message(live->out, m);
+	render_message(live->out, result->message);
 	struct str json = {live->scratch.data + start, live->scratch.len - start};
 
 	const struct session *asker = request_session(r);
-	if (r->http != NULL || r->session != NULL)
+	if (!request_is_detached(r))
 		stat_add(r->http != NULL ? STAT_ACKS_HTTP : STAT_ACKS_WEBSOCKET, 1);
 	stat_add(result->replayed ? STAT_REPLAYS : STAT_SENDS, 1);
 	request_ack(r, json, result->replayed);
 	if (!result->replayed) {
 		buf_append_char(&live->scratch, '}');
-		push_to_both(live, str_from(m->to), str_from(m->from),
-			     (struct push_place){BUS_MESSAGE, m->id, result->gap_ms},
-			     (struct str){live->scratch.data, live->scratch.len}, asker);
+		push_message(live, result, (struct str){live->scratch.data, live->scratch.len}, asker);
 	}
 }
 
-/* Past the limit only what stands already is answered. */
-static void on_found(const struct store_sent *result, void *arg)
+static void fail_rate(struct request *r)
 {
-	struct request *r = arg;
+	request_fail(r, PROBLEM_RATE_LIMITED, "more than %d messages a second", r->live->conf->limits.sends_per_second);
+}
+
+/* Past a limit only what was stored already is answered. */
+static void on_found_past_rate(const struct store_sent *result, void *arg)
+{
 	if (result->status == STORE_NOT_FOUND)
-		request_fail(r, PROBLEM_RATE_LIMITED, "more than %d messages a second",
-			     r->live->conf->limits.sends_per_second);
+		fail_rate(arg);
 	else
-		on_sent(result, r);
+		on_sent(result, arg);
+}
+
+static void on_found_past_fanout(const struct store_sent *result, void *arg)
+{
+	if (result->status == STORE_NOT_FOUND)
+		group_fanout_fail(arg);
+	else
+		on_sent(result, arg);
+}
+
+/* The recipient is a user or a group. */
+static void send_on(struct request *r, const struct store_send *p, bool past_rate)
+{
+	struct store *store = r->live->store;
+	bool may_be_stored = p->client_msg_id.s != NULL;
+	if (past_rate && may_be_stored)
+		store_find_sent(store, p, on_found_past_rate, r);
+	else if (past_rate)
+		fail_rate(r);
+	else if (p->conversation_id == 0 || group_fanout_take(r, p->conversation_id))
+		store_send(store, p, on_sent, r);
+	else if (may_be_stored)
+		store_find_sent(store, p, on_found_past_fanout, r);
+	else
+		group_fanout_fail(r);
+}
+
+/* ---- to a direct conversation: the other side has to be looked up ---- */
+
+struct addressed {
+	struct request *r;
+	bool past_rate;
+	struct store_send message; /* what it points to is in mention and text */
+	struct str mention[STORE_MENTIONS_MAX];
+	char text[];
+};
+
+static void move_text(struct str *s, char **at)
+{
+	if (s->s == NULL)
+		return;
+	memcpy(*at, s->s, s->len);
+	s->s = *at;
+	*at += s->len;
+}
+
+static struct addressed *addressed_new(struct request *r, const struct store_send *p, bool past_rate)
+{
+	size_t len = p->content.len + p->media_url.len + p->extra.len + p->client_msg_id.len;
+	for (size_t i = 0; i < p->mention_count; i++)
+		len += p->mention[i].len;
+	struct addressed *d = xmalloc(sizeof(*d) + len);
+	char *at = d->text;
+	d->r = r;
+	d->past_rate = past_rate;
+	d->message = *p;
+	d->message.conversation_id = 0;
+	move_text(&d->message.content, &at);
+	move_text(&d->message.media_url, &at);
+	move_text(&d->message.extra, &at);
+	move_text(&d->message.client_msg_id, &at);
+	for (size_t i = 0; i < p->mention_count; i++) {
+		d->mention[i] = p->mention[i];
+		move_text(&d->mention[i], &at);
+	}
+	d->message.mention = d->mention;
+	return d;
+}
+
+/* May the two speak is not asked here: a repeat is answered whatever they are by now. */
+static void on_peer(const struct store_peer *peer, void *arg)
+{
+	struct addressed *d = arg;
+	struct request *r = d->r;
+	if (peer->status == STORE_OK || peer->status == STORE_NOT_FRIENDS || peer->status == STORE_BLOCKED) {
+		d->message.to = str_from(peer->peer);
+		send_on(r, &d->message, d->past_rate);
+	} else {
+		request_fail_store(r, peer->status);
+	}
+	free(d);
 }
 
 void send_proceed(struct request *r, const union command_args *a)
 {
 	const struct conf *conf = r->live->conf;
+	const struct store_send *p = &a->send.message;
 	stat_add(r->http != NULL ? STAT_SENDS_HTTP : STAT_SENDS_WEBSOCKET, 1);
 	r->retry_ms = bucket_take(r->live->hub, 's', r->user, conf->limits.sends_per_second, conf->limits.burst,
 				  clock_mono_ms());
-	if (r->retry_ms == 0)
-		store_send(r->live->store, &a->send, on_sent, r);
-	else if (a->send.client_msg_id.s != NULL)
-		store_find_sent(r->live->store, &a->send, on_found, r);
+	bool past_rate = r->retry_ms != 0;
+	if (past_rate && p->client_msg_id.s == NULL)
+		fail_rate(r);
+	else if (p->to.s != NULL || conversation_is_group(p->conversation_id))
+		send_on(r, p, past_rate);
 	else
-		request_fail(r, PROBLEM_RATE_LIMITED, "more than %d messages a second", conf->limits.sends_per_second);
+		store_find_peer(r->live->store, request_user(r), p->conversation_id, on_peer,
+				addressed_new(r, p, past_rate));
 }

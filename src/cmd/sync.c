@@ -114,6 +114,11 @@ static void on_synced(const struct store_synced *synced, void *arg)
 	for (size_t i = 0; i < synced->count; i++)
 		put_item(o, &synced->item[i], &slots);
 	json_array_end(o);
+	json_key(o, "gone");
+	json_array(o);
+	for (size_t i = 0; i < synced->gone_count; i++)
+		json_id(o, synced->gone[i]);
+	json_array_end(o);
 	cursor_format(cursor, synced->cursor);
 	json_key(o, "cursor");
 	json_cstr(o, cursor);

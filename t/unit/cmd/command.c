@@ -49,6 +49,41 @@ int main(void)
 		{"/messages/send", VERB_DELETE, NULL, "POST"},
 		{"/messages/unread-count", VERB_GET, "unread", NULL},
 		{"/messages/sync", VERB_POST, "sync", NULL},
+		{"/messages/mentions", VERB_GET, "mentions", NULL},
+		{"/messages/7/receipts", VERB_GET, "receipts", NULL},
+		{"/messages/x/receipts", VERB_GET, NULL, NULL},
+		{"/groups", VERB_POST, "create_group", NULL},
+		{"/groups", VERB_GET, NULL, "POST"},
+		{"/groups/17179869184", VERB_GET, "group", NULL},
+		{"/groups/17179869184", VERB_PUT, "change_group", NULL},
+		{"/groups/17179869184", VERB_DELETE, "dissolve_group", NULL},
+		{"/groups/17179869184", VERB_POST, NULL, "GET, HEAD, PUT, DELETE"},
+		{"/groups/x", VERB_GET, NULL, NULL},
+		{"/groups/7/members", VERB_GET, "members", NULL},
+		{"/groups/7/members", VERB_POST, "add_members", NULL},
+		{"/groups/7/members", VERB_PUT, NULL, "GET, HEAD, POST"},
+		{"/groups/7/members/", VERB_DELETE, NULL, NULL},
+		{"/groups/7/members/bob", VERB_DELETE, "remove_member", NULL},
+		{"/groups/7/members/bob", VERB_PUT, "change_member", NULL},
+		{"/groups/7/members/bob", VERB_GET, NULL, "PUT, DELETE"},
+		{"/groups/7/members/bob/", VERB_PUT, NULL, NULL},
+		{"/groups/7/owner", VERB_PUT, "pass_on_group", NULL},
+		{"/groups/7/bans", VERB_GET, "bans", NULL},
+		{"/groups/7/bans/bob", VERB_DELETE, "lift_ban", NULL},
+		{"/groups/7/invites", VERB_GET, "invites", NULL},
+		{"/groups/7/invites", VERB_POST, "create_invite", NULL},
+		{"/groups/7/invites/abc", VERB_DELETE, "revoke_invite", NULL},
+		{"/groups/7/invites/", VERB_DELETE, NULL, NULL},
+		{"/groups/7/join", VERB_POST, "join_group", NULL},
+		{"/groups/7/requests", VERB_GET, "join_requests", NULL},
+		{"/groups/7/requests/bob/accept", VERB_PUT, "accept_member", NULL},
+		{"/groups/7/requests/bob/decline", VERB_PUT, "decline_member", NULL},
+		{"/groups/7/requests//decline", VERB_PUT, NULL, NULL},
+		{"/invites/abc", VERB_GET, "look_at_invite", NULL},
+		{"/invites/abc", VERB_POST, "accept_invite", NULL},
+		{"/invites/abc", VERB_DELETE, NULL, "GET, HEAD, POST"},
+		{"/invites/", VERB_GET, NULL, NULL},
+		{"/invites", VERB_GET, NULL, NULL},
 		{"/messages/typing", VERB_POST, NULL, NULL},
 		{"/messages", VERB_GET, NULL, NULL},
 		{"/", VERB_GET, NULL, NULL},
@@ -57,9 +92,16 @@ int main(void)
 	struct command_path p;
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		is_str(route(rows[i].path, rows[i].verb, &p), rows[i].name, "row %zu: the command", i);
-		is_str(p.allow, rows[i].allow, "row %zu: Allow", i);
+		is_str(p.allow, rows[i].allow != NULL ? rows[i].allow : "", "row %zu: Allow", i);
 	}
 	ok(route("/messages/42/recall", VERB_PUT, &p) != NULL && p.id == 42, "the number of the path");
+
+	ok(route("/groups/9/members/a%20b", VERB_DELETE, &p) != NULL && p.id == 9 && str_is(p.user, "a%20b") &&
+		   p.code.s == NULL,
+	   "the user of the path, as it is written");
+	ok(route("/groups/9/invites/x-y", VERB_DELETE, &p) != NULL && p.id == 9 && str_is(p.code, "x-y") &&
+		   p.user.s == NULL,
+	   "the code of the path");
 
 	ok(command_by_frame(&cmd_table, STR_LIT("send")) != NULL, "a frame's type");
 	ok(command_by_frame(&cmd_table, STR_LIT("send")) ==

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What the commands about groups share. */
+#ifndef TIDINGS_CMD_GROUP_H
+#define TIDINGS_CMD_GROUP_H
+
+#include "core/base.h"
+#include "api/command.h"
+
+/*
+ * A message costs as many tokens of the node's groups.fanout_per_second as the group has members online here. False
+ * where there are not so many, with retry_ms: group_fanout_fail() answers that. The request holds the tokens until
+ * group_fanout_give_back(), which is for what was not pushed.
+ */
+bool group_fanout_take(struct request *r, uint64_t conversation_id);
+void group_fanout_give_back(struct request *r);
+void group_fanout_fail(struct request *r);
+
+/* request_fail_write() for what is done to a group: where nobody knows whether it was, its members catch up. */
+void group_fail_write(struct request *r, enum store_status s, uint64_t conversation_id);
+
+/* The {id} of the path is a group's, as far as the number tells; false after having answered 404. */
+bool group_path_check(struct request *r);
+/* Begins the operation that the row of the table names: by this user, on the group and the user of the path. */
+bool group_op_begin(struct request *r, struct store_group_op *op);
+
+/* Ends the request with the conversation as this user sees it. */
+void group_end_conversation(struct request *r, int http_status, uint64_t conversation_id);
+
+#endif

@@ -1,0 +1,348 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* How a group is changed, whichever command does it: the budgets, the store, who is told, the answer. */
+#include "core/base.h"
+#include "cmd/cmd.h"
+#include "cmd/group.h"
+
+#include "api/event.h"
+#include "api/render.h"
+#include "core/clock.h"
+#include "hub/bucket.h"
+#include "live/group.h"
+#include "live/push.h"
+
+#include <stdlib.h>
+
+/* ---- budgets ---- */
+
+bool group_fanout_take(struct request *r, uint64_t conversation_id)
+{
+	const double rate = r->live->conf->groups.fanout_per_second;
+	/* Who is no member is refused by the store, at nobody's cost. */
+	uint64_t online =
+		group_may_have(r->live, conversation_id, request_user(r)) ? group_online(r->live, conversation_id) : 0;
+	unsigned tokens = online < UINT32_MAX ? (unsigned)online : UINT32_MAX;
+	r->retry_ms = bucket_take_many(r->live->hub, 'o', "", tokens, rate, rate, clock_mono_ms());
+	if (r->retry_ms != 0)
+		return false;
+	r->fanout = tokens;
+	return true;
+}
+
+void group_fanout_give_back(struct request *r)
+{
+	const double rate = r->live->conf->groups.fanout_per_second;
+	bucket_give_back(r->live->hub, 'o', "", r->fanout, rate, rate);
+	r->fanout = 0;
+}
+
+void group_fanout_fail(struct request *r)
+{
+	request_fail(r, PROBLEM_RATE_LIMITED, "this node is sent more to groups than it may pass on in a second");
+}
+
+/* Each is told to the members, so as many as messages, but in a bucket of their own. */
+static bool within_budget(struct request *r, const struct store_group_op *op)
+{
+	const struct conf *conf = r->live->conf;
+	r->retry_ms = bucket_take(r->live->hub, 'g', r->user, conf->limits.sends_per_second, conf->limits.burst,
+				  clock_mono_ms());
+	if (r->retry_ms != 0) {
+		request_fail(r, PROBLEM_RATE_LIMITED, "groups are changed too often");
+		return false;
+	}
+	if (op->conversation_id == 0 || group_fanout_take(r, op->conversation_id))
+		return true;
+	group_fanout_fail(r);
+	return false;
+}
+
+/* ---- telling ---- */
+
+static enum group_step step_of(const struct request *r)
+{
+	return (enum group_step)r->cmd->variant;
+}
+
+static enum group_out reason_of(const struct request *r, const struct store_group_done *d)
+{
+	if (strcmp(r->user, r->path_user) == 0)
+		return GROUP_OUT_LEFT;
+	return d->banned ? GROUP_OUT_BANNED : GROUP_OUT_REMOVED;
+}
+
+static void tell(struct request *r, const struct store_group_done *d)
+{
+	struct live *live = r->live;
+	enum group_step step = step_of(r);
+	struct str changed = STR_NULL;
+	if (d->message == NULL && d->in_count == 0 && d->out_count == 0)
+		return;
+	struct group_news news = {
+		.conversation_id = d->conversation_id,
+		.member_count = d->member_count,
+		.gap_ms = d->gap_ms,
+		.in = d->in,
+		.in_count = d->in_count,
+		.first_seq = d->first_seq,
+		.out = d->out,
+		.out_count = d->out_count,
+		.reason = reason_of(r, d),
+		.dissolved = d->dissolved,
+		.profile_changed = d->message != NULL && (step == GROUP_CHANGE || step == GROUP_PASS_ON),
+	};
+	if (d->message != NULL) {
+		news.message_id = d->message->id;
+		news.event_json = event_message(live, d->message);
+	}
+	if (step == GROUP_SET_MEMBER && d->role_changed) {
+		changed = str_from(d->member->user.user_id);
+		news.changed = &changed;
+		news.changed_count = 1;
+	}
+	group_tell(live, &news, request_session(r));
+}
+
+/* ---- the answer ---- */
+
+static const char *left_out_code(enum store_status why)
+{
+	switch (why) {
+	case STORE_NOT_FRIENDS:
+		return "not_friends";
+	case STORE_BLOCKED:
+		return "blocked";
+	case STORE_TAKEN:
+		return "already_member";
+	case STORE_BANNED:
+		return "banned";
+	case STORE_GROUP_FULL:
+		return "group_full";
+	case STORE_TOO_MANY_GROUPS:
+		return "too_many_groups";
+	default:
+		return "not_found";
+	}
+}
+
+static void put_left_out(struct json_out *o, const struct store_group_done *d)
+{
+	json_array(o);
+	for (size_t i = 0; i < d->left_out_count; i++) {
+		json_object(o);
+		json_key(o, "user_id");
+		json_cstr(o, d->left_out[i].user_id);
+		json_key(o, "code");
+		json_cstr(o, left_out_code(d->left_out[i].why));
+		json_object_end(o);
+	}
+	json_array_end(o);
+}
+
+/* A conversation that is still to be read. */
+struct group_answer {
+	struct request *r;
+	int http_status;
+	struct buf left_out; /* its JSON; empty: there is no such member */
+};
+
+static struct group_answer *answer_new(struct request *r, int http_status)
+{
+	struct group_answer *a = xcalloc(1, sizeof(*a));
+	a->r = r;
+	a->http_status = http_status;
+	return a;
+}
+
+static void on_conversation(enum store_status status, const struct conversation *c, void *arg)
+{
+	struct group_answer *a = arg;
+	struct request *r = a->r;
+	if (status != STORE_OK) {
+		request_fail_store(r, status);
+	} else {
+		struct json_out *o = request_begin(r);
+		render_conversation_members(o, c, NULL);
+		if (a->left_out.len != 0) {
+			json_key(o, "left_out");
+			json_raw(o, (struct str){a->left_out.data, a->left_out.len});
+		}
+		request_end(r, a->http_status);
+	}
+	buf_fini(&a->left_out);
+	free(a);
+}
+
+static void answer_read(struct group_answer *a, uint64_t conversation_id)
+{
+	store_find_conversation(a->r->live->store, request_user(a->r), conversation_id, on_conversation, a);
+}
+
+void group_end_conversation(struct request *r, int http_status, uint64_t conversation_id)
+{
+	answer_read(answer_new(r, http_status), conversation_id);
+}
+
+static void end_created(struct request *r, const struct store_group_done *d)
+{
+	struct group_answer *a = answer_new(r, d->created ? 201 : 200);
+	json_begin(r->live->out, &a->left_out);
+	put_left_out(r->live->out, d);
+	answer_read(a, d->conversation_id);
+}
+
+static void end_added(struct request *r, const struct store_group_done *d)
+{
+	struct json_out *o = request_begin(r);
+	json_key(o, "added");
+	json_array(o);
+	for (size_t i = 0; i < d->in_count; i++)
+		json_str(o, d->in[i]);
+	json_array_end(o);
+	json_key(o, "left_out");
+	put_left_out(o, d);
+	request_end(r, 200);
+}
+
+static void end_requested(struct request *r)
+{
+	struct json_out *o = request_begin(r);
+	json_key(o, "state");
+	json_cstr(o, "requested");
+	request_end(r, 202);
+}
+
+static void end_member(struct request *r, const struct group_member *m)
+{
+	struct json_out *o = request_begin(r);
+	render_group_member_members(o, m);
+	request_end(r, 200);
+}
+
+static void end_invite(struct request *r, const struct group_invite *i)
+{
+	struct json_out *o = request_begin(r);
+	render_invite_members(o, i);
+	request_end(r, 201);
+}
+
+static void answer(struct request *r, const struct store_group_done *d)
+{
+	switch (step_of(r)) {
+	case GROUP_CREATE:
+		end_created(r, d);
+		return;
+	case GROUP_CHANGE:
+	case GROUP_PASS_ON:
+		group_end_conversation(r, 200, d->conversation_id);
+		return;
+	case GROUP_JOIN:
+		if (d->requested)
+			end_requested(r);
+		else
+			group_end_conversation(r, 200, d->conversation_id);
+		return;
+	case GROUP_ADD:
+		end_added(r, d);
+		return;
+	case GROUP_SET_MEMBER:
+	case GROUP_ACCEPT:
+		end_member(r, d->member);
+		return;
+	case GROUP_INVITE:
+		end_invite(r, d->invite);
+		return;
+	case GROUP_DISSOLVE:
+	case GROUP_REMOVE:
+	case GROUP_UNBAN:
+	case GROUP_REVOKE:
+	case GROUP_DECLINE:
+		request_done(r);
+		return;
+	}
+}
+
+/* ---- refusals ---- */
+
+void group_fail_write(struct request *r, enum store_status s, uint64_t conversation_id)
+{
+	if (s == STORE_UNKNOWN && conversation_id != 0)
+		group_tell_unknown(r->live, conversation_id, request_user(r));
+	else if (s == STORE_UNKNOWN)
+		push_resync(r->live, request_user(r));
+	request_fail_store(r, s);
+}
+
+static const char *limit_reached(enum group_step step)
+{
+	switch (step) {
+	case GROUP_INVITE:
+		return "this group has as many invites as it may have: revoke one first";
+	case GROUP_REMOVE:
+		return "this group has banned as many users as it may: lift a ban first";
+	default:
+		return "as many users as may wait to be let into this group";
+	}
+}
+
+static void fail_change(struct request *r, const struct store_group_done *d)
+{
+	/* Those who may have come in, or gone, are told as well: they may not be found among the members. */
+	if (d->status == STORE_UNKNOWN) {
+		for (size_t i = 0; i < d->in_count; i++)
+			push_resync(r->live, d->in[i]);
+		for (size_t i = 0; i < d->out_count; i++)
+			push_resync(r->live, d->out[i]);
+	}
+	if (d->status == STORE_LIMITED)
+		request_fail(r, PROBLEM_CONFLICT, "%s", limit_reached(step_of(r)));
+	else
+		group_fail_write(r, d->status, d->conversation_id != 0 ? d->conversation_id : r->path_id);
+}
+
+static void on_changed(const struct store_group_done *d, void *arg)
+{
+	struct request *r = arg;
+	if (d->status != STORE_UNCERTAIN && (d->status != STORE_OK || d->message == NULL))
+		group_fanout_give_back(r);
+	if (d->status != STORE_OK) {
+		fail_change(r, d);
+		return;
+	}
+	tell(r, d);
+	if (request_is_detached(r))
+		request_done(r);
+	else
+		answer(r, d);
+}
+
+/* ---- the commands ---- */
+
+bool group_path_check(struct request *r)
+{
+	if (conversation_is_group(r->path_id) && r->path_id <= CONVERSATION_ID_MAX)
+		return true;
+	request_fail_store(r, STORE_NOT_FOUND);
+	return false;
+}
+
+bool group_op_begin(struct request *r, struct store_group_op *op)
+{
+	op->step = step_of(r);
+	op->user = request_user(r);
+	op->conversation_id = r->path_id;
+	op->peer = r->path_user[0] != '\0' ? str_from(r->path_user) : STR_NULL;
+	op->code = r->path_code[0] != '\0' ? str_from(r->path_code) : STR_NULL;
+	return group_path_check(r);
+}
+
+bool group_op_check(struct request *r, union command_args *a)
+{
+	return group_op_begin(r, &a->group);
+}
+
+void group_change_proceed(struct request *r, const union command_args *a)
+{
+	if (within_budget(r, &a->group))
+		store_change_group(r->live->store, &a->group, on_changed, r);
+}

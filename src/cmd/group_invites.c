@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Coming into a group: invites, what a stranger sees of one, and joining. */
+#include "core/base.h"
+#include "cmd/cmd.h"
+#include "cmd/group.h"
+
+#include "api/render.h"
+
+#define EXPIRES_IN_MAX_SECS (365 * 24 * 3600)
+#define USES_MAX 1000000
+
+/* A whole number from 1 to max; 0 where it is not there. */
+static bool read_limit(struct request *r, const char *name, uint64_t max, uint64_t *out_r)
+{
+	const struct json *v = json_get(r->body, name);
+	*out_r = 0;
+	if (v == NULL || v->type == JSON_NULL)
+		return true;
+	if (json_count(v, out_r) == 0 && *out_r >= 1 && *out_r <= max)
+		return true;
+	request_fail(r, PROBLEM_INVALID_ARGUMENT, "%s: must be a whole number from 1 to %d", name, (int)max);
+	return false;
+}
+
+bool group_invite_check(struct request *r, union command_args *a)
+{
+	uint64_t secs;
+	if (!group_op_begin(r, &a->group) || !read_limit(r, "expires_in", EXPIRES_IN_MAX_SECS, &secs) ||
+	    !read_limit(r, "max_uses", USES_MAX, &a->group.max_uses))
+		return false;
+	a->group.expires_in_secs = (int64_t)secs;
+	return true;
+}
+
+/* By the code of the path, which alone knows the group. */
+bool accept_invite_check(struct request *r, union command_args *a)
+{
+	a->group.step = GROUP_JOIN;
+	a->group.user = request_user(r);
+	a->group.code = str_from(r->path_code);
+	return true;
+}
+
+static void on_invites(const struct store_invites *list, void *arg)
+{
+	struct request *r = arg;
+	struct json_out *o = request_begin_list(r, list->status);
+	if (o == NULL)
+		return;
+	for (size_t i = 0; i < list->count; i++) {
+		json_object(o);
+		render_invite_members(o, &list->item[i]);
+		json_object_end(o);
+	}
+	json_array_end(o);
+	request_end(r, 200);
+}
+
+void invites_proceed(struct request *r, const union command_args *a)
+{
+	(void)a;
+	store_list_invites(r->live->store, request_user(r), r->path_id, on_invites, r);
+}
+
+static void on_invite_seen(const struct store_invite_seen *seen, void *arg)
+{
+	struct request *r = arg;
+	if (seen->status != STORE_OK) {
+		request_fail_store(r, seen->status);
+		return;
+	}
+	struct json_out *o = request_begin(r);
+	json_key(o, "name");
+	json_str(o, seen->name);
+	json_key(o, "avatar_url");
+	json_str(o, seen->avatar_url);
+	json_key(o, "about");
+	json_str(o, seen->about);
+	json_key(o, "member_count");
+	json_i64(o, (int64_t)seen->member_count);
+	request_end(r, 200);
+}
+
+void look_at_invite_proceed(struct request *r, const union command_args *a)
+{
+	(void)a;
+	store_look_at_invite(r->live->store, request_user(r), str_from(r->path_code), on_invite_seen, r);
+}

@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A group's members: the list, adding and removing, roles and mutes, the owner; and who is banned. */
+#include "core/base.h"
+#include "cmd/cmd.h"
+#include "cmd/group.h"
+
+#include "api/render.h"
+#include "core/clock.h"
+#include "core/utf8.h"
+
+#include <stdio.h>
+
+#define LIST_LIMIT 50
+/* In characters. */
+#define QUERY_MAX 64
+/* Beyond year 9999 the database has no times. */
+#define TIME_MAX_MS INT64_C(253402300799999)
+
+static bool fail(struct request *r, const char *detail)
+{
+	request_fail(r, PROBLEM_INVALID_ARGUMENT, "%s", detail);
+	return false;
+}
+
+/* ---- changes ---- */
+
+bool group_add_check(struct request *r, union command_args *a)
+{
+	struct store_group_op *op = &a->group;
+	struct buf *space = &r->live->scratch;
+	buf_clear(space);
+	struct str *users = (struct str *)(void *)buf_reserve(space, GROUP_ADD_MAX * sizeof(*users));
+	op->users = users;
+	return group_op_begin(r, op) && request_user_ids(r, "user_ids", 1, GROUP_ADD_MAX, users, &op->user_count);
+}
+
+bool group_remove_check(struct request *r, union command_args *a)
+{
+	struct store_group_op *op = &a->group;
+	struct str ban;
+	if (!group_op_begin(r, op) || !request_query_text(r, "ban", &ban))
+		return false;
+	op->ban = str_is(ban, "true");
+	if (ban.s != NULL && !op->ban && !str_is(ban, "false"))
+		return fail(r, "ban: must be true or false");
+	if (op->ban && str_equal(op->peer, op->user))
+		return fail(r, "ban: one cannot ban oneself");
+	return true;
+}
+
+static bool read_role(struct request *r, struct store_group_op *op)
+{
+	const struct json *v = json_get(r->body, "role");
+	if (v == NULL)
+		return true;
+	op->sets_role = true;
+	bool admin = v->type == JSON_STRING && str_is(v->text, "admin");
+	op->role = admin ? GROUP_ADMIN : GROUP_MEMBER;
+	return admin || (v->type == JSON_STRING && str_is(v->text, "member")) ||
+	       fail(r, "role: must be admin or member");
+}
+
+static bool read_muted_until(struct request *r, struct store_group_op *op)
+{
+	const struct json *v = json_get(r->body, "muted_until");
+	if (v == NULL)
+		return true;
+	op->sets_muted = true;
+	if (v->type == JSON_NULL)
+		return true;
+	if (v->type != JSON_STRING || clock_parse_rfc3339(v->text, &op->muted_until_ms) != 0 ||
+	    op->muted_until_ms > TIME_MAX_MS)
+		return fail(r, "muted_until: must be a time like 2026-11-23T03:01:21Z, or null");
+	/* 0 is no mute; and so is any time in the past, which the database's clock tells. */
+	if (op->muted_until_ms < 0)
+		op->muted_until_ms = 0;
+	return true;
+}
+
+bool group_set_member_check(struct request *r, union command_args *a)
+{
+	return group_op_begin(r, &a->group) && read_role(r, &a->group) && read_muted_until(r, &a->group);
+}
+
+bool group_pass_on_check(struct request *r, union command_args *a)
+{
+	return group_op_begin(r, &a->group) && request_user_id(r, "user_id", &a->group.peer);
+}
+
+/* ---- the list ---- */
+
+/* "2-bob": the role, as it is stored, and the id of the last one. */
+static bool read_cursor(struct request *r, struct group_member_cursor *cursor)
+{
+	struct str text;
+	if (!request_query_text(r, "cursor", &text))
+		return false;
+	if (text.s == NULL)
+		return true;
+	struct str user = text.len > 2 ? (struct str){text.s + 2, text.len - 2} : STR_NULL;
+	if (!id_user_valid(user) || text.s[0] < '0' + GROUP_OWNER || text.s[0] > '0' + GROUP_MEMBER || text.s[1] != '-')
+		return fail(r, "cursor: is not a cursor of this server");
+	cursor->role = (enum group_role)(text.s[0] - '0');
+	memcpy(cursor->user_id, user.s, user.len);
+	cursor->user_id[user.len] = '\0';
+	return true;
+}
+
+bool members_check(struct request *r, union command_args *a)
+{
+	struct str *query = &a->members.query;
+	if (!group_path_check(r) || !request_query_limit(r, LIST_LIMIT, &a->members.limit) ||
+	    !read_cursor(r, &a->members.after) || !request_query_text(r, "query", query))
+		return false;
+	if (query->s == NULL)
+		return true;
+	size_t chars = utf8_count(*query);
+	if (chars < 1 || chars > QUERY_MAX || memchr(query->s, '\0', query->len) != NULL) {
+		request_fail(r, PROBLEM_INVALID_ARGUMENT, "query: must be of 1 to %d characters", QUERY_MAX);
+		return false;
+	}
+	return true;
+}
+
+static void on_members(const struct store_members *list, void *arg)
+{
+	struct request *r = arg;
+	struct json_out *o = request_begin_list(r, list->status);
+	char cursor[sizeof("2-") + USER_ID_MAX];
+	if (o == NULL)
+		return;
+	for (size_t i = 0; i < list->count; i++) {
+		json_object(o);
+		render_group_member_members(o, &list->item[i]);
+		json_object_end(o);
+	}
+	json_array_end(o);
+	json_key(o, "next_cursor");
+	if (list->has_more && list->count != 0) {
+		const struct group_member *last = &list->item[list->count - 1];
+		snprintf(cursor, sizeof(cursor), "%d-%s", (int)last->role, last->user.user_id);
+		json_cstr(o, cursor);
+	} else {
+		json_null(o);
+	}
+	request_end(r, 200);
+}
+
+void members_proceed(struct request *r, const union command_args *a)
+{
+	store_list_members(r->live->store, request_user(r), r->path_id, a->members.limit, &a->members.after,
+			   a->members.query, on_members, r);
+}
+
+/* ---- bans, and who waits to be let in ---- */
+
+bool group_entries_check(struct request *r, union command_args *a)
+{
+	return group_path_check(r) && request_query_limit(r, LIST_LIMIT, &a->friends.limit) &&
+	       request_query_user_cursor(r, &a->friends.after);
+}
+
+static void on_entries(const struct store_group_entries *list, void *arg)
+{
+	struct request *r = arg;
+	struct json_out *o = request_begin_list(r, list->status);
+	if (o == NULL)
+		return;
+	for (size_t i = 0; i < list->count; i++) {
+		const struct group_entry *e = &list->item[i];
+		json_object(o);
+		json_key(o, "user");
+		render_profile(o, &e->user);
+		if (e->by[0] != '\0') {
+			json_key(o, "banned_by");
+			json_cstr(o, e->by);
+		}
+		json_key(o, "created_at");
+		json_time(o, e->created_ms);
+		json_object_end(o);
+	}
+	json_array_end(o);
+	json_key(o, "next_cursor");
+	json_str(o, list->has_more && list->count != 0 ? str_from(list->item[list->count - 1].user.user_id) : STR_NULL);
+	request_end(r, 200);
+}
+
+void bans_proceed(struct request *r, const union command_args *a)
+{
+	store_list_bans(r->live->store, request_user(r), r->path_id, a->friends.limit, a->friends.after, on_entries, r);
+}
+
+void join_requests_proceed(struct request *r, const union command_args *a)
+{
+	store_list_join_requests(r->live->store, request_user(r), r->path_id, a->friends.limit, a->friends.after,
+				 on_entries, r);
+}

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Messages that mention the caller, and who has read a message. */
+#include "core/base.h"
+#include "cmd/cmd.h"
+
+#include "api/render.h"
+
+#define LIST_LIMIT 50
+
+bool mentions_check(struct request *r, union command_args *a)
+{
+	return request_query_limit(r, LIST_LIMIT, &a->list.limit) && request_query_cursor(r, "cursor", &a->list.after);
+}
+
+static void on_mentions(const struct store_mentions *list, void *arg)
+{
+	struct request *r = arg;
+	struct json_out *o = request_begin_list(r, list->status);
+	char cursor[CURSOR_LEN];
+	if (o == NULL)
+		return;
+	for (size_t i = 0; i < list->count; i++)
+		render_message(o, &list->item[i]);
+	json_array_end(o);
+	json_key(o, "next_cursor");
+	cursor_format(cursor, list->next);
+	json_str(o, list->has_more ? str_from(cursor) : STR_NULL);
+	request_end(r, 200);
+}
+
+void mentions_proceed(struct request *r, const union command_args *a)
+{
+	store_list_mentions(r->live->store, request_user(r), a->list.limit, a->list.after, on_mentions, r);
+}
+
+bool receipts_check(struct request *r, union command_args *a)
+{
+	return request_query_limit(r, LIST_LIMIT, &a->friends.limit) && request_query_user_cursor(r, &a->friends.after);
+}
+
+static void on_receipts(const struct store_receipts *list, void *arg)
+{
+	struct request *r = arg;
+	if (list->status == STORE_LIMITED) {
+		request_fail(r, PROBLEM_CONFLICT, "in groups of more than %d members nobody is told who has read what",
+			     r->live->conf->groups.receipts_max);
+		return;
+	}
+	if (list->status != STORE_OK) {
+		request_fail_store(r, list->status);
+		return;
+	}
+	struct json_out *o = request_begin(r);
+	json_key(o, "read_count");
+	json_i64(o, (int64_t)list->read_count);
+	json_key(o, "items");
+	json_array(o);
+	for (size_t i = 0; i < list->count; i++) {
+		json_object(o);
+		json_key(o, "user_id");
+		json_cstr(o, list->item[i].user_id);
+		json_key(o, "read_at");
+		json_time(o, list->item[i].read_ms);
+		json_object_end(o);
+	}
+	json_array_end(o);
+	json_key(o, "next_cursor");
+	json_str(o, list->has_more && list->count != 0 ? str_from(list->item[list->count - 1].user_id) : STR_NULL);
+	request_end(r, 200);
+}
+
+void receipts_proceed(struct request *r, const union command_args *a)
+{
+	store_list_receipts(r->live->store, request_user(r), r->path_id, a->friends.limit, a->friends.after,
+			    on_receipts, r);
+}
