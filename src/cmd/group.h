@@ -5,6 +5,7 @@
 
 #include "core/base.h"
 #include "api/command.h"
+#include "live/session.h"
 
 /*
  * A message costs as many tokens of the node's groups.fanout_per_second as the group has members online here. False
@@ -17,6 +18,13 @@ void group_fanout_fail(struct request *r);
 
 /* request_fail_write() for what is done to a group: where nobody knows whether it was, its members catch up. */
 void group_fail_write(struct request *r, enum store_status s, uint64_t conversation_id);
+
+/*
+ * Tells the sessions of what was done, STORE_OK; `leaves`: who went out did so themselves. Uses
+ * live->scratch.
+ */
+void group_tell_change(struct live *live, enum group_step step, bool leaves, const struct store_group_done *d,
+		       const struct session *except);
 
 /* The {id} of the path is a group's, as far as the number tells; false after having answered 404. */
 bool group_path_check(struct request *r);

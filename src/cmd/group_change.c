@@ -64,17 +64,9 @@ static enum group_step step_of(const struct request *r)
 	return (enum group_step)r->cmd->variant;
 }
 
-static enum group_out reason_of(const struct request *r, const struct store_group_done *d)
+void group_tell_change(struct live *live, enum group_step step, bool leaves, const struct store_group_done *d,
+		       const struct session *except)
 {
-	if (strcmp(r->user, r->path_user) == 0)
-		return GROUP_OUT_LEFT;
-	return d->banned ? GROUP_OUT_BANNED : GROUP_OUT_REMOVED;
-}
-
-static void tell(struct request *r, const struct store_group_done *d)
-{
-	struct live *live = r->live;
-	enum group_step step = step_of(r);
 	struct str changed = STR_NULL;
 	if (d->message == NULL && d->in_count == 0 && d->out_count == 0)
 		return;
@@ -87,7 +79,9 @@ static void tell(struct request *r, const struct store_group_done *d)
 		.first_seq = d->first_seq,
 		.out = d->out,
 		.out_count = d->out_count,
-		.reason = reason_of(r, d),
+		.reason = leaves      ? GROUP_OUT_LEFT
+			  : d->banned ? GROUP_OUT_BANNED
+				      : GROUP_OUT_REMOVED,
 		.dissolved = d->dissolved,
 		.profile_changed = d->message != NULL && (step == GROUP_CHANGE || step == GROUP_PASS_ON),
 	};
@@ -100,7 +94,7 @@ static void tell(struct request *r, const struct store_group_done *d)
 		news.changed = &changed;
 		news.changed_count = 1;
 	}
-	group_tell(live, &news, request_session(r));
+	group_tell(live, &news, except);
 }
 
 /* ---- the answer ---- */
@@ -309,7 +303,7 @@ static void on_changed(const struct store_group_done *d, void *arg)
 		fail_change(r, d);
 		return;
 	}
-	tell(r, d);
+	group_tell_change(r->live, step_of(r), strcmp(r->user, r->path_user) == 0, d, request_session(r));
 	if (request_is_detached(r))
 		request_done(r);
 	else

@@ -27,6 +27,8 @@ static const struct {
 	{"token", "USER [--ttl S] [--scope S]", "print a JWT for the user", ctl_token},
 	{"user", "add USER [--nickname NAME] | passwd USER | show USER",
 	 "add an account, change its password (read from standard input), or show it", ctl_user},
+	{"group", "show ID | members ID | add ID USER | remove ID USER [--ban]",
+	 "show a group or its members; add a user to it, or remove (and ban) one, in the running server", ctl_group},
 	{"befriend", "A B", "make two users friends, creating them where they are missing", ctl_befriend},
 #ifdef TIDINGS_DEBUG
 	{"clock", "[wall] SECONDS", "shift the node's clocks, or the wall clock alone (debug builds only)", ctl_clock},

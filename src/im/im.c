@@ -9,6 +9,7 @@
 #include "api/http_door.h"
 #include "api/observe.h"
 #include "cmd/cmd.h"
+#include "cmd/operator.h"
 #include "core/clock.h"
 #include "core/log.h"
 #include "hub/tickets.h"
@@ -221,6 +222,11 @@ void im_kick(struct im *im, const char *user_id)
 	struct str user = str_from(user_id);
 	session_kick_user(&im->live, user);
 	push_publish(&im->live, topic_make(topic, TOPIC_USER, user), BUS_KICK, STR_LIT(""));
+}
+
+void im_change_group(struct im *im, uint64_t group_id, const char *user_id, bool removes, bool bans, int fd)
+{
+	operator_change_group(&im->live, group_id, str_from(user_id), removes, bans, fd);
 }
 
 void im_worker_lost(struct im *im, const char *name)

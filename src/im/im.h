@@ -25,7 +25,8 @@ struct im_options {
 	unsigned slot;
 	const char *name;	/* of WORKER_NAME_LEN characters, this process' alone in the whole cluster */
 	struct tls_server *tls; /* of im_tls_new(); im_free() frees it */
-	/* A connection of any listener has closed, also within im_free(). It may be many a turn, so it is to be quick. */
+	/* A connection of any listener has closed, also within im_free(). It may be many a turn, so it is to be quick.
+	 */
 	void (*closed)(void *ctx);
 	void *ctx;
 };
@@ -51,6 +52,11 @@ void im_accept(struct im *im, int fd, enum im_door door, const struct addr *peer
 void im_drain(struct im *im, int64_t deadline_ms);
 /* Ends all of a user's sessions, wherever in the cluster they are, with 4001. */
 void im_kick(struct im *im, const char *user_id);
+/*
+ * The server's operator adds a user to a group, or removes and maybe bans them. The sessions are told as when a member
+ * does it. The answer goes to fd, which is closed: a line of JSON with ok, and changed or error.
+ */
+void im_change_group(struct im *im, uint64_t group_id, const char *user_id, bool removes, bool bans, int fd);
 /* The worker of that name (WORKER_NAME_LEN) has died. */
 void im_worker_lost(struct im *im, const char *name);
 /* Nothing is connected or in progress any more. */

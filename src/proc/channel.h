@@ -18,6 +18,7 @@ enum order_kind {
 	ORDER_ACCESS_LOG, /* the same, of the access log */
 	ORDER_KICK,	  /* end the sessions of `user` */
 	ORDER_LOST,	  /* another worker of this node, `name`, has died */
+	ORDER_GROUP, /* add `user` to the group, or remove them; the answer goes to the descriptor, a line of JSON */
 };
 
 struct order {
@@ -25,8 +26,10 @@ struct order {
 	int door;		    /* enum im_door; ORDER_SOCKET */
 	int64_t deadline_ms;	    /* ORDER_DRAIN */
 	struct addr peer;	    /* ORDER_SOCKET */
-	char user[USER_ID_MAX + 1]; /* ORDER_KICK */
+	char user[USER_ID_MAX + 1]; /* ORDER_KICK, ORDER_GROUP */
 	char name[WORKER_NAME_LEN]; /* ORDER_LOST */
+	uint64_t group_id;	    /* ORDER_GROUP */
+	bool removes, bans;
 };
 
 /*

@@ -16,6 +16,7 @@
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
 #include <event2/event.h>
+#include <inttypes.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/queue.h>
@@ -44,6 +45,8 @@ struct control {
 	struct json_doc *doc;
 	struct json_out *out;
 	struct buf text;
+	int asker;	/* the connection of the client whose command is run */
+	bool passed_on; /* to a worker, which answers it */
 };
 
 static void client_free(struct control_client *c)
@@ -106,6 +109,32 @@ static char *command_kick(struct control *c, const struct json *request)
 	return NULL;
 }
 
+static bool is_true(const struct json *v)
+{
+	return v != NULL && v->type == JSON_BOOL && v->boolean;
+}
+
+/* A worker does it, for the sessions of the cluster are told. */
+static char *command_group(struct control *c, const struct json *request)
+{
+	struct order order = {.kind = ORDER_GROUP};
+	const struct json *id = json_get(request, "group");
+	if (!read_user(request, order.user) || order.user[0] == '\0')
+		return xstrdup("that is no user id");
+	if (id == NULL || id->type != JSON_STRING || id_parse_u64(id->text, &order.group_id) != 0 ||
+	    !conversation_is_group(order.group_id))
+		return xstrdup("that is no group's id");
+	order.removes = is_true(json_get(request, "remove"));
+	order.bans = is_true(json_get(request, "ban"));
+	log_info("control: group %" PRIu64 ": %s %s", order.group_id,
+		 order.bans	 ? "ban"
+		 : order.removes ? "remove"
+				 : "add",
+		 order.user);
+	c->passed_on = spawn_change_group(c->m, &order, c->asker);
+	return c->passed_on ? NULL : xstrdup("no worker is ready");
+}
+
 static char *command_drain(struct control *c, const struct json *request)
 {
 	(void)request;
@@ -150,8 +179,7 @@ static char *rehearse_reload(struct control *c)
 static char *command_reload(struct control *c, const struct json *request)
 {
 	char *reason = NULL;
-	const struct json *dry_run = json_get(request, "dry_run");
-	if (dry_run != NULL && dry_run->type == JSON_BOOL && dry_run->boolean)
+	if (is_true(json_get(request, "dry_run")))
 		return rehearse_reload(c);
 	if (master_reload(c->m, &reason) != 0)
 		return reason;
@@ -181,7 +209,8 @@ static const struct {
 	char *(*run)(struct control *c, const struct json *request);
 } commands[] = {
 	{"status", command_status}, {"workers", command_workers}, {"sessions", command_sessions},
-	{"kick", command_kick},	    {"reload", command_reload},	  {"drain", command_drain},
+	{"kick", command_kick},	    {"group", command_group},	  {"reload", command_reload},
+	{"drain", command_drain},
 #ifdef TIDINGS_DEBUG
 	{"clock", command_clock},
 #endif
@@ -237,8 +266,14 @@ static void on_read(struct bufferevent *io, void *arg)
 		return;
 	}
 	client->answered = true;
+	c->asker = bufferevent_getfd(io);
+	c->passed_on = false;
 	answer(c, (struct str){line, len});
 	free(line);
+	if (c->passed_on) {
+		client_free(client);
+		return;
+	}
 	bufferevent_write(io, c->text.data, c->text.len);
 }
 

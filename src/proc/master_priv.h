@@ -9,6 +9,7 @@
 #include "hub/hub.h"
 #include "im/im.h"
 #include "net/addr.h"
+#include "proc/channel.h"
 
 #include <sys/queue.h>
 #include <sys/types.h>
@@ -126,6 +127,9 @@ void spawn_quit_all(struct master *m);
 void spawn_reopen_all(struct master *m);
 /* Ends a user's sessions in the whole cluster. */
 void spawn_kick(struct master *m, const char *user_id);
+/* One worker adds or removes a user, and answers the client whose connection fd is; the caller keeps its fd. False:
+ * none can. */
+bool spawn_change_group(struct master *m, const struct order *order, int fd);
 unsigned spawn_living(const struct master *m);
 unsigned spawn_free_slots(const struct master *m);
 /* As many of the present generation as there are to be. */

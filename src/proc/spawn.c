@@ -237,6 +237,17 @@ void spawn_kick(struct master *m, const char *user_id)
 		tell(&m->child[i], &order, -1);
 }
 
+bool spawn_change_group(struct master *m, const struct order *order, int fd)
+{
+	for (unsigned i = 0; i < m->slots; i++) {
+		const struct child *c = &m->child[i];
+		if (c->pid != 0 && !c->told_to_leave && c->state == WORKER_READY &&
+		    channel_send(c->channel, order, fd) == 0)
+			return true;
+	}
+	return false;
+}
+
 bool spawn_all_ready(const struct master *m)
 {
 	int ready = 0;

@@ -159,6 +159,9 @@ static void obey(struct worker *w, const struct order *o, int fd)
 		hub_tidy(w->hub);
 		im_worker_lost(w->im, o->name);
 		break;
+	case ORDER_GROUP:
+		im_change_group(w->im, o->group_id, o->user, o->removes, o->bans, fd);
+		break;
 	case ORDER_LOG:
 		log_take_fd(fd);
 		break;

@@ -149,6 +149,10 @@ void store_change_group(struct store *s, const struct store_group_op *op, store_
 void store_find_group_views(struct store *s, uint64_t conversation_id, const struct str *users, size_t n,
 			    store_conversations_fn *fn, void *arg);
 
+/* For the server's operator: what the owner may see is read as theirs. STORE_NOT_FOUND: no such group. */
+typedef void store_owner_fn(enum store_status status, struct str owner, void *arg);
+void store_find_group_owner(struct store *s, uint64_t conversation_id, store_owner_fn *fn, void *arg);
+
 /* Of one user in one group. */
 struct group_membership {
 	size_t user; /* its index in what was asked for */
