@@ -54,7 +54,7 @@ enum store_status group_add(struct change_group *c, struct buf *text)
 	screen_all(c);
 	if (c->now.in_count == 0)
 		return STORE_OK;
-	group_tell(c, "added", c->in, c->now.in_count);
+	group_say(c, "added", c->in, c->now.in_count);
 	group_put_in(c, text);
 	return STORE_OK;
 }
@@ -93,7 +93,7 @@ enum store_status group_create(struct change_group *c, struct buf *text)
 	group_apply_settings(&c->head.settings, &c->op);
 	group_let_in(c, c->actor, GROUP_OWNER);
 	screen_all(c);
-	group_tell(c, "created", c->in, c->now.in_count);
+	group_say(c, "created", c->in, c->now.in_count);
 	put_group(c, text);
 	group_put_in(c, text);
 	c->now.created = true;

@@ -177,7 +177,7 @@ enum store_status group_join(struct change_group *c, struct buf *text)
 	if (room != STORE_OK)
 		return room;
 	group_let_in(c, p, GROUP_MEMBER);
-	group_tell(c, "joined", &p->id, 1);
+	group_say(c, "joined", &p->id, 1);
 	group_put_in(c, text);
 	put_use(c, text);
 	return STORE_OK;
@@ -203,7 +203,7 @@ enum store_status group_accept(struct change_group *c, struct buf *text)
 	if (room != STORE_OK)
 		return room;
 	group_let_in(c, p, GROUP_MEMBER);
-	group_tell(c, "added", &p->id, 1);
+	group_say(c, "added", &p->id, 1);
 	group_put_in(c, text);
 	p->role = p->as;
 	p->joined_ms = c->message.created_ms;

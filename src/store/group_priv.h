@@ -115,10 +115,10 @@ void group_put_id(struct buf *text, const struct change_group *c);
 /* " WHERE user_id='…' AND conversation_id=…" */
 void group_put_where(struct buf *text, const struct change_group *c, struct str user);
 /* The system message that tells of this; takes the next seq. */
-void group_tell(struct change_group *c, const char *event, const struct str *ids, size_t count);
+void group_say(struct change_group *c, const char *event, const struct str *ids, size_t count);
 /* Lets a person in by this step: remembers it. */
 void group_let_in(struct change_group *c, struct group_person *p, enum group_role as);
-/* Writes all who come in, after group_tell(): counts, members, and that they have no request any more. */
+/* Writes all who come in, after group_say(): counts, members, and that they have no request any more. */
 void group_put_in(struct change_group *c, struct buf *text);
 /* One goes out. */
 void group_put_out(struct change_group *c, struct buf *text, struct group_person *p);

@@ -58,7 +58,7 @@ enum store_status group_change(struct change_group *c, struct buf *text)
 	}
 	changed |= group_apply_settings(&c->head.settings, op);
 	if (renamed || changed)
-		group_tell(c, changed ? "changed" : "renamed", NULL, 0);
+		group_say(c, changed ? "changed" : "renamed", NULL, 0);
 	return STORE_OK;
 }
 
@@ -70,7 +70,7 @@ enum store_status group_dissolve(struct change_group *c, struct buf *text)
 	may = group_is_alive(c);
 	if (may != STORE_OK)
 		return may;
-	group_tell(c, "dissolved", NULL, 0);
+	group_say(c, "dissolved", NULL, 0);
 	c->head.dissolved_ms = c->message.created_ms;
 	c->now.dissolved = true;
 	group_put_close(c, text);

@@ -97,7 +97,7 @@ static int64_t later(int64_t a, int64_t b)
 	return a > b ? a : b;
 }
 
-void group_tell(struct change_group *c, const char *event, const struct str *ids, size_t count)
+void group_say(struct change_group *c, const char *event, const struct str *ids, size_t count)
 {
 	struct group_head *h = &c->head;
 	int64_t at = later(c->now_ms, h->last_ms);

@@ -31,11 +31,11 @@ static enum store_status leave(struct change_group *c, struct buf *text)
 	if (was_owner && !alone && c->head.dissolved_ms == 0)
 		return STORE_IS_OWNER;
 	if (alive == STORE_OK && was_owner) {
-		group_tell(c, "dissolved", NULL, 0);
+		group_say(c, "dissolved", NULL, 0);
 		c->head.dissolved_ms = c->message.created_ms;
 		c->now.dissolved = true;
 	} else if (alive == STORE_OK) {
-		group_tell(c, "left", &p->id, 1);
+		group_say(c, "left", &p->id, 1);
 	}
 	/* Else nobody is told, for it is dissolved, or there is no place for one more message. */
 	group_put_out(c, text, p);
@@ -78,7 +78,7 @@ enum store_status group_remove(struct change_group *c, struct buf *text)
 	}
 	if (p->role == GROUP_NO_ROLE)
 		return STORE_OK;
-	group_tell(c, "removed", &p->id, 1);
+	group_say(c, "removed", &p->id, 1);
 	group_put_out(c, text, p);
 	c->now.banned = c->op.ban;
 	return STORE_OK;
@@ -136,7 +136,7 @@ enum store_status group_set_member(struct change_group *c, struct buf *text)
 	sql_expect(text, 1);
 	c->now.role_changed = p->role != was.role;
 	if (c->now.role_changed)
-		group_tell(c, "role", &p->id, 1);
+		group_say(c, "role", &p->id, 1);
 	return STORE_OK;
 }
 
@@ -175,7 +175,7 @@ enum store_status group_pass_on(struct change_group *c, struct buf *text)
 	if (p->role == GROUP_OWNER)
 		return STORE_OK;
 	put_owner(c, text);
-	group_tell(c, "owner", &p->id, 1);
+	group_say(c, "owner", &p->id, 1);
 	c->now.role_changed = true;
 	return STORE_OK;
 }
