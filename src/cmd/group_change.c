@@ -17,22 +17,13 @@
 
 bool group_fanout_take(struct request *r, uint64_t conversation_id)
 {
-	const double rate = r->live->conf->groups.fanout_per_second;
-	/* Who is no member is refused by the store, at nobody's cost. */
-	uint64_t online =
-		group_may_have(r->live, conversation_id, request_user(r)) ? group_online(r->live, conversation_id) : 0;
-	unsigned tokens = online < UINT32_MAX ? (unsigned)online : UINT32_MAX;
-	r->retry_ms = bucket_take_many(r->live->hub, 'o', "", tokens, rate, rate, clock_mono_ms());
-	if (r->retry_ms != 0)
-		return false;
-	r->fanout = tokens;
-	return true;
+	r->retry_ms = group_take_fanout(r->live, conversation_id, &r->fanout);
+	return r->retry_ms == 0;
 }
 
 void group_fanout_give_back(struct request *r)
 {
-	const double rate = r->live->conf->groups.fanout_per_second;
-	bucket_give_back(r->live->hub, 'o', "", r->fanout, rate, rate);
+	group_give_back_fanout(r->live, r->fanout);
 	r->fanout = 0;
 }
 

@@ -19,13 +19,13 @@ static const struct step {
 	group_decide_fn *decide;
 	bool quiet; /* nobody but the asker is told */
 } steps[] = {
-	[GROUP_CREATE] = {group_create, false},	    [GROUP_CHANGE] = {group_change, false},
-	[GROUP_DISSOLVE] = {group_dissolve, false}, [GROUP_ADD] = {group_add, false},
-	[GROUP_REMOVE] = {group_remove, false},	    [GROUP_SET_MEMBER] = {group_set_member, false},
-	[GROUP_PASS_ON] = {group_pass_on, false},   [GROUP_UNBAN] = {group_unban, true},
-	[GROUP_INVITE] = {group_invite, true},	    [GROUP_REVOKE] = {group_revoke, true},
-	[GROUP_JOIN] = {group_join, false},	    [GROUP_ACCEPT] = {group_accept, false},
-	[GROUP_DECLINE] = {group_decline, true},
+	[GROUP_CREATE] = {group_decide_create, false},	   [GROUP_CHANGE] = {group_decide_change, false},
+	[GROUP_DISSOLVE] = {group_decide_dissolve, false}, [GROUP_ADD] = {group_decide_add, false},
+	[GROUP_REMOVE] = {group_decide_remove, false},	   [GROUP_SET_MEMBER] = {group_decide_set_member, false},
+	[GROUP_PASS_ON] = {group_decide_pass_on, false},   [GROUP_UNBAN] = {group_decide_unban, true},
+	[GROUP_INVITE] = {group_decide_invite, true},	   [GROUP_REVOKE] = {group_decide_revoke, true},
+	[GROUP_JOIN] = {group_decide_join, false},	   [GROUP_ACCEPT] = {group_decide_accept, false},
+	[GROUP_DECLINE] = {group_decide_decline, true},
 };
 
 const char *group_role_name(enum group_role r)

@@ -44,7 +44,7 @@ static void screen_all(struct change_group *c)
 	c->now.left_out = c->left_out;
 }
 
-enum store_status group_add(struct change_group *c, struct buf *text)
+enum store_status group_decide_add(struct change_group *c, struct buf *text)
 {
 	enum store_status may = group_may_add(c);
 	if (may == STORE_OK)
@@ -81,7 +81,7 @@ static void put_group(struct change_group *c, struct buf *text)
 	buf_append_char(text, ')');
 }
 
-enum store_status group_create(struct change_group *c, struct buf *text)
+enum store_status group_decide_create(struct change_group *c, struct buf *text)
 {
 	if (c->existing_id != 0) {
 		c->now.conversation_id = c->existing_id;

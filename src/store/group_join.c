@@ -65,7 +65,7 @@ static void put_drop_dead_codes(struct change_group *c, struct buf *text)
 	sql_lit(text, " OR i.uses>=i.max_uses)");
 }
 
-enum store_status group_invite(struct change_group *c, struct buf *text)
+enum store_status group_decide_invite(struct change_group *c, struct buf *text)
 {
 	enum store_status may = group_may_add(c);
 	if (may == STORE_OK)
@@ -90,7 +90,7 @@ enum store_status group_invite(struct change_group *c, struct buf *text)
 	return STORE_OK;
 }
 
-enum store_status group_revoke(struct change_group *c, struct buf *text)
+enum store_status group_decide_revoke(struct change_group *c, struct buf *text)
 {
 	enum store_status may = group_may_add(c);
 	if (may == STORE_OK)
@@ -157,7 +157,7 @@ static enum store_status ask_to_join(struct change_group *c, struct buf *text)
 	return STORE_OK;
 }
 
-enum store_status group_join(struct change_group *c, struct buf *text)
+enum store_status group_decide_join(struct change_group *c, struct buf *text)
 {
 	struct group_person *p = c->actor;
 	if (c->op.conversation_id == 0 && !c->code_found)
@@ -191,7 +191,7 @@ static enum store_status may_answer(const struct change_group *c)
 	return may == STORE_OK ? group_is_alive(c) : may;
 }
 
-enum store_status group_accept(struct change_group *c, struct buf *text)
+enum store_status group_decide_accept(struct change_group *c, struct buf *text)
 {
 	struct group_person *p = c->peer;
 	enum store_status may = may_answer(c);
@@ -211,7 +211,7 @@ enum store_status group_accept(struct change_group *c, struct buf *text)
 	return STORE_OK;
 }
 
-enum store_status group_decline(struct change_group *c, struct buf *text)
+enum store_status group_decide_decline(struct change_group *c, struct buf *text)
 {
 	enum store_status may = may_answer(c);
 	if (may != STORE_OK)

@@ -89,8 +89,9 @@ struct change_group {
 
 /* Each decides a step: returns its status, and writes what it changes but the message and the head. */
 typedef enum store_status group_decide_fn(struct change_group *c, struct buf *text);
-group_decide_fn group_create, group_change, group_dissolve, group_add, group_remove, group_set_member, group_pass_on,
-	group_unban, group_invite, group_revoke, group_join, group_accept, group_decline;
+group_decide_fn group_decide_create, group_decide_change, group_decide_dissolve, group_decide_add, group_decide_remove,
+	group_decide_set_member, group_decide_pass_on, group_decide_unban, group_decide_invite, group_decide_revoke,
+	group_decide_join, group_decide_accept, group_decide_decline;
 
 /* A txn_class's ask and row. */
 void group_ask(struct txn *t, struct buf *text);

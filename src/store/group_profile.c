@@ -38,7 +38,7 @@ bool group_apply_settings(struct group_settings *now, const struct store_group_o
 	       now->slow_mode_secs != was.slow_mode_secs;
 }
 
-enum store_status group_change(struct change_group *c, struct buf *text)
+enum store_status group_decide_change(struct change_group *c, struct buf *text)
 {
 	const struct store_group_op *op = &c->op;
 	enum store_status may = group_may(c, GROUP_ADMIN);
@@ -62,7 +62,7 @@ enum store_status group_change(struct change_group *c, struct buf *text)
 	return STORE_OK;
 }
 
-enum store_status group_dissolve(struct change_group *c, struct buf *text)
+enum store_status group_decide_dissolve(struct change_group *c, struct buf *text)
 {
 	enum store_status may = group_may(c, GROUP_OWNER);
 	if (may != STORE_OK || c->head.dissolved_ms != 0)

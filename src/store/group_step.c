@@ -59,7 +59,7 @@ static void put_ban(struct change_group *c, struct buf *text)
 	group_put_where(text, c, c->peer->id);
 }
 
-enum store_status group_remove(struct change_group *c, struct buf *text)
+enum store_status group_decide_remove(struct change_group *c, struct buf *text)
 {
 	struct group_person *p = c->peer;
 	if (p == c->actor)
@@ -84,7 +84,7 @@ enum store_status group_remove(struct change_group *c, struct buf *text)
 	return STORE_OK;
 }
 
-enum store_status group_unban(struct change_group *c, struct buf *text)
+enum store_status group_decide_unban(struct change_group *c, struct buf *text)
 {
 	enum store_status may = group_may(c, GROUP_ADMIN);
 	if (may == STORE_OK)
@@ -112,7 +112,7 @@ static enum store_status may_set(const struct change_group *c)
 	return may == STORE_OK && c->peer->role == GROUP_NO_ROLE ? STORE_NOT_FOUND : may;
 }
 
-enum store_status group_set_member(struct change_group *c, struct buf *text)
+enum store_status group_decide_set_member(struct change_group *c, struct buf *text)
 {
 	struct group_person *p = c->peer;
 	enum store_status may = may_set(c);
@@ -162,7 +162,7 @@ static void put_owner(struct change_group *c, struct buf *text)
 	sql_expect(text, 1);
 }
 
-enum store_status group_pass_on(struct change_group *c, struct buf *text)
+enum store_status group_decide_pass_on(struct change_group *c, struct buf *text)
 {
 	struct group_person *p = c->peer;
 	enum store_status may = group_may(c, GROUP_OWNER);
