@@ -29,7 +29,7 @@ my %keys = (
 	http => {prefix => '', max_body => 65536, header_timeout => 10, body_timeout => 30, keepalive_timeout => 75, cors_origins => '', docroot => ''},
 	websocket => {max_message => 65536, ping_interval => 30, idle_timeout => 75, send_queue => 262144, compression => 'false'},
 	message => {recall_window => 120, max_content => 16384},
-	session => {policy => 'single', max => 8, presence => 'true'},
+	session => {policy => 'multi', max => 8, presence => 'true'},
 	limits => {sends_per_second => 50, burst => 200, requests_per_second => 50, requests_burst => 500, logins_per_minute => 30},
 );
 

@@ -57,7 +57,7 @@ subtest 'a rehearsal' => sub {
 	my $generation = sub { $node->ctl_ok('status', '--json')->{generation} };
 	like $node->ctl_ok('reload', '--dry-run'), qr/nothing/, 'nothing has changed';
 	my $other = spew(Tidings::dir() . '/other-secret', 'o' x 40, 0600);
-	$node->configure({%conf, workers => 3, node_id => 'other', accounts => 'false', session => {policy => 'multi'}, http => {cors_origins => ['https://a.example', 'https://b.example']},
+	$node->configure({%conf, workers => 3, node_id => 'other', accounts => 'false', session => {policy => 'single'}, http => {cors_origins => ['https://a.example', 'https://b.example']},
 		jwt => {%{$conf{jwt}}, key => {next => {secret_file => $other}}}, mysql => {%{$conf{mysql}}, password => 'a better one'}});
 	my $reply = $node->ctl_ok('reload', '--dry-run', '--json');
 	is_deeply [map { [@$_{qw(option from to needs)}] } @{$reply->{changes}}], [
@@ -66,7 +66,7 @@ subtest 'a rehearsal' => sub {
 		['accounts', 'true', 'false', 'reload'],
 		['mysql.password', '(secret)', '(secret)', 'reload'],
 		['http.cors_origins', '', 'https://a.example, https://b.example', 'reload'],
-		['session.policy', 'single', 'multi', 'reload'],
+		['session.policy', 'multi', 'single', 'reload'],
 		['jwt.key "next"', '', 'HS256', 'reload'],
 	], 'tells what would change, what it needs, and no secret';
 	my $text = $node->ctl_ok('reload', '--dry-run');

@@ -25,7 +25,7 @@ make_certificate('two', 'rsa:2048');
 copy("$dir/one.$_", "$dir/live.$_") for qw(pem key);
 
 my $address = '127.0.0.1:' . free_port();
-my $t = Tidings->start(workers => 2, conf => {tls => {listen => [$address], certificate => "$dir/live.pem", key => "$dir/live.key"}, http => {max_body => 200000}, websocket => {max_message => 200000}});
+my $t = Tidings->start(workers => 2, conf => {session => {policy => 'single'}, tls => {listen => [$address], certificate => "$dir/live.pem", key => "$dir/live.key"}, http => {max_body => 200000}, websocket => {max_message => 200000}});
 $t->befriend(qw(alice bob));
 
 my %tls = (SSL_ca_file => "$dir/one.pem");

@@ -123,7 +123,7 @@ for my $nodes (1, 2) {
 	my @more = (workers => $workers, nodes => $nodes);
 	my $where = "$nodes node(s) with $workers workers";
 	subtest "single, $where" => sub {
-		my $t = Tidings->start(@more);
+		my $t = Tidings->start(@more, conf => {session => {policy => 'single'}});
 		single($t, $nodes);
 		simultaneous($t, $nodes);
 		$t->stop;
@@ -133,8 +133,8 @@ for my $nodes (1, 2) {
 		device($t, $nodes);
 		$t->stop;
 	};
-	subtest "multi, $where" => sub {
-		my $t = Tidings->start(@more, conf => {session => {policy => 'multi', max => 3}});
+	subtest "multi, which is the default, $where" => sub {
+		my $t = Tidings->start(@more, conf => {session => {max => 3}});
 		multi($t, $nodes);
 		$t->stop;
 	};

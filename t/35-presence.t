@@ -83,7 +83,7 @@ sub fence {
 for_workers('presence', {conf => {session => {policy => 'device'}}}, \&presence);
 
 subtest 'between nodes' => sub {
-	my $t = Tidings->start(workers => 1, nodes => 2);
+	my $t = Tidings->start(workers => 1, nodes => 2, conf => {session => {policy => 'single'}});
 	$t->befriend(qw(alice bob));
 	my $alice = $t->ws('alice', node => 0);
 	$alice->request(type => 'watch', user_ids => ['bob']);

@@ -7,7 +7,7 @@ use Tidings::Util qw(children_of reap slurp spawn spew);
 
 my $missing = Tidings::Browser::missing();
 plan skip_all => $missing if $missing;
-my $web = Tidings::Web->start;
+my $web = Tidings::Web->start(conf => {session => {policy => 'single'}});
 my $t = $web->t;
 
 subtest 'what goes wrong in a page' => sub {

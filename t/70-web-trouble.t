@@ -7,7 +7,7 @@ use Tidings::Web;
 
 my $missing = Tidings::Browser::missing();
 plan skip_all => $missing if $missing;
-my $web = Tidings::Web->start;
+my $web = Tidings::Web->start(conf => {session => {policy => 'single'}});
 my $t = $web->t;
 $t->befriend(qw(ann ben));
 my ($ann, $ben) = map { $web->enter($_) } qw(ann ben);

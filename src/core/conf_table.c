@@ -243,7 +243,7 @@ const struct conf_row conf_rows[] = {
 		 "escape of six bytes, it may take three quarters of the smaller one of http.max_body and "
 		 "websocket.max_message: that way both take the same texts."},
 
-	{"session", "policy", CONF_ENUM, AT(session.policy), .def = "single", .names = policy_names,
+	{"session", "policy", CONF_ENUM, AT(session.policy), .def = "multi", .names = policy_names,
 	 .help = "Who stays when a user logs in again. single: the newest session; device: the newest of each "
 		 "device class; multi: the newest max. The same on all nodes of a cluster."},
 	{"session", "max", CONF_INT, AT(session.max), .def = "8", .min = 1, .max = 64,
