@@ -34,7 +34,7 @@ my $top = abs_path(__FILE__) =~ s{/t/lib/[^/]*\z}{}r;
 my $nodes_made = 0;
 
 # A test that uses this module gets strict, warnings, Test::More and these.
-our @EXPORT = qw(for_workers wait_for now text_to);
+our @EXPORT = qw(for_workers wait_for now text_to text_in);
 sub import {
 	strict->import;
 	warnings->import;
@@ -151,6 +151,23 @@ sub send_text {
 	my $r = $self->api($from)->post('/messages/send', text_to($to, $content, %more));
 	die "send: " . $r->status . ' ' . $r->body . "\n" if $r->status != 201;
 	return $r->json;
+}
+
+# The same to a conversation.
+sub text_in { my ($id, $content, %more) = @_; return {conversation_id => $id, message_type => 'text', content => $content, %more} }
+sub say {
+	my ($self, $from, $id, $content, %more) = @_;
+	my $r = $self->api($from)->post('/messages/send', text_in($id, $content, %more));
+	die "send: " . $r->status . ' ' . $r->body . "\n" if $r->status != 201;
+	return $r->json;
+}
+
+# A new group of the owner and these friends; its id. More: what else the request says.
+sub group {
+	my ($self, $owner, $members, %more) = @_;
+	my $r = $self->api($owner)->post('/groups', {name => 'A group', user_ids => $members, %more});
+	die "group: " . $r->status . ' ' . $r->body . "\n" if $r->status != 201 || @{$r->json->{left_out}};
+	return $r->json->{id};
 }
 
 # ---- the truth ----
