@@ -40,15 +40,6 @@ static void test_refill(void)
 	is_int(take_all(h, "third", 3, 10, now), 10, "an interval that is no whole number");
 	is_int(take_all(h, "third", 3, 10, now + 1000), 3, "still gives its rate");
 
-	is_int(bucket_take_many(h, 's', "many", 7, 10, 20, now), 0, "several tokens at once");
-	is_int(take_all(h, "many", 10, 20, now), 13, "leave the others");
-	is_int(bucket_take_many(h, 's', "many", 5, 10, 20, now + 300), 200,
-	       "where there are fewer it is to come later");
-	is_int(take_all(h, "many", 10, 20, now + 300), 3, "and takes none");
-	is_int(bucket_take_many(h, 's', "many", 1000000, 10, 20, now + 10000), 0, "more than there can be are all");
-	ok(bucket_take_many(h, 's', "many", 1, 10, 20, now + 10000) > 0, "then there is none");
-	is_int(bucket_take_many(h, 's', "many", 0, 10, 20, now + 10000), 0, "nothing is always there");
-
 	is_int(take_all(h, "free", 0, 1, now), 100000, "rate 0 is no limit");
 	is_int(take_all(h, "tight", 10, 0, now), 1, "a burst under one is one");
 	is_int(bucket_take(h, 's', "alice", 50, 10, now + 3600000), 20, "a lowered burst: empty, not in debt");

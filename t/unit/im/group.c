@@ -481,17 +481,21 @@ static void test_views(void)
 
 static void test_fanout_budget(void)
 {
+	uint64_t taken;
 	begin();
 	conf->groups.fanout_per_second = 4;
-	is_int(group_take_fanout(live, TRIP), 0, "a message costs a token for each member online");
-	is_int(group_take_fanout(live, TRIP), 0, "as long as there are any");
-	ok(group_take_fanout(live, TRIP) > 0, "then it is to come later");
-	is_int(group_take_fanout(live, ID(7)), 0, "one to a group of which nobody is here costs nothing");
+	is_int(group_take_fanout(live, TRIP, &taken), 0, "a message costs a token for each member online");
+	is_int(taken, 2, "(two)");
+	is_int(group_take_fanout(live, TRIP, &taken), 0, "as long as there are any");
+	ok(group_take_fanout(live, TRIP, &taken) > 0 && taken == 0, "then it is to come later");
+	is_int(group_take_fanout(live, ID(7), &taken), 0, "one to a group of which nobody is here costs nothing");
+	group_give_back_fanout(live, 2);
+	is_int(group_take_fanout(live, TRIP, &taken), 0, "what was given back is there");
 	pass(600);
-	is_int(group_take_fanout(live, TRIP), 0, "until there are more");
+	is_int(group_take_fanout(live, TRIP, &taken), 0, "and so is what has come meanwhile");
 	conf->groups.fanout_per_second = 1;
 	pass(5000);
-	is_int(group_take_fanout(live, TRIP), 0, "a large group takes all there can be");
+	is_int(group_take_fanout(live, TRIP, &taken), 0, "a large group takes all there can be");
 	conf->groups.fanout_per_second = 200000;
 	end();
 }

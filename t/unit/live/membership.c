@@ -164,6 +164,10 @@ int64_t bucket_take_many(struct hub *h, char kind, const char *name, uint64_t to
 	return 0;
 }
 
+void bucket_give_back(struct hub *h, char kind, const char *name, uint64_t tokens, double rate, double burst)
+{
+}
+
 void views_want(struct live_group *g, struct member *m, bool joins)
 {
 }
