@@ -448,8 +448,7 @@ static void test_views(void)
 	pass(2000);
 	view_reads = users_viewed = 0;
 	for (int i = 0; i < 10; i++) {
-		other_tells(C_TRIP, 'V', "");
-		(void)client_after_group(&alice);
+		group_heard(group_find(live, TRIP), BUS_VIEW, STR_LIT(""));
 		pass(100);
 	}
 	pass(3000);
@@ -462,8 +461,7 @@ static void test_views(void)
 	while (client_take(&alice) != NULL)
 		;
 	view_reads = 0;
-	other_tells("u:alice", 'V', "0000000400000001");
-	is_str(client_after(&alice, "alice"), "", "(her own view has changed)");
+	group_heard_for_user(live, STR_LIT("alice"), BUS_VIEW, STR_LIT("0000000400000001"));
 	pass(200);
 	is_str(client_next(&alice), CONVERSATION("alice"), "what one member sees may change alone");
 	is_str(client_rest(&bob), "", "and concerns nobody else");
@@ -476,6 +474,15 @@ static void test_views(void)
 	pass(2500);
 	is_str(client_next(&alice), CONVERSATION("alice"), "but when it is back");
 	is_str(client_next(&bob), CONVERSATION("bob"), "all are");
+	other_subscribe(C_TRIP);
+	other_subscribe("u:alice");
+	group_tell(live, &news, NULL);
+	is_str(other_next_on(C_TRIP), "@1-V" OURS, "the other workers hear of a profile on the group's topic");
+	news = (struct group_news){
+		.conversation_id = TRIP, .changed = (struct str[]){STR_LIT("alice")}, .changed_count = 1};
+	group_tell(live, &news, NULL);
+	is_str(other_next_on("u:alice"), "@1-V" OURS "0000000400000001", "and of one user on theirs");
+	other_leave();
 	end();
 }
 
