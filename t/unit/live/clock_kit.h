@@ -57,6 +57,13 @@ int clock_parse_sql(struct str text, int64_t *ms_r)
 	return -1;
 }
 
+/* Nor one of a client. */
+int clock_parse_rfc3339(struct str text, int64_t *ms_r)
+{
+	*ms_r = 0;
+	return -1;
+}
+
 /* Time passes, and what is due at its end happens no later. */
 static inline void wheel_pass(struct wheel *w, int64_t ms)
 {
