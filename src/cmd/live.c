@@ -21,10 +21,11 @@ bool typing_check(struct request *r, union command_args *a)
 
 static struct str typing_event(struct request *r, uint64_t conversation_id)
 {
-	struct json_out *o = event_begin_in(r->live, "typing", conversation_id);
+	struct live *live = r->live;
+	struct json_out *o = event_begin_in(live, "typing", conversation_id);
 	json_key(o, "user_id");
 	json_cstr(o, r->user);
-	return event_end(r->live);
+	return event_end(live);
 }
 
 static void on_peer(const struct store_peer *peer, void *arg)

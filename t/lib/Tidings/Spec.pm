@@ -29,22 +29,11 @@ sub combined {
 	return {openapi => prepare($openapi, '#/openapi/', %o), asyncapi => prepare($asyncapi, '#/asyncapi/', %o)};
 }
 
-# Members that are documented before the sources have them, each with the file that will name it: until then they may be
-# missing.
-my %awaits = ((map { $_ => ['api/render.c', 'first_seq'] } qw(kind group mention_count first_seq)),
-	mentions => ['api/render.c', 'mentions'], gone => ['cmd/sync.c', 'gone'], by => ['cmd/message.c', 'by']);
-sub is_awaited {
-	my ($file, $word) = @{$awaits{$_[0]} // return 0};
-	open my $in, '<', "$doc/../src/$file" or return 0;
-	return !grep { /"$word"/ } <$in>;
-}
-
 sub prepare {
 	my ($v, $here, %o) = @_;
 	return [map { prepare($_, $here, %o) } @$v] if ref $v eq 'ARRAY';
 	return $v if ref $v ne 'HASH';
 	my %copy = map { $_ => prepare($v->{$_}, $here, %o) } grep { !/\Aexamples?\z/ } keys %$v;
-	$copy{required} = [grep { !is_awaited($_) } @{$copy{required}}] if $o{awaits} && ref $copy{required} eq 'ARRAY';
 	$copy{'$ref'} =~ s{\A\./openapi\.yaml#/}{#/openapi/} || $copy{'$ref'} =~ s{\A#/}{$here} if defined $copy{'$ref'};
 	my @types = ref $copy{type} eq 'ARRAY' ? @{$copy{type}} : $copy{type} // ();
 	$copy{additionalProperties} //= JSON::PP::false if $o{closed} && $copy{properties} && grep { $_ eq 'object' } @types;
@@ -56,7 +45,7 @@ sub schemas_of {
 	my ($name, %o) = @_;
 	require JSON::Validator::Schema::Draft201909; # only now: it brings much along
 	# Without an id it would make one of the whole text.
-	return JSON::Validator::Schema::Draft201909->new(combined(%o, awaits => 1), id => "urn:tidings:$name");
+	return JSON::Validator::Schema::Draft201909->new(combined(%o), id => "urn:tidings:$name");
 }
 sub open_schemas { return $open //= schemas_of('open') }
 sub closed_schemas { return $closed //= schemas_of('closed', closed => 1) }
