@@ -259,11 +259,9 @@ static void random_send(uint64_t id, struct sent_answer *a)
 	ask_send(store[pick(STORES)], p, a);
 }
 
-/* Or by no member; or at a time before the last one's, for the clock that is held goes back by a moment. */
 static bool may_be_sent(enum store_status status)
 {
-	return status == STORE_OK || status == STORE_NOT_FOUND || status == STORE_GROUP_DISSOLVED ||
-	       status == STORE_SLOW_MODE;
+	return status == STORE_OK || status == STORE_NOT_FOUND || status == STORE_GROUP_DISSOLVED;
 }
 
 static void wait_sent(void)
