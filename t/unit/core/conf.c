@@ -98,7 +98,7 @@ static void check_defaults(const struct conf *c, const char *what)
 		   c->websocket.idle_timeout_secs == 75 && c->websocket.send_queue == 262144,
 	   "%s: websocket", what);
 	ok(c->message.recall_window_secs == 120 && c->message.max_content == 16384, "%s: message", what);
-	ok(c->session.policy == SESSION_SINGLE && c->session.max == 8, "%s: session", what);
+	ok(c->session.policy == SESSION_MULTI && c->session.max == 8, "%s: session", what);
 	ok(c->limits.sends_per_second == 50 && c->limits.burst == 200 && c->limits.requests_per_second == 50 &&
 		   c->limits.requests_burst == 500 && c->limits.logins_per_minute == 30,
 	   "%s: limits", what);
@@ -165,7 +165,7 @@ static void test_values(void)
 			       "redis { password = '' prefix = \"\" }\n"
 			       "http { prefix = /api/v1\n\tcors_origins = { http://a.b:80, \"https://[::1]\" } }\n"
 			       "websocket { ping_interval = 74 }\n"
-			       "session { policy = multi } session { max = 3 }\n"
+			       "session { policy = device } session { max = 3 }\n"
 			       "limits { burst = 1 burst = 2 }",
 			       "values of all kinds");
 	if (c == NULL)
@@ -184,7 +184,7 @@ static void test_values(void)
 	is_str(c->http.prefix, "/api/v1", "an unquoted path");
 	ok(c->http.cors_origins.count == 2 && strcmp(c->http.cors_origins.item[0], "http://a.b:80") == 0,
 	   "// within a word begins no comment");
-	ok(c->session.policy == SESSION_MULTI && c->session.max == 3, "a section in two parts");
+	ok(c->session.policy == SESSION_DEVICE && c->session.max == 3, "a section in two parts");
 	is_int(c->limits.burst, 2, "the last one counts");
 	is_int(conf_line(c, &c->http.cors_origins), 11, "the line is known");
 	is_int(conf_line(c, &c->http.max_body), 0, "no line for a default");
