@@ -145,7 +145,8 @@ void store_change_group(struct store *s, const struct store_group_op *op, store_
 
 /* ---- what is read ---- */
 
-/* The group as several of its members see it, in one read: one conversation for each of `users` who is one. */
+/* The group as several of its members see it, in one read: one conversation for each of `users` who is one, some
+ * hundreds at most, in no order. */
 void store_find_group_views(struct store *s, uint64_t conversation_id, const struct str *users, size_t n,
 			    store_conversations_fn *fn, void *arg);
 
@@ -181,7 +182,10 @@ struct store_members {
 	bool has_more;
 };
 typedef void store_members_fn(const struct store_members *r, void *arg);
-/* query: only those whose id begins with it, or whose nickname contains it; absent: all. */
+/*
+ * query: only those whose id begins with it, or whose nickname contains it in any case; absent: all. Such a page may
+ * look at all members of the group, 2,000 at a time with other users' turns in between.
+ */
 void store_list_members(struct store *s, struct str user, uint64_t conversation_id, unsigned limit,
 			const struct group_member_cursor *after, struct str query, store_members_fn *fn, void *arg);
 
@@ -223,7 +227,10 @@ typedef void store_invite_fn(const struct store_invite_seen *r, void *arg);
 /* What a stranger may see of the group that the code is for. */
 void store_look_at_invite(struct store *s, struct str user, struct str code, store_invite_fn *fn, void *arg);
 
-/* Messages that mention the user or everyone, newest first, of all the user's conversations; and where to go on. */
+/*
+ * Messages that mention the user or everyone, newest first, of all the user's conversations; and where to go on.
+ * Without those that are recalled, that the user has deleted, or does not see.
+ */
 struct store_mentions {
 	enum store_status status;
 	const struct message *item;
@@ -235,7 +242,10 @@ typedef void store_mentions_fn(const struct store_mentions *r, void *arg);
 void store_list_mentions(struct store *s, struct str user, unsigned limit, struct store_cursor after,
 			 store_mentions_fn *fn, void *arg);
 
-/* Who has read a message, without its sender, in order of user id. */
+/*
+ * Who has read a message, without its sender, in order of user id. Who joined after it has once they have read
+ * something.
+ */
 struct store_receipt {
 	char user_id[USER_ID_MAX + 1];
 	int64_t read_ms;

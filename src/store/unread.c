@@ -150,14 +150,23 @@ static void put_direct(struct buf *text, bool *first, size_t tag, const struct u
 	buf_append_char(text, ')');
 }
 
+bool unread_is_known(const struct unread *u)
+{
+	if (u->last_seq <= u->read_seq)
+		return true;
+	return u->mention_seq <= u->read_seq && u->all_seq <= u->read_seq && u->uncounted_seq <= u->read_seq &&
+	       u->deleted_seq <= u->read_seq;
+}
+
 bool unread_put(struct buf *text, bool *first, size_t tag, const struct unread *u)
 {
-	size_t before = text->len;
-	if (u->last_seq > u->read_seq && conversation_is_group(u->conversation_id))
+	if (unread_is_known(u))
+		return false;
+	if (conversation_is_group(u->conversation_id))
 		put_group(text, first, tag, u);
-	else if (u->last_seq > u->read_seq)
+	else
 		put_direct(text, first, tag, u);
-	return text->len != before;
+	return true;
 }
 
 size_t unread_take_tag(struct row *row)
@@ -173,5 +182,6 @@ void unread_take(struct row *row, struct unread *u)
 
 void unread_restart(struct unread *u)
 {
-	u->gone = u->mentions = 0;
+	u->gone = u->known_gone;
+	u->mentions = 0;
 }

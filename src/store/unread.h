@@ -22,10 +22,15 @@ struct unread {
 	uint64_t last_seq, read_seq;
 	/* As in schema/0009_groups.sql; 0: none. Of a direct conversation only mention_seq. */
 	uint64_t uncounted_seq, all_seq, deleted_seq, mention_seq;
-	/* Messages after read_seq that are not unread, and unread ones that mention the user. */
-	uint64_t gone, mentions;
+	/*
+	 * Messages after read_seq that are not unread, and unread ones that mention the user. Those that are known
+	 * already are counted in known_gone, too, and then uncounted_seq is 0.
+	 */
+	uint64_t gone, known_gone, mentions;
 };
 
+/* There is nothing to count. */
+bool unread_is_known(const struct unread *u);
 /* The parts of a UNION ALL statement that count this one, to be told by `tag`. False: there is nothing to count. */
 bool unread_put(struct buf *text, bool *first, size_t tag, const struct unread *u);
 /* The tag of a row of that statement. */
