@@ -8,6 +8,7 @@
 /* The names of the members, numbers, times and ids. */
 #define MESSAGE_REST 640
 #define CONVERSATION_REST 640
+#define GROUP_REST 448
 #define PROFILE_REST 256
 
 bool answer_takes(struct answer *a, size_t bytes)
@@ -24,13 +25,19 @@ bool answer_takes(struct answer *a, size_t bytes)
 size_t answer_message_size(const struct message *m)
 {
 	return MESSAGE_REST + json_str_size(m->content) + json_str_size(m->media_url) + m->extra.len +
-	       json_str_size(m->client_msg_id);
+	       json_str_size(m->client_msg_id) + m->mentions.len;
+}
+
+static size_t group_size(const struct group *g)
+{
+	return GROUP_REST + json_str_size(g->name) + json_str_size(g->avatar_url) + json_str_size(g->about);
 }
 
 size_t answer_conversation_size(const struct conversation *c)
 {
 	return CONVERSATION_REST + json_str_size(c->peer_nickname) + json_str_size(c->peer_avatar_url) +
 	       json_str_size(c->source_kind) + json_str_size(c->source_id) +
+	       (conversation_is_group(c->id) ? group_size(&c->group) : 0) +
 	       (c->has_last ? answer_message_size(&c->last) : 0);
 }
 
