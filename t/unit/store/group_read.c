@@ -307,6 +307,27 @@ static void test_list(void)
 	ok(conversations("nobody", 5, (struct store_cursor){0})->count == 0, "nobody's is empty");
 }
 
+/* Of groups whose profiles or mentions alone are more than one answer may have. */
+static void test_large_list(void)
+{
+	for (int i = 0; i < 12; i++)
+		group_join(group_new("lea", 2, 100), "lea", GROUP_OWNER, 1, 1, 2);
+	static const char *const large[] = {
+		"UPDATE group_profiles SET about=REPEAT('\"',60000) WHERE owner_id='lea'",
+		"UPDATE group_profiles SET about=NULL WHERE owner_id='lea';UPDATE messages SET "
+		"mentions=CONCAT('[\"',REPEAT('x',"
+		"65000),'\"]'),content=REPEAT('y',60000) WHERE from_user_id='lea'",
+	};
+	for (size_t i = 0; i < ARRAY_LEN(large); i++) {
+		db_sql("%s", large[i]);
+		struct list_answer *a = conversations("lea", 20, (struct store_cursor){0});
+		size_t count = a->count;
+		ok(a->has_more && count >= 8 && count < 12, "a list ends where an answer is full");
+		a = conversations("lea", 20, a->next);
+		ok(count + a->count == 12 && !a->has_more, "and goes on there");
+	}
+}
+
 /* ---- as several see it, and who is where ---- */
 
 static void on_memberships(const struct store_memberships *r, void *arg)
@@ -376,6 +397,7 @@ int main(void)
 	test_recount();
 	test_total_of_many();
 	test_list();
+	test_large_list();
 	test_views();
 	is_int(answers_at_once, 0, "no answer came but from the loop");
 	store_free(&s);
