@@ -7,6 +7,7 @@
 #include "store/sql.h"
 
 enum { STMT_RUNS, STMT_MESSAGES };
+enum { READER_USER, READER_PEER, READERS }; /* whose marks are looked for, by one statement each */
 
 /* Runs to come that a step asks for: where there are no fewer, there may be more. */
 static unsigned run_max(const struct page *p)
@@ -27,6 +28,7 @@ void page_init(struct page *p, struct arena *a, struct str user, uint64_t conver
 		.under_seq = under_seq < seq_end ? under_seq : seq_end,
 	};
 	p->first_seq = 1;
+	page_set_read(p, UINT64_MAX, UINT64_MAX);
 	p->message = arena_alloc(a, (limit + 1) * sizeof(*p->message));
 	p->known = arena_alloc(a, (run_max(p) + 1) * sizeof(*p->known));
 	p->found = arena_alloc(a, (run_max(p) + 1) * sizeof(*p->found));
@@ -35,6 +37,12 @@ void page_init(struct page *p, struct arena *a, struct str user, uint64_t conver
 void page_set_first(struct page *p, uint64_t first_seq)
 {
 	p->first_seq = first_seq > 1 ? first_seq : 1;
+}
+
+void page_set_read(struct page *p, uint64_t read_seq, uint64_t peer_read_seq)
+{
+	p->reader[READER_USER].read_seq = read_seq;
+	p->reader[READER_PEER].read_seq = peer_read_seq;
 }
 
 /* ---- a step's text ---- */
@@ -114,8 +122,74 @@ static void put_is_deleted(struct buf *text, const struct page *p)
 	sql_lit(text, ",m.deleted_by_recipient,1))");
 }
 
+/* ---- when they were read ---- */
+
+/* Who was to read it. */
+static int reader_of(const struct page *p, const struct message *m)
+{
+	return str_is(p->user, m->to) ? READER_USER : READER_PEER;
+}
+
+/* From which seq on there are messages that were read and whose mark was not found yet. */
+static void find_unmarked(struct page *p)
+{
+	for (int i = 0; i < READERS; i++) {
+		struct page_reader *r = &p->reader[i];
+		uint64_t over = r->marks_from != 0 ? r->last_mark : 0;
+		bool all_found = p->marking && r->marks < PAGE_STEP;
+		r->marks_from = 0;
+		for (size_t k = 0; k < p->count && !all_found; k++) {
+			const struct message *m = &p->message[k];
+			uint64_t seq = message_id_seq(m->id);
+			if (!m->is_read && reader_of(p, m) == i && seq > over && seq <= r->read_seq &&
+			    (r->marks_from == 0 || seq < r->marks_from))
+				r->marks_from = seq;
+		}
+	}
+	p->marking = true;
+}
+
+static void put_marks(struct buf *text, const struct page *p, int reader)
+{
+	uint64_t from = p->reader[reader].marks_from;
+	struct str user = p->user;
+	for (size_t k = 0; k < p->count && reader == READER_PEER; k++)
+		if (reader_of(p, &p->message[k]) == reader)
+			user = str_from(p->message[k].to);
+	sql_lit(text, "SELECT up_to_seq,at FROM read_marks FORCE INDEX (PRIMARY) WHERE conversation_id=");
+	sql_u64(text, p->conversation_id);
+	sql_lit(text, " AND user_id=");
+	sql_str(text, user);
+	sql_lit(text, " AND up_to_seq>=");
+	sql_u64(text, from != 0 ? from : MESSAGE_SEQ_MAX + 1);
+	buf_printf(text, " ORDER BY up_to_seq LIMIT %d", PAGE_STEP);
+}
+
+static void mark_row(struct page *p, int reader, struct row *row)
+{
+	struct page_reader *r = &p->reader[reader];
+	uint64_t up_to_seq = row_take_u64(row);
+	int64_t at_ms = row_take_ms(row);
+	r->marks++;
+	r->last_mark = up_to_seq;
+	for (size_t k = 0; k < p->count; k++) {
+		struct message *m = &p->message[k];
+		if (m->is_read || reader_of(p, m) != reader || message_id_seq(m->id) > up_to_seq)
+			continue;
+		m->is_read = true;
+		m->read_ms = at_ms;
+	}
+}
+
 void page_put(struct page *p, struct buf *text)
 {
+	if (p->marking) {
+		put_marks(text, p, READER_USER);
+		buf_append_char(text, ';');
+		put_marks(text, p, READER_PEER);
+		page_restart(p);
+		return;
+	}
 	put_runs(text, p);
 	p->count_before = p->count;
 	p->answer_before = p->answer;
@@ -128,7 +202,7 @@ void page_put(struct page *p, struct buf *text)
 		buf_append_char(text, '0');
 	else
 		put_is_deleted(text, p);
-	sql_lit(text, "," MESSAGE_COLUMNS " FROM messages m FORCE INDEX (PRIMARY) WHERE ");
+	sql_lit(text, "," MESSAGE_COLUMNS_UNMARKED " FROM messages m FORCE INDEX (PRIMARY) WHERE ");
 	put_gaps(text, p);
 	buf_append_str(text, p->backwards ? STR_LIT(" ORDER BY m.id DESC LIMIT ") : STR_LIT(" ORDER BY m.id LIMIT "));
 	sql_u64(text, p->asked);
@@ -139,6 +213,10 @@ void page_put(struct page *p, struct buf *text)
 
 void page_restart(struct page *p)
 {
+	if (p->marking) {
+		p->reader[READER_USER].marks = p->reader[READER_PEER].marks = 0;
+		return;
+	}
 	p->count = p->count_before;
 	p->answer = p->answer_before;
 	p->looked = p->found_count = p->found_at = 0;
@@ -191,13 +269,16 @@ static void message_row(struct page *p, struct arena *a, struct row *row)
 
 void page_row(struct page *p, struct arena *a, unsigned stmt, struct row *row)
 {
-	if (stmt == STMT_RUNS)
+	if (p->marking)
+		mark_row(p, (int)stmt, row);
+	else if (stmt == STMT_RUNS)
 		run_row(p, row);
 	else
 		message_row(p, a, row);
 }
 
-bool page_step(struct page *p)
+/* True: all the messages are there. */
+static bool step_messages(struct page *p)
 {
 	if (p->count > p->limit || p->answer.full) {
 		p->has_more = true;
@@ -218,6 +299,16 @@ bool page_step(struct page *p)
 	p->known_count = p->found_count;
 	p->found = swapped;
 	return false;
+}
+
+bool page_step(struct page *p)
+{
+	if (!p->marking && !step_messages(p))
+		return false;
+	if (conversation_is_group(p->conversation_id))
+		return true;
+	find_unmarked(p);
+	return p->reader[READER_USER].marks_from == 0 && p->reader[READER_PEER].marks_from == 0;
 }
 
 void page_reverse(struct page *p, size_t n)

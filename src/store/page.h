@@ -22,6 +22,14 @@
 #define PAGE_STMTS 2
 #define PAGE_STEP 128
 
+/* What one of the two in a direct conversation has read. */
+struct page_reader {
+	uint64_t read_seq;   /* later messages are not read, but for those read by themselves */
+	uint64_t marks_from; /* the seq of the first message whose mark is looked for; 0: none */
+	unsigned marks;	     /* that this step has found */
+	uint64_t last_mark;  /* the last of them */
+};
+
 /* The user has deleted all from first to last. */
 struct page_run {
 	uint64_t first, last;
@@ -47,7 +55,9 @@ struct page {
 	struct page_run *known, *found; /* before this step, in it; in the order of the walk */
 	unsigned known_count, found_count;
 	unsigned found_at; /* the first of those found that does not end before the message that was looked at last */
-	bool stopped;	   /* what lies behind looked_seq may be deleted by runs that were not found */
+	bool marking;	   /* the page is there: when its messages were read is looked for */
+	struct page_reader reader[2]; /* the user, and the other side */
+	bool stopped;		      /* what lies behind looked_seq may be deleted by runs that were not found */
 };
 
 /* Messages with seq between the two, both excluded. The arena has to live as long as the page. */
@@ -55,6 +65,11 @@ void page_init(struct page *p, struct arena *a, struct str user, uint64_t conver
 	       uint64_t under_seq, bool backwards, unsigned limit);
 /* The user sees nothing before that one. May be called again, before the rows of a step. */
 void page_set_first(struct page *p, uint64_t first_seq);
+/*
+ * Of a direct conversation: how far the user and the other side have read. Nobody has read what is after it, so that it
+ * needs no further step to find out when.
+ */
+void page_set_read(struct page *p, uint64_t read_seq, uint64_t peer_read_seq);
 /* Writes the statements of the next step, PAGE_STMTS of them with ';' between them. */
 void page_put(struct page *p, struct buf *text);
 /* The step begins anew: forgets what its rows have told. */

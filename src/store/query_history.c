@@ -28,6 +28,8 @@ static void history_row(struct read *r, unsigned stmt, struct row *row)
 	if (stmt == 0) {
 		h->party = true;
 		page_set_first(&h->page, row_take_u64(row));
+		uint64_t read_seq = row_take_u64(row);
+		page_set_read(&h->page, read_seq, row_take_u64(row));
 	} else {
 		page_row(&h->page, &r->arena, stmt - 1, row);
 	}
@@ -38,10 +40,14 @@ static void history_put(struct history *h)
 	struct buf *text = &h->read.text;
 	buf_clear(text);
 	if (conversation_is_group(h->page.conversation_id)) {
-		sql_lit(text, "SELECT g.first_seq FROM members g FORCE INDEX (PRIMARY) WHERE ");
+		sql_lit(text, "SELECT g.first_seq,0,0 FROM members g FORCE INDEX (PRIMARY) WHERE ");
 		query_put_is_member(text, h->read.user, h->page.conversation_id);
 	} else {
-		sql_lit(text, "SELECT 1 FROM conversations c WHERE c.id=");
+		sql_lit(text, "SELECT 1,IF(c.user1_id=");
+		sql_str(text, h->read.user);
+		sql_lit(text, ",c.user1_read_seq,c.user2_read_seq),IF(c.user1_id=");
+		sql_str(text, h->read.user);
+		sql_lit(text, ",c.user2_read_seq,c.user1_read_seq) FROM conversations c WHERE c.id=");
 		sql_u64(text, h->page.conversation_id);
 		sql_lit(text, " AND ");
 		query_put_is_party(text, h->read.user);

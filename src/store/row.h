@@ -30,6 +30,13 @@ enum group_role row_take_role(struct row *r);
 	"COALESCE(m.read_at,(SELECT r.at FROM read_marks r WHERE r.conversation_id=m.id>>28 AND "                      \
 	"r.user_id=m.to_user_id AND r.up_to_seq>=(m.id&268435455) ORDER BY r.up_to_seq LIMIT 1)),"                     \
 	"m.is_recalled,m.recalled_at,m.created_at,m.mentions"
+/*
+ * The same where a message that was read with those before it looks unread. A mark that depends on the row is found by
+ * passing over all before it, so lists of messages look for the marks by themselves (page.c).
+ */
+#define MESSAGE_COLUMNS_UNMARKED                                                                                       \
+	"m.id,m.from_user_id,m.to_user_id,m.message_type,m.content,m.media_url,m.extra,m.client_msg_id,m.reply_to,"    \
+	"m.read_at,m.is_recalled,m.recalled_at,m.created_at,m.mentions"
 /* Strings are copied into the arena. False where the row is null throughout (an outer join that found none). */
 bool row_take_message(struct row *r, struct arena *a, struct message *out);
 

@@ -126,6 +126,7 @@ static void begin_page(struct sync *s, size_t index)
 	if (over_seq < c->first_seq - 1)
 		over_seq = c->first_seq - 1;
 	page_init(&p->page, &s->read.arena, s->user, p->id, over_seq, c->last_seq + 1, p->have == NULL, s->limit);
+	page_set_read(&p->page, c->read_seq, c->peer_read_seq);
 }
 
 static void put_changes_of(struct sync *s, const struct pick *p, struct str audience, const struct conversation *c)

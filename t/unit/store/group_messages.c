@@ -17,6 +17,7 @@ struct page_answer {
 	bool done;
 	enum store_status status;
 	unsigned seq[101];
+	int64_t read_ms[101]; /* 0: not read */
 	size_t count;
 	bool has_more;
 };
@@ -27,8 +28,10 @@ static void on_history(const struct store_history *r, void *arg)
 	a->status = r->status;
 	a->count = r->count;
 	a->has_more = r->has_more;
-	for (size_t i = 0; i < r->count; i++)
+	for (size_t i = 0; i < r->count; i++) {
 		a->seq[i] = (unsigned)message_id_seq(r->item[i].id);
+		a->read_ms[i] = r->item[i].is_read ? r->item[i].read_ms : 0;
+	}
 	answered(&a->done);
 }
 
@@ -142,6 +145,34 @@ static void test_pages(void)
 	db_sql("DELETE FROM members WHERE user_id='eve'");
 	is_int(page("eve", id, 0, STORE_NO_AFTER, 10).status, STORE_NOT_FOUND, "nor who was one");
 	is_int(page("ann", UINT64_MAX, 0, STORE_NO_AFTER, 10).status, STORE_NOT_FOUND, "no such id");
+}
+
+/* ---- when messages of a direct conversation were read ---- */
+
+/* Each by a read of its own, with hundreds of deleted ones in between. */
+static void times_are_right(const char *user, uint64_t id, uint64_t before, uint64_t after, size_t count,
+			    const char *what)
+{
+	struct page_answer a = page(user, id, before, after, 100);
+	int64_t zero = db_sql("SELECT UNIX_TIMESTAMP(" AT("0") ")*1000");
+	unsigned wrong = 0;
+	for (size_t i = 0; i < a.count; i++)
+		wrong += a.read_ms[i] != (a.seq[i] > 980 ? 0 : zero + (a.seq[i] + a.seq[i] % 2) * 1000);
+	ok(a.count == count && wrong == 0, "%s", what);
+}
+
+static void test_read_times(void)
+{
+	db_sql("INSERT INTO conversations (user1_id,user2_id,last_seq,sort_time,user2_read_seq,created_at) VALUES "
+	       "('t1','t2',1000,UTC_TIMESTAMP(3),980,UTC_TIMESTAMP(3))");
+	unsigned long long id = (unsigned long long)db_sql("SELECT id FROM conversations WHERE user1_id='t1'");
+	db_sql("INSERT INTO messages (id,from_user_id,to_user_id,message_type,content,client_msg_id,created_at,"
+	       "deleted_by_recipient) SELECT (%llu<<28)+seq,'t1','t2',0,'x',CONCAT('t',seq),UTC_TIMESTAMP(3),"
+	       "seq BETWEEN 2 AND 950 FROM seq_1_to_1000;INSERT INTO deletions VALUES ('t2',%llu,2,950);"
+	       "INSERT INTO read_marks SELECT %llu,'t2',seq," AT("seq") " FROM seq_1_to_980 WHERE seq%%2=0",
+	       id, id, id);
+	times_are_right("t2", id, 0, 0, 51, "each message has the time of the first read that was not before it");
+	times_are_right("t1", id, 990, STORE_NO_AFTER, 100, "as its sender sees it");
 }
 
 /* ---- catching up ---- */
@@ -310,6 +341,7 @@ int main(void)
 	s = store_new(base, c, NULL, NULL);
 	wait_up(s);
 	test_pages();
+	test_read_times();
 	test_sync_listed();
 	test_sync_walk();
 	is_int(answers_at_once, 0, "no answer came but from the loop");
