@@ -12,6 +12,13 @@
 	"COALESCE(f.blocked,1) OR EXISTS(SELECT 1 FROM blocks k WHERE k.user_id=f.user_id AND "                        \
 	"k.blocked_id=f.friend_id)"
 
+/* No mark is after the newest message, so its own is the last one. */
+#define LAST_COLUMNS                                                                                                   \
+	MESSAGE_COLUMNS_WITH(                                                                                          \
+		"COALESCE(m.read_at,IF(m.id=(c.id<<28)+c.last_seq,(SELECT IF(r.up_to_seq>=c.last_seq,r.at,"            \
+		"NULL) FROM read_marks r WHERE r.conversation_id=c.id AND r.user_id=m.to_user_id ORDER BY "            \
+		"r.up_to_seq DESC LIMIT 1)," MESSAGE_MARK "))")
+
 /* "IF(c.user1_id='…',c.user1_<column>,c.user2_<column>)" */
 static void put_own(struct buf *text, struct str user, const char *column)
 {
@@ -33,7 +40,7 @@ void query_put_conversations(struct buf *text, struct str user, const char *from
 	put_own(text, user, "unread");
 	sql_lit(text, ">0,(SELECT n.seq FROM mentions n FORCE INDEX (PRIMARY) WHERE n.user_id=");
 	sql_str(text, user);
-	sql_lit(text, " AND n.conversation_id=c.id ORDER BY n.seq DESC LIMIT 1),0)," MESSAGE_COLUMNS " FROM ");
+	sql_lit(text, " AND n.conversation_id=c.id ORDER BY n.seq DESC LIMIT 1),0)," LAST_COLUMNS " FROM ");
 	buf_append_str(text, str_from(from));
 	if (more_from.s != NULL)
 		buf_append_str(text, more_from);

@@ -24,19 +24,17 @@ void row_take_user(struct row *r, char out[USER_ID_MAX + 1]);
 /* GROUP_NO_ROLE where it is none. */
 enum group_role row_take_role(struct row *r);
 
-/* The columns that row_take_message reads, of messages AS m. When it was read: by itself, or with those before it. */
-#define MESSAGE_COLUMNS                                                                                                \
-	"m.id,m.from_user_id,m.to_user_id,m.message_type,m.content,m.media_url,m.extra,m.client_msg_id,m.reply_to,"    \
-	"COALESCE(m.read_at,(SELECT r.at FROM read_marks r WHERE r.conversation_id=m.id>>28 AND "                      \
-	"r.user_id=m.to_user_id AND r.up_to_seq>=(m.id&268435455) ORDER BY r.up_to_seq LIMIT 1)),"                     \
-	"m.is_recalled,m.recalled_at,m.created_at,m.mentions"
-/*
- * The same where a message that was read with those before it looks unread. A mark that depends on the row is found by
- * passing over all before it, so lists of messages look for the marks by themselves (page.c).
- */
-#define MESSAGE_COLUMNS_UNMARKED                                                                                       \
-	"m.id,m.from_user_id,m.to_user_id,m.message_type,m.content,m.media_url,m.extra,m.client_msg_id,m.reply_to,"    \
-	"m.read_at,m.is_recalled,m.recalled_at,m.created_at,m.mentions"
+/* The columns that row_take_message reads, of messages AS m; read_at: what tells when it was read. */
+#define MESSAGE_COLUMNS_WITH(read_at)                                                                                  \
+	"m.id,m.from_user_id,m.to_user_id,m.message_type,m.content,m.media_url,m.extra,m.client_msg_id,"               \
+	"m.reply_to," read_at ",m.is_recalled,m.recalled_at,m.created_at,m.mentions"
+/* The mark that a read of it together with those before it left. It is found by passing over all marks before it. */
+#define MESSAGE_MARK                                                                                                   \
+	"(SELECT r.at FROM read_marks r WHERE r.conversation_id=m.id>>28 AND r.user_id=m.to_user_id AND "              \
+	"r.up_to_seq>=(m.id&268435455) ORDER BY r.up_to_seq LIMIT 1)"
+#define MESSAGE_COLUMNS MESSAGE_COLUMNS_WITH("COALESCE(m.read_at," MESSAGE_MARK ")")
+/* Where marks do not matter, or are looked for later: lists do so by constant ranges (page.c). */
+#define MESSAGE_COLUMNS_UNMARKED MESSAGE_COLUMNS_WITH("m.read_at")
 /* Strings are copied into the arena. False where the row is null throughout (an outer join that found none). */
 bool row_take_message(struct row *r, struct arena *a, struct message *out);
 
