@@ -103,10 +103,14 @@ static void plan_step(struct batch *b, struct op_read *o, struct member *m)
 	o->op.more = o->step_to < o->up_to_seq;
 }
 
+bool read_was_done(const struct op_read *o, const struct member *m)
+{
+	return o->op.uncertain && o->step_to != 0 && m->read_seq >= o->step_to;
+}
+
 void read_begin(struct op_read *o, const struct member *m)
 {
-	/* A step whose outcome was not told. */
-	if (o->op.uncertain && o->step_to != 0 && m->read_seq >= o->step_to)
+	if (read_was_done(o, m))
 		read_step(&o->op);
 	o->step_to = o->step_marked = 0;
 	o->op.status = STORE_OK;
@@ -143,17 +147,20 @@ static enum op_verdict read_plan(struct batch *b, struct op *op)
 	return OP_PLANNED;
 }
 
+void read_finish(struct op_read *o)
+{
+	read_step(&o->op);
+	o->result.up_to_seq = o->up_to_seq;
+}
+
 void read_answer(struct store *s, struct op *op)
 {
 	struct op_read *o = container_of(op, struct op_read, op);
-	struct store_read *r = &o->result;
-	r->status = op->status;
-	r->conversation_id = o->conversation_id;
-	if (op->status == STORE_OK) {
-		read_step(op);
-		r->up_to_seq = o->up_to_seq;
-	}
-	o->fn(r, o->arg);
+	o->result.status = op->status;
+	o->result.conversation_id = o->conversation_id;
+	if (op->status == STORE_OK)
+		read_finish(o);
+	o->fn(&o->result, o->arg);
 }
 
 static const struct op_class read_class = {

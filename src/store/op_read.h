@@ -6,22 +6,17 @@
 #include "core/base.h"
 #include "store/lane_priv.h"
 
-#define READ_COUNTED_MAX 3
-
 struct op_read {
 	struct op op;
 	store_read_fn *fn;
 	void *arg;
 	struct str user;
 	uint64_t conversation_id;
-	uint64_t up_to_seq; /* as asked; as taken, once it was planned, so that each step takes the same */
-	uint64_t step;	    /* of a direct conversation: at most, in this batch */
-	/*
-	 * A direct conversation's messages: of those that are left, where they are few, else of the step.
-	 * Of a group: see op_read_group.c.
-	 */
-	uint64_t counted[READ_COUNTED_MAX];
-	bool counts; /* of a group: counted is asked for */
+	uint64_t up_to_seq;  /* as asked; as taken, once it was planned, so that each step takes the same */
+	uint64_t step;	     /* of a direct conversation: at most, in this batch */
+	uint64_t counted[2]; /* likewise: of those that are left, where they are few, else of the step; see op_read.c */
+	bool counts;	     /* of a group: what is read and unread has to be counted */
+	uint64_t count_after; /* from there on */
 	/* The last step that was planned; 0: none, or it is counted in the result. */
 	uint64_t step_to, step_marked;
 	struct store_read result; /* of the steps that have committed */
@@ -29,8 +24,12 @@ struct op_read {
 
 extern const struct op_class read_group_class;
 
+/* A step of unknown outcome was done, says the member's read_seq. */
+bool read_was_done(const struct op_read *o, const struct member *m);
 /* Before a step is planned: learns from the member's read_seq what became of one of unknown outcome. */
 void read_begin(struct op_read *o, const struct member *m);
+/* Makes the result that of a read which is done. */
+void read_finish(struct op_read *o);
 /* For the classes. The planned step has committed. */
 void read_step(struct op *op);
 void read_answer(struct store *s, struct op *op);

@@ -8,6 +8,7 @@
 
 #include "calls.h"
 #include "db.h"
+#include "groups.h"
 #include "proxy.h"
 #include "../tap.h"
 
@@ -163,6 +164,75 @@ static void test_read_to_the_end(void)
 	   "and found done");
 }
 
+/* In a group: sent and found done, or never received. */
+static void test_group(enum cut how, const char *name)
+{
+	struct sent_answer with, without;
+	struct change_answer recalled, deleted;
+	struct read_answer some, all;
+	uint64_t group = group_make("olga");
+	group_add(group, "mia", GROUP_MEMBER);
+	group_add(group, "tom", GROUP_MEMBER);
+	uint64_t id = do_send(s, text_in(group, "olga", "x", NULL)).m.id;
+	wait_up(s);
+	ask_change(store_recall, s, "olga", id, &recalled);
+	ask_change(store_delete, s, "tom", id, &deleted);
+	ask_send(s, text_in(group, "olga", "with", name), &with);
+	ask_send(s, text_in(group, "mia", "without", NULL), &without);
+	ask_read(s, "mia", group, message_id_seq(id), &some);
+	ask_read(s, "tom", group, UINT64_MAX, &all);
+	const bool *done[] = {&recalled.done, &deleted.done, &with.done, &without.done};
+	const bool *settled[] = {&recalled.settled, &deleted.settled, &with.settled,
+				 &without.settled,  &some.settled,    &all.settled};
+	cut_at = ";COMMIT";
+	cut = how;
+	proxy_closed = true;
+	for (size_t i = 0; i < ARRAY_LEN(done); i++)
+		wait_for(done[i]);
+	ok(recalled.status == STORE_UNCERTAIN && deleted.status == STORE_UNCERTAIN && with.status == STORE_UNCERTAIN &&
+		   without.status == STORE_UNCERTAIN,
+	   "in a group, %s: all is uncertain", name);
+	proxy_closed = false;
+	for (size_t i = 0; i < ARRAY_LEN(settled); i++)
+		wait_for(settled[i]);
+	bool came = how != CUT_BEFORE;
+	enum store_status end = came ? STORE_OK : STORE_UNAVAILABLE;
+	ok(recalled.status == end && deleted.status == end && with.status == end && without.status == end,
+	   "once the database is back, it is found %s", came ? "done" : "not done");
+	if (came) {
+		ok(recalled.changed && recalled.change_seq == 1 && deleted.changed && deleted.change_seq == 2,
+		   "the changes as theirs");
+		ok(!with.replayed && with.m.id == id + 1 && !without.replayed && without.m.id == id + 2,
+		   "the messages as new ones");
+	}
+	is_int(head_of(group, "last_seq"), came ? 6 : 4, "each is stored as often as it was told");
+	is_int(do_read(s, "tom", group, 0).unread, group_unread(group, "tom"), "what is unread is right");
+	is_int(store_pending(s), 0, "nothing is left");
+	is_int(group_wrong(), 0, "and all counts are right");
+}
+
+/* Where one was recalled, what a read has marked is counted after it, also of a try of unknown outcome. */
+static void test_group_read(void)
+{
+	struct read_answer all;
+	uint64_t group = group_make("olga");
+	group_add(group, "mia", GROUP_MEMBER);
+	uint64_t id = do_send(s, text_in(group, "olga", "x", NULL)).m.id;
+	do_send(s, text_in(group, "olga", "y", NULL));
+	do_change(store_recall, s, "olga", id);
+	wait_up(s);
+	ask_read(s, "mia", group, UINT64_MAX, &all);
+	cut_at = ";COMMIT";
+	cut = CUT_AFTER;
+	proxy_closed = true;
+	wait_for(&all.done);
+	is_int(all.r.status, STORE_UNCERTAIN, "a read of a group is uncertain");
+	proxy_closed = false;
+	wait_for(&all.settled);
+	ok(all.r.status == STORE_OK && all.r.changed && all.r.marked == 1 && all.r.unread == 0, "and found done");
+	is_int(group_unread(group, "mia"), 0, "all is read");
+}
+
 static void test_left(const struct conf *proxied)
 {
 	struct writes w;
@@ -191,6 +261,10 @@ int main(void)
 	test_not_committed();
 	test_retried_elsewhere(direct);
 	test_read_to_the_end();
+	test_group(CUT_AFTER, "committed");
+	test_group(CUT_LATE, "committed_late");
+	test_group(CUT_BEFORE, "never_received");
+	test_group_read();
 	test_left(proxied);
 	is_int(answers_at_once, 0, "no answer came but from the loop");
 	store_free(&s);
