@@ -5,6 +5,7 @@
 
 #include "core/base.h"
 #include "store/lane_priv.h"
+#include "store/unread.h"
 
 struct op_read {
 	struct op op;
@@ -16,7 +17,7 @@ struct op_read {
 	uint64_t step;	     /* of a direct conversation: at most, in this batch */
 	uint64_t counted[2]; /* likewise: of those that are left, where they are few, else of the step; see op_read.c */
 	bool counts;	     /* of a group: what is read and unread has to be counted */
-	uint64_t count_after; /* from there on */
+	struct unread count; /* from where read_seq was up to the last message */
 	/* The last step that was planned; 0: none, or it is counted in the result. */
 	uint64_t step_to, step_marked;
 	struct store_read result; /* of the steps that have committed */

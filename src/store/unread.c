@@ -60,18 +60,28 @@ static void put_mentions_of_all(struct buf *text, const struct unread *u)
 	buf_append_char(text, ')');
 }
 
-static void put_runs(struct buf *text, const struct unread *u)
+/* One end of each run of deleted messages. The last is the one that read_seq may be in the middle of. */
+static void put_run_ends(struct buf *text, const struct unread *u, bool begin)
 {
-	sql_lit(text, "SELECT 0 AS mention,first_seq,LEAST(last_seq,");
+	const char *union_all = begin ? "" : " UNION ALL ";
+	buf_printf(text, "%sSELECT ", union_all);
+	if (begin)
+		sql_lit(text, "first_seq AS seq,LEAST(last_seq,");
+	else
+		sql_lit(text, "LEAST(last_seq,");
 	sql_u64(text, u->last_seq);
-	sql_lit(text, ") AS last_seq FROM deletions FORCE INDEX (PRIMARY)");
+	buf_append_str(text, begin ? STR_LIT(") AS last_seq,0 AS kind,1 AS run,1 AS gone") : STR_LIT(")+1,0,0,-1,-1"));
+	sql_lit(text, " FROM deletions FORCE INDEX (PRIMARY)");
 	put_where_after(text, u, u->user, "first_seq");
-	/* The one that read_seq may be in the middle of. */
-	sql_lit(text, " UNION (SELECT 0,");
-	sql_u64(text, u->read_seq + 1);
-	sql_lit(text, ",LEAST(last_seq,");
+	sql_lit(text, " UNION ALL (SELECT ");
+	if (begin) {
+		sql_u64(text, u->read_seq + 1);
+		buf_append_char(text, ',');
+	}
+	sql_lit(text, "LEAST(last_seq,");
 	sql_u64(text, u->last_seq);
-	sql_lit(text, ") FROM deletions FORCE INDEX (PRIMARY) WHERE user_id=");
+	buf_append_str(text, begin ? STR_LIT("),0,1,1") : STR_LIT(")+1,0,0,-1,-1"));
+	sql_lit(text, " FROM deletions FORCE INDEX (PRIMARY) WHERE user_id=");
 	sql_str(text, u->user);
 	sql_lit(text, " AND conversation_id=");
 	sql_u64(text, u->conversation_id);
@@ -80,34 +90,48 @@ static void put_runs(struct buf *text, const struct unread *u)
 	sql_lit(text, " ORDER BY first_seq DESC LIMIT 1)");
 }
 
-static void put_mention_places(struct buf *text, const struct unread *u, struct str user)
+static void put_uncounted_ends(struct buf *text, const struct unread *u)
 {
-	sql_lit(text, " UNION SELECT 1,seq,seq FROM mentions FORCE INDEX (PRIMARY)");
-	put_where_after(text, u, user, "seq");
+	sql_lit(text, " UNION ALL SELECT seq,seq,1,0,1 FROM uncounted FORCE INDEX (PRIMARY)");
+	put_where_after(text, u, STR_NULL, "seq");
+	sql_lit(text, " UNION ALL SELECT seq+1,0,0,0,-1 FROM uncounted FORCE INDEX (PRIMARY)");
+	put_where_after(text, u, STR_NULL, "seq");
+}
+
+/* Each message once, whether it mentions the user, everyone or both. */
+static void put_mention_places(struct buf *text, const struct unread *u)
+{
+	sql_lit(text,
+		" UNION ALL SELECT DISTINCT seq,seq,2,0,0 FROM mentions FORCE INDEX (PRIMARY) WHERE user_id IN (");
+	sql_str(text, u->user);
+	sql_lit(text, ",'*') AND conversation_id=");
+	sql_u64(text, u->conversation_id);
+	sql_lit(text, " AND seq>");
+	sql_u64(text, u->read_seq);
+	sql_lit(text, " AND seq<=");
+	sql_u64(text, u->last_seq);
 }
 
 /*
  * Where the user has deleted messages that were not read, these and the uncounted ones may be the same. So all are put
- * in order, as runs: `covered` is the furthest seq that the runs before one reach. A mention comes after the runs that
- * begin where it is.
+ * in order, as runs that begin and end: `run` is 1 within a run of deleted messages, `gone` is not 0 where a message is
+ * deleted or uncounted. Of what is at one seq a run's ends come first (kind 0), then what is uncounted (1), then a
+ * mention (2). Both are sums from the beginning on, which MariaDB carries on from row to row; a MAX over the rows
+ * before it would be found anew for each of them.
  */
 static void put_with_deleted(struct buf *text, const struct unread *u)
 {
 	sql_lit(text,
-		"SUM(IF(mention=0 AND last_seq>=first_seq AND last_seq>covered,last_seq-GREATEST(first_seq-1,covered),"
-		"0)),SUM(mention=1 AND first_seq>covered) FROM (SELECT mention,first_seq,last_seq,COALESCE(MAX(IF("
-		"mention=0,last_seq,0)) OVER (ORDER BY first_seq,mention ROWS BETWEEN UNBOUNDED PRECEDING AND 1 "
-		"PRECEDING),0) AS covered FROM (");
-	put_runs(text, u);
-	if (u->uncounted_seq > u->read_seq) {
-		sql_lit(text, " UNION SELECT 0,seq,seq FROM uncounted FORCE INDEX (PRIMARY)");
-		put_where_after(text, u, STR_NULL, "seq");
-	}
-	if (u->mention_seq > u->read_seq)
-		put_mention_places(text, u, u->user);
-	if (u->all_seq > u->read_seq)
-		put_mention_places(text, u, STR_LIT("*"));
-	sql_lit(text, ") places) ordered");
+		"SUM(IF(kind=0 AND last_seq>=seq,last_seq-seq+1,kind=1 AND run=0)),SUM(kind=2 AND gone=0) FROM (SELECT "
+		"seq,last_seq,kind,SUM(run) OVER (ORDER BY seq,kind ROWS UNBOUNDED PRECEDING) AS run,SUM(gone) OVER ("
+		"ORDER BY seq,kind ROWS UNBOUNDED PRECEDING) AS gone FROM (");
+	put_run_ends(text, u, true);
+	put_run_ends(text, u, false);
+	if (u->uncounted_seq > u->read_seq)
+		put_uncounted_ends(text, u);
+	if (u->mention_seq > u->read_seq || u->all_seq > u->read_seq)
+		put_mention_places(text, u);
+	sql_lit(text, ") ends) ordered");
 }
 
 static void put_group(struct buf *text, bool *first, size_t tag, const struct unread *u)
