@@ -35,7 +35,7 @@ struct member {
 	bool present;	      /* true once it was read; the fields below then are what is stored */
 	bool dirty;	      /* a group's: to be written back */
 	bool deleted;	      /* has deleted a message in this batch */
-	bool moved;	      /* a group's: read_seq was moved by this batch */
+	bool moved;	      /* read_seq was moved by this batch */
 	bool marks;	      /* and a read mark says when */
 	bool blocks_asked;    /* whether the peer has blocked this one */
 	enum group_role role; /* GROUP_NO_ROLE in a direct conversation */

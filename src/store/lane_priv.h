@@ -3,8 +3,8 @@
  * What the write lane's files share: operations, and the batch that is being
  * carried out.
  *
- * A batch is one transaction in two round trips. The first locks the
- * conversations' rows, in order of id, and reads all that its operations depend on.
+ * A batch is one transaction in two round trips. The first locks the rows of
+ * conversations and members, all in one order (conv.h), and reads all that its operations depend on.
  * Then each operation in order of arrival is planned against the state in memory as
  * the ones before it left it. The second round trip writes the outcome and commits. Two
  * rarer ones: before, which conversation unknown pairs have; between, making those
