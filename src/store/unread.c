@@ -48,9 +48,8 @@ static void put_mentions(struct buf *text, const struct unread *u, struct str us
 }
 
 /* Each message once, also one that mentions the user as well. */
-static void put_mentions_of_all(struct buf *text, const struct unread *u)
+static void put_not_by_name(struct buf *text, const struct unread *u)
 {
-	put_mentions(text, u, STR_LIT("*"));
 	if (u->mention_seq <= u->read_seq)
 		return;
 	sql_lit(text,
@@ -58,6 +57,12 @@ static void put_mentions_of_all(struct buf *text, const struct unread *u)
 		"AND o.user_id=");
 	sql_str(text, u->user);
 	buf_append_char(text, ')');
+}
+
+static void put_mentions_of_all(struct buf *text, const struct unread *u)
+{
+	put_mentions(text, u, STR_LIT("*"));
+	put_not_by_name(text, u);
 }
 
 /* One end of each run of deleted messages. The last is the one that read_seq may be in the middle of. */
@@ -98,18 +103,10 @@ static void put_uncounted_ends(struct buf *text, const struct unread *u)
 	put_where_after(text, u, STR_NULL, "seq");
 }
 
-/* Each message once, whether it mentions the user, everyone or both. */
-static void put_mention_places(struct buf *text, const struct unread *u)
+static void put_mention_places(struct buf *text, const struct unread *u, struct str user)
 {
-	sql_lit(text,
-		" UNION ALL SELECT DISTINCT seq,seq,2,0,0 FROM mentions FORCE INDEX (PRIMARY) WHERE user_id IN (");
-	sql_str(text, u->user);
-	sql_lit(text, ",'*') AND conversation_id=");
-	sql_u64(text, u->conversation_id);
-	sql_lit(text, " AND seq>");
-	sql_u64(text, u->read_seq);
-	sql_lit(text, " AND seq<=");
-	sql_u64(text, u->last_seq);
+	sql_lit(text, " UNION ALL SELECT seq,seq,2,0,0 FROM mentions n FORCE INDEX (PRIMARY)");
+	put_where_after(text, u, user, "seq");
 }
 
 /*
@@ -129,8 +126,12 @@ static void put_with_deleted(struct buf *text, const struct unread *u)
 	put_run_ends(text, u, false);
 	if (u->uncounted_seq > u->read_seq)
 		put_uncounted_ends(text, u);
-	if (u->mention_seq > u->read_seq || u->all_seq > u->read_seq)
-		put_mention_places(text, u);
+	if (u->mention_seq > u->read_seq)
+		put_mention_places(text, u, u->user);
+	if (u->all_seq > u->read_seq) {
+		put_mention_places(text, u, STR_LIT("*"));
+		put_not_by_name(text, u);
+	}
 	sql_lit(text, ") ends) ordered");
 }
 
