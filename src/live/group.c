@@ -170,7 +170,7 @@ struct member *group_add(struct live_group *g, struct user *u, uint64_t joined_s
 {
 	uint32_t at = group_member_after(g, (uintptr_t)u);
 	if (g->count == g->cap) {
-		g->cap += g->cap / 4 + 1;
+		g->cap += g->cap / 8 + 1;
 		g->members = xrealloc(g->members, g->cap * sizeof(*g->members));
 	}
 	struct member *m = &g->members[at];

@@ -115,7 +115,7 @@ static void memberships_add(struct user *u, struct live_group *g)
 {
 	struct memberships *ms = u->memberships;
 	if (ms == NULL || ms->count == ms->cap)
-		ms = memberships_grow(u, ms == NULL ? 1 : ms->cap + ms->cap / 4 + 1);
+		ms = memberships_grow(u, ms == NULL ? 1 : ms->cap + ms->cap / 8 + 1);
 	uint32_t at = place_of(ms, g->id);
 	memmove(&ms->group[at + 1], &ms->group[at], (ms->count - at) * sizeof(ms->group[0]));
 	ms->group[at] = g;
