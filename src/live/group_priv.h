@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What the files of groups share. group.c has the groups of this worker and who in them is here, membership.c reads
- * which groups a user is in, fanout.c gives events to large groups in slices, group_wire.c has what workers tell one
- * another of groups, views.c the event `conversation`.
+ * What the files of groups share. group.c has the groups of this worker and who in them is here, membership.c which
+ * groups a user is in, load.c reads that, fanout.c gives events to large groups in slices, group_wire.c has what
+ * workers tell one another of groups, views.c the event `conversation`.
  */
 #ifndef TIDINGS_LIVE_GROUP_PRIV_H
 #define TIDINGS_LIVE_GROUP_PRIV_H
@@ -91,7 +91,7 @@ void group_tell_left(struct user *u, uint64_t id, enum group_out reason, const c
 void group_heard(struct live_group *g, enum bus_kind kind, struct str data);
 void group_heard_for_user(struct live *live, struct str user, enum bus_kind kind, struct str data);
 
-/* ---- membership.c ---- */
+/* ---- membership.c, load.c ---- */
 
 /* A user's groups, as far as is known. */
 struct memberships {

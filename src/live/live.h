@@ -53,7 +53,7 @@ struct groups {
 	struct table all;    /* struct live_group by id: those with a member's session in this worker */
 	struct live_group *empty; /* to be freed at the end of the turn, unless somebody comes */
 	struct loop_task bury;
-	/* membership.c: whose groups are to be read, at once, and some time later; and whose were */
+	/* load.c: whose groups are to be read, at once, and some time later; and whose were */
 	struct load_list wanted, again, answered;
 	unsigned reading;   /* reads for those wanted under way */
 	bool reading_again; /* one for the others is */

@@ -117,16 +117,40 @@ static void want_again(const struct view_read *r)
 		g->views->next_ms = clock_mono_ms() + WALK_MS;
 }
 
+static bool is_in(const struct store_conversations *answer, const char *user)
+{
+	for (size_t i = 0; i < answer->count; i++)
+		if (strcmp(answer->item[i].user, user) == 0)
+			return true;
+	return false;
+}
+
+/*
+ * Who is taken for a member and has no view: news from two workers have overtaken one another, and the user went out
+ * by those that came first.
+ */
+static void look_again(const struct view_read *r, const struct store_conversations *answer)
+{
+	const struct live_group *g = group_find(r->live, r->id);
+	for (size_t i = 0; g != NULL && i < r->n; i++) {
+		struct user *u = user_find(r->live, str_from(r->user[i]));
+		if (u != NULL && group_find_member(g, u) != NULL && !is_in(answer, r->user[i]))
+			memberships_again(r->live, u);
+	}
+}
+
 static void on_read(const struct store_conversations *answer, void *arg)
 {
 	struct view_read *r = arg;
 	struct live *live = r->live;
 	live->groups.reading_views = false;
-	if (answer->status == STORE_OK)
+	if (answer->status == STORE_OK || answer->status == STORE_NOT_FOUND) {
 		for (size_t i = 0; i < answer->count; i++)
 			tell_view(live, &answer->item[i]);
-	else if (answer->status != STORE_NOT_FOUND)
+		look_again(r, answer);
+	} else {
 		want_again(r);
+	}
 	go_on(live);
 	free(r);
 }

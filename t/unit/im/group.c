@@ -263,6 +263,10 @@ static void test_in(void)
 	pass(500);
 	is_str(client_next(&bob), CONVERSATION("bob"), "then it comes");
 	is_int(group_member_count(live, TRIP), 9, "how many are members was told");
+	other_tells_in("u:alice", 5, 5);
+	UNTIL(is_member("alice", TRIP));
+	pass(500);
+	ok(!is_member("alice", TRIP), "who is told to have come in, and has gone since then, is no member");
 	other_tells_in("u:bob", 4, 2);
 	other_tells_in("u:bob", 3, 1);
 	is_str(client_after(&bob, "bob"), "", "the same news again change nothing, nor older ones");

@@ -46,6 +46,7 @@ static struct {
 	bool begun, subscribed;
 	struct user *user;
 	struct session session;
+	bool view[GROUPS];
 	unsigned resyncs;
 } of[USERS];
 
@@ -168,8 +169,10 @@ void bucket_give_back(struct hub *h, char kind, const char *name, uint64_t token
 {
 }
 
+/* Who came in has a view read, and who has none is looked at again. */
 void views_want(struct live_group *g, struct member *m, bool joins)
 {
+	of[user_index(str_from(m->user->id))].view[g->id - GROUP_ID_MIN] = true;
 }
 
 void views_forget_member(struct live_group *g, const struct member *m)
@@ -238,10 +241,28 @@ static void change(void)
 	of[u].word[of[u].end++ % QUEUE_MAX] = w;
 }
 
+static bool read_view(unsigned u, unsigned g)
+{
+	const struct live_group *group = group_find(&live, ID(g));
+	if (!of[u].view[g])
+		return false;
+	of[u].view[g] = false;
+	if (of[u].begun && group != NULL && group_find_member(group, of[u].user) != NULL && joined[u][g] == 0)
+		memberships_again(&live, of[u].user);
+	return true;
+}
+
+/* Words of two workers may overtake one another. */
 static bool hear(unsigned u)
 {
 	if (of[u].at == of[u].end)
 		return false;
+	if (of[u].end - of[u].at > 1 && chance(3) == 0) {
+		struct word *first = &of[u].word[of[u].at % QUEUE_MAX], *next = &of[u].word[(of[u].at + 1) % QUEUE_MAX];
+		struct word swap = *first;
+		*first = *next;
+		*next = swap;
+	}
 	struct word w = of[u].word[of[u].at++ % QUEUE_MAX];
 	if (w.in)
 		membership_in(&live, str_from(of[u].user->id), ID(w.group), w.seq, w.seq, 1);
@@ -384,6 +405,7 @@ static void step(void)
 		(void)answer(true);
 		break;
 	case 12:
+		(void)read_view(u, chance(GROUPS));
 		wheel_pass(loop_wheel(loop), chance(3) == 0 ? 1000 : 50);
 		break;
 	case 13:
@@ -413,6 +435,8 @@ static void settle(void)
 			confirm_user(u);
 			while (hear(u))
 				any = true;
+			for (unsigned g = 0; g < GROUPS; g++)
+				any = read_view(u, g) || any;
 		}
 		for (unsigned g = 0; g < GROUPS; g++)
 			any = confirm_group(g) || any;
