@@ -102,7 +102,7 @@ export class CatchUp {
         const page = await this.#rest.conversations({limit: PAGE});
         if (!current())
             return;
-        for (const conversation of page.items.filter((c) => !this.#ledger.leftSince(c.id, moment)).reverse()) {
+        for (const conversation of page.items.filter((c) => !this.#ledger.isOver(c, moment)).reverse()) {
             this.#on.conversation(conversation);
             this.#ledger.meet(conversation);
         }
@@ -115,7 +115,7 @@ export class CatchUp {
         for await (const conversation of this.#rest.each((page) => this.#rest.conversations(page), {limit: PAGE})) {
             if (!current())
                 return;
-            if (this.#ledger.leftSince(conversation.id, moment))
+            if (this.#ledger.isOver(conversation, moment))
                 continue;
             this.#ledger.begin(conversation);
             this.#on.conversation(conversation);
@@ -137,7 +137,7 @@ export class CatchUp {
         for (const id of answer.gone ?? [])
             this.#gone(id, moment);
         for (const item of answer.conversations) {
-            if (this.#ledger.leftSince(item.conversation.id, moment))
+            if (this.#ledger.isOver(item.conversation, moment))
                 continue;
             again = this.#ledger.merge(item, listed.has(item.conversation.id)) || again;
             this.#on.conversation(item.conversation);
@@ -203,6 +203,10 @@ export class CatchUp {
         const conversation = await this.#rest.group(conversationId);
         if (!current() || this.#ledger.leftSince(conversationId, moment))
             return;
+        if (this.#ledger.isOver(conversation)) {
+            this.#on.left(conversationId);
+            return;
+        }
         this.#on.conversation(conversation);
         this.#ledger.meet(conversation);
     }

@@ -333,8 +333,7 @@ export class TidingsClient extends Emitter {
             this.#receivedRead(event);
             break;
         case 'conversation':
-            this.emit('conversation', event.conversation);
-            this.#ledger.meet(event.conversation);
+            this.#shown(event.conversation);
             break;
         case 'left':
             this.#left(event.conversation_id, event.reason);
@@ -366,10 +365,17 @@ export class TidingsClient extends Emitter {
             this.emit('read', {...event, message_ids});
     }
 
+    #shown(conversation) {
+        if (this.#ledger.isOver(conversation))
+            return;
+        this.emit('conversation', conversation);
+        this.#ledger.meet(conversation);
+    }
+
     // reason: null where it is not known. A dissolved group can still be read.
     #left(conversation_id, reason) {
         if (reason !== 'dissolved') {
-            if (!this.#ledger.drop(conversation_id))
+            if (!this.#ledger.drop(conversation_id, reason === null))
                 return;
             this.#reads.delete(conversation_id);
         }

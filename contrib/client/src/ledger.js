@@ -14,10 +14,9 @@ function recalled(message, at) {
 
 // What a storage gives may have been written by anyone.
 function isPlace(place) {
-    return Array.isArray(place) && place.length === 4 && typeof place[0] === 'string' && place.slice(2).every(Number.isSafeInteger);
+    return Array.isArray(place) && place.length >= 4 && typeof place[0] === 'string' && place.slice(2, 4).every(Number.isSafeInteger);
 }
 
-const peerIdOf = (conversation) => conversation.peer?.user_id ?? null;
 const lastSeqOf = (conversation) => conversation.last_message?.seq ?? 0;
 
 // What lies before a user's joining is history. Where that cannot be seen, everything that can be is later than it; else
@@ -31,11 +30,13 @@ class Place {
     end = 0; // a message with this seq is known to be there
 
     // peerId: null in a group. seq: everything up to it was handed on; null while it is not known where to begin.
-    constructor(id, peerId, seq, changeSeq) {
+    // joinedAt: tells one membership of a group from another; null where it is not known.
+    constructor(id, peerId, seq, changeSeq, joinedAt = null) {
         this.id = id;
         this.peerId = peerId;
         this.seq = seq;
         this.changeSeq = changeSeq;
+        this.joinedAt = joinedAt;
     }
 
     get isGroup() {
@@ -63,7 +64,7 @@ export class Ledger {
     #moment = 0; // counts what the next two tell of
     #metAt = new Map(); // conversation id -> when an event last showed it
     #leftAt = new Map(); // conversation id -> when the user was last found to be out of it
-    #wasAt = new Map(); // conversation id -> the seq that it had been handed on up to then
+    #was = new Map(); // conversation id -> the {seq, joinedAt} of its place when it was dropped
     #on;
 
     // on.event(name, event) for the application; on.gap(conversation_id) when messages are missing, or a group that is
@@ -76,14 +77,14 @@ export class Ledger {
 
     // From what save() gave.
     restore(places) {
-        for (const [id, peerId, seq, changeSeq] of places.filter(isPlace))
-            this.#places.set(id, new Place(id, peerId, seq, changeSeq));
+        for (const [id, peerId, seq, changeSeq, joinedAt] of places.filter(isPlace))
+            this.#places.set(id, new Place(id, peerId, seq, changeSeq, joinedAt));
         this.#begun = true;
     }
 
     save() {
         return [...this.#places.values()].filter((p) => p.seq !== null)
-            .map((p) => [p.id, p.peerId, p.seq, p.changeSeq]);
+            .map((p) => [p.id, p.peerId, p.seq, p.changeSeq, p.joinedAt]);
     }
 
     // Up to so many, those touched last first, the way POST /messages/sync takes them.
@@ -121,7 +122,7 @@ export class Ledger {
 
     // ---- coming and going: a user may leave a group, and come back, while an answer about it is on its way ----
 
-    // To be kept when something is asked, and given to the two below when the answer is there.
+    // To be kept when something is asked, and given to the three below when the answer is there.
     get moment() {
         return this.#moment;
     }
@@ -129,6 +130,13 @@ export class Ledger {
     // The user left since: an answer that shows the conversation may be older than that.
     leftSince(conversationId, moment) {
         return (this.#leftAt.get(conversationId) ?? 0) > moment;
+    }
+
+    // The conversation as it is shown here is of before the user left: by the time it was asked for, or because it tells
+    // of a membership that is over.
+    isOver(conversation, moment = Infinity) {
+        const joinedAt = this.#was.get(conversation.id)?.joinedAt ?? null;
+        return this.leftSince(conversation.id, moment) || (joinedAt !== null && joinedAt === conversation.group?.joined_at);
     }
 
     // The conversation was shown since: an answer without it may be older than that.
@@ -144,7 +152,7 @@ export class Ledger {
             this.begin(conversation);
             return;
         }
-        const place = this.#places.get(conversation.id) ?? this.#add(conversation.id, peerIdOf(conversation), null);
+        const place = this.#placeOf(conversation);
         this.#touch(place);
         if (place.seq === null)
             this.#beginNew(place, conversation);
@@ -153,11 +161,14 @@ export class Ledger {
             this.#on.gap(place.id);
     }
 
-    // The user may not see it any more. False where that was known.
-    drop(conversationId) {
+    // The user may not see it any more. False where that was known. byAnswer: an answer of the server says so, and may be
+    // ahead of events that still show this membership. (An event is not, and may be of a membership before this one.)
+    drop(conversationId, byAnswer = false) {
         const [met, left] = [this.#metAt, this.#leftAt].map((at) => at.get(conversationId) ?? 0);
         const wasIn = this.seqOf(conversationId) !== null || left === 0 || met > left;
-        this.#wasAt.set(conversationId, Math.max(this.seqOf(conversationId), this.#wasAt.get(conversationId) ?? 0));
+        const {seq, joinedAt} = this.#places.get(conversationId) ?? {};
+        const was = this.#was.get(conversationId);
+        this.#was.set(conversationId, {seq: Math.max(seq ?? 0, was?.seq ?? 0), joinedAt: (byAnswer ? joinedAt : null) ?? was?.joinedAt ?? null});
         this.#places.delete(conversationId);
         this.#leftAt.set(conversationId, ++this.#moment);
         this.#on.moved();
@@ -168,8 +179,7 @@ export class Ledger {
 
     // The conversation as the server shows it now. What was heard of it before counts as after the beginning.
     begin(conversation) {
-        const place = this.#places.get(conversation.id) ?? this.#add(conversation.id, peerIdOf(conversation), null);
-        place.peerId = peerIdOf(conversation);
+        const place = this.#placeOf(conversation);
         if (place.seq === null)
             this.#beginAt(place, Math.min(lastSeqOf(conversation), place.firstHeld - 1), conversation.change_seq);
     }
@@ -195,7 +205,7 @@ export class Ledger {
     // What was handed on before the user left does not come again: that they are back may be known before that they left.
     #beginNew(place, conversation) {
         const seq = Math.min(place.isGroup ? joinedAt(conversation) : 0, place.firstHeld - 1);
-        this.#beginAt(place, Math.max(seq, this.#wasAt.get(place.id) ?? 0), conversation.change_seq);
+        this.#beginAt(place, Math.max(seq, this.#was.get(place.id)?.seq ?? 0), conversation.change_seq);
     }
 
     #beginAt(place, seq, changeSeq) {
@@ -205,9 +215,16 @@ export class Ledger {
         this.#release(place);
     }
 
-    #add(id, peerId, seq) {
-        const place = new Place(id, peerId, seq, 0);
+    #add(id, peerId) {
+        const place = new Place(id, peerId, null, 0);
         this.#places.set(id, place);
+        return place;
+    }
+
+    #placeOf(conversation) {
+        const place = this.#places.get(conversation.id) ?? this.#add(conversation.id);
+        place.peerId = conversation.peer?.user_id ?? null;
+        place.joinedAt = conversation.group?.joined_at ?? null;
         return place;
     }
 
@@ -221,7 +238,7 @@ export class Ledger {
     // One that was just committed, from an event or the answer to a send. own: sent by this user.
     heard(message, own) {
         const peerId = own || message.to_user_id === null ? message.to_user_id : message.from_user_id;
-        const place = this.#places.get(message.conversation_id) ?? this.#add(message.conversation_id, peerId, null);
+        const place = this.#places.get(message.conversation_id) ?? this.#add(message.conversation_id, peerId);
         this.#touch(place);
         if (place.seq !== null && message.seq <= place.seq)
             return;
@@ -312,7 +329,7 @@ export class Ledger {
     // conversation listed, brings more.
     merge(item, listed) {
         const {conversation, messages, changes} = item;
-        const place = this.#places.get(conversation.id) ?? this.#add(conversation.id, peerIdOf(conversation), null);
+        const place = this.#placeOf(conversation);
         this.#touch(place);
         const isNew = place.seq === null;
         if (isNew)

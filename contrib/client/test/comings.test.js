@@ -28,6 +28,7 @@ class World {
     member = null; // {joinedSeq, firstSeq}
     readSeq = 0;
     activity = 0;
+    leavings = 0;
     busy = 0; // answers and events on their way
     sockets = new Set();
 
@@ -123,7 +124,7 @@ class World {
         if (this.member !== null)
             return;
         const {seq} = this.append({message_type: 'system', extra: {event: 'added', user_ids: ['me']}});
-        const member = {joinedSeq: seq, firstSeq: this.random(2) ? 1 : seq};
+        const member = {joinedSeq: seq, firstSeq: this.random(2) ? 1 : seq, joinedAt: `T${seq}`};
         this.member = member;
         this.readSeq = seq;
         for (const socket of this.sockets) {
@@ -142,6 +143,7 @@ class World {
         if (this.member === null)
             return;
         this.member = null;
+        this.leavings++;
         this.append({message_type: 'system', extra: {event: 'removed', user_ids: ['me']}});
         for (const socket of this.sockets) {
             socket.isSubscribed = false;
@@ -160,7 +162,7 @@ class World {
     // ---- what it answers ----
 
     conversation() {
-        return {id: ID, kind: 'group', peer: null, group: {}, last_message: this.messages.at(-1), change_seq: 0,
+        return {id: ID, kind: 'group', peer: null, group: {joined_at: this.member.joinedAt}, last_message: this.messages.at(-1), change_seq: 0,
             read_seq: this.readSeq, first_seq: this.member.firstSeq, unread_count: 0, mention_count: 0};
     }
 
@@ -265,6 +267,7 @@ async function live(world, client, told, isIn) {
         assert.ok(i === 0 || seq > told[i - 1], `${seq} was told after ${told[i - 1]}`);
     assert.equal(isIn.at(-1) ?? false, world.member !== null, 'the last that was told of the group holds');
     assert.ok(isIn.every((is, i) => is || i === 0 || isIn[i - 1]), 'leaving is told once');
+    assert.ok(isIn.filter((is) => !is).length <= world.leavings, 'and only when it has happened');
     if (world.member !== null) {
         const from = Math.max(world.member.joinedSeq, before + 1);
         assert.deepEqual(told.filter((seq) => seq >= from), world.messages.slice(from - 1).map((m) => m.seq));

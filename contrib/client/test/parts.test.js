@@ -127,7 +127,7 @@ test('at the beginning, history is history, and what was heard meanwhile is new'
     fresh.heard(message(1, {conversation_id: 'new', id: 'n1'}), false);
     fresh.allBegun();
     assert.deepEqual(told, [7, 8, 1]);
-    assert.deepEqual(fresh.save(), [['c', 'bob', 8, 0], ['new', 'bob', 1, 0]]);
+    assert.deepEqual(fresh.save(), [['c', 'bob', 8, 0, null], ['new', 'bob', 1, 0, null]]);
     ledger.restore(fresh.save());
     assert.deepEqual(ledger.recent(1), [{id: 'new', seq: 1, change_seq: 0}]);
 });
@@ -171,7 +171,7 @@ test('a group begins where the user joined it, and at the first connection at it
         assert.deepEqual([told, gaps, ledger.isWanting('g')], [[], ['g'], true], 'its messages are to be fetched');
         ledger.fill('g', Array.from({length: 9}, (_, i) => inGroup(i + 1)).slice(0, shown.last_message.seq));
         assert.deepEqual([told, ledger.isWanting('g')], [expected, false]);
-        assert.deepEqual(ledger.save().at(-1), ['g', null, shown.last_message.seq, 0]);
+        assert.deepEqual(ledger.save().at(-1), ['g', null, shown.last_message.seq, 0, null]);
         assert.equal(ledger.peerOf('g'), null);
     }
     const told = [];
@@ -214,6 +214,15 @@ test('leaving is told once, and what was told before does not come again', () =>
     ledger.fill('g', [inGroup(4)]);
     ledger.settle('g', 4);
     assert.deepEqual(told, [3], 'an answer about it that comes later is for nobody');
+    const later = group(3, {read_seq: 3, group: {joined_at: 'then'}});
+    ledger.meet(later);
+    assert.equal(ledger.isOver(later), false);
+    const {ledger: next} = ledgerAt(0);
+    next.restore(JSON.parse(JSON.stringify(ledger.save())));
+    for (const one of [ledger, next]) {
+        one.drop('g', true);
+        assert.deepEqual([one.isOver(later), one.isOver(group(9, {group: {joined_at: 'now'}}))], [true, false], 'of that membership, not of another');
+    }
 });
 
 // ---- the outbox ----
