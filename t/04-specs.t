@@ -48,6 +48,8 @@ subtest 'structure' => sub {
 		my $ref = $v->{'$ref'} // return;
 		$uses{$ref}++;
 		push @lost, "$at: $ref" if !eval { Tidings::Spec::deref($root, $v); 1 };
+		# JSON::Validator makes a schema of the two for a moment, and may then take it for another one.
+		push @lost, "$at: more than a reference" if keys %$v > 1;
 	});
 	is_deeply \@lost, [], 'every reference leads somewhere';
 	$uses{"#/openapi/components/securitySchemes/$_"}++ for map { keys %$_ } map { @{$_->{security} // []} } $openapi, map { $_->[2] } @operations;
@@ -202,7 +204,7 @@ subtest 'codes' => sub {
 
 subtest 'events' => sub {
 	my $im = join '', map { slurp($_) } map { glob "$top/src/$_/*.c" } qw(cmd api live);
-	my %sent = map { $_ => 1 } $im =~ /json_key\(o, "type"\);\s*json_cstr\(o, "(\w+)"\)/g, $im =~ /(?:begin_frame|event_begin(?:_in)?)\(\w+, "(\w+)"/g, $im =~ /\{\\"type\\":\\"(\w+)\\"/g;
+	my %sent = map { $_ => 1 } $im =~ /json_key\(o, "type"\);\s*json_cstr\(o, "(\w+)"\)/g, $im =~ /(?:begin_frame|event_begin(?:_in)?)\([^,"]+, "(\w+)"/g, $im =~ /\{\\"type\\":\\"(\w+)\\"/g;
 	my %documented = map { $_->{name} => 1 } map { $asyncapi->{components}{messages}{$_} } grep { /(?:Event|Result)\z/ } keys %{$asyncapi->{components}{messages}};
 	is_deeply \%documented, \%sent, 'those that the server sends';
 	my %kinds = map { $_ => 1 } source('cmd/friend.c') =~ /"(friend_[a-z]+)"/g;
