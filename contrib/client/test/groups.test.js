@@ -113,7 +113,7 @@ test('who is added, removed and comes back is told just that', needsServer, asyn
     await say('without carol');
     await a.rest.addMembers(id, [c.userId]);
     await say('with carol again');
-    await until('carol to hear that', () => contents(c).includes('with carol again'));
+    await until('both to hear that', () => [b, c].every((client) => contents(client).includes('with carol again')));
     inOrder(c);
     assert.deepEqual(events(c, id).filter((e) => e !== 'removed'), ['added', 'with carol', 'added', 'with carol again']);
     assert.deepEqual(events(b, id), ['created', 'before', 'added', 'with carol', 'removed', 'without carol', 'added', 'with carol again']);
