@@ -196,5 +196,49 @@ subtest 'user' => sub {
 	is +($ctl->('', qw(user show yan)))[0], 1, 'nothing of it was stored';
 };
 
+subtest 'group' => sub {
+	my $id = $t->group('alice', ['bob'], name => "Walkers \x{e9}", about => 'x', settings => {join => 'open', slow_mode_seconds => 5});
+	my $shown = $node->ctl_ok('group', 'show', $id, '--json');
+	is_deeply [@$shown{qw(id name about avatar_url owner_id member_count last_seq dissolved_at)}], [$id, "Walkers \x{e9}", 'x', undef, 'alice', 2, 1, undef], 'shown as JSON';
+	is_deeply $shown->{settings}, {join => 'open', history => 'all', send => 'all', add => 'all', slow_mode_seconds => 5}, 'with its settings';
+	like $shown->{$_}, qr/\A\d{4}-.*Z\z/, $_ for qw(created_at last_message_time);
+	like $node->ctl_ok('group', 'show', $id), qr/^owner_id +alice\n.*^dissolved_at +never\n.*^slow_mode_seconds +5\n/ms, 'for people';
+	is_deeply [map { "$_->{user_id} $_->{role}" } @{$node->ctl_ok('group', 'members', $id, '--json')}], ['alice owner', 'bob member'], 'its members as JSON';
+	like $node->ctl_ok('group', 'members', $id), qr/^USER .*^alice +owner +20\S+Z +-\n.*^bob +member/ms, 'for people';
+
+	# Nobody's friend.
+	$t->dbh->do("INSERT IGNORE INTO users (id) VALUES ('stranger')");
+	my ($alice, $stranger) = ($t->ws('alice'), $t->ws('stranger'));
+	my $added = $node->ctl_ok('group', 'add', $id, 'stranger', '--json');
+	is_deeply [@$added{qw(conversation_id user_id)}, map { $_ ? 1 : 0 } @$added{qw(changed ok)}], [$id, 'stranger', 1, 1], 'added';
+	is $stranger->expect('conversation')->{conversation}{id}, $id, 'who is told';
+	my $told = $alice->expect('message')->{message};
+	is_deeply [$told->{from_user_id}, @{$told->{extra}}{qw(event user_ids)}], ['system', 'added', ['stranger']], 'and so are the others';
+	like $node->ctl_ok('group', 'add', $id, 'stranger'), qr/^stranger was a member already$/, 'again';
+	like $node->ctl_ok('group', 'remove', $id, 'stranger'), qr/^stranger is no longer a member$/, 'removed';
+	is_deeply $stranger->expect('left'), {type => 'left', conversation_id => $id, reason => 'removed'}, 'who is told';
+	like $node->ctl_ok('group', 'remove', $id, 'stranger'), qr/^stranger was no member$/, 'again';
+	$node->ctl_ok('group', 'add', $id, 'stranger');
+	$node->ctl_ok('group', 'remove', $id, 'stranger', '--ban');
+	is $stranger->expect('left', reason => 'banned')->{reason}, 'banned', 'banned';
+	my ($status, $out, $err) = $node->ctl('group', 'add', $id, 'stranger');
+	is $status, 1, 'who cannot be added again';
+	like $err, qr/banned/, 'which is said';
+	for (['remove', $id, 'alice', qr/owner/], ['add', $id, 'nobody', qr/no such user/], ['add', '17179999999', 'bob', qr/no such group/], ['show', '17179999999', qr/no group 17179999999/], ['members', '17179999999', qr/no group/]) {
+		my ($like, @args) = (pop @$_, @$_);
+		($status, $out, $err) = $node->ctl('group', @args);
+		is $status, 1, "refused: group @args";
+		like $err, $like, 'with a reason';
+	}
+	is +($node->ctl('group', @$_))[0], 2, "a usage: group @$_" for [], ['show'], ['show', 'x'], ['show', '7'], ['show', $id, 'more'], ['add', $id], ['add', $id, 'b b'], ['add', $id, 'bob', '--ban'], ['drop', $id], ['remove', $id, 'bob', '--bann'];
+	is_deeply [$t->recount_faults], [], 'the rows are right';
+	$node->stop;
+	($status, $out, $err) = $node->ctl('group', 'add', $id, 'carol');
+	is $status, 1, 'without a server nobody is added';
+	like $err, qr/no server/, 'which is said';
+	like $node->ctl_ok('group', 'show', $id), qr/^id +$id$/m, 'but a group is shown';
+	$_->abort for $alice, $stranger;
+};
+
 $t->stop;
 done_testing;

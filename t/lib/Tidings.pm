@@ -190,7 +190,39 @@ sub recount_faults {
 	for my $what (sort keys %must) {
 		push @faults, "conversation $_: $what" for @{$self->dbh->selectcol_arrayref("SELECT c.id FROM conversations c WHERE $must{$what}")};
 	}
+	return @faults, $self->group_recount_faults;
+}
+
+sub group_recount_faults {
+	my ($self) = @_;
+	my $of = 'm.id BETWEEN (h.id << 28) AND ((h.id << 28) | 268435455)';
+	my $members = 'FROM members g WHERE g.conversation_id = h.id';
+	my %must = (
+		'seq is not dense' => "last_seq <> (SELECT COUNT(*) FROM messages m WHERE $of) OR last_seq <> (SELECT COALESCE(MAX(m.id & 268435455), 0) FROM messages m WHERE $of)",
+		'last_message_time' => "NOT (last_message_time <=> (SELECT m.created_at FROM messages m WHERE m.id = (h.id << 28) + h.last_seq))",
+		'member_count' => "member_count <> (SELECT COUNT(*) $members)",
+		'the owner' => "(SELECT COUNT(*) $members AND g.role = 1) <> IF(member_count = 0, 0, 1) OR EXISTS (SELECT 1 $members AND g.role = 1 AND g.user_id <> (SELECT p.owner_id FROM group_profiles p WHERE p.id = h.id))",
+		'no owner of one that lives' => 'dissolved_at IS NULL AND member_count = 0',
+		'uncounted' => "NOT ((SELECT GROUP_CONCAT(u.seq ORDER BY u.seq) FROM uncounted u WHERE u.conversation_id = h.id) <=> (SELECT GROUP_CONCAT(m.id & 268435455 ORDER BY m.id) FROM messages m WHERE $of AND (m.message_type = 7 OR m.is_recalled)))",
+		'uncounted_seq' => 'uncounted_seq <> (SELECT COALESCE(MAX(u.seq), 0) FROM uncounted u WHERE u.conversation_id = h.id)',
+		'a member beyond the end' => "EXISTS (SELECT 1 $members AND (g.read_seq > h.last_seq OR g.first_seq > h.last_seq OR g.joined_seq > h.last_seq))",
+		'deleted_seq' => "EXISTS (SELECT 1 $members AND g.deleted_seq <> (SELECT COALESCE(MAX(d.last_seq), 0) FROM deletions d WHERE d.user_id = g.user_id AND d.conversation_id = h.id))",
+	);
+	my @faults;
+	for my $what (sort keys %must) {
+		push @faults, "group $_: $what" for @{$self->dbh->selectcol_arrayref("SELECT h.id FROM group_heads h WHERE $must{$what}")};
+	}
+	push @faults, map { "the number of groups of $_" } @{$self->dbh->selectcol_arrayref('SELECT c.user_id FROM group_counts c WHERE c.n <> (SELECT COUNT(*) FROM members g WHERE g.user_id = c.user_id)')};
 	return @faults;
+}
+
+# What is unread for a member of a group, and how much of it mentions them, counted from the messages: [unread, mentions].
+sub group_recount {
+	my ($self, $user, $id) = @_;
+	return [map { 0 + $_ } $self->dbh->selectrow_array(q{SELECT COUNT(*), COALESCE(SUM(m.mentions = '["*"]' OR JSON_CONTAINS(m.mentions, JSON_QUOTE(g.user_id))), 0)
+		FROM members g JOIN messages m ON m.id > (g.conversation_id << 28) + GREATEST(g.read_seq, g.first_seq - 1) AND m.id <= (g.conversation_id << 28 | 268435455)
+		WHERE g.user_id = ? AND g.conversation_id = ? AND m.from_user_id <> g.user_id AND m.message_type <> 7 AND NOT m.is_recalled
+		AND NOT EXISTS (SELECT 1 FROM deletions d WHERE d.user_id = g.user_id AND d.conversation_id = g.conversation_id AND (m.id & 268435455) BETWEEN d.first_seq AND d.last_seq)}, undef, $user, $id)];
 }
 
 # ---- the end ----
