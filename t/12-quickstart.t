@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# Proves contrib/quickstart with what is built already: from nothing to two people who talk, what it prints works, a
+# Proves contrib/quickstart with what is built already: from nothing to three people who talk and are in a group, what it prints works, a
 # second start says that it runs, Ctrl-C leaves no process behind, and the data are there the next time.
 use Tidings;
 use Tidings::Curl;
@@ -46,9 +46,11 @@ like $said, qr{http://127\.0\.0\.1:$port\b}, 'prints the address';
 my %token = map { $_ => ($said =~ /^\s*\U$_\E=(\S+)$/m)[0] } qw(alice bob);
 ok $token{alice} && $token{bob} && $token{alice} ne $token{bob}, 'prints two tokens';
 like $said, qr{http://127\.0\.0\.1:$port/#token=\Q$token{$_}\E}, "and the link of $_" for qw(alice bob);
-my %password = map { $_ => ($said =~ /^\s*\Q$_\E\s+password (\S+)$/m)[0] } qw(alice bob);
+like $said, qr{^\s*carol\s+http://127\.0\.0\.1:$port/#token=\S+$}m, 'and that of carol';
+my %password = map { $_ => ($said =~ /^\s*\Q$_\E\s+password (\S+)$/m)[0] } qw(alice bob carol);
 ok $password{alice} && $password{bob} && $password{alice} ne $password{bob}, 'and two passwords';
-is sprintf('%o', (stat "$home/$_")[2] & 0777), '600', "$_ is its owner's alone" for qw(jwt-secret password-alice password-bob);
+ok $password{carol}, 'and a third';
+is sprintf('%o', (stat "$home/$_")[2] & 0777), '600', "$_ is its owner's alone" for qw(jwt-secret password-alice password-bob password-carol);
 
 my @curl = $said =~ /^\s*(curl .*)$/mg;
 is scalar(@curl), 3, 'three lines to try';
@@ -70,6 +72,9 @@ for (qw(alice bob)) {
 	is $r->status, 200, "$_ can log in" or diag($r->body);
 	is $r->json->{user}{nickname}, ucfirst, 'and has a name';
 }
+sub groups { my ($user) = @_; return grep { $_->{kind} eq 'group' } @{$http{$user}->get('/messages/conversations')->json->{items}} }
+my ($group) = groups('bob');
+is_deeply [@{$group->{group}}{qw(owner_id role member_count)}], ['alice', 'member', 3], 'a group of all three';
 my $ws = Tidings::WS->open(address => "127.0.0.1:$port", token => $token{bob}, via => 'query', headers => [Origin => "http://127.0.0.1:$port", Host => "127.0.0.1:$port"]);
 my $m = $http{alice}->post('/messages/send', text_to('bob', 'kept'))->json;
 is $ws->expect('message')->{message}{content}, 'kept', 'and the two can talk';
@@ -86,6 +91,7 @@ unlike slurp($log), qr/Sanitizer|runtime error/, 'a clean end';
 
 $pid = start();
 is $http{bob}->get("/messages/conversations/$m->{conversation_id}/messages?limit=1")->json->{items}[0]{content}, 'kept', 'again: the data are there, and the old tokens hold';
+is_deeply [map { $_->{id} } groups('alice')], [$group->{id}], 'and there is one group still';
 like slurp($log), qr/^\s*alice\s+password \Q$password{alice}\E$/m, 'the password is the same';
 is logs_in('alice', $password{alice})->status, 200, 'and works';
 stop($pid);
