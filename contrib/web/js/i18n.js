@@ -2,10 +2,13 @@
 // Every text of the page, in English and Chinese. {name} stands for a value. A key with `_one` is for a count of 1, where
 // the language tells it apart.
 
+import {GROUP_TEXTS} from './group_texts.js';
 import {isolated} from './text.js';
 import {lasting} from './storage.js';
 
 const TEXTS = {
+    ...GROUP_TEXTS,
+
     'app.title': ['Tidings', 'Tidings'],
     'app.tagline': ['Messages that arrive, once and in order.', '消息必达，不重不乱。'],
     'app.noRoom': ['Choose a conversation, or find a friend to start one.', '选择一个会话，或者找一位好友开始聊天。'],
