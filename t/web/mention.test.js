@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import {test} from 'node:test';
 
-const {EVERYONE, completed, labelsOf, labelsOfMentions, matching, mentionAt, mentionSpans, mentionsIn, mentionsUser} =
+const {EVERYONE, completed, labelsOf, matching, mentionAt, mentionsIn, mentionsUser, spansOfMentions} =
     await import(`${process.env.TIDINGS_WEB}/js/mention.js`);
 
 const PEOPLE = [{id: 'ann', name: 'Ann Lee'}, {id: 'ben', name: 'Ben'}, {id: 'ben.smith', name: 'Ben Smith'}, {id: 'mei', name: '林梅'},
@@ -55,7 +55,7 @@ test('whom a text mentions', () => {
 
 test('where a text says so', () => {
     const names = {ben: 'Ben', mei: '林梅', gone: 'Gone'};
-    const parts = (text, mentions) => mentionSpans(text, labelsOfMentions(mentions, (id) => names[id])).map(({from, to, id}) => [text.slice(from, to), id]);
+    const parts = (text, mentions) => spansOfMentions(text, mentions.map((id) => ({id, name: names[id] ?? ''}))).map(({from, to, id}) => [text.slice(from, to), id]);
     assert.deepEqual(parts('hi @Ben and @林梅！', ['ben', 'mei']), [['@Ben', 'ben'], ['@林梅', 'mei']]);
     assert.deepEqual(parts('hi @Ben', ['mei']), [], 'what the message does not mention is text');
     assert.deepEqual(parts('@all: @Ben', [EVERYONE]), [['@all', EVERYONE]]);

@@ -5,6 +5,7 @@
 import {lasting, passing} from './storage.js';
 
 const KEY = 'tidings-web:account';
+const INVITE_KEY = 'tidings-web:invite';
 
 function read(storage) {
     const account = storage.getJson(KEY);
@@ -49,10 +50,35 @@ export function onLoggedOutElsewhere(callback) {
 
 // A link may bring a token: #token=JWT. It leaves the address at once.
 export function takeTokenFromAddress() {
-    const token = new URLSearchParams(location.hash.slice(1)).get('token');
-    if (token !== null)
-        history.replaceState(null, '', location.pathname + location.search);
-    return token;
+    return takeFromAddress('token');
+}
+
+// Likewise an invite to a group: #invite=CODE, also beside a token. Who has to log in first finds it afterwards.
+export function takeInviteFromAddress() {
+    const code = takeFromAddress('invite');
+    if (code !== null)
+        passing.setItem(INVITE_KEY, code);
+    return code;
+}
+
+// The one that waits to be opened, once; null where there is none.
+export function takeWaitingInvite() {
+    const code = passing.getItem(INVITE_KEY);
+    passing.removeItem(INVITE_KEY);
+    return code;
+}
+
+function takeFromAddress(name) {
+    if (location.hash.startsWith('#/'))
+        return null;
+    const given = new URLSearchParams(location.hash.slice(1));
+    const value = given.get(name);
+    if (value === null)
+        return null;
+    given.delete(name);
+    const rest = given.toString();
+    history.replaceState(null, '', location.pathname + location.search + (rest && `#${rest}`));
+    return value;
 }
 
 // Where unsent messages and drafts wait: with the account. What is in localStorage may have one tab at a time as its

@@ -1,21 +1,22 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // The page of a user who is logged in: the lists at the side, the open conversation, and what is said over both. The
-// address says which conversation is open (#/USER), so that "back" works on a phone.
+// address says which conversation is open (room_key.js), so that "back" works on a phone.
 import {alertUser, isLookedAt, showUnreadInTitle} from './alerts.js';
 import {avatar} from './avatar.js';
 import {Banner} from './banner.js';
-import {ChatListView, chatAddress} from './chat_list_view.js';
+import {ChatListView} from './chat_list_view.js';
 import {onNewDay} from './clock.js';
 import {cutOff, el, icon, iconButton} from './dom.js';
 import {say} from './dialog.js';
 import {nameOf} from './format.js';
 import {reasonOf, t} from './i18n.js';
-import {shortText} from './message_view.js';
 import {isolated, withoutBidi} from './text.js';
 import {NoticesView, noticeText} from './notices_view.js';
 import {PeopleView} from './people_view.js';
 import {RoomView} from './room_view.js';
+import {chatAddress, groupIdOf, keyInAddress} from './room_key.js';
 import {openSettings} from './settings.js';
+import {isSystem} from './system_text.js';
 
 const FRIEND_NEWS = {friend_request: 'people.asks', friend_accepted: 'people.nowFriends', friend_declined: 'people.declinedBy'};
 
@@ -26,7 +27,7 @@ export class AppView {
     #notices;
     #room;
     #banner;
-    #wanted = null; // user id of the conversation to open
+    #wanted = null; // key of the conversation to open
     #mine = el('button.mine', {type: 'button', title: t('side.settings'), 'aria-label': t('side.settings')});
     #bell = iconButton('bell', t('side.notifications'), () => this.#notices.open(this.#bell), {'aria-haspopup': 'dialog'});
     #bellCount = el('span.badge', {hidden: true});
@@ -35,7 +36,7 @@ export class AppView {
     #heard = el('p.unseen', {'aria-live': 'polite'}); // read out by a screen reader
     #heardMessage = null;
     #onAddress = () => this.#followAddress();
-    #endDays = onNewDay(() => this.#refresh(new Set(['state', 'conversations', 'timeline', 'people', 'notices'])));
+    #endDays = onNewDay(() => this.#refresh(new Set(['state', 'conversations', 'timeline', 'people', 'groups', 'notices'])));
     node;
 
     // logOut() when the user wishes to
@@ -106,30 +107,31 @@ export class AppView {
     // ---- which conversation ----
 
     #followAddress() {
-        this.#wanted = userInAddress();
+        this.#wanted = keyInAddress(location.hash);
         this.#openWanted();
     }
 
     async #openWanted() {
-        const userId = this.#wanted;
-        this.node.classList.toggle('in-room', userId !== null);
-        this.#chatList.setCurrent(userId);
-        if (userId === null) {
+        const key = this.#wanted;
+        const {conversations, synced} = this.#chat;
+        this.node.classList.toggle('in-room', key !== null);
+        this.#chatList.setCurrent(key);
+        if (key === null) {
             this.#room.close();
             this.#nothing.hidden = false;
             return;
         }
-        if (this.#room.conversation?.peer.user_id === userId || !(this.#chat.synced || this.#chat.conversations.withPeer(userId)))
+        if (this.#room.conversation?.key === key || !(synced || conversations.withKey(key)))
             return; // if it is not known yet, after catching up
         try {
-            const conversation = await this.#chat.conversationWith(userId);
-            if (this.#wanted !== userId)
+            const conversation = await this.#chat.conversationOf(key);
+            if (this.#wanted !== key)
                 return;
             this.#nothing.hidden = true;
             this.#room.open(conversation);
         } catch (problem) {
-            say(reasonOf(problem));
-            if (this.#wanted === userId)
+            say(problem.code === 'not_found' && groupIdOf(key) !== null ? t('group.gone') : reasonOf(problem));
+            if (this.#wanted === key)
                 location.hash = '#/';
         }
     }
@@ -145,7 +147,7 @@ export class AppView {
         const {conversations, people, state} = this.#chat;
         if (topics.has('state'))
             this.#showState(state);
-        if (topics.has('conversations') || topics.has('people') || topics.has('state')) {
+        if (topics.has('conversations') || topics.has('people') || topics.has('groups') || topics.has('state')) {
             this.#chatList.refresh();
             this.#room.refresh();
             showUnreadInTitle(conversations.unread);
@@ -159,7 +161,7 @@ export class AppView {
             this.#notices.refresh();
             count(this.#bellCount, this.#notices.count);
         }
-        if (topics.has('timeline') || topics.has('people'))
+        if (topics.has('timeline') || topics.has('people') || topics.has('groups'))
             this.#room.refreshTimeline();
         this.#forgetRecalled();
     }
@@ -183,23 +185,33 @@ export class AppView {
 
     // ---- news ----
 
-    tell({kind, message, notification}) {
+    tell({kind, message, notification, conversation, reason}) {
         if (kind === 'message')
             this.#tellMessage(message);
+        else if (kind === 'left')
+            this.#tellLeft(conversation, reason);
         else
             this.#tellNotification(notification);
     }
 
     #tellMessage(message) {
+        const c = this.#chat.conversations.get(message.conversation_id);
         const name = this.#chat.people.name(message.from_user_id);
-        const text = shortText(message, this.#chat.me);
+        const text = this.#chat.shortText(message);
         const shown = this.#room.conversation?.id === message.conversation_id;
-        this.#heard.textContent = `${isolated(name)}: ${isolated(text)}`;
+        this.#heard.textContent = isSystem(message) ? text : `${isolated(name)}: ${isolated(text)}`;
         this.#heardMessage = message;
-        if (!shown || !isLookedAt())
-            alertUser(name, text, message.conversation_id, () => {
-                location.hash = chatAddress(message.from_user_id);
+        if (!isSystem(message) && (!shown || !isLookedAt()))
+            alertUser(c.isGroup ? `${isolated(name)} · ${isolated(this.#chat.title(c))}` : name, text, message.conversation_id, () => {
+                location.hash = chatAddress(c.key);
             });
+    }
+
+    // Where the group is open, the room says so.
+    #tellLeft(c, reason) {
+        const name = this.#chat.title(c);
+        if (this.#room.conversation !== c && reason !== 'left')
+            say(t(reason === 'dissolved' ? 'group.dissolvedNews' : 'group.removedFrom', {name}));
     }
 
     #tellNotification(notification) {
@@ -211,15 +223,6 @@ export class AppView {
             say(text);
         else
             alertUser(text, withoutBidi(body ?? ''), `notification ${notification.id ?? kind}`, () => this.#notices.open(this.#bell));
-    }
-}
-
-// Whose conversation the address names, or null.
-function userInAddress() {
-    try {
-        return decodeURIComponent(location.hash.match(/^#\/(.+)$/)?.[1] ?? '') || null;
-    } catch {
-        return null;
     }
 }
 

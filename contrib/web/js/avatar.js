@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// A person's picture, or the first letter of their name on a colour of their own.
+// A person's or a group's picture, or the first letter of the name on a colour of its own.
 import {el, webUrl} from './dom.js';
 import {nameOf} from './format.js';
 import {initialOf} from './text.js';
 
 const HUES = 8; // .hue-0 … in the style sheet
 
-function hueOf(userId) {
+// The same for a user wherever they are shown.
+export function hueOf(userId) {
     let sum = 0;
     for (const char of userId)
         sum = (sum * 31 + char.codePointAt(0)) % 9973;
@@ -25,5 +26,12 @@ export function avatar(profile, trusted, online = null) {
     }
     if (online !== null)
         node.append(el(online ? 'span.dot.online' : 'span.dot'));
+    return node;
+}
+
+// Of a group, one that the user is in or was invited to. trusted: likewise; a stranger's group is a stranger.
+export function groupAvatar(id, {name, avatar_url}, trusted) {
+    const node = avatar({user_id: id, nickname: name, avatar_url}, trusted);
+    node.classList.add('group');
     return node;
 }

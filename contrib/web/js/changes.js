@@ -7,9 +7,10 @@ export class Changes {
     #listeners = new Set();
     #topics = new Set();
 
-    // listener(topics: Set)
+    // listener(topics: Set). Returns the function that ends it.
     listen(listener) {
         this.#listeners.add(listener);
+        return () => this.#listeners.delete(listener);
     }
 
     changed(...topics) {

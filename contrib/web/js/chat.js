@@ -1,28 +1,33 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// One user's chat: the client, what is known, and what the user can do. Views read `conversations`, `people`, `notices`,
-// `outgoing` and `drafts`, and hear through `changes` when to look again. Topics: state, conversations, timeline,
-// people, notices; events for the user's eyes at once go to onNews.
+// One user's chat: the client, what is known, and what the user can do. Views read `conversations`, `people`, `groups`,
+// `notices`, `outgoing` and `drafts`, and hear through `changes` when to look again. Topics: state, conversations,
+// timeline, people, groups, notices; events for the user's eyes at once go to onNews.
 import {TidingsClient} from '../client/index.js';
 import {Changes} from './changes.js';
 import {now, takeTimeFrom} from './clock.js';
 import {Conversations} from './conversations.js';
+import {groupName, nameOf} from './format.js';
+import {mayRecallOthers, silence} from './group_rules.js';
+import {Groups} from './groups.js';
+import {shortText} from './message_text.js';
 import {Notices} from './notices.js';
 import {Drafts, Outgoing} from './outgoing.js';
+import {patiently} from './patience.js';
 import {People} from './people.js';
+import {groupIdOf} from './room_key.js';
+import {isSystem, usersNamed} from './system_text.js';
+import {Typing} from './typing.js';
 
 const PAGE = 100;
 const TYPING_EVERY_MS = 3000;
-const TYPING_SHOWN_MS = 4500;
 const REFRESH_MS = 300;
 const READ_DELAY_MS = 150;
-const LIMITED_TRIES = 10; // of a page of history that the server finds too many
-const LIMITED_MAX_MS = 5000;
 const RECALL_WINDOW_MS = 120000; // message.recall_window's default; the server has the last word
 
 export class Chat {
     #client;
     #typingSentAt = 0;
-    #typingTimers = new Map();
+    #typing = new Typing(() => this.changes.changed('conversations'));
     #refreshTimer = null;
     #readTimer = null;
     #readWanted = new Map(); // Conversation -> seq
@@ -33,7 +38,7 @@ export class Chat {
     synced = false;
     profile;
 
-    // onNews({kind: 'message' | 'notification', …}); onSignedOut() when the token is no longer taken.
+    // onNews({kind: 'message' | 'notification' | 'left', …}); onSignedOut() when the token is no longer taken.
     constructor({account, url, storage, onNews, onSignedOut}) {
         this.me = account.user_id;
         this.profile = {user_id: this.me, nickname: null, avatar_url: null};
@@ -44,6 +49,7 @@ export class Chat {
             resume: false, device: 'web'});
         takeTimeFrom(() => this.#client.serverTime);
         this.people = new People(this.#client, () => this.changes.changed('people', 'conversations'));
+        this.groups = new Groups(this.#client.rest, this.people, this.me, () => this.changes.changed('groups', 'timeline'));
         this.notices = new Notices(this.#client.rest, () => this.changes.changed('notices'));
         this.outgoing = new Outgoing(storage, this.me);
         this.drafts = new Drafts(storage, this.me);
@@ -77,12 +83,13 @@ export class Chat {
         });
         on('state', (state) => this.#entered(state), 'state', 'timeline');
         on('synced', () => this.#caughtUp(), 'state', 'timeline');
-        on('conversation', (c) => this.#shown(c), 'conversations', 'timeline');
+        on('conversation', (c) => this.#shown(c), 'conversations', 'groups', 'timeline');
         on('message', (m) => this.#heard(m), 'conversations', 'timeline');
         on('queued', (draft) => this.outgoing.queued(draft), 'timeline');
         on('ack', (ack) => this.#acked(ack), 'conversations', 'timeline');
-        on('refused', ({draft, problem}) => this.outgoing.refused(draft, problem), 'timeline');
-        on('recalled', (e) => this.#counted(this.conversations.recalled(e.conversation_id, e.message_id, e.recalled_at)),
+        on('refused', (refusal) => this.#refused(refusal), 'timeline');
+        on('left', (e) => this.#left(e), 'conversations', 'groups', 'timeline');
+        on('recalled', (e) => this.#counted(this.conversations.recalled(e.conversation_id, e.message_id, e.recalled_at, e.by)),
             'conversations', 'timeline');
         on('deleted', (e) => this.#counted(this.conversations.deleted(e.conversation_id, e.message_id)),
             'conversations', 'timeline');
@@ -122,9 +129,23 @@ export class Chat {
         this.changes.changed('state');
     }
 
+    // Returns the conversation.
     #shown(shown) {
-        this.conversations.put(shown);
-        this.people.met(shown.peer);
+        const c = this.conversations.put(shown);
+        if (c.isGroup) {
+            this.#wantNames(shown.last_message === null ? [] : [shown.last_message]);
+            this.groups.changed(c);
+        } else
+            this.people.met(shown.peer);
+        return c;
+    }
+
+    // Of everyone whom these messages of groups name.
+    #wantNames(messages) {
+        for (const message of messages) {
+            if (message.to_user_id === null)
+                this.people.want(isSystem(message) ? usersNamed(message) : [message.from_user_id, ...message.mentions ?? []].filter((id) => id !== '*'));
+        }
     }
 
     #heard(message) {
@@ -132,12 +153,35 @@ export class Chat {
             this.outgoing.done(message.client_msg_id);
         const known = this.conversations.get(message.conversation_id) !== null;
         const isNew = this.conversations.heard(message);
+        const c = this.conversations.get(message.conversation_id);
+        this.#wantNames([message]);
         if (!known)
             this.#refreshSoon();
+        if (isNew && isSystem(message))
+            this.groups.changed(c);
         if (isNew && message.from_user_id !== this.me) {
-            this.#showTyping(this.conversations.get(message.conversation_id), false);
+            this.#typing.ended(c, message.from_user_id);
             this.onNews({kind: 'message', message});
         }
+    }
+
+    #refused({draft, problem}) {
+        this.outgoing.refused(draft, problem);
+        const c = draft.conversation_id && this.conversations.get(draft.conversation_id);
+        if (c)
+            this.groups.changed(c); // why, may be something that is not known here
+    }
+
+    #left({conversation_id, reason}) {
+        const before = this.conversations.get(conversation_id);
+        const known = before !== null && before.gone === null && before.group !== null;
+        const c = this.conversations.left(conversation_id, reason);
+        if (c === null)
+            return;
+        if (c.gone !== null)
+            this.groups.forget(c);
+        if (known)
+            this.onNews({kind: 'left', conversation: c, reason});
     }
 
     #acked({client_msg_id, message}) {
@@ -154,19 +198,10 @@ export class Chat {
 
     #typed({conversation_id, user_id}) {
         const c = this.conversations.get(conversation_id);
-        if (c && user_id !== this.me)
-            this.#showTyping(c, true);
-    }
-
-    #showTyping(c, typing) {
-        clearTimeout(this.#typingTimers.get(c.id));
-        c.typing = typing;
-        if (!typing)
+        if (!c || user_id === this.me)
             return;
-        this.#typingTimers.set(c.id, setTimeout(() => {
-            c.typing = false;
-            this.changes.changed('conversations');
-        }, TYPING_SHOWN_MS));
+        this.people.want(c.isGroup ? [user_id] : []);
+        this.#typing.heard(c, user_id);
     }
 
     #notified(notification) {
@@ -194,14 +229,25 @@ export class Chat {
         }, REFRESH_MS);
     }
 
-    // The conversation with that user; made if there is none. Rejects with a Problem.
-    async conversationWith(userId) {
-        const known = this.conversations.withPeer(userId);
-        if (known)
+    // The conversation of that key (room_key.js); with a user it is made if there is none. Rejects with a Problem.
+    async conversationOf(key) {
+        const known = this.conversations.withKey(key);
+        if (known && known.gone === null && !(known.isGroup && known.group === null))
             return known;
-        this.#shown(await this.rest.createConversation(userId));
+        const id = groupIdOf(key);
+        const c = this.#shown(await (id === null ? this.rest.createConversation(key) : this.rest.group(id)));
         this.changes.changed('conversations');
-        return this.conversations.withPeer(userId);
+        return c;
+    }
+
+    // A message in words.
+    shortText(message) {
+        return shortText(message, this.me, (id) => this.people.name(id));
+    }
+
+    // What the conversation is called.
+    title(c) {
+        return c.isGroup ? groupName(c.group) : nameOf(this.people.profile(c.peer.user_id));
     }
 
     // The newest page, or the one before what is here. Resolves when it is there or has failed, which the history tells.
@@ -219,24 +265,12 @@ export class Chat {
         this.changes.changed('timeline');
         try {
             const before = history.loaded ? history.firstSeq ?? undefined : undefined;
-            const page = await this.#patiently(() => this.rest.history(c.id, {before, limit: PAGE}));
+            const page = await patiently(() => this.rest.history(c.id, {before, limit: PAGE}));
             history.putPage(page.items, page.has_more);
+            this.#wantNames(page.items);
             this.conversations.recount(c);
         } catch {
             history.failed = true;
-        }
-    }
-
-    // Many pages in a row may be too many at once for the server.
-    async #patiently(request) {
-        for (let tries = 1; ; tries++) {
-            try {
-                return await request();
-            } catch (problem) {
-                if (problem.code !== 'rate_limited' || tries >= LIMITED_TRIES)
-                    throw problem;
-                await new Promise((resolve) => setTimeout(resolve, Math.min(problem.retryAfterMs ?? 1000, LIMITED_MAX_MS)));
-            }
         }
     }
 
@@ -253,9 +287,9 @@ export class Chat {
 
     // ---- what the user does ----
 
-    // message: {type, content, media_url, extra, reply_to}
-    send(peerId, message) {
-        this.#client.send({to: peerId, ...message});
+    // message: {type, content, media_url, extra, reply_to, mentions}
+    send(c, message) {
+        this.#client.send({...c.isGroup ? {conversation_id: c.id} : {to: c.peer.user_id}, ...message});
     }
 
     resend({draft: {to_user_id, message_type, ...rest}}) {
@@ -270,13 +304,18 @@ export class Chat {
     }
 
     canRecall(message) {
-        return message.from_user_id === this.me && !message.is_recalled &&
-            now() - Date.parse(message.created_at) < RECALL_WINDOW_MS;
+        if (message.is_recalled || isSystem(message))
+            return false;
+        const c = this.conversations.get(message.conversation_id);
+        if (c?.group && message.from_user_id !== this.me)
+            return mayRecallOthers(c.group, this.groups.of(c).members.get(message.from_user_id)?.role);
+        return message.from_user_id === this.me && now() - Date.parse(message.created_at) < RECALL_WINDOW_MS;
     }
 
     async recall(message) {
         const {recalled_at} = await this.#client.recall(message.id);
-        this.#counted(this.conversations.recalled(message.conversation_id, message.id, recalled_at));
+        const by = message.from_user_id === this.me ? null : this.me;
+        this.#counted(this.conversations.recalled(message.conversation_id, message.id, recalled_at, by));
         this.changes.changed('conversations', 'timeline');
     }
 
@@ -302,15 +341,56 @@ export class Chat {
     }
 
     typing(c) {
-        if (Date.now() - this.#typingSentAt < TYPING_EVERY_MS || !this.people.isFriend(c.peer.user_id))
+        if (Date.now() - this.#typingSentAt < TYPING_EVERY_MS || !(c.isGroup || this.people.isFriend(c.peer.user_id)))
             return;
         this.#typingSentAt = Date.now();
         this.#client.typing(c.id);
     }
 
-    saveDraft(peerId, draft) {
-        this.drafts.set(peerId, draft);
+    saveDraft(key, draft) {
+        this.drafts.set(key, draft);
         this.changes.changed('conversations');
+    }
+
+    // fields: the body of POST /groups. {conversation, leftOut}. Rejects with a Problem, as all of these do.
+    async createGroup(fields) {
+        const {left_out, ...shown} = await this.rest.createGroup(fields);
+        this.changes.changed('conversations');
+        return {conversation: this.#shown(shown), leftOut: left_out};
+    }
+
+    // By an invite's code. The conversation, or null where an admin has to let the user in first.
+    async join(code) {
+        const answer = await this.rest.acceptInvite(code);
+        this.changes.changed('conversations');
+        return answer.state === 'requested' ? null : this.#shown(answer);
+    }
+
+    // name: a method of the REST client that takes the group's id first; one that answers the conversation changes it here.
+    async actOnGroup(c, name, ...args) {
+        const answer = await this.groups.act(c, name, ...args);
+        if (answer?.kind === 'group')
+            this.#shown(answer);
+        this.changes.changed('conversations', 'groups', 'timeline');
+        return answer;
+    }
+
+    // The server told so; the message that says it may be on its way.
+    noteDissolved(c) {
+        this.conversations.left(c.id, 'dissolved');
+        this.changes.changed('conversations', 'groups', 'timeline');
+    }
+
+    async leaveGroup(c) {
+        await this.#client.leave(c.id);
+    }
+
+    // Why one cannot write to that group now, as group_rules.js has it; null where one can.
+    silenceOf(c) {
+        if (!c.group)
+            return null;
+        const sentAt = c.history.lastOf(this.me)?.created_at ?? null;
+        return silence(c.group, this.groups.of(c).own, sentAt, now());
     }
 
     async updateProfile(fields) {

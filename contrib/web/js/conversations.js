@@ -1,23 +1,40 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // The caller's conversations, as the server told of them and as the events have changed them since.
-import {History, asRecalled} from './history.js';
+import {History, asRecalled, isUnread} from './history.js';
+import {mentionsUser} from './mention.js';
+import {groupIdOf, groupKey} from './room_key.js';
+import {isSystem, systemEvent} from './system_text.js';
 
 const later = (a, b) => ((a ?? '') > (b ?? '') ? a : b);
 
 export class Conversation {
     history = new History();
+    group = null; // as the server shows it; of a group that the server was not asked about yet null, as of a direct one
     last = null; // the newest message that the caller has not deleted
     time = null; // of the newest message, whoever deleted it
     unread = 0;
+    mentions = 0; // unread messages that mention the caller
     readSeq = 0;
+    firstSeq = 1; // of the first message that the caller may see
     peerReadSeq = 0;
-    typing = false;
+    readers = new Map(); // of a group: user id -> the seq up to which they have read it, as far as that was heard
+    typing = []; // ids of those who are writing, who began first at the beginning
+    gone = null; // a group that the caller is no longer in: 'left', 'removed' or 'banned', or '' where the reason is not known
     newSeq = null; // while it is shown: of the first message that was new when the user came to it
 
+    // peer: null in a group
     constructor(id, peer, createdAt) {
         this.id = id;
         this.peer = peer;
         this.createdAt = createdAt;
+    }
+
+    get isGroup() {
+        return this.peer === null;
+    }
+
+    get key() {
+        return this.isGroup ? groupKey(this.id) : this.peer.user_id;
     }
 
     get sortTime() {
@@ -27,6 +44,15 @@ export class Conversation {
     // The highest seq that is known.
     get topSeq() {
         return Math.max(this.last?.seq ?? 0, this.history.last?.seq ?? 0);
+    }
+
+    // Whether they have read it, as far as that was heard.
+    readBy(userId, seq) {
+        return (this.readers.get(userId) ?? 0) >= seq;
+    }
+
+    noteReader(userId, seq) {
+        this.readers.set(userId, Math.max(this.readers.get(userId) ?? 0, seq));
     }
 }
 
@@ -43,25 +69,32 @@ export class Conversations {
         return this.#byPeer.get(userId) ?? null;
     }
 
+    withKey(key) {
+        const id = groupIdOf(key);
+        return id === null ? this.withPeer(key) : this.get(id);
+    }
+
     // The latest first.
     list() {
-        return [...this.#byId.values()].sort((a, b) => (a.sortTime < b.sortTime ? 1 : a.sortTime > b.sortTime ? -1 : 0));
+        return [...this.#byId.values()].filter((c) => c.gone === null && !(c.isGroup && c.group === null))
+            .sort((a, b) => (a.sortTime < b.sortTime ? 1 : a.sortTime > b.sortTime ? -1 : 0));
     }
 
     get unread() {
-        let sum = 0;
-        for (const c of this.#byId.values())
-            sum += c.unread;
-        return sum;
+        return this.list().reduce((sum, c) => sum + c.unread, 0);
     }
 
     // As the server shows it. An answer may be older than the events that overtook it.
     put(shown) {
         const c = this.#known(shown.id, shown.peer, shown.created_at);
+        if (c.gone !== null)
+            this.#begin(c);
         c.peer = shown.peer;
+        c.group = shown.group;
         c.createdAt = shown.created_at;
+        c.firstSeq = shown.first_seq ?? 1;
         c.readSeq = Math.max(c.readSeq, shown.read_seq);
-        c.peerReadSeq = Math.max(c.peerReadSeq, shown.peer_read_seq);
+        c.peerReadSeq = Math.max(c.peerReadSeq, shown.peer_read_seq ?? 0);
         if (c.time !== null && (shown.last_message_time ?? '') < c.time)
             return c;
         c.time = shown.last_message_time;
@@ -69,17 +102,20 @@ export class Conversations {
             const newer = shown.last_message && c.history.byId(shown.last_message.id);
             c.last = newer?.is_recalled ? newer : shown.last_message;
         }
-        c.unread = c.readSeq >= c.topSeq ? 0 : shown.unread_count;
+        const read = c.readSeq >= c.topSeq;
+        c.unread = read ? 0 : shown.unread_count;
+        c.mentions = read ? 0 : shown.mention_count ?? 0;
         this.recount(c);
         return c;
     }
 
-    // A message was sent by this user or to them. True for one that was not known.
+    // A message was sent by this user, to them or to a group of theirs. True for one that was not known.
     heard(message) {
         const mine = message.from_user_id === this.me;
         const peerId = mine ? message.to_user_id : message.from_user_id;
-        const c = this.#known(message.conversation_id, {user_id: peerId, nickname: null, avatar_url: null, online: false},
-            message.created_at);
+        const inGroup = message.to_user_id === null;
+        const c = this.#known(message.conversation_id, inGroup ? null :
+            {user_id: peerId, nickname: null, avatar_url: null, online: false}, message.created_at);
         if (c.history.isDeleted(message.id))
             return false;
         const isNew = message.seq > c.topSeq;
@@ -87,15 +123,52 @@ export class Conversations {
         c.time = later(c.time, message.created_at);
         if (isNew || c.last?.id === message.id)
             c.last = message;
-        if (isNew && !mine && message.seq > c.readSeq && !message.is_read && !message.is_recalled)
+        if (inGroup && isNew)
+            this.#heardInGroup(c, message, mine);
+        if (isNew && message.seq > c.readSeq && isUnread(message, this.me)) {
             c.unread++;
+            c.mentions += mentionsUser(message, this.me) ? 1 : 0;
+        }
         this.recount(c);
         return isNew;
     }
 
+    // Who sends to a group has read it so far.
+    #heardInGroup(c, message, mine) {
+        if (!isSystem(message)) {
+            if (mine)
+                c.readSeq = Math.max(c.readSeq, message.seq);
+            c.noteReader(message.from_user_id, message.seq);
+            return;
+        }
+        const {event, users} = systemEvent(message) ?? {};
+        const change = {added: users?.length, joined: 1, left: -1, removed: -(users?.length)}[event];
+        if (c.group !== null && change)
+            c.group = {...c.group, member_count: Math.max(1, c.group.member_count + change)};
+        if (c.group !== null && event === 'dissolved')
+            c.group = {...c.group, dissolved_at: message.created_at};
+    }
+
+    // The caller is no longer in that group, or it is dissolved. Null where it was not known.
+    left(id, reason) {
+        const c = this.get(id);
+        if (!c)
+            return null;
+        if (reason === 'dissolved') {
+            if (c.group !== null)
+                c.group = {...c.group, dissolved_at: c.group.dissolved_at ?? new Date().toISOString()};
+            return c;
+        }
+        c.gone = reason ?? '';
+        c.unread = c.mentions = 0;
+        c.typing = [];
+        c.history = new History();
+        return c;
+    }
+
     // These return whether the counts have to be asked for, since not all unread messages are here.
-    recalled(id, messageId, at) {
-        return this.#changed(id, messageId, asRecalled(at));
+    recalled(id, messageId, at, by = null) {
+        return this.#changed(id, messageId, asRecalled(at, by));
     }
 
     messageRead(id, messageId, at) {
@@ -118,7 +191,10 @@ export class Conversations {
         if (!c)
             return false;
         if (readerId !== this.me) {
-            c.peerReadSeq = Math.max(c.peerReadSeq, seq);
+            if (c.isGroup)
+                c.noteReader(readerId, seq);
+            else
+                c.peerReadSeq = Math.max(c.peerReadSeq, seq);
             return false;
         }
         c.readSeq = Math.max(c.readSeq, seq);
@@ -127,8 +203,9 @@ export class Conversations {
 
     // False where not all unread messages are here.
     recount(c) {
-        const count = c.readSeq >= c.topSeq ? 0 : c.history.countUnread(this.me, c.readSeq);
-        c.unread = count ?? c.unread;
+        const count = c.readSeq >= c.topSeq ? {unread: 0, mentions: 0} : c.history.countUnread(this.me, c.readSeq);
+        c.unread = count?.unread ?? c.unread;
+        c.mentions = count?.mentions ?? c.mentions;
         return count !== null;
     }
 
@@ -142,12 +219,18 @@ export class Conversations {
         return !this.recount(c);
     }
 
+    // Who comes back to a group may see other messages than before.
+    #begin(c) {
+        Object.assign(c, new Conversation(c.id, c.peer, c.createdAt));
+    }
+
     #known(id, peer, createdAt) {
         let c = this.#byId.get(id);
         if (!c) {
             c = new Conversation(id, peer, createdAt);
             this.#byId.set(id, c);
-            this.#byPeer.set(peer.user_id, c);
+            if (peer !== null)
+                this.#byPeer.set(peer.user_id, c);
         }
         return c;
     }

@@ -4,10 +4,13 @@
 import {el, icon, iconButton, textButton} from './dom.js';
 import {t} from './i18n.js';
 
-// Opens a dialog with that title. content: nodes. It is gone when closed.
+let count = 0;
+
+// Opens a dialog with that title, perhaps over another. content: nodes. It is gone when closed.
 export function openDialog(title, ...content) {
-    const heading = el('h2', {id: 'dialog-title'}, title);
-    const dialog = el('dialog.dialog', {'aria-labelledby': 'dialog-title', onclose: () => dialog.remove()},
+    const id = `dialog-title-${++count}`;
+    const heading = el('h2', {id}, title);
+    const dialog = el('dialog.dialog', {'aria-labelledby': id, onclose: () => dialog.remove()},
         el('header', {}, heading, iconButton('close', t('dialog.close'), () => dialog.close())), ...content);
     dialog.addEventListener('click', (event) => event.target === dialog && dialog.close());
     document.body.append(dialog);
@@ -35,8 +38,9 @@ export function ask(text, yes, kind = 'danger') {
     });
 }
 
-// A menu beside `beside`; the focus comes back to `anchor`. items: {label, icon, danger, act}; those that are null are left out.
-export function openMenu(anchor, label, items, beside = anchor) {
+// A menu beside `beside`; the focus comes back to `anchor`. items: {label, icon, danger, act}; those that are null are left
+// out. heading: a node above them, or null.
+export function openMenu(anchor, label, items, beside = anchor, heading = null) {
     const choose = (act) => {
         menu.hidePopover();
         act();
@@ -44,7 +48,7 @@ export function openMenu(anchor, label, items, beside = anchor) {
     const buttons = items.filter(Boolean).map((item) =>
         el(item.danger ? 'button.danger-item' : 'button', {type: 'button', role: 'menuitem', tabindex: '-1',
             onclick: () => choose(item.act)}, icon(item.icon), item.label));
-    const menu = el('div.menu', {popover: 'auto', role: 'menu', 'aria-label': label}, buttons);
+    const menu = el('div.menu', {popover: 'auto', role: 'menu', 'aria-label': label}, heading, buttons);
     menu.addEventListener('keydown', (event) => moveIn(buttons, event));
     menu.addEventListener('toggle', (event) => {
         if (event.newState === 'open')

@@ -59,9 +59,10 @@ export function bdi(text) {
     return el('bdi', {}, text);
 }
 
-// A text as nodes, with its web addresses as links. A link that does not say where it leads is followed by that.
-export function linked(text) {
-    return linkify(text).map((part) => (typeof part === 'string' ? part :
+// A text as nodes, with its web addresses as links. A link that does not say where it leads is followed by that. mark(text)
+// makes nodes of what is no link.
+export function linked(text, mark = (part) => part) {
+    return linkify(text).map((part) => (typeof part === 'string' ? mark(part) :
         [externalLink(part.url, {dir: 'ltr'}, part.text), part.host !== null && el('small.host', {dir: 'ltr'}, ` (${part.host})`)]));
 }
 

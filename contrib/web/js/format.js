@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Times, sizes and names the way people write them.
 import {daysAgo} from './clock.js';
-import {language, t} from './i18n.js';
+import {hasText, language, t} from './i18n.js';
 import {isVisible, plain, withoutBidi} from './text.js';
 
 const locale = language === 'zh' ? 'zh-CN' : navigator.languages.find((l) => l.startsWith('en') && isLocale(l)) ?? 'en';
@@ -85,11 +85,28 @@ export function nameOf({nickname, user_id}) {
     return name || user_id;
 }
 
+// What a group is called.
+export function groupName(group) {
+    const name = plain(group?.name ?? '');
+    return isVisible(name) ? name : t('group.unnamed');
+}
+
+// A length of time in its largest whole unit: "10 minutes".
+export function span(seconds) {
+    const [unit, count] = [['day', 86400], ['hour', 3600], ['minute', 60]].find(([, size]) => seconds >= size && seconds % size === 0) ?? ['second', 1];
+    return new Intl.NumberFormat(locale, {style: 'unit', unit, unitDisplay: 'long'}).format(seconds / count);
+}
+
+// A moment that is to come: a time today, else with its day.
+export function untilTime(time) {
+    return daysAgo(time) === 0 ? clock(time) : `${dateFormat.format(new Date(time))} ${clock(time)}`;
+}
+
 // A message in one line.
 export function summary(message) {
     const text = message.content && withoutBidi(message.content);
     if (message.message_type === 'text')
         return text;
-    const kind = t(`media.${message.message_type}`);
+    const kind = t(hasText(`media.${message.message_type}`) ? `media.${message.message_type}` : 'media.file');
     return text ? `[${kind}] ${text}` : `[${kind}]`;
 }

@@ -28,6 +28,8 @@ export const GROUP_TEXTS = {
     'typing.one': ['{names} is typing …', '{names} 正在输入……'],
     'typing.many': ['{names} are typing …', '{names} 正在输入……'],
 
+    'side.by': [': ', '：'],
+
     'group.unnamed': ['Group', '群聊'],
     'group.new': ['New group', '发起群聊'],
     'group.name': ['Name of the group', '群名称'],

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // The messages of one conversation that are here: the newest ones without a gap, in the order of seq. The same message
 // may come several times and from everywhere; what was done to it stays done.
+import {mentionsUser} from './mention.js';
+import {isSystem} from './system_text.js';
 
 export class History {
     #messages = []; // by seq
@@ -72,24 +74,37 @@ export class History {
         this.#messages.splice(this.#placeOf(known.seq), 1);
     }
 
-    // Unread messages to `me` after that seq; null where not all of them are here.
+    // {unread, mentions}: unread messages to `me` after that seq, and those of them that mention `me`; null where not all
+    // of them are here.
     countUnread(me, readSeq) {
         if (!this.loaded || (this.hasOlder && (this.firstSeq ?? Infinity) > readSeq + 1))
             return null;
-        let count = 0;
+        let unread = 0, mentions = 0;
         for (let i = this.#messages.length - 1; i >= 0 && this.#messages[i].seq > readSeq; i--) {
-            count += isUnread(this.#messages[i], me) ? 1 : 0;
+            if (!isUnread(this.#messages[i], me))
+                continue;
+            unread++;
+            mentions += mentionsUser(this.#messages[i], me) ? 1 : 0;
         }
-        return count;
+        return {unread, mentions};
+    }
+
+    // The newest message that this user has written; null where none is here.
+    lastOf(userId) {
+        return this.#messages.findLast((m) => m.from_user_id === userId && !isSystem(m)) ?? null;
     }
 
     // The first message to `me` after that seq that is unread, of those that are here; null where there is none.
-    firstUnread(me, readSeq) {
+    firstUnread(me, readSeq, wanted = () => true) {
         for (let i = this.#placeOf(readSeq + 1); i < this.#messages.length; i++) {
-            if (isUnread(this.#messages[i], me))
+            if (isUnread(this.#messages[i], me) && wanted(this.#messages[i]))
                 return this.#messages[i];
         }
         return null;
+    }
+
+    firstUnreadMention(me, readSeq) {
+        return this.firstUnread(me, readSeq, (message) => mentionsUser(message, me));
     }
 
     // Whether the first of so many unread messages after that seq is here.
@@ -120,17 +135,22 @@ export class History {
     }
 }
 
-function isUnread(message, me) {
-    return message.to_user_id === me && !message.is_read && !message.is_recalled;
+// As far as the message itself tells: in a group how far one has read it is kept apart.
+export function isUnread(message, me) {
+    if (message.is_recalled)
+        return false;
+    return message.to_user_id === null ? message.from_user_id !== me && !isSystem(message) :
+        message.to_user_id === me && !message.is_read;
 }
 
 // Nothing unsays a recall or a reading: an answer that lacks it is older.
 function merged(known, message) {
-    if (known.is_recalled && !message.is_recalled)
+    if (known.is_recalled)
         return known;
     return known.is_read && !message.is_read ? {...message, is_read: true, read_at: known.read_at} : message;
 }
 
-export function asRecalled(at) {
-    return {is_recalled: true, recalled_at: at, content: null, media_url: null, extra: null};
+// by: who recalled it in its sender's place, or null.
+export function asRecalled(at, by = null) {
+    return {is_recalled: true, recalled_at: at, recalled_by: by, content: null, media_url: null, extra: null, mentions: []};
 }

@@ -2,13 +2,15 @@
 // Where the page begins: who is logged in, or the way in.
 import {TidingsClient} from '../client/index.js';
 import {
-    currentAccount, forgetAccount, forgetWritings, onLoggedOutElsewhere, rememberAccount, storageOf, takeTokenFromAddress,
+    currentAccount, forgetAccount, forgetWritings, onLoggedOutElsewhere, rememberAccount, storageOf, takeInviteFromAddress,
+    takeTokenFromAddress, takeWaitingInvite,
 } from './account.js';
 import {AppView} from './app_view.js';
 import {Chat} from './chat.js';
 import {ask, say} from './dialog.js';
 import {nameOf} from './format.js';
 import {reasonOf, t} from './i18n.js';
+import {openInvite} from './invite_dialog.js';
 import {LoginView} from './login_view.js';
 import {onStorageFull} from './storage.js';
 import {applyTheme} from './theme.js';
@@ -17,6 +19,7 @@ import {applyTheme} from './theme.js';
 const url = new URL(document.querySelector('meta[name=tidings-prefix]').content || '/', location.href);
 const place = document.getElementById('page');
 let leave = null; // what is shown, and how it goes
+let entered = null; // the chat of whoever is logged in
 
 function show(node, onLeave) {
     leave?.();
@@ -44,13 +47,22 @@ async function enter(account) {
         logOut('');
     });
     show(view.node, async () => {
+        entered = null;
         view.remove();
         await chat.stop();
         if (forget)
             forgetWritings(storage, account.user_id);
         release();
     });
+    entered = chat;
     chat.start();
+    openWaitingInvite();
+}
+
+function openWaitingInvite() {
+    const code = entered === null ? null : takeWaitingInvite();
+    if (code !== null)
+        openInvite(entered, code);
 }
 
 function logOut(reason) {
@@ -95,6 +107,7 @@ function begin() {
     applyTheme();
     onLoggedOutElsewhere(() => logOut(''));
     onStorageFull(() => document.getElementById('notes') && say(t('state.storageFull')));
+    takeInviteFromAddress();
     const token = takeTokenFromAddress();
     const account = currentAccount();
     if (token !== null)
@@ -105,9 +118,12 @@ function begin() {
         showLogin('');
     // The same link followed in a page that is there already changes the address only.
     addEventListener('hashchange', () => {
+        takeInviteFromAddress();
         const other = takeTokenFromAddress();
         if (other !== null)
             enterWith(other);
+        else
+            openWaitingInvite();
     });
 }
 

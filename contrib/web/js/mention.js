@@ -83,8 +83,8 @@ export function mentionsUser({mentions, is_recalled}, userId) {
     return !is_recalled && Array.isArray(mentions) && (mentions.includes(userId) || mentions.includes(EVERYONE));
 }
 
-// Labels for what a message mentions, by which its text is looked through. nameOf(user id).
-export function labelsOfMentions(mentions, nameOf) {
-    const ids = mentions.filter((id) => id !== EVERYONE);
-    return labelsOf(ids.map((id) => ({id, name: nameOf(id)})), new Map(), mentions.includes(EVERYONE));
+// Where a text says whom its message mentions. mentions: [{id, name}]
+export function spansOfMentions(text, mentions) {
+    const people = mentions.filter(({id}) => id !== EVERYONE);
+    return mentions.length === 0 ? [] : mentionSpans(text, labelsOf(people, new Map(), people.length < mentions.length));
 }

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // The rows of a timeline as elements. A row says all that is shown: {kind, key, …}; timeline_view.js makes them.
+import {avatar, hueOf} from './avatar.js';
 import {bdi, cutOff, el, icon, linked} from './dom.js';
-import {clock, fullTime, nameOf, summary} from './format.js';
+import {clock, fullTime} from './format.js';
 import {reasonOf, t} from './i18n.js';
 import {mediaOf} from './media.js';
+import {spansOfMentions} from './mention.js';
 import {directionOf} from './text.js';
 
-// actions: menu(row, anchor), goTo(message_id), retry(item), olderAgain()
+// actions: menu(row, anchor), person(user_id, anchor), goTo(message_id), retry(item), olderAgain()
 export function rowNode(row, actions) {
     switch (row.kind) {
     case 'day':
@@ -15,14 +17,17 @@ export function rowNode(row, actions) {
         return el('div.row.separator.new', {role: 'separator', 'aria-label': t('room.new')}, el('span', {}, t('room.new')));
     case 'top':
         return topNode(row, actions);
+    case 'system':
+        return el('article.row.system', {tabindex: '-1', 'data-seq': row.message.seq, 'data-key': row.key, 'aria-label': row.text},
+            el('span', {title: fullTime(row.message.created_at)}, row.text));
     default:
         return messageNode(row, actions);
     }
 }
 
-function topNode({state, peer}, actions) {
+function topNode({state, name, isGroup, joined}, actions) {
     if (state === 'begin')
-        return el('div.row.top', {}, t('room.begin', {name: nameOf(peer)}));
+        return el('div.row.top', {}, t(!isGroup ? 'room.begin' : joined ? 'group.beginJoined' : 'group.begin', {name}));
     if (state === 'failed')
         return el('div.row.top', {}, t('room.olderFailed'), ' ',
             el('button.link', {type: 'button', onclick: actions.olderAgain}, t('room.retry')));
@@ -32,28 +37,60 @@ function topNode({state, peer}, actions) {
 function messageNode(row, actions) {
     const {message, own, name} = row;
     const classes = ['row', 'message', own ? 'own' : 'other', row.first && 'first', row.last && 'last',
-        row.status === 'failed' && 'failed', row.status === 'waiting' && 'pending', message.is_recalled && 'recalled']
-        .filter(Boolean);
-    const node = el('article', {class: classes.join(' '), tabindex: '-1', 'aria-label': t('message.from',
-        {name: own ? t('message.you') : name, time: clock(message.created_at)}), 'data-key': row.key,
-    'data-seq': message.seq ?? null, 'data-id': message.id ?? null});
-    const bubble = el('div.bubble', {dir: directionOf(message.content ?? '') === 'rtl' ? 'rtl' : null}, bubbleContent(row, actions), foot(row));
+        row.status === 'failed' && 'failed', row.status === 'waiting' && 'pending', message.is_recalled && 'recalled',
+        row.sender && 'in-group', row.ofMe && 'of-me'].filter(Boolean);
+    const from = t('message.from', {name: own ? t('message.you') : name, time: clock(message.created_at)});
+    const node = el('article', {class: classes.join(' '), tabindex: '-1', 'aria-label': row.ofMe ? `${from}, ${t('mention.ofYou')}` : from,
+        'data-key': row.key, 'data-seq': message.seq ?? null, 'data-id': message.id ?? null});
+    const bubble = el('div.bubble', {dir: directionOf(message.content ?? '') === 'rtl' ? 'rtl' : null}, senderName(row, actions),
+        bubbleContent(row, actions), foot(row));
     const more = el('button.icon-button.more', {type: 'button', tabindex: '-1', 'aria-label': t('message.actions'),
         'aria-haspopup': 'menu', title: t('message.actions'), onclick: () => actions.menu(row, more)}, icon('more'));
-    node.append(bubble, more);
+    node.append(...senderPicture(row, actions), bubble, more);
     if (row.status === 'failed')
         node.append(failure(row, actions));
     return node;
 }
 
-function bubbleContent({message, own, name, quoted}, actions) {
+// In a group: above the first of several messages, in the person's colour.
+function senderName({sender, first, name, message}, actions) {
+    if (sender === null || !first)
+        return null;
+    const button = el(`button.sender.ink-${hueOf(message.from_user_id)}`, {type: 'button', tabindex: '-1', 'aria-haspopup': 'menu',
+        'aria-label': t('message.about', {name}), onclick: () => actions.person(message.from_user_id, button)}, cutOff('span', name));
+    return button;
+}
+
+// Beside the last of several, and the room for it beside the others.
+function senderPicture({sender, last, name, message}, actions) {
+    if (sender === null)
+        return [];
+    if (!last)
+        return [el('span.sender-picture')];
+    const button = el('button.sender-picture', {type: 'button', tabindex: '-1', title: name, 'aria-hidden': 'true',
+        onclick: () => actions.person(message.from_user_id, button)}, avatar(sender.profile, sender.trusted));
+    return [button];
+}
+
+function bubbleContent({message, own, name, quoted, recalled, mentions}, actions) {
     if (message.is_recalled)
-        return el('p.text', {}, t(own ? 'message.recalledOwn' : 'message.recalledOther'));
+        return el('p.text', {}, recalled);
     return [
         quoted && quote(message.reply_to, quoted, actions),
         message.media_url && mediaOf(message, own ? t('message.you') : name),
-        message.content !== null && el('p.text', {dir: 'auto'}, linked(message.content)),
+        message.content !== null && el('p.text', {dir: 'auto'}, linked(message.content, (text) => withMentions(text, mentions))),
     ];
+}
+
+// mentions: [{id, name}]
+function withMentions(text, mentions) {
+    const parts = [];
+    let end = 0;
+    for (const {from, to, id} of spansOfMentions(text, mentions)) {
+        parts.push(text.slice(end, from), el('span.mention', {'data-user': id}, text.slice(from, to)));
+        end = to;
+    }
+    return [...parts, text.slice(end)];
 }
 
 // quoted: {name, text, found}
@@ -75,11 +112,4 @@ function foot({message, status}) {
 function failure({item}, actions) {
     return el('p.failure', {}, t('message.failedBecause', {reason: reasonOf(item.problem)}), ' ',
         el('button.link.retry', {type: 'button', onclick: () => actions.retry(item)}, t('message.retry')));
-}
-
-// What a reply, the list of conversations and a notification show of a message.
-export function shortText(message, me) {
-    if (message.is_recalled)
-        return t(message.from_user_id === me ? 'message.recalledOwn' : 'message.recalledOther');
-    return summary(message);
 }

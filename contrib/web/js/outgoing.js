@@ -3,6 +3,7 @@
 // which case it is kept until the user sends it again or gives it up.
 
 import {now} from './clock.js';
+import {keyOfDraft} from './room_key.js';
 
 export class Outgoing {
     #storage;
@@ -19,9 +20,9 @@ export class Outgoing {
         }
     }
 
-    // Those to one recipient, in the order of writing.
-    to(userId) {
-        return [...this.#items.values()].filter(({draft}) => draft.to_user_id === userId);
+    // Those of one conversation (Conversation.key), in the order of writing.
+    to(key) {
+        return [...this.#items.values()].filter(({draft}) => keyOfDraft(draft) === key);
     }
 
     get waiting() {
@@ -52,28 +53,28 @@ export class Outgoing {
     }
 }
 
-// What was typed and not sent, of each conversation.
+// What was typed and not sent, of each conversation, by Conversation.key.
 export class Drafts {
     #storage;
     #key;
-    #byPeer;
+    #byRoom;
 
     constructor(storage, userId) {
         this.#storage = storage;
         this.#key = `tidings-web:${userId}:drafts`;
-        this.#byPeer = new Map(Object.entries(storage.getJson(this.#key) ?? {}).filter(([, d]) => typeof d?.text === 'string'));
+        this.#byRoom = new Map(Object.entries(storage.getJson(this.#key) ?? {}).filter(([, d]) => typeof d?.text === 'string'));
     }
 
-    // {text, replyTo}, or null.
-    of(peerId) {
-        return this.#byPeer.get(peerId) ?? null;
+    // {text, replyTo, chosen}, or null. chosen: [[label, user id]], whom the user has picked to mention.
+    of(room) {
+        return this.#byRoom.get(room) ?? null;
     }
 
-    set(peerId, draft) {
+    set(room, draft) {
         if (draft.text.trim() === '' && draft.replyTo === null)
-            this.#byPeer.delete(peerId);
+            this.#byRoom.delete(room);
         else
-            this.#byPeer.set(peerId, draft);
-        this.#storage.setJson(this.#key, Object.fromEntries(this.#byPeer));
+            this.#byRoom.set(room, draft);
+        this.#storage.setJson(this.#key, Object.fromEntries(this.#byRoom));
     }
 }

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Friends, requests in both directions, who is blocked, and who is online.
+// Friends, requests in both directions, who is blocked, and who is online; and what others are called, whose names are
+// asked for when they are first needed.
 import {nameOf} from './format.js';
 
 const WATCHED_MAX = 500; // of the protocol
+const LOOKUPS_MAX = 4; // at a time
+const LOOKUP_AGAIN_MS = 3000; // after one that failed
 
 export class People {
     #client;
@@ -12,6 +15,8 @@ export class People {
     #connected = false;
     #presence = new Map(); // user id -> {online, last_seen}; of those of whom it is known
     #profiles = new Map();
+    #unknown = new Set(); // user ids whose profiles are wanted, in the order of asking
+    #lookups = 0; // under way
     #blocked = new Map(); // user id -> profile
     friends = new Map(); // user id -> Friend
     incoming = [];
@@ -58,6 +63,42 @@ export class People {
     met(profile) {
         if (profile.nickname !== null || profile.avatar_url !== null || !this.#profiles.has(profile.user_id))
             this.#profiles.set(profile.user_id, profile);
+    }
+
+    // Their names will be needed.
+    want(userIds) {
+        for (const id of userIds) {
+            if (!this.#profiles.has(id))
+                this.#unknown.add(id);
+        }
+        this.#lookUp();
+    }
+
+    #lookUp() {
+        for (const id of this.#unknown) {
+            if (this.#lookups >= LOOKUPS_MAX)
+                return;
+            this.#unknown.delete(id);
+            if (this.#profiles.has(id))
+                continue;
+            this.#lookups++;
+            this.#lookUpOne(id).finally(() => {
+                this.#lookups--;
+                this.#lookUp();
+            });
+        }
+    }
+
+    async #lookUpOne(id) {
+        try {
+            this.met(await this.#client.rest.user(id));
+        } catch (problem) {
+            if (problem.code === 'not_found')
+                this.met({user_id: id, nickname: null, avatar_url: null});
+            else if (problem.transient)
+                await new Promise((resolve) => setTimeout(() => resolve(this.#unknown.add(id)), LOOKUP_AGAIN_MS));
+        }
+        this.#onChange();
     }
 
     saw(userId, online, lastSeen = null) {

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Finding people, requests, and friends.
 import {avatar} from './avatar.js';
-import {chatAddress} from './chat_list_view.js';
 import {KeyedList, cutOff, el, iconButton, textButton} from './dom.js';
 import {openMenu, say} from './dialog.js';
 import {nameOf, shortTime} from './format.js';
 import {reasonOf, t} from './i18n.js';
 import {personMenu, requestFault} from './person_menu.js';
+import {chatAddress} from './room_key.js';
 
 export class PeopleView {
     #chat;

@@ -1,17 +1,23 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// The open conversation: whom it is with, its messages, and where to write, or why one cannot.
-import {avatar} from './avatar.js';
+// The open conversation: whom it is with, or which group; its messages, and where to write, or why one cannot.
+import {avatar, groupAvatar} from './avatar.js';
+import {now} from './clock.js';
 import {Composer} from './composer.js';
 import {cutOff, el, iconButton, textButton} from './dom.js';
 import {openMenu, say} from './dialog.js';
-import {nameOf, shortTime} from './format.js';
-import {reasonOf, t} from './i18n.js';
+import {typingText} from './chat_list_view.js';
+import {shortTime, untilTime} from './format.js';
+import {openGroupPanel} from './group_panel.js';
+import {hasText, reasonOf, t} from './i18n.js';
 import {personMenu, requestFault} from './person_menu.js';
 import {TimelineView} from './timeline_view.js';
 
 export class RoomView {
     #chat;
     #conversation = null;
+    #onBack;
+    #wasGone = false; // the user is out of this group, and may come back
+    #timer = null; // until one may write again
     #name = cutOff('h2', '');
     #status = el('p.room-status', {role: 'status'});
     #avatar = el('span.room-avatar');
@@ -20,20 +26,24 @@ export class RoomView {
     #composer;
     #menu = iconButton('more', t('room.menu'), () => this.#openMenu(),
         {class: 'icon-button more', 'aria-haspopup': 'menu'});
+    #waiting = el('span.badge', {hidden: true});
+    #info = iconButton('people', t('group.info'), () => this.#openPanel(), {class: 'icon-button group-info', 'aria-haspopup': 'dialog'});
     node;
 
     // onBack() on a phone, where the list is another page
     constructor(chat, onBack) {
         this.#chat = chat;
+        this.#onBack = onBack;
         this.#timeline = new TimelineView(chat, (message) => {
             this.#composer.setReply(message);
             this.#composer.focus();
-        });
+        }, (userId) => this.#composer.mention(userId));
         this.#composer = new Composer(chat, () => this.#timeline.toLatest());
+        this.#info.append(this.#waiting);
         this.node = el('div.room', {hidden: true},
             el('header.room-header', {},
                 iconButton('back', t('room.back'), onBack, {class: 'icon-button back'}), this.#avatar,
-                el('div.room-title', {}, this.#name, this.#status), this.#menu),
+                el('div.room-title', {}, this.#name, this.#status), this.#menu, this.#info),
             this.#timeline.node, this.#notice, this.#composer.node);
     }
 
@@ -44,9 +54,14 @@ export class RoomView {
     open(conversation) {
         this.close();
         this.#conversation = conversation;
+        this.#wasGone = conversation.gone !== null;
         this.node.hidden = false;
-        this.refresh();
+        this.#menu.hidden = conversation.isGroup;
+        this.#info.hidden = !conversation.isGroup;
+        if (conversation.isGroup)
+            this.#chat.groups.show(conversation);
         this.#composer.open(conversation);
+        this.refresh();
         this.#timeline.open(conversation);
         if (!matchMedia('(pointer: coarse)').matches)
             this.#composer.focus();
@@ -55,8 +70,10 @@ export class RoomView {
     close() {
         if (!this.#conversation)
             return;
+        clearTimeout(this.#timer);
         this.#composer.close();
         this.#timeline.close();
+        this.#chat.groups.show(null);
         this.#conversation = null;
         this.node.hidden = true;
     }
@@ -66,63 +83,117 @@ export class RoomView {
         const c = this.#conversation;
         if (!c)
             return;
-        const {people} = this.#chat;
-        const profile = people.profile(c.peer.user_id);
-        const name = nameOf(profile);
-        const online = people.isOnline(c.peer.user_id);
-        const trusted = people.isTrusted(c.peer.user_id);
-        const shown = `${name} ${profile.avatar_url} ${trusted} ${online}`;
-        if (this.#avatar.dataset.shown !== shown) {
-            this.#avatar.dataset.shown = shown;
-            this.#avatar.replaceChildren(avatar(profile, trusted, online));
+        if (this.#wasGone && c.gone === null) {
+            this.open(c);
+            return;
         }
+        this.#wasGone = c.gone !== null;
+        const name = this.#chat.title(c);
         if (this.#name.textContent !== name)
             this.#name.textContent = name;
-        this.#status.textContent = this.#statusText(c, online);
-        this.#status.classList.toggle('typing', c.typing);
-        this.#showNotice(name);
+        this.#showPicture(c, name);
+        this.#status.textContent = c.isGroup ? this.#groupStatus(c) : this.#personStatus(c);
+        this.#status.classList.toggle('typing', c.typing.length > 0);
+        if (c.isGroup)
+            this.#showGroupNotice(c);
+        else
+            this.#showNotice(c, name);
     }
 
     refreshTimeline() {
+        this.refresh();
         this.#timeline.refresh();
         this.#composer.refresh();
     }
 
-    #statusText(c, online) {
-        if (c.typing)
+    #showPicture(c, name) {
+        const {people} = this.#chat;
+        const profile = c.isGroup ? c.group : people.profile(c.peer.user_id);
+        const online = c.isGroup ? null : people.isOnline(c.peer.user_id);
+        const trusted = c.isGroup ? c.gone === null : people.isTrusted(c.peer.user_id);
+        const shown = `${name} ${profile.avatar_url} ${trusted} ${online}`;
+        if (this.#avatar.dataset.shown === shown)
+            return;
+        this.#avatar.dataset.shown = shown;
+        this.#avatar.replaceChildren(c.isGroup ? groupAvatar(c.id, {name, avatar_url: profile.avatar_url}, trusted) : avatar(profile, trusted, online));
+    }
+
+    #personStatus(c) {
+        if (c.typing.length > 0)
             return t('side.typing');
+        const {people} = this.#chat;
+        const online = people.isOnline(c.peer.user_id);
         if (online)
             return t('people.online');
-        const seen = this.#chat.people.lastSeen(c.peer.user_id);
+        const seen = people.lastSeen(c.peer.user_id);
         if (seen !== null)
             return t('people.lastSeen', {time: shortTime(seen)});
         return online === false ? t('people.offline') : '';
     }
 
-    // In place of the composer.
-    #showNotice(name) {
+    #groupStatus({typing, group, gone}) {
+        if (typing.length > 0)
+            return typingText(typing.map((id) => this.#chat.people.name(id)));
+        return gone === null ? t('group.members', {count: group.member_count}) : '';
+    }
+
+    // ---- in place of the composer ----
+
+    #showNotice(c, name) {
         const {people} = this.#chat;
-        const peerId = this.#conversation.peer.user_id;
+        const peerId = c.peer.user_id;
         const stranger = people.hasAsked(peerId) ? 'asks' : 'stranger';
         const kind = people.hasBlocked(peerId) ? 'blocked' : people.loaded && !people.isFriend(peerId) ? stranger : '';
         const asked = people.isAsked(peerId);
+        this.#composer.setSlow(0);
+        this.#replaceComposer(kind, `${kind} ${asked} ${peerId}`, () => {
+            if (kind === 'blocked')
+                return [el('p', {}, t('room.iBlocked', {name})),
+                    textButton('quiet', t('people.unblock'), () => this.#befriend('unblock', reasonOf))];
+            if (kind === 'asks')
+                return [el('p', {}, t('people.asks', {name})),
+                    textButton('primary', t('people.accept'), () => this.#befriend('acceptFriend', reasonOf)),
+                    textButton('quiet', t('people.decline'), () => this.#befriend('declineFriend', reasonOf))];
+            return [el('p', {}, t('room.notFriends', {name})),
+                textButton('quiet', t(asked ? 'people.sent' : 'people.add'),
+                    () => this.#befriend('requestFriend', (problem) => requestFault(problem, name)), {disabled: asked})];
+        });
+    }
+
+    #showGroupNotice(c) {
+        clearTimeout(this.#timer);
+        const silent = c.gone === null ? this.#chat.silenceOf(c) : null;
+        const slow = silent?.why === 'slow';
+        const {waiting} = this.#chat.groups.of(c);
+        this.#info.hidden = c.gone !== null;
+        this.#waiting.hidden = waiting === 0;
+        this.#waiting.textContent = waiting;
+        this.#info.setAttribute('aria-label', waiting === 0 ? t('group.info') : `${t('group.info')}, ${t('panel.waiting', {count: waiting})}`);
+        this.#composer.setSlow(slow ? silent.until : 0);
+        if (silent?.until)
+            this.#timer = setTimeout(() => this.refresh(), Math.min(silent.until - now(), 3600000) + 50);
+        if (c.gone !== null) {
+            const why = hasText(`group.${c.gone}`) ? `group.${c.gone}` : 'group.gone';
+            this.#replaceComposer('gone', why, () => [el('p', {}, t(why)), textButton('quiet', t('group.close'), this.#onBack)]);
+        } else if (silent === null || slow)
+            this.#replaceComposer('', '', () => []);
+        else {
+            const time = silent.until && untilTime(silent.until);
+            this.#replaceComposer(silent.why, `${silent.why} ${time}`, () => [el('p', {}, t(`silence.${silent.why}`, {time}))]);
+        }
+    }
+
+    // kind: '' leaves the composer. shown: what make() depends on. A draft stays where it is.
+    #replaceComposer(kind, shown, make) {
+        const hadFocus = this.#composer.node.contains(document.activeElement);
         this.#composer.node.hidden = kind !== '' || this.#chat.state.state === 'replaced';
         this.#notice.hidden = kind === '';
-        const shown = `${kind} ${asked} ${peerId}`;
-        if (this.#notice.dataset.shown === shown)
-            return;
-        this.#notice.dataset.shown = shown;
-        if (kind === 'blocked')
-            this.#notice.replaceChildren(el('p', {}, t('room.iBlocked', {name})),
-                textButton('quiet', t('people.unblock'), () => this.#befriend('unblock', reasonOf)));
-        else if (kind === 'asks')
-            this.#notice.replaceChildren(el('p', {}, t('people.asks', {name})),
-                textButton('primary', t('people.accept'), () => this.#befriend('acceptFriend', reasonOf)),
-                textButton('quiet', t('people.decline'), () => this.#befriend('declineFriend', reasonOf)));
-        else
-            this.#notice.replaceChildren(el('p', {}, t('room.notFriends', {name})),
-                textButton('quiet', t(asked ? 'people.sent' : 'people.add'),
-                    () => this.#befriend('requestFriend', (problem) => requestFault(problem, name)), {disabled: asked}));
+        if (this.#notice.dataset.shown !== shown) {
+            this.#notice.dataset.shown = shown;
+            this.#notice.replaceChildren(...make());
+        }
+        if (hadFocus && kind !== '')
+            (this.#notice.querySelector('button') ?? this.#timeline).focus();
     }
 
     async #befriend(what, inWords) {
@@ -135,5 +206,9 @@ export class RoomView {
 
     #openMenu() {
         openMenu(this.#menu, t('room.menu'), personMenu(this.#chat, this.#conversation.peer.user_id));
+    }
+
+    #openPanel() {
+        openGroupPanel(this.#chat, this.#conversation, (userId) => this.#composer.mention(userId), this.#onBack);
     }
 }

@@ -4,7 +4,9 @@
 import {dayOf} from './clock.js';
 import {dayName} from './format.js';
 import {t} from './i18n.js';
-import {shortText} from './message_view.js';
+import {EVERYONE, mentionsUser} from './mention.js';
+import {recalledText} from './message_text.js';
+import {isSystem, systemText} from './system_text.js';
 
 const GROUP_MS = 5 * 60000; // messages of one sender this close together are drawn as one
 
@@ -19,7 +21,8 @@ function whenOf(message) {
 
 export function timelineRows(chat, conversation) {
     const {history, newSeq} = conversation;
-    const rows = [{kind: 'top', key: 'top', state: topState(history), peer: conversation.peer}];
+    const rows = [{kind: 'top', key: 'top', state: topState(history), name: chat.title(conversation), isGroup: conversation.isGroup,
+        joined: conversation.firstSeq > 1}];
     let before = null, isNew = false;
     const add = (row) => {
         const {message} = row;
@@ -33,6 +36,11 @@ export function timelineRows(chat, conversation) {
             rows.push({kind: 'new', key: 'new'});
             before = null;
         }
+        if (row.kind === 'system') {
+            rows.push(row);
+            before = null;
+            return;
+        }
         row.first = before === null || !together(before, row);
         row.last = true;
         if (!row.first)
@@ -40,8 +48,12 @@ export function timelineRows(chat, conversation) {
         rows.push(row);
         before = row;
     };
-    history.messages.forEach((message) => add(storedRow(chat, conversation, message)));
-    for (const item of chat.outgoing.to(conversation.peer.user_id))
+    for (const message of history.messages) {
+        const row = isSystem(message) ? systemRow(chat, message) : storedRow(chat, conversation, message);
+        if (row !== null)
+            add(row);
+    }
+    for (const item of chat.outgoing.to(conversation.key))
         add(unsentRow(chat, conversation, item));
     return rows;
 }
@@ -53,7 +65,7 @@ function topState(history) {
 }
 
 function together(a, b) {
-    return a.own === b.own && whenOf(b.message).ms - whenOf(a.message).ms < GROUP_MS;
+    return a.message.from_user_id === b.message.from_user_id && whenOf(b.message).ms - whenOf(a.message).ms < GROUP_MS;
 }
 
 // A message keeps its key when it has been stored, and so its element.
@@ -61,12 +73,29 @@ export function messageKey(message, me) {
     return message.from_user_id === me && message.client_msg_id !== null ? `c ${message.client_msg_id}` : `m ${message.id}`;
 }
 
+// Null for what this version has no words for.
+function systemRow(chat, message) {
+    const text = systemText(message, chat.me, (id) => chat.people.name(id));
+    return text === null ? null : {kind: 'system', key: messageKey(message, chat.me), message, text, own: true};
+}
+
 function storedRow(chat, conversation, message) {
-    const own = message.from_user_id === chat.me;
-    const read = message.is_read || message.seq <= conversation.peerReadSeq;
-    return {kind: 'message', key: messageKey(message, chat.me), message, own, item: null,
-        name: chat.people.name(message.from_user_id), status: !own || message.is_recalled ? null : read ? 'read' : 'sent',
-        quoted: quotedBy(chat, conversation, message)};
+    const {me, people} = chat;
+    const own = message.from_user_id === me;
+    const nameOf = (id) => people.name(id);
+    return {kind: 'message', key: messageKey(message, me), message, own, item: null, name: nameOf(message.from_user_id),
+        status: !own || message.is_recalled ? null : isRead(conversation, message, me) ? 'read' : 'sent',
+        sender: conversation.isGroup && !own ? {profile: people.profile(message.from_user_id), trusted: people.isTrusted(message.from_user_id)} : null,
+        recalled: message.is_recalled ? recalledText(message, me, nameOf) : null,
+        mentions: (message.mentions ?? []).map((id) => ({id, name: id === EVERYONE ? '' : nameOf(id)})),
+        ofMe: !own && mentionsUser(message, me), quoted: quotedBy(chat, conversation, message)};
+}
+
+// In a group: by anyone, as far as that was heard.
+function isRead(conversation, message, me) {
+    if (!conversation.isGroup)
+        return message.is_read || message.seq <= conversation.peerReadSeq;
+    return [...conversation.readers.keys()].some((id) => id !== me && conversation.readBy(id, message.seq));
 }
 
 const unsentMessages = new WeakMap(); // item -> message
@@ -75,10 +104,12 @@ function unsentRow(chat, conversation, item) {
     let message = unsentMessages.get(item);
     if (!message) {
         const {content = null, media_url = null, extra = null, reply_to = null} = item.draft;
-        message = {...item.draft, content, media_url, extra, reply_to, seq: null, id: null, is_recalled: false, is_read: false, created_at: item.at, from_user_id: chat.me};
+        message = {mentions: [], ...item.draft, content, media_url, extra, reply_to, seq: null, id: null, is_recalled: false, is_read: false,
+            created_at: item.at, from_user_id: chat.me};
         unsentMessages.set(item, message);
     }
-    return {kind: 'message', key: messageKey(message, chat.me), message, own: true, item, name: null,
+    return {kind: 'message', key: messageKey(message, chat.me), message, own: true, item, name: null, sender: null, recalled: null, ofMe: false,
+        mentions: message.mentions.map((id) => ({id, name: id === EVERYONE ? '' : chat.people.name(id)})),
         status: item.problem === null ? 'waiting' : 'failed', quoted: quotedBy(chat, conversation, message)};
 }
 
@@ -88,22 +119,27 @@ function quotedBy(chat, {history}, {reply_to, is_recalled}) {
     const message = history.byId(reply_to);
     if (message)
         return {name: message.from_user_id === chat.me ? t('message.you') : chat.people.name(message.from_user_id),
-            text: shortText(message, chat.me), found: true};
+            text: chat.shortText(message), found: true};
     const gone = history.isDeleted(reply_to) || !history.hasOlder;
     return {name: null, text: t(gone ? 'message.gone' : 'message.earlier'), found: !gone};
 }
 
 // Changes when the row has to be drawn anew.
 export function versionOf(row) {
+    if (row.kind === 'system')
+        return row.text;
     if (row.kind !== 'message')
-        return `${row.state} ${row.name}`;
-    const {quoted, message} = row;
-    return [row.status, row.first, row.last, message.is_recalled, row.item?.problem?.code, row.name, message.seq === null,
+        return `${row.state} ${row.name} ${row.joined}`;
+    const {quoted, message, sender} = row;
+    return [row.status, row.first, row.last, row.recalled, row.item?.problem?.code, row.name, message.seq === null,
+        sender && `${sender.trusted} ${sender.profile.avatar_url}`, row.mentions.map(({name}) => name),
         quoted && `${quoted.name} ${quoted.text}`].join('|');
 }
 
 // In pixels, before it was ever drawn: lines of the text, and what lies around.
 export function estimateHeight(row, width) {
+    if (row.kind === 'system')
+        return 34;
     if (row.kind !== 'message')
         return 44;
     const {message} = row;
@@ -111,5 +147,5 @@ export function estimateHeight(row, width) {
     const text = message.content ?? '';
     const lines = text.split('\n').reduce((sum, line) => sum + Math.max(1, Math.ceil(line.length / perLine)), 0);
     const media = {image: 240, video: 240, voice: 60, file: 64}[message.message_type] ?? 0;
-    return (row.first ? 10 : 2) + 32 + lines * 21 + (row.quoted ? 52 : 0) + media;
+    return (row.first ? 10 : 2) + (row.first && row.sender ? 20 : 0) + 32 + lines * 21 + (row.quoted ? 52 : 0) + media;
 }

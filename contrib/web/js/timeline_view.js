@@ -4,10 +4,11 @@
 import {isLookedAt} from './alerts.js';
 import {el, icon} from './dom.js';
 import {ask, openMenu, say} from './dialog.js';
-import {nameOf} from './format.js';
 import {reasonOf, t} from './i18n.js';
 import {onLongPress} from './long_press.js';
-import {rowNode, shortText} from './message_view.js';
+import {openMemberMenu} from './member_menu.js';
+import {rowNode} from './message_view.js';
+import {openReceipts} from './receipts_dialog.js';
 import {isolated, shortened} from './text.js';
 import {estimateHeight, messageKey, timelineRows, versionOf} from './timeline_rows.js';
 import {VirtualList} from './virtual_list.js';
@@ -22,6 +23,7 @@ export class TimelineView {
     #conversation = null;
     #list;
     #onReply;
+    #onMention;
     #placed = false; // at the first unread message, or at the end where there is none; before nothing counts as seen
     #arranging = false; // rows come in, and are not yet where they will be
     #left = null; // {topSeq, newSeq}: while nobody looks, the last message before, and the first new one since
@@ -32,15 +34,20 @@ export class TimelineView {
     #latestCount = el('span.badge');
     #latest = el('button.latest', {type: 'button', hidden: true, onclick: () => this.toLatest()},
         icon('down'), this.#latestCount);
+    #mentionCount = el('span.badge');
+    #mention = el('button.latest.to-mention', {type: 'button', hidden: true, title: t('mention.next'), onclick: () => this.#toMention()},
+        icon('at'), this.#mentionCount);
     #notice = el('div.timeline-notice', {hidden: true});
-    node = el('div.timeline-frame', {}, this.#scroller, this.#latest, this.#notice);
+    node = el('div.timeline-frame', {}, this.#scroller, el('div.jumps', {}, this.#mention, this.#latest), this.#notice);
 
-    // onReply(message)
-    constructor(chat, onReply) {
+    // onReply(message); onMention(user_id)
+    constructor(chat, onReply, onMention) {
         this.#chat = chat;
         this.#onReply = onReply;
+        this.#onMention = onMention;
         const actions = {
             menu: (row, anchor) => this.#openMenu(row, anchor),
+            person: (userId, anchor) => this.#openPerson(userId, anchor),
             goTo: (id) => this.#goTo(id),
             retry: (item) => chat.resend(item),
             olderAgain: () => this.#loadOlder(),
@@ -67,7 +74,7 @@ export class TimelineView {
         this.#skippedTo = 0;
         this.#focused = null;
         conversation.newSeq = null;
-        this.#scroller.setAttribute('aria-label', t('room.messages', {name: nameOf(conversation.peer)}));
+        this.#scroller.setAttribute('aria-label', t(conversation.isGroup ? 'group.messages' : 'room.messages', {name: this.#chat.title(conversation)}));
         this.#list.clear();
         this.refresh();
         this.#load();
@@ -89,8 +96,8 @@ export class TimelineView {
             c.newSeq = history.firstUnread(this.#chat.me, c.readSeq)?.seq ?? null;
         this.#placed ||= toPlace;
         this.#noteAbsence(c);
-        const ready = this.#placed && (history.loaded || history.last !== null || this.#chat.outgoing.to(c.peer.user_id).length > 0);
-        this.#showNotice(ready ? null : history.failed ? 'failed' : 'loading');
+        const ready = this.#placed && (history.loaded || history.last !== null || this.#chat.outgoing.to(c.key).length > 0);
+        this.#showNotice(ready || c.gone !== null ? null : history.failed ? 'failed' : 'loading');
         this.#feed.setAttribute('aria-busy', String(history.loading !== null));
         this.#arrange(c, ready, toPlace);
     }
@@ -99,7 +106,7 @@ export class TimelineView {
     #arrange(c, ready, toPlace) {
         const atEnd = this.#list.atEnd;
         this.#arranging = true;
-        this.#list.setRows(ready ? timelineRows(this.#chat, c) : []);
+        this.#list.setRows(ready && c.gone === null ? timelineRows(this.#chat, c) : []);
         if (toPlace)
             this.#list.toRow('new', NEW_MARK_PX);
         else if (atEnd && ready)
@@ -154,7 +161,7 @@ export class TimelineView {
     // The newest page, if there is none yet; then on to the first unread message, if it is to be opened there.
     async #load() {
         const c = this.#conversation;
-        const isWanted = () => c === this.#conversation && (!c.history.loaded || (!this.#placed && c.history.hasOlder));
+        const isWanted = () => c === this.#conversation && c.gone === null && (!c.history.loaded || (!this.#placed && c.history.hasOlder));
         for (let failed = false; isWanted() && !failed; failed = c.history.failed)
             await this.#chat.loadHistory(c);
     }
@@ -186,6 +193,9 @@ export class TimelineView {
         this.#noteSeen();
         this.#latestCount.hidden = c.unread === 0;
         this.#latestCount.textContent = c.unread;
+        this.#mention.hidden = c.mentions === 0;
+        this.#mentionCount.textContent = c.mentions;
+        this.#mention.setAttribute('aria-label', `${t('mention.next')}, ${t('mention.badge', {count: c.mentions})}`);
     }
 
     // Seen is what was on the screen to its end, in a window that the user looks at.
@@ -199,6 +209,21 @@ export class TimelineView {
             i--;
         if (i >= 0)
             this.#chat.sawUpTo(c, rows[i].message.seq);
+    }
+
+    // What lies before it counts as read: the user has chosen to pass it over. It may be further back than what is here.
+    async #toMention() {
+        const c = this.#conversation;
+        const find = () => c.history.firstUnreadMention(this.#chat.me, c.readSeq);
+        while (c === this.#conversation && c.history.hasOlder && (c.history.firstSeq ?? Infinity) > c.readSeq + 1 && !c.history.failed)
+            await this.#loadOlder();
+        const message = c === this.#conversation ? find() : null;
+        if (message === null)
+            return;
+        this.#placed = true;
+        await this.#goTo(message.id);
+        this.#noteSeen();
+        this.#chat.sawUpTo(c, message.seq);
     }
 
     // Older pages are loaded until the message is there.
@@ -224,14 +249,14 @@ export class TimelineView {
     // ---- the keyboard ----
 
     #noteFocus(target) {
-        const key = target.closest('.message')?.dataset.key;
+        const key = target.closest('.message, .system')?.dataset.key;
         if (key !== undefined)
             this.#focused = key;
     }
 
     #key(event) {
         const at = this.#focused === null ? -1 : this.#list.indexOf(this.#focused);
-        const inside = event.target.closest('.message') !== null;
+        const inside = event.target.closest('.message, .system') !== null;
         if (event.target.closest('audio, video'))
             return;
         switch (event.key) {
@@ -267,7 +292,7 @@ export class TimelineView {
     // From that row on the next one that is a message gets the focus.
     #walkTo(index, step) {
         const {rows} = this.#list;
-        while (index >= 0 && index < rows.length && rows[index].kind !== 'message')
+        while (index >= 0 && index < rows.length && !('message' in rows[index]))
             index += step;
         if (index < 0 || index >= rows.length)
             return;
@@ -279,17 +304,32 @@ export class TimelineView {
 
     #openMenuOf(key) {
         const node = this.#list.nodeOf(key);
-        if (node !== null)
-            this.#openMenu(this.#list.rows[this.#list.indexOf(key)], node);
+        const row = this.#list.rows[this.#list.indexOf(key)];
+        if (node !== null && row?.kind === 'message')
+            this.#openMenu(row, node);
+    }
+
+    #openPerson(userId, anchor) {
+        openMemberMenu(this.#chat, this.#conversation, userId, anchor, this.#onMention);
+    }
+
+    // Whether an answer could be sent.
+    #canAnswer() {
+        const {peer, group, gone} = this.#conversation;
+        return peer === null ? gone === null && group?.dissolved_at === null : this.#chat.people.isFriend(peer.user_id);
     }
 
     #openMenu(row, anchor) {
-        const {message, item} = row;
+        const {message, item, own, name} = row;
+        const c = this.#conversation;
         const stored = item === null;
         openMenu(anchor, t('message.actions'), [
-            stored && !message.is_recalled && this.#chat.people.isFriend(this.#conversation.peer.user_id) &&
+            stored && !message.is_recalled && this.#canAnswer() &&
                 {label: t('message.reply'), icon: 'reply', act: () => this.#onReply(message)},
             message.content && {label: t('message.copy'), icon: 'copy', act: () => this.#copy(message)},
+            stored && own && c.isGroup && !message.is_recalled && this.#chat.groups.of(c).receipts &&
+                {label: t('receipts.seen'), icon: 'checks', act: () => openReceipts(this.#chat, c, message)},
+            stored && c.isGroup && !own && {label: t('message.about', {name}), icon: 'people', act: () => this.#openPerson(message.from_user_id, anchor)},
             item?.problem && {label: t('message.retry'), icon: 'send', act: () => this.#chat.resend(item)},
             item && {label: t('message.discard'), icon: 'trash', danger: true, act: () => this.#chat.discard(item)},
             this.#chat.canRecall(message) && stored &&
@@ -316,7 +356,8 @@ export class TimelineView {
     }
 
     async #delete(message) {
-        if (!await ask(`${t('message.deleteAsk')} “${isolated(shortened(shortText(message, this.#chat.me), 80))}”`, t('message.delete')))
+        const question = t(this.#conversation.isGroup ? 'message.deleteGroupAsk' : 'message.deleteAsk');
+        if (!await ask(`${question} “${isolated(shortened(this.#chat.shortText(message), 80))}”`, t('message.delete')))
             return;
         try {
             await this.#chat.deleteForMe(message);

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// A group's profile and settings. Its admins change them; others read them.
+import {el, webUrl} from './dom.js';
+import {say} from './dialog.js';
+import {field} from './field.js';
+import {span} from './format.js';
+import {mayEdit} from './group_rules.js';
+import {reasonOf, t} from './i18n.js';
+import {wishedName} from './names.js';
+
+const RULES = {join: ['invite', 'approval', 'open'], history: ['all', 'joined'], send: ['all', 'admins'], add: ['all', 'admins']};
+const SLOW_SECONDS = [0, 5, 10, 30, 60, 300, 900, 3600];
+
+export class GroupSettingsView {
+    #chat;
+    #conversation;
+    #shown = null; // the group as the form shows it
+    #name = el('input', {type: 'text', name: 'name', maxlength: '64', dir: 'auto', autocomplete: 'off'});
+    #picture = el('input', {type: 'url', name: 'avatar_url', maxlength: '2048', placeholder: 'https://…', inputmode: 'url'});
+    #about = el('textarea', {name: 'about', rows: '3', maxlength: '1024', dir: 'auto'});
+    #rules = Object.fromEntries(Object.entries(RULES).map(([rule, values]) =>
+        [rule, el('select', {name: rule}, values.map((value) => el('option', {value}, t(`rules.${rule}.${value}`))))]));
+    #slow = el('select', {name: 'slow_mode_seconds'});
+    #fault = el('p.fault', {role: 'alert'});
+    #save = el('button.primary', {type: 'submit'}, t('settings.save'));
+    #fields;
+    node;
+
+    constructor(chat, c) {
+        this.#chat = chat;
+        this.#conversation = c;
+        this.#fields = el('fieldset.plain', {},
+            field(t('group.name'), this.#name), field(t('group.picture'), this.#picture), field(t('group.about'), this.#about),
+            Object.entries(this.#rules).map(([rule, select]) => field(t(`rules.${rule}`), select)), field(t('rules.slow'), this.#slow));
+        this.node = el('form.group-settings', {'aria-label': t('panel.settings'), novalidate: true, onsubmit: (event) => this.#submit(event)},
+            this.#fields, this.#fault, el('div.buttons', {}, this.#save));
+    }
+
+    // What the user has begun to change stays.
+    refresh() {
+        const {group} = this.#conversation;
+        const editable = mayEdit(group);
+        this.#fields.disabled = !editable;
+        this.#save.hidden = !editable;
+        if (this.#shown === null || !editable || Object.keys(this.#changes() ?? {x: 0}).length === 0)
+            this.#show(group);
+    }
+
+    #show(group) {
+        this.#shown = group;
+        const {settings} = group;
+        this.#name.value = group.name;
+        this.#picture.value = group.avatar_url ?? '';
+        this.#about.value = group.about ?? '';
+        for (const rule of Object.keys(RULES))
+            this.#rules[rule].value = settings[rule];
+        const values = [...new Set([...SLOW_SECONDS, settings.slow_mode_seconds])].sort((a, b) => a - b);
+        this.#slow.replaceChildren(...values.map((seconds) => el('option', {value: seconds, selected: seconds === settings.slow_mode_seconds},
+            seconds === 0 ? t('rules.slow.off') : t('rules.slow.each', {span: span(seconds)}))));
+    }
+
+    // What differs from what was shown, as the body of PUT /groups/{id}; null where the name is missing.
+    #changes() {
+        const before = this.#shown;
+        const {name} = wishedName(this.#name);
+        const wished = {name, avatar_url: this.#picture.value.trim() || null, about: this.#about.value.trim() || null};
+        const rules = {...Object.fromEntries(Object.keys(RULES).map((rule) => [rule, this.#rules[rule].value])), slow_mode_seconds: Number(this.#slow.value)};
+        const differing = (now, then) => Object.fromEntries(Object.entries(now).filter(([key, value]) => value !== then[key]));
+        const settings = differing(rules, before.settings);
+        return name === null ? null : {...differing(wished, before), ...Object.keys(settings).length > 0 && {settings}};
+    }
+
+    async #submit(event) {
+        event.preventDefault();
+        const {fault} = wishedName(this.#name);
+        const address = this.#picture.value.trim();
+        const changes = this.#changes();
+        this.#fault.textContent = fault ?? (changes === null ? t('group.nameMissing') : address !== '' && webUrl(address) === null ? t('field.avatar_url') : '');
+        if (this.#fault.textContent !== '') {
+            (fault !== null || changes === null ? this.#name : this.#picture).focus();
+            return;
+        }
+        if (Object.keys(changes).length === 0)
+            return;
+        this.#save.disabled = true;
+        try {
+            const {group} = await this.#chat.actOnGroup(this.#conversation, 'updateGroup', changes);
+            this.#show(group);
+            say(t('panel.saved'));
+        } catch (problem) {
+            this.#fault.textContent = reasonOf(problem);
+        } finally {
+            this.#save.disabled = false;
+        }
+    }
+}

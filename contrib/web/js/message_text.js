@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// A message in words, where it is not shown itself: in a list, a quote, a notification.
+import {summary} from './format.js';
+import {t} from './i18n.js';
+import {isSystem, systemText} from './system_text.js';
+
+// In a group others may recall a message in its sender's place, and not everyone hears who did.
+export function recalledText({from_user_id, to_user_id, recalled_by}, me, nameOf) {
+    if (recalled_by && recalled_by !== from_user_id)
+        return t('message.recalledBy', {name: recalled_by === me ? t('system.You') : nameOf(recalled_by)}).replace(/^您 /, '您');
+    if (to_user_id === null)
+        return t('message.recalledGroup');
+    return t(from_user_id === me ? 'message.recalledOwn' : 'message.recalledOther');
+}
+
+// nameOf(user id). Empty for a system message that this version does not know.
+export function shortText(message, me, nameOf) {
+    if (message.is_recalled)
+        return recalledText(message, me, nameOf);
+    return isSystem(message) ? systemText(message, me, nameOf) ?? '' : summary(message);
+}
