@@ -327,7 +327,7 @@ export class Chat {
 
     // The user has seen everything up to that seq. The server is told a moment later, once for several.
     sawUpTo(c, seq) {
-        if (seq <= c.readSeq || this.state.state === 'replaced')
+        if (seq <= c.readSeq || c.gone !== null || this.state.state === 'replaced')
             return;
         c.readSeq = seq;
         this.conversations.recount(c);
@@ -335,7 +335,7 @@ export class Chat {
         this.#readWanted.set(c, seq);
         this.#readTimer ??= setTimeout(() => {
             this.#readTimer = null;
-            this.#readWanted.forEach((upTo, {id}) => this.#client.markRead(id, upTo));
+            this.#readWanted.forEach((upTo, {id, gone}) => gone === null && this.#client.markRead(id, upTo));
             this.#readWanted.clear();
         }, READ_DELAY_MS);
     }

@@ -58,7 +58,7 @@ export function openMenu(anchor, label, items, beside = anchor, heading = null) 
         if (hadFocus && anchor.isConnected)
             anchor.focus({preventScroll: true});
     });
-    document.body.append(menu);
+    (anchor.closest('dialog') ?? document.body).append(menu); // a dialog leaves everything outside it inert
     menu.showPopover();
     placeBeside(menu, beside.getBoundingClientRect());
     buttons[0]?.focus();

@@ -12,13 +12,16 @@ const REFUSALS = {not_found: 'invite.void', forbidden: 'invite.banned', group_fu
 
 const refusalOf = (problem) => (REFUSALS[problem.code] ? t(REFUSALS[problem.code]) : reasonOf(problem));
 
+let opened = null; // one at a time
+
 export function inviteLink(code) {
     return `${location.origin}${location.pathname}#invite=${code}`;
 }
 
 export async function openInvite(chat, code) {
     const body = el('div.invite-card', {'aria-live': 'polite'}, el('p.hint', {}, el('span.spinner'), t('room.loading')));
-    const dialog = openDialog(t('invite.title'), body);
+    opened?.close();
+    const dialog = opened = openDialog(t('invite.title'), body);
     const close = (text) => textButton('quiet', text, () => dialog.close());
     try {
         const group = await chat.rest.invite(code);

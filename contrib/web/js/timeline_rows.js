@@ -23,13 +23,14 @@ export function timelineRows(chat, conversation) {
     const {history, newSeq} = conversation;
     const rows = [{kind: 'top', key: 'top', state: topState(history), name: chat.title(conversation), isGroup: conversation.isGroup,
         joined: conversation.firstSeq > 1}];
-    let before = null, isNew = false;
+    let before = null, lastDay = null, isNew = false;
     const add = (row) => {
         const {message} = row;
         const {day} = whenOf(message);
-        if (before === null || whenOf(before.message).day !== day) {
+        if (day !== lastDay) {
             rows.push({kind: 'day', key: `day ${day}`, name: dayName(message.created_at)});
             before = null;
+            lastDay = day;
         }
         if (!isNew && !row.own && newSeq !== null && message.seq >= newSeq) {
             isNew = true;
