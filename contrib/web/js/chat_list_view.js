@@ -96,10 +96,9 @@ function rowNode(row) {
 }
 
 function badges({unread, mentions}) {
-    return [
+    return el('span.badges', {},
         mentions > 0 && el('span.badge.mentions', {role: 'img', 'aria-label': t('mention.badge', {count: mentions})}, '@'),
-        unread > 0 && el('span.badge', {role: 'img', 'aria-label': t('side.unread', {count: unread})}, unread > 99 ? '99+' : String(unread)),
-    ];
+        unread > 0 && el('span.badge', {role: 'img', 'aria-label': t('side.unread', {count: unread})}, unread > 99 ? '99+' : String(unread)));
 }
 
 function preview({typing, draft, own, text, ticks, sender}) {

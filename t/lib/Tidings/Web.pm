@@ -47,6 +47,22 @@ sub enter {
 	return $page->wait_online;
 }
 
+# A group of friends, made by the first of them; its id. fields: those of POST /groups.
+sub group {
+	my ($self, $name, $owner, $members, %fields) = @_;
+	my $made = $self->t->api($owner)->post('/groups', {name => $name, user_ids => $members, %fields});
+	die 'no group: ' . $made->body . "\n" if $made->status != 201;
+	return $made->json->{id};
+}
+
+# Sends to a group over HTTP and returns the message.
+sub say_in {
+	my ($self, $user, $group, $text, %more) = @_;
+	my $sent = $self->t->api($user)->post('/messages/send', {conversation_id => $group, message_type => 'text', content => $text, %more});
+	die 'not sent: ' . $sent->body . "\n" if $sent->status != 201;
+	return $sent->json;
+}
+
 sub stop { my ($self) = @_; $self->{browser}->stop; $self->{t}->stop; return }
 
 package Tidings::Web::Page;
@@ -76,6 +92,28 @@ sub open_chat {
 	$self->wait_value(q{document.querySelector('.row')});
 	return $self;
 }
+
+# Likewise a group, by its id.
+sub open_group {
+	my ($self, $id) = @_;
+	$self->click(".chat[data-group='$id']");
+	$self->wait_value("document.querySelector('.chat[aria-current]')?.dataset.group === '$id' && document.querySelector('.room-title h2').checkVisibility()");
+	$self->wait_value(q{document.querySelector('.row')});
+	return $self;
+}
+
+# Opens what there is about the open group, at that tab.
+sub open_panel {
+	my ($self, $tab) = @_;
+	$self->click('.group-info')->click(".group-tabs [data-tab=$tab]");
+	$self->wait_value("!document.querySelector('#group-panel-$tab').hidden");
+	return $self;
+}
+
+sub close_panel { my ($self) = @_; return $self->click('.group-dialog > header button')->wait_gone('.group-dialog') }
+
+# The lines between the messages that tell what has happened to the group.
+sub events { my ($self) = @_; return $self->value(q{[...document.querySelectorAll('.system')].map((e) => e.textContent)}) }
 
 sub say_text { my ($self, $text) = @_; return $self->type('#compose', "$text\n") }
 

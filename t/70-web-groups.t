@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# Proves groups on the chat page: making one from friends, talking in it, who said what, what happened to it in words,
+# what is unread, who has read, several people typing, recalling by an admin, and drafts.
+use Tidings;
+use Tidings::Web;
+
+my $missing = Tidings::Browser::missing();
+plan skip_all => $missing if $missing;
+my $web = Tidings::Web->start;
+my $t = $web->t;
+$t->befriend(qw(ann ben cat));
+$t->befriend(qw(ann dan));
+$t->befriend(qw(ben dan));
+my ($ann, $ben, $cat) = map { $web->enter($_) } qw(ann ben cat);
+my $group;
+
+subtest 'making one' => sub {
+	$ann->click('.new-group')->wait_value(q{document.activeElement.closest('.new-group') !== null});
+	$ann->click('.dialog .primary')->wait_text('.dialog .fault', 'needs a name');
+	$ann->insert('Walkers <b>');
+	$ann->fill('.new-group input[type=url]', 'javascript:alert(1)')->click('.dialog .primary')->wait_text('.dialog .fault', 'https://');
+	$ann->fill('.new-group input[type=url]', ' ')->click('.picks [data-user=ben]');
+	$ann->fill('.picker .filter', 'ca')->wait_count('.picks li', 1);
+	$ann->key('Enter')->wait_text('.chip', 'Cat')->wait_count('.picks li', 3);
+	pass 'friends are found and chosen by the keyboard';
+	$ann->click('.picks [data-user=dan]')->wait_count('.chip', 3);
+	$t->api('dan')->put('/friends/ann/block');
+	$ann->click('.dialog .primary')->wait_text('.left-out [data-user=dan]', 'Dan does not want to be added by you.');
+	pass 'who could not be added is told, with the reason';
+	$ann->click('.dialog .primary')->wait_gone('.dialog')->wait_text('.room-title h2', 'Walkers <b>');
+	$ann->wait_text('.room-status', '3 members');
+	$group = $ann->value(q{document.querySelector('.chat[aria-current]').dataset.group});
+	is_deeply $ann->events, ['You created the group with Ben and Cat'], 'the page is there, and says what happened';
+	$_->wait_text(".chat[data-group='$group'] .name", 'Walkers <b>') for $ben, $cat;
+	$_->wait_text(".chat[data-group='$group'] .preview", 'Ann created the group with you') for $ben, $cat;
+	is $ben->count('.chat .badge'), 0, 'the others have it at once, and nothing is unread';
+	$t->api('dan')->delete('/friends/ann/block');
+};
+
+subtest 'talking' => sub {
+	$ann->say_text('hello all');
+	$ben->wait_text(".chat[data-group='$group'] .preview", 'Ann: hello all')->wait_text('.chat .badge', '1');
+	pass 'the list names the sender';
+	$_->open_group($group)->wait_last('hello all') for $ben, $cat;
+	$ben->wait_gone('.chat .badge');
+	$ann->wait_value(q{document.querySelector('.message.own .ticks.read')});
+	pass 'read by somebody';
+	$ben->say_text('hi')->say_text('there')->wait_last('there');
+	$cat->say_text('hello Ben')->wait_last('hello Ben');
+	$ann->wait_last('hello Ben')->wait_count('.message', 4);
+	is_deeply $ann->value(q{[...document.querySelectorAll('.sender')].map((e) => e.textContent)}), ['Ben', 'Cat'], 'each run of messages has its sender\'s name once';
+	is_deeply $ann->value(q{[...document.querySelectorAll('.message')].map((e) => e.querySelectorAll('.sender-picture .avatar').length)}), [0, 0, 1, 1], 'and picture once';
+	is $ann->value(q{document.querySelectorAll('.sender')[0].className === document.querySelectorAll('.sender')[1].className}), JSON::PP::false, 'in colours of their own';
+	my $ink = $ann->value(q{document.querySelector('.sender').className});
+	is $cat->value(q{document.querySelectorAll('.sender')[1].className}), $ink, 'the same for every reader';
+	like $ann->value(q{document.querySelectorAll('.message')[1].getAttribute('aria-label')}), qr/^Ben, /, 'and said to a screen reader';
+	$ann->wait_text('[aria-live=polite]', 'Cat: hello Ben');
+};
+
+subtest 'typing' => sub {
+	$ben->insert('a');
+	$ann->wait_text('.room-status.typing', 'Ben is typing');
+	$cat->insert('b');
+	$ann->wait_text('.room-status', 'Ben and Cat are typing')->wait_text('.chat .preview', 'Ben and Cat are typing');
+	pass 'several people at once';
+	$cat->insert("c\n");
+	$ann->wait_last('bc')->wait_text('.room-status', 'Ben is typing');
+	pass 'until they have sent it';
+};
+
+subtest 'replying, seen by' => sub {
+	$ann->choose('.message.other[data-seq="5"]', 'Reply')->wait_text('.reply-bar', 'Reply to Cat')->insert("yes\n");
+	$cat->wait_last('yes')->wait_text('.quote', 'hello Ben');
+	$ben->wait_last('yes');
+	wait_for('both to have read it', sub { my ($m) = grep { ($_->{content} // '') eq 'yes' } @{$t->api('ann')->get("/messages/conversations/$group/messages")->json->{items}};
+		$t->api('ann')->get("/messages/$m->{id}/receipts")->json->{read_count} == 2 });
+	$ann->choose('.message.own:last-child', 'Seen by')->wait_count('.dialog .person', 2)->wait_text('.dialog [role=status]', 'Seen by 2');
+	$ann->key('Escape')->wait_gone('.dialog');
+	$ben->reload->wait_online;
+	$ben->click('#tab-friends');
+	$cat->click('.chat[aria-current]');
+	$ben->open_group($group) if 0;
+};
+
+subtest 'seen while one looks' => sub {
+	$_->value(q{location.hash = '#/'; 0}) for $ben, $cat;
+	$_->wait_value(q{!document.querySelector('.chat[aria-current]')}) for $ben, $cat;
+	$ann->say_text('who sees it?')->wait_last('who sees it?')->wait_value(q{[...document.querySelectorAll('.message')].at(-1).querySelector('.ticks.sent')});
+	$ann->choose('.message.own:last-child', 'Seen by')->wait_text('.dialog [role=status]', 'Nobody has seen it yet');
+	$cat->open_group($group)->wait_last('who sees it?');
+	$ann->wait_text('.dialog .person', 'Cat')->wait_text('.dialog [role=status]', 'Seen by 1');
+	pass 'the list follows';
+	$ann->key('Escape')->wait_gone('.dialog')->wait_value(q{[...document.querySelectorAll('.message')].at(-1).querySelector('.ticks.read')});
+	$ben->click('#tab-chats')->open_group($group)->wait_last('who sees it?');
+};
+
+subtest 'recalling' => sub {
+	$ben->say_text('a mistake');
+	$_->wait_last('a mistake') for $ann, $cat;
+	$cat->click('.message:last-child .more')->wait_text('[role=menuitem]', 'Delete');
+	is $cat->value(q{[...document.querySelectorAll('[role=menuitem]')].filter((e) => e.textContent === 'Recall').length}), 0, 'a member cannot recall another\'s';
+	$cat->key('Escape');
+	$ann->choose('.message:last-child', 'Recall');
+	$_->wait_text('.message.recalled .text', 'Ann recalled this message') for $ben, $cat;
+	$ann->wait_text('.message.recalled .text', 'You recalled this message');
+	pass 'the owner can, and all are told who did';
+	$cat->reload->wait_online->wait_text('.message.recalled .text', 'This message was recalled');
+};
+
+subtest 'drafts, and who has no name here' => sub {
+	$t->dbh->do('DELETE FROM friendships WHERE user_id = ? OR friend_id = ?', undef, 'cat', 'cat');
+	$t->dbh->do('UPDATE users SET nickname = ?, avatar_url = ? WHERE id = ?', undef, "Kitty\x{202e}", $web->address . '/icon.svg?cat', 'cat');
+	$ben->insert('unfinished')->wait_value(q{document.querySelector('#compose').value === 'aunfinished' || document.querySelector('#compose').value === 'unfinished'});
+	$ben->value(q{location.hash = '#/'; 0});
+	$ben->wait_text('.chat .preview', 'unfinished');
+	$ben->reload->wait_online->open_group($group);
+	like $ben->value(q{document.querySelector('#compose').value}), qr/unfinished$/, 'a draft is kept';
+	$ben->wait_text('.sender', 'Kitty');
+	is $ben->value(q{document.querySelector('.sender-picture img') === null}), JSON::PP::true, 'a member who is no friend has a name, and a picture that is not loaded';
+};
+
+subtest 'events of a later version' => sub {
+	my $seq = $t->dbh->selectrow_array('SELECT last_seq FROM group_heads WHERE id = ?', undef, $group);
+	$t->dbh->do(q{UPDATE messages SET extra = '{"event":"celebrated","user_ids":["ben"]}' WHERE id = (? << 28) + 1}, undef, $group) if 0;
+	my ($id) = $t->dbh->selectrow_array(q{SELECT MIN(id) FROM messages WHERE message_type = 'system' AND extra LIKE '%created%'});
+	$t->dbh->do(q{UPDATE messages SET extra = '{"event":"celebrated","user_ids":["ben"]}' WHERE id = ?}, undef, $id);
+	$cat->reload->wait_online->wait_value(q{document.querySelector('.row.top')?.textContent.includes('beginning')});
+	is_deeply $cat->events, [], 'are not shown';
+	unlike $cat->value('document.body.innerText'), qr/celebrated|undefined|null/, 'in no way';
+};
+
+is_deeply [map { $_->own_faults } $ann, $ben, $cat], [], 'no error in the consoles, nothing refused by the policy';
+$web->stop;
+done_testing;
