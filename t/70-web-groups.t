@@ -66,6 +66,7 @@ subtest 'typing' => sub {
 	$cat->insert("c\n");
 	$ann->wait_last('bc')->wait_text('.room-status', 'Ben is typing');
 	pass 'until they have sent it';
+	$ben->key('Backspace');
 };
 
 subtest 'replying, seen by' => sub {
@@ -75,11 +76,8 @@ subtest 'replying, seen by' => sub {
 	wait_for('both to have read it', sub { my ($m) = grep { ($_->{content} // '') eq 'yes' } @{$t->api('ann')->get("/messages/conversations/$group/messages")->json->{items}};
 		$t->api('ann')->get("/messages/$m->{id}/receipts")->json->{read_count} == 2 });
 	$ann->choose('.message.own:last-child', 'Seen by')->wait_count('.dialog .person', 2)->wait_text('.dialog [role=status]', 'Seen by 2');
+	pass 'who has seen it';
 	$ann->key('Escape')->wait_gone('.dialog');
-	$ben->reload->wait_online;
-	$ben->click('#tab-friends');
-	$cat->click('.chat[aria-current]');
-	$ben->open_group($group) if 0;
 };
 
 subtest 'seen while one looks' => sub {
@@ -91,7 +89,7 @@ subtest 'seen while one looks' => sub {
 	$ann->wait_text('.dialog .person', 'Cat')->wait_text('.dialog [role=status]', 'Seen by 1');
 	pass 'the list follows';
 	$ann->key('Escape')->wait_gone('.dialog')->wait_value(q{[...document.querySelectorAll('.message')].at(-1).querySelector('.ticks.read')});
-	$ben->click('#tab-chats')->open_group($group)->wait_last('who sees it?');
+	$ben->open_group($group)->wait_last('who sees it?');
 };
 
 subtest 'recalling' => sub {
@@ -110,23 +108,13 @@ subtest 'recalling' => sub {
 subtest 'drafts, and who has no name here' => sub {
 	$t->dbh->do('DELETE FROM friendships WHERE user_id = ? OR friend_id = ?', undef, 'cat', 'cat');
 	$t->dbh->do('UPDATE users SET nickname = ?, avatar_url = ? WHERE id = ?', undef, "Kitty\x{202e}", $web->address . '/icon.svg?cat', 'cat');
-	$ben->insert('unfinished')->wait_value(q{document.querySelector('#compose').value === 'aunfinished' || document.querySelector('#compose').value === 'unfinished'});
+	$ben->type('#compose', 'unfinished');
 	$ben->value(q{location.hash = '#/'; 0});
 	$ben->wait_text('.chat .preview', 'unfinished');
 	$ben->reload->wait_online->open_group($group);
-	like $ben->value(q{document.querySelector('#compose').value}), qr/unfinished$/, 'a draft is kept';
+	is $ben->value(q{document.querySelector('#compose').value}), 'unfinished', 'a draft is kept';
 	$ben->wait_text('.sender', 'Kitty');
 	is $ben->value(q{document.querySelector('.sender-picture img') === null}), JSON::PP::true, 'a member who is no friend has a name, and a picture that is not loaded';
-};
-
-subtest 'events of a later version' => sub {
-	my $seq = $t->dbh->selectrow_array('SELECT last_seq FROM group_heads WHERE id = ?', undef, $group);
-	$t->dbh->do(q{UPDATE messages SET extra = '{"event":"celebrated","user_ids":["ben"]}' WHERE id = (? << 28) + 1}, undef, $group) if 0;
-	my ($id) = $t->dbh->selectrow_array(q{SELECT MIN(id) FROM messages WHERE message_type = 'system' AND extra LIKE '%created%'});
-	$t->dbh->do(q{UPDATE messages SET extra = '{"event":"celebrated","user_ids":["ben"]}' WHERE id = ?}, undef, $id);
-	$cat->reload->wait_online->wait_value(q{document.querySelector('.row.top')?.textContent.includes('beginning')});
-	is_deeply $cat->events, [], 'are not shown';
-	unlike $cat->value('document.body.innerText'), qr/celebrated|undefined|null/, 'in no way';
 };
 
 is_deeply [map { $_->own_faults } $ann, $ben, $cat], [], 'no error in the consoles, nothing refused by the policy';

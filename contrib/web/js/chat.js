@@ -26,7 +26,8 @@ const RECALL_WINDOW_MS = 120000; // message.recall_window's default; the server 
 
 export class Chat {
     #client;
-    #typingSentAt = 0;
+    #typingSentAt = 0; // and in that conversation
+    #typingSentIn = null;
     #typing = new Typing(() => this.changes.changed('conversations'));
     #refreshTimer = null;
     #readTimer = null;
@@ -289,6 +290,7 @@ export class Chat {
 
     // message: {type, content, media_url, extra, reply_to, mentions}
     send(c, message) {
+        this.#typingSentIn = null; // what is typed next is another message
         this.#client.send({...c.isGroup ? {conversation_id: c.id} : {to: c.peer.user_id}, ...message});
     }
 
@@ -341,9 +343,11 @@ export class Chat {
     }
 
     typing(c) {
-        if (Date.now() - this.#typingSentAt < TYPING_EVERY_MS || !(c.isGroup || this.people.isFriend(c.peer.user_id)))
+        const told = c === this.#typingSentIn && Date.now() - this.#typingSentAt < TYPING_EVERY_MS;
+        if (told || !(c.isGroup || this.people.isFriend(c.peer.user_id)))
             return;
         this.#typingSentAt = Date.now();
+        this.#typingSentIn = c;
         this.#client.typing(c.id);
     }
 
