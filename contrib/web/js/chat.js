@@ -387,6 +387,8 @@ export class Chat {
 
     async leaveGroup(c) {
         await this.#client.leave(c.id);
+        this.#left({conversation_id: c.id, reason: 'left'});
+        this.changes.changed('conversations', 'groups', 'timeline');
     }
 
     // Why one cannot write to that group now, as group_rules.js has it; null where one can.

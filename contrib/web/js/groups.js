@@ -5,7 +5,7 @@
 const PAGE = 100;
 const OWN_PAGES_MAX = 3; // of members like the caller, among whom the caller is looked for
 const RELOAD_MS = 400;
-const REQUESTS_EVERY_MS = 20000; // nothing tells an admin of a new request: it is asked for while the group is open
+const LOOK_EVERY_MS = 20000; // nothing tells of a new request to join, or of being muted no longer: the open group is asked for it
 const FOUND_MAX = 1000; // members that are remembered of a group
 
 class Room {
@@ -26,7 +26,7 @@ export class Groups {
     #rooms = new Map(); // conversation id -> Room
     #open = null; // the conversation that is shown
     #timer = null;
-    #requestsTimer = null;
+    #lookTimer = null;
 
     constructor(rest, people, me, onChange) {
         this.#rest = rest;
@@ -47,11 +47,11 @@ export class Groups {
     // The group is shown from now on, until another is or null.
     show(c) {
         this.#open = c;
-        clearInterval(this.#requestsTimer);
+        clearInterval(this.#lookTimer);
         if (c === null)
             return;
         this.load(c);
-        this.#requestsTimer = setInterval(() => this.#countRequests(c), REQUESTS_EVERY_MS);
+        this.#lookTimer = setInterval(() => (this.of(c).own?.muted_until ? this.load(c) : this.#countRequests(c)), LOOK_EVERY_MS);
     }
 
     // Something in it has changed: of the group that is shown it is fetched anew, of others when they are shown.

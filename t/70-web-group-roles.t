@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# Proves what the chat page offers to members, admins and the owner of a group, and what each of them sees at once when
+# another does it: roles, muting, settings, slow mode, adding, removing, banning, passing on, leaving, dissolving; and
+# that whoever is removed or comes back while the group is open sees that, without losing a draft.
+use Tidings;
+use Tidings::Web;
+
+my $missing = Tidings::Browser::missing();
+plan skip_all => $missing if $missing;
+my $web = Tidings::Web->start;
+my $t = $web->t;
+$t->befriend(qw(ann ben cat));
+$t->befriend(qw(ann dan));
+my $group = $web->group('Walkers', 'ann', [qw(ben cat)]);
+my ($ann, $ben, $cat) = map { $web->enter($_) } qw(ann ben cat);
+$_->open_group($group) for $ann, $ben, $cat;
+
+sub actions {
+	my ($page, $user) = @_;
+	$page->click(".members [data-user=$user] .more")->wait_text('.menu-person .name', ucfirst $user);
+	my $items = $page->value(q{[...document.querySelectorAll('[role=menuitem]')].map((e) => e.textContent)});
+	$page->key('Escape')->wait_gone('.menu');
+	return $items;
+}
+
+subtest 'what is offered' => sub {
+	$ann->open_panel('members')->wait_count('.members li', 3);
+	is_deeply $ann->value(q{[...document.querySelectorAll('.members .name')].map((e) => e.textContent)}), ['Ann (you)', 'Ben', 'Cat'], 'the owner comes first';
+	is_deeply $ann->value(q{[...document.querySelectorAll('.group-tabs [role=tab]')].filter((e) => !e.hidden).map((e) => e.firstChild.data)}), ['Members', 'Invites', 'Requests', 'Settings'], 'an admin has all tabs';
+	is_deeply actions($ann, 'ben'), ['Mention', 'Message', 'Make admin', 'Pass the group on', "Mute \x{2026}", 'Remove', 'Remove and ban'], 'and the owner all that can be done';
+	$ann->fill('.group-members .filter', 'ca')->wait_count('.members li', 1);
+	$ann->fill('.group-members .filter', 'zzz')->wait_text('.group-members [role=status]', 'Nobody found');
+	pass 'members are searched';
+	$ann->fill('.group-members .filter', ' ')->wait_count('.members li', 3);
+	$ben->open_panel('members')->wait_count('.members li', 3);
+	is_deeply actions($ben, 'cat'), ['Mention', 'Message'], 'a member can do nothing to others';
+	is_deeply $ben->value(q{[...document.querySelectorAll('.group-tabs [role=tab]')].filter((e) => !e.hidden).map((e) => e.firstChild.data)}), ['Members', 'Invites', 'Settings'], 'and has no requests';
+	$ben->click('[data-tab=settings]');
+	$ben->wait_value(q{document.querySelector('.group-settings fieldset').disabled && document.querySelector('.group-settings [name=name]').value === 'Walkers'});
+	pass 'reads the settings';
+	$ben->click('[data-tab=members]');
+};
+
+subtest 'an admin' => sub {
+	$ann->choose('.members [data-user=ben]', 'Make admin')->wait_text('.members [data-user=ben]', 'Admin');
+	$ben->wait_text('.members [data-user=ben]', 'Admin')->wait_text('.group-tabs', 'Requests');
+	is_deeply actions($ben, 'cat'), ['Mention', 'Message', "Mute \x{2026}", 'Remove', 'Remove and ban'], 'is one at once, while looking';
+	is_deeply actions($ben, 'ann'), ['Mention', 'Message'], 'not over the owner';
+	is $ben->events->[-1], 'Ann changed your role', 'and is told';
+};
+
+subtest 'muting' => sub {
+	$cat->type('#compose', 'too loud');
+	$ben->choose('.members [data-user=cat]', 'Mute')->click('.dialog form .danger')->wait_text('.members [data-user=cat]', 'muted until');
+	$cat->key('Enter')->wait_text('.room-notice', 'You are muted in this group until');
+	ok !$cat->value(q{document.querySelector('.composer').checkVisibility()}), 'in place of the composer it says why, and until when';
+	$cat->wait_text('.message.failed .failure', 'You are muted in this group');
+	$ben->choose('.members [data-user=cat]', 'Unmute');
+	$ben->wait_value(q{!document.querySelector('.members [data-user=cat]').textContent.includes('muted')});
+	$cat->reload->wait_online;
+	$cat->wait_value(q{document.querySelector('.composer').checkVisibility()});
+	$cat->click('.failure .retry')->wait_gone('.message.failed')->wait_last('too loud');
+	pass 'and what could not be sent is sent when it can be';
+};
+
+subtest 'profile and settings' => sub {
+	$ann->open_panel('settings') if !$ann->value(q{document.querySelector('.group-dialog') !== null});
+	$ann->click('[data-tab=settings]');
+	$ann->wait_value(q{document.querySelector('.group-settings [name=name]').value === 'Walkers'});
+	$ann->fill('.group-settings [name=name]', ' ')->click('.group-settings .primary')->wait_text('.group-settings .fault', 'name');
+	$ann->fill('.group-settings [name=name]', 'Sunday walkers')->click('.group-settings .primary');
+	$_->wait_text('.room-title h2', 'Sunday walkers')->wait_text('.chat[aria-current] .name', 'Sunday walkers') for $ann, $ben, $cat;
+	$cat->wait_text('.system:last-child', 'Ann renamed the group');
+	pass 'a new name is there at once, for all';
+	$ann->fill('.group-settings [name=about]', 'Every Sunday')->click('.group-settings .primary');
+	$ben->wait_text('.group-about', 'Every Sunday');
+	$ann->value(q{(() => { const s = document.querySelector('.group-settings [name=send]'); s.value = 'admins'; return 0; })()});
+	$ann->click('.group-settings .primary');
+	$cat->wait_text('.room-notice', 'Only admins can write');
+	ok $ben->value(q{!document.querySelector('.composer').hidden}), 'only admins can write: said to those who are none';
+	$t->api('ann')->put("/groups/$group", {settings => {send => 'all', slow_mode_seconds => 3600}});
+	$cat->wait_value(q{document.querySelector('.composer').checkVisibility()});
+	$cat->wait_text('.slow', 'Slow mode: you can send again in');
+	$cat->type('#compose', 'again')->key('Enter');
+	is_deeply [$cat->value(q{document.querySelector('#compose').value}), $cat->value(q{document.querySelector('.send').disabled})], ['again', JSON::PP::true], 'slow mode counts down, and keeps what is written';
+	$t->api('ann')->put("/groups/$group", {settings => {slow_mode_seconds => 0}});
+	$cat->wait_value(q{!document.querySelector('.send').disabled});
+	$cat->click('#compose')->key('Enter')->wait_last('again');
+};
+
+subtest 'adding' => sub {
+	$ann->click('[data-tab=members]')->click('.add-members')->wait_count('.picks li', 1)->click('.picks [data-user=dan]');
+	$t->api('dan')->put('/friends/ann/block');
+	$ann->click('.dialog form .primary')->wait_text('.left-out [data-user=dan]', 'does not want to be added by you');
+	$t->api('dan')->delete('/friends/ann/block');
+	$ann->key('Escape')->wait_gone('.left-out');
+	$ann->click('.add-members')->click('.picks [data-user=dan]')->click('.dialog form .primary')->wait_text('.members [data-user=dan]', 'Member');
+	$cat->wait_text('.system:last-child', 'Ann added Dan')->wait_text('.room-status', '4 members');
+	pass 'and those who are there see it';
+	$ann->close_panel;
+};
+
+subtest 'removed while it is open' => sub {
+	$cat->type('#compose', 'half a thought');
+	$ben->choose('.members [data-user=cat]', 'Remove')->agree->wait_gone('.members [data-user=cat]');
+	$cat->wait_text('.room-notice', 'You were removed from this group')->wait_gone('.chat')->wait_gone('.message');
+	ok !$cat->value(q{document.querySelector('.composer').checkVisibility() || document.querySelector('.group-info').checkVisibility()}), 'the room says so, and shows nothing more of it';
+	is $cat->value(q{document.activeElement.closest('.room-notice') !== null}), JSON::PP::true, 'the focus goes to what is left';
+	$t->api('ann')->post("/groups/$group/members", {user_ids => ['cat']});
+	$cat->wait_text('.chat .name', 'Sunday walkers')->wait_text('.system:last-child', 'Ann added you');
+	is $cat->value(q{document.querySelector('#compose').value}), 'half a thought', 'added again, all is back, and the draft too';
+	$cat->fill('#compose', 'hello again')->key('Enter')->wait_last('hello again');
+	$ann->wait_last('hello again');
+	$cat->value(q{location.hash = '#/'; 0});
+	$cat->wait_value(q{!document.querySelector('.chat[aria-current]')});
+	$ben->wait_text('.members [data-user=cat]', 'Member')->choose('.members [data-user=cat]', 'Remove and ban')->agree->wait_gone('.members [data-user=cat]');
+	$cat->wait_text('.note', 'You were removed from Sunday walkers.')->wait_gone('.chat');
+	$ben->click('[data-tab=requests]')->wait_text('[data-section=bans] .name', 'Cat');
+	$ben->click('[data-section=bans] .quiet')->wait_text('[data-section=bans]', 'Nobody is banned');
+	pass 'bans are listed and lifted';
+	$ben->close_panel;
+};
+
+subtest 'out of it' => sub {
+	$ann->open_panel('members')->click('.leave')->wait_text('.note', 'Pass the group on');
+	$ann->choose('.members [data-user=ben]', 'Pass the group on')->click('.ask .primary')->wait_text('.members [data-user=ben]', 'Owner');
+	$ann->wait_value(q{!document.querySelector('.dissolve').checkVisibility()});
+	is $ben->events->[-1], 'Ann passed the group on to you', 'an owner passes it on first';
+	my $other = $web->enter('ann');
+	$other->open_group($group);
+	$ann->click('.leave')->agree->wait_gone('.chat')->wait_gone('.group-dialog');
+	$other->wait_text('.room-notice', 'You left this group')->wait_gone('.chat');
+	pass 'leaving is seen in the user\'s other page';
+	$ben->wait_text('.system:last-child', 'Ann left the group');
+	my $dan = $web->enter('dan');
+	$dan->open_group($group)->open_panel('members');
+	$ben->open_panel('settings')->click('.dissolve')->agree->wait_gone('.group-dialog');
+	$_->wait_text('.room-notice', 'This group was dissolved') for $ben, $dan;
+	$dan->wait_value(q{!document.querySelector('.add-members').checkVisibility()});
+	is $dan->events->[-1], 'Ben dissolved the group', 'dissolved: it can be read, and no more';
+	$dan->click('.leave')->agree->wait_gone('.chat');
+	$dan->close;
+	$other->close;
+};
+
+is_deeply [map { $_->own_faults } $ann, $ben, $cat], [], 'no error in the consoles, nothing refused by the policy';
+$web->stop;
+done_testing;
