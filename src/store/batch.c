@@ -59,7 +59,7 @@ void batch_reset(struct batch *b)
 	b->ask.count = b->updates.count = 0;
 	b->count = b->sends = b->reads = b->stmt_count = 0;
 	b->db_ms = b->now_ms = 0;
-	b->raises = b->raised = false;
+	b->groups_later = b->raises = b->raised = false;
 	b->standing = false;
 }
 
@@ -134,10 +134,12 @@ static struct held *row_message(struct batch *b, struct row *row)
 	if (h == NULL) {
 		h = arena_alloc(&b->arena, sizeof(*h));
 		h->m = m;
-		h->deleted[0] = row_take_bool(row);
-		h->deleted[1] = row_take_bool(row);
 		HASH_ADD(hh, b->held, m.id, sizeof(h->m.id), h);
 	}
+	/* The last time that it is read, all locks are held. */
+	h->m = m;
+	h->deleted[0] = row_take_bool(row);
+	h->deleted[1] = row_take_bool(row);
 	return h;
 }
 

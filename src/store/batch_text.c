@@ -134,27 +134,25 @@ static void append_ask_sent(struct batch *b)
 	buf_append_char(text, ')');
 }
 
-void batch_build_lock(struct batch *b)
+static void append_friends(struct batch *b)
 {
-	begin_text(b);
-	sql_lit(batch_begin_stmt(b, STMT_PLAIN, NULL), SQL_BEGIN_1);
-	sql_lit(batch_begin_stmt(b, STMT_PLAIN, NULL), SQL_BEGIN_2);
-	conv_direct_put_locks(b);
-	conv_group_put_locks(b);
-	if (b->ask_sent.len != 0)
-		append_ask_sent(b);
-	if (b->ask_friends.len != 0) {
-		struct buf *text = batch_begin_stmt(b, STMT_FRIENDS, NULL);
-		sql_lit(text, "SELECT user_id,friend_id,1,blocked FROM friendships FORCE INDEX (PRIMARY) "
-			      "WHERE (user_id,friend_id) IN (");
-		buf_append(text, b->ask_friends.data, b->ask_friends.len);
-		buf_append_char(text, ')');
-		text = batch_begin_stmt(b, STMT_FRIENDS, NULL);
-		sql_lit(text, "SELECT user_id,blocked_id,0,1 FROM blocks FORCE INDEX (PRIMARY) "
-			      "WHERE (user_id,blocked_id) IN (");
-		buf_append(text, b->ask_blocks.data, b->ask_blocks.len);
-		buf_append_char(text, ')');
-	}
+	if (b->ask_friends.len == 0)
+		return;
+	struct buf *text = batch_begin_stmt(b, STMT_FRIENDS, NULL);
+	sql_lit(text, "SELECT user_id,friend_id,1,blocked FROM friendships FORCE INDEX (PRIMARY) "
+		      "WHERE (user_id,friend_id) IN (");
+	buf_append(text, b->ask_friends.data, b->ask_friends.len);
+	buf_append_char(text, ')');
+	text = batch_begin_stmt(b, STMT_FRIENDS, NULL);
+	sql_lit(text, "SELECT user_id,blocked_id,0,1 FROM blocks FORCE INDEX (PRIMARY) "
+		      "WHERE (user_id,blocked_id) IN (");
+	buf_append(text, b->ask_blocks.data, b->ask_blocks.len);
+	buf_append_char(text, ')');
+}
+
+/* What is asked once all locks are held. */
+static void append_asks(struct batch *b)
+{
 	if (b->ask_messages.len != 0) {
 		struct buf *text = batch_begin_stmt(b, STMT_MESSAGES, NULL);
 		sql_lit(text, "SELECT " HELD_COLUMNS " FROM messages m FORCE INDEX (PRIMARY) WHERE m.id IN (");
@@ -170,6 +168,31 @@ void batch_build_lock(struct batch *b)
 		buf_append_char(text, ')');
 	}
 	append_gathered(b, &b->ask);
+}
+
+/* A conversation that is made is locked by that, which comes before the locks of groups. */
+static bool may_make(const struct batch *b)
+{
+	for (const struct conv *c = b->convs; c != NULL; c = c->next)
+		if (c->id == 0 && c->same == NULL)
+			return true;
+	return false;
+}
+
+void batch_build_lock(struct batch *b)
+{
+	begin_text(b);
+	sql_lit(batch_begin_stmt(b, STMT_PLAIN, NULL), SQL_BEGIN_1);
+	sql_lit(batch_begin_stmt(b, STMT_PLAIN, NULL), SQL_BEGIN_2);
+	conv_direct_put_locks(b);
+	b->groups_later = b->members != NULL && may_make(b);
+	if (!b->groups_later)
+		conv_group_put_locks(b);
+	if (b->ask_sent.len != 0)
+		append_ask_sent(b);
+	append_friends(b);
+	if (!b->groups_later)
+		append_asks(b);
 	append_now(b);
 }
 
@@ -192,14 +215,19 @@ bool batch_build_make(struct batch *b)
 		c->wanted = true;
 		wanted[n++] = c;
 	}
-	if (n == 0)
+	if (n == 0 && !b->groups_later)
 		return false;
 	qsort(wanted, n, sizeof(*wanted), by_pair_key);
 	begin_text(b);
-	conv_direct_put_make(b, wanted, n);
+	if (n != 0)
+		conv_direct_put_make(b, wanted, n);
+	if (b->groups_later)
+		conv_group_put_locks(b);
 	/* Another lane may have made one just before and put there what was not found then. */
 	if (b->ask_sent.len != 0)
 		append_ask_sent(b);
+	if (b->groups_later)
+		append_asks(b);
 	append_now(b);
 	return true;
 }

@@ -8,7 +8,7 @@
  * Then each operation in order of arrival is planned against the state in memory as
  * the ones before it left it. The second round trip writes the outcome and commits. Two
  * rarer ones: before, which conversation unknown pairs have; between, making those
- * that are missing.
+ * that are missing, and then locking the groups, if there are any.
  *
  * An operation that cannot be planned from what was read is put off to the next
  * batch, and with it all later ones of that conversation.
@@ -182,6 +182,7 @@ struct batch {
 	 * changes no order. Kept by a reset.
 	 */
 	int64_t active_ms;
+	bool groups_later; /* groups are locked after conversations were made, in a round trip of their own */
 	bool raises;   /* the table `activity` is to be moved to active_ms, if something is written; set by the lane */
 	bool raised;   /* it is moved by this batch */
 	bool standing; /* an answer tells of what stood already */
