@@ -152,10 +152,11 @@ static bool hear_turn(struct live_group *g, struct str data)
 	    !take_reason(&data, &reason) || data.len == 0 || message_id_conversation(id) != g->id)
 		return false;
 	bool dissolved = data.s[0] == DISSOLVED;
-	const char *eol = memchr(data.s, '\n', data.len);
-	struct group_turn *turn =
-		eol == NULL ? NULL
-			    : take_outs((struct str){data.s + 1, (size_t)(eol - data.s - 1)}, message_id_seq(id));
+	data = (struct str){data.s + 1, data.len - 1};
+	const char *eol = data.len != 0 ? memchr(data.s, '\n', data.len) : NULL;
+	if (eol == NULL)
+		return false;
+	struct group_turn *turn = take_outs((struct str){data.s, (size_t)(eol - data.s)}, message_id_seq(id));
 	if (turn == NULL)
 		return false;
 	turn->member_count = members;

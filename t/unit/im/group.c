@@ -443,6 +443,16 @@ static void test_unknown(void)
 		other_tells("u:alice", 'V', bad[i]);
 	}
 	is_str(client_after(&alice, "alice"), "", "what makes no sense is nothing");
+	other_turns(2, "l", "");
+	other_turns(3, "r.", "bob");
+	other_turns(4, "r.", "b/b ");
+	other_turns(5, "?.", "");
+	other_tells(C_TRIP, 'T', "1234");
+	is_str(client_after_group(&alice), "", "nor is a message that is cut off given");
+	(void)client_next(&bob);
+	pass(2000);
+	is_str(client_next(&alice), RESYNC, "but all catch up");
+	is_str(client_next(&bob), RESYNC, "and nobody is out by it");
 	end();
 }
 
