@@ -10,7 +10,7 @@
 #include "core/base.h"
 #include "hub/hub.h"
 
-/* The worker in that slot has so many of them now. False: there is no place to write it. */
+/* How many of them the worker in that slot has now. False: there is no place to write it. */
 bool audience_set(struct hub *h, unsigned slot, uint64_t group_id, uint32_t count);
 /* The sum over all workers. */
 uint64_t audience_count(const struct hub *h, uint64_t group_id);

@@ -3,7 +3,7 @@
  * Gives an event to the members of a group. To many of them in slices, some sessions' worth a loop turn, so that no
  * group starves the loop; the groups take turns. What is given to a group meanwhile waits behind it.
  *
- * The walk over the members goes by their users' addresses, so it may be interrupted by whoever comes or goes.
+ * The walk over the members goes by their users' addresses, so members may come and go meanwhile.
  */
 #include "core/base.h"
 #include "live/group_priv.h"

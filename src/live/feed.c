@@ -39,7 +39,7 @@ struct feed {
 	uint64_t told_seq;  /* up to here the sessions are told to catch up with what they were not given */
 	bool presumed; /* last_seq is only before the earliest that came, and after given_seq; ANY_SEQ: none came */
 	int64_t used_ms;
-	TAILQ_HEAD(held_list, held) held; /* by seq; a change stands behind its message */
+	TAILQ_HEAD(held_list, held) held; /* by seq; a change comes behind its message */
 	unsigned held_count;
 	struct wheel_timer timer; /* patience while something is held, else memory */
 };

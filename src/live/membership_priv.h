@@ -35,7 +35,7 @@ struct load {
 
 /* ---- membership.c ---- */
 
-/* Has room for so many groups. */
+/* Makes room for `cap` groups. */
 struct memberships *memberships_grow(struct user *u, uint32_t cap);
 /* Nothing is kept of a user who is known to be in no group. */
 void memberships_trim(struct user *u);
