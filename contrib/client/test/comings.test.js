@@ -315,7 +315,7 @@ test('an answer that is older than a coming or a leaving changes nothing', async
     assert.equal(await pass(() => {}, {gone: [ID]}), 'synced', 'and once');
 });
 
-test(`a group that is joined, left, renamed and talked in, in ${ROUNDS} worlds`, async (t) => {
+test(`a group that is joined, left, renamed and talked in, in ${ROUNDS} worlds`, {timeout: 300000}, async (t) => {
     const plainFetch = globalThis.fetch;
     globalThis.fetch = (address, options) => worlds.get(new URL(address).hostname).fetch(address, options);
     const first = Number(process.env.TIDINGS_SEED || Date.now() % 1000000);
