@@ -20,6 +20,7 @@ use File::Temp ();
 use Test::More;
 use Tidings::Conf qw(conf_merge);
 use Tidings::HTTP;
+use Tidings::Recount;
 use Tidings::Server;
 use Tidings::Stack;
 use Tidings::Token;
@@ -172,48 +173,10 @@ sub group {
 
 # ---- the truth ----
 
-# What the rows themselves say against the counters kept beside them; one text a fault.
+# What the rows themselves say against what is kept beside them (Recount.pm); one text a fault.
 sub recount_faults {
 	my ($self) = @_;
-	my $of = 'm.id BETWEEN (c.id << 28) AND ((c.id << 28) | 268435455)';
-	my $unread = "(SELECT COUNT(*) FROM messages m WHERE $of AND m.to_user_id = c.user%1\$d_id AND NOT m.is_read AND (m.id & 268435455) > c.user%1\$d_read_seq AND %2\$s)";
-	my $last = "(SELECT COALESCE(MAX(m.id), 0) FROM messages m WHERE $of AND NOT IF(m.from_user_id = c.user%d_id, m.deleted_by_sender, m.deleted_by_recipient))";
-	my %must = (
-		'seq is not dense' => "last_seq <> (SELECT COUNT(*) FROM messages m WHERE $of) OR last_seq <> (SELECT COALESCE(MAX(m.id & 268435455), 0) FROM messages m WHERE $of)",
-		(map { ("unread of side $_" => "user${_}_unread <> " . sprintf($unread, $_, 'NOT m.is_recalled AND NOT m.deleted_by_recipient'),
-			"dead of side $_" => "user${_}_dead <> " . sprintf($unread, $_, '(m.is_recalled OR m.deleted_by_recipient)'),
-			"last message of side $_" => "user${_}_last_id <> " . sprintf($last, $_)) } 1, 2),
-		'last_message_time' => "NOT (last_message_time <=> (SELECT m.created_at FROM messages m WHERE m.id = (c.id << 28) + c.last_seq))",
-		'the order of sides' => 'user1_id >= user2_id',
-	);
-	my @faults;
-	for my $what (sort keys %must) {
-		push @faults, "conversation $_: $what" for @{$self->dbh->selectcol_arrayref("SELECT c.id FROM conversations c WHERE $must{$what}")};
-	}
-	return @faults, $self->group_recount_faults;
-}
-
-sub group_recount_faults {
-	my ($self) = @_;
-	my $of = 'm.id BETWEEN (h.id << 28) AND ((h.id << 28) | 268435455)';
-	my $members = 'FROM members g WHERE g.conversation_id = h.id';
-	my %must = (
-		'seq is not dense' => "last_seq <> (SELECT COUNT(*) FROM messages m WHERE $of) OR last_seq <> (SELECT COALESCE(MAX(m.id & 268435455), 0) FROM messages m WHERE $of)",
-		'last_message_time' => "NOT (last_message_time <=> (SELECT m.created_at FROM messages m WHERE m.id = (h.id << 28) + h.last_seq))",
-		'member_count' => "member_count <> (SELECT COUNT(*) $members)",
-		'the owner' => "(SELECT COUNT(*) $members AND g.role = 1) <> IF(member_count = 0, 0, 1) OR EXISTS (SELECT 1 $members AND g.role = 1 AND g.user_id <> (SELECT p.owner_id FROM group_profiles p WHERE p.id = h.id))",
-		'no owner of one that lives' => 'dissolved_at IS NULL AND member_count = 0',
-		'uncounted' => "NOT ((SELECT GROUP_CONCAT(u.seq ORDER BY u.seq) FROM uncounted u WHERE u.conversation_id = h.id) <=> (SELECT GROUP_CONCAT(m.id & 268435455 ORDER BY m.id) FROM messages m WHERE $of AND (m.message_type = 7 OR m.is_recalled)))",
-		'uncounted_seq' => 'uncounted_seq <> (SELECT COALESCE(MAX(u.seq), 0) FROM uncounted u WHERE u.conversation_id = h.id)',
-		'a member beyond the end' => "EXISTS (SELECT 1 $members AND (g.read_seq > h.last_seq OR g.first_seq > h.last_seq OR g.joined_seq > h.last_seq))",
-		'deleted_seq' => "EXISTS (SELECT 1 $members AND g.deleted_seq <> (SELECT COALESCE(MAX(d.last_seq), 0) FROM deletions d WHERE d.user_id = g.user_id AND d.conversation_id = h.id))",
-	);
-	my @faults;
-	for my $what (sort keys %must) {
-		push @faults, "group $_: $what" for @{$self->dbh->selectcol_arrayref("SELECT h.id FROM group_heads h WHERE $must{$what}")};
-	}
-	push @faults, map { "the number of groups of $_" } @{$self->dbh->selectcol_arrayref('SELECT c.user_id FROM group_counts c WHERE c.n <> (SELECT COUNT(*) FROM members g WHERE g.user_id = c.user_id)')};
-	return @faults;
+	return (Tidings::Recount::direct_faults($self->dbh), Tidings::Recount::group_faults($self->dbh));
 }
 
 # What is unread for a member of a group, and how much of it mentions them, counted from the messages: [unread, mentions].

@@ -1,0 +1,356 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# What groups are, in as few words as possible: the same operations on plain Perl data. The tests hold the server
+# against it. Each operation returns what REST answers, the status, and the code of a refusal ("403 muted"), in the
+# contract's order of refusals, and does what is done then.
+package Tidings::GroupModel;
+use strict;
+use warnings;
+
+# known: the users with an account; friends, blocked: {"a b" => 1} for a pair in order.
+sub new {
+	my ($class, %o) = @_;
+	return bless {max_members => 10000, max_per_user => 2000, %o, groups => [], by_client => {}, by_group_key => {}}, $class;
+}
+
+sub pair { return join ' ', sort @_ }
+sub member { my ($self, $g, $user) = @_; return $g->{members}{$user} }
+sub groups_of { my ($self, $user) = @_; return grep { $_->{members}{$user} } @{$self->{groups}} }
+sub last_seq { my ($self, $g) = @_; return scalar @{$g->{messages}} }
+sub is_admin { my ($m) = @_; return $m->{role} ne 'member' }
+
+# ---- what the operations have in common ----
+
+# The refusal of who is less than that role, or ''.
+sub may {
+	my ($self, $g, $user, $least) = @_;
+	my %rank = (owner => 1, admin => 2, member => 3);
+	my $m = $g->{members}{$user} or return '404 not_found';
+	return $rank{$m->{role}} <= $rank{$least} ? '' : '403 forbidden';
+}
+
+sub alive { my ($self, $g) = @_; return $g->{dissolved} ? '409 group_dissolved' : '' }
+
+sub say {
+	my ($self, $g, $from, $event, @users) = @_;
+	push @{$g->{messages}}, {from => $from, event => $event, users => [@users], seq => 1 + @{$g->{messages}}, deleted => {}, mentions => [], group => $g};
+	return;
+}
+
+# After the message that tells of it.
+sub let_in {
+	my ($self, $g, %role) = @_;
+	my $seq = $self->last_seq($g);
+	for my $user (keys %role) {
+		$g->{members}{$user} = {role => $role{$user}, joined_seq => $seq, read_seq => $seq, muted => 0,
+			first_seq => $g->{settings}{history} eq 'joined' && $seq > 1 ? $seq : 1};
+		delete $g->{requests}{$user};
+	}
+	return;
+}
+
+sub no_room {
+	my ($self, $g, $user, $more) = @_;
+	return '409 too_many_groups' if $self->groups_of($user) >= $self->{max_per_user};
+	return keys(%{$g->{members}}) + ($more // 0) >= $self->{max_members} ? '409 group_full' : '';
+}
+
+# Who of these can be added by that user, and why the others cannot: ([user, ...], {user => code}).
+sub screen {
+	my ($self, $g, $by, $users, $before) = @_;
+	my (@in, %out, %seen);
+	for my $user (grep { !$seen{$_}++ } @$users) {
+		my $pair = pair($by, $user);
+		$out{$user} = !$self->{known}{$user} ? 'not_found' : $g->{members}{$user} ? 'already_member' : $g->{bans}{$user} ? 'banned'
+			: $self->{blocked}{$pair} ? 'blocked' : !$self->{friends}{$pair} ? 'not_friends' : $self->no_room($g, $user, $before + @in) =~ s/^409 //r;
+		push @in, $user if $out{$user} eq '';
+	}
+	delete @out{@in};
+	return (\@in, \%out);
+}
+
+# ---- the group ----
+
+# (status, group, {left out => why})
+sub create {
+	my ($self, $user, $users, $settings, $key, $name) = @_;
+	if (defined $key && (my $g = $self->{by_group_key}{$user}{$key})) {
+		return $g->{members}{$user} ? (200, $g, {}) : ('404 not_found');
+	}
+	return ('409 too_many_groups') if $self->groups_of($user) >= $self->{max_per_user};
+	my $g = {name => $name, settings => {join => 'invite', history => 'all', send => 'all', add => 'all', slow_mode_seconds => 0, %$settings},
+		members => {}, messages => [], bans => {}, requests => {}, invites => {}, dissolved => 0};
+	my ($in, $out) = $self->screen($g, $user, [grep { $_ ne $user } @$users], 1);
+	$self->say($g, $user, 'created', $user, @$in);
+	$self->let_in($g, $user => 'owner', map { $_ => 'member' } @$in);
+	push @{$self->{groups}}, $g;
+	$self->{by_group_key}{$user}{$key} = $g if defined $key;
+	return (201, $g, $out);
+}
+
+sub change {
+	my ($self, $g, $user, $name, $settings) = @_;
+	my $no = $self->may($g, $user, 'admin') || $self->alive($g);
+	return $no if $no;
+	my $renamed = defined $name && $name ne $g->{name};
+	my $changed = grep { $g->{settings}{$_} ne $settings->{$_} } keys %$settings;
+	$g->{name} = $name if $renamed;
+	$g->{settings} = {%{$g->{settings}}, %$settings};
+	$self->say($g, $user, $changed ? 'changed' : 'renamed') if $renamed || $changed;
+	return 200;
+}
+
+sub dissolve {
+	my ($self, $g, $user) = @_;
+	my $no = $self->may($g, $user, 'owner');
+	return $no if $no;
+	$self->end($g, $user) if !$g->{dissolved};
+	return 204;
+}
+
+sub end {
+	my ($self, $g, $user) = @_;
+	$self->say($g, $user, 'dissolved');
+	@$g{qw(dissolved requests invites)} = (1, {}, {});
+	return;
+}
+
+# ---- members ----
+
+# (status, [added], {left out => why})
+sub add {
+	my ($self, $g, $user, $users) = @_;
+	my $no = $self->may($g, $user, $g->{settings}{add} eq 'admins' ? 'admin' : 'member') || $self->alive($g);
+	return ($no) if $no;
+	my ($in, $out) = $self->screen($g, $user, $users, 0);
+	if (@$in) {
+		$self->say($g, $user, 'added', @$in);
+		$self->let_in($g, map { $_ => 'member' } @$in);
+	}
+	return (200, $in, $out);
+}
+
+sub leave {
+	my ($self, $g, $user) = @_;
+	my $m = $g->{members}{$user} or return '404 not_found';
+	my $alone = keys(%{$g->{members}}) == 1;
+	return '409 conflict' if $m->{role} eq 'owner' && !$alone && !$g->{dissolved};
+	if (!$g->{dissolved}) {
+		$m->{role} eq 'owner' ? $self->end($g, $user) : $self->say($g, $user, 'left', $user);
+	}
+	delete $g->{members}{$user};
+	return 204;
+}
+
+# Whether the peer, a member or not, is under the user.
+sub is_over {
+	my ($self, $g, $user, $peer) = @_;
+	my ($m, $p) = @{$g->{members}}{$user, $peer};
+	return !$p || ($p->{role} ne 'owner' && ($m->{role} eq 'owner' || $p->{role} eq 'member'));
+}
+
+sub remove {
+	my ($self, $g, $user, $peer, $ban) = @_;
+	return $self->leave($g, $user) if $peer eq $user;
+	my $no = $self->may($g, $user, 'admin') || ($self->is_over($g, $user, $peer) ? $self->alive($g) : '403 forbidden');
+	return $no if $no;
+	if ($ban) {
+		$g->{bans}{$peer} = $user if !$g->{bans}{$peer};
+		delete $g->{requests}{$peer};
+	}
+	$self->say($g, $user, 'removed', $peer) if $g->{members}{$peer};
+	delete $g->{members}{$peer};
+	return 204;
+}
+
+sub unban {
+	my ($self, $g, $user, $peer) = @_;
+	my $no = $self->may($g, $user, 'admin') || $self->alive($g);
+	return $no if $no;
+	delete $g->{bans}{$peer};
+	return 204;
+}
+
+# to: {role => ...} or {muted => 0 or 1}
+sub set_member {
+	my ($self, $g, $user, $peer, $to) = @_;
+	my $no = $self->may($g, $user, exists $to->{role} ? 'owner' : 'admin') || ($self->is_over($g, $user, $peer) ? $self->alive($g) : '403 forbidden');
+	return $no if $no;
+	my $p = $g->{members}{$peer} or return '404 not_found';
+	my $role = $p->{role};
+	$p->{$_} = $to->{$_} for keys %$to;
+	$self->say($g, $user, 'role', $peer) if $p->{role} ne $role;
+	return 200;
+}
+
+sub pass_on {
+	my ($self, $g, $user, $peer) = @_;
+	my $no = $self->may($g, $user, 'owner') || $self->alive($g);
+	return $no if $no;
+	my $p = $g->{members}{$peer} or return '404 not_found';
+	return 200 if $peer eq $user;
+	$g->{members}{$user}{role} = 'admin';
+	$p->{role} = 'owner';
+	$self->say($g, $user, 'owner', $peer);
+	return 200;
+}
+
+# ---- coming in ----
+
+# (status, invite without its code)
+sub invite {
+	my ($self, $g, $user, $max_uses) = @_;
+	my $no = $self->may($g, $user, $g->{settings}{add} eq 'admins' ? 'admin' : 'member') || $self->alive($g);
+	return ($no) if $no;
+	my $of = $g->{invites};
+	my @used_up = grep { defined $of->{$_}{max_uses} && $of->{$_}{uses} >= $of->{$_}{max_uses} } keys %$of;
+	return ('409 conflict') if keys(%$of) - @used_up >= 100;
+	delete @$of{@used_up};
+	return (201, {max_uses => $max_uses, uses => 0});
+}
+
+sub revoke {
+	my ($self, $g, $user, $code) = @_;
+	my $no = $self->may($g, $user, $g->{settings}{add} eq 'admins' ? 'admin' : 'member') || $self->alive($g);
+	return $no if $no;
+	return delete $g->{invites}{$code} ? 204 : '404 not_found';
+}
+
+# code: undef where the group is open.
+sub join {
+	my ($self, $g, $user, $code) = @_;
+	my $invite = defined $code ? $g->{invites}{$code} : undef;
+	return '404 not_found' if defined $code && !$invite;
+	return 200 if $g->{members}{$user};
+	my $approval = $g->{settings}{join} eq 'approval';
+	return 202 if $approval && $g->{requests}{$user};
+	return '404 not_found' if $g->{dissolved};
+	return '404 not_found' if $invite ? defined $invite->{max_uses} && $invite->{uses} >= $invite->{max_uses} : $g->{settings}{join} eq 'invite';
+	return '403 forbidden' if $g->{bans}{$user};
+	my $no = $approval ? '' : $self->no_room($g, $user);
+	return $no if $no;
+	$invite->{uses}++ if $invite;
+	if ($approval) {
+		$g->{requests}{$user} = 1;
+		return 202;
+	}
+	$self->say($g, $user, 'joined', $user);
+	$self->let_in($g, $user => 'member');
+	return 200;
+}
+
+sub answer_request {
+	my ($self, $g, $user, $peer, $accept) = @_;
+	my $no = $self->may($g, $user, 'admin') || $self->alive($g) || ($g->{requests}{$peer} ? '' : '404 not_found') || ($accept ? $self->no_room($g, $peer) : '');
+	return $no if $no;
+	if (!$accept) {
+		delete $g->{requests}{$peer};
+		return 204;
+	}
+	$self->say($g, $user, 'added', $peer);
+	$self->let_in($g, $peer => 'member');
+	return 200;
+}
+
+# ---- messages ----
+
+# (status, message); m: content, mentions, reply_to (a seq), client_msg_id
+sub send {
+	my ($self, $g, $user, %m) = @_;
+	my $known = defined $m{client_msg_id} ? $self->{by_client}{$user}{$m{client_msg_id}} : undef;
+	if ($known) {
+		my $same = $known->{group} == $g && ($known->{recalled} || $known->{asked} eq asked(%m));
+		return $same ? (200, $known) : ('409 client_msg_id_reused');
+	}
+	my $me = $g->{members}{$user} or return ('404 not_found');
+	my $no = $self->alive($g);
+	if (!is_admin($me)) {
+		$no ||= '403 muted' if $me->{muted};
+		$no ||= '403 sending_restricted' if $g->{settings}{send} eq 'admins';
+		$no ||= '403 forbidden' if keys(%{$g->{members}}) > 20 && grep { $_ eq '*' } @{$m{mentions} // []};
+		$no ||= '429 rate_limited' if $g->{settings}{slow_mode_seconds} && $me->{sent};
+	}
+	$no ||= '400 invalid_argument' if defined $m{reply_to} && ($m{reply_to} < $me->{first_seq} || $m{reply_to} > $self->last_seq($g));
+	return ($no) if $no;
+	my %seen;
+	my @mentions = grep { !$seen{$_}++ && ($_ eq '*' || $g->{members}{$_}) } @{$m{mentions} // []};
+	@mentions = ('*') if grep { $_ eq '*' } @mentions;
+	my $message = {%m, from => $user, mentions => \@mentions, asked => asked(%m), seq => 1 + @{$g->{messages}}, deleted => {}, recalled => 0, group => $g};
+	push @{$g->{messages}}, $message;
+	@$me{qw(sent read_seq)} = (1, $message->{seq});
+	$self->{by_client}{$user}{$m{client_msg_id}} = $message if defined $m{client_msg_id};
+	return (201, $message);
+}
+
+sub asked { my (%m) = @_; return CORE::join "\0", $m{content}, $m{reply_to} // '', @{$m{mentions} // []} }
+
+sub recall {
+	my ($self, $user, $m) = @_;
+	my $g = $m->{group};
+	my $me = $g->{members}{$user};
+	return '404 not_found' if !$me || $m->{seq} < $me->{first_seq};
+	return '403 forbidden' if defined $m->{event};
+	my $author = $g->{members}{$m->{from}};
+	my $may = $m->{from} eq $user || $me->{role} eq 'owner' || ($me->{role} eq 'admin' && (!$author || $author->{role} eq 'member'));
+	return '403 not_sender' if !$may;
+	@$m{qw(recalled mentions)} = (1, []);
+	return 200;
+}
+
+sub delete {
+	my ($self, $user, $m) = @_;
+	my $me = $m->{group}{members}{$user};
+	return '404 not_found' if !$me || $m->{seq} < $me->{first_seq};
+	$m->{deleted}{$user} = 1;
+	return 204;
+}
+
+# (status, read_seq, how many became read, how many are unread then)
+sub read_up_to {
+	my ($self, $g, $user, $up_to) = @_;
+	my $me = $g->{members}{$user} or return ('404 not_found');
+	my $last = $self->last_seq($g);
+	$up_to = $last if !defined $up_to || $up_to > $last;
+	my $marked = grep { $_->{seq} <= $up_to } $self->unread($g, $user);
+	$me->{read_seq} = $up_to if $up_to > $me->{read_seq};
+	return (200, $me->{read_seq}, $marked, scalar $self->unread($g, $user));
+}
+
+# ---- what one sees ----
+
+sub visible { my ($self, $g, $user) = @_; return grep { $_->{seq} >= $g->{members}{$user}{first_seq} && !$_->{deleted}{$user} } @{$g->{messages}} }
+
+sub unread {
+	my ($self, $g, $user) = @_;
+	return grep { $_->{seq} > $g->{members}{$user}{read_seq} && !defined $_->{event} && !$_->{recalled} && $_->{from} ne $user } $self->visible($g, $user);
+}
+
+sub mentions_user { my ($m, $user) = @_; return scalar grep { $_ eq $user || $_ eq '*' } @{$m->{mentions}} }
+sub mentioned { my ($self, $g, $user) = @_; return grep { mentions_user($_, $user) } $self->unread($g, $user) }
+
+# The messages that name the user, without their own, or everyone.
+sub mentions_of {
+	my ($self, $user) = @_;
+	return grep { mentions_user($_, $_->{from} eq $user ? '*' : $user) } map { $self->visible($_, $user) } $self->groups_of($user);
+}
+
+# Owner and admins first.
+sub members_in_order {
+	my ($self, $g) = @_;
+	my $m = $g->{members};
+	my %rank = (owner => 1, admin => 2, member => 3);
+	return map { "$_ $m->{$_}{role}" . ($m->{$_}{muted} ? ' muted' : '') } sort { $rank{$m->{$a}{role}} <=> $rank{$m->{$b}{role}} || $a cmp $b } keys %$m;
+}
+
+# A message reduced to what the model knows of it, from the model and from an answer.
+sub summary {
+	my ($self, $m) = @_;
+	return "$m->{seq} $m->{from} " . (defined $m->{event} ? "($m->{event} @{$m->{users}})" : $m->{recalled} ? 'recalled' : "$m->{content} [@{$m->{mentions}}]");
+}
+
+sub summary_of_answer {
+	my ($self, $m) = @_;
+	my $what = $m->{message_type} eq 'system' ? "($m->{extra}{event} @{$m->{extra}{user_ids}})" : $m->{is_recalled} ? 'recalled' : "$m->{content} [@{$m->{mentions}}]";
+	return "$m->{seq} $m->{from_user_id} $what";
+}
+
+1;
