@@ -49,7 +49,7 @@ subtest 'refused' => sub {
 		[{user_id => 'x', password => 'long enough', nickname => ''}, qr/nickname/], [{user_id => 'x', password => 'long enough', nickname => 'n' x 65}, qr/nickname/],
 		[{user_id => 'x', password => 'long enough', nickname => "two\nlines"}, qr/nickname/], [{user_id => 'x', password => 'long enough', nickname => 3}, qr/nickname/],
 		(map { [{user_id => $_, password => 'long enough'}, qr/user_id.* but not \. or \.\./] } '.', '..'),
-		map { [{user_id => $_, password => 'long enough'}, qr/reserved/] } qw(me register login blocked requests),
+		map { [{user_id => $_, password => 'long enough'}, qr/reserved/] } qw(me register login blocked requests system),
 	);
 	for (@bad) {
 		my ($body, $detail) = @$_;

@@ -2,6 +2,7 @@
 /* register and login: a password is hashed beside the loop, and a token signed. */
 #include "core/base.h"
 #include "cmd/cmd.h"
+#include "cmd/operator.h"
 
 #include "api/render.h"
 #include "core/password.h"
@@ -160,8 +161,8 @@ static bool password_argument(struct request *r, size_t min, struct str *out_r)
 
 bool register_check(struct request *r, union command_args *a)
 {
-	/* They are paths of their own below /users/ and /friends/. */
-	static const char *const reserved[] = {"me", "register", "login", "blocked", "requests"};
+	/* They are paths of their own below /users/ and /friends/; and who acts for the operator is nobody's account. */
+	static const char *const reserved[] = {"me", "register", "login", "blocked", "requests", OPERATOR_USER};
 	if (!request_user_id(r, "user_id", &a->account.user_id) ||
 	    !password_argument(r, PASSWORD_MIN, &a->account.password) ||
 	    !request_name(r, "nickname", NICKNAME_MAX, TEXT_LINE, &a->account.nickname))
