@@ -169,6 +169,7 @@ subtest 'dissolving' => sub {
 	refused($_->[0], $erin->request(@$_[1, 2], json => $_->[3]), 409, 'group_dissolved') for ['changing', 'PUT', "/groups/$id", {name => 'x'}], ['adding', 'POST', "/groups/$id/members", {user_ids => ['frank']}],
 		['passing on', 'PUT', "/groups/$id/owner", {user_id => 'frank'}], ['an invite', 'POST', "/groups/$id/invites", {}];
 	is $frank->delete("/groups/$id/members/frank")->status, 204, 'a member can leave it still';
+	is_deeply $wf->expect('left'), {type => 'left', conversation_id => $id, reason => 'left'}, 'which their sessions are told';
 	refused('who then sees nothing', $frank->get("/groups/$id"), 404, 'not_found');
 	$_->abort for $we, $wf;
 };

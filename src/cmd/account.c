@@ -161,7 +161,8 @@ static bool password_argument(struct request *r, size_t min, struct str *out_r)
 
 bool register_check(struct request *r, union command_args *a)
 {
-	/* They are paths of their own below /users/ and /friends/; and who acts for the operator is nobody's account. */
+	/* They are paths of their own below /users/ and /friends/; and who acts for the operator is nobody's account.
+	 */
 	static const char *const reserved[] = {"me", "register", "login", "blocked", "requests", OPERATOR_USER};
 	if (!request_user_id(r, "user_id", &a->account.user_id) ||
 	    !password_argument(r, PASSWORD_MIN, &a->account.password) ||

@@ -33,7 +33,8 @@ struct group_news {
 	const struct str *in;
 	size_t in_count;
 	uint64_t first_seq; /* of them */
-	/* Who went out by it: each gets the event `left`, and nothing that came after it. */
+	/* Who went out by it, or of a dissolved group, without a message: each gets the event `left`, and nothing that
+	 * came after it. */
 	const struct str *out;
 	size_t out_count;
 	enum group_out reason;

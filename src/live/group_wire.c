@@ -263,7 +263,9 @@ static void tell_turn(struct live *live, struct str topic, const struct group_ne
 
 static void tell_out(struct live *live, const struct group_news *news, const struct session *except)
 {
-	uint64_t seq = message_id_seq(news->message_id), number[] = {news->conversation_id, seq};
+	/* No message tells of who leaves a dissolved group; nobody comes in again. */
+	uint64_t seq = news->message_id != 0 ? message_id_seq(news->message_id) : MESSAGE_SEQ_MAX;
+	uint64_t number[] = {news->conversation_id, seq};
 	char reason[] = {reasons[news->reason].letter, '\0'};
 	for (size_t i = 0; i < news->out_count; i++) {
 		membership_out(live, news->out[i], news->conversation_id, seq, news->reason,
@@ -294,8 +296,8 @@ void group_tell(struct live *live, const struct group_news *news, const struct s
 	if (news->message_id != 0) {
 		tell_in(live, news);
 		tell_turn(live, topic, news, except);
-		tell_out(live, news, except);
 	}
+	tell_out(live, news, except);
 	tell_view(live, topic, news);
 }
 
