@@ -222,8 +222,8 @@ subtest 'recalling and deleting' => sub {
 	is_deeply [@{$r->{message}}{qw(is_recalled content)}], [JSON::PP::true, undef], 'one\'s own';
 	for my $ws ($wa, $wb, $wc2) {
 		my $e = $ws->expect('recalled');
-		is_deeply [sort keys %$e], [sort qw(type conversation_id message_id seq change_seq recalled_at)], "recalled, to $ws->{name}: by its sender";
-		is_deeply [@$e{qw(conversation_id message_id seq)}], [$g, $of[4]{id}, $of[4]{seq}], 'which message';
+		is_deeply [sort keys %$e], [sort qw(type conversation_id message_id seq change_seq recalled_at by)], "recalled, to $ws->{name}";
+		is_deeply [@$e{qw(conversation_id message_id seq by)}], [$g, $of[4]{id}, $of[4]{seq}, undef], 'by its sender';
 	}
 	refused('another\'s', $dave->put("/messages/$of[5]{id}/recall"), 403, 'not_sender');
 	$t->dbh->do('UPDATE messages SET created_at = created_at - INTERVAL 1 DAY WHERE id = ?', undef, $of[5]{id});

@@ -71,9 +71,9 @@ static void push_recalled(struct request *r, const struct store_change *c)
 	json_i64(o, (int64_t)c->change_seq);
 	json_key(o, "recalled_at");
 	json_time(o, m->recalled_ms);
-	if (strcmp(m->from, r->user) != 0) {
+	if (m->to[0] == '\0') {
 		json_key(o, "by");
-		json_cstr(o, r->user);
+		json_str(o, strcmp(m->from, r->user) != 0 ? request_user(r) : STR_NULL);
 	}
 	if (m->to[0] == '\0')
 		group_push(live, message_id_conversation(m->id), place, event_end(live), request_session(r));
