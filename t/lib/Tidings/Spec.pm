@@ -36,6 +36,8 @@ sub prepare {
 	my %copy = map { $_ => prepare($v->{$_}, $here, %o) } grep { !/\Aexamples?\z/ } keys %$v;
 	$copy{'$ref'} =~ s{\A\./openapi\.yaml#/}{#/openapi/} || $copy{'$ref'} =~ s{\A#/}{$here} if defined $copy{'$ref'};
 	my @types = ref $copy{type} eq 'ARRAY' ? @{$copy{type}} : $copy{type} // ();
+	# With words beside a reference the validator makes a schema for the moment, and knows what it has seen by its address.
+	return {'$ref' => $copy{'$ref'}} if defined $copy{'$ref'} && !ref $copy{'$ref'} && !grep { !/\A(?:\$ref|description|summary)\z/ } keys %copy;
 	$copy{additionalProperties} //= JSON::PP::false if $o{closed} && $copy{properties} && grep { $_ eq 'object' } @types;
 	return \%copy;
 }
