@@ -127,6 +127,7 @@ export class Chat {
 
     async #loadProfile() {
         this.profile = await this.rest.me();
+        this.people.met(this.profile); // others mention this user by name
         this.changes.changed('state');
     }
 
@@ -401,6 +402,7 @@ export class Chat {
 
     async updateProfile(fields) {
         this.profile = await this.rest.updateMe(fields);
+        this.people.met(this.profile);
         this.changes.changed('state');
     }
 

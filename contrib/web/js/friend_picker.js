@@ -15,6 +15,8 @@ export class FriendPicker {
     #chips = el('ul.chips');
     #status = el('p.hint', {role: 'status'});
     #list = el('ul.list.picks');
+    #none; // shown where there is nobody to choose
+    #choice;
     node;
 
     // without: user ids that are not offered; max: how many can be chosen; empty: what is said where there are no friends
@@ -22,9 +24,15 @@ export class FriendPicker {
         this.#chat = chat;
         this.#without = new Set(without);
         this.#max = max;
-        this.node = el('div.picker', {role: 'group', 'aria-label': t('group.choose')}, this.#chips, this.#filter, this.#status, this.#list);
-        if (this.#friends().length === 0)
-            this.node.replaceChildren(el('p.hint', {}, empty));
+        this.#none = el('p.hint', {}, empty);
+        this.#choice = el('div.picker-choice', {}, this.#chips, this.#filter, this.#status, this.#list);
+        this.node = el('div.picker', {role: 'group', 'aria-label': t('group.choose')}, this.#none, this.#choice);
+        const stop = chat.changes.listen((topics) => { // friends may come to be known
+            if (!this.node.isConnected)
+                stop();
+            else if (topics.has('people'))
+                this.#show();
+        });
         this.#show();
     }
 
@@ -33,7 +41,7 @@ export class FriendPicker {
     }
 
     focus() {
-        (this.#filter.isConnected ? this.#filter : this.node).focus();
+        this.#filter.focus();
     }
 
     #friends() {
@@ -64,7 +72,10 @@ export class FriendPicker {
     #show() {
         const wanted = this.#filter.value.trim().toLowerCase();
         const focused = this.#list.contains(document.activeElement) ? document.activeElement.value : null;
-        const found = this.#friends().filter((user) => `${nameOf(user)} ${user.user_id}`.toLowerCase().includes(wanted));
+        const friends = this.#friends();
+        const found = friends.filter((user) => `${nameOf(user)} ${user.user_id}`.toLowerCase().includes(wanted));
+        this.#none.hidden = friends.length > 0;
+        this.#choice.hidden = friends.length === 0;
         this.#list.replaceChildren(...found.map((user) => this.#rowNode(user)));
         this.#chips.replaceChildren(...[...this.#chosen.values()].map((user) => this.#chip(user)));
         this.#status.textContent = found.length === 0 ? t('members.none') : this.#chosen.size > 0 ? t('group.chosen', {count: this.#chosen.size}) : '';
