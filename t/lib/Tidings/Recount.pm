@@ -53,6 +53,7 @@ sub group_faults {
 		'nobody is in it' => 'member_count = 0 AND dissolved_at IS NULL',
 		'no profile' => 'NOT EXISTS(SELECT 1 FROM group_profiles p WHERE p.id = c.id)',
 		'dissolved, and may be come into' => "dissolved_at IS NOT NULL AND (EXISTS(SELECT 1 FROM group_requests x $of_group) OR EXISTS(SELECT 1 FROM group_invites x $of_group))",
+		'messages after its end' => "dissolved_at IS NOT NULL AND NOT EXISTS(SELECT 1 FROM messages m WHERE m.id = (c.id << 28) + c.last_seq AND $is_system AND m.extra LIKE '{\"event\":\"dissolved\",%')",
 		'over a code\'s uses' => "EXISTS(SELECT 1 FROM group_invites x $of_group AND x.uses > x.max_uses)",
 	);
 	my $mine = 'x.user_id = c.user_id AND x.conversation_id = c.conversation_id';
