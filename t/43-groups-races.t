@@ -136,7 +136,7 @@ sub talk_in {
 		my $user = $_;
 		map {
 			my $node = $_;
-			Tidings::GroupWatch->new(user => $user, name => "$user on $node", id => $id, open => sub { $t->ws($user, node => $node) }, http => sub { $t->http($user, node => $node) });
+			Tidings::GroupWatch->new(user => $user, name => "$user on $node", id => $id, sees_all => $history eq 'all', open => sub { $t->ws($user, node => $node) }, http => sub { $t->http($user, node => $node) });
 		} 0, 1;
 	} @people;
 	wait_for('all sessions', sub { !grep { !$_->look } @watches });
@@ -154,12 +154,12 @@ sub talk_in {
 	my $last = $t->say('p1', $id, 'the end')->{seq};
 	my @in = members($id);
 	my %in = map { $_ => 1 } @in;
-	wait_for('the last message everywhere', sub { !grep { !$_->hears($last) } grep { $in{$_->user} } @watches });
+	wait_for('the last message everywhere', sub { !grep { !$_->hears($last) || $_->{left} } grep { $in{$_->user} } @watches });
 	$_->ws->settle, $_->look for @watches;
 	my ($spans, undef, @faults) = Tidings::Recount::replay_members($t->dbh, $id);
 	is_deeply \@faults, [], 'what is told of members makes sense';
 	heard('each session heard what it had to, once and in order', $spans, $last, @watches);
-	is_deeply [map { ($_->{left} ? 1 : 0) == ($in{$_->user} || !$spans->{$_->user} ? 0 : 1) ? () : $_->{name} } @watches], [], 'and knows whether it is in';
+	is_deeply [map { ($_->{left} ? 1 : 0) == ($in{$_->user} || !$spans->{$_->user} ? 0 : 1) ? () : "$_->{name} " . substr $_->trace, -300 } @watches], [], 'and knows whether it is in' or diag explain $spans;
 	is_deeply [map { "$_->{id} $_->{seq}" } @sent], [map { "$_->[0] $_->[1]" } map { $t->dbh->selectrow_arrayref('SELECT id, id & 268435455 FROM messages WHERE id = ? AND content = ?', undef, @$_{qw(id content)}) // ['none', 0] } @sent], 'what was acknowledged is there';
 	sound('after it');
 	return ($id, @watches);

@@ -216,6 +216,17 @@ void feed_deliver(struct live *live, const struct feed_owner *owner, const struc
 	}
 }
 
+bool feed_holds(const struct feed_list *feeds, uint64_t seq)
+{
+	const struct feed *f;
+	const struct held *h;
+	LIST_FOREACH (f, feeds, of_owner)
+		TAILQ_FOREACH (h, &f->held, entry)
+			if (h->is_message && h->seq == seq)
+				return true;
+	return false;
+}
+
 void feed_release_all(struct live *live)
 {
 	struct feed *f, *next;

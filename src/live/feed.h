@@ -57,6 +57,8 @@ struct feed_owner {
  */
 void feed_deliver(struct live *live, const struct feed_owner *owner, const struct push_place *place,
 		  struct ws_frame *frame, const struct session *except, void *note);
+/* The message with that seq has come, and waits for its turn. */
+bool feed_holds(const struct feed_list *feeds, uint64_t seq);
 /* Redis is away, or was: what is missing will not come, and is not waited for. */
 void feed_release_all(struct live *live);
 /* The owner goes. What is held back is given to nobody. */

@@ -197,6 +197,18 @@ void group_heard(struct live_group *g, enum bus_kind kind, struct str data)
 		group_resync(g);
 }
 
+/*
+ * The system message of it was told before, to those who listen to the group. Where that waits for its turn, so does
+ * this: the user is given all that was sent while they were a member.
+ */
+static void user_is_out(struct live *live, struct str user, uint64_t id, uint64_t seq, enum group_out reason,
+			const char *except_id)
+{
+	const struct live_group *g = group_find(live, id);
+	if (g == NULL || !feed_holds(&g->feeds, seq))
+		membership_out(live, user, id, seq, reason, except_id);
+}
+
 static void view_changed(struct live *live, struct str user, uint64_t id)
 {
 	const struct user *u = user_find(live, user);
@@ -219,7 +231,7 @@ void group_heard_for_user(struct live *live, struct str user, enum bus_kind kind
 	else if (!push_take_hex(&data, &seq) || seq > MESSAGE_SEQ_MAX)
 		return;
 	else if (kind == BUS_OUT && take_reason(&data, &reason))
-		membership_out(live, user, id, seq, reason, NULL);
+		user_is_out(live, user, id, seq, reason, NULL);
 	else if (kind == BUS_IN && push_take_hex(&data, &first_seq) && first_seq != 0 && first_seq <= MESSAGE_SEQ_MAX &&
 		 push_take_hex(&data, &members))
 		membership_in(live, user, id, seq, first_seq, members);
@@ -268,8 +280,8 @@ static void tell_out(struct live *live, const struct group_news *news, const str
 	uint64_t number[] = {news->conversation_id, seq};
 	char reason[] = {reasons[news->reason].letter, '\0'};
 	for (size_t i = 0; i < news->out_count; i++) {
-		membership_out(live, news->out[i], news->conversation_id, seq, news->reason,
-			       except != NULL ? except->id : NULL);
+		user_is_out(live, news->out[i], news->conversation_id, seq, news->reason,
+			    except != NULL ? except->id : NULL);
 		publish_to_user(live, news->out[i], BUS_OUT, number, ARRAY_LEN(number), reason);
 	}
 }

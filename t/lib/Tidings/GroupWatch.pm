@@ -9,7 +9,7 @@ use warnings;
 use Tidings::Recount;
 use Tidings::Util qw(now wait_for);
 
-# open: makes the session; http: makes a connection of that user for the syncs. Both may die while a server is away.
+# sees_all: who comes in sees what was before. open: makes the session; http: makes a connection of that user for the syncs. Both may die while a server is away.
 sub new {
 	my ($class, %o) = @_;
 	return bless {%o, faults => [], parts => [], covered => 0, gone => 0}, $class;
@@ -51,6 +51,7 @@ sub look {
 sub take {
 	my ($self, $e) = @_;
 	my $type = $e->{type};
+	$self->note($e);
 	if ($type eq 'resync') {
 		$self->{resyncs}++;
 		$self->{behind} = 1;
@@ -66,6 +67,16 @@ sub take {
 	}
 	return;
 }
+
+# What came of the group, for those who look for a fault.
+sub note {
+	my ($self, $e) = @_;
+	my $of = $e->{message} // $e->{conversation} // $e;
+	my $id = $of->{conversation_id} // $of->{id};
+	push @{$self->{trace}}, $e->{type} . ($of->{seq} // $of->{reason} // (ref $of->{last_message} ? "..$of->{last_message}{seq}" : '')) if !defined $id || $id eq $self->{id};
+	return;
+}
+sub trace { return join ' ', map { s/\Amessage//r } @{$_[0]{trace}} }
 
 # From the beginning of a part on, pushes are in order and without gaps.
 sub catch_up {
@@ -107,7 +118,8 @@ sub check {
 		for my $seq (@{$part->{pushed}}) {
 			push @faults, "$who: $seq pushed after $before" if $seq <= $before;
 			$before = $seq;
-			push @faults, "$who: $seq pushed, and not a member" if !grep { $seq >= $_->[0] && (!defined $_->[1] || $seq <= $_->[1]) } @{$spans // []};
+			# Who comes in and may see all may be given what was on its way before.
+			push @faults, "$who: $seq pushed, and not a member" if !grep { ($self->{sees_all} || $seq >= $_->[0]) && (!defined $_->[1] || $seq <= $_->[1]) } @{$spans // []};
 		}
 	}
 	my $heard = $self->heard;
@@ -117,7 +129,7 @@ sub check {
 		next if defined $to && ($self->{resyncs} || ($self->{sessions} // 1) > 1);
 		my @missing = grep { !$heard->{$_} } $from + 1 .. (defined $to ? $to - 1 : $last);
 		@missing = grep { my $seq = $_; !grep { $_->[0] <= $from && $seq <= $_->[1] || $_->[0] == $from && $seq <= $_->[1] } @{$self->{shown} // []} } @missing;
-		push @faults, "$who: @missing never came of $from.." . ($to // '') if @missing;
+		push @faults, "$who: @missing never came of $from.." . ($to // '') . "\n" . $self->trace if @missing;
 	}
 	return @faults;
 }

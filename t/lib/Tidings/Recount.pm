@@ -125,7 +125,7 @@ sub replay_faults {
 # What is unread for a member, counted message by message: (unread, of which mention the member or everyone).
 sub group_unread {
 	my ($dbh, $id, $user) = @_;
-	return $dbh->selectrow_array("SELECT COUNT(*), COALESCE(SUM(JSON_CONTAINS(COALESCE(m.mentions, '[]'), JSON_QUOTE(?)) OR JSON_CONTAINS(COALESCE(m.mentions, '[]'), '\"*\"')), 0)
+	return map { 0 + $_ } $dbh->selectrow_array("SELECT COUNT(*), COALESCE(SUM(JSON_CONTAINS(COALESCE(m.mentions, '[]'), JSON_QUOTE(?)) OR JSON_CONTAINS(COALESCE(m.mentions, '[]'), '\"*\"')), 0)
 		FROM members x JOIN messages m ON m.id > (x.conversation_id << 28) + x.read_seq AND m.id <= (x.conversation_id << 28) + 268435455
 		WHERE x.user_id = ? AND x.conversation_id = ? AND (m.id & 268435455) >= x.first_seq AND m.from_user_id <> x.user_id AND NOT m.is_recalled AND NOT ($is_system)
 			AND NOT EXISTS(SELECT 1 FROM deletions d WHERE d.user_id = x.user_id AND d.conversation_id = x.conversation_id AND (m.id & 268435455) BETWEEN d.first_seq AND d.last_seq)",
