@@ -12,16 +12,26 @@ use Tidings::Util qw(now patience);
 my $crowds = 0;
 
 # Each crowd has people of its own. t, pairs: so many pairs of friends, one of each sends by REST, the other by WebSocket.
+# group: makes one of those people, and answers the id of the group that all send to; otherwise they send to one another.
+# nodes: over so many of them.
 sub new {
-	my ($class, $t, $pairs) = @_;
+	my ($class, $t, $pairs, %o) = @_;
 	my $self = bless {t => $t, name => 'crowd' . ++$crowds, senders => [], acked => {}, refused => {}, retries => 0}, $class;
 	for my $i (1 .. $pairs) {
 		my ($a, $b) = ("$self->{name}-a$i", "$self->{name}-b$i");
 		$t->befriend($a, $b);
-		push @{$self->{senders}}, {user => $a, to => $b, by => 'rest', n => 0}, {user => $b, to => $a, by => 'ws', n => 0};
+		push @{$self->{senders}}, {user => $a, to => {to_user_id => $b}, by => 'rest', n => 0}, {user => $b, to => {to_user_id => $a}, by => 'ws', n => 0};
+	}
+	my $group = $o{group} ? $o{group}->($self->people) : undef;
+	my $i = 0;
+	for my $s (@{$self->{senders}}) {
+		$s->{node} = $i++ % ($o{nodes} // 1);
+		$s->{to} = {conversation_id => $group} if $group;
 	}
 	return $self;
 }
+
+sub people { my ($self) = @_; return map { $_->{user} } @{$self->{senders}} }
 
 # Each sender, until `enough` says so, and then until what is in the air is acknowledged. during->() is called each round.
 sub run {
@@ -48,16 +58,16 @@ sub push_on {
 	return if $s->{not_before} && now() < $s->{not_before};
 	if (!$s->{waiting}) {
 		my $n = ++$s->{n};
-		$s->{waiting} = {to_user_id => $s->{to}, message_type => 'text', content => "$s->{user} $n", client_msg_id => "$s->{user}-$n"};
+		$s->{waiting} = {%{$s->{to}}, message_type => 'text', content => "$s->{user} $n", client_msg_id => "$s->{user}-$n"};
 	} else {
 		$self->{retries}++;
 	}
 	my $sent = eval {
 		if ($s->{by} eq 'rest') {
-			$s->{http} //= $self->{t}->http($s->{user});
+			$s->{http} //= $self->{t}->http($s->{user}, node => $s->{node});
 			$s->{http}->send_request('POST', '/messages/send', json => $s->{waiting}) or die "closed\n";
 		} else {
-			$s->{ws} //= $self->{t}->ws($s->{user}, query => 'device=crowd');
+			$s->{ws} //= $self->{t}->ws($s->{user}, node => $s->{node}, query => 'device=crowd');
 			$s->{ws}->send_json({type => 'send', ref => $s->{waiting}{client_msg_id}, %{$s->{waiting}}}) or die "closed\n";
 		}
 		1;
@@ -128,7 +138,7 @@ sub check {
 	my ($self, $name) = @_;
 	my $t = $self->{t};
 	my (@lost, @changed, @doubled, %rows);
-	for my $row (@{$t->dbh->selectall_arrayref("SELECT id, from_user_id, client_msg_id, content FROM messages WHERE from_user_id LIKE '$self->{name}-%'")}) {
+	for my $row (@{$t->dbh->selectall_arrayref("SELECT id, from_user_id, client_msg_id, content FROM messages WHERE from_user_id LIKE '$self->{name}-%' AND message_type <> 7")}) {
 		push @{$rows{$row->[2]}}, $row;
 	}
 	for my $user (sort keys %{$self->{acked}}) {

@@ -55,6 +55,7 @@ sub take {
 	if ($type eq 'resync') {
 		$self->{resyncs}++;
 		$self->{behind} = 1;
+		push @{$self->{parts}}, {pushed => []};
 	}
 	$self->{behind} = 1 if $type eq 'hello';
 	push @{$self->{parts}[-1]{pushed}}, $e->{message}{seq} if $type eq 'message' && $e->{message}{conversation_id} eq $self->{id} && $self->{parts}[-1];
