@@ -187,7 +187,7 @@ sub trouble {
 			$next = $crowd->acked_count + 60;
 		});
 		note('changes: ' . join ', ', map { "$answers{$_} of $_" } sort keys %answers);
-		my $last = wait_for('a last message', sub { my $r = eval { $t->http('owner')->post('/messages/send', text_in($id, 'the end', client_msg_id => "end of $name")) }; $r && $r->status < 300 && $r->json });
+		my $last = wait_for('a last message', sub { my $r = eval { $t->http('owner')->post('/messages/send', text_in($id, 'the end', client_msg_id => "end-of-" . $name =~ tr{ }{-}r)) }; $r && $r->status < 300 && $r->json });
 		all_heard($t, $name, $id, $last->{seq}, @watches);
 		$crowd->check($name);
 		my %in = map { $_ => 1 } @{$t->dbh->selectcol_arrayref('SELECT user_id FROM members WHERE conversation_id = ?', undef, $id)};
