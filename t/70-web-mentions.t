@@ -82,8 +82,8 @@ subtest 'to the next one' => sub {
 	$cat->wait_text('.to-mention .badge', '1');
 	$cat->click('.to-mention')->wait_value(q{document.activeElement.textContent.includes('second for @Cat')});
 	$cat->wait_value(q{!document.querySelector('.to-mention').checkVisibility()});
-	cmp_ok $cat->value(q{Number(document.querySelector('.latest:not(.to-mention) .badge').textContent)}), '>', 0, 'what comes after is unread still';
-	$cat->click('.latest:not(.to-mention)')->wait_gone('.chat .badge');
+	cmp_ok $cat->value(q{Number(document.querySelector('.latest .badge').textContent)}), '>', 0, 'what comes after is unread still';
+	$cat->click('.latest')->wait_gone('.chat .badge');
 };
 
 subtest 'a large group' => sub {

@@ -74,7 +74,7 @@ export class ChatListView {
         const text = this.#chat.shortText(last);
         const spoken = !last.is_recalled && !isSystem(last);
         const own = spoken && last.from_user_id === me;
-        const read = last.is_read || (!c.isGroup && last.seq <= c.peerReadSeq);
+        const read = last.is_read || last.seq <= c.readByOthers(me);
         return {text, own, ticks: own ? read ? 'read' : 'sent' : null,
             sender: spoken && !own && c.isGroup ? people.name(last.from_user_id) : null};
     }

@@ -46,9 +46,12 @@ export class Conversation {
         return Math.max(this.last?.seq ?? 0, this.history.last?.seq ?? 0);
     }
 
-    // Whether they have read it, as far as that was heard.
-    readBy(userId, seq) {
-        return (this.readers.get(userId) ?? 0) >= seq;
+    // The seq up to which somebody else has read, as far as that was heard.
+    readByOthers(me) {
+        let seq = this.peerReadSeq;
+        for (const [id, upTo] of this.readers)
+            seq = id === me ? seq : Math.max(seq, upTo);
+        return seq;
     }
 
     noteReader(userId, seq) {

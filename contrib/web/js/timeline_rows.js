@@ -21,6 +21,7 @@ function whenOf(message) {
 
 export function timelineRows(chat, conversation) {
     const {history, newSeq} = conversation;
+    const readTo = conversation.readByOthers(chat.me);
     const rows = [{kind: 'top', key: 'top', state: topState(history), name: chat.title(conversation), isGroup: conversation.isGroup,
         joined: conversation.firstSeq > 1}];
     let before = null, lastDay = null, isNew = false;
@@ -50,7 +51,7 @@ export function timelineRows(chat, conversation) {
         before = row;
     };
     for (const message of history.messages) {
-        const row = isSystem(message) ? systemRow(chat, message) : storedRow(chat, conversation, message);
+        const row = isSystem(message) ? systemRow(chat, message) : storedRow(chat, conversation, message, readTo);
         if (row !== null)
             add(row);
     }
@@ -80,23 +81,17 @@ function systemRow(chat, message) {
     return text === null ? null : {kind: 'system', key: messageKey(message, chat.me), message, text, own: true};
 }
 
-function storedRow(chat, conversation, message) {
+// readTo: the seq up to which somebody else has read.
+function storedRow(chat, conversation, message, readTo) {
     const {me, people} = chat;
     const own = message.from_user_id === me;
     const nameOf = (id) => people.name(id);
     return {kind: 'message', key: messageKey(message, me), message, own, item: null, name: nameOf(message.from_user_id),
-        status: !own || message.is_recalled ? null : isRead(conversation, message, me) ? 'read' : 'sent',
+        status: !own || message.is_recalled ? null : message.is_read || message.seq <= readTo ? 'read' : 'sent',
         sender: conversation.isGroup && !own ? {profile: people.profile(message.from_user_id), trusted: people.isTrusted(message.from_user_id)} : null,
         recalled: message.is_recalled ? recalledText(message, me, nameOf) : null,
         mentions: (message.mentions ?? []).map((id) => ({id, name: id === EVERYONE ? '' : nameOf(id)})),
         ofMe: !own && mentionsUser(message, me), quoted: quotedBy(chat, conversation, message)};
-}
-
-// In a group: by anyone, as far as that was heard.
-function isRead(conversation, message, me) {
-    if (!conversation.isGroup)
-        return message.is_read || message.seq <= conversation.peerReadSeq;
-    return [...conversation.readers.keys()].some((id) => id !== me && conversation.readBy(id, message.seq));
 }
 
 const unsentMessages = new WeakMap(); // item -> message

@@ -35,7 +35,7 @@ export class TimelineView {
     #latest = el('button.latest', {type: 'button', hidden: true, onclick: () => this.toLatest()},
         icon('down'), this.#latestCount);
     #mentionCount = el('span.badge');
-    #mention = el('button.latest.to-mention', {type: 'button', hidden: true, title: t('mention.next'), onclick: () => this.#toMention()},
+    #mention = el('button.to-mention', {type: 'button', hidden: true, title: t('mention.next'), onclick: () => this.#toMention()},
         icon('at'), this.#mentionCount);
     #notice = el('div.timeline-notice', {hidden: true});
     node = el('div.timeline-frame', {}, this.#scroller, el('div.jumps', {}, this.#mention, this.#latest), this.#notice);
