@@ -180,13 +180,7 @@ sub recount_faults {
 }
 
 # What is unread for a member of a group, and how much of it mentions them, counted from the messages: [unread, mentions].
-sub group_recount {
-	my ($self, $user, $id) = @_;
-	return [map { 0 + $_ } $self->dbh->selectrow_array(q{SELECT COUNT(*), COALESCE(SUM(m.mentions = '["*"]' OR JSON_CONTAINS(m.mentions, JSON_QUOTE(g.user_id))), 0)
-		FROM members g JOIN messages m ON m.id > (g.conversation_id << 28) + GREATEST(g.read_seq, g.first_seq - 1) AND m.id <= (g.conversation_id << 28 | 268435455)
-		WHERE g.user_id = ? AND g.conversation_id = ? AND m.from_user_id <> g.user_id AND m.message_type <> 7 AND NOT m.is_recalled
-		AND NOT EXISTS (SELECT 1 FROM deletions d WHERE d.user_id = g.user_id AND d.conversation_id = g.conversation_id AND (m.id & 268435455) BETWEEN d.first_seq AND d.last_seq)}, undef, $user, $id)];
-}
+sub group_recount { my ($self, $user, $id) = @_; return [Tidings::Recount::group_unread($self->dbh, $id, $user)] }
 
 # ---- the end ----
 
