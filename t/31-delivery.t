@@ -122,8 +122,8 @@ sub events {
 	ok $r->{message}{is_recalled}, 'recalled';
 	for my $ws ($a2, $b, $b2) {
 		my $e = $ws->expect('recalled');
-		is_shape $e, {type => 'string', conversation_id => 'id', message_id => 'id', seq => 'int', change_seq => 'int', recalled_at => 'time', by => 'id?'}, "recalled to $ws->{name}";
-		is_deeply [@$e{qw(conversation_id message_id seq recalled_at by)}], [$m->{conversation_id}, $one->{id}, $one->{seq}, $r->{message}{recalled_at}, undef], 'what was recalled';
+		is_shape $e, {type => 'string', conversation_id => 'id', message_id => 'id', seq => 'int', change_seq => 'int', recalled_at => 'time'}, "recalled to $ws->{name}";
+		is_deeply [@$e{qw(conversation_id message_id seq recalled_at)}], [$m->{conversation_id}, $one->{id}, $one->{seq}, $r->{message}{recalled_at}], 'what was recalled';
 	}
 	$a->request(type => 'recall', message_id => $one->{id});
 	$r = $b->request(type => 'delete', message_id => $m->{id});
