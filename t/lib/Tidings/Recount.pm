@@ -101,7 +101,8 @@ sub replay_members {
 			push @faults, "group $id: $user $event with seq $seq, and was not in" if !$spans{$user} || defined $spans{$user}[-1][1];
 			$spans{$user}[-1][1] = $seq;
 		}
-		my $in = $spans{$from} && (!defined $spans{$from}[-1][1] || $spans{$from}[-1][1] >= $seq);
+		# Who keeps the server needs to be in nothing (tidingsctl group).
+		my $in = $from eq 'system' || $spans{$from} && (!defined $spans{$from}[-1][1] || $spans{$from}[-1][1] >= $seq);
 		push @faults, "group $id: $event with seq $seq is by $from, who was not in" if !$in;
 	}
 	return (\%spans, $dissolved, @faults);
