@@ -205,6 +205,7 @@ trouble('workers killed', 4, sub {
 	return 1;
 });
 trouble('Redis forgets all', 2, sub { return ($stack->redis_do('FLUSHALL') // '') eq 'OK' });
+$_->{redis_was_away} = 1 for @watches;
 trouble('Redis killed', 2, sub { $stack->redis_stop('KILL'); $stack->redis_start; return 1 });
 trouble('the database killed', 2, sub { $stack->mariadb_stop('KILL'); $stack->mariadb_start; delete $t->{dbh}; return 1 });
 

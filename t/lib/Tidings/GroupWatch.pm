@@ -55,6 +55,7 @@ sub take {
 	if ($type eq 'resync') {
 		$self->{resyncs}++;
 		$self->{behind} = 1;
+		$self->{parts}[-1]{resynced} = 1 if $self->{parts}[-1];
 		push @{$self->{parts}}, {pushed => []};
 	}
 	$self->{behind} = 1 if $type eq 'hello';
@@ -63,6 +64,7 @@ sub take {
 	$self->{left} = $e->{reason} if $type eq 'left' && $e->{conversation_id} eq $self->{id};
 	if ($type eq 'conversation' && $e->{conversation}{id} eq $self->{id}) {
 		delete $self->{left};
+		$self->{left} = 'dissolved' if $e->{conversation}{group}{dissolved_at};
 		# What the conversation shows is not told again.
 		push @{$self->{shown}}, [$e->{conversation}{first_seq}, $e->{conversation}{last_message} ? $e->{conversation}{last_message}{seq} : 0];
 	}
@@ -112,13 +114,15 @@ sub hears { my ($self, $seq) = @_; return $self->look && $self->heard->{$seq} }
 # Against the rows. spans: when the user was a member, of Recount's replay_members; last: the group's last seq.
 sub check {
 	my ($self, $spans, $last) = @_;
-	my (@faults, %pushed);
+	my @faults;
 	my $who = $self->{name} // $self->{user};
 	for my $part (@{$self->{parts}}) {
 		my $before = 0;
 		for my $seq (@{$part->{pushed}}) {
 			push @faults, "$who: $seq pushed after $before" if $seq <= $before;
 			$before = $seq;
+			# Where Redis was away, who is out was not told; the session was told to catch up then.
+			next if $part->{resynced} && $self->{redis_was_away};
 			# Who comes in and may see all may be given what was on its way before.
 			push @faults, "$who: $seq pushed, and not a member" if !grep { ($self->{sees_all} || $seq >= $_->[0]) && (!defined $_->[1] || $seq <= $_->[1]) } @{$spans // []};
 		}
@@ -128,7 +132,9 @@ sub check {
 		my ($from, $to) = @$span;
 		# Who is out cannot catch up any more.
 		next if defined $to && ($self->{resyncs} || ($self->{sessions} // 1) > 1);
-		my @missing = grep { !$heard->{$_} } $from + 1 .. (defined $to ? $to - 1 : $last);
+		# News of being in again may overtake messages of before, which the user cannot see then: what is heard has no gaps.
+		($to) = sort { $b <=> $a } $from, grep { $_ >= $from && $_ <= $to } keys %$heard if defined $to;
+		my @missing = grep { !$heard->{$_} } $from + 1 .. $to // $last;
 		@missing = grep { my $seq = $_; !grep { $_->[0] <= $from && $seq <= $_->[1] || $_->[0] == $from && $seq <= $_->[1] } @{$self->{shown} // []} } @missing;
 		push @faults, "$who: @missing never came of $from.." . ($to // '') . "\n" . $self->trace if @missing;
 	}
