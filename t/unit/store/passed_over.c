@@ -11,7 +11,7 @@
 #include "db.h"
 #include "../tap.h"
 
-enum { MANY = 400 };
+enum { MANY = 200 };
 
 static struct store *s;
 
