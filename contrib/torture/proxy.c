@@ -113,13 +113,16 @@ static void link_lose(struct link *l)
 	p->lost++;
 	p->refuse_until_ms = now_ms() + p->lose_refuse_ms;
 	l->losing = true;
+	/* Nothing that it sent later is passed on. */
+	evtimer_del(l->from[NEAR].due);
+	evbuffer_drain(l->from[NEAR].waits, evbuffer_get_length(l->from[NEAR].waits));
 	bufferevent_free(l->end[NEAR]);
 	l->end[NEAR] = NULL;
 	l->end_of_losing = evtimer_new(p->base, on_end_of_losing, l);
 	evtimer_add(l->end_of_losing, &after);
 }
 
-/* Passes on what end `from` has sent. False: the link is gone. */
+/* Passes on what end `from` has sent. False: that end is gone. */
 static bool link_pass(struct link *l, enum side from, struct evbuffer *data, size_t len)
 {
 	enum side to = from == NEAR ? FAR : NEAR;
@@ -141,7 +144,7 @@ static bool link_pass(struct link *l, enum side from, struct evbuffer *data, siz
 	evbuffer_remove_buffer(data, bufferevent_get_output(l->end[to]), len);
 	if (commit)
 		link_lose(l);
-	return true;
+	return !commit;
 }
 
 static void link_wait(struct link *l, enum side from)
