@@ -400,12 +400,8 @@ void conf_jwt_key_fini(struct conf_jwt_key *key)
 	free(key->public_key);
 }
 
-void conf_free(struct conf **cp)
+void conf_forget_keys(struct conf *c)
 {
-	struct conf *c = *cp;
-
-	if (c == NULL)
-		return;
 	conf_jwt_key_fini(&c->jwt.own);
 	c->jwt.own = (struct conf_jwt_key){0};
 	for (size_t k = 0; k < c->jwt.key_count; k++)
@@ -414,6 +410,17 @@ void conf_free(struct conf **cp)
 	for (size_t k = 0; k < c->jwt.jwks_count; k++)
 		conf_jwt_key_fini(&c->jwt.jwks[k]);
 	free(c->jwt.jwks);
+	c->jwt.keys = c->jwt.jwks = NULL;
+	c->jwt.key_count = c->jwt.jwks_count = 0;
+}
+
+void conf_free(struct conf **cp)
+{
+	struct conf *c = *cp;
+
+	if (c == NULL)
+		return;
+	conf_forget_keys(c);
 	conf_list_free(&c->warnings);
 	for (size_t i = 0; i < conf_row_count; i++) {
 		const struct conf_row *row = &conf_rows[i];

@@ -54,6 +54,7 @@ struct conf {
 	char *user;
 	char *run_dir;
 	int workers; /* resolved: never 0 after loading */
+	int writers;
 	int worker_connections;
 	int worker_unsent;
 	char *node_id; /* resolved: never "" after loading */
@@ -169,6 +170,7 @@ struct conf *conf_load(const char *path, char **err_r) MUST_CHECK;
 /* What only a server needs: a usable signing or verifying key, files that exist. Faults as above; NULL if none. */
 char *conf_check_server(const struct conf *c) MUST_CHECK;
 /* NULL is allowed; *c becomes NULL. Secrets are wiped. */
+void conf_forget_keys(struct conf *c); /* the keys of tokens, for a process that needs none */
 void conf_free(struct conf **c);
 
 /*

@@ -74,12 +74,16 @@ const size_t conf_section_count = ARRAY_LEN(conf_sections);
 /* clang-format off */
 const struct conf_row conf_rows[] = {
 	{"", "user", CONF_STRING, AT(user), .def = "", .check = conf_check_plain, .change = CONF_RESTART,
-	 .help = "The system user that workers become once the sockets are bound. "
+	 .help = "The system user that workers and writers become once the sockets are bound. "
 		 "Empty: they stay what they were started as."},
 	{"", "run_dir", CONF_PATH, AT(run_dir), .def = "/run/tidings", .required = true, .change = CONF_RESTART,
 	 .help = "The directory of the control socket that tidingsctl talks to."},
 	{"", "workers", CONF_INT, AT(workers), .def = "0", .min = 0, .max = 1024,
 	 .help = "How many worker processes serve clients. 0: one a processor core."},
+	{"", "writers", CONF_INT, AT(writers), .def = "1", .min = 1, .max = 64,
+	 .help = "How many processes write messages to the database. The workers hand them what is sent, read, recalled "
+		 "and deleted, so that many workers share large transactions. A second one pays only with many "
+		 "processor cores: where a writer takes a core for itself."},
 	{"", "worker_connections", CONF_INT, AT(worker_connections), .def = "16384", .min = 1, .max = MIB,
 	 .change = CONF_RESTART,
 	 .help = "How many connections a worker takes. Its limit of open files is raised to fit."},

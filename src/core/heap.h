@@ -19,4 +19,8 @@
  */
 bool heap_give_back(uint64_t private_kib, int64_t now_ms);
 
+/* The memory of this process, unless the system does not tell: what is resident, and of that what belongs to no file
+ * and is not shared. */
+void heap_read_memory(uint32_t *resident_kib_r, uint32_t *private_kib_r);
+
 #endif

@@ -46,7 +46,7 @@ static uint64_t place(uint64_t *end, uint64_t bytes)
 
 static struct hub layout_of(const struct hub_size *size)
 {
-	struct hub l = {.workers = size->workers, .sessions = size->sessions};
+	struct hub l = {.workers = size->workers, .slots = size->workers + size->writers, .sessions = size->sessions};
 	uint32_t mean = (size->sessions + PRESENCE_SHARDS - 1) / PRESENCE_SHARDS;
 	/*
 	 * Users do not spread evenly over the shards, so each has slots to spare and the table is full by its count.
@@ -62,8 +62,8 @@ static struct hub layout_of(const struct hub_size *size)
 	l.address_sets = power_of_two_from((size->sessions * 2 + ADDRESS_WAYS - 1) / ADDRESS_WAYS);
 
 	uint64_t end = sizeof(struct hub_shared);
-	l.rows_at = place(&end, sizeof(struct hub_row) * size->workers);
-	l.stats_at = place(&end, sizeof(struct hub_stats) * (size->workers + UINT64_C(1)));
+	l.rows_at = place(&end, sizeof(struct hub_row) * l.slots);
+	l.stats_at = place(&end, sizeof(struct hub_stats) * (l.slots + UINT64_C(1)));
 	l.used_at = place(&end, sizeof(uint32_t) * PRESENCE_SHARDS);
 	l.shards_at = place(&end, sizeof(struct presence_shard) * PRESENCE_SHARDS);
 	l.heads_at = place(&end, sizeof(uint32_t) * PRESENCE_SHARDS * l.heads_per_shard);
@@ -82,6 +82,8 @@ static const char *size_fault(const struct hub_size *size)
 		return "a table without places";
 	if (size->workers > HUB_WORKERS_MAX)
 		return "too many workers";
+	if (size->writers > HUB_WRITERS_MAX)
+		return "too many writers";
 	if (size->sessions > HUB_SESSIONS_MAX)
 		return "too many sessions";
 	return size->buckets > BUCKETS_MAX ? "too many buckets" : NULL;
@@ -109,7 +111,7 @@ struct hub *hub_new(const struct hub_size *size, const char **err_r)
 	h->shared->magic = HUB_MAGIC;
 	h->shared->version = HUB_VERSION;
 	h->shared->bytes = layout.bytes;
-	h->masters = xcalloc(h->workers, sizeof(*h->masters));
+	h->masters = xcalloc(h->slots, sizeof(*h->masters));
 	presence_init(h);
 	bucket_init(h);
 	tickets_init(h);
@@ -183,9 +185,14 @@ unsigned hub_worker_slots(const struct hub *h)
 	return h->workers;
 }
 
+unsigned hub_slots(const struct hub *h)
+{
+	return h->slots;
+}
+
 static struct hub_row *row_of(const struct hub *h, unsigned slot)
 {
-	ASSERT(slot < h->workers);
+	ASSERT(slot < h->slots);
 	return (struct hub_row *)hub_at(h, h->rows_at) + slot;
 }
 
@@ -347,10 +354,12 @@ void hub_master_end(struct hub *h, unsigned slot)
 void hub_worker_forget(struct hub *h, unsigned slot)
 {
 	struct worker_row row;
-	presence_forget(h, slot);
 	stats_forget(h, slot);
-	addresses_forget(h, slot);
-	audience_forget(h, slot);
+	if (slot < h->workers) {
+		presence_forget(h, slot);
+		addresses_forget(h, slot);
+		audience_forget(h, slot);
+	}
 	if (!h->guarded)
 		presence_tidy(h);
 	hub_worker_read(h, slot, &row);

@@ -18,12 +18,14 @@
 struct hub;
 
 #define HUB_WORKERS_MAX 4096
+#define HUB_WRITERS_MAX 256
 #define HUB_SESSIONS_MAX (1u << 24)
 
 struct hub_size {
 	unsigned workers;  /* slots, up to HUB_WORKERS_MAX; a reload needs some to spare */
 	unsigned sessions; /* rows of the presence table, up to HUB_SESSIONS_MAX */
 	unsigned buckets;
+	unsigned writers; /* slots behind those of the workers, up to HUB_WRITERS_MAX; as many to spare */
 };
 
 /* Anonymous shared memory, inherited by fork. NULL with a reason in *err_r. */
@@ -52,9 +54,9 @@ enum worker_state { WORKER_FREE, WORKER_STARTING, WORKER_READY, WORKER_DRAINING 
 const char *worker_state_name(enum worker_state s);
 
 /*
- * A worker's row of the scoreboard, as readers get it. Each field has one writer: the master (m) or the worker itself
- * (w); the two have a half of the row each, with a change counter of its own. What a former process wrote into the
- * worker's half is not seen once the slot has a new generation: those fields start at zero.
+ * The row of a worker, or of a writer, in the scoreboard, as readers get it. Each field has one writer: the master (m)
+ * or the worker itself (w); the two have a half of the row each, with a change counter of its own. What a former
+ * process wrote into the worker's half is not seen once the slot has a new generation: those fields start at zero.
  */
 struct worker_row {
 	pid_t pid;	       /* m */
@@ -74,7 +76,9 @@ struct worker_row {
 	bool redis_up;	       /* w */
 };
 
+/* The workers' slots, counted from 0; behind them are those of the writers, whose rows are used likewise; and all. */
 unsigned hub_worker_slots(const struct hub *h);
+unsigned hub_slots(const struct hub *h);
 /*
  * A copy that is consistent within each half. Retries are bounded: should a writer have been stopped in the middle of
  * a write, the copy may mix its old and new fields.
@@ -91,8 +95,9 @@ void hub_worker_end(struct hub *h, unsigned slot);
 struct worker_row *hub_master_begin(struct hub *h, unsigned slot);
 void hub_master_end(struct hub *h, unsigned slot);
 /*
- * The master, after a worker's death: takes its rows out of presence, its connections out of the addresses' and its members out of the audiences, ends a
- * write it was in, sets the slot FREE with pid 0. Generation, restarts and the slot's counters (stats.h) stay.
+ * The master, after a worker's death: takes its rows out of presence, its connections out of the addresses' and its
+ * members out of the audiences, ends a write it was in, sets the slot FREE with pid 0. Generation, restarts and the
+ * slot's counters (stats.h) stay.
  */
 void hub_worker_forget(struct hub *h, unsigned slot);
 

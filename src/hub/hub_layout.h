@@ -32,7 +32,7 @@
 #include <stdatomic.h>
 
 #define HUB_MAGIC UINT32_C(0x74646875)
-#define HUB_VERSION 8
+#define HUB_VERSION 9
 #define HUB_LINE 64
 
 /* ---- keys of TLS session tickets ---- */
@@ -58,6 +58,7 @@ struct hub {
 	struct hub_shared *shared; /* the beginning of the mapping */
 	uint64_t bytes;
 	uint32_t workers;
+	uint32_t slots; /* the writers' included */
 	uint32_t sessions;
 	uint64_t key[2]; /* of siphash, random, never changed */
 	uint64_t rows_at, stats_at;
@@ -67,7 +68,7 @@ struct hub {
 	uint64_t bucket_shards_at, bucket_sets_at;
 	uint32_t bucket_sets; /* a power of two */
 	uint64_t address_sets_at;
-	uint32_t address_sets;	     /* a power of two */
+	uint32_t address_sets; /* a power of two */
 	uint64_t audiences_at;
 	bool guarded;		     /* hub_guard() */
 	struct master_half *masters; /* what this process has written as the master, a half a slot */

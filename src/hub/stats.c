@@ -28,7 +28,7 @@ static uint64_t get(const _Atomic uint64_t *word)
 
 void stats_attach(struct hub *h, unsigned slot)
 {
-	ASSERT(slot <= h->workers);
+	ASSERT(slot <= h->slots);
 	own = rows_of(h) + slot;
 }
 
@@ -92,13 +92,19 @@ void stat_refused(unsigned reason)
 		add(&own->refused[reason], 1);
 }
 
+uint64_t stats_of(const struct hub *h, unsigned slot, enum stat_counter c)
+{
+	ASSERT(slot <= h->slots);
+	return get(&(rows_of(h) + slot)->counter[c]);
+}
+
 /* ---- sums over all rows ---- */
 
 uint64_t stats_sum(const struct hub *h, enum stat_counter c)
 {
 	const struct hub_stats *row = rows_of(h);
 	uint64_t sum = 0;
-	for (unsigned i = 0; i <= h->workers; i++)
+	for (unsigned i = 0; i <= h->slots; i++)
 		sum += get(&row[i].counter[c]);
 	return sum;
 }
@@ -107,7 +113,7 @@ uint64_t stats_gauge(const struct hub *h, enum stat_gauge g)
 {
 	const struct hub_stats *row = rows_of(h);
 	uint64_t sum = 0;
-	for (unsigned i = 0; i <= h->workers; i++)
+	for (unsigned i = 0; i <= h->slots; i++)
 		sum += get(&row[i].gauge[g]);
 	return sum;
 }
@@ -116,7 +122,7 @@ uint64_t stats_answered(const struct hub *h, unsigned route, unsigned status)
 {
 	const struct hub_stats *row = rows_of(h);
 	uint64_t sum = 0;
-	for (unsigned i = 0; i <= h->workers; i++)
+	for (unsigned i = 0; i <= h->slots; i++)
 		sum += get(&row[i].answered[route][status]);
 	return sum;
 }
@@ -125,7 +131,7 @@ uint64_t stats_refused(const struct hub *h, unsigned reason)
 {
 	const struct hub_stats *row = rows_of(h);
 	uint64_t sum = 0;
-	for (unsigned i = 0; i <= h->workers; i++)
+	for (unsigned i = 0; i <= h->slots; i++)
 		sum += get(&row[i].refused[reason]);
 	return sum;
 }
@@ -134,7 +140,7 @@ void stats_histogram(const struct hub *h, enum stat_histogram hist, struct stat_
 {
 	const struct hub_stats *row = rows_of(h);
 	*out = (struct stat_sum){.count = 0};
-	for (unsigned i = 0; i <= h->workers; i++) {
+	for (unsigned i = 0; i <= h->slots; i++) {
 		for (unsigned b = 0; b < STAT_BUCKETS; b++)
 			out->bucket[b] += get(&row[i].histogram[hist].bucket[b]);
 		out->total += get(&row[i].histogram[hist].total);

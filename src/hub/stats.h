@@ -95,8 +95,8 @@ enum stat_histogram { STATS_HISTOGRAMS(X) STAT_HISTOGRAMS };
 extern const int stat_statuses[STAT_STATUSES];
 
 /*
- * Which row this process adds to: a worker's slot, or hub_worker_slots() for the master's own. Before the first call
- * additions are dropped.
+ * Which row this process adds to: a worker's or writer's slot, or hub_slots() for the master's own. Before the first
+ * call additions are dropped.
  */
 void stats_attach(struct hub *h, unsigned slot);
 void stat_add(enum stat_counter c, uint64_t n);
@@ -109,6 +109,8 @@ void stat_answered(unsigned route, int status);
 /* reason < STAT_REASONS */
 void stat_refused(unsigned reason);
 
+/* What one slot's processes have counted, and all of them. */
+uint64_t stats_of(const struct hub *h, unsigned slot, enum stat_counter c);
 uint64_t stats_sum(const struct hub *h, enum stat_counter c);
 uint64_t stats_gauge(const struct hub *h, enum stat_gauge g);
 /* of stat_statuses[status] */

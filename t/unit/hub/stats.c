@@ -37,7 +37,7 @@ static void test_sums(void)
 	is_int(stats_sum(h, STAT_SENDS), 4 * ROUNDS, "a worker's death takes nothing from the sum");
 	child_wait(child_start(count_up, h, 2));
 	is_int(stats_sum(h, STAT_SENDS), 5 * ROUNDS, "its successor adds to it");
-	stats_attach(h, hub_worker_slots(h));
+	stats_attach(h, hub_slots(h));
 	stat_add(STAT_SENDS, 1);
 	is_int(stats_sum(h, STAT_SENDS), 5 * ROUNDS + 1, "the master has a row too");
 	hub_free(&h);
