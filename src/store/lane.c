@@ -23,7 +23,6 @@
 #include "store/lane_priv.h"
 #include "store/lane_queue.h"
 #include "store/link_error.h"
-#include "store/store_priv.h"
 
 #define QUEUE_OPS_MAX 8192
 #define QUEUE_BYTES_MAX ((size_t)32 * 1024 * 1024)
@@ -55,7 +54,6 @@ enum lane_state {
 };
 
 struct lane {
-	struct store *store;
 	struct link *link;
 	struct link_query query;
 	struct event *kick;  /* at the end of the turn */
@@ -105,7 +103,7 @@ struct str op_keep(char **tail, struct str s)
 static void answer(struct lane *l, struct op *op)
 {
 	l->settling -= op->settling;
-	op->class->answer(l->store, op);
+	op->class->answer(op);
 }
 
 static void kick(struct lane *l)
@@ -121,18 +119,43 @@ void lane_refuse(struct lane *l, struct op *op, enum store_status status)
 	kick(l);
 }
 
-void lane_submit(struct lane *l, struct op *op, struct str key)
+static void expire_now(struct lane *l, struct op *op)
 {
-	if (l->link == NULL || link_is_away(l->link)) {
-		lane_refuse(l, op, STORE_UNAVAILABLE);
+	op->deadline_ms = 0;
+	l->expired_ms = INT64_MIN / 2;
+}
+
+/* Others have to be told of it, if it was done. */
+static bool may_have_committed(const struct op *op)
+{
+	return op->uncertain && op->class->tells;
+}
+
+/* The last word where the database gives none. */
+static enum store_status status_without_answer(const struct op *op)
+{
+	return may_have_committed(op) ? STORE_UNKNOWN : STORE_UNAVAILABLE;
+}
+
+void lane_submit(struct lane *l, struct op *op, enum lane_past past, struct str key)
+{
+	bool away = l->link == NULL || link_is_away(l->link);
+	op->uncertain = op->inherited = past != LANE_FRESH;
+	op->settling = past == LANE_SETTLING;
+	l->settling += op->settling;
+	if (away && (l->link == NULL || !may_have_committed(op))) {
+		lane_refuse(l, op, status_without_answer(op));
 		return;
 	}
-	if (l->queue.count >= QUEUE_OPS_MAX || l->queue.bytes + op->bytes > QUEUE_BYTES_MAX) {
+	/* Who hands over what a dead process had bounds it. */
+	if ((l->queue.count >= QUEUE_OPS_MAX || l->queue.bytes + op->bytes > QUEUE_BYTES_MAX) && !op->inherited) {
 		lane_refuse(l, op, STORE_OVERLOADED);
 		return;
 	}
 	op->deadline_ms = clock_mono_ms() + OP_DEADLINE_MS;
 	lane_queue_add(&l->queue, op, key);
+	if (away)
+		expire_now(l, op);
 	if (l->state == LANE_IDLE && link_is_idle(l->link)) {
 		kick(l);
 	} else if (!evtimer_pending(l->tick, NULL)) {
@@ -153,18 +176,6 @@ static void answer_refused(struct lane *l)
 	}
 }
 
-/* Others have to be told of it, if it was done. */
-static bool may_have_committed(const struct op *op)
-{
-	return op->uncertain && op->class->tells;
-}
-
-/* The last word where the database gives none. */
-static enum store_status status_without_answer(const struct op *op)
-{
-	return may_have_committed(op) ? STORE_UNKNOWN : STORE_UNAVAILABLE;
-}
-
 /* The time of an operation of the queue is up. */
 static void give_up(struct lane *l, struct op *op)
 {
@@ -174,7 +185,7 @@ static void give_up(struct lane *l, struct op *op)
 		return;
 	}
 	op->status = STORE_UNCERTAIN;
-	op->class->answer(l->store, op);
+	op->class->answer(op);
 	op->settling = true;
 	op->tries = 0;
 	l->settling++;
@@ -191,12 +202,6 @@ static void expire(struct lane *l)
 		if (!op->settling && op->deadline_ms <= now)
 			give_up(l, op);
 	}
-}
-
-static void expire_now(struct lane *l, struct op *op)
-{
-	op->deadline_ms = 0;
-	l->expired_ms = INT64_MIN / 2;
 }
 
 /* The database is away: nothing waits for it but what has to be settled. */
@@ -321,7 +326,7 @@ static void plan_and_write(struct lane *l)
 static void go_on_later(struct lane *l, struct op *op)
 {
 	op->class->step(op);
-	op->uncertain = op->alone = false;
+	op->uncertain = op->inherited = op->alone = false;
 	op->tries = 0;
 	op->deadline_ms = clock_mono_ms() + OP_DEADLINE_MS;
 	lane_queue_add_again(&l->queue, op);
@@ -513,12 +518,10 @@ static void on_down(struct link *link, const char *why, void *ctx)
 
 /* ---- from outside ---- */
 
-struct lane *lane_new(struct store *store, struct event_base *base, const struct conf *conf,
-		      const struct store_observer *obs, void *ctx)
+struct lane *lane_new(struct event_base *base, const struct conf *conf, const struct store_observer *obs, void *ctx)
 {
 	static const struct link_events events = {.ready = on_ready, .down = on_down};
 	struct lane *l = xcalloc(1, sizeof(*l));
-	l->store = store;
 	l->raised_ms = INT64_MIN / 2;
 	l->obs = obs;
 	l->obs_ctx = ctx;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The write lane of a worker: one connection, one transaction in flight. What
+ * A write lane: one connection, one transaction in flight. What
  * arrives meanwhile is the next one (group commit without a timer), begun at the end
- * of a turn of the loop so that all that came in it takes part.
+ * of a turn of the loop so that all that came in it takes part. A writer process has several (serve.h); a program that
+ * has no writers has one of its own (store.c).
  *
  * An operation waits up to 3 s for a lost connection to be made anew, or for a database
  * that does not answer. Once the database is known to be away (link_is_away()), what waits and
@@ -20,8 +21,7 @@
 
 struct lane;
 
-struct lane *lane_new(struct store *store, struct event_base *base, const struct conf *conf,
-		      const struct store_observer *obs, void *ctx);
+struct lane *lane_new(struct event_base *base, const struct conf *conf, const struct store_observer *obs, void *ctx);
 /* Answers all that is in it: STORE_UNAVAILABLE, or STORE_UNKNOWN where a transaction may have committed. */
 void lane_free(struct lane **l);
 bool lane_is_up(const struct lane *l);
@@ -31,5 +31,50 @@ bool lane_is_away(const struct lane *l);
 bool lane_is_read_only(const struct lane *l);
 /* Not answered yet. */
 size_t lane_pending(const struct lane *l);
+
+/* ---- the operations, as store.h describes them ---- */
+
+/* What became of an operation before it came to this lane. */
+enum lane_past {
+	LANE_FRESH,
+	/*
+	 * A process that has died had it, and may have carried it out; its transaction may be under way still. It is
+	 * looked for, and carried out if it was not done. A change that was made before, perhaps by that process, is
+	 * answered with STORE_UNKNOWN.
+	 */
+	LANE_INHERITED,
+	LANE_SETTLING, /* likewise, but its asker was told STORE_UNCERTAIN: it is only looked for */
+};
+
+struct lane_created {
+	enum store_status status;
+	bool created; /* false: it existed */
+	uint64_t conversation_id;
+};
+typedef void lane_created_fn(const struct lane_created *r, void *arg);
+
+struct lane_read {
+	struct store_read r;
+	/* STORE_OK: `marked` and `unread` are still to be counted (read_count.h), from where read_seq was, with these.
+	 */
+	bool counts;
+	uint64_t was_seq, last_seq, uncounted_seq, deleted_seq;
+};
+typedef void lane_read_fn(const struct lane_read *r, void *arg);
+
+/* A client_msg_id that the server made begins with a space, which no client's does. */
+#define MADE_ID_LEN 23
+void lane_make_id(char id[MADE_ID_LEN]);
+
+/* p has a client_msg_id: the client's, or one of lane_make_id(). */
+void lane_send(struct lane *l, const struct store_send *p, enum lane_past past, store_sent_fn *fn, void *arg);
+void lane_create(struct lane *l, struct str user, struct str peer, struct str source_kind, struct str source_id,
+		 enum lane_past past, lane_created_fn *fn, void *arg);
+void lane_read_message(struct lane *l, struct str user, uint64_t id, enum lane_past past, store_change_fn *fn,
+		       void *arg);
+void lane_recall(struct lane *l, struct str user, uint64_t id, enum lane_past past, store_change_fn *fn, void *arg);
+void lane_delete(struct lane *l, struct str user, uint64_t id, enum lane_past past, store_change_fn *fn, void *arg);
+void lane_read_conversation(struct lane *l, struct str user, uint64_t conversation_id, uint64_t up_to_seq,
+			    enum lane_past past, lane_read_fn *fn, void *arg);
 
 #endif

@@ -49,7 +49,7 @@ struct op_class {
 	 */
 	void (*step)(struct op *op);
 	/* Calls back; the op is freed afterwards, but after STORE_UNCERTAIN. */
-	void (*answer)(struct store *s, struct op *op);
+	void (*answer)(struct op *op);
 	bool tells; /* others are told of it: a try of unknown outcome has to be followed up */
 	bool once;  /* a batch can do one for a conversation: it reads what such a one changes */
 };
@@ -66,6 +66,7 @@ struct op {
 	uint16_t bucket;     /* its conversation's, in the queue */
 	bool planned;	     /* this batch writes something for it */
 	bool uncertain;	     /* a transaction that wrote for it may have committed */
+	bool inherited;	     /* likewise, of a process that has died: what it has decided is not known here */
 	bool looks;	     /* is only looked for in this batch, by its conversation's id */
 	bool settling;	     /* was answered with STORE_UNCERTAIN: writes no more, only finds out whether it was done */
 	bool more;	     /* goes on in a later batch once this one has committed */
@@ -79,7 +80,7 @@ TAILQ_HEAD(op_queue, op);
  * Takes over the op; refused ones are answered from the loop. The key names the conversation: operations with the same
  * key are carried out in the order in which they came.
  */
-void lane_submit(struct lane *l, struct op *op, struct str key);
+void lane_submit(struct lane *l, struct op *op, enum lane_past past, struct str key);
 static inline struct str op_key_of_id(const uint64_t *conversation_id)
 {
 	return (struct str){(const char *)conversation_id, sizeof(*conversation_id)};

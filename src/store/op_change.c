@@ -4,9 +4,8 @@
  * with them. Decides who may, what it does to the counters, and writes it down as a change.
  */
 #include "core/base.h"
-#include "store/store_priv.h"
-
 #include "store/op_change.h"
+
 #include "store/sql.h"
 
 void change_enter(struct batch *b, struct op *op)
@@ -34,6 +33,12 @@ enum op_verdict change_end_with(struct op_change *o, bool changed)
 enum op_verdict change_end_standing(struct batch *b, struct op_change *o, bool ours)
 {
 	b->standing = true;
+	ours = ours && o->change_seq != 0;
+	/* Which of its changes it was, and whether others were told of it, nobody knows. */
+	if (!ours && o->op.inherited) {
+		o->message = o->held->m;
+		return change_end(&o->op, STORE_UNKNOWN);
+	}
 	if (!ours)
 		o->change_seq = op_conv(&o->op)->change_seq;
 	return change_end_with(o, ours);
@@ -155,10 +160,15 @@ static enum op_verdict recall_plan(struct batch *b, struct op *op)
 
 /* ---- from outside ---- */
 
-void change_answer(struct store *s, struct op *op)
+void change_answer(struct op *op)
 {
 	struct op_change *o = container_of(op, struct op_change, op);
 	bool done = op->status == STORE_OK;
+	/* It may never have been planned here. */
+	if (o->message.id == 0) {
+		o->message.id = o->id;
+		memcpy(o->message.from, o->user.s, o->user.len);
+	}
 	/* What it points to was the batch's. */
 	if (!done)
 		o->message.content = o->message.media_url = o->message.extra = o->message.client_msg_id =
@@ -174,8 +184,8 @@ void change_answer(struct store *s, struct op *op)
 	o->fn(&r, o->arg);
 }
 
-void change_submit(struct store *s, const struct op_class *class, size_t size, struct str user, uint64_t id,
-		   store_change_fn *fn, void *arg)
+void change_submit(struct lane *l, const struct op_class *class, size_t size, struct str user, uint64_t id,
+		   enum lane_past past, store_change_fn *fn, void *arg)
 {
 	char *tail;
 	struct op_change *o = op_new(class, size, user.len, &tail);
@@ -186,24 +196,25 @@ void change_submit(struct store *s, const struct op_class *class, size_t size, s
 	uint64_t conversation_id = message_id_conversation(id);
 	if (!id_user_valid(user) || conversation_id == 0 || conversation_id > CONVERSATION_ID_MAX ||
 	    message_id_seq(id) == 0)
-		lane_refuse(s->lane, &o->op, STORE_NOT_FOUND);
+		lane_refuse(l, &o->op, STORE_NOT_FOUND);
 	else
-		lane_submit(s->lane, &o->op, op_key_of_id(&conversation_id));
+		lane_submit(l, &o->op, past, op_key_of_id(&conversation_id));
 }
 
-void store_read_message(struct store *s, struct str user, uint64_t id, store_change_fn *fn, void *arg)
+void lane_read_message(struct lane *l, struct str user, uint64_t id, enum lane_past past, store_change_fn *fn,
+		       void *arg)
 {
 	static const struct op_class class = {.name = "read of a message",
 					      .enter = change_enter,
 					      .plan = read_plan,
 					      .answer = change_answer,
 					      .tells = true};
-	change_submit(s, &class, sizeof(struct op_change), user, id, fn, arg);
+	change_submit(l, &class, sizeof(struct op_change), user, id, past, fn, arg);
 }
 
-void store_recall(struct store *s, struct str user, uint64_t id, store_change_fn *fn, void *arg)
+void lane_recall(struct lane *l, struct str user, uint64_t id, enum lane_past past, store_change_fn *fn, void *arg)
 {
 	static const struct op_class class = {
 		.name = "recall", .enter = recall_enter, .plan = recall_plan, .answer = change_answer, .tells = true};
-	change_submit(s, &class, sizeof(struct op_change), user, id, fn, arg);
+	change_submit(l, &class, sizeof(struct op_change), user, id, past, fn, arg);
 }

@@ -22,11 +22,11 @@ struct op_change {
 };
 
 /* `size` is that of the struct around it, which is zeroed. */
-void change_submit(struct store *s, const struct op_class *class, size_t size, struct str user, uint64_t id,
-		   store_change_fn *fn, void *arg);
+void change_submit(struct lane *l, const struct op_class *class, size_t size, struct str user, uint64_t id,
+		   enum lane_past past, store_change_fn *fn, void *arg);
 /* For a class's enter and answer. */
 void change_enter(struct batch *b, struct op *op);
-void change_answer(struct store *s, struct op *op);
+void change_answer(struct op *op);
 
 /* Sets o->held and o->by. False: *verdict_r is the end of it. */
 bool change_find_message(struct batch *b, struct op_change *o, enum op_verdict *verdict_r);

@@ -2,26 +2,14 @@
 /* Creating a conversation. One that stands is answered even to those who are friends no longer, unless one blocks the
  * other. */
 #include "core/base.h"
-#include "store/store_priv.h"
-
-#include <stdlib.h>
-
 #include "store/lane_priv.h"
-#include "store/query.h"
 
 struct op_create {
 	struct op op;
-	store_created_fn *fn;
+	lane_created_fn *fn;
 	void *arg;
 	struct str user, peer, source_kind, source_id;
 	uint64_t id; /* of the conversation; kept from a try of unknown outcome */
-	bool created;
-};
-
-/* It is read once it has committed. */
-struct created {
-	store_created_fn *fn;
-	void *arg;
 	bool created;
 };
 
@@ -72,31 +60,19 @@ static enum op_verdict create_plan(struct batch *b, struct op *op)
 	return OP_PLANNED;
 }
 
-static void on_found(enum store_status status, const struct conversation *c, void *arg)
-{
-	struct created *found = arg;
-	const struct store_created r = {
-		.status = status,
-		.created = status == STORE_OK && found->created,
-		.conversation = status == STORE_OK ? c : NULL,
-	};
-	found->fn(&r, found->arg);
-	free(found);
-}
-
-static void create_answer(struct store *s, struct op *op)
+static void create_answer(struct op *op)
 {
 	struct op_create *o = container_of(op, struct op_create, op);
-	struct created *found = xmalloc(sizeof(*found));
-	*found = (struct created){.fn = o->fn, .arg = o->arg, .created = o->created};
-	if (op->status == STORE_OK)
-		query_conversation(s->pool, o->user, o->id, on_found, found);
-	else
-		on_found(op->status, NULL, found);
+	const struct lane_created r = {
+		.status = op->status,
+		.created = op->status == STORE_OK && o->created,
+		.conversation_id = op->status == STORE_OK ? o->id : 0,
+	};
+	o->fn(&r, o->arg);
 }
 
-void store_create(struct store *s, struct str user, struct str peer, struct str source_kind, struct str source_id,
-		  store_created_fn *fn, void *arg)
+void lane_create(struct lane *l, struct str user, struct str peer, struct str source_kind, struct str source_id,
+		 enum lane_past past, lane_created_fn *fn, void *arg)
 {
 	static const struct op_class class = {
 		.name = "create",
@@ -114,9 +90,9 @@ void store_create(struct store *s, struct str user, struct str peer, struct str 
 	o->source_kind = op_keep(&tail, source_kind);
 	o->source_id = op_keep(&tail, source_id);
 	if (!id_user_valid(user) || !id_user_valid(peer) || str_equal(user, peer))
-		lane_refuse(s->lane, &o->op, STORE_NOT_FRIENDS);
+		lane_refuse(l, &o->op, STORE_NOT_FRIENDS);
 	else {
 		struct pair_key key = pair_key_make(o->user, o->peer);
-		lane_submit(s->lane, &o->op, (struct str){key.text, key.len});
+		lane_submit(l, &o->op, past, (struct str){key.text, key.len});
 	}
 }

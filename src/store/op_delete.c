@@ -7,9 +7,8 @@
  * and goes on in the next batch from where it was.
  */
 #include "core/base.h"
-#include "store/store_priv.h"
-
 #include "store/op_change.h"
+
 #include "store/sql.h"
 
 /* Messages that one look goes through: mostly the first is the one; later ones meet those that are in no run. */
@@ -261,7 +260,7 @@ static enum op_verdict group_plan(struct batch *b, struct op *op)
 
 /* ---- from outside ---- */
 
-void store_delete(struct store *s, struct str user, uint64_t id, store_change_fn *fn, void *arg)
+void lane_delete(struct lane *l, struct str user, uint64_t id, enum lane_past past, store_change_fn *fn, void *arg)
 {
 	static const struct op_class direct = {.name = "delete",
 					       .enter = delete_enter,
@@ -276,5 +275,5 @@ void store_delete(struct store *s, struct str user, uint64_t id, store_change_fn
 					      .tells = true,
 					      .once = true};
 	const struct op_class *class = conversation_is_group(message_id_conversation(id)) ? &group : &direct;
-	change_submit(s, class, sizeof(struct op_delete), user, id, fn, arg);
+	change_submit(l, class, sizeof(struct op_delete), user, id, past, fn, arg);
 }

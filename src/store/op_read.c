@@ -9,9 +9,8 @@
  * leaves counters and read_seq true.
  */
 #include "core/base.h"
-#include "store/store_priv.h"
-
 #include "store/op_read.h"
+
 #include "store/sql.h"
 
 /* What is counted of messages that are not read: all, and those that count as unread. */
@@ -135,9 +134,12 @@ static enum op_verdict read_plan(struct batch *b, struct op *op)
 	struct str peer = conv_peer(m)->user;
 	memcpy(o->result.peer, peer.s, peer.len);
 	o->result.peer[peer.len] = '\0';
-	if (m->read_seq >= o->up_to_seq)
+	if (m->read_seq >= o->up_to_seq) {
 		b->standing = true;
-	else if (op->settling)
+		/* Perhaps by the process that had it, and others were not told. */
+		if (op->inherited && !o->result.changed)
+			op->status = STORE_UNKNOWN;
+	} else if (op->settling)
 		op->status = STORE_UNAVAILABLE;
 	else if (m->moved)
 		op->more = true; /* not put off: many of a long conversation would be before all others each time */
@@ -147,20 +149,24 @@ static enum op_verdict read_plan(struct batch *b, struct op *op)
 	return OP_PLANNED;
 }
 
-void read_finish(struct op_read *o)
-{
-	read_step(&o->op);
-	o->result.up_to_seq = o->up_to_seq;
-}
-
-void read_answer(struct store *s, struct op *op)
+void read_answer(struct op *op)
 {
 	struct op_read *o = container_of(op, struct op_read, op);
+	struct lane_read r = {.counts = op->status == STORE_OK && o->counts};
 	o->result.status = op->status;
 	o->result.conversation_id = o->conversation_id;
-	if (op->status == STORE_OK)
-		read_finish(o);
-	o->fn(&o->result, o->arg);
+	if (op->status == STORE_OK) {
+		read_step(op);
+		o->result.up_to_seq = o->up_to_seq;
+	}
+	r.r = o->result;
+	if (r.counts) {
+		r.was_seq = o->count.read_seq;
+		r.last_seq = o->count.last_seq;
+		r.uncounted_seq = o->count.uncounted_seq;
+		r.deleted_seq = o->count.deleted_seq;
+	}
+	o->fn(&r, o->arg);
 }
 
 static const struct op_class read_class = {
@@ -172,8 +178,8 @@ static const struct op_class read_class = {
 	.tells = true,
 };
 
-void store_read_conversation(struct store *s, struct str user, uint64_t conversation_id, uint64_t up_to_seq,
-			     store_read_fn *fn, void *arg)
+void lane_read_conversation(struct lane *l, struct str user, uint64_t conversation_id, uint64_t up_to_seq,
+			    enum lane_past past, lane_read_fn *fn, void *arg)
 {
 	char *tail;
 	const struct op_class *class = conversation_is_group(conversation_id) ? &read_group_class : &read_class;
@@ -184,7 +190,7 @@ void store_read_conversation(struct store *s, struct str user, uint64_t conversa
 	o->conversation_id = conversation_id;
 	o->up_to_seq = up_to_seq < MESSAGE_SEQ_MAX ? up_to_seq : MESSAGE_SEQ_MAX;
 	if (!id_user_valid(user) || conversation_id == 0 || conversation_id > CONVERSATION_ID_MAX)
-		lane_refuse(s->lane, &o->op, STORE_NOT_FOUND);
+		lane_refuse(l, &o->op, STORE_NOT_FOUND);
 	else
-		lane_submit(s->lane, &o->op, op_key_of_id(&conversation_id));
+		lane_submit(l, &o->op, past, op_key_of_id(&conversation_id));
 }

@@ -9,7 +9,7 @@
 
 struct op_read {
 	struct op op;
-	store_read_fn *fn;
+	lane_read_fn *fn;
 	void *arg;
 	struct str user;
 	uint64_t conversation_id;
@@ -29,10 +29,8 @@ extern const struct op_class read_group_class;
 bool read_was_done(const struct op_read *o, const struct member *m);
 /* Before a step is planned: learns from the member's read_seq what became of one of unknown outcome. */
 void read_begin(struct op_read *o, const struct member *m);
-/* Makes the result that of a read which is done. */
-void read_finish(struct op_read *o);
 /* For the classes. The planned step has committed. */
 void read_step(struct op *op);
-void read_answer(struct store *s, struct op *op);
+void read_answer(struct op *op);
 
 #endif

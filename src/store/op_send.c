@@ -4,14 +4,11 @@
  * reply_to name a message; and then gives it the next seq of its conversation.
  */
 #include "core/base.h"
-#include "store/store_priv.h"
-
 #include "store/lane_priv.h"
 #include "store/op_send.h"
+
 #include "store/sql.h"
 
-/* A space, which no client's id contains, and 128 random bits. */
-#define MADE_ID_LEN 23
 /* About what a mention adds to the texts of a batch. It also bounds how many members are asked for in one list: from
  * 1000 on MariaDB would make a table of it (in_predicate_conversion_threshold), and lock in another order. */
 #define MENTION_BYTES 640
@@ -27,9 +24,16 @@ struct op_send {
 	int64_t gap_ms, retry_ms;
 	const struct message *result;
 	struct message message; /* as it is written; kept from a try of unknown outcome to tell that it was ours */
-	char id[MADE_ID_LEN + 1];
-	char *mentions; /* room for the array that is stored */
+	char *mentions;		/* room for the array that is stored */
 };
+
+void lane_make_id(char id[MADE_ID_LEN])
+{
+	char random[MADE_ID_LEN + 1]; /* about 128 bits */
+	id_random(random, MADE_ID_LEN - 1);
+	id[0] = ' ';
+	memcpy(id + 1, random, MADE_ID_LEN - 1);
+}
 
 /* ---- is it the same ---- */
 
@@ -99,9 +103,10 @@ static void send_enter(struct batch *b, struct op *op)
 	bool direct = o->p.to.s != NULL;
 	/*
 	 * A transaction of unknown outcome may have made the conversation, and may be under way still: only the lock of
-	 * its row, found by its id, tells its end. Before that nothing is decided anew. Groups are not made here.
+	 * its row, found by its id, tells its end. Before that nothing is decided anew. Groups are not made here. Which
+	 * id an inherited one was given is not known: its pair is locked, if it has a conversation.
 	 */
-	op->looks = direct && (op->settling || (op->uncertain && !o->looked));
+	op->looks = direct && ((op->settling && !op->inherited) || (op->uncertain && !o->looked));
 	if (!direct)
 		op->conv = batch_conv_by_id(b, o->p.conversation_id, true);
 	else
@@ -120,7 +125,7 @@ static void send_enter(struct batch *b, struct op *op)
 static bool send_makes(struct batch *b, struct op *op)
 {
 	struct op_send *o = container_of(op, struct op_send, op);
-	if (op->looks || o->p.to.s == NULL || batch_sent(b, o->p.from, o->p.client_msg_id) != NULL ||
+	if (op->looks || op->settling || o->p.to.s == NULL || batch_sent(b, o->p.from, o->p.client_msg_id) != NULL ||
 	    o->p.reply_to != 0)
 		return false;
 	/* The same client_msg_id earlier in this batch: that one decides what becomes of this. */
@@ -166,7 +171,10 @@ static enum op_verdict plan_repeat(struct batch *b, struct op_send *o, const str
 	const struct conv *c = op_conv(found->op != NULL ? found->op : &o->op);
 	if (found->op != NULL && (c->changed || c->read))
 		return OP_PUT_OFF;
-	bool ours = o->op.uncertain && m->id == o->message.id && m->created_ms == o->message.created_ms;
+	/* Nobody knows whether the dead process stored it just now, or another long before: others are told, or told
+	 * again. */
+	bool ours = o->op.inherited ||
+		    (o->op.uncertain && m->id == o->message.id && m->created_ms == o->message.created_ms);
 	o->replayed = !ours;
 	o->result = m;
 	return end(&o->op, STORE_OK);
@@ -277,8 +285,10 @@ static enum op_verdict send_plan(struct batch *b, struct op *op)
 	const struct sent *found = batch_sent(b, o->p.from, o->p.client_msg_id);
 	if (found != NULL)
 		return plan_repeat(b, o, found);
+	/* Without a row to lock, the transaction of a dead process may still make the conversation and send. */
+	bool unseen = op->inherited && c->id == 0;
 	if (op->settling)
-		return end(op, STORE_UNAVAILABLE);
+		return end(op, unseen ? STORE_UNKNOWN : STORE_UNAVAILABLE);
 	if (op->looks) {
 		o->looked = true;
 		return OP_PUT_OFF;
@@ -288,7 +298,7 @@ static enum op_verdict send_plan(struct batch *b, struct op *op)
 		return OP_PUT_OFF;
 	o->retry_ms = check.retry_ms;
 	if (check.status != STORE_OK)
-		return end(op, check.status);
+		return end(op, unseen ? STORE_UNKNOWN : check.status);
 	uint64_t reply_seq = message_id_seq(o->p.reply_to);
 	if (o->p.reply_to != 0 &&
 	    (message_id_conversation(o->p.reply_to) != c->id || reply_seq == 0 || reply_seq > c->last_seq))
@@ -299,10 +309,16 @@ static enum op_verdict send_plan(struct batch *b, struct op *op)
 	return end(op, STORE_OK);
 }
 
-static void send_answer(struct store *s, struct op *op)
+static void send_answer(struct op *op)
 {
 	struct op_send *o = container_of(op, struct op_send, op);
 	bool done = op->status == STORE_OK;
+	/* It may never have been planned here. */
+	if (op->status == STORE_UNKNOWN) {
+		memcpy(o->message.from, o->p.from.s, o->p.from.len);
+		if (o->p.to.s != NULL)
+			memcpy(o->message.to, o->p.to.s, o->p.to.len);
+	}
 	const struct store_sent r = {
 		.status = op->status,
 		.replayed = done && o->replayed,
@@ -371,28 +387,25 @@ static struct op_send *send_new(const struct store_send *p)
 	return o;
 }
 
-void store_send(struct store *s, const struct store_send *p, store_sent_fn *fn, void *arg)
+void lane_send(struct lane *l, const struct store_send *p, enum lane_past past, store_sent_fn *fn, void *arg)
 {
 	struct op_send *o = send_new(p);
-	o->fn = fn;
-	o->arg = arg;
-	if (p->client_msg_id.s == NULL) {
-		o->made_id = true;
-		o->id[0] = ' ';
-		id_random(o->id + 1, MADE_ID_LEN - 1);
-		o->p.client_msg_id = (struct str){o->id, MADE_ID_LEN};
-	}
 	bool direct = p->to.s != NULL;
 	uint64_t group = p->conversation_id;
-	if (!id_user_valid(p->from) || o->p.client_msg_id.len > CLIENT_MSG_ID_MAX ||
+	o->fn = fn;
+	o->arg = arg;
+	o->made_id = p->client_msg_id.len > 0 && p->client_msg_id.s[0] == ' ';
+	o->looked = past != LANE_FRESH;
+	o->gap_ms = INT64_MAX;
+	if (!id_user_valid(p->from) || p->client_msg_id.len == 0 || p->client_msg_id.len > CLIENT_MSG_ID_MAX ||
 	    (direct && (!id_user_valid(p->to) || str_equal(p->from, p->to))))
-		lane_refuse(s->lane, &o->op, STORE_NOT_FRIENDS);
+		lane_refuse(l, &o->op, STORE_NOT_FRIENDS);
 	else if (!direct && (!conversation_is_group(group) || group > CONVERSATION_ID_MAX))
-		lane_refuse(s->lane, &o->op, STORE_NOT_FOUND);
+		lane_refuse(l, &o->op, STORE_NOT_FOUND);
 	else if (!direct)
-		lane_submit(s->lane, &o->op, op_key_of_id(&group));
+		lane_submit(l, &o->op, past, op_key_of_id(&group));
 	else {
 		struct pair_key key = pair_key_make(o->p.from, o->p.to);
-		lane_submit(s->lane, &o->op, (struct str){key.text, key.len});
+		lane_submit(l, &o->op, past, (struct str){key.text, key.len});
 	}
 }

@@ -7,15 +7,34 @@
 
 #include <stdlib.h>
 
-struct store *store_new(struct event_base *base, const struct conf *conf, const struct store_observer *obs, void *ctx)
+static struct store *new_without_lane(struct event_base *base, const struct conf *conf)
 {
 	struct store *s = xcalloc(1, sizeof(*s));
 	s->conf = conf;
 	s->pool = pool_new(base, conf);
-	s->lane = lane_new(s, base, conf, obs, ctx);
 	s->txns = txns_new(base, conf);
 	s->seen = seen_new(base, s->txns);
 	return s;
+}
+
+struct store *store_new(struct event_base *base, const struct conf *conf, const struct store_observer *obs, void *ctx)
+{
+	struct store *s = new_without_lane(base, conf);
+	s->lane = lane_new(base, conf, obs, ctx);
+	return s;
+}
+
+struct store *store_new_with_writers(struct event_base *base, const struct conf *conf, const struct store_observer *obs,
+				     void *ctx)
+{
+	struct store *s = new_without_lane(base, conf);
+	s->writers = writers_new(base, (unsigned)conf->writers, obs, ctx);
+	return s;
+}
+
+void store_take_writer(struct store *s, unsigned index, int fd)
+{
+	writers_take(s->writers, index, fd);
 }
 
 void store_free(struct store **sp)
@@ -27,6 +46,7 @@ void store_free(struct store **sp)
 	/* A write's answer may ask for a read. */
 	txns_free(&s->txns);
 	lane_free(&s->lane);
+	writers_free(&s->writers);
 	pool_free(&s->pool);
 	free(s);
 	*sp = NULL;
@@ -34,22 +54,25 @@ void store_free(struct store **sp)
 
 bool store_is_up(const struct store *s)
 {
-	return lane_is_up(s->lane);
+	return s->lane != NULL ? lane_is_up(s->lane) : writers_are_up(s->writers);
 }
 
 bool store_refuses_writes(const struct store *s)
 {
-	return store_is_read_only(s) || lane_is_away(s->lane) || txns_is_away(s->txns);
+	bool away = s->lane != NULL ? lane_is_away(s->lane) : writers_are_away(s->writers);
+	return store_is_read_only(s) || away || txns_is_away(s->txns);
 }
 
 bool store_is_read_only(const struct store *s)
 {
-	return lane_is_read_only(s->lane) || txns_is_read_only(s->txns);
+	bool read_only = s->lane != NULL ? lane_is_read_only(s->lane) : writers_are_read_only(s->writers);
+	return read_only || txns_is_read_only(s->txns);
 }
 
 size_t store_pending(const struct store *s)
 {
-	return lane_pending(s->lane) + txns_pending(s->txns) + pool_pending(s->pool) + seen_pending(s->seen);
+	size_t writes = s->lane != NULL ? lane_pending(s->lane) : writers_pending(s->writers);
+	return writes + txns_pending(s->txns) + pool_pending(s->pool) + seen_pending(s->seen);
 }
 
 void store_saw_user(struct store *s, struct str user, int64_t at_ms)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The database of one worker: a write lane with group commit and a few read
- * connections, all non-blocking through MariaDB Connector/C (link.c is its only
+ * The database as one process sees it: writes of messages, which go through the write lanes of the node's writer
+ * processes (writers.h) or one of its own (lane.h), with group commit; other changes (txn.h); and a few read
+ * connections (pool.h). All are non-blocking through MariaDB Connector/C (link.c is its only
  * door). The database is the only truth; nothing is answered as done before the
  * transaction that did it has committed.
  *
@@ -55,20 +56,26 @@ enum store_status {
 	STORE_BANNED,
 	STORE_IS_OWNER, /* the owner has to pass the group on first */
 };
+#define STORE_STATUSES (STORE_IS_OWNER + 1)
 const char *store_status_name(enum store_status s);
 
 /* For the counters of the process. Any member may be NULL. */
 struct store_observer {
 	void (*batch)(unsigned ops, unsigned sends, uint64_t usecs, void *ctx); /* a transaction has committed */
 	void (*retry)(const char *why, void *ctx);				/* one will be run again */
-	void (*link)(bool up, void *ctx); /* the lane's connection came up or was lost */
+	void (*link)(bool up, void *ctx); /* the connection that writes messages came up or was lost */
 };
 
-/* Connects in the background. conf is borrowed and read at each connection. */
+/* Connects in the background, also for writing messages. conf is borrowed and read at each connection. */
 struct store *store_new(struct event_base *base, const struct conf *conf, const struct store_observer *obs, void *ctx);
+/* In a worker: conf->writers processes write the messages, once store_take_writer() has brought the sockets to them. */
+struct store *store_new_with_writers(struct event_base *base, const struct conf *conf, const struct store_observer *obs,
+				     void *ctx);
+/* A stream socket to the writer of that number, in place of a former process'. The store closes it. */
+void store_take_writer(struct store *s, unsigned index, int fd);
 /* Answers everything still in progress with STORE_UNAVAILABLE, then closes. */
 void store_free(struct store **s);
-/* Messages can be written: the lane is connected, to a server that is not read-only. */
+/* Messages can be written: all that write them are connected, to a server that is not read-only. */
 bool store_is_up(const struct store *s);
 /* Writes are answered as unavailable, and not only for the moment that making a lost connection anew takes. */
 bool store_refuses_writes(const struct store *s);
@@ -88,6 +95,7 @@ enum message_type {
 	MESSAGE_FILE,
 	MESSAGE_SYSTEM = 7, /* the server's own: what happened to a group */
 };
+#define MESSAGE_TYPES (MESSAGE_SYSTEM + 1)
 /* "text" and so on. */
 const char *message_type_name(enum message_type t);
 /* Those that a client may send. */
@@ -140,7 +148,7 @@ struct conversation {
 	int64_t last_ms;     /* of the newest message, whoever deleted it; 0: none */
 	uint64_t last_seq;
 	uint64_t unread;
-	uint64_t mentions; /* of the unread ones: those that mention the user or everyone */
+	uint64_t mentions;  /* of the unread ones: those that mention the user or everyone */
 	uint64_t first_seq; /* the first that the user may see */
 	uint64_t read_seq, peer_read_seq;
 	uint64_t change_seq;

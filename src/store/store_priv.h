@@ -9,10 +9,12 @@
 #include "store/seen.h"
 #include "store/store.h"
 #include "store/txn.h"
+#include "store/writers.h"
 
 struct store {
 	const struct conf *conf;
-	struct lane *lane; /* messages */
+	struct lane *lane; /* messages; NULL where writers write them */
+	struct writers *writers;
 	struct txns *txns; /* other changes */
 	struct seen *seen; /* goes through txns */
 	struct pool *pool; /* reads */

@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Both halves of the writers, with a database: a store that hands its writes over a socket to lanes in the same
+ * process. Every operation comes back as if its own lane had done it; a worker that floods the writer holds up no
+ * other; what one that died had asked for is done; and one that says nonsense is not heard any more.
+ */
+#include "core/base.h"
+#include "store/serve.h"
+
+#include "db.h"
+#include "calls.h"
+#include "../tap.h"
+#include "store/writers.h"
+
+#include <sys/socket.h>
+
+enum { MANY = 6000 };
+
+static struct conf *c;
+static struct serve *serve;
+
+static void connect_to(struct store *s)
+{
+	int pair[2];
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair) != 0)
+		db_die("no socket pair");
+	serve_take(serve, pair[0]);
+	store_take_writer(s, 0, pair[1]);
+}
+
+static struct store *worker_new(void)
+{
+	struct store *s = store_new_with_writers(base, c, NULL, NULL);
+	connect_to(s);
+	wait_up(s);
+	return s;
+}
+
+/* ---- each operation ---- */
+
+static void test_operations(void)
+{
+	struct store *s = worker_new();
+	ok(store_is_up(s) && !store_refuses_writes(s) && !store_is_read_only(s), "the worker knows how the writer is");
+
+	struct created_answer made = do_create(s, "alice", "bob");
+	ok(made.status == STORE_OK && made.created, "create");
+	uint64_t id = made.c.id;
+	ok(id != 0 && strcmp(made.c.peer, "bob") == 0, "and what was made");
+	made = do_create(s, "bob", "alice");
+	ok(made.status == STORE_OK && !made.created && made.c.id == id, "it is there");
+	made = do_create(s, "alice", "nobody");
+	is_int(made.status, STORE_NOT_FRIENDS, "not with a stranger");
+	made = do_create(s, "alice", "not a user id");
+	is_int(made.status, STORE_NOT_FRIENDS, "nor with what is no user");
+
+	struct sent_answer sent = do_text(s, "alice", "bob", "one", "key");
+	ok(sent.status == STORE_OK && !sent.replayed, "send");
+	ok(sent.m.id == message_id_make(id, 1) && str_is(sent.m.content, "one") &&
+		   str_is(sent.m.client_msg_id, "key") && sent.m.created_ms != 0,
+	   "the message as it is stored");
+	uint64_t first = sent.m.id;
+	sent = do_text(s, "alice", "bob", "one", "key");
+	ok(sent.status == STORE_OK && sent.replayed && sent.m.id == first, "its repeat");
+	sent = do_text(s, "alice", "bob", "two", "key");
+	is_int(sent.status, STORE_REUSED, "another text under its key");
+	sent = do_text(s, "alice", "bob", "two", NULL);
+	ok(sent.status == STORE_OK && sent.m.client_msg_id.s == NULL, "one without a key shows none");
+	uint64_t second = sent.m.id;
+	sent = do_text(s, "alice", "nobody", "three", NULL);
+	is_int(sent.status, STORE_NOT_FRIENDS, "none to a stranger");
+	struct store_send in = text_in(GROUP_ID_MIN + 5, "alice", "four", NULL);
+	ask_send(s, in, &sent);
+	wait_for(&sent.done);
+	is_int(sent.status, STORE_NOT_FOUND, "none to a group that is none");
+
+	struct change_answer changed = do_change(store_read_message, s, "bob", first);
+	ok(changed.status == STORE_OK && changed.changed && changed.m.is_read, "read of a message");
+	changed = do_change(store_recall, s, "alice", first);
+	ok(changed.status == STORE_OK && changed.changed && changed.m.is_recalled && changed.m.content.s == NULL &&
+		   changed.change_seq > 0,
+	   "recall");
+	changed = do_change(store_recall, s, "bob", second);
+	is_int(changed.status, STORE_NOT_SENDER, "not of another's");
+	changed = do_change(store_delete, s, "bob", second);
+	ok(changed.status == STORE_OK && changed.changed, "delete");
+	changed = do_change(store_delete, s, "bob", 77);
+	is_int(changed.status, STORE_NOT_FOUND, "not of what is none");
+	struct store_read read = do_read(s, "bob", id, UINT64_MAX);
+	ok(read.status == STORE_OK && read.changed && read.read_seq == 2 && strcmp(read.peer, "alice") == 0,
+	   "read of a conversation");
+	read = do_read(s, "bob", 0, UINT64_MAX);
+	is_int(read.status, STORE_NOT_FOUND, "not of none");
+	is_int(store_pending(s), 0, "nothing is left");
+	store_free(&s);
+}
+
+/* ---- a flood ---- */
+
+struct flood {
+	unsigned answered, done;
+};
+
+static void on_flood(const struct store_sent *r, void *arg)
+{
+	struct flood *f = arg;
+	f->answered++;
+	f->done += r->status == STORE_OK;
+}
+
+static void send_many(struct store *s, unsigned n, struct flood *f)
+{
+	const struct store_send p = text_to("alice", "bob", "flood", NULL);
+	for (unsigned i = 0; i < n; i++)
+		store_send(s, &p, on_flood, f);
+}
+
+static void test_flood(void)
+{
+	struct store *many = worker_new(), *one = worker_new();
+	struct flood f = {0};
+	struct sent_answer sent = {0};
+	send_many(many, MANY, &f);
+	/* The writer has all that it is given of it. */
+	while (serve_pending(serve) < WRITERS_WINDOW)
+		turn();
+	is_int(serve_pending(serve), WRITERS_WINDOW, "a writer has so many of one worker");
+	ask_send(one, text_to("carol", "dave", "alone", NULL), &sent);
+	wait_for(&sent.done);
+	is_int(sent.status, STORE_OK, "another worker's one is stored");
+	ok(f.answered <= 3 * WRITERS_WINDOW, "and waits for no more than what was there before it (%u of %d)",
+	   f.answered, MANY);
+	while (f.answered < MANY)
+		turn();
+	is_int(f.done, MANY, "the flood is, too");
+	store_free(&many);
+	store_free(&one);
+}
+
+/* ---- deaths ---- */
+
+static void test_worker_dies(void)
+{
+	struct store *s = worker_new();
+	struct flood f = {0};
+	long long before = db_sql("SELECT COUNT(*) FROM messages");
+	send_many(s, 50, &f);
+	while (serve_pending(serve) < 50)
+		turn();
+	store_free(&s);
+	is_int(f.answered, 50, "a worker that ends answers everybody");
+	is_int(f.done, 0, "though it knows of none what became of it");
+	while (serve_pending(serve) > 0 || serve_workers(serve) > 0)
+		turn();
+	is_int(db_sql("SELECT COUNT(*) FROM messages") - before, 50, "its writer has done them all");
+}
+
+static void test_writer_dies(void)
+{
+	struct store *s = worker_new();
+	struct flood f = {0};
+	long long before = db_sql("SELECT COUNT(*) FROM messages");
+	send_many(s, 900, &f);
+	while (f.answered < 100)
+		turn();
+	/* In the middle of transactions. */
+	serve_free(&serve);
+	serve = serve_new(base, c, NULL, NULL);
+	connect_to(s);
+	while (f.answered < 900)
+		turn();
+	is_int(f.done, 900, "its successor has done what it had not");
+	is_int(db_sql("SELECT COUNT(*) FROM messages") - before, 900, "each once");
+	store_free(&s);
+}
+
+static void test_nonsense(void)
+{
+	struct store *s = worker_new();
+	int pair[2];
+	char byte, noise[64];
+	memset(noise, 0xff, sizeof(noise));
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair) != 0)
+		db_die("no socket pair");
+	size_t workers = serve_workers(serve);
+	serve_take(serve, pair[0]);
+	is_int(serve_workers(serve), workers + 1, "one more");
+	if (send(pair[1], noise, sizeof(noise), 0) != (ssize_t)sizeof(noise))
+		db_die("cannot send");
+	while (serve_workers(serve) > workers)
+		turn();
+	while (recv(pair[1], &byte, 1, 0) > 0)
+		;
+	is_int(recv(pair[1], &byte, 1, 0), 0, "that says nonsense is not heard any more");
+	close(pair[1]);
+	struct sent_answer sent = do_text(s, "alice", "bob", "still", NULL);
+	is_int(sent.status, STORE_OK, "others are");
+	store_free(&s);
+}
+
+int main(void)
+{
+	db_start();
+	c = db_conf("serve");
+	db_migrate(c);
+	c->writers = 1;
+	db_befriend("alice", "bob");
+	db_befriend("carol", "dave");
+	base = event_base_new();
+	serve = serve_new(base, c, NULL, NULL);
+	test_operations();
+	test_flood();
+	test_worker_dies();
+	test_writer_dies();
+	test_nonsense();
+	is_int(db_wrong(), 0, "the counters are right");
+	serve_free(&serve);
+	event_base_free(base);
+	conf_free(&c);
+	arena_fini(&kept);
+	return done_testing();
+}
