@@ -41,12 +41,14 @@ static void fault_begin(struct stack *s, struct fault *f)
 	pid_t pid;
 	switch (f->plan.kind) {
 	case FAULT_WORKER_KILL:
-		pid = stack_worker(n, f->plan.which);
+	case FAULT_WRITER_KILL:
+		pid = stack_child(n, f->plan.kind == FAULT_WRITER_KILL, f->plan.which);
 		if (pid != 0)
 			kill(pid, SIGKILL);
 		break;
 	case FAULT_WORKER_FREEZE:
-		freeze(f, stack_worker(n, f->plan.which));
+	case FAULT_WRITER_FREEZE:
+		freeze(f, stack_child(n, f->plan.kind == FAULT_WRITER_FREEZE, f->plan.which));
 		break;
 	case FAULT_MASTER_KILL:
 		process_restart(s, &n->process, SIGKILL, f->plan.last_ms);
@@ -114,6 +116,7 @@ static void fault_end(struct stack *s, struct fault *f)
 	struct proxy *proxy = proxy_of(&s->node[f->plan.node], f->plan.kind);
 	switch (f->plan.kind) {
 	case FAULT_WORKER_FREEZE:
+	case FAULT_WRITER_FREEZE:
 	case FAULT_MASTER_FREEZE:
 	case FAULT_REDIS_FREEZE:
 	case FAULT_MARIADB_FREEZE:

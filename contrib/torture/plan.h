@@ -14,6 +14,8 @@
 enum fault_kind {
 	FAULT_WORKER_KILL,
 	FAULT_WORKER_FREEZE,
+	FAULT_WRITER_KILL,
+	FAULT_WRITER_FREEZE,
 	FAULT_MASTER_KILL,
 	FAULT_MASTER_FREEZE,
 	FAULT_REDIS_KILL,
@@ -45,7 +47,7 @@ struct plan_fault {
 	int at_ms;		/* from the beginning of the round */
 	int last_ms;
 	unsigned node;
-	unsigned which; /* worker */
+	unsigned which; /* worker or writer */
 	int amount;	/* bytes, milliseconds or seconds, as the kind has it */
 };
 

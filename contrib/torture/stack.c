@@ -302,9 +302,24 @@ void stack_wall_clock(struct stack *s, struct node *n, int secs)
 	ctl(s, n, "clock", "wall", word);
 }
 
-pid_t stack_worker(const struct node *n, unsigned which)
+static bool is_writer(pid_t pid)
+{
+	char path[64], name[32] = "";
+	snprintf(path, sizeof(path), "/proc/%d/comm", (int)pid);
+	FILE *f = fopen(path, "r");
+	if (f == NULL)
+		return false;
+	bool is = fgets(name, sizeof(name), f) != NULL && strcmp(name, "tidings-writer\n") == 0;
+	fclose(f);
+	return is;
+}
+
+pid_t stack_child(const struct node *n, bool writer, unsigned which)
 {
 	pid_t found[WORKERS_MAX];
-	unsigned count = n->process.pid == 0 ? 0 : child_of(n->process.pid, found, WORKERS_MAX);
+	unsigned all = n->process.pid == 0 ? 0 : child_of(n->process.pid, found, WORKERS_MAX), count = 0;
+	for (unsigned i = 0; i < all; i++)
+		if (is_writer(found[i]) == writer)
+			found[count++] = found[i];
 	return count == 0 ? 0 : found[which % count];
 }

@@ -85,8 +85,8 @@ void stack_upgrade(struct stack *s, struct node *n);
 void stack_clock(struct stack *s, struct node *n, int secs);
 /* Moves its wall clock alone, by so many seconds forward or, below 0, back. */
 void stack_wall_clock(struct stack *s, struct node *n, int secs);
-/* A worker's pid, chosen by the number; 0: none. */
-pid_t stack_worker(const struct node *n, unsigned which);
+/* The pid of a worker, or of a writer, chosen by the number; 0: none. */
+pid_t stack_child(const struct node *n, bool writer, unsigned which);
 /* Ends the nodes as an operator does; has_left: all have ended. One that does not end with status 0 counts as died. */
 void stack_leave(struct stack *s);
 bool stack_has_left(const struct stack *s);
