@@ -163,7 +163,11 @@ subtest 'with a server' => sub {
 	is_deeply [sort { $a <=> $b } map { $_->{pid} } @$workers], [$node->worker_pids], 'their processes';
 	is_deeply [map { $_->{state} } @$workers], [qw(ready ready)], 'their state';
 	like $node->ctl_ok('status'), qr/^\S.*\n.*\n/, 'status for people';
-	is scalar(my @lines = split /\n/, $node->ctl_ok('workers')), 3, 'workers for people: a head and a line each';
+	my $writers = $node->ctl_ok('workers', '--json')->{writers};
+	is_deeply [map { $_->{pid} } @$writers], [$node->writer_pids], 'the writer, too';
+	is_deeply [map { $_->{state} } @$writers], ['ready'], 'its state';
+	is $writers->[0]{workers}, 2, 'and that both workers are connected with it';
+	is scalar(my @lines = grep { /\S/ } split /\n/, $node->ctl_ok('workers')), 5, 'workers and writers for people: a head and a line each';
 	isnt +($node->ctl('status', 'more'))[0], 0, 'an argument too many';
 	is $t->http('alice', token => $node->ctl_ok('token', 'carol') =~ s/\n//r)->get('/messages/conversations')->status, 200, 'and a token of tidingsctl is taken';
 };

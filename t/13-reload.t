@@ -12,13 +12,15 @@ subtest 'under load' => sub {
 	my $node = $t->node;
 	my $visitors = Tidings::Visitors->new($t, kept => 6, new => 4, ws => 6);
 	$visitors->run('the first answers', sub { 1 });
-	for my $workers (4, 1, 2) {
-		my %old = map { $_ => 1 } $node->worker_pids;
-		$node->configure({%{$node->{conf}}, workers => $workers});
+	for ([4, 2], [1, 1], [2, 2]) {
+		my ($workers, $writers) = @$_;
+		my %old = map { $_ => 1 } $node->worker_pids, $node->writer_pids;
+		$node->configure({%{$node->{conf}}, workers => $workers, writers => $writers});
 		my $moves = $visitors->moves;
 		$node->ctl_ok('reload');
 		$visitors->run("$workers workers", sub { my @now = $node->worker_pids; @now == $workers && !grep { $old{$_} } @now });
-		is_deeply $visitors->failures, [], "to $workers workers: nobody was disturbed";
+		$visitors->run("$writers writers", sub { my @now = $node->writer_pids; @now == $writers && !grep { $old{$_} } @now });
+		is_deeply $visitors->failures, [], "to $workers workers and $writers writers: nobody was disturbed";
 		cmp_ok $visitors->moves - $moves, '>=', 12, 'who stayed connected was told to move';
 	}
 	$visitors->close;

@@ -49,6 +49,8 @@ subtest 'what is counted' => sub {
 	value_is 'tidings_messages_replayed_total', 1, 'what stood already';
 	value_is 'tidings_sessions', 1, 'sessions';
 	value_is 'tidings_workers{state="ready"}', 2, 'workers';
+	value_is 'tidings_writers{state="ready"}', 1, 'writers';
+	cmp_ok value('tidings_writer_operations_total{writer="0"}'), '>', 0, 'and what they have written';
 	my $body = metrics();
 	my ($ops, $batches) = map { $body =~ /^tidings_batch_operations_$_ (\d+)/m } qw(sum count);
 	cmp_ok $ops, '>=', 8, 'operations of transactions';

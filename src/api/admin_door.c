@@ -89,9 +89,10 @@ static void put_gauge(struct buf *b, const char *name, const char *help, uint64_
 struct board {
 	struct worker_row *row;
 	unsigned slots;
+	const char *label; /* whose */
 };
 
-/* One line a living worker, made by the field of its row at that offset. */
+/* One line a living one, made by the field of its row at that offset. */
 static void put_each(struct buf *b, const struct board *board, const char *name, const char *label, size_t offset,
 		     uint64_t unit)
 {
@@ -100,7 +101,7 @@ static void put_each(struct buf *b, const struct board *board, const char *name,
 			continue;
 		uint32_t value;
 		memcpy(&value, (const char *)&board->row[i] + offset, sizeof(value));
-		buf_printf(b, "tidings_%s{worker=\"%u\"%s} %" PRIu64 "\n", name, i, label, value * unit);
+		buf_printf(b, "tidings_%s{%s=\"%u\"%s} %" PRIu64 "\n", name, board->label, i, label, value * unit);
 	}
 }
 
@@ -136,9 +137,54 @@ static void put_workers(struct buf *b, const struct api *api, const struct board
 	put_gauge(b, "websockets", "Open WebSocket sessions", websockets);
 }
 
+/* A line for each writer's slot that was ever used: what its processes have counted goes on through their deaths. */
+static void put_writer_counter(struct buf *b, const struct hub *hub, const char *name, const char *help,
+			       enum stat_counter counter)
+{
+	put_head(b, name, "counter", help);
+	for (unsigned i = hub_worker_slots(hub); i < hub_slots(hub); i++) {
+		struct worker_row row;
+		hub_worker_read(hub, i, &row);
+		if (row.generation != 0)
+			buf_printf(b, "tidings_%s{writer=\"%u\"} %" PRIu64 "\n", name, i - hub_worker_slots(hub),
+				   stats_of(hub, i, counter));
+	}
+}
+
+static void put_writers(struct buf *b, const struct api *api)
+{
+	const unsigned first = hub_worker_slots(api->live->hub), count = hub_slots(api->live->hub) - first;
+	struct board board = {.slots = count, .label = "writer"};
+	uint64_t in_state[WORKER_DRAINING + 1] = {0}, restarts = 0;
+	board.row = xcalloc(count + 1, sizeof(*board.row));
+	for (unsigned i = 0; i < count; i++) {
+		hub_worker_read(api->live->hub, first + i, &board.row[i]);
+		restarts += board.row[i].restarts;
+		in_state[board.row[i].state]++;
+	}
+	put_gauge(b, "writers_configured", "Writers there should be", (uint64_t)api->live->conf->writers);
+	put_head(b, "writers", "gauge", "Writers there are");
+	for (int s = WORKER_STARTING; s <= WORKER_DRAINING; s++)
+		buf_printf(b, "tidings_writers{state=\"%s\"} %" PRIu64 "\n", worker_state_name((enum worker_state)s),
+			   in_state[s]);
+	put_head(b, "writer_restarts_total", "counter", "Writers that died and were replaced");
+	buf_printf(b, "tidings_writer_restarts_total %" PRIu64 "\n", restarts);
+	put_head(b, "writer_queue", "gauge", "Operations that a writer has and has not answered");
+	put_each(b, &board, "writer_queue", "", offsetof(struct worker_row, pending), 1);
+	put_head(b, "writer_memory_bytes", "gauge",
+		 "Memory of a writer: all that is resident, and of that what belongs to no file and is not shared");
+	put_each(b, &board, "writer_memory_bytes", ",kind=\"resident\"", offsetof(struct worker_row, resident_kib),
+		 1024);
+	put_each(b, &board, "writer_memory_bytes", ",kind=\"private\"", offsetof(struct worker_row, private_kib), 1024);
+	free(board.row);
+	put_writer_counter(b, api->live->hub, "writer_transactions_total", "Transactions that a writer has committed",
+			   STAT_BATCHES);
+	put_writer_counter(b, api->live->hub, "writer_operations_total", "Operations in these", STAT_BATCH_OPS);
+}
+
 static void put_gauges(struct buf *b, const struct api *api)
 {
-	struct board board = {.slots = hub_worker_slots(api->live->hub)};
+	struct board board = {.slots = hub_worker_slots(api->live->hub), .label = "worker"};
 	board.row = xcalloc(board.slots, sizeof(*board.row));
 	for (unsigned i = 0; i < board.slots; i++)
 		hub_worker_read(api->live->hub, i, &board.row[i]);
@@ -146,6 +192,7 @@ static void put_gauges(struct buf *b, const struct api *api)
 	put_head(b, "info", "gauge", "The version and the name of the node");
 	buf_printf(b, "tidings_info{version=\"%s\",node=\"%s\"} 1\n", PACKAGE_VERSION, api->live->conf->node_id);
 	put_workers(b, api, &board);
+	put_writers(b, api);
 	put_head(b, "store_pending", "gauge", "Operations of the database that a worker waits for");
 	put_each(b, &board, "store_pending", "", offsetof(struct worker_row, pending), 1);
 	put_head(b, "worker_memory_bytes", "gauge",

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What a worker notes of its requests, its transactions and itself: counters, the access log, the scoreboard's row. */
+/* What a worker notes of its requests and itself: counters, the access log, the scoreboard's row. */
 #include "core/base.h"
 #include "api/observe.h"
 
@@ -13,10 +13,6 @@
 #include "net/backlog.h"
 #include "net/conn.h"
 #include "net/intake.h"
-
-#include <fcntl.h>
-#include <stdio.h>
-#include <unistd.h>
 
 /* A line of the access log waits so long for others; so long before a file that takes nothing is tried again. */
 #define ACCESS_GATHER_MS 100
@@ -95,24 +91,7 @@ const struct http_observer door_observer = {
 	.opened = on_opened, .closed = on_closed, .answered = on_answered, .admits = door_admits, .left = door_left};
 const struct http_observer admin_observer = {.closed = on_admin_closed};
 
-/* ---- transactions ---- */
-
-static void on_batch(unsigned ops, unsigned sends, uint64_t usecs, void *ctx)
-{
-	(void)sends;
-	(void)ctx;
-	stat_add(STAT_BATCHES, 1);
-	stat_add(STAT_BATCH_OPS, ops);
-	stat_observe(STAT_HIST_BATCH, ops);
-	stat_observe(STAT_HIST_COMMIT, usecs);
-}
-
-static void on_retry(const char *why, void *ctx)
-{
-	(void)ctx;
-	stat_add(STAT_BATCH_RETRIES, 1);
-	log_warn_gated("store: a transaction is run again: %s", why);
-}
+/* ---- the database ---- */
 
 static void on_link(bool up, void *ctx)
 {
@@ -126,7 +105,7 @@ static void on_link(bool up, void *ctx)
 	observe_report(api);
 }
 
-const struct store_observer observe_store = {.batch = on_batch, .retry = on_retry, .link = on_link};
+const struct store_observer observe_store = {.link = on_link};
 
 /* ---- the worker itself ---- */
 
@@ -143,29 +122,11 @@ void observe_fini(struct api *api)
 		stat_set((enum stat_gauge)g, 0);
 }
 
-/* proc(5): statm counts pages; the third field is what is backed by files or shared. */
-static void read_memory(struct api *api)
-{
-	char text[128];
-	unsigned long resident, shared;
-	int fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return;
-	ssize_t len = read(fd, text, sizeof(text) - 1);
-	close(fd);
-	text[len > 0 ? len : 0] = '\0';
-	if (sscanf(text, "%*u %lu %lu", &resident, &shared) != 2)
-		return;
-	unsigned long page_kib = (unsigned long)sysconf(_SC_PAGESIZE) / 1024;
-	api->resident_kib = (uint32_t)(resident * page_kib);
-	api->private_kib = (uint32_t)((resident - shared) * page_kib);
-}
-
 void observe_report(struct api *api)
 {
 	int64_t now = clock_mono_ms();
 	if (api->resident_kib == 0 || now - api->memory_read_ms >= MEMORY_MS) {
-		read_memory(api);
+		heap_read_memory(&api->resident_kib, &api->private_kib);
 		api->memory_read_ms = now;
 		heap_give_back(api->private_kib, now);
 	}

@@ -119,7 +119,21 @@ static void print_workers(const struct json *answer)
 		{"connections", "CONNS", 7}, {"websockets", "WS", 7}, {"restarts", "RESTARTS", 8},
 		{"database", "DATABASE", 9}, {"redis", "REDIS", 5},   {"started_at", "STARTED", 24},
 	};
+	static const struct column of_writers[] = {
+		{"slot", "WRITER", 6},
+		{"pid", "PID", 8},
+		{"state", "STATE", 9},
+		{"queue", "QUEUE", 6},
+		{"batch_size", "BATCH", 5},
+		{"transactions", "TRANSACTIONS", 12},
+		{"operations", "OPERATIONS", 12},
+		{"restarts", "RESTARTS", 8},
+		{"database", "DATABASE", 9},
+		{"started_at", "STARTED", 24},
+	};
 	print_table(json_get(answer, "workers"), columns, ARRAY_LEN(columns));
+	putchar('\n');
+	print_table(json_get(answer, "writers"), of_writers, ARRAY_LEN(of_writers));
 }
 
 static void print_sessions(const struct json *answer)

@@ -117,6 +117,9 @@ static void put_node(struct buf *b, const struct json *status, const struct rate
 	buf_printf(b, "workers     %8" PRId64 " of %" PRId64 " ready, %" PRId64 " restarts%s",
 		   number_of(status, "workers_ready"), number_of(status, "workers"),
 		   number_of(status, "worker_restarts"), eol);
+	buf_printf(b, "writers     %8" PRId64 " of %" PRId64 " ready, %" PRId64 " restarts%s",
+		   number_of(status, "writers_ready"), number_of(status, "writers"),
+		   number_of(status, "writer_restarts"), eol);
 	buf_printf(b, "connections %8" PRId64 "%s", number_of(status, "connections"), eol);
 	buf_printf(b, "sessions    %8" PRId64 " of %" PRId64 "%s", number_of(status, "sessions"),
 		   number_of(status, "sessions_max"), eol);
@@ -141,9 +144,22 @@ static void put_workers(struct buf *b, const struct json *workers, const char *e
 	}
 }
 
+static void put_writers(struct buf *b, const struct json *workers, const char *eol)
+{
+	const struct json *list = json_get(workers, "writers");
+	buf_printf(b, "%sWRITER    PID STATE      QUEUE  BATCH TRANSACTIONS RESTARTS%s", eol, eol);
+	for (const struct json *w = list != NULL ? list->child : NULL; w != NULL; w = w->next) {
+		struct str state = text_of(w, "state");
+		buf_printf(b, "%4" PRId64 " %8" PRId64 " %-9.*s %6" PRId64 " %6" PRId64 " %12" PRId64 " %8" PRId64 "%s",
+			   number_of(w, "slot"), number_of(w, "pid"), (int)state.len, state.s, number_of(w, "queue"),
+			   number_of(w, "batch_size"), number_of(w, "transactions"), number_of(w, "restarts"), eol);
+	}
+}
+
 static void put_json(struct buf *b, const struct json *status, const struct rates *r)
 {
-	static const char *const same[] = {"workers",	 "workers_ready", "worker_restarts", "connections",
+	static const char *const same[] = {"workers",	 "workers_ready", "worker_restarts",
+					   "writers",	 "writers_ready", "connections",
 					   "websockets", "sessions",	  "store_pending"};
 	buf_printf(b, "{");
 	for (size_t i = 0; i < ARRAY_LEN(same); i++)
@@ -221,6 +237,7 @@ static int show(struct top *t)
 		if (workers == NULL)
 			return -1;
 		put_workers(&t->text, workers, eol);
+		put_writers(&t->text, workers, eol);
 		buf_printf(&t->text, "%s", t->live ? SCREEN_REST : "");
 	}
 	fwrite(t->text.data, 1, t->text.len, stdout);

@@ -110,7 +110,7 @@ struct im *im_new(const struct im_options *opt, char **err_r)
 	api->doc = json_doc_new();
 	backlog_set_budget(loop_backlog(live->loop), (size_t)live->conf->worker_unsent);
 	observe_start(api);
-	live->store = store_new(loop_base(live->loop), live->conf, &observe_store, api);
+	live->store = store_new_with_writers(loop_base(live->loop), live->conf, &observe_store, api);
 	live->bus = bus_new(loop_base(live->loop), live->conf, &push_bus_events, live);
 	api->http = http_server_new(live->loop, live->conf, &http_door, &door_observer, api);
 	if (live->conf->proxy_protocol)
@@ -161,6 +161,11 @@ void im_accept(struct im *im, int fd, enum im_door door, const struct addr *peer
 	ASSERT(door != IM_DOOR_TLS || im->tls != NULL);
 	http_server_accept(door == IM_DOOR_ADMIN ? im->api.admin : im->api.http, fd, peer,
 			   door == IM_DOOR_TLS ? im->tls : NULL);
+}
+
+void im_take_writer(struct im *im, unsigned index, int fd)
+{
+	store_take_writer(im->live.store, index, fd);
 }
 
 static size_t goodbyes_now(const struct im *im, size_t left)

@@ -44,6 +44,8 @@ void im_free(struct im **im);
 
 /* Takes over a connected, non-blocking socket. */
 void im_accept(struct im *im, int fd, enum im_door door, const struct addr *peer);
+/* A stream socket to the writer process of that number, under conf->writers; taken over. */
+void im_take_writer(struct im *im, unsigned index, int fd);
 /*
  * Says goodbye: answers carry Connection: close, idle HTTP connections end a little later, requests in progress are
  * answered, WebSockets get `reconnect` and 1001, spread so that they do not all come back at one moment. Done within

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Between the master and one worker: a SOCK_SEQPACKET pair. One way go orders, and sockets with them (SCM_RIGHTS,
- * unix(7)); the other way the worker reports what it has taken and can take. Nobody ever waits on it.
+ * Between the master and one worker or writer: a SOCK_SEQPACKET pair. One way go orders, and sockets with them
+ * (SCM_RIGHTS, unix(7)); the other way the process reports what it has taken and can take. Nobody ever waits on it.
  */
 #ifndef TIDINGS_PROC_CHANNEL_H
 #define TIDINGS_PROC_CHANNEL_H
@@ -18,12 +18,15 @@ enum order_kind {
 	ORDER_ACCESS_LOG, /* the same, of the access log */
 	ORDER_KICK,	  /* end the sessions of `user` */
 	ORDER_LOST,	  /* another worker of this node, `name`, has died */
-	ORDER_GROUP, /* add `user` to the group, or remove them; the answer goes to the descriptor, a line of JSON */
+	ORDER_GROUP,  /* add `user` to the group, or remove them; the answer goes to the descriptor, a line of JSON */
+	ORDER_WRITER, /* to a worker: a socket to writer `number`, in place of the one before */
+	ORDER_WORKER, /* to a writer: a socket to another worker */
 };
 
 struct order {
 	enum order_kind kind;
 	int door;		    /* enum im_door; ORDER_SOCKET */
+	unsigned number;	    /* ORDER_WRITER */
 	int64_t deadline_ms;	    /* ORDER_DRAIN */
 	struct addr peer;	    /* ORDER_SOCKET */
 	char user[USER_ID_MAX + 1]; /* ORDER_KICK, ORDER_GROUP */

@@ -69,6 +69,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	if (m->phase == MASTER_LEAVING && now >= m->stop_at_ms)
 		master_stop(m);
+	partners_update(m);
 	if (m->phase == MASTER_STOPPING) {
 		if (spawn_living(m) == 0) {
 			event_base_loopbreak(m->base);
@@ -263,6 +264,8 @@ static void release(struct master *m)
 	dispatch_close(m);
 	passing_drop_all(m);
 	free_events(m);
+	for (unsigned i = 0; i < m->slots; i++)
+		partners_end(&m->child[i]);
 	free(m->child);
 	if (m->base != NULL)
 		event_base_free(m->base);
@@ -310,11 +313,15 @@ static int prepare(struct master *m, char **err_r)
 		return -1;
 	m->wanted_connections = m->conf->worker_connections;
 	check_limits(m->conf);
-	/* A reload may double the workers. And twice that: while it drains the old ones, the new ones serve already. */
-	m->slots = 2 * RELOAD_GROWTH * (unsigned)m->conf->workers;
+	/* A reload may double the workers and the writers. And twice that: while it drains the old ones, the new ones
+	 * serve already. */
+	m->worker_slots = 2 * RELOAD_GROWTH * (unsigned)m->conf->workers;
+	unsigned writer_slots = 2 * RELOAD_GROWTH * (unsigned)m->conf->writers;
+	m->slots = m->worker_slots + writer_slots;
 	int64_t sessions = RELOAD_GROWTH * conf_connections_max(m->conf);
 	struct hub_size size = {
-		.workers = m->slots,
+		.workers = m->worker_slots,
+		.writers = writer_slots,
 		/* No reload comes to more connections than the configuration may ask for. */
 		.sessions = (unsigned)(sessions < CONF_CONNECTIONS_MAX ? sessions : CONF_CONNECTIONS_MAX),
 		.buckets = 1u << 16,
@@ -334,7 +341,8 @@ static int prepare(struct master *m, char **err_r)
 #endif
 	m->child = xcalloc(m->slots, sizeof(*m->child));
 	for (unsigned i = 0; i < m->slots; i++)
-		m->child[i] = (struct child){.m = m, .slot = i, .channel = -1};
+		m->child[i] = (struct child){
+			.m = m, .kind = i < m->worker_slots ? CHILD_WORKER : CHILD_WRITER, .slot = i, .channel = -1};
 	m->base = event_base_new();
 	m->tick = evtimer_new(m->base, on_tick, m);
 	m->control = control_new(m, err_r);

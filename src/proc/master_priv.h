@@ -17,6 +17,7 @@
 struct event;
 struct event_base;
 struct master;
+struct order;
 
 /* So many sockets may be under way to a worker: the channel holds some hundreds, and orders have to find room, too. */
 #define UNDER_WAY_MAX 64
@@ -37,12 +38,20 @@ struct waiting {
 	struct passed passed;
 };
 
-/* A worker's slot, as the master sees it. */
+enum child_kind { CHILD_WORKER, CHILD_WRITER };
+
+/* The slot of a worker or a writer, as the master sees it. */
 struct child {
 	struct master *m;
-	unsigned slot;
-	pid_t pid; /* 0: nobody there */
+	enum child_kind kind;
+	unsigned slot; /* of the hub: the workers' come first */
+	pid_t pid;     /* 0: nobody there */
 	char name[WORKER_NAME_LEN + 1];
+	/* partners.c */
+	uint64_t serial;   /* of the process, among all there were */
+	unsigned index;	   /* of a writer: which one it is to workers of its generation */
+	unsigned partners; /* of a worker: how many writers it knows */
+	uint64_t *partner; /* the serial of the process that each is; 0: none yet */
 	int channel;
 	uint32_t generation; /* of the configuration it runs with */
 	bool was_ready;	     /* else it counts as a failed start */
@@ -76,7 +85,7 @@ struct listener {
 struct control;
 struct upgrade;
 
-/* How many times the workers of the start a reload may ask for; the hub has room for those. */
+/* How many times the workers, and writers, of the start a reload may ask for; the hub has room for those. */
 #define RELOAD_GROWTH 2
 
 enum master_phase {
@@ -92,7 +101,9 @@ struct master {
 	struct event_base *base;
 	struct hub *hub;
 	struct child *child;
-	unsigned slots;
+	unsigned slots, worker_slots; /* all; the others are writers' */
+	uint64_t last_serial;
+	bool quitting;		/* nobody is replaced any more */
 	bool daemon;		/* -D: there is no stderr */
 	int wanted_connections; /* worker_connections as configured; conf has what the system allows */
 	struct listener *listener;
@@ -116,14 +127,23 @@ struct master {
 
 /* spawn.c */
 extern pid_t (*spawn_fork)(void); /* fork(), but in tests */
-/* Starts workers of the present generation in free slots until conf->workers of them live. */
+/*
+ * Starts workers and writers of the present generation in free slots until as many live as are configured. While
+ * stopping only writers, and as long as there are workers.
+ */
 void spawn_fill(struct master *m);
 /* Collects the dead, and replaces those that were not told to leave. */
 void spawn_reap(struct master *m);
-/* Tells the workers of older generations (or, if all, every one) to drain within that time. */
+/* Tells the workers of older generations (or, if all, every one) to drain within that time. Writers leave after them.
+ */
 void spawn_drain(struct master *m, bool all, int64_t patience_ms);
 void spawn_quit_all(struct master *m);
-/* Gives the workers the event log that the master has opened again, and the access log, which they may not open. */
+/* Sends an order, as far as the child takes one. */
+void spawn_tell(struct child *c, const struct order *order, int fd);
+/* "worker", "writer", and its number for people. */
+const char *child_kind_name(const struct child *c);
+unsigned child_number(const struct child *c);
+/* Gives the processes the event log that the master has opened again, and the access log, which they may not open. */
 void spawn_reopen_all(struct master *m);
 /* Ends a user's sessions in the whole cluster. */
 void spawn_kick(struct master *m, const char *user_id);
@@ -131,14 +151,25 @@ void spawn_kick(struct master *m, const char *user_id);
  * none can. */
 bool spawn_change_group(struct master *m, const struct order *order, int fd);
 unsigned spawn_living(const struct master *m);
-unsigned spawn_free_slots(const struct master *m);
-/* As many of the present generation as there are to be. */
+unsigned spawn_living_of(const struct master *m, enum child_kind kind);
+unsigned spawn_free_slots(const struct master *m, enum child_kind kind);
+/* As many workers and writers of the present generation as there are to be. */
 bool spawn_all_ready(const struct master *m);
 void spawn_kill_all(struct master *m);
 /* To this one process: 0 and -1 would be everybody. */
 void spawn_signal(const struct child *c, int signal);
 /* In a fresh child: everything of the master's that a worker has no business with. */
 void master_release(struct master *m, unsigned keep_slot);
+
+/* partners.c: sockets between workers and writers */
+/* The process of this slot is about to start, or has died. */
+void partners_begin(struct child *c);
+void partners_end(struct child *c);
+/*
+ * Connects workers with the writers that they are not connected with, as far as they take orders, and lets writers of
+ * older generations leave, or all while stopping, that no worker is connected with.
+ */
+void partners_update(struct master *m);
 
 /* dispatch.c */
 /* Opens what the configuration lists and keeps what stands already. 0, or -1 with a reason to be freed; then nothing
@@ -169,7 +200,7 @@ void passing_end(struct child *c);
 /* Closes all of them, in this process. */
 void passing_drop_all(struct master *m);
 
-/* watchdog.c: from now on workers that hang are killed. */
+/* watchdog.c: from now on workers and writers that hang are killed. */
 void watchdog_start(struct master *m);
 
 /* upgrade.c, in the old server */

@@ -29,7 +29,8 @@
 
 static bool has_room(const struct child *c, enum im_door door, int64_t now)
 {
-	if (c->pid == 0 || c->told_to_leave || c->state != WORKER_READY || c->deaf || now - c->lived_ms >= SILENCE_MS)
+	if (c->kind != CHILD_WORKER || c->pid == 0 || c->told_to_leave || c->state != WORKER_READY || c->deaf ||
+	    now - c->lived_ms >= SILENCE_MS)
 		return false;
 	if (door == IM_DOOR_ADMIN)
 		return c->admin_under_way < ADMIN_UNDER_WAY_MAX &&
@@ -152,7 +153,8 @@ static bool hear(struct child *c)
 	for (int i = 0; i < 2 * KEPT_MAX && (got = channel_receive_report(c->channel, &r)) > 0; i++) {
 		if (believe(c, &r) == 0)
 			continue;
-		log_error("worker %u, process %d, reports what cannot be; it is killed", c->slot, (int)c->pid);
+		log_error("%s %u, process %d, reports what cannot be; it is killed", child_kind_name(c),
+			  child_number(c), (int)c->pid);
 		spawn_signal(c, SIGKILL);
 		return false;
 	}

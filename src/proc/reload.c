@@ -35,8 +35,10 @@ static char *carried_over_fault(const struct master *m, const struct conf *next,
 		free(fault);
 		fault = text;
 	}
-	if (fault == NULL && (unsigned)next->workers > m->slots / 2)
+	if (fault == NULL && (unsigned)next->workers > m->worker_slots / 2)
 		fault = xasprintf("%s: workers: more than twice as many as at the start need a restart", next->path);
+	if (fault == NULL && (unsigned)next->writers > (m->slots - m->worker_slots) / 2)
+		fault = xasprintf("%s: writers: more than twice as many as at the start need a restart", next->path);
 	return fault;
 }
 
@@ -67,7 +69,8 @@ struct conf *reload_read(const struct master *m, conf_differs_fn *tell, void *ar
 static int apply(struct master *m, struct conf *next, char **err_r)
 {
 	const char *reason;
-	if (spawn_free_slots(m) < (unsigned)next->workers) {
+	if (spawn_free_slots(m, CHILD_WORKER) < (unsigned)next->workers ||
+	    spawn_free_slots(m, CHILD_WRITER) < (unsigned)next->writers) {
 		*err_r = xstrdup("the workers of the last reloads are still draining; try again when they have left");
 		return -1;
 	}

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Workers' births and deaths. A worker that had been ready is replaced at once; one
+ * Births and deaths of workers and writers. One that had been ready is replaced at once; one
  * that failed to start, or for which there was no process, is waited for longer each time, so that a fault of the
  * set-up does not burn the machine, and no client can make the throttle bite.
  */
@@ -12,12 +12,14 @@
 #include "core/log.h"
 #include "proc/channel.h"
 #include "proc/worker.h"
+#include "proc/writer.h"
 
 #include <errno.h>
 #include <event2/event.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -26,12 +28,59 @@
 
 pid_t (*spawn_fork)(void) = fork;
 
+const char *child_kind_name(const struct child *c)
+{
+	return c->kind == CHILD_WRITER ? "writer" : "worker";
+}
+
+unsigned child_number(const struct child *c)
+{
+	return c->kind == CHILD_WRITER ? c->slot - c->m->worker_slots : c->slot;
+}
+
+/* In the child. */
+static void run(struct master *m, const struct child *child, int channel)
+{
+	struct conf *conf = m->conf;
+	struct hub *hub = m->hub;
+	struct child c = *child;
+	unsigned number = child_number(child);
+	int status;
+	m->conf = NULL;
+	m->hub = NULL;
+	master_release(m, c.slot);
+	if (c.kind == CHILD_WRITER) {
+		conf_forget_keys(conf);
+		status = writer_run(conf, hub, c.slot, number, channel);
+	} else {
+		status = worker_run(conf, hub, c.slot, c.name, channel);
+	}
+	conf_free(&conf);
+	hub_free(&hub);
+	close(channel);
+	exit(status);
+}
+
+static pid_t fork_child(const struct child *c)
+{
+	char before[16];
+	if (c->kind != CHILD_WRITER)
+		return spawn_fork();
+	/* The name is inherited: a writer is never seen under another one. */
+	prctl(PR_GET_NAME, before);
+	prctl(PR_SET_NAME, WRITER_COMM);
+	pid_t pid = spawn_fork();
+	if (pid != 0)
+		prctl(PR_SET_NAME, before);
+	return pid;
+}
+
 /* False, with the reason logged, if the system has no process or channel for it now. */
 static bool start(struct master *m, struct child *c)
 {
 	int pair[2];
 	if (channel_pair(pair) != 0) {
-		log_error("cannot make a channel for worker %u: %s", c->slot, strerror(errno));
+		log_error("cannot make a channel for %s %u: %s", child_kind_name(c), child_number(c), strerror(errno));
 		return false;
 	}
 	struct worker_row *row = hub_master_begin(m->hub, c->slot);
@@ -42,9 +91,9 @@ static bool start(struct master *m, struct child *c)
 	hub_master_end(m->hub, c->slot);
 
 	id_random(c->name, WORKER_NAME_LEN);
-	pid_t pid = spawn_fork();
+	pid_t pid = fork_child(c);
 	if (pid < 0) {
-		log_error("cannot fork worker %u: %s", c->slot, strerror(errno));
+		log_error("cannot fork %s %u: %s", child_kind_name(c), child_number(c), strerror(errno));
 		hub_worker_forget(m->hub, c->slot);
 		close(pair[0]);
 		close(pair[1]);
@@ -52,21 +101,10 @@ static bool start(struct master *m, struct child *c)
 	}
 	if (pid == 0) {
 		close(pair[0]);
-		struct conf *conf = m->conf;
-		struct hub *hub = m->hub;
-		unsigned slot = c->slot;
-		char name[sizeof(c->name)];
-		memcpy(name, c->name, sizeof(name));
-		m->conf = NULL;
-		m->hub = NULL;
-		master_release(m, slot);
-		int status = worker_run(conf, hub, slot, name, pair[1]);
-		conf_free(&conf);
-		hub_free(&hub);
-		close(pair[1]);
-		exit(status);
+		run(m, c, pair[1]);
 	}
 	close(pair[1]);
+	partners_begin(c);
 	c->pid = pid;
 	c->channel = pair[0];
 	c->generation = m->generation;
@@ -77,7 +115,7 @@ static bool start(struct master *m, struct child *c)
 	row = hub_master_begin(m->hub, c->slot);
 	row->pid = pid;
 	hub_master_end(m->hub, c->slot);
-	log_info("worker %u started as process %d", c->slot, (int)pid);
+	log_info("%s %u started as process %d", child_kind_name(c), child_number(c), (int)pid);
 	return true;
 }
 
@@ -103,19 +141,19 @@ static void respawn_later(struct child *c)
 	evtimer_add(c->respawn, &tv);
 }
 
-void spawn_fill(struct master *m)
+static void fill(struct master *m, enum child_kind kind, unsigned wanted)
 {
 	unsigned present = 0;
-	if (m->phase == MASTER_STOPPING)
-		return;
 	for (unsigned i = 0; i < m->slots; i++) {
 		const struct child *c = &m->child[i];
+		if (c->kind != kind)
+			continue;
 		/* One that is waited for keeps its place. */
 		present += (c->pid != 0 && c->generation == m->generation && !c->told_to_leave) || c->respawn != NULL;
 	}
-	for (unsigned i = 0; i < m->slots && present < (unsigned)m->conf->workers; i++) {
+	for (unsigned i = 0; i < m->slots && present < wanted; i++) {
 		struct child *c = &m->child[i];
-		if (c->pid == 0 && c->respawn == NULL) {
+		if (c->kind == kind && c->pid == 0 && c->respawn == NULL) {
 			if (!start(m, c)) {
 				c->failures++;
 				respawn_later(c);
@@ -123,6 +161,19 @@ void spawn_fill(struct master *m)
 			present++;
 		}
 	}
+}
+
+void spawn_fill(struct master *m)
+{
+	bool stopping = m->phase == MASTER_STOPPING;
+	if (m->quitting)
+		return;
+	/* Workers that drain have something to write to the end. */
+	if (!stopping || spawn_living_of(m, CHILD_WORKER) > 0)
+		fill(m, CHILD_WRITER, (unsigned)m->conf->writers);
+	if (!stopping)
+		fill(m, CHILD_WORKER, (unsigned)m->conf->workers);
+	partners_update(m);
 }
 
 void spawn_signal(const struct child *c, int signal)
@@ -135,11 +186,11 @@ void spawn_signal(const struct child *c, int signal)
  * A worker has room for orders (UNDER_WAY_MAX) unless it does not run: then it cannot leave by itself either. One that
  * has closed its channel is about to end.
  */
-static void tell(struct child *c, const struct order *order, int fd)
+void spawn_tell(struct child *c, const struct order *order, int fd)
 {
 	if (c->pid == 0 || channel_send(c->channel, order, fd) == 0 || errno == EPIPE || errno == ECONNRESET)
 		return;
-	log_error_gated("worker %u takes no orders: %s", c->slot, strerror(errno));
+	log_error_gated("%s %u takes no orders: %s", child_kind_name(c), child_number(c), strerror(errno));
 	if (order->kind == ORDER_DRAIN || order->kind == ORDER_QUIT)
 		spawn_signal(c, SIGKILL);
 }
@@ -150,26 +201,30 @@ static void tell_lost(struct master *m, const char *name)
 	struct order order = {.kind = ORDER_LOST};
 	memcpy(order.name, name, sizeof(order.name));
 	for (unsigned i = 0; i < m->slots; i++)
-		tell(&m->child[i], &order, -1);
+		if (m->child[i].kind == CHILD_WORKER)
+			spawn_tell(&m->child[i], &order, -1);
 }
 
 static void buried(struct child *c, int status)
 {
 	struct master *m = c->m;
 	bool expected = c->told_to_leave && WIFEXITED(status) && WEXITSTATUS(status) == 0;
+	const char *kind = child_kind_name(c);
+	unsigned number = child_number(c);
 
 	passing_end(c);
+	partners_end(c);
 	if (WIFSIGNALED(status))
-		log_error("worker %u, process %d, died of signal %d", c->slot, (int)c->pid, WTERMSIG(status));
+		log_error("%s %u, process %d, died of signal %d", kind, number, (int)c->pid, WTERMSIG(status));
 	else if (!expected)
-		log_error("worker %u, process %d, died with status %d", c->slot, (int)c->pid, WEXITSTATUS(status));
+		log_error("%s %u, process %d, died with status %d", kind, number, (int)c->pid, WEXITSTATUS(status));
 	else
-		log_info("worker %u, process %d, left", c->slot, (int)c->pid);
+		log_info("%s %u, process %d, left", kind, number, (int)c->pid);
 	hub_worker_forget(m->hub, c->slot);
 	close(c->channel);
 	c->channel = -1;
 	c->pid = 0;
-	if (!expected && c->was_ready)
+	if (!expected && c->was_ready && c->kind == CHILD_WORKER)
 		tell_lost(m, c->name);
 	if (c->told_to_leave)
 		return;
@@ -177,7 +232,7 @@ static void buried(struct child *c, int status)
 	mine->restarts++;
 	hub_master_end(m->hub, c->slot);
 	c->failures = c->was_ready ? 0 : c->failures + 1;
-	if (!c->was_ready && m->phase != MASTER_STOPPING)
+	if (!c->was_ready && (m->phase != MASTER_STOPPING || c->kind == CHILD_WRITER))
 		respawn_later(c);
 }
 
@@ -198,19 +253,21 @@ void spawn_drain(struct master *m, bool all, int64_t patience_ms)
 	struct order order = {.kind = ORDER_DRAIN, .deadline_ms = patience_ms};
 	for (unsigned i = 0; i < m->slots; i++) {
 		struct child *c = &m->child[i];
-		if (c->pid == 0 || c->told_to_leave || (!all && c->generation == m->generation))
+		if (c->kind != CHILD_WORKER || c->pid == 0 || c->told_to_leave ||
+		    (!all && c->generation == m->generation))
 			continue;
 		c->told_to_leave = true;
-		tell(c, &order, -1);
+		spawn_tell(c, &order, -1);
 	}
 }
 
 void spawn_quit_all(struct master *m)
 {
 	struct order order = {.kind = ORDER_QUIT};
+	m->quitting = true;
 	for (unsigned i = 0; i < m->slots; i++) {
 		m->child[i].told_to_leave = true;
-		tell(&m->child[i], &order, -1);
+		spawn_tell(&m->child[i], &order, -1);
 	}
 }
 
@@ -220,9 +277,9 @@ void spawn_reopen_all(struct master *m)
 	const char *path = m->conf->log.access;
 	int fd = path[0] != '\0' ? access_log_open_file(path) : -1;
 	for (unsigned i = 0; i < m->slots; i++) {
-		tell(&m->child[i], &log, log_fd());
-		if (fd >= 0)
-			tell(&m->child[i], &access_log, fd);
+		spawn_tell(&m->child[i], &log, log_fd());
+		if (fd >= 0 && m->child[i].kind == CHILD_WORKER)
+			spawn_tell(&m->child[i], &access_log, fd);
 	}
 	if (fd >= 0)
 		close(fd);
@@ -234,14 +291,15 @@ void spawn_kick(struct master *m, const char *user_id)
 	snprintf(order.user, sizeof(order.user), "%s", user_id);
 	/* All of them, for Redis may be away; who hears it twice has nobody left to end. */
 	for (unsigned i = 0; i < m->slots; i++)
-		tell(&m->child[i], &order, -1);
+		if (m->child[i].kind == CHILD_WORKER)
+			spawn_tell(&m->child[i], &order, -1);
 }
 
 bool spawn_change_group(struct master *m, const struct order *order, int fd)
 {
 	for (unsigned i = 0; i < m->slots; i++) {
 		const struct child *c = &m->child[i];
-		if (c->pid != 0 && !c->told_to_leave && c->state == WORKER_READY &&
+		if (c->kind == CHILD_WORKER && c->pid != 0 && !c->told_to_leave && c->state == WORKER_READY &&
 		    channel_send(c->channel, order, fd) == 0)
 			return true;
 	}
@@ -250,32 +308,40 @@ bool spawn_change_group(struct master *m, const struct order *order, int fd)
 
 bool spawn_all_ready(const struct master *m)
 {
-	int ready = 0;
+	int ready[] = {[CHILD_WORKER] = 0, [CHILD_WRITER] = 0};
 	for (unsigned i = 0; i < m->slots; i++) {
 		const struct child *c = &m->child[i];
-		ready += c->pid != 0 && !c->told_to_leave && c->generation == m->generation && c->state == WORKER_READY;
+		ready[c->kind] +=
+			c->pid != 0 && !c->told_to_leave && c->generation == m->generation && c->state == WORKER_READY;
 	}
-	return ready >= m->conf->workers;
+	return ready[CHILD_WORKER] >= m->conf->workers && ready[CHILD_WRITER] >= m->conf->writers;
 }
 
 unsigned spawn_living(const struct master *m)
 {
+	return spawn_living_of(m, CHILD_WORKER) + spawn_living_of(m, CHILD_WRITER);
+}
+
+unsigned spawn_living_of(const struct master *m, enum child_kind kind)
+{
 	unsigned n = 0;
 	for (unsigned i = 0; i < m->slots; i++)
-		n += m->child[i].pid != 0;
+		n += m->child[i].kind == kind && m->child[i].pid != 0;
 	return n;
 }
 
-unsigned spawn_free_slots(const struct master *m)
+unsigned spawn_free_slots(const struct master *m, enum child_kind kind)
 {
-	return m->slots - spawn_living(m);
+	unsigned all = kind == CHILD_WORKER ? m->worker_slots : m->slots - m->worker_slots;
+	return all - spawn_living_of(m, kind);
 }
 
 void spawn_kill_all(struct master *m)
 {
 	for (unsigned i = 0; i < m->slots; i++) {
 		if (m->child[i].pid != 0) {
-			log_warn("worker %u did not leave in time and is killed", i);
+			log_warn("%s %u did not leave in time and is killed", child_kind_name(&m->child[i]),
+				 child_number(&m->child[i]));
 			spawn_signal(&m->child[i], SIGKILL);
 		}
 	}

@@ -55,11 +55,26 @@ static const char *state_name(const struct master *m, bool serves)
 	return "unknown";
 }
 
+static void put_writers_sum(const struct master *m, struct json_out *o)
+{
+	uint64_t ready = 0, living = 0, restarts = 0;
+	for (unsigned i = m->worker_slots; i < m->slots; i++) {
+		struct worker_row row;
+		hub_worker_read(m->hub, i, &row);
+		restarts += row.restarts;
+		living += row.state != WORKER_FREE;
+		ready += row.state == WORKER_READY;
+	}
+	put_number(o, "writers", living);
+	put_number(o, "writers_ready", ready);
+	put_number(o, "writer_restarts", restarts);
+}
+
 void status_put(const struct master *m, struct json_out *o)
 {
 	uint64_t ready = 0, living = 0, connections = 0, websockets = 0, restarts = 0, pending = 0;
 	bool database = true, redis = true, read_only = false;
-	for (unsigned i = 0; i < m->slots; i++) {
+	for (unsigned i = 0; i < m->worker_slots; i++) {
 		struct worker_row row;
 		hub_worker_read(m->hub, i, &row);
 		restarts += row.restarts;
@@ -87,6 +102,7 @@ void status_put(const struct master *m, struct json_out *o)
 	put_number(o, "workers", living);
 	put_number(o, "workers_ready", ready);
 	put_number(o, "worker_restarts", restarts);
+	put_writers_sum(m, o);
 	put_number(o, "connections", connections);
 	put_number(o, "websockets", websockets);
 	put_number(o, "sessions", presence_total(m->hub));
@@ -104,32 +120,67 @@ void status_put(const struct master *m, struct json_out *o)
 	put_histograms(m, o);
 }
 
+/* What a worker's and a writer's row begin with. False: there is none in the slot. */
+static bool begin_row(const struct master *m, struct json_out *o, unsigned slot, unsigned number,
+		      struct worker_row *row_r)
+{
+	hub_worker_read(m->hub, slot, row_r);
+	if (row_r->state == WORKER_FREE)
+		return false;
+	json_object(o);
+	put_number(o, "slot", number);
+	put_number(o, "pid", (uint64_t)row_r->pid);
+	json_key(o, "state");
+	json_cstr(o, worker_state_name((enum worker_state)row_r->state));
+	json_key(o, "started_at");
+	json_time(o, row_r->started_ms);
+	put_number(o, "restarts", row_r->restarts);
+	return true;
+}
+
+static void put_worker(const struct master *m, struct json_out *o, unsigned slot)
+{
+	struct worker_row row;
+	if (!begin_row(m, o, slot, slot, &row))
+		return;
+	put_number(o, "connections", row.connections);
+	put_number(o, "websockets", row.websockets);
+	put_number(o, "sockets_passed", row.passed);
+	put_number(o, "store_pending", row.pending);
+	put_flag(o, "database", row.database_up);
+	put_flag(o, "database_read_only", row.read_only);
+	put_flag(o, "redis", row.redis_up);
+	json_object_end(o);
+}
+
+/* What a slot's processes have counted goes on through their deaths. */
+static void put_writer(const struct master *m, struct json_out *o, unsigned slot)
+{
+	struct worker_row row;
+	if (!begin_row(m, o, slot, slot - m->worker_slots, &row))
+		return;
+	uint64_t batches = stats_of(m->hub, slot, STAT_BATCHES), ops = stats_of(m->hub, slot, STAT_BATCH_OPS);
+	put_number(o, "workers", row.connections);
+	put_number(o, "queue", row.pending);
+	put_number(o, "transactions", batches);
+	put_number(o, "operations", ops);
+	put_number(o, "batch_size", batches > 0 ? (ops + batches / 2) / batches : 0);
+	put_flag(o, "database", row.database_up);
+	put_flag(o, "database_read_only", row.read_only);
+	json_object_end(o);
+}
+
 void status_put_workers(const struct master *m, struct json_out *o)
 {
 	json_key(o, "workers");
 	json_array(o);
-	for (unsigned i = 0; i < m->slots; i++) {
-		struct worker_row row;
-		hub_worker_read(m->hub, i, &row);
-		if (row.state == WORKER_FREE)
-			continue;
-		json_object(o);
-		put_number(o, "slot", i);
-		put_number(o, "pid", (uint64_t)row.pid);
-		json_key(o, "state");
-		json_cstr(o, worker_state_name((enum worker_state)row.state));
-		json_key(o, "started_at");
-		json_time(o, row.started_ms);
-		put_number(o, "restarts", row.restarts);
-		put_number(o, "connections", row.connections);
-		put_number(o, "websockets", row.websockets);
-		put_number(o, "sockets_passed", row.passed);
-		put_number(o, "store_pending", row.pending);
-		put_flag(o, "database", row.database_up);
-		put_flag(o, "database_read_only", row.read_only);
-		put_flag(o, "redis", row.redis_up);
-		json_object_end(o);
-	}
+	for (unsigned i = 0; i < m->worker_slots; i++)
+		put_worker(m, o, i);
+	json_array_end(o);
+	json_key(o, "writers");
+	json_array(o);
+	for (unsigned i = m->worker_slots; i < m->slots; i++)
+		put_writer(m, o, i);
 	json_array_end(o);
 }
 

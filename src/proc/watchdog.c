@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Finds workers that hang: each says in the hub every second that it lives. One that has not for too long is aborted,
- * so that it leaves a core, and then killed; spawn.c replaces it as any other dead one.
+ * Finds workers and writers that hang: each says in the hub every second that it lives. One that has not for too long
+ * is aborted, so that it leaves a core, and then killed; spawn.c replaces it as any other dead one.
  */
 #include "core/base.h"
 #include "proc/master_priv.h"
@@ -44,8 +44,8 @@ static void look_at(struct child *c, int64_t now)
 		if (c->looks >= c->aborted_at + ABORT_LOOKS)
 			spawn_signal(c, SIGKILL);
 	} else if (c->looks > LOOKS_MIN && silent_ms >= (row.alive_ms != 0 ? SILENCE_MAX_MS : START_MAX_MS)) {
-		log_error("worker %u, process %d, hangs: silent for %d s; it is killed", c->slot, (int)c->pid,
-			  (int)(silent_ms / 1000));
+		log_error("%s %u, process %d, hangs: silent for %d s; it is killed", child_kind_name(c),
+			  child_number(c), (int)c->pid, (int)(silent_ms / 1000));
 		spawn_signal(c, SIGABRT);
 		c->aborted_at = c->looks;
 	}

@@ -9,15 +9,11 @@
 #include "im/im.h"
 #include "net/loop.h"
 #include "proc/channel.h"
+#include "proc/process.h"
 
 #include <errno.h>
 #include <event2/event.h>
-#include <grp.h>
-#include <pwd.h>
-#include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #define REPORT_MS 1000
 #define STEP_MS 100
@@ -162,6 +158,14 @@ static void obey(struct worker *w, const struct order *o, int fd)
 	case ORDER_GROUP:
 		im_change_group(w->im, o->group_id, o->user, o->removes, o->bans, fd);
 		break;
+	case ORDER_WRITER:
+		if (fd >= 0)
+			im_take_writer(w->im, o->number, fd);
+		else
+			log_error_gated("a writer cannot be reached: this process may open no more files");
+		break;
+	case ORDER_WORKER:
+		break; /* a writer's */
 	case ORDER_LOG:
 		log_take_fd(fd);
 		break;
@@ -193,43 +197,22 @@ static void on_orders(evutil_socket_t channel, short what, void *arg)
 		tell_master(w);
 }
 
-static int drop_privileges(const char *user)
-{
-	if (user[0] == '\0' || geteuid() != 0)
-		return 0;
-	const struct passwd *pw = getpwnam(user);
-	if (pw == NULL || initgroups(user, pw->pw_gid) != 0 || setgid(pw->pw_gid) != 0 || setuid(pw->pw_uid) != 0) {
-		log_error("cannot become the user %s: %s", user, pw == NULL ? "no such user" : strerror(errno));
-		return -1;
-	}
-	return 0;
-}
-
 int worker_run(const struct conf *conf, struct hub *hub, unsigned slot, const char *name, int channel)
 {
-	char who[32], *reason;
+	char *reason;
 	struct worker w = {.conf = conf, .hub = hub, .slot = slot, .channel = channel, .state = WORKER_STARTING};
 
-	snprintf(who, sizeof(who), "worker %u", slot);
-	log_identity(who);
-	signal(SIGPIPE, SIG_IGN);
-	/* A terminal's Ctrl-C, and a service manager's TERM, reach the whole group; the master decides what it means.
-	 */
-	signal(SIGINT, SIG_IGN);
-	signal(SIGTERM, SIG_IGN);
-	signal(SIGHUP, SIG_IGN);
-	signal(SIGUSR1, SIG_IGN);
-	signal(SIGUSR2, SIG_IGN);
+	process_begin("worker", slot);
 	/* The key of the certificate may be root's alone, and the folder of the log. */
 	access_log_open(conf->log.access, (enum log_format)conf->log.format);
 	struct tls_server *tls = NULL;
 	if (im_tls_new(conf, hub, &tls, &reason) != 0) {
 		log_error("%s", reason);
 		free(reason);
-		return WORKER_EXIT_UNABLE;
+		return PROCESS_UNABLE;
 	}
-	if (drop_privileges(conf->user) != 0)
-		return WORKER_EXIT_UNABLE;
+	if (process_drop_privileges(conf->user) != 0)
+		return PROCESS_UNABLE;
 	hub_join(hub);
 
 	log_start();
@@ -249,7 +232,7 @@ int worker_run(const struct conf *conf, struct hub *hub, unsigned slot, const ch
 		log_error("%s", reason);
 		free(reason);
 		loop_free(&w.loop);
-		return WORKER_EXIT_UNABLE;
+		return PROCESS_UNABLE;
 	}
 	w.orders = event_new(loop_base(w.loop), channel, EV_READ | EV_PERSIST, on_orders, &w);
 	event_add(w.orders, NULL);

@@ -7,9 +7,6 @@
 #include "core/conf.h"
 #include "hub/hub.h"
 
-/* An exit status that tells the master not to start it again at once: it could not begin its work. */
-#define WORKER_EXIT_UNABLE 78 /* EX_CONFIG of sysexits(3) */
-
 /* In the child; closes nothing it was not given. name: of WORKER_NAME_LEN characters. Returns the exit status. */
 int worker_run(const struct conf *conf, struct hub *hub, unsigned slot, const char *name, int channel);
 

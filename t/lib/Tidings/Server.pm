@@ -119,9 +119,12 @@ sub follow {
 	return $old;
 }
 
-sub worker_pids { my ($self) = @_; return children_of($self->{pid}) }
+sub worker_pids { my ($self) = @_; return grep { comm_of($_) ne 'tidings-writer' } children_of($self->{pid}) }
+sub writer_pids { my ($self) = @_; return grep { comm_of($_) eq 'tidings-writer' } children_of($self->{pid}) }
+# One that has died meanwhile was whatever is asked for.
+sub comm_of { my ($pid) = @_; open my $f, '<', "/proc/$pid/comm" or return ''; my $comm = <$f> // ''; chomp $comm; return $comm }
 
-# So many deaths of workers are meant.
+# So many deaths of workers and writers are meant.
 sub allow_deaths { my ($self, $n) = @_; $self->{deaths_allowed} += $n; return $self }
 
 # TERM, and every fault that the end and the log show; true without any.
@@ -157,8 +160,8 @@ sub inspect_log {
 		my ($what) = $line =~ /(AddressSanitizer|LeakSanitizer|runtime error:.*|==\d+== .*(?:Invalid|definitely lost).*)/;
 		push @{$self->{faults}}, "the log has: $line" if $what && !$seen{$what}++;
 	}
-	my $deaths = () = $log =~ /\bworker \d+\b.*\bdied\b/g;
-	push @{$self->{faults}}, "$deaths worker(s) died, $self->{deaths_allowed} meant" if $deaths > $self->{deaths_allowed};
+	my $deaths = () = $log =~ /\b(?:worker|writer) \d+\b.*\bdied\b/g;
+	push @{$self->{faults}}, "$deaths worker(s) or writer(s) died, $self->{deaths_allowed} meant" if $deaths > $self->{deaths_allowed};
 	return;
 }
 

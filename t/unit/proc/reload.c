@@ -32,7 +32,8 @@ static struct master running(const char *text)
 	if (m.conf == NULL)
 		printf("# %s\n", error);
 	ASSERT(m.conf != NULL);
-	m.slots = 4 * (unsigned)m.conf->workers;
+	m.worker_slots = 4 * (unsigned)m.conf->workers;
+	m.slots = m.worker_slots + 4 * (unsigned)m.conf->writers;
 	m.wanted_connections = m.conf->worker_connections;
 	return m;
 }

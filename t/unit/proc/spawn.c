@@ -89,6 +89,7 @@ static void end_all(struct master *m)
 			kill(c->pid, SIGKILL);
 			waitpid(c->pid, NULL, 0);
 			passing_end(c);
+			partners_end(c);
 			close(c->channel);
 		}
 		if (c->respawn != NULL)

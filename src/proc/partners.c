@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Workers hand what they write to writers, over a socket pair for each two of them; the master makes it and passes the
+ * ends. Decides which process is a worker's writer of that number: the one of the worker's own generation, or, where
+ * that has died and is not replaced, one of the present generation: each may write to every conversation, and the
+ * number only keeps what belongs together in one place.
+ *
+ * The writers of a generation leave after its workers: until then these may have something to hand over.
+ */
+#include "core/base.h"
+#include "proc/master_priv.h"
+
+#include "core/log.h"
+#include "proc/channel.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* What a writer has still to do, without workers, takes no longer; then its deadlines are over. */
+#define WRITER_DRAIN_MS 5000
+
+static bool is_writer(const struct child *c)
+{
+	return c->kind == CHILD_WRITER && c->pid != 0 && !c->told_to_leave;
+}
+
+static bool is_worker(const struct child *c)
+{
+	return c->kind == CHILD_WORKER && c->pid != 0;
+}
+
+/* The lowest number that no writer of the present generation has. */
+static unsigned free_index(const struct master *m)
+{
+	for (unsigned index = 0;; index++) {
+		bool taken = false;
+		for (unsigned i = m->worker_slots; i < m->slots && !taken; i++)
+			taken = is_writer(&m->child[i]) && m->child[i].generation == m->generation &&
+				m->child[i].index == index;
+		if (!taken)
+			return index;
+	}
+}
+
+void partners_begin(struct child *c)
+{
+	struct master *m = c->m;
+	c->serial = ++m->last_serial;
+	if (c->kind == CHILD_WRITER) {
+		c->index = free_index(m);
+		return;
+	}
+	c->partners = (unsigned)m->conf->writers;
+	c->partner = xcalloc(c->partners + 1, sizeof(*c->partner));
+}
+
+void partners_end(struct child *c)
+{
+	free(c->partner);
+	c->partner = NULL;
+	c->partners = 0;
+}
+
+/* ---- connecting ---- */
+
+static struct child *writer_with(const struct master *m, uint32_t generation, unsigned index)
+{
+	for (unsigned i = m->worker_slots; i < m->slots; i++) {
+		struct child *c = &m->child[i];
+		if (is_writer(c) && c->generation == generation && c->index == index)
+			return c;
+	}
+	return NULL;
+}
+
+static struct child *writer_for(const struct master *m, const struct child *worker, unsigned index)
+{
+	struct child *c = writer_with(m, worker->generation, index);
+	if (c == NULL && worker->generation != m->generation)
+		c = writer_with(m, m->generation, index % (unsigned)m->conf->writers);
+	return c;
+}
+
+static void connect_with(struct child *worker, unsigned index, struct child *writer)
+{
+	const struct order to_writer = {.kind = ORDER_WORKER}, to_worker = {.kind = ORDER_WRITER, .number = index};
+	int pair[2];
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) != 0) {
+		log_error_gated("cannot connect a worker with a writer: %s", strerror(errno));
+		return;
+	}
+	/* Of a pair of which only one end is passed, that one sees the end; it is tried again. */
+	if (channel_send(writer->channel, &to_writer, pair[0]) == 0 &&
+	    channel_send(worker->channel, &to_worker, pair[1]) == 0)
+		worker->partner[index] = writer->serial;
+	close(pair[0]);
+	close(pair[1]);
+}
+
+/* ---- leaving ---- */
+
+static bool is_needed(const struct master *m, const struct child *writer)
+{
+	for (unsigned i = 0; i < m->worker_slots; i++) {
+		const struct child *c = &m->child[i];
+		if (!is_worker(c))
+			continue;
+		if (c->generation == writer->generation)
+			return true;
+		for (unsigned n = 0; n < c->partners; n++)
+			if (c->partner[n] == writer->serial)
+				return true;
+	}
+	return false;
+}
+
+static void let_leave(struct master *m)
+{
+	const struct order order = {.kind = ORDER_DRAIN, .deadline_ms = WRITER_DRAIN_MS};
+	for (unsigned i = m->worker_slots; i < m->slots; i++) {
+		struct child *c = &m->child[i];
+		bool may = c->generation != m->generation || m->phase == MASTER_STOPPING;
+		if (!is_writer(c) || !may || is_needed(m, c))
+			continue;
+		c->told_to_leave = true;
+		spawn_tell(c, &order, -1);
+	}
+}
+
+void partners_update(struct master *m)
+{
+	for (unsigned i = 0; i < m->worker_slots; i++) {
+		struct child *worker = &m->child[i];
+		if (!is_worker(worker))
+			continue;
+		for (unsigned n = 0; n < worker->partners; n++) {
+			struct child *writer = writer_for(m, worker, n);
+			if (writer != NULL && worker->partner[n] != writer->serial)
+				connect_with(worker, n, writer);
+		}
+	}
+	let_leave(m);
+}
