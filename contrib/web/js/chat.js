@@ -134,16 +134,15 @@ export class Chat {
     // Returns the conversation.
     #shown(shown) {
         const c = this.conversations.put(shown);
-        if (c.isGroup) {
-            this.#wantNames(shown.last_message === null ? [] : [shown.last_message]);
+        if (c.isGroup)
             this.groups.changed(c);
-        } else
+        else
             this.people.met(shown.peer);
         return c;
     }
 
-    // Of everyone whom these messages of groups name.
-    #wantNames(messages) {
+    // Of everyone whom these messages of groups name: they will be shown.
+    wantNames(messages) {
         for (const message of messages) {
             if (message.to_user_id === null)
                 this.people.want(isSystem(message) ? usersNamed(message) : [message.from_user_id, ...message.mentions ?? []].filter((id) => id !== '*'));
@@ -156,7 +155,7 @@ export class Chat {
         const known = this.conversations.get(message.conversation_id) !== null;
         const isNew = this.conversations.heard(message);
         const c = this.conversations.get(message.conversation_id);
-        this.#wantNames([message]);
+        this.wantNames([message]);
         if (!known)
             this.#refreshSoon();
         if (isNew && isSystem(message))
@@ -269,7 +268,7 @@ export class Chat {
             const before = history.loaded ? history.firstSeq ?? undefined : undefined;
             const page = await patiently(() => this.rest.history(c.id, {before, limit: PAGE}));
             history.putPage(page.items, page.has_more);
-            this.#wantNames(page.items);
+            this.wantNames(page.items);
             this.conversations.recount(c);
         } catch {
             history.failed = true;

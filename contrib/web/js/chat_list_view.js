@@ -9,6 +9,8 @@ import {openNewGroup} from './new_group_dialog.js';
 import {chatAddress} from './room_key.js';
 import {isSystem} from './system_text.js';
 
+const NAMED_MAX = 100; // conversations at the top of the list whose last senders' names are asked for
+
 export class ChatListView {
     #chat;
     #current = null; // key of the open conversation
@@ -33,6 +35,7 @@ export class ChatListView {
     refresh() {
         const wanted = this.#filter.value.trim().toLowerCase();
         const all = this.#chat.conversations.list();
+        this.#chat.wantNames(all.slice(0, NAMED_MAX).map((c) => c.last).filter(Boolean));
         const rows = all.map((c) => this.#row(c))
             .filter((row) => wanted === '' || `${row.name} ${row.userId ?? ''}`.toLowerCase().includes(wanted));
         this.#keyed.show(rows.map((row) => ({key: row.key, version: JSON.stringify(row), row})));

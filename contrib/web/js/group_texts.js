@@ -55,7 +55,6 @@ export const GROUP_TEXTS = {
     'group.banned': ['You were removed from this group and cannot come back.', '您已被移出此群聊，且无法再次加入。'],
     'group.gone': ['You are no longer in this group.', '您已不在此群聊中。'],
     'group.removedFrom': ['You were removed from {name}.', '您已被移出 {name}。'],
-    'group.addedTo': ['You are now in {name}.', '您已加入 {name}。'],
     'group.dissolvedNews': ['{name} was dissolved.', '{name} 已解散。'],
     'group.close': ['Close', '关闭'],
 
@@ -73,7 +72,6 @@ export const GROUP_TEXTS = {
     'panel.invites': ['Invites', '邀请'],
     'panel.requests': ['Requests', '申请'],
     'panel.settings': ['Settings', '设置'],
-    'panel.profile': ['Profile', '资料'],
     'panel.waiting': ['{count} people wait to be let in', '{count} 人等待加入'],
     'panel.waiting_one': ['1 person waits to be let in', null],
     'panel.leave': ['Leave group', '退出群聊'],
@@ -83,7 +81,6 @@ export const GROUP_TEXTS = {
     'panel.dissolve': ['Dissolve group', '解散群聊'],
     'panel.dissolveAsk': ['Dissolve {name} for everybody? Nobody can write in it any more. This cannot be undone.',
         '为所有人解散 {name}？之后任何人都不能再发言，且无法撤销。'],
-    'panel.failed': ['This could not be loaded.', '无法加载。'],
     'panel.saved': ['Saved', '已保存'],
 
     'members.filter': ['Search members', '搜索成员'],

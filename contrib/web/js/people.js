@@ -93,10 +93,10 @@ export class People {
         try {
             this.met(await this.#client.rest.user(id));
         } catch (problem) {
-            if (problem.code === 'not_found')
-                this.met({user_id: id, nickname: null, avatar_url: null});
-            else if (problem.transient)
+            if (problem.transient)
                 await new Promise((resolve) => setTimeout(() => resolve(this.#unknown.add(id)), LOOKUP_AGAIN_MS));
+            else
+                this.met({user_id: id, nickname: null, avatar_url: null});
         }
         this.#onChange();
     }

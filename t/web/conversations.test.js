@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Proves what the chat page knows of groups between what the server shows: what is unread and mentions the user, who has
+// read, how many members there are, and what is left when the user is out of one and comes back.
+import assert from 'node:assert/strict';
+import {test} from 'node:test';
+
+globalThis.document = {documentElement: {}};
+Object.defineProperty(globalThis, 'navigator', {value: {languages: ['en']}, configurable: true});
+const {Conversations} = await import(`${process.env.TIDINGS_WEB}/js/conversations.js`);
+
+const ID = '17179869184';
+const at = (seq) => `2026-11-23T10:00:${String(seq).padStart(2, '0')}.000Z`;
+
+function message(seq, from, fields = {}) {
+    return {id: `m${seq}`, seq, conversation_id: ID, from_user_id: from, to_user_id: null, message_type: 'text', content: `m${seq}`, media_url: null,
+        extra: null, client_msg_id: null, reply_to: null, mentions: [], is_read: null, read_at: null, is_recalled: false, created_at: at(seq), ...fields};
+}
+
+const system = (seq, event, user_ids) => message(seq, 'ben', {message_type: 'system', content: null, extra: {event, user_ids}});
+
+function shown(last, fields = {}) {
+    return {id: ID, kind: 'group', peer: null, group: {name: 'Walkers', avatar_url: null, about: null, owner_id: 'ben', role: 'member', member_count: 3,
+        joined_at: at(0), dissolved_at: null, settings: {join: 'invite', history: 'all', send: 'all', add: 'all', slow_mode_seconds: 0}},
+    last_message: last, last_message_time: last.created_at, unread_count: 0, mention_count: 0, read_seq: last.seq, peer_read_seq: null, first_seq: 1,
+    change_seq: 0, source: null, created_at: at(0), ...fields};
+}
+
+function begin() {
+    const all = new Conversations();
+    all.me = 'ann';
+    const c = all.put(shown(system(1, 'created', ['ben', 'ann', 'cat'])));
+    c.history.putPage([c.last], false);
+    return {all, c};
+}
+
+test('what is unread, and mentions the user', () => {
+    const {all, c} = begin();
+    const counts = () => [c.unread, c.mentions];
+    all.heard(message(2, 'ben'));
+    all.heard(message(3, 'cat', {mentions: ['ann']}));
+    all.heard(message(4, 'cat', {mentions: ['*']}));
+    all.heard(message(5, 'cat', {mentions: ['ben']}));
+    all.heard(system(6, 'renamed', []));
+    assert.deepEqual(counts(), [4, 2], 'what happened to the group is never unread');
+    all.recalled(ID, 'm3', at(7), 'ben');
+    assert.deepEqual(counts(), [3, 1]);
+    assert.equal(c.history.byId('m3').recalled_by, 'ben');
+    all.deleted(ID, 'm4');
+    assert.deepEqual(counts(), [2, 0]);
+    all.readUpTo(ID, 'ann', 2);
+    assert.deepEqual(counts(), [1, 0]);
+    all.heard(message(7, 'ann'));
+    assert.deepEqual([...counts(), c.readSeq], [0, 0, 7], 'who sends has read what was before');
+    all.heard(message(8, 'ben', {mentions: ['ann']}));
+    assert.deepEqual([all.unread, ...counts()], [1, 1, 1]);
+});
+
+test('without all unread messages the server\'s counts stay', () => {
+    const all = new Conversations();
+    all.me = 'ann';
+    const c = all.put(shown(message(50, 'ben'), {unread_count: 40, mention_count: 3, read_seq: 9}));
+    all.heard(message(51, 'ben', {mentions: ['ann']}));
+    assert.deepEqual([c.unread, c.mentions], [41, 4]);
+    assert.equal(all.recalled(ID, 'm20', at(52)), true, 'and have to be asked for');
+});
+
+test('who has read', () => {
+    const {all, c} = begin();
+    all.heard(message(2, 'ann'));
+    assert.ok(c.readByOthers('ann') < 2);
+    all.readUpTo(ID, 'cat', 2);
+    assert.equal(c.readByOthers('ann'), 2);
+    all.heard(message(3, 'ann'));
+    all.heard(message(4, 'ben'));
+    assert.equal(c.readByOthers('ann'), 4, 'sending is reading');
+});
+
+test('how many members there are', () => {
+    const {all, c} = begin();
+    const count = () => c.group.member_count;
+    all.heard(system(2, 'added', ['dan', 'eve']));
+    assert.equal(count(), 5);
+    all.heard(system(2, 'added', ['dan', 'eve']));
+    assert.equal(count(), 5, 'the same message again changes nothing');
+    all.heard(system(3, 'joined', ['fay']));
+    all.heard(system(4, 'left', ['dan']));
+    all.heard(system(5, 'removed', ['eve']));
+    all.heard(system(6, 'role', ['cat']));
+    all.heard(system(7, 'celebrated', ['cat']));
+    assert.equal(count(), 4);
+    all.heard(system(8, 'dissolved', []));
+    assert.notEqual(c.group.dissolved_at, null);
+});
+
+test('out of a group, and back', () => {
+    const {all, c} = begin();
+    all.heard(message(2, 'ben', {mentions: ['ann']}));
+    assert.equal(all.left(ID, 'removed'), c);
+    assert.deepEqual([c.gone, c.unread, c.mentions, c.history.messages, all.list(), all.unread], ['removed', 0, 0, [], [], 0]);
+    assert.equal(all.left('17179869199', 'left'), null);
+    const again = all.put(shown(system(9, 'added', ['ann']), {first_seq: 9}));
+    assert.equal(again, c, 'who shows it goes on showing it');
+    assert.deepEqual([c.gone, c.firstSeq, c.history.loaded, all.list().length], [null, 9, false, 1]);
+    all.left(ID, null);
+    assert.equal(c.gone, '');
+    assert.equal(all.left(ID, 'dissolved'), c);
+});
+
+test('a group that the server has not shown yet is not in the list', () => {
+    const all = new Conversations();
+    all.me = 'ann';
+    all.heard(message(5, 'ben'));
+    assert.deepEqual(all.list(), []);
+    all.put(shown(message(5, 'ben'), {unread_count: 1, read_seq: 4}));
+    assert.deepEqual(all.list().map(({key, unread}) => [key, unread]), [[`g/${ID}`, 1]]);
+    assert.equal(all.withKey(`g/${ID}`).id, ID);
+});
