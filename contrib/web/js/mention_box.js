@@ -171,6 +171,7 @@ export class MentionBox {
         this.#active = index;
         [...this.#list.children].forEach((node, i) => node.setAttribute('aria-selected', String(i === index)));
         this.#list.children[index]?.scrollIntoView({block: 'nearest'});
+        this.#text.setAttribute('aria-autocomplete', 'list');
         this.#text.setAttribute('aria-controls', 'mention-list');
         this.#text.setAttribute('aria-activedescendant', `mention-${index}`);
     }
