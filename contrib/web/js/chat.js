@@ -30,6 +30,7 @@ export class Chat {
     #typingSentIn = null;
     #typing = new Typing(() => this.changes.changed('conversations'));
     #refreshTimer = null;
+    #leftMeanwhile = new Set(); // ids of groups, while a list is fetched that may still have them
     #readTimer = null;
     #readWanted = new Map(); // Conversation -> seq
     changes = new Changes();
@@ -179,8 +180,10 @@ export class Chat {
         const c = this.conversations.left(conversation_id, reason);
         if (c === null)
             return;
-        if (c.gone !== null)
+        if (c.gone !== null) {
             this.groups.forget(c);
+            this.#leftMeanwhile.add(c.id);
+        }
         if (known)
             this.onNews({kind: 'left', conversation: c, reason});
     }
@@ -224,8 +227,9 @@ export class Chat {
     #refreshSoon() {
         this.#refreshTimer ??= setTimeout(async () => {
             this.#refreshTimer = null;
+            this.#leftMeanwhile.clear();
             const page = await this.#quietly(this.rest.conversations({limit: 50}));
-            page?.items.forEach((c) => this.#shown(c));
+            page?.items.filter(({id}) => !this.#leftMeanwhile.has(id)).forEach((c) => this.#shown(c));
             this.changes.changed('conversations', 'timeline');
         }, REFRESH_MS);
     }

@@ -103,6 +103,7 @@ export class Composer {
         const message = this.#replyTo && history?.byId(this.#replyTo.id);
         if (message?.is_recalled || (this.#replyTo && history?.isDeleted(this.#replyTo.id)))
             this.setReply(null);
+        this.#mentions.refresh();
     }
 
     #cancelReply() {

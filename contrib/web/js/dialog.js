@@ -96,5 +96,8 @@ export function say(text) {
     place.append(note);
     place.hidePopover(); // and up again, so that it lies over what was opened since
     place.showPopover();
-    setTimeout(() => note.remove(), NOTE_MS);
+    // Under a dialog everything is inert, and not read out.
+    const spoken = el('p.unseen', {role: 'alert'}, text);
+    [...document.querySelectorAll('dialog[open]')].at(-1)?.append(spoken);
+    setTimeout(() => [note, spoken].forEach((node) => node.remove()), NOTE_MS);
 }

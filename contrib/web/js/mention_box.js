@@ -91,6 +91,12 @@ export class MentionBox {
         this.#ask(this.#at.query);
     }
 
+    // More members may be known.
+    refresh() {
+        if (this.#at !== null)
+            this.#show();
+    }
+
     // Whether the key was for the list.
     key(event) {
         if (this.#list.hidden)
