@@ -14,6 +14,7 @@ export class GroupInvitesView {
     #chat;
     #conversation;
     #request = 0;
+    #made = null; // the code of the link that was just made: the focus goes there
     #expires = choice(EXPIRES_SECONDS, span, t('invites.forever'), 7 * 86400);
     #uses = choice(USES, String, t('invites.any'), 0);
     #fault = el('p.fault', {role: 'alert'});
@@ -39,10 +40,19 @@ export class GroupInvitesView {
             this.#keyed.show(items.map((invite) => ({key: invite.code, version: JSON.stringify(invite), invite})));
             if (hadFocus && !this.#list.contains(document.activeElement))
                 (this.#list.querySelector('button') ?? this.#expires).focus();
+            this.#focusMade();
             this.#status.textContent = items.length === 0 ? t('invites.none') : '';
         } catch (problem) {
             this.#status.textContent = reasonOf(problem);
         }
+    }
+
+    #focusMade() {
+        const node = this.#made === null ? null : this.#keyed.nodeOf(this.#made);
+        if (node === null)
+            return;
+        this.#made = null;
+        node.querySelector('button').focus();
     }
 
     #inviteNode({code, expires_at, max_uses, uses}) {
@@ -61,8 +71,8 @@ export class GroupInvitesView {
         try {
             const {code} = await this.#chat.actOnGroup(this.#conversation, 'createInvite',
                 {expires_in: Number(this.#expires.value) || undefined, max_uses: Number(this.#uses.value) || undefined});
+            this.#made = code;
             await this.refresh();
-            this.#keyed.nodeOf(code)?.querySelector('button').focus();
         } catch (problem) {
             this.#fault.textContent = problem.code === 'conflict' ? t('invites.tooMany') : reasonOf(problem);
         }
