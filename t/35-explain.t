@@ -124,7 +124,11 @@ my @drive = (
 		$dbh->do("INSERT INTO friendships (user_id, friend_id) VALUES ('alice', 'new'), ('new', 'alice')");
 		return map { $alice->post('/messages/conversations/create', {user_id => $_}) } qw(new u0001);
 	},
-	conversations => sub { return pages('/messages/conversations?limit=50') },
+	conversations => sub {
+		my ($peer) = grep { $_ } map { $_->{peer} } @{$alice->get('/messages/conversations?limit=50')->json->{items}};
+		my $online = $t->ws($peer->{user_id}); # whose friendship is looked at
+		return pages('/messages/conversations?limit=50');
+	},
 	history => sub { return map { my $id = $_; map { $alice->get("/messages/conversations/$id/messages$_") } '', '?before=15&limit=5', '?after=5' } $cid, $group },
 	read_message => sub { return map { $alice->put('/messages/' . message(2) . '/read') } 1 .. 2 },
 	read => sub { return map { my $id = $_; map { $alice->put("/messages/conversations/$id/read", $_) } {up_to_seq => 12}, {} } $cid, $group, $group + 4 },

@@ -75,7 +75,7 @@ void online_slots_fini(struct online_slots *s)
 	free(s->slot);
 }
 
-void online_slots_put(struct online_slots *s, struct json_out *o, const char *user_id)
+static void slots_put(struct online_slots *s, struct json_out *o, const char *user_id, bool needs_friendship)
 {
 	static const size_t width = sizeof("false") - 1;
 	json_bool(o, false);
@@ -85,6 +85,7 @@ void online_slots_put(struct online_slots *s, struct json_out *o, const char *us
 	}
 	struct online_slot *slot = &s->slot[s->count++];
 	slot->at = s->text.len - width;
+	slot->needs_friendship = needs_friendship;
 	snprintf(slot->user_id, sizeof(slot->user_id), "%s", user_id);
 }
 
@@ -136,10 +137,10 @@ static void put_peer(struct json_out *o, const struct conversation *c, struct on
 	put_nickname(o, c->peer_nickname);
 	put_str(o, "avatar_url", c->peer_avatar_url);
 	json_key(o, "online");
-	if (c->hides_peer || slots == NULL)
+	if (slots == NULL)
 		json_bool(o, false);
 	else
-		online_slots_put(slots, o, c->peer);
+		slots_put(slots, o, c->peer, true);
 	json_object_end(o);
 }
 
@@ -249,7 +250,7 @@ void render_friend(struct json_out *o, const struct befriended *f, struct online
 	if (f->blocks_user)
 		json_bool(o, false);
 	else
-		online_slots_put(slots, o, f->peer.user_id);
+		slots_put(slots, o, f->peer.user_id, false);
 	put_time(o, "last_seen", f->blocks_user ? 0 : f->last_seen_ms);
 	put_bool(o, "blocked", f->blocked);
 	put_time(o, "since", f->since_ms);

@@ -22,17 +22,18 @@ struct online_slots {
 	struct buf text;
 	struct online_slot {
 		size_t at;
+		bool needs_friendship; /* only friends who do not block the reader are shown online */
 		char user_id[USER_ID_MAX + 1];
 	} * slot;
 	size_t count, cap;
 };
 void online_slots_fini(struct online_slots *s);
-/* Writes the value; `o` writes into s->text. */
-void online_slots_put(struct online_slots *s, struct json_out *o, const char *user_id);
 /* online[i] belongs to slot[i]. */
 void online_slots_fill(struct online_slots *s, const bool *online);
 
-/* slots: NULL where it is of no matter who is online, as in a group. */
+/*
+ * slots: their text is what `o` writes into. NULL where it is of no matter who is online, as in a group.
+ */
 void render_conversation_members(struct json_out *o, const struct conversation *c, struct online_slots *slots);
 void render_conversation(struct json_out *o, const struct conversation *c, struct online_slots *slots);
 

@@ -251,22 +251,73 @@ void request_end_count(enum store_status status, uint64_t count, void *arg)
 	request_end(r, 200);
 }
 
+/* ---- who is online ---- */
+
 struct online_answer {
 	struct request *r;
 	int http_status;
 	struct online_slots slots;
+	bool *online; /* of each slot */
 };
 
-static void on_online(const bool *online, size_t n, void *arg)
+static void online_answer_free(struct online_answer *a)
 {
-	struct online_answer *a = arg;
-	ASSERT(n == a->slots.count);
-	online_slots_fill(&a->slots, online);
+	online_slots_fini(&a->slots);
+	free(a->online);
+	free(a);
+}
+
+static void online_answer_end(struct online_answer *a)
+{
+	online_slots_fill(&a->slots, a->online);
 	http_reply(a->r->http, a->http_status, "application/json", NULL,
 		   (struct str){a->slots.text.data, a->slots.text.len});
 	request_free(a->r);
-	online_slots_fini(&a->slots);
-	free(a);
+	online_answer_free(a);
+}
+
+/* Online, but perhaps not to be shown so. */
+static bool is_unsure(const struct online_answer *a, size_t i)
+{
+	return a->online[i] && a->slots.slot[i].needs_friendship;
+}
+
+static void on_shown(enum store_status status, const bool *shown, size_t n, void *arg)
+{
+	struct online_answer *a = arg;
+	size_t at = 0;
+	if (status != STORE_OK) {
+		request_fail_store(a->r, status);
+		online_answer_free(a);
+		return;
+	}
+	for (size_t i = 0; i < a->slots.count; i++) {
+		if (!is_unsure(a, i))
+			continue;
+		ASSERT(at < n);
+		a->online[i] = shown[at++];
+	}
+	online_answer_end(a);
+}
+
+/* Few of a list are online: friendships are looked at only for these. */
+static void on_online(const bool *online, size_t n, void *arg)
+{
+	struct online_answer *a = arg;
+	struct str *unsure = xcalloc(n, sizeof(*unsure));
+	size_t unsure_count = 0;
+	ASSERT(n == a->slots.count);
+	a->online = xcalloc(n, sizeof(*a->online));
+	for (size_t i = 0; i < n; i++) {
+		a->online[i] = online[i];
+		if (is_unsure(a, i))
+			unsure[unsure_count++] = str_from(a->slots.slot[i].user_id);
+	}
+	if (unsure_count != 0)
+		store_find_shown(a->r->live->store, request_user(a->r), unsure, unsure_count, on_shown, a);
+	else
+		online_answer_end(a);
+	free(unsure);
 }
 
 void request_end_online(struct request *r, int http_status, struct online_slots *slots)

@@ -8,9 +8,7 @@
 
 #define CONVERSATION_COLUMNS                                                                                           \
 	"c.id,c.user1_id,c.user2_id,c.last_seq,c.last_message_time,c.user1_unread,c.user2_unread,c.user1_read_seq,"    \
-	"c.user2_read_seq,c.change_seq,c.source_kind,c.source_id,c.created_at,c.sort_time,u.nickname,u.avatar_url,"    \
-	"COALESCE(f.blocked,1) OR EXISTS(SELECT 1 FROM blocks k WHERE k.user_id=f.user_id AND "                        \
-	"k.blocked_id=f.friend_id)"
+	"c.user2_read_seq,c.change_seq,c.source_kind,c.source_id,c.created_at,c.sort_time,u.nickname,u.avatar_url"
 
 /* No mark is after the newest message, so its own is the last one. */
 #define LAST_COLUMNS                                                                                                   \
@@ -46,10 +44,6 @@ void query_put_conversations(struct buf *text, struct str user, const char *from
 		buf_append_str(text, more_from);
 	sql_lit(text, " LEFT JOIN users u ON u.id=");
 	put_peer(text, user);
-	sql_lit(text, " LEFT JOIN friendships f ON f.user_id=");
-	put_peer(text, user);
-	sql_lit(text, " AND f.friend_id=");
-	sql_str(text, user);
 	sql_lit(text, " LEFT JOIN messages m ON m.id=");
 	put_own(text, user, "last_id");
 }
@@ -81,7 +75,6 @@ void query_take_conversation(struct row *row, struct arena *a, struct str user, 
 	out->sort_ms = row_take_ms(row);
 	out->peer_nickname = arena_str(a, row_take_str(row));
 	out->peer_avatar_url = arena_str(a, row_take_str(row));
-	out->hides_peer = row_take_bool(row);
 	view->unread = (struct unread){
 		.user = user,
 		.conversation_id = out->id,

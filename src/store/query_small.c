@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Reads of a few numbers or rows: one number, who is on the other side, who is a friend, was it sent before. */
+/* Reads of a few numbers or rows: one number, the other side, friends, who is shown online, was it sent before. */
 #include "core/base.h"
 #include "store/store_priv.h"
 
@@ -178,6 +178,68 @@ void store_find_friends(struct store *s, struct str user, const struct str *ids,
 	for (size_t i = 0; i < n; i++) {
 		sql_comma(text, &first);
 		sql_str(text, ids[i]);
+	}
+	buf_append_char(text, ')');
+	pool_submit(&f->read);
+}
+
+/* ---- who is shown online ---- */
+
+struct find_shown {
+	struct read read;
+	store_shown_fn *fn;
+	void *arg;
+	struct str *id;
+	bool *shown;
+	size_t count;
+};
+
+static void shown_restart(struct read *r)
+{
+	struct find_shown *f = container_of(r, struct find_shown, read);
+	memset(f->shown, 0, f->count * sizeof(*f->shown));
+}
+
+static void shown_row(struct read *r, unsigned stmt, struct row *row)
+{
+	struct find_shown *f = container_of(r, struct find_shown, read);
+	struct str id = row_take_str(row);
+	(void)stmt;
+	for (size_t i = 0; i < f->count; i++)
+		f->shown[i] |= str_equal(f->id[i], id);
+}
+
+static void shown_done(struct read *r, enum store_status status)
+{
+	struct find_shown *f = container_of(r, struct find_shown, read);
+	f->fn(status, f->shown, f->count, f->arg);
+}
+
+void store_find_shown(struct store *s, struct str user, const struct str *ids, size_t n, store_shown_fn *fn, void *arg)
+{
+	struct find_shown *f = read_new(s->pool, user, sizeof(*f));
+	struct arena *a = &f->read.arena;
+	struct buf *text = &f->read.text;
+	bool first = true;
+	f->read.restart = shown_restart;
+	f->read.row = shown_row;
+	f->read.done = shown_done;
+	f->fn = fn;
+	f->arg = arg;
+	f->id = arena_alloc(a, (n + 1) * sizeof(*f->id));
+	f->shown = arena_alloc(a, (n + 1) * sizeof(*f->shown));
+	if (n == 0) {
+		pool_refuse(&f->read, STORE_OK);
+		return;
+	}
+	sql_lit(text, "SELECT f.user_id FROM friendships f FORCE INDEX (PRIMARY) WHERE f.friend_id=");
+	sql_str(text, user);
+	sql_lit(text, " AND f.blocked=0 AND NOT EXISTS(SELECT 1 FROM blocks k WHERE k.user_id=f.user_id AND "
+		      "k.blocked_id=f.friend_id) AND f.user_id IN (");
+	for (; f->count < n; f->count++) {
+		f->id[f->count] = arena_str(a, ids[f->count]);
+		sql_comma(text, &first);
+		sql_str(text, ids[f->count]);
 	}
 	buf_append_char(text, ')');
 	pool_submit(&f->read);

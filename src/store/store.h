@@ -142,7 +142,6 @@ struct conversation {
 	struct group group; /* where conversation_is_group(id); then all about a peer is absent, "" or 0 */
 	char peer[USER_ID_MAX + 1];
 	struct str peer_nickname, peer_avatar_url; /* absent: null */
-	bool hides_peer; /* the peer's presence: who has blocked the user, or is no friend any more */
 	bool has_last;
 	struct message last; /* the newest that the user has not deleted */
 	int64_t last_ms;     /* of the newest message, whoever deleted it; 0: none */
@@ -294,6 +293,10 @@ typedef void store_friends_fn(const struct store_friends *r, void *arg);
 /* Which of `ids` are the user's friends. */
 void store_find_friends(struct store *s, struct str user, const struct str *ids, size_t n, store_friends_fn *fn,
 			void *arg);
+
+/* shown[i]: ids[i] lets the user see whether they are online, being a friend who does not block the user. */
+typedef void store_shown_fn(enum store_status status, const bool *shown, size_t n, void *arg);
+void store_find_shown(struct store *s, struct str user, const struct str *ids, size_t n, store_shown_fn *fn, void *arg);
 
 /* ---- catching up ---- */
 
