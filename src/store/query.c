@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Direct conversations as rows, what is counted of conversations of both kinds, and reading one of either kind. */
+/* Direct conversations as rows, and reading one conversation of either kind. */
 #include "core/base.h"
 #include "store/query.h"
 
@@ -8,7 +8,7 @@
 
 #define CONVERSATION_COLUMNS                                                                                           \
 	"c.id,c.user1_id,c.user2_id,c.last_seq,c.last_message_time,c.user1_unread,c.user2_unread,c.user1_read_seq,"    \
-	"c.user2_read_seq,c.change_seq,c.source_kind,c.source_id,c.created_at,c.sort_time,u.nickname,u.avatar_url"
+	"c.user2_read_seq,c.change_seq,c.source_kind,c.source_id,c.created_at,c.sort_time"
 
 /* No mark is after the newest message, so its own is the last one. */
 #define LAST_COLUMNS                                                                                                   \
@@ -25,13 +25,6 @@ static void put_own(struct buf *text, struct str user, const char *column)
 	buf_printf(text, ",c.user1_%s,c.user2_%s)", column, column);
 }
 
-static void put_peer(struct buf *text, struct str user)
-{
-	sql_lit(text, "IF(c.user1_id=");
-	sql_str(text, user);
-	sql_lit(text, ",c.user2_id,c.user1_id)");
-}
-
 void query_put_conversations(struct buf *text, struct str user, const char *from, struct str more_from)
 {
 	sql_lit(text, "SELECT " CONVERSATION_COLUMNS ",IF(");
@@ -42,8 +35,6 @@ void query_put_conversations(struct buf *text, struct str user, const char *from
 	buf_append_str(text, str_from(from));
 	if (more_from.s != NULL)
 		buf_append_str(text, more_from);
-	sql_lit(text, " LEFT JOIN users u ON u.id=");
-	put_peer(text, user);
 	sql_lit(text, " LEFT JOIN messages m ON m.id=");
 	put_own(text, user, "last_id");
 }
@@ -73,8 +64,6 @@ void query_take_conversation(struct row *row, struct arena *a, struct str user, 
 	out->source_id = arena_str(a, row_take_str(row));
 	out->created_ms = row_take_ms(row);
 	out->sort_ms = row_take_ms(row);
-	out->peer_nickname = arena_str(a, row_take_str(row));
-	out->peer_avatar_url = arena_str(a, row_take_str(row));
 	view->unread = (struct unread){
 		.user = user,
 		.conversation_id = out->id,
@@ -94,40 +83,6 @@ void query_put_is_party(struct buf *text, struct str user)
 	buf_append_char(text, ')');
 }
 
-/* ---- what is counted ---- */
-
-bool query_put_counts(struct buf *text, const struct view *view, size_t n)
-{
-	bool first = true;
-	for (size_t i = 0; i < n; i++)
-		unread_put(text, &first, i, &view[i].unread);
-	return !first;
-}
-
-static void set_counts(struct view *v)
-{
-	if (conversation_is_group(v->c.id))
-		v->c.unread = unread_in_group(&v->unread);
-	v->c.mentions = v->unread.mentions;
-}
-
-void query_take_count(struct row *row, struct view *view, size_t n)
-{
-	size_t tag = unread_take_tag(row);
-	if (tag >= n)
-		return;
-	unread_take(row, &view[tag].unread);
-	set_counts(&view[tag]);
-}
-
-void query_restart_counts(struct view *view, size_t n)
-{
-	for (size_t i = 0; i < n; i++) {
-		unread_restart(&view[i].unread);
-		set_counts(&view[i]);
-	}
-}
-
 /* ---- one conversation ---- */
 
 struct one {
@@ -135,15 +90,16 @@ struct one {
 	store_conversation_fn *fn;
 	void *arg;
 	uint64_t id;
-	bool found, counting;
+	bool found;
 	struct view view;
+	struct details details;
 };
 
 static void one_restart(struct read *r)
 {
 	struct one *o = container_of(r, struct one, read);
-	if (o->counting)
-		query_restart_counts(&o->view, 1);
+	if (o->details.asked)
+		details_restart(&o->details);
 	else
 		o->found = false;
 }
@@ -151,9 +107,8 @@ static void one_restart(struct read *r)
 static void one_row(struct read *r, unsigned stmt, struct row *row)
 {
 	struct one *o = container_of(r, struct one, read);
-	(void)stmt;
-	if (o->counting) {
-		query_take_count(row, &o->view, 1);
+	if (o->details.asked) {
+		details_row(&o->details, &r->arena, stmt, row);
 		return;
 	}
 	if (conversation_is_group(o->id))
@@ -168,20 +123,16 @@ static void one_done(struct read *r, enum store_status status)
 	struct one *o = container_of(r, struct one, read);
 	if (status == STORE_OK && !o->found)
 		status = STORE_NOT_FOUND;
-	if (status == STORE_OK && !o->counting) {
-		buf_clear(&r->text);
-		o->counting = true;
-		if (query_put_counts(&r->text, &o->view, 1)) {
-			pool_again(r);
-			return;
-		}
+	if (status == STORE_OK && !o->details.asked && details_put(&o->details, r, &o->view, 1)) {
+		pool_again(r);
+		return;
 	}
 	o->fn(status, status == STORE_OK ? &o->view.c : NULL, o->arg);
 }
 
-void query_conversation(struct pool *p, struct str user, uint64_t id, store_conversation_fn *fn, void *arg)
+void store_find_conversation(struct store *s, struct str user, uint64_t id, store_conversation_fn *fn, void *arg)
 {
-	struct one *o = read_new(p, user, sizeof(*o));
+	struct one *o = read_new(s->pool, user, sizeof(*o));
 	struct buf *text = &o->read.text;
 	o->read.restart = one_restart;
 	o->read.row = one_row;
@@ -189,6 +140,7 @@ void query_conversation(struct pool *p, struct str user, uint64_t id, store_conv
 	o->fn = fn;
 	o->arg = arg;
 	o->id = id;
+	o->details.profiles = s->profiles;
 	if (id > CONVERSATION_ID_MAX) {
 		pool_refuse(&o->read, STORE_NOT_FOUND);
 		return;
@@ -205,9 +157,4 @@ void query_conversation(struct pool *p, struct str user, uint64_t id, store_conv
 		query_put_is_party(text, user);
 	}
 	pool_submit(&o->read);
-}
-
-void store_find_conversation(struct store *s, struct str user, uint64_t id, store_conversation_fn *fn, void *arg)
-{
-	query_conversation(s->pool, user, id, fn, arg);
 }

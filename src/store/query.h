@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What the reads share: the columns of conversations, what is counted of them, and repeats. */
+/* What the reads share: the columns of conversations, and what is read of them after their rows. */
 #ifndef TIDINGS_STORE_QUERY_H
 #define TIDINGS_STORE_QUERY_H
 
 #include "core/base.h"
 #include "store/pool.h"
+#include "store/profiles.h"
 #include "store/row.h"
 #include "store/store.h"
 #include "store/unread.h"
 
-/* A conversation that is being read: first its row, then what has to be counted. */
+/* A conversation that is being read: first its row, then the details. */
 struct view {
-	struct conversation c; /* complete but for what is to be counted */
+	struct conversation c; /* complete but for those */
 	struct unread unread;
 };
 
@@ -37,20 +38,31 @@ void query_take_group(struct row *row, struct arena *a, struct view *out);
 	"(PRIMARY) WHERE d.user_id=g.user_id AND d.conversation_id=g.conversation_id ORDER BY d.first_seq DESC LIMIT " \
 	"1))"
 
-/* A statement that counts what there is to count of n views. False: nothing, and no statement. */
-bool query_put_counts(struct buf *text, const struct view *view, size_t n);
-void query_take_count(struct row *row, struct view *view, size_t n);
-/* That statement begins anew. */
-void query_restart_counts(struct view *view, size_t n);
+/*
+ * What is not in the rows of conversations: what has to be counted, and the profiles of peers. Those that are not in
+ * the cache are read together with the counts. All zeroes but for the cache before it begins.
+ */
+struct details {
+	struct profiles *profiles;
+	struct profiles_moment began;
+	struct view *view;
+	size_t count;
+	bool asked;	       /* the read's rows are the details' */
+	bool counts;	       /* the first statement counts */
+	struct view **missing; /* their peers are asked for, in order of name */
+	size_t missing_count, missing_at;
+};
+/* After the rows. Replaces the read's text by what is still to be asked; false: nothing is. */
+bool details_put(struct details *d, struct read *r, struct view *view, size_t n);
+/* In the read's restart() and row(), where d->asked. */
+void details_restart(struct details *d);
+void details_row(struct details *d, struct arena *a, unsigned stmt, struct row *row);
 
 /* "user_id='…' AND conversation_id=…", of members AS g. */
 void query_put_is_member(struct buf *text, struct str user, uint64_t conversation_id);
 
 /* "(c.user1_id='u' OR c.user2_id='u')" */
 void query_put_is_party(struct buf *text, struct str user);
-
-/* store_find_conversation(). */
-void query_conversation(struct pool *p, struct str user, uint64_t id, store_conversation_fn *fn, void *arg);
 
 /* What the text's first column says, one number. */
 void query_count(struct pool *p, struct str user, struct str text, store_count_fn *fn, void *arg);

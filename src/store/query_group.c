@@ -108,16 +108,16 @@ struct group_views {
 	struct read read;
 	store_conversations_fn *fn;
 	void *arg;
-	bool counting;
 	struct view *view;
 	size_t count, max;
+	struct details details;
 };
 
 static void views_restart(struct read *r)
 {
 	struct group_views *v = container_of(r, struct group_views, read);
-	if (v->counting)
-		query_restart_counts(v->view, v->count);
+	if (v->details.asked)
+		details_restart(&v->details);
 	else
 		v->count = 0;
 }
@@ -125,9 +125,8 @@ static void views_restart(struct read *r)
 static void views_row(struct read *r, unsigned stmt, struct row *row)
 {
 	struct group_views *v = container_of(r, struct group_views, read);
-	(void)stmt;
-	if (v->counting)
-		query_take_count(row, v->view, v->count);
+	if (v->details.asked)
+		details_row(&v->details, &r->arena, stmt, row);
 	else if (v->count < v->max)
 		query_take_group(row, &r->arena, &v->view[v->count++]);
 }
@@ -136,13 +135,9 @@ static void views_done(struct read *r, enum store_status status)
 {
 	struct group_views *v = container_of(r, struct group_views, read);
 	struct store_conversations out = {.status = status};
-	if (status == STORE_OK && !v->counting) {
-		buf_clear(&r->text);
-		v->counting = true;
-		if (query_put_counts(&r->text, v->view, v->count)) {
-			pool_again(r);
-			return;
-		}
+	if (status == STORE_OK && !v->details.asked && details_put(&v->details, r, v->view, v->count)) {
+		pool_again(r);
+		return;
 	}
 	if (status == STORE_OK) {
 		struct conversation *item = arena_alloc(&r->arena, (v->count + 1) * sizeof(*item));
@@ -165,6 +160,7 @@ void store_find_group_views(struct store *s, uint64_t conversation_id, const str
 	v->fn = fn;
 	v->arg = arg;
 	v->max = n;
+	v->details.profiles = s->profiles;
 	v->view = arena_alloc(&v->read.arena, (n + 1) * sizeof(*v->view));
 	if (n == 0 || !conversation_is_group(conversation_id)) {
 		pool_refuse(&v->read, STORE_OK);

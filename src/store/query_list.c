@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The list of a user's conversations, newest first. It pages by key. A page of each kind is read, and the two are
- * merged; then what has to be counted of the conversations of the page is. A message moves one row of a group, whatever
+ * merged; then their details are read. A message moves one row of a group, whatever
  * the number of its members, so the user's groups are put in order when they are read.
  */
 #include "core/base.h"
@@ -33,17 +33,17 @@ struct list {
 	struct store_cursor after;
 	struct list_part part[KINDS];
 	/* Of both kinds. */
-	bool merged;
 	struct view *view;
 	size_t count;
 	bool has_more;
+	struct details details;
 };
 
 static void list_restart(struct read *r)
 {
 	struct list *l = container_of(r, struct list, read);
-	if (l->merged) {
-		query_restart_counts(l->view, l->count);
+	if (l->details.asked) {
+		details_restart(&l->details);
 		return;
 	}
 	for (unsigned i = 0; i < KINDS; i++) {
@@ -118,8 +118,8 @@ static void put_groups(struct list *l)
 static void list_row(struct read *r, unsigned stmt, struct row *row)
 {
 	struct list *l = container_of(r, struct list, read);
-	if (l->merged) {
-		query_take_count(row, l->view, l->count);
+	if (l->details.asked) {
+		details_row(&l->details, &r->arena, stmt, row);
 		return;
 	}
 	struct list_part *p = &l->part[stmt];
@@ -143,9 +143,7 @@ static bool is_newer(const struct conversation *a, const struct conversation *b)
 /* Ends where a kind was cut, for what comes next may be of that kind. */
 static void merge(struct list *l)
 {
-	struct answer answer = {0};
 	size_t at[KINDS] = {0};
-	l->merged = true;
 	for (;;) {
 		int from = -1;
 		for (int i = 0; i < KINDS; i++) {
@@ -157,27 +155,37 @@ static void merge(struct list *l)
 		}
 		if (l->has_more || from < 0)
 			return;
-		const struct view *v = &l->part[from].view[at[from]++];
-		l->has_more = l->count == l->limit || !answer_takes(&answer, answer_conversation_size(&v->c));
+		l->has_more = l->count == l->limit;
 		if (l->has_more)
 			return;
-		l->view[l->count++] = *v;
+		l->view[l->count++] = l->part[from].view[at[from]++];
 	}
+}
+
+/* As many as one answer has room for. */
+static void fit(struct list *l)
+{
+	struct answer answer = {0};
+	size_t n = 0;
+	while (n < l->count && answer_takes(&answer, answer_conversation_size(&l->view[n].c)))
+		n++;
+	l->has_more |= n < l->count;
+	l->count = n;
 }
 
 static void list_done(struct read *r, enum store_status status)
 {
 	struct list *l = container_of(r, struct list, read);
 	struct store_conversations out = {.status = status};
-	if (status == STORE_OK && !l->merged) {
+	if (status == STORE_OK && !l->details.asked) {
 		merge(l);
-		buf_clear(&r->text);
-		if (query_put_counts(&r->text, l->view, l->count)) {
+		if (details_put(&l->details, r, l->view, l->count)) {
 			pool_again(r);
 			return;
 		}
 	}
 	if (status == STORE_OK) {
+		fit(l);
 		struct conversation *item = arena_alloc(&r->arena, (l->count + 1) * sizeof(*item));
 		for (size_t i = 0; i < l->count; i++)
 			item[i] = l->view[i].c;
@@ -199,6 +207,7 @@ void store_list_conversations(struct store *s, struct str user, unsigned limit, 
 	l->arg = arg;
 	l->limit = limit;
 	l->after = after;
+	l->details.profiles = s->profiles;
 	l->read.restart = list_restart;
 	l->read.row = list_row;
 	l->read.done = list_done;

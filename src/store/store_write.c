@@ -6,7 +6,6 @@
 #include "core/base.h"
 #include "store/store_priv.h"
 
-#include "store/query.h"
 #include "store/read_count.h"
 
 #include <stdlib.h>
@@ -178,7 +177,7 @@ static void on_created(const struct lane_created *r, void *arg)
 	struct asker *a = arg;
 	a->made = r->created;
 	if (r->status == STORE_OK)
-		query_conversation(a->store->pool, str_from(a->user), r->conversation_id, on_found, a);
+		store_find_conversation(a->store, str_from(a->user), r->conversation_id, on_found, a);
 	else
 		on_found(r->status, NULL, a);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Catching up, in steps: which conversations differ from what the client has
- * or were active since its cursor; these conversations; what has to be counted of them; and, some at a time until there
+ * or were active since its cursor; these conversations; their details; and, some at a time until there
  * is enough for one answer, their messages and changes, in as many steps as their pages need (page.h). Decides what is
  * left for the next call. What came to a conversation after it was read is left out of the answer, so that an entry
  * agrees with itself.
@@ -104,14 +104,6 @@ static void drop_not_loaded(struct sync *s)
 		s->view[kept++] = s->view[i];
 	}
 	s->count = kept;
-}
-
-/* False: there is nothing to count. */
-static bool build_counts(struct sync *s)
-{
-	buf_clear(&s->read.text);
-	s->step = SYNC_COUNTS;
-	return query_put_counts(&s->read.text, s->view, s->count);
 }
 
 /* ---- their content ---- */
@@ -317,8 +309,8 @@ static void sync_restart(struct read *r)
 	struct sync *s = container_of(r, struct sync, read);
 	if (s->step == SYNC_FIND)
 		sync_find_restart(s);
-	else if (s->step == SYNC_COUNTS)
-		query_restart_counts(s->view, s->count);
+	else if (s->step == SYNC_DETAILS)
+		details_restart(&s->details);
 	restart_content(s);
 }
 
@@ -327,8 +319,8 @@ static void sync_row(struct read *r, unsigned stmt, struct row *row)
 	struct sync *s = container_of(r, struct sync, read);
 	if (s->step == SYNC_CONVERSATIONS)
 		got_conversation(s, s->stmt[stmt], row);
-	else if (s->step == SYNC_COUNTS)
-		query_take_count(row, s->view, s->count);
+	else if (s->step == SYNC_DETAILS)
+		details_row(&s->details, &s->read.arena, stmt, row);
 	else if (s->step == SYNC_CONTENT)
 		got_content(s, stmt, row);
 	else
@@ -344,7 +336,8 @@ static bool build_next(struct sync *s)
 	}
 	if (s->step == SYNC_CONVERSATIONS) {
 		drop_not_loaded(s);
-		if (build_counts(s))
+		s->step = SYNC_DETAILS;
+		if (details_put(&s->details, &s->read, s->view, s->count))
 			return true;
 	}
 	step_pages(s);
@@ -379,6 +372,7 @@ void store_sync(struct store *store, const struct store_sync_request *p, store_s
 	s->fn = fn;
 	s->arg = arg;
 	s->user = s->read.user;
+	s->details.profiles = store->profiles;
 	s->have = arena_alloc(&s->read.arena, (p->have_count + 1) * sizeof(*s->have));
 	s->is_party = arena_alloc(&s->read.arena, (p->have_count + 1) * sizeof(*s->is_party));
 	for (size_t i = 0; i < p->have_count; i++)

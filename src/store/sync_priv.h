@@ -15,7 +15,7 @@
 #define CHUNK_MESSAGES 400
 #define CHUNK_MAX 16
 
-enum sync_step { SYNC_FIND, SYNC_CONVERSATIONS, SYNC_COUNTS, SYNC_CONTENT };
+enum sync_step { SYNC_FIND, SYNC_CONVERSATIONS, SYNC_DETAILS, SYNC_CONTENT };
 /* The statements of SYNC_FIND and of SYNC_CONVERSATIONS. What is not needed is not asked. */
 enum sync_stmt { STMT_ACTIVITY, STMT_LISTED, STMT_LISTED_GROUPS, STMT_WALK, STMT_DIRECT, STMT_GROUPS };
 
@@ -59,6 +59,7 @@ struct sync {
 	struct store_cursor walked_to; /* the place of the last pick of the walk; at first, since */
 	struct pick pick[STORE_SYNC_ITEMS_MAX];
 	struct view *view;	      /* of the same index */
+	struct details details;	      /* of these */
 	struct store_sync_item *item; /* likewise */
 	size_t count;		      /* picks */
 	size_t kept;		      /* of them: with content, for the answer */
