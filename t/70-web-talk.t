@@ -125,6 +125,7 @@ subtest 'hostile content' => sub {
 	is $ben->value(q{(() => { try { document.body.innerHTML = '<b>x</b>'; return 'made'; } catch (e) { return e.name; } })()}), 'TypeError', 'nor could it: the policy forbids it';
 	$ben->take_faults;
 	$t->dbh->do('UPDATE users SET nickname = ?, avatar_url = ? WHERE id = ?', undef, '<i>Ann</i>', 'javascript:alert(1)', 'ann');
+	$t->node->clock(10); # workers remember profiles for so long
 	$ben->reload->wait_online->wait_text('.chat .name', '<i>Ann</i>');
 	is $ben->count('.avatar img'), 0, 'names and pictures of people likewise';
 };

@@ -13,7 +13,13 @@ binmode Test::More->builder->$_, ':utf8' for qw(output failure_output);
 my $web = Tidings::Web->start;
 my $t = $web->t;
 $t->befriend(qw(ann ben noa zed));
-sub set_name { my ($user, $name, $picture) = @_; $t->dbh->do('UPDATE users SET nickname = ?, avatar_url = ? WHERE id = ?', undef, $name, $picture, $user); return }
+# Workers remember profiles for ten seconds.
+sub set_name {
+	my ($user, $name, $picture) = @_;
+	$t->dbh->do('UPDATE users SET nickname = ?, avatar_url = ? WHERE id = ?', undef, $name, $picture, $user);
+	$t->node->clock(10);
+	return;
+}
 
 subtest 'from right to left' => sub {
 	set_name('noa', 'נועה');
