@@ -103,11 +103,24 @@ static void put_members_after(struct buf *text, const struct list_members *l)
 	sql_lit(text, " ORDER BY g.role,g.user_id LIMIT ");
 }
 
+static bool is_ascii(struct str s)
+{
+	for (size_t i = 0; i < s.len; i++)
+		if ((unsigned char)s.s[i] >= 0x80)
+			return false;
+	return true;
+}
+
 static void put_matches(struct buf *text, struct str query)
 {
-	sql_lit(text, " WHERE g.user_id LIKE ");
-	sql_like(text, "", query, "%");
-	sql_lit(text, " OR u.nickname COLLATE utf8mb4_general_ci LIKE ");
+	sql_lit(text, " WHERE ");
+	/* No id begins with another text; and MariaDB refuses to compare one with a column that is ASCII. */
+	if (is_ascii(query)) {
+		sql_lit(text, "g.user_id LIKE ");
+		sql_like(text, "", query, "%");
+		sql_lit(text, " OR ");
+	}
+	sql_lit(text, "u.nickname COLLATE utf8mb4_general_ci LIKE ");
 	sql_like(text, "%", query, "%");
 }
 

@@ -115,6 +115,15 @@ static void test_members(void)
 	answer_is(STORE_OK, "", false, "a backslash");
 	members("ann", id, 100, FIRST, "' OR 1=1 -- ");
 	answer_is(STORE_OK, "", false, "a quote");
+	db_sql("INSERT INTO users (id,nickname) VALUES ('ann','李明🎉 élan')");
+	for (const char *const *q = (const char *const[]){"明", "🎉", "ÉLAN", "明🎉 É", NULL}; *q != NULL; q++) {
+		members("ann", id, 100, FIRST, *q);
+		answer_is(STORE_OK, "ann", false, "what no id can begin with is looked for in nicknames");
+	}
+	members("ann", id, 100, FIRST, "é");
+	answer_is(STORE_OK, "zoe ann cat", false, "with an accent or without");
+	members("ann", id, 100, FIRST, "王");
+	answer_is(STORE_OK, "", false, "and may be in none");
 }
 
 /* More than one step looks at. */
