@@ -37,6 +37,17 @@ enum op_verdict {
 	OP_PUT_OFF, /* to the next batch */
 };
 
+/* Of what a batch can do one alone, for it reads what such a one changes. */
+enum op_once {
+	ONCE_NONE, /* of nothing: as many as there are */
+	ONCE_CONVERSATION,
+	/*
+	 * Of op->user's in a conversation. What comes after the second of a user goes before it, for others' operations
+	 * have nothing to do with it.
+	 */
+	ONCE_USER,
+};
+
 struct op_class {
 	const char *name; /* for the log */
 	/* Names the conversation and what has to be read for it. */
@@ -51,26 +62,28 @@ struct op_class {
 	/* Calls back; the op is freed afterwards, but after STORE_UNCERTAIN. */
 	void (*answer)(struct op *op);
 	bool tells; /* others are told of it: a try of unknown outcome has to be followed up */
-	bool once;  /* a batch can do one for a conversation: it reads what such a one changes */
+	enum op_once once;
 };
 
 /* Embedded first in its kind's struct, which is one allocation with its strings. */
 struct op {
 	TAILQ_ENTRY(op) entry;
 	const struct op_class *class;
-	size_t bytes;	     /* about its share of SQL text */
-	int64_t deadline_ms; /* of clock_mono_ms: then it is answered as unavailable */
-	unsigned tries;	     /* how often its transaction has failed */
-	bool alone;	     /* in a batch of its own, to find whose data it is that the database refuses */
-	bool put_off;	     /* batch_plan() could not plan it, in the batch that it was in last */
-	uint16_t bucket;     /* its conversation's, in the queue */
-	bool planned;	     /* this batch writes something for it */
-	bool uncertain;	     /* a transaction that wrote for it may have committed */
-	bool inherited;	     /* likewise, of a process that has died: what it has decided is not known here */
-	bool looks;	     /* is only looked for in this batch, by its conversation's id */
-	bool settling;	     /* was answered with STORE_UNCERTAIN: writes no more, only finds out whether it was done */
-	bool more;	     /* goes on in a later batch once this one has committed */
-	bool out_of_ids;     /* no conversation can be made for it */
+	size_t bytes;	      /* about its share of SQL text */
+	int64_t deadline_ms;  /* of clock_mono_ms: then it is answered as unavailable */
+	unsigned tries;	      /* how often its transaction has failed */
+	bool alone;	      /* in a batch of its own, to find whose data it is that the database refuses */
+	bool put_off;	      /* batch_plan() could not plan it, in the batch that it was in last */
+	uint16_t bucket;      /* its conversation's, in the queue */
+	uint16_t once_bucket; /* that of which a batch takes one; see op_once */
+	struct str user;      /* whose it is; of ONCE_USER */
+	bool planned;	      /* this batch writes something for it */
+	bool uncertain;	      /* a transaction that wrote for it may have committed */
+	bool inherited;	      /* likewise, of a process that has died: what it has decided is not known here */
+	bool looks;	      /* is only looked for in this batch, by its conversation's id */
+	bool settling;	 /* was answered with STORE_UNCERTAIN: writes no more, only finds out whether it was done */
+	bool more;	 /* goes on in a later batch once this one has committed */
+	bool out_of_ids; /* no conversation can be made for it */
 	enum store_status status;
 	struct conv *conv; /* in the present batch; see op_conv() */
 };

@@ -39,7 +39,11 @@ static void count(struct lane_queue *q, const struct op *op)
 
 void lane_queue_add(struct lane_queue *q, struct op *op, struct str key)
 {
-	op->bucket = (uint16_t)(siphash(q->secret, key.s, key.len) % LANE_BUCKETS);
+	uint64_t hash = siphash(q->secret, key.s, key.len);
+	op->bucket = (uint16_t)(hash % LANE_BUCKETS);
+	if (op->class->once == ONCE_USER)
+		hash += siphash(q->secret, op->user.s, op->user.len);
+	op->once_bucket = (uint16_t)(hash % LANE_BUCKETS);
 	lane_queue_add_again(q, op);
 }
 
@@ -71,15 +75,20 @@ static bool can_be_done(const struct picking *p, const struct lane_queue *q, con
 {
 	if (has(&q->locked, op->bucket) && (has(&p->taken, op->bucket) || clock_mono_ms() < q->rest_until_ms))
 		return false;
-	if (op->class->once && has(&p->once, op->bucket))
+	if (op->class->once == ONCE_CONVERSATION && has(&p->once, op->once_bucket))
 		return false;
 	return !op->put_off || p->put_off < PUT_OFF_MAX;
+}
+
+static bool waits_alone(const struct picking *p, const struct op *op)
+{
+	return op->class->once == ONCE_USER && has(&p->once_user, op->once_bucket);
 }
 
 struct op *picking_next(struct picking *p, const struct lane_queue *q)
 {
 	for (; p->next != NULL; p->next = TAILQ_NEXT(p->next, entry)) {
-		if (has(&p->passed, p->next->bucket))
+		if (has(&p->passed, p->next->bucket) || waits_alone(p, p->next))
 			continue;
 		if (can_be_done(p, q, p->next))
 			return p->next;
@@ -95,8 +104,10 @@ void picking_take(struct picking *p, struct lane_queue *q, struct op *op)
 	p->next = TAILQ_NEXT(op, entry);
 	p->put_off += op->put_off;
 	put(&p->taken, op->bucket, true);
-	if (op->class->once)
-		put(&p->once, op->bucket, true);
+	if (op->class->once == ONCE_CONVERSATION)
+		put(&p->once, op->once_bucket, true);
+	else if (op->class->once == ONCE_USER)
+		put(&p->once_user, op->once_bucket, true);
 	lane_queue_remove(q, op);
 }
 

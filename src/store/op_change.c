@@ -191,7 +191,7 @@ void change_submit(struct lane *l, const struct op_class *class, size_t size, st
 	struct op_change *o = op_new(class, size, user.len, &tail);
 	o->fn = fn;
 	o->arg = arg;
-	o->user = op_keep(&tail, user);
+	o->user = o->op.user = op_keep(&tail, user);
 	o->id = id;
 	uint64_t conversation_id = message_id_conversation(id);
 	if (!id_user_valid(user) || conversation_id == 0 || conversation_id > CONVERSATION_ID_MAX ||

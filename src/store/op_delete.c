@@ -267,13 +267,13 @@ void lane_delete(struct lane *l, struct str user, uint64_t id, enum lane_past pa
 					       .plan = delete_plan,
 					       .answer = change_answer,
 					       .tells = true,
-					       .once = true};
+					       .once = ONCE_CONVERSATION};
 	static const struct op_class group = {.name = "delete in a group",
 					      .enter = group_enter,
 					      .plan = group_plan,
 					      .answer = change_answer,
 					      .tells = true,
-					      .once = true};
+					      .once = ONCE_USER};
 	const struct op_class *class = conversation_is_group(message_id_conversation(id)) ? &group : &direct;
 	change_submit(l, class, sizeof(struct op_delete), user, id, past, fn, arg);
 }

@@ -221,6 +221,45 @@ static void test_many_runs(void)
 	db_sql("DELETE FROM group_heads WHERE id=%llu", ull(group));
 }
 
+static unsigned deletes_done;
+
+static void on_delete(const struct store_change *r, void *arg)
+{
+	enum store_status *status = arg;
+	*status = r->status;
+	deletes_done++;
+}
+
+/* Two members delete much at once. Nobody waits for it but they. */
+static void test_many_deletes(void)
+{
+	enum { EACH = 40 };
+	uint64_t group = make_group();
+	enum store_status status[2 * EACH];
+	struct sent_answer a;
+	unsigned refused = 0;
+	for (int i = 0; i < EACH; i++)
+		sent(group, "mia");
+	uint64_t last = (uint64_t)head_of(group, "last_seq");
+	deletes_done = 0;
+	for (unsigned i = 0; i < 2 * EACH; i++)
+		store_delete(s, str_from(i % 2 ? "tom" : "mia"), message_id_make(group, last - i / 2), on_delete,
+			     &status[i]);
+	ask_send(s, text_in(group, "mia", "x", NULL), &a);
+	wait_for(&a.done);
+	is_int(a.status, STORE_OK, "a message behind many deletions");
+	ok(deletes_done <= 4, "goes before all but the first of them (%u)", deletes_done);
+	while (deletes_done < 2 * EACH)
+		turn();
+	for (unsigned i = 0; i < 2 * EACH; i++)
+		refused += status[i] != STORE_OK;
+	is_int(refused, 0, "which are all done");
+	is_int(db_sql("SELECT COUNT(*) FROM deletions WHERE conversation_id=%llu AND last_seq-first_seq+1=%d",
+		      ull(group), EACH),
+	       2, "one run for each who has deleted");
+	is_int(group_wrong(), 0, "and all counts are right");
+}
+
 static void test_read_large(void)
 {
 	uint64_t group = make_group();
@@ -330,6 +369,7 @@ int main(void)
 	test_delete();
 	test_read();
 	test_many_runs();
+	test_many_deletes();
 	test_read_large();
 	test_reads_in_a_batch();
 	test_read_and_leave();
