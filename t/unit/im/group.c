@@ -326,6 +326,19 @@ static void test_out(void)
 	end();
 
 	begin();
+	other_sends(1);
+	(void)client_next(&alice);
+	(void)client_next(&bob);
+	other_turns(3, "r.", "bob ");
+	other_tells_out("u:bob", 3);
+	is_str(client_after(&bob, "bob"), "",
+	       "where the message waits for its turn, so does what the user's topic tells");
+	other_sends(2);
+	is_str(client_next(&bob), "{\"m\":2}", "and all that was sent before is given");
+	is_str(client_next(&bob), LEFT("removed"), "(then they are out)");
+	end();
+
+	begin();
 	other_tells_out("u:bob", 2);
 	is_str(client_next(&bob), LEFT("removed"), "where that comes first, it takes them out");
 	other_turns(2, "r.", "bob ");
