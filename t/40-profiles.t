@@ -10,8 +10,8 @@ $t->befriend(qw(ann bob));
 my $dbh = $t->dbh;
 my ($message) = $t->send_text('ann', 'bob', 'first');
 my $id = $message->{conversation_id};
-my @ann = map { $t->api('ann', node => $_) } 0, 1;
-my @bob = map { $t->api('bob', node => $_) } 0, 1;
+my $ann = $t->http('ann');
+my @bob = map { $t->http('bob', node => $_) } 0, 1;
 
 # How bob sees ann, in all places.
 sub peers {
@@ -29,7 +29,7 @@ my $bob = $t->ws('bob', node => 1);
 my $said = 0;
 sub heard {
 	my $content = 'heard ' . ++$said;
-	$ann[0]->post('/messages/send', text_to('bob', $content));
+	$ann->post('/messages/send', text_to('bob', $content));
 	1 while $bob->expect('message')->{message}{content} ne $content;
 	return;
 }
@@ -37,12 +37,12 @@ sub heard {
 subtest 'changed through a node' => sub {
 	seen_is($_, 'Ann', undef, "node $_ shows a profile") for 0, 1;
 	for my $name ('Anna', q{');DROP TABLE users;-- "\\ %s%n {{7*7}} <b>}, 'נועה 💣', 'n' x 64) {
-		is $ann[0]->put('/users/me', {nickname => $name, avatar_url => 'https://x/' . length $name})->status, 200, 'a change';
+		is $ann->put('/users/me', {nickname => $name, avatar_url => 'https://x/' . length $name})->status, 200, 'a change';
 		seen_is(0, $name, 'https://x/' . length $name, 'is seen where it was made');
 		heard();
 		seen_is(1, $name, 'https://x/' . length $name, 'and on the other node') for 1, 2;
 	}
-	$ann[0]->put('/users/me', {avatar_url => undef});
+	$ann->put('/users/me', {avatar_url => undef});
 	heard();
 	seen_is(1, 'n' x 64, undef, 'what is cleared goes');
 };
@@ -65,7 +65,7 @@ subtest 'while Redis is away' => sub {
 	$t->stack->redis_stop('KILL');
 	wait_for('the other node to notice', sub { !$hears->() });
 	seen_is(1, 'Ann again', undef, 'remembered');
-	is $ann[0]->put('/users/me', {nickname => 'Unheard'})->status, 200, 'a change of which the other node hears nothing';
+	is $ann->put('/users/me', {nickname => 'Unheard'})->status, 200, 'a change of which the other node hears nothing';
 	$t->stack->redis_start;
 	wait_for('the other node to hear again', $hears);
 	seen_is(1, 'Unheard', undef, 'is seen when Redis is back');
