@@ -86,7 +86,8 @@ static void answer_last(struct writers *w, struct handed *h, const union wire_re
 static void copy_user(char *to, struct str from)
 {
 	size_t n = from.len <= USER_ID_MAX ? from.len : 0;
-	memcpy(to, from.s, n);
+	if (n != 0)
+		memcpy(to, from.s, n);
 	to[n] = '\0';
 }
 
