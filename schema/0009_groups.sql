@@ -6,7 +6,7 @@
 -- Direct conversations (conversations) have ids below 2^34, groups (group_heads) from 2^34 to below 2^35: an id tells its
 -- kind. A message to a group writes itself, its head, and its sender's row in members, whatever the group's size.
 --
--- What is unread for a member is computed: last_seq - read_seq, less the rows of uncounted and the member's own
+-- What is unread for a member is computed: last_seq - read_seq, less what is in uncounted and the member's own
 -- deletions in between. Nobody's own messages are after their read_seq, for sending reads up to the new message.
 --
 -- Rows are locked in this order: the heads, each in order of id, those of direct conversations first; group_counts in
@@ -91,11 +91,14 @@ CREATE TABLE IF NOT EXISTS group_counts (
 	PRIMARY KEY (user_id)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
 
--- Messages of groups that are unread for nobody: system messages, and recalled ones.
+-- Messages of groups that are unread for nobody: system messages, and recalled ones. A row for each 64 messages that
+-- have any: bit k is set for the message with seq block * 64 + k. So there are few rows to be counted, however many such
+-- messages there are.
 CREATE TABLE IF NOT EXISTS uncounted (
 	conversation_id BIGINT UNSIGNED NOT NULL,
-	seq INT UNSIGNED NOT NULL,
-	PRIMARY KEY (conversation_id, seq)
+	block INT UNSIGNED NOT NULL,
+	bits BIGINT UNSIGNED NOT NULL,
+	PRIMARY KEY (conversation_id, block)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
 
 CREATE TABLE IF NOT EXISTS mentions (

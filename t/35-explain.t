@@ -44,7 +44,7 @@ my @fill = (
 	group_counts => 'INSERT INTO group_counts (user_id, n) SELECT user_id, COUNT(*) FROM members GROUP BY user_id',
 	messages => "INSERT INTO messages (id, from_user_id, to_user_id, message_type, content, client_msg_id, created_at) SELECT h.id << 28 | seq, 'u0001', '', IF(seq = 1, 7, 0), IF(seq = 1, NULL, 'text'), CONCAT(IF(seq = 1, ' ', ''), h.id, ':', seq), h.created_at FROM group_heads h JOIN seq_1_to_20",
 	changes => 'INSERT INTO changes (conversation_id, change_seq, kind, message_id, user_id, at) SELECT id, seq, seq % 3, id << 28 | seq, \'u0001\', created_at FROM group_heads JOIN seq_1_to_5',
-	uncounted => 'INSERT INTO uncounted (conversation_id, seq) SELECT id, seq FROM group_heads JOIN seq_1_to_18 WHERE seq % 4 IN (1, 2)',
+	uncounted => 'INSERT INTO uncounted (conversation_id, block, bits) SELECT id, 0, 0x66666 FROM group_heads',
 	mentions => 'INSERT INTO mentions (user_id, conversation_id, seq, at) SELECT user_id, id, seq, created_at FROM (SELECT \'alice\' AS user_id UNION SELECT \'*\' UNION SELECT \'u0001\') whom JOIN group_heads JOIN (SELECT 13 AS seq UNION SELECT 15 UNION SELECT 17) places',
 	deletions => "INSERT INTO deletions (user_id, conversation_id, first_seq, last_seq) SELECT m.user_id, m.conversation_id, r.seq * 5, r.seq * 5 + IF(r.seq = 4, 0, 1) FROM members m JOIN seq_1_to_4 r WHERE m.deleted_seq <> 0 OR m.user_id = 'u0002'",
 	read_marks => 'INSERT INTO read_marks (conversation_id, user_id, up_to_seq, at) SELECT conversation_id, user_id, 15, joined_at FROM members WHERE read_seq > 15',

@@ -260,7 +260,9 @@ void batch_build_write(struct batch *b)
 	append_list(b, "INSERT INTO recalls (user_id,recalled_at,conversation_id) VALUES ", &b->insert_recalls);
 	if (b->insert_recalls.len != 0)
 		sql_lit(&b->text, " ON DUPLICATE KEY UPDATE recalled_at=GREATEST(recalled_at,VALUES(recalled_at))");
-	append_list(b, "INSERT INTO uncounted (conversation_id,seq) VALUES ", &b->insert_uncounted);
+	append_list(b, "INSERT INTO uncounted (block,bits,conversation_id) VALUES ", &b->insert_uncounted);
+	if (b->insert_uncounted.len != 0)
+		sql_lit(&b->text, " ON DUPLICATE KEY UPDATE bits=uncounted.bits|VALUES(bits)");
 	append_list(b, "INSERT INTO mentions (user_id,conversation_id,seq,at) VALUES ", &b->insert_mentions);
 	bool wrote = conv_direct_put_write(b);
 	wrote |= conv_group_put_write(b);

@@ -12,6 +12,7 @@
 
 #include "store/lane_priv.h"
 #include "store/sql.h"
+#include "store/unread.h"
 
 /* Anyone may mention everyone in groups of up to so many. */
 #define MENTIONS_ALL_MEMBERS 20
@@ -245,9 +246,8 @@ static void group_recalled(struct batch *b, struct member *by, const struct held
 	struct conv *c = by->conv;
 	uint64_t seq = message_id_seq(h->m.id);
 	batch_begin_row(&b->insert_uncounted);
+	unread_put_uncounted(&b->insert_uncounted, seq);
 	sql_u64(&b->insert_uncounted, c->id);
-	buf_append_char(&b->insert_uncounted, ',');
-	sql_u64(&b->insert_uncounted, seq);
 	buf_append_char(&b->insert_uncounted, ')');
 	c->uncounted_seq = seq > c->uncounted_seq ? seq : c->uncounted_seq;
 	c->active_ms = later(b->active_ms, c->active_ms);

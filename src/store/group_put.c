@@ -5,6 +5,7 @@
 
 #include "core/log.h"
 #include "store/sql.h"
+#include "store/unread.h"
 
 /*
  * Written later than this after its locks, a cursor of a sync could pass the times in it: COMMIT follows at once, or
@@ -145,11 +146,10 @@ static void put_message(const struct change_group *c, struct buf *text)
 	sql_str(text, str_from(c->client_msg_id));
 	buf_append_char(text, ',');
 	sql_time(text, c->message.created_ms);
-	sql_lit(text, ");INSERT INTO uncounted (conversation_id,seq) VALUES (");
+	sql_lit(text, ");INSERT INTO uncounted (block,bits,conversation_id) VALUES (");
+	unread_put_uncounted(text, c->head.last_seq);
 	group_put_id(text, c);
-	buf_append_char(text, ',');
-	sql_u64(text, c->head.last_seq);
-	buf_append_char(text, ')');
+	sql_lit(text, ") ON DUPLICATE KEY UPDATE bits=uncounted.bits|VALUES(bits)");
 }
 
 /* ---- the head ---- */

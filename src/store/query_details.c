@@ -24,12 +24,12 @@ static void set_counts(struct view *v)
 	v->c.mentions = v->unread.mentions;
 }
 
-static void take_count(struct details *d, struct row *row)
+static void take_count(struct details *d, struct arena *a, struct row *row)
 {
 	size_t tag = unread_take_tag(row);
 	if (tag >= d->count)
 		return;
-	unread_take(row, &d->view[tag].unread);
+	unread_take(row, a, &d->view[tag].unread);
 	set_counts(&d->view[tag]);
 }
 
@@ -127,7 +127,7 @@ void details_restart(struct details *d)
 void details_row(struct details *d, struct arena *a, unsigned stmt, struct row *row)
 {
 	if (stmt == 0 && d->counts)
-		take_count(d, row);
+		take_count(d, a, row);
 	else
 		take_profile(d, a, row);
 }

@@ -72,14 +72,16 @@ static void put_mentioned_of_side(struct buf *text, int side, struct str user)
 static void put_groups(struct buf *text, struct str user)
 {
 	/* A count that depends on the row reads all uncounted ones of the group, so they have to be few. */
-	buf_printf(text,
-		   "SELECT STRAIGHT_JOIN h.id,h.last_seq,g.read_seq,g.mention_seq,h.uncounted_seq,h.all_seq,"
-		   "g.deleted_seq,IF(h.uncounted_seq>g.read_seq AND g.deleted_seq<=g.read_seq AND (SELECT 1 FROM "
-		   "uncounted y FORCE INDEX (PRIMARY) WHERE y.conversation_id=g.conversation_id LIMIT %d,1) IS NULL,"
-		   "(SELECT COUNT(*) FROM uncounted x FORCE INDEX (PRIMARY) WHERE "
-		   "x.conversation_id=g.conversation_id AND x.seq>g.read_seq),NULL) FROM members g FORCE INDEX "
-		   "(PRIMARY) JOIN group_heads h FORCE INDEX (PRIMARY) ON h.id=g.conversation_id WHERE g.user_id=",
-		   FEW_UNCOUNTED);
+	buf_printf(
+		text,
+		"SELECT STRAIGHT_JOIN h.id,h.last_seq,g.read_seq,g.mention_seq,h.uncounted_seq,h.all_seq,"
+		"g.deleted_seq,IF(h.uncounted_seq>g.read_seq AND g.deleted_seq<=g.read_seq AND (SELECT 1 FROM "
+		"uncounted y FORCE INDEX (PRIMARY) WHERE y.conversation_id=g.conversation_id LIMIT %d,1) IS NULL,"
+		"(SELECT SUM(BIT_COUNT(IF(x.block=g.read_seq>>6,x.bits>>((g.read_seq&63)+1),x.bits))) FROM uncounted "
+		"x FORCE INDEX (PRIMARY) WHERE x.conversation_id=g.conversation_id AND "
+		"x.block>=g.read_seq>>6),NULL) FROM members g FORCE INDEX "
+		"(PRIMARY) JOIN group_heads h FORCE INDEX (PRIMARY) ON h.id=g.conversation_id WHERE g.user_id=",
+		FEW_UNCOUNTED);
 	sql_str(text, user);
 	sql_lit(text, " AND h.last_seq>g.read_seq");
 }
@@ -127,7 +129,7 @@ static void total_row(struct read *r, unsigned stmt, struct row *row)
 	if (t->counting) {
 		size_t tag = unread_take_tag(row);
 		if (tag >= t->from && tag < t->to)
-			unread_take(row, &t->item[tag]);
+			unread_take(row, &r->arena, &t->item[tag]);
 	} else if (stmt == STMT_DIRECT) {
 		t->unread += row_take_u64(row);
 	} else {

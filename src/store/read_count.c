@@ -28,7 +28,7 @@ static void count_row(struct read *r, unsigned stmt, struct row *row)
 	size_t i = unread_take_tag(row);
 	(void)stmt;
 	if (i < COUNTS)
-		unread_take(row, &g->unread[i]);
+		unread_take(row, &r->arena, &g->unread[i]);
 }
 
 static void count_done(struct read *r, enum store_status status)

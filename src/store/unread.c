@@ -33,18 +33,60 @@ static void put_where_after(struct buf *text, const struct unread *u, struct str
 
 /* ---- groups ---- */
 
-static void put_uncounted(struct buf *text, const struct unread *u)
+/* What a row tells: its third and fourth columns. */
+enum {
+	KIND_COUNT,   /* how many are gone, and how many mention the user */
+	KIND_RUN,     /* first and last seq of what the user has deleted */
+	KIND_BITS,    /* a row of uncounted */
+	KIND_MENTION, /* a seq, if it was not deleted */
+};
+
+static uint64_t bits_from(uint64_t seq)
 {
-	sql_lit(text, "COUNT(*),0 FROM uncounted FORCE INDEX (PRIMARY)");
-	put_where_after(text, u, STR_NULL, "seq");
+	return UINT64_MAX << seq % UNCOUNTED_BITS;
 }
 
-static void put_mentions(struct buf *text, const struct unread *u, struct str user)
+/* Of a row of uncounted, those after read_seq and up to last_seq. */
+static uint64_t bits_that_count(const struct unread *u, uint64_t block, uint64_t bits)
 {
-	sql_lit(text, "0,COUNT(*) FROM mentions n FORCE INDEX (PRIMARY)");
-	put_where_after(text, u, user, "seq");
-	sql_lit(text,
-		" AND NOT EXISTS(SELECT 1 FROM uncounted x WHERE x.conversation_id=n.conversation_id AND x.seq=n.seq)");
+	uint64_t first = u->read_seq + 1, end = u->last_seq + 1;
+	if (block < first / UNCOUNTED_BITS || block > end / UNCOUNTED_BITS)
+		return 0;
+	if (block == first / UNCOUNTED_BITS)
+		bits &= bits_from(first);
+	if (block == end / UNCOUNTED_BITS)
+		bits &= ~bits_from(end);
+	return bits;
+}
+
+static void put_uncounted_rows(struct buf *text, const struct unread *u)
+{
+	sql_lit(text, " FROM uncounted FORCE INDEX (PRIMARY) WHERE conversation_id=");
+	sql_u64(text, u->conversation_id);
+	sql_lit(text, " AND block>=");
+	sql_u64(text, (u->read_seq + 1) / UNCOUNTED_BITS);
+	sql_lit(text, " AND block<=");
+	sql_u64(text, u->last_seq / UNCOUNTED_BITS);
+}
+
+static void put_mask_of(struct buf *text, const struct unread *u, uint64_t block)
+{
+	sql_lit(text, "&IF(block=");
+	sql_u64(text, block);
+	buf_append_char(text, ',');
+	sql_u64(text, bits_that_count(u, block, UINT64_MAX));
+	buf_append_char(text, ',');
+	sql_u64(text, UINT64_MAX);
+	buf_append_char(text, ')');
+}
+
+static void put_uncounted(struct buf *text, const struct unread *u)
+{
+	buf_printf(text, "%d,SUM(BIT_COUNT(bits", KIND_COUNT);
+	put_mask_of(text, u, (u->read_seq + 1) / UNCOUNTED_BITS);
+	put_mask_of(text, u, u->last_seq / UNCOUNTED_BITS);
+	sql_lit(text, ")),0");
+	put_uncounted_rows(text, u);
 }
 
 /* Each message once, also one that mentions the user as well. */
@@ -59,105 +101,109 @@ static void put_not_by_name(struct buf *text, const struct unread *u)
 	buf_append_char(text, ')');
 }
 
-static void put_mentions_of_all(struct buf *text, const struct unread *u)
+/* Of the user, or of everyone: how many, or each. */
+static void put_mentions(struct buf *text, const struct unread *u, bool by_name, bool each)
 {
-	put_mentions(text, u, STR_LIT("*"));
-	put_not_by_name(text, u);
+	if (each)
+		buf_printf(text, "%d,n.seq,0", KIND_MENTION);
+	else
+		buf_printf(text, "%d,0,COUNT(*)", KIND_COUNT);
+	sql_lit(text, " FROM mentions n FORCE INDEX (PRIMARY)");
+	put_where_after(text, u, by_name ? u->user : STR_LIT("*"), "seq");
+	sql_lit(text, " AND NOT EXISTS(SELECT 1 FROM uncounted x WHERE x.conversation_id=n.conversation_id AND "
+		      "x.block=n.seq>>6 AND x.bits>>(n.seq&63)&1)");
+	if (!by_name)
+		put_not_by_name(text, u);
 }
 
-/* One end of each run of deleted messages. The last is the one that read_seq may be in the middle of. */
-static void put_run_ends(struct buf *text, const struct unread *u, bool begin)
+/* The run that read_seq may be in the middle of, and those after it. */
+static void put_runs(struct buf *text, bool *first, size_t tag, const struct unread *u)
 {
-	const char *union_all = begin ? "" : " UNION ALL ";
-	buf_printf(text, "%sSELECT ", union_all);
-	if (begin)
-		sql_lit(text, "first_seq AS seq,LEAST(last_seq,");
-	else
-		sql_lit(text, "LEAST(last_seq,");
-	sql_u64(text, u->last_seq);
-	buf_append_str(text, begin ? STR_LIT(") AS last_seq,0 AS kind,1 AS run,1 AS gone") : STR_LIT(")+1,0,0,-1,-1"));
-	sql_lit(text, " FROM deletions FORCE INDEX (PRIMARY)");
-	put_where_after(text, u, u->user, "first_seq");
-	sql_lit(text, " UNION ALL (SELECT ");
-	if (begin) {
-		sql_u64(text, u->read_seq + 1);
-		buf_append_char(text, ',');
-	}
-	sql_lit(text, "LEAST(last_seq,");
-	sql_u64(text, u->last_seq);
-	buf_append_str(text, begin ? STR_LIT("),0,1,1") : STR_LIT(")+1,0,0,-1,-1"));
-	sql_lit(text, " FROM deletions FORCE INDEX (PRIMARY) WHERE user_id=");
+	begin_part(text, first, tag);
+	buf_printf(text, "%d,", KIND_RUN);
+	sql_u64(text, u->read_seq + 1);
+	sql_lit(text, ",last_seq FROM deletions FORCE INDEX (PRIMARY) WHERE user_id=");
 	sql_str(text, u->user);
 	sql_lit(text, " AND conversation_id=");
 	sql_u64(text, u->conversation_id);
 	sql_lit(text, " AND first_seq<=");
 	sql_u64(text, u->read_seq);
 	sql_lit(text, " ORDER BY first_seq DESC LIMIT 1)");
-}
-
-static void put_uncounted_ends(struct buf *text, const struct unread *u)
-{
-	sql_lit(text, " UNION ALL SELECT seq,seq,1,0,1 FROM uncounted FORCE INDEX (PRIMARY)");
-	put_where_after(text, u, STR_NULL, "seq");
-	sql_lit(text, " UNION ALL SELECT seq+1,0,0,0,-1 FROM uncounted FORCE INDEX (PRIMARY)");
-	put_where_after(text, u, STR_NULL, "seq");
-}
-
-static void put_mention_places(struct buf *text, const struct unread *u, struct str user)
-{
-	sql_lit(text, " UNION ALL SELECT seq,seq,2,0,0 FROM mentions n FORCE INDEX (PRIMARY)");
-	put_where_after(text, u, user, "seq");
+	begin_part(text, first, tag);
+	buf_printf(text, "%d,first_seq,last_seq FROM deletions FORCE INDEX (PRIMARY)", KIND_RUN);
+	put_where_after(text, u, u->user, "first_seq");
+	buf_append_char(text, ')');
 }
 
 /*
- * Where the user has deleted messages that were not read, these and the uncounted ones may be the same. So all are put
- * in order, as runs that begin and end: `run` is 1 within a run of deleted messages, `gone` is not 0 where a message is
- * deleted or uncounted. Of what is at one seq a run's ends come first (kind 0), then what is uncounted (1), then a
- * mention (2). Both are sums from the beginning on, which MariaDB carries on from row to row; a MAX over the rows
- * before it would be found anew for each of them.
+ * Where the user has deleted messages that were not read, these and the uncounted ones may be the same, and a mention
+ * may be among them. So the runs are fetched, and what comes after them is compared with them here: MariaDB would go
+ * through all uncounted ones for each run.
  */
-static void put_with_deleted(struct buf *text, const struct unread *u)
-{
-	sql_lit(text,
-		"SUM(IF(kind=0 AND last_seq>=seq,last_seq-seq+1,kind=1 AND run=0)),SUM(kind=2 AND gone=0) FROM (SELECT "
-		"seq,last_seq,kind,SUM(run) OVER (ORDER BY seq,kind ROWS UNBOUNDED PRECEDING) AS run,SUM(gone) OVER ("
-		"ORDER BY seq,kind ROWS UNBOUNDED PRECEDING) AS gone FROM (");
-	put_run_ends(text, u, true);
-	put_run_ends(text, u, false);
-	if (u->uncounted_seq > u->read_seq)
-		put_uncounted_ends(text, u);
-	if (u->mention_seq > u->read_seq)
-		put_mention_places(text, u, u->user);
-	if (u->all_seq > u->read_seq) {
-		put_mention_places(text, u, STR_LIT("*"));
-		put_not_by_name(text, u);
-	}
-	sql_lit(text, ") ends) ordered");
-}
-
 static void put_group(struct buf *text, bool *first, size_t tag, const struct unread *u)
 {
-	if (u->deleted_seq > u->read_seq) {
-		begin_part(text, first, tag);
-		put_with_deleted(text, u);
-		buf_append_char(text, ')');
-		return;
-	}
+	bool deleted = u->deleted_seq > u->read_seq;
+	if (deleted)
+		put_runs(text, first, tag, u);
 	if (u->uncounted_seq > u->read_seq) {
 		begin_part(text, first, tag);
-		put_uncounted(text, u);
+		if (deleted) {
+			buf_printf(text, "%d,block,bits", KIND_BITS);
+			put_uncounted_rows(text, u);
+		} else {
+			put_uncounted(text, u);
+		}
 		buf_append_char(text, ')');
 	}
-	if (u->mention_seq > u->read_seq) {
+	for (int by_name = 1; by_name >= 0; by_name--) {
+		if ((by_name ? u->mention_seq : u->all_seq) <= u->read_seq)
+			continue;
 		begin_part(text, first, tag);
-		put_mentions(text, u, u->user);
+		put_mentions(text, u, by_name, deleted);
 		buf_append_char(text, ')');
 	}
-	if (u->all_seq > u->read_seq) {
-		begin_part(text, first, tag);
-		put_mentions_of_all(text, u);
-		buf_append_char(text, ')');
+}
+
+static struct unread_run *next_run(struct unread *u, struct arena *a)
+{
+	if (u->run_count == u->run_room) {
+		struct unread_run *old = u->run;
+		u->run_room = u->run_room != 0 ? 2 * u->run_room : 16;
+		u->run = arena_alloc(a, u->run_room * sizeof(*u->run));
+		if (u->run_count != 0)
+			memcpy(u->run, old, u->run_count * sizeof(*old));
 	}
+	return &u->run[u->run_count++];
+}
+
+static void take_run(struct unread *u, struct arena *a, uint64_t first_seq, uint64_t last_seq)
+{
+	if (last_seq > u->last_seq)
+		last_seq = u->last_seq;
+	/* The one that may be about read_seq ends before it. */
+	if (last_seq < first_seq)
+		return;
+	*next_run(u, a) = (struct unread_run){first_seq, last_seq};
+	u->gone += last_seq - first_seq + 1;
+}
+
+static bool is_in_run(const struct unread *u, uint64_t seq)
+{
+	size_t low = 0, high = u->run_count;
+	while (low < high) {
+		size_t at = low + (high - low) / 2;
+		if (u->run[at].last_seq < seq)
+			low = at + 1;
+		else
+			high = at;
+	}
+	return low < u->run_count && u->run[low].first_seq <= seq;
+}
+
+static void take_bits(struct unread *u, uint64_t block, uint64_t bits)
+{
+	for (bits = bits_that_count(u, block, bits); bits != 0; bits &= bits - 1)
+		u->gone += !is_in_run(u, block * UNCOUNTED_BITS + (uint64_t)__builtin_ctzll(bits));
 }
 
 /* ---- direct conversations ---- */
@@ -167,12 +213,23 @@ static void put_direct(struct buf *text, bool *first, size_t tag, const struct u
 	if (u->mention_seq <= u->read_seq)
 		return;
 	begin_part(text, first, tag);
+	buf_printf(text, "%d", KIND_COUNT);
 	sql_lit(text,
-		"0,COUNT(*) FROM mentions n FORCE INDEX (PRIMARY) STRAIGHT_JOIN messages m FORCE INDEX (PRIMARY) ON "
+		",0,COUNT(*) FROM mentions n FORCE INDEX (PRIMARY) STRAIGHT_JOIN messages m FORCE INDEX (PRIMARY) ON "
 		"m.id=(n.conversation_id<<28)+n.seq AND m.to_user_id=n.user_id AND m.read_at IS NULL AND "
 		"m.is_recalled=0 AND m.deleted_by_recipient=0");
 	put_where_after(text, u, u->user, "seq");
 	buf_append_char(text, ')');
+}
+
+/* ---- from outside ---- */
+
+void unread_put_uncounted(struct buf *text, uint64_t seq)
+{
+	sql_u64(text, seq / UNCOUNTED_BITS);
+	buf_append_char(text, ',');
+	sql_u64(text, (uint64_t)1 << seq % UNCOUNTED_BITS);
+	buf_append_char(text, ',');
 }
 
 bool unread_is_known(const struct unread *u)
@@ -199,14 +256,28 @@ size_t unread_take_tag(struct row *row)
 	return row_take_u64(row);
 }
 
-void unread_take(struct row *row, struct unread *u)
+void unread_take(struct row *row, struct arena *a, struct unread *u)
 {
-	u->gone += row_take_u64(row);
-	u->mentions += row_take_u64(row);
+	uint64_t kind = row_take_u64(row), first = row_take_u64(row), second = row_take_u64(row);
+	switch (kind) {
+	case KIND_COUNT:
+		u->gone += first;
+		u->mentions += second;
+		break;
+	case KIND_RUN:
+		take_run(u, a, first, second);
+		break;
+	case KIND_BITS:
+		take_bits(u, first, second);
+		break;
+	case KIND_MENTION:
+		u->mentions += !is_in_run(u, first);
+		break;
+	}
 }
 
 void unread_restart(struct unread *u)
 {
 	u->gone = u->known_gone;
-	u->mentions = 0;
+	u->mentions = u->run_count = 0;
 }

@@ -13,7 +13,15 @@
 
 #include "core/base.h"
 #include "core/buf.h"
+#include "store/arena.h"
 #include "store/row.h"
+
+/* A row of uncounted has a bit for each of so many messages. */
+#define UNCOUNTED_BITS 64
+
+struct unread_run {
+	uint64_t first_seq, last_seq;
+};
 
 /* Of one user in one conversation. */
 struct unread {
@@ -27,7 +35,13 @@ struct unread {
 	 * already are counted in known_gone, too, and then uncounted_seq is 0.
 	 */
 	uint64_t gone, known_gone, mentions;
+	/* What the user has deleted of them, in order, while they are counted. */
+	struct unread_run *run;
+	size_t run_count, run_room;
 };
+
+/* "<block>,<bits>," of a row of uncounted that says that the message counts for nobody. */
+void unread_put_uncounted(struct buf *text, uint64_t seq);
 
 /* There is nothing to count. */
 bool unread_is_known(const struct unread *u);
@@ -35,8 +49,9 @@ bool unread_is_known(const struct unread *u);
 bool unread_put(struct buf *text, bool *first, size_t tag, const struct unread *u);
 /* The tag of a row of that statement. */
 size_t unread_take_tag(struct row *row);
-/* The rest of the row. */
-void unread_take(struct row *row, struct unread *u);
+/* The rest of the row. The rows come in the order of the parts. The arena lives as long as the counting. */
+void unread_take(struct row *row, struct arena *a, struct unread *u);
+/* The statement is asked again. */
 void unread_restart(struct unread *u);
 
 /* Messages of a group that are unread. */

@@ -36,14 +36,13 @@ my $is_system = 'm.message_type = 7';
 
 sub group_faults {
 	my ($dbh) = @_;
-	my $seqs = "SELECT m.id & 268435455 FROM messages m WHERE $of";
 	my $of_group = 'WHERE x.conversation_id = c.id';
 	my %head = (
 		'seq is not dense' => "last_seq <> (SELECT COUNT(*) FROM messages m WHERE $of) OR last_seq <> (SELECT COALESCE(MAX(m.id & 268435455), 0) FROM messages m WHERE $of)",
 		'change_seq' => "change_seq <> (SELECT COUNT(*) FROM changes x $of_group) OR change_seq <> (SELECT COALESCE(MAX(x.change_seq), 0) FROM changes x $of_group)",
-		'uncounted_seq' => "uncounted_seq <> (SELECT COALESCE(MAX(x.seq), 0) FROM uncounted x $of_group)",
-		'uncounted: too many' => "EXISTS(SELECT 1 FROM uncounted x $of_group AND x.seq NOT IN ($seqs AND (m.is_recalled OR $is_system)))",
-		'uncounted: too few' => "EXISTS(SELECT 1 FROM messages m WHERE $of AND (m.is_recalled OR $is_system) AND (m.id & 268435455) NOT IN (SELECT x.seq FROM uncounted x $of_group))",
+		'uncounted_seq' => "uncounted_seq <> (SELECT COALESCE(MAX(m.id & 268435455), 0) FROM messages m WHERE $of AND (m.is_recalled OR $is_system))",
+		'uncounted: too many' => "COALESCE((SELECT SUM(BIT_COUNT(x.bits)) FROM uncounted x $of_group), 0) > (SELECT COUNT(*) FROM messages m WHERE $of AND (m.is_recalled OR $is_system))",
+		'uncounted: too few' => "EXISTS(SELECT 1 FROM messages m WHERE $of AND (m.is_recalled OR $is_system) AND NOT EXISTS(SELECT 1 FROM uncounted x $of_group AND x.block = (m.id & 268435455) >> 6 AND x.bits >> (m.id & 63) & 1))",
 		'all_seq' => "all_seq <> (SELECT COALESCE(MAX(x.seq), 0) FROM mentions x $of_group AND x.user_id = '*')",
 		'member_count' => "member_count <> (SELECT COUNT(*) FROM members x $of_group)",
 		'last_message_time' => "NOT (last_message_time <=> (SELECT m.created_at FROM messages m WHERE m.id = (c.id << 28) + c.last_seq))",

@@ -154,7 +154,8 @@ static inline long long group_wrong(void)
 		      "user_id) m ON m.user_id=c.user_id WHERE c.n<>COALESCE(m.n,0)") +
 	       db_sql("SELECT COUNT(*) FROM members WHERE user_id NOT IN (SELECT user_id FROM group_counts)") +
 	       db_sql("SELECT COUNT(*) FROM messages m LEFT JOIN uncounted u ON u.conversation_id=m.id>>28 AND "
-		      "u.seq=m.id&268435455 WHERE m.message_type=7 AND u.seq IS NULL") +
+		      "u.block=(m.id&268435455)>>6 AND u.bits>>(m.id&63)&1 WHERE m.message_type=7 AND u.block IS "
+		      "NULL") +
 	       db_sql("SELECT COUNT(*) FROM messages a JOIN messages b ON b.id=a.id+1 WHERE a.id>>62=1 AND "
 		      "b.created_at<a.created_at") +
 	       db_sql("SELECT COUNT(*) FROM members m JOIN group_heads h ON h.id=m.conversation_id WHERE NOT "

@@ -204,7 +204,8 @@ static void test_many_runs(void)
 	enum { RUNS = 2000 };
 	uint64_t group = make_group();
 	db_sql("UPDATE group_heads SET last_seq=%d,uncounted_seq=%d WHERE id=%llu;"
-	       "INSERT INTO uncounted SELECT %llu,seq*2+100 FROM seq_0_to_99;"
+	       "INSERT INTO uncounted SELECT %llu,(seq*2+100)>>6,BIT_OR(1<<((seq*2+100)&63)) FROM seq_0_to_99 GROUP BY "
+	       "2;"
 	       "INSERT INTO deletions SELECT 'tom',%llu,seq*4,seq*4+1 FROM seq_2_to_%d;"
 	       "UPDATE members SET deleted_seq=%d WHERE user_id='tom' AND conversation_id=%llu",
 	       4 * RUNS + 4, 298, ull(group), ull(group), ull(group), RUNS, 4 * RUNS + 1, ull(group));
@@ -218,6 +219,67 @@ static void test_many_runs(void)
 	r = do_read(s, "tom", group, 103);
 	is_int(r.marked, 103 - 5 - 2 * 24 - 1, "a part is read");
 	is_int(r.unread, 4 * RUNS + 4 - 103 - 2 * (RUNS - 25) - 49, "and the rest is left");
+	db_sql("DELETE FROM group_heads WHERE id=%llu", ull(group));
+}
+
+/* A hundred thousand system messages cost little, also one who has deleted one of them, and one that is none. */
+static void test_many_uncounted(void)
+{
+	enum { MANY = 100000, ROWS_MAX = 5000 };
+	uint64_t group = make_group();
+	uint64_t from = (uint64_t)head_of(group, "last_seq");
+	db_sql("UPDATE group_heads SET last_seq=%d,uncounted_seq=%d WHERE id=%llu;"
+	       "INSERT INTO uncounted SELECT %llu,seq>>6,BIT_OR(1<<(seq&63)) FROM seq_%llu_to_%d GROUP BY 2 ON "
+	       "DUPLICATE KEY UPDATE bits=bits|VALUES(bits)",
+	       MANY + 100, MANY, ull(group), ull(group), ull(from + 1), MANY);
+	for (int deleted = 0; deleted < 2; deleted++) {
+		long long before = rows_read();
+		struct store_read r = do_read(s, "tom", group, 0);
+		long long rows = rows_read() - before;
+		is_int(r.unread, 100 - deleted, "what is left of many messages");
+		ok(rows < ROWS_MAX, "is counted by few rows: %lld", rows);
+		db_sql("REPLACE INTO deletions VALUES ('tom',%llu,%d,%d);UPDATE members SET deleted_seq=%d WHERE "
+		       "user_id='tom' AND conversation_id=%llu",
+		       ull(group), MANY - 5, MANY + 1, MANY + 1, ull(group));
+	}
+	db_sql("DELETE FROM group_heads WHERE id=%llu", ull(group));
+}
+
+/* Over all edges of the rows of uncounted, with deletions of all lengths. */
+static void test_edges(void)
+{
+	enum { LAST = 330 };
+	uint64_t group = make_group();
+	uint64_t from = (uint64_t)head_of(group, "last_seq") + 1;
+	db_sql("INSERT INTO messages (id,from_user_id,to_user_id,message_type,is_recalled,client_msg_id,created_at) "
+	       "SELECT (%llu<<28)+seq,'mia','',0,seq%%3=0 OR seq BETWEEN 120 AND 200,CONCAT('edge',seq),"
+	       "UTC_TIMESTAMP(3) FROM seq_%llu_to_%d;"
+	       "INSERT INTO uncounted SELECT %llu,seq>>6,BIT_OR(1<<(seq&63)) FROM seq_%llu_to_%d WHERE seq%%3=0 OR "
+	       "seq BETWEEN 120 AND 200 GROUP BY 2 ON DUPLICATE KEY UPDATE bits=bits|VALUES(bits);"
+	       "UPDATE group_heads SET last_seq=%d,uncounted_seq=%d WHERE id=%llu",
+	       ull(group), ull(from), LAST, ull(group), ull(from), LAST, LAST, LAST, ull(group));
+	int wrong = 0;
+	for (int with_runs = 0; with_runs < 2; with_runs++) {
+		if (with_runs)
+			db_sql("INSERT INTO deletions VALUES ('tom',%llu,20,20),('tom',%llu,60,64),('tom',%llu,66,130),"
+			       "('tom',%llu,191,192),('tom',%llu,255,330);UPDATE members SET deleted_seq=330 WHERE "
+			       "user_id='tom' AND conversation_id=%llu",
+			       ull(group), ull(group), ull(group), ull(group), ull(group), ull(group));
+		static const unsigned at[] = {19, 62, 63, 64, 65, 126, 127, 128, 191, 192, 193, 318, 319, 320, 330};
+		for (size_t i = 0; i < ARRAY_LEN(at); i++) {
+			long long all = group_recount(group, "tom", from - 1),
+				  left = group_recount(group, "tom", at[i]);
+			db_sql("UPDATE members SET read_seq=%llu WHERE user_id='tom' AND conversation_id=%llu",
+			       ull(from - 1), ull(group));
+			struct store_read r = do_read(s, "tom", group, at[i]);
+			if ((long long)r.marked != all - left || (long long)r.unread != left) {
+				printf("#   %u: %llu read, %llu left, not %lld, %lld\n", at[i], ull(r.marked),
+				       ull(r.unread), all - left, left);
+				wrong++;
+			}
+		}
+	}
+	is_int(wrong, 0, "each part is counted as the messages are");
 	db_sql("DELETE FROM group_heads WHERE id=%llu", ull(group));
 }
 
@@ -369,6 +431,8 @@ int main(void)
 	test_delete();
 	test_read();
 	test_many_runs();
+	test_many_uncounted();
+	test_edges();
 	test_many_deletes();
 	test_read_large();
 	test_reads_in_a_batch();

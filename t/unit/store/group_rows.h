@@ -26,7 +26,7 @@ static inline uint64_t group_new(const char *owner, unsigned last_seq, unsigned 
 	       "<<28)+seq,'%s','',IF(seq=1,7,0),IF(seq=1,NULL,CONCAT('text ',seq)),IF(seq=1,'{}',NULL),"
 	       "CONCAT('g%" PRIu64 ":',seq)," AT("%u+seq") " FROM seq_1_to_%u",
 	       id, owner, id, at_secs, last_seq);
-	db_sql("INSERT INTO uncounted VALUES (%" PRIu64 ",1)", id);
+	db_sql("INSERT INTO uncounted VALUES (%" PRIu64 ",0,2)", id);
 	return id;
 }
 
@@ -51,9 +51,10 @@ static inline void group_delete(uint64_t id, const char *user, unsigned first_se
 static inline void group_recall(uint64_t id, unsigned seq)
 {
 	db_sql("UPDATE messages SET is_recalled=1,recalled_at=created_at,content=NULL WHERE id=(%" PRIu64 "<<28)+%u;"
-	       "INSERT IGNORE INTO uncounted VALUES (%" PRIu64 ",%u);"
+	       "INSERT INTO uncounted VALUES (%" PRIu64
+	       ",%u>>6,1<<(%u&63)) ON DUPLICATE KEY UPDATE bits=bits|VALUES(bits);"
 	       "UPDATE group_heads SET uncounted_seq=GREATEST(uncounted_seq,%u) WHERE id=%" PRIu64,
-	       id, seq, id, seq, seq, id);
+	       id, seq, id, seq, seq, seq, id);
 }
 
 /* `user` may be everyone, "*". */

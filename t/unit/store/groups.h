@@ -32,7 +32,9 @@ static inline void group_tell(uint64_t group, const char *user)
 	       "INSERT INTO messages (id,from_user_id,to_user_id,message_type,client_msg_id,created_at) "
 	       "SELECT id<<28|last_seq,'%s','',7,CONCAT(' ',id,':',last_seq),last_message_time FROM group_heads WHERE "
 	       "id=%llu;"
-	       "INSERT INTO uncounted SELECT id,last_seq FROM group_heads WHERE id=%llu",
+	       "INSERT INTO uncounted SELECT id,last_seq>>6,1<<(last_seq&63) FROM group_heads WHERE id=%llu ON "
+	       "DUPLICATE KEY "
+	       "UPDATE bits=bits|VALUES(bits)",
 	       ull(group), user, ull(group), ull(group));
 }
 
@@ -93,7 +95,7 @@ static inline long long group_mentions(uint64_t group, const char *user)
 		"SELECT COUNT(DISTINCT n.seq) FROM mentions n JOIN members g ON g.user_id='%s' AND "
 		"g.conversation_id=n.conversation_id WHERE n.conversation_id=%llu AND n.user_id IN ('%s','*') AND "
 		"n.seq>g.read_seq AND NOT EXISTS (SELECT 1 FROM uncounted u WHERE "
-		"u.conversation_id=n.conversation_id AND u.seq=n.seq)",
+		"u.conversation_id=n.conversation_id AND u.block=n.seq>>6 AND u.bits>>(n.seq&63)&1)",
 		user, ull(group), user);
 }
 
@@ -109,9 +111,9 @@ static inline long long group_wrong(void)
 		      "FROM messages m GROUP BY m.id>>28) x ON x.cid=h.id WHERE NOT (h.last_seq=x.n AND "
 		      "h.last_seq=x.top AND h.last_message_time=x.newest AND h.uncounted_seq=x.gone AND x.kept=0 AND "
 		      "x.odd=0 AND x.gone_count=(SELECT COUNT(*) FROM uncounted u JOIN messages m ON "
-		      "m.id=(u.conversation_id<<28)+u.seq WHERE u.conversation_id=h.id AND "
-		      "(m.is_recalled OR m.message_type=7)) AND x.gone_count=(SELECT COUNT(*) FROM uncounted u WHERE "
-		      "u.conversation_id=h.id) AND "
+		      "m.id>>28=u.conversation_id AND (m.id&268435455)>>6=u.block AND u.bits>>(m.id&63)&1 WHERE "
+		      "u.conversation_id=h.id AND (m.is_recalled OR m.message_type=7)) AND "
+		      "x.gone_count=(SELECT SUM(BIT_COUNT(u.bits)) FROM uncounted u WHERE u.conversation_id=h.id) AND "
 		      "h.change_seq=(SELECT COUNT(*) FROM changes c WHERE c.conversation_id=h.id) AND "
 		      "h.change_seq=(SELECT COALESCE(MAX(c.change_seq),0) FROM changes c WHERE c.conversation_id=h.id) "
 		      "AND h.all_seq=(SELECT COALESCE(MAX(n.seq),0) FROM mentions n WHERE n.conversation_id=h.id AND "
