@@ -17,6 +17,7 @@
 --   group_profiles PRIMARY       what is shown of a group. by_client: a repeated client_group_id of its creator.
 --   members PRIMARY              a user's groups; may this user send; the unread total.
 --   members by_conversation      a group's members, owner and admins first.
+--   group_leavers PRIMARY        what is kept of who comes back. by_end: those of which nothing has to be kept.
 --   group_counts PRIMARY         in how many groups a user is.
 --   uncounted PRIMARY            messages that are unread for nobody, after a seq.
 --   mentions PRIMARY             a user's mentions in a conversation after a seq. The user '*' is everyone.
@@ -82,6 +83,18 @@ CREATE TABLE IF NOT EXISTS members (
 	last_sent_at DATETIME(3) NULL,
 	PRIMARY KEY (user_id, conversation_id),
 	KEY by_conversation (conversation_id, role, user_id)
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+
+-- Of who has left a group or was removed from it: what they take with them when they come back, so that coming back ends
+-- neither a mute nor slow mode. No member has a row. After `ends_at` it says nothing any more.
+CREATE TABLE IF NOT EXISTS group_leavers (
+	conversation_id BIGINT UNSIGNED NOT NULL,
+	user_id VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+	muted_until DATETIME(3) NULL,
+	last_sent_at DATETIME(3) NULL,
+	ends_at DATETIME(3) NOT NULL,
+	PRIMARY KEY (conversation_id, user_id),
+	KEY by_end (conversation_id, ends_at)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
 
 -- Always the number of the user's rows in members. Locked before they are made or deleted, so that a limit holds.

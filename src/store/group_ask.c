@@ -16,6 +16,7 @@ enum ask {
 	ASK_EXISTING,
 	ASK_PROFILE,
 	ASK_MEMBERS,
+	ASK_LEAVERS,
 	ASK_FRIENDS,
 	ASK_BLOCKS,
 	ASK_USERS,
@@ -219,6 +220,8 @@ static void ask_codes(struct change_group *c, struct buf *text)
 static void ask_of_group(struct change_group *c, struct buf *text)
 {
 	ask_rows_of_all(c, text, ASK_MEMBERS, "user_id,role,joined_at,muted_until", "members");
+	if (needs(c, NEEDS_COUNTS))
+		ask_rows_of_all(c, text, ASK_LEAVERS, "user_id,muted_until,last_sent_at", "group_leavers");
 	if (needs(c, NEEDS_BANS))
 		ask_rows_of_all(c, text, ASK_BANS, "user_id", "group_bans");
 	if (needs(c, NEEDS_REQUESTS))
@@ -350,6 +353,10 @@ static void person_row(struct change_group *c, enum ask what, struct row *row)
 		p->role = role == GROUP_OWNER || role == GROUP_ADMIN ? (enum group_role)role : GROUP_MEMBER;
 		p->joined_ms = row_take_ms(row);
 		p->muted_until_ms = row_take_ms(row);
+	} else if (what == ASK_LEAVERS) {
+		p->has_left = true;
+		p->muted_until_ms = row_take_ms(row);
+		p->last_sent_ms = row_take_ms(row);
 	}
 	p->known |= what == ASK_USERS;
 	p->banned |= what == ASK_BANS;
@@ -378,6 +385,7 @@ void group_row(struct txn *t, unsigned stmt, struct row *row)
 		return;
 	case ASK_COUNTS:
 	case ASK_MEMBERS:
+	case ASK_LEAVERS:
 	case ASK_USERS:
 	case ASK_BANS:
 	case ASK_REQUESTS:

@@ -25,6 +25,8 @@ struct group_person {
 	bool named;	      /* may come in: is counted, and screened */
 	enum group_role role; /* GROUP_NO_ROLE: no member */
 	int64_t joined_ms, muted_until_ms;
+	bool has_left; /* has a row in group_leavers; muted_until_ms and last_sent_ms are from it */
+	int64_t last_sent_ms;
 	bool known; /* has a row in `users` */
 	bool banned;
 	bool asked;	  /* has a request pending */

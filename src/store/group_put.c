@@ -15,6 +15,8 @@
 #define STALE_MS 1500
 /* The table `activity` is moved this often; the margin of a sync is much longer. */
 #define RAISE_MS 1000
+/* Who goes out may leave a row in group_leavers, and drops some of those that say nothing any more. */
+#define OLD_LEAVERS 8
 
 /* ---- who may ---- */
 
@@ -219,6 +221,8 @@ void group_put_end(struct change_group *c, struct buf *text)
 void group_let_in(struct change_group *c, struct group_person *p, enum group_role as)
 {
 	p->comes = true;
+	if (p->muted_until_ms <= c->now_ms)
+		p->muted_until_ms = 0;
 	p->as = as;
 	c->in[c->now.in_count++] = p->id;
 	c->now.in = c->in;
@@ -295,7 +299,7 @@ static void put_members(struct change_group *c, struct buf *text)
 	bool first = true;
 	group_put_next(text);
 	sql_lit(text, "INSERT INTO members (user_id,conversation_id,role,joined_seq,first_seq,read_seq,joined_at,"
-		      "deleted_seq) VALUES ");
+		      "muted_until,last_sent_at,deleted_seq) VALUES ");
 	for (size_t i = 0; next_in(c, &i, &p);) {
 		const uint64_t numbers[] = {p->as, c->head.last_seq, c->now.first_seq, c->head.last_seq};
 		sql_comma(text, &first);
@@ -308,35 +312,68 @@ static void put_members(struct change_group *c, struct buf *text)
 			sql_u64(text, numbers[k]);
 		}
 		buf_append_char(text, ',');
-		sql_time(text, c->message.created_ms);
-		buf_append_char(text, ',');
+		const int64_t times[] = {c->message.created_ms, p->muted_until_ms, p->last_sent_ms};
+		for (size_t k = 0; k < ARRAY_LEN(times); k++) {
+			sql_time(text, times[k]);
+			buf_append_char(text, ',');
+		}
 		put_deleted_seq(c, text, p->id);
 		buf_append_char(text, ')');
 	}
 }
 
-void group_put_in(struct change_group *c, struct buf *text)
+static void put_drop_of_those_in(const struct change_group *c, struct buf *text, const char *table)
 {
-	ASSERT(c->now.message != NULL && c->now.in_count != 0);
-	const struct group_person *p;
-	bool asked = false;
-	bool made = c->op.step == GROUP_CREATE;
-	c->now.first_seq = c->head.settings.history_joined && !made ? c->head.last_seq : 1;
-	put_counts(c, text);
-	put_members(c, text);
-	for (size_t i = 0; next_in(c, &i, &p);)
-		asked |= p->asked;
-	if (!asked)
-		return;
-	sql_lit(text, ";DELETE r FROM group_requests r FORCE INDEX (PRIMARY) WHERE r.conversation_id=");
+	buf_printf(text, ";DELETE r FROM %s r FORCE INDEX (PRIMARY) WHERE r.conversation_id=", table);
 	group_put_id(text, c);
 	sql_lit(text, " AND r.user_id IN (");
 	put_ids_in(c, text);
 	buf_append_char(text, ')');
 }
 
+void group_put_in(struct change_group *c, struct buf *text)
+{
+	ASSERT(c->now.message != NULL && c->now.in_count != 0);
+	const struct group_person *p;
+	bool asked = false, had_left = false;
+	bool made = c->op.step == GROUP_CREATE;
+	c->now.first_seq = c->head.settings.history_joined && !made ? c->head.last_seq : 1;
+	put_counts(c, text);
+	put_members(c, text);
+	for (size_t i = 0; next_in(c, &i, &p);) {
+		asked |= p->asked;
+		had_left |= p->has_left;
+	}
+	if (asked)
+		put_drop_of_those_in(c, text, "group_requests");
+	if (had_left)
+		put_drop_of_those_in(c, text, "group_leavers");
+}
+
+/* What a mute and slow mode still say. Nobody writes the member's row meanwhile, for that takes the head's lock. */
+static void put_leaver(const struct change_group *c, struct buf *text, struct str user)
+{
+	group_put_next(text);
+	sql_lit(text, "INSERT INTO group_leavers (conversation_id,user_id,muted_until,last_sent_at,ends_at) SELECT "
+		      "conversation_id,user_id,muted_until,last_sent_at,GREATEST(COALESCE(muted_until,joined_at),"
+		      "COALESCE(last_sent_at+INTERVAL ");
+	sql_u64(text, c->head.settings.slow_mode_secs);
+	sql_lit(text, " SECOND,joined_at)) AS ends_at FROM members FORCE INDEX (PRIMARY)");
+	group_put_where(text, c, user);
+	sql_lit(text, " HAVING ends_at>");
+	sql_time(text, c->now_ms);
+	sql_lit(text, " ON DUPLICATE KEY UPDATE muted_until=VALUES(muted_until),last_sent_at=VALUES(last_sent_at),"
+		      "ends_at=VALUES(ends_at);DELETE FROM group_leavers WHERE conversation_id=");
+	group_put_id(text, c);
+	sql_lit(text, " AND ends_at<=");
+	sql_time(text, c->now_ms);
+	buf_printf(text, " ORDER BY ends_at LIMIT %d", OLD_LEAVERS);
+}
+
 void group_put_out(struct change_group *c, struct buf *text, struct group_person *p)
 {
+	if (c->head.dissolved_ms == 0)
+		put_leaver(c, text, p->id);
 	group_put_next(text);
 	sql_lit(text, "UPDATE group_counts SET n=n-1 WHERE user_id=");
 	sql_str(text, p->id);
@@ -356,6 +393,8 @@ void group_put_close(struct change_group *c, struct buf *text)
 {
 	group_put_next(text);
 	sql_lit(text, "DELETE r FROM group_requests r FORCE INDEX (PRIMARY) WHERE r.conversation_id=");
+	group_put_id(text, c);
+	sql_lit(text, ";DELETE l FROM group_leavers l FORCE INDEX (PRIMARY) WHERE l.conversation_id=");
 	group_put_id(text, c);
 	sql_lit(text, ";DELETE i FROM group_invites i FORCE INDEX (by_conversation) WHERE i.conversation_id=");
 	group_put_id(text, c);

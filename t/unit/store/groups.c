@@ -99,6 +99,67 @@ static void test_left_out(void)
 	is_int(group_wrong(), 0, "all counts are right");
 }
 
+/* ---- coming back ---- */
+
+static long long of_member(uint64_t id, const char *user, const char *what)
+{
+	return db_sql("SELECT COALESCE((SELECT %s FROM members WHERE user_id='%s' AND conversation_id=%llu),-1)", what,
+		      user, (unsigned long long)id);
+}
+
+/* Leaving a group and coming back ends neither a mute nor slow mode. */
+static void test_coming_back(void)
+{
+	make_users("kim", "k", 2);
+	uint64_t id = do_make("kim", "k1 k2").r.conversation_id;
+	do_group(settings_op("kim", id, (struct group_settings){.join = GROUP_JOIN_OPEN, .slow_mode_secs = 3600}));
+	struct store_group_op mute = op_of(GROUP_SET_MEMBER, "kim", id, "k1");
+	mute.sets_muted = true;
+	mute.muted_until_ms = clock_wall_ms() + 3600000;
+	is_int(do_group(mute).r.status, STORE_OK, "one is muted");
+	is_int(do_send(s, text_in(id, "k2", "first", NULL)).status, STORE_OK, "another has sent");
+	static const char *const users[] = {"k1", "k2"};
+	static const enum store_status may[] = {STORE_MUTED, STORE_SLOW_MODE};
+	for (int round = 0; round < 6; round++) {
+		const char *user = users[round % 2];
+		/* Leaves or is removed; joins, is added, or let in. */
+		do_step(GROUP_REMOVE, round < 2 ? user : "kim", id, user);
+		is_int(of_member(id, user, "1"), -1, "%s is out", user);
+		struct done d;
+		if (round < 2) {
+			d = do_step(GROUP_JOIN, user, id, NULL);
+		} else if (round < 4) {
+			d = do_add("kim", id, user);
+		} else {
+			do_group(settings_op(
+				"kim", id,
+				(struct group_settings){.join = GROUP_JOIN_APPROVAL, .slow_mode_secs = 3600}));
+			do_step(GROUP_JOIN, user, id, NULL);
+			d = do_step(GROUP_ACCEPT, "kim", id, user);
+			ok((d.member.muted_until_ms != 0) == (round % 2 == 0), "who lets them in is told of the mute");
+		}
+		is_int(d.r.status, STORE_OK, "and in again");
+		is_int(do_send(s, text_in(id, user, "x", NULL)).status, may[round % 2], "and may not send yet");
+	}
+	mute.muted_until_ms = 0;
+	do_group(mute);
+	do_group(settings_op("kim", id, (struct group_settings){.join = GROUP_JOIN_OPEN}));
+	for (int i = 0; i < 2; i++) {
+		do_step(GROUP_REMOVE, users[i], id, users[i]);
+		do_step(GROUP_JOIN, users[i], id, NULL);
+		is_int(do_send(s, text_in(id, users[i], "y", NULL)).status, STORE_OK, "when that is over %s may",
+		       users[i]);
+	}
+	is_int(db_sql("SELECT COUNT(*) FROM group_leavers"), 0, "nothing is kept of who is in, or has nothing to keep");
+	db_sql("INSERT INTO group_leavers SELECT %llu,CONCAT('old',seq),'2020-01-01',NULL,'2020-01-01' FROM seq_1_to_5",
+	       (unsigned long long)id);
+	do_step(GROUP_REMOVE, "k1", id, "k1");
+	is_int(db_sql("SELECT COUNT(*) FROM group_leavers"), 0, "nor for longer than it means something");
+	do_step(GROUP_JOIN, "k1", id, NULL);
+	do_group(mute);
+	is_int(group_wrong(), 0, "all counts are right");
+}
+
 /* ---- the same group again ---- */
 
 static void test_repeat(void)
@@ -384,6 +445,7 @@ int main(void)
 	test_create();
 	test_add_remove();
 	test_left_out();
+	test_coming_back();
 	test_repeat();
 	test_roles();
 	test_change();
