@@ -229,7 +229,8 @@ void store_look_at_invite(struct store *s, struct str user, struct str code, sto
 
 /*
  * Messages that mention the user or everyone, newest first, of all the user's conversations; and where to go on.
- * Without those that are recalled, that the user has deleted, or does not see.
+ * Without those that are recalled, that the user has deleted, or does not see. Behind very many of these a page may be
+ * short, or empty, and has_more.
  */
 struct store_mentions {
 	enum store_status status;

@@ -2,7 +2,8 @@
 /*
  * Messages that mention a user or everyone, newest first, in three steps: the places of the next ones by name, and the
  * groups in which everyone was mentioned last; the places in these groups; and the messages. What the user does not see
- * (any more) is passed over, and where too few are left the steps begin again behind the last place.
+ * (any more) is passed over, and where too few are left the steps begin again behind the last place. After ROUNDS_MAX
+ * times the page is what there is: it may be short, or empty, and the next one goes on from there.
  */
 #include "core/base.h"
 #include "store/group.h"
@@ -14,6 +15,10 @@
 
 /* More groups than any user is in. It keeps the derived table from being merged, so that only it is sorted. */
 #define ALL_GROUPS 10000
+
+/* Places that are looked at together, where the first `limit` did not suffice; and how often that is done. */
+#define LOOK_AGAIN 100
+#define ROUNDS_MAX 20
 
 enum mentions_step { MENTIONS_FIND, MENTIONS_OF_ALL, MENTIONS_MESSAGES };
 enum { STMT_NAMED, STMT_GROUPS };
@@ -35,7 +40,8 @@ struct list_mentions {
 	struct store_cursor after;
 
 	enum mentions_step step;
-	struct place *named, *of_all, *place; /* each limit + 1 at most; place: of both, in order */
+	unsigned look, rounds;
+	struct place *named, *of_all, *place; /* each look + 1 at most; place: of both, in order */
 	size_t named_count, of_all_count, place_count;
 	uint64_t *group;
 	size_t group_count;
@@ -68,18 +74,20 @@ static void mentions_restart(struct read *r)
 
 /* ---- where they are ---- */
 
-/* "mentions AS n after the cursor" */
+/* "mentions AS n after the cursor". Each alternative is a range of by_time, so that none before the cursor is read. */
 static void put_after(struct buf *text, struct store_cursor after)
 {
 	if (after.ms == 0)
 		return;
-	sql_lit(text, " AND n.at<=");
-	sql_time(text, after.ms);
 	sql_lit(text, " AND (n.at<");
 	sql_time(text, after.ms);
-	sql_lit(text, " OR n.conversation_id<");
+	sql_lit(text, " OR (n.at=");
+	sql_time(text, after.ms);
+	sql_lit(text, " AND n.conversation_id<");
 	sql_u64(text, message_id_conversation(after.id));
-	sql_lit(text, " OR (n.conversation_id=");
+	sql_lit(text, ") OR (n.at=");
+	sql_time(text, after.ms);
+	sql_lit(text, " AND n.conversation_id=");
 	sql_u64(text, message_id_conversation(after.id));
 	sql_lit(text, " AND n.seq<");
 	sql_u64(text, message_id_seq(after.id));
@@ -96,7 +104,7 @@ static void build_find(struct list_mentions *l)
 	sql_str(text, user);
 	put_after(text, l->after);
 	sql_lit(text, " ORDER BY n.at DESC,n.conversation_id DESC,n.seq DESC LIMIT ");
-	sql_u64(text, l->limit + 1);
+	sql_u64(text, l->look + 1);
 	sql_lit(text,
 		";SELECT id FROM (SELECT STRAIGHT_JOIN g.conversation_id AS id,(SELECT n.at FROM mentions n FORCE "
 		"INDEX (PRIMARY) WHERE n.user_id='*' AND n.conversation_id=g.conversation_id");
@@ -108,7 +116,7 @@ static void build_find(struct list_mentions *l)
 	buf_printf(text,
 		   " AND h.all_seq>0 AND h.all_seq>=g.first_seq LIMIT %d) k WHERE at IS NOT NULL ORDER BY at DESC,"
 		   "id DESC LIMIT %u",
-		   ALL_GROUPS, l->limit + 1);
+		   ALL_GROUPS, l->look + 1);
 }
 
 static void build_of_all(struct list_mentions *l)
@@ -122,15 +130,20 @@ static void build_of_all(struct list_mentions *l)
 		sql_lit(text, "(SELECT n.at,n.conversation_id,n.seq FROM mentions n FORCE INDEX (PRIMARY) WHERE "
 			      "n.user_id='*' AND n.conversation_id=");
 		sql_u64(text, l->group[i]);
+		/* In a group times follow seqs. */
+		if (l->group[i] == message_id_conversation(l->after.id)) {
+			sql_lit(text, " AND n.seq<");
+			sql_u64(text, message_id_seq(l->after.id));
+		}
 		put_after(text, l->after);
-		buf_printf(text, " ORDER BY n.seq DESC LIMIT %u)", l->limit + 1);
+		buf_printf(text, " ORDER BY n.seq DESC LIMIT %u)", l->look + 1);
 	}
-	buf_printf(text, ") k ORDER BY at DESC,conversation_id DESC,seq DESC LIMIT %u", l->limit + 1);
+	buf_printf(text, ") k ORDER BY at DESC,conversation_id DESC,seq DESC LIMIT %u", l->look + 1);
 }
 
 static void place_row(struct list_mentions *l, struct row *row, struct place *places, size_t *count)
 {
-	if (*count > l->limit)
+	if (*count > l->look)
 		return;
 	struct place *p = &places[(*count)++];
 	p->ms = row_take_ms(row);
@@ -148,7 +161,7 @@ static void merge_places(struct list_mentions *l)
 {
 	size_t i = 0, j = 0;
 	l->place_count = 0;
-	while (l->place_count <= l->limit && (i < l->named_count || j < l->of_all_count)) {
+	while (l->place_count <= l->look && (i < l->named_count || j < l->of_all_count)) {
 		struct place *a = i < l->named_count ? &l->named[i] : NULL;
 		struct place *b = j < l->of_all_count ? &l->of_all[j] : NULL;
 		bool takes_a = a != NULL && (b == NULL || !is_before(b, a));
@@ -248,7 +261,7 @@ static void mentions_row(struct read *r, unsigned stmt, struct row *row)
 		place_row(l, row, l->of_all, &l->of_all_count);
 	else if (l->step == MENTIONS_FIND && stmt == STMT_NAMED)
 		place_row(l, row, l->named, &l->named_count);
-	else if (l->step == MENTIONS_FIND && l->group_count <= l->limit)
+	else if (l->step == MENTIONS_FIND && l->group_count <= l->look)
 		l->group[l->group_count++] = row_take_u64(row);
 	else if (l->step == MENTIONS_MESSAGES && stmt == STMT_DELETED)
 		deleted_row(l, row);
@@ -261,10 +274,17 @@ static bool build_next(struct list_mentions *l)
 {
 	if (l->step == MENTIONS_MESSAGES) {
 		collect(l);
-		if (l->has_more || l->place_count <= l->limit)
+		if (l->has_more || l->place_count <= l->look)
 			return false;
 		const struct place *last = &l->place[l->place_count - 1];
 		l->after = (struct store_cursor){last->ms, last->id};
+		if (++l->rounds == ROUNDS_MAX) {
+			l->next = l->after;
+			l->has_more = true;
+			return false;
+		}
+		if (l->look < LOOK_AGAIN)
+			l->look = LOOK_AGAIN;
 		build_find(l);
 		return true;
 	}
@@ -306,12 +326,13 @@ void store_list_mentions(struct store *s, struct str user, unsigned limit, struc
 	l->read.done = mentions_done;
 	l->fn = fn;
 	l->arg = arg;
-	l->limit = limit;
+	l->limit = l->look = limit;
 	l->after = after;
-	l->named = arena_alloc(a, (limit + 1) * sizeof(*l->named));
-	l->of_all = arena_alloc(a, (limit + 1) * sizeof(*l->of_all));
-	l->place = arena_alloc(a, (limit + 1) * sizeof(*l->place));
-	l->group = arena_alloc(a, (limit + 1) * sizeof(*l->group));
+	size_t room = (limit > LOOK_AGAIN ? limit : LOOK_AGAIN) + 1;
+	l->named = arena_alloc(a, room * sizeof(*l->named));
+	l->of_all = arena_alloc(a, room * sizeof(*l->of_all));
+	l->place = arena_alloc(a, room * sizeof(*l->place));
+	l->group = arena_alloc(a, room * sizeof(*l->group));
 	l->item = arena_alloc(a, (limit + 1) * sizeof(*l->item));
 	build_find(l);
 	pool_submit(&l->read);

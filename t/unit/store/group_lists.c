@@ -386,6 +386,26 @@ static void test_hidden_mentions(void)
 	ok(!a.has_more, "to the end");
 }
 
+/* More of them than one page looks at, all at the same time. */
+static void test_very_many_hidden(void)
+{
+	enum { MANY = 6000, PAGES_MAX = 40 };
+	uint64_t id = group_new("zoe", 3, 3000);
+	unsigned pages = 1;
+	group_join(id, "may", GROUP_MEMBER, 1, 1, 3);
+	group_mention(id, "may", 2);
+	db_sql("INSERT INTO mentions SELECT 'may',17999999000+seq%%3,seq," AT("9000") " FROM seq_1_to_%d", MANY);
+	mentions("may", 10, NEWEST);
+	ok(a.status == STORE_OK && a.count == 0 && a.has_more, "a page ends before it has seen them all");
+	while (a.count == 0 && a.has_more && pages < PAGES_MAX) {
+		mentions("may", 10, a.next);
+		pages++;
+	}
+	is_int(a.count, 1, "the next ones go on to what the user sees");
+	ok(pages > 2 && pages < PAGES_MAX, "in a few pages: %u", pages);
+	ok(!a.has_more, "which is the last one");
+}
+
 /* ---- receipts ---- */
 
 static void on_receipts(const struct store_receipts *r, void *arg)
@@ -497,6 +517,7 @@ int main(void)
 	test_invites();
 	test_mentions();
 	test_hidden_mentions();
+	test_very_many_hidden();
 	test_receipts(c);
 	test_direct_receipts();
 	is_int(answers_at_once, 0, "no answer came but from the loop");
