@@ -49,6 +49,7 @@ my @fill = (
 	deletions => "INSERT INTO deletions (user_id, conversation_id, first_seq, last_seq) SELECT m.user_id, m.conversation_id, r.seq * 5, r.seq * 5 + IF(r.seq = 4, 0, 1) FROM members m JOIN seq_1_to_4 r WHERE m.deleted_seq <> 0 OR m.user_id = 'u0002'",
 	read_marks => 'INSERT INTO read_marks (conversation_id, user_id, up_to_seq, at) SELECT conversation_id, user_id, 15, joined_at FROM members WHERE read_seq > 15',
 	group_bans => "INSERT INTO group_bans (conversation_id, user_id, banned_by, created_at) SELECT $group + g.seq, CONCAT('b', b.seq), 'u0001', UTC_TIMESTAMP(3) FROM seq_0_to_99 g JOIN seq_1_to_50 b",
+	group_leavers => "INSERT INTO group_leavers (conversation_id, user_id, muted_until, ends_at) SELECT $group + g.seq, CONCAT('l', l.seq), '2100-01-01', '2100-01-01' FROM seq_0_to_99 g JOIN seq_1_to_50 l",
 	group_requests => "INSERT INTO group_requests (conversation_id, user_id, created_at) SELECT $group + g.seq, CONCAT('r', r.seq), UTC_TIMESTAMP(3) FROM seq_0_to_99 g JOIN seq_1_to_50 r",
 	group_invites => "INSERT INTO group_invites (code, conversation_id, created_by, created_at) SELECT LPAD(i.seq * 1000 + g.seq, 16, 'c'), $group + g.seq, 'u0001', UTC_TIMESTAMP(3) FROM seq_0_to_99 g JOIN seq_1_to_50 i",
 );

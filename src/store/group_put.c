@@ -367,7 +367,7 @@ static void put_leaver(const struct change_group *c, struct buf *text, struct st
 	group_put_id(text, c);
 	sql_lit(text, " AND ends_at<=");
 	sql_time(text, c->now_ms);
-	buf_printf(text, " ORDER BY ends_at LIMIT %d", OLD_LEAVERS);
+	buf_printf(text, " LIMIT %d", OLD_LEAVERS);
 }
 
 void group_put_out(struct change_group *c, struct buf *text, struct group_person *p)
