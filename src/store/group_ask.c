@@ -8,11 +8,15 @@
 #include "store/people_priv.h"
 #include "store/sql.h"
 
+/* Users of whom dissolved groups are told apart by one change. */
+#define LOOKS_MAX 10
+
 enum ask {
 	ASK_NOTHING, /* a statement without rows */
 	ASK_HEAD,
 	ASK_MINE,
 	ASK_COUNTS,
+	ASK_ALIVE,
 	ASK_EXISTING,
 	ASK_PROFILE,
 	ASK_MEMBERS,
@@ -154,6 +158,37 @@ static void ask_counts(struct change_group *c, struct buf *text)
 		sql_lit(text, ") ORDER BY user_id FOR UPDATE");
 }
 
+/*
+ * Groups that were dissolved do not count for the limit. They are told apart only for users who have reached it, and
+ * where few are named: each has some thousand rows. Whose rows are twice as many is let in nowhere, so that a loop of
+ * making and dissolving groups ends.
+ */
+static void ask_alive(struct change_group *c, struct buf *text)
+{
+	bool first = true;
+	for (size_t i = 0; i < c->person_count; i++) {
+		const struct group_person *p = &c->person[i];
+		if (p != c->actor && !(p->named && c->named_count <= LOOKS_MAX))
+			continue;
+		if (first) {
+			begin_ask(c, text, ASK_ALIVE);
+			sql_lit(text, "SELECT STRAIGHT_JOIN c.user_id,SUM(h.dissolved_at IS NULL) FROM group_counts c "
+				      "FORCE INDEX (PRIMARY) JOIN members g FORCE INDEX (PRIMARY) ON "
+				      "g.user_id=c.user_id JOIN group_heads h FORCE INDEX (PRIMARY) ON "
+				      "h.id=g.conversation_id WHERE c.user_id IN (");
+		}
+		sql_comma(text, &first);
+		sql_str(text, p->id);
+	}
+	if (first)
+		return;
+	sql_lit(text, ") AND c.n>=");
+	sql_u64(text, c->max_per_user);
+	sql_lit(text, " AND c.n<");
+	sql_u64(text, 2 * c->max_per_user);
+	sql_lit(text, " GROUP BY c.user_id");
+}
+
 static void ask_friends(struct change_group *c, struct buf *text)
 {
 	if (c->accounts && c->named_count != 0) {
@@ -243,8 +278,10 @@ void group_ask(struct txn *t, struct buf *text)
 	group_reset(c);
 	ask_head(c, text);
 	ask_mine(c, text);
-	if (needs(c, NEEDS_COUNTS))
+	if (needs(c, NEEDS_COUNTS)) {
 		ask_counts(c, text);
+		ask_alive(c, text);
+	}
 	if (c->op.step == GROUP_CREATE)
 		ask_existing(c, text);
 	else
@@ -348,6 +385,8 @@ static void person_row(struct change_group *c, enum ask what, struct row *row)
 	if (what == ASK_COUNTS) {
 		p->counted = true;
 		p->groups = row_take_u64(row);
+	} else if (what == ASK_ALIVE) {
+		p->groups = row_take_u64(row);
 	} else if (what == ASK_MEMBERS) {
 		uint64_t role = row_take_u64(row);
 		p->role = role == GROUP_OWNER || role == GROUP_ADMIN ? (enum group_role)role : GROUP_MEMBER;
@@ -384,6 +423,7 @@ void group_row(struct txn *t, unsigned stmt, struct row *row)
 		profile_row(c, row);
 		return;
 	case ASK_COUNTS:
+	case ASK_ALIVE:
 	case ASK_MEMBERS:
 	case ASK_LEAVERS:
 	case ASK_USERS:

@@ -33,7 +33,7 @@ struct group_person {
 	bool forth, back; /* the rows of the friendship: the actor's, theirs */
 	bool blocks;	  /* the actor has blocked them, or they the actor */
 	bool counted;	  /* has a row in group_counts */
-	uint64_t groups;  /* group_counts.n */
+	uint64_t groups;  /* how many count for the limit */
 	bool comes;	  /* is let in by this step, as: */
 	enum group_role as;
 };

@@ -240,11 +240,13 @@ static bool next_in(const struct change_group *c, size_t *at, const struct group
 	return false;
 }
 
-static void put_ids_in(const struct change_group *c, struct buf *text)
+static void put_ids_in(const struct change_group *c, struct buf *text, bool uncounted)
 {
 	const struct group_person *p;
 	bool first = true;
 	for (size_t i = 0; next_in(c, &i, &p);) {
+		if (uncounted && p->counted)
+			continue;
 		sql_comma(text, &first);
 		sql_str(text, p->id);
 	}
@@ -272,7 +274,7 @@ static void put_counts(const struct change_group *c, struct buf *text)
 		return;
 	put_fail_if(text);
 	sql_lit(text, "EXISTS(SELECT 1 FROM group_counts FORCE INDEX (PRIMARY) WHERE user_id IN (");
-	put_ids_in(c, text);
+	put_ids_in(c, text, true);
 	sql_lit(text, ") AND n>");
 	sql_u64(text, c->max_per_user);
 	buf_append_char(text, ')');
@@ -327,7 +329,7 @@ static void put_drop_of_those_in(const struct change_group *c, struct buf *text,
 	buf_printf(text, ";DELETE r FROM %s r FORCE INDEX (PRIMARY) WHERE r.conversation_id=", table);
 	group_put_id(text, c);
 	sql_lit(text, " AND r.user_id IN (");
-	put_ids_in(c, text);
+	put_ids_in(c, text, false);
 	buf_append_char(text, ')');
 }
 

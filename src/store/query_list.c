@@ -11,9 +11,9 @@
 #include "store/query.h"
 #include "store/sql.h"
 
-/* Above any groups.max_per_user. With a limit the derived table is not merged: it is read whole, and only it is sorted.
- */
-#define GROUPS_MAX 10000
+/* Twice any groups.max_per_user, as dissolved ones may come on top. With a limit the derived table is not merged: it is
+ * read whole, and only it is sorted. */
+#define GROUPS_MAX 20000
 
 enum { STMT_DIRECT, STMT_GROUPS, KINDS };
 

@@ -14,7 +14,7 @@
 #include "store/store_priv.h"
 
 /* More groups than any user is in. It keeps the derived table from being merged, so that only it is sorted. */
-#define ALL_GROUPS 10000
+#define ALL_GROUPS 20000
 
 /* Places that are looked at together, where the first `limit` did not suffice; and how often that is done. */
 #define LOOK_AGAIN 100

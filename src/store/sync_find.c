@@ -8,8 +8,9 @@
 
 #include "store/sql.h"
 
-/* Above any groups.max_per_user. With a limit the derived table is not merged: only it is sorted. */
-#define GROUPS_MAX 10000
+/* Twice any groups.max_per_user, as dissolved ones may come on top. With a limit the derived table is not merged: only
+ * it is sorted. */
+#define GROUPS_MAX 20000
 
 bool sync_is_direct(uint64_t id)
 {

@@ -160,6 +160,40 @@ static void test_coming_back(void)
 	is_int(group_wrong(), 0, "all counts are right");
 }
 
+/* ---- groups that are dissolved ---- */
+
+/* They stay with their members, and take nobody's place. */
+static void test_dissolved_places(void)
+{
+	enum { MAX = 3 };
+	make_users("dan", "d", 12);
+	db_befriend("d1", "d2");
+	conf->groups.max_per_user = MAX;
+	uint64_t id[2 * MAX];
+	for (int i = 0; i < 2 * MAX; i++) {
+		struct done d = do_make("dan", "d1");
+		id[i] = d.r.conversation_id;
+		if (i >= MAX)
+			continue;
+		is_str(d.in, "dan d1", "a group, which");
+		do_step(GROUP_DISSOLVE, "dan", id[i], NULL);
+	}
+	is_int(db_sql("SELECT n FROM group_counts WHERE user_id='d1'"), 2 * MAX, "some are dissolved and some are not");
+	is_int(do_make("dan", "").r.status, STORE_TOO_MANY_GROUPS, "there is a limit to those together");
+	do_step(GROUP_REMOVE, "d1", id[0], "d1");
+	is_str(do_add("d2", do_make("d2", "").r.conversation_id, "d1").left_out, "d1:too_many_groups",
+	       "and to those that are not");
+	do_step(GROUP_DISSOLVE, "dan", id[MAX], NULL);
+	struct done d = do_make("d2", "d1");
+	is_str(d.in, "d2 d1", "one more is dissolved, and there is room again");
+	make_users("d1", "dd", 1);
+	do_step(GROUP_REMOVE, "d1", id[1], "d1");
+	do_step(GROUP_DISSOLVE, "dan", id[MAX + 1], NULL);
+	is_int(do_make("d1", "dd1").r.status, STORE_OK, "also together with one who was in none");
+	conf->groups.max_per_user = 2000;
+	is_int(group_wrong(), 0, "all counts are right");
+}
+
 /* ---- the same group again ---- */
 
 static void test_repeat(void)
@@ -446,6 +480,7 @@ int main(void)
 	test_add_remove();
 	test_left_out();
 	test_coming_back();
+	test_dissolved_places();
 	test_repeat();
 	test_roles();
 	test_change();
