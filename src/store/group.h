@@ -44,7 +44,7 @@ enum group_step {
 	GROUP_DISSOLVE, /* The owner. Again: nothing changes */
 	GROUP_ADD,	/* `users`, by the group's settings. Each is added, or left out */
 	/*
-	 * `peer` leaves or is removed. The user: leaves; STORE_IS_OWNER for an owner who is not alone, else the group
+	 * `peer` leaves or is removed (by the operator always). The user: leaves; STORE_IS_OWNER for an owner who is not alone, else the group
 	 * is dissolved. Another: admins over members, the owner over all, nobody over the owner; with `ban` they may
 	 * not come back. A peer who is no member: STORE_OK, nothing changes (but for the ban). Leaving a dissolved
 	 * group is told nobody: there is no message.

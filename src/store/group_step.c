@@ -62,7 +62,7 @@ static void put_ban(struct change_group *c, struct buf *text)
 enum store_status group_decide_remove(struct change_group *c, struct buf *text)
 {
 	struct group_person *p = c->peer;
-	if (p == c->actor)
+	if (p == c->actor && !c->op.by_operator)
 		return leave(c, text);
 	enum store_status may = group_may(c, GROUP_ADMIN);
 	if (may == STORE_OK && !is_over_peer(c))

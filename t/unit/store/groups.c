@@ -316,6 +316,16 @@ static void test_roles(void)
 	op = op_of(GROUP_REMOVE, "system", id, "own");
 	op.by_operator = true;
 	is_int(do_group(op).r.status, no, "but does not remove the owner");
+	db_sql("INSERT INTO users (id) VALUES ('system')");
+	op = with_users(op_of(GROUP_ADD, "system", id, NULL), "system");
+	op.by_operator = true;
+	is_str(do_group(op).in, "system", "a user may have the operator's name");
+	op = op_of(GROUP_REMOVE, "system", id, "system");
+	op.by_operator = true;
+	struct done removed = do_group(op);
+	is_str(extra(&removed), "{\"event\":\"removed\",\"user_ids\":[\"system\"]}",
+	       "and is removed, and does not leave");
+	is_int(do_group(op).r.status, yes, "once");
 	is_int(do_step(GROUP_CHANGE, "own", id + 1000, NULL).r.status, none, "no such group");
 	is_int(do_step(GROUP_CHANGE, "own", 5, NULL).r.status, none, "nor is a direct conversation one");
 	is_int(group_wrong(), 0, "all counts are right");
