@@ -15,6 +15,13 @@ sub new {
 sub pair { return join ' ', sort @_ }
 sub member { my ($self, $g, $user) = @_; return $g->{members}{$user} }
 sub groups_of { my ($self, $user) = @_; return grep { $_->{members}{$user} } @{$self->{groups}} }
+# As many as count for the limit: those that are dissolved do not, until they and the others are twice as many.
+sub places_of {
+	my ($self, $user) = @_;
+	my @groups = $self->groups_of($user);
+	return scalar @groups if @groups >= 2 * $self->{max_per_user};
+	return scalar grep { !$_->{dissolved} } @groups;
+}
 sub last_seq { my ($self, $g) = @_; return scalar @{$g->{messages}} }
 sub is_admin { my ($m) = @_; return $m->{role} ne 'member' }
 
@@ -41,16 +48,24 @@ sub let_in {
 	my ($self, $g, %role) = @_;
 	my $seq = $self->last_seq($g);
 	for my $user (keys %role) {
-		$g->{members}{$user} = {role => $role{$user}, joined_seq => $seq, read_seq => $seq, muted => 0,
+		$g->{members}{$user} = {role => $role{$user}, joined_seq => $seq, read_seq => $seq, muted => 0, %{delete $g->{leavers}{$user} // {}},
 			first_seq => $g->{settings}{history} eq 'joined' && $seq > 1 ? $seq : 1};
 		delete $g->{requests}{$user};
 	}
 	return;
 }
 
+# A mute, and having sent in slow mode, are still so when they come back.
+sub let_out {
+	my ($self, $g, $user) = @_;
+	my $m = delete $g->{members}{$user} or return;
+	$g->{leavers}{$user} = {muted => $m->{muted}, sent => $m->{sent}} if $m->{muted} || $g->{settings}{slow_mode_seconds} && $m->{sent};
+	return;
+}
+
 sub no_room {
 	my ($self, $g, $user, $more) = @_;
-	return '409 too_many_groups' if $self->groups_of($user) >= $self->{max_per_user};
+	return '409 too_many_groups' if $self->places_of($user) >= $self->{max_per_user};
 	return keys(%{$g->{members}}) + ($more // 0) >= $self->{max_members} ? '409 group_full' : '';
 }
 
@@ -76,7 +91,7 @@ sub create {
 	if (defined $key && (my $g = $self->{by_group_key}{$user}{$key})) {
 		return $g->{members}{$user} ? (200, $g, {}) : ('404 not_found');
 	}
-	return ('409 too_many_groups') if $self->groups_of($user) >= $self->{max_per_user};
+	return ('409 too_many_groups') if $self->places_of($user) >= $self->{max_per_user};
 	my $g = {name => $name, settings => {join => 'invite', history => 'all', send => 'all', add => 'all', slow_mode_seconds => 0, %$settings},
 		members => {}, messages => [], bans => {}, requests => {}, invites => {}, dissolved => 0};
 	my ($in, $out) = $self->screen($g, $user, [grep { $_ ne $user } @$users], 1);
@@ -137,7 +152,7 @@ sub leave {
 	if (!$g->{dissolved}) {
 		$m->{role} eq 'owner' ? $self->end($g, $user) : $self->say($g, $user, 'left', $user);
 	}
-	delete $g->{members}{$user};
+	$self->let_out($g, $user);
 	return 204;
 }
 
@@ -158,7 +173,7 @@ sub remove {
 		delete $g->{requests}{$peer};
 	}
 	$self->say($g, $user, 'removed', $peer) if $g->{members}{$peer};
-	delete $g->{members}{$peer};
+	$self->let_out($g, $peer);
 	return 204;
 }
 
