@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Proves that what was committed reaches everyone who is connected although the answer to COMMIT was lost and the
 # database stayed away until the sender was refused: a message, a recall and a reading by their events, a friend request
-# by a resync. What is looked at is what the sockets received.
+# by a resync; and that whoever came into a group by it is pushed its messages. What is looked at is what the sockets received.
 use Tidings;
 use Tidings::Proxy;
 
@@ -72,6 +72,44 @@ subtest 'a friend request' => sub {
 	back();
 	$_->expect('resync') for $bob, $bob2;
 	is $t->api('bob')->get('/friends/requests')->json->{items}[0]{user}{user_id}, 'carol', 'and whoever catches up finds it';
+};
+
+# Who came in is told to catch up, and is pushed what is said from then on.
+subtest 'coming into a group' => sub {
+	$t->befriend('zoe', $_) for qw(dora erik);
+	my %ws = map { $_ => $t->ws($_) } qw(dora erik);
+	my $id = $t->group('zoe', []);
+	$t->api('zoe')->put("/groups/$id", {settings => {join => 'approval'}});
+	is $t->api('erik')->post("/groups/$id/join")->status, 202, 'erik waits to be let in';
+	my $lose = sub {
+		my ($name, $method, $path, $body) = @_;
+		my $http = $t->http('zoe');
+		$proxy->lose('\x03RELEASE SAVEPOINT whole;COMMIT\z');
+		$http->send_request($method => $path, $body ? (json => $body) : ());
+		$proxy->lost;
+		is $http->response->status, 503, "$name: refused, for nobody knows";
+		back();
+		return;
+	};
+	my $pushed = sub {
+		my ($user, $group, $text) = @_;
+		# Until the memberships are read again the user is told to catch up only.
+		wait_for("$user to be pushed what is said", sub {
+			$t->say('zoe', $group, $text);
+			return eval { $ws{$user}->wait_event($text, sub { $_[0]{type} eq 'message' && ($_[0]{message}{content} // '') eq $text }, 1) };
+		});
+		return pass "$user is pushed what is said: $text";
+	};
+	$lose->('dora is added', POST => "/groups/$id/members", {user_ids => ['dora']});
+	$ws{dora}->expect('resync');
+	$pushed->('dora', $id, 'after adding');
+	$lose->('erik is let in', PUT => "/groups/$id/requests/erik/accept");
+	$ws{erik}->expect('resync');
+	$pushed->('erik', $id, 'after letting in');
+	$lose->('a new group', POST => '/groups', {name => 'new', user_ids => ['erik'], client_group_id => 'new'});
+	$ws{erik}->expect('resync');
+	$pushed->('erik', $t->api('zoe')->post('/groups', {name => 'new', user_ids => ['erik'], client_group_id => 'new'})->json->{id}, 'in the new one');
+	$_->abort for values %ws;
 };
 
 # Nobody is left who could look for the message; the database comes back only afterwards.

@@ -254,7 +254,7 @@ void group_fail_write(struct request *r, enum store_status s, uint64_t conversat
 	if (s == STORE_UNKNOWN && conversation_id != 0)
 		group_tell_unknown(r->live, conversation_id, request_user(r));
 	else if (s == STORE_UNKNOWN)
-		push_resync(r->live, request_user(r));
+		group_tell_unsure(r->live, request_user(r));
 	request_fail_store(r, s);
 }
 
@@ -275,9 +275,9 @@ static void fail_change(struct request *r, const struct store_group_done *d)
 	/* Those who may have come in, or gone, are told as well: they may not be found among the members. */
 	if (d->status == STORE_UNKNOWN) {
 		for (size_t i = 0; i < d->in_count; i++)
-			push_resync(r->live, d->in[i]);
+			group_tell_unsure(r->live, d->in[i]);
 		for (size_t i = 0; i < d->out_count; i++)
-			push_resync(r->live, d->out[i]);
+			group_tell_unsure(r->live, d->out[i]);
 	}
 	if (d->status == STORE_LIMITED)
 		request_fail(r, PROBLEM_CONFLICT, "%s", limit_reached(step_of(r)));

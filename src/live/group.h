@@ -48,6 +48,8 @@ void group_tell(struct live *live, const struct group_news *news, const struct s
 
 /* It is not known whether something was done to the group: its members, and this user, are told to catch up. */
 void group_tell_unknown(struct live *live, uint64_t conversation_id, struct str user);
+/* It is not known which groups the user is in: that is read again wherever they have sessions, which catch up. */
+void group_tell_unsure(struct live *live, struct str user);
 
 /* The user is a member, as far as this worker knows: true also while it does not know. */
 bool group_may_have(struct live *live, uint64_t conversation_id, struct str user);

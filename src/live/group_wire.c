@@ -313,6 +313,12 @@ void group_tell(struct live *live, const struct group_news *news, const struct s
 	tell_view(live, topic, news);
 }
 
+void group_tell_unsure(struct live *live, struct str user)
+{
+	user_unsure(live, user);
+	publish_to_user(live, user, BUS_UNSURE, NULL, 0, "");
+}
+
 void group_tell_unknown(struct live *live, uint64_t conversation_id, struct str user)
 {
 	char topic[TOPIC_MAX];
@@ -320,8 +326,6 @@ void group_tell_unknown(struct live *live, uint64_t conversation_id, struct str 
 	if (g != NULL)
 		group_unsure(g);
 	push_publish(live, topic_make_group(topic, conversation_id), BUS_UNSURE, STR_LIT(""));
-	if (user.len == 0)
-		return;
-	user_unsure(live, user);
-	publish_to_user(live, user, BUS_UNSURE, NULL, 0, "");
+	if (user.len != 0)
+		group_tell_unsure(live, user);
 }

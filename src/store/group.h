@@ -122,8 +122,8 @@ struct store_group_done {
 	bool requested; /* GROUP_JOIN */
 	/*
 	 * The system message that tells of it; NULL where nothing was changed that is told. Without STORE_OK there is
-	 * nothing but the status and conversation_id, 0 where it is not known (STORE_UNKNOWN: who may be concerned
-	 * catches up).
+	 * nothing but the status and conversation_id, 0 where it is not known. STORE_UNKNOWN: `in` and `out` are those
+	 * who may have come in or gone out.
 	 */
 	const struct message *message;
 	int64_t gap_ms; /* since the message before it; INT64_MAX: the first one */

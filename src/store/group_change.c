@@ -109,7 +109,14 @@ static void group_answer(struct txn *t)
 {
 	struct change_group *c = container_of(t, struct change_group, txn);
 	uint64_t id = c->id != 0 ? c->id : c->made_id;
-	if (t->status != STORE_OK)
+	if (t->status == STORE_UNKNOWN)
+		c->now = (struct store_group_done){.conversation_id = id,
+						   .gap_ms = INT64_MAX,
+						   .in = c->was.in,
+						   .in_count = c->was.in_count,
+						   .out = c->was.out,
+						   .out_count = c->was.out_count};
+	else if (t->status != STORE_OK)
 		c->now = (struct store_group_done){.conversation_id = id, .gap_ms = INT64_MAX};
 	c->now.status = t->status;
 	c->fn(&c->now, c->arg);
