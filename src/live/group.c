@@ -33,14 +33,14 @@ void groups_init(struct live *live)
 	live->groups.bury.fn = on_bury;
 	TAILQ_INIT(&live->groups.fanouts);
 	live->groups.slice.fn = fanout_on_slice;
-	TAILQ_INIT(&live->groups.views);
+	views_init(live);
 	memberships_init(live);
 }
 
 void groups_fini(struct live *live)
 {
 	memberships_fini(live);
-	wheel_cancel(&live->groups.views_timer);
+	views_fini(live);
 	ASSERT(live->groups.all.count == 0);
 	table_fini(&live->groups.all);
 }

@@ -124,11 +124,15 @@ void memberships_fini(struct live *live);
 
 /* ---- views.c ---- */
 
+void views_init(struct live *live);
+void views_fini(struct live *live);
 /*
  * The member gets the event `conversation`: soon if `joins` is set, else when it has its turn. The reads are paced:
- * some VIEWS_PER_SECOND users in all, and a group's members are told of a changed profile once a second at most.
+ * JOINS_PER_SECOND of those and VIEWS_PER_SECOND others in all, and a group's members are told of a changed profile once
+ * a second at most.
  */
-#define VIEWS_PER_SECOND 1000
+#define JOINS_PER_SECOND 1000
+#define VIEWS_PER_SECOND 500
 void views_want(struct live_group *g, struct member *m, bool joins);
 void views_want_all(struct live_group *g);
 /* The member goes. */

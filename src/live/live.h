@@ -35,6 +35,7 @@ struct live_group;
 struct load;
 struct fanout;
 struct views;
+struct view_retry;
 
 LIST_HEAD(session_list, session);
 LIST_HEAD(feed_list, feed);
@@ -63,10 +64,12 @@ struct groups {
 	TAILQ_HEAD(fanout_list, fanout) fanouts;
 	struct loop_task slice;
 	size_t queued_bytes;
-	/* views.c */
-	TAILQ_HEAD(views_list, views) views;
+	/* views.c: the groups with members who came in, all that have anybody to be told, and whose read failed */
+	TAILQ_HEAD(views_list, views) joining, views;
+	TAILQ_HEAD(view_retry_list, view_retry) view_retries;
+	unsigned view_retry_count, view_retries_at_once;
 	struct wheel_timer views_timer;
-	bool reading_views;
+	unsigned reading_views; /* a bit for each kind of read under way */
 };
 
 struct live {

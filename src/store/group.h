@@ -145,10 +145,14 @@ void store_change_group(struct store *s, const struct store_group_op *op, store_
 
 /* ---- what is read ---- */
 
-/* The group as several of its members see it, in one read: one conversation for each of `users` who is one, some
+/* Groups as some of their members see them, in one read: one conversation for each of those who is a member, some
  * hundreds at most, in no order. */
-void store_find_group_views(struct store *s, uint64_t conversation_id, const struct str *users, size_t n,
-			    store_conversations_fn *fn, void *arg);
+struct group_viewer {
+	uint64_t conversation_id;
+	struct str user;
+};
+void store_find_group_views(struct store *s, const struct group_viewer *who, size_t n, store_conversations_fn *fn,
+			    void *arg);
 
 /* For the server's operator: what the owner may see is read as theirs. STORE_NOT_FOUND: no such group. */
 typedef void store_owner_fn(enum store_status status, struct str owner, void *arg);

@@ -102,7 +102,7 @@ static void put_users(struct buf *text, const struct str *users, size_t n)
 	buf_append_char(text, ')');
 }
 
-/* ---- as several members see it ---- */
+/* ---- as some of their members see them ---- */
 
 struct group_views {
 	struct read read;
@@ -149,8 +149,8 @@ static void views_done(struct read *r, enum store_status status)
 	v->fn(&out, v->arg);
 }
 
-void store_find_group_views(struct store *s, uint64_t conversation_id, const struct str *users, size_t n,
-			    store_conversations_fn *fn, void *arg)
+void store_find_group_views(struct store *s, const struct group_viewer *who, size_t n, store_conversations_fn *fn,
+			    void *arg)
 {
 	struct group_views *v = read_new(s->pool, STR_NULL, sizeof(*v));
 	struct buf *text = &v->read.text;
@@ -162,15 +162,16 @@ void store_find_group_views(struct store *s, uint64_t conversation_id, const str
 	v->max = n;
 	v->details.profiles = s->profiles;
 	v->view = arena_alloc(&v->read.arena, (n + 1) * sizeof(*v->view));
-	if (n == 0 || !conversation_is_group(conversation_id)) {
+	if (n == 0) {
 		pool_refuse(&v->read, STORE_OK);
 		return;
 	}
 	query_put_groups(text, STR_LIT("members g FORCE INDEX (PRIMARY)"));
-	sql_lit(text, " WHERE ");
-	put_users(text, users, n);
-	sql_lit(text, " AND g.conversation_id=");
-	sql_u64(text, conversation_id);
+	for (size_t i = 0; i < n; i++) {
+		buf_append_str(text, i == 0 ? STR_LIT(" WHERE (") : STR_LIT(" OR ("));
+		query_put_is_member(text, who[i].user, who[i].conversation_id);
+		buf_append_char(text, ')');
+	}
 	pool_submit(&v->read);
 }
 

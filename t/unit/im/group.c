@@ -513,6 +513,55 @@ static void test_views(void)
 	end();
 }
 
+/* What is read of many changed groups, or cannot be read, holds up nobody. */
+static void test_views_apart(void)
+{
+	struct client c;
+	begin();
+	for (unsigned i = 10; i < 50; i++)
+		kit_row("carol", ID(i), 1, 1);
+	client_begin(&c, "carol", "");
+	pass(2000);
+	view_reads = 0;
+	answers_wait = true;
+	for (unsigned i = 10; i < 50; i++)
+		group_heard(group_find(live, ID(i)), BUS_VIEW, STR_LIT(""));
+	pass(100);
+	is_int(view_reads, 1, "changes of many groups are read together");
+	is_int(waiting_count, 1, "(a read that takes long)");
+	kit_no_row("bob", TRIP);
+	other_tells_out("u:bob", 2);
+	UNTIL(!is_member("bob", TRIP));
+	kit_row("bob", TRIP, 3, 1);
+	other_tells_in("u:bob", 3, 1);
+	UNTIL(is_member("bob", TRIP));
+	answers_wait = false;
+	pass(200);
+	is_str(client_next(&bob), LEFT("removed"), "(out)");
+	is_str(client_next(&bob), CONVERSATION("bob"), "who comes in does not wait for them");
+	answer_reads();
+	unsigned told = 0;
+	UNTIL((told += client_take(&c) != NULL) == 25);
+	pass(200);
+	UNTIL((told += client_take(&c) != NULL) == 40);
+	is_int(told, 40, "who is in those groups is told of each");
+	/* One whose read fails. */
+	spoiler = "bob";
+	group_heard(group_find(live, TRIP), BUS_VIEW, STR_LIT(""));
+	pass(1500);
+	is_str(client_next(&alice), CONVERSATION("alice"),
+	       "a member who cannot be read does not keep it from the others");
+	pass(8000);
+	is_str(client_next(&bob), RESYNC, "and is told to catch up after some tries");
+	is_str(client_rest(&bob), "", "once");
+	view_reads = 0;
+	pass(5000);
+	is_int(view_reads, 0, "then it is not tried again");
+	spoiler = NULL;
+	client_close(&c);
+	end();
+}
+
 static void test_fanout_budget(void)
 {
 	uint64_t taken;
@@ -574,6 +623,7 @@ int main(void)
 	test_again();
 	test_unknown();
 	test_views();
+	test_views_apart();
 	test_fanout_budget();
 	test_redis_away();
 	kit_stop();

@@ -28,7 +28,7 @@ static bool answers_wait; /* until answer_reads() */
 struct asked {
 	struct loop_task task;
 	bool views;
-	uint64_t id;
+	uint64_t id[ASKED_MAX]; /* of views */
 	size_t n;
 	char user[ASKED_MAX][USER_ID_MAX + 1];
 	union {
@@ -85,19 +85,30 @@ static inline void kit_answer_memberships(const struct asked *a)
 	a->fn.memberships(&r, a->arg);
 }
 
+/* A read that fails for one of those it is for. */
+static const char *spoiler;
+
+static inline bool kit_spoils(const struct asked *a)
+{
+	for (size_t u = 0; u < a->n; u++)
+		if (spoiler != NULL && strcmp(a->user[u], spoiler) == 0)
+			return true;
+	return false;
+}
+
 static inline void kit_answer_views(const struct asked *a)
 {
 	struct conversation item[ASKED_MAX];
 	size_t count = 0;
 	for (size_t u = 0; u < a->n; u++)
 		for (unsigned i = 0; i < row_count; i++) {
-			if (rows[i].id != a->id || strcmp(rows[i].user, a->user[u]) != 0)
+			if (rows[i].id != a->id[u] || strcmp(rows[i].user, a->user[u]) != 0)
 				continue;
-			item[count] = (struct conversation){.id = a->id};
+			item[count] = (struct conversation){.id = a->id[u]};
 			memcpy(item[count++].user, a->user[u], sizeof(a->user[u]));
 		}
-	struct store_conversations r = {
-		.status = store_says, .item = item, .count = store_says == STORE_OK ? count : 0};
+	enum store_status says = kit_spoils(a) ? STORE_UNAVAILABLE : store_says;
+	struct store_conversations r = {.status = says, .item = item, .count = says == STORE_OK ? count : 0};
 	a->fn.conversations(&r, a->arg);
 }
 
@@ -142,7 +153,7 @@ static inline struct asked *kit_ask(const struct str *users, size_t n, void *arg
 
 void __wrap_store_find_memberships(struct store *s, const struct str *users, size_t n, store_memberships_fn *fn,
 				   void *arg);
-void __wrap_store_find_group_views(struct store *s, uint64_t id, const struct str *users, size_t n,
+void __wrap_store_find_group_views(struct store *s, const struct group_viewer *who, size_t n,
 				   store_conversations_fn *fn, void *arg);
 
 void __wrap_store_find_memberships(struct store *s, const struct str *users, size_t n, store_memberships_fn *fn,
@@ -152,14 +163,19 @@ void __wrap_store_find_memberships(struct store *s, const struct str *users, siz
 	kit_ask(users, n, arg)->fn.memberships = fn;
 }
 
-void __wrap_store_find_group_views(struct store *s, uint64_t id, const struct str *users, size_t n,
+void __wrap_store_find_group_views(struct store *s, const struct group_viewer *who, size_t n,
 				   store_conversations_fn *fn, void *arg)
 {
+	struct str users[ASKED_MAX];
+	ASSERT(n <= ASKED_MAX);
+	for (size_t i = 0; i < n; i++)
+		users[i] = who[i].user;
 	struct asked *a = kit_ask(users, n, arg);
 	view_reads++;
 	users_viewed += (unsigned)n;
 	a->views = true;
-	a->id = id;
+	for (size_t i = 0; i < n; i++)
+		a->id[i] = who[i].conversation_id;
 	a->fn.conversations = fn;
 }
 

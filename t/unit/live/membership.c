@@ -175,6 +175,14 @@ void views_want(struct live_group *g, struct member *m, bool joins)
 	of[user_index(str_from(m->user->id))].view[g->id - GROUP_ID_MIN] = true;
 }
 
+void views_init(struct live *m)
+{
+}
+
+void views_fini(struct live *m)
+{
+}
+
 void views_forget_member(struct live_group *g, const struct member *m)
 {
 }

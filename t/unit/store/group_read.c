@@ -353,14 +353,24 @@ static void test_views(void)
 	group_join(id, "va", GROUP_OWNER, 1, 1, 7);
 	group_join(id, "vb", GROUP_ADMIN, 3, 3, 5);
 	group_recall(id, 6);
-	const struct str users[] = {STR_LIT("vb"), STR_LIT("nobody"), STR_LIT("va")};
+	uint64_t second = group_new("vc", 3, 100);
+	group_join(second, "vc", GROUP_OWNER, 1, 1, 1);
+	const struct group_viewer who[] = {{id, STR_LIT("vb")},
+					   {id, STR_LIT("nobody")},
+					   {id, STR_LIT("va")},
+					   {second, STR_LIT("va")},
+					   {second, STR_LIT("vc")}};
 	static struct list_answer a;
 	a = (struct list_answer){0};
-	store_find_group_views(s, id, users, 3, on_conversations, &a);
+	store_find_group_views(s, who, ARRAY_LEN(who), on_conversations, &a);
 	wait_for(&a.done);
-	ok(a.status == STORE_OK && a.count == 2, "the group as those see it who are members");
+	ok(a.status == STORE_OK && a.count == 3, "groups as those see them who are members");
 	for (size_t i = 0; i < a.count; i++) {
 		const struct conversation *c = &a.c[i];
+		if (c->id == second) {
+			ok(strcmp(c->user, "vc") == 0 && c->unread == 2, "each group its own");
+			continue;
+		}
 		bool is_va = strcmp(c->user, "va") == 0;
 		ok(c->group.role == (is_va ? GROUP_OWNER : GROUP_ADMIN) && c->unread == (is_va ? 0 : 1) &&
 			   c->first_seq == (is_va ? 1 : 3),
