@@ -8,6 +8,7 @@
 #include "core/base.h"
 #include "live/group_priv.h"
 
+#include "live/resync.h"
 #include "live/session.h"
 
 #include <stdlib.h>
@@ -42,13 +43,23 @@ static const char *name_or_null(const char *id)
 	return id[0] != '\0' ? id : NULL;
 }
 
+static void give_one(struct live *live, struct user *u, struct ws_frame *frame, const char *except_id, uint64_t seq)
+{
+	if (seq == 0 || memberships_are_sure(live, u)) {
+		push_deliver(u, frame, except_id);
+		return;
+	}
+	resync_user(live, str_from(u->id));
+	memberships_hurry(live, u);
+}
+
 /* To the members from index i on, before `end`. */
 static void give_to(struct live_group *g, uint32_t i, uint32_t end, struct ws_frame *frame, const char *except_id,
 		    uint64_t seq)
 {
 	for (; i < end; i++)
 		if (seq == 0 || seq >= g->members[i].first_seq)
-			push_deliver(g->members[i].user, frame, except_id);
+			give_one(g->live, g->members[i].user, frame, except_id, seq);
 }
 
 static void queued_free(struct fanout *f, struct queued *q)

@@ -119,6 +119,12 @@ void membership_out(struct live *live, struct str user, uint64_t id, uint64_t se
 		    const char *except_id);
 /* The bus has confirmed the topic of one of the groups. */
 void membership_confirmed(struct user *u);
+/*
+ * What is known of the user's groups is true: no news of them can have been lost. Else they are to be told to catch up
+ * where a member is given a message, which they may be no more; then theirs are the next to be read.
+ */
+bool memberships_are_sure(struct live *live, const struct user *u);
+void memberships_hurry(struct live *live, const struct user *u);
 void memberships_init(struct live *live);
 void memberships_fini(struct live *live);
 

@@ -369,6 +369,29 @@ void memberships_again(struct live *live, struct user *u)
 		again_in(live, AGAIN_MS);
 }
 
+/* Without Redis this worker hears nothing of what others do, if there are any; before its first beat nobody knows. */
+static bool is_deaf(const struct live *live)
+{
+	return !bus_is_up(live->bus) && (live->peers != NULL || (!live->lamport.synced && live->own_beats == 0));
+}
+
+bool memberships_are_sure(struct live *live, const struct user *u)
+{
+	const struct load *l = u->memberships != NULL ? u->memberships->load : NULL;
+	if (l != NULL && (l->repeat || (l->state >= LOAD_AGAIN && l->state <= LOAD_ANSWERED)))
+		return false;
+	return !is_deaf(live);
+}
+
+void memberships_hurry(struct live *live, const struct user *u)
+{
+	struct load *l = u->memberships != NULL ? u->memberships->load : NULL;
+	if (l == NULL || l->state != LOAD_AGAIN)
+		return;
+	TAILQ_REMOVE(&live->groups.again, l, entry);
+	TAILQ_INSERT_HEAD(&live->groups.again, l, entry);
+}
+
 void memberships_again_all(struct live *live)
 {
 	uint32_t at = 0;

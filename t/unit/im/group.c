@@ -585,6 +585,9 @@ static void test_fanout_budget(void)
 
 static void test_redis_away(void)
 {
+	/* Nobody else is known by then. */
+	pass(600000);
+	ok(live->peers == NULL, "no other worker is known");
 	begin();
 	server_kill(&redis);
 	UNTIL(!bus_is_up(live->bus));
@@ -608,6 +611,44 @@ static void test_redis_away(void)
 	end();
 }
 
+/* Where there are others they may have taken somebody out, and this worker has not heard of it. */
+static void test_deaf(void)
+{
+	begin();
+	beat_heard(live, STR_LIT("worker08"), STR_LIT("1 1 1 1 worker08"));
+	server_kill(&redis);
+	UNTIL(!bus_is_up(live->bus));
+	kit_no_row("bob", TRIP);
+	answers_wait = true;
+	group_push(live, TRIP, message_at(3), STR_LIT("{\"m\":3}"), NULL);
+	pass(3000);
+	is_str(client_next(&bob), RESYNC, "who may be out is told to catch up");
+	is_str(client_rest(&bob), "", "and is given no message");
+	is_str(client_next(&alice), RESYNC, "as all are");
+	server_start(&redis, "");
+	UNTIL(bus_is_up(live->bus) && bus_is_subscribed(live->bus, STR_LIT(C_TRIP)));
+	group_push(live, TRIP, message_at(4), STR_LIT("{\"m\":4}"), NULL);
+	pass(3000);
+	unsigned given = 0;
+	for (const char *text; (text = client_take(&bob)) != NULL || (text = client_take(&alice)) != NULL;)
+		given += !has(text, "resync");
+	is_int(given, 0, "nor are they when it is back, before their groups are read");
+	answers_wait = false;
+	answer_reads();
+	pass(3000);
+	UNTIL(!is_member("bob", TRIP) && user_find(live, STR_LIT("alice"))->memberships->load == NULL);
+	while (client_take(&alice) != NULL)
+		;
+	group_push(live, TRIP, message_at(5), STR_LIT("{\"m\":5}"), NULL);
+	is_str(client_next(&alice), "{\"m\":5}", "then the members are given messages again");
+	pass(3000);
+	given = 0;
+	for (const char *text; (text = client_take(&bob)) != NULL;)
+		given += !has(text, "resync");
+	is_int(given, 0, "and who is out is not");
+	end();
+}
+
 int main(void)
 {
 	kit_start_groups();
@@ -626,6 +667,7 @@ int main(void)
 	test_views_apart();
 	test_fanout_budget();
 	test_redis_away();
+	test_deaf();
 	kit_stop();
 	return done_testing();
 }

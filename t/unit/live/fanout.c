@@ -62,6 +62,22 @@ static void turns(int n)
 		loop_turn(live.loop);
 }
 
+void resync_user(struct live *l, struct str user)
+{
+	resyncs++;
+}
+
+static bool unsure[USERS_MAX];
+
+bool memberships_are_sure(struct live *l, const struct user *u)
+{
+	return !unsure[atoi(u->id)];
+}
+
+void memberships_hurry(struct live *l, const struct user *u)
+{
+}
+
 static int compare(const void *a, const void *b)
 {
 	uintptr_t x = (uintptr_t) * (struct user *const *)a, y = (uintptr_t) * (struct user *const *)b;
@@ -127,6 +143,13 @@ static void test_few(void)
 	give(large, 'c', 5);
 	is_str(given[atoi(large->members[7].user->id)], "ac", "only from there on");
 	is_str(given[atoi(large->members[8].user->id)], "abc", "the others have all");
+	resyncs = 0;
+	unsure[atoi(large->members[2].user->id)] = true;
+	give(large, 'z', 6);
+	ok(strchr(given[atoi(large->members[2].user->id)], 'z') == NULL && resyncs == 1 &&
+		   strchr(given[atoi(large->members[1].user->id)], 'z') != NULL,
+	   "who may be no member any more is told to catch up instead");
+	unsure[atoi(large->members[2].user->id)] = false;
 	group_end(&large);
 }
 
