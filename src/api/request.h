@@ -35,7 +35,8 @@ struct request {
 	bool may_notify;		     /* the token's scope contains notify */
 	const struct json *body;	     /* the JSON object, during check and proceed; NULL if there is none */
 	int64_t retry_ms;		     /* for rate_limited, and for muted; 0 and INT64_MAX: not known */
-	uint64_t fanout;		     /* tokens that it holds of the node's groups.fanout_per_second */
+	uint64_t fanout;		     /* tokens that it holds of the node's groups.fanout_per_second, */
+	uint64_t fanout_group;		     /* for a message to this group */
 };
 
 struct request *request_new_http(struct api *api, struct http_req *http, const struct command *cmd,

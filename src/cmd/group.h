@@ -15,6 +15,8 @@
 bool group_fanout_take(struct request *r, uint64_t conversation_id);
 void group_fanout_give_back(struct request *r);
 void group_fanout_fail(struct request *r);
+/* For an event to all members for which none were taken. */
+void group_fanout_owe(struct request *r, uint64_t conversation_id);
 
 /* request_fail_write() for what is done to a group: where nobody knows whether it was, its members catch up. */
 void group_fail_write(struct request *r, enum store_status s, uint64_t conversation_id);

@@ -11,6 +11,8 @@
 #include "live/group.h"
 #include "live/push.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 /* ---- budgets ---- */
@@ -18,13 +20,20 @@
 bool group_fanout_take(struct request *r, uint64_t conversation_id)
 {
 	r->retry_ms = group_take_fanout(r->live, conversation_id, &r->fanout);
+	r->fanout_group = conversation_id;
 	return r->retry_ms == 0;
 }
 
 void group_fanout_give_back(struct request *r)
 {
-	group_give_back_fanout(r->live, r->fanout);
+	if (r->fanout != 0)
+		group_give_back_fanout(r->live, r->fanout_group, r->fanout);
 	r->fanout = 0;
+}
+
+void group_fanout_owe(struct request *r, uint64_t conversation_id)
+{
+	group_charge_fanout(r->live, conversation_id, group_online(r->live, conversation_id));
 }
 
 void group_fanout_fail(struct request *r)
@@ -32,19 +41,74 @@ void group_fanout_fail(struct request *r)
 	request_fail(r, PROBLEM_RATE_LIMITED, "this node is sent more to groups than it may pass on in a second");
 }
 
+/* A kind of change, and its bucket: so many of it, then one in so many seconds. */
+struct pace {
+	char kind;
+	double burst, secs;
+};
+/* Groups that one user makes. */
+static const struct pace making = {'m', 200, 3};
+/* One user who joins one group and leaves it. */
+static const struct pace moving = {'j', 30, 10};
+/* The message about a new group names so many users for the price of one. */
+#define USERS_A_TOKEN 25
+
+static bool within_pace(struct request *r, const struct pace *p, const char *name)
+{
+	r->retry_ms = bucket_take(r->live->hub, p->kind, name, 1 / p->secs, p->burst, clock_mono_ms());
+	return r->retry_ms == 0;
+}
+
+/* Does the user come in or go out by their own will? */
+static bool is_moving(const struct store_group_op *op)
+{
+	return op->step == GROUP_JOIN || (op->step == GROUP_REMOVE && str_equal(op->user, op->peer));
+}
+
+static bool within_move(struct request *r, const struct store_group_op *op)
+{
+	char name[USER_ID_MAX + 1 + INVITE_CODE_MAX + 24];
+	snprintf(name, sizeof(name), "%s %" PRIu64 " %s", r->user, op->conversation_id, r->path_code);
+	return within_pace(r, &moving, name);
+}
+
 /* Each is told to the members, so as many as messages, but in a bucket of their own. */
-static bool within_budget(struct request *r, const struct store_group_op *op)
+static bool within_changes(struct request *r, const struct store_group_op *op)
 {
 	const struct conf *conf = r->live->conf;
-	r->retry_ms = bucket_take(r->live->hub, 'g', r->user, conf->limits.sends_per_second, conf->limits.burst,
-				  clock_mono_ms());
-	if (r->retry_ms != 0) {
-		request_fail(r, PROBLEM_RATE_LIMITED, "groups are changed too often");
-		return false;
-	}
-	if (op->conversation_id == 0 || group_fanout_take(r, op->conversation_id))
+	uint64_t tokens = op->step == GROUP_CREATE ? 1 + op->user_count / USERS_A_TOKEN : 1;
+	r->retry_ms = bucket_take_many(r->live->hub, 'g', r->user, tokens, conf->limits.sends_per_second,
+				       conf->limits.burst, clock_mono_ms());
+	return r->retry_ms == 0;
+}
+
+/*
+ * What is told is paid for afterwards, by group_tell(): strangers, and what nobody is told of, cost nothing. Who is
+ * known as a member waits while the group owes something; but leaves at any time.
+ */
+static bool within_fanout(struct request *r, const struct store_group_op *op)
+{
+	static const bool is_quiet[] = {
+		[GROUP_UNBAN] = true, [GROUP_INVITE] = true, [GROUP_REVOKE] = true, [GROUP_DECLINE] = true};
+	if ((op->step < ARRAY_LEN(is_quiet) && is_quiet[op->step]) || is_moving(op) || op->conversation_id == 0 ||
+	    group_knows(r->live, op->conversation_id, op->user) != GROUP_MEMBER_HERE)
 		return true;
-	group_fanout_fail(r);
+	r->retry_ms = group_wait_fanout(r->live, op->conversation_id);
+	return r->retry_ms == 0;
+}
+
+static bool within_budget(struct request *r, const struct store_group_op *op)
+{
+	if (!within_changes(r, op))
+		request_fail(r, PROBLEM_RATE_LIMITED, "groups are changed too often");
+	else if (op->step == GROUP_CREATE && !within_pace(r, &making, r->user))
+		request_fail(r, PROBLEM_RATE_LIMITED, "too many groups are made");
+	else if (is_moving(op) && !within_move(r, op))
+		request_fail(r, PROBLEM_RATE_LIMITED, "this group is joined and left too often");
+	else if (!within_fanout(r, op))
+		group_fanout_fail(r);
+	else
+		return true;
 	return false;
 }
 
@@ -288,8 +352,6 @@ static void fail_change(struct request *r, const struct store_group_done *d)
 static void on_changed(const struct store_group_done *d, void *arg)
 {
 	struct request *r = arg;
-	if (d->status != STORE_UNCERTAIN && (d->status != STORE_OK || d->message == NULL))
-		group_fanout_give_back(r);
 	if (d->status != STORE_OK) {
 		fail_change(r, d);
 		return;

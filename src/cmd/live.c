@@ -4,6 +4,7 @@
 #include "cmd/cmd.h"
 
 #include "api/event.h"
+#include "cmd/group.h"
 #include "core/clock.h"
 #include "hub/bucket.h"
 #include "live/group.h"
@@ -45,13 +46,18 @@ static void on_peer(const struct store_peer *peer, void *arg)
 static void type_in_group(struct request *r, uint64_t id)
 {
 	struct live *live = r->live;
-	if (id > CONVERSATION_ID_MAX || !group_may_have(live, id, request_user(r))) {
+	enum group_known known = id <= CONVERSATION_ID_MAX ? group_knows(live, id, request_user(r)) : GROUP_STRANGER;
+	if (known == GROUP_STRANGER) {
 		request_fail_store(r, STORE_NOT_FOUND);
 		return;
 	}
+	/* Where it is not known who is a member nobody is told, nor where the group owes something. */
 	uint64_t members = group_member_count(live, id);
-	if (members != 0 && members <= (uint64_t)live->conf->groups.receipts_max)
+	if (known == GROUP_MEMBER_HERE && members != 0 && members <= (uint64_t)live->conf->groups.receipts_max &&
+	    group_wait_fanout(live, id) == 0) {
+		group_fanout_owe(r, id);
 		group_push(live, id, (struct push_place){BUS_EVENT, 0}, typing_event(r, id), request_session(r));
+	}
 	request_done(r);
 }
 

@@ -75,10 +75,12 @@ static void push_recalled(struct request *r, const struct store_change *c)
 		json_key(o, "by");
 		json_str(o, strcmp(m->from, r->user) != 0 ? request_user(r) : STR_NULL);
 	}
-	if (m->to[0] == '\0')
+	if (m->to[0] == '\0') {
+		group_fanout_owe(r, message_id_conversation(m->id));
 		group_push(live, message_id_conversation(m->id), place, event_end(live), request_session(r));
-	else
+	} else {
 		push_to_both(live, str_from(m->to), str_from(m->from), place, event_end(live), request_session(r));
+	}
 }
 
 static void on_recalled(const struct store_change *c, void *arg)

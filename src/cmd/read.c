@@ -4,6 +4,7 @@
 #include "cmd/cmd.h"
 
 #include "api/event.h"
+#include "cmd/group.h"
 #include "live/group.h"
 #include "live/push.h"
 #include "live/session.h"
@@ -40,10 +41,12 @@ static void push_read(struct request *r, const struct store_read *read)
 	struct str event = event_end(live);
 	if (!conversation_is_group(read->conversation_id))
 		push_to_both(live, str_from(read->peer), request_user(r), place, event, asker);
-	else if (read->member_count <= (uint64_t)live->conf->groups.receipts_max)
+	else if (read->member_count <= (uint64_t)live->conf->groups.receipts_max) {
+		group_fanout_owe(r, read->conversation_id);
 		group_push(live, read->conversation_id, place, event, asker);
-	else
+	} else {
 		push_to(live, request_user(r), place, event, asker);
+	}
 }
 
 static void on_read(const struct store_read *read, void *arg)

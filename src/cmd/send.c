@@ -197,6 +197,9 @@ static void on_sent(const struct store_sent *result, void *arg)
 	if (!request_is_detached(r))
 		stat_add(r->http != NULL ? STAT_ACKS_HTTP : STAT_ACKS_WEBSOCKET, 1);
 	stat_add(result->replayed ? STAT_REPLAYS : STAT_SENDS, 1);
+	/* Who sent it was not known as a member, so no tokens were taken. */
+	if (!result->replayed && result->message->to[0] == '\0' && r->fanout == 0)
+		group_fanout_owe(r, message_id_conversation(result->message->id));
 	request_ack(r, json, result->replayed);
 	if (!result->replayed) {
 		buf_append_char(&live->scratch, '}');
@@ -226,24 +229,7 @@ static void on_found_past_fanout(const struct store_sent *result, void *arg)
 		on_sent(result, arg);
 }
 
-/* The recipient is a user or a group. */
-static void send_on(struct request *r, const struct store_send *p, bool past_rate)
-{
-	struct store *store = r->live->store;
-	bool may_be_stored = p->client_msg_id.s != NULL;
-	if (past_rate && may_be_stored)
-		store_find_sent(store, p, on_found_past_rate, r);
-	else if (past_rate)
-		fail_rate(r);
-	else if (p->conversation_id == 0 || group_fanout_take(r, p->conversation_id))
-		store_send(store, p, on_sent, r);
-	else if (may_be_stored)
-		store_find_sent(store, p, on_found_past_fanout, r);
-	else
-		group_fanout_fail(r);
-}
-
-/* ---- to a direct conversation: the other side has to be looked up ---- */
+/* ---- what has to be looked up before ---- */
 
 struct addressed {
 	struct request *r;
@@ -272,7 +258,6 @@ static struct addressed *addressed_new(struct request *r, const struct store_sen
 	d->r = r;
 	d->past_rate = past_rate;
 	d->message = *p;
-	d->message.conversation_id = 0;
 	move_text(&d->message.content, &at);
 	move_text(&d->message.media_url, &at);
 	move_text(&d->message.extra, &at);
@@ -285,6 +270,54 @@ static struct addressed *addressed_new(struct request *r, const struct store_sen
 	return d;
 }
 
+/* ---- to a group ---- */
+
+static void on_membership(enum store_status status, uint64_t count, void *arg);
+
+/*
+ * Of the node's fan-out a member takes tokens, and is refused where there are none. A stranger takes none, but for a
+ * few, and is refused by the store: so they do not learn which groups exist, and do not keep members from sending.
+ */
+static void send_to_group(struct request *r, const struct store_send *p, enum group_known known)
+{
+	struct store *store = r->live->store;
+	uint64_t id = p->conversation_id;
+	bool may_take = known == GROUP_MEMBER_HERE || (known == GROUP_UNKNOWN && group_is_small(r->live, id));
+	if (known == GROUP_STRANGER || (may_take && group_fanout_take(r, id)))
+		store_send(store, p, on_sent, r);
+	else if (known == GROUP_UNKNOWN)
+		store_is_member(store, request_user(r), id, on_membership, addressed_new(r, p, false));
+	else if (p->client_msg_id.s != NULL)
+		store_find_sent(store, p, on_found_past_fanout, r);
+	else
+		group_fanout_fail(r);
+}
+
+static void on_membership(enum store_status status, uint64_t count, void *arg)
+{
+	struct addressed *d = arg;
+	if (status == STORE_OK)
+		send_to_group(d->r, &d->message, count != 0 ? GROUP_MEMBER_HERE : GROUP_STRANGER);
+	else
+		request_fail_store(d->r, status);
+	free(d);
+}
+
+/* The recipient is a user or a group. */
+static void send_on(struct request *r, const struct store_send *p, bool past_rate)
+{
+	if (past_rate && p->client_msg_id.s != NULL)
+		store_find_sent(r->live->store, p, on_found_past_rate, r);
+	else if (past_rate)
+		fail_rate(r);
+	else if (p->conversation_id != 0)
+		send_to_group(r, p, group_knows(r->live, p->conversation_id, request_user(r)));
+	else
+		store_send(r->live->store, p, on_sent, r);
+}
+
+/* ---- to a direct conversation: the other side has to be looked up ---- */
+
 /* May the two speak is not asked here: a repeat is answered whatever they are by now. */
 static void on_peer(const struct store_peer *peer, void *arg)
 {
@@ -292,6 +325,7 @@ static void on_peer(const struct store_peer *peer, void *arg)
 	struct request *r = d->r;
 	if (peer->status == STORE_OK || peer->status == STORE_NOT_FRIENDS || peer->status == STORE_BLOCKED) {
 		d->message.to = str_from(peer->peer);
+		d->message.conversation_id = 0;
 		send_on(r, &d->message, d->past_rate);
 	} else {
 		request_fail_store(r, peer->status);

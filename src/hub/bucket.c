@@ -144,6 +144,22 @@ int64_t bucket_wait(struct hub *h, char kind, const char *name, double rate_per_
 	return ask(h, kind, name, limit_of(rate_per_sec, burst, 1), now_mono_ms * NS_PER_MS, false);
 }
 
+void bucket_charge(struct hub *h, char kind, const char *name, uint64_t tokens, double rate_per_sec, double burst,
+		   int64_t now_mono_ms)
+{
+	struct lock *lock;
+	if (!(rate_per_sec > 0) || tokens == 0)
+		return;
+	struct limit l = limit_of(rate_per_sec, burst, (double)tokens);
+	int64_t now_ns = now_mono_ms * NS_PER_MS, most_ns = now_ns + 2 * l.fill_ns;
+	uint64_t hash = name_hash(h, kind, name);
+	struct bucket_set *set = lock_set(h, hash, &lock);
+	int64_t *cell = cell_of(set, hash);
+	int64_t next_ns = (*cell > now_ns ? *cell : now_ns) + l.interval_ns;
+	*cell = next_ns < most_ns ? next_ns : most_ns;
+	lock_drop(lock);
+}
+
 void bucket_give_back(struct hub *h, char kind, const char *name, uint64_t tokens, double rate_per_sec, double burst)
 {
 	unsigned least;

@@ -19,6 +19,9 @@ int64_t bucket_take(struct hub *h, char kind, const char *name, double rate_per_
 /* Takes so many at once, or none. More than a whole burst are a whole burst. */
 int64_t bucket_take_many(struct hub *h, char kind, const char *name, uint64_t tokens, double rate_per_sec, double burst,
 			 int64_t now_mono_ms);
+/* Takes them whether they are there or not; what is owed is a whole burst at most. */
+void bucket_charge(struct hub *h, char kind, const char *name, uint64_t tokens, double rate_per_sec, double burst,
+		   int64_t now_mono_ms);
 /* What was taken with the same rate and burst, and was not needed. */
 void bucket_give_back(struct hub *h, char kind, const char *name, uint64_t tokens, double rate_per_sec, double burst);
 /* The same as bucket_take, but the token stays: 0 if there is one. */

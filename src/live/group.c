@@ -5,15 +5,11 @@
 
 #include "core/clock.h"
 #include "hub/audience.h"
-#include "hub/bucket.h"
 #include "live/group_priv.h"
 #include "live/resync.h"
 #include "live/session.h"
 
 #include <stdlib.h>
-
-/* The bucket that all groups of the node share. */
-#define FANOUT_BUCKET 'g'
 
 static struct str key_of_id(const uint64_t *id)
 {
@@ -276,38 +272,19 @@ void group_push(struct live *live, uint64_t conversation_id, struct push_place p
 
 /* ---- what is known of them ---- */
 
-bool group_may_have(struct live *live, uint64_t conversation_id, struct str user)
+enum group_known group_knows(struct live *live, uint64_t conversation_id, struct str user)
 {
 	const struct user *u = user_find(live, user);
 	const struct live_group *g = group_find(live, conversation_id);
-	if (u == NULL || !user_is_open(u) || (g != NULL && group_find_member(g, u) != NULL))
-		return true;
-	return u->memberships != NULL && u->memberships->load != NULL;
+	if (u == NULL || !user_is_open(u) || !memberships_are_sure(live, u))
+		return GROUP_UNKNOWN;
+	if (g != NULL && group_find_member(g, u) != NULL)
+		return GROUP_MEMBER_HERE;
+	return u->memberships != NULL && u->memberships->load != NULL ? GROUP_UNKNOWN : GROUP_STRANGER;
 }
 
 uint64_t group_member_count(struct live *live, uint64_t conversation_id)
 {
 	const struct live_group *g = group_find(live, conversation_id);
 	return g != NULL ? g->member_count : 0;
-}
-
-uint64_t group_online(struct live *live, uint64_t conversation_id)
-{
-	return audience_count(live->hub, conversation_id);
-}
-
-int64_t group_take_fanout(struct live *live, uint64_t conversation_id, uint64_t *taken_r)
-{
-	double per_second = (double)live->conf->groups.fanout_per_second;
-	uint64_t online = group_online(live, conversation_id);
-	int64_t wait_ms =
-		bucket_take_many(live->hub, FANOUT_BUCKET, "", online, per_second, per_second, clock_mono_ms());
-	*taken_r = wait_ms == 0 ? online : 0;
-	return wait_ms;
-}
-
-void group_give_back_fanout(struct live *live, uint64_t taken)
-{
-	double per_second = (double)live->conf->groups.fanout_per_second;
-	bucket_give_back(live->hub, FANOUT_BUCKET, "", taken, per_second, per_second);
 }

@@ -52,18 +52,28 @@ void group_tell_unknown(struct live *live, uint64_t conversation_id, struct str 
 /* It is not known which groups the user is in: that is read again wherever they have sessions, which catch up. */
 void group_tell_unsure(struct live *live, struct str user);
 
-/* The user is a member, as far as this worker knows: true also while it does not know. */
-bool group_may_have(struct live *live, uint64_t conversation_id, struct str user);
+/* Is the user a member, as far as this worker knows? Of those without a session here it does not. */
+enum group_known { GROUP_UNKNOWN, GROUP_MEMBER_HERE, GROUP_STRANGER };
+enum group_known group_knows(struct live *live, uint64_t conversation_id, struct str user);
 /* 0: not known here. */
 uint64_t group_member_count(struct live *live, uint64_t conversation_id);
+
+/* ---- group_budget.c ---- */
+
 /* Members of the group with a session on this node, all workers together, as their last words say. */
 uint64_t group_online(struct live *live, uint64_t conversation_id);
+/* Of a second's tokens it needs so few that no harm is done where a stranger holds them for a moment. */
+bool group_is_small(struct live *live, uint64_t conversation_id);
 /*
  * Before a message to the group is sent: takes as many tokens of groups.fanout_per_second as the group has members
  * online here, *taken_r. Returns 0, or in how many milliseconds to come again. What is not sent after all gives them
  * back.
  */
 int64_t group_take_fanout(struct live *live, uint64_t conversation_id, uint64_t *taken_r);
-void group_give_back_fanout(struct live *live, uint64_t taken);
+void group_give_back_fanout(struct live *live, uint64_t conversation_id, uint64_t taken);
+/* 0 where there are any tokens. */
+int64_t group_wait_fanout(struct live *live, uint64_t conversation_id);
+/* For what was told without having taken any: they are owed. */
+void group_charge_fanout(struct live *live, uint64_t conversation_id, uint64_t tokens);
 
 #endif

@@ -306,6 +306,10 @@ void group_tell(struct live *live, const struct group_news *news, const struct s
 	char name[TOPIC_MAX];
 	struct str topic = topic_make_group(name, news->conversation_id);
 	if (news->message_id != 0) {
+		/* Whoever came in, and all where the profile was changed, get the event `conversation` as well. */
+		uint64_t online = group_online(live, news->conversation_id);
+		group_charge_fanout(live, news->conversation_id,
+				    online + news->in_count + (news->profile_changed ? online : 0));
 		tell_in(live, news);
 		tell_turn(live, topic, news, except);
 	}

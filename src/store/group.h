@@ -170,6 +170,9 @@ struct store_memberships {
 	const struct group_membership *item; /* each user's in order of conversation_id */
 	size_t count;
 };
+/* 1 if the user is a member, else 0. */
+void store_is_member(struct store *s, struct str user, uint64_t conversation_id, store_count_fn *fn, void *arg);
+
 typedef void store_memberships_fn(const struct store_memberships *r, void *arg);
 /* All groups that these users are in, dissolved ones too. One indexed read. */
 void store_find_memberships(struct store *s, const struct str *users, size_t n, store_memberships_fn *fn, void *arg);

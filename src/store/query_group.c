@@ -177,6 +177,15 @@ void store_find_group_views(struct store *s, const struct group_viewer *who, siz
 
 /* ---- memberships ---- */
 
+void store_is_member(struct store *s, struct str user, uint64_t conversation_id, store_count_fn *fn, void *arg)
+{
+	struct buf text = {0};
+	sql_lit(&text, "SELECT COUNT(*) FROM members g FORCE INDEX (PRIMARY) WHERE ");
+	query_put_is_member(&text, user, conversation_id);
+	query_count(s->pool, user, (struct str){text.data, text.len}, fn, arg);
+	buf_fini(&text);
+}
+
 struct asked_user {
 	char id[USER_ID_MAX + 1];
 	size_t index;

@@ -70,6 +70,24 @@ static void test_many_tokens(void)
 
 enum { USERS = 20000, BURST = 5 };
 
+static void test_charge(void)
+{
+	struct hub *h = hub_for_test(1, 10, 100);
+	bucket_charge(h, 'c', "x", 3, 1, 10, 0);
+	unsigned n = 0;
+	while (bucket_take(h, 'c', "x", 1, 10, 0) == 0)
+		n++;
+	is_int(n, 7, "what is charged is taken");
+	bucket_charge(h, 'c', "x", 4, 1, 10, 0);
+	ok(bucket_take(h, 'c', "x", 1, 10, 4000) != 0 && bucket_take(h, 'c', "x", 1, 10, 5000) == 0,
+	   "what was not there is owed");
+	for (int i = 0; i < 100; i++)
+		bucket_charge(h, 'c', "x", 1000, 1, 10, 5000);
+	ok(bucket_take(h, 'c', "x", 1, 10, 15000) != 0 && bucket_take(h, 'c', "x", 1, 10, 16000) == 0,
+	   "a whole burst at most");
+	hub_free(&h);
+}
+
 static void test_many_names(void)
 {
 	struct hub *h = hub_for_test(1, 10, 32768);
@@ -177,6 +195,7 @@ int main(void)
 {
 	test_refill();
 	test_many_tokens();
+	test_charge();
 	test_many_names();
 	test_full_table();
 	test_processes();

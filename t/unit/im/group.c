@@ -121,7 +121,7 @@ static void test_hello(void)
 	turns(5);
 	ok(client_take(&alice) == NULL && client_take(&bob) == NULL && client_take(&again) == NULL,
 	   "nobody is greeted before it is known which groups they are in");
-	ok(group_may_have(live, ID(9), STR_LIT("alice")), "till then everybody may be a member");
+	ok(group_knows(live, ID(9), STR_LIT("alice")) == GROUP_UNKNOWN, "till then nobody knows who is a member");
 	kill(redis.pid, SIGSTOP);
 	answers_wait = false;
 	answer_reads();
@@ -135,8 +135,10 @@ static void test_hello(void)
 	ok(bus_is_subscribed(live->bus, STR_LIT(C_TRIP)), "the group's topic is subscribed to");
 	is_int(group_online(live, TRIP), 2, "two of its members are online here");
 	is_int(group_member_count(live, TRIP), 3, "and how many it has is known");
-	ok(group_may_have(live, TRIP, STR_LIT("bob")) && !group_may_have(live, ID(2), STR_LIT("bob")) &&
-		   !group_may_have(live, TRIP, STR_LIT("carol")) && group_may_have(live, TRIP, STR_LIT("dora")),
+	ok(group_knows(live, TRIP, STR_LIT("bob")) == GROUP_MEMBER_HERE &&
+		   group_knows(live, ID(2), STR_LIT("bob")) == GROUP_STRANGER &&
+		   group_knows(live, TRIP, STR_LIT("carol")) == GROUP_STRANGER &&
+		   group_knows(live, TRIP, STR_LIT("dora")) == GROUP_UNKNOWN,
 	   "who is a member is known of those who are here");
 	ok(user_find(live, STR_LIT("carol"))->memberships == NULL, "nothing is kept of who is in none");
 	unsigned reads = membership_reads;
@@ -572,12 +574,30 @@ static void test_fanout_budget(void)
 	is_int(group_take_fanout(live, TRIP, &taken), 0, "as long as there are any");
 	ok(group_take_fanout(live, TRIP, &taken) > 0 && taken == 0, "then it is to come later");
 	is_int(group_take_fanout(live, ID(7), &taken), 0, "one to a group of which nobody is here costs nothing");
-	group_give_back_fanout(live, 2);
+	group_give_back_fanout(live, TRIP, 2);
 	is_int(group_take_fanout(live, TRIP, &taken), 0, "what was given back is there");
 	pass(600);
-	is_int(group_take_fanout(live, TRIP, &taken), 0, "and so is what has come meanwhile");
+	ok(group_take_fanout(live, TRIP, &taken) > 0, "(none)");
+	pass(600);
+	is_int(group_take_fanout(live, TRIP, &taken), 0, "and so is what has come meanwhile, half of the node's");
+	pass(600);
+	kit_row("alice", ID(2), 1, 1);
+	membership_in(live, STR_LIT("alice"), ID(2), 1, 1, 1);
+	is_int(group_take_fanout(live, ID(2), &taken), 0, "the other half is another group's");
+	pass(9000);
+	struct group_news news = {
+		.conversation_id = TRIP,
+		.message_id = message_id_make(TRIP, 2),
+		.gap_ms = INT64_MAX,
+		.event_json = STR_LIT("{\"s\":2}"),
+		.in = (struct str[]){STR_LIT("dora"), STR_LIT("erik"), STR_LIT("finn"), STR_LIT("gaby")},
+		.in_count = 4};
+	group_tell(live, &news, NULL);
+	pass(1100);
+	ok(group_wait_fanout(live, TRIP) == 0 && group_take_fanout(live, TRIP, &taken) > 0,
+	   "what is told of a change is owed");
 	conf->groups.fanout_per_second = 1;
-	pass(5000);
+	pass(9000);
 	is_int(group_take_fanout(live, TRIP, &taken), 0, "a large group takes all there can be");
 	conf->groups.fanout_per_second = 200000;
 	end();

@@ -159,16 +159,6 @@ uint64_t audience_count(const struct hub *h, uint64_t id)
 	return online[id - GROUP_ID_MIN];
 }
 
-int64_t bucket_take_many(struct hub *h, char kind, const char *name, uint64_t tokens, double rate, double burst,
-			 int64_t now)
-{
-	return 0;
-}
-
-void bucket_give_back(struct hub *h, char kind, const char *name, uint64_t tokens, double rate, double burst)
-{
-}
-
 /* Who came in has a view read, and who has none is looked at again. */
 void views_want(struct live_group *g, struct member *m, bool joins)
 {

@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# Proves what groups cost: strangers learn nothing by the fan-out of a node, members pay for it wherever they are connected,
+# and nobody joins and leaves, or makes groups, without end.
+use Tidings;
+
+subtest 'the fan-out of a node' => sub {
+	my $t = Tidings->start(workers => 1, conf => {groups => {fanout_per_second => 1}});
+	$t->befriend('alice', 'dave', map { "u$_" } 1 .. 3);
+	my $id = $t->group('alice', ['dave', map { "u$_" } 1 .. 3]);
+	my $none = $id + 1000;
+	my @ws = map { $t->ws($_) } 'alice', map { "u$_" } 1 .. 3;
+	my $eve = $t->http('eve');
+	my $send = sub { my ($http, $to) = @_; return $http->post('/messages/send', text_in("$to", 'x'))->status };
+	# Of messages that come at once some are refused, and some are not in the end.
+	my $refused = sub {
+		my ($user) = @_;
+		my @http = map { $t->http($user) } 1 .. 4;
+		my %seen;
+		wait_for("$user to be refused and not", sub {
+			$_->send_request(POST => '/messages/send', json => text_in("$id", 'x')) for @http;
+			$seen{$_->response->status}++ for @http;
+			return $seen{429} && $seen{201};
+		});
+		return is_deeply [sort keys %seen], [201, 429], "$user sends as much as the node may pass on";
+	};
+	$refused->('alice');
+	is $send->($eve, $_), 404, 'a stranger does not learn by it which groups exist' for $id, $none;
+	is $eve->post("/groups/$_/join")->status, 404, 'nor by joining' for $id, $none;
+	$refused->('dave');
+	is $send->($eve, $id), 404, 'a member without a session is told from a stranger';
+	is $t->http('alice')->post("/groups/$id/invites", {})->status, 201, 'what nobody is told of costs nothing';
+	is $t->http('u1')->delete("/groups/$id/members/u1")->status, 204, 'and one may leave at any time';
+	$_->abort for @ws;
+	$t->stop;
+};
+
+# How often it can be done at once, and the refusal.
+sub times_of {
+	my ($do) = @_;
+	for my $n (0 .. 500) {
+		my $r = $do->($n);
+		return ($n, $r) if $r->status >= 400;
+	}
+	return;
+}
+
+subtest 'joining and leaving' => sub {
+	my $t = Tidings->start(workers => 1, conf => {limits => {sends_per_second => 1000, burst => 1000, requests_per_second => 1000, requests_burst => 1000}});
+	$t->befriend(qw(alice bob));
+	my ($id, $other) = map { $t->group('alice', ['bob'], settings => {join => 'open'}) } 1, 2;
+	my $bob = $t->http('bob');
+	my $code = $t->api('alice')->post("/groups/$id/invites", {})->json->{code};
+	my $move = sub { my ($g, $n) = @_; return $n % 2 ? $bob->post("/groups/$g/join") : $bob->delete("/groups/$g/members/bob") };
+	my ($n, $r) = times_of(sub { $move->($id, $_[0]) });
+	ok $n >= 20, "a user may come and go some times at once ($n)";
+	is_deeply [$r->status, $r->code], [429, 'rate_limited'], 'but not without end';
+	ok $r->header('retry-after') >= 1, 'with the time to wait';
+	is $move->($other, 0)->status, 204, 'which is no other group\'s';
+	is $t->api('alice')->post("/groups/$id/members", {user_ids => ['bob']})->status, 200, 'nor what others do';
+	my ($codes, $refused) = times_of(sub { $t->api('alice')->delete("/groups/$id/members/bob"); $bob->post("/invites/$code") });
+	ok $codes >= 20 && $refused->status == 429, "a code is used so often as well ($codes)";
+	$t->stop;
+};
+
+subtest 'making groups' => sub {
+	my $t = Tidings->start(workers => 1, conf => {limits => {sends_per_second => 1000, burst => 1000, requests_per_second => 1000, requests_burst => 1000}});
+	my $http = $t->http('alice');
+	my ($n, $r) = times_of(sub { $http->post('/groups', {name => 'g'}) });
+	ok $n >= 200, "a user may make many groups at once ($n)";
+	is_deeply [$r->status, $r->code], [429, 'rate_limited'], 'but not without end';
+	ok $r->header('retry-after') >= 1, 'with the time to wait';
+	is $t->http('bob')->post('/groups', {name => 'g'})->status, 201, 'others may all the same';
+	$t->stop;
+};
+
+done_testing;
