@@ -91,6 +91,11 @@ subtest 'who may' => sub {
 	refused('one more', $alice->post("/groups/$id/invites", {}), 409, 'conflict', qr/invites/);
 	is scalar(@{$alice->get("/groups/$id/invites")->json->{items}}), 100, 'the list has all';
 	$t->dbh->do('DELETE FROM group_invites WHERE conversation_id = ?', undef, $id);
+	my $mine = invite($bob, $id);
+	$alice->delete("/groups/$id/members/bob");
+	refused('by the invite of who was removed', $bob->post("/invites/$mine", {}), 404, 'not_found');
+	refused('nobody else comes in either', $carol->post("/invites/$mine", {}), 404, 'not_found');
+	is_deeply $alice->post("/groups/$id/members", {user_ids => ['bob']})->json->{added}, ['bob'], 'who comes back when added';
 };
 
 subtest 'bans and limits' => sub {

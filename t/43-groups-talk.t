@@ -138,7 +138,8 @@ subtest 'mentions' => sub {
 	refused('its repeat with others', sends($alice, $g, mentions => ['carol'], client_msg_id => 'q'), 409, 'client_msg_id_reused');
 	refused('over fifty', sends($alice, $g, mentions => [map { "u$_" } 1 .. 51]), 400, 'invalid_argument', qr/^mentions/);
 	is sends($alice, $g, mentions => [map { "u$_" } 1 .. 50])->status, 201, 'fifty';
-	refused('a text', sends($alice, $g, mentions => '*'), 400, 'invalid_argument', qr/^mentions/);
+	is_deeply sends($alice, $g, mentions => '*')->json->{mentions}, ['*'], 'everyone, in short';
+	refused('another text', sends($alice, $g, mentions => 'bob'), 400, 'invalid_argument', qr/^mentions/);
 	refused('a number', sends($alice, $g, mentions => [7]), 400, 'invalid_argument', qr/^mentions/);
 	refused('no user id', sends($alice, $g, mentions => ['b b']), 400, 'invalid_argument', qr/^mentions/);
 	refused("the cursor $_", $bob->get("/messages/mentions?cursor=$_"), 400, 'invalid_argument', qr/^cursor/) for 'x', '1', '1-';

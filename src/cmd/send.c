@@ -110,18 +110,23 @@ static bool check_mentions(struct request *r, struct store_send *s, struct str *
 	const struct json *list = json_get(r->body, "mentions");
 	if (list == NULL || list->type == JSON_NULL)
 		return true;
+	if (list->type == JSON_STRING && str_is(list->text, "*")) {
+		s->mentions_all = true;
+		return true;
+	}
 	if (list->type != JSON_ARRAY || list->count > STORE_MENTIONS_MAX) {
 		request_fail(r, PROBLEM_INVALID_ARGUMENT, "mentions: must be an array of up to %d user ids, or [\"*\"]",
 			     STORE_MENTIONS_MAX);
 		return false;
 	}
-	for (const struct json *v = list->child; v != NULL; v = v->next) {
+	size_t at = 0;
+	for (const struct json *v = list->child; v != NULL; v = v->next, at++) {
 		if (v->type == JSON_STRING && str_is(v->text, "*")) {
 			s->mentions_all = true;
 		} else if (v->type == JSON_STRING && id_user_valid(v->text)) {
 			space[s->mention_count++] = v->text;
 		} else {
-			request_fail(r, PROBLEM_INVALID_ARGUMENT, "mentions[]: must be * or " USER_ID_RULE);
+			request_fail(r, PROBLEM_INVALID_ARGUMENT, "mentions[%zu]: must be * or " USER_ID_RULE, at);
 			return false;
 		}
 	}

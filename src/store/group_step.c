@@ -59,6 +59,16 @@ static void put_ban(struct change_group *c, struct buf *text)
 	group_put_where(text, c, c->peer->id);
 }
 
+/* Nobody comes in any more by an invitation of who was shown out. */
+static void put_drop_codes_of_peer(const struct change_group *c, struct buf *text)
+{
+	group_put_next(text);
+	sql_lit(text, "DELETE i FROM group_invites i FORCE INDEX (by_conversation) WHERE i.conversation_id=");
+	group_put_id(text, c);
+	sql_lit(text, " AND i.created_by=");
+	sql_str(text, c->peer->id);
+}
+
 enum store_status group_decide_remove(struct change_group *c, struct buf *text)
 {
 	struct group_person *p = c->peer;
@@ -78,6 +88,7 @@ enum store_status group_decide_remove(struct change_group *c, struct buf *text)
 	}
 	if (p->role == GROUP_NO_ROLE)
 		return STORE_OK;
+	put_drop_codes_of_peer(c, text);
 	group_say(c, "removed", &p->id, 1);
 	group_put_out(c, text, p);
 	c->now.banned = c->op.ban;
