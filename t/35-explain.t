@@ -6,7 +6,7 @@ use Tidings;
 use Tidings::Explain qw(log_start log_stop logged statements plan_faults sql_pieces);
 use Tidings::Util qw(slurp);
 
-my $t = Tidings->start(workers => 1, start => 0, conf => {limits => {sends_per_second => 1, burst => 30, logins_per_minute => 0}});
+my $t = Tidings->start(workers => 1, start => 0, conf => {groups => {fanout_per_second => 50}, limits => {sends_per_second => 1, burst => 30, logins_per_minute => 0}});
 my $dbh = $t->dbh;
 my $top = Tidings::top();
 

@@ -172,7 +172,8 @@ static void hold(struct feed *f, const struct feed_item *item, void *note)
 /* Where it is not known which message is the next, each that comes tells, until one is given. */
 static void presume(struct feed *f, uint64_t seq, int64_t gap_ms)
 {
-	uint64_t before = seq > 1 && may_follow(f, gap_ms) ? seq - 2 : seq - 1;
+	bool is_first = seq <= 1 || (f->kind->is_past != NULL && f->kind->is_past(f->key.who, seq - 1));
+	uint64_t before = !is_first && may_follow(f, gap_ms) ? seq - 2 : seq - 1;
 	if (before < f->given_seq)
 		before = f->given_seq;
 	if (before < f->last_seq)

@@ -43,6 +43,8 @@ struct feed_kind {
 	void (*missing)(void *who);
 	/* Would they have been given a message that was published so long ago? */
 	bool (*listens_since)(const void *who, int64_t ms);
+	/* The message of that seq was published before they listened, so it will not come; NULL: that is not known. */
+	bool (*is_past)(const void *who, uint64_t seq);
 };
 
 struct feed_owner {

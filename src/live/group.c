@@ -88,6 +88,7 @@ static void set_confirmed(struct live_group *g)
 {
 	g->confirmed = true;
 	g->confirmed_ms = (uint32_t)clock_mono_ms();
+	g->past_seq = g->member_count_seq;
 }
 
 struct live_group *group_get(struct live *live, uint64_t id)
@@ -235,11 +236,17 @@ static bool members_listen_since(const void *who, int64_t ms)
 	return g->confirmed && (uint32_t)clock_mono_ms() - g->confirmed_ms >= (uint32_t)ms;
 }
 
+static bool members_is_past(const void *who, uint64_t seq)
+{
+	return seq <= ((const struct live_group *)who)->past_seq;
+}
+
 static const struct feed_kind group_feed = {
 	.give = members_give,
 	.too_late = members_too_late,
 	.missing = members_missing,
 	.listens_since = members_listen_since,
+	.is_past = members_is_past,
 };
 
 void group_deliver(struct live_group *g, const struct push_place *place, struct ws_frame *frame,

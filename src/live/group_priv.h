@@ -38,6 +38,7 @@ struct live_group {
 	uint32_t count, cap;	   /* of members */
 	uint32_t member_count;	   /* here or not, as far as is known; 0: not known */
 	uint32_t member_count_seq; /* as of that message */
+	uint32_t past_seq;	   /* messages up to it were published before that: */
 	uint32_t confirmed_ms;	   /* since when the bus brings all, the lower half of clock_mono_ms() */
 	bool confirmed, is_empty;
 };

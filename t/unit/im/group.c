@@ -5,102 +5,6 @@
 
 #include "group_kit.h"
 
-#define ID(n) (GROUP_ID_MIN + (n))
-#define TRIP ID(1)
-#define C_TRIP "c:17179869185"
-#define CONVERSATION(user) "{\"type\":\"conversation\",\"for\":\"" user "\"}"
-#define LEFT(reason) "{\"type\":\"left\",\"conversation_id\":\"17179869185\",\"reason\":\"" reason "\"}"
-#define RESYNC "{\"type\":\"resync\"}"
-
-static struct client alice, bob;
-
-static struct session *session_of(const char *user)
-{
-	return LIST_FIRST(&user_find(live, str_from(user))->sessions);
-}
-
-static bool is_member(const char *user, uint64_t id)
-{
-	const struct live_group *g = group_find(live, id);
-	const struct user *u = user_find(live, str_from(user));
-	return g != NULL && u != NULL && group_find_member(g, u) != NULL;
-}
-
-static struct push_place message_at(uint64_t seq)
-{
-	return (struct push_place){BUS_MESSAGE, message_id_make(TRIP, seq), INT64_MAX};
-}
-
-/* As another worker publishes it on the group's topic: the message of that seq, whose JSON is {"m":seq}. */
-static void other_sends(uint64_t seq)
-{
-	char text[128];
-	snprintf(text, sizeof(text), "%016llx7fffffffffffffff{\"m\":%llu}",
-		 (unsigned long long)message_id_make(TRIP, seq), (unsigned long long)seq);
-	other_says_text(C_TRIP, BUS_MESSAGE, text);
-}
-
-/* In the second form. */
-static void other_tells(const char *topic, char kind, const char *data)
-{
-	char text[512];
-	snprintf(text, sizeof(text), "@1+%c" OTHER "%s", kind, data);
-	other_publish(topic, str_from(text));
-}
-
-/* A system message of another worker, which takes out `outs` (each with a space behind). */
-static void other_turns(uint64_t seq, const char *flags, const char *outs)
-{
-	char text[256];
-	snprintf(text, sizeof(text), "%016llx7fffffffffffffff%016x%s%s\n{\"s\":%llu}",
-		 (unsigned long long)message_id_make(TRIP, seq), 2, flags, outs, (unsigned long long)seq);
-	other_tells(C_TRIP, 'T', text);
-}
-
-static void other_tells_out(const char *topic, uint64_t seq)
-{
-	char text[64];
-	snprintf(text, sizeof(text), "%016llx%016llxr", (unsigned long long)TRIP, (unsigned long long)seq);
-	other_tells(topic, 'O', text);
-}
-
-static void other_tells_in(const char *topic, uint64_t seq, uint64_t first_seq)
-{
-	char text[80];
-	snprintf(text, sizeof(text), "%016llx%016llx%016llx%016x", (unsigned long long)TRIP, (unsigned long long)seq,
-		 (unsigned long long)first_seq, 4);
-	other_tells(topic, 'J', text);
-}
-
-/* All that another worker has said on the group's topic is heard. */
-static const char *client_after_group(struct client *c)
-{
-	other_says_text(C_TRIP, BUS_EVENT, "{\"type\":\"behind\"}");
-	const char *text = client_next(c);
-	return has(text, "\"behind\"") ? "" : text;
-}
-
-/* Alice and Bob are members of the trip from the beginning. */
-static void begin(void)
-{
-	row_count = 0;
-	kit_row("alice", TRIP, 1, 1);
-	kit_row("bob", TRIP, 1, 1);
-	client_begin(&alice, "alice", "");
-	client_begin(&bob, "bob", "");
-}
-
-static void end(void)
-{
-	client_close(&alice);
-	client_close(&bob);
-	UNTIL(live->users.count == 0);
-	turns(2);
-	ok(live->groups.all.count == 0 && live->feeds == NULL && TAILQ_EMPTY(&live->groups.views) &&
-		   group_online(live, TRIP) == 0,
-	   "nothing is left of the group");
-}
-
 static void test_hello(void)
 {
 	struct client more[3], again;
@@ -264,6 +168,10 @@ static void test_in(void)
 	UNTIL(bus_is_subscribed(live->bus, STR_LIT(C_TRIP)));
 	pass(500);
 	is_str(client_next(&bob), CONVERSATION("bob"), "then it comes");
+	char text[80];
+	snprintf(text, sizeof(text), "%016llx%016x{\"m\":5}", (unsigned long long)message_id_make(TRIP, 5), 1);
+	other_says_text(C_TRIP, BUS_MESSAGE, text);
+	is_str(client_next(&bob), "{\"m\":5}", "no message waits for one from before the topic was confirmed");
 	is_int(group_member_count(live, TRIP), 9, "how many are members was told");
 	other_tells_in("u:alice", 5, 5);
 	UNTIL(is_member("alice", TRIP));
@@ -515,160 +423,6 @@ static void test_views(void)
 	end();
 }
 
-/* What is read of many changed groups, or cannot be read, holds up nobody. */
-static void test_views_apart(void)
-{
-	struct client c;
-	begin();
-	for (unsigned i = 10; i < 50; i++)
-		kit_row("carol", ID(i), 1, 1);
-	client_begin(&c, "carol", "");
-	pass(2000);
-	view_reads = 0;
-	answers_wait = true;
-	for (unsigned i = 10; i < 50; i++)
-		group_heard(group_find(live, ID(i)), BUS_VIEW, STR_LIT(""));
-	pass(100);
-	is_int(view_reads, 1, "changes of many groups are read together");
-	is_int(waiting_count, 1, "(a read that takes long)");
-	kit_no_row("bob", TRIP);
-	other_tells_out("u:bob", 2);
-	UNTIL(!is_member("bob", TRIP));
-	kit_row("bob", TRIP, 3, 1);
-	other_tells_in("u:bob", 3, 1);
-	UNTIL(is_member("bob", TRIP));
-	answers_wait = false;
-	pass(200);
-	is_str(client_next(&bob), LEFT("removed"), "(out)");
-	is_str(client_next(&bob), CONVERSATION("bob"), "who comes in does not wait for them");
-	answer_reads();
-	unsigned told = 0;
-	UNTIL((told += client_take(&c) != NULL) == 25);
-	pass(200);
-	UNTIL((told += client_take(&c) != NULL) == 40);
-	is_int(told, 40, "who is in those groups is told of each");
-	/* One whose read fails. */
-	spoiler = "bob";
-	group_heard(group_find(live, TRIP), BUS_VIEW, STR_LIT(""));
-	pass(1500);
-	is_str(client_next(&alice), CONVERSATION("alice"),
-	       "a member who cannot be read does not keep it from the others");
-	pass(8000);
-	is_str(client_next(&bob), RESYNC, "and is told to catch up after some tries");
-	is_str(client_rest(&bob), "", "once");
-	view_reads = 0;
-	pass(5000);
-	is_int(view_reads, 0, "then it is not tried again");
-	spoiler = NULL;
-	client_close(&c);
-	end();
-}
-
-static void test_fanout_budget(void)
-{
-	uint64_t taken;
-	begin();
-	conf->groups.fanout_per_second = 4;
-	is_int(group_take_fanout(live, TRIP, &taken), 0, "a message costs a token for each member online");
-	is_int(taken, 2, "(two)");
-	is_int(group_take_fanout(live, TRIP, &taken), 0, "as long as there are any");
-	ok(group_take_fanout(live, TRIP, &taken) > 0 && taken == 0, "then it is to come later");
-	is_int(group_take_fanout(live, ID(7), &taken), 0, "one to a group of which nobody is here costs nothing");
-	group_give_back_fanout(live, TRIP, 2);
-	is_int(group_take_fanout(live, TRIP, &taken), 0, "what was given back is there");
-	pass(600);
-	ok(group_take_fanout(live, TRIP, &taken) > 0, "(none)");
-	pass(600);
-	is_int(group_take_fanout(live, TRIP, &taken), 0, "and so is what has come meanwhile, half of the node's");
-	pass(600);
-	kit_row("alice", ID(2), 1, 1);
-	membership_in(live, STR_LIT("alice"), ID(2), 1, 1, 1);
-	is_int(group_take_fanout(live, ID(2), &taken), 0, "the other half is another group's");
-	pass(9000);
-	struct group_news news = {
-		.conversation_id = TRIP,
-		.message_id = message_id_make(TRIP, 2),
-		.gap_ms = INT64_MAX,
-		.event_json = STR_LIT("{\"s\":2}"),
-		.in = (struct str[]){STR_LIT("dora"), STR_LIT("erik"), STR_LIT("finn"), STR_LIT("gaby")},
-		.in_count = 4};
-	group_tell(live, &news, NULL);
-	pass(1100);
-	ok(group_wait_fanout(live, TRIP) == 0 && group_take_fanout(live, TRIP, &taken) > 0,
-	   "what is told of a change is owed");
-	conf->groups.fanout_per_second = 1;
-	pass(9000);
-	is_int(group_take_fanout(live, TRIP, &taken), 0, "a large group takes all there can be");
-	conf->groups.fanout_per_second = 200000;
-	end();
-}
-
-static void test_redis_away(void)
-{
-	/* Nobody else is known by then. */
-	pass(600000);
-	ok(live->peers == NULL, "no other worker is known");
-	begin();
-	server_kill(&redis);
-	UNTIL(!bus_is_up(live->bus));
-	group_push(live, TRIP, message_at(3), STR_LIT("{\"m\":3}"), NULL);
-	is_str(client_next(&alice), "{\"m\":3}", "without Redis the members here are given messages");
-	is_str(client_next(&bob), "{\"m\":3}", "all");
-	struct client c;
-	kit_row("carol", TRIP, 1, 1);
-	client_begin(&c, "carol", "");
-	UNTIL(is_member("carol", TRIP));
-	group_push(live, TRIP, message_at(4), STR_LIT("{\"m\":4}"), NULL);
-	const char *text = client_next(&c);
-	is_str(has(text, "resync") ? client_next(&c) : text, "{\"m\":4}", "and those who come meanwhile");
-	kit_no_row("bob", TRIP);
-	server_start(&redis, "");
-	UNTIL(bus_is_up(live->bus));
-	pass(3000);
-	ok(bus_is_subscribed(live->bus, STR_LIT(C_TRIP)), "when it is back the topic is subscribed to again");
-	ok(!is_member("bob", TRIP) && is_member("alice", TRIP), "and all groups are read again");
-	client_close(&c);
-	end();
-}
-
-/* Where there are others they may have taken somebody out, and this worker has not heard of it. */
-static void test_deaf(void)
-{
-	begin();
-	beat_heard(live, STR_LIT("worker08"), STR_LIT("1 1 1 1 worker08"));
-	server_kill(&redis);
-	UNTIL(!bus_is_up(live->bus));
-	kit_no_row("bob", TRIP);
-	answers_wait = true;
-	group_push(live, TRIP, message_at(3), STR_LIT("{\"m\":3}"), NULL);
-	pass(3000);
-	is_str(client_next(&bob), RESYNC, "who may be out is told to catch up");
-	is_str(client_rest(&bob), "", "and is given no message");
-	is_str(client_next(&alice), RESYNC, "as all are");
-	server_start(&redis, "");
-	UNTIL(bus_is_up(live->bus) && bus_is_subscribed(live->bus, STR_LIT(C_TRIP)));
-	group_push(live, TRIP, message_at(4), STR_LIT("{\"m\":4}"), NULL);
-	pass(3000);
-	unsigned given = 0;
-	for (const char *text; (text = client_take(&bob)) != NULL || (text = client_take(&alice)) != NULL;)
-		given += !has(text, "resync");
-	is_int(given, 0, "nor are they when it is back, before their groups are read");
-	answers_wait = false;
-	answer_reads();
-	pass(3000);
-	UNTIL(!is_member("bob", TRIP) && user_find(live, STR_LIT("alice"))->memberships->load == NULL);
-	while (client_take(&alice) != NULL)
-		;
-	group_push(live, TRIP, message_at(5), STR_LIT("{\"m\":5}"), NULL);
-	is_str(client_next(&alice), "{\"m\":5}", "then the members are given messages again");
-	pass(3000);
-	given = 0;
-	for (const char *text; (text = client_take(&bob)) != NULL;)
-		given += !has(text, "resync");
-	is_int(given, 0, "and who is out is not");
-	end();
-}
-
 int main(void)
 {
 	kit_start_groups();
@@ -684,10 +438,6 @@ int main(void)
 	test_again();
 	test_unknown();
 	test_views();
-	test_views_apart();
-	test_fanout_budget();
-	test_redis_away();
-	test_deaf();
 	kit_stop();
 	return done_testing();
 }

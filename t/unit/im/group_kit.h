@@ -193,4 +193,102 @@ static inline void kit_start_groups(void)
 	live->conversation_event = kit_conversation_event;
 }
 
+/* ---- a group of two ---- */
+
+#define ID(n) (GROUP_ID_MIN + (n))
+#define TRIP ID(1)
+#define C_TRIP "c:17179869185"
+#define CONVERSATION(user) "{\"type\":\"conversation\",\"for\":\"" user "\"}"
+#define LEFT(reason) "{\"type\":\"left\",\"conversation_id\":\"17179869185\",\"reason\":\"" reason "\"}"
+#define RESYNC "{\"type\":\"resync\"}"
+
+static struct client alice, bob;
+
+static inline struct session *session_of(const char *user)
+{
+	return LIST_FIRST(&user_find(live, str_from(user))->sessions);
+}
+
+static inline bool is_member(const char *user, uint64_t id)
+{
+	const struct live_group *g = group_find(live, id);
+	const struct user *u = user_find(live, str_from(user));
+	return g != NULL && u != NULL && group_find_member(g, u) != NULL;
+}
+
+static inline struct push_place message_at(uint64_t seq)
+{
+	return (struct push_place){BUS_MESSAGE, message_id_make(TRIP, seq), INT64_MAX};
+}
+
+/* As another worker publishes it on the group's topic: the message of that seq, whose JSON is {"m":seq}. */
+static inline void other_sends(uint64_t seq)
+{
+	char text[128];
+	snprintf(text, sizeof(text), "%016llx7fffffffffffffff{\"m\":%llu}",
+		 (unsigned long long)message_id_make(TRIP, seq), (unsigned long long)seq);
+	other_says_text(C_TRIP, BUS_MESSAGE, text);
+}
+
+/* In the second form. */
+static inline void other_tells(const char *topic, char kind, const char *data)
+{
+	char text[512];
+	snprintf(text, sizeof(text), "@1+%c" OTHER "%s", kind, data);
+	other_publish(topic, str_from(text));
+}
+
+/* A system message of another worker, which takes out `outs` (each with a space behind). */
+static inline void other_turns(uint64_t seq, const char *flags, const char *outs)
+{
+	char text[256];
+	snprintf(text, sizeof(text), "%016llx7fffffffffffffff%016x%s%s\n{\"s\":%llu}",
+		 (unsigned long long)message_id_make(TRIP, seq), 2, flags, outs, (unsigned long long)seq);
+	other_tells(C_TRIP, 'T', text);
+}
+
+static inline void other_tells_out(const char *topic, uint64_t seq)
+{
+	char text[64];
+	snprintf(text, sizeof(text), "%016llx%016llxr", (unsigned long long)TRIP, (unsigned long long)seq);
+	other_tells(topic, 'O', text);
+}
+
+static inline void other_tells_in(const char *topic, uint64_t seq, uint64_t first_seq)
+{
+	char text[80];
+	snprintf(text, sizeof(text), "%016llx%016llx%016llx%016x", (unsigned long long)TRIP, (unsigned long long)seq,
+		 (unsigned long long)first_seq, 4);
+	other_tells(topic, 'J', text);
+}
+
+/* All that another worker has said on the group's topic is heard. */
+static inline const char *client_after_group(struct client *c)
+{
+	other_says_text(C_TRIP, BUS_EVENT, "{\"type\":\"behind\"}");
+	const char *text = client_next(c);
+	return has(text, "\"behind\"") ? "" : text;
+}
+
+/* Alice and Bob are members of the trip from the beginning. */
+static inline void begin(void)
+{
+	row_count = 0;
+	kit_row("alice", TRIP, 1, 1);
+	kit_row("bob", TRIP, 1, 1);
+	client_begin(&alice, "alice", "");
+	client_begin(&bob, "bob", "");
+}
+
+static inline void end(void)
+{
+	client_close(&alice);
+	client_close(&bob);
+	UNTIL(live->users.count == 0);
+	turns(2);
+	ok(live->groups.all.count == 0 && live->feeds == NULL && TAILQ_EMPTY(&live->groups.views) &&
+		   group_online(live, TRIP) == 0,
+	   "nothing is left of the group");
+}
+
 #endif
