@@ -32,6 +32,7 @@ subtest 'invites' => sub {
 	my $endless = $bob->request('POST', "/groups/$id/invites");
 	is_deeply [$endless->status, @{$endless->json}{qw(expires_at max_uses)}], [201, undef, undef], 'without a body: neither';
 	is_deeply [sort map { $_->{code} } @{$alice->get("/groups/$id/invites")->json->{items}}], [sort $i->{code}, $endless->json->{code}], 'the list';
+	is_deeply [map { exists $_->{next_cursor} ? $_->{next_cursor} : 'none' } $alice->get("/groups/$id/invites")->json], [undef], 'of one page';
 	my @bad = ([expires_in => 0], [expires_in => -1], [expires_in => 31536001], [expires_in => '60'], [expires_in => 1.5], [max_uses => 0], [max_uses => 1000001], [max_uses => []]);
 	refused("$_->[0] " . JSON::PP->new->allow_nonref->encode($_->[1]), $bob->post("/groups/$id/invites", {@$_}), 400, 'invalid_argument', qr/^$_->[0]/) for @bad;
 	is $bob->post("/groups/$id/invites", {expires_in => 31536000, max_uses => 1000000})->status, 201, 'at the limits';

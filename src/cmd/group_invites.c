@@ -53,6 +53,9 @@ static void on_invites(const struct store_invites *list, void *arg)
 		json_object_end(o);
 	}
 	json_array_end(o);
+	/* All are on one page. */
+	json_key(o, "next_cursor");
+	json_null(o);
 	request_end(r, 200);
 }
 
