@@ -93,6 +93,13 @@ int64_t admission_session(struct live *live, const struct addr *peer, const char
 	return bucket_take(live->hub, 'i', address.text, of_address, of_address * SESSIONS_BURST_SECS, now_ms);
 }
 
+void admission_session_groups(struct live *live, const char *user_id, size_t groups)
+{
+	if (live->conf->limits.sessions_per_second != 0)
+		bucket_charge(live->hub, 'u', user_id, groups / GROUPS_A_SESSION, SESSIONS_A_USER,
+			      SESSIONS_A_USER * SESSIONS_A_USER_BURST_SECS, clock_mono_ms());
+}
+
 int64_t admission_session_node(struct live *live)
 {
 	const double per_second = live->conf->limits.sessions_per_second;

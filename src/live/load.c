@@ -11,6 +11,7 @@
 #include "core/base.h"
 #include "live/membership_priv.h"
 
+#include "live/admission.h"
 #include "live/resync.h"
 #include "live/session.h"
 #include "store/group.h"
@@ -144,6 +145,8 @@ static void load_apply(struct live *live, struct load *l)
 {
 	struct user *u = l->user;
 	apply_news(l);
+	if (l->hello_waits)
+		admission_session_groups(live, u->id, l->row_count);
 	for (uint32_t i = u->memberships->count; i-- > 0;) {
 		struct live_group *g = u->memberships->group[i];
 		if (row_find(l, g->id) == NULL) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Groups in a worker: what holds up nobody, what events cost, and what members are given while Redis is away. */
 #include "core/base.h"
+#include "live/admission.h"
 #include "live/beat.h"
 
 #include "group_kit.h"
@@ -159,6 +160,30 @@ static void test_deaf(void)
 	end();
 }
 
+static unsigned sessions_left(const char *user)
+{
+	unsigned n = 0;
+	while (admission_session(live, &(struct addr){.sa.ss_family = AF_UNIX, .len = sizeof(sa_family_t)}, user) == 0)
+		n++;
+	return n;
+}
+
+static void test_many_groups(void)
+{
+	begin();
+	client_close(&alice);
+	UNTIL(user_find(live, STR_LIT("alice")) == NULL);
+	pass(60000);
+	for (unsigned i = 10; i < 10 + 2 * GROUPS_A_SESSION; i++)
+		kit_row("alice", ID(i), 1, 1);
+	conf->limits.sessions_per_second = 1000;
+	client_begin(&alice, "alice", "");
+	is_int(sessions_left("carol") - sessions_left("alice"), 3,
+	       "a session that begins with many groups counts for more");
+	conf->limits.sessions_per_second = 0;
+	end();
+}
+
 int main(void)
 {
 	kit_start_groups();
@@ -168,6 +193,7 @@ int main(void)
 	test_fanout_budget();
 	test_redis_away();
 	test_deaf();
+	test_many_groups();
 	kit_stop();
 	return done_testing();
 }

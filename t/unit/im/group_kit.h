@@ -13,7 +13,7 @@
 
 #include "worker_kit.h"
 
-#define ROWS_MAX 64
+#define ROWS_MAX 512
 #define ASKED_MAX 64
 
 struct truth {

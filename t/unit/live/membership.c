@@ -10,6 +10,7 @@
 #include "core/log.h"
 #include "hub/audience.h"
 #include "hub/bucket.h"
+#include "live/admission.h"
 #include "live/session.h"
 #include "store/group.h"
 
@@ -163,6 +164,10 @@ uint64_t audience_count(const struct hub *h, uint64_t id)
 void views_want(struct live_group *g, struct member *m, bool joins)
 {
 	of[user_index(str_from(m->user->id))].view[g->id - GROUP_ID_MIN] = true;
+}
+
+void admission_session_groups(struct live *m, const char *user, size_t groups)
+{
 }
 
 void views_init(struct live *m)
