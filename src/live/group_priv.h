@@ -103,6 +103,8 @@ struct memberships {
 
 /* The user's first session has begun, and is to have the user's topic subscribed. */
 void memberships_begin(struct live *live, struct user *u);
+/* Another one has: its hello waits as well where the user has come into a group that the bus has not confirmed yet. */
+void memberships_await(struct live *live, struct user *u);
 /* That is confirmed, or not waited for: now they can be read. */
 void memberships_read(struct live *live, struct user *u);
 bool memberships_allow_hello(const struct user *u);

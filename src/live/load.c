@@ -314,6 +314,18 @@ void memberships_begin(struct live *live, struct user *u)
 	load_new(u, LOAD_TOPIC)->hello_waits = true;
 }
 
+void memberships_await(struct live *live, struct user *u)
+{
+	if (u->memberships == NULL || u->memberships->load != NULL || !bus_is_up(live->bus))
+		return;
+	uint32_t waiting = count_waiting(u);
+	if (waiting == 0)
+		return;
+	struct load *l = load_new(u, LOAD_CONFIRMING);
+	l->waiting = waiting;
+	l->hello_waits = true;
+}
+
 void memberships_read(struct live *live, struct user *u)
 {
 	struct load *l = u->memberships != NULL ? u->memberships->load : NULL;

@@ -169,6 +169,8 @@ static void session_begin(struct session *s, struct user *u)
 	bus_subscribe(live->bus, user_topic);
 	if (first)
 		memberships_begin(live, u);
+	else
+		memberships_await(live, u);
 	bool confirmed = bus_is_subscribed(live->bus, user_topic);
 	if (confirmed || !bus_is_up(live->bus))
 		memberships_read(live, u);

@@ -164,8 +164,13 @@ static void test_in(void)
 				     "0000000000000009"));
 	pass(500);
 	is_int(view_reads, 1, "the conversation is not read before Redis has confirmed the topic");
+	client_open(&c, "bob", "");
+	turns(5);
+	ok(client_take(&c) == NULL, "nor is there a hello for another session of the user");
 	kill(redis.pid, SIGCONT);
 	UNTIL(bus_is_subscribed(live->bus, STR_LIT(C_TRIP)));
+	ok(has(client_next(&c), "\"hello\""), "(hello)");
+	client_close(&c);
 	pass(500);
 	is_str(client_next(&bob), CONVERSATION("bob"), "then it comes");
 	char text[80];
