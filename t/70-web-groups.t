@@ -23,11 +23,17 @@ subtest 'making one' => sub {
 	$ann->fill('.picker .filter', 'ca')->wait_count('.picks li', 1);
 	$ann->key('Enter')->wait_text('.chip', 'Cat')->wait_count('.picks li', 3);
 	pass 'friends are found and chosen by the keyboard';
+	my ($left, $top) = @{$ann->value(q{(({left, top}) => [left, top])(document.querySelector('.dialog').getBoundingClientRect())})};
+	# A click on the padding, and drags over the edge in both directions.
+	$ann->mouse_to(@$_[0, 1])->mouse_down->mouse_to(@$_[2, 3])->mouse_up
+		for [($left + 4, $top + 4) x 2], [$left + 40, $top + 40, $left - 20, $top + 40], [$left - 20, $top + 40, $left + 4, $top + 40];
+	is $ann->value(q{document.querySelector('.new-group [type=text]')?.value}), 'Walkers <b>', 'a press within the dialog, to its end or from its beginning, leaves it open';
 	$ann->click('.picks [data-user=dan]')->wait_count('.chip', 3);
 	$t->api('dan')->put('/friends/ann/block');
 	$ann->click('.dialog .primary')->wait_text('.left-out [data-user=dan]', 'Dan does not want to be added by you.');
 	pass 'who could not be added is told, with the reason';
-	$ann->click('.dialog .primary')->wait_gone('.dialog')->wait_text('.room-title h2', 'Walkers <b>');
+	$ann->mouse_to($left - 20, $top + 40)->mouse_down->mouse_up->wait_gone('.dialog')->wait_text('.room-title h2', 'Walkers <b>');
+	pass 'a click beside a dialog closes it';
 	$ann->wait_text('.room-status', '3 members');
 	$group = $ann->value(q{document.querySelector('.chat[aria-current]').dataset.group});
 	is_deeply $ann->events, ['You created the group with Ben and Cat'], 'the page is there, and says what happened';

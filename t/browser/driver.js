@@ -123,7 +123,7 @@ const onPage = {
     // As the person would: with a mouse, or a finger.
     click: (at, selector, text) => find(at, selector, text)[at.mobile ? 'tap' : 'click'](),
     hover: (at, selector) => find(at, selector).hover(),
-    mouse: ({page}, what) => page.mouse[what](),
+    mouse: ({page}, what, ...args) => page.mouse[what](...args),
     press: async (at, selector) => {
         const element = find(at, selector);
         await element.scrollIntoViewIfNeeded();

@@ -12,10 +12,23 @@ export function openDialog(title, ...content) {
     const heading = el('h2', {id}, title);
     const dialog = el('dialog.dialog', {'aria-labelledby': id, onclose: () => dialog.remove()},
         el('header', {}, heading, iconButton('close', t('dialog.close'), () => dialog.close())), ...content);
-    dialog.addEventListener('click', (event) => event.target === dialog && dialog.close());
+    closeBeside(dialog);
     document.body.append(dialog);
     dialog.showModal();
     return dialog;
+}
+
+// A press beside it closes it. One that begins or ends within, on its padding too, does not: what was typed would be lost.
+function closeBeside(dialog) {
+    const isBeside = ({target, clientX, clientY}) => {
+        const {left, right, top, bottom} = dialog.getBoundingClientRect();
+        return target === dialog && (clientX < left || clientX > right || clientY < top || clientY > bottom);
+    };
+    let pressedBeside = false;
+    dialog.addEventListener('pointerdown', (event) => {
+        pressedBeside = isBeside(event);
+    });
+    dialog.addEventListener('click', (event) => pressedBeside && isBeside(event) && dialog.close());
 }
 
 // Resolves to whether the user agrees. kind: the button's, danger or primary.

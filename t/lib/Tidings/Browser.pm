@@ -139,6 +139,8 @@ sub click { my ($self, $selector, $text) = @_; $self->ask(click => $selector, $t
 
 # The button of the mouse, where it is: over an element since hover().
 sub hover { my ($self, $selector) = @_; $self->ask(hover => $selector); return $self }
+# To a place within the window.
+sub mouse_to { my ($self, $x, $y) = @_; $self->ask(mouse => 'move', $x, $y); return $self }
 sub mouse_down { my ($self) = @_; $self->ask(mouse => 'down'); return $self }
 sub mouse_up { my ($self) = @_; $self->ask(mouse => 'up'); return $self }
 
