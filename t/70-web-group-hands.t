@@ -10,6 +10,8 @@ plan skip_all => $missing if $missing;
 my $web = Tidings::Web->start;
 my $t = $web->t;
 $t->befriend(qw(ann ben cat));
+$t->befriend(qw(ben dan));
+$t->dbh->do('UPDATE users SET nickname = ? WHERE id = ?', undef, 'W' x 64, 'dan');
 my $english = q{ Object.defineProperty(navigator, 'languages', {get: () => ['en-GB']}); };
 my $chinese = q{ Object.defineProperty(navigator, 'languages', {get: () => ['zh-CN']}); };
 my $group;
@@ -86,8 +88,16 @@ subtest 'on a phone' => sub {
 	}
 	$ben->close_panel->click('.room-header .back')->wait_value(q{document.querySelector('.chat').checkVisibility()});
 	$ben->click('.new-group')->wait_value(q{document.querySelector('.dialog .primary').checkVisibility()});
+	$ben->click('.picks [data-user=dan]')->wait_count('.chip', 1);
+	ok $ben->value(q{(({scrollWidth, clientWidth}) => scrollWidth <= clientWidth)(document.querySelector('.dialog'))}), 'a long name does not make a dialog wider';
 	is_deeply [$ben->own_faults], [], 'no error in the console';
 	$ben->close;
+	my $ann = $web->enter('ann', before => $english, width => 390, height => 844, mobile => 1);
+	$ann->click(".chat[data-group='$group']")->open_panel('invites');
+	ok $ann->value(q{(({scrollWidth, clientWidth}) => scrollWidth <= clientWidth)(document.querySelector('.group-tabs'))}), 'an admin sees all tabs';
+	$ann->click('.row-form .primary')->wait_count('.invite', 1);
+	ok $ann->value(q{document.querySelector('.invite-link').offsetWidth > 0.9 * document.querySelector('.invites').clientWidth}), 'and a link has a line of its own';
+	$ann->close;
 };
 
 subtest 'in Chinese' => sub {
