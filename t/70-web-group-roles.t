@@ -61,6 +61,14 @@ subtest 'muting' => sub {
 	$cat->wait_value(q{document.querySelector('.composer').checkVisibility()});
 	$cat->click('.failure .retry')->wait_gone('.message.failed')->wait_last('too loud');
 	pass 'and what could not be sent is sent when it can be';
+	my $quick = $web->enter('cat', before => q{ const every = setInterval; window.setInterval = (act, ms, ...given) => every(act, Math.min(ms, 100), ...given); });
+	$quick->open_group($group);
+	$t->api('ben')->put("/groups/$group/members/cat", {muted_until => '2099-01-01T00:00:00Z'});
+	$quick->wait_text('.room-notice', 'You are muted in this group until');
+	$t->api('ben')->put("/groups/$group/members/cat", {muted_until => undef});
+	$quick->wait_value(q{document.querySelector('.composer').checkVisibility()});
+	pass 'who has the group open learns of it without sending anything, and of the end of it';
+	$quick->close;
 };
 
 subtest 'profile and settings' => sub {

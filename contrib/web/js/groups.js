@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // What is known of groups besides their conversations: members, how the caller is one, who waits to be let in; and what
 // can be done to them. It is fetched when a group is opened, and again when something in it has changed.
+import {isAdmin} from './group_rules.js';
 
 const PAGE = 100;
 const OWN_PAGES_MAX = 3; // of members like the caller, among whom the caller is looked for
 const RELOAD_MS = 400;
-const LOOK_EVERY_MS = 20000; // nothing tells of a new request to join, or of being muted no longer: the open group is asked for it
+const LOOK_EVERY_MS = 20000; // nothing tells of a new request to join, or of being muted: the open group is asked for it
 const FOUND_MAX = 1000; // members that are remembered of a group
 
 class Room {
@@ -51,7 +52,21 @@ export class Groups {
         if (c === null)
             return;
         this.load(c);
-        this.#lookTimer = setInterval(() => (this.of(c).own?.muted_until ? this.load(c) : this.#countRequests(c)), LOOK_EVERY_MS);
+        this.#lookTimer = setInterval(() => this.#look(c), LOOK_EVERY_MS);
+    }
+
+    // What concerns the caller and comes without an event. What fails is looked at again the next time.
+    async #look(c) {
+        if (c.group === null || isAdmin(c.group)) {
+            await this.#countRequests(c);
+            return;
+        }
+        const room = this.of(c);
+        const own = c.group.dissolved_at === null ? await this.#findOwn(c, room).catch(() => null) : null;
+        if (own === null || own.muted_until === room.own?.muted_until)
+            return;
+        room.own = own;
+        this.#onChange();
     }
 
     // Something in it has changed: of the group that is shown it is fetched anew, of others when they are shown.
@@ -99,11 +114,12 @@ export class Groups {
         for (let i = 0; i < OWN_PAGES_MAX; i++) {
             const page = await this.#rest.members(c.id, {query: this.#me, limit: PAGE, cursor});
             this.#met(room, page.items);
+            const own = page.items.find(({user}) => user.user_id === this.#me);
             cursor = page.next_cursor;
-            if (room.members.has(this.#me) || cursor === null)
-                break;
+            if (own !== undefined || cursor === null)
+                return own ?? null;
         }
-        return room.members.get(this.#me) ?? null;
+        return null;
     }
 
     async #countRequests(c) {
