@@ -55,6 +55,16 @@ for (const [column, language] of ['en', 'zh'].entries()) {
     });
 }
 
+for (const [column, language] of ['en', 'zh'].entries()) {
+    test(`${language}: what was done by whoever runs the server`, async () => {
+        const {systemText, usersNamed} = await inLanguage(language);
+        const added = message('system', 'added', ['dan']);
+        assert.equal(systemText(added, 'zoe', nameOf), ['An administrator added Dan', '管理员 邀请 Dan 加入了群聊'][column]);
+        assert.equal(systemText(message('system', 'dissolved', []), 'zoe', nameOf), ['An administrator dissolved the group', '管理员 解散了群聊'][column]);
+        assert.deepEqual(usersNamed(added), ['dan'], 'which is nobody whose name could be asked for');
+    });
+}
+
 test('events that it does not know, and such as say nothing, are not shown', async () => {
     const {systemText, usersNamed} = await inLanguage('en');
     for (const m of [message('ann', 'celebrated', ['ben']), message('ann', 'constructor', []), message('ann', 'added', []),

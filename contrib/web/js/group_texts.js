@@ -11,6 +11,7 @@ export const GROUP_TEXTS = {
 
     'system.You': ['You', '您'],
     'system.you': ['you', '您'],
+    'system.operator': ['An administrator', '管理员'],
     'system.created': ['{who} created the group', '{who} 创建了群聊'],
     'system.createdWith': ['{who} created the group with {names}', '{who} 创建了群聊，并邀请了 {names}'],
     'system.added': ['{who} added {names}', '{who} 邀请 {names} 加入了群聊'],

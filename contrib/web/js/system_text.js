@@ -6,6 +6,7 @@ import {nameList} from './name_list.js';
 
 // Those whose sentence is about other people than the one who did it, and cannot do without them.
 const ABOUT_SOMEONE = new Set(['added', 'joined', 'left', 'removed', 'role', 'owner']);
+const OPERATOR = 'system'; // no user: what was done by whoever runs the server
 const KNOWN = new Set([...ABOUT_SOMEONE, 'created', 'renamed', 'changed', 'dissolved']);
 
 export function isSystem(message) {
@@ -24,7 +25,7 @@ export function systemEvent({extra}) {
 // Every user that the sentence names.
 export function usersNamed(message) {
     const known = systemEvent(message);
-    return known === null ? [] : [message.from_user_id, ...known.users.slice(0, 3)];
+    return known === null ? [] : [message.from_user_id, ...known.users.slice(0, 3)].filter((id) => id !== OPERATOR);
 }
 
 // nameOf(user id). Null where there is nothing to show.
@@ -35,7 +36,7 @@ export function systemText(message, me, nameOf) {
     const {event} = known;
     const actor = message.from_user_id;
     const others = known.users.filter((id) => id !== actor);
-    const subject = (id) => (id === me ? t('system.You') : nameOf(id));
+    const subject = (id) => (id === OPERATOR ? t('system.operator') : id === me ? t('system.You') : nameOf(id));
     const names = (ids) => {
         const ordered = ids.includes(me) ? [me, ...ids.filter((id) => id !== me)] : ids;
         return nameList(ordered.slice(0, 3).map((id) => (id === me ? t('system.you') : nameOf(id))), ids.length);
