@@ -75,7 +75,7 @@ subtest 'profile and settings' => sub {
 	$ann->open_panel('settings') if !$ann->value(q{document.querySelector('.group-dialog') !== null});
 	$ann->click('[data-tab=settings]');
 	$ann->wait_value(q{document.querySelector('.group-settings [name=name]').value === 'Walkers'});
-	$ann->fill('.group-settings [name=name]', ' ')->click('.group-settings .primary')->wait_text('.group-settings .fault', 'name');
+	$ann->fill('.group-settings [name=name]', ' ')->click('.group-settings .primary')->wait_text('.group-settings .fault', 'A group needs a name');
 	$ann->fill('.group-settings [name=name]', 'Sunday walkers')->click('.group-settings .primary');
 	$_->wait_text('.room-title h2', 'Sunday walkers')->wait_text('.chat[aria-current] .name', 'Sunday walkers') for $ann, $ben, $cat;
 	$cat->wait_text('.system:last-child', 'Ann renamed the group');

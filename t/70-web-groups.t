@@ -16,7 +16,8 @@ my $group;
 
 subtest 'making one' => sub {
 	$ann->click('.new-group')->wait_value(q{document.activeElement.closest('.new-group') !== null});
-	$ann->click('.dialog .primary')->wait_text('.dialog .fault', 'needs a name');
+	$ann->insert(' ')->click('.dialog .primary')->wait_text('.dialog .fault', 'A group needs a name');
+	$ann->key('Backspace');
 	$ann->insert('Walkers <b>');
 	$ann->fill('.new-group input[type=url]', 'javascript:alert(1)')->click('.dialog .primary')->wait_text('.dialog .fault', 'https://');
 	$ann->fill('.new-group input[type=url]', ' ')->click('.picks [data-user=ben]');

@@ -75,7 +75,7 @@ export class GroupSettingsView {
         const {fault} = wishedName(this.#name);
         const address = this.#picture.value.trim();
         const changes = this.#changes();
-        this.#fault.textContent = fault ?? (changes === null ? t('group.nameMissing') : address !== '' && webUrl(address) === null ? t('field.avatar_url') : '');
+        this.#fault.textContent = changes === null ? t('group.nameMissing') : fault ?? (address !== '' && webUrl(address) === null ? t('field.avatar_url') : '');
         if (this.#fault.textContent !== '') {
             (fault !== null || changes === null ? this.#name : this.#picture).focus();
             return;

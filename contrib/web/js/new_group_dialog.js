@@ -23,7 +23,7 @@ export function openNewGroup(chat) {
         event.preventDefault();
         const wished = wishedName(name);
         const address = picture.value.trim();
-        fault.textContent = wished.fault ?? (wished.name === null ? t('group.nameMissing') : address !== '' && webUrl(address) === null ? t('field.avatar_url') : '');
+        fault.textContent = wished.name === null ? t('group.nameMissing') : wished.fault ?? (address !== '' && webUrl(address) === null ? t('field.avatar_url') : '');
         if (fault.textContent !== '') {
             (wished.name === null || wished.fault !== null ? name : picture).focus();
             return;
