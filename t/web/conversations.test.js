@@ -92,6 +92,22 @@ test('how many members there are', () => {
     assert.notEqual(c.group.dissolved_at, null);
 });
 
+test('the event that tells the role', () => {
+    const {all, c} = begin();
+    const first = system(2, 'role', ['ann']), second = system(4, 'role', ['ann']);
+    all.heard(first);
+    assert.equal(c.roleAfter(first, 'ann'), null, 'the group may have been shown before it');
+    const asAdmin = shown(first);
+    all.put({...asAdmin, group: {...asAdmin.group, role: 'admin'}});
+    assert.equal(c.roleAfter(first, 'ann'), 'admin');
+    assert.equal(c.roleAfter(first, 'cat'), null, 'of those whom it is about');
+    all.heard(system(3, 'role', ['cat']));
+    assert.equal(c.roleAfter(first, 'ann'), 'admin', 'another\'s changes nothing');
+    all.heard(second);
+    all.put(shown(second));
+    assert.deepEqual([c.roleAfter(first, 'ann'), c.roleAfter(second, 'ann')], [null, 'member'], 'the last one alone');
+});
+
 test('out of a group, and back', () => {
     const {all, c} = begin();
     all.heard(message(2, 'ben', {mentions: ['ann']}));

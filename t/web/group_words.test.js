@@ -74,6 +74,16 @@ test('events that it does not know, and such as say nothing, are not shown', asy
     }
 });
 
+test('what one\'s role has become', async () => {
+    for (const [language, admin, member] of [['en', 'You are an admin now', 'You are no longer an admin'], ['zh', '您现在是管理员', '您不再是管理员']]) {
+        const {systemText} = await inLanguage(language);
+        const role = message('ann', 'role', ['ben']);
+        assert.deepEqual([systemText(role, 'ben', nameOf, 'admin'), systemText(role, 'ben', nameOf, 'member')], [admin, member]);
+        assert.equal(systemText(role, 'ben', nameOf, 'owner'), systemText(role, 'ben', nameOf), 'which an event cannot make one');
+        assert.equal(systemText(role, 'cat', nameOf, 'admin'), systemText(role, 'cat', nameOf), 'another\'s role is not known');
+    }
+});
+
 test('many names', async () => {
     const {nameList} = await inLanguage('en');
     assert.deepEqual([nameList(['A']), nameList(['A', 'B']), nameList(['A', 'B', 'C']), nameList(['A', 'B'], 3), nameList(['A', 'B', 'C', 'D']),

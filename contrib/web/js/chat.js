@@ -247,7 +247,8 @@ export class Chat {
 
     // A message in words.
     shortText(message) {
-        return shortText(message, this.me, (id) => this.people.name(id));
+        const roleNow = this.conversations.get(message.conversation_id)?.roleAfter(message, this.me);
+        return shortText(message, this.me, (id) => this.people.name(id), roleNow);
     }
 
     // What the conversation is called.

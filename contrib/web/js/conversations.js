@@ -3,13 +3,14 @@
 import {History, asRecalled, isUnread} from './history.js';
 import {mentionsUser} from './mention.js';
 import {groupIdOf, groupKey} from './room_key.js';
-import {isSystem, systemEvent} from './system_text.js';
+import {concernsRoleOf, isSystem, systemEvent} from './system_text.js';
 
 const later = (a, b) => ((a ?? '') > (b ?? '') ? a : b);
 
 export class Conversation {
     history = new History();
     group = null; // as the server shows it; of a group that the server was not asked about yet null, as of a direct one
+    shownSeq = 0; // of the newest message when the server showed it
     last = null; // the newest message that the caller has not deleted
     time = null; // of the newest message, whoever deleted it
     unread = 0;
@@ -54,6 +55,14 @@ export class Conversation {
         return seq;
     }
 
+    // The caller's role, if that message is the last that may have changed it; null where it is not, or the server has not
+    // shown the group since.
+    roleAfter(message, me) {
+        if (this.group === null || this.shownSeq < message.seq || !concernsRoleOf(message, me))
+            return null;
+        return this.history.messages.some((m) => m.seq > message.seq && concernsRoleOf(m, me)) ? null : this.group.role;
+    }
+
     noteReader(userId, seq) {
         this.readers.set(userId, Math.max(this.readers.get(userId) ?? 0, seq));
     }
@@ -94,6 +103,7 @@ export class Conversations {
             this.#begin(c);
         c.peer = shown.peer;
         c.group = shown.group;
+        c.shownSeq = shown.last_message?.seq ?? 0;
         c.createdAt = shown.created_at;
         c.firstSeq = shown.first_seq ?? 1;
         c.readSeq = Math.max(c.readSeq, shown.read_seq);

@@ -23,6 +23,8 @@ export const GROUP_TEXTS = {
     'system.changed': ['{who} changed the group’s profile or settings', '{who} 修改了群资料或设置'],
     'system.role': ['{who} changed the role of {names}', '{who} 更改了 {names} 的身份'],
     'system.roleMe': ['{who} changed your role', '{who} 更改了您的身份'],
+    'system.nowAdmin': ['You are an admin now', '您现在是管理员'],
+    'system.nowMember': ['You are no longer an admin', '您不再是管理员'],
     'system.owner': ['{who} passed the group on to {names}', '{who} 将群主转让给 {names}'],
     'system.dissolved': ['{who} dissolved the group', '{who} 解散了群聊'],
 

@@ -13,9 +13,9 @@ export function recalledText({from_user_id, to_user_id, recalled_by}, me, nameOf
     return t(from_user_id === me ? 'message.recalledOwn' : 'message.recalledOther');
 }
 
-// nameOf(user id). Empty for a system message that this version does not know.
-export function shortText(message, me, nameOf) {
+// nameOf(user id); roleNow: as in systemText(). Empty for a system message that this version does not know.
+export function shortText(message, me, nameOf, roleNow = null) {
     if (message.is_recalled)
         return recalledText(message, me, nameOf);
-    return isSystem(message) ? systemText(message, me, nameOf) ?? '' : summary(message);
+    return isSystem(message) ? systemText(message, me, nameOf, roleNow) ?? '' : summary(message);
 }

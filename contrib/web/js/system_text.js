@@ -6,6 +6,7 @@ import {nameList} from './name_list.js';
 
 // Those whose sentence is about other people than the one who did it, and cannot do without them.
 const ABOUT_SOMEONE = new Set(['added', 'joined', 'left', 'removed', 'role', 'owner']);
+const ROLE_NOW = {admin: 'system.nowAdmin', member: 'system.nowMember'};
 const OPERATOR = 'system'; // no user: what was done by whoever runs the server
 const KNOWN = new Set([...ABOUT_SOMEONE, 'created', 'renamed', 'changed', 'dissolved']);
 
@@ -28,8 +29,15 @@ export function usersNamed(message) {
     return known === null ? [] : [message.from_user_id, ...known.users.slice(0, 3)].filter((id) => id !== OPERATOR);
 }
 
-// nameOf(user id). Null where there is nothing to show.
-export function systemText(message, me, nameOf) {
+// Whether it tells of something that may have changed that user's role.
+export function concernsRoleOf(message, userId) {
+    const known = isSystem(message) ? systemEvent(message) : null;
+    return known !== null && (known.users.includes(userId) || (known.event === 'owner' && message.from_user_id === userId));
+}
+
+// nameOf(user id); roleNow: what the reader's role has become by it, null where that is not known. Null where there is
+// nothing to show.
+export function systemText(message, me, nameOf, roleNow = null) {
     const known = systemEvent(message);
     if (known === null)
         return null;
@@ -49,6 +57,8 @@ export function systemText(message, me, nameOf) {
     case 'left':
         return others.length === 0 ? say(event, []) : say(event === 'joined' ? 'letIn' : 'removed', others);
     case 'role':
+        if (known.users.includes(me) && ROLE_NOW[roleNow])
+            return t(ROLE_NOW[roleNow]);
         return say(others.length === 1 && others[0] === me ? 'roleMe' : 'role', others.length > 0 ? others : known.users);
     case 'added':
     case 'removed':

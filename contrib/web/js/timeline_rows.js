@@ -51,7 +51,7 @@ export function timelineRows(chat, conversation) {
         before = row;
     };
     for (const message of history.messages) {
-        const row = isSystem(message) ? systemRow(chat, message) : storedRow(chat, conversation, message, readTo);
+        const row = isSystem(message) ? systemRow(chat, conversation, message) : storedRow(chat, conversation, message, readTo);
         if (row !== null)
             add(row);
     }
@@ -76,8 +76,8 @@ export function messageKey(message, me) {
 }
 
 // Null for what this version has no words for.
-function systemRow(chat, message) {
-    const text = systemText(message, chat.me, (id) => chat.people.name(id));
+function systemRow(chat, conversation, message) {
+    const text = systemText(message, chat.me, (id) => chat.people.name(id), conversation.roleAfter(message, chat.me));
     return text === null ? null : {kind: 'system', key: messageKey(message, chat.me), message, text, own: true};
 }
 
