@@ -166,14 +166,25 @@ static void peer_clock_heard(struct live *live, struct str data)
 		policy_clock_synced(live);
 }
 
-void beat_heard(struct live *live, struct str origin, struct str data)
+static struct peer_worker *peer_get(struct live *live, struct str origin)
 {
 	struct peer_worker *p = peer_find(live, origin.s);
-	uint64_t sent_us, version = 0;
 	if (p == NULL) {
 		p = peer_new(live, origin.s);
 		beat_soon(live, ANSWER_MS);
 	}
+	return p;
+}
+
+void beat_origin_heard(struct live *live, struct str origin)
+{
+	peer_get(live, origin);
+}
+
+void beat_heard(struct live *live, struct str origin, struct str data)
+{
+	struct peer_worker *p = peer_get(live, origin);
+	uint64_t sent_us, version = 0;
 	p->heard_ms = clock_mono_ms();
 	p->lost = false;
 	if (!take_number(&data, &sent_us) || !take_number(&data, &version))

@@ -36,6 +36,8 @@ void beat_subscribed(struct live *live);
 void beat_own_heard(struct live *live, struct str data);
 /* `origin` has ORIGIN_LEN characters. */
 void beat_heard(struct live *live, struct str origin, struct str data);
+/* It has said anything on any topic: it is known from then on, though its first heartbeat was before our time. */
+void beat_origin_heard(struct live *live, struct str origin);
 void beat_bye_heard(struct live *live, struct str origin);
 /* It has died: its silence will be noticed even if it was never heard. */
 void beat_worker_lost(struct live *live, const char *origin);

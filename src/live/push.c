@@ -382,6 +382,8 @@ static void on_message(struct str topic, struct str data, void *ctx)
 	stat_add(STAT_BUS_IN, 1);
 	if (!read_incoming(live, data, &in))
 		return;
+	if (!in.own && !str_is(topic, TOPIC_ALL))
+		beat_origin_heard(live, in.origin);
 	if (topic.len > 2 && memcmp(topic.s, TOPIC_USER, 2) == 0)
 		on_user_topic(live, (struct str){topic.s + 2, topic.len - 2}, &in);
 	else if (topic.len > 2 && memcmp(topic.s, TOPIC_GROUP, 2) == 0)

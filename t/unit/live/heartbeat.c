@@ -235,6 +235,16 @@ static void test_silence(void)
 	is_int(did.resyncs, 2, "a goodbye of nobody is ignored");
 }
 
+static void test_heard_elsewhere(void)
+{
+	begin();
+	beat_origin_heard(&live, str_from("worker09"));
+	beat_origin_heard(&live, str_from("worker09"));
+	pass(BEAT_SILENCE_MS + 2 * BEAT_MS);
+	is_int(did.resyncs, 1, "one that was heard on another topic alone falls silent, too, once");
+	beat_bye_heard(&live, STR_LIT("worker09"));
+}
+
 static void test_redis_away(void)
 {
 	begin();
@@ -373,6 +383,7 @@ int main(void)
 	test_text();
 	test_answer();
 	test_silence();
+	test_heard_elsewhere();
 	test_redis_away();
 	test_death();
 	test_versions();
