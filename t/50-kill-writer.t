@@ -9,20 +9,21 @@ use Tidings::Crowd;
 sub kill_one {
 	my ($t, @pids) = @_;
 	$t->node->allow_deaths(1);
-	kill 'KILL', $pids[rand @pids];
-	return;
+	my $pid = $pids[rand @pids];
+	kill 'KILL', $pid;
+	return $pid;
 }
 
 sub kill_while_sending {
 	my ($t, $writers) = @_;
-	my ($kills, $killed, $next) = (10, 0, 50);
+	my ($kills, $killed, $next, $last) = (10, 0, 50, 0);
 	my $crowd = Tidings::Crowd->new($t, 12);
 	$crowd->run(sub { $killed >= $kills && $_[0]->acked_count >= $next }, sub {
 		my ($c) = @_;
 		return if $killed >= $kills || $c->acked_count < $next;
 		my @pids = $t->node->writer_pids;
-		return if @pids < $writers;
-		kill_one($t, @pids);
+		return if @pids < $writers || grep { $_ == $last } @pids;
+		$last = kill_one($t, @pids);
 		$killed++;
 		$next = $c->acked_count + 30 + int rand 100;
 	});

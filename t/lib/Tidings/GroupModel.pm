@@ -172,7 +172,10 @@ sub remove {
 		$g->{bans}{$peer} = $user if !$g->{bans}{$peer};
 		delete $g->{requests}{$peer};
 	}
-	$self->say($g, $user, 'removed', $peer) if $g->{members}{$peer};
+	if ($g->{members}{$peer}) {
+		$self->say($g, $user, 'removed', $peer);
+		delete $g->{invites}{$_} for grep { $g->{invites}{$_}{by} eq $peer } keys %{$g->{invites}};
+	}
 	$self->let_out($g, $peer);
 	return 204;
 }
@@ -220,7 +223,7 @@ sub invite {
 	my @used_up = grep { defined $of->{$_}{max_uses} && $of->{$_}{uses} >= $of->{$_}{max_uses} } keys %$of;
 	return ('409 conflict') if keys(%$of) - @used_up >= 100;
 	delete @$of{@used_up};
-	return (201, {max_uses => $max_uses, uses => 0});
+	return (201, {max_uses => $max_uses, uses => 0, by => $user});
 }
 
 sub revoke {
