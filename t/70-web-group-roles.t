@@ -142,11 +142,17 @@ subtest 'out of it' => sub {
 	pass 'leaving is seen in the user\'s other page';
 	$ben->wait_text('.system:last-child', 'Ann left the group');
 	my $dan = $web->enter('dan');
-	$dan->open_group($group)->open_panel('members');
+	$dan->open_group($group)->type('#compose', 'too late');
+	$t->api('ben')->put("/groups/$group/members/dan", {muted_until => '2099-01-01T00:00:00Z'});
+	$dan->key('Enter')->wait_text('.message.failed .failure', 'Send again');
+	$dan->open_panel('members');
 	$ben->open_panel('settings')->click('.dissolve')->agree->wait_gone('.group-dialog');
 	$_->wait_text('.room-notice', 'This group was dissolved') for $ben, $dan;
 	$dan->wait_value(q{!document.querySelector('.add-members').checkVisibility()});
 	is $dan->events->[-1], 'Ben dissolved the group', 'dissolved: it can be read, and no more';
+	$dan->close_panel->wait_text('.message.failed .failure', 'Discard');
+	is $dan->count('.retry'), 0, 'what was not sent can be discarded alone';
+	$dan->click('.failure .discard')->wait_gone('.message.failed')->click('.group-info');
 	$dan->click('.leave')->agree->wait_gone('.chat');
 	$dan->close;
 	$other->close;

@@ -8,7 +8,7 @@ import {mediaOf} from './media.js';
 import {spansOfMentions} from './mention.js';
 import {directionOf} from './text.js';
 
-// actions: menu(row, anchor), person(user_id, anchor), goTo(message_id), retry(item), olderAgain()
+// actions: menu(row, anchor), person(user_id, anchor), goTo(message_id), retry(item), discard(item), olderAgain()
 export function rowNode(row, actions) {
     switch (row.kind) {
     case 'day':
@@ -109,7 +109,8 @@ function foot({message, status}) {
         el(`span.ticks.${status}`, {role: 'img', 'aria-label': t(ticks[1]), title: t(ticks[1])}, icon(ticks[0])));
 }
 
-function failure({item}, actions) {
-    return el('p.failure', {}, t('message.failedBecause', {reason: reasonOf(item.problem)}), ' ',
-        el('button.link.retry', {type: 'button', onclick: () => actions.retry(item)}, t('message.retry')));
+function failure({item, final}, actions) {
+    const button = final ? el('button.link.discard', {type: 'button', onclick: () => actions.discard(item)}, t('message.discard')) :
+        el('button.link.retry', {type: 'button', onclick: () => actions.retry(item)}, t('message.retry'));
+    return el('p.failure', {}, t('message.failedBecause', {reason: reasonOf(item.problem)}), ' ', button);
 }

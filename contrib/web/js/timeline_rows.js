@@ -105,6 +105,7 @@ function unsentRow(chat, conversation, item) {
         unsentMessages.set(item, message);
     }
     return {kind: 'message', key: messageKey(message, chat.me), message, own: true, item, name: null, sender: null, recalled: null, ofMe: false,
+        final: (conversation.group?.dissolved_at ?? null) !== null, // nothing can be sent there any more
         mentions: message.mentions.map((id) => ({id, name: id === EVERYONE ? '' : chat.people.name(id)})),
         status: item.problem === null ? 'waiting' : 'failed', quoted: quotedBy(chat, conversation, message)};
 }
@@ -127,7 +128,7 @@ export function versionOf(row) {
     if (row.kind !== 'message')
         return `${row.state} ${row.name} ${row.joined}`;
     const {quoted, message, sender} = row;
-    return [row.status, row.first, row.last, row.recalled, row.item?.problem?.code, row.name, message.seq === null,
+    return [row.status, row.first, row.last, row.recalled, row.item?.problem?.code, row.final, row.name, message.seq === null,
         sender && `${sender.trusted} ${sender.profile.avatar_url}`, row.mentions.map(({name}) => name),
         quoted && `${quoted.name} ${quoted.text}`].join('|');
 }

@@ -50,6 +50,7 @@ export class TimelineView {
             person: (userId, anchor) => this.#openPerson(userId, anchor),
             goTo: (id) => this.#goTo(id),
             retry: (item) => chat.resend(item),
+            discard: (item) => chat.discard(item),
             olderAgain: () => this.#loadOlder(),
         };
         this.#list = new VirtualList(this.#scroller, this.#feed, {
@@ -320,7 +321,7 @@ export class TimelineView {
     }
 
     #openMenu(row, anchor) {
-        const {message, item, own, name} = row;
+        const {message, item, own, name, final} = row;
         const c = this.#conversation;
         const stored = item === null;
         openMenu(anchor, t('message.actions'), [
@@ -330,7 +331,7 @@ export class TimelineView {
             stored && own && c.isGroup && !message.is_recalled && this.#chat.groups.of(c).receipts &&
                 {label: t('receipts.seen'), icon: 'checks', act: () => openReceipts(this.#chat, c, message)},
             stored && c.isGroup && !own && {label: t('message.about', {name}), icon: 'people', act: () => this.#openPerson(message.from_user_id, anchor)},
-            item?.problem && {label: t('message.retry'), icon: 'send', act: () => this.#chat.resend(item)},
+            item?.problem && !final && {label: t('message.retry'), icon: 'send', act: () => this.#chat.resend(item)},
             item && {label: t('message.discard'), icon: 'trash', danger: true, act: () => this.#chat.discard(item)},
             this.#chat.canRecall(message) && stored &&
                 {label: t('message.recall'), icon: 'undo', act: () => this.#recall(message)},
