@@ -137,7 +137,8 @@ subtest 'out of it' => sub {
 	is $ben->events->[-1], 'Ann passed the group on to you', 'an owner passes it on first';
 	my $other = $web->enter('ann');
 	$other->open_group($group);
-	$ann->click('.leave')->agree->wait_gone('.chat')->wait_gone('.group-dialog');
+	$ann->click('.leave')->agree->wait_gone('.chat')->wait_gone('.group-dialog')->wait_value(q{document.activeElement.matches('.side .filter')});
+	pass 'left, the focus is at the list of conversations';
 	$other->wait_text('.room-notice', 'You left this group')->wait_gone('.chat');
 	pass 'leaving is seen in the user\'s other page';
 	$ben->wait_text('.system:last-child', 'Ann left the group');

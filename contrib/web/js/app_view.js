@@ -28,6 +28,7 @@ export class AppView {
     #room;
     #banner;
     #wanted = null; // key of the conversation to open
+    #toList = false; // the focus goes to the list when the room has been left
     #mine = el('button.mine', {type: 'button', title: t('side.settings'), 'aria-label': t('side.settings')});
     #bell = iconButton('bell', t('side.notifications'), () => this.#notices.open(this.#bell), {'aria-haspopup': 'dialog'});
     #bellCount = el('span.badge', {hidden: true});
@@ -45,9 +46,7 @@ export class AppView {
         this.#chatList = new ChatListView(chat);
         this.#people = new PeopleView(chat);
         this.#notices = new NoticesView(chat, () => this.#showTab('friends'));
-        this.#room = new RoomView(chat, () => {
-            location.hash = '#/';
-        });
+        this.#room = new RoomView(chat, () => this.#leaveRoom());
         this.#banner = new Banner(() => chat.useHere());
         this.#bell.append(this.#bellCount);
         this.#mine.addEventListener('click', () => openSettings(chat, logOut));
@@ -106,6 +105,11 @@ export class AppView {
 
     // ---- which conversation ----
 
+    #leaveRoom() {
+        this.#toList = true;
+        location.hash = '#/';
+    }
+
     #followAddress() {
         this.#wanted = keyInAddress(location.hash);
         this.#openWanted();
@@ -119,6 +123,9 @@ export class AppView {
         if (key === null) {
             this.#room.close();
             this.#nothing.hidden = false;
+            if (this.#toList)
+                this.#chatList.focus();
+            this.#toList = false;
             return;
         }
         if (this.#room.conversation?.key === key || !(synced || conversations.withKey(key)))

@@ -27,6 +27,10 @@ export class ChatListView {
         this.#chat = chat;
     }
 
+    focus() {
+        (this.#list.querySelector('.chat') ?? this.#filter).focus();
+    }
+
     setCurrent(key) {
         this.#current = key;
         this.refresh();
