@@ -11,7 +11,10 @@ my $t = $web->t;
 $t->befriend(qw(ann ben cat));
 $t->befriend(qw(ann dan));
 $t->befriend(qw(ben dan));
-my ($ann, $ben, $cat) = map { $web->enter($_) } qw(ann ben cat);
+# What short notes have said, which do not stay.
+my $keep_notes = q{ window.notes = []; new MutationObserver((changes) => changes.forEach(({addedNodes}) => addedNodes.forEach((node) =>
+	node.matches?.('.note') && notes.push(node.textContent)))).observe(document, {childList: true, subtree: true}); };
+my ($ann, $ben, $cat) = map { $web->enter($_, before => $keep_notes) } qw(ann ben cat);
 my $group;
 
 subtest 'making one' => sub {
@@ -42,6 +45,8 @@ subtest 'making one' => sub {
 	$_->wait_text(".chat[data-group='$group'] .preview", 'Ann created the group with you') for $ben, $cat;
 	is $ben->count('.chat .badge'), 0, 'the others have it at once, and nothing is unread';
 	$t->api('dan')->delete('/friends/ann/block');
+	$_->wait_value(q{notes.includes('You were added to Walkers <b>.')}) for $ben, $cat;
+	is_deeply $ann->value('notes'), [], 'and are told so, who made it is not';
 };
 
 subtest 'talking' => sub {

@@ -195,6 +195,8 @@ export class AppView {
     tell({kind, message, notification, conversation, reason}) {
         if (kind === 'message')
             this.#tellMessage(message);
+        else if (kind === 'added')
+            this.#tellAdded(conversation);
         else if (kind === 'left')
             this.#tellLeft(conversation, reason);
         else
@@ -210,6 +212,18 @@ export class AppView {
         this.#heardMessage = message;
         if (!isSystem(message) && (!shown || !isLookedAt()))
             alertUser(c.isGroup ? `${isolated(name)} · ${isolated(this.#chat.title(c))}` : name, text, message.conversation_id, () => {
+                location.hash = chatAddress(c.key);
+            });
+    }
+
+    #tellAdded(c) {
+        const text = t('group.addedTo', {name: this.#chat.title(c)});
+        if (this.#room.conversation === c)
+            return;
+        if (isLookedAt())
+            say(text);
+        else
+            alertUser(text, '', c.id, () => {
                 location.hash = chatAddress(c.key);
             });
     }

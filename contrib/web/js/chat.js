@@ -40,7 +40,7 @@ export class Chat {
     synced = false;
     profile;
 
-    // onNews({kind: 'message' | 'notification' | 'left', …}); onSignedOut() when the token is no longer taken.
+    // onNews({kind: 'message' | 'notification' | 'added' | 'left', …}); onSignedOut() when the token is no longer taken.
     constructor({account, url, storage, onNews, onSignedOut}) {
         this.me = account.user_id;
         this.profile = {user_id: this.me, nickname: null, avatar_url: null};
@@ -85,7 +85,7 @@ export class Chat {
         });
         on('state', (state) => this.#entered(state), 'state', 'timeline');
         on('synced', () => this.#caughtUp(), 'state', 'timeline');
-        on('conversation', (c) => this.#shown(c), 'conversations', 'groups', 'timeline');
+        on('conversation', (c) => this.#toldOf(c), 'conversations', 'groups', 'timeline');
         on('message', (m) => this.#heard(m), 'conversations', 'timeline');
         on('queued', (draft) => this.outgoing.queued(draft), 'timeline');
         on('ack', (ack) => this.#acked(ack), 'conversations', 'timeline');
@@ -130,6 +130,20 @@ export class Chat {
         this.profile = await this.rest.me();
         this.people.met(this.profile); // others mention this user by name
         this.changes.changed('state');
+    }
+
+    // The server shows a conversation unasked.
+    #toldOf(shown) {
+        const before = this.conversations.get(shown.id);
+        const isNew = before === null || before.group === null || before.gone !== null;
+        const c = this.#shown(shown);
+        if (c.isGroup && isNew && this.synced && !this.#hasEntered(c))
+            this.onNews({kind: 'added', conversation: c});
+    }
+
+    // Whether the user has made the group or joined it, here or elsewhere, rather than been added.
+    #hasEntered({group, last}) {
+        return group.role === 'owner' || (last !== null && isSystem(last) && last.from_user_id === this.me);
     }
 
     // Returns the conversation.

@@ -57,6 +57,7 @@ export const GROUP_TEXTS = {
     'group.removed': ['You were removed from this group.', '您已被移出此群聊。'],
     'group.banned': ['You were removed from this group and cannot come back.', '您已被移出此群聊，且无法再次加入。'],
     'group.gone': ['You are no longer in this group.', '您已不在此群聊中。'],
+    'group.addedTo': ['You were added to {name}.', '您已加入 {name}。'],
     'group.removedFrom': ['You were removed from {name}.', '您已被移出 {name}。'],
     'group.dissolvedNews': ['{name} was dissolved.', '{name} 已解散。'],
     'group.close': ['Close', '关闭'],
