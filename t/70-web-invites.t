@@ -9,7 +9,7 @@ plan skip_all => $missing if $missing;
 my $web = Tidings::Web->start;
 my $t = $web->t;
 $t->befriend(qw(ann ben));
-$t->befriend($_) for qw(cat dan eve);
+$t->befriend($_) for qw(cat dan eve gus);
 my $group = $web->group('Walkers', 'ann', ['ben'], about => "Every Sunday,\n<i>whatever</i> the weather", avatar_url => $web->address . '/icon.svg?group');
 my $stub = q{ navigator.clipboard.writeText = async (text) => { window.copied = text; }; };
 my $ann = $web->enter('ann', before => $stub);
@@ -91,6 +91,22 @@ subtest 'where an admin lets one in' => sub {
 	$page{eve}->value("location.hash = '#invite=" . 'x' x 16 . "'; 0");
 	$page{eve}->wait_text('.invite-card .fault', 'not valid any more');
 	is_deeply [map { $_->own_faults } values %page], [], 'no error in the consoles';
+};
+
+subtest 'without an invite' => sub {
+	my $gus = $web->visit(hash => '#token=' . $t->token('gus') . "&join=$group");
+	$gus->wait_text('.invite-card', 'This link leads to a group');
+	is $gus->value('location.hash'), '', 'the id leaves the address';
+	$t->api('ann')->put("/groups/$group", {settings => {join => 'invite'}});
+	$gus->key('Enter')->wait_text('.invite-card .fault', 'cannot be joined by this link');
+	$ann->click('[data-tab=settings]')->wait_value(q{document.querySelector('.group-settings [name=join]').value === 'invite'});
+	ok !$ann->value(q{document.querySelector('.group-link').checkVisibility()}), 'not where one has to be invited';
+	$t->api('ann')->put("/groups/$group", {settings => {join => 'open'}});
+	$ann->click('.group-link button')->wait_value('window.copied');
+	is $ann->value('window.copied'), $web->address . "/#join=$group", 'where anybody may join, there is a link';
+	$gus->click('.invite-card .primary')->wait_gone('.dialog')->wait_text('.room-title h2', 'Walkers')->wait_text('.system:last-child', 'You joined the group');
+	is_deeply [$gus->own_faults], [], 'no error in the console';
+	$gus->close;
 };
 
 is_deeply [$ann->own_faults], [], 'nothing refused by the policy';

@@ -5,7 +5,8 @@
 import {lasting, passing} from './storage.js';
 
 const KEY = 'tidings-web:account';
-const INVITE_KEY = 'tidings-web:invite';
+const ENTRANCE_KEY = 'tidings-web:entrance';
+const ENTRANCES = ['invite', 'join'];
 
 function read(storage) {
     const account = storage.getJson(KEY);
@@ -53,19 +54,21 @@ export function takeTokenFromAddress() {
     return takeFromAddress('token');
 }
 
-// Likewise an invite to a group: #invite=CODE, also beside a token. Who has to log in first finds it afterwards.
-export function takeInviteFromAddress() {
-    const code = takeFromAddress('invite');
-    if (code !== null)
-        passing.setItem(INVITE_KEY, code);
-    return code;
+// Likewise the way into a group, also beside a token: #invite=CODE, or #join=ID of a group that needs no invite. Who has to
+// log in first finds it afterwards.
+export function takeEntranceFromAddress() {
+    for (const kind of ENTRANCES) {
+        const code = takeFromAddress(kind);
+        if (code !== null)
+            passing.setJson(ENTRANCE_KEY, {kind, code});
+    }
 }
 
-// The one that waits to be opened, once; null where there is none.
-export function takeWaitingInvite() {
-    const code = passing.getItem(INVITE_KEY);
-    passing.removeItem(INVITE_KEY);
-    return code;
+// {kind, code} of the one that waits to be opened, once; null where there is none.
+export function takeWaitingEntrance() {
+    const entrance = passing.getJson(ENTRANCE_KEY);
+    passing.removeItem(ENTRANCE_KEY);
+    return ENTRANCES.includes(entrance?.kind) && typeof entrance.code === 'string' ? entrance : null;
 }
 
 function takeFromAddress(name) {

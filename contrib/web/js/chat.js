@@ -382,9 +382,10 @@ export class Chat {
         return {conversation: this.#shown(shown), leftOut: left_out};
     }
 
-    // By an invite's code. The conversation, or null where an admin has to let the user in first.
-    async join(code) {
-        const answer = await this.rest.acceptInvite(code);
+    // name: the REST client's acceptInvite, with a code, or joinGroup, with an id. The conversation, or null where an admin
+    // has to let the user in first.
+    async join(name, code) {
+        const answer = await this.rest[name](code);
         this.changes.changed('conversations');
         return answer.state === 'requested' ? null : this.#shown(answer);
     }

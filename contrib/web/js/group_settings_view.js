@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // A group's profile and settings. Its admins change them; others read them.
-import {el, webUrl} from './dom.js';
+import {el, textButton, webUrl} from './dom.js';
 import {say} from './dialog.js';
 import {field} from './field.js';
 import {span} from './format.js';
 import {mayEdit} from './group_rules.js';
 import {reasonOf, t} from './i18n.js';
+import {joinLink} from './invite_dialog.js';
 import {wishedName} from './names.js';
 
 const RULES = {join: ['invite', 'approval', 'open'], history: ['all', 'joined'], send: ['all', 'admins'], add: ['all', 'admins']};
@@ -23,6 +24,9 @@ export class GroupSettingsView {
     #slow = el('select', {name: 'slow_mode_seconds'});
     #fault = el('p.fault', {role: 'alert'});
     #save = el('button.primary', {type: 'submit'}, t('settings.save'));
+    #address = el('input.invite-link', {type: 'text', readonly: true, onfocus: (event) => event.target.select()});
+    #link = el('div.group-link', {hidden: true}, field(t('rules.link'), this.#address),
+        textButton('quiet.small', t('invites.copy'), () => this.#copyLink()));
     #fields;
     node;
 
@@ -32,14 +36,16 @@ export class GroupSettingsView {
         this.#fields = el('fieldset.plain', {},
             field(t('group.name'), this.#name), field(t('group.picture'), this.#picture), field(t('group.about'), this.#about),
             Object.entries(this.#rules).map(([rule, select]) => field(t(`rules.${rule}`), select)), field(t('rules.slow'), this.#slow));
-        this.node = el('form.group-settings', {'aria-label': t('panel.settings'), novalidate: true, onsubmit: (event) => this.#submit(event)},
-            this.#fields, this.#fault, el('div.buttons', {}, this.#save));
+        this.#address.value = joinLink(c.id);
+        this.node = el('div', {}, this.#link, el('form.group-settings', {'aria-label': t('panel.settings'), novalidate: true, onsubmit: (event) => this.#submit(event)},
+            this.#fields, this.#fault, el('div.buttons', {}, this.#save)));
     }
 
     // What the user has begun to change stays.
     refresh() {
         const {group} = this.#conversation;
         const editable = mayEdit(group);
+        this.#link.hidden = group.settings.join === 'invite' || group.dissolved_at !== null;
         this.#fields.disabled = !editable;
         this.#save.hidden = !editable;
         if (this.#shown === null || !editable || Object.keys(this.#changes() ?? {x: 0}).length === 0)
@@ -68,6 +74,15 @@ export class GroupSettingsView {
         const differing = (now, then) => Object.fromEntries(Object.entries(now).filter(([key, value]) => value !== then[key]));
         const settings = differing(rules, before.settings);
         return name === null ? null : {...differing(wished, before), ...Object.keys(settings).length > 0 && {settings}};
+    }
+
+    async #copyLink() {
+        try {
+            await navigator.clipboard.writeText(this.#address.value);
+            say(t('invites.copied'));
+        } catch {
+            this.#address.select(); // to be copied by hand
+        }
     }
 
     async #submit(event) {

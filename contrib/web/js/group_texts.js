@@ -153,6 +153,8 @@ export const GROUP_TEXTS = {
 
     'invite.title': ['Invitation', '群聊邀请'],
     'invite.join': ['Join group', '加入群聊'],
+    'invite.byId': ['This link leads to a group. Do you want to join it?', '此链接指向一个群聊。要加入吗？'],
+    'invite.notOpen': ['There is no such group, or it cannot be joined by this link.', '没有这个群聊，或无法通过此链接加入。'],
     'invite.requested': ['You have asked to join. An admin has to let you in.', '已提交申请，等待管理员同意。'],
     'invite.void': ['This invitation is not valid any more.', '此邀请已失效。'],
     'invite.banned': ['You are banned from this group.', '您已被此群聊封禁。'],
@@ -165,6 +167,7 @@ export const GROUP_TEXTS = {
     'rules.join.invite': ['Those who are invited', '仅限受邀者'],
     'rules.join.approval': ['Those whom an admin lets in', '需管理员同意'],
     'rules.join.open': ['Anybody', '任何人'],
+    'rules.link': ['Link to join', '加入链接'],
     'rules.history': ['What new members see', '新成员可见的消息'],
     'rules.history.all': ['All messages', '全部消息'],
     'rules.history.joined': ['Messages since they joined', '加入之后的消息'],

@@ -2,15 +2,15 @@
 // Where the page begins: who is logged in, or the way in.
 import {TidingsClient} from '../client/index.js';
 import {
-    currentAccount, forgetAccount, forgetWritings, onLoggedOutElsewhere, rememberAccount, storageOf, takeInviteFromAddress,
-    takeTokenFromAddress, takeWaitingInvite,
+    currentAccount, forgetAccount, forgetWritings, onLoggedOutElsewhere, rememberAccount, storageOf, takeEntranceFromAddress,
+    takeTokenFromAddress, takeWaitingEntrance,
 } from './account.js';
 import {AppView} from './app_view.js';
 import {Chat} from './chat.js';
 import {ask, say} from './dialog.js';
 import {nameOf} from './format.js';
 import {reasonOf, t} from './i18n.js';
-import {openInvite} from './invite_dialog.js';
+import {openEntrance} from './invite_dialog.js';
 import {LoginView} from './login_view.js';
 import {onStorageFull} from './storage.js';
 import {applyTheme} from './theme.js';
@@ -56,13 +56,13 @@ async function enter(account) {
     });
     entered = chat;
     chat.start();
-    openWaitingInvite();
+    openWaitingEntrance();
 }
 
-function openWaitingInvite() {
-    const code = entered === null ? null : takeWaitingInvite();
-    if (code !== null)
-        openInvite(entered, code);
+function openWaitingEntrance() {
+    const entrance = entered === null ? null : takeWaitingEntrance();
+    if (entrance !== null)
+        openEntrance(entered, entrance);
 }
 
 function logOut(reason) {
@@ -107,7 +107,7 @@ function begin() {
     applyTheme();
     onLoggedOutElsewhere(() => logOut(''));
     onStorageFull(() => document.getElementById('notes') && say(t('state.storageFull')));
-    takeInviteFromAddress();
+    takeEntranceFromAddress();
     const token = takeTokenFromAddress();
     const account = currentAccount();
     if (token !== null)
@@ -118,12 +118,12 @@ function begin() {
         showLogin('');
     // The same link followed in a page that is there already changes the address only.
     addEventListener('hashchange', () => {
-        takeInviteFromAddress();
+        takeEntranceFromAddress();
         const other = takeTokenFromAddress();
         if (other !== null)
             enterWith(other);
         else
-            openWaitingInvite();
+            openWaitingEntrance();
     });
 }
 
