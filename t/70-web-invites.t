@@ -36,10 +36,13 @@ subtest 'joining' => sub {
 	my $cat = $web->visit(hash => '#token=' . $t->token('cat') . "&invite=$code");
 	$cat->wait_text('.invite-card .name', 'Walkers')->wait_text('.invite-card', '2 members')->wait_text('.invite-card', '<i>whatever</i> the weather');
 	is $cat->value('location.hash'), '', 'the code leaves the address';
+	my $hue = q{(selector) => document.querySelector(selector).className.match(/hue-\d/)[0]};
+	my $preview = $cat->value("($hue)('.invite-card .avatar')");
 	is $cat->count('.invite-card img'), 0, 'a stranger sees what it is, and loads no picture of it';
 	$cat->key('Enter')->wait_text('.room-title h2', 'Walkers')->wait_text('.system:last-child', 'You joined the group');
 	$ann->wait_text('.system:last-child', 'Cat joined the group')->wait_text('.room-status', '3 members');
 	pass 'joining opens it';
+	is $cat->value("($hue)('.room-avatar .avatar')"), $preview, 'in the colour that the invite had';
 	$cat->wait_value(q{document.querySelector('.room-avatar img') !== null});
 	my $dan = $web->enter('dan');
 	$dan->value("location.hash = '#invite=$code'; 0");

@@ -29,9 +29,10 @@ export function avatar(profile, trusted, online = null) {
     return node;
 }
 
-// Of a group, one that the user is in or was invited to. trusted: likewise; a stranger's group is a stranger.
-export function groupAvatar(id, {name, avatar_url}, trusted) {
-    const node = avatar({user_id: id, nickname: name, avatar_url}, trusted);
+// Of a group, one that the user is in or was invited to: an invite tells its name and no id, and shows the same colour.
+// trusted: likewise; a stranger's group is a stranger.
+export function groupAvatar({name, avatar_url}, trusted) {
+    const node = avatar({user_id: name, nickname: name, avatar_url}, trusted);
     node.classList.add('group');
     return node;
 }

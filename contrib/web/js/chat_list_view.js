@@ -96,7 +96,7 @@ function rowNode(row) {
     return el('li', {}, el('a.chat', {href: chatAddress(row.key), 'data-user': row.userId, 'data-group': row.groupId,
         'aria-current': row.current ? 'true' : null},
     row.groupId === undefined ? avatar(row.profile, row.trusted, row.online) :
-        groupAvatar(row.groupId, {name: row.name, avatar_url: row.picture}, true),
+        groupAvatar({name: row.name, avatar_url: row.picture}, true),
     el('span.chat-text', {},
         el('span.chat-top', {}, cutOff('strong.name', row.name), el('time', {}, row.time)),
         el('span.chat-bottom', {}, preview(row), badges(row)))));

@@ -119,7 +119,7 @@ class GroupPanel {
         if (this.#about.dataset.shown === shown)
             return;
         this.#about.dataset.shown = shown;
-        this.#about.replaceChildren(groupAvatar(c.id, {name, avatar_url: group.avatar_url}, true),
+        this.#about.replaceChildren(groupAvatar({name, avatar_url: group.avatar_url}, true),
             el('div', {}, el('strong.name', {}, bdi(name)), el('small', {}, t('group.members', {count: group.member_count}))),
             ...group.dissolved_at === null ? [] : [el('p.hint', {}, t('silence.dissolved'))],
             ...group.about ? [el('p.about-text', {dir: 'auto'}, group.about)] : []);

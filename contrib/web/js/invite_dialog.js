@@ -53,7 +53,7 @@ export async function openEntrance(chat, {kind, code}) {
                 join.disabled = false;
             }
         });
-        body.replaceChildren(...group === null ? [el('p', {}, t('invite.byId'))] : preview(group, code),
+        body.replaceChildren(...group === null ? [el('p', {}, t('invite.byId'))] : preview(group),
             fault, el('div.buttons', {}, close(t('dialog.cancel')), join));
         join.focus();
     } catch (problem) {
@@ -62,8 +62,8 @@ export async function openEntrance(chat, {kind, code}) {
     }
 }
 
-function preview(group, code) {
+function preview(group) {
     const name = groupName(group);
-    return [groupAvatar(code, {name, avatar_url: null}, false), el('h3.name', {}, bdi(name)),
+    return [groupAvatar({name, avatar_url: null}, false), el('h3.name', {}, bdi(name)),
         el('small', {}, t('group.members', {count: group.member_count})), ...group.about ? [el('p.about-text', {dir: 'auto'}, group.about)] : []];
 }

@@ -115,7 +115,7 @@ export class RoomView {
         if (this.#avatar.dataset.shown === shown)
             return;
         this.#avatar.dataset.shown = shown;
-        this.#avatar.replaceChildren(c.isGroup ? groupAvatar(c.id, {name, avatar_url: profile.avatar_url}, trusted) : avatar(profile, trusted, online));
+        this.#avatar.replaceChildren(c.isGroup ? groupAvatar({name, avatar_url: profile.avatar_url}, trusted) : avatar(profile, trusted, online));
     }
 
     #personStatus(c) {
