@@ -96,6 +96,9 @@ subtest 'a large group' => sub {
 	my $one = $web->enter('p001');
 	$one->open_group($large)->type('#compose', '@')->wait_value(q{document.querySelector('.mention-list [role=option]')});
 	is $one->value(q{document.querySelector('.mention-list [data-user="*"]')}), undef, 'a member of a large group cannot mention everyone';
+	$one->key('Escape')->insert('everyone')->wait_text('.not-all', 'Only admins can mention everyone here.');
+	$one->insert('x')->wait_value(q{document.querySelector('.not-all').textContent === ''});
+	pass 'and is told so';
 	$one->close;
 };
 

@@ -22,11 +22,12 @@ export class Composer {
     #reply = el('div.reply-bar', {hidden: true});
     #fault = el('p.fault', {role: 'alert', hidden: true});
     #slow = el('p.hint.slow', {hidden: true});
+    #notAll = el('p.hint.not-all', {role: 'status'});
     #text = el('textarea', {rows: '1', dir: 'auto', id: 'compose', autocomplete: 'off', placeholder: t('composer.placeholder'),
         onkeydown: (event) => this.#key(event), oninput: () => this.#edited()});
     #send = el('button.send', {type: 'submit', 'aria-label': t('composer.send'), title: t('composer.send')}, icon('send'));
     #attachButton = iconButton('attach', t('composer.attach'), () => this.#attach());
-    node = el('form.composer', {onsubmit: (event) => this.#submit(event)}, this.#reply, this.#fault, this.#slow,
+    node = el('form.composer', {onsubmit: (event) => this.#submit(event)}, this.#reply, this.#fault, this.#slow, this.#notAll,
         el('div.compose-row', {}, this.#attachButton, this.#text, this.#send));
 
     // onSent(): something was sent from here
@@ -132,6 +133,9 @@ export class Composer {
     }
 
     #fit() {
+        const notAll = this.#mentions.wantsAll(this.#text.value) ? t('mention.notAll') : '';
+        if (this.#notAll.textContent !== notAll)
+            this.#notAll.textContent = notAll;
         this.#text.style.height = 'auto';
         this.#text.style.height = `${this.#text.scrollHeight}px`;
         const count = new TextEncoder().encode(this.#text.value).length;

@@ -183,6 +183,7 @@ export const GROUP_TEXTS = {
 
     'mention.everyone': ['everyone', '所有人'],
     'mention.all': ['Everyone in the group', '群聊中的所有人'],
+    'mention.notAll': ['Only admins can mention everyone here.', '此群聊中只有管理员可以提及所有人。'],
     'mention.list': ['People to mention', '可提及的人'],
     'mention.found': ['{count} people to mention', '可提及 {count} 人'],
     'mention.found_one': ['1 person to mention', null],

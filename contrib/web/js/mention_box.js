@@ -60,6 +60,13 @@ export class MentionBox {
         return mentionsIn(text, labelsOf(this.#people(), this.#chosen, mayMentionAll(c.group)));
     }
 
+    // Whether that text is for everyone, which this user may not mention there.
+    wantsAll(text) {
+        const c = this.#conversation;
+        return text.includes('@') && Boolean(c?.group) && !mayMentionAll(c.group) &&
+            mentionsIn(text, labelsOf(this.#people(), this.#chosen, true)).includes(EVERYONE);
+    }
+
     // What is written has been sent.
     reset() {
         this.#chosen.clear();
