@@ -106,7 +106,9 @@ subtest 'adding' => sub {
 	$ann->click('.add-members')->click('.picks [data-user=dan]')->click('.dialog form .primary')->wait_text('.members [data-user=dan]', 'Member');
 	$cat->wait_text('.system:last-child', 'Ann added Dan')->wait_text('.room-status', '4 members');
 	pass 'and those who are there see it';
-	$ann->close_panel;
+	$ann->click('.add-members')->wait_text('.picker', 'All your friends are in this group');
+	is $ann->value(q{document.querySelector('.add-form .primary').checkVisibility()}), JSON::PP::false, 'there is nobody left to add';
+	$ann->key('Escape')->wait_gone('.picker')->close_panel;
 };
 
 subtest 'removed while it is open' => sub {

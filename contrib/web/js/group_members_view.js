@@ -117,7 +117,7 @@ export class GroupMembersView {
         const picker = new FriendPicker(this.#chat, members.keys(), ADDED_MAX, t(complete ? 'members.allAdded' : 'group.noFriends'));
         const fault = el('p.fault', {role: 'alert'});
         const submit = el('button.primary', {type: 'submit'}, t('members.addSubmit'));
-        const dialog = openDialog(t('members.addTitle', {name: this.#chat.title(c)}), el('form', {onsubmit: async (event) => {
+        const dialog = openDialog(t('members.addTitle', {name: this.#chat.title(c)}), el('form.add-form', {onsubmit: async (event) => {
             event.preventDefault();
             if (picker.userIds.length === 0) {
                 picker.focus();
