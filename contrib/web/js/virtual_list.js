@@ -200,6 +200,10 @@ export class VirtualList {
         if (!this.#catchUp())
             return;
         this.#layout(false);
+        // After a leap its rows were no elements, and the anchor may begin above the viewport: what is seen would move when
+        // it changes its height. Now there is a better one.
+        if (this.#anchor !== END && this.#anchor.offset < 0)
+            this.#noteAnchor();
         clearTimeout(this.#restTimer);
         this.#restTimer = setTimeout(() => this.#cameToRest(), REST_MS);
     }
