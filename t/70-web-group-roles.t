@@ -154,6 +154,7 @@ subtest 'out of it' => sub {
 	$dan->wait_value(q{!document.querySelector('.add-members').checkVisibility()});
 	is $dan->events->[-1], 'Ben dissolved the group', 'dissolved: it can be read, and no more';
 	$dan->close_panel->wait_text('.message.failed .failure', 'Discard');
+	$dan->wait_text('.chat small', 'dissolved');
 	is $dan->count('.retry'), 0, 'what was not sent can be discarded alone';
 	$dan->click('.failure .discard')->wait_gone('.message.failed')->click('.group-info');
 	$dan->click('.leave')->agree->wait_gone('.chat');

@@ -62,8 +62,8 @@ export class ChatListView {
         return {userId, profile: people.profile(userId), trusted: people.isTrusted(userId), online: people.isOnline(userId)};
     }
 
-    #group({id, group: {avatar_url}}) {
-        return {groupId: id, picture: avatar_url};
+    #group({id, group: {avatar_url, dissolved_at}}) {
+        return {groupId: id, picture: avatar_url, dissolved: dissolved_at !== null};
     }
 
     #typingText({typing, isGroup}) {
@@ -98,7 +98,7 @@ function rowNode(row) {
     row.groupId === undefined ? avatar(row.profile, row.trusted, row.online) :
         groupAvatar({name: row.name, avatar_url: row.picture}, true),
     el('span.chat-text', {},
-        el('span.chat-top', {}, cutOff('strong.name', row.name), el('time', {}, row.time)),
+        el('span.chat-top', {}, cutOff('strong.name', row.name), row.dissolved && el('small', {}, t('side.dissolved')), el('time', {}, row.time)),
         el('span.chat-bottom', {}, preview(row), badges(row)))));
 }
 

@@ -31,6 +31,7 @@ export const GROUP_TEXTS = {
     'typing.one': ['{names} is typing …', '{names} 正在输入……'],
     'typing.many': ['{names} are typing …', '{names} 正在输入……'],
 
+    'side.dissolved': ['dissolved', '已解散'],
     'side.by': [': ', '：'],
 
     'group.unnamed': ['Group', '群聊'],
