@@ -15,6 +15,7 @@ $t->befriend(qw(ben dan));
 my $keep_notes = q{ window.notes = []; new MutationObserver((changes) => changes.forEach(({addedNodes}) => addedNodes.forEach((node) =>
 	node.matches?.('.note') && notes.push(node.textContent)))).observe(document, {childList: true, subtree: true}); };
 my ($ann, $ben, $cat) = map { $web->enter($_, before => $keep_notes) } qw(ann ben cat);
+$_->wait_text('.chats .empty', 'No conversations yet') for $ben, $cat; # they have caught up
 my $group;
 
 subtest 'making one' => sub {
