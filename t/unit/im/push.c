@@ -130,6 +130,8 @@ static void test_malformed(void)
 		other_publish("all", str_from(bad[i]));
 	}
 	other_publish("u:bob", STR_LIT("\0\0\0\0\0\0\0\0\0"));
+	/* A worker of that name is not missed. */
+	other_publish("all", STR_LIT("B\0\0\0\0\0\0\0\0"));
 	is_str(client_after(&bobs, "bob"), "", "what is no message is ignored");
 	is_int(live->friendship_changes, changes, "and changes nothing");
 	(void)client_rest(&bobs);
