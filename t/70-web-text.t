@@ -56,7 +56,7 @@ subtest 'a line that has no room' => sub {
 		my ($what, @selectors) = @_;
 		is_deeply beginnings($ann, @selectors), [map { [$_, 'cut', 'its beginning is seen'] } @selectors], $what;
 	};
-	$ann->wait_text('.chat[data-user=noa] .preview', 'You: ');
+	$ann->wait_text('.chat[data-user=noa] .preview', 'You: ')->wait_text('.mine .name', $name)->wait_text('.chat[data-user=noa] .name', $name);
 	$check->('in the list', '.mine .name', '.chat[data-user=noa] .name', '.chat[data-user=noa] .preview .cut-off');
 	$ann->open_chat('noa')->wait_count('.message button.quote', 1)->choose('.message.own:last-child', 'Reply');
 	$ann->resize(420, 600);

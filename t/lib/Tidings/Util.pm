@@ -7,6 +7,7 @@ use warnings;
 use Exporter 'import';
 use Errno qw(EADDRINUSE);
 use IO::Socket::INET;
+use IO::Socket::UNIX;
 use POSIX qw(:sys_wait_h);
 use Time::HiRes qw(clock_gettime CLOCK_MONOTONIC sleep);
 
@@ -35,9 +36,13 @@ sub wait_for {
 }
 
 # A TCP port nobody listens on, under the range the kernel gives to outgoing connections.
+# None that another test has chosen and not used yet: an abstract socket of its name is held until this process ends.
+my @reserved;
 sub free_port {
 	for (1 .. 200) {
 		my $port = 15000 + int rand 17000;
+		my $reserved = IO::Socket::UNIX->new(Local => "\0tidings-test-port-$port", Listen => 1) // next;
+		push @reserved, $reserved;
 		my $s = IO::Socket::INET->new(LocalAddr => '127.0.0.1', LocalPort => $port, Listen => 1, Proto => 'tcp');
 		return $port if $s;
 		die "cannot listen on the loopback interface: $!\n" if $! != EADDRINUSE;
