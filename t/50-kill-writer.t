@@ -16,7 +16,7 @@ sub kill_one {
 
 sub kill_while_sending {
 	my ($t, $writers) = @_;
-	my ($kills, $killed, $next, $last) = (10, 0, 50, 0);
+	my ($kills, $killed, $next, $last) = (6, 0, 50, 0);
 	my $crowd = Tidings::Crowd->new($t, 12);
 	$crowd->run(sub { $killed >= $kills && $_[0]->acked_count >= $next }, sub {
 		my ($c) = @_;
@@ -64,7 +64,7 @@ sub nameless {
 			$_->[2] //= $from[$i]->start(type => 'send', %{text_to('to' . ($i + 1), $_->[1])}) for grep { $_->[0] == $i } @asked;
 		}
 		my @pids = $t->node->writer_pids;
-		kill_one($t, @pids) if $round % 2 && @pids == $writers;
+		kill_one($t, @pids) if $round % 4 == 1 && @pids == $writers;
 		for (@asked) {
 			my ($i, $content, $ref) = @$_;
 			my $e = $from[$i]->answer($ref);

@@ -16,7 +16,7 @@
 
 #define PROFILES_MAX 32768
 #define PROFILES_BYTES_MAX ((size_t)8 * 1024 * 1024)
-#define PROFILES_LIFETIME_MS 2000
+#define PROFILES_LIFETIME_MS 200
 /* One that has more text is not remembered. */
 #define PROFILES_TEXT_MAX 16384
 
