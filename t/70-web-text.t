@@ -113,11 +113,7 @@ subtest 'names that deceive' => sub {
 	is $ann->value(q{document.querySelector('.room-title h2').textContent}), 'BennnA', 'a person\'s';
 	is_deeply $ann->value(q{[...document.querySelectorAll('.file-name')].map((e) => e.textContent)}), [('photo_gpj.exe') x 2], 'a file\'s, from wherever it is';
 	is $ann->value(q{document.querySelector('.chat[data-user=ben] .preview').textContent}), 'look at this', 'a preview has nothing that reorders what is beside it';
-	set_name('ben', "\x{3164}\x{200b}", 'https://files.example/ben.png');
-	# A change through the server has its workers read the profile anew; who has heard the message has heard of that.
-	$t->api('ben')->put('/users/me', {avatar_url => undef});
-	$t->api('ben')->post('/messages/send', text_to('ann', 'I have no name'));
-	$ann->wait_last('I have no name');
+	set_name('ben', "\x{3164}\x{200b}");
 	$ann->reload->wait_online->wait_text('.room-title h2', 'ben');
 	pass 'a name that shows nothing is not shown';
 	my @bad = (['   ', 'can be seen'], ["\x{301}", 'can be seen'], ["a\x{200b}b", 'cannot be seen'], ["a\x{202e}b", 'order']);

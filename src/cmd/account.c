@@ -8,7 +8,6 @@
 #include "core/password.h"
 #include "hub/stats.h"
 #include "live/admission.h"
-#include "live/profile.h"
 #include "net/work.h"
 
 #include <stdio.h>
@@ -84,8 +83,6 @@ static void run(struct work_job *j)
 static void on_added(const struct store_user *u, void *arg)
 {
 	struct account_call *c = arg;
-	if (u->changed)
-		profile_changed(c->r->live, str_from(c->user_id));
 	if (u->status == STORE_OK)
 		answer_with_token(c, u->profile, 201);
 	else if (u->status == STORE_TAKEN)

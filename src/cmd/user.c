@@ -4,7 +4,6 @@
 #include "cmd/cmd.h"
 
 #include "api/render.h"
-#include "live/profile.h"
 
 static void end_profile(struct request *r, const struct profile *p)
 {
@@ -52,15 +51,7 @@ bool me_change_check(struct request *r, union command_args *a)
 	       request_web_url(r, "avatar_url", &c->avatar_url);
 }
 
-static void on_changed(const struct store_user *u, void *arg)
-{
-	struct request *r = arg;
-	if (u->changed)
-		profile_changed(r->live, request_user(r));
-	on_user(u, r);
-}
-
 void me_change_proceed(struct request *r, const union command_args *a)
 {
-	store_change_user(r->live->store, request_user(r), &a->user_change, on_changed, r);
+	store_change_user(r->live->store, request_user(r), &a->user_change, on_user, r);
 }

@@ -11,7 +11,6 @@
 #include "live/group_priv.h"
 #include "live/look.h"
 #include "live/policy.h"
-#include "live/profile.h"
 #include "live/resync.h"
 #include "live/session.h"
 #include "live/watch.h"
@@ -53,7 +52,7 @@ static const struct kind_row {
 } kinds[] = {
 	{BUS_AGAIN, '1', BUS_MAY_IGNORE}, {BUS_PLACED, '1', BUS_MAY_IGNORE}, {BUS_CATCH_UP, '1', BUS_MUST_KNOW},
 	{BUS_IN, '1', BUS_MUST_KNOW},	  {BUS_OUT, '1', BUS_MUST_KNOW},     {BUS_VIEW, '1', BUS_MAY_IGNORE},
-	{BUS_UNSURE, '1', BUS_MUST_KNOW}, {BUS_TURN, '1', BUS_MUST_KNOW},    {BUS_PROFILE, '1', BUS_MAY_IGNORE},
+	{BUS_UNSURE, '1', BUS_MUST_KNOW}, {BUS_TURN, '1', BUS_MUST_KNOW},
 };
 
 static const struct kind_row *kind_find(char kind)
@@ -364,10 +363,7 @@ static void on_topic_of_all(struct live *live, const struct incoming *in)
 		beat_heard(live, in->origin, in->data);
 	} else if (in->kind == BUS_BYE && !in->own) {
 		beat_bye_heard(live, in->origin);
-	} else if (in->kind == BUS_PROFILE && !in->own) {
-		profile_heard(live, in->data);
 	} else if (in->kind == BUS_RESYNC && !in->own) {
-		store_profiles_changed(live->store);
 		resync_all(live);
 		memberships_again_all(live);
 		watch_recheck_all(live, 0);
@@ -421,7 +417,6 @@ static void on_up(bool missed, bool lost, void *ctx)
 	look_resume(live);
 	watch_recheck_all(live, 0);
 	if (missed) {
-		store_profiles_changed(live->store);
 		feed_release_all(live);
 		memberships_again_all(live);
 		resync_all(live);
@@ -436,7 +431,6 @@ static void on_down(const char *reason, void *ctx)
 {
 	struct live *live = ctx;
 	log_error("bus: Redis is away: %s", reason);
-	store_profiles_changed(live->store);
 	feed_release_all(live);
 	groups_link_down(live);
 	policy_link_down(live);

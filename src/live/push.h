@@ -45,10 +45,9 @@ enum bus_kind {
 	/* on a group's topic, beside BUS_EVENT, BUS_MESSAGE and BUS_CHANGE */
 	BUS_TURN = 'T', /* a system message, and what was done to the group by it */
 	/* on TOPIC_ALL */
-	BUS_BEAT = 'H',	   /* this worker lives; beat.h has its data */
-	BUS_BYE = 'B',	   /* it leaves */
-	BUS_RESYNC = 'R',  /* it may have lost events */
-	BUS_PROFILE = 'D', /* then a user id: that user's profile has changed */
+	BUS_BEAT = 'H',	  /* this worker lives; beat.h has its data */
+	BUS_BYE = 'B',	  /* it leaves */
+	BUS_RESYNC = 'R', /* it may have lost events */
 	/* on a presence topic */
 	BUS_CAME = '1',
 	BUS_WENT = '0',

@@ -31,7 +31,6 @@ struct store_user {
 	const struct profile *profile;
 	struct str password_hash; /* as crypt(5) writes it; absent: no password opens this account */
 	int64_t last_seen_ms;	  /* 0: null */
-	bool changed;		  /* of a change, whatever its status: the profile may be another than before */
 };
 typedef void store_user_fn(const struct store_user *r, void *arg);
 /* STORE_NOT_FOUND without a row; then with a profile that says so. */
@@ -61,13 +60,6 @@ void store_change_user(struct store *s, struct str user, const struct store_user
  * failure is not told. Makes the row only where accounts are kept here.
  */
 void store_saw_user(struct store *s, struct str user, int64_t at_ms);
-
-/*
- * What lists show of a user is remembered for a short time (profiles.h). What this store writes is forgotten at once.
- * These are for what others did: the user's profile is another now; any number of them may be.
- */
-void store_profile_changed(struct store *s, struct str user);
-void store_profiles_changed(struct store *s);
 
 /* ---- friends ---- */
 

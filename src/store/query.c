@@ -140,7 +140,6 @@ void store_find_conversation(struct store *s, struct str user, uint64_t id, stor
 	o->fn = fn;
 	o->arg = arg;
 	o->id = id;
-	o->details.profiles = s->profiles;
 	if (id > CONVERSATION_ID_MAX) {
 		pool_refuse(&o->read, STORE_NOT_FOUND);
 		return;

@@ -5,7 +5,6 @@
 
 #include "core/base.h"
 #include "store/pool.h"
-#include "store/profiles.h"
 #include "store/row.h"
 #include "store/store.h"
 #include "store/unread.h"
@@ -39,18 +38,16 @@ void query_take_group(struct row *row, struct arena *a, struct view *out);
 	"1))"
 
 /*
- * What is not in the rows of conversations: what has to be counted, and the profiles of peers. Those that are not in
- * the cache are read together with the counts. All zeroes but for the cache before it begins.
+ * What is not in the rows of conversations: what has to be counted, and the profiles of peers. Both are read in one
+ * round trip. All zeroes before it begins.
  */
 struct details {
-	struct profiles *profiles;
-	struct profiles_moment began;
 	struct view *view;
 	size_t count;
-	bool asked;	       /* the read's rows are the details' */
-	bool counts;	       /* the first statement counts */
-	struct view **missing; /* their peers are asked for, in order of name */
-	size_t missing_count, missing_at;
+	bool asked;	    /* the read's rows are the details' */
+	bool counts;	    /* the first statement counts */
+	struct view **peer; /* of direct conversations, in the order of their peers */
+	size_t peer_count, peer_at;
 };
 /* After the rows. Replaces the read's text by what is still to be asked; false: nothing is. */
 bool details_put(struct details *d, struct read *r, struct view *view, size_t n);

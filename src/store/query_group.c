@@ -160,7 +160,6 @@ void store_find_group_views(struct store *s, const struct group_viewer *who, siz
 	v->fn = fn;
 	v->arg = arg;
 	v->max = n;
-	v->details.profiles = s->profiles;
 	v->view = arena_alloc(&v->read.arena, (n + 1) * sizeof(*v->view));
 	if (n == 0) {
 		pool_refuse(&v->read, STORE_OK);

@@ -207,7 +207,6 @@ void store_list_conversations(struct store *s, struct str user, unsigned limit, 
 	l->arg = arg;
 	l->limit = limit;
 	l->after = after;
-	l->details.profiles = s->profiles;
 	l->read.restart = list_restart;
 	l->read.row = list_row;
 	l->read.done = list_done;

@@ -14,7 +14,6 @@ static struct store *new_without_lane(struct event_base *base, const struct conf
 	s->pool = pool_new(base, conf);
 	s->txns = txns_new(base, conf);
 	s->seen = seen_new(base, s->txns);
-	s->profiles = profiles_new(PROFILES_MAX, PROFILES_BYTES_MAX);
 	return s;
 }
 
@@ -49,7 +48,6 @@ void store_free(struct store **sp)
 	lane_free(&s->lane);
 	writers_free(&s->writers);
 	pool_free(&s->pool);
-	profiles_free(&s->profiles);
 	free(s);
 	*sp = NULL;
 }
@@ -80,16 +78,6 @@ size_t store_pending(const struct store *s)
 void store_saw_user(struct store *s, struct str user, int64_t at_ms)
 {
 	seen_note(s->seen, user, at_ms);
-}
-
-void store_profile_changed(struct store *s, struct str user)
-{
-	profiles_forget(s->profiles, user);
-}
-
-void store_profiles_changed(struct store *s)
-{
-	profiles_forget_all(s->profiles);
 }
 
 const char *store_status_name(enum store_status s)

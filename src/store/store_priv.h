@@ -6,7 +6,6 @@
 #include "core/base.h"
 #include "store/lane.h"
 #include "store/pool.h"
-#include "store/profiles.h"
 #include "store/seen.h"
 #include "store/store.h"
 #include "store/txn.h"
@@ -19,7 +18,6 @@ struct store {
 	struct txns *txns; /* other changes */
 	struct seen *seen; /* goes through txns */
 	struct pool *pool; /* reads */
-	struct profiles *profiles;
 };
 
 #endif

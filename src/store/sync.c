@@ -372,7 +372,6 @@ void store_sync(struct store *store, const struct store_sync_request *p, store_s
 	s->fn = fn;
 	s->arg = arg;
 	s->user = s->read.user;
-	s->details.profiles = store->profiles;
 	s->have = arena_alloc(&s->read.arena, (p->have_count + 1) * sizeof(*s->have));
 	s->is_party = arena_alloc(&s->read.arena, (p->have_count + 1) * sizeof(*s->is_party));
 	for (size_t i = 0; i < p->have_count; i++)

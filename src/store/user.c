@@ -96,7 +96,6 @@ void store_find_user(struct store *s, struct str user, store_user_fn *fn, void *
 
 struct put_user {
 	struct txn txn;
-	struct profiles *profiles;
 	store_user_fn *fn;
 	void *arg;
 	struct str user;
@@ -112,8 +111,7 @@ static void put_user_ask(struct txn *t, struct buf *text)
 {
 	struct put_user *p = container_of(t, struct put_user, txn);
 	profile_unknown(&p->profile, p->user);
-	/* A try before this one may have committed. */
-	p->now = (struct store_user){.profile = &p->profile, .changed = p->now.changed};
+	p->now = (struct store_user){.profile = &p->profile};
 	sql_lit(text, "SELECT UTC_TIMESTAMP(3);SELECT " USER_COLUMNS " FROM users u WHERE u.id=");
 	sql_str(text, p->user);
 	sql_lit(text, " FOR UPDATE");
@@ -173,7 +171,6 @@ static void put_row(struct put_user *p, struct buf *text)
 	p->profile.nickname = c->nickname;
 	p->profile.avatar_url = c->avatar_url;
 	p->now.password_hash = c->password_hash;
-	p->now.changed = true;
 }
 
 static void add_decide(struct txn *t, struct buf *text)
@@ -189,17 +186,16 @@ static void add_decide(struct txn *t, struct buf *text)
 }
 
 /* An assignment, where it changes anything. */
-static bool put_assignment(struct buf *text, bool *first, const char *column, struct str *now, struct str value)
+static void put_assignment(struct buf *text, bool *first, const char *column, struct str *now, struct str value)
 {
 	if (str_equal(*now, value))
-		return false;
+		return;
 	buf_append_str(text, *first ? STR_LIT("UPDATE users SET ") : STR_LIT(","));
 	*first = false;
 	buf_append_str(text, str_from(column));
 	buf_append_char(text, '=');
 	sql_str(text, value);
 	*now = value;
-	return true;
 }
 
 static void change_decide(struct txn *t, struct buf *text)
@@ -212,9 +208,9 @@ static void change_decide(struct txn *t, struct buf *text)
 		return;
 	}
 	if (c->sets_nickname)
-		p->now.changed |= put_assignment(text, &first, "nickname", &p->profile.nickname, c->nickname);
+		put_assignment(text, &first, "nickname", &p->profile.nickname, c->nickname);
 	if (c->sets_avatar_url)
-		p->now.changed |= put_assignment(text, &first, "avatar_url", &p->profile.avatar_url, c->avatar_url);
+		put_assignment(text, &first, "avatar_url", &p->profile.avatar_url, c->avatar_url);
 	if (c->sets_password)
 		put_assignment(text, &first, "password_hash", &p->now.password_hash, c->password_hash);
 	if (first)
@@ -229,8 +225,6 @@ static void put_user_answer(struct txn *t)
 {
 	struct put_user *p = container_of(t, struct put_user, txn);
 	p->now.status = t->status;
-	if (p->now.changed)
-		profiles_forget(p->profiles, p->user);
 	p->fn(&p->now, p->arg);
 }
 
@@ -239,7 +233,6 @@ static struct put_user *put_user_new(struct store *s, const struct txn_class *cl
 {
 	struct put_user *p = txn_new(s->txns, class, asker, sizeof(*p));
 	struct arena *a = &p->txn.arena;
-	p->profiles = s->profiles;
 	p->fn = fn;
 	p->arg = arg;
 	p->user = arena_str(a, user);
