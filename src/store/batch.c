@@ -295,6 +295,9 @@ void batch_row(struct batch *b, unsigned stmt, struct row *row)
 			answer[i] = row_take_u64(row);
 		break;
 	}
+	case STMT_MARK:
+		row_take_mark(row, &((struct held *)b->stmt[stmt].of)->m);
+		break;
 	case STMT_NOW:
 		b->db_ms = row_take_ms(row);
 		b->now_ms = b->db_ms + clock_shift_ms();
@@ -331,10 +334,23 @@ static bool has_ids(struct batch *b)
 	return fine;
 }
 
+/* What is not after its recipient's read_seq was read, by itself or together with others. */
+static void note_passed(struct batch *b)
+{
+	for (struct held *h = b->held; h != NULL; h = h->hh.next) {
+		struct conv *c = conv_find(b, message_id_conversation(h->m.id));
+		if (h->m.is_read || h->m.to[0] == '\0' || c == NULL)
+			continue;
+		const struct member *to = conv_member(b, c, str_from(h->m.to));
+		h->passed = to != NULL && message_id_seq(h->m.id) <= to->read_seq;
+	}
+}
+
 bool batch_plan(struct batch *b)
 {
 	if (!has_ids(b))
 		return false;
+	note_passed(b);
 	for (unsigned i = 0; i < b->count; i++) {
 		struct op *op = b->op[i];
 		struct conv *c = op_conv(op);

@@ -232,6 +232,17 @@ bool batch_build_make(struct batch *b)
 	return true;
 }
 
+static void append_marks(struct batch *b)
+{
+	for (struct held *h = b->held; h != NULL; h = h->hh.next) {
+		if (!h->passed)
+			continue;
+		struct buf *text = batch_begin_stmt(b, STMT_MARK, h);
+		sql_lit(text, "SELECT ");
+		row_put_mark(text, message_id_conversation(h->m.id), str_from(h->m.to), message_id_seq(h->m.id));
+	}
+}
+
 static void append_list(struct batch *b, const char *head, const struct buf *list)
 {
 	if (list->len == 0)
@@ -249,6 +260,7 @@ void batch_build_write(struct batch *b)
 	sql_lit(text, "SET @late=IF(UTC_TIMESTAMP(3)>");
 	sql_time(text, b->db_ms + STALE_MS);
 	sql_lit(text, ",(SELECT 1 UNION SELECT 2),0)");
+	append_marks(b);
 	append_list(
 		b,
 		"INSERT INTO messages (id,from_user_id,to_user_id,message_type,content,media_url,extra,client_msg_id,"

@@ -112,13 +112,14 @@ struct held {
 	UT_hash_handle hh;
 	struct message m;
 	bool deleted[2]; /* of a direct conversation: by sender, by recipient */
+	bool passed;	 /* read together with others: m says when only after the second round trip */
 	enum group_role
 		author; /* of a group's, where it was asked: the sender's present role; GROUP_NO_ROLE: has left */
 };
 /* It counts in the unread counter of a direct conversation's recipient. */
 static inline bool held_is_unread(const struct held *h)
 {
-	return !h->m.is_read && !h->m.is_recalled && !h->deleted[1];
+	return !h->m.is_read && !h->passed && !h->m.is_recalled && !h->deleted[1];
 }
 
 /* A client_msg_id that is used: stored before, or by an earlier op of this batch. */
@@ -154,12 +155,13 @@ enum stmt_kind {
 	STMT_AUTHORS,  /* which role the senders of messages have */
 	STMT_GATHERED, /* an op's own: its first row's numbers go to it */
 	STMT_MAKE,     /* a conversation */
+	STMT_MARK,     /* when a message was read together with others */
 	STMT_NOW,
 	STMT_COMMIT,
 };
 struct stmt {
 	enum stmt_kind kind;
-	void *of; /* STMT_GATHERED: uint64_t[] or NULL; STMT_MAKE: the conv */
+	void *of; /* STMT_GATHERED: uint64_t[] or NULL; STMT_MAKE: the conv; STMT_MARK: the held */
 };
 
 /* Statements of single operations, one after the other. */

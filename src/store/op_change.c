@@ -100,7 +100,7 @@ static enum op_verdict read_plan(struct batch *b, struct op *op)
 	struct held *h = o->held;
 	if (change_is_sender(o) || o->by->conv->kind == &conv_group)
 		return change_end(op, STORE_FORBIDDEN);
-	if (h->m.is_read)
+	if (h->m.is_read || h->passed)
 		return change_end_standing(b, o, op->uncertain && h->m.read_ms == o->at_ms);
 	if (op->settling)
 		return change_end(op, STORE_UNAVAILABLE);
@@ -168,6 +168,10 @@ void change_answer(struct op *op)
 	if (o->message.id == 0) {
 		o->message.id = o->id;
 		memcpy(o->message.from, o->user.s, o->user.len);
+	}
+	if (done && o->held->passed) {
+		o->message.is_read = o->held->m.is_read;
+		o->message.read_ms = o->held->m.read_ms;
 	}
 	/* What it points to was the batch's. */
 	if (!done)

@@ -202,7 +202,7 @@ void page_put(struct page *p, struct buf *text)
 		buf_append_char(text, '0');
 	else
 		put_is_deleted(text, p);
-	sql_lit(text, "," MESSAGE_COLUMNS_UNMARKED " FROM messages m FORCE INDEX (PRIMARY) WHERE ");
+	sql_lit(text, "," MESSAGE_COLUMNS " FROM messages m FORCE INDEX (PRIMARY) WHERE ");
 	put_gaps(text, p);
 	buf_append_str(text, p->backwards ? STR_LIT(" ORDER BY m.id DESC LIMIT ") : STR_LIT(" ORDER BY m.id LIMIT "));
 	sql_u64(text, p->asked);

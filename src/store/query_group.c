@@ -19,7 +19,7 @@
 
 void query_put_groups(struct buf *text, struct str from)
 {
-	sql_lit(text, "SELECT STRAIGHT_JOIN " GROUP_COLUMNS "," MESSAGE_COLUMNS_UNMARKED " FROM ");
+	sql_lit(text, "SELECT STRAIGHT_JOIN " GROUP_COLUMNS "," MESSAGE_COLUMNS " FROM ");
 	buf_append_str(text, from);
 	sql_lit(text, " JOIN group_heads h FORCE INDEX (PRIMARY) ON h.id=g.conversation_id"
 		      " JOIN group_profiles p FORCE INDEX (PRIMARY) ON p.id=g.conversation_id"

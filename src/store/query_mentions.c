@@ -22,12 +22,13 @@
 
 enum mentions_step { MENTIONS_FIND, MENTIONS_OF_ALL, MENTIONS_MESSAGES };
 enum { STMT_NAMED, STMT_GROUPS };
-enum { STMT_DELETED, STMT_MESSAGES };
+enum { STMT_DELETED, STMT_MARKS, STMT_MESSAGES };
 
 /* A message that may have to be listed. */
 struct place {
 	int64_t ms;
 	uint64_t id;
+	int64_t read_ms; /* in a direct conversation, together with others; 0: not */
 	bool deleted;
 	const struct message *message; /* NULL: the user does not see it */
 };
@@ -66,6 +67,7 @@ static void mentions_restart(struct read *r)
 	case MENTIONS_MESSAGES:
 		for (size_t i = 0; i < l->place_count; i++) {
 			l->place[i].deleted = false;
+			l->place[i].read_ms = 0;
 			l->place[i].message = NULL;
 		}
 		break;
@@ -196,6 +198,23 @@ static void put_deleted(struct list_mentions *l)
 	}
 }
 
+/* When those of direct conversations were read by the user, whom they are to. */
+static void put_marks(struct list_mentions *l)
+{
+	struct buf *text = &l->read.text;
+	sql_lit(text, ";SELECT 0,NULL FROM DUAL WHERE 0");
+	for (size_t i = 0; i < l->place_count; i++) {
+		uint64_t id = l->place[i].id;
+		if (conversation_is_group(message_id_conversation(id)))
+			continue;
+		sql_lit(text, " UNION ALL (SELECT ");
+		sql_u64(text, i);
+		buf_append_char(text, ',');
+		row_put_mark(text, message_id_conversation(id), l->read.user, message_id_seq(id));
+		buf_append_char(text, ')');
+	}
+}
+
 static void build_messages(struct list_mentions *l)
 {
 	struct buf *text = &l->read.text;
@@ -203,6 +222,7 @@ static void build_messages(struct list_mentions *l)
 	buf_clear(text);
 	l->step = MENTIONS_MESSAGES;
 	put_deleted(l);
+	put_marks(l);
 	sql_lit(text, ";SELECT IF(m.id<");
 	sql_u64(text, message_id_make(GROUP_ID_MIN, 0));
 	sql_lit(text, ",IF(m.to_user_id=");
@@ -227,15 +247,28 @@ static void deleted_row(struct list_mentions *l, struct row *row)
 		l->place[i].deleted = last_seq >= message_id_seq(l->place[i].id);
 }
 
+static void mark_row(struct list_mentions *l, struct row *row)
+{
+	size_t i = row_take_u64(row);
+	if (i < l->place_count)
+		l->place[i].read_ms = row_take_ms(row);
+}
+
 static void message_row(struct list_mentions *l, struct row *row)
 {
 	bool hidden = row_take_bool(row);
 	struct message *m = arena_alloc(&l->read.arena, sizeof(*m));
 	if (hidden || !row_take_message(row, &l->read.arena, m) || m->is_recalled)
 		return;
-	for (size_t i = 0; i < l->place_count; i++)
-		if (l->place[i].id == m->id)
-			l->place[i].message = m;
+	for (size_t i = 0; i < l->place_count; i++) {
+		if (l->place[i].id != m->id)
+			continue;
+		l->place[i].message = m;
+		if (m->is_read || l->place[i].read_ms == 0)
+			continue;
+		m->is_read = true;
+		m->read_ms = l->place[i].read_ms;
+	}
 }
 
 static void collect(struct list_mentions *l)
@@ -265,6 +298,8 @@ static void mentions_row(struct read *r, unsigned stmt, struct row *row)
 		l->group[l->group_count++] = row_take_u64(row);
 	else if (l->step == MENTIONS_MESSAGES && stmt == STMT_DELETED)
 		deleted_row(l, row);
+	else if (l->step == MENTIONS_MESSAGES && stmt == STMT_MARKS)
+		mark_row(l, row);
 	else if (l->step == MENTIONS_MESSAGES)
 		message_row(l, row);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Who has read a message, in up to three steps: may the user see it; who has read it; and, in a group, when. A member
- * has read a message that is not after their read_seq, unless they joined later and have read nothing since.
+ * Who has read a message, in up to three steps: may the user see it; who has read it, in a group; and when. A member
+ * has read a message that is not after their read_seq, unless they joined later and have read nothing since. The reader
+ * in a direct conversation has read it if there is a time.
  */
 #include "core/base.h"
 #include "store/group.h"
@@ -65,9 +66,6 @@ static void direct_message_row(struct receipts *p, struct row *row)
 	if (row_take_bool(row) || !row_take_message(row, &p->read.arena, &m))
 		return;
 	p->found = STORE_OK;
-	p->read_count = m.is_read;
-	if (!m.is_read || (p->after.s != NULL && strcmp(m.to, p->after.s) <= 0))
-		return;
 	struct store_receipt *item = &p->item[p->count++];
 	memcpy(item->user_id, m.to, sizeof(item->user_id));
 	item->read_ms = m.read_ms;
@@ -161,13 +159,10 @@ static void build_times(struct receipts *p)
 	for (size_t i = 0; i < p->count; i++) {
 		buf_append_str(text, i == 0 ? STR_LIT("(SELECT ") : STR_LIT(" UNION ALL (SELECT "));
 		sql_u64(text, i);
-		sql_lit(text, ",at FROM read_marks FORCE INDEX (PRIMARY) WHERE conversation_id=");
-		sql_u64(text, message_id_conversation(p->message_id));
-		sql_lit(text, " AND user_id=");
-		sql_str(text, str_from(p->item[i].user_id));
-		sql_lit(text, " AND up_to_seq>=");
-		sql_u64(text, message_id_seq(p->message_id));
-		sql_lit(text, " ORDER BY up_to_seq LIMIT 1)");
+		buf_append_char(text, ',');
+		row_put_mark(text, message_id_conversation(p->message_id), str_from(p->item[i].user_id),
+			     message_id_seq(p->message_id));
+		buf_append_char(text, ')');
 	}
 }
 
@@ -191,11 +186,26 @@ static void receipts_row(struct read *r, unsigned stmt, struct row *row)
 		direct_message_row(p, row);
 }
 
+/* Of a direct conversation: the one reader, if they have read it and come after p->after. */
+static void end_direct(struct receipts *p)
+{
+	const struct store_receipt *item = &p->item[0];
+	p->read_count = item->read_ms != 0;
+	if (p->read_count == 0 || (p->after.s != NULL && strcmp(item->user_id, p->after.s) <= 0))
+		p->count = 0;
+}
+
 /* False: all is there. */
 static bool build_next(struct receipts *p)
 {
-	if (!conversation_is_group(message_id_conversation(p->message_id)))
+	if (!conversation_is_group(message_id_conversation(p->message_id))) {
+		if (p->item[0].read_ms == 0 && p->step == RECEIPTS_MESSAGE) {
+			build_times(p);
+			return true;
+		}
+		end_direct(p);
 		return false;
+	}
 	if (p->step == RECEIPTS_MESSAGE) {
 		build_readers(p);
 		return true;

@@ -253,6 +253,7 @@ struct find_sent {
 	void *arg;
 	struct store_send p;
 	bool found;
+	bool marking; /* it was found, and when it was read is looked for */
 	struct message message;
 	struct send_members members;
 	uint64_t joined_seq[STORE_MENTIONS_MAX]; /* of those that are mentioned; 0: is no member */
@@ -263,6 +264,8 @@ enum { SENT_MESSAGE, SENT_FENCE, SENT_MEMBERS };
 static void sent_restart(struct read *r)
 {
 	struct find_sent *f = container_of(r, struct find_sent, read);
+	if (f->marking)
+		return;
 	f->found = false;
 	memset(f->joined_seq, 0, sizeof(f->joined_seq));
 }
@@ -270,6 +273,10 @@ static void sent_restart(struct read *r)
 static void sent_row(struct read *r, unsigned stmt, struct row *row)
 {
 	struct find_sent *f = container_of(r, struct find_sent, read);
+	if (f->marking) {
+		row_take_mark(row, &f->message);
+		return;
+	}
 	if (stmt == SENT_MESSAGE) {
 		f->found = row_take_message(row, &r->arena, &f->message);
 		return;
@@ -293,6 +300,15 @@ static bool sent_was_member(const struct send_members *members, struct str user,
 static void sent_done(struct read *r, enum store_status status)
 {
 	struct find_sent *f = container_of(r, struct find_sent, read);
+	const struct message *m = &f->message;
+	if (status == STORE_OK && f->found && !f->marking && !m->is_read && m->to[0] != '\0') {
+		f->marking = true;
+		buf_clear(&r->text);
+		sql_lit(&r->text, "SELECT ");
+		row_put_mark(&r->text, message_id_conversation(m->id), str_from(m->to), message_id_seq(m->id));
+		pool_again(r);
+		return;
+	}
 	if (status == STORE_OK && !f->found)
 		status = STORE_NOT_FOUND;
 	else if (status == STORE_OK && !send_same_fields(&f->p, &f->message, &f->members))

@@ -5,6 +5,7 @@
 
 #include "core/clock.h"
 #include "core/log.h"
+#include "store/sql.h"
 
 struct str row_take_str(struct row *r)
 {
@@ -71,4 +72,21 @@ bool row_take_message(struct row *r, struct arena *a, struct message *out)
 	out->created_ms = row_take_ms(r);
 	out->mentions = arena_str(a, row_take_str(r));
 	return out->id != 0;
+}
+
+void row_put_mark(struct buf *text, uint64_t conversation_id, struct str user, uint64_t seq)
+{
+	sql_lit(text, "at FROM read_marks FORCE INDEX (PRIMARY) WHERE conversation_id=");
+	sql_u64(text, conversation_id);
+	sql_lit(text, " AND user_id=");
+	sql_str(text, user);
+	sql_lit(text, " AND up_to_seq>=");
+	sql_u64(text, seq);
+	sql_lit(text, " ORDER BY up_to_seq LIMIT 1");
+}
+
+void row_take_mark(struct row *r, struct message *m)
+{
+	m->read_ms = row_take_ms(r);
+	m->is_read = m->read_ms != 0;
 }

@@ -4,6 +4,7 @@
 #define TIDINGS_STORE_ROW_H
 
 #include "core/base.h"
+#include "core/buf.h"
 #include "store/arena.h"
 #include "store/store.h"
 
@@ -28,14 +29,20 @@ enum group_role row_take_role(struct row *r);
 #define MESSAGE_COLUMNS_WITH(read_at)                                                                                  \
 	"m.id,m.from_user_id,m.to_user_id,m.message_type,m.content,m.media_url,m.extra,m.client_msg_id,"               \
 	"m.reply_to," read_at ",m.is_recalled,m.recalled_at,m.created_at,m.mentions"
-/* The mark that a read of it together with those before it left. It is found by passing over all marks before it. */
+/*
+ * The mark that a read of it together with those before it left. MariaDB finds it by passing over all marks before it,
+ * as the range depends on the message's row: only for what is rare.
+ */
 #define MESSAGE_MARK                                                                                                   \
 	"(SELECT r.at FROM read_marks r WHERE r.conversation_id=m.id>>28 AND r.user_id=m.to_user_id AND "              \
 	"r.up_to_seq>=(m.id&268435455) ORDER BY r.up_to_seq LIMIT 1)"
-#define MESSAGE_COLUMNS MESSAGE_COLUMNS_WITH("COALESCE(m.read_at," MESSAGE_MARK ")")
-/* Where marks do not matter, or are looked for later: lists do so by constant ranges (page.c). */
-#define MESSAGE_COLUMNS_UNMARKED MESSAGE_COLUMNS_WITH("m.read_at")
+/* Without the mark: it is looked for later, by a range of constants. */
+#define MESSAGE_COLUMNS MESSAGE_COLUMNS_WITH("m.read_at")
 /* Strings are copied into the arena. False where the row is null throughout (an outer join that found none). */
 bool row_take_message(struct row *r, struct arena *a, struct message *out);
+/* "at FROM read_marks …": when the user has read up to that seq, in one row at most. */
+void row_put_mark(struct buf *text, uint64_t conversation_id, struct str user, uint64_t seq);
+/* Of that message, its time. */
+void row_take_mark(struct row *r, struct message *m);
 
 #endif

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Messages of a conversation that was read ten thousand times: whatever is done to one or asked of it tells when it was
+ * read, and looks at a few of the marks, not at all of them.
+ */
+#include "core/base.h"
+#include "store/group.h"
+
+#include "core/clock.h"
+#include "db.h"
+#include "calls.h"
+#include "../tap.h"
+
+enum { LAST = 10000, READ_UP_TO = LAST - 10, FEW = 1000 };
+
+static struct store *s;
+static uint64_t id; /* of the conversation, from ann to bob; bob has read one message a minute */
+
+static void make(void)
+{
+	db_befriend("ann", "bob");
+	id = message_id_conversation(do_text(s, "ann", "bob", "x", "k1").m.id);
+	unsigned long long c = id;
+	db_sql("INSERT INTO messages "
+	       "(id,from_user_id,to_user_id,message_type,content,client_msg_id,created_at,mentions) "
+	       "SELECT (%llu<<28)+seq,'ann','bob',0,'x',CONCAT('k',seq),UTC_TIMESTAMP(3),IF(seq=%d,'[\"bob\"]',NULL) "
+	       "FROM "
+	       "seq_2_to_%d",
+	       c, READ_UP_TO - 1, LAST);
+	db_sql("INSERT INTO mentions (user_id,conversation_id,seq,at) SELECT to_user_id,%llu,%d,created_at FROM "
+	       "messages "
+	       "WHERE id=(%llu<<28)+%d",
+	       c, READ_UP_TO - 1, c, READ_UP_TO - 1);
+	db_sql("INSERT INTO read_marks (conversation_id,user_id,up_to_seq,at) SELECT %llu,'bob',seq,"
+	       "'2026-01-01'+INTERVAL seq MINUTE FROM seq_1_to_%d",
+	       c, READ_UP_TO);
+	db_sql("UPDATE conversations SET last_seq=%d,user2_unread=%d,user2_read_seq=%d,user1_last_id=(id<<28)+%d,"
+	       "user2_last_id=(id<<28)+%d,last_message_time=(SELECT created_at FROM messages WHERE id=(%llu<<28)+%d),"
+	       "sort_time=last_message_time WHERE id=%llu",
+	       LAST, LAST - READ_UP_TO, READ_UP_TO, LAST, LAST, c, LAST, c);
+	db_sql("ANALYZE TABLE messages,read_marks");
+	is_int(db_wrong(), 0, "a conversation that was read %d times", READ_UP_TO);
+}
+
+static long long rows_read(void)
+{
+	return db_sql("SELECT SUM(VARIABLE_VALUE) FROM information_schema.GLOBAL_STATUS WHERE VARIABLE_NAME LIKE "
+		      "'HANDLER_READ%%'");
+}
+
+static long long before;
+
+static void begin(void)
+{
+	before = rows_read();
+}
+
+/* And that message was read in its minute. */
+static void is_cheap(const struct message *m, unsigned seq, const char *what)
+{
+	long long rows = rows_read() - before;
+	int64_t at = db_sql("SELECT UNIX_TIMESTAMP('2026-01-01'+INTERVAL %u MINUTE)*1000", seq);
+	ok(message_id_seq(m->id) == seq && m->is_read && m->read_ms == at, "%s: tells when it was read", what);
+	ok(rows < FEW, "%s: looks at %lld rows", what, rows);
+}
+
+static uint64_t message(unsigned seq)
+{
+	return message_id_make(id, seq);
+}
+
+static void test_writes(void)
+{
+	struct change_answer c;
+	begin();
+	c = do_change(store_recall, s, "ann", message(READ_UP_TO - 2));
+	ok(c.status == STORE_OK && c.changed, "recalled");
+	is_cheap(&c.m, READ_UP_TO - 2, "a recall");
+	begin();
+	c = do_change(store_delete, s, "bob", message(READ_UP_TO - 3));
+	ok(c.status == STORE_OK && c.changed, "deleted");
+	is_cheap(&c.m, READ_UP_TO - 3, "a deletion");
+	begin();
+	c = do_change(store_read_message, s, "bob", message(READ_UP_TO - 4));
+	ok(c.status == STORE_OK && !c.changed, "read before");
+	is_cheap(&c.m, READ_UP_TO - 4, "a read");
+	begin();
+	struct sent_answer sent = do_text(s, "ann", "bob", "x", "k9985");
+	ok(sent.status == STORE_OK && sent.replayed, "sent before");
+	is_cheap(&sent.m, 9985, "a repeat");
+	c = do_change(store_recall, s, "ann", message(LAST - 1));
+	ok(c.status == STORE_OK && c.changed && !c.m.is_read, "what is after the last mark is not read");
+	is_int(db_wrong(), 0, "all counters are right");
+}
+
+static void on_receipts(const struct store_receipts *r, void *arg)
+{
+	struct change_answer *a = arg;
+	a->status = r->status;
+	a->change_seq = r->read_count;
+	a->m.is_read = r->count == 1 && strcmp(r->item[0].user_id, "bob") == 0;
+	a->m.read_ms = r->count == 1 ? r->item[0].read_ms : 0;
+	answered(&a->done);
+}
+
+static void on_mentions(const struct store_mentions *r, void *arg)
+{
+	struct change_answer *a = arg;
+	a->status = r->status;
+	if (r->count == 1)
+		a->m = keep_message(&r->item[0]);
+	answered(&a->done);
+}
+
+static struct change_answer receipts(unsigned seq, const char *after)
+{
+	struct change_answer a = {.m.id = message(seq)};
+	store_list_receipts(s, STR_LIT("ann"), message(seq), 10, str_from(after), on_receipts, &a);
+	wait_for(&a.done);
+	return a;
+}
+
+static void test_reads(void)
+{
+	struct change_answer a;
+	begin();
+	a = receipts(READ_UP_TO - 5, NULL);
+	ok(a.status == STORE_OK && a.change_seq == 1, "who has read it");
+	is_cheap(&a.m, READ_UP_TO - 5, "receipts");
+	a = receipts(READ_UP_TO - 5, "bob");
+	ok(a.status == STORE_OK && a.change_seq == 1 && !a.m.is_read, "none after the one");
+	a = receipts(LAST, NULL);
+	ok(a.status == STORE_OK && a.change_seq == 0 && !a.m.is_read, "nobody has read the last one");
+	begin();
+	a = (struct change_answer){0};
+	store_list_mentions(s, STR_LIT("bob"), 10, (struct store_cursor){0}, on_mentions, &a);
+	wait_for(&a.done);
+	is_int(a.status, STORE_OK, "mentions");
+	is_cheap(&a.m, READ_UP_TO - 1, "a mention");
+	begin();
+	struct sent_answer sent = {0};
+	const struct store_send p = text_to("ann", "bob", "x", "k9984");
+	store_find_sent(s, &p, on_sent, &sent);
+	wait_for(&sent.done);
+	ok(sent.status == STORE_OK && sent.replayed, "found as sent before");
+	is_cheap(&sent.m, 9984, "a look");
+}
+
+int main(void)
+{
+	db_start();
+	struct conf *c = db_conf("tidings");
+	db_migrate(c);
+	base = event_base_new();
+	s = store_new(base, c, NULL, NULL);
+	wait_up(s);
+	make();
+	test_writes();
+	test_reads();
+	is_int(answers_at_once, 0, "no answer came but from the loop");
+	store_free(&s);
+	event_base_free(base);
+	arena_fini(&kept);
+	conf_free(&c);
+	return done_testing();
+}
