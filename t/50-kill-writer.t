@@ -88,26 +88,32 @@ sub nameless {
 	return;
 }
 
-# The dead process' transaction is under way in the server: its COMMIT waits, and is carried out after its death.
+# What is asked is under way in the server when the writers die: its COMMIT waits, and is carried out after their death.
+sub under_way_while {
+	my ($t, $writers, $ask) = @_;
+	my $dbh = $t->{stack}->dbh($t->{database});
+	$dbh->do("BACKUP STAGE $_") for qw(START FLUSH BLOCK_DDL BLOCK_COMMIT);
+	my $ref = $ask->();
+	wait_for('the transaction to wait', sub {
+		@{$dbh->selectcol_arrayref("SELECT 1 FROM information_schema.processlist WHERE db = ? AND state = 'Waiting for backup lock' AND info LIKE '%COMMIT%'", undef, $t->{database})};
+	});
+	my %old = map { $_ => 1 } $t->node->writer_pids;
+	$t->node->allow_deaths(scalar keys %old);
+	kill 'KILL', keys %old;
+	wait_for('others', sub { my @now = $t->node->writer_pids; @now == $writers && !grep { $old{$_} } @now });
+	$dbh->do('BACKUP STAGE END');
+	return $ref;
+}
+
 sub under_way {
 	my ($t, $writers) = @_;
-	my $dbh = $t->{stack}->dbh($t->{database});
 	$t->befriend(qw(alice bob carol));
 	my ($alice, $bob, $carol) = map { $t->ws($_) } qw(alice bob carol);
 	$alice->request(type => 'send', %{text_to('bob', 'before')});
 	is $bob->expect('message')->{message}{seq}, 1, 'they have talked';
 	for (['a conversation that is there', $bob, 2], ['one that this message makes', $carol, 1]) {
 		my ($what, $to, $seq) = @$_;
-		$dbh->do("BACKUP STAGE $_") for qw(START FLUSH BLOCK_DDL BLOCK_COMMIT);
-		my $ref = $alice->start(type => 'send', %{text_to($to->{name}, 'under way')});
-		wait_for('the transaction to wait', sub {
-			@{$dbh->selectcol_arrayref("SELECT 1 FROM information_schema.processlist WHERE db = ? AND state = 'Waiting for backup lock' AND info LIKE '%COMMIT%'", undef, $t->{database})};
-		});
-		my %old = map { $_ => 1 } $t->node->writer_pids;
-		$t->node->allow_deaths(scalar keys %old);
-		kill 'KILL', keys %old;
-		wait_for('others', sub { my @now = $t->node->writer_pids; @now == $writers && !grep { $old{$_} } @now });
-		$dbh->do('BACKUP STAGE END');
+		my $ref = under_way_while($t, $writers, sub { $alice->start(type => 'send', %{text_to($to->{name}, 'under way')}) });
 		my $e = $alice->answer($ref);
 		note("$what: $e->{type} " . ($e->{code} // ''));
 		is $to->expect('message')->{message}{content}, 'under way', "$what: who it is for is given it";
@@ -125,6 +131,25 @@ sub under_way {
 	# The fence: nothing more has come for bob but this.
 	$alice->request(type => 'send', %{text_to('bob', 'after')});
 	is $bob->expect('message')->{message}{content}, 'after', 'given once';
+	return;
+}
+
+# Whether the others were told of it, nobody knows then: all who are concerned hear of it, or catch up.
+sub under_way_in_a_group {
+	my ($t, $writers) = @_;
+	$t->befriend(qw(ida jim kay));
+	my $group = $t->group('ida', [qw(jim kay)]);
+	my ($ida, $jim) = map { $t->ws($_) } qw(ida jim);
+	my $message = wait_for('a message', sub { my $e = $ida->request(type => 'send', conversation_id => $group, message_type => 'text', content => 'x'); $e->{message} });
+	$jim->expect('message');
+	for ([$ida, 'recall', 'recalled', message_id => $message->{id}], [$jim, 'read', 'read', conversation_id => $group]) {
+		my ($who, $what, $event, @body) = @$_;
+		my $other = $who == $ida ? $jim : $ida;
+		my $ref = under_way_while($t, $writers, sub { $who->start(type => $what, @body) });
+		ok $other->wait_event("a $what", sub { $_[0]{type} =~ /\A(?:$event|resync)\z/ }), "all hear of a $what, or catch up";
+		note("$what: " . $who->answer($ref)->{type});
+	}
+	is_deeply [$t->recount_faults], [], 'the counters are right';
 	return;
 }
 
@@ -219,6 +244,7 @@ for_workers('writer killed', {conf => {session => {policy => 'device'}}}, sub {
 	subtest 'while sending' => sub { kill_while_sending($t, 1) };
 	subtest 'without client_msg_id' => sub { nameless($t, 1) };
 	subtest 'under way' => sub { under_way($t, 1) } if $workers != 4;
+	subtest 'under way in a group' => sub { under_way_in_a_group($t, 1) } if $workers == 2;
 	subtest 'hung' => sub { hung($t, 1) } if $workers == 2;
 });
 

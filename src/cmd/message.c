@@ -14,15 +14,15 @@ bool message_check(struct request *r, union command_args *a)
 	return request_id(r, "message_id", &a->message_id);
 }
 
-/* "" in `to`: it is a group's. */
 static void fail_change(struct request *r, const struct store_change *c)
 {
 	const struct message *m = c->message;
-	if (m != NULL && m->to[0] == '\0')
+	if (m == NULL)
+		request_fail_store(r, c->status);
+	else if (conversation_is_group(message_id_conversation(m->id)))
 		group_fail_write(r, c->status, message_id_conversation(m->id));
 	else
-		request_fail_write(r, c->status, m != NULL ? str_from(m->from) : STR_NULL,
-				   m != NULL ? str_from(m->to) : STR_NULL);
+		request_fail_write(r, c->status, str_from(m->from), m->to[0] != '\0' ? str_from(m->to) : STR_NULL);
 }
 
 static void on_message_read(const struct store_change *c, void *arg)
@@ -105,7 +105,7 @@ static void on_deleted(const struct store_change *c, void *arg)
 	struct request *r = arg;
 	struct live *live = r->live;
 	if (c->status != STORE_OK) {
-		fail_change(r, c);
+		request_fail_write(r, c->status, request_user(r), STR_NULL); /* it is nobody else's business */
 		return;
 	}
 	if (c->changed) {

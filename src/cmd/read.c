@@ -49,6 +49,18 @@ static void push_read(struct request *r, const struct store_read *read)
 	}
 }
 
+/* Whom a read of unknown outcome concerns: all members where they have receipts, or both sides. */
+static void fail_read(struct request *r, const struct store_read *read)
+{
+	uint64_t id = read->conversation_id;
+	if (conversation_is_group(id) &&
+	    group_member_count(r->live, id) <= (uint64_t)r->live->conf->groups.receipts_max)
+		group_fail_write(r, read->status, id);
+	else
+		request_fail_write(r, read->status, request_user(r),
+				   read->peer[0] != '\0' ? str_from(read->peer) : STR_NULL);
+}
+
 static void on_read(const struct store_read *read, void *arg)
 {
 	struct request *r = arg;
@@ -56,8 +68,7 @@ static void on_read(const struct store_read *read, void *arg)
 	if (read->changed && read->status != STORE_UNCERTAIN)
 		push_read(r, read);
 	if (read->status != STORE_OK) {
-		request_fail_write(r, read->status, request_user(r),
-				   read->peer[0] != '\0' ? str_from(read->peer) : STR_NULL);
+		fail_read(r, read);
 		return;
 	}
 	struct json_out *o = request_begin(r);

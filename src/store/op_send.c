@@ -318,6 +318,8 @@ static void send_answer(struct op *op)
 		memcpy(o->message.from, o->p.from.s, o->p.from.len);
 		if (o->p.to.s != NULL)
 			memcpy(o->message.to, o->p.to.s, o->p.to.len);
+		else if (o->message.id == 0)
+			o->message.id = message_id_make(o->p.conversation_id, 0);
 	}
 	const struct store_sent r = {
 		.status = op->status,

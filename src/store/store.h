@@ -175,10 +175,11 @@ struct store_send {
 };
 struct store_sent {
 	enum store_status status;
-	bool replayed;		       /* it stood already: the message as it is now */
-	const struct message *message; /* STORE_OK. STORE_UNKNOWN: only id, from and to */
-	int64_t gap_ms;		       /* since the message before it; INT64_MAX: the first one, or replayed */
-	int64_t retry_ms;	       /* STORE_MUTED (INT64_MAX: no end is known), STORE_SLOW_MODE: from now on */
+	bool replayed; /* it stood already: the message as it is now */
+	/* STORE_OK. STORE_UNKNOWN: only id, from and to; of the id perhaps nothing, of a group's its conversation */
+	const struct message *message;
+	int64_t gap_ms;	  /* since the message before it; INT64_MAX: the first one, or replayed */
+	int64_t retry_ms; /* STORE_MUTED (INT64_MAX: no end is known), STORE_SLOW_MODE: from now on */
 };
 typedef void store_sent_fn(const struct store_sent *r, void *arg);
 /*
@@ -194,8 +195,10 @@ struct store_change {
 	enum store_status status;
 	bool changed; /* false: it was so already */
 	uint64_t change_seq;
-	const struct message *message; /* as it is now; STORE_OK. STORE_UNKNOWN: only id, from and to */
-	char by[USER_ID_MAX + 1];      /* who asked for it */
+	/* As it is now; STORE_OK. STORE_UNKNOWN: only id, from and to; where the other side is not known, from is who
+	 * asked, and to is "" as in a group. */
+	const struct message *message;
+	char by[USER_ID_MAX + 1]; /* who asked for it */
 };
 typedef void store_change_fn(const struct store_change *r, void *arg);
 void store_read_message(struct store *s, struct str user, uint64_t id, store_change_fn *fn, void *arg);
@@ -211,7 +214,8 @@ struct store_read {
 	bool changed;
 	char peer[USER_ID_MAX + 1]; /* "" where nothing was read, and in a group */
 	uint64_t member_count;	    /* of the group, 0 else */
-	uint64_t conversation_id, read_seq, marked, unread;
+	uint64_t conversation_id;   /* whatever the status */
+	uint64_t read_seq, marked, unread;
 	uint64_t up_to_seq; /* as taken */
 	int64_t read_ms;
 };

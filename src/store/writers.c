@@ -104,6 +104,8 @@ static void make_result(const struct handed *h, enum store_status status, union 
 	case WIRE_SEND:
 		copy_user(m->from, args.send.from);
 		copy_user(m->to, args.send.to);
+		if (args.send.to.s == NULL)
+			m->id = message_id_make(args.send.conversation_id, 0);
 		r->sent = (struct store_sent){
 			.status = status, .message = status == STORE_UNKNOWN ? m : NULL, .gap_ms = INT64_MAX};
 		return;

@@ -233,6 +233,35 @@ static void test_group_read(void)
 	is_int(group_unread(group, "mia"), 0, "all is read");
 }
 
+static void test_group_left(const struct conf *proxied)
+{
+	struct sent_answer sent;
+	struct change_answer recalled;
+	struct read_answer all;
+	uint64_t group = group_make("olga");
+	group_add(group, "mia", GROUP_MEMBER);
+	uint64_t id = do_send(s, text_in(group, "olga", "x", NULL)).m.id;
+	wait_up(s);
+	ask_change(store_recall, s, "olga", id, &recalled);
+	ask_send(s, text_in(group, "olga", "y", NULL), &sent);
+	ask_read(s, "mia", group, UINT64_MAX, &all);
+	cut_at = ";COMMIT";
+	cut = CUT_AFTER;
+	proxy_closed = true;
+	wait_for(&recalled.done);
+	wait_for(&sent.done);
+	wait_for(&all.done);
+	loop_running = true;
+	store_free(&s);
+	loop_running = false;
+	ok(sent.status == STORE_UNKNOWN && message_id_conversation(sent.m.id) == group,
+	   "a store that ends names the group of what nobody knows: a send");
+	ok(recalled.status == STORE_UNKNOWN && recalled.m.id == id, "a recall");
+	ok(all.r.status != STORE_OK && all.r.conversation_id == group, "a read");
+	proxy_closed = false;
+	s = store_new(base, proxied, NULL, NULL);
+}
+
 static void test_left(const struct conf *proxied)
 {
 	struct writes w;
@@ -266,6 +295,7 @@ int main(void)
 	test_group(CUT_BEFORE, "never_received");
 	test_group_read();
 	test_left(proxied);
+	test_group_left(proxied);
 	is_int(answers_at_once, 0, "no answer came but from the loop");
 	store_free(&s);
 	while (late_server != NULL)
