@@ -84,6 +84,18 @@ static inline struct conversation keep_conversation(const struct conversation *c
 	return copy;
 }
 
+/* ---- chance ---- */
+
+/* One of 0 to n - 1: the same ones in each run. */
+static inline unsigned pick(unsigned n)
+{
+	static uint64_t state = 88172645463325252u;
+	state ^= state << 13;
+	state ^= state >> 7;
+	state ^= state << 17;
+	return (unsigned)((state >> 33) % n);
+}
+
 /* ---- sending ---- */
 
 struct sent_answer {

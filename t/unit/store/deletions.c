@@ -139,16 +139,6 @@ static int walk(const char *user, uint64_t id, const bool *deleted, uint64_t las
 	return wrong + 1;
 }
 
-static uint64_t seed = 88172645463325252u;
-
-static unsigned pick(unsigned n)
-{
-	seed ^= seed << 13;
-	seed ^= seed >> 7;
-	seed ^= seed << 17;
-	return (unsigned)((seed >> 33) % n);
-}
-
 static void test_patterns(void)
 {
 	enum { LAST = 240 };

@@ -7,6 +7,7 @@
 #include "db.h"
 #include "calls.h"
 #include "group_rows.h"
+#include "lists.h"
 #include "../tap.h"
 
 static struct store *s;
@@ -177,61 +178,14 @@ static void test_read_times(void)
 
 /* ---- catching up ---- */
 
-struct sync_answer {
-	bool done;
-	enum store_status status;
-	struct {
-		struct conversation c;
-		size_t messages, changes;
-		unsigned first, last; /* seqs of the messages */
-		uint64_t change_seq;  /* of the first change */
-		bool has_more;
-	} item[STORE_SYNC_ITEMS_MAX];
-	size_t count;
-	struct store_cursor cursor;
-	bool more;
-	uint64_t gone[STORE_SYNC_LISTED_MAX];
-	size_t gone_count;
-};
-
-static void on_synced(const struct store_synced *r, void *arg)
+static unsigned first_of(const struct store_sync_item *item)
 {
-	struct sync_answer *a = arg;
-	a->status = r->status;
-	a->count = r->count;
-	a->cursor = r->cursor;
-	a->more = r->more;
-	a->gone_count = r->gone_count;
-	for (size_t i = 0; i < r->gone_count; i++)
-		a->gone[i] = r->gone[i];
-	for (size_t i = 0; i < r->count; i++) {
-		const struct store_sync_item *from = &r->item[i];
-		a->item[i].c = keep_conversation(&from->conversation);
-		a->item[i].messages = from->message_count;
-		a->item[i].changes = from->change_count;
-		a->item[i].has_more = from->has_more;
-		if (from->message_count != 0) {
-			a->item[i].first = (unsigned)message_id_seq(from->message[0].id);
-			a->item[i].last = (unsigned)message_id_seq(from->message[from->message_count - 1].id);
-		}
-		if (from->change_count != 0)
-			a->item[i].change_seq = from->change[0].change_seq;
-	}
-	answered(&a->done);
+	return item->message_count != 0 ? (unsigned)message_id_seq(item->message[0].id) : 0;
 }
 
-static struct sync_answer *sync_as(const char *user, const struct store_sync_have *have, size_t n,
-				   const struct store_cursor *since, unsigned limit)
+static unsigned last_of(const struct store_sync_item *item)
 {
-	static struct sync_answer a;
-	a = (struct sync_answer){0};
-	struct store_sync_request p = {
-		.user = str_from(user), .have = have, .have_count = n, .has_since = since != NULL, .limit = limit};
-	if (since != NULL)
-		p.since = *since;
-	store_sync(s, &p, on_synced, &a);
-	wait_for(&a.done);
-	return &a;
+	return item->message_count != 0 ? (unsigned)message_id_seq(item->message[item->message_count - 1].id) : 0;
 }
 
 static void change(uint64_t id, unsigned change_seq, unsigned kind, unsigned seq, const char *user)
@@ -251,41 +205,42 @@ static void test_sync_listed(void)
 	uint64_t direct = message_id_conversation(do_text(s, "dora", "sam", "x", "s1").m.id);
 	const struct store_sync_have have[] = {{id, 15, 0},	   {other, 1, 0}, {direct, 0, 0}, {99, 0, 0},
 					       {UINT64_MAX, 0, 0}, {other, 3, 0}, {0, 0, 0}};
-	struct sync_answer *a = sync_as("sam", have, 7, NULL, 10);
+	struct sync_answer *a = do_sync(s, "sam", have, 7, NULL, 10);
 	ok(a->status == STORE_OK && a->count == 2 && !a->more, "those listed of which there is more, of both kinds");
-	ok(a->item[0].c.id == direct && a->item[0].messages == 1, "a direct one");
-	ok(a->item[1].c.id == id && a->item[1].first == 16 && a->item[1].last == 25 && a->item[1].has_more &&
-		   a->item[1].c.unread == 10,
+	ok(a->item[0].conversation.id == direct && a->item[0].message_count == 1, "a direct one");
+	ok(a->item[1].conversation.id == id && first_of(&a->item[1]) == 16 && last_of(&a->item[1]) == 25 &&
+		   a->item[1].has_more && a->item[1].conversation.unread == 10,
 	   "a group, from where the client is");
 	ok(a->gone_count == 4 && a->gone[0] == other && a->gone[1] == 99 && a->gone[2] == UINT64_MAX && a->gone[3] == 0,
 	   "and those that are not the user's, each once");
-	a = sync_as("sam", &(struct store_sync_have){id, 2, 0}, 1, NULL, 100);
-	ok(a->count == 1 && a->item[0].first == 11 && a->item[0].messages == 20 && !a->item[0].has_more,
+	a = do_sync(s, "sam", &(struct store_sync_have){id, 2, 0}, 1, NULL, 100);
+	ok(a->count == 1 && first_of(&a->item[0]) == 11 && a->item[0].message_count == 20 && !a->item[0].has_more,
 	   "from the first one on that the member may see");
-	a = sync_as("sam", &(struct store_sync_have){id, 30, 0}, 1, NULL, 10);
+	a = do_sync(s, "sam", &(struct store_sync_have){id, 30, 0}, 1, NULL, 10);
 	ok(a->count == 0 && a->gone_count == 0, "nothing new");
 	group_delete(id, "sam", 26, 30);
-	a = sync_as("sam", &(struct store_sync_have){id, 25, 0}, 1, NULL, 10);
+	a = do_sync(s, "sam", &(struct store_sync_have){id, 25, 0}, 1, NULL, 10);
 	ok(a->count == 0, "nothing but what the member has deleted");
-	a = sync_as("sam", &(struct store_sync_have){id, 20, 0}, 1, NULL, 10);
-	ok(a->count == 1 && a->item[0].first == 21 && a->item[0].last == 25 && !a->item[0].has_more &&
-		   a->item[0].c.unread == 5,
+	a = do_sync(s, "sam", &(struct store_sync_have){id, 20, 0}, 1, NULL, 10);
+	ok(a->count == 1 && first_of(&a->item[0]) == 21 && last_of(&a->item[0]) == 25 && !a->item[0].has_more &&
+		   a->item[0].conversation.unread == 5,
 	   "no page has it");
 	change(id, 1, CHANGE_RECALLED, 3, "ann");
 	change(id, 2, CHANGE_RECALLED, 12, "ann");
 	change(id, 3, CHANGE_DELETED, 13, "ann");
 	change(id, 4, CHANGE_DELETED, 27, "sam");
-	a = sync_as("sam", &(struct store_sync_have){id, 30, 0}, 1, NULL, 10);
-	ok(a->count == 1 && a->item[0].changes == 2 && a->item[0].change_seq == 2 && !a->item[0].has_more,
+	a = do_sync(s, "sam", &(struct store_sync_have){id, 30, 0}, 1, NULL, 10);
+	ok(a->count == 1 && a->item[0].change_count == 2 && a->item[0].change[0].change_seq == 2 &&
+		   !a->item[0].has_more,
 	   "changes that all see and the member's own, of messages that the member may see");
-	a = sync_as("sam", &(struct store_sync_have){id, 30, 0}, 1, NULL, 1);
-	ok(a->item[0].changes == 1 && a->item[0].has_more, "some at a time");
-	a = sync_as("sam", &(struct store_sync_have){id, 30, 4}, 1, NULL, 10);
+	a = do_sync(s, "sam", &(struct store_sync_have){id, 30, 0}, 1, NULL, 1);
+	ok(a->item[0].change_count == 1 && a->item[0].has_more, "some at a time");
+	a = do_sync(s, "sam", &(struct store_sync_have){id, 30, 4}, 1, NULL, 10);
 	ok(a->count == 0, "then no more");
 	group_delete(id, "sam", 11, 24);
 	db_sql("UPDATE deletions SET last_seq=30 WHERE user_id='sam' AND first_seq=11;DELETE FROM deletions WHERE "
 	       "user_id='sam' AND first_seq=26;UPDATE members SET deleted_seq=30 WHERE user_id='sam'");
-	a = sync_as("sam", &(struct store_sync_have){id, 0, 4}, 1, NULL, 10);
+	a = do_sync(s, "sam", &(struct store_sync_have){id, 0, 4}, 1, NULL, 10);
 	ok(a->count == 0, "a group of which the member has deleted all");
 }
 
@@ -311,15 +266,16 @@ static void test_sync_walk(void)
 	uint64_t listed = (uint64_t)db_sql("SELECT MAX(conversation_id) FROM members WHERE user_id='wim'");
 	const struct store_sync_have have = {listed, 3, 0};
 	do {
-		a = sync_as("wim", &have, 1, &since, 2);
+		a = do_sync(s, "wim", &have, 1, &since, 2);
 		for (size_t i = 0; i < a->count; i++) {
-			const struct conversation *c = &a->item[i].c;
+			const struct conversation *c = &a->item[i].conversation;
 			bool is_group = conversation_is_group(c->id);
 			groups += is_group;
 			direct += !is_group;
-			wrong += c->id == listed || (is_group && (a->item[i].last != 3 ||
-								  a->item[i].first != (c->first_seq == 3 ? 3 : 2) ||
-								  a->item[i].has_more != (c->first_seq == 1)));
+			wrong += c->id == listed ||
+				 (is_group &&
+				  (last_of(&a->item[i]) != 3 || first_of(&a->item[i]) != (c->first_seq == 3 ? 3 : 2) ||
+				   a->item[i].has_more != (c->first_seq == 1)));
 		}
 		since = a->cursor;
 	} while (++calls < 10 && a->more);
@@ -328,7 +284,7 @@ static void test_sync_walk(void)
 		printf("#   %u groups, %u direct, %u wrong\n", groups, direct, wrong);
 	ok(calls == 3 && a->gone_count == 0, "in three calls");
 	db_sql("DELETE FROM members WHERE user_id='wim'");
-	a = sync_as("wim", &have, 1, &since, 2);
+	a = do_sync(s, "wim", &have, 1, &since, 2);
 	ok(a->gone_count == 1 && a->gone[0] == listed, "what the user was removed from is gone");
 }
 

@@ -10,6 +10,7 @@
 #include "db.h"
 #include "groups.h"
 #include "calls.h"
+#include "model.h"
 #include "../tap.h"
 
 enum { STORES = 2, USERS = 6, GROUPS = 3, OPS = 5000, BURST = 40, CHECKS = 10 };
@@ -19,30 +20,6 @@ static const enum group_role roles[USERS] = {GROUP_OWNER,  GROUP_ADMIN,	 GROUP_A
 
 static struct store *store[STORES];
 static uint64_t group[GROUPS];
-static unsigned retries, deadlocks, batches, ops_done;
-
-static void on_retry(const char *why, void *ctx)
-{
-	retries++;
-	deadlocks += strcmp(why, "deadlock") == 0;
-}
-
-static void on_batch(unsigned ops, unsigned sends, uint64_t usecs, void *ctx)
-{
-	batches++;
-	ops_done += ops;
-}
-
-static uint64_t seed = 88172645463325252u;
-
-static unsigned pick(unsigned n)
-{
-	seed ^= seed << 13;
-	seed ^= seed >> 7;
-	seed ^= seed << 17;
-	return (unsigned)((seed >> 33) % n);
-}
-
 enum kind { SEND, REPEAT, DIRECT, RECALL, DELETE, READ };
 struct op {
 	enum kind kind;
@@ -229,7 +206,6 @@ static void add_up(struct told *t)
 
 int main(void)
 {
-	static const struct store_observer obs = {.retry = on_retry, .batch = on_batch};
 	db_start();
 	struct conf *c = db_conf("tidings");
 	db_migrate(c);
@@ -241,7 +217,7 @@ int main(void)
 	}
 	base = event_base_new();
 	for (int i = 0; i < STORES; i++) {
-		store[i] = store_new(base, c, &obs, NULL);
+		store[i] = store_new(base, c, &model_observer, NULL);
 		wait_up(store[i]);
 	}
 	held_ms = clock_mono_ms();

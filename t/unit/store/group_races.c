@@ -190,16 +190,6 @@ enum { OPS = 1500, PEOPLE = 8, GROUPS = 3 };
 static const char *const people[PEOPLE] = {"p0", "p1", "p2", "p3", "p4", "p5", "p6", "p7"};
 static struct done random_done[OPS];
 static struct sent_answer random_sent[OPS];
-static uint64_t seed = 88172645463325252u;
-
-static unsigned pick(unsigned n)
-{
-	seed ^= seed << 13;
-	seed ^= seed >> 7;
-	seed ^= seed << 17;
-	return (unsigned)((seed >> 33) % n);
-}
-
 static struct store_group_op random_op(uint64_t id, const char *code)
 {
 	/* An owner who leaves last would end it too soon. */

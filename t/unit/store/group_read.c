@@ -5,6 +5,7 @@
 
 #include "db.h"
 #include "calls.h"
+#include "lists.h"
 #include "group_rows.h"
 #include "../tap.h"
 
@@ -130,20 +131,11 @@ static void test_direct_mentions(void)
 
 #define RANDOM_GROUPS 24
 
-static unsigned rnd(unsigned below)
-{
-	static uint64_t state = 88172645463325252;
-	state ^= state << 13;
-	state ^= state >> 7;
-	state ^= state << 17;
-	return (unsigned)(state % below);
-}
-
 static void delete_at_random(uint64_t id, const char *user, unsigned last_seq)
 {
 	bool deleted[128] = {0};
-	for (unsigned n = rnd(4); n > 0; n--)
-		for (unsigned i = 1 + rnd(last_seq), k = rnd(9); i <= last_seq && k > 0; i++, k--)
+	for (unsigned n = pick(4); n > 0; n--)
+		for (unsigned i = 1 + pick(last_seq), k = pick(9); i <= last_seq && k > 0; i++, k--)
 			deleted[i] = true;
 	for (unsigned i = 1, first = 0; i <= last_seq + 1; i++) {
 		if (i <= last_seq && deleted[i] && first == 0) {
@@ -157,14 +149,14 @@ static void delete_at_random(uint64_t id, const char *user, unsigned last_seq)
 
 static uint64_t group_at_random(const char *user)
 {
-	unsigned last_seq = 1 + rnd(100), joined = 1 + rnd(last_seq), read = joined + rnd(last_seq - joined + 1);
-	uint64_t id = group_new("zed", last_seq, rnd(5) * 100);
-	group_join(id, user, GROUP_MEMBER, joined, rnd(2) ? joined : 1, read);
-	for (unsigned n = rnd(12); n > 0; n--)
-		group_recall(id, 1 + rnd(last_seq));
-	for (unsigned n = rnd(6); n > 0; n--) {
-		const char *whom = rnd(3) ? user : rnd(2) ? "*" : "zed";
-		unsigned seq = 1 + rnd(last_seq);
+	unsigned last_seq = 1 + pick(100), joined = 1 + pick(last_seq), read = joined + pick(last_seq - joined + 1);
+	uint64_t id = group_new("zed", last_seq, pick(5) * 100);
+	group_join(id, user, GROUP_MEMBER, joined, pick(2) ? joined : 1, read);
+	for (unsigned n = pick(12); n > 0; n--)
+		group_recall(id, 1 + pick(last_seq));
+	for (unsigned n = pick(6); n > 0; n--) {
+		const char *whom = pick(3) ? user : pick(2) ? "*" : "zed";
+		unsigned seq = 1 + pick(last_seq);
 		if (db_sql("SELECT COUNT(*) FROM mentions WHERE user_id='%s' AND conversation_id=%llu AND seq=%u", whom,
 			   (unsigned long long)id, seq) == 0)
 			group_mention(id, whom, seq);
@@ -239,36 +231,6 @@ static void test_total_of_many(void)
 
 /* ---- the list ---- */
 
-struct list_answer {
-	bool done;
-	enum store_status status;
-	struct conversation c[101];
-	size_t count;
-	bool has_more;
-	struct store_cursor next;
-};
-
-static void on_conversations(const struct store_conversations *r, void *arg)
-{
-	struct list_answer *a = arg;
-	a->status = r->status;
-	a->count = r->count;
-	a->has_more = r->has_more;
-	a->next = r->next;
-	for (size_t i = 0; i < r->count; i++)
-		a->c[i] = keep_conversation(&r->item[i]);
-	answered(&a->done);
-}
-
-static struct list_answer *conversations(const char *user, unsigned limit, struct store_cursor after)
-{
-	static struct list_answer a;
-	a = (struct list_answer){0};
-	store_list_conversations(s, str_from(user), limit, after, on_conversations, &a);
-	wait_for(&a.done);
-	return &a;
-}
-
 static void test_list(void)
 {
 	struct conversation all[64];
@@ -280,11 +242,11 @@ static void test_list(void)
 		db_befriend("rita", peer);
 		do_text(s, peer, "rita", "x", "list");
 		db_sql("UPDATE conversations SET sort_time=" AT("%u") " WHERE user1_id='%s' AND user2_id='rita'",
-		       rnd(6) * 100, peer);
+		       pick(6) * 100, peer);
 	}
 	unsigned wrong = 0, pages = 0;
 	for (bool more = true; more && count < 50; pages++) {
-		struct list_answer *a = conversations("rita", 3, after);
+		struct list_answer *a = do_list(s, "rita", 3, after);
 		for (size_t i = 0; i < a->count; i++)
 			all[count++] = a->c[i];
 		more = a->has_more;
@@ -303,9 +265,9 @@ static void test_list(void)
 			 c.has_last != all[i].has_last || c.first_seq != all[i].first_seq;
 	}
 	is_int(wrong, 0, "each as it is found by itself");
-	struct list_answer *a = conversations("rita", 100, (struct store_cursor){0});
+	struct list_answer *a = do_list(s, "rita", 100, (struct store_cursor){0});
 	ok(a->count == count && !a->has_more && a->c[count - 1].id == all[count - 1].id, "all at once");
-	ok(conversations("nobody", 5, (struct store_cursor){0})->count == 0, "nobody's is empty");
+	ok(do_list(s, "nobody", 5, (struct store_cursor){0})->count == 0, "nobody's is empty");
 }
 
 /* Of groups whose profiles or mentions alone are more than one answer may have. */
@@ -321,10 +283,10 @@ static void test_large_list(void)
 	};
 	for (size_t i = 0; i < ARRAY_LEN(large); i++) {
 		db_sql("%s", large[i]);
-		struct list_answer *a = conversations("lea", 20, (struct store_cursor){0});
+		struct list_answer *a = do_list(s, "lea", 20, (struct store_cursor){0});
 		size_t count = a->count;
 		ok(a->has_more && count >= 8 && count < 12, "a list ends where an answer is full");
-		a = conversations("lea", 20, a->next);
+		a = do_list(s, "lea", 20, a->next);
 		ok(count + a->count == 12 && !a->has_more, "and goes on there");
 	}
 }

@@ -9,35 +9,13 @@
 #include "core/clock.h"
 #include "db.h"
 #include "calls.h"
+#include "model.h"
 #include "../tap.h"
 
 enum { STORES = 2, USERS = 5, OPS = 6000, BURST = 40 };
 static const char *const users[USERS] = {"ann", "ben", "cid", "dot", "eve"};
 
 static struct store *store[STORES];
-static unsigned retries, batches, ops_done;
-
-static void on_retry(const char *why, void *ctx)
-{
-	retries++;
-}
-
-static void on_batch(unsigned ops, unsigned sends, uint64_t usecs, void *ctx)
-{
-	batches++;
-	ops_done += ops;
-}
-
-static uint64_t seed = 88172645463325252u;
-
-static unsigned pick(unsigned n)
-{
-	seed ^= seed << 13;
-	seed ^= seed >> 7;
-	seed ^= seed << 17;
-	return (unsigned)((seed >> 33) % n);
-}
-
 enum kind { SEND, REPEAT, READ, RECALL, DELETE, READ_ALL, CREATE };
 struct op {
 	enum kind kind;
@@ -191,7 +169,6 @@ static void add_up(struct told *t)
 
 int main(void)
 {
-	static const struct store_observer obs = {.retry = on_retry, .batch = on_batch};
 	db_start();
 	struct conf *c = db_conf("tidings");
 	db_migrate(c);
@@ -200,7 +177,7 @@ int main(void)
 			db_befriend(users[i], users[k]);
 	base = event_base_new();
 	for (int i = 0; i < STORES; i++) {
-		store[i] = store_new(base, c, &obs, NULL);
+		store[i] = store_new(base, c, &model_observer, NULL);
 		wait_up(store[i]);
 	}
 	held_ms = clock_mono_ms();

@@ -6,6 +6,7 @@
 #include "core/clock.h"
 #include "db.h"
 #include "calls.h"
+#include "lists.h"
 #include "../tap.h"
 
 static struct store *s;
@@ -13,40 +14,17 @@ static _Atomic int64_t shift_ms;
 
 /* ---- lists ---- */
 
-struct list_answer {
+struct history_answer {
 	bool done;
 	enum store_status status;
-	struct conversation c[101];
 	struct message m[101];
 	size_t count;
 	bool has_more;
-	struct store_cursor next;
 };
-
-static void on_conversations(const struct store_conversations *r, void *arg)
-{
-	struct list_answer *a = arg;
-	a->status = r->status;
-	a->count = r->count;
-	a->has_more = r->has_more;
-	a->next = r->next;
-	for (size_t i = 0; i < r->count; i++)
-		a->c[i] = keep_conversation(&r->item[i]);
-	answered(&a->done);
-}
-
-static struct list_answer *conversations(const char *user, unsigned limit, struct store_cursor after)
-{
-	static struct list_answer a;
-	a = (struct list_answer){0};
-	store_list_conversations(s, str_from(user), limit, after, on_conversations, &a);
-	wait_for(&a.done);
-	return &a;
-}
 
 static void on_history(const struct store_history *r, void *arg)
 {
-	struct list_answer *a = arg;
+	struct history_answer *a = arg;
 	a->status = r->status;
 	a->count = r->count;
 	a->has_more = r->has_more;
@@ -55,10 +33,10 @@ static void on_history(const struct store_history *r, void *arg)
 	answered(&a->done);
 }
 
-static struct list_answer *history(const char *user, uint64_t id, uint64_t before, uint64_t after, unsigned limit)
+static struct history_answer *history(const char *user, uint64_t id, uint64_t before, uint64_t after, unsigned limit)
 {
-	static struct list_answer a;
-	a = (struct list_answer){0};
+	static struct history_answer a;
+	a = (struct history_answer){0};
 	store_list_messages(s, str_from(user), id, before, after, limit, on_history, &a);
 	wait_for(&a.done);
 	return &a;
@@ -96,7 +74,7 @@ static void test_conversations(void)
 	uint64_t seen[16];
 	size_t n = 0;
 	for (int pages = 0; pages < 10; pages++) {
-		struct list_answer *a = conversations("mm", 2, at);
+		struct list_answer *a = do_list(s, "mm", 2, at);
 		for (size_t i = 0; i < a->count; i++)
 			seen[n++] = a->c[i].id;
 		at = a->next;
@@ -108,7 +86,7 @@ static void test_conversations(void)
 	for (size_t i = 0; i < n; i++)
 		wrong += seen[i] != id[6 - i];
 	is_int(wrong, 0, "in the order of time and id, the newest first");
-	struct list_answer *a = conversations("mm", 100, (struct store_cursor){0});
+	struct list_answer *a = do_list(s, "mm", 100, (struct store_cursor){0});
 	ok(!a->has_more && a->count == 7, "or all at once");
 	ok(str_is(a->c[0].peer_nickname, "Zoë") && str_is(a->c[0].peer_avatar_url, "https://x/y"), "with profiles");
 	ok(a->c[1].peer_nickname.s == NULL && a->c[1].peer_avatar_url.s == NULL, "or without");
@@ -116,9 +94,9 @@ static void test_conversations(void)
 	   "and the last message");
 	struct message last = a->c[2].last;
 	do_change(store_delete, s, "mm", last.id);
-	a = conversations("mm", 100, (struct store_cursor){0});
+	a = do_list(s, "mm", 100, (struct store_cursor){0});
 	ok(!a->c[2].has_last && a->c[2].last_ms != 0, "one that was deleted is the last no more, but its time stays");
-	is_int(conversations("nobody", 5, (struct store_cursor){0})->count, 0, "who has none gets none");
+	is_int(do_list(s, "nobody", 5, (struct store_cursor){0})->count, 0, "who has none gets none");
 }
 
 static void test_history(void)
@@ -129,7 +107,7 @@ static void test_history(void)
 		ask_send(s, text_to(i % 2 ? "h1" : "h2", i % 2 ? "h2" : "h1", "x", NULL), &m[i]);
 	wait_for(&m[9].done);
 	uint64_t id = message_id_conversation(m[0].m.id);
-	struct list_answer *a = history("h1", id, 0, STORE_NO_AFTER, 4);
+	struct history_answer *a = history("h1", id, 0, STORE_NO_AFTER, 4);
 	ok(seqs_are(a->m, a->count, 7, 10) && a->has_more, "the newest, oldest first");
 	a = history("h1", id, 7, STORE_NO_AFTER, 6);
 	ok(seqs_are(a->m, a->count, 1, 6) && !a->has_more, "those before, to the beginning");
@@ -225,51 +203,6 @@ static void test_people(void)
 
 /* ---- catching up ---- */
 
-struct sync_answer {
-	bool done;
-	enum store_status status;
-	struct store_sync_item item[STORE_SYNC_ITEMS_MAX];
-	size_t count;
-	struct store_cursor cursor;
-	bool more;
-};
-
-static void on_synced(const struct store_synced *r, void *arg)
-{
-	struct sync_answer *a = arg;
-	a->status = r->status;
-	a->count = r->count;
-	a->cursor = r->cursor;
-	a->more = r->more;
-	for (size_t i = 0; i < r->count; i++) {
-		const struct store_sync_item *from = &r->item[i];
-		struct store_sync_item *to = &a->item[i];
-		*to = *from;
-		to->conversation = keep_conversation(&from->conversation);
-		struct message *m = arena_alloc(&kept, from->message_count * sizeof(*m));
-		for (size_t k = 0; k < from->message_count; k++)
-			m[k] = keep_message(&from->message[k]);
-		to->message = m;
-		size_t size = from->change_count * sizeof(*from->change);
-		to->change = size != 0 ? memcpy(arena_alloc(&kept, size), from->change, size) : NULL;
-	}
-	answered(&a->done);
-}
-
-static struct sync_answer *sync_as(const char *user, const struct store_sync_have *have, size_t n,
-				   const struct store_cursor *since, unsigned limit)
-{
-	static struct sync_answer a;
-	a = (struct sync_answer){0};
-	struct store_sync_request p = {
-		.user = str_from(user), .have = have, .have_count = n, .has_since = since != NULL, .limit = limit};
-	if (since != NULL)
-		p.since = *since;
-	store_sync(s, &p, on_synced, &a);
-	wait_for(&a.done);
-	return &a;
-}
-
 static const struct store_sync_item *item_of(const struct sync_answer *a, uint64_t id)
 {
 	for (size_t i = 0; i < a->count; i++)
@@ -286,27 +219,27 @@ static void test_sync_listed(void)
 		ask_send(s, text_to("s2", "s1", "x", NULL), &m[i]);
 	wait_for(&m[11].done);
 	uint64_t id = message_id_conversation(m[0].m.id);
-	struct sync_answer *a = sync_as("s1", NULL, 0, NULL, 5);
+	struct sync_answer *a = do_sync(s, "s1", NULL, 0, NULL, 5);
 	ok(a->status == STORE_OK && a->count == 0 && !a->more && a->cursor.ms > 0, "nothing known: a first cursor");
 
 	struct store_sync_have have = {id, 3, 0};
-	a = sync_as("s1", &have, 1, NULL, 5);
+	a = do_sync(s, "s1", &have, 1, NULL, 5);
 	ok(a->count == 1 && seqs_are(a->item[0].message, a->item[0].message_count, 4, 8) && a->item[0].has_more,
 	   "the messages over what is there, oldest first");
 	ok(a->item[0].conversation.unread == 12 && a->item[0].conversation.last_seq == 12 && !a->more,
 	   "with the conversation");
 	have.seq = 8;
-	a = sync_as("s1", &have, 1, NULL, 5);
+	a = do_sync(s, "s1", &have, 1, NULL, 5);
 	ok(seqs_are(a->item[0].message, a->item[0].message_count, 9, 12) && !a->item[0].has_more, "the rest");
 	have.seq = 12;
-	is_int(sync_as("s1", &have, 1, NULL, 5)->count, 0, "and then nothing");
-	is_int(sync_as("mm", &have, 1, NULL, 5)->count, 0, "a foreign id is left out");
+	is_int(do_sync(s, "s1", &have, 1, NULL, 5)->count, 0, "and then nothing");
+	is_int(do_sync(s, "mm", &have, 1, NULL, 5)->count, 0, "a foreign id is left out");
 
 	do_change(store_recall, s, "s2", m[0].m.id);
 	do_change(store_read_message, s, "s1", m[1].m.id);
 	do_change(store_delete, s, "s2", m[2].m.id);
 	do_change(store_delete, s, "s1", m[3].m.id);
-	a = sync_as("s1", &have, 1, NULL, 5);
+	a = do_sync(s, "s1", &have, 1, NULL, 5);
 	const struct store_sync_item *item = &a->item[0];
 	is_int(item->change_count, 3, "changes: all but the other side's deletion");
 	ok(item->change[0].kind == CHANGE_RECALLED && item->change[0].message_id == m[0].m.id &&
@@ -315,17 +248,17 @@ static void test_sync_listed(void)
 	ok(item->change[1].kind == CHANGE_READ && item->change[1].change_seq == 2, "read");
 	ok(item->change[2].kind == CHANGE_DELETED && item->change[2].change_seq == 4, "one's own deletion");
 	ok(item->message_count == 0 && !item->has_more && item->conversation.change_seq == 4, "and no message");
-	a = sync_as("s1", &have, 1, NULL, 2);
+	a = do_sync(s, "s1", &have, 1, NULL, 2);
 	ok(a->item[0].change_count == 2 && a->item[0].has_more, "changes are cut too");
 	have.change_seq = 4;
-	is_int(sync_as("s1", &have, 1, NULL, 5)->count, 0, "and then nothing");
+	is_int(do_sync(s, "s1", &have, 1, NULL, 5)->count, 0, "and then nothing");
 
 	/* The newest ones were deleted on another device: they will never come, and must not be waited for. */
 	have = (struct store_sync_have){id, 11, 5};
 	do_change(store_delete, s, "s1", m[11].m.id);
-	is_int(sync_as("s1", &have, 1, NULL, 5)->count, 0, "what the caller has deleted is not a difference");
+	is_int(do_sync(s, "s1", &have, 1, NULL, 5)->count, 0, "what the caller has deleted is not a difference");
 	have = (struct store_sync_have){id, 10, 5};
-	a = sync_as("s1", &have, 1, NULL, 5);
+	a = do_sync(s, "s1", &have, 1, NULL, 5);
 	ok(a->count == 1 && seqs_are(a->item[0].message, a->item[0].message_count, 11, 11), "the one before is");
 }
 
@@ -335,7 +268,7 @@ static void test_sync_walk(void)
 	static struct sent_answer m[N];
 	static int times[N];
 	char peer[16];
-	struct store_cursor cursor = sync_as("w", NULL, 0, NULL, 5)->cursor;
+	struct store_cursor cursor = do_sync(s, "w", NULL, 0, NULL, 5)->cursor;
 	for (int i = 0; i < N; i++) {
 		snprintf(peer, sizeof(peer), "%c%03d", i % 2 ? 'a' : 'z', i);
 		db_befriend("w", peer);
@@ -350,7 +283,7 @@ static void test_sync_walk(void)
 	int pages = 0;
 	struct sync_answer *a;
 	do {
-		a = sync_as("w", NULL, 0, &cursor, 5);
+		a = do_sync(s, "w", NULL, 0, &cursor, 5);
 		for (int i = 0; i < N; i++)
 			times[i] += item_of(a, message_id_conversation(m[i].m.id)) != NULL;
 		cursor = a->cursor;
@@ -369,11 +302,11 @@ static void test_sync_walk(void)
 	for (int i = 0; i < STORE_SYNC_LISTED_MAX; i++)
 		have[i] = (struct store_sync_have){message_id_conversation(m[i].m.id), 1, 0};
 	cursor = (struct store_cursor){m[0].m.created_ms - 1000, 0};
-	a = sync_as("w", have, STORE_SYNC_LISTED_MAX, &cursor, 5);
+	a = do_sync(s, "w", have, STORE_SYNC_LISTED_MAX, &cursor, 5);
 	ok(a->count == N - STORE_SYNC_LISTED_MAX && !a->more, "listed ones that are up to date are not walked to");
 	for (int i = 0; i < STORE_SYNC_LISTED_MAX; i++)
 		have[i].seq = 0;
-	a = sync_as("w", have, STORE_SYNC_LISTED_MAX, &cursor, 5);
+	a = do_sync(s, "w", have, STORE_SYNC_LISTED_MAX, &cursor, 5);
 	ok(a->count == 100 && a->more, "of 200 that differ 100 come");
 	ok(a->cursor.ms == cursor.ms && (a->cursor.id & CONVERSATION_ID_MAX) == cursor.id,
 	   "and the walk has not moved");
@@ -404,7 +337,7 @@ static void test_sync_recalls(void)
 	int pages = 0;
 	struct sync_answer *a;
 	do {
-		a = sync_as("v", NULL, 0, &cursor, 5);
+		a = do_sync(s, "v", NULL, 0, &cursor, 5);
 		met = met || item_of(a, message_id_conversation(other.m.id)) != NULL;
 		cursor = a->cursor;
 		pages++;
@@ -445,7 +378,7 @@ static void test_sync_bytes(void)
 	size_t largest = 0;
 	int pages = 0;
 	do {
-		a = sync_as("x", NULL, 0, &cursor, 100);
+		a = do_sync(s, "x", NULL, 0, &cursor, 100);
 		size_t bytes = 0;
 		for (size_t i = 0; i < a->count; i++) {
 			for (size_t k = 0; k < a->item[i].message_count; k++)
@@ -474,7 +407,7 @@ static void test_sync_bytes(void)
 	struct store_sync_have have = {message_id_conversation(many[0].m.id), 0, 0};
 	pages = 0;
 	do {
-		a = sync_as("y", &have, 1, NULL, 100);
+		a = do_sync(s, "y", &have, 1, NULL, 100);
 		if (a->count == 0)
 			break;
 		size_t n = a->item[0].message_count;
@@ -484,7 +417,7 @@ static void test_sync_bytes(void)
 	} while (++pages < 5);
 	is_int(have.seq, 100, "to its end");
 	cursor = (struct store_cursor){many[0].m.created_ms - 1000, 0};
-	a = sync_as("y", NULL, 0, &cursor, 100);
+	a = do_sync(s, "y", NULL, 0, &cursor, 100);
 	size_t n = a->count == 1 ? a->item[0].message_count : 0;
 	ok(n > 0 && a->item[0].has_more && seqs_are(a->item[0].message, n, 101 - n, 100),
 	   "of one not listed the newest come");
