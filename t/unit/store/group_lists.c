@@ -6,7 +6,7 @@
 #include "core/buf.h"
 #include "db.h"
 #include "calls.h"
-#include "group_rows.h"
+#include "groups.h"
 #include "../tap.h"
 
 static struct store *s;

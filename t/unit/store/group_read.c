@@ -6,7 +6,7 @@
 #include "db.h"
 #include "calls.h"
 #include "lists.h"
-#include "group_rows.h"
+#include "groups.h"
 #include "../tap.h"
 
 static struct store *s;
@@ -22,7 +22,7 @@ static void test_find(void)
 	       "UPDATE group_heads SET join_policy=2,history_policy=1,send_policy=1,add_policy=1,slow_mode_secs=30,"
 	       "change_seq=3,dissolved_at=" AT("500") " WHERE id=%llu",
 	       (unsigned long long)id, (unsigned long long)id);
-	struct found_conversation f = find(s, "bob", id);
+	struct found_conversation f = do_find(s, "bob", id);
 	const struct conversation *c = &f.c;
 	const struct group *g = &c->group;
 	ok(f.status == STORE_OK && c->id == id && strcmp(c->user, "bob") == 0, "a member finds the group");
@@ -40,11 +40,11 @@ static void test_find(void)
 	ok(c->has_last && message_id_seq(c->last.id) == 10 && c->last.to[0] == '\0' && !c->last.is_read &&
 		   c->last.read_ms == 0 && c->last_ms == c->sort_ms,
 	   "the newest message, which is to nobody");
-	f = find(s, "ann", id);
+	f = do_find(s, "ann", id);
 	ok(f.c.group.role == GROUP_OWNER && f.c.unread == 0 && f.c.first_seq == 1, "another sees their own");
-	is_int(find(s, "eve", id).status, STORE_NOT_FOUND, "who is no member does not");
-	is_int(find(s, "ann", id + 1000).status, STORE_NOT_FOUND, "no such group");
-	is_int(find(s, "ann", UINT64_MAX).status, STORE_NOT_FOUND, "no such id");
+	is_int(do_find(s, "eve", id).status, STORE_NOT_FOUND, "who is no member does not");
+	is_int(do_find(s, "ann", id + 1000).status, STORE_NOT_FOUND, "no such group");
+	is_int(do_find(s, "ann", UINT64_MAX).status, STORE_NOT_FOUND, "no such id");
 }
 
 static void test_last(void)
@@ -53,25 +53,26 @@ static void test_last(void)
 	group_join(id, "ann", GROUP_OWNER, 1, 1, 10);
 	group_join(id, "bob", GROUP_MEMBER, 8, 8, 8);
 	group_delete(id, "ann", 2, 3);
-	struct conversation c = find(s, "ann", id).c;
+	struct conversation c = do_find(s, "ann", id).c;
 	is_int(message_id_seq(c.last.id), 10, "a run before the newest message does not matter");
 	group_delete(id, "ann", 7, 10);
-	c = find(s, "ann", id).c;
+	c = do_find(s, "ann", id).c;
 	ok(c.has_last && message_id_seq(c.last.id) == 6, "the message before the run is the newest one");
-	ok(c.last_ms == find(s, "bob", id).c.last_ms && c.last_ms != 0, "the time is still that of the newest of all");
+	ok(c.last_ms == do_find(s, "bob", id).c.last_ms && c.last_ms != 0,
+	   "the time is still that of the newest of all");
 	group_delete(id, "bob", 8, 10);
-	c = find(s, "bob", id).c;
+	c = do_find(s, "bob", id).c;
 	ok(!c.has_last && c.last_ms != 0 && c.unread == 0,
 	   "what is before the first one that the member may see is none");
 	db_sql("UPDATE deletions SET first_seq=1 WHERE user_id='ann' AND conversation_id=%llu AND first_seq=7;"
 	       "DELETE FROM deletions WHERE user_id='ann' AND conversation_id=%llu AND first_seq=2",
 	       (unsigned long long)id, (unsigned long long)id);
-	ok(!find(s, "ann", id).c.has_last, "all deleted");
+	ok(!do_find(s, "ann", id).c.has_last, "all deleted");
 }
 
 static void counts_are(const char *user, uint64_t id, unsigned unread, unsigned mentions, const char *what)
 {
-	struct conversation c = find(s, user, id).c;
+	struct conversation c = do_find(s, user, id).c;
 	ok(c.unread == unread && c.mentions == mentions, "%s", what);
 	if (c.unread != unread || c.mentions != mentions)
 		printf("#   %llu unread, %llu mentions\n", (unsigned long long)c.unread,
@@ -124,7 +125,7 @@ static void test_direct_mentions(void)
 	counts_are("dan", id, 2, 1, "but in those read, read alone, recalled and deleted");
 	struct count_answer total = do_count(s, "dan");
 	ok(total.count == 2 && total.mentions == 1, "likewise in the total");
-	ok(find(s, "dan", id).c.first_seq == 1, "all of a direct conversation may be seen");
+	ok(do_find(s, "dan", id).c.first_seq == 1, "all of a direct conversation may be seen");
 }
 
 /* ---- random groups, and a recount ---- */
@@ -188,7 +189,7 @@ static void test_recount(void)
 	unsigned long long unread = 0, mentions = 0, n;
 	for (int i = 0; i < RANDOM_GROUPS; i++) {
 		id[i] = group_at_random("rita");
-		struct conversation c = find(s, "rita", id[i]).c;
+		struct conversation c = do_find(s, "rita", id[i]).c;
 		unread += n = (unsigned long long)recount("rita", id[i], "1");
 		wrong += n != c.unread;
 		mentions += n = (unsigned long long)recount("rita", id[i], MENTIONS);
@@ -260,7 +261,7 @@ static void test_list(void)
 	is_int(wrong, 0, "by time and id");
 	wrong = 0;
 	for (size_t i = 0; i < count; i++) {
-		struct conversation c = find(s, "rita", all[i].id).c;
+		struct conversation c = do_find(s, "rita", all[i].id).c;
 		wrong += c.unread != all[i].unread || c.mentions != all[i].mentions || c.last.id != all[i].last.id ||
 			 c.has_last != all[i].has_last || c.first_seq != all[i].first_seq;
 	}

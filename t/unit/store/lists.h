@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Lists of conversations and catching up, for tests: what an answer lends is copied. Each answer is good until the
- * next. */
+/* Lists of conversations, catching up and one conversation, for tests: what an answer lends is copied. Each answer is
+ * good until the next. */
 #ifndef TIDINGS_T_STORE_LISTS_H
 #define TIDINGS_T_STORE_LISTS_H
 
@@ -87,6 +87,31 @@ static inline struct sync_answer *do_sync(struct store *s, const char *user, con
 	store_sync(s, &p, on_synced, &a);
 	wait_for(&a.done);
 	return &a;
+}
+
+/* ---- one ---- */
+
+struct found_conversation {
+	bool done;
+	enum store_status status;
+	struct conversation c;
+};
+
+static inline void on_found(enum store_status status, const struct conversation *c, void *arg)
+{
+	struct found_conversation *a = arg;
+	a->status = status;
+	if (c != NULL)
+		a->c = keep_conversation(c);
+	answered(&a->done);
+}
+
+static inline struct found_conversation do_find(struct store *s, const char *user, uint64_t id)
+{
+	struct found_conversation a = {0};
+	store_find_conversation(s, str_from(user), id, on_found, &a);
+	wait_for(&a.done);
+	return a;
 }
 
 #endif
