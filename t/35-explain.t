@@ -139,8 +139,10 @@ my @drive = (
 	},
 	delete => sub {
 		my @newest = map { $alice->post('/messages/send', text_to('u0001', 'x'))->json->{id} } 1 .. 2;
-		return ((map { $alice->delete("/messages/$_") } message(3), message(5), message(4), message(6), message(8), reverse(@newest), map({ message($_, $group + 2) } 2, 4, 3, 7)),
-			map { $alice->get("/messages/conversations/$cid/messages$_") } '?before=7&limit=1', '?after=2&limit=1');
+		# So the last one that alice sees was read together with later ones.
+		my $read = $t->api('u0001')->put("/messages/conversations/$cid/read", {});
+		return ($read, (map { $alice->delete("/messages/$_") } message(3), message(5), message(4), message(6), message(8), reverse(@newest), map({ message($_, $group + 2) } 2, 4, 3, 7)),
+			map { $alice->get("/messages/conversations$_") } '', "/$cid/messages?before=7&limit=1", "/$cid/messages?after=2&limit=1");
 	},
 	unread => sub { return $alice->get('/messages/unread-count') },
 	sync => sub {

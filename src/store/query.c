@@ -10,12 +10,12 @@
 	"c.id,c.user1_id,c.user2_id,c.last_seq,c.last_message_time,c.user1_unread,c.user2_unread,c.user1_read_seq,"    \
 	"c.user2_read_seq,c.change_seq,c.source_kind,c.source_id,c.created_at,c.sort_time"
 
-/* No mark is after the newest message, so its own is the last one. */
+/* No mark is after the newest message, so its own is the last one. That of another message is one of the details. */
 #define LAST_COLUMNS                                                                                                   \
 	MESSAGE_COLUMNS_WITH(                                                                                          \
 		"COALESCE(m.read_at,IF(m.id=(c.id<<28)+c.last_seq,(SELECT IF(r.up_to_seq>=c.last_seq,r.at,"            \
 		"NULL) FROM read_marks r WHERE r.conversation_id=c.id AND r.user_id=m.to_user_id ORDER BY "            \
-		"r.up_to_seq DESC LIMIT 1)," MESSAGE_MARK "))")
+		"r.up_to_seq DESC LIMIT 1),NULL))")
 
 /* "IF(c.user1_id='…',c.user1_<column>,c.user2_<column>)" */
 static void put_own(struct buf *text, struct str user, const char *column)

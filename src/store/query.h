@@ -28,6 +28,12 @@ void query_put_groups(struct buf *text, struct str from);
 void query_take_group(struct row *row, struct arena *a, struct view *out);
 
 /*
+ * Of a user's groups: twice any groups.max_per_user, as dissolved ones may come on top. With this as a limit MariaDB
+ * does not merge a derived table: it is read whole, and only it is sorted.
+ */
+#define QUERY_GROUPS_MAX 20000
+
+/*
  * The id of the newest message of a group that the member has not deleted, of members AS g and group_heads AS h. Where
  * the newest of all is deleted it is in the last run, and the message before that run is not deleted. It may be before
  * g.first_seq.
@@ -38,14 +44,16 @@ void query_take_group(struct row *row, struct arena *a, struct view *out);
 	"1))"
 
 /*
- * What is not in the rows of conversations: what has to be counted, and the profiles of peers. Both are read in one
- * round trip. All zeroes before it begins.
+ * What is not in the rows of conversations: what has to be counted, when the last message was read where it is not the
+ * newest of all, and the profiles of peers. It is read in one round trip. All zeroes before it begins.
  */
+enum details_stmt { DETAILS_COUNTS, DETAILS_MARKS, DETAILS_PEERS, DETAILS_STMTS };
 struct details {
 	struct view *view;
 	size_t count;
-	bool asked;	    /* the read's rows are the details' */
-	bool counts;	    /* the first statement counts */
+	bool asked;			       /* the read's rows are the details' */
+	enum details_stmt stmt[DETAILS_STMTS]; /* those that are asked */
+	unsigned stmt_count;
 	struct view **peer; /* of direct conversations, in the order of their peers */
 	size_t peer_count, peer_at;
 };

@@ -5,6 +5,7 @@
 
 #include <stdlib.h>
 
+#include "core/log.h"
 #include "store/sql.h"
 
 /* ---- what is counted ---- */
@@ -51,15 +52,18 @@ static void collect_peers(struct details *d, struct arena *a)
 	qsort(d->peer, d->peer_count, sizeof(struct view *), by_peer);
 }
 
-static void put_peers(struct buf *text, const struct details *d)
+static bool put_peers(struct buf *text, const struct details *d)
 {
 	bool first = true;
+	if (d->peer_count == 0)
+		return false;
 	sql_lit(text, "SELECT id,nickname,avatar_url FROM users FORCE INDEX (PRIMARY) WHERE id IN (");
 	for (size_t i = 0; i < d->peer_count; i++) {
 		sql_comma(text, &first);
 		sql_str(text, str_from(d->peer[i]->c.peer));
 	}
 	buf_append_char(text, ')');
+	return true;
 }
 
 /* Rows come in the order of names, mostly. */
@@ -85,7 +89,57 @@ static void take_profile(struct details *d, struct arena *a, struct row *row)
 	c->peer_avatar_url = arena_str(a, avatar_url);
 }
 
-/* ---- both ---- */
+/* ---- when the last message was read ---- */
+
+static bool needs_mark(const struct conversation *c)
+{
+	const struct message *m = &c->last;
+	uint64_t seq = message_id_seq(m->id);
+	if (conversation_is_group(c->id) || !c->has_last || m->is_read || seq == c->last_seq)
+		return false;
+	return seq <= (strcmp(m->to, c->user) == 0 ? c->read_seq : c->peer_read_seq);
+}
+
+static bool put_marks(struct buf *text, const struct details *d)
+{
+	bool first = true;
+	for (size_t i = 0; i < d->count; i++) {
+		const struct message *m = &d->view[i].c.last;
+		if (!needs_mark(&d->view[i].c))
+			continue;
+		buf_append_str(text, first ? STR_LIT("(SELECT ") : STR_LIT(" UNION ALL (SELECT "));
+		first = false;
+		sql_u64(text, i);
+		buf_append_char(text, ',');
+		row_put_mark(text, message_id_conversation(m->id), str_from(m->to), message_id_seq(m->id));
+		buf_append_char(text, ')');
+	}
+	return !first;
+}
+
+static void take_mark(struct details *d, struct row *row)
+{
+	uint64_t i = row_take_u64(row);
+	if (i < d->count)
+		row_take_mark(row, &d->view[i].c.last);
+}
+
+/* ---- all of it ---- */
+
+static bool put_stmt(struct buf *text, const struct details *d, enum details_stmt stmt)
+{
+	switch (stmt) {
+	case DETAILS_COUNTS:
+		return put_counts(text, d);
+	case DETAILS_MARKS:
+		return put_marks(text, d);
+	case DETAILS_PEERS:
+		return put_peers(text, d);
+	case DETAILS_STMTS:
+		break;
+	}
+	return false;
+}
 
 bool details_put(struct details *d, struct read *r, struct view *view, size_t n)
 {
@@ -94,13 +148,16 @@ bool details_put(struct details *d, struct read *r, struct view *view, size_t n)
 	d->count = n;
 	collect_peers(d, &r->arena);
 	buf_clear(&r->text);
-	d->counts = put_counts(&r->text, d);
-	if (d->peer_count == 0)
-		return d->counts;
-	if (d->counts)
-		buf_append_char(&r->text, ';');
-	put_peers(&r->text, d);
-	return true;
+	for (enum details_stmt stmt = 0; stmt < DETAILS_STMTS; stmt++) {
+		size_t len = r->text.len;
+		if (len != 0)
+			buf_append_char(&r->text, ';');
+		if (put_stmt(&r->text, d, stmt))
+			d->stmt[d->stmt_count++] = stmt;
+		else
+			r->text.len = len;
+	}
+	return d->stmt_count != 0;
 }
 
 void details_restart(struct details *d)
@@ -116,8 +173,11 @@ void details_restart(struct details *d)
 
 void details_row(struct details *d, struct arena *a, unsigned stmt, struct row *row)
 {
-	if (stmt == 0 && d->counts)
+	ASSERT(stmt < d->stmt_count);
+	if (d->stmt[stmt] == DETAILS_COUNTS)
 		take_count(d, a, row);
+	else if (d->stmt[stmt] == DETAILS_MARKS)
+		take_mark(d, row);
 	else
 		take_profile(d, a, row);
 }

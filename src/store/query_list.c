@@ -11,10 +11,6 @@
 #include "store/query.h"
 #include "store/sql.h"
 
-/* Twice any groups.max_per_user, as dissolved ones may come on top. With a limit the derived table is not merged: it is
- * read whole, and only it is sorted. */
-#define GROUPS_MAX 20000
-
 enum { STMT_DIRECT, STMT_GROUPS, KINDS };
 
 /* Of one kind. */
@@ -106,7 +102,7 @@ static void put_groups(struct list *l)
 	buf_printf(&keys,
 		   " LIMIT %d) o ORDER BY sort_time DESC,id DESC LIMIT %u) k JOIN members g FORCE INDEX (PRIMARY) ON "
 		   "g.conversation_id=k.id AND g.user_id=",
-		   GROUPS_MAX, l->limit + 1);
+		   QUERY_GROUPS_MAX, l->limit + 1);
 	sql_str(&keys, l->read.user);
 	query_put_groups(text, (struct str){keys.data, keys.len});
 	buf_fini(&keys);

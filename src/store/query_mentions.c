@@ -13,9 +13,6 @@
 #include "store/sql.h"
 #include "store/store_priv.h"
 
-/* More groups than any user is in. It keeps the derived table from being merged, so that only it is sorted. */
-#define ALL_GROUPS 20000
-
 /* Places that are looked at together, where the first `limit` did not suffice; and how often that is done. */
 #define LOOK_AGAIN 100
 #define ROUNDS_MAX 20
@@ -118,7 +115,7 @@ static void build_find(struct list_mentions *l)
 	buf_printf(text,
 		   " AND h.all_seq>0 AND h.all_seq>=g.first_seq LIMIT %d) k WHERE at IS NOT NULL ORDER BY at DESC,"
 		   "id DESC LIMIT %u",
-		   ALL_GROUPS, l->look + 1);
+		   QUERY_GROUPS_MAX, l->look + 1);
 }
 
 static void build_of_all(struct list_mentions *l)

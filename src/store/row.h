@@ -29,13 +29,6 @@ enum group_role row_take_role(struct row *r);
 #define MESSAGE_COLUMNS_WITH(read_at)                                                                                  \
 	"m.id,m.from_user_id,m.to_user_id,m.message_type,m.content,m.media_url,m.extra,m.client_msg_id,"               \
 	"m.reply_to," read_at ",m.is_recalled,m.recalled_at,m.created_at,m.mentions"
-/*
- * The mark that a read of it together with those before it left. MariaDB finds it by passing over all marks before it,
- * as the range depends on the message's row: only for what is rare.
- */
-#define MESSAGE_MARK                                                                                                   \
-	"(SELECT r.at FROM read_marks r WHERE r.conversation_id=m.id>>28 AND r.user_id=m.to_user_id AND "              \
-	"r.up_to_seq>=(m.id&268435455) ORDER BY r.up_to_seq LIMIT 1)"
 /* Without the mark: it is looked for later, by a range of constants. */
 #define MESSAGE_COLUMNS MESSAGE_COLUMNS_WITH("m.read_at")
 /* Strings are copied into the arena. False where the row is null throughout (an outer join that found none). */

@@ -8,10 +8,6 @@
 
 #include "store/sql.h"
 
-/* Twice any groups.max_per_user, as dissolved ones may come on top. With a limit the derived table is not merged: only
- * it is sorted. */
-#define GROUPS_MAX 20000
-
 bool sync_is_direct(uint64_t id)
 {
 	return id < GROUP_ID_MIN;
@@ -82,7 +78,7 @@ static void put_walk_of_groups(struct buf *text, const struct sync *s)
 		"JOIN group_heads h FORCE INDEX (PRIMARY) ON h.id=g.conversation_id WHERE g.user_id=");
 	sql_str(text, s->user);
 	put_walk_condition(text, s, sync_is_group, "h.active_at", "h.id");
-	buf_printf(text, " LIMIT %d) o ORDER BY t,id LIMIT %d)", GROUPS_MAX, STORE_SYNC_ITEMS_MAX + 1);
+	buf_printf(text, " LIMIT %d) o ORDER BY t,id LIMIT %d)", QUERY_GROUPS_MAX, STORE_SYNC_ITEMS_MAX + 1);
 }
 
 /* Each source gives each conversation once, so that its limit cannot hide another one. */

@@ -9,6 +9,7 @@
 #include "core/clock.h"
 #include "db.h"
 #include "calls.h"
+#include "lists.h"
 #include "../tap.h"
 
 enum { LAST = 10000, READ_UP_TO = LAST - 10, FEW = 1000 };
@@ -146,6 +147,25 @@ static void test_reads(void)
 	is_cheap(&sent.m, 9984, "a look");
 }
 
+/* The newest of all is deleted for ann: the last one that she sees is one that bob has read. */
+static void test_last(void)
+{
+	for (unsigned seq = LAST; seq >= READ_UP_TO; seq--)
+		do_change(store_delete, s, "ann", message(seq));
+	begin();
+	struct list_answer *list = do_list(s, "ann", 10, (struct store_cursor){0});
+	ok(list->status == STORE_OK && list->count == 1 && list->c[0].has_last, "ann's list");
+	is_cheap(&list->c[0].last, READ_UP_TO - 1, "the list");
+	begin();
+	struct found_conversation f = do_find(s, "ann", id);
+	is_cheap(&f.c.last, READ_UP_TO - 1, "the conversation");
+	begin();
+	struct sync_answer *a = do_sync(s, "ann", &(struct store_sync_have){id, LAST - 20, 0}, 1, NULL, 1);
+	ok(a->count == 1, "catching up");
+	is_cheap(&a->item[0].conversation.last, READ_UP_TO - 1, "catching up");
+	ok(do_list(s, "bob", 10, (struct store_cursor){0})->c[0].last.id == message(LAST), "bob sees the newest");
+}
+
 int main(void)
 {
 	db_start();
@@ -157,6 +177,7 @@ int main(void)
 	make();
 	test_writes();
 	test_reads();
+	test_last();
 	is_int(answers_at_once, 0, "no answer came but from the loop");
 	store_free(&s);
 	event_base_free(base);
