@@ -33,10 +33,9 @@ bool id_user_valid(struct str s)
 	return !is_dot_segment(s);
 }
 
-bool id_invite_code_valid(struct str s)
+/* Could id_random() have made it? */
+static bool is_random_text(struct str s)
 {
-	if (s.s == NULL || s.len < 1 || s.len > INVITE_CODE_MAX)
-		return false;
 	for (size_t i = 0; i < s.len; i++) {
 		char c = s.s[i];
 		if (c != '-' && c != '_' && !(c >= '0' && c <= '9') && !(c >= 'A' && c <= 'Z') &&
@@ -44,6 +43,16 @@ bool id_invite_code_valid(struct str s)
 			return false;
 	}
 	return true;
+}
+
+bool id_invite_code_valid(struct str s)
+{
+	return s.s != NULL && s.len >= 1 && s.len <= INVITE_CODE_MAX && is_random_text(s);
+}
+
+bool id_worker_valid(struct str s)
+{
+	return s.s != NULL && s.len == WORKER_NAME_LEN && is_random_text(s);
 }
 
 bool id_client_msg_valid(struct str s)

@@ -23,6 +23,8 @@
 #define LOST_KEPT_MS 60000
 /* Several workers that come at once get one answer. */
 #define ANSWER_MS 50
+/* Far more than a cluster has: what else writes to Redis cannot make this worker remember more. */
+#define PEERS_MAX 4096
 
 struct peer_worker {
 	UT_hash_handle hh;
@@ -51,6 +53,11 @@ static void peer_fell_silent(struct live *live, struct peer_worker *p)
 	log_info("worker %.*s of the cluster fell silent", ORIGIN_LEN, p->origin);
 	p->lost = true;
 	peer_set_legacy(live, p, false);
+}
+
+/* However many fell silent at once: they are missed by the same sessions. */
+static void peers_missed(struct live *live)
+{
 	resync_all_spread(live);
 	/* It may have died between a commit and its words on the bus. */
 	memberships_again_all(live);
@@ -92,17 +99,22 @@ static void on_beat(struct wheel_timer *t)
 	struct live *live = container_of(t, struct live, beat);
 	int64_t now = clock_mono_ms();
 	struct peer_worker *p, *next;
+	bool missed = false;
 
 	session_end_expired(live);
 	/* While Redis is away nobody is heard: that says nothing about them. */
 	if (bus_is_up(live->bus)) {
 		publish_beat(live);
 		HASH_ITER (hh, live->peers, p, next) {
-			if (!p->lost && now - p->heard_ms >= BEAT_SILENCE_MS)
+			if (!p->lost && now - p->heard_ms >= BEAT_SILENCE_MS) {
 				peer_fell_silent(live, p);
-			else if (now - p->heard_ms >= LOST_KEPT_MS)
+				missed = true;
+			} else if (now - p->heard_ms >= LOST_KEPT_MS) {
 				peer_free(live, p);
+			}
 		}
+		if (missed)
+			peers_missed(live);
 	} else {
 		HASH_ITER (hh, live->peers, p, next)
 			p->heard_ms = now;
@@ -135,8 +147,11 @@ static struct peer_worker *peer_find(struct live *live, const char *origin)
 	return p;
 }
 
+/* NULL: too many are known. */
 static struct peer_worker *peer_new(struct live *live, const char *origin)
 {
+	if (HASH_COUNT(live->peers) >= PEERS_MAX)
+		return NULL;
 	struct peer_worker *p = xcalloc(1, sizeof(*p));
 	memcpy(p->origin, origin, ORIGIN_LEN);
 	p->heard_ms = clock_mono_ms();
@@ -147,7 +162,7 @@ static struct peer_worker *peer_new(struct live *live, const char *origin)
 void beat_worker_lost(struct live *live, const char *origin)
 {
 	if (peer_find(live, origin) == NULL)
-		peer_new(live, origin);
+		(void)peer_new(live, origin);
 }
 
 static void peer_clock_heard(struct live *live, struct str data)
@@ -166,13 +181,12 @@ static void peer_clock_heard(struct live *live, struct str data)
 		policy_clock_synced(live);
 }
 
+/* NULL: as for peer_new(). */
 static struct peer_worker *peer_get(struct live *live, struct str origin)
 {
 	struct peer_worker *p = peer_find(live, origin.s);
-	if (p == NULL) {
-		p = peer_new(live, origin.s);
+	if (p == NULL && (p = peer_new(live, origin.s)) != NULL)
 		beat_soon(live, ANSWER_MS);
-	}
 	return p;
 }
 
@@ -185,6 +199,8 @@ void beat_heard(struct live *live, struct str origin, struct str data)
 {
 	struct peer_worker *p = peer_get(live, origin);
 	uint64_t sent_us, version = 0;
+	if (p == NULL)
+		return;
 	p->heard_ms = clock_mono_ms();
 	p->lost = false;
 	if (!take_number(&data, &sent_us) || !take_number(&data, &version))

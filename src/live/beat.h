@@ -34,9 +34,9 @@ void beat_fini(struct live *live, bool in_doubt);
 void beat_subscribed(struct live *live);
 /* Our own came back through Redis: how long that took. */
 void beat_own_heard(struct live *live, struct str data);
-/* `origin` has ORIGIN_LEN characters. */
+/* `origin` is a worker's name; of more than 4096 others, the rest are not known. */
 void beat_heard(struct live *live, struct str origin, struct str data);
-/* It has said anything on any topic: it is known from then on, though its first heartbeat was before our time. */
+/* It has said anything on any topic: it is known from then on, even if its first heartbeat was before our time. */
 void beat_origin_heard(struct live *live, struct str origin);
 void beat_bye_heard(struct live *live, struct str origin);
 /* It has died: its silence will be noticed even if it was never heard. */

@@ -260,7 +260,7 @@ static bool read_incoming(const struct live *live, struct str data, struct incom
 	in->origin = (struct str){data.s + 1, ORIGIN_LEN};
 	in->data = (struct str){data.s + 1 + ORIGIN_LEN, data.len - 1 - ORIGIN_LEN};
 	in->own = memcmp(in->origin.s, live->origin, ORIGIN_LEN) == 0;
-	return true;
+	return id_worker_valid(in->origin);
 }
 
 /* What another version of this server says: what it means is lost, but clients can find out. */

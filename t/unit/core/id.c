@@ -37,6 +37,11 @@ static void test_lengths(void)
 	ok(id_user_valid(STR_LIT("...")) && id_user_valid(STR_LIT(".a")) && id_user_valid(STR_LIT("..a")) &&
 		   id_user_valid(STR_LIT("a..")) && id_client_msg_valid(STR_LIT("..")),
 	   "other ids may have dots");
+	ok(id_worker_valid(STR_LIT("azAZ09_-")), "a worker's name");
+	ok(!id_worker_valid(STR_LIT("azAZ09_")) && !id_worker_valid(STR_LIT("azAZ09_-a")) &&
+		   !id_worker_valid(STR_NULL) && !id_worker_valid(STR_LIT("azAZ09_.")) &&
+		   !id_worker_valid(STR_LIT("\0\0\0\0\0\0\0\0")),
+	   "and what is none");
 	ok(id_invite_code_valid(STR_LIT("azAZ09_-")) && id_invite_code_valid((struct str){text, 64}), "a code");
 	ok(!id_invite_code_valid((struct str){text, 65}) && !id_invite_code_valid(STR_LIT("")) &&
 		   !id_invite_code_valid(STR_NULL) && !id_invite_code_valid(STR_LIT("a.b")) &&

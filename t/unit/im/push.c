@@ -129,15 +129,16 @@ static void test_malformed(void)
 		other_publish("p:bob", str_from(bad[i]));
 		other_publish("all", str_from(bad[i]));
 	}
-	other_publish("u:bob", STR_LIT("\0\0\0\0\0\0\0\0\0"));
-	/* A worker of that name is not missed. */
-	other_publish("all", STR_LIT("B\0\0\0\0\0\0\0\0"));
+	/* No worker has such a name. */
+	other_publish("u:bob", STR_LIT("E\0\0\0\0\0\0\0\0{}"));
+	other_publish("u:bob", STR_LIT("Eworker.2{}"));
+	/* A kind that nobody knows. */
+	other_publish("u:bob", STR_LIT("\0" OTHER));
 	is_str(client_after(&bobs, "bob"), "", "what is no message is ignored");
 	is_int(live->friendship_changes, changes, "and changes nothing");
 	(void)client_rest(&bobs);
 	pass(1000);
 	other_says_text("u:bob", BUS_EVENT, "{\"n\":5}");
-	/* The one of kind 0. */
 	is_str(client_next(&bobs), RESYNC, "but that of a kind that we do not know: something may be missed");
 	is_str(client_next(&bobs), "{\"n\":5}", "and what is one comes");
 }

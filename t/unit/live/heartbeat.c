@@ -245,6 +245,26 @@ static void test_heard_elsewhere(void)
 	beat_bye_heard(&live, STR_LIT("worker09"));
 }
 
+/* Whatever writes to Redis: it makes this worker neither remember nor do without bound. */
+static void test_many(void)
+{
+	char name[ORIGIN_LEN + 1];
+	begin();
+	/* They are of the first version, which are counted. */
+	for (unsigned i = 0; i < 10000; i++) {
+		snprintf(name, sizeof(name), "x%07u", i);
+		beat_origin_heard(&live, str_from(name));
+		hear_text(name, "12345");
+	}
+	is_int(live.legacy_peers, 4096, "a bounded number of workers is known");
+	beat_worker_lost(&live, "worker04");
+	pass(BEAT_SILENCE_MS + 2 * BEAT_MS);
+	is_int(did.resyncs, 1, "those that fall silent at once are missed once");
+	is_int(did.rechecks, 1, "and looked for once");
+	pass(60000);
+	ok(live.peers == NULL, "and forgotten");
+}
+
 static void test_redis_away(void)
 {
 	begin();
@@ -384,6 +404,7 @@ int main(void)
 	test_answer();
 	test_silence();
 	test_heard_elsewhere();
+	test_many();
 	test_redis_away();
 	test_death();
 	test_versions();
