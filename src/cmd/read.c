@@ -45,7 +45,8 @@ static void push_read(struct request *r, const struct store_read *read)
 		group_fanout_owe(r, read->conversation_id);
 		group_push(live, read->conversation_id, place, event, asker);
 	} else {
-		push_to(live, request_user(r), place, event, asker);
+		/* Without a place: thousands of readers may be ahead of one message that is late. */
+		push_to(live, request_user(r), (struct push_place){.kind = BUS_EVENT}, event, asker);
 	}
 }
 

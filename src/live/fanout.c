@@ -26,6 +26,7 @@ struct queued {
 	size_t bytes;
 	uint64_t seq;
 	char except[SESSION_ID_LEN + 1];
+	char only[]; /* the user who alone is given it; "": all */
 };
 
 struct fanout {
@@ -97,15 +98,22 @@ static struct fanout *fanout_get(struct live_group *g)
 	return f;
 }
 
-static void enqueue(struct live_group *g, struct ws_frame *frame, const char *except_id, uint64_t seq)
+/* The events of single users leave the other half for those of all. */
+static bool has_room(const struct fanout *f, size_t bytes, bool for_one)
 {
-	struct fanout *f = fanout_get(g);
-	size_t *all = &g->live->groups.queued_bytes, bytes = ws_frame_bytes(frame, NULL, 0)->len;
-	if (f->count >= QUEUED_MAX || f->bytes + bytes > QUEUED_BYTES_MAX || *all + bytes > ALL_BYTES_MAX) {
-		f->missing = true;
-		return;
-	}
-	struct queued *q = xcalloc(1, sizeof(*q));
+	unsigned part = for_one ? 2 : 1;
+	return f->count < QUEUED_MAX / part && f->bytes + bytes <= QUEUED_BYTES_MAX / part &&
+	       f->group->live->groups.queued_bytes + bytes <= ALL_BYTES_MAX / part;
+}
+
+/* False: there is no room. */
+static bool enqueue(struct fanout *f, struct ws_frame *frame, const char *except_id, uint64_t seq, const char *only)
+{
+	size_t bytes = ws_frame_bytes(frame, NULL, 0)->len;
+	if (!has_room(f, bytes, only[0] != '\0'))
+		return false;
+	struct queued *q = xcalloc(1, sizeof(*q) + strlen(only) + 1);
+	memcpy(q->only, only, strlen(only) + 1);
 	q->frame = ws_frame_ref(frame);
 	q->bytes = bytes;
 	q->seq = seq;
@@ -114,15 +122,32 @@ static void enqueue(struct live_group *g, struct ws_frame *frame, const char *ex
 	TAILQ_INSERT_TAIL(&f->queue, q, entry);
 	f->count++;
 	f->bytes += bytes;
-	*all += bytes;
+	f->group->live->groups.queued_bytes += bytes;
+	return true;
 }
 
 void fanout_give(struct live_group *g, struct ws_frame *frame, const char *except_id, uint64_t seq)
 {
 	if (g->fanout == NULL && g->count <= SLICE)
 		give_to(g, 0, g->count, frame, except_id, seq);
-	else
-		enqueue(g, frame, except_id, seq);
+	else if (!enqueue(fanout_get(g), frame, except_id, seq, ""))
+		g->fanout->missing = true;
+}
+
+void fanout_give_one(struct live_group *g, struct user *u, struct ws_frame *frame, const char *except_id)
+{
+	if (g->fanout == NULL)
+		push_deliver(u, frame, except_id);
+	else if (!enqueue(g->fanout, frame, except_id, 0, u->id))
+		resync_user(g->live, str_from(u->id));
+}
+
+/* It is about what they did themselves, so it comes also to who has gone out since. */
+static void give_only(struct live *live, const struct queued *q)
+{
+	struct user *u = user_find(live, str_from(q->only));
+	if (u != NULL)
+		push_deliver(u, q->frame, name_or_null(q->except));
 }
 
 /* One slice of what waits for the group. */
@@ -132,6 +157,12 @@ static void give_slice(struct fanout *f)
 	struct queued *q;
 	uint32_t left = SLICE;
 	while (left != 0 && (q = TAILQ_FIRST(&f->queue)) != NULL) {
+		if (q->only[0] != '\0') {
+			give_only(g->live, q);
+			queued_free(f, q);
+			left--;
+			continue;
+		}
 		uint32_t from = group_member_after(g, f->at), end = g->count - from < left ? g->count : from + left;
 		give_to(g, from, end, q->frame, name_or_null(q->except), q->seq);
 		left -= end - from;

@@ -207,6 +207,12 @@ static void members_give(void *who, const struct feed_item *item)
 {
 	struct live_group *g = who;
 	const struct group_turn *turn = item->note;
+	if (turn != NULL && turn->for_one) {
+		struct user *u = user_find(g->live, str_from(turn->out));
+		if (u != NULL)
+			fanout_give_one(g, u, item->frame, item->except_id);
+		return;
+	}
 	if (turn != NULL)
 		group_turn_apply(g, turn, item->except_id);
 	fanout_give(g, item->frame, item->except_id, item->seq);
@@ -256,6 +262,21 @@ void group_deliver(struct live_group *g, const struct push_place *place, struct 
 		fanout_give(g, frame, except != NULL ? except->id : NULL, 0);
 	else
 		feed_deliver(g->live, &(struct feed_owner){&group_feed, g, &g->feeds}, place, frame, except, note);
+}
+
+void group_deliver_to(struct live *live, struct user *u, const struct push_place *place, struct ws_frame *frame,
+		      const struct session *except)
+{
+	struct live_group *g = group_find(live, message_id_conversation(place->message_id));
+	if (g == NULL || group_find_member(g, u) == NULL) {
+		push_deliver(u, frame, except != NULL ? except->id : NULL);
+		return;
+	}
+	size_t len = strlen(u->id) + 1;
+	struct group_turn *turn = xcalloc(1, sizeof(*turn) + len);
+	turn->for_one = true;
+	memcpy(turn->out, u->id, len);
+	group_deliver(g, place, frame, except, turn);
 }
 
 void group_resync(struct live_group *g)

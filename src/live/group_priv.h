@@ -60,6 +60,9 @@ void group_count_heard(struct live_group *g, uint64_t seq, uint64_t member_count
 /* `note`: a struct group_turn, which it takes, or NULL. */
 void group_deliver(struct live_group *g, const struct push_place *place, struct ws_frame *frame,
 		   const struct session *except, void *note);
+/* A change of a message in a group, of which that user alone is told; it does not come before the message. */
+void group_deliver_to(struct live *live, struct user *u, const struct push_place *place, struct ws_frame *frame,
+		      const struct session *except);
 /* All members are told to catch up. */
 void group_resync(struct live_group *g);
 /* The bus has confirmed the topic. */
@@ -70,16 +73,19 @@ void groups_link_down(struct live *live);
 
 /* To all members who may see that message; 0: to all. In the order of the calls. */
 void fanout_give(struct live_group *g, struct ws_frame *frame, const char *except_id, uint64_t seq);
+/* To that user alone, behind what waits for the members. */
+void fanout_give_one(struct live_group *g, struct user *u, struct ws_frame *frame, const char *except_id);
 void fanout_forget(struct live_group *g);
 void fanout_on_slice(struct loop_task *t);
 
 /* ---- group_wire.c ---- */
 
-/* What was done to a group by a system message; it takes effect when the message has its turn. */
+/* What goes with an event, and takes effect when that has its turn: what was done to the group by a system message. */
 struct group_turn {
 	uint64_t seq, member_count;
 	enum group_out reason;
 	bool dissolved;
+	bool for_one; /* nothing was done: only the user in `out` is given the event */
 	unsigned out_count;
 	char out[]; /* ids of users, each with its NUL */
 };

@@ -127,6 +127,8 @@ static void deliver(struct live *live, struct str user_id, struct push_place pla
 		return;
 	if (place.kind == BUS_EVENT)
 		push_deliver(u, frame, except != NULL ? except->id : NULL);
+	else if (place.kind == BUS_CHANGE && conversation_is_group(message_id_conversation(place.message_id)))
+		group_deliver_to(live, u, &place, frame, except);
 	else
 		feed_deliver(live, &(struct feed_owner){&push_user_feed, u, &u->feeds}, &place, frame, except, NULL);
 }

@@ -94,6 +94,39 @@ static void test_given(void)
 	end();
 }
 
+/* Bob deletes a message in one session before another worker has told of it. */
+static void test_for_one(void)
+{
+	char text[64];
+	begin();
+	other_sends(1);
+	is_str(client_next(&alice), "{\"m\":1}", "a message has come");
+	is_str(client_next(&bob), "{\"m\":1}", "to both");
+	push_to(live, STR_LIT("bob"), (struct push_place){BUS_CHANGE, message_id_make(TRIP, 2)}, STR_LIT("{\"d\":2}"),
+		NULL);
+	snprintf(text, sizeof(text), "%016llx{\"d\":3}", (unsigned long long)message_id_make(TRIP, 3));
+	other_says_text("u:bob", BUS_CHANGE, text);
+	is_str(client_after_group(&bob), "", "what one user did to a message does not come before it");
+	(void)client_next(&alice);
+	other_sends(2);
+	other_sends(3);
+	is_str(client_next(&bob), "{\"m\":2}", "the message comes");
+	is_str(client_next(&bob), "{\"d\":2}", "then what was done to it");
+	is_str(client_next(&bob), "{\"m\":3}", "likewise");
+	is_str(client_next(&bob), "{\"d\":3}", "where another worker tells of it");
+	is_str(client_next(&alice), "{\"m\":2}", "while the others are given the messages");
+	is_str(client_next(&alice), "{\"m\":3}", "and those alone");
+	is_str(client_after_group(&alice), "", "and nothing of what one user did");
+	(void)client_next(&bob);
+	kit_no_row("bob", TRIP);
+	other_tells_out("u:bob", 4);
+	is_str(client_next(&bob), LEFT("removed"), "who is no member any more");
+	push_to(live, STR_LIT("bob"), (struct push_place){BUS_CHANGE, message_id_make(TRIP, 9)}, STR_LIT("{\"d\":9}"),
+		NULL);
+	is_str(client_next(&bob), "{\"d\":9}", "waits for no message");
+	end();
+}
+
 static void test_database_away(void)
 {
 	row_count = 0;
@@ -435,6 +468,7 @@ int main(void)
 	conf->session.max = 8;
 	test_hello();
 	test_given();
+	test_for_one();
 	test_database_away();
 	test_in();
 	test_out();

@@ -78,6 +78,11 @@ void memberships_hurry(struct live *l, const struct user *u)
 {
 }
 
+struct user *user_find(struct live *l, struct str id)
+{
+	return atoi(id.s) < USERS_MAX ? users[atoi(id.s)] : NULL;
+}
+
 static int compare(const void *a, const void *b)
 {
 	uintptr_t x = (uintptr_t) * (struct user *const *)a, y = (uintptr_t) * (struct user *const *)b;
@@ -262,6 +267,38 @@ static void test_bound(void)
 	is_int(live.groups.queued_bytes, 0, "nothing is counted that is gone");
 }
 
+static void give_one(struct user *u, char event)
+{
+	struct ws_frame *frame = ws_frame_new((struct str){&event, 1});
+	fanout_give_one(large, u, frame, NULL);
+	ws_frame_unref(frame);
+}
+
+static void test_one(void)
+{
+	begin(SLICE + 1);
+	struct user *first = large->members[0].user, *last = large->members[SLICE].user;
+	give_one(last, 'a');
+	is_str(given[atoi(last->id)], "a", "what is for one user alone comes at once where nothing waits");
+	give(large, 'b', 1);
+	give_one(last, 'c');
+	give_one(first, 'c');
+	give(large, 'd', 1);
+	is_str(given[atoi(last->id)], "a", "else it waits");
+	turns(20);
+	is_str(given[atoi(last->id)], "abcd", "for what came before it");
+	is_str(given[atoi(first->id)], "bcd", "whether its user was given that early or late");
+	is_int(gifts, 1 + 2 * (SLICE + 1) + 2, "and nobody else is given it");
+	ok(large->fanout == NULL, "nothing waits then");
+	give(large, 'e', 1);
+	for (unsigned i = 0; i < QUEUED_MAX; i++)
+		give_one(last, 'f');
+	is_int(resyncs, QUEUED_MAX / 2 + 1, "one user cannot fill the queue: they are told to catch up instead");
+	give(large, 'g', 1);
+	is_int(resyncs, QUEUED_MAX / 2 + 1, "what is for all has its room");
+	group_end(&large);
+}
+
 int main(void)
 {
 	live.loop = loop_new();
@@ -278,6 +315,7 @@ int main(void)
 	test_come_and_go();
 	test_except();
 	test_bound();
+	test_one();
 	loop_free(&live.loop);
 	for (unsigned i = 0; i < USERS_MAX; i++)
 		free(users[i]);

@@ -210,6 +210,14 @@ void group_tell_left(struct user *u, uint64_t id, enum group_out reason, const c
 {
 }
 
+void push_deliver(struct user *u, struct ws_frame *frame, const char *except_id)
+{
+}
+
+void fanout_give_one(struct live_group *g, struct user *u, struct ws_frame *frame, const char *except_id)
+{
+}
+
 void feed_deliver(struct live *m, const struct feed_owner *owner, const struct push_place *place,
 		  struct ws_frame *frame, const struct session *except, void *note)
 {
