@@ -158,7 +158,7 @@ subtest 'profiles' => sub {
 	refused 'but nobody else finds one', $ann->get('/users/ghost'), 404, 'not_found';
 	is_shape $ghost->put('/users/me', {nickname => 'Boo'})->json, $PROFILE, 'until they make one';
 	is $ann->get('/users/ghost')->json->{nickname}, 'Boo', 'which is seen';
-	refused "nickname: $_->[0]", $ann->put('/users/me', {nickname => $_->[1]}), 400, 'invalid_argument', qr/nickname/ for ['empty', ''], ['too long', "\x{e9}" x 65], ['control', "a\x{7}"], ['no string', {}];
+	refused "nickname: $_->[0]", $ann->put('/users/me', {nickname => $_->[1]}), 400, 'invalid_argument', qr/nickname/ for ['empty', ''], ['too long', "\x{e9}" x 65], ['control', "a\x{7}"], ['control of two bytes', "a\x{9b}b"], ['line separator', "a\x{2028}b"], ['noncharacter', "a\x{fffe}b"], ['no string', {}];
 	refused "avatar_url: $_", $ann->put('/users/me', {avatar_url => $_}), 400, 'invalid_argument', qr/avatar_url/ for 'javascript:alert(1)', 'https://', 'https://x/' . 'y' x 2040, 'https://x/ y', 17;
 	is $ann->put('/users/me', {nickname => "\x{4F60}" x 64})->status, 200, '64 characters of three bytes';
 	my %shown = ("  Ann\x{3000}" => 'Ann', "photo\x{202e}gpj.exe" => 'photogpj.exe', "\x{2067}\x{5d3}\x{5df}\x{2069}\x{200f}" => "\x{5d3}\x{5df}", "\x{1F468}\x{200d}\x{1F469}" => "\x{1F468}\x{200d}\x{1F469}");
@@ -171,7 +171,7 @@ subtest 'profiles' => sub {
 		refused 'nor to register with', $anyone->post('/users/register', {user_id => 'unseen', password => 'long enough', nickname => $_}), 400, 'invalid_argument', qr/nickname/;
 	}
 	is $anyone->post('/users/register', {user_id => 'seen', password => 'long enough', nickname => " \x{200e}Seen "})->json->{user}{nickname}, 'Seen', 'registering cleans it likewise';
-	my %other = ("a\x{202e}b " => 'ab', "\x{200b}" => undef, '' => undef);
+	my %other = ("a\x{202e}b " => 'ab', "a\x{9b}b\x{2028}" => 'ab', "\x{200b}" => undef, '' => undef);
 	for (sort keys %other) {
 		$t->dbh->do("UPDATE users SET nickname = ? WHERE id = 'ann'", undef, $_);
 		is $ann->get('/users/me')->json->{nickname}, $other{$_}, 'one that another system wrote is shown so, too';

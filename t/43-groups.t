@@ -78,6 +78,7 @@ subtest 'refusals of making one' => sub {
 		['65 characters', {name => "\x{e9}" x 65}, qr/^name/], ['a control character', {name => "a\nb"}, qr/^name/], ['nothing to be seen', {name => " \x{200b}"}, qr/^name/],
 		['NUL', {name => "a\0"}, qr/^name/],
 		['about of 1,025', {name => 'x', about => 'y' x 1025}, qr/^about/], ['about that is an object', {name => 'x', about => {}}, qr/^about/], ['about with a bell', {name => 'x', about => "\a"}, qr/^about/],
+		['a line separator', {name => "a\x{2029}b"}, qr/^name/], ['about with a control of two bytes', {name => 'x', about => "a\x{85}b"}, qr/^about/],
 		['a picture elsewhere', {name => 'x', avatar_url => 'ftp://x/'}, qr/^avatar_url/], ['no picture', {name => 'x', avatar_url => 1}, qr/^avatar_url/],
 		['user_ids that is a string', {name => 'x', user_ids => 'bob'}, qr/^user_ids/], ['a number in it', {name => 'x', user_ids => ['bob', 7]}, qr/^user_ids\[1\]/],
 		['no user id in it', {name => 'x', user_ids => ['b b']}, qr/^user_ids\[0\]/], ['null in it', {name => 'x', user_ids => [undef]}, qr/^user_ids\[0\]/],

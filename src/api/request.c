@@ -366,17 +366,6 @@ bool request_needs_text(struct request *r, const char *name, struct str *out_r)
 	return true;
 }
 
-static bool has_control_character(struct str s, enum text_kind kind)
-{
-	for (size_t i = 0; i < s.len; i++) {
-		unsigned char c = (unsigned char)s.s[i];
-		bool breaks = kind == TEXT_LINES && (c == '\n' || c == '\t' || c == '\r');
-		if ((c < ' ' && !breaks) || c == 0x7f)
-			return true;
-	}
-	return false;
-}
-
 bool request_name(struct request *r, const char *name, size_t chars_max, enum text_kind kind, struct str *out_r)
 {
 	buf_clear(&r->live->scratch);
@@ -395,8 +384,9 @@ bool request_name_in(struct request *r, const char *name, size_t chars_max, enum
 		request_fail(r, PROBLEM_INVALID_ARGUMENT, "%s: must be of 1 to %zu characters", name, chars_max);
 		return false;
 	}
-	if (has_control_character(*out_r, kind)) {
-		request_fail(r, PROBLEM_INVALID_ARGUMENT, "%s: must not contain control characters", name);
+	if (utf8_has_control(*out_r, kind == TEXT_LINES)) {
+		request_fail(r, PROBLEM_INVALID_ARGUMENT,
+			     "%s: must not contain control characters, line separators or noncharacters", name);
 		return false;
 	}
 	*out_r = (struct str){space, utf8_name(*out_r, space)};

@@ -11,6 +11,13 @@ bool utf8_valid(const char *s, size_t len);
 size_t utf8_count(struct str s);
 
 /*
+ * Does a valid text have characters that no line of text has: control characters (U+0000 to U+001F, U+007F to U+009F),
+ * line and paragraph separators (U+2028, U+2029), noncharacters (U+FDD0 to U+FDEF, and the last two of each plane)?
+ * `lines`: those that end lines, and tabs, do not count.
+ */
+bool utf8_has_control(struct str s, bool lines);
+
+/*
  * A valid text without the characters that turn the direction of the text around them (those that utf8_name() drops):
  * they make exe look like jpg. Writes it to out, which has room for in.len bytes, and returns its bytes.
  */
@@ -18,7 +25,8 @@ size_t utf8_undirected(struct str in, char *out);
 
 /*
  * A valid text as it may be shown as a name: without the characters that turn the direction of the text around them
- * (U+061C, U+200E, U+200F, U+202A to U+202E, U+2066 to U+2069), and without white space at both ends. Writes it to out,
+ * (U+061C, U+200E, U+200F, U+202A to U+202E, U+2066 to U+2069), those of utf8_has_control() but ends of lines and tabs,
+ * and without white space at both ends. Writes it to out,
  * which has room for in.len bytes or is in.s itself, and returns its bytes. 0: nothing of it can be seen, for there are
  * only spaces, characters without width, and marks without a letter.
  */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Names as they may be shown. Decides which characters turn the direction of a text, and which cannot be seen. */
+/* Names as they may be shown. Decides which characters they cannot have, turn the direction of a text, cannot be seen.
+ */
 #include "core/base.h"
 #include "core/utf8.h"
 
@@ -92,6 +93,25 @@ static bool turns_direction(uint32_t c)
 	       (c >= 0x2066 && c <= 0x2069);
 }
 
+static bool is_control(uint32_t c, bool lines)
+{
+	if (c < ' ')
+		return !lines || (c != '\t' && c != '\n' && c != '\r');
+	return (c >= 0x7F && c <= 0x9F) || c == 0x2028 || c == 0x2029 || (c >= 0xFDD0 && c <= 0xFDEF) ||
+	       (c & 0xFFFE) == 0xFFFE;
+}
+
+bool utf8_has_control(struct str s, bool lines)
+{
+	uint32_t c;
+	for (const char *at = s.s, *end = s.s + s.len; at < end;) {
+		at += name_char(at, end, &c);
+		if (is_control(c, lines))
+			return true;
+	}
+	return false;
+}
+
 /* White space, and spaces without width. The joiners are not among them: at a word's end they shape its last letter. */
 static bool is_space(uint32_t c)
 {
@@ -137,7 +157,7 @@ size_t utf8_name(struct str in, char *out)
 		uint32_t c;
 		size_t n = name_char(at, end, &c);
 		bool space = is_space(c);
-		if (!turns_direction(c) && !(space && trimmed == 0)) {
+		if (!turns_direction(c) && !is_control(c, true) && !(space && trimmed == 0)) {
 			memmove(out + len, at, n);
 			len += n;
 			if (!space)

@@ -213,10 +213,7 @@ static int change_password(const struct ctl *ctl, const char *user)
 /* Cleans it as the server does. */
 static bool nickname_take(struct str s, char *out, struct str *out_r)
 {
-	bool valid = utf8_valid(s.s, s.len);
-	for (size_t i = 0; valid && i < s.len; i++)
-		valid = (unsigned char)s.s[i] >= ' ' && s.s[i] != 0x7f;
-	if (!valid || utf8_count(s) > NICKNAME_MAX)
+	if (!utf8_valid(s.s, s.len) || utf8_has_control(s, false) || utf8_count(s) > NICKNAME_MAX)
 		return false;
 	*out_r = (struct str){out, utf8_name(s, out)};
 	return out_r->len != 0;

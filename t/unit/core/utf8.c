@@ -217,9 +217,21 @@ static void test_names(void)
 		{"\u00AD", "", "a soft hyphen"},
 		{"\U000E0001\U000E0100", "", "tags and variations"},
 		{"\u0903", "", "a spacing mark alone"},
+		{"a\xC2\x80" "b\xC2\x85" "c\xC2\x9F" "d", "abcd", "controls of two bytes"},
+		{"a\u2028b\u2029c", "abc", "separators of lines and paragraphs"},
+		{"a\uFFFEb\uFFFFc\uFDD0d\U0001FFFEe\U0010FFFFf", "abcdef", "noncharacters"},
+		{"a\u00A0b\uFFFDc\uFDCFd\U00020000e", "a\u00A0b\uFFFDc\uFDCFd\U00020000e", "their neighbours"},
+		{"a\tb\r\nc\x07", "a\tb\r\nc", "ends of lines inside"},
 	};
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
 		is_name(cases[i].in, cases[i].want, cases[i].what);
+	ok(utf8_has_control(STR_LIT("a\nb"), false) && !utf8_has_control(STR_LIT("a\nb\tc\r"), true) &&
+		   utf8_has_control(STR_LIT("a\x1B"), true) && utf8_has_control(STR_LIT("a\x7F"), true) &&
+		   utf8_has_control(STR_LIT("\xC2\x85"), true) && utf8_has_control(STR_LIT("a\u2028"), true) &&
+		   utf8_has_control(STR_LIT("a\0b"), true) && utf8_has_control(STR_LIT("\uFFFFa"), true),
+	   "what no line has is found");
+	ok(!utf8_has_control(STR_LIT(""), false) && !utf8_has_control(STR_LIT("\u00A0\u202E\uFFFD \U0001F600"), false),
+	   "and nothing else");
 	char place[] = " \u202Eab ";
 	ok(utf8_name(str_from(place), place) == 2 && memcmp(place, "ab", 2) == 0, "in its own place");
 	char out[32];
