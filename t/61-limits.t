@@ -65,6 +65,19 @@ subtest 'requests of a user' => sub {
 	$u->stop;
 };
 
+subtest 'a search among members' => sub {
+	my $u = Tidings->start(workers => 1, conf => {limits => {requests_per_second => 1, requests_burst => 50}});
+	$u->befriend(qw(alice bob));
+	my $id = $u->group('alice', ['bob']);
+	my ($alice, $bob) = ($u->http('alice'), $u->http('bob'));
+	my @status = map { $bob->get("/groups/$id/members?query=a")->status } 1 .. 8;
+	is_deeply [@status[0 .. 3]], [(200) x 4], 'some can be made';
+	cmp_ok scalar(grep { $_ == 429 } @status), '>=', 1, 'but each costs as much as ten requests';
+	is $alice->get("/groups/$id/members?query=")->status, 400, 'one that is refused costs nothing';
+	is_deeply [map { $alice->get("/groups/$id/members")->status } 1 .. 30], [(200) x 30], 'nor more than one the list without a search';
+	$u->stop;
+};
+
 # What becomes of a connection that asks for something: the status of its answer, or "closed" where it ends without a byte
 # of one. Anything else is no refusal and ends the test.
 sub fate_of {

@@ -35,8 +35,8 @@ static bool within_budget(struct request *r)
 	const struct conf *conf = r->live->conf;
 	if (r->cmd->not_metered || r->cmd->access == ACCESS_ANYONE)
 		return true;
-	r->retry_ms = bucket_take(r->live->hub, 'r', r->user, conf->limits.requests_per_second,
-				  conf->limits.requests_burst, clock_mono_ms());
+	r->retry_ms = bucket_take_many(r->live->hub, 'r', r->user, r->tokens, conf->limits.requests_per_second,
+				       conf->limits.requests_burst, clock_mono_ms());
 	if (r->retry_ms == 0)
 		return true;
 	request_fail(r, PROBLEM_RATE_LIMITED, "more than %d requests a second", conf->limits.requests_per_second);

@@ -29,6 +29,7 @@ struct request *request_new_http(struct api *api, struct http_req *http, const s
 	struct request *r = xcalloc(1, sizeof(*r));
 	r->api = api;
 	r->live = api->live;
+	r->tokens = 1;
 	r->http = http;
 	r->cmd = cmd;
 	memcpy(r->user, claims->user_id, sizeof(r->user));
@@ -40,6 +41,7 @@ struct request *request_new_frame(struct api *api, struct session *s)
 {
 	struct request *r = xcalloc(1, sizeof(*r));
 	r->api = api;
+	r->tokens = 1;
 	r->live = api->live;
 	r->session = s;
 	snprintf(r->user, sizeof(r->user), "%s", s->user->id);

@@ -34,6 +34,7 @@ struct request {
 	char path_code[INVITE_CODE_MAX + 1]; /* {code} of a REST path */
 	bool may_notify;		     /* the token's scope contains notify */
 	const struct json *body;	     /* the JSON object, during check and proceed; NULL if there is none */
+	unsigned tokens;		     /* of limits.requests_per_second that it costs; `check` may raise it */
 	int64_t retry_ms;		     /* for rate_limited, and for muted; 0 and INT64_MAX: not known */
 	uint64_t fanout;		     /* tokens that it holds of the node's groups.fanout_per_second, */
 	uint64_t fanout_group;		     /* for a message to this group */

@@ -14,6 +14,8 @@
 /* In characters. */
 #define QUERY_MAX 64
 /* Beyond year 9999 the database has no times. */
+/* A search looks at all members, which takes the database 0.1 s in a group of 10,000: it counts as ten requests. */
+#define SEARCH_TOKENS 10
 #define TIME_MAX_MS INT64_C(253402300799999)
 
 static bool fail(struct request *r, const char *detail)
@@ -115,6 +117,7 @@ bool members_check(struct request *r, union command_args *a)
 	if (query->s == NULL)
 		return true;
 	size_t chars = utf8_count(*query);
+	r->tokens = SEARCH_TOKENS;
 	if (chars < 1 || chars > QUERY_MAX || memchr(query->s, '\0', query->len) != NULL) {
 		request_fail(r, PROBLEM_INVALID_ARGUMENT, "query: must be of 1 to %d characters", QUERY_MAX);
 		return false;

@@ -272,8 +272,8 @@ const struct conf_row conf_rows[] = {
 	 .help = "How many messages a user may send at once after a pause."},
 	{"limits", "requests_per_second", CONF_INT, AT(limits.requests_per_second), .def = "50", .min = 0, .max = MIB,
 	 .help = "How many other requests a user may make a second, on average, by HTTP and WebSocket together. Those "
-		 "above are answered 429 with Retry-After. Messages and notifications that are sent do not count. "
-		 "0: any number."},
+		 "above are answered 429 with Retry-After. Messages and notifications that are sent do not count; a "
+		 "search among the members of a group counts as ten. 0: any number."},
 	{"limits", "requests_burst", CONF_INT, AT(limits.requests_burst), .def = "500", .min = 1, .max = MIB,
 	 .help = "How many other requests a user may make at once after a pause."},
 	{"limits", "connections_per_minute", CONF_INT, AT(limits.connections_per_minute), .def = "0", .min = 0,
