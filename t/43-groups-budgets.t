@@ -34,6 +34,26 @@ subtest 'the fan-out of a node' => sub {
 	$t->stop;
 };
 
+subtest 'who may not send' => sub {
+	my $t = Tidings->start(workers => 1, conf => {session => {policy => 'multi'}, groups => {fanout_per_second => 3}});
+	$t->befriend(qw(alice bob carol));
+	my ($id, $other) = ($t->group('alice', ['bob']), $t->group('alice', ['carol']));
+	my ($alice, $bob, $carol) = map { $t->ws($_) } qw(alice bob carol);
+	wait_for('a member to be muted', sub { $t->http('alice')->put("/groups/$id/members/bob", {muted_until => '2099-01-01T00:00:00Z'})->status == 200 });
+	wait_for('a member who is muted to be refused for that', sub { $t->http('bob')->post('/messages/send', text_in("$id", 'x'))->status == 403 });
+	# The group's head is held, so the store cannot answer what is asked of it.
+	my $holder = $t->{stack}->dbh($t->{database});
+	$holder->do('START TRANSACTION');
+	$holder->do("SELECT id FROM group_heads WHERE id = $id FOR UPDATE");
+	my @waiting = map { $t->http('bob') } 1 .. 4;
+	$_->send_request(POST => '/messages/send', json => text_in("$id", 'y')) for @waiting;
+	wait_for('others to send meanwhile', sub { $t->http('carol')->post('/messages/send', text_in("$other", 'z'))->status == 201 });
+	$holder->do('ROLLBACK');
+	is_deeply [sort map { $_->response->status } @waiting], [(403) x 4], 'who is muted holds no tokens of the node meanwhile';
+	$_->abort for $alice, $bob, $carol;
+	$t->stop;
+};
+
 # How often it can be done at once, and the refusal.
 sub times_of {
 	my ($do) = @_;

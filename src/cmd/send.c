@@ -13,6 +13,8 @@
 #include "live/push.h"
 #include "live/session.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #define EXTRA_MAX 4096
@@ -156,6 +158,36 @@ bool send_check(struct request *r, union command_args *a)
 	return check_mentions(r, s, a->send.mention);
 }
 
+/* ---- who may not send to a group ---- */
+
+/* A member who was refused holds no tokens of the node's fan-out for so long, while the store looks again. */
+#define SILENCED_SECS 60.0
+
+struct silence {
+	char name[USER_ID_MAX + 24];
+};
+
+static struct silence silence_of(const struct request *r, uint64_t group_id)
+{
+	struct silence s;
+	snprintf(s.name, sizeof(s.name), "%s %" PRIu64, r->user, group_id);
+	return s;
+}
+
+static bool is_silenced(const struct request *r, uint64_t group_id)
+{
+	return bucket_wait(r->live->hub, 'q', silence_of(r, group_id).name, 1 / SILENCED_SECS, 1, clock_mono_ms()) != 0;
+}
+
+/* The refusals that all of the member's messages have alike, so nobody gets past the budget by them. */
+static void note_silence(const struct request *r, enum store_status status)
+{
+	if (r->fanout != 0 && (status == STORE_MUTED || status == STORE_SENDING_RESTRICTED ||
+			       status == STORE_SLOW_MODE || status == STORE_GROUP_DISSOLVED))
+		bucket_charge(r->live->hub, 'q', silence_of(r, r->fanout_group).name, 1, 1 / SILENCED_SECS, 1,
+			      clock_mono_ms());
+}
+
 /* ---- what becomes of it ---- */
 
 static void fail_send(struct request *r, const struct store_sent *result)
@@ -185,8 +217,10 @@ static void on_sent(const struct store_sent *result, void *arg)
 {
 	struct request *r = arg;
 	struct live *live = r->live;
-	if (result->status != STORE_UNCERTAIN && (result->status != STORE_OK || result->replayed))
+	if (result->status != STORE_UNCERTAIN && (result->status != STORE_OK || result->replayed)) {
+		note_silence(r, result->status);
 		group_fanout_give_back(r);
+	}
 	if (result->status != STORE_OK) {
 		fail_send(r, result);
 		return;
@@ -279,16 +313,25 @@ static struct addressed *addressed_new(struct request *r, const struct store_sen
 
 static void on_membership(enum store_status status, uint64_t count, void *arg);
 
+static bool fanout_allows(struct request *r, uint64_t id)
+{
+	if (!is_silenced(r, id))
+		return group_fanout_take(r, id);
+	r->retry_ms = group_wait_fanout(r->live, id);
+	return r->retry_ms == 0;
+}
+
 /*
  * Of the node's fan-out a member takes tokens, and is refused where there are none. A stranger takes none, but for a
  * few, and is refused by the store: so they do not learn which groups exist, and do not keep members from sending.
+ * Neither do members who are muted: they wait for tokens, but take none.
  */
 static void send_to_group(struct request *r, const struct store_send *p, enum group_known known)
 {
 	struct store *store = r->live->store;
 	uint64_t id = p->conversation_id;
 	bool may_take = known == GROUP_MEMBER_HERE || (known == GROUP_UNKNOWN && group_is_small(r->live, id));
-	if (known == GROUP_STRANGER || (may_take && group_fanout_take(r, id)))
+	if (known == GROUP_STRANGER || (may_take && fanout_allows(r, id)))
 		store_send(store, p, on_sent, r);
 	else if (known == GROUP_UNKNOWN)
 		store_is_member(store, request_user(r), id, on_membership, addressed_new(r, p, false));
