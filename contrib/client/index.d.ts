@@ -381,7 +381,7 @@ export interface Events {
     synced: Record<string, never>;
     /**
      * A conversation as the server shows it now: each at the first connection, later those that may have changed, and a
-     * group that the user has come into.
+     * group that the user has come into. Its last_message may be older than a message that was handed on before.
      */
     conversation: Conversation;
     /**
