@@ -296,8 +296,3 @@ void render_notification_members(struct json_out *o, const struct notification *
 	put_bool(o, "is_read", n->is_read);
 	put_time(o, "created_at", n->created_ms);
 }
-
-void render_next_cursor(struct json_out *o, uint64_t id)
-{
-	put_id_or_null(o, "next_cursor", id);
-}

@@ -43,7 +43,5 @@ void render_friend(struct json_out *o, const struct befriended *f, struct online
 void render_group_member_members(struct json_out *o, const struct group_member *m);
 void render_invite_members(struct json_out *o, const struct group_invite *i);
 void render_notification_members(struct json_out *o, const struct notification *n);
-/* The last member of a list; 0 is null. */
-void render_next_cursor(struct json_out *o, uint64_t id);
 
 #endif

@@ -21,17 +21,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define LIMIT_MAX 100
-
 struct request *request_new_http(struct api *api, struct http_req *http, const struct command *cmd,
 				 const struct token_claims *claims)
 {
 	struct request *r = xcalloc(1, sizeof(*r));
 	r->api = api;
 	r->live = api->live;
-	r->tokens = 1;
 	r->http = http;
 	r->cmd = cmd;
+	r->tokens = 1;
 	memcpy(r->user, claims->user_id, sizeof(r->user));
 	r->may_notify = token_has_scope(claims, TOKEN_SCOPE_NOTIFY);
 	return r;
@@ -41,9 +39,9 @@ struct request *request_new_frame(struct api *api, struct session *s)
 {
 	struct request *r = xcalloc(1, sizeof(*r));
 	r->api = api;
-	r->tokens = 1;
 	r->live = api->live;
 	r->session = s;
+	r->tokens = 1;
 	snprintf(r->user, sizeof(r->user), "%s", s->user->id);
 	session_hold(s);
 	return r;
@@ -158,18 +156,6 @@ void request_fail_write(struct request *r, enum store_status s, struct str a, st
 		push_resync(r->live, b);
 	}
 	request_fail_store(r, s);
-}
-
-struct json_out *request_begin_list(struct request *r, enum store_status s)
-{
-	if (s != STORE_OK) {
-		request_fail_store(r, s);
-		return NULL;
-	}
-	struct json_out *o = request_begin(r);
-	json_key(o, "items");
-	json_array(o);
-	return o;
 }
 
 struct json_out *request_begin(struct request *r)
@@ -519,53 +505,4 @@ bool request_query_text(struct request *r, const char *name, struct str *out_r)
 	if (found == 0)
 		*out_r = STR_NULL;
 	return found >= 0;
-}
-
-bool request_query_user_cursor(struct request *r, struct str *out_r)
-{
-	if (!request_query_text(r, "cursor", out_r))
-		return false;
-	if (out_r->s == NULL || id_user_valid(*out_r))
-		return true;
-	request_fail(r, PROBLEM_INVALID_ARGUMENT, "cursor: is not a cursor of this server");
-	return false;
-}
-
-bool request_query_limit(struct request *r, unsigned fallback, unsigned *out_r)
-{
-	uint64_t limit;
-	if (!request_query_u64(r, "limit", 1, LIMIT_MAX, fallback, &limit))
-		return false;
-	*out_r = (unsigned)limit;
-	return true;
-}
-
-void cursor_format(char out[CURSOR_LEN], struct store_cursor c)
-{
-	snprintf(out, CURSOR_LEN, "%" PRId64 "-%" PRIu64, c.ms, c.id);
-}
-
-bool request_parse_cursor(struct request *r, const char *name, struct str text, struct store_cursor *out_r)
-{
-	/* Beyond year 9999 the database has no times. */
-	const uint64_t last_ms = UINT64_C(253402300799999);
-	const char *dash = memchr(text.s, '-', text.len);
-	uint64_t ms, id;
-	if (dash == NULL || id_parse_u64((struct str){text.s, (size_t)(dash - text.s)}, &ms) != 0 || ms > last_ms ||
-	    id_parse_u64((struct str){dash + 1, text.len - (size_t)(dash + 1 - text.s)}, &id) != 0) {
-		request_fail(r, PROBLEM_INVALID_ARGUMENT, "%s: is not a cursor of this server", name);
-		return false;
-	}
-	*out_r = (struct store_cursor){.ms = (int64_t)ms, .id = id};
-	return true;
-}
-
-bool request_query_cursor(struct request *r, const char *name, struct store_cursor *out_r)
-{
-	struct str text;
-	int found = query_text(r, name, &text);
-	if (found < 0)
-		return false;
-	*out_r = (struct store_cursor){0};
-	return found == 0 || request_parse_cursor(r, name, text, out_r);
 }

@@ -71,8 +71,6 @@ void request_fail_write(struct request *r, enum store_status s, struct str a, st
 
 /* Begins the answer's object (for a frame: a `result` with its ref); the caller writes members, then request_end. */
 struct json_out *request_begin(struct request *r);
-/* The same for a list, up to where its items are written; NULL where it could not be read, which is the answer then. */
-struct json_out *request_begin_list(struct request *r, enum store_status s);
 void request_end(struct request *r, int http_status);
 /* The answer to a send: the message, rendered already. */
 void request_ack(struct request *r, struct str message_json, bool replayed);
@@ -124,16 +122,7 @@ bool request_client_id(struct request *r, const char *name, struct str *out_r);
 /* A query parameter (REST) that is a number from min to max; fallback if it is not given. */
 bool request_query_u64(struct request *r, const char *name, uint64_t min, uint64_t max, uint64_t fallback,
 		       uint64_t *out_r);
-/* The parameter limit, from 1 to 100. */
-bool request_query_limit(struct request *r, unsigned fallback, unsigned *out_r);
 /* A text; absent where it is not given. */
 bool request_query_text(struct request *r, const char *name, struct str *out_r);
-/* The parameter cursor of a list in order of user id; absent where it is not given. */
-bool request_query_user_cursor(struct request *r, struct str *out_r);
-/* A cursor: all zeroes where not given. */
-bool request_query_cursor(struct request *r, const char *name, struct store_cursor *out_r);
-bool request_parse_cursor(struct request *r, const char *name, struct str text, struct store_cursor *out_r);
-#define CURSOR_LEN 48
-void cursor_format(char out[CURSOR_LEN], struct store_cursor c);
 
 #endif

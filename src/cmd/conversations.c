@@ -3,6 +3,7 @@
 #include "core/base.h"
 #include "cmd/cmd.h"
 
+#include "api/list.h"
 #include "api/render.h"
 
 #define CONVERSATIONS_LIMIT 20
@@ -12,36 +13,20 @@
 
 bool conversations_check(struct request *r, union command_args *a)
 {
-	return request_query_limit(r, CONVERSATIONS_LIMIT, &a->list.limit) &&
-	       request_query_cursor(r, "cursor", &a->list.after);
+	return list_query_limit(r, CONVERSATIONS_LIMIT, &a->list.limit) && list_query_cursor(r, &a->list.after);
 }
 
 static void on_conversations(const struct store_conversations *list, void *arg)
 {
 	struct request *r = arg;
-	struct json_out *o = r->live->out;
-	if (list->status != STORE_OK) {
-		request_fail_store(r, list->status);
-		return;
-	}
 	struct online_slots slots = {0};
-	json_begin(o, &slots.text);
-	json_object(o);
-	json_key(o, "items");
-	json_array(o);
+	struct json_out *o = list_begin_online(r, list->status, &slots);
+	char cursor[CURSOR_LEN];
+	if (o == NULL)
+		return;
 	for (size_t i = 0; i < list->count; i++)
 		render_conversation(o, &list->item[i], &slots);
-	json_array_end(o);
-	json_key(o, "next_cursor");
-	if (list->has_more) {
-		char cursor[CURSOR_LEN];
-		cursor_format(cursor, list->next);
-		json_cstr(o, cursor);
-	} else {
-		json_null(o);
-	}
-	json_object_end(o);
-	request_end_online(r, 200, &slots);
+	list_end_online(r, &slots, list->has_more ? list_cursor(cursor, list->next) : STR_NULL);
 }
 
 void conversations_proceed(struct request *r, const union command_args *a)
@@ -102,7 +87,7 @@ void create_proceed(struct request *r, const union command_args *a)
 bool history_check(struct request *r, union command_args *a)
 {
 	a->history.conversation_id = r->path_id;
-	if (!request_query_limit(r, MESSAGES_LIMIT, &a->history.limit) ||
+	if (!list_query_limit(r, MESSAGES_LIMIT, &a->history.limit) ||
 	    !request_query_u64(r, "before", 1, UINT64_MAX, 0, &a->history.before))
 		return false;
 	if (!request_query_u64(r, "after", 0, STORE_NO_AFTER - 1, STORE_NO_AFTER, &a->history.after))

@@ -7,6 +7,7 @@
 #include "cmd/cmd.h"
 
 #include "api/event.h"
+#include "api/list.h"
 #include "api/render.h"
 #include "core/clock.h"
 #include "hub/bucket.h"
@@ -197,29 +198,19 @@ void user_block_proceed(struct request *r, const union command_args *a)
 
 bool friends_check(struct request *r, union command_args *a)
 {
-	return request_query_limit(r, LIST_LIMIT, &a->friends.limit) && request_query_user_cursor(r, &a->friends.after);
+	return list_query_limit(r, LIST_LIMIT, &a->friends.limit) && list_query_user_cursor(r, &a->friends.after);
 }
 
 static void on_friends(const struct store_befriended *list, void *arg)
 {
 	struct request *r = arg;
-	struct json_out *o = r->live->out;
-	if (list->status != STORE_OK) {
-		request_fail_store(r, list->status);
-		return;
-	}
 	struct online_slots slots = {0};
-	json_begin(o, &slots.text);
-	json_object(o);
-	json_key(o, "items");
-	json_array(o);
+	struct json_out *o = list_begin_online(r, list->status, &slots);
+	if (o == NULL)
+		return;
 	for (size_t i = 0; i < list->count; i++)
 		render_friend(o, &list->item[i], &slots);
-	json_array_end(o);
-	json_key(o, "next_cursor");
-	json_str(o, list->has_more ? str_from(list->item[list->count - 1].peer.user_id) : STR_NULL);
-	json_object_end(o);
-	request_end_online(r, 200, &slots);
+	list_end_online(r, &slots, list->has_more ? str_from(list->item[list->count - 1].peer.user_id) : STR_NULL);
 }
 
 void friends_proceed(struct request *r, const union command_args *a)
@@ -230,15 +221,12 @@ void friends_proceed(struct request *r, const union command_args *a)
 static void on_blocked(const struct store_profiles *list, void *arg)
 {
 	struct request *r = arg;
-	struct json_out *o = request_begin_list(r, list->status);
+	struct json_out *o = list_begin(r, list->status);
 	if (o == NULL)
 		return;
 	for (size_t i = 0; i < list->count; i++)
 		render_profile(o, &list->item[i]);
-	json_array_end(o);
-	json_key(o, "next_cursor");
-	json_str(o, list->has_more ? str_from(list->item[list->count - 1].user_id) : STR_NULL);
-	request_end(r, 200);
+	list_end(r, list->has_more ? str_from(list->item[list->count - 1].user_id) : STR_NULL);
 }
 
 void blocked_proceed(struct request *r, const union command_args *a)
@@ -249,7 +237,7 @@ void blocked_proceed(struct request *r, const union command_args *a)
 bool friend_requests_check(struct request *r, union command_args *a)
 {
 	struct str direction;
-	if (!request_query_limit(r, LIST_LIMIT, &a->page.limit) ||
+	if (!list_query_limit(r, LIST_LIMIT, &a->page.limit) ||
 	    !request_query_u64(r, "cursor", 1, UINT64_MAX, 0, &a->page.before) ||
 	    !request_query_text(r, "direction", &direction))
 		return false;
@@ -264,7 +252,8 @@ bool friend_requests_check(struct request *r, union command_args *a)
 static void on_friend_requests(const struct store_friend_requests *list, void *arg)
 {
 	struct request *r = arg;
-	struct json_out *o = request_begin_list(r, list->status);
+	struct json_out *o = list_begin(r, list->status);
+	char cursor[CURSOR_LEN];
 	if (o == NULL)
 		return;
 	for (size_t i = 0; i < list->count; i++) {
@@ -277,9 +266,7 @@ static void on_friend_requests(const struct store_friend_requests *list, void *a
 		json_time(o, list->item[i].created_ms);
 		json_object_end(o);
 	}
-	json_array_end(o);
-	render_next_cursor(o, list->has_more ? list->item[list->count - 1].id : 0);
-	request_end(r, 200);
+	list_end(r, list->has_more ? list_cursor_of_id(cursor, list->item[list->count - 1].id) : STR_NULL);
 }
 
 void friend_requests_proceed(struct request *r, const union command_args *a)

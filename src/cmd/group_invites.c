@@ -4,6 +4,7 @@
 #include "cmd/cmd.h"
 #include "cmd/group.h"
 
+#include "api/list.h"
 #include "api/render.h"
 
 #define EXPIRES_IN_MAX_SECS (365 * 24 * 3600)
@@ -44,7 +45,7 @@ bool accept_invite_check(struct request *r, union command_args *a)
 static void on_invites(const struct store_invites *list, void *arg)
 {
 	struct request *r = arg;
-	struct json_out *o = request_begin_list(r, list->status);
+	struct json_out *o = list_begin(r, list->status);
 	if (o == NULL)
 		return;
 	for (size_t i = 0; i < list->count; i++) {
@@ -52,11 +53,8 @@ static void on_invites(const struct store_invites *list, void *arg)
 		render_invite_members(o, &list->item[i]);
 		json_object_end(o);
 	}
-	json_array_end(o);
 	/* All are on one page. */
-	json_key(o, "next_cursor");
-	json_null(o);
-	request_end(r, 200);
+	list_end(r, STR_NULL);
 }
 
 void invites_proceed(struct request *r, const union command_args *a)

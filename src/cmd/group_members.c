@@ -4,6 +4,7 @@
 #include "cmd/cmd.h"
 #include "cmd/group.h"
 
+#include "api/list.h"
 #include "api/render.h"
 #include "core/clock.h"
 #include "core/utf8.h"
@@ -13,9 +14,9 @@
 #define LIST_LIMIT 50
 /* In characters. */
 #define QUERY_MAX 64
-/* Beyond year 9999 the database has no times. */
 /* A search looks at all members, which takes the database 0.1 s in a group of 10,000: it counts as ten requests. */
 #define SEARCH_TOKENS 10
+/* Beyond year 9999 the database has no times. */
 #define TIME_MAX_MS INT64_C(253402300799999)
 
 static bool fail(struct request *r, const char *detail)
@@ -111,13 +112,13 @@ static bool read_cursor(struct request *r, struct group_member_cursor *cursor)
 bool members_check(struct request *r, union command_args *a)
 {
 	struct str *query = &a->members.query;
-	if (!group_path_check(r) || !request_query_limit(r, LIST_LIMIT, &a->members.limit) ||
+	if (!group_path_check(r) || !list_query_limit(r, LIST_LIMIT, &a->members.limit) ||
 	    !read_cursor(r, &a->members.after) || !request_query_text(r, "query", query))
 		return false;
 	if (query->s == NULL)
 		return true;
-	size_t chars = utf8_count(*query);
 	r->tokens = SEARCH_TOKENS;
+	size_t chars = utf8_count(*query);
 	if (chars < 1 || chars > QUERY_MAX || memchr(query->s, '\0', query->len) != NULL) {
 		request_fail(r, PROBLEM_INVALID_ARGUMENT, "query: must be of 1 to %d characters", QUERY_MAX);
 		return false;
@@ -128,8 +129,8 @@ bool members_check(struct request *r, union command_args *a)
 static void on_members(const struct store_members *list, void *arg)
 {
 	struct request *r = arg;
-	struct json_out *o = request_begin_list(r, list->status);
-	char cursor[sizeof("2-") + USER_ID_MAX];
+	struct json_out *o = list_begin(r, list->status);
+	char cursor[sizeof("2-") + USER_ID_MAX] = "";
 	if (o == NULL)
 		return;
 	for (size_t i = 0; i < list->count; i++) {
@@ -137,16 +138,11 @@ static void on_members(const struct store_members *list, void *arg)
 		render_group_member_members(o, &list->item[i]);
 		json_object_end(o);
 	}
-	json_array_end(o);
-	json_key(o, "next_cursor");
 	if (list->has_more && list->count != 0) {
 		const struct group_member *last = &list->item[list->count - 1];
 		snprintf(cursor, sizeof(cursor), "%d-%s", (int)last->role, last->user.user_id);
-		json_cstr(o, cursor);
-	} else {
-		json_null(o);
 	}
-	request_end(r, 200);
+	list_end(r, cursor[0] != '\0' ? str_from(cursor) : STR_NULL);
 }
 
 void members_proceed(struct request *r, const union command_args *a)
@@ -159,14 +155,14 @@ void members_proceed(struct request *r, const union command_args *a)
 
 bool group_entries_check(struct request *r, union command_args *a)
 {
-	return group_path_check(r) && request_query_limit(r, LIST_LIMIT, &a->friends.limit) &&
-	       request_query_user_cursor(r, &a->friends.after);
+	return group_path_check(r) && list_query_limit(r, LIST_LIMIT, &a->friends.limit) &&
+	       list_query_user_cursor(r, &a->friends.after);
 }
 
 static void on_entries(const struct store_group_entries *list, void *arg)
 {
 	struct request *r = arg;
-	struct json_out *o = request_begin_list(r, list->status);
+	struct json_out *o = list_begin(r, list->status);
 	if (o == NULL)
 		return;
 	for (size_t i = 0; i < list->count; i++) {
@@ -182,10 +178,7 @@ static void on_entries(const struct store_group_entries *list, void *arg)
 		json_time(o, e->created_ms);
 		json_object_end(o);
 	}
-	json_array_end(o);
-	json_key(o, "next_cursor");
-	json_str(o, list->has_more && list->count != 0 ? str_from(list->item[list->count - 1].user.user_id) : STR_NULL);
-	request_end(r, 200);
+	list_end(r, list->has_more && list->count != 0 ? str_from(list->item[list->count - 1].user.user_id) : STR_NULL);
 }
 
 void bans_proceed(struct request *r, const union command_args *a)

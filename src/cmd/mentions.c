@@ -3,29 +3,26 @@
 #include "core/base.h"
 #include "cmd/cmd.h"
 
+#include "api/list.h"
 #include "api/render.h"
 
 #define LIST_LIMIT 50
 
 bool mentions_check(struct request *r, union command_args *a)
 {
-	return request_query_limit(r, LIST_LIMIT, &a->list.limit) && request_query_cursor(r, "cursor", &a->list.after);
+	return list_query_limit(r, LIST_LIMIT, &a->list.limit) && list_query_cursor(r, &a->list.after);
 }
 
 static void on_mentions(const struct store_mentions *list, void *arg)
 {
 	struct request *r = arg;
-	struct json_out *o = request_begin_list(r, list->status);
+	struct json_out *o = list_begin(r, list->status);
 	char cursor[CURSOR_LEN];
 	if (o == NULL)
 		return;
 	for (size_t i = 0; i < list->count; i++)
 		render_message(o, &list->item[i]);
-	json_array_end(o);
-	json_key(o, "next_cursor");
-	cursor_format(cursor, list->next);
-	json_str(o, list->has_more ? str_from(cursor) : STR_NULL);
-	request_end(r, 200);
+	list_end(r, list->has_more ? list_cursor(cursor, list->next) : STR_NULL);
 }
 
 void mentions_proceed(struct request *r, const union command_args *a)
@@ -35,7 +32,7 @@ void mentions_proceed(struct request *r, const union command_args *a)
 
 bool receipts_check(struct request *r, union command_args *a)
 {
-	return request_query_limit(r, LIST_LIMIT, &a->friends.limit) && request_query_user_cursor(r, &a->friends.after);
+	return list_query_limit(r, LIST_LIMIT, &a->friends.limit) && list_query_user_cursor(r, &a->friends.after);
 }
 
 static void on_receipts(const struct store_receipts *list, void *arg)
@@ -63,10 +60,7 @@ static void on_receipts(const struct store_receipts *list, void *arg)
 		json_time(o, list->item[i].read_ms);
 		json_object_end(o);
 	}
-	json_array_end(o);
-	json_key(o, "next_cursor");
-	json_str(o, list->has_more && list->count != 0 ? str_from(list->item[list->count - 1].user_id) : STR_NULL);
-	request_end(r, 200);
+	list_end(r, list->has_more && list->count != 0 ? str_from(list->item[list->count - 1].user_id) : STR_NULL);
 }
 
 void receipts_proceed(struct request *r, const union command_args *a)

@@ -4,6 +4,7 @@
 #include "cmd/cmd.h"
 
 #include "api/event.h"
+#include "api/list.h"
 #include "api/render.h"
 #include "live/push.h"
 #include "live/session.h"
@@ -105,14 +106,15 @@ void notify_proceed(struct request *r, const union command_args *a)
 
 bool notifications_check(struct request *r, union command_args *a)
 {
-	return request_query_limit(r, LIST_LIMIT, &a->page.limit) &&
+	return list_query_limit(r, LIST_LIMIT, &a->page.limit) &&
 	       request_query_u64(r, "cursor", 1, UINT64_MAX, 0, &a->page.before);
 }
 
 static void on_notifications(const struct store_notifications *list, void *arg)
 {
 	struct request *r = arg;
-	struct json_out *o = request_begin_list(r, list->status);
+	struct json_out *o = list_begin(r, list->status);
+	char cursor[CURSOR_LEN];
 	if (o == NULL)
 		return;
 	for (size_t i = 0; i < list->count; i++) {
@@ -120,9 +122,7 @@ static void on_notifications(const struct store_notifications *list, void *arg)
 		render_notification_members(o, &list->item[i]);
 		json_object_end(o);
 	}
-	json_array_end(o);
-	render_next_cursor(o, list->has_more ? list->item[list->count - 1].id : 0);
-	request_end(r, 200);
+	list_end(r, list->has_more ? list_cursor_of_id(cursor, list->item[list->count - 1].id) : STR_NULL);
 }
 
 void notifications_proceed(struct request *r, const union command_args *a)

@@ -3,6 +3,7 @@
 #include "core/base.h"
 #include "cmd/cmd.h"
 
+#include "api/list.h"
 #include "api/render.h"
 
 #define SYNC_LIMIT 50
@@ -54,7 +55,7 @@ bool sync_check(struct request *r, union command_args *a)
 	if (!read_listed(r, s) || !request_text(r, "since", &since))
 		return false;
 	s->has_since = since.s != NULL;
-	if (s->has_since && !request_parse_cursor(r, "since", since, &s->since))
+	if (s->has_since && !list_parse_cursor(r, "since", since, &s->since))
 		return false;
 	int64_t limit = SYNC_LIMIT;
 	const struct json *v = json_get(r->body, "limit");
@@ -119,9 +120,8 @@ static void on_synced(const struct store_synced *synced, void *arg)
 	for (size_t i = 0; i < synced->gone_count; i++)
 		json_id(o, synced->gone[i]);
 	json_array_end(o);
-	cursor_format(cursor, synced->cursor);
 	json_key(o, "cursor");
-	json_cstr(o, cursor);
+	json_str(o, list_cursor(cursor, synced->cursor));
 	json_key(o, "more");
 	json_bool(o, synced->more);
 	json_object_end(o);

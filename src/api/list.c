@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Decides what all lists have in common, and nothing about their items. */
+#include "core/base.h"
+#include "api/list.h"
+
+#include "api/render.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#define LIMIT_MAX 100
+
+/* ---- arguments ---- */
+
+bool list_query_limit(struct request *r, unsigned fallback, unsigned *out_r)
+{
+	uint64_t limit;
+	if (!request_query_u64(r, "limit", 1, LIMIT_MAX, fallback, &limit))
+		return false;
+	*out_r = (unsigned)limit;
+	return true;
+}
+
+static bool fail_cursor(struct request *r, const char *name)
+{
+	request_fail(r, PROBLEM_INVALID_ARGUMENT, "%s: is not a cursor of this server", name);
+	return false;
+}
+
+bool list_parse_cursor(struct request *r, const char *name, struct str text, struct store_cursor *out_r)
+{
+	/* Beyond year 9999 the database has no times. */
+	const uint64_t last_ms = UINT64_C(253402300799999);
+	const char *dash = memchr(text.s, '-', text.len);
+	uint64_t ms, id;
+	if (dash == NULL || id_parse_u64((struct str){text.s, (size_t)(dash - text.s)}, &ms) != 0 || ms > last_ms ||
+	    id_parse_u64((struct str){dash + 1, text.len - (size_t)(dash + 1 - text.s)}, &id) != 0)
+		return fail_cursor(r, name);
+	*out_r = (struct store_cursor){.ms = (int64_t)ms, .id = id};
+	return true;
+}
+
+bool list_query_cursor(struct request *r, struct store_cursor *out_r)
+{
+	struct str text;
+	*out_r = (struct store_cursor){0};
+	if (!request_query_text(r, "cursor", &text))
+		return false;
+	return text.s == NULL || list_parse_cursor(r, "cursor", text, out_r);
+}
+
+bool list_query_user_cursor(struct request *r, struct str *out_r)
+{
+	if (!request_query_text(r, "cursor", out_r))
+		return false;
+	return out_r->s == NULL || id_user_valid(*out_r) || fail_cursor(r, "cursor");
+}
+
+/* ---- the answer ---- */
+
+struct str list_cursor(char out[CURSOR_LEN], struct store_cursor c)
+{
+	snprintf(out, CURSOR_LEN, "%" PRId64 "-%" PRIu64, c.ms, c.id);
+	return str_from(out);
+}
+
+struct str list_cursor_of_id(char out[CURSOR_LEN], uint64_t id)
+{
+	snprintf(out, CURSOR_LEN, "%" PRIu64, id);
+	return str_from(out);
+}
+
+static void begin_items(struct json_out *o)
+{
+	json_key(o, "items");
+	json_array(o);
+}
+
+static void end_items(struct json_out *o, struct str next)
+{
+	json_array_end(o);
+	json_key(o, "next_cursor");
+	json_str(o, next);
+}
+
+struct json_out *list_begin(struct request *r, enum store_status s)
+{
+	if (s != STORE_OK) {
+		request_fail_store(r, s);
+		return NULL;
+	}
+	struct json_out *o = request_begin(r);
+	begin_items(o);
+	return o;
+}
+
+void list_end(struct request *r, struct str next)
+{
+	end_items(r->live->out, next);
+	request_end(r, 200);
+}
+
+struct json_out *list_begin_online(struct request *r, enum store_status s, struct online_slots *slots)
+{
+	struct json_out *o = r->live->out;
+	if (s != STORE_OK) {
+		request_fail_store(r, s);
+		return NULL;
+	}
+	json_begin(o, &slots->text);
+	json_object(o);
+	begin_items(o);
+	return o;
+}
+
+void list_end_online(struct request *r, struct online_slots *slots, struct str next)
+{
+	end_items(r->live->out, next);
+	json_object_end(r->live->out);
+	request_end_online(r, 200, slots);
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Lists that are answered page by page: the parameters limit and cursor, and the answer {"items", "next_cursor"}. */
+#ifndef TIDINGS_API_LIST_H
+#define TIDINGS_API_LIST_H
+
+#include "core/base.h"
+#include "api/request.h"
+
+/* Reading arguments: false after having failed the request, as those of request.h. */
+
+/* The parameter limit, from 1 to 100. */
+bool list_query_limit(struct request *r, unsigned fallback, unsigned *out_r);
+/* The parameter cursor: all zeroes where it is not given. */
+bool list_query_cursor(struct request *r, struct store_cursor *out_r);
+/* That of a list in order of user id; absent where it is not given. */
+bool list_query_user_cursor(struct request *r, struct str *out_r);
+/* A cursor that came as the argument `name`. */
+bool list_parse_cursor(struct request *r, const char *name, struct str text, struct store_cursor *out_r);
+
+/* What follows the last item, as a cursor for list_end(). */
+#define CURSOR_LEN 48
+struct str list_cursor(char out[CURSOR_LEN], struct store_cursor c);
+struct str list_cursor_of_id(char out[CURSOR_LEN], uint64_t id);
+
+/* Begins the answer, up to where the items are written; NULL where they could not be read, which is the answer then. */
+struct json_out *list_begin(struct request *r, enum store_status s);
+/* Ends the request. `next`: absent on the last page. */
+void list_end(struct request *r, struct str next);
+/* The same for items that say who is online. `slots` are empty before and after. */
+struct json_out *list_begin_online(struct request *r, enum store_status s, struct online_slots *slots);
+void list_end_online(struct request *r, struct online_slots *slots, struct str next);
+
+#endif
