@@ -93,4 +93,18 @@ subtest 'making groups' => sub {
 	$t->stop;
 };
 
+subtest 'changing groups' => sub {
+	my $t = Tidings->start(workers => 1, conf => {limits => {sends_per_second => 1000, burst => 1000, requests_per_second => 1000, requests_burst => 1000}});
+	$t->befriend(qw(alice bob));
+	my ($id, $other) = ($t->group('alice', ['bob']), $t->group('bob', ['alice']));
+	my $http = $t->http('alice');
+	my ($n, $r) = times_of(sub { $http->put("/groups/$id", {name => "n$_[0]"}) });
+	ok $n >= 200, "a user may change groups many times at once ($n)";
+	is_deeply [$r->status, $r->code], [429, 'rate_limited'], 'but not without end';
+	ok $r->header('retry-after') >= 1, 'with the time to wait';
+	is $http->delete("/groups/$id/members/bob")->status, 204, 'what not all members are shown is another matter';
+	is $t->http('bob')->put("/groups/$other", {name => 'x'})->status, 200, 'and so is what others change';
+	$t->stop;
+};
+
 done_testing;

@@ -48,6 +48,8 @@ struct pace {
 };
 /* Groups that one user makes. */
 static const struct pace making = {'m', 200, 3};
+/* Changes that show all members the group anew: so one user's cannot keep those of others waiting for long. */
+static const struct pace showing = {'p', 200, 3};
 /* One user who joins one group and leaves it. */
 static const struct pace moving = {'j', 30, 10};
 /* The message about a new group names so many users for the price of one. */
@@ -57,6 +59,12 @@ static bool within_pace(struct request *r, const struct pace *p, const char *nam
 {
 	r->retry_ms = bucket_take(r->live->hub, p->kind, name, 1 / p->secs, p->burst, clock_mono_ms());
 	return r->retry_ms == 0;
+}
+
+/* Do all members get the event `conversation`? */
+static bool shows_all(enum group_step step)
+{
+	return step == GROUP_CHANGE || step == GROUP_PASS_ON;
 }
 
 /* Does the user come in or go out by their own will? */
@@ -103,6 +111,8 @@ static bool within_budget(struct request *r, const struct store_group_op *op)
 		request_fail(r, PROBLEM_RATE_LIMITED, "groups are changed too often");
 	else if (op->step == GROUP_CREATE && !within_pace(r, &making, r->user))
 		request_fail(r, PROBLEM_RATE_LIMITED, "too many groups are made");
+	else if (shows_all(op->step) && !within_pace(r, &showing, r->user))
+		request_fail(r, PROBLEM_RATE_LIMITED, "what all members see of groups is changed too often");
 	else if (is_moving(op) && !within_move(r, op))
 		request_fail(r, PROBLEM_RATE_LIMITED, "this group is joined and left too often");
 	else if (!within_fanout(r, op))
@@ -138,7 +148,7 @@ void group_tell_change(struct live *live, enum group_step step, bool leaves, con
 			  : d->banned ? GROUP_OUT_BANNED
 				      : GROUP_OUT_REMOVED,
 		.dissolved = d->dissolved,
-		.profile_changed = d->message != NULL && (step == GROUP_CHANGE || step == GROUP_PASS_ON),
+		.profile_changed = d->message != NULL && shows_all(step),
 	};
 	if (d->message != NULL) {
 		news.message_id = d->message->id;
