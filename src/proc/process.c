@@ -2,28 +2,150 @@
 #include "core/base.h"
 #include "proc/process.h"
 
+#include "core/clock.h"
 #include "core/log.h"
 
 #include <errno.h>
+#include <event2/event.h>
 #include <grp.h>
 #include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <unistd.h>
 
-void process_begin(const char *kind, unsigned number)
+#define ROW_MS 1000
+#define STEP_MS 50
+#define SOON_MS 50
+/* How long it may take to connect before it counts as ready without. */
+#define READY_WAIT_MS 1000
+#define ORDERS_A_TURN 64
+
+/* ---- what it tells ---- */
+
+static void on_soon(struct wheel_timer *t);
+
+void process_report_soon(struct process *p)
 {
+	if (!wheel_timer_is_set(&p->soon))
+		wheel_set(loop_wheel(p->loop), &p->soon, SOON_MS, on_soon);
+}
+
+static void tell_master(struct process *p)
+{
+	struct report r = {0};
+	if (p->kind->report != NULL)
+		p->kind->report(p, &r);
+	r.state = p->state;
+	wheel_cancel(&p->soon);
+	if (channel_report(p->channel, &r) != 0 && errno != EPIPE && errno != ECONNRESET) {
+		log_error_gated("the master cannot be told anything: %s", strerror(errno));
+		process_report_soon(p);
+	}
+	p->kind->write_row(p);
+}
+
+static void on_soon(struct wheel_timer *t)
+{
+	tell_master(container_of(t, struct process, soon));
+}
+
+static void on_each_second(struct wheel_timer *t)
+{
+	struct process *p = container_of(t, struct process, each_second);
+	p->kind->write_row(p);
+	wheel_set(loop_wheel(p->loop), t, ROW_MS, on_each_second);
+}
+
+static void set_state(struct process *p, enum worker_state state)
+{
+	p->state = state;
+	/* The master first: what the row shows it has been told. */
+	tell_master(p);
+	hub_worker_begin(p->hub, p->slot)->state = state;
+	hub_worker_end(p->hub, p->slot);
+}
+
+/* ---- its life ---- */
+
+void process_look(struct process *p)
+{
+	if (p->state != WORKER_STARTING)
+		return;
+	if (p->kind->is_connected(p) || clock_mono_ms() - p->started_ms >= READY_WAIT_MS) {
+		set_state(p, WORKER_READY);
+		log_info("ready");
+	}
+}
+
+static void on_step(struct wheel_timer *t)
+{
+	struct process *p = container_of(t, struct process, step);
+	process_look(p);
+	if (p->state == WORKER_READY)
+		return;
+	if (p->state == WORKER_DRAINING && (p->kind->is_idle(p) || clock_mono_ms() >= p->deadline_ms))
+		loop_stop(p->loop);
+	else
+		wheel_set(loop_wheel(p->loop), t, STEP_MS, on_step);
+}
+
+static void drain(struct process *p, int64_t deadline_ms)
+{
+	if (p->state == WORKER_DRAINING)
+		return;
+	log_info("draining");
+	p->deadline_ms = clock_mono_ms() + deadline_ms;
+	set_state(p, WORKER_DRAINING);
+	if (p->kind->drain != NULL)
+		p->kind->drain(p, deadline_ms);
+	wheel_set(loop_wheel(p->loop), &p->step, 0, on_step);
+}
+
+static void obey(struct process *p, const struct order *o, int fd)
+{
+	if (o->kind == ORDER_DRAIN)
+		drain(p, o->deadline_ms);
+	else if (o->kind == ORDER_QUIT)
+		loop_stop(p->loop);
+	else if (o->kind == ORDER_LOG)
+		log_take_fd(fd);
+	else
+		p->kind->obey(p, o, fd);
+}
+
+static void on_orders(evutil_socket_t channel, short what, void *arg)
+{
+	struct process *p = arg;
+	struct order order;
+	int fd, got = 0;
+	(void)what;
+	for (int i = 0; i < ORDERS_A_TURN; i++) {
+		got = channel_receive(channel, &order, &fd);
+		if (got <= 0)
+			break;
+		obey(p, &order, fd);
+	}
+	if (got < 0) {
+		log_error("the master is gone");
+		event_del(p->orders);
+		drain(p, p->kind->orphan_drain_ms);
+		return;
+	}
+	/* Before anything is read from sockets that came: until it hears of it the master may pass them to others. */
+	tell_master(p);
+}
+
+void process_begin(struct process *p, unsigned number)
+{
+	static const int masters[] = {SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2};
 	char who[32];
-	snprintf(who, sizeof(who), "%s %u", kind, number);
+	snprintf(who, sizeof(who), "%s %u", p->kind->name, number);
 	log_identity(who);
 	signal(SIGPIPE, SIG_IGN);
 	/* A terminal's Ctrl-C, and a service manager's TERM, reach the whole group; the master decides what it means.
 	 */
-	signal(SIGINT, SIG_IGN);
-	signal(SIGTERM, SIG_IGN);
-	signal(SIGHUP, SIG_IGN);
-	signal(SIGUSR1, SIG_IGN);
-	signal(SIGUSR2, SIG_IGN);
+	for (size_t i = 0; i < ARRAY_LEN(masters); i++)
+		signal(masters[i], SIG_IGN);
 }
 
 int process_drop_privileges(const char *user)
@@ -36,4 +158,31 @@ int process_drop_privileges(const char *user)
 		return -1;
 	}
 	return 0;
+}
+
+void process_start(struct process *p)
+{
+	log_start();
+	p->loop = loop_new();
+	p->state = WORKER_STARTING;
+	p->started_ms = clock_mono_ms();
+}
+
+void process_run(struct process *p)
+{
+	p->orders = event_new(loop_base(p->loop), p->channel, EV_READ | EV_PERSIST, on_orders, p);
+	event_add(p->orders, NULL);
+	wheel_set(loop_wheel(p->loop), &p->each_second, ROW_MS, on_each_second);
+	wheel_set(loop_wheel(p->loop), &p->step, 0, on_step);
+	loop_run(p->loop);
+	event_free(p->orders);
+}
+
+void process_end(struct process *p)
+{
+	wheel_cancel(&p->each_second);
+	wheel_cancel(&p->step);
+	wheel_cancel(&p->soon);
+	loop_free(&p->loop);
+	log_stop();
 }

@@ -1,16 +1,72 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What all processes that the master forks do at their beginning. */
+/*
+ * The life of a process that the master has forked, from the fork to its exit: what workers and writers share. It obeys
+ * the orders that come through its channel, reports its state there, writes its row of the scoreboard each second,
+ * becomes ready once it is connected with what it needs (or has waited for that for a moment), and drains when told.
+ *
+ *	process_begin(); process_drop_privileges(); process_start(); the kind's own parts; process_run(); the parts are
+ *	freed; process_end().
+ */
 #ifndef TIDINGS_PROC_PROCESS_H
 #define TIDINGS_PROC_PROCESS_H
 
 #include "core/base.h"
+#include "core/wheel.h"
+#include "hub/hub.h"
+#include "net/loop.h"
+#include "proc/channel.h"
+
+struct event;
+struct process;
 
 /* An exit status that tells the master not to start it again at once: it could not begin its work. */
 #define PROCESS_UNABLE 78 /* EX_CONFIG of sysexits(3) */
 
-/* Names it in the log, and leaves signals to the master. */
-void process_begin(const char *kind, unsigned number);
+/* What differs between kinds. Called from the loop alone. */
+struct process_kind {
+	const char *name; /* for the log */
+	/* How long it drains when the master has gone and nobody sets a time. */
+	int64_t orphan_drain_ms;
+	/* Fills its row of the scoreboard; `state` is process.c's. */
+	void (*write_row)(struct process *p);
+	/* Fills what the master decides by; `state` is process.c's. NULL: nothing else. */
+	void (*report)(struct process *p, struct report *r);
+	/* Those orders that only this kind gets. fd: as in channel_receive(). */
+	void (*obey)(struct process *p, const struct order *order, int fd);
+	bool (*is_connected)(struct process *p);
+	/* Nothing is left to do. Asked while it drains. */
+	bool (*is_idle)(struct process *p);
+	/* NULL: it only waits to be idle. */
+	void (*drain)(struct process *p, int64_t deadline_ms);
+};
+
+/* A part of a struct worker or writer. */
+struct process {
+	const struct process_kind *kind;
+	struct hub *hub;
+	unsigned slot; /* its row there */
+	int channel;
+	struct loop *loop; /* from process_start() to process_end() */
+	/* process.c's own */
+	enum worker_state state;
+	struct event *orders;
+	struct wheel_timer each_second, step, soon;
+	int64_t started_ms, deadline_ms; /* clock_mono_ms */
+};
+
+/* Names it in the log, and leaves signals to the master. kind, hub, slot and channel are set. */
+void process_begin(struct process *p, unsigned number);
 /* Becomes that user, where this one is root. "": stays what it is. -1: logged. */
 int process_drop_privileges(const char *user) MUST_CHECK;
+/* Has a loop from now on. */
+void process_start(struct process *p);
+/* Until it has drained, or is to leave at once. */
+void process_run(struct process *p);
+void process_end(struct process *p);
+
+/* What it is connected with may have changed: becomes ready without waiting for the next look. */
+void process_look(struct process *p);
+/* What it reports has changed. Many a turn are one report, a moment later. */
+void process_report_soon(struct process *p);
 
 #endif
