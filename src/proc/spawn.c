@@ -137,6 +137,8 @@ static void respawn_later(struct child *c)
 	if (delay_ms > RESPAWN_MAX_MS)
 		delay_ms = RESPAWN_MAX_MS;
 	struct timeval tv = {.tv_sec = delay_ms / 1000, .tv_usec = (delay_ms % 1000) * 1000};
+	log_warn("%s %u has failed to start %u times in a row: the next try is in %d ms", child_kind_name(c),
+		 child_number(c), c->failures, (int)delay_ms);
 	c->respawn = evtimer_new(c->m->base, on_respawn, c);
 	evtimer_add(c->respawn, &tv);
 }
