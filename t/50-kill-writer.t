@@ -5,6 +5,15 @@
 # a writer that hangs, and while it is missing reads go on.
 use Tidings;
 use Tidings::Crowd;
+use POSIX ();
+use Socket qw(:DEFAULT sockaddr_family);
+
+# The master replaces one that was ready at once. One that dies before counts as a failed start and may be put off for
+# longer than clients are kept waiting.
+sub ready_writers {
+	my ($t) = @_;
+	return map { $_->{pid} } grep { $_->{state} eq 'ready' } @{$t->node->ctl_ok('workers', '--json')->{writers}};
+}
 
 sub kill_one {
 	my ($t, @pids) = @_;
@@ -16,12 +25,12 @@ sub kill_one {
 
 sub kill_while_sending {
 	my ($t, $writers) = @_;
-	my ($kills, $killed, $next, $last) = (6, 0, 50, 0);
+	my ($kills, $killed, $next, $last) = (10, 0, 50, 0);
 	my $crowd = Tidings::Crowd->new($t, 12);
 	$crowd->run(sub { $killed >= $kills && $_[0]->acked_count >= $next }, sub {
 		my ($c) = @_;
 		return if $killed >= $kills || $c->acked_count < $next;
-		my @pids = $t->node->writer_pids;
+		my @pids = ready_writers($t);
 		return if @pids < $writers || grep { $_ == $last } @pids;
 		$last = kill_one($t, @pids);
 		$killed++;
@@ -63,14 +72,15 @@ sub nameless {
 			push @asked, [$i, "nameless " . ++$n] for 1 .. 8;
 			$_->[2] //= $from[$i]->start(type => 'send', %{text_to('to' . ($i + 1), $_->[1])}) for grep { $_->[0] == $i } @asked;
 		}
-		my @pids = $t->node->writer_pids;
-		kill_one($t, @pids) if $round % 4 == 1 && @pids == $writers;
+		my @pids = ready_writers($t);
+		kill_one($t, @pids) if $round % 2 && @pids == $writers;
 		for (@asked) {
 			my ($i, $content, $ref) = @$_;
 			my $e = $from[$i]->answer($ref);
 			$e->{type} eq 'ack' ? $acked{$content} = $e->{message}{id} : $refused{$e->{code}}++;
 		}
 	}
+	wait_for('all writers again', sub { ready_writers($t) == $writers });
 	note(keys(%acked) . " of $n acknowledged, refused: " . join ' ', %refused);
 	is_deeply [grep { $_ ne 'unavailable' } keys %refused], [], 'all are answered, none with a fault';
 	my %stored;
@@ -177,6 +187,43 @@ sub hung {
 	return;
 }
 
+# The sockets of the process to others on this machine that were made as pairs: those between workers and writers.
+sub pairs_of {
+	my ($pid) = @_;
+	my $pidfd = syscall(434, $pid, 0); # pidfd_open
+	my @sockets;
+	for my $n (map { m{(\d+)$} } grep { (readlink($_) // '') =~ /^socket:/ } glob "/proc/$pid/fd/*") {
+		my $fd = syscall(438, $pidfd, $n + 0, 0); # pidfd_getfd
+		die "pidfd_getfd: $!\n" if $fd < 0;
+		open my $h, '+<&=', $fd or die "$fd: $!\n";
+		my $peer = getpeername $h;
+		push @sockets, $h if $peer && sockaddr_family($peer) == AF_UNIX && length $peer == 2
+			&& unpack('i', getsockopt $h, SOL_SOCKET, SO_TYPE) == SOCK_STREAM;
+	}
+	POSIX::close($pidfd);
+	return @sockets;
+}
+
+# What one of the two does not understand ends their socket. Neither dies of it, and they get another.
+sub nonsense {
+	my ($t) = @_;
+	my $node = $t->node;
+	$t->befriend(map { ("f$_", "g$_") } 0 .. 3);
+	my @ws = map { $t->ws("f$_") } 0 .. 3;
+	my @pids = ($node->worker_pids, $node->writer_pids);
+	my $n = 0;
+	for (['a worker', $node->worker_pids], ['a writer', $node->writer_pids]) {
+		my ($who, @who) = @$_;
+		syswrite $_, "\xff" x 64 for map { pairs_of($_) } @who;
+		my $times = 2 * ++$n;
+		wait_for("$who to be misunderstood", sub { (() = $node->log_text =~ /a (?:worker|writer) says what cannot be/g) >= $times });
+		my @refs = map { $ws[$_]->start(type => 'send', %{text_to("g$_", "after $who")}) } 0 .. 3;
+		is_deeply [map { my $e = $ws[$_]->answer($refs[$_]); $e->{code} // $e->{message}{seq} } 0 .. 3], [($n) x 4], "nonsense of $who ends no more than a socket";
+	}
+	is_deeply [$node->worker_pids, $node->writer_pids], \@pids, 'nobody died';
+	return;
+}
+
 # The old workers serve until the new ones are ready. Their writer is not replaced in its generation, so they turn to one of
 # the new ones.
 sub of_a_former_generation {
@@ -234,6 +281,7 @@ sub while_draining {
 
 {
 	my $t = Tidings->start(workers => 2, conf => {drain_timeout => 8, session => {policy => 'device'}});
+	subtest 'nonsense' => sub { nonsense($t) };
 	subtest 'of a former generation' => sub { of_a_former_generation($t) };
 	subtest 'while draining' => sub { while_draining($t) };
 	$t->stop;
@@ -246,6 +294,7 @@ for_workers('writer killed', {conf => {session => {policy => 'device'}}}, sub {
 	subtest 'under way' => sub { under_way($t, 1) } if $workers != 4;
 	subtest 'under way in a group' => sub { under_way_in_a_group($t, 1) } if $workers == 2;
 	subtest 'hung' => sub { hung($t, 1) } if $workers == 2;
+	unlike $t->node->log_text, qr/failed to start/, 'none was put off';
 });
 
 {

@@ -229,6 +229,8 @@ static const char *not_ready(const struct api *api, bool reads)
 		return "this node is draining";
 	if (reads && store_is_read_only(api->live->store))
 		return redis ? "the database is read-only" : "the database is read-only and Redis is away";
+	if (reads && store_refuses_writes(api->live->store) && store_missing_writers(api->live->store) != 0)
+		return redis ? "a writer process is missing" : "a writer process is missing and Redis is away";
 	if (!reads || store_refuses_writes(api->live->store))
 		return redis ? "the database is away" : "the database and Redis are away";
 	return redis ? NULL : "Redis is away";

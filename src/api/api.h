@@ -22,9 +22,9 @@ struct api {
 	struct work *work;    /* passwords */
 	bool accounts;	      /* users can register and log in here */
 	struct json_doc *doc; /* of the request that is being read: parsing never spans a turn */
-	/* A connection of any listener has closed. */
-	void (*closed)(void *ctx);
-	void *closed_ctx;
+	/* A connection of any listener has closed, or the socket to a writer. */
+	void (*changed)(void *ctx);
+	void *changed_ctx;
 
 	/* observe.c */
 	struct wheel_timer access; /* lines of the access log wait to be written */

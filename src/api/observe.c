@@ -31,13 +31,13 @@ static void on_admin_closed(const char *reason, void *ctx)
 {
 	const struct api *api = ctx;
 	(void)reason;
-	api->closed(api->closed_ctx);
+	api->changed(api->changed_ctx);
 }
 
 static void on_closed(const char *reason, void *ctx)
 {
 	const struct api *api = ctx;
-	api->closed(api->closed_ctx);
+	api->changed(api->changed_ctx);
 	stat_add(STAT_CLOSED, 1);
 	if (strcmp(reason, CONN_TOO_SLOW) == 0)
 		stat_add(STAT_CLOSED_SLOW, 1);
@@ -100,12 +100,20 @@ static void on_link(bool up, void *ctx)
 		log_info("store: the database is connected");
 	else if (store_is_read_only(api->live->store))
 		log_error("store: the database is read-only: nothing can be written");
+	else if (store_missing_writers(api->live->store) != 0)
+		log_error("store: a writer process is missing: its messages cannot be written");
 	else
 		log_error("store: the database is away");
 	observe_report(api);
 }
 
-const struct store_observer observe_store = {.link = on_link};
+static void on_writer_lost(void *ctx)
+{
+	struct api *api = ctx;
+	api->changed(api->changed_ctx);
+}
+
+const struct store_observer observe_store = {.link = on_link, .writer_lost = on_writer_lost};
 
 /* ---- the worker itself ---- */
 

@@ -103,8 +103,8 @@ struct im *im_new(const struct im_options *opt, char **err_r)
 	live->conversation_event = event_conversation;
 	api->live = live;
 	api->commands = &cmd_table;
-	api->closed = opt->closed;
-	api->closed_ctx = opt->ctx;
+	api->changed = opt->changed;
+	api->changed_ctx = opt->ctx;
 	api->keys = keys;
 	api->accounts = opt->conf->accounts && opt->conf->jwt.own.secret_len > 0;
 	api->doc = json_doc_new();
@@ -166,6 +166,11 @@ void im_accept(struct im *im, int fd, enum im_door door, const struct addr *peer
 void im_take_writer(struct im *im, unsigned index, int fd)
 {
 	store_take_writer(im->live.store, index, fd);
+}
+
+uint64_t im_missing_writers(const struct im *im)
+{
+	return store_missing_writers(im->live.store);
 }
 
 static size_t goodbyes_now(const struct im *im, size_t left)

@@ -25,9 +25,9 @@ struct im_options {
 	unsigned slot;
 	const char *name;	/* of WORKER_NAME_LEN characters, this process' alone in the whole cluster */
 	struct tls_server *tls; /* of im_tls_new(); im_free() frees it */
-	/* A connection of any listener has closed, also within im_free(). It may be many a turn, so it is to be quick.
-	 */
-	void (*closed)(void *ctx);
+	/* A connection of any listener has closed, also within im_free(), or the socket to a writer. It may be many a
+	 * turn, so it is to be quick. */
+	void (*changed)(void *ctx);
 	void *ctx;
 };
 
@@ -46,6 +46,8 @@ void im_free(struct im **im);
 void im_accept(struct im *im, int fd, enum im_door door, const struct addr *peer);
 /* A stream socket to the writer process of that number, under conf->writers; taken over. */
 void im_take_writer(struct im *im, unsigned index, int fd);
+/* A bit for each writer that there is no socket to, 1 for number 0. */
+uint64_t im_missing_writers(const struct im *im);
 /*
  * Says goodbye: answers carry Connection: close, idle HTTP connections end a little later, requests in progress are
  * answered, WebSockets get `reconnect` and 1001, spread so that they do not all come back at one moment. Done within

@@ -36,15 +36,17 @@ struct order {
 };
 
 /*
- * What a worker says of itself: when its state changes, when it has taken sockets (before it reads from them), and when
- * it was full and is not any more. The master passes only so many sockets before it hears of them, so reports always
+ * What a worker says of itself: when its state changes, when it has taken sockets (before it reads from them), and soon
+ * after one has closed. The master passes only so many sockets before it hears of them, so reports always
  * find room.
  */
 struct report {
 	uint64_t taken;	      /* sockets, since it started */
 	uint32_t connections; /* of the public listeners */
 	uint32_t admin_connections;
-	uint32_t state; /* enum worker_state */
+	uint32_t state;		  /* enum worker_state */
+	uint32_t writers_taken;	  /* sockets to writers, since it started */
+	uint64_t writers_missing; /* a bit for each that it has none to now, 1 for number 0 */
 };
 
 /* Both ends close-on-exec and non-blocking. */

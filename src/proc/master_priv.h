@@ -51,7 +51,8 @@ struct child {
 	uint64_t serial;   /* of the process, among all there were */
 	unsigned index;	   /* of a writer: which one it is to workers of its generation */
 	unsigned partners; /* of a worker: how many writers it knows */
-	uint64_t *partner; /* the serial of the process that each is; 0: none yet */
+	uint64_t *partner; /* the serial of the process that each is; 0: it has no socket to it */
+	uint32_t partners_sent; /* sockets to writers, since it started */
 	int channel;
 	uint32_t generation; /* of the configuration it runs with */
 	bool was_ready;	     /* else it counts as a failed start */
@@ -165,6 +166,8 @@ void master_release(struct master *m, unsigned keep_slot);
 /* The process of this slot is about to start, or has died. */
 void partners_begin(struct child *c);
 void partners_end(struct child *c);
+/* A worker reports how many sockets to writers it has taken, and those that are missing (struct report). */
+void partners_report(struct child *c, uint32_t taken, uint64_t missing);
 /*
  * Connects workers with the writers that they are not connected with, as far as they take orders, and lets writers of
  * older generations leave, or all while stopping, that no worker is connected with.

@@ -54,6 +54,7 @@ void partners_begin(struct child *c)
 	}
 	c->partners = (unsigned)m->conf->writers;
 	c->partner = xcalloc(c->partners + 1, sizeof(*c->partner));
+	c->partners_sent = 0;
 }
 
 void partners_end(struct child *c)
@@ -93,10 +94,25 @@ static void connect_with(struct child *worker, unsigned index, struct child *wri
 	}
 	/* Of a pair of which only one end is passed, that one sees the end; it is tried again. */
 	if (channel_send(writer->channel, &to_writer, pair[0]) == 0 &&
-	    channel_send(worker->channel, &to_worker, pair[1]) == 0)
+	    channel_send(worker->channel, &to_worker, pair[1]) == 0) {
 		worker->partner[index] = writer->serial;
+		worker->partners_sent++;
+	}
 	close(pair[0]);
 	close(pair[1]);
+}
+
+/*
+ * A socket may end while both processes live: one of them could not open it, or did not understand the other. What was
+ * sent after the report says nothing of: the worker reports again once it has that.
+ */
+void partners_report(struct child *c, uint32_t taken, uint64_t missing)
+{
+	if (taken != c->partners_sent)
+		return;
+	for (unsigned n = 0; n < c->partners; n++)
+		if (missing >> n & 1)
+			c->partner[n] = 0;
 }
 
 /* ---- leaving ---- */

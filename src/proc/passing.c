@@ -140,6 +140,7 @@ static int believe(struct child *c, const struct report *r)
 	c->was_ready = c->was_ready || c->state != WORKER_STARTING;
 	c->connections = r->connections;
 	c->admin_connections = r->admin_connections;
+	partners_report(c, r->writers_taken, r->writers_missing);
 	c->deaf = false;
 	c->lived_ms = clock_mono_ms();
 	return 0;

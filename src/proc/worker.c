@@ -16,6 +16,7 @@ struct worker {
 	struct process process;
 	struct im *im;
 	uint64_t taken; /* sockets */
+	uint32_t writers_taken;
 };
 
 static struct worker *worker_of(struct process *p)
@@ -34,6 +35,8 @@ static void report(struct process *p, struct report *r)
 	r->taken = w->taken;
 	r->connections = (uint32_t)im_connections(w->im);
 	r->admin_connections = (uint32_t)im_admin_connections(w->im);
+	r->writers_taken = w->writers_taken;
+	r->writers_missing = im_missing_writers(w->im);
 }
 
 static bool is_connected(struct process *p)
@@ -54,8 +57,8 @@ static void drain(struct process *p, int64_t deadline_ms)
 	im_drain(worker_of(p)->im, deadline_ms);
 }
 
-/* The master gives new connections to the worker with the fewest. */
-static void on_closed(void *ctx)
+/* The master gives new connections to the worker with the fewest, and sockets to writers that are missing. */
+static void on_changed(void *ctx)
 {
 	struct worker *w = ctx;
 	process_report_soon(&w->process);
@@ -88,6 +91,7 @@ static void obey(struct process *p, const struct order *o, int fd)
 		im_change_group(w->im, o->group_id, o->user, o->removes, o->bans, fd);
 		break;
 	case ORDER_WRITER:
+		w->writers_taken++;
 		if (fd >= 0)
 			im_take_writer(w->im, o->number, fd);
 		else
@@ -145,7 +149,7 @@ int worker_run(const struct conf *conf, struct hub *hub, unsigned slot, const ch
 		.slot = slot,
 		.name = name,
 		.tls = tls,
-		.closed = on_closed,
+		.changed = on_changed,
 		.ctx = &w,
 	};
 	w.im = im_new(&options, &reason);

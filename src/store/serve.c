@@ -268,12 +268,8 @@ void serve_take(struct serve *s, int fd)
 	LIST_INSERT_HEAD(&s->clients, c, entry);
 	s->client_count++;
 	struct wire_state state = serve_state(s);
-	/* While it connects for the first time there is nothing to tell. */
-	if (state.up || state.away) {
-		wire_put_state(&c->out, &state);
-		flush(c);
-	}
-	set_reading(c);
+	wire_put_state(&c->out, &state);
+	flush(c);
 }
 
 /* ---- how the database is ---- */

@@ -37,6 +37,11 @@ void store_take_writer(struct store *s, unsigned index, int fd)
 	writers_take(s->writers, index, fd);
 }
 
+uint64_t store_missing_writers(const struct store *s)
+{
+	return s->writers != NULL ? writers_missing(s->writers) : 0;
+}
+
 void store_free(struct store **sp)
 {
 	struct store *s = *sp;

@@ -64,6 +64,7 @@ struct store_observer {
 	void (*batch)(unsigned ops, unsigned sends, uint64_t usecs, void *ctx); /* a transaction has committed */
 	void (*retry)(const char *why, void *ctx);				/* one will be run again */
 	void (*link)(bool up, void *ctx); /* the connection that writes messages came up or was lost */
+	void (*writer_lost)(void *ctx);	  /* store_missing_writers() has more; may be NULL */
 };
 
 /* Connects in the background, also for writing messages. conf is borrowed and read at each connection. */
@@ -73,6 +74,8 @@ struct store *store_new_with_writers(struct event_base *base, const struct conf 
 				     void *ctx);
 /* A stream socket to the writer of that number, in place of a former process'. The store closes it. */
 void store_take_writer(struct store *s, unsigned index, int fd);
+/* A bit for each writer that there is no socket to, 1 for number 0. None without writers. */
+uint64_t store_missing_writers(const struct store *s);
 /* Answers everything still in progress with STORE_UNAVAILABLE, then closes. */
 void store_free(struct store **s);
 /* Messages can be written: all that write them are connected, to a server that is not read-only. */

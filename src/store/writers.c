@@ -18,6 +18,8 @@
 #define PENDING_BYTES_MAX ((size_t)32 * 1024 * 1024)
 /* Operations that were answered as uncertain. */
 #define UNCERTAIN_MAX 4096
+/* An operation that so many writers ended with may be what ends them. */
+#define ENDED_MAX 5
 /* How long an operation waits for a writer, and for one that has it and says nothing at all (SERVE_BEAT_MS). */
 #define WAIT_MS 3000
 #define SILENCE_MS 3000
@@ -215,15 +217,13 @@ static void expire(struct writers *w, struct writer *at, int64_t now)
 
 static void answer_refused(struct writers *w)
 {
-	/* Only those of now. */
-	struct handed *last = TAILQ_LAST(&w->refused, handed_queue), *h = NULL;
-	while (last != NULL && h != last) {
-		h = TAILQ_FIRST(&w->refused);
-		TAILQ_REMOVE(&w->refused, h, entry);
-		bool is_last = h == last;
+	/* Only those of now: who is answered may ask again. */
+	struct handed_queue refused = TAILQ_HEAD_INITIALIZER(refused);
+	struct handed *h;
+	TAILQ_CONCAT(&refused, &w->refused, entry);
+	while ((h = TAILQ_FIRST(&refused)) != NULL) {
+		TAILQ_REMOVE(&refused, h, entry);
 		answer_with(w, h, h->refused_as);
-		if (is_last)
-			break;
 	}
 }
 
@@ -275,7 +275,7 @@ static void on_kick(evutil_socket_t fd, short what, void *arg)
 		give(w, &w->writer[i]);
 }
 
-/* The process is gone, and with it what it had: that comes before all that wait, in its order. */
+/* What it had comes before all that wait, in its order. */
 void writers_lost(struct writers *w, struct writer *at)
 {
 	struct handed *h;
@@ -283,13 +283,21 @@ void writers_lost(struct writers *w, struct writer *at)
 		TAILQ_REMOVE(&at->given, h, entry);
 		table_remove(&w->under_way, h);
 		h->uncertain = true;
-		TAILQ_INSERT_HEAD(&at->waiting, h, entry);
+		if (++h->ended < ENDED_MAX) {
+			TAILQ_INSERT_HEAD(&at->waiting, h, entry);
+			continue;
+		}
+		log_error_gated("store: a %s is given up: %d writers in a row have ended with it",
+				wire_kind_name(h->kind), ENDED_MAX);
+		give_up(w, h);
 	}
 	at->open = 0;
 	at->missing_since_ms = clock_mono_ms();
 	at->state = (struct wire_state){0};
-	at->told_state = false;
+	at->was_known = false;
 	start_tick(w);
+	if (w->obs != NULL && w->obs->writer_lost != NULL)
+		w->obs->writer_lost(w->obs_ctx);
 }
 
 static struct handed *handed_new(struct writers *w, enum wire_kind kind, const union wire_args *args, writers_fn *fn,
@@ -378,6 +386,14 @@ bool writers_are_read_only(const struct writers *w)
 	return false;
 }
 
+uint64_t writers_missing(const struct writers *w)
+{
+	uint64_t missing = 0;
+	for (unsigned i = 0; i < w->count_writers; i++)
+		missing |= w->writer[i].fd < 0 ? (uint64_t)1 << i : 0;
+	return missing;
+}
+
 size_t writers_pending(const struct writers *w)
 {
 	return w->count;
@@ -387,7 +403,7 @@ size_t writers_pending(const struct writers *w)
 static bool is_known_down(const struct writers *w)
 {
 	for (unsigned i = 0; i < w->count_writers; i++)
-		if (w->writer[i].told_state && !w->writer[i].state.up)
+		if (w->writer[i].was_known && !w->writer[i].state.up)
 			return true;
 	return writers_are_away(w);
 }

@@ -5,6 +5,7 @@
  *
  * An operation that a writer has not answered when its socket ends is uncertain: it is handed to the writer's
  * successor, in its place in the order, and that looks whether it was done before it does it (lane.h, LANE_INHERITED).
+ * One that five in a row had when they ended is given up: they may have died of it.
  * It waits up to 3 s for one; then its asker is told STORE_UNCERTAIN, if others are told of what it does, and again
  * when the successor has looked. The same if a writer that is there does not answer for longer than an operation may
  * take.
@@ -36,6 +37,8 @@ bool writers_are_up(const struct writers *w);
 bool writers_are_away(const struct writers *w);
 bool writers_are_read_only(const struct writers *w);
 size_t writers_pending(const struct writers *w);
+/* As store_missing_writers(). */
+uint64_t writers_missing(const struct writers *w);
 
 /* An answer; may be called twice, as in store.h. */
 typedef void writers_fn(const union wire_result *r, void *arg);

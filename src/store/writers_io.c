@@ -40,7 +40,7 @@ static int take_frame(struct writer *at, const struct wire_head *head, struct st
 	if (head->kind == WIRE_STATE) {
 		if (wire_take_state(body, &at->state) != 0)
 			return -1;
-		at->told_state = true;
+		at->was_known |= at->state.up || at->state.away || at->state.read_only;
 		writers_note_state(at->all);
 		return 0;
 	}

@@ -23,6 +23,7 @@ struct handed {
 	struct writer *writer;
 	struct route_pair *pair;    /* held; NULL: routed by an id, or not at all */
 	int64_t since_ms, given_ms; /* clock_mono_ms */
+	unsigned ended;		    /* sockets that have ended while the writer had it */
 	bool uncertain;		    /* a writer that has it, or had it, may have done it */
 	bool told;		    /* its asker was told STORE_UNCERTAIN */
 	enum store_status refused_as;
@@ -42,7 +43,7 @@ struct writer {
 	struct handed_queue given;   /* in the order in which they were; all are in under_way */
 	unsigned open;		     /* of these: those that were not told, at most WRITERS_WINDOW */
 	struct wire_state state;
-	bool told_state; /* by this process */
+	bool was_known; /* how this process' database is; not while it connects for the first time */
 	int64_t heard_ms;
 	int64_t missing_since_ms; /* where there is no socket */
 };

@@ -128,7 +128,7 @@ static void prepare(void)
 	if (hub == NULL || conf == NULL)
 		abort();
 	loop = loop_new();
-	struct im_options opt = {.loop = loop, .conf = conf, .hub = hub, .name = "worker01", .closed = on_closed};
+	struct im_options opt = {.loop = loop, .conf = conf, .hub = hub, .name = "worker01", .changed = on_closed};
 	im = im_new(&opt, &fault);
 	if (im == NULL)
 		abort();

@@ -118,7 +118,7 @@ static inline void kit_start(void)
 	hub = hub_for_test(2, SESSIONS_MAX, 64);
 	stats_attach(hub, 0);
 	loop = loop_new();
-	struct im_options opt = {.loop = loop, .conf = conf, .hub = hub, .name = OURS, .closed = kit_closed};
+	struct im_options opt = {.loop = loop, .conf = conf, .hub = hub, .name = OURS, .changed = kit_closed};
 	im = im_new(&opt, &fault);
 	if (im == NULL) {
 		printf("Bail out! %s\n", fault);

@@ -47,6 +47,25 @@ static void on_created(const union wire_result *r, void *arg)
 	note(arg, r->created.status);
 }
 
+static unsigned lost;
+
+static void on_writer_lost(void *ctx)
+{
+	(void)ctx;
+	lost++;
+}
+
+static unsigned links;
+
+static void on_link(bool up, void *ctx)
+{
+	(void)up;
+	(void)ctx;
+	links++;
+}
+
+static const struct store_observer observer = {.link = on_link, .writer_lost = on_writer_lost};
+
 static void turn(void)
 {
 	event_base_loop(base, EVLOOP_NONBLOCK);
@@ -270,6 +289,19 @@ static void test_missing(struct played *p)
 	ok(had.answers == 2 && had.last == STORE_UNAVAILABLE && made.answers == 1, "which is answered again");
 }
 
+static void test_replaced(struct played *p)
+{
+	say_state(p, true, false);
+	unsigned before = links;
+	end(p);
+	*p = begin(0);
+	say_state(p, false, false);
+	say_state(p, true, false);
+	is_int(links, before, "a successor that connects to the database has not lost it");
+	say_state(p, false, false);
+	is_int(links, before + 1, "as one has that was connected");
+}
+
 static void test_silent(struct played *p)
 {
 	struct wire_head head;
@@ -297,16 +329,43 @@ static void test_malformed(struct played *p)
 {
 	struct wire_head head;
 	struct call c;
+	unsigned before = lost;
 	send_text(&c, "alice", "bob");
 	ok(given(p, &head), "one that it has");
 	wire_put_body(&p->out, (struct wire_head){.kind = WIRE_SEND, .number = head.number}, STR_LIT("nonsense"));
 	flush(p);
 	is_int(c.answers, 0, "what is malformed is no answer");
+	is_int(writers_missing(w), 1, "the socket is closed, so the writer is missing");
+	is_int(lost, before + 1, "which the process is told");
 	end(p);
 	*p = begin(0);
+	is_int(writers_missing(w), 0, "until there is another socket");
 	ok(given(p, &head) && head.past == LANE_INHERITED, "and ends the connection: another one is asked");
 	answer(p, &head, STORE_OK, message_id_make(40, 11));
 	is_int(c.last, STORE_OK, "which answers");
+}
+
+/* What ends every writer that has it does not end all that will come. */
+static void test_deadly(struct played *p)
+{
+	struct wire_head head;
+	struct call c, with;
+	send_text(&c, "alice", "bob");
+	int writers = 0;
+	while (c.answers == 0 && writers < 20 && given(p, &head)) {
+		end(p);
+		*p = begin(0);
+		writers++;
+		if (writers == 4)
+			send_text(&with, "alice", "bob");
+	}
+	is_int(writers, 5, "an operation that writers end with is given to so many");
+	ok(c.answers == 1 && c.last == STORE_UNKNOWN, "then it is given up, and nobody knows what became of it");
+	end(p);
+	*p = begin(0);
+	ok(given(p, &head) && head.past == LANE_INHERITED, "what one writer ended with is given to the next");
+	answer(p, &head, STORE_OK, message_id_make(40, 12));
+	ok(with.answers == 1 && with.last == STORE_OK, "and carried out");
 }
 
 static void test_too_many(struct played *p)
@@ -337,14 +396,16 @@ int main(void)
 	if (log_open("/dev/null", LOG_LEVEL_ERROR, LOG_FORMAT_TEXT, &reason) != 0)
 		exit(1);
 	base = event_base_new();
-	w = writers_new(base, 1, NULL, NULL);
+	w = writers_new(base, 1, &observer, NULL);
 	struct played p = begin(0);
 	test_answers(&p);
 	test_window(&p);
 	test_answer_before_death(&p);
 	test_missing(&p);
+	test_replaced(&p);
 	test_silent(&p);
 	test_malformed(&p);
+	test_deadly(&p);
 	test_too_many(&p);
 	end(&p);
 	event_base_free(base);

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The sockets between a worker and its writer, with both of them played by the test: they are made once, and anew when
+ * the worker reports that one has ended, whatever the reason.
+ */
+#include "core/base.h"
+
+#include "proc/channel.h"
+#include "proc/master_priv.h"
+#include "../tap.h"
+
+#include <event2/event.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { WORKER, WRITER, CHILDREN };
+
+static struct conf conf = {.workers = 1, .writers = 1, .worker_connections = 10};
+static struct child child[CHILDREN];
+static struct master m = {
+	.conf = &conf, .child = child, .slots = CHILDREN, .worker_slots = 1, .generation = 1, .phase = MASTER_SERVING};
+static int end[CHILDREN]; /* of their channels */
+
+static void begin(unsigned slot, enum child_kind kind)
+{
+	int pair[2];
+	if (channel_pair(pair) != 0)
+		exit(1);
+	child[slot] = (struct child){.m = &m, .kind = kind, .slot = slot, .pid = getpid(), .channel = pair[0]};
+	end[slot] = pair[1];
+	partners_begin(&child[slot]);
+	child[slot].generation = m.generation;
+	passing_begin(&child[slot]);
+}
+
+/* The socket that the process is given, -1: none. */
+static int given(unsigned slot)
+{
+	struct order order;
+	int fd = -1;
+	if (channel_receive(end[slot], &order, &fd) != 1)
+		return -1;
+	is_int(order.kind, slot == WORKER ? ORDER_WRITER : ORDER_WORKER, "an order of that kind");
+	return fd;
+}
+
+static void report(uint32_t taken, uint64_t missing)
+{
+	const struct report r = {.state = WORKER_READY, .writers_taken = taken, .writers_missing = missing};
+	if (channel_report(end[WORKER], &r) != 0)
+		exit(1);
+	event_base_loop(m.base, EVLOOP_NONBLOCK);
+	partners_update(&m);
+}
+
+static bool are_connected(int a, int b)
+{
+	char byte;
+	return write(a, "x", 1) == 1 && read(b, &byte, 1) == 1;
+}
+
+int main(void)
+{
+	STAILQ_INIT(&m.waiting);
+	m.base = event_base_new();
+	begin(WORKER, CHILD_WORKER);
+	begin(WRITER, CHILD_WRITER);
+
+	partners_update(&m);
+	int of_worker = given(WORKER), of_writer = given(WRITER);
+	ok(are_connected(of_worker, of_writer), "a worker and a writer are connected");
+	report(0, 1);
+	is_int(given(WORKER), -1, "that the worker has not taken the socket yet says nothing");
+	report(1, 0);
+	report(1, ~(uint64_t)1);
+	is_int(given(WORKER), -1, "one that has it gets no other, and no writer that there is not");
+
+	close(of_worker);
+	close(of_writer);
+	report(1, 1);
+	of_worker = given(WORKER);
+	of_writer = given(WRITER);
+	ok(are_connected(of_worker, of_writer), "one that has lost it is given another");
+	report(1, 1);
+	is_int(given(WORKER), -1, "once, while that is on its way");
+	is_int(given(WRITER), -1, "and so is the writer");
+	report(2, 1);
+	close(of_worker);
+	close(of_writer);
+	of_worker = given(WORKER);
+	of_writer = given(WRITER);
+	ok(are_connected(of_worker, of_writer), "again where that has ended too");
+
+	close(of_worker);
+	close(of_writer);
+	for (unsigned i = 0; i < CHILDREN; i++) {
+		passing_end(&child[i]);
+		partners_end(&child[i]);
+		close(child[i].channel);
+		close(end[i]);
+	}
+	event_base_free(m.base);
+	return done_testing();
+}
