@@ -10,19 +10,27 @@
 
 #include "store/sql.h"
 
+/* Of the user's friends some may have no row in `users`: they are users all the same. */
+static enum store_status screen_friend(const struct change_group *c, const struct group_person *p)
+{
+	bool is_friend = p->forth && p->back;
+	if (c->accounts && !p->known && (c->op.by_operator || !is_friend))
+		return STORE_NOT_FOUND;
+	return c->op.by_operator || is_friend ? STORE_OK : STORE_NOT_FRIENDS;
+}
+
 /* Why a user cannot be added; STORE_OK: they can. */
 static enum store_status screen(const struct change_group *c, const struct group_person *p)
 {
-	if (c->accounts && !p->known)
-		return STORE_NOT_FOUND;
 	if (p->role != GROUP_NO_ROLE)
 		return STORE_TAKEN;
 	if (p->banned)
 		return STORE_BANNED;
 	if (!c->op.by_operator && p->blocks)
 		return STORE_BLOCKED;
-	if (!c->op.by_operator && !(p->forth && p->back))
-		return STORE_NOT_FRIENDS;
+	enum store_status as_friend = screen_friend(c, p);
+	if (as_friend != STORE_OK)
+		return as_friend;
 	if (p->groups >= c->max_per_user)
 		return STORE_TOO_MANY_GROUPS;
 	return c->head.member_count >= c->max_members ? STORE_GROUP_FULL : STORE_OK;
