@@ -42,23 +42,40 @@ static void on_peer(const struct store_peer *peer, void *arg)
 	request_done(r);
 }
 
-/* By what this worker knows, without the database. */
-static void type_in_group(struct request *r, uint64_t id)
+/* A larger group is told nothing, nor is one that owes for what it was told. */
+static void tell_group(struct request *r, uint64_t id, uint64_t member_count)
 {
 	struct live *live = r->live;
-	enum group_known known = id <= CONVERSATION_ID_MAX ? group_knows(live, id, request_user(r)) : GROUP_STRANGER;
-	if (known == GROUP_STRANGER) {
-		request_fail_store(r, STORE_NOT_FOUND);
-		return;
-	}
-	/* Where it is not known who is a member nobody is told, nor where the group owes something. */
-	uint64_t members = group_member_count(live, id);
-	if (known == GROUP_MEMBER_HERE && members != 0 && members <= (uint64_t)live->conf->groups.receipts_max &&
+	if (member_count != 0 && member_count <= (uint64_t)live->conf->groups.receipts_max &&
 	    group_wait_fanout(live, id) == 0) {
 		group_fanout_owe(r, id);
 		group_push(live, id, (struct push_place){BUS_EVENT, 0}, typing_event(r, id), request_session(r));
 	}
 	request_done(r);
+}
+
+static void on_group(enum store_status status, const struct conversation *c, void *arg)
+{
+	struct request *r = arg;
+	if (status == STORE_OK)
+		tell_group(r, c->id, c->group.member_count);
+	else
+		request_fail_store(r, status);
+}
+
+/*
+ * By what this worker knows. Who is no member as far as it knows may have come in just now, by a request to another
+ * worker: that the database tells. While nothing is sure nobody is told.
+ */
+static void type_in_group(struct request *r, uint64_t id)
+{
+	enum group_known known = group_knows(r->live, id, request_user(r));
+	if (id > CONVERSATION_ID_MAX)
+		request_fail_store(r, STORE_NOT_FOUND);
+	else if (known == GROUP_STRANGER)
+		store_find_conversation(r->live->store, request_user(r), id, on_group, r);
+	else
+		tell_group(r, id, known == GROUP_MEMBER_HERE ? group_member_count(r->live, id) : 0);
 }
 
 void typing_proceed(struct request *r, const union command_args *a)
