@@ -31,7 +31,7 @@ void group_tell_change(struct live *live, enum group_step step, bool leaves, con
 /* The {id} of the path is a group's, as far as the number tells; false after having answered 404. */
 bool group_path_check(struct request *r);
 /* Begins the operation that the row of the table names: by this user, on the group and the user of the path. */
-bool group_op_begin(struct request *r, struct store_group_op *op);
+void group_op_begin(struct request *r, struct store_group_op *op);
 
 /* Ends the request with the conversation as this user sees it. */
 void group_end_conversation(struct request *r, int http_status, uint64_t conversation_id);

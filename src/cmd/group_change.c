@@ -383,23 +383,30 @@ bool group_path_check(struct request *r)
 	return false;
 }
 
-bool group_op_begin(struct request *r, struct store_group_op *op)
+void group_op_begin(struct request *r, struct store_group_op *op)
 {
 	op->step = step_of(r);
 	op->user = request_user(r);
 	op->conversation_id = r->path_id;
 	op->peer = r->path_user[0] != '\0' ? str_from(r->path_user) : STR_NULL;
 	op->code = r->path_code[0] != '\0' ? str_from(r->path_code) : STR_NULL;
-	return group_path_check(r);
 }
 
 bool group_op_check(struct request *r, union command_args *a)
 {
-	return group_op_begin(r, &a->group);
+	group_op_begin(r, &a->group);
+	return true;
+}
+
+/* Of a group that its path or its code names; or of one that is made. */
+static bool names_a_group(struct request *r, const struct store_group_op *op)
+{
+	bool by_code = op->step == GROUP_JOIN && op->code.s != NULL;
+	return op->step == GROUP_CREATE || by_code || group_path_check(r);
 }
 
 void group_change_proceed(struct request *r, const union command_args *a)
 {
-	if (within_budget(r, &a->group))
+	if (names_a_group(r, &a->group) && within_budget(r, &a->group))
 		store_change_group(r->live->store, &a->group, on_changed, r);
 }

@@ -26,7 +26,8 @@ static bool read_limit(struct request *r, const char *name, uint64_t max, uint64
 bool group_invite_check(struct request *r, union command_args *a)
 {
 	uint64_t secs;
-	if (!group_op_begin(r, &a->group) || !read_limit(r, "expires_in", EXPIRES_IN_MAX_SECS, &secs) ||
+	group_op_begin(r, &a->group);
+	if (!read_limit(r, "expires_in", EXPIRES_IN_MAX_SECS, &secs) ||
 	    !read_limit(r, "max_uses", USES_MAX, &a->group.max_uses))
 		return false;
 	a->group.expires_in_secs = (int64_t)secs;

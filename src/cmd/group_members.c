@@ -34,14 +34,16 @@ bool group_add_check(struct request *r, union command_args *a)
 	buf_clear(space);
 	struct str *users = (struct str *)(void *)buf_reserve(space, GROUP_ADD_MAX * sizeof(*users));
 	op->users = users;
-	return group_op_begin(r, op) && request_user_ids(r, "user_ids", 1, GROUP_ADD_MAX, users, &op->user_count);
+	group_op_begin(r, op);
+	return request_user_ids(r, "user_ids", 1, GROUP_ADD_MAX, users, &op->user_count);
 }
 
 bool group_remove_check(struct request *r, union command_args *a)
 {
 	struct store_group_op *op = &a->group;
 	struct str ban;
-	if (!group_op_begin(r, op) || !request_query_text(r, "ban", &ban))
+	group_op_begin(r, op);
+	if (!request_query_text(r, "ban", &ban))
 		return false;
 	op->ban = str_is(ban, "true");
 	if (ban.s != NULL && !op->ban && !str_is(ban, "false"))
@@ -82,12 +84,14 @@ static bool read_muted_until(struct request *r, struct store_group_op *op)
 
 bool group_set_member_check(struct request *r, union command_args *a)
 {
-	return group_op_begin(r, &a->group) && read_role(r, &a->group) && read_muted_until(r, &a->group);
+	group_op_begin(r, &a->group);
+	return read_role(r, &a->group) && read_muted_until(r, &a->group);
 }
 
 bool group_pass_on_check(struct request *r, union command_args *a)
 {
-	return group_op_begin(r, &a->group) && request_user_id(r, "user_id", &a->group.peer);
+	group_op_begin(r, &a->group);
+	return request_user_id(r, "user_id", &a->group.peer);
 }
 
 /* ---- the list ---- */
@@ -112,8 +116,8 @@ static bool read_cursor(struct request *r, struct group_member_cursor *cursor)
 bool members_check(struct request *r, union command_args *a)
 {
 	struct str *query = &a->members.query;
-	if (!group_path_check(r) || !list_query_limit(r, LIST_LIMIT, &a->members.limit) ||
-	    !read_cursor(r, &a->members.after) || !request_query_text(r, "query", query))
+	if (!list_query_limit(r, LIST_LIMIT, &a->members.limit) || !read_cursor(r, &a->members.after) ||
+	    !request_query_text(r, "query", query))
 		return false;
 	if (query->s == NULL)
 		return true;
@@ -155,8 +159,7 @@ void members_proceed(struct request *r, const union command_args *a)
 
 bool group_entries_check(struct request *r, union command_args *a)
 {
-	return group_path_check(r) && list_query_limit(r, LIST_LIMIT, &a->friends.limit) &&
-	       list_query_user_cursor(r, &a->friends.after);
+	return list_query_limit(r, LIST_LIMIT, &a->friends.limit) && list_query_user_cursor(r, &a->friends.after);
 }
 
 static void on_entries(const struct store_group_entries *list, void *arg)

@@ -136,7 +136,8 @@ bool group_create_check(struct request *r, union command_args *a)
 bool group_change_check(struct request *r, union command_args *a)
 {
 	struct store_group_op *op = &a->group;
-	if (!group_op_begin(r, op) || !read_profile(r, op, take_space(r)))
+	group_op_begin(r, op);
+	if (!read_profile(r, op, take_space(r)))
 		return false;
 	if (op->sets_name && op->name.s == NULL)
 		return fail(r, "name: a group needs one");
