@@ -41,23 +41,28 @@ void group_fanout_fail(struct request *r)
 	request_fail(r, PROBLEM_RATE_LIMITED, "this node is sent more to groups than it may pass on in a second");
 }
 
-/* A kind of change, and its bucket: so many of it, then one in so many seconds. */
+/*
+ * A kind of change, and its bucket, as parts of what a user may ask for at all: limits.requests_burst at once, then
+ * limits.requests_per_second.
+ */
 struct pace {
 	char kind;
-	double burst, secs;
+	double burst_part, rate_part;
 };
-/* Groups that one user makes. */
-static const struct pace making = {'m', 200, 3};
+/* Groups that one user makes. With the defaults 200, then one each 3 s. */
+static const struct pace making = {'m', 2.0 / 5, 1.0 / 150};
 /* Changes that show all members the group anew: so one user's cannot keep those of others waiting for long. */
-static const struct pace showing = {'p', 200, 3};
-/* One user who joins one group and leaves it. */
-static const struct pace moving = {'j', 30, 10};
+static const struct pace showing = {'p', 2.0 / 5, 1.0 / 150};
+/* One user who joins one group and leaves it. With the defaults 30, then one each 10 s. */
+static const struct pace moving = {'j', 3.0 / 50, 1.0 / 500};
 /* The message about a new group names so many users for the price of one. */
 #define USERS_A_TOKEN 25
 
 static bool within_pace(struct request *r, const struct pace *p, const char *name)
 {
-	r->retry_ms = bucket_take(r->live->hub, p->kind, name, 1 / p->secs, p->burst, clock_mono_ms());
+	const struct conf *conf = r->live->conf;
+	r->retry_ms = bucket_take(r->live->hub, p->kind, name, conf->limits.requests_per_second * p->rate_part,
+				  conf->limits.requests_burst * p->burst_part, clock_mono_ms());
 	return r->retry_ms == 0;
 }
 

@@ -273,9 +273,11 @@ const struct conf_row conf_rows[] = {
 	{"limits", "requests_per_second", CONF_INT, AT(limits.requests_per_second), .def = "50", .min = 0, .max = MIB,
 	 .help = "How many other requests a user may make a second, on average, by HTTP and WebSocket together. Those "
 		 "above are answered 429 with Retry-After. Messages and notifications that are sent do not count; a "
-		 "search among the members of a group counts as ten. 0: any number."},
+		 "search among the members of a group counts as ten. For every 150 of them a user may make a group and "
+		 "change what all members are shown of one, and for every 500 join and leave one group. 0: any number."},
 	{"limits", "requests_burst", CONF_INT, AT(limits.requests_burst), .def = "500", .min = 1, .max = MIB,
-	 .help = "How many other requests a user may make at once after a pause."},
+	 .help = "How many other requests a user may make at once after a pause. Two in five of them may make a group, or "
+		 "change what all members are shown of one; three in fifty may join and leave one group."},
 	{"limits", "connections_per_minute", CONF_INT, AT(limits.connections_per_minute), .def = "0", .min = 0,
 	 .max = MIB,
 	 .help = "How many connections an address may open a minute; those above are closed at once. 0: any number."},
