@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Proves what the chat page offers to members, admins and the owner of a group, and what each of them sees at once when
 # another does it: roles, muting, settings, slow mode, adding, removing, banning, passing on, leaving, dissolving; and
-# that whoever is removed or comes back while the group is open sees that, without losing a draft.
+# that a user who is removed or comes back while the group is open sees that, without losing a draft.
 use Tidings;
 use Tidings::Web;
 
@@ -65,10 +65,11 @@ subtest 'muting' => sub {
 	my $quick = $web->enter('cat', before => q{ const every = setInterval; window.setInterval = (act, ms, ...given) => every(act, Math.min(ms, 100), ...given); });
 	$quick->open_group($group);
 	$t->api('ben')->put("/groups/$group/members/cat", {muted_until => '2099-01-01T00:00:00Z'});
-	$quick->wait_text('.room-notice', 'You are muted in this group until');
+	$quick->say_text('still loud')->wait_text('.room-notice', 'You are muted in this group until');
 	$t->api('ben')->put("/groups/$group/members/cat", {muted_until => undef});
 	$quick->wait_value(q{document.querySelector('.composer').checkVisibility()});
-	pass 'who has the group open learns of it without sending anything, and of the end of it';
+	pass 'who is muted and has the group open learns of the end of it';
+	$quick->click('.failure .discard')->wait_gone('.message.failed');
 	$quick->close;
 };
 

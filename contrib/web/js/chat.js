@@ -185,7 +185,7 @@ export class Chat {
         this.outgoing.refused(draft, problem);
         const c = draft.conversation_id && this.conversations.get(draft.conversation_id);
         if (c)
-            this.groups.changed(c); // why, may be something that is not known here
+            this.groups.refused(c);
     }
 
     #left({conversation_id, reason}) {

@@ -1,18 +1,21 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // What is known of groups besides their conversations: members, how the caller is one, who waits to be let in; and what
 // can be done to them. It is fetched when a group is opened, and again when something in it has changed.
-import {isAdmin} from './group_rules.js';
+import {now} from './clock.js';
+import {isAdmin, isMuted} from './group_rules.js';
 
 const PAGE = 100;
 const OWN_PAGES_MAX = 3; // of members like the caller, among whom the caller is looked for
 const RELOAD_MS = 400;
-const LOOK_EVERY_MS = 20000; // nothing tells of a new request to join, or of being muted: the open group is asked for it
+const RELOAD_MS_A_MEMBER = 5; // up to so much longer: all who have a large group open hear of a change at once
+const LOOK_EVERY_MS = 60000; // no event tells of a request to join, or of the end of a mute
 const FOUND_MAX = 1000; // members that are remembered of a group
 
 class Room {
     members = new Map(); // user id -> Member, those that were seen
     complete = false; // whether these are all
     own = null; // the caller as a Member; null where it is not known
+    ownInDoubt = true; // it may be another by now
     waiting = 0; // people who want to be let in, up to a page
     receipts = true; // whether the group is small enough for them
     loading = null;
@@ -51,32 +54,43 @@ export class Groups {
         clearInterval(this.#lookTimer);
         if (c === null)
             return;
+        this.of(c).ownInDoubt = true;
         this.load(c);
         this.#lookTimer = setInterval(() => this.#look(c), LOOK_EVERY_MS);
     }
 
-    // What concerns the caller and comes without an event. What fails is looked at again the next time.
+    // What comes without an event, while somebody can see it. To look for the caller costs the server much in a large
+    // group, so only those who are muted do it; others learn of a mute when a message is refused. What fails is looked at
+    // again the next time.
     async #look(c) {
-        if (c.group === null || isAdmin(c.group)) {
-            await this.#countRequests(c);
+        if (document.hidden || c.group === null)
             return;
-        }
         const room = this.of(c);
-        const own = c.group.dissolved_at === null ? await this.#findOwn(c, room).catch(() => null) : null;
-        if (own === null || own.muted_until === room.own?.muted_until)
-            return;
-        room.own = own;
-        this.#onChange();
+        if (isAdmin(c.group))
+            await this.#countRequests(c);
+        else if (room.own !== null && isMuted(room.own, now())) {
+            room.own = await this.#findOwn(c, room).catch(() => null) ?? room.own;
+            this.#onChange();
+        }
     }
 
     // Something in it has changed: of the group that is shown it is fetched anew, of others when they are shown.
     changed(c) {
+        if (c !== this.#open)
+            return;
+        const spread = RELOAD_MS_A_MEMBER * (c.group?.member_count ?? 0);
+        this.#timer ??= setTimeout(() => {
+            this.#timer = null;
+            if (this.#open !== null)
+                this.load(this.#open);
+        }, RELOAD_MS + Math.random() * spread);
+    }
+
+    // A message to it was refused, perhaps because the caller is muted.
+    refused(c) {
+        this.of(c).ownInDoubt = true;
         if (c === this.#open)
-            this.#timer ??= setTimeout(() => {
-                this.#timer = null;
-                if (this.#open !== null)
-                    this.load(this.#open);
-            }, RELOAD_MS);
+            this.load(c);
     }
 
     forget(c) {
@@ -103,7 +117,8 @@ export class Groups {
             room.members = new Map();
             room.complete = page.next_cursor === null;
             this.#met(room, page.items);
-            room.own = room.members.get(this.#me) ?? await this.#findOwn(c, room);
+            room.own = room.members.get(this.#me) ?? (room.ownInDoubt ? await this.#findOwn(c, room) : room.own);
+            room.ownInDoubt = false;
             await this.#countRequests(c);
             await this.#loadReaders(c, room);
         }
