@@ -73,10 +73,10 @@ function tellCloses() {
 // ---- pages ----
 
 // A new person's page, or another tab of one's: its number. See Tidings::Browser's page().
-async function open(url, {beside, before, width = 1100, height = 700, mobile = false}) {
+async function open(url, {beside, before, permissions = [], width = 1100, height = 700, mobile = false}) {
     let context = pages[beside]?.page.context();
     if (!context) {
-        context = await browser.newContext({viewport: {width, height}, isMobile: mobile, hasTouch: mobile});
+        context = await browser.newContext({viewport: {width, height}, isMobile: mobile, hasTouch: mobile, permissions});
         context.setDefaultTimeout(Number(patience));
         context.on('requestfinished', noteRequest);
         await context.exposeFunction('noteClose', (code) => {

@@ -101,7 +101,8 @@ sub line {
 sub cut { my ($self, $gone) = @_; return $self->ask(cut => $gone ? JSON::PP::true : JSON::PP::false) }
 
 # A new person's page at that address, or beside => $page: another tab of that one's. width, height, mobile (with a touch
-# screen), before: a script that runs first in every document.
+# screen), before: a script that runs first in every document. permissions: those of the
+# browser that the page has without asking, by Chromium's names.
 sub page {
 	my ($self, $url, %o) = @_;
 	$o{beside} = $o{beside}{number} if $o{beside};
