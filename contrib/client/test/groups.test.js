@@ -3,7 +3,7 @@
 // absence or a kill loses nothing of it.
 import assert from 'node:assert/strict';
 import {afterEach, test} from 'node:test';
-import {ask, closeAll, contents, friends, history, inOrder, needsServer, open, until} from './kit.js';
+import {Wire, ask, closeAll, contents, friends, history, inOrder, needsServer, open, until} from './kit.js';
 
 afterEach(closeAll);
 
@@ -206,6 +206,57 @@ test('roles, settings, invites and requests', needsServer, async () => {
     for await (const {user} of a.rest.each((page) => a.rest.members(id, page), {limit: 1}))
         paged.push(user.user_id);
     assert.deepEqual(paged, [b.userId, a.userId, stranger]);
+});
+
+test('a group whose server drains, and whose connections are cut', needsServer, async () => {
+    const wire = await Wire.open();
+    const [alice, bob] = await friends('alice', 'bob');
+    const [a, b] = await Promise.all([open(alice), open(bob, {url: wire.url})]);
+    const {id} = await groupOf([a, b]);
+    const said = ['created'];
+    const say = (client, content) => {
+        said.push(content);
+        return client.send({conversation_id: id, content}).done;
+    };
+    // Within the header of a frame, and within its text.
+    for (const bytes of [1, 400]) {
+        wire.cutAfter(bytes);
+        await say(a, `${bytes} ${'x'.repeat(600)}`);
+        await until('the cut', () => wire.isCut);
+        await until('bob to hear it', () => of(b, id).length === said.length);
+    }
+    await ask('drain');
+    await until('both to be sent away', () => [a, b].every((client) => client.seen.state.some((s) => s.reason === 'draining')));
+    await ask('drained');
+    const unsent = [say(b, 'while it is away'), say(b, 'and more')];
+    await ask('start');
+    await Promise.all(unsent);
+    await say(a, 'after it');
+    for (const client of [a, b]) {
+        await until('all of it', () => of(client, id).length === said.length);
+        inOrder(client);
+        assert.deepEqual(events(client, id), said);
+        assert.deepEqual(of(client, id).map((m) => m.seq), (await history(client, id)).map((m) => m.seq));
+    }
+    wire.close();
+});
+
+test('a member who reads too slowly is cut off, and then misses nothing of the group', needsServer, async () => {
+    const wire = await Wire.open();
+    const [alice, bob] = await friends('alice', 'bob');
+    const [a, b] = await Promise.all([open(alice), open(bob, {url: wire.url})]);
+    const {id} = await groupOf([a, b]);
+    wire.silence();
+    const count = 500; // more than the sockets on the way and the server's queue take
+    for (let n = 0; n < count; n += 20)
+        await Promise.all(Array.from({length: 20}, () => a.send({conversation_id: id, content: 'x'.repeat(16000)}).done));
+    wire.speak();
+    await until('the end', () => b.seen.state.some((s) => s.state === 'waiting'));
+    await until('all of it', () => of(b, id).length === count + 1);
+    inOrder(b);
+    assert.deepEqual(of(b, id).map((m) => m.seq), (await history(b, id)).map((m) => m.seq));
+    assert.deepEqual(counted(b, id), {unread_count: count, mention_count: 0});
+    wire.close();
 });
 
 test('a group while workers are killed and people come and go', needsServer, async () => {

@@ -197,13 +197,19 @@ export class Wire {
         return this.#cutAfter === null;
     }
 
-    // The WebSockets of now neither carry anything any more nor end.
+    // The WebSockets of now neither carry anything any more nor end, until speak().
     silence() {
+        this.#eachWebSocket((socket) => socket.pause());
+    }
+
+    speak() {
+        this.#eachWebSocket((socket) => socket.resume());
+    }
+
+    #eachWebSocket(act) {
         for (const {near, far, isWebSocket} of this.#pairs) {
-            if (isWebSocket) {
-                near.pause();
-                far.pause();
-            }
+            if (isWebSocket)
+                [near, far].forEach(act);
         }
     }
 
