@@ -258,10 +258,10 @@ const struct conf_row conf_rows[] = {
 	{"groups", "max_members", CONF_INT, AT(groups.max_members), .def = "10000", .min = 1, .max = 10000,
 	 .help = "How many members a group may have."},
 	{"groups", "max_per_user", CONF_INT, AT(groups.max_per_user), .def = "2000", .min = 1, .max = 10000,
-	 .help = "How many groups a user may be in; those that are dissolved do not count, but are at most as many again. "
-		 "What a user's list costs the database grows with it."},
+	 .help = "How many groups a user may be in. Dissolved ones do not count, but a user may keep no more than as many again. "
+		 "The more groups, the more a user's list costs the database."},
 	{"groups", "receipts_max", CONF_INT, AT(groups.receipts_max), .def = "200", .min = 0, .max = 10000,
-	 .help = "In groups of up to so many members all of them are told who has read what and who is typing."},
+	 .help = "The largest group in which all members are told who has read what and who is typing."},
 	{"groups", "fanout_per_second", CONF_INT, AT(groups.fanout_per_second), .def = "200000", .min = 0, .max = 100L * MIB,
 	 .help = "How many messages to groups the node gives to its sessions a second; a message counts once for each "
 		 "member who is online there. Those above are answered 429 with Retry-After. 0: any number."},
