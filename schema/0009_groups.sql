@@ -4,7 +4,7 @@
 -- changes, deletions, read marks) is one table for both kinds.
 --
 -- Direct conversations (conversations) have ids below 2^34, groups (group_heads) from 2^34 to below 2^35: an id tells its
--- kind. A message to a group writes itself, its head, and its sender's row in members, whatever the group's size.
+-- kind. A message to a group writes itself, its head, and its sender's row in members, in a group of any size.
 --
 -- What is unread for a member is computed: last_seq - read_seq, less what is in uncounted and the member's own
 -- deletions in between. Nobody's own messages are after their read_seq, for sending reads up to the new message.
@@ -13,11 +13,11 @@
 -- order of user; members in order of (user_id, conversation_id).
 --
 -- Which look-up each index serves:
---   group_heads PRIMARY          the locks of whoever writes; with members PRIMARY: a user's list, catching up, totals.
+--   group_heads PRIMARY          the locks of writers; with members PRIMARY: a user's list, catching up, totals.
 --   group_profiles PRIMARY       what is shown of a group. by_client: a repeated client_group_id of its creator.
 --   members PRIMARY              a user's groups; may this user send; the unread total.
 --   members by_conversation      a group's members, owner and admins first.
---   group_leavers PRIMARY        what is kept of who comes back. by_end: those of which nothing has to be kept.
+--   group_leavers PRIMARY        mute and slow mode of users who left. by_end: rows that are no longer needed.
 --   group_counts PRIMARY         in how many groups a user is.
 --   uncounted PRIMARY            messages that are unread for nobody, after a seq.
 --   mentions PRIMARY             a user's mentions in a conversation after a seq. The user '*' is everyone.
@@ -85,8 +85,8 @@ CREATE TABLE IF NOT EXISTS members (
 	KEY by_conversation (conversation_id, role, user_id)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
 
--- Of who has left a group or was removed from it: what they take with them when they come back, so that coming back ends
--- neither a mute nor slow mode. No member has a row. After `ends_at` it says nothing any more.
+-- The mute and the last send of users who left a group or were removed from it, so that rejoining ends neither a mute nor
+-- slow mode. A member has no row. A row is of no use after `ends_at`.
 CREATE TABLE IF NOT EXISTS group_leavers (
 	conversation_id BIGINT UNSIGNED NOT NULL,
 	user_id VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,

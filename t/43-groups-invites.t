@@ -78,7 +78,7 @@ subtest 'codes that are none' => sub {
 	is $carol->get("/invites/$foreign")->status, 200, 'is as it was';
 	$bob->delete("/groups/$other");
 	refused('of a dissolved group', $carol->get("/invites/$foreign"), 404, 'not_found');
-	refused('likewise', $carol->post("/invites/$foreign", {}), 404, 'not_found');
+	refused('nor joined by it', $carol->post("/invites/$foreign", {}), 404, 'not_found');
 };
 
 subtest 'who may' => sub {
@@ -88,7 +88,7 @@ subtest 'who may' => sub {
 	is $alice->delete("/groups/$id/invites/$code")->status, 204, 'the owner';
 	$alice->put("/groups/$id", {settings => {add => 'all'}});
 	my $left = $t->dbh->selectrow_array('SELECT COUNT(*) FROM group_invites WHERE conversation_id = ? AND (expires_at IS NULL OR expires_at > UTC_TIMESTAMP(3)) AND (max_uses IS NULL OR uses < max_uses)', undef, $id);
-	is scalar(grep { $alice->post("/groups/$id/invites", {})->status != 201 } $left + 1 .. 100), 0, 'a hundred stand at once';
+	is scalar(grep { $alice->post("/groups/$id/invites", {})->status != 201 } $left + 1 .. 100), 0, 'up to a hundred at once';
 	refused('one more', $alice->post("/groups/$id/invites", {}), 409, 'conflict', qr/invites/);
 	is scalar(@{$alice->get("/groups/$id/invites")->json->{items}}), 100, 'the list has all';
 	$t->dbh->do('DELETE FROM group_invites WHERE conversation_id = ?', undef, $id);

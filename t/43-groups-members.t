@@ -43,7 +43,7 @@ subtest 'the list' => sub {
 	is_deeply \@all, [qw(carol dave alice bob)], 'page by page';
 	my $found = sub { return [map { $_->{user}{user_id} } @{$bob->get("/groups/$id/members?query=$_[0]")->json->{items}}] };
 	is_deeply $found->('da'), ['dave'], 'by the beginning of an id';
-	is_deeply $found->('Aro'), ['carol'], 'by a part of a nickname, whatever its case';
+	is_deeply $found->('Aro'), ['carol'], 'by a part of a nickname, in any case';
 	is_deeply $found->('%25'), [], 'no pattern';
 	is_deeply $found->('_'), [], 'nor this one';
 	refused('an empty query', $bob->get("/groups/$id/members?query="), 400, 'invalid_argument', qr/^query/);

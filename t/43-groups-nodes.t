@@ -113,14 +113,14 @@ subtest 'at one moment' => sub {
 			my $since = 2;
 			for my $of (@story) { $since = $of->[0] + 1 if !$of->[1]{$user} }
 			my @want = grep { $_ > $since } map { $_->[0] } grep { $_->[1]{$user} } @story;
-			# Whoever leaves a dissolved group may be out before what was sent last has come. One that was late by more than a second is skipped, and its session told to catch up.
+			# A user who leaves a dissolved group may be out before the last message has come. One that was late by more than a second is skipped, and its session told to catch up.
 			$ws->until('its messages', sub { my %has = map { $_ => 1 } seqs($_[0], $id); $_[0]->queued('resync') || !grep { !$has{$_} } @want }) if $user !~ /p[456]/ && $story[0][1]{$user} && !$left{$user};
 			$ws->settle;
 			my @has = seqs($ws, $id);
 			is_deeply [@has], [sort { $a <=> $b } @has], "$user: in order, " . @has;
 			my %twice;
 			is_deeply [grep { $twice{$_}++ } @has], [], 'each once';
-			# Whoever comes in may see all from before; whoever is out in the end nothing from then on.
+			# A new member may see all earlier messages; who is out in the end sees nothing from then on.
 			my ($gone) = $story[-1][1]{$user} ? () : map { $_->[0] + 1 } grep { $_->[1]{$user} } reverse @story;
 			is_deeply [grep { defined $gone && $_ > $gone } @has], [], 'and none from when they were out';
 		}

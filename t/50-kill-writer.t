@@ -59,7 +59,7 @@ sub check_heard {
 	return;
 }
 
-# Without a client_msg_id nobody can repeat a message: whatever becomes of the writer, the workers have to answer.
+# Without a client_msg_id nobody can repeat a message: the workers must answer even if the writer dies.
 sub nameless {
 	my ($t, $writers) = @_;
 	$t->befriend(map { ("from$_", "to$_") } 1 .. 6);

@@ -116,7 +116,7 @@ subtest 'in Chinese' => sub {
 	my $ann = $web->enter('ann', before => $english);
 	$ann->wait_text('.chat .preview', 'Cat: 大家好@所有人')->wait_text('.chat .mentions', '@');
 	$ann->open_group($group)->wait_text('.message:last-child .mention', '@所有人');
-	pass 'a mention of everyone is one in whatever language';
+	pass 'everyone can be mentioned in any language';
 	is_deeply [map { $_->own_faults } $cat, $ann], [], 'no error in the consoles';
 };
 

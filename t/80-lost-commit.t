@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Proves that what was committed reaches everyone who is connected although the answer to COMMIT was lost and the
 # database stayed away until the sender was refused: a message, a recall and a reading by their events, a friend request
-# by a resync; and that whoever came into a group by it is pushed its messages. What is looked at is what the sockets received.
+# by a resync; and that a user who was added to a group by it is pushed its messages. What is looked at is what the sockets received.
 use Tidings;
 use Tidings::Proxy;
 

@@ -29,7 +29,7 @@ static const char usage[] =
 	"  -U, --user NAME           of the database (root)\n"
 	"  -u, --users NAME          users are NAME0, NAME1, ...; pairs are friends (bench)\n"
 	"  -P, --pairs N             (200)\n"
-	"  -g, --groups N            send to so many groups, and not to peers (0)\n"
+	"  -g, --groups N            send to N groups, and not to peers (0)\n"
 	"  -m, --members N           who sends there: NAME0 to NAMEn (20)\n"
 	"  -r, --reads N             after every Nth message to a group a member reads it (0: none)\n"
 	"  -f, --in-flight N         (256)\n"

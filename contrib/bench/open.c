@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Mode open: how many WebSockets a second the server opens. So many handshakes are under way at all times, each by a
- * user of its own; a WebSocket counts once it has said hello. The newest --connections of them stay open, older ones
- * are closed as new ones come: so the server also closes as many as it opens.
+ * Mode open: how many WebSockets a second the server opens. A fixed number of handshakes is under way at all times,
+ * each by a user of its own; a WebSocket counts once it has said hello. The newest --connections of them stay open,
+ * older ones are closed as new ones come: so the server also closes as many as it opens.
  */
 #include "core/base.h"
 #include "load.h"

@@ -313,7 +313,7 @@ export interface Rest {
         name?: string; avatar_url?: string | null; about?: string | null; settings?: Partial<GroupSettings>;
     }): Promise<GroupConversation>;
     dissolveGroup(groupId: Id): Promise<void>;
-    /** The owner first, then admins. query: of whom the id begins or the nickname contains it. */
+    /** The owner first, then admins. query: only members whose id begins with it or whose nickname contains it. */
     members(groupId: Id, options?: PageOptions & {query?: string}): Promise<Page<Member>>;
     addMembers(groupId: Id, userIds: string[]): Promise<{added: string[]; left_out: LeftOut}>;
     /** An absent field stays as it is; muted_until null ends a mute. */

@@ -67,7 +67,7 @@ static struct str segment_at(struct str path, size_t at)
 	return (struct str){path.s + at, end - at};
 }
 
-/* What stands for a placeholder is one segment, and not empty. */
+/* A placeholder matches one segment that is not empty. */
 static bool placeholder_matches(const char **pattern, struct str segment, struct command_path *out)
 {
 	static const struct {

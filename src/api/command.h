@@ -64,7 +64,7 @@ union command_args {
 };
 
 enum command_access {
-	ACCESS_USER,   /* whoever has a token */
+	ACCESS_USER,   /* any user with a token */
 	ACCESS_ANYONE, /* no token is looked at; such paths are there only where accounts are kept here */
 };
 
@@ -103,7 +103,7 @@ struct command_path {
 };
 /*
  * The row for a path (without prefix) and verb; HEAD finds GET's. NULL with an empty allow: no such path; NULL with
- * one: the path has other verbs. A path that stands in the table to the letter hides the patterns that it would match.
+ * one: the path has other verbs. A path without a placeholder comes before the patterns that match it.
  */
 const struct command *command_by_path(const struct api *api, struct str path, enum http_verb verb,
 				      struct command_path *path_r);

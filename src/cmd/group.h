@@ -9,7 +9,7 @@
 
 /*
  * A message costs as many tokens of the node's groups.fanout_per_second as the group has members online here. False
- * where there are not so many, with retry_ms: group_fanout_fail() answers that. The request holds the tokens until
+ * where there are too few, with retry_ms: group_fanout_fail() answers that. The request holds the tokens until
  * group_fanout_give_back(), which is for what was not pushed.
  */
 bool group_fanout_take(struct request *r, uint64_t conversation_id);

@@ -55,7 +55,7 @@ static const struct pace making = {'m', 2.0 / 5, 1.0 / 150};
 static const struct pace showing = {'p', 2.0 / 5, 1.0 / 150};
 /* One user who joins one group and leaves it. With the defaults 30, then one each 10 s. */
 static const struct pace moving = {'j', 3.0 / 50, 1.0 / 500};
-/* The message about a new group names so many users for the price of one. */
+/* Users that the message about a new group may name for one token. */
 #define USERS_A_TOKEN 25
 
 static bool within_pace(struct request *r, const struct pace *p, const char *name)

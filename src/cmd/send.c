@@ -366,7 +366,7 @@ static void send_on(struct request *r, const struct store_send *p, bool past_rat
 
 /* ---- to a direct conversation: the other side has to be looked up ---- */
 
-/* May the two speak is not asked here: a repeat is answered whatever they are by now. */
+/* Does not check whether the two are friends: a repeat is answered even if they no longer are. */
 static void on_peer(const struct store_peer *peer, void *arg)
 {
 	struct addressed *d = arg;

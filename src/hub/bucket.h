@@ -16,7 +16,7 @@
  * is 1. Rate and burst may differ from call to call.
  */
 int64_t bucket_take(struct hub *h, char kind, const char *name, double rate_per_sec, double burst, int64_t now_mono_ms);
-/* Takes so many at once, or none. More than a whole burst are a whole burst. */
+/* Takes all of `tokens` or none. More than a whole burst are a whole burst. */
 int64_t bucket_take_many(struct hub *h, char kind, const char *name, uint64_t tokens, double rate_per_sec, double burst,
 			 int64_t now_mono_ms);
 /* Takes them whether they are there or not; what is owed is a whole burst at most. */

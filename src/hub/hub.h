@@ -76,7 +76,7 @@ struct worker_row {
 	bool redis_up;	       /* w */
 };
 
-/* The workers' slots, counted from 0; behind them are those of the writers, whose rows are used likewise; and all. */
+/* The number of workers' slots; the writers' slots follow, and are used in the same way; the number of both. */
 unsigned hub_worker_slots(const struct hub *h);
 unsigned hub_slots(const struct hub *h);
 /*

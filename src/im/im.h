@@ -25,8 +25,8 @@ struct im_options {
 	unsigned slot;
 	const char *name;	/* of WORKER_NAME_LEN characters, this process' alone in the whole cluster */
 	struct tls_server *tls; /* of im_tls_new(); im_free() frees it */
-	/* A connection of any listener has closed, also within im_free(), or the socket to a writer. It may be many a
-	 * turn, so it is to be quick. */
+	/* A connection of any listener has closed, also within im_free(), or the socket to a writer. Must be quick: it may
+	 * be called many times a turn. */
 	void (*changed)(void *ctx);
 	void *ctx;
 };

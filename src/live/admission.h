@@ -33,7 +33,7 @@ void admission_failed(struct live *live, const struct addr *peer, const char *us
 #define SESSIONS_A_USER 5
 int64_t admission_session(struct live *live, const struct addr *peer, const char *user_id);
 int64_t admission_session_node(struct live *live);
-/* The session was the user's first in a worker, which read of so many groups for it and subscribed to them. */
+/* The session was the user's first in a worker, which read that number of groups for it and subscribed to them. */
 #define GROUPS_A_SESSION 200
 void admission_session_groups(struct live *live, const char *user_id, size_t groups);
 

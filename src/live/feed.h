@@ -7,7 +7,7 @@
  * worker at once, from the others through Redis. Sessions are given them in the order of seq all the same: one that is
  * ahead of its predecessor waits for it, for FEED_PATIENCE_MS at most, for it may have been lost. Then it is given,
  * and the sessions are told to catch up (resync.h). A message that arrives after a later one was given is
- * dropped, and the sessions are told likewise: whatever was committed before the later one, they find in the database.
+ * dropped, and the sessions are told to catch up too: the database has all that was committed before the later one.
  *
  * What is known of a conversation is forgotten after FEED_MEMORY_MS of silence. Its next message is taken as it
  * comes then, unless the one before it is so young that it may be on its way here still.

@@ -3,11 +3,11 @@
  * Groups in this worker: which of them have a member with a session here, and what these sessions are told.
  *
  * A group has a topic on the bus, which the workers with a member's session subscribe to; an event is published there
- * once, whatever the group's size, and rendered once for all members. Who is a member is read from the database when the
+ * once, in a group of any size, and rendered once for all members. Who is a member is read from the database when the
  * user's first session in this worker begins, before its hello, and changes then by what the bus tells: on the user's
- * topic, and with the system message, in the order of seq. A user who was taken out is given nothing that comes after it.
- * While words of it may have been lost, from when Redis is away until a user's memberships are read again, the user is
- * told to catch up in place of being given a message; but where no other worker is known nothing is lost.
+ * topic, and with the system message, in the order of seq. A user who was taken out is given nothing that comes after
+ * it. While words of it may have been lost, from when Redis is away until a user's memberships are read again, the user
+ * is told to catch up in place of being given a message; but where no other worker is known nothing is lost.
  */
 #ifndef TIDINGS_LIVE_GROUP_H
 #define TIDINGS_LIVE_GROUP_H

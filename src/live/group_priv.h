@@ -107,7 +107,7 @@ struct memberships {
 	struct live_group *group[]; /* in order of id */
 };
 
-/* The user's first session has begun, and is to have the user's topic subscribed. */
+/* The user's first session has begun; it will subscribe to the user's topic. */
 void memberships_begin(struct live *live, struct user *u);
 /* Another one has: its hello waits as well where the user has come into a group that the bus has not confirmed yet. */
 void memberships_await(struct live *live, struct user *u);
@@ -129,8 +129,8 @@ void membership_out(struct live *live, struct str user, uint64_t id, uint64_t se
 /* The bus has confirmed the topic of one of the groups. */
 void membership_confirmed(struct user *u);
 /*
- * What is known of the user's groups is true: no news of them can have been lost. Else they are to be told to catch up
- * where a member is given a message, which they may be no more; then theirs are the next to be read.
+ * What is known of the user's groups is true: no news of them can have been lost. Else the user may be no member any
+ * more: tell them to catch up in place of giving a message, and read their groups next (memberships_hurry).
  */
 bool memberships_are_sure(struct live *live, const struct user *u);
 void memberships_hurry(struct live *live, const struct user *u);
@@ -143,8 +143,8 @@ void views_init(struct live *live);
 void views_fini(struct live *live);
 /*
  * The member gets the event `conversation`: soon if `joins` is set, else when it has its turn. The reads are paced:
- * JOINS_PER_SECOND of those and VIEWS_PER_SECOND others in all, and a group's members are told of a changed profile once
- * a second at most.
+ * JOINS_PER_SECOND of those and VIEWS_PER_SECOND others in all, and a group's members are told of a changed profile
+ * once a second at most.
  */
 #define JOINS_PER_SECOND 1000
 #define VIEWS_PER_SECOND 500

@@ -6,7 +6,7 @@
  *   BUS_IN      the group's id, the seq of the system message, the first seq the user may see, the member count
  *   BUS_OUT     the group's id, the seq of the system message, and why: a letter
  *   BUS_VIEW    on a user's topic: the group's id; on the group's: nothing
- *   BUS_UNSURE  likewise
+ *   BUS_UNSURE  the same as BUS_VIEW
  *   BUS_TURN    the message's id, its gap, the member count, why somebody is out, DISSOLVED or NOT_DISSOLVED, the ids
  *               of those who are out with a space behind each, a line feed, and the JSON of the event `message`
  */
@@ -306,7 +306,7 @@ void group_tell(struct live *live, const struct group_news *news, const struct s
 	char name[TOPIC_MAX];
 	struct str topic = topic_make_group(name, news->conversation_id);
 	if (news->message_id != 0) {
-		/* Whoever came in, and all where the profile was changed, get the event `conversation` as well. */
+		/* New members, and all where the profile was changed, get the event `conversation` as well. */
 		uint64_t online = group_online(live, news->conversation_id);
 		group_charge_fanout(live, news->conversation_id,
 				    online + news->in_count + (news->profile_changed ? online : 0));

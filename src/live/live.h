@@ -54,7 +54,7 @@ struct groups {
 	struct table all;    /* struct live_group by id: those with a member's session in this worker */
 	struct live_group *empty; /* to be freed at the end of the turn, unless somebody comes */
 	struct loop_task bury;
-	/* load.c: whose groups are to be read, at once, and some time later; and whose were */
+	/* load.c: users whose groups to read at once, and later; and those whose groups were read */
 	struct load_list wanted, again, answered;
 	unsigned reading;   /* reads for those wanted under way */
 	bool reading_again; /* one for the others is */

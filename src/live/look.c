@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The queue of those whose presence is to be asked for. */
+/* The queue of users whose presence will be asked for. */
 #include "core/base.h"
 #include "live/look.h"
 

@@ -246,7 +246,7 @@ static void pick(struct view_read *r, const struct live_group *g, const struct m
 	memcpy(of->user, m->user->id, strlen(m->user->id) + 1);
 }
 
-/* A read tells a member what it sees now, for whatever reason it was wanted. */
+/* A read tells a member what it sees now, so one read serves all reasons to ask. */
 static void pick_one_who_joins(struct views *v, struct view_read *r)
 {
 	struct live_group *g = v->group;

@@ -49,7 +49,7 @@ struct child {
 	char name[WORKER_NAME_LEN + 1];
 	/* partners.c */
 	uint64_t serial;   /* of the process, among all there were */
-	unsigned index;	   /* of a writer: which one it is to workers of its generation */
+	unsigned index;	   /* of a writer: its number for the workers of its generation */
 	unsigned partners; /* of a worker: how many writers it knows */
 	uint64_t *partner; /* the serial of the process that each is; 0: it has no socket to it */
 	uint32_t partners_sent; /* sockets to writers, since it started */
@@ -154,7 +154,7 @@ bool spawn_change_group(struct master *m, const struct order *order, int fd);
 unsigned spawn_living(const struct master *m);
 unsigned spawn_living_of(const struct master *m, enum child_kind kind);
 unsigned spawn_free_slots(const struct master *m, enum child_kind kind);
-/* As many workers and writers of the present generation as there are to be. */
+/* All workers and writers of the present generation are there. */
 bool spawn_all_ready(const struct master *m);
 void spawn_kill_all(struct master *m);
 /* To this one process: 0 and -1 would be everybody. */

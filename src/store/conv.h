@@ -58,8 +58,8 @@ struct conv {
 	uint64_t id;	      /* 0: does not exist */
 	struct pair_key pair; /* a direct one's; len 0 until read, where it was named by id */
 	struct member *members;
-	bool locks;   /* its head is to be locked */
-	bool locked;  /* and was: the fields below are true */
+	bool locks;   /* its head will be locked */
+	bool locked;  /* it was: the fields below are true */
 	bool known;   /* a group's was read, locked or not */
 	bool skipped; /* it exists, but another has locked it */
 	bool friends_asked;
@@ -75,7 +75,7 @@ struct conv {
 	int64_t last_ms, sort_ms;
 
 	/* Of a direct one. */
-	struct str source_kind, source_id; /* where it is to be made */
+	struct str source_kind, source_id; /* of a new one */
 
 	/* Of a group. */
 	uint64_t uncounted_seq, all_seq, member_count;
@@ -108,11 +108,10 @@ extern const struct conv_kind conv_direct, conv_group;
 
 /* ---- finding them (conv.c) ---- */
 
-/* locks: its head is to be locked, as it always is of a direct conversation. Else only members are (op_read_group.c).
- */
+/* locks: whether to lock its head; that of a direct conversation always is. Else only members are (op_read_group.c). */
 struct conv *batch_conv_by_id(struct batch *b, uint64_t id, bool locks);
 struct conv *batch_conv_by_pair(struct batch *b, struct str one, struct str other);
-/* Before the locks: a group's member is to be read, and locked. Of a direct conversation there is nothing to ask. */
+/* Before the locks: asks for a group's member, which is then locked. Does nothing for a direct conversation. */
 void batch_ask_member(struct batch *b, struct conv *c, struct str user);
 /* NULL: is not in it. Once the conversation was read. */
 struct member *conv_member(struct batch *b, struct conv *c, struct str user);

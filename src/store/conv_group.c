@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Groups: their heads, and those of their members that a batch asked for; who may send and recall; and what messages
- * and recalls do to both. A message writes its own row, the head's, and its sender's in members, whatever the group's
+ * and recalls do to both. A message writes its own row, the head's, and its sender's in members, no matter the group's
  * size: what is unread is computed from seqs.
  *
  * The members' rows are locked with the heads, all in the order of their keys. So none of them can go, nor be in
@@ -14,7 +14,7 @@
 #include "store/sql.h"
 #include "store/unread.h"
 
-/* Anyone may mention everyone in groups of up to so many. */
+/* Anyone may mention everyone in groups of up to this number of members. */
 #define MENTIONS_ALL_MEMBERS 20
 /* The user of a mention of everyone; no user has that id. */
 #define EVERYONE STR_LIT("*")

@@ -7,7 +7,7 @@
  * message, which takes the next seq. Who comes in has that seq as their read_seq, and sees nothing from before it where
  * the group's history is for those who had joined.
  *
- * Reads of a group answer STORE_NOT_FOUND to whoever is no member, but for what a stranger may see.
+ * Reads of a group answer STORE_NOT_FOUND to users who are no members, but for what a stranger may see.
  */
 #ifndef TIDINGS_STORE_GROUP_H
 #define TIDINGS_STORE_GROUP_H
@@ -23,7 +23,7 @@
 #define GROUP_CREATE_MAX 500
 #define GROUP_ADD_MAX 100
 #define GROUP_CODE_LEN 16
-/* Codes of a group that stand at once: STORE_LIMITED beyond. Requests to join likewise. */
+/* The most codes of a group at once: STORE_LIMITED beyond. Requests to join too. */
 #define GROUP_INVITES_MAX 100
 #define GROUP_REQUESTS_MAX 1000
 /* Users that are banned at once: STORE_LIMITED beyond. */
@@ -44,25 +44,25 @@ enum group_step {
 	GROUP_DISSOLVE, /* The owner. Again: nothing changes */
 	GROUP_ADD,	/* `users`, by the group's settings. Each is added, or left out */
 	/*
-	 * `peer` leaves or is removed (by the operator always). The user: leaves; STORE_IS_OWNER for an owner who is not alone, else the group
-	 * is dissolved. Another: admins over members, the owner over all, nobody over the owner; with `ban` they may
-	 * not come back. A peer who is no member: STORE_OK, nothing changes (but for the ban). Leaving a dissolved
-	 * group is told nobody: there is no message.
+	 * `peer` leaves or is removed (by the operator always). The user: leaves; STORE_IS_OWNER for an owner who is
+	 * not alone, else the group is dissolved. Another: admins over members, the owner over all, nobody over the
+	 * owner; with `ban` they may not come back. A peer who is no member: STORE_OK, nothing changes (but for the
+	 * ban). Leaving a dissolved group is told nobody: there is no message.
 	 */
 	GROUP_REMOVE,
 	GROUP_SET_MEMBER, /* peer's role (the owner alone), muted_until (admins over members, the owner over admins) */
 	GROUP_PASS_ON,	  /* peer becomes the owner, the owner an admin. STORE_NOT_FOUND: peer is no member */
 	GROUP_UNBAN,	  /* peer. Admins. Nobody banned: nothing changes */
 	GROUP_INVITE,	  /* a new code; by the group's settings */
-	GROUP_REVOKE,	  /* the code; whoever may invite. STORE_NOT_FOUND: no such code of this group */
+	GROUP_REVOKE,	  /* the code; by those who may invite. STORE_NOT_FOUND: no such code of this group */
 	/*
 	 * By the code, where conversation_id is 0, else as the group's settings allow (STORE_NOT_FOUND where they do
-	 * not). Members: STORE_OK, nothing changes. `requested`: the user has to be let in; again: nothing changes. A
-	 * code is used by each who joins, or asks to, with it. STORE_BANNED.
+	 * not). Members: STORE_OK, nothing changes. `requested`: an admin must let the user in; again: nothing changes.
+	 * Each join with a code, and each request, uses it once. STORE_BANNED.
 	 */
 	GROUP_JOIN,
 	GROUP_ACCEPT,  /* peer's request. Admins. STORE_NOT_FOUND: there is none */
-	GROUP_DECLINE, /* likewise */
+	GROUP_DECLINE, /* as GROUP_ACCEPT */
 };
 
 struct store_group_op {

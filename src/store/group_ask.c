@@ -8,7 +8,7 @@
 #include "store/people_priv.h"
 #include "store/sql.h"
 
-/* Users of whom dissolved groups are told apart by one change. */
+/* The most users for whom one change tells dissolved groups apart. */
 #define LOOKS_MAX 10
 
 enum ask {

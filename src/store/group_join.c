@@ -2,9 +2,9 @@
 /*
  * Coming in from outside: codes, joining, and requests that an admin answers.
  *
- * A code is used by who joins with it and by who asks with it, once: else one use could bring any number of requests,
- * and nobody knows at the accepting which code was it. A request that is repeated uses nothing. Who is a member already
- * uses nothing either, whatever has become of the code, as long as it was not revoked.
+ * Joining with a code uses it once, and so does asking with it: else one use could bring any number of requests, and
+ * accepting does not know which code it was. A repeated request uses nothing. Nor does a member's join, which succeeds
+ * also with a code that is used up or expired, but not with one that was revoked.
  */
 #include "core/base.h"
 #include "store/group_priv.h"

@@ -59,7 +59,7 @@ static void put_ban(struct change_group *c, struct buf *text)
 	group_put_where(text, c, c->peer->id);
 }
 
-/* Nobody comes in any more by an invitation of who was shown out. */
+/* Invite codes of a removed member end. */
 static void put_drop_codes_of_peer(const struct change_group *c, struct buf *text)
 {
 	group_put_next(text);

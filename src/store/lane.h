@@ -43,7 +43,7 @@ enum lane_past {
 	 * answered with STORE_UNKNOWN.
 	 */
 	LANE_INHERITED,
-	LANE_SETTLING, /* likewise, but its asker was told STORE_UNCERTAIN: it is only looked for */
+	LANE_SETTLING, /* inherited too, but its asker was told STORE_UNCERTAIN: it is only looked for */
 };
 
 struct lane_created {

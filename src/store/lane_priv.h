@@ -37,7 +37,7 @@ enum op_verdict {
 	OP_PUT_OFF, /* to the next batch */
 };
 
-/* Of what a batch can do one alone, for it reads what such a one changes. */
+/* Of which operations a batch can do only one, since the second would read what the first changes. */
 enum op_once {
 	ONCE_NONE, /* of nothing: as many as there are */
 	ONCE_CONVERSATION,
@@ -79,7 +79,7 @@ struct op {
 	struct str user;      /* whose it is; of ONCE_USER */
 	bool planned;	      /* this batch writes something for it */
 	bool uncertain;	      /* a transaction that wrote for it may have committed */
-	bool inherited;	      /* likewise, of a process that has died: what it has decided is not known here */
+	bool inherited;	      /* a process that has died had it: what that decided is not known here */
 	bool looks;	      /* is only looked for in this batch, by its conversation's id */
 	bool settling;	 /* was answered with STORE_UNCERTAIN: writes no more, only finds out whether it was done */
 	bool more;	 /* goes on in a later batch once this one has committed */
@@ -201,7 +201,7 @@ struct batch {
 	bool groups_later; /* groups are locked after conversations were made, in a round trip of their own */
 	bool raises;   /* the table `activity` is to be moved to active_ms, if something is written; set by the lane */
 	bool raised;   /* it is moved by this batch */
-	bool standing; /* an answer tells of what stood already */
+	bool standing; /* an answer tells of what was stored already */
 
 	unsigned reads; /* conversations that are read; see op_read.c */
 
@@ -255,7 +255,7 @@ void batch_ask_friends(struct batch *b, struct conv *c, struct str from);
 enum store_status batch_friends(struct batch *b, struct str from, struct str to);
 
 void batch_ask_message(struct batch *b, uint64_t id);
-/* Likewise of a group's, for held->author. */
+/* The same of a message of a group, for held->author. */
 void batch_ask_author(struct batch *b, uint64_t id);
 struct held *batch_message(struct batch *b, uint64_t id);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Reading a conversation up to a seq, and reading a direct one (a group: op_read_group.c): moves read_seq, writes a
- * read mark, and counts what stays unread. The messages themselves are not touched, whatever was unread: what is after
+ * read mark, and counts what stays unread. The messages themselves are not touched: what is after
  * read_seq is unread, but for what was read by itself.
  *
  * To count what stays unread, either the messages that are left are counted or those that are read, whichever are few.

@@ -15,7 +15,7 @@ struct op_read {
 	uint64_t conversation_id;
 	uint64_t up_to_seq;  /* as asked; as taken, once it was planned, so that each step takes the same */
 	uint64_t step;	     /* of a direct conversation: at most, in this batch */
-	uint64_t counted[2]; /* likewise: of those that are left, where they are few, else of the step; see op_read.c */
+	uint64_t counted[2]; /* of those that are left, where they are few, else of the step; see op_read.c */
 	bool counts;	     /* of a group: what is read and unread has to be counted */
 	struct unread count; /* from where read_seq was up to the last message */
 	/* The last step that was planned; 0: none, or it is counted in the result. */

@@ -6,7 +6,7 @@
 #include "core/base.h"
 #include "store/store.h"
 
-/* The members of a group, embedded in what the one who asks knows of them. */
+/* The members of a group; the caller embeds it in what it knows of them. */
 struct send_members {
 	/* Whether the user is a member, and was one before the message with that seq. */
 	bool (*was_member)(const struct send_members *members, struct str user, uint64_t seq);

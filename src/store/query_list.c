@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The list of a user's conversations, newest first. It pages by key. A page of each kind is read, and the two are
- * merged; then their details are read. A message moves one row of a group, whatever
- * the number of its members, so the user's groups are put in order when they are read.
+ * merged; then their details are read. A message to a group moves one row, no matter how many members it has, so the
+ * user's groups are sorted when they are read.
  */
 #include "core/base.h"
 #include "store/store_priv.h"

@@ -26,7 +26,7 @@ uint32_t route_by_pair(struct routes *r, struct str a, struct str b, struct rout
 /* The operation has been answered. conversation_id: what the answer says that the two have; 0: nothing. */
 void route_release(struct routes *r, struct route_pair **pair, uint64_t conversation_id);
 
-/* Which of so many writers, and which of the lanes there. */
+/* Which of the writers, and which of its lanes. */
 static inline unsigned route_writer(uint32_t route, unsigned writers)
 {
 	return (route & 0xffff) % writers;

@@ -11,7 +11,7 @@
 #include "store/query.h"
 #include "store/store.h"
 
-/* What is asked for at once: about so many messages, of at most so many conversations. */
+/* Read at once: about that many messages, of at most that many conversations. */
 #define CHUNK_MESSAGES 400
 #define CHUNK_MAX 16
 
@@ -60,7 +60,7 @@ struct sync {
 	struct pick pick[STORE_SYNC_ITEMS_MAX];
 	struct view *view;	      /* of the same index */
 	struct details details;	      /* of these */
-	struct store_sync_item *item; /* likewise */
+	struct store_sync_item *item; /* of the same index */
 	size_t count;		      /* picks */
 	size_t kept;		      /* of them: with content, for the answer */
 	size_t asked;		      /* content was asked for up to this one */

@@ -180,7 +180,7 @@ static void take_run(struct unread *u, struct arena *a, uint64_t first_seq, uint
 {
 	if (last_seq > u->last_seq)
 		last_seq = u->last_seq;
-	/* The one that may be about read_seq ends before it. */
+	/* The first run may end before read_seq. */
 	if (last_seq < first_seq)
 		return;
 	*next_run(u, a) = (struct unread_run){first_seq, last_seq};

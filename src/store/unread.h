@@ -16,7 +16,7 @@
 #include "store/arena.h"
 #include "store/row.h"
 
-/* A row of uncounted has a bit for each of so many messages. */
+/* Messages in a row of uncounted, a bit for each. */
 #define UNCOUNTED_BITS 64
 
 struct unread_run {

@@ -10,7 +10,7 @@
  * when the successor has looked. The same if a writer that is there does not answer for longer than an operation may
  * take.
  *
- * Bounded: so many operations are with one writer (WRITERS_WINDOW), the others wait here; with too many of these,
+ * Bounded: at most WRITERS_WINDOW operations are with one writer, the others wait here; with too many of these,
  * STORE_OVERLOADED. So a worker that floods a writer takes no more than its share of it.
  */
 #ifndef TIDINGS_STORE_WRITERS_H

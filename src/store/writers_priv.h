@@ -39,7 +39,7 @@ struct writer {
 	int fd; /* -1: there is none */
 	struct event *readable, *writable;
 	struct buf in, out;
-	struct handed_queue waiting; /* for room, or for a process; in the order in which they are to be given */
+	struct handed_queue waiting; /* for room, or for a process; in order */
 	struct handed_queue given;   /* in the order in which they were; all are in under_way */
 	unsigned open;		     /* of these: those that were not told, at most WRITERS_WINDOW */
 	struct wire_state state;

@@ -56,7 +56,7 @@ for (const [column, language] of ['en', 'zh'].entries()) {
 }
 
 for (const [column, language] of ['en', 'zh'].entries()) {
-    test(`${language}: what was done by whoever runs the server`, async () => {
+    test(`${language}: what the operator did`, async () => {
         const {systemText, usersNamed} = await inLanguage(language);
         const added = message('system', 'added', ['dan']);
         assert.equal(systemText(added, 'zoe', nameOf), ['An administrator added Dan', '管理员 邀请 Dan 加入了群聊'][column]);

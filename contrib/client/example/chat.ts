@@ -38,7 +38,7 @@ function systemText({from_user_id, extra}: Message): string | null {
     switch (event) {
     case 'added': return `${from_user_id} added ${user_ids.join(', ')}`;
     case 'left': return `${from_user_id} left`;
-    default: return null; // others likewise; what a later server brings is not shown
+    default: return null; // the others are shown alike; events of a later server are not shown
     }
 }
 

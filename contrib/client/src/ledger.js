@@ -184,7 +184,7 @@ export class Ledger {
             this.#beginAt(place, Math.min(lastSeqOf(conversation), place.firstHeld - 1), conversation.change_seq);
     }
 
-    // Every conversation that was there has begun; whatever else is heard of is new. Where a group begins its
+    // Every conversation that existed has begun; one that is heard of later is new. Where a group begins its
     // conversation tells.
     allBegun() {
         this.#begun = true;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Proves that a client is told the right messages of a group, once and in order, whoever comes and goes while answers,
-// events and connections are on their way: a whole client against a world of one group, at random.
+// Proves that a client is told the right messages of a group, once and in order, while the user joins and leaves it and
+// answers, events and connections are delayed or lost: a whole client against a simulated server with one group, at random.
 import assert from 'node:assert/strict';
 import {test} from 'node:test';
 import {CatchUp} from '../src/catch_up.js';

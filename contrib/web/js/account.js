@@ -54,8 +54,8 @@ export function takeTokenFromAddress() {
     return takeFromAddress('token');
 }
 
-// Likewise the way into a group, also beside a token: #invite=CODE, or #join=ID of a group that needs no invite. Who has to
-// log in first finds it afterwards.
+// The same for the way into a group, also beside a token: #invite=CODE, or #join=ID of a group that needs no invite. It is
+// kept while the user logs in.
 export function takeEntranceFromAddress() {
     for (const kind of ENTRANCES) {
         const code = takeFromAddress(kind);

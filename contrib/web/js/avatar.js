@@ -30,7 +30,7 @@ export function avatar(profile, trusted, online = null) {
 }
 
 // Of a group, one that the user is in or was invited to: an invite tells its name and no id, and shows the same colour.
-// trusted: likewise; a stranger's group is a stranger.
+// trusted: as above; a stranger's group is not.
 export function groupAvatar({name, avatar_url}, trusted) {
     const node = avatar({user_id: name, nickname: name, avatar_url}, trusted);
     node.classList.add('group');

@@ -97,7 +97,7 @@ export function span(seconds) {
     return new Intl.NumberFormat(locale, {style: 'unit', unit, unitDisplay: 'long'}).format(seconds / count);
 }
 
-// A moment that is to come: a time today, else with its day.
+// A moment in the future: a time today, else with its day.
 export function untilTime(time) {
     return daysAgo(time) === 0 ? clock(time) : `${dateFormat.format(new Date(time))} ${clock(time)}`;
 }

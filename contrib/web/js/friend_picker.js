@@ -27,7 +27,7 @@ export class FriendPicker {
         this.#none = el('p.hint', {}, empty);
         this.#choice = el('div.picker-choice', {}, this.#chips, this.#filter, this.#status, this.#list);
         this.node = el('div.picker', {role: 'group', 'aria-label': t('group.choose')}, this.#none, this.#choice);
-        const stop = chat.changes.listen((topics) => { // friends may come to be known
+        const stop = chat.changes.listen((topics) => { // friends may be loaded later
             if (!this.node.isConnected)
                 stop();
             else if (topics.has('people'))

@@ -100,7 +100,7 @@ export class GroupInvitesView {
     }
 }
 
-// 0 stands for no limit.
+// 0 means no limit.
 function choice(values, inWords, none, chosen) {
     return el('select', {}, [...values, 0].map((value) => el('option', {value, selected: value === chosen}, value === 0 ? none : inWords(value))));
 }

@@ -134,7 +134,7 @@ export const GROUP_TEXTS = {
     'bans.lift': ['Lift ban', '解除封禁'],
     'bans.liftOf': ['Lift the ban of {name}', '解除对 {name} 的封禁'],
 
-    'invites.hint': ['Whoever has a link can join, or ask to, until it is used up, expires or is revoked.', '拥有链接的人可以加入或申请加入，直到链接用完、过期或被撤销。'],
+    'invites.hint': ['Anyone with a link can join, or ask to, until it is used up, expires or is revoked.', '拥有链接的人可以加入或申请加入，直到链接用完、过期或被撤销。'],
     'invites.expires': ['Valid for', '有效期'],
     'invites.uses': ['How many may use it', '可使用次数'],
     'invites.create': ['Create link', '创建链接'],

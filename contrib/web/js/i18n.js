@@ -218,7 +218,7 @@ const TEXTS = {
     'time.today': ['Today', '今天'],
     'time.yesterday': ['Yesterday', '昨天'],
 
-    // Whole sentences: they stand alone, or after another sentence.
+    // Whole sentences: they are shown alone or after another sentence.
     'problem.not_friends': ['You are not friends.', '你们不是好友。'],
     'problem.blocked': ['This person does not take messages from you.', '对方不接收您的消息。'],
     'problem.forbidden': ['You are not allowed to do this.', '您没有权限这样做。'],

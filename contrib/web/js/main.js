@@ -19,7 +19,7 @@ import {applyTheme} from './theme.js';
 const url = new URL(document.querySelector('meta[name=tidings-prefix]').content || '/', location.href);
 const place = document.getElementById('page');
 let leave = null; // what is shown, and how it goes
-let entered = null; // the chat of whoever is logged in
+let entered = null; // the chat of the user who is logged in
 
 function show(node, onLeave) {
     leave?.();

@@ -40,7 +40,7 @@ export async function openMemberMenu(chat, c, userId, anchor, onMention, onGo = 
     ], anchor, heading);
 }
 
-// Null for who is no member; of those who are not among the members known here the server is asked.
+// Null for users who are no members. Asks the server if the user is not among the members known here.
 async function knownMember(chat, c, userId) {
     const {members, complete} = chat.groups.of(c);
     if (members.has(userId) || complete)

@@ -3,7 +3,7 @@
 // label: the person's name or id, or a word for everyone. Knows nothing of the page.
 
 export const EVERYONE = '*';
-const EVERYONE_LABELS = ['everyone', 'all', '所有人']; // whatever language the sender reads
+const EVERYONE_LABELS = ['everyone', 'all', '所有人']; // the sender may read another language
 const QUERY_MAX = 64;
 const MENTIONS_MAX = 50; // of the protocol
 const WORD_END = /[\p{Script=Latin}\p{N}_.-]$/u;

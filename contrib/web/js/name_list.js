@@ -4,7 +4,7 @@ import {t} from './i18n.js';
 
 const ALL_SHOWN = 3;
 
-// names: at least one, those that are to be named first at the beginning. total: how many there are, if more than names.
+// names: at least one, in the order to show them. total: how many there are, if more than names.
 export function nameList(names, total = names.length) {
     const [a, b, c] = names;
     if (total === 1)

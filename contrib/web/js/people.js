@@ -13,7 +13,7 @@ export class People {
     #loading = null;
     #again = false;
     #connected = false;
-    #presence = new Map(); // user id -> {online, last_seen}; of those of whom it is known
+    #presence = new Map(); // user id -> {online, last_seen}, where it is known
     #profiles = new Map();
     #unknown = new Set(); // user ids whose profiles are wanted, in the order of asking
     #lookups = 0; // under way
@@ -141,7 +141,7 @@ export class People {
         return this.incoming.some(({user}) => user.user_id === userId);
     }
 
-    // Likewise whether this user has asked them.
+    // Whether this user has asked them.
     isAsked(userId) {
         return this.outgoing.some(({user}) => user.user_id === userId);
     }

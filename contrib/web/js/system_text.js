@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// What has happened to a group, in the reader's language. The server sends the event and who is concerned; the sentence is
+// What has happened to a group, in the reader's language. The server sends the event and the users; the sentence is
 // made here, with "you" where it is about the reader.
 import {t} from './i18n.js';
 import {nameList} from './name_list.js';
 
-// Those whose sentence is about other people than the one who did it, and cannot do without them.
+// Events whose sentence names other people than the one who did it.
 const ABOUT_SOMEONE = new Set(['added', 'joined', 'left', 'removed', 'role', 'owner']);
 const ROLE_NOW = {admin: 'system.nowAdmin', member: 'system.nowMember'};
-const OPERATOR = 'system'; // no user: what was done by whoever runs the server
+const OPERATOR = 'system'; // no user: the operator of the server did it
 const KNOWN = new Set([...ABOUT_SOMEONE, 'created', 'renamed', 'changed', 'dissolved']);
 
 export function isSystem(message) {

@@ -11,9 +11,9 @@ use Tidings::Util qw(now patience);
 
 my $crowds = 0;
 
-# Each crowd has people of its own. t, pairs: so many pairs of friends, one of each sends by REST, the other by WebSocket.
+# Each crowd has people of its own. t; pairs: the number of pairs of friends, one of each sends by REST, the other by WebSocket.
 # group: makes one of those people, and answers the id of the group that all send to; otherwise they send to one another.
-# nodes: over so many of them.
+# nodes: their number.
 sub new {
 	my ($class, $t, $pairs, %o) = @_;
 	my $self = bless {t => $t, name => 'crowd' . ++$crowds, senders => [], acked => {}, refused => {}, retries => 0}, $class;

@@ -121,10 +121,10 @@ sub follow {
 
 sub worker_pids { my ($self) = @_; return grep { comm_of($_) ne 'tidings-writer' } children_of($self->{pid}) }
 sub writer_pids { my ($self) = @_; return grep { comm_of($_) eq 'tidings-writer' } children_of($self->{pid}) }
-# One that has died meanwhile was whatever is asked for.
+# '' if it has died; worker_pids then counts it.
 sub comm_of { my ($pid) = @_; open my $f, '<', "/proc/$pid/comm" or return ''; my $comm = <$f> // ''; chomp $comm; return $comm }
 
-# So many deaths of workers and writers are meant.
+# How many deaths of workers and writers the test intends.
 sub allow_deaths { my ($self, $n) = @_; $self->{deaths_allowed} += $n; return $self }
 
 # TERM, and every fault that the end and the log show; true without any.

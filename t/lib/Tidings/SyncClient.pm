@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# What a client knows that catches up by POST /messages/sync alone, from whatever it knew before, as doc/api.md asks it
+# What a client knows that catches up by POST /messages/sync alone, no matter what it knew before, as doc/api.md asks it
 # to: messages are merged by seq, changes change them, what is gone is forgotten.
 package Tidings::SyncClient;
 use strict;

@@ -93,7 +93,7 @@ sub open_chat {
 	return $self;
 }
 
-# Likewise a group, by its id.
+# The same for a group, by its id.
 sub open_group {
 	my ($self, $id) = @_;
 	$self->click(".chat[data-group='$id']");

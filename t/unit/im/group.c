@@ -300,7 +300,7 @@ static void test_out(void)
 	is_str(client_next(&bob), CONVERSATION("bob"), "who comes back is a member again");
 	other_tells_out("u:bob", 2);
 	other_turns(3, "r.", "bob ");
-	is_str(client_next(&bob), "{\"s\":3}", "and stays one, whatever older news come");
+	is_str(client_next(&bob), "{\"s\":3}", "and stays one, also when older news come");
 	end();
 }
 

@@ -128,7 +128,7 @@ static void test_requests(void)
 	db_sql("INSERT INTO group_requests SELECT %llu,CONCAT('q',seq),NOW(3) FROM seq_1_to_%d", (unsigned long long)id,
 	       GROUP_REQUESTS_MAX);
 	do_group(settings_op("ann", id, (struct group_settings){.join = GROUP_JOIN_APPROVAL}));
-	is_int(do_step(GROUP_JOIN, "dog", id, NULL).r.status, STORE_LIMITED, "only so many may wait");
+	is_int(do_step(GROUP_JOIN, "dog", id, NULL).r.status, STORE_LIMITED, "the number of requests is bounded");
 	ok(do_step(GROUP_JOIN, "q7", id, NULL).r.requested, "who waits is told so");
 	do_step(GROUP_DISSOLVE, "ann", id, NULL);
 	is_int(requests(id), 0, "nobody waits for a dissolved group");

@@ -86,7 +86,7 @@ static void walks_are(const char *user, uint64_t id, const bool *deleted, unsign
 			wrong += count != n || memcmp(got, want, n * sizeof(*want)) != 0;
 		}
 	}
-	is_int(wrong, 0, "%s sees %zu of %u messages, whatever the pages", user, n, last_seq);
+	is_int(wrong, 0, "%s sees %zu of %u messages, with pages of any size", user, n, last_seq);
 }
 
 /* Every run of the array; they do not touch. */

@@ -213,7 +213,7 @@ static void test_repeat(void)
 	conf->groups.max_per_user = 1;
 	again = do_group(op);
 	ok(again.r.status == STORE_OK && again.r.conversation_id == first.r.conversation_id,
-	   "also after its creator has left it, and whatever the limits say");
+	   "also after its creator has left it, and beyond the limits");
 	conf->groups.max_per_user = 2000;
 	op.user = STR_LIT("bob1");
 	ok(do_group(op).r.created, "each creator has their own ids");

@@ -124,7 +124,7 @@ static void test_flood(void)
 	/* The writer has all that it is given of it. */
 	while (serve_pending(serve) < WRITERS_WINDOW)
 		turn();
-	is_int(serve_pending(serve), WRITERS_WINDOW, "a writer has so many of one worker");
+	is_int(serve_pending(serve), WRITERS_WINDOW, "a writer has at most WRITERS_WINDOW of one worker");
 	ask_send(one, text_to("carol", "dave", "alone", NULL), &sent);
 	wait_for(&sent.done);
 	is_int(sent.status, STORE_OK, "another worker's one is stored");

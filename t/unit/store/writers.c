@@ -211,7 +211,7 @@ static void test_window(struct played *p)
 		send_text(&c[i], "alice", "bob");
 	while (n < ARRAY_LEN(head) && given(p, &head[n]))
 		n++;
-	is_int(n, WRITERS_WINDOW, "a writer is given so many at a time");
+	is_int(n, WRITERS_WINDOW, "a writer is given WRITERS_WINDOW at a time");
 	for (unsigned i = 0; i < MORE; i++)
 		answer(p, &head[i], STORE_OK, message_id_make(40, 6));
 	while (n < ARRAY_LEN(head) && given(p, &head[n]))
@@ -375,7 +375,7 @@ static void test_too_many(struct played *p)
 	for (unsigned i = 0; i < ARRAY_LEN(c); i++)
 		send_text(&c[i], "alice", "bob");
 	turn();
-	is_int(c[MANY - 1].answers, 0, "so many wait");
+	is_int(c[MANY - 1].answers, 0, "the others wait");
 	is_int(c[MANY].last, STORE_OVERLOADED, "the next one is refused");
 	is_int(c[MANY + 1].last, STORE_OVERLOADED, "and the one after it");
 	struct wire_head head;
