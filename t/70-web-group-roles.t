@@ -69,7 +69,7 @@ subtest 'muting' => sub {
 	$t->api('ben')->put("/groups/$group/members/cat", {muted_until => undef});
 	$quick->wait_value(q{document.querySelector('.composer').checkVisibility()});
 	pass 'who is muted and has the group open learns of the end of it';
-	$quick->click('.failure .discard')->wait_gone('.message.failed');
+	$quick->click('.failure .retry')->wait_gone('.message.failed')->wait_last('still loud');
 	$quick->close;
 };
 
