@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What one row of the outbox holds (schema/0010_outbox.sql): what its transaction has done that others have to be told
+ * of. Items follow one another: a byte that is the kind; then 8 bytes, the high one first, or for OUTBOX_USER a byte
+ * that is the length and the user's id.
+ *
+ * How to add a kind: at the end of the enum; a relay that does not know it can still step over it if it is a number,
+ * so give it one (OUTBOX_USER is the only text).
+ */
+#ifndef TIDINGS_STORE_OUTBOX_ITEMS_H
+#define TIDINGS_STORE_OUTBOX_ITEMS_H
+
+#include "core/base.h"
+#include "core/buf.h"
+
+enum outbox_kind {
+	OUTBOX_USER = 'u',	   /* something was done to this user, or to a group that the user was or is in */
+	OUTBOX_SENT = 's',	   /* the id of a message */
+	OUTBOX_RECALLED = 'r',	   /* the id of a message */
+	OUTBOX_DELETED = 'd',	   /* the id of a message, that somebody has deleted for themselves */
+	OUTBOX_READ = 'm',	   /* the id of the last message that somebody has read */
+	OUTBOX_CONVERSATION = 'c', /* the id of message 0 of a conversation that was made */
+	OUTBOX_GROUP = 'g',	   /* the id of the system message that tells what became of a group; or of message 0 */
+};
+
+struct outbox_item {
+	enum outbox_kind kind;
+	uint64_t id;	 /* but for OUTBOX_USER */
+	struct str user; /* OUTBOX_USER; borrowed */
+};
+
+void outbox_put_id(struct buf *items, enum outbox_kind kind, uint64_t id);
+/* The user's id is valid. */
+void outbox_put_user(struct buf *items, struct str user);
+/* The item at *at, and *at moved behind it. 1: there is one; 0: the end; -1: what is there is none. */
+int outbox_next(struct str items, size_t *at, struct outbox_item *item_r) MUST_CHECK;
+
+#endif
