@@ -21,7 +21,7 @@
 		&(b)->text, &(b)->ask_sent, &(b)->ask_friends, &(b)->ask_blocks, &(b)->ask_messages,                   \
 			&(b)->ask_authors, &(b)->ask.text, &(b)->insert_messages, &(b)->insert_changes,                \
 			&(b)->insert_recalls, &(b)->insert_marks, &(b)->insert_mentions, &(b)->insert_uncounted,       \
-			&(b)->updates.text                                                                             \
+			&(b)->updates.text, &(b)->items                                                                \
 	}
 
 /* ---- keys ---- */
@@ -36,9 +36,9 @@ size_t batch_key(char *out, struct str a, struct str b)
 
 /* ---- the batch as a whole ---- */
 
-void batch_init(struct batch *b, struct pairs *pairs, const struct conf *conf)
+void batch_init(struct batch *b, struct pairs *pairs, struct outbox *outbox, const struct conf *conf)
 {
-	*b = (struct batch){.pairs = pairs, .conf = conf};
+	*b = (struct batch){.pairs = pairs, .outbox = outbox, .conf = conf};
 }
 
 void batch_reset(struct batch *b)
@@ -60,7 +60,7 @@ void batch_reset(struct batch *b)
 	b->count = b->sends = b->reads = b->stmt_count = 0;
 	b->db_ms = b->now_ms = 0;
 	b->groups_later = b->raises = b->raised = false;
-	b->standing = false;
+	b->standing = b->notes = false;
 }
 
 void batch_fini(struct batch *b)
@@ -78,7 +78,7 @@ void batch_fini(struct batch *b)
 void batch_add(struct batch *b, struct op *op)
 {
 	ASSERT(b->count < BATCH_OPS_MAX);
-	op->planned = op->more = op->looks = false;
+	op->planned = op->in_outbox = op->more = op->looks = false;
 	op->status = STORE_UNAVAILABLE;
 	op->conv = NULL;
 	b->op[b->count++] = op;
@@ -238,6 +238,12 @@ void batch_note_mention(struct batch *b, struct str user, const struct message *
 	buf_append_char(out, ',');
 	sql_time(out, m->created_ms);
 	buf_append_char(out, ')');
+}
+
+void batch_note_told(struct batch *b, struct op *op, enum outbox_kind kind, uint64_t message_id)
+{
+	op->in_outbox = true;
+	outbox_put_id(&b->items, kind, message_id);
 }
 
 /* A hybrid logical clock (Kulkarni et al., 2014): the wall clock while it is ahead, else one more than before. */

@@ -282,6 +282,12 @@ void batch_build_write(struct batch *b)
 	/* One is there where another program has set read_seq back: the first read is what counts. */
 	if (b->insert_marks.len != 0)
 		sql_lit(&b->text, " ON DUPLICATE KEY UPDATE at=read_marks.at");
+	if (b->items.len != 0)
+		outbox_put_row(b->outbox, batch_begin_stmt(b, STMT_PLAIN, NULL),
+			       (struct str){b->items.data, b->items.len});
+	b->notes = outbox_is_due(b->outbox);
+	if (b->notes)
+		outbox_put_done(b->outbox, batch_begin_stmt(b, STMT_PLAIN, NULL));
 	/* The last row that is locked, so that nobody who waits for it keeps another one from us. */
 	b->raised = wrote && b->raises;
 	if (b->raised) {

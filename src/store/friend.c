@@ -193,10 +193,17 @@ static void friend_answer(struct txn *t)
 	c->fn(&c->now, c->arg);
 }
 
+static void friend_tell(const struct txn *t, struct buf *items)
+{
+	const struct change_friend *c = container_of(t, struct change_friend, txn);
+	outbox_put_user(items, c->user);
+	outbox_put_user(items, c->peer);
+}
+
 void store_change_friend(struct store *s, const struct store_befriend *p, store_friend_change_fn *fn, void *arg)
 {
 	static const struct txn_class class = {"friend",	   friend_ask,	  friend_row,
-					       friend_step_decide, friend_answer, true};
+					       friend_step_decide, friend_answer, friend_tell};
 	struct change_friend *c = txn_new(s->txns, &class, p->user, sizeof(*c));
 	ASSERT(id_user_valid(p->user) && id_user_valid(p->peer) && !str_equal(p->user, p->peer));
 	c->fn = fn;

@@ -207,10 +207,22 @@ static void check_op(const struct store_group_op *op)
 	ASSERT(!op->sets_role || op->role == GROUP_ADMIN || op->role == GROUP_MEMBER);
 }
 
+/* Those who come in or go out, and who does it; and all members. The id of a group that is being made is not known. */
+static void group_tell(const struct txn *t, struct buf *items)
+{
+	const struct change_group *c = container_of(t, struct change_group, txn);
+	outbox_put_id(items, OUTBOX_GROUP, message_id_make(c->id, c->id != 0 ? c->head.last_seq : 0));
+	for (size_t i = 0; i < c->person_count; i++) {
+		const struct group_person *p = &c->person[i];
+		if ((p->comes || p == c->peer || p == c->actor) && id_user_valid(p->id))
+			outbox_put_user(items, p->id);
+	}
+}
+
 void store_change_group(struct store *s, const struct store_group_op *op, store_group_fn *fn, void *arg)
 {
 	static const struct txn_class told = {"group",	    group_ask,	   group_row,	      group_decide,
-					      group_answer, .tells = true, .made = group_made};
+					      group_answer, .tell = group_tell, .made = group_made};
 	static const struct txn_class quiet = {"group", group_ask, group_row, group_decide, group_answer};
 	check_op(op);
 	struct change_group *c = txn_new(s->txns, steps[op->step].quiet ? &quiet : &told, op->user, sizeof(*c));

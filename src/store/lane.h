@@ -32,6 +32,15 @@ bool lane_is_read_only(const struct lane *l);
 /* Not answered yet. */
 size_t lane_pending(const struct lane *l);
 
+/* ---- the outbox (outbox.h) ---- */
+
+/* Within an answer: its row, where others have to be told of what it says; 0: they do not. */
+uint64_t lane_answering_row(const struct lane *l);
+/* Others were told of so many answers of that row. */
+void lane_told(struct lane *l, uint64_t row, unsigned count);
+/* Nobody who had such an answer will say so. */
+void lane_will_not_tell(struct lane *l, uint64_t row);
+
 /* ---- the operations, as store.h describes them ---- */
 
 /* What became of an operation before it came to this lane. */

@@ -26,6 +26,8 @@
 #include "store/conv.h"
 #include "store/lane.h"
 #include "store/link.h"
+#include "store/outbox.h"
+#include "store/outbox_items.h"
 #include "store/pairs.h"
 #include "store/store.h"
 
@@ -78,6 +80,7 @@ struct op {
 	uint16_t once_bucket; /* that of which a batch takes one; see op_once */
 	struct str user;      /* whose it is; of ONCE_USER */
 	bool planned;	      /* this batch writes something for it */
+	bool in_outbox;	      /* of which others have to be told */
 	bool uncertain;	      /* a transaction that wrote for it may have committed */
 	bool inherited;	      /* a process that has died had it: what that decided is not known here */
 	bool looks;	      /* is only looked for in this batch, by its conversation's id */
@@ -176,6 +179,7 @@ struct gathered {
 
 struct batch {
 	struct pairs *pairs;
+	struct outbox *outbox;
 	const struct conf *conf;
 	struct arena arena;
 	struct op *op[BATCH_OPS_MAX]; /* in order of arrival */
@@ -202,6 +206,7 @@ struct batch {
 	bool raises;   /* the table `activity` is to be moved to active_ms, if something is written; set by the lane */
 	bool raised;   /* it is moved by this batch */
 	bool standing; /* an answer tells of what was stored already */
+	bool notes;    /* what others were told of is noted by this batch */
 
 	unsigned reads; /* conversations that are read; see op_read.c */
 
@@ -215,9 +220,10 @@ struct batch {
 	/* and for the second */
 	struct buf insert_messages, insert_changes, insert_recalls, insert_marks, insert_mentions, insert_uncounted;
 	struct gathered updates;
+	struct buf items; /* of the row in the outbox */
 };
 
-void batch_init(struct batch *b, struct pairs *pairs, const struct conf *conf);
+void batch_init(struct batch *b, struct pairs *pairs, struct outbox *outbox, const struct conf *conf);
 void batch_fini(struct batch *b);
 /* Forgets everything; the ops are the caller's again. */
 void batch_reset(struct batch *b);
@@ -272,6 +278,8 @@ struct buf *batch_update(struct batch *b);
 void batch_expect(struct batch *b, uint64_t rows);
 /* How many messages of the conversation, up to that seq, others than the user have sent in this batch so far. */
 uint64_t batch_sent_by_others(const struct batch *b, const struct conv *c, struct str user, uint64_t up_to_seq);
+/* The planned op is one that others have to be told of once it has committed. */
+void batch_note_told(struct batch *b, struct op *op, enum outbox_kind kind, uint64_t message_id);
 /* Begins a row of a list of rows to be inserted. */
 void batch_begin_row(struct buf *list);
 void batch_note_mark(struct batch *b, uint64_t conversation_id, struct str user, uint64_t up_to_seq);

@@ -148,9 +148,14 @@ static struct put_notification *put_new(struct store *s, const struct txn_class 
 	return p;
 }
 
+static void notify_tell(const struct txn *t, struct buf *items)
+{
+	outbox_put_user(items, container_of(t, struct put_notification, txn)->n.user);
+}
+
 void store_notify(struct store *s, const struct store_notify *n, store_notification_fn *fn, void *arg)
 {
-	static const struct txn_class class = {"notify", notify_ask, notify_row, notify_decide, put_answer, true};
+	static const struct txn_class class = {"notify", notify_ask, notify_row, notify_decide, put_answer, notify_tell};
 	struct put_notification *p = put_new(s, &class, n->sender, n->user, fn, arg);
 	struct arena *a = &p->txn.arena;
 	p->n.kind = arena_str(a, n->kind);

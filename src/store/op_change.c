@@ -71,9 +71,12 @@ bool change_is_sender(const struct op_change *o)
 
 void change_note(struct batch *b, struct op_change *o, enum change_kind kind)
 {
+	static const enum outbox_kind told_as[] = {
+		[CHANGE_RECALLED] = OUTBOX_RECALLED, [CHANGE_READ] = OUTBOX_READ, [CHANGE_DELETED] = OUTBOX_DELETED};
 	o->op.planned = true;
 	o->at_ms = b->now_ms;
 	o->change_seq = batch_note_change(b, op_conv(&o->op), kind, o->id, o->user);
+	batch_note_told(b, &o->op, told_as[kind], o->id);
 }
 
 void change_begin_update(struct buf *out, const char *assignments)

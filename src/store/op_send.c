@@ -273,6 +273,7 @@ static void plan_new(struct batch *b, struct op_send *o, struct member *from)
 	o->replayed = o->looked = false;
 	o->op.planned = true;
 	append_values(b, o);
+	batch_note_told(b, &o->op, OUTBOX_SENT, o->message.id);
 	b->sends++;
 	if (!o->made_id)
 		batch_note_sent(b, o->p.from, o->p.client_msg_id, &o->op);

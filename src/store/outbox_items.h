@@ -14,13 +14,12 @@
 #include "core/buf.h"
 
 enum outbox_kind {
-	OUTBOX_USER = 'u',	   /* something was done to this user, or to a group that the user was or is in */
-	OUTBOX_SENT = 's',	   /* the id of a message */
-	OUTBOX_RECALLED = 'r',	   /* the id of a message */
-	OUTBOX_DELETED = 'd',	   /* the id of a message, that somebody has deleted for themselves */
-	OUTBOX_READ = 'm',	   /* the id of the last message that somebody has read */
-	OUTBOX_CONVERSATION = 'c', /* the id of message 0 of a conversation that was made */
-	OUTBOX_GROUP = 'g',	   /* the id of the system message that tells what became of a group; or of message 0 */
+	OUTBOX_USER = 'u',     /* something was done to this user, or to a group that the user was or is in */
+	OUTBOX_SENT = 's',     /* the id of a message */
+	OUTBOX_RECALLED = 'r', /* the id of a message */
+	OUTBOX_DELETED = 'd',  /* the id of a message, that somebody has deleted for themselves */
+	OUTBOX_READ = 'm',     /* the id of the last message that somebody has read */
+	OUTBOX_GROUP = 'g',    /* the id of the system message that tells what became of a group; or of message 0 */
 };
 
 struct outbox_item {

@@ -23,6 +23,17 @@
 /* A worker that does not read its answers is not read either beyond that. */
 #define UNREAD_MAX ((size_t)4 * 1024 * 1024)
 
+/* Rows of the outbox of which a worker has answers and has not said that others know, at most. */
+#define ROWS_MAX 16384
+
+/* Of a worker: the answers of one row of the outbox that it was given one after the other. */
+struct given_row {
+	struct lane *lane;
+	uint64_t row;
+	uint64_t last; /* the number of the last of these answers on its socket, from 1 */
+	unsigned count;
+};
+
 /* A worker. */
 struct client {
 	LIST_ENTRY(client) entry;
@@ -33,6 +44,8 @@ struct client {
 	LIST_HEAD(, asked) asked;
 	unsigned open; /* of these: not told STORE_UNCERTAIN; the worker sees to it that it is at most WRITERS_WINDOW */
 	bool reads;    /* the event is added */
+	uint64_t answers;
+	struct buf rows; /* of struct given_row, the oldest first */
 };
 
 /* An operation that is not answered. */
@@ -40,6 +53,7 @@ struct asked {
 	LIST_ENTRY(asked) entry;
 	struct serve *serve;
 	struct client *client; /* NULL: it is gone */
+	struct lane *lane;
 	uint64_t number;
 	enum wire_kind kind;
 	bool told;
@@ -55,6 +69,49 @@ struct serve {
 	struct event *kick, *beat;
 	bool ending;
 };
+
+/* ---- what others were told of ---- */
+
+static struct given_row *given_rows(struct client *c, size_t *n_r)
+{
+	*n_r = c->rows.len / sizeof(struct given_row);
+	return (struct given_row *)(void *)c->rows.data;
+}
+
+/* The worker is given an answer now. */
+static void note_given(struct client *c, struct lane *lane, uint64_t row)
+{
+	size_t n;
+	struct given_row *rows = given_rows(c, &n);
+	c->answers++;
+	if (row == 0)
+		return;
+	if (n != 0 && rows[n - 1].row == row && rows[n - 1].lane == lane) {
+		rows[n - 1].last = c->answers;
+		rows[n - 1].count++;
+		return;
+	}
+	if (n == ROWS_MAX) {
+		lane_will_not_tell(rows[0].lane, rows[0].row);
+		buf_consume(&c->rows, sizeof(*rows));
+	}
+	const struct given_row given = {lane, row, c->answers, 1};
+	buf_append(&c->rows, &given, sizeof(given));
+}
+
+static void take_told(struct client *c, const struct wire_told *told)
+{
+	size_t n, i;
+	const struct given_row *rows = given_rows(c, &n);
+	for (i = 0; i < n && rows[i].last <= told->answers; i++) {
+		if (told->unsure)
+			lane_will_not_tell(rows[i].lane, rows[i].row);
+		else
+			lane_told(rows[i].lane, rows[i].row, rows[i].count);
+	}
+	buf_consume(&c->rows, i * sizeof(*rows));
+	buf_shrink(&c->rows, KEEP);
+}
 
 /* ---- answers ---- */
 
@@ -77,6 +134,8 @@ static void close_client(struct client *c)
 		LIST_REMOVE(a, entry);
 		a->client = NULL;
 	}
+	if (!c->serve->ending)
+		take_told(c, &(struct wire_told){.answers = UINT64_MAX, .unsure = true});
 	LIST_REMOVE(c, entry);
 	c->serve->client_count--;
 	event_free(c->readable);
@@ -84,6 +143,7 @@ static void close_client(struct client *c)
 	close(c->fd);
 	buf_fini(&c->in);
 	buf_fini(&c->out);
+	buf_fini(&c->rows);
 	free(c);
 }
 
@@ -131,7 +191,11 @@ static void answer(struct asked *a, enum store_status status, const union wire_r
 {
 	struct client *c = a->client;
 	struct serve *s = a->serve;
+	uint64_t row = lane_answering_row(a->lane);
+	if (c == NULL)
+		lane_will_not_tell(a->lane, row);
 	if (c != NULL) {
+		note_given(c, a->lane, row);
 		wire_put_result(&c->out, (struct wire_head){.kind = (uint8_t)a->kind, .number = a->number}, r);
 		c->open -= !a->told;
 		if (!s->ending)
@@ -168,9 +232,10 @@ static void on_created(const struct lane_created *r, void *arg)
 
 /* ---- what is asked ---- */
 
-static void run(struct lane *l, enum wire_kind kind, const union wire_args *p, enum lane_past past, struct asked *a)
+static void run(const union wire_args *p, enum lane_past past, struct asked *a)
 {
-	switch (kind) {
+	struct lane *l = a->lane;
+	switch (a->kind) {
 	case WIRE_SEND:
 		lane_send(l, &p->send, past, on_sent, a);
 		return;
@@ -191,6 +256,7 @@ static void run(struct lane *l, enum wire_kind kind, const union wire_args *p, e
 			    on_created, a);
 		return;
 	case WIRE_STATE:
+	case WIRE_TOLD:
 		break;
 	}
 	log_panic(__FILE__, __LINE__, "an operation that is none");
@@ -201,18 +267,26 @@ static int take_frame(struct client *c, const struct wire_head *head, struct str
 {
 	union wire_args args;
 	struct wire_room room;
+	if (head->kind == WIRE_TOLD) {
+		struct wire_told told;
+		if (wire_take_told(body, &told) != 0)
+			return -1;
+		take_told(c, &told);
+		return 0;
+	}
 	if (wire_take_args((enum wire_kind)head->kind, body, &args, &room) != 0)
 		return -1;
 	struct asked *a = xmalloc(sizeof(*a));
 	*a = (struct asked){.serve = c->serve,
 			    .client = c,
+			    .lane = c->serve->lane[route_lane(head->route, LANES)],
 			    .number = head->number,
 			    .kind = (enum wire_kind)head->kind,
 			    .told = head->past == LANE_SETTLING};
 	LIST_INSERT_HEAD(&c->asked, a, entry);
 	c->open += !a->told;
 	c->serve->pending++;
-	run(c->serve->lane[route_lane(head->route, LANES)], a->kind, &args, (enum lane_past)head->past, a);
+	run(&args, (enum lane_past)head->past, a);
 	return 0;
 }
 

@@ -5,6 +5,9 @@
  * disk overlaps the statements of another.
  *
  * What a worker had asked for before it died is carried out, and nobody is answered.
+ *
+ * Workers say of which answers others were told. Of those that a worker has not said so of when its socket ends, the
+ * relay tells others (outbox.h).
  */
 #ifndef TIDINGS_STORE_SERVE_H
 #define TIDINGS_STORE_SERVE_H

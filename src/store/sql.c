@@ -36,6 +36,20 @@ void sql_str(struct buf *b, struct str s)
 	b->len += (size_t)(at - start);
 }
 
+void sql_bytes(struct buf *b, struct str s)
+{
+	static const char digits[] = "0123456789abcdef";
+	char *at = buf_reserve(b, 2 * s.len + 3);
+	*at++ = 'X';
+	*at++ = '\'';
+	for (size_t i = 0; i < s.len; i++) {
+		*at++ = digits[(unsigned char)s.s[i] >> 4];
+		*at++ = digits[s.s[i] & 15];
+	}
+	*at = '\'';
+	b->len += 2 * s.len + 3;
+}
+
 void sql_like(struct buf *b, const char *before, struct str s, const char *after)
 {
 	struct buf pattern = {0};

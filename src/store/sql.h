@@ -11,6 +11,8 @@
 #define sql_u64 buf_append_u64
 /* A quoted string; an absent one is NULL. */
 void sql_str(struct buf *b, struct str s);
+/* Any bytes, as a hexadecimal literal. */
+void sql_bytes(struct buf *b, struct str s);
 /* A pattern of LIKE: `before` and `after` are patterns, what is between them is meant as it is. */
 void sql_like(struct buf *b, const char *before, struct str s, const char *after);
 /* A name of a database or table, between backticks. */

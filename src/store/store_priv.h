@@ -18,6 +18,9 @@ struct store {
 	struct txns *txns; /* other changes */
 	struct seen *seen; /* goes through txns */
 	struct pool *pool; /* reads */
+	/* Reads that have committed and are counted still, before their callbacks: of the open cut, and those after. */
+	size_t counting[2];
+	bool cut; /* changes with each: which of the two is meant */
 };
 
 #endif

@@ -6,6 +6,7 @@
 #include "core/base.h"
 #include "store/store_priv.h"
 
+#include "core/log.h"
 #include "store/read_count.h"
 
 #include <stdlib.h>
@@ -21,6 +22,7 @@ struct asker {
 	} fn;
 	void *arg;
 	bool made; /* create: a new one */
+	bool cut;  /* read: that of store->counting */
 	char user[USER_ID_MAX + 1];
 };
 
@@ -123,6 +125,7 @@ void store_delete(struct store *s, struct str user, uint64_t id, store_change_fn
 static void on_counted(const struct store_read *r, void *arg)
 {
 	struct asker *a = arg;
+	a->store->counting[a->cut]--;
 	a->fn.read(r, a->arg);
 	free(a);
 }
@@ -131,6 +134,8 @@ static void on_read(const struct lane_read *r, void *arg)
 {
 	struct asker *a = arg;
 	if (r->counts) {
+		a->cut = a->store->cut;
+		a->store->counting[a->cut]++;
 		read_count(a->store->pool, str_from(a->user), r, on_counted, a);
 		return;
 	}
@@ -199,4 +204,32 @@ void store_create(struct store *s, struct str user, struct str peer, struct str 
 		writers_submit(s->writers, WIRE_CREATE, &args, (struct str[2]){user, peer}, 0, on_created_elsewhere, a);
 	else
 		writers_refuse(s->writers, WIRE_CREATE, &args, STORE_NOT_FRIENDS, on_created_elsewhere, a);
+}
+
+/* ---- what others were told of ---- */
+
+void store_cut(struct store *s)
+{
+	s->cut = !s->cut;
+	ASSERT(s->counting[s->cut] == 0);
+	txns_cut(s->txns);
+	if (s->writers != NULL)
+		writers_cut(s->writers);
+}
+
+bool store_cut_is_called(const struct store *s)
+{
+	return s->counting[!s->cut] == 0;
+}
+
+void store_cut_is_told(struct store *s)
+{
+	txns_told(s->txns);
+	if (s->writers != NULL)
+		writers_told(s->writers);
+}
+
+bool store_has_told(const struct store *s)
+{
+	return txns_have_told(s->txns) && (s->writers == NULL || writers_have_told(s->writers));
 }

@@ -10,6 +10,7 @@
 #include "core/log.h"
 #include "store/link.h"
 #include "store/link_error.h"
+#include "store/outbox.h"
 #include "store/sql.h"
 #include "store/turns.h"
 
@@ -21,7 +22,7 @@
 #define TICK_MS 100
 #define TRIES_MAX 10
 
-enum txns_state { TXNS_IDLE, TXNS_ASKING, TXNS_WRITING, TXNS_COMMITTING, TXNS_UNDOING };
+enum txns_state { TXNS_IDLE, TXNS_ASKING, TXNS_WRITING, TXNS_COMMITTING, TXNS_UNDOING, TXNS_NOTING };
 
 struct txns {
 	struct link *link;
@@ -33,6 +34,10 @@ struct txns {
 	struct turns *turns;	  /* what waits */
 	struct txn_queue refused; /* to be answered as their status says */
 	size_t refused_count;
+	struct outbox outbox;
+	struct buf items; /* of the present transaction's row */
+	bool notes;	  /* it notes what others were told of */
+	uint64_t answered, cut; /* rows: the last one, and that of the open cut */
 	bool away; /* what waits is to be given up */
 	bool closing;
 };
@@ -62,7 +67,7 @@ static void refuse(struct txn *x, enum store_status status)
 /* The last word where the database gives none. */
 static enum store_status status_without_answer(const struct txn *x)
 {
-	return x->uncertain && x->class->tells ? STORE_UNKNOWN : STORE_UNAVAILABLE;
+	return x->uncertain && x->class->tell != NULL ? STORE_UNKNOWN : STORE_UNAVAILABLE;
 }
 
 void *txn_new(struct txns *t, const struct txn_class *class, struct str user, size_t size)
@@ -103,8 +108,9 @@ static struct txn *txn_of(struct waiting *w)
 static void begin(struct txns *t, struct txn *x)
 {
 	t->now = x;
-	x->wrote = false;
+	x->wrote = t->notes = false;
 	x->status = STORE_OK;
+	buf_clear(&t->items);
 	buf_clear(&t->text);
 	sql_lit(&t->text, SQL_BEGIN_1 ";" SQL_BEGIN_2 ";");
 	size_t empty = t->text.len;
@@ -122,12 +128,52 @@ static void end(struct txns *t, enum txns_state how)
 	ask(t, how);
 }
 
+/* After what it writes. */
+static void put_told(struct txns *t, const struct txn *x)
+{
+	if (x->class->tell != NULL)
+		x->class->tell(x, &t->items);
+	if (t->items.len != 0) {
+		buf_append_char(&t->text, ';');
+		outbox_put_row(&t->outbox, &t->text, (struct str){t->items.data, t->items.len});
+	}
+	t->notes = outbox_is_due(&t->outbox);
+	if (t->notes) {
+		buf_append_char(&t->text, ';');
+		outbox_put_done(&t->outbox, &t->text);
+	}
+}
+
+static void committed(struct txns *t)
+{
+	struct txn *x = t->now;
+	if (t->notes)
+		outbox_saved(&t->outbox);
+	if (x->wrote && t->items.len != 0)
+		t->answered = outbox_committed(&t->outbox, 1);
+	t->now = NULL;
+	t->state = TXNS_IDLE;
+	kick(t);
+	finish(x);
+}
+
+/* Where no transaction does. */
+static void note_told(struct txns *t)
+{
+	buf_clear(&t->text);
+	outbox_put_done(&t->outbox, &t->text);
+	sql_lit(&t->text, ";COMMIT");
+	ask(t, TXNS_NOTING);
+}
+
 static void decide(struct txns *t)
 {
 	struct txn *x = t->now;
 	buf_clear(&t->text);
 	x->class->decide(x, &t->text);
 	x->wrote = t->text.len != 0;
+	if (x->wrote)
+		put_told(t, x);
 	/* What was found done may not be on disk yet; what is written now is so only after it. */
 	if (!x->wrote && x->status == STORE_OK)
 		sql_lit(&t->text, "INSERT INTO fences (id,n) VALUES (CONNECTION_ID()%64,1) "
@@ -144,9 +190,10 @@ static void put_back(struct txns *t)
 	struct txn *x = t->now;
 	t->now = NULL;
 	t->state = TXNS_IDLE;
-	if (x->tries > TRIES_MAX)
+	/* NULL: TXNS_NOTING. */
+	if (x != NULL && x->tries > TRIES_MAX)
 		refuse(x, status_without_answer(x));
-	else
+	else if (x != NULL)
 		turns_back(t->turns, &x->waiting);
 	kick(t);
 }
@@ -167,13 +214,15 @@ static void next_step(struct txns *t)
 		end(t, TXNS_COMMITTING);
 		return;
 	case TXNS_COMMITTING:
-		t->now = NULL;
-		t->state = TXNS_IDLE;
-		kick(t);
-		finish(x);
+		committed(t);
 		return;
 	case TXNS_UNDOING:
 		put_back(t);
+		return;
+	case TXNS_NOTING:
+		outbox_saved(&t->outbox);
+		t->state = TXNS_IDLE;
+		kick(t);
 		return;
 	case TXNS_IDLE:
 		break;
@@ -206,6 +255,12 @@ static void on_stmt(struct link_query *q, unsigned stmt, uint64_t affected, uint
 		t->now->class->made(t->now, insert_id);
 }
 
+static void be_uncertain(struct txns *t)
+{
+	t->now->uncertain = true;
+	outbox_doubt(&t->outbox);
+}
+
 static void on_done(struct link_query *q, const struct link_result *r)
 {
 	struct txns *t = container_of(q, struct txns, query);
@@ -221,7 +276,13 @@ static void on_done(struct link_query *q, const struct link_result *r)
 			end(t, TXNS_UNDOING);
 			return;
 		}
-		x->uncertain |= t->state == TXNS_COMMITTING && x->wrote && r->stmt == 1;
+		if (t->state == TXNS_NOTING) {
+			log_warn_gated("database: what others were told of is not noted: %s", r->message);
+			end(t, TXNS_UNDOING);
+			return;
+		}
+		if (t->state == TXNS_COMMITTING && x->wrote && r->stmt == 1)
+			be_uncertain(t);
 		x->tries++;
 		if (link_error_passing(r->error) == NULL) {
 			log_error_gated("database: %s (error %u) in a transaction: %s", r->message, r->error,
@@ -232,8 +293,10 @@ static void on_done(struct link_query *q, const struct link_result *r)
 		end(t, TXNS_UNDOING);
 		return;
 	case LINK_LOST:
-		x->uncertain |= t->state == TXNS_COMMITTING && x->wrote;
-		x->tries++;
+		if (t->state == TXNS_COMMITTING && x->wrote)
+			be_uncertain(t);
+		if (x != NULL)
+			x->tries++;
 		put_back(t);
 		return;
 	}
@@ -300,7 +363,9 @@ static void on_kick(evutil_socket_t fd, short what, void *arg)
 	answer_refused(t);
 	if (t->state == TXNS_IDLE && link_is_idle(t->link) && (w = turns_next(t->turns)) != NULL)
 		begin(t, txn_of(w));
-	if (turns_waiting(t->turns) != 0 && !evtimer_pending(t->tick, NULL)) {
+	if (t->state == TXNS_IDLE && outbox_is_due(&t->outbox) && link_is_idle(t->link))
+		note_told(t);
+	if ((turns_waiting(t->turns) != 0 || outbox_has_news(&t->outbox)) && !evtimer_pending(t->tick, NULL)) {
 		const struct timeval after = {.tv_usec = TICK_MS * 1000};
 		evtimer_add(t->tick, &after);
 	}
@@ -337,6 +402,7 @@ struct txns *txns_new(struct event_base *base, const struct conf *conf)
 	t->kick = event_new(base, -1, 0, on_kick, t);
 	t->tick = evtimer_new(base, on_tick, t);
 	ASSERT(t->kick != NULL && t->tick != NULL);
+	outbox_init(&t->outbox);
 	t->link = link_new(base, conf, &(struct link_options){.name = "people", .role = SETTINGS_WRITE}, &events, t);
 	return t;
 }
@@ -359,6 +425,8 @@ void txns_free(struct txns **txns)
 	event_free(t->kick);
 	event_free(t->tick);
 	buf_fini(&t->text);
+	buf_fini(&t->items);
+	outbox_fini(&t->outbox);
 	turns_free(&t->turns);
 	free(t);
 	*txns = NULL;
@@ -372,6 +440,23 @@ bool txns_is_away(const struct txns *t)
 bool txns_is_read_only(const struct txns *t)
 {
 	return !link_is_up(t->link) && link_is_read_only(t->link);
+}
+
+void txns_cut(struct txns *t)
+{
+	t->cut = t->answered;
+}
+
+void txns_told(struct txns *t)
+{
+	outbox_told_up_to(&t->outbox, t->cut);
+	if (outbox_has_news(&t->outbox))
+		kick(t);
+}
+
+bool txns_have_told(const struct txns *t)
+{
+	return !outbox_waits(&t->outbox, t->answered) && !outbox_has_news(&t->outbox);
 }
 
 size_t txns_pending(const struct txns *t)

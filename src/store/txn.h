@@ -21,6 +21,7 @@
 #include "core/buf.h"
 #include "core/conf.h"
 #include "store/arena.h"
+#include "store/outbox_items.h"
 #include "store/row.h"
 #include "store/store.h"
 #include "store/turns.h"
@@ -42,7 +43,11 @@ struct txn_class {
 	 * after STORE_UNCERTAIN.
 	 */
 	void (*answer)(struct txn *t);
-	bool tells; /* others are told of what it does; then ask() has to lock what it may have written */
+	/*
+	 * Others are told of what decide() writes: puts that as items for the outbox (outbox_items.h). Then ask() has to
+	 * lock what it may have written. NULL: nobody is told.
+	 */
+	void (*tell)(const struct txn *t, struct buf *items);
 	/* May be NULL. A statement of decide()'s has made a row whose id the database counts. */
 	void (*made)(struct txn *t, uint64_t id);
 };
@@ -71,6 +76,11 @@ void txns_free(struct txns **t);
 bool txns_is_away(const struct txns *t);
 /* The reason is that the database is read-only. */
 bool txns_is_read_only(const struct txns *t);
+/* Others were told of all that they have to be, in the answers until txns_cut(). (outbox.h) */
+void txns_cut(struct txns *t);
+void txns_told(struct txns *t);
+/* And in all others. */
+bool txns_have_told(const struct txns *t);
 /* Not answered yet. */
 size_t txns_pending(const struct txns *t);
 

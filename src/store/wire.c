@@ -132,6 +132,12 @@ static const struct wire_field state_fields[] = {
 	END,
 };
 
+static const struct wire_field told_fields[] = {
+	FIELD(WIRE_U64, struct wire_told, answers),
+	FIELD(WIRE_BOOL, struct wire_told, unsure),
+	END,
+};
+
 /* clang-format on */
 static const struct wire_op {
 	const char *name;
@@ -245,6 +251,11 @@ void wire_put_result(struct buf *out, struct wire_head head, const union wire_re
 void wire_put_state(struct buf *out, const struct wire_state *state)
 {
 	put_frame(out, (struct wire_head){.kind = WIRE_STATE}, state_fields, state);
+}
+
+void wire_put_told(struct buf *out, const struct wire_told *told)
+{
+	put_frame(out, (struct wire_head){.kind = WIRE_TOLD}, told_fields, told);
 }
 
 void wire_put_body(struct buf *out, struct wire_head head, struct str body)
@@ -382,7 +393,7 @@ int wire_next(struct str bytes, size_t *at, struct wire_head *head_r, struct str
 	if (left < sizeof(*head_r))
 		return 0;
 	memcpy(head_r, bytes.s + *at, sizeof(*head_r));
-	if (head_r->len > WIRE_BODY_MAX || head_r->kind > WIRE_STATE || head_r->past > LANE_SETTLING)
+	if (head_r->len > WIRE_BODY_MAX || head_r->kind > WIRE_TOLD || head_r->past > LANE_SETTLING)
 		return -1;
 	if (left - sizeof(*head_r) < head_r->len)
 		return 0;
@@ -419,4 +430,10 @@ int wire_take_state(struct str body, struct wire_state *state_r)
 {
 	memset(state_r, 0, sizeof(*state_r));
 	return take_all(body, state_fields, state_r, NULL);
+}
+
+int wire_take_told(struct str body, struct wire_told *told_r)
+{
+	memset(told_r, 0, sizeof(*told_r));
+	return take_all(body, told_fields, told_r, NULL);
 }

@@ -4,8 +4,9 @@
  * socket between two processes of one node (writers.h, serve.h).
  *
  * A frame is a head and a body. A worker sends operations, each with a number of its own; a writer answers with frames
- * of the same kind and number, and says with WIRE_STATE how its database is. Both are the same program, so numbers are
- * in the machine's order; but each believes the other no more than a client: what is malformed ends the connection.
+ * of the same kind and number, and says with WIRE_STATE how its database is; a worker says with WIRE_TOLD of which answers
+ * others know. Both are the same program, so numbers are in the machine's order; but each believes the other no more than
+ * a client: what is malformed ends the connection.
  *
  * How to change this: the fields of each operation and of its result are tables in wire.c.
  */
@@ -23,7 +24,8 @@ enum wire_kind {
 	WIRE_DELETE,
 	WIRE_READ,
 	WIRE_CREATE,
-	WIRE_STATE,
+	WIRE_STATE, /* of a writer's */
+	WIRE_TOLD,  /* of a worker's */
 };
 #define WIRE_OPS WIRE_STATE
 /* Others are told of what it does: the answer to one of unknown outcome matters to more than its asker. */
@@ -70,6 +72,10 @@ union wire_result {
 struct wire_state {
 	bool up, away, read_only; /* lane.h */
 };
+struct wire_told {
+	uint64_t answers; /* of those on this socket, STORE_UNCERTAIN too: others were told of all up to that one */
+	bool unsure;	  /* or perhaps not of all */
+};
 /* What a decoded struct points to, beside the body itself. */
 struct wire_room {
 	struct message message;
@@ -80,6 +86,7 @@ struct wire_room {
 void wire_put_args(struct buf *out, struct wire_head head, const union wire_args *args);
 void wire_put_result(struct buf *out, struct wire_head head, const union wire_result *result);
 void wire_put_state(struct buf *out, const struct wire_state *state);
+void wire_put_told(struct buf *out, const struct wire_told *told);
 /* A frame whose body was encoded before. */
 void wire_put_body(struct buf *out, struct wire_head head, struct str body);
 
@@ -93,5 +100,6 @@ int wire_take_args(enum wire_kind kind, struct str body, union wire_args *args_r
 int wire_take_result(enum wire_kind kind, struct str body, union wire_result *result_r,
 		     struct wire_room *room) MUST_CHECK;
 int wire_take_state(struct str body, struct wire_state *state_r) MUST_CHECK;
+int wire_take_told(struct str body, struct wire_told *told_r) MUST_CHECK;
 
 #endif

@@ -68,6 +68,7 @@ static enum store_status status_of(enum wire_kind kind, const union wire_result 
 	case WIRE_RECALL:
 	case WIRE_DELETE:
 	case WIRE_STATE:
+	case WIRE_TOLD:
 		break;
 	}
 	return r->change.status;
@@ -124,6 +125,7 @@ static void make_result(const struct handed *h, enum store_status status, union 
 		return;
 	case WIRE_CREATE:
 	case WIRE_STATE:
+	case WIRE_TOLD:
 		r->created = (struct lane_created){.status = status};
 		return;
 	}
@@ -157,8 +159,11 @@ void writers_answered(struct writers *w, struct writer *at, uint64_t number, enu
 		      const union wire_result *r)
 {
 	struct handed *h = table_find(&w->under_way, (struct str){(const char *)&number, sizeof(number)});
-	if (h == NULL || h->kind != kind || h->writer != at)
-		return; /* it was given up */
+	if (h == NULL || h->kind != kind || h->writer != at) {
+		/* It was given up. */
+		at->unsure |= status_of(kind, r) == STORE_OK;
+		return;
+	}
 	if (status_of(kind, r) == STORE_UNCERTAIN) {
 		at->open -= !h->told;
 		if (!h->told)
@@ -416,6 +421,39 @@ void writers_note_state(struct writers *w)
 	w->was_up = up;
 	if (w->obs != NULL && w->obs->link != NULL)
 		w->obs->link(up, w->obs_ctx);
+}
+
+/* ---- what others were told of ---- */
+
+void writers_cut(struct writers *w)
+{
+	for (unsigned i = 0; i < w->count_writers; i++) {
+		struct writer *at = &w->writer[i];
+		at->cut = at->answers;
+		at->cut_unsure |= at->unsure;
+		at->unsure = false;
+	}
+}
+
+void writers_told(struct writers *w)
+{
+	for (unsigned i = 0; i < w->count_writers; i++) {
+		struct writer *at = &w->writer[i];
+		if (at->fd < 0 || at->cut == at->told)
+			continue;
+		at->told = at->cut;
+		wire_put_told(&at->out, &(struct wire_told){.answers = at->told, .unsure = at->cut_unsure});
+		at->cut_unsure = false;
+		writer_flush(at);
+	}
+}
+
+bool writers_have_told(const struct writers *w)
+{
+	for (unsigned i = 0; i < w->count_writers; i++)
+		if (w->writer[i].fd >= 0 && w->writer[i].told != w->writer[i].answers)
+			return false;
+	return true;
 }
 
 /* ---- from outside ---- */

@@ -52,4 +52,11 @@ void writers_submit(struct writers *w, enum wire_kind kind, const union wire_arg
 void writers_refuse(struct writers *w, enum wire_kind kind, const union wire_args *args, enum store_status status,
 		    writers_fn *fn, void *arg);
 
+/* Forms a cut of all answers so far. */
+void writers_cut(struct writers *w);
+/* Others were told of all that they have to be, in the answers of the cut. */
+void writers_told(struct writers *w);
+/* And in all others. */
+bool writers_have_told(const struct writers *w);
+
 #endif

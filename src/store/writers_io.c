@@ -29,6 +29,8 @@ static void lose(struct writer *at, const char *why)
 	at->fd = -1;
 	buf_fini(&at->in);
 	buf_fini(&at->out);
+	at->answers = at->cut = at->told = 0;
+	at->unsure = at->cut_unsure = false;
 	writers_lost(at->all, at);
 }
 
@@ -46,6 +48,7 @@ static int take_frame(struct writer *at, const struct wire_head *head, struct st
 	}
 	if (wire_take_result((enum wire_kind)head->kind, body, &result, &room) != 0)
 		return -1;
+	at->answers++;
 	writers_answered(at->all, at, head->number, (enum wire_kind)head->kind, &result);
 	return 0;
 }

@@ -24,6 +24,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	union wire_args args;
 	union wire_result result;
 	struct wire_state state;
+	struct wire_told told;
 	struct wire_room room;
 	size_t at = 0;
 	while (wire_next(bytes, &at, &head, &body) > 0) {
@@ -31,6 +32,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			put_again(&head, body, &args);
 		(void)wire_take_result((enum wire_kind)head.kind, body, &result, &room);
 		(void)wire_take_state(body, &state);
+		(void)wire_take_told(body, &told);
 	}
 	return 0;
 }
