@@ -43,6 +43,78 @@ bool bus_is_up(const struct bus *b)
 	return b->up;
 }
 
+/* ---- which publishes are settled ---- */
+
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+	return a == 0 ? b : b == 0 || a < b ? a : b;
+}
+
+static void settle_lost(struct bus *b, uint64_t position, uint64_t count)
+{
+	b->lost += count;
+	b->lost_at = earlier(b->lost_at, position);
+}
+
+static void settle_answered(struct bus *b)
+{
+	uint64_t end = b->told_at != 0 ? b->told_at : b->lost_at;
+	b->unanswered--;
+	/* Before the first that is lost, answers come for one after the other. */
+	if (end == 0 || b->settled + 1 < end)
+		b->settled++;
+	if (b->told_at != 0 && --b->notice_left == 0) {
+		b->settled = b->notice;
+		b->told_at = 0;
+	}
+}
+
+static void settle_link_down(struct bus *b)
+{
+	if (b->unanswered == 0)
+		return;
+	settle_lost(b, b->settled + 1, b->unanswered);
+	b->told_at = 0;
+	b->unanswered = 0;
+}
+
+static void settle_notice_begins(struct bus *b)
+{
+	b->told_at = earlier(b->told_at, b->lost_at);
+	b->lost_at = 0;
+	b->lost = 0;
+}
+
+static void settle_notice_ends(struct bus *b)
+{
+	if (b->told_at == 0)
+		return;
+	if (b->lost_at != 0) {
+		/* Perhaps the notice itself; `up` will be called again. */
+		b->lost_at = b->told_at;
+		b->told_at = 0;
+		return;
+	}
+	b->notice = b->position;
+	b->notice_left = b->unanswered;
+	if (b->notice_left == 0) {
+		b->settled = b->notice;
+		b->told_at = 0;
+	}
+}
+
+uint64_t bus_position(const struct bus *b)
+{
+	return b->position;
+}
+
+uint64_t bus_settled(const struct bus *b)
+{
+	return b->settled;
+}
+
+/* ---- up and down ---- */
+
 /* Tells the caller if it has become true that the bus is up, or if it is and something was lost. */
 static void check_up(struct bus *b)
 {
@@ -56,8 +128,9 @@ static void check_up(struct bus *b)
 	bool missed = b->interrupted, lost = b->lost != 0;
 	b->up = true;
 	b->interrupted = false;
-	b->lost = 0;
+	settle_notice_begins(b);
 	b->ev->up(missed, lost, b->ctx);
+	settle_notice_ends(b);
 }
 
 static void tell_down(struct bus *b, const char *reason)
@@ -127,7 +200,7 @@ static const char *on_pub_reply(struct redis_link *l, unsigned purpose, const st
 	struct bus *b = ctx;
 	if (purpose == FOR_COUNT)
 		return counts_reply(b, reply);
-	b->unanswered--;
+	settle_answered(b);
 	return reply->type == RESP_INTEGER ? NULL : "PUBLISH was not answered by a number";
 }
 
@@ -139,8 +212,7 @@ static void on_pub_written(struct redis_link *l, void *ctx)
 static void on_pub_down(struct redis_link *l, bool was_up, const char *reason, void *ctx)
 {
 	struct bus *b = ctx;
-	b->lost += b->unanswered;
-	b->unanswered = 0;
+	settle_link_down(b);
 	counts_link_down(b);
 	tell_down(b, reason);
 }
@@ -154,8 +226,9 @@ static const struct redis_link_events pub_events = {
 
 bool bus_publish(struct bus *b, struct str topic, struct str data)
 {
+	b->position++;
 	if (!redis_link_takes(b->pub) || data.len > BUS_DATA_MAX || redis_link_queued(b->pub) + data.len > QUEUE_MAX) {
-		b->lost++;
+		settle_lost(b, b->position, 1);
 		bus_work_later(b);
 		return false;
 	}

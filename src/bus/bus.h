@@ -58,6 +58,14 @@ bool bus_publish(struct bus *b, struct str topic, struct str data);
 bool bus_has_lost(const struct bus *b);
 
 /*
+ * How many publishes there were so far, those that returned false too: the position of the last one. All up to
+ * bus_settled() need no more care: Redis has answered them; or they were lost, `up` has told so, and Redis has answered
+ * all that was published until the end of that call. It never goes back.
+ */
+uint64_t bus_position(const struct bus *b);
+uint64_t bus_settled(const struct bus *b);
+
+/*
  * Exactly once, from the loop. counts[i]: the subscribers of topics[i] in the whole cluster; NULL: nobody knows, for
  * Redis is away, or too much waits to be written to it (then it is worth asking again a little later).
  */

@@ -42,6 +42,12 @@ struct bus {
 	bool interrupted;	 /* a subscription was, since the last up */
 	uint64_t lost;		 /* publishes, since the last up */
 	uint64_t unanswered;	 /* publishes on the present link */
+	/* Publishes are numbered from 1: the last one, and the last that bus_settled() tells. */
+	uint64_t position, settled;
+	uint64_t lost_at; /* the first that is lost since the last up; 0: none */
+	uint64_t told_at; /* the first that `up` has told as lost, while the notice of it is not answered; 0: none */
+	uint64_t notice;  /* the last publish of that notice, */
+	uint64_t notice_left; /* and the answers until its own */
 };
 
 /* The channel of a topic, in memory that the next call overwrites. */

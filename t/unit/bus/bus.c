@@ -21,6 +21,9 @@ struct heard {
 	uint32_t counts[1000];
 	size_t count_n;
 	bool ask_again;
+	/* What on_up does about a loss. */
+	bool notices, stops_redis;
+	uint64_t noticed_at; /* the position before it did */
 	struct bus *bus;
 };
 
@@ -58,6 +61,11 @@ static void on_subscribed(struct str topic, void *ctx)
 static void on_up(bool missed, bool lost, void *ctx)
 {
 	struct heard *h = ctx;
+	if (lost && h->stops_redis)
+		kill(server.pid, SIGSTOP);
+	h->noticed_at = bus_position(h->bus);
+	if (lost && h->notices)
+		bus_publish(h->bus, s("all"), s("lost"));
 	h->within += within;
 	h->ups++;
 	h->missed += missed;
@@ -402,6 +410,94 @@ static void test_stopped_redis(void)
 	CALL(bus_free(&h.bus));
 }
 
+static bool settled_at(const struct heard *h, uint64_t settled, uint64_t position)
+{
+	if (bus_settled(h->bus) == settled && bus_position(h->bus) == position)
+		return true;
+	printf("# settled %llu of %llu\n", (unsigned long long)bus_settled(h->bus),
+	       (unsigned long long)bus_position(h->bus));
+	return false;
+}
+
+/* Enough of them that an answer which lies in the socket would have been read. */
+static void some_turns(void)
+{
+	for (int i = 0; i < 5; i++) {
+		event_base_loop(base, EVLOOP_NONBLOCK);
+		usleep(1000);
+	}
+}
+
+static void test_settled(void)
+{
+	struct heard h;
+	static char big[BUS_DATA_MAX + 2];
+	memset(big, '7', BUS_DATA_MAX + 1);
+	start_up(&h);
+	h.notices = true;
+	ok(settled_at(&h, 0, 0), "nothing is published, and nothing is left to settle");
+	for (int i = 0; i < 10; i++)
+		publish(&h, "u:nobody", "0");
+	ok(settled_at(&h, 0, 10), "what is queued is not settled");
+	UNTIL(bus_settled(h.bus) == 10);
+	ok(settled_at(&h, 10, 10), "what Redis has answered is");
+
+	h.stops_redis = true;
+	publish(&h, "u:nobody", "0");
+	publish(&h, "u:nobody", big);
+	publish(&h, "u:nobody", "0");
+	UNTIL(h.ups == 2);
+	some_turns();
+	ok(h.noticed_at == 13 && settled_at(&h, 11, 14), "one that is refused, and what follows it, is not settled");
+	publish(&h, "u:nobody", "0");
+	kill(server.pid, SIGCONT);
+	UNTIL(bus_settled(h.bus) == 15);
+	ok(settled_at(&h, 15, 15), "but once the notice of the loss is answered");
+
+	publish(&h, "u:nobody", big);
+	publish(&h, "u:nobody", "0");
+	UNTIL(h.ups == 3);
+	publish(&h, "u:nobody", big);
+	publish(&h, "u:nobody", "0");
+	ok(settled_at(&h, 15, 20), "a further loss while the notice is under way");
+	h.stops_redis = false;
+	kill(server.pid, SIGCONT);
+	UNTIL(h.ups == 4);
+	UNTIL(bus_settled(h.bus) == 21);
+	ok(h.noticed_at == 20 && settled_at(&h, 21, 21), "has a notice of its own");
+
+	kill(server.pid, SIGSTOP);
+	publish(&h, "u:nobody", "0");
+	some_turns();
+	server_kill(&server);
+	UNTIL(h.downs == 1);
+	publish(&h, "u:nobody", "0");
+	ok(settled_at(&h, 21, 23), "Redis killed: neither what it had not answered is settled, nor what came after");
+	h.stops_redis = true;
+	server_start(&server, "");
+	UNTIL(h.ups == 5);
+	some_turns();
+	ok(h.noticed_at == 23 && settled_at(&h, 21, 24), "nor while the notice waits for its answer");
+	server_kill(&server);
+	UNTIL(h.downs == 2);
+	ok(settled_at(&h, 21, 24), "nor when the notice is lost as well");
+	h.stops_redis = false;
+	server_start(&server, "");
+	UNTIL(h.ups == 6);
+	UNTIL(bus_settled(h.bus) == 25);
+	ok(h.noticed_at == 24 && settled_at(&h, 25, 25), "but when a later notice is answered");
+	publish(&h, "u:nobody", "0");
+	UNTIL(bus_settled(h.bus) == 26);
+	ok(settled_at(&h, 26, 26) && h.ups == 6, "and it goes on from there");
+
+	h.notices = false;
+	publish(&h, "u:nobody", big);
+	UNTIL(h.ups == 7);
+	UNTIL(bus_settled(h.bus) == 27);
+	ok(settled_at(&h, 27, 27), "a loss that nobody has to be told of is settled with `up`");
+	CALL(bus_free(&h.bus));
+}
+
 static void test_password(void)
 {
 	struct heard h;
@@ -486,6 +582,7 @@ int main(void)
 	test_cut_links();
 	test_late_redis();
 	test_stopped_redis();
+	test_settled();
 	test_password();
 	test_name();
 	event_base_free(base);
