@@ -17,6 +17,7 @@
 #include "hub/hub.h"
 #include "live/lamport.h"
 #include "live/resync.h"
+#include "live/told.h"
 #include "net/loop.h"
 #include "store/store.h"
 
@@ -114,6 +115,7 @@ struct live {
 	struct wheel_timer recheck;  /* sessions with that flag are left */
 	bool recheck_waits;	     /* a read failed, so the next step comes later */
 	struct resync resync;
+	struct told told;
 };
 
 /* The state on its own; `name` is of WORKER_NAME_LEN characters. Store and bus are the caller's to make. */

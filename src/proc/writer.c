@@ -54,7 +54,7 @@ static bool is_connected(struct process *p)
 static bool is_idle(struct process *p)
 {
 	const struct serve *serve = writer_of(p)->serve;
-	return serve_pending(serve) == 0 && serve_workers(serve) == 0;
+	return serve_pending(serve) == 0 && serve_workers(serve) == 0 && serve_has_noted(serve);
 }
 
 static void obey(struct process *p, const struct order *o, int fd)

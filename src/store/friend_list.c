@@ -165,7 +165,8 @@ void store_list_blocked(struct store *s, struct str user, unsigned limit, struct
 	sql_lit(text, "SELECT b.id," PROFILE_COLUMNS " FROM (");
 	put_blocked_page(text, "SELECT blocked_id AS id FROM blocks WHERE user_id=", "blocked_id", user, after, limit);
 	sql_lit(text, " UNION ");
-	put_blocked_page(text, "SELECT friend_id FROM friendships FORCE INDEX (by_blocked) WHERE blocked=1 AND user_id=",
+	put_blocked_page(text,
+			 "SELECT friend_id FROM friendships FORCE INDEX (by_blocked) WHERE blocked=1 AND user_id=",
 			 "friend_id", user, after, limit);
 	sql_lit(text, " ORDER BY id LIMIT ");
 	sql_u64(text, limit + 1);

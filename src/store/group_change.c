@@ -221,7 +221,7 @@ static void group_tell(const struct txn *t, struct buf *items)
 
 void store_change_group(struct store *s, const struct store_group_op *op, store_group_fn *fn, void *arg)
 {
-	static const struct txn_class told = {"group",	    group_ask,	   group_row,	      group_decide,
+	static const struct txn_class told = {"group",	    group_ask,		group_row,	   group_decide,
 					      group_answer, .tell = group_tell, .made = group_made};
 	static const struct txn_class quiet = {"group", group_ask, group_row, group_decide, group_answer};
 	check_op(op);

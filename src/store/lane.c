@@ -281,6 +281,11 @@ void lane_told(struct lane *l, uint64_t row, unsigned count)
 		tick_later(l);
 }
 
+bool lane_has_noted(const struct lane *l)
+{
+	return !outbox_has_news(&l->outbox);
+}
+
 void lane_will_not_tell(struct lane *l, uint64_t row)
 {
 	if (outbox_waits(&l->outbox, row))

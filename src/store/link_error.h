@@ -10,8 +10,8 @@ bool link_error_ends(unsigned error, const char *sqlstate);
 /* The server, or the transaction, cannot be written to: it is a replica now, or was made one. */
 bool link_error_is_read_only(unsigned error);
 /*
- * The transaction failed for a reason that may be gone the next time: its name, for the counters. NULL: the reason is in
- * the data, or in the server.
+ * The transaction failed for a reason that may be gone the next time: its name, for the counters. NULL: the reason is
+ * in the data, or in the server.
  */
 const char *link_error_passing(unsigned error);
 

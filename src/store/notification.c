@@ -155,7 +155,8 @@ static void notify_tell(const struct txn *t, struct buf *items)
 
 void store_notify(struct store *s, const struct store_notify *n, store_notification_fn *fn, void *arg)
 {
-	static const struct txn_class class = {"notify", notify_ask, notify_row, notify_decide, put_answer, notify_tell};
+	static const struct txn_class class = {"notify",      notify_ask, notify_row,
+					       notify_decide, put_answer, notify_tell};
 	struct put_notification *p = put_new(s, &class, n->sender, n->user, fn, arg);
 	struct arena *a = &p->txn.arena;
 	p->n.kind = arena_str(a, n->kind);

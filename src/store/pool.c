@@ -239,7 +239,8 @@ struct pool *pool_new(struct event_base *base, const struct conf *conf)
 	for (unsigned i = 0; i < n; i++) {
 		p->links[i].pool = p;
 		p->links[i].link =
-			link_new(base, conf, &(struct link_options){.name = "reading", .role = SETTINGS_READ}, &events, &p->links[i]);
+			link_new(base, conf, &(struct link_options){.name = "reading", .role = SETTINGS_READ}, &events,
+				 &p->links[i]);
 	}
 	return p;
 }

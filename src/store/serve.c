@@ -438,6 +438,14 @@ void serve_free(struct serve **sp)
 	*sp = NULL;
 }
 
+bool serve_has_noted(const struct serve *s)
+{
+	for (int i = 0; i < LANES; i++)
+		if (!lane_has_noted(s->lane[i]))
+			return false;
+	return true;
+}
+
 size_t serve_pending(const struct serve *s)
 {
 	return s->pending;

@@ -87,6 +87,17 @@ bool store_is_read_only(const struct store *s);
 /* Operations accepted and not answered yet. */
 size_t store_pending(const struct store *s);
 
+/*
+ * What others have to be told of is in the outbox until it is known that they were (outbox.h); what is not, the relay
+ * tells them. A cut is formed of all answers so far. When the callbacks of these have run, and what they tell others
+ * cannot be lost any more with this process, store_cut_is_told() says so. One cut at a time.
+ */
+void store_cut(struct store *s);
+bool store_cut_is_called(const struct store *s);
+void store_cut_is_told(struct store *s);
+/* Nothing is left to be said: of no answer, and by nobody. */
+bool store_has_told(const struct store *s);
+
 /* ---- what is stored ---- */
 
 /* As they are stored. */

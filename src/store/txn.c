@@ -35,10 +35,10 @@ struct txns {
 	struct txn_queue refused; /* to be answered as their status says */
 	size_t refused_count;
 	struct outbox outbox;
-	struct buf items; /* of the present transaction's row */
-	bool notes;	  /* it notes what others were told of */
+	struct buf items;	/* of the present transaction's row */
+	bool notes;		/* it notes what others were told of */
 	uint64_t answered, cut; /* rows: the last one, and that of the open cut */
-	bool away; /* what waits is to be given up */
+	bool away;		/* what waits is to be given up */
 	bool closing;
 };
 

@@ -44,8 +44,8 @@ struct txn_class {
 	 */
 	void (*answer)(struct txn *t);
 	/*
-	 * Others are told of what decide() writes: puts that as items for the outbox (outbox_items.h). Then ask() has to
-	 * lock what it may have written. NULL: nobody is told.
+	 * Others are told of what decide() writes: puts that as items for the outbox (outbox_items.h). Then ask() has
+	 * to lock what it may have written. NULL: nobody is told.
 	 */
 	void (*tell)(const struct txn *t, struct buf *items);
 	/* May be NULL. A statement of decide()'s has made a row whose id the database counts. */

@@ -4,9 +4,9 @@
  * socket between two processes of one node (writers.h, serve.h).
  *
  * A frame is a head and a body. A worker sends operations, each with a number of its own; a writer answers with frames
- * of the same kind and number, and says with WIRE_STATE how its database is; a worker says with WIRE_TOLD of which answers
- * others know. Both are the same program, so numbers are in the machine's order; but each believes the other no more than
- * a client: what is malformed ends the connection.
+ * of the same kind and number, and says with WIRE_STATE how its database is; a worker says with WIRE_TOLD of which
+ * answers others know. Both are the same program, so numbers are in the machine's order; but each believes the other no
+ * more than a client: what is malformed ends the connection.
  *
  * How to change this: the fields of each operation and of its result are tables in wire.c.
  */

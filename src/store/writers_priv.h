@@ -46,7 +46,8 @@ struct writer {
 	bool was_known; /* how this process' database is; not while it connects for the first time */
 	int64_t heard_ms;
 	int64_t missing_since_ms; /* where there is no socket */
-	/* Of this socket: answers so far, of the open cut (writers_cut), and of which the writer knows that others do. */
+	/* Of this socket: answers so far, of the open cut (writers_cut), and of which the writer knows that others do.
+	 */
 	uint64_t answers, cut, told;
 	bool unsure, cut_unsure; /* an answer came too late: nobody was told */
 };
