@@ -2,7 +2,8 @@
 /*
  * Both halves of the writers, with a database: a store that hands its writes over a socket to lanes in the same
  * process. Every operation comes back as if its own lane had done it; a worker that floods the writer holds up no
- * other; what one that died had asked for is done; and one that says nonsense is not heard any more.
+ * other; what one that died had asked for is done; and one that says nonsense is not heard any more. What others were
+ * told of is noted in the outbox, and nothing else.
  */
 #include "core/base.h"
 #include "store/serve.h"
@@ -198,6 +199,124 @@ static void test_nonsense(void)
 	store_free(&s);
 }
 
+/* ---- what others were told of ---- */
+
+/* Rows of the outbox of which it is not noted that others were told. */
+static long long untold(void)
+{
+	return db_sql("SELECT COUNT(*) FROM outbox o LEFT JOIN outbox_done d ON d.consumer='push' AND "
+		      "d.stream=o.stream WHERE o.n>COALESCE(d.n,0)");
+}
+
+/* Some, so that the database is not asked after each. */
+static void turns(void)
+{
+	event_base_loopexit(base, &(struct timeval){.tv_usec = 20000});
+	loop_running = true;
+	event_base_dispatch(base);
+	loop_running = false;
+}
+
+static void forget_outbox(void)
+{
+	db_sql("DELETE FROM outbox");
+	db_sql("DELETE FROM outbox_done");
+}
+
+static void tell(struct store *s)
+{
+	store_cut(s);
+	while (!store_cut_is_called(s))
+		turn();
+	store_cut_is_told(s);
+}
+
+static void wait_untold(long long n, const char *what)
+{
+	while (untold() != n)
+		turns();
+	ok(true, "%s", what);
+}
+
+static void test_told(void)
+{
+	struct store *s = worker_new(), *other = worker_new();
+	forget_outbox();
+	ok(store_has_told(s), "at first nobody has to be told of anything");
+	uint64_t id = do_text(s, "alice", "bob", "told", NULL).m.id;
+	is_int(untold(), 1, "a message is in the outbox, and nobody is known to be told");
+	ok(!store_has_told(s), "the worker knows that");
+	tell(s);
+	ok(store_has_told(s), "it says that others are");
+	wait_untold(0, "which is noted");
+	do_text(s, "alice", "nobody", "refused", NULL);
+	do_change(store_recall, s, "bob", id);
+	is_int(db_sql("SELECT COUNT(*) FROM outbox"), 1, "of what is refused nobody has to be told");
+	do_change(store_read_message, s, "bob", id);
+	do_text(other, "carol", "dave", "by another worker", NULL);
+	do_change(store_recall, s, "alice", id);
+	do_change(store_delete, s, "alice", id);
+	do_read(s, "bob", message_id_conversation(id), UINT64_MAX);
+	long long all = untold();
+	ok(all >= 4, "of each change somebody has");
+	tell(other);
+	tell(s);
+	wait_untold(0, "all are noted");
+	do_text(s, "alice", "bob", "in the cut", NULL);
+	store_cut(s);
+	do_text(s, "alice", "bob", "after it", NULL);
+	store_cut_is_told(s);
+	wait_untold(1, "what comes after a cut is not told with it");
+	tell(s);
+	wait_untold(0, "but with the next");
+	store_free(&s);
+	store_free(&other);
+}
+
+static void test_untold(void)
+{
+	struct store *s = worker_new(), *other = worker_new();
+	forget_outbox();
+	do_text(s, "alice", "bob", "told", NULL);
+	tell(s);
+	wait_untold(0, "a worker tells");
+	do_text(s, "alice", "bob", "not told", NULL);
+	store_free(&s);
+	while (serve_workers(serve) > 1)
+		turn();
+	do_text(other, "alice", "bob", "told by another", NULL);
+	tell(other);
+	wait_untold(1, "what one that has ended did not tell is never noted, while others' is");
+	is_int(db_sql("SELECT COUNT(DISTINCT stream) FROM outbox"), 2, "that is in another stream");
+	/* One that is not sure. */
+	forget_outbox();
+	int pair[2];
+	struct buf out = {0};
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair) != 0)
+		db_die("no socket pair");
+	serve_take(serve, pair[0]);
+	union wire_args args = {.send = text_to("carol", "dave", "unsure", "unsure")};
+	wire_put_args(&out, (struct wire_head){.kind = WIRE_SEND, .number = 1}, &args);
+	if (send(pair[1], out.data, out.len, 0) != (ssize_t)out.len)
+		db_die("cannot send");
+	while (untold() == 0)
+		turns();
+	while (serve_pending(serve) != 0)
+		turn();
+	buf_clear(&out);
+	wire_put_told(&out, &(struct wire_told){.answers = 1, .unsure = true});
+	if (send(pair[1], out.data, out.len, 0) != (ssize_t)out.len)
+		db_die("cannot send");
+	for (int i = 0; i < 3; i++)
+		turns();
+	do_text(other, "carol", "dave", "sure", NULL);
+	tell(other);
+	wait_untold(1, "what a worker is not sure of is not noted");
+	close(pair[1]);
+	buf_fini(&out);
+	store_free(&other);
+}
+
 int main(void)
 {
 	db_start();
@@ -213,6 +332,8 @@ int main(void)
 	test_worker_dies();
 	test_writer_dies();
 	test_nonsense();
+	test_told();
+	test_untold();
 	is_int(db_wrong(), 0, "the counters are right");
 	serve_free(&serve);
 	event_base_free(base);
