@@ -159,7 +159,7 @@ bool wire_tells(enum wire_kind kind)
 
 const char *wire_kind_name(enum wire_kind kind)
 {
-	return kind == WIRE_STATE ? "state" : ops[kind].name;
+	return kind < WIRE_OPS ? ops[kind].name : kind == WIRE_STATE ? "state" : "told";
 }
 
 /* ---- putting ---- */

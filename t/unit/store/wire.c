@@ -187,7 +187,7 @@ static void test_damaged(void)
 	head = (struct wire_head){.len = WIRE_BODY_MAX + 1, .kind = WIRE_SEND};
 	at = 0;
 	is_int(wire_next((struct str){(char *)&head, sizeof(head)}, &at, &head, &body), -1, "a frame too long");
-	head = (struct wire_head){.kind = WIRE_STATE + 1};
+	head = (struct wire_head){.kind = WIRE_TOLD + 1};
 	is_int(wire_next((struct str){(char *)&head, sizeof(head)}, &at, &head, &body), -1, "a kind that is none");
 }
 
@@ -195,12 +195,19 @@ int main(void)
 {
 	struct wire_head head;
 	struct wire_state state = {.away = true}, back;
+	struct wire_told told = {.answers = UINT64_MAX, .unsure = true}, told_back;
 	test_send();
 	test_results();
 	test_damaged();
 	buf_clear(&out);
 	wire_put_state(&out, &state);
 	ok(wire_take_state(body_of(&head), &back) == 0 && !back.up && back.away && !back.read_only, "a state");
+	buf_clear(&out);
+	wire_put_told(&out, &told);
+	struct str body = body_of(&head);
+	ok(wire_take_told(body, &told_back) == 0 && told_back.answers == UINT64_MAX && told_back.unsure,
+	   "what others were told of");
+	is_int(wire_take_told((struct str){body.s, body.len - 1}, &told_back), -1, "cut off");
 	buf_fini(&out);
 	return done_testing();
 }
