@@ -8,6 +8,7 @@
 
 #include "core/base.h"
 #include "bus/bus.h"
+#include "bus/form.h"
 #include "core/buf.h"
 #include "core/conf.h"
 #include "core/id.h"
@@ -22,9 +23,6 @@
 #include "store/store.h"
 
 #include <sys/queue.h>
-
-/* Names this process on the bus; new with each process, so that an event is never taken for a predecessor's. */
-#define ORIGIN_LEN WORKER_NAME_LEN
 
 struct user;
 struct session;
@@ -78,6 +76,7 @@ struct live {
 	const struct conf *conf;
 	struct hub *hub;
 	unsigned slot;
+	/* Names this process on the bus; new with each process, so that an event is never taken for a predecessor's. */
 	char origin[ORIGIN_LEN + 1];
 
 	struct store *store;

@@ -21,22 +21,6 @@
 
 /* Of a number on the bus. */
 #define HEX_LEN 16
-/* Begins a message of the second form; no kind has this letter. */
-#define BUS_LEAD '@'
-
-struct str topic_make(char out[TOPIC_MAX], const char *prefix, struct str user)
-{
-	ASSERT(user.len <= USER_ID_MAX);
-	memcpy(out, prefix, 2);
-	memcpy(out + 2, user.s, user.len);
-	return (struct str){out, 2 + user.len};
-}
-
-struct str topic_make_group(char out[TOPIC_MAX], uint64_t conversation_id)
-{
-	int len = snprintf(out, TOPIC_MAX, TOPIC_GROUP "%" PRIu64, conversation_id);
-	return (struct str){out, (size_t)len};
-}
 
 static void publish_wire(struct live *live, struct str topic)
 {
@@ -44,37 +28,11 @@ static void publish_wire(struct live *live, struct str topic)
 	stat_add(queued ? STAT_BUS_OUT : STAT_BUS_LOST, 1);
 }
 
-/* The kinds of the second form, and the version of their data that is sent and understood. */
-static const struct kind_row {
-	enum bus_kind kind;
-	char version;
-	char flag;
-} kinds[] = {
-	{BUS_AGAIN, '1', BUS_MAY_IGNORE}, {BUS_PLACED, '1', BUS_MAY_IGNORE}, {BUS_CATCH_UP, '1', BUS_MUST_KNOW},
-	{BUS_IN, '1', BUS_MUST_KNOW},	  {BUS_OUT, '1', BUS_MUST_KNOW},     {BUS_VIEW, '1', BUS_MAY_IGNORE},
-	{BUS_UNSURE, '1', BUS_MUST_KNOW}, {BUS_TURN, '1', BUS_MUST_KNOW},
-};
-
-static const struct kind_row *kind_find(char kind)
-{
-	for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
-		if ((char)kinds[i].kind == kind)
-			return &kinds[i];
-	return NULL;
-}
-
 void push_publish(struct live *live, struct str topic, enum bus_kind kind, struct str data)
 {
-	const struct kind_row *row = kind_find((char)kind);
 	struct buf *b = &live->wire;
 	buf_clear(b);
-	if (row != NULL) {
-		buf_append_char(b, BUS_LEAD);
-		buf_append_char(b, row->version);
-		buf_append_char(b, row->flag);
-	}
-	buf_append_char(b, (char)kind);
-	buf_append(b, live->origin, ORIGIN_LEN);
+	bus_form_begin(b, kind, live->origin);
 	buf_append_str(b, data);
 	publish_wire(live, topic);
 }
@@ -144,8 +102,7 @@ void push_publish_event(struct live *live, struct str topic, struct push_place p
 {
 	struct buf *b = &live->wire;
 	buf_clear(b);
-	buf_append_char(b, (char)place.kind);
-	buf_append(b, live->origin, ORIGIN_LEN);
+	bus_form_begin(b, place.kind, live->origin);
 	if (place.kind != BUS_EVENT)
 		push_append_hex(b, place.message_id);
 	if (place.kind == BUS_MESSAGE)
@@ -233,67 +190,41 @@ static void on_event(struct live *live, struct str user, enum bus_kind kind, str
 	ws_frame_unref(frame);
 }
 
-/* A message of the bus, taken apart. */
+/* A message of the bus, and whether it is one of ours. */
 struct incoming {
-	char kind;
-	bool known;	 /* the kind, and this version of it */
-	bool may_ignore; /* what is not known */
+	struct bus_form form;
 	bool own;
-	struct str origin, data;
 };
-
-static bool read_incoming(const struct live *live, struct str data, struct incoming *in)
-{
-	const struct kind_row *row = NULL;
-	char version = '0';
-	*in = (struct incoming){.known = true};
-	if (data.len != 0 && data.s[0] == BUS_LEAD) {
-		if (data.len < 3 + 1 + ORIGIN_LEN)
-			return false;
-		version = data.s[1];
-		in->may_ignore = data.s[2] == BUS_MAY_IGNORE;
-		row = kind_find(data.s[3]);
-		data = (struct str){data.s + 3, data.len - 3};
-		in->known = row != NULL && version == row->version;
-	}
-	if (data.len < 1 + ORIGIN_LEN)
-		return false;
-	in->kind = data.s[0];
-	in->origin = (struct str){data.s + 1, ORIGIN_LEN};
-	in->data = (struct str){data.s + 1 + ORIGIN_LEN, data.len - 1 - ORIGIN_LEN};
-	in->own = memcmp(in->origin.s, live->origin, ORIGIN_LEN) == 0;
-	return id_worker_valid(in->origin);
-}
 
 /* What another version of this server says: what it means is lost, but clients can find out. */
 static void on_unknown(struct live *live, struct str user, const struct incoming *in)
 {
-	log_debug("bus: unknown kind %d on the topic of %.*s", in->kind, (int)user.len, user.s);
-	if (!in->may_ignore)
+	log_debug("bus: unknown kind %d on the topic of %.*s", in->form.kind, (int)user.len, user.s);
+	if (!in->form.may_ignore)
 		resync_user(live, user);
 }
 
 static void on_user_topic(struct live *live, struct str user, const struct incoming *in)
 {
-	if (!in->known) {
+	if (!in->form.known) {
 		on_unknown(live, user, in);
 		return;
 	}
-	switch (in->kind) {
+	switch (in->form.kind) {
 	case BUS_EVENT:
 	case BUS_MESSAGE:
 	case BUS_CHANGE:
 		/* Our own went to our sessions when it happened. */
 		if (!in->own)
-			on_event(live, user, (enum bus_kind)in->kind, in->data);
+			on_event(live, user, (enum bus_kind)in->form.kind, in->form.data);
 		break;
 	case BUS_KICK:
 		if (!in->own)
 			session_kick_user(live, user);
 		break;
 	case BUS_FRIENDSHIP:
-		if (!in->own && id_user_valid(in->data))
-			watch_friendship_heard(live, user, in->data);
+		if (!in->own && id_user_valid(in->form.data))
+			watch_friendship_heard(live, user, in->form.data);
 		break;
 	case BUS_CATCH_UP:
 		if (!in->own)
@@ -304,13 +235,13 @@ static void on_user_topic(struct live *live, struct str user, const struct incom
 	case BUS_VIEW:
 	case BUS_UNSURE:
 		if (!in->own)
-			group_heard_for_user(live, user, (enum bus_kind)in->kind, in->data);
+			group_heard_for_user(live, user, (enum bus_kind)in->form.kind, in->form.data);
 		break;
 	case BUS_ANNOUNCE:
 	case BUS_PRESENT:
 	case BUS_AGAIN:
 	case BUS_PLACED:
-		policy_heard(live, user, (enum bus_kind)in->kind, in->data, in->own);
+		policy_heard(live, user, (enum bus_kind)in->form.kind, in->form.data, in->own);
 		break;
 	default:
 		on_unknown(live, user, in);
@@ -335,37 +266,37 @@ static void on_group_topic(struct live *live, struct str name, const struct inco
 	/* Our own went to our sessions when it happened. */
 	if (g == NULL || in->own)
 		return;
-	switch (in->known ? in->kind : '\0') {
+	switch (in->form.known ? in->form.kind : '\0') {
 	case BUS_EVENT:
 	case BUS_MESSAGE:
 	case BUS_CHANGE:
-		on_group_event(g, (enum bus_kind)in->kind, in->data);
+		on_group_event(g, (enum bus_kind)in->form.kind, in->form.data);
 		break;
 	case BUS_TURN:
 	case BUS_VIEW:
 	case BUS_UNSURE:
-		group_heard(g, (enum bus_kind)in->kind, in->data);
+		group_heard(g, (enum bus_kind)in->form.kind, in->form.data);
 		break;
 	default:
-		log_debug("bus: unknown kind %d on the topic of group %" PRIu64, in->kind, id);
-		if (!in->may_ignore)
+		log_debug("bus: unknown kind %d on the topic of group %" PRIu64, in->form.kind, id);
+		if (!in->form.may_ignore)
 			group_resync(g);
 	}
 }
 
 static void on_topic_of_all(struct live *live, const struct incoming *in)
 {
-	if (!in->known && !in->may_ignore && !in->own)
+	if (!in->form.known && !in->form.may_ignore && !in->own)
 		resync_all_spread(live);
-	if (!in->known)
+	if (!in->form.known)
 		return;
-	if (in->kind == BUS_BEAT && in->own) {
-		beat_own_heard(live, in->data);
-	} else if (in->kind == BUS_BEAT) {
-		beat_heard(live, in->origin, in->data);
-	} else if (in->kind == BUS_BYE && !in->own) {
-		beat_bye_heard(live, in->origin);
-	} else if (in->kind == BUS_RESYNC && !in->own) {
+	if (in->form.kind == BUS_BEAT && in->own) {
+		beat_own_heard(live, in->form.data);
+	} else if (in->form.kind == BUS_BEAT) {
+		beat_heard(live, in->form.origin, in->form.data);
+	} else if (in->form.kind == BUS_BYE && !in->own) {
+		beat_bye_heard(live, in->form.origin);
+	} else if (in->form.kind == BUS_RESYNC && !in->own) {
 		resync_all(live);
 		memberships_again_all(live);
 		watch_recheck_all(live, 0);
@@ -378,16 +309,17 @@ static void on_message(struct str topic, struct str data, void *ctx)
 	struct live *live = ctx;
 	struct incoming in;
 	stat_add(STAT_BUS_IN, 1);
-	if (!read_incoming(live, data, &in))
+	if (!bus_form_read(data, &in.form))
 		return;
-	if (!in.own && !str_is(topic, TOPIC_ALL))
-		beat_origin_heard(live, in.origin);
+	in.own = memcmp(in.form.origin.s, live->origin, ORIGIN_LEN) == 0;
+	if (!in.own && !str_is(topic, TOPIC_ALL) && !bus_form_is_relays(&in.form))
+		beat_origin_heard(live, in.form.origin);
 	if (topic.len > 2 && memcmp(topic.s, TOPIC_USER, 2) == 0)
 		on_user_topic(live, (struct str){topic.s + 2, topic.len - 2}, &in);
 	else if (topic.len > 2 && memcmp(topic.s, TOPIC_GROUP, 2) == 0)
 		on_group_topic(live, (struct str){topic.s + 2, topic.len - 2}, &in);
-	else if (topic.len > 2 && memcmp(topic.s, TOPIC_PRESENCE, 2) == 0 && in.known)
-		watch_hint(live, (struct str){topic.s + 2, topic.len - 2}, in.kind == BUS_CAME);
+	else if (topic.len > 2 && memcmp(topic.s, TOPIC_PRESENCE, 2) == 0 && in.form.known)
+		watch_hint(live, (struct str){topic.s + 2, topic.len - 2}, in.form.kind == BUS_CAME);
 	else if (str_is(topic, TOPIC_ALL))
 		on_topic_of_all(live, &in);
 }

@@ -179,6 +179,9 @@ static void test_versions(void)
 	ok(!catches_up("all", "Z" OTHER), "the first version knows no other kinds there");
 	ok(catches_up("all", "R" OTHER), "who may have lost events has all sessions catch up");
 	ok(!catches_up("all", "R" OURS), "but not ours: we have not missed our own");
+	ok(catches_up("u:bob", "@1+U" ORIGIN_RELAY), "a relay is believed");
+	ok(!catches_up("u:alice", "@1+U" ORIGIN_RELAY), "and not missed when it says nothing more");
+	ok(!catches_up("all", "B" ORIGIN_RELAY), "nor when it says goodbye, as it does for older workers");
 	ok(!catches_up("p:bob", "@1+Z" OTHER), "on a presence topic nothing is missed");
 	ok(!catches_up("x:bob", "Z" OTHER) && !catches_up("u:", "Z" OTHER), "nor on one that nobody hears");
 	/* All this reached the other two sessions as well; they are taken anew. */
