@@ -40,6 +40,8 @@
 	X(BATCH_OPS, "store_batch_operations", "", "", "")                                                             \
 	X(BATCH_RETRIES, "store_batch_retries", "store_batch_retries", "",                                             \
 	  "Transactions run again after a deadlock or a lost link")                                                    \
+	X(RELAY_REPAIRS, "relay_repairs", "relay_repairs", "",                                                         \
+	  "Transactions whose events the relay has replaced by telling sessions to catch up")                          \
 	X(SESSIONS_OPENED, "sessions_opened", "sessions_opened", "", "WebSocket sessions opened")                      \
 	X(SESSIONS_KICKED, "sessions_kicked", "sessions_kicked", "", "WebSocket sessions closed with 4001")            \
 	X(SESSIONS_FULL, "sessions_refused", "sessions_refused", "", "WebSocket sessions refused for want of room")    \

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Deletes what nobody needs any more: rows that all consumers are done with, a bounded number a second, and where
+ * consumers were in streams that are no more.
+ *
+ * A DELETE of a range locks the rows in it, and for a moment the one behind it: with READ COMMITTED no gap, so nobody
+ * who inserts has to wait. The newest rows stay, so that the one behind is never one that is being written.
+ */
+#include "core/base.h"
+#include "relay/relay_priv.h"
+
+#include <inttypes.h>
+
+#include "core/clock.h"
+#include "store/row.h"
+#include "store/sql.h"
+
+/* Statements a second, of up to STREAMS_DELETE_MAX rows each. */
+#define A_SECOND 10
+#define WALK_MS 10000
+#define WALK_ROWS 500
+
+void purge_second(struct relay *r)
+{
+	r->purge.left = A_SECOND;
+}
+
+/* ---- rows ---- */
+
+static void delete_ask(struct relay *r, struct buf *text)
+{
+	uint64_t first_n, last_n;
+	struct purge *p = &r->purge;
+	const struct stream *s = streams_to_delete(&r->streams, &first_n, &last_n);
+	p->stream = s->id;
+	p->last_n = last_n;
+	p->left--;
+	buf_printf(text, "DELETE FROM outbox WHERE stream=%" PRIu64 " AND n BETWEEN %" PRIu64 " AND %" PRIu64 ";COMMIT",
+		   s->id, first_n, last_n);
+}
+
+static void delete_done(struct relay *r)
+{
+	struct stream *s = streams_find(&r->streams, r->purge.stream);
+	if (s != NULL && s->min_n <= r->purge.last_n)
+		s->min_n = r->purge.last_n + 1;
+}
+
+static void purge_failed(struct relay *r)
+{
+	r->purge.left = 0;
+	r->purge.forget_count = 0;
+}
+
+static const struct relay_job delete_job = {
+	.name = "deleting from the outbox", .ask = delete_ask, .done = delete_done, .failed = purge_failed};
+
+/* ---- where a consumer was in a stream that is no more ---- */
+
+static void walk_ask(struct relay *r, struct buf *text)
+{
+	r->purge.walked = 0;
+	r->purge.forget_count = 0;
+	r->purge.left--;
+	buf_printf(text,
+		   "SELECT d.stream,d.at<UTC_TIMESTAMP(3)-INTERVAL 1 DAY AND NOT EXISTS (SELECT 1 FROM outbox o WHERE "
+		   "o.stream=d.stream) FROM outbox_done d WHERE d.consumer='" CONSUMER_PUSH "' AND d.stream>%" PRIu64
+		   " ORDER BY d.stream LIMIT %d;COMMIT",
+		   r->purge.walk_after, WALK_ROWS);
+}
+
+static void walk_row(struct relay *r, unsigned stmt, struct row *row)
+{
+	struct purge *p = &r->purge;
+	(void)stmt;
+	uint64_t stream = row_take_u64(row);
+	if (p->forget_count == PURGE_FORGET_MAX)
+		return;
+	p->walk_after = stream;
+	p->walked++;
+	if (row_take_bool(row))
+		p->forget[p->forget_count++] = stream;
+}
+
+static void walk_done(struct relay *r)
+{
+	struct purge *p = &r->purge;
+	if (p->walked < WALK_ROWS && p->forget_count < PURGE_FORGET_MAX)
+		p->walk_after = 0;
+	p->walk_ms = clock_mono_ms() + WALK_MS;
+}
+
+static const struct relay_job walk_job = {
+	.name = "looking for old streams", .ask = walk_ask, .row = walk_row, .done = walk_done, .failed = purge_failed};
+
+static void forget_ask(struct relay *r, struct buf *text)
+{
+	bool first = true;
+	sql_lit(text, "DELETE FROM outbox_done WHERE consumer='" CONSUMER_PUSH "' AND stream IN (");
+	for (unsigned i = 0; i < r->purge.forget_count; i++) {
+		sql_comma(text, &first);
+		sql_u64(text, r->purge.forget[i]);
+	}
+	sql_lit(text, ") AND at<UTC_TIMESTAMP(3)-INTERVAL 1 DAY;COMMIT");
+}
+
+static void forget_done(struct relay *r)
+{
+	r->purge.forget_count = 0;
+}
+
+static const struct relay_job forget_job = {
+	.name = "forgetting old streams", .ask = forget_ask, .done = forget_done, .failed = purge_failed};
+
+const struct relay_job *purge_due(struct relay *r, int64_t now_ms)
+{
+	uint64_t first_n, last_n;
+	struct purge *p = &r->purge;
+	if (p->forget_count != 0)
+		return &forget_job;
+	if (p->left == 0)
+		return NULL;
+	if (streams_to_delete(&r->streams, &first_n, &last_n) != NULL)
+		return &delete_job;
+	return now_ms >= p->walk_ms ? &walk_job : NULL;
+}

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What the files of the relay share. relay.c keeps the two connections and decides what is asked next; lease.c,
+ * survey.c, repair.c and purge.c are the jobs that it asks, each with a state of its own.
+ */
+#ifndef TIDINGS_RELAY_RELAY_PRIV_H
+#define TIDINGS_RELAY_RELAY_PRIV_H
+
+#include "core/base.h"
+#include "core/buf.h"
+#include "core/wheel.h"
+#include "relay/audience.h"
+#include "relay/relay.h"
+#include "relay/streams.h"
+#include "store/link.h"
+
+struct bus;
+
+/*
+ * Who reads the outbox; a row that all of them are done with is deleted. This relay is the first one's. How to add one:
+ * a name here, and what works for it.
+ */
+#define RELAY_CONSUMERS                                                                                                \
+	{                                                                                                              \
+		"push"                                                                                                 \
+	}
+extern const char *const relay_consumers[];
+extern const unsigned relay_consumer_count;
+#define CONSUMER_PUSH "push"
+
+/* ---- what is asked of the database ---- */
+
+/*
+ * One text, a transaction of its own: the connection does not commit by itself, so COMMIT is its last statement. Then
+ * either done() or failed(): an error, which is logged and rolled back, or a lost connection, after which nobody knows
+ * whether it was done.
+ */
+struct relay_job {
+	const char *name; /* for the log */
+	void (*ask)(struct relay *r, struct buf *text);
+	void (*row)(struct relay *r, unsigned stmt, struct row *row); /* NULL: there is none */
+	void (*done)(struct relay *r);
+	void (*failed)(struct relay *r);
+};
+
+/* lease.c */
+#define LEASE_MS 10000
+#define LEASE_RENEW_MS 3000
+/* Before the database says so, it is ours no more. */
+#define LEASE_MARGIN_MS 1000
+#define HOLDER_MAX 64 /* as in the schema */
+struct lease {
+	char holder[HOLDER_MAX + 1];
+	bool look, take; /* to be asked now */
+	bool is_ours;	 /* as the job under way has found */
+	int64_t asked_ms;
+	int64_t until_ms; /* by clock_mono_ms; 0: it is not ours */
+};
+void lease_init(struct lease *l, const char *node_id);
+/* Each second, and when the database is back. */
+void lease_second(struct relay *r, int64_t now_ms);
+bool lease_is_ours(const struct relay *r, int64_t now_ms);
+/* What is to be asked now, NULL: nothing. As for the others below. */
+const struct relay_job *lease_due(struct relay *r);
+
+/* survey.c */
+struct survey {
+	bool due;
+	int64_t lag_ms, lag_next_ms;
+};
+void survey_second(struct relay *r);
+const struct relay_job *survey_due(struct relay *r);
+/* Nothing that was found before counts any more. */
+void survey_forget(struct relay *r);
+
+/* repair.c */
+enum repair_state {
+	REPAIR_NONE,
+	REPAIR_READING,
+	REPAIR_LOOKING_UP, /* the users of direct conversations are to be asked for */
+	REPAIR_TELLING,	   /* some are not told yet */
+	REPAIR_SETTLING,   /* Redis has not confirmed that all are */
+	REPAIR_NOTING,	   /* the rows are done: the database has to know */
+};
+struct repair {
+	enum repair_state state;
+	bool rests; /* a job has failed: not before the next second */
+	uint64_t stream, last_n;
+	uint64_t rows; /* read of it */
+	struct audience audience;
+	size_t looked_up;  /* of its conversations */
+	size_t asked;	   /* of these, by the job under way */
+	size_t told;	   /* of its listeners */
+	uint64_t position; /* REPAIR_SETTLING: of the last of ours on the bus */
+	int64_t not_before_ms;
+	uint64_t repaired; /* rows, so far */
+	struct wheel_timer pace;
+	struct buf wire;
+};
+void repair_init(struct repair *p);
+void repair_fini(struct repair *p);
+void repair_second(struct relay *r);
+const struct relay_job *repair_due(struct relay *r, int64_t now_ms);
+/* Gives up what is under way: it will be found again. */
+void repair_abandon(struct relay *r);
+/* The bus is up (anew). lost: something that was published may have been heard by nobody. */
+void repair_bus_up(struct relay *r, bool lost);
+
+/* purge.c */
+/* Of one consumer, at a time. */
+#define PURGE_FORGET_MAX 100
+struct purge {
+	unsigned left; /* statements that may be run this second */
+	uint64_t stream, last_n;
+	int64_t walk_ms;		   /* when to look for cursors of streams that are no more */
+	uint64_t walk_after;		   /* the stream that the walk is at */
+	unsigned walked;		   /* rows of the job under way */
+	uint64_t forget[PURGE_FORGET_MAX]; /* streams whose cursors are to go */
+	unsigned forget_count;
+};
+void purge_second(struct relay *r);
+const struct relay_job *purge_due(struct relay *r, int64_t now_ms);
+
+/* ---- relay.c ---- */
+
+struct relay {
+	struct loop *loop;
+	const struct conf *conf;
+	void (*changed)(void *ctx);
+	void *ctx;
+	struct link *link;
+	struct bus *bus;
+	struct buf text;
+	struct link_query query;
+	const struct relay_job *job; /* under way; NULL: none */
+	bool undo;		     /* a job has failed in the middle: what is open is rolled back first */
+	bool leaving;
+	bool led; /* as was told last */
+	struct wheel_timer second;
+	struct lease lease;
+	struct survey survey;
+	struct streams streams;
+	struct repair repair;
+	struct purge purge;
+};
+
+/* Asks what is due, if the connection is free. */
+void relay_go_on(struct relay *r);
+
+#endif

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What the relay knows of the streams of the outbox: what the last survey has found, and what the ones before it have,
+ * so that it is known which rows have waited for how long. Pure memory, of STREAMS_MAX streams at most: those with
+ * something to do are surveyed, and others follow when these are done.
+ */
+#ifndef TIDINGS_RELAY_STREAMS_H
+#define TIDINGS_RELAY_STREAMS_H
+
+#include "core/base.h"
+
+#define STREAMS_MAX 4096
+/* Surveys that are remembered. At one a second they reach further back than anybody's patience. */
+#define STREAMS_SURVEYS 8
+/* The newest rows of a stream that stay, so that who deletes never comes near who writes. */
+#define STREAMS_KEEP 10
+/* Fewer rows are not worth a statement; and there are no more in one. */
+#define STREAMS_DELETE_MIN 100
+#define STREAMS_DELETE_MAX 1000
+
+struct stream {
+	uint64_t id;
+	uint64_t min_n, max_n; /* of the rows there are */
+	uint64_t done_n;       /* the consumer 'push' is done up to it */
+	uint64_t all_done_n;   /* all consumers are */
+	bool still;	       /* no consumer has moved for an hour */
+	/* streams.c's own */
+	uint64_t due_n; /* rows up to it have waited for too long; 0: none */
+	uint64_t seen_n[STREAMS_SURVEYS];
+};
+
+struct streams {
+	struct stream *now, *next; /* the first by id; the second while a survey is under way */
+	size_t count, next_count;
+	uint64_t surveys; /* number i is in place i % STREAMS_SURVEYS */
+	int64_t surveyed_ms[STREAMS_SURVEYS];
+};
+
+/* Zeroed before first use. */
+void streams_fini(struct streams *s);
+/* Nothing is known any more: patience begins anew. */
+void streams_forget(struct streams *s);
+
+/* A survey: each stream once, in any order; STREAMS_MAX at most, what is beyond is dropped. One that is begun anew was
+ * not finished. */
+void streams_begin(struct streams *s);
+void streams_add(struct streams *s, const struct stream *found);
+void streams_end(struct streams *s, int64_t now_ms, int64_t patience_ms);
+
+/* Rows that 'push' is not done with. */
+uint64_t streams_rows(const struct streams *s);
+/* The stream behind that id (after the last one comes the first) that has rows which are due; NULL: none. */
+struct stream *streams_next_due(struct streams *s, uint64_t after_id);
+struct stream *streams_find(struct streams *s, uint64_t id);
+/*
+ * The stream with the most rows to delete, and which of them one statement is to delete: no more than
+ * STREAMS_DELETE_MAX. NULL: none is worth it.
+ */
+struct stream *streams_to_delete(struct streams *s, uint64_t *first_n_r, uint64_t *last_n_r);
+
+#endif
