@@ -16,7 +16,8 @@ my %may = (
 	api => ['live', @below, 'core'],
 	cmd => ['api', 'live', @below, 'core'],
 	im => ['cmd', 'api', 'live', @below, 'core'],
-	proc => ['im', @below, 'core'],
+	relay => [@below, 'core'],
+	proc => ['im', 'relay', @below, 'core'],
 	ctl => ['proc', @below, 'core'],
 );
 

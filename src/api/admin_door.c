@@ -142,18 +142,19 @@ static void put_writer_counter(struct buf *b, const struct hub *hub, const char 
 			       enum stat_counter counter)
 {
 	put_head(b, name, "counter", help);
-	for (unsigned i = hub_worker_slots(hub); i < hub_slots(hub); i++) {
+	const unsigned first = hub_worker_slots(hub);
+	for (unsigned i = 0; i < hub_writer_slots(hub); i++) {
 		struct worker_row row;
-		hub_worker_read(hub, i, &row);
+		hub_worker_read(hub, first + i, &row);
 		if (row.generation != 0)
-			buf_printf(b, "tidings_%s{writer=\"%u\"} %" PRIu64 "\n", name, i - hub_worker_slots(hub),
-				   stats_of(hub, i, counter));
+			buf_printf(b, "tidings_%s{writer=\"%u\"} %" PRIu64 "\n", name, i,
+				   stats_of(hub, first + i, counter));
 	}
 }
 
 static void put_writers(struct buf *b, const struct api *api)
 {
-	const unsigned first = hub_worker_slots(api->live->hub), count = hub_slots(api->live->hub) - first;
+	const unsigned first = hub_worker_slots(api->live->hub), count = hub_writer_slots(api->live->hub);
 	struct board board = {.slots = count, .label = "writer"};
 	uint64_t in_state[WORKER_DRAINING + 1] = {0}, restarts = 0;
 	board.row = xcalloc(count + 1, sizeof(*board.row));
@@ -182,6 +183,31 @@ static void put_writers(struct buf *b, const struct api *api)
 	put_writer_counter(b, api->live->hub, "writer_operations_total", "Operations in these", STAT_BATCH_OPS);
 }
 
+static void put_relay(struct buf *b, const struct hub *hub)
+{
+	uint64_t up = 0, leads = 0, rows = 0, restarts = 0;
+	uint32_t lag_ms = 0;
+	for (unsigned i = hub_worker_slots(hub) + hub_writer_slots(hub); i < hub_slots(hub); i++) {
+		struct worker_row row;
+		hub_worker_read(hub, i, &row);
+		restarts += row.restarts;
+		up |= row.state == WORKER_READY && row.database_up && row.redis_up;
+		if (!row.leads)
+			continue;
+		leads = 1;
+		rows = row.pending;
+		lag_ms = row.lag_ms;
+	}
+	put_gauge(b, "relay_up", "Whether the node has a relay that is connected to the database and to Redis", up);
+	put_gauge(b, "relay_leads", "Whether that relay works; the others of the cluster wait", leads);
+	put_gauge(b, "relay_rows",
+		  "Transactions whose events are not known to have been published, where the relay leads", rows);
+	put_head(b, "relay_lag_seconds", "gauge", "Age of the oldest of them");
+	buf_printf(b, "tidings_relay_lag_seconds %.3f\n", lag_ms / 1000.0);
+	put_head(b, "relay_restarts_total", "counter", "Relays that died and were replaced");
+	buf_printf(b, "tidings_relay_restarts_total %" PRIu64 "\n", restarts);
+}
+
 static void put_gauges(struct buf *b, const struct api *api)
 {
 	struct board board = {.slots = hub_worker_slots(api->live->hub), .label = "worker"};
@@ -193,6 +219,7 @@ static void put_gauges(struct buf *b, const struct api *api)
 	buf_printf(b, "tidings_info{version=\"%s\",node=\"%s\"} 1\n", PACKAGE_VERSION, api->live->conf->node_id);
 	put_workers(b, api, &board);
 	put_writers(b, api);
+	put_relay(b, api->live->hub);
 	put_head(b, "store_pending", "gauge", "Operations of the database that a worker waits for");
 	put_each(b, &board, "store_pending", "", offsetof(struct worker_row, pending), 1);
 	put_head(b, "worker_memory_bytes", "gauge",

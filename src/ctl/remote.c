@@ -131,9 +131,19 @@ static void print_workers(const struct json *answer)
 		{"database", "DATABASE", 9},
 		{"started_at", "STARTED", 24},
 	};
+	static const struct column of_relays[] = {
+		{"slot", "RELAY", 5},	       {"pid", "PID", 8},
+		{"state", "STATE", 9},	       {"role", "ROLE", 5},
+		{"rows", "ROWS", 8},	       {"lag_ms", "LAG_MS", 8},
+		{"repairs", "REPAIRS", 8},     {"restarts", "RESTARTS", 8},
+		{"database", "DATABASE", 9},   {"redis", "REDIS", 5},
+		{"started_at", "STARTED", 24},
+	};
 	print_table(json_get(answer, "workers"), columns, ARRAY_LEN(columns));
 	putchar('\n');
 	print_table(json_get(answer, "writers"), of_writers, ARRAY_LEN(of_writers));
+	putchar('\n');
+	print_table(json_get(answer, "relays"), of_relays, ARRAY_LEN(of_relays));
 }
 
 static void print_sessions(const struct json *answer)

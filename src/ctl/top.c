@@ -120,6 +120,11 @@ static void put_node(struct buf *b, const struct json *status, const struct rate
 	buf_printf(b, "writers     %8" PRId64 " of %" PRId64 " ready, %" PRId64 " restarts%s",
 		   number_of(status, "writers_ready"), number_of(status, "writers"),
 		   number_of(status, "writer_restarts"), eol);
+	struct str relay = text_of(status, "relay"), role = text_of(status, "relay_role");
+	buf_printf(b,
+		   "relay       %8.*s, %.*s, %" PRId64 " rows to tell, %" PRId64 " ms behind, %" PRId64 " restarts%s",
+		   (int)relay.len, relay.s, (int)role.len, role.s, number_of(status, "relay_rows"),
+		   number_of(status, "relay_lag_ms"), number_of(status, "relay_restarts"), eol);
 	buf_printf(b, "connections %8" PRId64 "%s", number_of(status, "connections"), eol);
 	buf_printf(b, "sessions    %8" PRId64 " of %" PRId64 "%s", number_of(status, "sessions"),
 		   number_of(status, "sessions_max"), eol);
@@ -156,11 +161,26 @@ static void put_writers(struct buf *b, const struct json *workers, const char *e
 	}
 }
 
+static void put_relays(struct buf *b, const struct json *workers, const char *eol)
+{
+	const struct json *list = json_get(workers, "relays");
+	buf_printf(b, "%sRELAY     PID STATE     ROLE     ROWS   LAG_MS  REPAIRS RESTARTS%s", eol, eol);
+	for (const struct json *w = list != NULL ? list->child : NULL; w != NULL; w = w->next) {
+		struct str state = text_of(w, "state"), role = text_of(w, "role");
+		buf_printf(b,
+			   "%4" PRId64 " %8" PRId64 " %-9.*s %-5.*s %7" PRId64 " %8" PRId64 " %8" PRId64 " %8" PRId64
+			   "%s",
+			   number_of(w, "slot"), number_of(w, "pid"), (int)state.len, state.s, (int)role.len, role.s,
+			   number_of(w, "rows"), number_of(w, "lag_ms"), number_of(w, "repairs"),
+			   number_of(w, "restarts"), eol);
+	}
+}
+
 static void put_json(struct buf *b, const struct json *status, const struct rates *r)
 {
-	static const char *const same[] = {"workers",	 "workers_ready", "worker_restarts",
-					   "writers",	 "writers_ready", "connections",
-					   "websockets", "sessions",	  "store_pending"};
+	static const char *const same[] = {"workers",	    "workers_ready", "worker_restarts", "writers",
+					   "writers_ready", "connections",   "websockets",	"sessions",
+					   "store_pending", "relay_rows",    "relay_lag_ms",	"relay_restarts"};
 	buf_printf(b, "{");
 	for (size_t i = 0; i < ARRAY_LEN(same); i++)
 		buf_printf(b, "\"%s\":%" PRId64 ",", same[i], number_of(status, same[i]));
@@ -238,6 +258,7 @@ static int show(struct top *t)
 			return -1;
 		put_workers(&t->text, workers, eol);
 		put_writers(&t->text, workers, eol);
+		put_relays(&t->text, workers, eol);
 		buf_printf(&t->text, "%s", t->live ? SCREEN_REST : "");
 	}
 	fwrite(t->text.data, 1, t->text.len, stdout);

@@ -46,7 +46,10 @@ static uint64_t place(uint64_t *end, uint64_t bytes)
 
 static struct hub layout_of(const struct hub_size *size)
 {
-	struct hub l = {.workers = size->workers, .slots = size->workers + size->writers, .sessions = size->sessions};
+	struct hub l = {.workers = size->workers,
+			.writers = size->writers,
+			.slots = size->workers + size->writers + size->relays,
+			.sessions = size->sessions};
 	uint32_t mean = (size->sessions + PRESENCE_SHARDS - 1) / PRESENCE_SHARDS;
 	/*
 	 * Users do not spread evenly over the shards, so each has slots to spare and the table is full by its count.
@@ -84,6 +87,8 @@ static const char *size_fault(const struct hub_size *size)
 		return "too many workers";
 	if (size->writers > HUB_WRITERS_MAX)
 		return "too many writers";
+	if (size->relays > HUB_RELAYS_MAX)
+		return "too many relays";
 	if (size->sessions > HUB_SESSIONS_MAX)
 		return "too many sessions";
 	return size->buckets > BUCKETS_MAX ? "too many buckets" : NULL;
@@ -185,6 +190,11 @@ unsigned hub_worker_slots(const struct hub *h)
 	return h->workers;
 }
 
+unsigned hub_writer_slots(const struct hub *h)
+{
+	return h->writers;
+}
+
 unsigned hub_slots(const struct hub *h)
 {
 	return h->slots;
@@ -263,6 +273,8 @@ static void worker_write(struct hub *h, unsigned slot, const struct worker_row *
 		.database_up = row->database_up,
 		.redis_up = row->redis_up,
 		.read_only = row->read_only,
+		.leads = row->leads,
+		.lag_ms = row->lag_ms,
 	};
 	half_write(&row_of(h, slot)->worker, &w, sizeof(w));
 }
@@ -306,6 +318,8 @@ void hub_worker_read(const struct hub *h, unsigned slot, struct worker_row *out)
 	out->database_up = w.database_up != 0;
 	out->redis_up = w.redis_up != 0;
 	out->read_only = w.read_only != 0;
+	out->leads = w.leads != 0;
+	out->lag_ms = w.lag_ms;
 }
 
 struct worker_row *hub_worker_begin(struct hub *h, unsigned slot)

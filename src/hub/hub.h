@@ -19,6 +19,7 @@ struct hub;
 
 #define HUB_WORKERS_MAX 4096
 #define HUB_WRITERS_MAX 256
+#define HUB_RELAYS_MAX 4
 #define HUB_SESSIONS_MAX (1u << 24)
 
 struct hub_size {
@@ -26,6 +27,7 @@ struct hub_size {
 	unsigned sessions; /* rows of the presence table, up to HUB_SESSIONS_MAX */
 	unsigned buckets;
 	unsigned writers; /* slots behind those of the workers, up to HUB_WRITERS_MAX; as many to spare */
+	unsigned relays;  /* slots behind those of the writers, up to HUB_RELAYS_MAX */
 };
 
 /* Anonymous shared memory, inherited by fork. NULL with a reason in *err_r. */
@@ -54,8 +56,8 @@ enum worker_state { WORKER_FREE, WORKER_STARTING, WORKER_READY, WORKER_DRAINING 
 const char *worker_state_name(enum worker_state s);
 
 /*
- * The row of a worker, or of a writer, in the scoreboard, as readers get it. Each field has one writer: the master (m)
- * or the worker itself (w); the two have a half of the row each, with a change counter of its own. What a former
+ * The row of a worker, a writer or a relay in the scoreboard, as readers get it. Each field has one writer: the master
+ * (m) or the worker itself (w); the two have a half of the row each, with a change counter of its own. What a former
  * process wrote into the worker's half is not seen once the slot has a new generation: those fields start at zero.
  */
 struct worker_row {
@@ -74,10 +76,16 @@ struct worker_row {
 	bool database_up;      /* w: and can be written to */
 	bool read_only;	       /* w: the database is, and therefore not up */
 	bool redis_up;	       /* w */
+	/* of a relay, w: whether it works, and the age of the oldest row of the outbox that is not told; `pending`
+	 * counts such rows */
+	bool leads;
+	uint32_t lag_ms;
 };
 
-/* The number of workers' slots; the writers' slots follow, and are used in the same way; the number of both. */
+/* The number of workers' slots; of the writers', which follow; of all, those of relays at the end included. All are
+ * used in the same way. */
 unsigned hub_worker_slots(const struct hub *h);
+unsigned hub_writer_slots(const struct hub *h);
 unsigned hub_slots(const struct hub *h);
 /*
  * A copy that is consistent within each half. Retries are bounded: should a writer have been stopped in the middle of

@@ -32,7 +32,7 @@
 #include <stdatomic.h>
 
 #define HUB_MAGIC UINT32_C(0x74646875)
-#define HUB_VERSION 9
+#define HUB_VERSION 10
 #define HUB_LINE 64
 
 /* ---- keys of TLS session tickets ---- */
@@ -58,7 +58,8 @@ struct hub {
 	struct hub_shared *shared; /* the beginning of the mapping */
 	uint64_t bytes;
 	uint32_t workers;
-	uint32_t slots; /* the writers' included */
+	uint32_t writers;
+	uint32_t slots; /* those of workers, writers and relays */
 	uint32_t sessions;
 	uint64_t key[2]; /* of siphash, random, never changed */
 	uint64_t rows_at, stats_at;
@@ -117,7 +118,9 @@ struct worker_half {
 	uint8_t database_up;
 	uint8_t redis_up;
 	uint8_t read_only;
-	uint8_t unused[1];
+	uint8_t leads;
+	uint32_t lag_ms;
+	uint8_t unused[4];
 };
 
 struct hub_row {

@@ -97,8 +97,8 @@ enum stat_histogram { STATS_HISTOGRAMS(X) STAT_HISTOGRAMS };
 extern const int stat_statuses[STAT_STATUSES];
 
 /*
- * Which row this process adds to: a worker's or writer's slot, or hub_slots() for the master's own. Before the first
- * call additions are dropped.
+ * Which row this process adds to: a worker's, writer's or relay's slot, or hub_slots() for the master's own. Before the
+ * first call additions are dropped.
  */
 void stats_attach(struct hub *h, unsigned slot);
 void stat_add(enum stat_counter c, uint64_t n);

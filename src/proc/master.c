@@ -306,6 +306,13 @@ static int make_run_dir(const char *dir, char **err_r)
 
 _Static_assert(CONF_CONNECTIONS_MAX <= HUB_SESSIONS_MAX, "what the configuration may ask for");
 
+static enum child_kind kind_of_slot(const struct master *m, unsigned slot)
+{
+	return slot < m->worker_slots			  ? CHILD_WORKER
+	       : slot < m->worker_slots + m->writer_slots ? CHILD_WRITER
+							  : CHILD_RELAY;
+}
+
 static int prepare(struct master *m, char **err_r)
 {
 	const char *reason;
@@ -316,12 +323,13 @@ static int prepare(struct master *m, char **err_r)
 	/* A reload may double the workers and the writers. And twice that: while it drains the old ones, the new ones
 	 * serve already. */
 	m->worker_slots = 2 * RELOAD_GROWTH * (unsigned)m->conf->workers;
-	unsigned writer_slots = 2 * RELOAD_GROWTH * (unsigned)m->conf->writers;
-	m->slots = m->worker_slots + writer_slots;
+	m->writer_slots = 2 * RELOAD_GROWTH * (unsigned)m->conf->writers;
+	m->slots = m->worker_slots + m->writer_slots + RELAY_SLOTS;
 	int64_t sessions = RELOAD_GROWTH * conf_connections_max(m->conf);
 	struct hub_size size = {
 		.workers = m->worker_slots,
-		.writers = writer_slots,
+		.writers = m->writer_slots,
+		.relays = RELAY_SLOTS,
 		/* No reload comes to more connections than the configuration may ask for. */
 		.sessions = (unsigned)(sessions < CONF_CONNECTIONS_MAX ? sessions : CONF_CONNECTIONS_MAX),
 		.buckets = 1u << 16,
@@ -341,8 +349,7 @@ static int prepare(struct master *m, char **err_r)
 #endif
 	m->child = xcalloc(m->slots, sizeof(*m->child));
 	for (unsigned i = 0; i < m->slots; i++)
-		m->child[i] = (struct child){
-			.m = m, .kind = i < m->worker_slots ? CHILD_WORKER : CHILD_WRITER, .slot = i, .channel = -1};
+		m->child[i] = (struct child){.m = m, .kind = kind_of_slot(m, i), .slot = i, .channel = -1};
 	m->base = event_base_new();
 	m->tick = evtimer_new(m->base, on_tick, m);
 	m->control = control_new(m, err_r);

@@ -38,20 +38,21 @@ struct waiting {
 	struct passed passed;
 };
 
-enum child_kind { CHILD_WORKER, CHILD_WRITER };
+enum child_kind { CHILD_WORKER, CHILD_WRITER, CHILD_RELAY };
+#define CHILD_KINDS 3
 
-/* The slot of a worker or a writer, as the master sees it. */
+/* The slot of a worker, a writer or a relay, as the master sees it. */
 struct child {
 	struct master *m;
 	enum child_kind kind;
-	unsigned slot; /* of the hub: the workers' come first */
+	unsigned slot; /* of the hub: the workers' come first, the relays' last */
 	pid_t pid;     /* 0: nobody there */
 	char name[WORKER_NAME_LEN + 1];
 	/* partners.c */
-	uint64_t serial;   /* of the process, among all there were */
-	unsigned index;	   /* of a writer: its number for the workers of its generation */
-	unsigned partners; /* of a worker: how many writers it knows */
-	uint64_t *partner; /* the serial of the process that each is; 0: it has no socket to it */
+	uint64_t serial;	/* of the process, among all there were */
+	unsigned index;		/* of a writer: its number for the workers of its generation */
+	unsigned partners;	/* of a worker: how many writers it knows */
+	uint64_t *partner;	/* the serial of the process that each is; 0: it has no socket to it */
 	uint32_t partners_sent; /* sockets to writers, since it started */
 	int channel;
 	uint32_t generation; /* of the configuration it runs with */
@@ -88,6 +89,8 @@ struct upgrade;
 
 /* How many times the workers, and writers, of the start a reload may ask for; the hub has room for those. */
 #define RELOAD_GROWTH 2
+/* The present one, and the one before it until it has left. */
+#define RELAY_SLOTS 2
 
 enum master_phase {
 	MASTER_WAITING, /* for the server that it takes over from; nobody is served yet */
@@ -102,7 +105,7 @@ struct master {
 	struct event_base *base;
 	struct hub *hub;
 	struct child *child;
-	unsigned slots, worker_slots; /* all; the others are writers' */
+	unsigned slots, worker_slots, writer_slots; /* all; the others are relays' */
 	uint64_t last_serial;
 	bool quitting;		/* nobody is replaced any more */
 	bool daemon;		/* -D: there is no stderr */
@@ -129,19 +132,20 @@ struct master {
 /* spawn.c */
 extern pid_t (*spawn_fork)(void); /* fork(), but in tests */
 /*
- * Starts workers and writers of the present generation in free slots until as many live as are configured. While
- * stopping only writers, and as long as there are workers.
+ * Starts workers and writers of the present generation in free slots until as many live as are configured, and a relay.
+ * While stopping no workers, and the others as long as there are workers.
  */
 void spawn_fill(struct master *m);
 /* Collects the dead, and replaces those that were not told to leave. */
 void spawn_reap(struct master *m);
-/* Tells the workers of older generations (or, if all, every one) to drain within that time. Writers leave after them.
+/* Tells the workers of older generations (or, if all, every one) to drain within that time. The others leave after
+ * them.
  */
 void spawn_drain(struct master *m, bool all, int64_t patience_ms);
 void spawn_quit_all(struct master *m);
 /* Sends an order, as far as the child takes one. */
 void spawn_tell(struct child *c, const struct order *order, int fd);
-/* "worker", "writer", and its number for people. */
+/* "worker", "writer", "relay", and its number for people. */
 const char *child_kind_name(const struct child *c);
 unsigned child_number(const struct child *c);
 /* Gives the processes the event log that the master has opened again, and the access log, which they may not open. */
@@ -154,7 +158,7 @@ bool spawn_change_group(struct master *m, const struct order *order, int fd);
 unsigned spawn_living(const struct master *m);
 unsigned spawn_living_of(const struct master *m, enum child_kind kind);
 unsigned spawn_free_slots(const struct master *m, enum child_kind kind);
-/* All workers and writers of the present generation are there. */
+/* All workers and writers of the present generation are there. Clients can do without a relay for a while. */
 bool spawn_all_ready(const struct master *m);
 void spawn_kill_all(struct master *m);
 /* To this one process: 0 and -1 would be everybody. */
@@ -162,7 +166,7 @@ void spawn_signal(const struct child *c, int signal);
 /* In a fresh child: everything of the master's that a worker has no business with. */
 void master_release(struct master *m, unsigned keep_slot);
 
-/* partners.c: sockets between workers and writers */
+/* partners.c: sockets between workers and writers, and who has to stay for whom */
 /* The process of this slot is about to start, or has died. */
 void partners_begin(struct child *c);
 void partners_end(struct child *c);
@@ -170,7 +174,8 @@ void partners_end(struct child *c);
 void partners_report(struct child *c, uint32_t taken, uint64_t missing);
 /*
  * Connects workers with the writers that they are not connected with, as far as they take orders, and lets writers of
- * older generations leave, or all while stopping, that no worker is connected with.
+ * older generations leave, or all while stopping, that no worker is connected with; likewise relays that nothing is
+ * left for.
  */
 void partners_update(struct master *m);
 
@@ -203,7 +208,7 @@ void passing_end(struct child *c);
 /* Closes all of them, in this process. */
 void passing_drop_all(struct master *m);
 
-/* watchdog.c: from now on workers and writers that hang are killed. */
+/* watchdog.c: from now on processes that hang are killed. */
 void watchdog_start(struct master *m);
 
 /* upgrade.c, in the old server */

@@ -5,7 +5,8 @@
  * that has died and is not replaced, one of the present generation: each may write to every conversation, and the
  * number only keeps what belongs together in one place.
  *
- * The writers of a generation leave after its workers: until then these may have something to hand over.
+ * The writers of a generation leave after its workers: until then these may have something to hand over. A relay leaves
+ * when another has its place, or after all workers and writers: what they leave behind is looked after.
  */
 #include "core/base.h"
 #include "proc/master_priv.h"
@@ -20,6 +21,8 @@
 
 /* What a writer has still to do, without workers, takes no longer; then its deadlines are over. */
 #define WRITER_DRAIN_MS 5000
+/* To give its lease back. */
+#define RELAY_DRAIN_MS 2000
 
 static bool is_writer(const struct child *c)
 {
@@ -48,6 +51,8 @@ void partners_begin(struct child *c)
 {
 	struct master *m = c->m;
 	c->serial = ++m->last_serial;
+	if (c->kind == CHILD_RELAY)
+		return;
 	if (c->kind == CHILD_WRITER) {
 		c->index = free_index(m);
 		return;
@@ -132,17 +137,46 @@ static bool is_needed(const struct master *m, const struct child *writer)
 	return false;
 }
 
+static void tell_to_leave(struct child *c, int64_t deadline_ms)
+{
+	const struct order order = {.kind = ORDER_DRAIN, .deadline_ms = deadline_ms};
+	c->told_to_leave = true;
+	spawn_tell(c, &order, -1);
+}
+
+static bool has_ready_relay(const struct master *m)
+{
+	for (unsigned i = 0; i < m->slots; i++) {
+		const struct child *c = &m->child[i];
+		if (c->kind == CHILD_RELAY && c->pid != 0 && c->generation == m->generation && c->state == WORKER_READY)
+			return true;
+	}
+	return false;
+}
+
+static void let_relays_leave(struct master *m)
+{
+	bool last = m->phase == MASTER_STOPPING && spawn_living_of(m, CHILD_WORKER) == 0 &&
+		    spawn_living_of(m, CHILD_WRITER) == 0;
+	for (unsigned i = m->worker_slots; i < m->slots; i++) {
+		struct child *c = &m->child[i];
+		if (c->kind != CHILD_RELAY || c->pid == 0 || c->told_to_leave)
+			continue;
+		if (last || (c->generation != m->generation && has_ready_relay(m)))
+			tell_to_leave(c, RELAY_DRAIN_MS);
+	}
+}
+
 static void let_leave(struct master *m)
 {
-	const struct order order = {.kind = ORDER_DRAIN, .deadline_ms = WRITER_DRAIN_MS};
 	for (unsigned i = m->worker_slots; i < m->slots; i++) {
 		struct child *c = &m->child[i];
 		bool may = c->generation != m->generation || m->phase == MASTER_STOPPING;
 		if (!is_writer(c) || !may || is_needed(m, c))
 			continue;
-		c->told_to_leave = true;
-		spawn_tell(c, &order, -1);
+		tell_to_leave(c, WRITER_DRAIN_MS);
 	}
+	let_relays_leave(m);
 }
 
 void partners_update(struct master *m)

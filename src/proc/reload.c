@@ -37,7 +37,7 @@ static char *carried_over_fault(const struct master *m, const struct conf *next,
 	}
 	if (fault == NULL && (unsigned)next->workers > m->worker_slots / 2)
 		fault = xasprintf("%s: workers: more than twice as many as at the start need a restart", next->path);
-	if (fault == NULL && (unsigned)next->writers > (m->slots - m->worker_slots) / 2)
+	if (fault == NULL && (unsigned)next->writers > m->writer_slots / 2)
 		fault = xasprintf("%s: writers: more than twice as many as at the start need a restart", next->path);
 	return fault;
 }

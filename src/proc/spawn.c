@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Births and deaths of workers and writers. One that had been ready is replaced at once; one
+ * Births and deaths of workers, writers and relays. One that had been ready is replaced at once; one
  * that failed to start, or for which there was no process, is waited for longer each time, so that a fault of the
  * set-up does not burn the machine, and no client can make the throttle bite.
  */
@@ -11,6 +11,7 @@
 #include "core/clock.h"
 #include "core/log.h"
 #include "proc/channel.h"
+#include "proc/relay.h"
 #include "proc/worker.h"
 #include "proc/writer.h"
 
@@ -30,12 +31,15 @@ pid_t (*spawn_fork)(void) = fork;
 
 const char *child_kind_name(const struct child *c)
 {
-	return c->kind == CHILD_WRITER ? "writer" : "worker";
+	static const char *const names[CHILD_KINDS] = {"worker", "writer", "relay"};
+	return names[c->kind];
 }
 
 unsigned child_number(const struct child *c)
 {
-	return c->kind == CHILD_WRITER ? c->slot - c->m->worker_slots : c->slot;
+	const struct master *m = c->m;
+	unsigned first[CHILD_KINDS] = {0, m->worker_slots, m->worker_slots + m->writer_slots};
+	return c->slot - first[c->kind];
 }
 
 /* In the child. */
@@ -49,12 +53,14 @@ static void run(struct master *m, const struct child *child, int channel)
 	m->conf = NULL;
 	m->hub = NULL;
 	master_release(m, c.slot);
-	if (c.kind == CHILD_WRITER) {
+	if (c.kind != CHILD_WORKER)
 		conf_forget_keys(conf);
+	if (c.kind == CHILD_RELAY)
+		status = relay_run(conf, hub, c.slot, number, channel);
+	else if (c.kind == CHILD_WRITER)
 		status = writer_run(conf, hub, c.slot, number, channel);
-	} else {
+	else
 		status = worker_run(conf, hub, c.slot, c.name, channel);
-	}
 	conf_free(&conf);
 	hub_free(&hub);
 	close(channel);
@@ -63,12 +69,13 @@ static void run(struct master *m, const struct child *child, int channel)
 
 static pid_t fork_child(const struct child *c)
 {
+	static const char *const comms[CHILD_KINDS] = {NULL, WRITER_COMM, RELAY_COMM};
 	char before[16];
-	if (c->kind != CHILD_WRITER)
+	if (comms[c->kind] == NULL)
 		return spawn_fork();
-	/* The name is inherited: a writer is never seen under another one. */
+	/* The name is inherited: it is never seen under another one. */
 	prctl(PR_GET_NAME, before);
-	prctl(PR_SET_NAME, WRITER_COMM);
+	prctl(PR_SET_NAME, comms[c->kind]);
 	pid_t pid = spawn_fork();
 	if (pid != 0)
 		prctl(PR_SET_NAME, before);
@@ -170,9 +177,11 @@ void spawn_fill(struct master *m)
 	bool stopping = m->phase == MASTER_STOPPING;
 	if (m->quitting)
 		return;
-	/* Workers that drain have something to write to the end. */
-	if (!stopping || spawn_living_of(m, CHILD_WORKER) > 0)
+	/* Workers that drain have something to write to the end, and to tell others of. */
+	if (!stopping || spawn_living_of(m, CHILD_WORKER) > 0) {
 		fill(m, CHILD_WRITER, (unsigned)m->conf->writers);
+		fill(m, CHILD_RELAY, 1);
+	}
 	if (!stopping)
 		fill(m, CHILD_WORKER, (unsigned)m->conf->workers);
 	partners_update(m);
@@ -234,7 +243,7 @@ static void buried(struct child *c, int status)
 	mine->restarts++;
 	hub_master_end(m->hub, c->slot);
 	c->failures = c->was_ready ? 0 : c->failures + 1;
-	if (!c->was_ready && (m->phase != MASTER_STOPPING || c->kind == CHILD_WRITER))
+	if (!c->was_ready && (m->phase != MASTER_STOPPING || c->kind != CHILD_WORKER))
 		respawn_later(c);
 }
 
@@ -310,7 +319,7 @@ bool spawn_change_group(struct master *m, const struct order *order, int fd)
 
 bool spawn_all_ready(const struct master *m)
 {
-	int ready[] = {[CHILD_WORKER] = 0, [CHILD_WRITER] = 0};
+	int ready[CHILD_KINDS] = {0};
 	for (unsigned i = 0; i < m->slots; i++) {
 		const struct child *c = &m->child[i];
 		ready[c->kind] +=
@@ -321,7 +330,10 @@ bool spawn_all_ready(const struct master *m)
 
 unsigned spawn_living(const struct master *m)
 {
-	return spawn_living_of(m, CHILD_WORKER) + spawn_living_of(m, CHILD_WRITER);
+	unsigned n = 0;
+	for (unsigned i = 0; i < m->slots; i++)
+		n += m->child[i].pid != 0;
+	return n;
 }
 
 unsigned spawn_living_of(const struct master *m, enum child_kind kind)
@@ -334,7 +346,9 @@ unsigned spawn_living_of(const struct master *m, enum child_kind kind)
 
 unsigned spawn_free_slots(const struct master *m, enum child_kind kind)
 {
-	unsigned all = kind == CHILD_WORKER ? m->worker_slots : m->slots - m->worker_slots;
+	unsigned all = 0;
+	for (unsigned i = 0; i < m->slots; i++)
+		all += m->child[i].kind == kind;
 	return all - spawn_living_of(m, kind);
 }
 

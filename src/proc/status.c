@@ -55,10 +55,15 @@ static const char *state_name(const struct master *m, bool serves)
 	return "unknown";
 }
 
+static unsigned first_relay(const struct master *m)
+{
+	return m->worker_slots + m->writer_slots;
+}
+
 static void put_writers_sum(const struct master *m, struct json_out *o)
 {
 	uint64_t ready = 0, living = 0, restarts = 0;
-	for (unsigned i = m->worker_slots; i < m->slots; i++) {
+	for (unsigned i = m->worker_slots; i < first_relay(m); i++) {
 		struct worker_row row;
 		hub_worker_read(m->hub, i, &row);
 		restarts += row.restarts;
@@ -68,6 +73,32 @@ static void put_writers_sum(const struct master *m, struct json_out *o)
 	put_number(o, "writers", living);
 	put_number(o, "writers_ready", ready);
 	put_number(o, "writer_restarts", restarts);
+}
+
+static const char *relay_role(const struct worker_row *row)
+{
+	return row->leads ? "leads" : "waits";
+}
+
+/* Of the present one; beside it another may be leaving. */
+static void put_relay_sum(const struct master *m, struct json_out *o)
+{
+	struct worker_row relay = {.state = WORKER_FREE};
+	uint64_t restarts = 0;
+	for (unsigned i = first_relay(m); i < m->slots; i++) {
+		struct worker_row row;
+		hub_worker_read(m->hub, i, &row);
+		restarts += row.restarts;
+		if (row.state != WORKER_FREE && (relay.state == WORKER_FREE || row.state != WORKER_DRAINING))
+			relay = row;
+	}
+	json_key(o, "relay");
+	json_cstr(o, relay.state != WORKER_FREE ? worker_state_name((enum worker_state)relay.state) : "missing");
+	json_key(o, "relay_role");
+	json_cstr(o, relay_role(&relay));
+	put_number(o, "relay_rows", relay.pending);
+	put_number(o, "relay_lag_ms", relay.lag_ms);
+	put_number(o, "relay_restarts", restarts);
 }
 
 void status_put(const struct master *m, struct json_out *o)
@@ -103,6 +134,7 @@ void status_put(const struct master *m, struct json_out *o)
 	put_number(o, "workers_ready", ready);
 	put_number(o, "worker_restarts", restarts);
 	put_writers_sum(m, o);
+	put_relay_sum(m, o);
 	put_number(o, "connections", connections);
 	put_number(o, "websockets", websockets);
 	put_number(o, "sessions", presence_total(m->hub));
@@ -120,7 +152,7 @@ void status_put(const struct master *m, struct json_out *o)
 	put_histograms(m, o);
 }
 
-/* What a worker's and a writer's row begin with. False: there is none in the slot. */
+/* What all rows begin with. False: there is none in the slot. */
 static bool begin_row(const struct master *m, struct json_out *o, unsigned slot, unsigned number,
 		      struct worker_row *row_r)
 {
@@ -170,6 +202,22 @@ static void put_writer(const struct master *m, struct json_out *o, unsigned slot
 	json_object_end(o);
 }
 
+static void put_relay(const struct master *m, struct json_out *o, unsigned slot)
+{
+	struct worker_row row;
+	if (!begin_row(m, o, slot, slot - first_relay(m), &row))
+		return;
+	json_key(o, "role");
+	json_cstr(o, relay_role(&row));
+	put_number(o, "rows", row.pending);
+	put_number(o, "lag_ms", row.lag_ms);
+	put_number(o, "repairs", stats_of(m->hub, slot, STAT_RELAY_REPAIRS));
+	put_flag(o, "database", row.database_up);
+	put_flag(o, "database_read_only", row.read_only);
+	put_flag(o, "redis", row.redis_up);
+	json_object_end(o);
+}
+
 void status_put_workers(const struct master *m, struct json_out *o)
 {
 	json_key(o, "workers");
@@ -179,8 +227,13 @@ void status_put_workers(const struct master *m, struct json_out *o)
 	json_array_end(o);
 	json_key(o, "writers");
 	json_array(o);
-	for (unsigned i = m->worker_slots; i < m->slots; i++)
+	for (unsigned i = m->worker_slots; i < first_relay(m); i++)
 		put_writer(m, o, i);
+	json_array_end(o);
+	json_key(o, "relays");
+	json_array(o);
+	for (unsigned i = first_relay(m); i < m->slots; i++)
+		put_relay(m, o, i);
 	json_array_end(o);
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Finds workers and writers that hang: each says in the hub every second that it lives. One that has not for too long
+ * Finds processes that hang: each says in the hub every second that it lives. One that has not for too long
  * is aborted, so that it leaves a core, and then killed; spawn.c replaces it as any other dead one.
  */
 #include "core/base.h"

@@ -21,7 +21,9 @@ static void tell_changed(struct relay *r)
 {
 	bool leads = lease_is_ours(r, clock_mono_ms());
 	if (leads != r->led) {
-		log_info(leads ? "leads: it looks after the outbox of the cluster" : "waits for another relay to end");
+		log_info(leads	      ? "leads: it looks after the outbox of the cluster"
+			 : r->leaving ? "leads no more"
+				      : "waits: another relay leads, or the database is away");
 		r->led = leads;
 		if (!leads) {
 			repair_abandon(r);

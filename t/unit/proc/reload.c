@@ -33,7 +33,8 @@ static struct master running(const char *text)
 		printf("# %s\n", error);
 	ASSERT(m.conf != NULL);
 	m.worker_slots = 4 * (unsigned)m.conf->workers;
-	m.slots = m.worker_slots + 4 * (unsigned)m.conf->writers;
+	m.writer_slots = 4 * (unsigned)m.conf->writers;
+	m.slots = m.worker_slots + m.writer_slots + RELAY_SLOTS;
 	m.wanted_connections = m.conf->worker_connections;
 	return m;
 }
