@@ -129,6 +129,8 @@ static int by_number(const void *a, const void *b)
 void audience_sort(struct audience *a)
 {
 	size_t n = 0;
+	if (a->conversations == 0)
+		return;
 	qsort(a->conversation, a->conversations, sizeof(*a->conversation), by_number);
 	for (size_t i = 0; i < a->conversations; i++)
 		if (n == 0 || a->conversation[n - 1] != a->conversation[i])

@@ -17,7 +17,7 @@
 #include "store/sql.h"
 
 /* Read at a time; fewer, where these concern too many. */
-#define ROWS_MAX 100
+#define ROWS_MAX 500
 #define AUDIENCE_FULL 2000
 /* Conversations looked up at a time. */
 #define LOOK_UP_MAX 500

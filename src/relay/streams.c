@@ -73,7 +73,8 @@ void streams_end(struct streams *s, int64_t now_ms, int64_t patience_ms)
 		stream->due_n = before >= 0 ? stream->seen_n[before] : 0;
 		stream->seen_n[place] = stream->max_n;
 	}
-	qsort(s->next, s->next_count, sizeof(*s->next), by_id);
+	if (s->next_count != 0)
+		qsort(s->next, s->next_count, sizeof(*s->next), by_id);
 	struct stream *old = s->now;
 	s->now = s->next;
 	s->count = s->next_count;
