@@ -61,7 +61,7 @@ static const struct relay_job *due(struct relay *r)
 	const struct relay_job *job = lease_due(r);
 	if (job != NULL || r->leaving || !lease_is_ours(r, now))
 		return job;
-	if ((job = survey_due(r)) != NULL || (job = repair_due(r, now)) != NULL)
+	if ((job = survey_due(r)) != NULL || (job = repair_due(r)) != NULL)
 		return job;
 	return purge_due(r, now);
 }

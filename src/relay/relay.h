@@ -21,7 +21,8 @@
 struct loop;
 struct relay;
 
-/* How long those who have written a row get to tell of it, by the relay's own clock. */
+/* How long those who have written a row get to tell of it, by the relay's own clock; and by its looks, one a second
+ * (streams.h). */
 #define RELAY_PATIENCE_MS 5000
 /* Users and groups that are told a second: each session answers with a request that costs the database work. */
 #define RELAY_TOLD_PER_SECOND 1000

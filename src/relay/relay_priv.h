@@ -92,7 +92,7 @@ struct repair {
 	size_t asked;	   /* of these, by the job under way */
 	size_t told;	   /* of its listeners */
 	uint64_t position; /* REPAIR_SETTLING: of the last of ours on the bus */
-	int64_t not_before_ms;
+	unsigned waits;	   /* seconds, before it goes on */
 	uint64_t repaired; /* rows, so far */
 	struct wheel_timer pace;
 	struct buf wire;
@@ -100,7 +100,7 @@ struct repair {
 void repair_init(struct repair *p);
 void repair_fini(struct repair *p);
 void repair_second(struct relay *r);
-const struct relay_job *repair_due(struct relay *r, int64_t now_ms);
+const struct relay_job *repair_due(struct relay *r);
 /* Gives up what is under way: it will be found again. */
 void repair_abandon(struct relay *r);
 /* The bus is up (anew). lost: something that was published may have been heard by nobody. */

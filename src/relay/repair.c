@@ -59,13 +59,15 @@ static void repair_failed(struct relay *r)
 void repair_second(struct relay *r)
 {
 	r->repair.rests = false;
+	if (r->repair.waits != 0)
+		r->repair.waits--;
 }
 
 void repair_bus_up(struct relay *r, bool lost)
 {
 	struct repair *p = &r->repair;
 	/* The workers have all their sessions catch up then, and note that. */
-	p->not_before_ms = clock_mono_ms() + RELAY_PATIENCE_MS;
+	p->waits = RELAY_PATIENCE_MS / 1000;
 	if (lost && (p->state == REPAIR_TELLING || p->state == REPAIR_SETTLING)) {
 		p->state = REPAIR_TELLING;
 		p->told = 0;
@@ -110,8 +112,7 @@ static void on_pace(struct wheel_timer *t)
 {
 	struct relay *r = container_of(t, struct relay, repair.pace);
 	struct repair *p = &r->repair;
-	int64_t now = clock_mono_ms();
-	if (p->state == REPAIR_TELLING && bus_is_up(r->bus) && now >= p->not_before_ms && lease_is_ours(r, now))
+	if (p->state == REPAIR_TELLING && bus_is_up(r->bus) && p->waits == 0 && lease_is_ours(r, clock_mono_ms()))
 		tell_some(r);
 	if (p->state == REPAIR_SETTLING && bus_settled(r->bus) >= p->position) {
 		p->state = REPAIR_NOTING;
@@ -250,13 +251,13 @@ static void note_failed(struct relay *r)
 static const struct relay_job note_job = {
 	.name = "noting what is done", .ask = note_ask, .done = note_done, .failed = note_failed};
 
-const struct relay_job *repair_due(struct relay *r, int64_t now_ms)
+const struct relay_job *repair_due(struct relay *r)
 {
 	struct repair *p = &r->repair;
 	switch (p->state) {
 	case REPAIR_NONE:
 		/* The stream of the last time comes last. */
-		return !p->rests && bus_is_up(r->bus) && now_ms >= p->not_before_ms &&
+		return !p->rests && bus_is_up(r->bus) && p->waits == 0 &&
 				       streams_next_due(&r->streams, p->stream) != NULL
 			       ? &read_job
 			       : NULL;

@@ -51,10 +51,10 @@ void streams_add(struct streams *s, const struct stream *found)
 		memset(added->seen_n, 0, sizeof(added->seen_n));
 }
 
-/* The place of the newest survey that is old enough, or -1. */
+/* The place of the newest survey before this one that is old enough, or -1. */
 static int survey_before(const struct streams *s, int64_t ms)
 {
-	for (uint64_t back = 1; back <= STREAMS_SURVEYS && back <= s->surveys; back++) {
+	for (uint64_t back = STREAMS_SURVEYS_BETWEEN; back <= STREAMS_SURVEYS && back <= s->surveys; back++) {
 		uint64_t place = (s->surveys - back) % STREAMS_SURVEYS;
 		if (s->surveyed_ms[place] <= ms)
 			return (int)place;

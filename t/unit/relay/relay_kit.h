@@ -105,7 +105,7 @@ static inline void kit_turn(void)
 
 #define UNTIL(cond)                                                                                                    \
 	do {                                                                                                           \
-		int64_t end_ = real_ms() + 30000;                                                                      \
+		int64_t end_ = real_ms() + 60000;                                                                      \
 		bool met_;                                                                                             \
 		while (!(met_ = (cond)) && real_ms() < end_) {                                                         \
 			kit_turn();                                                                                    \
@@ -143,7 +143,7 @@ static inline void pass(int64_t ms)
 /* Time passes until the condition holds. */
 #define PASS_UNTIL(cond)                                                                                               \
 	do {                                                                                                           \
-		int64_t end_ = real_ms() + 30000;                                                                      \
+		int64_t end_ = real_ms() + 60000;                                                                      \
 		while (!(cond) && real_ms() < end_) {                                                                  \
 			pass(WHEEL_TICK_MS);                                                                           \
 			usleep(100);                                                                                   \
