@@ -167,7 +167,11 @@ subtest 'with a server' => sub {
 	is_deeply [map { $_->{pid} } @$writers], [$node->writer_pids], 'the writer, too';
 	is_deeply [map { $_->{state} } @$writers], ['ready'], 'its state';
 	is $writers->[0]{workers}, 2, 'and that both workers are connected with it';
-	is scalar(my @lines = grep { /\S/ } split /\n/, $node->ctl_ok('workers')), 5, 'workers and writers for people: a head and a line each';
+	is scalar(my @lines = grep { /\S/ } split /\n/, $node->ctl_ok('workers')), 7, 'workers, writers and relays for people: a head and a line each';
+	my $relays = wait_for('the relay', sub { my $r = $node->ctl_ok('workers', '--json')->{relays}; $r->[0]{role} eq 'leads' && $r });
+	is_deeply [map { $_->{pid} } @$relays], [$node->relay_pids], 'the relay, which leads, alone';
+	is_deeply [@{$relays->[0]}{qw(state rows lag_ms repairs restarts)}], ['ready', 0, 0, 0, 0], 'how it is';
+	is_deeply [@{$node->ctl_ok('--json', 'status')}{qw(relay relay_role relay_rows relay_restarts)}], ['ready', 'leads', 0, 0], 'in the status, too';
 	isnt +($node->ctl('status', 'more'))[0], 0, 'an argument too many';
 	is $t->http('alice', token => $node->ctl_ok('token', 'carol') =~ s/\n//r)->get('/messages/conversations')->status, 200, 'and a token of tidingsctl is taken';
 };

@@ -51,6 +51,10 @@ subtest 'what is counted' => sub {
 	value_is 'tidings_workers{state="ready"}', 2, 'workers';
 	value_is 'tidings_writers{state="ready"}', 1, 'writers';
 	cmp_ok value('tidings_writer_operations_total{writer="0"}'), '>', 0, 'and what they have written';
+	value_is 'tidings_relay_up', 1, 'the relay';
+	value_is 'tidings_relay_leads', 1, 'which leads';
+	value_is 'tidings_relay_rows', 0, 'and has nothing to tell';
+	value_is 'tidings_relay_lag_seconds', 0, 'nor is behind';
 	my $body = metrics();
 	my ($ops, $batches) = map { $body =~ /^tidings_batch_operations_$_ (\d+)/m } qw(sum count);
 	cmp_ok $ops, '>=', 8, 'operations of transactions';

@@ -65,8 +65,8 @@ subtest 'top' => sub {
 	wait_for('the session to be counted', sub { $node->ctl_ok('--json', 'status')->{sessions} == 1 });
 	my $screen = $node->ctl_ok('top');
 	like $screen, qr/\Atidings \S+ on n\d+: serving, database up, Redis up\n/, 'without a terminal: a screen';
-	like $screen, qr/^\Q$_\E /m, "with $_" for qw(workers writers connections sessions requests/s sends/s batch commit queue);
-	is scalar(() = $screen =~ /^ +\d+ +\d+ ready /mg), 3, 'and a line a worker, and a writer';
+	like $screen, qr/^\Q$_\E /m, "with $_" for qw(workers writers relay connections sessions requests/s sends/s batch commit queue);
+	is scalar(() = $screen =~ /^ +\d+ +\d+ ready /mg), 4, 'and a line a worker, a writer and a relay';
 	unlike $screen, qr/\033/, 'and no control sequences';
 	my $figures = $node->ctl_ok('top', '--json');
 	is_deeply [@$figures{qw(workers workers_ready sessions store_pending)}], [2, 2, 1, 0], 'as JSON';
