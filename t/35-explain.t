@@ -51,10 +51,12 @@ my @fill = (
 	group_bans => "INSERT INTO group_bans (conversation_id, user_id, banned_by, created_at) SELECT $group + g.seq, CONCAT('b', b.seq), 'u0001', UTC_TIMESTAMP(3) FROM seq_0_to_99 g JOIN seq_1_to_50 b",
 	group_leavers => "INSERT INTO group_leavers (conversation_id, user_id, muted_until, ends_at) SELECT $group + g.seq, CONCAT('l', l.seq), '2100-01-01', '2100-01-01' FROM seq_0_to_99 g JOIN seq_1_to_50 l",
 	group_requests => "INSERT INTO group_requests (conversation_id, user_id, created_at) SELECT $group + g.seq, CONCAT('r', r.seq), UTC_TIMESTAMP(3) FROM seq_0_to_99 g JOIN seq_1_to_50 r",
+	outbox => "INSERT INTO outbox (stream, n, at, items) SELECT s.seq, n.seq, UTC_TIMESTAMP(3), CONCAT('u', CHAR(5), 'u0001') FROM seq_1001_to_2500 s JOIN seq_1_to_20 n",
+	outbox_done => "INSERT INTO outbox_done (consumer, stream, n, at) SELECT 'push', seq, 20, UTC_TIMESTAMP(3) FROM seq_1001_to_2500 UNION ALL SELECT 'another', seq, 20, UTC_TIMESTAMP(3) FROM seq_1001_to_2500",
 	group_invites => "INSERT INTO group_invites (code, conversation_id, created_by, created_at) SELECT LPAD(i.seq * 1000 + g.seq, 16, 'c'), $group + g.seq, 'u0001', UTC_TIMESTAMP(3) FROM seq_0_to_99 g JOIN seq_1_to_50 i",
 );
 # Which stay small, whatever happens.
-my %small = map { $_ => 1 } qw(activity fences schema_migrations);
+my %small = map { $_ => 1 } qw(activity fences relay_leases schema_migrations);
 
 subtest 'many rows' => sub {
 	while (my ($table, $sql) = splice @fill, 0, 2) {
@@ -217,6 +219,16 @@ my @drive = (
 	typing => sub { return map { $ws->request(type => 'typing', conversation_id => "$_") } $cid, $group },
 	watch => sub { return $ws->request(type => 'watch', user_ids => [qw(u0001 a0001 nobody)]) },
 	ping => sub { return $ws->request(type => 'ping') },
+	relay => sub {
+		$dbh->do($_) for "INSERT INTO outbox (stream, n, at, items) SELECT 5000, seq, UTC_TIMESTAMP(3), CONCAT('s', UNHEX(LPAD(HEX(($cid << 28) + seq), 16, '0'))) FROM seq_1_to_2",
+			"INSERT INTO outbox (stream, n, at, items) SELECT 5001, seq, UTC_TIMESTAMP(3), '' FROM seq_1_to_500",
+			"INSERT INTO outbox_done (consumer, stream, n, at) VALUES ('push', 5001, 500, UTC_TIMESTAMP(3)), ('push', 5002, 1, UTC_TIMESTAMP(3) - INTERVAL 2 DAY)";
+		wait_for('the relay to have done all it does', sub {
+			$t->node->clock(1);
+			$dbh->selectrow_array("SELECT (SELECT n FROM outbox_done WHERE consumer = 'push' AND stream = 5000) = 2 AND (SELECT MIN(n) FROM outbox WHERE stream = 5001) > 1 AND NOT EXISTS (SELECT 1 FROM outbox_done WHERE stream = 5002)");
+		});
+		return {type => 'told'};
+	},
 	readyz => sub { return $t->node->admin_http->get('/readyz') },
 );
 
@@ -255,7 +267,7 @@ log_stop($dbh);
 subtest 'every statement of the sources was asked' => sub {
 	my $all = join "\n", @texts;
 	# tidingsctl's; the connection's own.
-	my @files = grep { !m{/(?:migrate|link|probe)\.c\z} } glob "$top/src/store/*.c";
+	my @files = grep { !m{/(?:migrate|link|probe)\.c\z} } glob "$top/src/{store,relay}/*.c";
 	my @pieces = sql_pieces(@files);
 	cmp_ok scalar(@pieces), '>', 20, 'there are pieces of SQL';
 	is_deeply [grep { $all !~ $_ } @pieces], [], 'each was seen' or diag(join "\n", grep { $all !~ $_ } @pieces);

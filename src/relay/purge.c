@@ -9,8 +9,6 @@
 #include "core/base.h"
 #include "relay/relay_priv.h"
 
-#include <inttypes.h>
-
 #include "core/clock.h"
 #include "store/row.h"
 #include "store/sql.h"
@@ -35,8 +33,13 @@ static void delete_ask(struct relay *r, struct buf *text)
 	p->stream = s->id;
 	p->last_n = last_n;
 	p->left--;
-	buf_printf(text, "DELETE FROM outbox WHERE stream=%" PRIu64 " AND n BETWEEN %" PRIu64 " AND %" PRIu64 ";COMMIT",
-		   s->id, first_n, last_n);
+	sql_lit(text, "DELETE FROM outbox WHERE stream=");
+	sql_u64(text, s->id);
+	sql_lit(text, " AND n BETWEEN ");
+	sql_u64(text, first_n);
+	sql_lit(text, " AND ");
+	sql_u64(text, last_n);
+	sql_lit(text, ";COMMIT");
 }
 
 static void delete_done(struct relay *r)
@@ -62,11 +65,13 @@ static void walk_ask(struct relay *r, struct buf *text)
 	r->purge.walked = 0;
 	r->purge.forget_count = 0;
 	r->purge.left--;
-	buf_printf(text,
-		   "SELECT d.stream,d.at<UTC_TIMESTAMP(3)-INTERVAL 1 DAY AND NOT EXISTS (SELECT 1 FROM outbox o WHERE "
-		   "o.stream=d.stream) FROM outbox_done d WHERE d.consumer='" CONSUMER_PUSH "' AND d.stream>%" PRIu64
-		   " ORDER BY d.stream LIMIT %d;COMMIT",
-		   r->purge.walk_after, WALK_ROWS);
+	sql_lit(text,
+		"SELECT d.stream,d.at<UTC_TIMESTAMP(3)-INTERVAL 1 DAY AND NOT EXISTS (SELECT 1 FROM outbox o WHERE "
+		"o.stream=d.stream) FROM outbox_done d WHERE d.consumer='" CONSUMER_PUSH "' AND d.stream>");
+	sql_u64(text, r->purge.walk_after);
+	sql_lit(text, " ORDER BY d.stream LIMIT ");
+	sql_u64(text, WALK_ROWS);
+	sql_lit(text, ";COMMIT");
 }
 
 static void walk_row(struct relay *r, unsigned stmt, struct row *row)

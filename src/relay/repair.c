@@ -133,10 +133,15 @@ static void read_ask(struct relay *r, struct buf *text)
 	p->rows = 0;
 	audience_clear(&p->audience);
 	p->looked_up = 0;
-	buf_printf(text,
-		   "SELECT n,items FROM outbox WHERE stream=%" PRIu64 " AND n BETWEEN %" PRIu64 " AND %" PRIu64
-		   " ORDER BY n LIMIT %d;COMMIT",
-		   s->id, s->done_n + 1, s->due_n, ROWS_MAX);
+	sql_lit(text, "SELECT n,items FROM outbox WHERE stream=");
+	sql_u64(text, s->id);
+	sql_lit(text, " AND n BETWEEN ");
+	sql_u64(text, s->done_n + 1);
+	sql_lit(text, " AND ");
+	sql_u64(text, s->due_n);
+	sql_lit(text, " ORDER BY n LIMIT ");
+	sql_u64(text, ROWS_MAX);
+	sql_lit(text, ";COMMIT");
 }
 
 static void read_row(struct relay *r, unsigned stmt, struct row *row)
@@ -221,12 +226,13 @@ static const struct relay_job look_up_job = {.name = "looking users up",
 
 static void note_ask(struct relay *r, struct buf *text)
 {
+	sql_lit(text, "INSERT INTO outbox_done (consumer,stream,n,at) VALUES ('" CONSUMER_PUSH "',");
+	sql_u64(text, r->repair.stream);
+	sql_lit(text, ",");
+	sql_u64(text, r->repair.last_n);
 	/* Assigned from left to right. It never goes back: who has written the rows may note more meanwhile. */
-	buf_printf(text,
-		   "INSERT INTO outbox_done (consumer,stream,n,at) VALUES ('" CONSUMER_PUSH "',%" PRIu64 ",%" PRIu64
-		   ",UTC_TIMESTAMP(3)) ON DUPLICATE KEY UPDATE at=IF(VALUES(n)>n,VALUES(at),at),"
-		   "n=GREATEST(n,VALUES(n));COMMIT",
-		   r->repair.stream, r->repair.last_n);
+	sql_lit(text, ",UTC_TIMESTAMP(3)) ON DUPLICATE KEY UPDATE at=IF(VALUES(n)>n,VALUES(at),at),"
+		      "n=GREATEST(n,VALUES(n));COMMIT");
 }
 
 static void note_done(struct relay *r)
