@@ -34,6 +34,20 @@ static struct proxy *proxy_of(const struct node *n, enum fault_kind kind)
 	}
 }
 
+static enum stack_child child_of_fault(enum fault_kind kind)
+{
+	switch (kind) {
+	case FAULT_WRITER_KILL:
+	case FAULT_WRITER_FREEZE:
+		return STACK_WRITER;
+	case FAULT_RELAY_KILL:
+	case FAULT_RELAY_FREEZE:
+		return STACK_RELAY;
+	default:
+		return STACK_WORKER;
+	}
+}
+
 static void fault_begin(struct stack *s, struct fault *f)
 {
 	struct node *n = &s->node[f->plan.node];
@@ -42,13 +56,15 @@ static void fault_begin(struct stack *s, struct fault *f)
 	switch (f->plan.kind) {
 	case FAULT_WORKER_KILL:
 	case FAULT_WRITER_KILL:
-		pid = stack_child(n, f->plan.kind == FAULT_WRITER_KILL, f->plan.which);
+	case FAULT_RELAY_KILL:
+		pid = stack_child(n, child_of_fault(f->plan.kind), f->plan.which);
 		if (pid != 0)
 			kill(pid, SIGKILL);
 		break;
 	case FAULT_WORKER_FREEZE:
 	case FAULT_WRITER_FREEZE:
-		freeze(f, stack_child(n, f->plan.kind == FAULT_WRITER_FREEZE, f->plan.which));
+	case FAULT_RELAY_FREEZE:
+		freeze(f, stack_child(n, child_of_fault(f->plan.kind), f->plan.which));
 		break;
 	case FAULT_MASTER_KILL:
 		process_restart(s, &n->process, SIGKILL, f->plan.last_ms);
@@ -117,6 +133,7 @@ static void fault_end(struct stack *s, struct fault *f)
 	switch (f->plan.kind) {
 	case FAULT_WORKER_FREEZE:
 	case FAULT_WRITER_FREEZE:
+	case FAULT_RELAY_FREEZE:
 	case FAULT_MASTER_FREEZE:
 	case FAULT_REDIS_FREEZE:
 	case FAULT_MARIADB_FREEZE:

@@ -19,6 +19,8 @@ static const struct fault_row {
 	[FAULT_WORKER_FREEZE] = {"worker-freeze", 3, 200, 4500, 0, 0, NULL},
 	[FAULT_WRITER_KILL] = {"writer-kill", 5, 0, 0, 0, 0, NULL},
 	[FAULT_WRITER_FREEZE] = {"writer-freeze", 3, 200, 4500, 0, 0, NULL},
+	[FAULT_RELAY_KILL] = {"relay-kill", 3, 0, 0, 0, 0, NULL},
+	[FAULT_RELAY_FREEZE] = {"relay-freeze", 2, 200, 4500, 0, 0, NULL},
 	[FAULT_MASTER_KILL] = {"master-kill", 3, 0, 1500, 0, 0, NULL},
 	[FAULT_MASTER_FREEZE] = {"master-freeze", 2, 200, 4000, 0, 0, NULL},
 	[FAULT_REDIS_KILL] = {"redis-kill", 4, 0, 3000, 0, 0, NULL},

@@ -16,6 +16,8 @@ enum fault_kind {
 	FAULT_WORKER_FREEZE,
 	FAULT_WRITER_KILL,
 	FAULT_WRITER_FREEZE,
+	FAULT_RELAY_KILL,
+	FAULT_RELAY_FREEZE,
 	FAULT_MASTER_KILL,
 	FAULT_MASTER_FREEZE,
 	FAULT_REDIS_KILL,
@@ -47,7 +49,7 @@ struct plan_fault {
 	int at_ms;		/* from the beginning of the round */
 	int last_ms;
 	unsigned node;
-	unsigned which; /* worker or writer */
+	unsigned which; /* worker, writer or relay */
 	int amount;	/* bytes, milliseconds or seconds, as the kind has it */
 };
 

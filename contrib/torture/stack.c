@@ -302,24 +302,27 @@ void stack_wall_clock(struct stack *s, struct node *n, int secs)
 	ctl(s, n, "clock", "wall", word);
 }
 
-static bool is_writer(pid_t pid)
+/* By the name that the kernel has of it. */
+static enum stack_child child_kind(pid_t pid)
 {
 	char path[64], name[32] = "";
 	snprintf(path, sizeof(path), "/proc/%d/comm", (int)pid);
 	FILE *f = fopen(path, "r");
 	if (f == NULL)
-		return false;
-	bool is = fgets(name, sizeof(name), f) != NULL && strcmp(name, "tidings-writer\n") == 0;
+		return STACK_WORKER;
+	bool named = fgets(name, sizeof(name), f) != NULL;
 	fclose(f);
-	return is;
+	return named && strcmp(name, "tidings-writer\n") == 0  ? STACK_WRITER
+	       : named && strcmp(name, "tidings-relay\n") == 0 ? STACK_RELAY
+							       : STACK_WORKER;
 }
 
-pid_t stack_child(const struct node *n, bool writer, unsigned which)
+pid_t stack_child(const struct node *n, enum stack_child kind, unsigned which)
 {
 	pid_t found[WORKERS_MAX];
 	unsigned all = n->process.pid == 0 ? 0 : child_of(n->process.pid, found, WORKERS_MAX), count = 0;
 	for (unsigned i = 0; i < all; i++)
-		if (is_writer(found[i]) == writer)
+		if (child_kind(found[i]) == kind)
 			found[count++] = found[i];
 	return count == 0 ? 0 : found[which % count];
 }

@@ -85,8 +85,9 @@ void stack_upgrade(struct stack *s, struct node *n);
 void stack_clock(struct stack *s, struct node *n, int secs);
 /* Moves its wall clock alone, by so many seconds forward or, below 0, back. */
 void stack_wall_clock(struct stack *s, struct node *n, int secs);
-/* The pid of a worker, or of a writer, chosen by the number; 0: none. */
-pid_t stack_child(const struct node *n, bool writer, unsigned which);
+enum stack_child { STACK_WORKER, STACK_WRITER, STACK_RELAY };
+/* The pid of one of them, chosen by the number; 0: none. */
+pid_t stack_child(const struct node *n, enum stack_child kind, unsigned which);
 /* Ends the nodes as an operator does; has_left: all have ended. One that does not end with status 0 counts as died. */
 void stack_leave(struct stack *s);
 bool stack_has_left(const struct stack *s);
