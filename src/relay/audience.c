@@ -108,10 +108,11 @@ bool audience_add_row(struct audience *a, struct str items)
 		case OUTBOX_RECALLED:
 		case OUTBOX_DELETED:
 		case OUTBOX_READ:
-		case OUTBOX_CONVERSATION:
-		case OUTBOX_GROUP:
-			of_group = of_group || item.kind == OUTBOX_GROUP;
 			fine = add_conversation(a, item.id) && fine;
+			break;
+		case OUTBOX_GROUP:
+			of_group = true;
+			fine = (item.id == 0 || add_conversation(a, item.id)) && fine;
 			break;
 		default:
 			fine = false; /* of a later version, or of none */

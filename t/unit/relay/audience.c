@@ -43,7 +43,7 @@ static void test_items(void)
 	outbox_put_id(&items, OUTBOX_SENT, message_id_make(9, 3));
 	outbox_put_id(&items, OUTBOX_READ, message_id_make(7, 0));
 	outbox_put_id(&items, OUTBOX_RECALLED, message_id_make(9, 1));
-	outbox_put_id(&items, OUTBOX_CONVERSATION, message_id_make(8, 0));
+	outbox_put_id(&items, OUTBOX_DELETED, message_id_make(8, 1));
 	outbox_put_id(&items, OUTBOX_DELETED, message_id_make(7, 2));
 	with_user("alice");
 	ok(add(), "items of all kinds");
