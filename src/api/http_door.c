@@ -310,7 +310,7 @@ static void public_request(struct http_req *req, void *ctx)
 static void public_aborted(struct http_req *req, void *ctx)
 {
 	(void)ctx;
-	request_abandon(req->user);
+	request_end(req->user, NULL);
 }
 
 enum http_admission door_admits(const struct addr *peer, void *ctx)

@@ -97,7 +97,7 @@ struct json_out *list_begin(struct request *r, enum store_status s)
 void list_end(struct request *r, struct str next)
 {
 	end_items(r->live->out, next);
-	request_end(r, 200);
+	request_answer(r, 200);
 }
 
 struct json_out *list_begin_online(struct request *r, enum store_status s, struct online_slots *slots)
@@ -117,5 +117,5 @@ void list_end_online(struct request *r, struct online_slots *slots, struct str n
 {
 	end_items(r->live->out, next);
 	json_object_end(r->live->out);
-	request_end_online(r, 200, slots);
+	request_answer_online(r, 200, slots);
 }

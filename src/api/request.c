@@ -11,6 +11,7 @@
 #include "core/log.h"
 #include "core/utf8.h"
 #include "hub/stats.h"
+#include "live/group.h"
 #include "live/push.h"
 #include "live/session.h"
 #include "live/watch.h"
@@ -52,19 +53,6 @@ struct session *request_session(const struct request *r)
 	return r->session != NULL && r->session->ws != NULL ? r->session : NULL;
 }
 
-static void request_free(struct request *r)
-{
-	struct session *s = r->session;
-	free(r);
-	if (s != NULL)
-		session_release(s);
-}
-
-void request_abandon(struct request *r)
-{
-	request_free(r);
-}
-
 static void put_ref(struct json_out *o, const struct request *r)
 {
 	json_key(o, "ref");
@@ -99,22 +87,56 @@ static int retry_secs(const struct request *r, enum problem p)
 	return secs < INT_MAX ? (int)secs : INT_MAX;
 }
 
-static void fail(struct request *r, enum problem p, const char *detail)
+static struct str problem_frame(struct request *r, const struct answer *a)
 {
-	if (request_is_detached(r))
-		return;
-	stat_refused(p);
-	if (r->http != NULL) {
-		http_reply_problem(r->http, problem_status(p), problem_code(p), detail, retry_secs(r, p), NULL);
-	} else {
-		struct json_out *o = begin_frame(r, "error");
-		json_key(o, "code");
-		json_cstr(o, problem_code(p));
-		json_key(o, "detail");
-		json_cstr(o, detail);
-		json_object_end(o);
-		session_send_json(r->session, reply_text(r->live));
-	}
+	struct json_out *o = begin_frame(r, "error");
+	json_key(o, "code");
+	json_cstr(o, problem_code(a->problem));
+	json_key(o, "detail");
+	json_cstr(o, a->detail);
+	json_object_end(o);
+	return reply_text(r->live);
+}
+
+static void tell_http(struct request *r, const struct answer *a)
+{
+	if (a->detail != NULL)
+		http_reply_problem(r->http, problem_status(a->problem), problem_code(a->problem), a->detail,
+				   retry_secs(r, a->problem), NULL);
+	else
+		http_reply(r->http, a->http_status, a->json.len != 0 ? "application/json" : NULL, NULL, a->json);
+}
+
+static void tell_session(struct request *r, const struct answer *a)
+{
+	if (a->detail != NULL)
+		session_send_json(r->session, problem_frame(r, a));
+	else if (r->has_ref || a->without_ref)
+		session_send_json(r->session, a->json);
+}
+
+/* From now on nobody waits for it. */
+static void tell(struct request *r, const struct answer *a)
+{
+	struct session *s = r->session;
+	if (a != NULL && a->detail != NULL && !request_is_detached(r))
+		stat_refused(a->problem);
+	if (a != NULL && r->http != NULL)
+		tell_http(r, a);
+	else if (a != NULL && s != NULL)
+		tell_session(r, a);
+	r->http = NULL;
+	r->session = NULL;
+	if (s != NULL)
+		session_release(s);
+}
+
+void request_end(struct request *r, const struct answer *a)
+{
+	tell(r, a);
+	if (r->fanout != 0)
+		group_give_back_fanout(r->live, r->fanout_group, r->fanout);
+	free(r);
 }
 
 void request_fail(struct request *r, enum problem p, const char *fmt, ...)
@@ -124,29 +146,17 @@ void request_fail(struct request *r, enum problem p, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(detail, sizeof(detail), fmt, ap);
 	va_end(ap);
-
-	fail(r, p, detail);
-	request_free(r);
-}
-
-static void detach(struct request *r)
-{
-	struct session *s = r->session;
-	r->http = NULL;
-	r->session = NULL;
-	if (s != NULL)
-		session_release(s);
+	request_end(r, &(struct answer){.problem = p, .detail = detail});
 }
 
 void request_fail_store(struct request *r, enum store_status s)
 {
-	const char *detail;
-	enum problem p = problem_of_store(s, &detail);
-	fail(r, p, detail);
+	struct answer a = {0};
+	a.problem = problem_of_store(s, &a.detail);
 	if (s == STORE_UNCERTAIN)
-		detach(r);
+		tell(r, &a);
 	else
-		request_free(r);
+		request_end(r, &a);
 }
 
 void request_fail_write(struct request *r, enum store_status s, struct str a, struct str b)
@@ -169,28 +179,23 @@ struct json_out *request_begin(struct request *r)
 	return o;
 }
 
-void request_end(struct request *r, int http_status)
+void request_answer(struct request *r, int http_status)
 {
 	json_object_end(r->live->out);
-	if (r->http != NULL)
-		http_reply(r->http, http_status, "application/json", NULL, reply_text(r->live));
-	else if (r->session != NULL && r->has_ref)
-		session_send_json(r->session, reply_text(r->live));
-	request_free(r);
+	request_end(r, &(struct answer){.http_status = http_status, .json = reply_text(r->live)});
 }
 
 void request_done(struct request *r)
 {
-	if (r->http != NULL) {
-		http_reply(r->http, 204, NULL, NULL, STR_LIT(""));
-		request_free(r);
-		return;
+	if (r->session != NULL) {
+		request_begin(r);
+		request_answer(r, 204);
+	} else {
+		request_end(r, &(struct answer){.http_status = 204, .json = STR_LIT("")});
 	}
-	request_begin(r);
-	request_end(r, 204);
 }
 
-void request_end_message(struct request *r, int http_status, const struct message *m)
+void request_answer_message(struct request *r, int http_status, const struct message *m)
 {
 	struct json_out *o = request_begin(r);
 	if (r->http != NULL) {
@@ -199,34 +204,33 @@ void request_end_message(struct request *r, int http_status, const struct messag
 		json_key(o, "message");
 		render_message(o, m);
 	}
-	request_end(r, http_status);
+	request_answer(r, http_status);
 }
 
 void request_ack(struct request *r, struct str message_json, bool replayed)
 {
-	if (r->http != NULL) {
-		http_reply(r->http, replayed ? 200 : 201, "application/json", NULL, message_json);
-	} else if (r->session != NULL) {
+	struct answer a = {.http_status = replayed ? 200 : 201, .json = message_json, .without_ref = true};
+	if (!request_is_detached(r))
+		stat_add(r->http != NULL ? STAT_ACKS_HTTP : STAT_ACKS_WEBSOCKET, 1);
+	if (r->session != NULL) {
 		struct json_out *o = begin_frame(r, "ack");
 		json_key(o, "message");
 		json_raw(o, message_json);
 		json_key(o, "replayed");
 		json_bool(o, replayed);
 		json_object_end(o);
-		session_send_json(r->session, reply_text(r->live));
+		a.json = reply_text(r->live);
 	}
-	request_free(r);
+	request_end(r, &a);
 }
 
 void request_pong(struct request *r)
 {
-	struct json_out *o = begin_frame(r, "pong");
-	json_object_end(o);
-	session_send_json(r->session, reply_text(r->live));
-	request_free(r);
+	json_object_end(begin_frame(r, "pong"));
+	request_end(r, &(struct answer){.json = reply_text(r->live), .without_ref = true});
 }
 
-void request_end_count(enum store_status status, uint64_t count, void *arg)
+void request_answer_count(enum store_status status, uint64_t count, void *arg)
 {
 	struct request *r = arg;
 	if (status != STORE_OK) {
@@ -236,7 +240,7 @@ void request_end_count(enum store_status status, uint64_t count, void *arg)
 	struct json_out *o = request_begin(r);
 	json_key(o, "unread_count");
 	json_i64(o, (int64_t)count);
-	request_end(r, 200);
+	request_answer(r, 200);
 }
 
 /* ---- who is online ---- */
@@ -258,9 +262,8 @@ static void online_answer_free(struct online_answer *a)
 static void online_answer_end(struct online_answer *a)
 {
 	online_slots_fill(&a->slots, a->online);
-	http_reply(a->r->http, a->http_status, "application/json", NULL,
-		   (struct str){a->slots.text.data, a->slots.text.len});
-	request_free(a->r);
+	const struct str json = {a->slots.text.data, a->slots.text.len};
+	request_end(a->r, &(struct answer){.http_status = a->http_status, .json = json});
 	online_answer_free(a);
 }
 
@@ -308,7 +311,7 @@ static void on_online(const bool *online, size_t n, void *arg)
 	free(unsure);
 }
 
-void request_end_online(struct request *r, int http_status, struct online_slots *slots)
+void request_answer_online(struct request *r, int http_status, struct online_slots *slots)
 {
 	struct online_answer *a = xcalloc(1, sizeof(*a));
 	a->r = r;

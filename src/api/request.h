@@ -3,10 +3,10 @@
  * One call of a client, whichever door it came by: a REST request, or a frame of a
  * WebSocket. Commands are written against this and know no door.
  *
- * A request ends with exactly one of request_fail*, request_end, request_ack or
- * request_done; it is gone then. The one exception is STORE_UNCERTAIN: request_fail_store answers the client and
- * detaches the request, which lives on without a door until the store has told what became of it. What ends it then
- * answers nobody; the events that it pushes are the same.
+ * Every request ends with request_end(), once, by way of one of the functions below that say how; it is gone then.
+ * STORE_UNCERTAIN is no end: request_fail_store() answers the client and detaches the request, which lives on without a
+ * door until the store has told what became of it. What ends it then answers nobody; the events that it pushes are the
+ * same.
  */
 #ifndef TIDINGS_API_REQUEST_H
 #define TIDINGS_API_REQUEST_H
@@ -55,11 +55,22 @@ static inline bool request_is_detached(const struct request *r)
 	return r->http == NULL && r->session == NULL;
 }
 
-/* Ends a request that never was complete: nobody waits for an answer. */
-void request_abandon(struct request *r);
-
 /* The session that asked, if it is still there: it gets no event about what it did itself. */
 struct session *request_session(const struct request *r);
+
+/* What the client is told at the end. */
+struct answer {
+	const char *detail; /* of a problem; NULL: it is none */
+	enum problem problem;
+	int http_status;
+	struct str json;  /* the body, or the frame; "": none */
+	bool without_ref; /* the frame is for a client that gave no ref, too */
+};
+/*
+ * The end of every request, whatever became of it. Tells the client, if it waits still (NULL: nothing), and gives back
+ * what the request has: its place among those of the session, tokens of the fan-out that were not used, its memory.
+ */
+void request_end(struct request *r, const struct answer *a);
 
 void request_fail(struct request *r, enum problem p, const char *fmt, ...) PRINTF_LIKE(3, 4);
 void request_fail_store(struct request *r, enum store_status s);
@@ -69,9 +80,9 @@ void request_fail_store(struct request *r, enum store_status s);
  */
 void request_fail_write(struct request *r, enum store_status s, struct str a, struct str b);
 
-/* Begins the answer's object (for a frame: a `result` with its ref); the caller writes members, then request_end. */
+/* Begins the answer's object (for a frame: a `result` with its ref); the caller writes members, then request_answer. */
 struct json_out *request_begin(struct request *r);
-void request_end(struct request *r, int http_status);
+void request_answer(struct request *r, int http_status);
 /* The answer to a send: the message, rendered already. */
 void request_ack(struct request *r, struct str message_json, bool replayed);
 /* `pong`, which is answered also without a ref. */
@@ -79,16 +90,16 @@ void request_pong(struct request *r);
 /* Nothing to say: 204, or a bare `result`. */
 void request_done(struct request *r);
 /* The answer is this one message: the bare resource, or `message` in a result. */
-void request_end_message(struct request *r, int http_status, const struct message *m);
+void request_answer_message(struct request *r, int http_status, const struct message *m);
 
 /* The answer is how many are unread; a store_count_fn, whose arg is the request. */
-void request_end_count(enum store_status status, uint64_t count, void *arg);
+void request_answer_count(enum store_status status, uint64_t count, void *arg);
 
 /*
  * The answer to a REST request whose JSON says in some places who is online: looks that up, then sends it. Takes
  * what the slots hold, and leaves them empty.
  */
-void request_end_online(struct request *r, int http_status, struct online_slots *slots);
+void request_answer_online(struct request *r, int http_status, struct online_slots *slots);
 
 /*
  * Reading arguments. Each returns false after having failed the request with a

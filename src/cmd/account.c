@@ -63,7 +63,7 @@ static void answer_with_token(struct account_call *c, const struct profile *user
 	json_cstr(o, token);
 	json_key(o, "expires_at");
 	json_time(o, expires_ms);
-	request_end(c->r, http_status);
+	request_answer(c->r, http_status);
 	explicit_bzero(token, strlen(token));
 	free(token);
 	call_free(c);

@@ -75,7 +75,7 @@ static void on_created(const struct store_created *c, void *arg)
 	struct online_slots slots = {0};
 	json_begin(o, &slots.text);
 	render_conversation(o, c->conversation, &slots);
-	request_end_online(r, c->created ? 201 : 200, &slots);
+	request_answer_online(r, c->created ? 201 : 200, &slots);
 }
 
 void create_proceed(struct request *r, const union command_args *a)
@@ -114,7 +114,7 @@ static void on_history(const struct store_history *h, void *arg)
 	json_array_end(o);
 	json_key(o, "has_more");
 	json_bool(o, h->has_more);
-	request_end(r, 200);
+	request_answer(r, 200);
 }
 
 void history_proceed(struct request *r, const union command_args *a)

@@ -63,7 +63,7 @@ static void end_friend(struct request *r, int http_status, const struct befriend
 	struct json_out *o = r->live->out;
 	json_begin(o, &slots.text);
 	render_friend(o, f, &slots);
-	request_end_online(r, http_status, &slots);
+	request_answer_online(r, http_status, &slots);
 }
 
 static void end_request(struct request *r, const struct store_friend_change *c)
@@ -75,7 +75,7 @@ static void end_request(struct request *r, const struct store_friend_change *c)
 	json_str(o, c->note);
 	json_key(o, "created_at");
 	json_time(o, c->at_ms);
-	request_end(r, 201);
+	request_answer(r, 201);
 }
 
 static void fail_change(struct request *r, enum friend_step step, const struct store_friend_change *c)

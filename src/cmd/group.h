@@ -9,11 +9,10 @@
 
 /*
  * A message costs as many tokens of the node's groups.fanout_per_second as the group has members online here. False
- * where there are too few, with retry_ms: group_fanout_fail() answers that. The request holds the tokens until
- * group_fanout_give_back(), which is for what was not pushed.
+ * where there are too few, with retry_ms: group_fanout_fail() answers that. The request holds the tokens, and gives
+ * them back at its end, unless they were used for a push (r->fanout 0).
  */
 bool group_fanout_take(struct request *r, uint64_t conversation_id);
-void group_fanout_give_back(struct request *r);
 void group_fanout_fail(struct request *r);
 /* For an event to all members for which none were taken. */
 void group_fanout_owe(struct request *r, uint64_t conversation_id);

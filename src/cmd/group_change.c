@@ -24,13 +24,6 @@ bool group_fanout_take(struct request *r, uint64_t conversation_id)
 	return r->retry_ms == 0;
 }
 
-void group_fanout_give_back(struct request *r)
-{
-	if (r->fanout != 0)
-		group_give_back_fanout(r->live, r->fanout_group, r->fanout);
-	r->fanout = 0;
-}
-
 void group_fanout_owe(struct request *r, uint64_t conversation_id)
 {
 	group_charge_fanout(r->live, conversation_id, group_online(r->live, conversation_id));
@@ -231,7 +224,7 @@ static void on_conversation(enum store_status status, const struct conversation 
 			json_key(o, "left_out");
 			json_raw(o, (struct str){a->left_out.data, a->left_out.len});
 		}
-		request_end(r, a->http_status);
+		request_answer(r, a->http_status);
 	}
 	buf_fini(&a->left_out);
 	free(a);
@@ -265,7 +258,7 @@ static void end_added(struct request *r, const struct store_group_done *d)
 	json_array_end(o);
 	json_key(o, "left_out");
 	put_left_out(o, d);
-	request_end(r, 200);
+	request_answer(r, 200);
 }
 
 static void end_requested(struct request *r)
@@ -273,21 +266,21 @@ static void end_requested(struct request *r)
 	struct json_out *o = request_begin(r);
 	json_key(o, "state");
 	json_cstr(o, "requested");
-	request_end(r, 202);
+	request_answer(r, 202);
 }
 
 static void end_member(struct request *r, const struct group_member *m)
 {
 	struct json_out *o = request_begin(r);
 	render_group_member_members(o, m);
-	request_end(r, 200);
+	request_answer(r, 200);
 }
 
 static void end_invite(struct request *r, const struct group_invite *i)
 {
 	struct json_out *o = request_begin(r);
 	render_invite_members(o, i);
-	request_end(r, 201);
+	request_answer(r, 201);
 }
 
 static void answer(struct request *r, const struct store_group_done *d)

@@ -80,7 +80,7 @@ static void on_invite_seen(const struct store_invite_seen *seen, void *arg)
 	json_str(o, seen->about);
 	json_key(o, "member_count");
 	json_i64(o, (int64_t)seen->member_count);
-	request_end(r, 200);
+	request_answer(r, 200);
 }
 
 void look_at_invite_proceed(struct request *r, const union command_args *a)

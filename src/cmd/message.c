@@ -49,7 +49,7 @@ static void on_message_read(const struct store_change *c, void *arg)
 		push_to_both(live, str_from(m->from), str_from(m->to), (struct push_place){BUS_CHANGE, m->id},
 			     event_end(live), request_session(r));
 	}
-	request_end_message(r, 200, m);
+	request_answer_message(r, 200, m);
 }
 
 void message_read_proceed(struct request *r, const union command_args *a)
@@ -92,7 +92,7 @@ static void on_recalled(const struct store_change *c, void *arg)
 	}
 	if (c->changed)
 		push_recalled(r, c);
-	request_end_message(r, 200, c->message);
+	request_answer_message(r, 200, c->message);
 }
 
 void recall_proceed(struct request *r, const union command_args *a)

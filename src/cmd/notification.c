@@ -85,7 +85,7 @@ static void end_notification(struct request *r, int http_status, const struct no
 {
 	struct json_out *o = request_begin(r);
 	render_notification_members(o, n);
-	request_end(r, http_status);
+	request_answer(r, http_status);
 }
 
 static void on_notified(const struct store_notification *s, void *arg)
@@ -148,5 +148,5 @@ void notification_read_proceed(struct request *r, const union command_args *a)
 void notifications_count_proceed(struct request *r, const union command_args *a)
 {
 	(void)a;
-	store_count_notifications(r->live->store, request_user(r), request_end_count, r);
+	store_count_notifications(r->live->store, request_user(r), request_answer_count, r);
 }

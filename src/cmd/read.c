@@ -81,7 +81,7 @@ static void on_read(const struct store_read *read, void *arg)
 	json_i64(o, (int64_t)read->marked);
 	json_key(o, "unread_count");
 	json_i64(o, (int64_t)read->unread);
-	request_end(r, 200);
+	request_answer(r, 200);
 }
 
 void read_proceed(struct request *r, const union command_args *a)
@@ -102,7 +102,7 @@ static void on_unread(enum store_status status, uint64_t unread, uint64_t mentio
 	json_i64(o, (int64_t)unread);
 	json_key(o, "mention_count");
 	json_i64(o, (int64_t)mentions);
-	request_end(r, 200);
+	request_answer(r, 200);
 }
 
 void unread_proceed(struct request *r, const union command_args *a)

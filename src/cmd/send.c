@@ -217,11 +217,8 @@ static void on_sent(const struct store_sent *result, void *arg)
 {
 	struct request *r = arg;
 	struct live *live = r->live;
-	if (result->status != STORE_UNCERTAIN && (result->status != STORE_OK || result->replayed)) {
-		note_silence(r, result->status);
-		group_fanout_give_back(r);
-	}
 	if (result->status != STORE_OK) {
+		note_silence(r, result->status);
 		fail_send(r, result);
 		return;
 	}
@@ -233,12 +230,12 @@ static void on_sent(const struct store_sent *result, void *arg)
 	struct str json = {live->scratch.data + start, live->scratch.len - start};
 
 	const struct session *asker = request_session(r);
-	if (!request_is_detached(r))
-		stat_add(r->http != NULL ? STAT_ACKS_HTTP : STAT_ACKS_WEBSOCKET, 1);
 	stat_add(result->replayed ? STAT_REPLAYS : STAT_SENDS, 1);
 	/* Who sent it was not known as a member, so no tokens were taken. */
 	if (!result->replayed && result->message->to[0] == '\0' && r->fanout == 0)
 		group_fanout_owe(r, message_id_conversation(result->message->id));
+	if (!result->replayed)
+		r->fanout = 0;
 	request_ack(r, json, result->replayed);
 	if (!result->replayed) {
 		buf_append_char(&live->scratch, '}');

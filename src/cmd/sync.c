@@ -125,7 +125,7 @@ static void on_synced(const struct store_synced *synced, void *arg)
 	json_key(o, "more");
 	json_bool(o, synced->more);
 	json_object_end(o);
-	request_end_online(r, 200, &slots);
+	request_answer_online(r, 200, &slots);
 }
 
 void sync_proceed(struct request *r, const union command_args *a)

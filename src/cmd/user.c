@@ -9,7 +9,7 @@ static void end_profile(struct request *r, const struct profile *p)
 {
 	struct json_out *o = request_begin(r);
 	render_profile_members(o, p);
-	request_end(r, 200);
+	request_answer(r, 200);
 }
 
 static void on_me(const struct store_user *u, void *arg)

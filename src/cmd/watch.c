@@ -121,7 +121,7 @@ static void on_states(const bool *online, size_t n, void *arg)
 	}
 	json_array_end(o);
 	finish(q);
-	request_end(r, 200);
+	request_answer(r, 200);
 }
 
 static void watch_instead(struct session *s, const struct store_friends *friends)
