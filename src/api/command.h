@@ -11,12 +11,10 @@
 /* In characters. */
 #define NOTE_MAX 255
 
-/* What `check` read for `proceed`. Strings are borrowed from the request, for the time of the two calls. */
+/* What `check` read for `proceed`. It is in the request's arena, or in its body, which is there for the two calls
+ * alone. */
 union command_args {
-	struct {
-		struct store_send message;
-		struct str mention[STORE_MENTIONS_MAX];
-	} send;
+	struct store_send send;
 	uint64_t message_id;
 	uint64_t conversation_id;
 	struct {

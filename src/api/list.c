@@ -70,12 +70,6 @@ struct str list_cursor_of_id(char out[CURSOR_LEN], uint64_t id)
 	return str_from(out);
 }
 
-static void begin_items(struct json_out *o)
-{
-	json_key(o, "items");
-	json_array(o);
-}
-
 static void end_items(struct json_out *o, struct str next)
 {
 	json_array_end(o);
@@ -90,7 +84,8 @@ struct json_out *list_begin(struct request *r, enum store_status s)
 		return NULL;
 	}
 	struct json_out *o = request_begin(r);
-	begin_items(o);
+	json_key(o, "items");
+	json_array(o);
 	return o;
 }
 
@@ -100,22 +95,8 @@ void list_end(struct request *r, struct str next)
 	request_answer(r, 200);
 }
 
-struct json_out *list_begin_online(struct request *r, enum store_status s, struct online_slots *slots)
-{
-	struct json_out *o = r->live->out;
-	if (s != STORE_OK) {
-		request_fail_store(r, s);
-		return NULL;
-	}
-	json_begin(o, &slots->text);
-	json_object(o);
-	begin_items(o);
-	return o;
-}
-
-void list_end_online(struct request *r, struct online_slots *slots, struct str next)
+void list_end_online(struct request *r, const struct online_slots *slots, struct str next)
 {
 	end_items(r->live->out, next);
-	json_object_end(r->live->out);
 	request_answer_online(r, 200, slots);
 }

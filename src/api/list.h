@@ -26,8 +26,7 @@ struct str list_cursor_of_id(char out[CURSOR_LEN], uint64_t id);
 struct json_out *list_begin(struct request *r, enum store_status s);
 /* Ends the request. `next`: absent on the last page. */
 void list_end(struct request *r, struct str next);
-/* The same for items that say who is online. `slots` are empty before and after. */
-struct json_out *list_begin_online(struct request *r, enum store_status s, struct online_slots *slots);
-void list_end_online(struct request *r, struct online_slots *slots, struct str next);
+/* The same where items say who is online, in these slots of request_slots(). */
+void list_end_online(struct request *r, const struct online_slots *slots, struct str next);
 
 #endif

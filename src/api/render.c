@@ -69,31 +69,28 @@ static void put_bool(struct json_out *o, const char *key, bool v)
 	json_bool(o, v);
 }
 
-void online_slots_fini(struct online_slots *s)
-{
-	buf_fini(&s->text);
-	free(s->slot);
-}
-
 static void slots_put(struct online_slots *s, struct json_out *o, const char *user_id, bool needs_friendship)
 {
 	static const size_t width = sizeof("false") - 1;
 	json_bool(o, false);
 	if (s->count == s->cap) {
+		const struct online_slot *old = s->slot;
 		s->cap = s->cap != 0 ? 2 * s->cap : 8;
-		s->slot = xrealloc(s->slot, s->cap * sizeof(*s->slot));
+		s->slot = arena_alloc(s->arena, s->cap * sizeof(*s->slot));
+		if (old != NULL)
+			memcpy(s->slot, old, s->count * sizeof(*old));
 	}
 	struct online_slot *slot = &s->slot[s->count++];
-	slot->at = s->text.len - width;
+	slot->at = s->text->len - width;
 	slot->needs_friendship = needs_friendship;
 	snprintf(slot->user_id, sizeof(slot->user_id), "%s", user_id);
 }
 
-void online_slots_fill(struct online_slots *s, const bool *online)
+void online_slots_fill(const struct online_slots *s, char *text, const bool *online)
 {
 	for (size_t i = 0; i < s->count; i++)
 		if (online[i])
-			memcpy(s->text.data + s->slot[i].at, "true ", 5);
+			memcpy(text + s->slot[i].at, "true ", 5);
 }
 
 void render_message_members(struct json_out *o, const struct message *m)
@@ -241,9 +238,8 @@ void render_profile(struct json_out *o, const struct profile *p)
 	json_object_end(o);
 }
 
-void render_friend(struct json_out *o, const struct befriended *f, struct online_slots *slots)
+void render_friend_members(struct json_out *o, const struct befriended *f, struct online_slots *slots)
 {
-	json_object(o);
 	json_key(o, "user");
 	render_profile(o, &f->peer);
 	json_key(o, "online");
@@ -254,6 +250,12 @@ void render_friend(struct json_out *o, const struct befriended *f, struct online
 	put_time(o, "last_seen", f->blocks_user ? 0 : f->last_seen_ms);
 	put_bool(o, "blocked", f->blocked);
 	put_time(o, "since", f->since_ms);
+}
+
+void render_friend(struct json_out *o, const struct befriended *f, struct online_slots *slots)
+{
+	json_object(o);
+	render_friend_members(o, f, slots);
 	json_object_end(o);
 }
 

@@ -7,6 +7,7 @@
 #include "core/buf.h"
 #include "core/id.h"
 #include "core/json.h"
+#include "store/arena.h"
 #include "store/group.h"
 #include "store/people.h"
 #include "store/store.h"
@@ -15,11 +16,12 @@ void render_message_members(struct json_out *o, const struct message *m);
 void render_message(struct json_out *o, const struct message *m);
 
 /*
- * A text in which it is not known yet who is online: each place says `false` until
+ * The places in a text where it is not known yet who is online: each says `false` until
  * online_slots_fill turns it into `true ` (as long, and white space is free in JSON).
  */
 struct online_slots {
-	struct buf text;
+	struct arena *arena;	/* in which the slots are */
+	const struct buf *text; /* what is rendered into */
 	struct online_slot {
 		size_t at;
 		bool needs_friendship; /* only friends who do not block the reader are shown online */
@@ -27,18 +29,16 @@ struct online_slots {
 	} * slot;
 	size_t count, cap;
 };
-void online_slots_fini(struct online_slots *s);
-/* online[i] belongs to slot[i]. */
-void online_slots_fill(struct online_slots *s, const bool *online);
+/* In a copy of the text; online[i] belongs to slot[i]. */
+void online_slots_fill(const struct online_slots *s, char *text, const bool *online);
 
-/*
- * slots: their text is what `o` writes into. NULL where it is of no matter who is online, as in a group.
- */
+/* slots: NULL where it is of no matter who is online, as in a group. */
 void render_conversation_members(struct json_out *o, const struct conversation *c, struct online_slots *slots);
 void render_conversation(struct json_out *o, const struct conversation *c, struct online_slots *slots);
 
 void render_profile_members(struct json_out *o, const struct profile *p);
 void render_profile(struct json_out *o, const struct profile *p);
+void render_friend_members(struct json_out *o, const struct befriended *f, struct online_slots *slots);
 void render_friend(struct json_out *o, const struct befriended *f, struct online_slots *slots);
 void render_group_member_members(struct json_out *o, const struct group_member *m);
 void render_invite_members(struct json_out *o, const struct group_invite *i);

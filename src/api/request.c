@@ -22,15 +22,25 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-struct request *request_new_http(struct api *api, struct http_req *http, const struct command *cmd,
-				 const struct token_claims *claims)
+/* Of what a request keeps. Most keep nothing, or little. */
+#define ARENA_FIRST 1024
+
+static struct request *request_new(struct api *api)
 {
 	struct request *r = xcalloc(1, sizeof(*r));
 	r->api = api;
 	r->live = api->live;
+	r->arena.first_size = ARENA_FIRST;
+	r->tokens = 1;
+	return r;
+}
+
+struct request *request_new_http(struct api *api, struct http_req *http, const struct command *cmd,
+				 const struct token_claims *claims)
+{
+	struct request *r = request_new(api);
 	r->http = http;
 	r->cmd = cmd;
-	r->tokens = 1;
 	memcpy(r->user, claims->user_id, sizeof(r->user));
 	r->may_notify = token_has_scope(claims, TOKEN_SCOPE_NOTIFY);
 	return r;
@@ -38,11 +48,8 @@ struct request *request_new_http(struct api *api, struct http_req *http, const s
 
 struct request *request_new_frame(struct api *api, struct session *s)
 {
-	struct request *r = xcalloc(1, sizeof(*r));
-	r->api = api;
-	r->live = api->live;
+	struct request *r = request_new(api);
 	r->session = s;
-	r->tokens = 1;
 	snprintf(r->user, sizeof(r->user), "%s", s->user->id);
 	session_hold(s);
 	return r;
@@ -136,6 +143,9 @@ void request_end(struct request *r, const struct answer *a)
 	tell(r, a);
 	if (r->fanout != 0)
 		group_give_back_fanout(r->live, r->fanout_group, r->fanout);
+	if (r->is_secret)
+		arena_wipe(&r->arena);
+	arena_fini(&r->arena);
 	free(r);
 }
 
@@ -249,22 +259,16 @@ struct online_answer {
 	struct request *r;
 	int http_status;
 	struct online_slots slots;
-	bool *online; /* of each slot */
+	struct str *users; /* that are asked about */
+	bool *online;	   /* of each slot */
+	char *text;
+	size_t text_len;
 };
-
-static void online_answer_free(struct online_answer *a)
-{
-	online_slots_fini(&a->slots);
-	free(a->online);
-	free(a);
-}
 
 static void online_answer_end(struct online_answer *a)
 {
-	online_slots_fill(&a->slots, a->online);
-	const struct str json = {a->slots.text.data, a->slots.text.len};
-	request_end(a->r, &(struct answer){.http_status = a->http_status, .json = json});
-	online_answer_free(a);
+	online_slots_fill(&a->slots, a->text, a->online);
+	request_end(a->r, &(struct answer){.http_status = a->http_status, .json = {a->text, a->text_len}});
 }
 
 /* Online, but perhaps not to be shown so. */
@@ -279,7 +283,6 @@ static void on_shown(enum store_status status, const bool *shown, size_t n, void
 	size_t at = 0;
 	if (status != STORE_OK) {
 		request_fail_store(a->r, status);
-		online_answer_free(a);
 		return;
 	}
 	for (size_t i = 0; i < a->slots.count; i++) {
@@ -295,35 +298,42 @@ static void on_shown(enum store_status status, const bool *shown, size_t n, void
 static void on_online(const bool *online, size_t n, void *arg)
 {
 	struct online_answer *a = arg;
-	struct str *unsure = xcalloc(n, sizeof(*unsure));
 	size_t unsure_count = 0;
 	ASSERT(n == a->slots.count);
-	a->online = xcalloc(n, sizeof(*a->online));
 	for (size_t i = 0; i < n; i++) {
 		a->online[i] = online[i];
 		if (is_unsure(a, i))
-			unsure[unsure_count++] = str_from(a->slots.slot[i].user_id);
+			a->users[unsure_count++] = str_from(a->slots.slot[i].user_id);
 	}
 	if (unsure_count != 0)
-		store_find_shown(a->r->live->store, request_user(a->r), unsure, unsure_count, on_shown, a);
+		store_find_shown(a->r->live->store, request_user(a->r), a->users, unsure_count, on_shown, a);
 	else
 		online_answer_end(a);
-	free(unsure);
 }
 
-void request_answer_online(struct request *r, int http_status, struct online_slots *slots)
+struct online_slots request_slots(struct request *r)
 {
-	struct online_answer *a = xcalloc(1, sizeof(*a));
+	return (struct online_slots){.arena = &r->arena, .text = &r->live->text};
+}
+
+void request_answer_online(struct request *r, int http_status, const struct online_slots *slots)
+{
+	if (slots->count == 0) {
+		request_answer(r, http_status);
+		return;
+	}
+	json_object_end(r->live->out);
+	struct online_answer *a = arena_alloc(&r->arena, sizeof(*a));
 	a->r = r;
 	a->http_status = http_status;
 	a->slots = *slots;
-	memset(slots, 0, sizeof(*slots));
-
-	struct str *users = xcalloc(a->slots.count, sizeof(*users));
-	for (size_t i = 0; i < a->slots.count; i++)
-		users[i] = str_from(a->slots.slot[i].user_id);
-	online_find(r->live, users, a->slots.count, on_online, a);
-	free(users);
+	a->users = arena_alloc(&r->arena, slots->count * sizeof(*a->users));
+	a->online = arena_alloc(&r->arena, slots->count * sizeof(*a->online));
+	a->text_len = slots->text->len;
+	a->text = memcpy(arena_alloc(&r->arena, a->text_len), slots->text->data, a->text_len);
+	for (size_t i = 0; i < slots->count; i++)
+		a->users[i] = str_from(slots->slot[i].user_id);
+	online_find(r->live, a->users, slots->count, on_online, a);
 }
 
 /* ---- arguments ---- */
@@ -359,13 +369,6 @@ bool request_needs_text(struct request *r, const char *name, struct str *out_r)
 
 bool request_name(struct request *r, const char *name, size_t chars_max, enum text_kind kind, struct str *out_r)
 {
-	buf_clear(&r->live->scratch);
-	return request_name_in(r, name, chars_max, kind, buf_reserve(&r->live->scratch, 4 * chars_max), out_r);
-}
-
-bool request_name_in(struct request *r, const char *name, size_t chars_max, enum text_kind kind, char *space,
-		     struct str *out_r)
-{
 	if (!request_text(r, name, out_r))
 		return false;
 	if (out_r->s == NULL)
@@ -380,6 +383,7 @@ bool request_name_in(struct request *r, const char *name, size_t chars_max, enum
 			     "%s: must not contain control characters, line separators or noncharacters", name);
 		return false;
 	}
+	char *space = arena_alloc(&r->arena, out_r->len);
 	*out_r = (struct str){space, utf8_name(*out_r, space)};
 	if (out_r->len != 0)
 		return true;
@@ -428,7 +432,8 @@ bool request_user_id(struct request *r, const char *name, struct str *out_r)
 	return true;
 }
 
-bool request_user_ids(struct request *r, const char *name, size_t min, size_t max, struct str *space, size_t *count_r)
+bool request_user_ids(struct request *r, const char *name, size_t min, size_t max, const struct str **users_r,
+		      size_t *count_r)
 {
 	const struct json *list = json_get(r->body, name);
 	if (list == NULL || list->type != JSON_ARRAY || list->count < min || list->count > max) {
@@ -436,14 +441,16 @@ bool request_user_ids(struct request *r, const char *name, size_t min, size_t ma
 			     max);
 		return false;
 	}
+	struct str *users = arena_alloc(&r->arena, list->count * sizeof(*users));
 	size_t n = 0;
 	for (const struct json *v = list->child; v != NULL; v = v->next) {
 		if (v->type != JSON_STRING || !id_user_valid(v->text)) {
 			request_fail(r, PROBLEM_INVALID_ARGUMENT, "%s[%zu]: must be " USER_ID_RULE, name, n);
 			return false;
 		}
-		space[n++] = v->text;
+		users[n++] = v->text;
 	}
+	*users_r = users;
 	*count_r = n;
 	return true;
 }

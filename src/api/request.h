@@ -14,9 +14,10 @@
 #include "core/base.h"
 #include "api/api.h"
 #include "api/problem.h"
+#include "api/render.h"
+#include "store/arena.h"
 
 struct command;
-struct online_slots;
 
 #define REF_MAX 64
 
@@ -24,6 +25,8 @@ struct request {
 	struct api *api;
 	struct live *live;
 	const struct command *cmd; /* NULL while it is not known */
+	struct arena arena;	   /* what is kept for the request, up to its end */
+	bool is_secret;		   /* that is overwritten then: a password is in it */
 	char user[USER_ID_MAX + 1];
 	struct http_req *http;	 /* either this */
 	struct session *session; /* or this, which lives at least as long as the request; neither: detached */
@@ -95,11 +98,10 @@ void request_answer_message(struct request *r, int http_status, const struct mes
 /* The answer is how many are unread; a store_count_fn, whose arg is the request. */
 void request_answer_count(enum store_status status, uint64_t count, void *arg);
 
-/*
- * The answer to a REST request whose JSON says in some places who is online: looks that up, then sends it. Takes
- * what the slots hold, and leaves them empty.
- */
-void request_answer_online(struct request *r, int http_status, struct online_slots *slots);
+/* For the answer to a REST request whose JSON says in some places who is online: rendered with these slots, */
+struct online_slots request_slots(struct request *r);
+/* it ends with this, which looks that up before. */
+void request_answer_online(struct request *r, int http_status, const struct online_slots *slots);
 
 /*
  * Reading arguments. Each returns false after having failed the request with a
@@ -113,21 +115,20 @@ bool request_text(struct request *r, const char *name, struct str *out_r);
 bool request_needs_text(struct request *r, const char *name, struct str *out_r);
 /*
  * A text of 1 to chars_max characters that is shown as a name or beside one, if it is there; no control characters, in
- * TEXT_LINES but line feeds and tabs. What is given back is cleaned by utf8_name, and shows something; kept in
- * api->live->scratch.
+ * TEXT_LINES but line feeds and tabs. What is given back is cleaned by utf8_name, and shows something; it
+ * is in the request's arena.
  */
 enum text_kind { TEXT_LINE, TEXT_LINES };
 bool request_name(struct request *r, const char *name, size_t chars_max, enum text_kind kind, struct str *out_r);
-/* The same, kept in `space`, which has room for chars_max characters of four bytes. */
-bool request_name_in(struct request *r, const char *name, size_t chars_max, enum text_kind kind, char *space,
-		     struct str *out_r);
 /* An http or https URL of up to WEB_URL_MAX bytes, if it is there. */
 #define WEB_URL_MAX 2048
 bool request_web_url(struct request *r, const char *name, struct str *out_r);
 /* A user id that has to be there. */
 bool request_user_id(struct request *r, const char *name, struct str *out_r);
-/* The items of an array of user ids that has to be there, of min to max of them; space[] has room for max. */
-bool request_user_ids(struct request *r, const char *name, size_t min, size_t max, struct str *space, size_t *count_r);
+/* The items of an array of user ids that has to be there, of min to max of them; the array is in the request's arena.
+ */
+bool request_user_ids(struct request *r, const char *name, size_t min, size_t max, const struct str **users_r,
+		      size_t *count_r);
 /* A string like client_msg_id, if it is there. */
 bool request_client_id(struct request *r, const char *name, struct str *out_r);
 /* A query parameter (REST) that is a number from min to max; fallback if it is not given. */

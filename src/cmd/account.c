@@ -13,60 +13,38 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* One who registers or logs in, from the arguments to the answer. */
+/* One who registers or logs in, from the arguments to the answer; in the request's arena. */
 struct account_call {
 	struct work_job job;
 	struct request *r;
 	bool registers;
-	bool matches; /* login: the password is right */
-	char *hash;   /* register: made of the password; login: what the account has, NULL: none */
-	char *nickname;
-	char user_id[USER_ID_MAX + 1];
-	char password[PASSWORD_MAX + 1];
+	bool matches;	   /* login: the password is right */
+	char *made;	   /* register: the hash of the password, from the thread; NULL: there is none */
+	struct str stored; /* login: the hash that the account has; absent: none */
+	struct str user_id, password, nickname;
 };
 
-static void call_free(struct account_call *c)
+static void answer_with_token(struct request *r, const struct profile *user, int http_status)
 {
-	explicit_bzero(c->password, sizeof(c->password));
-	free(c->hash);
-	free(c->nickname);
-	free(c);
-}
-
-static void call_fail(struct account_call *c, enum problem p, const char *detail)
-{
-	request_fail(c->r, p, "%s", detail);
-	call_free(c);
-}
-
-static void call_fail_store(struct account_call *c, enum store_status status)
-{
-	request_fail_store(c->r, status);
-	call_free(c);
-}
-
-static void answer_with_token(struct account_call *c, const struct profile *user, int http_status)
-{
-	struct live *live = c->r->live;
+	struct live *live = r->live;
 	const char *reason;
 	int64_t expires_ms;
 	char *token =
-		token_issue(c->r->api->keys, c->user_id, NULL, live->conf->jwt.lifetime_secs, &expires_ms, &reason);
+		token_issue(r->api->keys, user->user_id, NULL, live->conf->jwt.lifetime_secs, &expires_ms, &reason);
 	if (token == NULL) {
-		call_fail(c, PROBLEM_UNAVAILABLE, reason);
+		request_fail(r, PROBLEM_UNAVAILABLE, "%s", reason);
 		return;
 	}
-	struct json_out *o = request_begin(c->r);
+	struct json_out *o = request_begin(r);
 	json_key(o, "user");
 	render_profile(o, user);
 	json_key(o, "token");
 	json_cstr(o, token);
 	json_key(o, "expires_at");
 	json_time(o, expires_ms);
-	request_answer(c->r, http_status);
+	request_answer(r, http_status);
 	explicit_bzero(token, strlen(token));
 	free(token);
-	call_free(c);
 }
 
 /* ---- beside the loop ---- */
@@ -75,76 +53,76 @@ static void run(struct work_job *j)
 {
 	struct account_call *c = container_of(j, struct account_call, job);
 	if (c->registers)
-		c->hash = password_hash(c->password);
+		c->made = password_hash(c->password.s);
 	else
-		c->matches = password_matches(c->password, c->hash);
+		c->matches = password_matches(c->password.s, c->stored.s);
 }
 
 static void on_added(const struct store_user *u, void *arg)
 {
-	struct account_call *c = arg;
 	if (u->status == STORE_OK)
-		answer_with_token(c, u->profile, 201);
+		answer_with_token(arg, u->profile, 201);
 	else if (u->status == STORE_TAKEN)
-		call_fail(c, PROBLEM_CONFLICT, "user_id: is taken");
+		request_fail(arg, PROBLEM_CONFLICT, "user_id: is taken");
 	else
-		call_fail_store(c, u->status);
+		request_fail_store(arg, u->status);
 }
 
 static void on_profile(const struct store_user *u, void *arg)
 {
-	struct account_call *c = arg;
 	if (u->status == STORE_OK)
-		answer_with_token(c, u->profile, 200);
+		answer_with_token(arg, u->profile, 200);
 	else
-		call_fail_store(c, u->status == STORE_NOT_FOUND ? STORE_UNAVAILABLE : u->status);
+		request_fail_store(arg, u->status == STORE_NOT_FOUND ? STORE_UNAVAILABLE : u->status);
 }
 
 static void login_fail(struct account_call *c)
 {
-	admission_failed(c->r->live, c->r->http->peer, c->user_id);
-	call_fail(c, PROBLEM_CREDENTIALS_INVALID, "no such user, or another password");
+	admission_failed(c->r->live, c->r->http->peer, c->user_id.s);
+	request_fail(c->r, PROBLEM_CREDENTIALS_INVALID, "no such user, or another password");
 }
 
 static void done(struct work_job *j, bool ran)
 {
 	struct account_call *c = container_of(j, struct account_call, job);
 	struct store *store = c->r->live->store;
+	char *made = c->made;
 	const struct store_new_user added = {
-		.user = str_from(c->user_id),
-		.nickname = str_from(c->nickname),
-		.password_hash = str_from(c->hash),
+		.user = c->user_id,
+		.nickname = c->nickname,
+		.password_hash = str_from(made),
 		.must_be_new = true,
 	};
 	stat_add(STAT_PASSWORDS, ran);
-	if (!ran || (c->registers && c->hash == NULL))
-		call_fail(c, PROBLEM_UNAVAILABLE, "the password could not be hashed");
+	if (!ran || (c->registers && made == NULL))
+		request_fail(c->r, PROBLEM_UNAVAILABLE, "the password could not be hashed");
 	else if (c->registers)
-		store_add_user(store, &added, on_added, c);
+		store_add_user(store, &added, on_added, c->r);
 	else if (c->matches)
-		store_find_user(store, str_from(c->user_id), on_profile, c);
+		store_find_user(store, c->user_id, on_profile, c->r);
 	else
 		login_fail(c);
+	free(made);
 }
 
 static void submit(struct account_call *c)
 {
 	if (!work_submit(c->r->api->work, &c->job))
-		call_fail(c, PROBLEM_OVERLOADED, "too many passwords wait to be hashed");
+		request_fail(c->r, PROBLEM_OVERLOADED, "too many passwords wait to be hashed");
 }
 
 /* ---- before ---- */
 
 static struct account_call *call_new(struct request *r, const union command_args *a, bool registers)
 {
-	struct account_call *c = xcalloc(1, sizeof(*c));
+	struct account_call *c = arena_alloc(&r->arena, sizeof(*c));
 	c->job = (struct work_job){.run = run, .done = done};
 	c->r = r;
 	c->registers = registers;
-	memcpy(c->user_id, a->account.user_id.s, a->account.user_id.len);
-	memcpy(c->password, a->account.password.s, a->account.password.len);
-	if (a->account.nickname.s != NULL)
-		c->nickname = xstrndup(a->account.nickname.s, a->account.nickname.len);
+	c->user_id = arena_str(&r->arena, a->account.user_id);
+	c->password = arena_str(&r->arena, a->account.password);
+	c->nickname = arena_str(&r->arena, a->account.nickname);
+	r->is_secret = true;
 	return c;
 }
 
@@ -194,13 +172,12 @@ bool login_check(struct request *r, union command_args *a)
 static void on_found(const struct store_user *u, void *arg)
 {
 	struct account_call *c = arg;
-	if (u->status != STORE_OK && u->status != STORE_NOT_FOUND) {
-		call_fail_store(c, u->status);
-		return;
+	if (u->status == STORE_OK || u->status == STORE_NOT_FOUND) {
+		c->stored = arena_str(&c->r->arena, u->password_hash);
+		submit(c);
+	} else {
+		request_fail_store(c->r, u->status);
 	}
-	if (u->password_hash.s != NULL)
-		c->hash = xstrndup(u->password_hash.s, u->password_hash.len);
-	submit(c);
 }
 
 void login_proceed(struct request *r, const union command_args *a)
@@ -208,9 +185,9 @@ void login_proceed(struct request *r, const union command_args *a)
 	struct account_call *c = call_new(r, a, false);
 	char address[ADDR_TEXT_MAX];
 	addr_format_network(r->http->peer, address);
-	r->retry_ms = admission_login(r->live, r->http->peer, c->user_id);
+	r->retry_ms = admission_login(r->live, r->http->peer, c->user_id.s);
 	if (r->retry_ms == 0)
-		store_look_up_user(r->live->store, str_from(address), str_from(c->user_id), on_found, c);
+		store_look_up_user(r->live->store, str_from(address), c->user_id, on_found, c);
 	else
-		call_fail(c, PROBLEM_RATE_LIMITED, "too many wrong passwords for this user");
+		request_fail(r, PROBLEM_RATE_LIMITED, "too many wrong passwords for this user");
 }

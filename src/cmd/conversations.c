@@ -19,8 +19,8 @@ bool conversations_check(struct request *r, union command_args *a)
 static void on_conversations(const struct store_conversations *list, void *arg)
 {
 	struct request *r = arg;
-	struct online_slots slots = {0};
-	struct json_out *o = list_begin_online(r, list->status, &slots);
+	struct online_slots slots = request_slots(r);
+	struct json_out *o = list_begin(r, list->status);
 	char cursor[CURSOR_LEN];
 	if (o == NULL)
 		return;
@@ -67,14 +67,12 @@ bool create_check(struct request *r, union command_args *a)
 static void on_created(const struct store_created *c, void *arg)
 {
 	struct request *r = arg;
-	struct json_out *o = r->live->out;
 	if (c->status != STORE_OK) {
 		request_fail_store(r, c->status);
 		return;
 	}
-	struct online_slots slots = {0};
-	json_begin(o, &slots.text);
-	render_conversation(o, c->conversation, &slots);
+	struct online_slots slots = request_slots(r);
+	render_conversation_members(request_begin(r), c->conversation, &slots);
 	request_answer_online(r, c->created ? 201 : 200, &slots);
 }
 

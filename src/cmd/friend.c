@@ -59,10 +59,8 @@ static void tell_other(struct request *r, enum friend_step step, const struct st
 
 static void end_friend(struct request *r, int http_status, const struct befriended *f)
 {
-	struct online_slots slots = {0};
-	struct json_out *o = r->live->out;
-	json_begin(o, &slots.text);
-	render_friend(o, f, &slots);
+	struct online_slots slots = request_slots(r);
+	render_friend_members(request_begin(r), f, &slots);
 	request_answer_online(r, http_status, &slots);
 }
 
@@ -204,8 +202,8 @@ bool friends_check(struct request *r, union command_args *a)
 static void on_friends(const struct store_befriended *list, void *arg)
 {
 	struct request *r = arg;
-	struct online_slots slots = {0};
-	struct json_out *o = list_begin_online(r, list->status, &slots);
+	struct online_slots slots = request_slots(r);
+	struct json_out *o = list_begin(r, list->status);
 	if (o == NULL)
 		return;
 	for (size_t i = 0; i < list->count; i++)

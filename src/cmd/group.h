@@ -33,6 +33,6 @@ bool group_path_check(struct request *r);
 void group_op_begin(struct request *r, struct store_group_op *op);
 
 /* Ends the request with the conversation as this user sees it. */
-void group_end_conversation(struct request *r, int http_status, uint64_t conversation_id);
+void group_end_conversation(struct request *r, uint64_t conversation_id);
 
 #endif

@@ -196,56 +196,57 @@ static void put_left_out(struct json_out *o, const struct store_group_done *d)
 	json_array_end(o);
 }
 
-/* A conversation that is still to be read. */
-struct group_answer {
-	struct request *r;
-	int http_status;
-	struct buf left_out; /* its JSON; empty: there is no such member */
-};
-
-static struct group_answer *answer_new(struct request *r, int http_status)
+static void end_conversation(struct request *r, int http_status, const struct conversation *c, struct str left_out)
 {
-	struct group_answer *a = xcalloc(1, sizeof(*a));
-	a->r = r;
-	a->http_status = http_status;
-	return a;
+	struct json_out *o = request_begin(r);
+	render_conversation_members(o, c, NULL);
+	if (left_out.s != NULL) {
+		json_key(o, "left_out");
+		json_raw(o, left_out);
+	}
+	request_answer(r, http_status);
 }
 
 static void on_conversation(enum store_status status, const struct conversation *c, void *arg)
 {
-	struct group_answer *a = arg;
-	struct request *r = a->r;
-	if (status != STORE_OK) {
-		request_fail_store(r, status);
-	} else {
-		struct json_out *o = request_begin(r);
-		render_conversation_members(o, c, NULL);
-		if (a->left_out.len != 0) {
-			json_key(o, "left_out");
-			json_raw(o, (struct str){a->left_out.data, a->left_out.len});
-		}
-		request_answer(r, a->http_status);
-	}
-	buf_fini(&a->left_out);
-	free(a);
+	if (status == STORE_OK)
+		end_conversation(arg, 200, c, STR_NULL);
+	else
+		request_fail_store(arg, status);
 }
 
-static void answer_read(struct group_answer *a, uint64_t conversation_id)
+void group_end_conversation(struct request *r, uint64_t conversation_id)
 {
-	store_find_conversation(a->r->live->store, request_user(a->r), conversation_id, on_conversation, a);
+	store_find_conversation(r->live->store, request_user(r), conversation_id, on_conversation, r);
 }
 
-void group_end_conversation(struct request *r, int http_status, uint64_t conversation_id)
+/* A group that was made, and is still to be read. */
+struct created_group {
+	struct request *r;
+	int http_status;
+	struct str left_out; /* its JSON */
+};
+
+static void on_created_conversation(enum store_status status, const struct conversation *c, void *arg)
 {
-	answer_read(answer_new(r, http_status), conversation_id);
+	struct created_group *g = arg;
+	if (status == STORE_OK)
+		end_conversation(g->r, g->http_status, c, g->left_out);
+	else
+		request_fail_store(g->r, status);
 }
 
 static void end_created(struct request *r, const struct store_group_done *d)
 {
-	struct group_answer *a = answer_new(r, d->created ? 201 : 200);
-	json_begin(r->live->out, &a->left_out);
+	struct created_group *g = arena_alloc(&r->arena, sizeof(*g));
+	struct buf *text = &r->live->text;
+	buf_clear(text);
+	json_begin(r->live->out, text);
 	put_left_out(r->live->out, d);
-	answer_read(a, d->conversation_id);
+	g->r = r;
+	g->http_status = d->created ? 201 : 200;
+	g->left_out = arena_str(&r->arena, (struct str){text->data, text->len});
+	store_find_conversation(r->live->store, request_user(r), d->conversation_id, on_created_conversation, g);
 }
 
 static void end_added(struct request *r, const struct store_group_done *d)
@@ -291,13 +292,13 @@ static void answer(struct request *r, const struct store_group_done *d)
 		return;
 	case GROUP_CHANGE:
 	case GROUP_PASS_ON:
-		group_end_conversation(r, 200, d->conversation_id);
+		group_end_conversation(r, d->conversation_id);
 		return;
 	case GROUP_JOIN:
 		if (d->requested)
 			end_requested(r);
 		else
-			group_end_conversation(r, 200, d->conversation_id);
+			group_end_conversation(r, d->conversation_id);
 		return;
 	case GROUP_ADD:
 		end_added(r, d);

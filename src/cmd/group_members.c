@@ -30,12 +30,8 @@ static bool fail(struct request *r, const char *detail)
 bool group_add_check(struct request *r, union command_args *a)
 {
 	struct store_group_op *op = &a->group;
-	struct buf *space = &r->live->scratch;
-	buf_clear(space);
-	struct str *users = (struct str *)(void *)buf_reserve(space, GROUP_ADD_MAX * sizeof(*users));
-	op->users = users;
 	group_op_begin(r, op);
-	return request_user_ids(r, "user_ids", 1, GROUP_ADD_MAX, users, &op->user_count);
+	return request_user_ids(r, "user_ids", 1, GROUP_ADD_MAX, &op->users, &op->user_count);
 }
 
 bool group_remove_check(struct request *r, union command_args *a)

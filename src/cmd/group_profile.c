@@ -88,48 +88,33 @@ static bool read_settings(struct request *r, struct store_group_op *op)
 
 /* ---- the profile ---- */
 
-/* Where its texts are kept; one piece, so that none of it moves. */
-struct profile_space {
-	struct str users[GROUP_CREATE_MAX];
-	char name[4 * GROUP_NAME_MAX];
-	char about[4 * GROUP_ABOUT_MAX];
-};
-
-static struct profile_space *take_space(struct request *r)
-{
-	buf_clear(&r->live->scratch);
-	return (struct profile_space *)(void *)buf_reserve(&r->live->scratch, sizeof(struct profile_space));
-}
-
-static bool read_profile(struct request *r, struct store_group_op *op, struct profile_space *space)
+static bool read_profile(struct request *r, struct store_group_op *op)
 {
 	const struct json *about = json_get(r->body, "about");
 	op->sets_name = json_get(r->body, "name") != NULL;
 	op->sets_avatar_url = json_get(r->body, "avatar_url") != NULL;
 	op->sets_about = about != NULL;
-	if (!request_name_in(r, "name", GROUP_NAME_MAX, TEXT_LINE, space->name, &op->name) ||
+	if (!request_name(r, "name", GROUP_NAME_MAX, TEXT_LINE, &op->name) ||
 	    !request_web_url(r, "avatar_url", &op->avatar_url))
 		return false;
 	if (about != NULL && about->type == JSON_STRING && about->text.len == 0)
 		return true;
-	return request_name_in(r, "about", GROUP_ABOUT_MAX, TEXT_LINES, space->about, &op->about);
+	return request_name(r, "about", GROUP_ABOUT_MAX, TEXT_LINES, &op->about);
 }
 
 bool group_create_check(struct request *r, union command_args *a)
 {
 	struct store_group_op *op = &a->group;
-	struct profile_space *space = take_space(r);
 	const struct json *users = json_get(r->body, "user_ids");
 	op->step = GROUP_CREATE;
 	op->user = request_user(r);
-	if (!read_profile(r, op, space))
+	if (!read_profile(r, op))
 		return false;
 	if (op->name.s == NULL)
 		return fail(r, "name: is missing");
 	if (users != NULL && users->type != JSON_NULL &&
-	    !request_user_ids(r, "user_ids", 0, GROUP_CREATE_MAX, space->users, &op->user_count))
+	    !request_user_ids(r, "user_ids", 0, GROUP_CREATE_MAX, &op->users, &op->user_count))
 		return false;
-	op->users = space->users;
 	return read_settings(r, op) && request_client_id(r, "client_group_id", &op->client_group_id);
 }
 
@@ -137,7 +122,7 @@ bool group_change_check(struct request *r, union command_args *a)
 {
 	struct store_group_op *op = &a->group;
 	group_op_begin(r, op);
-	if (!read_profile(r, op, take_space(r)))
+	if (!read_profile(r, op))
 		return false;
 	if (op->sets_name && op->name.s == NULL)
 		return fail(r, "name: a group needs one");
@@ -153,5 +138,5 @@ bool group_check(struct request *r, union command_args *a)
 void group_proceed(struct request *r, const union command_args *a)
 {
 	(void)a;
-	group_end_conversation(r, 200, r->path_id);
+	group_end_conversation(r, r->path_id);
 }

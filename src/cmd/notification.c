@@ -50,7 +50,7 @@ static bool check_ref(struct request *r, struct str *ref)
 	json_minify(v->raw, &r->live->scratch);
 	if (r->live->scratch.len > REF_JSON_MAX)
 		return fail(r, "ref: is over 4096 bytes");
-	*ref = (struct str){r->live->scratch.data, r->live->scratch.len};
+	*ref = arena_str(&r->arena, (struct str){r->live->scratch.data, r->live->scratch.len});
 	return true;
 }
 

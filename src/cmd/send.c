@@ -53,21 +53,20 @@ static bool check_content(struct request *r, struct store_send *s)
 }
 
 /* The value without insignificant white space, and its file names without what turns their direction. */
-static void put_extra(struct live *live, const struct json *extra, struct buf *out)
+static void put_extra(struct request *r, const struct json *extra, struct buf *out)
 {
 	const char *at = extra->raw.s, *end = extra->raw.s + extra->raw.len;
 	for (const struct json *v = extra->child; v != NULL; v = v->next) {
 		if (v->type != JSON_STRING || !str_is(v->key, "file_name"))
 			continue;
-		char *name = xmalloc(v->text.len + 1);
+		char *name = arena_alloc(&r->arena, v->text.len);
 		size_t len = utf8_undirected(v->text, name);
 		if (len != v->text.len) {
 			json_minify((struct str){at, (size_t)(v->raw.s - at)}, out);
-			json_begin(live->out, out);
-			json_str(live->out, (struct str){name, len});
+			json_begin(r->live->out, out);
+			json_str(r->live->out, (struct str){name, len});
 			at = v->raw.s + v->raw.len;
 		}
-		free(name);
 	}
 	json_minify((struct str){at, (size_t)(end - at)}, out);
 }
@@ -82,10 +81,10 @@ static bool check_extra(struct request *r, struct store_send *s)
 	if (v->has_nul)
 		return fail(r, "extra: must not contain U+0000");
 	buf_clear(&r->live->scratch);
-	put_extra(r->live, v, &r->live->scratch);
+	put_extra(r, v, &r->live->scratch);
 	if (r->live->scratch.len > EXTRA_MAX)
 		return fail(r, "extra: is over 4096 bytes");
-	s->extra = (struct str){r->live->scratch.data, r->live->scratch.len};
+	s->extra = arena_str(&r->arena, (struct str){r->live->scratch.data, r->live->scratch.len});
 	return true;
 }
 
@@ -107,10 +106,10 @@ static bool check_recipient(struct request *r, struct store_send *s)
 	return !str_equal(s->to, s->from) || fail(r, "to_user_id: one cannot send to oneself");
 }
 
-static bool check_mentions(struct request *r, struct store_send *s, struct str *space)
+static bool check_mentions(struct request *r, struct store_send *s)
 {
 	const struct json *list = json_get(r->body, "mentions");
-	if (list == NULL || list->type == JSON_NULL)
+	if (list == NULL || list->type == JSON_NULL || (list->type == JSON_ARRAY && list->count == 0))
 		return true;
 	if (list->type == JSON_STRING && str_is(list->text, "*")) {
 		s->mentions_all = true;
@@ -121,12 +120,14 @@ static bool check_mentions(struct request *r, struct store_send *s, struct str *
 			     STORE_MENTIONS_MAX);
 		return false;
 	}
+	struct str *mention = arena_alloc(&r->arena, list->count * sizeof(*mention));
 	size_t at = 0;
+	s->mention = mention;
 	for (const struct json *v = list->child; v != NULL; v = v->next, at++) {
 		if (v->type == JSON_STRING && str_is(v->text, "*")) {
 			s->mentions_all = true;
 		} else if (v->type == JSON_STRING && id_user_valid(v->text)) {
-			space[s->mention_count++] = v->text;
+			mention[s->mention_count++] = v->text;
 		} else {
 			request_fail(r, PROBLEM_INVALID_ARGUMENT, "mentions[%zu]: must be * or " USER_ID_RULE, at);
 			return false;
@@ -135,13 +136,12 @@ static bool check_mentions(struct request *r, struct store_send *s, struct str *
 	/* Who is named beside everyone is named twice. */
 	if (s->mentions_all)
 		s->mention_count = 0;
-	s->mention = space;
 	return true;
 }
 
 bool send_check(struct request *r, union command_args *a)
 {
-	struct store_send *s = &a->send.message;
+	struct store_send *s = &a->send;
 	struct str type, reply;
 
 	s->from = request_user(r);
@@ -155,7 +155,7 @@ bool send_check(struct request *r, union command_args *a)
 		return false;
 	if (reply.s != NULL && (id_parse_u64(reply, &s->reply_to) != 0 || s->reply_to == 0))
 		return fail(r, "reply_to: must be a message's id, a string of decimal digits");
-	return check_mentions(r, s, a->send.mention);
+	return check_mentions(r, s);
 }
 
 /* ---- who may not send to a group ---- */
@@ -270,39 +270,24 @@ static void on_found_past_fanout(const struct store_sent *result, void *arg)
 struct addressed {
 	struct request *r;
 	bool past_rate;
-	struct store_send message; /* what it points to is in mention and text */
-	struct str mention[STORE_MENTIONS_MAX];
-	char text[];
+	struct store_send message;
 };
 
-static void move_text(struct str *s, char **at)
-{
-	if (s->s == NULL)
-		return;
-	memcpy(*at, s->s, s->len);
-	s->s = *at;
-	*at += s->len;
-}
-
+/* The message is kept: its texts are in the frame or body. */
 static struct addressed *addressed_new(struct request *r, const struct store_send *p, bool past_rate)
 {
-	size_t len = p->content.len + p->media_url.len + p->extra.len + p->client_msg_id.len;
-	for (size_t i = 0; i < p->mention_count; i++)
-		len += p->mention[i].len;
-	struct addressed *d = xmalloc(sizeof(*d) + len);
-	char *at = d->text;
+	struct arena *arena = &r->arena;
+	struct addressed *d = arena_alloc(arena, sizeof(*d));
+	struct str *mention = arena_alloc(arena, p->mention_count * sizeof(*mention));
 	d->r = r;
 	d->past_rate = past_rate;
 	d->message = *p;
-	move_text(&d->message.content, &at);
-	move_text(&d->message.media_url, &at);
-	move_text(&d->message.extra, &at);
-	move_text(&d->message.client_msg_id, &at);
-	for (size_t i = 0; i < p->mention_count; i++) {
-		d->mention[i] = p->mention[i];
-		move_text(&d->mention[i], &at);
-	}
-	d->message.mention = d->mention;
+	d->message.content = arena_str(arena, p->content);
+	d->message.media_url = arena_str(arena, p->media_url);
+	d->message.client_msg_id = arena_str(arena, p->client_msg_id);
+	for (size_t i = 0; i < p->mention_count; i++)
+		mention[i] = arena_str(arena, p->mention[i]);
+	d->message.mention = mention;
 	return d;
 }
 
@@ -345,7 +330,6 @@ static void on_membership(enum store_status status, uint64_t count, void *arg)
 		send_to_group(d->r, &d->message, count != 0 ? GROUP_MEMBER_HERE : GROUP_STRANGER);
 	else
 		request_fail_store(d->r, status);
-	free(d);
 }
 
 /* The recipient is a user or a group. */
@@ -375,13 +359,12 @@ static void on_peer(const struct store_peer *peer, void *arg)
 	} else {
 		request_fail_store(r, peer->status);
 	}
-	free(d);
 }
 
 void send_proceed(struct request *r, const union command_args *a)
 {
 	const struct conf *conf = r->live->conf;
-	const struct store_send *p = &a->send.message;
+	const struct store_send *p = &a->send;
 	stat_add(r->http != NULL ? STAT_SENDS_HTTP : STAT_SENDS_WEBSOCKET, 1);
 	r->retry_ms = bucket_take(r->live->hub, 's', r->user, conf->limits.sends_per_second, conf->limits.burst,
 				  clock_mono_ms());

@@ -18,11 +18,9 @@ static bool read_number(struct request *r, const struct json *item, const char *
 	return true;
 }
 
-/* Into live->scratch, which then holds an array of struct store_sync_have. */
 static bool read_listed(struct request *r, struct store_sync_request *s)
 {
 	const struct json *list = json_get(r->body, "conversations");
-	buf_clear(&r->live->scratch);
 	if (list == NULL || list->type == JSON_NULL)
 		return true;
 	if (list->type != JSON_ARRAY || list->count > STORE_SYNC_LISTED_MAX) {
@@ -30,20 +28,19 @@ static bool read_listed(struct request *r, struct store_sync_request *s)
 			     STORE_SYNC_LISTED_MAX);
 		return false;
 	}
-	for (const struct json *item = list->child; item != NULL; item = item->next) {
-		struct store_sync_have have;
+	struct store_sync_have *have = arena_alloc(&r->arena, list->count * sizeof(*have));
+	s->have = have;
+	s->have_count = list->count;
+	for (const struct json *item = list->child; item != NULL; item = item->next, have++) {
 		const struct json *id = json_get(item, "id");
-		if (id == NULL || id->type != JSON_STRING || id_parse_u64(id->text, &have.id) != 0) {
+		if (id == NULL || id->type != JSON_STRING || id_parse_u64(id->text, &have->id) != 0) {
 			request_fail(r, PROBLEM_INVALID_ARGUMENT,
 				     "conversations[].id: must be an id, a string of decimal digits");
 			return false;
 		}
-		if (!read_number(r, item, "seq", &have.seq) || !read_number(r, item, "change_seq", &have.change_seq))
+		if (!read_number(r, item, "seq", &have->seq) || !read_number(r, item, "change_seq", &have->change_seq))
 			return false;
-		buf_append(&r->live->scratch, &have, sizeof(have));
 	}
-	s->have = (const struct store_sync_have *)(const void *)r->live->scratch.data;
-	s->have_count = list->count;
 	return true;
 }
 
@@ -101,15 +98,13 @@ static void put_item(struct json_out *o, const struct store_sync_item *item, str
 static void on_synced(const struct store_synced *synced, void *arg)
 {
 	struct request *r = arg;
-	struct json_out *o = r->live->out;
 	if (synced->status != STORE_OK) {
 		request_fail_store(r, synced->status);
 		return;
 	}
-	struct online_slots slots = {0};
+	struct online_slots slots = request_slots(r);
+	struct json_out *o = request_begin(r);
 	char cursor[CURSOR_LEN];
-	json_begin(o, &slots.text);
-	json_object(o);
 	json_key(o, "conversations");
 	json_array(o);
 	for (size_t i = 0; i < synced->count; i++)
@@ -124,7 +119,6 @@ static void on_synced(const struct store_synced *synced, void *arg)
 	json_str(o, list_cursor(cursor, synced->cursor));
 	json_key(o, "more");
 	json_bool(o, synced->more);
-	json_object_end(o);
 	request_answer_online(r, 200, &slots);
 }
 

@@ -12,48 +12,31 @@
 struct watch_request {
 	STAILQ_ENTRY(watch_request) entry;
 	struct request *r;
-	struct store_friend *friend; /* as the store has answered; NULL: not yet */
+	struct store_friend *friend; /* as the store has answered */
 	uint32_t friendship_changes; /* as they were when the store was asked */
 	size_t count;
-	struct str user_id[]; /* their text lies behind */
+	const struct str *user_id;
 };
 
 bool watch_check(struct request *r, union command_args *a)
 {
 	const struct json *ids = json_get(r->body, "user_ids");
-	struct buf *b = &r->live->scratch;
-	buf_clear(b);
 	if (ids == NULL || ids->type != JSON_ARRAY || ids->count > WATCH_MAX) {
 		request_fail(r, PROBLEM_INVALID_ARGUMENT, "user_ids: must be an array of up to %d user ids", WATCH_MAX);
 		return false;
 	}
+	struct str *user_id = arena_alloc(&r->arena, ids->count * sizeof(*user_id));
+	size_t n = 0;
 	for (const struct json *id = ids->child; id != NULL; id = id->next) {
 		if (id->type != JSON_STRING || !id_user_valid(id->text)) {
 			request_fail(r, PROBLEM_INVALID_ARGUMENT, "user_ids[]: must be user ids");
 			return false;
 		}
-		buf_append(b, &id->text, sizeof(id->text));
+		user_id[n++] = arena_str(&r->arena, id->text);
 	}
-	a->watch.user_id = (const struct str *)(const void *)b->data;
+	a->watch.user_id = user_id;
 	a->watch.count = ids->count;
 	return true;
-}
-
-static struct watch_request *watch_request_new(struct request *r, const struct str *user_id, size_t count)
-{
-	size_t text_len = 0;
-	for (size_t i = 0; i < count; i++)
-		text_len += user_id[i].len;
-	struct watch_request *q = xcalloc(1, sizeof(*q) + count * sizeof(q->user_id[0]) + text_len);
-	char *text = (char *)&q->user_id[count];
-	q->r = r;
-	q->count = count;
-	for (size_t i = 0; i < count; i++) {
-		memcpy(text, user_id[i].s, user_id[i].len);
-		q->user_id[i] = (struct str){text, user_id[i].len};
-		text += user_id[i].len;
-	}
-	return q;
 }
 
 static void on_friends(const struct store_friends *friends, void *arg);
@@ -69,8 +52,6 @@ static void finish(struct watch_request *q)
 {
 	struct session *s = q->r->session;
 	STAILQ_REMOVE_HEAD(&s->watching->requests, entry);
-	free(q->friend);
-	free(q);
 	struct watch_request *next = STAILQ_FIRST(&s->watching->requests);
 	if (next != NULL)
 		begin(next);
@@ -152,8 +133,8 @@ static void on_friends(const struct store_friends *friends, void *arg)
 	}
 	if (s != NULL)
 		watch_instead(s, friends);
-	q->friend = xcalloc(friends->count, sizeof(*q->friend));
-	struct str *users = xcalloc(friends->count, sizeof(*users));
+	q->friend = arena_alloc(&r->arena, friends->count * sizeof(*q->friend));
+	struct str *users = arena_alloc(&r->arena, friends->count * sizeof(*users));
 	for (size_t i = 0; i < friends->count; i++) {
 		q->friend[i] = friends->item[i];
 		users[i] = str_from(q->friend[i].user_id);
@@ -162,13 +143,15 @@ static void on_friends(const struct store_friends *friends, void *arg)
 	if (s != NULL && q->friendship_changes != r->live->friendship_changes)
 		watch_recheck_session(s);
 	online_find(r->live, users, friends->count, on_states, q);
-	free(users);
 }
 
 void watch_proceed(struct request *r, const union command_args *a)
 {
 	struct watching *watching = watching_get(r->session);
-	struct watch_request *q = watch_request_new(r, a->watch.user_id, a->watch.count);
+	struct watch_request *q = arena_alloc(&r->arena, sizeof(*q));
+	q->r = r;
+	q->user_id = a->watch.user_id;
+	q->count = a->watch.count;
 	bool first = STAILQ_EMPTY(&watching->requests);
 	STAILQ_INSERT_TAIL(&watching->requests, q, entry);
 	if (first)

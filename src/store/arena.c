@@ -18,7 +18,7 @@ struct arena_block {
 
 static void add_block(struct arena *a, size_t need)
 {
-	size_t size = a->size < BLOCK_MIN ? BLOCK_MIN : a->size * 2;
+	size_t size = a->block != NULL ? a->size * 2 : a->first_size != 0 ? a->first_size : BLOCK_MIN;
 	if (size > KEEP_MAX)
 		size = KEEP_MAX;
 	if (size < need)
@@ -69,4 +69,10 @@ void arena_fini(struct arena *a)
 		free(gone);
 	}
 	*a = (struct arena){0};
+}
+
+void arena_wipe(struct arena *a)
+{
+	for (struct arena_block *b = a->block; b != NULL; b = b->older)
+		explicit_bzero(b->data, b->size);
 }
