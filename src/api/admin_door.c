@@ -56,7 +56,7 @@ static void put_refusals(struct buf *b, const struct hub *hub)
 {
 	put_head(b, "refused_total", "counter", "Requests and WebSocket messages refused, by the code they got");
 	for (unsigned p = 0; p < PROBLEM_COUNT; p++)
-		buf_printf(b, "tidings_refused_total{reason=\"%s\"} %" PRIu64 "\n", problem_code(p),
+		buf_printf(b, "tidings_refused_total{reason=\"%s\"} %" PRIu64 "\n", problem_code_name(p),
 			   stats_refused(hub, p));
 }
 

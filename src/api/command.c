@@ -29,26 +29,30 @@ const char *command_route_name(const struct command_table *t, unsigned route)
 	return route <= t->count ? t->row[route - 1].name : NULL;
 }
 
-/* False after having failed the request. */
-static bool within_budget(struct request *r)
+static const struct problem *within_budget(struct request *r)
 {
 	const struct conf *conf = r->live->conf;
 	if (r->cmd->not_metered || r->cmd->access == ACCESS_ANYONE)
-		return true;
+		return NULL;
 	r->retry_ms = bucket_take_many(r->live->hub, 'r', r->user, r->tokens, conf->limits.requests_per_second,
 				       conf->limits.requests_burst, clock_mono_ms());
 	if (r->retry_ms == 0)
-		return true;
-	request_fail(r, PROBLEM_RATE_LIMITED, "more than %d requests a second", conf->limits.requests_per_second);
-	return false;
+		return NULL;
+	return request_problem(r, PROBLEM_RATE_LIMITED, "more than %d requests a second",
+			       conf->limits.requests_per_second);
 }
 
-void command_run(struct request *r)
+void command_run(struct request *r, const struct problem *p)
 {
 	union command_args args;
 	memset(&args, 0, sizeof(args));
-	if ((r->cmd->check == NULL || r->cmd->check(r, &args)) && within_budget(r))
+	if (p == NULL && r->cmd->check != NULL)
+		p = r->cmd->check(r, &args);
+	p = p ?: within_budget(r);
+	if (p == NULL)
 		r->cmd->proceed(r, &args);
+	else
+		request_fail(r, p);
 }
 
 const struct command *command_by_frame(const struct command_table *t, struct str type)

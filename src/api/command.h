@@ -11,8 +11,7 @@
 /* In characters. */
 #define NOTE_MAX 255
 
-/* What `check` read for `proceed`. It is in the request's arena, or in its body, which is there for the two calls
- * alone. */
+/* What `check` read for `proceed`: in the request's arena, or in its body, which is there for the two calls alone. */
 union command_args {
 	struct store_send send;
 	uint64_t message_id;
@@ -75,9 +74,9 @@ struct command {
 	const char *frame; /* the WebSocket's type; NULL: not by WebSocket */
 	enum command_body body;
 	enum command_access access;
-	/* May he, is it well formed: false after having failed the request. NULL: nothing to check. */
-	bool (*check)(struct request *r, union command_args *a);
-	/* The effect. Leads to the request's end, now or later. */
+	/* May he, is it well formed: NULL, or what is wrong. NULL instead of a function: nothing to check. */
+	const struct problem *(*check)(struct request *r, union command_args *a);
+	/* The effect. Leads to the request's end, from within or later. */
 	void (*proceed)(struct request *r, const union command_args *a);
 	int variant;	  /* which of those that share a proceed: an enum friend_step, or group_step */
 	bool not_metered; /* limits.requests_per_second does not count it */
@@ -88,8 +87,11 @@ struct command_table {
 	size_t count;
 };
 
-/* check, then the user's budget of requests, then proceed. */
-void command_run(struct request *r);
+/*
+ * What a door does with a request whose arguments it has read: check, then the user's budget of requests, then proceed.
+ * Ends the request with the first problem that there is; `p`: which the door has found, NULL: none.
+ */
+void command_run(struct request *r, const struct problem *p);
 const struct command *command_by_frame(const struct command_table *t, struct str type);
 
 #define ALLOW_MAX 32

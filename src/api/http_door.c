@@ -34,12 +34,6 @@ static struct str path_below_prefix(const struct api *api, struct str path)
 /* What is taken of somebody without a token: in any form of JSON the arguments of register are shorter. */
 #define ANYONE_BODY_MAX 4096
 
-static void reply(struct http_req *req, enum problem p, const char *detail, const char *headers)
-{
-	stat_refused(p);
-	http_reply_problem(req, problem_status(p), problem_code(p), detail, 0, headers);
-}
-
 static struct str trim(struct str s)
 {
 	while (s.len > 0 && (s.s[0] == ' ' || s.s[0] == '\t'))
@@ -84,62 +78,66 @@ static struct str subprotocol_token(struct http_req *req, bool *offered_r)
 typedef enum token_status verify_fn(struct token_keys *k, struct str token, struct token_claims *claims_r,
 				    const char **reason_r);
 
-/* The caller; false after having answered 401. */
-static bool authenticate(struct api *api, struct http_req *req, struct str token, verify_fn *verify,
-			 struct token_claims *claims)
+/* Tells who the caller is; 401. */
+static const struct problem *authenticate(struct request *r, struct str token, verify_fn *verify, int64_t *expires_ms_r)
 {
+	struct token_claims claims;
 	const char *reason = "no token: Authorization: Bearer <JWT> is needed";
 	enum token_status status = TOKEN_INVALID;
 	size_t at = 0;
-	if (http_req_header_next(req, "Authorization", &at).s != NULL &&
-	    http_req_header_next(req, "Authorization", &at).s != NULL)
+	if (http_req_header_next(r->http, "Authorization", &at).s != NULL &&
+	    http_req_header_next(r->http, "Authorization", &at).s != NULL)
 		reason = "there is more than one Authorization header";
 	else if (token.s != NULL)
-		status = verify(api->keys, token, claims, &reason);
-	if (status == TOKEN_OK)
-		return true;
-	reply(req, status == TOKEN_EXPIRED ? PROBLEM_TOKEN_EXPIRED : PROBLEM_TOKEN_INVALID, reason, NULL);
-	return false;
+		status = verify(r->api->keys, token, &claims, &reason);
+	if (status != TOKEN_OK)
+		return request_problem(r, status == TOKEN_EXPIRED ? PROBLEM_TOKEN_EXPIRED : PROBLEM_TOKEN_INVALID, "%s",
+				       reason);
+	memcpy(r->user, claims.user_id, sizeof(r->user));
+	r->may_notify = token_has_scope(&claims, TOKEN_SCOPE_NOTIFY);
+	*expires_ms_r = claims.expires_ms;
+	return NULL;
 }
 
-/* The device class of the query, empty where there is none; false after having answered. */
-static bool read_device(struct http_req *req, struct str *device_r)
+/* The device class of the query, empty where there is none. */
+static const struct problem *read_device(struct request *r, struct str *device_r)
 {
 	struct str device;
 	*device_r = STR_LIT("");
-	int found = http_req_query(req, "device", &device);
+	int found = http_req_query(r->http, "device", &device);
 	if (found == 0)
-		return true;
+		return NULL;
 	bool valid = found > 0 && device.len >= 1 && device.len <= DEVICE_MAX;
 	for (size_t i = 0; valid && i < device.len; i++)
 		valid = (device.s[i] >= 'a' && device.s[i] <= 'z') || (device.s[i] >= '0' && device.s[i] <= '9') ||
 			device.s[i] == '_' || device.s[i] == '-';
-	if (!valid) {
-		http_reply_problem(req, 400, "invalid_argument",
-				   "device: must be 1 to 16 characters out of a-z 0-9 _ -", 0, NULL);
-		return false;
-	}
+	if (!valid)
+		return request_invalid(r, "device: must be 1 to 16 characters out of a-z 0-9 _ -");
 	*device_r = device;
-	return true;
+	return NULL;
 }
 
-static void open_session(struct api *api, struct http_req *req, const struct session_ask *ask)
+/* Somebody else has answered, or will: the request ends without a word. */
+static const struct problem *answered(struct request *r)
 {
-	int64_t wait_ms = 0;
+	r->http = NULL;
+	return NULL;
+}
+
+static const struct problem *open_session(struct request *r, const struct session_ask *ask)
+{
+	struct api *api = r->api;
 	const char *full = NULL;
 	/* While draining, too: it is told where to go in the session's own words. */
 	if (http_server_connections(api->http) > (size_t)api->live->conf->worker_connections)
 		full = "this worker holds no more connections";
 	else
-		switch (session_open(api->live, req, ask, &wait_ms)) {
+		switch (session_open(api->live, r->http, ask, &r->retry_ms)) {
 		case SESSION_ACCEPTED:
-			return;
+			return answered(r);
 		case SESSION_TOO_OFTEN:
-			stat_refused(PROBLEM_RATE_LIMITED);
-			http_reply_problem(req, 429, "rate_limited",
-					   "too many sessions begun by this user, or from this address",
-					   (int)((wait_ms + 999) / 1000), NULL);
-			return;
+			return request_problem(r, PROBLEM_RATE_LIMITED,
+					       "too many sessions begun by this user, or from this address");
 		case SESSION_NODE_BUSY:
 			full = "this node is asked for more sessions than it can begin at a time";
 			break;
@@ -147,26 +145,23 @@ static void open_session(struct api *api, struct http_req *req, const struct ses
 			full = "this node holds no more sessions";
 			break;
 		}
-	stat_refused(PROBLEM_OVERLOADED);
 	stat_add(STAT_SESSIONS_FULL, 1);
-	http_reply_problem(req, 503, "overloaded", full, 1, NULL);
+	return request_problem(r, PROBLEM_OVERLOADED, "%s", full);
 }
 
-static void open_websocket(struct api *api, struct http_req *req)
+static const struct problem *open_websocket(struct request *r)
 {
-	struct token_claims claims;
 	bool offered;
-	struct str token = bearer(req), from_protocol = subprotocol_token(req, &offered);
+	struct str token = bearer(r->http), from_protocol = subprotocol_token(r->http, &offered);
 	if (token.s == NULL)
 		token = from_protocol;
-	if (token.s == NULL && http_req_query(req, "access_token", &token) <= 0)
+	if (token.s == NULL && http_req_query(r->http, "access_token", &token) <= 0)
 		token = STR_NULL;
-	struct session_ask ask = {.user_id = claims.user_id, .subprotocol = offered ? WS_SUBPROTOCOL : NULL};
-	if (!authenticate(api, req, token, token_verify_once, &claims) || !http_check_ws(req) ||
-	    !read_device(req, &ask.device))
-		return;
-	ask.expires_ms = claims.expires_ms;
-	open_session(api, req, &ask);
+	struct session_ask ask = {.user_id = r->user, .subprotocol = offered ? WS_SUBPROTOCOL : NULL};
+	const struct problem *p = authenticate(r, token, token_verify_once, &ask.expires_ms);
+	if (p == NULL && !http_check_ws(r->http))
+		return answered(r);
+	return p ?: read_device(r, &ask.device) ?: open_session(r, &ask);
 }
 
 static bool is_json(struct str type)
@@ -195,116 +190,115 @@ static int64_t body_max(const struct api *api, const struct command *cmd)
 }
 
 /* Size, then type, of the body that is announced. */
-static bool check_body(const struct api *api, struct http_req *req, const struct command *cmd)
+static const struct problem *check_body(struct request *r)
 {
-	char detail[64];
+	struct http_req *req = r->http;
 	if (req->content_length == 0)
-		return true;
-	req->body_max = body_max(api, cmd);
-	if (req->content_length > req->body_max) {
-		snprintf(detail, sizeof(detail), "the body is over %" PRId64 " bytes", req->body_max);
-		reply(req, PROBLEM_PAYLOAD_TOO_LARGE, detail, NULL);
-		return false;
-	}
-	if (!is_json(http_req_header(req, "Content-Type"))) {
-		reply(req, PROBLEM_UNSUPPORTED_MEDIA_TYPE, "Content-Type: must be application/json", NULL);
-		return false;
-	}
-	if (is_encoded(req)) {
-		reply(req, PROBLEM_UNSUPPORTED_MEDIA_TYPE, "Content-Encoding: must be identity, or left out",
-		      "Accept-Encoding: identity\r\n");
-		return false;
-	}
-	return true;
+		return NULL;
+	req->body_max = body_max(r->api, r->cmd);
+	if (req->content_length > req->body_max)
+		return request_problem(r, PROBLEM_PAYLOAD_TOO_LARGE, "the body is over %" PRId64 " bytes",
+				       req->body_max);
+	if (!is_json(http_req_header(req, "Content-Type")))
+		return request_problem(r, PROBLEM_UNSUPPORTED_MEDIA_TYPE, "Content-Type: must be application/json");
+	if (!is_encoded(req))
+		return NULL;
+	r->http_headers = "Accept-Encoding: identity\r\n";
+	return request_problem(r, PROBLEM_UNSUPPORTED_MEDIA_TYPE, "Content-Encoding: must be identity, or left out");
 }
 
-/* Who has no token gives no body before the rate of the address was looked at; false after having answered 429. */
-static bool check_rate(struct api *api, struct http_req *req)
+/* Who has no token gives no body before the rate of the address was looked at. */
+static const struct problem *check_rate(struct request *r)
 {
-	int64_t wait_ms = admission_try(api->live, req->peer);
-	if (wait_ms == 0)
-		return true;
-	stat_refused(PROBLEM_RATE_LIMITED);
-	http_reply_problem(req, problem_status(PROBLEM_RATE_LIMITED), problem_code(PROBLEM_RATE_LIMITED),
-			   "too many tries from this address", (int)((wait_ms + 999) / 1000), NULL);
-	return false;
+	r->retry_ms = admission_try(r->live, r->http->peer);
+	return r->retry_ms == 0 ? NULL : request_problem(r, PROBLEM_RATE_LIMITED, "too many tries from this address");
 }
 
-static enum http_verdict no_command(struct api *api, struct http_req *req, const char *allow)
+static const struct problem *no_command(struct request *r, const char *allow)
 {
+	struct http_req *req = r->http;
+	const char *docroot = r->live->conf->http.docroot;
 	char header[64];
 	if (allow[0] != '\0') {
 		snprintf(header, sizeof(header), "Allow: %s\r\n", allow);
-		if (req->verb == VERB_OPTIONS)
-			http_reply(req, 204, NULL, header, STR_LIT(""));
-		else
-			reply(req, PROBLEM_METHOD_NOT_ALLOWED, "this path has other methods", header);
-	} else if (api->live->conf->http.docroot[0] != '\0' && (req->verb == VERB_GET || req->verb == VERB_HEAD)) {
-		req->route = ROUTE_FILE;
-		http_reply_file(req, api->live->conf->http.docroot, req->path);
-	} else {
-		reply(req, PROBLEM_NOT_FOUND, "no such path", NULL);
+		r->http_headers = arena_str(&r->arena, str_from(header)).s;
+		if (req->verb != VERB_OPTIONS)
+			return request_problem(r, PROBLEM_METHOD_NOT_ALLOWED, "this path has other methods");
+		http_reply(req, 204, NULL, header, STR_LIT(""));
+		return answered(r);
 	}
-	return HTTP_ANSWERED;
+	if (docroot[0] == '\0' || (req->verb != VERB_GET && req->verb != VERB_HEAD))
+		return request_problem(r, PROBLEM_NOT_FOUND, "no such path");
+	req->route = ROUTE_FILE;
+	http_reply_file(req, docroot, req->path);
+	return answered(r);
 }
 
-/* A segment of the path, decoded; false where it is none that could name anything. */
-static bool read_segment(struct http_req *req, struct str segment, bool (*valid)(struct str s), struct str *out_r)
+/* A segment of the path, decoded; false where it is none that could name anything. `out` has room for a valid one. */
+static bool read_segment(struct http_req *req, struct str segment, bool (*valid)(struct str s), char *out)
 {
-	*out_r = STR_NULL;
-	return segment.s == NULL || (http_req_decode(req, segment, out_r) == 0 && valid(*out_r));
+	struct str text;
+	if (segment.s == NULL)
+		return true;
+	if (http_req_decode(req, segment, &text) != 0 || !valid(text))
+		return false;
+	memcpy(out, text.s, text.len);
+	return true;
+}
+
+/* What is said before the body is read; or answered() has been called. */
+static const struct problem *read_head(struct request *r)
+{
+	struct http_req *req = r->http;
+	struct command_path found = {0};
+	struct str path = path_below_prefix(r->api, req->path);
+	int64_t expires_ms;
+
+	if (path.s != NULL)
+		r->cmd = command_by_path(r->api, path, req->verb, &found);
+	if (r->cmd == NULL)
+		return no_command(r, found.allow);
+	if (!read_segment(req, found.user, id_user_valid, r->path_user) ||
+	    !read_segment(req, found.code, id_invite_code_valid, r->path_code))
+		return no_command(r, "");
+	r->path_id = found.id;
+	req->route = command_route(r->api->commands, r->cmd);
+	if (r->cmd == &command_ws)
+		return open_websocket(r);
+	if (r->cmd->access == ACCESS_ANYONE)
+		return check_body(r) ?: check_rate(r);
+	return authenticate(r, bearer(req), token_verify, &expires_ms) ?: check_body(r);
 }
 
 static enum http_verdict public_head(struct http_req *req, void *ctx)
 {
-	struct api *api = ctx;
-	struct token_claims claims = {0};
-	struct command_path found = {0};
-	struct str path = path_below_prefix(api, req->path), user, code;
-	const struct command *cmd = path.s != NULL ? command_by_path(api, path, req->verb, &found) : NULL;
-
-	if (cmd == NULL)
-		return no_command(api, req, found.allow);
-	if (!read_segment(req, found.user, id_user_valid, &user) ||
-	    !read_segment(req, found.code, id_invite_code_valid, &code))
-		return no_command(api, req, "");
-	req->route = command_route(api->commands, cmd);
-	if (cmd == &command_ws) {
-		open_websocket(api, req);
-		return HTTP_ANSWERED;
+	struct request *r = request_new_http(ctx, req);
+	const struct problem *p = read_head(r);
+	if (p == NULL && r->http != NULL) {
+		req->user = r;
+		return HTTP_TAKE_BODY;
 	}
-	if (cmd->access == ACCESS_USER && !authenticate(api, req, bearer(req), token_verify, &claims))
-		return HTTP_ANSWERED;
-	if (!check_body(api, req, cmd) || (cmd->access == ACCESS_ANYONE && !check_rate(api, req)))
-		return HTTP_ANSWERED;
-	struct request *r = request_new_http(api, req, cmd, &claims);
-	r->path_id = found.id;
-	if (user.s != NULL)
-		memcpy(r->path_user, user.s, user.len);
-	if (code.s != NULL)
-		memcpy(r->path_code, code.s, code.len);
-	req->user = r;
-	return HTTP_TAKE_BODY;
+	request_end(r, &(struct answer){.problem = p});
+	return HTTP_ANSWERED;
+}
+
+static const struct problem *read_body(struct request *r)
+{
+	struct str body = r->http->body;
+	const char *reason;
+	if (r->cmd->body == BODY_IGNORED || (r->cmd->body == BODY_OPTIONAL && body.len == 0))
+		return NULL;
+	r->body = json_parse(r->api->doc, body, &reason);
+	if (r->body == NULL)
+		return request_problem(r, PROBLEM_MALFORMED_JSON, "%s", body.len == 0 ? "a body is needed" : reason);
+	return r->body->type == JSON_OBJECT ? NULL : request_invalid(r, "the body must be a JSON object");
 }
 
 static void public_request(struct http_req *req, void *ctx)
 {
-	struct api *api = ctx;
 	struct request *r = req->user;
-	const char *reason;
-
-	if (r->cmd->body == BODY_REQUIRED || (r->cmd->body == BODY_OPTIONAL && req->body.len > 0)) {
-		r->body = json_parse(api->doc, req->body, &reason);
-		if (r->body == NULL) {
-			request_fail(r, PROBLEM_MALFORMED_JSON, "%s", req->body.len == 0 ? "a body is needed" : reason);
-			return;
-		}
-		if (r->body->type != JSON_OBJECT) {
-			request_fail(r, PROBLEM_INVALID_ARGUMENT, "the body must be a JSON object");
-			return;
-		}
-	}
-	command_run(r);
+	(void)ctx;
+	command_run(r, read_body(r));
 }
 
 static void public_aborted(struct http_req *req, void *ctx)

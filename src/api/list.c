@@ -12,22 +12,21 @@
 
 /* ---- arguments ---- */
 
-bool list_query_limit(struct request *r, unsigned fallback, unsigned *out_r)
+const struct problem *list_query_limit(struct request *r, unsigned fallback, unsigned *out_r)
 {
 	uint64_t limit;
-	if (!request_query_u64(r, "limit", 1, LIMIT_MAX, fallback, &limit))
-		return false;
+	const struct problem *p = request_query_u64(r, "limit", 1, LIMIT_MAX, fallback, &limit);
 	*out_r = (unsigned)limit;
-	return true;
+	return p;
 }
 
-static bool fail_cursor(struct request *r, const char *name)
+static const struct problem *bad_cursor(struct request *r, const char *name)
 {
-	request_fail(r, PROBLEM_INVALID_ARGUMENT, "%s: is not a cursor of this server", name);
-	return false;
+	return request_invalid(r, "%s: is not a cursor of this server", name);
 }
 
-bool list_parse_cursor(struct request *r, const char *name, struct str text, struct store_cursor *out_r)
+const struct problem *list_parse_cursor(struct request *r, const char *name, struct str text,
+					struct store_cursor *out_r)
 {
 	/* Beyond year 9999 the database has no times. */
 	const uint64_t last_ms = UINT64_C(253402300799999);
@@ -35,25 +34,23 @@ bool list_parse_cursor(struct request *r, const char *name, struct str text, str
 	uint64_t ms, id;
 	if (dash == NULL || id_parse_u64((struct str){text.s, (size_t)(dash - text.s)}, &ms) != 0 || ms > last_ms ||
 	    id_parse_u64((struct str){dash + 1, text.len - (size_t)(dash + 1 - text.s)}, &id) != 0)
-		return fail_cursor(r, name);
+		return bad_cursor(r, name);
 	*out_r = (struct store_cursor){.ms = (int64_t)ms, .id = id};
-	return true;
+	return NULL;
 }
 
-bool list_query_cursor(struct request *r, struct store_cursor *out_r)
+const struct problem *list_query_cursor(struct request *r, struct store_cursor *out_r)
 {
 	struct str text;
 	*out_r = (struct store_cursor){0};
-	if (!request_query_text(r, "cursor", &text))
-		return false;
-	return text.s == NULL || list_parse_cursor(r, "cursor", text, out_r);
+	const struct problem *p = request_query_text(r, "cursor", &text);
+	return p != NULL || text.s == NULL ? p : list_parse_cursor(r, "cursor", text, out_r);
 }
 
-bool list_query_user_cursor(struct request *r, struct str *out_r)
+const struct problem *list_query_user_cursor(struct request *r, struct str *out_r)
 {
-	if (!request_query_text(r, "cursor", out_r))
-		return false;
-	return out_r->s == NULL || id_user_valid(*out_r) || fail_cursor(r, "cursor");
+	const struct problem *p = request_query_text(r, "cursor", out_r);
+	return p != NULL || out_r->s == NULL || id_user_valid(*out_r) ? p : bad_cursor(r, "cursor");
 }
 
 /* ---- the answer ---- */

@@ -6,16 +6,17 @@
 #include "core/base.h"
 #include "api/request.h"
 
-/* Reading arguments: false after having failed the request, as those of request.h. */
+/* Reading arguments: NULL, or what is wrong, as those of request.h. */
 
 /* The parameter limit, from 1 to 100. */
-bool list_query_limit(struct request *r, unsigned fallback, unsigned *out_r);
+const struct problem *list_query_limit(struct request *r, unsigned fallback, unsigned *out_r) MUST_CHECK;
 /* The parameter cursor: all zeroes where it is not given. */
-bool list_query_cursor(struct request *r, struct store_cursor *out_r);
+const struct problem *list_query_cursor(struct request *r, struct store_cursor *out_r) MUST_CHECK;
 /* That of a list in order of user id; absent where it is not given. */
-bool list_query_user_cursor(struct request *r, struct str *out_r);
+const struct problem *list_query_user_cursor(struct request *r, struct str *out_r) MUST_CHECK;
 /* A cursor that came as the argument `name`. */
-bool list_parse_cursor(struct request *r, const char *name, struct str text, struct store_cursor *out_r);
+const struct problem *list_parse_cursor(struct request *r, const char *name, struct str text,
+					struct store_cursor *out_r) MUST_CHECK;
 
 /* What follows the last item, as a cursor for list_end(). */
 #define CURSOR_LEN 48

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The codes of the contract, section 1, each with its status. */
+/* Why a request is refused: the codes of the contract, section 1, each with its status. */
 #ifndef TIDINGS_API_PROBLEM_H
 #define TIDINGS_API_PROBLEM_H
 
@@ -34,14 +34,21 @@
 	X(OVERLOADED, 503, "overloaded")
 
 #define X(name, status, code) PROBLEM_##name,
-enum problem { PROBLEMS(X) PROBLEM_COUNT };
+enum problem_code { PROBLEMS(X) PROBLEM_COUNT };
 #undef X
 /* They are counted as refusals by their number. */
 _Static_assert(PROBLEM_COUNT <= STAT_REASONS, "each is counted by itself");
 
-int problem_status(enum problem p);
-const char *problem_code(enum problem p);
-/* What a refusal of the store means to the client, and the words for it. */
-enum problem problem_of_store(enum store_status s, const char **detail_r);
+/* A function that returns one returns NULL where there is nothing against the request. */
+struct problem {
+	enum problem_code code;
+	const char *detail; /* names what is wrong */
+};
+
+int problem_status(enum problem_code c);
+/* As clients read it. */
+const char *problem_code_name(enum problem_code c);
+/* What a refusal of the store means to the client. */
+const struct problem *problem_of_store(enum store_status s) MUST_CHECK;
 
 #endif

@@ -35,14 +35,10 @@ static struct request *request_new(struct api *api)
 	return r;
 }
 
-struct request *request_new_http(struct api *api, struct http_req *http, const struct command *cmd,
-				 const struct token_claims *claims)
+struct request *request_new_http(struct api *api, struct http_req *http)
 {
 	struct request *r = request_new(api);
 	r->http = http;
-	r->cmd = cmd;
-	memcpy(r->user, claims->user_id, sizeof(r->user));
-	r->may_notify = token_has_scope(claims, TOKEN_SCOPE_NOTIFY);
 	return r;
 }
 
@@ -78,46 +74,77 @@ static struct json_out *begin_frame(struct request *r, const char *type)
 	return o;
 }
 
+static const struct problem *problem_new(struct request *r, enum problem_code code, const char *fmt, va_list ap)
+{
+	char detail[256];
+	struct problem *p = arena_alloc(&r->arena, sizeof(*p));
+	vsnprintf(detail, sizeof(detail), fmt, ap);
+	p->code = code;
+	p->detail = arena_str(&r->arena, str_from(detail)).s;
+	return p;
+}
+
 static struct str reply_text(const struct live *live)
 {
 	return (struct str){live->text.data, live->text.len};
 }
 
-/* The value of Retry-After; 0: there is none. */
-static int retry_secs(const struct request *r, enum problem p)
+const struct problem *request_problem(struct request *r, enum problem_code code, const char *fmt, ...)
 {
-	if (p == PROBLEM_UNAVAILABLE || p == PROBLEM_OVERLOADED)
+	va_list ap;
+	va_start(ap, fmt);
+	const struct problem *p = problem_new(r, code, fmt, ap);
+	va_end(ap);
+	return p;
+}
+
+const struct problem *request_invalid(struct request *r, const char *fmt, ...)
+{
+	va_list ap;
+	va_start(ap, fmt);
+	const struct problem *p = problem_new(r, PROBLEM_INVALID_ARGUMENT, fmt, ap);
+	va_end(ap);
+	return p;
+}
+
+/* ---- the end ---- */
+
+/* The value of Retry-After; 0: there is none. */
+static int retry_secs(const struct request *r, enum problem_code c)
+{
+	if (c == PROBLEM_UNAVAILABLE || c == PROBLEM_OVERLOADED)
 		return 1;
-	if ((p != PROBLEM_RATE_LIMITED && p != PROBLEM_MUTED) || r->retry_ms <= 0 || r->retry_ms == INT64_MAX)
+	if ((c != PROBLEM_RATE_LIMITED && c != PROBLEM_MUTED) || r->retry_ms <= 0 || r->retry_ms == INT64_MAX)
 		return 0;
 	int64_t secs = (r->retry_ms + 999) / 1000;
 	return secs < INT_MAX ? (int)secs : INT_MAX;
 }
 
-static struct str problem_frame(struct request *r, const struct answer *a)
+static struct str error_frame(struct request *r, const struct problem *p)
 {
 	struct json_out *o = begin_frame(r, "error");
 	json_key(o, "code");
-	json_cstr(o, problem_code(a->problem));
+	json_cstr(o, problem_code_name(p->code));
 	json_key(o, "detail");
-	json_cstr(o, a->detail);
+	json_cstr(o, p->detail);
 	json_object_end(o);
 	return reply_text(r->live);
 }
 
 static void tell_http(struct request *r, const struct answer *a)
 {
-	if (a->detail != NULL)
-		http_reply_problem(r->http, problem_status(a->problem), problem_code(a->problem), a->detail,
-				   retry_secs(r, a->problem), NULL);
+	const struct problem *p = a->problem;
+	if (p != NULL)
+		http_reply_problem(r->http, problem_status(p->code), problem_code_name(p->code), p->detail,
+				   retry_secs(r, p->code), r->http_headers);
 	else
 		http_reply(r->http, a->http_status, a->json.len != 0 ? "application/json" : NULL, NULL, a->json);
 }
 
 static void tell_session(struct request *r, const struct answer *a)
 {
-	if (a->detail != NULL)
-		session_send_json(r->session, problem_frame(r, a));
+	if (a->problem != NULL)
+		session_send_json(r->session, error_frame(r, a->problem));
 	else if (r->has_ref || a->without_ref)
 		session_send_json(r->session, a->json);
 }
@@ -126,8 +153,8 @@ static void tell_session(struct request *r, const struct answer *a)
 static void tell(struct request *r, const struct answer *a)
 {
 	struct session *s = r->session;
-	if (a != NULL && a->detail != NULL && !request_is_detached(r))
-		stat_refused(a->problem);
+	if (a != NULL && a->problem != NULL && !request_is_detached(r))
+		stat_refused(a->problem->code);
 	if (a != NULL && r->http != NULL)
 		tell_http(r, a);
 	else if (a != NULL && s != NULL)
@@ -149,20 +176,14 @@ void request_end(struct request *r, const struct answer *a)
 	free(r);
 }
 
-void request_fail(struct request *r, enum problem p, const char *fmt, ...)
+void request_fail(struct request *r, const struct problem *p)
 {
-	char detail[256];
-	va_list ap;
-	va_start(ap, fmt);
-	vsnprintf(detail, sizeof(detail), fmt, ap);
-	va_end(ap);
-	request_end(r, &(struct answer){.problem = p, .detail = detail});
+	request_end(r, &(struct answer){.problem = p});
 }
 
 void request_fail_store(struct request *r, enum store_status s)
 {
-	struct answer a = {0};
-	a.problem = problem_of_store(s, &a.detail);
+	const struct answer a = {.problem = problem_of_store(s)};
 	if (s == STORE_UNCERTAIN)
 		tell(r, &a);
 	else
@@ -338,57 +359,49 @@ void request_answer_online(struct request *r, int http_status, const struct onli
 
 /* ---- arguments ---- */
 
-bool request_text(struct request *r, const char *name, struct str *out_r)
+const struct problem *request_text(struct request *r, const char *name, struct str *out_r)
 {
 	const struct json *v = json_get(r->body, name);
 	*out_r = STR_NULL;
 	if (v == NULL || v->type == JSON_NULL)
-		return true;
-	if (v->type != JSON_STRING) {
-		request_fail(r, PROBLEM_INVALID_ARGUMENT, "%s: must be a string", name);
-		return false;
-	}
-	if (v->has_nul) {
-		request_fail(r, PROBLEM_INVALID_ARGUMENT, "%s: must not contain U+0000", name);
-		return false;
-	}
+		return NULL;
+	if (v->type != JSON_STRING)
+		return request_invalid(r, "%s: must be a string", name);
+	if (v->has_nul)
+		return request_invalid(r, "%s: must not contain U+0000", name);
 	*out_r = v->text;
-	return true;
+	return NULL;
 }
 
-bool request_needs_text(struct request *r, const char *name, struct str *out_r)
+const struct problem *request_needs_text(struct request *r, const char *name, struct str *out_r)
 {
-	if (!request_text(r, name, out_r))
-		return false;
-	if (out_r->s == NULL) {
-		request_fail(r, PROBLEM_INVALID_ARGUMENT, "%s: is missing", name);
-		return false;
-	}
-	return true;
-}
-
-bool request_name(struct request *r, const char *name, size_t chars_max, enum text_kind kind, struct str *out_r)
-{
-	if (!request_text(r, name, out_r))
-		return false;
+	const struct problem *p = request_text(r, name, out_r);
+	if (p != NULL)
+		return p;
 	if (out_r->s == NULL)
-		return true;
+		return request_invalid(r, "%s: is missing", name);
+	return NULL;
+}
+
+const struct problem *request_name(struct request *r, const char *name, size_t chars_max, enum text_kind kind,
+				   struct str *out_r)
+{
+	const struct problem *p = request_text(r, name, out_r);
+	if (p != NULL)
+		return p;
+	if (out_r->s == NULL)
+		return NULL;
 	size_t chars = utf8_count(*out_r);
-	if (chars < 1 || chars > chars_max) {
-		request_fail(r, PROBLEM_INVALID_ARGUMENT, "%s: must be of 1 to %zu characters", name, chars_max);
-		return false;
-	}
-	if (utf8_has_control(*out_r, kind == TEXT_LINES)) {
-		request_fail(r, PROBLEM_INVALID_ARGUMENT,
-			     "%s: must not contain control characters, line separators or noncharacters", name);
-		return false;
-	}
+	if (chars < 1 || chars > chars_max)
+		return request_invalid(r, "%s: must be of 1 to %zu characters", name, chars_max);
+	if (utf8_has_control(*out_r, kind == TEXT_LINES))
+		return request_invalid(r, "%s: must not contain control characters, line separators or noncharacters",
+				       name);
 	char *space = arena_alloc(&r->arena, out_r->len);
 	*out_r = (struct str){space, utf8_name(*out_r, space)};
 	if (out_r->len != 0)
-		return true;
-	request_fail(r, PROBLEM_INVALID_ARGUMENT, "%s: has no character that can be seen", name);
-	return false;
+		return NULL;
+	return request_invalid(r, "%s: has no character that can be seen", name);
 }
 
 static bool is_web_url(struct str url)
@@ -404,115 +417,90 @@ static bool is_web_url(struct str url)
 	return true;
 }
 
-bool request_web_url(struct request *r, const char *name, struct str *out_r)
+const struct problem *request_web_url(struct request *r, const char *name, struct str *out_r)
 {
-	if (!request_text(r, name, out_r))
-		return false;
+	const struct problem *p = request_text(r, name, out_r);
+	if (p != NULL)
+		return p;
 	if (out_r->s == NULL)
-		return true;
-	if (out_r->len > WEB_URL_MAX) {
-		request_fail(r, PROBLEM_INVALID_ARGUMENT, "%s: is over %d bytes", name, WEB_URL_MAX);
-		return false;
-	}
-	if (!is_web_url(*out_r)) {
-		request_fail(r, PROBLEM_INVALID_ARGUMENT, "%s: must be an http or https URL", name);
-		return false;
-	}
-	return true;
+		return NULL;
+	if (out_r->len > WEB_URL_MAX)
+		return request_invalid(r, "%s: is over %d bytes", name, WEB_URL_MAX);
+	if (!is_web_url(*out_r))
+		return request_invalid(r, "%s: must be an http or https URL", name);
+	return NULL;
 }
 
-bool request_user_id(struct request *r, const char *name, struct str *out_r)
+const struct problem *request_user_id(struct request *r, const char *name, struct str *out_r)
 {
-	if (!request_needs_text(r, name, out_r))
-		return false;
-	if (!id_user_valid(*out_r)) {
-		request_fail(r, PROBLEM_INVALID_ARGUMENT, "%s: must be " USER_ID_RULE, name);
-		return false;
-	}
-	return true;
+	const struct problem *p = request_needs_text(r, name, out_r);
+	if (p != NULL)
+		return p;
+	if (!id_user_valid(*out_r))
+		return request_invalid(r, "%s: must be " USER_ID_RULE, name);
+	return NULL;
 }
 
-bool request_user_ids(struct request *r, const char *name, size_t min, size_t max, const struct str **users_r,
-		      size_t *count_r)
+const struct problem *request_user_ids(struct request *r, const char *name, size_t min, size_t max,
+				       const struct str **users_r, size_t *count_r)
 {
 	const struct json *list = json_get(r->body, name);
-	if (list == NULL || list->type != JSON_ARRAY || list->count < min || list->count > max) {
-		request_fail(r, PROBLEM_INVALID_ARGUMENT, "%s: must be an array of %zu to %zu user ids", name, min,
-			     max);
-		return false;
-	}
+	if (list == NULL || list->type != JSON_ARRAY || list->count < min || list->count > max)
+		return request_invalid(r, "%s: must be an array of %zu to %zu user ids", name, min, max);
 	struct str *users = arena_alloc(&r->arena, list->count * sizeof(*users));
 	size_t n = 0;
 	for (const struct json *v = list->child; v != NULL; v = v->next) {
-		if (v->type != JSON_STRING || !id_user_valid(v->text)) {
-			request_fail(r, PROBLEM_INVALID_ARGUMENT, "%s[%zu]: must be " USER_ID_RULE, name, n);
-			return false;
-		}
+		if (v->type != JSON_STRING || !id_user_valid(v->text))
+			return request_invalid(r, "%s[%zu]: must be " USER_ID_RULE, name, n);
 		users[n++] = v->text;
 	}
 	*users_r = users;
 	*count_r = n;
-	return true;
+	return NULL;
 }
 
-bool request_client_id(struct request *r, const char *name, struct str *out_r)
+const struct problem *request_client_id(struct request *r, const char *name, struct str *out_r)
 {
-	if (!request_text(r, name, out_r))
-		return false;
+	const struct problem *p = request_text(r, name, out_r);
+	if (p != NULL)
+		return p;
 	if (out_r->s == NULL || id_client_msg_valid(*out_r))
-		return true;
-	request_fail(r, PROBLEM_INVALID_ARGUMENT, "%s: must be 1 to %d characters from ! to ~", name,
-		     CLIENT_MSG_ID_MAX);
-	return false;
+		return NULL;
+	return request_invalid(r, "%s: must be 1 to %d characters from ! to ~", name, CLIENT_MSG_ID_MAX);
 }
 
-bool request_id(struct request *r, const char *name, uint64_t *out_r)
+const struct problem *request_id(struct request *r, const char *name, uint64_t *out_r)
 {
 	if (r->http != NULL) {
 		*out_r = r->path_id;
-		return true;
+		return NULL;
 	}
 	struct str text;
-	if (!request_needs_text(r, name, &text))
-		return false;
-	if (id_parse_u64(text, out_r) != 0) {
-		request_fail(r, PROBLEM_INVALID_ARGUMENT, "%s: must be an id, a string of decimal digits", name);
-		return false;
-	}
-	return true;
+	const struct problem *p = request_needs_text(r, name, &text);
+	if (p != NULL)
+		return p;
+	if (id_parse_u64(text, out_r) != 0)
+		return request_invalid(r, "%s: must be an id, a string of decimal digits", name);
+	return NULL;
 }
 
-/* 1, 0 where it is not given, -1 after having failed the request. */
-static int query_text(struct request *r, const char *name, struct str *out_r)
+const struct problem *request_query_text(struct request *r, const char *name, struct str *out_r)
 {
-	int found = http_req_query(r->http, name, out_r);
-	if (found < 0)
-		request_fail(r, PROBLEM_INVALID_ARGUMENT, "%s: is not percent-encoded UTF-8", name);
-	return found;
+	*out_r = STR_NULL;
+	if (http_req_query(r->http, name, out_r) < 0)
+		return request_invalid(r, "%s: is not percent-encoded UTF-8", name);
+	return NULL;
 }
 
-bool request_query_u64(struct request *r, const char *name, uint64_t min, uint64_t max, uint64_t fallback,
-		       uint64_t *out_r)
+const struct problem *request_query_u64(struct request *r, const char *name, uint64_t min, uint64_t max,
+					uint64_t fallback, uint64_t *out_r)
 {
 	struct str text;
-	int found = query_text(r, name, &text);
-	if (found < 0)
-		return false;
+	const struct problem *p = request_query_text(r, name, &text);
 	*out_r = fallback;
-	if (found == 0)
-		return true;
-	if (id_parse_u64(text, out_r) != 0 || *out_r < min || *out_r > max) {
-		request_fail(r, PROBLEM_INVALID_ARGUMENT, "%s: must be a number from %" PRIu64 " to %" PRIu64, name,
-			     min, max);
-		return false;
-	}
-	return true;
-}
-
-bool request_query_text(struct request *r, const char *name, struct str *out_r)
-{
-	int found = query_text(r, name, out_r);
-	if (found == 0)
-		*out_r = STR_NULL;
-	return found >= 0;
+	if (p != NULL || text.s == NULL)
+		return p;
+	if (id_parse_u64(text, out_r) != 0 || *out_r < min || *out_r > max)
+		return request_invalid(r, "%s: must be a number from %" PRIu64 " to %" PRIu64, name, min, max);
+	return NULL;
 }

@@ -3,10 +3,23 @@
  * One call of a client, whichever door it came by: a REST request, or a frame of a
  * WebSocket. Commands are written against this and know no door.
  *
- * Every request ends with request_end(), once, by way of one of the functions below that say how; it is gone then.
- * STORE_UNCERTAIN is no end: request_fail_store() answers the client and detaches the request, which lives on without a
- * door until the store has told what became of it. What ends it then answers nobody; the events that it pushes are the
- * same.
+ * Its life: a door makes it, reads its arguments and calls command_run(), which ends it with the first problem, or lets
+ * the command proceed. `check` and all that reads arguments return a problem and end nothing. `proceed` leads to the
+ * end, from within or from a callback of the store, of the thread of passwords or of online_find().
+ *
+ * Every request ends with request_end(), once; the functions that say how it ends all go there. On return it is gone,
+ * and so may be its session. Nothing else counts a refusal, gives back tokens or frees what a request holds. What net/
+ * and live/ answer themselves (files, preflights, WebSockets) is a request too, which ends without a word.
+ *
+ * A callback with STORE_UNCERTAIN is no end, for the store calls back again: request_fail_store() tells the client and
+ * detaches the request. From then on it has no door, and ends without a word; the events that it pushes are the same.
+ * That is the only way in which a callback may run twice. A client that is gone ends nothing: the request runs on to
+ * its end, and what it says is dropped. Only where the body never became complete is there nothing to wait for.
+ *
+ * What is kept for a callback is in the request's arena, and the callback's arg is the request, or a struct of the
+ * arena that has it. Nothing of it is freed one by one. The arena takes memory with the first thing that is kept, so a
+ * request that keeps nothing does not pay. The JSON of the body, and live->text and live->scratch, last for the call
+ * alone.
  */
 #ifndef TIDINGS_API_REQUEST_H
 #define TIDINGS_API_REQUEST_H
@@ -25,7 +38,7 @@ struct request {
 	struct api *api;
 	struct live *live;
 	const struct command *cmd; /* NULL while it is not known */
-	struct arena arena;	   /* what is kept for the request, up to its end */
+	struct arena arena;	   /* what is kept up to its end */
 	bool is_secret;		   /* that is overwritten then: a password is in it */
 	char user[USER_ID_MAX + 1];
 	struct http_req *http;	 /* either this */
@@ -39,12 +52,12 @@ struct request {
 	const struct json *body;	     /* the JSON object, during check and proceed; NULL if there is none */
 	unsigned tokens;		     /* of limits.requests_per_second that it costs; `check` may raise it */
 	int64_t retry_ms;		     /* for rate_limited, and for muted; 0 and INT64_MAX: not known */
+	const char *http_headers;	     /* of a refusal, each with its CRLF; NULL: none */
 	uint64_t fanout;		     /* tokens that it holds of the node's groups.fanout_per_second, */
 	uint64_t fanout_group;		     /* for a message to this group */
 };
 
-struct request *request_new_http(struct api *api, struct http_req *http, const struct command *cmd,
-				 const struct token_claims *claims);
+struct request *request_new_http(struct api *api, struct http_req *http);
 struct request *request_new_frame(struct api *api, struct session *s);
 
 static inline struct str request_user(const struct request *r)
@@ -61,21 +74,31 @@ static inline bool request_is_detached(const struct request *r)
 /* The session that asked, if it is still there: it gets no event about what it did itself. */
 struct session *request_session(const struct request *r);
 
-/* What the client is told at the end. */
+/* ---- refusals ---- */
+
+/* With a detail of up to 255 bytes. In the request's arena. */
+const struct problem *request_problem(struct request *r, enum problem_code code, const char *fmt, ...)
+	PRINTF_LIKE(3, 4) MUST_CHECK;
+/* The same, of invalid_argument. */
+const struct problem *request_invalid(struct request *r, const char *fmt, ...) PRINTF_LIKE(2, 3) MUST_CHECK;
+
+/* ---- the end ---- */
+
+/* What the client is told. */
 struct answer {
-	const char *detail; /* of a problem; NULL: it is none */
-	enum problem problem;
+	const struct problem *problem; /* it is refused; NULL: it is not, and then */
 	int http_status;
 	struct str json;  /* the body, or the frame; "": none */
 	bool without_ref; /* the frame is for a client that gave no ref, too */
 };
 /*
- * The end of every request, whatever became of it. Tells the client, if it waits still (NULL: nothing), and gives back
- * what the request has: its place among those of the session, tokens of the fan-out that were not used, its memory.
+ * Tells the client, if it still waits (a NULL: nothing), and gives back what the request holds: its place among those
+ * of the session, tokens of the fan-out that were not used, its memory.
  */
 void request_end(struct request *r, const struct answer *a);
 
-void request_fail(struct request *r, enum problem p, const char *fmt, ...) PRINTF_LIKE(3, 4);
+void request_fail(struct request *r, const struct problem *p);
+/* Not the end where the store is not certain yet; see above. */
 void request_fail_store(struct request *r, enum store_status s);
 /*
  * The same for a write that these two users are told of (absent: nobody): where nobody knows whether it was done, their
@@ -98,43 +121,42 @@ void request_answer_message(struct request *r, int http_status, const struct mes
 /* The answer is how many are unread; a store_count_fn, whose arg is the request. */
 void request_answer_count(enum store_status status, uint64_t count, void *arg);
 
-/* For the answer to a REST request whose JSON says in some places who is online: rendered with these slots, */
+/*
+ * The answer to a REST request whose JSON says in some places who is online: request_begin(), members rendered with
+ * these slots, and then this in place of request_answer(), which looks that up first.
+ */
 struct online_slots request_slots(struct request *r);
-/* it ends with this, which looks that up before. */
 void request_answer_online(struct request *r, int http_status, const struct online_slots *slots);
 
-/*
- * Reading arguments. Each returns false after having failed the request with a
- * detail that names the argument.
- */
+/* ---- arguments: NULL, or a problem whose detail names the argument ---- */
+
 /* The {id} of the path, or the string member `name` of a frame. */
-bool request_id(struct request *r, const char *name, uint64_t *out_r);
+const struct problem *request_id(struct request *r, const char *name, uint64_t *out_r) MUST_CHECK;
 /* A string member; *out_r absent where it is missing or null. */
-bool request_text(struct request *r, const char *name, struct str *out_r);
+const struct problem *request_text(struct request *r, const char *name, struct str *out_r) MUST_CHECK;
 /* The same, for one that has to be there. */
-bool request_needs_text(struct request *r, const char *name, struct str *out_r);
+const struct problem *request_needs_text(struct request *r, const char *name, struct str *out_r) MUST_CHECK;
 /*
  * A text of 1 to chars_max characters that is shown as a name or beside one, if it is there; no control characters, in
- * TEXT_LINES but line feeds and tabs. What is given back is cleaned by utf8_name, and shows something; it
- * is in the request's arena.
+ * TEXT_LINES but line feeds and tabs. What is given back is cleaned by utf8_name, and shows something. In the arena.
  */
 enum text_kind { TEXT_LINE, TEXT_LINES };
-bool request_name(struct request *r, const char *name, size_t chars_max, enum text_kind kind, struct str *out_r);
+const struct problem *request_name(struct request *r, const char *name, size_t chars_max, enum text_kind kind,
+				   struct str *out_r) MUST_CHECK;
 /* An http or https URL of up to WEB_URL_MAX bytes, if it is there. */
 #define WEB_URL_MAX 2048
-bool request_web_url(struct request *r, const char *name, struct str *out_r);
+const struct problem *request_web_url(struct request *r, const char *name, struct str *out_r) MUST_CHECK;
 /* A user id that has to be there. */
-bool request_user_id(struct request *r, const char *name, struct str *out_r);
-/* The items of an array of user ids that has to be there, of min to max of them; the array is in the request's arena.
- */
-bool request_user_ids(struct request *r, const char *name, size_t min, size_t max, const struct str **users_r,
-		      size_t *count_r);
+const struct problem *request_user_id(struct request *r, const char *name, struct str *out_r) MUST_CHECK;
+/* The items of an array of user ids that has to be there, of min to max of them. The array is in the arena. */
+const struct problem *request_user_ids(struct request *r, const char *name, size_t min, size_t max,
+				       const struct str **users_r, size_t *count_r) MUST_CHECK;
 /* A string like client_msg_id, if it is there. */
-bool request_client_id(struct request *r, const char *name, struct str *out_r);
+const struct problem *request_client_id(struct request *r, const char *name, struct str *out_r) MUST_CHECK;
 /* A query parameter (REST) that is a number from min to max; fallback if it is not given. */
-bool request_query_u64(struct request *r, const char *name, uint64_t min, uint64_t max, uint64_t fallback,
-		       uint64_t *out_r);
+const struct problem *request_query_u64(struct request *r, const char *name, uint64_t min, uint64_t max,
+					uint64_t fallback, uint64_t *out_r) MUST_CHECK;
 /* A text; absent where it is not given. */
-bool request_query_text(struct request *r, const char *name, struct str *out_r);
+const struct problem *request_query_text(struct request *r, const char *name, struct str *out_r) MUST_CHECK;
 
 #endif

@@ -32,7 +32,7 @@ static void answer_with_token(struct request *r, const struct profile *user, int
 	char *token =
 		token_issue(r->api->keys, user->user_id, NULL, live->conf->jwt.lifetime_secs, &expires_ms, &reason);
 	if (token == NULL) {
-		request_fail(r, PROBLEM_UNAVAILABLE, "%s", reason);
+		request_fail(r, request_problem(r, PROBLEM_UNAVAILABLE, "%s", reason));
 		return;
 	}
 	struct json_out *o = request_begin(r);
@@ -63,7 +63,7 @@ static void on_added(const struct store_user *u, void *arg)
 	if (u->status == STORE_OK)
 		answer_with_token(arg, u->profile, 201);
 	else if (u->status == STORE_TAKEN)
-		request_fail(arg, PROBLEM_CONFLICT, "user_id: is taken");
+		request_fail(arg, request_problem(arg, PROBLEM_CONFLICT, "user_id: is taken"));
 	else
 		request_fail_store(arg, u->status);
 }
@@ -79,7 +79,7 @@ static void on_profile(const struct store_user *u, void *arg)
 static void login_fail(struct account_call *c)
 {
 	admission_failed(c->r->live, c->r->http->peer, c->user_id.s);
-	request_fail(c->r, PROBLEM_CREDENTIALS_INVALID, "no such user, or another password");
+	request_fail(c->r, request_problem(c->r, PROBLEM_CREDENTIALS_INVALID, "no such user, or another password"));
 }
 
 static void done(struct work_job *j, bool ran)
@@ -95,7 +95,7 @@ static void done(struct work_job *j, bool ran)
 	};
 	stat_add(STAT_PASSWORDS, ran);
 	if (!ran || (c->registers && made == NULL))
-		request_fail(c->r, PROBLEM_UNAVAILABLE, "the password could not be hashed");
+		request_fail(c->r, request_problem(c->r, PROBLEM_UNAVAILABLE, "the password could not be hashed"));
 	else if (c->registers)
 		store_add_user(store, &added, on_added, c->r);
 	else if (c->matches)
@@ -108,7 +108,7 @@ static void done(struct work_job *j, bool ran)
 static void submit(struct account_call *c)
 {
 	if (!work_submit(c->r->api->work, &c->job))
-		request_fail(c->r, PROBLEM_OVERLOADED, "too many passwords wait to be hashed");
+		request_fail(c->r, request_problem(c->r, PROBLEM_OVERLOADED, "too many passwords wait to be hashed"));
 }
 
 /* ---- before ---- */
@@ -126,47 +126,46 @@ static struct account_call *call_new(struct request *r, const union command_args
 	return c;
 }
 
-static bool password_argument(struct request *r, size_t min, struct str *out_r)
+static const struct problem *password_argument(struct request *r, size_t min, struct str *out_r)
 {
-	if (!request_needs_text(r, "password", out_r))
-		return false;
-	if (out_r->len < min || out_r->len > PASSWORD_MAX) {
-		request_fail(r, PROBLEM_INVALID_ARGUMENT, "password: must be of %zu to %d bytes", min, PASSWORD_MAX);
-		return false;
-	}
-	return true;
+	const struct problem *p = request_needs_text(r, "password", out_r);
+	if (p != NULL)
+		return p;
+	if (out_r->len < min || out_r->len > PASSWORD_MAX)
+		return request_invalid(r, "password: must be of %zu to %d bytes", min, PASSWORD_MAX);
+	return NULL;
 }
 
-bool register_check(struct request *r, union command_args *a)
+const struct problem *register_check(struct request *r, union command_args *a)
 {
 	/* They are paths of their own below /users/ and /friends/; and who acts for the operator is nobody's account.
 	 */
 	static const char *const reserved[] = {"me", "register", "login", "blocked", "requests", OPERATOR_USER};
-	if (!request_user_id(r, "user_id", &a->account.user_id) ||
-	    !password_argument(r, PASSWORD_MIN, &a->account.password) ||
-	    !request_name(r, "nickname", NICKNAME_MAX, TEXT_LINE, &a->account.nickname))
-		return false;
+	const struct problem *p = request_user_id(r, "user_id", &a->account.user_id)
+					  ?: password_argument(r, PASSWORD_MIN, &a->account.password)
+					  ?: request_name(r, "nickname", NICKNAME_MAX, TEXT_LINE, &a->account.nickname);
+	if (p != NULL)
+		return p;
 	for (size_t i = 0; i < ARRAY_LEN(reserved); i++) {
-		if (str_is(a->account.user_id, reserved[i])) {
-			request_fail(r, PROBLEM_INVALID_ARGUMENT, "user_id: %s is reserved", reserved[i]);
-			return false;
-		}
+		if (str_is(a->account.user_id, reserved[i]))
+			return request_invalid(r, "user_id: %s is reserved", reserved[i]);
 	}
-	return true;
+	return NULL;
 }
 
 void register_proceed(struct request *r, const union command_args *a)
 {
 	if (r->live->conf->account.registration == REGISTRATION_CLOSED)
-		request_fail(r, PROBLEM_FORBIDDEN,
-			     "nobody can register here: the server's account.registration is closed");
+		request_fail(r,
+			     request_problem(r, PROBLEM_FORBIDDEN,
+					     "nobody can register here: the server's account.registration is closed"));
 	else
 		submit(call_new(r, a, true));
 }
 
-bool login_check(struct request *r, union command_args *a)
+const struct problem *login_check(struct request *r, union command_args *a)
 {
-	return request_user_id(r, "user_id", &a->account.user_id) && password_argument(r, 0, &a->account.password);
+	return request_user_id(r, "user_id", &a->account.user_id) ?: password_argument(r, 0, &a->account.password);
 }
 
 static void on_found(const struct store_user *u, void *arg)
@@ -189,5 +188,5 @@ void login_proceed(struct request *r, const union command_args *a)
 	if (r->retry_ms == 0)
 		store_look_up_user(r->live->store, str_from(address), c->user_id, on_found, c);
 	else
-		request_fail(r, PROBLEM_RATE_LIMITED, "too many wrong passwords for this user");
+		request_fail(r, request_problem(r, PROBLEM_RATE_LIMITED, "too many wrong passwords for this user"));
 }

@@ -11,9 +11,9 @@
 #define SOURCE_KIND_MAX 32
 #define SOURCE_ID_MAX 64
 
-bool conversations_check(struct request *r, union command_args *a)
+const struct problem *conversations_check(struct request *r, union command_args *a)
 {
-	return list_query_limit(r, CONVERSATIONS_LIMIT, &a->list.limit) && list_query_cursor(r, &a->list.after);
+	return list_query_limit(r, CONVERSATIONS_LIMIT, &a->list.limit) ?: list_query_cursor(r, &a->list.after);
 }
 
 static void on_conversations(const struct store_conversations *list, void *arg)
@@ -34,34 +34,30 @@ void conversations_proceed(struct request *r, const union command_args *a)
 	store_list_conversations(r->live->store, request_user(r), a->list.limit, a->list.after, on_conversations, r);
 }
 
-static bool source_part(struct request *r, const struct json *source, const char *name, size_t max, struct str *out_r)
+static const struct problem *source_part(struct request *r, const struct json *source, const char *name, size_t max,
+					 struct str *out_r)
 {
 	const struct json *v = json_get(source, name);
-	if (v == NULL || v->type != JSON_STRING || v->has_nul || v->text.len == 0 || v->text.len > max) {
-		request_fail(r, PROBLEM_INVALID_ARGUMENT, "source.%s: must be a string of 1 to %zu bytes", name, max);
-		return false;
-	}
+	if (v == NULL || v->type != JSON_STRING || v->has_nul || v->text.len == 0 || v->text.len > max)
+		return request_invalid(r, "source.%s: must be a string of 1 to %zu bytes", name, max);
 	*out_r = v->text;
-	return true;
+	return NULL;
 }
 
-bool create_check(struct request *r, union command_args *a)
+const struct problem *create_check(struct request *r, union command_args *a)
 {
-	if (!request_user_id(r, "user_id", &a->create.peer))
-		return false;
-	if (str_equal(a->create.peer, request_user(r))) {
-		request_fail(r, PROBLEM_INVALID_ARGUMENT, "user_id: one cannot talk to oneself");
-		return false;
-	}
+	const struct problem *p = request_user_id(r, "user_id", &a->create.peer);
+	if (p != NULL)
+		return p;
+	if (str_equal(a->create.peer, request_user(r)))
+		return request_invalid(r, "user_id: one cannot talk to oneself");
 	const struct json *source = json_get(r->body, "source");
 	if (source == NULL || source->type == JSON_NULL)
-		return true;
-	if (source->type != JSON_OBJECT) {
-		request_fail(r, PROBLEM_INVALID_ARGUMENT, "source: must be an object");
-		return false;
-	}
-	return source_part(r, source, "kind", SOURCE_KIND_MAX, &a->create.source_kind) &&
-	       source_part(r, source, "id", SOURCE_ID_MAX, &a->create.source_id);
+		return NULL;
+	if (source->type != JSON_OBJECT)
+		return request_invalid(r, "source: must be an object");
+	return source_part(r, source, "kind", SOURCE_KIND_MAX, &a->create.source_kind)
+		       ?: source_part(r, source, "id", SOURCE_ID_MAX, &a->create.source_id);
 }
 
 static void on_created(const struct store_created *c, void *arg)
@@ -82,19 +78,19 @@ void create_proceed(struct request *r, const union command_args *a)
 		     on_created, r);
 }
 
-bool history_check(struct request *r, union command_args *a)
+const struct problem *history_check(struct request *r, union command_args *a)
 {
 	a->history.conversation_id = r->path_id;
-	if (!list_query_limit(r, MESSAGES_LIMIT, &a->history.limit) ||
-	    !request_query_u64(r, "before", 1, UINT64_MAX, 0, &a->history.before))
-		return false;
-	if (!request_query_u64(r, "after", 0, STORE_NO_AFTER - 1, STORE_NO_AFTER, &a->history.after))
-		return false;
-	if (a->history.before != 0 && a->history.after != STORE_NO_AFTER) {
-		request_fail(r, PROBLEM_INVALID_ARGUMENT, "before, after: only one of them can be given");
-		return false;
-	}
-	return true;
+	const struct problem *p = list_query_limit(r, MESSAGES_LIMIT, &a->history.limit)
+					  ?: request_query_u64(r, "before", 1, UINT64_MAX, 0, &a->history.before);
+	if (p != NULL)
+		return p;
+	p = request_query_u64(r, "after", 0, STORE_NO_AFTER - 1, STORE_NO_AFTER, &a->history.after);
+	if (p != NULL)
+		return p;
+	if (a->history.before != 0 && a->history.after != STORE_NO_AFTER)
+		return request_invalid(r, "before, after: only one of them can be given");
+	return NULL;
 }
 
 static void on_history(const struct store_history *h, void *arg)

@@ -76,25 +76,40 @@ static void end_request(struct request *r, const struct store_friend_change *c)
 	request_answer(r, 201);
 }
 
+/* NULL: what the store says is enough. */
+static const struct problem *change_problem(struct request *r, enum friend_step step,
+					    const struct store_friend_change *c)
+{
+	bool answers = step == FRIEND_ACCEPT || step == FRIEND_DECLINE;
+	switch (c->status) {
+	case STORE_TAKEN:
+		return request_problem(r, PROBLEM_CONFLICT,
+				       c->friends ? "you are friends already" : "this request is pending already");
+	case STORE_LIMITED:
+		if (c->declined)
+			return request_problem(r, PROBLEM_RATE_LIMITED,
+					       "user_id: has declined your request less than a day ago");
+		return request_problem(r, PROBLEM_RATE_LIMITED, "more than %d friend requests a day",
+				       r->live->conf->limits.friend_requests_per_day);
+	case STORE_FULL:
+		return request_problem(r, PROBLEM_CONFLICT, "you block %d users, and no more can be blocked",
+				       BLOCKS_MAX);
+	case STORE_NOT_FOUND:
+		return request_problem(r, PROBLEM_NOT_FOUND,
+				       step == FRIEND_REQUEST ? "user_id: no such user"
+				       : answers	      ? "no request from this user"
+							      : "no friend of yours");
+	default:
+		return NULL;
+	}
+}
+
 static void fail_change(struct request *r, enum friend_step step, const struct store_friend_change *c)
 {
+	const struct problem *p = change_problem(r, step, c);
 	r->retry_ms = c->retry_ms;
-	if (c->status == STORE_TAKEN)
-		request_fail(r, PROBLEM_CONFLICT,
-			     c->friends ? "you are friends already" : "this request is pending already");
-	else if (c->status == STORE_LIMITED && c->declined)
-		request_fail(r, PROBLEM_RATE_LIMITED, "user_id: has declined your request less than a day ago");
-	else if (c->status == STORE_LIMITED)
-		request_fail(r, PROBLEM_RATE_LIMITED, "more than %d friend requests a day",
-			     r->live->conf->limits.friend_requests_per_day);
-	else if (c->status == STORE_FULL)
-		request_fail(r, PROBLEM_CONFLICT, "you block %d users, and no more can be blocked", BLOCKS_MAX);
-	else if (c->status == STORE_NOT_FOUND && step == FRIEND_REQUEST)
-		request_fail(r, PROBLEM_NOT_FOUND, "user_id: no such user");
-	else if (c->status == STORE_NOT_FOUND)
-		request_fail(r, PROBLEM_NOT_FOUND,
-			     step == FRIEND_ACCEPT || step == FRIEND_DECLINE ? "no request from this user"
-									     : "no friend of yours");
+	if (p != NULL)
+		request_fail(r, p);
 	else
 		request_fail_write(r, c->status, request_user(r), str_from(c->as.peer.user_id));
 }
@@ -142,7 +157,7 @@ static void change(struct request *r, struct str peer, struct str note)
 	r->retry_ms = bucket_take(r->live->hub, 'f', r->user, conf->limits.sends_per_second, conf->limits.burst,
 				  clock_mono_ms());
 	if (r->retry_ms != 0) {
-		request_fail(r, PROBLEM_RATE_LIMITED, "friends and blocks are changed too often");
+		request_fail(r, request_problem(r, PROBLEM_RATE_LIMITED, "friends and blocks are changed too often"));
 		return;
 	}
 	const struct store_befriend p = {
@@ -156,16 +171,15 @@ static void change(struct request *r, struct str peer, struct str note)
 	store_change_friend(r->live->store, &p, on_change, r);
 }
 
-bool friend_request_check(struct request *r, union command_args *a)
+const struct problem *friend_request_check(struct request *r, union command_args *a)
 {
-	if (!request_user_id(r, "user_id", &a->friend_request.peer) ||
-	    !request_name(r, "note", NOTE_MAX, TEXT_LINES, &a->friend_request.note))
-		return false;
-	if (str_equal(a->friend_request.peer, request_user(r))) {
-		request_fail(r, PROBLEM_INVALID_ARGUMENT, "user_id: one cannot befriend oneself");
-		return false;
-	}
-	return true;
+	const struct problem *p = request_user_id(r, "user_id", &a->friend_request.peer)
+					  ?: request_name(r, "note", NOTE_MAX, TEXT_LINES, &a->friend_request.note);
+	if (p != NULL)
+		return p;
+	if (str_equal(a->friend_request.peer, request_user(r)))
+		return request_invalid(r, "user_id: one cannot befriend oneself");
+	return NULL;
 }
 
 void friend_request_proceed(struct request *r, const union command_args *a)
@@ -178,7 +192,7 @@ void friend_change_proceed(struct request *r, const union command_args *a)
 	(void)a;
 	/* Nobody is a friend of their own, nor asks themselves. */
 	if (strcmp(r->user, r->path_user) == 0)
-		request_fail(r, PROBLEM_NOT_FOUND, "that is you");
+		request_fail(r, request_problem(r, PROBLEM_NOT_FOUND, "that is you"));
 	else
 		change(r, str_from(r->path_user), STR_NULL);
 }
@@ -187,16 +201,16 @@ void user_block_proceed(struct request *r, const union command_args *a)
 {
 	(void)a;
 	if (strcmp(r->user, r->path_user) == 0)
-		request_fail(r, PROBLEM_INVALID_ARGUMENT, "user_id: one cannot block oneself");
+		request_fail(r, request_problem(r, PROBLEM_INVALID_ARGUMENT, "user_id: one cannot block oneself"));
 	else
 		change(r, str_from(r->path_user), STR_NULL);
 }
 
 /* ---- lists ---- */
 
-bool friends_check(struct request *r, union command_args *a)
+const struct problem *friends_check(struct request *r, union command_args *a)
 {
-	return list_query_limit(r, LIST_LIMIT, &a->friends.limit) && list_query_user_cursor(r, &a->friends.after);
+	return list_query_limit(r, LIST_LIMIT, &a->friends.limit) ?: list_query_user_cursor(r, &a->friends.after);
 }
 
 static void on_friends(const struct store_befriended *list, void *arg)
@@ -232,19 +246,18 @@ void blocked_proceed(struct request *r, const union command_args *a)
 	store_list_blocked(r->live->store, request_user(r), a->friends.limit, a->friends.after, on_blocked, r);
 }
 
-bool friend_requests_check(struct request *r, union command_args *a)
+const struct problem *friend_requests_check(struct request *r, union command_args *a)
 {
 	struct str direction;
-	if (!list_query_limit(r, LIST_LIMIT, &a->page.limit) ||
-	    !request_query_u64(r, "cursor", 1, UINT64_MAX, 0, &a->page.before) ||
-	    !request_query_text(r, "direction", &direction))
-		return false;
+	const struct problem *p = list_query_limit(r, LIST_LIMIT, &a->page.limit)
+					  ?: request_query_u64(r, "cursor", 1, UINT64_MAX, 0, &a->page.before)
+					  ?: request_query_text(r, "direction", &direction);
+	if (p != NULL)
+		return p;
 	a->page.outgoing = str_is(direction, "out");
-	if (direction.s != NULL && !a->page.outgoing && !str_is(direction, "in")) {
-		request_fail(r, PROBLEM_INVALID_ARGUMENT, "direction: must be in or out");
-		return false;
-	}
-	return true;
+	if (direction.s != NULL && !a->page.outgoing && !str_is(direction, "in"))
+		return request_invalid(r, "direction: must be in or out");
+	return NULL;
 }
 
 static void on_friend_requests(const struct store_friend_requests *list, void *arg)

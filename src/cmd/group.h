@@ -9,11 +9,11 @@
 
 /*
  * A message costs as many tokens of the node's groups.fanout_per_second as the group has members online here. False
- * where there are too few, with retry_ms: group_fanout_fail() answers that. The request holds the tokens, and gives
+ * where there are too few, with retry_ms: group_fanout_problem says so. The request holds the tokens, and gives
  * them back at its end, unless they were used for a push (r->fanout 0).
  */
 bool group_fanout_take(struct request *r, uint64_t conversation_id);
-void group_fanout_fail(struct request *r);
+extern const struct problem group_fanout_problem;
 /* For an event to all members for which none were taken. */
 void group_fanout_owe(struct request *r, uint64_t conversation_id);
 
@@ -27,8 +27,8 @@ void group_fail_write(struct request *r, enum store_status s, uint64_t conversat
 void group_tell_change(struct live *live, enum group_step step, bool leaves, const struct store_group_done *d,
 		       const struct session *except);
 
-/* The {id} of the path is a group's, as far as the number tells; false after having answered 404. */
-bool group_path_check(struct request *r);
+/* Is the {id} of the path one of a group, as far as the number tells? If not, 404. */
+const struct problem *group_path_check(const struct request *r);
 /* Begins the operation that the row of the table names: by this user, on the group and the user of the path. */
 void group_op_begin(struct request *r, struct store_group_op *op);
 

@@ -29,10 +29,8 @@ void group_fanout_owe(struct request *r, uint64_t conversation_id)
 	group_charge_fanout(r->live, conversation_id, group_online(r->live, conversation_id));
 }
 
-void group_fanout_fail(struct request *r)
-{
-	request_fail(r, PROBLEM_RATE_LIMITED, "this node is sent more to groups than it may pass on in a second");
-}
+const struct problem group_fanout_problem = {PROBLEM_RATE_LIMITED,
+					     "this node is sent more to groups than it may pass on in a second"};
 
 /*
  * A kind of change, and its bucket, as parts of what a user may ask for at all: limits.requests_burst at once, then
@@ -103,21 +101,17 @@ static bool within_fanout(struct request *r, const struct store_group_op *op)
 	return r->retry_ms == 0;
 }
 
-static bool within_budget(struct request *r, const struct store_group_op *op)
+static const struct problem *within_budget(struct request *r, const struct store_group_op *op)
 {
 	if (!within_changes(r, op))
-		request_fail(r, PROBLEM_RATE_LIMITED, "groups are changed too often");
-	else if (op->step == GROUP_CREATE && !within_pace(r, &making, r->user))
-		request_fail(r, PROBLEM_RATE_LIMITED, "too many groups are made");
-	else if (shows_all(op->step) && !within_pace(r, &showing, r->user))
-		request_fail(r, PROBLEM_RATE_LIMITED, "what all members see of groups is changed too often");
-	else if (is_moving(op) && !within_move(r, op))
-		request_fail(r, PROBLEM_RATE_LIMITED, "this group is joined and left too often");
-	else if (!within_fanout(r, op))
-		group_fanout_fail(r);
-	else
-		return true;
-	return false;
+		return request_problem(r, PROBLEM_RATE_LIMITED, "groups are changed too often");
+	if (op->step == GROUP_CREATE && !within_pace(r, &making, r->user))
+		return request_problem(r, PROBLEM_RATE_LIMITED, "too many groups are made");
+	if (shows_all(op->step) && !within_pace(r, &showing, r->user))
+		return request_problem(r, PROBLEM_RATE_LIMITED, "what all members see of groups is changed too often");
+	if (is_moving(op) && !within_move(r, op))
+		return request_problem(r, PROBLEM_RATE_LIMITED, "this group is joined and left too often");
+	return within_fanout(r, op) ? NULL : &group_fanout_problem;
 }
 
 /* ---- telling ---- */
@@ -353,7 +347,7 @@ static void fail_change(struct request *r, const struct store_group_done *d)
 			group_tell_unsure(r->live, d->out[i]);
 	}
 	if (d->status == STORE_LIMITED)
-		request_fail(r, PROBLEM_CONFLICT, "%s", limit_reached(step_of(r)));
+		request_fail(r, request_problem(r, PROBLEM_CONFLICT, "%s", limit_reached(step_of(r))));
 	else
 		group_fail_write(r, d->status, d->conversation_id != 0 ? d->conversation_id : r->path_id);
 }
@@ -367,19 +361,17 @@ static void on_changed(const struct store_group_done *d, void *arg)
 	}
 	group_tell_change(r->live, step_of(r), strcmp(r->user, r->path_user) == 0, d, request_session(r));
 	if (request_is_detached(r))
-		request_done(r);
+		request_end(r, NULL);
 	else
 		answer(r, d);
 }
 
 /* ---- the commands ---- */
 
-bool group_path_check(struct request *r)
+const struct problem *group_path_check(const struct request *r)
 {
-	if (conversation_is_group(r->path_id) && r->path_id <= CONVERSATION_ID_MAX)
-		return true;
-	request_fail_store(r, STORE_NOT_FOUND);
-	return false;
+	bool valid = conversation_is_group(r->path_id) && r->path_id <= CONVERSATION_ID_MAX;
+	return valid ? NULL : problem_of_store(STORE_NOT_FOUND);
 }
 
 void group_op_begin(struct request *r, struct store_group_op *op)
@@ -391,21 +383,24 @@ void group_op_begin(struct request *r, struct store_group_op *op)
 	op->code = r->path_code[0] != '\0' ? str_from(r->path_code) : STR_NULL;
 }
 
-bool group_op_check(struct request *r, union command_args *a)
+const struct problem *group_op_check(struct request *r, union command_args *a)
 {
 	group_op_begin(r, &a->group);
-	return true;
+	return NULL;
 }
 
 /* Of a group that its path or its code names; or of one that is made. */
-static bool names_a_group(struct request *r, const struct store_group_op *op)
+static const struct problem *names_a_group(struct request *r, const struct store_group_op *op)
 {
 	bool by_code = op->step == GROUP_JOIN && op->code.s != NULL;
-	return op->step == GROUP_CREATE || by_code || group_path_check(r);
+	return op->step == GROUP_CREATE || by_code ? NULL : group_path_check(r);
 }
 
 void group_change_proceed(struct request *r, const union command_args *a)
 {
-	if (names_a_group(r, &a->group) && within_budget(r, &a->group))
+	const struct problem *p = names_a_group(r, &a->group) ?: within_budget(r, &a->group);
+	if (p == NULL)
 		store_change_group(r->live->store, &a->group, on_changed, r);
+	else
+		request_fail(r, p);
 }

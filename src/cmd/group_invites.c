@@ -11,36 +11,36 @@
 #define USES_MAX 1000000
 
 /* A whole number from 1 to max; 0 where it is not there. */
-static bool read_limit(struct request *r, const char *name, uint64_t max, uint64_t *out_r)
+static const struct problem *read_limit(struct request *r, const char *name, uint64_t max, uint64_t *out_r)
 {
 	const struct json *v = json_get(r->body, name);
 	*out_r = 0;
 	if (v == NULL || v->type == JSON_NULL)
-		return true;
+		return NULL;
 	if (json_count(v, out_r) == 0 && *out_r >= 1 && *out_r <= max)
-		return true;
-	request_fail(r, PROBLEM_INVALID_ARGUMENT, "%s: must be a whole number from 1 to %d", name, (int)max);
-	return false;
+		return NULL;
+	return request_invalid(r, "%s: must be a whole number from 1 to %d", name, (int)max);
 }
 
-bool group_invite_check(struct request *r, union command_args *a)
+const struct problem *group_invite_check(struct request *r, union command_args *a)
 {
 	uint64_t secs;
 	group_op_begin(r, &a->group);
-	if (!read_limit(r, "expires_in", EXPIRES_IN_MAX_SECS, &secs) ||
-	    !read_limit(r, "max_uses", USES_MAX, &a->group.max_uses))
-		return false;
+	const struct problem *p = read_limit(r, "expires_in", EXPIRES_IN_MAX_SECS, &secs)
+					  ?: read_limit(r, "max_uses", USES_MAX, &a->group.max_uses);
+	if (p != NULL)
+		return p;
 	a->group.expires_in_secs = (int64_t)secs;
-	return true;
+	return NULL;
 }
 
 /* By the code of the path, which alone knows the group. */
-bool accept_invite_check(struct request *r, union command_args *a)
+const struct problem *accept_invite_check(struct request *r, union command_args *a)
 {
 	a->group.step = GROUP_JOIN;
 	a->group.user = request_user(r);
 	a->group.code = str_from(r->path_code);
-	return true;
+	return NULL;
 }
 
 static void on_invites(const struct store_invites *list, void *arg)

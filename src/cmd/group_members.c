@@ -19,72 +19,68 @@
 /* Beyond year 9999 the database has no times. */
 #define TIME_MAX_MS INT64_C(253402300799999)
 
-static bool fail(struct request *r, const char *detail)
-{
-	request_fail(r, PROBLEM_INVALID_ARGUMENT, "%s", detail);
-	return false;
-}
-
 /* ---- changes ---- */
 
-bool group_add_check(struct request *r, union command_args *a)
+const struct problem *group_add_check(struct request *r, union command_args *a)
 {
 	struct store_group_op *op = &a->group;
 	group_op_begin(r, op);
 	return request_user_ids(r, "user_ids", 1, GROUP_ADD_MAX, &op->users, &op->user_count);
 }
 
-bool group_remove_check(struct request *r, union command_args *a)
+const struct problem *group_remove_check(struct request *r, union command_args *a)
 {
 	struct store_group_op *op = &a->group;
 	struct str ban;
 	group_op_begin(r, op);
-	if (!request_query_text(r, "ban", &ban))
-		return false;
+	const struct problem *p = request_query_text(r, "ban", &ban);
+	if (p != NULL)
+		return p;
 	op->ban = str_is(ban, "true");
 	if (ban.s != NULL && !op->ban && !str_is(ban, "false"))
-		return fail(r, "ban: must be true or false");
+		return request_invalid(r, "ban: must be true or false");
 	if (op->ban && str_equal(op->peer, op->user))
-		return fail(r, "ban: one cannot ban oneself");
-	return true;
+		return request_invalid(r, "ban: one cannot ban oneself");
+	return NULL;
 }
 
-static bool read_role(struct request *r, struct store_group_op *op)
+static const struct problem *read_role(struct request *r, struct store_group_op *op)
 {
 	const struct json *v = json_get(r->body, "role");
 	if (v == NULL)
-		return true;
+		return NULL;
 	op->sets_role = true;
 	bool admin = v->type == JSON_STRING && str_is(v->text, "admin");
 	op->role = admin ? GROUP_ADMIN : GROUP_MEMBER;
-	return admin || (v->type == JSON_STRING && str_is(v->text, "member")) ||
-	       fail(r, "role: must be admin or member");
+	if (admin || (v->type == JSON_STRING && str_is(v->text, "member")))
+		return NULL;
+	return request_invalid(r, "role: must be admin or member");
 }
 
-static bool read_muted_until(struct request *r, struct store_group_op *op)
+static const struct problem *read_muted_until(struct request *r, struct store_group_op *op)
 {
 	const struct json *v = json_get(r->body, "muted_until");
 	if (v == NULL)
-		return true;
+		return NULL;
 	op->sets_muted = true;
 	if (v->type == JSON_NULL)
-		return true;
+		return NULL;
 	if (v->type != JSON_STRING || clock_parse_rfc3339(v->text, &op->muted_until_ms) != 0 ||
 	    op->muted_until_ms > TIME_MAX_MS)
-		return fail(r, "muted_until: must be a time like 2026-11-23T03:01:21Z, or null");
+		return request_invalid(r, "muted_until: must be a time like 2026-11-23T03:01:21Z, or null");
 	/* 0 is no mute; and so is any time in the past, which the database's clock tells. */
 	if (op->muted_until_ms < 0)
 		op->muted_until_ms = 0;
-	return true;
+	return NULL;
 }
 
-bool group_set_member_check(struct request *r, union command_args *a)
+const struct problem *group_set_member_check(struct request *r, union command_args *a)
 {
 	group_op_begin(r, &a->group);
-	return read_role(r, &a->group) && read_muted_until(r, &a->group);
+	return read_role(r, &a->group) ?: read_muted_until(r, &a->group);
 }
 
-bool group_pass_on_check(struct request *r, union command_args *a)
+const struct problem *group_pass_on_check(struct request *r, union command_args *a)
 {
 	group_op_begin(r, &a->group);
 	return request_user_id(r, "user_id", &a->group.peer);
@@ -93,37 +89,38 @@ bool group_pass_on_check(struct request *r, union command_args *a)
 /* ---- the list ---- */
 
 /* "2-bob": the role, as it is stored, and the id of the last one. */
-static bool read_cursor(struct request *r, struct group_member_cursor *cursor)
+static const struct problem *read_cursor(struct request *r, struct group_member_cursor *cursor)
 {
 	struct str text;
-	if (!request_query_text(r, "cursor", &text))
-		return false;
+	const struct problem *p = request_query_text(r, "cursor", &text);
+	if (p != NULL)
+		return p;
 	if (text.s == NULL)
-		return true;
+		return NULL;
 	struct str user = text.len > 2 ? (struct str){text.s + 2, text.len - 2} : STR_NULL;
 	if (!id_user_valid(user) || text.s[0] < '0' + GROUP_OWNER || text.s[0] > '0' + GROUP_MEMBER || text.s[1] != '-')
-		return fail(r, "cursor: is not a cursor of this server");
+		return request_invalid(r, "cursor: is not a cursor of this server");
 	cursor->role = (enum group_role)(text.s[0] - '0');
 	memcpy(cursor->user_id, user.s, user.len);
 	cursor->user_id[user.len] = '\0';
-	return true;
+	return NULL;
 }
 
-bool members_check(struct request *r, union command_args *a)
+const struct problem *members_check(struct request *r, union command_args *a)
 {
 	struct str *query = &a->members.query;
-	if (!list_query_limit(r, LIST_LIMIT, &a->members.limit) || !read_cursor(r, &a->members.after) ||
-	    !request_query_text(r, "query", query))
-		return false;
+	const struct problem *p = list_query_limit(r, LIST_LIMIT, &a->members.limit)
+					  ?: read_cursor(r, &a->members.after)
+					  ?: request_query_text(r, "query", query);
+	if (p != NULL)
+		return p;
 	if (query->s == NULL)
-		return true;
+		return NULL;
 	r->tokens = SEARCH_TOKENS;
 	size_t chars = utf8_count(*query);
-	if (chars < 1 || chars > QUERY_MAX || memchr(query->s, '\0', query->len) != NULL) {
-		request_fail(r, PROBLEM_INVALID_ARGUMENT, "query: must be of 1 to %d characters", QUERY_MAX);
-		return false;
-	}
-	return true;
+	if (chars < 1 || chars > QUERY_MAX || memchr(query->s, '\0', query->len) != NULL)
+		return request_invalid(r, "query: must be of 1 to %d characters", QUERY_MAX);
+	return NULL;
 }
 
 static void on_members(const struct store_members *list, void *arg)
@@ -153,9 +150,9 @@ void members_proceed(struct request *r, const union command_args *a)
 
 /* ---- bans, and who waits to be let in ---- */
 
-bool group_entries_check(struct request *r, union command_args *a)
+const struct problem *group_entries_check(struct request *r, union command_args *a)
 {
-	return list_query_limit(r, LIST_LIMIT, &a->friends.limit) && list_query_user_cursor(r, &a->friends.after);
+	return list_query_limit(r, LIST_LIMIT, &a->friends.limit) ?: list_query_user_cursor(r, &a->friends.after);
 }
 
 static void on_entries(const struct store_group_entries *list, void *arg)

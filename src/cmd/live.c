@@ -15,7 +15,7 @@
 #define TYPING_PER_SECOND 5.0
 #define TYPING_BURST 20.0
 
-bool typing_check(struct request *r, union command_args *a)
+const struct problem *typing_check(struct request *r, union command_args *a)
 {
 	return request_id(r, "conversation_id", &a->conversation_id);
 }
@@ -82,7 +82,7 @@ void typing_proceed(struct request *r, const union command_args *a)
 {
 	r->retry_ms = bucket_take(r->live->hub, 't', r->user, TYPING_PER_SECOND, TYPING_BURST, clock_mono_ms());
 	if (r->retry_ms != 0)
-		request_fail(r, PROBLEM_RATE_LIMITED, "typing is told too often");
+		request_fail(r, request_problem(r, PROBLEM_RATE_LIMITED, "typing is told too often"));
 	else if (conversation_is_group(a->conversation_id))
 		type_in_group(r, a->conversation_id);
 	else

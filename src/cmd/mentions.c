@@ -8,9 +8,9 @@
 
 #define LIST_LIMIT 50
 
-bool mentions_check(struct request *r, union command_args *a)
+const struct problem *mentions_check(struct request *r, union command_args *a)
 {
-	return list_query_limit(r, LIST_LIMIT, &a->list.limit) && list_query_cursor(r, &a->list.after);
+	return list_query_limit(r, LIST_LIMIT, &a->list.limit) ?: list_query_cursor(r, &a->list.after);
 }
 
 static void on_mentions(const struct store_mentions *list, void *arg)
@@ -30,17 +30,18 @@ void mentions_proceed(struct request *r, const union command_args *a)
 	store_list_mentions(r->live->store, request_user(r), a->list.limit, a->list.after, on_mentions, r);
 }
 
-bool receipts_check(struct request *r, union command_args *a)
+const struct problem *receipts_check(struct request *r, union command_args *a)
 {
-	return list_query_limit(r, LIST_LIMIT, &a->friends.limit) && list_query_user_cursor(r, &a->friends.after);
+	return list_query_limit(r, LIST_LIMIT, &a->friends.limit) ?: list_query_user_cursor(r, &a->friends.after);
 }
 
 static void on_receipts(const struct store_receipts *list, void *arg)
 {
 	struct request *r = arg;
 	if (list->status == STORE_LIMITED) {
-		request_fail(r, PROBLEM_CONFLICT, "in groups of more than %d members nobody is told who has read what",
-			     r->live->conf->groups.receipts_max);
+		request_fail(r, request_problem(r, PROBLEM_CONFLICT,
+						"in groups of more than %d members nobody is told who has read what",
+						r->live->conf->groups.receipts_max));
 		return;
 	}
 	if (list->status != STORE_OK) {

@@ -9,7 +9,7 @@
 #include "live/push.h"
 #include "live/session.h"
 
-bool message_check(struct request *r, union command_args *a)
+const struct problem *message_check(struct request *r, union command_args *a)
 {
 	return request_id(r, "message_id", &a->message_id);
 }

@@ -14,71 +14,70 @@
 #define REF_JSON_MAX 4096
 #define BODY_MAX 4096
 
-static bool fail(struct request *r, const char *detail)
+static const struct problem *check_kind(struct request *r, struct str *kind)
 {
-	request_fail(r, PROBLEM_INVALID_ARGUMENT, "%s", detail);
-	return false;
-}
-
-static bool check_kind(struct request *r, struct str *kind)
-{
-	if (!request_needs_text(r, "kind", kind))
-		return false;
+	const struct problem *p = request_needs_text(r, "kind", kind);
+	if (p != NULL)
+		return p;
 	bool valid = kind->len >= 1 && kind->len <= KIND_MAX;
 	for (size_t i = 0; valid && i < kind->len; i++)
 		valid = kind->s[i] > ' ' && kind->s[i] <= '~';
-	return valid || fail(r, "kind: must be 1 to 64 printable ASCII characters without spaces");
+	return valid ? NULL : request_invalid(r, "kind: must be 1 to 64 printable ASCII characters without spaces");
 }
 
-static bool check_actor(struct request *r, struct str *actor)
+static const struct problem *check_actor(struct request *r, struct str *actor)
 {
-	if (!request_text(r, "actor_id", actor))
-		return false;
-	return actor->s == NULL || id_user_valid(*actor) || fail(r, "actor_id: is no user id");
+	const struct problem *p = request_text(r, "actor_id", actor);
+	if (p != NULL)
+		return p;
+	return actor->s == NULL || id_user_valid(*actor) ? NULL : request_invalid(r, "actor_id: is no user id");
 }
 
-static bool check_ref(struct request *r, struct str *ref)
+static const struct problem *check_ref(struct request *r, struct str *ref)
 {
 	const struct json *v = json_get(r->body, "ref");
 	if (v == NULL || v->type == JSON_NULL)
-		return true;
+		return NULL;
 	if (v->type != JSON_OBJECT)
-		return fail(r, "ref: must be an object");
+		return request_invalid(r, "ref: must be an object");
 	if (v->has_nul)
-		return fail(r, "ref: must not contain U+0000");
+		return request_invalid(r, "ref: must not contain U+0000");
 	buf_clear(&r->live->scratch);
 	json_minify(v->raw, &r->live->scratch);
 	if (r->live->scratch.len > REF_JSON_MAX)
-		return fail(r, "ref: is over 4096 bytes");
+		return request_invalid(r, "ref: is over 4096 bytes");
 	*ref = arena_str(&r->arena, (struct str){r->live->scratch.data, r->live->scratch.len});
-	return true;
+	return NULL;
 }
 
-static bool check_message_id(struct request *r, uint64_t *id)
+static const struct problem *check_message_id(struct request *r, uint64_t *id)
 {
 	struct str text;
-	if (!request_text(r, "message_id", &text))
-		return false;
-	if (text.s == NULL)
-		return true;
-	return (id_parse_u64(text, id) == 0 && *id != 0) ||
-	       fail(r, "message_id: must be an id, a string of decimal digits");
+	const struct problem *p = request_text(r, "message_id", &text);
+	if (p != NULL)
+		return p;
+	if (text.s == NULL || (id_parse_u64(text, id) == 0 && *id != 0))
+		return NULL;
+	return request_invalid(r, "message_id: must be an id, a string of decimal digits");
 }
 
-bool notify_check(struct request *r, union command_args *a)
+const struct problem *notify_check(struct request *r, union command_args *a)
 {
 	struct store_notify *n = &a->notify;
 	n->sender = request_user(r);
-	if (!request_user_id(r, "user_id", &n->user) || !check_kind(r, &n->kind) || !check_actor(r, &n->actor) ||
-	    !check_ref(r, &n->ref) || !check_message_id(r, &n->message_id) || !request_text(r, "body", &n->body))
-		return false;
+	const struct problem *p = request_user_id(r, "user_id", &n->user)
+					  ?: check_kind(r, &n->kind)
+					  ?: check_actor(r, &n->actor)
+					  ?: check_ref(r, &n->ref)
+					  ?: check_message_id(r, &n->message_id)
+					  ?: request_text(r, "body", &n->body);
+	if (p != NULL)
+		return p;
 	if (n->body.s != NULL && n->body.len > BODY_MAX)
-		return fail(r, "body: is over 4096 bytes of UTF-8");
-	if (!r->may_notify) {
-		request_fail(r, PROBLEM_FORBIDDEN, "the token's scope does not contain notify");
-		return false;
-	}
-	return true;
+		return request_invalid(r, "body: is over 4096 bytes of UTF-8");
+	if (!r->may_notify)
+		return request_problem(r, PROBLEM_FORBIDDEN, "the token's scope does not contain notify");
+	return NULL;
 }
 
 static void end_notification(struct request *r, int http_status, const struct notification *n)
@@ -104,10 +103,10 @@ void notify_proceed(struct request *r, const union command_args *a)
 	store_notify(r->live->store, &a->notify, on_notified, r);
 }
 
-bool notifications_check(struct request *r, union command_args *a)
+const struct problem *notifications_check(struct request *r, union command_args *a)
 {
-	return list_query_limit(r, LIST_LIMIT, &a->page.limit) &&
-	       request_query_u64(r, "cursor", 1, UINT64_MAX, 0, &a->page.before);
+	return list_query_limit(r, LIST_LIMIT, &a->page.limit)
+		       ?: request_query_u64(r, "cursor", 1, UINT64_MAX, 0, &a->page.before);
 }
 
 static void on_notifications(const struct store_notifications *list, void *arg)

@@ -9,19 +9,18 @@
 #include "live/push.h"
 #include "live/session.h"
 
-bool read_check(struct request *r, union command_args *a)
+const struct problem *read_check(struct request *r, union command_args *a)
 {
-	if (!request_id(r, "conversation_id", &a->read.conversation_id))
-		return false;
+	const struct problem *p = request_id(r, "conversation_id", &a->read.conversation_id);
+	if (p != NULL)
+		return p;
 	a->read.up_to_seq = UINT64_MAX;
 	const struct json *v = json_get(r->body, "up_to_seq");
 	if (v == NULL || v->type == JSON_NULL)
-		return true;
-	if (json_count(v, &a->read.up_to_seq) != 0) {
-		request_fail(r, PROBLEM_INVALID_ARGUMENT, "up_to_seq: must be a whole number from 0 on");
-		return false;
-	}
-	return true;
+		return NULL;
+	if (json_count(v, &a->read.up_to_seq) != 0)
+		return request_invalid(r, "up_to_seq: must be a whole number from 0 on");
+	return NULL;
 }
 
 static void push_read(struct request *r, const struct store_read *read)

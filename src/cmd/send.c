@@ -19,37 +19,28 @@
 
 #define EXTRA_MAX 4096
 
-static bool fail(struct request *r, const char *detail)
-{
-	request_fail(r, PROBLEM_INVALID_ARGUMENT, "%s", detail);
-	return false;
-}
-
-static bool check_content(struct request *r, struct store_send *s)
+static const struct problem *check_content(struct request *r, struct store_send *s)
 {
 	size_t max = (size_t)r->live->conf->message.max_content;
 	size_t json_max = (size_t)conf_content_json_max(r->live->conf);
 	const struct json *written = json_get(r->body, "content");
-	if (!request_text(r, "content", &s->content) || !request_web_url(r, "media_url", &s->media_url))
-		return false;
-	if (s->content.s != NULL && s->content.len > max) {
-		request_fail(r, PROBLEM_INVALID_ARGUMENT, "content: is over %zu bytes of UTF-8", max);
-		return false;
-	}
+	const struct problem *p =
+		request_text(r, "content", &s->content) ?: request_web_url(r, "media_url", &s->media_url);
+	if (p != NULL)
+		return p;
+	if (s->content.s != NULL && s->content.len > max)
+		return request_invalid(r, "content: is over %zu bytes of UTF-8", max);
 	/* Between its quotation marks, so that escapes of six bytes do not spoil a limit in whole characters. */
-	if (s->content.s != NULL && written->raw.len - 2 > json_max) {
-		request_fail(r, PROBLEM_INVALID_ARGUMENT, "content: takes over %zu bytes of JSON, its escapes included",
-			     json_max);
-		return false;
-	}
+	if (s->content.s != NULL && written->raw.len - 2 > json_max)
+		return request_invalid(r, "content: takes over %zu bytes of JSON, its escapes included", json_max);
 	if (s->type == MESSAGE_TEXT) {
 		if (s->content.s == NULL || s->content.len == 0)
-			return fail(r, "content: a text needs one that is not empty");
+			return request_invalid(r, "content: a text needs one that is not empty");
 		if (s->media_url.s != NULL)
-			return fail(r, "media_url: a text has none");
-		return true;
+			return request_invalid(r, "media_url: a text has none");
+		return NULL;
 	}
-	return s->media_url.s != NULL || fail(r, "media_url: is missing");
+	return s->media_url.s != NULL ? NULL : request_invalid(r, "media_url: is missing");
 }
 
 /* The value without insignificant white space, and its file names without what turns their direction. */
@@ -71,55 +62,56 @@ static void put_extra(struct request *r, const struct json *extra, struct buf *o
 	json_minify((struct str){at, (size_t)(end - at)}, out);
 }
 
-static bool check_extra(struct request *r, struct store_send *s)
+static const struct problem *check_extra(struct request *r, struct store_send *s)
 {
 	const struct json *v = json_get(r->body, "extra");
 	if (v == NULL || v->type == JSON_NULL)
-		return true;
+		return NULL;
 	if (v->type != JSON_OBJECT)
-		return fail(r, "extra: must be an object");
+		return request_invalid(r, "extra: must be an object");
 	if (v->has_nul)
-		return fail(r, "extra: must not contain U+0000");
+		return request_invalid(r, "extra: must not contain U+0000");
 	buf_clear(&r->live->scratch);
 	put_extra(r, v, &r->live->scratch);
 	if (r->live->scratch.len > EXTRA_MAX)
-		return fail(r, "extra: is over 4096 bytes");
+		return request_invalid(r, "extra: is over 4096 bytes");
 	s->extra = arena_str(&r->arena, (struct str){r->live->scratch.data, r->live->scratch.len});
-	return true;
+	return NULL;
 }
 
 /* Either a user, or a conversation. */
-static bool check_recipient(struct request *r, struct store_send *s)
+static const struct problem *check_recipient(struct request *r, struct store_send *s)
 {
 	struct str conversation;
-	if (!request_text(r, "to_user_id", &s->to) || !request_text(r, "conversation_id", &conversation))
-		return false;
+	const struct problem *p =
+		request_text(r, "to_user_id", &s->to) ?: request_text(r, "conversation_id", &conversation);
+	if (p != NULL)
+		return p;
 	if (s->to.s != NULL && conversation.s != NULL)
-		return fail(r, "to_user_id, conversation_id: only one of them can be given");
+		return request_invalid(r, "to_user_id, conversation_id: only one of them can be given");
+	if (conversation.s != NULL && id_parse_u64(conversation, &s->conversation_id) != 0)
+		return request_invalid(r, "conversation_id: must be an id, a string of decimal digits");
 	if (conversation.s != NULL)
-		return id_parse_u64(conversation, &s->conversation_id) == 0 ||
-		       fail(r, "conversation_id: must be an id, a string of decimal digits");
+		return NULL;
 	if (s->to.s == NULL)
-		return fail(r, "to_user_id: is missing, and so is conversation_id");
+		return request_invalid(r, "to_user_id: is missing, and so is conversation_id");
 	if (!id_user_valid(s->to))
-		return fail(r, "to_user_id: must be " USER_ID_RULE);
-	return !str_equal(s->to, s->from) || fail(r, "to_user_id: one cannot send to oneself");
+		return request_invalid(r, "to_user_id: must be " USER_ID_RULE);
+	return str_equal(s->to, s->from) ? request_invalid(r, "to_user_id: one cannot send to oneself") : NULL;
 }
 
-static bool check_mentions(struct request *r, struct store_send *s)
+static const struct problem *check_mentions(struct request *r, struct store_send *s)
 {
 	const struct json *list = json_get(r->body, "mentions");
 	if (list == NULL || list->type == JSON_NULL || (list->type == JSON_ARRAY && list->count == 0))
-		return true;
+		return NULL;
 	if (list->type == JSON_STRING && str_is(list->text, "*")) {
 		s->mentions_all = true;
-		return true;
+		return NULL;
 	}
-	if (list->type != JSON_ARRAY || list->count > STORE_MENTIONS_MAX) {
-		request_fail(r, PROBLEM_INVALID_ARGUMENT, "mentions: must be an array of up to %d user ids, or [\"*\"]",
-			     STORE_MENTIONS_MAX);
-		return false;
-	}
+	if (list->type != JSON_ARRAY || list->count > STORE_MENTIONS_MAX)
+		return request_invalid(r, "mentions: must be an array of up to %d user ids, or [\"*\"]",
+				       STORE_MENTIONS_MAX);
 	struct str *mention = arena_alloc(&r->arena, list->count * sizeof(*mention));
 	size_t at = 0;
 	s->mention = mention;
@@ -128,33 +120,34 @@ static bool check_mentions(struct request *r, struct store_send *s)
 			s->mentions_all = true;
 		} else if (v->type == JSON_STRING && id_user_valid(v->text)) {
 			mention[s->mention_count++] = v->text;
-		} else {
-			request_fail(r, PROBLEM_INVALID_ARGUMENT, "mentions[%zu]: must be * or " USER_ID_RULE, at);
-			return false;
-		}
+		} else
+			return request_invalid(r, "mentions[%zu]: must be * or " USER_ID_RULE, at);
 	}
 	/* Who is named beside everyone is named twice. */
 	if (s->mentions_all)
 		s->mention_count = 0;
-	return true;
+	return NULL;
 }
 
-bool send_check(struct request *r, union command_args *a)
+const struct problem *send_check(struct request *r, union command_args *a)
 {
 	struct store_send *s = &a->send;
 	struct str type, reply;
 
 	s->from = request_user(r);
-	if (!check_recipient(r, s) || !request_needs_text(r, "message_type", &type))
-		return false;
+	const struct problem *p = check_recipient(r, s) ?: request_needs_text(r, "message_type", &type);
+	if (p != NULL)
+		return p;
 	if (message_type_parse(type, &s->type) != 0)
-		return fail(r, "message_type: must be text, image, voice, video or file");
-	if (!check_content(r, s) || !check_extra(r, s))
-		return false;
-	if (!request_client_id(r, "client_msg_id", &s->client_msg_id) || !request_text(r, "reply_to", &reply))
-		return false;
+		return request_invalid(r, "message_type: must be text, image, voice, video or file");
+	p = check_content(r, s) ?: check_extra(r, s);
+	if (p != NULL)
+		return p;
+	p = request_client_id(r, "client_msg_id", &s->client_msg_id) ?: request_text(r, "reply_to", &reply);
+	if (p != NULL)
+		return p;
 	if (reply.s != NULL && (id_parse_u64(reply, &s->reply_to) != 0 || s->reply_to == 0))
-		return fail(r, "reply_to: must be a message's id, a string of decimal digits");
+		return request_invalid(r, "reply_to: must be a message's id, a string of decimal digits");
 	return check_mentions(r, s);
 }
 
@@ -245,7 +238,8 @@ static void on_sent(const struct store_sent *result, void *arg)
 
 static void fail_rate(struct request *r)
 {
-	request_fail(r, PROBLEM_RATE_LIMITED, "more than %d messages a second", r->live->conf->limits.sends_per_second);
+	request_fail(r, request_problem(r, PROBLEM_RATE_LIMITED, "more than %d messages a second",
+					r->live->conf->limits.sends_per_second));
 }
 
 /* Past a limit only what was stored already is answered. */
@@ -260,7 +254,7 @@ static void on_found_past_rate(const struct store_sent *result, void *arg)
 static void on_found_past_fanout(const struct store_sent *result, void *arg)
 {
 	if (result->status == STORE_NOT_FOUND)
-		group_fanout_fail(arg);
+		request_fail(arg, &group_fanout_problem);
 	else
 		on_sent(result, arg);
 }
@@ -273,7 +267,7 @@ struct addressed {
 	struct store_send message;
 };
 
-/* The message is kept: its texts are in the frame or body. */
+/* The message is kept: its texts are in the frame or body, but for extra, which is in the arena already. */
 static struct addressed *addressed_new(struct request *r, const struct store_send *p, bool past_rate)
 {
 	struct arena *arena = &r->arena;
@@ -320,7 +314,7 @@ static void send_to_group(struct request *r, const struct store_send *p, enum gr
 	else if (p->client_msg_id.s != NULL)
 		store_find_sent(store, p, on_found_past_fanout, r);
 	else
-		group_fanout_fail(r);
+		request_fail(r, &group_fanout_problem);
 }
 
 static void on_membership(enum store_status status, uint64_t count, void *arg)

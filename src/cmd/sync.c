@@ -9,59 +9,52 @@
 #define SYNC_LIMIT 50
 #define SYNC_LIMIT_MAX 100
 
-static bool read_number(struct request *r, const struct json *item, const char *name, uint64_t *out_r)
+static const struct problem *read_number(struct request *r, const struct json *item, const char *name, uint64_t *out_r)
 {
-	if (json_count(json_get(item, name), out_r) != 0) {
-		request_fail(r, PROBLEM_INVALID_ARGUMENT, "conversations[].%s: must be a whole number from 0 on", name);
-		return false;
-	}
-	return true;
+	if (json_count(json_get(item, name), out_r) != 0)
+		return request_invalid(r, "conversations[].%s: must be a whole number from 0 on", name);
+	return NULL;
 }
 
-static bool read_listed(struct request *r, struct store_sync_request *s)
+static const struct problem *read_listed(struct request *r, struct store_sync_request *s)
 {
 	const struct json *list = json_get(r->body, "conversations");
 	if (list == NULL || list->type == JSON_NULL)
-		return true;
-	if (list->type != JSON_ARRAY || list->count > STORE_SYNC_LISTED_MAX) {
-		request_fail(r, PROBLEM_INVALID_ARGUMENT, "conversations: must be an array of up to %d",
-			     STORE_SYNC_LISTED_MAX);
-		return false;
-	}
+		return NULL;
+	if (list->type != JSON_ARRAY || list->count > STORE_SYNC_LISTED_MAX)
+		return request_invalid(r, "conversations: must be an array of up to %d", STORE_SYNC_LISTED_MAX);
 	struct store_sync_have *have = arena_alloc(&r->arena, list->count * sizeof(*have));
 	s->have = have;
 	s->have_count = list->count;
 	for (const struct json *item = list->child; item != NULL; item = item->next, have++) {
 		const struct json *id = json_get(item, "id");
-		if (id == NULL || id->type != JSON_STRING || id_parse_u64(id->text, &have->id) != 0) {
-			request_fail(r, PROBLEM_INVALID_ARGUMENT,
-				     "conversations[].id: must be an id, a string of decimal digits");
-			return false;
-		}
-		if (!read_number(r, item, "seq", &have->seq) || !read_number(r, item, "change_seq", &have->change_seq))
-			return false;
+		if (id == NULL || id->type != JSON_STRING || id_parse_u64(id->text, &have->id) != 0)
+			return request_invalid(r, "conversations[].id: must be an id, a string of decimal digits");
+		const struct problem *p = read_number(r, item, "seq", &have->seq)
+						  ?: read_number(r, item, "change_seq", &have->change_seq);
+		if (p != NULL)
+			return p;
 	}
-	return true;
+	return NULL;
 }
 
-bool sync_check(struct request *r, union command_args *a)
+const struct problem *sync_check(struct request *r, union command_args *a)
 {
 	struct store_sync_request *s = &a->sync;
 	struct str since;
 	s->user = request_user(r);
-	if (!read_listed(r, s) || !request_text(r, "since", &since))
-		return false;
+	const struct problem *p = read_listed(r, s) ?: request_text(r, "since", &since);
+	if (p != NULL)
+		return p;
 	s->has_since = since.s != NULL;
-	if (s->has_since && !list_parse_cursor(r, "since", since, &s->since))
-		return false;
+	if (s->has_since && (p = list_parse_cursor(r, "since", since, &s->since)) != NULL)
+		return p;
 	int64_t limit = SYNC_LIMIT;
 	const struct json *v = json_get(r->body, "limit");
-	if (v != NULL && v->type != JSON_NULL && (json_int(v, &limit) != 0 || limit < 1 || limit > SYNC_LIMIT_MAX)) {
-		request_fail(r, PROBLEM_INVALID_ARGUMENT, "limit: must be a number from 1 to %d", SYNC_LIMIT_MAX);
-		return false;
-	}
+	if (v != NULL && v->type != JSON_NULL && (json_int(v, &limit) != 0 || limit < 1 || limit > SYNC_LIMIT_MAX))
+		return request_invalid(r, "limit: must be a number from 1 to %d", SYNC_LIMIT_MAX);
 	s->limit = (unsigned)limit;
-	return true;
+	return NULL;
 }
 
 static void put_item(struct json_out *o, const struct store_sync_item *item, struct online_slots *slots)

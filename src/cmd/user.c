@@ -42,13 +42,13 @@ void user_proceed(struct request *r, const union command_args *a)
 	store_look_up_user(r->live->store, request_user(r), str_from(r->path_user), on_user, r);
 }
 
-bool me_change_check(struct request *r, union command_args *a)
+const struct problem *me_change_check(struct request *r, union command_args *a)
 {
 	struct store_user_change *c = &a->user_change;
 	c->sets_nickname = json_get(r->body, "nickname") != NULL;
 	c->sets_avatar_url = json_get(r->body, "avatar_url") != NULL;
-	return request_name(r, "nickname", NICKNAME_MAX, TEXT_LINE, &c->nickname) &&
-	       request_web_url(r, "avatar_url", &c->avatar_url);
+	return request_name(r, "nickname", NICKNAME_MAX, TEXT_LINE, &c->nickname)
+		       ?: request_web_url(r, "avatar_url", &c->avatar_url);
 }
 
 void me_change_proceed(struct request *r, const union command_args *a)

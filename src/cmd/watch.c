@@ -18,25 +18,21 @@ struct watch_request {
 	const struct str *user_id;
 };
 
-bool watch_check(struct request *r, union command_args *a)
+const struct problem *watch_check(struct request *r, union command_args *a)
 {
 	const struct json *ids = json_get(r->body, "user_ids");
-	if (ids == NULL || ids->type != JSON_ARRAY || ids->count > WATCH_MAX) {
-		request_fail(r, PROBLEM_INVALID_ARGUMENT, "user_ids: must be an array of up to %d user ids", WATCH_MAX);
-		return false;
-	}
+	if (ids == NULL || ids->type != JSON_ARRAY || ids->count > WATCH_MAX)
+		return request_invalid(r, "user_ids: must be an array of up to %d user ids", WATCH_MAX);
 	struct str *user_id = arena_alloc(&r->arena, ids->count * sizeof(*user_id));
 	size_t n = 0;
 	for (const struct json *id = ids->child; id != NULL; id = id->next) {
-		if (id->type != JSON_STRING || !id_user_valid(id->text)) {
-			request_fail(r, PROBLEM_INVALID_ARGUMENT, "user_ids[]: must be user ids");
-			return false;
-		}
+		if (id->type != JSON_STRING || !id_user_valid(id->text))
+			return request_invalid(r, "user_ids[]: must be user ids");
 		user_id[n++] = arena_str(&r->arena, id->text);
 	}
 	a->watch.user_id = user_id;
 	a->watch.count = ids->count;
-	return true;
+	return NULL;
 }
 
 static void on_friends(const struct store_friends *friends, void *arg);
