@@ -78,7 +78,7 @@ static struct str subprotocol_token(struct http_req *req, bool *offered_r)
 typedef enum token_status verify_fn(struct token_keys *k, struct str token, struct token_claims *claims_r,
 				    const char **reason_r);
 
-/* Tells who the caller is; 401. */
+/* Finds out who the caller is. */
 static const struct problem *authenticate(struct request *r, struct str token, verify_fn *verify, int64_t *expires_ms_r)
 {
 	struct token_claims claims;
@@ -117,7 +117,7 @@ static const struct problem *read_device(struct request *r, struct str *device_r
 	return NULL;
 }
 
-/* Somebody else has answered, or will: the request ends without a word. */
+/* The client has its answer from net/ or live/: the request ends without a word. */
 static const struct problem *answered(struct request *r)
 {
 	r->http = NULL;
@@ -246,7 +246,7 @@ static bool read_segment(struct http_req *req, struct str segment, bool (*valid)
 	return true;
 }
 
-/* What is said before the body is read; or answered() has been called. */
+/* What is wrong, before the body is read. NULL also where answered() was called. */
 static const struct problem *read_head(struct request *r)
 {
 	struct http_req *req = r->http;

@@ -10,7 +10,6 @@
 #include "live/admission.h"
 #include "net/work.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 /* One who registers or logs in, from the arguments to the answer; in the request's arena. */

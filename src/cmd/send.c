@@ -15,7 +15,6 @@
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #define EXTRA_MAX 4096
 
@@ -120,8 +119,9 @@ static const struct problem *check_mentions(struct request *r, struct store_send
 			s->mentions_all = true;
 		} else if (v->type == JSON_STRING && id_user_valid(v->text)) {
 			mention[s->mention_count++] = v->text;
-		} else
+		} else {
 			return request_invalid(r, "mentions[%zu]: must be * or " USER_ID_RULE, at);
+		}
 	}
 	/* Who is named beside everyone is named twice. */
 	if (s->mentions_all)
@@ -206,6 +206,14 @@ static void push_message(struct live *live, const struct store_sent *result, str
 		push_to_both(live, str_from(m->to), str_from(m->from), place, event_json, asker);
 }
 
+/* No tokens were taken where it was not known that the sender is a member. */
+static void use_fanout(struct request *r, const struct message *m)
+{
+	if (m->to[0] == '\0' && r->fanout == 0)
+		group_fanout_owe(r, message_id_conversation(m->id));
+	r->fanout = 0;
+}
+
 static void on_sent(const struct store_sent *result, void *arg)
 {
 	struct request *r = arg;
@@ -224,11 +232,8 @@ static void on_sent(const struct store_sent *result, void *arg)
 
 	const struct session *asker = request_session(r);
 	stat_add(result->replayed ? STAT_REPLAYS : STAT_SENDS, 1);
-	/* Who sent it was not known as a member, so no tokens were taken. */
-	if (!result->replayed && result->message->to[0] == '\0' && r->fanout == 0)
-		group_fanout_owe(r, message_id_conversation(result->message->id));
 	if (!result->replayed)
-		r->fanout = 0;
+		use_fanout(r, result->message);
 	request_ack(r, json, result->replayed);
 	if (!result->replayed) {
 		buf_append_char(&live->scratch, '}');

@@ -6,8 +6,6 @@
 #include "live/session.h"
 #include "live/watch_priv.h"
 
-#include <stdlib.h>
-
 /* A watch of a session that is still to be answered. */
 struct watch_request {
 	STAILQ_ENTRY(watch_request) entry;
