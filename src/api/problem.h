@@ -39,7 +39,10 @@ enum problem_code { PROBLEMS(X) PROBLEM_COUNT };
 /* They are counted as refusals by their number. */
 _Static_assert(PROBLEM_COUNT <= STAT_REASONS, "each is counted by itself");
 
-/* A function that returns one returns NULL where there is nothing against the request. */
+/*
+ * A function that returns one returns NULL where there is nothing against the request, so `a() ?: b()` is the first
+ * problem that there is, and b() is not called after one.
+ */
 struct problem {
 	enum problem_code code;
 	const char *detail; /* names what is wrong */
