@@ -76,9 +76,10 @@ static bool parse(struct announcement *a, enum bus_kind kind, struct str data)
 
 /* ---- ranks ---- */
 
+/* Before hello nothing is read, so one whose client has left is kept until then: it is not one that is present. */
 static bool is_open(const struct session *s)
 {
-	return s->ws != NULL && !s->leaving;
+	return s->ws != NULL && !s->leaving && !ws_peer_finished(s->ws);
 }
 
 static int64_t next_rank(struct live *live, struct user *u)
@@ -213,7 +214,7 @@ static void apply(struct live *live, struct user *u)
 void policy_announce(struct session *s)
 {
 	struct live *live = s->live;
-	if (s->leaving || s->announced)
+	if (!is_open(s) || s->announced)
 		return;
 	if (!bus_is_up(live->bus)) {
 		/* Our own decide alone until the others can be asked. */

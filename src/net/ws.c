@@ -346,6 +346,11 @@ void ws_resume(struct ws *ws)
 		conn_resume(ws->member.conn);
 }
 
+bool ws_peer_finished(const struct ws *ws)
+{
+	return conn_peer_finished(ws->member.conn);
+}
+
 /* ---- output ---- */
 
 bool ws_send(struct ws *ws, struct ws_frame *frame)

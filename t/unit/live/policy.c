@@ -56,6 +56,34 @@ static void test_dies_in_between(void)
 	clear();
 }
 
+/* Two that wait for hello, as while Redis is frozen; the client of the first has left. */
+static void test_left_before_hello(bool away)
+{
+	begin(SESSION_SINGLE, 1);
+	session_begin(0, "");
+	fact_of(facts[0].id)->left = true;
+	session_begin(1, "");
+	if (away) {
+		link_down(1);
+		now_us += 1000;
+		link_down(0);
+		link_up(1);
+	} else {
+		hear_one(1);
+		publish_one(1);
+	}
+	settle();
+	if (away)
+		link_up(0);
+	settle();
+	ok(stays(1), "a client that left before hello replaces nobody%s", away ? " when Redis is back" : "");
+	session_end(&facts[0]);
+	session_begin(2, "");
+	settle();
+	ok(!stays(1) && stays(2), "and a later one does");
+	clear();
+}
+
 static void test_new_node(void)
 {
 	begin(SESSION_SINGLE, 1);
@@ -181,6 +209,8 @@ int main(void)
 {
 	test_cut_link();
 	test_dies_in_between();
+	test_left_before_hello(false);
+	test_left_before_hello(true);
 	test_new_node();
 	test_lost_announcement();
 	test_lost_answer();

@@ -80,6 +80,7 @@ static struct fact {
 	unsigned worker;
 	int64_t told_us; /* its first announcement came to the topic, or it was ranked without one; 0: neither */
 	bool kicked;
+	bool left; /* its client has, which the worker knows and has not dealt with */
 	char id[SESSION_ID_LEN + 1];
 	char device[DEVICE_MAX + 1];
 } facts[SESSIONS_MAX];
@@ -136,6 +137,11 @@ struct str user_key(const void *user)
 bool bus_is_up(const struct bus *b)
 {
 	return ((const struct worker *)(const void *)b)->up;
+}
+
+bool ws_peer_finished(const struct ws *ws)
+{
+	return fact_of(((const struct session *)(const void *)ws)->id)->left;
 }
 
 void session_kick(struct session *s, const char *reason, const char *by_session)
