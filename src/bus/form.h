@@ -55,8 +55,11 @@ enum bus_kind {
 	BUS_WENT = '0',
 };
 
-/* What a heartbeat says of its worker. 1: understands all of the above; those of before say nothing. */
-#define BUS_VERSION 1
+/*
+ * What a heartbeat says of its worker. 1: understands all of the above; those of before say nothing. 2: confirms its
+ * new sessions (live/policy.h).
+ */
+#define BUS_VERSION 2
 #define BUS_MAY_IGNORE '-'
 #define BUS_MUST_KNOW '+'
 

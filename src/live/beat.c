@@ -29,21 +29,24 @@
 struct peer_worker {
 	UT_hash_handle hh;
 	int64_t heard_ms;
-	bool lost;   /* it fell silent then, and its sessions' friends know */
-	bool legacy; /* counted in live->legacy_peers */
+	bool lost;	 /* it fell silent then, and its sessions' friends know */
+	uint8_t version; /* BUS_VERSION at most, also where it is not known or the worker is gone */
 	char origin[ORIGIN_LEN];
 };
 
-static void peer_set_legacy(struct live *live, struct peer_worker *p, bool legacy)
+static void peer_set_version(struct live *live, struct peer_worker *p, uint64_t version)
 {
-	live->legacy_peers += legacy;
-	live->legacy_peers -= p->legacy;
-	p->legacy = legacy;
+	version = version < BUS_VERSION ? version : BUS_VERSION;
+	live->legacy_peers += version < 1;
+	live->legacy_peers -= p->version < 1;
+	live->unconfirming_peers += version < 2;
+	live->unconfirming_peers -= p->version < 2;
+	p->version = (uint8_t)version;
 }
 
 static void peer_free(struct live *live, struct peer_worker *p)
 {
-	peer_set_legacy(live, p, false);
+	peer_set_version(live, p, BUS_VERSION);
 	HASH_DEL(live->peers, p);
 	free(p);
 }
@@ -52,7 +55,7 @@ static void peer_fell_silent(struct live *live, struct peer_worker *p)
 {
 	log_info("worker %.*s of the cluster fell silent", ORIGIN_LEN, p->origin);
 	p->lost = true;
-	peer_set_legacy(live, p, false);
+	peer_set_version(live, p, BUS_VERSION);
 }
 
 /* However many fell silent at once: they are missed by the same sessions. */
@@ -155,6 +158,7 @@ static struct peer_worker *peer_new(struct live *live, const char *origin)
 	struct peer_worker *p = xcalloc(1, sizeof(*p));
 	memcpy(p->origin, origin, ORIGIN_LEN);
 	p->heard_ms = clock_mono_ms();
+	p->version = BUS_VERSION;
 	HASH_ADD(hh, live->peers, origin, ORIGIN_LEN, p);
 	return p;
 }
@@ -205,7 +209,7 @@ void beat_heard(struct live *live, struct str origin, struct str data)
 	p->lost = false;
 	if (!take_number(&data, &sent_us) || !take_number(&data, &version))
 		version = 0;
-	peer_set_legacy(live, p, version == 0);
+	peer_set_version(live, p, version);
 	if (version != 0)
 		peer_clock_heard(live, data);
 }

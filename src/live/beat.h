@@ -9,7 +9,8 @@
  *
  * A heartbeat is `sent_us version clock_us synced scale`: when it was sent, by the sender's own clock_usecs (for the
  * sender alone); BUS_VERSION; its Lamport clock (lamport.h), 1 if that is synced, else 0, and its scale. Workers of the
- * first version send `sent_us` alone. While one of those is in the cluster, live->legacy_peers is not 0.
+ * first version send `sent_us` alone. While one of those is in the cluster, live->legacy_peers is not 0, and while one
+ * of before BUS_VERSION 2 is, live->unconfirming_peers is not.
  */
 #ifndef TIDINGS_LIVE_BEAT_H
 #define TIDINGS_LIVE_BEAT_H

@@ -103,11 +103,12 @@ struct live {
 	struct feed *feeds; /* by user or group, and conversation */
 	struct groups groups;
 	LIST_HEAD(, online_query) online_queries;
-	struct watched *watched;   /* by user id */
-	struct looks looks;	   /* those of them that have to be asked about */
-	struct peer_worker *peers; /* other workers of the cluster, by origin */
-	unsigned legacy_peers;	   /* of them, those of a version before BUS_VERSION 1 */
-	unsigned own_beats;	   /* that came back, while `lamport` is not synced */
+	struct watched *watched;     /* by user id */
+	struct looks looks;	     /* those of them that have to be asked about */
+	struct peer_worker *peers;   /* other workers of the cluster, by origin */
+	unsigned legacy_peers;	     /* of them, those of a version before BUS_VERSION 1 */
+	unsigned unconfirming_peers; /* those before BUS_VERSION 2 */
+	unsigned own_beats;	     /* that came back, while `lamport` is not synced */
 	struct lamport lamport;
 	struct wheel_timer beat;
 	uint32_t friendship_changes; /* heard of */

@@ -105,8 +105,10 @@ static void raise_from(struct user *u, int64_t from, int64_t by)
 		if (s->rank < from)
 			continue;
 		s->rank += by;
-		if (is_open(s) && s->announced && s->live->legacy_peers == 0)
+		if (is_open(s) && s->announced && s->live->legacy_peers == 0) {
+			s->unconfirmed = false;
 			tell(s, BUS_PLACED, s->id);
+		}
 	}
 }
 
@@ -185,7 +187,8 @@ static unsigned count_newer(const struct user *u, const struct session *s, const
 		}
 	}
 	LIST_FOREACH (other, &u->remotes, entry) {
-		if (other->roll != u->roll || !rivals(live, s->device, other->device) ||
+		bool present = other->roll == u->roll && (other->confirmed || live->unconfirming_peers != 0);
+		if (!present || !rivals(live, s->device, other->device) ||
 		    !is_newer(live, other->rank, other->id, s->rank, s->id))
 			continue;
 		newer++;
@@ -341,6 +344,7 @@ static void remote_heard(struct live *live, struct user *u, const struct announc
 		return;
 	other->roll = u->roll;
 	other->asked_ms = 0;
+	other->confirmed = a->kind != BUS_ANNOUNCE;
 	if (a->kind == BUS_ANNOUNCE && other->rank == 0) {
 		other->rank = next_rank(live, u);
 		other->live = true;
@@ -365,20 +369,39 @@ static void own_heard(struct live *live, struct user *u, const struct announceme
 	if (s == NULL || s->ws == NULL)
 		return;
 	s->heard = true;
+	s->unconfirmed = a->kind == BUS_ANNOUNCE;
 	if (s->rank == 0) {
 		s->rank = next_rank(live, u);
 		s->fresh = true;
 	}
 }
 
+static void tell_present(struct session *s, const char *about)
+{
+	bool ranked = s->live->lamport.synced && s->live->legacy_peers == 0;
+	tell(s, ranked ? BUS_PLACED : BUS_PRESENT, about);
+}
+
 /* Also after one of our own: the others have to hear of those that are beside it here. */
-static void answer(struct live *live, struct user *u, const struct announcement *a)
+static void answer(struct user *u, const struct announcement *a)
 {
 	struct session *s;
-	bool ranked = live->lamport.synced && live->legacy_peers == 0;
 	LIST_FOREACH (s, &u->sessions, of_user)
 		if (is_open(s) && s->announced && s->rank != 0 && strcmp(s->id, a->id) != 0)
-			tell(s, ranked ? BUS_PLACED : BUS_PRESENT, a->id);
+			tell_present(s, a->id);
+}
+
+/* An answer: somebody was there before, who may have to go for one of ours, if that one is still here. */
+static void confirm(struct user *u, const struct announcement *a)
+{
+	struct session *s;
+	LIST_FOREACH (s, &u->sessions, of_user) {
+		bool about = a->kind == BUS_PRESENT || strcmp(s->id, a->about) == 0;
+		if (!about || !s->unconfirmed || !s->announced || !is_open(s))
+			continue;
+		s->unconfirmed = false;
+		tell_present(s, s->id);
+	}
 }
 
 void policy_heard(struct live *live, struct str user_id, enum bus_kind kind, struct str data, bool own)
@@ -397,7 +420,9 @@ void policy_heard(struct live *live, struct str user_id, enum bus_kind kind, str
 		remote_heard(live, u, &a);
 	apply(live, u);
 	if (announces)
-		answer(live, u, &a);
+		answer(u, &a);
+	else
+		confirm(u, &a);
 }
 
 void policy_forget(struct user *u)

@@ -11,8 +11,8 @@
  *                                             it come back like everyone else.
  *   BUS_AGAIN     id rank scale device        a session that was there before: Redis was away, and events were missed.
  *   BUS_PLACED    id rank scale about device  the answer to either of the two, for each session that has its rank: it
- *                                             was here when `about` was announced. With `about` being the same id: its
- *                                             rank has changed.
+ *                                             was here when `about` was announced. With `about` being the same id: it
+ *                                             is confirmed (see below), or its rank has changed.
  *   BUS_PRESENT   id device                   the same from a worker that cannot send BUS_PLACED.
  *
  * An announcement begins a new roll: all workers, the announcing one too, answer with the sessions that they hold. A
@@ -33,15 +33,18 @@
  * say nothing yet. A worker whose clock is not synced announces such sessions later, when it is; one whose scale
  * changes announces all again.
  *
- * A worker that dies between announcing and hearing itself has replaced the older sessions all the same, as a login
- * that ended at once; it answers no roll, so it takes no place.
+ * Confirmation. A new session replaces nobody elsewhere by its announcement alone. That may have been on its way for so
+ * long that the session has ended, and that its client has opened another one elsewhere, which must not go for it. So a
+ * worker that hears the first answer to the announcement of its session confirms that the session is still there, and
+ * from then on it counts. A worker that dies before that has replaced nobody.
  *
  * Limit: of several logins of one user that come while Redis is away, or while it comes back for one of their workers,
- * and that are closer together than messages need to spread, one that is not the latest may stay, or one too many,
- * until the next login.
+ * and that are closer together than messages need to spread, one that is not the latest may stay, or one too many or
+ * too few, until the next login.
  *
  * Versions. Workers of before BUS_AGAIN compare session ids, which begin with the wall clock. While one of them is in
- * the cluster (live->legacy_peers), all use its rule and its messages, for all have to agree.
+ * the cluster (live->legacy_peers), all use its rule and its messages, for all have to agree. Workers of before
+ * BUS_VERSION 2 confirm nothing: while one is there (live->unconfirming_peers), announcements alone count.
  */
 #ifndef TIDINGS_LIVE_POLICY_H
 #define TIDINGS_LIVE_POLICY_H

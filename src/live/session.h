@@ -40,6 +40,7 @@ struct session {
 	uint8_t announced : 1;	 /* since Redis was connected last */
 	uint8_t heard : 1;	 /* its announcement has come back since then */
 	uint8_t fresh : 1;	 /* and was its first */
+	uint8_t unconfirmed : 1; /* and nobody has been told since that it is still here */
 	char id[SESSION_ID_LEN + 1];
 	char device[]; /* up to DEVICE_MAX; empty where none was named */
 };
@@ -52,6 +53,7 @@ struct remote_session {
 			   */
 	uint32_t roll;	  /* the last in which it was heard of */
 	bool live;	  /* its first announcement was heard: the rank is our own, and right for our sessions */
+	bool confirmed;	  /* more was heard of it in that roll than that it is new */
 	char id[SESSION_ID_LEN + 1];
 	char device[DEVICE_MAX + 1];
 };

@@ -317,6 +317,13 @@ static void test_versions(void)
 	is_int(live.legacy_peers, 0, "nor one that is silent");
 	hear_text("worker02", "12348");
 	is_int(live.legacy_peers, 1, "but when it is heard again");
+	hear_text("worker04", "12345 1 12345 1 scale--a");
+	ok(live.legacy_peers == 1 && live.unconfirming_peers == 2,
+	   "the second version confirms nothing, like the first");
+	hear_text("worker04", "12345 200000000000 12345 1 scale--a");
+	ok(live.legacy_peers == 1 && live.unconfirming_peers == 1, "a later one does");
+	beat_bye_heard(&live, STR_LIT("worker02"));
+	ok(live.legacy_peers == 0 && live.unconfirming_peers == 0, "and who has left does not count");
 }
 
 static void test_alone(void)

@@ -49,10 +49,10 @@ static void test_dies_in_between(void)
 		}
 	worker_die(2);
 	settle();
-	ok(!stays(0) && stays(1), "a worker that dies behind its announcement has logged in all the same");
+	ok(stays(0) && stays(1), "a worker that dies behind its announcement has replaced nobody");
 	session_begin(3, "");
 	settle();
-	ok(stays(1) && stays(3), "and takes no place afterwards");
+	ok(!stays(0) && stays(1) && stays(3), "and takes no place afterwards");
 	clear();
 }
 
@@ -81,6 +81,63 @@ static void test_left_before_hello(bool away)
 	session_begin(2, "");
 	settle();
 	ok(!stays(1) && stays(2), "and a later one does");
+	clear();
+}
+
+/* Its announcement is on its way for so long that its client has left and opened another session elsewhere. */
+static void test_ended_before_it_was_heard_of(void)
+{
+	begin(SESSION_DEVICE, 1);
+	session_begin(0, "ios");
+	hear_one(0);
+	session_end(&facts[0]);
+	session_begin(1, "ios");
+	session_begin(2, "web");
+	for (unsigned i = 0; i < 8; i++)
+		for (unsigned w = 1; w < WORKERS_MAX; w++) {
+			publish_one(w);
+			hear_one(w);
+		}
+	settle();
+	ok(stays(1) && stays(2), "a session that has ended replaces nobody when it is heard of at last");
+	session_begin(3, "ios");
+	settle();
+	ok(!stays(1) && stays(2) && stays(3), "the next login does");
+	clear();
+}
+
+/* Of the messages that worker i has sent so far. */
+static unsigned sent(unsigned i, enum bus_kind kind)
+{
+	unsigned count = 0;
+	for (unsigned k = 0; k < workers[i].out.end; k++)
+		count += workers[i].out.item[k].kind == kind;
+	return count;
+}
+
+static void test_confirmation(void)
+{
+	begin(SESSION_MULTI, 10);
+	session_begin(0, "");
+	settle();
+	is_int((int)workers[0].out.end, 1, "who is alone announces a session, and no more");
+	session_begin(1, "");
+	session_begin(2, "");
+	settle();
+	unsigned placed = sent(3, BUS_PLACED);
+	session_begin(3, "");
+	settle();
+	is_int((int)(sent(3, BUS_PLACED) - placed), 1, "who is answered three times confirms once");
+	clear();
+
+	begin(SESSION_SINGLE, 1);
+	session_begin(0, "");
+	settle();
+	policy_heard(&workers[0].live, STR_LIT("alice"), BUS_ANNOUNCE, STR_LIT("999999999999999999999999 "), false);
+	ok(!facts[0].kicked, "what is not confirmed replaces nobody");
+	workers[0].live.unconfirming_peers = 1;
+	policy_heard(&workers[0].live, STR_LIT("alice"), BUS_ANNOUNCE, STR_LIT("999999999999999999999999 "), false);
+	ok(facts[0].kicked, "but while there are workers that confirm nothing");
 	clear();
 }
 
@@ -149,7 +206,7 @@ static void test_legacy(void)
 {
 	begin(SESSION_SINGLE, 1);
 	for (unsigned i = 0; i < WORKERS_MAX; i++)
-		workers[i].live.legacy_peers = 1;
+		workers[i].live.legacy_peers = workers[i].live.unconfirming_peers = 1;
 	id_clock_error_ms[1] = -5000;
 	session_begin(0, "");
 	settle();
@@ -211,6 +268,8 @@ int main(void)
 	test_dies_in_between();
 	test_left_before_hello(false);
 	test_left_before_hello(true);
+	test_ended_before_it_was_heard_of();
+	test_confirmation();
 	test_new_node();
 	test_lost_announcement();
 	test_lost_answer();

@@ -79,8 +79,10 @@ static struct fact {
 	struct session *s; /* NULL once it is gone */
 	unsigned worker;
 	int64_t told_us; /* its first announcement came to the topic, or it was ranked without one; 0: neither */
+	int64_t began_us, ended_us; /* 0: it has not */
 	bool kicked;
-	bool left; /* its client has, which the worker knows and has not dealt with */
+	bool wrongly; /* for none, or for one that had ended before it began */
+	bool left;    /* its client has, which the worker knows and has not dealt with */
 	char id[SESSION_ID_LEN + 1];
 	char device[DEVICE_MAX + 1];
 } facts[SESSIONS_MAX];
@@ -148,9 +150,10 @@ void session_kick(struct session *s, const char *reason, const char *by_session)
 {
 	s->leaving = true;
 	struct fact *f = fact_of(s->id);
+	const struct fact *by = fact_of(by_session);
 	f->kicked = true;
-	if (strcmp(reason, "replaced") != 0 || fact_of(by_session) == NULL || fact_of(by_session) == f)
-		f->worker = WORKERS_MAX; /* found by check() */
+	f->wrongly = strcmp(reason, "replaced") != 0 || by == NULL || by == f ||
+		     (by->ended_us != 0 && by->ended_us < f->began_us);
 }
 
 /* ---- what happens ---- */
@@ -232,7 +235,7 @@ static inline struct session *session_begin(unsigned i, const char *device)
 	memcpy(s->device, device, strlen(device));
 	LIST_INSERT_HEAD(&w->user->sessions, s, of_user);
 	LIST_INSERT_HEAD(&w->live.sessions, s, all);
-	*f = (struct fact){.s = s, .worker = i};
+	*f = (struct fact){.s = s, .worker = i, .began_us = now_us};
 	memcpy(f->id, s->id, sizeof(f->id));
 	memcpy(f->device, s->device, sizeof(f->device));
 	bool confirmed = w->subscribed;
@@ -252,6 +255,7 @@ static inline void session_end(struct fact *f)
 	LIST_REMOVE(f->s, all);
 	free(f->s);
 	f->s = NULL;
+	f->ended_us = now_us;
 	if (!LIST_EMPTY(&w->user->sessions))
 		return;
 	policy_forget(w->user);
@@ -265,7 +269,7 @@ static inline void session_end(struct fact *f)
 static inline void worker_die(unsigned i)
 {
 	for (unsigned k = 0; k < fact_count; k++)
-		if (facts[k].s != NULL && facts[k].worker % WORKERS_MAX == i)
+		if (facts[k].s != NULL && facts[k].worker == i)
 			session_end(&facts[k]);
 	table_fini(&workers[i].live.users);
 	workers[i].alive = workers[i].up = false;
