@@ -44,7 +44,8 @@ struct device_of {
 	bool syncing, sync_again, synced;
 	int64_t sync_at_ms; /* real: try again then; 0: not waiting */
 	char cursor[CURSOR_ROOM];
-	struct place *place; /* by user */
+	char replaced_by[32]; /* as `kicked` says */
+	struct place *place;  /* by user */
 	unsigned failures;
 };
 

@@ -15,7 +15,6 @@
 #define PING_EVERY_MS 4000
 /* Nothing was heard, though a ping was sent. */
 #define SILENCE_MAX_MS 25000
-#define REPLACED 4001
 
 static void on_frame(const struct json *frame, void *arg);
 static void on_closed(int code, const char *why, void *arg);
@@ -67,6 +66,7 @@ static void device_open(struct device_of *d)
 	struct crowd *c = d->person->crowd;
 	snprintf(path, sizeof(path), "/messages/ws?device=d%u", d->class_number);
 	d->wire = wire_open(crowd_port(c, &d->person->rng), path, d->person->token, &device_events, d);
+	d->replaced_by[0] = '\0';
 	device_set_state(d, DEVICE_OPENING);
 	d->heard_ms = d->pinged_ms = pace_real_ms();
 }
@@ -213,8 +213,12 @@ static void on_frame(const struct json *frame, void *arg)
 	} else if (str_is(is, "resync")) {
 		record_resync(d->person->crowd->record, d->number);
 		sync_begin(d);
+	} else if (str_is(is, "kicked")) {
+		const struct json *by = json_get(frame, "by_session");
+		if (by != NULL && by->type == JSON_STRING)
+			snprintf(d->replaced_by, sizeof(d->replaced_by), "%.*s", (int)by->text.len, by->text.s);
 	}
-	/* read, deleted, typing, pong, reconnect (the close that follows tells the same), kicked. */
+	/* read, deleted, typing, pong, reconnect (the close that follows tells the same). */
 }
 
 static void on_closed(int code, const char *why, void *arg)
@@ -223,12 +227,7 @@ static void on_closed(int code, const char *why, void *arg)
 	struct rng *rng = &d->person->rng;
 	(void)why;
 	d->wire = NULL;
-	/* There is one connection of this device: nobody can have replaced it. */
-	if (code == REPLACED)
-		record_violate(
-			d->person->crowd->record,
-			"session %u of p%u was closed as replaced (4001), and there is no newer one of its device",
-			d->number, d->person->user);
+	record_check_code(d->person->crowd->record, d->number, code, d->replaced_by);
 	if (d->failures < 5)
 		d->failures++;
 	device_drop(d, rng_between(rng, 20, 120 * (int)(1 + d->failures)));

@@ -79,6 +79,11 @@ uint64_t record_conversation(const struct record *r, unsigned a, unsigned b); /*
 void record_session_opened(struct record *r, unsigned device, struct instant now); /* hello */
 void record_session_synced(struct record *r, unsigned device, struct instant now); /* a first sync was answered whole */
 void record_session_closed(struct record *r, unsigned device);
+/*
+ * The server ended it with that code: is it one that a client gets which does nothing wrong, and has one connection of
+ * this device at a time? by: the session that was named as the newer one, or "".
+ */
+void record_check_code(struct record *r, unsigned device, int code, const char *by);
 void record_resync(struct record *r, unsigned device);
 /* The session got an event `message`. */
 void record_pushed(struct record *r, unsigned device, const struct sight *s, bool faulty, struct instant now);

@@ -67,6 +67,31 @@ bool record_device_waits(const struct record *r, unsigned device)
 	return false;
 }
 
+void record_check_code(struct record *r, unsigned device, int code, const char *by)
+{
+	const struct device *d = &r->device[device];
+	switch (code) {
+	case 4001:
+		record_violate(
+			r,
+			"session %u.%u of p%u was closed as replaced (4001) by '%s', and there is no newer one of "
+			"its device",
+			device, d->session, d->user, by);
+		break;
+	case 1002:
+	case 1003:
+	case 1007:
+	case 1009:
+	case 1011:
+	case 4002:
+		record_violate(r, "session %u.%u of p%u was closed with %d, and its client had done nothing wrong",
+			       device, d->session, d->user, code);
+		break;
+	default:
+		break;
+	}
+}
+
 bool record_read_sight(struct record *r, const struct json *message, struct sight *out_r)
 {
 	const struct json *id = json_get(message, "id"), *conversation = json_get(message, "conversation_id");

@@ -298,6 +298,21 @@ static void deleted_and_there(struct trial *t)
 	recount(t, 2, 0, 2, 2);
 }
 
+static void closed_by_drain(struct trial *t)
+{
+	record_check_code(t->record, t->devices[2], 1001, "");
+}
+
+static void closed_as_replaced(struct trial *t)
+{
+	record_check_code(t->record, t->devices[2], 4001, "another");
+}
+
+static void closed_for_a_mistake(struct trial *t)
+{
+	record_check_code(t->record, t->devices[2], 1002, "");
+}
+
 static const struct {
 	const char *name;
 	void (*play)(struct trial *t);
@@ -326,6 +341,9 @@ static const struct {
 	{"a wrong unread count", wrong_unread, "unread_count is 1, a recount gives 2"},
 	{"a recall that is not pushed", recall_unpushed, "the recall of m0"},
 	{"a recall that nobody asked for", recalled_by_nobody, "m0 is recalled, which nobody asked for"},
+	{"a session that is closed by a drain", closed_by_drain, NULL},
+	{"one that nobody can have replaced", closed_as_replaced, "closed as replaced (4001) by 'another'"},
+	{"one that is blamed for what it did not do", closed_for_a_mistake, "closed with 1002"},
 	{"deleted and still there", deleted_and_there, "m0 (seq 1) is still in the history of p1"},
 };
 
