@@ -121,12 +121,12 @@ static bool command_has(pid_t pid, const char *word)
 	return memmem(text, n, word, strlen(word) + 1) != NULL;
 }
 
-pid_t child_find(const char *word, pid_t except)
+pid_t child_find_parent(const char *word, pid_t except)
 {
-	pid_t found[CHILDREN_MAX];
+	pid_t found[CHILDREN_MAX], below;
 	unsigned n = child_of(getpid(), found, CHILDREN_MAX);
 	for (unsigned i = 0; i < n; i++)
-		if (found[i] != except && command_has(found[i], word))
+		if (found[i] != except && command_has(found[i], word) && child_of(found[i], &below, 1) > 0)
 			return found[i];
 	return 0;
 }

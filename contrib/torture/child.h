@@ -17,8 +17,8 @@ bool child_ended(pid_t pid, int *status_r);
 int child_run(const char *const argv[], const char *log) MUST_CHECK;
 /* The children of a process, up to max; how many. */
 unsigned child_of(pid_t parent, pid_t *found, unsigned max);
-/* A child of this process whose command line has the word, but not `except`; 0: none. */
-pid_t child_find(const char *word, pid_t except);
+/* A child of this process that has children itself and the word in its command line, but not `except`; 0: none. */
+pid_t child_find_parent(const char *word, pid_t except);
 /* Kills what is left below this process, and waits for it. */
 void child_kill_all(void);
 

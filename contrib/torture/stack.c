@@ -153,10 +153,13 @@ static void process_ended(struct stack *s, struct process *p, int status)
 	s->died(what, s->died_arg);
 }
 
-/* The master has left: its successor, if there is one, is ours now. */
+/*
+ * The master has left: its successor, if there is one, is ours now. Where the master was killed, its workers are our
+ * children as well until they have ended, with the same command line.
+ */
 static bool follow_upgrade(struct stack *s, struct node *n)
 {
-	pid_t pid = child_find(n->conf, n->process.pid);
+	pid_t pid = child_find_parent(n->conf, n->process.pid);
 	n->process.upgrading = false;
 	if (pid == 0)
 		return false;

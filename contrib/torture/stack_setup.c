@@ -316,14 +316,16 @@ void stack_note_state(const struct stack *s)
 {
 	static const char *const commands[] = {"status", "workers", "sessions"};
 	char *program = xasprintf("%s/tidingsctl", s->build), *channels = xasprintf("%s/channels", s->dir);
-	const char *const ask[] = {"redis-cli", "-s", s->redis_address.sun_path, "PUBSUB", "CHANNELS", NULL};
+	/* A fault may last yet, and what is frozen answers nobody. */
+	const char *const ask[] = {"timeout", "10",	  "redis-cli", "-s", s->redis_address.sun_path,
+				   "PUBSUB",  "CHANNELS", NULL};
 	if (child_run(ask, channels) != 0)
 		fprintf(stderr, "torture: Redis does not answer\n");
 	free(channels);
 	for (unsigned i = 0; i < s->nodes; i++) {
 		char *path = xasprintf("%s/status", s->node[i].dir);
 		for (size_t k = 0; k < ARRAY_LEN(commands); k++) {
-			const char *const argv[] = {program, "-c", s->node[i].conf, commands[k], NULL};
+			const char *const argv[] = {"timeout", "10", program, "-c", s->node[i].conf, commands[k], NULL};
 			if (child_run(argv, path) != 0)
 				fprintf(stderr, "torture: %s does not answer tidingsctl %s\n", s->node[i].name,
 					commands[k]);
