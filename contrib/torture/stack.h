@@ -55,7 +55,8 @@ struct stack {
 	struct node node[NODES_MAX];
 	struct rng rng; /* of the proxies */
 	bool stopping;
-	/* A process ended that was not meant to. */
+	bool failed; /* to start */
+	/* A process ended that was not meant to. Set by stack_start() until all are ready. */
 	void (*died)(const char *what, void *arg);
 	void *died_arg;
 };

@@ -28,6 +28,23 @@ static int complain(const char *what, const char *why)
 	return -1;
 }
 
+/*
+ * Against tests and others of this program that look for a port at the same moment, as t/lib/Tidings/Util.pm does it:
+ * an abstract socket of that name is held until this program ends.
+ */
+static bool reserve_port(unsigned short port)
+{
+	struct sockaddr_un a = {.sun_family = AF_UNIX};
+	int len = snprintf(a.sun_path + 1, sizeof(a.sun_path) - 1, "tidings-test-port-%u", port);
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return false;
+	if (bind(fd, (struct sockaddr *)&a, (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)len)) == 0)
+		return true;
+	close(fd);
+	return false;
+}
+
 /* A port nobody listens on, under the range that the system gives to outgoing connections. */
 static unsigned short free_port(void)
 {
@@ -37,6 +54,8 @@ static unsigned short free_port(void)
 	for (int i = 0; i < 500; i++) {
 		struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 		unsigned short port = (unsigned short)rng_between(&rng, 15000, 31999);
+		if (!reserve_port(port))
+			continue;
 		int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 		a.sin_port = htons(port);
 		bool taken = fd < 0 || bind(fd, (struct sockaddr *)&a, sizeof(a)) != 0 || listen(fd, 1) != 0;
@@ -191,6 +210,8 @@ static int wait_until(struct stack *s, bool (*is_so)(const struct stack *s), con
 	int64_t until = pace_fair_ms() + START_MAX_MS;
 	while (!is_so(s)) {
 		static const struct timeval soon = {.tv_usec = 20000};
+		if (s->failed)
+			return -1;
 		if (pace_fair_ms() > until)
 			return complain(what, "not ready in time");
 		event_base_loopexit(s->base, &soon);
@@ -227,11 +248,20 @@ static void unix_address(struct sockaddr_un *a, const char *dir, const char *nam
 	snprintf(a->sun_path, sizeof(a->sun_path), "%s/%s", dir, name);
 }
 
+static void on_died_early(const char *what, void *arg)
+{
+	struct stack *s = arg;
+	s->failed = true;
+	complain("cannot be started", what);
+}
+
 struct stack *stack_start(struct event_base *base, const struct stack_options *o)
 {
 	const char *tmp = getenv("TMPDIR");
 	struct stack *s = xcalloc(1, sizeof(*s));
 	s->base = base;
+	s->died = on_died_early;
+	s->died_arg = s;
 	s->build = xstrdup(o->build);
 	s->policy = xstrdup(o->policy);
 	s->workers = o->workers;
