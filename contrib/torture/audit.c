@@ -2,6 +2,7 @@
 /* Fetches everything, one user after the other, and counts, see audit.h. */
 #include "core/base.h"
 #include "audit.h"
+#include "audit_priv.h"
 
 #include <inttypes.h>
 #include <limits.h>
@@ -19,35 +20,10 @@
 
 #define CALL_TIMEOUT_MS 60000
 #define PAGE 100
-#define CURSOR_ROOM 64
-
-/* A conversation as the list shows it to its user. */
-struct listed {
-	uint64_t id, last_id; /* last_id: of last_message, 0: null */
-	unsigned peer;
-	int64_t unread, read_seq;
-};
-
-enum step { STEP_LIST, STEP_HISTORY, STEP_UNREAD, STEP_FRIENDS };
-
-struct audit {
-	struct stack *stack;
-	struct crowd *crowd;
-	struct record *record;
-	unsigned users, user;
-	enum step step;
-	bool done;
-	char cursor[CURSOR_ROOM];
-	struct listed *listed;
-	unsigned count, at;
-	struct history history; /* of the conversation `at` */
-	uint32_t before;
-	int64_t unread_total; /* of the user's conversations so far */
-};
 
 static void audit_ask(struct audit *a);
 
-static struct instant now(void)
+static struct instant audit_now(void)
 {
 	return (struct instant){pace_real_ms(), pace_fair_ms()};
 }
@@ -63,11 +39,22 @@ static void begin_history(struct audit *a)
 static void end_history(struct audit *a)
 {
 	const struct listed *l = &a->listed[a->at];
+	a->unread_total += l->unread;
+	a->mentions_total += l->mentions;
+	if (l->peer >= a->users) {
+		struct history_group_claims of = {.unread = l->unread,
+						  .mentions = l->mentions,
+						  .read_seq = l->read_seq,
+						  .first_seq = l->first_seq,
+						  .last_id = l->last_id};
+		crowd_read_of(a->crowd, a->user, l->peer, &of.tried, &of.done);
+		history_end_group(&a->history, &of);
+		return;
+	}
 	struct history_claims claims = {.unread = l->unread, .read_seq = l->read_seq, .last_id = l->last_id};
 	crowd_read_of(a->crowd, a->user, l->peer, &claims.tried, &claims.done);
 	crowd_read_of(a->crowd, l->peer, a->user, &claims.peer_tried, &claims.peer_done);
 	history_end(&a->history, &claims);
-	a->unread_total += l->unread;
 }
 
 static void take_message(struct audit *a, const struct json *message)
@@ -75,7 +62,7 @@ static void take_message(struct audit *a, const struct json *message)
 	struct sight s;
 	if (!record_read_sight(a->record, message, &s))
 		return;
-	record_seen(a->record, &s, now());
+	record_seen(a->record, &s, audit_now());
 	history_take(&a->history, &s);
 }
 
@@ -86,11 +73,14 @@ static void take_listed(struct audit *a, const struct json *item)
 	const struct json *id = json_get(item, "id"), *peer = json_get(json_get(item, "peer"), "user_id");
 	const struct json *last = json_get(json_get(item, "last_message"), "id");
 	struct listed l = {0};
-	if (id == NULL || peer == NULL || id_parse_u64(id->text, &l.id) != 0 ||
+	if (id == NULL || id_parse_u64(id->text, &l.id) != 0 ||
 	    json_int(json_get(item, "unread_count"), &l.unread) != 0 ||
+	    json_int(json_get(item, "mention_count"), &l.mentions) != 0 ||
 	    json_int(json_get(item, "read_seq"), &l.read_seq) != 0 ||
+	    json_int(json_get(item, "first_seq"), &l.first_seq) != 0 ||
 	    (last != NULL && id_parse_u64(last->text, &l.last_id) != 0) ||
-	    (l.peer = record_user_of(peer->text)) >= a->users) {
+	    (l.peer = peer != NULL ? record_user_of(peer->text) : record_group_of(a->record, l.id)) >=
+		    (peer != NULL ? a->users : a->users + record_groups(a->record))) {
 		record_violate(a->record, "not a conversation: %.*s", (int)item->raw.len, item->raw.s);
 		return;
 	}
@@ -98,6 +88,8 @@ static void take_listed(struct audit *a, const struct json *item)
 		record_violate(a->record,
 			       "p%u lists the conversation %" PRIu64 " with p%u, which was known as %" PRIu64, a->user,
 			       l.id, l.peer, record_conversation(a->record, a->user, l.peer));
+	if (l.peer >= a->users)
+		audit_look_at_group(a, l.peer, json_get(item, "group"));
 	a->listed = xrealloc(a->listed, (a->count + 1) * sizeof(*a->listed));
 	a->listed[a->count++] = l;
 }
@@ -105,14 +97,19 @@ static void take_listed(struct audit *a, const struct json *item)
 /* Each conversation that anybody has heard of is listed, once. */
 static void list_end(struct audit *a)
 {
-	for (unsigned peer = 0; peer < a->users; peer++) {
-		unsigned times = 0;
+	for (unsigned peer = 0; peer < a->users + record_groups(a->record); peer++) {
+		unsigned times = 0, expected;
 		for (unsigned i = 0; i < a->count; i++)
 			times += a->listed[i].peer == peer;
-		unsigned expected = peer != a->user && record_conversation(a->record, a->user, peer) != 0;
+		if (peer < a->users)
+			expected = peer != a->user && record_conversation(a->record, a->user, peer) != 0;
+		else
+			expected = record_rank(a->record, peer, a->user) != RANK_NONE;
+		if (peer >= a->users && times == 0 && record_may_have_left(a->record, peer, a->user))
+			continue;
 		if (times != expected)
-			record_violate(a->record, "p%u lists the conversation with p%u %u times, expected %u", a->user,
-				       peer, times, expected);
+			record_violate(a->record, "p%u lists the conversation with %s %u times, expected %u", a->user,
+				       record_party_name(a->record, peer).is, times, expected);
 	}
 }
 
@@ -158,10 +155,13 @@ static void take_history(struct audit *a, const struct json *body)
 
 static void take_unread(struct audit *a, const struct json *body)
 {
-	int64_t unread = -1;
+	int64_t unread = -1, mentions = -1;
 	if (json_int(json_get(body, "unread_count"), &unread) != 0 || unread != a->unread_total)
 		record_violate(a->record, "p%u: unread-count is %" PRId64 ", its conversations have %" PRId64, a->user,
 			       unread, a->unread_total);
+	if (json_int(json_get(body, "mention_count"), &mentions) != 0 || mentions != a->mentions_total)
+		record_violate(a->record, "p%u: mention_count is %" PRId64 ", its conversations have %" PRId64, a->user,
+			       mentions, a->mentions_total);
 	a->step = STEP_FRIENDS;
 }
 
@@ -171,8 +171,10 @@ static void next_user(struct audit *a)
 	a->step = STEP_LIST;
 	a->cursor[0] = '\0';
 	a->count = 0;
-	a->unread_total = 0;
+	a->unread_total = a->mentions_total = 0;
 	a->done = a->user == a->users;
+	if (a->done)
+		record_groups_end(a->record);
 }
 
 static void take_friends(struct audit *a, const struct json *body)
@@ -184,12 +186,21 @@ static void take_friends(struct audit *a, const struct json *body)
 		if (user < a->users && online != NULL && online->boolean && crowd_is_away(a->crowd, user))
 			record_violate(a->record, "GET /friends shows p%u to p%u online, who is away", user, a->user);
 	}
-	next_user(a);
+	a->step = STEP_GROUPS;
+	if (!audit_next_group(a, 0))
+		next_user(a);
 }
 
 static void on_answer(int status, const struct json *body, void *arg)
 {
 	struct audit *a = arg;
+	if (a->step == STEP_GROUPS) {
+		if (!audit_take_group(a, status, body))
+			next_user(a);
+		if (!a->done)
+			audit_ask(a);
+		return;
+	}
 	if (status != 200 || body == NULL) {
 		record_violate(a->record, "the count of p%u, step %d: answered %d", a->user, a->step, status);
 		return;
@@ -207,6 +218,8 @@ static void on_answer(int status, const struct json *body, void *arg)
 	case STEP_FRIENDS:
 		take_friends(a, body);
 		break;
+	case STEP_GROUPS:
+		break;
 	}
 	if (!a->done)
 		audit_ask(a);
@@ -214,7 +227,7 @@ static void on_answer(int status, const struct json *body, void *arg)
 
 static void audit_ask(struct audit *a)
 {
-	char path[192];
+	char path[64 + CURSOR_ROOM];
 	switch (a->step) {
 	case STEP_LIST:
 		snprintf(path, sizeof(path), "/messages/conversations?limit=10%s%s",
@@ -232,6 +245,9 @@ static void audit_ask(struct audit *a)
 	case STEP_FRIENDS:
 		snprintf(path, sizeof(path), "/friends?limit=100");
 		break;
+	case STEP_GROUPS:
+		audit_group_path(a, path, sizeof(path));
+		break;
 	}
 	wire_call(proxy_port(a->stack->node[a->user % a->stack->nodes].clients), "GET", path,
 		  crowd_token(a->crowd, a->user), STR_NULL, CALL_TIMEOUT_MS, on_answer, a);
@@ -246,8 +262,9 @@ struct audit *audit_new(struct stack *stack, struct crowd *crowd, struct record 
 	a->crowd = crowd;
 	a->record = record;
 	a->users = users;
+	a->has_members = xcalloc(record_groups(record) + 1, sizeof(*a->has_members));
 	for (unsigned n = 0; n < record_messages(record); n++)
-		if (record_message(record, n)->id == 0)
+		if (record_message(record, n)->id == 0 && !record_message(record, n)->refused)
 			record_violate(record, "m%u was sent, and nobody has ever seen it", n);
 	audit_ask(a);
 	return a;
@@ -264,6 +281,8 @@ void audit_free(struct audit **audit)
 	if (a == NULL)
 		return;
 	free(a->listed);
+	free(a->has_members);
+	free(a->members_seen);
 	history_fini(&a->history);
 	free(a);
 	*audit = NULL;

@@ -39,10 +39,27 @@ bool crowd_friends(unsigned users, unsigned a, unsigned b)
 
 /* ---- what is asked for ---- */
 
-static struct op *op_new(struct person *p, enum op_kind kind)
+bool crowd_is_group(const struct crowd *c, unsigned party)
+{
+	return party >= c->users;
+}
+
+const char *op_name(enum op_kind kind)
+{
+	static const char *const names[] = {"send",   "read",	    "recall",	  "deletion", "new group",
+					    "adding", "joining",    "leaving",	  "removing", "renaming",
+					    "role",   "passing on", "dissolving", "invite",   "look at a group"};
+	return names[kind];
+}
+
+struct op *op_new(struct person *p, enum op_kind kind, unsigned party)
 {
 	struct op *op = xcalloc(1, sizeof(*op));
 	op->kind = kind;
+	op->peer = party;
+	op->message = UINT_MAX;
+	if (crowd_is_group(p->crowd, party))
+		op->asked_seq = record_last_seq(p->crowd->record, p->user, party);
 	op->id = p->crowd->next_op++;
 	op->home = &p->device[rng_below(&p->rng, p->devices)];
 	op->first = crowd_now();
@@ -70,15 +87,34 @@ static struct op *op_find(struct person *p, unsigned id)
 /* An HTTP request's way back to what it is for, which may be answered by then. */
 struct op_call {
 	struct person *person;
-	unsigned id;
+	struct op op;	 /* as it was */
+	unsigned change; /* of a group: this try, in the record */
 };
 
 static void on_op_answer(int status, const struct json *body, void *arg)
 {
 	struct op_call *call = arg;
-	const struct json *code = json_get(body, "code");
-	op_answered(call->person, call->id, status, code != NULL ? code->text : STR_NULL, body, NULL);
+	const struct json *code_json = json_get(body, "code");
+	struct str code = code_json != NULL ? code_json->text : STR_NULL;
+	if (call->change != UINT_MAX)
+		crowd_change_answered(call->person, &call->op, call->change, status, code, body);
+	op_answered(call->person, call->op.id, status, code, body, NULL);
 	free(call);
+}
+
+static void put_recipient(struct person *p, const struct op *op, const struct message *m)
+{
+	struct crowd *c = p->crowd;
+	struct buf *b = &c->text;
+	if (!crowd_is_group(c, op->peer)) {
+		buf_printf(b, "\"to_user_id\":\"p%u\"", op->peer);
+		return;
+	}
+	buf_printf(b, "\"conversation_id\":\"%" PRIu64 "\"", record_conversation(c->record, p->user, op->peer));
+	if (m->mention == MENTION_ALL)
+		buf_printf(b, ",\"mentions\":[\"*\"]");
+	else if (m->mention != MENTION_NONE)
+		buf_printf(b, ",\"mentions\":[\"p%u\"]", m->mention);
 }
 
 static struct str frame_of(struct person *p, const struct op *op, const struct message *m)
@@ -89,11 +125,10 @@ static struct str frame_of(struct person *p, const struct op *op, const struct m
 	buf_clear(b);
 	buf_printf(b, "{\"type\":\"%s\",\"ref\":\"o%u\",", types[op->kind], op->id);
 	if (op->kind == OP_SEND) {
+		put_recipient(p, op, m);
 		record_text(p->crowd->record, op->message, text);
-		buf_printf(b,
-			   "\"to_user_id\":\"p%u\",\"message_type\":\"text\",\"client_msg_id\":\"m%u\",\"content\":\"%"
-			   "s\"}",
-			   op->peer, op->message, text);
+		buf_printf(b, ",\"message_type\":\"text\",\"client_msg_id\":\"m%u\",\"content\":\"%s\"}", op->message,
+			   text);
 	} else if (op->kind == OP_READ) {
 		buf_printf(b, "\"conversation_id\":\"%" PRIu64 "\",\"up_to_seq\":%u}",
 			   record_conversation(p->crowd->record, p->user, op->peer), op->up_to);
@@ -107,26 +142,32 @@ static void op_call(struct person *p, const struct op *op, const struct message 
 {
 	struct crowd *c = p->crowd;
 	struct op_call *call = xcalloc(1, sizeof(*call));
-	struct str body = frame_of(p, op, m);
-	char path[96];
+	struct str body = STR_NULL;
+	char path[128];
 	const char *method = op->kind == OP_SEND ? "POST" : op->kind == OP_DELETE ? "DELETE" : "PUT";
 	call->person = p;
-	call->id = op->id;
+	call->op = *op;
+	call->change = UINT_MAX;
 	switch (op->kind) {
 	case OP_SEND:
+		body = frame_of(p, op, m);
 		snprintf(path, sizeof(path), "/messages/send");
 		break;
 	case OP_READ:
+		body = frame_of(p, op, m);
 		snprintf(path, sizeof(path), "/messages/conversations/%" PRIu64 "/read",
 			 record_conversation(c->record, p->user, op->peer));
 		break;
 	case OP_RECALL:
 		snprintf(path, sizeof(path), "/messages/%" PRIu64 "/recall", m->id);
-		body = STR_NULL;
 		break;
 	case OP_DELETE:
 		snprintf(path, sizeof(path), "/messages/%" PRIu64, m->id);
-		body = STR_NULL;
+		break;
+	default:
+		body = crowd_group_request(p, op, path, &method);
+		if (op->event.is != EVENT_NONE)
+			call->change = record_change(c->record, op->peer, p->user, &op->event);
 		break;
 	}
 	wire_call(crowd_port(c, &p->rng), method, path, p->token, body, CALL_TIMEOUT_MS, on_op_answer, call);
@@ -135,13 +176,13 @@ static void op_call(struct person *p, const struct op *op, const struct message 
 static void op_try(struct person *p, struct op *op)
 {
 	struct crowd *c = p->crowd;
-	const struct message *m = op->kind == OP_READ ? NULL : record_message(c->record, op->message);
+	const struct message *m = op->message == UINT_MAX ? NULL : record_message(c->record, op->message);
 	struct device_of *d = op->home;
 	op->in_flight = true;
 	op->tried_ms = pace_real_ms();
 	if (op->tries++ > 0)
 		record_tally(c->record)->retried++;
-	if (d->state == DEVICE_OPEN && rng_percent(&p->rng, 65)) {
+	if (op->kind < OP_MAKE && d->state == DEVICE_OPEN && rng_percent(&p->rng, 65)) {
 		op->via = d;
 		wire_send(d->wire, frame_of(p, op, m));
 	} else {
@@ -185,14 +226,15 @@ static void read_done(struct person *p, struct op *op, const struct json *body)
 		record_violate(p->crowd->record, "p%u: an answer to read without read_seq", p->user);
 		return;
 	}
-	if (seq > p->read_tried[op->peer])
+	/* To send to a group reads it too, and so does coming in. */
+	if (seq > p->read_tried[op->peer] && !crowd_is_group(p->crowd, op->peer))
 		record_violate(p->crowd->record,
 			       "p%u has read the conversation with p%u up to %" PRId64 ", and asked for %u", p->user,
 			       op->peer, seq, p->read_tried[op->peer]);
 	if (seq < p->read_done[op->peer])
 		record_violate(p->crowd->record,
-			       "p%u: read_seq of the conversation with p%u went back from %u to %" PRId64, p->user,
-			       op->peer, p->read_done[op->peer], seq);
+			       "p%u: read_seq of the conversation with %s went back from %u to %" PRId64, p->user,
+			       record_party_name(p->crowd->record, op->peer).is, p->read_done[op->peer], seq);
 	else
 		p->read_done[op->peer] = (uint32_t)seq;
 	record_tally(p->crowd->record)->reads++;
@@ -215,11 +257,14 @@ static void op_done(struct person *p, struct op *op, int status, const struct js
 	case OP_DELETE:
 		record_deleted(r, op->message, p->user);
 		break;
+	default:
+		crowd_group_done(p, op, body);
+		break;
 	}
 	op_free(p, op);
 }
 
-static bool is_passing(int status, struct str code)
+bool crowd_is_passing(int status, struct str code)
 {
 	return status == 0 || status == 408 || status == 429 || status == 503 || str_is(code, "unavailable") ||
 	       str_is(code, "overloaded") || str_is(code, "rate_limited");
@@ -234,83 +279,98 @@ void op_answered(struct person *p, unsigned id, int status, struct str code, con
 		return;
 	if (status / 100 == 2) {
 		op_done(p, op, status, body);
-	} else if (is_passing(status, code)) {
+	} else if (crowd_is_passing(status, code)) {
 		/* An earlier try may still be answered well. */
 		if (op->in_flight && op->via == via)
 			op_later(p, op);
 	} else if (op->kind == OP_RECALL && str_is(code, "recall_expired")) {
 		op_free(p, op);
 	} else {
-		record_violate(p->crowd->record, "p%u: a %s of m%u was refused: %d %.*s", p->user,
-			       op->kind == OP_SEND   ? "send"
-			       : op->kind == OP_READ ? "read"
-						     : "change",
-			       op->message, status, (int)code.len, code.s != NULL ? code.s : "");
+		if (!crowd_is_group(p->crowd, op->peer) || !crowd_may_refuse(p, op, code))
+			record_violate(p->crowd->record, "p%u: a %s (%s, m%d) was refused: %d %.*s", p->user,
+				       op_name(op->kind), record_party_name(p->crowd->record, op->peer).is,
+				       (int)op->message, status, (int)code.len, code.s != NULL ? code.s : "");
 		op_free(p, op);
 	}
 }
 
 /* ---- what people do ---- */
 
-static void begin_send(struct person *p, unsigned peer)
+static void begin_send(struct person *p, unsigned party)
 {
-	struct op *op = op_new(p, OP_SEND);
-	op->peer = peer;
-	op->message = record_send(p->crowd->record, p->user, peer, op->first);
+	struct op *op = op_new(p, OP_SEND, party);
+	unsigned mention = crowd_is_group(p->crowd, party) ? crowd_choose_mention(p, party) : MENTION_NONE;
+	op->message = record_send(p->crowd->record, p->user, party, mention, op->first);
 	op_try(p, op);
 }
 
-static void begin_read(struct person *p, unsigned peer)
+static void begin_read(struct person *p, unsigned party)
 {
 	struct device_of *d = &p->device[rng_below(&p->rng, p->devices)];
-	uint32_t up_to = record_contiguous(p->crowd->record, d->number, peer);
-	if (up_to == 0 || record_conversation(p->crowd->record, p->user, peer) == 0)
+	uint32_t up_to = record_contiguous(p->crowd->record, d->number, party);
+	if (up_to == 0 || record_conversation(p->crowd->record, p->user, party) == 0)
 		return;
-	struct op *op = op_new(p, OP_READ);
-	op->peer = peer;
+	struct op *op = op_new(p, OP_READ, party);
 	op->up_to = up_to;
-	if (up_to > p->read_tried[peer])
-		p->read_tried[peer] = up_to;
+	if (up_to > p->read_tried[party])
+		p->read_tried[party] = up_to;
 	op_try(p, op);
 }
 
-static void begin_change(struct person *p, unsigned peer, enum op_kind kind)
+/* Of a group, its owner may recall what anybody has sent. */
+static bool may_recall(struct person *p, const struct message *m)
+{
+	bool is_owner = crowd_is_group(p->crowd, m->to) && record_rank(p->crowd->record, m->to, p->user) == RANK_OWNER;
+	return !m->recall_tried && m->event.is == EVENT_NONE &&
+	       ((m->from == p->user && pace_real_ms() - m->sent.real_ms <= RECALL_WITHIN_MS) ||
+		(is_owner && rng_percent(&p->rng, 30)));
+}
+
+static void begin_change(struct person *p, unsigned party, enum op_kind kind)
 {
 	struct record *r = p->crowd->record;
-	uint32_t last = record_last_seq(r, p->user, peer);
+	uint32_t last = record_last_seq(r, p->user, party);
 	if (last == 0)
 		return;
-	uint32_t back = rng_below(&p->rng, last < 12 ? last : 12);
-	unsigned n = record_at(r, p->user, peer, last - back);
-	if (n == UINT_MAX)
+	uint32_t seq = last - rng_below(&p->rng, last < 12 ? last : 12);
+	unsigned n = record_at(r, p->user, party, seq);
+	if (n == UINT_MAX || (crowd_is_group(p->crowd, party) && seq < record_first_seq(r, party, p->user)))
 		return;
 	const struct message *m = record_message(r, n);
 	if (kind == OP_RECALL) {
-		if (m->from != p->user || m->recall_tried || pace_real_ms() - m->sent.real_ms > RECALL_WITHIN_MS)
+		if (!may_recall(p, m))
 			return;
 		record_recall_tried(r, n);
 	} else {
-		if (m->delete_tried[p->user == m->to] || pace_fair_ms() - m->known.fair_ms < DELETE_AFTER_MS)
+		if (record_deletion(r, n, p->user) != NULL || pace_fair_ms() - m->known.fair_ms < DELETE_AFTER_MS)
 			return;
 		record_delete_tried(r, n, p->user);
 	}
-	struct op *op = op_new(p, kind);
+	struct op *op = op_new(p, kind, party);
 	op->message = n;
 	op_try(p, op);
 }
 
+static unsigned choose_party(struct person *p)
+{
+	unsigned group = rng_percent(&p->rng, 45) ? crowd_choose_group(p) : UINT_MAX;
+	return group != UINT_MAX ? group : p->friend_of[rng_below(&p->rng, p->friends)];
+}
+
 static void person_act(struct person *p)
 {
-	unsigned peer = p->friend_of[rng_below(&p->rng, p->friends)], what = rng_below(&p->rng, 100);
+	unsigned party = choose_party(p), what = rng_below(&p->rng, 100);
 	struct device_of *d = &p->device[rng_below(&p->rng, p->devices)];
-	if (what < 78) {
-		begin_send(p, peer);
-	} else if (what < 87) {
-		begin_read(p, peer);
-	} else if (what < 92) {
-		begin_change(p, peer, OP_RECALL);
+	if (what < 76) {
+		begin_send(p, party);
+	} else if (what < 84) {
+		begin_read(p, party);
+	} else if (what < 88) {
+		begin_change(p, party, OP_RECALL);
+	} else if (what < 91) {
+		begin_change(p, party, OP_DELETE);
 	} else if (what < 95) {
-		begin_change(p, peer, OP_DELETE);
+		crowd_change_group(p);
 	} else if (d->state == DEVICE_OPEN && !record_device_waits(p->crowd->record, d->number)) {
 		/* It misses nothing that it should have got, so that this hides nothing. */
 		device_drop(d, rng_between(&p->rng, 0, 1500));
@@ -375,8 +435,8 @@ static void person_init(struct crowd *c, unsigned user, uint64_t seed)
 	p->rng = rng_make(seed, 1000 + user);
 	p->token = token_for(user, STACK_SECRET);
 	p->act_at_ms = rng_between(&p->rng, 0, (int)(2 * c->pause_ms));
-	p->read_tried = xcalloc(c->users, sizeof(*p->read_tried));
-	p->read_done = xcalloc(c->users, sizeof(*p->read_done));
+	p->read_tried = xcalloc(c->users + c->groups, sizeof(*p->read_tried));
+	p->read_done = xcalloc(c->users + c->groups, sizeof(*p->read_done));
 	p->friend_of = xcalloc(c->users, sizeof(*p->friend_of));
 	TAILQ_INIT(&p->op);
 	for (unsigned u = 0; u < c->users; u++)
@@ -398,6 +458,7 @@ struct crowd *crowd_new(struct event_base *base, struct stack *stack, struct rec
 	c->users = o->users;
 	c->pause_ms = (int64_t)(1000.0 * o->users / o->sends_per_second);
 	c->person = xcalloc(o->users, sizeof(*c->person));
+	crowd_groups_init(c, o->groups);
 	for (unsigned u = 0; u < o->users; u++)
 		person_init(c, u, o->seed);
 	c->tick = event_new(base, -1, EV_PERSIST, on_tick, c);
@@ -424,6 +485,7 @@ void crowd_free(struct crowd **crowd)
 		free(p->read_done);
 	}
 	buf_fini(&c->text);
+	free(c->group);
 	free(c->person);
 	free(c);
 	*crowd = NULL;

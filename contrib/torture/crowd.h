@@ -16,7 +16,7 @@ struct stack;
 struct crowd;
 
 struct crowd_options {
-	unsigned users;
+	unsigned users, groups;
 	double sends_per_second; /* of all together */
 	uint64_t seed;
 };
@@ -27,6 +27,10 @@ bool crowd_friends(unsigned users, unsigned a, unsigned b);
 struct crowd *crowd_new(struct event_base *base, struct stack *stack, struct record *record,
 			const struct crowd_options *o);
 void crowd_free(struct crowd **crowd);
+/* The groups are made, and those who are to be in them have come in. Begins that when it is first asked. */
+bool crowd_has_groups(struct crowd *c);
+/* Once nobody talks any more and all is answered: somebody has looked how far each group reaches. Begins it. */
+bool crowd_has_looked(struct crowd *c);
 /* Whether they begin new things; what was begun is always finished. */
 void crowd_talk(struct crowd *c, bool talk);
 /* Whether a fault is in the way: for the latencies. */
@@ -42,8 +46,8 @@ unsigned crowd_unanswered(const struct crowd *c, int64_t before_ms);
 unsigned crowd_ghosts(const struct crowd *c);
 /* Tells requests, connections and ghosts that are overdue; times are fair ones. */
 void crowd_check_overdue(struct crowd *c, int64_t from_ms, int64_t limit_ms, int64_t ghost_limit_ms, int64_t now_ms);
-/* How far the user has tried to read, and was told to have read, the conversation with the peer. */
-void crowd_read_of(const struct crowd *c, unsigned user, unsigned peer, uint32_t *tried_r, uint32_t *done_r);
+/* How far the user has tried to read, and was told to have read, the conversation with the party. */
+void crowd_read_of(const struct crowd *c, unsigned user, unsigned party, uint32_t *tried_r, uint32_t *done_r);
 bool crowd_is_away(const struct crowd *c, unsigned user);
 const char *crowd_token(const struct crowd *c, unsigned user);
 

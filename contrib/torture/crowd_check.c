@@ -74,15 +74,14 @@ unsigned crowd_ghosts(const struct crowd *c)
 	return n;
 }
 
-void crowd_read_of(const struct crowd *c, unsigned user, unsigned peer, uint32_t *tried_r, uint32_t *done_r)
+void crowd_read_of(const struct crowd *c, unsigned user, unsigned party, uint32_t *tried_r, uint32_t *done_r)
 {
-	*tried_r = c->person[user].read_tried[peer];
-	*done_r = c->person[user].read_done[peer];
+	*tried_r = c->person[user].read_tried[party];
+	*done_r = c->person[user].read_done[party];
 }
 
 static void check_ops(struct person *p, int64_t since_ms, int64_t limit_ms, int64_t now_ms)
 {
-	static const char *const names[] = {"send", "read", "recall", "deletion"};
 	struct op *op;
 	TAILQ_FOREACH (op, &p->op, entry) {
 		if (op->told || now_ms - op->first.fair_ms < limit_ms || now_ms - since_ms < limit_ms)
@@ -90,7 +89,7 @@ static void check_ops(struct person *p, int64_t since_ms, int64_t limit_ms, int6
 		op->told = true;
 		record_violate(p->crowd->record,
 			       "p%u: a %s (m%u) has not been answered for %" PRId64 " ms, in %u tries", p->user,
-			       names[op->kind], op->message, now_ms - op->first.fair_ms, op->tries);
+			       op_name(op->kind), op->message, now_ms - op->first.fair_ms, op->tries);
 	}
 }
 

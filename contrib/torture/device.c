@@ -25,7 +25,7 @@ void device_init(struct device_of *d, struct person *p, unsigned class_number)
 	d->person = p;
 	d->class_number = class_number;
 	d->number = record_add_device(p->crowd->record, p->user);
-	d->place = xcalloc(p->crowd->users, sizeof(*d->place));
+	d->place = xcalloc(p->crowd->users + p->crowd->groups, sizeof(*d->place));
 	for (unsigned u = 0; u < p->crowd->users; u++)
 		d->place[u].ghost_since_ms = -1;
 	d->wanted_since_ms = pace_fair_ms();
@@ -50,8 +50,10 @@ void device_drop(struct device_of *d, int64_t try_again_in_ms)
 	d->generation++;
 	d->syncing = d->sync_again = d->synced = false;
 	d->sync_at_ms = 0;
-	for (unsigned u = 0; u < d->person->crowd->users; u++)
-		d->place[u].shown_online = false;
+	for (unsigned u = 0; u < d->person->crowd->users + d->person->crowd->groups; u++) {
+		d->place[u].shown_online = d->place[u].loading = false;
+		d->place[u].load_at_ms = 0;
+	}
 	record_session_closed(d->person->crowd->record, d->number);
 	device_set_state(d, DEVICE_DOWN);
 	d->try_at_ms = pace_real_ms() + try_again_in_ms;
@@ -96,15 +98,15 @@ void device_tick(struct device_of *d, int64_t now)
 		d->sync_at_ms = 0;
 		sync_begin(d);
 	}
+	device_groups_tick(d, now);
 }
 
 void device_meet(struct device_of *d, const struct sight *s)
 {
-	unsigned user = d->person->user, peer = s->from == user ? s->to : s->from;
-	if (peer >= d->person->crowd->users)
-		return;
-	d->place[peer].known = true;
-	d->place[peer].id = s->conversation_id;
+	unsigned user = d->person->user;
+	struct place *at = &d->place[crowd_is_group(d->person->crowd, s->to) || s->from == user ? s->to : s->from];
+	at->known = true;
+	at->id = s->conversation_id;
 }
 
 /* ---- events ---- */
@@ -206,6 +208,10 @@ static void on_frame(const struct json *frame, void *arg)
 		on_message(d, frame);
 	} else if (str_is(is, "recalled")) {
 		on_recalled(d, frame);
+	} else if (str_is(is, "conversation")) {
+		device_on_conversation(d, frame);
+	} else if (str_is(is, "left")) {
+		device_on_left(d, frame);
 	} else if (str_is(is, "presence")) {
 		note_presence(d, frame);
 	} else if (str_is(is, "ack") || str_is(is, "result") || str_is(is, "error")) {

@@ -7,8 +7,6 @@
 #include <limits.h>
 #include <stdlib.h>
 
-enum { SEEN = 1, SEEN_READ = 2, SEEN_RECALLED = 4 };
-
 void history_begin(struct history *h, struct record *record, unsigned user, unsigned peer)
 {
 	free(h->seen);
@@ -26,12 +24,13 @@ void history_fini(struct history *h)
 void history_take(struct history *h, const struct sight *s)
 {
 	if (s->seq >= h->size) {
-		record_violate(h->record, "the history of p%u with p%u has seq %u, which nobody was told of", h->user,
-			       h->peer, s->seq);
+		record_violate(h->record, "the history of p%u with %s has seq %u, which nobody was told of", h->user,
+			       record_party_name(h->record, h->peer).is, s->seq);
 		return;
 	}
 	if (h->seen[s->seq] != 0)
-		record_violate(h->record, "the history of p%u with p%u has seq %u twice", h->user, h->peer, s->seq);
+		record_violate(h->record, "the history of p%u with %s has seq %u twice", h->user,
+			       record_party_name(h->record, h->peer).is, s->seq);
 	h->seen[s->seq] = (uint8_t)(SEEN | (s->read ? SEEN_READ : 0) | (s->recalled ? SEEN_RECALLED : 0));
 	if (s->id > h->newest_id)
 		h->newest_id = s->id;
@@ -49,14 +48,15 @@ static void check_seq(const struct history *h, uint32_t seq, const struct histor
 	}
 	const struct message *m = record_message(r, n);
 	bool mine = m->from == h->user;
+	const struct deletion *deletion = record_deletion(r, n, h->user);
 	uint8_t seen = h->seen[seq];
 	if (seen == 0) {
-		if (!m->delete_tried[!mine])
+		if (deletion == NULL)
 			record_violate(r, "m%u (seq %u, %s) is lost from the history of p%u", n, seq,
 				       m->acked ? "acknowledged" : "seen before", h->user);
 		return;
 	}
-	if (m->deleted[!mine])
+	if (deletion != NULL && deletion->done)
 		record_violate(r, "m%u (seq %u) is still in the history of p%u, who has deleted it", n, seq, h->user);
 	if (m->recalled && !(seen & SEEN_RECALLED))
 		record_violate(r, "m%u (seq %u) was recalled, and is not in the history of p%u", n, seq, h->user);

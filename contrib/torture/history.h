@@ -16,6 +16,9 @@ struct history {
 	int64_t unread;
 };
 
+/* In `seen`. */
+enum { SEEN = 1, SEEN_READ = 2, SEEN_RECALLED = 4 };
+
 /* What the server and the people say of it. */
 struct history_claims {
 	int64_t unread, read_seq; /* of the list of conversations */
@@ -24,10 +27,19 @@ struct history_claims {
 	uint32_t tried, done, peer_tried, peer_done;
 };
 
+/* Of a group. */
+struct history_group_claims {
+	int64_t unread, mentions, read_seq, first_seq;
+	uint64_t last_id;
+	uint32_t tried, done;
+};
+
+/* peer: a party. */
 void history_begin(struct history *h, struct record *record, unsigned user, unsigned peer);
 void history_take(struct history *h, const struct sight *s);
 /* Tells what does not fit. */
 void history_end(struct history *h, const struct history_claims *claims);
+void history_end_group(struct history *h, const struct history_group_claims *claims);
 void history_fini(struct history *h);
 
 #endif

@@ -20,6 +20,7 @@ static const char usage[] =
 	"  -t, --seconds N      how long faults are begun (60)\n"
 	"  -H, --hours N        likewise\n"
 	"  -u, --users N        (24)\n"
+	"  -g, --groups N       of 2, 4, 8, half and all of the users, and so on; 0: direct conversations alone (5)\n"
 	"  -n, --nodes N        (2)\n"
 	"  -w, --workers N      of each node (2)\n"
 	"  -r, --rate N         sends a second, of all users together (40)\n"
@@ -35,15 +36,25 @@ static const char usage[] =
 	"  -h, --help\n";
 
 static const struct option long_options[] = {
-	{"seed", required_argument, NULL, 's'},	 {"seconds", required_argument, NULL, 't'},
-	{"hours", required_argument, NULL, 'H'}, {"users", required_argument, NULL, 'u'},
-	{"nodes", required_argument, NULL, 'n'}, {"workers", required_argument, NULL, 'w'},
-	{"rate", required_argument, NULL, 'r'},	 {"faults", required_argument, NULL, 'f'},
-	{"only", required_argument, NULL, 'o'},	 {"shrink", required_argument, NULL, 'S'},
-	{"build", required_argument, NULL, 'b'}, {"keep", no_argument, NULL, 'k'},
-	{"quiet", no_argument, NULL, 'q'},	 {"list", no_argument, NULL, 'l'},
-	{"plan", required_argument, NULL, 'P'},	 {"self-test", no_argument, NULL, 'T'},
-	{"help", no_argument, NULL, 'h'},	 {0},
+	{"seed", required_argument, NULL, 's'},
+	{"seconds", required_argument, NULL, 't'},
+	{"hours", required_argument, NULL, 'H'},
+	{"users", required_argument, NULL, 'u'},
+	{"groups", required_argument, NULL, 'g'},
+	{"nodes", required_argument, NULL, 'n'},
+	{"workers", required_argument, NULL, 'w'},
+	{"rate", required_argument, NULL, 'r'},
+	{"faults", required_argument, NULL, 'f'},
+	{"only", required_argument, NULL, 'o'},
+	{"shrink", required_argument, NULL, 'S'},
+	{"build", required_argument, NULL, 'b'},
+	{"keep", no_argument, NULL, 'k'},
+	{"quiet", no_argument, NULL, 'q'},
+	{"list", no_argument, NULL, 'l'},
+	{"plan", required_argument, NULL, 'P'},
+	{"self-test", no_argument, NULL, 'T'},
+	{"help", no_argument, NULL, 'h'},
+	{0},
 };
 
 static void NORETURN die(const char *what, const char *which)
@@ -117,6 +128,9 @@ static void set_option(struct run_options *o, unsigned *shrink_max, int opt)
 	case 'u':
 		o->users = (unsigned)number(optarg, 6, 500);
 		break;
+	case 'g':
+		o->groups = (unsigned)number(optarg, 0, 500);
+		break;
 	case 'n':
 		o->nodes = (unsigned)number(optarg, 1, 8);
 		break;
@@ -167,6 +181,7 @@ int main(int argc, char **argv)
 {
 	struct run_options o = {.run_ms = 60000,
 				.users = 24,
+				.groups = 5,
 				.nodes = 2,
 				.workers = 2,
 				.sends_per_second = 40,
@@ -181,7 +196,7 @@ int main(int argc, char **argv)
 	o.build = build;
 	if (!plan_choose(&o.plan, o.faults))
 		return 2;
-	while ((opt = getopt_long(argc, argv, "s:t:H:u:n:w:r:f:o:S:b:kqlTh", long_options, NULL)) != -1)
+	while ((opt = getopt_long(argc, argv, "s:t:H:u:g:n:w:r:f:o:S:b:kqlTh", long_options, NULL)) != -1)
 		set_option(&o, &shrink_max, opt);
 	if (optind != argc)
 		die("not an option", argv[optind]);
@@ -197,9 +212,10 @@ int main(int argc, char **argv)
 	printf("seed %llu\n", (unsigned long long)o.seed);
 	int status = run_once(&o);
 	if (status == 1)
-		printf("again: torture --seed %llu --users %u --nodes %u --workers %u --rate %g --faults %s --only "
+		printf("again: torture --seed %llu --users %u --groups %u --nodes %u --workers %u --rate %g --faults "
+		       "%s --only "
 		       "%s\n",
-		       (unsigned long long)o.seed, o.users, o.nodes, o.workers, o.sends_per_second, o.faults,
+		       (unsigned long long)o.seed, o.users, o.groups, o.nodes, o.workers, o.sends_per_second, o.faults,
 		       run_faults_done());
 	if (status == 1 && shrink_max > 0)
 		shrink(&o, program, shrink_max, run_faults_done());

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "record_groups_priv.h"
 #include "record_priv.h"
 
 struct record *record_new(unsigned users, record_violation_fn *violation, void *arg)
@@ -35,10 +36,18 @@ void record_free(struct record **record)
 	for (size_t i = 0; i < (size_t)r->users * r->users; i++)
 		free(r->talk[i].at);
 	for (unsigned d = 0; d < r->devices; d++) {
-		for (unsigned u = 0; u < r->users; u++)
+		for (unsigned u = 0; u < r->users + r->groups; u++)
 			free(r->device[d].view[u].has);
 		free(r->device[d].view);
 	}
+	for (unsigned m = 0; m < r->messages; m++) {
+		struct deletion *del, *next;
+		for (del = r->message[m].deletions; del != NULL; del = next) {
+			next = del->next;
+			free(del);
+		}
+	}
+	record_groups_free(r);
 	free(r->tally.calm.ms);
 	free(r->tally.faulty.ms);
 	free(r->talk);
@@ -82,13 +91,24 @@ unsigned record_user_of(struct str id)
 	return n;
 }
 
+struct party_name record_party_name(const struct record *r, unsigned party)
+{
+	struct party_name name;
+	bool is_group = party >= r->users;
+	snprintf(name.is, sizeof(name.is), "%c%u", is_group ? 'g' : 'p', is_group ? party - r->users : party);
+	return name;
+}
+
 void record_text(const struct record *r, unsigned message, char out[64])
 {
-	snprintf(out, 64, "m%u says p%u to p%u", message, r->message[message].from, r->message[message].to);
+	const struct message *m = &r->message[message];
+	snprintf(out, 64, "m%u says p%u to %s", message, m->from, record_party_name(r, m->to).is);
 }
 
 struct talk *record_talk(const struct record *r, unsigned a, unsigned b)
 {
+	if (a >= r->users || b >= r->users)
+		return &r->group[(a > b ? a : b) - r->users].talk;
 	return a < b ? &r->talk[(size_t)a * r->users + b] : &r->talk[(size_t)b * r->users + a];
 }
 
@@ -96,19 +116,25 @@ unsigned record_add_device(struct record *r, unsigned user)
 {
 	r->device = xrealloc(r->device, (r->devices + 1) * sizeof(*r->device));
 	r->device[r->devices] = (struct device){.user = user};
-	r->device[r->devices].view = xcalloc(r->users, sizeof(*r->device->view));
+	r->device[r->devices].view = xcalloc(r->users + r->groups, sizeof(*r->device->view));
 	return r->devices++;
 }
 
-unsigned record_send(struct record *r, unsigned from, unsigned to, struct instant now)
+unsigned record_number(struct record *r, const struct message *m)
 {
 	if (r->messages == r->message_room) {
 		r->message_room = r->message_room == 0 ? 1024 : r->message_room * 2;
 		r->message = xrealloc(r->message, r->message_room * sizeof(*r->message));
 	}
-	r->message[r->messages] = (struct message){.from = from, .to = to, .sent = now};
-	r->tally.sent++;
+	r->message[r->messages] = *m;
 	return r->messages++;
+}
+
+unsigned record_send(struct record *r, unsigned from, unsigned to, unsigned mention, struct instant now)
+{
+	r->tally.sent++;
+	r->tally.group_sent += to >= r->users;
+	return record_number(r, &(struct message){.from = from, .to = to, .mention = mention, .sent = now});
 }
 
 const struct message *record_message(const struct record *r, unsigned number)
@@ -141,8 +167,9 @@ unsigned record_find(const struct record *r, uint64_t id)
 {
 	uint64_t conversation = id >> 28;
 	uint32_t seq = (uint32_t)(id & 0xfffffff);
-	for (size_t i = 0; i < (size_t)r->users * r->users; i++) {
-		const struct talk *t = &r->talk[i];
+	for (size_t i = 0; i < (size_t)r->users * r->users + r->groups; i++) {
+		size_t pairs = (size_t)r->users * r->users;
+		const struct talk *t = i < pairs ? &r->talk[i] : &r->group[i - pairs].talk;
 		if (t->id == conversation && seq < t->size && t->at[seq] != 0)
 			return t->at[seq] - 1;
 	}
@@ -157,7 +184,7 @@ unsigned record_find(const struct record *r, uint64_t id)
 
 static unsigned peer_of(const struct record *r, unsigned device, const struct message *m)
 {
-	return r->device[device].user == m->from ? m->to : m->from;
+	return m->to >= r->users || r->device[device].user == m->from ? m->to : m->from;
 }
 
 bool record_has(const struct record *r, unsigned device, unsigned message, uint8_t what)
@@ -177,7 +204,13 @@ static void view_grow(struct view *v, uint32_t seq)
 	v->size = size;
 }
 
-static void device_got(struct record *r, unsigned device, unsigned message, uint8_t what)
+static void remove_wait(struct record *r, struct wait *w)
+{
+	TAILQ_REMOVE(&r->waits, w, entry);
+	free(w);
+}
+
+static void device_got(struct record *r, unsigned device, unsigned message, uint8_t what, struct instant now)
 {
 	const struct message *m = &r->message[message];
 	struct view *v = &r->device[device].view[peer_of(r, device, m)];
@@ -185,6 +218,8 @@ static void device_got(struct record *r, unsigned device, unsigned message, uint
 	view_grow(v, m->seq + 1);
 	if ((v->has[m->seq] & what) == what)
 		return;
+	if (m->to >= r->users && !(v->has[m->seq] & HAS_MESSAGE))
+		record_group_given(r, device, message, now);
 	v->has[m->seq] |= what;
 	while (v->has[v->contiguous + 1] & HAS_MESSAGE) {
 		v->contiguous++;
@@ -192,27 +227,40 @@ static void device_got(struct record *r, unsigned device, unsigned message, uint
 	}
 	for (w = TAILQ_FIRST(&r->waits); w != NULL; w = next) {
 		next = TAILQ_NEXT(w, entry);
-		if (w->device == device && w->message == message && (w->what & what)) {
-			TAILQ_REMOVE(&r->waits, w, entry);
-			free(w);
-		}
+		if (w->device == device && w->message == message && (w->what & what))
+			remove_wait(r, w);
 	}
 }
 
-/* Every device of both users has to get it. */
-static void all_wait(struct record *r, unsigned message, uint8_t what, struct instant now)
+static bool concerns(const struct record *r, unsigned user, const struct message *m)
+{
+	return m->to >= r->users ? record_group_concerns(r, user, m) : user == m->from || user == m->to;
+}
+
+void record_all_wait(struct record *r, unsigned message, uint8_t what, struct instant now)
 {
 	const struct message *m = &r->message[message];
 	for (unsigned d = 0; d < r->devices; d++) {
 		unsigned user = r->device[d].user;
-		if ((user != m->from && user != m->to) || record_has(r, d, message, what))
+		if (!concerns(r, user, m) || record_has(r, d, message, what))
 			continue;
 		/* Who has deleted it does not see it any more. */
-		if (m->delete_tried[user == m->to])
+		if (record_deletion(r, message, user) != NULL)
 			continue;
 		struct wait *w = xcalloc(1, sizeof(*w));
 		*w = (struct wait){.device = d, .message = message, .what = what, .known_ms = now.fair_ms};
 		TAILQ_INSERT_TAIL(&r->waits, w, entry);
+	}
+}
+
+void record_forget_waits(struct record *r, unsigned user, unsigned party, unsigned message)
+{
+	struct wait *w, *next;
+	for (w = TAILQ_FIRST(&r->waits); w != NULL; w = next) {
+		next = TAILQ_NEXT(w, entry);
+		bool is = message != UINT_MAX ? w->message == message : r->message[w->message].to == party;
+		if (is && r->device[w->device].user == user)
+			remove_wait(r, w);
 	}
 }
 
@@ -229,12 +277,12 @@ static unsigned number_of(const struct record *r, struct str client_msg_id)
 }
 
 /* Its place, seen for the first time. */
-static bool place_is_free(struct record *r, unsigned n, const struct sight *s, const char *where)
+bool record_place_is_free(struct record *r, unsigned n, const struct sight *s, const char *where)
 {
 	struct talk *t = record_talk(r, s->from, s->to);
 	if (t->id != 0 && t->id != s->conversation_id) {
-		record_violate(r, "m%u %s: p%u and p%u have the conversations %" PRIu64 " and %" PRIu64, n, where,
-			       s->from, s->to, t->id, s->conversation_id);
+		record_violate(r, "m%u %s: p%u and %s have the conversations %" PRIu64 " and %" PRIu64, n, where,
+			       s->from, record_party_name(r, s->to).is, t->id, s->conversation_id);
 		return false;
 	}
 	if (s->seq == 0 || s->seq > 1000000) {
@@ -248,7 +296,7 @@ static bool place_is_free(struct record *r, unsigned n, const struct sight *s, c
 	return true;
 }
 
-static void take_place(struct record *r, unsigned n, const struct sight *s, struct instant now)
+void record_take_place(struct record *r, unsigned n, const struct sight *s, struct instant now)
 {
 	struct message *m = &r->message[n];
 	struct talk *t = record_talk(r, s->from, s->to);
@@ -266,7 +314,10 @@ static void take_place(struct record *r, unsigned n, const struct sight *s, stru
 	m->conversation_id = s->conversation_id;
 	m->seq = s->seq;
 	m->known = now;
-	all_wait(r, n, HAS_MESSAGE, now);
+	if (m->to >= r->users)
+		record_group_grown(r, m->to - r->users, now);
+	else
+		record_all_wait(r, n, HAS_MESSAGE, now);
 }
 
 static void note_recalled(struct record *r, unsigned message, struct instant now)
@@ -275,12 +326,28 @@ static void note_recalled(struct record *r, unsigned message, struct instant now
 	if (m->recalled)
 		return;
 	m->recalled = true;
-	all_wait(r, message, HAS_RECALL, now);
+	/* Who the members of a group were is not known before. */
+	if (m->to < r->users || record_group_has_replayed(r, m))
+		record_all_wait(r, message, HAS_RECALL, now);
+}
+
+static void note_mention(struct record *r, unsigned n, const struct sight *s, const char *where)
+{
+	struct message *m = &r->message[n];
+	/* A recalled message mentions nobody. */
+	if (m->to < r->users || s->recalled)
+		return;
+	if (m->mentioned_known && m->mentioned != s->mention)
+		record_violate(r, "m%u %s: mentions another than before", n, where);
+	m->mentioned = s->mention;
+	m->mentioned_known = true;
 }
 
 unsigned record_identify(struct record *r, const struct sight *s, const char *where, struct instant now)
 {
 	char text[64];
+	if (s->event.is != EVENT_NONE)
+		return record_identify_event(r, s, where, now);
 	unsigned n = number_of(r, s->client_msg_id);
 	if (n == UINT_MAX) {
 		record_violate(r, "a message that nobody sent, %s: id %" PRIu64 ", client_msg_id '%.*s'", where, s->id,
@@ -289,19 +356,23 @@ unsigned record_identify(struct record *r, const struct sight *s, const char *wh
 	}
 	struct message *m = &r->message[n];
 	if (m->from != s->from || m->to != s->to) {
-		record_violate(r, "m%u %s: was sent by p%u to p%u, and is from p%u to p%u", n, where, m->from, m->to,
-			       s->from, s->to);
+		record_violate(r, "m%u %s: was sent by p%u to %s, and is from p%u to %s", n, where, m->from,
+			       record_party_name(r, m->to).is, s->from, record_party_name(r, s->to).is);
 		return UINT_MAX;
 	}
 	if (m->id == 0) {
-		if (!place_is_free(r, n, s, where))
+		if (!record_place_is_free(r, n, s, where))
 			return UINT_MAX;
-		take_place(r, n, s, now);
+		note_mention(r, n, s, where);
+		record_take_place(r, n, s, now);
+		m = &r->message[n];
 	} else if (m->id != s->id || m->seq != s->seq || m->conversation_id != s->conversation_id) {
 		record_violate(r,
 			       "m%u is stored twice: as %" PRIu64 " with seq %u, and, %s, as %" PRIu64 " with seq %u",
 			       n, m->id, m->seq, where, s->id, s->seq);
 		return UINT_MAX;
+	} else {
+		note_mention(r, n, s, where);
 	}
 	record_text(r, n, text);
 	if (s->recalled ? s->content.s != NULL : !str_is(s->content, text))
@@ -318,7 +389,7 @@ unsigned record_identify(struct record *r, const struct sight *s, const char *wh
 
 static void forget_order(struct record *r, unsigned device)
 {
-	for (unsigned u = 0; u < r->users; u++)
+	for (unsigned u = 0; u < r->users + r->groups; u++)
 		r->device[device].view[u].last_push = 0;
 }
 
@@ -372,7 +443,7 @@ void record_pushed(struct record *r, unsigned device, const struct sight *s, boo
 	if (n == UINT_MAX)
 		return;
 	const struct message *m = &r->message[n];
-	if (d->user != m->from && d->user != m->to) {
+	if (m->to < r->users && d->user != m->from && d->user != m->to) {
 		record_violate(r, "m%u %s, whom it does not concern", n, where);
 		return;
 	}
@@ -384,14 +455,14 @@ void record_pushed(struct record *r, unsigned device, const struct sight *s, boo
 	} else {
 		if (s->seq < v->last_push)
 			record_violate(r,
-				       "m%u %s: seq %u of the conversation with p%u comes after seq %u, without a "
+				       "m%u %s: seq %u of the conversation with %s comes after seq %u, without a "
 				       "resync between",
-				       n, where, s->seq, peer_of(r, device, m), v->last_push);
+				       n, where, s->seq, record_party_name(r, peer_of(r, device, m)).is, v->last_push);
 		add_latency(faulty ? &r->tally.faulty : &r->tally.calm, now.real_ms - m->sent.real_ms);
 	}
 	if (s->seq > v->last_push)
 		v->last_push = s->seq;
-	device_got(r, device, n, HAS_MESSAGE | (s->recalled ? HAS_RECALL : 0));
+	device_got(r, device, n, HAS_MESSAGE | (s->recalled ? HAS_RECALL : 0), now);
 }
 
 void record_recall_pushed(struct record *r, unsigned device, uint64_t message_id, struct instant now)
@@ -421,14 +492,14 @@ void record_acked(struct record *r, unsigned device, unsigned message, const str
 	r->tally.acked += !r->message[n].acked;
 	r->message[n].acked = true;
 	if (device != UINT_MAX)
-		device_got(r, device, n, HAS_MESSAGE | (s->recalled ? HAS_RECALL : 0));
+		device_got(r, device, n, HAS_MESSAGE | (s->recalled ? HAS_RECALL : 0), now);
 }
 
 void record_answered(struct record *r, unsigned device, const struct sight *s, struct instant now)
 {
 	unsigned n = record_identify(r, s, "acknowledged", now);
 	if (n != UINT_MAX)
-		device_got(r, device, n, HAS_MESSAGE | (s->recalled ? HAS_RECALL : 0));
+		device_got(r, device, n, HAS_MESSAGE | (s->recalled ? HAS_RECALL : 0), now);
 }
 
 void record_synced(struct record *r, unsigned device, const struct sight *s, struct instant now)
@@ -437,7 +508,7 @@ void record_synced(struct record *r, unsigned device, const struct sight *s, str
 	snprintf(where, sizeof(where), "in a sync of device %u of p%u", device, r->device[device].user);
 	unsigned n = record_identify(r, s, where, now);
 	if (n != UINT_MAX)
-		device_got(r, device, n, HAS_MESSAGE | (s->recalled ? HAS_RECALL : 0));
+		device_got(r, device, n, HAS_MESSAGE | (s->recalled ? HAS_RECALL : 0), now);
 }
 
 void record_sync_change(struct record *r, unsigned device, uint64_t message_id, struct instant now)
@@ -463,27 +534,34 @@ void record_recalled(struct record *r, unsigned device, unsigned message, struct
 		record_violate(r, "m%u is recalled, which nobody asked for", message);
 	note_recalled(r, message, now);
 	if (device != UINT_MAX)
-		device_got(r, device, message, HAS_RECALL);
+		device_got(r, device, message, HAS_RECALL, now);
+}
+
+static struct deletion *find_deletion(const struct record *r, unsigned message, unsigned user)
+{
+	struct deletion *del = r->message[message].deletions;
+	while (del != NULL && del->user != user)
+		del = del->next;
+	return del;
+}
+
+const struct deletion *record_deletion(const struct record *r, unsigned message, unsigned user)
+{
+	return find_deletion(r, message, user);
 }
 
 void record_delete_tried(struct record *r, unsigned message, unsigned user)
 {
-	struct message *m = &r->message[message];
-	struct wait *w, *next;
-	m->delete_tried[user == m->to] = true;
+	struct deletion *del = xcalloc(1, sizeof(*del));
+	*del = (struct deletion){.user = user, .next = r->message[message].deletions};
+	r->message[message].deletions = del;
 	/* Whether that user's devices still get it is open. */
-	for (w = TAILQ_FIRST(&r->waits); w != NULL; w = next) {
-		next = TAILQ_NEXT(w, entry);
-		if (w->message == message && r->device[w->device].user == user) {
-			TAILQ_REMOVE(&r->waits, w, entry);
-			free(w);
-		}
-	}
+	record_forget_waits(r, user, UINT_MAX, message);
 }
 
 void record_deleted(struct record *r, unsigned message, unsigned user)
 {
-	r->message[message].deleted[user == r->message[message].to] = true;
+	find_deletion(r, message, user)->done = true;
 	r->tally.deletes++;
 }
 

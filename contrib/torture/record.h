@@ -13,16 +13,48 @@
 
 #include "core/base.h"
 
+#include <limits.h>
+
 struct json;
 
-/* What a message looked like, wherever it was seen. */
+/* What a system message tells of a group. EVENT_NONE: it is no system message. */
+enum group_event {
+	EVENT_NONE,
+	EVENT_CREATED,
+	EVENT_ADDED,
+	EVENT_JOINED,
+	EVENT_LEFT,
+	EVENT_REMOVED,
+	EVENT_RENAMED,
+	EVENT_ROLE,
+	EVENT_OWNER,
+	EVENT_DISSOLVED,
+	EVENTS
+};
+#define EVENT_USERS_MAX 12
+struct event {
+	enum group_event is;
+	unsigned count;
+	unsigned short user[EVENT_USERS_MAX];
+};
+
+/* Whom a message mentions: a user, or one of these. */
+#define MENTION_NONE UINT_MAX
+#define MENTION_ALL (UINT_MAX - 1)
+
+/*
+ * What a message looked like, wherever it was seen. A message is from a user to a party: a user, or a group. Parties
+ * have one row of numbers: the users, then the groups (record_groups.h).
+ */
 struct sight {
 	uint64_t id, conversation_id;
 	uint32_t seq;
-	unsigned from, to;	  /* users */
+	unsigned from, to;
 	struct str client_msg_id; /* absent where it is not shown */
 	struct str content;	  /* absent: null */
 	bool recalled, read;
+	struct event event; /* in groups, as `mention` */
+	unsigned mention;
 };
 
 struct instant {
@@ -36,8 +68,20 @@ struct message {
 	struct instant sent;  /* for the first time */
 	struct instant known; /* that it is stored */
 	bool acked;
-	bool recall_tried, recalled;	  /* recalled: somebody has seen it so, or it was answered */
-	bool delete_tried[2], deleted[2]; /* by its sender, by its recipient */
+	bool refused;		     /* to a group: the answer was for good, and no */
+	bool recall_tried, recalled; /* recalled: somebody has seen it so, or it was answered */
+	struct deletion *deletions;
+	/* To a group. mentioned: as it is stored, once that is known. */
+	struct event event;
+	unsigned mention, mentioned;
+	bool mentioned_known;
+};
+
+/* A user has asked for it to be hidden; done: and was answered. */
+struct deletion {
+	unsigned user;
+	bool done;
+	struct deletion *next;
 };
 
 struct latencies {
@@ -48,6 +92,10 @@ struct latencies {
 struct tally {
 	unsigned sent, acked, replayed, retried, pushes, doubled_pushes, resyncs, syncs, sessions, recalls, deletes,
 		reads;
+	/* To groups: of `sent` and `acked`; what was refused counts as not sent. */
+	unsigned group_sent, group_refused;
+	/* Of groups, each request by itself. */
+	unsigned changes, changes_refused, changes_unknown;
 	struct latencies calm, faulty; /* from the first send to each push */
 };
 
@@ -61,16 +109,21 @@ void record_free(struct record **record);
 struct tally *record_tally(struct record *r);
 unsigned record_violations(const struct record *r);
 void record_violate(struct record *r, const char *fmt, ...) PRINTF_LIKE(2, 3);
-/* What a user or a message is called: "p3"; "m17". Message 17's text is "m17 says p3 to p4". */
+/* What a party or a message is called: "p3", "g1"; "m17". Message 17's text is "m17 says p3 to p4". */
 unsigned record_user_of(struct str id); /* UINT_MAX: none of ours */
+struct party_name {
+	char is[12];
+};
+struct party_name record_party_name(const struct record *r, unsigned party);
 void record_text(const struct record *r, unsigned message, char out[64]);
 
 unsigned record_add_device(struct record *r, unsigned user);
-/* A new message, and its number; it counts as sent. */
-unsigned record_send(struct record *r, unsigned from, unsigned to, struct instant now);
+/* A new message, and its number; it counts as sent. To a user: MENTION_NONE. */
+unsigned record_send(struct record *r, unsigned from, unsigned to, unsigned mention, struct instant now);
 const struct message *record_message(const struct record *r, unsigned number);
 unsigned record_messages(const struct record *r);
-/* The conversation's message with this seq, or UINT_MAX; and its last seq known. */
+/* The conversation of two parties, of which one at least is a user: its message with this seq, or UINT_MAX; and its
+ * last seq known. */
 unsigned record_at(const struct record *r, unsigned a, unsigned b, uint32_t seq);
 uint32_t record_last_seq(const struct record *r, unsigned a, unsigned b);
 uint64_t record_conversation(const struct record *r, unsigned a, unsigned b); /* 0: not known */
@@ -104,6 +157,8 @@ void record_recall_tried(struct record *r, unsigned message);
 void record_recalled(struct record *r, unsigned device, unsigned message, struct instant now);
 void record_delete_tried(struct record *r, unsigned message, unsigned user);
 void record_deleted(struct record *r, unsigned message, unsigned user);
+/* NULL: that user has not asked for it to be hidden. */
+const struct deletion *record_deletion(const struct record *r, unsigned message, unsigned user);
 /* How far the device has each message of the conversation: what it lists in a sync. */
 uint32_t record_contiguous(const struct record *r, unsigned device, unsigned peer);
 /* A sync has brought all up to this seq: what is missing was deleted, or withheld; the latter is overdue one day. */

@@ -9,6 +9,7 @@
 
 #include "core/id.h"
 #include "core/json.h"
+#include "record_groups_priv.h"
 #include "record_priv.h"
 
 static void tell_overdue(struct record *r, const struct wait *w, int64_t now_ms)
@@ -17,11 +18,14 @@ static void tell_overdue(struct record *r, const struct wait *w, int64_t now_ms)
 	const struct device *d = &r->device[w->device];
 	if (w->what & HAS_MESSAGE)
 		record_violate(r,
-			       "m%u from p%u to p%u (conversation %" PRIu64
+			       "m%u from p%u to %s (conversation %" PRIu64
 			       ", seq %u%s) never reached session %u.%u of p%u, "
 			       "which has been connected for %" PRId64 " ms and synced for %" PRId64
 			       " ms: stored since %" PRId64 " ms, expected a push or a resync",
-			       w->message, m->from, m->to, m->conversation_id, m->seq, m->acked ? ", acknowledged" : "",
+			       w->message, m->from, record_party_name(r, m->to).is, m->conversation_id, m->seq,
+			       m->acked			   ? ", acknowledged"
+			       : m->event.is != EVENT_NONE ? ", tells of a change"
+							   : "",
 			       w->device, d->session, d->user, now_ms - d->opened.fair_ms,
 			       now_ms - d->synced_at.fair_ms, now_ms - w->known_ms);
 	else
@@ -39,6 +43,7 @@ void record_check_overdue(struct record *r, int64_t from_ms, int64_t limit_ms, i
 	struct wait *w;
 	if (now_ms - from_ms < limit_ms)
 		return;
+	record_groups_check(r, limit_ms, now_ms);
 	TAILQ_FOREACH (w, &r->waits, entry) {
 		const struct device *d = &r->device[w->device];
 		if (w->told || now_ms - w->known_ms < limit_ms || !d->synced ||
@@ -52,7 +57,7 @@ void record_check_overdue(struct record *r, int64_t from_ms, int64_t limit_ms, i
 unsigned record_outstanding(const struct record *r, int64_t before_ms)
 {
 	const struct wait *w;
-	unsigned n = 0;
+	unsigned n = record_group_gaps(r, before_ms);
 	TAILQ_FOREACH (w, &r->waits, entry)
 		n += w->known_ms <= before_ms && r->device[w->device].open;
 	return n;
@@ -100,8 +105,8 @@ bool record_read_sight(struct record *r, const struct json *message, struct sigh
 	const struct json *recalled = json_get(message, "is_recalled"), *read = json_get(message, "is_read");
 	int64_t seq;
 
-	*out_r = (struct sight){0};
-	if (id == NULL || conversation == NULL || from == NULL || to == NULL || client == NULL ||
+	*out_r = (struct sight){.mention = MENTION_NONE};
+	if (id == NULL || conversation == NULL || from == NULL || client == NULL ||
 	    json_int(json_get(message, "seq"), &seq) != 0 || id_parse_u64(id->text, &out_r->id) != 0 ||
 	    id_parse_u64(conversation->text, &out_r->conversation_id) != 0) {
 		record_violate(r, "not a message: %.*s", message != NULL ? (int)message->raw.len : 0,
@@ -110,10 +115,15 @@ bool record_read_sight(struct record *r, const struct json *message, struct sigh
 	}
 	out_r->seq = (uint32_t)seq;
 	out_r->from = record_user_of(from->text);
-	out_r->to = record_user_of(to->text);
+	out_r->to = to != NULL && to->type == JSON_STRING ? record_user_of(to->text) : UINT_MAX;
 	out_r->client_msg_id = client->type == JSON_STRING ? client->text : STR_NULL;
 	out_r->content = content != NULL && content->type == JSON_STRING ? content->text : STR_NULL;
 	out_r->recalled = recalled != NULL && recalled->boolean;
 	out_r->read = read != NULL && read->boolean;
-	return true;
+	if (conversation_is_group(out_r->conversation_id))
+		return record_read_group_sight(r, message, out_r);
+	if (out_r->from < r->users && out_r->to < r->users)
+		return true;
+	record_violate(r, "not a message between two of us: %.*s", (int)message->raw.len, message->raw.s);
+	return false;
 }

@@ -8,7 +8,7 @@
 
 #include <sys/queue.h>
 
-/* A pair of users, the smaller number first. */
+/* A conversation: of a pair of users, or a group's. */
 struct talk {
 	uint64_t id;	   /* 0: not known */
 	uint32_t last_seq; /* seen so far */
@@ -31,7 +31,7 @@ struct device {
 	bool open, synced;
 	struct instant opened, synced_at;
 	unsigned session;  /* counts them */
-	struct view *view; /* by the other user */
+	struct view *view; /* by the other party */
 };
 
 /* A device has to get something. */
@@ -55,12 +55,29 @@ struct record {
 	unsigned devices;
 	struct talk *talk; /* users * users, [smaller * users + larger] */
 	TAILQ_HEAD(, wait) waits;
+	struct group *group; /* record_groups_priv.h */
+	unsigned groups;
+	struct suspect *suspect;
+	unsigned suspects;
+	struct change *change; /* record_changes.c */
+	unsigned changes;
+	struct claim *claim;
+	unsigned claims;
 };
 
 struct talk *record_talk(const struct record *r, unsigned a, unsigned b);
 /* The message that this is, known from now on; UINT_MAX after a violation. where: "pushed to p3", for the report. */
 unsigned record_identify(struct record *r, const struct sight *s, const char *where, struct instant now);
 bool record_has(const struct record *r, unsigned device, unsigned message, uint8_t what);
+/* A number for a message, which counts as sent only where the caller says so. */
+unsigned record_number(struct record *r, const struct message *m);
+/* Every device of those whom it concerns has to get it. */
+void record_all_wait(struct record *r, unsigned message, uint8_t what, struct instant now);
+/* What the user's devices are waited for of the party, or (UINT_MAX) of this message, is waited for no more. */
+void record_forget_waits(struct record *r, unsigned user, unsigned party, unsigned message);
+/* False, after a violation, where another message has this place. */
+bool record_place_is_free(struct record *r, unsigned n, const struct sight *s, const char *where);
+void record_take_place(struct record *r, unsigned n, const struct sight *s, struct instant now);
 /* The message with this id, UINT_MAX: not known. */
 unsigned record_find(const struct record *r, uint64_t id);
 

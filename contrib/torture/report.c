@@ -42,6 +42,8 @@ void report(struct record *record, const struct stack *stack, double secs, const
 	       t->acked, t->replayed, t->retried);
 	printf("others: %u recalls, %u deletions, %u reads; %u sessions, %u resyncs, %u syncs\n", t->recalls,
 	       t->deletes, t->reads, t->sessions, t->resyncs, t->syncs);
+	printf("groups: %u of the messages, and %u refused; %u changes answered, %u refused, %u of unknown outcome\n",
+	       t->group_sent, t->group_refused, t->changes, t->changes_refused, t->changes_unknown);
 	printf("pushes: %u, and %u of what was known\n", t->pushes - t->doubled_pushes, t->doubled_pushes);
 	printf("faults: %u in %.0f s:", faults, secs);
 	for (int k = 0; k < FAULTS; k++)

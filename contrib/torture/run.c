@@ -195,7 +195,8 @@ static void begin_ghosts(void)
 
 static void play_gather(void)
 {
-	if (!crowd_is_connected(run.crowd))
+	if (!crowd_is_connected(run.crowd) || !crowd_has_groups(run.crowd) ||
+	    record_outstanding(run.record, INT64_MAX) > 0)
 		return;
 	run.talk_real_ms = pace_real_ms();
 	crowd_talk(run.crowd, true);
@@ -229,6 +230,8 @@ static void play_last_settle(void)
 {
 	if (!is_settled() || crowd_unanswered(run.crowd, INT64_MAX) > 0 ||
 	    record_outstanding(run.record, INT64_MAX) > 0 || wire_calls() > run.stack->nodes)
+		return;
+	if (!crowd_has_looked(run.crowd))
 		return;
 	begin_ghosts();
 }
@@ -329,7 +332,8 @@ int run_once(const struct run_options *o)
 					 .users = o->users,
 					 .friends = crowd_friends,
 					 .seed = o->seed};
-	const struct crowd_options co = {.users = o->users, .sends_per_second = o->sends_per_second, .seed = o->seed};
+	const struct crowd_options co = {
+		.users = o->users, .groups = o->groups, .sends_per_second = o->sends_per_second, .seed = o->seed};
 	memset(&run, 0, sizeof(run));
 	run.o = o;
 	run.base = event_base_new();

@@ -10,7 +10,7 @@ struct run_options {
 	const char *build;
 	uint64_t seed;
 	int64_t run_ms;
-	unsigned users, nodes, workers;
+	unsigned users, groups, nodes, workers;
 	double sends_per_second;
 	struct plan plan;
 	const char *faults;   /* the list that plan was chosen by */

@@ -99,7 +99,7 @@ static void begin(struct trial *t)
 		record_session_synced(t->record, t->devices[i], at(t));
 	}
 	for (unsigned i = 0; i < 2; i++) {
-		record_send(t->record, 0, 1, at(t));
+		record_send(t->record, 0, 1, MENTION_NONE, at(t));
 		ack(t, i, i + 1);
 	}
 }
@@ -231,7 +231,7 @@ static void doubled(struct trial *t)
 
 static void same_seq(struct trial *t)
 {
-	record_send(t->record, 0, 1, at(t));
+	record_send(t->record, 0, 1, MENTION_NONE, at(t));
 	ack(t, 2, 2);
 }
 
@@ -264,7 +264,7 @@ static void lost_last(struct trial *t)
 static void gap(struct trial *t)
 {
 	push_all(t);
-	record_send(t->record, 0, 1, at(t));
+	record_send(t->record, 0, 1, MENTION_NONE, at(t));
 	ack(t, 2, 4);
 	recount(t, 2, 0, 2, 2);
 }

@@ -33,16 +33,17 @@ static char *join(const struct names *n, unsigned from, unsigned to, bool withou
 
 static bool fails(const struct run_options *o, const char *program, const char *only)
 {
-	char seed[32], users[16], nodes[16], workers[16], rate[32];
+	char seed[32], users[16], groups[16], nodes[16], workers[16], rate[32];
 	snprintf(seed, sizeof(seed), "%llu", (unsigned long long)o->seed);
 	snprintf(users, sizeof(users), "%u", o->users);
+	snprintf(groups, sizeof(groups), "%u", o->groups);
 	snprintf(nodes, sizeof(nodes), "%u", o->nodes);
 	snprintf(workers, sizeof(workers), "%u", o->workers);
 	snprintf(rate, sizeof(rate), "%g", o->sends_per_second);
 	/* Of which kinds they were drawn decides what they are. */
-	const char *const argv[] = {program,	"--quiet",   "--seed", seed,	 "--users", users,     "--nodes",
-				    nodes,	"--workers", workers,  "--rate", rate,	    "--build", o->build,
-				    "--faults", o->faults,   "--only", only,	 NULL};
+	const char *const argv[] = {program,   "--quiet", "--seed",   seed,	   "--users", users,	"--groups",
+				    groups,    "--nodes", nodes,      "--workers", workers,   "--rate", rate,
+				    "--build", o->build,  "--faults", o->faults,   "--only",  only,	NULL};
 	return child_run(argv, "/dev/null") != 0;
 }
 

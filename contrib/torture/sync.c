@@ -32,12 +32,14 @@ static struct str sync_body(struct device_of *d)
 	else
 		buf_printf(b, "null");
 	buf_printf(b, ",\"conversations\":[");
-	for (unsigned peer = 0; peer < c->users; peer++) {
-		const struct place *at = &d->place[peer];
+	for (unsigned party = 0; party < c->users + c->groups; party++) {
+		struct place *at = &d->place[party];
+		at->shown_since_ask = false;
 		if (!at->known)
 			continue;
+		at->asked_seq = crowd_is_group(c, party) ? record_last_seq(c->record, d->person->user, party) : 0;
 		buf_printf(b, "%s{\"id\":\"%llu\",\"seq\":%u,\"change_seq\":%lld}", first ? "" : ",",
-			   (unsigned long long)at->id, record_contiguous(c->record, d->number, peer),
+			   (unsigned long long)at->id, record_contiguous(c->record, d->number, party),
 			   (long long)at->change_seq);
 		first = false;
 	}
@@ -51,23 +53,22 @@ static bool take_conversation(struct device_of *d, const struct json *entry)
 	struct record *r = d->person->crowd->record;
 	const struct json *conversation = json_get(entry, "conversation"), *messages = json_get(entry, "messages");
 	const struct json *changes = json_get(entry, "changes"), *more = json_get(entry, "has_more");
-	const struct json *peer_id = json_get(json_get(conversation, "peer"), "user_id"),
-			  *id = json_get(conversation, "id");
-	unsigned peer = peer_id == NULL ? UINT_MAX : record_user_of(peer_id->text);
+	unsigned party = device_party_of(d, conversation);
 	bool has_more = more != NULL && more->boolean;
 	uint32_t last = 0;
-	int64_t change_seq;
+	int64_t change_seq, first_seq;
 	struct sight s;
 
-	if (peer >= d->person->crowd->users || messages == NULL || changes == NULL || id == NULL) {
+	if (party == UINT_MAX || messages == NULL || changes == NULL ||
+	    json_int(json_get(conversation, "first_seq"), &first_seq) != 0) {
 		record_violate(r, "a conversation of a sync that is none: %.*s", (int)entry->raw.len, entry->raw.s);
 		return false;
 	}
-	struct place *at = &d->place[peer];
+	struct place *at = &d->place[party];
 	bool listed = at->known;
-	at->known = true;
-	if (id_parse_u64(id->text, &at->id) != 0)
-		record_violate(r, "a conversation with the id %.*s", (int)id->text.len, id->text.s);
+	at->known = at->shown = true;
+	/* There is nothing for this user before it. */
+	record_settle(r, d->number, party, (uint32_t)first_seq - 1);
 	for (const struct json *m = messages->child; m != NULL; m = m->next) {
 		if (!record_read_sight(r, m, &s))
 			continue;
@@ -76,7 +77,7 @@ static bool take_conversation(struct device_of *d, const struct json *entry)
 	}
 	/* Of one that was not listed these are the newest: what lies before them is asked for next. */
 	if (listed || !has_more)
-		record_settle(r, d->number, peer, last);
+		record_settle(r, d->number, party, last);
 	for (const struct json *change = changes->child; change != NULL; change = change->next) {
 		const struct json *kind = json_get(change, "kind"), *message = json_get(change, "message_id");
 		uint64_t message_id;
@@ -95,7 +96,7 @@ static bool take_conversation(struct device_of *d, const struct json *entry)
 static bool take_answer(struct device_of *d, const struct json *body)
 {
 	const struct json *conversations = json_get(body, "conversations"), *cursor = json_get(body, "cursor");
-	const struct json *more = json_get(body, "more");
+	const struct json *more = json_get(body, "more"), *gone = json_get(body, "gone");
 	bool again = more != NULL && more->boolean;
 	if (conversations == NULL || cursor == NULL || cursor->text.len >= CURSOR_ROOM) {
 		record_violate(d->person->crowd->record, "an answer to sync that is none");
@@ -103,6 +104,11 @@ static bool take_answer(struct device_of *d, const struct json *body)
 	}
 	for (const struct json *entry = conversations->child; entry != NULL; entry = entry->next)
 		again |= take_conversation(d, entry);
+	for (const struct json *id = gone != NULL ? gone->child : NULL; id != NULL; id = id->next) {
+		uint64_t conversation;
+		if (id_parse_u64(id->text, &conversation) == 0)
+			device_on_gone(d, conversation);
+	}
 	snprintf(d->cursor, sizeof(d->cursor), "%.*s", (int)cursor->text.len, cursor->text.s);
 	return again;
 }
