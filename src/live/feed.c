@@ -83,12 +83,15 @@ static void release(struct feed *f, bool force)
 		uint64_t next = h->is_message ? f->last_seq + 1 : f->last_seq;
 		if (!force && h->seq > next)
 			break;
+		/* First, for what is missing may tell who is not to be given what comes after it. */
+		if (h->seq > next && !missing)
+			f->kind->missing(f->key.who);
 		missing = missing || h->seq > next;
 		give(f, h);
 		held_free(f, h);
 	}
 	if (missing)
-		tell_missing(f);
+		f->told_seq = f->given_seq;
 }
 
 static void feed_free(struct feed *f)

@@ -39,7 +39,7 @@ struct feed_kind {
 	void (*give)(void *who, const struct feed_item *item);
 	/* The item came after a later one, so its frame is not given; NULL: nothing is done. */
 	void (*too_late)(void *who, const struct feed_item *item);
-	/* They have to ask for something that they were not given. */
+	/* They have to ask for something that they were not given. Comes before they are given what is behind a gap. */
 	void (*missing)(void *who);
 	/* Would they have been given a message that was published so long ago? */
 	bool (*listens_since)(const void *who, int64_t ms);

@@ -231,9 +231,10 @@ static void members_too_late(void *who, const struct feed_item *item)
 		group_tell_dissolved(g, item->except_id);
 }
 
+/* It may be a message that tells who is in it. */
 static void members_missing(void *who)
 {
-	group_resync(who);
+	group_unsure(who);
 }
 
 static bool members_listen_since(const void *who, int64_t ms)
@@ -283,6 +284,13 @@ void group_resync(struct live_group *g)
 {
 	for (uint32_t i = 0; i < g->count; i++)
 		resync_user(g->live, str_from(g->members[i].user->id));
+}
+
+void group_unsure(struct live_group *g)
+{
+	for (uint32_t i = 0; i < g->count; i++)
+		memberships_again(g->live, g->members[i].user);
+	group_resync(g);
 }
 
 void group_push(struct live *live, uint64_t conversation_id, struct push_place place, struct str event_json,

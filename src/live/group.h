@@ -7,7 +7,8 @@
  * user's first session in this worker begins, before its hello, and changes then by what the bus tells: on the user's
  * topic, and with the system message, in the order of seq. A user who was taken out is given nothing that comes after
  * it. While words of it may have been lost, from when Redis is away until a user's memberships are read again, the user
- * is told to catch up in place of being given a message; but where no other worker is known nothing is lost.
+ * is told to catch up in place of being given a message; but where no other worker is known nothing is lost. The same
+ * holds behind a gap in the messages of the group.
  */
 #ifndef TIDINGS_LIVE_GROUP_H
 #define TIDINGS_LIVE_GROUP_H

@@ -65,6 +65,8 @@ void group_deliver_to(struct live *live, struct user *u, const struct push_place
 		      const struct session *except);
 /* All members are told to catch up. */
 void group_resync(struct live_group *g);
+/* Who is in it may have changed, and nobody here has heard of it: the same, and it is read again. */
+void group_unsure(struct live_group *g);
 /* The bus has confirmed the topic. */
 void group_subscribed(struct live *live, uint64_t id);
 void groups_link_down(struct live *live);

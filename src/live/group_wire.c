@@ -171,13 +171,6 @@ static bool hear_turn(struct live_group *g, struct str data)
 
 /* ---- what others tell ---- */
 
-static void group_unsure(struct live_group *g)
-{
-	for (uint32_t i = 0; i < g->count; i++)
-		memberships_again(g->live, g->members[i].user);
-	group_resync(g);
-}
-
 static void user_unsure(struct live *live, struct str user)
 {
 	struct user *u = user_find(live, user);

@@ -160,6 +160,35 @@ static void test_deaf(void)
 	end();
 }
 
+/* The worker that takes somebody out is cut off: its messages do not come here, and others' do. */
+static void test_gap(void)
+{
+	begin();
+	other_sends(1);
+	is_str(client_next(&alice), "{\"m\":1}", "a message comes");
+	is_str(client_next(&bob), "{\"m\":1}", "to both");
+	kit_no_row("bob", TRIP);
+	answers_wait = true;
+	other_sends(3);
+	pass(3000);
+	is_str(client_next(&bob), RESYNC, "behind a gap, who may be out is told to catch up");
+	is_str(client_rest(&bob), "", "and is given no message");
+	is_str(client_next(&alice), RESYNC, "as all are");
+	answers_wait = false;
+	answer_reads();
+	UNTIL(!is_member("bob", TRIP) && user_find(live, STR_LIT("alice"))->memberships->load == NULL);
+	other_sends(4);
+	const char *text = client_next(&alice);
+	is_str(has(text, "resync") ? client_next(&alice) : text, "{\"m\":4}",
+	       "once it is known who is in it the members are given messages again");
+	pass(3000);
+	unsigned given = 0;
+	for (const char *next; (next = client_take(&bob)) != NULL;)
+		given += !has(next, "resync");
+	is_int(given, 0, "and who is out is not");
+	end();
+}
+
 static unsigned sessions_left(const char *user)
 {
 	unsigned n = 0;
@@ -191,6 +220,7 @@ int main(void)
 	conf->session.max = 8;
 	test_views_apart();
 	test_fanout_budget();
+	test_gap();
 	test_redis_away();
 	test_deaf();
 	test_many_groups();
