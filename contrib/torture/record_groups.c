@@ -240,6 +240,18 @@ void record_group_given(struct record *r, unsigned device, unsigned message, str
 	r->suspect[r->suspects++] = (struct suspect){device, message, now.fair_ms};
 }
 
+static void tell_suspect(struct record *r, const struct suspect *s, int64_t now_ms)
+{
+	const struct message *m = &r->message[s->message];
+	unsigned user = r->device[s->device].user;
+	const struct span *span = group_at(r, m->to)->span[user];
+	record_violate(r,
+		       "m%u (seq %u of %s) was given to device %u of p%u %" PRId64
+		       " ms ago, who was in the group from seq %u to seq %u",
+		       s->message, m->seq, record_party_name(r, m->to).is, s->device, user, now_ms - s->since_ms,
+		       span != NULL ? span->from : 0, span != NULL ? span->to : 0);
+}
+
 /* Those who turn out to have had the right are forgotten; the others are told once they are overdue. */
 static void check_suspects(struct record *r, int64_t limit_ms, int64_t now_ms)
 {
@@ -247,14 +259,12 @@ static void check_suspects(struct record *r, int64_t limit_ms, int64_t now_ms)
 	for (unsigned i = 0; i < r->suspects; i++) {
 		struct suspect s = r->suspect[i];
 		const struct message *m = &r->message[s.message];
-		unsigned user = r->device[s.device].user;
-		if (record_may_see(r, m->to, user, m->seq))
+		if (record_may_see(r, m->to, r->device[s.device].user, m->seq))
 			continue;
 		if (now_ms - s.since_ms < limit_ms)
 			r->suspect[kept++] = s;
 		else
-			record_violate(r, "m%u (seq %u of %s) was given to device %u of p%u, who was not in the group",
-				       s.message, m->seq, record_party_name(r, m->to).is, s.device, user);
+			tell_suspect(r, &s, now_ms);
 	}
 	r->suspects = kept;
 }
@@ -288,7 +298,7 @@ void record_groups_end(struct record *r)
 		if (r->group[i].replayed < r->group[i].reaches)
 			record_violate(r, "g%u has messages up to seq %u, and nobody has seen seq %u", i,
 				       r->group[i].reaches, r->group[i].replayed + 1);
-	check_suspects(r, 0, 0);
+	check_suspects(r, 0, INT64_MAX);
 	record_changes_end(r);
 }
 

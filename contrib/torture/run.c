@@ -150,12 +150,15 @@ static bool is_settled(void)
 static void check_overdue(void)
 {
 	int64_t now = pace_fair_ms();
-	if (run.phase != PHASE_SETTLE && run.phase != PHASE_LAST_SETTLE && run.phase != PHASE_GHOSTS)
+	if (run.phase == PHASE_GATHER && run.well_fair_ms < 0 && crowd_is_connected(run.crowd))
+		run.well_fair_ms = now;
+	if (run.phase != PHASE_GATHER && run.phase != PHASE_SETTLE && run.phase != PHASE_LAST_SETTLE &&
+	    run.phase != PHASE_GHOSTS)
 		return;
 	if (run.well_fair_ms >= 0) {
 		record_check_overdue(run.record, run.well_fair_ms, LIMIT_MS, now);
 		crowd_check_overdue(run.crowd, run.well_fair_ms, LIMIT_MS, GHOST_LIMIT_MS, now);
-	} else if (now - run.phase_fair_ms > 4 * LIMIT_MS) {
+	} else if (run.phase != PHASE_GATHER && now - run.phase_fair_ms > 4 * LIMIT_MS) {
 		record_violate(run.record, "%s is not ready %" PRId64 " ms after the end of the fault",
 			       stack_ill(run.stack), now - run.phase_fair_ms);
 	}
@@ -308,6 +311,7 @@ static void play(void)
 	event_add(tick, &every);
 	event_add(sigint, NULL);
 	event_add(sigterm, NULL);
+	run.well_fair_ms = -1;
 	set_phase(PHASE_GATHER);
 	event_base_dispatch(run.base);
 	event_free(tick);
