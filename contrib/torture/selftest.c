@@ -12,28 +12,28 @@
 #include "history.h"
 #include "record.h"
 #include "run.h"
+#include "selftest_priv.h"
 
 #define CONVERSATION 7
-#define LIMIT 15000
 
-struct trial {
-	struct record *record;
-	int64_t now;
-	unsigned devices[3];
-	char said[2048]; /* the violations, a line each */
-};
-
-static void on_violation(const char *text, void *arg)
+void trial_on_violation(const char *text, void *arg)
 {
 	struct trial *t = arg;
 	size_t len = strlen(t->said);
 	snprintf(t->said + len, sizeof(t->said) - len, "%s\n", text);
 }
 
-static struct instant at(struct trial *t)
+struct instant trial_at(struct trial *t)
 {
 	t->now += 10;
 	return (struct instant){t->now, t->now};
+}
+
+void trial_check(struct trial *t)
+{
+	int64_t from = t->now;
+	t->now += 2 * TRIAL_LIMIT_MS;
+	record_check_overdue(t->record, from, TRIAL_LIMIT_MS, t->now);
 }
 
 static struct sight sight_of(struct trial *t, unsigned message, uint32_t seq)
@@ -54,13 +54,13 @@ static struct sight sight_of(struct trial *t, unsigned message, uint32_t seq)
 static void ack(struct trial *t, unsigned message, uint32_t seq)
 {
 	struct sight s = sight_of(t, message, seq);
-	record_acked(t->record, t->devices[0], message, &s, false, at(t));
+	record_acked(t->record, t->devices[0], message, &s, false, trial_at(t));
 }
 
 static void push_while(struct trial *t, bool faulty, unsigned device, unsigned message, uint32_t seq)
 {
 	struct sight s = sight_of(t, message, seq);
-	record_pushed(t->record, t->devices[device], &s, faulty, at(t));
+	record_pushed(t->record, t->devices[device], &s, faulty, trial_at(t));
 }
 
 static void push(struct trial *t, unsigned device, unsigned message, uint32_t seq)
@@ -71,35 +71,28 @@ static void push(struct trial *t, unsigned device, unsigned message, uint32_t se
 static void sync_with(struct trial *t, unsigned device, unsigned message, uint32_t seq)
 {
 	struct sight s = sight_of(t, message, seq);
-	record_synced(t->record, t->devices[device], &s, at(t));
-	record_session_synced(t->record, t->devices[device], at(t));
+	record_synced(t->record, t->devices[device], &s, trial_at(t));
+	record_session_synced(t->record, t->devices[device], trial_at(t));
 }
 
 static void reopen(struct trial *t, unsigned device)
 {
 	record_session_closed(t->record, t->devices[device]);
-	record_session_opened(t->record, t->devices[device], at(t));
-}
-
-static void check(struct trial *t)
-{
-	int64_t from = t->now;
-	t->now += 2 * LIMIT;
-	record_check_overdue(t->record, from, LIMIT, t->now);
+	record_session_opened(t->record, t->devices[device], trial_at(t));
 }
 
 /* m0 and m1 are sent by d0, and acknowledged. */
 static void begin(struct trial *t)
 {
 	memset(t, 0, sizeof(*t));
-	t->record = record_new(2, on_violation, t);
+	t->record = record_new(2, trial_on_violation, t);
 	for (unsigned i = 0; i < 3; i++) {
 		t->devices[i] = record_add_device(t->record, i == 2);
-		record_session_opened(t->record, t->devices[i], at(t));
-		record_session_synced(t->record, t->devices[i], at(t));
+		record_session_opened(t->record, t->devices[i], trial_at(t));
+		record_session_synced(t->record, t->devices[i], trial_at(t));
 	}
 	for (unsigned i = 0; i < 2; i++) {
-		record_send(t->record, 0, 1, MENTION_NONE, at(t));
+		record_send(t->record, 0, 1, MENTION_NONE, trial_at(t));
 		ack(t, i, i + 1);
 	}
 }
@@ -131,7 +124,7 @@ static void recount(struct trial *t, uint32_t count, uint32_t without, int64_t u
 static void all_right(struct trial *t)
 {
 	push_all(t);
-	check(t);
+	trial_check(t);
 	recount(t, 2, 0, 2, 2);
 }
 
@@ -142,7 +135,7 @@ static void right_by_resync(struct trial *t)
 	record_resync(t->record, t->devices[2]);
 	sync_with(t, 2, 1, 2);
 	sync_with(t, 2, 0, 1);
-	check(t);
+	trial_check(t);
 }
 
 static void right_by_reconnect(struct trial *t)
@@ -152,19 +145,19 @@ static void right_by_reconnect(struct trial *t)
 	reopen(t, 2);
 	sync_with(t, 2, 0, 1);
 	sync_with(t, 2, 1, 2);
-	check(t);
+	trial_check(t);
 }
 
 static void not_yet(struct trial *t)
 {
-	record_check_overdue(t->record, t->now, LIMIT, t->now + LIMIT - 1);
+	record_check_overdue(t->record, t->now, TRIAL_LIMIT_MS, t->now + TRIAL_LIMIT_MS - 1);
 }
 
 static void pushed_twice(struct trial *t)
 {
 	push_all(t);
 	push(t, 2, 0, 1);
-	check(t);
+	trial_check(t);
 }
 
 static void disordered_over_resync(struct trial *t)
@@ -174,7 +167,7 @@ static void disordered_over_resync(struct trial *t)
 	push(t, 2, 1, 2);
 	record_resync(t->record, t->devices[2]);
 	push(t, 2, 0, 1);
-	check(t);
+	trial_check(t);
 }
 
 /* ---- what is wrong ---- */
@@ -184,7 +177,7 @@ static void unpushed(struct trial *t)
 	push(t, 1, 0, 1);
 	push(t, 1, 1, 2);
 	push(t, 2, 0, 1);
-	check(t);
+	trial_check(t);
 }
 
 static void unpushed_to_own_device(struct trial *t)
@@ -192,7 +185,7 @@ static void unpushed_to_own_device(struct trial *t)
 	push(t, 2, 0, 1);
 	push(t, 2, 1, 2);
 	push(t, 1, 1, 2);
-	check(t);
+	trial_check(t);
 }
 
 /* What d1 has found out by its own reconnect says nothing about d2. */
@@ -202,7 +195,7 @@ static void masked_by_another(struct trial *t)
 	sync_with(t, 1, 0, 1);
 	sync_with(t, 1, 1, 2);
 	push(t, 2, 0, 1);
-	check(t);
+	trial_check(t);
 }
 
 static void disordered(struct trial *t)
@@ -211,7 +204,7 @@ static void disordered(struct trial *t)
 	push(t, 1, 1, 2);
 	push(t, 2, 1, 2);
 	push(t, 2, 0, 1);
-	check(t);
+	trial_check(t);
 }
 
 static void disordered_by_fault(struct trial *t)
@@ -220,7 +213,7 @@ static void disordered_by_fault(struct trial *t)
 	push(t, 1, 1, 2);
 	push_while(t, true, 2, 1, 2);
 	push_while(t, true, 2, 0, 1);
-	check(t);
+	trial_check(t);
 }
 
 static void doubled(struct trial *t)
@@ -231,7 +224,7 @@ static void doubled(struct trial *t)
 
 static void same_seq(struct trial *t)
 {
-	record_send(t->record, 0, 1, MENTION_NONE, at(t));
+	record_send(t->record, 0, 1, MENTION_NONE, trial_at(t));
 	ack(t, 2, 2);
 }
 
@@ -239,14 +232,14 @@ static void another_text(struct trial *t)
 {
 	struct sight s = sight_of(t, 0, 1);
 	s.content = STR_LIT("something else");
-	record_pushed(t->record, t->devices[2], &s, false, at(t));
+	record_pushed(t->record, t->devices[2], &s, false, trial_at(t));
 }
 
 static void unknown(struct trial *t)
 {
 	struct sight s = sight_of(t, 0, 3);
 	s.client_msg_id = STR_LIT("m99");
-	record_pushed(t->record, t->devices[2], &s, false, at(t));
+	record_pushed(t->record, t->devices[2], &s, false, trial_at(t));
 }
 
 static void lost(struct trial *t)
@@ -264,7 +257,7 @@ static void lost_last(struct trial *t)
 static void gap(struct trial *t)
 {
 	push_all(t);
-	record_send(t->record, 0, 1, MENTION_NONE, at(t));
+	record_send(t->record, 0, 1, MENTION_NONE, trial_at(t));
 	ack(t, 2, 4);
 	recount(t, 2, 0, 2, 2);
 }
@@ -279,15 +272,15 @@ static void recall_unpushed(struct trial *t)
 {
 	push_all(t);
 	record_recall_tried(t->record, 0);
-	record_recalled(t->record, t->devices[0], 0, at(t));
-	record_recalled(t->record, t->devices[1], 0, at(t));
-	check(t);
+	record_recalled(t->record, t->devices[0], 0, trial_at(t));
+	record_recalled(t->record, t->devices[1], 0, trial_at(t));
+	trial_check(t);
 }
 
 static void recalled_by_nobody(struct trial *t)
 {
 	push_all(t);
-	record_recall_pushed(t->record, t->devices[2], (uint64_t)CONVERSATION << 28 | 1, at(t));
+	record_recall_pushed(t->record, t->devices[2], (uint64_t)CONVERSATION << 28 | 1, trial_at(t));
 }
 
 static void deleted_and_there(struct trial *t)
@@ -313,11 +306,7 @@ static void closed_for_a_mistake(struct trial *t)
 	record_check_code(t->record, t->devices[2], 1002, "");
 }
 
-static const struct {
-	const char *name;
-	void (*play)(struct trial *t);
-	const char *says; /* in the first violation; NULL: there is none */
-} trials[] = {
+static const struct trial_row trials[] = {
 	{"a history that is right", all_right, NULL},
 	{"what was not pushed is fetched after a resync", right_by_resync, NULL},
 	{"or when a session begins", right_by_reconnect, NULL},
@@ -347,21 +336,30 @@ static const struct {
 	{"deleted and still there", deleted_and_there, "m0 (seq 1) is still in the history of p1"},
 };
 
+static bool try_one(const struct trial_row *row, void (*begin_trial)(struct trial *), size_t number)
+{
+	struct trial t;
+	begin_trial(&t);
+	row->play(&t);
+	/* In any line: to lose one may upset a count as well. */
+	bool good = row->says == NULL ? t.said[0] == '\0' : strstr(t.said, row->says) != NULL;
+	printf("%sok %zu - %s\n", good ? "" : "not ", number, row->name);
+	if (!good)
+		printf("# it said: %s\n", t.said);
+	record_free(&t.record);
+	return good;
+}
+
 int selftest(void)
 {
 	int status = 0;
-	printf("1..%zu\n", ARRAY_LEN(trials));
-	for (size_t i = 0; i < ARRAY_LEN(trials); i++) {
-		struct trial t;
-		begin(&t);
-		trials[i].play(&t);
-		/* In any line: to lose one may upset a count as well. */
-		bool good = trials[i].says == NULL ? t.said[0] == '\0' : strstr(t.said, trials[i].says) != NULL;
-		printf("%sok %zu - %s\n", good ? "" : "not ", i + 1, trials[i].name);
-		if (!good)
-			printf("# it said: %s\n", t.said);
-		status |= !good;
-		record_free(&t.record);
-	}
+	size_t number = 0;
+	printf("1..%zu\n", ARRAY_LEN(trials) + group_trial_count + count_trial_count);
+	for (size_t i = 0; i < ARRAY_LEN(trials); i++)
+		status |= !try_one(&trials[i], begin, ++number);
+	for (size_t i = 0; i < group_trial_count; i++)
+		status |= !try_one(&group_trials[i], group_trial_begin, ++number);
+	for (size_t i = 0; i < count_trial_count; i++)
+		status |= !try_one(&count_trials[i], group_trial_begin, ++number);
 	return status;
 }
