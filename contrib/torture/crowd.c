@@ -361,13 +361,13 @@ static void person_act(struct person *p)
 {
 	unsigned party = choose_party(p), what = rng_below(&p->rng, 100);
 	struct device_of *d = &p->device[rng_below(&p->rng, p->devices)];
-	if (what < 76) {
+	if (what < 74) {
 		begin_send(p, party);
-	} else if (what < 84) {
+	} else if (what < 81) {
 		begin_read(p, party);
-	} else if (what < 88) {
+	} else if (what < 85) {
 		begin_change(p, party, OP_RECALL);
-	} else if (what < 91) {
+	} else if (what < 88) {
 		begin_change(p, party, OP_DELETE);
 	} else if (what < 95) {
 		crowd_change_group(p);

@@ -162,21 +162,28 @@ static void change_as_admin(struct person *p, struct crowd_group *g, enum rank r
 		begin(p, OP_DISSOLVE, g, EVENT_DISSOLVED);
 }
 
-void crowd_change_group(struct person *p)
+static void change_in(struct person *p, struct crowd_group *g)
 {
-	struct crowd *c = p->crowd;
-	if (c->groups == 0)
-		return;
-	struct crowd_group *g = &c->group[rng_below(&p->rng, c->groups)];
-	enum rank rank = record_rank(c->record, g->party, p->user);
-	if (!may_be_in(c, g, p->user) || record_group_state(c->record, g->party)->dissolved_seq != 0)
-		return;
+	enum rank rank = record_rank(p->crowd->record, g->party, p->user);
 	if (rank == RANK_NONE)
 		crowd_begin_join(p, g);
 	else if (rank == RANK_MEMBER)
 		change_as_member(p, g);
 	else
 		change_as_admin(p, g, rank);
+}
+
+void crowd_change_group(struct person *p)
+{
+	struct crowd *c = p->crowd;
+	unsigned from = c->groups > 0 ? rng_below(&p->rng, c->groups) : 0;
+	for (unsigned i = 0; i < c->groups; i++) {
+		struct crowd_group *g = &c->group[(from + i) % c->groups];
+		if (!may_be_in(c, g, p->user) || record_group_state(c->record, g->party)->dissolved_seq != 0)
+			continue;
+		change_in(p, g);
+		return;
+	}
 }
 
 /* ---- requests ---- */
