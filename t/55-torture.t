@@ -17,7 +17,7 @@ subtest 'the checker can fail' => sub {
 subtest 'its options' => sub {
 	my ($status, $out) = run($dir, $torture, '--help');
 	is $status, 0, '--help';
-	like $out, qr/--$_\b/, "tells of --$_" for qw(seed seconds hours users nodes faults keep help);
+	like $out, qr/--$_\b/, "tells of --$_" for qw(seed seconds hours users groups nodes faults keep help);
 	for (['--faults', 'no-such-kind'], ['--seconds', 'soon'], ['--users', 1], ['what']) {
 		($status, $out, my $err) = run($dir, $torture, @$_);
 		is $status, 2, "@$_: 2";
@@ -41,6 +41,7 @@ subtest 'a minute of faults' => sub {
 	my ($sent, $acked) = $out =~ /^messages: (\d+) sent, (\d+) acknowledged/m;
 	ok $sent, 'messages were sent';
 	is $acked, $sent, 'and acknowledged, all of them';
+	like $out, qr/^groups: [1-9]\d* of the messages, .* [1-9]\d* changes answered/m, 'some to groups, which changed';
 	like $out, qr/^faults: [1-9]/m, 'faults happened';
 	note($out);
 };

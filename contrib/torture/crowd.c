@@ -18,6 +18,8 @@
 /* No answer by WebSocket in that time counts as none. */
 #define ANSWER_MAX_MS 6000
 #define RECALL_WITHIN_MS 60000
+/* One of the last so many messages is sent again. */
+#define REPEAT_AMONG 20
 /* What is deleted has come to everybody before. */
 #define DELETE_AFTER_MS 1000
 
@@ -304,6 +306,20 @@ static void begin_send(struct person *p, unsigned party)
 	op_try(p, op);
 }
 
+/* A client that has missed the acknowledgement: the message stays one, also where its sender is in the group no more.
+ */
+static void begin_repeat(struct person *p, unsigned party)
+{
+	struct record *r = p->crowd->record;
+	uint32_t last = record_last_seq(r, p->user, party), back = rng_below(&p->rng, REPEAT_AMONG);
+	unsigned n = back < last ? record_at(r, p->user, party, last - back) : UINT_MAX;
+	if (n == UINT_MAX || record_message(r, n)->from != p->user || !record_message(r, n)->acked)
+		return;
+	struct op *op = op_new(p, OP_SEND, party);
+	op->message = n;
+	op_try(p, op);
+}
+
 static void begin_read(struct person *p, unsigned party)
 {
 	struct device_of *d = &p->device[rng_below(&p->rng, p->devices)];
@@ -357,12 +373,21 @@ static unsigned choose_party(struct person *p)
 	return group != UINT_MAX ? group : p->friend_of[rng_below(&p->rng, p->friends)];
 }
 
+/* Also one that the user has left; `party` where there are none. */
+static unsigned any_group(struct person *p, unsigned party)
+{
+	struct crowd *c = p->crowd;
+	return c->groups > 0 ? c->group[rng_below(&p->rng, c->groups)].party : party;
+}
+
 static void person_act(struct person *p)
 {
 	unsigned party = choose_party(p), what = rng_below(&p->rng, 100);
 	struct device_of *d = &p->device[rng_below(&p->rng, p->devices)];
-	if (what < 74) {
+	if (what < 71) {
 		begin_send(p, party);
+	} else if (what < 74) {
+		begin_repeat(p, rng_percent(&p->rng, 50) ? party : any_group(p, party));
 	} else if (what < 81) {
 		begin_read(p, party);
 	} else if (what < 85) {

@@ -179,6 +179,9 @@ static bool may_be_forbidden(struct person *p, const struct op *op)
 bool crowd_may_refuse(struct person *p, const struct op *op, struct str code)
 {
 	bool may = false;
+	/* What is stored is answered to a repeat before anything else is looked at. */
+	if (op->kind == OP_SEND && record_message(p->crowd->record, op->message)->acked)
+		return false;
 	if (str_is(code, "not_found")) {
 		may = may_be_not_found(p, op);
 	} else if (str_is(code, "forbidden") || str_is(code, "not_sender")) {
