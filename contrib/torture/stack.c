@@ -150,7 +150,11 @@ static void process_ended(struct stack *s, struct process *p, int status)
 	snprintf(what, sizeof(what), "%s ended %s: %s %d", process_name(s, p), p->may_end ? "badly" : "by itself",
 		 WIFSIGNALED(status) ? "signal" : "status",
 		 WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
-	s->died(what, s->died_arg);
+	/* Before all is ready nobody waits for this: it is started again, as long as there is time. */
+	if (s->died != NULL)
+		s->died(what, s->died_arg);
+	else
+		fprintf(stderr, "torture: %s\n", what);
 }
 
 /*
