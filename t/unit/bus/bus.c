@@ -442,8 +442,9 @@ static void test_settled(void)
 	UNTIL(bus_settled(h.bus) == 10);
 	ok(settled_at(&h, 10, 10), "what Redis has answered is");
 
-	h.stops_redis = true;
 	publish(&h, "u:nobody", "0");
+	UNTIL(bus_settled(h.bus) == 11);
+	h.stops_redis = true;
 	publish(&h, "u:nobody", big);
 	publish(&h, "u:nobody", "0");
 	UNTIL(h.ups == 2);
