@@ -223,10 +223,38 @@ sub renewed {
 	is $t->dbh->selectrow_array('SELECT COUNT(*) FROM relay_leases'), 0, 'a node that stops gives the lease back';
 }
 
+# A message commits, and the worker that was to push it has died meanwhile.
+sub never_pushed {
+	my ($t, @nodes) = @_;
+	$t->befriend(qw(erin frank));
+	my ($erin, $frank) = map { session($t, $_->[0], node => $_->[1]) } ['erin', 0], ['frank', 1];
+	listen_to($t, 'u:erin', 'u:frank');
+	my $other = $t->{stack}->dbh($t->{database});
+	$other->do($_) for 'SET SESSION TRANSACTION ISOLATION LEVEL READ UNCOMMITTED', map { "BACKUP STAGE $_" } qw(START FLUSH BLOCK_DDL BLOCK_COMMIT);
+	$erin->start(type => 'send', %{text_to('frank', 'never pushed')});
+	my $stored = sub { return scalar $other->selectrow_array("SELECT COUNT(*) FROM messages WHERE content = 'never pushed'") };
+	wait_for('the message to wait for its COMMIT', $stored);
+	my ($worker) = $nodes[0]->worker_pids;
+	$nodes[0]->allow_deaths(1);
+	kill 'KILL', $worker;
+	wait_for('another worker', sub { my @now = $nodes[0]->worker_pids; @now == 1 && $now[0] != $worker });
+	$other->do('BACKUP STAGE END');
+	my %heard;
+	pass_until('the relay to tell both', \@nodes, sub { $heard{$_}++ for split / /, heard($t); $heard{'u:erin'} && $heard{'u:frank'} });
+	is $stored->(), 1, 'what was stored and not pushed is told to both';
+	$frank->expect('resync');
+	is $t->http('frank', token => $t->token('frank', exp => time + 100_000), node => 1)->get('/messages/conversations')->json->{items}[0]{last_message}{content},
+		'never pushed', 'who find it';
+	all_told($t);
+	$_->close for $frank;
+	return;
+}
+
 subtest 'two nodes' => sub {
 	%last = ();
 	my $t = Tidings->start(workers => 1, nodes => 2, conf => $conf);
 	my ($first, $second) = $t->nodes;
+	subtest 'never pushed' => sub { never_pushed($t, $t->nodes) };
 	my $alice = session($t, 'alice', node => 1);
 	listen_to($t, 'u:alice');
 	($first, $second) = ($second, $first) if wait_for("one to lead", sub { leads($first) ? 1 : leads($second) ? 2 : 0 }) == 2;

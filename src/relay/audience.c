@@ -112,6 +112,7 @@ bool audience_add_row(struct audience *a, struct str items)
 			break;
 		case OUTBOX_GROUP:
 			of_group = true;
+			/* 0: nobody listens to one that was just made. */
 			fine = (item.id == 0 || add_conversation(a, item.id)) && fine;
 			break;
 		default:

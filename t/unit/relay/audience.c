@@ -71,6 +71,11 @@ static void test_items(void)
 	       "or anybody who follows such a thing once");
 	audience_clear(&a);
 	is_str(listeners(), "", "nobody is left");
+	outbox_put_id(&items, OUTBOX_GROUP, 0);
+	with_user("made");
+	ok(add(), "a group that was just made");
+	is_str(listeners(), "u:made=Y", "is told to its members alone");
+	audience_clear(&a);
 }
 
 static bool add_bytes(const char *bytes, size_t len)
