@@ -31,7 +31,7 @@ subtest 'rotation while logging' => sub {
 	$times{$1}++ while $text =~ /debug worker \d+: session [\w-]+ of (user-\S+) closed with /g;
 	is scalar(keys %times), $ends, 'no line is lost';
 	is_deeply [grep { $times{$_} != 1 } keys %times], [], 'nor doubled';
-	is_deeply [grep { !/^\d{4}-\d\d-\d\dT\S+Z (?:debug|info|warn|error) (?:master|(?:worker|writer) \d+): / } split /\n/, $text], [], 'and each is whole';
+	is_deeply [grep { !/^\d{4}-\d\d-\d\dT\S+Z (?:debug|info|warn|error) (?:master|(?:worker|writer|relay) \d+): / } split /\n/, $text], [], 'and each is whole';
 	my $before = -s "$dir/events.5";
 	$t->ws('user-last')->close->close_code;
 	wait_for('a line in the new file', sub { slurp("$dir/events") =~ /user-last/ });

@@ -101,7 +101,7 @@ sub told {
 	put($t, 12, user_item('alice'));
 	pass_until('the repair', [$node], sub { is_done($t, 12) });
 	is heard($t), 'u:alice', 'what follows is told';
-	like $node->log_text, qr/relay 0: the outbox has items that are none, in row 3 of stream 12/, 'what is no item is logged, and stepped over';
+	like $node->log_text, qr/relay 0: the outbox: row 3 of stream 12 has malformed items/, 'what is no item is logged, and stepped over';
 	my $status = pass_until('all to be told', [$node], sub { my $s = status($node); $s->{relay_rows} == 0 && $s });
 	is $status->{counters}{relay_repairs}, 4, 'status counts them';
 	like $node->admin_http->get('/metrics')->body, qr/^tidings_relay_repairs_total 4$/m, 'as do the metrics';

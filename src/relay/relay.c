@@ -12,7 +12,7 @@
 
 #define SECOND_MS 1000
 
-const char *const relay_consumers[] = RELAY_CONSUMERS;
+const char *const relay_consumers[] = {CONSUMER_PUSH};
 const unsigned relay_consumer_count = ARRAY_LEN(relay_consumers);
 
 /* ---- who leads ---- */
@@ -26,7 +26,7 @@ static void tell_changed(struct relay *r)
 				      : "waits: another relay leads, or the database is away");
 		r->led = leads;
 		if (!leads) {
-			repair_abandon(r);
+			repair_end(r);
 			survey_forget(r);
 		}
 	}
@@ -215,7 +215,7 @@ struct relay_state relay_state(const struct relay *r)
 void relay_leave(struct relay *r)
 {
 	r->leaving = true;
-	repair_abandon(r);
+	repair_end(r);
 	relay_go_on(r);
 }
 

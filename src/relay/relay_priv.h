@@ -17,16 +17,12 @@
 struct bus;
 
 /*
- * Who reads the outbox; a row that all of them are done with is deleted. This relay is the first one's. How to add one:
- * a name here, and what works for it.
+ * Who reads the outbox; a row that all of them are done with is deleted. This relay works for the first. How to add one:
+ * its name in relay.c, and what works for it.
  */
-#define RELAY_CONSUMERS                                                                                                \
-	{                                                                                                              \
-		"push"                                                                                                 \
-	}
+#define CONSUMER_PUSH "push"
 extern const char *const relay_consumers[];
 extern const unsigned relay_consumer_count;
-#define CONSUMER_PUSH "push"
 
 /* ---- what is asked of the database ---- */
 
@@ -87,6 +83,7 @@ struct repair {
 	bool rests; /* a job has failed: not before the next second */
 	uint64_t stream, last_n;
 	uint64_t rows; /* read of it */
+	bool full;     /* the rows that follow are left for the next time: the audience is large */
 	struct audience audience;
 	size_t looked_up;  /* of its conversations */
 	size_t asked;	   /* of these, by the job under way */
@@ -101,8 +98,8 @@ void repair_init(struct repair *p);
 void repair_fini(struct repair *p);
 void repair_second(struct relay *r);
 const struct relay_job *repair_due(struct relay *r);
-/* Gives up what is under way: it will be found again. */
-void repair_abandon(struct relay *r);
+/* Gives up what is under way: what is not done will be found again. */
+void repair_end(struct relay *r);
 /* The bus is up (anew). lost: something that was published may have been heard by nobody. */
 void repair_bus_up(struct relay *r, bool lost);
 

@@ -38,22 +38,17 @@ void repair_fini(struct repair *p)
 	buf_fini(&p->wire);
 }
 
-static void repair_ends(struct relay *r)
+void repair_end(struct relay *r)
 {
 	r->repair.state = REPAIR_NONE;
 	audience_clear(&r->repair.audience);
 	wheel_cancel(&r->repair.pace);
 }
 
-void repair_abandon(struct relay *r)
-{
-	repair_ends(r);
-}
-
 static void repair_failed(struct relay *r)
 {
 	r->repair.rests = true;
-	repair_ends(r);
+	repair_end(r);
 }
 
 void repair_second(struct relay *r)
@@ -131,6 +126,7 @@ static void read_ask(struct relay *r, struct buf *text)
 	p->state = REPAIR_READING;
 	p->stream = s->id;
 	p->rows = 0;
+	p->full = false;
 	audience_clear(&p->audience);
 	p->looked_up = 0;
 	sql_lit(text, "SELECT n,items FROM outbox WHERE stream=");
@@ -150,12 +146,16 @@ static void read_row(struct relay *r, unsigned stmt, struct row *row)
 	(void)stmt;
 	uint64_t n = row_take_u64(row);
 	struct str items = row_take_str(row);
-	if (audience_size(&p->audience) >= AUDIENCE_FULL)
+	if (p->full)
 		return;
 	if (!audience_add_row(&p->audience, items))
-		log_error_gated("the outbox has items that are none, in row %" PRIu64 " of stream %" PRIu64
-				": who is concerned may not have been told",
+		log_error_gated("the outbox: row %" PRIu64 " of stream %" PRIu64
+				" has malformed items; somebody may not be told to catch up",
 				n, p->stream);
+	if (audience_size(&p->audience) >= AUDIENCE_FULL) {
+		audience_sort(&p->audience);
+		p->full = audience_size(&p->audience) >= AUDIENCE_FULL;
+	}
 	p->last_n = n;
 	p->rows++;
 }
@@ -170,7 +170,7 @@ static void read_done(struct relay *r)
 		/* Done by others meanwhile, and deleted. */
 		if (s != NULL)
 			s->done_n = s->due_n;
-		repair_ends(r);
+		repair_end(r);
 		return;
 	}
 	audience_sort(&p->audience);
@@ -245,7 +245,7 @@ static void note_done(struct relay *r)
 	stat_add(STAT_RELAY_REPAIRS, p->rows);
 	log_gated(LOG_LEVEL_INFO, "%zu users and groups are told of what %" PRIu64 " transactions have done",
 		  p->audience.count, p->rows);
-	repair_ends(r);
+	repair_end(r);
 }
 
 /* They need not be told again for that. */

@@ -126,7 +126,7 @@ static void test_malformed(void)
 	PASS_UNTIL(done(S2) == 5);
 	fence();
 	is_str(hear(), CATCH_UP("alice") CATCH_UP("carol") CATCH_UP("dave"), "what is no item is stepped over");
-	ok(log_has("in row 1 of stream 2000"), "and logged");
+	ok(log_has("row 1 of stream 2000 has malformed items"), "and logged");
 	outbox_empty();
 }
 
@@ -154,6 +154,26 @@ static void test_rate(void)
 	outbox_empty();
 	fence();
 	(void)hear();
+}
+
+/* Rows that concern many: fewer are read at a time. */
+static void test_large_rows(void)
+{
+	enum { ROWS = 6, USERS = 700 };
+	char name[32];
+	for (uint64_t n = 1; n <= ROWS; n++) {
+		for (unsigned i = 0; i < USERS; i++) {
+			snprintf(name, sizeof(name), "large%llu-%u", (unsigned long long)n, i);
+			with_user(name);
+		}
+		put_row(S1, n);
+	}
+	uint64_t first = bus_position(relay[0]->bus);
+	PASS_UNTIL(done(S1) > 0);
+	ok(done(S1) < ROWS, "of rows that concern many, some are repaired first");
+	PASS_UNTIL(done(S1) == ROWS);
+	ok(bus_position(relay[0]->bus) - first >= ROWS * USERS, "and then the others");
+	outbox_empty();
 }
 
 static void test_two(void)
@@ -229,6 +249,7 @@ int main(void)
 	test_never_back();
 	test_malformed();
 	test_rate();
+	test_large_rows();
 	test_two();
 	test_overlap();
 	kit_stop();
