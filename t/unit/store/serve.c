@@ -15,7 +15,7 @@
 
 #include <sys/socket.h>
 
-enum { MANY = 6000 };
+enum { MANY = 3000 };
 
 static struct conf *c;
 static struct serve *serve;
