@@ -132,7 +132,8 @@ subtest 'a node that leaves before it could find out' => sub {
 
 is_deeply [$t->recount_faults], [], 'all counters are right';
 $_->settle for $alice, $bob, $bob2;
-is_deeply [map { my $w = $_; map { "$w->{name}: $_->{type}" } $w->queued } $alice, $bob, $bob2], [], 'nobody was told anything twice';
+# Of a transaction that nobody is sure of, the relay may have them catch up as well.
+is_deeply [map { my $w = $_; map { "$w->{name}: $_->{type}" } grep { $_->{type} ne 'resync' } $w->queued } $alice, $bob, $bob2], [], 'nobody was told anything twice';
 $_->close for $alice, $bob, $bob2;
 $t->stop;
 $proxy->stop;
