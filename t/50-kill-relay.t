@@ -3,7 +3,7 @@
 # work, stopped until it is taken for dead, with Redis away, on a node that goes; and that clients miss nothing while
 # there is none. What was told is left alone.
 use Tidings;
-use IO::Socket::UNIX;
+use Tidings::Ear;
 
 my $conf = {websocket => {ping_interval => 3600, idle_timeout => 7200}, session => {policy => 'device'}};
 # Good for longer than the clocks are moved.
@@ -43,26 +43,7 @@ sub pass_until {
 }
 sub forget { $_->settle, $_->{events} = [] for @_; return }
 
-# Hears what relays say to users and groups: sessions catch up for other reasons, too, as where a clock is moved.
-sub listen_to {
-	my ($t, @topics) = @_;
-	my $socket = IO::Socket::UNIX->new(Peer => $t->{stack}->redis_socket) or die "Redis: $!\n";
-	$t->{ear} = {socket => $socket, in => ''};
-	syswrite $socket, join(' ', 'SUBSCRIBE', map { "$t->{conf}{redis}{prefix}$_" } @topics) . "\r\n";
-	heard($t);
-	return;
-}
-# Whom they have told since the last call.
-sub heard {
-	my ($t) = @_;
-	my $ear = $t->{ear};
-	syswrite $ear->{socket}, "PING\r\n";
-	while ($ear->{in} !~ s/\*2\r\n\$4\r\npong\r\n.*//s) { sysread $ear->{socket}, $ear->{in}, 65536, length $ear->{in} or die "Redis is gone\n" }
-	my %topics;
-	while ($ear->{in} =~ /\$7\r\nmessage\r\n\$\d+\r\n\Q$t->{conf}{redis}{prefix}\E(\S+)\r\n\$\d+\r\n\@1\+[UY]--relay-/g) { $topics{$1} = 1 }
-	$ear->{in} = '';
-	return join ' ', sort keys %topics;
-}
+my $ear; # of the present server's
 
 # ---- the relay ----
 
@@ -92,15 +73,15 @@ sub told {
 	cmp_ok wait_for('the row to be seen', sub { my $s = status($node); $s->{relay_rows} && $s })->{relay_lag_ms}, '>=', 0, 'status tells what is not told';
 	pass_until('the repair', [$node], sub { is_done($t, 12) });
 	$_->expect('resync') for $alice, $bob;
-	is heard($t), 'u:alice u:bob', 'of a conversation both users are told, and nobody who was told already';
+	is $ear->heard, 'u:alice u:bob', 'of a conversation both users are told, and nobody who was told already';
 	put($t, 12, id_item('s', $group, 5), id_item('g', $group, 6), user_item('dave'));
 	pass_until('the repair', [$node], sub { is_done($t, 12) });
 	$_->expect('resync') for $alice, $bob, $carol;
-	is heard($t), "c:$group u:dave", 'of a group all members';
+	is $ear->heard, "c:$group u:dave", 'of a group all members';
 	put($t, 12, "s\0\0", user_item('carol'));
 	put($t, 12, user_item('alice'));
 	pass_until('the repair', [$node], sub { is_done($t, 12) });
-	is heard($t), 'u:alice', 'what follows is told';
+	is $ear->heard, 'u:alice', 'what follows is told';
 	like $node->log_text, qr/relay 0: the outbox: row 3 of stream 12 has malformed items/, 'what is no item is logged, and stepped over';
 	my $status = pass_until('all to be told', [$node], sub { my $s = status($node); $s->{relay_rows} == 0 && $s });
 	is $status->{counters}{relay_repairs}, 4, 'status counts them';
@@ -140,7 +121,7 @@ sub killed {
 		lease_ends($t);
 		pass_until('the repair', [$node], sub { is_done($t, $stream) });
 		$_->expect('resync') for $alice, $bob;
-		is heard($t), 'u:alice u:bob', "killed while $name: it is told all the same";
+		is $ear->heard, 'u:alice u:bob', "killed while $name: it is told all the same";
 	}
 	is status($node)->{relay_restarts}, scalar @steps, 'each was replaced';
 	unlike $node->log_text, qr/failed to start/, 'none was put off';
@@ -167,7 +148,7 @@ sub hung {
 	lease_ends($t);
 	pass_until('the repair', [$node], sub { is_done($t, 40) });
 	$alice->expect('resync');
-	is heard($t), 'u:alice', 'then its successor tells what it has not';
+	is $ear->heard, 'u:alice', 'then its successor tells what it has not';
 	return;
 }
 
@@ -183,12 +164,12 @@ sub redis_away {
 	kill_relay($t, $node);
 	wait_leads($t, $node);
 	$t->{stack}->redis_start;
-	listen_to($t, 'u:alice', 'u:bob');
+	$ear = Tidings::Ear->new($t, 'u:alice', 'u:bob');
 	$_->expect('resync') for $alice, $bob;
 	forget($alice, $bob);
 	pass_until('the repair', [$node], sub { is_done($t, 50) });
 	$alice->expect('resync');
-	is heard($t), 'u:alice', 'but what is left when it is back';
+	is $ear->heard, 'u:alice', 'but what is left when it is back';
 	return;
 }
 
@@ -213,7 +194,7 @@ sub renewed {
 	my @ws = map { session($t, $_) } qw(alice bob carol);
 	forget(@ws);
 	all_told($t);
-	listen_to($t, "c:$group", map { "u:$_" } qw(alice bob carol dave));
+	$ear = Tidings::Ear->new($t, "c:$group", map { "u:$_" } qw(alice bob carol dave));
 	subtest 'told' => sub { told($t, @ws, $group) };
 	subtest 'killed' => sub { killed($t, @ws) };
 	subtest 'hung' => sub { hung($t, @ws) };
@@ -228,7 +209,7 @@ sub never_pushed {
 	my ($t, @nodes) = @_;
 	$t->befriend(qw(erin frank));
 	my ($erin, $frank) = map { session($t, $_->[0], node => $_->[1]) } ['erin', 0], ['frank', 1];
-	listen_to($t, 'u:erin', 'u:frank');
+	$ear = Tidings::Ear->new($t, 'u:erin', 'u:frank');
 	my $other = $t->{stack}->dbh($t->{database});
 	$other->do($_) for 'SET SESSION TRANSACTION ISOLATION LEVEL READ UNCOMMITTED', map { "BACKUP STAGE $_" } qw(START FLUSH BLOCK_DDL BLOCK_COMMIT);
 	$erin->start(type => 'send', %{text_to('frank', 'never pushed')});
@@ -240,7 +221,7 @@ sub never_pushed {
 	wait_for('another worker', sub { my @now = $nodes[0]->worker_pids; @now == 1 && $now[0] != $worker });
 	$other->do('BACKUP STAGE END');
 	my %heard;
-	pass_until('the relay to tell both', \@nodes, sub { $heard{$_}++ for split / /, heard($t); $heard{'u:erin'} && $heard{'u:frank'} });
+	pass_until('the relay to tell both', \@nodes, sub { $heard{$_}++ for split / /, $ear->heard; $heard{'u:erin'} && $heard{'u:frank'} });
 	is $stored->(), 1, 'what was stored and not pushed is told to both';
 	$frank->expect('resync');
 	is $t->http('frank', token => $t->token('frank', exp => time + 100_000), node => 1)->get('/messages/conversations')->json->{items}[0]{last_message}{content},
@@ -256,7 +237,7 @@ subtest 'two nodes' => sub {
 	my ($first, $second) = $t->nodes;
 	subtest 'never pushed' => sub { never_pushed($t, $t->nodes) };
 	my $alice = session($t, 'alice', node => 1);
-	listen_to($t, 'u:alice');
+	$ear = Tidings::Ear->new($t, 'u:alice');
 	($first, $second) = ($second, $first) if wait_for("one to lead", sub { leads($first) ? 1 : leads($second) ? 2 : 0 }) == 2;
 	is status($second)->{relay_role}, 'waits', 'one leads, the other waits';
 	my ($pid) = $first->relay_pids;
@@ -266,12 +247,12 @@ subtest 'two nodes' => sub {
 	wait_leads($t, $second);
 	pass_until('the repair', [$second], sub { is_done($t, 60) });
 	$alice->expect('resync');
-	is heard($t), 'u:alice', 'the second one takes over from one that is stopped';
+	is $ear->heard, 'u:alice', 'the second one takes over from one that is stopped';
 	kill 'CONT', $pid;
 	pass_until('the first one to find out', [$first], sub { !leads($first) && leads($second) });
 	put($t, 60, user_item('alice'));
 	pass_until('the repair', [$first, $second], sub { is_done($t, 60) });
-	is heard($t), 'u:alice', 'and all is told';
+	is $ear->heard, 'u:alice', 'and all is told';
 	$alice->close;
 	$second->stop;
 	pass_until('the first one to lead', [$first], sub { leads($first) });
