@@ -116,6 +116,8 @@ void record_refused(struct record *r, unsigned message)
 	r->tally.group_refused++;
 }
 
+static void forget_suspects(struct record *r);
+
 /* ---- who is in it ---- */
 
 static void span_begin(struct group *g, unsigned user, uint32_t seq)
@@ -191,6 +193,8 @@ void record_group_grown(struct record *r, unsigned group, struct instant now)
 		g->reaches = t->last_seq;
 	while (g->replayed + 1 < t->size && t->at[g->replayed + 1] != 0)
 		replay_one(r, g, t->at[g->replayed + 1] - 1, now);
+	if (g->replayed != before)
+		forget_suspects(r);
 	if (g->replayed == g->reaches)
 		g->gap_ms = -1;
 	else if (g->gap_ms < 0 || g->replayed != before)
@@ -252,15 +256,24 @@ static void tell_suspect(struct record *r, const struct suspect *s, int64_t now_
 		       span != NULL ? span->from : 0, span != NULL ? span->to : 0);
 }
 
-/* Those who turn out to have had the right are forgotten; the others are told once they are overdue. */
-static void check_suspects(struct record *r, int64_t limit_ms, int64_t now_ms)
+/* Those who turn out to have had the right, as more is known. */
+static void forget_suspects(struct record *r)
 {
 	unsigned kept = 0;
 	for (unsigned i = 0; i < r->suspects; i++) {
 		struct suspect s = r->suspect[i];
 		const struct message *m = &r->message[s.message];
-		if (record_may_see(r, m->to, r->device[s.device].user, m->seq))
-			continue;
+		if (!record_may_see(r, m->to, r->device[s.device].user, m->seq))
+			r->suspect[kept++] = s;
+	}
+	r->suspects = kept;
+}
+
+static void check_suspects(struct record *r, int64_t limit_ms, int64_t now_ms)
+{
+	unsigned kept = 0;
+	for (unsigned i = 0; i < r->suspects; i++) {
+		struct suspect s = r->suspect[i];
 		if (now_ms - s.since_ms < limit_ms)
 			r->suspect[kept++] = s;
 		else
