@@ -233,11 +233,13 @@ static void read_done(struct person *p, struct op *op, const struct json *body)
 		record_violate(p->crowd->record,
 			       "p%u has read the conversation with p%u up to %" PRId64 ", and asked for %u", p->user,
 			       op->peer, seq, p->read_tried[op->peer]);
-	if (seq < p->read_done[op->peer])
+	/* Answers may come in another order than they were given in. */
+	if (seq < op->done || seq < op->up_to)
 		record_violate(p->crowd->record,
-			       "p%u: read_seq of the conversation with %s went back from %u to %" PRId64, p->user,
-			       record_party_name(p->crowd->record, op->peer).is, p->read_done[op->peer], seq);
-	else
+			       "p%u: read_seq of the conversation with %s went back from %u to %" PRId64
+			       ", asked for %u",
+			       p->user, record_party_name(p->crowd->record, op->peer).is, op->done, seq, op->up_to);
+	if (seq > p->read_done[op->peer])
 		p->read_done[op->peer] = (uint32_t)seq;
 	record_tally(p->crowd->record)->reads++;
 }
@@ -328,6 +330,7 @@ static void begin_read(struct person *p, unsigned party)
 		return;
 	struct op *op = op_new(p, OP_READ, party);
 	op->up_to = up_to;
+	op->done = p->read_done[party];
 	if (up_to > p->read_tried[party])
 		p->read_tried[party] = up_to;
 	op_try(p, op);

@@ -83,12 +83,12 @@ enum op_kind {
 struct op {
 	enum op_kind kind;
 	unsigned id;
-	unsigned message;   /* OP_SEND, OP_RECALL, OP_DELETE */
-	unsigned peer;	    /* the party */
-	uint32_t up_to;	    /* OP_READ */
-	uint32_t asked_seq; /* of a group: the last seq known before the first try */
-	struct event event; /* OP_MAKE to OP_DISSOLVE: of the message that tells of it */
-	bool to_admin;	    /* OP_ROLE */
+	unsigned message;     /* OP_SEND, OP_RECALL, OP_DELETE */
+	unsigned peer;	      /* the party */
+	uint32_t up_to, done; /* OP_READ; done: what was answered before it was asked for */
+	uint32_t asked_seq;   /* of a group: the last seq known before the first try */
+	struct event event;   /* OP_MAKE to OP_DISSOLVE: of the message that tells of it */
+	bool to_admin;	      /* OP_ROLE */
 	bool in_flight;
 	struct device_of *home;	     /* whose request it is, also where it goes by HTTP */
 	struct device_of *via;	     /* the last try; NULL: HTTP */
