@@ -156,7 +156,7 @@ static void change_as_admin(struct person *p, struct crowd_group *g, enum rank r
 		change_as_member(p, g);
 	else if (dice < 88)
 		change_other(p, g, OP_ROLE, EVENT_ROLE, rank);
-	else if (dice < 98 || !g->may_end)
+	else if (dice < 92 || !g->may_end)
 		change_other(p, g, OP_PASS_ON, EVENT_OWNER, rank);
 	else
 		begin(p, OP_DISSOLVE, g, EVENT_DISSOLVED);
