@@ -18,6 +18,20 @@
 /* What is older is left to scrolling, which nobody does here. */
 #define LOAD_BACK 200
 
+/* Of a new group, whose name is "gN". UINT_MAX: it is not. */
+static unsigned number_in(struct str name)
+{
+	unsigned n = 0;
+	if (name.len < 2 || name.len > 6 || name.s[0] != 'g')
+		return UINT_MAX;
+	for (size_t i = 1; i < name.len; i++) {
+		if (name.s[i] < '0' || name.s[i] > '9')
+			return UINT_MAX;
+		n = n * 10 + (unsigned)(name.s[i] - '0');
+	}
+	return n;
+}
+
 unsigned device_party_of(struct device_of *d, const struct json *conversation)
 {
 	struct crowd *c = d->person->crowd;
@@ -31,9 +45,9 @@ unsigned device_party_of(struct device_of *d, const struct json *conversation)
 		party = record_user_of(peer->text);
 	else if (name != NULL)
 		party = record_group_of(c->record, conversation_id);
-	/* A group that is told of before its maker is answered: its name is "gN". */
-	if (party == UINT_MAX && name != NULL && name->text.len >= 2 && name->text.s[0] == 'g') {
-		unsigned n = (unsigned)strtoul(name->text.s + 1, NULL, 10);
+	/* A group that is told of before its maker is answered. */
+	if (party == UINT_MAX && name != NULL) {
+		unsigned n = number_in(name->text);
 		if (n < c->groups && record_conversation(c->record, 0, c->group[n].party) == 0) {
 			party = c->group[n].party;
 			record_group_made(c->record, party, conversation_id);
