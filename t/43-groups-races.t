@@ -122,7 +122,9 @@ sub round {
 
 sub heard {
 	my ($name, $spans, $last, @watches) = @_;
-	my @faults = map { $_->check($spans->{$_->user}, $last) } @watches;
+	# Who is told to catch up is told slowly, perhaps only after the last message.
+	my @faults;
+	eval { wait_for('all to be told', sub { $_->look for @watches; !(@faults = map { $_->check($spans->{$_->user}, $last) } @watches) }) };
 	my %of = map { (split / on /, $_)[0] => 1 } @faults;
 	local $Test::Builder::Level = $Test::Builder::Level + 1;
 	is scalar(@faults), 0, $name or diag(join "\n", @faults, map { my $user = $_; "$user was in: " . join ', ', map { $_->[0] . '..' . ($_->[1] // '') } @{$spans->{$user} // []} } sort keys %of);

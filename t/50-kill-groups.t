@@ -29,7 +29,10 @@ sub all_heard {
 	ok $all, "$name: everybody has heard the last message" or diag(join "\n", map { "$_->{name}: " . substr $_->trace, -200 } grep { !$_->heard->{$last} } @those);
 	my ($spans, undef, @faults) = Tidings::Recount::replay_members($t->dbh, $id);
 	is_deeply \@faults, [], 'what is told of members makes sense';
-	my @missed = map { $_->check($spans->{$_->user}, $last) } @watches;
+	# Who is told to catch up is told slowly: a session that misses something may be told only after it has heard the last.
+	my $missed = sub { $_->look for @those; return map { $_->check($spans->{$_->user}, $last) } @watches };
+	my @missed;
+	eval { wait_for('all to be told', sub { !(@missed = $missed->()) }) };
 	is scalar(@missed), 0, 'each session heard what it had to, once and in order' or diag(join "\n", @missed);
 	return;
 }
