@@ -46,7 +46,9 @@ struct str op_keep(char **tail, struct str s)
 void lane_answer(struct lane *l, struct op *op)
 {
 	l->settling -= op->settling;
+	l->answering_row = op->row;
 	op->class->answer(op);
+	l->answering_row = 0;
 }
 
 void lane_kick(struct lane *l)

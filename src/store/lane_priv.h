@@ -84,8 +84,10 @@ struct op {
 	bool uncertain;	      /* a transaction that wrote for it may have committed */
 	bool inherited;	      /* a process that has died had it: what that decided is not known here */
 	bool looks;	      /* is only looked for in this batch, by its conversation's id */
-	bool settling;	 /* was answered with STORE_UNCERTAIN: writes no more, only finds out whether it was done */
-	bool more;	 /* goes on in a later batch once this one has committed */
+	bool settling; /* was answered with STORE_UNCERTAIN: writes no more, only finds out whether it was done */
+	bool more;     /* goes on in a later batch once this one has committed */
+	/* Of the outbox: the row of its last step, of which its answer tells others; 0: there is none. */
+	uint64_t row;
 	bool out_of_ids; /* no conversation can be made for it */
 	enum store_status status;
 	struct conv *conv; /* in the present batch; see op_conv() */

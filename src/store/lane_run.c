@@ -141,36 +141,43 @@ static void go_on_later(struct lane *l, struct op *op)
 	lane_queue_add_again(&l->queue, op);
 }
 
-/* The row of the outbox that has committed; 0: there is none. */
-static uint64_t count_row(struct lane *l)
+/*
+ * The row of the outbox has committed. Each operation in it is to be answered, at once or after its last step. One that
+ * goes on in steps waits in the row of the newest: what tells of that tells of those before.
+ */
+static void count_row(struct lane *l)
 {
 	const struct batch *b = &l->batch;
 	unsigned answers = 0;
 	if (b->notes)
 		outbox_saved(&l->outbox);
 	if (b->items.len == 0)
-		return 0;
+		return;
 	for (unsigned i = 0; i < b->count; i++)
-		answers += b->op[i]->in_outbox && !b->op[i]->more;
-	return outbox_committed(&l->outbox, answers);
+		answers += b->op[i]->in_outbox;
+	uint64_t row = outbox_committed(&l->outbox, answers);
+	for (unsigned i = 0; i < b->count; i++) {
+		struct op *op = b->op[i];
+		if (!op->in_outbox)
+			continue;
+		outbox_told(&l->outbox, op->row, 1);
+		op->row = row;
+	}
 }
 
 static void committed(struct lane *l)
 {
 	struct batch *b = &l->batch;
-	uint64_t row = count_row(l);
+	count_row(l);
 	batch_remember_pairs(b);
 	if (b->raised)
 		l->raised_ms = clock_mono_ms();
 	if (l->obs != NULL && l->obs->batch != NULL)
 		l->obs->batch(b->count, b->sends, (uint64_t)(clock_usecs() - l->begun_usecs), l->obs_ctx);
 	/* A repeat's answer is the message of an op before it: none goes before all are answered. */
-	for (unsigned i = 0; i < b->count; i++) {
-		l->answering_row = b->op[i]->in_outbox ? row : 0;
+	for (unsigned i = 0; i < b->count; i++)
 		if (!b->op[i]->more)
 			lane_answer(l, b->op[i]);
-	}
-	l->answering_row = 0;
 	for (unsigned i = 0; i < b->count; i++) {
 		if (b->op[i]->more)
 			go_on_later(l, b->op[i]);
@@ -179,7 +186,7 @@ static void committed(struct lane *l)
 	}
 	batch_reset(b);
 	l->state = LANE_IDLE;
-	if (!TAILQ_EMPTY(&l->queue.ops))
+	if (!TAILQ_EMPTY(&l->queue.ops) || outbox_has_news(&l->outbox))
 		lane_kick(l);
 }
 

@@ -114,4 +114,20 @@ static inline struct found_conversation do_find(struct store *s, const char *use
 	return a;
 }
 
+/* A conversation with so many messages from one to other. */
+static inline uint64_t fill_conversation(struct store *s, const char *one, const char *other, int all)
+{
+	db_befriend(one, other);
+	uint64_t id = message_id_conversation(do_text(s, one, other, "first", NULL).m.id);
+	db_sql("INSERT INTO messages (id,from_user_id,to_user_id,message_type,content,client_msg_id,created_at) SELECT "
+	       "%llu<<28|seq,'%s','%s',0,'x',CONCAT('m',seq),UTC_TIMESTAMP(3) FROM seq_2_to_%d",
+	       (unsigned long long)id, one, other, all);
+	db_sql("UPDATE conversations SET "
+	       "last_seq=%d,user1_unread=IF(user1_id='%s',%d,0),user2_unread=IF(user2_id='%s',%d,0),"
+	       "user1_last_id=(id<<28)+%d,user2_last_id=(id<<28)+%d,last_message_time=(SELECT MAX(created_at) FROM "
+	       "messages WHERE id>>28=%llu),sort_time=GREATEST(sort_time,last_message_time) WHERE id=%llu",
+	       all, other, all, other, all, all, all, (unsigned long long)id, (unsigned long long)id);
+	return id;
+}
+
 #endif

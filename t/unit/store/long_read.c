@@ -9,6 +9,7 @@
 
 #include "calls.h"
 #include "db.h"
+#include "lists.h"
 #include "proxy.h"
 #include "../tap.h"
 
@@ -23,25 +24,9 @@ static void on_batch(unsigned ops, unsigned sends, uint64_t usecs, void *ctx)
 	batches++;
 }
 
-/* A conversation with ALL messages from one to other. */
-static uint64_t fill(const char *one, const char *other)
-{
-	db_befriend(one, other);
-	uint64_t id = message_id_conversation(do_text(s, one, other, "first", NULL).m.id);
-	db_sql("INSERT INTO messages (id,from_user_id,to_user_id,message_type,content,client_msg_id,created_at) SELECT "
-	       "%llu<<28|seq,'%s','%s',0,'x',CONCAT('m',seq),UTC_TIMESTAMP(3) FROM seq_2_to_%d",
-	       (unsigned long long)id, one, other, ALL);
-	db_sql("UPDATE conversations SET "
-	       "last_seq=%d,user1_unread=IF(user1_id='%s',%d,0),user2_unread=IF(user2_id='%s',%d,0),"
-	       "user1_last_id=(id<<28)+%d,user2_last_id=(id<<28)+%d,last_message_time=(SELECT MAX(created_at) FROM "
-	       "messages WHERE id>>28=%llu),sort_time=GREATEST(sort_time,last_message_time) WHERE id=%llu",
-	       ALL, other, ALL, other, ALL, ALL, ALL, (unsigned long long)id, (unsigned long long)id);
-	return id;
-}
-
 static void test_to_the_end(void)
 {
-	uint64_t id = fill("m", "n");
+	uint64_t id = fill_conversation(s, "m", "n", ALL);
 	batches = 0;
 	struct store_read read = do_read(s, "n", id, UINT64_MAX);
 	ok(read.status == STORE_OK && read.read_seq == ALL && read.unread == 0 && read.marked == ALL,
@@ -57,7 +42,7 @@ static void test_to_the_end(void)
 
 static void test_others_go_on(void)
 {
-	uint64_t id = fill("a", "b");
+	uint64_t id = fill_conversation(s, "a", "b", ALL);
 	db_befriend("c", "d");
 	struct read_answer read;
 	struct sent_answer sent, into;
@@ -84,7 +69,7 @@ static void test_many_at_once(void)
 {
 	enum { READS = 300 };
 	static struct read_answer read[READS];
-	uint64_t id = fill("e", "f");
+	uint64_t id = fill_conversation(s, "e", "f", ALL);
 	struct sent_answer sent;
 	for (int i = 0; i < READS; i++)
 		ask_read(s, "f", id, UNREAD, &read[i]);
@@ -111,7 +96,7 @@ static void test_cut(enum cut how, const char *name)
 	char one[16], other[16];
 	snprintf(one, sizeof(one), "g%d", ++round);
 	snprintf(other, sizeof(other), "h%d", round);
-	uint64_t id = fill(one, other);
+	uint64_t id = fill_conversation(s, one, other, ALL);
 	wait_up(s);
 	struct read_answer read;
 	batches = 0;
@@ -129,7 +114,7 @@ static void test_cut(enum cut how, const char *name)
 
 static void test_given_up(void)
 {
-	uint64_t id = fill("i", "j");
+	uint64_t id = fill_conversation(s, "i", "j", ALL);
 	wait_up(s);
 	struct read_answer read;
 	batches = 0;

@@ -10,7 +10,10 @@
 
 #include "db.h"
 #include "calls.h"
+#include "lists.h"
 #include "../tap.h"
+#include "core/clock.h"
+#include "store/outbox.h"
 #include "store/writers.h"
 
 #include <sys/socket.h>
@@ -317,6 +320,32 @@ static void test_untold(void)
 	store_free(&other);
 }
 
+/* It goes in steps, and is given up in the middle: what it has done so far is told by its answer alone. */
+static void test_half_a_read(void)
+{
+	struct store *s = worker_new(), *other = worker_new();
+	struct read_answer read;
+	uint64_t id = fill_conversation(s, "erin", "frank", 20000);
+	forget_outbox();
+	ask_read(s, "frank", id, 10000, &read);
+	while (db_sql("SELECT COUNT(*) FROM outbox") == 0)
+		turn();
+	db_sql("START TRANSACTION;SELECT id FROM conversations WHERE id=%llu FOR UPDATE", (unsigned long long)id);
+	wait_for(&read.done);
+	db_sql("ROLLBACK");
+	ok(read.r.status == STORE_UNAVAILABLE && read.r.changed && read.r.up_to_seq < 10000,
+	   "one that is held up in the middle is given up");
+	do_text(other, "erin", "frank", "told", NULL);
+	tell(other);
+	for (int64_t from = clock_mono_ms(); clock_mono_ms() - from < 2 * OUTBOX_SAVE_MS;)
+		turns();
+	ok(untold() >= 2, "while nobody is told how far it went, it is not noted");
+	tell(s);
+	wait_untold(0, "then it is");
+	store_free(&s);
+	store_free(&other);
+}
+
 int main(void)
 {
 	db_start();
@@ -334,6 +363,7 @@ int main(void)
 	test_nonsense();
 	test_told();
 	test_untold();
+	test_half_a_read();
 	is_int(db_wrong(), 0, "the counters are right");
 	serve_free(&serve);
 	event_base_free(base);
