@@ -6,7 +6,7 @@
  * number only keeps what belongs together in one place.
  *
  * The writers of a generation leave after its workers: until then these may have something to hand over. A relay leaves
- * when another has its place, or after all workers and writers: what they leave behind is looked after.
+ * when another is ready, or needs its place, or after all workers and writers: what they leave behind is looked after.
  */
 #include "core/base.h"
 #include "proc/master_priv.h"
@@ -154,8 +154,27 @@ static bool has_ready_relay(const struct master *m)
 	return false;
 }
 
+/* Another reload has come before the relay of the last one was ready: the older one makes room. */
+static struct child *relay_in_the_way(const struct master *m)
+{
+	struct child *oldest = NULL;
+	for (unsigned i = m->worker_slots; i < m->slots; i++) {
+		struct child *c = &m->child[i];
+		if (c->kind != CHILD_RELAY)
+			continue;
+		if (c->pid == 0 || c->told_to_leave || c->generation == m->generation)
+			return NULL;
+		if (oldest == NULL || c->generation < oldest->generation)
+			oldest = c;
+	}
+	return oldest;
+}
+
 static void let_relays_leave(struct master *m)
 {
+	struct child *in_the_way = m->phase != MASTER_STOPPING ? relay_in_the_way(m) : NULL;
+	if (in_the_way != NULL)
+		tell_to_leave(in_the_way, RELAY_DRAIN_MS);
 	bool last = m->phase == MASTER_STOPPING && spawn_living_of(m, CHILD_WORKER) == 0 &&
 		    spawn_living_of(m, CHILD_WRITER) == 0;
 	for (unsigned i = m->worker_slots; i < m->slots; i++) {

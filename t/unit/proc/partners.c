@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The sockets between a worker and its writer, with both of them played by the test: they are made once, and anew when
- * the worker reports that one has ended, whatever the reason.
+ * the worker reports that one has ended, whatever the reason. And when relays leave.
  */
 #include "core/base.h"
 
@@ -14,12 +14,19 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { WORKER, WRITER, CHILDREN };
+enum { WORKER, WRITER, RELAY, CHILDREN = RELAY + RELAY_SLOTS };
 
 static struct conf conf = {.workers = 1, .writers = 1, .worker_connections = 10};
 static struct child child[CHILDREN];
 static struct master m = {
-	.conf = &conf, .child = child, .slots = CHILDREN, .worker_slots = 1, .generation = 1, .phase = MASTER_SERVING};
+	.conf = &conf,
+	.child = child,
+	.slots = CHILDREN,
+	.worker_slots = 1,
+	.writer_slots = 1,
+	.generation = 1,
+	.phase = MASTER_SERVING,
+};
 static int end[CHILDREN]; /* of their channels */
 
 static void begin(unsigned slot, enum child_kind kind)
@@ -60,6 +67,47 @@ static bool are_connected(int a, int b)
 	return write(a, "x", 1) == 1 && read(b, &byte, 1) == 1;
 }
 
+static bool is_told_to_leave(unsigned slot)
+{
+	struct order order;
+	int fd;
+	return channel_receive(end[slot], &order, &fd) == 1 && order.kind == ORDER_DRAIN;
+}
+
+static void finish(unsigned slot)
+{
+	passing_end(&child[slot]);
+	partners_end(&child[slot]);
+	close(child[slot].channel);
+	close(end[slot]);
+	child[slot].pid = 0;
+}
+
+static void begin_relay(unsigned slot, enum worker_state state)
+{
+	begin(slot, CHILD_RELAY);
+	child[slot].state = state;
+	partners_update(&m);
+}
+
+static void test_relays(void)
+{
+	begin_relay(RELAY, WORKER_READY);
+	m.generation++;
+	begin_relay(RELAY + 1, WORKER_STARTING);
+	ok(!is_told_to_leave(RELAY), "a relay stays until the next one is ready");
+	m.generation++;
+	partners_update(&m);
+	ok(is_told_to_leave(RELAY), "where another reload comes before that, it makes room");
+	partners_update(&m);
+	ok(!is_told_to_leave(RELAY) && !is_told_to_leave(RELAY + 1), "alone");
+	finish(RELAY);
+	begin_relay(RELAY, WORKER_READY);
+	ok(is_told_to_leave(RELAY + 1) && !is_told_to_leave(RELAY), "and the other goes when the newest is ready");
+	finish(RELAY);
+	finish(RELAY + 1);
+}
+
 int main(void)
 {
 	STAILQ_INIT(&m.waiting);
@@ -94,12 +142,9 @@ int main(void)
 
 	close(of_worker);
 	close(of_writer);
-	for (unsigned i = 0; i < CHILDREN; i++) {
-		passing_end(&child[i]);
-		partners_end(&child[i]);
-		close(child[i].channel);
-		close(end[i]);
-	}
+	test_relays();
+	finish(WORKER);
+	finish(WRITER);
 	event_base_free(m.base);
 	return done_testing();
 }
