@@ -23,7 +23,7 @@ struct told {
 void told_start(struct live *live);
 /* Before the store goes. */
 void told_fini(struct live *live);
-/* The store knows it of all answers; or Redis is away, and it will not learn it soon. */
+/* The store knows it of all answers; or Redis or the database is away, and it will not learn or note it soon. */
 bool told_all(const struct live *live);
 
 #endif

@@ -285,7 +285,7 @@ void lane_told(struct lane *l, uint64_t row, unsigned count)
 
 bool lane_has_noted(const struct lane *l)
 {
-	return !outbox_has_news(&l->outbox);
+	return !outbox_has_news(&l->outbox) || link_is_away(l->link);
 }
 
 void lane_will_not_tell(struct lane *l, uint64_t row)

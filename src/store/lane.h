@@ -38,7 +38,7 @@ size_t lane_pending(const struct lane *l);
 uint64_t lane_answering_row(const struct lane *l);
 /* Others were told of so many answers of that row. */
 void lane_told(struct lane *l, uint64_t row, unsigned count);
-/* All of that is noted in the database. */
+/* All of that is noted in the database; or that is away, and the relay tells others once more. */
 bool lane_has_noted(const struct lane *l);
 /* Nobody who had such an answer will say so. */
 void lane_will_not_tell(struct lane *l, uint64_t row);

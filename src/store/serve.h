@@ -30,7 +30,7 @@ void serve_free(struct serve **s);
 void serve_take(struct serve *s, int fd);
 /* How the lanes are, together. */
 struct wire_state serve_state(const struct serve *s);
-/* All is noted of which workers have said that others were told. */
+/* All is noted of which workers have said that others were told; or the database is away. */
 bool serve_has_noted(const struct serve *s);
 /* Operations that are not answered, and workers that are connected. */
 size_t serve_pending(const struct serve *s);

@@ -95,7 +95,8 @@ size_t store_pending(const struct store *s);
 void store_cut(struct store *s);
 bool store_cut_is_called(const struct store *s);
 void store_cut_is_told(struct store *s);
-/* Nothing is left to be said: of no answer, and by nobody. */
+/* Nothing is left to be said: of no answer, and by nobody. What cannot be noted, since the database is away, is not
+ * waited for. */
 bool store_has_told(const struct store *s);
 
 /* ---- what is stored ---- */

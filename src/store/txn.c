@@ -456,7 +456,7 @@ void txns_told(struct txns *t)
 
 bool txns_have_told(const struct txns *t)
 {
-	return !outbox_waits(&t->outbox, t->answered) && !outbox_has_news(&t->outbox);
+	return !outbox_waits(&t->outbox, t->answered) && (!outbox_has_news(&t->outbox) || link_is_away(t->link));
 }
 
 size_t txns_pending(const struct txns *t)

@@ -79,7 +79,7 @@ bool txns_is_read_only(const struct txns *t);
 /* Others were told of all that they have to be, in the answers until txns_cut(). (outbox.h) */
 void txns_cut(struct txns *t);
 void txns_told(struct txns *t);
-/* And in all others. */
+/* And in all others, and that is noted; or the database is away, and the relay tells others once more. */
 bool txns_have_told(const struct txns *t);
 /* Not answered yet. */
 size_t txns_pending(const struct txns *t);

@@ -14,6 +14,7 @@
 #include "../tap.h"
 #include "core/clock.h"
 #include "store/outbox.h"
+#include "store/people.h"
 #include "store/writers.h"
 
 #include <sys/socket.h>
@@ -346,6 +347,29 @@ static void test_half_a_read(void)
 	store_free(&other);
 }
 
+static void on_noted(const struct store_notification *r, void *arg)
+{
+	answered(arg);
+}
+
+/* It cannot be noted: who waits for that would wait for the database. */
+static void test_away(void)
+{
+	struct store *s = worker_new();
+	const struct store_notify n = {.user = STR_LIT("alice"), .kind = STR_LIT("k")};
+	bool done = false;
+	do_text(s, "alice", "bob", "told", NULL);
+	store_notify(s, &n, on_noted, &done);
+	wait_for(&done);
+	db_down(SIGKILL);
+	tell(s);
+	while (!serve_state(serve).away || !store_refuses_writes(s) || !store_has_told(s) || !serve_has_noted(serve))
+		turn();
+	ok(true, "while the database is away, nobody waits until what is told is noted");
+	db_up();
+	store_free(&s);
+}
+
 int main(void)
 {
 	db_start();
@@ -365,6 +389,7 @@ int main(void)
 	test_untold();
 	test_half_a_read();
 	is_int(db_wrong(), 0, "the counters are right");
+	test_away();
 	serve_free(&serve);
 	event_base_free(base);
 	conf_free(&c);
