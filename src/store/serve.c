@@ -25,6 +25,7 @@
 
 /* Rows of the outbox of which a worker has answers and has not said that others know, at most. */
 #define ROWS_MAX 16384
+#define ROWS_DROPPED 1024
 
 /* Of a worker: the answers of one row of the outbox that it was given one after the other. */
 struct given_row {
@@ -92,8 +93,10 @@ static void note_given(struct client *c, struct lane *lane, uint64_t row)
 		return;
 	}
 	if (n == ROWS_MAX) {
-		lane_will_not_tell(rows[0].lane, rows[0].row);
-		buf_consume(&c->rows, sizeof(*rows));
+		/* Many at a time: the others move. */
+		for (size_t i = 0; i < ROWS_DROPPED; i++)
+			lane_will_not_tell(rows[i].lane, rows[i].row);
+		buf_consume(&c->rows, ROWS_DROPPED * sizeof(*rows));
 	}
 	const struct given_row given = {lane, row, c->answers, 1};
 	buf_append(&c->rows, &given, sizeof(given));

@@ -160,8 +160,9 @@ void writers_answered(struct writers *w, struct writer *at, uint64_t number, enu
 {
 	struct handed *h = table_find(&w->under_way, (struct str){(const char *)&number, sizeof(number)});
 	if (h == NULL || h->kind != kind || h->writer != at) {
-		/* It was given up. */
-		at->unsure |= status_of(kind, r) == STORE_OK;
+		/* It was given up. Others may have to be told of what was refused, too: of the first steps of a read.
+		 */
+		at->unsure = true;
 		return;
 	}
 	if (status_of(kind, r) == STORE_UNCERTAIN) {

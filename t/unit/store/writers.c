@@ -124,9 +124,8 @@ static void end(struct played *p)
 }
 
 /* The next that the writer was given; false: there is none. */
-static bool given(struct played *p, struct wire_head *head)
+static bool given_body(struct played *p, struct wire_head *head, struct str *body)
 {
-	struct str body;
 	turn();
 	for (;;) {
 		char *to = buf_reserve(&p->in, 65536);
@@ -136,7 +135,13 @@ static bool given(struct played *p, struct wire_head *head)
 		p->in.len += (size_t)n;
 		turn();
 	}
-	return wire_next((struct str){p->in.data, p->in.len}, &p->at, head, &body) == 1;
+	return wire_next((struct str){p->in.data, p->in.len}, &p->at, head, body) == 1;
+}
+
+static bool given(struct played *p, struct wire_head *head)
+{
+	struct str body;
+	return given_body(p, head, &body);
 }
 
 static void flush(struct played *p)
@@ -368,6 +373,37 @@ static void test_deadly(struct played *p)
 	ok(with.answers == 1 && with.last == STORE_OK, "and carried out");
 }
 
+/* What the writer is told when all answers so far are told to others. */
+static struct wire_told cut(struct played *p)
+{
+	struct wire_head head;
+	struct str body;
+	struct wire_told told = {0};
+	writers_cut(w);
+	writers_told(w);
+	if (!given_body(p, &head, &body) || head.kind != WIRE_TOLD || wire_take_told(body, &told) != 0)
+		ok(false, "the writer is told");
+	return told;
+}
+
+static void test_told(struct played *p)
+{
+	struct wire_head head;
+	struct call c;
+	uint64_t before = cut(p).answers;
+	send_text(&c, "alice", "bob");
+	ok(given(p, &head), "the writer has one");
+	answer(p, &head, STORE_OK, message_id_make(40, 13));
+	struct wire_told told = cut(p);
+	ok(told.answers == before + 1 && !told.unsure, "it hears that others were told of its answer");
+	/* To a read that went a part of its way, and is not waited for any more. */
+	union wire_result r = {.read.r = {.status = STORE_UNAVAILABLE, .changed = true}};
+	wire_put_result(&p->out, (struct wire_head){.kind = WIRE_READ, .number = 1}, &r);
+	flush(p);
+	told = cut(p);
+	ok(told.answers == before + 2 && told.unsure, "and that nobody was told of one that came too late");
+}
+
 static void test_too_many(struct played *p)
 {
 	enum { MANY = 8192 };
@@ -406,6 +442,7 @@ int main(void)
 	test_silent(&p);
 	test_malformed(&p);
 	test_deadly(&p);
+	test_told(&p);
 	test_too_many(&p);
 	end(&p);
 	event_base_free(base);
