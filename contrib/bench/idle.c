@@ -51,7 +51,8 @@ static void NORETURN hold(const struct options *o, unsigned share, unsigned coun
 {
 	unsigned first = share * o->per_process, opened = 0;
 	struct peer *peer = xcalloc(count, sizeof(*peer));
-	struct swarm s = {.server = o->server, .prefix = o->prefix, .on = {on_opened, on_text, on_response, on_closed}};
+	struct swarm s = {
+		.server = o->server[0], .prefix = o->prefix, .on = {on_opened, on_text, on_response, on_closed}};
 
 	if (o->deflate)
 		s.deflate = ws_deflate_new();

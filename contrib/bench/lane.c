@@ -2,7 +2,7 @@
 /*
  * The write lane alone: a store of one worker that sends so many messages at once,
  * each answer followed by the next send. No client, no push. Friendships of the pairs have to exist, or the groups,
- *which have the ids from 17179869184 on, and all users as members:
+ * which have the ids from 17179869184 on, and all users as members:
  *
  *	INSERT INTO group_heads (id,member_count,sort_time,active_at,created_at)
  *		SELECT 17179869184+seq,20,NOW(),NOW(),NOW() FROM seq_0_to_199;
@@ -30,6 +30,7 @@ static const char usage[] =
 	"  -u, --users NAME          users are NAME0, NAME1, ...; pairs are friends (bench)\n"
 	"  -P, --pairs N             (200)\n"
 	"  -g, --groups N            send to N groups, and not to peers (0)\n"
+	"  -o, --first N             the first of them has the id 17179869184 + N (0)\n"
 	"  -m, --members N           who sends there: NAME0 to NAMEn (20)\n"
 	"  -r, --reads N             after every Nth message to a group a member reads it (0: none)\n"
 	"  -f, --in-flight N         (256)\n"
@@ -48,6 +49,7 @@ static const struct option long_options[] = {
 	{"bytes", required_argument, NULL, 'b'},
 	{"warm-up", required_argument, NULL, 'w'},
 	{"groups", required_argument, NULL, 'g'},
+	{"first", required_argument, NULL, 'o'},
 	{"members", required_argument, NULL, 'm'},
 	{"reads", required_argument, NULL, 'r'},
 	{"duration", required_argument, NULL, 'd'},
@@ -58,7 +60,7 @@ static const struct option long_options[] = {
 
 static struct {
 	const char *socket, *database, *user, *users;
-	unsigned pairs, groups, members, reads, in_flight, bytes;
+	unsigned pairs, groups, first, members, reads, in_flight, bytes;
 	double warmup_secs, duration_secs;
 	struct procs group;
 } o = {.user = "root",
@@ -107,7 +109,7 @@ static void on_read(const struct store_read *r, void *arg)
 static void to_group(struct store_send *p, uint64_t n)
 {
 	uint64_t turn = n / o.groups;
-	p->conversation_id = GROUP_ID_MIN + n % o.groups;
+	p->conversation_id = GROUP_ID_MIN + o.first + n % o.groups;
 	p->from = users[turn % o.members];
 	if (o.reads != 0 && n % o.reads == 0)
 		store_read_conversation(store, users[(turn + o.members / 2) % o.members], p->conversation_id,
@@ -193,7 +195,7 @@ static void report(void)
 static void parse(int argc, char **argv)
 {
 	int c;
-	while ((c = getopt_long(argc, argv, "S:D:U:u:P:g:m:r:f:b:w:d:p:h", long_options, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "S:D:U:u:P:g:o:m:r:f:b:w:d:p:h", long_options, NULL)) != -1) {
 		switch (c) {
 		case 'S':
 			o.socket = optarg;
@@ -212,6 +214,9 @@ static void parse(int argc, char **argv)
 			break;
 		case 'g':
 			o.groups = (unsigned)atoi(optarg);
+			break;
+		case 'o':
+			o.first = (unsigned)atoi(optarg);
 			break;
 		case 'm':
 			o.members = (unsigned)atoi(optarg);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * A load generator for Tidings: sends and receives messages as fast as the server
- * lets it, holds idle connections, or opens and closes them. Here: the options and the tokens.
+ * lets it, holds idle connections, opens and closes them, or listens with many to a group. Here: the options and the
+ * tokens.
  *
  * Speaks to the server as any client would; users and friendships have to exist.
  */
@@ -17,13 +18,14 @@
 #include <time.h>
 
 static const char usage[] =
-	"usage: load [OPTIONS] --secret-file FILE ws|http|idle|open\n"
+	"usage: load [OPTIONS] --secret-file FILE ws|http|idle|open|group\n"
 	"  ws    pairs of users online over WebSocket, who send over it\n"
 	"  http  the same, sending by POST /messages/send over --in-flight connections\n"
 	"  idle  open --connections WebSockets and hold them; memory of the --pids groups\n"
 	"  open  open WebSockets as fast as the server lets it, --in-flight at a time; the newest "
 	"--connections stay\n"
-	"  -a, --address HOST:PORT    of the server (127.0.0.1:8080)\n"
+	"  group --connections members of --group online, --senders of them send; when has the last one each message?\n"
+	"  -a, --address HOST:PORT    of the server (127.0.0.1:8080); for group up to 8 times\n"
 	"  -s, --secret-file FILE     of jwt, for HS256 tokens\n"
 	"  -x, --prefix PATH          http.prefix\n"
 	"  -u, --users NAME           users are NAME0, NAME1, ...; pairs are friends (bench)\n"
@@ -33,7 +35,11 @@ static const char usage[] =
 	"  -z, --deflate              compressed WebSockets, where the server has them\n"
 	"  -w, --warm-up SECONDS      (2)\n"
 	"  -d, --duration SECONDS     measured, or held idle (10)\n"
-	"  -n, --connections N        idle or open ones (15000)\n"
+	"  -n, --connections N        idle, open or online ones (15000)\n"
+	"  -N, --user-count N         users who open in turn (any number)\n"
+	"  -g, --group ID             whose members are NAME0, NAME1, ...\n"
+	"  -S, --senders N            (1)\n"
+	"  -R, --rate N               messages a second of all senders (20)\n"
 	"  -m, --per-process N        of them; further processes, each from an address of its own, "
 	"hold the rest (15000)\n"
 	"  -p, --pids NAME=PID,...    tell what these processes used; up to 8 times\n";
@@ -51,6 +57,10 @@ static const struct option long_options[] = {
 	{"duration", required_argument, NULL, 'd'},
 	{"connections", required_argument, NULL, 'n'},
 	{"per-process", required_argument, NULL, 'm'},
+	{"user-count", required_argument, NULL, 'N'},
+	{"group", required_argument, NULL, 'g'},
+	{"senders", required_argument, NULL, 'S'},
+	{"rate", required_argument, NULL, 'R'},
 	{"pids", required_argument, NULL, 'p'},
 	{"help", no_argument, NULL, 'h'},
 	{0},
@@ -143,7 +153,9 @@ static void set_option(struct options *o, int opt)
 {
 	switch (opt) {
 	case 'a':
-		o->server = address(optarg);
+		if (o->servers == ARRAY_LEN(o->server))
+			die("too many addresses", optarg);
+		o->server[o->servers++] = address(optarg);
 		break;
 	case 's':
 		read_secret(o, optarg);
@@ -180,6 +192,18 @@ static void set_option(struct options *o, int opt)
 	case 'm':
 		o->per_process = number(optarg, 1, 10000000);
 		break;
+	case 'N':
+		o->users = number(optarg, 1, 10000000);
+		break;
+	case 'g':
+		o->conversation_id = strtoull(optarg, NULL, 10);
+		break;
+	case 'S':
+		o->senders = number(optarg, 1, 10000);
+		break;
+	case 'R':
+		o->rate = number(optarg, 1, 100000);
+		break;
 	case 'p':
 		if (o->groups == ARRAY_LEN(o->group) || procs_parse(&o->group[o->groups++], optarg) != 0)
 			die("NAME=PID,... expected", optarg);
@@ -196,7 +220,7 @@ static void set_option(struct options *o, int opt)
 int main(int argc, char **argv)
 {
 	struct options o = {
-		.server = {.sin_family = AF_INET, .sin_port = htons(8080), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)},
+		.server = {{.sin_family = AF_INET, .sin_port = htons(8080), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)}},
 		.prefix = "",
 		.user_prefix = "bench",
 		.pairs = 200,
@@ -206,11 +230,15 @@ int main(int argc, char **argv)
 		.duration_secs = 10,
 		.connections = 15000,
 		.per_process = 15000,
+		.users = 10000000,
+		.senders = 1,
+		.rate = 20,
 	};
 	int opt;
 
-	while ((opt = getopt_long(argc, argv, "a:s:x:u:P:K:b:zw:d:n:m:p:h", long_options, NULL)) != -1)
+	while ((opt = getopt_long(argc, argv, "a:s:x:u:P:K:b:zw:d:n:m:N:g:S:R:p:h", long_options, NULL)) != -1)
 		set_option(&o, opt);
+	o.servers += o.servers == 0;
 	if (optind != argc - 1 || o.secret_len == 0) {
 		fputs(usage, stderr);
 		return 2;
@@ -223,5 +251,7 @@ int main(int argc, char **argv)
 		return run_idle(&o);
 	if (strcmp(argv[optind], "open") == 0)
 		return run_open(&o);
+	if (strcmp(argv[optind], "group") == 0)
+		return run_group(&o);
 	die("unknown mode", argv[optind]);
 }

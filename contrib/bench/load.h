@@ -8,7 +8,8 @@
 #include "tally.h"
 
 struct options {
-	struct sockaddr_in server;
+	struct sockaddr_in server[8]; /* all but mode group use the first alone */
+	size_t servers;
 	const char *prefix;	 /* http.prefix */
 	const char *user_prefix; /* users are PREFIX0, PREFIX1, … */
 	char secret[256];
@@ -20,6 +21,10 @@ struct options {
 	double warmup_secs;
 	double duration_secs;
 	unsigned connections;
+	unsigned users;		  /* mode open: after so many it begins again with the first */
+	uint64_t conversation_id; /* mode group */
+	unsigned senders;
+	double rate;	      /* messages a second, of all senders */
 	unsigned per_process; /* connections; beyond it further processes hold the rest */
 	struct procs group[8];
 	size_t groups;
@@ -32,5 +37,6 @@ char *token_make(const struct options *o, unsigned user);
 int run_traffic(const struct options *o, enum peer_kind senders);
 int run_idle(const struct options *o);
 int run_open(const struct options *o);
+int run_group(const struct options *o);
 
 #endif

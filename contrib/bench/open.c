@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Mode open: how many WebSockets a second the server opens. A fixed number of handshakes is under way at all times,
- * each by a user of its own; a WebSocket counts once it has said hello. The newest --connections of them stay open,
- * older ones are closed as new ones come: so the server also closes as many as it opens.
+ * each by a user of its own; a WebSocket counts once the server has said hello, and so knows the user's groups. The
+ * newest --connections of them stay open, older ones are closed as new ones come: so the server also closes as many as
+ * it opens.
  */
 #include "core/base.h"
 #include "load.h"
@@ -92,10 +93,10 @@ static void begin(const struct options *o, unsigned i)
 {
 	static unsigned user;
 	struct visit *v = &storm.visit[i];
-	char *token = token_make(o, user);
+	char *token = token_make(o, user % o->users);
 	*v = (struct visit){.began_us = now_us()};
 	storm.swarm.source.s_addr = htonl(INADDR_LOOPBACK + user % SOURCES);
-	if (peer_open(&storm.swarm, &v->peer, PEER_WS, user++, token) != 0) {
+	if (peer_open(&storm.swarm, &v->peer, PEER_WS, user++ % o->users, token) != 0) {
 		perror("load: connect");
 		exit(1);
 	}
@@ -126,7 +127,7 @@ int run_open(const struct options *o)
 	storm.visit = xcalloc(storm.visits, sizeof(*storm.visit));
 	storm.order = xcalloc(storm.visits, sizeof(*storm.order));
 	storm.swarm = (struct swarm){
-		.server = o->server, .prefix = o->prefix, .on = {on_opened, on_text, on_response, on_closed}};
+		.server = o->server[0], .prefix = o->prefix, .on = {on_opened, on_text, on_response, on_closed}};
 	if (swarm_init(&storm.swarm) != 0)
 		return 2;
 	storm.from_us = now_us() + (uint64_t)(o->warmup_secs * 1e6);

@@ -36,6 +36,8 @@ void spread_add(struct spread *s, uint64_t us)
 	unsigned step = step_of(us);
 	s->step[step < SPREAD_STEPS ? step : SPREAD_STEPS - 1]++;
 	s->count++;
+	if (us > s->max)
+		s->max = us;
 }
 
 uint64_t spread_percentile(const struct spread *s, double percent)

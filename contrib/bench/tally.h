@@ -14,7 +14,7 @@ uint64_t now_us(void);
 /* Latencies in microseconds, in steps of about 3 %. */
 #define SPREAD_STEPS 1024
 struct spread {
-	uint64_t count;
+	uint64_t count, max;
 	uint32_t step[SPREAD_STEPS];
 };
 void spread_add(struct spread *s, uint64_t us);

@@ -2,24 +2,19 @@
 /*
  * Modes ws and http: pairs of users online over WebSocket, a fixed number of sends
  * in flight, and a look at the fate of each: acknowledged, pushed to the other one, once and in order.
- *
- * A message is known again by the number in its text, so that what the server
- * makes of client_msg_id does not matter to the count.
  */
 #include "core/base.h"
 #include "load.h"
+#include "text.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/random.h>
 #include <unistd.h>
 
 #include "net/ws_deflate.h"
 
 #define CONNECT_SECS 60
 #define DRAIN_SECS 10
-#define RUN_LEN 6
-#define NUMBER_LEN 10
 
 /* seq of a pair's conversation, as acknowledged. */
 struct talk {
@@ -39,8 +34,7 @@ static struct {
 	uint32_t *last_seq; /* pushed to that user */
 	struct talk *talk;
 	struct tally tally;
-	char run[RUN_LEN + 1]; /* tells this run's messages from earlier ones' */
-	char *filler;
+	struct texts texts;
 	unsigned ready;
 	unsigned next_user;
 	unsigned in_flight;
@@ -61,9 +55,8 @@ static size_t render(struct buf *b, size_t number, unsigned user, bool frame)
 		buf_printf(b, "{\"type\":\"send\",\"ref\":\"%zu\",", number);
 	else
 		buf_append_char(b, '{');
-	buf_printf(b, "\"to_user_id\":\"%s%u\",\"message_type\":\"text\",\"client_msg_id\":\"%s%010zu\",",
-		   r.o->user_prefix, user ^ 1, r.run, number);
-	buf_printf(b, "\"content\":\"%s%010zu%s\"}", r.run, number, r.filler);
+	buf_printf(b, "\"to_user_id\":\"%s%u\",\"message_type\":\"text\",", r.o->user_prefix, user ^ 1);
+	texts_put(&r.texts, b, number);
 	return b->len;
 }
 
@@ -89,26 +82,6 @@ static void post(struct peer *p)
 	render(&body, number, p->user, false);
 	peer_post(&r.swarm, p, "/messages/send", r.token[p->user], body.data, body.len);
 	r.in_flight++;
-}
-
-/* The message's number, or -1 if it is none of this run. */
-static long long number_of(const char *data, size_t len, uint32_t *seq_r)
-{
-	static const char content[] = "\"content\":\"", seq[] = "\"seq\":";
-	const char *at = memmem(data, len, content, sizeof(content) - 1), *end = data + len;
-	size_t number = 0;
-
-	if (at == NULL || end - (at += sizeof(content) - 1) < RUN_LEN + NUMBER_LEN || memcmp(at, r.run, RUN_LEN) != 0)
-		return -1;
-	for (int i = 0; i < NUMBER_LEN; i++)
-		number = number * 10 + (at[RUN_LEN + i] - '0');
-	at = memmem(data, len, seq, sizeof(seq) - 1);
-	if (at == NULL || number >= r.tally.sent)
-		return -1;
-	*seq_r = 0;
-	for (at += sizeof(seq) - 1; at < end && *at >= '0' && *at <= '9'; at++)
-		*seq_r = *seq_r * 10 + (*at - '0');
-	return number;
 }
 
 static void tell_error(const char *data, size_t len)
@@ -153,14 +126,14 @@ static void on_text(struct peer *p, const char *data, size_t len)
 	if (kind == NULL || (kind += sizeof(type) - 1) + 8 > data + len)
 		return;
 	if (memcmp(kind, "ack\"", 4) == 0) {
-		number = number_of(data, len, &seq);
+		number = texts_find(&r.texts, data, len, r.tally.sent, &seq);
 		if (number < 0)
 			return;
 		acked(p->user, number, seq);
 		if (!r.stopped)
 			send_frame();
 	} else if (memcmp(kind, "message\"", 8) == 0) {
-		number = number_of(data, len, &seq);
+		number = texts_find(&r.texts, data, len, r.tally.sent, &seq);
 		if (number >= 0 && is_to(p, data, len))
 			tally_push(&r.tally, number, seq, &r.last_seq[p->user]);
 	} else if (memcmp(kind, "hello\"", 6) == 0) {
@@ -178,7 +151,7 @@ static void on_text(struct peer *p, const char *data, size_t len)
 static void on_response(struct peer *p, int status, const char *body, size_t len)
 {
 	uint32_t seq = 0;
-	long long number = status / 100 == 2 ? number_of(body, len, &seq) : -1;
+	long long number = status / 100 == 2 ? texts_find(&r.texts, body, len, r.tally.sent, &seq) : -1;
 
 	if (number >= 0) {
 		acked(p->user, number, seq);
@@ -311,28 +284,9 @@ static int report(const struct procs *group, size_t groups)
 	return r.broken || unanswered + lost + t->doubled + t->misordered > 0 || (t->failed == 0 && gaps > 0);
 }
 
-/* A text as people write it, as far as compressing it goes. */
-static char *words(size_t len)
-{
-	static const char *const list[] = {
-		"and",	 "I",	 "will be", "there", "at seven", "if",	   "the train", "is not", "late", "again",
-		"could", "you",	 "bring",   "some",  "bread",	 "the",	   "big",	"key",	  "from", "my desk",
-		"we",	 "have", "to",	    "talk",  "about",	 "next",   "summer",	"she",	  "said", "nobody",
-		"knew",	 "when", "it",	    "began", "but",	 "thanks", "anyway"};
-	struct buf b = {0};
-
-	for (unsigned i = 1; b.len < len; i = i * 1103515245 + 12345)
-		buf_printf(&b, " %s", list[(i >> 16) % ARRAY_LEN(list)]);
-	b.len = len;
-	buf_cstr(&b);
-	return b.data;
-}
-
 int run_traffic(const struct options *o, enum peer_kind senders)
 {
-	static const char letters[] = "abcdefghijklmnopqrstuvwxyz234567";
 	struct procs group[ARRAY_LEN(o->group) + 1];
-	unsigned char random[RUN_LEN];
 
 	r.o = o;
 	r.senders = senders;
@@ -343,15 +297,12 @@ int run_traffic(const struct options *o, enum peer_kind senders)
 	r.token = xcalloc(r.users, sizeof(*r.token));
 	r.last_seq = xcalloc(r.users, sizeof(*r.last_seq));
 	r.talk = xcalloc(o->pairs, sizeof(*r.talk));
-	r.filler = words(o->bytes - RUN_LEN - NUMBER_LEN);
-	if (getrandom(random, sizeof(random), 0) != sizeof(random))
+	if (texts_init(&r.texts, o->bytes) != 0)
 		return 2;
-	for (int i = 0; i < RUN_LEN; i++)
-		r.run[i] = letters[random[i] & 31];
 	for (unsigned u = 0; u < r.users; u++)
 		r.token[u] = token_make(o, u);
 	r.swarm = (struct swarm){
-		.server = o->server, .prefix = o->prefix, .on = {on_opened, on_text, on_response, on_closed}};
+		.server = o->server[0], .prefix = o->prefix, .on = {on_opened, on_text, on_response, on_closed}};
 	if (o->deflate)
 		r.swarm.deflate = ws_deflate_new();
 	memcpy(group, o->group, sizeof(o->group));
