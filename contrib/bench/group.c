@@ -159,7 +159,10 @@ static int connect_all(void)
 	return -1;
 }
 
-/* Messages go out when they are due, and when this process is late, as soon as it can. */
+/*
+ * Messages go out when they are due, and when this process is late, as soon as it can. A turn writes at its end, so one
+ * that has something to write does not wait.
+ */
 static void send_until(uint64_t until_us)
 {
 	static uint64_t due;
@@ -169,10 +172,11 @@ static void send_until(uint64_t until_us)
 	if (due == 0)
 		due = now_us();
 	while (!g.broken && (now = now_us()) < until_us) {
+		uint64_t next = due < until_us ? due : until_us;
+		int wait_ms = next > now ? (int)((next - now + 999) / 1000) : 0;
 		for (; due <= now; due += gap)
 			say();
-		uint64_t next = due < until_us ? due : until_us;
-		swarm_turn(&g.swarm, (int)((next - now + 999) / 1000));
+		swarm_turn(&g.swarm, wait_ms);
 	}
 }
 

@@ -32,6 +32,7 @@ static const char usage[] =
 	"  -g, --groups N            send to N groups, and not to peers (0)\n"
 	"  -o, --first N             the first of them has the id 17179869184 + N (0)\n"
 	"  -m, --members N           who sends there: NAME0 to NAMEn (20)\n"
+	"  -M, --receipts-max N      groups.receipts_max: in larger groups no read marks are written (200)\n"
 	"  -r, --reads N             after every Nth message to a group a member reads it (0: none)\n"
 	"  -f, --in-flight N         (256)\n"
 	"  -b, --bytes N             of a text (100)\n"
@@ -51,6 +52,7 @@ static const struct option long_options[] = {
 	{"groups", required_argument, NULL, 'g'},
 	{"first", required_argument, NULL, 'o'},
 	{"members", required_argument, NULL, 'm'},
+	{"receipts-max", required_argument, NULL, 'M'},
 	{"reads", required_argument, NULL, 'r'},
 	{"duration", required_argument, NULL, 'd'},
 	{"pids", required_argument, NULL, 'p'},
@@ -60,13 +62,14 @@ static const struct option long_options[] = {
 
 static struct {
 	const char *socket, *database, *user, *users;
-	unsigned pairs, groups, first, members, reads, in_flight, bytes;
+	unsigned pairs, groups, first, members, receipts_max, reads, in_flight, bytes;
 	double warmup_secs, duration_secs;
 	struct procs group;
 } o = {.user = "root",
        .users = "bench",
        .pairs = 200,
        .members = 20,
+       .receipts_max = 200,
        .in_flight = 256,
        .bytes = 100,
        .warmup_secs = 1,
@@ -195,7 +198,7 @@ static void report(void)
 static void parse(int argc, char **argv)
 {
 	int c;
-	while ((c = getopt_long(argc, argv, "S:D:U:u:P:g:o:m:r:f:b:w:d:p:h", long_options, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "S:D:U:u:P:g:o:m:M:r:f:b:w:d:p:h", long_options, NULL)) != -1) {
 		switch (c) {
 		case 'S':
 			o.socket = optarg;
@@ -220,6 +223,9 @@ static void parse(int argc, char **argv)
 			break;
 		case 'm':
 			o.members = (unsigned)atoi(optarg);
+			break;
+		case 'M':
+			o.receipts_max = (unsigned)atoi(optarg);
 			break;
 		case 'r':
 			o.reads = (unsigned)atoi(optarg);
@@ -267,6 +273,7 @@ int main(int argc, char **argv)
 	set(&conf->mysql.database, o.database);
 	set(&conf->mysql.user, o.user);
 	conf->mysql.connections = 2;
+	conf->groups.receipts_max = (int)o.receipts_max;
 	text = xmalloc(o.bytes);
 	memset(text, 't', o.bytes);
 	size_t user_count = o.groups != 0 ? o.members : 2 * (size_t)o.pairs;
