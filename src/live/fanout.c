@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Gives an event to the members of a group. To many of them in slices, some sessions' worth a loop turn, so that no
- * group starves the loop; the groups take turns. What is given to a group meanwhile waits behind it.
+ * group starves the loop; the groups take turns. What is given to a group meanwhile waits behind it. Of what waits,
+ * several events are given in one walk over the members: a write to a session costs much more than an event more in it.
  *
  * The walk over the members goes by their users' addresses, so members may come and go meanwhile.
  */
@@ -15,6 +16,9 @@
 
 /* Members that are given something at once. */
 #define SLICE 256
+/* What is given in one walk: so little that a session which reads can take it at once. */
+#define TOGETHER_MAX 16
+#define TOGETHER_BYTES (64u << 10)
 /* Events that wait for the members of one group, and their bytes; and the bytes for all groups. */
 #define QUEUED_MAX 1024
 #define QUEUED_BYTES_MAX (8u << 20)
@@ -33,7 +37,8 @@ struct fanout {
 	TAILQ_ENTRY(fanout) entry; /* in groups.fanouts */
 	struct live_group *group;
 	TAILQ_HEAD(, queued) queue;
-	uintptr_t at; /* the first of the queue was given to users up to this address */
+	unsigned together; /* so many at the head of the queue are given in this walk, */
+	uintptr_t at;	   /* and were given to users up to this address; 0: it has not begun */
 	unsigned count;
 	size_t bytes;
 	bool missing; /* something did not fit; told when the rest is given */
@@ -150,6 +155,25 @@ static void give_only(struct live *live, const struct queued *q)
 		push_deliver(u, q->frame, name_or_null(q->except));
 }
 
+/* The events at the head of the queue that are for all; one at least. */
+static unsigned count_together(const struct fanout *f)
+{
+	const struct queued *q = TAILQ_FIRST(&f->queue);
+	size_t bytes = q->bytes;
+	unsigned n = 1;
+	while ((q = TAILQ_NEXT(q, entry)) != NULL && q->only[0] == '\0' && n < TOGETHER_MAX &&
+	       (bytes += q->bytes) <= TOGETHER_BYTES)
+		n++;
+	return n;
+}
+
+static void give_together(struct fanout *f, uint32_t from, uint32_t end)
+{
+	const struct queued *q = TAILQ_FIRST(&f->queue);
+	for (unsigned i = 0; i < f->together; i++, q = TAILQ_NEXT(q, entry))
+		give_to(f->group, from, end, q->frame, name_or_null(q->except), q->seq);
+}
+
 /* One slice of what waits for the group. */
 static void give_slice(struct fanout *f)
 {
@@ -163,14 +187,17 @@ static void give_slice(struct fanout *f)
 			left--;
 			continue;
 		}
+		if (f->at == 0)
+			f->together = count_together(f);
 		uint32_t from = group_member_after(g, f->at), end = g->count - from < left ? g->count : from + left;
-		give_to(g, from, end, q->frame, name_or_null(q->except), q->seq);
+		give_together(f, from, end);
 		left -= end - from;
 		if (end != g->count) {
 			f->at = (uintptr_t)g->members[end - 1].user;
 			return;
 		}
-		queued_free(f, q);
+		for (; f->together != 0; f->together--)
+			queued_free(f, TAILQ_FIRST(&f->queue));
 		f->at = 0;
 	}
 }

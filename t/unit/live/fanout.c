@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* How members of a group are given events: a few at once, many in slices of a turn, each in the order of the events. */
+/* How members of a group are given events: a few at once, many in slices of a turn, each in the order of the events,
+ * of which several are given together. */
 #include "core/base.h"
 #include "live/group_priv.h"
 
@@ -21,7 +22,7 @@ static struct live live;
 static struct user *users[USERS_MAX];
 static struct live_group *large, *other;
 /* What each user was given, by their place in users: events of one letter. */
-static char given[USERS_MAX][16];
+static char given[USERS_MAX][32];
 static unsigned gifts, resyncs;
 static unsigned slow_ms; /* each takes so long */
 static char except[SESSION_ID_LEN + 1];
@@ -184,10 +185,10 @@ static void test_turns(void)
 	begin(1000);
 	other = group_of(1000, 1000);
 	give(large, 'a', 0);
-	give(large, 'b', 0);
 	give(other, 'x', 0);
 	turn();
 	is_int(gifts, 2 * SLICE, "each of two groups has its slice");
+	give(large, 'b', 0);
 	slow_ms = 1;
 	turn();
 	is_int(gifts, 3 * SLICE, "but where a turn has no time left, the next one goes on");
@@ -201,6 +202,43 @@ static void test_turns(void)
 	ok(all_have(large, "ab") && all_have(other, "x"), "in the end all have all");
 	group_end(&large);
 	group_end(&other);
+}
+
+static void test_together(void)
+{
+	begin(1000);
+	const struct user *late = large->members[5].user;
+	large->members[5].first_seq = 12;
+	for (unsigned i = 0; i < 20; i++)
+		give(large, (char)('a' + i), i + 1);
+	turn();
+	ok(strcmp(given[atoi(large->members[0].user->id)], "abcdefghijklmnop") == 0 &&
+		   given[atoi(large->members[SLICE].user->id)][0] == '\0',
+	   "of what waits many events are given to a slice together");
+	give(large, 'u', 21);
+	turn();
+	turn();
+	is_str(given[atoi(large->members[3 * SLICE - 1].user->id)], "abcdefghijklmnop", "to all of them the same");
+	is_str(given[atoi(large->members[0].user->id)], "abcdefghijklmnop", "before anybody is given more");
+	turns(20);
+	is_str(given[atoi(late->id)], "lmnopqrstu", "a member is given those that they may see");
+	large->members[5] = large->members[4];
+	ok(all_have(large, "abcdefghijklmnopqrstu"), "and the others all");
+	group_end(&large);
+
+	static char big[30000];
+	begin(1000);
+	memset(big, 'x', sizeof(big));
+	for (unsigned i = 0; i < 3; i++) {
+		struct ws_frame *frame = ws_frame_new((struct str){big, sizeof(big)});
+		fanout_give(large, frame, NULL, 0);
+		ws_frame_unref(frame);
+	}
+	turn();
+	is_int(gifts, 2 * SLICE, "but no more bytes than a session takes at once");
+	turns(20);
+	is_int(gifts, 3 * 1000, "all come in the end");
+	group_end(&large);
 }
 
 /* Members come and go while an event is on its way. */
@@ -312,6 +350,7 @@ int main(void)
 	test_few();
 	test_slices();
 	test_turns();
+	test_together();
 	test_come_and_go();
 	test_except();
 	test_bound();
