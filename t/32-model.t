@@ -23,6 +23,8 @@ sub step {
 		if (rand() < 0.3) {
 			$m{client_msg_id} = 'c' . int rand 20;
 			$m{content} = 'c' . int rand 2;
+		} elsif (rand() < 0.4) {
+			$m{mentions} = ([$other], ['*'], [$user, $other], [grep { $_ ne $other } @users])[rand 4];
 		}
 		my ($want, $mm) = $model->send($user, $other, %m);
 		my ($got, $answer);
@@ -91,24 +93,32 @@ sub compare {
 			}
 			my $synced = $http->post('/messages/sync', {conversations => [{id => $c->{id}, seq => 0, change_seq => $c->{change_seq}}], since => undef, limit => 100})->json->{conversations};
 			$got{$c->{id}} = {
-				peer => $c->{peer}{user_id}, unread => $c->{unread_count}, read_seq => $c->{read_seq}, peer_read_seq => $c->{peer_read_seq},
+				peer => $c->{peer}{user_id}, unread => $c->{unread_count}, mentions => $c->{mention_count}, read_seq => $c->{read_seq}, peer_read_seq => $c->{peer_read_seq},
 				last => $c->{last_message} && $model->summary_of_answer($c->{last_message}),
 				history => [map { $model->summary_of_answer($_) } @all],
 				sync => [map { $model->summary_of_answer($_) } map { @{$_->{messages}} } @$synced],
 			};
 		}
-		my $total = 0;
+		my @total = (0, 0);
 		for my $c ($model->of($user)) {
 			my @visible = map { $model->summary($_) } $model->visible($user, $c);
 			my $peer = $model->peer($c, $user);
-			$total += $model->unread($user, $c);
+			$total[0] += $model->unread($user, $c);
+			$total[1] += $model->unread_mentions($user, $c);
 			$want{$c->{id}} = {
-				peer => $peer, unread => $model->unread($user, $c), read_seq => $c->{read_seq}{$user}, peer_read_seq => $c->{read_seq}{$peer},
+				peer => $peer, unread => $model->unread($user, $c), mentions => $model->unread_mentions($user, $c), read_seq => $c->{read_seq}{$user}, peer_read_seq => $c->{read_seq}{$peer},
 				last => $visible[-1], history => \@visible, sync => [@visible > 100 ? @visible[0 .. 99] : @visible],
 			};
 		}
 		is_deeply \%got, \%want, "$at: $user sees what the model says (seed $seed)" or return 0;
-		is $http->get('/messages/unread-count')->json->{unread_count}, $total, "$at: and that much unread";
+		is_deeply [@{$http->get('/messages/unread-count')->json}{qw(unread_count mention_count)}], \@total, "$at: and that much unread";
+		my ($cursor, @listed) = '';
+		do {
+			my $page = $http->get("/messages/mentions?limit=100$cursor")->json;
+			push @listed, map { $_->{id} } grep { $_->{from_user_id} ne $user } @{$page->{items}};
+			$cursor = defined $page->{next_cursor} ? "&cursor=$page->{next_cursor}" : undef;
+		} while (defined $cursor);
+		is_deeply [sort @listed], [sort map { $_->{id} } $model->mentions($user)], "$at: whom others mention finds each mention once";
 		is_deeply \@times, [sort { $b cmp $a } @times], "$at: the latest first";
 	}
 	is_deeply [$t->recount_faults], [], "$at: the rows agree with the counters";

@@ -27,7 +27,8 @@ sub send {
 		return $same ? (200, $known) : (409);
 	}
 	my $c = $self->between($from, $to);
-	my $message = {from => $from, to => $to, %m, seq => 1 + @{$c->{messages}}, deleted => {}, read => 0, recalled => 0, conversation => $c};
+	my @mentions = grep { $_ eq '*' || $_ eq $from || $_ eq $to } @{$m{mentions} // []};
+	my $message = {from => $from, to => $to, %m, mentions => \@mentions, seq => 1 + @{$c->{messages}}, deleted => {}, read => 0, recalled => 0, conversation => $c};
 	push @{$c->{messages}}, $message;
 	$self->{by_client}{$from}{$m{client_msg_id}} = $message if defined $m{client_msg_id};
 	return (201, $message);
@@ -73,17 +74,22 @@ sub unread {
 	return scalar grep { $_->{to} eq $user && !$_->{read} && !$_->{recalled} && !$_->{deleted}{$user} } @{$c->{messages}};
 }
 
+# Of messages of the other side: those that mention the user or everyone, in all conversations; and which of them are unread.
+sub mentioning { my ($user, @m) = @_; return grep { $_->{to} eq $user && !$_->{recalled} && !$_->{deleted}{$user} && grep { $_ eq $user || $_ eq '*' } @{$_->{mentions}} } @m }
+sub mentions { my ($self, $user) = @_; return mentioning($user, map { @{$_->{messages}} } $self->of($user)) }
+sub unread_mentions { my ($self, $user, $c) = @_; return scalar mentioning($user, grep { !$_->{read} } @{$c->{messages}}) }
+
 sub visible { my ($self, $user, $c) = @_; return grep { !$_->{deleted}{$user} } @{$c->{messages}} }
 
 # A message reduced to what the model knows of it, from the model and from an answer.
 sub summary {
 	my ($self, $m) = @_;
-	return join ' ', $m->{seq}, "$m->{from}>$m->{to}", $m->{recalled} ? 'recalled' : $m->{content}, $m->{read} ? 'read' : 'unread';
+	return join ' ', $m->{seq}, "$m->{from}>$m->{to}", $m->{recalled} ? 'recalled' : "$m->{content} [@{$m->{mentions}}]", $m->{read} ? 'read' : 'unread';
 }
 
 sub summary_of_answer {
 	my ($self, $m) = @_;
-	return join ' ', $m->{seq}, "$m->{from_user_id}>$m->{to_user_id}", $m->{is_recalled} ? 'recalled' : $m->{content}, $m->{is_read} ? 'read' : 'unread';
+	return join ' ', $m->{seq}, "$m->{from_user_id}>$m->{to_user_id}", $m->{is_recalled} ? 'recalled' : "$m->{content} [@{$m->{mentions}}]", $m->{is_read} ? 'read' : 'unread';
 }
 
 1;
