@@ -111,6 +111,18 @@ subtest 'refusals in their order' => sub {
 	refused('a change of it neither', sends($bob, $g, client_msg_id => 'old', content => 'y'), 409, 'client_msg_id_reused');
 };
 
+subtest 'slow mode, many at once' => sub {
+	my $g = $t->group('alice', ['bob'], settings => {join => 'open', slow_mode_seconds => 3600});
+	my @http = map { $t->http('bob')->connect } 1 .. 20;
+	$_->send_request('POST', '/messages/send', json => text_in($g, 'x')) for @http;
+	my %n;
+	$n{$_->response->status}++ for @http;
+	is_deeply \%n, {201 => 1, 429 => 19}, 'of twenty messages one is sent';
+	is $bob->delete("/groups/$g/members/bob")->status, 204, 'who leaves';
+	is $bob->post("/groups/$g/join")->status, 200, 'and comes back';
+	refused('has to wait as before', sends($bob, $g), 429, 'rate_limited', qr/slow mode/);
+};
+
 subtest 'mentions' => sub {
 	my $g = $t->group('alice', [qw(bob carol)]);
 	my $before = counts($bob);
