@@ -70,6 +70,21 @@ subtest 'left out' => sub {
 	$t->dbh->do("INSERT INTO users (id) VALUES ('stranger')");
 	is_deeply $alice->post('/groups', {name => 'x', user_ids => ['stranger']})->json->{left_out}, [{user_id => 'stranger', code => 'not_friends'}], 'no friend';
 	$bob->delete('/users/dave/block');
+	my %of = (alice => $t->group('alice', []), dave => $t->group('dave', []));
+	my $adding = sub {
+		my ($by, $whom) = @_;
+		my $answer = $t->api($by)->post("/groups/$of{$by}/members", {user_ids => [$whom]})->json;
+		$t->api($by)->delete("/groups/$of{$by}/members/$whom");
+		return @{$answer->{added}}, map { "$_->{user_id} $_->{code}" } @{$answer->{left_out}};
+	};
+	$alice->put('/users/dave/block');
+	is_deeply [$adding->('dave', 'alice')], ['alice blocked'], 'a friend who blocks one cannot be added';
+	is_deeply [$adding->('alice', 'dave')], ['dave'], 'a friend whom one blocks can';
+	$alice->delete('/users/dave/block');
+	$t->set_blocked('alice', 'dave', 1);
+	is_deeply [$adding->('dave', 'alice'), $adding->('alice', 'dave')], ['alice blocked', 'dave'], 'likewise where another system says so';
+	$t->set_blocked('alice', 'dave', 0);
+	$t->api($_)->delete("/groups/$of{$_}") for keys %of;
 };
 
 subtest 'refusals of making one' => sub {

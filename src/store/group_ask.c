@@ -94,18 +94,28 @@ static void put_all(const struct change_group *c, struct buf *text)
  * What the table says of the actor and the others, and of the others and the actor. In two statements, each with a
  * plain list: MariaDB makes a join of a list of some hundred pairs (in_predicate_conversion_threshold).
  */
-static void ask_both_ways(struct change_group *c, struct buf *text, enum ask what, const char *columns,
-			  const char *table, const char *other)
+static void ask_friendships(struct change_group *c, struct buf *text)
 {
 	for (int way = 0; way < 2; way++) {
-		begin_ask(c, text, what);
-		buf_printf(text, "SELECT %s FROM %s FORCE INDEX (PRIMARY) WHERE %s=", columns, table,
-			   way == 0 ? "user_id" : other);
+		begin_ask(c, text, ASK_FRIENDS);
+		buf_printf(text, "SELECT user_id,friend_id,blocked FROM friendships FORCE INDEX (PRIMARY) WHERE %s=",
+			   way == 0 ? "user_id" : "friend_id");
 		sql_str(text, c->actor->id);
-		buf_printf(text, " AND %s IN (", way == 0 ? other : "user_id");
+		buf_printf(text, " AND %s IN (", way == 0 ? "friend_id" : "user_id");
 		put_all(c, text);
 		buf_append_char(text, ')');
 	}
+}
+
+/* Those who block the actor. One may add those whom one blocks, as one may write to them. */
+static void ask_blocks(struct change_group *c, struct buf *text)
+{
+	begin_ask(c, text, ASK_BLOCKS);
+	sql_lit(text, "SELECT user_id FROM blocks FORCE INDEX (PRIMARY) WHERE blocked_id=");
+	sql_str(text, c->actor->id);
+	sql_lit(text, " AND user_id IN (");
+	put_all(c, text);
+	buf_append_char(text, ')');
 }
 
 static void ask_head(struct change_group *c, struct buf *text)
@@ -199,8 +209,8 @@ static void ask_friends(struct change_group *c, struct buf *text)
 	}
 	if (c->op.by_operator || c->person_count < 2)
 		return;
-	ask_both_ways(c, text, ASK_FRIENDS, "user_id,friend_id,blocked", "friendships", "friend_id");
-	ask_both_ways(c, text, ASK_BLOCKS, "user_id,blocked_id", "blocks", "blocked_id");
+	ask_friendships(c, text);
+	ask_blocks(c, text);
 }
 
 static void ask_existing(struct change_group *c, struct buf *text)
@@ -331,7 +341,6 @@ static void friend_row(struct change_group *c, struct row *row)
 		return;
 	if (from == c->actor) {
 		to->forth = true;
-		to->blocks |= blocked;
 	} else {
 		from->back = true;
 		from->blocks |= blocked;
@@ -340,9 +349,9 @@ static void friend_row(struct change_group *c, struct row *row)
 
 static void block_row(struct change_group *c, struct row *row)
 {
-	struct group_person *from = group_person_of(c, row_take_str(row)), *to = group_person_of(c, row_take_str(row));
-	if (from != NULL && to != NULL)
-		(from == c->actor ? to : from)->blocks = true;
+	struct group_person *who = group_person_of(c, row_take_str(row));
+	if (who != NULL)
+		who->blocks = true;
 }
 
 static void code_row(struct row *row, struct group_invite *i)

@@ -31,7 +31,7 @@ struct group_person {
 	bool banned;
 	bool asked;	  /* has a request pending */
 	bool forth, back; /* the rows of the friendship: the actor's, theirs */
-	bool blocks;	  /* the actor has blocked them, or they the actor */
+	bool blocks;	  /* they have blocked the actor */
 	bool counted;	  /* has a row in group_counts */
 	uint64_t groups;  /* how many count for the limit */
 	bool comes;	  /* is let in by this step, as: */

@@ -6,7 +6,7 @@ package Tidings::GroupModel;
 use strict;
 use warnings;
 
-# known: the users with an account; friends, blocked: {"a b" => 1} for a pair in order.
+# known: the users with an account; friends: {"a b" => 1} for a pair in order; blocked: likewise, a blocks b.
 sub new {
 	my ($class, %o) = @_;
 	return bless {max_members => 10000, max_per_user => 2000, %o, groups => [], by_client => {}, by_group_key => {}}, $class;
@@ -76,7 +76,7 @@ sub screen {
 	for my $user (grep { !$seen{$_}++ } @$users) {
 		my $pair = pair($by, $user);
 		$out{$user} = !$self->{known}{$user} ? 'not_found' : $g->{members}{$user} ? 'already_member' : $g->{bans}{$user} ? 'banned'
-			: $self->{blocked}{$pair} ? 'blocked' : !$self->{friends}{$pair} ? 'not_friends' : $self->no_room($g, $user, $before + @in) =~ s/^409 //r;
+			: $self->{blocked}{"$user $by"} ? 'blocked' : !$self->{friends}{$pair} ? 'not_friends' : $self->no_room($g, $user, $before + @in) =~ s/^409 //r;
 		push @in, $user if $out{$user} eq '';
 	}
 	delete @out{@in};

@@ -62,7 +62,7 @@ static void test_left_out(void)
 	ban.ban = true;
 	is_int(do_group(ban).r.status, STORE_OK, "one who is no member is banned");
 	db_sql("INSERT INTO blocks (user_id,blocked_id) VALUES ('l4','lea')");
-	db_sql("UPDATE friendships SET blocked=1 WHERE user_id='lea' AND friend_id='l5'");
+	db_sql("UPDATE friendships SET blocked=1 WHERE user_id='l5' AND friend_id='lea'");
 	db_sql("DELETE FROM friendships WHERE user_id='l6'");
 	db_sql("INSERT INTO users (id) VALUES ('l0')");
 	conf->groups.max_per_user = 2;
