@@ -230,6 +230,25 @@ static void test_total_of_many(void)
 	is_int(do_count(s, "max").count, 580 * 5 + 100, "and one with many uncounted messages");
 }
 
+/* More rows of a group than are counted on the way: uncounted is the second message of each 64, and the second or the
+ * third mentions the user. */
+static void test_total_of_much(void)
+{
+	db_sql("INSERT INTO group_heads (id,last_seq,uncounted_seq,sort_time,active_at,created_at) VALUES "
+	       "(19000000000,5000,4929," AT("0") "," AT("0") "," AT(
+		       "0") ");INSERT INTO members "
+			    "(user_id,conversation_id,role,joined_seq,first_seq,read_seq,mention_seq,"
+			    "joined_at) VALUES ('mona',19000000000,3,1,1,100,4929," AT(
+				    "0") ");INSERT INTO uncounted SELECT 19000000000,seq,2 FROM seq_0_to_77;"
+					 "INSERT INTO mentions SELECT 'mona',19000000000,seq*64+IF(seq%%2,1,2)," AT(
+						 "0") " FROM seq_0_to_77");
+	struct count_answer total = do_count(s, "mona");
+	is_int(total.count, 5000 - 100 - 76, "of a group with much to count all is counted");
+	is_int(total.mentions, 38, "and all that mentions the user and counts");
+	db_sql("DELETE FROM mentions WHERE user_id='mona' AND seq<4000");
+	is_int(do_count(s, "mona").mentions, 7, "as where only the mentions are few");
+}
+
 /* ---- the list ---- */
 
 static void test_list(void)
@@ -370,6 +389,7 @@ int main(void)
 	test_direct_mentions();
 	test_recount();
 	test_total_of_many();
+	test_total_of_much();
 	test_list();
 	test_large_list();
 	test_views();
