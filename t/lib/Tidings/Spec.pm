@@ -47,7 +47,10 @@ sub schemas_of {
 	my ($name, %o) = @_;
 	require JSON::Validator::Schema::Draft201909; # only now: it brings much along
 	# Without an id it would make one of the whole text.
-	return JSON::Validator::Schema::Draft201909->new(combined(%o), id => "urn:tidings:$name");
+	my $schemas = JSON::Validator::Schema::Draft201909->new(combined(%o), id => "urn:tidings:$name");
+	# It would know data and schemas that it has seen by their addresses, also those of schemas that it makes for the moment,
+	# and then take one for another. Data out of JSON never contains itself.
+	return $schemas->recursive_data_protection(0);
 }
 sub open_schemas { return $open //= schemas_of('open') }
 sub closed_schemas { return $closed //= schemas_of('closed', closed => 1) }
