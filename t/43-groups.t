@@ -82,7 +82,7 @@ subtest 'left out' => sub {
 	is_deeply [$adding->('alice', 'dave')], ['dave'], 'a friend whom one blocks can';
 	$alice->delete('/users/dave/block');
 	$t->set_blocked('alice', 'dave', 1);
-	is_deeply [$adding->('dave', 'alice'), $adding->('alice', 'dave')], ['alice blocked', 'dave'], 'likewise where another system says so';
+	is_deeply [$adding->('dave', 'alice'), $adding->('alice', 'dave')], ['alice blocked', 'dave'], 'and where another system says so';
 	$t->set_blocked('alice', 'dave', 0);
 	$t->api($_)->delete("/groups/$of{$_}") for keys %of;
 };

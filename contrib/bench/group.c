@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Mode group: members of one group online over WebSocket, spread over all servers, of whom a few send so many messages
- * a second, whatever comes back. A message is complete once all the others have it. Figures of the first and of the
+ * Mode group: members of one group online over WebSocket, spread over all servers, of whom a few send a given number of
+ * messages a second, whatever comes back. A message is complete once all the others have it. Figures of the first and of the
  * last third of the time tell whether something piles up.
  */
 #include "core/base.h"

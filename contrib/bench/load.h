@@ -21,7 +21,7 @@ struct options {
 	double warmup_secs;
 	double duration_secs;
 	unsigned connections;
-	unsigned users;		  /* mode open: after so many it begins again with the first */
+	unsigned users;		  /* mode open: how many there are; after the last comes the first again */
 	uint64_t conversation_id; /* mode group */
 	unsigned senders;
 	double rate;	      /* messages a second, of all senders */

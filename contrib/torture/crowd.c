@@ -18,7 +18,7 @@
 /* No answer by WebSocket in that time counts as none. */
 #define ANSWER_MAX_MS 6000
 #define RECALL_WITHIN_MS 60000
-/* One of the last so many messages is sent again. */
+/* Which messages may be sent again: the last ones, this many. */
 #define REPEAT_AMONG 20
 /* What is deleted has come to everybody before. */
 #define DELETE_AFTER_MS 1000

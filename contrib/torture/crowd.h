@@ -27,7 +27,7 @@ bool crowd_friends(unsigned users, unsigned a, unsigned b);
 struct crowd *crowd_new(struct event_base *base, struct stack *stack, struct record *record,
 			const struct crowd_options *o);
 void crowd_free(struct crowd **crowd);
-/* The groups are made, and those who are to be in them have come in. Begins that when it is first asked. */
+/* The groups are made, with their first members. The first call begins to make them. */
 bool crowd_has_groups(struct crowd *c);
 /* Once nobody talks any more and all is answered: somebody has looked how far each group reaches. Begins it. */
 bool crowd_has_looked(struct crowd *c);

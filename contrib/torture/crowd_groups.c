@@ -17,7 +17,7 @@
 /* Others than these are added later, or join. */
 #define MAKE_MAX 8
 #define ADD_MAX 3
-/* Anybody may mention everyone in a group of so many. */
+/* Anybody may mention everyone in a group of up to this many. */
 #define MENTION_ALL_MAX 20
 
 void crowd_groups_init(struct crowd *c, unsigned groups)

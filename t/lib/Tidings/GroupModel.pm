@@ -6,7 +6,7 @@ package Tidings::GroupModel;
 use strict;
 use warnings;
 
-# known: the users with an account; friends: {"a b" => 1} for a pair in order; blocked: likewise, a blocks b.
+# known: the users with an account; friends: {"a b" => 1} for a pair in order; blocked: the same, where a blocks b.
 sub new {
 	my ($class, %o) = @_;
 	return bless {max_members => 10000, max_per_user => 2000, %o, groups => [], by_client => {}, by_group_key => {}}, $class;

@@ -112,7 +112,7 @@ static void test_for_one(void)
 	other_sends(3);
 	is_str(client_next(&bob), "{\"m\":2}", "the message comes");
 	is_str(client_next(&bob), "{\"d\":2}", "then what was done to it");
-	is_str(client_next(&bob), "{\"m\":3}", "likewise");
+	is_str(client_next(&bob), "{\"m\":3}", "and the same for the next one:");
 	is_str(client_next(&bob), "{\"d\":3}", "where another worker tells of it");
 	is_str(client_next(&alice), "{\"m\":2}", "while the others are given the messages");
 	is_str(client_next(&alice), "{\"m\":3}", "and those alone");

@@ -73,7 +73,7 @@ static inline void group_fill(uint64_t group, unsigned n)
 
 /* ---- with rows at will ---- */
 
-/* SQL for a moment: so many seconds after one that is the same throughout. */
+/* SQL for a moment: seconds after one that is the same throughout. */
 #define AT(secs) "TIMESTAMP('2026-01-01')+INTERVAL (" secs ") SECOND"
 
 /* A group of `owner` with messages 1 to last_seq, one a second from at_secs on; the first is the system's. */

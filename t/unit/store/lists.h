@@ -114,7 +114,7 @@ static inline struct found_conversation do_find(struct store *s, const char *use
 	return a;
 }
 
-/* A conversation with so many messages from one to other. */
+/* A conversation with messages 1 to `all`, from one to other. */
 static inline uint64_t fill_conversation(struct store *s, const char *one, const char *other, int all)
 {
 	db_befriend(one, other);

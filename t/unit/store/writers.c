@@ -364,7 +364,7 @@ static void test_deadly(struct played *p)
 		if (writers == 4)
 			send_text(&with, "alice", "bob");
 	}
-	is_int(writers, 5, "an operation that writers end with is given to so many");
+	is_int(writers, 5, "an operation that writers end with is given to five and no more");
 	ok(c.answers == 1 && c.last == STORE_UNKNOWN, "then it is given up, and nobody knows what became of it");
 	end(p);
 	*p = begin(0);
