@@ -19,7 +19,17 @@ TAILQ_HEAD(count_list, count);
 /* What an answer on the publishing link is to. */
 enum { FOR_PUBLISH = REDIS_PUSH + 1, FOR_COUNT };
 
+struct topic;
+#define TOPICS_A_COMMAND 256
+
+/* Topics whose command is not written yet; they are in the state that it leads to. */
+struct topic_command {
+	size_t count;
+	struct topic *topic[TOPICS_A_COMMAND];
+};
+
 struct topics {
+	struct topic_command subscribe, unsubscribe;
 	struct table all;   /* struct topic by channel */
 	uint32_t unsent;    /* of them, those in TOPIC_UNSENT */
 	uint32_t bulk_at;   /* where the walk that sends those goes on */
@@ -63,7 +73,7 @@ void topics_init(struct topics *t);
 void topics_free(struct topics *t);
 void topics_link_up(struct bus *b);
 void topics_link_down(struct bus *b);
-/* Sends what is unsent, as far as the link's queue is short. */
+/* Sends the commands of this turn, and what is unsent, as far as the link's queue is short. */
 void topics_send(struct bus *b);
 /* What the subscribing link was sent; NULL, or why the link is to be dropped. */
 const char *topics_push(struct bus *b, const struct resp *push);

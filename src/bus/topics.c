@@ -2,7 +2,8 @@
 /*
  * The subscriptions. A topic has at most one command under way: what changes
  * meanwhile is looked at when Redis has confirmed that one. So an unsubscribe and
- * a subscribe that cross cannot be taken for one another.
+ * a subscribe that cross cannot be taken for one another. The topics of a turn of
+ * the loop share a command.
  *
  *   unsent -> subscribing -> subscribed -> unsubscribing -> gone
  *                  ^  `-----------------------^   |
@@ -17,8 +18,7 @@
 
 #include "core/log.h"
 
-/* Channels in a command, and how much may be queued before more of them are. */
-#define CHUNK 256
+/* How much may be queued before more of what is unsent is. */
 #define QUEUE_ENOUGH (256u << 10)
 
 enum topic_state { TOPIC_UNSENT, TOPIC_SUBSCRIBING, TOPIC_SUBSCRIBED, TOPIC_UNSUBSCRIBING };
@@ -88,11 +88,33 @@ void topics_free(struct topics *topics)
 	table_fini(&topics->all);
 }
 
+static void command_send(struct bus *b, struct topic_command *c, struct str verb)
+{
+	struct str argv[1 + TOPICS_A_COMMAND] = {verb};
+	if (c->count == 0)
+		return;
+	for (size_t i = 0; i < c->count; i++)
+		argv[1 + i] = channel_of(c->topic[i]);
+	redis_link_send(b->sub, REDIS_PUSH, 1 + c->count, argv);
+	c->count = 0;
+}
+
+static void commands_send(struct bus *b)
+{
+	command_send(b, &b->topics.subscribe, STR_LIT("SUBSCRIBE"));
+	command_send(b, &b->topics.unsubscribe, STR_LIT("UNSUBSCRIBE"));
+}
+
+/* The command leaves with the next work event, or when it is full. Until its confirmation the topic is not freed. */
 static void command(struct bus *b, struct topic *t, enum topic_state to)
 {
-	struct str verb = to == TOPIC_SUBSCRIBING ? STR_LIT("SUBSCRIBE") : STR_LIT("UNSUBSCRIBE");
+	struct topic_command *c = to == TOPIC_SUBSCRIBING ? &b->topics.subscribe : &b->topics.unsubscribe;
 	enter(b, t, to);
-	redis_link_send(b->sub, REDIS_PUSH, 2, (struct str[]){verb, channel_of(t)});
+	c->topic[c->count++] = t;
+	if (c->count == ARRAY_LEN(c->topic))
+		commands_send(b);
+	else if (c->count == 1)
+		bus_work_later(b);
 }
 
 /* The walk begins anew at its end: what comes and goes between two calls moves others in the table. */
@@ -111,16 +133,9 @@ void topics_send(struct bus *b)
 {
 	if (!redis_link_is_up(b->sub))
 		return;
-	while (b->topics.unsent != 0 && redis_link_queued(b->sub) < QUEUE_ENOUGH) {
-		struct str argv[1 + CHUNK] = {STR_LIT("SUBSCRIBE")};
-		size_t argc = 1;
-		while (b->topics.unsent != 0 && argc < ARRAY_LEN(argv)) {
-			struct topic *t = next_unsent(&b->topics);
-			enter(b, t, TOPIC_SUBSCRIBING);
-			argv[argc++] = channel_of(t);
-		}
-		redis_link_send(b->sub, REDIS_PUSH, argc, argv);
-	}
+	while (b->topics.unsent != 0 && redis_link_queued(b->sub) < QUEUE_ENOUGH)
+		command(b, next_unsent(&b->topics), TOPIC_SUBSCRIBING);
+	commands_send(b);
 }
 
 void topics_link_up(struct bus *b)
@@ -137,6 +152,7 @@ void topics_link_down(struct bus *b)
 {
 	uint32_t at = 0;
 	struct topic *t;
+	b->topics.subscribe.count = b->topics.unsubscribe.count = 0;
 	while ((t = table_next(&b->topics.all, &at)) != NULL) {
 		enter(b, t, TOPIC_UNSENT);
 		leave_bulk(b, t);

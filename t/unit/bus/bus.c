@@ -1,151 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The bus against a Redis of its own: what is confirmed, delivered, counted, lost and found again. */
+/* The bus against a Redis of its own: what is delivered, counted, lost and found again. */
 #include "core/base.h"
 #include "bus/bus.h"
 
-#include <time.h>
-
-#include <event2/event.h>
-
-#include "core/log.h"
 #include "core/lookup.h"
-#include "server.h"
 #include "../core/dns.h"
-#include "../tap.h"
-
-/* What a bus told its caller. */
-struct heard {
-	unsigned ups, missed, lost, downs, subscribed, messages, counted, away;
-	unsigned out_of_order, within;
-	char last_topic[64];
-	uint32_t counts[1000];
-	size_t count_n;
-	bool ask_again;
-	/* What on_up does about a loss. */
-	bool notices, stops_redis;
-	uint64_t noticed_at; /* the position before it did */
-	struct bus *bus;
-};
-
-static struct event_base *base;
-static struct server server;
-static struct conf conf;
-/* Set while a bus_ function runs: no callback may run then. */
-static bool within;
-#define CALL(call) (within = true, (call), within = false)
-
-static struct str s(const char *text)
-{
-	return str_from(text);
-}
-
-static void on_message(struct str topic, struct str data, void *ctx)
-{
-	struct heard *h = ctx;
-	char number[32] = "";
-	h->within += within;
-	snprintf(h->last_topic, sizeof(h->last_topic), "%.*s", (int)topic.len, topic.s);
-	memcpy(number, data.s, data.len < sizeof(number) ? data.len : sizeof(number) - 1);
-	h->out_of_order += strtoul(number, NULL, 10) != h->messages;
-	h->messages++;
-}
-
-static void on_subscribed(struct str topic, void *ctx)
-{
-	struct heard *h = ctx;
-	h->within += within;
-	snprintf(h->last_topic, sizeof(h->last_topic), "%.*s", (int)topic.len, topic.s);
-	h->subscribed++;
-}
-
-static void on_up(bool missed, bool lost, void *ctx)
-{
-	struct heard *h = ctx;
-	if (lost && h->stops_redis)
-		kill(server.pid, SIGSTOP);
-	h->noticed_at = bus_position(h->bus);
-	if (lost && h->notices)
-		bus_publish(h->bus, s("all"), s("lost"));
-	h->within += within;
-	h->ups++;
-	h->missed += missed;
-	h->lost += lost;
-}
-
-static void on_down(const char *reason, void *ctx)
-{
-	struct heard *h = ctx;
-	h->within += within || reason == NULL;
-	h->downs++;
-}
-
-static void on_counts(const uint32_t *counts, size_t n, void *arg)
-{
-	struct heard *h = arg;
-	h->within += within;
-	h->count_n = n;
-	if (counts != NULL) {
-		h->counted++;
-		memcpy(h->counts, counts, n * sizeof(counts[0]));
-		return;
-	}
-	h->away++;
-	if (h->ask_again)
-		CALL(bus_count(h->bus, &STR_LIT("x"), 1, on_counts, h));
-}
-
-static const struct bus_events events = {on_message, on_subscribed, on_up, on_down};
-
-static int64_t now_ms(void)
-{
-	struct timespec ts;
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
-
-static void on_nothing(evutil_socket_t fd, short what, void *arg)
-{
-}
-
-/* Runs the loop until the condition holds, or for too long. */
-#define UNTIL(cond)                                                                                                    \
-	do {                                                                                                           \
-		struct event *turn_ = event_new(base, -1, EV_PERSIST, on_nothing, NULL);                               \
-		int64_t give_up_ = now_ms() + 20000;                                                                   \
-		event_add(turn_, &(struct timeval){0, 20000});                                                         \
-		while (!(cond) && now_ms() < give_up_)                                                                 \
-			event_base_loop(base, EVLOOP_ONCE);                                                            \
-		event_free(turn_);                                                                                     \
-	} while (0)
-
-static void start(struct heard *h)
-{
-	*h = (struct heard){0};
-	CALL(h->bus = bus_new(base, &conf, &events, h));
-}
-
-static void start_up(struct heard *h)
-{
-	start(h);
-	UNTIL(h->ups == 1);
-}
-
-static bool publish(struct heard *h, const char *topic, const char *data)
-{
-	bool queued;
-	CALL(queued = bus_publish(h->bus, s(topic), s(data)));
-	return queued;
-}
-
-/* Has Redis tell what it knows of one topic. */
-static uint32_t count_one(struct heard *h, const char *topic)
-{
-	unsigned before = h->counted + h->away;
-	struct str t = s(topic);
-	CALL(bus_count(h->bus, &t, 1, on_counts, h));
-	UNTIL(h->counted + h->away != before);
-	return h->counts[0];
-}
+#include "bus_kit.h"
 
 static void test_basics(void)
 {
@@ -180,146 +40,6 @@ static void test_basics(void)
 	is_int(h.messages, 1, "is not heard");
 	CALL(bus_free(&h.bus));
 	ok(h.bus == NULL && h.within == 0, "no callback came from within a function");
-}
-
-static void test_crossing(void)
-{
-	struct heard h;
-	struct str t = s("u:carol");
-	start_up(&h);
-	CALL(bus_subscribe(h.bus, t));
-	CALL(bus_unsubscribe(h.bus, t));
-	CALL(bus_subscribe(h.bus, t));
-	UNTIL(h.subscribed == 1);
-	ok(bus_is_subscribed(h.bus, t), "on, off, on within a turn: on");
-	CALL(bus_unsubscribe(h.bus, t));
-	CALL(bus_subscribe(h.bus, t));
-	ok(!bus_is_subscribed(h.bus, t), "off, on: not before it is confirmed anew");
-	UNTIL(h.subscribed == 2);
-	is_int(count_one(&h, "u:carol"), 1, "and Redis has it");
-	CALL(bus_unsubscribe(h.bus, t));
-	CALL(bus_subscribe(h.bus, t));
-	CALL(bus_unsubscribe(h.bus, t));
-	UNTIL(count_one(&h, "u:carol") == 0);
-	is_int(count_one(&h, "u:carol"), 0, "off, on, off: Redis has it no more");
-	ok(h.subscribed == 2 && !bus_is_subscribed(h.bus, t), "and it is off here, without a confirmation");
-	for (int i = 0; i < 1001; i++) {
-		if (i % 2 == 0)
-			CALL(bus_subscribe(h.bus, t));
-		else
-			CALL(bus_unsubscribe(h.bus, t));
-		if (i % 7 == 0)
-			event_base_loop(base, EVLOOP_NONBLOCK);
-	}
-	UNTIL(bus_is_subscribed(h.bus, t));
-	h.messages = 0;
-	publish(&h, "u:carol", "0");
-	UNTIL(h.messages == 1);
-	is_int(h.out_of_order, 0, "after a thousand changes it hears, once");
-	CALL(bus_free(&h.bus));
-}
-
-static char log_path[128];
-
-static bool log_has(const char *text)
-{
-	static char all[1 << 20];
-	FILE *f = fopen(log_path, "r");
-	size_t n = f != NULL ? fread(all, 1, sizeof(all) - 1, f) : 0;
-	all[n] = '\0';
-	if (f != NULL)
-		fclose(f);
-	return strstr(all, text) != NULL;
-}
-
-enum { MANY = 10000 };
-
-static void subscribe_many(struct heard *h)
-{
-	char topic[32];
-	for (int i = 0; i < MANY; i++) {
-		snprintf(topic, sizeof(topic), "u:user-%d", i);
-		CALL(bus_subscribe(h->bus, s(topic)));
-	}
-}
-
-static bool all_subscribed(struct heard *h)
-{
-	char topic[32];
-	bool all = true;
-	for (int i = 0; i < MANY; i++) {
-		snprintf(topic, sizeof(topic), "u:user-%d", i);
-		all = all && bus_is_subscribed(h->bus, s(topic));
-	}
-	return all;
-}
-
-static void test_many(void)
-{
-	struct heard h;
-	char topic[32], number[32];
-	start_up(&h);
-	int64_t begin = now_ms();
-	subscribe_many(&h);
-	UNTIL(h.subscribed == MANY);
-	ok(all_subscribed(&h), "10,000 topics are confirmed");
-	printf("# in %lld ms\n", (long long)(now_ms() - begin));
-	begin = now_ms();
-	for (int i = 0; i < MANY; i++) {
-		snprintf(topic, sizeof(topic), "u:user-%d", i);
-		snprintf(number, sizeof(number), "%d", i);
-		publish(&h, topic, number);
-	}
-	UNTIL(h.messages == MANY);
-	ok(h.messages == MANY && h.out_of_order == 0, "10,000 publishes are heard in their order");
-	printf("# in %lld ms\n", (long long)(now_ms() - begin));
-
-	static char names[600][32];
-	static struct str topics[600];
-	for (int i = 0; i < 600; i++) {
-		snprintf(names[i], sizeof(names[i]), i % 3 == 0 ? "u:nobody-%d" : "u:user-%d", i);
-		topics[i] = s(names[i]);
-	}
-	struct heard other;
-	start_up(&other);
-	CALL(bus_subscribe(other.bus, s("u:user-7")));
-	UNTIL(other.subscribed == 1);
-	CALL(bus_count(h.bus, topics, 600, on_counts, &h));
-	UNTIL(h.counted == 1);
-	unsigned wrong = h.count_n != 600;
-	for (uint32_t i = 0; i < 600; i++)
-		wrong += h.counts[i] != (i % 3 == 0 ? 0u : i == 7 ? 2u : 1u);
-	is_int(wrong, 0, "600 topics are counted, over all buses");
-	CALL(bus_count(h.bus, topics, 600, on_counts, &h));
-	CALL(bus_count(h.bus, topics, 1, on_counts, &other));
-	CALL(bus_count_cancel(h.bus, &h));
-	CALL(bus_count(h.bus, topics, 0, on_counts, &other));
-	UNTIL(other.counted == 2);
-	ok(other.counted == 2 && h.counted == 1, "a cancelled count stays silent, others do not; none is a count too");
-	CALL(bus_free(&other.bus));
-
-	/* Redis goes and comes back: everything is subscribed again. */
-	h.subscribed = 0;
-	CALL(bus_count(h.bus, topics, 600, on_counts, &h));
-	kill(server.pid, SIGSTOP);
-	event_base_loop(base, EVLOOP_NONBLOCK);
-	server_kill(&server);
-	UNTIL(h.downs != 0);
-	ok(h.downs == 1 && !bus_is_up(h.bus) && !bus_is_subscribed(h.bus, topics[1]), "Redis killed: down, once");
-	UNTIL(h.away == 1);
-	is_int(h.away, 1, "a count that was under way is answered by NULL");
-	ok(!publish(&h, "u:user-1", "0"), "a publish is refused");
-	CALL(bus_unsubscribe(h.bus, s("u:user-9999")));
-	CALL(bus_subscribe(h.bus, s("u:user-9999")));
-	server_start(&server, "");
-	UNTIL(h.ups == 2);
-	ok(h.ups == 2 && h.missed == 1 && h.downs == 1, "Redis started again: up once, something may be missed");
-	ok(h.subscribed == MANY && all_subscribed(&h), "all are confirmed anew before that");
-	h.messages = 0;
-	publish(&h, "u:user-9999", "0");
-	UNTIL(h.messages == 1);
-	is_int(h.messages, 1, "and heard");
-	CALL(bus_free(&h.bus));
 }
 
 static void test_cut_links(void)
@@ -561,33 +281,14 @@ static void test_name(void)
 
 int main(void)
 {
-	char host[] = "", password[] = "", prefix[] = "test:";
-	const char *err = NULL;
-	if (system("command -v redis-server > /dev/null") != 0) {
-		printf("1..0 # SKIP no redis-server\n");
+	if (!kit_begin())
 		return 0;
-	}
-	server_init(&server);
-	snprintf(log_path, sizeof(log_path), "%s/log", server.dir);
-	if (log_open(log_path, LOG_LEVEL_INFO, LOG_FORMAT_TEXT, &err) != 0)
-		return 1;
-	server_start(&server, "");
-	conf.redis.host = host;
-	conf.redis.password = password;
-	conf.redis.prefix = prefix;
-	conf.redis.socket = server.path;
-	base = event_base_new();
 	test_basics();
-	test_crossing();
-	test_many();
 	test_cut_links();
 	test_late_redis();
 	test_stopped_redis();
 	test_settled();
 	test_password();
 	test_name();
-	event_base_free(base);
-	unlink(log_path);
-	server_fini(&server);
-	return done_testing();
+	return kit_end();
 }
