@@ -49,14 +49,14 @@ static const char *name_or_null(const char *id)
 	return id[0] != '\0' ? id : NULL;
 }
 
-static void give_one(struct live *live, struct user *u, struct ws_frame *frame, const char *except_id, uint64_t seq)
+static void give_one(struct live_group *g, struct user *u, struct ws_frame *frame, const char *except_id, uint64_t seq)
 {
-	if (seq == 0 || memberships_are_sure(live, u)) {
+	if (seq == 0 || memberships_are_sure(g->live, u, g->id)) {
 		push_deliver(u, frame, except_id);
 		return;
 	}
-	resync_user(live, str_from(u->id));
-	memberships_hurry(live, u);
+	resync_user(g->live, str_from(u->id));
+	memberships_hurry(g->live, u);
 }
 
 /* To the members from index i on, before `end`. */
@@ -65,7 +65,7 @@ static void give_to(struct live_group *g, uint32_t i, uint32_t end, struct ws_fr
 {
 	for (; i < end; i++)
 		if (seq == 0 || seq >= g->members[i].first_seq)
-			give_one(g->live, g->members[i].user, frame, except_id, seq);
+			give_one(g, g->members[i].user, frame, except_id, seq);
 }
 
 static void queued_free(struct fanout *f, struct queued *q)

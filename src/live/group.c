@@ -289,7 +289,7 @@ void group_resync(struct live_group *g)
 void group_unsure(struct live_group *g)
 {
 	for (uint32_t i = 0; i < g->count; i++)
-		memberships_again(g->live, g->members[i].user);
+		memberships_again(g->live, g->members[i].user, g->id);
 	group_resync(g);
 }
 
@@ -312,7 +312,7 @@ enum group_known group_knows(struct live *live, uint64_t conversation_id, struct
 {
 	const struct user *u = user_find(live, user);
 	const struct live_group *g = group_find(live, conversation_id);
-	if (u == NULL || !user_is_open(u) || !memberships_are_sure(live, u))
+	if (u == NULL || !user_is_open(u) || !memberships_are_sure(live, u, conversation_id))
 		return GROUP_UNKNOWN;
 	if (g != NULL && group_find_member(g, u) != NULL)
 		return GROUP_MEMBER_HERE;

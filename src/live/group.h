@@ -8,7 +8,7 @@
  * topic, and with the system message, in the order of seq. A user who was taken out is given nothing that comes after
  * it. While words of it may have been lost, from when Redis is away until a user's memberships are read again, the user
  * is told to catch up in place of being given a message; but where no other worker is known nothing is lost. The same
- * holds behind a gap in the messages of the group.
+ * holds behind a gap in the messages of a group, for this group alone.
  */
 #ifndef TIDINGS_LIVE_GROUP_H
 #define TIDINGS_LIVE_GROUP_H

@@ -120,8 +120,11 @@ bool memberships_allow_hello(const struct user *u);
 void memberships_no_hello(struct user *u);
 /* The last session has closed. */
 void memberships_forget(struct live *live, struct user *u);
-/* Something may have passed by: they are read again, and the user's sessions catch up where it was so. */
-void memberships_again(struct live *live, struct user *u);
+/*
+ * News of that group may have been lost, or of any group where the id is 0: the user's groups are read again, and the
+ * user's sessions catch up where something has changed.
+ */
+void memberships_again(struct live *live, struct user *u, uint64_t id);
 void memberships_again_all(struct live *live);
 /* The user came in by that message, or went out by it; news of before the present membership change nothing. */
 void membership_in(struct live *live, struct str user, uint64_t id, uint64_t seq, uint64_t first_seq,
@@ -131,10 +134,10 @@ void membership_out(struct live *live, struct str user, uint64_t id, uint64_t se
 /* The bus has confirmed the topic of one of the groups. */
 void membership_confirmed(struct user *u);
 /*
- * What is known of the user's groups is true: no news of them can have been lost. Else the user may be no member any
- * more: tell them to catch up in place of giving a message, and read their groups next (memberships_hurry).
+ * What is known of the user and that group is true: no news of it can have been lost. Else the user may be no member
+ * any more: tell them to catch up in place of giving a message, and read their groups next (memberships_hurry).
  */
-bool memberships_are_sure(struct live *live, const struct user *u);
+bool memberships_are_sure(struct live *live, const struct user *u, uint64_t id);
 void memberships_hurry(struct live *live, const struct user *u);
 void memberships_init(struct live *live);
 void memberships_fini(struct live *live);

@@ -176,7 +176,7 @@ static void user_unsure(struct live *live, struct str user)
 	struct user *u = user_find(live, user);
 	if (u == NULL)
 		return;
-	memberships_again(live, u);
+	memberships_again(live, u, 0);
 	resync_user(live, user);
 }
 

@@ -66,6 +66,7 @@ void load_done(struct live *live, struct load *l)
 {
 	struct user *u = l->user;
 	bool repeat = l->repeat;
+	uint64_t doubt = l->doubt;
 	u->memberships->load = NULL;
 	if (l->hello_waits)
 		session_greet_user(live, u);
@@ -74,7 +75,7 @@ void load_done(struct live *live, struct load *l)
 	load_free(l);
 	memberships_trim(u);
 	if (repeat)
-		memberships_again(live, u);
+		memberships_again(live, u, doubt);
 }
 
 /* ---- applying an answer ---- */
@@ -370,16 +371,19 @@ void memberships_forget(struct live *live, struct user *u)
 	memberships_trim(u);
 }
 
-void memberships_again(struct live *live, struct user *u)
+void memberships_again(struct live *live, struct user *u, uint64_t id)
 {
 	struct load *l = u->memberships != NULL ? u->memberships->load : NULL;
 	if (!user_is_open(u))
 		return;
 	if (l != NULL) {
 		l->repeat = l->repeat || l->state >= LOAD_READING;
+		l->doubt = l->doubt == id ? id : 0;
 		return;
 	}
-	put_again(live, load_new(u, LOAD_AGAIN));
+	l = load_new(u, LOAD_AGAIN);
+	l->doubt = id;
+	put_again(live, l);
 	if (!live->groups.reading_again)
 		again_in(live, AGAIN_MS);
 }
@@ -390,10 +394,16 @@ static bool is_deaf(const struct live *live)
 	return !bus_is_up(live->bus) && (live->peers != NULL || (!live->lamport.synced && live->own_beats == 0));
 }
 
-bool memberships_are_sure(struct live *live, const struct user *u)
+static bool is_in_doubt(const struct load *l, uint64_t id)
+{
+	bool any = l->repeat || (l->state >= LOAD_AGAIN && l->state <= LOAD_ANSWERED);
+	return any && (l->doubt == 0 || l->doubt == id);
+}
+
+bool memberships_are_sure(struct live *live, const struct user *u, uint64_t id)
 {
 	const struct load *l = u->memberships != NULL ? u->memberships->load : NULL;
-	if (l != NULL && (l->repeat || (l->state >= LOAD_AGAIN && l->state <= LOAD_ANSWERED)))
+	if (l != NULL && is_in_doubt(l, id))
 		return false;
 	return !is_deaf(live);
 }
@@ -412,7 +422,7 @@ void memberships_again_all(struct live *live)
 	uint32_t at = 0;
 	struct user *u;
 	while ((u = table_next(&live->users, &at)) != NULL)
-		memberships_again(live, u);
+		memberships_again(live, u, 0);
 }
 
 void load_remember(struct user *u, const struct news *n)
@@ -422,6 +432,7 @@ void load_remember(struct user *u, const struct news *n)
 		return;
 	if (l->news_count == NEWS_MAX) {
 		l->repeat = true;
+		l->doubt = 0;
 		return;
 	}
 	/* It grows at powers of two. */

@@ -27,6 +27,7 @@ struct load {
 	bool hello_waits; /* sessions do for their hello */
 	bool changed;	  /* the answer is not what was known */
 	bool repeat;	  /* news may have been lost since it was read */
+	uint64_t doubt;	  /* news only of that group may have been; 0: of any */
 	uint32_t waiting; /* topics to be confirmed */
 	uint32_t news_count, row_count;
 	struct news *news; /* in the order they came */

@@ -231,7 +231,7 @@ static void on_read(const struct store_conversations *answer, void *arg)
 		else if (m != NULL && !is_in(answer, &r->of[i]))
 			/* Is taken for a member and has no view: news from two workers have overtaken one another, and
 			 * the user went out by those that came first. */
-			memberships_again(live, m->user);
+			memberships_again(live, m->user, r->of[i].id);
 	}
 	go_on(live);
 	free(r);

@@ -70,9 +70,9 @@ void resync_user(struct live *l, struct str user)
 
 static bool unsure[USERS_MAX];
 
-bool memberships_are_sure(struct live *l, const struct user *u)
+bool memberships_are_sure(struct live *l, const struct user *u, uint64_t id)
 {
-	return !unsure[atoi(u->id)];
+	return !unsure[atoi(u->id)] || id != large->id;
 }
 
 void memberships_hurry(struct live *l, const struct user *u)
@@ -95,6 +95,7 @@ static struct live_group *group_of(unsigned from, unsigned n)
 {
 	struct live_group *g = xcalloc(1, sizeof(*g));
 	g->live = &live;
+	g->id = GROUP_ID_MIN + from;
 	g->members = xcalloc(n, sizeof(*g->members));
 	for (unsigned i = 0; i < n; i++)
 		g->members[i] = (struct member){.user = users[from + i], .first_seq = 1};

@@ -259,7 +259,7 @@ static bool read_view(unsigned u, unsigned g)
 		return false;
 	of[u].view[g] = false;
 	if (of[u].begun && group != NULL && group_find_member(group, of[u].user) != NULL && joined[u][g] == 0)
-		memberships_again(&live, of[u].user);
+		memberships_again(&live, of[u].user, ID(g));
 	return true;
 }
 
@@ -512,6 +512,41 @@ static void test_random(void)
 	   wrong != NULL ? wrong : "always");
 }
 
+static bool is_sure(unsigned u, unsigned g)
+{
+	return memberships_are_sure(&live, of[u].user, ID(g));
+}
+
+static void test_doubt(void)
+{
+	memset(joined, 0, sizeof(joined));
+	joined[0][0] = ++group_seq[0];
+	joined[0][1] = ++group_seq[1];
+	for (unsigned u = 0; u < USERS; u++)
+		if (of[u].begun)
+			session_end(u);
+	session_begin(0);
+	settle();
+	ok(is_sure(0, 0) && is_sure(0, 1), "what is read of both groups is sure");
+	group_unsure(group_find(&live, ID(0)));
+	ok(!is_sure(0, 0) && is_sure(0, 1), "news of one group were lost: the other one is as sure as before");
+	wheel_pass(loop_wheel(loop), 50);
+	ok(read_count == 1 && !is_sure(0, 0) && is_sure(0, 1), "while they are read again, too");
+	group_unsure(group_find(&live, ID(1)));
+	ok(!is_sure(0, 0) && !is_sure(0, 1), "then news of the other: neither is");
+	while (read_count != 0)
+		(void)answer(false);
+	turn();
+	ok(!is_sure(0, 0) && !is_sure(0, 1), "nor by a read that was asked for before");
+	settle();
+	ok(is_sure(0, 0) && is_sure(0, 1), "but by the next");
+	memberships_again(&live, of[0].user, ID(0));
+	memberships_again_all(&live);
+	ok(!is_sure(0, 0) && !is_sure(0, 1), "news of any group may have been lost: none is");
+	settle();
+	ok(fault() == NULL, "and all is the truth again");
+}
+
 int main(void)
 {
 	up = true;
@@ -526,6 +561,7 @@ int main(void)
 		table_add(&live.users, of[u].user);
 	}
 	test_random();
+	test_doubt();
 	for (unsigned u = 0; u < USERS; u++)
 		if (of[u].begun)
 			session_end(u);
