@@ -4,12 +4,8 @@
 #include "store/group.h"
 
 #include "core/buf.h"
-#include "db.h"
-#include "calls.h"
 #include "groups.h"
-#include "../tap.h"
-
-static struct store *s;
+#include "one_store.h"
 
 /* What all lists answer: ids of users, of messages, or codes, with spaces between them. */
 struct list_answer {
@@ -429,7 +425,7 @@ static void receipts(const char *user, uint64_t message_id, unsigned limit, cons
 	wait_for(&a.done);
 }
 
-static void test_receipts(struct conf *c)
+static void test_receipts(void)
 {
 	uint64_t id = group_new("zoe", 20, 100);
 	unsigned long long n = id;
@@ -471,10 +467,10 @@ static void test_receipts(struct conf *c)
 	answer_is(STORE_NOT_FOUND, "", false, "not to strangers");
 	receipts("ann", message_id_make(id, 21), 10, NULL);
 	answer_is(STORE_NOT_FOUND, "", false, "nor of none");
-	c->groups.receipts_max = 5;
+	conf->groups.receipts_max = 5;
 	receipts("bob", message_id_make(id, 10), 10, NULL);
 	answer_is(STORE_LIMITED, "", false, "not in a larger group");
-	c->groups.receipts_max = 6;
+	conf->groups.receipts_max = 6;
 	receipts("bob", message_id_make(id, 20), 10, NULL);
 	answer_is(STORE_OK, "ann@777 eye@777", false, "unlike one that is not");
 	receipts("bob", UINT64_MAX, 10, NULL);
@@ -505,12 +501,7 @@ static void test_direct_receipts(void)
 
 int main(void)
 {
-	db_start();
-	struct conf *c = db_conf("tidings");
-	db_migrate(c);
-	base = event_base_new();
-	s = store_new(base, c, NULL, NULL);
-	wait_up(s);
+	one_store_begin(NULL);
 	test_members();
 	test_many_members();
 	test_entries();
@@ -518,13 +509,8 @@ int main(void)
 	test_mentions();
 	test_hidden_mentions();
 	test_very_many_hidden();
-	test_receipts(c);
+	test_receipts();
 	test_direct_receipts();
-	is_int(answers_at_once, 0, "no answer came but from the loop");
 	buf_fini(&a.text);
-	store_free(&s);
-	event_base_free(base);
-	arena_fini(&kept);
-	conf_free(&c);
-	return done_testing();
+	return one_store_end();
 }

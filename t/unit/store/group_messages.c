@@ -4,13 +4,9 @@
 #include "store/group.h"
 
 #include "core/buf.h"
-#include "db.h"
-#include "calls.h"
 #include "groups.h"
 #include "lists.h"
-#include "../tap.h"
-
-static struct store *s;
+#include "one_store.h"
 
 /* ---- pages ---- */
 
@@ -290,20 +286,10 @@ static void test_sync_walk(void)
 
 int main(void)
 {
-	db_start();
-	struct conf *c = db_conf("tidings");
-	db_migrate(c);
-	base = event_base_new();
-	s = store_new(base, c, NULL, NULL);
-	wait_up(s);
+	one_store_begin(NULL);
 	test_pages();
 	test_read_times();
 	test_sync_listed();
 	test_sync_walk();
-	is_int(answers_at_once, 0, "no answer came but from the loop");
-	store_free(&s);
-	event_base_free(base);
-	arena_fini(&kept);
-	conf_free(&c);
-	return done_testing();
+	return one_store_end();
 }

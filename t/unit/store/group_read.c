@@ -3,13 +3,9 @@
 #include "core/base.h"
 #include "store/group.h"
 
-#include "db.h"
-#include "calls.h"
 #include "lists.h"
 #include "groups.h"
-#include "../tap.h"
-
-static struct store *s;
+#include "one_store.h"
 
 /* ---- one conversation ---- */
 
@@ -377,12 +373,7 @@ static void test_views(void)
 
 int main(void)
 {
-	db_start();
-	struct conf *c = db_conf("tidings");
-	db_migrate(c);
-	base = event_base_new();
-	s = store_new(base, c, NULL, NULL);
-	wait_up(s);
+	one_store_begin(NULL);
 	test_find();
 	test_last();
 	test_unread();
@@ -393,10 +384,5 @@ int main(void)
 	test_list();
 	test_large_list();
 	test_views();
-	is_int(answers_at_once, 0, "no answer came but from the loop");
-	store_free(&s);
-	event_base_free(base);
-	arena_fini(&kept);
-	conf_free(&c);
-	return done_testing();
+	return one_store_end();
 }

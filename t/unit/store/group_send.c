@@ -4,13 +4,9 @@
 #include "store/store.h"
 
 #include "core/clock.h"
-#include "db.h"
 #include "groups.h"
-#include "calls.h"
-#include "../tap.h"
+#include "one_store.h"
 
-static struct store *s;
-static struct conf *conf;
 static _Atomic int64_t shift_ms;
 static unsigned batches;
 
@@ -385,13 +381,8 @@ static void test_out_of_ids(void)
 int main(void)
 {
 	static const struct store_observer obs = {.batch = on_batch};
-	db_start();
-	conf = db_conf("tidings");
-	db_migrate(conf);
 	clock_share_shift(&shift_ms);
-	base = event_base_new();
-	s = store_new(base, conf, &obs, NULL);
-	wait_up(s);
+	one_store_begin(&obs);
 	test_send();
 	test_refusals();
 	test_replies();
@@ -402,10 +393,5 @@ int main(void)
 	test_mixed_batch();
 	test_cost();
 	test_out_of_ids();
-	is_int(answers_at_once, 0, "no answer came but from the loop");
-	store_free(&s);
-	event_base_free(base);
-	arena_fini(&kept);
-	conf_free(&conf);
-	return done_testing();
+	return one_store_end();
 }

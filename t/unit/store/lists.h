@@ -7,6 +7,7 @@
 #include "core/base.h"
 
 #include "calls.h"
+#include "db.h"
 #include "store/store.h"
 
 struct list_answer {

@@ -7,14 +7,11 @@
 #include "store/group.h"
 
 #include "core/clock.h"
-#include "db.h"
-#include "calls.h"
 #include "lists.h"
-#include "../tap.h"
+#include "one_store.h"
 
 enum { LAST = 10000, READ_UP_TO = LAST - 10, FEW = 1000 };
 
-static struct store *s;
 static uint64_t id; /* of the conversation, from ann to bob; bob has read one message a minute */
 
 static void make(void)
@@ -168,20 +165,10 @@ static void test_last(void)
 
 int main(void)
 {
-	db_start();
-	struct conf *c = db_conf("tidings");
-	db_migrate(c);
-	base = event_base_new();
-	s = store_new(base, c, NULL, NULL);
-	wait_up(s);
+	one_store_begin(NULL);
 	make();
 	test_writes();
 	test_reads();
 	test_last();
-	is_int(answers_at_once, 0, "no answer came but from the loop");
-	store_free(&s);
-	event_base_free(base);
-	arena_fini(&kept);
-	conf_free(&c);
-	return done_testing();
+	return one_store_end();
 }

@@ -1,19 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Proves that operations which cannot be carried out yet hold up nobody else: hundreds of deletions in one conversation,
- * of which a batch does one, and hundreds of reads of one that somebody else has locked. All in one process, so that what
- * is done before what is the lane's order and not chance.
+ * Proves that operations which cannot be carried out yet hold up nobody else: hundreds of deletions in one
+ * conversation, of which a batch does one, and hundreds of reads of one that somebody else has locked. All in one
+ * process, so that what is done before what is the lane's order and not chance.
  */
 #include "core/base.h"
 #include "store/store.h"
 
-#include "calls.h"
-#include "db.h"
-#include "../tap.h"
+#include "one_store.h"
 
 enum { MANY = 200 };
-
-static struct store *s;
 
 static void test_deletions(void)
 {
@@ -43,7 +39,8 @@ static void test_deletions(void)
 	is_int(wrong, 0, "all of which are done");
 	is_int(early, 0, "in the order in which they were asked for");
 	wait_for(&recalled.done);
-	ok(recalled.status == STORE_OK && recalled.change_seq == MANY + 1, "and what came after them in the conversation");
+	ok(recalled.status == STORE_OK && recalled.change_seq == MANY + 1,
+	   "and what came after them in the conversation");
 	is_int(db_wrong(), 0, "all counters are right");
 }
 
@@ -78,21 +75,11 @@ static void test_locked(void)
 
 int main(void)
 {
-	db_start();
-	struct conf *c = db_conf("tidings");
-	db_migrate(c);
+	one_store_begin(NULL);
 	db_befriend("a", "b");
 	db_befriend("c", "d");
 	db_befriend("e", "f");
-	base = event_base_new();
-	s = store_new(base, c, NULL, NULL);
-	wait_up(s);
 	test_deletions();
 	test_locked();
-	is_int(answers_at_once, 0, "no answer came but from the loop");
-	store_free(&s);
-	event_base_free(base);
-	arena_fini(&kept);
-	conf_free(&c);
-	return done_testing();
+	return one_store_end();
 }

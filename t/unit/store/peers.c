@@ -3,12 +3,8 @@
 #include "core/base.h"
 #include "store/store.h"
 
-#include "db.h"
-#include "calls.h"
 #include "groups.h"
-#include "../tap.h"
-
-static struct store *s;
+#include "one_store.h"
 
 /* ---- who is online ---- */
 
@@ -163,18 +159,8 @@ static void test_profiles(void)
 
 int main(void)
 {
-	db_start();
-	struct conf *c = db_conf("tidings");
-	db_migrate(c);
-	base = event_base_new();
-	s = store_new(base, c, NULL, NULL);
-	wait_up(s);
+	one_store_begin(NULL);
 	test_shown();
 	test_profiles();
-	is_int(answers_at_once, 0, "no answer came but from the loop");
-	store_free(&s);
-	event_base_free(base);
-	arena_fini(&kept);
-	conf_free(&c);
-	return done_testing();
+	return one_store_end();
 }

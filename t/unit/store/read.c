@@ -4,12 +4,9 @@
 #include "store/store.h"
 
 #include "core/clock.h"
-#include "db.h"
-#include "calls.h"
 #include "lists.h"
-#include "../tap.h"
+#include "one_store.h"
 
-static struct store *s;
 static _Atomic int64_t shift_ms;
 
 /* ---- lists ---- */
@@ -499,13 +496,8 @@ static void test_unread_of_many(void)
 
 int main(void)
 {
-	db_start();
-	struct conf *c = db_conf("tidings");
-	db_migrate(c);
 	clock_share_shift(&shift_ms);
-	base = event_base_new();
-	s = store_new(base, c, NULL, NULL);
-	wait_up(s);
+	one_store_begin(NULL);
 	test_conversations();
 	test_history();
 	test_people();
@@ -515,10 +507,5 @@ int main(void)
 	test_sync_bytes();
 	test_sync_moment();
 	test_unread_of_many();
-	is_int(answers_at_once, 0, "no answer came but from the loop");
-	store_free(&s);
-	event_base_free(base);
-	arena_fini(&kept);
-	conf_free(&c);
-	return done_testing();
+	return one_store_end();
 }
