@@ -58,7 +58,7 @@ static void peer_fell_silent(struct live *live, struct peer_worker *p)
 	peer_set_version(live, p, BUS_VERSION);
 }
 
-/* However many fell silent at once: they are missed by the same sessions. */
+/* Once for all that fell silent at once: the same sessions miss them. */
 static void peers_missed(struct live *live)
 {
 	resync_all_spread(live);

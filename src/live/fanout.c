@@ -37,8 +37,8 @@ struct fanout {
 	TAILQ_ENTRY(fanout) entry; /* in groups.fanouts */
 	struct live_group *group;
 	TAILQ_HEAD(, queued) queue;
-	unsigned together; /* so many at the head of the queue are given in this walk, */
-	uintptr_t at;	   /* and were given to users up to this address; 0: it has not begun */
+	unsigned together; /* events at the head of the queue that this walk gives */
+	uintptr_t at;	   /* it has given them to users up to this address; 0: it has not begun */
 	unsigned count;
 	size_t bytes;
 	bool missing; /* something did not fit; told when the rest is given */

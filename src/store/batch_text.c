@@ -9,7 +9,7 @@
 #include "core/log.h"
 #include "store/sql.h"
 
-/* A transaction that comes to be written later than this after its locks is not: its time would be wrong. */
+/* A transaction is not written later than this after its locks: its time would be wrong. */
 #define STALE_MS 5000
 
 #define HELD_COLUMNS MESSAGE_COLUMNS ",m.deleted_by_sender,m.deleted_by_recipient"

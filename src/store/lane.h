@@ -36,7 +36,7 @@ size_t lane_pending(const struct lane *l);
 
 /* Within an answer: its row, where others have to be told of what it says; 0: they do not. */
 uint64_t lane_answering_row(const struct lane *l);
-/* Others were told of so many answers of that row. */
+/* Others were told of `count` answers of that row. */
 void lane_told(struct lane *l, uint64_t row, unsigned count);
 /* All of that is noted in the database; or that is away, and the relay tells others once more. */
 bool lane_has_noted(const struct lane *l);

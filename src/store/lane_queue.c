@@ -7,7 +7,7 @@
 
 #include <sys/random.h>
 
-/* Of those that were put off before, a batch takes so many. */
+/* The most operations that were put off before in one batch. */
 #define PUT_OFF_MAX (BATCH_OPS_MAX / 2)
 
 static bool has(const struct bucket_set *s, unsigned bucket)

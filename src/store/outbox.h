@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The outbox as one connection writes it (schema/0010_outbox.sql): its stream, whose rows go into the connection's
- * transactions, and how many answers of each row others are still to be told of. Who answers counts them down; from
- * that follows up to which row the consumer 'push' is done, and that is noted in outbox_done once a second.
+ * transactions, and how many answers of each row others must still be told of. The caller counts them down as they are
+ * told. Up to which row all were told is noted in outbox_done once a second, for the consumer 'push'.
  *
  * Where that can no longer be known, a new stream is begun (outbox_doubt()). What is not noted of the old one is the
  * relay's to repair.
@@ -40,9 +40,9 @@ void outbox_fini(struct outbox *o);
 
 /* "INSERT INTO outbox …" of the next row, with these items. */
 void outbox_put_row(struct outbox *o, struct buf *text, struct str items);
-/* That transaction has committed, with so many answers to be told of, at most UINT16_MAX. Returns the row. */
+/* That transaction has committed. `answers`: those that others must be told of, at most UINT16_MAX. Returns the row. */
 uint64_t outbox_committed(struct outbox *o, unsigned answers);
-/* Others were told of so many more answers of that row. One of an earlier stream is ignored. */
+/* Others were told of `count` more answers of that row. A row of an earlier stream is ignored. */
 void outbox_told(struct outbox *o, uint64_t row, unsigned count);
 /* They were told of all answers of all rows up to that one. */
 void outbox_told_up_to(struct outbox *o, uint64_t row);

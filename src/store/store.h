@@ -159,7 +159,7 @@ struct conversation {
 	struct str peer_nickname, peer_avatar_url; /* absent: null */
 	bool has_last;
 	struct message last; /* the newest that the user has not deleted */
-	int64_t last_ms;     /* of the newest message, whoever deleted it; 0: none */
+	int64_t last_ms;     /* of the newest message, also one that was deleted; 0: none */
 	uint64_t last_seq;
 	uint64_t unread;
 	uint64_t mentions;  /* of the unread ones: those that mention the user or everyone */

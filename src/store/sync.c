@@ -168,7 +168,7 @@ static void put_content(struct sync *s, size_t index)
 	page_put(&p->page, text);
 	for (unsigned i = 0; i < PAGE_STMTS; i++)
 		add_part(s, p, i);
-	/* Whoever lists nothing of it gets the messages as they are now. */
+	/* A client that lists nothing of it gets the messages as they are now. */
 	if (first_step && p->have != NULL) {
 		buf_append_char(text, ';');
 		put_changes(s, p, &s->view[index].c);

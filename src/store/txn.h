@@ -9,7 +9,7 @@
  * unknown outcome it is run again as uncertain, and then must take what it finds done for its own doing. If others are
  * told of it and the time is up before that, it is answered with STORE_UNCERTAIN, and a second time, with
  * STORE_UNKNOWN, once the database answers again: it has been given the locks then, so what was under way is over, and
- * whoever catches up sees it.
+ * clients that catch up see it.
  */
 #ifndef TIDINGS_STORE_TXN_H
 #define TIDINGS_STORE_TXN_H

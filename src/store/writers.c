@@ -18,7 +18,7 @@
 #define PENDING_BYTES_MAX ((size_t)32 * 1024 * 1024)
 /* Operations that were answered as uncertain. */
 #define UNCERTAIN_MAX 4096
-/* An operation that so many writers ended with may be what ends them. */
+/* Writers in a row that ended while they had an operation; then it may be the cause, and is given up. */
 #define ENDED_MAX 5
 /* How long an operation waits for a writer, and for one that has it and says nothing at all (SERVE_BEAT_MS). */
 #define WAIT_MS 3000

@@ -385,7 +385,7 @@ static void test_stopped_database(void)
 	wait_up(s);
 	flood_settle();
 	flood_check("stopped database", false);
-	/* Whoever heard "unavailable" asks again. */
+	/* A client that was told "unavailable" asks again. */
 	int again = 0;
 	for (int i = 0; i < flood.asked; i++) {
 		char text[16], client_msg_id[24];
