@@ -28,9 +28,6 @@ struct api {
 
 	/* observe.c */
 	struct wheel_timer access; /* lines of the access log wait to be written */
-	int64_t memory_read_ms;
-	uint32_t resident_kib, private_kib;
-	uint64_t log_lost_told;
 };
 
 #endif

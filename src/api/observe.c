@@ -7,7 +7,6 @@
 #include "api/http_door.h"
 #include "core/access_log.h"
 #include "core/clock.h"
-#include "core/heap.h"
 #include "core/log.h"
 #include "hub/stats.h"
 #include "net/backlog.h"
@@ -17,7 +16,6 @@
 /* A line of the access log waits so long for others; so long before a file that takes nothing is tried again. */
 #define ACCESS_GATHER_MS 100
 #define ACCESS_RETRY_MS 1000
-#define MEMORY_MS 1000
 
 /* ---- requests ---- */
 
@@ -104,7 +102,8 @@ static void on_link(bool up, void *ctx)
 		log_error("store: a writer process is missing: its messages cannot be written");
 	else
 		log_error("store: the database is away");
-	observe_report(api);
+	observe_fill_row(api, hub_worker_begin(api->live->hub, api->live->slot));
+	hub_worker_end(api->live->hub, api->live->slot);
 }
 
 static void on_writer_lost(void *ctx)
@@ -117,11 +116,6 @@ const struct store_observer observe_store = {.link = on_link, .writer_lost = on_
 
 /* ---- the worker itself ---- */
 
-void observe_start(struct api *api)
-{
-	stats_attach(api->live->hub, api->live->slot);
-}
-
 void observe_fini(struct api *api)
 {
 	wheel_cancel(&api->access);
@@ -130,27 +124,15 @@ void observe_fini(struct api *api)
 		stat_set((enum stat_gauge)g, 0);
 }
 
-void observe_report(struct api *api)
+void observe_fill_row(const struct api *api, struct worker_row *row)
 {
-	int64_t now = clock_mono_ms();
-	if (api->resident_kib == 0 || now - api->memory_read_ms >= MEMORY_MS) {
-		heap_read_memory(&api->resident_kib, &api->private_kib);
-		api->memory_read_ms = now;
-		heap_give_back(api->private_kib, now);
-	}
-	stat_add(STAT_LOG_LOST, log_lost() - api->log_lost_told);
-	api->log_lost_told = log_lost();
-	stat_set(STAT_UNSENT, *backlog_memory(loop_backlog(api->live->loop)));
-	stat_set(STAT_RECEIVING, intake_bytes(loop_intake(api->live->loop)));
-	struct worker_row *row = hub_worker_begin(api->live->hub, api->live->slot);
+	const struct live *live = api->live;
+	stat_set(STAT_UNSENT, *backlog_memory(loop_backlog(live->loop)));
+	stat_set(STAT_RECEIVING, intake_bytes(loop_intake(live->loop)));
 	row->connections = (uint32_t)http_server_connections(api->http);
-	row->websockets = (uint32_t)api->live->session_count;
-	row->alive_ms = now;
-	row->pending = api->live->store != NULL ? (uint32_t)store_pending(api->live->store) : 0;
-	row->resident_kib = api->resident_kib;
-	row->private_kib = api->private_kib;
-	row->database_up = api->live->store != NULL && store_is_up(api->live->store);
-	row->read_only = api->live->store != NULL && store_is_read_only(api->live->store);
-	row->redis_up = api->live->bus != NULL && bus_is_up(api->live->bus);
-	hub_worker_end(api->live->hub, api->live->slot);
+	row->websockets = (uint32_t)live->session_count;
+	row->pending = live->store != NULL ? (uint32_t)store_pending(live->store) : 0;
+	row->database_up = live->store != NULL && store_is_up(live->store);
+	row->read_only = live->store != NULL && store_is_read_only(live->store);
+	row->redis_up = live->bus != NULL && bus_is_up(live->bus);
 }

@@ -6,12 +6,10 @@
 #include "core/base.h"
 #include "api/api.h"
 
-/* Before anything is counted. */
-void observe_start(struct api *api);
 /* After the last request has ended. */
 void observe_fini(struct api *api);
-/* Puts the worker's figures into its row of the scoreboard; once a second. */
-void observe_report(struct api *api);
+/* The fields of the worker's row of the scoreboard that are of clients, database and Redis. */
+void observe_fill_row(const struct api *api, struct worker_row *row);
 
 extern const struct store_observer observe_store;
 

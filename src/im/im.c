@@ -109,7 +109,6 @@ struct im *im_new(const struct im_options *opt, char **err_r)
 	api->accounts = opt->conf->accounts && opt->conf->jwt.own.secret_len > 0;
 	api->doc = json_doc_new();
 	backlog_set_budget(loop_backlog(live->loop), (size_t)live->conf->worker_unsent);
-	observe_start(api);
 	live->store = store_new_with_writers(loop_base(live->loop), live->conf, &observe_store, api);
 	live->bus = bus_new(loop_base(live->loop), live->conf, &push_bus_events, live);
 	api->http = http_server_new(live->loop, live->conf, &http_door, &door_observer, api);
@@ -262,7 +261,12 @@ size_t im_admin_connections(const struct im *im)
 	return http_server_connections(im->api.admin);
 }
 
-void im_report(struct im *im)
+bool im_is_connected(const struct im *im)
 {
-	observe_report(&im->api);
+	return store_is_up(im->live.store) && bus_is_up(im->live.bus);
+}
+
+void im_fill_row(const struct im *im, struct worker_row *row)
+{
+	observe_fill_row(&im->api, row);
 }

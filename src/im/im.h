@@ -25,8 +25,8 @@ struct im_options {
 	unsigned slot;
 	const char *name;	/* of WORKER_NAME_LEN characters, this process' alone in the whole cluster */
 	struct tls_server *tls; /* of im_tls_new(); im_free() frees it */
-	/* A connection of any listener has closed, also within im_free(), or the socket to a writer. Must be quick: it may
-	 * be called many times a turn. */
+	/* A connection of any listener has closed, also within im_free(), or the socket to a writer. Must be quick: it
+	 * may be called many times a turn. */
 	void (*changed)(void *ctx);
 	void *ctx;
 };
@@ -68,7 +68,9 @@ bool im_is_idle(const struct im *im);
 /* Connections of the public listeners, and of the admin listener. */
 size_t im_connections(const struct im *im);
 size_t im_admin_connections(const struct im *im);
-/* Puts the worker's figures into its row of the scoreboard; once a second. */
-void im_report(struct im *im);
+/* With the database, which can be written to, and with Redis. */
+bool im_is_connected(const struct im *im);
+/* The fields of the worker's row of the scoreboard that are of clients, database and Redis. */
+void im_fill_row(const struct im *im, struct worker_row *row);
 
 #endif

@@ -3,7 +3,9 @@
 #include "proc/process.h"
 
 #include "core/clock.h"
+#include "core/heap.h"
 #include "core/log.h"
+#include "hub/stats.h"
 
 #include <errno.h>
 #include <event2/event.h>
@@ -14,6 +16,8 @@
 #include <unistd.h>
 
 #define ROW_MS 1000
+/* The row is written more often than that, too. */
+#define MEMORY_MS 1000
 #define STEP_MS 50
 #define SOON_MS 50
 /* How long it may take to connect before it counts as ready without. */
@@ -30,6 +34,22 @@ void process_report_soon(struct process *p)
 		wheel_set(loop_wheel(p->loop), &p->soon, SOON_MS, on_soon);
 }
 
+void process_write_row(struct process *p)
+{
+	int64_t now = clock_mono_ms();
+	stat_add(STAT_LOG_LOST, log_lost() - p->log_lost_told);
+	p->log_lost_told = log_lost();
+	struct worker_row *row = hub_worker_begin(p->hub, p->slot);
+	row->alive_ms = now;
+	if (row->resident_kib == 0 || now - p->memory_read_ms >= MEMORY_MS) {
+		heap_read_memory(&row->resident_kib, &row->private_kib);
+		heap_give_back(row->private_kib, now);
+		p->memory_read_ms = now;
+	}
+	p->kind->fill_row(p, row);
+	hub_worker_end(p->hub, p->slot);
+}
+
 static void tell_master(struct process *p)
 {
 	struct report r = {0};
@@ -41,7 +61,7 @@ static void tell_master(struct process *p)
 		log_error_gated("the master cannot be told anything: %s", strerror(errno));
 		process_report_soon(p);
 	}
-	p->kind->write_row(p);
+	process_write_row(p);
 }
 
 static void on_soon(struct wheel_timer *t)
@@ -52,7 +72,7 @@ static void on_soon(struct wheel_timer *t)
 static void on_each_second(struct wheel_timer *t)
 {
 	struct process *p = container_of(t, struct process, each_second);
-	p->kind->write_row(p);
+	process_write_row(p);
 	wheel_set(loop_wheel(p->loop), t, ROW_MS, on_each_second);
 }
 
@@ -148,7 +168,7 @@ void process_begin(struct process *p, unsigned number)
 		signal(masters[i], SIG_IGN);
 }
 
-int process_drop_privileges(const char *user)
+static int drop_privileges(const char *user)
 {
 	if (user[0] == '\0' || geteuid() != 0)
 		return 0;
@@ -160,12 +180,16 @@ int process_drop_privileges(const char *user)
 	return 0;
 }
 
-void process_start(struct process *p)
+int process_start(struct process *p, const char *user)
 {
+	if (drop_privileges(user) != 0)
+		return -1;
 	log_start();
+	stats_attach(p->hub, p->slot);
 	p->loop = loop_new();
 	p->state = WORKER_STARTING;
 	p->started_ms = clock_mono_ms();
+	return 0;
 }
 
 void process_run(struct process *p)

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The life of a process that the master has forked, from the fork to its exit: what workers and writers share. It obeys
- * the orders that come through its channel, reports its state there, writes its row of the scoreboard each second,
- * becomes ready once it is connected with what it needs (or has waited for that for a moment), and drains when told.
+ * The life of a process that the master has forked, from the fork to its exit: what workers, writers and relays share.
+ *It obeys the orders that come through its channel, reports its state there, writes its row of the scoreboard each
+ *second, becomes ready once it is connected with what it needs (or has waited for that for a moment), and drains when
+ *told.
  *
- *	process_begin(); process_drop_privileges(); process_start(); the kind's own parts; process_run(); the parts are
- *	freed; process_end().
+ *	process_begin(); process_start(); the kind's own parts; process_run(); the parts are freed; process_end().
  */
 #ifndef TIDINGS_PROC_PROCESS_H
 #define TIDINGS_PROC_PROCESS_H
@@ -27,8 +27,8 @@ struct process_kind {
 	const char *name; /* for the log */
 	/* How long it drains when the master has gone and nobody sets a time. */
 	int64_t orphan_drain_ms;
-	/* Fills its row of the scoreboard; `state` is process.c's. */
-	void (*write_row)(struct process *p);
+	/* Fills what its row of the scoreboard has for this kind: process_write_row() does the rest. */
+	void (*fill_row)(struct process *p, struct worker_row *row);
 	/* Fills what the master decides by; `state` is process.c's. NULL: nothing else. */
 	void (*report)(struct process *p, struct report *r);
 	/* Those orders that only this kind gets. fd: as in channel_receive(). */
@@ -40,7 +40,7 @@ struct process_kind {
 	void (*drain)(struct process *p, int64_t deadline_ms);
 };
 
-/* A part of a struct worker or writer. */
+/* A part of a struct worker, writer_process or relay_process. */
 struct process {
 	const struct process_kind *kind;
 	struct hub *hub;
@@ -52,18 +52,23 @@ struct process {
 	struct event *orders;
 	struct wheel_timer each_second, step, soon;
 	int64_t started_ms, deadline_ms; /* clock_mono_ms */
+	int64_t memory_read_ms;
+	uint64_t log_lost_told;
 };
 
 /* Names it in the log, and leaves signals to the master. kind, hub, slot and channel are set. */
 void process_begin(struct process *p, unsigned number);
-/* Becomes that user, where this one is root. "": stays what it is. -1: logged. */
-int process_drop_privileges(const char *user) MUST_CHECK;
-/* Has a loop from now on. */
-void process_start(struct process *p);
+/*
+ * Becomes that user, where this one is root ("": stays what it is). From then on it has a loop, and counts in its row
+ * of the statistics. -1: logged; there is nothing to end.
+ */
+int process_start(struct process *p, const char *user) MUST_CHECK;
 /* Until it has drained, or is to leave at once. */
 void process_run(struct process *p);
 void process_end(struct process *p);
 
+/* Its row of the scoreboard, which is written each second, is out of date. */
+void process_write_row(struct process *p);
 /* What it is connected with may have changed: becomes ready without waiting for the next look. */
 void process_look(struct process *p);
 /* What it reports has changed. Many a turn are one report, a moment later. */

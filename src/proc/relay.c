@@ -3,10 +3,6 @@
 #include "core/base.h"
 #include "proc/relay.h"
 
-#include "core/clock.h"
-#include "core/heap.h"
-#include "core/log.h"
-#include "hub/stats.h"
 #include "proc/process.h"
 #include "relay/relay.h"
 
@@ -15,8 +11,6 @@
 struct relay_process {
 	struct process process;
 	struct relay *relay;
-	uint64_t log_lost_told;
-	uint32_t resident_kib, private_kib;
 };
 
 static struct relay_process *relay_of(struct process *p)
@@ -24,26 +18,15 @@ static struct relay_process *relay_of(struct process *p)
 	return container_of(p, struct relay_process, process);
 }
 
-static void write_row(struct process *p)
+static void fill_row(struct process *p, struct worker_row *row)
 {
-	struct relay_process *w = relay_of(p);
-	int64_t now = clock_mono_ms();
-	struct relay_state state = relay_state(w->relay);
-	stat_add(STAT_LOG_LOST, log_lost() - w->log_lost_told);
-	w->log_lost_told = log_lost();
-	heap_read_memory(&w->resident_kib, &w->private_kib);
-	heap_give_back(w->private_kib, now);
-	struct worker_row *row = hub_worker_begin(p->hub, p->slot);
-	row->alive_ms = now;
+	struct relay_state state = relay_state(relay_of(p)->relay);
 	row->pending = state.rows < UINT32_MAX ? (uint32_t)state.rows : UINT32_MAX;
 	row->lag_ms = state.lag_ms < UINT32_MAX ? (uint32_t)state.lag_ms : UINT32_MAX;
 	row->leads = state.leads;
-	row->resident_kib = w->resident_kib;
-	row->private_kib = w->private_kib;
 	row->database_up = state.database;
 	row->read_only = state.read_only;
 	row->redis_up = state.redis;
-	hub_worker_end(p->hub, p->slot);
 }
 
 static bool is_connected(struct process *p)
@@ -74,7 +57,7 @@ static void obey(struct process *p, const struct order *o, int fd)
 static const struct process_kind relay_kind = {
 	.name = "relay",
 	.orphan_drain_ms = ORPHAN_DRAIN_MS,
-	.write_row = write_row,
+	.fill_row = fill_row,
 	.obey = obey,
 	.is_connected = is_connected,
 	.is_idle = is_idle,
@@ -85,17 +68,15 @@ static void on_changed(void *ctx)
 {
 	struct relay_process *w = ctx;
 	process_look(&w->process);
-	write_row(&w->process);
+	process_write_row(&w->process);
 }
 
 int relay_run(const struct conf *conf, struct hub *hub, unsigned slot, unsigned number, int channel)
 {
 	struct relay_process w = {.process = {.kind = &relay_kind, .hub = hub, .slot = slot, .channel = channel}};
 	process_begin(&w.process, number);
-	if (process_drop_privileges(conf->user) != 0)
+	if (process_start(&w.process, conf->user) != 0)
 		return PROCESS_UNABLE;
-	process_start(&w.process);
-	stats_attach(hub, slot);
 	w.relay = relay_new(w.process.loop, conf, on_changed, &w);
 	process_run(&w.process);
 	relay_free(&w.relay);

@@ -24,9 +24,9 @@ static struct worker *worker_of(struct process *p)
 	return container_of(p, struct worker, process);
 }
 
-static void write_row(struct process *p)
+static void fill_row(struct process *p, struct worker_row *row)
 {
-	im_report(worker_of(p)->im);
+	im_fill_row(worker_of(p)->im, row);
 }
 
 static void report(struct process *p, struct report *r)
@@ -41,10 +41,7 @@ static void report(struct process *p, struct report *r)
 
 static bool is_connected(struct process *p)
 {
-	struct worker_row row;
-	write_row(p);
-	hub_worker_read(p->hub, p->slot, &row);
-	return row.database_up && row.redis_up;
+	return im_is_connected(worker_of(p)->im);
 }
 
 static bool is_idle(struct process *p)
@@ -111,7 +108,7 @@ static void obey(struct process *p, const struct order *o, int fd)
 static const struct process_kind worker_kind = {
 	.name = "worker",
 	.orphan_drain_ms = ORPHAN_DRAIN_MS,
-	.write_row = write_row,
+	.fill_row = fill_row,
 	.report = report,
 	.obey = obey,
 	.is_connected = is_connected,
@@ -137,10 +134,9 @@ int worker_run(const struct conf *conf, struct hub *hub, unsigned slot, const ch
 	access_log_open(conf->log.access, (enum log_format)conf->log.format);
 	if (im_tls_new(conf, hub, &tls, &reason) != 0)
 		return unable(reason);
-	if (process_drop_privileges(conf->user) != 0)
+	if (process_start(&w.process, conf->user) != 0)
 		return PROCESS_UNABLE;
 	hub_join(hub);
-	process_start(&w.process);
 	access_log_start();
 	const struct im_options options = {
 		.loop = w.process.loop,

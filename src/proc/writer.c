@@ -4,8 +4,6 @@
 #include "core/base.h"
 #include "proc/writer.h"
 
-#include "core/clock.h"
-#include "core/heap.h"
 #include "core/log.h"
 #include "hub/stats.h"
 #include "proc/process.h"
@@ -17,8 +15,6 @@
 struct writer_process {
 	struct process process;
 	struct serve *serve;
-	uint64_t log_lost_told;
-	uint32_t resident_kib, private_kib;
 };
 
 static struct writer_process *writer_of(struct process *p)
@@ -26,24 +22,14 @@ static struct writer_process *writer_of(struct process *p)
 	return container_of(p, struct writer_process, process);
 }
 
-static void write_row(struct process *p)
+static void fill_row(struct process *p, struct worker_row *row)
 {
-	struct writer_process *w = writer_of(p);
-	int64_t now = clock_mono_ms();
-	struct wire_state state = serve_state(w->serve);
-	stat_add(STAT_LOG_LOST, log_lost() - w->log_lost_told);
-	w->log_lost_told = log_lost();
-	heap_read_memory(&w->resident_kib, &w->private_kib);
-	heap_give_back(w->private_kib, now);
-	struct worker_row *row = hub_worker_begin(p->hub, p->slot);
-	row->alive_ms = now;
-	row->connections = (uint32_t)serve_workers(w->serve);
-	row->pending = (uint32_t)serve_pending(w->serve);
-	row->resident_kib = w->resident_kib;
-	row->private_kib = w->private_kib;
+	const struct serve *serve = writer_of(p)->serve;
+	struct wire_state state = serve_state(serve);
+	row->connections = (uint32_t)serve_workers(serve);
+	row->pending = (uint32_t)serve_pending(serve);
 	row->database_up = state.up;
 	row->read_only = state.read_only;
-	hub_worker_end(p->hub, p->slot);
 }
 
 static bool is_connected(struct process *p)
@@ -70,7 +56,7 @@ static void obey(struct process *p, const struct order *o, int fd)
 static const struct process_kind writer_kind = {
 	.name = "writer",
 	.orphan_drain_ms = ORPHAN_DRAIN_MS,
-	.write_row = write_row,
+	.fill_row = fill_row,
 	.obey = obey,
 	.is_connected = is_connected,
 	.is_idle = is_idle,
@@ -101,7 +87,7 @@ static void on_link(bool up, void *ctx)
 	struct writer_process *w = ctx;
 	if (up)
 		process_look(&w->process);
-	write_row(&w->process);
+	process_write_row(&w->process);
 }
 
 int writer_run(const struct conf *conf, struct hub *hub, unsigned slot, unsigned number, int channel)
@@ -109,10 +95,8 @@ int writer_run(const struct conf *conf, struct hub *hub, unsigned slot, unsigned
 	static const struct store_observer observer = {.batch = on_batch, .retry = on_retry, .link = on_link};
 	struct writer_process w = {.process = {.kind = &writer_kind, .hub = hub, .slot = slot, .channel = channel}};
 	process_begin(&w.process, number);
-	if (process_drop_privileges(conf->user) != 0)
+	if (process_start(&w.process, conf->user) != 0)
 		return PROCESS_UNABLE;
-	process_start(&w.process);
-	stats_attach(hub, slot);
 	w.serve = serve_new(loop_base(w.process.loop), conf, &observer, &w);
 	process_run(&w.process);
 	serve_free(&w.serve);
