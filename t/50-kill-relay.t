@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# Proves that what is in the outbox and was not told of is told, whatever becomes of the relay: killed at each step of its
+# Proves that what is in the outbox and was not told of is told, no matter what happens to the relay: killed at each step of its
 # work, stopped until it is taken for dead, with Redis away, on a node that goes; and that clients miss nothing while
 # there is none. What was told is left alone.
 use Tidings;

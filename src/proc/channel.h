@@ -37,8 +37,8 @@ struct order {
 
 /*
  * What a worker says of itself: when its state changes, when it has taken sockets (before it reads from them), and soon
- * after one has closed. The master passes only so many sockets before it hears of them, so reports always
- * find room.
+ * after one has closed. The master passes a limited number of sockets before it hears of them, so reports
+ * always find room.
  */
 struct report {
 	uint64_t taken;	      /* sockets, since it started */

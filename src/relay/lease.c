@@ -19,7 +19,7 @@
 
 #define LEASE_SECS "10"
 _Static_assert(LEASE_MS == 10000, "LEASE_SECS");
-/* Nobody gives a lease for so long: the database's clock was set back. */
+/* No lease is given for twice its length: the database's clock was set back. */
 #define ENDED "(ends_at<=UTC_TIMESTAMP(3) OR ends_at>UTC_TIMESTAMP(3)+INTERVAL " LEASE_SECS "+" LEASE_SECS " SECOND)"
 #define ENDS "UTC_TIMESTAMP(3)+INTERVAL " LEASE_SECS " SECOND"
 

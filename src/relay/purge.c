@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Deletes what nobody needs any more: rows that all consumers are done with, a bounded number a second, and where
- * consumers were in streams that are no more.
+ * Deletes what nobody needs any more: rows that all consumers are done with, a bounded number a second, and the cursors
+ * of consumers in streams that have ended.
  *
  * A DELETE of a range locks the rows in it, and for a moment the one behind it: with READ COMMITTED no gap, so nobody
  * who inserts has to wait. The newest rows stay, so that the one behind is never one that is being written.
@@ -58,7 +58,7 @@ static void purge_failed(struct relay *r)
 static const struct relay_job delete_job = {
 	.name = "deleting from the outbox", .ask = delete_ask, .done = delete_done, .failed = purge_failed};
 
-/* ---- where a consumer was in a stream that is no more ---- */
+/* ---- cursors in streams that have ended ---- */
 
 static void walk_ask(struct relay *r, struct buf *text)
 {

@@ -22,7 +22,7 @@ static void tell_changed(struct relay *r)
 	bool leads = lease_is_ours(r, clock_mono_ms());
 	if (leads != r->led) {
 		log_info(leads	      ? "leads: it looks after the outbox of the cluster"
-			 : r->leaving ? "leads no more"
+			 : r->leaving ? "does not lead any more"
 				      : "waits: another relay leads, or the database is away");
 		r->led = leads;
 		if (!leads) {
@@ -119,8 +119,8 @@ static void on_ready(struct link *l, void *ctx)
 }
 
 /*
- * Those who write rows were without it, too, perhaps, and could not note what they had told: they get the usual
- * patience once it is back.
+ * The processes that write rows may have lost it, too, and could not note what they had told: they get the usual
+ * time for that once it is back.
  */
 static void on_down(struct link *l, const char *why, void *ctx)
 {

@@ -17,8 +17,8 @@
 struct bus;
 
 /*
- * Who reads the outbox; a row that all of them are done with is deleted. This relay works for the first. How to add one:
- * its name in relay.c, and what works for it.
+ * Who reads the outbox; a row that all of them are done with is deleted. This relay works for the first. How to add
+ * one: its name in relay.c, and what works for it.
  */
 #define CONSUMER_PUSH "push"
 extern const char *const relay_consumers[];
@@ -42,7 +42,7 @@ struct relay_job {
 /* lease.c */
 #define LEASE_MS 10000
 #define LEASE_RENEW_MS 3000
-/* Before the database says so, it is ours no more. */
+/* We count on it that much shorter than the database does. */
 #define LEASE_MARGIN_MS 1000
 #define HOLDER_MAX 64 /* as in the schema */
 struct lease {
@@ -82,7 +82,7 @@ struct repair {
 	enum repair_state state;
 	bool rests; /* a job has failed: not before the next second */
 	uint64_t stream, last_n;
-	uint64_t rows; /* read of it */
+	uint64_t rows; /* read of the stream */
 	bool full;     /* the rows that follow are left for the next time: the audience is large */
 	struct audience audience;
 	size_t looked_up;  /* of its conversations */
@@ -98,9 +98,9 @@ void repair_init(struct repair *p);
 void repair_fini(struct repair *p);
 void repair_second(struct relay *r);
 const struct relay_job *repair_due(struct relay *r);
-/* Gives up what is under way: what is not done will be found again. */
+/* Drops the repair under way. Rows that are not noted as done are due again in a later survey. */
 void repair_end(struct relay *r);
-/* The bus is up (anew). lost: something that was published may have been heard by nobody. */
+/* The bus is up, for the first time or again. lost: some of what was published may have reached nobody. */
 void repair_bus_up(struct relay *r, bool lost);
 
 /* purge.c */
@@ -109,7 +109,7 @@ void repair_bus_up(struct relay *r, bool lost);
 struct purge {
 	unsigned left; /* statements that may be run this second */
 	uint64_t stream, last_n;
-	int64_t walk_ms;		   /* when to look for cursors of streams that are no more */
+	int64_t walk_ms;		   /* when to look for cursors of streams that have ended */
 	uint64_t walk_after;		   /* the stream that the walk is at */
 	unsigned walked;		   /* rows of the job under way */
 	uint64_t forget[PURGE_FORGET_MAX]; /* streams whose cursors are to go */

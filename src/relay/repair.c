@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Rows that nobody has told of: some of one stream are read in order, whom they concern is told to catch up, and when
- * Redis has confirmed that, they are done. Then some of the next stream. What fails, or is interrupted, is begun anew.
+ * Redis has confirmed that, they are done. Then some of the next stream. A repair that fails or is interrupted starts
+ * again.
  */
 #include "core/base.h"
 #include "relay/relay_priv.h"

@@ -17,9 +17,9 @@
  * that is moved, or a process that was stopped, must not look like somebody who does not tell.
  */
 #define STREAMS_SURVEYS_BETWEEN 5
-/* The newest rows of a stream that stay, so that who deletes never comes near who writes. */
+/* The newest rows of a stream stay, so that a deletion is never next to a row that is being written. */
 #define STREAMS_KEEP 10
-/* Fewer rows are not worth a statement; and there are no more in one. */
+/* Rows that one statement deletes: fewer are not worth it. */
 #define STREAMS_DELETE_MIN 100
 #define STREAMS_DELETE_MAX 1000
 
@@ -43,11 +43,11 @@ struct streams {
 
 /* Zeroed before first use. */
 void streams_fini(struct streams *s);
-/* Nothing is known any more: patience begins anew. */
+/* Forgets all surveys: each row gets its whole time again. */
 void streams_forget(struct streams *s);
 
-/* A survey: each stream once, in any order; STREAMS_MAX at most, what is beyond is dropped. One that is begun anew was
- * not finished. */
+/* A survey: each stream once, in any order; those beyond STREAMS_MAX are dropped. streams_begin() drops a survey that
+ * was not finished. */
 void streams_begin(struct streams *s);
 void streams_add(struct streams *s, const struct stream *found);
 void streams_end(struct streams *s, int64_t now_ms, int64_t patience_ms);

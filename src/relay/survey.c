@@ -66,7 +66,7 @@ static void survey_done(struct relay *r)
 	streams_end(&r->streams, clock_mono_ms(), RELAY_PATIENCE_MS);
 }
 
-/* The next one begins anew. */
+/* The next one starts from the beginning. */
 static void survey_failed(struct relay *r)
 {
 	(void)r;

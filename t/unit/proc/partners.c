@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The sockets between a worker and its writer, with both of them played by the test: they are made once, and anew when
- * the worker reports that one has ended, whatever the reason. And when relays leave.
+ * the worker reports that one has ended, for any reason. And when relays leave.
  */
 #include "core/base.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Nothing that was written is forgotten, whatever fails in the middle of a repair: the connection to the database at
- * each statement, with and without its being done, the database itself, Redis, and the relay.
+ * Nothing that was written is forgotten, no matter what fails in the middle of a repair: the connection to the database
+ * at each statement, with and without its being done, the database itself, Redis, and the relay.
  */
 #include "relay_kit.h"
 
@@ -102,7 +102,7 @@ static void test_database_away(void)
 	db_sql("KILL %lld", db_sql("SELECT MAX(id) FROM information_schema.processlist WHERE db='tidings' AND "
 				   "id<>CONNECTION_ID()"));
 	UNTIL(relay_state(relay[0]).read_only);
-	ok(!relay_state(relay[0]).database, "a database that is read-only is as good as none");
+	ok(!relay_state(relay[0]).database, "a database that is read-only counts as away");
 	db_sql("SET GLOBAL read_only=0");
 	UNTIL(link_is_idle(relay[0]->link));
 	PASS_UNTIL(done(S1) == (long long)next_n - 1);

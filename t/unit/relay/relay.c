@@ -149,7 +149,7 @@ static void test_rate(void)
 	is_int(done(S1 + 1), ROWS + 5000, "in all streams");
 	ok(before - first >= STREAMS * ROWS, "everybody is told");
 	/* Beside users there is a goodbye each tenth of a second. */
-	ok(most <= RELAY_TOLD_PER_SECOND + 20, "but no more than so many a second (%d)", (int)most);
+	ok(most <= RELAY_TOLD_PER_SECOND + 20, "but in no second more than the limit (%d)", (int)most);
 	ok(now_ms - begin_ms >= 1000 * (STREAMS * ROWS / RELAY_TOLD_PER_SECOND - 1), "so it took its time");
 	outbox_empty();
 	fence();
