@@ -129,6 +129,7 @@ void observe_fill_row(const struct api *api, struct worker_row *row)
 	const struct live *live = api->live;
 	stat_set(STAT_UNSENT, *backlog_memory(loop_backlog(live->loop)));
 	stat_set(STAT_RECEIVING, intake_bytes(loop_intake(live->loop)));
+	stat_set(STAT_GROUP_QUEUE, live->groups.queued_bytes);
 	row->connections = (uint32_t)http_server_connections(api->http);
 	row->websockets = (uint32_t)live->session_count;
 	row->pending = live->store != NULL ? (uint32_t)store_pending(live->store) : 0;

@@ -58,7 +58,8 @@
 /* name, Prometheus family without tidings_, help. */
 #define STATS_GAUGES(X)                                                                                                \
 	X(UNSENT, "unsent_bytes", "Memory of output that clients have not read yet")                                   \
-	X(RECEIVING, "receiving_bytes", "Memory of bodies and WebSocket messages that are not whole yet")
+	X(RECEIVING, "receiving_bytes", "Memory of bodies and WebSocket messages that are not whole yet")              \
+	X(GROUP_QUEUE, "group_queue_bytes", "Events of groups that were not given to all members yet")
 
 /*
  * name, Prometheus family without tidings_, help, how many of its units one unit of the family is, how many bounds

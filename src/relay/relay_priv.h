@@ -42,7 +42,7 @@ struct relay_job {
 /* lease.c */
 #define LEASE_MS 10000
 #define LEASE_RENEW_MS 3000
-/* We count on it that much shorter than the database does. */
+/* We treat it as ended that long before the database does. */
 #define LEASE_MARGIN_MS 1000
 #define HOLDER_MAX 64 /* as in the schema */
 struct lease {

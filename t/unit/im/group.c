@@ -461,6 +461,20 @@ static void test_views(void)
 	end();
 }
 
+/* What waits for members (fanout.c) is seen by the operator. */
+static void test_seen(void)
+{
+	struct worker_row row = {0};
+	im_fill_row(im, &row);
+	is_int(stats_gauge(hub, STAT_GROUP_QUEUE), 0, "nothing waits for the members of groups");
+	live->groups.queued_bytes += 4711;
+	im_fill_row(im, &row);
+	is_int(stats_gauge(hub, STAT_GROUP_QUEUE), 4711, "what does is in the statistics");
+	live->groups.queued_bytes -= 4711;
+	im_fill_row(im, &row);
+	is_int(stats_gauge(hub, STAT_GROUP_QUEUE), 0, "and not after it was given");
+}
+
 int main(void)
 {
 	kit_start_groups();
@@ -477,6 +491,7 @@ int main(void)
 	test_again();
 	test_unknown();
 	test_views();
+	test_seen();
 	kit_stop();
 	return done_testing();
 }
