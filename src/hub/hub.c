@@ -360,7 +360,7 @@ void hub_master_end(struct hub *h, unsigned slot)
 	       now->alive_ms == before->alive_ms && now->pending == before->pending &&
 	       now->resident_kib == before->resident_kib && now->private_kib == before->private_kib &&
 	       now->database_up == before->database_up && now->redis_up == before->redis_up &&
-	       now->read_only == before->read_only);
+	       now->read_only == before->read_only && now->leads == before->leads && now->lag_ms == before->lag_ms);
 	master_side.open = false;
 	master_write(h, slot, now);
 }

@@ -46,8 +46,11 @@ static void survey_ask(struct relay *r, struct buf *text)
 static void survey_row(struct relay *r, unsigned stmt, struct row *row)
 {
 	(void)stmt;
-	struct stream s = {
-		.id = row_take_u64(row), .min_n = row_take_u64(row), .max_n = row_take_u64(row), .still = true};
+	struct stream s = {.still = true};
+	/* One statement each: initializers have no order. */
+	s.id = row_take_u64(row);
+	s.min_n = row_take_u64(row);
+	s.max_n = row_take_u64(row);
 	int64_t lag_ms = (int64_t)row_take_u64(row);
 	for (unsigned i = 0; i < relay_consumer_count; i++) {
 		uint64_t n = row_take_u64(row);
