@@ -173,6 +173,27 @@ sub redis_away {
 	return;
 }
 
+# Reloads wait for no relay. One that hangs keeps its place until the master has killed it, then the present one starts.
+sub hung_in_reloads {
+	my ($t) = @_;
+	my $node = $t->node;
+	wait_leads($t, $node);
+	my ($hung) = $node->relay_pids;
+	kill 'STOP', $hung;
+	$node->reload;
+	my ($next) = wait_for('the next relay beside it', sub { my @next = grep { $_ != $hung } $node->relay_pids; @next == 1 && $next[0] });
+	$node->reload;
+	is_deeply [sort { $a <=> $b } $node->relay_pids], [sort { $a <=> $b } $hung, $next], 'two reloads while a relay hangs: there are no more than two';
+	put($t, 55, user_item('alice'));
+	$node->allow_deaths(1);
+	$node->clock(20);
+	wait_for('the relay of the second reload alone', sub { my @now = $node->relay_pids; @now == 1 && $now[0] != $hung && $now[0] != $next });
+	lease_ends($t);
+	pass_until('the repair', [$node], sub { is_done($t, 55) });
+	is $ear->heard, 'u:alice', 'the relay of the second one works';
+	return;
+}
+
 # A reload and an upgrade change the process, and leave one.
 sub renewed {
 	my ($t, $alice) = @_;
@@ -199,6 +220,7 @@ sub renewed {
 	subtest 'killed' => sub { killed($t, @ws) };
 	subtest 'hung' => sub { hung($t, @ws) };
 	subtest 'Redis away' => sub { redis_away($t, @ws) };
+	subtest 'hung in reloads' => sub { hung_in_reloads($t) };
 	subtest 'renewed' => sub { renewed($t, @ws) };
 	$t->stop;
 	is $t->dbh->selectrow_array('SELECT COUNT(*) FROM relay_leases'), 0, 'a node that stops gives the lease back';
@@ -257,6 +279,9 @@ subtest 'two nodes' => sub {
 	$second->stop;
 	pass_until('the first one to lead', [$first], sub { leads($first) });
 	pass 'and takes over when the other node stops, without waiting for the end of its lease';
+	$first->stop(signal => 'KILL', status => 9);
+	wait_for('the lease to be gone', sub { !$t->dbh->selectrow_array('SELECT 1 FROM relay_leases') });
+	pass 'a relay whose master is killed gives its lease back, too';
 	$t->stop;
 };
 
