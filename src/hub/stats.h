@@ -49,7 +49,7 @@
 	  "Connections refused because their address opened, or has, too many")                                        \
 	X(PASSWORDS, "passwords_hashed", "passwords_hashed", "", "Passwords hashed, to be stored or compared")         \
 	X(ACCESS_LOST, "access_log_lost", "access_log_lost", "", "Lines of the access log that could not be written")  \
-	X(LOG_LOST, "log_lost", "log_lost", "", "Lines of the workers' event log that could not be written in time")
+	X(LOG_LOST, "log_lost", "log_lost", "", "Lines of the event log that could not be written in time")
 #define STATS_HELP_SLOW                                                                                                \
 	"Connections closed because their clients read too slowly, or held most of what all clients did not read"
 #define STATS_HELP_SENDS "Sends that were well formed"
