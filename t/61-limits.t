@@ -28,7 +28,7 @@ subtest 'sends of a user' => sub {
 	is_deeply [@status[0 .. 9]], [(201) x 10], 'a burst';
 	my $r = $http->post('/messages/send', text_to('bob', 'one more'));
 	$r = $http->post('/messages/send', text_to('bob', 'and one more')) if $r->status == 201;
-	is $r->status . ' ' . $r->code, '429 rate_limited', 'and then not more than so many a second';
+	is $r->status . ' ' . $r->code, '429 rate_limited', 'and then not more than the limit a second';
 	like $r->header('retry-after'), qr/\A[1-9]\d*\z/, 'with Retry-After';
 	is $t->http('carol')->post('/messages/send', text_to('bob', 'hello'))->status, 201, 'others are not concerned';
 };
@@ -49,7 +49,7 @@ subtest 'requests of a user' => sub {
 	my @read = map { ($first->get('/messages/conversations?limit=1'), $second->put('/users/me', {nickname => "Al$_"})) } 1 .. 30;
 	is scalar(grep { $_->status == 200 } @read[0 .. 19]), 20, 'a burst of any kind, whichever connection';
 	my @refused = grep { $_->status == 429 } @read;
-	cmp_ok scalar(@refused), '>=', 1, 'and then not more than so many a second';
+	cmp_ok scalar(@refused), '>=', 1, 'and then not more than the limit a second';
 	is_deeply [grep { $_->code ne 'rate_limited' || ($_->header('retry-after') // '') !~ /\A[1-9]\d*\z/ } @refused], [], 'as rate_limited with Retry-After';
 	my @frames = map { $ws->request(type => 'ping') } 1 .. 30;
 	my @over = grep { $_->{type} eq 'error' } @frames;

@@ -18,13 +18,13 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-/* Over worker_connections a worker still takes so many, to refuse what they ask for in words. */
+/* How many over worker_connections a worker still takes, to refuse what they ask for in words. */
 #define OVERFULL 128
 /* Connections of the admin listener a worker has at most. They are outside of worker_connections. */
 #define ADMIN_MAX 64
 /* Workers tell each second that they live. One that has not for so long gets no more to do. */
 #define SILENCE_MS 3000
-/* A socket that so many workers died of, or with, is closed. */
+/* A socket that this many workers died of, or with, is closed. */
 #define TRIES_MAX 3
 
 static bool has_room(const struct child *c, enum im_door door, int64_t now)

@@ -276,7 +276,7 @@ void batch_note_sent(struct batch *b, struct str from, struct str client_msg_id,
 struct buf *batch_ask(struct batch *b, uint64_t answer[]);
 /* Begins a statement of the second one. */
 struct buf *batch_update(struct batch *b);
-/* After an UPDATE: the transaction is undone and run again where it did not change so many rows. */
+/* After an UPDATE: the transaction is undone and run again where it did not change that number of rows. */
 void batch_expect(struct batch *b, uint64_t rows);
 /* How many messages of the conversation, up to that seq, others than the user have sent in this batch so far. */
 uint64_t batch_sent_by_others(const struct batch *b, const struct conv *c, struct str user, uint64_t up_to_seq);

@@ -225,7 +225,10 @@ void page_restart(struct page *p)
 
 static void run_row(struct page *p, struct row *row)
 {
-	const struct page_run r = {.first = row_take_u64(row), .last = row_take_u64(row)};
+	struct page_run r;
+	/* One statement each: initializers have no order. */
+	r.first = row_take_u64(row);
+	r.last = row_take_u64(row);
 	if (p->found_count <= run_max(p))
 		p->found[p->found_count++] = r;
 }

@@ -22,7 +22,7 @@ void sql_time(struct buf *b, int64_t ms);
 /* ('a','b') */
 void sql_pair(struct buf *b, struct str first, struct str second);
 /*
- * A statement that fails (ER_SUBQUERY_NO_1_ROW) where the one before it did not change so many rows. MariaDB answers an
+ * A statement that fails (ER_SUBQUERY_NO_1_ROW) where the one before it did not change `rows` rows. MariaDB answers an
  * UPDATE or DELETE that a KILL QUERY has ended with OK, and goes on to the next statement, which may be the COMMIT.
  */
 void sql_expect(struct buf *b, uint64_t rows);

@@ -57,13 +57,13 @@ static void test_bounds(void)
 	struct waiting w[8], refused;
 	for (int i = 0; i < 3; i++)
 		ok(join(t, &w[i], "a", i + 1), "a user's");
-	ok(!join(t, &refused, "a", 9), "no more than so many of a user");
+	ok(!join(t, &refused, "a", 9), "no more than the limit of a user");
 	ok(join(t, &w[3], "b", 11) && join(t, &w[4], "c", 21), "of others");
-	ok(!join(t, &refused, "d", 9), "no more than so many of all");
+	ok(!join(t, &refused, "d", 9), "no more than the limit of all");
 	turns_leave(t, &refused);
 	struct waiting *a1 = turns_next(t), *b1 = turns_next(t), *c1 = turns_next(t), *a2 = turns_next(t);
 	ok(a1 == &w[0] && b1 == &w[3] && c1 == &w[4] && a2 == &w[1], "in turn");
-	ok(turns_next(t) == NULL, "no more than so many of a user at once");
+	ok(turns_next(t) == NULL, "no more than the limit of a user at once");
 	ok(join(t, &w[5], "b", 12), "while another user");
 	ok(turns_next(t) == &w[5], "is served");
 	turns_leave(t, a1);
