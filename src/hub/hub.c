@@ -12,6 +12,7 @@
 #include <sys/random.h>
 #include <time.h>
 
+#include "core/id.h"
 #include "core/log.h"
 #include "hub/hub_layout.h"
 
@@ -117,6 +118,7 @@ struct hub *hub_new(const struct hub_size *size, const char **err_r)
 	h->shared->version = HUB_VERSION;
 	h->shared->bytes = layout.bytes;
 	h->masters = xcalloc(h->slots, sizeof(*h->masters));
+	id_random(h->name, WORKER_NAME_LEN);
 	presence_init(h);
 	bucket_init(h);
 	tickets_init(h);
@@ -148,6 +150,11 @@ void hub_join(struct hub *h)
 void hub_tidy(struct hub *h)
 {
 	presence_tidy(h);
+}
+
+const char *hub_name(const struct hub *h)
+{
+	return h->name;
 }
 
 _Atomic int64_t *hub_clock_shift(struct hub *h)

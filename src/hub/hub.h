@@ -48,6 +48,9 @@ void hub_tidy(struct hub *h);
 _Atomic int64_t *hub_clock_shift(struct hub *h);
 _Atomic int64_t *hub_wall_shift(struct hub *h);
 
+/* Random, of WORKER_NAME_LEN characters: this hub's alone in the whole cluster, and the same in all its processes. */
+const char *hub_name(const struct hub *h);
+
 /* The node is about to leave: it serves, but is not ready. Only ever set. */
 void hub_set_leaving(struct hub *h);
 bool hub_is_leaving(const struct hub *h);

@@ -24,6 +24,7 @@
 #define TIDINGS_HUB_HUB_LAYOUT_H
 
 #include "core/base.h"
+#include "core/id.h"
 #include "hub/lock.h"
 #include "hub/presence.h"
 #include "hub/stats.h"
@@ -62,6 +63,7 @@ struct hub {
 	uint32_t slots; /* those of workers, writers and relays */
 	uint32_t sessions;
 	uint64_t key[2]; /* of siphash, random, never changed */
+	char name[WORKER_NAME_LEN + 1];
 	uint64_t rows_at, stats_at;
 	uint64_t used_at, shards_at, heads_at, slots_at;
 	uint32_t heads_per_shard; /* a power of two */

@@ -69,9 +69,11 @@ static void peers_missed(struct live *live)
 
 static void publish_beat(struct live *live)
 {
-	char text[80];
-	int len = snprintf(text, sizeof(text), "%" PRId64 " %d %" PRId64 " %d %s", clock_usecs(), BUS_VERSION,
-			   lamport_now_us(&live->lamport), live->lamport.synced, live->lamport.scale);
+	char text[96];
+	int64_t now_us = clock_usecs();
+	int len =
+		snprintf(text, sizeof(text), "%" PRId64 " %d %" PRId64 " %d %s %s", now_us, BUS_VERSION,
+			 lamport_at_us(&live->lamport, now_us), live->lamport.synced, live->lamport.scale, live->node);
 	push_publish(live, STR_LIT(TOPIC_ALL), BUS_BEAT, (struct str){text, (size_t)len});
 }
 
@@ -169,16 +171,28 @@ void beat_worker_lost(struct live *live, const char *origin)
 		(void)peer_new(live, origin);
 }
 
-static void peer_clock_heard(struct live *live, struct str data)
+/* How long a heartbeat was on its way; 0 where it comes from another node, and nobody can know. `scale_node`: the end
+ * of its text. */
+static uint64_t age_us(const struct live *live, uint64_t sent_us, struct str scale_node)
+{
+	uint64_t now_us = (uint64_t)clock_usecs();
+	if (scale_node.len != 2 * WORKER_NAME_LEN + 1 || sent_us > now_us)
+		return 0;
+	return memcmp(scale_node.s + WORKER_NAME_LEN + 1, live->node, WORKER_NAME_LEN) == 0 ? now_us - sent_us : 0;
+}
+
+static void peer_clock_heard(struct live *live, uint64_t sent_us, struct str data)
 {
 	struct lamport theirs;
 	uint64_t us, synced;
 	int64_t shift_us;
 	bool was_synced = live->lamport.synced;
-	if (!take_number(&data, &us) || !take_number(&data, &synced) || us > INT64_MAX || data.len < WORKER_NAME_LEN)
+	if (!take_number(&data, &us) || !take_number(&data, &synced) || us > INT64_MAX / 2 ||
+	    data.len < WORKER_NAME_LEN)
 		return;
 	lamport_init(&theirs, data.s);
 	theirs.synced = synced != 0;
+	us += age_us(live, sent_us, data);
 	if (lamport_hear(&live->lamport, &theirs, (int64_t)us, &shift_us))
 		policy_scale_changed(live, shift_us);
 	else if (!was_synced && live->lamport.synced)
@@ -211,7 +225,7 @@ void beat_heard(struct live *live, struct str origin, struct str data)
 		version = 0;
 	peer_set_version(live, p, version);
 	if (version != 0)
-		peer_clock_heard(live, data);
+		peer_clock_heard(live, sent_us, data);
 }
 
 void beat_bye_heard(struct live *live, struct str origin)

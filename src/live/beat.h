@@ -7,9 +7,9 @@
  * seconds (what that worker had committed and not pushed, nobody else will push), and everyone who is watched is looked
  * at again. While Redis is away nobody is heard, and that says nothing.
  *
- * A heartbeat is `sent_us version clock_us synced scale`: when it was sent, by the sender's own clock_usecs (for the
- * sender alone); BUS_VERSION; its Lamport clock (lamport.h), 1 if that is synced, else 0, and its scale. Workers of the
- * first version send `sent_us` alone. While one of those is in the cluster, live->legacy_peers is not 0, and while one
+ * A heartbeat is `sent_us version clock_us synced scale node`: when it was sent, by clock_usecs (for the sender and the
+ * other workers of its node); BUS_VERSION; its Lamport clock (lamport.h) then, 1 if that is synced, else 0, and its
+ * scale; the name of its node's hub. Earlier versions leave out the node, and the first sends `sent_us` alone. While one of those is in the cluster, live->legacy_peers is not 0, and while one
  * of before BUS_VERSION 2 is, live->unconfirming_peers is not.
  */
 #ifndef TIDINGS_LIVE_BEAT_H

@@ -14,10 +14,15 @@ void lamport_init(struct lamport *l, const char *name)
 	memcpy(l->scale, name, WORKER_NAME_LEN);
 }
 
+int64_t lamport_at_us(const struct lamport *l, int64_t usecs)
+{
+	int64_t at_us = usecs + l->offset_us;
+	return at_us > 0 ? at_us : 1;
+}
+
 int64_t lamport_now_us(const struct lamport *l)
 {
-	int64_t now_us = clock_usecs() + l->offset_us;
-	return now_us > 0 ? now_us : 1;
+	return lamport_at_us(l, clock_usecs());
 }
 
 /* All who compare the same two must come to the same result, so time is no part of it. */

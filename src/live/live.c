@@ -14,6 +14,7 @@ void live_init(struct live *live, struct loop *loop, const struct conf *conf, st
 	live->hub = hub;
 	live->slot = slot;
 	memcpy(live->origin, name, ORIGIN_LEN);
+	memcpy(live->node, hub_name(hub), WORKER_NAME_LEN);
 	lamport_init(&live->lamport, live->origin);
 	table_init(&live->users, user_key);
 	LIST_INIT(&live->sessions);

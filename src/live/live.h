@@ -78,6 +78,7 @@ struct live {
 	unsigned slot;
 	/* Names this process on the bus; new with each process, so that an event is never taken for a predecessor's. */
 	char origin[ORIGIN_LEN + 1];
+	char node[WORKER_NAME_LEN + 1]; /* hub_name() */
 
 	struct store *store;
 	struct bus *bus;

@@ -114,6 +114,7 @@ static void begin(void)
 	memset(&live, 0, sizeof(live));
 	memcpy(live.origin, ORIGIN, ORIGIN_LEN);
 	lamport_init(&live.lamport, ORIGIN);
+	memcpy(live.node, "the-node", WORKER_NAME_LEN);
 	up = true;
 	beat_start(&live);
 	pass(WHEEL_TICK_MS);
@@ -166,12 +167,12 @@ static void test_text(void)
 	begin();
 	live.lamport.offset_us = 5000000;
 	pass(BEAT_MS + WHEEL_TICK_MS);
-	snprintf(want, sizeof(want), "%lld %d %lld 0 %s", (long long)did.sent_us, BUS_VERSION,
+	snprintf(want, sizeof(want), "%lld %d %lld 0 %s the-node", (long long)did.sent_us, BUS_VERSION,
 		 (long long)did.sent_us + 5000000, ORIGIN);
-	is_str(did.text, want, "a heartbeat has the time, the version, the shared clock and its scale");
+	is_str(did.text, want, "a heartbeat has the time, the version, the shared clock, its scale, and the node");
 	lamport_settle(&live.lamport);
 	pass(BEAT_MS + WHEEL_TICK_MS);
-	snprintf(want, sizeof(want), "%lld %d %lld 1 %s", (long long)did.sent_us, BUS_VERSION,
+	snprintf(want, sizeof(want), "%lld %d %lld 1 %s the-node", (long long)did.sent_us, BUS_VERSION,
 		 (long long)did.sent_us + 5000000, ORIGIN);
 	is_str(did.text, want, "and whether that counts");
 	begin();
@@ -180,6 +181,30 @@ static void test_text(void)
 	is_str(live.lamport.scale, "scale--a", "with its scale");
 	pass(BEAT_MS + WHEEL_TICK_MS);
 	ok(strstr(did.text, " 1 scale--a") != NULL, "which it sends itself from then on (%s)", did.text);
+}
+
+/* A heartbeat that was on its way for 3 ms, from that node; returns how far ahead of it the clock is then, in us. */
+static long long ahead_after(const char *sent, const char *node)
+{
+	char text[128];
+	begin();
+	long long usecs = (long long)clock_usecs();
+	if (sent == NULL)
+		snprintf(text, sizeof(text), "%lld %d %lld 1 scale--a %s", usecs, BUS_VERSION, usecs, node);
+	else
+		snprintf(text, sizeof(text), "%s %d %lld 1 scale--a %s", sent, BUS_VERSION, usecs, node);
+	now_ms += 3;
+	hear_text("worker02", text);
+	is_str(live.lamport.scale, "scale--a", "a heartbeat of node %s is heard", node);
+	return (long long)lamport_now_us(&live.lamport) - 3000 - usecs;
+}
+
+static void test_node(void)
+{
+	is_int(ahead_after(NULL, "the-node"), 0, "the way of a heartbeat of the same node is added to its clock");
+	is_int(ahead_after(NULL, "new-node"), -3000, "not that of another node's, whose time says nothing here");
+	is_int(ahead_after(NULL, "the-node and more"), -3000, "nor of what is no name");
+	is_int(ahead_after("18446744073709551615", "the-node"), -3000, "a heartbeat of the future has no age");
 }
 
 static void test_answer(void)
@@ -408,6 +433,7 @@ int main(void)
 	wheel = wheel_new(now_ms);
 	test_rhythm();
 	test_text();
+	test_node();
 	test_answer();
 	test_silence();
 	test_heard_elsewhere();
