@@ -2,7 +2,7 @@
 /*
  * Finds objects by a key that lies within them: open addressing with linear probing (Knuth, TAOCP vol. 3, section 6.4,
  * algorithms L and R) under SipHash with a random key of each table, so that whoever chooses names cannot make them
- * collide. Costs 11 to 16 bytes an object, and nothing in it.
+ * collide. Costs 11 to 16 bytes an object, and nothing in it. Objects lie at addresses that 8 divides.
  */
 #ifndef TIDINGS_CORE_TABLE_H
 #define TIDINGS_CORE_TABLE_H
@@ -15,7 +15,7 @@ typedef struct str table_key_fn(const void *item);
 /* Embedded in its owner; read by table.c alone, but for `count`. Objects are borrowed. */
 struct table {
 	table_key_fn *key_of;
-	void **slot; /* NULL: empty */
+	uint64_t *slot; /* 0: empty */
 	uint32_t size;
 	uint32_t count;
 	uint64_t secret[2];

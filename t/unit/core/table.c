@@ -10,7 +10,7 @@
 enum { OBJECTS = 3000 };
 
 struct object {
-	char name[16];
+	_Alignas(8) char name[16];
 	bool in;
 	unsigned seen;
 };
