@@ -30,6 +30,9 @@ struct bus_events {
 	void (*up)(bool missed, bool lost, void *ctx);
 	/* Once after each `up`, as soon as either link is lost. */
 	void (*down)(const char *reason, void *ctx);
+	/* As `message` and `subscribed`, for the topic of a group that is open. Who opens none needs none of them. */
+	void (*group_message)(void *owner, struct str data, void *ctx);
+	void (*group_subscribed)(void *owner, void *ctx);
 };
 
 /* Connects in the background. conf is borrowed and read at each connection, but for redis.prefix, which is copied. */
@@ -47,6 +50,17 @@ bool bus_is_up(const struct bus *b);
 void bus_subscribe(struct bus *b, struct str topic);
 void bus_unsubscribe(struct bus *b, struct str topic);
 bool bus_is_subscribed(const struct bus *b, struct str topic); /* confirmed by the present link */
+
+/*
+ * The topic of a group (topic_make_group() in bus/form.h), for one in the process who owns the group, and for whom
+ * nothing is looked up but in bus_group_open() and bus_group_owner(). `owner` is not NULL; the topic must not be open.
+ */
+struct bus_topic;
+struct bus_topic *bus_group_open(struct bus *b, uint64_t id, void *owner);
+void bus_group_close(struct bus *b, struct bus_topic *t);
+/* NULL: nobody has it open. */
+void *bus_group_owner(const struct bus *b, uint64_t id);
+bool bus_topic_is_subscribed(const struct bus_topic *t); /* as bus_is_subscribed */
 
 /*
  * Queues a message of up to BUS_DATA_MAX bytes; false if it is lost for sure (the link is down or its queue is full).

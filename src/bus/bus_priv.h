@@ -19,20 +19,23 @@ TAILQ_HEAD(count_list, count);
 /* What an answer on the publishing link is to. */
 enum { FOR_PUBLISH = REDIS_PUSH + 1, FOR_COUNT };
 
-struct topic;
+struct topic_flight;
 #define TOPICS_A_COMMAND 256
 
 /* Topics whose command is not written yet; they are in the state that it leads to. */
 struct topic_command {
 	size_t count;
-	struct topic *topic[TOPICS_A_COMMAND];
+	struct bus_topic *topic[TOPICS_A_COMMAND];
 };
 
 struct topics {
 	struct topic_command subscribe, unsubscribe;
-	struct table all;   /* struct topic by channel */
-	uint32_t unsent;    /* of them, those in TOPIC_UNSENT */
-	uint32_t bulk_at;   /* where the walk that sends those goes on */
+	TAILQ_HEAD(, topic_flight) flights; /* commands in the order they were sent */
+	struct table named, groups;	    /* topics by name, and those of groups by id */
+	uint32_t unsent;		    /* of them, those in TOPIC_UNSENT */
+	struct walk {
+		uint32_t named, group;
+	} bulk_at;	    /* where the walk that sends those goes on */
 	uint32_t bulk_left; /* of those there were when the subscribing link came up: not yet confirmed */
 };
 

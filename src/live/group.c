@@ -11,21 +11,10 @@
 
 #include <stdlib.h>
 
-static struct str key_of_id(const uint64_t *id)
-{
-	return (struct str){(const char *)id, sizeof(*id)};
-}
-
-static struct str group_key(const void *item)
-{
-	return key_of_id(&((const struct live_group *)item)->id);
-}
-
 static void on_bury(struct loop_task *t);
 
 void groups_init(struct live *live)
 {
-	table_init(&live->groups.all, group_key);
 	live->groups.bury.fn = on_bury;
 	TAILQ_INIT(&live->groups.fanouts);
 	live->groups.slice.fn = fanout_on_slice;
@@ -37,26 +26,24 @@ void groups_fini(struct live *live)
 {
 	memberships_fini(live);
 	views_fini(live);
-	ASSERT(live->groups.all.count == 0);
-	table_fini(&live->groups.all);
+	ASSERT(live->groups.count == 0);
 }
 
 struct live_group *group_find(struct live *live, uint64_t id)
 {
-	return table_find(&live->groups.all, key_of_id(&id));
+	return bus_group_owner(live->bus, id);
 }
 
 /* ---- their lives ---- */
 
 static void group_free(struct live_group *g)
 {
-	char topic[TOPIC_MAX];
 	struct live *live = g->live;
 	feed_forget(&g->feeds);
 	fanout_forget(g);
 	views_forget(g);
-	bus_unsubscribe(live->bus, topic_make_group(topic, g->id));
-	table_remove(&live->groups.all, g);
+	bus_group_close(live->bus, g->topic);
+	live->groups.count--;
 	free(g->members);
 	free(g);
 }
@@ -86,14 +73,12 @@ static void bury_later(struct live_group *g)
 
 static void set_confirmed(struct live_group *g)
 {
-	g->confirmed = true;
 	g->confirmed_ms = (uint32_t)clock_mono_ms();
 	g->past_seq = g->member_count_seq;
 }
 
 struct live_group *group_get(struct live *live, uint64_t id)
 {
-	char topic[TOPIC_MAX];
 	struct live_group *g = group_find(live, id);
 	if (g != NULL)
 		return g;
@@ -101,20 +86,21 @@ struct live_group *group_get(struct live *live, uint64_t id)
 	g->id = id;
 	g->live = live;
 	LIST_INIT(&g->feeds);
-	table_add(&live->groups.all, g);
-	struct str name = topic_make_group(topic, id);
-	bus_subscribe(live->bus, name);
-	if (bus_is_subscribed(live->bus, name))
+	live->groups.count++;
+	g->topic = bus_group_open(live->bus, id, g);
+	if (group_is_confirmed(g))
 		set_confirmed(g);
 	bury_later(g);
 	return g;
 }
 
-void group_subscribed(struct live *live, uint64_t id)
+bool group_is_confirmed(const struct live_group *g)
 {
-	struct live_group *g = group_find(live, id);
-	if (g == NULL)
-		return;
+	return bus_topic_is_subscribed(g->topic);
+}
+
+void group_subscribed(struct live_group *g)
+{
 	set_confirmed(g);
 	for (uint32_t i = 0; i < g->count; i++) {
 		struct member *m = &g->members[i];
@@ -127,14 +113,6 @@ void group_subscribed(struct live *live, uint64_t id)
 		}
 		membership_confirmed(m->user);
 	}
-}
-
-void groups_link_down(struct live *live)
-{
-	uint32_t at = 0;
-	struct live_group *g;
-	while ((g = table_next(&live->groups.all, &at)) != NULL)
-		g->confirmed = false;
 }
 
 /* ---- members ---- */
@@ -176,7 +154,7 @@ struct member *group_add(struct live_group *g, struct user *u, uint64_t joined_s
 	*m = (struct member){
 		.user = u,
 		.first_seq = (uint32_t)(first_seq & MESSAGE_SEQ_MAX),
-		.waits = !g->confirmed && bus_is_up(g->live->bus),
+		.waits = !group_is_confirmed(g) && bus_is_up(g->live->bus),
 		.joined_seq = (uint32_t)joined_seq,
 	};
 	count_changed(g);
@@ -240,7 +218,7 @@ static void members_missing(void *who)
 static bool members_listen_since(const void *who, int64_t ms)
 {
 	const struct live_group *g = who;
-	return g->confirmed && (uint32_t)clock_mono_ms() - g->confirmed_ms >= (uint32_t)ms;
+	return group_is_confirmed(g) && (uint32_t)clock_mono_ms() - g->confirmed_ms >= (uint32_t)ms;
 }
 
 static bool members_is_past(const void *who, uint64_t seq)

@@ -30,6 +30,7 @@ struct member {
 struct live_group {
 	uint64_t id;
 	struct live *live;
+	struct bus_topic *topic;
 	struct feed_list feeds; /* one, or none while nothing is said */
 	struct member *members; /* in order of the user's address */
 	struct fanout *fanout;	/* NULL: nothing waits to be given */
@@ -39,8 +40,8 @@ struct live_group {
 	uint32_t member_count;	   /* here or not, as far as is known; 0: not known */
 	uint32_t member_count_seq; /* as of that message */
 	uint32_t past_seq;	   /* messages up to it were published before that: */
-	uint32_t confirmed_ms;	   /* since when the bus brings all, the lower half of clock_mono_ms() */
-	bool confirmed, is_empty;
+	uint32_t confirmed_ms;	   /* since when the bus brings all, if it does: the lower half of clock_mono_ms() */
+	bool is_empty;
 };
 
 /* ---- group.c ---- */
@@ -68,8 +69,9 @@ void group_resync(struct live_group *g);
 /* Who is in it may have changed, and nobody here has heard of it: the same, and it is read again. */
 void group_unsure(struct live_group *g);
 /* The bus has confirmed the topic. */
-void group_subscribed(struct live *live, uint64_t id);
-void groups_link_down(struct live *live);
+void group_subscribed(struct live_group *g);
+/* By the present link. */
+bool group_is_confirmed(const struct live_group *g);
 
 /* ---- fanout.c ---- */
 

@@ -50,7 +50,7 @@ TAILQ_HEAD(load_list, load);
 
 /* group_priv.h */
 struct groups {
-	struct table all;    /* struct live_group by id: those with a member's session in this worker */
+	size_t count;		  /* those with a member's session in this worker; the bus finds them by id */
 	struct live_group *empty; /* to be freed at the end of the turn, unless somebody comes */
 	struct loop_task bury;
 	/* load.c: users whose groups to read at once, and later; and those whose groups were read */

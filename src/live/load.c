@@ -138,7 +138,7 @@ static uint32_t count_waiting(const struct user *u)
 	const struct memberships *ms = u->memberships;
 	uint32_t n = 0;
 	for (uint32_t i = 0; i < ms->count; i++)
-		n += !ms->group[i]->confirmed && group_find_member(ms->group[i], u)->waits;
+		n += !group_is_confirmed(ms->group[i]) && group_find_member(ms->group[i], u)->waits;
 	return n;
 }
 

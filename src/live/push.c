@@ -259,12 +259,10 @@ static void on_group_event(struct live_group *g, enum bus_kind kind, struct str 
 	ws_frame_unref(frame);
 }
 
-static void on_group_topic(struct live *live, struct str name, const struct incoming *in)
+static void on_group_topic(struct live_group *g, const struct incoming *in)
 {
-	uint64_t id;
-	struct live_group *g = id_parse_u64(name, &id) == 0 ? group_find(live, id) : NULL;
 	/* Our own went to our sessions when it happened. */
-	if (g == NULL || in->own)
+	if (in->own)
 		return;
 	switch (in->form.known ? in->form.kind : '\0') {
 	case BUS_EVENT:
@@ -278,7 +276,7 @@ static void on_group_topic(struct live *live, struct str name, const struct inco
 		group_heard(g, (enum bus_kind)in->form.kind, in->form.data);
 		break;
 	default:
-		log_debug("bus: unknown kind %d on the topic of group %" PRIu64, in->form.kind, id);
+		log_debug("bus: unknown kind %d on the topic of group %" PRIu64, in->form.kind, g->id);
 		if (!in->form.may_ignore)
 			group_resync(g);
 	}
@@ -304,39 +302,55 @@ static void on_topic_of_all(struct live *live, const struct incoming *in)
 	}
 }
 
+/* False: it is no message. */
+static bool take_in(struct live *live, struct str data, bool is_for_all, struct incoming *in_r)
+{
+	stat_add(STAT_BUS_IN, 1);
+	if (!bus_form_read(data, &in_r->form))
+		return false;
+	in_r->own = memcmp(in_r->form.origin.s, live->origin, ORIGIN_LEN) == 0;
+	if (!in_r->own && !is_for_all && !bus_form_is_relays(&in_r->form))
+		beat_origin_heard(live, in_r->form.origin);
+	return true;
+}
+
 static void on_message(struct str topic, struct str data, void *ctx)
 {
 	struct live *live = ctx;
 	struct incoming in;
-	stat_add(STAT_BUS_IN, 1);
-	if (!bus_form_read(data, &in.form))
+	if (!take_in(live, data, str_is(topic, TOPIC_ALL), &in))
 		return;
-	in.own = memcmp(in.form.origin.s, live->origin, ORIGIN_LEN) == 0;
-	if (!in.own && !str_is(topic, TOPIC_ALL) && !bus_form_is_relays(&in.form))
-		beat_origin_heard(live, in.form.origin);
 	if (topic.len > 2 && memcmp(topic.s, TOPIC_USER, 2) == 0)
 		on_user_topic(live, (struct str){topic.s + 2, topic.len - 2}, &in);
-	else if (topic.len > 2 && memcmp(topic.s, TOPIC_GROUP, 2) == 0)
-		on_group_topic(live, (struct str){topic.s + 2, topic.len - 2}, &in);
 	else if (topic.len > 2 && memcmp(topic.s, TOPIC_PRESENCE, 2) == 0 && in.form.known)
 		watch_hint(live, (struct str){topic.s + 2, topic.len - 2}, in.form.kind == BUS_CAME);
 	else if (str_is(topic, TOPIC_ALL))
 		on_topic_of_all(live, &in);
 }
 
+static void on_group_message(void *owner, struct str data, void *ctx)
+{
+	struct incoming in;
+	if (take_in(ctx, data, false, &in))
+		on_group_topic(owner, &in);
+}
+
 static void on_subscribed(struct str topic, void *ctx)
 {
 	struct live *live = ctx;
 	struct str user = {topic.s + 2, topic.len - 2};
-	uint64_t id;
 	if (topic.len > 2 && memcmp(topic.s, TOPIC_USER, 2) == 0)
 		session_subscribed(live, user);
-	else if (topic.len > 2 && memcmp(topic.s, TOPIC_GROUP, 2) == 0 && id_parse_u64(user, &id) == 0)
-		group_subscribed(live, id);
 	else if (topic.len > 2 && memcmp(topic.s, TOPIC_PRESENCE, 2) == 0)
 		watch_subscribed(live, user);
 	else if (str_is(topic, TOPIC_ALL))
 		beat_subscribed(live);
+}
+
+static void on_group_subscribed(void *owner, void *ctx)
+{
+	(void)ctx;
+	group_subscribed(owner);
 }
 
 static void on_up(bool missed, bool lost, void *ctx)
@@ -366,7 +380,6 @@ static void on_down(const char *reason, void *ctx)
 	struct live *live = ctx;
 	log_error("bus: Redis is away: %s", reason);
 	feed_release_all(live);
-	groups_link_down(live);
 	policy_link_down(live);
 	session_greet_waiting(live);
 }
@@ -376,4 +389,6 @@ const struct bus_events push_bus_events = {
 	.subscribed = on_subscribed,
 	.up = on_up,
 	.down = on_down,
+	.group_message = on_group_message,
+	.group_subscribed = on_group_subscribed,
 };

@@ -67,6 +67,43 @@ bool bus_is_subscribed(const struct bus *b, struct str topic)
 	return true;
 }
 
+/* Of a group that is open; in open_topics. */
+struct bus_topic {
+	uint64_t id;
+	void *owner;
+};
+static struct table open_topics;
+
+static struct str open_topic_key(const void *item)
+{
+	return (struct str){(const char *)&((const struct bus_topic *)item)->id, sizeof(uint64_t)};
+}
+
+struct bus_topic *bus_group_open(struct bus *b, uint64_t id, void *owner)
+{
+	struct bus_topic *t = xcalloc(1, sizeof(*t));
+	*t = (struct bus_topic){id, owner};
+	table_add(&open_topics, t);
+	return t;
+}
+
+void bus_group_close(struct bus *b, struct bus_topic *t)
+{
+	table_remove(&open_topics, t);
+	free(t);
+}
+
+void *bus_group_owner(const struct bus *b, uint64_t id)
+{
+	const struct bus_topic *t = table_find(&open_topics, (struct str){(const char *)&id, sizeof(id)});
+	return t != NULL ? t->owner : NULL;
+}
+
+bool bus_topic_is_subscribed(const struct bus_topic *t)
+{
+	return true;
+}
+
 bool bus_publish(struct bus *b, struct str topic, struct str data)
 {
 	return topic.len != 0 && data.len != 0;
@@ -121,6 +158,7 @@ static void prepare(void)
 			     "limits { sessions_per_second = 0 }\n";
 	const char *err = NULL;
 	char *fault = NULL;
+	table_init(&open_topics, open_topic_key);
 	if (log_open("/dev/null", LOG_LEVEL_ERROR, LOG_FORMAT_TEXT, &err) != 0)
 		abort();
 	struct hub *hub = hub_new(&(struct hub_size){1, 16, 16}, &err);
@@ -180,7 +218,7 @@ static void end(int fd)
 	if (live->session_count != 0 || live->users.count != 0 || live->watched != NULL || live->resync.due != 0)
 		abort();
 	turns(2);
-	if (live->groups.all.count != 0 || live->feeds != NULL || live->groups.queued_bytes != 0 ||
+	if (live->groups.count != 0 || live->feeds != NULL || live->groups.queued_bytes != 0 ||
 	    !TAILQ_EMPTY(&live->groups.again) || !TAILQ_EMPTY(&live->groups.wanted) ||
 	    !TAILQ_EMPTY(&live->groups.views) || group_online(live, GROUP) != 0)
 		abort();
@@ -232,17 +270,18 @@ static void check(void)
 static void hear(const char *id, char kind, struct str line)
 {
 	struct buf b = {0};
-	struct str topic = kind == 'u'	 ? STR_LIT("u:alice")
-			   : kind == 'p' ? STR_LIT("p:bob")
-			   : kind == 'c' ? STR_LIT("c:17179869185")
-					 : STR_LIT("all");
+	struct str topic = kind == 'u' ? STR_LIT("u:alice") : kind == 'p' ? STR_LIT("p:bob") : STR_LIT("all");
 	for (size_t i = 0; i < line.len; i++) {
 		if (line.s[i] == '$')
 			buf_append(&b, id, SESSION_ID_LEN);
 		else
 			buf_append_char(&b, line.s[i] == '&' ? '\n' : line.s[i]);
 	}
-	push_bus_events.message(topic, (struct str){b.data, b.len}, live);
+	struct live_group *g = kind == 'c' ? group_find(live, GROUP) : NULL;
+	if (g != NULL)
+		push_bus_events.group_message(g, (struct str){b.data, b.len}, live);
+	else if (kind != 'c')
+		push_bus_events.message(topic, (struct str){b.data, b.len}, live);
 	buf_fini(&b);
 }
 

@@ -22,6 +22,7 @@ static char path[64], empty[] = "", prefix[] = "t:";
 static struct conf conf;
 static struct event_base *base;
 static int listener = -1;
+static char group_owner;
 
 static void remove_socket(void)
 {
@@ -74,7 +75,20 @@ static void on_counts(const uint32_t *counts, size_t n, void *arg)
 		abort();
 }
 
-static const struct bus_events events = {on_message, on_subscribed, on_up, on_down};
+static void on_group_message(void *owner, struct str data, void *ctx)
+{
+	if (owner != &group_owner)
+		abort();
+}
+
+static void on_group_subscribed(void *owner, void *ctx)
+{
+	if (owner != &group_owner)
+		abort();
+}
+
+static const struct bus_events events = {on_message, on_subscribed,    on_up,
+					 on_down,    on_group_message, on_group_subscribed};
 
 static void turn(int times)
 {
@@ -103,6 +117,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	b = bus_new(base, &conf, &events, &b);
 	bus_subscribe(b, STR_LIT("a"));
 	bus_subscribe(b, STR_LIT("b"));
+	struct bus_topic *group = bus_group_open(b, 7, &group_owner);
 	turn(3);
 	for (int i = 0; i < 2; i++) {
 		int link = accept(listener, NULL, NULL);
@@ -121,6 +136,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	say(fd[data[0] & 1], data + 1, half - 1);
 	bus_subscribe(b, STR_LIT("b"));
 	bus_unsubscribe(b, STR_LIT("a"));
+	bus_group_close(b, group);
 	say(fd[data[0] & 1], data + half, size - half);
 	turn(2);
 	bus_free(&b);

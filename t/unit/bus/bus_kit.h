@@ -22,6 +22,8 @@ struct heard {
 	uint32_t counts[1000];
 	size_t count_n;
 	bool ask_again;
+	/* Of the group topic that it owns. */
+	unsigned group_subscribed, group_messages;
 	/* What on_up does about a loss. */
 	bool notices, stops_redis;
 	uint64_t noticed_at; /* the position before it did */
@@ -95,7 +97,22 @@ static inline void on_counts(const uint32_t *counts, size_t n, void *arg)
 		CALL(bus_count(h->bus, &STR_LIT("x"), 1, on_counts, h));
 }
 
-static const struct bus_events events = {on_message, on_subscribed, on_up, on_down};
+static inline void on_group_message(void *owner, struct str data, void *ctx)
+{
+	struct heard *h = owner;
+	h->within += within || data.len == 0;
+	h->group_messages++;
+}
+
+static inline void on_group_subscribed(void *owner, void *ctx)
+{
+	struct heard *h = owner;
+	h->within += within;
+	h->group_subscribed++;
+}
+
+static const struct bus_events events = {on_message, on_subscribed,    on_up,
+					 on_down,    on_group_message, on_group_subscribed};
 
 static inline int64_t now_ms(void)
 {

@@ -178,6 +178,56 @@ static void test_commands(void)
 	CALL(bus_free(&h.bus));
 }
 
+#define GROUP UINT64_C(17179869184)
+#define C_GROUP "c:17179869184"
+
+static void test_group(void)
+{
+	struct heard h;
+	struct bus_topic *t;
+	start_up(&h);
+	ok(bus_group_owner(h.bus, GROUP) == NULL, "nobody owns the group");
+	CALL(t = bus_group_open(h.bus, GROUP, &h));
+	ok(bus_group_owner(h.bus, GROUP) == &h && bus_group_owner(h.bus, GROUP + 1) == NULL, "who opens it does");
+	ok(!bus_topic_is_subscribed(t), "it is not subscribed before it is confirmed");
+	UNTIL(h.group_subscribed == 1);
+	ok(bus_topic_is_subscribed(t) && bus_is_subscribed(h.bus, s(C_GROUP)) && h.subscribed == 0,
+	   "it is confirmed to its owner");
+	publish(&h, C_GROUP, "0");
+	UNTIL(h.group_messages == 1);
+	ok(h.group_messages == 1 && h.messages == 0, "who is given what is said there");
+
+	CALL(bus_group_close(h.bus, t));
+	ok(bus_group_owner(h.bus, GROUP) == NULL && !bus_is_subscribed(h.bus, s(C_GROUP)), "closed");
+	CALL(t = bus_group_open(h.bus, GROUP, &h));
+	ok(bus_group_owner(h.bus, GROUP) == &h && !bus_topic_is_subscribed(t),
+	   "opened again at once: not before it is confirmed anew");
+	UNTIL(h.group_subscribed == 2);
+	CALL(bus_group_close(h.bus, t));
+	CALL(bus_subscribe(h.bus, s(C_GROUP)));
+	CALL(t = bus_group_open(h.bus, GROUP, &h));
+	CALL(bus_group_close(h.bus, t));
+	UNTIL(h.subscribed == 1);
+	publish(&h, C_GROUP, "0");
+	UNTIL(h.messages == 1);
+	ok(h.messages == 1 && h.group_messages == 1, "who has it by name is given it where nobody has it open");
+	CALL(bus_unsubscribe(h.bus, s(C_GROUP)));
+	UNTIL(count_one(&h, C_GROUP) == 0);
+
+	CALL(t = bus_group_open(h.bus, GROUP, &h));
+	UNTIL(h.group_subscribed == 3);
+	ok(server_cut(&server, "tidings-publish"), "the link that publishes is cut");
+	UNTIL(h.downs == 1);
+	ok(bus_topic_is_subscribed(t), "down, but still subscribed");
+	UNTIL(h.ups == 2);
+	ok(server_cut(&server, "tidings-subscribe"), "the one that subscribes is cut");
+	UNTIL(h.downs == 2);
+	ok(!bus_topic_is_subscribed(t), "then it is not");
+	UNTIL(h.ups == 3);
+	ok(bus_topic_is_subscribed(t) && h.group_subscribed == 4 && h.within == 0, "and is anew");
+	CALL(bus_free(&h.bus));
+}
+
 int main(void)
 {
 	if (!kit_begin())
@@ -185,5 +235,6 @@ int main(void)
 	test_crossing();
 	test_many();
 	test_commands();
+	test_group();
 	return kit_end();
 }

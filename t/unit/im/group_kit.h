@@ -286,7 +286,7 @@ static inline void end(void)
 	client_close(&bob);
 	UNTIL(live->users.count == 0);
 	turns(2);
-	ok(live->groups.all.count == 0 && live->feeds == NULL && TAILQ_EMPTY(&live->groups.views) &&
+	ok(live->groups.count == 0 && live->feeds == NULL && TAILQ_EMPTY(&live->groups.views) &&
 		   group_online(live, TRIP) == 0,
 	   "nothing is left of the group");
 }

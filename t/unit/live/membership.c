@@ -61,7 +61,10 @@ static struct read {
 	size_t count;
 } * reads[READS_MAX];
 static unsigned read_count;
-static bool topic_wanted[GROUPS], topic_confirmed[GROUPS];
+static struct bus_topic {
+	void *owner; /* NULL: not wanted */
+	bool confirmed;
+} topics[GROUPS];
 static uint32_t online[GROUPS];
 static bool lost;
 
@@ -79,11 +82,6 @@ static unsigned user_index(struct str id)
 	return (unsigned)(id.s[0] - 'a');
 }
 
-static unsigned topic_index(struct str topic)
-{
-	return (unsigned)(strtoull(topic.s + 2, NULL, 10) - GROUP_ID_MIN);
-}
-
 /* ---- what membership.c and group.c call ---- */
 
 bool bus_is_up(const struct bus *b)
@@ -91,19 +89,28 @@ bool bus_is_up(const struct bus *b)
 	return up;
 }
 
-void bus_subscribe(struct bus *b, struct str topic)
+struct bus_topic *bus_group_open(struct bus *b, uint64_t id, void *owner)
 {
-	topic_wanted[topic_index(topic)] = true;
+	struct bus_topic *t = &topics[id - GROUP_ID_MIN];
+	ASSERT(t->owner == NULL);
+	t->owner = owner;
+	return t;
 }
 
-void bus_unsubscribe(struct bus *b, struct str topic)
+void bus_group_close(struct bus *b, struct bus_topic *t)
 {
-	topic_wanted[topic_index(topic)] = topic_confirmed[topic_index(topic)] = false;
+	ASSERT(t->owner != NULL);
+	*t = (struct bus_topic){0};
 }
 
-bool bus_is_subscribed(const struct bus *b, struct str topic)
+void *bus_group_owner(const struct bus *b, uint64_t id)
 {
-	return topic_confirmed[topic_index(topic)];
+	return topics[id - GROUP_ID_MIN].owner;
+}
+
+bool bus_topic_is_subscribed(const struct bus_topic *t)
+{
+	return t->confirmed;
 }
 
 struct str topic_make_group(char out[TOPIC_MAX], uint64_t id)
@@ -317,10 +324,10 @@ static void confirm_user(unsigned u)
 
 static bool confirm_group(unsigned g)
 {
-	if (!up || !topic_wanted[g] || topic_confirmed[g])
+	if (!up || topics[g].owner == NULL || topics[g].confirmed)
 		return false;
-	topic_confirmed[g] = true;
-	group_subscribed(&live, ID(g));
+	topics[g].confirmed = true;
+	group_subscribed(topics[g].owner);
 	return true;
 }
 
@@ -361,8 +368,8 @@ static bool answer(bool may_fail)
 static void link_goes(void)
 {
 	up = false;
-	memset(topic_confirmed, 0, sizeof(topic_confirmed));
-	groups_link_down(&live);
+	for (unsigned g = 0; g < GROUPS; g++)
+		topics[g].confirmed = false;
 	for (unsigned u = 0; u < USERS; u++) {
 		if (!of[u].begun)
 			continue;
@@ -489,7 +496,7 @@ static const char *fault(void)
 			n += of[u].begun && joined[u][g] != 0;
 		if (online[g] != n)
 			return "a wrong number is online";
-		if ((group_find(&live, ID(g)) != NULL) != (n != 0) || topic_wanted[g] != (n != 0))
+		if ((group_find(&live, ID(g)) != NULL) != (n != 0) || (topics[g].owner != NULL) != (n != 0))
 			return "a group without members here";
 	}
 	for (unsigned u = 0; u < USERS; u++)
@@ -566,7 +573,7 @@ int main(void)
 		if (of[u].begun)
 			session_end(u);
 	settle();
-	ok(fault() == NULL && live.groups.all.count == 0, "when all have gone nothing is left");
+	ok(fault() == NULL && live.groups.count == 0, "when all have gone nothing is left");
 	groups_fini(&live);
 	table_fini(&live.users);
 	loop_free(&loop);
