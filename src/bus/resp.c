@@ -16,14 +16,46 @@ struct resp_reader {
 	redisReader *hiredis;
 };
 
+/* A list has room for its items, so that one of short items is a single allocation. */
+struct list {
+	struct resp reply;
+	char *room, *end;
+	struct resp *item[];
+};
+#define ROOM_AN_ITEM (sizeof(struct resp) + 32)
+
+static struct list *list_of(const struct resp *reply)
+{
+	return container_of(reply, struct list, reply);
+}
+
+static bool is_in_room(const struct list *list, const void *item)
+{
+	const char *at = item;
+	return at >= (const char *)list && at < list->end;
+}
+
+static void *take_room(struct list *list, size_t size)
+{
+	const size_t align = _Alignof(struct resp);
+	char *at = list->room;
+	size = (size + align - 1) / align * align;
+	if (size > (size_t)(list->end - at))
+		return NULL;
+	list->room += size;
+	return at;
+}
+
+/* Of a reply that is no list. */
 static struct resp *node_new(const redisReadTask *task, enum resp_type type, size_t extra)
 {
-	struct resp *node = xcalloc(1, sizeof(*node) + extra);
-	node->type = type;
-	if (task->parent != NULL) {
-		struct resp *parent = task->parent->obj;
-		parent->item[task->idx] = node;
-	}
+	struct list *list = task->parent != NULL ? list_of(task->parent->obj) : NULL;
+	struct resp *node = list != NULL ? take_room(list, sizeof(*node) + extra) : NULL;
+	if (node == NULL)
+		node = xmalloc(sizeof(*node) + extra);
+	*node = (struct resp){.type = type};
+	if (list != NULL)
+		list->item[task->idx] = node;
 	return node;
 }
 
@@ -45,10 +77,14 @@ static void *make_array(const redisReadTask *task, int count)
 {
 	if (count < 0 || count > RESP_MAX_ITEMS || task->parent != NULL)
 		return NULL;
-	struct resp *node = node_new(task, RESP_ARRAY, (size_t)count * sizeof(node->item[0]));
-	node->item = (struct resp **)(node + 1);
-	node->count = (size_t)count;
-	return node;
+	size_t head = sizeof(struct list) + (size_t)count * sizeof(struct resp *);
+	size_t size = head + (size_t)count * ROOM_AN_ITEM;
+	struct list *list = xmalloc(size);
+	memset(list, 0, head);
+	list->room = (char *)list + head;
+	list->end = (char *)list + size;
+	list->reply = (struct resp){.type = RESP_ARRAY, .count = (size_t)count, .item = list->item};
+	return &list->reply;
 }
 
 static void *make_integer(const redisReadTask *task, long long value)
@@ -78,11 +114,15 @@ static redisReplyObjectFunctions functions = {
 
 void resp_free(struct resp *reply)
 {
-	if (reply == NULL)
+	if (reply == NULL || reply->type != RESP_ARRAY) {
+		free(reply);
 		return;
+	}
+	struct list *list = list_of(reply);
 	for (size_t i = 0; i < reply->count; i++)
-		free(reply->item[i]);
-	free(reply);
+		if (!is_in_room(list, list->item[i]))
+			free(list->item[i]);
+	free(list);
 }
 
 struct resp_reader *resp_reader_new(void)
@@ -127,18 +167,20 @@ int resp_next(struct resp_reader *r, struct resp **out_r, const char **err_r)
 	return reply != NULL;
 }
 
+static void append_length(struct buf *out, char mark, size_t n)
+{
+	buf_append_char(out, mark);
+	buf_append_u64(out, n);
+	buf_append_str(out, STR_LIT("\r\n"));
+}
+
 void resp_command(struct buf *out, size_t argc, const struct str *argv)
 {
-	const char *word[RESP_MAX_ARGS];
-	size_t word_len[RESP_MAX_ARGS];
-	char *command = NULL;
 	ASSERT(argc > 0 && argc <= RESP_MAX_ARGS);
+	append_length(out, '*', argc);
 	for (size_t i = 0; i < argc; i++) {
-		word[i] = argv[i].s;
-		word_len[i] = argv[i].len;
+		append_length(out, '$', argv[i].len);
+		buf_append_str(out, argv[i]);
+		buf_append_str(out, STR_LIT("\r\n"));
 	}
-	int len = redisFormatCommandArgv(&command, (int)argc, word, word_len);
-	ASSERT(len > 0);
-	buf_append(out, command, (size_t)len);
-	redisFreeCommand(command);
 }

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Redis' protocol (RESP2) through hiredis: replies out of bytes, commands into bytes. The only door to hiredis;
- * knows no socket. Only hiredis' reader and formatter are used: its own connections abort on replies they
- * do not know.
+ * knows no socket. Only hiredis' reader is used: its own connections abort on replies they do not know.
  */
 #ifndef TIDINGS_BUS_RESP_H
 #define TIDINGS_BUS_RESP_H

@@ -201,10 +201,14 @@ static size_t channel_max(const struct bus *b, const struct bus_topic *t)
 
 static struct str append_channel(struct buf *names, const struct bus *b, const struct bus_topic *t)
 {
-	char text[TOPIC_MAX];
 	size_t at = names->len;
 	buf_append(names, b->prefix, b->prefix_len);
-	buf_append_str(names, t->is_group ? topic_make_group(text, group_of(t)->id) : key_of_name(named_of(t)));
+	if (t->is_group) {
+		buf_append_str(names, STR_LIT(TOPIC_GROUP));
+		buf_append_u64(names, group_of(t)->id);
+	} else {
+		buf_append_str(names, key_of_name(named_of(t)));
+	}
 	return (struct str){names->data + at, names->len - at};
 }
 

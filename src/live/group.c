@@ -36,6 +36,12 @@ struct live_group *group_find(struct live *live, uint64_t id)
 
 /* ---- their lives ---- */
 
+static void members_free(struct live_group *g)
+{
+	if (g->members != &g->alone)
+		free(g->members);
+}
+
 static void group_free(struct live_group *g)
 {
 	struct live *live = g->live;
@@ -44,7 +50,7 @@ static void group_free(struct live_group *g)
 	views_forget(g);
 	bus_group_close(live->bus, g->topic);
 	live->groups.count--;
-	free(g->members);
+	members_free(g);
 	free(g);
 }
 
@@ -141,13 +147,26 @@ static void count_changed(const struct live_group *g)
 	(void)audience_set(g->live->hub, g->live->slot, g->id, g->count);
 }
 
+/* Most groups that few are in have one member here, who needs no memory of their own. */
+static void members_grow(struct live_group *g)
+{
+	uint32_t cap = g->cap + g->cap / 8 + 1;
+	struct member *from = g->members == &g->alone ? NULL : g->members;
+	if (cap == 1) {
+		g->members = &g->alone;
+	} else {
+		g->members = xrealloc(from, cap * sizeof(*g->members));
+		if (from == NULL)
+			g->members[0] = g->alone;
+	}
+	g->cap = cap & INT32_MAX;
+}
+
 struct member *group_add(struct live_group *g, struct user *u, uint64_t joined_seq, uint64_t first_seq)
 {
 	uint32_t at = group_member_after(g, (uintptr_t)u);
-	if (g->count == g->cap) {
-		g->cap += g->cap / 8 + 1;
-		g->members = xrealloc(g->members, g->cap * sizeof(*g->members));
-	}
+	if (g->count == g->cap)
+		members_grow(g);
 	struct member *m = &g->members[at];
 	memmove(m + 1, m, (g->count - at) * sizeof(*m));
 	g->count++;

@@ -32,16 +32,18 @@ struct live_group {
 	struct live *live;
 	struct bus_topic *topic;
 	struct feed_list feeds; /* one, or none while nothing is said */
-	struct member *members; /* in order of the user's address */
-	struct fanout *fanout;	/* NULL: nothing waits to be given */
-	struct views *views;	/* NULL: nobody waits for `conversation` */
+	struct member *members; /* in order of the user's address; &alone where there is room for one */
+	struct member alone;
+	struct fanout *fanout; /* NULL: nothing waits to be given */
+	struct views *views;   /* NULL: nobody waits for `conversation` */
 	struct live_group *next_empty;
-	uint32_t count, cap;	   /* of members */
+	uint32_t count; /* of members */
+	uint32_t cap : 31;
+	uint32_t is_empty : 1;	   /* in groups.empty */
 	uint32_t member_count;	   /* here or not, as far as is known; 0: not known */
 	uint32_t member_count_seq; /* as of that message */
 	uint32_t past_seq;	   /* messages up to it were published before that: */
 	uint32_t confirmed_ms;	   /* since when the bus brings all, if it does: the lower half of clock_mono_ms() */
-	bool is_empty;
 };
 
 /* ---- group.c ---- */

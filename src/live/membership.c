@@ -64,7 +64,8 @@ void membership_leave(struct user *u, struct live_group *g)
 {
 	struct memberships *ms = u->memberships;
 	struct member *m = group_find_member(g, u);
-	uint32_t at = place_of(ms, g->id);
+	bool is_last = ms->count != 0 && ms->group[ms->count - 1] == g;
+	uint32_t at = is_last ? ms->count - 1 : place_of(ms, g->id);
 	ASSERT(m != NULL && at < ms->count && ms->group[at] == g);
 	if (m->waits && ms->load != NULL && ms->load->state == LOAD_CONFIRMING)
 		ms->load->waiting--;
