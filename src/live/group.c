@@ -59,6 +59,10 @@ static void on_bury(struct loop_task *t)
 	struct live *live = container_of(t, struct live, groups.bury);
 	struct live_group *g;
 	while ((g = live->groups.empty) != NULL) {
+		if (!loop_has_time(live->loop)) {
+			loop_postpone(live->loop, t);
+			return;
+		}
 		live->groups.empty = g->next_empty;
 		g->is_empty = false;
 		if (g->count == 0)
@@ -66,7 +70,7 @@ static void on_bury(struct loop_task *t)
 	}
 }
 
-/* Not freed at once: it may be in the middle of giving something to its members. */
+/* Not freed at once: it may be in the middle of giving something to its members. As few have time for in a turn. */
 static void bury_later(struct live_group *g)
 {
 	if (g->is_empty)

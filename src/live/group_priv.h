@@ -122,7 +122,8 @@ void memberships_read(struct live *live, struct user *u);
 bool memberships_allow_hello(const struct user *u);
 /* The sessions say hello without them, and have to catch up when they are there. */
 void memberships_no_hello(struct user *u);
-/* The last session has closed. */
+/* The last session has closed: what is known is not read any more, and goes with memberships_forget(). */
+void memberships_stop(struct live *live, struct user *u);
 void memberships_forget(struct live *live, struct user *u);
 /*
  * News of that group may have been lost, or of any group where the id is 0: the user's groups are read again, and the

@@ -17,7 +17,7 @@ void live_init(struct live *live, struct loop *loop, const struct conf *conf, st
 	memcpy(live->node, hub_name(hub), WORKER_NAME_LEN);
 	lamport_init(&live->lamport, live->origin);
 	table_init(&live->users, user_key);
-	LIST_INIT(&live->sessions);
+	sessions_init(live);
 	groups_init(live);
 	live->out = json_out_new();
 }

@@ -99,6 +99,8 @@ struct live {
 	struct table users; /* struct user by id: those with a session in this worker */
 	struct session_list sessions;
 	size_t session_count;
+	struct session_list leaving; /* closed, the last ones of users whose groups are to be left */
+	struct loop_task leave;
 	uint32_t session_number;
 
 	struct feed *feeds; /* by user or group, and conversation */

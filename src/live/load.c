@@ -348,16 +348,16 @@ void memberships_no_hello(struct user *u)
 		u->memberships->load->hello_waits = false;
 }
 
-void memberships_forget(struct live *live, struct user *u)
+void memberships_stop(struct live *live, struct user *u)
 {
 	struct memberships *ms = u->memberships;
-	if (ms == NULL)
+	if (ms == NULL || ms->load == NULL)
 		return;
 	struct load *l = ms->load;
 	struct groups *gs = &live->groups;
-	if (l != NULL && l->state == LOAD_READING) {
+	if (l->state == LOAD_READING) {
 		l->user = NULL;
-	} else if (l != NULL) {
+	} else {
 		if (l->state == LOAD_WANTED || l->state == LOAD_AGAIN || l->state == LOAD_ANSWERED)
 			TAILQ_REMOVE(l->state == LOAD_WANTED  ? &gs->wanted
 				     : l->state == LOAD_AGAIN ? &gs->again
@@ -366,6 +366,15 @@ void memberships_forget(struct live *live, struct user *u)
 		load_free(l);
 	}
 	ms->load = NULL;
+	memberships_trim(u);
+}
+
+void memberships_forget(struct live *live, struct user *u)
+{
+	memberships_stop(live, u);
+	struct memberships *ms = u->memberships;
+	if (ms == NULL)
+		return;
 	while (ms->count != 0)
 		membership_leave(u, ms->group[ms->count - 1]);
 	memberships_trim(u);

@@ -89,6 +89,37 @@ bool user_is_open(const struct user *u)
 	return false;
 }
 
+/* Thousands may close in one turn, each with hundreds of groups: those have to wait, for others do. */
+static void on_leave(struct loop_task *t)
+{
+	struct live *live = container_of(t, struct live, leave);
+	struct session *s;
+	while ((s = LIST_FIRST(&live->leaving)) != NULL) {
+		if (!loop_has_time(live->loop)) {
+			loop_postpone(live->loop, t);
+			return;
+		}
+		LIST_REMOVE(s, all);
+		if (!user_is_open(s->user))
+			memberships_forget(live, s->user);
+		session_release(s);
+	}
+}
+
+static void leave_groups_later(struct session *s)
+{
+	session_hold(s);
+	LIST_INSERT_HEAD(&s->live->leaving, s, all);
+	loop_defer(s->live->loop, &s->live->leave);
+}
+
+void sessions_init(struct live *live)
+{
+	LIST_INIT(&live->sessions);
+	LIST_INIT(&live->leaving);
+	live->leave.fn = on_leave;
+}
+
 static void on_closed(struct ws *ws, int code, void *arg)
 {
 	struct session *s = arg;
@@ -105,7 +136,9 @@ static void on_closed(struct ws *ws, int code, void *arg)
 	watch_forget(s);
 	bus_unsubscribe(live->bus, topic_make(topic, TOPIC_USER, str_from(s->user->id)));
 	if (!user_is_open(s->user)) {
-		memberships_forget(live, s->user);
+		memberships_stop(live, s->user);
+		if (s->user->memberships != NULL)
+			leave_groups_later(s);
 		watch_tell(live, str_from(s->user->id), false);
 		if (live->store != NULL)
 			store_saw_user(live->store, str_from(s->user->id), clock_wall_ms());
@@ -167,10 +200,12 @@ static void session_begin(struct session *s, struct user *u)
 	ws_pause(s->ws);
 	struct str user_topic = topic_make(topic, TOPIC_USER, str_from(u->id));
 	bus_subscribe(live->bus, user_topic);
-	if (first)
+	if (first) {
+		memberships_forget(live, u);
 		memberships_begin(live, u);
-	else
+	} else {
 		memberships_await(live, u);
+	}
 	bool confirmed = bus_is_subscribed(live->bus, user_topic);
 	if (confirmed || !bus_is_up(live->bus))
 		memberships_read(live, u);

@@ -23,7 +23,7 @@ struct watching;
 
 /* Every WebSocket has one, and nearly every one a user of its own: every byte counts. */
 struct session {
-	LIST_ENTRY(session) all;
+	LIST_ENTRY(session) all; /* or, once it is closed, in live->leaving */
 	LIST_ENTRY(session) of_user;
 	struct live *live;
 	struct user *user;
@@ -68,6 +68,7 @@ struct user {
 	char id[];
 };
 
+void sessions_init(struct live *live);
 struct user *user_find(struct live *live, struct str id);
 /* One of the user's sessions here is not closed. */
 bool user_is_open(const struct user *u);

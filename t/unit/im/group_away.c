@@ -213,6 +213,57 @@ static void test_many_groups(void)
 	end();
 }
 
+/* Redis brings all, but takes nothing for a moment. */
+static void test_no_publishing(void)
+{
+	struct client c;
+	begin();
+	kit_row("carol", TRIP, 1, 1);
+	ok(server_cut(&redis, "tidings-publish"), "the link that publishes is cut");
+	UNTIL(!bus_is_up(live->bus));
+	UNTIL(bus_is_up(live->bus));
+	client_begin(&c, "carol", "");
+	ok(is_member("carol", TRIP), "who comes afterwards is greeted, for the topic was confirmed all along");
+	client_close(&c);
+	end();
+}
+
+#define LEAVERS 12
+
+/* Each look at the clock takes a turn's time, so a turn does one thing. */
+static void test_many_leave(void)
+{
+	struct client c[LEAVERS], again;
+	char name[LEAVERS][8];
+	other_leave();
+	begin();
+	for (unsigned i = 0; i < LEAVERS; i++) {
+		snprintf(name[i], sizeof(name[i]), "many%u", i);
+		kit_row(name[i], TRIP, 1, 1);
+		for (unsigned g = 0; g < 3; g++)
+			kit_row(name[i], ID(100 + 3 * i + g), 1, 1);
+	}
+	for (unsigned i = 0; i < LEAVERS; i++)
+		client_begin(&c[i], name[i], "");
+	is_int(live->groups.count, 3 * LEAVERS + 1, "many have groups that nobody else is in");
+	look_usecs = INT64_C(1000) * LOOP_PART_MS;
+	for (unsigned i = 0; i < LEAVERS; i++)
+		client_close(&c[i]);
+	UNTIL(live->session_count == 2);
+	ok(live->users.count > 2 + LEAVERS / 2, "they close at once, and their groups are left one by one");
+	client_begin(&again, name[0], "");
+	other_sends(1);
+	is_str(client_next(&again), "{\"m\":1}", "who comes back before it is their turn is a member");
+	is_str(client_rest(&again), "", "once");
+	is_str(client_next(&alice), "{\"m\":1}", "others are given messages meanwhile");
+	UNTIL(live->users.count == 3 && live->groups.count == 4);
+	is_int(live->groups.count, 4, "in the end all have gone but for those of who is here");
+	UNTIL(!bus_is_subscribed(live->bus, STR_LIT("c:17179869300")));
+	look_usecs = 0;
+	client_close(&again);
+	end();
+}
+
 int main(void)
 {
 	kit_start_groups();
@@ -224,6 +275,8 @@ int main(void)
 	test_redis_away();
 	test_deaf();
 	test_many_groups();
+	test_no_publishing();
+	test_many_leave();
 	kit_stop();
 	return done_testing();
 }

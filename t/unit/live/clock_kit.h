@@ -19,9 +19,12 @@ int64_t clock_mono_ms(void)
 	return now_ms;
 }
 
+/* What a program does takes no time, unless each look at this clock takes so many microseconds. */
+static int64_t look_usecs, looked_usecs;
+
 int64_t clock_usecs(void)
 {
-	return now_ms * 1000;
+	return now_ms * 1000 + (looked_usecs += look_usecs);
 }
 
 int64_t clock_wall_ms(void)
