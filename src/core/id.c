@@ -92,6 +92,54 @@ void id_session_make(char out[SESSION_ID_LEN + 1], int64_t now_ms, const char wo
 	ASSERT(n == SESSION_ID_LEN);
 }
 
+static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-";
+static const char hex[] = "0123456789abcdef";
+
+/* How many bits the character at that place stands for; the worker's name is between the two numbers. */
+static unsigned session_bits_at(size_t place)
+{
+	return place >= SESSION_TIME_DIGITS && place < SESSION_TIME_DIGITS + WORKER_NAME_LEN ? 6 : 4;
+}
+
+bool id_session_pack(const char id[SESSION_ID_LEN + 1], unsigned char out[SESSION_ID_BYTES])
+{
+	size_t at = 0, bits = 0;
+	unsigned held = 0;
+	for (size_t i = 0; i < SESSION_ID_LEN; i++) {
+		unsigned width = session_bits_at(i);
+		const char *digits = width == 6 ? alphabet : hex;
+		const char *found = id[i] != '\0' ? strchr(digits, id[i]) : NULL;
+		if (found == NULL)
+			return false;
+		held = held << width | (unsigned)(found - digits);
+		bits += width;
+		if (bits >= 8) {
+			bits -= 8;
+			out[at++] = (unsigned char)(held >> bits);
+			held &= (1u << bits) - 1;
+		}
+	}
+	ASSERT(at == SESSION_ID_BYTES && bits == 0);
+	return id[SESSION_ID_LEN] == '\0';
+}
+
+void id_session_unpack(const unsigned char in[SESSION_ID_BYTES], char out[SESSION_ID_LEN + 1])
+{
+	size_t at = 0, bits = 0;
+	unsigned held = 0;
+	for (size_t i = 0; i < SESSION_ID_LEN; i++) {
+		unsigned width = session_bits_at(i);
+		if (bits < width) {
+			held = held << 8 | in[at++];
+			bits += 8;
+		}
+		bits -= width;
+		out[i] = (width == 6 ? alphabet : hex)[held >> bits];
+		held &= (1u << bits) - 1;
+	}
+	out[SESSION_ID_LEN] = '\0';
+}
+
 int64_t id_session_since_ms(struct str id)
 {
 	int64_t ms = 0;
@@ -127,7 +175,6 @@ static void pool_fill(pid_t self)
 
 void id_random(char *out, size_t len)
 {
-	static const char alphabet[64] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-";
 	pid_t self = getpid();
 	for (size_t i = 0; i < len; i++) {
 		if (pool.left == 0 || pool.owner != self)

@@ -62,6 +62,10 @@ static inline uint64_t message_id_seq(uint64_t id)
 /* WORKER_NAME_LEN characters that id_random() makes. */
 bool id_worker_valid(struct str s);
 void id_session_make(char out[SESSION_ID_LEN + 1], int64_t now_ms, const char worker[WORKER_NAME_LEN], uint32_t number);
+/* The same in SESSION_ID_BYTES bytes, and back; false where the text is no session's id. */
+#define SESSION_ID_BYTES 14
+bool id_session_pack(const char id[SESSION_ID_LEN + 1], unsigned char out[SESSION_ID_BYTES]) MUST_CHECK;
+void id_session_unpack(const unsigned char in[SESSION_ID_BYTES], char out[SESSION_ID_LEN + 1]);
 /* The now_ms that it was made with; 0 if it is no session's id. */
 int64_t id_session_since_ms(struct str id);
 

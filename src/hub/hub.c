@@ -54,9 +54,10 @@ static struct hub layout_of(const struct hub_size *size)
 	uint32_t mean = (size->sessions + PRESENCE_SHARDS - 1) / PRESENCE_SHARDS;
 	/*
 	 * Users do not spread evenly over the shards, so each has slots to spare and the table is full by its count.
-	 * Slots that were never used cost address space, not memory. The same goes for sets.
+	 * A row takes two slots at most. Slots that were never used cost address space, not memory. The same goes for
+	 * sets.
 	 */
-	l.slots_per_shard = 2 * mean + 64;
+	l.slots_per_shard = 2 * (2 * mean + 64);
 	/* A hash picks heads and sets, so few users touch most of their pages: no more of them than a full table needs.
 	 */
 	l.heads_per_shard = power_of_two_from(mean < 16 ? 8 : mean / 2);

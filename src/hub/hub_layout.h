@@ -33,7 +33,7 @@
 #include <stdatomic.h>
 
 #define HUB_MAGIC UINT32_C(0x74646875)
-#define HUB_VERSION 10
+#define HUB_VERSION 11
 #define HUB_LINE 64
 
 /* ---- keys of TLS session tickets ---- */
@@ -155,16 +155,30 @@ struct presence_shard {
 	_Atomic uint32_t untidy; /* a worker has died; the next one that takes the lock rebuilds */
 };
 
-/* There is one for every session: strings that fill their field are not terminated. */
+/*
+ * There is one for every session, and another one where its bytes are too many: those of the user's id, the session's
+ * id, the device and the address, one behind the other.
+ */
 struct presence_slot {
-	/* The worker's slot plus one, or 0: free. The truth; stored after the rest of the row is whole. */
+	/*
+	 * The worker's slot plus one, or 0: free. The truth; stored after the rest of the slot is whole, and that of a
+	 * second slot before the first one's.
+	 */
 	_Atomic uint32_t owner;
-	uint32_t next; /* in the chain of its head or of free slots, plus one; rebuilt */
-	char user_id[USER_ID_MAX];
-	char session_id[SESSION_ID_LEN];
-	char device[DEVICE_MAX];
-	struct in6_addr address;
+	union {
+		struct {
+			uint32_t next; /* in the chain of its head or of free slots, plus one; rebuilt */
+			uint16_t user_len : 7;
+			uint16_t device_len : 5;
+			uint16_t is_ipv4 : 1; /* of the address the last four bytes alone are kept */
+			uint16_t has_second : 1;
+			unsigned char bytes[54]; /* where there is a second slot, its index lies in the last four */
+		};
+		unsigned char more[60]; /* of a second slot, while it is taken */
+	};
 };
+/* In the owner of a second slot. */
+#define PRESENCE_SECOND (UINT32_C(1) << 31)
 
 /* ---- token buckets ---- */
 
@@ -204,7 +218,7 @@ struct audience {
 
 _Static_assert(sizeof(struct hub_half) == HUB_LINE, "a half of a row is a cache line");
 _Static_assert(sizeof(struct presence_shard) == HUB_LINE, "a shard is a cache line");
-_Static_assert(sizeof(struct presence_slot) == 2 * HUB_LINE, "a slot is two cache lines");
+_Static_assert(sizeof(struct presence_slot) == HUB_LINE, "a slot is a cache line");
 
 static inline void *hub_at(const struct hub *h, uint64_t offset)
 {

@@ -24,7 +24,8 @@ struct presence_row {
 
 /*
  * A handle for presence_remove, or -1 if the table is full (while others come and go the count may waver by a few).
- * Strings are cut to fit. row->worker is the slot of the caller.
+ * row->session_id is one that id_session_make() has made. The other strings are cut to fit. row->worker is the slot of
+ * the caller.
  */
 int32_t presence_add(struct hub *h, const struct presence_row *row) MUST_CHECK;
 /* Only for a handle of a living worker of the caller's; -1 is allowed. */

@@ -49,6 +49,7 @@ static void test_memory(void)
 	for (unsigned i = 0; i < FEW; i++) {
 		struct presence_row row = {.worker = 1};
 		snprintf(row.user_id, sizeof(row.user_id), "user %u", i);
+		id_session_make(row.session_id, 1, "origin-A", i);
 		if (presence_add(h, &row) < 0 || addresses_enter(h, 1, row.user_id, 1) != ADDRESSES_COUNTED)
 			printf("# no room\n");
 	}

@@ -10,7 +10,7 @@ static struct presence_row row_for(const char *user, unsigned worker)
 {
 	struct presence_row row = {.worker = (uint16_t)worker, .address = IN6ADDR_LOOPBACK_INIT};
 	snprintf(row.user_id, sizeof(row.user_id), "%s", user);
-	snprintf(row.session_id, sizeof(row.session_id), "s-%s", user);
+	id_session_make(row.session_id, 1794538881123, "origin-A", (uint32_t)strlen(user) << 8 | (uint8_t)user[0]);
 	snprintf(row.device, sizeof(row.device), "web");
 	return row;
 }
@@ -49,8 +49,9 @@ static void test_rows(void)
 	ok(a1 >= 0 && a2 >= 0 && b >= 0 && a1 != a2, "three sessions");
 	is_int(presence_count(h, "alice"), 2, "two of them alice's");
 	is_int(presence_list(h, "bob", &cursor, out, ARRAY_LEN(out)), 1, "one bob's");
-	ok(cursor == 0 && strcmp(out[0].user_id, "bob") == 0 && strcmp(out[0].session_id, "s-bob") == 0 &&
-		   strcmp(out[0].device, "web") == 0 && IN6_IS_ADDR_LOOPBACK(&out[0].address) && out[0].worker == 3,
+	ok(cursor == 0 && strcmp(out[0].user_id, "bob") == 0 &&
+		   strcmp(out[0].session_id, row_for("bob", 3).session_id) == 0 && strcmp(out[0].device, "web") == 0 &&
+		   IN6_IS_ADDR_LOOPBACK(&out[0].address) && out[0].worker == 3,
 	   "with all that was said of it");
 	is_int(presence_list(h, "alice", &cursor, out, 1), 1, "a list in pages: the first");
 	ok(cursor != 0, "tells that there is more");
@@ -68,6 +69,7 @@ static void test_rows(void)
 
 	struct presence_row wild;
 	memset(&wild, 'x', sizeof(wild));
+	id_session_make(wild.session_id, 1, "origin-A", 1);
 	wild.worker = 0;
 	int32_t w = presence_add(h, &wild);
 	cursor = 0;
@@ -78,6 +80,84 @@ static void test_rows(void)
 	ok(w >= 0 && strlen(out[0].user_id) == USER_ID_MAX && strlen(out[0].session_id) == SESSION_ID_LEN &&
 		   strlen(out[0].device) == DEVICE_MAX,
 	   "strings are cut to fit");
+	hub_free(&h);
+}
+
+static bool same(const struct presence_row *a, const struct presence_row *b)
+{
+	return strcmp(a->user_id, b->user_id) == 0 && strcmp(a->session_id, b->session_id) == 0 &&
+	       strcmp(a->device, b->device) == 0 && memcmp(&a->address, &b->address, sizeof(a->address)) == 0 &&
+	       a->worker == b->worker;
+}
+
+/* Ids and devices of all lengths, with an address of either kind: what does not fit a slot has a second one. */
+static void test_lengths(void)
+{
+	enum { ROWS = USER_ID_MAX * (DEVICE_MAX + 1) * 2 };
+	static int32_t handle[ROWS];
+	struct hub *h = hub_for_test(2, ROWS, 10);
+	struct presence_row row = {.worker = 1}, out[2];
+	unsigned wrong = 0;
+	id_session_make(row.session_id, 1794538881123, "_-Az09zZ", 0xfffff);
+	for (int round = 0; round < 2; round++) {
+		int n = 0;
+		for (int len = 1; len <= USER_ID_MAX; len++)
+			for (int device = 0; device <= DEVICE_MAX; device++)
+				for (int v4 = 0; v4 < 2; v4++, n++) {
+					char user[USER_ID_MAX + 1];
+					memset(user, 'u', sizeof(user));
+					memset(row.device, 0, sizeof(row.device));
+					memset(row.device, 'd', (size_t)device);
+					memset(row.user_id, 0, sizeof(row.user_id));
+					snprintf(row.user_id, sizeof(row.user_id), "%.*s", len, user);
+					if (len >= 4)
+						memcpy(row.user_id, (char[]){(char)('A' + device), v4 ? '4' : '6'}, 2);
+					memset(&row.address, v4 ? 0 : 0x20, sizeof(row.address));
+					if (v4)
+						memset(row.address.s6_addr + 10, 0xff, 4);
+					handle[n] = presence_add(h, &row);
+					uint32_t cursor = 0;
+					size_t found = presence_list(h, row.user_id, &cursor, out, len >= 4 ? 2 : 1);
+					wrong += handle[n] < 0 || (len >= 4 && (found != 1 || !same(&out[0], &row) ||
+										presence_count(h, row.user_id) != 1));
+				}
+		ok(wrong == 0 && used(h) == ROWS && walk(h, 1) == ROWS, "rows of all lengths come back as they were");
+		if (round == 0)
+			for (int i = 0; i < ROWS; i++)
+				presence_remove(h, handle[i]);
+		else
+			hub_worker_forget(h, 1);
+		ok(used(h) == 0 && walk(h, -1) == 0, "and go");
+	}
+	hub_free(&h);
+}
+
+/* Another process, which can write all of it, leaves nonsense in a row: whoever reads it stays within the table. */
+static void test_nonsense(void)
+{
+	struct hub *h = hub_for_test(2, 100, 10);
+	struct presence_row row = row_for("alice", 1), out[2];
+	uint32_t cursor = 0;
+	memset(row.user_id, 'l', USER_ID_MAX);
+	int32_t handle = presence_add(h, &row);
+	struct presence_slot *slot = (struct presence_slot *)hub_at(h, h->slots_at) + handle;
+	struct presence_slot whole = *slot;
+	ok(slot->has_second, "a long id takes two slots");
+	memset(slot->bytes, 0xff, sizeof(slot->bytes));
+	is_int(presence_list(h, NULL, &cursor, out, 2), 0, "a second slot beyond the table is no row");
+	*slot = whole;
+	slot->user_len = 127;
+	is_int(presence_list(h, NULL, &cursor, out, 2), 0, "nor is an id that is too long");
+	*slot = whole;
+	slot->has_second = 0;
+	is_int(presence_list(h, NULL, &cursor, out, 2), 0, "nor more bytes than a slot holds");
+	*slot = whole;
+	slot->user_len = 1;
+	slot->device_len = 0;
+	is_int(presence_list(h, NULL, &cursor, out, 2), 0, "nor a second slot that is not needed");
+	*slot = whole;
+	is_int(presence_list(h, NULL, &cursor, out, 2), 1, "the row is, as it was");
+	presence_remove(h, handle);
 	hub_free(&h);
 }
 
@@ -126,26 +206,34 @@ static void die_within(struct hub *h, unsigned slot)
 		((uint32_t *)hub_at(h, h->used_at))[i] += 3;
 		struct presence_slot *slots = hub_at(h, h->slots_at);
 		for (uint32_t s = 0; s < shard->fresh; s++)
-			slots[i * h->slots_per_shard + s].next = 0xeeeeeeee;
+			if ((slots[i * h->slots_per_shard + s].owner & PRESENCE_SECOND) == 0)
+				slots[i * h->slots_per_shard + s].next = 0xeeeeeeee;
 	}
 	kill(getpid(), SIGKILL);
+}
+
+/* Every third name is long. */
+static void name_user(char out[USER_ID_MAX + 1], long i)
+{
+	snprintf(out, USER_ID_MAX + 1, "user-%ld%s", i,
+		 i % 3 == 0 ? ".1b4e28ba-2fa1-11d2-883f-0016d3cca427@example" : "");
 }
 
 static void test_repair(void)
 {
 	struct hub *h = hub_for_test(4, 1000, 10);
-	char user[32];
+	char user[USER_ID_MAX + 1];
 	int32_t handle[500];
 	unsigned wrong = 0;
 	for (int i = 0; i < 500; i++) {
-		snprintf(user, sizeof(user), "user-%d", i);
+		name_user(user, i);
 		handle[i] = add(h, user, (unsigned)i % 4);
 	}
 	for (int i = 0; i < 500; i += 5)
 		presence_remove(h, handle[i]);
 	child_wait(child_start(die_within, h, 3));
 	for (int i = 0; i < 500; i++) {
-		snprintf(user, sizeof(user), "user-%d", i);
+		name_user(user, i);
 		wrong += presence_count(h, user) != (i % 5 != 0);
 	}
 	/* By chance a shard may be nobody's of these; somebody comes to each of them. */
@@ -170,13 +258,13 @@ enum { VICTIMS = 3, KEEP = 20, PLACES = 2 * (VICTIMS + 1) * KEEP };
 static void come_and_go(struct hub *h, unsigned slot)
 {
 	int32_t handle[KEEP];
-	char user[32];
+	char user[USER_ID_MAX + 1];
 	srandom((unsigned)getpid());
 	memset(handle, 0xff, sizeof(handle));
 	for (unsigned n = 0;; n++) {
 		unsigned i = (unsigned)random() % KEEP;
 		presence_remove(h, handle[i]);
-		snprintf(user, sizeof(user), "user-%ld", random() % 100);
+		name_user(user, random() % 100);
 		handle[i] = add(h, user, slot);
 		(void)presence_count(h, user);
 	}
@@ -276,6 +364,8 @@ static void measure(void)
 int main(void)
 {
 	test_rows();
+	test_lengths();
+	test_nonsense();
 	test_full();
 	test_repair();
 	test_kills();

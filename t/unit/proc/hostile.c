@@ -196,6 +196,7 @@ static void test_locks(struct hub *h)
 static void take_lock(struct hub *h, unsigned slot)
 {
 	struct presence_row row = {.worker = (uint16_t)slot, .user_id = "alice"};
+	id_session_make(row.session_id, 1, "origin-A", 1);
 	if (freopen("/dev/null", "w", stderr) == NULL || presence_add(h, &row) >= 0)
 		_exit(0);
 }
