@@ -145,7 +145,7 @@ static void make_room(struct backlog *b)
 
 static void join(struct backlog *b, struct conn *c)
 {
-	struct backlog_entry *e = &c->out->wait;
+	struct backlog_entry *e = &c->work->wait;
 	e->conn = c;
 	begin_window(e, clock_mono_ms(), held_by_kernel(c));
 	TAILQ_INSERT_TAIL(&b->waiting, e, entry);
@@ -155,7 +155,7 @@ static void join(struct backlog *b, struct conn *c)
 
 void backlog_wait(struct backlog *b, struct conn *c, size_t written)
 {
-	struct backlog_entry *e = &c->out->wait;
+	struct backlog_entry *e = &c->work->wait;
 	if (e->conn == NULL)
 		join(b, c);
 	else
@@ -166,7 +166,7 @@ void backlog_wait(struct backlog *b, struct conn *c, size_t written)
 
 void backlog_leave(struct backlog *b, struct conn *c)
 {
-	struct backlog_entry *e = &c->out->wait;
+	struct backlog_entry *e = &c->work->wait;
 	if (e->conn == NULL)
 		return;
 	e->conn = NULL;

@@ -3,7 +3,7 @@
  * Decides when a socket is read, written and closed. Must not look at the bytes,
  * and must not call a handler from within a conn_ function: the caller would find its objects gone.
  *
- * There is one event a connection. What it waits for is changed only when a
+ * What a connection's socket is waited for is changed only when a
  * write has blocked, the peer has finished, or bytes come while paused: the usual
  * request, answered before the client sends more, costs no epoll_ctl.
  */
@@ -25,50 +25,74 @@
 
 /* ---- waiting for the socket ---- */
 
-static void wait_for(struct conn *c, short what)
+static void wait_for(struct conn *c, unsigned what)
 {
-	if (what == c->waits_for)
+	unsigned before = c->waits_for;
+	if (what == before)
 		return;
-	if (c->waits_for != 0)
-		event_del(&c->ev);
-	c->waits_for = what;
-	if (what == 0)
+	c->waits_for = what & 15;
+	if (poller_set(loop_poller(c->loop), c->fd, c, before, what) == 0 || what == 0)
 		return;
-	if (event_assign(&c->ev, loop_base(c->loop), conn_fd(c), (short)(what | EV_PERSIST), conn_on_event, c) != 0 ||
-	    event_add(&c->ev, NULL) != 0) {
-		c->waits_for = 0;
-		log_error_gated("a socket cannot be watched: %s", strerror(errno));
-		conn_close(c, "error");
-	}
+	c->waits_for = 0;
+	log_error_gated("a socket cannot be watched: %s", strerror(errno));
+	conn_close(c, "error");
 }
 
 /*
  * Once the peer has finished, or while its bytes have to wait, the socket stays readable: level-triggered
- * reading would spin. Edge-triggered it still tells of a reset. EV_CLOSED alone would not do: libevent
- * reports an error as readable and writable.
+ * reading would spin. Edge-triggered it still tells of a reset. POLLER_END alone would not do: an error is told as
+ * readable and writable.
  */
 void conn_rearm(struct conn *c)
 {
 	if (c->state == CONN_CLOSED)
 		return;
-	short what = EV_READ;
+	unsigned what = POLLER_READ;
 	if (c->eof || c->quiet)
-		what = EV_READ | EV_CLOSED | EV_ET;
+		what = POLLER_READ | POLLER_END | POLLER_EDGE;
 	if (c->blocked)
-		what |= EV_WRITE;
+		what |= POLLER_WRITE;
 	wait_for(c, what);
+}
+
+/* ---- what is under way ---- */
+
+static void on_turn_end(struct loop_task *t);
+
+struct conn_work *conn_work(struct conn *c)
+{
+	if (c->work == NULL) {
+		c->work = xcalloc(1, sizeof(*c->work));
+		c->work->conn = c;
+		c->work->task.fn = on_turn_end;
+	}
+	return c->work;
+}
+
+void conn_defer(struct conn *c)
+{
+	loop_defer(c->loop, &conn_work(c)->task);
+}
+
+void conn_rest(struct conn *c)
+{
+	struct conn_work *w = c->work;
+	if (w == NULL || w->writing || w->left != NULL || w->offer || w->tls != NULL || c->state != CONN_OPEN ||
+	    loop_is_deferred(&w->task))
+		return;
+	free(w);
+	c->work = NULL;
 }
 
 /* ---- closing ---- */
 
 static void drop_output(struct conn *c)
 {
-	if (c->out == NULL)
+	if (!conn_is_writing(c))
 		return;
 	backlog_leave(loop_backlog(c->loop), c);
-	outq_fini(&c->out->queue);
-	free(c->out);
-	c->out = NULL;
+	outq_fini(&c->work->queue);
+	c->work->writing = false;
 }
 
 void conn_close(struct conn *c, const char *reason)
@@ -76,25 +100,27 @@ void conn_close(struct conn *c, const char *reason)
 	if (c->state == CONN_CLOSED)
 		return;
 	c->state = CONN_CLOSED;
-	if (c->reason == NULL)
-		c->reason = reason;
+	if (conn_work(c)->reason == NULL)
+		c->work->reason = reason;
 	wait_for(c, 0);
 	wheel_cancel(&c->timer);
 	/* The peer does not take it: a reset frees what the kernel holds for it, megabytes else kept for minutes. */
 	static const struct linger at_once = {.l_onoff = 1};
-	if (c->out != NULL)
-		setsockopt(conn_fd(c), SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
+	if (c->work->writing)
+		setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
 	drop_output(c);
-	loop_defer(c->loop, &c->task);
+	conn_defer(c);
 }
 
 static void conn_free(struct conn *c)
 {
+	struct conn_work *w = c->work;
 	if (c->handler->closed != NULL)
-		c->handler->closed(c, c->reason, c->owner);
-	close(conn_fd(c));
+		c->handler->closed(c, w->reason, conn_owner(c));
+	close(c->fd);
 	conn_drop_input(c);
-	tls_free(&c->tls);
+	tls_free(&w->tls);
+	free(w);
 	free(c);
 }
 
@@ -103,7 +129,7 @@ static void on_timeout(struct wheel_timer *t)
 	struct conn *c = container_of(t, struct conn, timer);
 	switch ((enum conn_state)c->state) {
 	case CONN_OPEN:
-		c->handler->timeout(c, c->owner);
+		c->handler->timeout(c, conn_owner(c));
 		break;
 	case CONN_FLUSHING: {
 		int64_t stalled_ms = clock_mono_ms() - conn_last_progress_ms(c);
@@ -124,7 +150,7 @@ static void on_timeout(struct wheel_timer *t)
 /* The output of a graceful closing is out. */
 static void start_draining(struct conn *c)
 {
-	if (c->eof || shutdown(conn_fd(c), SHUT_WR) != 0) {
+	if (c->eof || shutdown(c->fd, SHUT_WR) != 0) {
 		conn_close(c, "drained");
 		return;
 	}
@@ -136,15 +162,15 @@ void conn_close_gracefully(struct conn *c, const char *reason)
 {
 	if (c->state != CONN_OPEN)
 		return;
-	if (c->tls != NULL)
-		tls_end(c->tls);
+	if (conn_tls(c) != NULL)
+		tls_end(c->work->tls);
 	c->state = CONN_FLUSHING;
-	c->reason = reason;
+	conn_work(c)->reason = reason;
 	c->quiet = false;
 	c->dropped = 0;
 	wheel_set(loop_wheel(c->loop), &c->timer, FLUSH_STALL_MS, on_timeout);
 	conn_rearm(c);
-	loop_defer(c->loop, &c->task);
+	conn_defer(c);
 }
 
 bool conn_is_closing(const struct conn *c)
@@ -159,20 +185,22 @@ static struct outq *begin_write(struct conn *c, size_t len)
 {
 	if (c->state != CONN_OPEN || len == 0)
 		return NULL;
-	loop_defer(c->loop, &c->task);
-	if (c->out == NULL) {
-		c->out = xcalloc(1, sizeof(*c->out));
-		outq_init(&c->out->queue, backlog_memory(loop_backlog(c->loop)));
-		c->out->moved_ms = clock_mono_ms();
+	conn_defer(c);
+	struct conn_work *w = c->work;
+	if (!w->writing) {
+		w->writing = true;
+		outq_init(&w->queue, backlog_memory(loop_backlog(c->loop)));
+		w->wait = (struct backlog_entry){0};
+		w->moved_ms = clock_mono_ms();
 	}
-	return &c->out->queue;
+	return &w->queue;
 }
 
 void conn_write(struct conn *c, const void *data, size_t len)
 {
 	struct outq *q = begin_write(c, len);
-	if (q != NULL && c->tls != NULL)
-		tls_write(c->tls, data, len);
+	if (q != NULL && c->work->tls != NULL)
+		tls_write(c->work->tls, data, len);
 	else if (q != NULL)
 		outq_add(q, data, len);
 }
@@ -180,8 +208,8 @@ void conn_write(struct conn *c, const void *data, size_t len)
 void conn_write_blob(struct conn *c, struct blob *b)
 {
 	struct outq *q = begin_write(c, b->len);
-	if (q != NULL && c->tls != NULL)
-		tls_write(c->tls, b->data, b->len);
+	if (q != NULL && c->work->tls != NULL)
+		tls_write(c->work->tls, b->data, b->len);
 	else if (q != NULL)
 		outq_add_blob(q, b);
 }
@@ -197,7 +225,7 @@ static void queue_cipher(const void *data, size_t len, void *ctx)
 void conn_start_tls(struct conn *c, struct tls_server *server)
 {
 	if (c->state == CONN_OPEN)
-		c->tls = tls_new(server, queue_cipher, c);
+		conn_work(c)->tls = tls_new(server, queue_cipher, c);
 }
 
 static void flush(struct conn *c)
@@ -205,7 +233,7 @@ static void flush(struct conn *c)
 	size_t written = 0;
 	while (conn_unsent(c) != 0 && !c->blocked) {
 		size_t tried;
-		ssize_t n = outq_write(&c->out->queue, conn_fd(c), &tried);
+		ssize_t n = outq_write(&c->work->queue, c->fd, &tried);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0 && !conn_error_passes(errno)) {
@@ -216,7 +244,7 @@ static void flush(struct conn *c)
 			written += (size_t)n;
 		c->blocked = n < 0 || (size_t)n < tried;
 		if (written >= WRITE_BUDGET && conn_unsent(c) != 0 && !c->blocked) {
-			loop_defer(c->loop, &c->task);
+			conn_defer(c);
 			break;
 		}
 	}
@@ -224,7 +252,7 @@ static void flush(struct conn *c)
 		drop_output(c);
 	} else {
 		if (written != 0)
-			c->out->moved_ms = clock_mono_ms();
+			c->work->moved_ms = clock_mono_ms();
 		backlog_wait(loop_backlog(c->loop), c, written);
 	}
 	conn_rearm(c);
@@ -233,43 +261,61 @@ static void flush(struct conn *c)
 /* The end of a turn: in the order of input, output, closing, so that an answer to what was offered leaves at once. */
 static void on_turn_end(struct loop_task *t)
 {
-	struct conn *c = container_of(t, struct conn, task);
-	if (c->offer && c->left != NULL && !loop_has_time(c->loop)) {
-		loop_postpone(c->loop, &c->task);
-	} else if (c->offer) {
-		c->offer = false;
+	struct conn_work *w = container_of(t, struct conn_work, task);
+	struct conn *c = w->conn;
+	if (w->offer && w->left != NULL && !loop_has_time(c->loop)) {
+		loop_postpone(c->loop, t);
+	} else if (w->offer) {
+		w->offer = false;
 		conn_offer_leftover(c);
 	}
-	bool had_output = c->out != NULL;
+	bool had_output = w->writing;
 	if (c->state == CONN_OPEN || c->state == CONN_FLUSHING)
 		flush(c);
 	if (c->state == CONN_OPEN && had_output && c->handler->written != NULL)
-		c->handler->written(c, c->owner);
-	if (c->state == CONN_FLUSHING && c->out == NULL)
+		c->handler->written(c, conn_owner(c));
+	if (c->state == CONN_FLUSHING && !w->writing)
 		start_draining(c);
 	if (c->state == CONN_CLOSED) {
-		loop_undefer(c->loop, &c->task);
+		loop_undefer(c->loop, t);
 		conn_free(c);
+	} else {
+		conn_rest(c);
 	}
 }
 
 /* ---- the rest ---- */
 
+void *conn_seat(struct conn *c)
+{
+	return c + 1;
+}
+
+struct conn *conn_of_seat(const void *seat)
+{
+	return (struct conn *)(uintptr_t)seat - 1;
+}
+
+static void set_owner(struct conn *c, void *owner)
+{
+	c->seated = owner == conn_seat(c);
+	if (!c->seated)
+		*(void **)conn_seat(c) = owner;
+}
+
 struct conn *conn_new(struct loop *l, int fd, const struct addr *peer, const struct conn_handler *h, void *owner)
 {
-	struct conn *c = xcalloc(1, sizeof(*c));
+	struct conn *c = xcalloc(1, sizeof(*c) + CONN_SEAT);
 	c->loop = l;
+	c->fd = fd;
 	c->handler = h;
-	c->owner = owner;
-	c->task.fn = on_turn_end;
-	c->last_input_ms = clock_mono_ms();
+	set_owner(c, owner != NULL ? owner : conn_seat(c));
+	c->last_input_ms = (uint32_t)clock_mono_ms();
 	c->peer_host = addr_pack(peer, &c->peer_port);
 	if (peer->sa.ss_family != AF_UNIX) {
 		int on = 1;
 		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	}
-	int rc = event_assign(&c->ev, loop_base(l), fd, 0, conn_on_event, c);
-	ASSERT(rc == 0);
 	conn_rearm(c);
 	return c;
 }
@@ -277,12 +323,27 @@ struct conn *conn_new(struct loop *l, int fd, const struct addr *peer, const str
 void conn_set_handler(struct conn *c, const struct conn_handler *h, void *owner)
 {
 	c->handler = h;
-	c->owner = owner;
+	set_owner(c, owner);
 	if (c->eof_told && c->state == CONN_OPEN) {
 		c->eof_told = false;
-		c->offer = true;
-		loop_defer(c->loop, &c->task);
+		conn_defer(c);
+		c->work->offer = true;
 	}
+}
+
+void conn_mark(struct conn *c)
+{
+	c->marked = true;
+}
+
+bool conn_is_marked(const struct conn *c)
+{
+	return c->marked;
+}
+
+bool conn_has_handler(const struct conn *c, const struct conn_handler *h)
+{
+	return c->handler == h;
 }
 
 void conn_set_peer(struct conn *c, const struct addr *peer)
@@ -292,12 +353,12 @@ void conn_set_peer(struct conn *c, const struct addr *peer)
 
 size_t conn_unsent(const struct conn *c)
 {
-	return c->out != NULL ? c->out->queue.unsent : 0;
+	return conn_is_writing(c) ? c->work->queue.unsent : 0;
 }
 
 bool conn_is_blocked(const struct conn *c)
 {
-	return c->blocked && c->out != NULL;
+	return c->blocked && conn_is_writing(c);
 }
 
 bool conn_peer_finished(const struct conn *c)
@@ -307,12 +368,13 @@ bool conn_peer_finished(const struct conn *c)
 
 int64_t conn_last_input_ms(const struct conn *c)
 {
-	return c->last_input_ms;
+	int64_t now_ms = clock_mono_ms();
+	return now_ms - ((uint32_t)now_ms - c->last_input_ms);
 }
 
 int64_t conn_last_progress_ms(const struct conn *c)
 {
-	return c->out != NULL ? c->out->moved_ms : clock_mono_ms();
+	return conn_is_writing(c) ? c->work->moved_ms : clock_mono_ms();
 }
 
 void conn_set_timeout(struct conn *c, int64_t delay_ms)

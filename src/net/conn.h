@@ -6,7 +6,8 @@
  * there is TLS below.
  *
  * An idle connection owns no buffers: input that was not taken and output that
- * was not written are kept only while there is any. There may be a great many: every byte of one counts.
+ * was not written are kept only while there is any. There may be a great many: every byte of one counts. So it has a
+ * seat: memory for its handler's own state, in the same allocation.
  * How long output may wait, and how much of it, is decided in net/backlog.h.
  */
 #ifndef TIDINGS_NET_CONN_H
@@ -42,10 +43,21 @@ struct conn_handler {
 	void (*closed)(struct conn *c, const char *reason, void *owner);
 };
 
-/* Takes over the descriptor, which has to be non-blocking. The owner is handed to the handler's functions. */
+/*
+ * Takes over the descriptor, which has to be non-blocking. The owner is handed to the handler's functions; NULL: it is
+ * the seat.
+ */
 struct conn *conn_new(struct loop *l, int fd, const struct addr *peer, const struct conn_handler *h, void *owner);
-/* A protocol switch: the next bytes and events go to another handler. */
+/* A protocol switch: the next bytes and events go to another handler. An owner that is not the seat is noted in it. */
 void conn_set_handler(struct conn *c, const struct conn_handler *h, void *owner);
+bool conn_has_handler(const struct conn *c, const struct conn_handler *h);
+/* CONN_SEAT bytes, zeroed at first, aligned for pointers; they go with the connection, after `closed`. And back. */
+#define CONN_SEAT 64
+void *conn_seat(struct conn *c);
+struct conn *conn_of_seat(const void *seat);
+/* A bit that the handlers may use, and that lasts over a switch; false at first. */
+void conn_mark(struct conn *c);
+bool conn_is_marked(const struct conn *c);
 
 /*
  * What the peer sends from here on is TLS, also of what was received already and is not taken; the handler goes on

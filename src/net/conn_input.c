@@ -16,19 +16,22 @@
 
 void conn_drop_input(struct conn *c)
 {
-	free(c->left);
-	c->left = NULL;
-	c->offer = false;
+	if (c->work == NULL)
+		return;
+	free(c->work->left);
+	c->work->left = NULL;
+	c->work->offer = false;
 }
 
 static void keep(struct conn *c, const char *data, size_t len)
 {
 	if (len == 0)
 		return;
-	c->left = xmalloc(sizeof(*c->left) + len);
-	c->left->off = 0;
-	c->left->len = len;
-	memcpy(c->left->data, data, len);
+	struct leftover *left = xmalloc(sizeof(*left) + len);
+	left->off = 0;
+	left->len = len;
+	memcpy(left->data, data, len);
+	conn_work(c)->left = left;
 }
 
 /* Returns how many bytes the handlers took: another handler, set by the first, sees the rest at once. */
@@ -37,11 +40,11 @@ static size_t feed(struct conn *c, char *data, size_t len)
 	size_t used = 0;
 	while (used < len && !c->paused && c->state == CONN_OPEN) {
 		const struct conn_handler *h = c->handler;
-		const struct tls *tls = c->tls;
-		size_t n = h->input(c, data + used, len - used, c->owner);
+		const struct tls *tls = conn_tls(c);
+		size_t n = h->input(c, data + used, len - used, conn_owner(c));
 		ASSERT(n <= len - used);
 		used += n;
-		if (c->handler == h || c->tls != tls)
+		if (c->handler == h || conn_tls(c) != tls)
 			break;
 	}
 	return used;
@@ -49,11 +52,11 @@ static size_t feed(struct conn *c, char *data, size_t len)
 
 static void tell_eof(struct conn *c)
 {
-	if (!c->eof || c->eof_told || c->paused || c->offer || c->state != CONN_OPEN)
+	if (!c->eof || c->eof_told || c->paused || conn_has_offer(c) || c->state != CONN_OPEN)
 		return;
 	c->eof_told = true;
 	if (c->handler->eof != NULL)
-		c->handler->eof(c, c->owner);
+		c->handler->eof(c, conn_owner(c));
 	else
 		conn_close(c, "eof");
 }
@@ -62,20 +65,20 @@ void conn_offer_leftover(struct conn *c)
 {
 	if (c->paused || c->state != CONN_OPEN)
 		return;
-	struct leftover *left = c->left;
+	struct leftover *left = conn_left(c);
 	if (left != NULL) {
 		size_t used = feed(c, left->data + left->off, left->len - left->off);
 		left->off += used;
 		if (left->off == left->len) {
 			free(left);
-			c->left = NULL;
+			c->work->left = NULL;
 		}
 	}
 	tell_eof(c);
 }
 
 /* Nothing may be read now; see whether the peer has left. */
-static void look_for_end(struct conn *c, short what)
+static void look_for_end(struct conn *c, unsigned what)
 {
 	char byte;
 	ssize_t n = recv(conn_fd(c), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
@@ -83,7 +86,7 @@ static void look_for_end(struct conn *c, short what)
 		conn_close(c, conn_error_reason(errno));
 		return;
 	}
-	if (n == 0 || (what & EV_CLOSED) != 0)
+	if (n == 0 || (what & POLLER_END) != 0)
 		c->finished = true;
 	if (!c->eof && !c->quiet) {
 		c->quiet = true;
@@ -107,7 +110,7 @@ static void drop_incoming(struct conn *c)
 			conn_rearm(c);
 		return;
 	}
-	c->dropped += n;
+	c->dropped += (uint32_t)n;
 	if (c->dropped > DRAIN_BYTES)
 		conn_close(c, "drained");
 }
@@ -123,7 +126,7 @@ static void end_of_input(struct conn *c)
 static size_t decrypt(struct conn *c, const char *cipher, size_t len, size_t have, bool *end_r)
 {
 	size_t n;
-	enum tls_progress progress = tls_receive(c->tls, cipher, len, loop_read_buffer(c->loop) + have, &n);
+	enum tls_progress progress = tls_receive(conn_tls(c), cipher, len, loop_read_buffer(c->loop) + have, &n);
 	*end_r = progress == TLS_END;
 	if (progress == TLS_FAILED)
 		conn_close_gracefully(c, "tls");
@@ -134,7 +137,7 @@ static size_t decrypt(struct conn *c, const char *cipher, size_t len, size_t hav
 static ssize_t receive_tls(struct conn *c, size_t have, bool *end_r)
 {
 	char cipher[CIPHER_BYTES];
-	if (tls_is_shaking_hands(c->tls) && !loop_may_shake_hands(c->loop)) {
+	if (tls_is_shaking_hands(conn_tls(c)) && !loop_may_shake_hands(c->loop)) {
 		errno = EAGAIN;
 		return -1;
 	}
@@ -146,7 +149,7 @@ static ssize_t receive_tls(struct conn *c, size_t have, bool *end_r)
 
 static ssize_t receive(struct conn *c, size_t have, bool *end_r)
 {
-	if (c->tls != NULL)
+	if (conn_tls(c) != NULL)
 		return receive_tls(c, have, end_r);
 	ssize_t n = recv(conn_fd(c), loop_read_buffer(c->loop) + have, LOOP_READ_SIZE - have, MSG_DONTWAIT);
 	*end_r = n == 0;
@@ -157,10 +160,10 @@ static ssize_t receive(struct conn *c, size_t have, bool *end_r)
 static void take(struct conn *c, size_t len)
 {
 	char *buffer = loop_read_buffer(c->loop), cipher[CIPHER_BYTES];
-	bool plain = c->tls == NULL, end = false;
+	bool plain = conn_tls(c) == NULL, end = false;
 	size_t used = feed(c, buffer, len);
 	size_t rest = len - used;
-	if (plain && c->tls != NULL && rest <= sizeof(cipher)) {
+	if (plain && conn_tls(c) != NULL && rest <= sizeof(cipher)) {
 		memcpy(cipher, buffer + used, rest);
 		len = decrypt(c, cipher, rest, 0, &end);
 		used = feed(c, buffer, len);
@@ -175,8 +178,9 @@ static void take(struct conn *c, size_t len)
 /* One buffer a wake-up: what is beyond waits for the next turn, and the others come first. */
 static void read_some(struct conn *c)
 {
-	size_t have = c->left != NULL ? c->left->len - c->left->off : 0;
-	size_t most = LOOP_READ_SIZE - (c->tls != NULL ? CIPHER_BYTES + TLS_RECORD_MAX : 0);
+	const struct leftover *left = conn_left(c);
+	size_t have = left != NULL ? left->len - left->off : 0;
+	size_t most = LOOP_READ_SIZE - (conn_tls(c) != NULL ? CIPHER_BYTES + TLS_RECORD_MAX : 0);
 	bool end = false;
 	if (have >= most) {
 		conn_close(c, "overflow");
@@ -190,10 +194,11 @@ static void read_some(struct conn *c)
 	}
 	if (n > 0) {
 		if (c->state == CONN_OPEN)
-			c->last_input_ms = clock_mono_ms();
+			c->last_input_ms = (uint32_t)clock_mono_ms();
 		if (have != 0) {
-			memcpy(loop_read_buffer(c->loop), c->left->data + c->left->off, have);
+			memcpy(loop_read_buffer(c->loop), left->data + left->off, have);
 			conn_drop_input(c);
+			conn_rest(c);
 		}
 		take(c, have + (size_t)n);
 	}
@@ -201,14 +206,13 @@ static void read_some(struct conn *c)
 		end_of_input(c);
 }
 
-void conn_on_event(evutil_socket_t fd, short what, void *arg)
+void conn_on_event(struct conn *c, unsigned what)
 {
-	struct conn *c = arg;
-	if ((what & EV_WRITE) != 0) {
+	if ((what & c->waits_for & POLLER_WRITE) != 0) {
 		c->blocked = false;
-		loop_defer(c->loop, &c->task);
+		conn_defer(c);
 	}
-	if ((what & (EV_READ | EV_CLOSED)) == 0)
+	if ((what & (POLLER_READ | POLLER_END)) == 0)
 		return;
 	if (c->state == CONN_OPEN && (c->paused || c->eof))
 		look_for_end(c, what);
@@ -216,7 +220,7 @@ void conn_on_event(evutil_socket_t fd, short what, void *arg)
 		drop_incoming(c);
 	else if (c->state != CONN_OPEN)
 		look_for_end(c, what);
-	else if (!c->offer)
+	else if (!conn_has_offer(c))
 		read_some(c);
 }
 
@@ -232,11 +236,11 @@ void conn_resume(struct conn *c)
 	c->paused = false;
 	if (c->state != CONN_OPEN)
 		return;
-	c->last_input_ms = clock_mono_ms();
+	c->last_input_ms = (uint32_t)clock_mono_ms();
 	if (c->quiet) {
 		c->quiet = false;
 		conn_rearm(c);
 	}
-	c->offer = true;
-	loop_defer(c->loop, &c->task);
+	conn_defer(c);
+	c->work->offer = true;
 }

@@ -10,11 +10,10 @@
 #include "net/backlog.h"
 #include "net/conn.h"
 #include "net/outq.h"
+#include "net/poller.h"
 #include "net/tls.h"
 
 #include <errno.h>
-#include <event2/event.h>
-#include <event2/event_struct.h>
 
 /* Input that the handler did not take. */
 struct leftover {
@@ -29,44 +28,79 @@ enum conn_state {
 	CONN_CLOSED,   /* to be freed at the end of the turn */
 };
 
-/* Output that waits. */
-struct unsent {
-	struct outq queue;
-	int64_t moved_ms; /* when it last got shorter, or began to wait */
-	struct backlog_entry wait;
-};
-
-struct conn {
-	struct event ev; /* knows the descriptor */
-	struct loop *loop;
-	const struct conn_handler *handler;
-	void *owner;
-	struct wheel_timer timer;
+/*
+ * What a connection has only while something is under way with it: a task for the end of the turn, output, input that
+ * was not taken, TLS, or its end.
+ */
+struct conn_work {
 	struct loop_task task;
-	struct unsent *out;    /* NULL when all is written */
+	struct conn *conn;
+	struct outq queue;
+	int64_t moved_ms; /* when the output last got shorter, or began to wait */
+	struct backlog_entry wait;
 	struct leftover *left; /* NULL when there is none */
 	struct tls *tls;       /* NULL: bytes are what they are */
-	union {
-		int64_t last_input_ms; /* CONN_OPEN */
-		int64_t dropped;       /* later: bytes read and dropped */
-	};
-	const char *reason;	   /* set when closing */
-	struct in6_addr peer_host; /* as addr_pack gives it */
-	in_port_t peer_port;
-	short waits_for;    /* what the event is set to; 0: not added */
-	unsigned state : 2; /* enum conn_state */
-	unsigned paused : 1;
-	unsigned quiet : 1;    /* while paused: told of changes only (edge-triggered), for bytes are waiting */
-	unsigned offer : 1;    /* the task offers the leftover */
-	unsigned blocked : 1;  /* the socket takes no more output */
-	unsigned eof : 1;      /* read to its end */
-	unsigned eof_told : 1; /* the handler knows */
-	unsigned finished : 1; /* FIN has been seen, read up to it or not */
+	const char *reason;    /* set when closing */
+	bool writing;	       /* output was queued, and all of it is not known to be written */
+	bool offer;	       /* the task offers the leftover */
 };
+
+/* There may be a great many: every byte counts. The handler's memory, CONN_SEAT bytes, follows. */
+struct conn {
+	struct loop *loop;
+	const struct conn_handler *handler;
+	struct wheel_timer timer;
+	struct conn_work *work;	   /* NULL: it is idle */
+	struct in6_addr peer_host; /* as addr_pack gives it */
+	int fd;
+	union {
+		uint32_t last_input_ms; /* CONN_OPEN: the lower half of clock_mono_ms() */
+		uint32_t dropped;	/* later: bytes read and dropped */
+	};
+	in_port_t peer_port;
+	uint16_t waits_for : 4; /* as poller_set has it */
+	uint16_t state : 2;	/* enum conn_state */
+	uint16_t seated : 1;	/* the owner is the seat; else a pointer to the owner is in it */
+	uint16_t marked : 1;	/* the handlers' */
+	uint16_t paused : 1;
+	uint16_t quiet : 1;    /* while paused: told of changes only (edge-triggered), for bytes are waiting */
+	uint16_t blocked : 1;  /* the socket takes no more output */
+	uint16_t eof : 1;      /* read to its end */
+	uint16_t eof_told : 1; /* the handler knows */
+	uint16_t finished : 1; /* FIN has been seen, read up to it or not */
+};
+
+/* With the seat and the header of malloc's it fits a chunk of 160 bytes. */
+_Static_assert(sizeof(struct conn) <= 88, "an idle connection is small");
 
 static inline int conn_fd(const struct conn *c)
 {
-	return event_get_fd(&c->ev);
+	return c->fd;
+}
+
+static inline bool conn_is_writing(const struct conn *c)
+{
+	return c->work != NULL && c->work->writing;
+}
+
+static inline bool conn_has_offer(const struct conn *c)
+{
+	return c->work != NULL && c->work->offer;
+}
+
+static inline struct leftover *conn_left(const struct conn *c)
+{
+	return c->work != NULL ? c->work->left : NULL;
+}
+
+static inline struct tls *conn_tls(const struct conn *c)
+{
+	return c->work != NULL ? c->work->tls : NULL;
+}
+
+static inline void *conn_owner(struct conn *c)
+{
+	return c->seated ? conn_seat(c) : *(void **)conn_seat(c);
 }
 
 /* An error after which the socket may go on. */
@@ -83,12 +117,18 @@ static inline const char *conn_error_reason(int err)
 
 /* ---- conn.c ---- */
 
-/* Makes the event wait for what the state asks for. */
+/* Waits for what the state asks for. */
 void conn_rearm(struct conn *c);
+/* It has some from now on, if only until the end of the turn. */
+struct conn_work *conn_work(struct conn *c);
+/* Frees that, if nothing is under way. */
+void conn_rest(struct conn *c);
+/* The end of a turn comes to it. */
+void conn_defer(struct conn *c);
 
 /* ---- conn_input.c ---- */
 
-void conn_on_event(evutil_socket_t fd, short what, void *arg);
+void conn_on_event(struct conn *c, unsigned what);
 /* What was kept is offered again. */
 void conn_offer_leftover(struct conn *c);
 void conn_drop_input(struct conn *c);

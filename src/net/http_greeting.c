@@ -14,12 +14,12 @@ bool http_admit(struct http_conn *hc)
 	struct http_server *s = hc->member.server;
 	enum http_admission verdict = HTTP_ADMIT;
 	if (s->observer->admits != NULL)
-		verdict = s->observer->admits(conn_peer(hc->member.conn), s->ctx);
+		verdict = s->observer->admits(conn_peer(http_conn_below(hc)), s->ctx);
 	switch (verdict) {
 	case HTTP_ADMIT:
 		return true;
 	case HTTP_ADMIT_COUNTED:
-		hc->member.counted = true;
+		conn_mark(http_conn_below(hc));
 		return true;
 	case HTTP_OVERLOADED:
 		if (s->overloaded == OVERLOADED_MAX)
@@ -30,7 +30,7 @@ bool http_admit(struct http_conn *hc)
 	case HTTP_TURN_AWAY:
 		break;
 	}
-	conn_close(hc->member.conn, "not admitted");
+	conn_close(http_conn_below(hc), "not admitted");
 	return false;
 }
 

@@ -23,15 +23,12 @@
 #define HTTP_REQUEST_ID_LEN 22 /* of those made here: 132 random bits */
 
 /*
- * A connection as the server counts it, be it HTTP's own or, after the switch, a WebSocket's.
- * Embedded in its owner.
+ * A connection as the server counts it, be it HTTP's own or, after the switch, a WebSocket's. The first thing in the
+ * connection's seat. The connection is marked if the observer is told when it leaves.
  */
 struct http_member {
 	LIST_ENTRY(http_member) entry;
 	struct http_server *server; /* NULL once the server was freed, or the member has left */
-	struct conn *conn;
-	bool switched; /* not HTTP's any more */
-	bool counted;  /* the observer is told when it leaves */
 };
 
 struct ws_deflate;
@@ -122,16 +119,22 @@ enum http_state {
 	STATE_CLOSING,
 };
 
+/* In the connection's seat. */
 struct http_conn {
-	struct http_member member; /* its conn is set at all times */
-	struct http_request *req;  /* NULL in FRESH and IDLE */
-	struct tls_server *tls;	   /* NULL: not encrypted */
-	uint8_t state;		   /* enum http_state */
-	bool in_input;		   /* on_input is on the stack: who frees or resumes leaves that to it */
-	bool left;		   /* switched to another protocol within on_input */
-	bool throttled;		   /* paused until output has drained */
-	bool overloaded;	   /* its first request is refused */
+	struct http_member member;
+	struct http_request *req; /* NULL in FRESH and IDLE */
+	struct tls_server *tls;	  /* NULL: not encrypted */
+	uint8_t state;		  /* enum http_state */
+	bool in_input;		  /* on_input is on the stack: who frees or resumes leaves that to it */
+	bool throttled;		  /* paused until output has drained */
+	bool overloaded;	  /* its first request is refused */
 };
+_Static_assert(sizeof(struct http_conn) <= CONN_SEAT, "it has a seat");
+
+static inline struct conn *http_conn_below(const struct http_conn *hc)
+{
+	return conn_of_seat(hc);
+}
 
 /* ---- http_greeting.c ---- */
 
@@ -150,13 +153,14 @@ void http_conn_closed(struct conn *c, const char *reason, void *owner);
 /*
  * Leaves HTTP for good: answers 101 with the usual headers and `headers` (lines ended by CRLF; Upgrade and Connection
  * among them), gives the
- * connection to h and owner, and ends the request. `m` takes the place of HTTP's own member in the server's list. What
- * the client sent behind the request goes to h's input at the end of the turn, never from within. The request must have
- * no body (content_length 0). Returns NULL, the request being gone too, when the client has left or the server was
- * freed; m is untouched then.
+ * connection to h, and ends the request. In the connection's seat is a member of the server's and nothing else then.
+ * What the client sent behind the request goes to h's input at the end of the turn, never from within. The request must
+ * have no body (content_length 0). Returns NULL, the request being gone too, when the client has left or the server was
+ * freed.
  */
-struct conn *http_switch_conn(struct http_req *req, const char *headers, struct http_member *m,
-			      const struct conn_handler *h, void *owner) MUST_CHECK;
+struct conn *http_switch_conn(struct http_req *req, const char *headers, const struct conn_handler *h) MUST_CHECK;
+/* It counts as one of the server's. */
+void http_member_join(struct http_server *s, struct http_member *m);
 /* From the closed callback of m's connection: the observer is told, the list forgets m. Once; harmless after
  * http_server_free. */
 void http_member_leave(struct http_member *m, const char *reason);

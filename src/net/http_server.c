@@ -42,20 +42,20 @@ static void enter(struct http_conn *hc, enum http_state state)
 {
 	/* The first request's head has its time from the accept on. */
 	if (!(hc->state == STATE_FRESH && state == STATE_HEAD))
-		conn_set_timeout(hc->member.conn, time_for(hc, state));
+		conn_set_timeout(http_conn_below(hc), time_for(hc, state));
 	hc->state = (uint8_t)state;
 }
 
 static void close_now(struct http_conn *hc, const char *reason)
 {
 	hc->state = STATE_CLOSING;
-	conn_close(hc->member.conn, reason);
+	conn_close(http_conn_below(hc), reason);
 }
 
 static void close_gracefully(struct http_conn *hc, const char *reason)
 {
 	hc->state = STATE_CLOSING;
-	conn_close_gracefully(hc->member.conn, reason);
+	conn_close_gracefully(http_conn_below(hc), reason);
 }
 
 /* The handler has asked for the body and waits for the request callback. */
@@ -82,7 +82,7 @@ static void refuse(struct http_conn *hc, const struct http_refusal *why)
 
 struct conn *http_conn_of(const struct http_request *r)
 {
-	return r->hc->member.conn;
+	return http_conn_below(r->hc);
 }
 
 bool http_req_alive(const struct http_req *req)
@@ -123,7 +123,7 @@ void http_answered(struct http_request *r, int status, size_t bytes, bool keep_a
 			close_gracefully(hc, "answered");
 	}
 	if (keep_alive && !hc->in_input)
-		conn_resume(hc->member.conn);
+		conn_resume(http_conn_below(hc));
 }
 
 /* ---- requests ---- */
@@ -161,7 +161,7 @@ static void begin_body(struct http_conn *hc, bool has_begun)
 		return;
 	}
 	if (r->expects_continue && !has_begun)
-		conn_write(hc->member.conn, go_on, sizeof(go_on) - 1);
+		conn_write(http_conn_below(hc), go_on, sizeof(go_on) - 1);
 	r->expects_continue = false;
 	http_body_begin(r, give_way);
 	enter(hc, STATE_BODY);
@@ -188,7 +188,7 @@ static void begin_request(struct http_conn *hc, bool more)
 	r->headed = true;
 	enum http_verdict verdict = s->handler->head(&r->pub, s->ctx);
 	if (verdict == HTTP_TAKE_BODY) {
-		ASSERT(hc->req == r && !hc->left && !r->answered);
+		ASSERT(hc->req == r && !r->answered);
 		r->taken = true;
 		begin_body(hc, more);
 	}
@@ -220,7 +220,7 @@ static size_t idle_input(struct http_conn *hc, const char *data, size_t len)
 	if (data[0] == '\r' && (len == 1 || data[1] == '\n'))
 		return len == 1 ? 0 : 2;
 	hc->req = http_request_new(hc->member.server, hc);
-	hc->req->peer = *conn_peer(hc->member.conn);
+	hc->req->peer = *conn_peer(http_conn_below(hc));
 	enter(hc, STATE_HEAD);
 	return head_input(hc, data, len);
 }
@@ -278,7 +278,7 @@ static size_t input_step(struct http_conn *hc, const char *data, size_t len)
 /* Between two requests: may the next one begin in this turn? */
 static bool may_begin(struct http_conn *hc, unsigned begun)
 {
-	struct conn *c = hc->member.conn;
+	struct conn *c = http_conn_below(hc);
 	if (conn_is_blocked(c) || conn_unsent(c) > UNSENT_MAX) {
 		hc->throttled = true;
 		conn_pause(c);
@@ -292,13 +292,14 @@ static bool may_begin(struct http_conn *hc, unsigned begun)
 	return true;
 }
 
+/* After a step the seat may be another protocol's. */
 static size_t on_input(struct conn *c, char *data, size_t len, void *owner)
 {
 	struct http_conn *hc = owner;
 	size_t used = 0;
 	unsigned begun = 0;
 	hc->in_input = true;
-	while (used < len && !hc->left && !conn_is_closing(c)) {
+	while (used < len && !conn_is_closing(c)) {
 		if (hc->state == STATE_IDLE && !may_begin(hc, begun++))
 			break;
 		if (hc->state == STATE_PENDING) {
@@ -306,13 +307,11 @@ static size_t on_input(struct conn *c, char *data, size_t len, void *owner)
 			break;
 		}
 		size_t n = input_step(hc, data + used, len - used);
+		used += n;
+		if (!conn_has_handler(c, &http_conn_handler))
+			return used;
 		if (n == 0)
 			break;
-		used += n;
-	}
-	if (hc->left) {
-		free(hc);
-		return used;
 	}
 	hc->in_input = false;
 	if (hc->state == STATE_PENDING)
@@ -387,7 +386,6 @@ void http_conn_closed(struct conn *c, const char *reason, void *owner)
 	if (hc->overloaded && hc->member.server != NULL)
 		hc->member.server->overloaded--;
 	http_member_leave(&hc->member, reason);
-	free(hc);
 }
 
 const struct conn_handler http_conn_handler = {
@@ -415,10 +413,9 @@ struct http_server *http_server_new(struct loop *l, const struct conf *conf, con
 	return s;
 }
 
-static void join(struct http_server *s, struct http_member *m, struct conn *c)
+void http_member_join(struct http_server *s, struct http_member *m)
 {
 	m->server = s;
-	m->conn = c;
 	LIST_INSERT_HEAD(&s->members, m, entry);
 	s->count++;
 }
@@ -439,8 +436,9 @@ void http_member_leave(struct http_member *m, const char *reason)
 	struct http_server *s = leave(m);
 	if (s == NULL)
 		return;
-	if (m->counted && s->observer->left != NULL)
-		s->observer->left(conn_peer(m->conn), s->ctx);
+	const struct conn *c = conn_of_seat(m);
+	if (conn_is_marked(c) && s->observer->left != NULL)
+		s->observer->left(conn_peer(c), s->ctx);
 	if (s->observer->closed != NULL)
 		s->observer->closed(reason, s->ctx);
 }
@@ -465,7 +463,7 @@ void http_server_free(struct http_server **sp)
 	while (!LIST_EMPTY(&s->members)) {
 		struct http_member *m = LIST_FIRST(&s->members);
 		http_member_leave(m, "shutdown");
-		conn_close(m->conn, "shutdown");
+		conn_close(conn_of_seat(m), "shutdown");
 	}
 	json_out_free(&s->json);
 	ws_deflate_free(&s->deflate);
@@ -477,11 +475,11 @@ void http_server_free(struct http_server **sp)
 
 void http_server_accept(struct http_server *s, int fd, const struct addr *peer, struct tls_server *tls)
 {
-	struct http_conn *hc = xcalloc(1, sizeof(*hc));
 	const struct conn_handler *first = s->expects_proxy ? &http_greeting_handler : &http_conn_handler;
-	struct conn *c = conn_new(s->loop, fd, peer, first, hc);
+	struct conn *c = conn_new(s->loop, fd, peer, first, NULL);
+	struct http_conn *hc = conn_seat(c);
 	hc->tls = tls;
-	join(s, &hc->member, c);
+	http_member_join(s, &hc->member);
 	enter(hc, STATE_FRESH);
 	if (s->observer->opened != NULL)
 		s->observer->opened(s->ctx);
@@ -507,23 +505,22 @@ void http_server_end_idle(struct http_server *s)
 	struct http_member *m;
 	LIST_FOREACH (m, &s->members, entry) {
 		struct http_conn *hc = container_of(m, struct http_conn, member);
-		if (!m->switched && hc->state == STATE_IDLE)
+		if (conn_has_handler(conn_of_seat(m), &http_conn_handler) && hc->state == STATE_IDLE)
 			close_gracefully(hc, "drain");
 	}
 }
 
-struct conn *http_switch_conn(struct http_req *req, const char *headers, struct http_member *m,
-			      const struct conn_handler *h, void *owner)
+struct conn *http_switch_conn(struct http_req *req, const char *headers, const struct conn_handler *h)
 {
 	struct http_request *r = http_request_of(req);
 	struct http_conn *hc = r->hc;
 	struct http_server *s = r->server;
-	if (hc == NULL || conn_is_closing(hc->member.conn)) {
+	if (hc == NULL || conn_is_closing(http_conn_below(hc))) {
 		http_answered(r, 101, 0, false);
 		return NULL;
 	}
 	ASSERT(r->body_done);
-	struct conn *c = hc->member.conn;
+	struct conn *c = http_conn_below(hc);
 	struct buf *out = &s->head;
 	buf_clear(out);
 	http_begin_head(r, 101, out);
@@ -532,18 +529,14 @@ struct conn *http_switch_conn(struct http_req *req, const char *headers, struct 
 	conn_write(c, out->data, out->len);
 	conn_set_timeout(c, 0);
 
-	m->counted = hc->member.counted;
+	bool in_input = hc->in_input;
 	leave(&hc->member);
-	join(s, m, c);
-	m->switched = true;
-	conn_set_handler(c, h, owner);
 	r->hc = NULL; /* so that the answer counts, and nothing else happens */
+	memset(conn_seat(c), 0, CONN_SEAT);
+	http_member_join(s, conn_seat(c));
+	conn_set_handler(c, h, conn_seat(c));
 	http_answered(r, 101, out->len, false);
-	if (hc->in_input) {
-		hc->left = true;
-	} else {
-		free(hc);
+	if (!in_input)
 		conn_resume(c);
-	}
 	return c;
 }

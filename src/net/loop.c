@@ -15,13 +15,16 @@
 #include "core/clock.h"
 #include "core/log.h"
 #include "net/backlog.h"
+#include "net/conn_priv.h"
 #include "net/intake.h"
+#include "net/poller.h"
 
 TAILQ_HEAD(task_list, loop_task);
 
 struct loop {
 	struct event_base *base;
 	struct wheel *wheel;
+	struct poller *poller;
 	struct backlog *backlog;
 	struct intake *intake;
 	struct event *tick;
@@ -56,12 +59,13 @@ struct loop *loop_new(void)
 	l->tick = event_new(l->base, -1, EV_PERSIST, on_tick, l);
 	if (l->tick == NULL || event_add(l->tick, &every) != 0)
 		log_fatal("cannot start the timers");
+	l->poller = poller_new(l->base, conn_on_event);
 	l->backlog = backlog_new(l->wheel);
 	l->intake = intake_new();
 	return l;
 }
 
-static bool is_queued(const struct loop_task *t)
+bool loop_is_deferred(const struct loop_task *t)
 {
 	return t->entry.tqe_prev != NULL;
 }
@@ -104,6 +108,7 @@ void loop_free(struct loop **lp)
 	loop_settle(l);
 	backlog_free(&l->backlog);
 	intake_free(&l->intake);
+	poller_free(&l->poller);
 	event_free(l->tick);
 	wheel_free(&l->wheel);
 	event_base_free(l->base);
@@ -121,6 +126,11 @@ struct wheel *loop_wheel(struct loop *l)
 	return l->wheel;
 }
 
+struct poller *loop_poller(struct loop *l)
+{
+	return l->poller;
+}
+
 struct backlog *loop_backlog(struct loop *l)
 {
 	return l->backlog;
@@ -133,23 +143,23 @@ struct intake *loop_intake(struct loop *l)
 
 void loop_defer(struct loop *l, struct loop_task *t)
 {
-	if (!is_queued(t))
+	if (!loop_is_deferred(t))
 		TAILQ_INSERT_TAIL(&l->tasks, t, entry);
 }
 
 void loop_undefer(struct loop *l, struct loop_task *t)
 {
-	if (is_queued(t))
+	if (loop_is_deferred(t))
 		unqueue(l, t);
 }
 
 void loop_postpone(struct loop *l, struct loop_task *t)
 {
-	if (is_queued(t))
+	if (loop_is_deferred(t))
 		return;
 	if (l->postponed != NULL)
 		TAILQ_INSERT_AFTER(&l->tasks, l->postponed, t, entry);
-	else if (is_queued(&l->end_of_turn))
+	else if (loop_is_deferred(&l->end_of_turn))
 		TAILQ_INSERT_AFTER(&l->tasks, &l->end_of_turn, t, entry);
 	else
 		TAILQ_INSERT_HEAD(&l->tasks, t, entry);

@@ -14,6 +14,7 @@
 struct event_base;
 struct backlog;
 struct intake;
+struct poller;
 
 /* A thing to be done once at the end of this turn. Embedded in its owner, zeroed before first use. */
 struct loop_task {
@@ -28,6 +29,8 @@ struct loop *loop_new(void);
 void loop_free(struct loop **l);
 struct event_base *loop_base(struct loop *l);
 struct wheel *loop_wheel(struct loop *l);
+/* What the connections' sockets are waited for with. */
+struct poller *loop_poller(struct loop *l);
 /* The output that waits for slow clients. */
 struct backlog *loop_backlog(struct loop *l);
 /* What clients have sent of messages that are not whole. */
@@ -35,6 +38,7 @@ struct intake *loop_intake(struct loop *l);
 /* Queues the task unless it is queued already. It may queue others, and itself again (for the next turn). */
 void loop_defer(struct loop *l, struct loop_task *t);
 void loop_undefer(struct loop *l, struct loop_task *t);
+bool loop_is_deferred(const struct loop_task *t);
 /* For a task that had no time for its work: queues it for the next turn, before those that had. */
 void loop_postpone(struct loop *l, struct loop_task *t);
 /*

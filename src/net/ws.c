@@ -47,22 +47,36 @@ enum ws_end {
 	WS_END_OVERLOADED,
 };
 
+/* In the connection's seat: every byte counts. */
 struct ws {
-	struct http_member member; /* of the server that counts it; without one, only its conn is set */
-	const struct conf *conf;
+	struct http_member member; /* of the server that counts it; that is NULL only once the connection is closed */
 	const struct ws_handler *handler; /* NULL once it was told of the end */
 	void *user;
 	struct ws_decoder decoder;
 	struct blob *held_pong; /* goes out when the output is; NULL: none */
-	int64_t next_ping_ms;
-	uint16_t close_code; /* 0: none sent or received yet */
-	uint16_t pauses;
-	uint16_t pong_bytes;	  /* queued since the output was last empty */
+	union {
+		uint32_t next_ping_ms; /* WS_OPEN: the lower half of a clock_mono_ms() */
+		int32_t close_code;    /* later: what was sent or received first; 0: none was */
+	};
 	unsigned state : 2;	  /* enum ws_state */
 	unsigned end : 3;	  /* enum ws_end, for conn_close */
 	unsigned suspect : 1;	  /* seemed silent, or late with a message, at the last look */
 	unsigned window_bits : 4; /* of permessage-deflate; 0: not negotiated */
+	unsigned pauses : 8;
+	unsigned pong_bytes : 12; /* queued since the output was last empty */
 };
+_Static_assert(sizeof(struct ws) <= CONN_SEAT, "it has a seat");
+_Static_assert(PONG_BURST + 2 + WS_CONTROL_MAX < 1 << 12, "pong_bytes holds it");
+
+static struct conn *conn_of(const struct ws *ws)
+{
+	return conn_of_seat(ws);
+}
+
+static const struct conf *conf_of(const struct ws *ws)
+{
+	return ws->member.server->conf;
+}
 
 /* What one on_input hands through the decoder. */
 struct reading {
@@ -90,28 +104,28 @@ static const char *reason_of(const struct ws *ws)
 static void send_close(struct ws *ws, int code, struct str reason)
 {
 	char frame[2 + WS_CONTROL_MAX];
-	conn_write(ws->member.conn, frame, ws_encode_close(frame, code, reason));
+	conn_write(conn_of(ws), frame, ws_encode_close(frame, code, reason));
 }
 
 static void enter_closing(struct ws *ws, enum ws_state state, int code, enum ws_end end)
 {
 	ASSERT(ws->state == WS_OPEN);
 	ws->state = state;
-	ws->close_code = (uint16_t)code;
+	ws->close_code = code;
 	ws->end = end;
 	/* The peer's close frame has to be seen. */
 	if (ws->pauses != 0)
-		conn_resume(ws->member.conn);
+		conn_resume(conn_of(ws));
 }
 
 static void leave(struct ws *ws)
 {
 	ws->state = WS_LEAVING;
 	ws_decoder_fini(&ws->decoder);
-	if (conn_unsent(ws->member.conn) == 0)
-		conn_close_gracefully(ws->member.conn, reason_of(ws));
+	if (conn_unsent(conn_of(ws)) == 0)
+		conn_close_gracefully(conn_of(ws), reason_of(ws));
 	else
-		conn_set_timeout(ws->member.conn, LEAVE_WAIT_MS);
+		conn_set_timeout(conn_of(ws), LEAVE_WAIT_MS);
 }
 
 /* We say why and do not wait for the peer's close frame. */
@@ -128,7 +142,7 @@ void ws_close(struct ws *ws, int code, const char *reason)
 		return;
 	enter_closing(ws, WS_CLOSING, code, WS_END_CLOSED);
 	send_close(ws, code, str_from(reason));
-	conn_set_timeout(ws->member.conn, CLOSE_WAIT_MS);
+	conn_set_timeout(conn_of(ws), CLOSE_WAIT_MS);
 }
 
 static void tell_closed(struct ws *ws)
@@ -142,37 +156,44 @@ static void tell_closed(struct ws *ws)
 static void on_closed(struct conn *c, const char *reason, void *owner)
 {
 	struct ws *ws = owner;
+	if (ws->state == WS_OPEN)
+		ws->close_code = 0;
 	ws->state = WS_LEAVING;
 	tell_closed(ws);
 	http_member_leave(&ws->member, reason);
 	ws_decoder_fini(&ws->decoder);
 	blob_unref(ws->held_pong);
-	free(ws);
 }
 
 /* ---- time ---- */
 
 static int64_t ping_interval_ms(const struct ws *ws)
 {
-	return (int64_t)ws->conf->websocket.ping_interval_secs * 1000;
+	return (int64_t)conf_of(ws)->websocket.ping_interval_secs * 1000;
 }
 
 static int64_t silent_at_ms(const struct ws *ws)
 {
-	return conn_last_input_ms(ws->member.conn) + (int64_t)ws->conf->websocket.idle_timeout_secs * 1000;
+	return conn_last_input_ms(conn_of(ws)) + (int64_t)conf_of(ws)->websocket.idle_timeout_secs * 1000;
 }
 
 /* When the message that is partly here has to be whole; INT64_MAX: none is. */
 static int64_t message_due_ms(const struct ws *ws)
 {
 	const struct intake_entry *e = ws_decoder_intake(&ws->decoder);
-	return e != NULL ? e->since_ms + (int64_t)ws->conf->http.body_timeout_secs * 1000 : INT64_MAX;
+	return e != NULL ? e->since_ms + (int64_t)conf_of(ws)->http.body_timeout_secs * 1000 : INT64_MAX;
+}
+
+/* It lies within some minutes of now. */
+static int64_t next_ping_ms(const struct ws *ws, int64_t now_ms)
+{
+	return now_ms + (int32_t)(ws->next_ping_ms - (uint32_t)now_ms);
 }
 
 /* While paused nothing is read: what is missing may have been sent. */
-static int64_t next_look_ms(const struct ws *ws)
+static int64_t next_look_ms(const struct ws *ws, int64_t now_ms)
 {
-	int64_t at = ws->next_ping_ms;
+	int64_t at = next_ping_ms(ws, now_ms);
 	if (ws->pauses != 0)
 		return at;
 	if (silent_at_ms(ws) < at)
@@ -182,8 +203,8 @@ static int64_t next_look_ms(const struct ws *ws)
 
 static void arm_heartbeat(struct ws *ws, int64_t now_ms)
 {
-	int64_t at = next_look_ms(ws);
-	conn_set_timeout(ws->member.conn, at > now_ms ? at - now_ms : 1);
+	int64_t at = next_look_ms(ws, now_ms);
+	conn_set_timeout(conn_of(ws), at > now_ms ? at - now_ms : 1);
 }
 
 /* ---- input ---- */
@@ -229,8 +250,8 @@ static bool on_ping(void *ctx, const char *data, size_t len)
 	char frame[2 + WS_CONTROL_MAX];
 	size_t frame_len = ws_encode_control(frame, WS_PONG, (struct str){data, len});
 	if (ws->pong_bytes < PONG_BURST) {
-		ws->pong_bytes += (uint16_t)frame_len;
-		conn_write(ws->member.conn, frame, frame_len);
+		ws->pong_bytes = (ws->pong_bytes + frame_len) & 0xfff;
+		conn_write(conn_of(ws), frame, frame_len);
 	} else {
 		blob_unref(ws->held_pong);
 		ws->held_pong = blob_new(frame, frame_len);
@@ -254,10 +275,9 @@ static bool on_close(void *ctx, int code, const char *reason, size_t len)
 	return false;
 }
 
-/* NULL once the server was freed: then nothing is read or written either. */
 static struct ws_deflate *deflate_of(const struct ws *ws)
 {
-	return ws->member.server != NULL ? ws->member.server->deflate : NULL;
+	return ws->member.server->deflate;
 }
 
 static enum ws_unpacked on_unpack(void *ctx, struct str packed, size_t max, struct buf *out)
@@ -286,7 +306,7 @@ static void give_way(void *owner)
 /* What is partly here takes memory and has to come to its end. */
 static void count_partial(struct ws *ws)
 {
-	struct intake *in = loop_intake(conn_loop(ws->member.conn));
+	struct intake *in = loop_intake(conn_loop(conn_of(ws)));
 	struct intake_entry *e = ws_decoder_intake(&ws->decoder);
 	if (e == NULL)
 		return;
@@ -311,9 +331,8 @@ static size_t on_input(struct conn *c, char *data, size_t len, void *owner)
 	struct reading r = {.ws = ws};
 	size_t used;
 	const char *reason;
-	ws->decoder.max_message = (size_t)ws->conf->websocket.max_message;
-	int rc = ws_decode(&ws->decoder, data, len, &used, ws->window_bits != 0 ? &deflate_events : &plain_events, &r,
-			   &reason);
+	int rc = ws_decode(&ws->decoder, (size_t)conf_of(ws)->websocket.max_message, data, len, &used,
+			   ws->window_bits != 0 ? &deflate_events : &plain_events, &r, &reason);
 	if (rc > 0) {
 		if (ws->state == WS_OPEN)
 			close_and_leave(ws, rc, reason, WS_END_PROTOCOL_ERROR);
@@ -335,30 +354,31 @@ static void on_eof(struct conn *c, void *owner)
 
 void ws_pause(struct ws *ws)
 {
+	ASSERT(ws->pauses < UINT8_MAX);
 	if (ws->pauses++ == 0 && ws->state == WS_OPEN)
-		conn_pause(ws->member.conn);
+		conn_pause(conn_of(ws));
 }
 
 void ws_resume(struct ws *ws)
 {
 	ASSERT(ws->pauses > 0);
 	if (--ws->pauses == 0 && ws->state == WS_OPEN)
-		conn_resume(ws->member.conn);
+		conn_resume(conn_of(ws));
 }
 
 bool ws_peer_finished(const struct ws *ws)
 {
-	return conn_peer_finished(ws->member.conn);
+	return conn_peer_finished(conn_of(ws));
 }
 
 /* ---- output ---- */
 
 bool ws_send(struct ws *ws, struct ws_frame *frame)
 {
-	struct ws_deflate *z = deflate_of(ws);
-	if (ws->state != WS_OPEN)
+	if (ws->state != WS_OPEN || conn_is_closing(conn_of(ws)))
 		return false;
-	conn_write_blob(ws->member.conn, ws_frame_bytes(frame, z, z != NULL ? ws->window_bits : 0));
+	struct ws_deflate *z = deflate_of(ws);
+	conn_write_blob(conn_of(ws), ws_frame_bytes(frame, z, z != NULL ? ws->window_bits : 0));
 	return true;
 }
 
@@ -368,7 +388,7 @@ static void send_held_pong(struct ws *ws)
 	if (ws->held_pong == NULL)
 		return;
 	if (ws->state == WS_OPEN)
-		conn_write_blob(ws->member.conn, ws->held_pong);
+		conn_write_blob(conn_of(ws), ws->held_pong);
 	blob_unref(ws->held_pong);
 	ws->held_pong = NULL;
 }
@@ -378,7 +398,7 @@ static void on_written(struct conn *c, void *owner)
 {
 	struct ws *ws = owner;
 	size_t unsent = conn_unsent(c);
-	if (ws->state == WS_OPEN && unsent > (size_t)ws->conf->websocket.send_queue)
+	if (ws->state == WS_OPEN && unsent > (size_t)conf_of(ws)->websocket.send_queue)
 		close_and_leave(ws, WS_CLOSE_TOO_SLOW, "too slow to read", WS_END_TOO_SLOW);
 	if (ws->state != WS_OPEN)
 		tell_closed(ws);
@@ -416,10 +436,11 @@ static void heartbeat(struct ws *ws)
 		return;
 	}
 	ws->suspect = silent || late;
-	if (now_ms >= ws->next_ping_ms) {
+	int64_t late_ms = now_ms - next_ping_ms(ws, now_ms);
+	if (late_ms >= 0) {
 		char frame[2 + WS_CONTROL_MAX];
-		conn_write(ws->member.conn, frame, ws_encode_control(frame, WS_PING, STR_NULL));
-		ws->next_ping_ms += ((now_ms - ws->next_ping_ms) / interval_ms + 1) * interval_ms;
+		conn_write(conn_of(ws), frame, ws_encode_control(frame, WS_PING, STR_NULL));
+		ws->next_ping_ms += (uint32_t)((late_ms / interval_ms + 1) * interval_ms);
 	}
 	arm_heartbeat(ws, now_ms);
 }
@@ -450,47 +471,38 @@ static const struct conn_handler conn_events = {
 	.closed = on_closed,
 };
 
-static struct ws *ws_alloc(const struct conf *conf, const struct ws_handler *handler, void *user)
+/* In the connection's seat is nothing but the member. */
+static struct ws *start(struct conn *c, const struct ws_handler *handler, void *user)
 {
-	struct ws *ws = xcalloc(1, sizeof(*ws));
-	ws->conf = conf;
+	struct ws *ws = conn_seat(c);
+	int64_t now_ms = clock_mono_ms();
 	ws->handler = handler;
 	ws->user = user;
-	return ws;
-}
-
-static void start(struct ws *ws, struct conn *c)
-{
-	int64_t now_ms = clock_mono_ms();
-	ws->member.conn = c;
-	ws->next_ping_ms = now_ms + first_ping_delay_ms(ws);
+	ws->next_ping_ms = (uint32_t)(now_ms + first_ping_delay_ms(ws));
 	arm_heartbeat(ws, now_ms);
+	return ws;
 }
 
-struct ws *ws_new(struct conn *c, const struct conf *conf, const struct ws_handler *handler, void *user)
+struct ws *ws_new(struct conn *c, struct http_server *server, const struct ws_handler *handler, void *user)
 {
-	struct ws *ws = ws_alloc(conf, handler, user);
-	conn_set_handler(c, &conn_events, ws);
-	start(ws, c);
-	return ws;
+	memset(conn_seat(c), 0, CONN_SEAT);
+	http_member_join(server, conn_seat(c));
+	conn_set_handler(c, &conn_events, conn_seat(c));
+	return start(c, handler, user);
 }
 
 struct ws *ws_new_switched(struct http_req *req, const char *headers, unsigned window_bits,
 			   const struct ws_handler *handler, void *user)
 {
-	const struct http_server *server = http_request_of(req)->server;
-	struct ws *ws = ws_alloc(server != NULL ? server->conf : NULL, handler, user);
-	struct conn *c = http_switch_conn(req, headers, &ws->member, &conn_events, ws);
-	if (c == NULL) {
-		free(ws);
+	struct conn *c = http_switch_conn(req, headers, &conn_events);
+	if (c == NULL)
 		return NULL;
-	}
-	ws->window_bits = window_bits;
-	start(ws, c);
+	struct ws *ws = start(c, handler, user);
+	ws->window_bits = window_bits & 15;
 	return ws;
 }
 
 const struct addr *ws_peer(const struct ws *ws)
 {
-	return conn_peer(ws->member.conn);
+	return conn_peer(conn_of(ws));
 }

@@ -60,6 +60,7 @@ struct sink {
 	const struct ws_codec_events *ev;
 	void *ctx;
 	const char **reason_r;
+	size_t max_message;
 };
 
 static int fault(const struct sink *s, int code, const char *reason)
@@ -156,9 +157,9 @@ static uint64_t read_be(const uint8_t *p, size_t count)
 }
 
 /* What a message may take on the wire: DEFLATE has codes of 9 bits for some bytes, and blocks have headers. */
-static size_t max_on_wire(const struct ws_decoder *d, bool packed)
+static size_t max_on_wire(const struct sink *s, bool packed)
 {
-	return packed ? d->max_message + d->max_message / 8 + 64 : d->max_message;
+	return packed ? s->max_message + s->max_message / 8 + 64 : s->max_message;
 }
 
 static int check_length(const struct ws_decoder *d, const struct head *h, size_t extended, uint64_t len,
@@ -169,7 +170,7 @@ static int check_length(const struct ws_decoder *d, const struct head *h, size_t
 	if (len >> 63)
 		return fault(s, WS_CLOSE_PROTOCOL_ERROR, "length is over 63 bits");
 	size_t have = in_message(d) ? d->partial->message.len : 0;
-	size_t max = max_on_wire(d, in_message(d) ? d->partial->packed : h->packed);
+	size_t max = max_on_wire(s, in_message(d) ? d->partial->packed : h->packed);
 	if (!(h->op & CONTROL) && (have > max || len > max - have))
 		return fault(s, WS_CLOSE_TOO_BIG, "message is too big");
 	return 0;
@@ -240,12 +241,12 @@ static int give_text(const struct sink *s, const char *data, size_t len)
 	return s->ev->text(s->ctx, data, len) ? 0 : STOPPED;
 }
 
-static int give_packed(const struct ws_decoder *d, const struct sink *s, const char *data, size_t len)
+static int give_packed(const struct sink *s, const char *data, size_t len)
 {
 	struct buf text = {0};
 	int rc;
 	/* Section 7.4.1 of RFC 6455: 1007 is for data "not consistent with the type of the message". */
-	switch (s->ev->unpack(s->ctx, (struct str){data, len}, d->max_message, &text)) {
+	switch (s->ev->unpack(s->ctx, (struct str){data, len}, s->max_message, &text)) {
 	case WS_UNPACKED:
 		rc = give_text(s, text.data != NULL ? text.data : "", text.len);
 		break;
@@ -287,7 +288,7 @@ static int message_frame_end(struct ws_decoder *d, bool fin, const struct sink *
 	const char *data = message.data != NULL ? message.data : "";
 	int rc;
 	if (packed)
-		rc = give_packed(d, s, data, message.len);
+		rc = give_packed(s, data, message.len);
 	else
 		rc = s->ev->text(s->ctx, data, message.len) ? 0 : STOPPED;
 	buf_fini(&message);
@@ -302,7 +303,7 @@ static int frame_whole(struct ws_decoder *d, const struct head *h, const char *d
 			ws_decoder_fini(d);
 		if (h->op & CONTROL)
 			return give_control(s, h->op, data, h->payload_len);
-		return h->packed ? give_packed(d, s, data, h->payload_len) : give_text(s, data, h->payload_len);
+		return h->packed ? give_packed(s, data, h->payload_len) : give_text(s, data, h->payload_len);
 	}
 	struct ws_partial *p = partial_get(d);
 	if (h->op == WS_TEXT)
@@ -382,10 +383,10 @@ static int frame_begin(struct ws_decoder *d, char *data, size_t len, size_t *tak
 	return 0;
 }
 
-int ws_decode(struct ws_decoder *d, char *data, size_t len, size_t *used_r, const struct ws_codec_events *ev, void *ctx,
-	      const char **reason_r)
+int ws_decode(struct ws_decoder *d, size_t max_message, char *data, size_t len, size_t *used_r,
+	      const struct ws_codec_events *ev, void *ctx, const char **reason_r)
 {
-	struct sink s = {ev, ctx, reason_r};
+	struct sink s = {ev, ctx, reason_r, max_message};
 	size_t at = 0, taken = 0;
 	int rc = 0;
 	while (rc == 0 && at < len) {

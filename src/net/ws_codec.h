@@ -46,10 +46,9 @@ struct ws_codec_events {
 
 struct ws_partial;
 
-/* Embedded in its owner, zeroed but for max_message. Owns memory only while a frame or message is partly there. */
+/* Embedded in its owner, zeroed. Owns memory only while a frame or message is partly there. */
 struct ws_decoder {
 	struct ws_partial *partial; /* the codec's own */
-	size_t max_message;	    /* bytes of one message, unpacked; may be changed at any time */
 };
 
 /* Forgets what is partly there. A handler that returns false may call it. */
@@ -66,10 +65,11 @@ size_t ws_decoder_memory(const struct ws_decoder *d);
  * Decodes `len` bytes, of which it unmasks in place what it consumes. Returns 0 when all were consumed; -1 when a
  * handler stopped it: *used_r bytes were consumed, call again with the rest; otherwise the close code to answer with
  * (1002, 1003, 1007, 1009) and a static reason in *reason_r: the decoder is empty then and the stream is of no more
- * use. The events do not depend on how the bytes were split over calls.
+ * use. The events do not depend on how the bytes were split over calls. max_message: bytes of one message, unpacked; it
+ * may change from call to call.
  */
-int ws_decode(struct ws_decoder *d, char *data, size_t len, size_t *used_r, const struct ws_codec_events *ev, void *ctx,
-	      const char **reason_r) MUST_CHECK;
+int ws_decode(struct ws_decoder *d, size_t max_message, char *data, size_t len, size_t *used_r,
+	      const struct ws_codec_events *ev, void *ctx, const char **reason_r) MUST_CHECK;
 
 /* The largest header of a frame we send. */
 #define WS_HEADER_MAX 10

@@ -60,7 +60,7 @@ static const struct ws_codec_events events = {on_text, on_ping, on_pong, on_clos
 /* Pieces of 1 to spread bytes; 0: all at once. */
 static void decode(const uint8_t *data, size_t size, unsigned spread, struct buf *lines)
 {
-	struct ws_decoder d = {.max_message = MAX_MESSAGE};
+	struct ws_decoder d = {0};
 	unsigned seed = spread;
 	int rc = 0;
 	for (size_t at = 0; rc == 0 && at < size;) {
@@ -71,7 +71,7 @@ static void decode(const uint8_t *data, size_t size, unsigned spread, struct buf
 		const char *reason;
 		size_t used;
 		memcpy(piece, data + at, n);
-		rc = ws_decode(&d, piece, n, &used, &events, lines, &reason);
+		rc = ws_decode(&d, MAX_MESSAGE, piece, n, &used, &events, lines, &reason);
 		if (rc > 0)
 			record(lines, "fault", rc, reason, strlen(reason));
 		free(piece);

@@ -582,8 +582,7 @@ int main(void)
 	conf.websocket.ping_interval_secs = 30;
 	conf.websocket.idle_timeout_secs = 75;
 	conf.websocket.send_queue = 262144;
-	clock_share_shift(&shift_ms);
-	loop = loop_new();
+	start();
 	test_messages();
 	test_peer_closes();
 	test_end_is_told_at_once();
@@ -595,6 +594,6 @@ int main(void)
 	test_ping_flood();
 	test_message_in_time();
 	test_message_budget();
-	loop_free(&loop);
+	stop();
 	return done_testing();
 }

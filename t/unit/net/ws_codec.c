@@ -84,6 +84,8 @@ static void put_str(struct buf *b, int first, const char *text)
 	put_frame(b, first, text, strlen(text));
 }
 
+static size_t max_message = MAX_MESSAGE;
+
 /* One piece through the decoder, from memory of its own so that a read beyond it is seen. */
 static int feed(struct ws_decoder *d, const char *data, size_t len, struct record *r)
 {
@@ -93,7 +95,7 @@ static int feed(struct ws_decoder *d, const char *data, size_t len, struct recor
 	memcpy(copy, data, len);
 	r->in = copy;
 	r->in_end = copy + len;
-	int rc = ws_decode(d, copy, len, &used, &events, r, &reason);
+	int rc = ws_decode(d, max_message, copy, len, &used, &events, r, &reason);
 	if (rc == 0 && used != len)
 		rc = -2;
 	if (rc > 0)
@@ -105,7 +107,7 @@ static int feed(struct ws_decoder *d, const char *data, size_t len, struct recor
 /* The stream in pieces of the given size (0: whole, and then `first` bytes before all). */
 static int run(const struct buf *in, size_t first, size_t step, struct record *r)
 {
-	struct ws_decoder d = {.max_message = MAX_MESSAGE};
+	struct ws_decoder d = {0};
 	int rc = 0;
 	*r = (struct record){0};
 	for (size_t at = 0; rc == 0 && at < in->len;) {
@@ -270,7 +272,7 @@ static void test_invalid_frames(void)
 static int try_limit(size_t a, size_t b, struct record *r)
 {
 	static char xs[1100];
-	struct ws_decoder d = {.max_message = 1000};
+	struct ws_decoder d = {0};
 	struct buf in = {0};
 	memset(xs, 'x', sizeof(xs));
 	put_frame(&in, b == SIZE_MAX ? FIN | WS_TEXT : WS_TEXT, xs, a);
@@ -287,6 +289,7 @@ static int try_limit(size_t a, size_t b, struct record *r)
 static void test_limits(void)
 {
 	struct record r;
+	max_message = 1000;
 	is_int(try_limit(1000, SIZE_MAX, &r), 0, "a message of the limit");
 	is_int(r.texts, 1, "is delivered");
 	is_int(try_limit(1001, SIZE_MAX, &r), 1009, "one byte more is not");
@@ -296,7 +299,7 @@ static void test_limits(void)
 	is_int(try_limit(999, 2, &r), 1009, "fragments over the limit");
 	is_int(try_limit(1000, 1, &r), 1009, "by the last one");
 
-	struct ws_decoder d = {.max_message = 1000};
+	struct ws_decoder d = {0};
 	struct buf in = {0};
 	r = (struct record){0};
 	put_frame_as(&in, FIN | WS_TEXT, NULL, 1001, 2, true);
@@ -306,10 +309,11 @@ static void test_limits(void)
 	buf_clear(&in);
 	put_str(&in, WS_TEXT, "0123456789");
 	is_int(feed(&d, in.data, in.len, &r), 0, "a message begins");
-	d.max_message = 5;
+	max_message = 5;
 	buf_clear(&in);
 	put_str(&in, FIN | WS_CONTINUATION, "");
 	is_int(feed(&d, in.data, in.len, &r), 1009, "a lowered limit counts at the next frame");
+	max_message = MAX_MESSAGE;
 	buf_fini(&in);
 	buf_fini(&r.lines);
 }
@@ -317,7 +321,7 @@ static void test_limits(void)
 /* Feeds the frames of `in` byte by byte and returns how many bytes were taken when the fault came; 0 without one. */
 static size_t fault_at(const struct buf *in, int want_code)
 {
-	struct ws_decoder d = {.max_message = MAX_MESSAGE};
+	struct ws_decoder d = {0};
 	struct record r = {0};
 	size_t at = 0, found = 0;
 	for (; at < in->len; at++) {
@@ -426,15 +430,16 @@ static void test_stop_and_place(void)
 	put_str(&in, FIN | WS_TEXT, "three");
 	buf_append(&copy, in.data, in.len);
 
-	struct ws_decoder d = {.max_message = MAX_MESSAGE};
+	struct ws_decoder d = {0};
 	struct record r = {.stop_after = 1, .in = in.data, .in_end = in.data + in.len};
 	const char *reason;
 	size_t used;
-	is_int(ws_decode(&d, in.data, in.len, &used, &events, &r, &reason), -1, "the handler stops the decoder");
+	is_int(ws_decode(&d, max_message, in.data, in.len, &used, &events, &r, &reason), -1,
+	       "the handler stops the decoder");
 	is_int(used, first, "after the first frame");
 	ok(memcmp(in.data + used, copy.data + used, in.len - used) == 0, "the rest is untouched");
 	ok(r.in_place, "a whole frame is handed over in place");
-	is_int(ws_decode(&d, in.data + used, in.len - used, &used, &events, &r, &reason), 0, "it goes on");
+	is_int(ws_decode(&d, max_message, in.data + used, in.len - used, &used, &events, &r, &reason), 0, "it goes on");
 	is_int(r.texts, 3, "with the rest");
 	ok(d.partial == NULL, "an idle decoder owns nothing");
 

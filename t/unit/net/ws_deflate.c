@@ -230,7 +230,7 @@ static void put_frame(struct buf *b, int first, const void *payload, size_t len)
 /* What comes of the stream in pieces of that size; 0: whole. */
 static int decode(const struct buf *in, size_t step, const struct ws_codec_events *ev, struct buf *lines)
 {
-	struct ws_decoder d = {.max_message = MAX_MESSAGE};
+	struct ws_decoder d = {0};
 	struct record r = {0};
 	int rc = 0;
 	for (size_t at = 0, n; rc == 0 && at < in->len; at += n) {
@@ -239,7 +239,7 @@ static int decode(const struct buf *in, size_t step, const struct ws_codec_event
 		n = step == 0 || step > in->len - at ? in->len - at : step;
 		char *copy = xmalloc(n);
 		memcpy(copy, in->data + at, n);
-		rc = ws_decode(&d, copy, n, &used, ev, &r, &reason);
+		rc = ws_decode(&d, MAX_MESSAGE, copy, n, &used, ev, &r, &reason);
 		if (rc == 0 && used != n)
 			rc = -2;
 		if (rc > 0)

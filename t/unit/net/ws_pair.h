@@ -12,6 +12,7 @@
 #include "core/clock.h"
 #include "core/conf.h"
 #include "net/conn.h"
+#include "net/http.h"
 #include "net/loop.h"
 #include "net/intake.h"
 #include "net/ws_priv.h"
@@ -22,6 +23,7 @@
 
 static struct loop *loop;
 static struct conf conf;
+static struct http_server *server;
 static _Atomic int64_t shift_ms;
 
 /* One connection: the server's end is a ws, the client's a plain descriptor. */
@@ -37,6 +39,21 @@ struct pair {
 	struct buf in; /* what the client has read */
 	bool eof;
 };
+
+static const struct http_handler no_requests;
+
+static void start(void)
+{
+	clock_share_shift(&shift_ms);
+	loop = loop_new();
+	server = http_server_new(loop, &conf, &no_requests, NULL, NULL);
+}
+
+static void stop(void)
+{
+	http_server_free(&server);
+	loop_free(&loop);
+}
 
 static void do_nothing(struct loop_task *t)
 {
@@ -83,7 +100,7 @@ static void open_pair(struct pair *p)
 		exit(1);
 	p->fd = fds[1];
 	p->conn = conn_new(loop, fds[0], &peer, &nothing, NULL);
-	p->ws = ws_new(p->conn, &conf, &handler, p);
+	p->ws = ws_new(p->conn, server, &handler, p);
 }
 
 static void client_read(struct pair *p)
