@@ -18,6 +18,8 @@
 /* After a failure: the database is away, or too slow for this. */
 #define RETRY_AFTER_MS 5000
 #define AT_ONCE_MAX 1024
+/* With so many waiting they are written now: when many log in at once, they would take memory. */
+#define ENOUGH (AT_ONCE_MAX / 2)
 /* While the database is away, no more than these are kept. */
 #define KEPT_MAX 100000
 
@@ -43,10 +45,16 @@ struct write {
 	struct sighting *batch;
 };
 
+static unsigned patience_ms(const struct seen *s)
+{
+	return s->at_once == AT_ONCE_MAX && HASH_COUNT(s->waiting) >= ENOUGH ? 0 : WRITE_AFTER_MS;
+}
+
 static void write_later(struct seen *s, unsigned ms)
 {
 	const struct timeval after = {.tv_sec = ms / 1000, .tv_usec = (ms % 1000) * 1000};
-	if (s->writing == NULL && !evtimer_pending(s->due, NULL))
+	bool is_earlier = ms == 0 && !s->failing;
+	if (s->writing == NULL && (is_earlier || !evtimer_pending(s->due, NULL)))
 		evtimer_add(s->due, &after);
 }
 
@@ -62,7 +70,7 @@ void seen_note(struct seen *s, struct str user, int64_t at_ms)
 	}
 	if (x != NULL && x->at_ms < at_ms)
 		x->at_ms = at_ms;
-	write_later(s, WRITE_AFTER_MS);
+	write_later(s, patience_ms(s));
 }
 
 size_t seen_pending(const struct seen *s)
@@ -161,7 +169,7 @@ static void write_answer(struct txn *t)
 		}
 		s->writing = NULL;
 		if (s->waiting != NULL)
-			write_later(s, s->failing ? RETRY_AFTER_MS : WRITE_AFTER_MS);
+			write_later(s, s->failing ? RETRY_AFTER_MS : patience_ms(s));
 	}
 	clear(&w->batch);
 }
