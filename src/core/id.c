@@ -82,18 +82,25 @@ int id_parse_u64(struct str s, uint64_t *out_r)
 	return 0;
 }
 
-#define SESSION_TIME_DIGITS 11
-
-void id_session_make(char out[SESSION_ID_LEN + 1], int64_t now_ms, const char worker[WORKER_NAME_LEN], uint32_t number)
-{
-	uint64_t time = (uint64_t)now_ms & UINT64_C(0xfffffffffff);
-	int n = snprintf(out, SESSION_ID_LEN + 1, "%0*" PRIx64 "%.*s%05x", SESSION_TIME_DIGITS, time, WORKER_NAME_LEN,
-			 worker, (unsigned)number & 0xfffffu);
-	ASSERT(n == SESSION_ID_LEN);
-}
+#define SESSION_TIME_DIGITS (SESSION_TIME_BITS / 4)
+#define SESSION_NUMBER_DIGITS (SESSION_NUMBER_BITS / 4)
 
 static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-";
 static const char hex[] = "0123456789abcdef";
+
+static void put_hex(char *out, size_t digits, uint64_t n)
+{
+	for (; digits-- > 0; n >>= 4)
+		out[digits] = hex[n & 15];
+}
+
+void id_session_make(char out[SESSION_ID_LEN + 1], int64_t now_ms, const char worker[WORKER_NAME_LEN], uint32_t number)
+{
+	put_hex(out, SESSION_TIME_DIGITS, (uint64_t)now_ms);
+	memcpy(out + SESSION_TIME_DIGITS, worker, WORKER_NAME_LEN);
+	put_hex(out + SESSION_TIME_DIGITS + WORKER_NAME_LEN, SESSION_NUMBER_DIGITS, number);
+	out[SESSION_ID_LEN] = '\0';
+}
 
 /* How many bits the character at that place stands for; the worker's name is between the two numbers. */
 static unsigned session_bits_at(size_t place)

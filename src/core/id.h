@@ -59,6 +59,8 @@ static inline uint64_t message_id_seq(uint64_t id)
  */
 #define SESSION_ID_LEN 24
 #define WORKER_NAME_LEN 8
+#define SESSION_TIME_BITS 44
+#define SESSION_NUMBER_BITS 20
 /* WORKER_NAME_LEN characters that id_random() makes. */
 bool id_worker_valid(struct str s);
 void id_session_make(char out[SESSION_ID_LEN + 1], int64_t now_ms, const char worker[WORKER_NAME_LEN], uint32_t number);

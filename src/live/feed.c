@@ -195,9 +195,10 @@ static void drop_late(struct feed *f, const struct feed_item *item)
 void feed_deliver(struct live *live, const struct feed_owner *owner, const struct push_place *place,
 		  struct ws_frame *frame, const struct session *except, void *note)
 {
+	char id[SESSION_ID_LEN + 1];
 	struct feed *f = feed_get(live, owner, place);
 	struct feed_item item = {message_id_seq(place->message_id), place->kind == BUS_MESSAGE, frame,
-				 except != NULL ? except->id : NULL, note};
+				 session_id(except, id), note};
 	if (f != NULL)
 		f->used_ms = clock_mono_ms();
 	if (f != NULL && item.is_message && item.seq <= f->given_seq) {

@@ -260,8 +260,9 @@ static const struct feed_kind group_feed = {
 void group_deliver(struct live_group *g, const struct push_place *place, struct ws_frame *frame,
 		   const struct session *except, void *note)
 {
+	char id[SESSION_ID_LEN + 1];
 	if (place->kind == BUS_EVENT)
-		fanout_give(g, frame, except != NULL ? except->id : NULL, 0);
+		fanout_give(g, frame, session_id(except, id), 0);
 	else
 		feed_deliver(g->live, &(struct feed_owner){&group_feed, g, &g->feeds}, place, frame, except, note);
 }
@@ -270,8 +271,9 @@ void group_deliver_to(struct live *live, struct user *u, const struct push_place
 		      const struct session *except)
 {
 	struct live_group *g = group_find(live, message_id_conversation(place->message_id));
+	char id[SESSION_ID_LEN + 1];
 	if (g == NULL || group_find_member(g, u) == NULL) {
-		push_deliver(u, frame, except != NULL ? except->id : NULL);
+		push_deliver(u, frame, session_id(except, id));
 		return;
 	}
 	size_t len = strlen(u->id) + 1;

@@ -271,10 +271,9 @@ static void tell_out(struct live *live, const struct group_news *news, const str
 	/* No message tells of who leaves a dissolved group; nobody comes in again. */
 	uint64_t seq = news->message_id != 0 ? message_id_seq(news->message_id) : MESSAGE_SEQ_MAX;
 	uint64_t number[] = {news->conversation_id, seq};
-	char reason[] = {reasons[news->reason].letter, '\0'};
+	char reason[] = {reasons[news->reason].letter, '\0'}, id[SESSION_ID_LEN + 1];
 	for (size_t i = 0; i < news->out_count; i++) {
-		user_is_out(live, news->out[i], news->conversation_id, seq, news->reason,
-			    except != NULL ? except->id : NULL);
+		user_is_out(live, news->out[i], news->conversation_id, seq, news->reason, session_id(except, id));
 		publish_to_user(live, news->out[i], BUS_OUT, number, ARRAY_LEN(number), reason);
 	}
 }

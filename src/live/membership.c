@@ -99,7 +99,7 @@ void membership_confirmed(struct user *u)
 	struct load *l = u->memberships != NULL ? u->memberships->load : NULL;
 	if (l == NULL || l->state != LOAD_CONFIRMING || --l->waiting != 0)
 		return;
-	load_done(LIST_FIRST(&u->sessions)->live, l);
+	load_done(SLIST_FIRST(&u->sessions)->live, l);
 }
 
 /* ---- news ---- */

@@ -29,11 +29,11 @@ struct announcement {
 
 static void tell(struct session *s, enum bus_kind kind, const char *about)
 {
-	char topic[TOPIC_MAX], text[128], rank[64] = "";
+	char topic[TOPIC_MAX], text[128], rank[64] = "", id[SESSION_ID_LEN + 1];
 	if (kind == BUS_AGAIN || kind == BUS_PLACED)
 		snprintf(rank, sizeof(rank), "%016" PRIx64 " %s ", (uint64_t)s->rank, s->live->lamport.scale);
-	int n = snprintf(text, sizeof(text), "%s %s%s%s%s", s->id, rank, kind == BUS_PLACED ? about : "",
-			 kind == BUS_PLACED ? " " : "", s->device);
+	int n = snprintf(text, sizeof(text), "%s %s%s%s%s", session_id(s, id), rank, kind == BUS_PLACED ? about : "",
+			 kind == BUS_PLACED ? " " : "", session_device(s));
 	push_publish(s->live, topic_make(topic, TOPIC_USER, str_from(s->user->id)), kind,
 		     (struct str){text, (size_t)n});
 }
@@ -97,17 +97,18 @@ static void raise_from(struct user *u, int64_t from, int64_t by)
 {
 	struct session *s;
 	struct remote_session *other;
+	char id[SESSION_ID_LEN + 1];
 	u->top_rank += by;
 	LIST_FOREACH (other, &u->remotes, entry)
 		if (other->live && other->rank >= from)
 			other->rank += by;
-	LIST_FOREACH (s, &u->sessions, of_user) {
+	SLIST_FOREACH (s, &u->sessions, of_user) {
 		if (s->rank < from)
 			continue;
 		s->rank += by;
 		if (is_open(s) && s->announced && s->live->legacy_peers == 0) {
 			s->unconfirmed = false;
-			tell(s, BUS_PLACED, s->id);
+			tell(s, BUS_PLACED, session_id(s, id));
 		}
 	}
 }
@@ -115,8 +116,8 @@ static void raise_from(struct user *u, int64_t from, int64_t by)
 static struct session *session_find(struct user *u, const char *id)
 {
 	struct session *s;
-	LIST_FOREACH (s, &u->sessions, of_user)
-		if (strcmp(s->id, id) == 0)
+	SLIST_FOREACH (s, &u->sessions, of_user)
+		if (session_has_id(s, id))
 			return s;
 	return NULL;
 }
@@ -127,7 +128,7 @@ static void rank_in_order_of_age(struct live *live, struct user *u)
 	for (;;) {
 		struct session *s, *oldest = NULL;
 		/* The youngest comes first in the list. */
-		LIST_FOREACH (s, &u->sessions, of_user)
+		SLIST_FOREACH (s, &u->sessions, of_user)
 			if (s->rank == 0)
 				oldest = s;
 		if (oldest == NULL)
@@ -145,7 +146,7 @@ static void shift_ranks(struct user *u, int64_t by_us)
 {
 	struct session *s;
 	struct remote_session *other;
-	LIST_FOREACH (s, &u->sessions, of_user)
+	SLIST_FOREACH (s, &u->sessions, of_user)
 		s->rank = shifted(s->rank, by_us);
 	LIST_FOREACH (other, &u->remotes, entry)
 		other->rank = shifted(other->rank, by_us);
@@ -166,35 +167,38 @@ static bool is_newer(const struct live *live, int64_t rank_a, const char *id_a, 
 	return strcmp(id_a, id_b) > 0;
 }
 
-/* How many newer sessions are present beside this one; the newest's id in *newest_r. */
-static unsigned count_newer(const struct user *u, const struct session *s, const char **newest_r)
+/* How many newer sessions are present beside this one; the id of the newest. */
+static unsigned count_newer(const struct user *u, const struct session *s, char newest[SESSION_ID_LEN + 1])
 {
+	char own[SESSION_ID_LEN + 1], id[SESSION_ID_LEN + 1];
 	const struct live *live = s->live;
 	const struct session *mine;
 	const struct remote_session *other;
 	int64_t top = s->rank;
 	unsigned newer = 0;
 
-	*newest_r = s->id;
-	LIST_FOREACH (mine, &u->sessions, of_user) {
-		if (!is_open(mine) || mine->rank == 0 || !rivals(live, s->device, mine->device) ||
-		    !is_newer(live, mine->rank, mine->id, s->rank, s->id))
+	session_id(s, newest);
+	session_id(s, own);
+	SLIST_FOREACH (mine, &u->sessions, of_user) {
+		if (mine == s || !is_open(mine) || mine->rank == 0 ||
+		    !rivals(live, session_device(s), session_device(mine)) ||
+		    !is_newer(live, mine->rank, session_id(mine, id), s->rank, own))
 			continue;
 		newer++;
-		if (is_newer(live, mine->rank, mine->id, top, *newest_r)) {
+		if (is_newer(live, mine->rank, id, top, newest)) {
 			top = mine->rank;
-			*newest_r = mine->id;
+			memcpy(newest, id, sizeof(id));
 		}
 	}
 	LIST_FOREACH (other, &u->remotes, entry) {
 		bool present = other->roll == u->roll && (other->confirmed || live->unconfirming_peers != 0);
-		if (!present || !rivals(live, s->device, other->device) ||
-		    !is_newer(live, other->rank, other->id, s->rank, s->id))
+		if (!present || !rivals(live, session_device(s), other->device) ||
+		    !is_newer(live, other->rank, other->id, s->rank, own))
 			continue;
 		newer++;
-		if (is_newer(live, other->rank, other->id, top, *newest_r)) {
+		if (is_newer(live, other->rank, other->id, top, newest)) {
 			top = other->rank;
-			*newest_r = other->id;
+			memcpy(newest, other->id, sizeof(other->id));
 		}
 	}
 	return newer;
@@ -207,9 +211,9 @@ static void apply(struct live *live, struct user *u)
 	struct session *s;
 
 	/* A kick only begins a close, so the list stays as it is meanwhile. */
-	LIST_FOREACH (s, &u->sessions, of_user) {
-		const char *newest;
-		if (is_open(s) && s->rank != 0 && count_newer(u, s, &newest) >= allowed)
+	SLIST_FOREACH (s, &u->sessions, of_user) {
+		char newest[SESSION_ID_LEN + 1];
+		if (is_open(s) && s->rank != 0 && count_newer(u, s, newest) >= allowed)
 			session_kick(s, "replaced", newest);
 	}
 }
@@ -386,8 +390,8 @@ static void tell_present(struct session *s, const char *about)
 static void answer(struct user *u, const struct announcement *a)
 {
 	struct session *s;
-	LIST_FOREACH (s, &u->sessions, of_user)
-		if (is_open(s) && s->announced && s->rank != 0 && strcmp(s->id, a->id) != 0)
+	SLIST_FOREACH (s, &u->sessions, of_user)
+		if (is_open(s) && s->announced && s->rank != 0 && !session_has_id(s, a->id))
 			tell_present(s, a->id);
 }
 
@@ -395,12 +399,13 @@ static void answer(struct user *u, const struct announcement *a)
 static void confirm(struct user *u, const struct announcement *a)
 {
 	struct session *s;
-	LIST_FOREACH (s, &u->sessions, of_user) {
-		bool about = a->kind == BUS_PRESENT || strcmp(s->id, a->about) == 0;
+	char id[SESSION_ID_LEN + 1];
+	SLIST_FOREACH (s, &u->sessions, of_user) {
+		bool about = a->kind == BUS_PRESENT || session_has_id(s, a->about);
 		if (!about || !s->unconfirmed || !s->announced || !is_open(s))
 			continue;
 		s->unconfirmed = false;
-		tell_present(s, s->id);
+		tell_present(s, session_id(s, id));
 	}
 }
 

@@ -40,8 +40,8 @@ void push_publish(struct live *live, struct str topic, enum bus_kind kind, struc
 void push_deliver(struct user *u, struct ws_frame *frame, const char *except_id)
 {
 	struct session *s;
-	LIST_FOREACH (s, &u->sessions, of_user) {
-		if (except_id != NULL && strcmp(s->id, except_id) == 0)
+	SLIST_FOREACH (s, &u->sessions, of_user) {
+		if (except_id != NULL && session_has_id(s, except_id))
 			continue;
 		if (session_send(s, frame))
 			stat_add(STAT_PUSHES, 1);
@@ -56,7 +56,7 @@ static void user_give(void *who, const struct feed_item *item)
 static void user_missing(void *who)
 {
 	const struct user *u = who;
-	resync_user(LIST_FIRST(&u->sessions)->live, str_from(u->id));
+	resync_user(SLIST_FIRST(&u->sessions)->live, str_from(u->id));
 }
 
 /* A session had said hello by then. */
@@ -65,7 +65,7 @@ static bool user_listens_since(const void *who, int64_t ms)
 	const struct user *u = who;
 	const struct session *s;
 	uint32_t now_ms = (uint32_t)clock_mono_ms();
-	LIST_FOREACH (s, &u->sessions, of_user)
+	SLIST_FOREACH (s, &u->sessions, of_user)
 		if (s->greeted && now_ms - s->greeted_ms >= (uint32_t)ms)
 			return true;
 	return false;
@@ -81,10 +81,11 @@ static void deliver(struct live *live, struct str user_id, struct push_place pla
 		    const struct session *except)
 {
 	struct user *u = user_find(live, user_id);
+	char id[SESSION_ID_LEN + 1];
 	if (u == NULL)
 		return;
 	if (place.kind == BUS_EVENT)
-		push_deliver(u, frame, except != NULL ? except->id : NULL);
+		push_deliver(u, frame, session_id(except, id));
 	else if (place.kind == BUS_CHANGE && conversation_is_group(message_id_conversation(place.message_id)))
 		group_deliver_to(live, u, &place, frame, except);
 	else

@@ -111,7 +111,7 @@ void resync_user(struct live *live, struct str user_id)
 	struct session *s;
 	if (u == NULL)
 		return;
-	LIST_FOREACH (s, &u->sessions, of_user)
+	SLIST_FOREACH (s, &u->sessions, of_user)
 		mark(s);
 	go_on(live, RESYNC_PER_SECOND * 1000);
 }

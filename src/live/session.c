@@ -44,7 +44,7 @@ static struct user *user_get(struct live *live, const char *id)
 		return u;
 	u = xcalloc(1, offsetof(struct user, id) + len + 1);
 	memcpy(u->id, id, len + 1);
-	LIST_INIT(&u->sessions);
+	SLIST_INIT(&u->sessions);
 	LIST_INIT(&u->remotes);
 	LIST_INIT(&u->feeds);
 	table_add(&live->users, u);
@@ -74,16 +74,16 @@ static void session_free_when_idle(struct session *s)
 		return;
 	struct user *u = s->user;
 	struct live *live = s->live;
-	LIST_REMOVE(s, of_user);
+	SLIST_REMOVE(&u->sessions, s, session, of_user);
 	free(s);
-	if (LIST_EMPTY(&u->sessions))
+	if (SLIST_EMPTY(&u->sessions))
 		user_drop(live, u);
 }
 
 bool user_is_open(const struct user *u)
 {
 	const struct session *s;
-	LIST_FOREACH (s, &u->sessions, of_user)
+	SLIST_FOREACH (s, &u->sessions, of_user)
 		if (s->ws != NULL)
 			return true;
 	return false;
@@ -127,7 +127,8 @@ static void on_closed(struct ws *ws, int code, void *arg)
 	char topic[TOPIC_MAX];
 	(void)ws;
 
-	log_debug("session %s of %s closed with %d", s->id, s->user->id, code);
+	char id[SESSION_ID_LEN + 1];
+	log_debug("session %s of %s closed with %d", session_id(s, id), s->user->id, code);
 	s->ws = NULL;
 	resync_forget(s);
 	LIST_REMOVE(s, all);
@@ -153,20 +154,24 @@ static int32_t presence_enter(const struct session *s, const struct http_req *re
 	struct presence_row row = {.worker = (uint16_t)s->live->slot};
 	in_port_t port;
 	snprintf(row.user_id, sizeof(row.user_id), "%s", user_id);
-	snprintf(row.session_id, sizeof(row.session_id), "%s", s->id);
-	snprintf(row.device, sizeof(row.device), "%s", s->device);
+	session_id(s, row.session_id);
+	snprintf(row.device, sizeof(row.device), "%s", session_device(s));
 	row.address = addr_pack(req->peer, &port);
 	return presence_add(s->live->hub, &row);
 }
 
 static struct session *session_new(struct live *live, struct str device, int64_t expires_ms)
 {
-	struct session *s = xcalloc(1, offsetof(struct session, device) + device.len + 1);
+	struct session *s = xcalloc(1, sizeof(*s) + (device.len != 0 ? device.len + 1 : 0));
+	int64_t expires_secs = (expires_ms + 999) / 1000;
 	s->live = live;
-	s->expires_ms = expires_ms;
+	s->expires_secs = expires_secs < UINT32_MAX ? (uint32_t)expires_secs : UINT32_MAX;
 	s->presence = -1;
-	id_session_make(s->id, clock_wall_ms(), live->origin, live->session_number++);
-	memcpy(s->device, device.s, device.len);
+	s->since_ms = (uint64_t)clock_wall_ms() & ((UINT64_C(1) << SESSION_TIME_BITS) - 1);
+	s->number = live->session_number++ & ((1u << SESSION_NUMBER_BITS) - 1);
+	s->has_device = device.len != 0;
+	if (s->has_device)
+		memcpy(s->device, device.s, device.len);
 	return s;
 }
 
@@ -190,7 +195,7 @@ static void session_begin(struct session *s, struct user *u)
 	stat_add(STAT_SESSIONS_OPENED, 1);
 	bool first = !user_is_open(u);
 	s->user = u;
-	LIST_INSERT_HEAD(&u->sessions, s, of_user);
+	SLIST_INSERT_HEAD(&u->sessions, s, of_user);
 	LIST_INSERT_HEAD(&live->sessions, s, all);
 	live->session_count++;
 	/* A worker that dies tells no later moment. */
@@ -235,6 +240,7 @@ void session_greet(struct session *s)
 {
 	struct live *live = s->live;
 	struct json_out *o = live->out;
+	char id[SESSION_ID_LEN + 1];
 	if (s->ws == NULL)
 		return;
 	if (!s->greeted) {
@@ -249,7 +255,7 @@ void session_greet(struct session *s)
 		json_key(o, "user_id");
 		json_cstr(o, s->user->id);
 		json_key(o, "session_id");
-		json_cstr(o, s->id);
+		json_cstr(o, session_id(s, id));
 		json_key(o, "server_time");
 		json_time(o, clock_wall_ms());
 		json_key(o, "heartbeat_ms");
@@ -274,7 +280,7 @@ void session_greet_waiting(struct live *live)
 void session_greet_user(struct live *live, struct user *u)
 {
 	struct session *s;
-	LIST_FOREACH (s, &u->sessions, of_user)
+	SLIST_FOREACH (s, &u->sessions, of_user)
 		session_greet(s);
 	watch_tell(live, str_from(u->id), true);
 }
@@ -318,10 +324,11 @@ void session_kick(struct session *s, const char *reason, const char *by_session)
 {
 	struct live *live = s->live;
 	struct json_out *o = live->out;
+	char id[SESSION_ID_LEN + 1];
 	if (s->ws == NULL || s->leaving)
 		return;
 	stat_add(STAT_SESSIONS_KICKED, 1);
-	log_info("session %s of %s: %s%s%s", s->id, s->user->id, reason, by_session != NULL ? " by " : "",
+	log_info("session %s of %s: %s%s%s", session_id(s, id), s->user->id, reason, by_session != NULL ? " by " : "",
 		 by_session != NULL ? by_session : "");
 	buf_clear(&live->text);
 	json_begin(o, &live->text);
@@ -343,7 +350,7 @@ void session_kick_user(struct live *live, struct str user_id)
 	struct session *s;
 	if (u == NULL)
 		return;
-	LIST_FOREACH (s, &u->sessions, of_user)
+	SLIST_FOREACH (s, &u->sessions, of_user)
 		session_kick(s, "kicked", NULL);
 }
 
@@ -379,9 +386,9 @@ void session_release(struct session *s)
 
 void session_end_expired(struct live *live)
 {
-	int64_t now = clock_wall_ms();
+	int64_t now = clock_wall_ms() / 1000;
 	struct session *s;
 	LIST_FOREACH (s, &live->sessions, all)
-		if (now >= s->expires_ms && !s->leaving)
+		if (now >= s->expires_secs && !s->leaving)
 			session_close(s, WS_CLOSE_TOKEN_EXPIRED, "token expired");
 }

@@ -24,26 +24,30 @@ struct watching;
 /* Every WebSocket has one, and nearly every one a user of its own: every byte counts. */
 struct session {
 	LIST_ENTRY(session) all; /* or, once it is closed, in live->leaving */
-	LIST_ENTRY(session) of_user;
+	SLIST_ENTRY(session) of_user;
 	struct live *live;
 	struct user *user;
 	struct ws *ws;		   /* NULL once closed: then it only waits for `pending` to fall to 0 */
 	struct watching *watching; /* NULL: it watches nobody */
-	int64_t expires_ms;	   /* of the token, by clock_wall_ms; looked at once a second: no timer each */
 	int64_t rank;		   /* policy.h: of two sessions of a user the newer one has the higher; 0: none yet */
-	int32_t presence;	   /* handle of its row in the hub */
-	uint32_t greeted_ms;	   /* when it said hello; the lower half of clock_mono_ms() */
-	uint16_t pending : 11;	   /* requests in progress */
-	uint16_t greeted : 1, leaving : 1, paused : 1;
-	uint16_t recheck : 1;	 /* what it watches has to be read again */
-	uint16_t resync_due : 1; /* resync.h */
-	uint8_t announced : 1;	 /* since Redis was connected last */
-	uint8_t heard : 1;	 /* its announcement has come back since then */
-	uint8_t fresh : 1;	 /* and was its first */
-	uint8_t unconfirmed : 1; /* and nobody has been told since that it is still here */
-	char id[SESSION_ID_LEN + 1];
-	char device[]; /* up to DEVICE_MAX; empty where none was named */
+	/* Its id, beside the worker's name: */
+	uint64_t since_ms : SESSION_TIME_BITS;
+	uint64_t number : SESSION_NUMBER_BITS;
+	int32_t presence;      /* handle of its row in the hub */
+	uint32_t greeted_ms;   /* when it said hello; the lower half of clock_mono_ms() */
+	uint32_t expires_secs; /* of the token, by clock_wall_ms; looked at once a second: no timer each */
+	uint32_t pending : 11; /* requests in progress */
+	uint32_t greeted : 1, leaving : 1, paused : 1;
+	uint32_t recheck : 1;	  /* what it watches has to be read again */
+	uint32_t resync_due : 1;  /* resync.h */
+	uint32_t announced : 1;	  /* since Redis was connected last */
+	uint32_t heard : 1;	  /* its announcement has come back since then */
+	uint32_t fresh : 1;	  /* and was its first */
+	uint32_t unconfirmed : 1; /* and nobody has been told since that it is still here */
+	uint32_t has_device : 1;
+	char device[]; /* up to DEVICE_MAX; where none was named, not even its end is there */
 };
+_Static_assert(sizeof(struct session) <= 88, "a session without a device takes 96 bytes of malloc's");
 
 /* A session elsewhere that was heard of on the topic. */
 struct remote_session {
@@ -59,7 +63,7 @@ struct remote_session {
 };
 
 struct user {
-	LIST_HEAD(, session) sessions;
+	SLIST_HEAD(, session) sessions; /* the youngest first */
 	LIST_HEAD(, remote_session) remotes;
 	struct feed_list feeds;
 	struct memberships *memberships; /* group_priv.h; NULL: in no group, and that is known */
@@ -74,6 +78,28 @@ struct user *user_find(struct live *live, struct str id);
 bool user_is_open(const struct user *u);
 /* Of a struct user, for live->users. */
 struct str user_key(const void *user);
+
+/* Writes its id; returns out, or NULL where s is NULL. */
+static inline const char *session_id(const struct session *s, char out[SESSION_ID_LEN + 1])
+{
+	if (s == NULL)
+		return NULL;
+	id_session_make(out, (int64_t)s->since_ms, s->live->origin, (uint32_t)s->number);
+	return out;
+}
+
+static inline bool session_has_id(const struct session *s, const char *id)
+{
+	char own[SESSION_ID_LEN + 1];
+	/* Most differ in the last digit. */
+	return id[SESSION_ID_LEN - 1] == "0123456789abcdef"[s->number & 15] && strcmp(session_id(s, own), id) == 0;
+}
+
+/* Empty where none was named. */
+static inline const char *session_device(const struct session *s)
+{
+	return s->has_device ? s->device : "";
+}
 
 /* Who asks to begin one. */
 struct session_ask {

@@ -289,7 +289,7 @@ static void recheck_again(struct user *u)
 {
 	struct session *s;
 	struct live *live = NULL;
-	LIST_FOREACH (s, &u->sessions, of_user) {
+	SLIST_FOREACH (s, &u->sessions, of_user) {
 		if (first_watcher(s) == NULL)
 			continue;
 		s->recheck = true;
@@ -309,7 +309,7 @@ static void on_rechecked(const struct store_friends *friends, void *arg)
 	if (u != NULL && friends->status != STORE_OK) {
 		recheck_again(u);
 	} else if (u != NULL) {
-		LIST_FOREACH (s, &u->sessions, of_user) {
+		SLIST_FOREACH (s, &u->sessions, of_user) {
 			struct watcher *x, *next;
 			for (x = first_watcher(s); x != NULL; x = next) {
 				next = LIST_NEXT(x, of_session);

@@ -256,7 +256,7 @@ static void check(void)
 		abort();
 	if (u == NULL)
 		return;
-	LIST_FOREACH (s, &u->sessions, of_user)
+	SLIST_FOREACH (s, &u->sessions, of_user)
 		if (s->rank < 0 || s->rank > u->top_rank)
 			abort();
 	LIST_FOREACH (other, &u->remotes, entry)
@@ -293,7 +293,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (im == NULL)
 		prepare();
 	int fd = begin();
-	memcpy(id, LIST_FIRST(&live->sessions)->id, sizeof(id));
+	session_id(LIST_FIRST(&live->sessions), id);
 	for (const char *at = (const char *)data, *stop = at + size; at < stop;) {
 		const char *eol = memchr(at, '\n', (size_t)(stop - at));
 		size_t len = (size_t)((eol != NULL ? eol : stop) - at);

@@ -206,7 +206,7 @@ static struct client alice, bob;
 
 static inline struct session *session_of(const char *user)
 {
-	return LIST_FIRST(&user_find(live, str_from(user))->sessions);
+	return SLIST_FIRST(&user_find(live, str_from(user))->sessions);
 }
 
 static inline bool is_member(const char *user, uint64_t id)

@@ -17,7 +17,7 @@ static struct client phone, laptop, bobs;
 static struct session *session_of(const char *user)
 {
 	struct user *u = user_find(live, str_from(user));
-	return u != NULL ? LIST_FIRST(&u->sessions) : NULL;
+	return u != NULL ? SLIST_FIRST(&u->sessions) : NULL;
 }
 
 static void test_out(void)

@@ -14,7 +14,7 @@ static struct client alice, amy;
 static struct session *session_of(const char *user)
 {
 	struct user *u = user_find(live, str_from(user));
-	return u != NULL ? LIST_FIRST(&u->sessions) : NULL;
+	return u != NULL ? SLIST_FIRST(&u->sessions) : NULL;
 }
 
 static void follow(const char *user, const char *friend, bool blocks_user)

@@ -292,8 +292,8 @@ static bool hear(unsigned u)
 static void session_begin(unsigned u)
 {
 	of[u].session = (struct session){.live = &live};
-	LIST_INIT(&of[u].user->sessions);
-	LIST_INSERT_HEAD(&of[u].user->sessions, &of[u].session, of_user);
+	SLIST_INIT(&of[u].user->sessions);
+	SLIST_INSERT_HEAD(&of[u].user->sessions, &of[u].session, of_user);
 	of[u].begun = true;
 	of[u].resyncs = 0;
 	memberships_begin(&live, of[u].user);

@@ -141,15 +141,22 @@ bool bus_is_up(const struct bus *b)
 	return ((const struct worker *)(const void *)b)->up;
 }
 
+/* Overwritten by the next call. */
+static inline const char *id_of(const struct session *s)
+{
+	static char id[SESSION_ID_LEN + 1];
+	return session_id(s, id);
+}
+
 bool ws_peer_finished(const struct ws *ws)
 {
-	return fact_of(((const struct session *)(const void *)ws)->id)->left;
+	return fact_of(id_of((const struct session *)(const void *)ws))->left;
 }
 
 void session_kick(struct session *s, const char *reason, const char *by_session)
 {
 	s->leaving = true;
-	struct fact *f = fact_of(s->id);
+	struct fact *f = fact_of(id_of(s));
 	const struct fact *by = fact_of(by_session);
 	f->kicked = true;
 	f->wrongly = strcmp(reason, "replaced") != 0 || by == NULL || by == f ||
@@ -172,6 +179,8 @@ static inline void worker_start(unsigned i, bool up)
 	/* A machine of its own, with a CLOCK_MONOTONIC of its own. */
 	snprintf(name, sizeof(name), "%cscale%02u", 'a' + chance(26), number++ % 100);
 	lamport_init(&w->live.lamport, name);
+	/* A name that sorts at random. */
+	snprintf(w->live.origin, sizeof(w->live.origin), "%cworker%u", 'a' + chance(26), i);
 	w->live.lamport.offset_us = (int64_t)chance(1000000) * 1000;
 	LIST_INIT(&w->live.sessions);
 	table_init(&w->live.users, user_key);
@@ -203,8 +212,8 @@ static inline void greet(struct session *s)
 {
 	s->greeted = true;
 	policy_announce(s);
-	if (s->rank != 0 && fact_of(s->id)->told_us == 0)
-		fact_of(s->id)->told_us = now_us;
+	if (s->rank != 0 && fact_of(id_of(s))->told_us == 0)
+		fact_of(id_of(s))->told_us = now_us;
 }
 
 static inline void subscribe(struct worker *w)
@@ -219,7 +228,6 @@ static inline struct session *session_begin(unsigned i, const char *device)
 	struct worker *w = &workers[i];
 	struct session *s = xcalloc(1, sizeof(*s) + DEVICE_MAX + 1);
 	struct fact *f = &facts[fact_count++];
-	char name[WORKER_NAME_LEN + 1];
 	ASSERT(fact_count <= SESSIONS_MAX);
 	if (w->user == NULL) {
 		w->user = xcalloc(1, sizeof(*w->user) + 6);
@@ -229,15 +237,17 @@ static inline struct session *session_begin(unsigned i, const char *device)
 	s->live = &w->live;
 	s->user = w->user;
 	s->ws = (struct ws *)(void *)s;
-	/* By a clock that is wrong, and a name that sorts at random. */
-	snprintf(name, sizeof(name), "%cworker%u", 'a' + chance(26), i);
-	id_session_make(s->id, 1800000000000 + now_us / 1000 + id_clock_error_ms[i], name, number++);
-	memcpy(s->device, device, strlen(device));
-	LIST_INSERT_HEAD(&w->user->sessions, s, of_user);
+	/* By a clock that is wrong. */
+	s->since_ms = (uint64_t)(1800000000000 + now_us / 1000 + id_clock_error_ms[i]) & 0xfffffffffff;
+	s->number = number++ & 0xfffff;
+	s->has_device = device[0] != '\0';
+	if (s->has_device)
+		memcpy(s->device, device, strlen(device));
+	SLIST_INSERT_HEAD(&w->user->sessions, s, of_user);
 	LIST_INSERT_HEAD(&w->live.sessions, s, all);
 	*f = (struct fact){.s = s, .worker = i, .began_us = now_us};
-	memcpy(f->id, s->id, sizeof(f->id));
-	memcpy(f->device, s->device, sizeof(f->device));
+	session_id(s, f->id);
+	snprintf(f->device, sizeof(f->device), "%s", device);
 	bool confirmed = w->subscribed;
 	for (unsigned k = w->in.at; k != w->in.end; k++)
 		confirmed = confirmed && !w->in.item[k % QUEUE_MAX].confirms;
@@ -251,12 +261,12 @@ static inline struct session *session_begin(unsigned i, const char *device)
 static inline void session_end(struct fact *f)
 {
 	struct worker *w = &workers[f->s->live->slot];
-	LIST_REMOVE(f->s, of_user);
+	SLIST_REMOVE(&w->user->sessions, f->s, session, of_user);
 	LIST_REMOVE(f->s, all);
 	free(f->s);
 	f->s = NULL;
 	f->ended_us = now_us;
-	if (!LIST_EMPTY(&w->user->sessions))
+	if (!SLIST_EMPTY(&w->user->sessions))
 		return;
 	policy_forget(w->user);
 	table_remove(&w->live.users, w->user);

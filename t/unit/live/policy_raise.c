@@ -68,13 +68,13 @@ static void answer(const char *id, int64_t rank, const char *about)
 
 static void test_raise(void)
 {
-	char want[112];
+	char want[112], id[SESSION_ID_LEN + 1];
 	begin(SESSION_MULTI, 10);
 	struct session *s = new_session();
 	int64_t high = s->rank + 5000000;
 	policy_heard(&workers[0].live, STR_LIT("alice"), BUS_ANNOUNCE, STR_LIT(LATER " "), false);
 	workers[0].out.at = workers[0].out.end;
-	answer(ELSEWHERE, high, s->id);
+	answer(ELSEWHERE, high, id_of(s));
 	ok(s->rank > high, "a new session is above one that was there before it");
 	const struct remote_session *other, *later = NULL, *before = NULL;
 	LIST_FOREACH (other, &workers[0].user->remotes, entry) {
@@ -85,8 +85,8 @@ static void test_raise(void)
 	}
 	ok(before != NULL && before->rank == high, "which keeps its rank");
 	ok(later != NULL && later->rank > s->rank, "one that was announced later stays above it");
-	snprintf(want, sizeof(want), "%s %016llx %s %s ", s->id, (unsigned long long)s->rank,
-		 workers[0].live.lamport.scale, s->id);
+	snprintf(want, sizeof(want), "%s %016llx %s %s ", session_id(s, id), (unsigned long long)s->rank,
+		 workers[0].live.lamport.scale, id);
 	const struct heard *told = &workers[0].out.item[workers[0].out.at % QUEUE_MAX];
 	ok(workers[0].out.end - workers[0].out.at == 1 && told->kind == BUS_PLACED, "the others are told");
 	is_str(told->text, want, "its new rank");
@@ -94,8 +94,8 @@ static void test_raise(void)
 	ok(next->rank > s->rank && next->rank > later->rank, "the next session is above all of them");
 
 	int64_t rank = s->rank;
-	answer(ELSEWHERE, rank - 1, s->id);
-	answer(ELSEWHERE, rank + 9000000, next->id);
+	answer(ELSEWHERE, rank - 1, id_of(s));
+	answer(ELSEWHERE, rank + 9000000, id_of(next));
 	is_int(s->rank, rank, "what is said of another one, or is lower, raises nothing");
 	ok(next->rank > rank + 9000000, "but the one that it is said of");
 	clear();

@@ -124,7 +124,7 @@ static void test_few(void)
 static void test_user(void)
 {
 	begin_again();
-	LIST_INSERT_HEAD(&user->sessions, sessions[7], of_user);
+	SLIST_INSERT_HEAD(&user->sessions, sessions[7], of_user);
 	for (int i = 0; i < 100; i++) {
 		resync_user(&live, STR_LIT("alice"));
 		resync_user(&live, STR_LIT("nobody"));
