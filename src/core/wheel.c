@@ -16,6 +16,8 @@
 
 struct wheel {
 	int64_t tick; /* the last one walked: no timer of this wheel has its deadline in it or before */
+	unsigned fn_count;
+	wheel_fn *fn[WHEEL_FNS];	/* a timer has the index alone */
 	struct wheel_timer slot[SLOTS]; /* heads of rings */
 };
 
@@ -72,6 +74,17 @@ void wheel_free(struct wheel **w)
 	*w = NULL;
 }
 
+static unsigned number_of(struct wheel *w, wheel_fn *fn)
+{
+	unsigned i = 0;
+	while (i < w->fn_count && w->fn[i] != fn)
+		i++;
+	ASSERT(i < WHEEL_FNS);
+	if (i == w->fn_count)
+		w->fn[w->fn_count++] = fn;
+	return i;
+}
+
 void wheel_set(struct wheel *w, struct wheel_timer *t, int64_t delay_ms, wheel_fn *fn)
 {
 	ASSERT(fn != NULL);
@@ -80,7 +93,7 @@ void wheel_set(struct wheel *w, struct wheel_timer *t, int64_t delay_ms, wheel_f
 	int64_t earliest = (w->tick + 1) * WHEEL_TICK_MS;
 	int64_t deadline = clock_mono_ms() + (delay_ms > 0 ? delay_ms : 0);
 	t->deadline_ms = deadline > earliest ? deadline : earliest;
-	t->fn = fn;
+	t->fn = number_of(w, fn) & (WHEEL_FNS - 1);
 	ring_add(slot_of(w, t->deadline_ms), t);
 }
 
@@ -102,7 +115,7 @@ static void walk_slot(struct wheel *w, struct wheel_timer *slot, int64_t now_ms)
 		struct wheel_timer *t = walk.next;
 		wheel_cancel(t);
 		if (t->deadline_ms <= now_ms)
-			t->fn(t);
+			w->fn[t->fn](t);
 		else
 			ring_add(slot, t);
 	}

@@ -18,16 +18,18 @@ struct wheel_timer;
 /* Runs once a set; the timer is no longer set then and may be set again or freed within. */
 typedef void wheel_fn(struct wheel_timer *t);
 
-/* Embedded in its owner, zeroed before first use. */
+/* Embedded in its owner, zeroed before first use. A connection has one: every byte counts. */
 struct wheel_timer {
 	struct wheel_timer *next, *prev; /* NULL when not set */
-	int64_t deadline_ms;             /* of clock_mono_ms() */
-	wheel_fn *fn;
+	int64_t deadline_ms : 56;	 /* of clock_mono_ms() */
+	uint64_t fn : 8;		 /* which of the wheel's functions */
 };
 
 struct wheel *wheel_new(int64_t now_ms);
 /* Timers that are still set are forgotten, not run. */
 void wheel_free(struct wheel **w);
+/* Functions that a wheel's timers run, over all its life. */
+#define WHEEL_FNS 64
 /* (Re)sets the timer to run fn once delay_ms have passed after now. */
 void wheel_set(struct wheel *w, struct wheel_timer *t, int64_t delay_ms, wheel_fn *fn);
 /* Harmless when not set. */

@@ -77,8 +77,8 @@ void conn_defer(struct conn *c)
 void conn_rest(struct conn *c)
 {
 	struct conn_work *w = c->work;
-	if (w == NULL || w->writing || w->left != NULL || w->offer || w->tls != NULL || c->state != CONN_OPEN ||
-	    loop_is_deferred(&w->task))
+	if (w == NULL || w->writing || w->held != NULL || w->left != NULL || w->offer || w->tls != NULL ||
+	    c->state != CONN_OPEN || loop_is_deferred(&w->task))
 		return;
 	free(w);
 	c->work = NULL;
@@ -120,6 +120,7 @@ static void conn_free(struct conn *c)
 	close(c->fd);
 	conn_drop_input(c);
 	tls_free(&w->tls);
+	blob_unref(w->held);
 	free(w);
 	free(c);
 }
@@ -214,6 +215,23 @@ void conn_write_blob(struct conn *c, struct blob *b)
 		outq_add_blob(q, b);
 }
 
+void conn_hold(struct conn *c, struct blob *b)
+{
+	if (b == NULL && (c->work == NULL || c->work->held == NULL))
+		return;
+	conn_defer(c);
+	blob_unref(c->work->held);
+	c->work->held = b != NULL ? blob_ref(b) : NULL;
+}
+
+static void write_held(struct conn *c)
+{
+	struct blob *b = c->work->held;
+	c->work->held = NULL;
+	conn_write_blob(c, b);
+	blob_unref(b);
+}
+
 static void queue_cipher(const void *data, size_t len, void *ctx)
 {
 	struct conn *c = ctx;
@@ -274,6 +292,8 @@ static void on_turn_end(struct loop_task *t)
 		flush(c);
 	if (c->state == CONN_OPEN && had_output && c->handler->written != NULL)
 		c->handler->written(c, conn_owner(c));
+	if (w->held != NULL && !w->writing)
+		write_held(c);
 	if (c->state == CONN_FLUSHING && !w->writing)
 		start_draining(c);
 	if (c->state == CONN_CLOSED) {

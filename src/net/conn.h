@@ -52,7 +52,7 @@ struct conn *conn_new(struct loop *l, int fd, const struct addr *peer, const str
 void conn_set_handler(struct conn *c, const struct conn_handler *h, void *owner);
 bool conn_has_handler(const struct conn *c, const struct conn_handler *h);
 /* CONN_SEAT bytes, zeroed at first, aligned for pointers; they go with the connection, after `closed`. And back. */
-#define CONN_SEAT 64
+#define CONN_SEAT 56
 void *conn_seat(struct conn *c);
 struct conn *conn_of_seat(const void *seat);
 /* A bit that the handlers may use, and that lasts over a switch; false at first. */
@@ -70,6 +70,8 @@ void conn_set_peer(struct conn *c, const struct addr *peer);
 /* Queues bytes (copied) or a counted buffer (a reference is taken). Ignored while closing. */
 void conn_write(struct conn *c, const void *data, size_t len);
 void conn_write_blob(struct conn *c, struct blob *b);
+/* The buffer leaves once all that is queued is written; the one that was held before does not. NULL: none is held. */
+void conn_hold(struct conn *c, struct blob *b);
 size_t conn_unsent(const struct conn *c);
 /* Output waits that the socket did not take at the end of a turn. */
 bool conn_is_blocked(const struct conn *c);

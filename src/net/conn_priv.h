@@ -39,6 +39,7 @@ struct conn_work {
 	int64_t moved_ms; /* when the output last got shorter, or began to wait */
 	struct backlog_entry wait;
 	struct leftover *left; /* NULL when there is none */
+	struct blob *held;     /* leaves when nothing else is queued; NULL: none */
 	struct tls *tls;       /* NULL: bytes are what they are */
 	const char *reason;    /* set when closing */
 	bool writing;	       /* output was queued, and all of it is not known to be written */
@@ -70,8 +71,8 @@ struct conn {
 	uint16_t finished : 1; /* FIN has been seen, read up to it or not */
 };
 
-/* With the seat and the header of malloc's it fits a chunk of 160 bytes. */
-_Static_assert(sizeof(struct conn) <= 88, "an idle connection is small");
+/* With the seat and the header of malloc's it fits a chunk of 144 bytes. */
+_Static_assert(sizeof(struct conn) + CONN_SEAT <= 136, "an idle connection is small");
 
 static inline int conn_fd(const struct conn *c)
 {

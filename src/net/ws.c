@@ -53,7 +53,6 @@ struct ws {
 	const struct ws_handler *handler; /* NULL once it was told of the end */
 	void *user;
 	struct ws_decoder decoder;
-	struct blob *held_pong; /* goes out when the output is; NULL: none */
 	union {
 		uint32_t next_ping_ms; /* WS_OPEN: the lower half of a clock_mono_ms() */
 		int32_t close_code;    /* later: what was sent or received first; 0: none was */
@@ -113,6 +112,7 @@ static void enter_closing(struct ws *ws, enum ws_state state, int code, enum ws_
 	ws->state = state;
 	ws->close_code = code;
 	ws->end = end;
+	conn_hold(conn_of(ws), NULL); /* nothing follows a close frame */
 	/* The peer's close frame has to be seen. */
 	if (ws->pauses != 0)
 		conn_resume(conn_of(ws));
@@ -162,7 +162,6 @@ static void on_closed(struct conn *c, const char *reason, void *owner)
 	tell_closed(ws);
 	http_member_leave(&ws->member, reason);
 	ws_decoder_fini(&ws->decoder);
-	blob_unref(ws->held_pong);
 }
 
 /* ---- time ---- */
@@ -253,8 +252,9 @@ static bool on_ping(void *ctx, const char *data, size_t len)
 		ws->pong_bytes = (ws->pong_bytes + frame_len) & 0xfff;
 		conn_write(conn_of(ws), frame, frame_len);
 	} else {
-		blob_unref(ws->held_pong);
-		ws->held_pong = blob_new(frame, frame_len);
+		struct blob *pong = blob_new(frame, frame_len);
+		conn_hold(conn_of(ws), pong);
+		blob_unref(pong);
 	}
 	return wants_more(r);
 }
@@ -382,17 +382,6 @@ bool ws_send(struct ws *ws, struct ws_frame *frame)
 	return true;
 }
 
-static void send_held_pong(struct ws *ws)
-{
-	ws->pong_bytes = 0;
-	if (ws->held_pong == NULL)
-		return;
-	if (ws->state == WS_OPEN)
-		conn_write_blob(conn_of(ws), ws->held_pong);
-	blob_unref(ws->held_pong);
-	ws->held_pong = NULL;
-}
-
 /* What a turn queued is judged after the connection has tried to write it: a burst alone is not the peer's fault. */
 static void on_written(struct conn *c, void *owner)
 {
@@ -407,7 +396,7 @@ static void on_written(struct conn *c, void *owner)
 	if (ws->state == WS_LEAVING)
 		conn_close_gracefully(c, reason_of(ws));
 	else
-		send_held_pong(ws);
+		ws->pong_bytes = 0;
 }
 
 /* ---- heartbeat ---- */
