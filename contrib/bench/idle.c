@@ -1,17 +1,20 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Mode idle: opens WebSockets, waits until all have said hello, and tells what the
- * server's processes grew by. A process may open only so many files, and an
+ * server's processes and the kernel grew by. A process may open only so many files, and an
  * address has only so many ports: so each process holds its share from an
- * address of its own (127.0.0.1, 127.0.0.2, …), and this one only counts.
+ * address of its own (127.0.0.1, 127.0.0.2, …), and this one only counts. Held for longer than
+ * websocket.ping_interval, all have to be pinged.
  */
 #include "core/base.h"
 #include "load.h"
 
 #include <arpa/inet.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -24,6 +27,12 @@
 #define SETTLE_SECS 2
 
 static unsigned said_hello, lost;
+
+/* What the processes tell of those that they hold, in memory that they share. */
+static struct tale {
+	_Atomic unsigned pinged; /* connections, once or more often */
+	_Atomic unsigned lost;
+} * tale;
 
 static void on_opened(struct peer *p)
 {
@@ -42,8 +51,33 @@ static void on_response(struct peer *p, int status, const char *body, size_t len
 
 static void on_closed(struct peer *p, const char *reason)
 {
+	tale->lost++;
 	if (lost++ < 5)
 		fprintf(stderr, "load: idle connection %u: %s\n", p->user, reason);
+}
+
+static void on_pinged(struct peer *p)
+{
+	if (p->pings == 1)
+		tale->pinged++;
+}
+
+/* What the kernel has allocated in small pieces, and what sockets hold of data. Of both ends, where both are here. */
+static double kernel_bytes(void)
+{
+	double slab_kib = 0, pages = 0;
+	char line[256];
+	FILE *f = fopen("/proc/meminfo", "r");
+	while (f != NULL && fgets(line, sizeof(line), f) != NULL)
+		(void)sscanf(line, "Slab: %lf kB", &slab_kib);
+	if (f != NULL)
+		fclose(f);
+	f = fopen("/proc/net/sockstat", "r");
+	while (f != NULL && fgets(line, sizeof(line), f) != NULL)
+		(void)sscanf(line, "TCP: inuse %*d orphan %*d tw %*d alloc %*d mem %lf", &pages);
+	if (f != NULL)
+		fclose(f);
+	return slab_kib * 1024 + pages * (double)sysconf(_SC_PAGESIZE);
 }
 
 /* A child: opens its share, writes a byte to `told` ('y': all are open), and answers pings until it is killed. */
@@ -51,8 +85,9 @@ static void NORETURN hold(const struct options *o, unsigned share, unsigned coun
 {
 	unsigned first = share * o->per_process, opened = 0;
 	struct peer *peer = xcalloc(count, sizeof(*peer));
-	struct swarm s = {
-		.server = o->server[0], .prefix = o->prefix, .on = {on_opened, on_text, on_response, on_closed}};
+	struct swarm s = {.server = o->server[0],
+			  .prefix = o->prefix,
+			  .on = {on_opened, on_text, on_response, on_closed, on_pinged}};
 
 	if (o->deflate)
 		s.deflate = ws_deflate_new();
@@ -94,9 +129,11 @@ int run_idle(const struct options *o)
 	unsigned processes = (o->connections + o->per_process - 1) / o->per_process;
 	pid_t *child = xcalloc(processes, sizeof(*child));
 	uint64_t pss[ARRAY_LEN(o->group)], private[ARRAY_LEN(o->group)], started = now_us(), p, q;
+	double kernel = kernel_bytes();
 	int told[2], status = 0;
 
-	if (pipe(told) != 0)
+	tale = mmap(NULL, sizeof(*tale), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (pipe(told) != 0 || tale == MAP_FAILED)
 		return 2;
 	for (size_t i = 0; i < o->groups; i++)
 		procs_memory(&o->group[i], &pss[i], &private[i]);
@@ -122,8 +159,11 @@ int run_idle(const struct options *o)
 			       o->group[i].name, ((double)p - pss[i]) / o->connections, o->group[i].name,
 			       ((double)q - private[i]) / o->connections);
 		}
+		printf("kernel_bytes_per_connection %.0f\n", (kernel_bytes() - kernel) / o->connections);
 		fflush(stdout);
 		usleep(o->duration_secs * 1e6);
+		printf("pinged %u\nlost %u\n", tale->pinged, tale->lost);
+		status = tale->lost != 0;
 	}
 	for (unsigned i = 0; i < processes; i++) {
 		kill(child[i], SIGKILL);

@@ -179,6 +179,9 @@ static ssize_t take_frame(struct swarm *s, struct peer *p, const unsigned char *
 		break;
 	case 0x89:
 		send_frame(s, p, 0xA, (const char *)data + head, body);
+		p->pings++;
+		if (s->on.pinged != NULL)
+			s->on.pinged(p);
 		break;
 	case 0x8A:
 		break;

@@ -24,6 +24,7 @@ struct peer {
 	bool queued;	  /* in the swarm's list of those with output */
 	bool wants_write; /* EPOLLOUT is armed */
 	bool deflate;	  /* compression was negotiated */
+	unsigned pings;	  /* received, and answered */
 	struct buf in;	  /* what was half read */
 	struct buf out;	  /* what is to be written at the end of the turn */
 	STAILQ_ENTRY(peer) dirty;
@@ -34,6 +35,7 @@ struct peer_events {
 	void (*text)(struct peer *p, const char *data, size_t len);		    /* WebSocket */
 	void (*response)(struct peer *p, int status, const char *body, size_t len); /* HTTP */
 	void (*closed)(struct peer *p, const char *reason); /* p stays allocated, its descriptor is gone */
+	void (*pinged)(struct peer *p);			    /* may be NULL */
 };
 
 struct ws_deflate;
