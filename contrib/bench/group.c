@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Mode group: members of one group online over WebSocket, spread over all servers, of whom a few send a given number of
- * messages a second, whatever comes back. A message is complete once all the others have it. Figures of the first and of the
- * last third of the time tell whether something piles up.
+ * messages a second, whatever comes back. A message is complete once all the others have it. Figures of the first and
+ * of the last third of the time tell whether something piles up.
  */
 #include "core/base.h"
 #include "load.h"
@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#define RATE 20
 #define CONNECT_SECS 60
 #define OPENING_MAX 100
 #define DRAIN_SECS 10
@@ -151,7 +152,7 @@ static int connect_all(void)
 			}
 			free(token);
 		}
-		swarm_turn(&g.swarm, 100);
+		swarm_turn(&g.swarm, 100000);
 	}
 	if (g.ready == o->connections && !g.broken)
 		return 0;
@@ -159,9 +160,7 @@ static int connect_all(void)
 	return -1;
 }
 
-/*
- * Messages go out when they are due, and when this process is late, as soon as it can. A turn writes at its end, so one
- * that has something to write does not wait.
+/* Messages go out when they are due, and when this process is late, as soon as it can.
  */
 static void send_until(uint64_t until_us)
 {
@@ -172,11 +171,9 @@ static void send_until(uint64_t until_us)
 	if (due == 0)
 		due = now_us();
 	while (!g.broken && (now = now_us()) < until_us) {
-		uint64_t next = due < until_us ? due : until_us;
-		int wait_ms = next > now ? (int)((next - now + 999) / 1000) : 0;
 		for (; due <= now; due += gap)
 			say();
-		swarm_turn(&g.swarm, wait_ms);
+		swarm_turn(&g.swarm, (due < until_us ? due : until_us) - now);
 	}
 }
 
@@ -199,7 +196,7 @@ static void run(struct procs *procs, size_t count)
 	g.sends = g.sent - sent;
 	until = now_us() + DRAIN_SECS * UINT64_C(1000000);
 	while (!g.broken && now_us() < until && g.complete + g.refused < g.sent)
-		swarm_turn(&g.swarm, 10);
+		swarm_turn(&g.swarm, 10000);
 }
 
 /* The three thirds as one. */
@@ -254,10 +251,14 @@ static int report(const struct procs *procs, size_t count)
 	return g.broken || g.refused + lost + g.misordered > 0 || g.acked < g.sent;
 }
 
-int run_group(const struct options *o)
+int run_group(const struct options *given)
 {
+	struct options with_rate = *given;
+	const struct options *o = &with_rate;
 	struct procs procs[ARRAY_LEN(o->group) + 1];
 
+	if (with_rate.rate == 0)
+		with_rate.rate = RATE;
 	g.o = o;
 	g.member = xcalloc(o->connections, sizeof(*g.member));
 	g.last_seq = xcalloc(o->connections, sizeof(*g.last_seq));

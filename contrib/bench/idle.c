@@ -105,12 +105,12 @@ static void NORETURN hold(const struct options *o, unsigned share, unsigned coun
 			}
 			free(token);
 		}
-		swarm_turn(&s, 1000);
+		swarm_turn(&s, 1000000);
 	}
 	if (write(told, lost == 0 ? "y" : "n", 1) != 1 || lost > 0)
 		_exit(1);
 	for (;;)
-		swarm_turn(&s, 1000);
+		swarm_turn(&s, 1000000);
 }
 
 static int wait_for_all(int told, unsigned processes)

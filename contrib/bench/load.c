@@ -39,7 +39,9 @@ static const char usage[] =
 	"  -N, --user-count N         users who open in turn (any number)\n"
 	"  -g, --group ID             whose members are NAME0, NAME1, ...\n"
 	"  -S, --senders N            (1)\n"
-	"  -R, --rate N               messages a second of all senders (20)\n"
+	"  -R, --rate N               messages a second of all senders (group: 20). ws, http: sent at fixed times, "
+	"answered or not;\n"
+	"                             latencies count from these times. --in-flight connections for http\n"
 	"  -m, --per-process N        of them; further processes, each from an address of its own, "
 	"hold the rest (14000)\n"
 	"  -p, --pids NAME=PID,...    tell what these processes used; up to 8 times\n";
@@ -232,7 +234,6 @@ int main(int argc, char **argv)
 		.per_process = 14000, /* half of the ports: the kernel finds the other half after a long search */
 		.users = 10000000,
 		.senders = 1,
-		.rate = 20,
 	};
 	int opt;
 

@@ -24,7 +24,7 @@ struct options {
 	unsigned users;		  /* mode open: how many there are; after the last comes the first again */
 	uint64_t conversation_id; /* mode group */
 	unsigned senders;
-	double rate;	      /* messages a second, of all senders */
+	double rate;	      /* messages a second, of all senders; modes ws and http: 0 keeps in_flight under way */
 	unsigned per_process; /* connections; beyond it further processes hold the rest */
 	struct procs group[8];
 	size_t groups;

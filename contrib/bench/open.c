@@ -140,7 +140,7 @@ int run_open(const struct options *o)
 		}
 		while (storm.under_way < o->in_flight)
 			begin(o, fresh < storm.visits ? fresh++ : close_oldest());
-		swarm_turn(&storm.swarm, 100);
+		swarm_turn(&storm.swarm, 100000);
 	}
 	report(&mine, o->duration_secs);
 	return storm.measured > 0 ? 0 : 1;

@@ -53,8 +53,8 @@ struct swarm {
 };
 
 int swarm_init(struct swarm *s) MUST_CHECK;
-/* Waits up to timeout_ms for events, handles them, then writes what the turn has queued. */
-void swarm_turn(struct swarm *s, int timeout_ms);
+/* Writes what is queued, waits up to timeout_us for events, handles them, and writes what they have queued. */
+void swarm_turn(struct swarm *s, uint64_t timeout_us);
 
 /* Starts to connect; for PEER_WS with an upgrade that carries the token. 0, or -1 with errno. */
 int peer_open(struct swarm *s, struct peer *p, enum peer_kind kind, unsigned user, const char *token) MUST_CHECK;

@@ -51,13 +51,13 @@ uint64_t spread_percentile(const struct spread *s, double percent)
 	return 0;
 }
 
-size_t tally_sent(struct tally *t)
+size_t tally_sent(struct tally *t, uint64_t sent_us)
 {
 	if (t->sent == t->cap) {
 		t->cap = t->cap == 0 ? 1 << 20 : t->cap * 2;
 		t->fate = xrealloc(t->fate, t->cap * sizeof(*t->fate));
 	}
-	t->fate[t->sent] = (struct fate){.sent_us = now_us()};
+	t->fate[t->sent] = (struct fate){.sent_us = sent_us};
 	return t->sent++;
 }
 

@@ -39,8 +39,8 @@ struct tally {
 	struct spread ack, push;
 };
 
-/* Returns the new message's number. */
-size_t tally_sent(struct tally *t);
+/* Returns the new message's number. Its latencies count from sent_us: when it is sent, or should have been. */
+size_t tally_sent(struct tally *t, uint64_t sent_us);
 void tally_ack(struct tally *t, size_t number, uint32_t seq);
 void tally_failed(struct tally *t, size_t number);
 /* last_seq is the recipient's: the highest seq that was pushed to it. */

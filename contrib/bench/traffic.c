@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Modes ws and http: pairs of users online over WebSocket, a fixed number of sends
- * in flight, and a look at the fate of each: acknowledged, pushed to the other one, once and in order.
+ * in flight or a fixed rate, and a look at the fate of each: acknowledged, pushed to the other one, once and in order.
+ *
+ * With a rate a message is due at a fixed time, whatever has become of the ones before, and its latencies count from
+ * then: what a slow server makes wait is not left out of the figures.
  */
 #include "core/base.h"
 #include "load.h"
@@ -30,6 +33,10 @@ static struct {
 	struct peer *online; /* a WebSocket a user */
 	struct peer *poster; /* mode http: in_flight connections */
 	size_t *posted;	     /* mode http: the message each of them waits for */
+	/* mode http with a rate: the connections that wait for none, a ring; the longest idle comes next */
+	struct peer **idle;
+	unsigned idle_first, idle_count;
+	uint64_t due_us; /* with a rate: when the next message is */
 	char **token;
 	uint32_t *last_seq; /* pushed to that user */
 	struct talk *talk;
@@ -46,8 +53,6 @@ static struct {
 	bool broken;
 } r;
 
-static void post(struct peer *p);
-
 static size_t render(struct buf *b, size_t number, unsigned user, bool frame)
 {
 	buf_clear(b);
@@ -60,11 +65,11 @@ static size_t render(struct buf *b, size_t number, unsigned user, bool frame)
 	return b->len;
 }
 
-static void send_frame(void)
+static void send_frame(uint64_t due_us)
 {
 	static struct buf body;
 	unsigned user = r.next_user;
-	size_t number = tally_sent(&r.tally);
+	size_t number = tally_sent(&r.tally, due_us);
 
 	/* Over the pairs' first users, then the second ones, so that neighbours in time are different conversations. */
 	r.next_user = user + 2 < r.users ? user + 2 : (user + 1) % 2;
@@ -73,15 +78,59 @@ static void send_frame(void)
 	r.in_flight++;
 }
 
-static void post(struct peer *p)
+static void post(struct peer *p, uint64_t due_us)
 {
 	static struct buf body;
-	size_t number = tally_sent(&r.tally);
+	size_t number = tally_sent(&r.tally, due_us);
 
 	r.posted[p - r.poster] = number;
 	render(&body, number, p->user, false);
 	peer_post(&r.swarm, p, "/messages/send", r.token[p->user], body.data, body.len);
 	r.in_flight++;
+}
+
+/* ---- at a fixed rate ---- */
+
+static void be_idle(struct peer *p)
+{
+	r.idle[(r.idle_first + r.idle_count++) % r.o->in_flight] = p;
+}
+
+static struct peer *take_idle(void)
+{
+	struct peer *p = r.idle[r.idle_first];
+	r.idle_first = (r.idle_first + 1) % r.o->in_flight;
+	r.idle_count--;
+	return p;
+}
+
+/* What is due and finds no idle connection is late, and sent once there is one. */
+static void send_due(void)
+{
+	const uint64_t gap = (uint64_t)(1e6 / r.o->rate), now = now_us();
+
+	for (; r.due_us <= now && (r.senders == PEER_WS || r.idle_count != 0); r.due_us += gap) {
+		if (r.senders == PEER_HTTP)
+			post(take_idle(), r.due_us);
+		else
+			send_frame(r.due_us);
+	}
+}
+
+/* ---- what comes ---- */
+
+/* With a fixed number in flight the next one is sent. */
+static void go_on(struct peer *p)
+{
+	if (r.o->rate != 0) {
+		if (p->kind == PEER_HTTP)
+			be_idle(p);
+	} else if (!r.stopped) {
+		if (p->kind == PEER_HTTP)
+			post(p, now_us());
+		else
+			send_frame(now_us());
+	}
 }
 
 static void tell_error(const char *data, size_t len)
@@ -130,8 +179,7 @@ static void on_text(struct peer *p, const char *data, size_t len)
 		if (number < 0)
 			return;
 		acked(p->user, number, seq);
-		if (!r.stopped)
-			send_frame();
+		go_on(p);
 	} else if (memcmp(kind, "message\"", 8) == 0) {
 		number = texts_find(&r.texts, data, len, r.tally.sent, &seq);
 		if (number >= 0 && is_to(p, data, len))
@@ -144,7 +192,7 @@ static void on_text(struct peer *p, const char *data, size_t len)
 		if (at != NULL)
 			tally_failed(&r.tally, strtoull(at + sizeof(ref) - 1, NULL, 10));
 		r.in_flight--;
-		r.to_retry++;
+		r.to_retry += r.o->rate == 0;
 	}
 }
 
@@ -155,14 +203,17 @@ static void on_response(struct peer *p, int status, const char *body, size_t len
 
 	if (number >= 0) {
 		acked(p->user, number, seq);
-		if (!r.stopped)
-			post(p);
+		go_on(p);
 		return;
 	}
 	tell_error(body, len);
 	tally_failed(&r.tally, r.posted[p - r.poster]);
-	r.posted[p - r.poster] = SIZE_MAX;
 	r.in_flight--;
+	if (r.o->rate != 0) {
+		be_idle(p);
+		return;
+	}
+	r.posted[p - r.poster] = SIZE_MAX;
 	r.to_retry++;
 }
 
@@ -176,16 +227,31 @@ static void retry(void)
 {
 	for (unsigned k = 0; r.senders == PEER_HTTP && k < r.o->in_flight; k++)
 		if (r.posted[k] == SIZE_MAX)
-			post(&r.poster[k]);
+			post(&r.poster[k], now_us());
 	for (; r.senders == PEER_WS && r.to_retry > 0; r.to_retry--)
-		send_frame();
+		send_frame(now_us());
 	r.to_retry = 0;
+}
+
+static void turns_at_rate(uint64_t until_us)
+{
+	uint64_t now;
+
+	while (!r.broken && (now = now_us()) < until_us) {
+		send_due();
+		uint64_t next = r.due_us < until_us && r.due_us > now ? r.due_us : until_us;
+		swarm_turn(&r.swarm, next - now);
+	}
 }
 
 static void turns_until(uint64_t until_us)
 {
 	uint64_t tick = now_us() + 10000;
 
+	if (r.o->rate != 0) {
+		turns_at_rate(until_us);
+		return;
+	}
 	while (!r.broken) {
 		uint64_t now = now_us();
 		if (now >= until_us)
@@ -194,7 +260,7 @@ static void turns_until(uint64_t until_us)
 			retry();
 			tick = now + 10000;
 		}
-		swarm_turn(&r.swarm, 10);
+		swarm_turn(&r.swarm, 10000);
 	}
 }
 
@@ -214,7 +280,7 @@ static int connect_all(void)
 				return -1;
 			}
 		}
-		swarm_turn(&r.swarm, 100);
+		swarm_turn(&r.swarm, 100000);
 	}
 	if (r.ready == r.users + posters && !r.broken)
 		return 0;
@@ -222,17 +288,25 @@ static int connect_all(void)
 	return -1;
 }
 
+static void begin(void)
+{
+	r.due_us = now_us();
+	for (unsigned k = 0; k < r.o->in_flight; k++) {
+		if (r.o->rate == 0 && r.senders == PEER_HTTP)
+			post(&r.poster[k], now_us());
+		else if (r.o->rate == 0)
+			send_frame(now_us());
+		else if (r.senders == PEER_HTTP)
+			be_idle(&r.poster[k]);
+	}
+}
+
 /* Window, then the rest that is under way. Fills in the groups' time. */
 static void run(struct procs *group, size_t groups)
 {
 	uint64_t from, until, machine;
 
-	for (unsigned k = 0; k < r.o->in_flight; k++) {
-		if (r.senders == PEER_HTTP)
-			post(&r.poster[k]);
-		else
-			send_frame();
-	}
+	begin();
 	turns_until(now_us() + r.o->warmup_secs * 1e6);
 	for (size_t i = 0; i < groups; i++)
 		group[i].cpu_us = procs_cpu_us(&group[i]);
@@ -251,7 +325,7 @@ static void run(struct procs *group, size_t groups)
 	r.stopped = true;
 	until = now_us() + DRAIN_SECS * UINT64_C(1000000);
 	while (!r.broken && now_us() < until && (r.in_flight > 0 || r.tally.pushed < r.tally.acked))
-		swarm_turn(&r.swarm, 10);
+		swarm_turn(&r.swarm, 10000);
 }
 
 static int report(const struct procs *group, size_t groups)
@@ -265,7 +339,11 @@ static int report(const struct procs *group, size_t groups)
 	for (unsigned i = 0; i < r.o->pairs; i++)
 		if (r.talk[i].count > 0)
 			gaps += r.talk[i].last - r.talk[i].first + 1 - r.talk[i].count;
-	printf("mode %s\npairs %u\nin_flight %u\n", r.senders == PEER_WS ? "ws" : "http", r.o->pairs, r.o->in_flight);
+	printf("mode %s\npairs %u\n", r.senders == PEER_WS ? "ws" : "http", r.o->pairs);
+	if (r.o->rate != 0)
+		printf("rate %.0f\n", r.o->rate);
+	else
+		printf("in_flight %u\n", r.o->in_flight);
 	printf("acks %zu\npushes %zu\nmessages_per_second %.0f\n", t->window_acks, t->window_pushes, done / secs);
 	printf("ack_p50_ms %.2f\nack_p99_ms %.2f\n", spread_percentile(&t->ack, 50) / 1e3,
 	       spread_percentile(&t->ack, 99) / 1e3);
@@ -294,6 +372,7 @@ int run_traffic(const struct options *o, enum peer_kind senders)
 	r.online = xcalloc(r.users, sizeof(*r.online));
 	r.poster = xcalloc(o->in_flight, sizeof(*r.poster));
 	r.posted = xcalloc(o->in_flight, sizeof(*r.posted));
+	r.idle = xcalloc(o->in_flight, sizeof(struct peer *));
 	r.token = xcalloc(r.users, sizeof(*r.token));
 	r.last_seq = xcalloc(r.users, sizeof(*r.last_seq));
 	r.talk = xcalloc(o->pairs, sizeof(*r.talk));
