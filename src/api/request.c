@@ -46,7 +46,7 @@ struct request *request_new_frame(struct api *api, struct session *s)
 {
 	struct request *r = request_new(api);
 	r->session = s;
-	snprintf(r->user, sizeof(r->user), "%s", s->user->id);
+	memcpy(r->user, s->user->id, strlen(s->user->id) + 1);
 	session_hold(s);
 	return r;
 }

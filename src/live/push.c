@@ -94,8 +94,10 @@ static void deliver(struct live *live, struct str user_id, struct push_place pla
 
 void push_append_hex(struct buf *b, uint64_t n)
 {
-	char text[HEX_LEN + 1];
-	snprintf(text, sizeof(text), "%016" PRIx64, n);
+	static const char digit[] = "0123456789abcdef";
+	char text[HEX_LEN];
+	for (int i = HEX_LEN; i-- > 0; n >>= 4)
+		text[i] = digit[n & 15];
 	buf_append(b, text, HEX_LEN);
 }
 

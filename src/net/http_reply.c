@@ -34,46 +34,74 @@ void http_begin_head(struct http_request *r, int status, struct buf *out)
 	http_cors_headers(r, out);
 }
 
-/* Queues the answer: body and blob are alternatives. */
-static void answer(struct http_request *r, int status, const char *headers, struct str body, struct blob *blob,
-		   int64_t length)
+struct reply {
+	int status;
+	const char *content_type; /* NULL: among the headers, or none */
+	bool no_store;
+	const char *headers; /* whole lines; NULL: no others */
+	/* Alternatives. */
+	struct str body;
+	struct blob *blob;
+	int64_t length; /* -1: there is no Content-Length */
+};
+
+static void put_content_type(struct buf *out, const char *type)
+{
+	if (type == NULL)
+		return;
+	buf_append_str(out, STR_LIT("Content-Type: "));
+	buf_append_str(out, str_from(type));
+	buf_append_str(out, STR_LIT("\r\n"));
+}
+
+static void put_body(struct conn *c, const struct reply *p)
+{
+	if (p->blob != NULL)
+		conn_write_blob(c, p->blob);
+	else
+		conn_write(c, p->body.s, p->body.len);
+}
+
+/* Queues the answer. */
+static void answer(struct http_request *r, const struct reply *p)
 {
 	if (r->hc == NULL) {
-		http_answered(r, status, 0, false);
+		http_answered(r, p->status, 0, false);
 		return;
 	}
 	bool keep_alive = http_can_keep_alive(r);
 	struct conn *c = http_conn_of(r);
 	struct buf *head = &r->server->head;
 	buf_clear(head);
-	http_begin_head(r, status, head);
-	if (length >= 0) {
+	http_begin_head(r, p->status, head);
+	if (p->length >= 0) {
 		buf_append_str(head, STR_LIT("Content-Length: "));
-		buf_append_u64(head, (uint64_t)length);
+		buf_append_u64(head, (uint64_t)p->length);
 		buf_append_str(head, STR_LIT("\r\n"));
 	}
 	if (!keep_alive)
 		buf_append_str(head, STR_LIT(CLOSE));
 	else if (r->minor == 0)
 		buf_append_str(head, STR_LIT(STAY));
-	buf_append_str(head, str_from(headers));
+	put_content_type(head, p->content_type);
+	if (p->no_store)
+		buf_append_str(head, STR_LIT("Cache-Control: no-store\r\n"));
+	buf_append_str(head, str_from(p->headers));
 	buf_append_str(head, STR_LIT("\r\n"));
 
 	size_t bytes = head->len;
 	conn_write(c, head->data, head->len);
-	if (r->pub.verb != VERB_HEAD && length > 0) {
-		bytes += (size_t)length;
-		if (blob != NULL)
-			conn_write_blob(c, blob);
-		else
-			conn_write(c, body.s, body.len);
+	if (r->pub.verb != VERB_HEAD && p->length > 0) {
+		bytes += (size_t)p->length;
+		put_body(c, p);
 	}
-	http_answered(r, status, bytes, keep_alive);
+	http_answered(r, p->status, bytes, keep_alive);
 }
 
 void http_reply_blob(struct http_req *req, int status, const char *headers, struct blob *blob, int64_t length)
 {
-	answer(http_request_of(req), status, headers, STR_LIT(""), blob, length);
+	answer(http_request_of(req),
+	       &(struct reply){.status = status, .headers = headers, .blob = blob, .length = length});
 }
 
 /* RFC 9110 section 8.6: these have no Content-Length. */
@@ -85,13 +113,12 @@ static int64_t length_of(int status, struct str body)
 static void reply_fresh(struct http_request *r, int status, const char *content_type, const char *headers,
 			struct str body)
 {
-	struct buf lines = {0};
-	if (content_type != NULL)
-		buf_printf(&lines, "Content-Type: %s\r\n", content_type);
-	buf_append_str(&lines, STR_LIT("Cache-Control: no-store\r\n"));
-	buf_append_str(&lines, str_from(headers));
-	answer(r, status, buf_cstr(&lines), body, NULL, length_of(status, body));
-	buf_fini(&lines);
+	answer(r, &(struct reply){.status = status,
+				  .content_type = content_type,
+				  .no_store = true,
+				  .headers = headers,
+				  .body = body,
+				  .length = length_of(status, body)});
 }
 
 void http_reply(struct http_req *req, int status, const char *content_type, const char *headers, struct str body)

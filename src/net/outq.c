@@ -121,7 +121,9 @@ ssize_t outq_write(struct outq *q, int fd, size_t *tried_r)
 	}
 	*tried_r = total;
 	struct msghdr msg = {.msg_iov = iov, .msg_iovlen = count};
-	ssize_t n = sendmsg(fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
+	/* Most often there is one piece, for which send() has less to check and to copy. */
+	ssize_t n = count == 1 ? send(fd, iov[0].iov_base, iov[0].iov_len, MSG_NOSIGNAL | MSG_DONTWAIT)
+			       : sendmsg(fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
 	if (n > 0)
 		took(q, (size_t)n);
 	return n;

@@ -67,8 +67,8 @@ static int take_frames(struct writer *at)
 	return got;
 }
 
-/* 1: something was read; 0: nothing is there; -1: it has ended. */
-static int read_once(struct writer *at)
+/* How many bytes were read; 0: nothing is there; -1: it has ended. */
+static ssize_t read_once(struct writer *at)
 {
 	char *to = buf_reserve(&at->in, READ_SIZE);
 	ssize_t n;
@@ -90,7 +90,7 @@ static int read_once(struct writer *at)
 		lose(at, "its socket is closed");
 		return -1;
 	}
-	return 1;
+	return n;
 }
 
 static void on_readable(evutil_socket_t fd, short what, void *arg)
@@ -98,7 +98,8 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 	struct writer *at = arg;
 	(void)fd;
 	(void)what;
-	for (int i = 0; i < READS_A_TURN && read_once(at) > 0; i++)
+	/* Fewer than were asked for: that was all. */
+	for (int i = 0; i < READS_A_TURN && read_once(at) == (ssize_t)READ_SIZE; i++)
 		;
 }
 
@@ -141,7 +142,7 @@ void writer_fini(struct writer *at)
 void writer_take(struct writer *at, int fd)
 {
 	/* What the old one has answered counts. It is bounded by what it was given. */
-	int got = at->fd >= 0 ? 1 : -1;
+	ssize_t got = at->fd >= 0 ? 1 : -1;
 	while (got > 0)
 		got = read_once(at);
 	if (got == 0)
