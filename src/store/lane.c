@@ -19,6 +19,9 @@
 #define PAIRS_MAX 65536
 /* While something waits, deadlines are looked at this often. */
 #define TICK_MS 100
+/* Where operations come one after the other, batches of fewer than PACE_OPS begin PACE_USECS apart. */
+#define PACE_OPS 8
+#define PACE_USECS 3000
 
 /* ---- operations ---- */
 
@@ -173,14 +176,32 @@ static void refuse_queue(struct lane *l)
 
 /* ---- when ---- */
 
+/*
+ * A transaction costs much more than one more operation in it. Where operations come one after the other anyway, as the
+ * last batch shows, the next few wait for one another. An operation that comes alone does not wait.
+ */
+static bool waits_for_company(struct lane *l)
+{
+	if (l->begun_ops < 2 || l->queue.count == 0 || l->queue.count >= PACE_OPS)
+		return false;
+	int64_t since_usecs = clock_usecs() - l->begun_usecs;
+	if (since_usecs < 0 || since_usecs >= PACE_USECS)
+		return false;
+	const struct timeval after = {.tv_usec = PACE_USECS - since_usecs};
+	if (!evtimer_pending(l->pace, NULL))
+		evtimer_add(l->pace, &after);
+	return true;
+}
+
 static void on_kick(evutil_socket_t fd, short what, void *arg)
 {
 	struct lane *l = arg;
 	expire(l);
 	answer_refused(l);
-	if (l->state == LANE_IDLE && !TAILQ_EMPTY(&l->queue.ops) && link_is_idle(l->link))
+	bool may_begin = l->state == LANE_IDLE && link_is_idle(l->link) && !waits_for_company(l);
+	if (may_begin && !TAILQ_EMPTY(&l->queue.ops))
 		lane_begin_batch(l);
-	if (l->state == LANE_IDLE && outbox_is_due(&l->outbox) && link_is_idle(l->link))
+	if (may_begin && l->state == LANE_IDLE && outbox_is_due(&l->outbox) && link_is_idle(l->link))
 		lane_note_told(l);
 	if (!TAILQ_EMPTY(&l->queue.ops) || outbox_has_news(&l->outbox))
 		tick_later(l);
@@ -225,7 +246,8 @@ struct lane *lane_new(struct event_base *base, const struct conf *conf, const st
 	l->kick = event_new(base, -1, 0, on_kick, l);
 	l->tick = evtimer_new(base, on_kick, l);
 	l->pause = evtimer_new(base, on_kick, l);
-	ASSERT(l->kick != NULL && l->tick != NULL && l->pause != NULL);
+	l->pace = evtimer_new(base, on_kick, l);
+	ASSERT(l->kick != NULL && l->tick != NULL && l->pause != NULL && l->pace != NULL);
 	l->link = link_new(base, conf, &(struct link_options){.name = "writing", .role = SETTINGS_WRITE}, &events, l);
 	return l;
 }
@@ -251,6 +273,7 @@ void lane_free(struct lane **lane)
 	event_free(l->kick);
 	event_free(l->tick);
 	event_free(l->pause);
+	event_free(l->pace);
 	free(l->why_undo);
 	free(l);
 	*lane = NULL;

@@ -64,6 +64,7 @@ void lane_begin_batch(struct lane *l)
 		return;
 	l->batch.skip_locked = clock_mono_ms() < l->skip_locked_until_ms;
 	l->begun_usecs = clock_usecs();
+	l->begun_ops = l->batch.count;
 	if (batch_build_resolve(&l->batch)) {
 		ask_batch(l, LANE_RESOLVING);
 		return;

@@ -28,6 +28,7 @@ struct lane {
 	struct event *kick;  /* at the end of the turn */
 	struct event *tick;  /* while something waits */
 	struct event *pause; /* pending: what somebody else has locked is not tried again */
+	struct event *pace;  /* pending: the next batch waits for company */
 	int64_t skip_locked_until_ms;
 	int64_t raised_ms; /* the table `activity`, by this lane; clock_mono_ms */
 	const struct store_observer *obs;
@@ -40,7 +41,8 @@ struct lane {
 	uint64_t answering_row;
 	struct batch batch;
 	struct buf note; /* LANE_NOTING */
-	int64_t begun_usecs;
+	int64_t begun_usecs; /* the last batch, and how many operations it had */
+	unsigned begun_ops;
 	char *why_undo;
 
 	struct lane_queue queue;

@@ -245,6 +245,38 @@ static void test_order(void)
 	is_int(batch_sends - sends_before, N, "which the counters know");
 }
 
+/* Two sends at once, then one, and another one a few turns of the loop later. */
+static bool later_ones_are_gathered(void)
+{
+	struct sent_answer a[4];
+	for (int i = 0; i < 2; i++)
+		ask_send(s, text_to("u1", "u2", "together", NULL), &a[i]);
+	wait_for(&a[0].done);
+	wait_for(&a[1].done);
+	unsigned before = batches;
+	ask_send(s, text_to("u1", "u2", "one", NULL), &a[2]);
+	loop_running = true;
+	for (int i = 0; i < 3; i++)
+		event_base_loop(base, EVLOOP_NONBLOCK);
+	loop_running = false;
+	ask_send(s, text_to("u2", "u1", "after the other", NULL), &a[3]);
+	wait_for(&a[2].done);
+	wait_for(&a[3].done);
+	return batches - before == 1;
+}
+
+static void test_gathering(void)
+{
+	unsigned alone = batches, tries = 0;
+	for (int i = 0; i < 5; i++)
+		do_text(s, "u1", "u2", "alone", NULL);
+	is_int(batches - alone, 5, "sends that wait for their answers are batches of their own");
+	/* On a busy machine the few milliseconds may be over before the second one is there. */
+	while (!later_ones_are_gathered() && tries < 200)
+		tries++;
+	ok(tries < 200, "after a batch of several, those that come one after the other are gathered");
+}
+
 static void test_read(void)
 {
 	db_befriend("r1", "r2");
@@ -530,6 +562,7 @@ int main(void)
 	test_repeats();
 	test_repeats_in_a_batch();
 	test_order();
+	test_gathering();
 	test_read();
 	test_read_message();
 	test_recall();
