@@ -182,9 +182,9 @@ static void refuse_queue(struct lane *l)
  */
 static bool waits_for_company(struct lane *l)
 {
-	if (l->begun_ops < 2 || l->queue.count == 0 || l->queue.count >= PACE_OPS)
+	if (l->last_ops < 2 || l->queue.count == 0 || l->queue.count >= PACE_OPS)
 		return false;
-	int64_t since_usecs = clock_usecs() - l->begun_usecs;
+	int64_t since_usecs = clock_usecs() - l->last_usecs;
 	if (since_usecs < 0 || since_usecs >= PACE_USECS)
 		return false;
 	const struct timeval after = {.tv_usec = PACE_USECS - since_usecs};
@@ -199,8 +199,11 @@ static void on_kick(evutil_socket_t fd, short what, void *arg)
 	expire(l);
 	answer_refused(l);
 	bool may_begin = l->state == LANE_IDLE && link_is_idle(l->link) && !waits_for_company(l);
-	if (may_begin && !TAILQ_EMPTY(&l->queue.ops))
+	if (may_begin && !TAILQ_EMPTY(&l->queue.ops)) {
+		l->last_usecs = clock_usecs();
 		lane_begin_batch(l);
+		l->last_ops = l->batch.count;
+	}
 	if (may_begin && l->state == LANE_IDLE && outbox_is_due(&l->outbox) && link_is_idle(l->link))
 		lane_note_told(l);
 	if (!TAILQ_EMPTY(&l->queue.ops) || outbox_has_news(&l->outbox))

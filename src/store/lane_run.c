@@ -64,7 +64,6 @@ void lane_begin_batch(struct lane *l)
 		return;
 	l->batch.skip_locked = clock_mono_ms() < l->skip_locked_until_ms;
 	l->begun_usecs = clock_usecs();
-	l->begun_ops = l->batch.count;
 	if (batch_build_resolve(&l->batch)) {
 		ask_batch(l, LANE_RESOLVING);
 		return;
@@ -81,6 +80,7 @@ static void put_back(struct lane *l, const char *why)
 	for (unsigned i = l->batch.count; i-- > 0;)
 		lane_queue_give_back(&l->queue, l->batch.op[i]);
 	batch_reset(&l->batch);
+	l->last_ops = 0; /* they wait for nothing */
 	l->state = LANE_IDLE;
 	lane_kick(l);
 }

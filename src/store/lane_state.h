@@ -41,14 +41,16 @@ struct lane {
 	uint64_t answering_row;
 	struct batch batch;
 	struct buf note; /* LANE_NOTING */
-	int64_t begun_usecs; /* the last batch, and how many operations it had */
-	unsigned begun_ops;
+	int64_t begun_usecs;
 	char *why_undo;
 
 	struct lane_queue queue;
 	struct op_queue refused; /* to be answered as their status says */
 	size_t refused_count, settling;
 	int64_t expired_ms; /* when deadlines were looked at; clock_mono_ms */
+	/* The last batch, for the next one's company. */
+	int64_t last_usecs;
+	unsigned last_ops;
 };
 
 /* ---- lane.c ---- */
