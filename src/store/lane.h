@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A write lane: one connection, one transaction in flight. What
- * arrives meanwhile is the next one (group commit without a timer), begun at the end
- * of a turn of the loop so that all that came in it takes part. A writer process has several (serve.h); a program that
- * has no writers has one of its own (store.c).
+ * A write lane: one connection, one transaction in flight. What arrives meanwhile is the next one (group commit), begun
+ * at the end of a turn of the loop so that all that came in it takes part. After a batch of several, one of a few begins
+ * 3 ms after it began, so that more take part; a lone operation waits for nothing. A writer process has several lanes
+ * (serve.h); a program that has no writers has one of its own (store.c).
  *
  * An operation waits up to 3 s for a lost connection to be made anew, or for a database
  * that does not answer. Once the database is known to be away (link_is_away()), what waits and
