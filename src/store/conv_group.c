@@ -10,6 +10,7 @@
 #include "core/base.h"
 #include "store/conv.h"
 
+#include "store/group.h"
 #include "store/lane_priv.h"
 #include "store/sql.h"
 #include "store/unread.h"
@@ -223,7 +224,8 @@ static void group_sent(struct batch *b, struct member *from, const struct messag
 	struct conv *c = from->conv;
 	c->active_ms = later(b->active_ms, c->active_ms);
 	from->last_sent_ms = b->now_ms;
-	from->marks |= from->read_seq < c->last_seq - 1 && c->member_count <= (uint64_t)b->conf->groups.receipts_max;
+	from->marks |= c->last_seq - from->read_seq > GROUP_SENT_READS_MAX &&
+		       c->member_count <= (uint64_t)b->conf->groups.receipts_max;
 	conv_group_move(b, from, c->last_seq);
 }
 

@@ -28,6 +28,12 @@
 #define GROUP_REQUESTS_MAX 1000
 /* Users that are banned at once: STORE_LIMITED beyond. */
 #define GROUP_BANS_MAX 10000
+/*
+ * A message to a group reads up to itself (store_send()). Where that is at most so many messages further than before,
+ * the message itself is what tells when; else there is a read mark. So the first message of a user within that distance
+ * after another message, or the first mark, tells when the user had read that one.
+ */
+#define GROUP_SENT_READS_MAX 256
 
 const char *group_role_name(enum group_role r);
 const char *group_join_name(enum group_join j);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Who has read a message, in up to three steps: may the user see it; who has read it, in a group; and when. A member
- * has read a message that is not after their read_seq, unless they joined later and have read nothing since. The reader
- * in a direct conversation has read it if there is a time.
+ * has read a message that is not after their read_seq, unless they joined later and have read nothing since. When is
+ * told by a read mark or by a message that they sent, whichever comes first. The reader in a direct conversation has
+ * read it if there is a time.
  */
 #include "core/base.h"
 #include "store/group.h"
@@ -13,6 +14,7 @@
 
 enum receipts_step { RECEIPTS_MESSAGE, RECEIPTS_READERS, RECEIPTS_TIMES };
 enum { STMT_COUNT, STMT_PAGE };
+enum { STMT_MARKS, STMT_SENT };
 
 struct receipts {
 	struct read read;
@@ -28,6 +30,7 @@ struct receipts {
 	char sender[USER_ID_MAX + 1];
 	uint64_t read_count;
 	struct store_receipt *item;
+	uint64_t *mark; /* of each: the seq of the mark that tells when; 0: none */
 	size_t count;
 	bool has_more;
 };
@@ -151,6 +154,31 @@ static void reader_row(struct receipts *p, unsigned stmt, struct row *row)
 
 /* ---- when ---- */
 
+static bool is_of_group(const struct receipts *p)
+{
+	return conversation_is_group(message_id_conversation(p->message_id));
+}
+
+/* What the readers of a group's message sent so soon after it that a mark may be missing. */
+static void put_sent_by_readers(struct buf *text, const struct receipts *p)
+{
+	uint64_t group = message_id_conversation(p->message_id), seq = message_id_seq(p->message_id),
+		 last = seq + GROUP_SENT_READS_MAX;
+	sql_lit(text, ";SELECT from_user_id,id,created_at FROM messages FORCE INDEX (PRIMARY) WHERE id>");
+	sql_u64(text, p->message_id);
+	sql_lit(text, " AND id<=");
+	sql_u64(text, message_id_make(group, last < MESSAGE_SEQ_MAX ? last : MESSAGE_SEQ_MAX));
+	sql_lit(text, " AND message_type<>");
+	sql_u64(text, MESSAGE_SYSTEM);
+	sql_lit(text, " AND from_user_id IN (");
+	for (size_t i = 0; i < p->count; i++) {
+		if (i != 0)
+			buf_append_char(text, ',');
+		sql_str(text, str_from(p->item[i].user_id));
+	}
+	sql_lit(text, ") ORDER BY id DESC");
+}
+
 static void build_times(struct receipts *p)
 {
 	struct buf *text = &p->read.text;
@@ -159,18 +187,42 @@ static void build_times(struct receipts *p)
 	for (size_t i = 0; i < p->count; i++) {
 		buf_append_str(text, i == 0 ? STR_LIT("(SELECT ") : STR_LIT(" UNION ALL (SELECT "));
 		sql_u64(text, i);
-		buf_append_char(text, ',');
+		sql_lit(text, ",up_to_seq,");
 		row_put_mark(text, message_id_conversation(p->message_id), str_from(p->item[i].user_id),
 			     message_id_seq(p->message_id));
 		buf_append_char(text, ')');
 	}
+	if (is_of_group(p))
+		put_sent_by_readers(text, p);
 }
 
-static void time_row(struct receipts *p, struct row *row)
+static void mark_row(struct receipts *p, struct row *row)
 {
 	uint64_t i = row_take_u64(row);
-	if (i < p->count)
-		p->item[i].read_ms = row_take_ms(row);
+	if (i >= p->count)
+		return;
+	p->mark[i] = row_take_u64(row);
+	p->item[i].read_ms = row_take_ms(row);
+}
+
+/* The newest comes first, so the oldest one that is before the mark is what remains. */
+static void sent_row(struct receipts *p, struct row *row)
+{
+	char user[USER_ID_MAX + 1];
+	row_take_user(row, user);
+	uint64_t seq = message_id_seq(row_take_u64(row));
+	int64_t at_ms = row_take_ms(row);
+	for (size_t i = 0; i < p->count; i++)
+		if (strcmp(p->item[i].user_id, user) == 0 && (p->mark[i] == 0 || seq < p->mark[i]))
+			p->item[i].read_ms = at_ms;
+}
+
+static void time_row(struct receipts *p, unsigned stmt, struct row *row)
+{
+	if (stmt == STMT_MARKS)
+		mark_row(p, row);
+	else
+		sent_row(p, row);
 }
 
 static void receipts_row(struct read *r, unsigned stmt, struct row *row)
@@ -179,8 +231,8 @@ static void receipts_row(struct read *r, unsigned stmt, struct row *row)
 	if (p->step == RECEIPTS_READERS)
 		reader_row(p, stmt, row);
 	else if (p->step == RECEIPTS_TIMES)
-		time_row(p, row);
-	else if (conversation_is_group(message_id_conversation(p->message_id)))
+		time_row(p, stmt, row);
+	else if (is_of_group(p))
 		group_message_row(p, row);
 	else
 		direct_message_row(p, row);
@@ -198,7 +250,7 @@ static void end_direct(struct receipts *p)
 /* False: all is there. */
 static bool build_next(struct receipts *p)
 {
-	if (!conversation_is_group(message_id_conversation(p->message_id))) {
+	if (!is_of_group(p)) {
 		if (p->item[0].read_ms == 0 && p->step == RECEIPTS_MESSAGE) {
 			build_times(p);
 			return true;
@@ -248,11 +300,12 @@ void store_list_receipts(struct store *s, struct str user, uint64_t message_id, 
 	p->after = arena_str(&p->read.arena, after);
 	p->max_members = (uint64_t)s->conf->groups.receipts_max;
 	p->item = arena_alloc(&p->read.arena, (limit + 1) * sizeof(*p->item));
+	p->mark = arena_alloc(&p->read.arena, (limit + 1) * sizeof(*p->mark));
 	if (message_id_conversation(message_id) > CONVERSATION_ID_MAX) {
 		pool_refuse(&p->read, STORE_NOT_FOUND);
 		return;
 	}
-	if (conversation_is_group(message_id_conversation(message_id)))
+	if (is_of_group(p))
 		put_group_message(p);
 	else
 		put_direct_message(p);

@@ -477,6 +477,49 @@ static void test_receipts(void)
 	answer_is(STORE_NOT_FOUND, "", false, "no such id");
 }
 
+static void group_sent(uint64_t id, const char *user, unsigned seq)
+{
+	db_sql("UPDATE messages SET from_user_id='%s' WHERE id=%llu", user,
+	       (unsigned long long)message_id_make(id, seq));
+}
+
+/* A message tells that its sender had read what is before it. */
+static void test_receipts_of_senders(void)
+{
+	enum { LAST = 2 * GROUP_SENT_READS_MAX };
+	uint64_t id = group_new("zac", LAST, 100);
+	unsigned long long n = id;
+	group_join(id, "zac", GROUP_OWNER, 1, 1, LAST);
+	group_join(id, "ann", GROUP_MEMBER, 1, 1, LAST);
+	group_join(id, "bob", GROUP_MEMBER, 1, 1, LAST);
+	group_join(id, "cat", GROUP_MEMBER, 1, 1, 14);
+	db_sql("UPDATE members SET read_at=" AT("777") " WHERE conversation_id=%llu;"
+						       "INSERT INTO read_marks VALUES (%llu,'bob',12," AT("212") ")",
+	       n, n);
+	group_sent(id, "ann", 10);
+	group_sent(id, "ann", 14);
+	group_sent(id, "ann", 16);
+	group_sent(id, "bob", 13);
+	group_sent(id, "bob", LAST);
+	receipts("zac", message_id_make(id, 11), 10, NULL);
+	answer_is(STORE_OK, "ann@114 bob@212 cat@777", false,
+		  "by the first message after it, or by a mark before that");
+	receipts("zac", message_id_make(id, 12), 10, NULL);
+	answer_is(STORE_OK, "ann@114 bob@212 cat@777", false, "a mark of the message itself");
+	receipts("ann", message_id_make(id, 13), 10, NULL);
+	answer_is(STORE_OK, "ann@114 cat@777 zac@115", false, "not of who has sent it");
+	receipts("zac", message_id_make(id, 5), 1, "ann");
+	answer_is(STORE_OK, "bob@212", true, "a page");
+	receipts("zac", message_id_make(id, LAST - GROUP_SENT_READS_MAX), 10, NULL);
+	answer_is(STORE_OK, "ann@777 bob@612", false, "a message as far after it as may be");
+	receipts("zac", message_id_make(id, LAST - GROUP_SENT_READS_MAX - 1), 10, NULL);
+	answer_is(STORE_OK, "ann@777 bob@777", false, "one that is farther has a mark");
+	db_sql("UPDATE messages SET message_type=%d WHERE id=%llu", MESSAGE_SYSTEM,
+	       (unsigned long long)message_id_make(id, 14));
+	receipts("zac", message_id_make(id, 11), 10, NULL);
+	answer_is(STORE_OK, "ann@116 bob@212 cat@777", false, "what the server says of a user tells nothing");
+}
+
 static void test_direct_receipts(void)
 {
 	db_befriend("ria", "rob");
@@ -510,6 +553,7 @@ int main(void)
 	test_hidden_mentions();
 	test_very_many_hidden();
 	test_receipts();
+	test_receipts_of_senders();
 	test_direct_receipts();
 	buf_fini(&a.text);
 	return one_store_end();
