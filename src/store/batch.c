@@ -19,9 +19,9 @@
 #define BUFS_OF(b)                                                                                                     \
 	{                                                                                                              \
 		&(b)->text, &(b)->ask_sent, &(b)->ask_friends, &(b)->ask_blocks, &(b)->ask_messages,                   \
-			&(b)->ask_authors, &(b)->ask.text, &(b)->insert_messages, &(b)->insert_changes,                \
-			&(b)->insert_recalls, &(b)->insert_marks, &(b)->insert_mentions, &(b)->insert_uncounted,       \
-			&(b)->updates.text, &(b)->items                                                                \
+			&(b)->ask_authors, &(b)->ask.text, &(b)->insert_texts, &(b)->insert_messages,                  \
+			&(b)->insert_changes, &(b)->insert_recalls, &(b)->insert_marks, &(b)->insert_mentions,         \
+			&(b)->insert_uncounted, &(b)->updates.text, &(b)->items                                        \
 	}
 
 /* ---- keys ---- */

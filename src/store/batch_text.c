@@ -12,6 +12,7 @@
 /* A transaction is not written later than this after its locks: its time would be wrong. */
 #define STALE_MS 5000
 
+#define SENT_COLUMNS "id,from_user_id,to_user_id,message_type,content,client_msg_id,created_at"
 #define HELD_COLUMNS MESSAGE_COLUMNS ",m.deleted_by_sender,m.deleted_by_recipient"
 
 /* ---- statements ---- */
@@ -261,11 +262,9 @@ void batch_build_write(struct batch *b)
 	sql_time(text, b->db_ms + STALE_MS);
 	sql_lit(text, ",(SELECT 1 UNION SELECT 2),0)");
 	append_marks(b);
-	append_list(
-		b,
-		"INSERT INTO messages (id,from_user_id,to_user_id,message_type,content,media_url,extra,client_msg_id,"
-		"reply_to,created_at,mentions) VALUES ",
-		&b->insert_messages);
+	append_list(b, "INSERT INTO messages (" SENT_COLUMNS ") VALUES ", &b->insert_texts);
+	append_list(b, "INSERT INTO messages (" SENT_COLUMNS ",media_url,extra,reply_to,mentions) VALUES ",
+		    &b->insert_messages);
 	append_gathered(b, &b->updates);
 	append_list(b, "INSERT INTO changes (conversation_id,change_seq,kind,message_id,user_id,at) VALUES ",
 		    &b->insert_changes);

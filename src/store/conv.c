@@ -92,6 +92,12 @@ void conv_give_id(struct batch *b, struct conv *c, uint64_t id)
 	}
 }
 
+uint64_t conv_new_messages(const struct batch *b, const struct conv *c)
+{
+	bool only = !c->changed && c->last_ms == b->now_ms && c->sort_ms == b->active_ms;
+	return only ? c->last_seq - c->stored_seq : 0;
+}
+
 /* ---- members ---- */
 
 /* Of a group's member in the batch: the group's id, and the user. */

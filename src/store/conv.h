@@ -34,12 +34,18 @@ struct member {
 	struct str user;
 	bool present;	      /* true once it was read; the fields below then are what is stored */
 	bool dirty;	      /* a group's: to be written back */
+	bool listed;	      /* and it is, by a list of senders */
 	bool deleted;	      /* has deleted a message in this batch */
 	bool moved;	      /* read_seq was moved by this batch */
 	bool marks;	      /* and a read mark says when */
 	bool blocks_asked;    /* whether the peer has blocked this one */
 	enum group_role role; /* GROUP_NO_ROLE in a direct conversation */
 	uint64_t first_seq, read_seq;
+
+	/* What is stored of the fields below it. */
+	struct member_stored {
+		uint64_t read_seq, unread, dead, deleted_seq, mention_seq;
+	} stored;
 
 	/* Of a direct conversation. */
 	uint64_t unread, last_id;
@@ -67,6 +73,7 @@ struct conv {
 	bool out_of_ids;     /* it would be the first with an id of the next kind */
 	bool used;	     /* a message or a create depends on its having been made */
 	bool dirty;	     /* to be written back */
+	bool written;	     /* and it is, by a statement for those that only got messages */
 	bool stopped;	     /* an operation was put off */
 	bool changed;	     /* a message that existed before was changed by this batch */
 	bool read;	     /* what was read of its messages may be out of date: a direct one was read further */
@@ -145,6 +152,9 @@ void conv_direct_row(struct batch *b, struct row *row);
 void conv_direct_row_friend(struct batch *b, struct row *row);
 /* A message to that member, which counted as unread, does not any more, though it was not read. */
 void conv_direct_bury(struct member *to);
+/* How many messages this batch adds to it, at the batch's time, where the head is not changed by anything else; else 0.
+ */
+uint64_t conv_new_messages(const struct batch *b, const struct conv *c);
 /* Whether there is something to write. */
 bool conv_direct_put_write(struct batch *b);
 

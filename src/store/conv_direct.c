@@ -139,14 +139,14 @@ void conv_direct_row(struct batch *b, struct row *row)
 	c->sort_ms = row_take_ms(row);
 	struct member *one = c->members, *other = one->next;
 	one->present = other->present = true;
-	one->unread = row_take_u64(row);
-	other->unread = row_take_u64(row);
+	one->stored.unread = one->unread = row_take_u64(row);
+	other->stored.unread = other->unread = row_take_u64(row);
 	one->last_id = row_take_u64(row);
 	other->last_id = row_take_u64(row);
-	one->read_seq = row_take_u64(row);
-	other->read_seq = row_take_u64(row);
-	one->dead = row_take_u64(row);
-	other->dead = row_take_u64(row);
+	one->stored.read_seq = one->read_seq = row_take_u64(row);
+	other->stored.read_seq = other->read_seq = row_take_u64(row);
+	one->stored.dead = one->dead = row_take_u64(row);
+	other->stored.dead = other->dead = row_take_u64(row);
 	c->change_seq = row_take_u64(row);
 }
 
@@ -270,6 +270,70 @@ static void direct_recalled(struct batch *b, struct member *by, const struct hel
 
 /* ---- what is written ---- */
 
+/* What one batch adds to most conversations: so many messages of each side's, and nothing else. */
+struct direct_adds {
+	unsigned from[2];
+};
+
+static bool has_got(const struct member *m, unsigned unread, uint64_t last_id)
+{
+	return m->unread == m->stored.unread + unread && m->last_id == last_id && m->read_seq == m->stored.read_seq &&
+	       m->dead == m->stored.dead;
+}
+
+static bool adds_only(const struct batch *b, const struct conv *c, struct direct_adds a)
+{
+	if (!c->dirty || c->kind != &conv_direct || conv_new_messages(b, c) != a.from[0] + a.from[1])
+		return false;
+	const struct member *one = c->members, *other = one->next;
+	uint64_t newest = message_id_make(c->id, c->last_seq);
+	return has_got(one, a.from[1], newest) && has_got(other, a.from[0], newest);
+}
+
+static void begin_adds(struct batch *b, struct direct_adds a)
+{
+	struct buf *text = batch_begin_stmt(b, STMT_PLAIN, NULL);
+	unsigned n = a.from[0] + a.from[1];
+	buf_printf(text,
+		   "UPDATE conversations FORCE INDEX (PRIMARY) SET user1_unread=user1_unread+%u,"
+		   "user2_unread=user2_unread+%u,user1_last_id=(id<<%d)+last_seq+%u,"
+		   "user2_last_id=(id<<%d)+last_seq+%u,last_seq=last_seq+%u,last_message_time=",
+		   a.from[1], a.from[0], MESSAGE_SEQ_BITS, n, MESSAGE_SEQ_BITS, n, n);
+	sql_time(text, b->now_ms);
+	sql_lit(text, ",sort_time=");
+	sql_time(text, b->active_ms);
+	sql_lit(text, " WHERE id IN (");
+}
+
+/* The rows are as they were read, so that MariaDB needs nothing but their ids to be told. */
+static bool put_adds(struct batch *b, struct direct_adds a)
+{
+	bool first = true;
+	for (struct conv *c = b->convs; c != NULL; c = c->next) {
+		if (c->written || !adds_only(b, c, a))
+			continue;
+		ASSERT(c->locked && c->id != 0);
+		c->written = true;
+		if (first)
+			begin_adds(b, a);
+		sql_comma(&b->text, &first);
+		sql_u64(&b->text, c->id);
+	}
+	if (!first)
+		buf_append_char(&b->text, ')');
+	return !first;
+}
+
+/* Few are written otherwise, where few are in a batch. */
+static bool put_all_adds(struct batch *b)
+{
+	static const struct direct_adds adds[] = {{{1, 0}}, {{0, 1}}, {{1, 1}}, {{2, 0}}, {{0, 2}}};
+	bool wrote = false;
+	for (size_t i = 0; i < ARRAY_LEN(adds); i++)
+		wrote |= put_adds(b, adds[i]);
+	return wrote;
+}
+
 static void put_values(struct buf *text, const struct conv *c)
 {
 	const struct member *one = c->members, *other = one->next;
@@ -295,11 +359,11 @@ static void put_values(struct buf *text, const struct conv *c)
 }
 
 /* One statement for all: the rows exist and are locked, so each meets its primary key and is updated. */
-bool conv_direct_put_write(struct batch *b)
+static bool put_others(struct batch *b)
 {
 	bool first = true;
 	for (struct conv *c = b->convs; c != NULL; c = c->next) {
-		if (!c->dirty || c->kind != &conv_direct)
+		if (!c->dirty || c->written || c->kind != &conv_direct)
 			continue;
 		ASSERT(c->locked && c->id != 0);
 		if (first)
@@ -319,6 +383,12 @@ bool conv_direct_put_write(struct batch *b)
 			"user2_dead=VALUES(user2_dead),change_seq=VALUES(change_seq),"
 			"last_message_time=VALUES(last_message_time),sort_time=VALUES(sort_time)");
 	return !first;
+}
+
+bool conv_direct_put_write(struct batch *b)
+{
+	bool wrote = put_all_adds(b);
+	return put_others(b) || wrote;
 }
 
 const struct conv_kind conv_direct = {

@@ -17,6 +17,8 @@
 
 /* Anyone may mention everyone in groups of up to this number of members. */
 #define MENTIONS_ALL_MEMBERS 20
+/* Members that are written by one list. */
+#define SENDERS_MAX 64
 /* The user of a mention of everyone; no user has that id. */
 #define EVERYONE STR_LIT("*")
 
@@ -140,8 +142,8 @@ void conv_group_row_member(struct batch *b, struct row *row)
 	m->first_seq = row_take_u64(row);
 	m->read_seq = row_take_u64(row);
 	m->read_ms = row_take_ms(row);
-	m->deleted_seq = row_take_u64(row);
-	m->mention_seq = row_take_u64(row);
+	m->stored.deleted_seq = m->deleted_seq = row_take_u64(row);
+	m->stored.mention_seq = m->mention_seq = row_take_u64(row);
 	m->muted_until_ms = row_take_ms(row);
 	m->last_sent_ms = row_take_ms(row);
 }
@@ -257,6 +259,44 @@ static void group_recalled(struct batch *b, struct member *by, const struct held
 
 /* ---- what is written ---- */
 
+/* All that happened to the head is so many messages, none of which mentions everyone. */
+static bool adds_only(const struct batch *b, const struct conv *c, unsigned n)
+{
+	return c->dirty && c->kind == &conv_group && conv_new_messages(b, c) == n && c->active_ms == b->active_ms &&
+	       c->all_seq <= c->stored_seq;
+}
+
+static void begin_adds(struct batch *b, unsigned n)
+{
+	struct buf *text = batch_begin_stmt(b, STMT_PLAIN, NULL);
+	buf_printf(text, "UPDATE group_heads FORCE INDEX (PRIMARY) SET last_seq=last_seq+%u,last_message_time=", n);
+	sql_time(text, b->now_ms);
+	sql_lit(text, ",sort_time=");
+	sql_time(text, b->active_ms);
+	sql_lit(text, ",active_at=");
+	sql_time(text, b->active_ms);
+	sql_lit(text, " WHERE id IN (");
+}
+
+/* As with direct conversations: nothing but the ids of most has to be told. */
+static bool put_adds(struct batch *b, unsigned n)
+{
+	bool first = true;
+	for (struct conv *c = b->convs; c != NULL; c = c->next) {
+		if (c->written || !adds_only(b, c, n))
+			continue;
+		ASSERT(c->locked);
+		c->written = true;
+		if (first)
+			begin_adds(b, n);
+		sql_comma(&b->text, &first);
+		sql_u64(&b->text, c->id);
+	}
+	if (!first)
+		buf_append_char(&b->text, ')');
+	return !first;
+}
+
 static void put_numbers(struct buf *text, const uint64_t *numbers, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
@@ -281,11 +321,11 @@ static void put_head(struct buf *text, const struct conv *c)
 }
 
 /* As with direct conversations: the rows exist and are locked, so each meets its primary key and is updated. */
-static bool put_heads(struct batch *b)
+static bool put_other_heads(struct batch *b)
 {
 	bool first = true;
 	for (struct conv *c = b->convs; c != NULL; c = c->next) {
-		if (!c->dirty || c->kind != &conv_group)
+		if (!c->dirty || c->written || c->kind != &conv_group)
 			continue;
 		ASSERT(c->locked);
 		if (first)
@@ -301,6 +341,70 @@ static bool put_heads(struct batch *b)
 				  "last_message_time=VALUES(last_message_time),sort_time=VALUES(sort_time),"
 				  "active_at=VALUES(active_at)");
 	return !first;
+}
+
+/* All that happened to the member is that they have sent. */
+static bool is_sender_alone(const struct batch *b, const struct member *m)
+{
+	return m->dirty && m->read_ms == b->now_ms && m->last_sent_ms == b->now_ms &&
+	       m->deleted_seq == m->stored.deleted_seq && m->mention_seq == m->stored.mention_seq;
+}
+
+static void put_list_of_senders(struct batch *b, struct member *const *m, size_t n)
+{
+	struct buf *text = batch_begin_stmt(b, STMT_PLAIN, NULL);
+	sql_lit(text, "UPDATE members FORCE INDEX (PRIMARY) SET read_seq=ELT(FIELD(conversation_id");
+	for (size_t i = 0; i < n; i++) {
+		buf_append_char(text, ',');
+		sql_u64(text, m[i]->conv->id);
+	}
+	buf_append_char(text, ')');
+	for (size_t i = 0; i < n; i++) {
+		buf_append_char(text, ',');
+		sql_u64(text, m[i]->read_seq);
+	}
+	sql_lit(text, "),read_at=");
+	sql_time(text, b->now_ms);
+	sql_lit(text, ",last_sent_at=");
+	sql_time(text, b->now_ms);
+	sql_lit(text, " WHERE (user_id,conversation_id) IN (");
+	for (size_t i = 0; i < n; i++) {
+		buf_append_str(text, i != 0 ? STR_LIT(",(") : STR_LIT("("));
+		sql_str(text, m[i]->user);
+		buf_append_char(text, ',');
+		sql_u64(text, m[i]->conv->id);
+		buf_append_char(text, ')');
+	}
+	buf_append_char(text, ')');
+}
+
+static bool is_listed(struct member *const *list, size_t n, const struct conv *c)
+{
+	while (n > 0 && list[n - 1]->conv != c)
+		n--;
+	return n > 0;
+}
+
+/* One of a group is in a list. MariaDB looks through it for each row, so that it has to be short. */
+static bool put_senders(struct batch *b)
+{
+	struct member *list[SENDERS_MAX];
+	size_t n = 0;
+	bool wrote = false;
+	for (struct member *m = b->members; m != NULL; m = m->hh.next) {
+		if (!is_sender_alone(b, m) || is_listed(list, n, m->conv))
+			continue;
+		ASSERT(m->present);
+		m->listed = wrote = true;
+		list[n++] = m;
+		if (n == SENDERS_MAX) {
+			put_list_of_senders(b, list, n);
+			n = 0;
+		}
+	}
+	if (n != 0)
+		put_list_of_senders(b, list, n);
+	return wrote;
 }
 
 static void put_member(struct buf *text, const struct member *m, int64_t now_ms)
@@ -319,11 +423,11 @@ static void put_member(struct buf *text, const struct member *m, int64_t now_ms)
 	buf_append_char(text, ')');
 }
 
-static bool put_dirty_members(struct batch *b)
+static bool put_other_members(struct batch *b)
 {
 	bool first = true;
 	for (const struct member *m = b->members; m != NULL; m = m->hh.next) {
-		if (!m->dirty)
+		if (!m->dirty || m->listed)
 			continue;
 		ASSERT(m->present);
 		if (first)
@@ -345,8 +449,11 @@ bool conv_group_put_write(struct batch *b)
 	for (const struct member *m = b->members; m != NULL; m = m->hh.next)
 		if (m->marks)
 			batch_note_mark(b, m->conv->id, m->user, m->read_seq);
-	bool wrote = put_heads(b);
-	return put_dirty_members(b) || wrote;
+	bool wrote = put_adds(b, 1);
+	wrote |= put_adds(b, 2);
+	wrote |= put_other_heads(b);
+	wrote |= put_senders(b);
+	return put_other_members(b) || wrote;
 }
 
 const struct conv_kind conv_group = {

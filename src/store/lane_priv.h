@@ -220,6 +220,7 @@ struct batch {
 	struct buf ask_sent, ask_friends, ask_blocks, ask_messages, ask_authors;
 	struct gathered ask;
 	/* and for the second */
+	struct buf insert_texts; /* messages that have nothing but a content */
 	struct buf insert_messages, insert_changes, insert_recalls, insert_marks, insert_mentions, insert_uncounted;
 	struct gathered updates;
 	struct buf items; /* of the row in the outbox */

@@ -183,8 +183,9 @@ static enum op_verdict plan_repeat(struct batch *b, struct op_send *o, const str
 static void append_values(struct batch *b, const struct op_send *o)
 {
 	const struct message *m = &o->message;
-	struct buf *out = &b->insert_messages;
-	buf_append(out, out->len != 0 ? ",(" : "(", out->len != 0 ? 2 : 1);
+	bool whole = m->media_url.s != NULL || m->extra.s != NULL || m->reply_to != 0 || m->mentions.s != NULL;
+	struct buf *out = whole ? &b->insert_messages : &b->insert_texts;
+	batch_begin_row(out);
 	sql_u64(out, m->id);
 	buf_append_char(out, ',');
 	sql_str(out, o->p.from);
@@ -195,20 +196,22 @@ static void append_values(struct batch *b, const struct op_send *o)
 	buf_append_char(out, ',');
 	sql_str(out, m->content);
 	buf_append_char(out, ',');
-	sql_str(out, m->media_url);
-	buf_append_char(out, ',');
-	sql_str(out, m->extra);
-	buf_append_char(out, ',');
 	sql_str(out, o->p.client_msg_id);
 	buf_append_char(out, ',');
-	if (m->reply_to != 0)
-		sql_u64(out, m->reply_to);
-	else
-		sql_lit(out, "NULL");
-	buf_append_char(out, ',');
 	sql_time(out, m->created_ms);
-	buf_append_char(out, ',');
-	sql_str(out, m->mentions);
+	if (whole) {
+		buf_append_char(out, ',');
+		sql_str(out, m->media_url);
+		buf_append_char(out, ',');
+		sql_str(out, m->extra);
+		buf_append_char(out, ',');
+		if (m->reply_to != 0)
+			sql_u64(out, m->reply_to);
+		else
+			sql_lit(out, "NULL");
+		buf_append_char(out, ',');
+		sql_str(out, m->mentions);
+	}
 	buf_append_char(out, ')');
 }
 
