@@ -350,6 +350,27 @@ static bool is_sender_alone(const struct batch *b, const struct member *m)
 	       m->deleted_seq == m->stored.deleted_seq && m->mention_seq == m->stored.mention_seq;
 }
 
+/* A list of one would make MariaDB read the whole table. */
+static void put_where_senders(struct buf *text, struct member *const *m, size_t n)
+{
+	if (n == 1) {
+		sql_lit(text, " WHERE user_id=");
+		sql_str(text, m[0]->user);
+		sql_lit(text, " AND conversation_id=");
+		sql_u64(text, m[0]->conv->id);
+		return;
+	}
+	sql_lit(text, " WHERE (user_id,conversation_id) IN (");
+	for (size_t i = 0; i < n; i++) {
+		buf_append_str(text, i != 0 ? STR_LIT(",(") : STR_LIT("("));
+		sql_str(text, m[i]->user);
+		buf_append_char(text, ',');
+		sql_u64(text, m[i]->conv->id);
+		buf_append_char(text, ')');
+	}
+	buf_append_char(text, ')');
+}
+
 static void put_list_of_senders(struct batch *b, struct member *const *m, size_t n)
 {
 	struct buf *text = batch_begin_stmt(b, STMT_PLAIN, NULL);
@@ -367,15 +388,7 @@ static void put_list_of_senders(struct batch *b, struct member *const *m, size_t
 	sql_time(text, b->now_ms);
 	sql_lit(text, ",last_sent_at=");
 	sql_time(text, b->now_ms);
-	sql_lit(text, " WHERE (user_id,conversation_id) IN (");
-	for (size_t i = 0; i < n; i++) {
-		buf_append_str(text, i != 0 ? STR_LIT(",(") : STR_LIT("("));
-		sql_str(text, m[i]->user);
-		buf_append_char(text, ',');
-		sql_u64(text, m[i]->conv->id);
-		buf_append_char(text, ')');
-	}
-	buf_append_char(text, ')');
+	put_where_senders(text, m, n);
 }
 
 static bool is_listed(struct member *const *list, size_t n, const struct conv *c)
