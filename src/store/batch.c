@@ -60,7 +60,7 @@ void batch_reset(struct batch *b)
 	b->count = b->sends = b->reads = b->stmt_count = 0;
 	b->db_ms = b->now_ms = 0;
 	b->groups_later = b->raises = b->raised = false;
-	b->standing = b->notes = false;
+	b->standing = b->notes = b->guessed = false;
 }
 
 void batch_fini(struct batch *b)
@@ -256,6 +256,20 @@ static void batch_tick(struct batch *b, int64_t activity_ms)
 		b->active_ms = b->active_ms + 1 > activity_ms ? b->active_ms + 1 : activity_ms;
 }
 
+void batch_set_time(struct batch *b, int64_t db_ms, int64_t activity_ms)
+{
+	b->db_ms = db_ms;
+	b->now_ms = db_ms + clock_shift_ms();
+	batch_tick(b, activity_ms);
+}
+
+static void row_now(struct batch *b, struct row *row)
+{
+	b->clock.db_ms = row_take_ms(row);
+	b->clock.activity_ms = row_take_ms(row);
+	b->clock.at_usecs = clock_usecs();
+}
+
 /* ---- answers ---- */
 
 void batch_row(struct batch *b, unsigned stmt, struct row *row)
@@ -305,9 +319,11 @@ void batch_row(struct batch *b, unsigned stmt, struct row *row)
 		row_take_mark(row, &((struct held *)b->stmt[stmt].of)->m);
 		break;
 	case STMT_NOW:
-		b->db_ms = row_take_ms(row);
-		b->now_ms = b->db_ms + clock_shift_ms();
-		batch_tick(b, row_take_ms(row));
+		row_now(b, row);
+		batch_set_time(b, b->clock.db_ms, b->clock.activity_ms);
+		break;
+	case STMT_NOW_CHECKED:
+		row_now(b, row);
 		break;
 	case STMT_PLAIN:
 	case STMT_MAKE:
@@ -374,9 +390,14 @@ bool batch_plan(struct batch *b)
 	return true;
 }
 
-void batch_remember_pairs(struct batch *b)
+void batch_remember(struct batch *b)
 {
-	for (const struct conv *c = b->convs; c != NULL; c = c->next)
-		if (c->made && c->same == NULL)
+	for (const struct conv *c = b->convs; c != NULL; c = c->next) {
+		if (c->same != NULL || c->kind != &conv_direct)
+			continue;
+		if (c->made)
 			pairs_put(b->pairs, &c->pair, c->id);
+		if (c->dirty && c->last_seq != c->stored_seq)
+			pairs_put_head(b->pairs, &c->pair, &(struct pair_head){c->last_seq, c->last_ms});
+	}
 }

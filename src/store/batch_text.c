@@ -7,10 +7,8 @@
 #include <stdlib.h>
 
 #include "core/log.h"
+#include "store/guess.h"
 #include "store/sql.h"
-
-/* A transaction is not written later than this after its locks: its time would be wrong. */
-#define STALE_MS 5000
 
 #define SENT_COLUMNS "id,from_user_id,to_user_id,message_type,content,client_msg_id,created_at"
 #define HELD_COLUMNS MESSAGE_COLUMNS ",m.deleted_by_sender,m.deleted_by_recipient"
@@ -63,9 +61,9 @@ static void begin_text(struct batch *b)
 	b->stmt_count = 0;
 }
 
-static void append_now(struct batch *b)
+void batch_put_now(struct batch *b, enum stmt_kind kind)
 {
-	sql_lit(batch_begin_stmt(b, STMT_NOW, NULL), "SELECT UTC_TIMESTAMP(3),(SELECT at FROM activity WHERE id=1)");
+	sql_lit(batch_begin_stmt(b, kind, NULL), "SELECT UTC_TIMESTAMP(3),(SELECT at FROM activity WHERE id=1)");
 }
 
 struct buf *batch_ask(struct batch *b, uint64_t answer[])
@@ -180,11 +178,16 @@ static bool may_make(const struct batch *b)
 	return false;
 }
 
+static void append_begin(struct batch *b)
+{
+	sql_lit(batch_begin_stmt(b, STMT_PLAIN, NULL), SQL_BEGIN_1);
+	sql_lit(batch_begin_stmt(b, STMT_PLAIN, NULL), SQL_BEGIN_2);
+}
+
 void batch_build_lock(struct batch *b)
 {
 	begin_text(b);
-	sql_lit(batch_begin_stmt(b, STMT_PLAIN, NULL), SQL_BEGIN_1);
-	sql_lit(batch_begin_stmt(b, STMT_PLAIN, NULL), SQL_BEGIN_2);
+	append_begin(b);
 	conv_direct_put_locks(b);
 	b->groups_later = b->members != NULL && may_make(b);
 	if (!b->groups_later)
@@ -194,7 +197,7 @@ void batch_build_lock(struct batch *b)
 	append_friends(b);
 	if (!b->groups_later)
 		append_asks(b);
-	append_now(b);
+	batch_put_now(b, STMT_NOW);
 }
 
 static int by_pair_key(const void *a, const void *b)
@@ -229,7 +232,7 @@ bool batch_build_make(struct batch *b)
 		append_ask_sent(b);
 	if (b->groups_later)
 		append_asks(b);
-	append_now(b);
+	batch_put_now(b, STMT_NOW);
 	return true;
 }
 
@@ -253,34 +256,9 @@ static void append_list(struct batch *b, const char *head, const struct buf *lis
 	buf_append(text, list->data, list->len);
 }
 
-void batch_build_write(struct batch *b)
+/* The outbox and what follows it; `wrote`: what conversations are sorted and found by. */
+static void append_end(struct batch *b, bool wrote)
 {
-	begin_text(b);
-	/* Fails where this comes too late: a subquery with two rows is an error once it is evaluated. */
-	struct buf *text = batch_begin_stmt(b, STMT_PLAIN, NULL);
-	sql_lit(text, "SET @late=IF(UTC_TIMESTAMP(3)>");
-	sql_time(text, b->db_ms + STALE_MS);
-	sql_lit(text, ",(SELECT 1 UNION SELECT 2),0)");
-	append_marks(b);
-	append_list(b, "INSERT INTO messages (" SENT_COLUMNS ") VALUES ", &b->insert_texts);
-	append_list(b, "INSERT INTO messages (" SENT_COLUMNS ",media_url,extra,reply_to,mentions) VALUES ",
-		    &b->insert_messages);
-	append_gathered(b, &b->updates);
-	append_list(b, "INSERT INTO changes (conversation_id,change_seq,kind,message_id,user_id,at) VALUES ",
-		    &b->insert_changes);
-	append_list(b, "INSERT INTO recalls (user_id,recalled_at,conversation_id) VALUES ", &b->insert_recalls);
-	if (b->insert_recalls.len != 0)
-		sql_lit(&b->text, " ON DUPLICATE KEY UPDATE recalled_at=GREATEST(recalled_at,VALUES(recalled_at))");
-	append_list(b, "INSERT INTO uncounted (block,bits,conversation_id) VALUES ", &b->insert_uncounted);
-	if (b->insert_uncounted.len != 0)
-		sql_lit(&b->text, " ON DUPLICATE KEY UPDATE bits=uncounted.bits|VALUES(bits)");
-	append_list(b, "INSERT INTO mentions (user_id,conversation_id,seq,at) VALUES ", &b->insert_mentions);
-	bool wrote = conv_direct_put_write(b);
-	wrote |= conv_group_put_write(b);
-	append_list(b, "INSERT INTO read_marks (conversation_id,user_id,up_to_seq,at) VALUES ", &b->insert_marks);
-	/* One is there where another program has set read_seq back: the first read is what counts. */
-	if (b->insert_marks.len != 0)
-		sql_lit(&b->text, " ON DUPLICATE KEY UPDATE at=read_marks.at");
 	if (b->items.len != 0)
 		outbox_put_row(b->outbox, batch_begin_stmt(b, STMT_PLAIN, NULL),
 			       (struct str){b->items.data, b->items.len});
@@ -290,7 +268,7 @@ void batch_build_write(struct batch *b)
 	/* The last row that is locked, so that nobody who waits for it keeps another one from us. */
 	b->raised = wrote && b->raises;
 	if (b->raised) {
-		text = batch_begin_stmt(b, STMT_PLAIN, NULL);
+		struct buf *text = batch_begin_stmt(b, STMT_PLAIN, NULL);
 		sql_lit(text, "UPDATE activity SET at=GREATEST(at,");
 		sql_time(text, b->active_ms);
 		sql_lit(text, ") WHERE id=1");
@@ -300,4 +278,56 @@ void batch_build_write(struct batch *b)
 			"INSERT INTO fences (id,n) VALUES (CONNECTION_ID()%64,1) ON DUPLICATE KEY UPDATE n=n+1");
 	sql_lit(batch_begin_stmt(b, STMT_PLAIN, NULL), SQL_END_1);
 	sql_lit(batch_begin_stmt(b, STMT_COMMIT, NULL), SQL_END_2);
+}
+
+static void append_messages(struct batch *b)
+{
+	append_list(b, "INSERT INTO messages (" SENT_COLUMNS ") VALUES ", &b->insert_texts);
+	append_list(b, "INSERT INTO messages (" SENT_COLUMNS ",media_url,extra,reply_to,mentions) VALUES ",
+		    &b->insert_messages);
+}
+
+static void append_mentions(struct batch *b)
+{
+	append_list(b, "INSERT INTO mentions (user_id,conversation_id,seq,at) VALUES ", &b->insert_mentions);
+}
+
+void batch_build_guess(struct batch *b)
+{
+	begin_text(b);
+	append_begin(b);
+	unsigned rows = guess_put_heads(b);
+	guess_put_checks(b, rows);
+	append_messages(b);
+	append_mentions(b);
+	append_end(b, true);
+}
+
+void batch_build_write(struct batch *b)
+{
+	begin_text(b);
+	/* Fails where this comes too late: a subquery with two rows is an error once it is evaluated. */
+	struct buf *text = batch_begin_stmt(b, STMT_PLAIN, NULL);
+	sql_lit(text, "SET @late=IF(UTC_TIMESTAMP(3)>");
+	sql_time(text, b->db_ms + BATCH_STALE_MS);
+	sql_lit(text, ",(SELECT 1 UNION SELECT 2),0)");
+	append_marks(b);
+	append_messages(b);
+	append_gathered(b, &b->updates);
+	append_list(b, "INSERT INTO changes (conversation_id,change_seq,kind,message_id,user_id,at) VALUES ",
+		    &b->insert_changes);
+	append_list(b, "INSERT INTO recalls (user_id,recalled_at,conversation_id) VALUES ", &b->insert_recalls);
+	if (b->insert_recalls.len != 0)
+		sql_lit(&b->text, " ON DUPLICATE KEY UPDATE recalled_at=GREATEST(recalled_at,VALUES(recalled_at))");
+	append_list(b, "INSERT INTO uncounted (block,bits,conversation_id) VALUES ", &b->insert_uncounted);
+	if (b->insert_uncounted.len != 0)
+		sql_lit(&b->text, " ON DUPLICATE KEY UPDATE bits=uncounted.bits|VALUES(bits)");
+	append_mentions(b);
+	bool wrote = conv_direct_put_write(b);
+	wrote |= conv_group_put_write(b);
+	append_list(b, "INSERT INTO read_marks (conversation_id,user_id,up_to_seq,at) VALUES ", &b->insert_marks);
+	/* One is there where another program has set read_seq back: the first read is what counts. */
+	if (b->insert_marks.len != 0)
+		sql_lit(&b->text, " ON DUPLICATE KEY UPDATE at=read_marks.at");
+	append_end(b, wrote);
 }

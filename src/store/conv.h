@@ -78,6 +78,7 @@ struct conv {
 	bool changed;	     /* a message that existed before was changed by this batch */
 	bool read;	     /* what was read of its messages may be out of date: a direct one was read further */
 	uint64_t stored_seq; /* the last seq before this batch */
+	int64_t stored_ms;   /* and last_ms, where it is guessed */
 	uint64_t last_seq, change_seq;
 	int64_t last_ms, sort_ms;
 

@@ -262,7 +262,7 @@ void lane_free(struct lane **lane)
 		return;
 	link_free(&l->link);
 	/* The answer to COMMIT will not be heard. */
-	if (l->state == LANE_WRITING)
+	if (l->state == LANE_WRITING || l->state == LANE_GUESSING)
 		lane_mark_uncertain(l);
 	for (unsigned i = l->batch.count; i-- > 0;)
 		lane_queue_give_back(&l->queue, l->batch.op[i]);

@@ -10,6 +10,9 @@
  * rarer ones: before, which conversation unknown pairs have; between, making those
  * that are missing, and then locking the groups, if there are any.
  *
+ * A batch that does nothing but send to pairs whose conversations this lane wrote last is guessed: it takes one round
+ * trip (guess.h).
+ *
  * An operation that cannot be planned from what was read is put off to the next
  * batch, and with it all later ones of that conversation.
  */
@@ -58,6 +61,8 @@ struct op_class {
 	bool (*makes)(struct batch *b, struct op *op);
 	/* Decides the outcome, changes the state in memory, adds to what is written. */
 	enum op_verdict (*plan)(struct batch *b, struct op *op);
+	/* Can it be planned by the conversation's head alone, as a message that is new? NULL: never. */
+	bool (*guess)(const struct op *op, const struct pair_head *head);
 	/* A transaction has committed, and op->more says that the next one goes on with it. NULL where it never does.
 	 */
 	void (*step)(struct op *op);
@@ -162,6 +167,7 @@ enum stmt_kind {
 	STMT_MAKE,     /* a conversation */
 	STMT_MARK,     /* when a message was read together with others */
 	STMT_NOW,
+	STMT_NOW_CHECKED, /* the same in a batch that was guessed */
 	STMT_COMMIT,
 };
 struct stmt {
@@ -176,6 +182,8 @@ struct gathered {
 	unsigned count, max;
 };
 
+/* A transaction is not written later than this after its locks: its time would be wrong. */
+#define BATCH_STALE_MS 5000
 #define BATCH_OPS_MAX 256
 #define BATCH_BYTES_MAX ((size_t)512 * 1024)
 
@@ -204,6 +212,12 @@ struct batch {
 	 * changes no order. Kept by a reset.
 	 */
 	int64_t active_ms;
+	/* What of the database's clock was read last, and when; kept by a reset. */
+	struct {
+		int64_t db_ms, activity_ms;
+		int64_t at_usecs; /* of clock_usecs(); 0: never */
+	} clock;
+	bool guessed;	   /* it is carried out in one round trip; see guess.h */
 	bool groups_later; /* groups are locked after conversations were made, in a round trip of their own */
 	bool raises;   /* the table `activity` is to be moved to active_ms, if something is written; set by the lane */
 	bool raised;   /* it is moved by this batch */
@@ -237,9 +251,13 @@ bool batch_build_resolve(struct batch *b);
 bool batch_build_make(struct batch *b);
 void batch_build_lock(struct batch *b);
 void batch_build_write(struct batch *b);
+/* The same in one round trip, where batch_guess() has said so. */
+void batch_build_guess(struct batch *b);
 /* For what writes parts of them. Begins a statement: write it to what is returned. */
 struct buf *batch_begin_stmt(struct batch *b, enum stmt_kind kind, void *of);
 void batch_put_ids(struct buf *text, const uint64_t *ids, size_t n);
+/* Asks for the time. */
+void batch_put_now(struct batch *b, enum stmt_kind kind);
 /* Locked rows of a table's are left out where another has locked them, and asked for once more. */
 void batch_put_lock_end(struct batch *b, struct buf *text);
 /* The ids of conversations of that kind, in order: those whose heads are to be locked, or the others. */
@@ -251,7 +269,9 @@ bool batch_is_commit(const struct batch *b, unsigned stmt);
 /* After the last read. Some ops may be put off. False: the transaction has to be undone and run again. */
 bool batch_plan(struct batch *b) MUST_CHECK;
 /* After COMMIT. */
-void batch_remember_pairs(struct batch *b);
+void batch_remember(struct batch *b);
+/* Sets the time of the batch, by the database's clock and the table `activity`. */
+void batch_set_time(struct batch *b, int64_t db_ms, int64_t activity_ms);
 
 /* ---- for the operations ---- */
 

@@ -17,6 +17,7 @@
 
 #include "core/clock.h"
 #include "core/log.h"
+#include "store/guess.h"
 #include "store/link_error.h"
 #include "store/sql.h"
 
@@ -30,8 +31,16 @@
 #define TRIES_MAX 10
 /* From then on each is tried alone, so that one does not spoil it for the others. */
 #define TRIES_TOGETHER 4
+/* The most batches that are not guessed after a guess was wrong. */
+#define GUESS_REST_MAX 64
 
 /* ---- a batch ---- */
+
+/* What is asked ends with the COMMIT. */
+static bool is_writing(const struct lane *l)
+{
+	return l->state == LANE_WRITING || l->state == LANE_GUESSING;
+}
 
 static void ask(struct lane *l, enum lane_state state, struct str text)
 {
@@ -44,6 +53,8 @@ static void ask_batch(struct lane *l, enum lane_state state)
 {
 	ask(l, state, (struct str){l->batch.text.data, l->batch.text.len});
 }
+
+static bool try_guess(struct lane *l);
 
 void lane_begin_batch(struct lane *l)
 {
@@ -64,6 +75,8 @@ void lane_begin_batch(struct lane *l)
 		return;
 	l->batch.skip_locked = clock_mono_ms() < l->skip_locked_until_ms;
 	l->begun_usecs = clock_usecs();
+	if (try_guess(l))
+		return;
 	if (batch_build_resolve(&l->batch)) {
 		ask_batch(l, LANE_RESOLVING);
 		return;
@@ -72,10 +85,10 @@ void lane_begin_batch(struct lane *l)
 	ask_batch(l, LANE_LOCKING);
 }
 
-/* Gives the batch's operations back to the queue, before all others and in their order. */
+/* Gives the batch's operations back to the queue, before all others and in their order. NULL: a guess was wrong. */
 static void put_back(struct lane *l, const char *why)
 {
-	if (l->obs != NULL && l->obs->retry != NULL)
+	if (why != NULL && l->obs != NULL && l->obs->retry != NULL)
 		l->obs->retry(why, l->obs_ctx);
 	for (unsigned i = l->batch.count; i-- > 0;)
 		lane_queue_give_back(&l->queue, l->batch.op[i]);
@@ -113,8 +126,16 @@ static void put_off_unplanned(struct lane *l)
 static void undo(struct lane *l, const char *why)
 {
 	free(l->why_undo);
-	l->why_undo = xstrdup(why);
+	l->why_undo = why != NULL ? xstrdup(why) : NULL;
 	ask(l, LANE_UNDOING, STR_LIT("ROLLBACK"));
+}
+
+/* Batch_plan() has done it. */
+static void planned(struct lane *l)
+{
+	put_off_unplanned(l);
+	/* Also where a test has moved the clock back. */
+	l->batch.raises = (uint64_t)(clock_mono_ms() - l->raised_ms) >= RAISE_MS;
 }
 
 static void plan_and_write(struct lane *l)
@@ -125,11 +146,50 @@ static void plan_and_write(struct lane *l)
 		undo(l, "race");
 		return;
 	}
-	put_off_unplanned(l);
-	/* Also where a test has moved the clock back. */
-	l->batch.raises = (uint64_t)(clock_mono_ms() - l->raised_ms) >= RAISE_MS;
+	planned(l);
 	batch_build_write(&l->batch);
 	ask_batch(l, LANE_WRITING);
+}
+
+/* ---- guesses ---- */
+
+static bool try_guess(struct lane *l)
+{
+	struct batch *b = &l->batch;
+	if (l->guess_rest > 0) {
+		l->guess_rest--;
+		return false;
+	}
+	if (!batch_guess(b))
+		return false;
+	bool fine = batch_plan(b);
+	ASSERT(fine); /* nothing is made */
+	planned(l);
+	batch_build_guess(b);
+	ask_batch(l, LANE_GUESSING);
+	return true;
+}
+
+static void note_guess(struct lane *l, bool right)
+{
+	if (!right) {
+		guess_forget(&l->batch);
+		l->guess_penalty = l->guess_penalty < GUESS_REST_MAX / 2 ? 2 * l->guess_penalty + 1 : GUESS_REST_MAX;
+		l->guess_rest = l->guess_penalty;
+	} else if (l->guess_penalty > 0) {
+		l->guess_penalty--;
+	}
+	if (l->obs != NULL && l->obs->guess != NULL)
+		l->obs->guess(right, l->obs_ctx);
+}
+
+/* The database has refused it before its COMMIT. Its operations have not failed: they are run again in two round trips. */
+static void guess_refused(struct lane *l, const struct link_result *r)
+{
+	if (r->error == ER_LOCK_WAIT_TIMEOUT)
+		l->skip_locked_until_ms = clock_mono_ms() + SKIP_LOCKED_MS;
+	note_guess(l, false);
+	undo(l, NULL);
 }
 
 /* It has done a part, and does the next one after all that has come meanwhile. */
@@ -170,7 +230,9 @@ static void committed(struct lane *l)
 {
 	struct batch *b = &l->batch;
 	count_row(l);
-	batch_remember_pairs(b);
+	batch_remember(b);
+	if (b->guessed)
+		note_guess(l, true);
 	if (b->raised)
 		l->raised_ms = clock_mono_ms();
 	if (l->obs != NULL && l->obs->batch != NULL)
@@ -208,6 +270,7 @@ static void next_step(struct lane *l)
 		plan_and_write(l);
 		return;
 	case LANE_WRITING:
+	case LANE_GUESSING:
 		committed(l);
 		return;
 	case LANE_UNDOING:
@@ -254,7 +317,13 @@ static void drop_hopeless(struct lane *l)
 static void batch_refused(struct lane *l, const struct link_result *r)
 {
 	struct batch *b = &l->batch;
-	if (l->state == LANE_WRITING && batch_is_commit(b, r->stmt))
+	bool commit = is_writing(l) && batch_is_commit(b, r->stmt);
+	if (l->state == LANE_GUESSING && !commit) {
+		guess_refused(l, r);
+		return;
+	}
+	guess_forget(b);
+	if (commit)
 		lane_mark_uncertain(l);
 	if (r->error == ER_LOCK_WAIT_TIMEOUT)
 		l->skip_locked_until_ms = clock_mono_ms() + SKIP_LOCKED_MS;
@@ -316,11 +385,12 @@ static void on_done(struct link_query *q, const struct link_result *r)
 		return;
 	case LINK_LOST:
 		/* What was refused because the server is read-only was not done, unless it is the COMMIT. */
-		if (l->state == LANE_WRITING && (!r->read_only || batch_is_commit(&l->batch, r->stmt)))
+		if (is_writing(l) && (!r->read_only || batch_is_commit(&l->batch, r->stmt)))
 			lane_mark_uncertain(l);
 		/* The others have a deadline. */
 		for (unsigned i = 0; i < l->batch.count; i++)
 			l->batch.op[i]->tries += l->batch.op[i]->settling;
+		guess_forget(&l->batch);
 		drop_hopeless(l);
 		put_back(l, "link");
 		return;

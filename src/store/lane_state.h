@@ -18,6 +18,7 @@ enum lane_state {
 	LANE_LOCKING,	/* the first round trip */
 	LANE_MAKING,	/* conversations that are missing */
 	LANE_WRITING,	/* the second */
+	LANE_GUESSING,	/* the only one */
 	LANE_UNDOING,
 	LANE_NOTING, /* what others were told of; there is no batch */
 };
@@ -43,6 +44,9 @@ struct lane {
 	struct buf note; /* LANE_NOTING */
 	int64_t begun_usecs;
 	char *why_undo;
+	/* After a guess was wrong, some batches are not guessed: twice as many as the last time; each that was right
+	 * lessens them by one. */
+	unsigned guess_rest, guess_penalty;
 
 	struct lane_queue queue;
 	struct op_queue refused; /* to be answered as their status says */

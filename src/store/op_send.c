@@ -138,6 +138,16 @@ static bool send_makes(struct batch *b, struct op *op)
 	return batch_friends(b, o->p.from, o->p.to) == STORE_OK;
 }
 
+static bool send_guess(const struct op *op, const struct pair_head *head)
+{
+	const struct op_send *o = container_of(op, struct op_send, op);
+	uint64_t reply_seq = message_id_seq(o->p.reply_to);
+	if (o->p.to.s == NULL || head->last_seq > MESSAGE_SEQ_MAX - BATCH_OPS_MAX)
+		return false;
+	return o->p.reply_to == 0 || (message_id_conversation(o->p.reply_to) == op_conv(op)->id && reply_seq != 0 &&
+				      reply_seq <= head->last_seq);
+}
+
 /* ---- what becomes of it ---- */
 
 static enum op_verdict end(struct op *op, enum store_status status)
@@ -341,6 +351,7 @@ static const struct op_class send_class = {
 	.name = "send",
 	.enter = send_enter,
 	.makes = send_makes,
+	.guess = send_guess,
 	.plan = send_plan,
 	.answer = send_answer,
 	.tells = true,

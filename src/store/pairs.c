@@ -11,6 +11,7 @@
 struct pair {
 	UT_hash_handle hh;
 	uint64_t conversation_id;
+	struct pair_head head; /* last_seq 0: not known */
 	bool used; /* since it was last passed over */
 	char key[];
 };
@@ -109,6 +110,8 @@ void pairs_put(struct pairs *p, const struct pair_key *k, uint64_t conversation_
 		memcpy(found->key, k->text, k->len);
 		HASH_ADD_KEYPTR(hh, p->all, found->key, k->len, found);
 	}
+	if (found->conversation_id != conversation_id)
+		found->head = (struct pair_head){0};
 	found->conversation_id = conversation_id;
 }
 
@@ -117,4 +120,25 @@ void pairs_forget(struct pairs *p, const struct pair_key *k)
 	struct pair *found = find(p, k);
 	if (found != NULL)
 		drop(p, found);
+}
+
+bool pairs_find_head(struct pairs *p, const struct pair_key *k, struct pair_head *head_r)
+{
+	const struct pair *found = find(p, k);
+	if (found == NULL || found->head.last_seq == 0)
+		return false;
+	*head_r = found->head;
+	return true;
+}
+
+void pairs_put_head(struct pairs *p, const struct pair_key *k, const struct pair_head *head)
+{
+	struct pair *found = find(p, k);
+	if (found != NULL)
+		found->head = *head;
+}
+
+void pairs_forget_head(struct pairs *p, const struct pair_key *k)
+{
+	pairs_put_head(p, k, &(struct pair_head){0});
 }

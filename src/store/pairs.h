@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Remembers which conversation two users have, so that the write lane can lock it
- * by its id. What is in here never changes in the database; bounded, the
- * least used goes.
+ * by its id, which never changes in the database; and how the conversation's head was when this lane wrote it last,
+ * which others may have changed since. Bounded, the least used goes.
  */
 #ifndef TIDINGS_STORE_PAIRS_H
 #define TIDINGS_STORE_PAIRS_H
@@ -29,5 +29,16 @@ void pairs_free(struct pairs **p);
 uint64_t pairs_find(struct pairs *p, const struct pair_key *k);
 void pairs_put(struct pairs *p, const struct pair_key *k, uint64_t conversation_id);
 void pairs_forget(struct pairs *p, const struct pair_key *k);
+
+/* Of a conversation with messages. */
+struct pair_head {
+	uint64_t last_seq; /* never 0 */
+	int64_t last_ms;   /* last_message_time */
+};
+/* False: not known here. */
+bool pairs_find_head(struct pairs *p, const struct pair_key *k, struct pair_head *head_r);
+/* Of a pair whose conversation is known here; else it does nothing. */
+void pairs_put_head(struct pairs *p, const struct pair_key *k, const struct pair_head *head);
+void pairs_forget_head(struct pairs *p, const struct pair_key *k);
 
 #endif

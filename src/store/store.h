@@ -63,6 +63,8 @@ const char *store_status_name(enum store_status s);
 struct store_observer {
 	void (*batch)(unsigned ops, unsigned sends, uint64_t usecs, void *ctx); /* a transaction has committed */
 	void (*retry)(const char *why, void *ctx);				/* one will be run again */
+	/* One took a single round trip; or that was tried, and it is run again with two. May be NULL. */
+	void (*guess)(bool right, void *ctx);
 	void (*link)(bool up, void *ctx); /* the connection that writes messages came up or was lost */
 	void (*writer_lost)(void *ctx);	  /* store_missing_writers() has more; may be NULL */
 };
