@@ -40,6 +40,9 @@
 	X(BATCH_OPS, "store_batch_operations", "", "", "")                                                             \
 	X(BATCH_RETRIES, "store_batch_retries", "store_batch_retries", "",                                             \
 	  "Transactions run again after a deadlock or a lost link")                                                    \
+	X(BATCH_GUESSES, "store_batches_guessed", "store_batches_guessed", "result=\"right\"", STATS_HELP_GUESSES)         \
+	X(BATCH_GUESSES_WRONG, "store_batches_guessed_wrong", "store_batches_guessed", "result=\"wrong\"",              \
+	  STATS_HELP_GUESSES)                                                                                          \
 	X(RELAY_REPAIRS, "relay_repairs", "relay_repairs", "",                                                         \
 	  "Transactions whose events the relay has replaced by telling sessions to catch up")                          \
 	X(SESSIONS_OPENED, "sessions_opened", "sessions_opened", "", "WebSocket sessions opened")                      \
@@ -52,6 +55,7 @@
 	X(LOG_LOST, "log_lost", "log_lost", "", "Lines of the event log that could not be written in time")
 #define STATS_HELP_SLOW                                                                                                \
 	"Connections closed because their clients read too slowly, or held most of what all clients did not read"
+#define STATS_HELP_GUESSES "Transactions tried in one round trip; wrong ones are run again in two"
 #define STATS_HELP_SENDS "Sends that were well formed"
 #define STATS_HELP_ACKS "Sends acknowledged, those answered from an earlier one included"
 

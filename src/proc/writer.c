@@ -81,6 +81,12 @@ static void on_retry(const char *why, void *ctx)
 	log_warn_gated("store: a transaction is run again: %s", why);
 }
 
+static void on_guess(bool right, void *ctx)
+{
+	(void)ctx;
+	stat_add(right ? STAT_BATCH_GUESSES : STAT_BATCH_GUESSES_WRONG, 1);
+}
+
 /* The master hears that it is ready before workers hear an answer: one that has worked did not fail to start. */
 static void on_link(bool up, void *ctx)
 {
@@ -92,7 +98,7 @@ static void on_link(bool up, void *ctx)
 
 int writer_run(const struct conf *conf, struct hub *hub, unsigned slot, unsigned number, int channel)
 {
-	static const struct store_observer observer = {.batch = on_batch, .retry = on_retry, .link = on_link};
+	static const struct store_observer observer = {.batch = on_batch, .retry = on_retry, .guess = on_guess, .link = on_link};
 	struct writer_process w = {.process = {.kind = &writer_kind, .hub = hub, .slot = slot, .channel = channel}};
 	process_begin(&w.process, number);
 	if (process_start(&w.process, conf->user) != 0)

@@ -78,7 +78,9 @@ void batch_fini(struct batch *b)
 void batch_add(struct batch *b, struct op *op)
 {
 	ASSERT(b->count < BATCH_OPS_MAX);
-	op->planned = op->in_outbox = op->more = op->looks = false;
+	if (b->count == 0)
+		b->begun_usecs = clock_usecs();
+	op->planned = op->in_outbox = op->more = op->looks = op->late = false;
 	op->status = STORE_UNAVAILABLE;
 	op->conv = NULL;
 	b->op[b->count++] = op;
@@ -267,7 +269,7 @@ static void row_now(struct batch *b, struct row *row)
 {
 	b->clock.db_ms = row_take_ms(row);
 	b->clock.activity_ms = row_take_ms(row);
-	b->clock.at_usecs = clock_usecs();
+	b->clock.at_mono_ms = clock_mono_ms();
 }
 
 /* ---- answers ---- */

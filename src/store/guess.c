@@ -8,11 +8,9 @@
 #include "store/sql.h"
 
 /* The database's clock is remembered for this long. */
-#define CLOCK_USECS INT64_C(60000000)
-/* Its time may be guessed too late by a little, where the two machines' clocks do not run alike, */
+#define CLOCK_MS 60000
+/* A guess may be ahead of it by this much, where the two machines' clocks do not run alike. */
 #define AHEAD_MS 50
-/* or too early, by as much as the time of other batches. */
-#define BEHIND_MS BATCH_STALE_MS
 
 /* ---- which ---- */
 
@@ -36,8 +34,8 @@ static void guess_head(struct conv *c, const struct pair_head *head)
 bool batch_guess(struct batch *b)
 {
 	struct pair_head head[BATCH_OPS_MAX];
-	int64_t usecs = clock_usecs() - b->clock.at_usecs;
-	if (b->skip_locked || b->clock.at_usecs == 0 || b->clock.activity_ms == 0 || usecs > CLOCK_USECS)
+	int64_t since_ms = clock_mono_ms() - b->clock.at_mono_ms;
+	if (b->skip_locked || b->clock.db_ms == 0 || b->clock.activity_ms == 0 || since_ms > CLOCK_MS)
 		return false;
 	for (unsigned i = 0; i < b->count; i++)
 		if (!can_guess_op(b, b->op[i], &head[i]))
@@ -45,7 +43,7 @@ bool batch_guess(struct batch *b)
 	for (unsigned i = 0; i < b->count; i++)
 		guess_head(op_conv(b->op[i]), &head[i]);
 	b->guessed = true;
-	batch_set_time(b, b->clock.db_ms + usecs / 1000, b->clock.activity_ms);
+	batch_set_time(b, b->clock.db_ms + since_ms, b->clock.activity_ms);
 	return true;
 }
 
@@ -171,7 +169,7 @@ void guess_put_checks(struct batch *b, unsigned rows)
 	sql_lit(text, " AND UTC_TIMESTAMP(3) BETWEEN ");
 	sql_time(text, b->db_ms - AHEAD_MS);
 	sql_lit(text, " AND ");
-	sql_time(text, b->db_ms + BEHIND_MS);
+	sql_time(text, b->db_ms + GUESS_BEHIND_MS);
 	sql_lit(text, " AND (SELECT at FROM activity WHERE id=1)<=");
 	sql_time(text, b->active_ms);
 	put_count(text, there, " AND blocked=0", to);

@@ -15,6 +15,10 @@
  * them. So the conditions of a guess are those of op_send.c and conv_direct.c for a message that is new and may be
  * sent: whoever changes them there changes them here.
  *
+ * A packet whose connection is lost may reach the database late, and lock nothing until then. It fails where its
+ * operations were done anew meanwhile, for the head is another one, and also once GUESS_LATE_MS have passed. Before
+ * that none of them is answered as not done (op->late_until_usecs).
+ *
  * Rows are locked in the same order as always: conversations by id, messages, the outbox, `activity`. Counters of the
  * members move by what is added, for reads and deletions may have changed them since.
  */
@@ -24,6 +28,11 @@
 #include "core/base.h"
 
 struct batch;
+
+/* A guess comes too late this long after its time, by the database's clock; */
+#define GUESS_BEHIND_MS 2000
+/* and surely after that, by ours, where the two do not run alike. */
+#define GUESS_LATE_MS (GUESS_BEHIND_MS + 500)
 
 /* The batch has its operations. True: it can be guessed. Its time is set, and batch_plan() comes next. Else nothing is
  * changed. */

@@ -90,6 +90,9 @@ struct op {
 	bool inherited;	      /* a process that has died had it: what that decided is not known here */
 	bool looks;	      /* is only looked for in this batch, by its conversation's id */
 	bool settling; /* was answered with STORE_UNCERTAIN: writes no more, only finds out whether it was done */
+	bool late;     /* and has to wait for late_until_usecs, where it would be answered as not done */
+	/* Until then, by clock_usecs(), a packet that would do it may still reach the database; see guess.h. */
+	int64_t late_until_usecs;
 	bool more;     /* goes on in a later batch once this one has committed */
 	/* Of the outbox: the row of its last step, of which its answer tells others; 0: there is none. */
 	uint64_t row;
@@ -214,9 +217,10 @@ struct batch {
 	int64_t active_ms;
 	/* What of the database's clock was read last, and when; kept by a reset. */
 	struct {
-		int64_t db_ms, activity_ms;
-		int64_t at_usecs; /* of clock_usecs(); 0: never */
+		int64_t db_ms, activity_ms; /* 0: never */
+		int64_t at_mono_ms;
 	} clock;
+	int64_t begun_usecs; /* before its first round trip; clock_usecs() */
 	bool guessed;	   /* it is carried out in one round trip; see guess.h */
 	bool groups_later; /* groups are locked after conversations were made, in a round trip of their own */
 	bool raises;   /* the table `activity` is to be moved to active_ms, if something is written; set by the lane */

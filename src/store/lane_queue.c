@@ -77,6 +77,8 @@ static bool can_be_done(const struct picking *p, const struct lane_queue *q, con
 		return false;
 	if (op->class->once == ONCE_CONVERSATION && has(&p->once, op->once_bucket))
 		return false;
+	if ((op->settling || op->late) && clock_usecs() < op->late_until_usecs)
+		return false;
 	return !op->put_off || p->put_off < PUT_OFF_MAX;
 }
 

@@ -7,6 +7,7 @@
  * - Of a conversation that somebody else has locked one operation a batch tries its luck, and for a moment none.
  * - Of a kind that a batch can do once for a conversation only one is taken. Of one that it can do once for a user in a
  *   conversation likewise, but what comes after the second one in that conversation is not stepped over.
+ * - What may still come late is not looked for in vain (guess.h).
  * - Of those that were put off before, at most half a batch is taken, so that others have room.
  *
  * Conversations are told apart by a hash under a secret key: two may be taken for one, which costs waiting alone.

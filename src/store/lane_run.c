@@ -74,7 +74,6 @@ void lane_begin_batch(struct lane *l)
 	if (l->batch.count == 0)
 		return;
 	l->batch.skip_locked = clock_mono_ms() < l->skip_locked_until_ms;
-	l->begun_usecs = clock_usecs();
 	if (try_guess(l))
 		return;
 	if (batch_build_resolve(&l->batch)) {
@@ -236,7 +235,7 @@ static void committed(struct lane *l)
 	if (b->raised)
 		l->raised_ms = clock_mono_ms();
 	if (l->obs != NULL && l->obs->batch != NULL)
-		l->obs->batch(b->count, b->sends, (uint64_t)(clock_usecs() - l->begun_usecs), l->obs_ctx);
+		l->obs->batch(b->count, b->sends, (uint64_t)(clock_usecs() - b->begun_usecs), l->obs_ctx);
 	/* A repeat's answer is the message of an op before it: none goes before all are answered. */
 	for (unsigned i = 0; i < b->count; i++)
 		if (!b->op[i]->more)
@@ -292,8 +291,12 @@ static void next_step(struct lane *l)
 void lane_mark_uncertain(struct lane *l)
 {
 	outbox_doubt(&l->outbox);
-	for (unsigned i = 0; i < l->batch.count; i++)
-		l->batch.op[i]->uncertain |= l->batch.op[i]->planned;
+	for (unsigned i = 0; i < l->batch.count; i++) {
+		struct op *op = l->batch.op[i];
+		op->uncertain |= op->planned;
+		if (l->batch.guessed && op->planned)
+			op->late_until_usecs = l->batch.begun_usecs + GUESS_LATE_MS * 1000;
+	}
 }
 
 /* Takes those out of the batch whose transaction has failed too often. */

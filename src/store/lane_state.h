@@ -42,7 +42,6 @@ struct lane {
 	uint64_t answering_row;
 	struct batch batch;
 	struct buf note; /* LANE_NOTING */
-	int64_t begun_usecs;
 	char *why_undo;
 	/* After a guess was wrong, some batches are not guessed: twice as many as the last time; each that was right
 	 * lessens them by one. */

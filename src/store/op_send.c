@@ -292,6 +292,13 @@ static void plan_new(struct batch *b, struct op_send *o, struct member *from)
 		batch_note_sent(b, o->p.from, o->p.client_msg_id, &o->op);
 }
 
+/* It was not found and will not be sent. Or it is still to come, and is looked for once more. */
+static enum op_verdict not_sent(const struct batch *b, struct op *op, enum store_status status)
+{
+	op->late = op->late_until_usecs > b->begun_usecs;
+	return op->late ? OP_PUT_OFF : end(op, status);
+}
+
 static enum op_verdict send_plan(struct batch *b, struct op *op)
 {
 	struct op_send *o = container_of(op, struct op_send, op);
@@ -302,7 +309,7 @@ static enum op_verdict send_plan(struct batch *b, struct op *op)
 	/* Without a row to lock, the transaction of a dead process may still make the conversation and send. */
 	bool unseen = op->inherited && c->id == 0;
 	if (op->settling)
-		return end(op, unseen ? STORE_UNKNOWN : STORE_UNAVAILABLE);
+		return not_sent(b, op, unseen ? STORE_UNKNOWN : STORE_UNAVAILABLE);
 	if (op->looks) {
 		o->looked = true;
 		return OP_PUT_OFF;
@@ -312,13 +319,13 @@ static enum op_verdict send_plan(struct batch *b, struct op *op)
 		return OP_PUT_OFF;
 	o->retry_ms = check.retry_ms;
 	if (check.status != STORE_OK)
-		return end(op, unseen ? STORE_UNKNOWN : check.status);
+		return not_sent(b, op, unseen ? STORE_UNKNOWN : check.status);
 	uint64_t reply_seq = message_id_seq(o->p.reply_to);
 	if (o->p.reply_to != 0 &&
 	    (message_id_conversation(o->p.reply_to) != c->id || reply_seq == 0 || reply_seq > c->last_seq))
-		return end(op, STORE_BAD_REPLY);
+		return not_sent(b, op, STORE_BAD_REPLY);
 	if (c->last_seq >= MESSAGE_SEQ_MAX || c->id > CONVERSATION_ID_MAX)
-		return end(op, STORE_FULL);
+		return not_sent(b, op, STORE_FULL);
 	plan_new(b, o, check.from);
 	return end(op, STORE_OK);
 }
