@@ -17,6 +17,8 @@
 
 #include "calls.h"
 #include "db.h"
+#include "store/settings.h"
+#include "store/sql.h"
 
 /* How the packet of the first round trip ends. */
 #define END_OF_LOCKING "(SELECT at FROM activity WHERE id=1)"
@@ -41,6 +43,8 @@ static char proxy_socket[96];
 static bool proxy_closed;  /* a new connection ends at once */
 static const char *cut_at; /* how the packet to be cut ends */
 static enum cut cut;
+static bool late_held; /* what is late waits for proxy_release(), not for the next connection */
+static unsigned proxy_asked, proxy_cut_whole; /* packets; those cut that held a whole transaction */
 static struct bufferevent *late_server;
 static struct evbuffer *late_bytes;
 static struct event *late_timer;
@@ -110,20 +114,42 @@ static bool ends_with(struct evbuffer *in, const char *text)
 	return memcmp(tail, text, len) == 0;
 }
 
+static bool contains(struct evbuffer *in, const char *text)
+{
+	return evbuffer_search(in, text, strlen(text), NULL).pos >= 0;
+}
+
+/* What belongs to operations: a login, the link's own question and what was told may come at any time. */
+static void count_asked(struct evbuffer *in)
+{
+	unsigned char head[4]; /* the length and a number, which is 0 in a command */
+	bool command = evbuffer_copyout(in, head, sizeof(head)) == sizeof(head) && head[3] == 0;
+	bool notes = contains(in, "INSERT INTO outbox_done") && !contains(in, SQL_BEGIN_1) && !contains(in, "SET @late");
+	proxy_asked += command && !notes && !contains(in, SETTINGS_ASK_READ_ONLY);
+}
+
+static inline void proxy_release(void)
+{
+	late_held = false;
+	evtimer_add(late_timer, &(struct timeval){0});
+}
+
 static void on_client_read(struct bufferevent *b, void *arg)
 {
 	struct tunnel *t = arg;
 	struct evbuffer *in = bufferevent_get_input(b);
 	if (t->undoing)
 		return;
+	count_asked(in);
 	if (cut == CUT_NONE || !ends_with(in, cut_at)) {
-		if (late_server != NULL && ends_with(in, END_OF_LOCKING))
+		if (late_server != NULL && !late_held && ends_with(in, END_OF_LOCKING))
 			evtimer_add(late_timer, &(struct timeval){.tv_usec = 50000});
 		bufferevent_write_buffer(t->server, in);
 		return;
 	}
 	enum cut how = cut;
 	size_t len = evbuffer_get_length(in);
+	proxy_cut_whole += contains(in, SQL_BEGIN_1);
 	cut = CUT_NONE;
 	switch (how) {
 	case CUT_BEFORE:
