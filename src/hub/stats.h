@@ -40,8 +40,8 @@
 	X(BATCH_OPS, "store_batch_operations", "", "", "")                                                             \
 	X(BATCH_RETRIES, "store_batch_retries", "store_batch_retries", "",                                             \
 	  "Transactions run again after a deadlock or a lost link")                                                    \
-	X(BATCH_GUESSES, "store_batches_guessed", "store_batches_guessed", "result=\"right\"", STATS_HELP_GUESSES)         \
-	X(BATCH_GUESSES_WRONG, "store_batches_guessed_wrong", "store_batches_guessed", "result=\"wrong\"",              \
+	X(BATCH_GUESSES, "store_batches_guessed", "store_batches_guessed", "result=\"right\"", STATS_HELP_GUESSES)     \
+	X(BATCH_GUESSES_WRONG, "store_batches_guessed_wrong", "store_batches_guessed", "result=\"wrong\"",             \
 	  STATS_HELP_GUESSES)                                                                                          \
 	X(RELAY_REPAIRS, "relay_repairs", "relay_repairs", "",                                                         \
 	  "Transactions whose events the relay has replaced by telling sessions to catch up")                          \

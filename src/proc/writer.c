@@ -98,7 +98,8 @@ static void on_link(bool up, void *ctx)
 
 int writer_run(const struct conf *conf, struct hub *hub, unsigned slot, unsigned number, int channel)
 {
-	static const struct store_observer observer = {.batch = on_batch, .retry = on_retry, .guess = on_guess, .link = on_link};
+	static const struct store_observer observer = {
+		.batch = on_batch, .retry = on_retry, .guess = on_guess, .link = on_link};
 	struct writer_process w = {.process = {.kind = &writer_kind, .hub = hub, .slot = slot, .channel = channel}};
 	process_begin(&w.process, number);
 	if (process_start(&w.process, conf->user) != 0)

@@ -149,8 +149,8 @@ static void put_count(struct buf *text, const struct buf *list, const char *and,
 {
 	if (count == 0)
 		return;
-	put_list(text,
-		 " AND (SELECT COUNT(*) FROM friendships FORCE INDEX (PRIMARY) WHERE (user_id,friend_id) IN (", list);
+	put_list(text, " AND (SELECT COUNT(*) FROM friendships FORCE INDEX (PRIMARY) WHERE (user_id,friend_id) IN (",
+		 list);
 	buf_append(text, and, strlen(and));
 	sql_lit(text, ")=");
 	sql_u64(text, count);
@@ -174,8 +174,8 @@ void guess_put_checks(struct batch *b, unsigned rows)
 	sql_time(text, b->active_ms);
 	put_count(text, there, " AND blocked=0", to);
 	put_count(text, back, "", from);
-	put_list(text,
-		 " AND NOT EXISTS(SELECT 1 FROM blocks FORCE INDEX (PRIMARY) WHERE (user_id,blocked_id) IN (", there);
+	put_list(text, " AND NOT EXISTS(SELECT 1 FROM blocks FORCE INDEX (PRIMARY) WHERE (user_id,blocked_id) IN (",
+		 there);
 	/* A subquery with two rows is an error once it is evaluated. */
 	sql_lit(text, "),0,(SELECT 1 UNION SELECT 2))");
 	batch_put_now(b, STMT_NOW_CHECKED);

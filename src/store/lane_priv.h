@@ -93,7 +93,7 @@ struct op {
 	bool late;     /* and has to wait for late_until_usecs, where it would be answered as not done */
 	/* Until then, by clock_usecs(), a packet that would do it may still reach the database; see guess.h. */
 	int64_t late_until_usecs;
-	bool more;     /* goes on in a later batch once this one has committed */
+	bool more; /* goes on in a later batch once this one has committed */
 	/* Of the outbox: the row of its last step, of which its answer tells others; 0: there is none. */
 	uint64_t row;
 	bool out_of_ids; /* no conversation can be made for it */
@@ -221,8 +221,8 @@ struct batch {
 		int64_t at_mono_ms;
 	} clock;
 	int64_t begun_usecs; /* before its first round trip; clock_usecs() */
-	bool guessed;	   /* it is carried out in one round trip; see guess.h */
-	bool groups_later; /* groups are locked after conversations were made, in a round trip of their own */
+	bool guessed;	     /* it is carried out in one round trip; see guess.h */
+	bool groups_later;   /* groups are locked after conversations were made, in a round trip of their own */
 	bool raises;   /* the table `activity` is to be moved to active_ms, if something is written; set by the lane */
 	bool raised;   /* it is moved by this batch */
 	bool standing; /* an answer tells of what was stored already */

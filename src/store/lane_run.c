@@ -182,7 +182,8 @@ static void note_guess(struct lane *l, bool right)
 		l->obs->guess(right, l->obs_ctx);
 }
 
-/* The database has refused it before its COMMIT. Its operations have not failed: they are run again in two round trips. */
+/* The database has refused it before its COMMIT. Its operations have not failed: they are run again in two round trips.
+ */
 static void guess_refused(struct lane *l, const struct link_result *r)
 {
 	if (r->error == ER_LOCK_WAIT_TIMEOUT)

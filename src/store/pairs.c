@@ -12,7 +12,7 @@ struct pair {
 	UT_hash_handle hh;
 	uint64_t conversation_id;
 	struct pair_head head; /* last_seq 0: not known */
-	bool used; /* since it was last passed over */
+	bool used;	       /* since it was last passed over */
 	char key[];
 };
 

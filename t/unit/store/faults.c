@@ -254,7 +254,7 @@ static void test_late_guess(void)
 	ok(sent.status == STORE_OK && !sent.replayed && sent.m.id == last.m.id + 1, "done before its packet comes");
 	struct sent_answer next = warm("tardy1", "tardy2");
 	proxy_release();
-	while (late_server != NULL)
+	while (proxy_orphans != 0)
 		turn();
 	ok(do_text(s, "tardy1", "tardy2", "x", NULL).m.id == next.m.id + 1, "which then does nothing");
 	is_int(db_sql("SELECT COUNT(*) FROM messages WHERE client_msg_id='later'"), 1, "stored once");
@@ -269,9 +269,10 @@ static void test_late_guess(void)
 	is_int(sent.status, STORE_BLOCKED, "refused in the end, once its packet would come too late");
 	db_sql("UPDATE friendships SET blocked=0 WHERE user_id='tardy2'");
 	proxy_release();
-	while (late_server != NULL)
+	while (proxy_orphans != 0)
 		turn();
-	ok(do_text(s, "tardy1", "tardy2", "x", NULL).m.id == last.m.id + 1, "as it does, though it could be done again");
+	ok(do_text(s, "tardy1", "tardy2", "x", NULL).m.id == last.m.id + 1,
+	   "as it does, though it could be done again");
 	is_int(db_sql("SELECT COUNT(*) FROM messages WHERE client_msg_id='never'"), 0, "it is not stored");
 }
 

@@ -43,8 +43,9 @@ static char proxy_socket[96];
 static bool proxy_closed;  /* a new connection ends at once */
 static const char *cut_at; /* how the packet to be cut ends */
 static enum cut cut;
-static bool late_held; /* what is late waits for proxy_release(), not for the next connection */
+static bool late_held;			      /* what is late waits for proxy_release(), not for the next connection */
 static unsigned proxy_asked, proxy_cut_whole; /* packets; those cut that held a whole transaction */
+static unsigned proxy_orphans;		      /* connections of the database whose clients are gone */
 static struct bufferevent *late_server;
 static struct evbuffer *late_bytes;
 static struct event *late_timer;
@@ -78,8 +79,10 @@ static void on_orphan_read(struct bufferevent *b, void *arg)
 
 static void on_orphan_end(struct bufferevent *b, short what, void *arg)
 {
-	if (what & (BEV_EVENT_EOF | BEV_EVENT_ERROR))
-		bufferevent_free(b);
+	if ((what & (BEV_EVENT_EOF | BEV_EVENT_ERROR)) == 0)
+		return;
+	proxy_orphans--;
+	bufferevent_free(b);
 }
 
 static void on_orphan_written(struct bufferevent *b, void *arg)
@@ -93,6 +96,7 @@ static void orphan(struct tunnel *t, bool until_written)
 	bufferevent_setcb(t->server, on_orphan_read, until_written ? on_orphan_written : NULL, on_orphan_end, NULL);
 	bufferevent_free(t->client);
 	free(t);
+	proxy_orphans++;
 }
 
 static void on_late(evutil_socket_t fd, short what, void *arg)
@@ -124,7 +128,8 @@ static void count_asked(struct evbuffer *in)
 {
 	unsigned char head[4]; /* the length and a number, which is 0 in a command */
 	bool command = evbuffer_copyout(in, head, sizeof(head)) == sizeof(head) && head[3] == 0;
-	bool notes = contains(in, "INSERT INTO outbox_done") && !contains(in, SQL_BEGIN_1) && !contains(in, "SET @late");
+	bool notes =
+		contains(in, "INSERT INTO outbox_done") && !contains(in, SQL_BEGIN_1) && !contains(in, "SET @late");
 	proxy_asked += command && !notes && !contains(in, SETTINGS_ASK_READ_ONLY);
 }
 
