@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Batches in one round trip: what they are for, and that whatever has changed since a conversation was written here is
- * noticed by the same transaction, and decided as if nothing was remembered. (What of lost connections: faults.c.)
+ * noticed by the same transaction, and decided as if nothing was remembered. Lost connections are in guess_lost.c.
  */
 #include "core/base.h"
 
