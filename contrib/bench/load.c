@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * A load generator for Tidings: sends and receives messages as fast as the server
- * lets it, holds idle connections, opens and closes them, or listens with many to a group. Here: the options and the
- * tokens.
+ * lets it, holds idle connections, opens and closes them, listens with many to a group, or asks for the same
+ * again and again. Here: the options and the tokens.
  *
  * Speaks to the server as any client would; users and friendships have to exist.
  */
@@ -18,13 +18,16 @@
 #include <time.h>
 
 static const char usage[] =
-	"usage: load [OPTIONS] --secret-file FILE ws|http|idle|open|group\n"
+	"usage: load [OPTIONS] --secret-file FILE ws|http|idle|open|group|ask\n"
 	"  ws    pairs of users online over WebSocket, who send over it\n"
 	"  http  the same, sending by POST /messages/send over --in-flight connections\n"
 	"  idle  open --connections WebSockets and hold them; memory of the --pids groups\n"
 	"  open  open WebSockets as fast as the server lets it, --in-flight at a time; the newest "
 	"--connections stay\n"
 	"  group --connections members of --group online, --senders of them send; when has the last one each message?\n"
+	"  ask   --connections keep-alive connections of --user-count users, of which each asks for the next --path "
+	"once it "
+	"is answered\n"
 	"  -a, --address HOST:PORT    of the server (127.0.0.1:8080); for group up to 8 times\n"
 	"  -s, --secret-file FILE     of jwt, for HS256 tokens\n"
 	"  -x, --prefix PATH          http.prefix\n"
@@ -44,6 +47,8 @@ static const char usage[] =
 	"                             latencies count from these times. --in-flight connections for http\n"
 	"  -m, --per-process N        of them; further processes, each from an address of its own, "
 	"hold the rest (14000)\n"
+	"  -t, --path PATH            up to 256 times\n"
+	"  -B, --body FILE            it is posted to the path\n"
 	"  -p, --pids NAME=PID,...    tell what these processes used; up to 8 times\n";
 
 static const struct option long_options[] = {
@@ -63,6 +68,8 @@ static const struct option long_options[] = {
 	{"group", required_argument, NULL, 'g'},
 	{"senders", required_argument, NULL, 'S'},
 	{"rate", required_argument, NULL, 'R'},
+	{"path", required_argument, NULL, 't'},
+	{"body", required_argument, NULL, 'B'},
 	{"pids", required_argument, NULL, 'p'},
 	{"help", no_argument, NULL, 'h'},
 	{0},
@@ -116,6 +123,18 @@ static void read_secret(struct options *o, const char *path)
 		o->secret_len--;
 	if (o->secret_len < 32)
 		die("secret under 32 bytes", path);
+}
+
+static void read_body(struct options *o, const char *path)
+{
+	char part[4096];
+	size_t n;
+	FILE *f = fopen(path, "r");
+	if (f == NULL)
+		die("cannot open", path);
+	while ((n = fread(part, 1, sizeof(part), f)) > 0)
+		buf_append(&o->body, part, n);
+	fclose(f);
 }
 
 static void append_base64url(struct buf *b, const void *data, size_t len)
@@ -206,6 +225,14 @@ static void set_option(struct options *o, int opt)
 	case 'R':
 		o->rate = number(optarg, 1, 100000);
 		break;
+	case 't':
+		if (o->paths == ARRAY_LEN(o->path))
+			die("too many paths", optarg);
+		o->path[o->paths++] = optarg;
+		break;
+	case 'B':
+		read_body(o, optarg);
+		break;
 	case 'p':
 		if (o->groups == ARRAY_LEN(o->group) || procs_parse(&o->group[o->groups++], optarg) != 0)
 			die("NAME=PID,... expected", optarg);
@@ -237,7 +264,7 @@ int main(int argc, char **argv)
 	};
 	int opt;
 
-	while ((opt = getopt_long(argc, argv, "a:s:x:u:P:K:b:zw:d:n:m:N:g:S:R:p:h", long_options, NULL)) != -1)
+	while ((opt = getopt_long(argc, argv, "a:s:x:u:P:K:b:zw:d:n:m:N:g:S:R:t:B:p:h", long_options, NULL)) != -1)
 		set_option(&o, opt);
 	o.servers += o.servers == 0;
 	if (optind != argc - 1 || o.secret_len == 0) {
@@ -254,5 +281,7 @@ int main(int argc, char **argv)
 		return run_open(&o);
 	if (strcmp(argv[optind], "group") == 0)
 		return run_group(&o);
+	if (strcmp(argv[optind], "ask") == 0)
+		return run_ask(&o);
 	die("unknown mode", argv[optind]);
 }

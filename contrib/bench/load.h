@@ -24,8 +24,11 @@ struct options {
 	unsigned users;		  /* mode open: how many there are; after the last comes the first again */
 	uint64_t conversation_id; /* mode group */
 	unsigned senders;
-	double rate;	      /* messages a second, of all senders; modes ws and http: 0 keeps in_flight under way */
-	unsigned per_process; /* connections; beyond it further processes hold the rest */
+	double rate;	       /* messages a second, of all senders; modes ws and http: 0 keeps in_flight under way */
+	unsigned per_process;  /* connections; beyond it further processes hold the rest */
+	const char *path[256]; /* mode ask: asked for in turn */
+	size_t paths;
+	struct buf body; /* mode ask: it is posted; empty: nothing is */
 	struct procs group[8];
 	size_t groups;
 };
@@ -38,5 +41,6 @@ int run_traffic(const struct options *o, enum peer_kind senders);
 int run_idle(const struct options *o);
 int run_open(const struct options *o);
 int run_group(const struct options *o);
+int run_ask(const struct options *o);
 
 #endif

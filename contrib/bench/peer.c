@@ -126,6 +126,15 @@ void peer_send_text(struct swarm *s, struct peer *p, const char *data, size_t le
 		send_frame(s, p, 0x1, data, len);
 }
 
+void peer_get(struct swarm *s, struct peer *p, const char *path, const char *token)
+{
+	if (p->state == PEER_CLOSED)
+		return;
+	buf_printf(&p->out, "GET %s%s HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer %s\r\n\r\n", s->prefix, path,
+		   token);
+	queue_output(s, p);
+}
+
 void peer_post(struct swarm *s, struct peer *p, const char *path, const char *token, const char *body, size_t len)
 {
 	if (p->state == PEER_CLOSED)

@@ -59,6 +59,7 @@ void swarm_turn(struct swarm *s, uint64_t timeout_us);
 /* Starts to connect; for PEER_WS with an upgrade that carries the token. 0, or -1 with errno. */
 int peer_open(struct swarm *s, struct peer *p, enum peer_kind kind, unsigned user, const char *token) MUST_CHECK;
 void peer_send_text(struct swarm *s, struct peer *p, const char *data, size_t len);
+void peer_get(struct swarm *s, struct peer *p, const char *path, const char *token);
 void peer_post(struct swarm *s, struct peer *p, const char *path, const char *token, const char *body, size_t len);
 void peer_close(struct swarm *s, struct peer *p);
 
