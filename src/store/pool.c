@@ -26,6 +26,7 @@ struct pool_link {
 struct pool {
 	struct event *kick, *tick;
 	struct turns *turns;	   /* what waits for a connection */
+	struct read *sharable;	   /* those of them that others may join, by their text */
 	struct read_queue refused; /* to be answered as their status says */
 	size_t serving, refused_count;
 	bool closing;
@@ -41,8 +42,17 @@ void *read_new(struct pool *p, struct str user, size_t size)
 	return r;
 }
 
+/* It is asked now, or refused. */
+static void read_unshare(struct read *r)
+{
+	if (r->sharable)
+		HASH_DEL(r->pool->sharable, r);
+	r->sharable = false;
+}
+
 static void read_free(struct read *r)
 {
+	read_unshare(r);
 	turns_leave(r->pool->turns, &r->waiting);
 	buf_fini(&r->text);
 	arena_fini(&r->arena);
@@ -107,6 +117,7 @@ static void serve(struct pool_link *l, struct read *r)
 {
 	l->pool->serving++;
 	l->read = r;
+	read_unshare(r);
 	if (r->restart != NULL)
 		r->restart(r);
 	r->query = (struct link_query){.text = {r->text.data, r->text.len}, .row = on_row, .done = on_done};
@@ -195,6 +206,7 @@ static void on_down(struct link *link, const char *why, void *ctx)
 void pool_refuse(struct read *r, enum store_status status)
 {
 	struct pool *p = r->pool;
+	read_unshare(r);
 	r->status = status;
 	TAILQ_INSERT_TAIL(&p->refused, r, entry);
 	p->refused_count++;
@@ -211,6 +223,33 @@ void pool_submit(struct read *r)
 		pool_refuse(r, STORE_OVERLOADED);
 	else
 		pool_kick(p);
+}
+
+static bool can_join(const struct read *waiting, const struct read *r)
+{
+	return waiting->same == r->same && waiting->asker_count < READ_ASKERS_MAX &&
+	       str_equal(waiting->user, r->user) && r->same(waiting, r);
+}
+
+void pool_submit_shared(struct read *r, void *asker)
+{
+	struct pool *p = r->pool;
+	struct read *waiting = NULL;
+	r->asker[r->asker_count++] = asker;
+	HASH_FIND(hh, p->sharable, r->text.data, r->text.len, waiting);
+	if (waiting != NULL && can_join(waiting, r) && turns_share(p->turns, &waiting->waiting)) {
+		waiting->asker[waiting->asker_count++] = asker;
+		read_free(r);
+		return;
+	}
+	pool_submit(r);
+	/* One that is full, or of another kind, makes room for this one. */
+	if (waiting != NULL)
+		read_unshare(waiting);
+	if (r->waiting.of == NULL)
+		return;
+	HASH_ADD_KEYPTR(hh, p->sharable, r->text.data, r->text.len, r);
+	r->sharable = true;
 }
 
 void pool_again(struct read *r)

@@ -5,6 +5,8 @@
  * done once more on another one. It waits up to 3 s for a connection; once the
  * database is known to be away on all of them (link_is_away()), what waits and what comes is answered as
  * unavailable without waiting.
+ *
+ * Reads that ask for the same can share one answer (pool_submit_shared()).
  */
 #ifndef TIDINGS_STORE_POOL_H
 #define TIDINGS_STORE_POOL_H
@@ -12,6 +14,7 @@
 #include "core/base.h"
 
 #include <sys/queue.h>
+#include <uthash.h>
 
 #include "core/buf.h"
 #include "store/arena.h"
@@ -20,6 +23,9 @@
 #include "store/turns.h"
 
 struct pool;
+
+/* That share one answer: so many keep a worker busy for some milliseconds. */
+#define READ_ASKERS_MAX 16
 
 /* Embedded first in its kind's struct, made by read_new. */
 struct read {
@@ -32,7 +38,12 @@ struct read {
 	struct arena arena; /* what row() finds */
 	enum store_status status;
 	bool lost_once;
-	bool again; /* pool_again() was called from within done() */
+	bool again;		      /* pool_again() was called from within done() */
+	void *asker[READ_ASKERS_MAX]; /* what each caller who shares the answer gave; the first one's from the beginning
+				       */
+	unsigned asker_count;
+	UT_hash_handle hh; /* of those that can be shared */
+	bool sharable;	   /* it is one of them */
 
 	/* Forgets what row() has found, for it begins anew. May be NULL. */
 	void (*restart)(struct read *r);
@@ -43,6 +54,11 @@ struct read {
 	 * unless it was given to pool_again().
 	 */
 	void (*done)(struct read *r, enum store_status status);
+	/*
+	 * Of two reads of one kind with the same text: the answer to one is the answer to the other. NULL: none is
+	 * shared.
+	 */
+	bool (*same)(const struct read *a, const struct read *b);
 };
 TAILQ_HEAD(read_queue, read);
 
@@ -56,6 +72,12 @@ size_t pool_pending(const struct pool *p);
 void *read_new(struct pool *p, struct str user, size_t size);
 /* Queues it; STORE_OVERLOADED where too many wait, of all users or of this one. done() runs from the loop. */
 void pool_submit(struct read *r);
+/*
+ * The same for one whose done() calls all of asker[] with what was found, and which has a same(): where such a read
+ * waits that has not been asked yet, `asker` is added to its askers and this one is freed. So an answer is never older
+ * than any of its requests.
+ */
+void pool_submit_shared(struct read *r, void *asker);
 /* From within done(): another round trip, at the user's next turn, with the text that is there now and the same
  * deadline. */
 void pool_again(struct read *r);

@@ -24,7 +24,6 @@ struct list_part {
 struct list {
 	struct read read;
 	store_conversations_fn *fn;
-	void *arg;
 	unsigned limit;
 	struct store_cursor after;
 	struct list_part part[KINDS];
@@ -191,7 +190,13 @@ static void list_done(struct read *r, enum store_status status)
 		if (l->has_more)
 			out.next = (struct store_cursor){item[l->count - 1].sort_ms, item[l->count - 1].id};
 	}
-	l->fn(&out, l->arg);
+	for (unsigned i = 0; i < r->asker_count; i++)
+		l->fn(&out, r->asker[i]);
+}
+
+static bool list_same(const struct read *a, const struct read *b)
+{
+	return container_of(a, struct list, read)->fn == container_of(b, struct list, read)->fn;
 }
 
 void store_list_conversations(struct store *s, struct str user, unsigned limit, struct store_cursor after,
@@ -200,17 +205,17 @@ void store_list_conversations(struct store *s, struct str user, unsigned limit, 
 	struct list *l = read_new(s->pool, user, sizeof(*l));
 	struct arena *a = &l->read.arena;
 	l->fn = fn;
-	l->arg = arg;
 	l->limit = limit;
 	l->after = after;
 	l->read.restart = list_restart;
 	l->read.row = list_row;
 	l->read.done = list_done;
+	l->read.same = list_same;
 	for (unsigned i = 0; i < KINDS; i++)
 		l->part[i].view = arena_alloc(a, (limit + 1) * sizeof(*l->view));
 	l->view = arena_alloc(a, (limit + 1) * sizeof(*l->view));
 	put_direct(l);
 	buf_append_char(&l->read.text, ';');
 	put_groups(l);
-	pool_submit(&l->read);
+	pool_submit_shared(&l->read, arg);
 }

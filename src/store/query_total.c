@@ -19,7 +19,6 @@ enum { STMT_DIRECT, STMT_MENTIONED, STMT_GROUPS };
 struct total {
 	struct read read;
 	store_unread_fn *fn;
-	void *arg;
 	uint64_t unread; /* but in those below */
 	/* Conversations of which something has to be counted, of direct ones the mentions alone. */
 	struct unread *item;
@@ -153,11 +152,7 @@ static void total_done(struct read *r, enum store_status status)
 {
 	struct total *t = container_of(r, struct total, read);
 	uint64_t unread = t->unread, mentions = 0;
-	if (status != STORE_OK) {
-		t->fn(status, 0, 0, t->arg);
-		return;
-	}
-	if (build_counts(t)) {
+	if (status == STORE_OK && build_counts(t)) {
 		pool_again(r);
 		return;
 	}
@@ -167,7 +162,14 @@ static void total_done(struct read *r, enum store_status status)
 			unread += unread_in_group(u);
 		mentions += u->mentions;
 	}
-	t->fn(STORE_OK, unread, mentions, t->arg);
+	bool ok = status == STORE_OK;
+	for (unsigned i = 0; i < r->asker_count; i++)
+		t->fn(status, ok ? unread : 0, ok ? mentions : 0, r->asker[i]);
+}
+
+static bool total_same(const struct read *a, const struct read *b)
+{
+	return container_of(a, struct total, read)->fn == container_of(b, struct total, read)->fn;
 }
 
 void store_count_unread(struct store *s, struct str user, store_unread_fn *fn, void *arg)
@@ -177,8 +179,8 @@ void store_count_unread(struct store *s, struct str user, store_unread_fn *fn, v
 	t->read.restart = total_restart;
 	t->read.row = total_row;
 	t->read.done = total_done;
+	t->read.same = total_same;
 	t->fn = fn;
-	t->arg = arg;
 	sql_lit(text, "SELECT ");
 	put_unread_of_side(text, 1, user);
 	buf_append_char(text, '+');
@@ -189,5 +191,5 @@ void store_count_unread(struct store *s, struct str user, store_unread_fn *fn, v
 	put_mentioned_of_side(text, 2, user);
 	buf_append_char(text, ';');
 	put_groups(text, user);
-	pool_submit(&t->read);
+	pool_submit_shared(&t->read, arg);
 }

@@ -15,7 +15,7 @@ struct turns_user {
 	UT_hash_handle hh;
 	TAILQ_ENTRY(turns_user) turn;
 	struct waiting_list list;
-	size_t waiting, out;
+	size_t waiting, sharing, out;
 	size_t len;
 	char name[];
 };
@@ -25,7 +25,7 @@ struct turns {
 	struct turns_limits limits;
 	struct turns_user *users; /* by name */
 	struct round round;	  /* the next turn is the first one's */
-	size_t waiting;
+	size_t waiting, sharing;
 };
 
 struct turns *turns_new(const struct turns_limits *limits)
@@ -69,26 +69,42 @@ static void drop_if_idle(struct turns *t, struct turns_user *u)
 	free(u);
 }
 
-static void count_in(struct turns *t, struct turns_user *u)
+static void count_in(struct turns *t, const struct waiting *w)
 {
+	struct turns_user *u = w->of;
 	if (u->waiting++ == 0)
 		TAILQ_INSERT_TAIL(&t->round, u, turn);
 	t->waiting++;
+	u->sharing += w->sharers;
+	t->sharing += w->sharers;
+}
+
+static bool has_room(const struct turns *t, const struct turns_user *u)
+{
+	return t->waiting + t->sharing < t->limits.max && u->waiting + u->sharing < t->limits.user_max;
 }
 
 bool turns_join(struct turns *t, struct waiting *w, struct str user)
 {
 	ASSERT(w->of == NULL);
-	if (t->waiting >= t->limits.max)
-		return false;
 	struct turns_user *u = user_of(t, user);
-	if (u->waiting >= t->limits.user_max) {
+	if (!has_room(t, u)) {
 		drop_if_idle(t, u);
 		return false;
 	}
 	w->of = u;
 	TAILQ_INSERT_TAIL(&u->list, w, entry);
-	count_in(t, u);
+	count_in(t, w);
+	return true;
+}
+
+bool turns_share(struct turns *t, struct waiting *w)
+{
+	if (!has_room(t, w->of))
+		return false;
+	w->sharers++;
+	w->of->sharing++;
+	t->sharing++;
 	return true;
 }
 
@@ -101,6 +117,8 @@ static struct waiting *take(struct turns *t, struct waiting *w)
 		TAILQ_INSERT_TAIL(&t->round, u, turn);
 	u->out++;
 	t->waiting--;
+	u->sharing -= w->sharers;
+	t->sharing -= w->sharers;
 	return w;
 }
 
@@ -139,7 +157,7 @@ void turns_back(struct turns *t, struct waiting *w)
 	ASSERT(u != NULL && u->out != 0);
 	u->out--;
 	TAILQ_INSERT_HEAD(&u->list, w, entry);
-	count_in(t, u);
+	count_in(t, w);
 }
 
 void turns_leave(struct turns *t, struct waiting *w)

@@ -20,12 +20,13 @@ struct turns_user;
 struct waiting {
 	TAILQ_ENTRY(waiting) entry;
 	struct turns_user *of;
+	size_t sharers;	     /* that wait for the same */
 	int64_t deadline_ms; /* of clock_mono_ms; the owner's to set before it joins */
 };
 
 struct turns_limits {
-	size_t max;	     /* waiting */
-	size_t user_max;     /* waiting of one user */
+	size_t max;	     /* waiting, with those that share */
+	size_t user_max;     /* of one user */
 	size_t user_out_max; /* taken by turns_next() and not given back, of one user; further ones wait */
 };
 
@@ -34,6 +35,8 @@ struct turns *turns_new(const struct turns_limits *limits);
 void turns_free(struct turns **t);
 /* Waits as the last of its user's. An absent user is the server itself. False: there is no room, for all or for it. */
 bool turns_join(struct turns *t, struct waiting *w, struct str user) MUST_CHECK;
+/* One more shares what waits there: it counts as waiting, too. False: there is no room. */
+bool turns_share(struct turns *t, struct waiting *w) MUST_CHECK;
 /* Takes the next one out. NULL: none waits, or only those of users who have as many out as they may. */
 struct waiting *turns_next(struct turns *t);
 /* Takes one out whose deadline has passed. NULL: there is none. Looks at the first of each user's that has a deadline.
