@@ -10,12 +10,11 @@
 	"c.id,c.user1_id,c.user2_id,c.last_seq,c.last_message_time,c.user1_unread,c.user2_unread,c.user1_read_seq,"    \
 	"c.user2_read_seq,c.change_seq,c.source_kind,c.source_id,c.created_at,c.sort_time"
 
-/* No mark is after the newest message, so its own is the last one. That of another message is one of the details. */
-#define LAST_COLUMNS                                                                                                   \
-	MESSAGE_COLUMNS_WITH(                                                                                          \
-		"COALESCE(m.read_at,IF(m.id=(c.id<<28)+c.last_seq,(SELECT IF(r.up_to_seq>=c.last_seq,r.at,"            \
-		"NULL) FROM read_marks r WHERE r.conversation_id=c.id AND r.user_id=m.to_user_id ORDER BY "            \
-		"r.up_to_seq DESC LIMIT 1),NULL))")
+/* Of the newest message of all the mark is its own, for none is after it. That of another one is one of the details. */
+#define LAST_COLUMNS MESSAGE_COLUMNS_WITH("COALESCE(m.read_at,r.at)")
+#define LAST_MARK                                                                                                      \
+	" LEFT JOIN read_marks r FORCE INDEX (PRIMARY) ON r.conversation_id=c.id AND r.user_id=m.to_user_id AND "      \
+	"r.up_to_seq=c.last_seq AND m.id=(c.id<<28)+c.last_seq"
 
 /* "IF(c.user1_id='…',c.user1_<column>,c.user2_<column>)" */
 static void put_own(struct buf *text, struct str user, const char *column)
@@ -31,12 +30,16 @@ void query_put_conversations(struct buf *text, struct str user, const char *from
 	put_own(text, user, "unread");
 	sql_lit(text, ">0,(SELECT n.seq FROM mentions n FORCE INDEX (PRIMARY) WHERE n.user_id=");
 	sql_str(text, user);
-	sql_lit(text, " AND n.conversation_id=c.id ORDER BY n.seq DESC LIMIT 1),0)," LAST_COLUMNS " FROM ");
+	sql_lit(text, " AND n.conversation_id=c.id ORDER BY n.seq DESC LIMIT 1),0)," LAST_COLUMNS
+		      ",u.nickname,u.avatar_url FROM ");
 	buf_append_str(text, str_from(from));
 	if (more_from.s != NULL)
 		buf_append_str(text, more_from);
 	sql_lit(text, " LEFT JOIN messages m ON m.id=");
 	put_own(text, user, "last_id");
+	sql_lit(text, LAST_MARK " LEFT JOIN users u FORCE INDEX (PRIMARY) ON u.id=IF(c.user1_id=");
+	sql_str(text, user);
+	sql_lit(text, ",c.user2_id,c.user1_id)");
 }
 
 void query_take_conversation(struct row *row, struct arena *a, struct str user, struct view *view)
@@ -72,6 +75,8 @@ void query_take_conversation(struct row *row, struct arena *a, struct str user, 
 		.mention_seq = row_take_u64(row),
 	};
 	out->has_last = row_take_message(row, a, &out->last);
+	out->peer_nickname = arena_str(a, row_take_str(row));
+	out->peer_avatar_url = arena_str(a, row_take_str(row));
 }
 
 void query_put_is_party(struct buf *text, struct str user)

@@ -44,18 +44,16 @@ void query_take_group(struct row *row, struct arena *a, struct view *out);
 	"1))"
 
 /*
- * What is not in the rows of conversations: what has to be counted, when the last message was read where it is not the
- * newest of all, and the profiles of peers. It is read in one round trip. All zeroes before it begins.
+ * What is not in the rows of conversations: what has to be counted, and when the last message was read where it is not
+ * the newest of all. It is read in one round trip; mostly there is nothing. All zeroes before it begins.
  */
-enum details_stmt { DETAILS_COUNTS, DETAILS_MARKS, DETAILS_PEERS, DETAILS_STMTS };
+enum details_stmt { DETAILS_COUNTS, DETAILS_MARKS, DETAILS_STMTS };
 struct details {
 	struct view *view;
 	size_t count;
 	bool asked;			       /* the read's rows are the details' */
 	enum details_stmt stmt[DETAILS_STMTS]; /* those that are asked */
 	unsigned stmt_count;
-	struct view **peer; /* of direct conversations, in the order of their peers */
-	size_t peer_count, peer_at;
 };
 /* After the rows. Replaces the read's text by what is still to be asked; false: nothing is. */
 bool details_put(struct details *d, struct read *r, struct view *view, size_t n);

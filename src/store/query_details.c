@@ -3,8 +3,6 @@
 #include "core/base.h"
 #include "store/query.h"
 
-#include <stdlib.h>
-
 #include "core/log.h"
 #include "store/sql.h"
 
@@ -32,61 +30,6 @@ static void take_count(struct details *d, struct arena *a, struct row *row)
 		return;
 	unread_take(row, a, &d->view[tag].unread);
 	set_counts(&d->view[tag]);
-}
-
-/* ---- peers ---- */
-
-static int by_peer(const void *a, const void *b)
-{
-	const struct view *const *x = a, *const *y = b;
-	return strcmp((*x)->c.peer, (*y)->c.peer);
-}
-
-static void collect_peers(struct details *d, struct arena *a)
-{
-	d->peer = arena_alloc(a, (d->count + 1) * sizeof(*d->peer));
-	d->peer_count = 0;
-	for (size_t i = 0; i < d->count; i++)
-		if (!conversation_is_group(d->view[i].c.id))
-			d->peer[d->peer_count++] = &d->view[i];
-	qsort(d->peer, d->peer_count, sizeof(struct view *), by_peer);
-}
-
-static bool put_peers(struct buf *text, const struct details *d)
-{
-	bool first = true;
-	if (d->peer_count == 0)
-		return false;
-	sql_lit(text, "SELECT id,nickname,avatar_url FROM users FORCE INDEX (PRIMARY) WHERE id IN (");
-	for (size_t i = 0; i < d->peer_count; i++) {
-		sql_comma(text, &first);
-		sql_str(text, str_from(d->peer[i]->c.peer));
-	}
-	buf_append_char(text, ')');
-	return true;
-}
-
-/* Rows come in the order of names, mostly. */
-static struct conversation *find_peer(struct details *d, struct str peer)
-{
-	for (size_t i = 0; i < d->peer_count; i++) {
-		if (d->peer_at == d->peer_count)
-			d->peer_at = 0;
-		struct conversation *c = &d->peer[d->peer_at++]->c;
-		if (str_is(peer, c->peer))
-			return c;
-	}
-	return NULL;
-}
-
-static void take_profile(struct details *d, struct arena *a, struct row *row)
-{
-	struct str peer = row_take_str(row), nickname = row_take_str(row), avatar_url = row_take_str(row);
-	struct conversation *c = find_peer(d, peer);
-	if (c == NULL)
-		return;
-	c->peer_nickname = arena_str(a, nickname);
-	c->peer_avatar_url = arena_str(a, avatar_url);
 }
 
 /* ---- when the last message was read ---- */
@@ -133,8 +76,6 @@ static bool put_stmt(struct buf *text, const struct details *d, enum details_stm
 		return put_counts(text, d);
 	case DETAILS_MARKS:
 		return put_marks(text, d);
-	case DETAILS_PEERS:
-		return put_peers(text, d);
 	case DETAILS_STMTS:
 		break;
 	}
@@ -146,7 +87,6 @@ bool details_put(struct details *d, struct read *r, struct view *view, size_t n)
 	d->asked = true;
 	d->view = view;
 	d->count = n;
-	collect_peers(d, &r->arena);
 	buf_clear(&r->text);
 	for (enum details_stmt stmt = 0; stmt < DETAILS_STMTS; stmt++) {
 		size_t len = r->text.len;
@@ -162,9 +102,6 @@ bool details_put(struct details *d, struct read *r, struct view *view, size_t n)
 
 void details_restart(struct details *d)
 {
-	d->peer_at = 0;
-	for (size_t i = 0; i < d->peer_count; i++)
-		d->peer[i]->c.peer_nickname = d->peer[i]->c.peer_avatar_url = STR_NULL;
 	for (size_t i = 0; i < d->count; i++) {
 		unread_restart(&d->view[i].unread);
 		set_counts(&d->view[i]);
@@ -176,8 +113,6 @@ void details_row(struct details *d, struct arena *a, unsigned stmt, struct row *
 	ASSERT(stmt < d->stmt_count);
 	if (d->stmt[stmt] == DETAILS_COUNTS)
 		take_count(d, a, row);
-	else if (d->stmt[stmt] == DETAILS_MARKS)
-		take_mark(d, row);
 	else
-		take_profile(d, a, row);
+		take_mark(d, row);
 }

@@ -15,14 +15,14 @@
 	"h.id,g.user_id,h.last_seq,h.last_message_time,g.first_seq,g.read_seq,h.change_seq,h.created_at,h.sort_time,"  \
 	"p.name,p.avatar_url,p.about,p.owner_id,g.role,h.member_count,g.joined_at,h.dissolved_at,h.join_policy,"       \
 	"h.history_policy,h.send_policy,h.add_policy,h.slow_mode_secs,h.uncounted_seq,h.all_seq,g.deleted_seq,"        \
-	"g.mention_seq"
+	"g.mention_seq," UNREAD_BLOCKS
 
 void query_put_groups(struct buf *text, struct str from)
 {
 	sql_lit(text, "SELECT STRAIGHT_JOIN " GROUP_COLUMNS "," MESSAGE_COLUMNS " FROM ");
 	buf_append_str(text, from);
 	sql_lit(text, " JOIN group_heads h FORCE INDEX (PRIMARY) ON h.id=g.conversation_id"
-		      " JOIN group_profiles p FORCE INDEX (PRIMARY) ON p.id=g.conversation_id"
+		      " JOIN group_profiles p FORCE INDEX (PRIMARY) ON p.id=g.conversation_id" UNREAD_BLOCKS_JOIN
 		      " LEFT JOIN messages m ON m.id=" GROUP_LAST_ID);
 }
 
@@ -79,6 +79,7 @@ void query_take_group(struct row *row, struct arena *a, struct view *out)
 	u->all_seq = row_take_u64(row);
 	u->deleted_seq = row_take_u64(row);
 	u->mention_seq = row_take_u64(row);
+	unread_take_blocks(row, u);
 	c->unread = unread_in_group(u);
 	c->has_last = row_take_message(row, a, &c->last) && message_id_seq(c->last.id) >= c->first_seq;
 }

@@ -2,8 +2,8 @@
 /*
  * What is unread of all of a user's conversations. Of direct ones it is kept, and only those that have something are
  * read. Of groups all are looked at, for a message writes nothing of its receivers, but only those with something after
- * read_seq are counted. Where a group has few uncounted messages these are counted on the way, which is several times
- * cheaper than a statement of constants; what is left is counted so, TOTAL_CHUNK at a time.
+ * read_seq are counted. Their uncounted messages are mostly in the last row of these, which is read on the way, or in
+ * it and the one before; what is left is counted by a statement of constants, TOTAL_CHUNK at a time.
  */
 #include "core/base.h"
 #include "store/store_priv.h"
@@ -12,9 +12,9 @@
 #include "store/unread.h"
 
 #define TOTAL_CHUNK 128
-#define FEW_UNCOUNTED 64
 
-enum { STMT_DIRECT, STMT_MENTIONED, STMT_GROUPS };
+enum total_step { TOTAL_FIRST, TOTAL_MENTIONED, TOTAL_COUNTS };
+enum { STMT_DIRECT, STMT_GROUPS }; /* of the first one */
 
 struct total {
 	struct read read;
@@ -23,15 +23,21 @@ struct total {
 	/* Conversations of which something has to be counted, of direct ones the mentions alone. */
 	struct unread *item;
 	size_t count, room;
-	bool counting;
+	enum total_step step;
+	bool mentioned;	 /* in a direct conversation, once */
+	size_t groups;	 /* of the items, before the direct ones */
 	size_t from, to; /* those that are being counted */
 };
 
 static void total_restart(struct read *r)
 {
 	struct total *t = container_of(r, struct total, read);
-	if (!t->counting)
+	if (t->step == TOTAL_FIRST) {
 		t->count = t->unread = 0;
+		t->mentioned = false;
+	} else if (t->step == TOTAL_MENTIONED) {
+		t->count = t->groups;
+	}
 	for (size_t i = t->from; i < t->to; i++)
 		unread_restart(&t->item[i]);
 }
@@ -48,7 +54,20 @@ static void put_unread_of_side(struct buf *text, int side, struct str user)
 	buf_append_char(text, ')');
 }
 
-/* Costs next to nothing where nobody ever mentioned the user in a direct conversation. */
+/* Most users were never mentioned in one: then their mentions need not be looked for. */
+static void put_direct(struct buf *text, struct str user)
+{
+	sql_lit(text, "SELECT ");
+	put_unread_of_side(text, 1, user);
+	buf_append_char(text, '+');
+	put_unread_of_side(text, 2, user);
+	sql_lit(text, ",EXISTS(SELECT 1 FROM mentions e FORCE INDEX (PRIMARY) WHERE e.user_id=");
+	sql_str(text, user);
+	sql_lit(text, " AND e.conversation_id<");
+	sql_u64(text, GROUP_ID_MIN);
+	buf_append_char(text, ')');
+}
+
 static void put_mentioned_of_side(struct buf *text, int side, struct str user)
 {
 	buf_printf(text,
@@ -61,26 +80,15 @@ static void put_mentioned_of_side(struct buf *text, int side, struct str user)
 		   "INDEX (waiting%d) WHERE c.user%d_waiting=1 AND c.user%d_id=",
 		   side, side, side);
 	sql_str(text, user);
-	sql_lit(text, " AND EXISTS(SELECT 1 FROM mentions e FORCE INDEX (PRIMARY) WHERE e.user_id=");
-	sql_str(text, user);
-	sql_lit(text, " AND e.conversation_id<");
-	sql_u64(text, GROUP_ID_MIN);
-	sql_lit(text, ") HAVING mention_seq>read_seq");
+	sql_lit(text, " HAVING mention_seq>read_seq");
 }
 
 static void put_groups(struct buf *text, struct str user)
 {
-	/* A count that depends on the row reads all uncounted ones of the group, so they have to be few. */
-	buf_printf(
-		text,
-		"SELECT STRAIGHT_JOIN h.id,h.last_seq,g.read_seq,g.mention_seq,h.uncounted_seq,h.all_seq,"
-		"g.deleted_seq,IF(h.uncounted_seq>g.read_seq AND g.deleted_seq<=g.read_seq AND (SELECT 1 FROM "
-		"uncounted y FORCE INDEX (PRIMARY) WHERE y.conversation_id=g.conversation_id LIMIT %d,1) IS NULL,"
-		"(SELECT SUM(BIT_COUNT(IF(x.block=g.read_seq>>6,x.bits>>((g.read_seq&63)+1),x.bits))) FROM uncounted "
-		"x FORCE INDEX (PRIMARY) WHERE x.conversation_id=g.conversation_id AND "
-		"x.block>=g.read_seq>>6),NULL) FROM members g FORCE INDEX "
-		"(PRIMARY) JOIN group_heads h FORCE INDEX (PRIMARY) ON h.id=g.conversation_id WHERE g.user_id=",
-		FEW_UNCOUNTED);
+	sql_lit(text, "SELECT STRAIGHT_JOIN "
+		      "h.id,h.last_seq,g.read_seq,g.mention_seq,h.uncounted_seq,h.all_seq,g.deleted_seq," UNREAD_BLOCKS
+		      " FROM members g FORCE INDEX (PRIMARY) JOIN group_heads h FORCE INDEX (PRIMARY) ON "
+		      "h.id=g.conversation_id" UNREAD_BLOCKS_JOIN " WHERE g.user_id=");
 	sql_str(text, user);
 	sql_lit(text, " AND h.last_seq>g.read_seq");
 }
@@ -99,23 +107,19 @@ static struct unread *next_item(struct total *t)
 	return &t->item[t->count++];
 }
 
-static void item_row(struct total *t, unsigned stmt, struct row *row)
+static void item_row(struct total *t, bool is_group, struct row *row)
 {
 	struct unread *u = next_item(t);
 	*u = (struct unread){.user = t->read.user, .conversation_id = row_take_u64(row)};
 	u->last_seq = row_take_u64(row);
 	u->read_seq = row_take_u64(row);
 	u->mention_seq = row_take_u64(row);
-	if (stmt != STMT_GROUPS)
+	if (!is_group)
 		return;
 	u->uncounted_seq = row_take_u64(row);
 	u->all_seq = row_take_u64(row);
 	u->deleted_seq = row_take_u64(row);
-	struct str uncounted = row_take_str(row);
-	if (uncounted.s != NULL && id_parse_u64(uncounted, &u->known_gone) == 0) {
-		u->gone = u->known_gone;
-		u->uncounted_seq = 0;
-	}
+	unread_take_blocks(row, u);
 	if (unread_is_known(u)) {
 		t->unread += unread_in_group(u);
 		t->count--;
@@ -125,34 +129,56 @@ static void item_row(struct total *t, unsigned stmt, struct row *row)
 static void total_row(struct read *r, unsigned stmt, struct row *row)
 {
 	struct total *t = container_of(r, struct total, read);
-	if (t->counting) {
+	if (t->step == TOTAL_COUNTS) {
 		size_t tag = unread_take_tag(row);
 		if (tag >= t->from && tag < t->to)
 			unread_take(row, &r->arena, &t->item[tag]);
-	} else if (stmt == STMT_DIRECT) {
-		t->unread += row_take_u64(row);
+	} else if (t->step == TOTAL_MENTIONED) {
+		item_row(t, false, row);
+	} else if (stmt == STMT_GROUPS) {
+		item_row(t, true, row);
 	} else {
-		item_row(t, stmt, row);
+		t->unread += row_take_u64(row);
+		t->mentioned = row_take_bool(row);
 	}
 }
 
-/* False: all are counted. */
+static void build_mentioned(struct total *t)
+{
+	struct buf *text = &t->read.text;
+	buf_clear(text);
+	t->step = TOTAL_MENTIONED;
+	t->groups = t->count;
+	put_mentioned_of_side(text, 1, t->read.user);
+	sql_lit(text, " UNION ALL ");
+	put_mentioned_of_side(text, 2, t->read.user);
+}
+
+/* False: all is known. */
 static bool build_counts(struct total *t)
 {
 	bool first = true;
 	unsigned asked = 0;
 	buf_clear(&t->read.text);
-	t->counting = true;
+	t->step = TOTAL_COUNTS;
 	for (t->from = t->to; t->to < t->count && asked < TOTAL_CHUNK; t->to++)
 		asked += unread_put(&t->read.text, &first, t->to, &t->item[t->to]);
 	return asked != 0;
+}
+
+static bool build_next(struct total *t)
+{
+	if (t->step != TOTAL_FIRST || !t->mentioned)
+		return build_counts(t);
+	build_mentioned(t);
+	return true;
 }
 
 static void total_done(struct read *r, enum store_status status)
 {
 	struct total *t = container_of(r, struct total, read);
 	uint64_t unread = t->unread, mentions = 0;
-	if (status == STORE_OK && build_counts(t)) {
+	if (status == STORE_OK && build_next(t)) {
 		pool_again(r);
 		return;
 	}
@@ -181,14 +207,7 @@ void store_count_unread(struct store *s, struct str user, store_unread_fn *fn, v
 	t->read.done = total_done;
 	t->read.same = total_same;
 	t->fn = fn;
-	sql_lit(text, "SELECT ");
-	put_unread_of_side(text, 1, user);
-	buf_append_char(text, '+');
-	put_unread_of_side(text, 2, user);
-	buf_append_char(text, ';');
-	put_mentioned_of_side(text, 1, user);
-	sql_lit(text, " UNION ALL ");
-	put_mentioned_of_side(text, 2, user);
+	put_direct(text, user);
 	buf_append_char(text, ';');
 	put_groups(text, user);
 	pool_submit_shared(&t->read, arg);

@@ -224,6 +224,20 @@ static void put_direct(struct buf *text, bool *first, size_t tag, const struct u
 
 /* ---- from outside ---- */
 
+void unread_take_blocks(struct row *row, struct unread *u)
+{
+	uint64_t last_bits = row_take_u64(row), read_bits = row_take_u64(row);
+	uint64_t read = u->read_seq / UNCOUNTED_BITS, last = u->uncounted_seq / UNCOUNTED_BITS;
+	/* What the user has deleted may be the same messages. */
+	if (u->uncounted_seq <= u->read_seq || u->deleted_seq > u->read_seq || last > read + 1)
+		return;
+	u->known_gone = (uint64_t)__builtin_popcountll(bits_that_count(u, last, last_bits));
+	if (last != read)
+		u->known_gone += (uint64_t)__builtin_popcountll(bits_that_count(u, read, read_bits));
+	u->gone = u->known_gone;
+	u->uncounted_seq = 0;
+}
+
 void unread_put_uncounted(struct buf *text, uint64_t seq)
 {
 	sql_u64(text, seq / UNCOUNTED_BITS);

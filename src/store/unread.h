@@ -32,7 +32,7 @@ struct unread {
 	uint64_t uncounted_seq, all_seq, deleted_seq, mention_seq;
 	/*
 	 * Messages after read_seq that are not unread, and unread ones that mention the user. Those that are known
-	 * already are counted in known_gone, too, and then uncounted_seq is 0.
+	 * already (unread_take_blocks()) are counted in known_gone, too, and then uncounted_seq is 0.
 	 */
 	uint64_t gone, known_gone, mentions;
 	/* What the user has deleted of them, in order, while they are counted. */
@@ -42,6 +42,18 @@ struct unread {
 
 /* "<block>,<bits>," of a row of uncounted that says that the message counts for nobody. */
 void unread_put_uncounted(struct buf *text, uint64_t seq);
+
+/*
+ * Of members AS g and group_heads AS h: two rows of uncounted, that of uncounted_seq, and the one before it if read_seq
+ * is in that. Where there is nothing between read_seq and the two they are all that has to be known.
+ */
+#define UNREAD_BLOCKS "x.bits,y.bits"
+#define UNREAD_BLOCKS_JOIN                                                                                             \
+	" LEFT JOIN uncounted x FORCE INDEX (PRIMARY) ON x.conversation_id=h.id AND x.block=h.uncounted_seq>>6 AND "   \
+	"h.uncounted_seq>g.read_seq LEFT JOIN uncounted y FORCE INDEX (PRIMARY) ON y.conversation_id=h.id AND "        \
+	"y.block=g.read_seq>>6 AND h.uncounted_seq>>6=(g.read_seq>>6)+1"
+/* Takes these columns of a group's row; the seqs are set. */
+void unread_take_blocks(struct row *row, struct unread *u);
 
 /* There is nothing to count. */
 bool unread_is_known(const struct unread *u);

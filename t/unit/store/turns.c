@@ -74,6 +74,27 @@ static void test_bounds(void)
 	turns_free(&t);
 }
 
+/* What shares another's turn counts as waiting as long as that one waits. */
+static void test_sharing(void)
+{
+	struct turns *t = turns_new(&(struct turns_limits){.max = 6, .user_max = 4, .user_out_max = 2});
+	struct waiting w[3], refused;
+	ok(join(t, &w[0], "a", 1) && turns_share(t, &w[0]) && turns_share(t, &w[0]), "two share a user's");
+	ok(join(t, &w[1], "a", 2), "another of the user's");
+	ok(!turns_share(t, &w[1]) && !join(t, &refused, "a", 9), "no more than the limit of a user");
+	is_int(turns_waiting(t), 2, "two turns");
+	ok(join(t, &w[2], "b", 3) && turns_share(t, &w[2]), "of another user");
+	ok(!turns_share(t, &w[2]) && !join(t, &refused, "c", 9), "no more than the limit of all");
+	ok(turns_next(t) == &w[0] && turns_share(t, &w[1]), "there is room once it is served");
+	turns_back(t, &w[0]);
+	ok(!turns_share(t, &w[1]) && !turns_share(t, &w[2]), "and none when it is given back");
+	for (int i = 0; i < 3; i++)
+		ok(next(t) != 0, "its turn");
+	ok(join(t, &w[0], "c", 1), "all have left");
+	is_int(next(t), 1, "and one waits");
+	turns_free(&t);
+}
+
 static void test_deadlines(void)
 {
 	struct turns *t = turns_new(&wide);
@@ -101,6 +122,7 @@ int main(void)
 {
 	test_order();
 	test_bounds();
+	test_sharing();
 	test_deadlines();
 	return done_testing();
 }
