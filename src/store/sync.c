@@ -15,6 +15,8 @@
 #include "core/base.h"
 #include "store/sync_priv.h"
 
+#include <stdlib.h>
+
 #include "core/log.h"
 #include "store/sql.h"
 #include "store/store_priv.h"
@@ -290,6 +292,12 @@ static void find_gone(struct sync *s, struct store_synced *out)
 	out->gone = gone;
 }
 
+static void tell(const struct sync *s, const struct store_synced *out)
+{
+	for (unsigned i = 0; i < s->read.asker_count; i++)
+		s->fn(out, s->read.asker[i]);
+}
+
 static void answer(struct sync *s)
 {
 	s->more = s->more || s->kept < s->count;
@@ -301,7 +309,7 @@ static void answer(struct sync *s)
 		.cursor = next_cursor(s),
 	};
 	find_gone(s, &out);
-	s->fn(&out, s->arg);
+	tell(s, &out);
 }
 
 static void sync_restart(struct read *r)
@@ -355,12 +363,41 @@ static void sync_done(struct read *r, enum store_status status)
 	struct sync *s = container_of(r, struct sync, read);
 	if (status != STORE_OK) {
 		const struct store_synced out = {.status = status};
-		s->fn(&out, s->arg);
+		tell(s, &out);
 	} else if (build_next(s)) {
 		pool_again(r);
 	} else {
 		answer(s);
 	}
+}
+
+/* The text names the conversations, but not what the client has of them. */
+static bool sync_same(const struct read *a, const struct read *b)
+{
+	const struct sync *x = container_of(a, struct sync, read), *y = container_of(b, struct sync, read);
+	return x->fn == y->fn && x->have_count == y->have_count && x->has_since == y->has_since &&
+	       x->since.ms == y->since.ms && x->since.id == y->since.id && x->back_to_ms == y->back_to_ms &&
+	       x->limit == y->limit && memcmp(x->have, y->have, x->have_count * sizeof(*x->have)) == 0;
+}
+
+static int by_id(const void *a, const void *b)
+{
+	const struct listed *x = a, *y = b;
+	return x->id != y->id ? (x->id < y->id ? -1 : 1) : x->index < y->index ? -1 : 1;
+}
+
+static void keep_listed(struct sync *s, const struct store_sync_request *p)
+{
+	struct arena *a = &s->read.arena;
+	s->have_count = p->have_count;
+	s->have = arena_alloc(a, (p->have_count + 1) * sizeof(*s->have));
+	s->is_party = arena_alloc(a, (p->have_count + 1) * sizeof(*s->is_party));
+	s->listed = arena_alloc(a, (p->have_count + 1) * sizeof(*s->listed));
+	for (size_t i = 0; i < p->have_count; i++) {
+		s->have[i] = p->have[i];
+		s->listed[i] = (struct listed){p->have[i].id, i};
+	}
+	qsort(s->listed, s->have_count, sizeof(*s->listed), by_id);
 }
 
 void store_sync(struct store *store, const struct store_sync_request *p, store_synced_fn *fn, void *arg)
@@ -369,18 +406,15 @@ void store_sync(struct store *store, const struct store_sync_request *p, store_s
 	s->read.restart = sync_restart;
 	s->read.row = sync_row;
 	s->read.done = sync_done;
+	s->read.same = sync_same;
 	s->fn = fn;
-	s->arg = arg;
 	s->user = s->read.user;
-	s->have = arena_alloc(&s->read.arena, (p->have_count + 1) * sizeof(*s->have));
-	s->is_party = arena_alloc(&s->read.arena, (p->have_count + 1) * sizeof(*s->is_party));
-	for (size_t i = 0; i < p->have_count; i++)
-		s->have[s->have_count++] = p->have[i];
+	keep_listed(s, p);
 	s->has_since = p->has_since;
 	s->since = (struct store_cursor){p->since.ms, p->since.id & CONVERSATION_ID_MAX};
 	int64_t back = (int64_t)(p->since.id >> BACK_SHIFT);
 	s->back_to_ms = back != 0 && back < p->since.ms ? p->since.ms - back : 0;
 	s->limit = p->limit != 0 ? p->limit : 1;
 	sync_find_build(s);
-	pool_submit(&s->read);
+	pool_submit_shared(&s->read, arg);
 }

@@ -47,9 +47,17 @@ static void put_listed(struct buf *text, const struct sync *s, bool (*is_of_kind
 	buf_append_str(text, first ? STR_LIT("0)") : STR_LIT(")"));
 }
 
-/* "over the cursor, and not listed" */
-static void put_walk_condition(struct buf *text, const struct sync *s, bool (*is_of_kind)(uint64_t id),
-			       const char *time, const char *id)
+/*
+ * What a source of the walk gives at most. Those that are listed are left out when they are found: to name them in each
+ * source costs more than to read them.
+ */
+static unsigned walk_max(const struct sync *s)
+{
+	return STORE_SYNC_ITEMS_MAX + 1 + (unsigned)s->have_count;
+}
+
+/* "over the cursor" */
+static void put_walk_condition(struct buf *text, const struct sync *s, const char *time, const char *id)
 {
 	int64_t ms = s->since.ms != 0 ? s->since.ms : 1;
 	buf_printf(text, " AND %s>=", time);
@@ -58,8 +66,7 @@ static void put_walk_condition(struct buf *text, const struct sync *s, bool (*is
 	sql_time(text, ms);
 	buf_printf(text, " OR %s>", id);
 	sql_u64(text, s->since.id);
-	buf_printf(text, ") AND %s NOT IN ", id);
-	put_listed(text, s, is_of_kind);
+	buf_append_char(text, ')');
 }
 
 static void put_walk_of_side(struct buf *text, const struct sync *s, int side)
@@ -67,8 +74,8 @@ static void put_walk_of_side(struct buf *text, const struct sync *s, int side)
 	buf_printf(text, "(SELECT id,sort_time AS t FROM conversations FORCE INDEX (by_user%d) WHERE user%d_id=", side,
 		   side);
 	sql_str(text, s->user);
-	put_walk_condition(text, s, sync_is_direct, "sort_time", "id");
-	buf_printf(text, " ORDER BY sort_time,id LIMIT %d)", STORE_SYNC_ITEMS_MAX + 1);
+	put_walk_condition(text, s, "sort_time", "id");
+	buf_printf(text, " ORDER BY sort_time,id LIMIT %u)", walk_max(s));
 }
 
 static void put_walk_of_groups(struct buf *text, const struct sync *s)
@@ -77,8 +84,8 @@ static void put_walk_of_groups(struct buf *text, const struct sync *s)
 		"(SELECT id,t FROM (SELECT STRAIGHT_JOIN h.id,h.active_at AS t FROM members g FORCE INDEX (PRIMARY) "
 		"JOIN group_heads h FORCE INDEX (PRIMARY) ON h.id=g.conversation_id WHERE g.user_id=");
 	sql_str(text, s->user);
-	put_walk_condition(text, s, sync_is_group, "h.active_at", "h.id");
-	buf_printf(text, " LIMIT %d) o ORDER BY t,id LIMIT %d)", QUERY_GROUPS_MAX, STORE_SYNC_ITEMS_MAX + 1);
+	put_walk_condition(text, s, "h.active_at", "h.id");
+	buf_printf(text, " LIMIT %d) o ORDER BY t,id LIMIT %u)", QUERY_GROUPS_MAX, walk_max(s));
 }
 
 /* Each source gives each conversation once, so that its limit cannot hide another one. */
@@ -93,9 +100,9 @@ static void put_walk(struct buf *text, const struct sync *s)
 	sql_lit(text, " UNION ALL (SELECT conversation_id AS id,recalled_at AS t FROM recalls FORCE INDEX (by_time) "
 		      "WHERE user_id=");
 	sql_str(text, s->user);
-	put_walk_condition(text, s, sync_is_direct, "recalled_at", "conversation_id");
-	buf_printf(text, " ORDER BY recalled_at,conversation_id LIMIT %d)", STORE_SYNC_ITEMS_MAX + 1);
-	buf_printf(text, ") k GROUP BY id ORDER BY t,id LIMIT %d", STORE_SYNC_ITEMS_MAX + 1);
+	put_walk_condition(text, s, "recalled_at", "conversation_id");
+	buf_printf(text, " ORDER BY recalled_at,conversation_id LIMIT %u)", walk_max(s));
+	buf_printf(text, ") k GROUP BY id ORDER BY t,id LIMIT %u", walk_max(s));
 }
 
 static void put_listed_direct(struct buf *text, const struct sync *s)
@@ -139,6 +146,19 @@ void sync_find_build(struct sync *s)
 	}
 }
 
+size_t sync_find_listed(const struct sync *s, uint64_t id)
+{
+	size_t low = 0, high = s->have_count;
+	while (low < high) {
+		size_t at = low + (high - low) / 2;
+		if (s->listed[at].id < id)
+			low = at + 1;
+		else
+			high = at;
+	}
+	return low < s->have_count && s->listed[low].id == id ? low : s->have_count;
+}
+
 static bool add_pick(struct sync *s, struct pick pick)
 {
 	if (s->count == STORE_SYNC_ITEMS_MAX) {
@@ -154,11 +174,10 @@ static void found_listed(struct sync *s, struct row *row)
 	const struct store_sync_have *have = NULL;
 	uint64_t id = row_take_u64(row), last_seq = message_id_seq(row_take_u64(row)), change_seq = row_take_u64(row);
 	uint64_t first_seq = row_take_u64(row);
-	for (size_t i = s->have_count; i > 0; i--) {
-		if (s->have[i - 1].id == id) {
-			have = &s->have[i - 1];
-			s->is_party[i - 1] = true;
-		}
+	for (size_t i = sync_find_listed(s, id); i < s->have_count && s->listed[i].id == id; i++) {
+		size_t index = s->listed[i].index;
+		have = have != NULL ? have : &s->have[index];
+		s->is_party[index] = true;
 	}
 	if (have == NULL)
 		return;
@@ -170,6 +189,8 @@ static void found_listed(struct sync *s, struct row *row)
 static void found_walked(struct sync *s, struct row *row)
 {
 	struct pick pick = {.id = row_take_u64(row)};
+	if (sync_find_listed(s, pick.id) < s->have_count)
+		return;
 	pick.place = (struct store_cursor){row_take_ms(row), pick.id};
 	if (add_pick(s, pick))
 		s->walked_to = pick.place;

@@ -19,6 +19,12 @@ enum sync_step { SYNC_FIND, SYNC_CONVERSATIONS, SYNC_DETAILS, SYNC_CONTENT };
 /* The statements of SYNC_FIND and of SYNC_CONVERSATIONS. What is not needed is not asked. */
 enum sync_stmt { STMT_ACTIVITY, STMT_LISTED, STMT_LISTED_GROUPS, STMT_WALK, STMT_DIRECT, STMT_GROUPS };
 
+/* Of the conversations that the client lists. */
+struct listed {
+	uint64_t id;
+	size_t index; /* in have[] */
+};
+
 /* A conversation of the answer. */
 struct pick {
 	const struct store_sync_have *have; /* NULL: not listed by the client */
@@ -41,10 +47,10 @@ struct part {
 struct sync {
 	struct read read;
 	store_synced_fn *fn;
-	void *arg;
 	struct str user;
 	struct store_sync_have *have;
-	bool *is_party; /* of the same index: the user is one to that conversation */
+	bool *is_party;	       /* of the same index: the user is one to that conversation */
+	struct listed *listed; /* in order of id, then of index */
 	size_t have_count;
 	bool has_since;
 	struct store_cursor since;
@@ -72,6 +78,8 @@ struct sync {
 
 bool sync_is_direct(uint64_t id);
 bool sync_is_group(uint64_t id);
+/* In listed[], the first one of that id; have_count: it is not listed. */
+size_t sync_find_listed(const struct sync *s, uint64_t id);
 /* Begins the step's next statement. */
 void sync_begin_stmt(struct sync *s, enum sync_stmt stmt);
 
