@@ -6,8 +6,8 @@
 #include "core/log.h"
 #include "store/sql.h"
 
-enum { STMT_RUNS, STMT_MESSAGES };
-enum { READER_USER, READER_PEER, READERS }; /* whose marks are looked for, by one statement each */
+enum { STMT_RUNS, STMT_MESSAGES, STMT_MARKS };
+enum { READER_USER, READER_PEER, READERS }; /* whose marks are looked for */
 
 /* Runs to come that a step asks for: where there are no fewer, there may be more. */
 static unsigned run_max(const struct page *p)
@@ -32,6 +32,8 @@ void page_init(struct page *p, struct arena *a, struct str user, uint64_t conver
 	p->message = arena_alloc(a, (limit + 1) * sizeof(*p->message));
 	p->known = arena_alloc(a, (run_max(p) + 1) * sizeof(*p->known));
 	p->found = arena_alloc(a, (run_max(p) + 1) * sizeof(*p->found));
+	for (int i = 0; i < READERS && !conversation_is_group(conversation_id); i++)
+		p->reader[i].mark = arena_alloc(a, PAGE_STEP * sizeof(*p->reader[i].mark));
 }
 
 void page_set_first(struct page *p, uint64_t first_seq)
@@ -130,74 +132,149 @@ static int reader_of(const struct page *p, const struct message *m)
 	return str_is(p->user, m->to) ? READER_USER : READER_PEER;
 }
 
-/* From which seq on there are messages that were read and whose mark was not found yet. */
-static void find_unmarked(struct page *p)
+static bool is_in_order_of_marks(const struct page_reader *r)
 {
-	for (int i = 0; i < READERS; i++) {
-		struct page_reader *r = &p->reader[i];
-		uint64_t over = r->marks_from != 0 ? r->last_mark : 0;
-		bool all_found = p->marking && r->marks < PAGE_STEP;
-		r->marks_from = 0;
-		for (size_t k = 0; k < p->count && !all_found; k++) {
-			const struct message *m = &p->message[k];
-			uint64_t seq = message_id_seq(m->id);
-			if (!m->is_read && reader_of(p, m) == i && seq > over && seq <= r->read_seq &&
-			    (r->marks_from == 0 || seq < r->marks_from))
-				r->marks_from = seq;
-		}
+	return r->from != 0;
+}
+
+/* The first mark that is not before that message. */
+static const struct page_mark *find_mark(const struct page_reader *r, uint64_t seq)
+{
+	const struct page_mark *found = NULL;
+	for (unsigned i = 0; i < r->marks; i++) {
+		const struct page_mark *m = &r->mark[i];
+		if (m->up_to_seq >= seq && (found == NULL || m->up_to_seq < found->up_to_seq))
+			found = m;
 	}
-	p->marking = true;
+	return found;
 }
 
-static void put_marks(struct buf *text, const struct page *p, int reader)
+/* After the rows of a step that asked for marks. */
+static void learn_range(struct page_reader *r)
 {
-	uint64_t from = p->reader[reader].marks_from;
-	struct str user = p->user;
-	for (size_t k = 0; k < p->count && reader == READER_PEER; k++)
-		if (reader_of(p, &p->message[k]) == reader)
-			user = str_from(p->message[k].to);
-	sql_lit(text, "SELECT up_to_seq,at FROM read_marks FORCE INDEX (PRIMARY) WHERE conversation_id=");
-	sql_u64(text, p->conversation_id);
-	sql_lit(text, " AND user_id=");
-	sql_str(text, user);
-	sql_lit(text, " AND up_to_seq>=");
-	sql_u64(text, from != 0 ? from : MESSAGE_SEQ_MAX + 1);
-	buf_printf(text, " ORDER BY up_to_seq LIMIT %d", PAGE_STEP);
+	uint64_t last = r->marks != 0 ? r->mark[r->marks - 1].up_to_seq : 0;
+	bool all = r->marks < r->limit;
+	uint64_t from = is_in_order_of_marks(r) ? r->from : all ? 1 : last;
+	if (r->known_to == 0 || from < r->known_from)
+		r->known_from = from;
+	r->known_to = all || !is_in_order_of_marks(r) ? UINT64_MAX : last;
 }
 
-static void mark_row(struct page *p, int reader, struct row *row)
+static bool is_known(const struct page_reader *r, uint64_t seq)
+{
+	return seq >= r->known_from && seq <= r->known_to;
+}
+
+static void set_marks(struct page *p, int reader)
 {
 	struct page_reader *r = &p->reader[reader];
-	uint64_t up_to_seq = row_take_u64(row);
-	int64_t at_ms = row_take_ms(row);
-	r->marks++;
-	r->last_mark = up_to_seq;
+	if (!r->asked)
+		return;
+	learn_range(r);
 	for (size_t k = 0; k < p->count; k++) {
 		struct message *m = &p->message[k];
-		if (m->is_read || reader_of(p, m) != reader || message_id_seq(m->id) > up_to_seq)
+		uint64_t seq = message_id_seq(m->id);
+		if (m->is_read || reader_of(p, m) != reader || !is_known(r, seq))
 			continue;
-		m->is_read = true;
-		m->read_ms = at_ms;
+		const struct page_mark *mark = find_mark(r, seq);
+		m->is_read = mark != NULL;
+		m->read_ms = mark != NULL ? mark->at_ms : 0;
+	}
+	r->asked = false;
+}
+
+/* Is there a message that was read and whose mark may exist? Then it is asked for. */
+static bool find_unmarked(struct page *p, int reader)
+{
+	struct page_reader *r = &p->reader[reader];
+	uint64_t first = 0, last = 0;
+	for (size_t k = 0; k < p->count; k++) {
+		const struct message *m = &p->message[k];
+		uint64_t seq = message_id_seq(m->id);
+		if (m->is_read || reader_of(p, m) != reader || seq > r->read_seq || is_known(r, seq))
+			continue;
+		first = first == 0 || seq < first ? seq : first;
+		last = seq > last ? seq : last;
+	}
+	if (first == 0)
+		return false;
+	r->asked = true;
+	r->from = first;
+	r->limit = last - first + 1 < PAGE_STEP ? (unsigned)(last - first + 1) : PAGE_STEP;
+	return true;
+}
+
+/* Of the messages that the first step will find if none is deleted. Marks from a page's first seq to its last are no
+ * more than its messages. */
+static bool guess_unmarked(struct page *p)
+{
+	const bool newest = p->backwards && p->under_seq > MESSAGE_SEQ_MAX;
+	uint64_t first = p->over_seq + 1;
+	if (p->backwards && p->under_seq > p->asked && p->under_seq - p->asked > first)
+		first = p->under_seq - p->asked;
+	bool asked = false;
+	for (int i = 0; i < READERS; i++) {
+		struct page_reader *r = &p->reader[i];
+		r->asked = r->read_seq >= (newest ? 1 : first);
+		r->from = newest ? 0 : first;
+		r->limit = p->asked;
+		asked |= r->asked;
+	}
+	return asked;
+}
+
+static void put_marks_of(struct buf *text, const struct page *p, int reader)
+{
+	const struct page_reader *r = &p->reader[reader];
+	buf_printf(text,
+		   "(SELECT %d,up_to_seq,at FROM read_marks FORCE INDEX (PRIMARY) WHERE conversation_id=", reader);
+	sql_u64(text, p->conversation_id);
+	sql_lit(text, " AND user_id=");
+	if (reader == READER_PEER) {
+		sql_lit(text, "(SELECT IF(user1_id=");
+		sql_str(text, p->user);
+		sql_lit(text, ",user2_id,user1_id) FROM conversations WHERE id=");
+		sql_u64(text, p->conversation_id);
+		buf_append_char(text, ')');
+	} else {
+		sql_str(text, p->user);
+	}
+	if (is_in_order_of_marks(r)) {
+		sql_lit(text, " AND up_to_seq>=");
+		sql_u64(text, r->from);
+	}
+	buf_printf(text, " ORDER BY up_to_seq%s LIMIT %u)", is_in_order_of_marks(r) ? "" : " DESC", r->limit);
+}
+
+static void put_marks(struct buf *text, const struct page *p)
+{
+	bool first = true;
+	for (int i = 0; i < READERS; i++) {
+		if (!p->reader[i].asked)
+			continue;
+		if (!first)
+			sql_lit(text, " UNION ALL ");
+		first = false;
+		put_marks_of(text, p, i);
 	}
 }
 
-void page_put(struct page *p, struct buf *text)
+static void mark_row(struct page *p, struct row *row)
 {
-	if (p->marking) {
-		put_marks(text, p, READER_USER);
-		buf_append_char(text, ';');
-		put_marks(text, p, READER_PEER);
-		page_restart(p);
+	uint64_t reader = row_take_u64(row);
+	if (reader >= READERS || p->reader[reader].marks == p->reader[reader].limit)
 		return;
-	}
-	put_runs(text, p);
-	p->count_before = p->count;
-	p->answer_before = p->answer;
-	p->asked = p->limit + 1 - (unsigned)p->count;
-	/* The second step knows the runs: what it still meets deleted is in none. */
-	if (++p->steps > 2 && p->asked < PAGE_STEP)
-		p->asked = PAGE_STEP;
-	sql_lit(text, ";SELECT ");
+	struct page_reader *r = &p->reader[reader];
+	struct page_mark *m = &r->mark[r->marks++];
+	m->up_to_seq = row_take_u64(row);
+	m->at_ms = row_take_ms(row);
+}
+
+/* ---- a step ---- */
+
+static void put_messages(struct buf *text, struct page *p)
+{
+	sql_lit(text, "SELECT ");
 	if (conversation_is_group(p->conversation_id))
 		buf_append_char(text, '0');
 	else
@@ -206,21 +283,57 @@ void page_put(struct page *p, struct buf *text)
 	put_gaps(text, p);
 	buf_append_str(text, p->backwards ? STR_LIT(" ORDER BY m.id DESC LIMIT ") : STR_LIT(" ORDER BY m.id LIMIT "));
 	sql_u64(text, p->asked);
+}
+
+static void begin_stmt(struct page *p, struct buf *text, unsigned char stmt)
+{
+	if (p->stmt_count != 0)
+		buf_append_char(text, ';');
+	p->stmt[p->stmt_count++] = stmt;
+}
+
+unsigned page_put(struct page *p, struct buf *text)
+{
+	bool marks = p->marking;
+	p->stmt_count = 0;
+	if (!p->marking) {
+		p->count_before = p->count;
+		p->answer_before = p->answer;
+		p->asked = p->limit + 1 - (unsigned)p->count;
+		/* A step that knows the runs meets no deleted ones but those that are in none. */
+		if (++p->steps > 2 && p->asked < PAGE_STEP)
+			p->asked = PAGE_STEP;
+		bool knows_itself = p->steps == 1 && !conversation_is_group(p->conversation_id);
+		if (!knows_itself) {
+			begin_stmt(p, text, STMT_RUNS);
+			put_runs(text, p);
+		}
+		begin_stmt(p, text, STMT_MESSAGES);
+		put_messages(text, p);
+		marks = knows_itself && guess_unmarked(p);
+	}
+	if (marks) {
+		begin_stmt(p, text, STMT_MARKS);
+		put_marks(text, p);
+	}
 	page_restart(p);
+	return p->stmt_count;
 }
 
 /* ---- its rows ---- */
 
 void page_restart(struct page *p)
 {
-	if (p->marking) {
-		p->reader[READER_USER].marks = p->reader[READER_PEER].marks = 0;
-		return;
+	for (unsigned i = 0; i < p->stmt_count; i++) {
+		if (p->stmt[i] == STMT_MARKS) {
+			p->reader[READER_USER].marks = p->reader[READER_PEER].marks = 0;
+		} else if (p->stmt[i] == STMT_MESSAGES) {
+			p->count = p->count_before;
+			p->answer = p->answer_before;
+			p->looked = p->found_count = p->found_at = 0;
+			p->stopped = false;
+		}
 	}
-	p->count = p->count_before;
-	p->answer = p->answer_before;
-	p->looked = p->found_count = p->found_at = 0;
-	p->stopped = false;
 }
 
 static void run_row(struct page *p, struct row *row)
@@ -272,12 +385,18 @@ static void message_row(struct page *p, struct arena *a, struct row *row)
 
 void page_row(struct page *p, struct arena *a, unsigned stmt, struct row *row)
 {
-	if (p->marking)
-		mark_row(p, (int)stmt, row);
-	else if (stmt == STMT_RUNS)
+	ASSERT(stmt < p->stmt_count);
+	switch (p->stmt[stmt]) {
+	case STMT_RUNS:
 		run_row(p, row);
-	else
+		break;
+	case STMT_MESSAGES:
 		message_row(p, a, row);
+		break;
+	case STMT_MARKS:
+		mark_row(p, row);
+		break;
+	}
 }
 
 /* True: all the messages are there. */
@@ -310,8 +429,13 @@ bool page_step(struct page *p)
 		return false;
 	if (conversation_is_group(p->conversation_id))
 		return true;
-	find_unmarked(p);
-	return p->reader[READER_USER].marks_from == 0 && p->reader[READER_PEER].marks_from == 0;
+	bool asks = false;
+	for (int i = 0; i < READERS; i++) {
+		set_marks(p, i);
+		asks |= find_unmarked(p, i);
+	}
+	p->marking = true;
+	return !asks;
 }
 
 void page_reverse(struct page *p, size_t n)

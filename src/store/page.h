@@ -5,8 +5,9 @@
  * of which each reads the next messages and the next runs of deleted ones, so that the one after it passes over
  * those. Mostly there is one step. A page that is not at the end has one message at least.
  *
- * In a direct conversation the messages say themselves what is deleted, and the runs only help to pass it over; in a
- * group the runs alone say so.
+ * In a direct conversation the messages say themselves what is deleted, and the runs only help to pass it over: the
+ * first step does without them. It asks when messages were read instead, of those that the page will have if none is
+ * deleted; for what that leaves open there is a further step. In a group the runs alone say what is deleted.
  */
 #ifndef TIDINGS_STORE_PAGE_H
 #define TIDINGS_STORE_PAGE_H
@@ -18,16 +19,25 @@
 #include "store/row.h"
 #include "store/store.h"
 
-/* Statements that a step adds to a text. */
+/* Statements that a step adds to a text, at most. */
 #define PAGE_STMTS 2
 #define PAGE_STEP 128
 
+/* That reader had read up to it at that time. */
+struct page_mark {
+	uint64_t up_to_seq;
+	int64_t at_ms;
+};
+
 /* What one of the two in a direct conversation has read. */
 struct page_reader {
-	uint64_t read_seq;   /* later messages are not read, but for those read by themselves */
-	uint64_t marks_from; /* the seq of the first message whose mark is looked for; 0: none */
-	unsigned marks;	     /* that this step has found */
-	uint64_t last_mark;  /* the last of them */
+	uint64_t read_seq;	/* later messages are not read, but for those read by themselves */
+	bool asked;		/* for marks, by this step or one before it: */
+	uint64_t from;		/* those from that seq on; 0: the newest */
+	unsigned limit;		/* at most as many */
+	struct page_mark *mark; /* that came, in the order of the statement; room for PAGE_STEP */
+	unsigned marks;
+	uint64_t known_from, known_to; /* of messages in between, both included, no further mark can tell; 0: of none */
 };
 
 /* The user has deleted all from first to last. */
@@ -56,6 +66,8 @@ struct page {
 	unsigned known_count, found_count;
 	unsigned found_at; /* the first of those found that does not end before the message that was looked at last */
 	bool marking;	   /* the page is there: when its messages were read is looked for */
+	unsigned char stmt[PAGE_STMTS]; /* what the step's statements ask */
+	unsigned stmt_count;
 	struct page_reader reader[2]; /* the user, and the other side */
 	bool stopped;		      /* what lies behind looked_seq may be deleted by runs that were not found */
 };
@@ -70,8 +82,8 @@ void page_set_first(struct page *p, uint64_t first_seq);
  * needs no further step to find out when.
  */
 void page_set_read(struct page *p, uint64_t read_seq, uint64_t peer_read_seq);
-/* Writes the statements of the next step, PAGE_STMTS of them with ';' between them. */
-void page_put(struct page *p, struct buf *text);
+/* Writes the statements of the next step with ';' between them. Returns how many they are. */
+unsigned page_put(struct page *p, struct buf *text);
 /* The step begins anew: forgets what its rows have told. */
 void page_restart(struct page *p);
 /* A row of the step's statement counted from 0. Strings are copied into the arena. */

@@ -167,15 +167,15 @@ static void put_content(struct sync *s, size_t index)
 		begin_page(s, index);
 	if (text->len != 0)
 		buf_append_char(text, ';');
-	page_put(&p->page, text);
-	for (unsigned i = 0; i < PAGE_STMTS; i++)
-		add_part(s, p, i);
 	/* A client that lists nothing of it gets the messages as they are now. */
 	if (first_step && p->have != NULL) {
-		buf_append_char(text, ';');
 		put_changes(s, p, &s->view[index].c);
 		add_part(s, p, PAGE_STMTS);
+		buf_append_char(text, ';');
 	}
+	unsigned stmts = page_put(&p->page, text);
+	for (unsigned i = 0; i < stmts; i++)
+		add_part(s, p, i);
 }
 
 static void build_content(struct sync *s)

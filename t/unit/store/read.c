@@ -445,17 +445,22 @@ static void test_sync_moment(void)
 	do_change(store_read_message, s, "k", m.m.id);
 	MYSQL *holder = mysql_init(NULL);
 	if (mysql_real_connect(holder, NULL, "root", "", "tidings", 0, db_socket, 0) == NULL ||
-	    mysql_query(holder, "LOCK TABLES deletions WRITE") != 0)
+	    mysql_query(holder, "LOCK TABLES changes WRITE") != 0)
 		db_die("LOCK TABLES");
 	store_sync(s, &p, on_synced, &a);
 	run_until_blocked();
+	char change[160];
+	snprintf(change, sizeof(change),
+		 "INSERT INTO changes (conversation_id,change_seq,kind,message_id,user_id,at) VALUES "
+		 "(%llu,2,1,(%llu<<28)+2,'k',UTC_TIMESTAMP())",
+		 id, id);
+	if (mysql_query(holder, change) != 0)
+		db_die(change);
 	db_sql("INSERT INTO messages (id,from_user_id,to_user_id,message_type,content,client_msg_id,created_at) "
 	       "SELECT (id<<28)+2,'k1','k',0,'y','k2',last_message_time FROM conversations WHERE id=%llu;"
-	       "INSERT INTO changes (conversation_id,change_seq,kind,message_id,user_id,at) "
-	       "SELECT id,2,1,(id<<28)+2,'k',UTC_TIMESTAMP() FROM conversations WHERE id=%llu;"
 	       "UPDATE conversations SET last_seq=2,change_seq=2,user1_last_id=(id<<28)+2,user2_last_id=(id<<28)+2 "
 	       "WHERE id=%llu",
-	       id, id, id);
+	       id, id);
 	mysql_close(holder);
 	wait_for(&a.done);
 	const struct store_sync_item *item = item_of(&a, id);
