@@ -10,10 +10,11 @@
 
 static bool put_counts(struct buf *text, const struct details *d)
 {
-	bool first = true;
+	struct unread_stmt stmt;
+	unread_begin(&stmt, text);
 	for (size_t i = 0; i < d->count; i++)
-		unread_put(text, &first, i, &d->view[i].unread);
-	return !first;
+		unread_put(&stmt, i, &d->view[i].unread);
+	return unread_end(&stmt);
 }
 
 static void set_counts(struct view *v)

@@ -157,13 +157,14 @@ static void build_mentioned(struct total *t)
 /* False: all is known. */
 static bool build_counts(struct total *t)
 {
-	bool first = true;
+	struct unread_stmt stmt;
 	unsigned asked = 0;
 	buf_clear(&t->read.text);
 	t->step = TOTAL_COUNTS;
+	unread_begin(&stmt, &t->read.text);
 	for (t->from = t->to; t->to < t->count && asked < TOTAL_CHUNK; t->to++)
-		asked += unread_put(&t->read.text, &first, t->to, &t->item[t->to]);
-	return asked != 0;
+		asked += unread_put(&stmt, t->to, &t->item[t->to]);
+	return unread_end(&stmt);
 }
 
 static bool build_next(struct total *t)

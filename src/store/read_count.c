@@ -43,7 +43,7 @@ static void count_done(struct read *r, enum store_status status)
 void read_count(struct pool *p, struct str user, const struct lane_read *r, store_read_fn *fn, void *arg)
 {
 	struct group_count *g = read_new(p, user, sizeof(*g));
-	bool first = true, any = false;
+	struct unread_stmt stmt;
 	g->read.restart = count_restart;
 	g->read.row = count_row;
 	g->read.done = count_done;
@@ -61,9 +61,10 @@ void read_count(struct pool *p, struct str user, const struct lane_read *r, stor
 		};
 	}
 	g->unread[WAS_READ].last_seq = g->unread[IS_LEFT].read_seq = r->r.read_seq;
+	unread_begin(&stmt, &g->read.text);
 	for (size_t i = 0; i < COUNTS; i++)
-		any |= unread_put(&g->read.text, &first, i, &g->unread[i]);
-	if (any)
+		unread_put(&stmt, i, &g->unread[i]);
+	if (unread_end(&stmt))
 		pool_submit(&g->read);
 	else
 		pool_refuse(&g->read, STORE_OK);

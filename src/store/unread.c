@@ -6,12 +6,17 @@
 #include "core/id.h"
 #include "store/sql.h"
 
-static void begin_part(struct buf *text, bool *first, size_t tag)
+static void begin_part(struct unread_stmt *s)
 {
-	buf_append_str(text, *first ? STR_LIT("(SELECT ") : STR_LIT(" UNION ALL (SELECT "));
-	*first = false;
-	sql_u64(text, tag);
-	buf_append_char(text, ',');
+	buf_append_str(s->text, s->any ? STR_LIT(" UNION ALL (SELECT ") : STR_LIT("(SELECT "));
+	s->any = true;
+}
+
+static void begin_part_of(struct unread_stmt *s, size_t tag)
+{
+	begin_part(s);
+	sql_u64(s->text, tag);
+	buf_append_char(s->text, ',');
 }
 
 /* " WHERE [user_id='…' AND] conversation_id=… AND <seq>>read_seq AND <seq><=last_seq" */
@@ -90,18 +95,24 @@ static void put_uncounted(struct buf *text, const struct unread *u)
 }
 
 /* Each message once, also one that mentions the user as well. */
-static void put_not_by_name(struct buf *text, const struct unread *u)
+static void put_not_by_name(struct buf *text, struct str user)
 {
-	if (u->mention_seq <= u->read_seq)
-		return;
 	sql_lit(text,
 		" AND NOT EXISTS(SELECT 1 FROM mentions o WHERE o.conversation_id=n.conversation_id AND o.seq=n.seq "
 		"AND o.user_id=");
-	sql_str(text, u->user);
+	sql_str(text, user);
 	buf_append_char(text, ')');
 }
 
-/* Of the user, or of everyone: how many, or each. */
+static void put_if_counted(struct buf *text, struct str user, bool by_name)
+{
+	sql_lit(text, " AND NOT EXISTS(SELECT 1 FROM uncounted x WHERE x.conversation_id=n.conversation_id AND "
+		      "x.block=n.seq>>6 AND x.bits>>(n.seq&63)&1)");
+	if (!by_name)
+		put_not_by_name(text, user);
+}
+
+/* Of the user, or of everyone: each, or how many. */
 static void put_mentions(struct buf *text, const struct unread *u, bool by_name, bool each)
 {
 	if (each)
@@ -110,16 +121,59 @@ static void put_mentions(struct buf *text, const struct unread *u, bool by_name,
 		buf_printf(text, "%d,0,COUNT(*)", KIND_COUNT);
 	sql_lit(text, " FROM mentions n FORCE INDEX (PRIMARY)");
 	put_where_after(text, u, by_name ? u->user : STR_LIT("*"), "seq");
-	sql_lit(text, " AND NOT EXISTS(SELECT 1 FROM uncounted x WHERE x.conversation_id=n.conversation_id AND "
-		      "x.block=n.seq>>6 AND x.bits>>(n.seq&63)&1)");
-	if (!by_name)
-		put_not_by_name(text, u);
+	put_if_counted(text, u->user, by_name);
+}
+
+static void add_comma(struct buf *text)
+{
+	if (text->len != 0)
+		buf_append_char(text, ',');
+}
+
+static void gather_mentions(struct unread_mentions *m, size_t tag, const struct unread *u)
+{
+	add_comma(&m->ids);
+	sql_u64(&m->ids, u->conversation_id);
+	add_comma(&m->tags);
+	sql_u64(&m->tags, tag);
+	if (m->ranges.len != 0)
+		sql_lit(&m->ranges, " OR ");
+	sql_lit(&m->ranges, "n.conversation_id=");
+	sql_u64(&m->ranges, u->conversation_id);
+	sql_lit(&m->ranges, " AND n.seq>");
+	sql_u64(&m->ranges, u->read_seq);
+	sql_lit(&m->ranges, " AND n.seq<=");
+	sql_u64(&m->ranges, u->last_seq);
+}
+
+/* A row for each group that has some: a statement for each of them costs more than all else. */
+static void put_gathered(struct unread_stmt *s, struct unread_mentions *m, bool by_name)
+{
+	struct buf *text = s->text;
+	if (m->ids.len != 0) {
+		begin_part(s);
+		sql_lit(text, "ELT(FIELD(n.conversation_id,");
+		buf_append(text, m->ids.data, m->ids.len);
+		sql_lit(text, "),");
+		buf_append(text, m->tags.data, m->tags.len);
+		buf_printf(text, "),%d,0,COUNT(*) FROM mentions n FORCE INDEX (PRIMARY) WHERE n.user_id=", KIND_COUNT);
+		sql_str(text, by_name ? s->user : STR_LIT("*"));
+		sql_lit(text, " AND (");
+		buf_append(text, m->ranges.data, m->ranges.len);
+		buf_append_char(text, ')');
+		put_if_counted(text, s->user, by_name);
+		sql_lit(text, " GROUP BY n.conversation_id)");
+	}
+	buf_fini(&m->ids);
+	buf_fini(&m->tags);
+	buf_fini(&m->ranges);
 }
 
 /* The run that read_seq may be in the middle of, and those after it. */
-static void put_runs(struct buf *text, bool *first, size_t tag, const struct unread *u)
+static void put_runs(struct unread_stmt *s, size_t tag, const struct unread *u)
 {
-	begin_part(text, first, tag);
+	struct buf *text = s->text;
+	begin_part_of(s, tag);
 	buf_printf(text, "%d,", KIND_RUN);
 	sql_u64(text, u->read_seq + 1);
 	sql_lit(text, ",last_seq FROM deletions FORCE INDEX (PRIMARY) WHERE user_id=");
@@ -129,7 +183,7 @@ static void put_runs(struct buf *text, bool *first, size_t tag, const struct unr
 	sql_lit(text, " AND first_seq<=");
 	sql_u64(text, u->read_seq);
 	sql_lit(text, " ORDER BY first_seq DESC LIMIT 1)");
-	begin_part(text, first, tag);
+	begin_part_of(s, tag);
 	buf_printf(text, "%d,first_seq,last_seq FROM deletions FORCE INDEX (PRIMARY)", KIND_RUN);
 	put_where_after(text, u, u->user, "first_seq");
 	buf_append_char(text, ')');
@@ -140,13 +194,14 @@ static void put_runs(struct buf *text, bool *first, size_t tag, const struct unr
  * may be among them. So the runs are fetched, and what comes after them is compared with them here: MariaDB would go
  * through all uncounted ones for each run.
  */
-static void put_group(struct buf *text, bool *first, size_t tag, const struct unread *u)
+static void put_group(struct unread_stmt *s, size_t tag, const struct unread *u)
 {
+	struct buf *text = s->text;
 	bool deleted = u->deleted_seq > u->read_seq;
 	if (deleted)
-		put_runs(text, first, tag, u);
+		put_runs(s, tag, u);
 	if (u->uncounted_seq > u->read_seq) {
-		begin_part(text, first, tag);
+		begin_part_of(s, tag);
 		if (deleted) {
 			buf_printf(text, "%d,block,bits", KIND_BITS);
 			put_uncounted_rows(text, u);
@@ -158,7 +213,13 @@ static void put_group(struct buf *text, bool *first, size_t tag, const struct un
 	for (int by_name = 1; by_name >= 0; by_name--) {
 		if ((by_name ? u->mention_seq : u->all_seq) <= u->read_seq)
 			continue;
-		begin_part(text, first, tag);
+		if (s->user.s == NULL)
+			s->user = u->user;
+		if (!deleted && str_equal(s->user, u->user)) {
+			gather_mentions(by_name ? &s->by_name : &s->of_all, tag, u);
+			continue;
+		}
+		begin_part_of(s, tag);
 		put_mentions(text, u, by_name, deleted);
 		buf_append_char(text, ')');
 	}
@@ -208,11 +269,12 @@ static void take_bits(struct unread *u, uint64_t block, uint64_t bits)
 
 /* ---- direct conversations ---- */
 
-static void put_direct(struct buf *text, bool *first, size_t tag, const struct unread *u)
+static void put_direct(struct unread_stmt *s, size_t tag, const struct unread *u)
 {
+	struct buf *text = s->text;
 	if (u->mention_seq <= u->read_seq)
 		return;
-	begin_part(text, first, tag);
+	begin_part_of(s, tag);
 	buf_printf(text, "%d", KIND_COUNT);
 	sql_lit(text,
 		",0,COUNT(*) FROM mentions n FORCE INDEX (PRIMARY) STRAIGHT_JOIN messages m FORCE INDEX (PRIMARY) ON "
@@ -254,15 +316,27 @@ bool unread_is_known(const struct unread *u)
 	       u->deleted_seq <= u->read_seq;
 }
 
-bool unread_put(struct buf *text, bool *first, size_t tag, const struct unread *u)
+void unread_begin(struct unread_stmt *s, struct buf *text)
+{
+	*s = (struct unread_stmt){.text = text};
+}
+
+bool unread_put(struct unread_stmt *s, size_t tag, const struct unread *u)
 {
 	if (unread_is_known(u))
 		return false;
 	if (conversation_is_group(u->conversation_id))
-		put_group(text, first, tag, u);
+		put_group(s, tag, u);
 	else
-		put_direct(text, first, tag, u);
+		put_direct(s, tag, u);
 	return true;
+}
+
+bool unread_end(struct unread_stmt *s)
+{
+	put_gathered(s, &s->by_name, true);
+	put_gathered(s, &s->of_all, false);
+	return s->any;
 }
 
 size_t unread_take_tag(struct row *row)

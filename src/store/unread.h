@@ -57,8 +57,27 @@ void unread_take_blocks(struct row *row, struct unread *u);
 
 /* There is nothing to count. */
 bool unread_is_known(const struct unread *u);
-/* The parts of a UNION ALL statement that count this one, to be told by `tag`. False: there is nothing to count. */
-bool unread_put(struct buf *text, bool *first, size_t tag, const struct unread *u);
+/* Mentions of several groups that one part of the statement counts. */
+struct unread_mentions {
+	struct buf ids, tags, ranges;
+};
+/* A UNION ALL statement that counts, while it is written. */
+struct unread_stmt {
+	struct buf *text;
+	bool any;	 /* part was written */
+	struct str user; /* whose the mentions below are; absent: there are none */
+	struct unread_mentions by_name, of_all;
+};
+
+/* unread_end() has to follow. */
+void unread_begin(struct unread_stmt *s, struct buf *text);
+/*
+ * What counts this one, to be told by `tag`; no two of a statement are of the same user and conversation where they
+ * have mentions. False: there is nothing to count.
+ */
+bool unread_put(struct unread_stmt *s, size_t tag, const struct unread *u);
+/* False: nothing was written. */
+bool unread_end(struct unread_stmt *s);
 /* The tag of a row of that statement. */
 size_t unread_take_tag(struct row *row);
 /* The rest of the row. The rows come in the order of the parts. The arena lives as long as the counting. */
