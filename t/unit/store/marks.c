@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Messages of a conversation that was read ten thousand times: whatever is done to one or asked of it tells when it was
- * read, and looks at a few of the marks, not at all of them.
+ * read, and looks at a few of the marks, not at all of them. And pages of a conversation in which both read, delete and
+ * read single messages at random tell of each message when it was read.
  */
 #include "core/base.h"
 #include "store/group.h"
@@ -163,6 +164,145 @@ static void test_last(void)
 	ok(do_list(s, "bob", 10, (struct store_cursor){0})->c[0].last.id == message(LAST), "bob sees the newest");
 }
 
+/* ---- pages ---- */
+
+enum { ALL = 400, PAGES = 400, LIMIT_MAX = 60 };
+
+static const char *const pair[] = {"carl", "dora"};
+
+/* What the database holds, of message [seq]; times in seconds from 2026 on, 0: none. */
+static struct {
+	int from; /* of pair[] */
+	int read_at;
+	bool deleted[2];
+	bool mark[2]; /* up to it */
+} made[ALL + 1];
+
+static int mark_secs(int reader, unsigned seq)
+{
+	return (int)(1000 * (unsigned)(reader + 1) + seq);
+}
+
+/* When the message was read by the one it was sent to. */
+static int read_secs(unsigned seq)
+{
+	int reader = !made[seq].from;
+	if (made[seq].read_at != 0)
+		return made[seq].read_at;
+	for (unsigned k = seq; k <= ALL; k++)
+		if (made[k].mark[reader])
+			return mark_secs(reader, k);
+	return 0;
+}
+
+static void make_message(unsigned long long c, unsigned seq)
+{
+	made[seq].from = (int)pick(2);
+	made[seq].read_at = pick(10) == 0 ? (int)(5000 + seq) : 0;
+	db_sql("INSERT IGNORE INTO messages "
+	       "(id,from_user_id,to_user_id,message_type,content,client_msg_id,created_at,read_at,deleted_by_sender,"
+	       "deleted_by_recipient) VALUES ((%llu<<28)+%u,'%s','%s',0,'x','k%u',UTC_TIMESTAMP(3),%s%d%s,%d,%d)",
+	       c, seq, pair[made[seq].from], pair[!made[seq].from], seq,
+	       made[seq].read_at != 0 ? "'2026-01-01'+INTERVAL " : "IF(", made[seq].read_at,
+	       made[seq].read_at != 0 ? " SECOND" : ",0,NULL)", made[seq].deleted[made[seq].from],
+	       made[seq].deleted[!made[seq].from]);
+	for (int i = 0; i < 2; i++)
+		if (made[seq].mark[i])
+			db_sql("INSERT INTO read_marks VALUES (%llu,'%s',%u,'2026-01-01'+INTERVAL %d SECOND)", c,
+			       pair[i], seq, mark_secs(i, seq));
+}
+
+/* Runs of deleted messages, of which an older release may have written down none. */
+static void delete_runs(unsigned long long c, int user)
+{
+	for (unsigned seq = 1 + pick(20); seq < ALL; seq += 1 + pick(60)) {
+		unsigned first = seq, end = seq + 1 + pick(30);
+		for (; seq < end && seq <= ALL; seq++)
+			made[seq].deleted[user] = true;
+		if (pick(2))
+			db_sql("INSERT INTO deletions VALUES ('%s',%llu,%u,%u)", pair[user], c, first, seq - 1);
+	}
+}
+
+static uint64_t make_pages(unsigned marks_percent)
+{
+	memset(made, 0, sizeof(made));
+	db_befriend(pair[0], pair[1]);
+	db_sql("DELETE FROM conversations WHERE user1_id='%s'", pair[0]);
+	db_sql("DELETE FROM messages WHERE from_user_id IN ('%s','%s')", pair[0], pair[1]);
+	db_sql("INSERT INTO conversations (user1_id,user2_id,last_seq,sort_time,created_at) VALUES "
+	       "('%s','%s',%d,UTC_TIMESTAMP(3),UTC_TIMESTAMP(3))",
+	       pair[0], pair[1], ALL);
+	unsigned long long c = (unsigned long long)db_sql("SELECT id FROM conversations WHERE user1_id='%s'", pair[0]);
+	unsigned read_to[2] = {0, 0};
+	for (int i = 0; i < 2; i++) {
+		for (unsigned seq = 1; seq <= ALL - 20; seq++) {
+			made[seq].mark[i] = pick(100) < marks_percent;
+			read_to[i] = made[seq].mark[i] ? seq : read_to[i];
+		}
+		delete_runs(c, i);
+	}
+	for (unsigned seq = 1; seq <= ALL; seq++)
+		make_message(c, seq);
+	db_sql("UPDATE conversations SET user1_read_seq=%u,user2_read_seq=%u WHERE id=%llu", read_to[0], read_to[1], c);
+	return c;
+}
+
+struct pages_answer {
+	bool done;
+	int user;
+	uint64_t before, after;
+	unsigned limit, wrong;
+	int64_t base_ms;
+};
+
+static bool is_told(const struct message *m, unsigned seq, int64_t base_ms)
+{
+	int secs = read_secs(seq);
+	return message_id_seq(m->id) == seq && m->is_read == (secs != 0) &&
+	       m->read_ms == (secs != 0 ? base_ms + secs * INT64_C(1000) : 0);
+}
+
+static void on_page(const struct store_history *h, void *arg)
+{
+	struct pages_answer *a = arg;
+	bool backwards = a->after == STORE_NO_AFTER;
+	unsigned expected[LIMIT_MAX], n = 0;
+	unsigned first = backwards ? (unsigned)a->before - 1 : (unsigned)a->after + 1;
+	first = backwards && first > ALL ? ALL : first;
+	bool more = false;
+	for (unsigned seq = first; seq >= 1 && seq <= ALL && !more; seq += backwards ? -1U : 1U) {
+		if (made[seq].deleted[a->user])
+			continue;
+		more = n == a->limit;
+		if (!more)
+			expected[n++] = seq;
+	}
+	a->wrong += h->status != STORE_OK || h->count != n || h->has_more != more;
+	for (unsigned k = 0; k < n && h->count == n; k++)
+		a->wrong += !is_told(&h->item[k], expected[backwards ? n - 1 - k : k], a->base_ms);
+	answered(&a->done);
+}
+
+static void test_pages(unsigned marks_percent)
+{
+	uint64_t c = make_pages(marks_percent);
+	unsigned wrong = 0;
+	int64_t base_ms = db_sql("SELECT UNIX_TIMESTAMP('2026-01-01')*1000");
+	for (int i = 0; i < PAGES; i++) {
+		struct pages_answer a = {.user = (int)pick(2), .after = STORE_NO_AFTER, .base_ms = base_ms};
+		a.limit = 1 + pick(LIMIT_MAX);
+		if (pick(2))
+			a.after = pick(ALL + 10);
+		else
+			a.before = pick(ALL + 10);
+		store_list_messages(s, str_from(pair[a.user]), c, a.before, a.after, a.limit, on_page, &a);
+		wait_for(&a.done);
+		wrong += a.wrong;
+	}
+	is_int(wrong, 0, "%d pages where %u %% of the messages have marks", PAGES, marks_percent);
+}
+
 int main(void)
 {
 	one_store_begin(NULL);
@@ -170,5 +310,8 @@ int main(void)
 	test_writes();
 	test_reads();
 	test_last();
+	test_pages(2);
+	test_pages(30);
+	test_pages(100);
 	return one_store_end();
 }
