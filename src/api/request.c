@@ -8,7 +8,9 @@
 
 #include "api/command.h"
 #include "api/render.h"
+#include "core/entities.h"
 #include "core/log.h"
+#include "core/url.h"
 #include "core/utf8.h"
 #include "hub/stats.h"
 #include "live/group.h"
@@ -404,19 +406,6 @@ const struct problem *request_name(struct request *r, const char *name, size_t c
 	return request_invalid(r, "%s: has no character that can be seen", name);
 }
 
-static bool is_web_url(struct str url)
-{
-	size_t scheme = url.len >= 7 && strncasecmp(url.s, "http://", 7) == 0	 ? 7
-			: url.len >= 8 && strncasecmp(url.s, "https://", 8) == 0 ? 8
-										 : 0;
-	if (scheme == 0 || url.len == scheme || url.s[scheme] == '/')
-		return false;
-	for (size_t i = 0; i < url.len; i++)
-		if ((unsigned char)url.s[i] <= ' ' || url.s[i] == 0x7f)
-			return false;
-	return true;
-}
-
 const struct problem *request_web_url(struct request *r, const char *name, struct str *out_r)
 {
 	const struct problem *p = request_text(r, name, out_r);
@@ -424,10 +413,28 @@ const struct problem *request_web_url(struct request *r, const char *name, struc
 		return p;
 	if (out_r->s == NULL)
 		return NULL;
-	if (out_r->len > WEB_URL_MAX)
-		return request_invalid(r, "%s: is over %d bytes", name, WEB_URL_MAX);
-	if (!is_web_url(*out_r))
+	if (out_r->len > URL_MAX)
+		return request_invalid(r, "%s: is over %d bytes", name, URL_MAX);
+	if (!url_is_web(*out_r))
 		return request_invalid(r, "%s: must be an http or https URL", name);
+	return NULL;
+}
+
+const struct problem *request_entities(struct request *r, struct str content, struct str *out_r)
+{
+	const struct json *list = json_get(r->body, "entities");
+	struct buf *scratch = &r->live->scratch;
+	size_t at;
+	*out_r = STR_NULL;
+	if (list == NULL || list->type == JSON_NULL || (list->type == JSON_ARRAY && list->count == 0))
+		return NULL;
+	buf_clear(scratch);
+	const char *fault = entities_put(list, content, r->live->out, scratch, &at);
+	if (fault != NULL && at == SIZE_MAX)
+		return request_invalid(r, "entities: %s", fault);
+	if (fault != NULL)
+		return request_invalid(r, "entities[%zu]: %s", at, fault);
+	*out_r = arena_str(&r->arena, (struct str){scratch->data, scratch->len});
 	return NULL;
 }
 

@@ -143,9 +143,10 @@ const struct problem *request_needs_text(struct request *r, const char *name, st
 enum text_kind { TEXT_LINE, TEXT_LINES };
 const struct problem *request_name(struct request *r, const char *name, size_t chars_max, enum text_kind kind,
 				   struct str *out_r) MUST_CHECK;
-/* An http or https URL of up to WEB_URL_MAX bytes, if it is there. */
-#define WEB_URL_MAX 2048
+/* An http or https URL of up to URL_MAX bytes, if it is there. */
 const struct problem *request_web_url(struct request *r, const char *name, struct str *out_r) MUST_CHECK;
+/* The formatting of a text (entities.h), as it is stored, in the arena; absent where there is none. */
+const struct problem *request_entities(struct request *r, struct str content, struct str *out_r) MUST_CHECK;
 /* A user id that has to be there. */
 const struct problem *request_user_id(struct request *r, const char *name, struct str *out_r) MUST_CHECK;
 /* The items of an array of user ids that has to be there, of min to max of them. The array is in the arena. */
