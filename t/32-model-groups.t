@@ -29,7 +29,7 @@ sub settings {
 sub ws_answered {
 	my ($e, $ok) = @_;
 	my %status = (not_found => 404, group_dissolved => 409, muted => 403, sending_restricted => 403, forbidden => 403, not_sender => 403,
-		rate_limited => 429, invalid_argument => 400, client_msg_id_reused => 409);
+		rate_limited => 429, invalid_argument => 400, client_msg_id_reused => 409, conflict => 409);
 	return $e->{type} eq 'error' ? ($status{$e->{code}} // '???') . " $e->{code}" : $e->{type} eq 'ack' ? ($e->{replayed} ? 200 : 201) : $ok;
 }
 
@@ -85,12 +85,19 @@ my %do = (
 	recall => sub {
 		my ($user, $g) = @_;
 		my $m = any(@{$g->{messages}});
-		return (change($user, $m, 'PUT', '/recall', type => 'recall'), $model->recall($user, $m));
+		return (change($user, $m, 'PUT', '/recall', 'recall'), $model->recall($user, $m));
+	},
+	edit => sub {
+		my ($user, $g) = @_;
+		my @own = grep { $_->{from} eq $user } @{$g->{messages}};
+		my $m = any(@own && rand() < 0.8 ? @own : @{$g->{messages}});
+		my ($content, $mentions) = ('edit ' . int rand 3, [rand() < 0.5 ? any('*', @users) : (), rand() < 0.3 ? any(@users) : ()]);
+		return (change($user, $m, 'PUT', '', 'edit', content => $content, mentions => $mentions), $model->edit($user, $m, $content, $mentions));
 	},
 	delete => sub {
 		my ($user, $g) = @_;
 		my $m = any(@{$g->{messages}});
-		return (change($user, $m, 'DELETE', '', type => 'delete'), $model->delete($user, $m));
+		return (change($user, $m, 'DELETE', '', 'delete'), $model->delete($user, $m));
 	},
 	read => sub {
 		my ($user, $g) = @_;
@@ -172,13 +179,13 @@ sub pairs { my ($out) = @_; return join '', map { " $_:$out->{$_}" } sort keys %
 sub left_out { my ($r) = @_; return pairs({map { $_->{user_id} => $_->{code} } @{$r->json->{left_out}}}) }
 
 sub change {
-	my ($user, $m, $method, $path, %frame) = @_;
+	my ($user, $m, $method, $path, $type, %body) = @_;
 	my $id = $m->{id} // ($m->{group}{id} << 28) + $m->{seq} . '';
-	return answered(http($user)->request($method, "/messages/$id$path")) if rand() < 0.5;
-	return ws_answered($ws{$user}->request(%frame, message_id => $id), $method eq 'DELETE' ? 204 : 200);
+	return answered(http($user)->request($method, "/messages/$id$path", %body ? (json => \%body) : ())) if rand() < 0.5;
+	return ws_answered($ws{$user}->request(type => $type, message_id => $id, %body), $method eq 'DELETE' ? 204 : 200);
 }
 
-my %weight = (create => 3, add => 8, send => 60, recall => 8, delete => 14, read => 22, remove => 5, leave => 4, unban => 3, role => 4, mute => 4,
+my %weight = (create => 3, add => 8, send => 60, recall => 8, edit => 14, delete => 14, read => 22, remove => 5, leave => 4, unban => 3, role => 4, mute => 4,
 	pass_on => 2, change => 7, dissolve => 0.5, invite => 4, revoke => 1, join => 12, answer => 6);
 my @kinds = map { ($_) x (2 * $weight{$_}) } sort keys %weight;
 

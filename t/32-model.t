@@ -45,7 +45,9 @@ sub step {
 		return "send by $user answers another message" if $model->summary_of_answer($answer) ne $model->summary($mm);
 		return;
 	}
-	my %op = (recall => [0.57, sub { $model->recall($user, $m) }, PUT => "/messages/$m->{id}/recall", {message_id => $m->{id}}],
+	my @text = ('edit ' . int rand 3, rand() < 0.3 ? $users[rand @users] : ());
+	my %op = (edit => [0.53, sub { $model->edit($user, $m, @text) }, PUT => "/messages/$m->{id}", {message_id => $m->{id}, content => $text[0], mentions => [@text[1 .. $#text]]}],
+		recall => [0.57, sub { $model->recall($user, $m) }, PUT => "/messages/$m->{id}/recall", {message_id => $m->{id}}],
 		delete => [0.7, sub { $model->delete($user, $m) }, DELETE => "/messages/$m->{id}", {message_id => $m->{id}}],
 		readone => [0.8, sub { $model->read_message($user, $m) }, PUT => "/messages/$m->{id}/read"]);
 	for my $name (sort { $op{$a}[0] <=> $op{$b}[0] } keys %op) {
@@ -55,9 +57,9 @@ sub step {
 		my $got;
 		if ($by_ws && $frame) {
 			my $e = $ws->{$user}->request(type => $name, %$frame);
-			$got = $e->{type} eq 'result' ? ($name eq 'delete' ? 204 : 200) : $e->{code} eq 'not_found' ? 404 : 403;
+			$got = $e->{type} eq 'result' ? ($name eq 'delete' ? 204 : 200) : $e->{code} eq 'not_found' ? 404 : $e->{code} eq 'conflict' ? 409 : 403;
 		} else {
-			$got = $t->api($user)->request($method, $path)->status;
+			$got = $t->api($user)->request($method, $path, $name eq 'edit' ? (json => $frame) : ())->status;
 		}
 		return $got == $want ? () : "$name of $m->{from}>$m->{to} by $user: $got, not $want";
 	}

@@ -139,6 +139,12 @@ my @drive = (
 		my $m = $alice->post('/messages/send', text_to('u0001', 'x'))->json;
 		return map { $alice->put("/messages/$_/recall") } $m->{id}, $m->{id}, message(8, $group), message(8, $group);
 	},
+	message => sub { return map { $alice->get("/messages/$_") } message(2), message(7, $group) },
+	conversation => sub { return map { $alice->get("/messages/conversations/$_") } $cid, $group },
+	edit => sub {
+		my @m = map { $_->json->{id} } map { $alice->post('/messages/send', $_) } text_to('u0001', 'x', mentions => ['u0001']), text_in("$group", 'x', mentions => ['u0001', '*']);
+		return ((map { my $id = $_; map { $alice->put("/messages/$id", $_) } {content => 'y'}, {content => 'y', mentions => ['u0001']} } @m), $ws->request(type => 'edit', message_id => $m[0], content => 'z'));
+	},
 	delete => sub {
 		my @newest = map { $alice->post('/messages/send', text_to('u0001', 'x'))->json->{id} } 1 .. 2;
 		# So the last one that alice sees was read together with later ones.

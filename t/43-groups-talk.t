@@ -267,7 +267,7 @@ subtest 'catching up' => sub {
 	my $g = $t->group('alice', [qw(bob carol)]);
 	my @m = map { $t->say('alice', $g, "m$_") } 1 .. 3;
 	my $first = $bob->post('/messages/sync', {conversations => [{id => $g, seq => 2, change_seq => 0}], since => undef})->json;
-	is_shape $first, {%$SYNC, conversations => [{conversation => $GROUP, messages => [$GROUP_MESSAGE], changes => [$CHANGE], has_more => 'bool'}]}, 'a group';
+	is_shape $first, {%$SYNC, conversations => [{conversation => $GROUP, messages => [$GROUP_MESSAGE], changes => [$CHANGE], updated => [$GROUP_MESSAGE], has_more => 'bool'}]}, 'a group';
 	is_deeply [map { $_->{content} } @{$first->{conversations}[0]{messages}}], [qw(m2 m3)], 'what came after';
 	$alice->put("/messages/$m[0]{id}/recall");
 	my $gone = $t->group('alice', ['bob']);

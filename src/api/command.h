@@ -15,6 +15,7 @@
 union command_args {
 	struct store_send send;
 	uint64_t message_id;
+	struct store_edit edit;
 	uint64_t conversation_id;
 	struct {
 		uint64_t conversation_id, up_to_seq;

@@ -37,7 +37,7 @@ static const struct problem of_store[STORE_STATUSES] = {
 	[STORE_NOT_FOUND] = {PROBLEM_NOT_FOUND, "no such thing, or not yours"},
 	[STORE_NOT_FRIENDS] = {PROBLEM_NOT_FRIENDS, "you are not friends"},
 	[STORE_BLOCKED] = {PROBLEM_BLOCKED, "this user has blocked you"},
-	[STORE_NOT_SENDER] = {PROBLEM_NOT_SENDER, "only its sender may recall a message"},
+	[STORE_NOT_SENDER] = {PROBLEM_NOT_SENDER, "only its sender may do this with a message"},
 	[STORE_FORBIDDEN] = {PROBLEM_FORBIDDEN, "only its recipient may mark a message read"},
 	[STORE_RECALL_EXPIRED] = {PROBLEM_RECALL_EXPIRED, "the time to recall this message has passed"},
 	[STORE_REUSED] = {PROBLEM_CLIENT_MSG_ID_REUSED, "client_msg_id was used for another message"},
@@ -54,6 +54,9 @@ static const struct problem of_store[STORE_STATUSES] = {
 	[STORE_TOO_MANY_GROUPS] = {PROBLEM_TOO_MANY_GROUPS, "this user is in as many groups as one may be"},
 	[STORE_ROLE] = {PROBLEM_FORBIDDEN, "your role in this group does not allow it"},
 	[STORE_BANNED] = {PROBLEM_FORBIDDEN, "you are banned from this group"},
+	[STORE_EDIT_EXPIRED] = {PROBLEM_EDIT_EXPIRED, "the time to edit this message has passed"},
+	[STORE_RECALLED] = {PROBLEM_CONFLICT, "this message was recalled"},
+	[STORE_NO_TEXT] = {PROBLEM_INVALID_ARGUMENT, "content: a text needs one that is not empty"},
 	[STORE_IS_OWNER] = {PROBLEM_CONFLICT, "the owner has to pass the group on first"},
 };
 

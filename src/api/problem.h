@@ -23,6 +23,7 @@
 	X(METHOD_NOT_ALLOWED, 405, "method_not_allowed")                                                               \
 	X(RECALL_EXPIRED, 409, "recall_expired")                                                                       \
 	X(CLIENT_MSG_ID_REUSED, 409, "client_msg_id_reused")                                                           \
+	X(EDIT_EXPIRED, 409, "edit_expired")                                                                           \
 	X(CONFLICT, 409, "conflict")                                                                                   \
 	X(GROUP_FULL, 409, "group_full")                                                                               \
 	X(TOO_MANY_GROUPS, 409, "too_many_groups")                                                                     \

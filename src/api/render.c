@@ -109,6 +109,8 @@ void render_message_members(struct json_out *o, const struct message *m)
 	put_id_or_null(o, "reply_to", m->reply_to);
 	json_key(o, "mentions");
 	json_raw(o, m->mentions.s != NULL ? m->mentions : STR_LIT("[]"));
+	json_key(o, "entities");
+	json_raw(o, m->entities);
 	json_key(o, "is_read");
 	if (m->to[0] != '\0')
 		json_bool(o, m->is_read);
@@ -117,6 +119,7 @@ void render_message_members(struct json_out *o, const struct message *m)
 	put_time(o, "read_at", m->read_ms);
 	put_bool(o, "is_recalled", m->is_recalled);
 	put_time(o, "recalled_at", m->recalled_ms);
+	put_time(o, "edited_at", m->edited_ms);
 	put_time(o, "created_at", m->created_ms);
 }
 

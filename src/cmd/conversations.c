@@ -34,6 +34,29 @@ void conversations_proceed(struct request *r, const union command_args *a)
 	store_list_conversations(r->live->store, request_user(r), a->list.limit, a->list.after, on_conversations, r);
 }
 
+const struct problem *conversation_check(struct request *r, union command_args *a)
+{
+	a->conversation_id = r->path_id;
+	return NULL;
+}
+
+static void on_conversation(enum store_status status, const struct conversation *c, void *arg)
+{
+	struct request *r = arg;
+	if (status != STORE_OK) {
+		request_fail_store(r, status);
+		return;
+	}
+	struct online_slots slots = request_slots(r);
+	render_conversation_members(request_begin(r), c, &slots);
+	request_answer_online(r, 200, &slots);
+}
+
+void conversation_proceed(struct request *r, const union command_args *a)
+{
+	store_find_conversation(r->live->store, request_user(r), a->conversation_id, on_conversation, r);
+}
+
 static const struct problem *source_part(struct request *r, const struct json *source, const char *name, size_t max,
 					 struct str *out_r)
 {

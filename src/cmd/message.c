@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What is done to one message after it was sent: read, recall, delete. */
+/* One message after it was sent: looking at it, reading, recalling, deleting and editing it. */
 #include "core/base.h"
 #include "cmd/cmd.h"
 
 #include "api/event.h"
+#include "api/render.h"
+#include "cmd/content.h"
 #include "cmd/group.h"
 #include "live/group.h"
 #include "live/push.h"
@@ -24,6 +26,28 @@ static void fail_change(struct request *r, const struct store_change *c)
 	else
 		request_fail_write(r, c->status, str_from(m->from), m->to[0] != '\0' ? str_from(m->to) : STR_NULL);
 }
+
+/* ---- look ---- */
+
+static void on_message(const struct store_history *h, void *arg)
+{
+	struct request *r = arg;
+	if (h->status != STORE_OK)
+		request_fail_store(r, h->status);
+	else if (h->count == 0 || h->item[0].id != r->path_id)
+		request_fail_store(r, STORE_NOT_FOUND);
+	else
+		request_answer_message(r, 200, &h->item[0]);
+}
+
+/* The newest that the caller sees of those up to it: that is the message itself, or it is not the caller's to see. */
+void message_proceed(struct request *r, const union command_args *a)
+{
+	store_list_messages(r->live->store, request_user(r), message_id_conversation(a->message_id),
+			    message_id_seq(a->message_id) + 1, STORE_NO_AFTER, 1, on_message, r);
+}
+
+/* ---- read ---- */
 
 static void on_message_read(const struct store_change *c, void *arg)
 {
@@ -56,6 +80,8 @@ void message_read_proceed(struct request *r, const union command_args *a)
 {
 	store_read_message(r->live->store, request_user(r), a->message_id, on_message_read, r);
 }
+
+/* ---- recall ---- */
 
 static void push_recalled(struct request *r, const struct store_change *c)
 {
@@ -99,6 +125,65 @@ void recall_proceed(struct request *r, const union command_args *a)
 {
 	store_recall(r->live->store, request_user(r), a->message_id, on_recalled, r);
 }
+
+/* ---- edit ---- */
+
+const struct problem *edit_check(struct request *r, union command_args *a)
+{
+	struct store_edit *e = &a->edit;
+	struct content c = {0};
+	const struct problem *p =
+		request_id(r, "message_id", &e->id) ?: content_text_check(r, &c.text) ?: content_marks_check(r, &c);
+	if (p != NULL)
+		return p;
+	if (c.text.s == NULL)
+		return request_invalid(r, "content: is missing");
+	e->user = request_user(r);
+	e->content = c.text;
+	e->entities = c.entities;
+	e->mention = c.mentions.user;
+	e->mention_count = c.mentions.count;
+	e->mentions_all = c.mentions.all;
+	return NULL;
+}
+
+static void push_edited(struct request *r, const struct store_change *c)
+{
+	struct live *live = r->live;
+	const struct message *m = c->message;
+	uint64_t conversation_id = message_id_conversation(m->id);
+	const struct push_place place = {BUS_CHANGE, m->id};
+	struct json_out *o = event_begin(live, "edited");
+	json_key(o, "message");
+	render_message(o, m);
+	json_key(o, "change_seq");
+	json_i64(o, (int64_t)c->change_seq);
+	if (m->to[0] == '\0') {
+		group_fanout_owe(r, conversation_id);
+		group_push(live, conversation_id, place, event_end(live), request_session(r));
+	} else {
+		push_to_both(live, str_from(m->to), str_from(m->from), place, event_end(live), request_session(r));
+	}
+}
+
+static void on_edited(const struct store_change *c, void *arg)
+{
+	struct request *r = arg;
+	if (c->status != STORE_OK) {
+		fail_change(r, c);
+		return;
+	}
+	if (c->changed)
+		push_edited(r, c);
+	request_answer_message(r, 200, c->message);
+}
+
+void edit_proceed(struct request *r, const union command_args *a)
+{
+	store_edit(r->live->store, &a->edit, on_edited, r);
+}
+
+/* ---- delete ---- */
 
 static void on_deleted(const struct store_change *c, void *arg)
 {

@@ -4,6 +4,7 @@
 #include "cmd/cmd.h"
 
 #include "api/render.h"
+#include "cmd/content.h"
 #include "core/clock.h"
 #include "core/utf8.h"
 #include "hub/bucket.h"
@@ -20,18 +21,9 @@
 
 static const struct problem *check_content(struct request *r, struct store_send *s)
 {
-	size_t max = (size_t)r->live->conf->message.max_content;
-	size_t json_max = (size_t)conf_content_json_max(r->live->conf);
-	const struct json *written = json_get(r->body, "content");
-	const struct problem *p =
-		request_text(r, "content", &s->content) ?: request_web_url(r, "media_url", &s->media_url);
+	const struct problem *p = content_text_check(r, &s->content) ?: request_web_url(r, "media_url", &s->media_url);
 	if (p != NULL)
 		return p;
-	if (s->content.s != NULL && s->content.len > max)
-		return request_invalid(r, "content: is over %zu bytes of UTF-8", max);
-	/* Between its quotation marks, so that escapes of six bytes do not spoil a limit in whole characters. */
-	if (s->content.s != NULL && written->raw.len - 2 > json_max)
-		return request_invalid(r, "content: takes over %zu bytes of JSON, its escapes included", json_max);
 	if (s->type == MESSAGE_TEXT) {
 		if (s->content.s == NULL || s->content.len == 0)
 			return request_invalid(r, "content: a text needs one that is not empty");
@@ -99,36 +91,6 @@ static const struct problem *check_recipient(struct request *r, struct store_sen
 	return str_equal(s->to, s->from) ? request_invalid(r, "to_user_id: one cannot send to oneself") : NULL;
 }
 
-static const struct problem *check_mentions(struct request *r, struct store_send *s)
-{
-	const struct json *list = json_get(r->body, "mentions");
-	if (list == NULL || list->type == JSON_NULL || (list->type == JSON_ARRAY && list->count == 0))
-		return NULL;
-	if (list->type == JSON_STRING && str_is(list->text, "*")) {
-		s->mentions_all = true;
-		return NULL;
-	}
-	if (list->type != JSON_ARRAY || list->count > STORE_MENTIONS_MAX)
-		return request_invalid(r, "mentions: must be an array of up to %d user ids, or [\"*\"]",
-				       STORE_MENTIONS_MAX);
-	struct str *mention = arena_alloc(&r->arena, list->count * sizeof(*mention));
-	size_t at = 0;
-	s->mention = mention;
-	for (const struct json *v = list->child; v != NULL; v = v->next, at++) {
-		if (v->type == JSON_STRING && str_is(v->text, "*")) {
-			s->mentions_all = true;
-		} else if (v->type == JSON_STRING && id_user_valid(v->text)) {
-			mention[s->mention_count++] = v->text;
-		} else {
-			return request_invalid(r, "mentions[%zu]: must be * or " USER_ID_RULE, at);
-		}
-	}
-	/* Who is named beside everyone is named twice. */
-	if (s->mentions_all)
-		s->mention_count = 0;
-	return NULL;
-}
-
 const struct problem *send_check(struct request *r, union command_args *a)
 {
 	struct store_send *s = &a->send;
@@ -148,7 +110,13 @@ const struct problem *send_check(struct request *r, union command_args *a)
 		return p;
 	if (reply.s != NULL && (id_parse_u64(reply, &s->reply_to) != 0 || s->reply_to == 0))
 		return request_invalid(r, "reply_to: must be a message's id, a string of decimal digits");
-	return check_mentions(r, s);
+	struct content content = {.text = s->content};
+	p = content_marks_check(r, &content);
+	s->entities = content.entities;
+	s->mention = content.mentions.user;
+	s->mention_count = content.mentions.count;
+	s->mentions_all = content.mentions.all;
+	return p;
 }
 
 /* ---- who may not send to a group ---- */
@@ -272,7 +240,8 @@ struct addressed {
 	struct store_send message;
 };
 
-/* The message is kept: its texts are in the frame or body, but for extra, which is in the arena already. */
+/* The message is kept: its texts are in the frame or body, but for extra and entities, which are in the arena already.
+ */
 static struct addressed *addressed_new(struct request *r, const struct store_send *p, bool past_rate)
 {
 	struct arena *arena = &r->arena;

@@ -83,6 +83,11 @@ static void put_item(struct json_out *o, const struct store_sync_item *item, str
 		json_object_end(o);
 	}
 	json_array_end(o);
+	json_key(o, "updated");
+	json_array(o);
+	for (size_t i = 0; i < item->updated_count; i++)
+		render_message(o, &item->updated[i]);
+	json_array_end(o);
 	json_key(o, "has_more");
 	json_bool(o, item->has_more);
 	json_object_end(o);

@@ -129,7 +129,7 @@ struct conf {
 		bool compression;
 	} websocket;
 	struct {
-		int recall_window_secs;
+		int recall_window_secs, edit_window_secs;
 		int max_content;
 	} message;
 	struct {

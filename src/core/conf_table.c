@@ -242,6 +242,8 @@ const struct conf_row conf_rows[] = {
 
 	{"message", "recall_window", CONF_SECS, AT(message.recall_window_secs), .def = "120", .min = 0,
 	 .max = 366L * DAY, .help = "For how long its sender can recall a message."},
+	{"message", "edit_window", CONF_SECS, AT(message.edit_window_secs), .def = "172800", .min = 0,
+	 .max = 366L * DAY, .help = "For how long its sender can edit a message; 0: not at all."},
 	{"message", "max_content", CONF_BYTES, AT(message.max_content), .def = "16384", .min = 1, .max = 65535,
 	 .help = "The longest text of a message, in bytes of UTF-8. In a request's JSON, where a control character is an "
 		 "escape of six bytes, it may take three quarters of the smaller one of http.max_body and "

@@ -107,6 +107,7 @@ bool audience_add_row(struct audience *a, struct str items)
 		case OUTBOX_SENT:
 		case OUTBOX_RECALLED:
 		case OUTBOX_DELETED:
+		case OUTBOX_EDITED:
 		case OUTBOX_READ:
 			fine = add_conversation(a, item.id) && fine;
 			break;

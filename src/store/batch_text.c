@@ -283,7 +283,7 @@ static void append_end(struct batch *b, bool wrote)
 static void append_messages(struct batch *b)
 {
 	append_list(b, "INSERT INTO messages (" SENT_COLUMNS ") VALUES ", &b->insert_texts);
-	append_list(b, "INSERT INTO messages (" SENT_COLUMNS ",media_url,extra,reply_to,mentions) VALUES ",
+	append_list(b, "INSERT INTO messages (" SENT_COLUMNS ",media_url,extra,reply_to,mentions,entities) VALUES ",
 		    &b->insert_messages);
 }
 

@@ -100,17 +100,29 @@ struct conv_send {
 	int64_t retry_ms; /* as in struct store_sent */
 };
 
+/* May a message of theirs be edited? */
+struct conv_edit {
+	const struct store_edit *p;
+	uint64_t friends, blocked; /* of a direct conversation, once it was read */
+};
+
 struct conv_kind {
 	/* Whether it may be sent. False: not to be told in this batch. */
 	bool (*check_send)(struct batch *b, struct conv *c, struct conv_send *check);
 	/* What a new message does to the head and to members. Seqs and times of the head are moved already. */
 	void (*sent)(struct batch *b, struct member *from, const struct message *m);
-	/* It mentions that member, who may be the sender; NULL: everyone. */
+	/* It mentions that member, who is not the sender; NULL: everyone. */
 	void (*mentioned)(struct batch *b, struct member *from, const struct message *m, struct member *who);
+	/* Whose row in the table mentions says so of that user, or of "*"; absent: none is kept. */
+	struct str (*mention_of)(struct member *from, struct str user);
 	/* Whether the member may recall the message now; *any_time_r: however old it is. */
 	enum store_status (*check_recall)(const struct member *by, const struct held *h, bool *any_time_r);
 	/* What that does to the head and to members. */
 	void (*recalled)(struct batch *b, struct member *by, const struct held *h);
+	/* The same of an edit. Before the locks: asks for what the second one needs. */
+	void (*ask_edit)(struct batch *b, const struct conv *c, struct conv_edit *check);
+	enum store_status (*check_edit)(const struct batch *b, const struct member *by, const struct conv_edit *check);
+	void (*edited)(struct batch *b, struct member *by);
 };
 extern const struct conv_kind conv_direct, conv_group;
 

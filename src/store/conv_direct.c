@@ -222,6 +222,40 @@ static bool direct_check_send(struct batch *b, struct conv *c, struct conv_send 
 	return check->from != NULL;
 }
 
+/* Whose conversation it is, is known under its lock alone, so the other side is looked up with it. */
+static void direct_ask_edit(struct batch *b, const struct conv *c, struct conv_edit *check)
+{
+	struct str user = check->p->user;
+	struct buf *out = batch_ask(b, &check->friends);
+	_Static_assert(offsetof(struct conv_edit, blocked) == offsetof(struct conv_edit, friends) + sizeof(uint64_t),
+		       "two columns");
+	sql_lit(out, "SELECT f.user_id IS NOT NULL AND g.user_id IS NOT NULL,"
+		     "COALESCE(g.blocked,0) OR k.user_id IS NOT NULL FROM conversations c FORCE INDEX (PRIMARY) "
+		     "LEFT JOIN friendships f FORCE INDEX (PRIMARY) ON f.user_id=");
+	sql_str(out, user);
+	sql_lit(out, " AND f.friend_id=IF(c.user1_id=");
+	sql_str(out, user);
+	sql_lit(out,
+		",c.user2_id,c.user1_id) LEFT JOIN friendships g FORCE INDEX (PRIMARY) ON g.user_id=IF(c.user1_id=");
+	sql_str(out, user);
+	sql_lit(out, ",c.user2_id,c.user1_id) AND g.friend_id=");
+	sql_str(out, user);
+	sql_lit(out, " LEFT JOIN blocks k FORCE INDEX (PRIMARY) ON k.user_id=IF(c.user1_id=");
+	sql_str(out, user);
+	sql_lit(out, ",c.user2_id,c.user1_id) AND k.blocked_id=");
+	sql_str(out, user);
+	sql_lit(out, " WHERE c.id=");
+	sql_u64(out, c->id);
+}
+
+static enum store_status direct_check_edit(const struct batch *b, const struct member *by,
+					   const struct conv_edit *check)
+{
+	(void)b;
+	(void)by;
+	return check->blocked != 0 ? STORE_BLOCKED : check->friends == 0 ? STORE_NOT_FRIENDS : STORE_OK;
+}
+
 /* ---- what is done to it ---- */
 
 static void direct_sent(struct batch *b, struct member *from, const struct message *m)
@@ -233,8 +267,14 @@ static void direct_sent(struct batch *b, struct member *from, const struct messa
 
 static void direct_mentioned(struct batch *b, struct member *from, const struct message *m, struct member *who)
 {
-	if (who != from)
-		batch_note_mention(b, conv_peer(from)->user, m);
+	(void)who;
+	batch_note_mention(b, conv_peer(from)->user, m);
+}
+
+/* Everyone is the other one. */
+static struct str direct_mention_of(struct member *from, struct str user)
+{
+	return str_equal(user, from->user) ? STR_NULL : conv_peer(from)->user;
 }
 
 static enum store_status direct_check_recall(const struct member *by, const struct held *h, bool *any_time_r)
@@ -265,6 +305,13 @@ static void direct_recalled(struct batch *b, struct member *by, const struct hel
 {
 	if (held_is_unread(h))
 		conv_direct_bury(conv_peer(by));
+	note_recall(b, by->conv->members);
+	note_recall(b, by->conv->members->next);
+}
+
+/* Like a recall it is found by a cursor of those who do not list the conversation. */
+static void direct_edited(struct batch *b, struct member *by)
+{
 	note_recall(b, by->conv->members);
 	note_recall(b, by->conv->members->next);
 }
@@ -396,6 +443,10 @@ const struct conv_kind conv_direct = {
 	.check_send = direct_check_send,
 	.sent = direct_sent,
 	.mentioned = direct_mentioned,
+	.mention_of = direct_mention_of,
 	.check_recall = direct_check_recall,
 	.recalled = direct_recalled,
+	.ask_edit = direct_ask_edit,
+	.check_edit = direct_check_edit,
+	.edited = direct_edited,
 };

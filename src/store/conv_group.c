@@ -162,17 +162,25 @@ static bool is_admin(const struct member *m)
 	return m->role == GROUP_OWNER || m->role == GROUP_ADMIN;
 }
 
+/* Of a member who is no admin. */
+static enum store_status check_writes(const struct batch *b, const struct member *m, bool mentions_all)
+{
+	const struct conv *c = m->conv;
+	if (m->muted_until_ms > b->now_ms)
+		return STORE_MUTED;
+	if (c->only_admins_send)
+		return STORE_SENDING_RESTRICTED;
+	return mentions_all && c->member_count > MENTIONS_ALL_MEMBERS ? STORE_MENTIONS_ALL : STORE_OK;
+}
+
 static enum store_status check_member_sends(const struct batch *b, const struct conv *c, struct conv_send *check)
 {
 	const struct member *m = check->from;
-	if (m->muted_until_ms > b->now_ms) {
+	enum store_status may = check_writes(b, m, check->p->mentions_all);
+	if (may == STORE_MUTED)
 		check->retry_ms = m->muted_until_ms - b->now_ms;
-		return STORE_MUTED;
-	}
-	if (c->only_admins_send)
-		return STORE_SENDING_RESTRICTED;
-	if (check->p->mentions_all && c->member_count > MENTIONS_ALL_MEMBERS)
-		return STORE_MENTIONS_ALL;
+	if (may != STORE_OK)
+		return may;
 	/* Never longer, also where a clock was set back. */
 	int64_t slow_ms = (int64_t)c->slow_mode_secs * 1000, left_ms = m->last_sent_ms + slow_ms - b->now_ms;
 	check->retry_ms = left_ms < slow_ms ? left_ms : slow_ms;
@@ -206,6 +214,21 @@ static enum store_status group_check_recall(const struct member *by, const struc
 	return own || over ? STORE_OK : STORE_NOT_SENDER;
 }
 
+static void group_ask_edit(struct batch *b, const struct conv *c, struct conv_edit *check)
+{
+	(void)b;
+	(void)c;
+	(void)check; /* heads and members have all of it */
+}
+
+/* Slow mode is about new messages. */
+static enum store_status group_check_edit(const struct batch *b, const struct member *by, const struct conv_edit *check)
+{
+	if (by->conv->dissolved_ms != 0)
+		return STORE_GROUP_DISSOLVED;
+	return is_admin(by) ? STORE_OK : check_writes(b, by, check->p->mentions_all);
+}
+
 /* ---- what is done to it ---- */
 
 static int64_t later(int64_t a, int64_t b)
@@ -234,15 +257,18 @@ static void group_sent(struct batch *b, struct member *from, const struct messag
 static void group_mentioned(struct batch *b, struct member *from, const struct message *m, struct member *who)
 {
 	uint64_t seq = message_id_seq(m->id);
-	if (who == from)
-		return;
 	if (who == NULL) {
-		from->conv->all_seq = seq;
+		from->conv->all_seq = seq > from->conv->all_seq ? seq : from->conv->all_seq;
 	} else {
-		who->mention_seq = seq;
+		who->mention_seq = seq > who->mention_seq ? seq : who->mention_seq;
 		who->dirty = true;
 	}
 	batch_note_mention(b, who != NULL ? who->user : EVERYONE, m);
+}
+
+static struct str group_mention_of(struct member *from, struct str user)
+{
+	return str_equal(user, from->user) ? STR_NULL : user;
 }
 
 static void group_recalled(struct batch *b, struct member *by, const struct held *h)
@@ -255,6 +281,11 @@ static void group_recalled(struct batch *b, struct member *by, const struct held
 	buf_append_char(&b->insert_uncounted, ')');
 	c->uncounted_seq = seq > c->uncounted_seq ? seq : c->uncounted_seq;
 	c->active_ms = later(b->active_ms, c->active_ms);
+}
+
+static void group_edited(struct batch *b, struct member *by)
+{
+	by->conv->active_ms = later(b->active_ms, by->conv->active_ms);
 }
 
 /* ---- what is written ---- */
@@ -473,6 +504,10 @@ const struct conv_kind conv_group = {
 	.check_send = group_check_send,
 	.sent = group_sent,
 	.mentioned = group_mentioned,
+	.mention_of = group_mention_of,
 	.check_recall = group_check_recall,
 	.recalled = group_recalled,
+	.ask_edit = group_ask_edit,
+	.check_edit = group_check_edit,
+	.edited = group_edited,
 };

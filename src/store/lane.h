@@ -85,6 +85,7 @@ void lane_read_message(struct lane *l, struct str user, uint64_t id, enum lane_p
 		       void *arg);
 void lane_recall(struct lane *l, struct str user, uint64_t id, enum lane_past past, store_change_fn *fn, void *arg);
 void lane_delete(struct lane *l, struct str user, uint64_t id, enum lane_past past, store_change_fn *fn, void *arg);
+void lane_edit(struct lane *l, const struct store_edit *p, enum lane_past past, store_change_fn *fn, void *arg);
 void lane_read_conversation(struct lane *l, struct str user, uint64_t conversation_id, uint64_t up_to_seq,
 			    enum lane_past past, lane_read_fn *fn, void *arg);
 

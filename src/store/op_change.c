@@ -6,6 +6,7 @@
 #include "core/base.h"
 #include "store/op_change.h"
 
+#include "store/change.h"
 #include "store/sql.h"
 
 void change_enter(struct batch *b, struct op *op)
@@ -71,12 +72,10 @@ bool change_is_sender(const struct op_change *o)
 
 void change_note(struct batch *b, struct op_change *o, enum change_kind kind)
 {
-	static const enum outbox_kind told_as[] = {
-		[CHANGE_RECALLED] = OUTBOX_RECALLED, [CHANGE_READ] = OUTBOX_READ, [CHANGE_DELETED] = OUTBOX_DELETED};
 	o->op.planned = true;
 	o->at_ms = b->now_ms;
 	o->change_seq = batch_note_change(b, op_conv(&o->op), kind, o->id, o->user);
-	batch_note_told(b, &o->op, told_as[kind], o->id);
+	batch_note_told(b, &o->op, change_kinds[kind].told_as, o->id);
 }
 
 void change_begin_update(struct buf *out, const char *assignments)
@@ -153,9 +152,10 @@ static enum op_verdict recall_plan(struct batch *b, struct op *op)
 	change_note(b, o, CHANGE_RECALLED);
 	h->m.is_recalled = true;
 	h->m.recalled_ms = b->now_ms;
-	h->m.content = h->m.media_url = h->m.extra = h->m.mentions = STR_NULL;
+	h->m.content = h->m.media_url = h->m.extra = h->m.mentions = h->m.entities = STR_NULL;
 	struct buf *out = batch_update(b);
-	change_begin_update(out, "is_recalled=1,content=NULL,media_url=NULL,extra=NULL,mentions=NULL,recalled_at=");
+	change_begin_update(
+		out, "is_recalled=1,content=NULL,media_url=NULL,extra=NULL,mentions=NULL,entities=NULL,recalled_at=");
 	sql_time(out, b->now_ms);
 	change_end_update(b, out, o->id);
 	return change_end_with(o, true);
@@ -179,7 +179,7 @@ void change_answer(struct op *op)
 	/* What it points to was the batch's. */
 	if (!done)
 		o->message.content = o->message.media_url = o->message.extra = o->message.client_msg_id =
-			o->message.mentions = STR_NULL;
+			o->message.mentions = o->message.entities = STR_NULL;
 	struct store_change r = {
 		.status = op->status,
 		.changed = done && o->changed,
@@ -191,14 +191,12 @@ void change_answer(struct op *op)
 	o->fn(&r, o->arg);
 }
 
-void change_submit(struct lane *l, const struct op_class *class, size_t size, struct str user, uint64_t id,
-		   enum lane_past past, store_change_fn *fn, void *arg)
+void change_submit(struct lane *l, struct op_change *o, struct str user, uint64_t id, enum lane_past past,
+		   store_change_fn *fn, void *arg)
 {
-	char *tail;
-	struct op_change *o = op_new(class, size, user.len, &tail);
 	o->fn = fn;
 	o->arg = arg;
-	o->user = o->op.user = op_keep(&tail, user);
+	o->user = o->op.user = user;
 	o->id = id;
 	uint64_t conversation_id = message_id_conversation(id);
 	if (!id_user_valid(user) || conversation_id == 0 || conversation_id > CONVERSATION_ID_MAX ||
@@ -206,6 +204,14 @@ void change_submit(struct lane *l, const struct op_class *class, size_t size, st
 		lane_refuse(l, &o->op, STORE_NOT_FOUND);
 	else
 		lane_submit(l, &o->op, past, op_key_of_id(&conversation_id));
+}
+
+void change_submit_new(struct lane *l, const struct op_class *class, size_t size, struct str user, uint64_t id,
+		       enum lane_past past, store_change_fn *fn, void *arg)
+{
+	char *tail;
+	struct op_change *o = op_new(class, size, user.len, &tail);
+	change_submit(l, o, op_keep(&tail, user), id, past, fn, arg);
 }
 
 void lane_read_message(struct lane *l, struct str user, uint64_t id, enum lane_past past, store_change_fn *fn,
@@ -216,12 +222,12 @@ void lane_read_message(struct lane *l, struct str user, uint64_t id, enum lane_p
 					      .plan = read_plan,
 					      .answer = change_answer,
 					      .tells = true};
-	change_submit(l, &class, sizeof(struct op_change), user, id, past, fn, arg);
+	change_submit_new(l, &class, sizeof(struct op_change), user, id, past, fn, arg);
 }
 
 void lane_recall(struct lane *l, struct str user, uint64_t id, enum lane_past past, store_change_fn *fn, void *arg)
 {
 	static const struct op_class class = {
 		.name = "recall", .enter = recall_enter, .plan = recall_plan, .answer = change_answer, .tells = true};
-	change_submit(l, &class, sizeof(struct op_change), user, id, past, fn, arg);
+	change_submit_new(l, &class, sizeof(struct op_change), user, id, past, fn, arg);
 }

@@ -21,9 +21,12 @@ struct op_change {
 	struct message message; /* a copy, for ops after this one may change it further */
 };
 
-/* `size` is that of the struct around it, which is zeroed. */
-void change_submit(struct lane *l, const struct op_class *class, size_t size, struct str user, uint64_t id,
-		   enum lane_past past, store_change_fn *fn, void *arg);
+/* Takes over the op, whose strings `user` is among. */
+void change_submit(struct lane *l, struct op_change *o, struct str user, uint64_t id, enum lane_past past,
+		   store_change_fn *fn, void *arg);
+/* Of an op that has no strings of its own. `size` is that of the struct around it, which is zeroed. */
+void change_submit_new(struct lane *l, const struct op_class *class, size_t size, struct str user, uint64_t id,
+		       enum lane_past past, store_change_fn *fn, void *arg);
 /* For a class's enter and answer. */
 void change_enter(struct batch *b, struct op *op);
 void change_answer(struct op *op);

@@ -275,5 +275,5 @@ void lane_delete(struct lane *l, struct str user, uint64_t id, enum lane_past pa
 					      .tells = true,
 					      .once = ONCE_USER};
 	const struct op_class *class = conversation_is_group(message_id_conversation(id)) ? &group : &direct;
-	change_submit(l, class, sizeof(struct op_delete), user, id, past, fn, arg);
+	change_submit_new(l, class, sizeof(struct op_delete), user, id, past, fn, arg);
 }

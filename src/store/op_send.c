@@ -7,11 +7,8 @@
 #include "store/lane_priv.h"
 #include "store/op_send.h"
 
+#include "store/mention.h"
 #include "store/sql.h"
-
-/* About what a mention adds to the texts of a batch. It also bounds how many members are asked for in one list: from
- * 1000 on MariaDB would make a table of it (in_predicate_conversion_threshold), and lock in another order. */
-#define MENTION_BYTES 640
 
 struct op_send {
 	struct op op;
@@ -37,31 +34,6 @@ void lane_make_id(char id[MADE_ID_LEN])
 
 /* ---- is it the same ---- */
 
-size_t send_keep_mentions(const struct store_send *p, struct str *kept)
-{
-	size_t n = 0;
-	ASSERT(p->mention_count <= STORE_MENTIONS_MAX);
-	for (size_t i = 0; i < p->mention_count && !p->mentions_all; i++) {
-		size_t k = 0;
-		while (k < n && !str_equal(kept[k], p->mention[i]))
-			k++;
-		if (k == n && id_user_valid(p->mention[i]))
-			kept[n++] = p->mention[i];
-	}
-	return n;
-}
-
-/* The user at *at of a stored array, and *at moved behind it. Their ids have nothing that JSON escapes. */
-static struct str next_mention(struct str array, size_t *at)
-{
-	const char *from = array.len > *at ? memchr(array.s + *at, '"', array.len - *at) : NULL;
-	const char *to = from != NULL ? memchr(from + 1, '"', (size_t)(array.s + array.len - from - 1)) : NULL;
-	if (to == NULL)
-		return STR_NULL;
-	*at = (size_t)(to + 1 - array.s);
-	return (struct str){from + 1, (size_t)(to - from - 1)};
-}
-
 static bool is_party(const struct message *m, struct str user)
 {
 	return str_is(user, m->from) || str_is(user, m->to);
@@ -71,13 +43,13 @@ static bool is_party(const struct message *m, struct str user)
 static bool same_mentions(const struct store_send *p, const struct message *m, const struct send_members *members)
 {
 	size_t at = 0;
-	struct str stored = next_mention(m->mentions, &at);
+	struct str stored = mention_next(m->mentions, &at);
 	if (p->mentions_all)
 		return stored.s != NULL && str_is(stored, "*");
 	for (size_t i = 0; i < p->mention_count; i++) {
 		struct str user = p->mention[i];
 		if (stored.s != NULL && str_equal(stored, user))
-			stored = next_mention(m->mentions, &at);
+			stored = mention_next(m->mentions, &at);
 		else if (p->to.s != NULL ? is_party(m, user)
 					 : members != NULL && members->was_member(members, user, message_id_seq(m->id)))
 			return false;
@@ -89,10 +61,11 @@ bool send_same_fields(const struct store_send *p, const struct message *m, const
 {
 	if (p->to.s != NULL ? !str_is(p->to, m->to) : message_id_conversation(m->id) != p->conversation_id)
 		return false;
-	if (m->is_recalled)
-		return true; /* its fields are gone */
+	if (m->is_recalled || m->edited_ms != 0)
+		return true; /* the fields that it was sent with are gone */
 	return p->type == m->type && str_equal(p->content, m->content) && str_equal(p->media_url, m->media_url) &&
-	       str_equal(p->extra, m->extra) && p->reply_to == m->reply_to && same_mentions(p, m, members);
+	       str_equal(p->extra, m->extra) && str_equal(p->entities, m->entities) && p->reply_to == m->reply_to &&
+	       same_mentions(p, m, members);
 }
 
 /* ---- what has to be read ---- */
@@ -193,7 +166,8 @@ static enum op_verdict plan_repeat(struct batch *b, struct op_send *o, const str
 static void append_values(struct batch *b, const struct op_send *o)
 {
 	const struct message *m = &o->message;
-	bool whole = m->media_url.s != NULL || m->extra.s != NULL || m->reply_to != 0 || m->mentions.s != NULL;
+	bool whole = m->media_url.s != NULL || m->extra.s != NULL || m->reply_to != 0 || m->mentions.s != NULL ||
+		     m->entities.s != NULL;
 	struct buf *out = whole ? &b->insert_messages : &b->insert_texts;
 	batch_begin_row(out);
 	sql_u64(out, m->id);
@@ -221,40 +195,10 @@ static void append_values(struct batch *b, const struct op_send *o)
 			sql_lit(out, "NULL");
 		buf_append_char(out, ',');
 		sql_str(out, m->mentions);
+		buf_append_char(out, ',');
+		sql_str(out, m->entities);
 	}
 	buf_append_char(out, ')');
-}
-
-static void add_mention(char **at, const char *first, struct str user)
-{
-	char before = *at == first ? '[' : ',';
-	*(*at)++ = before;
-	*(*at)++ = '"';
-	memcpy(*at, user.s, user.len);
-	*at += user.len;
-	*(*at)++ = '"';
-}
-
-/* Keeps those that are in the conversation. */
-static void plan_mentions(struct batch *b, struct op_send *o, struct member *from)
-{
-	struct conv *c = from->conv;
-	char *at = o->mentions;
-	if (o->p.mentions_all) {
-		add_mention(&at, o->mentions, STR_LIT("*"));
-		c->kind->mentioned(b, from, &o->message, NULL);
-	}
-	for (size_t i = 0; i < o->p.mention_count; i++) {
-		struct member *who = conv_member(b, c, o->p.mention[i]);
-		if (who == NULL)
-			continue;
-		add_mention(&at, o->mentions, who->user);
-		c->kind->mentioned(b, from, &o->message, who);
-	}
-	if (at == o->mentions)
-		return;
-	*at++ = ']';
-	o->message.mentions = (struct str){o->mentions, (size_t)(at - o->mentions)};
 }
 
 static void plan_new(struct batch *b, struct op_send *o, struct member *from)
@@ -273,6 +217,7 @@ static void plan_new(struct batch *b, struct op_send *o, struct member *from)
 		.content = o->p.content,
 		.media_url = o->p.media_url,
 		.extra = o->p.extra,
+		.entities = o->p.entities,
 		.client_msg_id = o->made_id ? STR_NULL : o->p.client_msg_id,
 		.reply_to = o->p.reply_to,
 		.created_ms = at,
@@ -281,7 +226,8 @@ static void plan_new(struct batch *b, struct op_send *o, struct member *from)
 	if (o->p.to.s != NULL)
 		memcpy(o->message.to, o->p.to.s, o->p.to.len);
 	c->kind->sent(b, from, &o->message);
-	plan_mentions(b, o, from);
+	mention_note(b, &(struct mention_list){o->p.mention, o->p.mention_count, o->p.mentions_all}, STR_NULL,
+		     o->mentions, from, &o->message);
 	o->result = &o->message;
 	o->replayed = o->looked = false;
 	o->op.planned = true;
@@ -380,10 +326,9 @@ uint64_t batch_sent_by_others(const struct batch *b, const struct conv *c, struc
 static struct op_send *send_new(const struct store_send *p)
 {
 	struct str mention[STORE_MENTIONS_MAX];
-	size_t mentions = send_keep_mentions(p, mention), mention_bytes = sizeof("[\"*\"]");
-	for (size_t i = 0; i < mentions; i++)
-		mention_bytes += mention[i].len + sizeof("\"\",") - 1;
-	size_t extra = p->from.len + p->to.len + p->content.len + p->media_url.len + p->extra.len +
+	size_t mentions = mention_keep(&(struct mention_list){p->mention, p->mention_count, p->mentions_all}, mention);
+	size_t mention_bytes = mention_room(mention, mentions);
+	size_t extra = p->from.len + p->to.len + p->content.len + p->media_url.len + p->extra.len + p->entities.len +
 		       p->client_msg_id.len + mentions * sizeof(mention[0]) + 2 * mention_bytes;
 	char *tail;
 	struct op_send *o = op_new(&send_class, sizeof(*o), extra, &tail);
@@ -401,6 +346,7 @@ static struct op_send *send_new(const struct store_send *p)
 		.content = op_keep(&tail, p->content),
 		.media_url = op_keep(&tail, p->media_url),
 		.extra = op_keep(&tail, p->extra),
+		.entities = op_keep(&tail, p->entities),
 		.client_msg_id = op_keep(&tail, p->client_msg_id),
 		.reply_to = p->reply_to,
 		.mention = kept,

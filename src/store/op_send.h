@@ -13,12 +13,10 @@ struct send_members {
 };
 
 /*
- * The same recipient or group, and the same fields. Of a recalled message only the former is compared. The mentions are
- * the same if those that are not stored were no members then: who came in since does not make a repeat another message.
+ * The same recipient or group, and the same fields. Of a recalled or edited message only the former is compared. The
+ * mentions are the same if those that are not stored were no members then: who came in since does not make a repeat
+ * another message.
  */
 bool send_same_fields(const struct store_send *p, const struct message *m, const struct send_members *members);
-
-/* Whom it mentions, each once; kept has room for STORE_MENTIONS_MAX. Returns how many. */
-size_t send_keep_mentions(const struct store_send *p, struct str *kept);
 
 #endif

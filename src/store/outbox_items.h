@@ -18,6 +18,7 @@ enum outbox_kind {
 	OUTBOX_SENT = 's',     /* the id of a message */
 	OUTBOX_RECALLED = 'r', /* the id of a message */
 	OUTBOX_DELETED = 'd',  /* the id of a message, that somebody has deleted for themselves */
+	OUTBOX_EDITED = 'e',   /* the id of a message */
 	OUTBOX_READ = 'm',     /* the id of the last message that somebody has read */
 	OUTBOX_GROUP = 'g', /* the id of the system message that tells what became of a group; 0: of one just made, in
 			     * which the users are that follow */

@@ -9,6 +9,7 @@
 #include "store/group.h"
 
 #include "store/answer.h"
+#include "store/by_id.h"
 #include "store/query.h"
 #include "store/sql.h"
 #include "store/store_priv.h"
@@ -19,15 +20,11 @@
 
 enum mentions_step { MENTIONS_FIND, MENTIONS_OF_ALL, MENTIONS_MESSAGES };
 enum { STMT_NAMED, STMT_GROUPS };
-enum { STMT_DELETED, STMT_MARKS, STMT_MESSAGES };
 
 /* A message that may have to be listed. */
 struct place {
 	int64_t ms;
 	uint64_t id;
-	int64_t read_ms; /* in a direct conversation, together with others; 0: not */
-	bool deleted;
-	const struct message *message; /* NULL: the user does not see it */
 };
 
 struct list_mentions {
@@ -43,6 +40,7 @@ struct list_mentions {
 	size_t named_count, of_all_count, place_count;
 	uint64_t *group;
 	size_t group_count;
+	struct by_id messages; /* of the places */
 
 	struct message *item;
 	size_t count;
@@ -62,11 +60,7 @@ static void mentions_restart(struct read *r)
 		l->of_all_count = 0;
 		break;
 	case MENTIONS_MESSAGES:
-		for (size_t i = 0; i < l->place_count; i++) {
-			l->place[i].deleted = false;
-			l->place[i].read_ms = 0;
-			l->place[i].message = NULL;
-		}
+		by_id_restart(&l->messages);
 		break;
 	}
 }
@@ -174,110 +168,31 @@ static void merge_places(struct list_mentions *l)
 
 /* ---- the messages ---- */
 
-/* Which of them the user has deleted: of a group it is in the runs alone. */
-static void put_deleted(struct list_mentions *l)
-{
-	struct buf *text = &l->read.text;
-	sql_lit(text, "SELECT 0,0 FROM DUAL WHERE 0");
-	for (size_t i = 0; i < l->place_count; i++) {
-		uint64_t id = l->place[i].id;
-		if (!conversation_is_group(message_id_conversation(id)))
-			continue;
-		sql_lit(text, " UNION ALL (SELECT ");
-		sql_u64(text, i);
-		sql_lit(text, ",last_seq FROM deletions FORCE INDEX (PRIMARY) WHERE user_id=");
-		sql_str(text, l->read.user);
-		sql_lit(text, " AND conversation_id=");
-		sql_u64(text, message_id_conversation(id));
-		sql_lit(text, " AND first_seq<=");
-		sql_u64(text, message_id_seq(id));
-		sql_lit(text, " ORDER BY first_seq DESC LIMIT 1)");
-	}
-}
-
-/* When those of direct conversations were read by the user, whom they are to. */
-static void put_marks(struct list_mentions *l)
-{
-	struct buf *text = &l->read.text;
-	sql_lit(text, ";SELECT 0,NULL FROM DUAL WHERE 0");
-	for (size_t i = 0; i < l->place_count; i++) {
-		uint64_t id = l->place[i].id;
-		if (conversation_is_group(message_id_conversation(id)))
-			continue;
-		sql_lit(text, " UNION ALL (SELECT ");
-		sql_u64(text, i);
-		buf_append_char(text, ',');
-		row_put_mark(text, message_id_conversation(id), l->read.user, message_id_seq(id));
-		buf_append_char(text, ')');
-	}
-}
-
 static void build_messages(struct list_mentions *l)
 {
-	struct buf *text = &l->read.text;
-	bool first = true;
-	buf_clear(text);
+	buf_clear(&l->read.text);
 	l->step = MENTIONS_MESSAGES;
-	put_deleted(l);
-	put_marks(l);
-	sql_lit(text, ";SELECT IF(m.id<");
-	sql_u64(text, message_id_make(GROUP_ID_MIN, 0));
-	sql_lit(text, ",IF(m.to_user_id=");
-	sql_str(text, l->read.user);
-	sql_lit(text, ",m.deleted_by_recipient,1),g.user_id IS NULL OR g.first_seq>(m.id&268435455))," MESSAGE_COLUMNS
-		      " FROM messages m FORCE INDEX (PRIMARY) LEFT JOIN members g FORCE INDEX (PRIMARY) ON "
-		      "g.conversation_id=m.id>>28 AND g.user_id=");
-	sql_str(text, l->read.user);
-	sql_lit(text, " WHERE m.id IN (");
-	for (size_t i = 0; i < l->place_count; i++) {
-		sql_comma(text, &first);
-		sql_u64(text, l->place[i].id);
-	}
-	buf_append_char(text, ')');
-}
-
-static void deleted_row(struct list_mentions *l, struct row *row)
-{
-	size_t i = row_take_u64(row);
-	uint64_t last_seq = row_take_u64(row);
-	if (i < l->place_count)
-		l->place[i].deleted = last_seq >= message_id_seq(l->place[i].id);
-}
-
-static void mark_row(struct list_mentions *l, struct row *row)
-{
-	size_t i = row_take_u64(row);
-	if (i < l->place_count)
-		l->place[i].read_ms = row_take_ms(row);
-}
-
-static void message_row(struct list_mentions *l, struct row *row)
-{
-	bool hidden = row_take_bool(row);
-	struct message *m = arena_alloc(&l->read.arena, sizeof(*m));
-	if (hidden || !row_take_message(row, &l->read.arena, m) || m->is_recalled)
-		return;
-	for (size_t i = 0; i < l->place_count; i++) {
-		if (l->place[i].id != m->id)
-			continue;
-		l->place[i].message = m;
-		if (m->is_read || l->place[i].read_ms == 0)
-			continue;
-		m->is_read = true;
-		m->read_ms = l->place[i].read_ms;
-	}
+	l->messages = (struct by_id){
+		.user = l->read.user,
+		.item = arena_alloc(&l->read.arena, l->place_count * sizeof(*l->messages.item)),
+		.count = l->place_count,
+	};
+	for (size_t i = 0; i < l->place_count; i++)
+		l->messages.item[i].id = l->place[i].id;
+	by_id_put(&l->messages, &l->read.text);
 }
 
 static void collect(struct list_mentions *l)
 {
 	for (size_t i = 0; i < l->place_count && !l->has_more; i++) {
 		const struct place *p = &l->place[i];
-		if (p->message == NULL || p->deleted)
+		const struct message *m = by_id_message(&l->messages, i);
+		if (m == NULL || m->is_recalled)
 			continue;
-		l->has_more = l->count == l->limit || !answer_takes(&l->answer, answer_message_size(p->message));
+		l->has_more = l->count == l->limit || !answer_takes(&l->answer, answer_message_size(m));
 		if (l->has_more)
 			return;
-		l->item[l->count++] = *p->message;
+		l->item[l->count++] = *m;
 		l->next = (struct store_cursor){p->ms, p->id};
 	}
 }
@@ -293,12 +208,8 @@ static void mentions_row(struct read *r, unsigned stmt, struct row *row)
 		place_row(l, row, l->named, &l->named_count);
 	else if (l->step == MENTIONS_FIND && l->group_count <= l->look)
 		l->group[l->group_count++] = row_take_u64(row);
-	else if (l->step == MENTIONS_MESSAGES && stmt == STMT_DELETED)
-		deleted_row(l, row);
-	else if (l->step == MENTIONS_MESSAGES && stmt == STMT_MARKS)
-		mark_row(l, row);
 	else if (l->step == MENTIONS_MESSAGES)
-		message_row(l, row);
+		by_id_row(&l->messages, &r->arena, stmt, row);
 }
 
 /* False: the page is complete. */

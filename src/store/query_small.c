@@ -3,6 +3,7 @@
 #include "core/base.h"
 #include "store/store_priv.h"
 
+#include "store/mention.h"
 #include "store/op_send.h"
 #include "store/query.h"
 #include "store/sql.h"
@@ -346,7 +347,7 @@ static void sent_keep(struct find_sent *f, const struct store_send *p)
 {
 	struct arena *a = &f->read.arena;
 	struct str *mention = arena_alloc(a, STORE_MENTIONS_MAX * sizeof(*mention));
-	size_t n = send_keep_mentions(p, mention);
+	size_t n = mention_keep(&(struct mention_list){p->mention, p->mention_count, p->mentions_all}, mention);
 	for (size_t i = 0; i < n; i++)
 		mention[i] = arena_str(a, mention[i]);
 	f->p = (struct store_send){
@@ -357,6 +358,7 @@ static void sent_keep(struct find_sent *f, const struct store_send *p)
 		.content = arena_str(a, p->content),
 		.media_url = arena_str(a, p->media_url),
 		.extra = arena_str(a, p->extra),
+		.entities = arena_str(a, p->entities),
 		.client_msg_id = arena_str(a, p->client_msg_id),
 		.reply_to = p->reply_to,
 		.mention = mention,

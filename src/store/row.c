@@ -71,6 +71,8 @@ bool row_take_message(struct row *r, struct arena *a, struct message *out)
 	out->recalled_ms = row_take_ms(r);
 	out->created_ms = row_take_ms(r);
 	out->mentions = arena_str(a, row_take_str(r));
+	out->entities = arena_str(a, row_take_str(r));
+	out->edited_ms = row_take_ms(r);
 	return out->id != 0;
 }
 

@@ -258,6 +258,9 @@ static void run(const union wire_args *p, enum lane_past past, struct asked *a)
 		lane_create(l, p->create.user, p->create.peer, p->create.source_kind, p->create.source_id, past,
 			    on_created, a);
 		return;
+	case WIRE_EDIT:
+		lane_edit(l, &p->edit, past, on_changed, a);
+		return;
 	case WIRE_STATE:
 	case WIRE_TOLD:
 		break;

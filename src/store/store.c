@@ -114,6 +114,9 @@ const char *store_status_name(enum store_status s)
 		[STORE_ROLE] = "role",
 		[STORE_BANNED] = "banned",
 		[STORE_IS_OWNER] = "is_owner",
+		[STORE_EDIT_EXPIRED] = "edit_expired",
+		[STORE_RECALLED] = "recalled",
+		[STORE_NO_TEXT] = "no_text",
 	};
 	return names[s];
 }
@@ -137,10 +140,4 @@ int message_type_parse(struct str name, enum message_type *type_r)
 		}
 	}
 	return -1;
-}
-
-const char *change_kind_name(enum change_kind k)
-{
-	static const char *const names[] = {"recalled", "read", "deleted"};
-	return names[k];
 }

@@ -55,8 +55,12 @@ enum store_status {
 	STORE_ROLE,	       /* the user's role does not allow it */
 	STORE_BANNED,
 	STORE_IS_OWNER, /* the owner has to pass the group on first */
+	/* Of edits. */
+	STORE_EDIT_EXPIRED,
+	STORE_RECALLED, /* the message is */
+	STORE_NO_TEXT,	/* a text cannot become empty */
 };
-#define STORE_STATUSES (STORE_IS_OWNER + 1)
+#define STORE_STATUSES (STORE_NO_TEXT + 1)
 const char *store_status_name(enum store_status s);
 
 /* For the counters of the process. Any member may be NULL. */
@@ -124,12 +128,13 @@ struct message {
 	char to[USER_ID_MAX + 1]; /* "" in a group; is_read is false there */
 	enum message_type type;
 	struct str content, media_url, extra; /* absent: null; extra is minified JSON. All absent once recalled */
+	struct str entities;		      /* a JSON array (core/entities.h); absent: none */
 	struct str mentions;		      /* a JSON array of user ids, or ["*"]; absent: of none */
 	struct str client_msg_id;	      /* absent where the client gave none */
 	uint64_t reply_to;		      /* 0: null */
 	int64_t created_ms;		      /* the database's clock */
 	bool is_read, is_recalled;
-	int64_t read_ms, recalled_ms; /* 0: null */
+	int64_t read_ms, recalled_ms, edited_ms; /* 0: null */
 };
 
 enum group_role { GROUP_NO_ROLE, GROUP_OWNER, GROUP_ADMIN, GROUP_MEMBER }; /* as they are stored */
@@ -183,7 +188,7 @@ struct store_send {
 	struct str to;
 	uint64_t conversation_id;
 	enum message_type type;
-	struct str content, media_url, extra, client_msg_id;
+	struct str content, media_url, extra, entities, client_msg_id;
 	uint64_t reply_to;
 	/* Valid user ids; those that are no parties to the conversation are dropped, and so is who is named twice. */
 	const struct str *mention;
@@ -207,7 +212,7 @@ void store_send(struct store *s, const struct store_send *p, store_sent_fn *fn, 
 /* Only the look at the client_msg_id: STORE_NOT_FOUND if it is new. A read. */
 void store_find_sent(struct store *s, const struct store_send *p, store_sent_fn *fn, void *arg);
 
-/* Reading, recalling and deleting one message. */
+/* Reading, recalling, deleting and editing one message. */
 struct store_change {
 	enum store_status status;
 	bool changed; /* false: it was so already */
@@ -221,6 +226,16 @@ typedef void store_change_fn(const struct store_change *r, void *arg);
 void store_read_message(struct store *s, struct str user, uint64_t id, store_change_fn *fn, void *arg);
 void store_recall(struct store *s, struct str user, uint64_t id, store_change_fn *fn, void *arg);
 void store_delete(struct store *s, struct str user, uint64_t id, store_change_fn *fn, void *arg);
+/* The whole of what can be edited: what is absent is gone afterwards. */
+struct store_edit {
+	struct str user;
+	uint64_t id;
+	struct str content, entities;
+	const struct str *mention; /* as in struct store_send */
+	size_t mention_count;
+	bool mentions_all;
+};
+void store_edit(struct store *s, const struct store_edit *p, store_change_fn *fn, void *arg);
 
 struct store_read {
 	enum store_status status;
@@ -334,7 +349,8 @@ struct store_sync_request {
 	struct store_cursor since; /* one that an answer gave; what its id holds is the store's own */
 	unsigned limit;
 };
-enum change_kind { CHANGE_RECALLED, CHANGE_READ, CHANGE_DELETED };
+/* As they are stored; change.h has what there is to say of each. */
+enum change_kind { CHANGE_RECALLED, CHANGE_READ, CHANGE_DELETED, CHANGE_EDITED };
 const char *change_kind_name(enum change_kind k);
 struct store_sync_change {
 	uint64_t change_seq, message_id;
@@ -347,6 +363,8 @@ struct store_sync_item {
 	size_t message_count;
 	const struct store_sync_change *change;
 	size_t change_count;
+	const struct message *updated; /* those that changes name and that the user sees, as they are now */
+	size_t updated_count;
 	bool has_more;
 };
 struct store_synced {

@@ -18,6 +18,7 @@
 #include <stdlib.h>
 
 #include "core/log.h"
+#include "store/change.h"
 #include "store/sql.h"
 #include "store/store_priv.h"
 
@@ -152,10 +153,26 @@ static void put_changes(struct sync *s, const struct pick *p, const struct conve
 	buf_printf(text, " ORDER BY change_seq LIMIT %u", s->limit + 1);
 }
 
-static void add_part(struct sync *s, struct pick *p, unsigned stmt)
+static void add_parts(struct sync *s, struct pick *p, enum part_kind kind, unsigned stmts)
 {
-	ASSERT(s->part_count < ARRAY_LEN(s->part));
-	s->part[s->part_count++] = (struct part){p, stmt};
+	for (unsigned i = 0; i < stmts; i++) {
+		ASSERT(s->part_count < ARRAY_LEN(s->part));
+		s->part[s->part_count++] = (struct part){p, kind, i};
+	}
+}
+
+static void begin_part(struct buf *text)
+{
+	if (text->len != 0)
+		buf_append_char(text, ';');
+}
+
+static void put_updated(struct sync *s, struct pick *p)
+{
+	p->asked_for_updated = true;
+	begin_part(&s->read.text);
+	by_id_put(&p->updated, &s->read.text);
+	add_parts(s, p, PART_UPDATED, BY_ID_STMTS);
 }
 
 static void put_content(struct sync *s, size_t index)
@@ -165,17 +182,18 @@ static void put_content(struct sync *s, size_t index)
 	bool first_step = !p->begun;
 	if (first_step)
 		begin_page(s, index);
-	if (text->len != 0)
-		buf_append_char(text, ';');
+	if (!p->page_done) {
+		begin_part(text);
+		add_parts(s, p, PART_PAGE, page_put(&p->page, text));
+	}
 	/* A client that lists nothing of it gets the messages as they are now. */
 	if (first_step && p->have != NULL) {
+		begin_part(text);
 		put_changes(s, p, &s->view[index].c);
-		add_part(s, p, PAGE_STMTS);
-		buf_append_char(text, ';');
+		add_parts(s, p, PART_CHANGES, 1);
+	} else if (p->updated.count != 0 && !p->asked_for_updated) {
+		put_updated(s, p);
 	}
-	unsigned stmts = page_put(&p->page, text);
-	for (unsigned i = 0; i < stmts; i++)
-		add_part(s, p, i);
 }
 
 static void build_content(struct sync *s)
@@ -194,8 +212,10 @@ static void restart_content(struct sync *s)
 {
 	for (unsigned i = 0; i < s->part_count; i++) {
 		struct pick *p = s->part[i].pick;
-		if (s->part[i].stmt == PAGE_STMTS)
+		if (s->part[i].kind == PART_CHANGES)
 			p->change_count = 0;
+		else if (s->part[i].kind == PART_UPDATED)
+			by_id_restart(&p->updated);
 		else
 			page_restart(&p->page);
 	}
@@ -209,7 +229,7 @@ static void got_change(struct sync *s, struct pick *p, struct row *row)
 	c->change_seq = row_take_u64(row);
 	c->message_id = row_take_u64(row);
 	uint64_t kind = row_take_u64(row);
-	c->kind = kind <= CHANGE_DELETED ? (enum change_kind)kind : CHANGE_READ;
+	c->kind = kind < CHANGE_KINDS ? (enum change_kind)kind : CHANGE_READ;
 	c->at_ms = row_take_ms(row);
 }
 
@@ -217,22 +237,82 @@ static void got_content(struct sync *s, unsigned stmt, struct row *row)
 {
 	ASSERT(stmt < s->part_count);
 	const struct part *part = &s->part[stmt];
-	if (part->stmt == PAGE_STMTS)
+	if (part->kind == PART_CHANGES)
 		got_change(s, part->pick, row);
+	else if (part->kind == PART_UPDATED)
+		by_id_row(&part->pick->updated, &s->read.arena, part->stmt, row);
 	else
 		page_row(&part->pick->page, &s->read.arena, part->stmt, row);
 }
 
-/* After a round trip. */
-static void step_pages(struct sync *s)
+/* Those that are told, without one too many. */
+static size_t changes_of(const struct sync *s, const struct pick *p)
 {
-	for (unsigned i = 0; i < s->part_count; i++)
-		if (s->part[i].stmt == 0)
-			s->part[i].pick->complete = page_step(&s->part[i].pick->page);
+	return p->change_count > s->limit ? s->limit : p->change_count;
+}
+
+/* Which messages the changes are about, each once. What the user has deleted they do not see. */
+static void list_updated(struct sync *s, struct pick *p)
+{
+	struct by_id *u = &p->updated;
+	size_t n = changes_of(s, p);
+	u->user = s->user;
+	u->item = arena_alloc(&s->read.arena, n * sizeof(*u->item));
+	for (size_t i = 0; i < n; i++) {
+		const struct store_sync_change *c = &p->change[i];
+		size_t k = 0;
+		while (k < u->count && u->item[k].id != c->message_id)
+			k++;
+		if (k == u->count && c->kind != CHANGE_DELETED)
+			u->item[u->count++] =
+				(struct by_id_item){.id = c->message_id, .peer = str_from(s->view[p - s->pick].c.peer)};
+	}
+}
+
+/* After a round trip. */
+static void step_content(struct sync *s)
+{
+	for (unsigned i = 0; i < s->part_count; i++) {
+		struct pick *p = s->part[i].pick;
+		if (s->part[i].stmt != 0)
+			continue;
+		if (s->part[i].kind == PART_PAGE)
+			p->page_done = page_step(&p->page);
+		else if (s->part[i].kind == PART_CHANGES)
+			list_updated(s, p);
+	}
+	for (unsigned i = 0; i < s->part_count; i++) {
+		struct pick *p = s->part[i].pick;
+		p->complete = p->page_done && (p->updated.count == 0 || p->asked_for_updated);
+	}
 	s->part_count = 0;
 }
 
-/* Takes as much of the next pick into the answer as there is room for: with its conversation one message at least. */
+/*
+ * As many changes as there is room for, with the messages that they are about: changes to one message are one message,
+ * in the place of the first of them.
+ */
+static void keep_changes(struct sync *s, struct pick *p, struct store_sync_item *item)
+{
+	const struct by_id *u = &p->updated;
+	size_t changes = changes_of(s, p), next = 0;
+	struct message *updated = arena_alloc(&s->read.arena, u->count * sizeof(*updated));
+	item->change = p->change;
+	item->updated = updated;
+	for (; item->change_count < changes; item->change_count++) {
+		bool first = next < u->count && u->item[next].id == p->change[item->change_count].message_id;
+		const struct message *m = first ? by_id_message(u, next) : NULL;
+		if (!answer_takes(&s->answer, CHANGE_BYTES + (m != NULL ? answer_message_size(m) : 0)))
+			break;
+		if (m != NULL)
+			updated[item->updated_count++] = *m;
+		next += first;
+	}
+	item->has_more |= item->change_count < p->change_count;
+}
+
+/* Takes as much of the next pick into the answer as there is room for: with its conversation one message at least, or
+ * one change. */
 static void keep_item(struct sync *s)
 {
 	struct pick *pick = &s->pick[s->kept];
@@ -242,18 +322,17 @@ static void keep_item(struct sync *s)
 	size_t n = 0, size = answer_conversation_size(&item->conversation);
 	if (p->count != 0)
 		size += answer_message_size(&p->message[n++]);
-	item->change_count = pick->change_count > s->limit ? s->limit : pick->change_count;
-	if (!answer_takes(&s->answer, size + item->change_count * CHANGE_BYTES)) {
+	if (!answer_takes(&s->answer, size)) {
 		s->enough = true;
 		return;
 	}
+	keep_changes(s, pick, item);
 	while (n < p->count && answer_takes(&s->answer, answer_message_size(&p->message[n])))
 		n++;
 	s->enough = s->answer.full;
 	item->message = p->message;
 	item->message_count = n;
-	item->change = pick->change;
-	item->has_more = p->has_more || n < p->count || item->change_count < pick->change_count;
+	item->has_more |= p->has_more || n < p->count;
 	if (p->backwards)
 		page_reverse(p, n);
 	s->kept++;
@@ -348,7 +427,7 @@ static bool build_next(struct sync *s)
 		if (details_put(&s->details, &s->read, s->view, s->count))
 			return true;
 	}
-	step_pages(s);
+	step_content(s);
 	while (s->kept < s->asked && s->pick[s->kept].complete && !s->enough)
 		keep_item(s);
 	if (s->kept < s->count && !s->enough) {

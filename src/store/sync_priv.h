@@ -6,6 +6,7 @@
 
 #include "core/base.h"
 #include "store/answer.h"
+#include "store/by_id.h"
 #include "store/page.h"
 #include "store/pool.h"
 #include "store/query.h"
@@ -31,18 +32,24 @@ struct pick {
 	uint64_t id;
 	struct store_cursor place; /* in the walk, where it was not listed */
 	bool loaded;
-	bool begun;    /* its page was */
-	bool complete; /* its page is */
+	bool begun;	/* its page was */
+	bool page_done; /* its page is complete */
+	bool complete;	/* and so is all else */
 	struct page page;
 	struct store_sync_change *change;
-	size_t change_count; /* with the one too many that tells of more */
+	size_t change_count;	/* with the one too many that tells of more */
+	struct by_id updated;	/* the messages that changes are about, each once */
+	bool asked_for_updated; /* they are here once this step is done */
 };
 
 /* What a statement of SYNC_CONTENT is about. */
+enum part_kind { PART_PAGE, PART_CHANGES, PART_UPDATED };
 struct part {
 	struct pick *pick;
-	unsigned stmt; /* the page's; PAGE_STMTS: the changes */
+	enum part_kind kind;
+	unsigned stmt; /* of those that it has, from 0 on */
 };
+#define PARTS_MAX (PAGE_STMTS + BY_ID_STMTS)
 
 struct sync {
 	struct read read;
@@ -70,7 +77,7 @@ struct sync {
 	size_t count;		      /* picks */
 	size_t kept;		      /* of them: with content, for the answer */
 	size_t asked;		      /* content was asked for up to this one */
-	struct part part[CHUNK_MAX * (PAGE_STMTS + 1)];
+	struct part part[CHUNK_MAX * PARTS_MAX];
 	unsigned part_count;
 	struct answer answer;
 	bool enough;

@@ -38,6 +38,7 @@ static const struct wire_field message_fields[] = {
 	FIELD(WIRE_STR, struct message, content),
 	FIELD(WIRE_STR, struct message, media_url),
 	FIELD(WIRE_STR, struct message, extra),
+	FIELD(WIRE_STR, struct message, entities),
 	FIELD(WIRE_STR, struct message, mentions),
 	FIELD(WIRE_STR, struct message, client_msg_id),
 	FIELD(WIRE_U64, struct message, reply_to),
@@ -46,6 +47,7 @@ static const struct wire_field message_fields[] = {
 	FIELD(WIRE_BOOL, struct message, is_recalled),
 	FIELD(WIRE_I64, struct message, read_ms),
 	FIELD(WIRE_I64, struct message, recalled_ms),
+	FIELD(WIRE_I64, struct message, edited_ms),
 	END,
 };
 
@@ -57,6 +59,7 @@ static const struct wire_field send_fields[] = {
 	FIELD(WIRE_STR, struct store_send, content),
 	FIELD(WIRE_STR, struct store_send, media_url),
 	FIELD(WIRE_STR, struct store_send, extra),
+	FIELD(WIRE_STR, struct store_send, entities),
 	FIELD(WIRE_STR, struct store_send, client_msg_id),
 	FIELD(WIRE_U64, struct store_send, reply_to),
 	{WIRE_STRS, offsetof(struct store_send, mention), offsetof(struct store_send, mention_count)},
@@ -75,6 +78,15 @@ static const struct wire_field sent_fields[] = {
 static const struct wire_field on_message_fields[] = {
 	FIELD(WIRE_STR, struct wire_on_message, user),
 	FIELD(WIRE_U64, struct wire_on_message, id),
+	END,
+};
+static const struct wire_field edit_fields[] = {
+	FIELD(WIRE_STR, struct store_edit, user),
+	FIELD(WIRE_U64, struct store_edit, id),
+	FIELD(WIRE_STR, struct store_edit, content),
+	FIELD(WIRE_STR, struct store_edit, entities),
+	{WIRE_STRS, offsetof(struct store_edit, mention), offsetof(struct store_edit, mention_count)},
+	FIELD(WIRE_BOOL, struct store_edit, mentions_all),
 	END,
 };
 static const struct wire_field change_fields[] = {
@@ -150,6 +162,7 @@ static const struct wire_op {
 	[WIRE_DELETE] = {"delete", on_message_fields, change_fields, true},
 	[WIRE_READ] = {"read of a conversation", read_fields, was_read_fields, true},
 	[WIRE_CREATE] = {"create", create_fields, created_fields, false},
+	[WIRE_EDIT] = {"edit", edit_fields, change_fields, true},
 };
 
 bool wire_tells(enum wire_kind kind)

@@ -24,6 +24,7 @@ enum wire_kind {
 	WIRE_DELETE,
 	WIRE_READ,
 	WIRE_CREATE,
+	WIRE_EDIT,
 	WIRE_STATE, /* of a writer's */
 	WIRE_TOLD,  /* of a worker's */
 };
@@ -60,12 +61,13 @@ struct wire_create {
 union wire_args {
 	struct store_send send;
 	struct wire_on_message on_message; /* READ_MESSAGE, RECALL, DELETE */
+	struct store_edit edit;
 	struct wire_read read;
 	struct wire_create create;
 };
 union wire_result {
 	struct store_sent sent;
-	struct store_change change; /* READ_MESSAGE, RECALL, DELETE */
+	struct store_change change; /* READ_MESSAGE, RECALL, DELETE, EDIT */
 	struct lane_read read;
 	struct lane_created created;
 };

@@ -67,6 +67,7 @@ static enum store_status status_of(enum wire_kind kind, const union wire_result 
 	case WIRE_READ_MESSAGE:
 	case WIRE_RECALL:
 	case WIRE_DELETE:
+	case WIRE_EDIT:
 	case WIRE_STATE:
 	case WIRE_TOLD:
 		break;
@@ -115,11 +116,15 @@ static void make_result(const struct handed *h, enum store_status status, union 
 	case WIRE_READ_MESSAGE:
 	case WIRE_RECALL:
 	case WIRE_DELETE:
-		m->id = args.on_message.id;
-		copy_user(m->from, args.on_message.user);
+	case WIRE_EDIT: {
+		bool edit = h->kind == WIRE_EDIT;
+		struct str user = edit ? args.edit.user : args.on_message.user;
+		m->id = edit ? args.edit.id : args.on_message.id;
+		copy_user(m->from, user);
 		r->change = (struct store_change){.status = status, .message = status == STORE_UNKNOWN ? m : NULL};
-		copy_user(r->change.by, args.on_message.user);
+		copy_user(r->change.by, user);
 		return;
+	}
 	case WIRE_READ:
 		r->read.r = (struct store_read){.status = status, .conversation_id = args.read.conversation_id};
 		return;

@@ -271,27 +271,36 @@ sub answer_request {
 
 # ---- messages ----
 
+sub may_write {
+	my ($self, $g, $me, $mentions) = @_;
+	return '' if is_admin($me);
+	return '403 muted' if $me->{muted};
+	return '403 sending_restricted' if $g->{settings}{send} eq 'admins';
+	return keys(%{$g->{members}}) > 20 && grep({ $_ eq '*' } @{$mentions // []}) ? '403 forbidden' : '';
+}
+
+sub in_group {
+	my ($g, $asked) = @_;
+	my %seen;
+	my @mentions = grep { !$seen{$_}++ && ($_ eq '*' || $g->{members}{$_}) } @{$asked // []};
+	return grep({ $_ eq '*' } @mentions) ? ('*') : @mentions;
+}
+
 # (status, message); m: content, mentions, reply_to (a seq), client_msg_id
 sub send {
 	my ($self, $g, $user, %m) = @_;
 	my $known = defined $m{client_msg_id} ? $self->{by_client}{$user}{$m{client_msg_id}} : undef;
 	if ($known) {
-		my $same = $known->{group} == $g && ($known->{recalled} || $known->{asked} eq asked(%m));
+		my $same = $known->{group} == $g && ($known->{recalled} || $known->{edited} || $known->{asked} eq asked(%m));
 		return $same ? (200, $known) : ('409 client_msg_id_reused');
 	}
 	my $me = $g->{members}{$user} or return ('404 not_found');
 	my $no = $self->alive($g);
-	if (!is_admin($me)) {
-		$no ||= '403 muted' if $me->{muted};
-		$no ||= '403 sending_restricted' if $g->{settings}{send} eq 'admins';
-		$no ||= '403 forbidden' if keys(%{$g->{members}}) > 20 && grep { $_ eq '*' } @{$m{mentions} // []};
-		$no ||= '429 rate_limited' if $g->{settings}{slow_mode_seconds} && $me->{sent};
-	}
+	$no ||= $self->may_write($g, $me, $m{mentions});
+	$no ||= '429 rate_limited' if !is_admin($me) && $g->{settings}{slow_mode_seconds} && $me->{sent};
 	$no ||= '400 invalid_argument' if defined $m{reply_to} && ($m{reply_to} < $me->{first_seq} || $m{reply_to} > $self->last_seq($g));
 	return ($no) if $no;
-	my %seen;
-	my @mentions = grep { !$seen{$_}++ && ($_ eq '*' || $g->{members}{$_}) } @{$m{mentions} // []};
-	@mentions = ('*') if grep { $_ eq '*' } @mentions;
+	my @mentions = in_group($g, $m{mentions});
 	my $message = {%m, from => $user, mentions => \@mentions, asked => asked(%m), seq => 1 + @{$g->{messages}}, deleted => {}, recalled => 0, group => $g};
 	push @{$g->{messages}}, $message;
 	@$me{qw(sent read_seq)} = (1, $message->{seq});
@@ -311,6 +320,22 @@ sub recall {
 	my $may = $m->{from} eq $user || $me->{role} eq 'owner' || ($me->{role} eq 'admin' && (!$author || $author->{role} eq 'member'));
 	return '403 not_sender' if !$may;
 	@$m{qw(recalled mentions)} = (1, []);
+	return 200;
+}
+
+sub edit {
+	my ($self, $user, $m, $content, $mentions) = @_;
+	my $g = $m->{group};
+	my $me = $g->{members}{$user};
+	return '404 not_found' if !$me || $m->{seq} < $me->{first_seq};
+	return '403 forbidden' if defined $m->{event};
+	return '403 not_sender' if $m->{from} ne $user;
+	return '409 conflict' if $m->{recalled};
+	my @mentions = in_group($g, $mentions);
+	return 200 if $m->{content} eq $content && "@{$m->{mentions}}" eq "@mentions";
+	my $no = $self->alive($g) || $self->may_write($g, $me, $mentions);
+	return $no if $no;
+	@$m{qw(content mentions edited)} = ($content, \@mentions, 1);
 	return 200;
 }
 
@@ -362,12 +387,12 @@ sub members_in_order {
 # A message reduced to what the model knows of it, from the model and from an answer.
 sub summary {
 	my ($self, $m) = @_;
-	return "$m->{seq} $m->{from} " . (defined $m->{event} ? "($m->{event} @{$m->{users}})" : $m->{recalled} ? 'recalled' : "$m->{content} [@{$m->{mentions}}]");
+	return "$m->{seq} $m->{from} " . (defined $m->{event} ? "($m->{event} @{$m->{users}})" : $m->{recalled} ? 'recalled' : "$m->{content} [@{$m->{mentions}}]" . ($m->{edited} ? ' edited' : ''));
 }
 
 sub summary_of_answer {
 	my ($self, $m) = @_;
-	my $what = $m->{message_type} eq 'system' ? "($m->{extra}{event} @{$m->{extra}{user_ids}})" : $m->{is_recalled} ? 'recalled' : "$m->{content} [@{$m->{mentions}}]";
+	my $what = $m->{message_type} eq 'system' ? "($m->{extra}{event} @{$m->{extra}{user_ids}})" : $m->{is_recalled} ? 'recalled' : "$m->{content} [@{$m->{mentions}}]" . ($m->{edited_at} ? ' edited' : '');
 	return "$m->{seq} $m->{from_user_id} $what";
 }
 

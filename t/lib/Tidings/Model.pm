@@ -23,7 +23,7 @@ sub send {
 	my ($self, $from, $to, %m) = @_;
 	my $known = defined $m{client_msg_id} ? $self->{by_client}{$from}{$m{client_msg_id}} : undef;
 	if ($known) {
-		my $same = $known->{to} eq $to && ($known->{recalled} || $known->{content} eq $m{content});
+		my $same = $known->{to} eq $to && ($known->{recalled} || $known->{edited} || $known->{content} eq $m{content});
 		return $same ? (200, $known) : (409);
 	}
 	my $c = $self->between($from, $to);
@@ -39,6 +39,17 @@ sub recall {
 	return 404 if $m->{from} ne $user && $m->{to} ne $user;
 	return 403 if $m->{from} ne $user;
 	$m->{recalled} = 1;
+	return 200;
+}
+
+sub edit {
+	my ($self, $user, $m, $content, @mentions) = @_;
+	return 404 if $m->{from} ne $user && $m->{to} ne $user;
+	return 403 if $m->{from} ne $user;
+	return 409 if $m->{recalled};
+	@mentions = grep { $_ eq $m->{from} || $_ eq $m->{to} } @mentions;
+	return 200 if $m->{content} eq $content && "@{$m->{mentions}}" eq "@mentions";
+	@$m{qw(content mentions edited)} = ($content, \@mentions, 1);
 	return 200;
 }
 
@@ -84,12 +95,12 @@ sub visible { my ($self, $user, $c) = @_; return grep { !$_->{deleted}{$user} } 
 # A message reduced to what the model knows of it, from the model and from an answer.
 sub summary {
 	my ($self, $m) = @_;
-	return join ' ', $m->{seq}, "$m->{from}>$m->{to}", $m->{recalled} ? 'recalled' : "$m->{content} [@{$m->{mentions}}]", $m->{read} ? 'read' : 'unread';
+	return join ' ', $m->{seq}, "$m->{from}>$m->{to}", $m->{recalled} ? 'recalled' : "$m->{content} [@{$m->{mentions}}]" . ($m->{edited} ? ' edited' : ''), $m->{read} ? 'read' : 'unread';
 }
 
 sub summary_of_answer {
 	my ($self, $m) = @_;
-	return join ' ', $m->{seq}, "$m->{from_user_id}>$m->{to_user_id}", $m->{is_recalled} ? 'recalled' : "$m->{content} [@{$m->{mentions}}]", $m->{is_read} ? 'read' : 'unread';
+	return join ' ', $m->{seq}, "$m->{from_user_id}>$m->{to_user_id}", $m->{is_recalled} ? 'recalled' : "$m->{content} [@{$m->{mentions}}]" . ($m->{edited_at} ? ' edited' : ''), $m->{is_read} ? 'read' : 'unread';
 }
 
 1;

@@ -27,6 +27,7 @@ my %scalar = (
 	int => sub { type_of($_[0]) eq 'number' && $_[0] =~ /\A\d+\z/ },
 	bool => sub { type_of($_[0]) eq 'bool' },
 	object => sub { type_of($_[0]) eq 'object' },
+	array => sub { type_of($_[0]) eq 'array' },
 	strings => sub { type_of($_[0]) eq 'array' && !grep { type_of($_) ne 'string' } @{$_[0]} },
 	ids => sub { type_of($_[0]) eq 'array' && !grep { !/\A(?:0|[1-9][0-9]{0,19})\z/ } @{$_[0]} },
 	null => sub { !defined $_[0] },
@@ -34,7 +35,7 @@ my %scalar = (
 
 our $MESSAGE = {id => 'id', conversation_id => 'id', seq => 'int', from_user_id => 'string', to_user_id => 'string',
 	message_type => 'string', content => 'string?', media_url => 'string?', extra => 'object?', client_msg_id => 'string?',
-	reply_to => 'id?', mentions => 'strings', is_read => 'bool', read_at => 'time?', is_recalled => 'bool', recalled_at => 'time?', created_at => 'time'};
+	reply_to => 'id?', mentions => 'strings', entities => 'array?', is_read => 'bool', read_at => 'time?', is_recalled => 'bool', recalled_at => 'time?', edited_at => 'time?', created_at => 'time'};
 our $GROUP_MESSAGE = {%$MESSAGE, to_user_id => 'null', is_read => 'null', read_at => 'null'};
 our $PROFILE = {user_id => 'string', nickname => 'string?', avatar_url => 'string?', created_at => 'time?'};
 our $FRIEND = {user => $PROFILE, online => 'bool', last_seen => 'time?', blocked => 'bool', since => 'time'};
@@ -48,7 +49,7 @@ our $GROUP = {%$CONVERSATION, peer => 'null', peer_read_seq => 'null', source =>
 	group => {name => 'string', avatar_url => 'string?', about => 'string?', owner_id => 'string', role => 'string', member_count => 'int',
 		joined_at => 'time', dissolved_at => 'time?', settings => {join => 'string', history => 'string', send => 'string', add => 'string', slow_mode_seconds => 'int'}}};
 our $CHANGE = {change_seq => 'int', kind => 'string', message_id => 'id', at => 'time'};
-our $SYNC = {conversations => [{conversation => $CONVERSATION, messages => [$MESSAGE], changes => [$CHANGE], has_more => 'bool'}],
+our $SYNC = {conversations => [{conversation => $CONVERSATION, messages => [$MESSAGE], changes => [$CHANGE], updated => [$MESSAGE], has_more => 'bool'}],
 	gone => 'ids', cursor => 'string', more => 'bool'};
 our $PROBLEM = {type => 'string', title => 'string', status => 'int', code => 'string', detail => 'string', request_id => 'string'};
 

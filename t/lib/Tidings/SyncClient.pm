@@ -48,7 +48,9 @@ sub take {
 		my ($seq) = grep { $k->{messages}{$_}{id} eq $change->{message_id} } keys %{$k->{messages}};
 		next if !defined $seq;
 		delete $k->{messages}{$seq} if $change->{kind} eq 'deleted';
-		@{$k->{messages}{$seq}}{qw(is_recalled content mentions)} = (1, undef, []) if $change->{kind} eq 'recalled';
+	}
+	for my $m (@{$entry->{updated}}) {
+		$k->{messages}{$m->{seq}} = $m if $k->{messages}{$m->{seq}};
 	}
 	my $cut = $entry->{has_more};
 	my $changed = @{$entry->{changes}} ? $entry->{changes}[-1]{change_seq} : $k->{conversation}{change_seq};

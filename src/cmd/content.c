@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "core/base.h"
+#include "cmd/content.h"
+
+const struct problem *content_text_check(struct request *r, struct str *text_r)
+{
+	size_t max = (size_t)r->live->conf->message.max_content;
+	size_t json_max = (size_t)conf_content_json_max(r->live->conf);
+	const struct json *written = json_get(r->body, "content");
+	const struct problem *p = request_text(r, "content", text_r);
+	if (p != NULL || text_r->s == NULL)
+		return p;
+	if (text_r->len > max)
+		return request_invalid(r, "content: is over %zu bytes of UTF-8", max);
+	/* Between its quotation marks, so that escapes of six bytes do not spoil a limit in whole characters. */
+	if (written->raw.len - 2 > json_max)
+		return request_invalid(r, "content: takes over %zu bytes of JSON, its escapes included", json_max);
+	return NULL;
+}
+
+static const struct problem *check_mentions(struct request *r, struct mention_list *out)
+{
+	const struct json *list = json_get(r->body, "mentions");
+	*out = (struct mention_list){0};
+	if (list == NULL || list->type == JSON_NULL || (list->type == JSON_ARRAY && list->count == 0))
+		return NULL;
+	if (list->type == JSON_STRING && str_is(list->text, "*")) {
+		out->all = true;
+		return NULL;
+	}
+	if (list->type != JSON_ARRAY || list->count > STORE_MENTIONS_MAX)
+		return request_invalid(r, "mentions: must be an array of up to %d user ids, or [\"*\"]",
+				       STORE_MENTIONS_MAX);
+	struct str *mention = arena_alloc(&r->arena, list->count * sizeof(*mention));
+	size_t at = 0;
+	out->user = mention;
+	for (const struct json *v = list->child; v != NULL; v = v->next, at++) {
+		if (v->type == JSON_STRING && str_is(v->text, "*")) {
+			out->all = true;
+		} else if (v->type == JSON_STRING && id_user_valid(v->text)) {
+			mention[out->count++] = v->text;
+		} else {
+			return request_invalid(r, "mentions[%zu]: must be * or " USER_ID_RULE, at);
+		}
+	}
+	/* Who is named beside everyone is named twice. */
+	if (out->all)
+		out->count = 0;
+	return NULL;
+}
+
+const struct problem *content_marks_check(struct request *r, struct content *c)
+{
+	return request_entities(r, c->text, &c->entities) ?: check_mentions(r, &c->mentions);
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The text of a message, as a send and an edit have it in their body. */
+#ifndef TIDINGS_CMD_CONTENT_H
+#define TIDINGS_CMD_CONTENT_H
+
+#include "core/base.h"
+#include "api/request.h"
+#include "store/mention.h"
+
+/* Borrowed from the body, but for entities and the array of mentions, which are in the arena. */
+struct content {
+	struct str text; /* absent: none */
+	struct str entities;
+	struct mention_list mentions;
+};
+
+/* The member `content`, within its limits. */
+const struct problem *content_text_check(struct request *r, struct str *text_r) MUST_CHECK;
+/* `entities` and `mentions`, of a text that was read already. */
+const struct problem *content_marks_check(struct request *r, struct content *c) MUST_CHECK;
+
+#endif
