@@ -54,12 +54,13 @@ static void test_cut(enum cut how, const char *at, const char *name)
 	cut_at = at;
 	cut = how;
 	struct sent_answer with, without, again, to_fresh;
-	struct change_answer recalled, read, deleted;
+	struct change_answer recalled, read, deleted, edited;
 	struct read_answer all;
 	struct created_answer created;
 	ask_change(store_recall, s, a, m[0].m.id, &recalled);
 	ask_change(store_read_message, s, b, m[1].m.id, &read);
 	ask_change(store_delete, s, b, m[3].m.id, &deleted);
+	ask_change(edit_text, s, a, m[2].m.id, &edited);
 	ask_send(s, text_to(a, b, "with", client_msg_id), &with);
 	ask_send(s, text_to(a, b, "without", NULL), &without);
 	ask_send(s, text_to(a, b, "with", client_msg_id), &again);
@@ -81,13 +82,14 @@ static void test_cut(enum cut how, const char *at, const char *name)
 	   "a recall is told as done");
 	ok(read.status == STORE_OK && read.changed && read.change_seq == 2 && read.m.is_read, "a read");
 	ok(deleted.status == STORE_OK && deleted.changed && deleted.change_seq == 3, "a deletion");
+	ok(edited.status == STORE_OK && edited.changed && edited.change_seq == 4 && edited.m.edited_ms != 0, "an edit");
 	ok(all.r.status == STORE_OK && all.r.changed && all.r.read_seq == 5 && all.r.up_to_seq == 5,
 	   "the reading of all");
 	is_int(all.r.marked, 4, "with what it marked");
 	is_int(all.r.unread, 1, "and left");
 	is_int(db_sql("SELECT COUNT(*) FROM messages WHERE id>>28=%llu", (unsigned long long)id), 6,
 	       "each message stands once");
-	is_int(db_sql("SELECT change_seq FROM conversations WHERE id=%llu", (unsigned long long)id), 3,
+	is_int(db_sql("SELECT change_seq FROM conversations WHERE id=%llu", (unsigned long long)id), 4,
 	       "each change too");
 	is_int(db_wrong(), 0, "and all counters are right");
 }
@@ -115,10 +117,16 @@ static void test_cut_groups(enum cut how, const char *at, const char *name)
 	p.mention = mention;
 	p.mention_count = 1;
 	struct sent_answer with, without, again, elsewhere, direct;
-	struct change_answer recalled, deleted;
+	struct change_answer recalled, deleted, edited = {0};
 	struct read_answer some, all;
+	const struct store_edit e = {.user = STR_LIT("olga"),
+				     .id = m[1].m.id,
+				     .content = STR_LIT("edited"),
+				     .mention = mention,
+				     .mention_count = 1};
 	ask_change(store_recall, s, "olga", m[0].m.id, &recalled);
 	ask_change(store_delete, s, "mia", m[3].m.id, &deleted);
+	store_edit(s, &e, on_changed, &edited);
 	ask_send(s, p, &with);
 	ask_send(s, text_in(group, "olga", "without", NULL), &without);
 	ask_send(s, p, &again);
@@ -140,13 +148,16 @@ static void test_cut_groups(enum cut how, const char *at, const char *name)
 	   "in another group and to a friend, too");
 	ok(recalled.status == STORE_OK && recalled.changed && recalled.change_seq == 1, "a recall is told as done");
 	ok(deleted.status == STORE_OK && deleted.changed && deleted.change_seq == 2, "a deletion");
+	ok(edited.status == STORE_OK && edited.changed && edited.change_seq == 3 &&
+		   str_is(edited.m.mentions, "[\"mia\"]"),
+	   "an edit");
 	ok(some.r.status == STORE_OK && some.r.changed && some.r.read_seq == 7 && some.r.up_to_seq == 7, "a read");
 	is_int(some.r.marked, 3, "with what it marked");
 	is_int(some.r.unread, 1, "and left");
 	ok(all.r.status == STORE_OK && all.r.changed && all.r.unread == 0, "and one of all");
 	is_int(group_unread(group, "mia"), 1, "so it is stored");
 	is_int(head_of(group, "last_seq"), 8, "each message once");
-	is_int(db_sql("SELECT COUNT(*) FROM mentions WHERE conversation_id=%llu", ull(group)), 1, "and its mention");
+	is_int(db_sql("SELECT COUNT(*) FROM mentions WHERE conversation_id=%llu", ull(group)), 2, "and each mention");
 	is_int(db_wrong() + group_wrong(), 0, "and all counts are right");
 }
 

@@ -19,7 +19,7 @@ struct writes {
 	char a[16], b[16], fresh[16], other[16], client_msg_id[16];
 	uint64_t id;
 	struct sent_answer with, without, to_fresh;
-	struct change_answer recalled, read, deleted;
+	struct change_answer recalled, read, deleted, edited;
 	struct read_answer all;
 	struct created_answer created;
 };
@@ -43,6 +43,7 @@ static void writes_ask(struct writes *w)
 	ask_change(store_recall, s, w->a, m[0].m.id, &w->recalled);
 	ask_change(store_read_message, s, w->b, m[1].m.id, &w->read);
 	ask_change(store_delete, s, w->b, m[3].m.id, &w->deleted);
+	ask_change(edit_text, s, w->a, m[2].m.id, &w->edited);
 	ask_send(s, text_to(w->a, w->b, "with", w->client_msg_id), &w->with);
 	ask_send(s, text_to(w->a, w->b, "without", NULL), &w->without);
 	ask_send(s, text_to(w->a, w->fresh, "new", NULL), &w->to_fresh);
@@ -51,15 +52,15 @@ static void writes_ask(struct writes *w)
 
 static void writes_wait(const struct writes *w)
 {
-	const bool *done[] = {&w->recalled.done, &w->read.done,	    &w->deleted.done, &w->with.done,
-			      &w->without.done,	 &w->to_fresh.done, &w->created.done};
+	const bool *done[] = {&w->recalled.done, &w->read.done,	   &w->deleted.done,  &w->edited.done,
+			      &w->with.done,	 &w->without.done, &w->to_fresh.done, &w->created.done};
 	for (size_t i = 0; i < ARRAY_LEN(done); i++)
 		wait_for(done[i]);
 }
 
 static void writes_settle(const struct writes *w)
 {
-	const bool *settled[] = {&w->recalled.settled, &w->read.settled,    &w->deleted.settled,
+	const bool *settled[] = {&w->recalled.settled, &w->read.settled,    &w->deleted.settled, &w->edited.settled,
 				 &w->with.settled,     &w->without.settled, &w->to_fresh.settled};
 	for (size_t i = 0; i < ARRAY_LEN(settled); i++)
 		wait_for(settled[i]);
@@ -67,7 +68,7 @@ static void writes_settle(const struct writes *w)
 
 static unsigned count_status(const struct writes *w, enum store_status status)
 {
-	const enum store_status each[] = {w->recalled.status, w->read.status,	 w->deleted.status,
+	const enum store_status each[] = {w->recalled.status, w->read.status,	 w->deleted.status, w->edited.status,
 					  w->with.status,     w->without.status, w->to_fresh.status};
 	unsigned n = 0;
 	for (size_t i = 0; i < ARRAY_LEN(each); i++)
@@ -85,9 +86,9 @@ static void lose(struct writes *w, enum cut how, const char *name)
 	proxy_closed = true;
 	writes_wait(w);
 	ok(cut == CUT_NONE, "%s: the connection was cut", name);
-	is_int(count_status(w, STORE_UNCERTAIN), 6, "all that others are told of is uncertain");
+	is_int(count_status(w, STORE_UNCERTAIN), 7, "all that others are told of is uncertain");
 	is_int(w->created.status, STORE_UNAVAILABLE, "what they are not told of is unavailable");
-	is_int(store_pending(s), 6, "and is not followed up");
+	is_int(store_pending(s), 7, "and is not followed up");
 	struct sent_answer again;
 	ask_send(s, text_to(w->a, w->b, "with", w->client_msg_id), &again);
 	wait_for(&again.done);
@@ -101,13 +102,14 @@ static void test_committed(enum cut how, const char *name)
 	proxy_closed = false;
 	writes_settle(&w);
 	ok(late_server == NULL, "all of it has reached the database");
-	is_int(count_status(&w, STORE_OK), 6, "once it is back, all are found done");
+	is_int(count_status(&w, STORE_OK), 7, "once it is back, all are found done");
 	ok(!w.with.replayed && message_id_seq(w.with.m.id) == 5, "a send is new, not a retry");
 	ok(!w.without.replayed && message_id_seq(w.without.m.id) == 6, "also without a client_msg_id");
 	ok(!w.to_fresh.replayed && message_id_seq(w.to_fresh.m.id) == 1, "one that made a conversation too");
 	ok(w.recalled.changed && w.recalled.m.is_recalled && w.recalled.change_seq == 1, "a recall");
 	ok(w.read.changed && w.read.m.is_read && w.read.change_seq == 2, "a read");
 	ok(w.deleted.changed && w.deleted.change_seq == 3, "a deletion");
+	ok(w.edited.changed && w.edited.change_seq == 4 && str_is(w.edited.m.content, "edited"), "an edit");
 	is_int(db_sql("SELECT COUNT(*) FROM messages WHERE id>>28=%llu", (unsigned long long)w.id), 6,
 	       "each message is stored once");
 	is_int(store_pending(s), 0, "nothing is left");
@@ -122,8 +124,9 @@ static void test_not_committed(void)
 	lose(&w, CUT_BEFORE, "never received");
 	proxy_closed = false;
 	writes_settle(&w);
-	is_int(count_status(&w, STORE_UNAVAILABLE), 6, "once the database is back, none is found done");
-	ok(!w.recalled.changed && !w.read.changed && !w.deleted.changed, "and nobody is told of a change");
+	is_int(count_status(&w, STORE_UNAVAILABLE), 7, "once the database is back, none is found done");
+	ok(!w.recalled.changed && !w.read.changed && !w.deleted.changed && !w.edited.changed,
+	   "and nobody is told of a change");
 	is_int(db_sql("SELECT COUNT(*) FROM messages WHERE id>>28=%llu", (unsigned long long)w.id), 4,
 	       "nothing is sent after its sender was told that it failed");
 	is_int(db_sql("SELECT COUNT(*) FROM conversations WHERE user1_id='%s' AND user2_id='%s'", w.a, w.fresh), 0,
@@ -269,7 +272,7 @@ static void test_left(const struct conf *proxied)
 	loop_running = true; /* the end is the one time when answers come from the call */
 	store_free(&s);
 	loop_running = false;
-	is_int(count_status(&w, STORE_UNKNOWN), 6, "a store that ends says that nobody knows");
+	is_int(count_status(&w, STORE_UNKNOWN), 7, "a store that ends says that nobody knows");
 	ok(strcmp(w.with.m.from, w.a) == 0 && strcmp(w.with.m.to, w.b) == 0, "and whom it concerns");
 	ok(strcmp(w.recalled.m.from, w.a) == 0 && strcmp(w.recalled.m.to, w.b) == 0, "also of a change");
 	proxy_closed = false;
