@@ -182,10 +182,6 @@ static void put_content(struct sync *s, size_t index)
 	bool first_step = !p->begun;
 	if (first_step)
 		begin_page(s, index);
-	if (!p->page_done) {
-		begin_part(text);
-		add_parts(s, p, PART_PAGE, page_put(&p->page, text));
-	}
 	/* A client that lists nothing of it gets the messages as they are now. */
 	if (first_step && p->have != NULL) {
 		begin_part(text);
@@ -193,6 +189,10 @@ static void put_content(struct sync *s, size_t index)
 		add_parts(s, p, PART_CHANGES, 1);
 	} else if (p->updated.count != 0 && !p->asked_for_updated) {
 		put_updated(s, p);
+	}
+	if (!p->page_done) {
+		begin_part(text);
+		add_parts(s, p, PART_PAGE, page_put(&p->page, text));
 	}
 }
 
