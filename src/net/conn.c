@@ -31,7 +31,7 @@ static void wait_for(struct conn *c, unsigned what)
 	if (what == before)
 		return;
 	c->waits_for = what & 15;
-	if (poller_set(loop_poller(c->loop), c->fd, c, before, what) == 0 || what == 0)
+	if (poller_set(loop_poller(c->loop), c->fd, c, before, what) == 0)
 		return;
 	c->waits_for = 0;
 	log_error_gated("a socket cannot be watched: %s", strerror(errno));

@@ -91,7 +91,13 @@ int poller_set(struct poller *p, int fd, struct conn *c, unsigned before, unsign
 		e.events |= EPOLLRDHUP;
 	if ((what & POLLER_EDGE) != 0)
 		e.events |= EPOLLET;
-	if (what == 0)
-		forget(p, c);
-	return epoll_ctl(p->epoll, what == 0 ? EPOLL_CTL_DEL : before == 0 ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, fd, &e);
+	if (what != 0 && epoll_ctl(p->epoll, before == 0 ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, fd, &e) == 0)
+		return 0;
+	int err = errno;
+	forget(p, c);
+	/* Another process may have the socket open still: then it would not leave the set by itself. */
+	if (before != 0)
+		(void)epoll_ctl(p->epoll, EPOLL_CTL_DEL, fd, NULL);
+	errno = err;
+	return what == 0 ? 0 : -1;
 }

@@ -16,6 +16,7 @@ struct end {
 	int inputs, eofs, drains, timeouts, closes;
 	const char *reason;
 	const struct conn_handler *next; /* switch to it at the first input */
+	struct end *closes_too;		 /* at the first input closes that one */
 	bool close_in_input;
 };
 
@@ -29,6 +30,8 @@ static size_t on_input(struct conn *c, char *data, size_t len, void *owner)
 	buf_append(&e->got, data, n);
 	if (e->pause_at != 0 && e->got.len >= e->pause_at)
 		conn_pause(c);
+	if (e->closes_too != NULL)
+		conn_close(e->closes_too->c, "with it");
 	if (e->close_in_input)
 		conn_close(c, "wanted");
 	if (e->next != NULL)
@@ -445,6 +448,64 @@ static void test_peer(void)
 	}
 }
 
+/* Both sockets are readable, and are told of in one turn. */
+static void test_closes_another(void)
+{
+	struct end a, b;
+	open_end(&a, 0);
+	open_end(&b, 0);
+	a.closes_too = &b;
+	b.closes_too = &a;
+	say(&a, "x");
+	say(&b, "y");
+	turn();
+	is_int(a.inputs + b.inputs, 1, "one that another closed before its turn hears nothing more");
+	is_int(a.closes + b.closes, 1, "and is closed once");
+	a.closes_too = b.closes_too = NULL;
+	shut_end(&a);
+	shut_end(&b);
+}
+
+static void test_held(void)
+{
+	struct end e;
+	struct blob *first = blob_new("first", 5), *last = blob_new("last", 4), *none = blob_new("none", 4);
+	static char big[200000];
+	struct buf in = {0};
+	open_end(&e, 4096);
+	memset(big, 'x', sizeof(big));
+	conn_write(e.c, big, sizeof(big));
+	conn_hold(e.c, first);
+	turns(3);
+	conn_hold(e.c, last);
+	blob_unref(first);
+	blob_unref(last);
+	for (int i = 0; i < TURNS_MAX && in.len < sizeof(big) + 4; i++) {
+		turn();
+		drain_into(e.fd, &in);
+	}
+	ok(in.len == sizeof(big) + 4 && memcmp(in.data + sizeof(big), "last", 4) == 0,
+	   "of what is held the last leaves, behind all else");
+	buf_clear(&in);
+	conn_write(e.c, "y", 1);
+	conn_hold(e.c, none);
+	conn_hold(e.c, NULL);
+	turns(3);
+	drain_into(e.fd, &in);
+	is_int(in.len, 1, "and nothing, where it was taken back");
+	conn_hold(e.c, none);
+	turns(3);
+	drain_into(e.fd, &in);
+	is_str(buf_cstr(&in), "ynone", "where nothing is queued, it leaves at once");
+	conn_write(e.c, big, sizeof(big));
+	conn_hold(e.c, none);
+	blob_unref(none);
+	turns(3);
+	conn_close(e.c, "end");
+	shut_end(&e);
+	buf_fini(&in);
+}
+
 int main(void)
 {
 	start_loop();
@@ -458,6 +519,8 @@ int main(void)
 	test_timeout();
 	test_switch();
 	test_peer();
+	test_closes_another();
+	test_held();
 
 	struct end e;
 	open_end(&e, 0);
