@@ -23,8 +23,8 @@
 
 /* Handshakes under way at once, of one process. */
 #define OPENING_MAX 200
-/* The server may still be busy with the last handshake when the client has its answer. */
-#define SETTLE_SECS 2
+/* The server may still be busy with the last handshake when the client has its answer, and writes last_seen for seconds. */
+#define SETTLE_SECS 6
 
 static unsigned said_hello, lost;
 
