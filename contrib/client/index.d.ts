@@ -27,12 +27,36 @@ export interface Message {
     reply_to: Id | null;
     /** User ids, or ['*'] for everyone. */
     mentions: string[];
+    /** Formatting of `content`; null: none. */
+    entities: Entity[] | null;
     /** null in a group: see Conversation.read_seq, and Rest.receipts(). */
     is_read: boolean | null;
     read_at: Time | null;
     is_recalled: boolean;
     recalled_at: Time | null;
+    /** When it was last edited. Of two states of a message the one with the later time is the newer. */
+    edited_at: Time | null;
     created_at: Time;
+}
+
+/**
+ * Formatting of a part of `content`. `offset` and `length` count UTF-16 code units, as strings do here. Sorted by offset;
+ * of two that overlap one contains the other.
+ */
+export type Entity = {offset: number; length: number} & (
+    {type: 'bold' | 'italic' | 'underline' | 'strikethrough' | 'spoiler' | 'code' | 'quote'} |
+    {type: 'pre'; language?: string | null} |
+    /** http, https or mailto. */
+    {type: 'link'; url: string} |
+    /** Who is told is in `mentions`. */
+    {type: 'mention'; user_id: string}
+);
+
+/** All of what can be edited: without `entities` or `mentions` there are none afterwards. */
+export interface Edit {
+    content: string;
+    entities?: Entity[] | null;
+    mentions?: string[] | null;
 }
 
 export interface SystemExtra {
@@ -228,13 +252,19 @@ export interface ReadResult {
 
 export interface Change {
     change_seq: number;
-    kind: 'recalled' | 'read' | 'deleted';
+    /** Ignore those that you do not know: `updated` tells what became of the message. */
+    kind: 'recalled' | 'read' | 'deleted' | 'edited' | (string & {});
     message_id: Id;
     at: Time;
 }
 
 export interface Synced {
-    conversations: {conversation: Conversation; messages: Message[]; changes: Change[]; has_more: boolean}[];
+    conversations: {
+        conversation: Conversation; messages: Message[]; changes: Change[];
+        /** The messages that `changes` name, as they are now. */
+        updated: Message[];
+        has_more: boolean;
+    }[];
     /** Of those that were asked about: the caller may not see them (any more). */
     gone: Id[];
     cursor: string;
@@ -251,6 +281,7 @@ export interface Draft {
     extra?: {[name: string]: Json} | null;
     reply_to?: Id | null;
     mentions?: string[] | null;
+    entities?: Entity[] | null;
     client_msg_id?: string;
 }
 
@@ -284,12 +315,16 @@ export interface Rest {
 
     send(message: Draft): Promise<Message>;
     conversations(page?: PageOptions): Promise<Page<Conversation>>;
+    conversation(conversationId: Id): Promise<Conversation>;
     createConversation(userId: string, source?: Reference): Promise<Conversation>;
     /** Oldest first. before: the newest under that seq; after: the oldest over it; neither: the newest. */
     history(conversationId: Id, options?: {before?: number; after?: number; limit?: number}):
         Promise<{items: Message[]; has_more: boolean}>;
     readConversation(conversationId: Id, upToSeq?: number): Promise<ReadResult>;
+    message(messageId: Id): Promise<Message>;
     readMessage(messageId: Id): Promise<Message>;
+    /** `edit_expired` when it is too late. The same once more changes nothing. */
+    editMessage(messageId: Id, edit: Edit): Promise<Message>;
     recallMessage(messageId: Id): Promise<Message>;
     deleteMessage(messageId: Id): Promise<void>;
     unreadCount(): Promise<number>;
@@ -399,6 +434,13 @@ export interface Events {
     refused: {client_msg_id: string; draft: Draft; problem: Problem};
     /** by: the admin who did it in the sender's place. Not known of what was recalled during an absence. */
     recalled: {conversation_id: Id; message_id: Id; recalled_at: Time; by?: string | null};
+    /**
+     * The message as it is now. It may be one that was not handed on; a `message` that comes later has the edit. Told of an
+     * edit during an absence too, of several only the last.
+     */
+    edited: {message: Message; change_seq: number};
+    /** Something was done to it during an absence: this is how it is now. What it was is told by the events for it, too. */
+    updated: {message: Message};
     deleted: {conversation_id: Id; message_id: Id};
     /**
      * up_to_seq for a conversation, message_ids for single messages (of direct conversations alone); reader_id null: the
@@ -476,6 +518,7 @@ export interface Outgoing {
     reply_to?: Id | null;
     /** User ids, or ['*'] for everyone. */
     mentions?: string[] | null;
+    entities?: Entity[] | null;
     /** Default: a random one. */
     client_msg_id?: string;
 }
@@ -520,6 +563,8 @@ export class TidingsClient {
     cancel(clientMsgId: string): boolean;
     /** Remembered until the server knows it. Without upToSeq: all. */
     markRead(conversationId: Id, upToSeq?: number): void;
+    /** A text or a caption of one's own, while the server allows it (`edit_expired`). The event `edited` follows. */
+    edit(messageId: Id, edit: Edit): Promise<Message>;
     recall(messageId: Id): Promise<Message>;
     delete(messageId: Id): Promise<void>;
     /** Any user, a friend or not: they cannot write to this one, nor ask to be a friend. Stays until it is lifted. */

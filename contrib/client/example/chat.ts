@@ -29,9 +29,22 @@ client.on('message', (m) => {
         client.markRead(m.conversation_id, m.seq);
 });
 client.on('recalled', ({message_id}) => shown.delete(message_id));
+client.on('edited', ({message}) => replace(message));
+client.on('updated', ({message}) => replace(message));
 client.on('refused', ({draft, problem}) => console.warn(`not sent to ${draft.to_user_id ?? draft.conversation_id}: ${problem.code}`));
 client.on('state', ({state, retryInMs}) => console.log(state, retryInMs));
 client.connect();
+
+function replace(message: Message): void {
+    const known = shown.get(message.id);
+    if (known && (known.edited_at ?? '') <= (message.edited_at ?? ''))
+        shown.set(message.id, message);
+}
+
+export async function shout(message: Message): Promise<void> {
+    const content = (message.content ?? '').toUpperCase();
+    await client.edit(message.id, {content, entities: [{type: 'bold', offset: 0, length: content.length}]});
+}
 
 function systemText({from_user_id, extra}: Message): string | null {
     const {event, user_ids} = extra as unknown as SystemExtra;

@@ -214,8 +214,8 @@ export class TidingsClient extends Emitter {
 
     // ---- what the user does ----
 
-    // {to | conversation_id, type = 'text', content, media_url, extra, reply_to, mentions, client_msg_id}. Goes out now or
-    // when there is a connection again: {client_msg_id, done}. To a direct conversation that is known it goes by its user,
+    // {to | conversation_id, type = 'text', content, entities, media_url, extra, reply_to, mentions, client_msg_id}. Goes
+    // out now or when there is a connection again: {client_msg_id, done}. To a direct conversation that is known it goes by its user,
     // so that what is sent to either of the two keeps its order.
     send({to, conversation_id, type = 'text', ...rest}) {
         if (typeof (to ?? conversation_id) !== 'string')
@@ -235,6 +235,11 @@ export class TidingsClient extends Emitter {
         const all = upToSeq === undefined || known.upToSeq === undefined;
         this.#reads.set(conversationId, {upToSeq: all ? undefined : Math.max(known.upToSeq, upToSeq)});
         this.#tellRead(conversationId);
+    }
+
+    // All of what can be edited: without entities or mentions it has none afterwards.
+    edit(messageId, {content, entities, mentions}) {
+        return this.#rest.editMessage(messageId, {content, entities, mentions});
     }
 
     recall(messageId) {
@@ -325,6 +330,11 @@ export class TidingsClient extends Emitter {
             if (this.#ledger.changed('recalled', event.message_id, event.recalled_at))
                 this.emit('recalled', event);
             break;
+        case 'edited':
+            this.#ledger.heardChange(event.message.conversation_id, event.change_seq);
+            if (this.#ledger.edited(event.message, event.change_seq))
+                this.emit('edited', event);
+            break;
         case 'deleted':
             if (this.#ledger.changed('deleted', event.message_id, null))
                 this.emit('deleted', event);
@@ -357,6 +367,7 @@ export class TidingsClient extends Emitter {
 
     #receivedRead(event) {
         if (event.message_ids === null) {
+            this.#ledger.readUpTo(event.conversation_id, event.reader_id, event.up_to_seq, event.read_at);
             this.emit('read', event);
             return;
         }

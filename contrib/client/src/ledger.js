@@ -3,13 +3,13 @@
 // (events, answers to sends, catching up) in any order and any number of times; they leave once each, in the order of
 // seq. One that comes too early is held until what lies before it has come.
 
-// So many recalls, reads and deletions are remembered, so that each is told once, and so that a message that was read
-// from the database before its recall is not shown after it.
+// So many recalls, reads, deletions and edits are remembered, so that each is told once, and so that a message that was
+// read from the database before its recall or edit is not shown after it.
 const REMEMBERED = 10000;
 
 // As the server shows a recalled message.
 function recalled(message, at) {
-    return {...message, is_recalled: true, recalled_at: at, content: null, media_url: null, extra: null};
+    return {...message, is_recalled: true, recalled_at: at, content: null, media_url: null, extra: null, entities: null};
 }
 
 // What a storage gives may have been written by anyone.
@@ -25,8 +25,17 @@ function joinedAt(conversation) {
     return Math.max(conversation.first_seq > 1 ? conversation.first_seq - 1 : conversation.read_seq - 1, 0);
 }
 
+function remember(map, key, value) {
+    map.delete(key);
+    map.set(key, value);
+    if (map.size > REMEMBERED)
+        map.delete(map.keys().next().value);
+}
+
 class Place {
     held = new Map(); // seq -> message
+    edited = new Map(); // seq -> message, of those that were edited before they were handed on
+    reads = new Map(); // of a direct conversation: user id -> {seq, at}, as far as they have read it
     end = 0; // a message with this seq is known to be there
 
     // peerId: null in a group. seq: everything up to it was handed on; null while it is not known where to begin.
@@ -60,6 +69,7 @@ class Place {
 export class Ledger {
     #places = new Map(); // conversation id -> Place, the one touched last at the end
     #changes = new Map(); // "kind message_id" -> time; the oldest first
+    #edits = new Map(); // message id -> {changeSeq, at} of its last edit that was told; the oldest first
     #begun = false;
     #moment = 0; // counts what the next two tell of
     #metAt = new Map(); // conversation id -> when an event last showed it
@@ -284,6 +294,10 @@ export class Ledger {
             place.held.delete(next.seq);
             this.#deliver(place, next);
         }
+        for (const seq of place.edited.keys()) {
+            if (seq <= place.seq)
+                place.edited.delete(seq);
+        }
         if (place.held.size > 0)
             this.#on.gap(place.id);
     }
@@ -291,10 +305,29 @@ export class Ledger {
     #deliver(place, message) {
         place.seq = message.seq;
         this.#on.moved();
+        const edited = place.edited.get(message.seq);
+        const present = this.#asKnown(place, edited && this.#isBeforeEdit(message) ? edited : message);
+        if (present !== null)
+            this.#on.event('message', present);
+    }
+
+    #isBeforeEdit({id, edited_at}) {
+        const known = this.#edits.get(id);
+        return known !== undefined && (edited_at ?? '') < known.at;
+    }
+
+    // With what was told of it already, which an answer of the server may lack. Null where the user has deleted it.
+    #asKnown(place, message) {
         if (this.#changes.has(`deleted ${message.id}`))
-            return;
+            return null;
         const recalledAt = this.#changes.get(`recalled ${message.id}`);
-        this.#on.event('message', recalledAt === undefined ? message : recalled(message, recalledAt));
+        if (recalledAt !== undefined)
+            return recalled(message, recalledAt);
+        if (message.is_read !== false)
+            return message;
+        const readers = [...place.reads].filter(([id, {seq}]) => id !== message.from_user_id && seq >= message.seq);
+        const readAt = readers[0]?.[1].at ?? this.#changes.get(`read ${message.id}`);
+        return readAt === undefined ? message : {...message, is_read: true, read_at: readAt};
     }
 
     // ---- what is done to messages afterwards ----
@@ -317,10 +350,27 @@ export class Ledger {
         const key = `${kind} ${messageId}`;
         if (this.#changes.has(key))
             return false;
-        this.#changes.set(key, at);
-        if (this.#changes.size > REMEMBERED)
-            this.#changes.delete(this.#changes.keys().next().value);
+        remember(this.#changes, key, at);
         return true;
+    }
+
+    // Notes that it was edited, and how it is now; false where that, or a later edit, was known.
+    edited(message, changeSeq) {
+        if (changeSeq <= (this.#edits.get(message.id)?.changeSeq ?? 0) || this.#changes.has(`deleted ${message.id}`) ||
+            this.#changes.has(`recalled ${message.id}`))
+            return false;
+        remember(this.#edits, message.id, {changeSeq, at: message.edited_at ?? ''});
+        const place = this.#places.get(message.conversation_id);
+        if (place !== undefined && (place.seq === null || message.seq > place.seq))
+            place.edited.set(message.seq, message);
+        return true;
+    }
+
+    // A user has read the conversation up to that seq.
+    readUpTo(conversationId, readerId, seq, at) {
+        const place = this.#places.get(conversationId);
+        if (place !== undefined && !place.isGroup && seq > (place.reads.get(readerId)?.seq ?? 0))
+            place.reads.set(readerId, {seq, at});
     }
 
     // ---- POST /messages/sync ----
@@ -328,7 +378,7 @@ export class Ledger {
     // An item of its answer; listed: it was among the conversations of the request. True where asking again, with the
     // conversation listed, brings more.
     merge(item, listed) {
-        const {conversation, messages, changes} = item;
+        const {conversation, messages} = item;
         const place = this.#placeOf(conversation);
         this.#touch(place);
         const isNew = place.seq === null;
@@ -340,16 +390,30 @@ export class Ledger {
         if (!follows)
             return place.seq < lastSeqOf(conversation) || place.changeSeq < conversation.change_seq;
         this.fill(conversation.id, messages);
-        for (const change of changes) {
-            if (this.changed(change.kind, change.message_id, change.at))
-                this.#tell(place, change);
-            place.changeSeq = change.change_seq;
-        }
+        this.#mergeChanges(place, item.changes, item.updated ?? []);
         const hasMore = listed && item.has_more;
         if (!hasMore)
             place.changeSeq = Math.max(place.changeSeq, conversation.change_seq);
         this.#on.moved();
         return hasMore;
+    }
+
+    // Changes of kinds that a later server has are in `updated` all the same.
+    #mergeChanges(place, changes, updated) {
+        const edits = new Map(changes.filter((c) => c.kind === 'edited').map((c) => [c.message_id, c.change_seq]));
+        for (const change of changes) {
+            if (change.kind !== 'edited' && this.changed(change.kind, change.message_id, change.at))
+                this.#tell(place, change);
+            place.changeSeq = change.change_seq;
+        }
+        for (const message of updated) {
+            const change_seq = edits.get(message.id);
+            if (change_seq !== undefined && !message.is_recalled && this.edited(message, change_seq))
+                this.#on.event('edited', {message: this.#asKnown(place, message), change_seq});
+            const present = this.#isBeforeEdit(message) ? null : this.#asKnown(place, message);
+            if (present !== null)
+                this.#on.event('updated', {message: present});
+        }
     }
 
     #tell(place, {kind, message_id, at}) {
@@ -358,7 +422,7 @@ export class Ledger {
             this.#on.event('recalled', {conversation_id, message_id, recalled_at: at});
         else if (kind === 'deleted')
             this.#on.event('deleted', {conversation_id, message_id});
-        else
+        else if (kind === 'read')
             this.#on.event('read', {conversation_id, reader_id: null, up_to_seq: null, message_ids: [message_id], read_at: at});
     }
 }

@@ -120,6 +120,10 @@ export class Rest {
         return this.#get('/messages/conversations', {limit, cursor});
     }
 
+    conversation(conversationId) {
+        return this.#get(`/messages/conversations/${segment(conversationId)}`);
+    }
+
     createConversation(userId, source) {
         return this.#post('/messages/conversations/create', {user_id: userId, source});
     }
@@ -130,6 +134,14 @@ export class Rest {
 
     readConversation(conversationId, upToSeq) {
         return this.#put(`/messages/conversations/${segment(conversationId)}/read`, {up_to_seq: upToSeq});
+    }
+
+    message(messageId) {
+        return this.#get(`/messages/${segment(messageId)}`);
+    }
+
+    editMessage(messageId, {content, entities, mentions}) {
+        return this.#put(`/messages/${segment(messageId)}`, {content, entities, mentions});
     }
 
     readMessage(messageId) {
