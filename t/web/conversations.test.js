@@ -55,6 +55,41 @@ test('what is unread, and mentions the user', () => {
     assert.deepEqual([all.unread, ...counts()], [1, 1, 1]);
 });
 
+test('an edit changes what is shown and who is mentioned, and none undoes another', () => {
+    const {all, c} = begin();
+    all.heard(message(2, 'ben', {mentions: ['ann']}));
+    all.heard(message(3, 'cat'));
+    const edit = (seq, n, fields) => all.edited(message(seq, 'ben', {content: `edit ${n}`, edited_at: at(50 + n), ...fields}));
+    assert.equal(edit(2, 2, {mentions: []}), false, 'nothing has to be asked for');
+    assert.deepEqual([c.unread, c.mentions, c.history.byId('m2').content, c.last.content], [2, 0, 'edit 2', 'm3']);
+    edit(2, 1, {mentions: ['ann']});
+    assert.deepEqual([c.mentions, c.history.byId('m2').content], [0, 'edit 2'], 'an older one comes late');
+    all.heard(message(2, 'ben'));
+    assert.equal(c.history.byId('m2').content, 'edit 2', 'as does a page of before');
+    edit(3, 3, {mentions: ['*']});
+    assert.deepEqual([c.mentions, c.last.content], [1, 'edit 3'], 'the list shows it');
+    all.put(shown(message(3, 'cat'), {read_seq: 1, unread_count: 2}));
+    assert.equal(c.last.content, 'edit 3', 'also after an answer that is older');
+    all.recalled(ID, 'm3', at(59));
+    edit(3, 4);
+    assert.deepEqual([c.last.content, c.last.is_recalled, c.history.byId('m3').content], [null, true, null], 'what is recalled stays so');
+    all.edited(message(3, 'cat', {is_recalled: true, content: null, edited_at: null}));
+    all.deleted(ID, 'm2');
+    edit(2, 5);
+    edit(9, 5);
+    assert.deepEqual(c.history.messages.map(({seq}) => seq), [1, 3], 'one that is not here is not put there');
+});
+
+test('an edit of an unread message that is not here asks for the counts', () => {
+    const all = new Conversations();
+    all.me = 'ann';
+    const c = all.put(shown(message(9, 'ben'), {read_seq: 3, unread_count: 6}));
+    assert.equal(all.edited(message(5, 'ben', {edited_at: at(50)})), true);
+    assert.equal(all.edited(message(3, 'ben', {edited_at: at(50)})), false, 'but not of one that was read');
+    assert.equal(all.edited(message(9, 'ben', {content: 'x', edited_at: at(50), conversation_id: 'other'})), false);
+    assert.equal(c.history.messages.length, 0);
+});
+
 test('without all unread messages the server\'s counts stay', () => {
     const all = new Conversations();
     all.me = 'ann';

@@ -22,7 +22,9 @@ const PAGE = 100;
 const TYPING_EVERY_MS = 3000;
 const REFRESH_MS = 300;
 const READ_DELAY_MS = 150;
-const RECALL_WINDOW_MS = 120000; // message.recall_window's default; the server has the last word
+// Defaults of message.recall_window and message.edit_window; the server has the last word.
+const RECALL_WINDOW_MS = 120000;
+const EDIT_WINDOW_MS = 172800000;
 
 export class Chat {
     #client;
@@ -93,6 +95,8 @@ export class Chat {
         on('left', (e) => this.#left(e), 'conversations', 'groups', 'timeline');
         on('recalled', (e) => this.#counted(this.conversations.recalled(e.conversation_id, e.message_id, e.recalled_at, e.by)),
             'conversations', 'timeline');
+        on('edited', ({message}) => this.#edited(message), 'conversations', 'timeline');
+        on('updated', ({message}) => this.#edited(message), 'conversations', 'timeline');
         on('deleted', (e) => this.#counted(this.conversations.deleted(e.conversation_id, e.message_id)),
             'conversations', 'timeline');
         on('read', (e) => this.#wasRead(e), 'conversations', 'timeline');
@@ -207,6 +211,11 @@ export class Chat {
         this.conversations.heard(message);
     }
 
+    #edited(message) {
+        this.wantNames([message]);
+        this.#counted(this.conversations.edited(message));
+    }
+
     #wasRead({conversation_id, reader_id, up_to_seq, message_ids, read_at}) {
         if (up_to_seq !== null)
             this.#counted(this.conversations.readUpTo(conversation_id, reader_id, up_to_seq));
@@ -307,7 +316,7 @@ export class Chat {
 
     // ---- what the user does ----
 
-    // message: {type, content, media_url, extra, reply_to, mentions}
+    // message: {type, content, entities, media_url, extra, reply_to, mentions}
     send(c, message) {
         this.#typingSentIn = null; // what is typed next is another message
         this.#client.send({...c.isGroup ? {conversation_id: c.id} : {to: c.peer.user_id}, ...message});
@@ -337,6 +346,25 @@ export class Chat {
         const {recalled_at} = await this.#client.recall(message.id);
         const by = message.from_user_id === this.me ? null : this.me;
         this.#counted(this.conversations.recalled(message.conversation_id, message.id, recalled_at, by));
+        this.changes.changed('conversations', 'timeline');
+    }
+
+    // Whether the user can write there now, or could but for the group's slow mode.
+    canWriteTo(c) {
+        if (!c.isGroup)
+            return this.people.isFriend(c.peer.user_id) && !this.people.hasBlocked(c.peer.user_id);
+        return c.gone === null && ['slow', undefined].includes(this.silenceOf(c)?.why);
+    }
+
+    canEdit(message) {
+        const c = this.conversations.get(message.conversation_id);
+        return c !== null && message.from_user_id === this.me && !message.is_recalled && !isSystem(message) &&
+            now() - Date.parse(message.created_at) < EDIT_WINDOW_MS && this.canWriteTo(c);
+    }
+
+    // fields: {content, entities, mentions}, all of them.
+    async edit(message, fields) {
+        this.#edited(await this.#client.edit(message.id, fields));
         this.changes.changed('conversations', 'timeline');
     }
 

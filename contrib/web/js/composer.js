@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Where a message is written: a text that grows, what it replies to, whom it mentions, and the way to pictures and files.
-// What is not sent stays as a draft of the conversation.
+// Where a message is written or edited: a text that grows, what it replies to, whom it mentions, and the way to pictures
+// and files. What is not sent stays as a draft of the conversation, also while another message is edited.
 import {cutOff, el, icon, iconButton} from './dom.js';
 import {openAttachDialog} from './attach_dialog.js';
 import {now} from './clock.js';
-import {t} from './i18n.js';
+import {say} from './dialog.js';
+import {reasonOf, t} from './i18n.js';
+import {EVERYONE, MENTIONS_MAX} from './mention.js';
 import {MentionBox} from './mention_box.js';
 
 const MAX_BYTES = 16384; // message.max_content's default; the server has the last word
@@ -14,27 +16,29 @@ export class Composer {
     #chat;
     #conversation = null;
     #replyTo = null; // a message
+    #editing = null; // {message, before: the text as it was given, saving}
     #onSent;
     #draftTimer = null;
     #slowUntil = 0; // milliseconds: the group is in slow mode, and takes no message before
     #slowTimer = null;
     #mentions;
-    #reply = el('div.reply-bar', {hidden: true});
+    #bar = el('div.reply-bar', {hidden: true});
     #fault = el('p.fault', {role: 'alert', hidden: true});
     #slow = el('p.hint.slow', {hidden: true});
     #notAll = el('p.hint.not-all', {role: 'status'});
+    #status = el('p.unseen', {role: 'status'});
     #text = el('textarea', {rows: '1', dir: 'auto', id: 'compose', autocomplete: 'off', placeholder: t('composer.placeholder'),
-        onkeydown: (event) => this.#key(event), oninput: () => this.#edited()});
-    #send = el('button.send', {type: 'submit', 'aria-label': t('composer.send'), title: t('composer.send')}, icon('send'));
+        onkeydown: (event) => this.#key(event), oninput: () => this.#changed()});
+    #send = el('button.send', {type: 'submit'});
     #attachButton = iconButton('attach', t('composer.attach'), () => this.#attach());
-    node = el('form.composer', {onsubmit: (event) => this.#submit(event)}, this.#reply, this.#fault, this.#slow, this.#notAll,
+    node = el('form.composer', {onsubmit: (event) => this.#submit(event)}, this.#bar, this.#fault, this.#slow, this.#notAll, this.#status,
         el('div.compose-row', {}, this.#attachButton, this.#text, this.#send));
 
     // onSent(): something was sent from here
     constructor(chat, onSent) {
         this.#chat = chat;
         this.#onSent = onSent;
-        this.#mentions = new MentionBox(chat, this.#text, () => this.#edited());
+        this.#mentions = new MentionBox(chat, this.#text, () => this.#changed());
         this.node.prepend(this.#mentions.node);
         addEventListener('pagehide', () => this.#saveDraft());
     }
@@ -42,17 +46,38 @@ export class Composer {
     open(conversation) {
         this.close();
         this.#conversation = conversation;
-        this.#text.setAttribute('aria-label', t(conversation.isGroup ? 'group.compose' : 'composer.label', {name: this.#chat.title(conversation)}));
-        const draft = this.#chat.drafts.of(conversation.key);
-        this.#mentions.open(conversation, draft?.chosen ?? []);
-        this.#text.value = draft?.text ?? '';
+        this.#takeDraft();
+    }
+
+    #takeDraft() {
+        const draft = this.#chat.drafts.of(this.#conversation.key);
+        this.#editing = null;
+        this.#show(draft?.text ?? '', draft?.chosen ?? []);
         this.setReply(draft?.replyTo ?? null);
         this.#fit();
+    }
+
+    // chosen: as MentionBox.open() takes it.
+    #show(text, chosen) {
+        const c = this.#conversation;
+        const isEditing = this.#editing !== null;
+        const [name, symbol] = isEditing ? [t('composer.save'), 'check'] : [t('composer.send'), 'send'];
+        this.#text.setAttribute('aria-label', isEditing ? t('composer.editing') :
+            t(c.isGroup ? 'group.compose' : 'composer.label', {name: this.#chat.title(c)}));
+        this.#status.textContent = isEditing ? t('composer.editing') : '';
+        this.#mentions.open(c, chosen);
+        this.#text.value = text;
+        this.#text.readOnly = false;
+        this.#send.setAttribute('aria-label', name);
+        this.#send.title = name;
+        this.#send.replaceChildren(icon(symbol));
+        this.#attachButton.hidden = isEditing;
     }
 
     close() {
         if (this.#conversation)
             this.#saveDraft();
+        this.#editing = null;
         this.#conversation = null;
     }
 
@@ -83,28 +108,67 @@ export class Composer {
             this.#slowTimer = setTimeout(() => this.#countDown(), 1000);
     }
 
+    // A message of this user. What was being written is there again afterwards.
+    edit(message) {
+        const {people} = this.#chat;
+        this.#saveDraft();
+        const text = message.content ?? '';
+        this.#editing = {message, before: text, saving: false};
+        this.#show(text, message.mentions.filter((id) => id !== EVERYONE).map((id) => [people.name(id), id]));
+        this.#showBar('edit', t('composer.editing'), message, t('composer.cancelEdit'), () => this.#endEdit());
+        this.#fit();
+        this.focus();
+        this.#text.setSelectionRange(text.length, text.length);
+    }
+
+    #endEdit() {
+        this.#takeDraft();
+        this.focus();
+    }
+
     // message, or null for none.
     setReply(message) {
+        if (this.#editing !== null)
+            this.#takeDraft();
         this.#replyTo = message;
-        this.#reply.hidden = message === null;
-        this.#reply.replaceChildren();
-        if (message !== null) {
+        if (message === null)
+            this.#hideBar();
+        else {
             const name = this.#chat.people.name(message.from_user_id);
             const title = message.from_user_id === this.#chat.me ? t('composer.replyToSelf') : t('composer.replyTo', {name});
-            this.#reply.append(icon('reply'),
-                el('p', {}, el('strong', {}, title), cutOff('span', this.#chat.shortText(message))),
-                iconButton('close', t('composer.cancelReply'), () => this.#cancelReply()));
+            this.#showBar('reply', title, message, t('composer.cancelReply'), () => this.#cancelReply());
         }
         this.#saveDraft();
     }
 
-    // What is replied to may have been recalled or deleted meanwhile.
+    #hideBar() {
+        this.#bar.hidden = true;
+        this.#bar.replaceChildren();
+        this.#text.removeAttribute('aria-describedby');
+    }
+
+    #showBar(symbol, title, message, cancelLabel, cancel) {
+        this.#bar.hidden = false;
+        this.#bar.replaceChildren(icon(symbol),
+            el('p', {id: 'compose-about'}, el('strong', {}, title), cutOff('span', this.#chat.shortText(message))),
+            iconButton('close', cancelLabel, cancel));
+        this.#text.setAttribute('aria-describedby', 'compose-about');
+    }
+
+    // What is replied to or edited may have been recalled or deleted meanwhile.
     refresh() {
         const history = this.#conversation?.history;
-        const message = this.#replyTo && history?.byId(this.#replyTo.id);
-        if (message?.is_recalled || (this.#replyTo && history?.isDeleted(this.#replyTo.id)))
-            this.setReply(null);
+        const isGone = ({id}) => history?.byId(id)?.is_recalled || history?.isDeleted(id);
+        if (this.#editing !== null && isGone(this.#editing.message))
+            this.#takeDraft();
+        else if (this.#replyTo !== null && this.#editing === null)
+            this.#refreshReply(isGone(this.#replyTo) ? null : history.byId(this.#replyTo.id) ?? this.#replyTo);
         this.#mentions.refresh();
+    }
+
+    #refreshReply(message) {
+        if (message === null || message.edited_at !== this.#replyTo.edited_at)
+            this.setReply(message);
     }
 
     #cancelReply() {
@@ -119,13 +183,29 @@ export class Composer {
             return;
         if (event.key === 'Enter' && !event.shiftKey && !matchMedia('(pointer: coarse)').matches)
             this.#submit(event);
+        else if (event.key === 'Escape' && this.#editing !== null)
+            this.#endEdit();
         else if (event.key === 'Escape' && this.#replyTo !== null)
             this.#cancelReply();
+        else if (event.key === 'ArrowUp' && this.#text.value === '' && this.#editing === null)
+            this.#editLast(event);
     }
 
-    #edited() {
+    #editLast(event) {
+        const c = this.#conversation;
+        const last = c.history.lastOf(this.#chat.me, (m) => !m.is_recalled);
+        const isSending = this.#chat.outgoing.to(c.key).some(({problem}) => problem === null); // the last one is not there yet
+        if (last === null || isSending || !this.#chat.canEdit(last))
+            return;
+        event.preventDefault();
+        this.edit(last);
+    }
+
+    #changed() {
         this.#fit();
         this.#mentions.look();
+        if (this.#editing !== null)
+            return;
         if (this.#text.value !== '')
             this.#chat.typing(this.#conversation);
         clearTimeout(this.#draftTimer);
@@ -142,13 +222,15 @@ export class Composer {
         this.#fault.hidden = count <= MAX_BYTES;
         this.#fault.textContent = count > MAX_BYTES ? t('composer.tooLong', {count, max: MAX_BYTES}) : '';
         const slow = this.#slowUntil > now();
-        this.#send.disabled = this.#text.value.trim() === '' || count > MAX_BYTES || slow;
+        const mayBeEmpty = this.#editing !== null && this.#editing.message.message_type !== 'text'; // a caption
+        this.#send.disabled = (this.#text.value.trim() === '' && !mayBeEmpty) || count > MAX_BYTES ||
+            (this.#editing === null ? slow : this.#editing.saving);
         this.#attachButton.disabled = slow;
     }
 
     #saveDraft() {
         clearTimeout(this.#draftTimer);
-        if (this.#conversation)
+        if (this.#conversation && this.#editing === null)
             this.#chat.saveDraft(this.#conversation.key, {text: this.#text.value, replyTo: this.#replyTo, chosen: this.#mentions.chosen});
     }
 
@@ -157,11 +239,48 @@ export class Composer {
         if (this.#send.disabled)
             return;
         const content = this.#text.value.trim();
+        if (this.#editing !== null) {
+            this.#saveEdit(content);
+            return;
+        }
         this.#text.value = '';
         this.#fit();
         this.#sendMessage({type: 'text', content});
         this.#saveDraft();
         this.focus();
+    }
+
+    async #saveEdit(content) {
+        const editing = this.#editing;
+        const isOpen = () => this.#editing === editing;
+        if (content === editing.before.trim()) {
+            this.#endEdit();
+            return;
+        }
+        this.#setSaving(true);
+        try {
+            await this.#chat.edit(editing.message, {content, mentions: this.#mentionsNow(editing.message, content)});
+            if (isOpen())
+                this.#endEdit();
+        } catch (problem) {
+            say(problem.code === 'edit_expired' ? t('message.editTooLate') : reasonOf(problem));
+            if (isOpen())
+                this.#setSaving(false);
+        }
+    }
+
+    #setSaving(saving) {
+        this.#editing.saving = saving;
+        this.#text.readOnly = saving;
+        this.#fit();
+    }
+
+    // Whom the message mentions without saying so in its text, it goes on to mention.
+    #mentionsNow(message, content) {
+        const said = new Set(this.#mentions.mentionsOf(message.content ?? ''));
+        const now = this.#mentions.mentionsOf(content);
+        const unsaid = message.mentions.filter((id) => !said.has(id));
+        return now.includes(EVERYONE) || unsaid.includes(EVERYONE) ? [EVERYONE] : [...new Set([...unsaid, ...now])].slice(0, MENTIONS_MAX);
     }
 
     #attach() {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // The caller's conversations, as the server told of them and as the events have changed them since.
-import {History, asRecalled, isUnread} from './history.js';
+import {History, asRecalled, isUnread, newerOf} from './history.js';
 import {mentionsUser} from './mention.js';
 import {groupIdOf, groupKey} from './room_key.js';
 import {concernsRoleOf, isSystem, systemEvent} from './system_text.js';
@@ -112,8 +112,8 @@ export class Conversations {
             return c;
         c.time = shown.last_message_time;
         if (shown.last_message === null || !c.history.isDeleted(shown.last_message.id)) {
-            const newer = shown.last_message && c.history.byId(shown.last_message.id);
-            c.last = newer?.is_recalled ? newer : shown.last_message;
+            const known = shown.last_message && this.#knownAs(c, shown.last_message.id);
+            c.last = known ? newerOf(known, shown.last_message) : shown.last_message;
         }
         const read = c.readSeq >= c.topSeq;
         c.unread = read ? 0 : shown.unread_count;
@@ -135,7 +135,7 @@ export class Conversations {
         c.history.put(message);
         c.time = later(c.time, message.created_at);
         if (isNew || c.last?.id === message.id)
-            c.last = message;
+            c.last = c.history.byId(message.id);
         if (inGroup && isNew)
             this.#heardInGroup(c, message, mine);
         if (isNew && message.seq > c.readSeq && isUnread(message, this.me)) {
@@ -184,6 +184,18 @@ export class Conversations {
         return this.#changed(id, messageId, asRecalled(at, by));
     }
 
+    // A message as it is now. One that is not here is not put there: those between may be missing.
+    edited(message) {
+        const c = this.get(message.conversation_id);
+        if (!c || c.history.isDeleted(message.id))
+            return false;
+        if (c.history.byId(message.id) !== null)
+            c.history.put(message);
+        if (c.last?.id === message.id)
+            c.last = newerOf(c.last, message);
+        return !this.recount(c) && message.seq > c.readSeq;
+    }
+
     messageRead(id, messageId, at) {
         return this.#changed(id, messageId, {is_read: true, read_at: at});
     }
@@ -230,6 +242,10 @@ export class Conversations {
         if (c.last?.id === messageId)
             c.last = {...c.last, ...fields};
         return !this.recount(c);
+    }
+
+    #knownAs(c, messageId) {
+        return c.history.byId(messageId) ?? (c.last?.id === messageId ? c.last : null);
     }
 
     // Who comes back to a group may see other messages than before.

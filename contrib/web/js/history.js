@@ -39,7 +39,7 @@ export class History {
             return;
         const known = this.#byId.get(message.id);
         if (known) {
-            this.#replace(merged(known, message));
+            this.#replace(newerOf(known, message));
             return;
         }
         const at = this.#placeOf(message.seq);
@@ -90,8 +90,8 @@ export class History {
     }
 
     // The newest message that this user has written; null where none is here.
-    lastOf(userId) {
-        return this.#messages.findLast((m) => m.from_user_id === userId && !isSystem(m)) ?? null;
+    lastOf(userId, wanted = () => true) {
+        return this.#messages.findLast((m) => m.from_user_id === userId && !isSystem(m) && wanted(m)) ?? null;
     }
 
     // The first message to `me` after that seq that is unread, of those that are here; null where there is none.
@@ -143,14 +143,17 @@ export function isUnread(message, me) {
         message.to_user_id === me && !message.is_read;
 }
 
-// Nothing unsays a recall or a reading: an answer that lacks it is older.
-function merged(known, message) {
+// Of two states of one message. Nothing unsays a recall, a reading or an edit: an answer that lacks it is older.
+export function newerOf(known, message) {
     if (known.is_recalled)
         return known;
-    return known.is_read && !message.is_read ? {...message, is_read: true, read_at: known.read_at} : message;
+    const isOlder = !message.is_recalled && (message.edited_at ?? '') < (known.edited_at ?? '');
+    const newer = isOlder ? known : message;
+    const read = [message, known].find((m) => m.is_read);
+    return read && !newer.is_read ? {...newer, is_read: true, read_at: read.read_at} : newer;
 }
 
 // by: who recalled it in its sender's place, or null.
 export function asRecalled(at, by = null) {
-    return {is_recalled: true, recalled_at: at, recalled_by: by, content: null, media_url: null, extra: null, mentions: []};
+    return {is_recalled: true, recalled_at: at, recalled_by: by, content: null, media_url: null, extra: null, entities: null, mentions: []};
 }

@@ -125,6 +125,10 @@ const TEXTS = {
 
     'message.actions': ['Message actions', '消息操作'],
     'message.reply': ['Reply', '回复'],
+    'message.edit': ['Edit', '编辑'],
+    'message.edited': ['edited', '已编辑'],
+    'message.editedAt': ['Edited {time}', '编辑于 {time}'],
+    'message.editTooLate': ['It is too late to edit this message.', '已超过可编辑的时间。'],
     'message.copy': ['Copy text', '复制文字'],
     'message.recall': ['Recall', '撤回'],
     'message.delete': ['Delete for me', '为我删除'],
@@ -161,6 +165,9 @@ const TEXTS = {
     'composer.attach': ['Send a photo, voice, video or file', '发送图片、语音、视频或文件'],
     'composer.replyTo': ['Reply to {name}', '回复 {name}'],
     'composer.replyToSelf': ['Reply to yourself', '回复自己'],
+    'composer.editing': ['Edit the message', '编辑消息'],
+    'composer.save': ['Save the edited message', '保存修改'],
+    'composer.cancelEdit': ['Leave the message as it is', '放弃修改'],
     'composer.cancelReply': ['Cancel the reply', '取消回复'],
     'composer.tooLong': ['Too long: {count} of at most {max} bytes.', '太长：{count} 字节，最多 {max} 字节。'],
 

@@ -5,7 +5,7 @@
 export const EVERYONE = '*';
 const EVERYONE_LABELS = ['everyone', 'all', '所有人']; // the sender may read another language
 const QUERY_MAX = 64;
-const MENTIONS_MAX = 50; // of the protocol
+export const MENTIONS_MAX = 50; // of the protocol
 const WORD_END = /[\p{Script=Latin}\p{N}_.-]$/u;
 const WORD_BEGIN = /^[\p{Script=Latin}\p{N}_]/u;
 

@@ -39,8 +39,9 @@ function messageNode(row, actions) {
     const classes = ['row', 'message', own ? 'own' : 'other', row.first && 'first', row.last && 'last',
         row.status === 'failed' && 'failed', row.status === 'waiting' && 'pending', message.is_recalled && 'recalled',
         row.sender && 'in-group', row.ofMe && 'of-me'].filter(Boolean);
-    const from = t('message.from', {name: own ? t('message.you') : name, time: clock(message.created_at)});
-    const node = el('article', {class: classes.join(' '), tabindex: '-1', 'aria-label': row.ofMe ? `${from}, ${t('mention.ofYou')}` : from,
+    const label = [t('message.from', {name: own ? t('message.you') : name, time: clock(message.created_at)}),
+        row.ofMe && t('mention.ofYou'), isEdited(message) && t('message.edited')].filter(Boolean).join(', ');
+    const node = el('article', {class: classes.join(' '), tabindex: '-1', 'aria-label': label,
         'data-key': row.key, 'data-seq': message.seq ?? null, 'data-id': message.id ?? null});
     const bubble = el('div.bubble', {dir: directionOf(message.content ?? '') === 'rtl' ? 'rtl' : null}, senderName(row, actions),
         bubbleContent(row, actions), foot(row));
@@ -101,11 +102,14 @@ function quote(id, {name, text, found}, actions) {
         name !== null && el('strong', {}, bdi(name)), cutOff('span', text));
 }
 
+const isEdited = ({edited_at, is_recalled}) => Boolean(edited_at) && !is_recalled;
+
 function foot({message, status}) {
     const time = el('time', {datetime: message.created_at, title: fullTime(message.created_at)}, clock(message.created_at));
     const ticks = {sent: ['check', 'message.sent'], read: ['checks', 'message.read'], waiting: ['clock', 'message.waiting'],
         failed: ['alert', 'message.failed']}[status];
-    return el('span.foot', {}, time, ticks &&
+    const edited = isEdited(message) && el('span.edited', {title: t('message.editedAt', {time: fullTime(message.edited_at)})}, t('message.edited'));
+    return el('span.foot', {}, edited, time, ticks &&
         el(`span.ticks.${status}`, {role: 'img', 'aria-label': t(ticks[1]), title: t(ticks[1])}, icon(ticks[0])));
 }
 

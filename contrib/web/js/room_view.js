@@ -34,10 +34,14 @@ export class RoomView {
     constructor(chat, onBack) {
         this.#chat = chat;
         this.#onBack = onBack;
-        this.#timeline = new TimelineView(chat, (message) => {
-            this.#composer.setReply(message);
-            this.#composer.focus();
-        }, (userId) => this.#composer.mention(userId));
+        this.#timeline = new TimelineView(chat, {
+            reply: (message) => {
+                this.#composer.setReply(message);
+                this.#composer.focus();
+            },
+            edit: (message) => this.#composer.edit(message),
+            mention: (userId) => this.#composer.mention(userId),
+        });
         this.#composer = new Composer(chat, () => this.#timeline.toLatest());
         this.#info.append(this.#waiting);
         this.node = el('div.room', {hidden: true},

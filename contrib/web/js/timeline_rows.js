@@ -128,7 +128,7 @@ export function versionOf(row) {
     if (row.kind !== 'message')
         return `${row.state} ${row.name} ${row.joined}`;
     const {quoted, message, sender} = row;
-    return [row.status, row.first, row.last, row.recalled, row.item?.problem?.code, row.final, row.name, message.seq === null,
+    return [row.status, message.edited_at, row.first, row.last, row.recalled, row.item?.problem?.code, row.final, row.name, message.seq === null,
         sender && `${sender.trusted} ${sender.profile.avatar_url}`, row.mentions.map(({name}) => name),
         quoted && `${quoted.name} ${quoted.text}`].join('|');
 }

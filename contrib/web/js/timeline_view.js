@@ -22,8 +22,7 @@ export class TimelineView {
     #chat;
     #conversation = null;
     #list;
-    #onReply;
-    #onMention;
+    #on;
     #placed = false; // at the first unread message, or at the end where there is none; before nothing counts as seen
     #arranging = false; // rows come in, and are not yet where they will be
     #left = null; // {topSeq, newSeq}: while nobody looks, the last message before, and the first new one since
@@ -40,11 +39,10 @@ export class TimelineView {
     #notice = el('div.timeline-notice', {hidden: true});
     node = el('div.timeline-frame', {}, this.#scroller, el('div.jumps', {}, this.#mention, this.#latest), this.#notice);
 
-    // onReply(message); onMention(user_id)
-    constructor(chat, onReply, onMention) {
+    // on.reply(message), on.edit(message), on.mention(user_id)
+    constructor(chat, on) {
         this.#chat = chat;
-        this.#onReply = onReply;
-        this.#onMention = onMention;
+        this.#on = on;
         const actions = {
             menu: (row, anchor) => this.#openMenu(row, anchor),
             person: (userId, anchor) => this.#openPerson(userId, anchor),
@@ -311,7 +309,7 @@ export class TimelineView {
     }
 
     #openPerson(userId, anchor) {
-        openMemberMenu(this.#chat, this.#conversation, userId, anchor, this.#onMention);
+        openMemberMenu(this.#chat, this.#conversation, userId, anchor, this.#on.mention);
     }
 
     // Whether an answer could be sent.
@@ -326,7 +324,8 @@ export class TimelineView {
         const stored = item === null;
         openMenu(anchor, t('message.actions'), [
             stored && !message.is_recalled && this.#canAnswer() &&
-                {label: t('message.reply'), icon: 'reply', act: () => this.#onReply(message)},
+                {label: t('message.reply'), icon: 'reply', act: () => this.#on.reply(message)},
+            stored && this.#chat.canEdit(message) && {label: t('message.edit'), icon: 'edit', act: () => this.#on.edit(message)},
             message.content && {label: t('message.copy'), icon: 'copy', act: () => this.#copy(message)},
             stored && own && c.isGroup && !message.is_recalled && this.#chat.groups.of(c).receipts &&
                 {label: t('receipts.seen'), icon: 'checks', act: () => openReceipts(this.#chat, c, message)},
