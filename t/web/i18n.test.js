@@ -7,7 +7,7 @@ import {test} from 'node:test';
 globalThis.document = {documentElement: {}};
 const CODES = ['not_friends', 'blocked', 'forbidden', 'rate_limited', 'payload_too_large', 'disconnected', 'timeout', 'unavailable',
     'overloaded', 'conflict', 'not_found', 'never_heard_of'];
-const FIELDS = ['user_id', 'password', 'nickname', 'avatar_url', 'media_url', 'content', 'note'];
+const FIELDS = ['user_id', 'password', 'nickname', 'avatar_url', 'media_url', 'content', 'note', 'entities'];
 
 for (const [language, end] of [['en', /^[A-Z][^\n]*\.$/], ['zh', /。$/]]) {
     Object.defineProperty(globalThis, 'navigator', {value: {languages: [language]}, configurable: true});

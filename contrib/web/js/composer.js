@@ -5,9 +5,12 @@ import {cutOff, el, icon, iconButton} from './dom.js';
 import {openAttachDialog} from './attach_dialog.js';
 import {now} from './clock.js';
 import {say} from './dialog.js';
+import {carriedOver} from './formatting.js';
 import {reasonOf, t} from './i18n.js';
 import {EVERYONE, MENTIONS_MAX} from './mention.js';
 import {MentionBox} from './mention_box.js';
+import {fromShortcuts} from './shortcuts.js';
+import {toShortcuts} from './shortcuts_typed.js';
 
 const MAX_BYTES = 16384; // message.max_content's default; the server has the last word
 const DRAFT_DELAY_MS = 200;
@@ -16,7 +19,7 @@ export class Composer {
     #chat;
     #conversation = null;
     #replyTo = null; // a message
-    #editing = null; // {message, before: the text as it was given, saving}
+    #editing = null; // {message, before: the text as it was given, kept: entities that it does not say, saving}
     #onSent;
     #draftTimer = null;
     #slowUntil = 0; // milliseconds: the group is in slow mode, and takes no message before
@@ -112,8 +115,8 @@ export class Composer {
     edit(message) {
         const {people} = this.#chat;
         this.#saveDraft();
-        const text = message.content ?? '';
-        this.#editing = {message, before: text, saving: false};
+        const {text, kept} = toShortcuts(message.content ?? '', message.entities);
+        this.#editing = {message, before: text, kept, saving: false};
         this.#show(text, message.mentions.filter((id) => id !== EVERYONE).map((id) => [people.name(id), id]));
         this.#showBar('edit', t('composer.editing'), message, t('composer.cancelEdit'), () => this.#endEdit());
         this.#fit();
@@ -218,7 +221,7 @@ export class Composer {
             this.#notAll.textContent = notAll;
         this.#text.style.height = 'auto';
         this.#text.style.height = `${this.#text.scrollHeight}px`;
-        const count = new TextEncoder().encode(this.#text.value).length;
+        const count = this.#bytes();
         this.#fault.hidden = count <= MAX_BYTES;
         this.#fault.textContent = count > MAX_BYTES ? t('composer.tooLong', {count, max: MAX_BYTES}) : '';
         const slow = this.#slowUntil > now();
@@ -226,6 +229,13 @@ export class Composer {
         this.#send.disabled = (this.#text.value.trim() === '' && !mayBeEmpty) || count > MAX_BYTES ||
             (this.#editing === null ? slow : this.#editing.saving);
         this.#attachButton.disabled = slow;
+    }
+
+    // Of what would be sent: the shortcuts are not part of it.
+    #bytes() {
+        const bytesOf = (text) => new TextEncoder().encode(text).length;
+        const count = bytesOf(this.#text.value);
+        return count <= MAX_BYTES || count > 2 * MAX_BYTES ? count : bytesOf(fromShortcuts(this.#text.value.trim()).content);
     }
 
     #saveDraft() {
@@ -250,16 +260,18 @@ export class Composer {
         this.focus();
     }
 
-    async #saveEdit(content) {
+    async #saveEdit(text) {
         const editing = this.#editing;
         const isOpen = () => this.#editing === editing;
-        if (content === editing.before.trim()) {
+        if (text === editing.before.trim()) {
             this.#endEdit();
             return;
         }
         this.#setSaving(true);
+        const {message, kept} = editing;
+        const {content, entities} = carriedOver(message.content ?? '', kept, fromShortcuts(text));
         try {
-            await this.#chat.edit(editing.message, {content, mentions: this.#mentionsNow(editing.message, content)});
+            await this.#chat.edit(message, {content, entities, mentions: this.#mentionsNow(message, content)});
             if (isOpen())
                 this.#endEdit();
         } catch (problem) {
@@ -289,10 +301,11 @@ export class Composer {
 
     #sendMessage(message) {
         const reply_to = this.#replyTo?.id ?? null;
-        const mentions = this.#mentions.mentionsOf(message.content ?? '');
+        const {content, entities} = message.content ? fromShortcuts(message.content) : {content: message.content, entities: null};
+        const mentions = this.#mentions.mentionsOf(content ?? '');
         this.#mentions.reset();
         this.setReply(null);
-        this.#chat.send(this.#conversation, {...message, reply_to, ...mentions.length > 0 && {mentions}});
+        this.#chat.send(this.#conversation, {...message, content, reply_to, ...entities !== null && {entities}, ...mentions.length > 0 && {mentions}});
         this.#onSent();
     }
 }

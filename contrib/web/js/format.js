@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Times, sizes and names the way people write them.
 import {daysAgo} from './clock.js';
+import {unspoiled} from './formatting.js';
 import {hasText, language, t} from './i18n.js';
 import {isVisible, plain, withoutBidi} from './text.js';
 
@@ -102,9 +103,9 @@ export function untilTime(time) {
     return daysAgo(time) === 0 ? clock(time) : `${dateFormat.format(new Date(time))} ${clock(time)}`;
 }
 
-// A message in one line.
+// A message in one line, without its formatting and what it hides.
 export function summary(message) {
-    const text = message.content && withoutBidi(message.content);
+    const text = message.content && withoutBidi(unspoiled(message.content, message.entities, `[${t('format.spoiler')}]`));
     if (message.message_type === 'text')
         return text;
     const kind = t(hasText(`media.${message.message_type}`) ? `media.${message.message_type}` : 'media.file');

@@ -159,6 +159,9 @@ const TEXTS = {
     'media.broken': ['Cannot be shown. Open the address', '无法显示，打开地址'],
     'media.download': ['Open the file {name}', '打开文件 {name}'],
 
+    'format.spoiler': ['Spoiler', '隐藏内容'],
+    'format.reveal': ['Hidden text: show it', '隐藏内容：点击显示'],
+
     'composer.label': ['Write a message to {name}', '给 {name} 写消息'],
     'composer.placeholder': ['Write a message', '写消息'],
     'composer.send': ['Send', '发送'],
@@ -252,6 +255,7 @@ const TEXTS = {
     'field.media_url': ['The address cannot be used. It has to begin with https:// or http://.',
         '不能使用此地址：应以 https:// 或 http:// 开头。'],
     'field.content': ['The text is too long, or has characters that cannot be sent.', '文字太长，或含有无法发送的字符。'],
+    'field.entities': ['The formatting of this text cannot be sent.', '无法发送这段文字的格式。'],
     'field.note': ['The note is too long, or has characters that cannot be sent.', '附言太长，或含有无法发送的字符。'],
 };
 

@@ -3,6 +3,7 @@
 // each field is used only if it is of the right type.
 import {bdi, el, externalLink, icon, webUrl} from './dom.js';
 import {bytes, duration} from './format.js';
+import {unspoiled} from './formatting.js';
 import {t} from './i18n.js';
 import {isVisible, plain, withoutBidi} from './text.js';
 
@@ -20,7 +21,7 @@ export function mediaOf(message, from) {
         return el('p.media-broken', {}, bdi(message.media_url));
     switch (message.message_type) {
     case 'image':
-        return image(url, extra, message.content === null ? altText : withoutBidi(message.content));
+        return image(url, extra, message.content ? withoutBidi(unspoiled(message.content, message.entities, `[${t('format.spoiler')}]`)) : altText);
     case 'voice':
         return voice(url, extra, altText);
     case 'video':

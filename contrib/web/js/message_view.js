@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // The rows of a timeline as elements. A row says all that is shown: {kind, key, …}; timeline_view.js makes them.
 import {avatar, hueOf} from './avatar.js';
-import {bdi, cutOff, el, icon, linked} from './dom.js';
+import {bdi, cutOff, el, icon} from './dom.js';
 import {clock, fullTime} from './format.js';
 import {reasonOf, t} from './i18n.js';
 import {mediaOf} from './media.js';
-import {spansOfMentions} from './mention.js';
+import {richText} from './rich_text.js';
 import {directionOf} from './text.js';
 
 // actions: menu(row, anchor), person(user_id, anchor), goTo(message_id), retry(item), discard(item), olderAgain()
@@ -79,19 +79,8 @@ function bubbleContent({message, own, name, quoted, recalled, mentions}, actions
     return [
         quoted && quote(message.reply_to, quoted, actions),
         message.media_url && mediaOf(message, own ? t('message.you') : name),
-        message.content !== null && el('p.text', {dir: 'auto'}, linked(message.content, (text) => withMentions(text, mentions))),
+        message.content && richText(message, mentions),
     ];
-}
-
-// mentions: [{id, name}]
-function withMentions(text, mentions) {
-    const parts = [];
-    let end = 0;
-    for (const {from, to, id} of spansOfMentions(text, mentions)) {
-        parts.push(text.slice(end, from), el('span.mention', {'data-user': id}, text.slice(from, to)));
-        end = to;
-    }
-    return [...parts, text.slice(end)];
 }
 
 // quoted: {name, text, found}

@@ -278,7 +278,7 @@ export class TimelineView {
         case 'Enter':
         case ' ':
         case 'ContextMenu':
-            if (!inside || event.target.closest('a, button'))
+            if (!inside || event.target.closest('a, button, [role=button]'))
                 return;
             this.#openMenuOf(this.#focused);
             break;
