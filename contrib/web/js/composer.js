@@ -160,8 +160,10 @@ export class Composer {
 
     // What is replied to or edited may have been recalled or deleted meanwhile.
     refresh() {
-        const history = this.#conversation?.history;
-        const isGone = ({id}) => history?.byId(id)?.is_recalled || history?.isDeleted(id);
+        if (this.#conversation === null)
+            return;
+        const {history} = this.#conversation;
+        const isGone = ({id}) => history.byId(id)?.is_recalled || history.isDeleted(id);
         if (this.#editing !== null && isGone(this.#editing.message))
             this.#takeDraft();
         else if (this.#replyTo !== null && this.#editing === null)
