@@ -27,9 +27,10 @@ subtest 'the lines of shell' => sub {
 	my ($group, $c) = @{$ann->get('/messages/conversations')->json->{items}};
 	is_deeply [$group->{kind}, $group->{group}{name}, $group->{group}{member_count}], ['group', 'Sunday walkers', 2], 'the group was made once';
 	my @messages = @{$ann->get("/messages/conversations/$c->{id}/messages")->json->{items}};
-	is_deeply [map { $_->{client_msg_id} } @messages], ['guide-1', 'guide-2', undef], 'what was sent twice is there once';
+	is_deeply [map { $_->{client_msg_id} } @messages], ['guide-1', 'guide-2', undef, 'guide-5'], 'what was sent twice is there once';
 	ok $messages[2]{is_recalled}, 'the mistake is recalled';
-	is scalar @{$ben->get("/messages/conversations/$c->{id}/messages")->json->{items}}, 2, 'and hidden from the one who deleted it';
+	is_deeply [$messages[3]{content}, $messages[3]{entities}[0]{type}, defined $messages[3]{edited_at}], ['hello Ben', 'bold', 1], 'another is edited';
+	is scalar @{$ben->get("/messages/conversations/$c->{id}/messages")->json->{items}}, 3, 'and the mistake hidden from the one who deleted it';
 	$t->stop;
 };
 
