@@ -109,6 +109,16 @@ bool bus_publish(struct bus *b, struct str topic, struct str data)
 	return topic.len != 0 && data.len != 0;
 }
 
+uint64_t bus_position(const struct bus *b)
+{
+	return 0;
+}
+
+uint64_t bus_settled(const struct bus *b)
+{
+	return 0;
+}
+
 void bus_count(struct bus *b, const struct str *topics, size_t n, bus_count_fn *fn, void *arg)
 {
 	asked_fn = fn;
