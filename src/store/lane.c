@@ -10,7 +10,6 @@
 
 #include "core/clock.h"
 #include "core/log.h"
-#include "store/guess.h"
 #include "store/lane_state.h"
 
 #define QUEUE_OPS_MAX 8192
@@ -96,9 +95,6 @@ void lane_submit(struct lane *l, struct op *op, enum lane_past past, struct str 
 	bool away = l->link == NULL || link_is_away(l->link);
 	op->uncertain = op->inherited = past != LANE_FRESH;
 	op->settling = past == LANE_SETTLING;
-	/* The dead process may have guessed it just now. */
-	if (op->inherited && op->class->guess != NULL)
-		op->late_until_usecs = clock_usecs() + GUESS_LATE_MS * 1000;
 	l->settling += op->settling;
 	if (away && (l->link == NULL || !op_may_have_committed(op))) {
 		lane_refuse(l, op, op_status_without_answer(op));

@@ -4,7 +4,7 @@
  * again or given up; what they do is decided elsewhere (batch.c, op_*.c).
  *
  * A batch that fails for a reason of the moment (a deadlock, a lock that another has for too long, a lost connection)
- * is run again as a whole. When the connection is lost after the second round trip was sent, it may have committed: its
+ * is run again as a whole. When the connection is lost after the last round trip was sent, it may have committed: its
  * operations are run again as uncertain. Locking the conversations waits for the old transaction's end, and then the
  * database tells. One whose time is up meanwhile is not run again, only looked for (op->settling).
  */

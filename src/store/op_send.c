@@ -7,6 +7,8 @@
 #include "store/lane_priv.h"
 #include "store/op_send.h"
 
+#include "core/clock.h"
+#include "store/guess.h"
 #include "store/mention.h"
 #include "store/sql.h"
 
@@ -238,10 +240,12 @@ static void plan_new(struct batch *b, struct op_send *o, struct member *from)
 		batch_note_sent(b, o->p.from, o->p.client_msg_id, &o->op);
 }
 
-/* It was not found and will not be sent. Or it is still to come, and is looked for once more. */
+/* It was not found and will not be sent. Or it is still to come, and is looked for once more; a guess has a
+ * conversation.
+ */
 static enum op_verdict not_sent(const struct batch *b, struct op *op, enum store_status status)
 {
-	op->late = op->late_until_usecs > b->begun_usecs;
+	op->late = op_conv(op)->id != 0 && op->late_until_usecs > b->begun_usecs;
 	return op->late ? OP_PUT_OFF : end(op, status);
 }
 
@@ -367,6 +371,9 @@ void lane_send(struct lane *l, const struct store_send *p, enum lane_past past, 
 	o->made_id = p->client_msg_id.len > 0 && p->client_msg_id.s[0] == ' ';
 	o->looked = past != LANE_FRESH;
 	o->gap_ms = INT64_MAX;
+	/* The dead process may have guessed it just now. */
+	if (direct && past != LANE_FRESH)
+		o->op.late_until_usecs = clock_usecs() + GUESS_LATE_MS * 1000;
 	if (!id_user_valid(p->from) || p->client_msg_id.len == 0 || p->client_msg_id.len > CLIENT_MSG_ID_MAX ||
 	    (direct && (!id_user_valid(p->to) || str_equal(p->from, p->to))))
 		lane_refuse(l, &o->op, STORE_NOT_FRIENDS);
