@@ -223,7 +223,7 @@ static int begin(void)
 static void end(int fd)
 {
 	close(fd);
-	for (int i = 0; i < 100 && live->session_count != 0; i++)
+	for (int i = 0; i < 100 && (live->session_count != 0 || live->users.count != 0); i++)
 		turns(1);
 	if (live->session_count != 0 || live->users.count != 0 || live->watched != NULL || live->resync.due != 0)
 		abort();
