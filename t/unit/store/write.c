@@ -245,82 +245,6 @@ static void test_order(void)
 	is_int(batch_sends - sends_before, N, "which the counters know");
 }
 
-/* Two sends at once, then one, and another one a few turns of the loop later. */
-static bool later_ones_are_gathered(void)
-{
-	struct sent_answer a[4];
-	for (int i = 0; i < 2; i++)
-		ask_send(s, text_to("u1", "u2", "together", NULL), &a[i]);
-	wait_for(&a[0].done);
-	wait_for(&a[1].done);
-	unsigned before = batches;
-	ask_send(s, text_to("u1", "u2", "one", NULL), &a[2]);
-	loop_running = true;
-	for (int i = 0; i < 3; i++)
-		event_base_loop(base, EVLOOP_NONBLOCK);
-	loop_running = false;
-	ask_send(s, text_to("u2", "u1", "after the other", NULL), &a[3]);
-	wait_for(&a[2].done);
-	wait_for(&a[3].done);
-	return batches - before == 1;
-}
-
-static void test_gathering(void)
-{
-	unsigned alone = batches, tries = 0;
-	for (int i = 0; i < 5; i++)
-		do_text(s, "u1", "u2", "alone", NULL);
-	is_int(batches - alone, 5, "sends that wait for their answers are batches of their own");
-	/* On a busy machine the few milliseconds may be over before the second one is there. */
-	while (!later_ones_are_gathered() && tries < 200)
-		tries++;
-	ok(tries < 200, "after a batch of several, those that come one after the other are gathered");
-}
-
-/* What one batch adds to conversations is written in different ways; beside a read, too. */
-static void test_shapes_in_a_batch(bool beside_read, unsigned times)
-{
-	static const struct {
-		const char *one, *other;
-		unsigned from_one, from_other;
-	} shape[] = {{"s1", "t1", 1, 0}, {"s2", "t2", 0, 1}, {"s3", "t3", 1, 1}, {"s4", "t4", 2, 0},
-		     {"s5", "t5", 0, 2}, {"s6", "t6", 2, 1}, {"s7", "t7", 0, 3}};
-	enum { SHAPES = ARRAY_LEN(shape), SENDS = 3 };
-	static struct sent_answer a[SHAPES][SENDS];
-	struct read_answer r;
-	for (int i = 0; i < SHAPES && times == 1; i++) {
-		db_befriend(shape[i].one, shape[i].other);
-		do_text(s, shape[i].one, shape[i].other, "before", NULL);
-	}
-	unsigned before = batches;
-	for (int i = 0; i < SHAPES; i++)
-		for (unsigned n = 0; n < shape[i].from_one + shape[i].from_other; n++) {
-			bool one = n < shape[i].from_one;
-			struct store_send p = text_to(one ? shape[i].one : shape[i].other,
-						      one ? shape[i].other : shape[i].one, "x", NULL);
-			if (n == 1)
-				p.extra = str_from("{}");
-			ask_send(s, p, &a[i][n]);
-		}
-	if (beside_read) {
-		ask_read(s, "bob", conversation_of("alice", "bob"), UINT64_MAX, &r);
-		wait_for(&r.done);
-	}
-	for (int i = 0; i < SHAPES; i++)
-		for (unsigned n = 0; n < shape[i].from_one + shape[i].from_other; n++)
-			wait_for(&a[i][n].done);
-	is_int(batches - before, 1, "all in one batch");
-	for (int i = 0; i < SHAPES; i++) {
-		unsigned n = times * (shape[i].from_one + shape[i].from_other);
-		is_int(db_sql("SELECT COUNT(*) FROM conversations WHERE user1_id='%s' AND last_seq=%u AND "
-			      "user1_unread=%u AND user2_unread=%u AND user1_last_id=(id<<28)+%u AND "
-			      "user2_last_id=user1_last_id AND sort_time>=last_message_time AND last_message_time="
-			      "(SELECT created_at FROM messages WHERE messages.id=user1_last_id)",
-			      shape[i].one, n + 1, times * shape[i].from_other, times * shape[i].from_one + 1, n + 1),
-		       1, "%u and %u messages of the two", shape[i].from_one, shape[i].from_other);
-	}
-}
-
 static void test_read(void)
 {
 	db_befriend("r1", "r2");
@@ -606,9 +530,6 @@ int main(void)
 	test_repeats();
 	test_repeats_in_a_batch();
 	test_order();
-	test_gathering();
-	test_shapes_in_a_batch(false, 1);
-	test_shapes_in_a_batch(true, 2);
 	test_read();
 	test_read_message();
 	test_recall();

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Which sends come into one batch, and that what it adds to conversations is right in each of the ways to write it. */
+#include "core/base.h"
+#include "store/store.h"
+
+#include "db.h"
+#include "calls.h"
+#include "../tap.h"
+
+static struct store *s;
+static unsigned batches;
+
+static void on_batch(unsigned ops, unsigned sends, uint64_t usecs, void *ctx)
+{
+	batches++;
+}
+
+/* Two sends at once, then one, and another one a few turns of the loop later. */
+static bool later_ones_are_gathered(void)
+{
+	struct sent_answer a[4];
+	for (int i = 0; i < 2; i++)
+		ask_send(s, text_to("u1", "u2", "together", NULL), &a[i]);
+	wait_for(&a[0].done);
+	wait_for(&a[1].done);
+	unsigned before = batches;
+	ask_send(s, text_to("u1", "u2", "one", NULL), &a[2]);
+	loop_running = true;
+	for (int i = 0; i < 3; i++)
+		event_base_loop(base, EVLOOP_NONBLOCK);
+	loop_running = false;
+	ask_send(s, text_to("u2", "u1", "after the other", NULL), &a[3]);
+	wait_for(&a[2].done);
+	wait_for(&a[3].done);
+	return batches - before == 1;
+}
+
+static void test_gathering(void)
+{
+	unsigned alone = batches, tries = 0;
+	for (int i = 0; i < 5; i++)
+		do_text(s, "u1", "u2", "alone", NULL);
+	is_int(batches - alone, 5, "sends that wait for their answers are batches of their own");
+	/* On a busy machine the few milliseconds may be over before the second one is there. */
+	while (!later_ones_are_gathered() && tries < 200)
+		tries++;
+	ok(tries < 200, "after a batch of several, those that come one after the other are gathered");
+}
+
+/* What one batch adds to conversations is written in different ways; beside a read, too. */
+static void test_shapes(bool beside_read, unsigned times)
+{
+	static const struct {
+		const char *one, *other;
+		unsigned from_one, from_other;
+	} shape[] = {{"s1", "t1", 1, 0}, {"s2", "t2", 0, 1}, {"s3", "t3", 1, 1}, {"s4", "t4", 2, 0},
+		     {"s5", "t5", 0, 2}, {"s6", "t6", 2, 1}, {"s7", "t7", 0, 3}};
+	enum { SHAPES = ARRAY_LEN(shape), SENDS = 3 };
+	static struct sent_answer a[SHAPES][SENDS];
+	struct read_answer r;
+	uint64_t id = do_text(s, "alice", "bob", "to be read", NULL).m.id;
+	for (int i = 0; i < SHAPES && times == 1; i++) {
+		db_befriend(shape[i].one, shape[i].other);
+		do_text(s, shape[i].one, shape[i].other, "before", NULL);
+	}
+	unsigned before = batches;
+	for (int i = 0; i < SHAPES; i++)
+		for (unsigned n = 0; n < shape[i].from_one + shape[i].from_other; n++) {
+			bool one = n < shape[i].from_one;
+			struct store_send p = text_to(one ? shape[i].one : shape[i].other,
+						      one ? shape[i].other : shape[i].one, "x", NULL);
+			if (n == 1)
+				p.extra = str_from("{}");
+			ask_send(s, p, &a[i][n]);
+		}
+	if (beside_read) {
+		ask_read(s, "bob", message_id_conversation(id), UINT64_MAX, &r);
+		wait_for(&r.done);
+	}
+	for (int i = 0; i < SHAPES; i++)
+		for (unsigned n = 0; n < shape[i].from_one + shape[i].from_other; n++)
+			wait_for(&a[i][n].done);
+	is_int(batches - before, 1, "all in one batch");
+	for (int i = 0; i < SHAPES; i++) {
+		unsigned n = times * (shape[i].from_one + shape[i].from_other);
+		is_int(db_sql("SELECT COUNT(*) FROM conversations WHERE user1_id='%s' AND last_seq=%u AND "
+			      "user1_unread=%u AND user2_unread=%u AND user1_last_id=(id<<28)+%u AND "
+			      "user2_last_id=user1_last_id AND sort_time>=last_message_time AND last_message_time="
+			      "(SELECT created_at FROM messages WHERE messages.id=user1_last_id)",
+			      shape[i].one, n + 1, times * shape[i].from_other, times * shape[i].from_one + 1, n + 1),
+		       1, "%u and %u messages of the two", shape[i].from_one, shape[i].from_other);
+	}
+}
+
+int main(void)
+{
+	static const struct store_observer obs = {.batch = on_batch};
+	db_start();
+	struct conf *c = db_conf("tidings");
+	db_migrate(c);
+	db_befriend("alice", "bob");
+	db_befriend("u1", "u2");
+	base = event_base_new();
+	s = store_new(base, c, &obs, NULL);
+	wait_up(s);
+
+	test_gathering();
+	test_shapes(false, 1);
+	test_shapes(true, 2);
+	is_int(db_wrong(), 0, "every counter is what a recount gives");
+
+	store_free(&s);
+	event_base_free(base);
+	arena_fini(&kept);
+	conf_free(&c);
+	return done_testing();
+}
