@@ -356,6 +356,7 @@ static void begin_adds(struct batch *b, struct direct_adds a)
 /* The rows are as they were read, so that MariaDB needs nothing but their ids to be told. */
 static bool put_adds(struct batch *b, struct direct_adds a)
 {
+	unsigned rows = 0;
 	bool first = true;
 	for (struct conv *c = b->convs; c != NULL; c = c->next) {
 		if (c->written || !adds_only(b, c, a))
@@ -366,10 +367,13 @@ static bool put_adds(struct batch *b, struct direct_adds a)
 			begin_adds(b, a);
 		sql_comma(&b->text, &first);
 		sql_u64(&b->text, c->id);
+		rows++;
 	}
-	if (!first)
-		buf_append_char(&b->text, ')');
-	return !first;
+	if (first)
+		return false;
+	buf_append_char(&b->text, ')');
+	sql_expect(batch_begin_stmt(b, STMT_PLAIN, NULL), rows);
+	return true;
 }
 
 /* Few are written otherwise, where few are in a batch. */

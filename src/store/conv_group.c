@@ -140,7 +140,7 @@ void conv_group_row_member(struct batch *b, struct row *row)
 	m->role = row_take_role(row);
 	m->joined_seq = row_take_u64(row);
 	m->first_seq = row_take_u64(row);
-	m->read_seq = row_take_u64(row);
+	m->stored.read_seq = m->read_seq = row_take_u64(row);
 	m->read_ms = row_take_ms(row);
 	m->stored.deleted_seq = m->deleted_seq = row_take_u64(row);
 	m->stored.mention_seq = m->mention_seq = row_take_u64(row);
@@ -312,6 +312,7 @@ static void begin_adds(struct batch *b, unsigned n)
 /* As with direct conversations: nothing but the ids of most has to be told. */
 static bool put_adds(struct batch *b, unsigned n)
 {
+	unsigned rows = 0;
 	bool first = true;
 	for (struct conv *c = b->convs; c != NULL; c = c->next) {
 		if (c->written || !adds_only(b, c, n))
@@ -322,10 +323,13 @@ static bool put_adds(struct batch *b, unsigned n)
 			begin_adds(b, n);
 		sql_comma(&b->text, &first);
 		sql_u64(&b->text, c->id);
+		rows++;
 	}
-	if (!first)
-		buf_append_char(&b->text, ')');
-	return !first;
+	if (first)
+		return false;
+	buf_append_char(&b->text, ')');
+	sql_expect(batch_begin_stmt(b, STMT_PLAIN, NULL), rows);
+	return true;
 }
 
 static void put_numbers(struct buf *text, const uint64_t *numbers, size_t n)
@@ -378,7 +382,8 @@ static bool put_other_heads(struct batch *b)
 static bool is_sender_alone(const struct batch *b, const struct member *m)
 {
 	return m->dirty && m->read_ms == b->now_ms && m->last_sent_ms == b->now_ms &&
-	       m->deleted_seq == m->stored.deleted_seq && m->mention_seq == m->stored.mention_seq;
+	       m->read_seq != m->stored.read_seq && m->deleted_seq == m->stored.deleted_seq &&
+	       m->mention_seq == m->stored.mention_seq;
 }
 
 /* A list of one would make MariaDB read the whole table. */
@@ -420,6 +425,7 @@ static void put_list_of_senders(struct batch *b, struct member *const *m, size_t
 	sql_lit(text, ",last_sent_at=");
 	sql_time(text, b->now_ms);
 	put_where_senders(text, m, n);
+	sql_expect(batch_begin_stmt(b, STMT_PLAIN, NULL), n);
 }
 
 static bool is_listed(struct member *const *list, size_t n, const struct conv *c)
