@@ -290,7 +290,7 @@ void policy_link_down(struct live *live)
 		struct remote_session *other;
 		u->roll++;
 		LIST_FOREACH (other, &u->remotes, entry)
-			other->live = false;
+			other->live = other->again = false;
 	}
 }
 
@@ -341,6 +341,21 @@ static struct remote_session *remote_get(struct user *u, const struct announceme
 	return other;
 }
 
+/*
+ * The rank of the oldest of ours that are newer than the session that was heard of, whatever its rank says. The one
+ * that it answers is new, and so newer. Were its announcement (`unheard`: we have not heard it) to come after one of
+ * ours, we would have heard it, too.
+ */
+static int64_t oldest_newer(const struct user *u, const struct announcement *a, bool unheard)
+{
+	const struct session *s;
+	int64_t rank = INT64_MAX;
+	SLIST_FOREACH (s, &u->sessions, of_user)
+		if (s->fresh && (unheard || session_has_id(s, a->about)) && s->rank < rank)
+			rank = s->rank;
+	return rank;
+}
+
 static void remote_heard(struct live *live, struct user *u, const struct announcement *a)
 {
 	struct remote_session *other = remote_get(u, a);
@@ -355,16 +370,17 @@ static void remote_heard(struct live *live, struct user *u, const struct announc
 	}
 	if (a->rank == 0 || strcmp(a->scale, live->lamport.scale) != 0)
 		return;
-	if (a->kind == BUS_AGAIN)
+	if (a->kind == BUS_AGAIN) {
 		other->live = false;
+		other->again = true;
+	}
 	if (!other->live)
 		other->rank = a->rank;
 	if (a->rank > u->top_rank)
 		u->top_rank = a->rank;
-	/* The one that it answers is new, and so newer. */
-	const struct session *about = session_find(u, a->about);
-	if (about != NULL && about->fresh && about->rank <= a->rank)
-		raise_from(u, about->rank, a->rank + 1 - about->rank);
+	int64_t from = oldest_newer(u, a, !other->live && !other->again);
+	if (from <= a->rank)
+		raise_from(u, from, a->rank + 1 - from);
 }
 
 static void own_heard(struct live *live, struct user *u, const struct announcement *a)

@@ -25,7 +25,7 @@
  * (lamport.h), and more than any rank of this user that the worker knows. Whoever else hears a BUS_ANNOUNCE ranks that
  * session above all it knows. So a worker that has heard its topic without a break compares its sessions by the order
  * on the topic alone. A new session whose rank is too low learns that from the answers, and is raised above those that
- * were there before it.
+ * were there before it. These are all whose announcement its worker has not heard, also where they answer another one.
  *
  * After a break (Redis or a link to it was away) that order has a gap. Then the ranks that the sessions' own workers
  * tell count: the same numbers everywhere, so that all agree. Logins that came while Redis was away have ranks by the

@@ -57,7 +57,8 @@ struct remote_session {
 			   */
 	uint32_t roll;	  /* the last in which it was heard of */
 	bool live;	  /* its first announcement was heard: the rank is our own, and right for our sessions */
-	bool confirmed;	  /* more was heard of it in that roll than that it is new */
+	bool again; /* it was announced once more since we heard the topic: then its rank alone says how old it is */
+	bool confirmed; /* more was heard of it in that roll than that it is new */
 	char id[SESSION_ID_LEN + 1];
 	char device[DEVICE_MAX + 1];
 };

@@ -95,9 +95,12 @@ static void test_raise(void)
 
 	int64_t rank = s->rank;
 	answer(ELSEWHERE, rank - 1, id_of(s));
-	answer(ELSEWHERE, rank + 9000000, id_of(next));
+	answer(LATER, rank + 9000000, id_of(next));
 	is_int(s->rank, rank, "what is said of another one, or is lower, raises nothing");
 	ok(next->rank > rank + 9000000, "but the one that it is said of");
+	answer(ELSEWHERE, rank + 20000000, id_of(next));
+	ok(s->rank > rank + 20000000 && next->rank > s->rank,
+	   "but all are above one whose announcement was not heard: it came before theirs");
 	clear();
 }
 
