@@ -14,6 +14,9 @@ struct content {
 	struct mention_list mentions;
 };
 
+/* What is written to others counts in limits.sends_per_second. False: it is too much, which the second one says. */
+bool send_take_rate(struct request *r) MUST_CHECK;
+void send_fail_rate(struct request *r);
 /* The member `content`, within its limits. */
 const struct problem *content_text_check(struct request *r, struct str *text_r) MUST_CHECK;
 /* `entities` and `mentions`, of a text that was read already. */

@@ -161,6 +161,8 @@ static void push_edited(struct request *r, const struct store_change *c)
 	if (m->to[0] == '\0') {
 		group_fanout_owe(r, conversation_id);
 		group_push(live, conversation_id, place, event_end(live), request_session(r));
+	} else if (c->hidden) {
+		push_to(live, str_from(m->from), place, event_end(live), request_session(r));
 	} else {
 		push_to_both(live, str_from(m->to), str_from(m->from), place, event_end(live), request_session(r));
 	}
@@ -178,8 +180,18 @@ static void on_edited(const struct store_change *c, void *arg)
 	request_answer_message(r, 200, c->message);
 }
 
+/* It is told to as many as a message: so it counts as one, and waits while a group owes tokens of the fan-out. */
 void edit_proceed(struct request *r, const union command_args *a)
 {
+	uint64_t id = message_id_conversation(a->edit.id);
+	if (!send_take_rate(r)) {
+		send_fail_rate(r);
+		return;
+	}
+	if (conversation_is_group(id) && (r->retry_ms = group_wait_fanout(r->live, id)) != 0) {
+		request_fail(r, &group_fanout_problem);
+		return;
+	}
 	store_edit(r->live->store, &a->edit, on_edited, r);
 }
 

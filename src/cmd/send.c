@@ -209,7 +209,15 @@ static void on_sent(const struct store_sent *result, void *arg)
 	}
 }
 
-static void fail_rate(struct request *r)
+bool send_take_rate(struct request *r)
+{
+	const struct conf *conf = r->live->conf;
+	r->retry_ms = bucket_take(r->live->hub, 's', r->user, conf->limits.sends_per_second, conf->limits.burst,
+				  clock_mono_ms());
+	return r->retry_ms == 0;
+}
+
+void send_fail_rate(struct request *r)
 {
 	request_fail(r, request_problem(r, PROBLEM_RATE_LIMITED, "more than %d messages a second",
 					r->live->conf->limits.sends_per_second));
@@ -219,7 +227,7 @@ static void fail_rate(struct request *r)
 static void on_found_past_rate(const struct store_sent *result, void *arg)
 {
 	if (result->status == STORE_NOT_FOUND)
-		fail_rate(arg);
+		send_fail_rate(arg);
 	else
 		on_sent(result, arg);
 }
@@ -306,7 +314,7 @@ static void send_on(struct request *r, const struct store_send *p, bool past_rat
 	if (past_rate && p->client_msg_id.s != NULL)
 		store_find_sent(r->live->store, p, on_found_past_rate, r);
 	else if (past_rate)
-		fail_rate(r);
+		send_fail_rate(r);
 	else if (p->conversation_id != 0)
 		send_to_group(r, p, group_knows(r->live, p->conversation_id, request_user(r)));
 	else
@@ -331,14 +339,11 @@ static void on_peer(const struct store_peer *peer, void *arg)
 
 void send_proceed(struct request *r, const union command_args *a)
 {
-	const struct conf *conf = r->live->conf;
 	const struct store_send *p = &a->send;
 	stat_add(r->http != NULL ? STAT_SENDS_HTTP : STAT_SENDS_WEBSOCKET, 1);
-	r->retry_ms = bucket_take(r->live->hub, 's', r->user, conf->limits.sends_per_second, conf->limits.burst,
-				  clock_mono_ms());
-	bool past_rate = r->retry_ms != 0;
+	bool past_rate = !send_take_rate(r);
 	if (past_rate && p->client_msg_id.s == NULL)
-		fail_rate(r);
+		send_fail_rate(r);
 	else if (p->to.s != NULL || conversation_is_group(p->conversation_id))
 		send_on(r, p, past_rate);
 	else

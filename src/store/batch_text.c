@@ -290,6 +290,9 @@ static void append_messages(struct batch *b)
 static void append_mentions(struct batch *b)
 {
 	append_list(b, "INSERT INTO mentions (user_id,conversation_id,seq,at) VALUES ", &b->insert_mentions);
+	/* One is there where another program has changed the message. */
+	if (b->insert_mentions.len != 0)
+		sql_lit(&b->text, " ON DUPLICATE KEY UPDATE at=mentions.at");
 }
 
 void batch_build_guess(struct batch *b)

@@ -94,13 +94,17 @@ unsigned guess_put_heads(struct batch *b)
 	const uint64_t *ids;
 	size_t n = batch_conv_ids(b, &conv_direct, true, &ids);
 	struct buf *text = batch_begin_stmt(b, STMT_PLAIN, NULL);
+	bool first = true;
+	unsigned rows = 0;
 	sql_lit(text, "INSERT INTO conversations (id,user1_id,user2_id,last_seq,user1_unread,user2_unread,"
 		      "user1_last_id,change_seq,last_message_time,sort_time,created_at) VALUES ");
 	for (size_t i = 0; i < n; i++) {
 		const struct conv *c = conv_find(b, ids[i]);
-		if (i != 0)
-			buf_append_char(text, ',');
+		if (!c->dirty)
+			continue;
+		sql_comma(text, &first);
 		put_head(text, c);
+		rows += 2;
 	}
 	/* The first assignment comes before those that change what it compares. */
 	sql_lit(text, " ON DUPLICATE KEY UPDATE last_seq=IF(" SAME_HEAD ",VALUES(last_seq),-1),"
@@ -109,7 +113,7 @@ unsigned guess_put_heads(struct batch *b)
 		      "user1_last_id=VALUES(user1_last_id),user2_last_id=VALUES(user1_last_id),"
 		      "last_message_time=VALUES(last_message_time),"
 		      "sort_time=GREATEST(conversations.sort_time,VALUES(sort_time))");
-	return 2 * (unsigned)n;
+	return rows;
 }
 
 /* ---- the rest ---- */

@@ -125,6 +125,7 @@ struct held {
 	UT_hash_handle hh;
 	struct message m;
 	bool deleted[2]; /* of a direct conversation: by sender, by recipient */
+	bool edited;	 /* by this batch: it does so once */
 	bool passed;	 /* read together with others: m says when only after the second round trip */
 	enum group_role
 		author; /* of a group's, where it was asked: the sender's present role; GROUP_NO_ROLE: has left */

@@ -103,11 +103,11 @@ void mention_forget(struct batch *b, struct str before, struct member *from, con
 			continue;
 		if (out == NULL) {
 			out = batch_update(b);
-			sql_lit(out, "DELETE FROM mentions WHERE conversation_id=");
+			sql_lit(out, "DELETE n FROM mentions n FORCE INDEX (PRIMARY) WHERE n.conversation_id=");
 			sql_u64(out, message_id_conversation(m->id));
-			sql_lit(out, " AND seq=");
+			sql_lit(out, " AND n.seq=");
 			sql_u64(out, message_id_seq(m->id));
-			sql_lit(out, " AND user_id IN (");
+			sql_lit(out, " AND n.user_id IN (");
 		}
 		sql_comma(out, &first);
 		sql_str(out, row);

@@ -183,6 +183,7 @@ void change_answer(struct op *op)
 	struct store_change r = {
 		.status = op->status,
 		.changed = done && o->changed,
+		.hidden = done && o->held->deleted[1],
 		.change_seq = done ? o->change_seq : 0,
 		.message = done || op->status == STORE_UNKNOWN ? &o->message : NULL,
 	};

@@ -42,6 +42,7 @@ static void write_edit(struct batch *b, struct op_edit *e)
 	struct mention_list list = list_of(&e->p);
 	struct str before = m->mentions;
 	change_note(b, &e->change, CHANGE_EDITED);
+	e->change.held->edited = true;
 	/* Later operations of the batch may outlive this one. */
 	m->content = arena_str(&b->arena, e->p.content);
 	m->entities = arena_str(&b->arena, e->p.entities);
@@ -82,8 +83,8 @@ static bool same_mentions(struct batch *b, const struct op_edit *e, struct str s
 static bool is_same(struct batch *b, const struct op_edit *e)
 {
 	const struct message *m = &e->change.held->m;
-	return str_equal(e->p.content, m->content) && str_equal(e->p.entities, m->entities) &&
-	       same_mentions(b, e, m->mentions);
+	bool same_content = str_equal(e->p.content, m->content) || (e->p.content.len == 0 && m->content.len == 0);
+	return same_content && str_equal(e->p.entities, m->entities) && same_mentions(b, e, m->mentions);
 }
 
 static enum op_verdict edit_plan(struct batch *b, struct op *op)
@@ -93,6 +94,9 @@ static enum op_verdict edit_plan(struct batch *b, struct op *op)
 	enum op_verdict verdict;
 	if (!change_find_message(b, o, &verdict))
 		return verdict;
+	/* The rows of its mentions are deleted and inserted by lists, which have no order. */
+	if (o->held->edited)
+		return OP_PUT_OFF;
 	const struct message *m = &o->held->m;
 	if (m->type == MESSAGE_SYSTEM)
 		return change_end(op, STORE_ROLE);

@@ -216,6 +216,7 @@ void store_find_sent(struct store *s, const struct store_send *p, store_sent_fn 
 struct store_change {
 	enum store_status status;
 	bool changed; /* false: it was so already */
+	bool hidden;  /* the recipient of a direct message has deleted it */
 	uint64_t change_seq;
 	/* As it is now; STORE_OK. STORE_UNKNOWN: only id, from and to; where the other side is not known, from is who
 	 * asked, and to is "" as in a group. */

@@ -92,6 +92,7 @@ static const struct wire_field edit_fields[] = {
 static const struct wire_field change_fields[] = {
 	FIELD(WIRE_STATUS, struct store_change, status),
 	FIELD(WIRE_BOOL, struct store_change, changed),
+	FIELD(WIRE_BOOL, struct store_change, hidden),
 	FIELD(WIRE_U64, struct store_change, change_seq),
 	FIELD(WIRE_MESSAGE, struct store_change, message),
 	FIELD(WIRE_USER, struct store_change, by),

@@ -92,6 +92,39 @@ static void test_shapes(bool beside_read, unsigned times)
 	}
 }
 
+static void ask_edit(uint64_t id, bool mentions, struct change_answer *a)
+{
+	static const struct str bob = STR_LIT("bob");
+	const struct store_edit e = {.user = STR_LIT("alice"),
+				     .id = id,
+				     .content = mentions ? STR_LIT("with") : STR_LIT("without"),
+				     .mention = &bob,
+				     .mention_count = mentions};
+	*a = (struct change_answer){0};
+	store_edit(s, &e, on_changed, a);
+}
+
+/* Of one message, at the same time: the rows of its mentions are those of the last one. */
+static void test_edits(void)
+{
+	static const bool mentions[] = {true, false, true, false};
+	struct change_answer a[ARRAY_LEN(mentions)];
+	uint64_t id = do_text(s, "alice", "bob", "edited", NULL).m.id;
+	for (unsigned round = 0; round < 2; round++) {
+		unsigned wrong = 0;
+		for (size_t i = 0; i < ARRAY_LEN(a); i++)
+			ask_edit(id, mentions[i] != (round != 0), &a[i]);
+		for (size_t i = 0; i < ARRAY_LEN(a); i++) {
+			wait_for(&a[i].done);
+			wrong += a[i].status != STORE_OK;
+		}
+		is_int(wrong, 0, "four edits of a message at once");
+		is_int(db_sql("SELECT COUNT(*) FROM mentions WHERE seq=%llu AND conversation_id=%llu",
+			      (unsigned long long)message_id_seq(id), (unsigned long long)message_id_conversation(id)),
+		       round, "it mentions whom the last one does");
+	}
+}
+
 int main(void)
 {
 	static const struct store_observer obs = {.batch = on_batch};
@@ -107,6 +140,7 @@ int main(void)
 	test_gathering();
 	test_shapes(false, 1);
 	test_shapes(true, 2);
+	test_edits();
 	is_int(db_wrong(), 0, "every counter is what a recount gives");
 
 	store_free(&s);

@@ -123,6 +123,22 @@ static bool contains(struct evbuffer *in, const char *text)
 	return evbuffer_search(in, text, strlen(text), NULL).pos >= 0;
 }
 
+/* It has come to the end of a packet: libevent reads 4096 bytes at a time. */
+static bool is_whole(struct evbuffer *in)
+{
+	unsigned char head[4]; /* the length, lowest byte first, and a number */
+	size_t at = 0, have = evbuffer_get_length(in);
+	struct evbuffer_ptr p;
+	while (at < have) {
+		if (have - at < sizeof(head))
+			return false;
+		evbuffer_ptr_set(in, &p, at, EVBUFFER_PTR_SET);
+		evbuffer_copyout_from(in, &p, head, sizeof(head));
+		at += sizeof(head) + head[0] + ((size_t)head[1] << 8) + ((size_t)head[2] << 16);
+	}
+	return at == have;
+}
+
 /* What belongs to operations: a login, the link's own question and what was told may come at any time. */
 static void count_asked(struct evbuffer *in)
 {
@@ -143,7 +159,7 @@ static void on_client_read(struct bufferevent *b, void *arg)
 {
 	struct tunnel *t = arg;
 	struct evbuffer *in = bufferevent_get_input(b);
-	if (t->undoing)
+	if (t->undoing || !is_whole(in))
 		return;
 	count_asked(in);
 	if (cut == CUT_NONE || !ends_with(in, cut_at)) {

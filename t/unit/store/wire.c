@@ -100,13 +100,14 @@ static void test_results(void)
 	   "its numbers");
 	ok(same_message(back.sent.message, &m), "and its message");
 
-	in = (union wire_result){.change = {STORE_UNKNOWN, true, 3, &m, "bob"}};
+	in = (union wire_result){.change = {STORE_UNKNOWN, true, true, 3, &m, "bob"}};
 	buf_clear(&out);
 	wire_put_result(&out, (struct wire_head){.kind = WIRE_RECALL}, &in);
 	body = body_of(&head);
 	is_int(wire_take_result(WIRE_RECALL, body, &back, &room), 0, "of a recall");
-	ok(back.change.status == STORE_UNKNOWN && back.change.changed && back.change.change_seq == 3 &&
-		   strcmp(back.change.by, "bob") == 0 && same_message(back.change.message, &m),
+	ok(back.change.status == STORE_UNKNOWN && back.change.changed && back.change.hidden &&
+		   back.change.change_seq == 3 && strcmp(back.change.by, "bob") == 0 &&
+		   same_message(back.change.message, &m),
 	   "all of it");
 
 	in = (union wire_result){.read = {{STORE_OK, true, "bob", 1, 2, 3, 4, 5, 6, 7}, true, 8, 9, 10, 11}};
