@@ -227,7 +227,9 @@ void pool_submit(struct read *r)
 
 static bool can_join(const struct read *waiting, const struct read *r)
 {
-	return waiting->same == r->same && waiting->asker_count < READ_ASKERS_MAX &&
+	/* Who joins has its deadline. */
+	bool has_time = waiting->waiting.deadline_ms - clock_mono_ms() > READ_DEADLINE_MS / 2;
+	return has_time && waiting->same == r->same && waiting->asker_count < READ_ASKERS_MAX &&
 	       str_equal(waiting->user, r->user) && r->same(waiting, r);
 }
 

@@ -75,7 +75,8 @@ void pool_submit(struct read *r);
 /*
  * The same for one whose done() calls all of asker[] with what was found, and which has a same(): where such a read
  * waits that has not been asked yet, `asker` is added to its askers and this one is freed. So an answer is never older
- * than any of its requests.
+ * than any of its requests. Only for what is small: all askers are answered at once, and what their clients do not read
+ * takes memory.
  */
 void pool_submit_shared(struct read *r, void *asker);
 /* From within done(): another round trip, at the user's next turn, with the text that is there now and the same

@@ -10,6 +10,7 @@
 struct history {
 	struct read read;
 	store_history_fn *fn;
+	void *arg;
 	bool party;
 	struct page page;
 };
@@ -72,13 +73,7 @@ static void history_done(struct read *r, enum store_status status)
 		out.count = p->count;
 		out.has_more = p->has_more;
 	}
-	for (unsigned i = 0; i < r->asker_count; i++)
-		h->fn(&out, r->asker[i]);
-}
-
-static bool history_same(const struct read *a, const struct read *b)
-{
-	return container_of(a, struct history, read)->fn == container_of(b, struct history, read)->fn;
+	h->fn(&out, h->arg);
 }
 
 void store_list_messages(struct store *s, struct str user, uint64_t conversation_id, uint64_t before, uint64_t after,
@@ -86,10 +81,9 @@ void store_list_messages(struct store *s, struct str user, uint64_t conversation
 {
 	struct history *h = read_new(s->pool, user, sizeof(*h));
 	h->read.done = history_done;
-	h->read.same = history_same;
 	h->fn = fn;
+	h->arg = arg;
 	if (conversation_id > CONVERSATION_ID_MAX) {
-		h->read.asker[h->read.asker_count++] = arg;
 		pool_refuse(&h->read, STORE_NOT_FOUND);
 		return;
 	}
@@ -99,5 +93,5 @@ void store_list_messages(struct store *s, struct str user, uint64_t conversation
 	page_init(&h->page, &h->read.arena, h->read.user, conversation_id, backwards ? 0 : after,
 		  before != 0 ? before : UINT64_MAX, backwards, limit);
 	history_put(h);
-	pool_submit_shared(&h->read, arg);
+	pool_submit(&h->read);
 }

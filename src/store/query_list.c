@@ -24,6 +24,7 @@ struct list_part {
 struct list {
 	struct read read;
 	store_conversations_fn *fn;
+	void *arg;
 	unsigned limit;
 	struct store_cursor after;
 	struct list_part part[KINDS];
@@ -190,13 +191,7 @@ static void list_done(struct read *r, enum store_status status)
 		if (l->has_more)
 			out.next = (struct store_cursor){item[l->count - 1].sort_ms, item[l->count - 1].id};
 	}
-	for (unsigned i = 0; i < r->asker_count; i++)
-		l->fn(&out, r->asker[i]);
-}
-
-static bool list_same(const struct read *a, const struct read *b)
-{
-	return container_of(a, struct list, read)->fn == container_of(b, struct list, read)->fn;
+	l->fn(&out, l->arg);
 }
 
 void store_list_conversations(struct store *s, struct str user, unsigned limit, struct store_cursor after,
@@ -205,17 +200,17 @@ void store_list_conversations(struct store *s, struct str user, unsigned limit, 
 	struct list *l = read_new(s->pool, user, sizeof(*l));
 	struct arena *a = &l->read.arena;
 	l->fn = fn;
+	l->arg = arg;
 	l->limit = limit;
 	l->after = after;
 	l->read.restart = list_restart;
 	l->read.row = list_row;
 	l->read.done = list_done;
-	l->read.same = list_same;
 	for (unsigned i = 0; i < KINDS; i++)
 		l->part[i].view = arena_alloc(a, (limit + 1) * sizeof(*l->view));
 	l->view = arena_alloc(a, (limit + 1) * sizeof(*l->view));
 	put_direct(l);
 	buf_append_char(&l->read.text, ';');
 	put_groups(l);
-	pool_submit_shared(&l->read, arg);
+	pool_submit(&l->read);
 }

@@ -373,8 +373,7 @@ static void find_gone(struct sync *s, struct store_synced *out)
 
 static void tell(const struct sync *s, const struct store_synced *out)
 {
-	for (unsigned i = 0; i < s->read.asker_count; i++)
-		s->fn(out, s->read.asker[i]);
+	s->fn(out, s->arg);
 }
 
 static void answer(struct sync *s)
@@ -450,15 +449,6 @@ static void sync_done(struct read *r, enum store_status status)
 	}
 }
 
-/* The text names the conversations, but not what the client has of them. */
-static bool sync_same(const struct read *a, const struct read *b)
-{
-	const struct sync *x = container_of(a, struct sync, read), *y = container_of(b, struct sync, read);
-	return x->fn == y->fn && x->have_count == y->have_count && x->has_since == y->has_since &&
-	       x->since.ms == y->since.ms && x->since.id == y->since.id && x->back_to_ms == y->back_to_ms &&
-	       x->limit == y->limit && memcmp(x->have, y->have, x->have_count * sizeof(*x->have)) == 0;
-}
-
 static int by_id(const void *a, const void *b)
 {
 	const struct listed *x = a, *y = b;
@@ -485,8 +475,8 @@ void store_sync(struct store *store, const struct store_sync_request *p, store_s
 	s->read.restart = sync_restart;
 	s->read.row = sync_row;
 	s->read.done = sync_done;
-	s->read.same = sync_same;
 	s->fn = fn;
+	s->arg = arg;
 	s->user = s->read.user;
 	keep_listed(s, p);
 	s->has_since = p->has_since;
@@ -495,5 +485,5 @@ void store_sync(struct store *store, const struct store_sync_request *p, store_s
 	s->back_to_ms = back != 0 && back < p->since.ms ? p->since.ms - back : 0;
 	s->limit = p->limit != 0 ? p->limit : 1;
 	sync_find_build(s);
-	pool_submit_shared(&s->read, arg);
+	pool_submit(&s->read);
 }

@@ -54,6 +54,7 @@ struct part {
 struct sync {
 	struct read read;
 	store_synced_fn *fn;
+	void *arg;
 	struct str user;
 	struct store_sync_have *have;
 	bool *is_party;	       /* of the same index: the user is one to that conversation */
