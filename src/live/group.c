@@ -58,11 +58,13 @@ static void on_bury(struct loop_task *t)
 {
 	struct live *live = container_of(t, struct live, groups.bury);
 	struct live_group *g;
+	bool did = false;
 	while ((g = live->groups.empty) != NULL) {
 		if (!loop_has_time(live->loop)) {
-			loop_postpone(live->loop, t);
+			loop_go_on(live->loop, t, did);
 			return;
 		}
+		did = true;
 		live->groups.empty = g->next_empty;
 		g->is_empty = false;
 		if (g->count == 0)

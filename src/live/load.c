@@ -169,11 +169,13 @@ static void on_answered(struct loop_task *t)
 {
 	struct live *live = container_of(t, struct live, groups.apply);
 	struct load *l;
+	bool did = false;
 	while ((l = TAILQ_FIRST(&live->groups.answered)) != NULL) {
 		if (!loop_has_time(live->loop)) {
-			loop_postpone(live->loop, t);
+			loop_go_on(live->loop, t, did);
 			return;
 		}
+		did = true;
 		TAILQ_REMOVE(&live->groups.answered, l, entry);
 		load_apply(live, l);
 	}

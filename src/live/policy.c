@@ -302,6 +302,22 @@ static void remote_free(struct remote_session *other)
 	free(other);
 }
 
+/* From now on it is not known that ours are newer than what they have not heard of: the ranks alone tell. */
+static void compare_by_rank(struct user *u)
+{
+	struct session *s;
+	SLIST_FOREACH (s, &u->sessions, of_user)
+		s->fresh = false;
+}
+
+/* It has been silent for long, but may be there. */
+static void remote_forget(struct user *u, struct remote_session *other)
+{
+	if (other->live)
+		compare_by_rank(u);
+	remote_free(other);
+}
+
 static void begin_roll(struct user *u)
 {
 	int64_t now = clock_mono_ms();
@@ -312,7 +328,7 @@ static void begin_roll(struct user *u)
 		if (other->asked_ms == 0)
 			other->asked_ms = now;
 		else if (now - other->asked_ms >= REMOTE_KEPT_MS)
-			remote_free(other);
+			remote_forget(u, other);
 		other = next;
 	}
 }
@@ -330,9 +346,11 @@ static struct remote_session *remote_get(struct user *u, const struct announceme
 			silent = other;
 	}
 	if (count >= REMOTES_MAX) {
-		if (silent == NULL)
+		if (silent == NULL) {
+			compare_by_rank(u);
 			return NULL;
-		remote_free(silent);
+		}
+		remote_forget(u, silent);
 	}
 	other = xcalloc(1, sizeof(*other));
 	memcpy(other->id, a->id, sizeof(other->id));

@@ -94,11 +94,13 @@ static void on_leave(struct loop_task *t)
 {
 	struct live *live = container_of(t, struct live, leave);
 	struct session *s;
+	bool did = false;
 	while ((s = LIST_FIRST(&live->leaving)) != NULL) {
 		if (!loop_has_time(live->loop)) {
-			loop_postpone(live->loop, t);
+			loop_go_on(live->loop, t, did);
 			return;
 		}
+		did = true;
 		LIST_REMOVE(s, all);
 		if (!user_is_open(s->user))
 			memberships_forget(live, s->user);

@@ -166,6 +166,14 @@ void loop_postpone(struct loop *l, struct loop_task *t)
 	l->postponed = t;
 }
 
+void loop_go_on(struct loop *l, struct loop_task *t, bool did)
+{
+	if (did)
+		loop_defer(l, t);
+	else
+		loop_postpone(l, t);
+}
+
 bool loop_has_time(struct loop *l)
 {
 	int64_t now = clock_usecs();

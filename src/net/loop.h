@@ -41,6 +41,9 @@ void loop_undefer(struct loop *l, struct loop_task *t);
 bool loop_is_deferred(const struct loop_task *t);
 /* For a task that had no time for its work: queues it for the next turn, before those that had. */
 void loop_postpone(struct loop *l, struct loop_task *t);
+/* For a task that has more to do than there is time for. `did`: a part of it is done, and others come before the rest.
+ */
+void loop_go_on(struct loop *l, struct loop_task *t, bool did);
 /*
  * False once this turn's events, or then its tasks, have taken LOOP_PART_MS: what may wait for the next turn should,
  * for others wait too. The first question of each is answered yes.
