@@ -59,7 +59,7 @@ subtest 'by arrow up' => sub {
 	$ann->key('ArrowUp')->insert('!')->key('Enter')->wait_text('.message:last-child .text', 'second!');
 	$ben->wait_text('.chat[data-user=ann] .preview', 'second!');
 	pass 'the list shows it';
-	$ann->key('ArrowUp');
+	text_is($ann, '')->key('ArrowUp');
 	text_is($ann, 'second!');
 	$ann->key('Enter');
 	text_is($ann, '');
@@ -80,6 +80,7 @@ subtest 'by arrow up' => sub {
 	text_is($ann->open_chat('ben'), 'typing');
 	pass 'an edit that was left is no draft';
 	replace($ann, 'end')->key('Enter')->wait_last('end');
+	text_is($ann, '');
 };
 
 subtest 'a caption, and mentions' => sub {
@@ -89,7 +90,7 @@ subtest 'a caption, and mentions' => sub {
 	ok !$ann->value(q{document.querySelector('.compose-row .icon-button').checkVisibility()}), 'nothing else is attached to it';
 	replace($ann, 'a dog')->key('Enter')->wait_last('a dog');
 	$ben->wait_last('a dog')->wait_text('.chat[data-user=ann] .preview', '[Photo] a dog');
-	$ann->key('ArrowUp');
+	text_is($ann, '')->key('ArrowUp');
 	text_is($ann, 'a dog');
 	replace($ann, '')->key('Backspace')->click('.send');
 	wait_for('the caption to be gone', sub { stored($image)->{content} eq '' });
