@@ -169,7 +169,9 @@ static void test_gap(void)
 	is_str(client_next(&bob), "{\"m\":1}", "to both");
 	kit_no_row("bob", TRIP);
 	answers_wait = true;
+	uint64_t before = stats_sum(hub, STAT_BUS_IN);
 	other_sends(3);
+	UNTIL(stats_sum(hub, STAT_BUS_IN) != before);
 	pass(3000);
 	is_str(client_next(&bob), RESYNC, "behind a gap, who may be out is told to catch up");
 	is_str(client_rest(&bob), "", "and is given no message");
