@@ -9,8 +9,9 @@
  *
  * A heartbeat is `sent_us version clock_us synced scale node`: when it was sent, by clock_usecs (for the sender and the
  * other workers of its node); BUS_VERSION; its Lamport clock (lamport.h) then, 1 if that is synced, else 0, and its
- * scale; the name of its node's hub. Earlier versions leave out the node, and the first sends `sent_us` alone. While one of those is in the cluster, live->legacy_peers is not 0, and while one
- * of before BUS_VERSION 2 is, live->unconfirming_peers is not.
+ * scale; the name of its node's hub. Earlier versions leave out the node, and the first sends `sent_us` alone. While
+ * one of the first version is in the cluster, live->legacy_peers is not 0, and while one of before BUS_VERSION 2 is,
+ * live->unconfirming_peers is not.
  */
 #ifndef TIDINGS_LIVE_BEAT_H
 #define TIDINGS_LIVE_BEAT_H

@@ -55,7 +55,7 @@ void conn_rearm(struct conn *c)
 	wait_for(c, what);
 }
 
-/* ---- what is under way ---- */
+/* ---- the state of a connection that is not idle ---- */
 
 static void on_turn_end(struct loop_task *t);
 

@@ -152,11 +152,10 @@ void http_conn_closed(struct conn *c, const char *reason, void *owner);
 
 /*
  * Leaves HTTP for good: answers 101 with the usual headers and `headers` (lines ended by CRLF; Upgrade and Connection
- * among them), gives the
- * connection to h, and ends the request. In the connection's seat is a member of the server's and nothing else then.
- * What the client sent behind the request goes to h's input at the end of the turn, never from within. The request must
- * have no body (content_length 0). Returns NULL, the request being gone too, when the client has left or the server was
- * freed.
+ * among them), gives the connection to h, and ends the request. In the connection's seat is a member of the server's
+ * and nothing else then. What the client sent behind the request goes to h's input at the end of the turn, never from
+ * within. The request must have no body (content_length 0). Returns NULL, the request being gone too, when the client
+ * has left or the server was freed.
  */
 struct conn *http_switch_conn(struct http_req *req, const char *headers, const struct conn_handler *h) MUST_CHECK;
 /* It counts as one of the server's. */

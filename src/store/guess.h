@@ -13,7 +13,7 @@
  *
  * The transaction is undone then, and its operations are run again in two round trips, which decide what becomes of
  * them. So the conditions of a guess are those of op_send.c and conv_direct.c for a message that is new and may be
- * sent: whoever changes them there changes them here.
+ * sent. A change of the rules in one of them needs the same change in the others.
  *
  * A packet whose connection is lost may reach the database late, and lock nothing until then. It fails where its
  * operations were done anew meanwhile, for the head is another one, and also once GUESS_LATE_MS have passed. Before

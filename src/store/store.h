@@ -67,10 +67,10 @@ const char *store_status_name(enum store_status s);
 struct store_observer {
 	void (*batch)(unsigned ops, unsigned sends, uint64_t usecs, void *ctx); /* a transaction has committed */
 	void (*retry)(const char *why, void *ctx);				/* one will be run again */
-	/* One took a single round trip; or that was tried, and it is run again with two. May be NULL. */
+	/* One took a single round trip; or that was tried, and it is run again with two. */
 	void (*guess)(bool right, void *ctx);
 	void (*link)(bool up, void *ctx); /* the connection that writes messages came up or was lost */
-	void (*writer_lost)(void *ctx);	  /* store_missing_writers() has more; may be NULL */
+	void (*writer_lost)(void *ctx);	  /* store_missing_writers() has more */
 };
 
 /* Connects in the background, also for writing messages. conf is borrowed and read at each connection. */

@@ -23,7 +23,7 @@ test('two talk, and all sessions hear all of it in order', needsServer, async ()
     await assert.rejects(a.send({conversation_id: '999999', content: 'x'}).done, {code: 'not_found'});
 });
 
-test('what is done to messages is told once to everyone, whoever did it', needsServer, async () => {
+test('every change to a message is told once to everyone, its author too', needsServer, async () => {
     const [alice, bob] = await friends('alice', 'bob');
     const [a, b] = await Promise.all([open(alice), open(bob)]);
     const sent = await Promise.all([1, 2, 3].map((n) => a.send({to: bob, content: `${n}`}).done));

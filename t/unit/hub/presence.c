@@ -132,7 +132,7 @@ static void test_lengths(void)
 	hub_free(&h);
 }
 
-/* Another process, which can write all of it, leaves nonsense in a row: whoever reads it stays within the table. */
+/* Another process may write anything into a row. A reader of such a row never leaves the table. */
 static void test_nonsense(void)
 {
 	struct hub *h = hub_for_test(2, 100, 10);

@@ -271,7 +271,8 @@ static void test_mentions_in_direct(void)
 	       "looked for, too");
 }
 
-/* So many more messages that whoever sends next reads one more than a message alone can tell of. */
+/* GROUP_SENT_READS_MAX more messages: the next sender then reads one more than a message can stand for without a mark.
+ */
 static void send_past_reads(uint64_t group)
 {
 	enum { MANY = GROUP_SENT_READS_MAX };
