@@ -58,6 +58,15 @@ static inline bool str_is(struct str a, const char *cstr)
 	return a.s != NULL && strlen(cstr) == a.len && memcmp(a.s, cstr, a.len) == 0;
 }
 
+#define HEX_DIGITS "0123456789abcdef"
+
+/* Writes the last `digits` hexadecimal digits of n to `at`, unterminated. */
+static inline void hex_put(char *at, size_t digits, uint64_t n)
+{
+	for (; digits-- > 0; n >>= 4)
+		at[digits] = HEX_DIGITS[n & 15];
+}
+
 /* Allocation that ends the process on failure, so callers need not check. Memory is freed by free(). */
 void *xmalloc(size_t size);
 void *xcalloc(size_t count, size_t size);

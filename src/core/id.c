@@ -86,19 +86,12 @@ int id_parse_u64(struct str s, uint64_t *out_r)
 #define SESSION_NUMBER_DIGITS (SESSION_NUMBER_BITS / 4)
 
 static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-";
-static const char hex[] = "0123456789abcdef";
-
-static void put_hex(char *out, size_t digits, uint64_t n)
-{
-	for (; digits-- > 0; n >>= 4)
-		out[digits] = hex[n & 15];
-}
 
 void id_session_make(char out[SESSION_ID_LEN + 1], int64_t now_ms, const char worker[WORKER_NAME_LEN], uint32_t number)
 {
-	put_hex(out, SESSION_TIME_DIGITS, (uint64_t)now_ms);
+	hex_put(out, SESSION_TIME_DIGITS, (uint64_t)now_ms);
 	memcpy(out + SESSION_TIME_DIGITS, worker, WORKER_NAME_LEN);
-	put_hex(out + SESSION_TIME_DIGITS + WORKER_NAME_LEN, SESSION_NUMBER_DIGITS, number);
+	hex_put(out + SESSION_TIME_DIGITS + WORKER_NAME_LEN, SESSION_NUMBER_DIGITS, number);
 	out[SESSION_ID_LEN] = '\0';
 }
 
@@ -114,7 +107,7 @@ bool id_session_pack(const char id[SESSION_ID_LEN + 1], unsigned char out[SESSIO
 	unsigned held = 0;
 	for (size_t i = 0; i < SESSION_ID_LEN; i++) {
 		unsigned width = session_bits_at(i);
-		const char *digits = width == 6 ? alphabet : hex;
+		const char *digits = width == 6 ? alphabet : HEX_DIGITS;
 		const char *found = id[i] != '\0' ? strchr(digits, id[i]) : NULL;
 		if (found == NULL)
 			return false;
@@ -141,7 +134,7 @@ void id_session_unpack(const unsigned char in[SESSION_ID_BYTES], char out[SESSIO
 			bits += 8;
 		}
 		bits -= width;
-		out[i] = (width == 6 ? alphabet : hex)[held >> bits];
+		out[i] = (width == 6 ? alphabet : HEX_DIGITS)[held >> bits];
 		held &= (1u << bits) - 1;
 	}
 	out[SESSION_ID_LEN] = '\0';

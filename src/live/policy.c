@@ -52,7 +52,7 @@ static bool take_word(struct str *data, char *out, size_t len)
 static bool take_rank(struct str *data, int64_t *rank_r)
 {
 	char word[RANK_LEN + 1], *end;
-	if (!take_word(data, word, RANK_LEN) || strspn(word, "0123456789abcdef") != RANK_LEN)
+	if (!take_word(data, word, RANK_LEN) || strspn(word, HEX_DIGITS) != RANK_LEN)
 		return false;
 	uint64_t rank = strtoull(word, &end, 16);
 	/* Half of the range: sums of ranks cannot overflow. */

@@ -94,10 +94,8 @@ static void deliver(struct live *live, struct str user_id, struct push_place pla
 
 void push_append_hex(struct buf *b, uint64_t n)
 {
-	static const char digit[] = "0123456789abcdef";
 	char text[HEX_LEN];
-	for (int i = HEX_LEN; i-- > 0; n >>= 4)
-		text[i] = digit[n & 15];
+	hex_put(text, HEX_LEN, n);
 	buf_append(b, text, HEX_LEN);
 }
 

@@ -93,7 +93,7 @@ static inline bool session_has_id(const struct session *s, const char *id)
 {
 	char own[SESSION_ID_LEN + 1];
 	/* Most differ in the last digit. */
-	return id[SESSION_ID_LEN - 1] == "0123456789abcdef"[s->number & 15] && strcmp(session_id(s, own), id) == 0;
+	return id[SESSION_ID_LEN - 1] == HEX_DIGITS[s->number & 15] && strcmp(session_id(s, own), id) == 0;
 }
 
 /* Empty where none was named. */

@@ -38,13 +38,12 @@ void sql_str(struct buf *b, struct str s)
 
 void sql_bytes(struct buf *b, struct str s)
 {
-	static const char digits[] = "0123456789abcdef";
 	char *at = buf_reserve(b, 2 * s.len + 3);
 	*at++ = 'X';
 	*at++ = '\'';
 	for (size_t i = 0; i < s.len; i++) {
-		*at++ = digits[(unsigned char)s.s[i] >> 4];
-		*at++ = digits[s.s[i] & 15];
+		hex_put(at, 2, (unsigned char)s.s[i]);
+		at += 2;
 	}
 	*at = '\'';
 	b->len += 2 * s.len + 3;
