@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The conversations and members that a batch of the write lane knows. Decides no outcome and writes no SQL. */
+/* The conversations and members that a batch of the write lane knows. Decides no outcome. */
 #include "core/base.h"
 #include "store/conv.h"
 
 #include "store/lane_priv.h"
+#include "store/sql.h"
 
 /* ---- conversations ---- */
 
@@ -96,6 +97,29 @@ uint64_t conv_new_messages(const struct batch *b, const struct conv *c)
 {
 	bool only = !c->changed && c->last_ms == b->now_ms && c->sort_ms == b->active_ms;
 	return only ? c->last_seq - c->stored_seq : 0;
+}
+
+bool conv_put_alike(struct batch *b, bool (*takes)(const struct batch *b, const struct conv *c, const void *what),
+		    void (*begin)(struct batch *b, const void *what), const void *what)
+{
+	unsigned rows = 0;
+	bool first = true;
+	for (struct conv *c = b->convs; c != NULL; c = c->next) {
+		if (!c->dirty || c->written || !takes(b, c, what))
+			continue;
+		ASSERT(c->locked && c->id != 0);
+		c->written = true;
+		if (first)
+			begin(b, what);
+		sql_comma(&b->text, &first);
+		sql_u64(&b->text, c->id);
+		rows++;
+	}
+	if (first)
+		return false;
+	buf_append_char(&b->text, ')');
+	sql_expect(batch_begin_stmt(b, STMT_PLAIN, NULL), rows);
+	return true;
 }
 
 /* ---- members ---- */

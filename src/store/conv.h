@@ -119,7 +119,8 @@ struct conv_kind {
 	enum store_status (*check_recall)(const struct member *by, const struct held *h, bool *any_time_r);
 	/* What that does to the head and to members. */
 	void (*recalled)(struct batch *b, struct member *by, const struct held *h);
-	/* The same of an edit. Before the locks: asks for what the second one needs. */
+	/* The same of an edit. Before the locks: asks for what check_edit needs; NULL: head and members have all of it.
+	 */
 	void (*ask_edit)(struct batch *b, const struct conv *c, struct conv_edit *check);
 	enum store_status (*check_edit)(const struct batch *b, const struct member *by, const struct conv_edit *check);
 	void (*edited)(struct batch *b, struct member *by);
@@ -168,6 +169,13 @@ void conv_direct_bury(struct member *to);
 /* How many messages this batch adds to it, at the batch's time, where the head is not changed by anything else; else 0.
  */
 uint64_t conv_new_messages(const struct batch *b, const struct conv *c);
+/*
+ * One statement for all dirty conversations that `takes` accepts and that are not written yet. `begin` begins it, up to
+ * the list of their ids: the rows are as they were read, so MariaDB needs to be told nothing else. False: there is
+ * none.
+ */
+bool conv_put_alike(struct batch *b, bool (*takes)(const struct batch *b, const struct conv *c, const void *what),
+		    void (*begin)(struct batch *b, const void *what), const void *what);
 /* Whether there is something to write. */
 bool conv_direct_put_write(struct batch *b);
 

@@ -329,17 +329,19 @@ static bool has_got(const struct member *m, unsigned unread, uint64_t last_id)
 	       m->dead == m->stored.dead;
 }
 
-static bool adds_only(const struct batch *b, const struct conv *c, struct direct_adds a)
+static bool adds_only(const struct batch *b, const struct conv *c, const void *what)
 {
-	if (!c->dirty || c->kind != &conv_direct || conv_new_messages(b, c) != a.from[0] + a.from[1])
+	struct direct_adds a = *(const struct direct_adds *)what;
+	if (c->kind != &conv_direct || conv_new_messages(b, c) != a.from[0] + a.from[1])
 		return false;
 	const struct member *one = c->members, *other = one->next;
 	uint64_t newest = message_id_make(c->id, c->last_seq);
 	return has_got(one, a.from[1], newest) && has_got(other, a.from[0], newest);
 }
 
-static void begin_adds(struct batch *b, struct direct_adds a)
+static void begin_adds(struct batch *b, const void *what)
 {
+	struct direct_adds a = *(const struct direct_adds *)what;
 	struct buf *text = batch_begin_stmt(b, STMT_PLAIN, NULL);
 	unsigned n = a.from[0] + a.from[1];
 	buf_printf(text,
@@ -353,36 +355,13 @@ static void begin_adds(struct batch *b, struct direct_adds a)
 	sql_lit(text, " WHERE id IN (");
 }
 
-/* The rows are as they were read, so that MariaDB needs nothing but their ids to be told. */
-static bool put_adds(struct batch *b, struct direct_adds a)
-{
-	unsigned rows = 0;
-	bool first = true;
-	for (struct conv *c = b->convs; c != NULL; c = c->next) {
-		if (c->written || !adds_only(b, c, a))
-			continue;
-		ASSERT(c->locked && c->id != 0);
-		c->written = true;
-		if (first)
-			begin_adds(b, a);
-		sql_comma(&b->text, &first);
-		sql_u64(&b->text, c->id);
-		rows++;
-	}
-	if (first)
-		return false;
-	buf_append_char(&b->text, ')');
-	sql_expect(batch_begin_stmt(b, STMT_PLAIN, NULL), rows);
-	return true;
-}
-
 /* Few are written otherwise, where few are in a batch. */
 static bool put_all_adds(struct batch *b)
 {
 	static const struct direct_adds adds[] = {{{1, 0}}, {{0, 1}}, {{1, 1}}, {{2, 0}}, {{0, 2}}};
 	bool wrote = false;
 	for (size_t i = 0; i < ARRAY_LEN(adds); i++)
-		wrote |= put_adds(b, adds[i]);
+		wrote |= conv_put_alike(b, adds_only, begin_adds, &adds[i]);
 	return wrote;
 }
 

@@ -12,6 +12,7 @@
 
 #include "store/group.h"
 #include "store/lane_priv.h"
+#include "store/mention.h"
 #include "store/sql.h"
 #include "store/unread.h"
 
@@ -20,7 +21,6 @@
 /* Members that are written by one list. */
 #define SENDERS_MAX 64
 /* The user of a mention of everyone; no user has that id. */
-#define EVERYONE STR_LIT("*")
 
 #define HEAD_COLUMNS                                                                                                   \
 	"id,last_seq,change_seq,uncounted_seq,all_seq,member_count,send_policy,slow_mode_secs,last_message_time,"      \
@@ -214,13 +214,6 @@ static enum store_status group_check_recall(const struct member *by, const struc
 	return own || over ? STORE_OK : STORE_NOT_SENDER;
 }
 
-static void group_ask_edit(struct batch *b, const struct conv *c, struct conv_edit *check)
-{
-	(void)b;
-	(void)c;
-	(void)check; /* heads and members have all of it */
-}
-
 /* Slow mode is about new messages. */
 static enum store_status group_check_edit(const struct batch *b, const struct member *by, const struct conv_edit *check)
 {
@@ -263,7 +256,7 @@ static void group_mentioned(struct batch *b, struct member *from, const struct m
 		who->mention_seq = seq > who->mention_seq ? seq : who->mention_seq;
 		who->dirty = true;
 	}
-	batch_note_mention(b, who != NULL ? who->user : EVERYONE, m);
+	batch_note_mention(b, who != NULL ? who->user : MENTION_EVERYONE, m);
 }
 
 static struct str group_mention_of(struct member *from, struct str user)
@@ -291,14 +284,15 @@ static void group_edited(struct batch *b, struct member *by)
 /* ---- what is written ---- */
 
 /* All that happened to the head is so many messages, none of which mentions everyone. */
-static bool adds_only(const struct batch *b, const struct conv *c, unsigned n)
+static bool adds_only(const struct batch *b, const struct conv *c, const void *count)
 {
-	return c->dirty && c->kind == &conv_group && conv_new_messages(b, c) == n && c->active_ms == b->active_ms &&
-	       c->all_seq <= c->stored_seq;
+	return c->kind == &conv_group && conv_new_messages(b, c) == *(const unsigned *)count &&
+	       c->active_ms == b->active_ms && c->all_seq <= c->stored_seq;
 }
 
-static void begin_adds(struct batch *b, unsigned n)
+static void begin_adds(struct batch *b, const void *count)
 {
+	unsigned n = *(const unsigned *)count;
 	struct buf *text = batch_begin_stmt(b, STMT_PLAIN, NULL);
 	buf_printf(text, "UPDATE group_heads FORCE INDEX (PRIMARY) SET last_seq=last_seq+%u,last_message_time=", n);
 	sql_time(text, b->now_ms);
@@ -307,29 +301,6 @@ static void begin_adds(struct batch *b, unsigned n)
 	sql_lit(text, ",active_at=");
 	sql_time(text, b->active_ms);
 	sql_lit(text, " WHERE id IN (");
-}
-
-/* As with direct conversations: nothing but the ids of most has to be told. */
-static bool put_adds(struct batch *b, unsigned n)
-{
-	unsigned rows = 0;
-	bool first = true;
-	for (struct conv *c = b->convs; c != NULL; c = c->next) {
-		if (c->written || !adds_only(b, c, n))
-			continue;
-		ASSERT(c->locked);
-		c->written = true;
-		if (first)
-			begin_adds(b, n);
-		sql_comma(&b->text, &first);
-		sql_u64(&b->text, c->id);
-		rows++;
-	}
-	if (first)
-		return false;
-	buf_append_char(&b->text, ')');
-	sql_expect(batch_begin_stmt(b, STMT_PLAIN, NULL), rows);
-	return true;
 }
 
 static void put_numbers(struct buf *text, const uint64_t *numbers, size_t n)
@@ -499,8 +470,10 @@ bool conv_group_put_write(struct batch *b)
 	for (const struct member *m = b->members; m != NULL; m = m->hh.next)
 		if (m->marks)
 			batch_note_mark(b, m->conv->id, m->user, m->read_seq);
-	bool wrote = put_adds(b, 1);
-	wrote |= put_adds(b, 2);
+	static const unsigned counts[] = {1, 2};
+	bool wrote = false;
+	for (size_t i = 0; i < ARRAY_LEN(counts); i++)
+		wrote |= conv_put_alike(b, adds_only, begin_adds, &counts[i]);
 	wrote |= put_other_heads(b);
 	wrote |= put_senders(b);
 	return put_other_members(b) || wrote;
@@ -513,7 +486,6 @@ const struct conv_kind conv_group = {
 	.mention_of = group_mention_of,
 	.check_recall = group_check_recall,
 	.recalled = group_recalled,
-	.ask_edit = group_ask_edit,
 	.check_edit = group_check_edit,
 	.edited = group_edited,
 };

@@ -5,8 +5,6 @@
 #include "store/lane_priv.h"
 #include "store/sql.h"
 
-#define EVERYONE STR_LIT("*")
-
 size_t mention_keep(const struct mention_list *list, struct str *kept)
 {
 	size_t n = 0;
@@ -65,7 +63,7 @@ static bool has_row(struct member *from, struct str array, struct str row)
 static void note(struct batch *b, struct member *from, const struct message *m, struct str before, struct member *who)
 {
 	const struct conv_kind *kind = from->conv->kind;
-	struct str row = kind->mention_of(from, who != NULL ? who->user : EVERYONE);
+	struct str row = kind->mention_of(from, who != NULL ? who->user : MENTION_EVERYONE);
 	if (row.s != NULL && !has_row(from, before, row))
 		kind->mentioned(b, from, m, who);
 }
@@ -76,7 +74,7 @@ void mention_note(struct batch *b, const struct mention_list *list, struct str b
 	char *at = room;
 	m->mentions = STR_NULL;
 	if (list->all) {
-		add(&at, room, EVERYONE);
+		add(&at, room, MENTION_EVERYONE);
 		note(b, from, m, before, NULL);
 	}
 	for (size_t i = 0; i < list->count; i++) {

@@ -13,6 +13,9 @@ struct member;
  * 1000 on MariaDB would make a table of it (in_predicate_conversion_threshold), and lock in another order. */
 #define MENTION_BYTES 640
 
+/* In a stored array and in the table: all of the conversation. */
+#define MENTION_EVERYONE STR_LIT("*")
+
 struct mention_list {
 	const struct str *user;
 	size_t count; /* STORE_MENTIONS_MAX at most */

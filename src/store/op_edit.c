@@ -33,7 +33,8 @@ static void edit_enter(struct batch *b, struct op *op)
 	for (size_t i = 0; i < e->p.mention_count; i++)
 		batch_ask_member(b, op->conv, e->p.mention[i]);
 	e->check = (struct conv_edit){.p = &e->p};
-	op->conv->kind->ask_edit(b, op->conv, &e->check);
+	if (op->conv->kind->ask_edit != NULL)
+		op->conv->kind->ask_edit(b, op->conv, &e->check);
 }
 
 static void write_edit(struct batch *b, struct op_edit *e)
