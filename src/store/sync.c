@@ -371,11 +371,6 @@ static void find_gone(struct sync *s, struct store_synced *out)
 	out->gone = gone;
 }
 
-static void tell(const struct sync *s, const struct store_synced *out)
-{
-	s->fn(out, s->arg);
-}
-
 static void answer(struct sync *s)
 {
 	s->more = s->more || s->kept < s->count;
@@ -387,7 +382,7 @@ static void answer(struct sync *s)
 		.cursor = next_cursor(s),
 	};
 	find_gone(s, &out);
-	tell(s, &out);
+	s->fn(&out, s->arg);
 }
 
 static void sync_restart(struct read *r)
@@ -441,7 +436,7 @@ static void sync_done(struct read *r, enum store_status status)
 	struct sync *s = container_of(r, struct sync, read);
 	if (status != STORE_OK) {
 		const struct store_synced out = {.status = status};
-		tell(s, &out);
+		s->fn(&out, s->arg);
 	} else if (build_next(s)) {
 		pool_again(r);
 	} else {
