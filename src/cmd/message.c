@@ -81,13 +81,28 @@ void message_read_proceed(struct request *r, const union command_args *a)
 	store_read_message(r->live->store, request_user(r), a->message_id, on_message_read, r);
 }
 
+/* The event that was begun goes to all who have the message, or to the sender's other sessions alone. */
+static void push_change(struct request *r, const struct message *m, bool to_sender_alone)
+{
+	struct live *live = r->live;
+	uint64_t conversation_id = message_id_conversation(m->id);
+	const struct push_place place = {BUS_CHANGE, m->id};
+	if (m->to[0] == '\0') {
+		group_fanout_owe(r, conversation_id);
+		group_push(live, conversation_id, place, event_end(live), request_session(r));
+	} else if (to_sender_alone) {
+		push_to(live, str_from(m->from), place, event_end(live), request_session(r));
+	} else {
+		push_to_both(live, str_from(m->to), str_from(m->from), place, event_end(live), request_session(r));
+	}
+}
+
 /* ---- recall ---- */
 
 static void push_recalled(struct request *r, const struct store_change *c)
 {
 	struct live *live = r->live;
 	const struct message *m = c->message;
-	const struct push_place place = {BUS_CHANGE, m->id};
 	struct json_out *o = event_begin_in(live, "recalled", message_id_conversation(m->id));
 	json_key(o, "message_id");
 	json_id(o, m->id);
@@ -101,12 +116,7 @@ static void push_recalled(struct request *r, const struct store_change *c)
 		json_key(o, "by");
 		json_str(o, strcmp(m->from, r->user) != 0 ? request_user(r) : STR_NULL);
 	}
-	if (m->to[0] == '\0') {
-		group_fanout_owe(r, message_id_conversation(m->id));
-		group_push(live, message_id_conversation(m->id), place, event_end(live), request_session(r));
-	} else {
-		push_to_both(live, str_from(m->to), str_from(m->from), place, event_end(live), request_session(r));
-	}
+	push_change(r, m, false);
 }
 
 static void on_recalled(const struct store_change *c, void *arg)
@@ -150,22 +160,12 @@ const struct problem *edit_check(struct request *r, union command_args *a)
 static void push_edited(struct request *r, const struct store_change *c)
 {
 	struct live *live = r->live;
-	const struct message *m = c->message;
-	uint64_t conversation_id = message_id_conversation(m->id);
-	const struct push_place place = {BUS_CHANGE, m->id};
 	struct json_out *o = event_begin(live, "edited");
 	json_key(o, "message");
-	render_message(o, m);
+	render_message(o, c->message);
 	json_key(o, "change_seq");
 	json_i64(o, (int64_t)c->change_seq);
-	if (m->to[0] == '\0') {
-		group_fanout_owe(r, conversation_id);
-		group_push(live, conversation_id, place, event_end(live), request_session(r));
-	} else if (c->hidden) {
-		push_to(live, str_from(m->from), place, event_end(live), request_session(r));
-	} else {
-		push_to_both(live, str_from(m->to), str_from(m->from), place, event_end(live), request_session(r));
-	}
+	push_change(r, c->message, c->hidden);
 }
 
 static void on_edited(const struct store_change *c, void *arg)
