@@ -10,8 +10,8 @@
 
 #include <event2/event.h>
 
-#include "core/log.h"
 #include "server.h"
+#include "../log_kit.h"
 #include "../tap.h"
 
 /* What a bus told its caller. */
@@ -165,32 +165,16 @@ static inline uint32_t count_one(struct heard *h, const char *topic)
 	return h->counts[0];
 }
 
-static char log_path[128];
-
-static inline bool log_has(const char *text)
-{
-	static char all[1 << 20];
-	FILE *f = fopen(log_path, "r");
-	size_t n = f != NULL ? fread(all, 1, sizeof(all) - 1, f) : 0;
-	all[n] = '\0';
-	if (f != NULL)
-		fclose(f);
-	return strstr(all, text) != NULL;
-}
-
 /* The server is started. False: there is no Redis, and the test is skipped. */
 static inline bool kit_begin(void)
 {
 	static char host[] = "", password[] = "", prefix[] = "test:";
-	const char *err = NULL;
 	if (system("command -v redis-server > /dev/null") != 0) {
 		printf("1..0 # SKIP no redis-server\n");
 		return false;
 	}
 	server_init(&server);
-	snprintf(log_path, sizeof(log_path), "%s/log", server.dir);
-	if (log_open(log_path, LOG_LEVEL_INFO, LOG_FORMAT_TEXT, &err) != 0)
-		exit(1);
+	log_begin(server.dir);
 	server_start(&server, "");
 	conf.redis.host = host;
 	conf.redis.password = password;
@@ -204,7 +188,7 @@ static inline bool kit_begin(void)
 static inline int kit_end(void)
 {
 	event_base_free(base);
-	unlink(log_path);
+	log_end();
 	server_fini(&server);
 	return done_testing();
 }

@@ -10,7 +10,6 @@
 #include "relay/relay_priv.h"
 
 #include "bus/bus.h"
-#include "core/log.h"
 #include "net/loop.h"
 #include "store/outbox_items.h"
 
@@ -19,6 +18,7 @@
 #include "../store/calls.h"
 #include "../store/db.h"
 #include "../store/proxy.h"
+#include "../log_kit.h"
 #include "../tap.h"
 
 #define DIRECT(seq) ((5ULL << 28) + (seq)) /* a message of alice and bob */
@@ -35,7 +35,6 @@ static struct server redis;
 static struct relay *relay[RELAYS_MAX]; /* those that live */
 static struct bus *ear;
 static struct evconnlistener *proxy;
-static char log_path[128];
 
 /* ---- what relays say ---- */
 
@@ -265,17 +264,6 @@ static inline void outbox_empty(void)
 
 /* ---- all of it ---- */
 
-static inline bool log_has(const char *text)
-{
-	static char all[1 << 20];
-	FILE *f = fopen(log_path, "r");
-	size_t n = f != NULL ? fread(all, 1, sizeof(all) - 1, f) : 0;
-	all[n] = '\0';
-	if (f != NULL)
-		fclose(f);
-	return strstr(all, text) != NULL;
-}
-
 static inline void ear_listens(const char *topic)
 {
 	unsigned before = ear_subscribed;
@@ -286,7 +274,6 @@ static inline void ear_listens(const char *topic)
 static inline void kit_start(void)
 {
 	static const struct bus_events events = {ear_message, ear_on_subscribed, ear_up, ear_down};
-	const char *err = NULL;
 	if (system("command -v redis-server > /dev/null") != 0) {
 		printf("1..0 # SKIP no redis-server\n");
 		exit(0);
@@ -294,9 +281,7 @@ static inline void kit_start(void)
 	db_start();
 	server_init(&redis);
 	server_start(&redis, "");
-	snprintf(log_path, sizeof(log_path), "%s/log", redis.dir);
-	if (log_open(log_path, LOG_LEVEL_INFO, LOG_FORMAT_TEXT, &err) != 0)
-		exit(1);
+	log_begin(redis.dir);
 	conf = db_conf("tidings");
 	db_set(&conf->redis.socket, redis.path);
 	db_set(&conf->redis.prefix, "");
@@ -328,7 +313,7 @@ static inline void kit_stop(void)
 	loop_free(&loop);
 	conf_free(&conf);
 	buf_fini(&items);
-	unlink(log_path);
+	log_end();
 	server_fini(&redis);
 }
 

@@ -16,10 +16,9 @@
 
 #include "calls.h"
 #include "groups.h"
-#include "proxy.h"
+#include "proxied_store.h"
 #include "../tap.h"
 
-static struct store *s;
 static unsigned retries;
 static char retried_why[32];
 
@@ -540,14 +539,8 @@ static void test_reused_descriptor(const struct conf *c)
 int main(void)
 {
 	static const struct store_observer obs = {.retry = on_retry};
-	db_start();
-	struct conf *direct = db_conf("tidings"), *proxied = db_conf("tidings");
-	db_migrate(direct);
-	base = event_base_new();
-	struct evconnlistener *proxy = proxy_new();
-	db_set(&proxied->mysql.socket, proxy_socket);
-	s = store_new(base, proxied, &obs, NULL);
-	wait_up(s);
+	proxied_store_begin(&obs);
+	struct conf *direct = db_conf("tidings");
 	test_cut_both(CUT_BEFORE, END_OF_LOCKING, "before the first round trip");
 	test_cut_both(CUT_AFTER, END_OF_LOCKING, "after the first round trip");
 	test_cut_both(CUT_BEFORE, ";COMMIT", "before the second round trip");
@@ -559,11 +552,7 @@ int main(void)
 	test_undone_people();
 	test_cut_both(CUT_ANSWER, END_OF_LOCKING, "answers of the first round trip left out");
 	test_cut_both(CUT_ANSWER, ";COMMIT", "answers of the second round trip left out");
-	store_free(&s);
-	while (late_server != NULL)
-		turn();
-	for (int i = 0; i < 3; i++)
-		event_base_loop(base, EVLOOP_NONBLOCK);
+	proxied_store_free();
 
 	s = store_new(base, direct, &obs, NULL);
 	wait_up(s);
@@ -574,13 +563,7 @@ int main(void)
 	test_stopped_database();
 	test_absent_database();
 	test_locked_row();
-	is_int(answers_at_once, 0, "no answer came but from the loop");
-	store_free(&s);
-
-	proxy_free(proxy);
-	event_base_free(base);
-	arena_fini(&kept);
+	proxied_store_free();
 	conf_free(&direct);
-	conf_free(&proxied);
-	return done_testing();
+	return proxied_store_end();
 }

@@ -6,13 +6,11 @@
 #include "core/base.h"
 #include "store/store.h"
 
-#include "db.h"
-
 #include "calls.h"
-#include "proxy.h"
+#include "db.h"
+#include "proxied_store.h"
 #include "../tap.h"
 
-static struct store *s;
 static unsigned retries;
 
 static void on_retry(const char *why, void *ctx)
@@ -149,14 +147,7 @@ static void test_late_guess(void)
 int main(void)
 {
 	static const struct store_observer obs = {.retry = on_retry};
-	db_start();
-	struct conf *conf = db_conf("tidings");
-	db_migrate(conf);
-	base = event_base_new();
-	struct evconnlistener *proxy = proxy_new();
-	db_set(&conf->mysql.socket, proxy_socket);
-	s = store_new(base, conf, &obs, NULL);
-	wait_up(s);
+	proxied_store_begin(&obs);
 	test_packets();
 	test_cut_guess(CUT_BEFORE, "before the only round trip");
 	test_cut_guess(CUT_HALF, "within the only round trip");
@@ -164,14 +155,5 @@ int main(void)
 	test_cut_guess(CUT_LATE, "an only round trip that is late");
 	test_cut_guess(CUT_ANSWER, "answers of the only round trip left out");
 	test_late_guess();
-	is_int(answers_at_once, 0, "no answer came but from the loop");
-	store_free(&s);
-	for (int i = 0; i < 3; i++)
-		event_base_loop(base, EVLOOP_NONBLOCK);
-
-	proxy_free(proxy);
-	event_base_free(base);
-	arena_fini(&kept);
-	conf_free(&conf);
-	return done_testing();
+	return proxied_store_end();
 }

@@ -10,13 +10,12 @@
 #include "calls.h"
 #include "db.h"
 #include "lists.h"
-#include "proxy.h"
+#include "proxied_store.h"
 #include "../tap.h"
 
 /* So many are read, and so many stay. */
 enum { UNREAD = 10000, REST = 10000, ALL = UNREAD + REST };
 
-static struct store *s;
 static unsigned batches;
 
 static void on_batch(unsigned ops, unsigned sends, uint64_t usecs, void *ctx)
@@ -140,27 +139,12 @@ static void test_given_up(void)
 int main(void)
 {
 	static const struct store_observer obs = {.batch = on_batch};
-	db_start();
-	struct conf *proxied = db_conf("tidings");
-	db_migrate(proxied);
-	base = event_base_new();
-	struct evconnlistener *proxy = proxy_new();
-	db_set(&proxied->mysql.socket, proxy_socket);
-	s = store_new(base, proxied, &obs, NULL);
-	wait_up(s);
+	proxied_store_begin(&obs);
 	test_to_the_end();
 	test_others_go_on();
 	test_many_at_once();
 	test_cut(CUT_AFTER, "committed");
 	test_cut(CUT_BEFORE, "not committed");
 	test_given_up();
-	is_int(answers_at_once, 0, "no answer came but from the loop");
-	store_free(&s);
-	for (int i = 0; i < 3; i++)
-		event_base_loop(base, EVLOOP_NONBLOCK);
-	proxy_free(proxy);
-	event_base_free(base);
-	arena_fini(&kept);
-	conf_free(&proxied);
-	return done_testing();
+	return proxied_store_end();
 }

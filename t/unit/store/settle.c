@@ -9,10 +9,8 @@
 #include "calls.h"
 #include "db.h"
 #include "groups.h"
-#include "proxy.h"
+#include "proxied_store.h"
 #include "../tap.h"
-
-static struct store *s;
 
 /* One of each kind, in one batch. */
 struct writes {
@@ -236,7 +234,7 @@ static void test_group_read(void)
 	is_int(group_unread(group, "mia"), 0, "all is read");
 }
 
-static void test_group_left(const struct conf *proxied)
+static void test_group_left(void)
 {
 	struct sent_answer sent;
 	struct change_answer recalled;
@@ -265,7 +263,7 @@ static void test_group_left(const struct conf *proxied)
 	s = store_new(base, proxied, NULL, NULL);
 }
 
-static void test_left(const struct conf *proxied)
+static void test_left(void)
 {
 	struct writes w;
 	lose(&w, CUT_AFTER, "left unsettled");
@@ -281,13 +279,8 @@ static void test_left(const struct conf *proxied)
 
 int main(void)
 {
-	db_start();
-	struct conf *direct = db_conf("tidings"), *proxied = db_conf("tidings");
-	db_migrate(direct);
-	base = event_base_new();
-	struct evconnlistener *proxy = proxy_new();
-	db_set(&proxied->mysql.socket, proxy_socket);
-	s = store_new(base, proxied, NULL, NULL);
+	proxied_store_begin(NULL);
+	struct conf *direct = db_conf("tidings");
 	test_committed(CUT_AFTER, "committed");
 	test_committed(CUT_LATE, "committed late");
 	test_not_committed();
@@ -297,18 +290,8 @@ int main(void)
 	test_group(CUT_LATE, "committed_late");
 	test_group(CUT_BEFORE, "never_received");
 	test_group_read();
-	test_left(proxied);
-	test_group_left(proxied);
-	is_int(answers_at_once, 0, "no answer came but from the loop");
-	store_free(&s);
-	while (late_server != NULL)
-		turn();
-	for (int i = 0; i < 3; i++)
-		event_base_loop(base, EVLOOP_NONBLOCK);
-	proxy_free(proxy);
-	event_base_free(base);
-	arena_fini(&kept);
+	test_left();
+	test_group_left();
 	conf_free(&direct);
-	conf_free(&proxied);
-	return done_testing();
+	return proxied_store_end();
 }
