@@ -20,7 +20,6 @@
 #define MENTIONS_ALL_MEMBERS 20
 /* Members that are written by one list. */
 #define SENDERS_MAX 64
-/* The user of a mention of everyone; no user has that id. */
 
 #define HEAD_COLUMNS                                                                                                   \
 	"id,last_seq,change_seq,uncounted_seq,all_seq,member_count,send_policy,slow_mode_secs,last_message_time,"      \

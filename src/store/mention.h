@@ -13,7 +13,7 @@ struct member;
  * 1000 on MariaDB would make a table of it (in_predicate_conversion_threshold), and lock in another order. */
 #define MENTION_BYTES 640
 
-/* In a stored array and in the table: all of the conversation. */
+/* Everyone, in a stored array and in the table; no user has that id. */
 #define MENTION_EVERYONE STR_LIT("*")
 
 struct mention_list {
