@@ -28,6 +28,30 @@ subtest 'the fan-out of a node' => sub {
 	is $eve->post("/groups/$_/join")->status, 404, 'nor by joining' for $id, $none;
 	$refused->('dave');
 	is $send->($eve, $id), 404, 'a member without a session is told from a stranger';
+	# Edits are told to as many. Each user edits a message of their own, each time to another text.
+	my $edits = 0;
+	my $edits_refused = sub {
+		my ($user) = @_;
+		my @http = map { $t->http($user) } 1 .. 4;
+		my $m;
+		wait_for("$user to send", sub { my $r = $http[0]->post('/messages/send', text_in("$id", 'x')); $m = $r->json; return $r->status == 201 });
+		my (%seen, %why);
+		wait_for("edits of $user to be refused and not", sub {
+			$_->send_request(PUT => "/messages/$m->{id}", json => {content => 'edit ' . ++$edits}) for @http;
+			for my $r (map { $_->response } @http) {
+				$seen{$r->status}++;
+				$why{$r->code . ' ' . $r->detail}++ if $r->status != 200;
+			}
+			return $seen{429} && $seen{200};
+		});
+		is_deeply [keys %why], ['rate_limited this node is sent more to groups than it may pass on in a second'], "$user edits as much as the node may pass on";
+		return $m;
+	};
+	my $edit = sub { my ($http, $message) = @_; return $http->put("/messages/$message", {content => 'x'})->status };
+	for my $user (qw(alice dave)) {
+		my $m = $edits_refused->($user);
+		is $edit->($eve, $_), 404, "a stranger does not learn from edits which groups owe something, beside $user" for $m->{id}, $m->{id} + 1;
+	}
 	is $t->http('alice')->post("/groups/$id/invites", {})->status, 201, 'what nobody is told of costs nothing';
 	is $t->http('u1')->delete("/groups/$id/members/u1")->status, 204, 'and one may leave at any time';
 	$_->abort for @ws;

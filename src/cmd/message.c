@@ -180,19 +180,30 @@ static void on_edited(const struct store_change *c, void *arg)
 	request_answer_message(r, 200, c->message);
 }
 
-/* It is told to as many as a message: so it counts as one, and waits while a group owes tokens of the fan-out. */
+static void on_membership(enum store_status status, uint64_t count, void *arg)
+{
+	if (status != STORE_OK || count == 0)
+		request_fail_store(arg, status != STORE_OK ? status : STORE_NOT_FOUND);
+	else
+		request_fail(arg, &group_fanout_problem);
+}
+
+/*
+ * It is told to as many as a message. So it counts as one, and waits while its group owes tokens of the fan-out; but
+ * strangers learn nothing of that, so they are told apart from members first.
+ */
 void edit_proceed(struct request *r, const union command_args *a)
 {
+	struct live *live = r->live;
 	uint64_t id = message_id_conversation(a->edit.id);
 	if (!send_take_rate(r)) {
 		send_fail_rate(r);
 		return;
 	}
-	if (conversation_is_group(id) && (r->retry_ms = group_wait_fanout(r->live, id)) != 0) {
-		request_fail(r, &group_fanout_problem);
-		return;
-	}
-	store_edit(r->live->store, &a->edit, on_edited, r);
+	if (conversation_is_group(id) && (r->retry_ms = group_wait_fanout(live, id)) != 0)
+		store_is_member(live->store, request_user(r), id, on_membership, r);
+	else
+		store_edit(live->store, &a->edit, on_edited, r);
 }
 
 /* ---- delete ---- */
