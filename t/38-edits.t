@@ -77,6 +77,8 @@ subtest 'what is refused' => sub {
 	my $recalled = $t->send_text('alice', 'bob', 'gone');
 	$alice->put("/messages/$recalled->{id}/recall");
 	refused('recalled', edit($alice, $recalled, 'x'), 409, 'conflict');
+	my $plain = $alice->post('/messages/send', {to_user_id => 'bob', message_type => 'image', media_url => 'https://x.example/z'})->json;
+	is_deeply edit($alice, $plain, '')->json, $plain, 'an empty caption where there is none is no edit';
 	my $image = $alice->post('/messages/send', {to_user_id => 'bob', message_type => 'image', media_url => 'https://x.example/y', content => 'cat'})->json;
 	is edit($alice, $image, '')->json->{content}, '', 'a caption may become empty';
 	is edit($alice, $image, 'dog')->json->{media_url}, 'https://x.example/y', 'the picture stays';
@@ -89,6 +91,48 @@ subtest 'what is refused' => sub {
 	is $alice->put("/messages/$then->{id}/recall")->status, 200, 'who can still take it back';
 	$t->befriend(qw(alice carol));
 	is $t->http(undef)->put("/messages/$m->{id}", {content => 'x'})->status, 401, 'nobody without a token';
+};
+
+subtest 'the other side has deleted it' => sub {
+	my @ws = my ($wa, $wb) = ($t->ws('alice'), $t->ws('bob'));
+	my ($m, $next) = map { $t->send_text('alice', 'bob', $_) } qw(mine next);
+	$bob->delete("/messages/$m->{id}");
+	$_->expect('message') for map { ($_, $_) } @ws;
+	$wb->expect('deleted');
+	edit($alice, $m, 'rewritten');
+	is $wa->expect('edited')->{message}{content}, 'rewritten', 'its sender is told';
+	edit($alice, $next, 'after it');
+	is $wb->expect('edited')->{message}{content}, 'after it', 'the other one of nothing but what they see';
+	$_->abort for @ws;
+};
+
+subtest 'how many' => sub {
+	my $u = Tidings->start(workers => 2, conf => {session => {policy => 'multi'}, limits => {sends_per_second => 1, burst => 5}});
+	$u->befriend(qw(alice bob));
+	my $m = $u->send_text('alice', 'bob', 'x');
+	my @http = map { $u->http('alice')->connect } 1 .. 4;
+	my $ws = $u->ws('alice');
+	my (%seen, $last, $n);
+	wait_for('edits to be refused and not', sub {
+		$_->send_request('PUT', "/messages/$m->{id}", json => {content => 'edit ' . ++$n}) for @http;
+		for my $r (map { $_->response } @http) {
+			$seen{$r->status}++;
+			$last = $r if $r->status != 200;
+		}
+		return $seen{200} && $seen{429};
+	});
+	is_deeply [sort keys %seen], [200, 429], 'edits count as sends';
+	refused('as rate_limited', $last, 429, 'rate_limited', qr/messages a second/);
+	like $last->header('retry-after'), qr/\A[1-9]\d*\z/, 'with Retry-After';
+	my $refused;
+	wait_for('a frame to be refused', sub {
+		my @refs = map { $ws->start(type => 'edit', message_id => $m->{id}, content => "frame $_") } 1 .. 10;
+		($refused) = grep { $_->{type} eq 'error' } map { $ws->answer($_) } @refs;
+		return $refused;
+	});
+	is $refused->{code}, 'rate_limited', 'by WebSocket too';
+	$ws->abort;
+	$u->stop;
 };
 
 subtest 'one message, one conversation' => sub {
