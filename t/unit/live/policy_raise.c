@@ -104,9 +104,54 @@ static void test_raise(void)
 	clear();
 }
 
+/* What worker 0 says goes to the topic, and it hears it; worker 1 does not run meanwhile. */
+static void only_first_runs(void)
+{
+	while (publish_one(0) || hear_one(0))
+		;
+}
+
+static bool topic_is_quiet(void)
+{
+	for (unsigned i = 0; i < WORKERS_MAX; i++)
+		if (workers[i].out.at != workers[i].out.end || workers[i].in.at != workers[i].in.end)
+			return false;
+	return true;
+}
+
+/*
+ * A worker that was stopped for more than a minute is forgotten. Its session came after the first one, which it has not
+ * heard of: were each worker to take the other's for the older one, both would raise theirs without end.
+ */
+static void test_forgotten(void)
+{
+	enum { STEPS = 1000 };
+	begin(SESSION_MULTI, 10);
+	session_begin(0, "");
+	settle();
+	session_begin(1, "");
+	settle();
+	for (int i = 0; i < 2; i++) {
+		session_begin(0, "");
+		only_first_runs();
+		now_us += 61000000;
+	}
+	ok(LIST_EMPTY(&workers[0].user->remotes), "a session that says nothing for a minute is forgotten");
+	for (int i = 0; i < STEPS; i++) {
+		publish_one(0);
+		publish_one(1);
+		hear_one(0);
+		hear_one(1);
+	}
+	ok(topic_is_quiet(), "once it speaks again, all is said soon");
+	ok(stays(0) && stays(1) && stays(2) && stays(3), "and all stay");
+	clear();
+}
+
 int main(void)
 {
 	test_clock_behind();
 	test_raise();
+	test_forgotten();
 	return done_testing();
 }

@@ -94,6 +94,34 @@ static void test_postponed(void)
 	ok(loop_has_time(loop), "who asks first has time");
 }
 
+static bool did;
+
+static void run_part(struct loop_task *t)
+{
+	note(t == &late[0] ? 'x' : 'y');
+	if (out_of_time)
+		loop_go_on(loop, t, did);
+}
+
+/* One that has used its time comes behind those that had none, or its work would be all that is done. */
+static void test_go_on(void)
+{
+	struct loop_task waits = {.fn = run_late};
+	late[0].fn = run_part;
+	for (int i = 0; i < 2; i++) {
+		did = i == 0;
+		out_of_time = true;
+		loop_defer(loop, &late[0]);
+		loop_defer(loop, &waits);
+		loop_turn(loop);
+		is_str(traced(), "xy", "both have more to do");
+		out_of_time = false;
+		loop_turn(loop);
+		is_str(traced(), did ? "yx" : "xy",
+		       did ? "the one that has done a part comes last" : "one that has done nothing comes first again");
+	}
+}
+
 static void on_timer(struct wheel_timer *t)
 {
 	note('t');
@@ -129,6 +157,7 @@ int main(void)
 	is_str(traced(), "rrr", "a task that queues itself runs once a turn, and loop_run ends at loop_stop");
 
 	test_postponed();
+	test_go_on();
 
 	struct wheel_timer timer = {0};
 	wheel_set(loop_wheel(loop), &timer, 1, on_timer);

@@ -45,13 +45,15 @@ static void test_items(void)
 	outbox_put_id(&items, OUTBOX_RECALLED, message_id_make(9, 1));
 	outbox_put_id(&items, OUTBOX_DELETED, message_id_make(8, 1));
 	outbox_put_id(&items, OUTBOX_DELETED, message_id_make(7, 2));
+	outbox_put_id(&items, OUTBOX_EDITED, message_id_make(6, 1));
 	with_user("alice");
 	ok(add(), "items of all kinds");
 	audience_sort(&a);
 	is_str(listeners(), "u:alice=U", "a user once");
-	ok(a.conversations == 3 && a.conversation[0] == 7 && a.conversation[1] == 8 && a.conversation[2] == 9,
+	ok(a.conversations == 4 && a.conversation[0] == 6 && a.conversation[1] == 7 && a.conversation[2] == 8 &&
+		   a.conversation[3] == 9,
 	   "each conversation once");
-	is_int(audience_size(&a), 7, "which is up to two users each");
+	is_int(audience_size(&a), 9, "which is up to two users each");
 	audience_clear(&a);
 
 	outbox_put_id(&items, OUTBOX_SENT, GROUP(0));
