@@ -39,9 +39,8 @@ static void wait_for(struct conn *c, unsigned what)
 }
 
 /*
- * Once the peer has finished, or while its bytes have to wait, the socket stays readable: level-triggered
- * reading would spin. Edge-triggered it still tells of a reset. POLLER_END alone would not do: an error is told as
- * readable and writable.
+ * Once the peer has finished, or while its bytes have to wait, the socket stays readable, and to wait for that would
+ * spin. Only its end is of interest then, and once.
  */
 void conn_rearm(struct conn *c)
 {
@@ -49,7 +48,7 @@ void conn_rearm(struct conn *c)
 		return;
 	unsigned what = POLLER_READ;
 	if (c->eof || c->quiet)
-		what = POLLER_READ | POLLER_END | POLLER_EDGE;
+		what = POLLER_END | POLLER_EDGE;
 	if (c->blocked)
 		what |= POLLER_WRITE;
 	wait_for(c, what);

@@ -75,8 +75,8 @@ void conn_hold(struct conn *c, struct blob *b);
 size_t conn_unsent(const struct conn *c);
 /* Output waits that the socket did not take at the end of a turn. */
 bool conn_is_blocked(const struct conn *c);
-/* The peer has sent FIN, perhaps behind bytes that were not read yet: it may be gone altogether. Seen also while
- * paused. */
+/* The peer has sent FIN or a reset, perhaps behind bytes that were not read yet: it may be gone altogether. Seen also
+ * while paused. */
 bool conn_peer_finished(const struct conn *c);
 /* clock_mono_ms when bytes last arrived, or conn_resume let them in again. Not while closing. */
 int64_t conn_last_input_ms(const struct conn *c);

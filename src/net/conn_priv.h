@@ -64,11 +64,11 @@ struct conn {
 	uint16_t seated : 1;	/* the owner is the seat; else a pointer to the owner is in it */
 	uint16_t marked : 1;	/* the handlers' */
 	uint16_t paused : 1;
-	uint16_t quiet : 1;    /* while paused: told of changes only (edge-triggered), for bytes are waiting */
+	uint16_t quiet : 1;    /* while paused: bytes are waiting, and only the end is told */
 	uint16_t blocked : 1;  /* the socket takes no more output */
 	uint16_t eof : 1;      /* read to its end */
 	uint16_t eof_told : 1; /* the handler knows */
-	uint16_t finished : 1; /* FIN has been seen, read up to it or not */
+	uint16_t finished : 1; /* FIN or a reset has been seen, read up to it or not */
 };
 
 /* With the seat and the header of malloc's it fits a chunk of 144 bytes. */

@@ -26,7 +26,7 @@ static unsigned happened(uint32_t events)
 {
 	unsigned what = 0;
 	if ((events & EPOLLERR) != 0 || ((events & EPOLLHUP) != 0 && (events & EPOLLRDHUP) == 0))
-		return POLLER_READ | POLLER_WRITE;
+		return POLLER_READ | POLLER_WRITE | POLLER_END;
 	if ((events & EPOLLIN) != 0)
 		what |= POLLER_READ;
 	if ((events & EPOLLOUT) != 0)

@@ -14,11 +14,11 @@ struct event_base;
 struct conn;
 struct poller;
 
-/* What to wait for, and what has happened. An error is told as both readable and writable. */
+/* What to wait for, and what has happened. An error, such as a reset, is told as all of the first three. */
 enum {
 	POLLER_READ = 1,
 	POLLER_WRITE = 2,
-	POLLER_END = 4,	 /* the peer has sent FIN, read up to it or not */
+	POLLER_END = 4,	 /* the peer has sent FIN or a reset, read up to it or not */
 	POLLER_EDGE = 8, /* only to wait: tell of changes alone */
 };
 

@@ -186,6 +186,22 @@ static void test_pause(void)
 	is_int(e.closes, 1, "a reset is noticed while paused");
 	is_str(e.reason, "reset", "as one");
 	shut_end(&e);
+
+	open_end(&e, 0);
+	conn_pause(e.c);
+	conn_write(e.c, "unread", 6);
+	say(&e, "last words");
+	turns(3);
+	ok(!conn_peer_finished(e.c), "with bytes that wait the peer is there");
+	close(e.fd);
+	e.fd = -1;
+	turns(4);
+	ok(conn_peer_finished(e.c), "a reset behind them is seen while paused, too");
+	conn_resume(e.c);
+	turns(4);
+	is_str(got(&e), "last words", "the bytes come first");
+	is_str(e.reason, "reset", "then it is closed");
+	shut_end(&e);
 }
 
 static void test_turns_without_spinning(void)
