@@ -368,7 +368,7 @@ void ws_resume(struct ws *ws)
 
 bool ws_peer_finished(const struct ws *ws)
 {
-	return conn_peer_finished(conn_of(ws));
+	return conn_peer_finished(conn_of(ws)) || conn_is_closing(conn_of(ws));
 }
 
 /* ---- output ---- */

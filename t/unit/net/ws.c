@@ -113,6 +113,13 @@ static void test_end_is_told_at_once(void)
 	is_int(p.closed, 1, "and at a fault");
 	ok(!hung_up(&p), "which the peer still has to hear of");
 	finish(&p, 1003, "a fault");
+
+	open_pair(&p);
+	ok(!ws_peer_finished(p.ws), "a connection that stands is not about to end");
+	conn_close_gracefully(p.conn, "tls");
+	ok(ws_peer_finished(p.ws), "one that closes for a fault below is, though its last bytes take their time");
+	client_close(&p);
+	finish(&p, WS_CLOSE_ABNORMAL, "a fault below");
 }
 
 static void test_we_close(void)
