@@ -29,6 +29,10 @@ export interface Message {
     mentions: string[];
     /** Formatting of `content`; null: none. */
     entities: Entity[] | null;
+    /** Who wrote it first, of a message that was forwarded. */
+    forwarded_from: {user_id: string; nickname: string | null; created_at: Time} | null;
+    /** In the order of each kind's first. */
+    reactions: Reaction[];
     /** null in a group: see Conversation.read_seq, and Rest.receipts(). */
     is_read: boolean | null;
     read_at: Time | null;
@@ -36,7 +40,17 @@ export interface Message {
     recalled_at: Time | null;
     /** When it was last edited. Of two states of a message the one with the later time is the newer. */
     edited_at: Time | null;
+    /** When the server recalls it. */
+    expires_at: Time | null;
     created_at: Time;
+}
+
+/** One kind of reaction to a message. */
+export interface Reaction {
+    emoji: string;
+    count: number;
+    /** The first, up to five. */
+    user_ids: string[];
 }
 
 /**

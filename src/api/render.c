@@ -111,6 +111,10 @@ void render_message_members(struct json_out *o, const struct message *m)
 	json_raw(o, m->mentions.s != NULL ? m->mentions : STR_LIT("[]"));
 	json_key(o, "entities");
 	json_raw(o, m->entities);
+	json_key(o, "forwarded_from");
+	json_raw(o, m->forwarded_from);
+	json_key(o, "reactions");
+	json_raw(o, m->reactions.s != NULL ? m->reactions : STR_LIT("[]"));
 	json_key(o, "is_read");
 	if (m->to[0] != '\0')
 		json_bool(o, m->is_read);
@@ -120,6 +124,7 @@ void render_message_members(struct json_out *o, const struct message *m)
 	put_bool(o, "is_recalled", m->is_recalled);
 	put_time(o, "recalled_at", m->recalled_ms);
 	put_time(o, "edited_at", m->edited_ms);
+	put_time(o, "expires_at", m->expires_ms);
 	put_time(o, "created_at", m->created_ms);
 }
 

@@ -130,6 +130,11 @@ static void recall_enter(struct batch *b, struct op *op)
 		batch_ask_author(b, o->id);
 }
 
+static void erase(struct message *m)
+{
+	m->content = m->media_url = m->extra = m->mentions = m->entities = m->forwarded_from = m->reactions = STR_NULL;
+}
+
 static enum op_verdict recall_plan(struct batch *b, struct op *op)
 {
 	struct op_change *o = container_of(op, struct op_change, op);
@@ -152,10 +157,10 @@ static enum op_verdict recall_plan(struct batch *b, struct op *op)
 	change_note(b, o, CHANGE_RECALLED);
 	h->m.is_recalled = true;
 	h->m.recalled_ms = b->now_ms;
-	h->m.content = h->m.media_url = h->m.extra = h->m.mentions = h->m.entities = STR_NULL;
+	erase(&h->m);
 	struct buf *out = batch_update(b);
-	change_begin_update(
-		out, "is_recalled=1,content=NULL,media_url=NULL,extra=NULL,mentions=NULL,entities=NULL,recalled_at=");
+	change_begin_update(out, "is_recalled=1,content=NULL,media_url=NULL,extra=NULL,mentions=NULL,entities=NULL,"
+				 "forwarded_from=NULL,reactions=NULL,recalled_at=");
 	sql_time(out, b->now_ms);
 	change_end_update(b, out, o->id);
 	return change_end_with(o, true);
@@ -177,9 +182,10 @@ void change_answer(struct op *op)
 		o->message.read_ms = o->held->m.read_ms;
 	}
 	/* What it points to was the batch's. */
-	if (!done)
-		o->message.content = o->message.media_url = o->message.extra = o->message.client_msg_id =
-			o->message.mentions = o->message.entities = STR_NULL;
+	if (!done) {
+		erase(&o->message);
+		o->message.client_msg_id = STR_NULL;
+	}
 	struct store_change r = {
 		.status = op->status,
 		.changed = done && o->changed,

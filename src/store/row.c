@@ -73,6 +73,9 @@ bool row_take_message(struct row *r, struct arena *a, struct message *out)
 	out->mentions = arena_str(a, row_take_str(r));
 	out->entities = arena_str(a, row_take_str(r));
 	out->edited_ms = row_take_ms(r);
+	out->forwarded_from = arena_str(a, row_take_str(r));
+	out->reactions = arena_str(a, row_take_str(r));
+	out->expires_ms = row_take_ms(r);
 	return out->id != 0;
 }
 

@@ -131,10 +131,12 @@ struct message {
 	struct str entities;		      /* a JSON array (core/entities.h); absent: none */
 	struct str mentions;		      /* a JSON array of user ids, or ["*"]; absent: of none */
 	struct str client_msg_id;	      /* absent where the client gave none */
+	struct str forwarded_from;	      /* a JSON object: the first author, of a message that was forwarded */
+	struct str reactions;		      /* a JSON array (reactions.h); absent: none */
 	uint64_t reply_to;		      /* 0: null */
 	int64_t created_ms;		      /* the database's clock */
 	bool is_read, is_recalled;
-	int64_t read_ms, recalled_ms, edited_ms; /* 0: null */
+	int64_t read_ms, recalled_ms, edited_ms, expires_ms; /* 0: null */
 };
 
 enum group_role { GROUP_NO_ROLE, GROUP_OWNER, GROUP_ADMIN, GROUP_MEMBER }; /* as they are stored */

@@ -48,6 +48,9 @@ static const struct wire_field message_fields[] = {
 	FIELD(WIRE_I64, struct message, read_ms),
 	FIELD(WIRE_I64, struct message, recalled_ms),
 	FIELD(WIRE_I64, struct message, edited_ms),
+	FIELD(WIRE_STR, struct message, forwarded_from),
+	FIELD(WIRE_STR, struct message, reactions),
+	FIELD(WIRE_I64, struct message, expires_ms),
 	END,
 };
 

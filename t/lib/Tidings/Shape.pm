@@ -35,7 +35,7 @@ my %scalar = (
 
 our $MESSAGE = {id => 'id', conversation_id => 'id', seq => 'int', from_user_id => 'string', to_user_id => 'string',
 	message_type => 'string', content => 'string?', media_url => 'string?', extra => 'object?', client_msg_id => 'string?',
-	reply_to => 'id?', mentions => 'strings', entities => 'array?', is_read => 'bool', read_at => 'time?', is_recalled => 'bool', recalled_at => 'time?', edited_at => 'time?', created_at => 'time'};
+	reply_to => 'id?', mentions => 'strings', entities => 'array?', forwarded_from => 'object?', reactions => 'array', is_read => 'bool', read_at => 'time?', is_recalled => 'bool', recalled_at => 'time?', edited_at => 'time?', expires_at => 'time?', created_at => 'time'};
 our $GROUP_MESSAGE = {%$MESSAGE, to_user_id => 'null', is_read => 'null', read_at => 'null'};
 our $PROFILE = {user_id => 'string', nickname => 'string?', avatar_url => 'string?', created_at => 'time?'};
 our $FRIEND = {user => $PROFILE, online => 'bool', last_seen => 'time?', blocked => 'bool', since => 'time'};
