@@ -168,15 +168,6 @@ static void client_send(struct pair *p, int first, const char *text)
 	buf_fini(&b);
 }
 
-static void client_send_close(struct pair *p, int code)
-{
-	struct buf b = {0};
-	char body[2] = {(char)(code >> 8), (char)code};
-	put_frame(&b, FIN | WS_CLOSE, (struct str){body, code != 0 ? 2 : 0});
-	client_write(p, &b);
-	buf_fini(&b);
-}
-
 /* Takes a frame off what the client has read: its opcode, or -1. The payload is put into `out`. */
 static int take_frame(struct pair *p, struct buf *out)
 {
