@@ -10,12 +10,14 @@ import {cutOff, el, icon, iconButton} from './dom.js';
 import {say} from './dialog.js';
 import {nameOf} from './format.js';
 import {reasonOf, t} from './i18n.js';
+import {isShortcut, shortcutAria, shortcutName} from './keys.js';
 import {isolated, withoutBidi} from './text.js';
 import {NoticesView, noticeText} from './notices_view.js';
 import {PeopleView} from './people_view.js';
 import {RoomView} from './room_view.js';
 import {chatAddress, groupIdOf, keyInAddress} from './room_key.js';
 import {openSettings} from './settings.js';
+import {openSwitcher} from './switcher.js';
 import {isSystem} from './system_text.js';
 
 const FRIEND_NEWS = {friend_request: 'people.asks', friend_accepted: 'people.nowFriends', friend_declined: 'people.declinedBy'};
@@ -31,12 +33,15 @@ export class AppView {
     #toList = false; // the focus goes to the list when the room has been left
     #mine = el('button.mine', {type: 'button', title: t('side.settings'), 'aria-label': t('side.settings')});
     #bell = iconButton('bell', t('side.notifications'), () => this.#notices.open(this.#bell), {'aria-haspopup': 'dialog'});
+    #switch = iconButton('search', t('switch.button', {keys: shortcutName('k')}), () => this.#openSwitcher(), {'aria-haspopup': 'dialog', 'aria-keyshortcuts': shortcutAria('k')});
+    #switcher = null; // its dialog, while it is open
     #bellCount = el('span.badge', {hidden: true});
     #tabs = {};
     #nothing = el('div.nothing', {}, el('span.logo', {}, icon('logo')), el('p', {}, t('app.noRoom')));
     #heard = el('p.unseen', {'aria-live': 'polite'}); // read out by a screen reader
     #heardMessage = null;
     #onAddress = () => this.#followAddress();
+    #onKey = (event) => this.#key(event);
     #endDays = onNewDay(() => this.#refresh(new Set(['state', 'conversations', 'timeline', 'people', 'groups', 'notices'])));
     node;
 
@@ -56,6 +61,7 @@ export class AppView {
             this.#notices.node, this.#heard, el('div.notes', {id: 'notes', role: 'status', popover: 'manual'}));
         chat.changes.listen((topics) => this.#refresh(topics));
         addEventListener('hashchange', this.#onAddress);
+        addEventListener('keydown', this.#onKey);
         this.#showTab('chats');
         this.#refresh(new Set(['state', 'conversations', 'people', 'notices']));
         this.#followAddress();
@@ -63,6 +69,8 @@ export class AppView {
 
     remove() {
         removeEventListener('hashchange', this.#onAddress);
+        removeEventListener('keydown', this.#onKey);
+        this.#switcher?.close();
         this.#endDays();
         this.#room.close();
         showUnreadInTitle(0);
@@ -88,7 +96,7 @@ export class AppView {
             return node;
         };
         return el('nav.side', {'aria-label': t('side.label')},
-            el('header.side-header', {}, this.#mine, this.#bell),
+            el('header.side-header', {}, this.#mine, this.#bell, this.#switch),
             el('div.tabs', {role: 'tablist'}, tabs),
             panel('chats', this.#chatList.node), panel('friends', this.#people.node));
     }
@@ -108,6 +116,30 @@ export class AppView {
     #leaveRoom() {
         this.#toList = true;
         location.hash = '#/';
+    }
+
+    // Not over another dialog, which may hold what was typed.
+    #key(event) {
+        if (!isShortcut(event, 'k'))
+            return;
+        event.preventDefault();
+        if (this.#switcher !== null)
+            this.#switcher.close();
+        else if (document.querySelector('dialog[open]') === null)
+            this.#openSwitcher();
+    }
+
+    #openSwitcher() {
+        this.#switcher = openSwitcher(this.#chat, this.#wanted, (key) => this.#go(key));
+        this.#switcher.addEventListener('close', () => {
+            this.#switcher = null;
+        });
+    }
+
+    #go(key) {
+        if (this.#wanted === key)
+            this.#room.focus();
+        location.hash = chatAddress(key);
     }
 
     #followAddress() {

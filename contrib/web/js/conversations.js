@@ -86,10 +86,14 @@ export class Conversations {
         return id === null ? this.withPeer(key) : this.get(id);
     }
 
+    // Those that can be opened, in no order.
+    all() {
+        return [...this.#byId.values()].filter((c) => c.gone === null && !(c.isGroup && c.group === null));
+    }
+
     // The latest first.
     list() {
-        return [...this.#byId.values()].filter((c) => c.gone === null && !(c.isGroup && c.group === null))
-            .sort((a, b) => (a.sortTime < b.sortTime ? 1 : a.sortTime > b.sortTime ? -1 : 0));
+        return this.all().sort((a, b) => (a.sortTime < b.sortTime ? 1 : a.sortTime > b.sortTime ? -1 : 0));
     }
 
     get unread() {

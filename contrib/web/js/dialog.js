@@ -10,12 +10,23 @@ let count = 0;
 export function openDialog(title, ...content) {
     const id = `dialog-title-${++count}`;
     const heading = el('h2', {id}, title);
-    const dialog = el('dialog.dialog', {'aria-labelledby': id, onclose: () => dialog.remove()},
+    const giveBack = placeInText();
+    const dialog = el('dialog.dialog', {'aria-labelledby': id, onclose: () => {
+        dialog.remove();
+        giveBack();
+    }},
         el('header', {}, heading, iconButton('close', t('dialog.close'), () => dialog.close())), ...content);
     closeBeside(dialog);
     document.body.append(dialog);
     dialog.showModal();
     return dialog;
+}
+
+// The browser gives the focus back, but not the place in the text: what is typed would be lost. Returns what does.
+function placeInText() {
+    const field = document.activeElement;
+    const {selectionStart: from = null, selectionEnd: to = null} = field ?? {};
+    return () => from !== null && document.activeElement === field && field.setSelectionRange(from, to);
 }
 
 // A press beside it closes it. One that begins or ends within, on its padding too, does not: what was typed would be lost.

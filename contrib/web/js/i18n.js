@@ -2,11 +2,13 @@
 // Every text of the page, in English and Chinese. {name} stands for a value. A key with `_one` is for a count of 1, where
 // the language tells it apart.
 
+import {FIND_TEXTS} from './find_texts.js';
 import {GROUP_TEXTS} from './group_texts.js';
 import {isolated} from './text.js';
 import {lasting} from './storage.js';
 
 const TEXTS = {
+    ...FIND_TEXTS,
     ...GROUP_TEXTS,
 
     'app.title': ['Tidings', 'Tidings'],

@@ -67,8 +67,7 @@ export class RoomView {
         this.#composer.open(conversation);
         this.refresh();
         this.#timeline.open(conversation);
-        if (!matchMedia('(pointer: coarse)').matches)
-            this.#composer.focus();
+        this.focus();
     }
 
     close() {
@@ -80,6 +79,11 @@ export class RoomView {
         this.#chat.groups.show(null);
         this.#conversation = null;
         this.node.hidden = true;
+    }
+
+    focus() {
+        if (!matchMedia('(pointer: coarse)').matches)
+            this.#composer.focus();
     }
 
     // Everything but the messages.
