@@ -3,7 +3,8 @@
 # names are shown and refused, where letters may be cut, storages that are full. The tests are t/web/*.test.js.
 use Tidings;
 use Tidings::Script;
-use Tidings::Util qw(run spew);
+use Tidings::Util qw(spew);
+use Tidings::Web;
 
 my $dir = Tidings::dir();
 my $top = Tidings::top();
@@ -11,13 +12,12 @@ my @node = Tidings::Script::node_command($dir);
 plan skip_all => 'no Node.js from 18 on (NODE names another one)' if !@node;
 
 # In a folder of modules, as a server's are.
-my ($status, undef, $err) = run($dir, 'sh', '-c', "mkdir -p '$dir/web' && cp -R '$top/contrib/web/js' '$dir/web'");
-die "the modules cannot be copied: $err\n" if $status;
-spew("$dir/web/package.json", '{"type": "module"}');
+my $root = Tidings::Web::docroot();
+spew("$root/package.json", '{"type": "module"}');
 
 for my $script (sort glob "$top/t/web/*.test.js") {
 	subtest $script =~ s{.*/}{}r => sub {
-		Tidings::Script::run_script(dir => $dir, actions => {}, env => {TIDINGS_WEB => "$dir/web"},
+		Tidings::Script::run_script(dir => $dir, actions => {}, env => {TIDINGS_WEB => $root},
 			command => [@node, '--test-reporter=tap', $script]);
 	};
 }

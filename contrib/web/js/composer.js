@@ -5,6 +5,7 @@ import {cutOff, el, icon, iconButton} from './dom.js';
 import {openAttachDialog} from './attach_dialog.js';
 import {now} from './clock.js';
 import {say} from './dialog.js';
+import {ExpressionPanel} from './expression_panel.js';
 import {carriedOver} from './formatting.js';
 import {reasonOf, t} from './i18n.js';
 import {EVERYONE, MENTIONS_MAX} from './mention.js';
@@ -34,8 +35,10 @@ export class Composer {
         onkeydown: (event) => this.#key(event), oninput: () => this.#changed()});
     #send = el('button.send', {type: 'submit'});
     #attachButton = iconButton('attach', t('composer.attach'), () => this.#attach());
+    #expressions = new ExpressionPanel();
+    #expressionsButton = iconButton('emoji', t('emoji.open'), () => this.#openExpressions(), {'aria-haspopup': 'dialog', 'aria-expanded': 'false'});
     node = el('form.composer', {onsubmit: (event) => this.#submit(event)}, this.#bar, this.#fault, this.#slow, this.#notAll, this.#status,
-        el('div.compose-row', {}, this.#attachButton, this.#text, this.#send));
+        el('div.compose-row', {}, this.#attachButton, this.#text, this.#expressionsButton, this.#send));
 
     // onSent(): something was sent from here
     constructor(chat, onSent) {
@@ -78,6 +81,7 @@ export class Composer {
     }
 
     close() {
+        this.#expressions.close();
         if (this.#conversation)
             this.#saveDraft();
         this.#editing = null;
@@ -295,6 +299,22 @@ export class Composer {
         const now = this.#mentions.mentionsOf(content);
         const unsaid = message.mentions.filter((id) => !said.has(id));
         return now.includes(EVERYONE) || unsaid.includes(EVERYONE) ? [EVERYONE] : [...new Set([...unsaid, ...now])].slice(0, MENTIONS_MAX);
+    }
+
+    #openExpressions() {
+        const pick = (emoji, {keep}) => {
+            this.#insert(emoji);
+            return keep;
+        };
+        this.#expressions.open({anchor: this.#expressionsButton, back: this.#text, pick});
+    }
+
+    // Where the caret is, in place of what is selected.
+    #insert(text) {
+        if (this.#text.readOnly)
+            return;
+        this.#text.setRangeText(text, this.#text.selectionStart, this.#text.selectionEnd, 'end');
+        this.#changed();
     }
 
     #attach() {

@@ -4,12 +4,14 @@
 
 import {FIND_TEXTS} from './find_texts.js';
 import {GROUP_TEXTS} from './group_texts.js';
+import {RICH_TEXTS} from './rich_texts.js';
 import {isolated} from './text.js';
 import {lasting} from './storage.js';
 
 const TEXTS = {
     ...FIND_TEXTS,
     ...GROUP_TEXTS,
+    ...RICH_TEXTS,
 
     'app.title': ['Tidings', 'Tidings'],
     'app.tagline': ['Messages that arrive, once and in order.', '消息必达，不重不乱。'],

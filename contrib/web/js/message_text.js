@@ -1,8 +1,14 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // A message in words, where it is not shown itself: in a list, a quote, a notification.
+import {emojiAlone} from './emoji.js';
 import {summary} from './format.js';
 import {t} from './i18n.js';
 import {isSystem, systemText} from './system_text.js';
+
+// How many emoji it consists of; 0 where it has more than three, or anything else.
+export function emojiCount({message_type, is_recalled, content, entities}) {
+    return message_type === 'text' && !is_recalled && content && !entities ? emojiAlone(content) : 0;
+}
 
 // In a group others may recall a message in its sender's place, and not everyone hears who did.
 export function recalledText({from_user_id, to_user_id, recalled_by}, me, nameOf) {

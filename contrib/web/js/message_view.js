@@ -5,6 +5,7 @@ import {bdi, cutOff, el, icon} from './dom.js';
 import {clock, fullTime} from './format.js';
 import {reasonOf, t} from './i18n.js';
 import {mediaOf} from './media.js';
+import {emojiCount} from './message_text.js';
 import {richText} from './rich_text.js';
 import {directionOf} from './text.js';
 
@@ -38,7 +39,7 @@ function messageNode(row, actions) {
     const {message, own, name} = row;
     const classes = ['row', 'message', own ? 'own' : 'other', row.first && 'first', row.last && 'last',
         row.status === 'failed' && 'failed', row.status === 'waiting' && 'pending', message.is_recalled && 'recalled',
-        row.sender && 'in-group', row.ofMe && 'of-me'].filter(Boolean);
+        row.sender && 'in-group', row.ofMe && 'of-me', ...aloneClasses(row)].filter(Boolean);
     const label = [t('message.from', {name: own ? t('message.you') : name, time: clock(message.created_at)}),
         row.ofMe && t('mention.ofYou'), isEdited(message) && t('message.edited')].filter(Boolean).join(', ');
     const node = el('article', {class: classes.join(' '), tabindex: '-1', 'aria-label': label,
@@ -51,6 +52,12 @@ function messageNode(row, actions) {
     if (row.status === 'failed')
         node.append(failure(row, actions));
     return node;
+}
+
+// Emoji alone are large, and need no bubble where nothing else is in it.
+function aloneClasses({message, quoted, status}) {
+    const count = emojiCount(message);
+    return count === 0 ? [] : [`alone-${count}`, quoted === null && status !== 'failed' && 'alone'];
 }
 
 // In a group: above the first of several messages, in the person's colour.

@@ -5,7 +5,7 @@ import {dayOf} from './clock.js';
 import {dayName} from './format.js';
 import {t} from './i18n.js';
 import {EVERYONE, mentionsUser} from './mention.js';
-import {recalledText} from './message_text.js';
+import {emojiCount, recalledText} from './message_text.js';
 import {isSystem, systemText} from './system_text.js';
 
 const GROUP_MS = 5 * 60000; // messages of one sender this close together are drawn as one
@@ -144,5 +144,6 @@ export function estimateHeight(row, width) {
     const text = message.content ?? '';
     const lines = text.split('\n').reduce((sum, line) => sum + Math.max(1, Math.ceil(line.length / perLine)), 0);
     const media = {image: 240, video: 240, voice: 60, file: 64}[message.message_type] ?? 0;
-    return (row.first ? 10 : 2) + (row.first && row.sender ? 20 : 0) + 32 + lines * 21 + (row.quoted ? 52 : 0) + media;
+    const large = [0, 55, 40, 27][emojiCount(message)];
+    return (row.first ? 10 : 2) + (row.first && row.sender ? 20 : 0) + 32 + lines * 21 + large + (row.quoted ? 52 : 0) + media;
 }

@@ -15,7 +15,9 @@ use Tidings::Util qw(run);
 sub docroot {
 	my $top = Tidings::top();
 	my $root = Tidings::dir() . '/web';
-	my ($status, $out, $err) = run(Tidings::dir(), 'sh', '-c', "mkdir -p '$root/client' && cp -R '$top/contrib/web/.' '$root' && cp '$top'/contrib/client/src/*.js '$root/client'");
+	my $build = Tidings::Server::build_dir();
+	my ($status, $out, $err) = run(Tidings::dir(), 'sh', '-c',
+		"mkdir -p '$root/client' && cp -R '$top/contrib/web/.' '$root' && cp '$top'/contrib/client/src/*.js '$root/client' && cp '$build/emoji_data.js' '$root/js'");
 	die "the page cannot be laid out: $err\n" if $status;
 	return $root;
 }
