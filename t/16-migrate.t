@@ -81,9 +81,9 @@ sub is_as_before {
 		my $http = $t->api($user);
 		my @mine = sort { $b->{message}[-1]{at} cmp $a->{message}[-1]{at} } grep { grep { $_ eq $user } @{$_->{side}} } values %talk;
 		my $list = $http->get('/messages/conversations?limit=50')->json->{items};
-		is_deeply [map { [$_->{id}, $_->{unread_count}, $_->{read_seq}, $_->{peer_read_seq}, $_->{last_message} && $_->{last_message}{id}] } @$list],
+		is_deeply [map { [$_->{id}, $_->{unread_count}, $_->{read_seq}, $_->{peer_read_seq}, $_->{peer_delivered_seq}, $_->{last_message} && $_->{last_message}{id}] } @$list],
 			[map { my $c = $_; my ($peer) = grep { $_ ne $user } @{$c->{side}}; my @s = seen($c, $user);
-				["$c->{id}", unread($c, $user), @{$c->{read_seq}}{$user, $peer}, @s ? "$s[-1]{id}" : undef] } @mine], "$when: the list of $user";
+				["$c->{id}", unread($c, $user), @{$c->{read_seq}}{$user, $peer, $peer}, @s ? "$s[-1]{id}" : undef] } @mine], "$when: the list of $user";
 		my $sum = 0;
 		$sum += unread($_, $user) for @mine;
 		is $http->get('/messages/unread-count')->json->{unread_count}, $sum, "$when: and how many are unread";

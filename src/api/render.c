@@ -217,6 +217,11 @@ void render_conversation_members(struct json_out *o, const struct conversation *
 		json_null(o);
 	else
 		json_i64(o, (int64_t)c->peer_read_seq);
+	json_key(o, "peer_delivered_seq");
+	if (is_group)
+		json_null(o);
+	else
+		json_i64(o, (int64_t)c->peer_delivered_seq);
 	put_u64(o, "first_seq", c->first_seq);
 	put_u64(o, "change_seq", c->change_seq);
 	json_key(o, "source");

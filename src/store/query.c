@@ -8,7 +8,8 @@
 
 #define CONVERSATION_COLUMNS                                                                                           \
 	"c.id,c.user1_id,c.user2_id,c.last_seq,c.last_message_time,c.user1_unread,c.user2_unread,c.user1_read_seq,"    \
-	"c.user2_read_seq,c.change_seq,c.source_kind,c.source_id,c.created_at,c.sort_time"
+	"c.user2_read_seq,d.user1_seq,d.user2_seq,c.change_seq,c.source_kind,c.source_id,c.created_at,c.sort_time"
+#define DELIVERIES " LEFT JOIN deliveries d FORCE INDEX (PRIMARY) ON d.conversation_id=c.id"
 
 /* Of the newest message of all the mark is its own, for none is after it. That of another one is one of the details. */
 #define LAST_COLUMNS MESSAGE_COLUMNS_WITH("COALESCE(m.read_at,r.at)")
@@ -35,7 +36,7 @@ void query_put_conversations(struct buf *text, struct str user, const char *from
 	buf_append_str(text, str_from(from));
 	if (more_from.s != NULL)
 		buf_append_str(text, more_from);
-	sql_lit(text, " LEFT JOIN messages m ON m.id=");
+	sql_lit(text, DELIVERIES " LEFT JOIN messages m ON m.id=");
 	put_own(text, user, "last_id");
 	sql_lit(text, LAST_MARK " LEFT JOIN users u FORCE INDEX (PRIMARY) ON u.id=IF(c.user1_id=");
 	sql_str(text, user);
@@ -45,7 +46,7 @@ void query_put_conversations(struct buf *text, struct str user, const char *from
 void query_take_conversation(struct row *row, struct arena *a, struct str user, struct view *view)
 {
 	char side_user[2][USER_ID_MAX + 1];
-	uint64_t unread[2], read_seq[2];
+	uint64_t unread[2], read_seq[2], delivered_seq[2];
 	struct conversation *out = &view->c;
 	*out = (struct conversation){.id = row_take_u64(row), .first_seq = 1};
 	row_take_user(row, side_user[0]);
@@ -59,9 +60,13 @@ void query_take_conversation(struct row *row, struct arena *a, struct str user, 
 	unread[1] = row_take_u64(row);
 	read_seq[0] = row_take_u64(row);
 	read_seq[1] = row_take_u64(row);
+	delivered_seq[0] = row_take_u64(row);
+	delivered_seq[1] = row_take_u64(row);
 	out->unread = unread[mine];
 	out->read_seq = read_seq[mine];
 	out->peer_read_seq = read_seq[!mine];
+	/* Who has read it has received it. */
+	out->peer_delivered_seq = delivered_seq[!mine] > out->peer_read_seq ? delivered_seq[!mine] : out->peer_read_seq;
 	out->change_seq = row_take_u64(row);
 	out->source_kind = arena_str(a, row_take_str(row));
 	out->source_id = arena_str(a, row_take_str(row));

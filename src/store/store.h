@@ -174,6 +174,7 @@ struct conversation {
 	uint64_t mentions;  /* of the unread ones: those that mention the user or everyone */
 	uint64_t first_seq; /* the first that the user may see */
 	uint64_t read_seq, peer_read_seq;
+	uint64_t peer_delivered_seq; /* at least peer_read_seq */
 	uint64_t change_seq;
 	struct str source_kind, source_id; /* absent: null */
 	int64_t created_ms;
@@ -258,6 +259,27 @@ typedef void store_read_fn(const struct store_read *r, void *arg);
 /* up_to_seq UINT64_MAX: all. */
 void store_read_conversation(struct store *s, struct str user, uint64_t conversation_id, uint64_t up_to_seq,
 			     store_read_fn *fn, void *arg);
+
+/* Messages of a direct conversation have reached a session of the user's. */
+struct store_delivery {
+	struct str user;
+	uint64_t conversation_id;
+	uint64_t up_to_seq; /* then as taken */
+	/* What became of it. */
+	enum store_status status;   /* STORE_OK, or STORE_NOT_FOUND: the user is no party to it */
+	bool moved;		    /* it is further than before, which the peer is to be told */
+	int64_t wait_ms;	    /* not 0: it was moved less than a second ago, and can be again after that time */
+	char peer[USER_ID_MAX + 1]; /* STORE_OK */
+};
+#define STORE_DELIVERIES_MAX 512
+/* status: of the transaction; where it is not STORE_OK nothing became of any of them. */
+typedef void store_delivered_fn(enum store_status status, struct store_delivery *const *d, size_t n, void *arg);
+/*
+ * Past the lane. Up to STORE_DELIVERIES_MAX, no two of the same user and conversation; they are the caller's, and stay
+ * where they are until the callback. Nothing moves back, beyond the last message, or for one who has blocked the other
+ * side, which sees them offline.
+ */
+void store_deliver(struct store *s, struct store_delivery *const *d, size_t n, store_delivered_fn *fn, void *arg);
 
 struct store_created {
 	enum store_status status;

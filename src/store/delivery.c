@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Writing how far messages have reached their recipients, those of many conversations in one transaction. The heads of
+ * conversations are read and never locked or written, so that no send waits for it: what is written is a table of its
+ * own. Its rows are locked in order, against other workers.
+ */
+#include "core/base.h"
+#include "store/store_priv.h"
+
+#include <stdlib.h>
+
+#include "store/query.h"
+#include "store/sql.h"
+
+/* What was found of one of them. */
+struct place {
+	struct store_delivery *d;
+	int side;    /* 0 or 1: which of the two the user is; -1: neither */
+	bool hidden; /* the user has blocked the other one, who sees them offline */
+	bool awaits; /* there are messages to the user that are unread */
+	uint64_t last_seq, seq;
+	int64_t wait_ms;
+};
+
+struct deliver {
+	struct txn txn;
+	store_delivered_fn *fn;
+	void *arg;
+	struct place *place; /* in order of conversation and user */
+	size_t count;
+	struct store_delivery **d; /* as they were handed over */
+};
+
+enum { STMT_CONVERSATIONS, STMT_DELIVERIES };
+
+/* ---- what is asked ---- */
+
+static void put_ids(struct buf *text, const struct deliver *w)
+{
+	bool first = true;
+	for (size_t i = 0; i < w->count; i++) {
+		if (i != 0 && w->place[i].d->conversation_id == w->place[i - 1].d->conversation_id)
+			continue;
+		sql_comma(text, &first);
+		sql_u64(text, w->place[i].d->conversation_id);
+	}
+}
+
+static void deliver_ask(struct txn *t, struct buf *text)
+{
+	struct deliver *w = container_of(t, struct deliver, txn);
+	for (size_t i = 0; i < w->count; i++)
+		w->place[i] = (struct place){.d = w->place[i].d, .side = -1};
+	sql_lit(text,
+		"SELECT c.id,c.user1_id,c.user2_id,c.last_seq,c.user1_read_seq,c.user2_read_seq,"
+		"c.user1_unread+c.user1_dead,c.user2_unread+c.user2_dead,"
+		"a.user_id IS NOT NULL OR COALESCE(f.blocked,0),b.user_id IS NOT NULL OR COALESCE(g.blocked,0) "
+		"FROM conversations c FORCE INDEX (PRIMARY) "
+		"LEFT JOIN blocks a FORCE INDEX (PRIMARY) ON a.user_id=c.user1_id AND a.blocked_id=c.user2_id "
+		"LEFT JOIN blocks b FORCE INDEX (PRIMARY) ON b.user_id=c.user2_id AND b.blocked_id=c.user1_id "
+		"LEFT JOIN friendships f FORCE INDEX (PRIMARY) ON f.user_id=c.user1_id AND f.friend_id=c.user2_id "
+		"LEFT JOIN friendships g FORCE INDEX (PRIMARY) ON g.user_id=c.user2_id AND g.friend_id=c.user1_id "
+		"WHERE c.id IN (");
+	put_ids(text, w);
+	/* A time ahead of the clock is of before that was set back. */
+	sql_lit(text, ");SELECT conversation_id,user1_seq,user2_seq,"
+		      "IF(user1_at BETWEEN UTC_TIMESTAMP(3)-INTERVAL 1 SECOND AND UTC_TIMESTAMP(3),"
+		      "1000-TIMESTAMPDIFF(MICROSECOND,user1_at,UTC_TIMESTAMP(3)) DIV 1000,0),"
+		      "IF(user2_at BETWEEN UTC_TIMESTAMP(3)-INTERVAL 1 SECOND AND UTC_TIMESTAMP(3),"
+		      "1000-TIMESTAMPDIFF(MICROSECOND,user2_at,UTC_TIMESTAMP(3)) DIV 1000,0) "
+		      "FROM deliveries FORCE INDEX (PRIMARY) WHERE conversation_id IN (");
+	put_ids(text, w);
+	sql_lit(text, ") ORDER BY conversation_id FOR UPDATE");
+}
+
+/* ---- what is found ---- */
+
+/* The first one of that conversation; count: none. */
+static size_t find_place(const struct deliver *w, uint64_t conversation_id)
+{
+	size_t low = 0, high = w->count;
+	while (low < high) {
+		size_t at = low + (high - low) / 2;
+		if (w->place[at].d->conversation_id < conversation_id)
+			low = at + 1;
+		else
+			high = at;
+	}
+	return low;
+}
+
+static void row_conversation(struct deliver *w, struct row *row)
+{
+	char user[2][USER_ID_MAX + 1];
+	uint64_t read_seq[2], awaited[2];
+	bool blocks[2];
+	uint64_t id = row_take_u64(row);
+	row_take_user(row, user[0]);
+	row_take_user(row, user[1]);
+	uint64_t last_seq = row_take_u64(row);
+	for (int side = 0; side < 2; side++)
+		read_seq[side] = row_take_u64(row);
+	for (int side = 0; side < 2; side++)
+		awaited[side] = row_take_u64(row);
+	for (int side = 0; side < 2; side++)
+		blocks[side] = row_take_bool(row);
+	for (size_t i = find_place(w, id); i < w->count && w->place[i].d->conversation_id == id; i++) {
+		struct place *p = &w->place[i];
+		p->side = str_is(p->d->user, user[0]) ? 0 : str_is(p->d->user, user[1]) ? 1 : -1;
+		if (p->side < 0)
+			continue;
+		memcpy(p->d->peer, user[!p->side], sizeof(user[0]));
+		p->last_seq = last_seq;
+		p->seq = read_seq[p->side];
+		p->awaits = awaited[p->side] != 0;
+		p->hidden = blocks[p->side];
+	}
+}
+
+static void row_delivery(struct deliver *w, struct row *row)
+{
+	uint64_t seq[2];
+	int64_t wait_ms[2];
+	uint64_t id = row_take_u64(row);
+	for (int side = 0; side < 2; side++)
+		seq[side] = row_take_u64(row);
+	for (int side = 0; side < 2; side++)
+		wait_ms[side] = (int64_t)row_take_u64(row);
+	for (size_t i = find_place(w, id); i < w->count && w->place[i].d->conversation_id == id; i++) {
+		struct place *p = &w->place[i];
+		if (p->side < 0)
+			continue;
+		if (p->seq < seq[p->side])
+			p->seq = seq[p->side];
+		p->wait_ms = wait_ms[p->side];
+	}
+}
+
+static void deliver_row(struct txn *t, unsigned stmt, struct row *row)
+{
+	struct deliver *w = container_of(t, struct deliver, txn);
+	if (stmt == STMT_CONVERSATIONS)
+		row_conversation(w, row);
+	else
+		row_delivery(w, row);
+}
+
+/* ---- what is written ---- */
+
+/* True: it is to be written. */
+static bool decide_one(struct place *p, bool uncertain)
+{
+	struct store_delivery *d = p->d;
+	d->status = p->side < 0 ? STORE_NOT_FOUND : STORE_OK;
+	d->moved = false;
+	d->wait_ms = 0;
+	if (p->side < 0)
+		return false;
+	if (d->up_to_seq > p->last_seq)
+		d->up_to_seq = p->last_seq;
+	/* Perhaps by the try of unknown outcome, and others were not told. */
+	d->moved = uncertain && d->up_to_seq != 0 && d->up_to_seq == p->seq;
+	/* What is read is delivered, and who only sends has received nothing. */
+	if (d->up_to_seq <= p->seq || !p->awaits || p->hidden)
+		return false;
+	d->wait_ms = p->wait_ms;
+	d->moved = d->wait_ms == 0;
+	return d->moved;
+}
+
+static void put_row(struct buf *text, const struct place *p)
+{
+	buf_append_char(text, '(');
+	sql_u64(text, p->d->conversation_id);
+	for (int side = 0; side < 2; side++) {
+		buf_append_char(text, ',');
+		sql_u64(text, side == p->side ? p->d->up_to_seq : 0);
+		buf_append_str(text, side == p->side ? STR_LIT(",UTC_TIMESTAMP(3)") : STR_LIT(",NULL"));
+	}
+	buf_append_char(text, ')');
+}
+
+static void deliver_decide(struct txn *t, struct buf *text)
+{
+	struct deliver *w = container_of(t, struct deliver, txn);
+	bool first = true, moved = false;
+	for (size_t i = 0; i < w->count; i++) {
+		bool writes = decide_one(&w->place[i], t->uncertain);
+		moved |= w->place[i].d->moved;
+		if (!writes)
+			continue;
+		if (first)
+			sql_lit(text, "INSERT INTO deliveries (conversation_id,user1_seq,user1_at,user2_seq,user2_at) "
+				      "VALUES ");
+		sql_comma(text, &first);
+		put_row(text, &w->place[i]);
+	}
+	/* What was there already need not be on disk where nobody is told of it. */
+	if (!moved)
+		t->status = STORE_NOT_FOUND;
+	if (!first)
+		sql_lit(text, " ON DUPLICATE KEY UPDATE user1_seq=GREATEST(deliveries.user1_seq,VALUES(user1_seq)),"
+			      "user1_at=COALESCE(VALUES(user1_at),deliveries.user1_at),"
+			      "user2_seq=GREATEST(deliveries.user2_seq,VALUES(user2_seq)),"
+			      "user2_at=COALESCE(VALUES(user2_at),deliveries.user2_at)");
+}
+
+static void deliver_answer(struct txn *t)
+{
+	const struct deliver *w = container_of(t, struct deliver, txn);
+	w->fn(t->status == STORE_NOT_FOUND ? STORE_OK : t->status, w->d, w->count, w->arg);
+}
+
+static const struct txn_class deliver_class = {
+	.name = "deliveries",
+	.ask = deliver_ask,
+	.row = deliver_row,
+	.decide = deliver_decide,
+	.answer = deliver_answer,
+};
+
+static int by_place(const void *a, const void *b)
+{
+	const struct store_delivery *x = ((const struct place *)a)->d, *y = ((const struct place *)b)->d;
+	return (x->conversation_id > y->conversation_id) - (x->conversation_id < y->conversation_id);
+}
+
+void store_deliver(struct store *s, struct store_delivery *const *d, size_t n, store_delivered_fn *fn, void *arg)
+{
+	struct deliver *w = txn_new(s->txns, &deliver_class, STR_NULL, sizeof(*w));
+	struct arena *a = &w->txn.arena;
+	w->fn = fn;
+	w->arg = arg;
+	w->count = n;
+	w->d = arena_alloc(a, n * sizeof(*w->d));
+	w->place = arena_alloc(a, n * sizeof(*w->place));
+	for (size_t i = 0; i < n; i++)
+		w->d[i] = w->place[i].d = d[i];
+	qsort(w->place, n, sizeof(*w->place), by_place);
+	txn_submit(&w->txn);
+}
