@@ -64,6 +64,7 @@ sub step {
 		return $got == $want ? () : "$name of $m->{from}>$m->{to} by $user: $got, not $want";
 	}
 	my $c = $m->{conversation};
+	return deliver($t, $model, $ws, $user, $c) if $what < 0.85;
 	my $up_to = rand() < 0.5 ? undef : int rand(@{$c->{messages}} + 3);
 	my ($want, @want) = $model->read_conversation($user, $c, $up_to);
 	my ($got, $answer);
@@ -78,6 +79,21 @@ sub step {
 	return if $got != 200;
 	my @got = @$answer{qw(read_seq marked unread_count)};
 	return "@got" eq "@want" ? () : "read by $user up to " . ($up_to // 'all') . ": @got, not @want";
+}
+
+# A report has no answer, and may wait for a second.
+sub deliver {
+	my ($t, $model, $ws, $user, $c) = @_;
+	my $up_to = int rand(@{$c->{messages}} + 1);
+	my $want = $model->deliver($user, $c, $up_to) // return;
+	$ws->{$user}->send_json({type => 'delivered', conversation_id => $c->{id}, up_to_seq => $up_to});
+	if ($want == 404) {
+		my $code = $ws->{$user}->expect('error')->{code};
+		return $code eq 'not_found' ? () : "delivered by $user: $code";
+	}
+	my $delivered = $model->delivered($user, $c);
+	wait_for("$user to be told to have all up to $delivered", sub { $t->api($model->peer($c, $user))->get("/messages/conversations/$c->{id}")->json->{peer_delivered_seq} == $delivered });
+	return;
 }
 
 sub compare {
@@ -95,7 +111,7 @@ sub compare {
 			}
 			my $synced = $http->post('/messages/sync', {conversations => [{id => $c->{id}, seq => 0, change_seq => $c->{change_seq}}], since => undef, limit => 100})->json->{conversations};
 			$got{$c->{id}} = {
-				peer => $c->{peer}{user_id}, unread => $c->{unread_count}, mentions => $c->{mention_count}, read_seq => $c->{read_seq}, peer_read_seq => $c->{peer_read_seq},
+				peer => $c->{peer}{user_id}, unread => $c->{unread_count}, mentions => $c->{mention_count}, read_seq => $c->{read_seq}, peer_read_seq => $c->{peer_read_seq}, delivered => $c->{peer_delivered_seq},
 				last => $c->{last_message} && $model->summary_of_answer($c->{last_message}),
 				history => [map { $model->summary_of_answer($_) } @all],
 				sync => [map { $model->summary_of_answer($_) } map { @{$_->{messages}} } @$synced],
@@ -108,7 +124,7 @@ sub compare {
 			$total[0] += $model->unread($user, $c);
 			$total[1] += $model->unread_mentions($user, $c);
 			$want{$c->{id}} = {
-				peer => $peer, unread => $model->unread($user, $c), mentions => $model->unread_mentions($user, $c), read_seq => $c->{read_seq}{$user}, peer_read_seq => $c->{read_seq}{$peer},
+				peer => $peer, unread => $model->unread($user, $c), mentions => $model->unread_mentions($user, $c), read_seq => $c->{read_seq}{$user}, peer_read_seq => $c->{read_seq}{$peer}, delivered => $model->delivered($peer, $c),
 				last => $visible[-1], history => \@visible, sync => [@visible > 100 ? @visible[0 .. 99] : @visible],
 			};
 		}

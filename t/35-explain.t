@@ -33,6 +33,7 @@ my @fill = (
 	friend_declines => "INSERT INTO friend_declines (from_user_id, to_user_id, declined_at) SELECT CONCAT('a', seq), CONCAT('b', seq), $time FROM seq_1_to_1000",
 	friend_request_limits => "INSERT INTO friend_request_limits (user_id, full_at) SELECT CONCAT('a', seq), UTC_TIMESTAMP(3) FROM seq_1_to_1000",
 	notifications => "INSERT INTO notifications (id, user_id, kind, actor_id, is_read, created_at) SELECT seq << 20, IF(seq % 4, $other, 'alice'), 'kind', 'a0001', seq % 3 = 0, $time FROM seq_1_to_10000",
+	deliveries => "INSERT INTO deliveries (conversation_id, user1_seq, user1_at, user2_seq, user2_at) SELECT id, 2, created_at, 3, created_at FROM conversations",
 	read_marks => "INSERT INTO read_marks SELECT id, user2_id, seq, created_at FROM conversations JOIN seq_1_to_5",
 	deletions => "INSERT INTO deletions SELECT user_id, id, seq * 5, seq * 5 + 1 FROM (SELECT user1_id AS user_id, id FROM conversations UNION ALL SELECT user2_id, id FROM conversations) sides JOIN seq_1_to_3 WHERE user_id <> 'alice'",
 	recalls => "INSERT INTO recalls (user_id, recalled_at, conversation_id) SELECT user1_id, sort_time, id FROM conversations UNION SELECT user2_id, sort_time, id FROM conversations",
@@ -135,6 +136,11 @@ my @drive = (
 	history => sub { return map { my $id = $_; map { $alice->get("/messages/conversations/$id/messages$_") } '', '?before=15&limit=5', '?after=5' } $cid, $group },
 	read_message => sub { return map { $alice->put('/messages/' . message(2) . '/read') } 1 .. 2 },
 	read => sub { return map { my $id = $_; map { $alice->put("/messages/conversations/$id/read", $_) } {up_to_seq => 12}, {} } $cid, $group, $group + 4 },
+	delivered => sub {
+		$ws->send_json({type => 'delivered', conversation_id => "$_", up_to_seq => 20}) for map { conversation_with($_) } qw(u0003 u0004 a0005);
+		wait_for('deliveries to be written', sub { grep { /INTO deliveries/ } logged($dbh, $holder) });
+		return {type => 'written'};
+	},
 	recall => sub {
 		my $m = $alice->post('/messages/send', text_to('u0001', 'x'))->json;
 		return map { $alice->put("/messages/$_/recall") } $m->{id}, $m->{id}, message(8, $group), message(8, $group);

@@ -32,7 +32,7 @@ static const struct problem *read_frame(struct request *r, struct str text)
 		return p;
 	r->cmd = command_by_frame(r->api->commands, type);
 	if (r->cmd == NULL)
-		return request_invalid(r, "type: must be send, read, recall, delete, typing, watch or ping");
+		return request_invalid(r, "type: must be send, read, delivered, edit, recall, delete, typing, watch or ping");
 	return NULL;
 }
 

@@ -228,6 +228,11 @@ void request_done(struct request *r)
 	}
 }
 
+void request_end_silently(struct request *r)
+{
+	request_end(r, NULL);
+}
+
 void request_answer_message(struct request *r, int http_status, const struct message *m)
 {
 	struct json_out *o = request_begin(r);

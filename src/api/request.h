@@ -115,6 +115,8 @@ void request_ack(struct request *r, struct str message_json, bool replayed);
 void request_pong(struct request *r);
 /* Nothing to say: 204, or a bare `result`. */
 void request_done(struct request *r);
+/* Of a frame that is answered only where it is refused. */
+void request_end_silently(struct request *r);
 /* The answer is this one message: the bare resource, or `message` in a result. */
 void request_answer_message(struct request *r, int http_status, const struct message *m);
 

@@ -19,6 +19,8 @@ void edit_proceed(struct request *r, const union command_args *a);
 void delete_proceed(struct request *r, const union command_args *a);
 const struct problem *read_check(struct request *r, union command_args *a);
 void read_proceed(struct request *r, const union command_args *a);
+const struct problem *delivered_check(struct request *r, union command_args *a);
+void delivered_proceed(struct request *r, const union command_args *a);
 const struct problem *conversations_check(struct request *r, union command_args *a);
 void conversations_proceed(struct request *r, const union command_args *a);
 const struct problem *conversation_check(struct request *r, union command_args *a);

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* read: a conversation, up to a place or whole; and how much is unread in all. */
+/* read: a conversation, up to a place or whole; delivered; and how much is unread in all. */
 #include "core/base.h"
 #include "cmd/cmd.h"
 
 #include "api/event.h"
 #include "cmd/group.h"
+#include "live/delivery.h"
 #include "live/group.h"
 #include "live/push.h"
 #include "live/session.h"
@@ -87,6 +88,39 @@ void read_proceed(struct request *r, const union command_args *a)
 {
 	store_read_conversation(r->live->store, request_user(r), a->read.conversation_id, a->read.up_to_seq, on_read,
 				r);
+}
+
+const struct problem *delivered_check(struct request *r, union command_args *a)
+{
+	const struct problem *p = request_id(r, "conversation_id", &a->read.conversation_id);
+	const struct json *v = json_get(r->body, "up_to_seq");
+	if (p != NULL)
+		return p;
+	if (v == NULL || json_count(v, &a->read.up_to_seq) != 0)
+		return request_invalid(r, "up_to_seq: must be a whole number from 0 on");
+	return NULL;
+}
+
+static void on_delivered(enum store_status status, void *arg)
+{
+	struct request *r = arg;
+	if (status == STORE_OK)
+		request_end_silently(r);
+	else
+		request_fail_store(r, status);
+}
+
+void delivered_proceed(struct request *r, const union command_args *a)
+{
+	uint64_t id = a->read.conversation_id;
+	/* Whether there is such a group does not matter, so strangers learn nothing. */
+	if (conversation_is_group(id) && id <= CONVERSATION_ID_MAX)
+		request_fail(r, request_problem(r, PROBLEM_FORBIDDEN,
+						"only what reaches the other side of a direct conversation is told"));
+	else if (id > CONVERSATION_ID_MAX)
+		request_fail_store(r, STORE_NOT_FOUND);
+	else
+		delivery_note(r->live, request_user(r), id, a->read.up_to_seq, on_delivered, r);
 }
 
 static void on_unread(enum store_status status, uint64_t unread, uint64_t mentions, void *arg)

@@ -10,6 +10,7 @@ static const struct command commands[] = {
 	 .not_metered = true},
 	{"read", VERB_PUT, "/messages/conversations/{id}/read", "read", BODY_OPTIONAL, ACCESS_USER, read_check,
 	 read_proceed},
+	{"delivered", VERB_OTHER, NULL, "delivered", BODY_REQUIRED, ACCESS_USER, delivered_check, delivered_proceed},
 	{"history", VERB_GET, "/messages/conversations/{id}/messages", NULL, BODY_IGNORED, ACCESS_USER, history_check,
 	 history_proceed},
 	{"conversations", VERB_GET, "/messages/conversations", NULL, BODY_IGNORED, ACCESS_USER, conversations_check,

@@ -136,6 +136,7 @@ void im_free(struct im **imp)
 	 * bus has had the store's answer, and comes first: that may let another request go on to the store.
 	 */
 	online_fini(&im->live);
+	deliveries_fini(&im->live);
 	told_fini(&im->live);
 	work_free(&im->api.work);
 	store_free(&im->live.store);
@@ -248,7 +249,7 @@ void im_worker_lost(struct im *im, const char *name)
 bool im_is_idle(const struct im *im)
 {
 	return http_server_connections(im->api.http) == 0 && http_server_connections(im->api.admin) == 0 &&
-	       store_pending(im->live.store) == 0 && told_all(&im->live);
+	       store_pending(im->live.store) == 0 && deliveries_pending(&im->live) == 0 && told_all(&im->live);
 }
 
 size_t im_connections(const struct im *im)

@@ -19,12 +19,14 @@ void live_init(struct live *live, struct loop *loop, const struct conf *conf, st
 	table_init(&live->users, user_key);
 	sessions_init(live);
 	groups_init(live);
+	deliveries_init(live);
 	live->out = json_out_new();
 }
 
 void live_fini(struct live *live)
 {
 	groups_fini(live);
+	table_fini(&live->deliveries.gathered);
 	table_fini(&live->users);
 	json_out_free(&live->out);
 	buf_fini(&live->text);

@@ -16,6 +16,7 @@
 #include "core/table.h"
 #include "core/wheel.h"
 #include "hub/hub.h"
+#include "live/delivery.h"
 #include "live/lamport.h"
 #include "live/resync.h"
 #include "live/told.h"
@@ -119,6 +120,7 @@ struct live {
 	bool recheck_waits;	     /* a read failed, so the next step comes later */
 	struct resync resync;
 	struct told told;
+	struct deliveries deliveries;
 };
 
 /* The state on its own; `name` is of WORKER_NAME_LEN characters. Store and bus are the caller's to make. */

@@ -12,7 +12,7 @@ sub pair { return join ' ', sort @_ }
 # The conversation of two users; made where missing.
 sub between {
 	my ($self, $a, $b) = @_;
-	return $self->{conversations}{pair($a, $b)} //= {users => [sort $a, $b], messages => [], read_seq => {$a => 0, $b => 0}};
+	return $self->{conversations}{pair($a, $b)} //= {users => [sort $a, $b], messages => [], read_seq => {$a => 0, $b => 0}, delivered => {$a => 0, $b => 0}};
 }
 
 sub of { my ($self, $user) = @_; return grep { grep { $_ eq $user } @{$_->{users}} } values %{$self->{conversations}} }
@@ -79,6 +79,18 @@ sub read_conversation {
 	$_->{read} = 1 for @marked;
 	return (200, $c->{read_seq}{$user}, scalar(@marked), $self->unread($user, $c));
 }
+
+# Undefined where nothing comes of it yet that would not also come of it later.
+sub deliver {
+	my ($self, $user, $c, $up_to) = @_;
+	return 404 if !grep { $_ eq $user } @{$c->{users}};
+	return 200 if $up_to <= $self->delivered($user, $c);
+	return undef if $up_to > @{$c->{messages}} || !grep { $_->{to} eq $user && !$_->{read} } @{$c->{messages}};
+	$c->{delivered}{$user} = $up_to;
+	return 200;
+}
+
+sub delivered { my ($self, $user, $c) = @_; return (sort { $b <=> $a } $c->{read_seq}{$user}, $c->{delivered}{$user})[0] }
 
 sub unread {
 	my ($self, $user, $c) = @_;
