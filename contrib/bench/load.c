@@ -35,6 +35,8 @@ static const char usage[] =
 	"  -P, --pairs N              (200)\n"
 	"  -K, --in-flight N          sends or handshakes without an answer yet, over all users (128)\n"
 	"  -b, --bytes N              of a text (100)\n"
+	"  -D, --delivered MS         recipients report what has come, at most so often a conversation; 0: each "
+	"message\n"
 	"  -z, --deflate              compressed WebSockets, where the server has them\n"
 	"  -w, --warm-up SECONDS      (2)\n"
 	"  -d, --duration SECONDS     measured, or held idle (10)\n"
@@ -59,6 +61,7 @@ static const struct option long_options[] = {
 	{"pairs", required_argument, NULL, 'P'},
 	{"in-flight", required_argument, NULL, 'K'},
 	{"bytes", required_argument, NULL, 'b'},
+	{"delivered", required_argument, NULL, 'D'},
 	{"deflate", no_argument, NULL, 'z'},
 	{"warm-up", required_argument, NULL, 'w'},
 	{"duration", required_argument, NULL, 'd'},
@@ -198,6 +201,9 @@ static void set_option(struct options *o, int opt)
 	case 'b':
 		o->bytes = number(optarg, 16, 4096);
 		break;
+	case 'D':
+		o->delivered_ms = (int)number(optarg, 0, 3600000);
+		break;
 	case 'z':
 		o->deflate = true;
 		break;
@@ -255,6 +261,7 @@ int main(int argc, char **argv)
 		.pairs = 200,
 		.in_flight = 128,
 		.bytes = 100,
+		.delivered_ms = -1,
 		.warmup_secs = 2,
 		.duration_secs = 10,
 		.connections = 15000,
@@ -264,7 +271,7 @@ int main(int argc, char **argv)
 	};
 	int opt;
 
-	while ((opt = getopt_long(argc, argv, "a:s:x:u:P:K:b:zw:d:n:m:N:g:S:R:t:B:p:h", long_options, NULL)) != -1)
+	while ((opt = getopt_long(argc, argv, "a:s:x:u:P:K:b:D:zw:d:n:m:N:g:S:R:t:B:p:h", long_options, NULL)) != -1)
 		set_option(&o, opt);
 	o.servers += o.servers == 0;
 	if (optind != argc - 1 || o.secret_len == 0) {

@@ -16,8 +16,10 @@ struct options {
 	size_t secret_len;
 	unsigned pairs;
 	unsigned in_flight;
-	unsigned bytes; /* of a text */
-	bool deflate;	/* offer permessage-deflate, and compress what is sent */
+	unsigned bytes;	  /* of a text */
+	int delivered_ms; /* modes ws and http: what comes is reported as delivered that often a conversation; -1: never
+			   */
+	bool deflate;	  /* offer permessage-deflate, and compress what is sent */
 	double warmup_secs;
 	double duration_secs;
 	unsigned connections;

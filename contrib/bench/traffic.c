@@ -38,7 +38,9 @@ static struct {
 	unsigned idle_first, idle_count;
 	uint64_t due_us; /* with a rate: when the next message is */
 	char **token;
-	uint32_t *last_seq; /* pushed to that user */
+	uint32_t *last_seq;  /* pushed to that user */
+	uint64_t *report_us; /* --delivered: when that user may report again */
+	size_t reports;
 	struct talk *talk;
 	struct tally tally;
 	struct texts texts;
@@ -165,6 +167,27 @@ static bool is_to(const struct peer *p, const char *data, size_t len)
 	return memmem(data, len, to, (size_t)n) != NULL;
 }
 
+static void report_delivered(struct peer *p, const char *data, size_t len, uint32_t seq)
+{
+	static const char name[] = "\"conversation_id\":\"";
+	static struct buf body;
+	uint64_t now = now_us();
+	const char *id = memmem(data, len, name, sizeof(name) - 1), *end;
+
+	if (r.o->delivered_ms < 0 || now < r.report_us[p->user] || id == NULL)
+		return;
+	id += sizeof(name) - 1;
+	end = memchr(id, '"', data + len - id);
+	if (end == NULL)
+		return;
+	r.report_us[p->user] = now + (uint64_t)r.o->delivered_ms * 1000;
+	r.reports++;
+	buf_clear(&body);
+	buf_printf(&body, "{\"type\":\"delivered\",\"conversation_id\":\"%.*s\",\"up_to_seq\":%u}", (int)(end - id), id,
+		   seq);
+	peer_send_text(&r.swarm, p, body.data, body.len);
+}
+
 static void on_text(struct peer *p, const char *data, size_t len)
 {
 	static const char type[] = "\"type\":\"", ref[] = "\"ref\":\"";
@@ -182,8 +205,10 @@ static void on_text(struct peer *p, const char *data, size_t len)
 		go_on(p);
 	} else if (memcmp(kind, "message\"", 8) == 0) {
 		number = texts_find(&r.texts, data, len, r.tally.sent, &seq);
-		if (number >= 0 && is_to(p, data, len))
-			tally_push(&r.tally, number, seq, &r.last_seq[p->user]);
+		if (number < 0 || !is_to(p, data, len))
+			return;
+		tally_push(&r.tally, number, seq, &r.last_seq[p->user]);
+		report_delivered(p, data, len, seq);
 	} else if (memcmp(kind, "hello\"", 6) == 0) {
 		r.ready++;
 	} else if (memcmp(kind, "error\"", 6) == 0) {
@@ -351,6 +376,8 @@ static int report(const struct procs *group, size_t groups)
 	       spread_percentile(&t->push, 99) / 1e3);
 	printf("refused %zu\nunanswered %zu\nlost %zu\ndoubled %zu\nmisordered %zu\ngaps %zu\n", t->failed, unanswered,
 	       lost, t->doubled, t->misordered, gaps);
+	if (r.o->delivered_ms >= 0)
+		printf("delivery_reports %zu\n", r.reports);
 	for (size_t i = 0; i < groups; i++)
 		others = others > group[i].cpu_us ? others - group[i].cpu_us : 0;
 	printf("bytes_received_per_message %.0f\nbytes_sent_per_message %.0f\n",
@@ -375,6 +402,7 @@ int run_traffic(const struct options *o, enum peer_kind senders)
 	r.idle = xcalloc(o->in_flight, sizeof(struct peer *));
 	r.token = xcalloc(r.users, sizeof(*r.token));
 	r.last_seq = xcalloc(r.users, sizeof(*r.last_seq));
+	r.report_us = xcalloc(r.users, sizeof(*r.report_us));
 	r.talk = xcalloc(o->pairs, sizeof(*r.talk));
 	if (texts_init(&r.texts, o->bytes) != 0)
 		return 2;
