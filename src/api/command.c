@@ -80,6 +80,7 @@ static bool placeholder_matches(const char **pattern, struct str segment, struct
 	} places[] = {
 		{"{user}", offsetof(struct command_path, user)},
 		{"{code}", offsetof(struct command_path, code)},
+		{"{emoji}", offsetof(struct command_path, emoji)},
 	};
 	if (strncmp(*pattern, "{id}", 4) == 0) {
 		*pattern += 4;

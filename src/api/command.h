@@ -15,7 +15,7 @@
 union command_args {
 	struct store_send send;
 	uint64_t message_id;
-	struct store_edit edit;
+	struct store_act act;
 	uint64_t conversation_id;
 	struct {
 		uint64_t conversation_id, up_to_seq;
@@ -59,6 +59,11 @@ union command_args {
 		struct group_member_cursor after;
 		struct str query; /* absent: all */
 	} members;
+	struct {
+		struct str emoji; /* absent: all */
+		unsigned limit;
+		uint64_t after; /* 0: from the first on */
+	} reactions;
 };
 
 enum command_access {
@@ -71,7 +76,8 @@ enum command_body { BODY_IGNORED, BODY_OPTIONAL, BODY_REQUIRED };
 struct command {
 	const char *name;
 	enum http_verb verb;
-	const char *path;  /* with {id} for a number, {user} for a user id, {code} for an invite's; NULL: not by REST */
+	const char *path; /* with {id} for a number, {user} for a user id, {code} for an invite's, {emoji}; NULL: not by
+			     REST */
 	const char *frame; /* the WebSocket's type; NULL: not by WebSocket */
 	enum command_body body;
 	enum command_access access;
@@ -79,7 +85,7 @@ struct command {
 	const struct problem *(*check)(struct request *r, union command_args *a);
 	/* The effect. Leads to the request's end, from within or later. */
 	void (*proceed)(struct request *r, const union command_args *a);
-	int variant;	  /* which of those that share a proceed: an enum friend_step, or group_step */
+	int variant;	  /* which of those that share a proceed: an enum act, friend_step, or group_step */
 	bool not_metered; /* limits.requests_per_second does not count it */
 };
 
@@ -98,8 +104,9 @@ const struct command *command_by_frame(const struct command_table *t, struct str
 #define ALLOW_MAX 32
 /* What the path of a request says. */
 struct command_path {
-	uint64_t id;	       /* {id} */
-	struct str user, code; /* {user}, {code}: percent-encoded still; absent where the path has none */
+	uint64_t id; /* {id} */
+	/* {user}, {code}, {emoji}: percent-encoded still; absent where the path has none. */
+	struct str user, code, emoji;
 	char allow[ALLOW_MAX]; /* a value for Allow, where the path has other verbs only; else "" */
 };
 /*

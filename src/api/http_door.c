@@ -246,6 +246,15 @@ static bool read_segment(struct http_req *req, struct str segment, bool (*valid)
 	return true;
 }
 
+/* The same of one that may be any text, which `check` looks at; absent where it is none. */
+static struct str read_text(struct request *r, struct str segment)
+{
+	struct str text;
+	if (segment.s == NULL || http_req_decode(r->http, segment, &text) != 0)
+		return STR_NULL;
+	return arena_str(&r->arena, text);
+}
+
 /* What is wrong, before the body is read. NULL also where answered() was called. */
 static const struct problem *read_head(struct request *r)
 {
@@ -262,6 +271,7 @@ static const struct problem *read_head(struct request *r)
 	    !read_segment(req, found.code, id_invite_code_valid, r->path_code))
 		return no_command(r, "");
 	r->path_id = found.id;
+	r->path_emoji = read_text(r, found.emoji);
 	req->route = command_route(r->api->commands, r->cmd);
 	if (r->cmd == &command_ws)
 		return open_websocket(r);

@@ -56,6 +56,8 @@ static const struct problem of_store[STORE_STATUSES] = {
 	[STORE_BANNED] = {PROBLEM_FORBIDDEN, "you are banned from this group"},
 	[STORE_EDIT_EXPIRED] = {PROBLEM_EDIT_EXPIRED, "the time to edit this message has passed"},
 	[STORE_RECALLED] = {PROBLEM_CONFLICT, "this message was recalled"},
+	[STORE_TOO_MANY_KINDS] = {PROBLEM_CONFLICT, "this message has as many kinds of reactions as it may have"},
+	[STORE_TOO_MANY_PINS] = {PROBLEM_CONFLICT, "this conversation has as many pinned messages as it may have"},
 	[STORE_NO_TEXT] = {PROBLEM_INVALID_ARGUMENT, "content: a text needs one that is not empty"},
 	[STORE_IS_OWNER] = {PROBLEM_CONFLICT, "the owner has to pass the group on first"},
 };

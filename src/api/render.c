@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "core/utf8.h"
+#include "store/reactions.h"
 
 static void put_str(struct json_out *o, const char *key, struct str v)
 {
@@ -93,6 +94,30 @@ void online_slots_fill(const struct online_slots *s, char *text, const bool *onl
 			memcpy(text + s->slot[i].at, "true ", 5);
 }
 
+static void put_reaction(struct json_out *o, const struct reaction *r)
+{
+	size_t at = 0;
+	json_object(o);
+	put_str(o, "emoji", r->emoji);
+	put_u64(o, "count", r->count);
+	json_key(o, "user_ids");
+	json_array(o);
+	for (struct str u = reaction_next_user(r->users, &at); u.s != NULL; u = reaction_next_user(r->users, &at))
+		json_str(o, u);
+	json_array_end(o);
+	json_object_end(o);
+}
+
+void render_reactions(struct json_out *o, struct str reactions)
+{
+	struct reaction r;
+	size_t at = 0;
+	json_array(o);
+	while (reactions_next(reactions, &at, &r))
+		put_reaction(o, &r);
+	json_array_end(o);
+}
+
 void render_message_members(struct json_out *o, const struct message *m)
 {
 	put_id(o, "id", m->id);
@@ -114,7 +139,7 @@ void render_message_members(struct json_out *o, const struct message *m)
 	json_key(o, "forwarded_from");
 	json_raw(o, m->forwarded_from);
 	json_key(o, "reactions");
-	json_raw(o, m->reactions.s != NULL ? m->reactions : STR_LIT("[]"));
+	render_reactions(o, m->reactions);
 	json_key(o, "is_read");
 	if (m->to[0] != '\0')
 		json_bool(o, m->is_read);

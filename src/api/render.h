@@ -15,6 +15,9 @@
 void render_message_members(struct json_out *o, const struct message *m);
 void render_message(struct json_out *o, const struct message *m);
 
+/* Those of a message, as it is stored: an array. */
+void render_reactions(struct json_out *o, struct str reactions);
+
 /*
  * The places in a text where it is not known yet who is online: each says `false` until
  * online_slots_fill turns it into `true ` (as long, and white space is free in JSON).

@@ -48,6 +48,7 @@ struct request {
 	uint64_t path_id;		     /* {id} of a REST path */
 	char path_user[USER_ID_MAX + 1];     /* {user} of a REST path */
 	char path_code[INVITE_CODE_MAX + 1]; /* {code} of a REST path */
+	struct str path_emoji;		     /* {emoji} of a REST path, in the arena; absent: it is no text */
 	bool may_notify;		     /* the token's scope contains notify */
 	const struct json *body;	     /* the JSON object, during check and proceed; NULL if there is none */
 	unsigned tokens;		     /* of limits.requests_per_second that it costs; `check` may raise it */

@@ -12,11 +12,14 @@ const struct problem *send_check(struct request *r, union command_args *a);
 void send_proceed(struct request *r, const union command_args *a);
 const struct problem *message_check(struct request *r, union command_args *a);
 void message_proceed(struct request *r, const union command_args *a);
-void message_read_proceed(struct request *r, const union command_args *a);
-void recall_proceed(struct request *r, const union command_args *a);
+/* What is done to one message: each has a check, and they share how it goes on. */
+const struct problem *act_check(struct request *r, union command_args *a);
 const struct problem *edit_check(struct request *r, union command_args *a);
-void edit_proceed(struct request *r, const union command_args *a);
-void delete_proceed(struct request *r, const union command_args *a);
+const struct problem *react_check(struct request *r, union command_args *a);
+void act_proceed(struct request *r, const union command_args *a);
+const struct problem *reactions_check(struct request *r, union command_args *a);
+void reactions_proceed(struct request *r, const union command_args *a);
+void pins_proceed(struct request *r, const union command_args *a);
 const struct problem *read_check(struct request *r, union command_args *a);
 void read_proceed(struct request *r, const union command_args *a);
 const struct problem *delivered_check(struct request *r, union command_args *a);

@@ -17,6 +17,9 @@ size_t utf8_count(struct str s);
  */
 bool utf8_has_control(struct str s, bool lines);
 
+/* Does a valid text have white space, or spaces without width? */
+bool utf8_has_space(struct str s);
+
 /*
  * A valid text without the characters that turn the direction of the text around them (those that utf8_name() drops):
  * they make exe look like jpg. Writes it to out, which has room for in.len bytes, and returns its bytes.

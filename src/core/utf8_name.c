@@ -119,6 +119,17 @@ static bool is_space(uint32_t c)
 	       c == 0x2029 || c == 0x202F || c == 0x205F || c == 0x2060 || c == 0x3000 || c == 0xFEFF;
 }
 
+bool utf8_has_space(struct str s)
+{
+	uint32_t c;
+	for (const char *at = s.s, *end = s.s + s.len; at < end;) {
+		at += name_char(at, end, &c);
+		if (is_space(c))
+			return true;
+	}
+	return false;
+}
+
 static bool is_unseen(uint32_t c)
 {
 	size_t low = 0, high = ARRAY_LEN(unseen);

@@ -108,6 +108,8 @@ bool audience_add_row(struct audience *a, struct str items)
 		case OUTBOX_RECALLED:
 		case OUTBOX_DELETED:
 		case OUTBOX_EDITED:
+		case OUTBOX_REACTION:
+		case OUTBOX_PINNED:
 		case OUTBOX_READ:
 			fine = add_conversation(a, item.id) && fine;
 			break;

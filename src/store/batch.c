@@ -20,8 +20,8 @@
 	{                                                                                                              \
 		&(b)->text, &(b)->ask_sent, &(b)->ask_friends, &(b)->ask_blocks, &(b)->ask_messages,                   \
 			&(b)->ask_authors, &(b)->ask.text, &(b)->insert_texts, &(b)->insert_messages,                  \
-			&(b)->insert_changes, &(b)->insert_recalls, &(b)->insert_marks, &(b)->insert_mentions,         \
-			&(b)->insert_uncounted, &(b)->updates.text, &(b)->items                                        \
+			&(b)->insert_reactions, &(b)->insert_changes, &(b)->insert_recalls, &(b)->insert_marks,        \
+			&(b)->insert_mentions, &(b)->insert_uncounted, &(b)->updates.text, &(b)->items                 \
 	}
 
 /* ---- keys ---- */
@@ -71,8 +71,8 @@ void batch_fini(struct batch *b)
 	for (size_t i = 0; i < ARRAY_LEN(bufs); i++)
 		buf_fini(bufs[i]);
 	free(b->stmt);
-	free(b->ask.answer);
-	free(b->updates.answer);
+	free(b->ask.stmt);
+	free(b->updates.stmt);
 }
 
 void batch_add(struct batch *b, struct op *op)
@@ -142,6 +142,7 @@ static struct held *row_message(struct batch *b, struct row *row)
 	h->m = m;
 	h->deleted[0] = row_take_bool(row);
 	h->deleted[1] = row_take_bool(row);
+	h->stored_seq = row_take_u64(row);
 	return h;
 }
 
@@ -193,15 +194,20 @@ void batch_begin_row(struct buf *list)
 	buf_append(list, list->len != 0 ? ",(" : "(", list->len != 0 ? 2 : 1);
 }
 
-uint64_t batch_note_change(struct batch *b, struct conv *c, enum change_kind kind, uint64_t message_id, struct str user)
+static uint64_t next_change(struct conv *c)
+{
+	c->changed = c->dirty = true;
+	return ++c->change_seq;
+}
+
+static void put_change(struct batch *b, uint64_t change_seq, enum change_kind kind, uint64_t message_id,
+		       struct str user)
 {
 	struct buf *out = &b->insert_changes;
-	c->change_seq++;
-	c->changed = c->dirty = true;
 	batch_begin_row(out);
-	sql_u64(out, c->id);
+	sql_u64(out, message_id_conversation(message_id));
 	buf_append_char(out, ',');
-	sql_u64(out, c->change_seq);
+	sql_u64(out, change_seq);
 	buf_append_char(out, ',');
 	sql_u64(out, kind);
 	buf_append_char(out, ',');
@@ -211,7 +217,47 @@ uint64_t batch_note_change(struct batch *b, struct conv *c, enum change_kind kin
 	buf_append_char(out, ',');
 	sql_time(out, b->now_ms);
 	buf_append_char(out, ')');
-	return c->change_seq;
+}
+
+uint64_t batch_note_change(struct batch *b, struct conv *c, enum change_kind kind, uint64_t message_id, struct str user)
+{
+	uint64_t change_seq = next_change(c);
+	put_change(b, change_seq, kind, message_id, user);
+	return change_seq;
+}
+
+uint64_t batch_note_reaction(struct batch *b, struct conv *c, struct held *h, struct str user)
+{
+	h->reacted = true;
+	h->reactor = arena_str(&b->arena, user);
+	return h->react_seq = next_change(c);
+}
+
+static void write_reactions(struct batch *b, const struct held *h)
+{
+	struct buf *out = batch_update(b);
+	sql_lit(out, "UPDATE messages SET reactions=");
+	sql_str(out, h->m.reactions);
+	sql_lit(out, ",reaction_seq=");
+	sql_u64(out, h->react_seq);
+	sql_lit(out, " WHERE id=");
+	sql_u64(out, h->m.id);
+	batch_expect(b, 1);
+	put_change(b, h->react_seq, CHANGE_REACTION, h->m.id, h->reactor);
+	if (h->stored_seq == 0)
+		return;
+	out = batch_update(b);
+	sql_lit(out, "DELETE FROM changes WHERE conversation_id=");
+	sql_u64(out, message_id_conversation(h->m.id));
+	sql_lit(out, " AND change_seq=");
+	sql_u64(out, h->stored_seq);
+}
+
+void batch_write_reactions(struct batch *b)
+{
+	for (const struct held *h = b->held; h != NULL; h = h->hh.next)
+		if (h->reacted)
+			write_reactions(b, h);
 }
 
 void batch_note_mark(struct batch *b, uint64_t conversation_id, struct str user, uint64_t up_to_seq)
@@ -311,9 +357,12 @@ void batch_row(struct batch *b, unsigned stmt, struct row *row)
 	case STMT_AUTHORS:
 		row_author(b, row);
 		break;
+	case STMT_GATHERED_TEXT:
+		*(struct str *)b->stmt[stmt].of = arena_str(&b->arena, row_take_str(row));
+		break;
 	case STMT_GATHERED: {
 		uint64_t *answer = b->stmt[stmt].of;
-		for (unsigned i = 0; answer != NULL && i < row->count; i++)
+		for (unsigned i = 0; i < row->count; i++)
 			answer[i] = row_take_u64(row);
 		break;
 	}

@@ -11,7 +11,7 @@
 #include "store/sql.h"
 
 #define SENT_COLUMNS "id,from_user_id,to_user_id,message_type,content,client_msg_id,created_at"
-#define HELD_COLUMNS MESSAGE_COLUMNS ",m.deleted_by_sender,m.deleted_by_recipient"
+#define HELD_COLUMNS MESSAGE_COLUMNS ",m.deleted_by_sender,m.deleted_by_recipient,m.reaction_seq"
 
 /* ---- statements ---- */
 
@@ -37,21 +37,21 @@ static void append_gathered(struct batch *b, const struct gathered *g)
 {
 	if (g->count == 0)
 		return;
-	struct buf *text = batch_begin_stmt(b, STMT_GATHERED, g->answer[0]);
+	struct buf *text = batch_begin_stmt(b, g->stmt[0].kind, g->stmt[0].of);
 	buf_append(text, g->text.data, g->text.len);
 	for (unsigned i = 1; i < g->count; i++)
-		note_stmt(b, STMT_GATHERED, g->answer[i]);
+		note_stmt(b, g->stmt[i].kind, g->stmt[i].of);
 }
 
-static struct buf *gather(struct gathered *g, uint64_t *answer)
+static struct buf *gather(struct gathered *g, enum stmt_kind kind, void *of)
 {
 	if (g->count == g->max) {
 		g->max = g->max != 0 ? g->max * 2 : 32;
-		g->answer = xrealloc(g->answer, g->max * sizeof(*g->answer));
+		g->stmt = xrealloc(g->stmt, g->max * sizeof(*g->stmt));
 	}
 	if (g->count != 0)
 		buf_append_char(&g->text, ';');
-	g->answer[g->count++] = answer;
+	g->stmt[g->count++] = (struct stmt){kind, of};
 	return &g->text;
 }
 
@@ -68,12 +68,17 @@ void batch_put_now(struct batch *b, enum stmt_kind kind)
 
 struct buf *batch_ask(struct batch *b, uint64_t answer[])
 {
-	return gather(&b->ask, answer);
+	return gather(&b->ask, STMT_GATHERED, answer);
+}
+
+struct buf *batch_ask_text(struct batch *b, struct str *answer)
+{
+	return gather(&b->ask, STMT_GATHERED_TEXT, answer);
 }
 
 struct buf *batch_update(struct batch *b)
 {
-	return gather(&b->updates, NULL);
+	return gather(&b->updates, STMT_PLAIN, NULL);
 }
 
 void batch_expect(struct batch *b, uint64_t rows)
@@ -316,6 +321,8 @@ void batch_build_write(struct batch *b)
 	sql_lit(text, ",(SELECT 1 UNION SELECT 2),0)");
 	append_marks(b);
 	append_messages(b);
+	append_list(b, "INSERT INTO reactions (message_id,user_id,emoji,n,at) VALUES ", &b->insert_reactions);
+	batch_write_reactions(b);
 	append_gathered(b, &b->updates);
 	append_list(b, "INSERT INTO changes (conversation_id,change_seq,kind,message_id,user_id,at) VALUES ",
 		    &b->insert_changes);

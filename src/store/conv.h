@@ -100,9 +100,11 @@ struct conv_send {
 	int64_t retry_ms; /* as in struct store_sent */
 };
 
-/* May a message of theirs be edited? */
-struct conv_edit {
-	const struct store_edit *p;
+/* May that member change a message so that the others are told? */
+struct conv_check {
+	struct str user;
+	bool speaks;		   /* in words, as sending does */
+	bool mentions_all;	   /* and it mentions everyone */
 	uint64_t friends, blocked; /* of a direct conversation, once it was read */
 };
 
@@ -119,11 +121,12 @@ struct conv_kind {
 	enum store_status (*check_recall)(const struct member *by, const struct held *h, bool *any_time_r);
 	/* What that does to the head and to members. */
 	void (*recalled)(struct batch *b, struct member *by, const struct held *h);
-	/* The same of an edit. Before the locks: asks for what check_edit needs; NULL: head and members have all of it.
-	 */
-	void (*ask_edit)(struct batch *b, const struct conv *c, struct conv_edit *check);
-	enum store_status (*check_edit)(const struct batch *b, const struct member *by, const struct conv_edit *check);
-	void (*edited)(struct batch *b, struct member *by);
+	/* Before the locks: asks for what check_change needs; NULL: head and members have all of it. */
+	void (*ask_change)(struct batch *b, const struct conv *c, struct conv_check *check);
+	enum store_status (*check_change)(const struct batch *b, const struct member *by,
+					  const struct conv_check *check);
+	/* A message was changed: those who do not list the conversation find it by their cursor. */
+	void (*changed)(struct batch *b, struct member *by);
 };
 extern const struct conv_kind conv_direct, conv_group;
 

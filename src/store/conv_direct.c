@@ -223,11 +223,11 @@ static bool direct_check_send(struct batch *b, struct conv *c, struct conv_send 
 }
 
 /* Whose conversation it is, is known under its lock alone, so the other side is looked up with it. */
-static void direct_ask_edit(struct batch *b, const struct conv *c, struct conv_edit *check)
+static void direct_ask_change(struct batch *b, const struct conv *c, struct conv_check *check)
 {
-	struct str user = check->p->user;
+	struct str user = check->user;
 	struct buf *out = batch_ask(b, &check->friends);
-	_Static_assert(offsetof(struct conv_edit, blocked) == offsetof(struct conv_edit, friends) + sizeof(uint64_t),
+	_Static_assert(offsetof(struct conv_check, blocked) == offsetof(struct conv_check, friends) + sizeof(uint64_t),
 		       "two columns");
 	sql_lit(out, "SELECT f.user_id IS NOT NULL AND g.user_id IS NOT NULL,"
 		     "COALESCE(g.blocked,0) OR k.user_id IS NOT NULL FROM conversations c FORCE INDEX (PRIMARY) "
@@ -248,8 +248,8 @@ static void direct_ask_edit(struct batch *b, const struct conv *c, struct conv_e
 	sql_u64(out, c->id);
 }
 
-static enum store_status direct_check_edit(const struct batch *b, const struct member *by,
-					   const struct conv_edit *check)
+static enum store_status direct_check_change(const struct batch *b, const struct member *by,
+					     const struct conv_check *check)
 {
 	(void)b;
 	(void)by;
@@ -309,8 +309,8 @@ static void direct_recalled(struct batch *b, struct member *by, const struct hel
 	note_recall(b, by->conv->members->next);
 }
 
-/* Like a recall it is found by a cursor of those who do not list the conversation. */
-static void direct_edited(struct batch *b, struct member *by)
+/* By the same cursor as a recall. */
+static void direct_changed(struct batch *b, struct member *by)
 {
 	note_recall(b, by->conv->members);
 	note_recall(b, by->conv->members->next);
@@ -429,7 +429,7 @@ const struct conv_kind conv_direct = {
 	.mention_of = direct_mention_of,
 	.check_recall = direct_check_recall,
 	.recalled = direct_recalled,
-	.ask_edit = direct_ask_edit,
-	.check_edit = direct_check_edit,
-	.edited = direct_edited,
+	.ask_change = direct_ask_change,
+	.check_change = direct_check_change,
+	.changed = direct_changed,
 };

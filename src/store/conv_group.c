@@ -213,12 +213,16 @@ static enum store_status group_check_recall(const struct member *by, const struc
 	return own || over ? STORE_OK : STORE_NOT_SENDER;
 }
 
-/* Slow mode is about new messages. */
-static enum store_status group_check_edit(const struct batch *b, const struct member *by, const struct conv_edit *check)
+/* Slow mode is about new messages; and where only admins send, members may still do without words. */
+static enum store_status group_check_change(const struct batch *b, const struct member *by,
+					    const struct conv_check *check)
 {
 	if (by->conv->dissolved_ms != 0)
 		return STORE_GROUP_DISSOLVED;
-	return is_admin(by) ? STORE_OK : check_writes(b, by, check->p->mentions_all);
+	if (is_admin(by))
+		return STORE_OK;
+	enum store_status may = check_writes(b, by, check->mentions_all);
+	return may == STORE_SENDING_RESTRICTED && !check->speaks ? STORE_OK : may;
 }
 
 /* ---- what is done to it ---- */
@@ -275,7 +279,7 @@ static void group_recalled(struct batch *b, struct member *by, const struct held
 	c->active_ms = later(b->active_ms, c->active_ms);
 }
 
-static void group_edited(struct batch *b, struct member *by)
+static void group_changed(struct batch *b, struct member *by)
 {
 	by->conv->active_ms = later(b->active_ms, by->conv->active_ms);
 }
@@ -485,6 +489,6 @@ const struct conv_kind conv_group = {
 	.mention_of = group_mention_of,
 	.check_recall = group_check_recall,
 	.recalled = group_recalled,
-	.check_edit = group_check_edit,
-	.edited = group_edited,
+	.check_change = group_check_change,
+	.changed = group_changed,
 };

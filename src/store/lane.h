@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * A write lane: one connection, one transaction in flight. What arrives meanwhile is the next one (group commit), begun
- * at the end of a turn of the loop so that all that came in it takes part. After a batch of several, one of a few begins
- * 3 ms after it began, so that more take part; a lone operation waits for nothing. A writer process has several lanes
- * (serve.h); a program that has no writers has one of its own (store.c).
+ * at the end of a turn of the loop so that all that came in it takes part. After a batch of several, one of a few
+ * begins 3 ms after it began, so that more take part; a lone operation waits for nothing. A writer process has several
+ * lanes (serve.h); a program that has no writers has one of its own (store.c).
  *
  * An operation waits up to 3 s for a lost connection to be made anew, or for a database
  * that does not answer. Once the database is known to be away (link_is_away()), what waits and
@@ -81,11 +81,7 @@ void lane_make_id(char id[MADE_ID_LEN]);
 void lane_send(struct lane *l, const struct store_send *p, enum lane_past past, store_sent_fn *fn, void *arg);
 void lane_create(struct lane *l, struct str user, struct str peer, struct str source_kind, struct str source_id,
 		 enum lane_past past, lane_created_fn *fn, void *arg);
-void lane_read_message(struct lane *l, struct str user, uint64_t id, enum lane_past past, store_change_fn *fn,
-		       void *arg);
-void lane_recall(struct lane *l, struct str user, uint64_t id, enum lane_past past, store_change_fn *fn, void *arg);
-void lane_delete(struct lane *l, struct str user, uint64_t id, enum lane_past past, store_change_fn *fn, void *arg);
-void lane_edit(struct lane *l, const struct store_edit *p, enum lane_past past, store_change_fn *fn, void *arg);
+void lane_act(struct lane *l, const struct store_act *p, enum lane_past past, store_change_fn *fn, void *arg);
 void lane_read_conversation(struct lane *l, struct str user, uint64_t conversation_id, uint64_t up_to_seq,
 			    enum lane_past past, lane_read_fn *fn, void *arg);
 

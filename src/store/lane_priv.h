@@ -126,7 +126,13 @@ struct held {
 	struct message m;
 	bool deleted[2]; /* of a direct conversation: by sender, by recipient */
 	bool edited;	 /* by this batch: it does so once */
-	bool passed;	 /* read together with others: m says when only after the second round trip */
+	/* By this batch. */
+	bool pinned, unpinned;
+	bool reacted;	     /* its reactions have changed: */
+	struct str reactor;  /* whose was the last, */
+	uint64_t react_seq;  /* the change_seq of that, */
+	uint64_t stored_seq; /* and that of the last one before */
+	bool passed;	     /* read together with others: m says when only after the second round trip */
 	enum group_role
 		author; /* of a group's, where it was asked: the sender's present role; GROUP_NO_ROLE: has left */
 };
@@ -165,24 +171,27 @@ enum stmt_kind {
 	STMT_MEMBERS_STANDING,
 	STMT_SENT, /* messages by client_msg_id */
 	STMT_FRIENDS,
-	STMT_MESSAGES, /* by id */
-	STMT_AUTHORS,  /* which role the senders of messages have */
-	STMT_GATHERED, /* an op's own: its first row's numbers go to it */
-	STMT_MAKE,     /* a conversation */
-	STMT_MARK,     /* when a message was read together with others */
+	STMT_MESSAGES,	    /* by id */
+	STMT_AUTHORS,	    /* which role the senders of messages have */
+	STMT_GATHERED,	    /* an op's own: its first row's numbers go to it */
+	STMT_GATHERED_TEXT, /* or its first column, a text */
+	STMT_MAKE,	    /* a conversation */
+	STMT_MARK,	    /* when a message was read together with others */
 	STMT_NOW,
 	STMT_NOW_CHECKED, /* the same in a batch that was guessed */
 	STMT_COMMIT,
 };
 struct stmt {
 	enum stmt_kind kind;
-	void *of; /* STMT_GATHERED: uint64_t[] or NULL; STMT_MAKE: the conv; STMT_MARK: the held */
+	/* STMT_GATHERED: uint64_t[] or NULL; STMT_GATHERED_TEXT: struct str; STMT_MAKE: the conv; STMT_MARK: the held
+	 */
+	void *of;
 };
 
 /* Statements of single operations, one after the other. */
 struct gathered {
 	struct buf text;
-	uint64_t **answer;
+	struct stmt *stmt;
 	unsigned count, max;
 };
 
@@ -240,6 +249,7 @@ struct batch {
 	struct gathered ask;
 	/* and for the second */
 	struct buf insert_texts; /* messages that have nothing but a content */
+	struct buf insert_reactions;
 	struct buf insert_messages, insert_changes, insert_recalls, insert_marks, insert_mentions, insert_uncounted;
 	struct gathered updates;
 	struct buf items; /* of the row in the outbox */
@@ -300,6 +310,8 @@ void batch_note_sent(struct batch *b, struct str from, struct str client_msg_id,
 /* Begins a statement of the first round trip, whose first row's numbers go to answer, one a column. Write it to what is
  * returned. */
 struct buf *batch_ask(struct batch *b, uint64_t answer[]);
+/* The same of one whose first row has a text, which then is the batch's; absent: null, or no row. */
+struct buf *batch_ask_text(struct batch *b, struct str *answer);
 /* Begins a statement of the second one. */
 struct buf *batch_update(struct batch *b);
 /* After an UPDATE: the transaction is undone and run again where it did not change that number of rows. */
@@ -313,6 +325,10 @@ void batch_begin_row(struct buf *list);
 void batch_note_mark(struct batch *b, uint64_t conversation_id, struct str user, uint64_t up_to_seq);
 /* user "*": everyone. */
 void batch_note_mention(struct batch *b, struct str user, const struct message *m);
+/* The same of its reactions, which are written as the message has them when the batch is. */
+uint64_t batch_note_reaction(struct batch *b, struct conv *c, struct held *h, struct str user);
+/* In batch_build_write(): adds that to what is written. */
+void batch_write_reactions(struct batch *b);
 /* Counts a change to a message and returns its change_seq. */
 uint64_t batch_note_change(struct batch *b, struct conv *c, enum change_kind kind, uint64_t message_id,
 			   struct str user);

@@ -6,15 +6,15 @@
 #include "core/base.h"
 #include "store/op_change.h"
 
-#include "store/change.h"
+#include "store/mention.h"
 #include "store/sql.h"
 
 void change_enter(struct batch *b, struct op *op)
 {
 	struct op_change *o = container_of(op, struct op_change, op);
-	op->conv = batch_conv_by_id(b, message_id_conversation(o->id), true);
-	batch_ask_member(b, op->conv, o->user);
-	batch_ask_message(b, o->id);
+	op->conv = batch_conv_by_id(b, message_id_conversation(o->p.id), true);
+	batch_ask_member(b, op->conv, o->p.user);
+	batch_ask_message(b, o->p.id);
 }
 
 enum op_verdict change_end(struct op *op, enum store_status status)
@@ -49,9 +49,9 @@ enum op_verdict change_end_standing(struct batch *b, struct op_change *o, bool o
 bool change_find_message(struct batch *b, struct op_change *o, enum op_verdict *verdict_r)
 {
 	struct conv *c = op_conv(&o->op);
-	uint64_t seq = message_id_seq(o->id);
-	o->held = batch_message(b, o->id);
-	o->by = c->locked ? conv_member(b, c, o->user) : NULL;
+	uint64_t seq = message_id_seq(o->p.id);
+	o->held = batch_message(b, o->p.id);
+	o->by = c->locked ? conv_member(b, c, o->p.user) : NULL;
 	if (o->by == NULL || seq < o->by->first_seq)
 		*verdict_r = change_end(&o->op, STORE_NOT_FOUND);
 	else if (o->held == NULL && seq > c->stored_seq && seq <= c->last_seq)
@@ -65,17 +65,53 @@ bool change_find_message(struct batch *b, struct op_change *o, enum op_verdict *
 	return false;
 }
 
+void change_ask_may(struct batch *b, struct op_change *o)
+{
+	const struct conv_kind *kind = o->op.conv->kind;
+	o->check.user = o->p.user;
+	if (kind->ask_change != NULL)
+		kind->ask_change(b, o->op.conv, &o->check);
+}
+
+enum store_status change_may(const struct batch *b, const struct op_change *o)
+{
+	return o->by->conv->kind->check_change(b, o->by, &o->check);
+}
+
+/* Of a direct conversation the message says so itself. */
+void change_ask_deleted(struct batch *b, struct op_change *o)
+{
+	o->deleted_up_to = 0;
+	if (o->op.conv->kind != &conv_group)
+		return;
+	struct buf *out = batch_ask(b, &o->deleted_up_to);
+	sql_lit(out, "SELECT last_seq FROM deletions FORCE INDEX (PRIMARY) WHERE user_id=");
+	sql_str(out, o->p.user);
+	sql_lit(out, " AND conversation_id=");
+	sql_u64(out, message_id_conversation(o->p.id));
+	sql_lit(out, " AND first_seq<=");
+	sql_u64(out, message_id_seq(o->p.id));
+	sql_lit(out, " ORDER BY first_seq DESC LIMIT 1");
+}
+
+bool change_is_deleted(const struct op_change *o)
+{
+	if (o->by->conv->kind == &conv_group)
+		return o->deleted_up_to >= message_id_seq(o->p.id);
+	return o->held->deleted[change_is_sender(o) ? 0 : 1];
+}
+
 bool change_is_sender(const struct op_change *o)
 {
-	return str_is(o->user, o->held->m.from);
+	return str_is(o->p.user, o->held->m.from);
 }
 
 void change_note(struct batch *b, struct op_change *o, enum change_kind kind)
 {
 	o->op.planned = true;
 	o->at_ms = b->now_ms;
-	o->change_seq = batch_note_change(b, op_conv(&o->op), kind, o->id, o->user);
-	batch_note_told(b, &o->op, change_kinds[kind].told_as, o->id);
+	o->change_seq = batch_note_change(b, op_conv(&o->op), kind, o->p.id, o->p.user);
+	batch_note_told(b, &o->op, change_kinds[kind].told_as, o->p.id);
 }
 
 void change_begin_update(struct buf *out, const char *assignments)
@@ -116,18 +152,45 @@ static enum op_verdict read_plan(struct batch *b, struct op *op)
 	struct buf *out = batch_update(b);
 	change_begin_update(out, "is_read=1,read_at=");
 	sql_time(out, b->now_ms);
-	change_end_update(b, out, o->id);
+	change_end_update(b, out, o->p.id);
 	return change_end_with(o, true);
 }
 
+static const struct op_class read_class = {
+	.name = "read of a message", .enter = change_enter, .plan = read_plan, .answer = change_answer, .tells = true};
+const struct act_info act_read = {&read_class, &read_class, sizeof(struct op_change)};
+
 /* ---- recall ---- */
+
+struct op_recall {
+	struct op_change change;
+	uint64_t pin_n;
+};
 
 static void recall_enter(struct batch *b, struct op *op)
 {
-	struct op_change *o = container_of(op, struct op_change, op);
+	struct op_recall *r = container_of(op, struct op_recall, change.op);
 	change_enter(b, op);
 	if (op->conv->kind == &conv_group)
-		batch_ask_author(b, o->id);
+		batch_ask_author(b, r->change.p.id);
+	pin_ask(b, r->change.p.id, &r->pin_n);
+}
+
+/* Rows of reactions are deleted at once, so long as that is done soon; nothing looks at those that are left. */
+#define REACTIONS_ERASED_MAX 500
+
+/* What other tables have of the message. */
+static void erase_rest(struct batch *b, const struct op_recall *r)
+{
+	const struct held *h = r->change.held;
+	if (h->m.reactions.s != NULL) {
+		struct buf *out = batch_update(b);
+		sql_lit(out, "DELETE FROM reactions WHERE message_id=");
+		sql_u64(out, h->m.id);
+		buf_printf(out, " LIMIT %d", REACTIONS_ERASED_MAX);
+	}
+	if (h->pinned || (r->pin_n != 0 && !h->unpinned))
+		pin_delete(b, h->m.id);
 }
 
 static void erase(struct message *m)
@@ -137,7 +200,8 @@ static void erase(struct message *m)
 
 static enum op_verdict recall_plan(struct batch *b, struct op *op)
 {
-	struct op_change *o = container_of(op, struct op_change, op);
+	struct op_recall *r = container_of(op, struct op_recall, change.op);
+	struct op_change *o = &r->change;
 	enum op_verdict verdict;
 	bool any_time;
 	if (!change_find_message(b, o, &verdict))
@@ -157,14 +221,19 @@ static enum op_verdict recall_plan(struct batch *b, struct op *op)
 	change_note(b, o, CHANGE_RECALLED);
 	h->m.is_recalled = true;
 	h->m.recalled_ms = b->now_ms;
+	erase_rest(b, r);
 	erase(&h->m);
 	struct buf *out = batch_update(b);
 	change_begin_update(out, "is_recalled=1,content=NULL,media_url=NULL,extra=NULL,mentions=NULL,entities=NULL,"
 				 "forwarded_from=NULL,reactions=NULL,recalled_at=");
 	sql_time(out, b->now_ms);
-	change_end_update(b, out, o->id);
+	change_end_update(b, out, o->p.id);
 	return change_end_with(o, true);
 }
+
+static const struct op_class recall_class = {
+	.name = "recall", .enter = recall_enter, .plan = recall_plan, .answer = change_answer, .tells = true};
+const struct act_info act_recall = {&recall_class, &recall_class, sizeof(struct op_recall)};
 
 /* ---- from outside ---- */
 
@@ -174,8 +243,8 @@ void change_answer(struct op *op)
 	bool done = op->status == STORE_OK;
 	/* It may never have been planned here. */
 	if (o->message.id == 0) {
-		o->message.id = o->id;
-		memcpy(o->message.from, o->user.s, o->user.len);
+		o->message.id = o->p.id;
+		memcpy(o->message.from, o->p.user.s, o->p.user.len);
 	}
 	if (done && o->held->passed) {
 		o->message.is_read = o->held->m.is_read;
@@ -191,50 +260,56 @@ void change_answer(struct op *op)
 		.changed = done && o->changed,
 		.hidden = done && o->held->deleted[1],
 		.change_seq = done ? o->change_seq : 0,
+		.emoji = o->p.emoji,
 		.message = done || op->status == STORE_UNKNOWN ? &o->message : NULL,
 	};
-	if (id_user_valid(o->user))
-		memcpy(r.by, o->user.s, o->user.len);
+	if (id_user_valid(o->p.user))
+		memcpy(r.by, o->p.user.s, o->p.user.len);
 	o->fn(&r, o->arg);
 }
 
-void change_submit(struct lane *l, struct op_change *o, struct str user, uint64_t id, enum lane_past past,
-		   store_change_fn *fn, void *arg)
+/* Mentions are kept once each, those that are user ids. */
+static size_t keep_mentions(const struct store_act *p, struct str *kept)
 {
+	const struct mention_list list = {p->mention, p->mention_count, p->mentions_all};
+	return mention_keep(&list, kept);
+}
+
+static struct op_change *act_new(const struct store_act *p)
+{
+	struct str mention[STORE_MENTIONS_MAX];
+	const struct act_info *info = acts[p->act];
+	size_t n = keep_mentions(p, mention), bytes = p->user.len + p->content.len + p->entities.len + p->emoji.len;
+	for (size_t i = 0; i < n; i++)
+		bytes += mention[i].len;
+	bool of_group = conversation_is_group(message_id_conversation(p->id));
+	char *tail;
+	struct op_change *o =
+		op_new(of_group ? info->group : info->direct, info->size, n * sizeof(mention[0]) + bytes, &tail);
+	struct str *kept = (struct str *)(void *)tail;
+	tail += n * sizeof(*kept);
+	for (size_t i = 0; i < n; i++)
+		kept[i] = op_keep(&tail, mention[i]);
+	o->p = *p;
+	o->p.user = o->op.user = op_keep(&tail, p->user);
+	o->p.content = op_keep(&tail, p->content);
+	o->p.entities = op_keep(&tail, p->entities);
+	o->p.emoji = op_keep(&tail, p->emoji);
+	o->p.mention = kept;
+	o->p.mention_count = n;
+	o->op.bytes += n * MENTION_BYTES;
+	return o;
+}
+
+void lane_act(struct lane *l, const struct store_act *p, enum lane_past past, store_change_fn *fn, void *arg)
+{
+	struct op_change *o = act_new(p);
+	uint64_t conversation_id = message_id_conversation(p->id);
 	o->fn = fn;
 	o->arg = arg;
-	o->user = o->op.user = user;
-	o->id = id;
-	uint64_t conversation_id = message_id_conversation(id);
-	if (!id_user_valid(user) || conversation_id == 0 || conversation_id > CONVERSATION_ID_MAX ||
-	    message_id_seq(id) == 0)
+	if (!id_user_valid(p->user) || conversation_id == 0 || conversation_id > CONVERSATION_ID_MAX ||
+	    message_id_seq(p->id) == 0)
 		lane_refuse(l, &o->op, STORE_NOT_FOUND);
 	else
 		lane_submit(l, &o->op, past, op_key_of_id(&conversation_id));
-}
-
-void change_submit_new(struct lane *l, const struct op_class *class, size_t size, struct str user, uint64_t id,
-		       enum lane_past past, store_change_fn *fn, void *arg)
-{
-	char *tail;
-	struct op_change *o = op_new(class, size, user.len, &tail);
-	change_submit(l, o, op_keep(&tail, user), id, past, fn, arg);
-}
-
-void lane_read_message(struct lane *l, struct str user, uint64_t id, enum lane_past past, store_change_fn *fn,
-		       void *arg)
-{
-	static const struct op_class class = {.name = "read of a message",
-					      .enter = change_enter,
-					      .plan = read_plan,
-					      .answer = change_answer,
-					      .tells = true};
-	change_submit_new(l, &class, sizeof(struct op_change), user, id, past, fn, arg);
-}
-
-void lane_recall(struct lane *l, struct str user, uint64_t id, enum lane_past past, store_change_fn *fn, void *arg)
-{
-	static const struct op_class class = {
-		.name = "recall", .enter = recall_enter, .plan = recall_plan, .answer = change_answer, .tells = true};
-	change_submit_new(l, &class, sizeof(struct op_change), user, id, past, fn, arg);
 }

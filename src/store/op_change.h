@@ -1,43 +1,50 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What the operations on one message share: op_change.c and op_delete.c. */
+/* What the acts on one message share; change.h has the table of them. */
 #ifndef TIDINGS_STORE_OP_CHANGE_H
 #define TIDINGS_STORE_OP_CHANGE_H
 
 #include "core/base.h"
+#include "store/change.h"
 #include "store/lane_priv.h"
 
-/* Embedded first in its kind's struct, where that has more. */
+/* Embedded first in its act's struct, where that has more. */
 struct op_change {
 	struct op op;
 	store_change_fn *fn;
 	void *arg;
-	struct str user;
-	uint64_t id;
+	struct store_act p;
 	bool changed;
-	uint64_t change_seq; /* kept from a try of unknown outcome */
-	int64_t at_ms;	     /* likewise */
+	uint64_t change_seq;	 /* kept from a try of unknown outcome */
+	int64_t at_ms;		 /* likewise */
+	struct conv_check check; /* of change_may() */
+	uint64_t deleted_up_to;	 /* of change_is_deleted() */
 	struct held *held;
 	struct member *by;	/* who asks, in the present batch */
 	struct message message; /* a copy, for ops after this one may change it further */
 };
 
-/* Takes over the op, whose strings `user` is among. */
-void change_submit(struct lane *l, struct op_change *o, struct str user, uint64_t id, enum lane_past past,
-		   store_change_fn *fn, void *arg);
-/* Of an op that has no strings of its own. `size` is that of the struct around it, which is zeroed. */
-void change_submit_new(struct lane *l, const struct op_class *class, size_t size, struct str user, uint64_t id,
-		       enum lane_past past, store_change_fn *fn, void *arg);
 /* For a class's enter and answer. */
 void change_enter(struct batch *b, struct op *op);
 void change_answer(struct op *op);
 
 /* Sets o->held and o->by. False: *verdict_r is the end of it. */
 bool change_find_message(struct batch *b, struct op_change *o, enum op_verdict *verdict_r);
+/* In enter, once what o->check has of it is set: asks for what change_may() needs, which says in plan whether the user
+ * may change what the others see. */
+void change_ask_may(struct batch *b, struct op_change *o);
+enum store_status change_may(const struct batch *b, const struct op_change *o);
+/* In enter: asks whether the user has deleted the message, which the second one says in plan. */
+void change_ask_deleted(struct batch *b, struct op_change *o);
+bool change_is_deleted(const struct op_change *o);
 bool change_is_sender(const struct op_change *o);
 /* Writes the change down; the message's row is updated by what is written between the two calls below. */
 void change_note(struct batch *b, struct op_change *o, enum change_kind kind);
 void change_begin_update(struct buf *out, const char *assignments);
 void change_end_update(struct batch *b, struct buf *out, uint64_t id);
+
+/* Of pins (op_pin.c): asks for the n of the message's, 0 where it has none; and deletes it. */
+void pin_ask(struct batch *b, uint64_t message_id, uint64_t *n);
+void pin_delete(struct batch *b, uint64_t message_id);
 
 enum op_verdict change_end(struct op *op, enum store_status status);
 enum op_verdict change_end_with(struct op_change *o, bool changed);

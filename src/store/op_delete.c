@@ -35,15 +35,15 @@ static struct op_delete *delete_of(struct op *op)
 static void put_runs(struct buf *out, const struct op_change *o)
 {
 	sql_lit(out, "deletions FORCE INDEX (PRIMARY) WHERE user_id=");
-	sql_str(out, o->user);
+	sql_str(out, o->p.user);
 	sql_lit(out, " AND conversation_id=");
-	sql_u64(out, message_id_conversation(o->id));
+	sql_u64(out, message_id_conversation(o->p.id));
 }
 
 static void put_is_visible(struct buf *out, const struct op_change *o)
 {
 	sql_lit(out, "IF(m.from_user_id=");
-	sql_str(out, o->user);
+	sql_str(out, o->p.user);
 	sql_lit(out, ",m.deleted_by_sender,m.deleted_by_recipient)=0");
 }
 
@@ -51,11 +51,11 @@ static void put_is_visible(struct buf *out, const struct op_change *o)
 static void put_where_is_newest(struct buf *out, const struct op_change *o)
 {
 	sql_lit(out, " WHERE c.id=");
-	sql_u64(out, message_id_conversation(o->id));
+	sql_u64(out, message_id_conversation(o->p.id));
 	sql_lit(out, " AND IF(c.user1_id=");
-	sql_str(out, o->user);
+	sql_str(out, o->p.user);
 	sql_lit(out, ",c.user1_last_id,c.user2_last_id)=");
-	sql_u64(out, o->id);
+	sql_u64(out, o->p.id);
 }
 
 static void ask_runs(struct batch *b, struct op_delete *d)
@@ -65,13 +65,13 @@ static void ask_runs(struct batch *b, struct op_delete *d)
 	sql_lit(out, "SELECT first_seq,last_seq FROM ");
 	put_runs(out, o);
 	sql_lit(out, " AND first_seq<=");
-	sql_u64(out, message_id_seq(o->id));
+	sql_u64(out, message_id_seq(o->p.id));
 	sql_lit(out, " ORDER BY first_seq DESC LIMIT 1");
 	out = batch_ask(b, d->above);
 	sql_lit(out, "SELECT first_seq,last_seq FROM ");
 	put_runs(out, o);
 	sql_lit(out, " AND first_seq=");
-	sql_u64(out, message_id_seq(o->id) + 1);
+	sql_u64(out, message_id_seq(o->p.id) + 1);
 }
 
 static void ask_under_run(struct batch *b, struct op_delete *d)
@@ -85,7 +85,7 @@ static void ask_under_run(struct batch *b, struct op_delete *d)
 	sql_lit(out, " AND first_seq<");
 	sql_u64(out, message_id_seq(d->reached_id));
 	sql_lit(out, " ORDER BY first_seq DESC LIMIT 1) r LEFT JOIN messages m ON m.id=");
-	sql_u64(out, message_id_make(message_id_conversation(o->id), 0));
+	sql_u64(out, message_id_make(message_id_conversation(o->p.id), 0));
 	sql_lit(out, "+r.first_seq-1");
 	put_where_is_newest(out, o);
 	sql_lit(out, " AND r.last_seq>=");
@@ -99,11 +99,11 @@ static void ask_scan(struct batch *b, struct op_delete *d)
 	sql_lit(out, "SELECT MAX(IF(x.visible,x.id,0)),MIN(x.id) FROM (SELECT m.id,");
 	put_is_visible(out, o);
 	sql_lit(out, " AS visible FROM conversations c JOIN messages m FORCE INDEX (PRIMARY) ON m.id>");
-	sql_u64(out, message_id_make(message_id_conversation(o->id), 0));
+	sql_u64(out, message_id_make(message_id_conversation(o->p.id), 0));
 	sql_lit(out, " AND m.id<");
 	sql_u64(out, d->reached_id);
 	put_where_is_newest(out, o);
-	buf_printf(out, " ORDER BY m.id DESC LIMIT %d) x", d->reached_id == o->id ? SCAN_FIRST : SCAN_MAX);
+	buf_printf(out, " ORDER BY m.id DESC LIMIT %d) x", d->reached_id == o->p.id ? SCAN_FIRST : SCAN_MAX);
 }
 
 static void enter_runs(struct batch *b, struct op_delete *d)
@@ -119,7 +119,7 @@ static void delete_enter(struct batch *b, struct op *op)
 	struct op_delete *d = delete_of(op);
 	enter_runs(b, d);
 	if (d->reached_id == 0)
-		d->reached_id = d->change.id;
+		d->reached_id = d->change.p.id;
 	memset(d->under_run, 0, sizeof(d->under_run));
 	memset(d->scanned, 0, sizeof(d->scanned));
 	ask_under_run(b, d);
@@ -137,7 +137,7 @@ static bool find_newest_before(struct op_delete *d, uint64_t *id_r)
 		if (*id_r != 0 || run_first == 1)
 			return true;
 		/* The message below the run is deleted too, but in no run. */
-		d->reached_id = message_id_make(message_id_conversation(d->change.id), run_first - 1);
+		d->reached_id = message_id_make(message_id_conversation(d->change.p.id), run_first - 1);
 		return message_id_seq(d->reached_id) <= 1;
 	}
 	*id_r = d->scanned[0];
@@ -157,9 +157,9 @@ static struct buf *begin_run_update(struct batch *b, const char *what)
 static void put_run_key(struct buf *out, const struct op_change *o, uint64_t first_seq)
 {
 	sql_lit(out, " WHERE user_id=");
-	sql_str(out, o->user);
+	sql_str(out, o->p.user);
 	sql_lit(out, " AND conversation_id=");
-	sql_u64(out, message_id_conversation(o->id));
+	sql_u64(out, message_id_conversation(o->p.id));
 	sql_lit(out, " AND first_seq=");
 	sql_u64(out, first_seq);
 }
@@ -168,9 +168,9 @@ static void insert_run(struct batch *b, const struct op_change *o, uint64_t firs
 {
 	struct buf *out =
 		begin_run_update(b, "INSERT INTO deletions (user_id,conversation_id,first_seq,last_seq) VALUES (");
-	sql_str(out, o->user);
+	sql_str(out, o->p.user);
 	buf_append_char(out, ',');
-	sql_u64(out, message_id_conversation(o->id));
+	sql_u64(out, message_id_conversation(o->p.id));
 	buf_append_char(out, ',');
 	sql_u64(out, first_seq);
 	buf_append_char(out, ',');
@@ -182,7 +182,7 @@ static void insert_run(struct batch *b, const struct op_change *o, uint64_t firs
 static void write_runs(struct batch *b, const struct op_delete *d)
 {
 	const struct op_change *o = &d->change;
-	uint64_t seq = message_id_seq(o->id), last = d->above[0] != 0 ? d->above[1] : seq;
+	uint64_t seq = message_id_seq(o->p.id), last = d->above[0] != 0 ? d->above[1] : seq;
 	if (d->below[0] == 0 || d->below[1] + 1 < seq) {
 		insert_run(b, o, seq, last);
 	} else if (last > d->below[1]) {
@@ -214,7 +214,7 @@ static enum op_verdict delete_plan(struct batch *b, struct op *op)
 	if (m->deleted)
 		return OP_PUT_OFF; /* what was read of the runs and of the messages below may be out of date */
 	uint64_t newest = m->last_id;
-	if (newest == o->id && !find_newest_before(d, &newest))
+	if (newest == o->p.id && !find_newest_before(d, &newest))
 		return OP_PUT_OFF;
 	m->last_id = newest;
 	if (as == 1 && held_is_unread(h))
@@ -224,7 +224,7 @@ static enum op_verdict delete_plan(struct batch *b, struct op *op)
 	h->deleted[as] = true;
 	struct buf *out = batch_update(b);
 	change_begin_update(out, as == 0 ? "deleted_by_sender=1" : "deleted_by_recipient=1");
-	change_end_update(b, out, o->id);
+	change_end_update(b, out, o->p.id);
 	write_runs(b, d);
 	return change_end_with(o, true);
 }
@@ -241,7 +241,7 @@ static enum op_verdict group_plan(struct batch *b, struct op *op)
 	struct op_delete *d = delete_of(op);
 	struct op_change *o = &d->change;
 	enum op_verdict verdict;
-	uint64_t seq = message_id_seq(o->id);
+	uint64_t seq = message_id_seq(o->p.id);
 	if (!change_find_message(b, o, &verdict))
 		return verdict;
 	struct member *m = o->by;
@@ -258,22 +258,16 @@ static enum op_verdict group_plan(struct batch *b, struct op *op)
 	return change_end_with(o, true);
 }
 
-/* ---- from outside ---- */
-
-void lane_delete(struct lane *l, struct str user, uint64_t id, enum lane_past past, store_change_fn *fn, void *arg)
-{
-	static const struct op_class direct = {.name = "delete",
-					       .enter = delete_enter,
-					       .plan = delete_plan,
-					       .answer = change_answer,
-					       .tells = true,
-					       .once = ONCE_CONVERSATION};
-	static const struct op_class group = {.name = "delete in a group",
-					      .enter = group_enter,
-					      .plan = group_plan,
-					      .answer = change_answer,
-					      .tells = true,
-					      .once = ONCE_USER};
-	const struct op_class *class = conversation_is_group(message_id_conversation(id)) ? &group : &direct;
-	change_submit_new(l, class, sizeof(struct op_delete), user, id, past, fn, arg);
-}
+static const struct op_class delete_class = {.name = "delete",
+					     .enter = delete_enter,
+					     .plan = delete_plan,
+					     .answer = change_answer,
+					     .tells = true,
+					     .once = ONCE_CONVERSATION};
+static const struct op_class delete_in_group = {.name = "delete in a group",
+						.enter = group_enter,
+						.plan = group_plan,
+						.answer = change_answer,
+						.tells = true,
+						.once = ONCE_USER};
+const struct act_info act_delete = {&delete_class, &delete_in_group, sizeof(struct op_delete)};

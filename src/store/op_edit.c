@@ -9,48 +9,35 @@
 #include "store/mention.h"
 #include "store/sql.h"
 
-struct op_edit {
-	struct op_change change;
-	struct store_edit p;
-	char *mentions; /* room for the array that is stored */
-	struct conv_edit check;
-};
-
-static struct op_edit *edit_of(struct op *op)
-{
-	return container_of(op, struct op_edit, change.op);
-}
-
-static struct mention_list list_of(const struct store_edit *p)
+static struct mention_list list_of(const struct store_act *p)
 {
 	return (struct mention_list){p->mention, p->mention_count, p->mentions_all};
 }
 
 static void edit_enter(struct batch *b, struct op *op)
 {
-	struct op_edit *e = edit_of(op);
+	struct op_change *o = container_of(op, struct op_change, op);
 	change_enter(b, op);
-	for (size_t i = 0; i < e->p.mention_count; i++)
-		batch_ask_member(b, op->conv, e->p.mention[i]);
-	e->check = (struct conv_edit){.p = &e->p};
-	if (op->conv->kind->ask_edit != NULL)
-		op->conv->kind->ask_edit(b, op->conv, &e->check);
+	for (size_t i = 0; i < o->p.mention_count; i++)
+		batch_ask_member(b, op->conv, o->p.mention[i]);
+	o->check = (struct conv_check){.speaks = true, .mentions_all = o->p.mentions_all};
+	change_ask_may(b, o);
 }
 
-static void write_edit(struct batch *b, struct op_edit *e)
+static void write_edit(struct batch *b, struct op_change *o)
 {
-	struct message *m = &e->change.held->m;
-	struct mention_list list = list_of(&e->p);
+	struct message *m = &o->held->m;
+	struct mention_list list = list_of(&o->p);
 	struct str before = m->mentions;
-	change_note(b, &e->change, CHANGE_EDITED);
-	e->change.held->edited = true;
+	change_note(b, o, CHANGE_EDITED);
+	o->held->edited = true;
 	/* Later operations of the batch may outlive this one. */
-	m->content = arena_str(&b->arena, e->p.content);
-	m->entities = arena_str(&b->arena, e->p.entities);
+	m->content = arena_str(&b->arena, o->p.content);
+	m->entities = arena_str(&b->arena, o->p.entities);
 	m->edited_ms = b->now_ms;
-	mention_note(b, &list, before, e->mentions, e->change.by, m);
-	m->mentions = arena_str(&b->arena, m->mentions);
-	e->change.by->conv->kind->edited(b, e->change.by);
+	char *room = arena_alloc(&b->arena, mention_room(list.user, list.count));
+	mention_note(b, &list, before, room, o->by, m);
+	o->by->conv->kind->changed(b, o->by);
 	struct buf *out = batch_update(b);
 	change_begin_update(out, "content=");
 	sql_str(out, m->content);
@@ -61,37 +48,36 @@ static void write_edit(struct batch *b, struct op_edit *e)
 	sql_lit(out, ",edited_at=");
 	sql_time(out, m->edited_ms);
 	change_end_update(b, out, m->id);
-	mention_forget(b, before, e->change.by, m);
+	mention_forget(b, before, o->by, m);
 }
 
 /* Those of the list who are in the conversation are those who are stored. */
-static bool same_mentions(struct batch *b, const struct op_edit *e, struct str stored)
+static bool same_mentions(struct batch *b, const struct op_change *o, struct str stored)
 {
 	size_t at = 0;
 	struct str next = mention_next(stored, &at);
-	if (e->p.mentions_all)
+	if (o->p.mentions_all)
 		return next.s != NULL && str_is(next, "*");
-	for (size_t i = 0; i < e->p.mention_count; i++) {
-		if (conv_member(b, e->change.by->conv, e->p.mention[i]) == NULL)
+	for (size_t i = 0; i < o->p.mention_count; i++) {
+		if (conv_member(b, o->by->conv, o->p.mention[i]) == NULL)
 			continue;
-		if (next.s == NULL || !str_equal(next, e->p.mention[i]))
+		if (next.s == NULL || !str_equal(next, o->p.mention[i]))
 			return false;
 		next = mention_next(stored, &at);
 	}
 	return next.s == NULL;
 }
 
-static bool is_same(struct batch *b, const struct op_edit *e)
+static bool is_same(struct batch *b, const struct op_change *o)
 {
-	const struct message *m = &e->change.held->m;
-	bool same_content = str_equal(e->p.content, m->content) || (e->p.content.len == 0 && m->content.len == 0);
-	return same_content && str_equal(e->p.entities, m->entities) && same_mentions(b, e, m->mentions);
+	const struct message *m = &o->held->m;
+	bool same_content = str_equal(o->p.content, m->content) || (o->p.content.len == 0 && m->content.len == 0);
+	return same_content && str_equal(o->p.entities, m->entities) && same_mentions(b, o, m->mentions);
 }
 
 static enum op_verdict edit_plan(struct batch *b, struct op *op)
 {
-	struct op_edit *e = edit_of(op);
-	struct op_change *o = &e->change;
+	struct op_change *o = container_of(op, struct op_change, op);
 	enum op_verdict verdict;
 	if (!change_find_message(b, o, &verdict))
 		return verdict;
@@ -105,47 +91,21 @@ static enum op_verdict edit_plan(struct batch *b, struct op *op)
 		return change_end(op, STORE_NOT_SENDER);
 	if (m->is_recalled)
 		return change_end(op, STORE_RECALLED);
-	if (is_same(b, e))
+	if (is_same(b, o))
 		return change_end_standing(b, o, op->uncertain && m->edited_ms == o->at_ms);
 	if (op->settling)
 		return change_end(op, STORE_UNAVAILABLE);
 	if (b->now_ms - m->created_ms > (int64_t)b->conf->message.edit_window_secs * 1000)
 		return change_end(op, STORE_EDIT_EXPIRED);
-	if (m->type == MESSAGE_TEXT && e->p.content.len == 0)
+	if (m->type == MESSAGE_TEXT && o->p.content.len == 0)
 		return change_end(op, STORE_NO_TEXT);
-	enum store_status may = o->by->conv->kind->check_edit(b, o->by, &e->check);
+	enum store_status may = change_may(b, o);
 	if (may != STORE_OK)
 		return change_end(op, may);
-	write_edit(b, e);
+	write_edit(b, o);
 	return change_end_with(o, true);
 }
 
-void lane_edit(struct lane *l, const struct store_edit *p, enum lane_past past, store_change_fn *fn, void *arg)
-{
-	static const struct op_class class = {
-		.name = "edit", .enter = edit_enter, .plan = edit_plan, .answer = change_answer, .tells = true};
-	struct str mention[STORE_MENTIONS_MAX];
-	struct mention_list list = list_of(p);
-	size_t n = mention_keep(&list, mention), room = mention_room(mention, n);
-	char *tail;
-	struct op_edit *e =
-		op_new(&class, sizeof(*e),
-		       n * sizeof(mention[0]) + p->user.len + p->content.len + p->entities.len + 2 * room, &tail);
-	struct str *kept = (struct str *)(void *)tail;
-	tail += n * sizeof(*kept);
-	for (size_t i = 0; i < n; i++)
-		kept[i] = op_keep(&tail, mention[i]);
-	e->mentions = tail;
-	tail += room;
-	e->p = (struct store_edit){
-		.user = op_keep(&tail, p->user),
-		.id = p->id,
-		.content = op_keep(&tail, p->content),
-		.entities = op_keep(&tail, p->entities),
-		.mention = kept,
-		.mention_count = n,
-		.mentions_all = p->mentions_all,
-	};
-	e->change.op.bytes += n * MENTION_BYTES;
-	change_submit(l, &e->change, e->p.user, p->id, past, fn, arg);
-}
+static const struct op_class edit_class = {
+	.name = "edit", .enter = edit_enter, .plan = edit_plan, .answer = change_answer, .tells = true};
+const struct act_info act_edit = {&edit_class, &edit_class, sizeof(struct op_change)};

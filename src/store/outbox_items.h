@@ -19,6 +19,8 @@ enum outbox_kind {
 	OUTBOX_RECALLED = 'r', /* the id of a message */
 	OUTBOX_DELETED = 'd',  /* the id of a message, that somebody has deleted for themselves */
 	OUTBOX_EDITED = 'e',   /* the id of a message */
+	OUTBOX_REACTION = 't', /* the id of a message */
+	OUTBOX_PINNED = 'p',   /* the id of a message that was pinned, or is not any more */
 	OUTBOX_READ = 'm',     /* the id of the last message that somebody has read */
 	OUTBOX_GROUP = 'g', /* the id of the system message that tells what became of a group; 0: of one just made, in
 			     * which the users are that follow */

@@ -242,14 +242,8 @@ static void run(const union wire_args *p, enum lane_past past, struct asked *a)
 	case WIRE_SEND:
 		lane_send(l, &p->send, past, on_sent, a);
 		return;
-	case WIRE_READ_MESSAGE:
-		lane_read_message(l, p->on_message.user, p->on_message.id, past, on_changed, a);
-		return;
-	case WIRE_RECALL:
-		lane_recall(l, p->on_message.user, p->on_message.id, past, on_changed, a);
-		return;
-	case WIRE_DELETE:
-		lane_delete(l, p->on_message.user, p->on_message.id, past, on_changed, a);
+	case WIRE_ACT:
+		lane_act(l, &p->act, past, on_changed, a);
 		return;
 	case WIRE_READ:
 		lane_read_conversation(l, p->read.user, p->read.conversation_id, p->read.up_to_seq, past, on_read, a);
@@ -257,9 +251,6 @@ static void run(const union wire_args *p, enum lane_past past, struct asked *a)
 	case WIRE_CREATE:
 		lane_create(l, p->create.user, p->create.peer, p->create.source_kind, p->create.source_id, past,
 			    on_created, a);
-		return;
-	case WIRE_EDIT:
-		lane_edit(l, &p->edit, past, on_changed, a);
 		return;
 	case WIRE_STATE:
 	case WIRE_TOLD:

@@ -117,6 +117,8 @@ const char *store_status_name(enum store_status s)
 		[STORE_EDIT_EXPIRED] = "edit_expired",
 		[STORE_RECALLED] = "recalled",
 		[STORE_NO_TEXT] = "no_text",
+		[STORE_TOO_MANY_KINDS] = "too_many_kinds",
+		[STORE_TOO_MANY_PINS] = "too_many_pins",
 	};
 	return names[s];
 }

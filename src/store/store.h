@@ -59,8 +59,11 @@ enum store_status {
 	STORE_EDIT_EXPIRED,
 	STORE_RECALLED, /* the message is */
 	STORE_NO_TEXT,	/* a text cannot become empty */
+	/* Of what else is done to messages. */
+	STORE_TOO_MANY_KINDS, /* of reactions to this message */
+	STORE_TOO_MANY_PINS,
 };
-#define STORE_STATUSES (STORE_NO_TEXT + 1)
+#define STORE_STATUSES (STORE_TOO_MANY_PINS + 1)
 const char *store_status_name(enum store_status s);
 
 /* For the counters of the process. Any member may be NULL. */
@@ -132,7 +135,7 @@ struct message {
 	struct str mentions;		      /* a JSON array of user ids, or ["*"]; absent: of none */
 	struct str client_msg_id;	      /* absent where the client gave none */
 	struct str forwarded_from;	      /* a JSON object: the first author, of a message that was forwarded */
-	struct str reactions;		      /* a JSON array (reactions.h); absent: none */
+	struct str reactions;		      /* a text (reactions.h); absent: none */
 	uint64_t reply_to;		      /* 0: null */
 	int64_t created_ms;		      /* the database's clock */
 	bool is_read, is_recalled;
@@ -185,6 +188,7 @@ struct conversation {
 /* ---- writes: all through the lane, in the order given ---- */
 
 #define STORE_MENTIONS_MAX 50
+#define STORE_PINS_MAX 50 /* of a conversation */
 struct store_send {
 	struct str from;
 	/* Either a user, or a group; STORE_NOT_FOUND: no member of it. */
@@ -215,7 +219,20 @@ void store_send(struct store *s, const struct store_send *p, store_sent_fn *fn, 
 /* Only the look at the client_msg_id: STORE_NOT_FOUND if it is new. A read. */
 void store_find_sent(struct store *s, const struct store_send *p, store_sent_fn *fn, void *arg);
 
-/* Reading, recalling, deleting and editing one message. */
+/* What is done to one message after it was sent; change.h says how to add one. */
+enum act { ACT_READ, ACT_RECALL, ACT_DELETE, ACT_EDIT, ACT_REACT, ACT_UNREACT, ACT_PIN, ACT_UNPIN };
+#define ACTS (ACT_UNPIN + 1)
+struct store_act {
+	enum act act;
+	struct str user;
+	uint64_t id;
+	/* ACT_EDIT: the whole of what can be edited. What is absent is gone afterwards. */
+	struct str content, entities;
+	const struct str *mention; /* as in struct store_send */
+	size_t mention_count;
+	bool mentions_all;
+	struct str emoji; /* ACT_REACT, ACT_UNREACT: one that reaction_emoji_valid() accepts */
+};
 struct store_change {
 	enum store_status status;
 	bool changed; /* false: it was so already */
@@ -225,21 +242,10 @@ struct store_change {
 	 * asked, and to is "" as in a group. */
 	const struct message *message;
 	char by[USER_ID_MAX + 1]; /* who asked for it */
+	struct str emoji;	  /* as asked */
 };
 typedef void store_change_fn(const struct store_change *r, void *arg);
-void store_read_message(struct store *s, struct str user, uint64_t id, store_change_fn *fn, void *arg);
-void store_recall(struct store *s, struct str user, uint64_t id, store_change_fn *fn, void *arg);
-void store_delete(struct store *s, struct str user, uint64_t id, store_change_fn *fn, void *arg);
-/* The whole of what can be edited: what is absent is gone afterwards. */
-struct store_edit {
-	struct str user;
-	uint64_t id;
-	struct str content, entities;
-	const struct str *mention; /* as in struct store_send */
-	size_t mention_count;
-	bool mentions_all;
-};
-void store_edit(struct store *s, const struct store_edit *p, store_change_fn *fn, void *arg);
+void store_act(struct store *s, const struct store_act *p, store_change_fn *fn, void *arg);
 
 struct store_read {
 	enum store_status status;
@@ -320,6 +326,24 @@ typedef void store_history_fn(const struct store_history *r, void *arg);
 void store_list_messages(struct store *s, struct str user, uint64_t conversation_id, uint64_t before, uint64_t after,
 			 unsigned limit, store_history_fn *fn, void *arg);
 
+struct store_reactions {
+	enum store_status status;
+	const struct store_reacted {
+		char user_id[USER_ID_MAX + 1];
+		struct str emoji;
+		uint64_t n; /* its place in order */
+		int64_t at_ms;
+	} * item; /* in order of time */
+	size_t count;
+	bool has_more;
+};
+typedef void store_reactions_fn(const struct store_reactions *r, void *arg);
+/* Of a message that the user sees. emoji: absent for all. after: the place after which they come, 0 for all. */
+void store_list_reactions(struct store *s, struct str user, uint64_t message_id, struct str emoji, unsigned limit,
+			  uint64_t after, store_reactions_fn *fn, void *arg);
+/* Those pinned that the user sees, that which was pinned last first; has_more is false. */
+void store_list_pins(struct store *s, struct str user, uint64_t conversation_id, store_history_fn *fn, void *arg);
+
 typedef void store_count_fn(enum store_status status, uint64_t count, void *arg);
 /* A statement that touches no table, on a read connection: does the database answer. count is 0. */
 void store_ping(struct store *s, store_count_fn *fn, void *arg);
@@ -375,7 +399,15 @@ struct store_sync_request {
 	unsigned limit;
 };
 /* As they are stored; change.h has what there is to say of each. */
-enum change_kind { CHANGE_RECALLED, CHANGE_READ, CHANGE_DELETED, CHANGE_EDITED };
+enum change_kind {
+	CHANGE_RECALLED,
+	CHANGE_READ,
+	CHANGE_DELETED,
+	CHANGE_EDITED,
+	CHANGE_REACTION, /* one a message: it moves with each reaction */
+	CHANGE_PINNED,
+	CHANGE_UNPINNED,
+};
 const char *change_kind_name(enum change_kind k);
 struct store_sync_change {
 	uint64_t change_seq, message_id;

@@ -84,55 +84,20 @@ static void on_changed(const union wire_result *r, void *arg)
 	asker_answered(a, r->change.status);
 }
 
-static void submit_change(struct store *s, enum wire_kind kind, const union wire_args *args, struct str user,
-			  uint64_t id, store_change_fn *fn, void *arg)
+void store_act(struct store *s, const struct store_act *p, store_change_fn *fn, void *arg)
 {
-	struct asker *a = asker_new(s, user, arg);
+	const union wire_args args = {.act = *p};
+	uint64_t conversation_id = message_id_conversation(p->id);
+	if (s->lane != NULL) {
+		lane_act(s->lane, p, LANE_FRESH, fn, arg);
+		return;
+	}
+	struct asker *a = asker_new(s, p->user, arg);
 	a->fn.change = fn;
-	uint64_t conversation_id = message_id_conversation(id);
 	if (conversation_id != 0)
-		writers_submit(s->writers, kind, args, NULL, conversation_id, on_changed, a);
+		writers_submit(s->writers, WIRE_ACT, &args, NULL, conversation_id, on_changed, a);
 	else
-		writers_refuse(s->writers, kind, args, STORE_NOT_FOUND, on_changed, a);
-}
-
-static void change(struct store *s, enum wire_kind kind, struct str user, uint64_t id, store_change_fn *fn, void *arg)
-{
-	const union wire_args args = {.on_message = {user, id}};
-	submit_change(s, kind, &args, user, id, fn, arg);
-}
-
-void store_read_message(struct store *s, struct str user, uint64_t id, store_change_fn *fn, void *arg)
-{
-	if (s->lane != NULL)
-		lane_read_message(s->lane, user, id, LANE_FRESH, fn, arg);
-	else
-		change(s, WIRE_READ_MESSAGE, user, id, fn, arg);
-}
-
-void store_recall(struct store *s, struct str user, uint64_t id, store_change_fn *fn, void *arg)
-{
-	if (s->lane != NULL)
-		lane_recall(s->lane, user, id, LANE_FRESH, fn, arg);
-	else
-		change(s, WIRE_RECALL, user, id, fn, arg);
-}
-
-void store_delete(struct store *s, struct str user, uint64_t id, store_change_fn *fn, void *arg)
-{
-	if (s->lane != NULL)
-		lane_delete(s->lane, user, id, LANE_FRESH, fn, arg);
-	else
-		change(s, WIRE_DELETE, user, id, fn, arg);
-}
-
-void store_edit(struct store *s, const struct store_edit *p, store_change_fn *fn, void *arg)
-{
-	const union wire_args args = {.edit = *p};
-	if (s->lane != NULL)
-		lane_edit(s->lane, p, LANE_FRESH, fn, arg);
-	else
-		submit_change(s, WIRE_EDIT, &args, p->user, p->id, fn, arg);
+		writers_refuse(s->writers, WIRE_ACT, &args, STORE_NOT_FOUND, on_changed, a);
 }
 
 /* ---- a conversation ---- */

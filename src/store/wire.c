@@ -17,6 +17,7 @@ enum wire_type {
 	WIRE_USER,    /* a user id in the struct, terminated */
 	WIRE_STATUS,  /* enum store_status */
 	WIRE_TYPE,    /* enum message_type */
+	WIRE_WHICH,   /* enum act */
 	WIRE_MESSAGE, /* a pointer to one, or NULL */
 	WIRE_STRS,    /* a pointer to strings; their count is at `more` */
 };
@@ -78,18 +79,15 @@ static const struct wire_field sent_fields[] = {
 	END,
 };
 
-static const struct wire_field on_message_fields[] = {
-	FIELD(WIRE_STR, struct wire_on_message, user),
-	FIELD(WIRE_U64, struct wire_on_message, id),
-	END,
-};
-static const struct wire_field edit_fields[] = {
-	FIELD(WIRE_STR, struct store_edit, user),
-	FIELD(WIRE_U64, struct store_edit, id),
-	FIELD(WIRE_STR, struct store_edit, content),
-	FIELD(WIRE_STR, struct store_edit, entities),
-	{WIRE_STRS, offsetof(struct store_edit, mention), offsetof(struct store_edit, mention_count)},
-	FIELD(WIRE_BOOL, struct store_edit, mentions_all),
+static const struct wire_field act_fields[] = {
+	FIELD(WIRE_WHICH, struct store_act, act),
+	FIELD(WIRE_STR, struct store_act, user),
+	FIELD(WIRE_U64, struct store_act, id),
+	FIELD(WIRE_STR, struct store_act, content),
+	FIELD(WIRE_STR, struct store_act, entities),
+	{WIRE_STRS, offsetof(struct store_act, mention), offsetof(struct store_act, mention_count)},
+	FIELD(WIRE_BOOL, struct store_act, mentions_all),
+	FIELD(WIRE_STR, struct store_act, emoji),
 	END,
 };
 static const struct wire_field change_fields[] = {
@@ -99,6 +97,7 @@ static const struct wire_field change_fields[] = {
 	FIELD(WIRE_U64, struct store_change, change_seq),
 	FIELD(WIRE_MESSAGE, struct store_change, message),
 	FIELD(WIRE_USER, struct store_change, by),
+	FIELD(WIRE_STR, struct store_change, emoji),
 	END,
 };
 
@@ -161,12 +160,9 @@ static const struct wire_op {
 	bool tells;
 } ops[WIRE_OPS] = {
 	[WIRE_SEND] = {"send", send_fields, sent_fields, true},
-	[WIRE_READ_MESSAGE] = {"read of a message", on_message_fields, change_fields, true},
-	[WIRE_RECALL] = {"recall", on_message_fields, change_fields, true},
-	[WIRE_DELETE] = {"delete", on_message_fields, change_fields, true},
+	[WIRE_ACT] = {"change of a message", act_fields, change_fields, true},
 	[WIRE_READ] = {"read of a conversation", read_fields, was_read_fields, true},
 	[WIRE_CREATE] = {"create", create_fields, created_fields, false},
-	[WIRE_EDIT] = {"edit", edit_fields, change_fields, true},
 };
 
 bool wire_tells(enum wire_kind kind)
@@ -228,6 +224,9 @@ static void put_fields(struct buf *out, const struct wire_field *f, const void *
 			break;
 		case WIRE_TYPE:
 			buf_append_char(out, (char)*(const enum message_type *)at);
+			break;
+		case WIRE_WHICH:
+			buf_append_char(out, (char)*(const enum act *)at);
 			break;
 		case WIRE_MESSAGE: {
 			const struct message *m = *(const struct message *const *)at;
@@ -377,6 +376,9 @@ static void take_fields(struct taker *t, const struct wire_field *f, void *to, s
 			break;
 		case WIRE_TYPE:
 			*(enum message_type *)at = (enum message_type)take_small(t, MESSAGE_TYPES);
+			break;
+		case WIRE_WHICH:
+			*(enum act *)at = (enum act)take_small(t, ACTS);
 			break;
 		case WIRE_MESSAGE:
 			*(const struct message **)at = NULL;

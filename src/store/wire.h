@@ -19,12 +19,9 @@
 
 enum wire_kind {
 	WIRE_SEND,
-	WIRE_READ_MESSAGE,
-	WIRE_RECALL,
-	WIRE_DELETE,
+	WIRE_ACT,
 	WIRE_READ,
 	WIRE_CREATE,
-	WIRE_EDIT,
 	WIRE_STATE, /* of a writer's */
 	WIRE_TOLD,  /* of a worker's */
 };
@@ -47,10 +44,6 @@ struct wire_head {
 };
 
 /* An operation's arguments; strings are borrowed. */
-struct wire_on_message {
-	struct str user;
-	uint64_t id;
-};
 struct wire_read {
 	struct str user;
 	uint64_t conversation_id, up_to_seq;
@@ -60,14 +53,13 @@ struct wire_create {
 };
 union wire_args {
 	struct store_send send;
-	struct wire_on_message on_message; /* READ_MESSAGE, RECALL, DELETE */
-	struct store_edit edit;
+	struct store_act act;
 	struct wire_read read;
 	struct wire_create create;
 };
 union wire_result {
 	struct store_sent sent;
-	struct store_change change; /* READ_MESSAGE, RECALL, DELETE, EDIT */
+	struct store_change change; /* of an act */
 	struct lane_read read;
 	struct lane_created created;
 };

@@ -64,10 +64,7 @@ static enum store_status status_of(enum wire_kind kind, const union wire_result 
 		return r->read.r.status;
 	case WIRE_CREATE:
 		return r->created.status;
-	case WIRE_READ_MESSAGE:
-	case WIRE_RECALL:
-	case WIRE_DELETE:
-	case WIRE_EDIT:
+	case WIRE_ACT:
 	case WIRE_STATE:
 	case WIRE_TOLD:
 		break;
@@ -113,18 +110,12 @@ static void make_result(const struct handed *h, enum store_status status, union 
 		r->sent = (struct store_sent){
 			.status = status, .message = status == STORE_UNKNOWN ? m : NULL, .gap_ms = INT64_MAX};
 		return;
-	case WIRE_READ_MESSAGE:
-	case WIRE_RECALL:
-	case WIRE_DELETE:
-	case WIRE_EDIT: {
-		bool edit = h->kind == WIRE_EDIT;
-		struct str user = edit ? args.edit.user : args.on_message.user;
-		m->id = edit ? args.edit.id : args.on_message.id;
-		copy_user(m->from, user);
+	case WIRE_ACT:
+		m->id = args.act.id;
+		copy_user(m->from, args.act.user);
 		r->change = (struct store_change){.status = status, .message = status == STORE_UNKNOWN ? m : NULL};
-		copy_user(r->change.by, user);
+		copy_user(r->change.by, args.act.user);
 		return;
-	}
 	case WIRE_READ:
 		r->read.r = (struct store_read){.status = status, .conversation_id = args.read.conversation_id};
 		return;

@@ -95,13 +95,14 @@ static void test_shapes(bool beside_read, unsigned times)
 static void ask_edit(uint64_t id, bool mentions, struct change_answer *a)
 {
 	static const struct str bob = STR_LIT("bob");
-	const struct store_edit e = {.user = STR_LIT("alice"),
-				     .id = id,
-				     .content = mentions ? STR_LIT("with") : STR_LIT("without"),
-				     .mention = &bob,
-				     .mention_count = mentions};
+	const struct store_act e = {.act = ACT_EDIT,
+				    .user = STR_LIT("alice"),
+				    .id = id,
+				    .content = mentions ? STR_LIT("with") : STR_LIT("without"),
+				    .mention = &bob,
+				    .mention_count = mentions};
 	*a = (struct change_answer){0};
-	store_edit(s, &e, on_changed, a);
+	store_act(s, &e, on_changed, a);
 }
 
 /* Of one message, at the same time: the rows of its mentions are those of the last one. */

@@ -182,28 +182,26 @@ static inline void on_changed(const struct store_change *r, void *arg)
 	written(r->status, &a->done, &a->settled);
 }
 
-typedef void change_call(struct store *s, struct str user, uint64_t id, store_change_fn *fn, void *arg);
-
-static inline void ask_change(change_call *call, struct store *s, const char *user, uint64_t id,
-			      struct change_answer *a)
+/* An edit is of the text alone, a reaction is a heart. */
+static inline void ask_change(enum act act, struct store *s, const char *user, uint64_t id, struct change_answer *a)
 {
+	const struct store_act p = {
+		.act = act,
+		.user = str_from(user),
+		.id = id,
+		.content = act == ACT_EDIT ? STR_LIT("edited") : STR_NULL,
+		.emoji = act == ACT_REACT || act == ACT_UNREACT ? STR_LIT("\u2764") : STR_NULL,
+	};
 	*a = (struct change_answer){0};
-	call(s, str_from(user), id, on_changed, a);
+	store_act(s, &p, on_changed, a);
 }
 
-static inline struct change_answer do_change(change_call *call, struct store *s, const char *user, uint64_t id)
+static inline struct change_answer do_change(enum act act, struct store *s, const char *user, uint64_t id)
 {
 	struct change_answer a;
-	ask_change(call, s, user, id, &a);
+	ask_change(act, s, user, id, &a);
 	wait_for(&a.settled);
 	return a;
-}
-
-/* An edit of the text alone, so that it is called like the others. */
-static inline void edit_text(struct store *s, struct str user, uint64_t id, store_change_fn *fn, void *arg)
-{
-	const struct store_edit p = {.user = user, .id = id, .content = STR_LIT("edited")};
-	store_edit(s, &p, fn, arg);
 }
 
 struct read_answer {

@@ -123,7 +123,7 @@ static void test_step(const char *name, int64_t before_ms, int64_t after_ms, str
 	   "in pages as well");
 	a = sync_since(me, &cursor);
 	cursor = a.cursor;
-	is_int(do_change(store_recall, later, me, recallable.m.id).status, STORE_OK, "a recall");
+	is_int(do_change(ACT_RECALL, later, me, recallable.m.id).status, STORE_OK, "a recall");
 	a = sync_since(me, &cursor);
 	ok(has(&a, conversation_of(recallable)), "is found, too");
 	shift_ms = 0;

@@ -220,15 +220,15 @@ static void test_many(const char *what, const char *user, const char *peer, bool
 	ok(y.status == STORE_OK && y.changes == 0 && !y.has_more, "%s: the other side is not told of them", what);
 	for (int i = 0; i < 3; i++) {
 		struct sent_answer m = do_text(s, user, peer, "x", NULL);
-		struct change_answer d = do_change(store_delete, s, user, m.m.id);
+		struct change_answer d = do_change(ACT_DELETE, s, user, m.m.id);
 		ok(d.status == STORE_OK && d.changed, "%s: sent and deleted", what);
-		d = i == 0 ? do_change(store_delete, s, user, message_id_make(id, MANY + 2)) : d;
+		d = i == 0 ? do_change(ACT_DELETE, s, user, message_id_make(id, MANY + 2)) : d;
 		ok(d.status == STORE_OK && d.changed, "%s: and the one above them", what);
 		is_int(db_sql("SELECT user1_last_id&268435455 FROM conversations WHERE id=%llu",
 			      (unsigned long long)id),
 		       1, "%s: then the one below them is the newest", what);
 	}
-	is_int(do_change(store_delete, s, user, message_id_make(id, 1)).status, STORE_OK, "%s: at last that one", what);
+	is_int(do_change(ACT_DELETE, s, user, message_id_make(id, 1)).status, STORE_OK, "%s: at last that one", what);
 	is_int(db_sql("SELECT user1_last_id FROM conversations WHERE id=%llu", (unsigned long long)id), 0,
 	       "%s: then there is none", what);
 	a = history(user, id, 0, STORE_NO_AFTER, 50);

@@ -56,10 +56,10 @@ static void test_cut(enum cut how, const char *at, const char *name)
 	struct change_answer recalled, read, deleted, edited;
 	struct read_answer all;
 	struct created_answer created;
-	ask_change(store_recall, s, a, m[0].m.id, &recalled);
-	ask_change(store_read_message, s, b, m[1].m.id, &read);
-	ask_change(store_delete, s, b, m[3].m.id, &deleted);
-	ask_change(edit_text, s, a, m[2].m.id, &edited);
+	ask_change(ACT_RECALL, s, a, m[0].m.id, &recalled);
+	ask_change(ACT_READ, s, b, m[1].m.id, &read);
+	ask_change(ACT_DELETE, s, b, m[3].m.id, &deleted);
+	ask_change(ACT_EDIT, s, a, m[2].m.id, &edited);
 	ask_send(s, text_to(a, b, "with", client_msg_id), &with);
 	ask_send(s, text_to(a, b, "without", NULL), &without);
 	ask_send(s, text_to(a, b, "with", client_msg_id), &again);
@@ -118,14 +118,15 @@ static void test_cut_groups(enum cut how, const char *at, const char *name)
 	struct sent_answer with, without, again, elsewhere, direct;
 	struct change_answer recalled, deleted, edited = {0};
 	struct read_answer some, all;
-	const struct store_edit e = {.user = STR_LIT("olga"),
-				     .id = m[1].m.id,
-				     .content = STR_LIT("edited"),
-				     .mention = mention,
-				     .mention_count = 1};
-	ask_change(store_recall, s, "olga", m[0].m.id, &recalled);
-	ask_change(store_delete, s, "mia", m[3].m.id, &deleted);
-	store_edit(s, &e, on_changed, &edited);
+	const struct store_act e = {.act = ACT_EDIT,
+				    .user = STR_LIT("olga"),
+				    .id = m[1].m.id,
+				    .content = STR_LIT("edited"),
+				    .mention = mention,
+				    .mention_count = 1};
+	ask_change(ACT_RECALL, s, "olga", m[0].m.id, &recalled);
+	ask_change(ACT_DELETE, s, "mia", m[3].m.id, &deleted);
+	store_act(s, &e, on_changed, &edited);
 	ask_send(s, p, &with);
 	ask_send(s, text_in(group, "olga", "without", NULL), &without);
 	ask_send(s, p, &again);

@@ -29,7 +29,7 @@ static uint64_t make_group(void)
 
 static enum store_status recall(const char *user, uint64_t id)
 {
-	return do_change(store_recall, s, user, id).status;
+	return do_change(ACT_RECALL, s, user, id).status;
 }
 
 static void test_recall(void)
@@ -42,7 +42,7 @@ static void test_recall(void)
 	uint64_t id = do_send(s, p).m.id;
 	is_int(group_unread(group, "tom"), 1, "a message");
 	db_sql("UPDATE group_heads SET active_at='2020-01-01' WHERE id=%llu", ull(group));
-	struct change_answer a = do_change(store_recall, s, "mia", id);
+	struct change_answer a = do_change(ACT_RECALL, s, "mia", id);
 	ok(a.status == STORE_OK && a.changed && a.change_seq == 1, "its sender recalls it");
 	ok(a.m.is_recalled && a.m.content.s == NULL && a.m.mentions.s == NULL, "nothing of it is left");
 	is_str(a.by, "mia", "and who did it is told");
@@ -55,7 +55,7 @@ static void test_recall(void)
 	is_int(group_unread(group, "tom"), 0, "it is not unread any more");
 	is_int(group_mentions(group, "tom"), 0, "nor does it mention");
 	is_int(db_sql("SELECT COUNT(*) FROM recalls"), 0, "the table of pairs' recalls has nothing of it");
-	a = do_change(store_recall, s, "mia", id);
+	a = do_change(ACT_RECALL, s, "mia", id);
 	ok(a.status == STORE_OK && !a.changed && a.change_seq == 1, "again nothing changes");
 
 	is_int(recall("tom", sent(group, "mia")), STORE_NOT_SENDER, "another member may not");
@@ -63,7 +63,7 @@ static void test_recall(void)
 	is_int(recall("nina", id), STORE_NOT_FOUND, "who is no member sees none");
 	is_int(recall("mia", id + 1000), STORE_NOT_FOUND, "there is none");
 	id = sent(group, "mia");
-	a = do_change(store_recall, s, "ada", id);
+	a = do_change(ACT_RECALL, s, "ada", id);
 	ok(a.status == STORE_OK && a.changed, "an admin recalls a member's");
 	is_str(a.by, "ada", "which is told");
 	is_int(recall("ada", sent(group, "olga")), STORE_NOT_SENDER, "not the owner's");
@@ -100,7 +100,7 @@ static void test_delete(void)
 	uint64_t group = make_group(), id[7];
 	for (int i = 0; i < 7; i++)
 		id[i] = sent(group, "mia");
-	struct change_answer a = do_change(store_delete, s, "tom", id[2]);
+	struct change_answer a = do_change(ACT_DELETE, s, "tom", id[2]);
 	ok(a.status == STORE_OK && a.changed && a.change_seq == 1, "a member deletes a message");
 	is_str(a.by, "tom", "which is told");
 	is_int(db_sql("SELECT kind=2 AND audience='tom' FROM changes WHERE conversation_id=%llu", ull(group)), 1,
@@ -108,37 +108,36 @@ static void test_delete(void)
 	is_int(member_of(group, "tom", "deleted_seq"), (long long)message_id_seq(id[2]), "the row tells");
 	is_int(group_unread(group, "tom"), 6, "it is not unread");
 	is_int(group_unread(group, "ada"), 7, "but for others");
-	a = do_change(store_delete, s, "tom", id[2]);
+	a = do_change(ACT_DELETE, s, "tom", id[2]);
 	ok(a.status == STORE_OK && !a.changed, "again nothing changes");
-	is_int(do_change(store_delete, s, "tom", id[4]).status, STORE_OK, "another one");
+	is_int(do_change(ACT_DELETE, s, "tom", id[4]).status, STORE_OK, "another one");
 	is_int(runs_of(group, "tom"), 2, "makes two runs");
-	is_int(do_change(store_delete, s, "tom", id[3]).status, STORE_OK, "the one between");
+	is_int(do_change(ACT_DELETE, s, "tom", id[3]).status, STORE_OK, "the one between");
 	is_int(runs_of(group, "tom"), 1, "joins them");
 	for (int i = 2; i <= 4; i++)
-		ok(!do_change(store_delete, s, "tom", id[i]).changed, "within the run nothing changes");
-	is_int(do_change(store_delete, s, "tom", id[1]).status, STORE_OK, "the one before");
-	is_int(do_change(store_delete, s, "tom", id[5]).status, STORE_OK, "and after");
+		ok(!do_change(ACT_DELETE, s, "tom", id[i]).changed, "within the run nothing changes");
+	is_int(do_change(ACT_DELETE, s, "tom", id[1]).status, STORE_OK, "the one before");
+	is_int(do_change(ACT_DELETE, s, "tom", id[5]).status, STORE_OK, "and after");
 	is_int(runs_of(group, "tom"), 1, "belong to it");
-	is_int(do_change(store_delete, s, "mia", id[0]).status, STORE_OK, "the sender deletes, too");
-	is_int(do_change(store_delete, s, "tom", message_id_make(group, 2)).status, STORE_OK, "and a system message");
-	is_int(do_change(store_delete, s, "nina", id[0]).status, STORE_NOT_FOUND, "who is no member does not");
-	is_int(do_change(store_delete, s, "tom", id[6] + 1).status, STORE_NOT_FOUND, "nor one that is not there");
+	is_int(do_change(ACT_DELETE, s, "mia", id[0]).status, STORE_OK, "the sender deletes, too");
+	is_int(do_change(ACT_DELETE, s, "tom", message_id_make(group, 2)).status, STORE_OK, "and a system message");
+	is_int(do_change(ACT_DELETE, s, "nina", id[0]).status, STORE_NOT_FOUND, "who is no member does not");
+	is_int(do_change(ACT_DELETE, s, "tom", id[6] + 1).status, STORE_NOT_FOUND, "nor one that is not there");
 	db_sql("UPDATE group_heads SET history_policy=1 WHERE id=%llu", ull(group));
 	group_add(group, "zoe", GROUP_MEMBER);
-	is_int(do_change(store_delete, s, "zoe", id[6]).status, STORE_NOT_FOUND, "nor one from before joining");
-	is_int(do_change(store_recall, s, "zoe", id[6]).status, STORE_NOT_FOUND, "which is not recalled either");
-	is_int(do_change(store_read_message, s, "zoe", id[6]).status, STORE_NOT_FOUND, "nor read");
-	is_int(do_change(store_read_message, s, "tom", id[6]).status, STORE_FORBIDDEN,
-	       "a message is not read by itself");
-	is_int(do_change(store_read_message, s, "mia", id[6]).status, STORE_FORBIDDEN, "by nobody");
+	is_int(do_change(ACT_DELETE, s, "zoe", id[6]).status, STORE_NOT_FOUND, "nor one from before joining");
+	is_int(do_change(ACT_RECALL, s, "zoe", id[6]).status, STORE_NOT_FOUND, "which is not recalled either");
+	is_int(do_change(ACT_READ, s, "zoe", id[6]).status, STORE_NOT_FOUND, "nor read");
+	is_int(do_change(ACT_READ, s, "tom", id[6]).status, STORE_FORBIDDEN, "a message is not read by itself");
+	is_int(do_change(ACT_READ, s, "mia", id[6]).status, STORE_FORBIDDEN, "by nobody");
 
 	struct change_answer d[3], r;
 	struct sent_answer m;
-	ask_change(store_delete, s, "ada", id[0], &d[0]);
-	ask_change(store_delete, s, "ada", id[1], &d[1]);
-	ask_change(store_recall, s, "mia", id[1], &r);
+	ask_change(ACT_DELETE, s, "ada", id[0], &d[0]);
+	ask_change(ACT_DELETE, s, "ada", id[1], &d[1]);
+	ask_change(ACT_RECALL, s, "mia", id[1], &r);
 	ask_send(s, text_in(group, "mia", "x", NULL), &m);
-	ask_change(store_delete, s, "abe", id[1], &d[2]);
+	ask_change(ACT_DELETE, s, "abe", id[1], &d[2]);
 	for (int i = 0; i < 3; i++)
 		wait_for(&d[i].done);
 	ok(d[0].changed && d[1].changed && d[2].changed && r.changed && m.status == STORE_OK, "all at once");
@@ -169,9 +168,9 @@ static void test_read(void)
 	r = do_read(s, "tom", group, 1);
 	ok(r.status == STORE_OK && !r.changed && r.marked == 0 && r.unread == 3, "it never goes back");
 	is_int(r.read_seq, message_id_seq(id[1]), "from where it was");
-	is_int(do_change(store_recall, s, "mia", id[2]).status, STORE_OK, "one is recalled");
-	is_int(do_change(store_delete, s, "tom", id[3]).status, STORE_OK, "one deleted");
-	is_int(do_change(store_delete, s, "tom", id[2]).status, STORE_OK, "and that which is recalled");
+	is_int(do_change(ACT_RECALL, s, "mia", id[2]).status, STORE_OK, "one is recalled");
+	is_int(do_change(ACT_DELETE, s, "tom", id[3]).status, STORE_OK, "one deleted");
+	is_int(do_change(ACT_DELETE, s, "tom", id[2]).status, STORE_OK, "and that which is recalled");
 	r = do_read(s, "tom", group, 0);
 	ok(!r.changed && r.unread == 1, "one is left");
 	r = do_read(s, "tom", group, message_id_seq(id[3]));
@@ -301,8 +300,11 @@ static void test_many_deletes(void)
 	uint64_t last = (uint64_t)head_of(group, "last_seq");
 	deletes_done = 0;
 	for (unsigned i = 0; i < 2 * EACH; i++)
-		store_delete(s, str_from(i % 2 ? "tom" : "mia"), message_id_make(group, last - i / 2), on_delete,
-			     &status[i]);
+		store_act(s,
+			  &(struct store_act){.act = ACT_DELETE,
+					      .user = str_from(i % 2 ? "tom" : "mia"),
+					      .id = message_id_make(group, last - i / 2)},
+			  on_delete, &status[i]);
 	ask_send(s, text_in(group, "mia", "x", NULL), &a);
 	wait_for(&a.done);
 	is_int(a.status, STORE_OK, "a message behind many deletions");

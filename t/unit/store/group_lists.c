@@ -361,7 +361,7 @@ static void test_mentions(void)
 	mentions("mia", 1, NEWEST);
 	snprintf(want, sizeof(want), "%llu:1", (unsigned long long)direct);
 	answer_is(STORE_OK, want, true, "of direct conversations as well");
-	do_change(store_delete, s, "mia", message_id_make(direct, 1));
+	do_change(ACT_DELETE, s, "mia", message_id_make(direct, 1));
 	mentions("mia", 1, NEWEST);
 	snprintf(want, sizeof(want), "%u:12", o);
 	answer_is(STORE_OK, want, true, "unless the user has deleted it");
@@ -537,7 +537,7 @@ static void test_direct_receipts(void)
 	ok(a.count == 0 && a.number == 0, "the other was not");
 	receipts("ann", message_id_make(id, 1), 10, NULL);
 	answer_is(STORE_NOT_FOUND, "", false, "it is theirs alone");
-	do_change(store_delete, s, "ria", message_id_make(id, 1));
+	do_change(ACT_DELETE, s, "ria", message_id_make(id, 1));
 	receipts("ria", message_id_make(id, 1), 10, NULL);
 	answer_is(STORE_NOT_FOUND, "", false, "and not of who has deleted it");
 }

@@ -75,10 +75,10 @@ static void ask_one(void)
 			 pick(3) == 0 ? UINT64_MAX : message_id_seq(id) + pick(4), &o->read);
 	} else if (dice >= 65 && id != 0) {
 		o->kind = DELETE;
-		ask_change(store_delete, s, users[o->from], id, &o->change);
+		ask_change(ACT_DELETE, s, users[o->from], id, &o->change);
 	} else if (dice >= 55 && id != 0) {
 		o->kind = RECALL;
-		ask_change(store_recall, s, users[o->from], id, &o->change);
+		ask_change(ACT_RECALL, s, users[o->from], id, &o->change);
 	} else if (dice >= 50 && asked > 0 && op[o->of = (int)pick((unsigned)asked)].kind == SEND) {
 		const struct op *first = &op[o->of];
 		o->kind = REPEAT;

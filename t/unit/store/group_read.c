@@ -115,9 +115,9 @@ static void test_direct_mentions(void)
 		db_sql("INSERT INTO mentions VALUES ('dan',%llu,%d,UTC_TIMESTAMP(3))", (unsigned long long)id, seq);
 	counts_are("dan", id, 6, 5, "with mentions");
 	do_read(s, "dan", id, 1);
-	do_change(store_read_message, s, "dan", message_id_make(id, 2));
-	do_change(store_recall, s, "dora", message_id_make(id, 3));
-	do_change(store_delete, s, "dan", message_id_make(id, 4));
+	do_change(ACT_READ, s, "dan", message_id_make(id, 2));
+	do_change(ACT_RECALL, s, "dora", message_id_make(id, 3));
+	do_change(ACT_DELETE, s, "dan", message_id_make(id, 4));
 	counts_are("dan", id, 2, 1, "but in those read, read alone, recalled and deleted");
 	struct count_answer total = do_count(s, "dan");
 	ok(total.count == 2 && total.mentions == 1, "likewise in the total");

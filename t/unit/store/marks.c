@@ -72,22 +72,22 @@ static void test_writes(void)
 {
 	struct change_answer c;
 	begin();
-	c = do_change(store_recall, s, "ann", message(READ_UP_TO - 2));
+	c = do_change(ACT_RECALL, s, "ann", message(READ_UP_TO - 2));
 	ok(c.status == STORE_OK && c.changed, "recalled");
 	is_cheap(&c.m, READ_UP_TO - 2, "a recall");
 	begin();
-	c = do_change(store_delete, s, "bob", message(READ_UP_TO - 3));
+	c = do_change(ACT_DELETE, s, "bob", message(READ_UP_TO - 3));
 	ok(c.status == STORE_OK && c.changed, "deleted");
 	is_cheap(&c.m, READ_UP_TO - 3, "a deletion");
 	begin();
-	c = do_change(store_read_message, s, "bob", message(READ_UP_TO - 4));
+	c = do_change(ACT_READ, s, "bob", message(READ_UP_TO - 4));
 	ok(c.status == STORE_OK && !c.changed, "read before");
 	is_cheap(&c.m, READ_UP_TO - 4, "a read");
 	begin();
 	struct sent_answer sent = do_text(s, "ann", "bob", "x", "k9985");
 	ok(sent.status == STORE_OK && sent.replayed, "sent before");
 	is_cheap(&sent.m, 9985, "a repeat");
-	c = do_change(store_recall, s, "ann", message(LAST - 1));
+	c = do_change(ACT_RECALL, s, "ann", message(LAST - 1));
 	ok(c.status == STORE_OK && c.changed && !c.m.is_read, "what is after the last mark is not read");
 	is_int(db_wrong(), 0, "all counters are right");
 }
@@ -149,7 +149,7 @@ static void test_reads(void)
 static void test_last(void)
 {
 	for (unsigned seq = LAST; seq >= READ_UP_TO; seq--)
-		do_change(store_delete, s, "ann", message(seq));
+		do_change(ACT_DELETE, s, "ann", message(seq));
 	begin();
 	struct list_answer *list = do_list(s, "ann", 10, (struct store_cursor){0});
 	ok(list->status == STORE_OK && list->count == 1 && list->c[0].has_last, "ann's list");

@@ -70,13 +70,13 @@ static void ask_one(void)
 		send_text(o, o->of);
 	} else if (dice < 60 && id != 0) {
 		o->kind = READ;
-		ask_change(store_read_message, s, user, id, &o->change);
+		ask_change(ACT_READ, s, user, id, &o->change);
 	} else if (dice < 70 && id != 0) {
 		o->kind = RECALL;
-		ask_change(store_recall, s, user, id, &o->change);
+		ask_change(ACT_RECALL, s, user, id, &o->change);
 	} else if (dice < 80 && id != 0) {
 		o->kind = DELETE;
-		ask_change(store_delete, s, user, id, &o->change);
+		ask_change(ACT_DELETE, s, user, id, &o->change);
 	} else if (dice < 97 && id != 0) {
 		o->kind = READ_ALL;
 		ask_read(s, user, message_id_conversation(id), pick(2) ? UINT64_MAX : message_id_seq(id) + pick(4),

@@ -22,8 +22,8 @@ static void test_deletions(void)
 	uint64_t newest = do_text(s, "a", "b", "x", NULL).m.id;
 	do_text(s, "c", "d", "x", NULL);
 	for (int i = 0; i < MANY; i++)
-		ask_change(store_delete, s, "b", id[i], &deleted[i]);
-	ask_change(store_recall, s, "a", newest, &recalled);
+		ask_change(ACT_DELETE, s, "b", id[i], &deleted[i]);
+	ask_change(ACT_RECALL, s, "a", newest, &recalled);
 	ask_send(s, text_to("c", "d", "y", NULL), &other);
 	wait_for(&other.done);
 	int before = 0, wrong = 0, early = 0;

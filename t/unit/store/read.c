@@ -90,7 +90,7 @@ static void test_conversations(void)
 	ok(!a->c[3].has_last && a->c[3].last_ms == 0 && a->c[2].has_last && a->c[2].unread == 1,
 	   "and the last message");
 	struct message last = a->c[2].last;
-	do_change(store_delete, s, "mm", last.id);
+	do_change(ACT_DELETE, s, "mm", last.id);
 	a = do_list(s, "mm", 100, (struct store_cursor){0});
 	ok(!a->c[2].has_last && a->c[2].last_ms != 0, "one that was deleted is the last no more, but its time stays");
 	is_int(do_list(s, "nobody", 5, (struct store_cursor){0})->count, 0, "who has none gets none");
@@ -121,8 +121,8 @@ static void test_history(void)
 	is_int(history("mm", id, 0, 0, 5)->status, STORE_NOT_FOUND, "outsiders get nothing");
 	is_int(history("h1", id + 100000, 0, 0, 5)->status, STORE_NOT_FOUND, "nor is there anything elsewhere");
 	is_int(history("h1", UINT64_MAX, 0, 0, 5)->status, STORE_NOT_FOUND, "or where nothing can be");
-	do_change(store_delete, s, "h1", m[9].m.id);
-	do_change(store_recall, s, "h2", m[8].m.id);
+	do_change(ACT_DELETE, s, "h1", m[9].m.id);
+	do_change(ACT_RECALL, s, "h2", m[8].m.id);
 	a = history("h1", id, 0, STORE_NO_AFTER, 2);
 	ok(seqs_are(a->m, a->count, 8, 9) && a->m[1].is_recalled && a->m[1].content.s == NULL,
 	   "one's deleted ones are left out, recalled ones keep their place");
@@ -232,10 +232,10 @@ static void test_sync_listed(void)
 	is_int(do_sync(s, "s1", &have, 1, NULL, 5)->count, 0, "and then nothing");
 	is_int(do_sync(s, "mm", &have, 1, NULL, 5)->count, 0, "a foreign id is left out");
 
-	do_change(store_recall, s, "s2", m[0].m.id);
-	do_change(store_read_message, s, "s1", m[1].m.id);
-	do_change(store_delete, s, "s2", m[2].m.id);
-	do_change(store_delete, s, "s1", m[3].m.id);
+	do_change(ACT_RECALL, s, "s2", m[0].m.id);
+	do_change(ACT_READ, s, "s1", m[1].m.id);
+	do_change(ACT_DELETE, s, "s2", m[2].m.id);
+	do_change(ACT_DELETE, s, "s1", m[3].m.id);
 	a = do_sync(s, "s1", &have, 1, NULL, 5);
 	const struct store_sync_item *item = &a->item[0];
 	is_int(item->change_count, 3, "changes: all but the other side's deletion");
@@ -252,7 +252,7 @@ static void test_sync_listed(void)
 
 	/* The newest ones were deleted on another device: they will never come, and must not be waited for. */
 	have = (struct store_sync_have){id, 11, 5};
-	do_change(store_delete, s, "s1", m[11].m.id);
+	do_change(ACT_DELETE, s, "s1", m[11].m.id);
 	is_int(do_sync(s, "s1", &have, 1, NULL, 5)->count, 0, "what the caller has deleted is not a difference");
 	have = (struct store_sync_have){id, 10, 5};
 	a = do_sync(s, "s1", &have, 1, NULL, 5);
@@ -324,11 +324,11 @@ static void test_sync_recalls(void)
 	struct store_cursor cursor = {m[N - 1].m.created_ms, CONVERSATION_ID_MAX};
 	for (int i = 0; i < N; i++) {
 		shift_ms = 10 * (i + 1);
-		ask_change(store_recall, s, "v1", m[i].m.id, &r[i]);
+		ask_change(ACT_RECALL, s, "v1", m[i].m.id, &r[i]);
 		wait_for(&r[i].done);
 	}
 	shift_ms = 20000;
-	do_change(store_recall, s, "v2", other.m.id);
+	do_change(ACT_RECALL, s, "v2", other.m.id);
 	shift_ms = 60000;
 	bool met = false;
 	int pages = 0;
@@ -442,7 +442,7 @@ static void test_sync_moment(void)
 	const struct store_sync_have have = {id, 0, 0};
 	const struct store_sync_request p = {.user = STR_LIT("k"), .have = &have, .have_count = 1, .limit = 100};
 	static struct sync_answer a;
-	do_change(store_read_message, s, "k", m.m.id);
+	do_change(ACT_READ, s, "k", m.m.id);
 	MYSQL *holder = mysql_init(NULL);
 	if (mysql_real_connect(holder, NULL, "root", "", "tidings", 0, db_socket, 0) == NULL ||
 	    mysql_query(holder, "LOCK TABLES changes WRITE") != 0)

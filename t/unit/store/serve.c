@@ -79,17 +79,17 @@ static void test_operations(void)
 	wait_for(&sent.done);
 	is_int(sent.status, STORE_NOT_FOUND, "none to a group that is none");
 
-	struct change_answer changed = do_change(store_read_message, s, "bob", first);
+	struct change_answer changed = do_change(ACT_READ, s, "bob", first);
 	ok(changed.status == STORE_OK && changed.changed && changed.m.is_read, "read of a message");
-	changed = do_change(store_recall, s, "alice", first);
+	changed = do_change(ACT_RECALL, s, "alice", first);
 	ok(changed.status == STORE_OK && changed.changed && changed.m.is_recalled && changed.m.content.s == NULL &&
 		   changed.change_seq > 0,
 	   "recall");
-	changed = do_change(store_recall, s, "bob", second);
+	changed = do_change(ACT_RECALL, s, "bob", second);
 	is_int(changed.status, STORE_NOT_SENDER, "not of another's");
-	changed = do_change(store_delete, s, "bob", second);
+	changed = do_change(ACT_DELETE, s, "bob", second);
 	ok(changed.status == STORE_OK && changed.changed, "delete");
-	changed = do_change(store_delete, s, "bob", 77);
+	changed = do_change(ACT_DELETE, s, "bob", 77);
 	is_int(changed.status, STORE_NOT_FOUND, "not of what is none");
 	struct store_read read = do_read(s, "bob", id, UINT64_MAX);
 	ok(read.status == STORE_OK && read.changed && read.read_seq == 2 && strcmp(read.peer, "alice") == 0,
@@ -254,12 +254,12 @@ static void test_told(void)
 	ok(store_has_told(s), "it says that others are");
 	wait_untold(0, "which is noted");
 	do_text(s, "alice", "nobody", "refused", NULL);
-	do_change(store_recall, s, "bob", id);
+	do_change(ACT_RECALL, s, "bob", id);
 	is_int(db_sql("SELECT COUNT(*) FROM outbox"), 1, "of what is refused nobody has to be told");
-	do_change(store_read_message, s, "bob", id);
+	do_change(ACT_READ, s, "bob", id);
 	do_text(other, "carol", "dave", "by another worker", NULL);
-	do_change(store_recall, s, "alice", id);
-	do_change(store_delete, s, "alice", id);
+	do_change(ACT_RECALL, s, "alice", id);
+	do_change(ACT_DELETE, s, "alice", id);
 	do_read(s, "bob", message_id_conversation(id), UINT64_MAX);
 	long long all = untold();
 	ok(all >= 4, "of each change somebody has");

@@ -38,10 +38,10 @@ static void writes_ask(struct writes *w)
 	for (int i = 0; i < 4; i++)
 		m[i] = do_text(s, w->a, w->b, "before", NULL);
 	w->id = message_id_conversation(m[0].m.id);
-	ask_change(store_recall, s, w->a, m[0].m.id, &w->recalled);
-	ask_change(store_read_message, s, w->b, m[1].m.id, &w->read);
-	ask_change(store_delete, s, w->b, m[3].m.id, &w->deleted);
-	ask_change(edit_text, s, w->a, m[2].m.id, &w->edited);
+	ask_change(ACT_RECALL, s, w->a, m[0].m.id, &w->recalled);
+	ask_change(ACT_READ, s, w->b, m[1].m.id, &w->read);
+	ask_change(ACT_DELETE, s, w->b, m[3].m.id, &w->deleted);
+	ask_change(ACT_EDIT, s, w->a, m[2].m.id, &w->edited);
 	ask_send(s, text_to(w->a, w->b, "with", w->client_msg_id), &w->with);
 	ask_send(s, text_to(w->a, w->b, "without", NULL), &w->without);
 	ask_send(s, text_to(w->a, w->fresh, "new", NULL), &w->to_fresh);
@@ -176,8 +176,8 @@ static void test_group(enum cut how, const char *name)
 	group_add(group, "tom", GROUP_MEMBER);
 	uint64_t id = do_send(s, text_in(group, "olga", "x", NULL)).m.id;
 	wait_up(s);
-	ask_change(store_recall, s, "olga", id, &recalled);
-	ask_change(store_delete, s, "tom", id, &deleted);
+	ask_change(ACT_RECALL, s, "olga", id, &recalled);
+	ask_change(ACT_DELETE, s, "tom", id, &deleted);
 	ask_send(s, text_in(group, "olga", "with", name), &with);
 	ask_send(s, text_in(group, "mia", "without", NULL), &without);
 	ask_read(s, "mia", group, message_id_seq(id), &some);
@@ -220,7 +220,7 @@ static void test_group_read(void)
 	group_add(group, "mia", GROUP_MEMBER);
 	uint64_t id = do_send(s, text_in(group, "olga", "x", NULL)).m.id;
 	do_send(s, text_in(group, "olga", "y", NULL));
-	do_change(store_recall, s, "olga", id);
+	do_change(ACT_RECALL, s, "olga", id);
 	wait_up(s);
 	ask_read(s, "mia", group, UINT64_MAX, &all);
 	cut_at = ";COMMIT";
@@ -243,7 +243,7 @@ static void test_group_left(void)
 	group_add(group, "mia", GROUP_MEMBER);
 	uint64_t id = do_send(s, text_in(group, "olga", "x", NULL)).m.id;
 	wait_up(s);
-	ask_change(store_recall, s, "olga", id, &recalled);
+	ask_change(ACT_RECALL, s, "olga", id, &recalled);
 	ask_send(s, text_in(group, "olga", "y", NULL), &sent);
 	ask_read(s, "mia", group, UINT64_MAX, &all);
 	cut_at = ";COMMIT";

@@ -102,9 +102,9 @@ static void test_results(void)
 
 	in = (union wire_result){.change = {STORE_UNKNOWN, true, true, 3, &m, "bob"}};
 	buf_clear(&out);
-	wire_put_result(&out, (struct wire_head){.kind = WIRE_RECALL}, &in);
+	wire_put_result(&out, (struct wire_head){.kind = WIRE_ACT}, &in);
 	body = body_of(&head);
-	is_int(wire_take_result(WIRE_RECALL, body, &back, &room), 0, "of a recall");
+	is_int(wire_take_result(WIRE_ACT, body, &back, &room), 0, "of a recall");
 	ok(back.change.status == STORE_UNKNOWN && back.change.changed && back.change.hidden &&
 		   back.change.change_seq == 3 && strcmp(back.change.by, "bob") == 0 &&
 		   same_message(back.change.message, &m),

@@ -167,9 +167,9 @@ static void test_repeats(void)
 	is_int(found.status, STORE_NOT_FOUND, "one that was not sent is not found");
 	is_int(db_sql("SELECT SUM(n) FROM fences"), fenced + 2, "and costs no write");
 
-	is_int(do_change(store_read_message, s, "bob", a.m.id).status, STORE_OK, "read");
+	is_int(do_change(ACT_READ, s, "bob", a.m.id).status, STORE_OK, "read");
 	ok(do_send(s, p).m.is_read, "a repeat is answered as the message is now");
-	is_int(do_change(store_recall, s, "alice", a.m.id).status, STORE_OK, "recalled");
+	is_int(do_change(ACT_RECALL, s, "alice", a.m.id).status, STORE_OK, "recalled");
 	b = do_send(s, other = text_to("alice", "bob", "whatever", "rep"));
 	ok(b.status == STORE_OK && b.replayed && b.m.is_recalled && b.m.content.s == NULL,
 	   "of a recalled one only the recipient is compared");
@@ -208,7 +208,7 @@ static void test_repeats_in_a_batch(void)
 	struct change_answer r;
 	uint64_t next = a.m.id + 1;
 	ask_send(s, text_to("alice", "bob", "guess", "guess"), &a);
-	ask_change(store_recall, s, "alice", next, &r);
+	ask_change(ACT_RECALL, s, "alice", next, &r);
 	ask_send(s, text_to("alice", "bob", "guess", "guess"), &b);
 	wait_for(&b.done);
 	ok(a.m.id == next && r.done && r.status == STORE_OK && r.changed, "a recall right behind its send");
@@ -253,8 +253,8 @@ static void test_read(void)
 		m[i] = do_text(s, i == 2 ? "r2" : "r1", i == 2 ? "r1" : "r2", "x", NULL);
 	uint64_t id = conversation_of("r1", "r2");
 	is_int(do_count(s, "r2").count, 4, "four are unread");
-	is_int(do_change(store_recall, s, "r1", m[0].m.id).status, STORE_OK, "one is recalled");
-	is_int(do_change(store_delete, s, "r2", m[1].m.id).status, STORE_OK, "one is deleted by its recipient");
+	is_int(do_change(ACT_RECALL, s, "r1", m[0].m.id).status, STORE_OK, "one is recalled");
+	is_int(do_change(ACT_DELETE, s, "r2", m[1].m.id).status, STORE_OK, "one is deleted by its recipient");
 	is_int(do_count(s, "r2").count, 2, "two are left");
 	struct store_read r = do_read(s, "r2", id, 2);
 	ok(r.status == STORE_OK && r.changed && r.read_seq == 2 && r.up_to_seq == 2, "read up to the second");
@@ -296,16 +296,16 @@ static void test_read(void)
 static void test_read_message(void)
 {
 	struct sent_answer m = do_text(s, "r1", "r2", "x", NULL);
-	is_int(do_change(store_read_message, s, "r1", m.m.id).status, STORE_FORBIDDEN, "not the sender");
-	is_int(do_change(store_read_message, s, "alice", m.m.id).status, STORE_NOT_FOUND, "not an outsider");
-	is_int(do_change(store_read_message, s, "r2", m.m.id + 1).status, STORE_NOT_FOUND, "not one to come");
-	is_int(do_change(store_read_message, s, "r2", 0).status, STORE_NOT_FOUND, "not id 0");
-	is_int(do_change(store_read_message, s, "r2", UINT64_MAX).status, STORE_NOT_FOUND, "not the largest id");
-	struct change_answer r = do_change(store_read_message, s, "r2", m.m.id);
+	is_int(do_change(ACT_READ, s, "r1", m.m.id).status, STORE_FORBIDDEN, "not the sender");
+	is_int(do_change(ACT_READ, s, "alice", m.m.id).status, STORE_NOT_FOUND, "not an outsider");
+	is_int(do_change(ACT_READ, s, "r2", m.m.id + 1).status, STORE_NOT_FOUND, "not one to come");
+	is_int(do_change(ACT_READ, s, "r2", 0).status, STORE_NOT_FOUND, "not id 0");
+	is_int(do_change(ACT_READ, s, "r2", UINT64_MAX).status, STORE_NOT_FOUND, "not the largest id");
+	struct change_answer r = do_change(ACT_READ, s, "r2", m.m.id);
 	ok(r.status == STORE_OK && r.changed && r.m.is_read && r.m.read_ms != 0, "the recipient may");
 	is_int(r.change_seq, 3, "it is a change");
 	is_int(do_count(s, "r2").count, 0, "it counts no more");
-	struct change_answer again = do_change(store_read_message, s, "r2", m.m.id);
+	struct change_answer again = do_change(ACT_READ, s, "r2", m.m.id);
 	ok(again.status == STORE_OK && !again.changed && again.m.read_ms == r.m.read_ms && again.change_seq == 3,
 	   "again: nothing");
 	is_int(db_sql("SELECT user2_read_seq FROM conversations WHERE id=%llu",
@@ -325,26 +325,26 @@ static void test_recall(void)
 {
 	struct sent_answer m = do_text(s, "r1", "r2", "secret", NULL), late = do_text(s, "r1", "r2", "x", NULL);
 	is_int(do_count(s, "r2").count, 2, "two unread");
-	is_int(do_change(store_recall, s, "r2", m.m.id).status, STORE_NOT_SENDER, "not the recipient");
-	is_int(do_change(store_recall, s, "alice", m.m.id).status, STORE_NOT_FOUND, "not an outsider");
+	is_int(do_change(ACT_RECALL, s, "r2", m.m.id).status, STORE_NOT_SENDER, "not the recipient");
+	is_int(do_change(ACT_RECALL, s, "alice", m.m.id).status, STORE_NOT_FOUND, "not an outsider");
 	shift_ms = 119000;
-	struct change_answer r = do_change(store_recall, s, "r1", m.m.id);
+	struct change_answer r = do_change(ACT_RECALL, s, "r1", m.m.id);
 	ok(r.status == STORE_OK && r.changed && r.m.is_recalled && r.m.content.s == NULL, "in time");
 	ok(r.m.recalled_ms - r.m.created_ms >= 119000, "by the database's clock, moved as ours is");
 	is_int(do_count(s, "r2").count, 1, "it counts no more");
 	is_int(db_sql("SELECT COUNT(*) FROM messages WHERE content='secret'"), 0, "its content is gone from the disk");
 	is_int(recalls_at(m.m.id), 2, "both sides will hear of it");
 	shift_ms = 125000;
-	is_int(do_change(store_recall, s, "r1", late.m.id).status, STORE_RECALL_EXPIRED, "too late");
-	struct change_answer again = do_change(store_recall, s, "r1", m.m.id);
+	is_int(do_change(ACT_RECALL, s, "r1", late.m.id).status, STORE_RECALL_EXPIRED, "too late");
+	struct change_answer again = do_change(ACT_RECALL, s, "r1", m.m.id);
 	ok(again.status == STORE_OK && !again.changed && again.m.recalled_ms == r.m.recalled_ms,
 	   "what is recalled stays so");
 	shift_ms = 0;
 	struct sent_answer next = do_text(s, "r1", "r2", "x", NULL);
 	ok(next.m.created_ms >= late.m.created_ms, "the times of a conversation never go back");
-	is_int(do_change(store_delete, s, "r2", next.m.id).status, STORE_OK, "deleted by its recipient");
+	is_int(do_change(ACT_DELETE, s, "r2", next.m.id).status, STORE_OK, "deleted by its recipient");
 	uint64_t unread = do_count(s, "r2").count;
-	is_int(do_change(store_recall, s, "r1", next.m.id).changed, true, "and recalled");
+	is_int(do_change(ACT_RECALL, s, "r1", next.m.id).changed, true, "and recalled");
 	is_int(do_count(s, "r2").count, unread, "is not taken off twice");
 	is_int(db_sql("SELECT COUNT(*) FROM recalls r JOIN messages m ON r.recalled_at>m.recalled_at WHERE m.id=%llu "
 		      "AND r.conversation_id=m.id>>28",
@@ -358,17 +358,17 @@ static void test_delete(void)
 	struct sent_answer m[4];
 	for (int i = 0; i < 4; i++)
 		m[i] = do_text(s, "d1", "d2", "x", NULL);
-	is_int(do_change(store_delete, s, "alice", m[0].m.id).status, STORE_NOT_FOUND, "not an outsider");
-	struct change_answer d = do_change(store_delete, s, "d2", m[3].m.id);
+	is_int(do_change(ACT_DELETE, s, "alice", m[0].m.id).status, STORE_NOT_FOUND, "not an outsider");
+	struct change_answer d = do_change(ACT_DELETE, s, "d2", m[3].m.id);
 	ok(d.status == STORE_OK && d.changed && d.change_seq == 1, "the recipient may");
 	is_int(do_count(s, "d2").count, 3, "what is deleted is not unread");
-	d = do_change(store_delete, s, "d2", m[3].m.id);
+	d = do_change(ACT_DELETE, s, "d2", m[3].m.id);
 	ok(d.status == STORE_OK && !d.changed, "again: nothing");
-	ok(do_change(store_delete, s, "d1", m[3].m.id).changed, "the sender for himself");
+	ok(do_change(ACT_DELETE, s, "d1", m[3].m.id).changed, "the sender for himself");
 	struct change_answer x, y, z;
-	ask_change(store_delete, s, "d1", m[2].m.id, &x);
-	ask_change(store_delete, s, "d1", m[1].m.id, &y);
-	ask_change(store_delete, s, "d1", m[0].m.id, &z);
+	ask_change(ACT_DELETE, s, "d1", m[2].m.id, &x);
+	ask_change(ACT_DELETE, s, "d1", m[1].m.id, &y);
+	ask_change(ACT_DELETE, s, "d1", m[0].m.id, &z);
 	wait_for(&z.done);
 	ok(x.changed && y.changed && z.changed && z.change_seq == 5, "several at once");
 	is_int(db_sql("SELECT user1_last_id FROM conversations WHERE user1_id='d1' AND user2_id='d2'"), 0,
@@ -377,7 +377,7 @@ static void test_delete(void)
 	       "the other side its own");
 	struct sent_answer a;
 	ask_send(s, text_to("d2", "d1", "x", NULL), &a);
-	ask_change(store_delete, s, "d2", m[2].m.id, &x);
+	ask_change(ACT_DELETE, s, "d2", m[2].m.id, &x);
 	wait_for(&x.done);
 	is_int(db_sql("SELECT user2_last_id FROM conversations WHERE user1_id='d1' AND user2_id='d2'"), a.m.id,
 	       "a new message is the last one");

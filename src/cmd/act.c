@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What is done to one message after it was sent: a table has what is told of each act, and whom. How to add one: its
+ * row, and in table.c its commands, whose variant it is.
+ */
+#include "core/base.h"
+#include "cmd/cmd.h"
+
+#include "api/event.h"
+#include "api/render.h"
+#include "cmd/content.h"
+#include "cmd/group.h"
+#include "live/group.h"
+#include "live/push.h"
+#include "live/session.h"
+#include "store/reactions.h"
+
+struct telling {
+	/* The event for the others, of a change that was made. */
+	void (*push)(struct request *r, const struct store_change *c);
+	void (*answer)(struct request *r, const struct store_change *c);
+	bool counts;  /* it is told to as many as a message, and costs its user as much */
+	bool private; /* nobody but its user is concerned */
+};
+static const struct telling tellings[ACTS];
+
+/* ---- what is asked ---- */
+
+const struct problem *act_check(struct request *r, union command_args *a)
+{
+	a->act.act = (enum act)r->cmd->variant;
+	a->act.user = request_user(r);
+	return request_id(r, "message_id", &a->act.id);
+}
+
+const struct problem *edit_check(struct request *r, union command_args *a)
+{
+	struct store_act *e = &a->act;
+	struct content c = {0};
+	const struct problem *p = act_check(r, a) ?: content_text_check(r, &c.text) ?: content_marks_check(r, &c);
+	if (p != NULL)
+		return p;
+	if (c.text.s == NULL)
+		return request_invalid(r, "content: is missing");
+	e->content = c.text;
+	e->entities = c.entities;
+	e->mention = c.mentions.user;
+	e->mention_count = c.mentions.count;
+	e->mentions_all = c.mentions.all;
+	return NULL;
+}
+
+const struct problem *react_check(struct request *r, union command_args *a)
+{
+	const struct problem *p = act_check(r, a);
+	a->act.emoji = r->path_emoji;
+	if (p == NULL && r->session != NULL)
+		p = request_needs_text(r, "emoji", &a->act.emoji);
+	if (p == NULL && !reaction_emoji_valid(a->act.emoji))
+		p = request_invalid(r, "emoji: must be " REACTION_EMOJI_RULE);
+	return p;
+}
+
+static void fail(struct request *r, const struct store_change *c)
+{
+	const struct message *m = c->message;
+	if (tellings[r->cmd->variant].private)
+		request_fail_write(r, c->status, request_user(r), STR_NULL);
+	else if (m == NULL)
+		request_fail_store(r, c->status);
+	else if (conversation_is_group(message_id_conversation(m->id)))
+		group_fail_write(r, c->status, message_id_conversation(m->id));
+	else
+		request_fail_write(r, c->status, str_from(m->from), m->to[0] != '\0' ? str_from(m->to) : STR_NULL);
+}
+
+static void on_changed(const struct store_change *c, void *arg)
+{
+	struct request *r = arg;
+	const struct telling *t = &tellings[r->cmd->variant];
+	if (c->status != STORE_OK) {
+		fail(r, c);
+		return;
+	}
+	if (c->changed)
+		t->push(r, c);
+	t->answer(r, c);
+}
+
+static void on_membership(enum store_status status, uint64_t count, void *arg)
+{
+	if (status != STORE_OK || count == 0)
+		request_fail_store(arg, status != STORE_OK ? status : STORE_NOT_FOUND);
+	else
+		request_fail(arg, &group_fanout_problem);
+}
+
+/*
+ * What counts as a message waits while its group owes tokens of the fan-out; but strangers learn nothing of that, so
+ * they are told apart from members first.
+ */
+void act_proceed(struct request *r, const union command_args *a)
+{
+	struct live *live = r->live;
+	uint64_t id = message_id_conversation(a->act.id);
+	bool counts = tellings[r->cmd->variant].counts;
+	if (counts && !send_take_rate(r))
+		send_fail_rate(r);
+	else if (counts && conversation_is_group(id) && (r->retry_ms = group_wait_fanout(live, id)) != 0)
+		store_is_member(live->store, request_user(r), id, on_membership, r);
+	else
+		store_act(live->store, &a->act, on_changed, r);
+}
+
+/* ---- what is told ---- */
+
+static struct json_out *begin_event(struct request *r, const struct message *m, const char *type)
+{
+	struct json_out *o = event_begin_in(r->live, type, message_id_conversation(m->id));
+	json_key(o, "message_id");
+	json_id(o, m->id);
+	return o;
+}
+
+static void put_seqs(struct json_out *o, const struct store_change *c)
+{
+	json_key(o, "seq");
+	json_i64(o, (int64_t)message_id_seq(c->message->id));
+	json_key(o, "change_seq");
+	json_i64(o, (int64_t)c->change_seq);
+}
+
+/* The event that was begun goes to all who have the message, or to the sender's other sessions alone. */
+static void push(struct request *r, const struct message *m, bool to_sender_alone)
+{
+	struct live *live = r->live;
+	uint64_t conversation_id = message_id_conversation(m->id);
+	const struct push_place place = {BUS_CHANGE, m->id};
+	if (m->to[0] == '\0') {
+		group_fanout_owe(r, conversation_id);
+		group_push(live, conversation_id, place, event_end(live), request_session(r));
+	} else if (to_sender_alone) {
+		push_to(live, str_from(m->from), place, event_end(live), request_session(r));
+	} else {
+		push_to_both(live, str_from(m->to), str_from(m->from), place, event_end(live), request_session(r));
+	}
+}
+
+static void push_read(struct request *r, const struct store_change *c)
+{
+	const struct message *m = c->message;
+	struct json_out *o = event_begin_in(r->live, "read", message_id_conversation(m->id));
+	json_key(o, "reader_id");
+	json_cstr(o, m->to);
+	json_key(o, "up_to_seq");
+	json_null(o);
+	json_key(o, "message_ids");
+	json_array(o);
+	json_id(o, m->id);
+	json_array_end(o);
+	json_key(o, "read_at");
+	json_time(o, m->read_ms);
+	push(r, m, false);
+}
+
+static void push_recalled(struct request *r, const struct store_change *c)
+{
+	const struct message *m = c->message;
+	struct json_out *o = begin_event(r, m, "recalled");
+	put_seqs(o, c);
+	json_key(o, "recalled_at");
+	json_time(o, m->recalled_ms);
+	if (m->to[0] == '\0') {
+		json_key(o, "by");
+		json_str(o, strcmp(m->from, r->user) != 0 ? request_user(r) : STR_NULL);
+	}
+	push(r, m, false);
+}
+
+static void push_deleted(struct request *r, const struct store_change *c)
+{
+	begin_event(r, c->message, "deleted");
+	push_to(r->live, request_user(r), (struct push_place){BUS_CHANGE, c->message->id}, event_end(r->live),
+		request_session(r));
+}
+
+static void push_edited(struct request *r, const struct store_change *c)
+{
+	struct json_out *o = event_begin(r->live, "edited");
+	json_key(o, "message");
+	render_message(o, c->message);
+	json_key(o, "change_seq");
+	json_i64(o, (int64_t)c->change_seq);
+	push(r, c->message, c->hidden);
+}
+
+static void push_reaction(struct request *r, const struct store_change *c)
+{
+	const struct message *m = c->message;
+	struct json_out *o = begin_event(r, m, "reaction");
+	put_seqs(o, c);
+	json_key(o, "user_id");
+	json_cstr(o, r->user);
+	json_key(o, "emoji");
+	json_str(o, c->emoji);
+	json_key(o, "added");
+	json_bool(o, r->cmd->variant == ACT_REACT);
+	json_key(o, "count");
+	json_i64(o, (int64_t)reactions_find(m->reactions, c->emoji).count);
+	push(r, m, false);
+}
+
+static void push_pinned(struct request *r, const struct store_change *c)
+{
+	struct json_out *o = begin_event(r, c->message, "pinned");
+	json_key(o, "pinned");
+	json_bool(o, r->cmd->variant == ACT_PIN);
+	json_key(o, "by");
+	json_cstr(o, r->user);
+	json_key(o, "change_seq");
+	json_i64(o, (int64_t)c->change_seq);
+	push(r, c->message, false);
+}
+
+/* ---- what is answered ---- */
+
+static void answer_message(struct request *r, const struct store_change *c)
+{
+	request_answer_message(r, 200, c->message);
+}
+
+static void answer_reactions(struct request *r, const struct store_change *c)
+{
+	struct json_out *o = request_begin(r);
+	json_key(o, "reactions");
+	render_reactions(o, c->message->reactions);
+	request_answer(r, 200);
+}
+
+static void answer_done(struct request *r, const struct store_change *c)
+{
+	(void)c;
+	request_done(r);
+}
+
+static const struct telling tellings[ACTS] = {
+	[ACT_READ] = {push_read, answer_message},
+	[ACT_RECALL] = {push_recalled, answer_message},
+	[ACT_DELETE] = {push_deleted, answer_done, .private = true},
+	[ACT_EDIT] = {push_edited, answer_message, .counts = true},
+	[ACT_REACT] = {push_reaction, answer_reactions, .counts = true},
+	[ACT_UNREACT] = {push_reaction, answer_reactions, .counts = true},
+	[ACT_PIN] = {push_pinned, answer_done, .counts = true},
+	[ACT_UNPIN] = {push_pinned, answer_done, .counts = true},
+};

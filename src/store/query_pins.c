@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The pinned messages of a conversation, in two steps: is the user a party to it, and which are they; then themselves.
+ */
+#include "core/base.h"
+#include "store/by_id.h"
+#include "store/query.h"
+#include "store/sql.h"
+#include "store/store_priv.h"
+
+enum { STMT_PARTY, STMT_PINS };
+
+struct pins {
+	struct read read;
+	store_history_fn *fn;
+	void *arg;
+	uint64_t conversation_id;
+	bool party;
+	char peer[USER_ID_MAX + 1]; /* of a direct conversation */
+	bool looking;		    /* the second step */
+	struct by_id pinned;
+	struct by_id_item item[STORE_PINS_MAX];
+};
+
+static void pins_restart(struct read *r)
+{
+	struct pins *p = container_of(r, struct pins, read);
+	if (p->looking) {
+		by_id_restart(&p->pinned);
+		return;
+	}
+	p->party = false;
+	p->pinned.count = 0;
+}
+
+static void pins_row(struct read *r, unsigned stmt, struct row *row)
+{
+	struct pins *p = container_of(r, struct pins, read);
+	if (p->looking) {
+		by_id_row(&p->pinned, &r->arena, stmt, row);
+	} else if (stmt == STMT_PARTY) {
+		p->party = true;
+		row_take_user(row, p->peer);
+	} else if (p->pinned.count < STORE_PINS_MAX) {
+		p->item[p->pinned.count++] = (struct by_id_item){.id = row_take_u64(row)};
+	}
+}
+
+static void put_look(struct pins *p)
+{
+	for (size_t i = 0; i < p->pinned.count && p->peer[0] != '\0'; i++)
+		p->item[i].peer = str_from(p->peer);
+	p->looking = true;
+	buf_clear(&p->read.text);
+	by_id_put(&p->pinned, &p->read.text);
+}
+
+static void pins_done(struct read *r, enum store_status status)
+{
+	struct pins *p = container_of(r, struct pins, read);
+	struct store_history out = {.status = status == STORE_OK && !p->party ? STORE_NOT_FOUND : status};
+	if (out.status == STORE_OK && !p->looking && p->pinned.count != 0) {
+		put_look(p);
+		pool_again(r);
+		return;
+	}
+	struct message seen[STORE_PINS_MAX];
+	for (size_t i = 0; out.status == STORE_OK && i < p->pinned.count; i++) {
+		const struct message *m = by_id_message(&p->pinned, i);
+		/* One that another program has erased may have left its pin. */
+		if (m != NULL && !m->is_recalled)
+			seen[out.count++] = *m;
+	}
+	out.item = seen;
+	p->fn(&out, p->arg);
+}
+
+void store_list_pins(struct store *s, struct str user, uint64_t conversation_id, store_history_fn *fn, void *arg)
+{
+	struct pins *p = read_new(s->pool, user, sizeof(*p));
+	struct buf *text = &p->read.text;
+	p->read.restart = pins_restart;
+	p->read.row = pins_row;
+	p->read.done = pins_done;
+	p->fn = fn;
+	p->arg = arg;
+	p->conversation_id = conversation_id;
+	p->pinned = (struct by_id){p->read.user, p->item, 0};
+	if (conversation_id > CONVERSATION_ID_MAX) {
+		pool_refuse(&p->read, STORE_NOT_FOUND);
+		return;
+	}
+	if (conversation_is_group(conversation_id)) {
+		sql_lit(text, "SELECT '' FROM members g FORCE INDEX (PRIMARY) WHERE ");
+		query_put_is_member(text, user, conversation_id);
+	} else {
+		sql_lit(text, "SELECT IF(c.user1_id=");
+		sql_str(text, user);
+		sql_lit(text, ",c.user2_id,c.user1_id) FROM conversations c WHERE c.id=");
+		sql_u64(text, conversation_id);
+		sql_lit(text, " AND ");
+		query_put_is_party(text, user);
+	}
+	sql_lit(text, ";SELECT message_id FROM pins FORCE INDEX (PRIMARY) WHERE conversation_id=");
+	sql_u64(text, conversation_id);
+	buf_printf(text, " ORDER BY n DESC LIMIT %d", STORE_PINS_MAX);
+	pool_submit(&p->read);
+}
