@@ -6,7 +6,7 @@ use Tidings;
 use Tidings::Explain qw(log_start log_stop logged statements plan_faults sql_pieces);
 use Tidings::Util qw(slurp);
 
-my $t = Tidings->start(workers => 1, start => 0, conf => {groups => {fanout_per_second => 50}, limits => {sends_per_second => 1, burst => 30, logins_per_minute => 0}});
+my $t = Tidings->start(workers => 1, start => 0, conf => {groups => {fanout_per_second => 50}, limits => {sends_per_second => 1, burst => 50, logins_per_minute => 0}});
 my $dbh = $t->dbh;
 my $top = Tidings::top();
 
@@ -26,6 +26,8 @@ my @fill = (
 	conversations => "INSERT INTO conversations (user1_id, user2_id, last_seq, change_seq, sort_time, last_message_time, created_at) SELECT CONCAT('a', LPAD(seq % 999 + 1, 4, '0')), CONCAT('u', LPAD((seq * 7 + seq DIV 999) % 999 + 1, 4, '0')), 20, 5, $time, $time, $time FROM seq_0_to_3995",
 	messages => "INSERT INTO messages (id, from_user_id, to_user_id, message_type, content, client_msg_id, created_at) SELECT c.id << 28 | seq, IF(seq % 2, user1_id, user2_id), IF(seq % 2, user2_id, user1_id), 0, 'text', CONCAT(c.id, ':', seq), c.created_at FROM conversations c JOIN seq_1_to_20",
 	changes => "INSERT INTO changes (conversation_id, change_seq, kind, message_id, user_id, at) SELECT id, seq, seq % 3, id << 28 | seq, user1_id, created_at FROM conversations JOIN seq_1_to_5",
+	reactions => "INSERT INTO reactions (message_id, user_id, emoji, n, at) SELECT id << 28 | 12, user1_id, 'x', 1, created_at FROM conversations UNION ALL SELECT id << 28 | 12, user2_id, 'x', 2, created_at FROM conversations UNION ALL SELECT ($group << 28) + 12, id, 'x', 10, created_at FROM users",
+	pins => 'INSERT INTO pins (conversation_id, message_id, n, user_id, at) SELECT id, id << 28 | seq, seq, user1_id, created_at FROM conversations JOIN (SELECT 9 AS seq UNION SELECT 11) seqs',
 	friend_requests => "INSERT INTO friend_requests (from_user_id, to_user_id, pair, created_at) SELECT CONCAT('f', seq), 'alice', CONCAT('alice f', seq), $time FROM seq_1_to_1000",
 	friend_requests => "INSERT INTO friend_requests (from_user_id, to_user_id, pair, created_at) SELECT 'alice', CONCAT('g', seq), CONCAT('alice g', seq), $time FROM seq_1_to_1000",
 	friend_requests => "INSERT INTO friend_requests (from_user_id, to_user_id, pair, created_at) SELECT CONCAT('f', seq), CONCAT('g', seq), CONCAT('f', seq, ' g', seq), $time FROM seq_1_to_5000",
@@ -64,6 +66,7 @@ subtest 'many rows' => sub {
 		$dbh->do($sql);
 	}
 	$dbh->do(q(UPDATE messages SET extra = '{"event":"created","user_ids":[]}' WHERE message_type = 7));
+	$dbh->do("UPDATE messages SET reactions = 'x 2 a0001,u0001' WHERE id & 268435455 = 12");
 	$dbh->do('UPDATE group_profiles SET owner_id = \'alice\' WHERE id = ?', undef, $group);
 	$dbh->do('UPDATE conversations SET user1_unread = 10, user2_unread = 10, user1_last_id = id << 28 | 20, user2_last_id = id << 28 | 20');
 	for my $table (@{$dbh->selectcol_arrayref('SHOW TABLES')}) {
@@ -151,6 +154,16 @@ my @drive = (
 		my @m = map { $_->json->{id} } map { $alice->post('/messages/send', $_) } text_to('u0001', 'x', mentions => ['u0001']), text_in("$group", 'x', mentions => ['u0001', '*']);
 		return ((map { my $id = $_; map { $alice->put("/messages/$id", $_) } {content => 'y'}, {content => 'y', mentions => ['u0001']} } @m), $ws->request(type => 'edit', message_id => $m[0], content => 'z'));
 	},
+	react => sub {
+		return ((map { my $id = $_; map { $_->put("/messages/$id/reactions/x") } $alice, $t->api('u0001'), $alice } message(2), message(7, $group)), $ws->request(type => 'react', message_id => message(2) . '', emoji => 'y'));
+	},
+	unreact => sub {
+		return ((map { my $id = $_; map { $alice->delete("/messages/$id/reactions/x") } 1 .. 2 } message(2), message(7, $group)), $ws->request(type => 'unreact', message_id => message(2) . '', emoji => 'y'));
+	},
+	reactions => sub { return map { pages("/messages/$_/reactions?limit=1"), $alice->get("/messages/$_/reactions?emoji=x") } message(12), message(12, $group) },
+	pin => sub { return map { my $id = $_; map { $alice->put("/messages/$id/pin") } 1 .. 2 } message(2), message(7, $group), message(9) },
+	pins => sub { return map { $alice->get("/messages/conversations/$_/pins") } $cid, $group },
+	unpin => sub { return map { my $id = $_; map { $alice->delete("/messages/$id/pin") } 1 .. 2 } message(2), message(7, $group) },
 	delete => sub {
 		my @newest = map { $alice->post('/messages/send', text_to('u0001', 'x'))->json->{id} } 1 .. 2;
 		# So the last one that alice sees was read together with later ones.

@@ -114,7 +114,7 @@ void act_proceed(struct request *r, const union command_args *a)
 
 /* ---- what is told ---- */
 
-static struct json_out *begin_event(struct request *r, const struct message *m, const char *type)
+static struct json_out *begin_event(struct request *r, const char *type, const struct message *m)
 {
 	struct json_out *o = event_begin_in(r->live, type, message_id_conversation(m->id));
 	json_key(o, "message_id");
@@ -166,7 +166,7 @@ static void push_read(struct request *r, const struct store_change *c)
 static void push_recalled(struct request *r, const struct store_change *c)
 {
 	const struct message *m = c->message;
-	struct json_out *o = begin_event(r, m, "recalled");
+	struct json_out *o = begin_event(r, "recalled", m);
 	put_seqs(o, c);
 	json_key(o, "recalled_at");
 	json_time(o, m->recalled_ms);
@@ -179,7 +179,7 @@ static void push_recalled(struct request *r, const struct store_change *c)
 
 static void push_deleted(struct request *r, const struct store_change *c)
 {
-	begin_event(r, c->message, "deleted");
+	begin_event(r, "deleted", c->message);
 	push_to(r->live, request_user(r), (struct push_place){BUS_CHANGE, c->message->id}, event_end(r->live),
 		request_session(r));
 }
@@ -197,7 +197,7 @@ static void push_edited(struct request *r, const struct store_change *c)
 static void push_reaction(struct request *r, const struct store_change *c)
 {
 	const struct message *m = c->message;
-	struct json_out *o = begin_event(r, m, "reaction");
+	struct json_out *o = begin_event(r, "reaction", m);
 	put_seqs(o, c);
 	json_key(o, "user_id");
 	json_cstr(o, r->user);
@@ -212,7 +212,7 @@ static void push_reaction(struct request *r, const struct store_change *c)
 
 static void push_pinned(struct request *r, const struct store_change *c)
 {
-	struct json_out *o = begin_event(r, c->message, "pinned");
+	struct json_out *o = begin_event(r, "pinned", c->message);
 	json_key(o, "pinned");
 	json_bool(o, r->cmd->variant == ACT_PIN);
 	json_key(o, "by");

@@ -3,6 +3,9 @@
  */
 #include "core/base.h"
 #include "store/by_id.h"
+
+#include <stdlib.h>
+
 #include "store/query.h"
 #include "store/sql.h"
 #include "store/store_priv.h"
@@ -19,6 +22,10 @@ struct pins {
 	bool looking;		    /* the second step */
 	struct by_id pinned;
 	struct by_id_item item[STORE_PINS_MAX];
+	struct pin {
+		uint64_t id, n;
+	} pin[STORE_PINS_MAX];
+	size_t count;
 };
 
 static void pins_restart(struct read *r)
@@ -29,7 +36,7 @@ static void pins_restart(struct read *r)
 		return;
 	}
 	p->party = false;
-	p->pinned.count = 0;
+	p->count = 0;
 }
 
 static void pins_row(struct read *r, unsigned stmt, struct row *row)
@@ -40,15 +47,26 @@ static void pins_row(struct read *r, unsigned stmt, struct row *row)
 	} else if (stmt == STMT_PARTY) {
 		p->party = true;
 		row_take_user(row, p->peer);
-	} else if (p->pinned.count < STORE_PINS_MAX) {
-		p->item[p->pinned.count++] = (struct by_id_item){.id = row_take_u64(row)};
+	} else if (p->count < STORE_PINS_MAX) {
+		struct pin *pin = &p->pin[p->count++];
+		pin->id = row_take_u64(row);
+		pin->n = row_take_u64(row);
 	}
+}
+
+static int last_first(const void *a, const void *b)
+{
+	const struct pin *x = a, *y = b;
+	return x->n < y->n ? 1 : x->n > y->n ? -1 : 0;
 }
 
 static void put_look(struct pins *p)
 {
-	for (size_t i = 0; i < p->pinned.count && p->peer[0] != '\0'; i++)
-		p->item[i].peer = str_from(p->peer);
+	struct str peer = p->peer[0] != '\0' ? str_from(p->peer) : STR_NULL;
+	qsort(p->pin, p->count, sizeof(p->pin[0]), last_first);
+	for (size_t i = 0; i < p->count; i++)
+		p->item[i] = (struct by_id_item){.id = p->pin[i].id, .peer = peer};
+	p->pinned.count = p->count;
 	p->looking = true;
 	buf_clear(&p->read.text);
 	by_id_put(&p->pinned, &p->read.text);
@@ -58,7 +76,7 @@ static void pins_done(struct read *r, enum store_status status)
 {
 	struct pins *p = container_of(r, struct pins, read);
 	struct store_history out = {.status = status == STORE_OK && !p->party ? STORE_NOT_FOUND : status};
-	if (out.status == STORE_OK && !p->looking && p->pinned.count != 0) {
+	if (out.status == STORE_OK && !p->looking && p->count != 0) {
 		put_look(p);
 		pool_again(r);
 		return;
@@ -100,8 +118,8 @@ void store_list_pins(struct store *s, struct str user, uint64_t conversation_id,
 		sql_lit(text, " AND ");
 		query_put_is_party(text, user);
 	}
-	sql_lit(text, ";SELECT message_id FROM pins FORCE INDEX (PRIMARY) WHERE conversation_id=");
+	sql_lit(text, ";SELECT message_id,n FROM pins FORCE INDEX (PRIMARY) WHERE conversation_id=");
 	sql_u64(text, conversation_id);
-	buf_printf(text, " ORDER BY n DESC LIMIT %d", STORE_PINS_MAX);
+	buf_printf(text, " LIMIT %d", STORE_PINS_MAX);
 	pool_submit(&p->read);
 }

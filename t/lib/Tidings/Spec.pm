@@ -109,13 +109,14 @@ my %templates;
 # The path item for a path, literal ones first: (template, {name => value}).
 sub find_path {
 	my ($paths, $path, $admin) = @_;
-	my $known = $templates{$admin ? 'admin' : 'public'} //= [map { [$_, s/\{id\}/(?<id>0|[1-9][0-9]{0,19})/r =~ s/\{user_id\}/(?<user_id>[^\/]+)/r =~ s/\{code\}/(?<code>[A-Za-z0-9_-]{1,32})/r] }
+	my $known = $templates{$admin ? 'admin' : 'public'} //= [map { [$_, s/\{id\}/(?<id>0|[1-9][0-9]{0,19})/r =~ s/\{user_id\}/(?<user_id>[^\/]+)/r =~ s/\{code\}/(?<code>[A-Za-z0-9_-]{1,32})/r =~ s/\{emoji\}/(?<emoji>[^\/]+)/r] }
 		sort { ($a =~ /\{/) <=> ($b =~ /\{/) || $a cmp $b } grep { !$paths->{$_}{servers} == !$admin } keys %$paths];
 	for (@$known) {
 		my ($template, $regex) = @$_;
 		next if $path !~ /\A$regex\z/;
 		my %param = %+;
-		$param{user_id} =~ s/%([0-9A-Fa-f]{2})/chr hex $1/ge if defined $param{user_id};
+		defined $param{$_} and $param{$_} =~ s/%([0-9A-Fa-f]{2})/chr hex $1/ge for qw(user_id emoji);
+		utf8::decode($param{emoji}) if defined $param{emoji};
 		return ($template, \%param) if !defined $param{user_id} || $param{user_id} =~ /\A[A-Za-z0-9._\@:-]{1,64}\z/;
 		return;
 	}

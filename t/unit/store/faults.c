@@ -53,13 +53,15 @@ static void test_cut(enum cut how, const char *at, const char *name)
 	cut_at = at;
 	cut = how;
 	struct sent_answer with, without, again, to_fresh;
-	struct change_answer recalled, read, deleted, edited;
+	struct change_answer recalled, read, deleted, edited, reacted, pinned;
 	struct read_answer all;
 	struct created_answer created;
 	ask_change(ACT_RECALL, s, a, m[0].m.id, &recalled);
 	ask_change(ACT_READ, s, b, m[1].m.id, &read);
 	ask_change(ACT_DELETE, s, b, m[3].m.id, &deleted);
 	ask_change(ACT_EDIT, s, a, m[2].m.id, &edited);
+	ask_change(ACT_REACT, s, b, m[2].m.id, &reacted);
+	ask_change(ACT_PIN, s, b, m[1].m.id, &pinned);
 	ask_send(s, text_to(a, b, "with", client_msg_id), &with);
 	ask_send(s, text_to(a, b, "without", NULL), &without);
 	ask_send(s, text_to(a, b, "with", client_msg_id), &again);
@@ -82,13 +84,20 @@ static void test_cut(enum cut how, const char *at, const char *name)
 	ok(read.status == STORE_OK && read.changed && read.change_seq == 2 && read.m.is_read, "a read");
 	ok(deleted.status == STORE_OK && deleted.changed && deleted.change_seq == 3, "a deletion");
 	ok(edited.status == STORE_OK && edited.changed && edited.change_seq == 4 && edited.m.edited_ms != 0, "an edit");
+	ok(reacted.status == STORE_OK && reacted.changed && reacted.change_seq == 5 && reacted.m.reactions.s != NULL,
+	   "a reaction");
+	ok(pinned.status == STORE_OK && pinned.changed && pinned.change_seq == 6, "a pin");
+	is_int(db_sql("SELECT COUNT(*) FROM reactions r JOIN pins p ON r.message_id>>28=%llu AND p. "
+		      "conversation_id=%llu",
+		      (unsigned long long)id, (unsigned long long)id),
+	       1, "of which there is one each");
 	ok(all.r.status == STORE_OK && all.r.changed && all.r.read_seq == 5 && all.r.up_to_seq == 5,
 	   "the reading of all");
 	is_int(all.r.marked, 4, "with what it marked");
 	is_int(all.r.unread, 1, "and left");
 	is_int(db_sql("SELECT COUNT(*) FROM messages WHERE id>>28=%llu", (unsigned long long)id), 6,
 	       "each message stands once");
-	is_int(db_sql("SELECT change_seq FROM conversations WHERE id=%llu", (unsigned long long)id), 4,
+	is_int(db_sql("SELECT change_seq FROM conversations WHERE id=%llu", (unsigned long long)id), 6,
 	       "each change too");
 	is_int(db_wrong(), 0, "and all counters are right");
 }

@@ -17,7 +17,7 @@ struct writes {
 	char a[16], b[16], fresh[16], other[16], client_msg_id[16];
 	uint64_t id;
 	struct sent_answer with, without, to_fresh;
-	struct change_answer recalled, read, deleted, edited;
+	struct change_answer recalled, read, deleted, edited, reacted, pinned;
 	struct read_answer all;
 	struct created_answer created;
 };
@@ -42,6 +42,8 @@ static void writes_ask(struct writes *w)
 	ask_change(ACT_READ, s, w->b, m[1].m.id, &w->read);
 	ask_change(ACT_DELETE, s, w->b, m[3].m.id, &w->deleted);
 	ask_change(ACT_EDIT, s, w->a, m[2].m.id, &w->edited);
+	ask_change(ACT_REACT, s, w->b, m[2].m.id, &w->reacted);
+	ask_change(ACT_PIN, s, w->b, m[1].m.id, &w->pinned);
 	ask_send(s, text_to(w->a, w->b, "with", w->client_msg_id), &w->with);
 	ask_send(s, text_to(w->a, w->b, "without", NULL), &w->without);
 	ask_send(s, text_to(w->a, w->fresh, "new", NULL), &w->to_fresh);
@@ -50,15 +52,16 @@ static void writes_ask(struct writes *w)
 
 static void writes_wait(const struct writes *w)
 {
-	const bool *done[] = {&w->recalled.done, &w->read.done,	   &w->deleted.done,  &w->edited.done,
-			      &w->with.done,	 &w->without.done, &w->to_fresh.done, &w->created.done};
+	const bool *done[] = {&w->recalled.done, &w->read.done, &w->deleted.done, &w->edited.done,   &w->reacted.done,
+			      &w->pinned.done,	 &w->with.done, &w->without.done, &w->to_fresh.done, &w->created.done};
 	for (size_t i = 0; i < ARRAY_LEN(done); i++)
 		wait_for(done[i]);
 }
 
 static void writes_settle(const struct writes *w)
 {
-	const bool *settled[] = {&w->recalled.settled, &w->read.settled,    &w->deleted.settled, &w->edited.settled,
+	const bool *settled[] = {&w->recalled.settled, &w->read.settled,    &w->deleted.settled,
+				 &w->edited.settled,   &w->reacted.settled, &w->pinned.settled,
 				 &w->with.settled,     &w->without.settled, &w->to_fresh.settled};
 	for (size_t i = 0; i < ARRAY_LEN(settled); i++)
 		wait_for(settled[i]);
@@ -66,7 +69,8 @@ static void writes_settle(const struct writes *w)
 
 static unsigned count_status(const struct writes *w, enum store_status status)
 {
-	const enum store_status each[] = {w->recalled.status, w->read.status,	 w->deleted.status, w->edited.status,
+	const enum store_status each[] = {w->recalled.status, w->read.status,	 w->deleted.status,
+					  w->edited.status,   w->reacted.status, w->pinned.status,
 					  w->with.status,     w->without.status, w->to_fresh.status};
 	unsigned n = 0;
 	for (size_t i = 0; i < ARRAY_LEN(each); i++)
@@ -100,7 +104,7 @@ static void test_committed(enum cut how, const char *name)
 	proxy_closed = false;
 	writes_settle(&w);
 	ok(late_server == NULL, "all of it has reached the database");
-	is_int(count_status(&w, STORE_OK), 7, "once it is back, all are found done");
+	is_int(count_status(&w, STORE_OK), 9, "once it is back, all are found done");
 	ok(!w.with.replayed && message_id_seq(w.with.m.id) == 5, "a send is new, not a retry");
 	ok(!w.without.replayed && message_id_seq(w.without.m.id) == 6, "also without a client_msg_id");
 	ok(!w.to_fresh.replayed && message_id_seq(w.to_fresh.m.id) == 1, "one that made a conversation too");
@@ -108,6 +112,8 @@ static void test_committed(enum cut how, const char *name)
 	ok(w.read.changed && w.read.m.is_read && w.read.change_seq == 2, "a read");
 	ok(w.deleted.changed && w.deleted.change_seq == 3, "a deletion");
 	ok(w.edited.changed && w.edited.change_seq == 4 && str_is(w.edited.m.content, "edited"), "an edit");
+	ok(w.reacted.changed && w.reacted.change_seq == 5 && w.reacted.m.reactions.s != NULL, "a reaction");
+	ok(w.pinned.changed && w.pinned.change_seq == 6, "a pin");
 	is_int(db_sql("SELECT COUNT(*) FROM messages WHERE id>>28=%llu", (unsigned long long)w.id), 6,
 	       "each message is stored once");
 	is_int(store_pending(s), 0, "nothing is left");
@@ -122,8 +128,9 @@ static void test_not_committed(void)
 	lose(&w, CUT_BEFORE, "never received");
 	proxy_closed = false;
 	writes_settle(&w);
-	is_int(count_status(&w, STORE_UNAVAILABLE), 7, "once the database is back, none is found done");
-	ok(!w.recalled.changed && !w.read.changed && !w.deleted.changed && !w.edited.changed,
+	is_int(count_status(&w, STORE_UNAVAILABLE), 9, "once the database is back, none is found done");
+	ok(!w.recalled.changed && !w.read.changed && !w.deleted.changed && !w.edited.changed && !w.reacted.changed &&
+		   !w.pinned.changed,
 	   "and nobody is told of a change");
 	is_int(db_sql("SELECT COUNT(*) FROM messages WHERE id>>28=%llu", (unsigned long long)w.id), 4,
 	       "nothing is sent after its sender was told that it failed");
