@@ -7,6 +7,7 @@ import {test} from 'node:test';
 globalThis.document = {documentElement: {}};
 Object.defineProperty(globalThis, 'navigator', {value: {languages: ['en']}, configurable: true});
 const {Conversations} = await import(`${process.env.TIDINGS_WEB}/js/conversations.js`);
+const {History} = await import(`${process.env.TIDINGS_WEB}/js/history.js`);
 
 const ID = '17179869184';
 const at = (seq) => `2026-11-23T10:00:${String(seq).padStart(2, '0')}.000Z`;
@@ -165,4 +166,30 @@ test('a group that the server has not shown yet is not in the list', () => {
     all.put(shown(message(5, 'ben'), {unread_count: 1, read_seq: 4}));
     assert.deepEqual(all.list().map(({key, unread}) => [key, unread]), [[`g/${ID}`, 1]]);
     assert.equal(all.withKey(`g/${ID}`).id, ID);
+});
+
+test('a part further back: what is done to its messages, and how it comes to the newest ones', () => {
+    const all = new Conversations();
+    all.me = 'ann';
+    const c = all.put(shown(message(22, 'ben')));
+    all.heard(message(23, 'ben'));
+    c.history.putPage([21, 22].map((seq) => message(seq, 'ben')), true);
+    const window = new History();
+    window.putPage([5, 6, 7].map((seq) => message(seq, 'ben')), true);
+    window.hasNewer = true;
+    c.window = window;
+    const seqs = () => c.shown.messages.map(({seq}) => seq);
+    c.joinWindow();
+    assert.deepEqual(seqs(), [5, 6, 7], 'they have not met');
+    all.edited(message(6, 'ben', {content: 'new', edited_at: at(50)}));
+    all.recalled(ID, 'm5', at(51));
+    all.deleted(ID, 'm7');
+    assert.deepEqual([seqs(), c.byId('m6').content, c.byId('m5').is_recalled, c.byId('m7')], [[5, 6], 'new', true, null]);
+    all.heard(message(24, 'ben'));
+    assert.deepEqual([seqs(), c.history.last.seq], [[5, 6], 24], 'new ones come in at the end alone');
+    window.putNewerPage([7, 8, 20, 21].map((seq) => message(seq, 'ben')), true);
+    c.joinWindow();
+    assert.equal(c.window, null);
+    assert.deepEqual(seqs(), [5, 6, 8, 20, 21, 22, 23, 24], 'deleted ones do not come back');
+    assert.ok(c.history.hasOlder);
 });

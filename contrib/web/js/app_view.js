@@ -207,7 +207,7 @@ export class AppView {
 
     #forgetRecalled() {
         const {conversation_id, id} = this.#heardMessage ?? {};
-        if (this.#chat.conversations.get(conversation_id)?.history.byId(id)?.is_recalled)
+        if (this.#chat.conversations.get(conversation_id)?.byId(id)?.is_recalled)
             this.#heard.textContent = '';
     }
 

@@ -6,9 +6,11 @@ import {TidingsClient} from '../client/index.js';
 import {Changes} from './changes.js';
 import {now, takeTimeFrom} from './clock.js';
 import {Conversations} from './conversations.js';
+import {firstSince} from './day_search.js';
 import {groupName, nameOf} from './format.js';
 import {mayRecallOthers, silence} from './group_rules.js';
 import {Groups} from './groups.js';
+import {History} from './history.js';
 import {shortText} from './message_text.js';
 import {Notices} from './notices.js';
 import {Drafts, Outgoing} from './outgoing.js';
@@ -19,6 +21,7 @@ import {isSystem, usersNamed} from './system_text.js';
 import {Typing} from './typing.js';
 
 const PAGE = 100;
+const AROUND = 50; // messages on each side of one that is gone to
 const TYPING_EVERY_MS = 3000;
 const REFRESH_MS = 300;
 const READ_DELAY_MS = 150;
@@ -280,27 +283,73 @@ export class Chat {
     }
 
     // The newest page, or the one before what is here. Resolves when it is there or has failed, which the history tells.
-    loadHistory(c) {
-        c.history.loading ??= this.#loadPage(c).finally(() => {
-            c.history.loading = null;
-            this.changes.changed('timeline');
-        });
-        return c.history.loading;
+    loadHistory(c, history = c.history) {
+        return this.#loading(history, () => this.#loadPage(c, history));
     }
 
-    async #loadPage(c) {
-        const {history} = c;
+    // The page after what is shown of a place further back, until that comes to the newest messages.
+    loadNewer(c) {
+        return this.#loading(c.window, () => this.#loadNewerPage(c, c.window));
+    }
+
+    #loading(history, load) {
+        history.loading ??= load().finally(() => {
+            history.loading = null;
+            this.changes.changed('timeline');
+        });
+        return history.loading;
+    }
+
+    async #loadPage(c, history) {
         history.failed = false;
         this.changes.changed('timeline');
         try {
             const before = history.loaded ? history.firstSeq ?? undefined : undefined;
-            const page = await patiently(() => this.rest.history(c.id, {before, limit: PAGE}));
+            const page = await this.#readHistory(c, {before, limit: PAGE});
             history.putPage(page.items, page.has_more);
-            this.wantNames(page.items);
+            c.joinWindow();
             this.conversations.recount(c);
         } catch {
             history.failed = true;
         }
+    }
+
+    async #loadNewerPage(c, window) {
+        window.failedNewer = false;
+        this.changes.changed('timeline');
+        try {
+            const page = await this.#readHistory(c, {after: window.last?.seq ?? 0, limit: PAGE});
+            window.putNewerPage(page.items, page.has_more);
+            if (c.window === window)
+                c.joinWindow();
+            this.conversations.recount(c);
+        } catch {
+            window.failedNewer = true;
+        }
+    }
+
+    async #readHistory(c, range) {
+        const page = await patiently(() => this.rest.history(c.id, range));
+        this.wantNames(page.items);
+        return page;
+    }
+
+    // Shows what is around that seq, however far back it is. Rejects with a Problem.
+    async showAround(c, seq) {
+        const [older, newer] = await Promise.all([
+            this.#readHistory(c, {before: seq, limit: AROUND}), this.#readHistory(c, {after: seq - 1, limit: AROUND})]);
+        const window = new History();
+        window.putPage(older.items, older.has_more);
+        window.putNewerPage(newer.items, newer.has_more);
+        c.window = window;
+        c.joinWindow();
+        this.conversations.recount(c);
+    }
+
+    // The first message of that moment or after it, or of all (null); null where there is none. Rejects with a Problem.
+    firstSince(c, since) {
+        const read = async (after) => (await this.#readHistory(c, {after, limit: 1})).items[0] ?? null;
+        return since === null ? read(c.firstSeq - 1) : firstSince(read, c.firstSeq, c.topSeq, since);
     }
 
     // What fails is tried again with the next catching up.

@@ -166,12 +166,12 @@ export class Composer {
     refresh() {
         if (this.#conversation === null)
             return;
-        const {history} = this.#conversation;
-        const isGone = ({id}) => history.byId(id)?.is_recalled || history.isDeleted(id);
+        const c = this.#conversation;
+        const isGone = ({id}) => c.byId(id)?.is_recalled || c.history.isDeleted(id);
         if (this.#editing !== null && isGone(this.#editing.message))
             this.#takeDraft();
         else if (this.#replyTo !== null && this.#editing === null)
-            this.#refreshReply(isGone(this.#replyTo) ? null : history.byId(this.#replyTo.id) ?? this.#replyTo);
+            this.#refreshReply(isGone(this.#replyTo) ? null : c.byId(this.#replyTo.id) ?? this.#replyTo);
         this.#mentions.refresh();
     }
 

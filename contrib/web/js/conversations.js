@@ -9,6 +9,7 @@ const later = (a, b) => ((a ?? '') > (b ?? '') ? a : b);
 
 export class Conversation {
     history = new History();
+    window = null; // a History that is shown in its place: messages around a place further back
     group = null; // as the server shows it; of a group that the server was not asked about yet null, as of a direct one
     shownSeq = 0; // of the newest message when the server showed it
     last = null; // the newest message that the caller has not deleted
@@ -45,6 +46,26 @@ export class Conversation {
     // The highest seq that is known.
     get topSeq() {
         return Math.max(this.last?.seq ?? 0, this.history.last?.seq ?? 0);
+    }
+
+    // What is shown of it.
+    get shown() {
+        return this.window ?? this.history;
+    }
+
+    // A message that is here; null where it is not.
+    byId(id) {
+        return this.window?.byId(id) ?? this.history.byId(id);
+    }
+
+    // Once the messages further back have come to the newest ones, they are one.
+    joinWindow() {
+        const {history, window} = this;
+        const meets = window !== null && (!window.hasNewer || (history.firstSeq !== null && window.last !== null && window.last.seq >= history.firstSeq));
+        if (!meets)
+            return;
+        history.putPage(window.messages.filter(({id}) => !history.isDeleted(id)), window.hasOlder);
+        this.window = null;
     }
 
     // The seq up to which somebody else has read, as far as that was heard.
@@ -180,6 +201,7 @@ export class Conversations {
         c.unread = c.mentions = 0;
         c.typing = [];
         c.history = new History();
+        c.window = null;
         return c;
     }
 
@@ -193,8 +215,10 @@ export class Conversations {
         const c = this.get(message.conversation_id);
         if (!c || c.history.isDeleted(message.id))
             return false;
-        if (c.history.byId(message.id) !== null)
-            c.history.put(message);
+        for (const history of [c.history, c.window]) {
+            if ((history?.byId(message.id) ?? null) !== null)
+                history.put(message);
+        }
         if (c.last?.id === message.id)
             c.last = newerOf(c.last, message);
         return !this.recount(c) && message.seq > c.readSeq;
@@ -209,6 +233,7 @@ export class Conversations {
         if (!c)
             return false;
         c.history.remove(messageId);
+        c.window?.remove(messageId);
         const wasLast = c.last?.id === messageId;
         if (wasLast)
             c.last = c.history.last;
@@ -243,6 +268,7 @@ export class Conversations {
         if (!c)
             return false;
         c.history.change(messageId, fields);
+        c.window?.change(messageId, fields);
         if (c.last?.id === messageId)
             c.last = {...c.last, ...fields};
         return !this.recount(c);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// The messages of one conversation that are here: the newest ones without a gap, in the order of seq. The same message
-// may come several times and from everywhere; what was done to it stays done.
+// Messages of one conversation without a gap between them, in the order of seq: the newest ones, or those around a place
+// that was gone to. The same message may come several times and from everywhere; what was done to it stays done.
 import {mentionsUser} from './mention.js';
 import {isSystem} from './system_text.js';
 
@@ -8,10 +8,12 @@ export class History {
     #messages = []; // by seq
     #byId = new Map();
     #deleted = new Set();
-    loaded = false; // the newest page came
+    loaded = false; // the newest page came, or that around the place
     loading = null; // a promise
     hasOlder = true;
     failed = false; // to load
+    hasNewer = false; // others than these; never of the newest ones
+    failedNewer = false;
 
     get messages() {
         return this.#messages;
@@ -56,6 +58,12 @@ export class History {
         this.#messages = [...unknown, ...this.#messages].sort((a, b) => a.seq - b.seq);
         this.hasOlder = hasMore;
         this.loaded = true;
+    }
+
+    // The next page after these.
+    putNewerPage(items, hasMore) {
+        items.forEach((m) => this.put(m));
+        this.hasNewer = hasMore;
     }
 
     change(id, fields) {

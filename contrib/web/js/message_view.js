@@ -9,15 +9,18 @@ import {emojiCount} from './message_text.js';
 import {richText} from './rich_text.js';
 import {directionOf} from './text.js';
 
-// actions: menu(row, anchor), person(user_id, anchor), goTo(message_id), retry(item), discard(item), olderAgain()
+// actions: menu(row, anchor), person(user_id, anchor), goTo(message_id), retry(item), discard(item), olderAgain(), newerAgain(), toDate(time)
 export function rowNode(row, actions) {
     switch (row.kind) {
     case 'day':
-        return el('div.row.separator', {role: 'separator', 'aria-label': row.name}, el('span', {}, row.name));
+        return el('div.row.separator', {}, el('button.day', {type: 'button', tabindex: '-1', title: t('date.title'), 'aria-haspopup': 'dialog',
+            'aria-label': t('date.ofDay', {day: row.name}), onclick: () => actions.toDate(row.time)}, el('span', {}, row.name)));
     case 'new':
         return el('div.row.separator.new', {role: 'separator', 'aria-label': t('room.new')}, el('span', {}, t('room.new')));
     case 'top':
         return topNode(row, actions);
+    case 'bottom':
+        return bottomNode(row, actions);
     case 'system':
         return el('article.row.system', {tabindex: '-1', 'data-seq': row.message.seq, 'data-key': row.key, 'aria-label': row.text},
             el('span', {title: fullTime(row.message.created_at)}, row.text));
@@ -33,6 +36,12 @@ function topNode({state, name, isGroup, joined}, actions) {
         return el('div.row.top', {}, t('room.olderFailed'), ' ',
             el('button.link', {type: 'button', onclick: actions.olderAgain}, t('room.retry')));
     return el('div.row.top', {}, el('span.spinner'), t('room.older'));
+}
+
+function bottomNode({state}, actions) {
+    if (state === 'failed')
+        return el('div.row.top', {}, t('room.newerFailed'), ' ', el('button.link', {type: 'button', onclick: actions.newerAgain}, t('room.retry')));
+    return el('div.row.top', {}, el('span.spinner'), t('room.newer'));
 }
 
 function messageNode(row, actions) {

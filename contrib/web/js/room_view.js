@@ -60,8 +60,8 @@ export class RoomView {
         this.#conversation = conversation;
         this.#wasGone = conversation.gone !== null;
         this.node.hidden = false;
-        this.#menu.hidden = conversation.isGroup;
         this.#info.hidden = !conversation.isGroup;
+        this.#menu.hidden = false;
         if (conversation.isGroup)
             this.#chat.groups.show(conversation);
         this.#composer.open(conversation);
@@ -173,7 +173,7 @@ export class RoomView {
         const silent = c.gone === null ? this.#chat.silenceOf(c) : null;
         const slow = silent?.why === 'slow';
         const {waiting} = this.#chat.groups.of(c);
-        this.#info.hidden = c.gone !== null;
+        this.#info.hidden = this.#menu.hidden = c.gone !== null;
         this.#waiting.hidden = waiting === 0;
         this.#waiting.textContent = waiting;
         this.#info.setAttribute('aria-label', waiting === 0 ? t('group.info') : `${t('group.info')}, ${t('panel.waiting', {count: waiting})}`);
@@ -213,7 +213,11 @@ export class RoomView {
     }
 
     #openMenu() {
-        openMenu(this.#menu, t('room.menu'), personMenu(this.#chat, this.#conversation.peer.user_id));
+        const c = this.#conversation;
+        openMenu(this.#menu, t('room.menu'), [
+            c.gone === null && {label: t('date.menu'), icon: 'calendar', act: () => this.#timeline.openDate()},
+            ...c.isGroup ? [] : personMenu(this.#chat, c.peer.user_id),
+        ]);
     }
 
     #openPanel() {

@@ -20,16 +20,16 @@ function whenOf(message) {
 }
 
 export function timelineRows(chat, conversation) {
-    const {history, newSeq} = conversation;
+    const {shown, newSeq} = conversation;
     const readTo = conversation.readByOthers(chat.me);
-    const rows = [{kind: 'top', key: 'top', state: topState(history), name: chat.title(conversation), isGroup: conversation.isGroup,
+    const rows = [{kind: 'top', key: 'top', state: topState(shown), name: chat.title(conversation), isGroup: conversation.isGroup,
         joined: conversation.firstSeq > 1}];
     let before = null, lastDay = null, isNew = false;
     const add = (row) => {
         const {message} = row;
         const {day} = whenOf(message);
         if (day !== lastDay) {
-            rows.push({kind: 'day', key: `day ${day}`, name: dayName(message.created_at)});
+            rows.push({kind: 'day', key: `day ${day}`, name: dayName(message.created_at), time: message.created_at});
             before = null;
             lastDay = day;
         }
@@ -50,10 +50,14 @@ export function timelineRows(chat, conversation) {
         rows.push(row);
         before = row;
     };
-    for (const message of history.messages) {
+    for (const message of shown.messages) {
         const row = isSystem(message) ? systemRow(chat, conversation, message) : storedRow(chat, conversation, message, readTo);
         if (row !== null)
             add(row);
+    }
+    if (conversation.window !== null) {
+        rows.push({kind: 'bottom', key: 'bottom', state: shown.failedNewer ? 'failed' : 'loading'});
+        return rows;
     }
     for (const item of chat.outgoing.to(conversation.key))
         add(unsentRow(chat, conversation, item));
@@ -110,14 +114,14 @@ function unsentRow(chat, conversation, item) {
         status: item.problem === null ? 'waiting' : 'failed', quoted: quotedBy(chat, conversation, message)};
 }
 
-function quotedBy(chat, {history}, {reply_to, is_recalled}) {
+function quotedBy(chat, conversation, {reply_to, is_recalled}) {
     if (!reply_to || is_recalled)
         return null;
-    const message = history.byId(reply_to);
+    const message = conversation.byId(reply_to);
     if (message)
         return {name: message.from_user_id === chat.me ? t('message.you') : chat.people.name(message.from_user_id),
             text: chat.shortText(message), found: true};
-    const gone = history.isDeleted(reply_to) || !history.hasOlder;
+    const gone = conversation.history.isDeleted(reply_to) || !conversation.shown.hasOlder;
     return {name: null, text: t(gone ? 'message.gone' : 'message.earlier'), found: !gone};
 }
 

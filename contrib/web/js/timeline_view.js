@@ -2,6 +2,8 @@
 // The messages of the open conversation: loads older ones before they are reached, notes what was seen, and lets the
 // keyboard walk from message to message.
 import {isLookedAt} from './alerts.js';
+import {now} from './clock.js';
+import {openDateDialog} from './date_dialog.js';
 import {el, icon} from './dom.js';
 import {ask, openMenu, say} from './dialog.js';
 import {reasonOf, t} from './i18n.js';
@@ -27,6 +29,7 @@ export class TimelineView {
     #arranging = false; // rows come in, and are not yet where they will be
     #left = null; // {topSeq, newSeq}: while nobody looks, the last message before, and the first new one since
     #skippedTo = 0; // seq: the user has gone past unread messages to this one
+    #jumping = false; // to a message: the list is not where it will be
     #focused = null; // key of the message that the keyboard is at
     #feed = el('div.rows', {role: 'feed', 'aria-busy': 'false'});
     #scroller = el('div.timeline', {tabindex: '0'}, this.#feed);
@@ -46,15 +49,18 @@ export class TimelineView {
         const actions = {
             menu: (row, anchor) => this.#openMenu(row, anchor),
             person: (userId, anchor) => this.#openPerson(userId, anchor),
-            goTo: (id) => this.#goTo(id),
+            goTo: (id) => this.goTo({id}),
+            toDate: (time) => this.openDate(time),
             retry: (item) => chat.resend(item),
             discard: (item) => chat.discard(item),
             olderAgain: () => this.#loadOlder(),
+            newerAgain: () => this.#loadNewer(),
         };
         this.#list = new VirtualList(this.#scroller, this.#feed, {
             make: (row) => rowNode(row, actions), versionOf,
             estimate: (row) => estimateHeight(row, this.#scroller.clientWidth),
             staysPut: (row) => row.kind === 'message', onMove: () => this.#moved(),
+            hasEnd: () => (this.#conversation?.window ?? null) === null,
         });
         this.#latest.setAttribute('aria-label', t('room.latest'));
         this.#scroller.addEventListener('keydown', (event) => this.#key(event));
@@ -73,6 +79,7 @@ export class TimelineView {
         this.#skippedTo = 0;
         this.#focused = null;
         conversation.newSeq = null;
+        conversation.window = null;
         this.#scroller.setAttribute('aria-label', t(conversation.isGroup ? 'group.messages' : 'room.messages', {name: this.#chat.title(conversation)}));
         this.#list.clear();
         this.refresh();
@@ -88,16 +95,16 @@ export class TimelineView {
         const c = this.#conversation;
         if (!c)
             return;
-        const {history} = c;
+        const {history, shown} = c;
         this.#placed ||= c.unread === 0;
         const toPlace = !this.#placed && history.reachesUnread(this.#chat.me, c.readSeq, c.unread);
         if (toPlace)
             c.newSeq = history.firstUnread(this.#chat.me, c.readSeq)?.seq ?? null;
         this.#placed ||= toPlace;
         this.#noteAbsence(c);
-        const ready = this.#placed && (history.loaded || history.last !== null || this.#chat.outgoing.to(c.key).length > 0);
+        const ready = this.#placed && (shown.loaded || history.last !== null || this.#chat.outgoing.to(c.key).length > 0);
         this.#showNotice(ready || c.gone !== null ? null : history.failed ? 'failed' : 'loading');
-        this.#feed.setAttribute('aria-busy', String(history.loading !== null));
+        this.#feed.setAttribute('aria-busy', String(shown.loading !== null));
         this.#arrange(c, ready, toPlace);
     }
 
@@ -108,7 +115,7 @@ export class TimelineView {
         this.#list.setRows(ready && c.gone === null ? timelineRows(this.#chat, c) : []);
         if (toPlace)
             this.#list.toRow('new', NEW_MARK_PX);
-        else if (atEnd && ready)
+        else if (atEnd && ready && c.window === null)
             this.#keepUnreadInView(c);
         this.#arranging = false;
         this.#moved();
@@ -147,6 +154,7 @@ export class TimelineView {
     // What lies between counts as read: the user has chosen to pass it over.
     toLatest() {
         this.#placed = true;
+        this.#conversation.window = null;
         this.#skippedTo = this.#conversation.topSeq;
         this.#list.toEnd();
         this.refresh();
@@ -166,7 +174,11 @@ export class TimelineView {
     }
 
     async #loadOlder() {
-        await this.#chat.loadHistory(this.#conversation);
+        await this.#chat.loadHistory(this.#conversation, this.#conversation.shown);
+    }
+
+    async #loadNewer() {
+        await this.#chat.loadNewer(this.#conversation);
     }
 
     #showNotice(kind) {
@@ -184,11 +196,8 @@ export class TimelineView {
         const c = this.#conversation;
         if (!c)
             return;
-        const {history} = c;
-        if (this.#placed && history.loaded && history.hasOlder && !history.loading && !history.failed &&
-            this.#list.above < LOAD_AHEAD * this.#scroller.clientHeight)
-            this.#loadOlder();
-        this.#latest.hidden = this.#list.atEnd;
+        this.#loadAhead(c.shown);
+        this.#latest.hidden = this.#list.atEnd && c.window === null;
         this.#noteSeen();
         this.#latestCount.hidden = c.unread === 0;
         this.#latestCount.textContent = c.unread;
@@ -197,11 +206,23 @@ export class TimelineView {
         this.#mention.setAttribute('aria-label', `${t('mention.next')}, ${t('mention.badge', {count: c.mentions})}`);
     }
 
+    #loadAhead(shown) {
+        if (!this.#placed || this.#jumping || !shown.loaded || shown.loading)
+            return;
+        const ahead = LOAD_AHEAD * this.#scroller.clientHeight;
+        if (shown.hasOlder && !shown.failed && this.#list.above < ahead)
+            this.#loadOlder();
+        else if (shown.hasNewer && !shown.failedNewer && this.#list.below < ahead)
+            this.#loadNewer();
+    }
+
     // Seen is what was on the screen to its end, in a window that the user looks at.
     #noteSeen() {
         const c = this.#conversation;
-        if (!c || !this.#placed || this.#arranging || !isLookedAt() || this.#scroller.clientHeight === 0)
+        if (!c || !this.#placed || this.#arranging || this.#jumping || !isLookedAt() || this.#scroller.clientHeight === 0)
             return;
+        if (c.window !== null && (c.window.firstSeq ?? Infinity) > c.readSeq + 1)
+            return; // what lies before it was passed over, and stays unread
         const {rows} = this.#list;
         let i = this.#list.lastWithEndInView(END_TOLERANCE_PX);
         while (i >= 0 && !(rows[i].kind === 'message' && rows[i].message.seq !== null))
@@ -215,34 +236,72 @@ export class TimelineView {
         const c = this.#conversation;
         const find = () => c.history.firstUnreadMention(this.#chat.me, c.readSeq);
         while (c === this.#conversation && c.history.hasOlder && (c.history.firstSeq ?? Infinity) > c.readSeq + 1 && !c.history.failed)
-            await this.#loadOlder();
+            await this.#chat.loadHistory(c);
         const message = c === this.#conversation ? find() : null;
         if (message === null)
             return;
         this.#placed = true;
-        await this.#goTo(message.id);
+        await this.goTo(message);
         this.#noteSeen();
         this.#chat.sawUpTo(c, message.seq);
     }
 
-    // Older pages are loaded until the message is there.
-    async #goTo(id) {
+    // To a message, {id, seq}, however far back it is; the seq is asked for where it is not given.
+    async goTo({id, seq = null}) {
         const c = this.#conversation;
-        while (c === this.#conversation && c.history.byId(id) === null && c.history.hasOlder && !c.history.failed)
-            await this.#loadOlder();
+        const fault = await this.#bring(c, id, seq);
         if (c !== this.#conversation)
             return;
-        this.refresh();
-        const row = this.#list.rows.find((r) => r.message?.id === id);
-        if (!row) {
-            say(t(c.history.failed ? 'room.failed' : 'message.gone'));
+        if (fault !== null) {
+            say(fault);
             return;
         }
-        this.#list.toRow(row.key, this.#scroller.clientHeight / 3);
-        const node = this.#list.nodeOf(row.key);
+        this.#placed = true;
+        this.#jumping = true;
+        this.refresh();
+        const row = this.#rowOf(id, seq);
+        if (row)
+            this.#list.toRow(row.key, this.#scroller.clientHeight / 3);
+        this.#jumping = false;
+        this.#moved();
+        if (row)
+            this.#point(this.#list.nodeOf(row.key));
+        else
+            say(t('message.gone'));
+    }
+
+    // Makes sure that the message is among those that are shown. Resolves to what is wrong in words, or null.
+    async #bring(c, id, seq) {
+        if (c.shown.byId(id) !== null)
+            return null;
+        if (c.history.byId(id) !== null) {
+            c.window = null;
+            return null;
+        }
+        try {
+            await this.#chat.showAround(c, seq ?? (await this.#chat.rest.message(id)).seq);
+        } catch (problem) {
+            return problem.code === 'not_found' ? t('message.gone') : reasonOf(problem);
+        }
+        return null;
+    }
+
+    // The row of the message; or, of one that is not shown, the next one.
+    #rowOf(id, seq) {
+        const {rows} = this.#list;
+        return rows.find((r) => r.message?.id === id) ?? rows.find((r) => seq !== null && 'message' in r && r.message.seq >= seq);
+    }
+
+    #point(node) {
         node.focus({preventScroll: true});
         node.classList.add('flash');
         setTimeout(() => node.classList.remove('flash'), FLASH_MS);
+    }
+
+    // To a day that the user chooses. time: of the day that is offered first; by default of the newest message.
+    openDate(time = this.#conversation.time ?? now()) {
+        const c = this.#conversation;
+        openDateDialog(this.#chat, c, time, (message) => c === this.#conversation && this.goTo(message));
     }
 
     // ---- the keyboard ----

@@ -21,6 +21,7 @@ export class VirtualList {
     #estimate;
     #staysPut;
     #onMove;
+    #hasEnd;
     #rows = []; // {key, …} of the caller
     #heights = []; // of the rows, measured or estimated
     #measured = new Map(); // key -> height
@@ -35,14 +36,15 @@ export class VirtualList {
 
     // scroller scrolls, list is its only child. make(row) returns a node; versionOf(row) says when to make it anew;
     // estimate(row) in pixels; staysPut(row): whether it keeps its neighbours when others come in; onMove() after every
-    // scroll and change.
-    constructor(scroller, list, {make, versionOf, estimate, staysPut, onMove}) {
+    // scroll and change; hasEnd(): whether the last row is the end, where one stays when others come in.
+    constructor(scroller, list, {make, versionOf, estimate, staysPut, onMove, hasEnd}) {
         this.#scroller = scroller;
         this.#list = list;
         this.#versionOf = versionOf;
         this.#estimate = estimate;
         this.#staysPut = staysPut;
         this.#onMove = onMove;
+        this.#hasEnd = hasEnd;
         this.#observer = new ResizeObserver(() => this.#resized());
         this.#observer.observe(scroller);
         this.#keyed = new KeyedList(list, ({row}) => {
@@ -64,6 +66,11 @@ export class VirtualList {
     // Pixels from the first row to the viewport.
     get above() {
         return this.#scroller.scrollTop - this.#drift;
+    }
+
+    // And from it to the end of the last row.
+    get below() {
+        return this.#sum(0, this.#rows.length) - this.above - this.#scroller.clientHeight;
     }
 
     // The index of the last row whose lower edge is in the viewport, or so many pixels below it; -1 if that of none is.
@@ -170,7 +177,7 @@ export class VirtualList {
     #noteAnchor() {
         const {scrollTop, scrollHeight, clientHeight} = this.#scroller;
         this.#knownTop = scrollTop;
-        if (this.#last === this.#rows.length - 1 && scrollHeight - scrollTop - clientHeight <= AT_END_PX) {
+        if (this.#hasEnd() && this.#last === this.#rows.length - 1 && scrollHeight - scrollTop - clientHeight <= AT_END_PX) {
             this.#anchor = END;
             return;
         }
