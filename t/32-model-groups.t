@@ -94,6 +94,18 @@ my %do = (
 		my ($content, $mentions) = ('edit ' . int rand 3, [rand() < 0.5 ? any('*', @users) : (), rand() < 0.3 ? any(@users) : ()]);
 		return (change($user, $m, 'PUT', '', 'edit', content => $content, mentions => $mentions), $model->edit($user, $m, $content, $mentions));
 	},
+	react => sub {
+		my ($user, $g) = @_;
+		my ($m, $emoji, $adds) = (any(@{$g->{messages}}), any('x', 'y'), rand() < 0.7);
+		my $got = rand() < 0.5 ? answered(http($user)->request($adds ? 'PUT' : 'DELETE', '/messages/' . id_of($m) . "/reactions/$emoji"))
+			: ws_answered($ws{$user}->request(type => $adds ? 'react' : 'unreact', message_id => id_of($m), emoji => $emoji), 200);
+		return ($got, $model->react($user, $m, $emoji, $adds));
+	},
+	pin => sub {
+		my ($user, $g) = @_;
+		my ($m, $pins) = (any(@{$g->{messages}}), rand() < 0.6);
+		return (answered(http($user)->request($pins ? 'PUT' : 'DELETE', '/messages/' . id_of($m) . '/pin')), $model->pin($user, $m, $pins));
+	},
 	delete => sub {
 		my ($user, $g) = @_;
 		my $m = any(@{$g->{messages}});
@@ -178,14 +190,16 @@ my %do = (
 sub pairs { my ($out) = @_; return join '', map { " $_:$out->{$_}" } sort keys %$out }
 sub left_out { my ($r) = @_; return pairs({map { $_->{user_id} => $_->{code} } @{$r->json->{left_out}}}) }
 
+sub id_of { my ($m) = @_; return $m->{id} // ($m->{group}{id} << 28) + $m->{seq} . '' }
+
 sub change {
 	my ($user, $m, $method, $path, $type, %body) = @_;
-	my $id = $m->{id} // ($m->{group}{id} << 28) + $m->{seq} . '';
+	my $id = id_of($m);
 	return answered(http($user)->request($method, "/messages/$id$path", %body ? (json => \%body) : ())) if rand() < 0.5;
 	return ws_answered($ws{$user}->request(type => $type, message_id => $id, %body), $method eq 'DELETE' ? 204 : 200);
 }
 
-my %weight = (create => 3, add => 8, send => 60, recall => 8, edit => 14, delete => 14, read => 22, remove => 5, leave => 4, unban => 3, role => 4, mute => 4,
+my %weight = (create => 3, add => 8, send => 60, recall => 8, edit => 14, react => 20, pin => 8, delete => 14, read => 22, remove => 5, leave => 4, unban => 3, role => 4, mute => 4,
 	pass_on => 2, change => 7, dissolve => 0.5, invite => 4, revoke => 1, join => 12, answer => 6);
 my @kinds = map { ($_) x (2 * $weight{$_}) } sort keys %weight;
 
@@ -205,7 +219,7 @@ sub step {
 	my @members = $g ? sort keys %{$g->{members}} : ();
 	my @admins = grep { $g->{members}{$_}{role} ne 'member' } @members;
 	my $outside = $name =~ /^(?:join|create)$/ ? 1 : 0.15;
-	my $user = rand() < $outside || !@members ? any(@users) : $name !~ /^(?:send|read|delete)$/ && @admins && rand() < 0.7 ? any(@admins) : any(@members);
+	my $user = rand() < $outside || !@members ? any(@users) : $name !~ /^(?:send|read|react|delete)$/ && @admins && rand() < 0.7 ? any(@admins) : any(@members);
 	my ($got, $want) = $do{$name}->($user, $g);
 	$tally{$name}{$want =~ /^[45]/ ? 'refused' : 'done'}++;
 	return $got eq $want ? () : "$name by $user in " . ($g && $g->{id} // 'none') . ": $got, not $want";
@@ -247,6 +261,7 @@ sub seen {
 		recounted => join(' ', Tidings::Recount::group_unread($t->dbh, $id, $user)),
 		dissolved => defined $c->{group}{dissolved_at} ? 1 : 0,
 		last => $c->{last_message} && $model->summary_of_answer($c->{last_message}), history => [history_of($http, $id)],
+		pins => [map { $model->summary_of_answer($_) } @{$http->get("/messages/conversations/$id/pins")->json->{items}}],
 		members => [map { "$_->{user}{user_id} $_->{role}" . ($_->{muted_until} ? ' muted' : '') } all_of($http, "/groups/$id/members", 2)],
 		bans => [map { ref ? "$_->{user}{user_id} by $_->{banned_by}" : $_ } all_of($http, "/groups/$id/bans", 2)],
 		requests => [map { ref ? $_->{user}{user_id} : $_ } all_of($http, "/groups/$id/requests", 2)],
@@ -262,7 +277,7 @@ sub expected {
 	my ($owner) = grep { $g->{members}{$_}{role} eq 'owner' } keys %{$g->{members}};
 	return {read_seq => $me->{read_seq}, first_seq => $me->{first_seq}, name => $g->{name}, role => $me->{role}, member_count => scalar keys %{$g->{members}},
 		settings => $g->{settings}, owner_id => $owner // $g->{owner}, unread => "$unread $mentions", alone => "$unread $mentions $me->{read_seq} $me->{first_seq}",
-		recounted => "$unread $mentions", dissolved => $g->{dissolved}, last => $visible[-1], history => \@visible, caught_up => \@visible,
+		recounted => "$unread $mentions", dissolved => $g->{dissolved}, last => $visible[-1], history => \@visible, pins => [map { $model->summary($_) } $model->pinned($g, $user)], caught_up => \@visible,
 		members => [$model->members_in_order($g)],
 		bans => $is_admin ? [map { "$_ by $g->{bans}{$_}" } sort keys %{$g->{bans}}] : ['403 forbidden'],
 		requests => $is_admin ? [sort keys %{$g->{requests}}] : ['403 forbidden']};

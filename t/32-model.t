@@ -18,7 +18,7 @@ sub step {
 	my $m = @known ? $known[rand @known] : undef;
 	my $by_ws = rand() < 0.5;
 	my $what = rand;
-	if ($what < 0.45 || !$m) {
+	if ($what < 0.43 || !$m) {
 		my %m = (content => 'n' . int rand 1e6);
 		if (rand() < 0.3) {
 			$m{client_msg_id} = 'c' . int rand 20;
@@ -46,8 +46,13 @@ sub step {
 		return;
 	}
 	my @text = ('edit ' . int rand 3, rand() < 0.3 ? $users[rand @users] : ());
-	my %op = (edit => [0.53, sub { $model->edit($user, $m, @text) }, PUT => "/messages/$m->{id}", {message_id => $m->{id}, content => $text[0], mentions => [@text[1 .. $#text]]}],
-		recall => [0.57, sub { $model->recall($user, $m) }, PUT => "/messages/$m->{id}/recall", {message_id => $m->{id}}],
+	my $emoji = ('x', 'y', 'z')[rand 3];
+	my %op = (react => [0.47, sub { $model->react($user, $m, $emoji, 1) }, PUT => "/messages/$m->{id}/reactions/$emoji", {message_id => $m->{id}, emoji => $emoji}],
+		unreact => [0.49, sub { $model->react($user, $m, $emoji, 0) }, DELETE => "/messages/$m->{id}/reactions/$emoji", {message_id => $m->{id}, emoji => $emoji}],
+		pin => [0.505, sub { $model->pin($user, $m, 1) }, PUT => "/messages/$m->{id}/pin"],
+		unpin => [0.515, sub { $model->pin($user, $m, 0) }, DELETE => "/messages/$m->{id}/pin"],
+		edit => [0.55, sub { $model->edit($user, $m, @text) }, PUT => "/messages/$m->{id}", {message_id => $m->{id}, content => $text[0], mentions => [@text[1 .. $#text]]}],
+		recall => [0.59, sub { $model->recall($user, $m) }, PUT => "/messages/$m->{id}/recall", {message_id => $m->{id}}],
 		delete => [0.7, sub { $model->delete($user, $m) }, DELETE => "/messages/$m->{id}", {message_id => $m->{id}}],
 		readone => [0.8, sub { $model->read_message($user, $m) }, PUT => "/messages/$m->{id}/read"]);
 	for my $name (sort { $op{$a}[0] <=> $op{$b}[0] } keys %op) {
@@ -114,6 +119,7 @@ sub compare {
 				peer => $c->{peer}{user_id}, unread => $c->{unread_count}, mentions => $c->{mention_count}, read_seq => $c->{read_seq}, peer_read_seq => $c->{peer_read_seq}, delivered => $c->{peer_delivered_seq},
 				last => $c->{last_message} && $model->summary_of_answer($c->{last_message}),
 				history => [map { $model->summary_of_answer($_) } @all],
+				pins => [map { $model->summary_of_answer($_) } @{$http->get("/messages/conversations/$c->{id}/pins")->json->{items}}],
 				sync => [map { $model->summary_of_answer($_) } map { @{$_->{messages}} } @$synced],
 			};
 		}
@@ -125,7 +131,7 @@ sub compare {
 			$total[1] += $model->unread_mentions($user, $c);
 			$want{$c->{id}} = {
 				peer => $peer, unread => $model->unread($user, $c), mentions => $model->unread_mentions($user, $c), read_seq => $c->{read_seq}{$user}, peer_read_seq => $c->{read_seq}{$peer}, delivered => $model->delivered($peer, $c),
-				last => $visible[-1], history => \@visible, sync => [@visible > 100 ? @visible[0 .. 99] : @visible],
+				last => $visible[-1], history => \@visible, pins => [map { $model->summary($_) } grep { !$_->{deleted}{$user} } @{$c->{pins}}], sync => [@visible > 100 ? @visible[0 .. 99] : @visible],
 			};
 		}
 		is_deeply \%got, \%want, "$at: $user sees what the model says (seed $seed)" or return 0;

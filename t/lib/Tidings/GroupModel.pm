@@ -5,6 +5,7 @@
 package Tidings::GroupModel;
 use strict;
 use warnings;
+use Tidings::Model ();
 
 # known: the users with an account; friends: {"a b" => 1} for a pair in order; blocked: the same, where a blocks b.
 sub new {
@@ -39,7 +40,7 @@ sub alive { my ($self, $g) = @_; return $g->{dissolved} ? '409 group_dissolved' 
 
 sub say {
 	my ($self, $g, $from, $event, @users) = @_;
-	push @{$g->{messages}}, {from => $from, event => $event, users => [@users], seq => 1 + @{$g->{messages}}, deleted => {}, mentions => [], group => $g};
+	push @{$g->{messages}}, {from => $from, event => $event, users => [@users], seq => 1 + @{$g->{messages}}, deleted => {}, mentions => [], reactions => [], group => $g};
 	return;
 }
 
@@ -93,7 +94,7 @@ sub create {
 	}
 	return ('409 too_many_groups') if $self->places_of($user) >= $self->{max_per_user};
 	my $g = {name => $name, settings => {join => 'invite', history => 'all', send => 'all', add => 'all', slow_mode_seconds => 0, %$settings},
-		members => {}, messages => [], bans => {}, requests => {}, invites => {}, dissolved => 0};
+		members => {}, messages => [], pins => [], bans => {}, requests => {}, invites => {}, dissolved => 0};
 	my ($in, $out) = $self->screen($g, $user, [grep { $_ ne $user } @$users], 1);
 	$self->say($g, $user, 'created', $user, @$in);
 	$self->let_in($g, $user => 'owner', map { $_ => 'member' } @$in);
@@ -301,7 +302,7 @@ sub send {
 	$no ||= '400 invalid_argument' if defined $m{reply_to} && ($m{reply_to} < $me->{first_seq} || $m{reply_to} > $self->last_seq($g));
 	return ($no) if $no;
 	my @mentions = in_group($g, $m{mentions});
-	my $message = {%m, from => $user, mentions => \@mentions, asked => asked(%m), seq => 1 + @{$g->{messages}}, deleted => {}, recalled => 0, group => $g};
+	my $message = {%m, from => $user, mentions => \@mentions, reactions => [], asked => asked(%m), seq => 1 + @{$g->{messages}}, deleted => {}, recalled => 0, group => $g};
 	push @{$g->{messages}}, $message;
 	@$me{qw(sent read_seq)} = (1, $message->{seq});
 	$self->{by_client}{$user}{$m{client_msg_id}} = $message if defined $m{client_msg_id};
@@ -319,9 +320,46 @@ sub recall {
 	my $author = $g->{members}{$m->{from}};
 	my $may = $m->{from} eq $user || $me->{role} eq 'owner' || ($me->{role} eq 'admin' && (!$author || $author->{role} eq 'member'));
 	return '403 not_sender' if !$may;
-	@$m{qw(recalled mentions)} = (1, []);
+	Tidings::Model::strip($m, $g);
 	return 200;
 }
+
+# Why a member may not change what others see without words; "" where they may.
+sub may_change {
+	my ($self, $g, $me) = @_;
+	return $self->alive($g) || (!is_admin($me) && $me->{muted} ? '403 muted' : '');
+}
+
+sub react {
+	my ($self, $user, $m, $emoji, $adds) = @_;
+	my $g = $m->{group};
+	my $me = $g->{members}{$user};
+	return '404 not_found' if !$me || $m->{seq} < $me->{first_seq} || $m->{deleted}{$user};
+	return '403 forbidden' if defined $m->{event};
+	return '409 conflict' if $m->{recalled};
+	return 200 if !$adds == !Tidings::Model::has_reacted($m, $user, $emoji);
+	my $no = $adds ? $self->may_change($g, $me) : '';
+	return $no if $no;
+	$adds ? Tidings::Model::add_reaction($m, $user, $emoji) : Tidings::Model::remove_reaction($m, $user, $emoji);
+	return 200;
+}
+
+sub pin {
+	my ($self, $user, $m, $pins) = @_;
+	my $g = $m->{group};
+	my $me = $g->{members}{$user};
+	return '404 not_found' if !$me || $m->{seq} < $me->{first_seq} || $m->{deleted}{$user};
+	return '403 forbidden' if !is_admin($me);
+	return 204 if !$pins == !grep { $_ == $m } @{$g->{pins}};
+	return '403 forbidden' if $pins && defined $m->{event};
+	my $no = $pins ? $self->may_change($g, $me) : '';
+	$no ||= '409 conflict' if $pins && ($m->{recalled} || @{$g->{pins}} >= 50);
+	return $no if $no;
+	$g->{pins} = [$pins ? $m : (), grep { $_ != $m } @{$g->{pins}}];
+	return 204;
+}
+
+sub pinned { my ($self, $g, $user) = @_; return grep { $_->{seq} >= $g->{members}{$user}{first_seq} && !$_->{deleted}{$user} } @{$g->{pins}} }
 
 sub edit {
 	my ($self, $user, $m, $content, $mentions) = @_;
@@ -387,12 +425,12 @@ sub members_in_order {
 # A message reduced to what the model knows of it, from the model and from an answer.
 sub summary {
 	my ($self, $m) = @_;
-	return "$m->{seq} $m->{from} " . (defined $m->{event} ? "($m->{event} @{$m->{users}})" : $m->{recalled} ? 'recalled' : "$m->{content} [@{$m->{mentions}}]" . ($m->{edited} ? ' edited' : ''));
+	return "$m->{seq} $m->{from} " . (defined $m->{event} ? "($m->{event} @{$m->{users}})" : $m->{recalled} ? 'recalled' : "$m->{content} [@{$m->{mentions}}]" . ($m->{edited} ? ' edited' : '') . Tidings::Model::reactions_text($m));
 }
 
 sub summary_of_answer {
 	my ($self, $m) = @_;
-	my $what = $m->{message_type} eq 'system' ? "($m->{extra}{event} @{$m->{extra}{user_ids}})" : $m->{is_recalled} ? 'recalled' : "$m->{content} [@{$m->{mentions}}]" . ($m->{edited_at} ? ' edited' : '');
+	my $what = $m->{message_type} eq 'system' ? "($m->{extra}{event} @{$m->{extra}{user_ids}})" : $m->{is_recalled} ? 'recalled' : "$m->{content} [@{$m->{mentions}}]" . ($m->{edited_at} ? ' edited' : '') . Tidings::Model::reactions_text_of_answer($m);
 	return "$m->{seq} $m->{from_user_id} $what";
 }
 

@@ -12,7 +12,7 @@ sub pair { return join ' ', sort @_ }
 # The conversation of two users; made where missing.
 sub between {
 	my ($self, $a, $b) = @_;
-	return $self->{conversations}{pair($a, $b)} //= {users => [sort $a, $b], messages => [], read_seq => {$a => 0, $b => 0}, delivered => {$a => 0, $b => 0}};
+	return $self->{conversations}{pair($a, $b)} //= {users => [sort $a, $b], messages => [], pins => [], read_seq => {$a => 0, $b => 0}, delivered => {$a => 0, $b => 0}};
 }
 
 sub of { my ($self, $user) = @_; return grep { grep { $_ eq $user } @{$_->{users}} } values %{$self->{conversations}} }
@@ -28,7 +28,7 @@ sub send {
 	}
 	my $c = $self->between($from, $to);
 	my @mentions = grep { $_ eq '*' || $_ eq $from || $_ eq $to } @{$m{mentions} // []};
-	my $message = {from => $from, to => $to, %m, mentions => \@mentions, seq => 1 + @{$c->{messages}}, deleted => {}, read => 0, recalled => 0, conversation => $c};
+	my $message = {from => $from, to => $to, %m, mentions => \@mentions, reactions => [], seq => 1 + @{$c->{messages}}, deleted => {}, read => 0, recalled => 0, conversation => $c};
 	push @{$c->{messages}}, $message;
 	$self->{by_client}{$from}{$m{client_msg_id}} = $message if defined $m{client_msg_id};
 	return (201, $message);
@@ -38,8 +38,54 @@ sub recall {
 	my ($self, $user, $m) = @_;
 	return 404 if $m->{from} ne $user && $m->{to} ne $user;
 	return 403 if $m->{from} ne $user;
-	$m->{recalled} = 1;
+	strip($m, $m->{conversation});
 	return 200;
+}
+
+# What a recall leaves; `of` is where it is pinned.
+sub strip {
+	my ($m, $of) = @_;
+	@$m{qw(recalled mentions reactions)} = (1, [], []);
+	$of->{pins} = [grep { $_ != $m } @{$of->{pins}}];
+	return;
+}
+
+# A message's reactions: kinds in order, each an emoji and its users in order.
+sub has_reacted { my ($m, $user, $emoji) = @_; return scalar grep { $_->[0] eq $emoji && grep { $_ eq $user } @{$_->[1]} } @{$m->{reactions}} }
+sub add_reaction {
+	my ($m, $user, $emoji) = @_;
+	my ($kind) = grep { $_->[0] eq $emoji } @{$m->{reactions}};
+	push @{$m->{reactions}}, $kind = [$emoji, []] if !$kind;
+	push @{$kind->[1]}, $user;
+	return;
+}
+sub remove_reaction {
+	my ($m, $user, $emoji) = @_;
+	@{$_->[1]} = grep { $_ ne $user } @{$_->[1]} for grep { $_->[0] eq $emoji } @{$m->{reactions}};
+	$m->{reactions} = [grep { @{$_->[1]} } @{$m->{reactions}}];
+	return;
+}
+sub reactions_text { my ($m) = @_; return join '', map { my $u = $_->[1]; " $_->[0]" . @$u . ':' . join ',', @$u > 5 ? @$u[0 .. 4] : @$u } @{$m->{reactions}} }
+sub reactions_text_of_answer { my ($m) = @_; return join '', map { " $_->{emoji}$_->{count}:" . join ',', @{$_->{user_ids}} } @{$m->{reactions}} }
+
+sub react {
+	my ($self, $user, $m, $emoji, $adds) = @_;
+	return 404 if $m->{from} ne $user && $m->{to} ne $user || $m->{deleted}{$user};
+	return 409 if $m->{recalled};
+	return 200 if !$adds == !has_reacted($m, $user, $emoji);
+	$adds ? add_reaction($m, $user, $emoji) : remove_reaction($m, $user, $emoji);
+	return 200;
+}
+
+# c->{pins}: the last one first.
+sub pin {
+	my ($self, $user, $m, $pins) = @_;
+	return 404 if $m->{from} ne $user && $m->{to} ne $user || $m->{deleted}{$user};
+	my $c = $m->{conversation};
+	return 204 if !$pins == !grep { $_ == $m } @{$c->{pins}};
+	return 409 if $pins && ($m->{recalled} || @{$c->{pins}} >= 50);
+	$c->{pins} = [$pins ? $m : (), grep { $_ != $m } @{$c->{pins}}];
+	return 204;
 }
 
 sub edit {
@@ -107,12 +153,12 @@ sub visible { my ($self, $user, $c) = @_; return grep { !$_->{deleted}{$user} } 
 # A message reduced to what the model knows of it, from the model and from an answer.
 sub summary {
 	my ($self, $m) = @_;
-	return join ' ', $m->{seq}, "$m->{from}>$m->{to}", $m->{recalled} ? 'recalled' : "$m->{content} [@{$m->{mentions}}]" . ($m->{edited} ? ' edited' : ''), $m->{read} ? 'read' : 'unread';
+	return join ' ', $m->{seq}, "$m->{from}>$m->{to}", $m->{recalled} ? 'recalled' : "$m->{content} [@{$m->{mentions}}]" . ($m->{edited} ? ' edited' : '') . reactions_text($m), $m->{read} ? 'read' : 'unread';
 }
 
 sub summary_of_answer {
 	my ($self, $m) = @_;
-	return join ' ', $m->{seq}, "$m->{from_user_id}>$m->{to_user_id}", $m->{is_recalled} ? 'recalled' : "$m->{content} [@{$m->{mentions}}]" . ($m->{edited_at} ? ' edited' : ''), $m->{is_read} ? 'read' : 'unread';
+	return join ' ', $m->{seq}, "$m->{from_user_id}>$m->{to_user_id}", $m->{is_recalled} ? 'recalled' : "$m->{content} [@{$m->{mentions}}]" . ($m->{edited_at} ? ' edited' : '') . reactions_text_of_answer($m), $m->{is_read} ? 'read' : 'unread';
 }
 
 1;

@@ -7,7 +7,7 @@ use warnings;
 use Exporter 'import';
 use JSON::PP ();
 
-our @EXPORT_OK = qw(direct_faults group_faults replay_members group_unread);
+our @EXPORT_OK = qw(direct_faults group_faults change_faults replay_members group_unread);
 
 my $of = 'm.id BETWEEN (c.id << 28) AND ((c.id << 28) | 268435455)';
 
@@ -39,7 +39,8 @@ sub group_faults {
 	my $of_group = 'WHERE x.conversation_id = c.id';
 	my %head = (
 		'seq is not dense' => "last_seq <> (SELECT COUNT(*) FROM messages m WHERE $of) OR last_seq <> (SELECT COALESCE(MAX(m.id & 268435455), 0) FROM messages m WHERE $of)",
-		'change_seq' => "change_seq <> (SELECT COUNT(*) FROM changes x $of_group) OR change_seq <> (SELECT COALESCE(MAX(x.change_seq), 0) FROM changes x $of_group)",
+		# An entry of reactions moves with each of them.
+		'change_seq' => "change_seq < (SELECT COUNT(*) FROM changes x $of_group) OR (change_seq > (SELECT COUNT(*) FROM changes x $of_group) AND NOT EXISTS(SELECT 1 FROM changes x $of_group AND x.kind = 4)) OR change_seq <> (SELECT COALESCE(MAX(x.change_seq), 0) FROM changes x $of_group)",
 		'uncounted_seq' => "uncounted_seq <> (SELECT COALESCE(MAX(m.id & 268435455), 0) FROM messages m WHERE $of AND (m.is_recalled OR $is_system))",
 		'uncounted: too many' => "COALESCE((SELECT SUM(BIT_COUNT(x.bits)) FROM uncounted x $of_group), 0) > (SELECT COUNT(*) FROM messages m WHERE $of AND (m.is_recalled OR $is_system))",
 		'uncounted: too few' => "EXISTS(SELECT 1 FROM messages m WHERE $of AND (m.is_recalled OR $is_system) AND NOT EXISTS(SELECT 1 FROM uncounted x $of_group AND x.block = (m.id & 268435455) >> 6 AND x.bits >> (m.id & 63) & 1))",
@@ -79,6 +80,24 @@ sub group_faults {
 	push @faults, "$_: runs of deletions that touch" for @{$dbh->selectcol_arrayref('SELECT a.user_id FROM deletions a JOIN deletions b USING (user_id, conversation_id)
 		WHERE b.first_seq > a.first_seq AND b.first_seq <= a.last_seq + 1 UNION SELECT user_id FROM deletions WHERE last_seq < first_seq')};
 	return @faults, map { replay_faults($dbh, $_) } @{$dbh->selectcol_arrayref('SELECT id FROM group_heads')};
+}
+
+# Reactions: what a message says of them, its one entry among the changes; and pins of messages that are there.
+sub change_faults {
+	my ($dbh) = @_;
+	my (%rows, %said);
+	push @{$rows{$_->[0]}{$_->[1]}}, $_->[2] for @{$dbh->selectall_arrayref('SELECT message_id, emoji, user_id FROM reactions ORDER BY n')};
+	for my $row (@{$dbh->selectall_arrayref('SELECT id, reactions FROM messages WHERE reactions IS NOT NULL')}) {
+		$said{$row->[0]} = join "\n", sort split /\n/, $row->[1];
+	}
+	my %counted = map { my $of = $rows{$_}; ($_ => join "\n", sort map { my @u = @{$of->{$_}}; "$_ " . @u . ' ' . join ',', @u > 5 ? @u[0 .. 4] : @u } keys %$of) } keys %rows;
+	my @faults = map { "message $_: says ($said{$_})" . ', not (' . ($counted{$_} // '') . ')' } grep { $said{$_} ne ($counted{$_} // '') } sort keys %said;
+	push @faults, map { "message $_: says nothing of its reactions" } grep { !defined $said{$_} } sort keys %counted;
+	my $entry = 'x.kind = 4 AND x.message_id = m.id AND x.conversation_id = m.id >> 28';
+	push @faults, map { "message $_: its entry of reactions" } @{$dbh->selectcol_arrayref("SELECT m.id FROM messages m WHERE m.reaction_seq IS NOT NULL AND (SELECT GROUP_CONCAT(x.change_seq) FROM changes x WHERE $entry) <> m.reaction_seq
+		UNION SELECT x.message_id FROM changes x JOIN messages m ON x.kind = 4 AND m.id = x.message_id WHERE m.reaction_seq IS NULL")};
+	push @faults, map { "message $_: is pinned" } @{$dbh->selectcol_arrayref('SELECT p.message_id FROM pins p LEFT JOIN messages m ON m.id = p.message_id WHERE m.id IS NULL OR m.is_recalled OR p.conversation_id <> m.id >> 28')};
+	return @faults;
 }
 
 # What a group's system messages tell of its members: {user => [[first seq, last seq or undef], ...]}, in order; faults.
