@@ -142,6 +142,8 @@ export interface DirectConversation extends AnyConversation {
     peer: Peer;
     group: null;
     peer_read_seq: number;
+    /** The furthest that messages have reached a device of the other side, at least peer_read_seq. */
+    peer_delivered_seq: number;
 }
 
 export interface GroupConversation extends AnyConversation {
@@ -149,6 +151,7 @@ export interface GroupConversation extends AnyConversation {
     peer: null;
     group: Group;
     peer_read_seq: null;
+    peer_delivered_seq: null;
 }
 
 export type Conversation = DirectConversation | GroupConversation;
@@ -463,6 +466,11 @@ export interface Events {
     read: {
         conversation_id: Id; reader_id: string | null; up_to_seq: number | null; message_ids: Id[] | null; read_at: Time;
     };
+    /**
+     * Messages up to that seq have reached a device of the other side: the conversation's peer_delivered_seq, unless it is
+     * further already. A hint, which may come twice or be lost.
+     */
+    delivered: {conversation_id: Id; user_id: string; up_to_seq: number};
     typing: {conversation_id: Id; user_id: string};
     presence: {user_id: string; online: boolean; last_seen: Time | null};
     notification: Notification;
@@ -498,6 +506,8 @@ export interface Options {
     storagePrefix?: string;
     /** false: messages from before the first connection are history even if they were never handed on. Default true. */
     resume?: boolean;
+    /** Tell the senders of direct messages that they have come here (`delivered`). Default true. */
+    reportDelivery?: boolean;
     /** Full jitter: after the nth failure a time from 0 to min(maxMs, baseMs * 2^(n-1)). Defaults 500 and 30000. */
     backoff?: {baseMs?: number; maxMs?: number; random?: () => number};
     timing?: {

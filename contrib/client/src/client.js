@@ -4,6 +4,7 @@
 import {CatchUp} from './catch_up.js';
 import {isOurFault} from './close_codes.js';
 import {Connection} from './connection.js';
+import {Deliveries} from './deliveries.js';
 import {Emitter} from './emitter.js';
 import {Ledger} from './ledger.js';
 import {Outbox} from './outbox.js';
@@ -44,6 +45,7 @@ export class TidingsClient extends Emitter {
     #outbox;
     #ledger;
     #catchUp;
+    #deliveries;
     #storage;
     #storagePrefix;
     #resume;
@@ -65,7 +67,7 @@ export class TidingsClient extends Emitter {
     #onPageHide = () => this.#flush();
 
     constructor({url, token, getToken, WebSocket = globalThis.WebSocket, device = null, userId = null, storage = null,
-        storagePrefix = 'tidings:', resume = true, backoff = {}, timing = {}}) {
+        storagePrefix = 'tidings:', resume = true, reportDelivery = true, backoff = {}, timing = {}}) {
         super();
         if (typeof WebSocket !== 'function')
             throw new TypeError('There is no WebSocket here: give a constructor as the option WebSocket.');
@@ -78,7 +80,7 @@ export class TidingsClient extends Emitter {
         this.#resume = resume;
         this.#userId = userId;
         this.#ledger = new Ledger({
-            event: (name, event) => this.emit(name, event),
+            event: (name, event) => this.#happened(name, event),
             gap: (id) => this.#catchUp.gap(id),
             behind: () => this.#catchUp.run(),
             moved: () => this.#savePositions(),
@@ -87,11 +89,14 @@ export class TidingsClient extends Emitter {
             rest: this.#rest, ledger: this.#ledger, timing: times, backoff,
             on: {
                 synced: () => this.#caughtUp(),
-                conversation: (conversation) => this.emit('conversation', conversation),
+                conversation: (conversation) => this.#show(conversation),
                 left: (id) => this.#left(id, null),
                 moved: () => this.#savePositions(),
                 error: (error) => this.emit('error', error),
             },
+        });
+        this.#deliveries = new Deliveries({
+            tell: (id, seq) => reportDelivery && this.#connection.hint('delivered', {conversation_id: id, up_to_seq: seq}),
         });
         this.#outbox = new Outbox({
             transmit: (draft, apart) => this.#transmit(draft, apart), store: () => this.#saveOutbox(), backoff,
@@ -234,6 +239,7 @@ export class TidingsClient extends Emitter {
         const known = this.#reads.get(conversationId) ?? {upToSeq: 0};
         const all = upToSeq === undefined || known.upToSeq === undefined;
         this.#reads.set(conversationId, {upToSeq: all ? undefined : Math.max(known.upToSeq, upToSeq)});
+        this.#deliveries.read(conversationId, upToSeq ?? this.#ledger.lastKnownOf(conversationId));
         this.#tellRead(conversationId);
     }
 
@@ -290,6 +296,7 @@ export class TidingsClient extends Emitter {
         if (state.state !== 'online') {
             this.#synced = false;
             this.#outbox.pause();
+            this.#deliveries.stop();
             this.#catchUp.stop();
         }
         this.emit('state', state);
@@ -307,6 +314,7 @@ export class TidingsClient extends Emitter {
         if (!this.online || this.#sessionId !== session_id)
             return;
         this.#outbox.resume();
+        this.#deliveries.start();
         this.#catchUp.start();
         if (this.#watched !== null)
             this.#sendWatch();
@@ -356,6 +364,7 @@ export class TidingsClient extends Emitter {
             this.emit('notification', event.notification);
             break;
         case 'typing':
+        case 'delivered':
         case 'presence':
         case 'kicked':
             this.emit(type, event);
@@ -365,8 +374,25 @@ export class TidingsClient extends Emitter {
         }
     }
 
+    // In order, and each once.
+    #happened(name, event) {
+        this.emit(name, event);
+        if (name === 'message' && event.to_user_id === this.#userId && !event.is_read)
+            this.#deliveries.received(event.conversation_id, event.seq);
+    }
+
+    // At the first connection its messages are history, and come with the conversation.
+    #show(conversation) {
+        this.emit('conversation', conversation);
+        const {id, kind, last_message: last, unread_count} = conversation;
+        if (kind === 'direct' && last !== null && unread_count > 0 && last.seq <= this.#ledger.seqOf(id))
+            this.#deliveries.received(id, last.seq);
+    }
+
     #receivedRead(event) {
         if (event.message_ids === null) {
+            if (event.reader_id === this.#userId)
+                this.#deliveries.read(event.conversation_id, event.up_to_seq);
             this.#ledger.readUpTo(event.conversation_id, event.reader_id, event.up_to_seq, event.read_at);
             this.emit('read', event);
             return;
@@ -379,7 +405,7 @@ export class TidingsClient extends Emitter {
     #shown(conversation) {
         if (this.#ledger.isOver(conversation))
             return;
-        this.emit('conversation', conversation);
+        this.#show(conversation);
         this.#ledger.meet(conversation);
     }
 

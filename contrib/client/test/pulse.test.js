@@ -2,44 +2,8 @@
 // Proves, with a clock of the test, how soon a dead connection is noticed, and that a slow one is not taken for it.
 import assert from 'node:assert/strict';
 import {test} from 'node:test';
+import {withClock} from './clock.js';
 import {Pulse} from '../src/pulse.js';
-
-// Time passes when the test says so. asleep(ms): it passes and no timer runs before the end.
-function withClock(body) {
-    const real = {setTimeout: globalThis.setTimeout, clearTimeout: globalThis.clearTimeout, now: Date.now};
-    const timers = new Map();
-    let now = 1e12, last = 0;
-    globalThis.setTimeout = (callback, ms) => (timers.set(++last, {at: now + ms, callback}), last);
-    globalThis.clearTimeout = (id) => timers.delete(id);
-    Date.now = () => now;
-    const runDue = () => {
-        for (const [id, {at, callback}] of [...timers].sort((a, b) => a[1].at - b[1].at)) {
-            if (at <= now && timers.delete(id))
-                callback();
-        }
-    };
-    const clock = {
-        pass: (ms) => {
-            for (const end = now + ms; now < end;) {
-                now = Math.min(end, Math.max(now, ...[Math.min(...[...timers.values()].map((t) => t.at))].filter(Number.isFinite), now + 1));
-                runDue();
-            }
-        },
-        asleep: (ms) => {
-            now += ms;
-            runDue();
-        },
-        get timers() {
-            return timers.size;
-        },
-    };
-    try {
-        body(clock);
-    } finally {
-        Object.assign(globalThis, {setTimeout: real.setTimeout, clearTimeout: real.clearTimeout});
-        Date.now = real.now;
-    }
-}
 
 function pulseWith(options = {}) {
     const seen = {pings: 0, dead: 0, unsent: 0};

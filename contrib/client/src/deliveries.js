@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Tells the server how far messages have come here. One report says it of all that came before, so they are gathered: at
+// most one a second for a conversation, and a few at a time after an absence. None is answered. What was said shortly
+// before a connection ended may not have arrived, and is said again on the next one.
+
+const REMEMBERED = 1000; // conversations; a report that is forgotten is at worst made twice
+const AT_ONCE = 4, STEP_MS = 100; // below what a server lets a user ask by default, 50 a second
+const IN_DOUBT_MS = 5000;
+
+export class Deliveries {
+    #tell;
+    #everyMs;
+    #told = new Map(); // conversation id -> {seq, at}: reported up to there, or read; the one touched last at the end
+    #due = new Map(); // conversation id -> the seq to report
+    #up = false;
+    #timer = null;
+    #timerAt = Infinity;
+
+    // tell(conversationId, seq) writes the frame.
+    constructor({tell, everyMs = 1000}) {
+        this.#tell = tell;
+        this.#everyMs = everyMs;
+    }
+
+    // There is a connection.
+    start() {
+        this.#up = true;
+        this.#wake(Date.now());
+    }
+
+    stop() {
+        this.#up = false;
+        clearTimeout(this.#timer);
+        this.#timerAt = Infinity;
+        for (const [id, told] of this.#told) {
+            if (Date.now() - told.at >= IN_DOUBT_MS)
+                continue;
+            this.#due.set(id, Math.max(told.seq, this.#due.get(id) ?? 0));
+            this.#told.delete(id);
+        }
+    }
+
+    // All of the conversation up to that seq is here.
+    received(conversationId, seq) {
+        if (seq <= (this.#told.get(conversationId)?.seq ?? 0) || seq <= (this.#due.get(conversationId) ?? 0))
+            return;
+        this.#due.set(conversationId, seq);
+        this.#wake(Date.now());
+    }
+
+    // It was read up to that seq, which says as much.
+    read(conversationId, seq) {
+        const told = this.#told.get(conversationId) ?? {seq: 0, at: -Infinity};
+        this.#note(conversationId, Math.max(seq, told.seq), told.at);
+        if (seq >= (this.#due.get(conversationId) ?? Infinity))
+            this.#due.delete(conversationId);
+    }
+
+    #note(conversationId, seq, at) {
+        this.#told.delete(conversationId);
+        this.#told.set(conversationId, {seq, at});
+        if (this.#told.size > REMEMBERED)
+            this.#told.delete(this.#told.keys().next().value);
+    }
+
+    #wake(at) {
+        if (!this.#up || at >= this.#timerAt)
+            return;
+        clearTimeout(this.#timer);
+        this.#timerAt = at;
+        this.#timer = setTimeout(() => this.#run(), Math.max(0, at - Date.now()));
+    }
+
+    #run() {
+        const now = Date.now();
+        let left = AT_ONCE, next = Infinity;
+        this.#timerAt = Infinity;
+        for (const [id, seq] of this.#due) {
+            const mayAt = (this.#told.get(id)?.at ?? -Infinity) + this.#everyMs;
+            if (mayAt > now && mayAt <= now + this.#everyMs) { // else the clock was set back
+                next = Math.min(next, mayAt);
+                continue;
+            }
+            if (left-- === 0) {
+                next = now + STEP_MS;
+                break;
+            }
+            this.#due.delete(id);
+            this.#note(id, seq, now);
+            this.#tell(id, seq);
+        }
+        if (next < Infinity)
+            this.#wake(next);
+    }
+}
