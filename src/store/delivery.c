@@ -18,6 +18,8 @@ struct place {
 	int side;    /* 0 or 1: which of the two the user is; -1: neither */
 	bool hidden; /* the user has blocked the other one, who sees them offline */
 	bool awaits; /* there are messages to the user that are unread */
+	bool stored; /* the conversation has a row */
+	bool writes;
 	uint64_t last_seq, seq;
 	int64_t wait_ms;
 };
@@ -128,6 +130,7 @@ static void row_delivery(struct deliver *w, struct row *row)
 		wait_ms[side] = (int64_t)row_take_u64(row);
 	for (size_t i = find_place(w, id); i < w->count && w->place[i].d->conversation_id == id; i++) {
 		struct place *p = &w->place[i];
+		p->stored = true;
 		if (p->side < 0)
 			continue;
 		if (p->seq < seq[p->side])
@@ -168,41 +171,60 @@ static bool decide_one(struct place *p, bool uncertain)
 	return d->moved;
 }
 
-static void put_row(struct buf *text, const struct place *p)
+static void put_row(struct buf *text, uint64_t id, const uint64_t seq[2])
 {
 	buf_append_char(text, '(');
-	sql_u64(text, p->d->conversation_id);
+	sql_u64(text, id);
 	for (int side = 0; side < 2; side++) {
 		buf_append_char(text, ',');
-		sql_u64(text, side == p->side ? p->d->up_to_seq : 0);
-		buf_append_str(text, side == p->side ? STR_LIT(",UTC_TIMESTAMP(3)") : STR_LIT(",NULL"));
+		sql_u64(text, seq[side]);
+		buf_append_str(text, seq[side] != 0 ? STR_LIT(",UTC_TIMESTAMP(3)") : STR_LIT(",NULL"));
 	}
 	buf_append_char(text, ')');
 }
 
-static void deliver_decide(struct txn *t, struct buf *text)
+/* The conversations that have a row, or those that have none: of both sides one. False: there is nothing to write. */
+static bool put_rows(struct buf *text, const struct deliver *w, bool stored)
 {
-	struct deliver *w = container_of(t, struct deliver, txn);
-	bool first = true, moved = false;
-	for (size_t i = 0; i < w->count; i++) {
-		bool writes = decide_one(&w->place[i], t->uncertain);
-		moved |= w->place[i].d->moved;
-		if (!writes)
+	bool first = true;
+	for (size_t i = 0, next; i < w->count; i = next) {
+		uint64_t id = w->place[i].d->conversation_id, seq[2] = {0, 0};
+		for (next = i; next < w->count && w->place[next].d->conversation_id == id; next++)
+			if (w->place[next].writes)
+				seq[w->place[next].side] = w->place[next].d->up_to_seq;
+		if ((seq[0] == 0 && seq[1] == 0) || w->place[i].stored != stored)
 			continue;
 		if (first)
 			sql_lit(text, "INSERT INTO deliveries (conversation_id,user1_seq,user1_at,user2_seq,user2_at) "
 				      "VALUES ");
 		sql_comma(text, &first);
-		put_row(text, &w->place[i]);
+		put_row(text, id, seq);
+	}
+	return !first;
+}
+
+static void deliver_decide(struct txn *t, struct buf *text)
+{
+	struct deliver *w = container_of(t, struct deliver, txn);
+	bool moved = false;
+	for (size_t i = 0; i < w->count; i++) {
+		w->place[i].writes = decide_one(&w->place[i], t->uncertain);
+		moved |= w->place[i].d->moved;
 	}
 	/* What was there already need not be on disk where nobody is told of it. */
 	if (!moved)
 		t->status = STORE_NOT_FOUND;
-	if (!first)
+	if (put_rows(text, w, true))
 		sql_lit(text, " ON DUPLICATE KEY UPDATE user1_seq=GREATEST(deliveries.user1_seq,VALUES(user1_seq)),"
 			      "user1_at=COALESCE(VALUES(user1_at),deliveries.user1_at),"
 			      "user2_seq=GREATEST(deliveries.user2_seq,VALUES(user2_seq)),"
 			      "user2_at=COALESCE(VALUES(user2_at),deliveries.user2_at)");
+	/* One that another worker has made since fails, and all is run again: it was written less than a second ago. */
+	size_t len = text->len;
+	if (len != 0)
+		buf_append_char(text, ';');
+	if (!put_rows(text, w, false))
+		text->len = len;
 }
 
 static void deliver_answer(struct txn *t)
