@@ -50,6 +50,16 @@ bool id_invite_code_valid(struct str s)
 	return s.s != NULL && s.len >= 1 && s.len <= INVITE_CODE_MAX && is_random_text(s);
 }
 
+bool id_name_valid(struct str s)
+{
+	if (s.s == NULL || s.len < 1 || s.len > NAME_ID_MAX || s.s[0] == '.')
+		return false;
+	for (size_t i = 0; i < s.len; i++)
+		if (!user_char[(unsigned char)s.s[i]] || s.s[i] == '@' || s.s[i] == ':')
+			return false;
+	return true;
+}
+
 bool id_worker_valid(struct str s)
 {
 	return s.s != NULL && s.len == WORKER_NAME_LEN && is_random_text(s);

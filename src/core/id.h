@@ -23,6 +23,10 @@ bool id_client_msg_valid(struct str s);
 /* 1-64 characters out of A-Z a-z 0-9 _ -: what an invite's code may be, so that another is not looked for. */
 #define INVITE_CODE_MAX 64
 bool id_invite_code_valid(struct str s);
+/* What a pack of stickers, or a sticker of one, may be called. id_name_valid in words: */
+#define NAME_ID_MAX 64
+#define NAME_ID_RULE "1 to 64 characters out of A-Z a-z 0-9 . _ -, the first not a ."
+bool id_name_valid(struct str s);
 /* Decimal digits of a 64-bit unsigned number, whole, without sign; no leading zero but "0" itself. */
 int id_parse_u64(struct str s, uint64_t *out_r) MUST_CHECK;
 

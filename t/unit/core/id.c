@@ -42,6 +42,11 @@ static void test_lengths(void)
 		   !id_worker_valid(STR_NULL) && !id_worker_valid(STR_LIT("azAZ09_.")) &&
 		   !id_worker_valid(STR_LIT("\0\0\0\0\0\0\0\0")),
 	   "and what is none");
+	ok(id_name_valid(STR_LIT("azAZ09_-.")) && id_name_valid((struct str){text, 64}), "the name of a pack");
+	ok(!id_name_valid((struct str){text, 65}) && !id_name_valid(STR_LIT("")) && !id_name_valid(STR_NULL) &&
+		   !id_name_valid(STR_LIT("..")) && !id_name_valid(STR_LIT(".a")) && !id_name_valid(STR_LIT("a/b")) &&
+		   !id_name_valid(STR_LIT("a:b")) && !id_name_valid(STR_LIT("a@b")) && !id_name_valid(STR_LIT("a\0b")),
+	   "no name of a pack");
 	ok(id_invite_code_valid(STR_LIT("azAZ09_-")) && id_invite_code_valid((struct str){text, 64}), "a code");
 	ok(!id_invite_code_valid((struct str){text, 65}) && !id_invite_code_valid(STR_LIT("")) &&
 		   !id_invite_code_valid(STR_NULL) && !id_invite_code_valid(STR_LIT("a.b")) &&
