@@ -34,6 +34,25 @@ int64_t admission_try(struct live *live, const struct addr *peer)
 	return bucket_take(live->hub, 'a', address.text, per_minute / 60, per_minute, clock_mono_ms());
 }
 
+static bool is_balancer(const struct conf *conf, const struct addr *peer)
+{
+	struct addr_network n;
+	for (size_t i = 0; i < conf->trusted_proxies.count; i++)
+		if (addr_network_parse(&n, conf->trusted_proxies.item[i]) == 0 && addr_network_holds(&n, peer))
+			return true;
+	return false;
+}
+
+int64_t admission_picture(struct live *live, const struct addr *peer)
+{
+	const struct conf *conf = live->conf;
+	struct address_name address = name_of(peer);
+	if (address.text[0] == '\0' || is_balancer(conf, peer))
+		return 0;
+	return bucket_take(live->hub, 'm', address.text, conf->limits.requests_per_second, conf->limits.requests_burst,
+			   clock_mono_ms());
+}
+
 /* ---- logins ---- */
 
 struct pair_name {
@@ -68,15 +87,6 @@ void admission_failed(struct live *live, const struct addr *peer, const char *us
 }
 
 /* ---- sessions ---- */
-
-static bool is_balancer(const struct conf *conf, const struct addr *peer)
-{
-	struct addr_network n;
-	for (size_t i = 0; i < conf->trusted_proxies.count; i++)
-		if (addr_network_parse(&n, conf->trusted_proxies.item[i]) == 0 && addr_network_holds(&n, peer))
-			return true;
-	return false;
-}
 
 int64_t admission_session(struct live *live, const struct addr *peer, const char *user_id)
 {

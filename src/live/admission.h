@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * How often may somebody log in, or begin a session? Counted for the user and for the address first, and for the node
- * last: what one of them has used up is never missing for the others.
+ * How often may somebody log in, begin a session, or have a picture read? Counted for the user and for the address
+ * first, and for the node last: what one of them has used up is never missing for the others.
  */
 #ifndef TIDINGS_LIVE_ADMISSION_H
 #define TIDINGS_LIVE_ADMISSION_H
@@ -16,6 +16,11 @@
  * A call without a token, before its body is read: it counts for its address (limits.logins_per_minute).
  */
 int64_t admission_try(struct live *live, const struct addr *peer);
+/*
+ * A picture that has to be read: an address has as many as a user has requests (limits.requests_per_second), but for a
+ * balancer (trusted_proxies), whose clients are many.
+ */
+int64_t admission_picture(struct live *live, const struct addr *peer);
 /*
  * A login, before its password is hashed. Only those that fail count (admission_failed). A user has as many as
  * LOGIN_ADDRESSES addresses. When they are used up, somebody is guessing: then an address has a tenth of its tries for

@@ -165,6 +165,13 @@ void http_reply_problem(struct http_req *req, int status, const char *code, cons
  */
 void http_reply_file(struct http_req *req, const char *docroot, struct str path);
 
+struct blob;
+/*
+ * Content that its URL shows for ever, for anybody: with `etag` (in quotation marks), and to be kept by all caches;
+ * conditional and HEAD. Pages of any origin may show it. Takes a reference.
+ */
+void http_reply_immutable(struct http_req *req, const char *etag, const char *content_type, struct blob *content);
+
 struct ws;
 struct ws_handler;
 /*

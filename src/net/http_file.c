@@ -99,13 +99,8 @@ static int open_below(struct http_req *req, const char *docroot, struct str path
 static bool is_unchanged(const struct http_req *req, const char *etag, const struct stat *st)
 {
 	struct str since = http_req_header(req, "if-modified-since");
-	if (http_req_header(req, "if-none-match").s != NULL) {
-		char weak[64];
-		snprintf(weak, sizeof(weak), "W/%s", etag);
-		return http_req_header_has(req, "if-none-match", etag) ||
-		       http_req_header_has(req, "if-none-match", weak) ||
-		       http_req_header_has(req, "if-none-match", "*");
-	}
+	if (http_req_header(req, "if-none-match").s != NULL)
+		return http_req_has_etag(req, etag);
 	char text[CLOCK_HTTP_LEN + 1];
 	struct tm tm = {0};
 	if (since.s == NULL || since.len != CLOCK_HTTP_LEN)

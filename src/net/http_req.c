@@ -3,6 +3,8 @@
 #include "core/base.h"
 #include "net/http.h"
 
+#include <stdio.h>
+
 #include "core/utf8.h"
 #include "net/http_priv.h"
 
@@ -66,6 +68,14 @@ bool http_req_header_has(const struct http_req *req, const char *name, const cha
 			if (str_is_nocase(next_element(&list), token))
 				return true;
 	return false;
+}
+
+bool http_req_has_etag(const struct http_req *req, const char *etag)
+{
+	char weak[64];
+	snprintf(weak, sizeof(weak), "W/%s", etag);
+	return http_req_header_has(req, "if-none-match", etag) || http_req_header_has(req, "if-none-match", weak) ||
+	       http_req_header_has(req, "if-none-match", "*");
 }
 
 bool http_req_wants_websocket(const struct http_req *req)
