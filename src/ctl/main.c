@@ -29,6 +29,8 @@ static const struct {
 	 "add an account, change its password (read from standard input), or show it", ctl_user},
 	{"group", "show ID | members ID | add ID USER | remove ID USER [--ban]",
 	 "show a group or its members; add a user to it, or remove (and ban) one, in the running server", ctl_group},
+	{"stickers", "import DIR | list | remove PACK [--erase]",
+	 "import a pack of stickers (pack.json and the pictures), list the packs, or remove one", ctl_stickers},
 	{"befriend", "A B", "make two users friends, creating them where they are missing", ctl_befriend},
 #ifdef TIDINGS_DEBUG
 	{"clock", "[wall] SECONDS", "shift the node's clocks, or the wall clock alone (debug builds only)", ctl_clock},
