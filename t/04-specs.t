@@ -151,7 +151,7 @@ subtest 'the table of commands' => sub {
 	while ($table =~ /\{"\w+",\s*VERB_(\w+),\s*("[^"]*"|NULL),\s*("\w+"|NULL),\s*BODY_(\w+),\s*ACCESS_(\w+)/g) {
 		my ($verb, $path, $frame, $body, $access) = ($1, $2, $3, $4, $5);
 		$frames{$1} = 1 if $frame =~ /"(\w+)"/;
-		$there{lc($verb) . ' ' . ($1 =~ s/\{\w+\}/{}/gr)} = "body $body, for $access" if $path =~ /"(.*)"/;
+		$there{lc($verb) . ' ' . ($1 =~ s/\{\w+\}/{}/gr)} = "body $body, for " . ($access eq 'PUBLIC' ? 'ANYONE' : $access) if $path =~ /"(.*)"/;
 	}
 	cmp_ok scalar keys %there, '>=', 28, 'is where this test looks';
 	my %documented = map {
@@ -279,6 +279,8 @@ subtest 'faults are noticed' => sub {
 		['a header less', 'POST', '/messages/send', 429, {%$problem, status => 429, code => 'rate_limited'}],
 		['a bad request that was granted', 'POST', '/messages/send', 201, $message, request => {%send, content => undef}],
 		['a bad parameter that was granted', 'GET', '/messages/conversations?limit=0', 200, {items => [], next_cursor => undef}],
+		['a sticker that is none', 'POST', '/messages/send', 201, {%$message, message_type => 'sticker', media_url => '/x', extra => {pack => 'p'}}, request => {%send, message_type => 'sticker', extra => {pack => 'p', sticker => 's'}}],
+		['a sticker without a name', 'POST', '/messages/send', 201, {%$message, message_type => 'sticker', media_url => '/x', extra => {pack => 'p', sticker => 's', emoji => 'e'}}, request => {%send, message_type => 'sticker', extra => {pack => 'p'}}],
 		['an unknown path', 'GET', '/messages/everything', 200, {items => []}],
 		['an unknown method', 'POST', '/friends', 200, {items => []}],
 	);

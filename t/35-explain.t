@@ -4,6 +4,7 @@
 # its rows. What is not filled, not driven or not asked makes the test fail, so that it grows with the server.
 use Tidings;
 use Tidings::Explain qw(log_start log_stop logged statements plan_faults sql_pieces);
+use Tidings::Pack qw(png write_pack);
 use Tidings::Util qw(slurp);
 
 my $t = Tidings->start(workers => 1, start => 0, conf => {groups => {fanout_per_second => 50}, limits => {sends_per_second => 1, burst => 50, logins_per_minute => 0}});
@@ -56,6 +57,11 @@ my @fill = (
 	group_requests => "INSERT INTO group_requests (conversation_id, user_id, created_at) SELECT $group + g.seq, CONCAT('r', r.seq), UTC_TIMESTAMP(3) FROM seq_0_to_99 g JOIN seq_1_to_50 r",
 	outbox => "INSERT INTO outbox (stream, n, at, items) SELECT s.seq, n.seq, UTC_TIMESTAMP(3), CONCAT('u', CHAR(5), 'u0001') FROM seq_1001_to_2500 s JOIN seq_1_to_20 n",
 	outbox_done => "INSERT INTO outbox_done (consumer, stream, n, at) SELECT 'push', seq, 20, UTC_TIMESTAMP(3) FROM seq_1001_to_2500 UNION ALL SELECT 'another', seq, 20, UTC_TIMESTAMP(3) FROM seq_1001_to_2500",
+	sticker_packs => "INSERT INTO sticker_packs (id, title, sticker_count, updated_at) SELECT CONCAT('p', LPAD(seq, 4, '0')), 'Title', 5, $time FROM seq_1_to_1000",
+	stickers => "INSERT INTO stickers (pack_id, position, id, emoji, picture, width, height) SELECT p.id, seq, CONCAT('s', seq), 'x', CONCAT(LPAD(seq, 32, '0'), '.png'), 4, 3 FROM sticker_packs p JOIN seq_0_to_4",
+	sticker_pictures => "INSERT INTO sticker_pictures (pack_id, name, content) SELECT pack_id, picture, 'content' FROM stickers",
+	sticker_installs => "INSERT INTO sticker_installs (user_id, pack_id, installed_at) SELECT u.id, p.id, $time FROM (SELECT 'alice' AS id UNION SELECT 'u0001') u JOIN sticker_packs p JOIN seq_1_to_1 WHERE p.id <= 'p0050' UNION SELECT CONCAT('u', seq), CONCAT('p', LPAD(seq, 4, '0')), $time FROM seq_1_to_1000",
+	sticker_installs => "INSERT INTO sticker_installs (user_id, pack_id, installed_at) VALUES ('alice', 'gone', UTC_TIMESTAMP(3))",
 	group_invites => "INSERT INTO group_invites (code, conversation_id, created_by, created_at) SELECT LPAD(i.seq * 1000 + g.seq, 16, 'c'), $group + g.seq, 'u0001', UTC_TIMESTAMP(3) FROM seq_0_to_99 g JOIN seq_1_to_50 i",
 );
 # Which stay small, whatever happens.
@@ -211,7 +217,18 @@ my @drive = (
 	revoke_invite => sub { return $alice->delete("/groups/$made/invites/$code") },
 	pass_on_group => sub { return $alice->put("/groups/$made/owner", {user_id => 'u0003'}) },
 	dissolve_group => sub { return map { $t->api('u0003')->delete("/groups/$made") } 1 .. 2 },
+	sticker_packs => sub { return pages('/stickers/packs?limit=50') },
+	sticker_pack => sub { return $alice->get('/stickers/packs/p0007') },
+	install_pack => sub { return map { $alice->put('/stickers/packs/p0070/installed') } 1 .. 2 },
+	uninstall_pack => sub { return map { $alice->delete('/stickers/packs/p0007/installed') } 1 .. 2 },
+	installed_packs => sub { return pages('/stickers/installed?limit=20') },
+	sticker_picture => sub { return $anyone->get('/stickers/pictures/p0007/' . ('0' x 31) . '1.png') },
+	send_sticker => sub { return $alice->post('/messages/send', {to_user_id => 'u0001', message_type => 'sticker', extra => {pack => 'p0007', sticker => 's3'}}) },
 	tidingsctl => sub { return map { {type => $t->node->ctl_ok('group', $_, $group) =~ /alice/ ? $_ : 'error'} } qw(show members) },
+	tidingsctl_stickers => sub {
+		my @imports = map { ['import', write_pack(Tidings::dir() . "/pack$_", id => 'pack', title => "Title $_", files => {'a.png' => png(1)}, stickers => [[a => 'a.png', 'x']])] } 1, 2;
+		return map { {type => $t->node->ctl_ok('stickers', @$_) =~ /pack|p0007/ ? 'done' : 'error'} } @imports, $imports[1], ['list'], ['remove', 'pack', '--erase'];
+	},
 	register => sub { return $anyone->post('/users/register', {user_id => 'newcomer', password => 'long enough'}) },
 	login => sub { return $anyone->post('/users/login', {user_id => 'newcomer', password => 'long enough'}) },
 	me => sub { return $alice->get('/users/me') },

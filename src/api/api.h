@@ -11,6 +11,7 @@
 #include "net/http.h"
 
 struct command_table;
+struct picture_cache;
 struct work;
 
 struct api {
@@ -20,6 +21,7 @@ struct api {
 	struct http_server *admin;
 	struct token_keys *keys;
 	struct work *work;    /* passwords */
+	struct picture_cache *pictures;
 	bool accounts;	      /* users can register and log in here */
 	struct json_doc *doc; /* of the request that is being read: parsing never spans a turn */
 	/* A connection of any listener has closed, or the socket to a writer. */

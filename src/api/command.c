@@ -32,7 +32,7 @@ const char *command_route_name(const struct command_table *t, unsigned route)
 static const struct problem *within_budget(struct request *r)
 {
 	const struct conf *conf = r->live->conf;
-	if (r->cmd->not_metered || r->cmd->access == ACCESS_ANYONE)
+	if (r->cmd->not_metered || r->cmd->access != ACCESS_USER)
 		return NULL;
 	r->retry_ms = bucket_take_many(r->live->hub, 'r', r->user, r->tokens, conf->limits.requests_per_second,
 				       conf->limits.requests_burst, clock_mono_ms());
@@ -81,6 +81,8 @@ static bool placeholder_matches(const char **pattern, struct str segment, struct
 		{"{user}", offsetof(struct command_path, user)},
 		{"{code}", offsetof(struct command_path, code)},
 		{"{emoji}", offsetof(struct command_path, emoji)},
+		{"{pack}", offsetof(struct command_path, pack)},
+		{"{picture}", offsetof(struct command_path, picture)},
 	};
 	if (strncmp(*pattern, "{id}", 4) == 0) {
 		*pattern += 4;

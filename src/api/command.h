@@ -7,6 +7,7 @@
 #include "api/request.h"
 #include "store/group.h"
 #include "store/people.h"
+#include "store/sticker.h"
 
 /* In characters. */
 #define NOTE_MAX 255
@@ -64,11 +65,16 @@ union command_args {
 		unsigned limit;
 		uint64_t after; /* 0: from the first on */
 	} reactions;
+	struct {
+		unsigned limit;
+		struct pack_cursor after; /* of a list in order of id only that */
+	} packs;
 };
 
 enum command_access {
 	ACCESS_USER,   /* any user with a token */
 	ACCESS_ANYONE, /* no token is looked at; such paths are there only where accounts are kept here */
+	ACCESS_PUBLIC, /* no token is looked at: it shows what anybody may see who knows the path */
 };
 
 enum command_body { BODY_IGNORED, BODY_OPTIONAL, BODY_REQUIRED };
@@ -76,8 +82,7 @@ enum command_body { BODY_IGNORED, BODY_OPTIONAL, BODY_REQUIRED };
 struct command {
 	const char *name;
 	enum http_verb verb;
-	const char *path; /* with {id} for a number, {user} for a user id, {code} for an invite's, {emoji}; NULL: not by
-			     REST */
+	const char *path;  /* with placeholders (struct command_path); NULL: not by REST */
 	const char *frame; /* the WebSocket's type; NULL: not by WebSocket */
 	enum command_body body;
 	enum command_access access;
@@ -105,8 +110,8 @@ const struct command *command_by_frame(const struct command_table *t, struct str
 /* What the path of a request says. */
 struct command_path {
 	uint64_t id; /* {id} */
-	/* {user}, {code}, {emoji}: percent-encoded still; absent where the path has none. */
-	struct str user, code, emoji;
+	/* {user}, {code}, {emoji}, {pack}, {picture}: percent-encoded still; absent where the path has none */
+	struct str user, code, emoji, pack, picture;
 	char allow[ALLOW_MAX]; /* a value for Allow, where the path has other verbs only; else "" */
 };
 /*

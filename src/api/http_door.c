@@ -186,7 +186,7 @@ static bool is_encoded(struct http_req *req)
 static int64_t body_max(const struct api *api, const struct command *cmd)
 {
 	const int max = api->live->conf->http.max_body;
-	return cmd->access == ACCESS_ANYONE && max > ANYONE_BODY_MAX ? ANYONE_BODY_MAX : max;
+	return cmd->access != ACCESS_USER && max > ANYONE_BODY_MAX ? ANYONE_BODY_MAX : max;
 }
 
 /* Size, then type, of the body that is announced. */
@@ -234,15 +234,21 @@ static const struct problem *no_command(struct request *r, const char *allow)
 	return answered(r);
 }
 
-/* A segment of the path, decoded; false where it is none that could name anything. `out` has room for a valid one. */
+/* A segment of the path, decoded, which lives as long as req; false where it is none that could name anything. */
+static bool decode_segment(struct http_req *req, struct str segment, bool (*valid)(struct str s), struct str *out_r)
+{
+	*out_r = STR_NULL;
+	return segment.s == NULL || (http_req_decode(req, segment, out_r) == 0 && valid(*out_r));
+}
+
+/* The same; `out` has room for a valid one. */
 static bool read_segment(struct http_req *req, struct str segment, bool (*valid)(struct str s), char *out)
 {
 	struct str text;
-	if (segment.s == NULL)
-		return true;
-	if (http_req_decode(req, segment, &text) != 0 || !valid(text))
+	if (!decode_segment(req, segment, valid, &text))
 		return false;
-	memcpy(out, text.s, text.len);
+	if (text.s != NULL)
+		memcpy(out, text.s, text.len);
 	return true;
 }
 
@@ -268,7 +274,9 @@ static const struct problem *read_head(struct request *r)
 	if (r->cmd == NULL)
 		return no_command(r, found.allow);
 	if (!read_segment(req, found.user, id_user_valid, r->path_user) ||
-	    !read_segment(req, found.code, id_invite_code_valid, r->path_code))
+	    !read_segment(req, found.code, id_invite_code_valid, r->path_code) ||
+	    !decode_segment(req, found.pack, id_name_valid, &r->path_pack) ||
+	    !decode_segment(req, found.picture, picture_name_valid, &r->path_picture))
 		return no_command(r, "");
 	r->path_id = found.id;
 	r->path_emoji = read_text(r, found.emoji);
@@ -277,6 +285,8 @@ static const struct problem *read_head(struct request *r)
 		return open_websocket(r);
 	if (r->cmd->access == ACCESS_ANYONE)
 		return check_body(r) ?: check_rate(r);
+	if (r->cmd->access == ACCESS_PUBLIC)
+		return check_body(r);
 	return authenticate(r, bearer(req), token_verify, &expires_ms) ?: check_body(r);
 }
 

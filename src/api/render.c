@@ -48,6 +48,25 @@ static void put_u64(struct json_out *o, const char *key, uint64_t v)
 	json_i64(o, (int64_t)v);
 }
 
+static const char *prefix = "";
+
+void render_set_prefix(const char *p)
+{
+	prefix = p;
+}
+
+/* What begins with a slash lies on this server. */
+static void put_url(struct json_out *o, const char *key, struct str v)
+{
+	if (v.len == 0 || v.s[0] != '/' || prefix[0] == '\0') {
+		put_str(o, key, v);
+		return;
+	}
+	char *url = xasprintf("%s%.*s", prefix, (int)v.len, v.s);
+	put_cstr(o, key, url);
+	free(url);
+}
+
 static void put_id(struct json_out *o, const char *key, uint64_t id)
 {
 	json_key(o, key);
@@ -127,7 +146,7 @@ void render_message_members(struct json_out *o, const struct message *m)
 	put_cstr_or_null(o, "to_user_id", m->to);
 	put_cstr(o, "message_type", message_type_name(m->type));
 	put_str(o, "content", m->content);
-	put_str(o, "media_url", m->media_url);
+	put_url(o, "media_url", m->media_url);
 	json_key(o, "extra");
 	json_raw(o, m->extra);
 	put_str(o, "client_msg_id", m->client_msg_id);
@@ -335,4 +354,29 @@ void render_notification_members(struct json_out *o, const struct notification *
 	put_str(o, "body", n->body);
 	put_bool(o, "is_read", n->is_read);
 	put_time(o, "created_at", n->created_ms);
+}
+
+static void put_sticker(struct json_out *o, struct str pack, const struct sticker *s)
+{
+	char path[STICKER_PATH_MAX + 1];
+	json_object(o);
+	put_str(o, "id", s->id);
+	put_str(o, "emoji", s->emoji);
+	put_url(o, "media_url", sticker_path(pack, s->picture, path));
+	put_u64(o, "width", s->width);
+	put_u64(o, "height", s->height);
+	json_object_end(o);
+}
+
+void render_pack_members(struct json_out *o, const struct sticker_pack *p)
+{
+	put_str(o, "id", p->id);
+	put_str(o, "title", p->title);
+	json_key(o, "stickers");
+	json_array(o);
+	for (size_t i = 0; i < p->count; i++)
+		put_sticker(o, p->id, &p->sticker[i]);
+	json_array_end(o);
+	put_bool(o, "installed", p->installed_ms != 0);
+	put_time(o, "updated_at", p->updated_ms);
 }

@@ -10,7 +10,11 @@
 #include "store/arena.h"
 #include "store/group.h"
 #include "store/people.h"
+#include "store/sticker.h"
 #include "store/store.h"
+
+/* http.prefix, which precedes the paths on this server. Borrowed for good; "" at first. */
+void render_set_prefix(const char *prefix);
 
 void render_message_members(struct json_out *o, const struct message *m);
 void render_message(struct json_out *o, const struct message *m);
@@ -46,5 +50,6 @@ void render_friend(struct json_out *o, const struct befriended *f, struct online
 void render_group_member_members(struct json_out *o, const struct group_member *m);
 void render_invite_members(struct json_out *o, const struct group_invite *i);
 void render_notification_members(struct json_out *o, const struct notification *n);
+void render_pack_members(struct json_out *o, const struct sticker_pack *p);
 
 #endif

@@ -262,6 +262,13 @@ void request_ack(struct request *r, struct str message_json, bool replayed)
 	request_end(r, &a);
 }
 
+void request_answer_immutable(struct request *r, const char *etag, const char *content_type, struct blob *content)
+{
+	http_reply_immutable(r->http, etag, content_type, content);
+	r->http = NULL;
+	request_end(r, NULL);
+}
+
 void request_pong(struct request *r)
 {
 	json_object_end(begin_frame(r, "pong"));

@@ -49,6 +49,8 @@ struct request {
 	char path_user[USER_ID_MAX + 1];     /* {user} of a REST path */
 	char path_code[INVITE_CODE_MAX + 1]; /* {code} of a REST path */
 	struct str path_emoji;		     /* {emoji} of a REST path, in the arena; absent: it is no text */
+	struct str path_pack;		     /* {pack} and {picture} of a REST path; during check and proceed */
+	struct str path_picture;
 	bool may_notify;		     /* the token's scope contains notify */
 	const struct json *body;	     /* the JSON object, during check and proceed; NULL if there is none */
 	unsigned tokens;		     /* of limits.requests_per_second that it costs; `check` may raise it */
@@ -114,6 +116,8 @@ void request_answer(struct request *r, int http_status);
 void request_ack(struct request *r, struct str message_json, bool replayed);
 /* `pong`, which is answered also without a ref. */
 void request_pong(struct request *r);
+/* The answer to a REST request is this content (http_reply_immutable()). */
+void request_answer_immutable(struct request *r, const char *etag, const char *content_type, struct blob *content);
 /* Nothing to say: 204, or a bare `result`. */
 void request_done(struct request *r);
 /* Of a frame that is answered only where it is refused. */

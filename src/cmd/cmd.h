@@ -89,5 +89,13 @@ const struct problem *notifications_check(struct request *r, union command_args 
 void notifications_proceed(struct request *r, const union command_args *a);
 void notification_read_proceed(struct request *r, const union command_args *a);
 void notifications_count_proceed(struct request *r, const union command_args *a);
+const struct problem *packs_check(struct request *r, union command_args *a);
+void packs_proceed(struct request *r, const union command_args *a);
+void pack_proceed(struct request *r, const union command_args *a);
+/* Its variant: installs, or no longer. */
+void install_pack_proceed(struct request *r, const union command_args *a);
+const struct problem *installed_packs_check(struct request *r, union command_args *a);
+void installed_packs_proceed(struct request *r, const union command_args *a);
+void picture_proceed(struct request *r, const union command_args *a);
 
 #endif

@@ -5,6 +5,7 @@
 
 #include "api/render.h"
 #include "cmd/content.h"
+#include "cmd/sticker.h"
 #include "core/clock.h"
 #include "core/utf8.h"
 #include "hub/bucket.h"
@@ -19,9 +20,21 @@
 
 #define EXTRA_MAX 4096
 
+/* Its media_url and emoji are filled in from the pack, whatever the client says. */
+static const struct problem *check_sticker(struct request *r, struct store_send *s)
+{
+	struct str ignored;
+	return request_text(r, "media_url", &ignored) ?: sticker_check(r, s);
+}
+
 static const struct problem *check_content(struct request *r, struct store_send *s)
 {
-	const struct problem *p = content_text_check(r, &s->content) ?: request_web_url(r, "media_url", &s->media_url);
+	const struct problem *p = content_text_check(r, &s->content);
+	if (p != NULL)
+		return p;
+	if (s->type == MESSAGE_STICKER)
+		return check_sticker(r, s);
+	p = request_web_url(r, "media_url", &s->media_url);
 	if (p != NULL)
 		return p;
 	if (s->type == MESSAGE_TEXT) {
@@ -56,7 +69,7 @@ static void put_extra(struct request *r, const struct json *extra, struct buf *o
 static const struct problem *check_extra(struct request *r, struct store_send *s)
 {
 	const struct json *v = json_get(r->body, "extra");
-	if (v == NULL || v->type == JSON_NULL)
+	if (v == NULL || v->type == JSON_NULL || s->type == MESSAGE_STICKER)
 		return NULL;
 	if (v->type != JSON_OBJECT)
 		return request_invalid(r, "extra: must be an object");
@@ -101,7 +114,7 @@ const struct problem *send_check(struct request *r, union command_args *a)
 	if (p != NULL)
 		return p;
 	if (message_type_parse(type, &s->type) != 0)
-		return request_invalid(r, "message_type: must be text, image, voice, video or file");
+		return request_invalid(r, "message_type: must be text, image, voice, video, file or sticker");
 	p = check_content(r, s) ?: check_extra(r, s);
 	if (p != NULL)
 		return p;
@@ -217,46 +230,62 @@ bool send_take_rate(struct request *r)
 	return r->retry_ms == 0;
 }
 
+static const struct problem *rate_problem(struct request *r)
+{
+	return request_problem(r, PROBLEM_RATE_LIMITED, "more than %d messages a second",
+			       r->live->conf->limits.sends_per_second);
+}
+
 void send_fail_rate(struct request *r)
 {
-	request_fail(r, request_problem(r, PROBLEM_RATE_LIMITED, "more than %d messages a second",
-					r->live->conf->limits.sends_per_second));
+	request_fail(r, rate_problem(r));
 }
 
-/* Past a limit only what was stored already is answered. */
-static void on_found_past_rate(const struct store_sent *result, void *arg)
+/* ---- what is not sent, but answered where it was sent before ---- */
+
+struct refused {
+	struct request *r;
+	const struct problem *why;
+};
+
+static void on_found(const struct store_sent *result, void *arg)
 {
+	const struct refused *f = arg;
 	if (result->status == STORE_NOT_FOUND)
-		send_fail_rate(arg);
+		request_fail(f->r, f->why);
 	else
-		on_sent(result, arg);
+		on_sent(result, f->r);
 }
 
-static void on_found_past_fanout(const struct store_sent *result, void *arg)
+static void refuse_unless_sent(struct request *r, const struct store_send *p, const struct problem *why)
 {
-	if (result->status == STORE_NOT_FOUND)
-		request_fail(arg, &group_fanout_problem);
-	else
-		on_sent(result, arg);
+	if (p->client_msg_id.s == NULL) {
+		request_fail(r, why);
+		return;
+	}
+	struct refused *f = arena_alloc(&r->arena, sizeof(*f));
+	*f = (struct refused){r, why};
+	store_find_sent(r->live->store, p, on_found, f);
 }
 
 /* ---- what has to be looked up before ---- */
 
 struct addressed {
 	struct request *r;
-	bool past_rate;
+	const struct problem *refusal; /* NULL: it may be sent */
+	struct str pack;	       /* of a sticker that is looked up */
 	struct store_send message;
 };
 
 /* The message is kept: its texts are in the frame or body, but for extra and entities, which are in the arena already.
  */
-static struct addressed *addressed_new(struct request *r, const struct store_send *p, bool past_rate)
+static struct addressed *addressed_new(struct request *r, const struct store_send *p, const struct problem *refusal)
 {
 	struct arena *arena = &r->arena;
 	struct addressed *d = arena_alloc(arena, sizeof(*d));
 	struct str *mention = arena_alloc(arena, p->mention_count * sizeof(*mention));
 	d->r = r;
-	d->past_rate = past_rate;
+	d->refusal = refusal;
 	d->message = *p;
 	d->message.content = arena_str(arena, p->content);
 	d->message.media_url = arena_str(arena, p->media_url);
@@ -292,11 +321,9 @@ static void send_to_group(struct request *r, const struct store_send *p, enum gr
 	if (known == GROUP_STRANGER || (may_take && fanout_allows(r, id)))
 		store_send(store, p, on_sent, r);
 	else if (known == GROUP_UNKNOWN)
-		store_is_member(store, request_user(r), id, on_membership, addressed_new(r, p, false));
-	else if (p->client_msg_id.s != NULL)
-		store_find_sent(store, p, on_found_past_fanout, r);
+		store_is_member(store, request_user(r), id, on_membership, addressed_new(r, p, NULL));
 	else
-		request_fail(r, &group_fanout_problem);
+		refuse_unless_sent(r, p, &group_fanout_problem);
 }
 
 static void on_membership(enum store_status status, uint64_t count, void *arg)
@@ -309,12 +336,10 @@ static void on_membership(enum store_status status, uint64_t count, void *arg)
 }
 
 /* The recipient is a user or a group. */
-static void send_on(struct request *r, const struct store_send *p, bool past_rate)
+static void send_on(struct request *r, const struct store_send *p, const struct problem *refusal)
 {
-	if (past_rate && p->client_msg_id.s != NULL)
-		store_find_sent(r->live->store, p, on_found_past_rate, r);
-	else if (past_rate)
-		send_fail_rate(r);
+	if (refusal != NULL)
+		refuse_unless_sent(r, p, refusal);
 	else if (p->conversation_id != 0)
 		send_to_group(r, p, group_knows(r->live, p->conversation_id, request_user(r)));
 	else
@@ -331,22 +356,53 @@ static void on_peer(const struct store_peer *peer, void *arg)
 	if (peer->status == STORE_OK || peer->status == STORE_NOT_FRIENDS || peer->status == STORE_BLOCKED) {
 		d->message.to = str_from(peer->peer);
 		d->message.conversation_id = 0;
-		send_on(r, &d->message, d->past_rate);
+		send_on(r, &d->message, d->refusal);
 	} else {
 		request_fail_store(r, peer->status);
 	}
+}
+
+static void send_to(struct request *r, const struct store_send *p, const struct problem *refusal)
+{
+	if (p->to.s != NULL || conversation_is_group(p->conversation_id))
+		send_on(r, p, refusal);
+	else
+		store_find_peer(r->live->store, request_user(r), p->conversation_id, on_peer,
+				addressed_new(r, p, refusal));
+}
+
+/* ---- a sticker, which is looked up first, for the write lane waits for nothing ---- */
+
+static void on_sticker(enum store_status status, const struct sticker *found, void *arg)
+{
+	struct addressed *d = arg;
+	if (status == STORE_OK)
+		sticker_fill(d->r, d->pack, found, &d->message);
+	if (status == STORE_OK || status == STORE_NOT_FOUND)
+		send_to(d->r, &d->message, status == STORE_OK ? NULL : d->refusal);
+	else
+		request_fail_store(d->r, status);
+}
+
+static void send_sticker(struct request *r, const struct store_send *p)
+{
+	struct sticker_named n = sticker_named(r);
+	struct addressed *d = addressed_new(r, p,
+					    request_invalid(r, "extra.sticker: there is no sticker %.*s in a pack %.*s",
+							    (int)n.id.len, n.id.s, (int)n.pack.len, n.pack.s));
+	d->pack = arena_str(&r->arena, n.pack);
+	store_find_sticker(r->live->store, request_user(r), n.pack, n.id, on_sticker, d);
 }
 
 void send_proceed(struct request *r, const union command_args *a)
 {
 	const struct store_send *p = &a->send;
 	stat_add(r->http != NULL ? STAT_SENDS_HTTP : STAT_SENDS_WEBSOCKET, 1);
-	bool past_rate = !send_take_rate(r);
-	if (past_rate && p->client_msg_id.s == NULL)
-		send_fail_rate(r);
-	else if (p->to.s != NULL || conversation_is_group(p->conversation_id))
-		send_on(r, p, past_rate);
+	const struct problem *refusal = send_take_rate(r) ? NULL : rate_problem(r);
+	if (refusal != NULL && p->client_msg_id.s == NULL)
+		request_fail(r, refusal);
+	else if (refusal == NULL && p->type == MESSAGE_STICKER)
+		send_sticker(r, p);
 	else
-		store_find_peer(r->live->store, request_user(r), p->conversation_id, on_peer,
-				addressed_new(r, p, past_rate));
+		send_to(r, p, refusal);
 }

@@ -8,8 +8,10 @@
 #include "api/frame.h"
 #include "api/http_door.h"
 #include "api/observe.h"
+#include "api/render.h"
 #include "cmd/cmd.h"
 #include "cmd/operator.h"
+#include "cmd/picture_cache.h"
 #include "core/clock.h"
 #include "core/log.h"
 #include "hub/tickets.h"
@@ -114,6 +116,8 @@ struct im *im_new(const struct im_options *opt, char **err_r)
 	api->http = http_server_new(live->loop, live->conf, &http_door, &door_observer, api);
 	if (live->conf->proxy_protocol)
 		http_server_expect_proxy(api->http);
+	render_set_prefix(opt->conf->http.prefix);
+	api->pictures = picture_cache_new();
 	api->work = work_new(live->loop, PASSWORDS_WAITING_MAX);
 	api->admin = http_server_new(live->loop, live->conf, &admin_door, &admin_observer, api);
 	looks_init(live);
@@ -140,6 +144,7 @@ void im_free(struct im **imp)
 	told_fini(&im->live);
 	work_free(&im->api.work);
 	store_free(&im->live.store);
+	picture_cache_free(&im->api.pictures);
 	wheel_cancel(&im->live.recheck);
 	http_server_free(&im->api.http);
 	http_server_free(&im->api.admin);

@@ -11,6 +11,7 @@
 #include "store/guess.h"
 #include "store/mention.h"
 #include "store/sql.h"
+#include "store/sticker.h"
 
 struct op_send {
 	struct op op;
@@ -59,15 +60,22 @@ static bool same_mentions(const struct store_send *p, const struct message *m, c
 	return stored.s == NULL;
 }
 
+/* Of a sticker the rest was filled in by us, from a pack that may have changed since. */
+static bool same_media(const struct store_send *p, const struct message *m)
+{
+	if (p->type == MESSAGE_STICKER)
+		return sticker_same(p->extra, m->extra);
+	return str_equal(p->media_url, m->media_url) && str_equal(p->extra, m->extra);
+}
+
 bool send_same_fields(const struct store_send *p, const struct message *m, const struct send_members *members)
 {
 	if (p->to.s != NULL ? !str_is(p->to, m->to) : message_id_conversation(m->id) != p->conversation_id)
 		return false;
 	if (m->is_recalled || m->edited_ms != 0)
 		return true; /* the fields that it was sent with are gone */
-	return p->type == m->type && str_equal(p->content, m->content) && str_equal(p->media_url, m->media_url) &&
-	       str_equal(p->extra, m->extra) && str_equal(p->entities, m->entities) && p->reply_to == m->reply_to &&
-	       same_mentions(p, m, members);
+	return p->type == m->type && str_equal(p->content, m->content) && same_media(p, m) &&
+	       str_equal(p->entities, m->entities) && p->reply_to == m->reply_to && same_mentions(p, m, members);
 }
 
 /* ---- what has to be read ---- */

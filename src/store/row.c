@@ -56,7 +56,7 @@ bool row_take_message(struct row *r, struct arena *a, struct message *out)
 	row_take_user(r, out->from);
 	row_take_user(r, out->to);
 	uint64_t type = row_take_u64(r);
-	out->type = type <= MESSAGE_FILE || type == MESSAGE_SYSTEM ? (enum message_type)type : MESSAGE_FILE;
+	out->type = type <= MESSAGE_STICKER || type == MESSAGE_SYSTEM ? (enum message_type)type : MESSAGE_FILE;
 	out->content = arena_str(a, row_take_str(r));
 	out->media_url = arena_str(a, row_take_str(r));
 	out->extra = arena_str(a, row_take_str(r));

@@ -124,8 +124,8 @@ const char *store_status_name(enum store_status s)
 }
 
 static const char *const message_types[] = {
-	[MESSAGE_TEXT] = "text",   [MESSAGE_IMAGE] = "image", [MESSAGE_VOICE] = "voice",
-	[MESSAGE_VIDEO] = "video", [MESSAGE_FILE] = "file",   [MESSAGE_SYSTEM] = "system",
+	[MESSAGE_TEXT] = "text", [MESSAGE_IMAGE] = "image",	[MESSAGE_VOICE] = "voice",   [MESSAGE_VIDEO] = "video",
+	[MESSAGE_FILE] = "file", [MESSAGE_STICKER] = "sticker", [MESSAGE_SYSTEM] = "system",
 };
 
 const char *message_type_name(enum message_type t)
@@ -135,7 +135,7 @@ const char *message_type_name(enum message_type t)
 
 int message_type_parse(struct str name, enum message_type *type_r)
 {
-	for (size_t i = 0; i <= MESSAGE_FILE; i++) {
+	for (size_t i = 0; i <= MESSAGE_STICKER; i++) {
 		if (str_is(name, message_types[i])) {
 			*type_r = (enum message_type)i;
 			return 0;

@@ -117,6 +117,7 @@ enum message_type {
 	MESSAGE_VOICE,
 	MESSAGE_VIDEO,
 	MESSAGE_FILE,
+	MESSAGE_STICKER, /* media_url is a path on this server; extra says which one (sticker.h) */
 	MESSAGE_SYSTEM = 7, /* the server's own: what happened to a group */
 };
 #define MESSAGE_TYPES (MESSAGE_SYSTEM + 1)

@@ -109,7 +109,9 @@ my %templates;
 # The path item for a path, literal ones first: (template, {name => value}).
 sub find_path {
 	my ($paths, $path, $admin) = @_;
-	my $known = $templates{$admin ? 'admin' : 'public'} //= [map { [$_, s/\{id\}/(?<id>0|[1-9][0-9]{0,19})/r =~ s/\{user_id\}/(?<user_id>[^\/]+)/r =~ s/\{code\}/(?<code>[A-Za-z0-9_-]{1,32})/r =~ s/\{emoji\}/(?<emoji>[^\/]+)/r] }
+	my $known = $templates{$admin ? 'admin' : 'public'} //= [map { [$_, s/\{id\}/(?<id>0|[1-9][0-9]{0,19})/r =~ s/\{user_id\}/(?<user_id>[^\/]+)/r =~ s/\{code\}/(?<code>[A-Za-z0-9_-]{1,32})/r
+			=~ s/\{emoji\}/(?<emoji>[^\/]+)/r
+			=~ s/\{pack\}/(?<pack>[A-Za-z0-9_-][A-Za-z0-9._-]{0,63})/r =~ s/\{picture\}/(?<picture>[0-9a-f]{32}\.(?:png|gif|jpg|webp))/r] }
 		sort { ($a =~ /\{/) <=> ($b =~ /\{/) || $a cmp $b } grep { !$paths->{$_}{servers} == !$admin } keys %$paths];
 	for (@$known) {
 		my ($template, $regex) = @$_;
