@@ -75,6 +75,9 @@ for (qw(alice bob)) {
 sub groups { my ($user) = @_; return grep { $_->{kind} eq 'group' } @{$http{$user}->get('/messages/conversations')->json->{items}} }
 my ($group) = groups('bob');
 is_deeply [@{$group->{group}}{qw(owner_id role member_count)}], ['alice', 'member', 3], 'a group of all three';
+my ($pack) = @{$http{bob}->get('/stickers/installed')->json->{items}};
+is_deeply [$pack->{id}, scalar @{$pack->{stickers}}], ['tide', 8], 'stickers for all three';
+is $http{bob}->get($_->{media_url}, token => undef)->status, 200, "and the picture of $_->{id}" for @{$pack->{stickers}};
 my $ws = Tidings::WS->open(address => "127.0.0.1:$port", token => $token{bob}, via => 'query', headers => [Origin => "http://127.0.0.1:$port", Host => "127.0.0.1:$port"]);
 my $m = $http{alice}->post('/messages/send', text_to('bob', 'kept'))->json;
 is $ws->expect('message')->{message}{content}, 'kept', 'and the two can talk';
