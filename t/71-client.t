@@ -19,6 +19,7 @@ my %actions = (
 	kill => sub { $t->node->stop(signal => 'KILL', status => 9); 1 },
 	drain => sub { kill 'TERM', $t->node->pid },
 	drained => sub { $t->node->stop(signal => 0); 1 },
+	stickers => sub { $t->node->ctl_ok('stickers', 'import', Tidings::top() . '/contrib/stickers/tide'); 1 },
 	kick => sub { $t->node->ctl_ok('kick', $_[0]); 1 },
 	clock => sub { $t->node->clock($_[0]); 1 },
 	kill_worker => sub {
@@ -32,7 +33,7 @@ my %actions = (
 );
 
 # TIDINGS_SCRIPTS: only these.
-for my $name (split ' ', $ENV{TIDINGS_SCRIPTS} // 'parts pulse comings types talk edits delivered groups trouble soak package') {
+for my $name (split ' ', $ENV{TIDINGS_SCRIPTS} // 'parts pulse comings types talk edits stickers delivered groups trouble soak package') {
 	subtest $name => sub {
 		$t = Tidings->start(workers => 2, conf => {session => {policy => 'device'}, drain_timeout => 2,
 			limits => {logins_per_minute => 1000}});

@@ -4,8 +4,8 @@
 export type Id = string;
 export type Time = string;
 /** What can be sent. */
-export type SentType = 'text' | 'image' | 'voice' | 'video' | 'file';
-/** system: what has happened to a group; its `extra` is a SystemExtra. */
+export type SentType = 'text' | 'image' | 'voice' | 'video' | 'file' | 'sticker';
+/** system: what has happened to a group; its `extra` is a SystemExtra. sticker: its `extra` is a StickerExtra. */
 export type MessageType = SentType | 'system';
 export type Json = null | boolean | number | string | Json[] | {[name: string]: Json};
 
@@ -21,6 +21,7 @@ export interface Message {
     to_user_id: string | null;
     message_type: MessageType;
     content: string | null;
+    /** Of a sticker a path on the server: see Rest.mediaUrl(). */
     media_url: string | null;
     extra: {[name: string]: Json} | null;
     client_msg_id: string | null;
@@ -71,6 +72,31 @@ export interface Edit {
     content: string;
     entities?: Entity[] | null;
     mentions?: string[] | null;
+}
+
+/** Of a message that is sent only pack and sticker count: the server fills in emoji, and media_url. */
+export interface StickerExtra {
+    pack: string;
+    sticker: string;
+    emoji: string;
+}
+
+export interface Sticker {
+    id: string;
+    emoji: string;
+    /** A path on the server: see Rest.mediaUrl(). It needs no token, and what it shows never changes. */
+    media_url: string;
+    width: number;
+    height: number;
+}
+
+export interface StickerPack {
+    id: string;
+    title: string;
+    stickers: Sticker[];
+    /** By the caller. */
+    installed: boolean;
+    updated_at: Time;
 }
 
 export interface SystemExtra {
@@ -353,6 +379,16 @@ export interface Rest {
     sync(request?: {
         conversations?: {id: Id; seq: number; change_seq: number}[]; since?: string | null; limit?: number;
     }): Promise<Synced>;
+
+    stickerPacks(page?: PageOptions): Promise<Page<StickerPack>>;
+    stickerPack(packId: string): Promise<StickerPack>;
+    /** The one installed last comes first. */
+    installedStickerPacks(page?: PageOptions): Promise<Page<StickerPack>>;
+    /** Up to 100; `conflict` beyond. */
+    installStickerPack(packId: string): Promise<void>;
+    uninstallStickerPack(packId: string): Promise<void>;
+    /** A media_url to be loaded from: that of a sticker is a path on the server. */
+    mediaUrl<Url extends string | null>(url: Url): Url;
 
     /** With a client_group_id it can be repeated: the group is made once. */
     createGroup(group: {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // A page's chat in outline; the declarations are checked against it.
-import {Problem, TidingsClient, type Message, type SystemExtra} from 'tidings-client';
+import {Problem, TidingsClient, type Message, type StickerExtra, type SystemExtra} from 'tidings-client';
 
 const client = new TidingsClient({
     url: '/im',
@@ -27,6 +27,10 @@ client.on('message', (m) => {
         console.log(systemText(m));
     if (m.from_user_id !== client.userId)
         client.markRead(m.conversation_id, m.seq);
+});
+client.on('message', (m) => {
+    if (m.message_type === 'sticker' && m.extra !== null)
+        console.log((m.extra as unknown as StickerExtra).emoji, client.rest.mediaUrl(m.media_url));
 });
 client.on('recalled', ({message_id}) => shown.delete(message_id));
 client.on('edited', ({message}) => replace(message));

@@ -177,6 +177,34 @@ export class Rest {
         return this.#post('/messages/sync', {conversations, since, limit});
     }
 
+    // ---- stickers ----
+
+    stickerPacks({limit, cursor} = {}) {
+        return this.#get('/stickers/packs', {limit, cursor});
+    }
+
+    stickerPack(packId) {
+        return this.#get(`/stickers/packs/${segment(packId)}`);
+    }
+
+    // The one installed last comes first.
+    installedStickerPacks({limit, cursor} = {}) {
+        return this.#get('/stickers/installed', {limit, cursor});
+    }
+
+    async installStickerPack(packId) {
+        await this.#put(`/stickers/packs/${segment(packId)}/installed`);
+    }
+
+    async uninstallStickerPack(packId) {
+        await this.#delete(`/stickers/packs/${segment(packId)}/installed`);
+    }
+
+    // A media_url to be loaded from: that of a sticker is a path on the server. Null stays null.
+    mediaUrl(url) {
+        return url === null ? null : new URL(url, this.#base).href;
+    }
+
     // ---- groups ----
 
     createGroup({name, user_ids, avatar_url, about, settings, client_group_id}) {
