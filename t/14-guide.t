@@ -15,6 +15,7 @@ push @{$blocks{$1}}, $2 while $guide =~ /^```(\w+)\n(.*?)^```$/msg;
 
 subtest 'the lines of shell' => sub {
 	my $t = Tidings->start(workers => 2);
+	$t->node->ctl_ok('stickers', 'import', "$top/contrib/stickers/tide"); # as contrib/quickstart does
 	my @lines = map { split /\n/ } @{$blocks{sh}};
 	cmp_ok scalar @lines, '>=', 20, 'are where this test looks';
 	# Each says what it is about to do, so that the one that fails is named.
@@ -27,10 +28,11 @@ subtest 'the lines of shell' => sub {
 	my ($group, $c) = @{$ann->get('/messages/conversations')->json->{items}};
 	is_deeply [$group->{kind}, $group->{group}{name}, $group->{group}{member_count}], ['group', 'Sunday walkers', 2], 'the group was made once';
 	my @messages = @{$ann->get("/messages/conversations/$c->{id}/messages")->json->{items}};
-	is_deeply [map { $_->{client_msg_id} } @messages], ['guide-1', 'guide-2', undef, 'guide-5'], 'what was sent twice is there once';
-	ok $messages[2]{is_recalled}, 'the mistake is recalled';
-	is_deeply [$messages[3]{content}, $messages[3]{entities}[0]{type}, defined $messages[3]{edited_at}], ['hello Ben', 'bold', 1], 'another is edited';
-	is scalar @{$ben->get("/messages/conversations/$c->{id}/messages")->json->{items}}, 3, 'and the mistake hidden from the one who deleted it';
+	is_deeply [map { $_->{client_msg_id} } @messages], ['guide-1', 'guide-2', 'guide-6', undef, 'guide-5'], 'what was sent twice is there once';
+	ok $messages[2]{media_url}, 'a sticker has its picture';
+	ok $messages[3]{is_recalled}, 'the mistake is recalled';
+	is_deeply [$messages[4]{content}, $messages[4]{entities}[0]{type}, defined $messages[4]{edited_at}], ['hello Ben', 'bold', 1], 'another is edited';
+	is scalar @{$ben->get("/messages/conversations/$c->{id}/messages")->json->{items}}, 4, 'and the mistake hidden from the one who deleted it';
 	$t->stop;
 };
 
