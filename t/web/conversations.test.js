@@ -193,3 +193,22 @@ test('a part further back: what is done to its messages, and how it comes to the
     assert.deepEqual(seqs(), [5, 6, 8, 20, 21, 22, 23, 24], 'deleted ones do not come back');
     assert.ok(c.history.hasOlder);
 });
+
+test('what has reached the other side of a direct conversation', () => {
+    const all = new Conversations();
+    all.me = 'ann';
+    const direct = (peer_delivered_seq) => all.put(shown(message(4, 'ann', {to_user_id: 'ben', conversation_id: '7'}), {id: '7', kind: 'direct',
+        peer: {user_id: 'ben', nickname: null, avatar_url: null, online: false}, group: null, peer_read_seq: 1, peer_delivered_seq}));
+    const c = direct(2);
+    assert.equal(c.peerDeliveredSeq, 2);
+    all.delivered('7', 'ben', 3);
+    assert.equal(c.peerDeliveredSeq, 3);
+    all.delivered('7', 'ben', 1);
+    all.delivered('7', 'ann', 4);
+    direct(2);
+    assert.equal(c.peerDeliveredSeq, 3, 'it never goes back, and what reached the user is no matter');
+    all.delivered('8', 'ben', 4);
+    const {all: others, c: group} = begin();
+    others.delivered(ID, 'ben', 1);
+    assert.equal(group.peerDeliveredSeq, 0, 'not in a group');
+});

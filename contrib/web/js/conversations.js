@@ -19,6 +19,7 @@ export class Conversation {
     readSeq = 0;
     firstSeq = 1; // of the first message that the caller may see
     peerReadSeq = 0;
+    peerDeliveredSeq = 0; // what is read has been delivered, whether this says so or not
     readers = new Map(); // of a group: user id -> the seq up to which they have read it, as far as that was heard
     typing = []; // ids of those who are writing, who began first at the beginning
     gone = null; // a group that the caller is no longer in: 'left', 'removed' or 'banned', or '' where the reason is not known
@@ -133,6 +134,7 @@ export class Conversations {
         c.firstSeq = shown.first_seq ?? 1;
         c.readSeq = Math.max(c.readSeq, shown.read_seq);
         c.peerReadSeq = Math.max(c.peerReadSeq, shown.peer_read_seq ?? 0);
+        c.peerDeliveredSeq = Math.max(c.peerDeliveredSeq, shown.peer_delivered_seq ?? 0);
         if (c.time !== null && (shown.last_message_time ?? '') < c.time)
             return c;
         c.time = shown.last_message_time;
@@ -253,6 +255,13 @@ export class Conversations {
         }
         c.readSeq = Math.max(c.readSeq, seq);
         return !this.recount(c);
+    }
+
+    // Messages up to that seq have reached the other side.
+    delivered(id, userId, seq) {
+        const c = this.get(id);
+        if (c && !c.isGroup && userId !== this.me)
+            c.peerDeliveredSeq = Math.max(c.peerDeliveredSeq, seq);
     }
 
     // False where not all unread messages are here.

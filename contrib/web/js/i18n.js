@@ -143,6 +143,7 @@ const TEXTS = {
     'message.recalledOther': ['This message was recalled', '对方撤回了一条消息'],
     'message.tooLate': ['It is too late to recall this message.', '已超过可撤回的时间。'],
     'message.sent': ['Sent', '已发送'],
+    'message.delivered': ['Delivered', '已送达'],
     'message.read': ['Read', '已读'],
     'message.waiting': ['Waiting to be sent', '等待发送'],
     'message.failed': ['Not sent', '未发送'],

@@ -109,13 +109,21 @@ function quote(id, {name, text, found}, actions) {
 
 const isEdited = ({edited_at, is_recalled}) => Boolean(edited_at) && !is_recalled;
 
+// Classes, the icon, and the text. Each has a shape of its own: not everybody sees colours.
+const TICKS = {
+    waiting: ['waiting', 'clock', 'message.waiting'],
+    failed: ['failed', 'alert', 'message.failed'],
+    sent: ['sent', 'check', 'message.sent'],
+    delivered: ['sent.delivered', 'checks', 'message.delivered'],
+    read: ['read', 'seen', 'message.read'],
+};
+
 function foot({message, status}) {
     const time = el('time', {datetime: message.created_at, title: fullTime(message.created_at)}, clock(message.created_at));
-    const ticks = {sent: ['check', 'message.sent'], read: ['checks', 'message.read'], waiting: ['clock', 'message.waiting'],
-        failed: ['alert', 'message.failed']}[status];
+    const ticks = TICKS[status];
     const edited = isEdited(message) && el('span.edited', {title: t('message.editedAt', {time: fullTime(message.edited_at)})}, t('message.edited'));
     return el('span.foot', {}, edited, time, ticks &&
-        el(`span.ticks.${status}`, {role: 'img', 'aria-label': t(ticks[1]), title: t(ticks[1])}, icon(ticks[0])));
+        el(`span.ticks.${ticks[0]}`, {role: 'img', 'aria-label': t(ticks[2]), title: t(ticks[2])}, icon(ticks[1])));
 }
 
 function failure({item, final}, actions) {

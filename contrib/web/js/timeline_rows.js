@@ -85,13 +85,19 @@ function systemRow(chat, conversation, message) {
     return text === null ? null : {kind: 'system', key: messageKey(message, chat.me), message, text, own: true};
 }
 
+function storedStatus({peerDeliveredSeq}, {is_read, seq}, readTo) {
+    if (is_read || seq <= readTo)
+        return 'read';
+    return seq <= peerDeliveredSeq ? 'delivered' : 'sent';
+}
+
 // readTo: the seq up to which somebody else has read.
 function storedRow(chat, conversation, message, readTo) {
     const {me, people} = chat;
     const own = message.from_user_id === me;
     const nameOf = (id) => people.name(id);
     return {kind: 'message', key: messageKey(message, me), message, own, item: null, name: nameOf(message.from_user_id),
-        status: !own || message.is_recalled ? null : message.is_read || message.seq <= readTo ? 'read' : 'sent',
+        status: !own || message.is_recalled ? null : storedStatus(conversation, message, readTo),
         sender: conversation.isGroup && !own ? {profile: people.profile(message.from_user_id), trusted: people.isTrusted(message.from_user_id)} : null,
         recalled: message.is_recalled ? recalledText(message, me, nameOf) : null,
         mentions: (message.mentions ?? []).map((id) => ({id, name: id === EVERYONE ? '' : nameOf(id)})),
