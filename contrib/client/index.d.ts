@@ -54,6 +54,31 @@ export interface Reaction {
     user_ids: string[];
 }
 
+/** Who has reacted how. */
+export interface ReactionBy {
+    user_id: string;
+    emoji: string;
+    at: Time;
+}
+
+/** An event `reaction`. */
+export interface ReactionChange {
+    conversation_id: Id;
+    message_id: Id;
+    seq: number;
+    change_seq: number;
+    user_id: string;
+    emoji: string;
+    /** false: it was taken back. */
+    added: boolean;
+    /** How many of this kind there are now. */
+    count: number;
+}
+
+/** The reactions as they are after that event. */
+export function withReaction(reactions: Reaction[],
+    change: Pick<ReactionChange, 'user_id' | 'emoji' | 'added' | 'count'>): Reaction[];
+
 /**
  * Formatting of a part of `content`. `offset` and `length` count UTF-16 code units, as strings do here. Sorted by offset;
  * of two that overlap one contains the other.
@@ -296,7 +321,7 @@ export interface ReadResult {
 export interface Change {
     change_seq: number;
     /** Ignore those that you do not know: `updated` tells what became of the message. */
-    kind: 'recalled' | 'read' | 'deleted' | 'edited' | (string & {});
+    kind: 'recalled' | 'read' | 'deleted' | 'edited' | 'reaction' | 'pinned' | 'unpinned' | (string & {});
     message_id: Id;
     at: Time;
 }
@@ -369,6 +394,16 @@ export interface Rest {
     /** `edit_expired` when it is too late. The same once more changes nothing. */
     editMessage(messageId: Id, edit: Edit): Promise<Message>;
     recallMessage(messageId: Id): Promise<Message>;
+    /** One of each kind a user. This and the next: all reactions of the message afterwards. */
+    react(messageId: Id, emoji: string): Promise<Reaction[]>;
+    unreact(messageId: Id, emoji: string): Promise<Reaction[]>;
+    /** In order of time; emoji: of this kind alone. */
+    reactions(messageId: Id, options?: PageOptions & {emoji?: string}): Promise<Page<ReactionBy>>;
+    /** Either side of a direct conversation, admins in a group. */
+    pin(messageId: Id): Promise<void>;
+    unpin(messageId: Id): Promise<void>;
+    /** The pinned messages, the one that was pinned last first. */
+    pins(conversationId: Id): Promise<Page<Message>>;
     deleteMessage(messageId: Id): Promise<void>;
     unreadCount(): Promise<number>;
     unread(): Promise<Unread>;
@@ -494,6 +529,13 @@ export interface Events {
     edited: {message: Message; change_seq: number};
     /** Something was done to it during an absence: this is how it is now. What it was is told by the events for it, too. */
     updated: {message: Message};
+    /**
+     * Somebody has reacted to a message, or has taken that back: withReaction() makes the new reactions of a message that you
+     * keep. What happened during an absence is told by `updated` alone.
+     */
+    reaction: ReactionChange;
+    /** by null: it happened during an absence. A message that is recalled is not pinned any more, without a word. */
+    pinned: {conversation_id: Id; message_id: Id; pinned: boolean; by: string | null; change_seq: number};
     deleted: {conversation_id: Id; message_id: Id};
     /**
      * up_to_seq for a conversation, message_ids for single messages (of direct conversations alone); reader_id null: the
@@ -626,6 +668,15 @@ export class TidingsClient {
     /** A text or a caption of one's own, while the server allows it (`edit_expired`). The event `edited` follows. */
     edit(messageId: Id, edit: Edit): Promise<Message>;
     recall(messageId: Id): Promise<Message>;
+    /** All reactions of the message afterwards. The event `reaction` follows. */
+    react(messageId: Id, emoji: string): Promise<Reaction[]>;
+    unreact(messageId: Id, emoji: string): Promise<Reaction[]>;
+    /** Keep it when you make a REST call that answers messages. */
+    readonly moment: number;
+    /** A message of that answer, with the reactions that events have told of since that moment. */
+    withReactions(message: Message, moment: number): Message;
+    pin(messageId: Id): Promise<void>;
+    unpin(messageId: Id): Promise<void>;
     delete(messageId: Id): Promise<void>;
     /** Any user, a friend or not: they cannot write to this one, nor ask to be a friend. Stays until it is lifted. */
     block(userId: string): Promise<void>;

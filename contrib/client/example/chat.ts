@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // A page's chat in outline; the declarations are checked against it.
-import {Problem, TidingsClient, type Message, type StickerExtra, type SystemExtra} from 'tidings-client';
+import {Problem, TidingsClient, withReaction, type Message, type StickerExtra, type SystemExtra} from 'tidings-client';
 
 const client = new TidingsClient({
     url: '/im',
@@ -35,6 +35,12 @@ client.on('message', (m) => {
 client.on('recalled', ({message_id}) => shown.delete(message_id));
 client.on('edited', ({message}) => replace(message));
 client.on('updated', ({message}) => replace(message));
+client.on('reaction', (change) => {
+    const known = shown.get(change.message_id);
+    if (known)
+        shown.set(known.id, {...known, reactions: withReaction(known.reactions, change)});
+});
+client.on('pinned', ({message_id, pinned, by}) => console.log(`${by ?? 'somebody'} ${pinned ? 'pinned' : 'unpinned'} ${message_id}`));
 client.on('refused', ({draft, problem}) => console.warn(`not sent to ${draft.to_user_id ?? draft.conversation_id}: ${problem.code}`));
 client.on('state', ({state, retryInMs}) => console.log(state, retryInMs));
 client.connect();

@@ -256,6 +256,39 @@ export class TidingsClient extends Emitter {
         return this.#rest.deleteMessage(messageId);
     }
 
+    // All reactions of the message afterwards.
+    react(messageId, emoji) {
+        return this.#reactionsAfter(messageId, () => this.#rest.react(messageId, emoji));
+    }
+
+    unreact(messageId, emoji) {
+        return this.#reactionsAfter(messageId, () => this.#rest.unreact(messageId, emoji));
+    }
+
+    // Events may have overtaken the answer.
+    async #reactionsAfter(messageId, ask) {
+        const {moment} = this;
+        return this.withReactions({id: messageId, is_recalled: false, reactions: await ask()}, moment).reactions;
+    }
+
+    // To be kept when a REST call is made, and given to the next with each message of its answer.
+    get moment() {
+        return this.#ledger.moment;
+    }
+
+    // With the reactions that events have told of since.
+    withReactions(message, moment) {
+        return this.#ledger.withReactions(message, moment);
+    }
+
+    pin(messageId) {
+        return this.#rest.pin(messageId);
+    }
+
+    unpin(messageId) {
+        return this.#rest.unpin(messageId);
+    }
+
     // Out of a group; the event `left` follows. An owner passes it on first, or is alone.
     async leave(groupId) {
         const me = this.#userId ?? (await this.#rest.me()).user_id;
@@ -341,7 +374,17 @@ export class TidingsClient extends Emitter {
         case 'edited':
             this.#ledger.heardChange(event.message.conversation_id, event.change_seq);
             if (this.#ledger.edited(event.message, event.change_seq))
-                this.emit('edited', event);
+                this.emit('edited', {...event, message: this.#ledger.withLaterReactions(event.message, event.change_seq)});
+            break;
+        case 'reaction':
+            this.#ledger.heardChange(event.conversation_id, event.change_seq);
+            if (this.#ledger.reacted(event))
+                this.emit('reaction', event);
+            break;
+        case 'pinned':
+            this.#ledger.heardChange(event.conversation_id, event.change_seq);
+            if (this.#ledger.pinned(event.message_id, event.change_seq))
+                this.emit('pinned', event);
             break;
         case 'deleted':
             if (this.#ledger.changed('deleted', event.message_id, null))

@@ -1,3 +1,4 @@
 // SPDX-License-Identifier: BSD-2-Clause
 export {TidingsClient} from './client.js';
 export {Problem} from './problem.js';
+export {withReaction} from './reactions.js';

@@ -3,13 +3,16 @@
 // (events, answers to sends, catching up) in any order and any number of times; they leave once each, in the order of
 // seq. One that comes too early is held until what lies before it has come.
 
+import {isPartOf, withReaction} from './reactions.js';
+
 // So many recalls, reads, deletions and edits are remembered, so that each is told once, and so that a message that was
 // read from the database before its recall or edit is not shown after it.
 const REMEMBERED = 10000;
+const REACTIONS_REMEMBERED = 200; // of a message
 
 // As the server shows a recalled message.
 function recalled(message, at) {
-    return {...message, is_recalled: true, recalled_at: at, content: null, media_url: null, extra: null, entities: null};
+    return {...message, is_recalled: true, recalled_at: at, content: null, media_url: null, extra: null, entities: null, reactions: []};
 }
 
 // What a storage gives may have been written by anyone.
@@ -66,10 +69,19 @@ class Place {
     }
 }
 
+// What was told of the reactions to one message.
+class Reactions {
+    heard = new Map(); // "user emoji" -> {event, moment}, in the order they are to be applied
+    lastOf = new Map(); // emoji -> change_seq
+    since = 0; // a change_seq: what was told up to it is in a state of the message that was told
+}
+
 export class Ledger {
     #places = new Map(); // conversation id -> Place, the one touched last at the end
     #changes = new Map(); // "kind message_id" -> time; the oldest first
     #edits = new Map(); // message id -> {changeSeq, at} of its last edit that was told; the oldest first
+    #reactions = new Map(); // message id -> Reactions, of those that were told; the oldest first
+    #pins = new Map(); // message id -> change_seq of its last pinning that was told; the oldest first
     #begun = false;
     #moment = 0; // counts what the next two tell of
     #metAt = new Map(); // conversation id -> when an event last showed it
@@ -308,7 +320,7 @@ export class Ledger {
         const edited = place.edited.get(message.seq);
         const present = this.#asKnown(place, edited && this.#isBeforeEdit(message) ? edited : message);
         if (present !== null)
-            this.#on.event('message', present);
+            this.#on.event('message', this.withReactions(present));
     }
 
     #isBeforeEdit({id, edited_at}) {
@@ -366,6 +378,54 @@ export class Ledger {
         return true;
     }
 
+    // Notes a reaction that was added or taken back; false where what was told already is newer.
+    reacted(event) {
+        const {message_id, user_id, emoji, change_seq} = event;
+        const known = this.#reactionsOf(message_id);
+        if (change_seq <= Math.max(known.since, known.lastOf.get(emoji) ?? 0) || this.#changes.has(`deleted ${message_id}`) ||
+            this.#changes.has(`recalled ${message_id}`))
+            return false;
+        known.lastOf.set(emoji, change_seq);
+        const key = `${user_id} ${emoji}`;
+        known.heard.delete(key);
+        known.heard.set(key, {event, moment: ++this.#moment});
+        if (known.heard.size > REACTIONS_REMEMBERED)
+            known.heard.delete(known.heard.keys().next().value);
+        return true;
+    }
+
+    #reactionsOf(messageId) {
+        const known = this.#reactions.get(messageId) ?? new Reactions();
+        remember(this.#reactions, messageId, known);
+        return known;
+    }
+
+    // The message, as an answer of the server has it, with the reactions that were told after that moment.
+    withReactions(message, moment = 0) {
+        const later = this.#toldOf(message, (told) => told.moment > moment);
+        const apply = (reactions, event) => (isPartOf(reactions, event) ? reactions : withReaction(reactions, event));
+        return later.length === 0 ? message : {...message, reactions: later.reduce(apply, message.reactions ?? [])};
+    }
+
+    // The message, as it was after a change, with the reactions that came later.
+    withLaterReactions(message, changeSeq) {
+        const later = this.#toldOf(message, ({event}) => event.change_seq > changeSeq);
+        return later.length === 0 ? message : {...message, reactions: later.reduce(withReaction, message.reactions ?? [])};
+    }
+
+    #toldOf(message, wanted) {
+        const known = message.is_recalled ? undefined : this.#reactions.get(message.id);
+        return [...known?.heard.values() ?? []].filter(wanted).map(({event}) => event);
+    }
+
+    // Notes that a message was pinned, or is not any more; false where that, or a later one, was known.
+    pinned(messageId, changeSeq) {
+        if (changeSeq <= (this.#pins.get(messageId) ?? 0))
+            return false;
+        remember(this.#pins, messageId, changeSeq);
+        return true;
+    }
+
     // A user has read the conversation up to that seq.
     readUpTo(conversationId, readerId, seq, at) {
         const place = this.#places.get(conversationId);
@@ -400,14 +460,18 @@ export class Ledger {
 
     // Changes of kinds that a later server has are in `updated` all the same.
     #mergeChanges(place, changes, updated) {
-        const edits = new Map(changes.filter((c) => c.kind === 'edited').map((c) => [c.message_id, c.change_seq]));
+        const lastOf = (of) => new Map(of.map((c) => [c.message_id, c.change_seq]));
+        const edits = lastOf(changes.filter((c) => c.kind === 'edited'));
+        const all = lastOf(changes);
         for (const change of changes) {
-            if (change.kind !== 'edited' && this.changed(change.kind, change.message_id, change.at))
-                this.#tell(place, change);
+            this.#tell(place, change);
             place.changeSeq = change.change_seq;
         }
-        for (const message of updated) {
-            const change_seq = edits.get(message.id);
+        for (const given of updated) {
+            const change_seq = edits.get(given.id), upTo = all.get(given.id) ?? 0;
+            const message = this.withLaterReactions(given, upTo);
+            const known = this.#reactionsOf(given.id);
+            known.since = Math.max(known.since, upTo);
             if (change_seq !== undefined && !message.is_recalled && this.edited(message, change_seq))
                 this.#on.event('edited', {message: this.#asKnown(place, message), change_seq});
             const present = this.#isBeforeEdit(message) ? null : this.#asKnown(place, message);
@@ -416,9 +480,15 @@ export class Ledger {
         }
     }
 
-    #tell(place, {kind, message_id, at}) {
+    // Edits and reactions are told by `updated`.
+    #tell(place, {kind, message_id, at, change_seq}) {
         const conversation_id = place.id;
-        if (kind === 'recalled')
+        if (kind === 'pinned' || kind === 'unpinned') {
+            if (this.pinned(message_id, change_seq))
+                this.#on.event('pinned', {conversation_id, message_id, pinned: kind === 'pinned', by: null, change_seq});
+        } else if (kind === 'edited' || kind === 'reaction' || !this.changed(kind, message_id, at))
+            return;
+        else if (kind === 'recalled')
             this.#on.event('recalled', {conversation_id, message_id, recalled_at: at});
         else if (kind === 'deleted')
             this.#on.event('deleted', {conversation_id, message_id});

@@ -152,6 +152,32 @@ export class Rest {
         return this.#put(`/messages/${segment(messageId)}/recall`);
     }
 
+    // This and the next: all reactions of the message afterwards.
+    async react(messageId, emoji) {
+        return (await this.#put(`/messages/${segment(messageId)}/reactions/${segment(emoji)}`)).reactions;
+    }
+
+    async unreact(messageId, emoji) {
+        return (await this.#delete(`/messages/${segment(messageId)}/reactions/${segment(emoji)}`)).reactions;
+    }
+
+    reactions(messageId, {emoji, limit, cursor} = {}) {
+        return this.#get(`/messages/${segment(messageId)}/reactions`, {emoji, limit, cursor});
+    }
+
+    async pin(messageId) {
+        await this.#put(`/messages/${segment(messageId)}/pin`);
+    }
+
+    async unpin(messageId) {
+        await this.#delete(`/messages/${segment(messageId)}/pin`);
+    }
+
+    // The one that was pinned last is the first.
+    pins(conversationId) {
+        return this.#get(`/messages/conversations/${segment(conversationId)}/pins`);
+    }
+
     async deleteMessage(messageId) {
         await this.#delete(`/messages/${segment(messageId)}`);
     }

@@ -89,7 +89,7 @@ export async function open(user, options = {}) {
         url, WebSocket, getToken: () => ask('token', user), backoff: {baseMs: 20, maxMs: 500}, ...options,
     });
     const seen = {};
-    for (const name of ['state', 'synced', 'conversation', 'left', 'message', 'ack', 'refused', 'recalled', 'deleted', 'edited', 'updated',
+    for (const name of ['state', 'synced', 'conversation', 'left', 'message', 'ack', 'refused', 'recalled', 'deleted', 'edited', 'reaction', 'pinned', 'updated',
         'read', 'delivered', 'typing', 'presence', 'notification', 'kicked', 'error', 'queued']) {
         seen[name] = [];
         client.on(name, (event) => seen[name].push(event));
