@@ -9,7 +9,7 @@ Object.defineProperty(globalThis, 'navigator', {value: {languages: ['en']}, conf
 const {Conversation} = await import(`${process.env.TIDINGS_WEB}/js/conversations.js`);
 const {timelineRows, versionOf} = await import(`${process.env.TIDINGS_WEB}/js/timeline_rows.js`);
 
-const chat = {me: 'ann', title: () => 'Walkers', outgoing: {to: () => []}, shortText: ({content}) => content,
+const chat = {me: 'ann', canReactIn: () => true, title: () => 'Walkers', outgoing: {to: () => []}, shortText: ({content}) => content,
     people: {name: (id) => id.toUpperCase(), profile: (id) => ({user_id: id, nickname: null, avatar_url: null}), isTrusted: () => false}};
 
 function message(seq, from, at, fields = {}) {

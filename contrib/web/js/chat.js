@@ -16,6 +16,8 @@ import {Notices} from './notices.js';
 import {Drafts, Outgoing} from './outgoing.js';
 import {patiently} from './patience.js';
 import {People} from './people.js';
+import {Pins, mayPin} from './pins.js';
+import {Reactions} from './reactions.js';
 import {groupIdOf} from './room_key.js';
 import {isSystem, usersNamed} from './system_text.js';
 import {Typing} from './typing.js';
@@ -57,6 +59,8 @@ export class Chat {
         takeTimeFrom(() => this.#client.serverTime);
         this.people = new People(this.#client, () => this.changes.changed('people', 'conversations'));
         this.groups = new Groups(this.#client.rest, this.people, this.me, () => this.changes.changed('groups', 'timeline'));
+        this.reactions = new Reactions(this.#client, this.conversations, this.me, () => this.changes.changed('timeline'));
+        this.pins = new Pins(this.#client, () => this.changes.changed('timeline'), (m) => this.#present(m));
         this.notices = new Notices(this.#client.rest, () => this.changes.changed('notices'));
         this.outgoing = new Outgoing(storage, this.me);
         this.drafts = new Drafts(storage, this.me);
@@ -100,6 +104,8 @@ export class Chat {
             'conversations', 'timeline');
         on('edited', ({message}) => this.#edited(message), 'conversations', 'timeline');
         on('updated', ({message}) => this.#edited(message), 'conversations', 'timeline');
+        on('reaction', (e) => this.#reacted(e), 'timeline');
+        on('pinned', (e) => this.#pinned(e), 'timeline');
         on('deleted', (e) => this.#counted(this.conversations.deleted(e.conversation_id, e.message_id)),
             'conversations', 'timeline');
         on('read', (e) => this.#wasRead(e), 'conversations', 'timeline');
@@ -168,7 +174,8 @@ export class Chat {
     wantNames(messages) {
         for (const message of messages) {
             if (message.to_user_id === null)
-                this.people.want(isSystem(message) ? usersNamed(message) : [message.from_user_id, ...message.mentions ?? []].filter((id) => id !== '*'));
+                this.people.want(isSystem(message) ? usersNamed(message) :
+                    [message.from_user_id, ...message.mentions ?? [], ...(message.reactions ?? []).flatMap(({user_ids}) => user_ids)].filter((id) => id !== '*'));
         }
     }
 
@@ -204,6 +211,7 @@ export class Chat {
             return;
         if (c.gone !== null) {
             this.groups.forget(c);
+            this.pins.forget(c);
             this.#leftMeanwhile.add(c.id);
         }
         if (known)
@@ -218,6 +226,24 @@ export class Chat {
     #edited(message) {
         this.wantNames([message]);
         this.#counted(this.conversations.edited(message));
+    }
+
+    #reacted(event) {
+        this.reactions.heard(event);
+        if (this.conversations.get(event.conversation_id)?.isGroup)
+            this.people.want([event.user_id]);
+    }
+
+    #pinned(event) {
+        const c = this.conversations.get(event.conversation_id);
+        if (c)
+            this.pins.heard(c, event);
+    }
+
+    // As it is known now; null where the user has deleted it.
+    #present(message) {
+        const c = this.conversations.get(message.conversation_id);
+        return c?.history.isDeleted(message.id) ? null : this.conversations.messageOf(message) ?? message;
     }
 
     #wasRead({conversation_id, reader_id, up_to_seq, message_ids, read_at}) {
@@ -330,9 +356,10 @@ export class Chat {
     }
 
     async #readHistory(c, range) {
-        const page = await patiently(() => this.rest.history(c.id, range));
-        this.wantNames(page.items);
-        return page;
+        const {moment} = this.#client;
+        const {items, has_more} = await patiently(() => this.rest.history(c.id, range));
+        this.wantNames(items);
+        return {items: items.map((m) => this.#client.withReactions(m, moment)), has_more};
     }
 
     // Shows what is around that seq, however far back it is. Rejects with a Problem.
@@ -410,6 +437,16 @@ export class Chat {
         const c = this.conversations.get(message.conversation_id);
         return c !== null && message.from_user_id === this.me && !message.is_recalled && !isSystem(message) &&
             now() - Date.parse(message.created_at) < EDIT_WINDOW_MS && this.canWriteTo(c);
+    }
+
+    // Also where only admins can write.
+    canReactIn(c) {
+        return c.isGroup ? c.gone === null && !['dissolved', 'muted'].includes(this.silenceOf(c)?.why) : this.canWriteTo(c);
+    }
+
+    canPin(message) {
+        const c = this.conversations.get(message.conversation_id);
+        return c !== null && !message.is_recalled && !isSystem(message) && mayPin(c, this.canWriteTo(c));
     }
 
     // fields: {content, entities, mentions}, all of them.

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // The caller's conversations, as the server told of them and as the events have changed them since.
+import {withReaction} from '../client/reactions.js';
 import {History, asRecalled, isUnread, newerOf} from './history.js';
 import {mentionsUser} from './mention.js';
 import {groupIdOf, groupKey} from './room_key.js';
@@ -226,6 +227,24 @@ export class Conversations {
         return !this.recount(c) && message.seq > c.readSeq;
     }
 
+    // Somebody has reacted to a message, or has taken that back. One that is not here is left alone.
+    reacted(event) {
+        const known = this.messageOf({conversation_id: event.conversation_id, id: event.message_id});
+        if (known !== null && !known.is_recalled)
+            this.change(event.conversation_id, event.message_id, {reactions: withReaction(known.reactions ?? [], event)});
+    }
+
+    // The message as it is known; null where it is not.
+    messageOf({conversation_id, id}) {
+        const c = this.get(conversation_id);
+        return c === null ? null : this.#knownAs(c, id);
+    }
+
+    // What changes nothing that is counted.
+    change(id, messageId, fields) {
+        this.#changed(id, messageId, fields);
+    }
+
     messageRead(id, messageId, at) {
         return this.#changed(id, messageId, {is_read: true, read_at: at});
     }
@@ -284,7 +303,7 @@ export class Conversations {
     }
 
     #knownAs(c, messageId) {
-        return c.history.byId(messageId) ?? (c.last?.id === messageId ? c.last : null);
+        return c.byId(messageId) ?? (c.last?.id === messageId ? c.last : null);
     }
 
     // Who comes back to a group may see other messages than before.

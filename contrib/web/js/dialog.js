@@ -63,8 +63,9 @@ export function ask(text, yes, kind = 'danger') {
 }
 
 // A menu beside `beside`; the focus comes back to `anchor`. items: {label, icon, danger, act}; those that are null are left
-// out. heading: a node above them, or null.
-export function openMenu(anchor, label, items, beside = anchor, heading = null) {
+// out. heading: a node above them, or null. quick: {label, items: [{label, text or icon, checked, act}]}, a line of short ones
+// over the others, or null.
+export function openMenu(anchor, label, items, beside = anchor, heading = null, quick = null) {
     const choose = (act) => {
         menu.hidePopover();
         act();
@@ -72,8 +73,11 @@ export function openMenu(anchor, label, items, beside = anchor, heading = null) 
     const buttons = items.filter(Boolean).map((item) =>
         el(item.danger ? 'button.danger-item' : 'button', {type: 'button', role: 'menuitem', tabindex: '-1',
             onclick: () => choose(item.act)}, icon(item.icon), item.label));
-    const menu = el('div.menu', {popover: 'auto', role: 'menu', 'aria-label': label}, heading, buttons);
-    menu.addEventListener('keydown', (event) => moveIn(buttons, event));
+    const quickButtons = (quick?.items ?? []).map((item) => el('button', {type: 'button', role: item.checked === undefined ? 'menuitem' : 'menuitemcheckbox', tabindex: '-1',
+        'aria-label': item.label, title: item.label, 'aria-checked': item.checked === undefined ? null : String(item.checked), onclick: () => choose(item.act)}, item.text ?? icon(item.icon)));
+    const menu = el('div.menu', {popover: 'auto', role: 'menu', 'aria-label': label}, heading,
+        quick && el('div.quick', {role: 'group', 'aria-label': quick.label}, quickButtons), buttons);
+    menu.addEventListener('keydown', (event) => moveIn(quickButtons, buttons, event));
     menu.addEventListener('toggle', (event) => {
         if (event.newState === 'open')
             return;
@@ -89,16 +93,20 @@ export function openMenu(anchor, label, items, beside = anchor, heading = null) 
     return menu;
 }
 
-function moveIn(buttons, event) {
-    const at = buttons.indexOf(document.activeElement);
+// A line of short items counts as one for up and down.
+function moveIn(line, buttons, event) {
+    const inLine = line.indexOf(document.activeElement);
+    const stops = [...line.slice(0, 1), ...buttons];
+    const at = inLine >= 0 ? 0 : stops.indexOf(document.activeElement);
     const to = {ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: -1}[event.key];
-    if (to === undefined) {
+    const across = inLine < 0 ? undefined : {ArrowRight: inLine + 1, ArrowLeft: inLine - 1}[event.key];
+    if (to === undefined && across === undefined) {
         if (event.key === 'Tab')
             event.currentTarget.hidePopover();
         return;
     }
     event.preventDefault();
-    buttons.at(to % buttons.length)?.focus();
+    (across === undefined ? stops.at(to % stops.length) : line.at(across % line.length))?.focus();
 }
 
 // Under the anchor, or over it where there is no room; never past the edges.

@@ -77,15 +77,17 @@ export function cutOff(spec, text) {
 export class KeyedList {
     #parent;
     #make;
-    #shown = new Map(); // key -> {version, node}
+    #refresh;
+    #shown = new Map(); // key -> {version, detail, node}
 
-    // make(item) returns a node.
-    constructor(parent, make) {
+    // make(item) returns a node. refresh(node, item): the detail of a node that stays is another.
+    constructor(parent, make, refresh = null) {
         this.#parent = parent;
         this.#make = make;
+        this.#refresh = refresh;
     }
 
-    // items: [{key, version, …}]
+    // items: [{key, version, detail, …}]
     show(items) {
         const keys = new Set(items.map((item) => item.key));
         for (const [key, {node}] of this.#shown) {
@@ -103,7 +105,9 @@ export class KeyedList {
                     at = node;
                 keepingFocus(old.node, node, () => old.node.replaceWith(node));
             }
-            this.#shown.set(item.key, {version: item.version, node});
+            if (old?.node === node && old.detail !== item.detail)
+                this.#refresh?.(node, item);
+            this.#shown.set(item.key, {version: item.version, detail: item.detail, node});
             if (node === at)
                 at = at.nextElementSibling;
             else

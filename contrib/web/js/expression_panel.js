@@ -39,7 +39,8 @@ export class ExpressionPanel {
         (anchor.closest('dialog') ?? document.body).append(this.#node);
         this.#node.showPopover();
         addEventListener('pointerdown', this.#onPress, true);
-        anchor.setAttribute('aria-expanded', 'true');
+        if (anchor.hasAttribute('aria-expanded'))
+            anchor.setAttribute('aria-expanded', 'true');
         placeBeside(this.#node, beside.getBoundingClientRect());
         this.#node.focus({preventScroll: true});
         this.#picker.focus();
@@ -65,7 +66,8 @@ export class ExpressionPanel {
     #toggled({newState}) {
         if (newState === 'open')
             return;
-        this.#anchor.setAttribute('aria-expanded', 'false');
+        if (this.#anchor.hasAttribute('aria-expanded'))
+            this.#anchor.setAttribute('aria-expanded', 'false');
         this.#node.remove();
         if ((this.#hadFocus || document.activeElement === document.body) && this.#back.isConnected)
             this.#back.focus({preventScroll: true});

@@ -151,17 +151,18 @@ export function isUnread(message, me) {
         message.to_user_id === me && !message.is_read;
 }
 
-// Of two states of one message. Nothing unsays a recall, a reading or an edit: an answer that lacks it is older.
+// Of two states of one message. Nothing unsays a recall, a reading or an edit: an answer that lacks it is older. Its reactions
+// are those that came last (TidingsClient.withReactions() has added what an answer lacked).
 export function newerOf(known, message) {
     if (known.is_recalled)
         return known;
     const isOlder = !message.is_recalled && (message.edited_at ?? '') < (known.edited_at ?? '');
-    const newer = isOlder ? known : message;
+    const newer = isOlder ? {...known, reactions: message.reactions ?? known.reactions} : message;
     const read = [message, known].find((m) => m.is_read);
     return read && !newer.is_read ? {...newer, is_read: true, read_at: read.read_at} : newer;
 }
 
 // by: who recalled it in its sender's place, or null.
 export function asRecalled(at, by = null) {
-    return {is_recalled: true, recalled_at: at, recalled_by: by, content: null, media_url: null, extra: null, entities: null, mentions: []};
+    return {is_recalled: true, recalled_at: at, recalled_by: by, content: null, media_url: null, extra: null, entities: null, mentions: [], reactions: []};
 }

@@ -6,10 +6,12 @@ import {clock, fullTime} from './format.js';
 import {reasonOf, t} from './i18n.js';
 import {mediaOf} from './media.js';
 import {emojiCount} from './message_text.js';
+import {showReactions} from './reactions_view.js';
 import {richText} from './rich_text.js';
 import {directionOf} from './text.js';
 
-// actions: menu(row, anchor), person(user_id, anchor), goTo(message_id), retry(item), discard(item), olderAgain(), newerAgain(), toDate(time)
+// actions: menu(row, anchor), person(user_id, anchor), goTo(message_id), retry(item), discard(item), olderAgain(), newerAgain(), toDate(time),
+// react(row, emoji), reactions(row, emoji), addReaction(row, anchor)
 export function rowNode(row, actions) {
     switch (row.kind) {
     case 'day':
@@ -60,7 +62,14 @@ function messageNode(row, actions) {
     node.append(...senderPicture(row, actions), bubble, more);
     if (row.status === 'failed')
         node.append(failure(row, actions));
+    showDetail(node, row, actions);
     return node;
+}
+
+// What changes often, and is drawn without the rest: a film that plays goes on.
+export function showDetail(node, row, actions) {
+    if (row.kind === 'message')
+        showReactions(node, row, actions);
 }
 
 // Emoji alone are large, and need no bubble where nothing else is in it.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// The texts about emoji, in English and Chinese; a part of those in i18n.js.
+// The texts about emoji, reactions and pinned messages, in English and Chinese; a part of those in i18n.js.
 
 export const RICH_TEXTS = {
     'emoji.open': ['Emoji', '表情'],
@@ -20,4 +20,29 @@ export const RICH_TEXTS = {
     'emoji.objects': ['Objects', '物品'],
     'emoji.symbols': ['Symbols', '符号'],
     'emoji.flags': ['Flags', '旗帜'],
+
+    'reactions.label': ['Reactions', '回应'],
+    'reactions.add': ['React', '添加回应'],
+    'reactions.other': ['Other emoji …', '其他表情……'],
+    'reactions.by': ['{emoji}: {who}', '{emoji}：{who}'],
+    'reactions.count': ['{count} people', '{count} 人'],
+    'reactions.count_one': ['1 person', null],
+    'reactions.who': ['Who has reacted …', '查看回应……'],
+    'reactions.title': ['Reactions', '回应'],
+    'reactions.kinds': ['Kinds of reactions', '回应的种类'],
+    'reactions.all': ['All {count}', '全部 {count}'],
+    'reactions.none': ['Nobody has reacted.', '还没有人回应。'],
+    'reactions.tooMany': ['This message has as many kinds of reactions as there can be.', '此消息的回应种类已达上限。'],
+    'reactions.recalled': ['This message was recalled.', '此消息已撤回。'],
+
+    'pins.pin': ['Pin', '置顶消息'],
+    'pins.unpin': ['Unpin', '取消置顶'],
+    'pins.unpinShort': ['Unpin', '取消置顶'],
+    'pins.pinned': ['Pinned message', '置顶消息'],
+    'pins.title': ['Pinned messages', '置顶消息'],
+    'pins.goTo': ['Go to the pinned message', '跳到置顶消息'],
+    'pins.list': ['All pinned messages', '全部置顶消息'],
+    'pins.listOf': ['All {count} pinned messages', '全部 {count} 条置顶消息'],
+    'pins.none': ['Nothing is pinned.', '没有置顶消息。'],
+    'pins.tooMany': ['This message was recalled, or as many messages are pinned as can be.', '此消息已撤回，或置顶消息数量已达上限。'],
 };

@@ -10,6 +10,7 @@ import {shortTime, untilTime} from './format.js';
 import {openGroupPanel} from './group_panel.js';
 import {hasText, reasonOf, t} from './i18n.js';
 import {personMenu, requestFault} from './person_menu.js';
+import {PinBar} from './pin_bar.js';
 import {TimelineView} from './timeline_view.js';
 
 export class RoomView {
@@ -23,6 +24,7 @@ export class RoomView {
     #avatar = el('span.room-avatar');
     #notice = el('div.room-notice', {hidden: true});
     #timeline;
+    #pinBar;
     #composer;
     #menu = iconButton('more', t('room.menu'), () => this.#openMenu(),
         {class: 'icon-button more', 'aria-haspopup': 'menu'});
@@ -42,13 +44,14 @@ export class RoomView {
             edit: (message) => this.#composer.edit(message),
             mention: (userId) => this.#composer.mention(userId),
         });
+        this.#pinBar = new PinBar(chat, (message) => this.#timeline.goTo(message));
         this.#composer = new Composer(chat, () => this.#timeline.toLatest());
         this.#info.append(this.#waiting);
         this.node = el('div.room', {hidden: true},
             el('header.room-header', {},
                 iconButton('back', t('room.back'), onBack, {class: 'icon-button back'}), this.#avatar,
                 el('div.room-title', {}, this.#name, this.#status), this.#menu, this.#info),
-            this.#timeline.node, this.#notice, this.#composer.node);
+            this.#pinBar.node, this.#timeline.node, this.#notice, this.#composer.node);
     }
 
     get conversation() {
@@ -65,6 +68,7 @@ export class RoomView {
         if (conversation.isGroup)
             this.#chat.groups.show(conversation);
         this.#composer.open(conversation);
+        this.#pinBar.open(conversation);
         this.refresh();
         this.#timeline.open(conversation);
         this.focus();
@@ -75,6 +79,7 @@ export class RoomView {
             return;
         clearTimeout(this.#timer);
         this.#composer.close();
+        this.#pinBar.open(null);
         this.#timeline.close();
         this.#chat.groups.show(null);
         this.#conversation = null;
@@ -110,6 +115,7 @@ export class RoomView {
 
     refreshTimeline() {
         this.refresh();
+        this.#pinBar.refresh();
         this.#timeline.refresh();
         this.#composer.refresh();
     }

@@ -20,6 +20,7 @@ function whenOf(message) {
 }
 
 export function timelineRows(chat, conversation) {
+    const mayReact = chat.canReactIn(conversation);
     const {shown, newSeq} = conversation;
     const readTo = conversation.readByOthers(chat.me);
     const rows = [{kind: 'top', key: 'top', state: topState(shown), name: chat.title(conversation), isGroup: conversation.isGroup,
@@ -51,7 +52,7 @@ export function timelineRows(chat, conversation) {
         before = row;
     };
     for (const message of shown.messages) {
-        const row = isSystem(message) ? systemRow(chat, conversation, message) : storedRow(chat, conversation, message, readTo);
+        const row = isSystem(message) ? systemRow(chat, conversation, message) : storedRow(chat, conversation, message, {readTo, mayReact});
         if (row !== null)
             add(row);
     }
@@ -91,8 +92,8 @@ function storedStatus({peerDeliveredSeq}, {is_read, seq}, readTo) {
     return seq <= peerDeliveredSeq ? 'delivered' : 'sent';
 }
 
-// readTo: the seq up to which somebody else has read.
-function storedRow(chat, conversation, message, readTo) {
+// readTo: the seq up to which somebody else has read. mayReact: whether the user may react to messages there.
+function storedRow(chat, conversation, message, {readTo, mayReact}) {
     const {me, people} = chat;
     const own = message.from_user_id === me;
     const nameOf = (id) => people.name(id);
@@ -101,7 +102,17 @@ function storedRow(chat, conversation, message, readTo) {
         sender: conversation.isGroup && !own ? {profile: people.profile(message.from_user_id), trusted: people.isTrusted(message.from_user_id)} : null,
         recalled: message.is_recalled ? recalledText(message, me, nameOf) : null,
         mentions: (message.mentions ?? []).map((id) => ({id, name: id === EVERYONE ? '' : nameOf(id)})),
-        ofMe: !own && mentionsUser(message, me), quoted: quotedBy(chat, conversation, message)};
+        ofMe: !own && mentionsUser(message, me), kinds: kindsOf(chat, message), mayReact: mayReact && !message.is_recalled,
+        quoted: quotedBy(chat, conversation, message)};
+}
+
+// The user is named first, if one is theirs.
+function kindsOf(chat, message) {
+    return (message.reactions ?? []).map(({emoji, count, user_ids}) => {
+        const own = chat.reactions.isOwn(message, {emoji, count, user_ids}) === true;
+        const others = user_ids.filter((id) => id !== chat.me).map((id) => chat.people.name(id));
+        return {emoji, count, own, names: own ? [t('message.you'), ...others] : others};
+    });
 }
 
 const unsentMessages = new WeakMap(); // item -> message
@@ -114,7 +125,7 @@ function unsentRow(chat, conversation, item) {
             created_at: item.at, from_user_id: chat.me};
         unsentMessages.set(item, message);
     }
-    return {kind: 'message', key: messageKey(message, chat.me), message, own: true, item, name: null, sender: null, recalled: null, ofMe: false,
+    return {kind: 'message', key: messageKey(message, chat.me), message, own: true, item, name: null, sender: null, recalled: null, ofMe: false, kinds: [], mayReact: false,
         final: (conversation.group?.dissolved_at ?? null) !== null, // nothing can be sent there any more
         mentions: message.mentions.map((id) => ({id, name: id === EVERYONE ? '' : chat.people.name(id)})),
         status: item.problem === null ? 'waiting' : 'failed', quoted: quotedBy(chat, conversation, message)};
@@ -143,6 +154,11 @@ export function versionOf(row) {
         quoted && `${quoted.name} ${quoted.text}`].join('|');
 }
 
+// Changes when only the reactions have to be drawn anew.
+export function detailOf(row) {
+    return row.kind === 'message' ? JSON.stringify([row.kinds, row.mayReact]) : '';
+}
+
 // In pixels, before it was ever drawn: lines of the text, and what lies around.
 export function estimateHeight(row, width) {
     if (row.kind === 'system')
@@ -155,5 +171,5 @@ export function estimateHeight(row, width) {
     const lines = text.split('\n').reduce((sum, line) => sum + Math.max(1, Math.ceil(line.length / perLine)), 0);
     const media = {image: 240, video: 240, voice: 60, file: 64}[message.message_type] ?? 0;
     const large = [0, 55, 40, 27][emojiCount(message)];
-    return (row.first ? 10 : 2) + (row.first && row.sender ? 20 : 0) + 32 + lines * 21 + large + (row.quoted ? 52 : 0) + media;
+    return (row.first ? 10 : 2) + (row.first && row.sender ? 20 : 0) + 32 + lines * 21 + large + (row.quoted ? 52 : 0) + media + (row.kinds.length > 0 ? 32 : 0);
 }

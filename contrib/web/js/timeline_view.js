@@ -6,13 +6,17 @@ import {now} from './clock.js';
 import {openDateDialog} from './date_dialog.js';
 import {el, icon} from './dom.js';
 import {ask, openMenu, say} from './dialog.js';
+import {ExpressionPanel} from './expression_panel.js';
 import {reasonOf, t} from './i18n.js';
 import {onLongPress} from './long_press.js';
 import {openMemberMenu} from './member_menu.js';
-import {rowNode} from './message_view.js';
+import {rowNode, showDetail} from './message_view.js';
+import {mayUnpin} from './pins.js';
+import {KINDS_MAX, QUICK} from './reactions.js';
+import {openReactions} from './reactions_dialog.js';
 import {openReceipts} from './receipts_dialog.js';
 import {isolated, shortened} from './text.js';
-import {estimateHeight, messageKey, timelineRows, versionOf} from './timeline_rows.js';
+import {detailOf, estimateHeight, messageKey, timelineRows, versionOf} from './timeline_rows.js';
 import {VirtualList} from './virtual_list.js';
 
 const LOAD_AHEAD = 3; // viewports above
@@ -40,6 +44,7 @@ export class TimelineView {
     #mention = el('button.to-mention', {type: 'button', hidden: true, title: t('mention.next'), onclick: () => this.#toMention()},
         icon('at'), this.#mentionCount);
     #notice = el('div.timeline-notice', {hidden: true});
+    #reactionPanel = new ExpressionPanel();
     node = el('div.timeline-frame', {}, this.#scroller, el('div.jumps', {}, this.#mention, this.#latest), this.#notice);
 
     // on.reply(message), on.edit(message), on.mention(user_id)
@@ -47,17 +52,24 @@ export class TimelineView {
         this.#chat = chat;
         this.#on = on;
         const actions = {
-            menu: (row, anchor) => this.#openMenu(row, anchor),
+            menu: ({key}, anchor) => this.#openMenuOf(key, anchor),
             person: (userId, anchor) => this.#openPerson(userId, anchor),
             goTo: (id) => this.goTo({id}),
             toDate: (time) => this.openDate(time),
+            react: ({message}, emoji) => this.#react(message, emoji),
+            reactions: ({message}, emoji) => openReactions(chat, message, emoji),
+            addReaction: ({message}, anchor) => this.#chooseReaction(message, anchor, anchor),
             retry: (item) => chat.resend(item),
             discard: (item) => chat.discard(item),
             olderAgain: () => this.#loadOlder(),
             newerAgain: () => this.#loadNewer(),
         };
         this.#list = new VirtualList(this.#scroller, this.#feed, {
-            make: (row) => rowNode(row, actions), versionOf,
+            make: (row) => {
+                if (row.kinds?.length > 0)
+                    chat.reactions.want(row.message);
+                return rowNode(row, actions);
+            }, versionOf, detailOf, refresh: (node, row) => showDetail(node, row, actions),
             estimate: (row) => estimateHeight(row, this.#scroller.clientWidth),
             staysPut: (row) => row.kind === 'message', onMove: () => this.#moved(),
             hasEnd: () => (this.#conversation?.window ?? null) === null,
@@ -360,11 +372,10 @@ export class TimelineView {
 
     // ---- what can be done with a message ----
 
-    #openMenuOf(key) {
-        const node = this.#list.nodeOf(key);
+    #openMenuOf(key, anchor = this.#list.nodeOf(key)) {
         const row = this.#list.rows[this.#list.indexOf(key)];
-        if (node !== null && row?.kind === 'message')
-            this.#openMenu(row, node);
+        if (anchor !== null && row?.kind === 'message')
+            this.#openMenu(row, anchor);
     }
 
     #openPerson(userId, anchor) {
@@ -391,10 +402,55 @@ export class TimelineView {
             stored && c.isGroup && !own && {label: t('message.about', {name}), icon: 'people', act: () => this.#openPerson(message.from_user_id, anchor)},
             item?.problem && !final && {label: t('message.retry'), icon: 'send', act: () => this.#chat.resend(item)},
             item && {label: t('message.discard'), icon: 'trash', danger: true, act: () => this.#chat.discard(item)},
+            stored && row.kinds.length > 0 && {label: t('reactions.who'), icon: 'react', act: () => openReactions(this.#chat, message)},
+            stored && this.#pinItem(c, message),
             this.#chat.canRecall(message) && stored &&
                 {label: t('message.recall'), icon: 'undo', act: () => this.#recall(message)},
             stored && {label: t('message.delete'), icon: 'trash', danger: true, act: () => this.#delete(message)},
-        ], anchor.querySelector('.bubble') ?? anchor);
+        ], anchor.querySelector('.bubble') ?? anchor, null, row.mayReact ? this.#quickReactions(row, anchor) : null);
+    }
+
+    #quickReactions({key, message, kinds}, anchor) {
+        const more = kinds.map(({emoji}) => emoji).filter((emoji) => !QUICK.includes(emoji));
+        const own = (emoji) => kinds.some((kind) => kind.emoji === emoji && kind.own);
+        return {label: t('reactions.add'), items: [
+            ...[...QUICK.slice(0, QUICK.length - more.slice(0, 2).length), ...more.slice(0, 2)].map((emoji) =>
+                ({label: emoji, text: emoji, checked: own(emoji), act: () => this.#react(message, emoji)})),
+            {label: t('reactions.other'), icon: 'react', act: () => this.#chooseReaction(message, anchor, this.#list.nodeOf(key) ?? anchor)},
+        ]};
+    }
+
+    // back: what gets the focus afterwards
+    #chooseReaction(message, anchor, back) {
+        this.#reactionPanel.open({anchor, beside: anchor.closest('.message')?.querySelector('.bubble') ?? anchor, back, pick: (emoji) => {
+            this.#react(message, emoji);
+            return false;
+        }});
+    }
+
+    async #react(message, emoji) {
+        const now = this.#chat.conversations.messageOf(message) ?? message;
+        try {
+            await this.#chat.reactions.toggle(now, emoji);
+        } catch (problem) {
+            const tooMany = problem.code === 'conflict' && now.reactions.length >= KINDS_MAX;
+            say(tooMany ? t('reactions.tooMany') : problem.code === 'conflict' ? t('reactions.recalled') : reasonOf(problem));
+        }
+    }
+
+    #pinItem(c, message) {
+        const {pins} = this.#chat;
+        if (pins.has(message))
+            return mayUnpin(c) && {label: t('pins.unpin'), icon: 'unpin', act: () => this.#pin(() => pins.unpin(c, message))};
+        return this.#chat.canPin(message) && {label: t('pins.pin'), icon: 'pin', act: () => this.#pin(() => pins.pin(c, message))};
+    }
+
+    async #pin(act) {
+        try {
+            await act();
+        } catch (problem) {
+            say(problem.code === 'conflict' ? t('pins.tooMany') : reasonOf(problem));
+        }
     }
 
     async #copy(message) {

@@ -18,6 +18,7 @@ export class VirtualList {
     #list;
     #keyed;
     #versionOf;
+    #detailOf;
     #estimate;
     #staysPut;
     #onMove;
@@ -35,12 +36,14 @@ export class VirtualList {
     #observer;
 
     // scroller scrolls, list is its only child. make(row) returns a node; versionOf(row) says when to make it anew;
-    // estimate(row) in pixels; staysPut(row): whether it keeps its neighbours when others come in; onMove() after every
-    // scroll and change; hasEnd(): whether the last row is the end, where one stays when others come in.
-    constructor(scroller, list, {make, versionOf, estimate, staysPut, onMove, hasEnd}) {
+    // detailOf(row) says when refresh(node, row) does; estimate(row) in pixels; staysPut(row): whether it keeps its neighbours
+    // when others come in; onMove() after every scroll and change; hasEnd(): whether the last row is the end, where one stays
+    // when others come in.
+    constructor(scroller, list, {make, versionOf, detailOf, refresh, estimate, staysPut, onMove, hasEnd}) {
         this.#scroller = scroller;
         this.#list = list;
         this.#versionOf = versionOf;
+        this.#detailOf = detailOf;
         this.#estimate = estimate;
         this.#staysPut = staysPut;
         this.#onMove = onMove;
@@ -51,7 +54,7 @@ export class VirtualList {
             const node = make(row);
             this.#observer.observe(node);
             return node;
-        });
+        }, (node, {row}) => refresh(node, row));
         scroller.addEventListener('scroll', () => this.#scrolled(), {passive: true});
     }
 
@@ -234,7 +237,7 @@ export class VirtualList {
         for (let again = true, rounds = 0; again && rounds < 5; rounds++) {
             this.#span();
             this.#keyed.show(this.#rows.slice(this.#first, this.#last + 1).map((row) =>
-                ({key: row.key, version: this.#versionOf(row), row})));
+                ({key: row.key, version: this.#versionOf(row), detail: this.#detailOf(row), row})));
             again = this.#measure();
         }
         this.#place(settle);

@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Proves the user's reactions: they show at once, the server's answer puts them right, a refusal undoes them, several to one
+// message go one after the other; and which of many are the user's own. Pins: what is shown of them.
+import assert from 'node:assert/strict';
+import {test} from 'node:test';
+
+globalThis.document = {documentElement: {}};
+Object.defineProperty(globalThis, 'navigator', {value: {languages: ['en']}, configurable: true});
+const {Conversations} = await import(`${process.env.TIDINGS_WEB}/js/conversations.js`);
+const {Reactions} = await import(`${process.env.TIDINGS_WEB}/js/reactions.js`);
+const {Pins, mayPin, mayUnpin} = await import(`${process.env.TIDINGS_WEB}/js/pins.js`);
+
+const message = (seq, more = {}) => ({id: `m${seq}`, conversation_id: 'c', seq, from_user_id: 'ben', to_user_id: 'me', message_type: 'text', content: `${seq}`,
+    is_recalled: false, is_read: true, read_at: null, edited_at: null, created_at: `2026-01-01T00:00:0${seq}.000Z`, mentions: [], reactions: [], ...more});
+const kind = (emoji, count, ...user_ids) => ({emoji, count, user_ids});
+const brief = (reactions) => reactions.map(({emoji, count, user_ids}) => `${emoji}${count} ${user_ids}`).join('; ');
+
+// A client whose answers wait until the test gives them.
+function setting(first = []) {
+    const conversations = new Conversations();
+    conversations.me = 'me';
+    conversations.heard(message(1, {reactions: first}));
+    const asked = [];
+    const ask = (what) => (...args) => new Promise((resolve, reject) => asked.push({what, args, resolve, reject}));
+    const client = {react: ask('react'), unreact: ask('unreact'), withReactions: (m) => m, pin: ask('pin'), unpin: ask('unpin'),
+        rest: {message: ask('message'), reactions: ask('reactions'), pins: ask('pins')}};
+    const reactions = new Reactions(client, conversations, 'me', () => {});
+    const now = () => conversations.messageOf({conversation_id: 'c', id: 'm1'});
+    return {asked, client, conversations, reactions, now, shown: () => brief(now().reactions)};
+}
+
+const turn = () => new Promise((resolve) => setTimeout(resolve, 0));
+
+test('it shows at once, and the answer puts it right', async () => {
+    const {asked, reactions, now, shown} = setting([kind('x', 1, 'ben')]);
+    const done = reactions.toggle(now(), 'x');
+    assert.equal(shown(), 'x2 ben,me');
+    await turn();
+    asked.shift().resolve([kind('x', 3, 'ben', 'cat', 'me')]);
+    await done;
+    assert.equal(shown(), 'x3 ben,cat,me');
+    const back = reactions.toggle(now(), 'x');
+    assert.equal(shown(), 'x2 ben,cat');
+    await turn();
+    assert.equal(asked[0].what, 'unreact');
+    asked.shift().resolve([kind('x', 2, 'ben', 'cat')]);
+    await back;
+    assert.equal(shown(), 'x2 ben,cat');
+});
+
+test('a refusal undoes it, and the message is asked for', async () => {
+    const {asked, reactions, now, shown} = setting([kind('x', 1, 'ben')]);
+    const done = reactions.toggle(now(), 'y');
+    assert.equal(shown(), 'x1 ben; y1 me');
+    await turn();
+    asked.shift().reject(new Error('muted'));
+    await assert.rejects(done, /muted/);
+    assert.equal(shown(), 'x1 ben');
+    await turn();
+    assert.equal(asked[0].what, 'message');
+    asked.shift().resolve(message(1, {reactions: [kind('z', 1, 'cat')]}));
+    await turn();
+    assert.equal(shown(), 'z1 cat');
+});
+
+test('several to one message go one after the other, and only the last answer is shown', async () => {
+    const {asked, reactions, now, shown} = setting();
+    const first = reactions.toggle(now(), 'x');
+    const second = reactions.toggle(now(), 'x');
+    await turn();
+    assert.deepEqual(asked.map(({what}) => what), ['react']);
+    assert.equal(shown(), '');
+    asked.shift().resolve([kind('x', 1, 'me')]);
+    await first;
+    assert.equal(shown(), '', 'it was taken back meanwhile');
+    await turn();
+    assert.equal(asked[0].what, 'unreact');
+    asked.shift().resolve([]);
+    await second;
+    assert.equal(shown(), '');
+});
+
+test('which of many are the user\'s own', async () => {
+    const many = kind('x', 9, 'a', 'b', 'c', 'd', 'e');
+    const {asked, reactions, now} = setting([many, kind('y', 2, 'a', 'b')]);
+    const own = (one) => reactions.isOwn(now(), one);
+    assert.deepEqual([own(kind('y', 2, 'a', 'b')), own(kind('y', 2, 'a', 'me')), own(many)], [false, true, null]);
+    reactions.want(now());
+    reactions.want(now());
+    assert.deepEqual(asked.map(({what, args}) => [what, args[0], args[1].emoji]), [['reactions', 'm1', 'x']], 'asked once');
+    asked.shift().resolve({items: [{user_id: 'f'}, {user_id: 'me'}], next_cursor: '2'});
+    await turn();
+    assert.equal(own(many), true);
+    reactions.heard({conversation_id: 'c', message_id: 'm1', user_id: 'me', emoji: 'x', added: false, count: 8});
+    assert.equal(own(now().reactions[0]), false, 'and an event tells it, too');
+    const unknown = setting([many]);
+    const done = unknown.reactions.toggle(unknown.now(), 'x');
+    assert.equal(unknown.now().reactions[0].count, 9, 'where it is not known it is not counted twice');
+    await turn();
+    unknown.asked.shift().resolve([many]);
+    await done;
+    assert.equal(unknown.reactions.isOwn(unknown.now(), many), true);
+});
+
+test('events change what is here, and a recall ends it', () => {
+    const {conversations, reactions, shown, now} = setting();
+    const heard = (user_id, emoji, added, count, message_id = 'm1') => reactions.heard({conversation_id: 'c', message_id, user_id, emoji, added, count});
+    heard('ben', 'x', true, 1);
+    heard('cat', 'x', true, 2);
+    heard('ben', 'x', false, 1);
+    heard('ben', 'y', true, 1, 'm99');
+    assert.equal(shown(), 'x1 cat');
+    assert.equal(brief(conversations.get('c').last.reactions), 'x1 cat');
+    conversations.recalled('c', 'm1', 'then');
+    heard('ben', 'x', true, 2);
+    assert.deepEqual([now().is_recalled, shown()], [true, '']);
+});
+
+test('what is pinned', async () => {
+    const {asked, client, conversations} = setting();
+    const c = conversations.get('c');
+    const pins = new Pins(client, () => {}, (m) => conversations.messageOf(m) ?? m);
+    const ids = () => pins.of(c).map(({id}) => id);
+    pins.heard(c, {message_id: 'm1', pinned: true});
+    assert.deepEqual([ids(), asked.length], [[], 0], 'of a conversation that nobody looks at nothing is asked');
+    const loading = pins.load(c);
+    asked.shift().resolve({items: [message(2), message(1)]});
+    await loading;
+    assert.deepEqual([ids(), pins.has(message(1)), pins.has(message(3))], [['m2', 'm1'], true, false]);
+    const pinning = pins.pin(c, message(3));
+    asked.shift().resolve();
+    await pinning;
+    assert.deepEqual(ids(), ['m3', 'm2', 'm1']);
+    conversations.recalled('c', 'm1', 'then');
+    assert.deepEqual(ids(), ['m3', 'm2'], 'a recalled one is not any more');
+    pins.heard(c, {message_id: 'm3', pinned: false});
+    assert.deepEqual(ids(), ['m2']);
+    pins.forget(c);
+    assert.deepEqual(ids(), []);
+});
+
+test('who may pin', () => {
+    const group = (role, more = {}) => ({isGroup: true, gone: null, group: {role, dissolved_at: null}, ...more});
+    assert.deepEqual([mayPin({isGroup: false}, true), mayPin({isGroup: false}, false), mayUnpin({isGroup: false})], [true, false, true]);
+    assert.deepEqual(['owner', 'admin', 'member'].map((role) => mayPin(group(role), true)), [true, true, false]);
+    assert.deepEqual([mayUnpin(group('member')), mayUnpin(group('admin')), mayPin(group('owner', {gone: 'left'})), mayPin(group('owner', {group: null}))], [false, true, false, false]);
+});
