@@ -18,9 +18,10 @@
 #include <time.h>
 
 static const char usage[] =
-	"usage: load [OPTIONS] --secret-file FILE ws|http|idle|open|group|ask\n"
+	"usage: load [OPTIONS] --secret-file FILE ws|http|edit|react|idle|open|group|ask\n"
 	"  ws    pairs of users online over WebSocket, who send over it\n"
 	"  http  the same, sending by POST /messages/send over --in-flight connections\n"
+	"  edit, react  pairs of users online, of whom each edits its message or reacts to it, --in-flight at a time\n"
 	"  idle  open --connections WebSockets and hold them; memory of the --pids groups\n"
 	"  open  open WebSockets as fast as the server lets it, --in-flight at a time; the newest "
 	"--connections stay\n"
@@ -282,6 +283,8 @@ int main(int argc, char **argv)
 		return run_traffic(&o, PEER_WS);
 	if (strcmp(argv[optind], "http") == 0)
 		return run_traffic(&o, PEER_HTTP);
+	if (strcmp(argv[optind], "edit") == 0 || strcmp(argv[optind], "react") == 0)
+		return run_change(&o, argv[optind][0] == 'r');
 	if (strcmp(argv[optind], "idle") == 0)
 		return run_idle(&o);
 	if (strcmp(argv[optind], "open") == 0)

@@ -40,6 +40,7 @@ char *token_make(const struct options *o, unsigned user);
 
 /* The modes; each prints its figures as "name value" lines and returns the exit status. */
 int run_traffic(const struct options *o, enum peer_kind senders);
+int run_change(const struct options *o, bool reacts);
 int run_idle(const struct options *o);
 int run_open(const struct options *o);
 int run_group(const struct options *o);
