@@ -73,6 +73,7 @@ subtest 'many rows' => sub {
 	}
 	$dbh->do(q(UPDATE messages SET extra = '{"event":"created","user_ids":[]}' WHERE message_type = 7));
 	$dbh->do("UPDATE messages SET reactions = 'x 2 a0001,u0001' WHERE id & 268435455 = 12");
+	$dbh->do("UPDATE messages SET reactions = 'x 1998 a0001,a0002,a0003,a0004,a0005' WHERE id = ($group << 28) + 12");
 	$dbh->do('UPDATE group_profiles SET owner_id = \'alice\' WHERE id = ?', undef, $group);
 	$dbh->do('UPDATE conversations SET user1_unread = 10, user2_unread = 10, user1_last_id = id << 28 | 20, user2_last_id = id << 28 | 20');
 	for my $table (@{$dbh->selectcol_arrayref('SHOW TABLES')}) {
@@ -152,11 +153,14 @@ my @drive = (
 	},
 	recall => sub {
 		my $m = $alice->post('/messages/send', text_to('u0001', 'x'))->json;
+		$alice->put("/messages/$m->{id}/reactions/x");
 		return map { $alice->put("/messages/$_/recall") } $m->{id}, $m->{id}, message(8, $group), message(8, $group);
 	},
 	message => sub { return map { $alice->get("/messages/$_") } message(2), message(7, $group) },
 	conversation => sub { return map { $alice->get("/messages/conversations/$_") } $cid, $group },
 	edit => sub {
+		# Nothing is remembered of that conversation.
+		$alice->put('/messages/' . message(3, conversation_with('u0020')) . '/reactions/x');
 		my @m = map { $_->json->{id} } map { $alice->post('/messages/send', $_) } text_to('u0001', 'x', mentions => ['u0001']), text_in("$group", 'x', mentions => ['u0001', '*']);
 		return ((map { my $id = $_; map { $alice->put("/messages/$id", $_) } {content => 'y'}, {content => 'y', mentions => ['u0001']} } @m), $ws->request(type => 'edit', message_id => $m[0], content => 'z'));
 	},
@@ -164,7 +168,8 @@ my @drive = (
 		return ((map { my $id = $_; map { $_->put("/messages/$id/reactions/x") } $alice, $t->api('u0001'), $alice } message(2), message(7, $group)), $ws->request(type => 'react', message_id => message(2) . '', emoji => 'y'));
 	},
 	unreact => sub {
-		return ((map { my $id = $_; map { $alice->delete("/messages/$id/reactions/x") } 1 .. 2 } message(2), message(7, $group)), $ws->request(type => 'unreact', message_id => message(2) . '', emoji => 'y'));
+		# One who is shown, so that another takes the place.
+		return ($t->api('a0001')->delete('/messages/' . message(12, $group) . '/reactions/x'), (map { my $id = $_; map { $alice->delete("/messages/$id/reactions/x") } 1 .. 2 } message(2), message(7, $group)), $ws->request(type => 'unreact', message_id => message(2) . '', emoji => 'y'));
 	},
 	reactions => sub { return map { pages("/messages/$_/reactions?limit=1"), $alice->get("/messages/$_/reactions?emoji=x") } message(12), message(12, $group) },
 	pin => sub { return map { my $id = $_; map { $alice->put("/messages/$id/pin") } 1 .. 2 } message(2), message(7, $group), message(9) },

@@ -19,7 +19,8 @@
 #define BUFS_OF(b)                                                                                                     \
 	{                                                                                                              \
 		&(b)->text, &(b)->ask_sent, &(b)->ask_friends, &(b)->ask_blocks, &(b)->ask_messages,                   \
-			&(b)->ask_authors, &(b)->ask.text, &(b)->insert_texts, &(b)->insert_messages,                  \
+			&(b)->ask_authors, &(b)->ask_reactions, &(b)->edits.list, &(b)->reacted.list,                  \
+			&(b)->unreacted.list, &(b)->ask.text, &(b)->insert_texts, &(b)->insert_messages,               \
 			&(b)->insert_reactions, &(b)->insert_changes, &(b)->insert_recalls, &(b)->insert_marks,        \
 			&(b)->insert_mentions, &(b)->insert_uncounted, &(b)->updates.text, &(b)->items                 \
 	}
@@ -57,6 +58,8 @@ void batch_reset(struct batch *b)
 		buf_shrink(bufs[i], KEEP_BYTES);
 	}
 	b->ask.count = b->updates.count = 0;
+	b->edits.count = b->reacted.count = b->unreacted.count = 0;
+	b->reactions = NULL;
 	b->count = b->sends = b->reads = b->stmt_count = 0;
 	b->db_ms = b->now_ms = 0;
 	b->groups_later = b->raises = b->raised = false;
@@ -200,8 +203,7 @@ static uint64_t next_change(struct conv *c)
 	return ++c->change_seq;
 }
 
-static void put_change(struct batch *b, uint64_t change_seq, enum change_kind kind, uint64_t message_id,
-		       struct str user)
+void batch_put_change(struct batch *b, uint64_t change_seq, enum change_kind kind, uint64_t message_id, struct str user)
 {
 	struct buf *out = &b->insert_changes;
 	batch_begin_row(out);
@@ -222,7 +224,7 @@ static void put_change(struct batch *b, uint64_t change_seq, enum change_kind ki
 uint64_t batch_note_change(struct batch *b, struct conv *c, enum change_kind kind, uint64_t message_id, struct str user)
 {
 	uint64_t change_seq = next_change(c);
-	put_change(b, change_seq, kind, message_id, user);
+	batch_put_change(b, change_seq, kind, message_id, user);
 	return change_seq;
 }
 
@@ -231,33 +233,6 @@ uint64_t batch_note_reaction(struct batch *b, struct conv *c, struct held *h, st
 	h->reacted = true;
 	h->reactor = arena_str(&b->arena, user);
 	return h->react_seq = next_change(c);
-}
-
-static void write_reactions(struct batch *b, const struct held *h)
-{
-	struct buf *out = batch_update(b);
-	sql_lit(out, "UPDATE messages SET reactions=");
-	sql_str(out, h->m.reactions);
-	sql_lit(out, ",reaction_seq=");
-	sql_u64(out, h->react_seq);
-	sql_lit(out, " WHERE id=");
-	sql_u64(out, h->m.id);
-	batch_expect(b, 1);
-	put_change(b, h->react_seq, CHANGE_REACTION, h->m.id, h->reactor);
-	if (h->stored_seq == 0)
-		return;
-	out = batch_update(b);
-	sql_lit(out, "DELETE FROM changes WHERE conversation_id=");
-	sql_u64(out, message_id_conversation(h->m.id));
-	sql_lit(out, " AND change_seq=");
-	sql_u64(out, h->stored_seq);
-}
-
-void batch_write_reactions(struct batch *b)
-{
-	for (const struct held *h = b->held; h != NULL; h = h->hh.next)
-		if (h->reacted)
-			write_reactions(b, h);
 }
 
 void batch_note_mark(struct batch *b, uint64_t conversation_id, struct str user, uint64_t up_to_seq)
@@ -354,6 +329,9 @@ void batch_row(struct batch *b, unsigned stmt, struct row *row)
 	case STMT_MESSAGES:
 		row_message(b, row);
 		break;
+	case STMT_REACTIONS:
+		react_row(b, row);
+		break;
 	case STMT_AUTHORS:
 		row_author(b, row);
 		break;
@@ -446,7 +424,7 @@ void batch_remember(struct batch *b)
 	for (const struct conv *c = b->convs; c != NULL; c = c->next) {
 		if (c->same != NULL || c->kind != &conv_direct)
 			continue;
-		if (c->made)
+		if (c->made || (c->locked && c->pair.len != 0))
 			pairs_put(b->pairs, &c->pair, c->id);
 		if (c->dirty && c->last_seq != c->stored_seq)
 			pairs_put_head(b->pairs, &c->pair, &(struct pair_head){c->last_seq, c->last_ms});

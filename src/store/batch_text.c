@@ -92,6 +92,36 @@ static int by_conv_id(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
+/* The rows exist, so each meets its primary key; what a new one would need besides is never looked at. */
+struct buf *batch_begin_changed(struct rows *rows, uint64_t message_id)
+{
+	struct buf *out = &rows->list;
+	rows->count++;
+	batch_begin_row(out);
+	sql_u64(out, message_id);
+	sql_lit(out, ",'','',0,");
+	sql_u64(out, message_id);
+	sql_lit(out, ",0,");
+	return out;
+}
+
+void batch_put_changed(struct batch *b, const struct rows *rows, const char *const columns[], size_t n)
+{
+	if (rows->count == 0)
+		return;
+	struct buf *text = batch_begin_stmt(b, STMT_PLAIN, NULL);
+	sql_lit(text, "INSERT INTO messages (id,from_user_id,to_user_id,message_type,client_msg_id,created_at");
+	for (size_t i = 0; i < n; i++)
+		buf_printf(text, ",%s", columns[i]);
+	sql_lit(text, ") VALUES ");
+	buf_append(text, rows->list.data, rows->list.len);
+	sql_lit(text, " ON DUPLICATE KEY UPDATE ");
+	for (size_t i = 0; i < n; i++)
+		buf_printf(text, "%s%s=VALUES(%s)", i != 0 ? "," : "", columns[i], columns[i]);
+	/* One that is updated counts as two. */
+	sql_expect(batch_begin_stmt(b, STMT_PLAIN, NULL), 2 * (uint64_t)rows->count);
+}
+
 /* ---- round trips ---- */
 
 bool batch_build_resolve(struct batch *b)
@@ -163,6 +193,7 @@ static void append_asks(struct batch *b)
 		buf_append(text, b->ask_messages.data, b->ask_messages.len);
 		buf_append_char(text, ')');
 	}
+	react_put_asks(b);
 	if (b->ask_authors.len != 0) {
 		struct buf *text = batch_begin_stmt(b, STMT_AUTHORS, NULL);
 		sql_lit(text,
@@ -313,6 +344,7 @@ void batch_build_guess(struct batch *b)
 
 void batch_build_write(struct batch *b)
 {
+	static const char *const edit_columns[] = {"content", "entities", "mentions", "edited_at"};
 	begin_text(b);
 	/* Fails where this comes too late: a subquery with two rows is an error once it is evaluated. */
 	struct buf *text = batch_begin_stmt(b, STMT_PLAIN, NULL);
@@ -321,8 +353,9 @@ void batch_build_write(struct batch *b)
 	sql_lit(text, ",(SELECT 1 UNION SELECT 2),0)");
 	append_marks(b);
 	append_messages(b);
+	batch_put_changed(b, &b->edits, edit_columns, ARRAY_LEN(edit_columns));
 	append_list(b, "INSERT INTO reactions (message_id,user_id,emoji,n,at) VALUES ", &b->insert_reactions);
-	batch_write_reactions(b);
+	react_put_write(b);
 	append_gathered(b, &b->updates);
 	append_list(b, "INSERT INTO changes (conversation_id,change_seq,kind,message_id,user_id,at) VALUES ",
 		    &b->insert_changes);

@@ -58,6 +58,22 @@ void conv_set_pair(struct batch *b, struct conv *c, const struct pair_key *pair)
 	c->members->next = member_add(b, c, pair_key_user(&c->pair, 1));
 }
 
+bool conv_recall_pair(struct batch *b, struct conv *c)
+{
+	struct pair_key key;
+	struct conv *other;
+	if (c->pair.len != 0)
+		return true;
+	if (!pairs_find_users(b->pairs, c->id, &key))
+		return false;
+	HASH_FIND(by_pair, b->by_pair, key.text, key.len, other);
+	if (other != NULL)
+		return false;
+	conv_set_pair(b, c, &key);
+	HASH_ADD_KEYPTR(by_pair, b->by_pair, c->pair.text, c->pair.len, c);
+	return true;
+}
+
 struct conv *batch_conv_by_pair(struct batch *b, struct str one, struct str other)
 {
 	struct pair_key key = pair_key_make(one, other);

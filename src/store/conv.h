@@ -103,9 +103,10 @@ struct conv_send {
 /* May that member change a message so that the others are told? */
 struct conv_check {
 	struct str user;
-	bool speaks;		   /* in words, as sending does */
-	bool mentions_all;	   /* and it mentions everyone */
-	uint64_t friends, blocked; /* of a direct conversation, once it was read */
+	bool speaks;	   /* in words, as sending does */
+	bool mentions_all; /* and it mentions everyone */
+	bool by_pair;	   /* of a direct conversation: batch_friends() knows it; else these do */
+	uint64_t friends, blocked;
 };
 
 struct conv_kind {
@@ -122,9 +123,8 @@ struct conv_kind {
 	/* What that does to the head and to members. */
 	void (*recalled)(struct batch *b, struct member *by, const struct held *h);
 	/* Before the locks: asks for what check_change needs; NULL: head and members have all of it. */
-	void (*ask_change)(struct batch *b, const struct conv *c, struct conv_check *check);
-	enum store_status (*check_change)(const struct batch *b, const struct member *by,
-					  const struct conv_check *check);
+	void (*ask_change)(struct batch *b, struct conv *c, struct conv_check *check);
+	enum store_status (*check_change)(struct batch *b, struct member *by, const struct conv_check *check);
 	/* A message was changed: those who do not list the conversation find it by their cursor. */
 	void (*changed)(struct batch *b, struct member *by);
 };
@@ -156,6 +156,8 @@ static inline uint64_t conv_less(uint64_t counter, uint64_t n)
 void conv_give_id(struct batch *b, struct conv *c, uint64_t id);
 /* What was remembered of it is wrong: forgets it, and has its operations put off. */
 void conv_forget(struct batch *b, struct conv *c);
+/* Before the locks: whose conversation it is, from what is remembered. False: that is not known. */
+bool conv_recall_pair(struct batch *b, struct conv *c);
 /* A direct conversation's two members, from its pair. */
 void conv_set_pair(struct batch *b, struct conv *c, const struct pair_key *pair);
 struct conv *conv_find(struct batch *b, uint64_t id);

@@ -222,10 +222,16 @@ static bool direct_check_send(struct batch *b, struct conv *c, struct conv_send 
 	return check->from != NULL;
 }
 
-/* Whose conversation it is, is known under its lock alone, so the other side is looked up with it. */
-static void direct_ask_change(struct batch *b, const struct conv *c, struct conv_check *check)
+/* Where it is not remembered whose conversation it is, the other side is looked up with it. */
+static void direct_ask_change(struct batch *b, struct conv *c, struct conv_check *check)
 {
 	struct str user = check->user;
+	check->by_pair = conv_recall_pair(b, c);
+	if (check->by_pair) {
+		if (str_equal(c->members->user, user) || str_equal(c->members->next->user, user))
+			batch_ask_friends(b, c, user);
+		return;
+	}
 	struct buf *out = batch_ask(b, &check->friends);
 	_Static_assert(offsetof(struct conv_check, blocked) == offsetof(struct conv_check, friends) + sizeof(uint64_t),
 		       "two columns");
@@ -248,11 +254,10 @@ static void direct_ask_change(struct batch *b, const struct conv *c, struct conv
 	sql_u64(out, c->id);
 }
 
-static enum store_status direct_check_change(const struct batch *b, const struct member *by,
-					     const struct conv_check *check)
+static enum store_status direct_check_change(struct batch *b, struct member *by, const struct conv_check *check)
 {
-	(void)b;
-	(void)by;
+	if (check->by_pair)
+		return batch_friends(b, by->user, conv_peer(by)->user);
 	return check->blocked != 0 ? STORE_BLOCKED : check->friends == 0 ? STORE_NOT_FRIENDS : STORE_OK;
 }
 

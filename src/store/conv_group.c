@@ -214,8 +214,7 @@ static enum store_status group_check_recall(const struct member *by, const struc
 }
 
 /* Slow mode is about new messages; and where only admins send, members may still do without words. */
-static enum store_status group_check_change(const struct batch *b, const struct member *by,
-					    const struct conv_check *check)
+static enum store_status group_check_change(struct batch *b, struct member *by, const struct conv_check *check)
 {
 	if (by->conv->dissolved_ms != 0)
 		return STORE_GROUP_DISSOLVED;

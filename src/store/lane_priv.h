@@ -142,6 +142,13 @@ static inline bool held_is_unread(const struct held *h)
 	return !h->m.is_read && !h->passed && !h->m.is_recalled && !h->deleted[1];
 }
 
+/* A user's reaction to a message, as it is stored. */
+struct reacted {
+	struct reacted *next;
+	uint64_t message_id, n;
+	struct str user, emoji;
+};
+
 /* A client_msg_id that is used: stored before, or by an earlier op of this batch. */
 struct sent {
 	UT_hash_handle hh;
@@ -171,7 +178,8 @@ enum stmt_kind {
 	STMT_MEMBERS_STANDING,
 	STMT_SENT, /* messages by client_msg_id */
 	STMT_FRIENDS,
-	STMT_MESSAGES,	    /* by id */
+	STMT_MESSAGES, /* by id */
+	STMT_REACTIONS,
 	STMT_AUTHORS,	    /* which role the senders of messages have */
 	STMT_GATHERED,	    /* an op's own: its first row's numbers go to it */
 	STMT_GATHERED_TEXT, /* or its first column, a text */
@@ -195,6 +203,12 @@ struct gathered {
 	unsigned count, max;
 };
 
+/* Rows of one statement. */
+struct rows {
+	struct buf list;
+	unsigned count;
+};
+
 /* A transaction is not written later than this after its locks: its time would be wrong. */
 #define BATCH_STALE_MS 5000
 #define BATCH_OPS_MAX 256
@@ -215,7 +229,8 @@ struct batch {
 	struct held *held;
 	struct sent *sent;
 	struct friendship *friendships;
-	struct member *members; /* of groups */
+	struct reacted *reactions; /* that were asked for, and are there */
+	struct member *members;	   /* of groups */
 
 	int64_t db_ms;	/* the database's clock, read under the locks */
 	int64_t now_ms; /* the same, moved as this node's clocks are */
@@ -245,11 +260,12 @@ struct batch {
 	unsigned stmt_count, stmt_max;
 
 	/* lists for the first round trip */
-	struct buf ask_sent, ask_friends, ask_blocks, ask_messages, ask_authors;
+	struct buf ask_sent, ask_friends, ask_blocks, ask_messages, ask_authors, ask_reactions;
 	struct gathered ask;
 	/* and for the second */
 	struct buf insert_texts; /* messages that have nothing but a content */
 	struct buf insert_reactions;
+	struct rows edits, reacted, unreacted; /* messages that get these columns; reactions that go */
 	struct buf insert_messages, insert_changes, insert_recalls, insert_marks, insert_mentions, insert_uncounted;
 	struct gathered updates;
 	struct buf items; /* of the row in the outbox */
@@ -320,6 +336,16 @@ void batch_expect(struct batch *b, uint64_t rows);
 uint64_t batch_sent_by_others(const struct batch *b, const struct conv *c, struct str user, uint64_t up_to_seq);
 /* The planned op is one that others have to be told of once it has committed. */
 void batch_note_told(struct batch *b, struct op *op, enum outbox_kind kind, uint64_t message_id);
+/* In batch_build_lock() and batch_build_write(): what op_react.c has of them, and the answer. */
+void react_put_asks(struct batch *b);
+void react_row(struct batch *b, struct row *row);
+void react_put_write(struct batch *b);
+/*
+ * A message that exists gets other columns, many in one statement. Begins the row of one; what is written behind it are
+ * the columns and a ')'. The second one writes the statement with the columns' names; none where there are no rows.
+ */
+struct buf *batch_begin_changed(struct rows *rows, uint64_t message_id);
+void batch_put_changed(struct batch *b, const struct rows *rows, const char *const columns[], size_t n);
 /* Begins a row of a list of rows to be inserted. */
 void batch_begin_row(struct buf *list);
 void batch_note_mark(struct batch *b, uint64_t conversation_id, struct str user, uint64_t up_to_seq);
@@ -327,8 +353,8 @@ void batch_note_mark(struct batch *b, uint64_t conversation_id, struct str user,
 void batch_note_mention(struct batch *b, struct str user, const struct message *m);
 /* The same of its reactions, which are written as the message has them when the batch is. */
 uint64_t batch_note_reaction(struct batch *b, struct conv *c, struct held *h, struct str user);
-/* In batch_build_write(): adds that to what is written. */
-void batch_write_reactions(struct batch *b);
+void batch_put_change(struct batch *b, uint64_t change_seq, enum change_kind kind, uint64_t message_id,
+		      struct str user);
 /* Counts a change to a message and returns its change_seq. */
 uint64_t batch_note_change(struct batch *b, struct conv *c, enum change_kind kind, uint64_t message_id,
 			   struct str user);

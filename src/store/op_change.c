@@ -73,7 +73,7 @@ void change_ask_may(struct batch *b, struct op_change *o)
 		kind->ask_change(b, o->op.conv, &o->check);
 }
 
-enum store_status change_may(const struct batch *b, const struct op_change *o)
+enum store_status change_may(struct batch *b, const struct op_change *o)
 {
 	return o->by->conv->kind->check_change(b, o->by, &o->check);
 }

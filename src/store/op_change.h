@@ -32,7 +32,7 @@ bool change_find_message(struct batch *b, struct op_change *o, enum op_verdict *
 /* In enter, once what o->check has of it is set: asks for what change_may() needs, which says in plan whether the user
  * may change what the others see. */
 void change_ask_may(struct batch *b, struct op_change *o);
-enum store_status change_may(const struct batch *b, const struct op_change *o);
+enum store_status change_may(struct batch *b, const struct op_change *o);
 /* In enter: asks whether the user has deleted the message, which the second one says in plan. */
 void change_ask_deleted(struct batch *b, struct op_change *o);
 bool change_is_deleted(const struct op_change *o);

@@ -38,16 +38,15 @@ static void write_edit(struct batch *b, struct op_change *o)
 	char *room = arena_alloc(&b->arena, mention_room(list.user, list.count));
 	mention_note(b, &list, before, room, o->by, m);
 	o->by->conv->kind->changed(b, o->by);
-	struct buf *out = batch_update(b);
-	change_begin_update(out, "content=");
+	struct buf *out = batch_begin_changed(&b->edits, m->id);
 	sql_str(out, m->content);
-	sql_lit(out, ",entities=");
+	buf_append_char(out, ',');
 	sql_str(out, m->entities);
-	sql_lit(out, ",mentions=");
+	buf_append_char(out, ',');
 	sql_str(out, m->mentions);
-	sql_lit(out, ",edited_at=");
+	buf_append_char(out, ',');
 	sql_time(out, m->edited_ms);
-	change_end_update(b, out, m->id);
+	buf_append_char(out, ')');
 	mention_forget(b, before, o->by, m);
 }
 

@@ -82,7 +82,7 @@ static enum store_status check_role(const struct member *by)
 	return may ? STORE_OK : STORE_ROLE;
 }
 
-static enum store_status check_new(const struct batch *b, const struct op_pin *p)
+static enum store_status check_new(struct batch *b, const struct op_pin *p)
 {
 	const struct op_change *o = &p->change;
 	enum store_status may = change_may(b, o);

@@ -12,8 +12,8 @@
 
 struct op_react {
 	struct op_change change;
-	uint64_t own_n;	  /* of the user's own, such as it is asked; 0: there is none */
-	struct str first; /* those who reacted so, in order; ACT_UNREACT */
+	bool wants_first; /* another takes the place of one who is shown: was not asked for at first */
+	struct str first; /* those who reacted so, in order, where that was asked */
 };
 
 static struct op_react *react_of(struct op *op)
@@ -28,12 +28,29 @@ static bool adds(const struct op_change *o)
 
 /* ---- what is read ---- */
 
-static void put_of_message(struct buf *out, const struct op_change *o)
+static void put_key(struct buf *out, const struct op_change *o)
 {
-	sql_lit(out, " WHERE message_id=");
+	buf_append_str(out, out->len != 0 ? STR_LIT(",(") : STR_LIT("("));
+	sql_u64(out, o->p.id);
+	buf_append_char(out, ',');
+	sql_str(out, o->p.user);
+	buf_append_char(out, ',');
+	sql_str(out, o->p.emoji);
+	buf_append_char(out, ')');
+}
+
+static void ask_first(struct batch *b, struct op_react *r)
+{
+	const struct op_change *o = &r->change;
+	r->first = STR_NULL;
+	struct buf *out = batch_ask_text(b, &r->first);
+	sql_lit(out,
+		"SELECT GROUP_CONCAT(user_id ORDER BY n) FROM (SELECT user_id,n FROM reactions FORCE INDEX (by_emoji) "
+		"WHERE message_id=");
 	sql_u64(out, o->p.id);
 	sql_lit(out, " AND emoji=");
 	sql_str(out, o->p.emoji);
+	buf_printf(out, " ORDER BY n LIMIT %d) first", REACTION_USERS_SHOWN + 1);
 }
 
 static void react_enter(struct batch *b, struct op *op)
@@ -42,22 +59,42 @@ static void react_enter(struct batch *b, struct op *op)
 	struct op_change *o = &r->change;
 	change_enter(b, op);
 	change_ask_deleted(b, o);
+	put_key(&b->ask_reactions, o);
 	if (adds(o))
 		change_ask_may(b, o);
-	r->own_n = 0;
-	struct buf *out = batch_ask(b, &r->own_n);
-	sql_lit(out, "SELECT n FROM reactions FORCE INDEX (PRIMARY)");
-	put_of_message(out, o);
-	sql_lit(out, " AND user_id=");
-	sql_str(out, o->p.user);
-	if (adds(o))
+	else if (r->wants_first)
+		ask_first(b, r);
+}
+
+void react_put_asks(struct batch *b)
+{
+	if (b->ask_reactions.len == 0)
 		return;
-	r->first = STR_NULL;
-	out = batch_ask_text(b, &r->first);
-	sql_lit(out,
-		"SELECT GROUP_CONCAT(user_id ORDER BY n) FROM (SELECT user_id,n FROM reactions FORCE INDEX (by_emoji)");
-	put_of_message(out, o);
-	buf_printf(out, " ORDER BY n LIMIT %d) first", REACTION_USERS_SHOWN + 1);
+	struct buf *text = batch_begin_stmt(b, STMT_REACTIONS, NULL);
+	sql_lit(text, "SELECT message_id,n,user_id,emoji FROM reactions FORCE INDEX (PRIMARY) WHERE "
+		      "(message_id,user_id,emoji) IN (");
+	buf_append(text, b->ask_reactions.data, b->ask_reactions.len);
+	buf_append_char(text, ')');
+}
+
+void react_row(struct batch *b, struct row *row)
+{
+	struct reacted *r = arena_alloc(&b->arena, sizeof(*r));
+	r->message_id = row_take_u64(row);
+	r->n = row_take_u64(row);
+	r->user = arena_str(&b->arena, row_take_str(row));
+	r->emoji = arena_str(&b->arena, row_take_str(row));
+	r->next = b->reactions;
+	b->reactions = r;
+}
+
+/* Of the user's own, such as it is asked; 0: there is none. */
+static uint64_t own_n(const struct batch *b, const struct op_change *o)
+{
+	for (const struct reacted *r = b->reactions; r != NULL; r = r->next)
+		if (r->message_id == o->p.id && str_equal(r->user, o->p.user) && str_equal(r->emoji, o->p.emoji))
+			return r->n;
+	return 0;
 }
 
 /* ---- what becomes of it ---- */
@@ -93,14 +130,12 @@ static void insert_reaction(struct batch *b, const struct op_change *o)
 	buf_append_char(out, ')');
 }
 
-static void delete_reaction(struct batch *b, const struct op_change *o)
+/* One who is shown goes, and there are others. */
+static bool needs_first(const struct op_react *r)
 {
-	struct buf *out = batch_update(b);
-	sql_lit(out, "DELETE FROM reactions");
-	put_of_message(out, o);
-	sql_lit(out, " AND user_id=");
-	sql_str(out, o->p.user);
-	batch_expect(b, 1);
+	const struct op_change *o = &r->change;
+	const struct reaction now = reactions_find(o->held->m.reactions, o->p.emoji);
+	return !adds(o) && !r->wants_first && now.count > REACTION_USERS_SHOWN && reaction_shows(&now, o->p.user);
 }
 
 static void write_reaction(struct batch *b, struct op_react *r)
@@ -116,13 +151,66 @@ static void write_reaction(struct batch *b, struct op_react *r)
 		now = reaction_added(&b->arena, &now, o->p.user);
 		insert_reaction(b, o);
 	} else {
-		now = reaction_removed(&b->arena, &now, o->p.user, r->first);
-		delete_reaction(b, o);
+		now = reaction_removed(&b->arena, &now, o->p.user, r->wants_first ? r->first : now.users);
+		put_key(&b->unreacted.list, o);
+		b->unreacted.count++;
 	}
 	m->reactions = reactions_with(&b->arena, m->reactions, &now);
 }
 
-static enum store_status check_new(const struct batch *b, const struct op_change *o)
+static void put_changed(struct batch *b, const struct held *h)
+{
+	struct buf *out = batch_begin_changed(&b->reacted, h->m.id);
+	sql_str(out, h->m.reactions);
+	buf_append_char(out, ',');
+	sql_u64(out, h->react_seq);
+	buf_append_char(out, ')');
+	batch_put_change(b, h->react_seq, CHANGE_REACTION, h->m.id, h->reactor);
+}
+
+/* In place of the entries from before. */
+static void put_old_entries(struct batch *b)
+{
+	struct buf *text = NULL;
+	bool first = true;
+	for (const struct held *h = b->held; h != NULL; h = h->hh.next) {
+		if (!h->reacted || h->stored_seq == 0)
+			continue;
+		if (text == NULL) {
+			text = batch_begin_stmt(b, STMT_PLAIN, NULL);
+			sql_lit(text, "DELETE x FROM changes x FORCE INDEX (PRIMARY) WHERE "
+				      "(x.conversation_id,x.change_seq) IN (");
+		}
+		sql_comma(text, &first);
+		buf_append_char(text, '(');
+		sql_u64(text, message_id_conversation(h->m.id));
+		buf_append_char(text, ',');
+		sql_u64(text, h->stored_seq);
+		buf_append_char(text, ')');
+	}
+	if (text != NULL)
+		buf_append_char(text, ')');
+}
+
+void react_put_write(struct batch *b)
+{
+	static const char *const columns[] = {"reactions", "reaction_seq"};
+	if (b->unreacted.count != 0) {
+		struct buf *text = batch_begin_stmt(b, STMT_PLAIN, NULL);
+		sql_lit(text,
+			"DELETE x FROM reactions x FORCE INDEX (PRIMARY) WHERE (x.message_id,x.user_id,x.emoji) IN (");
+		buf_append(text, b->unreacted.list.data, b->unreacted.list.len);
+		buf_append_char(text, ')');
+		sql_expect(batch_begin_stmt(b, STMT_PLAIN, NULL), b->unreacted.count);
+	}
+	for (const struct held *h = b->held; h != NULL; h = h->hh.next)
+		if (h->reacted)
+			put_changed(b, h);
+	batch_put_changed(b, &b->reacted, columns, ARRAY_LEN(columns));
+	put_old_entries(b);
+}
+
+static enum store_status check_new(struct batch *b, const struct op_change *o)
 {
 	struct str there = o->held->m.reactions;
 	enum store_status may = change_may(b, o);
@@ -147,13 +235,18 @@ static enum op_verdict react_plan(struct batch *b, struct op *op)
 		return change_end(op, STORE_ROLE);
 	if (o->held->m.is_recalled)
 		return change_end(op, STORE_RECALLED);
-	if ((r->own_n != 0) == adds(o))
-		return change_end_standing(b, o, op->uncertain && (!adds(o) || r->own_n == o->change_seq));
+	uint64_t n = own_n(b, o);
+	if ((n != 0) == adds(o))
+		return change_end_standing(b, o, op->uncertain && (!adds(o) || n == o->change_seq));
 	if (op->settling)
 		return change_end(op, STORE_UNAVAILABLE);
 	enum store_status may = adds(o) ? check_new(b, o) : STORE_OK;
 	if (may != STORE_OK)
 		return change_end(op, may);
+	if (needs_first(r)) {
+		r->wants_first = true;
+		return OP_PUT_OFF;
+	}
 	write_reaction(b, r);
 	return change_end_with(o, true);
 }

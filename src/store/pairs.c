@@ -9,15 +9,17 @@
 #include "core/log.h"
 
 struct pair {
-	UT_hash_handle hh;
+	UT_hash_handle hh, by_id;
 	uint64_t conversation_id;
 	struct pair_head head; /* last_seq 0: not known */
 	bool used;	       /* since it was last passed over */
+	unsigned first_len;
 	char key[];
 };
 
 struct pairs {
 	struct pair *all; /* uthash keeps the order of arrival */
+	struct pair *by_id;
 	unsigned max;
 };
 
@@ -56,6 +58,7 @@ struct pairs *pairs_new(unsigned max)
 static void drop(struct pairs *p, struct pair *gone)
 {
 	HASH_DEL(p->all, gone);
+	HASH_DELETE(by_id, p->by_id, gone);
 	free(gone);
 }
 
@@ -87,6 +90,18 @@ uint64_t pairs_find(struct pairs *p, const struct pair_key *k)
 	return found->conversation_id;
 }
 
+bool pairs_find_users(struct pairs *p, uint64_t conversation_id, struct pair_key *k_r)
+{
+	struct pair *found;
+	HASH_FIND(by_id, p->by_id, &conversation_id, sizeof(conversation_id), found);
+	if (found == NULL)
+		return false;
+	found->used = true;
+	*k_r = (struct pair_key){.len = found->hh.keylen, .first_len = found->first_len};
+	memcpy(k_r->text, found->key, k_r->len);
+	return true;
+}
+
 static void make_room(struct pairs *p)
 {
 	while (HASH_COUNT(p->all) >= p->max) {
@@ -103,16 +118,22 @@ static void make_room(struct pairs *p)
 
 void pairs_put(struct pairs *p, const struct pair_key *k, uint64_t conversation_id)
 {
-	struct pair *found = find(p, k);
-	if (found == NULL) {
-		make_room(p);
-		found = xcalloc(1, sizeof(*found) + k->len);
-		memcpy(found->key, k->text, k->len);
-		HASH_ADD_KEYPTR(hh, p->all, found->key, k->len, found);
-	}
-	if (found->conversation_id != conversation_id)
-		found->head = (struct pair_head){0};
+	struct pair *found = find(p, k), *other;
+	if (found != NULL && found->conversation_id == conversation_id)
+		return;
+	/* It is another database than before, perhaps restored from a copy. */
+	if (found != NULL)
+		drop(p, found);
+	HASH_FIND(by_id, p->by_id, &conversation_id, sizeof(conversation_id), other);
+	if (other != NULL)
+		drop(p, other);
+	make_room(p);
+	found = xcalloc(1, sizeof(*found) + k->len);
 	found->conversation_id = conversation_id;
+	found->first_len = k->first_len;
+	memcpy(found->key, k->text, k->len);
+	HASH_ADD_KEYPTR(hh, p->all, found->key, k->len, found);
+	HASH_ADD(by_id, p->by_id, conversation_id, sizeof(found->conversation_id), found);
 }
 
 void pairs_forget(struct pairs *p, const struct pair_key *k)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Remembers which conversation two users have, so that the write lane can lock it
- * by its id, which never changes in the database; and how the conversation's head was when this lane wrote it last,
- * which others may have changed since. Bounded, the least used goes.
+ * by its id, which never changes in the database, and who the two are, where it is named by its id; and how the
+ * conversation's head was when this lane wrote it last, which others may have changed since. Bounded, the least used
+ * goes.
  */
 #ifndef TIDINGS_STORE_PAIRS_H
 #define TIDINGS_STORE_PAIRS_H
@@ -27,6 +28,8 @@ struct pairs *pairs_new(unsigned max);
 void pairs_free(struct pairs **p);
 /* 0: not known here. */
 uint64_t pairs_find(struct pairs *p, const struct pair_key *k);
+/* Whose conversation that is; false: not known here. */
+bool pairs_find_users(struct pairs *p, uint64_t conversation_id, struct pair_key *k_r);
 void pairs_put(struct pairs *p, const struct pair_key *k, uint64_t conversation_id);
 void pairs_forget(struct pairs *p, const struct pair_key *k);
 
