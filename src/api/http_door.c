@@ -258,7 +258,7 @@ static struct str read_text(struct request *r, struct str segment)
 	struct str text;
 	if (segment.s == NULL || http_req_decode(r->http, segment, &text) != 0)
 		return STR_NULL;
-	return arena_str(&r->arena, text);
+	return text;
 }
 
 /* What is wrong, before the body is read. NULL also where answered() was called. */

@@ -48,7 +48,7 @@ struct request {
 	uint64_t path_id;		     /* {id} of a REST path */
 	char path_user[USER_ID_MAX + 1];     /* {user} of a REST path */
 	char path_code[INVITE_CODE_MAX + 1]; /* {code} of a REST path */
-	struct str path_emoji;		     /* {emoji} of a REST path, in the arena; absent: it is no text */
+	struct str path_emoji;		     /* {emoji} of a REST path, in the HTTP request; absent: it is no text */
 	struct str path_pack;		     /* {pack} and {picture} of a REST path; during check and proceed */
 	struct str path_picture;
 	bool may_notify;		     /* the token's scope contains notify */

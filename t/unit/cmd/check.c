@@ -33,6 +33,7 @@ static struct request *request_for(const char *name, const char *body)
 	struct request *r = request_new_http(&api, &http);
 	r->cmd = find(name);
 	r->path_id = GROUP_ID_MIN + 1;
+	r->path_emoji = STR_LIT("x");
 	memcpy(r->user, "alice", 6);
 	r->body = body != NULL ? json_parse(api.doc, str_from(body), &reason) : NULL;
 	if (body != NULL && r->body == NULL)
