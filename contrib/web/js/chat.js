@@ -20,6 +20,7 @@ import {Pins, mayPin} from './pins.js';
 import {Reactions} from './reactions.js';
 import {groupIdOf} from './room_key.js';
 import {isSystem, usersNamed} from './system_text.js';
+import {Stickers} from './stickers.js';
 import {Typing} from './typing.js';
 
 const PAGE = 100;
@@ -30,6 +31,11 @@ const READ_DELAY_MS = 150;
 // Defaults of message.recall_window and message.edit_window; the server has the last word.
 const RECALL_WINDOW_MS = 120000;
 const EDIT_WINDOW_MS = 172800000;
+
+// What was forwarded stays as it was, and a sticker has no text.
+function isEditable({message_type, forwarded_from}) {
+    return !['system', 'sticker', 'forward'].includes(message_type) && !forwarded_from;
+}
 
 export class Chat {
     #client;
@@ -61,6 +67,7 @@ export class Chat {
         this.groups = new Groups(this.#client.rest, this.people, this.me, () => this.changes.changed('groups', 'timeline'));
         this.reactions = new Reactions(this.#client, this.conversations, this.me, () => this.changes.changed('timeline'));
         this.pins = new Pins(this.#client, () => this.changes.changed('timeline'), (m) => this.#present(m));
+        this.stickers = new Stickers(this.#client.rest, () => this.changes.changed('stickers'));
         this.notices = new Notices(this.#client.rest, () => this.changes.changed('notices'));
         this.outgoing = new Outgoing(storage, this.me);
         this.drafts = new Drafts(storage, this.me);
@@ -435,7 +442,7 @@ export class Chat {
 
     canEdit(message) {
         const c = this.conversations.get(message.conversation_id);
-        return c !== null && message.from_user_id === this.me && !message.is_recalled && !isSystem(message) &&
+        return c !== null && message.from_user_id === this.me && !message.is_recalled && isEditable(message) &&
             now() - Date.parse(message.created_at) < EDIT_WINDOW_MS && this.canWriteTo(c);
     }
 

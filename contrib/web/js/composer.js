@@ -35,7 +35,7 @@ export class Composer {
         onkeydown: (event) => this.#key(event), oninput: () => this.#changed()});
     #send = el('button.send', {type: 'submit'});
     #attachButton = iconButton('attach', t('composer.attach'), () => this.#attach());
-    #expressions = new ExpressionPanel();
+    #expressions;
     #expressionsButton = iconButton('emoji', t('emoji.open'), () => this.#openExpressions(), {'aria-haspopup': 'dialog', 'aria-expanded': 'false'});
     node = el('form.composer', {onsubmit: (event) => this.#submit(event)}, this.#bar, this.#fault, this.#slow, this.#notAll, this.#status,
         el('div.compose-row', {}, this.#attachButton, this.#text, this.#expressionsButton, this.#send));
@@ -44,6 +44,8 @@ export class Composer {
     constructor(chat, onSent) {
         this.#chat = chat;
         this.#onSent = onSent;
+        this.#expressions = new ExpressionPanel(chat);
+        chat.changes.listen((topics) => topics.has('stickers') && this.#expressions.refresh());
         this.#mentions = new MentionBox(chat, this.#text, () => this.#changed());
         this.node.prepend(this.#mentions.node);
         addEventListener('pagehide', () => this.#saveDraft());
@@ -306,7 +308,9 @@ export class Composer {
             this.#insert(emoji);
             return keep;
         };
-        this.#expressions.open({anchor: this.#expressionsButton, back: this.#text, pick});
+        const maySend = this.#editing === null && this.#slowUntil <= now();
+        const pickSticker = ({pack, id, emoji}) => this.#sendMessage({type: 'sticker', content: null, extra: {pack, sticker: id, emoji}});
+        this.#expressions.open({anchor: this.#expressionsButton, back: this.#text, pick, pickSticker: maySend ? pickSticker : null});
     }
 
     // Where the caret is, in place of what is selected.

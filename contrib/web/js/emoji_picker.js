@@ -3,6 +3,7 @@
 // typed there goes to the search. Its data are loaded when it is shown first.
 import {el} from './dom.js';
 import {EmojiIndex, recentFrom, withRecent} from './emoji.js';
+import {cellFrom, makeReachable} from './grid_keys.js';
 import {language, t} from './i18n.js';
 import {lasting} from './storage.js';
 
@@ -84,7 +85,7 @@ export class EmojiPicker {
         this.#groups.replaceChildren(...groups.map(({key}, i) => el('button', {type: 'button', tabindex: i === 0 ? '0' : '-1', 'data-group': key,
             'aria-label': t(`emoji.${key}`), title: t(`emoji.${key}`), onclick: () => this.#toGroup(key)}, SYMBOLS[key])));
         this.#groups.hidden = false;
-        this.#makeReachable();
+        makeReachable(this.#grid, this.#grid.querySelector('[data-emoji]'));
     }
 
     #groupNode({key, emoji}) {
@@ -115,8 +116,8 @@ export class EmojiPicker {
         this.#grid.replaceChildren(found.length > 0 ? this.#groupNode({key: 'found', emoji: found}) : el('p.empty', {}, t('emoji.none')));
         this.#grid.scrollTop = 0;
         this.#status.textContent = found.length > 0 ? t('emoji.foundCount', {count: found.length}) : t('emoji.none');
-        this.#makeReachable();
-        this.#tell(this.#cells()[0] ?? null);
+        makeReachable(this.#grid, this.#grid.querySelector('[data-emoji]'));
+        this.#tell(this.#grid.querySelector('[data-emoji]'));
     }
 
     // What the pointer or the keyboard is at.
@@ -176,20 +177,10 @@ export class EmojiPicker {
 
     // ---- the keyboard ----
 
-    #cells() {
-        return [...this.#grid.querySelectorAll('[data-emoji]')];
-    }
-
-    // One of the cells is where the Tab key leads.
-    #makeReachable() {
-        this.#grid.querySelector('[data-emoji]')?.setAttribute('tabindex', '0');
-    }
-
     #noteActive(target) {
         if (!target.matches('[data-emoji]'))
             return;
-        this.#grid.querySelector('[data-emoji][tabindex="0"]')?.setAttribute('tabindex', '-1');
-        target.setAttribute('tabindex', '0');
+        makeReachable(this.#grid, target);
         this.#tell(target);
     }
 
@@ -221,40 +212,11 @@ export class EmojiPicker {
             this.#search.focus(); // the key goes there
             return;
         }
-        const to = this.#from(cell, event);
+        const to = cellFrom(this.#grid, cell, event, this.#search);
         if (to === undefined)
             return;
         event.preventDefault();
         to.focus({preventScroll: true});
         to.scrollIntoView({block: 'nearest'});
-    }
-
-    // Where a key leads from that cell: an element; undefined for a key that leads nowhere.
-    #from(cell, {key, ctrlKey}) {
-        const row = cell.parentElement, column = [...row.children].indexOf(cell);
-        const rows = [...this.#grid.querySelectorAll('.emoji-row')];
-        const at = rows.indexOf(row);
-        const inRow = (r) => r?.children[Math.min(column, r.children.length - 1)];
-        const cells = () => this.#cells();
-        switch (key) {
-        case 'ArrowRight':
-            return cell.nextElementSibling ?? rows[at + 1]?.firstElementChild ?? cell;
-        case 'ArrowLeft':
-            return cell.previousElementSibling ?? rows[at - 1]?.lastElementChild ?? cell;
-        case 'ArrowDown':
-            return inRow(rows[at + 1]) ?? cell;
-        case 'ArrowUp':
-            return at === 0 ? this.#search : inRow(rows[at - 1]);
-        case 'Home':
-            return ctrlKey ? cells()[0] : row.firstElementChild;
-        case 'End':
-            return ctrlKey ? cells().at(-1) : row.lastElementChild;
-        case 'PageDown':
-            return row.parentElement.nextElementSibling?.querySelector('[data-emoji]') ?? cells().at(-1);
-        case 'PageUp':
-            return row.parentElement.previousElementSibling?.querySelector('[data-emoji]') ?? cells()[0];
-        default:
-            return undefined;
-        }
     }
 }

@@ -108,6 +108,8 @@ export function summary(message) {
     const text = message.content && withoutBidi(unspoiled(message.content, message.entities, `[${t('format.spoiler')}]`));
     if (message.message_type === 'text')
         return text;
+    if (message.message_type === 'sticker')
+        return `[${t('media.sticker')}] ${withoutBidi(typeof message.extra?.emoji === 'string' ? message.extra.emoji : '')}`.trim();
     const kind = t(hasText(`media.${message.message_type}`) ? `media.${message.message_type}` : 'media.file');
     return text ? `[${kind}] ${text}` : `[${kind}]`;
 }

@@ -8,6 +8,7 @@ import {mediaOf} from './media.js';
 import {emojiCount} from './message_text.js';
 import {showReactions} from './reactions_view.js';
 import {richText} from './rich_text.js';
+import {stickerImage} from './sticker_image.js';
 import {directionOf} from './text.js';
 
 // actions: menu(row, anchor), person(user_id, anchor), goTo(message_id), retry(item), discard(item), olderAgain(), newerAgain(), toDate(time),
@@ -72,10 +73,10 @@ export function showDetail(node, row, actions) {
         showReactions(node, row, actions);
 }
 
-// Emoji alone are large, and need no bubble where nothing else is in it.
-function aloneClasses({message, quoted, status}) {
+// Emoji alone are large. They and stickers need no bubble where nothing else is in it.
+function aloneClasses({message, sticker, quoted, status}) {
     const count = emojiCount(message);
-    return count === 0 ? [] : [`alone-${count}`, quoted === null && status !== 'failed' && 'alone'];
+    return [count > 0 && `alone-${count}`, sticker !== null && 'has-sticker', (count > 0 || sticker !== null) && quoted === null && status !== 'failed' && 'alone'];
 }
 
 // In a group: above the first of several messages, in the person's colour.
@@ -98,12 +99,12 @@ function senderPicture({sender, last, name, message}, actions) {
     return [button];
 }
 
-function bubbleContent({message, own, name, quoted, recalled, mentions}, actions) {
+function bubbleContent({message, own, name, quoted, recalled, mentions, sticker}, actions) {
     if (message.is_recalled)
         return el('p.text', {}, recalled);
     return [
         quoted && quote(message.reply_to, quoted, actions),
-        message.media_url && mediaOf(message, own ? t('message.you') : name),
+        sticker !== null ? el('span.sticker', {}, stickerImage(sticker.url, sticker.emoji)) : message.media_url && mediaOf(message, own ? t('message.you') : name),
         message.content && richText(message, mentions),
     ];
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// The texts about emoji, reactions and pinned messages, in English and Chinese; a part of those in i18n.js.
+// The texts about emoji, stickers, reactions and pinned messages, in English and Chinese; a part of those in i18n.js.
 
 export const RICH_TEXTS = {
     'emoji.open': ['Emoji', '表情'],
@@ -20,6 +20,27 @@ export const RICH_TEXTS = {
     'emoji.objects': ['Objects', '物品'],
     'emoji.symbols': ['Symbols', '符号'],
     'emoji.flags': ['Flags', '旗帜'],
+
+    'emoji.kinds': ['Emoji or stickers', '表情或贴纸'],
+
+    'media.sticker': ['Sticker', '贴纸'],
+    'stickers.label': ['Stickers', '贴纸'],
+    'stickers.packs': ['Packs of stickers', '贴纸包'],
+    'stickers.send': ['Send the sticker {emoji}', '发送贴纸 {emoji}'],
+    'stickers.show': ['Show the pack …', '查看贴纸包……'],
+    'stickers.browse': ['Browse sticker packs', '浏览贴纸包'],
+    'stickers.none': ['You have no stickers yet.', '还没有贴纸。'],
+    'stickers.all': ['Sticker packs', '贴纸包'],
+    'stickers.pack': ['Sticker pack', '贴纸包'],
+    'stickers.noPacks': ['This server has no stickers.', '此服务器没有贴纸。'],
+    'stickers.gone': ['This pack is not available any more.', '此贴纸包已不可用。'],
+    'stickers.count': ['{count} stickers', '{count} 个贴纸'],
+    'stickers.count_one': ['1 sticker', null],
+    'stickers.install': ['Add', '添加'],
+    'stickers.uninstall': ['Remove', '移除'],
+    'stickers.installOf': ['Add the pack {title}', '添加贴纸包 {title}'],
+    'stickers.uninstallOf': ['Remove the pack {title}', '移除贴纸包 {title}'],
+    'stickers.tooMany': ['You have as many packs as you can have. Remove one first.', '贴纸包数量已达上限，请先移除一个。'],
 
     'reactions.label': ['Reactions', '回应'],
     'reactions.add': ['React', '添加回应'],

@@ -15,6 +15,7 @@ import {mayUnpin} from './pins.js';
 import {KINDS_MAX, QUICK} from './reactions.js';
 import {openReactions} from './reactions_dialog.js';
 import {openReceipts} from './receipts_dialog.js';
+import {openPack} from './sticker_packs_dialog.js';
 import {isolated, shortened} from './text.js';
 import {detailOf, estimateHeight, messageKey, timelineRows, versionOf} from './timeline_rows.js';
 import {VirtualList} from './virtual_list.js';
@@ -402,6 +403,7 @@ export class TimelineView {
             stored && c.isGroup && !own && {label: t('message.about', {name}), icon: 'people', act: () => this.#openPerson(message.from_user_id, anchor)},
             item?.problem && !final && {label: t('message.retry'), icon: 'send', act: () => this.#chat.resend(item)},
             item && {label: t('message.discard'), icon: 'trash', danger: true, act: () => this.#chat.discard(item)},
+            row.sticker?.pack && {label: t('stickers.show'), icon: 'sticker', act: () => openPack(this.#chat, row.sticker.pack)},
             stored && row.kinds.length > 0 && {label: t('reactions.who'), icon: 'react', act: () => openReactions(this.#chat, message)},
             stored && this.#pinItem(c, message),
             this.#chat.canRecall(message) && stored &&
