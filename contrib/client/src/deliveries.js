@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Tells the server how far messages have come here. One report says it of all that came before, so they are gathered: at
-// most one a second for a conversation, and a few at a time after an absence. None is answered. What was said shortly
-// before a connection ended may not have arrived, and is said again on the next one.
+// most one a second for a conversation, and a few at a time after an absence. The first waits for a moment, for whoever
+// looks at the conversation reads it at once, which says as much. None is answered. What was said shortly before a
+// connection ended may not have arrived, and is said again on the next one.
 
+const PATIENCE_MS = 250;
 const REMEMBERED = 1000; // conversations; a report that is forgotten is at worst made twice
 const AT_ONCE = 4, STEP_MS = 100; // below what a server lets a user ask by default, 50 a second
 const IN_DOUBT_MS = 5000;
@@ -11,7 +13,7 @@ export class Deliveries {
     #tell;
     #everyMs;
     #told = new Map(); // conversation id -> {seq, at}: reported up to there, or read; the one touched last at the end
-    #due = new Map(); // conversation id -> the seq to report
+    #due = new Map(); // conversation id -> {seq, at}: to report, and not before
     #up = false;
     #timer = null;
     #timerAt = Infinity;
@@ -35,24 +37,30 @@ export class Deliveries {
         for (const [id, told] of this.#told) {
             if (Date.now() - told.at >= IN_DOUBT_MS)
                 continue;
-            this.#due.set(id, Math.max(told.seq, this.#due.get(id) ?? 0));
+            this.#due.set(id, {seq: Math.max(told.seq, this.#due.get(id)?.seq ?? 0), at: 0});
             this.#told.delete(id);
         }
     }
 
     // All of the conversation up to that seq is here.
     received(conversationId, seq) {
-        if (seq <= (this.#told.get(conversationId)?.seq ?? 0) || seq <= (this.#due.get(conversationId) ?? 0))
+        const told = this.#told.get(conversationId), due = this.#due.get(conversationId);
+        if (seq <= (told?.seq ?? 0))
             return;
-        this.#due.set(conversationId, seq);
-        this.#wake(Date.now());
+        if (due !== undefined) {
+            due.seq = Math.max(due.seq, seq);
+            return;
+        }
+        const at = Math.max(Date.now() + PATIENCE_MS, (told?.at ?? 0) + this.#everyMs);
+        this.#due.set(conversationId, {seq, at});
+        this.#wake(at);
     }
 
     // It was read up to that seq, which says as much.
     read(conversationId, seq) {
-        const told = this.#told.get(conversationId) ?? {seq: 0, at: -Infinity};
+        const told = this.#told.get(conversationId) ?? {seq: 0, at: 0};
         this.#note(conversationId, Math.max(seq, told.seq), told.at);
-        if (seq >= (this.#due.get(conversationId) ?? Infinity))
+        if (seq >= (this.#due.get(conversationId)?.seq ?? Infinity))
             this.#due.delete(conversationId);
     }
 
@@ -75,10 +83,9 @@ export class Deliveries {
         const now = Date.now();
         let left = AT_ONCE, next = Infinity;
         this.#timerAt = Infinity;
-        for (const [id, seq] of this.#due) {
-            const mayAt = (this.#told.get(id)?.at ?? -Infinity) + this.#everyMs;
-            if (mayAt > now && mayAt <= now + this.#everyMs) { // else the clock was set back
-                next = Math.min(next, mayAt);
+        for (const [id, {seq, at}] of this.#due) {
+            if (at > now && at <= now + this.#everyMs) { // else the clock was set back
+                next = Math.min(next, at);
                 continue;
             }
             if (left-- === 0) {
