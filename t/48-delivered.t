@@ -5,7 +5,7 @@ use Tidings;
 use Tidings::Shape;
 
 my $t = Tidings->start(nodes => 2, workers => 2, conf => {drain_timeout => 10});
-my @pairs = (['alice', 'bob'], ['carol', 'dave'], ['erin', 'frank'], ['gina', 'hugo'], ['ivy', 'john'], ['kim', 'lars'], ['mia', 'noah'], ['mark', 'er']);
+my @pairs = (['alice', 'bob'], ['carol', 'dave'], ['erin', 'frank'], ['gina', 'hugo'], ['ivy', 'john'], ['kim', 'lars'], ['mia', 'noah'], ['rita', 'sven'], ['tom', 'sven']);
 $t->befriend(@$_) for @pairs;
 my $dbh = $t->dbh;
 
@@ -16,7 +16,7 @@ $dbh->do("CREATE TRIGGER note_$_ AFTER $_ ON deliveries FOR EACH ROW INSERT INTO
 sub talk { my ($from, $to, $n) = @_; my @m = map { $t->send_text($from, $to, "text $_") } 1 .. $n; return $m[-1]{conversation_id} }
 sub view { my ($user, $id) = @_; return $t->api($user)->get("/messages/conversations/$id")->json }
 sub delivered { my ($user, $id) = @_; return view($user, $id)->{peer_delivered_seq} }
-sub report { my ($ws, $id, $seq, %more) = @_; return $ws->send_json({type => 'delivered', conversation_id => $id, up_to_seq => $seq, %more}) }
+sub report { my ($ws, $id, $seq, %more) = @_; $ws->send_json({type => 'delivered', conversation_id => $id, up_to_seq => $seq, %more}); return }
 sub written { my ($id) = @_; return scalar $dbh->selectrow_array('SELECT COUNT(*) FROM written WHERE conversation_id = ?', undef, $id) }
 
 # What a session has reported before this is decided when this is done: a report of its own is written with it, or later.
@@ -185,6 +185,26 @@ subtest 'a row that somebody else has locked' => sub {
 	$holder->commit;
 	is $kim->expect('delivered')->{up_to_seq}, 2, 'then it is written';
 	$_->abort for $kim, $lars;
+};
+
+subtest 'a database that is away' => sub {
+	my ($id, $other) = (talk('rita', 'sven', 2), talk('tom', 'sven', 1));
+	my ($rita, $sven) = map { $t->ws($_) } qw(rita sven);
+	report($sven, $id, 1);
+	is $rita->expect('delivered')->{up_to_seq}, 1, 'written';
+	report($sven, $id, 2); # too soon
+	$sven->settle;
+	$t->stack->mariadb_stop('KILL');
+	my $e = $sven->request(type => 'delivered', conversation_id => $other, up_to_seq => 1);
+	is "$e->{type} $e->{code}", 'error unavailable', 'a report of which nothing is known is refused';
+	is_deeply [$sven->settle->queued('error')], [], 'one that is gathered is not';
+	$t->stack->mariadb_start;
+	is $rita->expect('delivered')->{up_to_seq}, 2, 'and is written afterwards';
+	report($sven, $other, 1);
+	wait_for('the other one', sub { report($sven, $other, 1); view('tom', $other)->{peer_delivered_seq} });
+	pass 'as is the other, reported again';
+	$_->abort for $rita, $sven;
+	$dbh = $t->stack->dbh($t->{database});
 };
 
 subtest 'a node that goes' => sub {

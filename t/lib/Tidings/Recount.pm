@@ -23,6 +23,7 @@ sub direct_faults {
 			"last message of side $_" => "user${_}_last_id <> " . sprintf($last, $_)) } 1, 2),
 		'last_message_time' => "NOT (last_message_time <=> (SELECT m.created_at FROM messages m WHERE m.id = (c.id << 28) + c.last_seq))",
 		'the order of sides' => 'user1_id >= user2_id',
+		'delivered beyond the last message' => 'EXISTS(SELECT 1 FROM deliveries d WHERE d.conversation_id = c.id AND GREATEST(d.user1_seq, d.user2_seq) > c.last_seq)',
 	);
 	my @faults;
 	for my $what (sort keys %must) {
