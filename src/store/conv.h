@@ -44,7 +44,7 @@ struct member {
 
 	/* What is stored of the fields below it. */
 	struct member_stored {
-		uint64_t read_seq, unread, dead, deleted_seq, mention_seq;
+		uint64_t read_seq, unread, dead, last_id, deleted_seq, mention_seq;
 	} stored;
 
 	/* Of a direct conversation. */
@@ -79,7 +79,7 @@ struct conv {
 	bool read;	     /* what was read of its messages may be out of date: a direct one was read further */
 	uint64_t stored_seq; /* the last seq before this batch */
 	int64_t stored_ms;   /* and last_ms, where it is guessed */
-	uint64_t last_seq, change_seq;
+	uint64_t last_seq, change_seq, stored_change_seq;
 	int64_t last_ms, sort_ms;
 
 	/* Of a direct one. */

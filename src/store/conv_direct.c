@@ -141,13 +141,13 @@ void conv_direct_row(struct batch *b, struct row *row)
 	one->present = other->present = true;
 	one->stored.unread = one->unread = row_take_u64(row);
 	other->stored.unread = other->unread = row_take_u64(row);
-	one->last_id = row_take_u64(row);
-	other->last_id = row_take_u64(row);
+	one->stored.last_id = one->last_id = row_take_u64(row);
+	other->stored.last_id = other->last_id = row_take_u64(row);
 	one->stored.read_seq = one->read_seq = row_take_u64(row);
 	other->stored.read_seq = other->read_seq = row_take_u64(row);
 	one->stored.dead = one->dead = row_take_u64(row);
 	other->stored.dead = other->dead = row_take_u64(row);
-	c->change_seq = row_take_u64(row);
+	c->stored_change_seq = c->change_seq = row_take_u64(row);
 }
 
 /* ---- who may send ---- */
@@ -360,6 +360,27 @@ static void begin_adds(struct batch *b, const void *what)
 	sql_lit(text, " WHERE id IN (");
 }
 
+/* Or one change of a message, and nothing else: an edit, a reaction, a pin. */
+static bool is_as_stored(const struct member *m)
+{
+	return has_got(m, 0, m->stored.last_id);
+}
+
+static bool changes_only(const struct batch *b, const struct conv *c, const void *what)
+{
+	(void)b;
+	(void)what;
+	return c->kind == &conv_direct && c->last_seq == c->stored_seq && c->change_seq == c->stored_change_seq + 1 &&
+	       is_as_stored(c->members) && is_as_stored(c->members->next);
+}
+
+static void begin_change(struct batch *b, const void *what)
+{
+	(void)what;
+	sql_lit(batch_begin_stmt(b, STMT_PLAIN, NULL),
+		"UPDATE conversations FORCE INDEX (PRIMARY) SET change_seq=change_seq+1 WHERE id IN (");
+}
+
 /* Few are written otherwise, where few are in a batch. */
 static bool put_all_adds(struct batch *b)
 {
@@ -424,6 +445,7 @@ static bool put_others(struct batch *b)
 bool conv_direct_put_write(struct batch *b)
 {
 	bool wrote = put_all_adds(b);
+	wrote |= conv_put_alike(b, changes_only, begin_change, NULL);
 	return put_others(b) || wrote;
 }
 
