@@ -62,6 +62,7 @@ my @fill = (
 	sticker_pictures => "INSERT INTO sticker_pictures (pack_id, name, content) SELECT pack_id, picture, 'content' FROM stickers",
 	sticker_installs => "INSERT INTO sticker_installs (user_id, pack_id, installed_at) SELECT u.id, p.id, $time FROM (SELECT 'alice' AS id UNION SELECT 'u0001') u JOIN sticker_packs p JOIN seq_1_to_1 WHERE p.id <= 'p0050' UNION SELECT CONCAT('u', seq), CONCAT('p', LPAD(seq, 4, '0')), $time FROM seq_1_to_1000",
 	sticker_installs => "INSERT INTO sticker_installs (user_id, pack_id, installed_at) VALUES ('alice', 'gone', UTC_TIMESTAMP(3))",
+	expiries => 'INSERT INTO expiries (expires_at, message_id) SELECT UTC_TIMESTAMP(3) + INTERVAL 1 DAY, id FROM messages WHERE id & 268435455 = 20',
 	group_invites => "INSERT INTO group_invites (code, conversation_id, created_by, created_at) SELECT LPAD(i.seq * 1000 + g.seq, 16, 'c'), $group + g.seq, 'u0001', UTC_TIMESTAMP(3) FROM seq_0_to_99 g JOIN seq_1_to_50 i",
 );
 # Which stay small, whatever happens.
@@ -132,6 +133,7 @@ my @drive = (
 			$alice->post('/messages/send', text_to('u0001', 'x', reply_to => message(1) . '')), repeat_over_limit(), send_past_lock(),
 			$t->api('u0001')->post('/messages/send', text_to('alice', 'x', mentions => ['alice'])),
 			(map { $alice->post('/messages/send', text_in("$_", 'x', client_msg_id => "new-$_", mentions => ['u0001'])) } $cid, $group, $group + 2),
+			(map { $alice->post('/messages/send', text_in("$_", 'x', expires_in => 3600)) } $cid, $group),
 			$alice->post('/messages/send', text_in("$group", 'x', mentions => ['*'], reply_to => message(2, $group) . '')));
 	},
 	create => sub {
@@ -275,6 +277,14 @@ my @drive = (
 			$dbh->selectrow_array("SELECT (SELECT n FROM outbox_done WHERE consumer = 'push' AND stream = 5000) = 2 AND (SELECT MIN(n) FROM outbox WHERE stream = 5001) > 1 AND NOT EXISTS (SELECT 1 FROM outbox_done WHERE stream = 5002)");
 		});
 		return {type => 'told'};
+	},
+	expiry => sub {
+		for my $what ('id = ' . message(11), "id & 268435455 = 12 AND id >> 28 <= $cid + 300", 'id = ' . message(11, $group)) {
+			$dbh->do("UPDATE messages SET expires_at = UTC_TIMESTAMP(3) - INTERVAL 1 HOUR WHERE $what");
+			$dbh->do("INSERT INTO expiries (expires_at, message_id) SELECT expires_at, id FROM messages WHERE $what");
+			wait_for('them to expire', sub { !$dbh->selectrow_array('SELECT COUNT(*) FROM expiries WHERE expires_at < UTC_TIMESTAMP(3)') });
+		}
+		return {type => 'expired'};
 	},
 	readyz => sub { return $t->node->admin_http->get('/readyz') },
 );

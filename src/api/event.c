@@ -39,6 +39,35 @@ struct str event_message(struct live *live, const struct message *m)
 	return event_end(live);
 }
 
+/* Who has expired a message is nobody. */
+static void put_recaller(struct json_out *o, const struct store_change *c)
+{
+	bool expired = c->by[0] == '\0', own = strcmp(c->by, c->message->from) == 0;
+	if (c->message->to[0] == '\0') {
+		json_key(o, "by");
+		json_str(o, expired || own ? STR_NULL : str_from(c->by));
+	}
+	if (expired) {
+		json_key(o, "reason");
+		json_cstr(o, "expired");
+	}
+}
+
+void event_begin_recalled(struct live *live, const struct store_change *c)
+{
+	const struct message *m = c->message;
+	struct json_out *o = event_begin_in(live, "recalled", message_id_conversation(m->id));
+	json_key(o, "message_id");
+	json_id(o, m->id);
+	json_key(o, "seq");
+	json_i64(o, (int64_t)message_id_seq(m->id));
+	json_key(o, "change_seq");
+	json_i64(o, (int64_t)c->change_seq);
+	json_key(o, "recalled_at");
+	json_time(o, m->recalled_ms);
+	put_recaller(o, c);
+}
+
 struct str event_conversation(struct live *live, const struct conversation *c)
 {
 	struct json_out *o = event_begin(live, "conversation");

@@ -165,16 +165,8 @@ static void push_read(struct request *r, const struct store_change *c)
 
 static void push_recalled(struct request *r, const struct store_change *c)
 {
-	const struct message *m = c->message;
-	struct json_out *o = begin_event(r, "recalled", m);
-	put_seqs(o, c);
-	json_key(o, "recalled_at");
-	json_time(o, m->recalled_ms);
-	if (m->to[0] == '\0') {
-		json_key(o, "by");
-		json_str(o, strcmp(m->from, r->user) != 0 ? request_user(r) : STR_NULL);
-	}
-	push(r, m, false);
+	event_begin_recalled(r->live, c);
+	push(r, c->message, false);
 }
 
 static void push_deleted(struct request *r, const struct store_change *c)
@@ -252,4 +244,5 @@ static const struct telling tellings[ACTS] = {
 	[ACT_UNREACT] = {push_reaction, answer_reactions, .counts = true},
 	[ACT_PIN] = {push_pinned, answer_done, .counts = true},
 	[ACT_UNPIN] = {push_pinned, answer_done, .counts = true},
+	/* ACT_EXPIRE is no request's: expiry.c. */
 };

@@ -2,6 +2,10 @@
 #include "core/base.h"
 #include "cmd/content.h"
 
+/* Up to a year. */
+#define EXPIRES_MIN_SECS 5
+#define EXPIRES_MAX_SECS 31536000
+
 const struct problem *content_text_check(struct request *r, struct str *text_r)
 {
 	size_t max = (size_t)r->live->conf->message.max_content;
@@ -52,4 +56,17 @@ static const struct problem *check_mentions(struct request *r, struct mention_li
 const struct problem *content_marks_check(struct request *r, struct content *c)
 {
 	return request_entities(r, c->text, &c->entities) ?: check_mentions(r, &c->mentions);
+}
+
+const struct problem *content_expiry_check(struct request *r, bool *given_r, uint64_t *secs_r)
+{
+	const struct json *v = json_get(r->body, "expires_in");
+	*given_r = v != NULL;
+	*secs_r = 0;
+	if (v == NULL || v->type == JSON_NULL)
+		return NULL;
+	if (json_count(v, secs_r) != 0 || *secs_r < EXPIRES_MIN_SECS || *secs_r > EXPIRES_MAX_SECS)
+		return request_invalid(r, "expires_in: must be a whole number of seconds from %d to %d",
+				       EXPIRES_MIN_SECS, EXPIRES_MAX_SECS);
+	return NULL;
 }

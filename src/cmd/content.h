@@ -22,4 +22,9 @@ const struct problem *content_text_check(struct request *r, struct str *text_r) 
 /* `entities` and `mentions`, of a text that was read already. */
 const struct problem *content_marks_check(struct request *r, struct content *c) MUST_CHECK;
 
+/*
+ * `expires_in`, a number of seconds: *given_r where it is there; *secs_r is 0 where it is null, or missing.
+ */
+const struct problem *content_expiry_check(struct request *r, bool *given_r, uint64_t *secs_r) MUST_CHECK;
+
 #endif

@@ -124,7 +124,8 @@ const struct problem *send_check(struct request *r, union command_args *a)
 	if (reply.s != NULL && (id_parse_u64(reply, &s->reply_to) != 0 || s->reply_to == 0))
 		return request_invalid(r, "reply_to: must be a message's id, a string of decimal digits");
 	struct content content = {.text = s->content};
-	p = content_marks_check(r, &content);
+	bool expires;
+	p = content_marks_check(r, &content) ?: content_expiry_check(r, &expires, &s->expires_in_secs);
 	s->entities = content.entities;
 	s->mention = content.mentions.user;
 	s->mention_count = content.mentions.count;

@@ -74,6 +74,8 @@
 	X(BATCH, "batch_operations", "Operations in a transaction of the write lane", 1, 9)                            \
 	X(BUS_LAG, "bus_lag_seconds", "From publishing a heartbeat to its return through Redis", 1e6,                  \
 	  STAT_BUCKETS - 1)                                                                                            \
+	X(EXPIRY_LAG, "expiry_lag_seconds", "From the time at which a message expires to its recall", 1e6,             \
+	  STAT_BUCKETS - 1)                                                                                            \
 	X(REQUEST, "http_request_seconds", "From the first byte of a request to its answer", 1e6, STAT_BUCKETS - 1)
 
 #define X(name, key, family, label, help) STAT_##name,

@@ -10,6 +10,7 @@
 #include "api/observe.h"
 #include "api/render.h"
 #include "cmd/cmd.h"
+#include "cmd/expiry.h"
 #include "cmd/operator.h"
 #include "cmd/picture_cache.h"
 #include "core/clock.h"
@@ -123,6 +124,7 @@ struct im *im_new(const struct im_options *opt, char **err_r)
 	looks_init(live);
 	beat_start(live);
 	told_start(live);
+	im->expiry = expiry_start(live);
 	return im;
 }
 
@@ -134,6 +136,7 @@ void im_free(struct im **imp)
 	*imp = NULL;
 	bool in_doubt = store_pending(im->live.store) != 0;
 	wheel_cancel(&im->drain);
+	expiry_stop(im->expiry);
 	resync_fini(&im->live);
 	/*
 	 * Requests end before what they are made of: the store answers them, the servers drop the answers. Who asks the
@@ -145,6 +148,7 @@ void im_free(struct im **imp)
 	work_free(&im->api.work);
 	store_free(&im->live.store);
 	picture_cache_free(&im->api.pictures);
+	expiry_free(&im->expiry);
 	wheel_cancel(&im->live.recheck);
 	http_server_free(&im->api.http);
 	http_server_free(&im->api.admin);
@@ -226,6 +230,7 @@ void im_drain(struct im *im, int64_t deadline_ms)
 	if (im->draining)
 		return;
 	im->draining = true;
+	expiry_stop(im->expiry);
 	im->drain_deadline_ms = clock_mono_ms() + deadline_ms;
 	im->end_idle_ms = clock_mono_ms() + (deadline_ms / 2 < LAST_REQUEST_MS ? deadline_ms / 2 : LAST_REQUEST_MS);
 	http_server_drain(im->api.http);

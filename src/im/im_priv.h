@@ -8,6 +8,8 @@
 #include "im/im.h"
 #include "live/live.h"
 
+struct expiry;
+
 struct im {
 	struct live live;
 	struct api api;
@@ -15,6 +17,7 @@ struct im {
 	bool draining, idle_ended;
 	int64_t drain_deadline_ms, end_idle_ms; /* by clock_mono_ms */
 	struct wheel_timer drain;
+	struct expiry *expiry;
 };
 
 #endif

@@ -22,7 +22,8 @@
 			&(b)->ask_authors, &(b)->ask_reactions, &(b)->edits.list, &(b)->reacted.list,                  \
 			&(b)->unreacted.list, &(b)->ask.text, &(b)->insert_texts, &(b)->insert_messages,               \
 			&(b)->insert_reactions, &(b)->insert_changes, &(b)->insert_recalls, &(b)->insert_marks,        \
-			&(b)->insert_mentions, &(b)->insert_uncounted, &(b)->updates.text, &(b)->items                 \
+			&(b)->insert_mentions, &(b)->insert_uncounted, &(b)->insert_expiring, &(b)->insert_expiries,   \
+			&(b)->expired, &(b)->drop_expiries, &(b)->updates.text, &(b)->items                            \
 	}
 
 /* ---- keys ---- */
@@ -60,7 +61,7 @@ void batch_reset(struct batch *b)
 	b->ask.count = b->updates.count = 0;
 	b->edits.count = b->reacted.count = b->unreacted.count = 0;
 	b->reactions = NULL;
-	b->count = b->sends = b->reads = b->stmt_count = 0;
+	b->count = b->sends = b->reads = b->stmt_count = b->expired_count = 0;
 	b->db_ms = b->now_ms = 0;
 	b->groups_later = b->raises = b->raised = false;
 	b->standing = b->notes = b->guessed = false;
@@ -263,6 +264,35 @@ void batch_note_mention(struct batch *b, struct str user, const struct message *
 	buf_append_char(out, ')');
 }
 
+void batch_note_expiry(struct batch *b, const struct message *m)
+{
+	struct buf *out = &b->insert_expiries;
+	batch_begin_row(out);
+	sql_time(out, m->expires_ms);
+	buf_append_char(out, ',');
+	sql_u64(out, m->id);
+	buf_append_char(out, ')');
+}
+
+void batch_note_expired(struct batch *b, uint64_t message_id)
+{
+	if (b->expired_count++ != 0)
+		buf_append_char(&b->expired, ',');
+	sql_u64(&b->expired, message_id);
+}
+
+void batch_drop_expiry(struct batch *b, uint64_t message_id, int64_t at_ms)
+{
+	struct buf *out = &b->drop_expiries;
+	if (out->len != 0)
+		sql_lit(out, " OR ");
+	sql_lit(out, "(e.expires_at=");
+	sql_time(out, at_ms);
+	sql_lit(out, " AND e.message_id=");
+	sql_u64(out, message_id);
+	buf_append_char(out, ')');
+}
+
 void batch_note_told(struct batch *b, struct op *op, enum outbox_kind kind, uint64_t message_id)
 {
 	op->in_outbox = true;
@@ -427,6 +457,7 @@ void batch_remember(struct batch *b)
 		if (c->made || (c->locked && c->pair.len != 0))
 			pairs_put(b->pairs, &c->pair, c->id);
 		if (c->dirty && c->last_seq != c->stored_seq)
-			pairs_put_head(b->pairs, &c->pair, &(struct pair_head){c->last_seq, c->last_ms});
+			pairs_put_head(b->pairs, &c->pair,
+				       &(struct pair_head){c->last_seq, c->last_ms, c->expires_in_secs});
 	}
 }

@@ -11,6 +11,7 @@
 #include "store/sql.h"
 
 #define SENT_COLUMNS "id,from_user_id,to_user_id,message_type,content,client_msg_id,created_at"
+#define WHOLE_COLUMNS SENT_COLUMNS ",media_url,extra,reply_to,mentions,entities"
 #define HELD_COLUMNS MESSAGE_COLUMNS ",m.deleted_by_sender,m.deleted_by_recipient,m.reaction_seq"
 
 /* ---- statements ---- */
@@ -319,8 +320,24 @@ static void append_end(struct batch *b, bool wrote)
 static void append_messages(struct batch *b)
 {
 	append_list(b, "INSERT INTO messages (" SENT_COLUMNS ") VALUES ", &b->insert_texts);
-	append_list(b, "INSERT INTO messages (" SENT_COLUMNS ",media_url,extra,reply_to,mentions,entities) VALUES ",
-		    &b->insert_messages);
+	append_list(b, "INSERT INTO messages (" WHOLE_COLUMNS ") VALUES ", &b->insert_messages);
+	append_list(b, "INSERT INTO messages (" WHOLE_COLUMNS ",expires_at,expires_in) VALUES ", &b->insert_expiring);
+	append_list(b, "INSERT INTO expiries (expires_at,message_id) VALUES ", &b->insert_expiries);
+}
+
+/* After all else that is done to messages, of which it leaves nothing. */
+static void append_expired(struct batch *b)
+{
+	if (b->expired_count != 0) {
+		struct buf *text = batch_begin_stmt(b, STMT_PLAIN, NULL);
+		sql_lit(text, "UPDATE messages FORCE INDEX (PRIMARY) SET " RECALL_ASSIGNMENTS ",recalled_at=");
+		sql_time(text, b->now_ms);
+		sql_lit(text, " WHERE id IN (");
+		buf_append(text, b->expired.data, b->expired.len);
+		buf_append_char(text, ')');
+		sql_expect(batch_begin_stmt(b, STMT_PLAIN, NULL), b->expired_count);
+	}
+	append_list(b, "DELETE e FROM expiries e FORCE INDEX (PRIMARY) WHERE ", &b->drop_expiries);
 }
 
 static void append_mentions(struct batch *b)
@@ -357,6 +374,7 @@ void batch_build_write(struct batch *b)
 	append_list(b, "INSERT INTO reactions (message_id,user_id,emoji,n,at) VALUES ", &b->insert_reactions);
 	react_put_write(b);
 	append_gathered(b, &b->updates);
+	append_expired(b);
 	append_list(b, "INSERT INTO changes (conversation_id,change_seq,kind,message_id,user_id,at) VALUES ",
 		    &b->insert_changes);
 	append_list(b, "INSERT INTO recalls (user_id,recalled_at,conversation_id) VALUES ", &b->insert_recalls);

@@ -3,8 +3,9 @@
 #include "store/change.h"
 
 const struct act_info *const acts[ACTS] = {
-	[ACT_READ] = &act_read,	  [ACT_RECALL] = &act_recall, [ACT_DELETE] = &act_delete, [ACT_EDIT] = &act_edit,
-	[ACT_REACT] = &act_react, [ACT_UNREACT] = &act_react, [ACT_PIN] = &act_pin,	  [ACT_UNPIN] = &act_pin,
+	[ACT_READ] = &act_read, [ACT_RECALL] = &act_recall, [ACT_DELETE] = &act_delete,
+	[ACT_EDIT] = &act_edit, [ACT_REACT] = &act_react,   [ACT_UNREACT] = &act_react,
+	[ACT_PIN] = &act_pin,	[ACT_UNPIN] = &act_pin,	    [ACT_EXPIRE] = &act_expire,
 };
 
 const struct change_info change_kinds[CHANGE_KINDS] = {

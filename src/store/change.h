@@ -20,7 +20,7 @@ struct act_info {
 	const struct op_class *direct, *group; /* what carries it out in either kind of conversation */
 	size_t size;			       /* of its op, which begins with a struct op_change; zeroed */
 };
-extern const struct act_info act_read, act_recall, act_delete, act_edit, act_react, act_pin;
+extern const struct act_info act_read, act_recall, act_delete, act_edit, act_react, act_pin, act_expire;
 extern const struct act_info *const acts[ACTS];
 
 struct change_info {

@@ -81,6 +81,7 @@ struct conv {
 	int64_t stored_ms;   /* and last_ms, where it is guessed */
 	uint64_t last_seq, change_seq, stored_change_seq;
 	int64_t last_ms, sort_ms;
+	uint64_t expires_in_secs; /* of messages that do not say so themselves; 0: they do not expire */
 
 	/* Of a direct one. */
 	struct str source_kind, source_id; /* of a new one */
@@ -121,7 +122,7 @@ struct conv_kind {
 	/* Whether the member may recall the message now; *any_time_r: however old it is. */
 	enum store_status (*check_recall)(const struct member *by, const struct held *h, bool *any_time_r);
 	/* What that does to the head and to members. */
-	void (*recalled)(struct batch *b, struct member *by, const struct held *h);
+	void (*recalled)(struct batch *b, struct conv *c, const struct held *h);
 	/* Before the locks: asks for what check_change needs; NULL: head and members have all of it. */
 	void (*ask_change)(struct batch *b, struct conv *c, struct conv_check *check);
 	enum store_status (*check_change)(struct batch *b, struct member *by, const struct conv_check *check);

@@ -11,7 +11,7 @@
 
 #define CONV_COLUMNS                                                                                                   \
 	"id,user1_id,user2_id,last_seq,last_message_time,sort_time,user1_unread,user2_unread,user1_last_id,"           \
-	"user2_last_id,user1_read_seq,user2_read_seq,user1_dead,user2_dead,change_seq"
+	"user2_last_id,user1_read_seq,user2_read_seq,user1_dead,user2_dead,change_seq,expires_in"
 
 /* ---- which conversation ---- */
 
@@ -148,6 +148,7 @@ void conv_direct_row(struct batch *b, struct row *row)
 	one->stored.dead = one->dead = row_take_u64(row);
 	other->stored.dead = other->dead = row_take_u64(row);
 	c->stored_change_seq = c->change_seq = row_take_u64(row);
+	c->expires_in_secs = row_take_u64(row);
 }
 
 /* ---- who may send ---- */
@@ -306,12 +307,13 @@ static void note_recall(struct batch *b, const struct member *m)
 	buf_append_char(out, ')');
 }
 
-static void direct_recalled(struct batch *b, struct member *by, const struct held *h)
+static void direct_recalled(struct batch *b, struct conv *c, const struct held *h)
 {
-	if (held_is_unread(h))
-		conv_direct_bury(conv_peer(by));
-	note_recall(b, by->conv->members);
-	note_recall(b, by->conv->members->next);
+	struct member *to = conv_member(b, c, str_from(h->m.to));
+	if (to != NULL && held_is_unread(h))
+		conv_direct_bury(to);
+	note_recall(b, c->members);
+	note_recall(b, c->members->next);
 }
 
 /* By the same cursor as a recall. */

@@ -23,7 +23,7 @@
 
 #define HEAD_COLUMNS                                                                                                   \
 	"id,last_seq,change_seq,uncounted_seq,all_seq,member_count,send_policy,slow_mode_secs,last_message_time,"      \
-	"sort_time,active_at,dissolved_at"
+	"sort_time,active_at,dissolved_at,expires_in"
 #define MEMBER_COLUMNS                                                                                                 \
 	"user_id,conversation_id,role,joined_seq,first_seq,read_seq,read_at,deleted_seq,mention_seq,muted_until,"      \
 	"last_sent_at"
@@ -121,6 +121,7 @@ void conv_group_row_head(struct batch *b, struct row *row)
 	c->sort_ms = row_take_ms(row);
 	c->active_ms = row_take_ms(row);
 	c->dissolved_ms = row_take_ms(row);
+	c->expires_in_secs = row_take_u64(row);
 }
 
 static struct member *take_member(struct batch *b, struct row *row)
@@ -266,9 +267,8 @@ static struct str group_mention_of(struct member *from, struct str user)
 	return str_equal(user, from->user) ? STR_NULL : user;
 }
 
-static void group_recalled(struct batch *b, struct member *by, const struct held *h)
+static void group_recalled(struct batch *b, struct conv *c, const struct held *h)
 {
-	struct conv *c = by->conv;
 	uint64_t seq = message_id_seq(h->m.id);
 	batch_begin_row(&b->insert_uncounted);
 	unread_put_uncounted(&b->insert_uncounted, seq);

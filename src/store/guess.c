@@ -27,6 +27,7 @@ static void guess_head(struct conv *c, const struct pair_head *head)
 	c->locked = true; /* by the statement that writes it */
 	c->stored_seq = c->last_seq = head->last_seq;
 	c->stored_ms = c->last_ms = head->last_ms;
+	c->expires_in_secs = head->expires_in_secs;
 	/* Their counters are at 0, and so say what is added. */
 	c->members->present = c->members->next->present = true;
 }
@@ -60,7 +61,7 @@ void guess_forget(struct batch *b)
 #define SAME_HEAD                                                                                                      \
 	"conversations.last_seq=VALUES(change_seq) AND conversations.last_message_time=VALUES(created_at) AND "        \
 	"conversations.id=VALUES(id) AND conversations.user1_id=VALUES(user1_id) AND "                                 \
-	"conversations.user2_id=VALUES(user2_id)"
+	"conversations.user2_id=VALUES(user2_id) AND conversations.expires_in<=>VALUES(expires_in)"
 
 static void put_head(struct buf *text, const struct conv *c)
 {
@@ -82,6 +83,11 @@ static void put_head(struct buf *text, const struct conv *c)
 	sql_time(text, c->sort_ms);
 	buf_append_char(text, ',');
 	sql_time(text, c->stored_ms);
+	buf_append_char(text, ',');
+	if (c->expires_in_secs != 0)
+		sql_u64(text, c->expires_in_secs);
+	else
+		sql_lit(text, "NULL");
 	buf_append_char(text, ')');
 }
 
@@ -97,7 +103,7 @@ unsigned guess_put_heads(struct batch *b)
 	bool first = true;
 	unsigned rows = 0;
 	sql_lit(text, "INSERT INTO conversations (id,user1_id,user2_id,last_seq,user1_unread,user2_unread,"
-		      "user1_last_id,change_seq,last_message_time,sort_time,created_at) VALUES ");
+		      "user1_last_id,change_seq,last_message_time,sort_time,created_at,expires_in) VALUES ");
 	for (size_t i = 0; i < n; i++) {
 		const struct conv *c = conv_find(b, ids[i]);
 		if (!c->dirty)

@@ -149,6 +149,11 @@ struct reacted {
 	struct str user, emoji;
 };
 
+/* What a recall does to a row of `messages`, beside the time. */
+#define RECALL_ASSIGNMENTS                                                                                             \
+	"is_recalled=1,content=NULL,media_url=NULL,extra=NULL,mentions=NULL,entities=NULL,forwarded_from=NULL,"        \
+	"reactions=NULL"
+
 /* A client_msg_id that is used: stored before, or by an earlier op of this batch. */
 struct sent {
 	UT_hash_handle hh;
@@ -267,6 +272,10 @@ struct batch {
 	struct buf insert_reactions;
 	struct rows edits, reacted, unreacted; /* messages that get these columns; reactions that go */
 	struct buf insert_messages, insert_changes, insert_recalls, insert_marks, insert_mentions, insert_uncounted;
+	struct buf insert_expiring, insert_expiries; /* messages with a time to expire at, and those times */
+	struct buf expired;			     /* the ids of those that do so now */
+	unsigned expired_count;
+	struct buf drop_expiries; /* conditions, with OR between them */
 	struct gathered updates;
 	struct buf items; /* of the row in the outbox */
 };
@@ -334,6 +343,12 @@ struct buf *batch_update(struct batch *b);
 void batch_expect(struct batch *b, uint64_t rows);
 /* How many messages of the conversation, up to that seq, others than the user have sent in this batch so far. */
 uint64_t batch_sent_by_others(const struct batch *b, const struct conv *c, struct str user, uint64_t up_to_seq);
+/* It expires, at m->expires_ms. */
+void batch_note_expiry(struct batch *b, const struct message *m);
+/* It does so now: its row is written together with those of others. */
+void batch_note_expired(struct batch *b, uint64_t message_id);
+/* It is no longer among those that are due. */
+void batch_drop_expiry(struct batch *b, uint64_t message_id, int64_t at_ms);
 /* The planned op is one that others have to be told of once it has committed. */
 void batch_note_told(struct batch *b, struct op *op, enum outbox_kind kind, uint64_t message_id);
 /* In batch_build_lock() and batch_build_write(): what op_react.c has of them, and the answer. */

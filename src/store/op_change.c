@@ -45,23 +45,30 @@ enum op_verdict change_end_standing(struct batch *b, struct op_change *o, bool o
 	return change_end_with(o, ours);
 }
 
-/* False: *verdict_r is the end of it. */
-bool change_find_message(struct batch *b, struct op_change *o, enum op_verdict *verdict_r)
+bool change_find_held(struct batch *b, struct op_change *o, enum op_verdict *verdict_r)
 {
-	struct conv *c = op_conv(&o->op);
+	const struct conv *c = op_conv(&o->op);
 	uint64_t seq = message_id_seq(o->p.id);
 	o->held = batch_message(b, o->p.id);
-	o->by = c->locked ? conv_member(b, c, o->p.user) : NULL;
-	if (o->by == NULL || seq < o->by->first_seq)
-		*verdict_r = change_end(&o->op, STORE_NOT_FOUND);
-	else if (o->held == NULL && seq > c->stored_seq && seq <= c->last_seq)
+	if (c->locked && o->held == NULL && seq > c->stored_seq && seq <= c->last_seq)
 		*verdict_r = OP_PUT_OFF; /* this batch sends it */
-	else if (o->held == NULL)
+	else if (!c->locked || o->held == NULL)
 		*verdict_r = change_end(&o->op, STORE_NOT_FOUND);
 	else if (c->read)
 		*verdict_r = OP_PUT_OFF;
 	else
 		return true;
+	return false;
+}
+
+bool change_find_message(struct batch *b, struct op_change *o, enum op_verdict *verdict_r)
+{
+	struct conv *c = op_conv(&o->op);
+	o->held = batch_message(b, o->p.id);
+	o->by = c->locked ? conv_member(b, c, o->p.user) : NULL;
+	if (o->by != NULL && message_id_seq(o->p.id) >= o->by->first_seq)
+		return change_find_held(b, o, verdict_r);
+	*verdict_r = change_end(&o->op, STORE_NOT_FOUND);
 	return false;
 }
 
@@ -110,7 +117,8 @@ void change_note(struct batch *b, struct op_change *o, enum change_kind kind)
 {
 	o->op.planned = true;
 	o->at_ms = b->now_ms;
-	o->change_seq = batch_note_change(b, op_conv(&o->op), kind, o->p.id, o->p.user);
+	o->change_seq = batch_note_change(b, op_conv(&o->op), kind, o->p.id,
+					  o->by != NULL ? o->p.user : str_from(o->held->m.from));
 	batch_note_told(b, &o->op, change_kinds[kind].told_as, o->p.id);
 }
 
@@ -162,10 +170,10 @@ const struct act_info act_read = {&read_class, &read_class, sizeof(struct op_cha
 
 /* ---- recall ---- */
 
-struct op_recall {
-	struct op_change change;
-	uint64_t pin_n;
-};
+void recall_ask(struct batch *b, struct op_recall *r)
+{
+	pin_ask(b, r->change.p.id, &r->pin_n);
+}
 
 static void recall_enter(struct batch *b, struct op *op)
 {
@@ -173,7 +181,7 @@ static void recall_enter(struct batch *b, struct op *op)
 	change_enter(b, op);
 	if (op->conv->kind == &conv_group)
 		batch_ask_author(b, r->change.p.id);
-	pin_ask(b, r->change.p.id, &r->pin_n);
+	recall_ask(b, r);
 }
 
 /* Rows of reactions are deleted at once, so long as that is done soon; nothing looks at those that are left. */
@@ -191,11 +199,26 @@ static void erase_rest(struct batch *b, const struct op_recall *r)
 	}
 	if (h->pinned || (r->pin_n != 0 && !h->unpinned))
 		pin_delete(b, h->m.id);
+	if (h->m.expires_ms != 0)
+		batch_drop_expiry(b, h->m.id, h->m.expires_ms);
 }
 
 static void erase(struct message *m)
 {
 	m->content = m->media_url = m->extra = m->mentions = m->entities = m->forwarded_from = m->reactions = STR_NULL;
+}
+
+void recall_write(struct batch *b, struct op_recall *r)
+{
+	struct op_change *o = &r->change;
+	struct conv *c = op_conv(&o->op);
+	struct message *m = &o->held->m;
+	c->kind->recalled(b, c, o->held);
+	change_note(b, o, CHANGE_RECALLED);
+	m->is_recalled = true;
+	m->recalled_ms = b->now_ms;
+	erase_rest(b, r);
+	erase(m);
 }
 
 static enum op_verdict recall_plan(struct batch *b, struct op *op)
@@ -217,15 +240,9 @@ static enum op_verdict recall_plan(struct batch *b, struct op *op)
 		return change_end(op, STORE_UNAVAILABLE);
 	if (!any_time && b->now_ms - h->m.created_ms > (int64_t)b->conf->message.recall_window_secs * 1000)
 		return change_end(op, STORE_RECALL_EXPIRED);
-	kind->recalled(b, o->by, h);
-	change_note(b, o, CHANGE_RECALLED);
-	h->m.is_recalled = true;
-	h->m.recalled_ms = b->now_ms;
-	erase_rest(b, r);
-	erase(&h->m);
+	recall_write(b, r);
 	struct buf *out = batch_update(b);
-	change_begin_update(out, "is_recalled=1,content=NULL,media_url=NULL,extra=NULL,mentions=NULL,entities=NULL,"
-				 "forwarded_from=NULL,reactions=NULL,recalled_at=");
+	change_begin_update(out, RECALL_ASSIGNMENTS ",recalled_at=");
 	sql_time(out, b->now_ms);
 	change_end_update(b, out, o->p.id);
 	return change_end_with(o, true);
@@ -244,7 +261,8 @@ void change_answer(struct op *op)
 	/* It may never have been planned here. */
 	if (o->message.id == 0) {
 		o->message.id = o->p.id;
-		memcpy(o->message.from, o->p.user.s, o->p.user.len);
+		if (o->p.user.s != NULL)
+			memcpy(o->message.from, o->p.user.s, o->p.user.len);
 	}
 	if (done && o->held->passed) {
 		o->message.is_read = o->held->m.is_read;
@@ -307,8 +325,8 @@ void lane_act(struct lane *l, const struct store_act *p, enum lane_past past, st
 	uint64_t conversation_id = message_id_conversation(p->id);
 	o->fn = fn;
 	o->arg = arg;
-	if (!id_user_valid(p->user) || conversation_id == 0 || conversation_id > CONVERSATION_ID_MAX ||
-	    message_id_seq(p->id) == 0)
+	bool may_ask = p->act == ACT_EXPIRE ? p->user.s == NULL : id_user_valid(p->user);
+	if (!may_ask || conversation_id == 0 || conversation_id > CONVERSATION_ID_MAX || message_id_seq(p->id) == 0)
 		lane_refuse(l, &o->op, STORE_NOT_FOUND);
 	else
 		lane_submit(l, &o->op, past, op_key_of_id(&conversation_id));

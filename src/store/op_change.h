@@ -19,7 +19,7 @@ struct op_change {
 	struct conv_check check; /* of change_may() */
 	uint64_t deleted_up_to;	 /* of change_is_deleted() */
 	struct held *held;
-	struct member *by;	/* who asks, in the present batch */
+	struct member *by;	/* who asks, in the present batch; NULL: the server */
 	struct message message; /* a copy, for ops after this one may change it further */
 };
 
@@ -27,7 +27,9 @@ struct op_change {
 void change_enter(struct batch *b, struct op *op);
 void change_answer(struct op *op);
 
-/* Sets o->held and o->by. False: *verdict_r is the end of it. */
+/* Sets o->held, whoever may see it. False: *verdict_r is the end of it. */
+bool change_find_held(struct batch *b, struct op_change *o, enum op_verdict *verdict_r);
+/* The same for its user: sets o->by, too. False: *verdict_r is the end of it. */
 bool change_find_message(struct batch *b, struct op_change *o, enum op_verdict *verdict_r);
 /* In enter, once what o->check has of it is set: asks for what change_may() needs, which says in plan whether the user
  * may change what the others see. */
@@ -41,6 +43,16 @@ bool change_is_sender(const struct op_change *o);
 void change_note(struct batch *b, struct op_change *o, enum change_kind kind);
 void change_begin_update(struct buf *out, const char *assignments);
 void change_end_update(struct batch *b, struct buf *out, uint64_t id);
+
+/* Recalls, whoever does it. */
+struct op_recall {
+	struct op_change change;
+	uint64_t pin_n; /* of the message's pin; 0: it had none */
+};
+/* In enter. */
+void recall_ask(struct batch *b, struct op_recall *r);
+/* Writes down all that goes with the message, but its own row: RECALL_ASSIGNMENTS and recalled_at. */
+void recall_write(struct batch *b, struct op_recall *r);
 
 /* Of pins (op_pin.c): asks for the n of the message's, 0 where it has none; and deletes it. */
 void pin_ask(struct batch *b, uint64_t message_id, uint64_t *n);

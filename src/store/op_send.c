@@ -75,7 +75,8 @@ bool send_same_fields(const struct store_send *p, const struct message *m, const
 	if (m->is_recalled || m->edited_ms != 0)
 		return true; /* the fields that it was sent with are gone */
 	return p->type == m->type && str_equal(p->content, m->content) && same_media(p, m) &&
-	       str_equal(p->entities, m->entities) && p->reply_to == m->reply_to && same_mentions(p, m, members);
+	       str_equal(p->entities, m->entities) && p->reply_to == m->reply_to &&
+	       p->expires_in_secs == m->expires_in_secs && same_mentions(p, m, members);
 }
 
 /* ---- what has to be read ---- */
@@ -173,12 +174,23 @@ static enum op_verdict plan_repeat(struct batch *b, struct op_send *o, const str
 	return end(&o->op, STORE_OK);
 }
 
+static void append_expiry(struct buf *out, const struct message *m)
+{
+	buf_append_char(out, ',');
+	sql_time(out, m->expires_ms);
+	buf_append_char(out, ',');
+	if (m->expires_in_secs != 0)
+		sql_u64(out, m->expires_in_secs);
+	else
+		sql_lit(out, "NULL");
+}
+
 static void append_values(struct batch *b, const struct op_send *o)
 {
 	const struct message *m = &o->message;
 	bool whole = m->media_url.s != NULL || m->extra.s != NULL || m->reply_to != 0 || m->mentions.s != NULL ||
-		     m->entities.s != NULL;
-	struct buf *out = whole ? &b->insert_messages : &b->insert_texts;
+		     m->entities.s != NULL || m->expires_ms != 0;
+	struct buf *out = m->expires_ms != 0 ? &b->insert_expiring : whole ? &b->insert_messages : &b->insert_texts;
 	batch_begin_row(out);
 	sql_u64(out, m->id);
 	buf_append_char(out, ',');
@@ -208,6 +220,8 @@ static void append_values(struct batch *b, const struct op_send *o)
 		buf_append_char(out, ',');
 		sql_str(out, m->entities);
 	}
+	if (m->expires_ms != 0)
+		append_expiry(out, m);
 	buf_append_char(out, ')');
 }
 
@@ -231,7 +245,11 @@ static void plan_new(struct batch *b, struct op_send *o, struct member *from)
 		.client_msg_id = o->made_id ? STR_NULL : o->p.client_msg_id,
 		.reply_to = o->p.reply_to,
 		.created_ms = at,
+		.expires_in_secs = o->p.expires_in_secs,
 	};
+	uint64_t secs = o->p.expires_in_secs != 0 ? o->p.expires_in_secs : c->expires_in_secs;
+	if (secs != 0)
+		o->message.expires_ms = at + (int64_t)secs * 1000;
 	memcpy(o->message.from, o->p.from.s, o->p.from.len);
 	if (o->p.to.s != NULL)
 		memcpy(o->message.to, o->p.to.s, o->p.to.len);
@@ -242,6 +260,8 @@ static void plan_new(struct batch *b, struct op_send *o, struct member *from)
 	o->replayed = o->looked = false;
 	o->op.planned = true;
 	append_values(b, o);
+	if (o->message.expires_ms != 0)
+		batch_note_expiry(b, &o->message);
 	batch_note_told(b, &o->op, OUTBOX_SENT, o->message.id);
 	b->sends++;
 	if (!o->made_id)
@@ -364,6 +384,7 @@ static struct op_send *send_new(const struct store_send *p)
 		.mention = kept,
 		.mention_count = mentions,
 		.mentions_all = p->mentions_all,
+		.expires_in_secs = p->expires_in_secs,
 	};
 	o->op.bytes += mentions * MENTION_BYTES;
 	return o;

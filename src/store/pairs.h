@@ -37,6 +37,7 @@ void pairs_forget(struct pairs *p, const struct pair_key *k);
 struct pair_head {
 	uint64_t last_seq; /* never 0 */
 	int64_t last_ms;   /* last_message_time */
+	uint64_t expires_in_secs;
 };
 /* False: not known here. */
 bool pairs_find_head(struct pairs *p, const struct pair_key *k, struct pair_head *head_r);

@@ -364,6 +364,7 @@ static void sent_keep(struct find_sent *f, const struct store_send *p)
 		.mention = mention,
 		.mention_count = n,
 		.mentions_all = p->mentions_all,
+		.expires_in_secs = p->expires_in_secs,
 	};
 }
 

@@ -76,6 +76,7 @@ bool row_take_message(struct row *r, struct arena *a, struct message *out)
 	out->forwarded_from = arena_str(a, row_take_str(r));
 	out->reactions = arena_str(a, row_take_str(r));
 	out->expires_ms = row_take_ms(r);
+	out->expires_in_secs = row_take_u64(r);
 	return out->id != 0;
 }
 

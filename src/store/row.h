@@ -29,7 +29,7 @@ enum group_role row_take_role(struct row *r);
 #define MESSAGE_COLUMNS_WITH(read_at)                                                                                  \
 	"m.id,m.from_user_id,m.to_user_id,m.message_type,m.content,m.media_url,m.extra,m.client_msg_id,"               \
 	"m.reply_to," read_at ",m.is_recalled,m.recalled_at,m.created_at,m.mentions,m.entities,m.edited_at,"           \
-	"m.forwarded_from,m.reactions,m.expires_at"
+	"m.forwarded_from,m.reactions,m.expires_at,m.expires_in"
 /* Without the mark: it is looked for later, by a range of constants. */
 #define MESSAGE_COLUMNS MESSAGE_COLUMNS_WITH("m.read_at")
 /* Strings are copied into the arena. False where the row is null throughout (an outer join that found none). */

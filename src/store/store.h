@@ -141,6 +141,7 @@ struct message {
 	int64_t created_ms;		      /* the database's clock */
 	bool is_read, is_recalled;
 	int64_t read_ms, recalled_ms, edited_ms, expires_ms; /* 0: null */
+	uint64_t expires_in_secs; /* as it was sent; 0: without, so that its conversation's default counted */
 };
 
 enum group_role { GROUP_NO_ROLE, GROUP_OWNER, GROUP_ADMIN, GROUP_MEMBER }; /* as they are stored */
@@ -202,6 +203,7 @@ struct store_send {
 	const struct str *mention;
 	size_t mention_count;
 	bool mentions_all;
+	uint64_t expires_in_secs; /* 0: what is the conversation's default */
 };
 struct store_sent {
 	enum store_status status;
@@ -221,11 +223,11 @@ void store_send(struct store *s, const struct store_send *p, store_sent_fn *fn, 
 void store_find_sent(struct store *s, const struct store_send *p, store_sent_fn *fn, void *arg);
 
 /* What is done to one message after it was sent; change.h says how to add one. */
-enum act { ACT_READ, ACT_RECALL, ACT_DELETE, ACT_EDIT, ACT_REACT, ACT_UNREACT, ACT_PIN, ACT_UNPIN };
-#define ACTS (ACT_UNPIN + 1)
+enum act { ACT_READ, ACT_RECALL, ACT_DELETE, ACT_EDIT, ACT_REACT, ACT_UNREACT, ACT_PIN, ACT_UNPIN, ACT_EXPIRE };
+#define ACTS (ACT_EXPIRE + 1)
 struct store_act {
 	enum act act;
-	struct str user;
+	struct str user; /* absent: ACT_EXPIRE, the server's own */
 	uint64_t id;
 	/* ACT_EDIT: the whole of what can be edited. What is absent is gone afterwards. */
 	struct str content, entities;
@@ -233,6 +235,7 @@ struct store_act {
 	size_t mention_count;
 	bool mentions_all;
 	struct str emoji; /* ACT_REACT, ACT_UNREACT: one that reaction_emoji_valid() accepts */
+	int64_t due_ms;	  /* ACT_EXPIRE: as due.h has it */
 };
 struct store_change {
 	enum store_status status;
@@ -242,7 +245,7 @@ struct store_change {
 	/* As it is now; STORE_OK. STORE_UNKNOWN: only id, from and to; where the other side is not known, from is who
 	 * asked, and to is "" as in a group. */
 	const struct message *message;
-	char by[USER_ID_MAX + 1]; /* who asked for it */
+	char by[USER_ID_MAX + 1]; /* who asked for it; "": the server */
 	struct str emoji;	  /* as asked */
 };
 typedef void store_change_fn(const struct store_change *r, void *arg);

@@ -68,6 +68,7 @@ static const struct wire_field send_fields[] = {
 	FIELD(WIRE_U64, struct store_send, reply_to),
 	{WIRE_STRS, offsetof(struct store_send, mention), offsetof(struct store_send, mention_count)},
 	FIELD(WIRE_BOOL, struct store_send, mentions_all),
+	FIELD(WIRE_U64, struct store_send, expires_in_secs),
 	END,
 };
 static const struct wire_field sent_fields[] = {
@@ -88,6 +89,7 @@ static const struct wire_field act_fields[] = {
 	{WIRE_STRS, offsetof(struct store_act, mention), offsetof(struct store_act, mention_count)},
 	FIELD(WIRE_BOOL, struct store_act, mentions_all),
 	FIELD(WIRE_STR, struct store_act, emoji),
+	FIELD(WIRE_I64, struct store_act, due_ms),
 	END,
 };
 static const struct wire_field change_fields[] = {

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Recalls messages whose time has come, and tells of it. Each worker looks once a second; the one that has the lease
+ * (store/due.h) does what is due, EXPIRY_STEP messages at a time. After each step it rests for EXPIRY_REST times as
+ * long as the step took: the longer others have to wait for the database, the more of it is left to them.
+ *
+ * A worker that dies between a commit and the event leaves it to the relay, as with all events.
+ */
+#ifndef TIDINGS_CMD_EXPIRY_H
+#define TIDINGS_CMD_EXPIRY_H
+
+#include "core/base.h"
+#include "live/live.h"
+
+#define EXPIRY_STEP 128
+#define EXPIRY_REST 1
+
+struct expiry;
+
+/* Store and bus are there. */
+struct expiry *expiry_start(struct live *live);
+/* Begins no further step. */
+void expiry_stop(struct expiry *e);
+/* After expiry_stop(), and after the store has gone, which answers the step under way. */
+void expiry_free(struct expiry **e);
+
+#endif

@@ -1,0 +1,276 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# Proves messages that expire (contract, section 8): what `expires_in` may be, when the server recalls them and what the
+# others are told, what a repeat of the send answers, counts and catching up, that a conversation's default counts, and
+# that each is recalled once, whoever does it, however many are due, and whatever the clock of a node says.
+use Tidings;
+use Tidings::Shape;
+use JSON::PP ();
+
+my $t = Tidings->start(workers => 2);
+$t->befriend(qw(alice bob carol));
+my ($alice, $bob, $carol) = map { $t->api($_) } qw(alice bob carol);
+my $dbh = $t->dbh;
+
+sub refused {
+	my ($name, $r, $status, $code, $detail) = @_;
+	is $r->status . ' ' . ($r->status < 400 ? '' : $r->code), "$status $code", $name or diag($r->body);
+	like $r->detail, $detail, 'the detail names it' if $detail && $r->status >= 400;
+	return;
+}
+sub one { my ($http, $m) = @_; return $http->get("/messages/$m->{id}")->json }
+sub counts { my ($http) = @_; my $c = $http->get('/messages/unread-count')->json; return [@$c{qw(unread_count mention_count)}] }
+sub send_expiring { my ($http, $secs, $to, $content, %more) = @_; return $http->post('/messages/send', {%{$to =~ /\A\d+\z/ ? text_in($to, $content) : text_to($to, $content)}, expires_in => $secs, %more})->json }
+sub is_gone { my ($http, $m) = @_; return one($http, $m)->{is_recalled} }
+sub due { return $dbh->selectrow_array('SELECT COUNT(*) FROM expiries') }
+# By what the database says.
+sub lasts { my ($m) = @_; return 0 + $dbh->selectrow_array('SELECT TIMESTAMPDIFF(MICROSECOND, created_at, expires_at) / 1000000 FROM messages WHERE id = ?', undef, $m->{id}) }
+# Moves all that are to expire, for the clocks move everything.
+sub later {
+	my ($secs) = @_;
+	$dbh->begin_work;
+	$dbh->do("UPDATE messages m JOIN expiries e ON e.message_id = m.id SET m.expires_at = m.expires_at - INTERVAL $secs SECOND");
+	$dbh->do("UPDATE expiries SET expires_at = expires_at - INTERVAL $secs SECOND ORDER BY expires_at");
+	return $dbh->commit;
+}
+my @GONE = qw(content media_url extra entities forwarded_from);
+
+subtest 'a direct conversation' => sub {
+	my @ws = my ($wa, $wa2, $wb) = ($t->ws('alice'), $t->ws('alice', name => 'alice 2'), $t->ws('bob'));
+	my $m = $wa->request(type => 'send', %{text_to('bob', 'soon gone', client_msg_id => 'x1', expires_in => 60, mentions => ['bob'])})->{message};
+	is_shape $m, $MESSAGE, 'a message';
+	is lasts($m), 60, 'it lasts as long as it says';
+	is_deeply $_->expect('message')->{message}, $m, "as $_->{name} has it" for $wa2, $wb;
+	is_deeply one($bob, $m), $m, 'and as it is read';
+	my $kept = $t->send_text('alice', 'bob', 'kept');
+	is $kept->{expires_at}, undef, 'another one does not expire';
+	$_->expect('message') for @ws;
+	is_deeply counts($bob), [2, 1], 'both are unread';
+	$t->node->clock(58);
+	$wa->settle;
+	ok !is_gone($bob, $m), 'not before its time';
+	$t->node->clock(3);
+	for my $ws (@ws) {
+		my $e = $ws->expect('recalled');
+		is_shape $e, {type => 'string', conversation_id => 'id', message_id => 'id', seq => 'int', change_seq => 'int', recalled_at => 'time', reason => 'string'}, "recalled, to $ws->{name}";
+		is_deeply [@$e{qw(message_id seq change_seq reason)}], [$m->{id}, $m->{seq}, 1, 'expired'], 'it says why';
+		ok $e->{recalled_at} ge $m->{expires_at}, 'after its time';
+	}
+	my $gone = one($alice, $m);
+	is_deeply [@$gone{@GONE}, $gone->{mentions}, $gone->{reactions}], [(undef) x @GONE, [], []], 'nothing of it is left';
+	is_deeply [@$gone{qw(expires_at client_msg_id seq)}, !!$gone->{is_recalled}], [@$m{qw(expires_at client_msg_id seq)}, !!1], 'but its place and its times';
+	is_deeply one($bob, $m), $gone, 'for both sides';
+	is_deeply counts($bob), [1, 0], 'it is not unread, and mentions nobody';
+	is_deeply one($bob, $kept), $kept, 'the other one stays';
+	is $alice->put("/messages/$m->{id}/recall")->status, 200, 'recalling it changes nothing';
+	$_->settle for @ws;
+	is_deeply [map { map { $_->{type} } $_->queued } @ws], [], 'and tells nobody';
+	is due(), 0, 'nothing is due any more';
+	$_->abort for @ws;
+};
+
+subtest 'what it may be' => sub {
+	for my $bad (4, 31536001, 1.5, '5', 0, -5, JSON::PP::true, [5], {}) {
+		my $shown = JSON::PP->new->allow_nonref->canonical->encode($bad);
+		refused("expires_in $shown", $alice->post('/messages/send', text_to('bob', 'x', expires_in => $bad)), 400, 'invalid_argument', qr/^expires_in/);
+	}
+	my $ws = $t->ws('alice');
+	is $ws->request(type => 'send', %{text_to('bob', 'x', expires_in => 4)})->{code}, 'invalid_argument', 'in a frame likewise';
+	$ws->abort;
+	for my $good (5, 31536000) {
+		my $m = send_expiring($alice, $good, 'bob', 'x');
+		is lasts($m), $good, "$good are taken";
+		$alice->put("/messages/$m->{id}/recall");
+	}
+	is $alice->post('/messages/send', text_to('bob', 'x', expires_in => undef))->json->{expires_at}, undef, 'null is none';
+	my $image = $alice->post('/messages/send', {to_user_id => 'bob', message_type => 'image', media_url => 'https://x.example/y', content => 'cat', extra => {width => 7}, expires_in => 30})->json;
+	is lasts($image), 30, 'a picture may expire, too';
+	is due(), 1, 'what is recalled is due no more';
+	later(31);
+	wait_for('the picture to be due no more', sub { !due() });
+	my $gone = one($bob, $image);
+	is_deeply [@$gone{@GONE}, !!$gone->{is_recalled}], [(undef) x @GONE, !!1], 'and goes whole';
+};
+
+subtest 'a repeat of the send' => sub {
+	my $m = send_expiring($alice, 600, 'bob', 'once', client_msg_id => 'r1');
+	my $again = $alice->post('/messages/send', text_to('bob', 'once', client_msg_id => 'r1', expires_in => 600));
+	is_deeply [$again->status, $again->json], [200, $m], 'with the same';
+	refused('with another', $alice->post('/messages/send', text_to('bob', 'once', client_msg_id => 'r1', expires_in => 601)), 409, 'client_msg_id_reused');
+	refused('without any', $alice->post('/messages/send', text_to('bob', 'once', client_msg_id => 'r1')), 409, 'client_msg_id_reused');
+	$alice->post('/messages/send', text_to('bob', 'plain', client_msg_id => 'r2'));
+	refused('with one where there was none', $alice->post('/messages/send', text_to('bob', 'plain', client_msg_id => 'r2', expires_in => 600)), 409, 'client_msg_id_reused');
+	later(601);
+	wait_for('it to be recalled', sub { is_gone($alice, $m) });
+	is_deeply $alice->post('/messages/send', text_to('bob', 'other', client_msg_id => 'r1'))->json, one($alice, $m), 'of one that has expired only the recipient is compared';
+	my $u = Tidings->start(workers => 1, conf => {limits => {sends_per_second => 1, burst => 1}});
+	$u->befriend(qw(alice bob));
+	my $first = send_expiring($u->api('alice'), 600, 'bob', 'once', client_msg_id => 'r1');
+	my $r;
+	wait_for('the rate to be used up', sub { $u->api('alice')->post('/messages/send', text_to('bob', 'more'))->status == 429 });
+	is_deeply $u->api('alice')->post('/messages/send', text_to('bob', 'once', client_msg_id => 'r1', expires_in => 600))->json, $first, 'past the rate likewise';
+	is $u->api('alice')->post('/messages/send', text_to('bob', 'once', client_msg_id => 'r1', expires_in => 700))->code, 'client_msg_id_reused', 'and compared';
+	$u->stop;
+};
+
+subtest 'what is done to it before' => sub {
+	my ($edited, $recalled, $deleted, $both, $read, $quoted) = map { send_expiring($alice, 60, 'bob', $_) } qw(edited recalled deleted both read quoted);
+	my $e = $alice->put("/messages/$edited->{id}", {content => 'rewritten'})->json;
+	is $e->{expires_at}, $edited->{expires_at}, 'an edit changes nothing of its time';
+	$alice->put("/messages/$recalled->{id}/recall");
+	$bob->delete("/messages/$_->{id}") for $deleted, $both;
+	$alice->delete("/messages/$both->{id}");
+	$bob->put("/messages/$read->{id}/read");
+	my $was = one($alice, $recalled);
+	my $before = counts($bob);
+	my $seq = $alice->get("/messages/conversations/$edited->{conversation_id}")->json->{change_seq};
+	my $wb = $t->ws('bob');
+	later(61);
+	wait_for('all to be due no more', sub { !due() });
+	my %told = map { $_->{message_id} => $_->{reason} } map { $wb->expect('recalled') } 1 .. 5;
+	is_deeply \%told, {map { $_->{id} => 'expired' } $edited, $deleted, $both, $read, $quoted}, 'each is told once';
+	is_deeply one($alice, $recalled), $was, 'one that was recalled is as it was';
+	is_deeply [@{one($bob, $edited)}{qw(content edited_at)}], [undef, $e->{edited_at}], 'the edited one is gone';
+	is one($alice, $deleted)->{is_recalled}, JSON::PP::true, 'also for who has not deleted it';
+	refused('who has does not see it', $bob->get("/messages/$deleted->{id}"), 404, 'not_found');
+	is_deeply counts($bob), [$before->[0] - 2, $before->[1]], 'those that were unread are not any more';
+	is $t->send_text('bob', 'alice', 'a quote', reply_to => $quoted->{id})->{reply_to}, $quoted->{id}, 'one that has expired can be replied to';
+	refused('but not edited', $alice->put("/messages/$quoted->{id}", {content => 'x'}), 409, 'conflict');
+	my $sync = $bob->post('/messages/sync', {conversations => [{id => $edited->{conversation_id}, seq => $quoted->{seq}, change_seq => $seq}], since => undef})->json->{conversations}[0];
+	is_deeply [map { $_->{kind} } @{$sync->{changes}}], [('recalled') x 5], 'who was away learns of each';
+	is_deeply [map { $_->{id} } grep { $_->{is_recalled} } @{$sync->{updated}}], [map { $_->{id} } $edited, $read, $quoted], 'and of those that they see, as they are now';
+	$wb->abort;
+};
+
+subtest 'reactions and pins go with it' => sub {
+	my ($m, $kept) = (send_expiring($alice, 60, 'bob', 'liked'), $t->send_text('alice', 'bob', 'liked, too'));
+	for my $one ($m, $kept) {
+		$bob->put("/messages/$one->{id}/reactions/%2B1");
+		$alice->put("/messages/$one->{id}/pin");
+	}
+	later(61);
+	wait_for('it to expire', sub { is_gone($bob, $m) });
+	is_deeply one($alice, $m)->{reactions}, [], 'it has no reactions';
+	is_deeply [map { $_->{id} } @{$bob->get("/messages/conversations/$m->{conversation_id}/pins")->json->{items}}], [$kept->{id}], 'and is not pinned';
+	is $dbh->selectrow_array('SELECT COUNT(*) FROM reactions WHERE message_id = ?', undef, $m->{id}), 0, 'no row is left';
+	refused('nobody reacts to it', $bob->put("/messages/$m->{id}/reactions/%2B1"), 409, 'conflict');
+};
+
+subtest 'a group' => sub {
+	my $g = $t->group('alice', [qw(bob carol)]);
+	my $m = send_expiring($bob, 60, $g, 'to all', mentions => ['carol']);
+	is_shape $m, $GROUP_MESSAGE, 'a message';
+	my $was = counts($carol);
+	my $leaver = send_expiring($carol, 60, $g, 'bye');
+	$carol->delete("/groups/$g/members/carol");
+	my @ws = my ($wa, $wb) = map { $t->ws($_) } qw(alice bob);
+	my $wc = $t->ws('carol');
+	later(61);
+	for my $ws (@ws) {
+		my %of = map { $_->{message_id} => $_ } map { $ws->expect('recalled') } 1, 2;
+		is_shape $of{$m->{id}}, {type => 'string', conversation_id => 'id', message_id => 'id', seq => 'int', change_seq => 'int', recalled_at => 'time', by => 'null', reason => 'string'}, "recalled, to $ws->{name}";
+		is $of{$leaver->{id}}{reason}, 'expired', 'also what one has sent who has left';
+	}
+	$wc->settle;
+	is_deeply [grep { $_->{type} eq 'recalled' } $wc->queued], [], 'who hears of it no more';
+	is one($alice, $_)->{content}, undef, 'it is gone' for $m, $leaver;
+	is_deeply [$t->recount_faults], [], 'the counts agree';
+	my $last = send_expiring($bob, 60, $g, 'the last one');
+	$alice->delete("/groups/$g");
+	later(61);
+	is $wb->expect('message')->{message}{id}, $last->{id}, 'a message';
+	is $wb->wait_event('the recall', sub { $_[0]{type} eq 'recalled' })->{message_id}, $last->{id}, 'in a group that is dissolved they expire as well';
+	$_->abort for @ws, $wc;
+};
+
+# Set here as `PUT /messages/conversations/{id}/settings` does.
+subtest 'the default of a conversation' => sub {
+	my $g = $t->group('alice', ['bob']);
+	my $direct = $t->send_text('alice', 'carol', 'before')->{conversation_id};
+	for my $case ([$direct, 'conversations', 'carol'], [$g, 'group_heads', $g]) {
+		my ($id, $table, $to) = @$case;
+		# So that the next one is sent in a single round trip, by what is remembered of the conversation.
+		$alice->post('/messages/send', $to eq $g ? text_in($g, 'warm') : text_to($to, 'warm')) for 1 .. 3;
+		$dbh->do("UPDATE $table SET expires_in = 90 WHERE id = ?", undef, $id);
+		my $body = sub { my ($text, %more) = @_; return {%{$to eq $g ? text_in($g, $text) : text_to($to, $text)}, %more} };
+		my @m = map { $alice->post('/messages/send', $body->("of $_", client_msg_id => "d$id.$_"))->json } 1 .. 3;
+		is_deeply [map { lasts($_) } @m], [90, 90, 90], "what is sent then has it ($table)";
+		my $own = $alice->post('/messages/send', $body->('own', client_msg_id => "d$id.own", expires_in => 30))->json;
+		is lasts($own), 30, 'but for what says something else';
+		is_deeply [map { lasts($alice->post('/messages/send', $body->('own 90', client_msg_id => "d$id.90", expires_in => 90))->json) } 1, 2], [90, 90], 'or the same';
+		$dbh->do("UPDATE $table SET expires_in = NULL WHERE id = ?", undef, $id);
+		my $again = $alice->post('/messages/send', $body->('of 1', client_msg_id => "d$id.1"));
+		is_deeply [$again->status, $again->json], [200, $m[0]], 'a repeat is one, whatever the default is now';
+		refused('one with a time of its own is another', $alice->post('/messages/send', $body->('of 1', client_msg_id => "d$id.1", expires_in => 90)), 409, 'client_msg_id_reused');
+		refused('and one without', $alice->post('/messages/send', $body->('own 90', client_msg_id => "d$id.90")), 409, 'client_msg_id_reused');
+		is $alice->post('/messages/send', $body->('after'))->json->{expires_at}, undef, 'later ones do not expire';
+	}
+	$alice->put("/groups/$g", {name => 'of another name'});
+	$dbh->do('UPDATE group_heads SET expires_in = 5 WHERE id = ?', undef, $g);
+	$alice->put("/groups/$g", {name => 'and another'});
+	my ($system) = grep { $_->{message_type} eq 'system' } reverse @{$bob->get("/messages/conversations/$g/messages")->json->{items}};
+	is $system->{expires_at}, undef, 'what the server says itself does not expire';
+	later(91);
+	wait_for('all to expire', sub { !due() });
+	is_deeply [$t->recount_faults], [], 'the counts agree';
+};
+
+subtest 'at once' => sub {
+	my @http = map { $t->http($_ % 2 ? 'alice' : 'bob') } 1 .. 6;
+	my %ended;
+	for my $round (1 .. 10) {
+		my @m = map { send_expiring($alice, 60, 'bob', "race $_") } 1 .. 4;
+		my $seq = $bob->get("/messages/conversations/$m[0]{conversation_id}")->json->{change_seq};
+		later(61);
+		# The looks come once a second: as much as fits into one.
+		wait_for('all to end', sub {
+			$http[0]->send_request('PUT', "/messages/$m[0]{id}", json => {content => 'edit ' . rand});
+			$http[1]->send_request('PUT', "/messages/$m[1]{id}/read", json => {});
+			$http[3]->send_request('DELETE', "/messages/$m[3]{id}");
+			$http[5]->send_request('PUT', "/messages/conversations/$m[0]{conversation_id}/read", json => {});
+			$_->response for @http[0, 1, 3, 5];
+			return !due();
+		});
+		my $sync = $alice->post('/messages/sync', {conversations => [{id => $m[0]{conversation_id}, seq => $m[3]{seq}, change_seq => $seq}], since => undef, limit => 100})->json->{conversations}[0];
+		my %recalled;
+		$recalled{$_->{message_id}}++ for grep { $_->{kind} eq 'recalled' } @{$sync->{changes}};
+		is_deeply \%recalled, {map { $_->{id} => 1 } @m}, 'each is recalled once';
+		$ended{$_->{kind}}++ for @{$sync->{changes}};
+	}
+	note join ', ', map { "$ended{$_} $_" } sort keys %ended;
+	is_deeply [$t->recount_faults], [], 'the counts agree';
+};
+
+subtest 'the clock of a node' => sub {
+	my $m = send_expiring($alice, 1200, 'bob', 'in half an hour');
+	$t->node->wall_clock(1800);
+	my $next = send_expiring($alice, 5, 'bob', 'in a moment');
+	wait_for('the other one to expire', sub { is_gone($bob, $next) });
+	ok !is_gone($bob, $m), 'does not count';
+	my ($late) = $dbh->selectrow_array('SELECT TIMESTAMPDIFF(MICROSECOND, expires_at, recalled_at) / 1000000 FROM messages WHERE id = ?', undef, $next->{id});
+	cmp_ok $late, '<', 5, "within 5 s ($late)";
+	$t->node->wall_clock(-1800);
+};
+
+subtest 'many, and all were due long ago' => sub {
+	my $g = $t->group('alice', ['bob']);
+	my $n = 700;
+	$t->node->stop;
+	# As if as many had been sent while it was there.
+	$dbh->do(q{INSERT INTO messages (id, from_user_id, to_user_id, message_type, content, client_msg_id, created_at, expires_at, expires_in)
+		SELECT (? << 28) + 1 + seq, 'alice', '', 0, 'x', CONCAT('many', seq), UTC_TIMESTAMP(3) - INTERVAL 2 HOUR, UTC_TIMESTAMP(3) - INTERVAL 1 HOUR, 3600 FROM seq_1_to_700}, undef, $g);
+	$dbh->do('INSERT INTO expiries (expires_at, message_id) SELECT expires_at, id FROM messages WHERE id >> 28 = ? AND expires_at IS NOT NULL', undef, $g);
+	$dbh->do('UPDATE group_heads SET last_seq = 1 + ? WHERE id = ?', undef, $n, $g);
+	$dbh->do('UPDATE group_heads h JOIN messages m ON m.id = (h.id << 28) + h.last_seq SET h.last_message_time = m.created_at WHERE h.id = ?', undef, $g);
+	$dbh->do(q{UPDATE members SET read_seq = 1 + ? WHERE conversation_id = ? AND user_id = 'alice'}, undef, $n, $g);
+	# What nobody has sent is due as well, as is what an older release or another program has changed.
+	$dbh->do('INSERT INTO expiries (expires_at, message_id) VALUES (UTC_TIMESTAMP(3) - INTERVAL 1 HOUR, (? << 28) + 100000), (UTC_TIMESTAMP(3) - INTERVAL 1 HOUR, (1 << 28) + 268435455), (UTC_TIMESTAMP(3) - INTERVAL 2 HOUR, (? << 28) + 1)', undef, $g, $g);
+	my $keeps = due() - $n - 3;
+	$t->node->start;
+	wait_for('all of them to go', sub { due() == $keeps });
+	is $dbh->selectrow_array('SELECT COUNT(*) FROM messages WHERE id >> 28 = ? AND is_recalled = 1 AND content IS NULL AND recalled_at >= expires_at', undef, $g), $n, 'each is recalled';
+	is $dbh->selectrow_array('SELECT COUNT(*) FROM changes WHERE conversation_id = ? AND kind = 0', undef, $g), $n, 'once';
+	is_deeply [$t->recount_faults], [], 'the counts agree';
+};
+
+$t->stop;
+done_testing;
