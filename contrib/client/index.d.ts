@@ -41,7 +41,7 @@ export interface Message {
     recalled_at: Time | null;
     /** When it was last edited. Of two states of a message the one with the later time is the newer. */
     edited_at: Time | null;
-    /** When the server recalls it. */
+    /** When the server recalls it for everybody. It stays: of one that has expired, recalled_at is not before it. */
     expires_at: Time | null;
     created_at: Time;
 }
@@ -351,6 +351,8 @@ export interface Draft {
     mentions?: string[] | null;
     entities?: Entity[] | null;
     client_msg_id?: string;
+    /** Seconds, 5 to 31536000, from when the server stores it. */
+    expires_in?: number | null;
 }
 
 // ---- what fails ----
@@ -520,8 +522,11 @@ export interface Events {
     ack: {client_msg_id: string; message: Message; replayed: boolean};
     /** The server will not have it; it has left the outbox. */
     refused: {client_msg_id: string; draft: Draft; problem: Problem};
-    /** by: the admin who did it in the sender's place. Not known of what was recalled during an absence. */
-    recalled: {conversation_id: Id; message_id: Id; recalled_at: Time; by?: string | null};
+    /**
+     * by: the admin who did it in the sender's place. reason: it has expired. Not known of what was recalled during an
+     * absence.
+     */
+    recalled: {conversation_id: Id; message_id: Id; recalled_at: Time; by?: string | null; reason?: 'expired'};
     /**
      * The message as it is now. It may be one that was not handed on; a `message` that comes later has the edit. Told of an
      * edit during an absence too, of several only the last.
@@ -621,6 +626,8 @@ export interface Outgoing {
     /** User ids, or ['*'] for everyone. */
     mentions?: string[] | null;
     entities?: Entity[] | null;
+    /** Seconds, 5 to 31536000, from when the server stores it. */
+    expires_in?: number | null;
     /** Default: a random one. */
     client_msg_id?: string;
 }

@@ -219,8 +219,8 @@ export class TidingsClient extends Emitter {
 
     // ---- what the user does ----
 
-    // {to | conversation_id, type = 'text', content, entities, media_url, extra, reply_to, mentions, client_msg_id}. Goes
-    // out now or when there is a connection again: {client_msg_id, done}. To a direct conversation that is known it goes by its user,
+    // {to | conversation_id, type = 'text', content, entities, media_url, extra, reply_to, mentions, client_msg_id, expires_in}.
+    // Goes out now or when there is a connection again: {client_msg_id, done}. To a direct conversation that is known it goes by its user,
     // so that what is sent to either of the two keeps its order. A sticker: {to, type: 'sticker', extra: {pack, sticker}}.
     send({to, conversation_id, type = 'text', ...rest}) {
         if (typeof (to ?? conversation_id) !== 'string')

@@ -12,7 +12,8 @@ const REACTIONS_REMEMBERED = 200; // of a message
 
 // As the server shows a recalled message.
 function recalled(message, at) {
-    return {...message, is_recalled: true, recalled_at: at, content: null, media_url: null, extra: null, entities: null, reactions: []};
+    return {...message, is_recalled: true, recalled_at: at, content: null, media_url: null, extra: null, entities: null,
+        mentions: [], reactions: [], forwarded_from: null};
 }
 
 // What a storage gives may have been written by anyone.
