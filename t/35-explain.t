@@ -45,6 +45,9 @@ my @fill = (
 	group_profiles => 'INSERT INTO group_profiles (id, owner_id, name, created_by, client_group_id) SELECT id, \'u0001\', \'Name\', \'u0001\', id FROM group_heads',
 	members => "INSERT INTO members (user_id, conversation_id, role, joined_seq, first_seq, read_seq, deleted_seq, mention_seq, joined_at) SELECT 'alice', $group + 2 * seq, IF(seq, 3, 1), 1, 1, 10, IF(seq % 5, 0, 20), 15, UTC_TIMESTAMP(3) FROM seq_0_to_998",
 	members => "INSERT INTO members (user_id, conversation_id, role, joined_seq, first_seq, read_seq, joined_at) SELECT u.id, $group, 3, 1, 1, 20, UTC_TIMESTAMP(3) FROM users u WHERE u.id <> 'alice' UNION SELECT CONCAT('u', LPAD(r.seq, 4, '0')), $group + g.seq, IF(r.seq = 1, 1, 3), 1, 1, 20, UTC_TIMESTAMP(3) FROM seq_1_to_1997 g JOIN seq_1_to_10 r",
+	# Some of alice's are pinned, some archived, and of these some both.
+	conversation_settings => "INSERT INTO conversation_settings (user_id, conversation_id, pinned_at, archived, changed_at) SELECT 'alice', id, IF(id % 60 = 1, sort_time, NULL), id % 13 = 1, sort_time FROM conversations WHERE 'alice' IN (user1_id, user2_id) UNION ALL SELECT 'alice', conversation_id, IF(conversation_id % 100 = 2, joined_at, NULL), conversation_id % 13 = 2, joined_at + INTERVAL 1 HOUR FROM members WHERE user_id = 'alice'",
+	conversation_settings => "INSERT INTO conversation_settings (user_id, conversation_id, draft, changed_at) SELECT user2_id, id, 'draft', sort_time FROM conversations WHERE user1_id <> 'alice' AND user2_id <> 'alice'",
 	group_counts => 'INSERT INTO group_counts (user_id, n) SELECT user_id, COUNT(*) FROM members GROUP BY user_id',
 	messages => "INSERT INTO messages (id, from_user_id, to_user_id, message_type, content, client_msg_id, created_at) SELECT h.id << 28 | seq, 'u0001', '', IF(seq = 1, 7, 0), IF(seq = 1, NULL, 'text'), CONCAT(IF(seq = 1, ' ', ''), h.id, ':', seq), h.created_at FROM group_heads h JOIN seq_1_to_20",
 	changes => 'INSERT INTO changes (conversation_id, change_seq, kind, message_id, user_id, at) SELECT id, seq, seq % 3, id << 28 | seq, \'u0001\', created_at FROM group_heads JOIN seq_1_to_5',
@@ -77,6 +80,8 @@ subtest 'many rows' => sub {
 	$dbh->do("UPDATE messages SET reactions = 'x 1998 a0001,a0002,a0003,a0004,a0005' WHERE id = ($group << 28) + 12");
 	$dbh->do('UPDATE group_profiles SET owner_id = \'alice\' WHERE id = ?', undef, $group);
 	$dbh->do('UPDATE conversations SET user1_unread = 10, user2_unread = 10, user1_last_id = id << 28 | 20, user2_last_id = id << 28 | 20');
+	$dbh->do("UPDATE conversations c JOIN conversation_settings s ON s.conversation_id = c.id AND s.user_id = 'alice' SET c.user1_archived_seq = IF(c.user1_id = 'alice', 20, NULL), c.user2_archived_seq = IF(c.user1_id = 'alice', NULL, 20) WHERE s.archived = 1");
+	$dbh->do('UPDATE members g JOIN conversation_settings s ON s.conversation_id = g.conversation_id AND s.user_id = g.user_id SET g.archived_seq = 20 WHERE s.archived = 1');
 	for my $table (@{$dbh->selectcol_arrayref('SHOW TABLES')}) {
 		$dbh->selectall_arrayref("ANALYZE TABLE $table");
 		next if $small{$table};
@@ -143,7 +148,13 @@ my @drive = (
 	conversations => sub {
 		my ($peer) = grep { $_ } map { $_->{peer} } @{$alice->get('/messages/conversations?limit=50')->json->{items}};
 		my $online = $t->ws($peer->{user_id}); # whose friendship is looked at
-		return pages('/messages/conversations?limit=50');
+		return (pages('/messages/conversations?limit=50'), (map { $t->api($_)->get('/messages/conversations?limit=50') } qw(a0001 u0003)), pages('/messages/conversations?limit=5'), pages('/messages/conversations?limit=5&archived=true'));
+	},
+	set_settings => sub {
+		my %all = (muted_until => '2090-01-01T00:00:00Z', pinned => JSON::PP::true, archived => JSON::PP::true, marked_unread => JSON::PP::true, mute_mentions => JSON::PP::true, draft => 'x');
+		return ((map { my $id = $_; map { $alice->put("/messages/conversations/$id/settings", $_) } {draft => 'y'}, {pinned => JSON::PP::false, archived => JSON::PP::false}, \%all } $cid, $group),
+			# These are read, and written to by alice, who has archived them.
+			(map { my $id = $_; ($alice->put("/messages/conversations/$id/read", {}), $alice->post('/messages/send', text_in("$id", 'mine'))) } $cid, $group));
 	},
 	history => sub { return map { my $id = $_; map { $alice->get("/messages/conversations/$id/messages$_") } '', '?before=15&limit=5', '?after=5' } $cid, $group },
 	read_message => sub { return map { $alice->put('/messages/' . message(2) . '/read') } 1 .. 2 },

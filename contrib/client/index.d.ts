@@ -172,6 +172,30 @@ export interface Group {
     settings: GroupSettings;
 }
 
+/** What the caller has set of a conversation for themselves. */
+export interface ConversationSettings {
+    /** null where it is not muted now. A client that keeps it looks at the time itself. */
+    muted_until: Time | null;
+    pinned_at: Time | null;
+    /** It is in the list of the archived ones alone, until somebody else writes, or while it is muted. */
+    archived: boolean;
+    marked_unread: boolean;
+    draft: string | null;
+    /** A mute holds for mentions, too. */
+    mute_mentions: boolean;
+}
+
+/** What is absent stays as it is; null clears it. */
+export interface SettingsChanges {
+    muted_until?: Time | null;
+    pinned?: boolean | null;
+    archived?: boolean | null;
+    marked_unread?: boolean | null;
+    /** Up to 4,096 bytes of UTF-8. */
+    draft?: string | null;
+    mute_mentions?: boolean | null;
+}
+
 interface AnyConversation {
     id: Id;
     /** The newest one that the caller may see and has not deleted. */
@@ -184,6 +208,7 @@ interface AnyConversation {
     /** The first message that the caller may see. */
     first_seq: number;
     change_seq: number;
+    settings: ConversationSettings;
     source: Reference | null;
     created_at: Time;
 }
@@ -384,13 +409,16 @@ export interface Rest {
     each<Item>(list: (page: PageOptions) => Promise<Page<Item>>, options?: {limit?: number}): AsyncGenerator<Item>;
 
     send(message: Draft): Promise<Message>;
-    conversations(page?: PageOptions): Promise<Page<Conversation>>;
+    /** The pinned ones first, then the newest. archived: the archived ones alone; else the others. */
+    conversations(page?: PageOptions & {archived?: boolean}): Promise<Page<Conversation>>;
     conversation(conversationId: Id): Promise<Conversation>;
     createConversation(userId: string, source?: Reference): Promise<Conversation>;
     /** Oldest first. before: the newest under that seq; after: the oldest over it; neither: the newest. */
     history(conversationId: Id, options?: {before?: number; after?: number; limit?: number}):
         Promise<{items: Message[]; has_more: boolean}>;
     readConversation(conversationId: Id, upToSeq?: number): Promise<ReadResult>;
+    /** `conflict` where 100 conversations are pinned. The user's other sessions get `conversation`. */
+    updateSettings(conversationId: Id, changes: SettingsChanges): Promise<Conversation>;
     message(messageId: Id): Promise<Message>;
     readMessage(messageId: Id): Promise<Message>;
     /** `edit_expired` when it is too late. The same once more changes nothing. */

@@ -24,7 +24,9 @@ union command_args {
 	struct {
 		unsigned limit;
 		struct store_cursor after;
+		bool archived; /* of conversations */
 	} list;
+	struct store_settings settings;
 	struct {
 		unsigned limit;
 		bool outgoing;

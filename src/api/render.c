@@ -220,6 +220,18 @@ static void put_group(struct json_out *o, const struct group *g)
 	json_object_end(o);
 }
 
+static void put_settings(struct json_out *o, const struct conversation_settings *s)
+{
+	json_object(o);
+	put_time(o, "muted_until", s->muted_until_ms);
+	put_time(o, "pinned_at", s->pinned_ms);
+	put_bool(o, "archived", s->archived);
+	put_bool(o, "marked_unread", s->marked_unread);
+	put_str(o, "draft", s->draft);
+	put_bool(o, "mute_mentions", s->mute_mentions);
+	json_object_end(o);
+}
+
 static void put_source(struct json_out *o, const struct conversation *c)
 {
 	if (c->source_kind.s == NULL) {
@@ -268,6 +280,8 @@ void render_conversation_members(struct json_out *o, const struct conversation *
 		json_i64(o, (int64_t)c->peer_delivered_seq);
 	put_u64(o, "first_seq", c->first_seq);
 	put_u64(o, "change_seq", c->change_seq);
+	json_key(o, "settings");
+	put_settings(o, &c->settings);
 	json_key(o, "source");
 	put_source(o, c);
 	put_time(o, "created_at", c->created_ms);

@@ -8,6 +8,7 @@
 
 #include "api/command.h"
 #include "api/render.h"
+#include "core/clock.h"
 #include "core/entities.h"
 #include "core/log.h"
 #include "core/url.h"
@@ -486,6 +487,21 @@ const struct problem *request_client_id(struct request *r, const char *name, str
 	if (out_r->s == NULL || id_client_msg_valid(*out_r))
 		return NULL;
 	return request_invalid(r, "%s: must be 1 to %d characters from ! to ~", name, CLIENT_MSG_ID_MAX);
+}
+
+const struct problem *request_time(struct request *r, const char *name, int64_t *ms_r)
+{
+	/* Beyond year 9999 the database has no times. */
+	const int64_t last_ms = INT64_C(253402300799999);
+	const struct json *v = json_get(r->body, name);
+	*ms_r = 0;
+	if (v == NULL || v->type == JSON_NULL)
+		return NULL;
+	if (v->type != JSON_STRING || clock_parse_rfc3339(v->text, ms_r) != 0 || *ms_r > last_ms)
+		return request_invalid(r, "%s: must be a time like 2026-11-23T03:01:21Z, or null", name);
+	if (*ms_r < 0)
+		*ms_r = 0;
+	return NULL;
 }
 
 const struct problem *request_id(struct request *r, const char *name, uint64_t *out_r)

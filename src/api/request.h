@@ -159,6 +159,8 @@ const struct problem *request_user_id(struct request *r, const char *name, struc
 /* The items of an array of user ids that has to be there, of min to max of them. The array is in the arena. */
 const struct problem *request_user_ids(struct request *r, const char *name, size_t min, size_t max,
 				       const struct str **users_r, size_t *count_r) MUST_CHECK;
+/* A time, if it is there; 0 where it is null, or before 1970. */
+const struct problem *request_time(struct request *r, const char *name, int64_t *ms_r) MUST_CHECK;
 /* A string like client_msg_id, if it is there. */
 const struct problem *request_client_id(struct request *r, const char *name, struct str *out_r) MUST_CHECK;
 /* A query parameter (REST) that is a number from min to max; fallback if it is not given. */

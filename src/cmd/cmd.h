@@ -28,6 +28,8 @@ const struct problem *conversations_check(struct request *r, union command_args 
 void conversations_proceed(struct request *r, const union command_args *a);
 const struct problem *conversation_check(struct request *r, union command_args *a);
 void conversation_proceed(struct request *r, const union command_args *a);
+const struct problem *settings_check(struct request *r, union command_args *a);
+void settings_proceed(struct request *r, const union command_args *a);
 const struct problem *create_check(struct request *r, union command_args *a);
 void create_proceed(struct request *r, const union command_args *a);
 const struct problem *history_check(struct request *r, union command_args *a);

@@ -11,9 +11,22 @@
 #define SOURCE_KIND_MAX 32
 #define SOURCE_ID_MAX 64
 
+static const struct problem *read_archived(struct request *r, bool *archived_r)
+{
+	struct str text;
+	const struct problem *p = request_query_text(r, "archived", &text);
+	if (p != NULL)
+		return p;
+	*archived_r = text.s != NULL && str_is(text, "true");
+	if (text.s != NULL && !*archived_r && !str_is(text, "false"))
+		return request_invalid(r, "archived: must be true or false");
+	return NULL;
+}
+
 const struct problem *conversations_check(struct request *r, union command_args *a)
 {
-	return list_query_limit(r, CONVERSATIONS_LIMIT, &a->list.limit) ?: list_query_cursor(r, &a->list.after);
+	return list_query_limit(r, CONVERSATIONS_LIMIT, &a->list.limit)
+		       ?: list_query_cursor(r, &a->list.after) ?: read_archived(r, &a->list.archived);
 }
 
 static void on_conversations(const struct store_conversations *list, void *arg)
@@ -31,7 +44,8 @@ static void on_conversations(const struct store_conversations *list, void *arg)
 
 void conversations_proceed(struct request *r, const union command_args *a)
 {
-	store_list_conversations(r->live->store, request_user(r), a->list.limit, a->list.after, on_conversations, r);
+	store_list_conversations(r->live->store, request_user(r), a->list.archived, a->list.limit, a->list.after,
+				 on_conversations, r);
 }
 
 const struct problem *conversation_check(struct request *r, union command_args *a)

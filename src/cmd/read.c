@@ -5,6 +5,7 @@
 
 #include "api/event.h"
 #include "cmd/group.h"
+#include "cmd/settings.h"
 #include "live/delivery.h"
 #include "live/group.h"
 #include "live/push.h"
@@ -68,6 +69,8 @@ static void on_read(const struct store_read *read, void *arg)
 	/* A long way is gone in steps, some of which may have been done although the last one was not. */
 	if (read->changed && read->status != STORE_UNCERTAIN)
 		push_read(r, read);
+	if (read->unmarked && read->status != STORE_UNCERTAIN)
+		settings_push(r, read->conversation);
 	if (read->status != STORE_OK) {
 		fail_read(r, read);
 		return;

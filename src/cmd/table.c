@@ -17,6 +17,8 @@ static const struct command commands[] = {
 	 conversations_proceed},
 	{"conversation", VERB_GET, "/messages/conversations/{id}", NULL, BODY_IGNORED, ACCESS_USER, conversation_check,
 	 conversation_proceed},
+	{"set_settings", VERB_PUT, "/messages/conversations/{id}/settings", NULL, BODY_REQUIRED, ACCESS_USER,
+	 settings_check, settings_proceed},
 	{"create", VERB_POST, "/messages/conversations/create", NULL, BODY_REQUIRED, ACCESS_USER, create_check,
 	 create_proceed},
 	{"read_message", VERB_PUT, "/messages/{id}/read", NULL, BODY_IGNORED, ACCESS_USER, act_check, act_proceed,

@@ -7,7 +7,7 @@
 
 /* The names of the members, numbers, times and ids. */
 #define MESSAGE_REST 640
-#define CONVERSATION_REST 640
+#define CONVERSATION_REST 832
 #define GROUP_REST 448
 #define PROFILE_REST 256
 
@@ -36,7 +36,7 @@ static size_t group_size(const struct group *g)
 size_t answer_conversation_size(const struct conversation *c)
 {
 	return CONVERSATION_REST + json_str_size(c->peer_nickname) + json_str_size(c->peer_avatar_url) +
-	       json_str_size(c->source_kind) + json_str_size(c->source_id) +
+	       json_str_size(c->source_kind) + json_str_size(c->source_id) + json_str_size(c->settings.draft) +
 	       (conversation_is_group(c->id) ? group_size(&c->group) : 0) +
 	       (c->has_last ? answer_message_size(&c->last) : 0);
 }

@@ -299,6 +299,12 @@ void batch_note_told(struct batch *b, struct op *op, enum outbox_kind kind, uint
 	outbox_put_id(&b->items, kind, message_id);
 }
 
+void batch_note_told_user(struct batch *b, struct op *op, struct str user)
+{
+	op->in_outbox = true;
+	outbox_put_user(&b->items, user);
+}
+
 /* A hybrid logical clock (Kulkarni et al., 2014): the wall clock while it is ahead, else one more than before. */
 static void batch_tick(struct batch *b, int64_t activity_ms)
 {

@@ -138,6 +138,80 @@ bool conv_put_alike(struct batch *b, bool (*takes)(const struct batch *b, const 
 	return true;
 }
 
+/* ---- what members have set for themselves ---- */
+
+void conv_take_own(struct member *m, struct row *row)
+{
+	m->was_archived = !row_next_is_null(row);
+	m->archived_seq = row_take_u64(row);
+	m->marked = row_take_bool(row);
+}
+
+/* "UPDATE …", of the member's row, or of what the conversation's has of them; the assignment follows. */
+static struct buf *begin_own(struct batch *b, const struct member *m)
+{
+	struct buf *out = batch_update(b);
+	if (m->conv->kind == &conv_group)
+		sql_lit(out, "UPDATE members SET ");
+	else
+		buf_printf(out, "UPDATE conversations SET user%d_", m == m->conv->members ? 1 : 2);
+	return out;
+}
+
+static void end_own(struct batch *b, struct buf *out, const struct member *m)
+{
+	if (m->conv->kind == &conv_group) {
+		sql_lit(out, " WHERE user_id=");
+		sql_str(out, m->user);
+		sql_lit(out, " AND conversation_id=");
+	} else {
+		sql_lit(out, " WHERE id=");
+	}
+	sql_u64(out, m->conv->id);
+	batch_expect(b, 1);
+}
+
+/* So that it is found by a cursor. */
+static void note_settings(struct batch *b, const struct member *m)
+{
+	struct buf *out = batch_update(b);
+	sql_lit(out, "INSERT INTO conversation_settings (user_id,conversation_id,changed_at) VALUES (");
+	sql_str(out, m->user);
+	buf_append_char(out, ',');
+	sql_u64(out, m->conv->id);
+	buf_append_char(out, ',');
+	sql_time(out, b->active_ms);
+	sql_lit(out, ") ON DUPLICATE KEY UPDATE changed_at=GREATEST(changed_at,VALUES(changed_at))");
+}
+
+bool conv_unmark(struct batch *b, struct member *m)
+{
+	if (!m->marked)
+		return false;
+	m->marked = false;
+	if (m->conv->kind == &conv_group)
+		m->dirty = true;
+	else
+		m->conv->dirty = true;
+	struct buf *out = begin_own(b, m);
+	sql_lit(out, "marked=NULL");
+	end_own(b, out, m);
+	note_settings(b, m);
+	return true;
+}
+
+void conv_keep_archived(struct batch *b, struct member *m)
+{
+	uint64_t last_seq = m->conv->last_seq;
+	if (!m->was_archived || m->archived_seq != last_seq - 1)
+		return;
+	m->archived_seq = last_seq;
+	struct buf *out = begin_own(b, m);
+	sql_lit(out, "archived_seq=");
+	sql_u64(out, last_seq);
+	end_own(b, out, m);
+}
+
 /* ---- members ---- */
 
 /* Of a group's member in the batch: the group's id, and the user. */

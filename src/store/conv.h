@@ -41,6 +41,9 @@ struct member {
 	bool blocks_asked;    /* whether the peer has blocked this one */
 	enum group_role role; /* GROUP_NO_ROLE in a direct conversation */
 	uint64_t first_seq, read_seq;
+	bool marked;	   /* as unread */
+	bool was_archived; /* at that last_seq: */
+	uint64_t archived_seq;
 
 	/* What is stored of the fields below it. */
 	struct member_stored {
@@ -145,6 +148,12 @@ static inline struct member *conv_peer(const struct member *m)
 {
 	return m->next != NULL ? m->next : m->conv->members;
 }
+/* Takes the two columns archived_seq and marked. */
+void conv_take_own(struct member *m, struct row *row);
+/* The member has sent what is now the last message: what nobody else has written to since it was archived stays so. */
+void conv_keep_archived(struct batch *b, struct member *m);
+/* A read clears the mark. False: there was none. */
+bool conv_unmark(struct batch *b, struct member *m);
 /* A counter that says fewer than n, which a sound database never has, becomes 0. */
 static inline uint64_t conv_less(uint64_t counter, uint64_t n)
 {

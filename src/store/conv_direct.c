@@ -11,7 +11,8 @@
 
 #define CONV_COLUMNS                                                                                                   \
 	"id,user1_id,user2_id,last_seq,last_message_time,sort_time,user1_unread,user2_unread,user1_last_id,"           \
-	"user2_last_id,user1_read_seq,user2_read_seq,user1_dead,user2_dead,change_seq,expires_in"
+	"user2_last_id,user1_read_seq,user2_read_seq,user1_dead,user2_dead,change_seq,expires_in,"                     \
+	"user1_archived_seq,user1_marked,user2_archived_seq,user2_marked"
 
 /* ---- which conversation ---- */
 
@@ -149,6 +150,8 @@ void conv_direct_row(struct batch *b, struct row *row)
 	other->stored.dead = other->dead = row_take_u64(row);
 	c->stored_change_seq = c->change_seq = row_take_u64(row);
 	c->expires_in_secs = row_take_u64(row);
+	conv_take_own(one, row);
+	conv_take_own(other, row);
 }
 
 /* ---- who may send ---- */
@@ -269,6 +272,7 @@ static void direct_sent(struct batch *b, struct member *from, const struct messa
 	struct member *to = conv_peer(from);
 	to->unread++;
 	from->last_id = to->last_id = m->id;
+	conv_keep_archived(b, from);
 }
 
 static void direct_mentioned(struct batch *b, struct member *from, const struct message *m, struct member *who)

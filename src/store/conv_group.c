@@ -26,7 +26,7 @@
 	"sort_time,active_at,dissolved_at,expires_in"
 #define MEMBER_COLUMNS                                                                                                 \
 	"user_id,conversation_id,role,joined_seq,first_seq,read_seq,read_at,deleted_seq,mention_seq,muted_until,"      \
-	"last_sent_at"
+	"last_sent_at,archived_seq,marked"
 
 /* ---- what is read ---- */
 
@@ -146,6 +146,7 @@ void conv_group_row_member(struct batch *b, struct row *row)
 	m->stored.mention_seq = m->mention_seq = row_take_u64(row);
 	m->muted_until_ms = row_take_ms(row);
 	m->last_sent_ms = row_take_ms(row);
+	conv_take_own(m, row);
 }
 
 void conv_group_row_standing(struct batch *b, struct row *row)
@@ -248,6 +249,7 @@ static void group_sent(struct batch *b, struct member *from, const struct messag
 	from->marks |= c->last_seq - from->read_seq > GROUP_SENT_READS_MAX &&
 		       c->member_count <= (uint64_t)b->conf->groups.receipts_max;
 	conv_group_move(b, from, c->last_seq);
+	conv_keep_archived(b, from);
 }
 
 static void group_mentioned(struct batch *b, struct member *from, const struct message *m, struct member *who)

@@ -383,6 +383,8 @@ void group_put_out(struct change_group *c, struct buf *text, struct group_person
 	group_put_where(text, c, p->id);
 	buf_append_char(text, ';');
 	sql_expect(text, 1);
+	sql_lit(text, ";DELETE FROM conversation_settings");
+	group_put_where(text, c, p->id);
 	c->out = p->id;
 	c->now.out = &c->out;
 	c->now.out_count = 1;

@@ -63,6 +63,11 @@ void guess_forget(struct batch *b)
 	"conversations.id=VALUES(id) AND conversations.user1_id=VALUES(user1_id) AND "                                 \
 	"conversations.user2_id=VALUES(user2_id) AND conversations.expires_in<=>VALUES(expires_in)"
 
+/* As conv_keep_archived(): the other side has sent nothing. */
+#define KEPT_ARCHIVED(side)                                                                                            \
+	"IF(conversations.user" side "_archived_seq=VALUES(change_seq) AND VALUES(user" side "_unread)=0,"             \
+	"VALUES(last_seq),conversations.user" side "_archived_seq)"
+
 static void put_head(struct buf *text, const struct conv *c)
 {
 	const struct member *one = c->members, *other = one->next;
@@ -117,8 +122,10 @@ unsigned guess_put_heads(struct batch *b)
 		      "user1_unread=conversations.user1_unread+VALUES(user1_unread),"
 		      "user2_unread=conversations.user2_unread+VALUES(user2_unread),"
 		      "user1_last_id=VALUES(user1_last_id),user2_last_id=VALUES(user1_last_id),"
-		      "last_message_time=VALUES(last_message_time),"
-		      "sort_time=GREATEST(conversations.sort_time,VALUES(sort_time))");
+		      "user1_archived_seq=" KEPT_ARCHIVED("1") ",user2_archived_seq=" KEPT_ARCHIVED(
+			      "2") ","
+				   "last_message_time=VALUES(last_message_time),"
+				   "sort_time=GREATEST(conversations.sort_time,VALUES(sort_time))");
 	return rows;
 }
 

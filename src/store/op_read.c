@@ -117,6 +117,15 @@ void read_begin(struct op_read *o, const struct member *m)
 	o->result.read_seq = m->read_seq;
 }
 
+void read_unmark(struct batch *b, struct op_read *o, struct member *m)
+{
+	if (o->op.settling || !conv_unmark(b, m))
+		return;
+	/* It stays so in later tries: one of unknown outcome may have done it. */
+	o->result.unmarked = o->op.planned = true;
+	batch_note_told_user(b, &o->op, m->user);
+}
+
 static enum op_verdict read_plan(struct batch *b, struct op *op)
 {
 	struct op_read *o = container_of(op, struct op_read, op);
@@ -135,6 +144,7 @@ static enum op_verdict read_plan(struct batch *b, struct op *op)
 	struct str peer = conv_peer(m)->user;
 	memcpy(o->result.peer, peer.s, peer.len);
 	o->result.peer[peer.len] = '\0';
+	read_unmark(b, o, m);
 	if (m->read_seq >= o->up_to_seq) {
 		b->standing = true;
 		/* Perhaps by the process that had it, and others were not told. */

@@ -29,6 +29,8 @@ extern const struct op_class read_group_class;
 bool read_was_done(const struct op_read *o, const struct member *m);
 /* Before a step is planned: learns from the member's read_seq what became of one of unknown outcome. */
 void read_begin(struct op_read *o, const struct member *m);
+/* Clears the mark as unread, also where nothing was unread. */
+void read_unmark(struct batch *b, struct op_read *o, struct member *m);
 /* For the classes. The planned step has committed. */
 void read_step(struct op *op);
 void read_answer(struct op *op);

@@ -54,6 +54,7 @@ static enum op_verdict group_read_plan(struct batch *b, struct op *op)
 	o->count.uncounted_seq = c->uncounted_seq;
 	o->count.deleted_seq = m->deleted_seq;
 	o->counts |= c->uncounted_seq > m->read_seq || m->deleted_seq > m->read_seq;
+	read_unmark(b, o, m);
 	if (o->up_to_seq <= m->read_seq) {
 		b->standing = true;
 		/* Perhaps by the process that had it, and others were not told. */

@@ -8,7 +8,8 @@
 
 #define CONVERSATION_COLUMNS                                                                                           \
 	"c.id,c.user1_id,c.user2_id,c.last_seq,c.last_message_time,c.user1_unread,c.user2_unread,c.user1_read_seq,"    \
-	"c.user2_read_seq,d.user1_seq,d.user2_seq,c.change_seq,c.source_kind,c.source_id,c.created_at,c.sort_time"
+	"c.user2_read_seq,d.user1_seq,d.user2_seq,c.change_seq,c.source_kind,c.source_id,c.created_at,c.sort_time,"    \
+	"c.user1_archived_seq,c.user1_marked,c.user2_archived_seq,c.user2_marked"
 #define DELIVERIES " LEFT JOIN deliveries d FORCE INDEX (PRIMARY) ON d.conversation_id=c.id"
 
 /* Of the newest message of all the mark is its own, for none is after it. That of another one is one of the details. */
@@ -25,14 +26,51 @@ static void put_own(struct buf *text, struct str user, const char *column)
 	buf_printf(text, ",c.user1_%s,c.user2_%s)", column, column);
 }
 
-void query_put_conversations(struct buf *text, struct str user, const char *from, struct str more_from)
+void query_put_settings(struct buf *text)
+{
+	sql_lit(text, "IF(s.muted_until>");
+	sql_now(text);
+	sql_lit(text, ",s.muted_until,NULL),s.mute_mentions,s.pinned_at,s.draft");
+}
+
+static void set_archived(struct view *view)
+{
+	struct conversation_settings *s = &view->c.settings;
+	s->archived = view->was_archived && (!view->is_answered || s->muted_until_ms != 0);
+}
+
+void query_take_settings(struct row *row, struct arena *a, struct view *view)
+{
+	struct conversation_settings *s = &view->c.settings;
+	s->muted_until_ms = row_take_ms(row);
+	s->mute_mentions = row_take_bool(row);
+	s->pinned_ms = row_take_ms(row);
+	s->draft = arena_str(a, row_take_str(row));
+	set_archived(view);
+}
+
+void query_take_own(struct row *row, struct view *view)
+{
+	view->was_archived = !row_next_is_null(row);
+	view->is_answered = row_take_u64(row) < view->c.last_seq;
+	view->c.settings.marked_unread = row_take_bool(row);
+	set_archived(view);
+}
+
+void query_put_conversations(struct buf *text, struct str user, enum query_settings settings, const char *from,
+			     struct str more_from)
 {
 	sql_lit(text, "SELECT " CONVERSATION_COLUMNS ",IF(");
 	put_own(text, user, "unread");
 	sql_lit(text, ">0,(SELECT n.seq FROM mentions n FORCE INDEX (PRIMARY) WHERE n.user_id=");
 	sql_str(text, user);
-	sql_lit(text, " AND n.conversation_id=c.id ORDER BY n.seq DESC LIMIT 1),0)," LAST_COLUMNS
-		      ",u.nickname,u.avatar_url FROM ");
+	sql_lit(text,
+		" AND n.conversation_id=c.id ORDER BY n.seq DESC LIMIT 1),0)," LAST_COLUMNS ",u.nickname,u.avatar_url");
+	if (settings == SETTINGS_TOO) {
+		buf_append_char(text, ',');
+		query_put_settings(text);
+	}
+	sql_lit(text, " FROM ");
 	buf_append_str(text, str_from(from));
 	if (more_from.s != NULL)
 		buf_append_str(text, more_from);
@@ -41,6 +79,20 @@ void query_put_conversations(struct buf *text, struct str user, const char *from
 	sql_lit(text, LAST_MARK " LEFT JOIN users u FORCE INDEX (PRIMARY) ON u.id=IF(c.user1_id=");
 	sql_str(text, user);
 	sql_lit(text, ",c.user2_id,c.user1_id)");
+	if (settings != SETTINGS_TOO)
+		return;
+	sql_lit(text, " LEFT JOIN conversation_settings s FORCE INDEX (PRIMARY) ON s.user_id=");
+	sql_str(text, user);
+	sql_lit(text, " AND s.conversation_id=c.id");
+}
+
+/* Of the user's side; those of the other one are passed over. */
+static void take_own_of(struct row *row, int mine, struct view *view)
+{
+	enum { COLUMNS = 2 };
+	row->at += mine ? COLUMNS : 0;
+	query_take_own(row, view);
+	row->at += mine ? 0 : COLUMNS;
 }
 
 void query_take_conversation(struct row *row, struct arena *a, struct str user, struct view *view)
@@ -48,7 +100,7 @@ void query_take_conversation(struct row *row, struct arena *a, struct str user, 
 	char side_user[2][USER_ID_MAX + 1];
 	uint64_t unread[2], read_seq[2], delivered_seq[2];
 	struct conversation *out = &view->c;
-	*out = (struct conversation){.id = row_take_u64(row), .first_seq = 1};
+	*view = (struct view){.c = {.id = row_take_u64(row), .first_seq = 1}};
 	row_take_user(row, side_user[0]);
 	row_take_user(row, side_user[1]);
 	int mine = str_is(user, side_user[0]) ? 0 : 1;
@@ -72,6 +124,7 @@ void query_take_conversation(struct row *row, struct arena *a, struct str user, 
 	out->source_id = arena_str(a, row_take_str(row));
 	out->created_ms = row_take_ms(row);
 	out->sort_ms = row_take_ms(row);
+	take_own_of(row, mine, view);
 	view->unread = (struct unread){
 		.user = user,
 		.conversation_id = out->id,
@@ -82,6 +135,8 @@ void query_take_conversation(struct row *row, struct arena *a, struct str user, 
 	out->has_last = row_take_message(row, a, &out->last);
 	out->peer_nickname = arena_str(a, row_take_str(row));
 	out->peer_avatar_url = arena_str(a, row_take_str(row));
+	if (row->at < row->count)
+		query_take_settings(row, a, view);
 }
 
 void query_put_is_party(struct buf *text, struct str user)
@@ -155,11 +210,11 @@ void store_find_conversation(struct store *s, struct str user, uint64_t id, stor
 		return;
 	}
 	if (conversation_is_group(id)) {
-		query_put_groups(text, STR_LIT("members g FORCE INDEX (PRIMARY)"));
+		query_put_groups(text, SETTINGS_TOO, STR_LIT("members g FORCE INDEX (PRIMARY)"));
 		sql_lit(text, " WHERE ");
 		query_put_is_member(text, user, id);
 	} else {
-		query_put_conversations(text, user, "conversations c", STR_NULL);
+		query_put_conversations(text, user, SETTINGS_TOO, "conversations c", STR_NULL);
 		sql_lit(text, " WHERE c.id=");
 		sql_u64(text, id);
 		sql_lit(text, " AND ");

@@ -13,18 +13,23 @@
 struct view {
 	struct conversation c; /* complete but for those */
 	struct unread unread;
+	bool was_archived, is_answered; /* it was; and somebody else has written since */
 };
+
+/* Whether conversation_settings is read with the rows, or by the details. */
+enum query_settings { SETTINGS_LATER, SETTINGS_TOO };
 
 /*
  * "SELECT … FROM <from> …" of whole direct conversations as the user sees them, up to where a WHERE or ORDER BY may
  * follow; `from` is a part of SQL that names conversations AS c.
  */
-void query_put_conversations(struct buf *text, struct str user, const char *from, struct str more_from);
+void query_put_conversations(struct buf *text, struct str user, enum query_settings settings, const char *from,
+			     struct str more_from);
 /* The user is one of the two. Strings are copied into the arena. */
 void query_take_conversation(struct row *row, struct arena *a, struct str user, struct view *out);
 
 /* The same of groups, each as one of its members sees it; `from` names members AS g. */
-void query_put_groups(struct buf *text, struct str from);
+void query_put_groups(struct buf *text, enum query_settings settings, struct str from);
 void query_take_group(struct row *row, struct arena *a, struct view *out);
 
 /*
@@ -43,12 +48,20 @@ void query_take_group(struct row *row, struct arena *a, struct view *out);
 	"(PRIMARY) WHERE d.user_id=g.user_id AND d.conversation_id=g.conversation_id ORDER BY d.first_seq DESC LIMIT " \
 	"1))"
 
+/* Of conversation_settings AS s, and taking these columns. */
+void query_put_settings(struct buf *text);
+void query_take_settings(struct row *row, struct arena *a, struct view *view);
+/* The user's archived_seq and mark, which lie with the conversation, whose last_seq is known. */
+void query_take_own(struct row *row, struct view *view);
+
 /*
  * What is not in the rows of conversations: what has to be counted, and when the last message was read where it is not
- * the newest of all. It is read in one round trip; mostly there is nothing. All zeroes before it begins.
+ * the newest of all; where that is wanted, what the user has set of them. It is read in one round trip; mostly there is
+ * nothing. All zeroes before it begins.
  */
-enum details_stmt { DETAILS_COUNTS, DETAILS_MARKS, DETAILS_STMTS };
+enum details_stmt { DETAILS_COUNTS, DETAILS_MARKS, DETAILS_SETTINGS, DETAILS_STMTS };
 struct details {
+	bool settings; /* are wanted: all conversations are one user's */
 	struct view *view;
 	size_t count;
 	bool asked;			       /* the read's rows are the details' */

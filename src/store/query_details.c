@@ -68,6 +68,36 @@ static void take_mark(struct details *d, struct row *row)
 		row_take_mark(row, &d->view[i].c.last);
 }
 
+/* ---- what the user has set ---- */
+
+static bool put_settings(struct buf *text, const struct details *d)
+{
+	bool first = true;
+	if (!d->settings || d->count == 0)
+		return false;
+	sql_lit(text, "SELECT s.conversation_id,");
+	query_put_settings(text);
+	sql_lit(text, " FROM conversation_settings s FORCE INDEX (PRIMARY) WHERE s.user_id=");
+	sql_str(text, str_from(d->view[0].c.user));
+	sql_lit(text, " AND s.conversation_id IN (");
+	for (size_t i = 0; i < d->count; i++) {
+		sql_comma(text, &first);
+		sql_u64(text, d->view[i].c.id);
+	}
+	buf_append_char(text, ')');
+	return true;
+}
+
+static void take_settings(struct details *d, struct arena *a, struct row *row)
+{
+	uint64_t id = row_take_u64(row);
+	size_t i = 0;
+	while (i < d->count && d->view[i].c.id != id)
+		i++;
+	if (i < d->count)
+		query_take_settings(row, a, &d->view[i]);
+}
+
 /* ---- all of it ---- */
 
 static bool put_stmt(struct buf *text, const struct details *d, enum details_stmt stmt)
@@ -77,6 +107,8 @@ static bool put_stmt(struct buf *text, const struct details *d, enum details_stm
 		return put_counts(text, d);
 	case DETAILS_MARKS:
 		return put_marks(text, d);
+	case DETAILS_SETTINGS:
+		return put_settings(text, d);
 	case DETAILS_STMTS:
 		break;
 	}
@@ -114,6 +146,8 @@ void details_row(struct details *d, struct arena *a, unsigned stmt, struct row *
 	ASSERT(stmt < d->stmt_count);
 	if (d->stmt[stmt] == DETAILS_COUNTS)
 		take_count(d, a, row);
-	else
+	else if (d->stmt[stmt] == DETAILS_MARKS)
 		take_mark(d, row);
+	else
+		take_settings(d, a, row);
 }

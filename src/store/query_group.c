@@ -15,15 +15,23 @@
 	"h.id,g.user_id,h.last_seq,h.last_message_time,g.first_seq,g.read_seq,h.change_seq,h.created_at,h.sort_time,"  \
 	"p.name,p.avatar_url,p.about,p.owner_id,g.role,h.member_count,g.joined_at,h.dissolved_at,h.join_policy,"       \
 	"h.history_policy,h.send_policy,h.add_policy,h.slow_mode_secs,h.uncounted_seq,h.all_seq,g.deleted_seq,"        \
-	"g.mention_seq," UNREAD_BLOCKS
+	"g.mention_seq,g.archived_seq,g.marked," UNREAD_BLOCKS
 
-void query_put_groups(struct buf *text, struct str from)
+void query_put_groups(struct buf *text, enum query_settings settings, struct str from)
 {
-	sql_lit(text, "SELECT STRAIGHT_JOIN " GROUP_COLUMNS "," MESSAGE_COLUMNS " FROM ");
+	sql_lit(text, "SELECT STRAIGHT_JOIN " GROUP_COLUMNS "," MESSAGE_COLUMNS);
+	if (settings == SETTINGS_TOO) {
+		buf_append_char(text, ',');
+		query_put_settings(text);
+	}
+	sql_lit(text, " FROM ");
 	buf_append_str(text, from);
 	sql_lit(text, " JOIN group_heads h FORCE INDEX (PRIMARY) ON h.id=g.conversation_id"
 		      " JOIN group_profiles p FORCE INDEX (PRIMARY) ON p.id=g.conversation_id" UNREAD_BLOCKS_JOIN
 		      " LEFT JOIN messages m ON m.id=" GROUP_LAST_ID);
+	if (settings == SETTINGS_TOO)
+		sql_lit(text, " LEFT JOIN conversation_settings s FORCE INDEX (PRIMARY) ON s.user_id=g.user_id AND "
+			      "s.conversation_id=g.conversation_id");
 }
 
 static void take_profile(struct row *row, struct arena *a, struct group *g)
@@ -79,9 +87,12 @@ void query_take_group(struct row *row, struct arena *a, struct view *out)
 	u->all_seq = row_take_u64(row);
 	u->deleted_seq = row_take_u64(row);
 	u->mention_seq = row_take_u64(row);
+	query_take_own(row, out);
 	unread_take_blocks(row, u);
 	c->unread = unread_in_group(u);
 	c->has_last = row_take_message(row, a, &c->last) && message_id_seq(c->last.id) >= c->first_seq;
+	if (row->at < row->count)
+		query_take_settings(row, a, out);
 }
 
 void query_put_is_member(struct buf *text, struct str user, uint64_t conversation_id)
@@ -166,7 +177,7 @@ void store_find_group_views(struct store *s, const struct group_viewer *who, siz
 		pool_refuse(&v->read, STORE_OK);
 		return;
 	}
-	query_put_groups(text, STR_LIT("members g FORCE INDEX (PRIMARY)"));
+	query_put_groups(text, SETTINGS_TOO, STR_LIT("members g FORCE INDEX (PRIMARY)"));
 	for (size_t i = 0; i < n; i++) {
 		buf_append_str(text, i == 0 ? STR_LIT(" WHERE (") : STR_LIT(" OR ("));
 		query_put_is_member(text, who[i].user, who[i].conversation_id);

@@ -14,6 +14,12 @@ struct str row_take_str(struct row *r)
 	return r->column[i] == NULL ? STR_NULL : (struct str){r->column[i], r->len[i]};
 }
 
+bool row_next_is_null(const struct row *r)
+{
+	ASSERT(r->at < r->count);
+	return r->column[r->at] == NULL;
+}
+
 uint64_t row_take_u64(struct row *r)
 {
 	struct str s = row_take_str(r);

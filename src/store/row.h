@@ -18,6 +18,7 @@ struct row {
 
 /* Each takes the next column. A null is absent, 0 or false. */
 struct str row_take_str(struct row *r);
+bool row_next_is_null(const struct row *r);
 uint64_t row_take_u64(struct row *r);
 bool row_take_bool(struct row *r);
 int64_t row_take_ms(struct row *r);

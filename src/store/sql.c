@@ -87,6 +87,14 @@ void sql_time(struct buf *b, int64_t ms)
 	buf_append_char(b, '\'');
 }
 
+void sql_now(struct buf *b)
+{
+	int64_t shift_ms = clock_shift_ms();
+	sql_lit(b, "UTC_TIMESTAMP(3)");
+	if (shift_ms != 0)
+		buf_printf(b, "+INTERVAL %lld MICROSECOND", (long long)shift_ms * 1000);
+}
+
 void sql_pair(struct buf *b, struct str first, struct str second)
 {
 	buf_append_char(b, '(');

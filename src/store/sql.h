@@ -19,6 +19,8 @@ void sql_like(struct buf *b, const char *before, struct str s, const char *after
 void sql_name(struct buf *b, const char *name);
 /* A DATETIME(3); 0 is NULL. */
 void sql_time(struct buf *b, int64_t ms);
+/* The database's clock, moved as this node's clocks are. */
+void sql_now(struct buf *b);
 /* ('a','b') */
 void sql_pair(struct buf *b, struct str first, struct str second);
 /*

@@ -119,6 +119,7 @@ const char *store_status_name(enum store_status s)
 		[STORE_NO_TEXT] = "no_text",
 		[STORE_TOO_MANY_KINDS] = "too_many_kinds",
 		[STORE_TOO_MANY_PINS] = "too_many_pins",
+		[STORE_TOO_MANY_PINNED] = "too_many_pinned",
 	};
 	return names[s];
 }

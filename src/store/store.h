@@ -62,8 +62,10 @@ enum store_status {
 	/* Of what else is done to messages. */
 	STORE_TOO_MANY_KINDS, /* of reactions to this message */
 	STORE_TOO_MANY_PINS,
+	/* Of one's own settings of a conversation. */
+	STORE_TOO_MANY_PINNED, /* the user has STORE_PINNED_MAX */
 };
-#define STORE_STATUSES (STORE_TOO_MANY_PINS + 1)
+#define STORE_STATUSES (STORE_TOO_MANY_PINNED + 1)
 const char *store_status_name(enum store_status s);
 
 /* For the counters of the process. Any member may be NULL. */
@@ -117,7 +119,7 @@ enum message_type {
 	MESSAGE_VOICE,
 	MESSAGE_VIDEO,
 	MESSAGE_FILE,
-	MESSAGE_STICKER, /* media_url is a path on this server; extra says which one (sticker.h) */
+	MESSAGE_STICKER,    /* media_url is a path on this server; extra says which one (sticker.h) */
 	MESSAGE_SYSTEM = 7, /* the server's own: what happened to a group */
 };
 #define MESSAGE_TYPES (MESSAGE_SYSTEM + 1)
@@ -164,6 +166,16 @@ struct group {
 	struct group_settings settings;
 };
 
+/* What a user has set for themselves of a conversation. All zeroes: nothing. */
+struct conversation_settings {
+	int64_t muted_until_ms; /* 0: it is not muted now */
+	int64_t pinned_ms;	/* since when; 0: it is not */
+	bool mute_mentions;
+	bool archived; /* and nobody else has written since, or it is muted */
+	bool marked_unread;
+	struct str draft; /* absent: none */
+};
+
 /* A conversation as `user` sees it. */
 struct conversation {
 	uint64_t id;
@@ -181,6 +193,7 @@ struct conversation {
 	uint64_t read_seq, peer_read_seq;
 	uint64_t peer_delivered_seq; /* at least peer_read_seq */
 	uint64_t change_seq;
+	struct conversation_settings settings;
 	struct str source_kind, source_id; /* absent: null */
 	int64_t created_ms;
 	int64_t sort_ms; /* its place in lists: about the time of what happened last, but never before an earlier one's
@@ -264,6 +277,9 @@ struct store_read {
 	uint64_t read_seq, marked, unread;
 	uint64_t up_to_seq; /* as taken */
 	int64_t read_ms;
+	bool unmarked; /* it was marked as unread, and is no more */
+	/* STORE_OK and unmarked: as the user sees it now; NULL where it could not be read. */
+	const struct conversation *conversation;
 };
 typedef void store_read_fn(const struct store_read *r, void *arg);
 /* up_to_seq UINT64_MAX: all. */
@@ -300,6 +316,27 @@ typedef void store_created_fn(const struct store_created *r, void *arg);
 void store_create(struct store *s, struct str user, struct str peer, struct str source_kind, struct str source_id,
 		  store_created_fn *fn, void *arg);
 
+/* ---- what a user sets for themselves: not through the lane, but where it is locked with what that writes ---- */
+
+/* Of one user's conversations. */
+#define STORE_PINNED_MAX 100
+#define STORE_DRAFT_MAX 4096
+struct store_settings {
+	struct str user;
+	uint64_t conversation_id;
+	/* What is to be set, to what `to` says; a muted_until that has passed is none, and of pinned_ms counts whether
+	 * it is 0. */
+	bool sets_muted_until, sets_mute_mentions, sets_pinned, sets_archived, sets_marked_unread, sets_draft;
+	struct conversation_settings to;
+};
+struct store_settings_set {
+	enum store_status status;
+	bool changed; /* it was not so already; where the status is not STORE_OK, it was set but could not be read */
+	const struct conversation *conversation; /* as it is now; STORE_OK */
+};
+typedef void store_settings_fn(const struct store_settings_set *r, void *arg);
+void store_set_settings(struct store *s, const struct store_settings *p, store_settings_fn *fn, void *arg);
+
 /* ---- reads ---- */
 
 /* A place in a list sorted by time and id, both descending. All zeroes: from the top. */
@@ -315,8 +352,10 @@ struct store_conversations {
 	struct store_cursor next;
 };
 typedef void store_conversations_fn(const struct store_conversations *r, void *arg);
-void store_list_conversations(struct store *s, struct str user, unsigned limit, struct store_cursor after,
-			      store_conversations_fn *fn, void *arg);
+/* Those that are archived, or those that are not. The pinned ones come first; what the cursor holds is the store's own.
+ */
+void store_list_conversations(struct store *s, struct str user, bool archived, unsigned limit,
+			      struct store_cursor after, store_conversations_fn *fn, void *arg);
 
 struct store_history {
 	enum store_status status;

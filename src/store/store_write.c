@@ -23,6 +23,7 @@ struct asker {
 	void *arg;
 	bool made; /* create: a new one */
 	bool cut;  /* read: that of store->counting */
+	struct store_read read;
 	char user[USER_ID_MAX + 1];
 };
 
@@ -102,25 +103,46 @@ void store_act(struct store *s, const struct store_act *p, store_change_fn *fn, 
 
 /* ---- a conversation ---- */
 
-static void on_counted(const struct store_read *r, void *arg)
+static void read_end(struct asker *a)
 {
-	struct asker *a = arg;
 	a->store->counting[a->cut]--;
-	a->fn.read(r, a->arg);
+	a->fn.read(&a->read, a->arg);
 	free(a);
 }
 
+static void on_unmarked(enum store_status status, const struct conversation *c, void *arg)
+{
+	struct asker *a = arg;
+	a->read.conversation = status == STORE_OK ? c : NULL;
+	read_end(a);
+}
+
+static void on_counted(const struct store_read *r, void *arg)
+{
+	struct asker *a = arg;
+	a->read = *r;
+	if (r->unmarked)
+		store_find_conversation(a->store, str_from(a->user), r->conversation_id, on_unmarked, a);
+	else
+		read_end(a);
+}
+
+/* What is still to be read once it has committed is so before the callback. */
 static void on_read(const struct lane_read *r, void *arg)
 {
 	struct asker *a = arg;
-	if (r->counts) {
-		a->cut = a->store->cut;
-		a->store->counting[a->cut]++;
-		read_count(a->store->pool, str_from(a->user), r, on_counted, a);
+	bool unmarked = r->r.unmarked && r->r.status == STORE_OK;
+	if (!r->counts && !unmarked) {
+		a->fn.read(&r->r, a->arg);
+		asker_answered(a, r->r.status);
 		return;
 	}
-	a->fn.read(&r->r, a->arg);
-	asker_answered(a, r->r.status);
+	a->cut = a->store->cut;
+	a->store->counting[a->cut]++;
+	if (r->counts)
+		read_count(a->store->pool, str_from(a->user), r, on_counted, a);
+	else
+		on_counted(&r->r, a);
 }
 
 static void on_read_elsewhere(const union wire_result *r, void *arg)

@@ -62,7 +62,7 @@ static void build_conversations(struct sync *s)
 	s->view = arena_alloc(&s->read.arena, s->count * sizeof(*s->view));
 	if (picks(s, sync_is_direct)) {
 		sync_begin_stmt(s, STMT_DIRECT);
-		query_put_conversations(text, s->user, "conversations c FORCE INDEX (PRIMARY)", STR_NULL);
+		query_put_conversations(text, s->user, SETTINGS_TOO, "conversations c FORCE INDEX (PRIMARY)", STR_NULL);
 		sql_lit(text, " WHERE c.id");
 		put_picks(text, s, sync_is_direct);
 		sql_lit(text, " AND ");
@@ -70,7 +70,7 @@ static void build_conversations(struct sync *s)
 	}
 	if (picks(s, sync_is_group)) {
 		sync_begin_stmt(s, STMT_GROUPS);
-		query_put_groups(text, STR_LIT("members g FORCE INDEX (PRIMARY)"));
+		query_put_groups(text, SETTINGS_TOO, STR_LIT("members g FORCE INDEX (PRIMARY)"));
 		sql_lit(text, " WHERE g.user_id=");
 		sql_str(text, s->user);
 		sql_lit(text, " AND g.conversation_id");
@@ -350,7 +350,7 @@ static struct store_cursor next_cursor(const struct sync *s)
 		return (struct store_cursor){back_to_ms, 0};
 	struct store_cursor at = s->walked_to;
 	if (s->kept < s->count)
-		at = s->kept > 0 && s->pick[s->kept - 1].have == NULL ? s->pick[s->kept - 1].place : s->since;
+		at = s->kept > 0 && s->pick[s->kept - 1].place.ms != 0 ? s->pick[s->kept - 1].place : s->since;
 	int64_t back = at.ms - back_to_ms;
 	if (back > 0 && (at.ms > safe.ms || s->back_to_ms != 0))
 		at.id |= (uint64_t)(back < BACK_MAX ? back : BACK_MAX) << BACK_SHIFT;

@@ -71,8 +71,9 @@ static void put_walk_condition(struct buf *text, const struct sync *s, const cha
 
 static void put_walk_of_side(struct buf *text, const struct sync *s, int side)
 {
-	buf_printf(text, "(SELECT id,sort_time AS t FROM conversations FORCE INDEX (by_user%d) WHERE user%d_id=", side,
-		   side);
+	buf_printf(text,
+		   "(SELECT id,sort_time AS t,0 AS own FROM conversations FORCE INDEX (by_user%d) WHERE user%d_id=",
+		   side, side);
 	sql_str(text, s->user);
 	put_walk_condition(text, s, "sort_time", "id");
 	buf_printf(text, " ORDER BY sort_time,id LIMIT %u)", walk_max(s));
@@ -80,25 +81,39 @@ static void put_walk_of_side(struct buf *text, const struct sync *s, int side)
 
 static void put_walk_of_groups(struct buf *text, const struct sync *s)
 {
-	sql_lit(text,
-		"(SELECT id,t FROM (SELECT STRAIGHT_JOIN h.id,h.active_at AS t FROM members g FORCE INDEX (PRIMARY) "
-		"JOIN group_heads h FORCE INDEX (PRIMARY) ON h.id=g.conversation_id WHERE g.user_id=");
+	sql_lit(text, "(SELECT id,t,0 AS own FROM (SELECT STRAIGHT_JOIN h.id,h.active_at AS t FROM members g FORCE "
+		      "INDEX (PRIMARY) "
+		      "JOIN group_heads h FORCE INDEX (PRIMARY) ON h.id=g.conversation_id WHERE g.user_id=");
 	sql_str(text, s->user);
 	put_walk_condition(text, s, "h.active_at", "h.id");
 	buf_printf(text, " LIMIT %d) o ORDER BY t,id LIMIT %u)", QUERY_GROUPS_MAX, walk_max(s));
 }
 
+/* Which conversations the user has set something of. A client that lists one cannot tell by seqs that it has not heard.
+ */
+static void put_walk_of_settings(struct buf *text, const struct sync *s)
+{
+	sql_lit(text, "(SELECT conversation_id AS id,changed_at AS t,1 AS own FROM conversation_settings FORCE INDEX "
+		      "(by_change) WHERE user_id=");
+	sql_str(text, s->user);
+	put_walk_condition(text, s, "changed_at", "conversation_id");
+	buf_printf(text, " ORDER BY changed_at,conversation_id LIMIT %u)", walk_max(s));
+}
+
 /* Each source gives each conversation once, so that its limit cannot hide another one. */
 static void put_walk(struct buf *text, const struct sync *s)
 {
-	sql_lit(text, "SELECT id,MIN(t) AS t FROM (");
+	sql_lit(text, "SELECT id,MIN(t) AS t,MAX(own) FROM (");
 	put_walk_of_side(text, s, 1);
 	sql_lit(text, " UNION ALL ");
 	put_walk_of_side(text, s, 2);
 	sql_lit(text, " UNION ALL ");
 	put_walk_of_groups(text, s);
-	sql_lit(text, " UNION ALL (SELECT conversation_id AS id,recalled_at AS t FROM recalls FORCE INDEX (by_time) "
-		      "WHERE user_id=");
+	sql_lit(text, " UNION ALL ");
+	put_walk_of_settings(text, s);
+	sql_lit(text,
+		" UNION ALL (SELECT conversation_id AS id,recalled_at AS t,0 AS own FROM recalls FORCE INDEX (by_time) "
+		"WHERE user_id=");
 	sql_str(text, s->user);
 	put_walk_condition(text, s, "recalled_at", "conversation_id");
 	buf_printf(text, " ORDER BY recalled_at,conversation_id LIMIT %u)", walk_max(s));
@@ -186,12 +201,24 @@ static void found_listed(struct sync *s, struct row *row)
 		add_pick(s, (struct pick){.have = have, .id = id});
 }
 
+static bool is_picked(const struct sync *s, uint64_t id)
+{
+	for (size_t i = 0; i < s->count; i++)
+		if (s->pick[i].id == id)
+			return true;
+	return false;
+}
+
 static void found_walked(struct sync *s, struct row *row)
 {
 	struct pick pick = {.id = row_take_u64(row)};
-	if (sync_find_listed(s, pick.id) < s->have_count)
-		return;
+	size_t listed = sync_find_listed(s, pick.id);
 	pick.place = (struct store_cursor){row_take_ms(row), pick.id};
+	bool set = row_take_bool(row);
+	if (listed < s->have_count && (!set || is_picked(s, pick.id)))
+		return;
+	if (listed < s->have_count)
+		pick.have = &s->have[s->listed[listed].index];
 	if (add_pick(s, pick))
 		s->walked_to = pick.place;
 }

@@ -30,7 +30,7 @@ struct listed {
 struct pick {
 	const struct store_sync_have *have; /* NULL: not listed by the client */
 	uint64_t id;
-	struct store_cursor place; /* in the walk, where it was not listed */
+	struct store_cursor place; /* in the walk, where it was found there */
 	bool loaded;
 	bool begun;	/* its page was */
 	bool page_done; /* its page is complete */

@@ -120,6 +120,7 @@ static const struct wire_field was_read_fields[] = {
 	FIELD(WIRE_U64, struct lane_read, r.unread),
 	FIELD(WIRE_U64, struct lane_read, r.up_to_seq),
 	FIELD(WIRE_I64, struct lane_read, r.read_ms),
+	FIELD(WIRE_BOOL, struct lane_read, r.unmarked),
 	FIELD(WIRE_BOOL, struct lane_read, counts),
 	FIELD(WIRE_U64, struct lane_read, was_seq),
 	FIELD(WIRE_U64, struct lane_read, last_seq),

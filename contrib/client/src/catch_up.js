@@ -112,16 +112,19 @@ export class CatchUp {
     async #begin(current) {
         this.#firstCursor ??= (await this.#rest.sync()).cursor;
         const {moment} = this.#ledger;
-        for await (const conversation of this.#rest.each((page) => this.#rest.conversations(page), {limit: PAGE})) {
+        // A message takes a conversation out of the archived ones, so these come first: it is in the other list then.
+        for (const archived of [true, false]) {
+            for await (const conversation of this.#rest.each((page) => this.#rest.conversations({...page, archived}), {limit: PAGE})) {
+                if (!current())
+                    return;
+                if (this.#ledger.isOver(conversation, moment))
+                    continue;
+                this.#ledger.begin(conversation);
+                this.#on.conversation(conversation);
+            }
             if (!current())
                 return;
-            if (this.#ledger.isOver(conversation, moment))
-                continue;
-            this.#ledger.begin(conversation);
-            this.#on.conversation(conversation);
         }
-        if (!current())
-            return;
         this.#ledger.allBegun();
         this.#setCursor(this.#firstCursor);
     }

@@ -116,8 +116,8 @@ export class Rest {
         return this.#post('/messages/send', message);
     }
 
-    conversations({limit, cursor} = {}) {
-        return this.#get('/messages/conversations', {limit, cursor});
+    conversations({limit, cursor, archived} = {}) {
+        return this.#get('/messages/conversations', {limit, cursor, archived});
     }
 
     conversation(conversationId) {
@@ -134,6 +134,10 @@ export class Rest {
 
     readConversation(conversationId, upToSeq) {
         return this.#put(`/messages/conversations/${segment(conversationId)}/read`, {up_to_seq: upToSeq});
+    }
+
+    updateSettings(conversationId, changes) {
+        return this.#put(`/messages/conversations/${segment(conversationId)}/settings`, changes);
     }
 
     message(messageId) {

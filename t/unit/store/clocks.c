@@ -78,7 +78,7 @@ static void on_listed(const struct store_conversations *r, void *arg)
 static struct list_answer list_of(const char *user, unsigned limit, struct store_cursor after)
 {
 	struct list_answer a = {0};
-	store_list_conversations(s, str_from(user), limit, after, on_listed, &a);
+	store_list_conversations(s, str_from(user), false, limit, after, on_listed, &a);
 	wait_for(&a.done);
 	return a;
 }

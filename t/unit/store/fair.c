@@ -58,7 +58,7 @@ static void read_group(const char *user, void *arg)
 
 static void read_same(const char *user, void *arg)
 {
-	store_list_conversations(s, str_from(user), 10, (struct store_cursor){0}, on_list, arg);
+	store_list_conversations(s, str_from(user), false, 10, (struct store_cursor){0}, on_list, arg);
 }
 
 static void change_user(const char *user, void *arg)

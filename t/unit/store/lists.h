@@ -35,7 +35,7 @@ static inline struct list_answer *do_list(struct store *s, const char *user, uns
 {
 	static struct list_answer a;
 	a = (struct list_answer){0};
-	store_list_conversations(s, str_from(user), limit, after, on_conversations, &a);
+	store_list_conversations(s, str_from(user), false, limit, after, on_conversations, &a);
 	wait_for(&a.done);
 	return &a;
 }

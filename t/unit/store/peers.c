@@ -124,7 +124,7 @@ static void check_profiles(int round)
 		       i, hex, i, i);
 	}
 	struct profiles_answer a = {.round = round};
-	store_list_conversations(s, STR_LIT("viewer"), 100, (struct store_cursor){0}, on_list, &a);
+	store_list_conversations(s, STR_LIT("viewer"), false, 100, (struct store_cursor){0}, on_list, &a);
 	wait_for(&a.done);
 	ok(a.count == PEERS + 1 && a.wrong == 0, "the list has all profiles as they are, round %d", round);
 	a = (struct profiles_answer){.round = round};
