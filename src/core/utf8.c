@@ -102,3 +102,12 @@ size_t utf8_count(struct str s)
 		count += ((unsigned char)s.s[i] & 0xc0) != 0x80;
 	return count;
 }
+
+struct str utf8_head(struct str s, size_t chars)
+{
+	size_t len = 0;
+	for (; len < s.len; len++)
+		if (((unsigned char)s.s[len] & 0xc0) != 0x80 && chars-- == 0)
+			break;
+	return (struct str){s.s, len};
+}

@@ -9,6 +9,8 @@ bool utf8_valid(const char *s, size_t len);
 
 /* Characters of a valid text. */
 size_t utf8_count(struct str s);
+/* The first of them, `chars` at most. An absent text stays absent. */
+struct str utf8_head(struct str s, size_t chars);
 
 /*
  * Does a valid text have characters that no line of text has: control characters (U+0000 to U+001F, U+007F to U+009F),

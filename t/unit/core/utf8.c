@@ -241,9 +241,19 @@ static void test_names(void)
 	ok(utf8_name((struct str){"\xF0\x9F\x98", 3}, out) <= 3, "nor such of four");
 }
 
+static void test_head(void)
+{
+	const struct str text = STR_LIT("a\u00E9\u6C49\U0001F600b");
+	static const size_t want[] = {0, 1, 3, 6, 10, 11, 11};
+	for (size_t i = 0; i < ARRAY_LEN(want); i++)
+		is_int(utf8_head(text, i).len, want[i], "%zu characters", i);
+	ok(utf8_head(STR_NULL, 1).s == NULL && utf8_head(STR_LIT(""), 1).len == 0, "of nothing");
+}
+
 int main(void)
 {
 	test_names();
+	test_head();
 	test_code_points();
 	test_all_short();
 	test_boundaries();
