@@ -75,13 +75,14 @@ static double at_most(double x, double limit)
 
 struct limit {
 	int64_t interval_ns, fill_ns; /* of what is taken, of the whole burst */
+	int64_t owed_ns;	      /* taken besides, whether it is there or not */
 };
 
 static struct limit limit_of(double rate_per_sec, double burst, double tokens)
 {
 	double interval = at_most(1e9 / rate_per_sec, INTERVAL_MAX_NS);
 	double fill = at_most((burst > 1 ? burst : 1) * interval, FILL_MAX_NS);
-	return (struct limit){(int64_t)at_most(tokens * interval, fill), (int64_t)fill};
+	return (struct limit){.interval_ns = (int64_t)at_most(tokens * interval, fill), .fill_ns = (int64_t)fill};
 }
 
 /* How long it takes; 0 if it is there, and then *next_r is when the bucket will be full without it. */
@@ -117,7 +118,7 @@ static int64_t ask(struct hub *h, char kind, const char *name, struct limit l, i
 	int64_t *cell = take ? cell_of(set, hash) : find_cell(set, hash, &least);
 	wait_ms = wait_for_token(&l, cell != NULL ? *cell : 0, now_ns, &next);
 	if (take && wait_ms == 0)
-		*cell = next;
+		*cell = next + l.owed_ns;
 	lock_drop(lock);
 	return wait_ms;
 }
@@ -135,6 +136,17 @@ int64_t bucket_take_many(struct hub *h, char kind, const char *name, uint64_t to
 	if (!(rate_per_sec > 0) || tokens == 0)
 		return 0;
 	return ask(h, kind, name, limit_of(rate_per_sec, burst, (double)tokens), now_mono_ms * NS_PER_MS, true);
+}
+
+int64_t bucket_take_owing(struct hub *h, char kind, const char *name, uint64_t tokens, double rate_per_sec,
+			  double burst, int64_t now_mono_ms)
+{
+	if (!(rate_per_sec > 0) || tokens == 0)
+		return 0;
+	struct limit l = limit_of(rate_per_sec, burst, (double)tokens);
+	double all = at_most((double)tokens * at_most(1e9 / rate_per_sec, INTERVAL_MAX_NS), FILL_MAX_NS);
+	l.owed_ns = (int64_t)all - l.interval_ns;
+	return ask(h, kind, name, l, now_mono_ms * NS_PER_MS, true);
 }
 
 int64_t bucket_wait(struct hub *h, char kind, const char *name, double rate_per_sec, double burst, int64_t now_mono_ms)

@@ -19,6 +19,9 @@ int64_t bucket_take(struct hub *h, char kind, const char *name, double rate_per_
 /* Takes all of `tokens` or none. More than a whole burst are a whole burst. */
 int64_t bucket_take_many(struct hub *h, char kind, const char *name, uint64_t tokens, double rate_per_sec, double burst,
 			 int64_t now_mono_ms);
+/* Takes all of `tokens`, where they are there or a whole burst is: what they are more than that is owed. */
+int64_t bucket_take_owing(struct hub *h, char kind, const char *name, uint64_t tokens, double rate_per_sec,
+			  double burst, int64_t now_mono_ms);
 /* Takes them whether they are there or not; what is owed is a whole burst at most. */
 void bucket_charge(struct hub *h, char kind, const char *name, uint64_t tokens, double rate_per_sec, double burst,
 		   int64_t now_mono_ms);

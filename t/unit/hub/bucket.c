@@ -88,6 +88,21 @@ static void test_charge(void)
 	hub_free(&h);
 }
 
+static void test_owing(void)
+{
+	struct hub *h = hub_for_test(1, 10, 100);
+	is_int(bucket_take_owing(h, 'o', "x", 4, 1, 10, 0), 0, "those that are there are taken");
+	is_int(take_all(h, "x", 1, 10, 0), 10, "of their kind");
+	ok(bucket_take_owing(h, 'o', "x", 50, 1, 10, 0) != 0, "more than a burst where that is not full");
+	is_int(bucket_take_owing(h, 'o', "x", 50, 1, 10, 4000), 0, "and where it is");
+	ok(bucket_take(h, 'o', "x", 1, 10, 44000) != 0 && bucket_take(h, 'o', "x", 1, 10, 45000) == 0,
+	   "all of it is owed, and no more");
+	is_int(bucket_take_owing(h, 'o', "y", 0, 1, 10, 0), 0, "nothing is always there");
+	is_int(bucket_take_owing(h, 'o', "y", 50, 0, 10, 0), 0, "rate 0 is no limit");
+	is_int(bucket_take_owing(h, 'o', "y", UINT64_MAX, 1e-300, 1e300, 0), 0, "absurd numbers do no harm");
+	hub_free(&h);
+}
+
 static void test_many_names(void)
 {
 	struct hub *h = hub_for_test(1, 10, 32768);
@@ -196,6 +211,7 @@ int main(void)
 	test_refill();
 	test_many_tokens();
 	test_charge();
+	test_owing();
 	test_many_names();
 	test_full_table();
 	test_processes();
