@@ -54,6 +54,16 @@ struct request *request_new_frame(struct api *api, struct session *s)
 	return r;
 }
 
+struct request *request_new_part(const struct request *whole, request_heard_fn *heard, void *arg)
+{
+	struct request *r = request_new(whole->api);
+	memcpy(r->user, whole->user, sizeof(r->user));
+	r->cmd = whole->cmd;
+	r->heard = heard;
+	r->heard_arg = arg;
+	return r;
+}
+
 struct session *request_session(const struct request *r)
 {
 	return r->session != NULL && r->session->ws != NULL ? r->session : NULL;
@@ -156,6 +166,7 @@ static void tell_session(struct request *r, const struct answer *a)
 static void tell(struct request *r, const struct answer *a)
 {
 	struct session *s = r->session;
+	request_heard_fn *heard = r->heard;
 	if (a != NULL && a->problem != NULL && !request_is_detached(r))
 		stat_refused(a->problem->code);
 	if (a != NULL && r->http != NULL)
@@ -164,6 +175,9 @@ static void tell(struct request *r, const struct answer *a)
 		tell_session(r, a);
 	r->http = NULL;
 	r->session = NULL;
+	r->heard = NULL;
+	if (heard != NULL)
+		heard(a, r->retry_ms, r->heard_arg);
 	if (s != NULL)
 		session_release(s);
 }
@@ -250,7 +264,7 @@ void request_ack(struct request *r, struct str message_json, bool replayed)
 {
 	struct answer a = {.http_status = replayed ? 200 : 201, .json = message_json, .without_ref = true};
 	if (!request_is_detached(r))
-		stat_add(r->http != NULL ? STAT_ACKS_HTTP : STAT_ACKS_WEBSOCKET, 1);
+		stat_add(r->session != NULL ? STAT_ACKS_WEBSOCKET : STAT_ACKS_HTTP, 1);
 	if (r->session != NULL) {
 		struct json_out *o = begin_frame(r, "ack");
 		json_key(o, "message");

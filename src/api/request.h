@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * One call of a client, whichever door it came by: a REST request, or a frame of a
- * WebSocket. Commands are written against this and know no door.
+ * WebSocket. Commands are written against this and know no door. A command may do a part of its work by requests of
+ * its own (request_new_part()), which end like those of a client; it hears how.
  *
  * Its life: a door makes it, reads its arguments and calls command_run(), which ends it with the first problem, or lets
  * the command proceed. `check` and all that reads arguments return a problem and end nothing. `proceed` leads to the
@@ -31,6 +32,10 @@
 #include "store/arena.h"
 
 struct command;
+struct answer;
+
+/* Hears how a part of its request ended. It may begin the next part, and end its own request. */
+typedef void request_heard_fn(const struct answer *a, int64_t retry_ms, void *arg);
 
 #define REF_MAX 64
 
@@ -42,7 +47,9 @@ struct request {
 	bool is_secret;		   /* that is overwritten then: a password is in it */
 	char user[USER_ID_MAX + 1];
 	struct http_req *http;	 /* either this */
-	struct session *session; /* or this, which lives at least as long as the request; neither: detached */
+	struct session *session; /* or this, which lives at least as long as the request; */
+	request_heard_fn *heard; /* or this, of a part; none of them: detached */
+	void *heard_arg;
 	bool has_ref;
 	char ref[REF_MAX + 1];
 	uint64_t path_id;		     /* {id} of a REST path */
@@ -51,17 +58,19 @@ struct request {
 	struct str path_emoji;		     /* {emoji} of a REST path, in the HTTP request; absent: it is no text */
 	struct str path_pack;		     /* {pack} and {picture} of a REST path; during check and proceed */
 	struct str path_picture;
-	bool may_notify;		     /* the token's scope contains notify */
-	const struct json *body;	     /* the JSON object, during check and proceed; NULL if there is none */
-	unsigned tokens;		     /* of limits.requests_per_second that it costs; `check` may raise it */
-	int64_t retry_ms;		     /* for rate_limited, and for muted; 0 and INT64_MAX: not known */
-	const char *http_headers;	     /* of a refusal, each with its CRLF; NULL: none */
-	uint64_t fanout;		     /* tokens that it holds of the node's groups.fanout_per_second, */
-	uint64_t fanout_group;		     /* for a message to this group */
+	bool may_notify;	  /* the token's scope contains notify */
+	const struct json *body;  /* the JSON object, during check and proceed; NULL if there is none */
+	unsigned tokens;	  /* of limits.requests_per_second that it costs; `check` may raise it */
+	int64_t retry_ms;	  /* for rate_limited, and for muted; 0 and INT64_MAX: not known */
+	const char *http_headers; /* of a refusal, each with its CRLF; NULL: none */
+	uint64_t fanout;	  /* tokens that it holds of the node's groups.fanout_per_second, */
+	uint64_t fanout_group;	  /* for a message to this group */
 };
 
 struct request *request_new_http(struct api *api, struct http_req *http);
 struct request *request_new_frame(struct api *api, struct session *s);
+/* A part of that request, by the same user. `heard` is called once, with the first word on it; see above. */
+struct request *request_new_part(const struct request *whole, request_heard_fn *heard, void *arg);
 
 static inline struct str request_user(const struct request *r)
 {
@@ -71,7 +80,7 @@ static inline struct str request_user(const struct request *r)
 /* Nobody waits for its answer any more. */
 static inline bool request_is_detached(const struct request *r)
 {
-	return r->http == NULL && r->session == NULL;
+	return r->http == NULL && r->session == NULL && r->heard == NULL;
 }
 
 /* The session that asked, if it is still there: it gets no event about what it did itself. */
