@@ -60,6 +60,7 @@ static const struct problem of_store[STORE_STATUSES] = {
 	[STORE_TOO_MANY_PINS] = {PROBLEM_CONFLICT, "this conversation has as many pinned messages as it may have"},
 	[STORE_NO_TEXT] = {PROBLEM_INVALID_ARGUMENT, "content: a text needs one that is not empty"},
 	[STORE_TOO_MANY_PINNED] = {PROBLEM_CONFLICT, "pinned: 100 conversations are pinned, which is the most"},
+	[STORE_FORWARDED] = {PROBLEM_FORBIDDEN, "a forwarded message cannot be edited"},
 	[STORE_IS_OWNER] = {PROBLEM_CONFLICT, "the owner has to pass the group on first"},
 };
 

@@ -25,7 +25,8 @@ bool answer_takes(struct answer *a, size_t bytes)
 size_t answer_message_size(const struct message *m)
 {
 	return MESSAGE_REST + json_str_size(m->content) + json_str_size(m->media_url) + m->extra.len +
-	       json_str_size(m->client_msg_id) + m->mentions.len + m->entities.len;
+	       json_str_size(m->client_msg_id) + m->mentions.len + m->entities.len + m->forwarded_from.len +
+	       m->reactions.len;
 }
 
 static size_t group_size(const struct group *g)

@@ -11,7 +11,7 @@
 #include "store/sql.h"
 
 #define SENT_COLUMNS "id,from_user_id,to_user_id,message_type,content,client_msg_id,created_at"
-#define WHOLE_COLUMNS SENT_COLUMNS ",media_url,extra,reply_to,mentions,entities"
+#define WHOLE_COLUMNS SENT_COLUMNS ",media_url,extra,reply_to,mentions,entities,forwarded_from"
 #define HELD_COLUMNS MESSAGE_COLUMNS ",m.deleted_by_sender,m.deleted_by_recipient,m.reaction_seq"
 
 /* ---- statements ---- */

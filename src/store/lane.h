@@ -77,7 +77,7 @@ typedef void lane_read_fn(const struct lane_read *r, void *arg);
 #define MADE_ID_LEN 23
 void lane_make_id(char id[MADE_ID_LEN]);
 
-/* p has a client_msg_id: the client's, or one of lane_make_id(). */
+/* p has a client_msg_id: the client's, or one of lane_make_id() or forward_id_make(). */
 void lane_send(struct lane *l, const struct store_send *p, enum lane_past past, store_sent_fn *fn, void *arg);
 void lane_create(struct lane *l, struct str user, struct str peer, struct str source_kind, struct str source_id,
 		 enum lane_past past, lane_created_fn *fn, void *arg);

@@ -7,6 +7,7 @@
 #include "store/op_change.h"
 
 #include "store/mention.h"
+#include "store/parts.h"
 #include "store/sql.h"
 
 void change_enter(struct batch *b, struct op *op)
@@ -201,6 +202,8 @@ static void erase_rest(struct batch *b, const struct op_recall *r)
 		pin_delete(b, h->m.id);
 	if (h->m.expires_ms != 0)
 		batch_drop_expiry(b, h->m.id, h->m.expires_ms);
+	if (h->m.type == MESSAGE_FORWARD)
+		parts_erase(b, h->m.id);
 }
 
 static void erase(struct message *m)

@@ -90,6 +90,9 @@ static enum op_verdict edit_plan(struct batch *b, struct op *op)
 		return change_end(op, STORE_NOT_SENDER);
 	if (m->is_recalled)
 		return change_end(op, STORE_RECALLED);
+	/* It says who wrote it, and that is not who would edit it. */
+	if (m->forwarded_from.s != NULL || m->type == MESSAGE_FORWARD)
+		return change_end(op, STORE_FORWARDED);
 	if (is_same(b, o))
 		return change_end_standing(b, o, op->uncertain && m->edited_ms == o->at_ms);
 	if (op->settling)

@@ -9,7 +9,9 @@
 
 #include "core/clock.h"
 #include "store/guess.h"
+#include "store/forward.h"
 #include "store/mention.h"
+#include "store/parts.h"
 #include "store/sql.h"
 #include "store/sticker.h"
 
@@ -18,7 +20,9 @@ struct op_send {
 	store_sent_fn *fn;
 	void *arg;
 	struct store_send p;
-	bool made_id; /* the client gave no client_msg_id */
+	bool made_id;	/* the client gave no client_msg_id, */
+	bool hidden_id; /* or one for this and other messages; see forward.h */
+	uint64_t parts; /* of those that it is to have, which are not recalled */
 	bool replayed;
 	bool looked; /* the try of unknown outcome has come to nothing */
 	int64_t gap_ms, retry_ms;
@@ -74,6 +78,8 @@ bool send_same_fields(const struct store_send *p, const struct message *m, const
 		return false;
 	if (m->is_recalled || m->edited_ms != 0)
 		return true; /* the fields that it was sent with are gone */
+	if (forward_id_is(p->client_msg_id))
+		return true; /* the rest is in it; what was forwarded may have been edited since */
 	return p->type == m->type && str_equal(p->content, m->content) && same_media(p, m) &&
 	       str_equal(p->entities, m->entities) && p->reply_to == m->reply_to &&
 	       p->expires_in_secs == m->expires_in_secs && same_mentions(p, m, members);
@@ -104,6 +110,8 @@ static void send_enter(struct batch *b, struct op *op)
 	/* An id that was made for it cannot exist, unless this is not its first try. */
 	if (!o->made_id || op->uncertain)
 		batch_ask_sent(b, o->p.from, o->p.client_msg_id);
+	if (o->p.parts.of.s != NULL)
+		parts_ask(b, &o->p.parts, &o->parts);
 }
 
 static bool send_makes(struct batch *b, struct op *op)
@@ -126,7 +134,7 @@ static bool send_guess(const struct op *op, const struct pair_head *head)
 {
 	const struct op_send *o = container_of(op, struct op_send, op);
 	uint64_t reply_seq = message_id_seq(o->p.reply_to);
-	if (o->p.to.s == NULL || head->last_seq > MESSAGE_SEQ_MAX - BATCH_OPS_MAX)
+	if (o->p.to.s == NULL || o->p.parts.of.s != NULL || head->last_seq > MESSAGE_SEQ_MAX - BATCH_OPS_MAX)
 		return false;
 	return o->p.reply_to == 0 || (message_id_conversation(o->p.reply_to) == op_conv(op)->id && reply_seq != 0 &&
 				      reply_seq <= head->last_seq);
@@ -189,7 +197,7 @@ static void append_values(struct batch *b, const struct op_send *o)
 {
 	const struct message *m = &o->message;
 	bool whole = m->media_url.s != NULL || m->extra.s != NULL || m->reply_to != 0 || m->mentions.s != NULL ||
-		     m->entities.s != NULL || m->expires_ms != 0;
+		     m->entities.s != NULL || m->forwarded_from.s != NULL || m->expires_ms != 0;
 	struct buf *out = m->expires_ms != 0 ? &b->insert_expiring : whole ? &b->insert_messages : &b->insert_texts;
 	batch_begin_row(out);
 	sql_u64(out, m->id);
@@ -219,6 +227,8 @@ static void append_values(struct batch *b, const struct op_send *o)
 		sql_str(out, m->mentions);
 		buf_append_char(out, ',');
 		sql_str(out, m->entities);
+		buf_append_char(out, ',');
+		sql_str(out, m->forwarded_from);
 	}
 	if (m->expires_ms != 0)
 		append_expiry(out, m);
@@ -242,7 +252,8 @@ static void plan_new(struct batch *b, struct op_send *o, struct member *from)
 		.media_url = o->p.media_url,
 		.extra = o->p.extra,
 		.entities = o->p.entities,
-		.client_msg_id = o->made_id ? STR_NULL : o->p.client_msg_id,
+		.client_msg_id = o->hidden_id ? STR_NULL : o->p.client_msg_id,
+		.forwarded_from = o->p.forwarded_from,
 		.reply_to = o->p.reply_to,
 		.created_ms = at,
 		.expires_in_secs = o->p.expires_in_secs,
@@ -262,6 +273,8 @@ static void plan_new(struct batch *b, struct op_send *o, struct member *from)
 	append_values(b, o);
 	if (o->message.expires_ms != 0)
 		batch_note_expiry(b, &o->message);
+	if (o->p.parts.of.s != NULL)
+		parts_write(b, &o->p.parts, o->message.id);
 	batch_note_told(b, &o->op, OUTBOX_SENT, o->message.id);
 	b->sends++;
 	if (!o->made_id)
@@ -304,6 +317,8 @@ static enum op_verdict send_plan(struct batch *b, struct op *op)
 		return not_sent(b, op, STORE_BAD_REPLY);
 	if (c->last_seq >= MESSAGE_SEQ_MAX || c->id > CONVERSATION_ID_MAX)
 		return not_sent(b, op, STORE_FULL);
+	if (o->p.parts.of.s != NULL && !parts_are_there(b, &o->p.parts, o->parts))
+		return not_sent(b, op, STORE_RECALLED);
 	plan_new(b, o, check.from);
 	return end(op, STORE_OK);
 }
@@ -361,7 +376,8 @@ static struct op_send *send_new(const struct store_send *p)
 	size_t mentions = mention_keep(&(struct mention_list){p->mention, p->mention_count, p->mentions_all}, mention);
 	size_t mention_bytes = mention_room(mention, mentions);
 	size_t extra = p->from.len + p->to.len + p->content.len + p->media_url.len + p->extra.len + p->entities.len +
-		       p->client_msg_id.len + mentions * sizeof(mention[0]) + 2 * mention_bytes;
+		       p->client_msg_id.len + p->forwarded_from.len + p->parts.of.len + mentions * sizeof(mention[0]) +
+		       2 * mention_bytes;
 	char *tail;
 	struct op_send *o = op_new(&send_class, sizeof(*o), extra, &tail);
 	struct str *kept = (struct str *)(void *)tail;
@@ -385,7 +401,10 @@ static struct op_send *send_new(const struct store_send *p)
 		.mention_count = mentions,
 		.mentions_all = p->mentions_all,
 		.expires_in_secs = p->expires_in_secs,
+		.forwarded_from = op_keep(&tail, p->forwarded_from),
+		.parts = p->parts,
 	};
+	o->p.parts.of = op_keep(&tail, p->parts.of);
 	o->op.bytes += mentions * MENTION_BYTES;
 	return o;
 }
@@ -397,7 +416,8 @@ void lane_send(struct lane *l, const struct store_send *p, enum lane_past past, 
 	uint64_t group = p->conversation_id;
 	o->fn = fn;
 	o->arg = arg;
-	o->made_id = p->client_msg_id.len > 0 && p->client_msg_id.s[0] == ' ';
+	o->hidden_id = p->client_msg_id.len > 0 && p->client_msg_id.s[0] == ' ';
+	o->made_id = o->hidden_id && !forward_id_is(p->client_msg_id);
 	o->looked = past != LANE_FRESH;
 	o->gap_ms = INT64_MAX;
 	/* The dead process may have guessed it just now. */
@@ -406,6 +426,8 @@ void lane_send(struct lane *l, const struct store_send *p, enum lane_past past, 
 	if (!id_user_valid(p->from) || p->client_msg_id.len == 0 || p->client_msg_id.len > CLIENT_MSG_ID_MAX ||
 	    (direct && (!id_user_valid(p->to) || str_equal(p->from, p->to))))
 		lane_refuse(l, &o->op, STORE_NOT_FRIENDS);
+	else if ((p->type == MESSAGE_FORWARD) != (p->parts.of.s != NULL) || !parts_valid(&p->parts))
+		lane_refuse(l, &o->op, STORE_NOT_FOUND);
 	else if (!direct && (!conversation_is_group(group) || group > CONVERSATION_ID_MAX))
 		lane_refuse(l, &o->op, STORE_NOT_FOUND);
 	else if (!direct)

@@ -56,13 +56,19 @@ enum group_role row_take_role(struct row *r)
 	return role <= GROUP_MEMBER ? (enum group_role)role : GROUP_NO_ROLE;
 }
 
+enum message_type row_take_type(struct row *r)
+{
+	uint64_t type = row_take_u64(r);
+	return type < MESSAGE_TYPES && message_type_name((enum message_type)type) != NULL ? (enum message_type)type
+											  : MESSAGE_FILE;
+}
+
 bool row_take_message(struct row *r, struct arena *a, struct message *out)
 {
 	*out = (struct message){.id = row_take_u64(r)};
 	row_take_user(r, out->from);
 	row_take_user(r, out->to);
-	uint64_t type = row_take_u64(r);
-	out->type = type <= MESSAGE_STICKER || type == MESSAGE_SYSTEM ? (enum message_type)type : MESSAGE_FILE;
+	out->type = row_take_type(r);
 	out->content = arena_str(a, row_take_str(r));
 	out->media_url = arena_str(a, row_take_str(r));
 	out->extra = arena_str(a, row_take_str(r));

@@ -25,6 +25,8 @@ int64_t row_take_ms(struct row *r);
 void row_take_user(struct row *r, char out[USER_ID_MAX + 1]);
 /* GROUP_NO_ROLE where it is none. */
 enum group_role row_take_role(struct row *r);
+/* One that this server does not know is a file's. */
+enum message_type row_take_type(struct row *r);
 
 /* The columns that row_take_message reads, of messages AS m; read_at: what tells when it was read. */
 #define MESSAGE_COLUMNS_WITH(read_at)                                                                                  \

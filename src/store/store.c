@@ -120,13 +120,15 @@ const char *store_status_name(enum store_status s)
 		[STORE_TOO_MANY_KINDS] = "too_many_kinds",
 		[STORE_TOO_MANY_PINS] = "too_many_pins",
 		[STORE_TOO_MANY_PINNED] = "too_many_pinned",
+		[STORE_FORWARDED] = "forwarded",
 	};
 	return names[s];
 }
 
 static const char *const message_types[] = {
-	[MESSAGE_TEXT] = "text", [MESSAGE_IMAGE] = "image",	[MESSAGE_VOICE] = "voice",   [MESSAGE_VIDEO] = "video",
-	[MESSAGE_FILE] = "file", [MESSAGE_STICKER] = "sticker", [MESSAGE_SYSTEM] = "system",
+	[MESSAGE_TEXT] = "text",       [MESSAGE_IMAGE] = "image",   [MESSAGE_VOICE] = "voice",
+	[MESSAGE_VIDEO] = "video",     [MESSAGE_FILE] = "file",	    [MESSAGE_STICKER] = "sticker",
+	[MESSAGE_FORWARD] = "forward", [MESSAGE_SYSTEM] = "system",
 };
 
 const char *message_type_name(enum message_type t)

@@ -57,8 +57,9 @@ enum store_status {
 	STORE_IS_OWNER, /* the owner has to pass the group on first */
 	/* Of edits. */
 	STORE_EDIT_EXPIRED,
-	STORE_RECALLED, /* the message is */
-	STORE_NO_TEXT,	/* a text cannot become empty */
+	STORE_RECALLED,	 /* the message is */
+	STORE_NO_TEXT,	 /* a text cannot become empty */
+	STORE_FORWARDED, /* the message is: its text is another's */
 	/* Of what else is done to messages. */
 	STORE_TOO_MANY_KINDS, /* of reactions to this message */
 	STORE_TOO_MANY_PINS,
@@ -120,6 +121,7 @@ enum message_type {
 	MESSAGE_VIDEO,
 	MESSAGE_FILE,
 	MESSAGE_STICKER,    /* media_url is a path on this server; extra says which one (sticker.h) */
+	MESSAGE_FORWARD,    /* made by the server of other messages: forward.h */
 	MESSAGE_SYSTEM = 7, /* the server's own: what happened to a group */
 };
 #define MESSAGE_TYPES (MESSAGE_SYSTEM + 1)
@@ -204,6 +206,14 @@ struct conversation {
 
 #define STORE_MENTIONS_MAX 50
 #define STORE_PINS_MAX 50 /* of a conversation */
+/* What a message of type forward consists of; forward.h has the limits. */
+struct store_parts {
+	/* Ids of messages, with commas between them: each becomes a part, in this order. Absent: there are none. */
+	struct str of;
+	bool again;  /* it is the copy of a single one, which is of type forward: its parts are those of that */
+	bool nested; /* some of them have parts themselves */
+	uint64_t count, bytes; /* of all parts, those of parts included; their texts */
+};
 struct store_send {
 	struct str from;
 	/* Either a user, or a group; STORE_NOT_FOUND: no member of it. */
@@ -217,6 +227,9 @@ struct store_send {
 	size_t mention_count;
 	bool mentions_all;
 	uint64_t expires_in_secs; /* 0: what is the conversation's default */
+	/* Of a message that is forwarded, a JSON object. A repeat may have another one. */
+	struct str forwarded_from;
+	struct store_parts parts; /* STORE_RECALLED: one of them was recalled meanwhile */
 };
 struct store_sent {
 	enum store_status status;

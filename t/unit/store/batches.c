@@ -126,6 +126,50 @@ static void test_edits(void)
 	}
 }
 
+static void ask_recall(uint64_t id, struct change_answer *a)
+{
+	const struct store_act recall = {.act = ACT_RECALL, .user = STR_LIT("alice"), .id = id};
+	*a = (struct change_answer){0};
+	store_act(s, &recall, on_changed, a);
+}
+
+/* A message is recalled by the batch that merges it into another: before, or after. */
+static void test_merging(bool recalls_first)
+{
+	char ids[64];
+	struct sent_answer sent;
+	struct change_answer recalled;
+	uint64_t id = do_text(s, "alice", "bob", "merged", NULL).m.id,
+		 next = do_text(s, "alice", "bob", "x", NULL).m.id;
+	snprintf(ids, sizeof(ids), "%llu,%llu", (unsigned long long)id, (unsigned long long)next);
+	const struct store_send p = {.from = STR_LIT("u1"),
+				     .to = STR_LIT("u2"),
+				     .type = MESSAGE_FORWARD,
+				     .extra = STR_LIT("{}"),
+				     .parts = {.of = str_from(ids), .count = 2, .bytes = 7}};
+	unsigned before = batches;
+	if (recalls_first)
+		ask_recall(id, &recalled);
+	ask_send(s, p, &sent);
+	if (!recalls_first)
+		ask_recall(id, &recalled);
+	wait_for(&sent.done);
+	wait_for(&recalled.done);
+	is_int(batches - before, 1, "one batch recalls and merges it");
+	ok(recalled.status == STORE_OK, "recalled");
+	is_int(sent.status, recalls_first ? STORE_RECALLED : STORE_OK, "and merged, if that came first");
+	is_int(db_sql("SELECT COUNT(*) FROM forwarded WHERE content IN ('merged','x')"), recalls_first ? 0 : 2,
+	       "whole, or not at all");
+	if (recalls_first)
+		return;
+	const struct store_act recall = {.act = ACT_RECALL, .user = STR_LIT("u1"), .id = sent.m.id};
+	recalled = (struct change_answer){0};
+	store_act(s, &recall, on_changed, &recalled);
+	wait_for(&recalled.done);
+	is_int(db_sql("SELECT (SELECT COUNT(*) FROM forwarded)+(SELECT COUNT(*) FROM forwards)"), 0,
+	       "its own recall deletes its parts");
+}
+
 int main(void)
 {
 	static const struct store_observer obs = {.batch = on_batch};
@@ -142,6 +186,8 @@ int main(void)
 	test_shapes(false, 1);
 	test_shapes(true, 2);
 	test_edits();
+	test_merging(true);
+	test_merging(false);
 	is_int(db_wrong(), 0, "every counter is what a recount gives");
 
 	store_free(&s);

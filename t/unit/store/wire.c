@@ -42,6 +42,8 @@ static void test_send(void)
 				      .mention = mention,
 				      .mention_count = 2,
 				      .mentions_all = true,
+				      .forwarded_from = STR_LIT("{}"),
+				      .parts = {STR_LIT("1,2"), true, true, UINT64_MAX, 3},
 			      }};
 	union wire_args back;
 	struct wire_room room;
@@ -58,6 +60,9 @@ static void test_send(void)
 	ok(p->content.s != NULL && p->content.len == 0 && p->extra.s == NULL, "empty and absent ones differ");
 	ok(p->type == MESSAGE_IMAGE && p->reply_to == UINT64_MAX && p->conversation_id == 0 && p->mentions_all,
 	   "numbers");
+	ok(same(p->forwarded_from, in.send.forwarded_from) && same(p->parts.of, in.send.parts.of) && p->parts.again &&
+		   p->parts.nested && p->parts.count == UINT64_MAX && p->parts.bytes == 3,
+	   "what it is forwarded from");
 	ok(p->mention_count == 2 && same(p->mention[0], mention[0]) && same(p->mention[1], mention[1]), "mentions");
 }
 
