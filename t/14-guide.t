@@ -28,12 +28,13 @@ subtest 'the lines of shell' => sub {
 	my ($group, $c) = @{$ann->get('/messages/conversations')->json->{items}};
 	is_deeply [$group->{kind}, $group->{group}{name}, $group->{group}{member_count}], ['group', 'Sunday walkers', 2], 'the group was made once';
 	my @messages = @{$ann->get("/messages/conversations/$c->{id}/messages")->json->{items}};
-	is_deeply [map { $_->{client_msg_id} } @messages], ['guide-1', 'guide-2', 'guide-6', undef, 'guide-5', 'guide-expires-1'], 'what was sent twice is there once';
+	is_deeply [map { $_->{client_msg_id} } @messages], ['guide-1', 'guide-2', 'guide-6', undef, 'guide-5', 'guide-expires-1', (undef) x 3], 'what was sent twice is there once';
 	ok $messages[2]{media_url}, 'a sticker has its picture';
 	ok $messages[3]{is_recalled}, 'the mistake is recalled';
 	is_deeply [$messages[4]{content}, $messages[4]{entities}[0]{type}, defined $messages[4]{edited_at}], ['hello Ben', 'bold', 1], 'another is edited';
 	ok $messages[5]{expires_at}, 'one will expire';
-	is scalar @{$ben->get("/messages/conversations/$c->{id}/messages")->json->{items}}, 5, 'and the mistake hidden from the one who deleted it';
+	is_deeply [map { $_->{content} // $_->{message_type} } @messages[6 .. 8]], ['look', 'hello Ben', 'forward'], 'it is forwarded, and merged';
+	is scalar @{$ben->get("/messages/conversations/$c->{id}/messages")->json->{items}}, 8, 'and the mistake hidden from the one who deleted it';
 	$t->stop;
 };
 

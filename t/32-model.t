@@ -45,6 +45,16 @@ sub step {
 		return "send by $user answers another message" if $model->summary_of_answer($answer) ne $model->summary($mm);
 		return;
 	}
+	if ($what > 0.95) {
+		my ($want, $copy) = $model->forward($user, $m, $other);
+		my $r = $t->api($user)->post('/messages/forward', {message_ids => ["$m->{id}"], to => [{user_id => $other}]});
+		return "forward of $m->{from}>$m->{to} by $user: " . $r->status . ", not $want" if $r->status != $want;
+		return if $want != 200;
+		my $answer = $r->json->{results}[0]{messages}[0];
+		$copy->{id} = $answer->{id};
+		$copy->{conversation}{id} //= $answer->{conversation_id};
+		return $model->summary_of_answer($answer) eq $model->summary($copy) ? () : "forward by $user answers another message";
+	}
 	my @text = ('edit ' . int rand 3, rand() < 0.3 ? $users[rand @users] : ());
 	my $emoji = ('x', 'y', 'z')[rand 3];
 	my %op = (react => [0.47, sub { $model->react($user, $m, $emoji, 1) }, PUT => "/messages/$m->{id}/reactions/$emoji", {message_id => $m->{id}, emoji => $emoji}],

@@ -7,7 +7,7 @@ use Tidings::Explain qw(log_start log_stop logged statements plan_faults sql_pie
 use Tidings::Pack qw(png write_pack);
 use Tidings::Util qw(slurp);
 
-my $t = Tidings->start(workers => 1, start => 0, conf => {groups => {fanout_per_second => 50}, limits => {sends_per_second => 1, burst => 50, logins_per_minute => 0}});
+my $t = Tidings->start(workers => 1, start => 0, conf => {groups => {fanout_per_second => 50}, limits => {sends_per_second => 1, burst => 80, logins_per_minute => 0}});
 my $dbh = $t->dbh;
 my $top = Tidings::top();
 
@@ -58,6 +58,8 @@ my @fill = (
 	group_bans => "INSERT INTO group_bans (conversation_id, user_id, banned_by, created_at) SELECT $group + g.seq, CONCAT('b', b.seq), 'u0001', UTC_TIMESTAMP(3) FROM seq_0_to_99 g JOIN seq_1_to_50 b",
 	group_leavers => "INSERT INTO group_leavers (conversation_id, user_id, muted_until, ends_at) SELECT $group + g.seq, CONCAT('l', l.seq), '2100-01-01', '2100-01-01' FROM seq_0_to_99 g JOIN seq_1_to_50 l",
 	group_requests => "INSERT INTO group_requests (conversation_id, user_id, created_at) SELECT $group + g.seq, CONCAT('r', r.seq), UTC_TIMESTAMP(3) FROM seq_0_to_99 g JOIN seq_1_to_50 r",
+	forwards => "INSERT INTO forwards (message_id, parts, bytes) SELECT id, 20, 200 FROM messages WHERE id >= $group << 28 AND message_type = 0 LIMIT 2000",
+	forwarded => "INSERT INTO forwarded (message_id, part, from_user_id, message_type, content, created_at) SELECT message_id, CONCAT(LPAD(seq DIV 4, 2, '0'), IF(seq % 4, CONCAT('.0', seq % 4), '')), 'u0001', IF(seq % 4, 0, 6), 'text', UTC_TIMESTAMP(3) FROM forwards JOIN seq_0_to_19",
 	outbox => "INSERT INTO outbox (stream, n, at, items) SELECT s.seq, n.seq, UTC_TIMESTAMP(3), CONCAT('u', CHAR(5), 'u0001') FROM seq_1001_to_2500 s JOIN seq_1_to_20 n",
 	outbox_done => "INSERT INTO outbox_done (consumer, stream, n, at) SELECT 'push', seq, 20, UTC_TIMESTAMP(3) FROM seq_1001_to_2500 UNION ALL SELECT 'another', seq, 20, UTC_TIMESTAMP(3) FROM seq_1001_to_2500",
 	sticker_packs => "INSERT INTO sticker_packs (id, title, sticker_count, updated_at) SELECT CONCAT('p', LPAD(seq, 4, '0')), 'Title', 5, $time FROM seq_1_to_1000",
@@ -188,6 +190,18 @@ my @drive = (
 	pin => sub { return map { my $id = $_; map { $alice->put("/messages/$id/pin") } 1 .. 2 } message(2), message(7, $group), message(9) },
 	pins => sub { return map { $alice->get("/messages/conversations/$_/pins") } $cid, $group },
 	unpin => sub { return map { my $id = $_; map { $alice->delete("/messages/$id/pin") } 1 .. 2 } message(2), message(7, $group) },
+	forward => sub {
+		my @m = map { '' . message($_, $group) } 12 .. 14;
+		$dbh->do('UPDATE messages SET message_type = 6, content = NULL, extra = ?, client_msg_id = CONCAT(" ", client_msg_id) WHERE id = ?', undef,
+			'{"items":[{"user_id":"u0001","nickname":null,"message_type":"text","content":"text","created_at":"2026-11-23T03:01:21.123Z"}]}', $m[2]);
+		my @answers = map { $alice->post('/messages/forward', {message_ids => \@m, to => [{user_id => 'a0001'}, {conversation_id => "$cid"}, {conversation_id => "$group"}], client_msg_id => 'forward', %$_}) }
+			{comment => 'x'}, {comment => 'x'}, {client_msg_id => 'merge', merged => JSON::PP::true()};
+		return @answers, map { {type => $_->{error} ? 'error' : 'sent'} } map { @{$_->json->{results} // []} } @answers;
+	},
+	forwarded => sub {
+		my ($m) = $alice->post('/messages/forward', {message_ids => [map { '' . message($_, $group) } 13, 14], to => [{user_id => 'a0002'}], merged => JSON::PP::true()})->json->{results}[0]{messages}[0]{id};
+		return (pages("/messages/$m/forwarded?limit=1"), (map { $alice->get("/messages/$m/forwarded?part=$_") } '01', '01.00'), $alice->put("/messages/$m/recall"));
+	},
 	delete => sub {
 		my @newest = map { $alice->post('/messages/send', text_to('u0001', 'x'))->json->{id} } 1 .. 2;
 		# So the last one that alice sees was read together with later ones.

@@ -50,6 +50,21 @@ subtest 'a retry while its outcome is unknown' => sub {
 	is $_->expect('message')->{message}{content}, 'third', "$_->{name} is pushed it" for $bob, $bob2, $alice;
 };
 
+subtest 'a forward' => sub {
+	my %body = (message_ids => [$t->send_text('alice', 'bob', 'fourth')->{id}], to => [{user_id => 'bob'}], comment => 'look', client_msg_id => 'forward');
+	$_->expect('message') for $bob, $bob2, $alice;
+	$proxy->lose('INSERT INTO messages.*COMMIT\z');
+	my $http = $t->http('alice');
+	$http->send_request(POST => '/messages/forward', json => \%body);
+	$proxy->lost;
+	is_deeply [map { $_->{error}{code} . ($_->{messages} // '') } @{$http->response->json->{results}}], ['unavailable'], 'its target failed, for nobody knows';
+	back();
+	is $_->expect('message')->{message}{content}, 'look', "$_->{name} is pushed what was stored" for $bob, $bob2, $alice;
+	my ($again) = @{$t->http('alice')->post('/messages/forward', \%body)->json->{results}};
+	is_deeply [map { $_->{content} } @{$again->{messages}}], ['look', 'fourth'], 'a retry goes on behind it';
+	is $_->expect('message')->{message}{content}, 'fourth', "$_->{name} is pushed that" for $bob, $bob2, $alice;
+};
+
 subtest 'a recall' => sub {
 	lose($alice, 'UPDATE messages SET is_recalled.*COMMIT\z', type => 'recall', message_id => $first->{id});
 	back();
@@ -59,7 +74,7 @@ subtest 'a recall' => sub {
 subtest 'a reading' => sub {
 	lose($bob, 'INSERT INTO read_marks .*COMMIT\z', type => 'read', conversation_id => $first->{conversation_id});
 	back();
-	is $_->expect('read')->{up_to_seq}, 3, "$_->{name} is told" for $alice, $bob2, $bob;
+	is $_->expect('read')->{up_to_seq}, 6, "$_->{name} is told" for $alice, $bob2, $bob;
 };
 
 subtest 'a friend request' => sub {

@@ -20,13 +20,19 @@ struct api {
 	struct http_server *http;
 	struct http_server *admin;
 	struct token_keys *keys;
-	struct work *work;    /* passwords */
+	struct work *work; /* passwords */
 	struct picture_cache *pictures;
 	bool accounts;	      /* users can register and log in here */
 	struct json_doc *doc; /* of the request that is being read: parsing never spans a turn */
 	/* A connection of any listener has closed, or the socket to a writer. */
 	void (*changed)(void *ctx);
 	void *changed_ctx;
+
+	/* cmd/forward.c */
+	struct {
+		size_t bytes; /* that the answers under way may have */
+		TAILQ_HEAD(forward_target_list, forward_target) waiting;
+	} forwards;
 
 	/* observe.c */
 	struct wheel_timer access; /* lines of the access log wait to be written */

@@ -17,6 +17,12 @@ union command_args {
 	struct store_send send;
 	uint64_t message_id;
 	struct store_act act;
+	struct forward *forward;
+	struct {
+		unsigned limit;
+		int after;     /* -1: from the first on */
+		struct str of; /* absent: the message itself */
+	} forwarded;
 	uint64_t conversation_id;
 	struct {
 		uint64_t conversation_id, up_to_seq;

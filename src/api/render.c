@@ -27,8 +27,7 @@ static void put_cstr_or_null(struct json_out *o, const char *key, const char *v)
 	put_str(o, key, v[0] != '\0' ? str_from(v) : STR_NULL);
 }
 
-/* Another system may have written it. */
-static void put_nickname(struct json_out *o, struct str v)
+void render_nickname(struct json_out *o, struct str v)
 {
 	char *clean = v.s != NULL ? xmalloc(v.len + 1) : NULL;
 	size_t len = v.s != NULL ? utf8_name(v, clean) : 0;
@@ -179,11 +178,28 @@ void render_message(struct json_out *o, const struct message *m)
 	json_object_end(o);
 }
 
+void render_forward_part_members(struct json_out *o, const struct forward_part *p)
+{
+	put_cstr(o, "part", p->part);
+	put_cstr(o, "from_user_id", p->from);
+	render_nickname(o, p->nickname);
+	put_cstr(o, "message_type", message_type_name(p->type));
+	put_str(o, "content", p->content);
+	put_url(o, "media_url", p->media_url);
+	json_key(o, "extra");
+	json_raw(o, p->extra);
+	json_key(o, "entities");
+	json_raw(o, p->entities);
+	json_key(o, "forwarded_from");
+	json_raw(o, p->forwarded_from);
+	put_time(o, "created_at", p->created_ms);
+}
+
 static void put_peer(struct json_out *o, const struct conversation *c, struct online_slots *slots)
 {
 	json_object(o);
 	put_cstr(o, "user_id", c->peer);
-	put_nickname(o, c->peer_nickname);
+	render_nickname(o, c->peer_nickname);
 	put_str(o, "avatar_url", c->peer_avatar_url);
 	json_key(o, "online");
 	if (slots == NULL)
@@ -297,7 +313,7 @@ void render_conversation(struct json_out *o, const struct conversation *c, struc
 void render_profile_members(struct json_out *o, const struct profile *p)
 {
 	put_cstr(o, "user_id", p->user_id);
-	put_nickname(o, p->nickname);
+	render_nickname(o, p->nickname);
 	put_str(o, "avatar_url", p->avatar_url);
 	put_time(o, "created_at", p->created_ms);
 }

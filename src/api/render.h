@@ -8,6 +8,7 @@
 #include "core/id.h"
 #include "core/json.h"
 #include "store/arena.h"
+#include "store/forward.h"
 #include "store/group.h"
 #include "store/people.h"
 #include "store/sticker.h"
@@ -18,6 +19,9 @@ void render_set_prefix(const char *prefix);
 
 void render_message_members(struct json_out *o, const struct message *m);
 void render_message(struct json_out *o, const struct message *m);
+/* The member `nickname`, as it may be shown: another system may have written it. */
+void render_nickname(struct json_out *o, struct str nickname);
+void render_forward_part_members(struct json_out *o, const struct forward_part *p);
 
 /* Those of a message, as it is stored: an array. */
 void render_reactions(struct json_out *o, struct str reactions);

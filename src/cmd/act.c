@@ -37,7 +37,7 @@ const struct problem *edit_check(struct request *r, union command_args *a)
 {
 	struct store_act *e = &a->act;
 	struct content c = {0};
-	const struct problem *p = act_check(r, a) ?: content_text_check(r, &c.text) ?: content_marks_check(r, &c);
+	const struct problem *p = act_check(r, a) ?: content_text_check(r, "content", &c.text) ?: content_marks_check(r, &c);
 	if (p != NULL)
 		return p;
 	if (c.text.s == NULL)

@@ -6,19 +6,19 @@
 #define EXPIRES_MIN_SECS 5
 #define EXPIRES_MAX_SECS 31536000
 
-const struct problem *content_text_check(struct request *r, struct str *text_r)
+const struct problem *content_text_check(struct request *r, const char *name, struct str *text_r)
 {
 	size_t max = (size_t)r->live->conf->message.max_content;
 	size_t json_max = (size_t)conf_content_json_max(r->live->conf);
-	const struct json *written = json_get(r->body, "content");
-	const struct problem *p = request_text(r, "content", text_r);
+	const struct json *written = json_get(r->body, name);
+	const struct problem *p = request_text(r, name, text_r);
 	if (p != NULL || text_r->s == NULL)
 		return p;
 	if (text_r->len > max)
-		return request_invalid(r, "content: is over %zu bytes of UTF-8", max);
+		return request_invalid(r, "%s: is over %zu bytes of UTF-8", name, max);
 	/* Between its quotation marks, so that escapes of six bytes do not spoil a limit in whole characters. */
 	if (written->raw.len - 2 > json_max)
-		return request_invalid(r, "content: takes over %zu bytes of JSON, its escapes included", json_max);
+		return request_invalid(r, "%s: takes over %zu bytes of JSON, its escapes included", name, json_max);
 	return NULL;
 }
 

@@ -14,11 +14,18 @@ struct content {
 	struct mention_list mentions;
 };
 
-/* What is written to others counts in limits.sends_per_second. False: it is too much, which the second one says. */
+/* What is written to others counts in limits.sends_per_second. False: it is too much, which the others say. */
 bool send_take_rate(struct request *r) MUST_CHECK;
+const struct problem *send_rate_problem(struct request *r) MUST_CHECK;
 void send_fail_rate(struct request *r);
-/* The member `content`, within its limits. */
-const struct problem *content_text_check(struct request *r, struct str *text_r) MUST_CHECK;
+/*
+ * Sends a message to a user or a group by a part of a request, which ends with the message as JSON or a problem.
+ * Its tokens of the sender were taken. is_stored: it was sent before, and is only looked for. What p points to has to
+ * last until then.
+ */
+void send_part(struct request *part, const struct store_send *p, bool is_stored);
+/* A member like `content`, within the limits of that; absent where it is not given. */
+const struct problem *content_text_check(struct request *r, const char *name, struct str *text_r) MUST_CHECK;
 /* `entities` and `mentions`, of a text that was read already. */
 const struct problem *content_marks_check(struct request *r, struct content *c) MUST_CHECK;
 

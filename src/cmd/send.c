@@ -29,7 +29,7 @@ static const struct problem *check_sticker(struct request *r, struct store_send 
 
 static const struct problem *check_content(struct request *r, struct store_send *s)
 {
-	const struct problem *p = content_text_check(r, &s->content);
+	const struct problem *p = content_text_check(r, "content", &s->content);
 	if (p != NULL)
 		return p;
 	if (s->type == MESSAGE_STICKER)
@@ -231,7 +231,7 @@ bool send_take_rate(struct request *r)
 	return r->retry_ms == 0;
 }
 
-static const struct problem *rate_problem(struct request *r)
+const struct problem *send_rate_problem(struct request *r)
 {
 	return request_problem(r, PROBLEM_RATE_LIMITED, "more than %d messages a second",
 			       r->live->conf->limits.sends_per_second);
@@ -239,7 +239,7 @@ static const struct problem *rate_problem(struct request *r)
 
 void send_fail_rate(struct request *r)
 {
-	request_fail(r, rate_problem(r));
+	request_fail(r, send_rate_problem(r));
 }
 
 /* ---- what is not sent, but answered where it was sent before ---- */
@@ -395,11 +395,17 @@ static void send_sticker(struct request *r, const struct store_send *p)
 	store_find_sticker(r->live->store, request_user(r), n.pack, n.id, on_sticker, d);
 }
 
+void send_part(struct request *part, const struct store_send *p, bool is_stored)
+{
+	stat_add(STAT_SENDS_HTTP, 1);
+	send_on(part, p, is_stored ? send_rate_problem(part) : NULL);
+}
+
 void send_proceed(struct request *r, const union command_args *a)
 {
 	const struct store_send *p = &a->send;
 	stat_add(r->http != NULL ? STAT_SENDS_HTTP : STAT_SENDS_WEBSOCKET, 1);
-	const struct problem *refusal = send_take_rate(r) ? NULL : rate_problem(r);
+	const struct problem *refusal = send_take_rate(r) ? NULL : send_rate_problem(r);
 	if (refusal != NULL && p->client_msg_id.s == NULL)
 		request_fail(r, refusal);
 	else if (refusal == NULL && p->type == MESSAGE_STICKER)

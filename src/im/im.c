@@ -11,6 +11,7 @@
 #include "api/render.h"
 #include "cmd/cmd.h"
 #include "cmd/expiry.h"
+#include "cmd/forward.h"
 #include "cmd/operator.h"
 #include "cmd/picture_cache.h"
 #include "core/clock.h"
@@ -111,6 +112,7 @@ struct im *im_new(const struct im_options *opt, char **err_r)
 	api->keys = keys;
 	api->accounts = opt->conf->accounts && opt->conf->jwt.own.secret_len > 0;
 	api->doc = json_doc_new();
+	forwards_init(api);
 	backlog_set_budget(loop_backlog(live->loop), (size_t)live->conf->worker_unsent);
 	live->store = store_new_with_writers(loop_base(live->loop), live->conf, &observe_store, api);
 	live->bus = bus_new(loop_base(live->loop), live->conf, &push_bus_events, live);
@@ -144,6 +146,7 @@ void im_free(struct im **imp)
 	 */
 	online_fini(&im->live);
 	deliveries_fini(&im->live);
+	forwards_fini(&im->api);
 	told_fini(&im->live);
 	work_free(&im->api.work);
 	store_free(&im->live.store);

@@ -93,10 +93,21 @@ sub edit {
 	return 404 if $m->{from} ne $user && $m->{to} ne $user;
 	return 403 if $m->{from} ne $user;
 	return 409 if $m->{recalled};
+	return 403 if $m->{author};
 	@mentions = grep { $_ eq $m->{from} || $_ eq $m->{to} } @mentions;
 	return 200 if $m->{content} eq $content && "@{$m->{mentions}}" eq "@mentions";
 	@$m{qw(content mentions edited)} = ($content, \@mentions, 1);
 	return 200;
+}
+
+# A copy of the message, to another.
+sub forward {
+	my ($self, $user, $m, $to) = @_;
+	return 404 if $m->{from} ne $user && $m->{to} ne $user || $m->{deleted}{$user};
+	return 400 if $m->{recalled};
+	my ($status, $copy) = $self->send($user, $to, content => $m->{content});
+	$copy->{author} = $m->{author} // $m->{from};
+	return (200, $copy);
 }
 
 sub delete {
@@ -153,12 +164,12 @@ sub visible { my ($self, $user, $c) = @_; return grep { !$_->{deleted}{$user} } 
 # A message reduced to what the model knows of it, from the model and from an answer.
 sub summary {
 	my ($self, $m) = @_;
-	return join ' ', $m->{seq}, "$m->{from}>$m->{to}", $m->{recalled} ? 'recalled' : "$m->{content} [@{$m->{mentions}}]" . ($m->{edited} ? ' edited' : '') . reactions_text($m), $m->{read} ? 'read' : 'unread';
+	return join ' ', $m->{seq}, "$m->{from}>$m->{to}", $m->{recalled} ? 'recalled' : "$m->{content} [@{$m->{mentions}}]" . ($m->{edited} ? ' edited' : '') . reactions_text($m) . ($m->{author} ? " of $m->{author}" : ''), $m->{read} ? 'read' : 'unread';
 }
 
 sub summary_of_answer {
 	my ($self, $m) = @_;
-	return join ' ', $m->{seq}, "$m->{from_user_id}>$m->{to_user_id}", $m->{is_recalled} ? 'recalled' : "$m->{content} [@{$m->{mentions}}]" . ($m->{edited_at} ? ' edited' : '') . reactions_text_of_answer($m), $m->{is_read} ? 'read' : 'unread';
+	return join ' ', $m->{seq}, "$m->{from_user_id}>$m->{to_user_id}", $m->{is_recalled} ? 'recalled' : "$m->{content} [@{$m->{mentions}}]" . ($m->{edited_at} ? ' edited' : '') . reactions_text_of_answer($m) . ($m->{forwarded_from} ? " of $m->{forwarded_from}{user_id}" : ''), $m->{is_read} ? 'read' : 'unread';
 }
 
 1;
