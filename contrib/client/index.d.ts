@@ -5,8 +5,11 @@ export type Id = string;
 export type Time = string;
 /** What can be sent. */
 export type SentType = 'text' | 'image' | 'voice' | 'video' | 'file' | 'sticker';
-/** system: what has happened to a group; its `extra` is a SystemExtra. sticker: its `extra` is a StickerExtra. */
-export type MessageType = SentType | 'system';
+/**
+ * sticker: its `extra` is a StickerExtra. forward: merged from others; its `extra` is a ForwardExtra. system: what has
+ * happened to a group; its `extra` is a SystemExtra.
+ */
+export type MessageType = SentType | 'forward' | 'system';
 export type Json = null | boolean | number | string | Json[] | {[name: string]: Json};
 
 // ---- resources ----
@@ -31,7 +34,7 @@ export interface Message {
     /** Formatting of `content`; null: none. */
     entities: Entity[] | null;
     /** Who wrote it first, of a message that was forwarded. */
-    forwarded_from: {user_id: string; nickname: string | null; created_at: Time} | null;
+    forwarded_from: ForwardedFrom | null;
     /** In the order of each kind's first. */
     reactions: Reaction[];
     /** null in a group: see Conversation.read_seq, and Rest.receipts(). */
@@ -122,6 +125,58 @@ export interface StickerPack {
     /** By the caller. */
     installed: boolean;
     updated_at: Time;
+}
+
+/** The first author of a message that was forwarded, named as then, and when it was written. */
+export interface ForwardedFrom {
+    user_id: string;
+    nickname: string | null;
+    created_at: Time;
+}
+
+/** What a merged message shows of its parts, in order; client.forwarded() has all of them. */
+export interface ForwardExtra {
+    items: {
+        user_id: string;
+        nickname: string | null;
+        message_type: MessageType;
+        /** The beginning, up to 200 characters. */
+        content: string | null;
+        created_at: Time;
+    }[];
+}
+
+/** A message that was merged into another, as it was then. */
+export interface Part {
+    /** '07'; the parts of a part of type forward are '07.00' and so on. */
+    part: string;
+    from_user_id: string;
+    nickname: string | null;
+    message_type: MessageType;
+    content: string | null;
+    media_url: string | null;
+    extra: {[name: string]: Json} | null;
+    entities: Entity[] | null;
+    forwarded_from: ForwardedFrom | null;
+    created_at: Time;
+}
+
+export type ForwardTarget = {user_id: string} | {conversation_id: Id};
+
+export interface ForwardOptions {
+    /** One message of type forward in place of copies. */
+    merged?: boolean;
+    /** A text that is sent before them. */
+    comment?: string;
+    /** With it the same request can be repeated: nothing is doubled, what is missing is sent. */
+    client_msg_id?: string;
+}
+
+/** What became of one target. With messages and an error only these are stored, a beginning. */
+export interface ForwardResult {
+    to: ForwardTarget;
+    messages?: Message[];
+    error?: {code: string; detail: string};
 }
 
 export interface SystemExtra {
@@ -423,6 +478,10 @@ export interface Rest {
     readMessage(messageId: Id): Promise<Message>;
     /** `edit_expired` when it is too late. The same once more changes nothing. */
     editMessage(messageId: Id, edit: Edit): Promise<Message>;
+    /** One result for each of `to`, in that order. */
+    forwardMessages(request: {message_ids: Id[]; to: ForwardTarget[]} & ForwardOptions): Promise<ForwardResult[]>;
+    /** The parts of a merged message, or those of one of its parts that is merged itself. */
+    forwarded(messageId: Id, page?: PageOptions & {part?: string}): Promise<Page<Part>>;
     recallMessage(messageId: Id): Promise<Message>;
     /** One of each kind a user. This and the next: all reactions of the message afterwards. */
     react(messageId: Id, emoji: string): Promise<Reaction[]>;
@@ -702,6 +761,10 @@ export class TidingsClient {
     markRead(conversationId: Id, upToSeq?: number): void;
     /** A text or a caption of one's own, while the server allows it (`edit_expired`). The event `edited` follows. */
     edit(messageId: Id, edit: Edit): Promise<Message>;
+    /** Copies of messages that this user may see, of any conversations, to others: one result for each of `to`. */
+    forward(messageIds: Id[], to: ForwardTarget[], options?: ForwardOptions): Promise<ForwardResult[]>;
+    /** All parts of a message of type forward, or of one of its parts of that type. */
+    forwarded(messageId: Id, part?: string): AsyncGenerator<Part>;
     recall(messageId: Id): Promise<Message>;
     /** All reactions of the message afterwards. The event `reaction` follows. */
     react(messageId: Id, emoji: string): Promise<Reaction[]>;

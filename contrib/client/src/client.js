@@ -248,6 +248,17 @@ export class TidingsClient extends Emitter {
         return this.#rest.editMessage(messageId, {content, entities, mentions});
     }
 
+    // Copies messages to users and conversations, or, merged, one message of them; comment: a text before them. Each of
+    // `to` has its result.
+    forward(messageIds, to, {merged, comment, client_msg_id} = {}) {
+        return this.#rest.forwardMessages({message_ids: messageIds, to, merged, comment, client_msg_id});
+    }
+
+    // All parts of a merged message: for await (const part of client.forwarded(message.id)).
+    forwarded(messageId, part) {
+        return this.#rest.each((page) => this.#rest.forwarded(messageId, {part, ...page}));
+    }
+
     recall(messageId) {
         return this.#rest.recallMessage(messageId);
     }

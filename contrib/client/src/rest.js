@@ -203,6 +203,17 @@ export class Rest {
         return this.#get(`/messages/${segment(messageId)}/receipts`, {limit, cursor});
     }
 
+    // {message_ids, to: [{user_id} | {conversation_id}], merged, comment, client_msg_id}: one result for each of `to`,
+    // {to, messages} or {to, error}; both where only the first messages are stored.
+    async forwardMessages({message_ids, to, merged, comment, client_msg_id}) {
+        return (await this.#post('/messages/forward', {message_ids, to, merged, comment, client_msg_id})).results;
+    }
+
+    // The parts of a merged message; `part`: those of a part that is merged itself.
+    forwarded(messageId, {part, limit, cursor} = {}) {
+        return this.#get(`/messages/${segment(messageId)}/forwarded`, {part, limit, cursor});
+    }
+
     sync({conversations = [], since = null, limit} = {}) {
         return this.#post('/messages/sync', {conversations, since, limit});
     }
