@@ -48,7 +48,7 @@ export class AppView {
     // logOut() when the user wishes to
     constructor(chat, logOut) {
         this.#chat = chat;
-        this.#chatList = new ChatListView(chat);
+        this.#chatList = new ChatListView(chat, (c) => this.#leave(c));
         this.#people = new PeopleView(chat);
         this.#notices = new NoticesView(chat, () => this.#showTab('friends'));
         this.#room = new RoomView(chat, () => this.#leaveRoom());
@@ -112,6 +112,12 @@ export class AppView {
     }
 
     // ---- which conversation ----
+
+    // The conversation is not to be shown any longer.
+    #leave(c) {
+        if (this.#wanted === c.key)
+            this.#leaveRoom();
+    }
 
     #leaveRoom() {
         this.#toList = true;
@@ -202,6 +208,8 @@ export class AppView {
         }
         if (topics.has('timeline') || topics.has('people') || topics.has('groups'))
             this.#room.refreshTimeline();
+        if (topics.has('drafts'))
+            this.#room.refreshDraft();
         this.#forgetRecalled();
     }
 
@@ -224,9 +232,9 @@ export class AppView {
 
     // ---- news ----
 
-    tell({kind, message, notification, conversation, reason}) {
+    tell({kind, message, quiet, notification, conversation, reason}) {
         if (kind === 'message')
-            this.#tellMessage(message);
+            this.#tellMessage(message, quiet);
         else if (kind === 'added')
             this.#tellAdded(conversation);
         else if (kind === 'left')
@@ -235,14 +243,17 @@ export class AppView {
             this.#tellNotification(notification);
     }
 
-    #tellMessage(message) {
+    // quiet: of a conversation that is muted.
+    #tellMessage(message, quiet) {
         const c = this.#chat.conversations.get(message.conversation_id);
         const name = this.#chat.people.name(message.from_user_id);
         const text = this.#chat.shortText(message);
         const shown = this.#room.conversation?.id === message.conversation_id;
+        if (quiet && !shown)
+            return;
         this.#heard.textContent = isSystem(message) ? text : `${isolated(name)}: ${isolated(text)}`;
         this.#heardMessage = message;
-        if (!isSystem(message) && (!shown || !isLookedAt()))
+        if (!isSystem(message) && !quiet && (!shown || !isLookedAt()))
             alertUser(c.isGroup ? `${isolated(name)} · ${isolated(this.#chat.title(c))}` : name, text, message.conversation_id, () => {
                 location.hash = chatAddress(c.key);
             });

@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // One user's chat: the client, what is known, and what the user can do. Views read `conversations`, `people`, `groups`,
-// `notices`, `outgoing` and `drafts`, and hear through `changes` when to look again. Topics: state, conversations,
-// timeline, people, groups, notices; events for the user's eyes at once go to onNews.
+// `notices`, `outgoing` and `drafts`, have messages read by `pages` and settings changed by `own`, and hear through
+// `changes` when to look again. Topics: state, conversations, timeline, people, groups, notices, drafts; events for the user's eyes at once go to onNews.
 import {TidingsClient} from '../client/index.js';
 import {Changes} from './changes.js';
 import {now, takeTimeFrom} from './clock.js';
 import {Conversations} from './conversations.js';
-import {firstSince} from './day_search.js';
+import {isToldOf} from './conversation_settings.js';
 import {groupName, nameOf} from './format.js';
 import {mayRecallOthers, silence} from './group_rules.js';
 import {Groups} from './groups.js';
-import {History} from './history.js';
 import {shortText} from './message_text.js';
 import {Notices} from './notices.js';
 import {Drafts, Outgoing} from './outgoing.js';
-import {patiently} from './patience.js';
+import {OwnSettings} from './own_settings.js';
+import {Pages} from './pages.js';
 import {People} from './people.js';
 import {Pins, mayPin} from './pins.js';
 import {Reactions} from './reactions.js';
@@ -23,8 +23,6 @@ import {isSystem, usersNamed} from './system_text.js';
 import {Stickers} from './stickers.js';
 import {Typing} from './typing.js';
 
-const PAGE = 100;
-const AROUND = 50; // messages on each side of one that is gone to
 const TYPING_EVERY_MS = 3000;
 const REFRESH_MS = 300;
 const READ_DELAY_MS = 150;
@@ -71,6 +69,8 @@ export class Chat {
         this.notices = new Notices(this.#client.rest, () => this.changes.changed('notices'));
         this.outgoing = new Outgoing(storage, this.me);
         this.drafts = new Drafts(storage, this.me);
+        this.pages = new Pages(this.#client, this.conversations, (messages) => this.wantNames(messages), () => this.changes.changed('timeline'));
+        this.own = new OwnSettings(this, {show: (shown) => this.#shown(shown), refresh: () => this.#refreshSoon(), read: (id, seq) => this.#client.markRead(id, seq)});
         this.#listen();
     }
 
@@ -89,6 +89,7 @@ export class Chat {
     }
 
     async stop() {
+        this.own.stop();
         await this.#client.close();
     }
 
@@ -107,7 +108,7 @@ export class Chat {
         on('ack', (ack) => this.#acked(ack), 'conversations', 'timeline');
         on('refused', (refusal) => this.#refused(refusal), 'timeline');
         on('left', (e) => this.#left(e), 'conversations', 'groups', 'timeline');
-        on('recalled', (e) => this.#counted(this.conversations.recalled(e.conversation_id, e.message_id, e.recalled_at, e.by)),
+        on('recalled', (e) => this.#counted(this.conversations.recalled(e.conversation_id, e.message_id, e.recalled_at, e.by, e.reason)),
             'conversations', 'timeline');
         on('edited', ({message}) => this.#edited(message), 'conversations', 'timeline');
         on('updated', ({message}) => this.#edited(message), 'conversations', 'timeline');
@@ -139,6 +140,7 @@ export class Chat {
     #caughtUp() {
         this.synced = true;
         this.#showUnsent();
+        this.own.connected();
         this.#quietly(Promise.all([this.people.load(), this.notices.load(), this.#loadProfile()]));
     }
 
@@ -174,6 +176,7 @@ export class Chat {
             this.groups.changed(c);
         else
             this.people.met(shown.peer);
+        this.own.shown(c);
         return c;
     }
 
@@ -199,7 +202,7 @@ export class Chat {
             this.groups.changed(c);
         if (isNew && message.from_user_id !== this.me) {
             this.#typing.ended(c, message.from_user_id);
-            this.onNews({kind: 'message', message});
+            this.onNews({kind: 'message', message, quiet: !isToldOf(c.settings, message, this.me, now())});
         }
     }
 
@@ -316,77 +319,6 @@ export class Chat {
         return c.isGroup ? groupName(c.group) : nameOf(this.people.profile(c.peer.user_id));
     }
 
-    // The newest page, or the one before what is here. Resolves when it is there or has failed, which the history tells.
-    loadHistory(c, history = c.history) {
-        return this.#loading(history, () => this.#loadPage(c, history));
-    }
-
-    // The page after what is shown of a place further back, until that comes to the newest messages.
-    loadNewer(c) {
-        return this.#loading(c.window, () => this.#loadNewerPage(c, c.window));
-    }
-
-    #loading(history, load) {
-        history.loading ??= load().finally(() => {
-            history.loading = null;
-            this.changes.changed('timeline');
-        });
-        return history.loading;
-    }
-
-    async #loadPage(c, history) {
-        history.failed = false;
-        this.changes.changed('timeline');
-        try {
-            const before = history.loaded ? history.firstSeq ?? undefined : undefined;
-            const page = await this.#readHistory(c, {before, limit: PAGE});
-            history.putPage(page.items, page.has_more);
-            c.joinWindow();
-            this.conversations.recount(c);
-        } catch {
-            history.failed = true;
-        }
-    }
-
-    async #loadNewerPage(c, window) {
-        window.failedNewer = false;
-        this.changes.changed('timeline');
-        try {
-            const page = await this.#readHistory(c, {after: window.last?.seq ?? 0, limit: PAGE});
-            window.putNewerPage(page.items, page.has_more);
-            if (c.window === window)
-                c.joinWindow();
-            this.conversations.recount(c);
-        } catch {
-            window.failedNewer = true;
-        }
-    }
-
-    async #readHistory(c, range) {
-        const {moment} = this.#client;
-        const {items, has_more} = await patiently(() => this.rest.history(c.id, range));
-        this.wantNames(items);
-        return {items: items.map((m) => this.#client.withReactions(m, moment)), has_more};
-    }
-
-    // Shows what is around that seq, however far back it is. Rejects with a Problem.
-    async showAround(c, seq) {
-        const [older, newer] = await Promise.all([
-            this.#readHistory(c, {before: seq, limit: AROUND}), this.#readHistory(c, {after: seq - 1, limit: AROUND})]);
-        const window = new History();
-        window.putPage(older.items, older.has_more);
-        window.putNewerPage(newer.items, newer.has_more);
-        c.window = window;
-        c.joinWindow();
-        this.conversations.recount(c);
-    }
-
-    // The first message of that moment or after it, or of all (null); null where there is none. Rejects with a Problem.
-    firstSince(c, since) {
-        const read = async (after) => (await this.#readHistory(c, {after, limit: 1})).items[0] ?? null;
-        return since === null ? read(c.firstSeq - 1) : firstSince(read, c.firstSeq, c.topSeq, since);
-    }
-
     // What fails is tried again with the next catching up.
     async #quietly(promise) {
         try {
@@ -490,11 +422,6 @@ export class Chat {
         this.#typingSentAt = Date.now();
         this.#typingSentIn = c;
         this.#client.typing(c.id);
-    }
-
-    saveDraft(key, draft) {
-        this.drafts.set(key, draft);
-        this.changes.changed('conversations');
     }
 
     // fields: the body of POST /groups. {conversation, leftOut}. Rejects with a Problem, as all of these do.

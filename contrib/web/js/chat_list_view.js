@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// The list of conversations, with people and of groups: the last message and its time, what is unread, mentions, drafts.
+// The list of conversations, with people and of groups: the last message and its time, what is unread, mentions, drafts,
+// what is pinned or muted. The archived ones are in a list behind it.
 import {avatar, groupAvatar} from './avatar.js';
-import {KeyedList, cutOff, el, iconButton} from './dom.js';
+import {conversationMenu, mutedText} from './conversation_menu.js';
+import {openMenu} from './dialog.js';
+import {KeyedList, cutOff, el, icon, iconButton, sign} from './dom.js';
 import {shortTime} from './format.js';
 import {t} from './i18n.js';
 import {nameList} from './name_list.js';
@@ -13,18 +16,24 @@ const NAMED_MAX = 100; // conversations at the top of the list whose last sender
 
 export class ChatListView {
     #chat;
+    #onAway;
     #current = null; // key of the open conversation
+    #archived = false; // which list is shown
     #list = el('ul.list');
     #empty = el('p.empty', {hidden: true});
     #filter = el('input.filter', {type: 'search', placeholder: t('side.filter'), dir: 'auto', 'aria-label': t('side.filter'),
         oninput: () => this.refresh()});
-    #keyed = new KeyedList(this.#list, ({row}) => rowNode(row));
+    #keyed = new KeyedList(this.#list, ({row}) => rowNode(row, (anchor, at) => this.#openMenu(row.key, anchor, at)));
+    #archive = el('button.archive', {type: 'button', hidden: true, onclick: () => this.#showArchive(true)});
+    #archiveHead = el('div.archive-head', {hidden: true}, iconButton('back', t('archive.back'), () => this.#showArchive(false)), el('h2', {}, t('archive.title')));
     node = el('div.chats', {}, el('div.search', {}, this.#filter,
         iconButton('group-new', t('group.new'), () => openNewGroup(this.#chat), {class: 'icon-button new-group', 'aria-haspopup': 'dialog'})),
-    this.#list, this.#empty);
+    this.#archiveHead, this.#archive, this.#list, this.#empty);
 
-    constructor(chat) {
+    // onAway(conversation): it is not to be shown any longer
+    constructor(chat, onAway) {
         this.#chat = chat;
+        this.#onAway = onAway;
     }
 
     focus() {
@@ -38,13 +47,41 @@ export class ChatListView {
 
     refresh() {
         const wanted = this.#filter.value.trim().toLowerCase();
-        const all = this.#chat.conversations.list();
+        const {conversations} = this.#chat;
+        const archived = conversations.list(true);
+        const all = wanted === '' ? conversations.list(this.#archived) : [...conversations.list(), ...archived];
+        this.#showArchiveHead(archived, wanted === '');
         this.#chat.wantNames(all.slice(0, NAMED_MAX).map((c) => c.last).filter(Boolean));
         const rows = all.map((c) => this.#row(c))
             .filter((row) => wanted === '' || `${row.name} ${row.userId ?? ''}`.toLowerCase().includes(wanted));
         this.#keyed.show(rows.map((row) => ({key: row.key, version: JSON.stringify(row), row})));
         this.#empty.hidden = rows.length > 0 || !(this.#chat.synced || all.length > 0);
-        this.#empty.textContent = t(all.length === 0 ? 'side.noChats' : 'side.noMatch');
+        this.#empty.textContent = t(all.length > 0 || wanted !== '' ? 'side.noMatch' : this.#archived ? 'archive.empty' : 'side.noChats');
+    }
+
+    #showArchive(archived) {
+        this.#archived = archived;
+        this.refresh();
+        (archived ? this.#archiveHead.querySelector('button') : this.#archive).focus();
+    }
+
+    #showArchiveHead(archived, asList) {
+        const count = archived.filter((c) => c.isUnread).length;
+        this.#archiveHead.hidden = !(asList && this.#archived);
+        this.#archive.hidden = !asList || this.#archived || archived.length === 0;
+        const shown = `${archived.length} ${count}`;
+        if (this.#archive.dataset.shown === shown)
+            return;
+        this.#archive.dataset.shown = shown;
+        this.#archive.replaceChildren(el('span.archive-icon', {'aria-hidden': 'true'}, icon('archive')), el('span', {}, t('archive.title')),
+            count > 0 && el('span.badge.quiet-badge', {role: 'img', 'aria-label': t('archive.unread', {count})}, String(count)) || '');
+    }
+
+    // at: where the pointer is, or null
+    #openMenu(key, anchor, at) {
+        const c = this.#chat.conversations.withKey(key);
+        openMenu(anchor, t('conv.menu', {name: this.#chat.title(c)}), conversationMenu(this.#chat, c, () => this.#onAway(c)),
+            at === null ? anchor : {getBoundingClientRect: () => new DOMRect(at.x, at.y, 0, 0)});
     }
 
     #row(c) {
@@ -52,7 +89,9 @@ export class ChatListView {
         const {key} = c;
         const current = key === this.#current;
         const draft = current ? null : drafts.of(key)?.text || null;
+        const {pinned_at, marked_unread, archived} = c.settings;
         return {key, name: this.#chat.title(c), current, time: shortTime(c.sortTime), unread: c.unread, mentions: c.mentions,
+            muted: c.isMuted ? mutedText(c) : null, pinned: pinned_at !== null, marked: marked_unread, archived: archived && !this.#archived,
             typing: this.#typingText(c), draft, ...this.#last(c), ...c.isGroup ? this.#group(c) : this.#person(c)};
     }
 
@@ -92,20 +131,34 @@ export function typingText(names) {
     return t(names.length === 1 ? 'typing.one' : 'typing.many', {names: nameList(names)});
 }
 
-function rowNode(row) {
-    return el('li', {}, el('a.chat', {href: chatAddress(row.key), 'data-user': row.userId, 'data-group': row.groupId,
+// openMenu(anchor, at)
+function rowNode(row, openMenu) {
+    const link = chatLink(row);
+    const more = iconButton('more', t('conv.menu', {name: row.name}), () => openMenu(more, null), {class: 'icon-button more', tabindex: '-1', 'aria-haspopup': 'menu'});
+    link.addEventListener('contextmenu', (event) => {
+        event.preventDefault();
+        openMenu(link, event.clientX > 0 || event.clientY > 0 ? {x: event.clientX, y: event.clientY} : null); // without a pointer, by a key
+    });
+    return el('li', {}, link, more);
+}
+
+function chatLink(row) {
+    return el('a.chat', {href: chatAddress(row.key), 'data-user': row.userId, 'data-group': row.groupId,
         'aria-current': row.current ? 'true' : null},
     row.groupId === undefined ? avatar(row.profile, row.trusted, row.online) :
         groupAvatar({name: row.name, avatar_url: row.picture}, true),
     el('span.chat-text', {},
-        el('span.chat-top', {}, cutOff('strong.name', row.name), row.dissolved && el('small', {}, t('side.dissolved')), el('time', {}, row.time)),
-        el('span.chat-bottom', {}, preview(row), badges(row)))));
+        el('span.chat-top', {}, el('span.chat-name', {}, cutOff('strong.name', row.name), row.muted !== null && sign('mute', row.muted)),
+            row.dissolved && el('small', {}, t('side.dissolved')), row.archived && el('small', {}, t('archive.title')), el('time', {}, row.time)),
+        el('span.chat-bottom', {}, preview(row), badges(row))));
 }
 
-function badges({unread, mentions}) {
+function badges({unread, mentions, muted, marked, pinned}) {
     return el('span.badges', {},
+        pinned && sign('pin', t('conv.pinned')),
         mentions > 0 && el('span.badge.mentions', {role: 'img', 'aria-label': t('mention.badge', {count: mentions})}, '@'),
-        unread > 0 && el('span.badge', {role: 'img', 'aria-label': t('side.unread', {count: unread})}, unread > 99 ? '99+' : String(unread)));
+        unread > 0 && el(muted === null ? 'span.badge' : 'span.badge.quiet-badge', {role: 'img', 'aria-label': t('side.unread', {count: unread})}, unread > 99 ? '99+' : String(unread)),
+        unread === 0 && marked && el(muted === null ? 'span.badge.mark' : 'span.badge.mark.quiet-badge', {role: 'img', 'aria-label': t('conv.marked'), title: t('conv.marked')}));
 }
 
 function preview({typing, draft, own, text, ticks, sender}) {

@@ -48,13 +48,29 @@ export class Composer {
         chat.changes.listen((topics) => topics.has('stickers') && this.#expressions.refresh());
         this.#mentions = new MentionBox(chat, this.#text, () => this.#changed());
         this.node.prepend(this.#mentions.node);
-        addEventListener('pagehide', () => this.#saveDraft());
+        addEventListener('pagehide', () => {
+            this.#saveDraft();
+            if (this.#conversation)
+                this.#chat.own.leaveDraft(this.#conversation);
+        });
     }
 
     open(conversation) {
         this.close();
         this.#conversation = conversation;
         this.#takeDraft();
+    }
+
+    // What another device has as its draft.
+    refreshDraft() {
+        const c = this.#conversation;
+        if (c === null || this.#editing !== null || this.#draftTimer !== null)
+            return;
+        const text = this.#chat.drafts.of(c.key)?.text ?? '';
+        if (text === this.#text.value)
+            return;
+        this.#text.value = text;
+        this.#fit();
     }
 
     #takeDraft() {
@@ -84,8 +100,10 @@ export class Composer {
 
     close() {
         this.#expressions.close();
-        if (this.#conversation)
+        if (this.#conversation) {
             this.#saveDraft();
+            this.#chat.own.leaveDraft(this.#conversation);
+        }
         this.#editing = null;
         this.#conversation = null;
     }
@@ -248,8 +266,9 @@ export class Composer {
 
     #saveDraft() {
         clearTimeout(this.#draftTimer);
+        this.#draftTimer = null;
         if (this.#conversation && this.#editing === null)
-            this.#chat.saveDraft(this.#conversation.key, {text: this.#text.value, replyTo: this.#replyTo, chosen: this.#mentions.chosen});
+            this.#chat.own.saveDraft(this.#conversation, {text: this.#text.value, replyTo: this.#replyTo, chosen: this.#mentions.chosen});
     }
 
     #submit(event) {
@@ -265,6 +284,7 @@ export class Composer {
         this.#fit();
         this.#sendMessage({type: 'text', content});
         this.#saveDraft();
+        this.#chat.own.leaveDraft(this.#conversation);
         this.focus();
     }
 

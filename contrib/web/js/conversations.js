@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // The caller's conversations, as the server told of them and as the events have changed them since.
 import {withReaction} from '../client/reactions.js';
+import {now} from './clock.js';
+import {NO_SETTINGS, inListOrder, isMutedAt} from './conversation_settings.js';
 import {History, asRecalled, isUnread, newerOf} from './history.js';
 import {mentionsUser} from './mention.js';
 import {groupIdOf, groupKey} from './room_key.js';
@@ -24,6 +26,8 @@ export class Conversation {
     readers = new Map(); // of a group: user id -> the seq up to which they have read it, as far as that was heard
     typing = []; // ids of those who are writing, who began first at the beginning
     gone = null; // a group that the caller is no longer in: 'left', 'removed' or 'banned', or '' where the reason is not known
+    settings = NO_SETTINGS; // the caller's own
+    setting = 0; // changes of them that are under way: what is shown meanwhile may be older
     newSeq = null; // while it is shown: of the first message that was new when the user came to it
 
     // peer: null in a group
@@ -43,6 +47,20 @@ export class Conversation {
 
     get sortTime() {
         return this.time ?? this.createdAt;
+    }
+
+    get isMuted() {
+        return isMutedAt(this.settings, now());
+    }
+
+    // The caller has cleared its history, and nothing has come since.
+    get isCleared() {
+        return this.last === null && this.firstSeq > 1;
+    }
+
+    // Something in it waits for the caller.
+    get isUnread() {
+        return this.unread > 0 || this.settings.marked_unread;
     }
 
     // The highest seq that is known.
@@ -114,13 +132,13 @@ export class Conversations {
         return [...this.#byId.values()].filter((c) => c.gone === null && !(c.isGroup && c.group === null));
     }
 
-    // The latest first.
-    list() {
-        return this.all().sort((a, b) => (a.sortTime < b.sortTime ? 1 : a.sortTime > b.sortTime ? -1 : 0));
+    // Those of the list, in its order: the archived ones, or the others.
+    list(archived = false) {
+        return this.all().filter((c) => c.settings.archived === archived && !c.isCleared).sort(inListOrder);
     }
 
     get unread() {
-        return this.list().reduce((sum, c) => sum + c.unread, 0);
+        return this.all().reduce((sum, c) => sum + c.unread, 0);
     }
 
     // As the server shows it. An answer may be older than the events that overtook it.
@@ -132,7 +150,9 @@ export class Conversations {
         c.group = shown.group;
         c.shownSeq = shown.last_message?.seq ?? 0;
         c.createdAt = shown.created_at;
-        c.firstSeq = shown.first_seq ?? 1;
+        this.#begins(c, shown.first_seq ?? 1);
+        if (c.setting === 0)
+            c.settings = shown.settings ?? NO_SETTINGS;
         c.readSeq = Math.max(c.readSeq, shown.read_seq);
         c.peerReadSeq = Math.max(c.peerReadSeq, shown.peer_read_seq ?? 0);
         c.peerDeliveredSeq = Math.max(c.peerDeliveredSeq, shown.peer_delivered_seq ?? 0);
@@ -166,6 +186,8 @@ export class Conversations {
             c.last = c.history.byId(message.id);
         if (inGroup && isNew)
             this.#heardInGroup(c, message, mine);
+        if (isNew && !mine && c.settings.archived && !c.isMuted)
+            c.settings = {...c.settings, archived: false};
         if (isNew && message.seq > c.readSeq && isUnread(message, this.me)) {
             c.unread++;
             c.mentions += mentionsUser(message, this.me) ? 1 : 0;
@@ -208,9 +230,17 @@ export class Conversations {
         return c;
     }
 
+    // The caller sees nothing of it up to that seq any more.
+    cleared(id, seq) {
+        const c = this.get(id);
+        if (c !== null)
+            this.#begins(c, seq + 1);
+    }
+
     // These return whether the counts have to be asked for, since not all unread messages are here.
-    recalled(id, messageId, at, by = null) {
-        return this.#changed(id, messageId, asRecalled(at, by));
+    // by, reason: as the event `recalled` has them.
+    recalled(id, messageId, at, by = null, reason = null) {
+        return this.#changed(id, messageId, asRecalled(at, by, reason));
     }
 
     // A message as it is now. One that is not here is not put there: those between may be missing.
@@ -273,6 +303,8 @@ export class Conversations {
             return false;
         }
         c.readSeq = Math.max(c.readSeq, seq);
+        if (c.settings.marked_unread)
+            c.settings = {...c.settings, marked_unread: false};
         return !this.recount(c);
     }
 
@@ -300,6 +332,18 @@ export class Conversations {
         if (c.last?.id === messageId)
             c.last = {...c.last, ...fields};
         return !this.recount(c);
+    }
+
+    #begins(c, firstSeq) {
+        if (firstSeq > c.firstSeq) {
+            c.history.cut(firstSeq);
+            c.window = null;
+            if (c.last !== null && c.last.seq < firstSeq)
+                c.last = null;
+            c.readSeq = Math.max(c.readSeq, firstSeq - 1);
+        }
+        c.firstSeq = firstSeq;
+        this.recount(c);
     }
 
     #knownAs(c, messageId) {

@@ -26,7 +26,7 @@ export function openDateDialog(chat, c, time, goTo) {
         submit.disabled = true;
         say('');
         try {
-            const message = await chat.firstSince(c, since);
+            const message = await chat.pages.firstSince(c, since);
             if (!dialog.open)
                 return;
             if (message !== null && dayOf(message.created_at) === dayOf(since))
@@ -40,7 +40,7 @@ export function openDateDialog(chat, c, time, goTo) {
     };
     const begin = async () => {
         try {
-            const message = await chat.firstSince(c, null);
+            const message = await chat.pages.firstSince(c, null);
             if (dialog.open && message !== null)
                 leave(message);
             else

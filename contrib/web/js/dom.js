@@ -32,6 +32,11 @@ export function icon(name) {
     return svg;
 }
 
+// One that says something by itself.
+export function sign(name, label) {
+    return el('span.sign', {role: 'img', 'aria-label': label, title: label}, icon(name));
+}
+
 export function iconButton(name, label, onclick, attributes) {
     return el('button.icon-button', {type: 'button', title: label, 'aria-label': label, onclick, ...attributes}, icon(name));
 }

@@ -82,6 +82,13 @@ export class History {
         this.#messages.splice(this.#placeOf(known.seq), 1);
     }
 
+    // What lies before that seq is gone.
+    cut(seq) {
+        this.#messages.splice(0, this.#placeOf(seq)).forEach(({id}) => this.#byId.delete(id));
+        if (this.loaded && (this.firstSeq === seq || this.#messages.length === 0))
+            this.hasOlder = false;
+    }
+
     // {unread, mentions}: unread messages to `me` after that seq, and those of them that mention `me`; null where not all
     // of them are here.
     countUnread(me, readSeq) {
@@ -162,7 +169,7 @@ export function newerOf(known, message) {
     return read && !newer.is_read ? {...newer, is_read: true, read_at: read.read_at} : newer;
 }
 
-// by: who recalled it in its sender's place, or null.
-export function asRecalled(at, by = null) {
-    return {is_recalled: true, recalled_at: at, recalled_by: by, content: null, media_url: null, extra: null, entities: null, mentions: [], reactions: []};
+// by: who recalled it in its sender's place, or null. reason: 'expired', or null.
+export function asRecalled(at, by = null, reason = null) {
+    return {is_recalled: true, recalled_at: at, recalled_by: by, recalled_reason: reason, content: null, media_url: null, extra: null, entities: null, mentions: [], reactions: []};
 }

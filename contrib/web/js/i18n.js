@@ -2,6 +2,7 @@
 // Every text of the page, in English and Chinese. {name} stands for a value. A key with `_one` is for a count of 1, where
 // the language tells it apart.
 
+import {CONVERSATION_TEXTS} from './conversation_texts.js';
 import {FIND_TEXTS} from './find_texts.js';
 import {GROUP_TEXTS} from './group_texts.js';
 import {RICH_TEXTS} from './rich_texts.js';
@@ -9,6 +10,7 @@ import {isolated} from './text.js';
 import {lasting} from './storage.js';
 
 const TEXTS = {
+    ...CONVERSATION_TEXTS,
     ...FIND_TEXTS,
     ...GROUP_TEXTS,
     ...RICH_TEXTS,

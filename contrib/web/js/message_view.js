@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // The rows of a timeline as elements. A row says all that is shown: {kind, key, …}; timeline_view.js makes them.
 import {avatar, hueOf} from './avatar.js';
-import {bdi, cutOff, el, icon} from './dom.js';
+import {bdi, cutOff, el, icon, sign} from './dom.js';
 import {clock, fullTime} from './format.js';
 import {reasonOf, t} from './i18n.js';
 import {mediaOf} from './media.js';
@@ -132,7 +132,8 @@ function foot({message, status}) {
     const time = el('time', {datetime: message.created_at, title: fullTime(message.created_at)}, clock(message.created_at));
     const ticks = TICKS[status];
     const edited = isEdited(message) && el('span.edited', {title: t('message.editedAt', {time: fullTime(message.edited_at)})}, t('message.edited'));
-    return el('span.foot', {}, edited, time, ticks &&
+    const timer = message.expires_at && !message.is_recalled && sign('timer', t('message.expires', {time: fullTime(message.expires_at)}));
+    return el('span.foot', {}, timer, edited, time, ticks &&
         el(`span.ticks.${ticks[0]}`, {role: 'img', 'aria-label': t(ticks[2]), title: t(ticks[2])}, icon(ticks[1])));
 }
 

@@ -53,7 +53,8 @@ export class Outgoing {
     }
 }
 
-// What was typed and not sent, of each conversation, by Conversation.key.
+// What was typed and not sent, of each conversation, by Conversation.key. The server has the text of most of it as well;
+// what it had when one was changed last is kept with it, to tell later who has changed it since.
 export class Drafts {
     #storage;
     #key;
@@ -67,14 +68,24 @@ export class Drafts {
 
     // {text, replyTo, chosen}, or null. chosen: [[label, user id]], whom the user has picked to mention.
     of(room) {
-        return this.#byRoom.get(room) ?? null;
+        const draft = this.#byRoom.get(room) ?? null;
+        return draft === null || isEmpty(draft) ? null : draft;
     }
 
-    set(room, draft) {
-        if (draft.text.trim() === '' && draft.replyTo === null)
+    // What the server had as the user's draft when the one here was the same, or was begun: '' for none.
+    baseOf(room) {
+        return this.#byRoom.get(room)?.base ?? '';
+    }
+
+    set(room, draft, base = this.baseOf(room)) {
+        if (isEmpty(draft) && base === '')
             this.#byRoom.delete(room);
         else
-            this.#byRoom.set(room, draft);
+            this.#byRoom.set(room, {...draft, base});
         this.#storage.setJson(this.#key, Object.fromEntries(this.#byRoom));
     }
+}
+
+function isEmpty({text, replyTo}) {
+    return text.trim() === '' && (replyTo ?? null) === null;
 }

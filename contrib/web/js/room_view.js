@@ -3,7 +3,8 @@
 import {avatar, groupAvatar} from './avatar.js';
 import {now} from './clock.js';
 import {Composer} from './composer.js';
-import {cutOff, el, iconButton, textButton} from './dom.js';
+import {conversationMenu, expiryText, mutedText} from './conversation_menu.js';
+import {cutOff, el, iconButton, sign, textButton} from './dom.js';
 import {openMenu, say} from './dialog.js';
 import {typingText} from './chat_list_view.js';
 import {shortTime, untilTime} from './format.js';
@@ -20,6 +21,7 @@ export class RoomView {
     #wasGone = false; // the user is out of this group, and may come back
     #timer = null; // until one may write again
     #name = cutOff('h2', '');
+    #signs = el('span.signs');
     #status = el('p.room-status', {role: 'status'});
     #avatar = el('span.room-avatar');
     #notice = el('div.room-notice', {hidden: true});
@@ -50,7 +52,7 @@ export class RoomView {
         this.node = el('div.room', {hidden: true},
             el('header.room-header', {},
                 iconButton('back', t('room.back'), onBack, {class: 'icon-button back'}), this.#avatar,
-                el('div.room-title', {}, this.#name, this.#status), this.#menu, this.#info),
+                el('div.room-title', {}, el('div.room-name', {}, this.#name, this.#signs), this.#status), this.#menu, this.#info),
             this.#pinBar.node, this.#timeline.node, this.#notice, this.#composer.node);
     }
 
@@ -71,6 +73,7 @@ export class RoomView {
         this.#pinBar.open(conversation);
         this.refresh();
         this.#timeline.open(conversation);
+        this.#chat.own.opened(conversation);
         this.focus();
     }
 
@@ -84,6 +87,10 @@ export class RoomView {
         this.#chat.groups.show(null);
         this.#conversation = null;
         this.node.hidden = true;
+    }
+
+    refreshDraft() {
+        this.#composer.refreshDraft();
     }
 
     focus() {
@@ -105,6 +112,7 @@ export class RoomView {
         if (this.#name.textContent !== name)
             this.#name.textContent = name;
         this.#showPicture(c, name);
+        this.#showSigns(c);
         this.#status.textContent = c.isGroup ? this.#groupStatus(c) : this.#personStatus(c);
         this.#status.classList.toggle('typing', c.typing.length > 0);
         if (c.isGroup)
@@ -130,6 +138,16 @@ export class RoomView {
             return;
         this.#avatar.dataset.shown = shown;
         this.#avatar.replaceChildren(c.isGroup ? groupAvatar({name, avatar_url: profile.avatar_url}, trusted) : avatar(profile, trusted, online));
+    }
+
+    #showSigns(c) {
+        const muted = c.isMuted ? mutedText(c) : '';
+        const expiry = expiryText(c);
+        const shown = `${muted}|${expiry}`;
+        if (this.#signs.dataset.shown === shown)
+            return;
+        this.#signs.dataset.shown = shown;
+        this.#signs.replaceChildren(...muted === '' ? [] : [sign('mute', muted)], ...expiry === '' ? [] : [sign('timer', expiry)]);
     }
 
     #personStatus(c) {
@@ -222,6 +240,7 @@ export class RoomView {
         const c = this.#conversation;
         openMenu(this.#menu, t('room.menu'), [
             c.gone === null && {label: t('date.menu'), icon: 'calendar', act: () => this.#timeline.openDate()},
+            ...conversationMenu(this.#chat, c, this.#onBack),
             ...c.isGroup ? [] : personMenu(this.#chat, c.peer.user_id),
         ]);
     }

@@ -9,7 +9,7 @@ const ID_FACTOR = 0.9; // an id counts a little less than a name
 // c is null for a friend, userId for a group.
 export function candidates(chat) {
     const all = chat.conversations.all().map((c) => ({key: c.key, c, userId: c.isGroup ? null : c.peer.user_id, name: chat.title(c),
-        unread: c.unread, muted: c.isMuted ?? false, time: c.sortTime}));
+        unread: c.unread, muted: c.isMuted, time: c.sortTime}));
     all.sort((a, b) => (a.time < b.time ? 1 : a.time > b.time ? -1 : 0));
     const known = new Set(all.map(({userId}) => userId));
     const friends = [...chat.people.friends.values()].filter(({user}) => !known.has(user.user_id))

@@ -183,15 +183,15 @@ export class TimelineView {
         const c = this.#conversation;
         const isWanted = () => c === this.#conversation && c.gone === null && (!c.history.loaded || (!this.#placed && c.history.hasOlder));
         for (let failed = false; isWanted() && !failed; failed = c.history.failed)
-            await this.#chat.loadHistory(c);
+            await this.#chat.pages.load(c);
     }
 
     async #loadOlder() {
-        await this.#chat.loadHistory(this.#conversation, this.#conversation.shown);
+        await this.#chat.pages.load(this.#conversation, this.#conversation.shown);
     }
 
     async #loadNewer() {
-        await this.#chat.loadNewer(this.#conversation);
+        await this.#chat.pages.loadNewer(this.#conversation);
     }
 
     #showNotice(kind) {
@@ -249,7 +249,7 @@ export class TimelineView {
         const c = this.#conversation;
         const find = () => c.history.firstUnreadMention(this.#chat.me, c.readSeq);
         while (c === this.#conversation && c.history.hasOlder && (c.history.firstSeq ?? Infinity) > c.readSeq + 1 && !c.history.failed)
-            await this.#chat.loadHistory(c);
+            await this.#chat.pages.load(c);
         const message = c === this.#conversation ? find() : null;
         if (message === null)
             return;
@@ -292,7 +292,7 @@ export class TimelineView {
             return null;
         }
         try {
-            await this.#chat.showAround(c, seq ?? (await this.#chat.rest.message(id)).seq);
+            await this.#chat.pages.showAround(c, seq ?? (await this.#chat.rest.message(id)).seq);
         } catch (problem) {
             return problem.code === 'not_found' ? t('message.gone') : reasonOf(problem);
         }
