@@ -225,6 +225,10 @@ subtest 'merged' => sub {
 	is_deeply [map { $dbh->selectrow_array("SELECT COUNT(*) FROM $_ WHERE message_id = ?", undef, $merged->{id}) } qw(forwarded forwards)], [0, 0], 'nowhere';
 	is_deeply parts($bob, $copy), $whole, 'its copy has';
 	is_deeply parts($dave, $r[1]{messages}[1]), $whole, 'and that of the other one';
+	my $due = $r[1]{messages}[1]{id};
+	$dbh->do($_, undef, $due) for 'UPDATE messages SET expires_at = UTC_TIMESTAMP(3) WHERE id = ?', 'INSERT INTO expiries (expires_at, message_id) SELECT expires_at, id FROM messages WHERE id = ?';
+	wait_for('it to expire', sub { !$dbh->selectrow_array('SELECT COUNT(*) FROM forwarded WHERE message_id = ?', undef, $due) });
+	is parts($dave, {id => $due}), 404, 'one that expires has none either';
 	is_deeply [$t->recount_faults], [], 'the counters are right';
 	$_->abort for @ws;
 };
