@@ -3,7 +3,7 @@
 # The Debian packages that Tidings is built, run and tested with; sourced by contrib/check and contrib/quickstart.
 
 build_packages="build-essential autoconf automake pkg-config libevent-dev libc-ares-dev libhiredis-dev default-libmysqlclient-dev
-	libyajl-dev libjwt-dev libconfuse-dev libssl-dev libhttp-parser-dev uthash-dev libcrypt-dev zlib1g-dev perl unicode-data unicode-cldr-core"
+	libyajl-dev libjwt-dev libconfuse-dev libssl-dev libhttp-parser-dev uthash-dev libcrypt-dev libutf8proc-dev zlib1g-dev perl unicode-data unicode-cldr-core"
 run_packages="mariadb-server mariadb-client redis-server"
 test_packages="perl openssl curl shellcheck chromium
 	libdbi-perl libdbd-mariadb-perl libio-socket-ssl-perl libjson-validator-perl libprotocol-websocket-perl

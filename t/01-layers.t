@@ -26,7 +26,7 @@ my %may = (
 my %door = (
 	'mysql.h' => 'src/store/link', 'hiredis' => 'src/bus/\w+', 'jwt.h' => 'src/core/token', 'confuse.h' => 'src/core/conf',
 	'yajl' => 'src/core/json(?:_out)?', # reading and writing
-	'crypt.h' => 'src/core/password', 'ares.h' => 'src/core/lookup',
+	'utf8proc.h' => 'src/core/fold', 'crypt.h' => 'src/core/password', 'ares.h' => 'src/core/lookup',
 	'openssl/ssl.h' => 'src/net/tls', 'http_parser.h' => 'src/net/http\w*', 'zlib.h' => 'src/net/ws_deflate',
 	'openssl/pem.h' => 'src/core/pubkey', 'openssl/param_build.h' => 'src/core/pubkey',
 );
