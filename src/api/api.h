@@ -23,6 +23,7 @@ struct api {
 	struct work *work; /* passwords */
 	struct picture_cache *pictures;
 	bool accounts;	      /* users can register and log in here */
+	bool search;	      /* messages can be searched */
 	struct json_doc *doc; /* of the request that is being read: parsing never spans a turn */
 	/* A connection of any listener has closed, or the socket to a writer. */
 	void (*changed)(void *ctx);

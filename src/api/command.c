@@ -151,6 +151,8 @@ static bool find(const struct api *api, struct str path, enum http_verb verb, bo
 		const struct command *c = i < t->count ? &t->row[i] : &command_ws;
 		if (c->path == NULL || (strchr(c->path, '{') == NULL) != literal || !path_matches(c->path, path, &here))
 			continue;
+		if (c->needs_search && !api->search)
+			continue;
 		any = true;
 		if (c->access == ACCESS_ANYONE && !api->accounts)
 			continue;

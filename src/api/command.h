@@ -7,6 +7,7 @@
 #include "api/request.h"
 #include "store/group.h"
 #include "store/people.h"
+#include "store/search.h"
 #include "store/sticker.h"
 
 /* In characters. */
@@ -46,6 +47,7 @@ union command_args {
 		struct str peer, source_kind, source_id;
 	} create;
 	struct store_sync_request sync;
+	struct store_search search;
 	struct {
 		struct str user_id, password, nickname;
 	} account;
@@ -99,6 +101,7 @@ struct command {
 	/* The effect. Leads to the request's end, from within or later. */
 	void (*proceed)(struct request *r, const union command_args *a);
 	int variant;	  /* which of those that share a proceed: an enum act, friend_step, or group_step */
+	bool needs_search; /* there is no such path where search is off */
 	bool not_metered; /* limits.requests_per_second does not count it */
 };
 

@@ -43,6 +43,8 @@ const struct problem *sync_check(struct request *r, union command_args *a);
 void sync_proceed(struct request *r, const union command_args *a);
 const struct problem *mentions_check(struct request *r, union command_args *a);
 void mentions_proceed(struct request *r, const union command_args *a);
+const struct problem *search_check(struct request *r, union command_args *a);
+void search_proceed(struct request *r, const union command_args *a);
 const struct problem *receipts_check(struct request *r, union command_args *a);
 void receipts_proceed(struct request *r, const union command_args *a);
 /* What is done to a group: each has a check, which begins its store_group_op, and they share how it goes on. */

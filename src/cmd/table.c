@@ -46,6 +46,8 @@ static const struct command commands[] = {
 	{"unread", VERB_GET, "/messages/unread-count", NULL, BODY_IGNORED, ACCESS_USER, NULL, unread_proceed},
 	{"sync", VERB_POST, "/messages/sync", NULL, BODY_REQUIRED, ACCESS_USER, sync_check, sync_proceed},
 	{"mentions", VERB_GET, "/messages/mentions", NULL, BODY_IGNORED, ACCESS_USER, mentions_check, mentions_proceed},
+	{"search", VERB_GET, "/messages/search", NULL, BODY_IGNORED, ACCESS_USER, search_check, search_proceed,
+	 .needs_search = true},
 	{"receipts", VERB_GET, "/messages/{id}/receipts", NULL, BODY_IGNORED, ACCESS_USER, receipts_check,
 	 receipts_proceed},
 	{"create_group", VERB_POST, "/groups", NULL, BODY_REQUIRED, ACCESS_USER, group_create_check,

@@ -20,6 +20,9 @@ struct conf_list {
 
 enum conf_session_policy { SESSION_SINGLE, SESSION_DEVICE, SESSION_MULTI };
 
+/* auto: the best one that is built in. */
+enum conf_search_backend { SEARCH_BACKEND_AUTO, SEARCH_BACKEND_OFF };
+
 enum conf_registration { REGISTRATION_OPEN, REGISTRATION_CLOSED };
 
 enum conf_jwt_algorithm {
@@ -143,6 +146,9 @@ struct conf {
 		int receipts_max;
 		int fanout_per_second;
 	} groups;
+	struct {
+		int backend; /* enum conf_search_backend */
+	} search;
 	struct {
 		int sends_per_second;
 		int burst;

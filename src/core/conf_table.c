@@ -43,6 +43,12 @@ static const char *const policy_names[] = {
 	NULL,
 };
 
+static const char *const search_names[] = {
+	[SEARCH_BACKEND_AUTO] = "auto",
+	[SEARCH_BACKEND_OFF] = "off",
+	NULL,
+};
+
 static const char *const algorithm_names[] = {
 	[JWT_HS256] = "HS256",
 	[JWT_HS384] = "HS384",
@@ -67,6 +73,7 @@ const struct conf_section conf_sections[] = {
 	{"message", "Messages."},
 	{"session", "Sessions: the open WebSockets of a user."},
 	{"groups", "Groups. The same on all nodes of a cluster."},
+	{"search", "Searching messages. The same on all nodes of a cluster."},
 	{"limits", "Limits of a node, shared by its workers."},
 };
 const size_t conf_section_count = ARRAY_LEN(conf_sections);
@@ -157,7 +164,7 @@ const struct conf_row conf_rows[] = {
 	 .required = true, .help = "The database; tidingsctl migrate makes its tables."},
 	{"mysql", "connections", CONF_INT, AT(mysql.connections), .def = "4", .min = 1, .max = 64,
 	 .help = "How many connections each worker has for messages: one writes, the others read, one at least. "
-		 "One more serves users, friends and notifications."},
+		 "One more serves users, friends and notifications, and one searches."},
 
 	{"redis", "host", CONF_STRING, AT(redis.host), .def = "127.0.0.1", .check = conf_check_host,
 	 .required = true, .help = "The server's address or name, as in the section mysql."},
@@ -268,6 +275,10 @@ const struct conf_row conf_rows[] = {
 	 .help = "How many messages to groups the node gives to its sessions a second; a message counts once for each "
 		 "member who is online there. Those above are answered 429 with Retry-After. 0: any number."},
 
+	{"search", "backend", CONF_ENUM, AT(search.backend), .def = "auto", .names = search_names,
+	 .help = "How messages are found. auto: by an index in the database's own tables, which the relay writes in the "
+		 "background. off: there is no search and no index; with auto again it is made anew."},
+
 	{"limits", "sends_per_second", CONF_INT, AT(limits.sends_per_second), .def = "50", .min = 0, .max = MIB,
 	 .help = "How many messages a user may send a second, on average, and as many changes of friends and blocks. 0: any number."},
 	{"limits", "burst", CONF_INT, AT(limits.burst), .def = "200", .min = 1, .max = MIB,
@@ -275,7 +286,7 @@ const struct conf_row conf_rows[] = {
 	{"limits", "requests_per_second", CONF_INT, AT(limits.requests_per_second), .def = "50", .min = 0, .max = MIB,
 	 .help = "How many other requests a user may make a second, on average, by HTTP and WebSocket together. Those "
 		 "above are answered 429 with Retry-After. Messages and notifications that are sent do not count; a "
-		 "search among the members of a group counts as ten. For every 150 of them a user may make a group and "
+		 "search, of messages or among the members of a group, counts as ten. For every 150 of them a user may make a group and "
 		 "change what all members are shown of one, and for every 500 join and leave one group. An address may have "
 		 "as many pictures of stickers read, which need no token, unless it is one of trusted_proxies. 0: any number."},
 	{"limits", "requests_burst", CONF_INT, AT(limits.requests_burst), .def = "500", .min = 1, .max = MIB,

@@ -67,7 +67,9 @@ static void walk_ask(struct relay *r, struct buf *text)
 	r->purge.left--;
 	sql_lit(text,
 		"SELECT d.stream,d.at<UTC_TIMESTAMP(3)-INTERVAL 1 DAY AND NOT EXISTS (SELECT 1 FROM outbox o WHERE "
-		"o.stream=d.stream) FROM outbox_done d WHERE d.consumer='" CONSUMER_PUSH "' AND d.stream>");
+		"o.stream=d.stream) FROM outbox_done d WHERE d.consumer=");
+	sql_str(text, str_from(relay_consumers[r->purge.consumer]));
+	sql_lit(text, " AND d.stream>");
 	sql_u64(text, r->purge.walk_after);
 	sql_lit(text, " ORDER BY d.stream LIMIT ");
 	sql_u64(text, WALK_ROWS);
@@ -90,8 +92,11 @@ static void walk_row(struct relay *r, unsigned stmt, struct row *row)
 static void walk_done(struct relay *r)
 {
 	struct purge *p = &r->purge;
-	if (p->walked < WALK_ROWS && p->forget_count < PURGE_FORGET_MAX)
+	p->walked_consumer = p->consumer;
+	if (p->walked < WALK_ROWS && p->forget_count < PURGE_FORGET_MAX) {
 		p->walk_after = 0;
+		p->consumer = (p->consumer + 1) % RELAY_CONSUMERS;
+	}
 	p->walk_ms = clock_mono_ms() + WALK_MS;
 }
 
@@ -101,7 +106,9 @@ static const struct relay_job walk_job = {
 static void forget_ask(struct relay *r, struct buf *text)
 {
 	bool first = true;
-	sql_lit(text, "DELETE FROM outbox_done WHERE consumer='" CONSUMER_PUSH "' AND stream IN (");
+	sql_lit(text, "DELETE FROM outbox_done WHERE consumer=");
+	sql_str(text, str_from(relay_consumers[r->purge.walked_consumer]));
+	sql_lit(text, " AND stream IN (");
 	for (unsigned i = 0; i < r->purge.forget_count; i++) {
 		sql_comma(text, &first);
 		sql_u64(text, r->purge.forget[i]);

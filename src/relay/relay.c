@@ -12,8 +12,7 @@
 
 #define SECOND_MS 1000
 
-const char *const relay_consumers[] = {CONSUMER_PUSH};
-const unsigned relay_consumer_count = ARRAY_LEN(relay_consumers);
+const char *const relay_consumers[RELAY_CONSUMERS] = {CONSUMER_PUSH, CONSUMER_SEARCH};
 
 /* ---- who leads ---- */
 
@@ -28,6 +27,7 @@ static void tell_changed(struct relay *r)
 		if (!leads) {
 			repair_end(r);
 			survey_forget(r);
+			index_forget(r);
 		}
 	}
 	r->changed(r->ctx);
@@ -63,7 +63,7 @@ static const struct relay_job *due(struct relay *r)
 		return job;
 	if ((job = survey_due(r)) != NULL || (job = repair_due(r)) != NULL)
 		return job;
-	return purge_due(r, now);
+	return (job = purge_due(r, now)) != NULL ? job : index_due(r, now);
 }
 
 void relay_go_on(struct relay *r)
@@ -128,6 +128,7 @@ static void on_down(struct link *l, const char *why, void *ctx)
 	(void)l;
 	(void)why;
 	survey_forget(r);
+	index_forget(r);
 	tell_changed(r);
 }
 
@@ -171,6 +172,7 @@ static void on_second(struct wheel_timer *t)
 		survey_second(r);
 		repair_second(r);
 		purge_second(r);
+		index_second(r, now);
 	}
 	if (r->led != lease_is_ours(r, now))
 		tell_changed(r);
@@ -192,6 +194,7 @@ struct relay *relay_new(struct loop *loop, const struct conf *conf, void (*chang
 	r->query = (struct link_query){.row = on_row, .done = on_done};
 	lease_init(&r->lease, conf->node_id);
 	repair_init(&r->repair);
+	index_init(r);
 	r->link = link_new(loop_base(loop), conf, &options, &link_events, r);
 	r->bus = bus_new(loop_base(loop), conf, &bus_events, r);
 	wheel_set(loop_wheel(loop), &r->second, 0, on_second);
@@ -232,6 +235,7 @@ void relay_free(struct relay **rp)
 	*rp = NULL;
 	wheel_cancel(&r->second);
 	repair_fini(&r->repair);
+	index_fini(r);
 	link_free(&r->link);
 	bus_free(&r->bus);
 	streams_fini(&r->streams);

@@ -10,6 +10,7 @@
 #include "core/buf.h"
 #include "core/wheel.h"
 #include "relay/audience.h"
+#include "relay/index.h"
 #include "relay/relay.h"
 #include "relay/streams.h"
 #include "store/link.h"
@@ -17,12 +18,13 @@
 struct bus;
 
 /*
- * Who reads the outbox; a row that all of them are done with is deleted. This relay works for the first. How to add
- * one: its name in relay.c, and what works for it.
+ * Who reads the outbox; a row that all of them are done with is deleted. How to add one: here and in relay.c, a member
+ * of struct stream and its column in survey.c, and what works for it.
  */
 #define CONSUMER_PUSH "push"
-extern const char *const relay_consumers[];
-extern const unsigned relay_consumer_count;
+#define CONSUMER_SEARCH "search"
+enum { RELAY_PUSH, RELAY_SEARCH, RELAY_CONSUMERS };
+extern const char *const relay_consumers[RELAY_CONSUMERS];
 
 /* ---- what is asked of the database ---- */
 
@@ -110,7 +112,9 @@ struct purge {
 	unsigned left; /* statements that may be run this second */
 	uint64_t stream, last_n;
 	int64_t walk_ms;		   /* when to look for cursors of streams that have ended */
-	uint64_t walk_after;		   /* the stream that the walk is at */
+	unsigned consumer;		   /* whose cursors the walk looks at, */
+	unsigned walked_consumer;	   /* and looked at last */
+	uint64_t walk_after;		   /* the stream that it is at */
 	unsigned walked;		   /* rows of the job under way */
 	uint64_t forget[PURGE_FORGET_MAX]; /* streams whose cursors are to go */
 	unsigned forget_count;
@@ -139,6 +143,7 @@ struct relay {
 	struct streams streams;
 	struct repair repair;
 	struct purge purge;
+	struct index index;
 };
 
 /* Asks what is due, if the connection is free. */

@@ -27,7 +27,8 @@ struct stream {
 	uint64_t id;
 	uint64_t min_n, max_n; /* of the rows there are */
 	uint64_t done_n;       /* the consumer 'push' is done up to it */
-	uint64_t all_done_n;   /* all consumers are */
+	uint64_t searched_n;   /* the consumer 'search' is */
+	uint64_t all_done_n;   /* all consumers are that rows are kept for */
 	bool still;	       /* no consumer has moved for an hour */
 	/* streams.c's own */
 	uint64_t due_n; /* rows up to it have waited for too long; 0: none */
@@ -56,6 +57,8 @@ void streams_end(struct streams *s, int64_t now_ms, int64_t patience_ms);
 uint64_t streams_rows(const struct streams *s);
 /* The stream behind that id (after the last one comes the first) that has rows which are due; NULL: none. */
 struct stream *streams_next_due(struct streams *s, uint64_t after_id);
+/* The stream behind that id that has rows which 'search' is not done with; NULL: none. */
+struct stream *streams_next_unread(const struct streams *s, uint64_t after_id);
 struct stream *streams_find(struct streams *s, uint64_t id);
 /*
  * The stream with the most rows to delete, and which of them one statement is to delete: no more than

@@ -29,15 +29,17 @@ static void survey_ask(struct relay *r, struct buf *text)
 	streams_begin(&r->streams);
 	sql_lit(text, "SELECT s.stream,s.min_n,s.max_n,GREATEST(0,TIMESTAMPDIFF(MICROSECOND,o.at,UTC_TIMESTAMP(3)) DIV "
 		      "1000)");
-	for (unsigned i = 0; i < relay_consumer_count; i++)
+	for (unsigned i = 0; i < RELAY_CONSUMERS; i++)
 		buf_printf(text, ",COALESCE(d%u.n,0),COALESCE(d%u.at<UTC_TIMESTAMP(3)-INTERVAL 1 HOUR,0)", i, i);
 	sql_lit(text, " FROM (SELECT stream,MIN(n) AS min_n,MAX(n) AS max_n FROM outbox GROUP BY stream) s");
-	for (unsigned i = 0; i < relay_consumer_count; i++)
+	for (unsigned i = 0; i < RELAY_CONSUMERS; i++)
 		buf_printf(text, " LEFT JOIN outbox_done d%u ON d%u.consumer='%s' AND d%u.stream=s.stream", i, i,
 			   relay_consumers[i], i);
 	sql_lit(text, " LEFT JOIN outbox o ON o.stream=s.stream AND o.n=GREATEST(COALESCE(d0.n,0)+1,s.min_n)"
 		      " WHERE s.max_n>COALESCE(d0.n,0) OR s.max_n-s.min_n>=");
 	sql_u64(text, STREAMS_KEEP + STREAMS_DELETE_MIN - 1);
+	if (index_is_waited_for(r, clock_mono_ms()))
+		sql_lit(text, " OR s.max_n>COALESCE(d1.n,0)");
 	sql_lit(text, " OR d0.at<UTC_TIMESTAMP(3)-INTERVAL 1 HOUR LIMIT ");
 	sql_u64(text, STREAMS_MAX);
 	sql_lit(text, ";COMMIT");
@@ -46,17 +48,19 @@ static void survey_ask(struct relay *r, struct buf *text)
 static void survey_row(struct relay *r, unsigned stmt, struct row *row)
 {
 	(void)stmt;
-	struct stream s = {.still = true};
+	struct stream s = {0};
 	/* One statement each: initializers have no order. */
 	s.id = row_take_u64(row);
 	s.min_n = row_take_u64(row);
 	s.max_n = row_take_u64(row);
 	int64_t lag_ms = (int64_t)row_take_u64(row);
-	for (unsigned i = 0; i < relay_consumer_count; i++) {
-		uint64_t n = row_take_u64(row);
-		s.done_n = i == 0 ? n : s.done_n;
-		s.all_done_n = i == 0 || n < s.all_done_n ? n : s.all_done_n;
-		s.still = row_take_bool(row) && s.still;
+	s.done_n = s.all_done_n = row_take_u64(row);
+	s.still = row_take_bool(row);
+	s.searched_n = row_take_u64(row);
+	bool search_is_still = row_take_bool(row);
+	if (index_is_waited_for(r, clock_mono_ms())) {
+		s.all_done_n = s.searched_n < s.all_done_n ? s.searched_n : s.all_done_n;
+		s.still = s.still && search_is_still;
 	}
 	if (lag_ms > r->survey.lag_next_ms)
 		r->survey.lag_next_ms = lag_ms;

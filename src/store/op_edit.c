@@ -24,6 +24,22 @@ static void edit_enter(struct batch *b, struct op *op)
 	change_ask_may(b, o);
 }
 
+/* What search has of it is of the text before: so the message itself is compared until that is made anew. */
+static void note_for_search(struct batch *b, const struct op_change *o)
+{
+	uint64_t id = o->held->m.id;
+	if (b->conf->search.backend == SEARCH_BACKEND_OFF)
+		return;
+	struct buf *out = batch_update(b);
+	sql_lit(out, "INSERT INTO search_edits (conversation_id,seq,change_seq) VALUES (");
+	sql_u64(out, message_id_conversation(id));
+	buf_append_char(out, ',');
+	sql_u64(out, message_id_seq(id));
+	buf_append_char(out, ',');
+	sql_u64(out, o->change_seq);
+	sql_lit(out, ") ON DUPLICATE KEY UPDATE change_seq=VALUES(change_seq)");
+}
+
 static void write_edit(struct batch *b, struct op_change *o)
 {
 	struct message *m = &o->held->m;
@@ -48,6 +64,7 @@ static void write_edit(struct batch *b, struct op_change *o)
 	sql_time(out, m->edited_ms);
 	buf_append_char(out, ')');
 	mention_forget(b, before, o->by, m);
+	note_for_search(b, o);
 }
 
 /* Those of the list who are in the conversation are those who are stored. */

@@ -10,9 +10,6 @@
 #include "core/log.h"
 #include "store/turns.h"
 
-#define QUEUE_MAX 8192
-/* Of one user. */
-#define QUEUE_USER_MAX 256
 #define READ_DEADLINE_MS 3000
 /* While something waits, deadlines are looked at this often. */
 #define TICK_MS 100
@@ -264,15 +261,15 @@ void pool_again(struct read *r)
 		turns_back(r->pool->turns, &r->waiting);
 }
 
-struct pool *pool_new(struct event_base *base, const struct conf *conf)
+struct pool *pool_new(struct event_base *base, const struct conf *conf, const struct pool_options *options)
 {
 	static const struct link_events events = {.ready = on_ready, .down = on_down};
-	unsigned n = conf->mysql.connections > 2 ? (unsigned)conf->mysql.connections - 1 : 1;
+	unsigned n = options->links;
 	struct pool *p = xcalloc(1, sizeof(*p) + n * sizeof(p->links[0]));
 	TAILQ_INIT(&p->refused);
 	/* A user alone leaves one connection free, so that the next user does not wait even for the read under way. */
 	p->turns = turns_new(&(struct turns_limits){
-		.max = QUEUE_MAX, .user_max = QUEUE_USER_MAX, .user_out_max = n > 1 ? n - 1 : 1});
+		.max = options->max, .user_max = options->user_max, .user_out_max = n > 1 ? n - 1 : 1});
 	p->kick = event_new(base, -1, 0, on_kick, p);
 	p->tick = evtimer_new(base, on_tick, p);
 	ASSERT(p->kick != NULL && p->tick != NULL);
@@ -280,8 +277,8 @@ struct pool *pool_new(struct event_base *base, const struct conf *conf)
 	for (unsigned i = 0; i < n; i++) {
 		p->links[i].pool = p;
 		p->links[i].link =
-			link_new(base, conf, &(struct link_options){.name = "reading", .role = SETTINGS_READ}, &events,
-				 &p->links[i]);
+			link_new(base, conf, &(struct link_options){.name = options->name, .role = SETTINGS_READ},
+				 &events, &p->links[i]);
 	}
 	return p;
 }

@@ -62,7 +62,12 @@ struct read {
 };
 TAILQ_HEAD(read_queue, read);
 
-struct pool *pool_new(struct event_base *base, const struct conf *conf);
+struct pool_options {
+	const char *name; /* of its connections, for the log */
+	unsigned links;
+	size_t max, user_max; /* reads that wait, of all users and of one */
+};
+struct pool *pool_new(struct event_base *base, const struct conf *conf, const struct pool_options *options);
 /* Answers all that is in it as unavailable. */
 void pool_free(struct pool **p);
 /* Not answered yet. */

@@ -7,11 +7,30 @@
 
 #include <stdlib.h>
 
+#include "store/search_backend.h"
+
+/* That wait, of all users and of one. */
+#define READS_MAX 8192
+#define READS_USER_MAX 256
+#define SEARCHES_MAX 256
+#define SEARCHES_USER_MAX 8
+
 static struct store *new_without_lane(struct event_base *base, const struct conf *conf)
 {
 	struct store *s = xcalloc(1, sizeof(*s));
 	s->conf = conf;
-	s->pool = pool_new(base, conf);
+	s->pool = pool_new(base, conf,
+			   &(struct pool_options){
+				   .name = "reading",
+				   .links = conf->mysql.connections > 2 ? (unsigned)conf->mysql.connections - 1 : 1,
+				   .max = READS_MAX,
+				   .user_max = READS_USER_MAX,
+			   });
+	if (search_backend(conf) != NULL)
+		s->search_pool = pool_new(
+			base, conf,
+			&(struct pool_options){
+				.name = "searching", .links = 1, .max = SEARCHES_MAX, .user_max = SEARCHES_USER_MAX});
 	s->txns = txns_new(base, conf);
 	s->seen = seen_new(base, s->txns);
 	return s;
@@ -53,6 +72,7 @@ void store_free(struct store **sp)
 	lane_free(&s->lane);
 	writers_free(&s->writers);
 	pool_free(&s->pool);
+	pool_free(&s->search_pool);
 	free(s);
 	*sp = NULL;
 }
@@ -76,8 +96,9 @@ bool store_is_read_only(const struct store *s)
 
 size_t store_pending(const struct store *s)
 {
+	size_t searches = s->search_pool != NULL ? pool_pending(s->search_pool) : 0;
 	size_t writes = s->lane != NULL ? lane_pending(s->lane) : writers_pending(s->writers);
-	return writes + txns_pending(s->txns) + pool_pending(s->pool) + seen_pending(s->seen);
+	return writes + txns_pending(s->txns) + pool_pending(s->pool) + searches + seen_pending(s->seen);
 }
 
 void store_saw_user(struct store *s, struct str user, int64_t at_ms)

@@ -9,6 +9,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <time.h>
 
 /* The wall clock is this much ahead of the other one, which does not begin at 0. */
 #define WALL_MS INT64_C(1800000000000)
@@ -48,6 +49,30 @@ void clock_format_http(char out[CLOCK_HTTP_LEN + 1], int64_t ms)
 	snprintf(out, CLOCK_HTTP_LEN + 1, "%029" PRId64, ms);
 }
 
+#ifdef CLOCK_KIT_SQL
+/* Tests that read times of the database. */
+void clock_format_sql(char out[CLOCK_SQL_LEN + 1], int64_t ms)
+{
+	struct tm tm;
+	time_t secs = (time_t)(ms / 1000);
+	gmtime_r(&secs, &tm);
+	size_t len = strftime(out, CLOCK_SQL_LEN + 1, "%Y-%m-%d %H:%M:%S", &tm);
+	snprintf(out + len, CLOCK_SQL_LEN + 1 - len, ".%03u", (unsigned)(ms % 1000) % 1000);
+}
+
+int clock_parse_sql(struct str text, int64_t *ms_r)
+{
+	struct tm tm = {0};
+	unsigned ms;
+	if (text.len != CLOCK_SQL_LEN || sscanf(text.s, "%d-%d-%d %d:%d:%d.%3u", &tm.tm_year, &tm.tm_mon, &tm.tm_mday,
+						&tm.tm_hour, &tm.tm_min, &tm.tm_sec, &ms) != 7)
+		return -1;
+	tm.tm_year -= 1900;
+	tm.tm_mon--;
+	*ms_r = (int64_t)timegm(&tm) * 1000 + ms;
+	return 0;
+}
+#else
 void clock_format_sql(char out[CLOCK_SQL_LEN + 1], int64_t ms)
 {
 	snprintf(out, CLOCK_SQL_LEN + 1, "%023" PRId64, ms);
@@ -59,6 +84,7 @@ int clock_parse_sql(struct str text, int64_t *ms_r)
 	*ms_r = 0;
 	return -1;
 }
+#endif
 
 /* Nor one of a client. */
 int clock_parse_rfc3339(struct str text, int64_t *ms_r)

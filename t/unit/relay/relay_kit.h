@@ -31,6 +31,7 @@
 
 static struct loop *loop;
 static struct conf *conf;
+static enum conf_search_backend kit_backend = SEARCH_BACKEND_OFF;
 static struct server redis;
 static struct relay *relay[RELAYS_MAX]; /* those that live */
 static struct bus *ear;
@@ -285,6 +286,8 @@ static inline void kit_start(void)
 	conf = db_conf("tidings");
 	db_set(&conf->redis.socket, redis.path);
 	db_set(&conf->redis.prefix, "");
+	/* The search index is another test's: index.c. */
+	conf->search.backend = kit_backend;
 	db_migrate(conf);
 	db_sql("INSERT INTO conversations (id,user1_id,user2_id,created_at,sort_time) VALUES "
 	       "(5,'alice','bob',UTC_TIMESTAMP(3),UTC_TIMESTAMP(3)),"
