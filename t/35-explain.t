@@ -61,17 +61,21 @@ my @fill = (
 	forwards => "INSERT INTO forwards (message_id, parts, bytes) SELECT id, 20, 200 FROM messages WHERE id >= $group << 28 AND message_type = 0 LIMIT 2000",
 	forwarded => "INSERT INTO forwarded (message_id, part, from_user_id, message_type, content, created_at) SELECT message_id, CONCAT(LPAD(seq DIV 4, 2, '0'), IF(seq % 4, CONCAT('.0', seq % 4), '')), 'u0001', IF(seq % 4, 0, 6), 'text', UTC_TIMESTAMP(3) FROM forwards JOIN seq_0_to_19",
 	outbox => "INSERT INTO outbox (stream, n, at, items) SELECT s.seq, n.seq, UTC_TIMESTAMP(3), CONCAT('u', CHAR(5), 'u0001') FROM seq_1001_to_2500 s JOIN seq_1_to_20 n",
-	outbox_done => "INSERT INTO outbox_done (consumer, stream, n, at) SELECT 'push', seq, 20, UTC_TIMESTAMP(3) FROM seq_1001_to_2500 UNION ALL SELECT 'another', seq, 20, UTC_TIMESTAMP(3) FROM seq_1001_to_2500",
+	outbox_done => "INSERT INTO outbox_done (consumer, stream, n, at) SELECT 'push', seq, 20, UTC_TIMESTAMP(3) FROM seq_1001_to_2500 UNION ALL SELECT 'search', seq, 20, UTC_TIMESTAMP(3) FROM seq_1001_to_2500",
 	sticker_packs => "INSERT INTO sticker_packs (id, title, sticker_count, updated_at) SELECT CONCAT('p', LPAD(seq, 4, '0')), 'Title', 5, $time FROM seq_1_to_1000",
 	stickers => "INSERT INTO stickers (pack_id, position, id, emoji, picture, width, height) SELECT p.id, seq, CONCAT('s', seq), 'x', CONCAT(LPAD(seq, 32, '0'), '.png'), 4, 3 FROM sticker_packs p JOIN seq_0_to_4",
 	sticker_pictures => "INSERT INTO sticker_pictures (pack_id, name, content) SELECT pack_id, picture, 'content' FROM stickers",
 	sticker_installs => "INSERT INTO sticker_installs (user_id, pack_id, installed_at) SELECT u.id, p.id, $time FROM (SELECT 'alice' AS id UNION SELECT 'u0001') u JOIN sticker_packs p JOIN seq_1_to_1 WHERE p.id <= 'p0050' UNION SELECT CONCAT('u', seq), CONCAT('p', LPAD(seq, 4, '0')), $time FROM seq_1_to_1000",
 	sticker_installs => "INSERT INTO sticker_installs (user_id, pack_id, installed_at) VALUES ('alice', 'gone', UTC_TIMESTAMP(3))",
 	expiries => 'INSERT INTO expiries (expires_at, message_id) SELECT UTC_TIMESTAMP(3) + INTERVAL 1 DAY, id FROM messages WHERE id & 268435455 = 20',
+	# The index has the first half of each conversation; in the largest group there is more.
+	search_heads => "INSERT INTO search_heads (conversation_id, generation, covered_seq) SELECT id, 1, 15 FROM conversations UNION ALL SELECT id, 1, 15 FROM group_heads",
+	search_blocks => "INSERT INTO search_blocks (conversation_id, block, first_at, last_at, filter) SELECT id, 0, created_at, created_at, REPEAT(CHAR(255), 32) FROM conversations UNION ALL SELECT id, 0, created_at, created_at, REPEAT(CHAR(255), 32) FROM group_heads",
+	search_edits => "INSERT INTO search_edits (conversation_id, seq, change_seq) SELECT id, 3, 1 FROM conversations UNION ALL SELECT id, 3, 1 FROM group_heads",
 	group_invites => "INSERT INTO group_invites (code, conversation_id, created_by, created_at) SELECT LPAD(i.seq * 1000 + g.seq, 16, 'c'), $group + g.seq, 'u0001', UTC_TIMESTAMP(3) FROM seq_0_to_99 g JOIN seq_1_to_50 i",
 );
 # Which stay small, whatever happens.
-my %small = map { $_ => 1 } qw(activity fences relay_leases schema_migrations);
+my %small = map { $_ => 1 } qw(activity fences relay_leases schema_migrations search_state);
 
 subtest 'many rows' => sub {
 	while (my ($table, $sql) = splice @fill, 0, 2) {
@@ -217,6 +221,11 @@ my @drive = (
 		return ($first, map { $alice->post('/messages/sync', {conversations => $_, since => $first->json->{cursor}, limit => 10}) } [], \@have);
 	},
 	mentions => sub { return pages('/messages/mentions?limit=5') },
+	search => sub {
+		my @first = pages('/messages/search?q=text&limit=5');
+		return (@first, map({ my $id = $_; map { $alice->get("/messages/search?q=text%20te&conversation_id=$id$_") } '', '&before=2090-01-01T00:00:00Z', '&after=2020-01-01T00:00:00Z&from=u0001&type=text&limit=100' } $cid, $group),
+			$alice->get('/messages/search?q=nothing'), $alice->get('/messages/search?q=text&after=2020-01-01T00:00:00Z'));
+	},
 	receipts => sub { return pages('/messages/' . message(9, $group + 2) . '/receipts?limit=2'), $alice->get('/messages/' . message(10) . '/receipts') },
 	create_group => sub {
 		$dbh->do($_) for "INSERT INTO users (id) VALUES ('fresh')", "INSERT INTO friendships (user_id, friend_id) VALUES ('alice', 'fresh'), ('fresh', 'alice')";
@@ -293,6 +302,14 @@ my @drive = (
 	typing => sub { return map { $ws->request(type => 'typing', conversation_id => "$_") } $cid, $group },
 	watch => sub { return $ws->request(type => 'watch', user_ids => [qw(u0001 a0001 nobody)]) },
 	ping => sub { return $ws->request(type => 'ping') },
+	index => sub {
+		$dbh->do('UPDATE search_blocks SET last_at = first_at WHERE conversation_id = ?', undef, $cid);
+		my $made = $t->node->ctl_ok('search', 'status');
+		$t->node->ctl_ok('search', 'rebuild');
+		$dbh->do("INSERT INTO outbox (stream, n, at, items) SELECT 5003, 1, UTC_TIMESTAMP(3), CONCAT('s', UNHEX(LPAD(HEX(($cid << 28) + 15), 16, '0')), 'e', UNHEX(LPAD(HEX(($cid << 28) + 3), 16, '0')))");
+		wait_for('the index to be built', sub { $dbh->selectrow_array("SELECT state = 1 AND EXISTS (SELECT 1 FROM outbox_done WHERE consumer = 'search' AND stream = 5003) FROM search_state") });
+		return {type => $made =~ /ready since/ ? 'built' : 'error'};
+	},
 	relay => sub {
 		$dbh->do($_) for "INSERT INTO outbox (stream, n, at, items) SELECT 5000, seq, UTC_TIMESTAMP(3), CONCAT('s', UNHEX(LPAD(HEX(($cid << 28) + seq), 16, '0'))) FROM seq_1_to_2",
 			"INSERT INTO outbox (stream, n, at, items) SELECT 5001, seq, UTC_TIMESTAMP(3), '' FROM seq_1_to_500",

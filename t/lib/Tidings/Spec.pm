@@ -84,12 +84,14 @@ sub shape_of {
 		: "'" . ($v =~ tr/!-~//c ? ' ' : '') . (length $v > 32 ? length $v : '') . "'";
 }
 
-# A copy of the data, of whose arrays only what was not seen there yet is left, and one element at least. A copy also since
-# looking at a value may change how Perl prints it.
+# A copy of the data, of whose arrays only what was not seen there yet is left, and one element at least; but arrays of
+# plain numbers stay whole, for there it matters how many they are. A copy also since looking at a value may change how
+# Perl prints it.
 sub news_of {
 	my ($where, $v) = @_;
 	return {map { $_ => news_of("$where.$_", $v->{$_}) } keys %$v} if ref $v eq 'HASH';
 	return $v if ref $v ne 'ARRAY';
+	return [@$v] if !grep { shape_of($_) !~ /\A(?:-|0|1|\.5)\z/ } @$v;
 	my @new = grep { !$seen{"$where\[] " . shape_of($_)}++ } @$v;
 	return [map { news_of("$where\[]", $_) } @new || !@$v ? @new : $v->[0]];
 }
@@ -195,6 +197,7 @@ sub query_of {
 	my %given;
 	for (split /&/, $query // '') {
 		my ($name, $value) = map { tr/+/ /r =~ s/%([0-9A-Fa-f]{2})/chr hex $1/ger } split /=/, $_, 2;
+		utf8::decode($value) if defined $value; # where it is that
 		$given{$name} //= $value // '';
 	}
 	return \%given;
