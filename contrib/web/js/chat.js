@@ -394,6 +394,11 @@ export class Chat {
         this.changes.changed('conversations', 'timeline');
     }
 
+    // As TidingsClient.forward(). The copies come as messages, too.
+    forward(messageIds, to, options) {
+        return this.#client.forward(messageIds, to, options);
+    }
+
     async deleteForMe(message) {
         await this.#client.delete(message.id);
         this.#counted(this.conversations.deleted(message.conversation_id, message.id));

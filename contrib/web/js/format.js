@@ -110,6 +110,8 @@ export function summary(message) {
         return text;
     if (message.message_type === 'sticker')
         return `[${t('media.sticker')}] ${withoutBidi(typeof message.extra?.emoji === 'string' ? message.extra.emoji : '')}`.trim();
+    if (message.message_type === 'forward')
+        return `[${t('media.forward')}]`;
     const kind = t(hasText(`media.${message.message_type}`) ? `media.${message.message_type}` : 'media.file');
     return text ? `[${kind}] ${text}` : `[${kind}]`;
 }

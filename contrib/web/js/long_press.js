@@ -4,6 +4,7 @@
 
 const LONG_PRESS_MS = 450;
 const MOVED_PX = 10;
+const PRESSED_TOO = '.merged, .media-image, .quote'; // buttons that fill a bubble
 
 // Of the bubbles in `list`, which come and go: calls act(key of the row).
 export function onLongPress(list, act) {
@@ -16,10 +17,14 @@ export function onLongPress(list, act) {
         bubbleOf(pressed.key)?.classList.remove('pressed');
         pressed = null;
     };
+    const dropClick = (event) => {
+        event.preventDefault();
+        event.stopPropagation();
+    };
     list.addEventListener('pointerdown', ({pointerType, target, clientX, clientY}) => {
         stop();
         const bubble = target.closest('.bubble');
-        if (pointerType === 'mouse' || bubble === null || target.closest('a, button, audio, video'))
+        if (pointerType === 'mouse' || bubble === null || target.closest(`a, button:not(${PRESSED_TOO}), audio, video`))
             return;
         const {key} = bubble.closest('.message').dataset;
         pressed = {key, x: clientX, y: clientY, ready: false, timer: setTimeout(() => {
@@ -30,7 +35,11 @@ export function onLongPress(list, act) {
     document.addEventListener('pointerup', () => {
         if (pressed?.ready) {
             const {key} = pressed;
-            setTimeout(() => act(key));
+            addEventListener('click', dropClick, true); // of a picture, which would open; it comes in this task
+            setTimeout(() => {
+                removeEventListener('click', dropClick, true);
+                act(key);
+            });
         }
         stop();
     });

@@ -3,6 +3,7 @@
 import {avatar, hueOf} from './avatar.js';
 import {bdi, cutOff, el, icon, sign} from './dom.js';
 import {clock, fullTime} from './format.js';
+import {cardNode, forwardedFrom} from './forwarded_view.js';
 import {reasonOf, t} from './i18n.js';
 import {mediaOf} from './media.js';
 import {emojiCount} from './message_text.js';
@@ -12,7 +13,8 @@ import {stickerImage} from './sticker_image.js';
 import {directionOf} from './text.js';
 
 // actions: menu(row, anchor), person(user_id, anchor), goTo(message_id), retry(item), discard(item), olderAgain(), newerAgain(), toDate(time),
-// react(row, emoji), reactions(row, emoji), addReaction(row, anchor)
+// react(row, emoji), reactions(row, emoji), addReaction(row, anchor),
+// forwarded(message, title), select(key)
 export function rowNode(row, actions) {
     switch (row.kind) {
     case 'day':
@@ -69,8 +71,24 @@ function messageNode(row, actions) {
 
 // What changes often, and is drawn without the rest: a film that plays goes on.
 export function showDetail(node, row, actions) {
-    if (row.kind === 'message')
-        showReactions(node, row, actions);
+    if (row.kind !== 'message')
+        return;
+    showReactions(node, row, actions);
+    showBox(node, row, actions);
+}
+
+// selected: true or false while messages are selected and this one can be; null else.
+function showBox(node, {selected = null, key}, actions) {
+    const box = node.querySelector(':scope > .select');
+    node.classList.toggle('selected', selected === true);
+    if (selected === null)
+        box?.remove();
+    else if (box !== null)
+        box.checked = selected;
+    else {
+        const label = `${t('selection.one')}: ${node.getAttribute('aria-label')}`;
+        node.prepend(el('input.select', {type: 'checkbox', tabindex: '-1', checked: selected, 'aria-label': label, onchange: () => actions.select(key)}));
+    }
 }
 
 // Emoji alone are large. They and stickers need no bubble where nothing else is in it.
@@ -99,10 +117,12 @@ function senderPicture({sender, last, name, message}, actions) {
     return [button];
 }
 
-function bubbleContent({message, own, name, quoted, recalled, mentions, sticker}, actions) {
+function bubbleContent({message, own, name, quoted, recalled, mentions, sticker, forwardedFrom: from, card}, actions) {
     if (message.is_recalled)
         return el('p.text', {}, recalled);
     return [
+        from !== null && forwardedFrom(from),
+        card !== null && cardNode(card, () => actions.forwarded(message, card.title)),
         quoted && quote(message.reply_to, quoted, actions),
         sticker !== null ? el('span.sticker', {}, stickerImage(sticker.url, sticker.emoji)) : message.media_url && mediaOf(message, own ? t('message.you') : name),
         message.content && richText(message, mentions),

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// The texts about emoji, stickers, reactions and pinned messages, in English and Chinese; a part of those in i18n.js.
+// The texts about emoji, stickers, forwarding, reactions and pinned messages, in English and Chinese; a part of those in i18n.js.
 
 export const RICH_TEXTS = {
     'emoji.open': ['Emoji', '表情'],
@@ -55,6 +55,37 @@ export const RICH_TEXTS = {
     'reactions.none': ['Nobody has reacted.', '还没有人回应。'],
     'reactions.tooMany': ['This message has as many kinds of reactions as there can be.', '此消息的回应种类已达上限。'],
     'reactions.recalled': ['This message was recalled.', '此消息已撤回。'],
+
+    'forward.item': ['Forward …', '转发……'],
+    'forward.short': ['Forward', '转发'],
+    'forward.title': ['Forward message', '转发消息'],
+    'forward.titleMany': ['Forward {count} messages', '转发 {count} 条消息'],
+    'forward.andMore': ['and {count} more', '以及另外 {count} 条'],
+    'forward.to': ['Forward to', '转发给'],
+    'forward.search': ['Search chats and friends', '搜索聊天和好友'],
+    'forward.chosen': ['{count} chosen', '已选择 {count} 个'],
+    'forward.full': ['You can choose up to {count}.', '最多选择 {count} 个。'],
+    'forward.comment': ['Comment (optional)', '附言（可选）'],
+    'forward.merged': ['As one message', '合并为一条消息'],
+    'forward.submit': ['Forward', '转发'],
+    'forward.again': ['Try again', '重试'],
+    'forward.results': ['What was forwarded', '转发结果'],
+    'forward.sent': ['Forwarded', '已转发'],
+    'forward.done': ['Forwarded to {names}', '已转发给 {names}'],
+    'forward.gone': ['One of the messages cannot be forwarded any more.', '有消息已无法转发。'],
+    'forward.from': ['Forwarded from {name}', '转发自 {name}'],
+    'forward.card': ['Forwarded messages', '转发的消息'],
+    'forward.cardOf': ['Messages of {names}', '{names} 的消息'],
+    'forward.count': ['{count} messages', '{count} 条消息'],
+    'forward.count_one': ['1 message', null],
+    'media.forward': ['Forwarded messages', '聊天记录'],
+
+    'selection.item': ['Select', '多选'],
+    'selection.one': ['Select', '选择'],
+    'selection.label': ['Selected messages', '已选择的消息'],
+    'selection.count': ['{count} selected', '已选择 {count} 条'],
+    'selection.cancel': ['Cancel selecting', '取消选择'],
+    'selection.full': ['You can select up to {count} messages.', '最多选择 {count} 条消息。'],
 
     'pins.pin': ['Pin', '置顶消息'],
     'pins.unpin': ['Unpin', '取消置顶'],

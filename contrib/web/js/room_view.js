@@ -12,6 +12,7 @@ import {openGroupPanel} from './group_panel.js';
 import {hasText, reasonOf, t} from './i18n.js';
 import {personMenu, requestFault} from './person_menu.js';
 import {PinBar} from './pin_bar.js';
+import {SelectionBar} from './selection_bar.js';
 import {TimelineView} from './timeline_view.js';
 
 export class RoomView {
@@ -27,6 +28,7 @@ export class RoomView {
     #notice = el('div.room-notice', {hidden: true});
     #timeline;
     #pinBar;
+    #selectionBar = new SelectionBar({forward: () => this.#timeline.forwardSelected(), cancel: () => this.#endSelection()});
     #composer;
     #menu = iconButton('more', t('room.menu'), () => this.#openMenu(),
         {class: 'icon-button more', 'aria-haspopup': 'menu'});
@@ -45,6 +47,7 @@ export class RoomView {
             },
             edit: (message) => this.#composer.edit(message),
             mention: (userId) => this.#composer.mention(userId),
+            select: () => this.#showSelection(),
         });
         this.#pinBar = new PinBar(chat, (message) => this.#timeline.goTo(message));
         this.#composer = new Composer(chat, () => this.#timeline.toLatest());
@@ -53,7 +56,7 @@ export class RoomView {
             el('header.room-header', {},
                 iconButton('back', t('room.back'), onBack, {class: 'icon-button back'}), this.#avatar,
                 el('div.room-title', {}, el('div.room-name', {}, this.#name, this.#signs), this.#status), this.#menu, this.#info),
-            this.#pinBar.node, this.#timeline.node, this.#notice, this.#composer.node);
+            this.#pinBar.node, this.#timeline.node, this.#notice, this.#composer.node, this.#selectionBar.node);
     }
 
     get conversation() {
@@ -125,6 +128,7 @@ export class RoomView {
         this.refresh();
         this.#pinBar.refresh();
         this.#timeline.refresh();
+        this.#showSelection(); // some may have been recalled
         this.#composer.refresh();
     }
 
@@ -170,6 +174,17 @@ export class RoomView {
     }
 
     // ---- in place of the composer ----
+
+    #showSelection() {
+        const {selection} = this.#timeline;
+        this.node.classList.toggle('selecting', selection !== null);
+        this.#selectionBar.show(selection);
+    }
+
+    #endSelection() {
+        this.#timeline.endSelection();
+        this.#timeline.focus();
+    }
 
     #showNotice(c, name) {
         const {people} = this.#chat;

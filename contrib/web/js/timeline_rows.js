@@ -3,6 +3,7 @@
 // and what is not sent yet.
 import {dayOf} from './clock.js';
 import {dayName} from './format.js';
+import {authorName, cardOf} from './forwarded.js';
 import {t} from './i18n.js';
 import {EVERYONE, mentionsUser} from './mention.js';
 import {emojiCount, recalledText} from './message_text.js';
@@ -102,13 +103,20 @@ function storedRow(chat, conversation, message, {readTo, mayReact}) {
         sender: conversation.isGroup && !own ? {profile: people.profile(message.from_user_id), trusted: people.isTrusted(message.from_user_id)} : null,
         recalled: message.is_recalled ? recalledText(message, me, nameOf) : null,
         mentions: (message.mentions ?? []).map((id) => ({id, name: id === EVERYONE ? '' : nameOf(id)})),
-        ofMe: !own && mentionsUser(message, me), sticker: stickerOf(chat, message), kinds: kindsOf(chat, message), mayReact: mayReact && !message.is_recalled,
+        ofMe: !own && mentionsUser(message, me), sticker: stickerOf(chat, message), ...forwardOf(chat, message), kinds: kindsOf(chat, message), mayReact: mayReact && !message.is_recalled,
         quoted: quotedBy(chat, conversation, message)};
 }
 
 // {pack, emoji, url}; null where it is none.
 function stickerOf(chat, message) {
     return message.message_type === 'sticker' && !message.is_recalled ? chat.stickers.shownBy(message) : null;
+}
+
+// Who wrote it first, and what is shown of messages that were merged into one.
+function forwardOf(chat, message) {
+    const {forwarded_from: from, message_type, is_recalled} = message;
+    return {forwardedFrom: from && !is_recalled ? authorName(chat, from.user_id, from.nickname, t('system.you')) : null,
+        card: message_type === 'forward' && !is_recalled ? cardOf(chat, message) : null};
 }
 
 // The user is named first, if one is theirs.
@@ -130,7 +138,7 @@ function unsentRow(chat, conversation, item) {
             created_at: item.at, from_user_id: chat.me};
         unsentMessages.set(item, message);
     }
-    return {kind: 'message', key: messageKey(message, chat.me), message, own: true, item, name: null, sender: null, recalled: null, ofMe: false, sticker: stickerOf(chat, message), kinds: [], mayReact: false,
+    return {kind: 'message', key: messageKey(message, chat.me), message, own: true, item, name: null, sender: null, recalled: null, ofMe: false, sticker: stickerOf(chat, message), forwardedFrom: null, card: null, kinds: [], mayReact: false,
         final: (conversation.group?.dissolved_at ?? null) !== null, // nothing can be sent there any more
         mentions: message.mentions.map((id) => ({id, name: id === EVERYONE ? '' : chat.people.name(id)})),
         status: item.problem === null ? 'waiting' : 'failed', quoted: quotedBy(chat, conversation, message)};
@@ -154,14 +162,14 @@ export function versionOf(row) {
     if (row.kind !== 'message')
         return `${row.state} ${row.name} ${row.joined}`;
     const {quoted, message, sender} = row;
-    return [row.status, row.sticker?.url, message.edited_at, row.first, row.last, row.recalled, row.item?.problem?.code, row.final, row.name, message.seq === null,
+    return [row.status, row.sticker?.url, row.forwardedFrom, row.card && JSON.stringify(row.card), message.edited_at, row.first, row.last, row.recalled, row.item?.problem?.code, row.final, row.name, message.seq === null,
         sender && `${sender.trusted} ${sender.profile.avatar_url}`, row.mentions.map(({name}) => name),
         quoted && `${quoted.name} ${quoted.text}`].join('|');
 }
 
-// Changes when only the reactions have to be drawn anew.
+// Changes when only the reactions and the box to select it have to be drawn anew.
 export function detailOf(row) {
-    return row.kind === 'message' ? JSON.stringify([row.kinds, row.mayReact]) : '';
+    return row.kind === 'message' ? JSON.stringify([row.kinds, row.mayReact, row.selected]) : '';
 }
 
 // In pixels, before it was ever drawn: lines of the text, and what lies around.
@@ -176,5 +184,6 @@ export function estimateHeight(row, width) {
     const lines = text.split('\n').reduce((sum, line) => sum + Math.max(1, Math.ceil(line.length / perLine)), 0);
     const media = {image: 240, video: 240, voice: 60, file: 64, sticker: 150}[message.message_type] ?? 0;
     const large = [0, 55, 40, 27][emojiCount(message)];
-    return (row.first ? 10 : 2) + (row.first && row.sender ? 20 : 0) + 32 + lines * 21 + large + (row.quoted ? 52 : 0) + media + (row.kinds.length > 0 ? 32 : 0);
+    return (row.first ? 10 : 2) + (row.first && row.sender ? 20 : 0) + 32 + lines * 21 + large + (row.quoted ? 52 : 0) + media + (row.kinds.length > 0 ? 32 : 0) +
+        (row.forwardedFrom !== null ? 20 : 0) + (row.card ? 50 + 20 * row.card.lines.length : 0);
 }

@@ -7,6 +7,8 @@ import {openDateDialog} from './date_dialog.js';
 import {el, icon} from './dom.js';
 import {ask, openMenu, say} from './dialog.js';
 import {ExpressionPanel} from './expression_panel.js';
+import {openForward} from './forward_dialog.js';
+import {openForwarded} from './forwarded_view.js';
 import {reasonOf, t} from './i18n.js';
 import {onLongPress} from './long_press.js';
 import {openMemberMenu} from './member_menu.js';
@@ -15,6 +17,7 @@ import {mayUnpin} from './pins.js';
 import {KINDS_MAX, QUICK} from './reactions.js';
 import {openReactions} from './reactions_dialog.js';
 import {openReceipts} from './receipts_dialog.js';
+import {SELECTED_MAX, Selection, isSelectable} from './selection.js';
 import {openPack} from './sticker_packs_dialog.js';
 import {isolated, shortened} from './text.js';
 import {detailOf, estimateHeight, messageKey, timelineRows, versionOf} from './timeline_rows.js';
@@ -46,9 +49,10 @@ export class TimelineView {
         icon('at'), this.#mentionCount);
     #notice = el('div.timeline-notice', {hidden: true});
     #reactionPanel = new ExpressionPanel();
+    #selection = null; // Selection, while messages are selected
     node = el('div.timeline-frame', {}, this.#scroller, el('div.jumps', {}, this.#mention, this.#latest), this.#notice);
 
-    // on.reply(message), on.edit(message), on.mention(user_id)
+    // on.reply(message), on.edit(message), on.mention(user_id), on.select(): others are selected, or nothing is to be any more
     constructor(chat, on) {
         this.#chat = chat;
         this.#on = on;
@@ -57,6 +61,8 @@ export class TimelineView {
             person: (userId, anchor) => this.#openPerson(userId, anchor),
             goTo: (id) => this.goTo({id}),
             toDate: (time) => this.openDate(time),
+            forwarded: (message, title) => openForwarded(chat, message, title),
+            select: (key) => this.#toggleSelected(key),
             react: ({message}, emoji) => this.#react(message, emoji),
             reactions: ({message}, emoji) => openReactions(chat, message, emoji),
             addReaction: ({message}, anchor) => this.#chooseReaction(message, anchor, anchor),
@@ -77,7 +83,8 @@ export class TimelineView {
         });
         this.#latest.setAttribute('aria-label', t('room.latest'));
         this.#scroller.addEventListener('keydown', (event) => this.#key(event));
-        onLongPress(this.#feed, (key) => this.#openMenuOf(key));
+        this.#feed.addEventListener('click', (event) => this.#click(event), true);
+        onLongPress(this.#feed, (key) => this.#selection === null && this.#openMenuOf(key)); // a click follows
         this.#feed.addEventListener('focusin', (event) => this.#noteFocus(event.target));
         for (const name of ['wheel', 'touchmove', 'pointerdown', 'keydown'])
             this.#scroller.addEventListener(name, () => this.#noteSkipped(), {passive: true});
@@ -100,6 +107,7 @@ export class TimelineView {
     }
 
     close() {
+        this.endSelection();
         this.#conversation = null;
         this.#list.clear();
     }
@@ -125,7 +133,7 @@ export class TimelineView {
     #arrange(c, ready, toPlace) {
         const atEnd = this.#list.atEnd;
         this.#arranging = true;
-        this.#list.setRows(ready && c.gone === null ? timelineRows(this.#chat, c) : []);
+        this.#list.setRows(ready && c.gone === null ? this.#marked(timelineRows(this.#chat, c)) : []);
         if (toPlace)
             this.#list.toRow('new', NEW_MARK_PX);
         else if (atEnd && ready && c.window === null)
@@ -343,6 +351,11 @@ export class TimelineView {
             else
                 this.focus();
             break;
+        case 'Escape':
+            if (this.#selection === null)
+                return;
+            this.endSelection();
+            break;
         case 'End':
             this.toLatest();
             this.#walkTo(this.#list.rows.length - 1, -1);
@@ -350,9 +363,12 @@ export class TimelineView {
         case 'Enter':
         case ' ':
         case 'ContextMenu':
-            if (!inside || event.target.closest('a, button, [role=button]'))
+            if (!inside || event.target.closest('a, button, input, [role=button]'))
                 return;
-            this.#openMenuOf(this.#focused);
+            if (this.#selection === null)
+                this.#openMenuOf(this.#focused);
+            else
+                this.#toggleSelected(this.#focused, event.shiftKey);
             break;
         default:
             return;
@@ -369,6 +385,68 @@ export class TimelineView {
             return;
         this.#list.reveal(rows[index].key);
         this.#list.nodeOf(rows[index].key)?.focus({preventScroll: true});
+    }
+
+    // ---- selecting several ----
+
+    get selection() {
+        return this.#selection;
+    }
+
+    #select(message) {
+        this.#selection = new Selection();
+        this.#selection.toggle(message);
+        this.#changeSelection();
+        this.#list.nodeOf(messageKey(message, this.#chat.me))?.focus({preventScroll: true});
+    }
+
+    endSelection() {
+        if (this.#selection === null)
+            return;
+        this.#selection = null;
+        this.#changeSelection();
+    }
+
+    #changeSelection() {
+        this.refresh();
+        this.#on.select();
+    }
+
+    forwardSelected() {
+        if (this.#selection?.count > 0)
+            openForward(this.#chat, this.#selection.messages, () => this.endSelection());
+    }
+
+    #toggleSelected(key, toThere = false) {
+        const {message} = this.#list.rows[this.#list.indexOf(key)] ?? {};
+        if (this.#selection === null || !message || !isSelectable(message))
+            return;
+        const fits = toThere ? this.#selection.extendTo(message, this.#conversation.shown.messages) : this.#selection.toggle(message);
+        if (!fits)
+            say(t('selection.full', {count: SELECTED_MAX}));
+        this.#changeSelection();
+    }
+
+    // Tells each row whether it is selected.
+    #marked(rows) {
+        if (this.#selection === null)
+            return rows;
+        this.#selection.refresh((m) => (this.#conversation.history.isDeleted(m.id) ? null : this.#chat.conversations.messageOf(m) ?? m));
+        for (const row of rows) {
+            if (row.kind === 'message' && isSelectable(row.message))
+                row.selected = this.#selection.has(row.message);
+        }
+        return rows;
+    }
+
+    // While messages are selected a click on one does nothing else.
+    #click(event) {
+        const key = event.target.closest('.message')?.dataset.key;
+        if (this.#selection === null || key === undefined || event.target.matches('.select'))
+            return;
+        event.preventDefault();
+        event.stopPropagation();
+        this.#toggleSelected(key, event.shiftKey);
     }
 
     // ---- what can be done with a message ----
@@ -404,6 +482,8 @@ export class TimelineView {
             item?.problem && !final && {label: t('message.retry'), icon: 'send', act: () => this.#chat.resend(item)},
             item && {label: t('message.discard'), icon: 'trash', danger: true, act: () => this.#chat.discard(item)},
             row.sticker?.pack && {label: t('stickers.show'), icon: 'sticker', act: () => openPack(this.#chat, row.sticker.pack)},
+            stored && isSelectable(message) && {label: t('forward.item'), icon: 'forward', act: () => openForward(this.#chat, [message])},
+            stored && isSelectable(message) && {label: t('selection.item'), icon: 'select', act: () => this.#select(message)},
             stored && row.kinds.length > 0 && {label: t('reactions.who'), icon: 'react', act: () => openReactions(this.#chat, message)},
             stored && this.#pinItem(c, message),
             this.#chat.canRecall(message) && stored &&
