@@ -139,6 +139,22 @@ test('what is pinned', async () => {
     assert.deepEqual(ids(), []);
 });
 
+test('what could not be asked is asked again after catching up', async () => {
+    const {asked, client, conversations} = setting();
+    const c = conversations.get('c');
+    const pins = new Pins(client, () => {}, (m) => m);
+    const loading = pins.load(c);
+    asked.shift().reject(Object.assign(new Error('disconnected'), {transient: true}));
+    await loading;
+    pins.caughtUp();
+    assert.equal(asked[0].what, 'pins');
+    asked.shift().resolve({items: [message(1)]});
+    await turn();
+    assert.deepEqual(pins.of(c).map(({id}) => id), ['m1']);
+    pins.caughtUp();
+    assert.equal(asked.length, 0);
+});
+
 test('who may pin', () => {
     const group = (role, more = {}) => ({isGroup: true, gone: null, group: {role, dissolved_at: null}, ...more});
     assert.deepEqual([mayPin({isGroup: false}, true), mayPin({isGroup: false}, false), mayUnpin({isGroup: false})], [true, false, true]);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // One user's chat: the client, what is known, and what the user can do. Views read `conversations`, `people`, `groups`,
 // `notices`, `outgoing` and `drafts`, have messages read by `pages` and settings changed by `own`, and hear through
-// `changes` when to look again. Topics: state, conversations, timeline, people, groups, notices, drafts; events for the user's eyes at once go to onNews.
+// `changes` when to look again. Topics: state, conversations, timeline, people, groups, notices, drafts,
+// stickers; events for the user's eyes at once go to onNews.
 import {TidingsClient} from '../client/index.js';
 import {Changes} from './changes.js';
 import {now, takeTimeFrom} from './clock.js';
@@ -141,6 +142,7 @@ export class Chat {
         this.synced = true;
         this.#showUnsent();
         this.own.connected();
+        this.pins.caughtUp();
         this.#quietly(Promise.all([this.people.load(), this.notices.load(), this.#loadProfile()]));
     }
 

@@ -7,7 +7,7 @@ const RELOAD_MS = 150; // several pins in a row are asked for once
 export class Pins {
     #client;
     #changed;
-    #lists = new Map(); // conversation id -> {ids, messages, timer}
+    #lists = new Map(); // conversation id -> {messages, request, timer, failed: the conversation, if it is to be asked again}
     #seen; // message -> as it is shown, or null where it is gone
 
     // changed(): a list is another; now(message): the message as it is known, or null where it is gone
@@ -26,7 +26,7 @@ export class Pins {
         return this.#lists.get(message.conversation_id)?.messages.some(({id}) => id === message.id) ?? false;
     }
 
-    // From now on it is followed. What fails is tried again when it is looked at again.
+    // From now on it is followed. What fails is tried again after the next catching up.
     async load(c) {
         const list = this.#listOf(c.id);
         const request = ++list.request;
@@ -35,16 +35,22 @@ export class Pins {
             const {items} = await this.#client.rest.pins(c.id);
             if (request !== list.request)
                 return;
+            list.failed = null;
             list.messages = items.map((m) => this.#client.withReactions(m, moment));
             this.#changed();
         } catch (problem) {
+            list.failed = problem.transient ? c : null;
             if (!problem.transient && problem.code !== 'not_found')
                 console.warn(problem);
         }
     }
 
+    caughtUp() {
+        [...this.#lists.values()].filter(({failed}) => failed !== null).forEach(({failed}) => this.load(failed));
+    }
+
     #listOf(id) {
-        const list = this.#lists.get(id) ?? {messages: [], request: 0, timer: null};
+        const list = this.#lists.get(id) ?? {messages: [], request: 0, timer: null, failed: null};
         this.#lists.set(id, list);
         return list;
     }
