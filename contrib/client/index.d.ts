@@ -391,6 +391,24 @@ export interface PageOptions {
     cursor?: string | null;
 }
 
+export interface SearchQuery {
+    /** Up to 128 characters. All words are required; those in double quotes have to follow one another. */
+    q: string;
+    conversation_id?: Id;
+    /** Its sender. */
+    from?: string;
+    type?: SentType;
+    after?: Time;
+    before?: Time;
+}
+
+export interface FoundMessage {
+    message: Message;
+    conversation_id: Id;
+    /** [offset, length] in content, in UTF-16 units; none where only the name of its file was found. */
+    highlights: [number, number][];
+}
+
 export interface ReadResult {
     conversation_id: Id;
     read_seq: number;
@@ -498,6 +516,8 @@ export interface Rest {
     unread(): Promise<Unread>;
     /** Messages that mention the caller or everyone, the newest first. */
     mentions(page?: PageOptions): Promise<Page<Message>>;
+    /** Newest first. A page may be short, or empty, and have a next_cursor. `unavailable` while the index is made, `not_found` where there is none. */
+    search(query: SearchQuery & PageOptions): Promise<Page<FoundMessage>>;
     /** Who has read a message, without its sender. `conflict` in groups that are too large for it. */
     receipts(messageId: Id, page?: PageOptions): Promise<ReceiptPage>;
     sync(request?: {

@@ -199,6 +199,11 @@ export class Rest {
         return this.#get('/messages/mentions', {limit, cursor});
     }
 
+    // {q, conversation_id, from, type, after, before, limit, cursor}: {items: [{message, conversation_id, highlights}], next_cursor}
+    search({q, conversation_id, from, type, after, before, limit, cursor}) {
+        return this.#get('/messages/search', {q, conversation_id, from, type, after, before, limit, cursor});
+    }
+
     receipts(messageId, {limit, cursor} = {}) {
         return this.#get(`/messages/${segment(messageId)}/receipts`, {limit, cursor});
     }

@@ -30,6 +30,7 @@ export class AppView {
     #room;
     #banner;
     #wanted = null; // key of the conversation to open
+    #target = null; // {key, item}: the message to go to when that conversation is open
     #toList = false; // the focus goes to the list when the room has been left
     #mine = el('button.mine', {type: 'button', title: t('side.settings'), 'aria-label': t('side.settings')});
     #bell = iconButton('bell', t('side.notifications'), () => this.#notices.open(this.#bell), {'aria-haspopup': 'dialog'});
@@ -48,7 +49,7 @@ export class AppView {
     // logOut() when the user wishes to
     constructor(chat, logOut) {
         this.#chat = chat;
-        this.#chatList = new ChatListView(chat, (c) => this.#leave(c));
+        this.#chatList = new ChatListView(chat, {away: (c) => this.#leave(c), message: (item) => this.#goToMessage(item)});
         this.#people = new PeopleView(chat);
         this.#notices = new NoticesView(chat, () => this.#showTab('friends'));
         this.#room = new RoomView(chat, () => this.#leaveRoom());
@@ -93,6 +94,7 @@ export class AppView {
         const panel = (name, content) => {
             const node = el('div.side-panel', {role: 'tabpanel', id: `panel-${name}`, 'aria-labelledby': `tab-${name}`}, content);
             this.#tabs[name].panel = node;
+            content === this.#chatList.node && this.#chatList.follow(node);
             return node;
         };
         return el('nav.side', {'aria-label': t('side.label')},
@@ -126,12 +128,15 @@ export class AppView {
 
     // Not over another dialog, which may hold what was typed.
     #key(event) {
+        const hasDialog = document.querySelector('dialog[open]') !== null;
+        if (isShortcut(event, 'f') && !hasDialog && this.#room.openSearch())
+            event.preventDefault();
         if (!isShortcut(event, 'k'))
             return;
         event.preventDefault();
         if (this.#switcher !== null)
             this.#switcher.close();
-        else if (document.querySelector('dialog[open]') === null)
+        else if (!hasDialog)
             this.#openSwitcher();
     }
 
@@ -140,6 +145,21 @@ export class AppView {
         this.#switcher.addEventListener('close', () => {
             this.#switcher = null;
         });
+    }
+
+    // item: of GET /messages/search
+    async #goToMessage(item) {
+        try {
+            const {key} = this.#chat.conversations.get(item.conversation_id) ?? await this.#chat.conversationById(item.conversation_id);
+            if (this.#room.conversation?.key === key) {
+                this.#room.goTo(item);
+                return;
+            }
+            this.#target = {key, item};
+            location.hash = chatAddress(key);
+        } catch (problem) {
+            say(reasonOf(problem));
+        }
     }
 
     #go(key) {
@@ -174,11 +194,19 @@ export class AppView {
                 return;
             this.#nothing.hidden = true;
             this.#room.open(conversation);
+            this.#goToTarget(key);
         } catch (problem) {
             say(problem.code === 'not_found' && groupIdOf(key) !== null ? t('group.gone') : reasonOf(problem));
             if (this.#wanted === key)
                 location.hash = '#/';
         }
+    }
+
+    #goToTarget(key) {
+        const target = this.#target;
+        this.#target = null;
+        if (target?.key === key)
+            this.#room.goTo(target.item);
     }
 
     #skip(event) {

@@ -310,6 +310,13 @@ export class Chat {
         return c;
     }
 
+    // One that is not known here.
+    async conversationById(id) {
+        const c = this.#shown(await this.rest.conversation(id));
+        this.changes.changed('conversations');
+        return c;
+    }
+
     // A message in words.
     shortText(message) {
         const roleNow = this.conversations.get(message.conversation_id)?.roleAfter(message, this.me);

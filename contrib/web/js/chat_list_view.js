@@ -10,30 +10,72 @@ import {t} from './i18n.js';
 import {nameList} from './name_list.js';
 import {openNewGroup} from './new_group_dialog.js';
 import {chatAddress} from './room_key.js';
+import {SearchFilters} from './search_filters.js';
+import {SearchResults} from './search_results.js';
 import {isSystem} from './system_text.js';
+import {walkBy} from './list_walk.js';
 
 const NAMED_MAX = 100; // conversations at the top of the list whose last senders' names are asked for
 
 export class ChatListView {
     #chat;
-    #onAway;
+    #on;
     #current = null; // key of the open conversation
     #archived = false; // which list is shown
     #list = el('ul.list');
     #empty = el('p.empty', {hidden: true});
     #filter = el('input.filter', {type: 'search', placeholder: t('side.filter'), dir: 'auto', 'aria-label': t('side.filter'),
-        oninput: () => this.refresh()});
+        oninput: () => this.#filtered()});
     #keyed = new KeyedList(this.#list, ({row}) => rowNode(row, (anchor, at) => this.#openMenu(row.key, anchor, at)));
+    #filters;
+    #results;
+    #chatsHead = el('h3.list-head', {hidden: true}, t('search.chats'));
+    #found = el('section.found-messages', {hidden: true});
     #archive = el('button.archive', {type: 'button', hidden: true, onclick: () => this.#showArchive(true)});
     #archiveHead = el('div.archive-head', {hidden: true}, iconButton('back', t('archive.back'), () => this.#showArchive(false)), el('h2', {}, t('archive.title')));
     node = el('div.chats', {}, el('div.search', {}, this.#filter,
         iconButton('group-new', t('group.new'), () => openNewGroup(this.#chat), {class: 'icon-button new-group', 'aria-haspopup': 'dialog'})),
-    this.#archiveHead, this.#archive, this.#list, this.#empty);
+    this.#archiveHead, this.#archive, this.#chatsHead, this.#list, this.#empty);
 
-    // onAway(conversation): it is not to be shown any longer
-    constructor(chat, onAway) {
+    // on.away(conversation): it is not to be shown any longer; on.message(item): to one that was found
+    constructor(chat, on) {
         this.#chat = chat;
-        this.#onAway = onAway;
+        this.#on = on;
+        this.#filters = new SearchFilters(chat, () => this.#search(true));
+        this.#results = new SearchResults(chat, false, {choose: on.message, again: () => this.#search(true)});
+        this.#found.append(el('div.found-head', {}, el('h3', {}, t('search.messages')), this.#filters.button), this.#filters.node, this.#results.node);
+        this.node.append(this.#found);
+        this.node.addEventListener('keydown', (event) => this.#key(event));
+    }
+
+    // The list scrolls in that node.
+    follow(scroller) {
+        this.#results.follow(scroller);
+    }
+
+    #filtered() {
+        if (this.#filter.value.trim() !== '' && this.#found.hidden)
+            this.#filters.open(null);
+        this.refresh();
+        this.#search(false);
+    }
+
+    #search(now) {
+        this.#results.set(this.#filter.value, this.#filters.value, now);
+    }
+
+    #key(event) {
+        if (event.isComposing || event.keyCode === 229)
+            return;
+        if (event.key === 'Enter' && event.target === this.#filter)
+            this.#search(true);
+        else if (event.key === 'Escape' && this.#filter.value !== '') {
+            this.#filter.value = '';
+            this.#filtered();
+            this.#filter.focus();
+        } else if (!walkBy(event, [this.#filter, ...this.node.querySelectorAll('.archive, .chat, .result')].filter((node) => node.checkVisibility?.() ?? true)))
+            return;
+        event.preventDefault();
     }
 
     focus() {
@@ -55,7 +97,10 @@ export class ChatListView {
         const rows = all.map((c) => this.#row(c))
             .filter((row) => wanted === '' || `${row.name} ${row.userId ?? ''}`.toLowerCase().includes(wanted));
         this.#keyed.show(rows.map((row) => ({key: row.key, version: JSON.stringify(row), row})));
-        this.#empty.hidden = rows.length > 0 || !(this.#chat.synced || all.length > 0);
+        this.#chatsHead.hidden = wanted === '' || rows.length === 0;
+        this.#found.hidden = wanted === '';
+        this.#results.refresh();
+        this.#empty.hidden = rows.length > 0 || (wanted !== '' && wanted.length > 1) || !(this.#chat.synced || all.length > 0);
         this.#empty.textContent = t(all.length > 0 || wanted !== '' ? 'side.noMatch' : this.#archived ? 'archive.empty' : 'side.noChats');
     }
 
@@ -80,7 +125,7 @@ export class ChatListView {
     // at: where the pointer is, or null
     #openMenu(key, anchor, at) {
         const c = this.#chat.conversations.withKey(key);
-        openMenu(anchor, t('conv.menu', {name: this.#chat.title(c)}), conversationMenu(this.#chat, c, () => this.#onAway(c)),
+        openMenu(anchor, t('conv.menu', {name: this.#chat.title(c)}), conversationMenu(this.#chat, c, () => this.#on.away(c)),
             at === null ? anchor : {getBoundingClientRect: () => new DOMRect(at.x, at.y, 0, 0)});
     }
 

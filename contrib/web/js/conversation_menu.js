@@ -21,7 +21,7 @@ export function conversationMenu(chat, c, onAway) {
     const isUnread = c.unread > 0 || settings.marked_unread;
     return [
         settings.pinned_at === null ? {label: t('conv.pin'), icon: 'pin', act: () => set({pinned: true})} :
-            {label: t('conv.unpin'), icon: 'pin', act: () => set({pinned: false})},
+            {label: t('conv.unpin'), icon: 'unpin', act: () => set({pinned: false})},
         c.isMuted ? {label: t('conv.unmute'), icon: 'unmute', act: () => set({muted_until: null})} :
             {label: t('conv.mute'), icon: 'mute', act: () => openMuteDialog(chat, c)},
         isUnread ? {label: t('conv.read'), icon: 'check', act: () => chat.own.markRead(c)} :

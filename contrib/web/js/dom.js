@@ -65,10 +65,10 @@ export function bdi(text) {
 }
 
 // A text as nodes, with its web addresses as links. A link that does not say where it leads is followed by that. mark(text)
-// makes nodes of what is no link.
-export function linked(text, mark = (part) => part) {
+// makes nodes of what is no link, label(text) of what a link says; both in the order of the text.
+export function linked(text, mark = (part) => part, label = (part) => part) {
     return linkify(text).map((part) => (typeof part === 'string' ? mark(part) :
-        [externalLink(part.url, {dir: 'ltr'}, part.text), part.host !== null && el('small.host', {dir: 'ltr'}, ` (${part.host})`)]));
+        [externalLink(part.url, {dir: 'ltr'}, label(part.text)), part.host !== null && el('small.host', {dir: 'ltr'}, ` (${part.host})`)]));
 }
 
 // What a person wrote, in one line. Where there is no room, '…' replaces its own end, also if it runs from right to left.

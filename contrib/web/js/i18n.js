@@ -54,7 +54,7 @@ const TEXTS = {
     'side.label': ['Conversations and friends', '会话和好友'],
     'side.chats': ['Chats', '聊天'],
     'side.friends': ['Friends', '好友'],
-    'side.filter': ['Search chats', '搜索聊天'],
+    'side.filter': ['Search chats and messages', '搜索聊天和消息'],
     'side.noChats': ['No conversations yet. Add a friend and say hello.', '还没有会话。添加一位好友，打个招呼吧。'],
     'side.noMatch': ['Nothing found.', '没有找到。'],
     'side.notifications': ['Notifications', '通知'],

@@ -117,7 +117,7 @@ function senderPicture({sender, last, name, message}, actions) {
     return [button];
 }
 
-function bubbleContent({message, own, name, quoted, recalled, mentions, sticker, forwardedFrom: from, card}, actions) {
+function bubbleContent({message, own, name, quoted, recalled, mentions, sticker, forwardedFrom: from, card, found}, actions) {
     if (message.is_recalled)
         return el('p.text', {}, recalled);
     return [
@@ -125,7 +125,7 @@ function bubbleContent({message, own, name, quoted, recalled, mentions, sticker,
         card !== null && cardNode(card, () => actions.forwarded(message, card.title)),
         quoted && quote(message.reply_to, quoted, actions),
         sticker !== null ? el('span.sticker', {}, stickerImage(sticker.url, sticker.emoji)) : message.media_url && mediaOf(message, own ? t('message.you') : name),
-        message.content && richText(message, mentions),
+        message.content && richText(message, mentions, found),
     ];
 }
 

@@ -4,6 +4,7 @@
 import {el, externalLink, linked} from './dom.js';
 import {linkUrl, tree} from './formatting.js';
 import {t} from './i18n.js';
+import {marked} from './marked.js';
 import {spansOfMentions} from './mention.js';
 
 const INLINE = {bold: 'strong', italic: 'em', underline: 'u', strikethrough: 's'};
@@ -12,11 +13,12 @@ const REVEALED_MAX = 1000;
 
 const revealed = new Set(); // keys of the spoilers that the user has seen: they stay so when a message is drawn anew
 
-// message: {id or client_msg_id, content, entities, edited_at}. mentions: [{id, name}], whom it mentions.
-export function richText({id, client_msg_id, content, entities, edited_at}, mentions) {
+// message: {id or client_msg_id, content, entities, edited_at}. mentions: [{id, name}], whom it mentions. found: [[from, to]],
+// parts of the content to be marked.
+export function richText({id, client_msg_id, content, entities, edited_at}, mentions, found = []) {
     const parts = tree(content, entities);
     const isBlock = parts.some(({type}) => BLOCKS.has(type));
-    const state = {mentions, key: `${id ?? client_msg_id} ${edited_at ?? ''}`, spoilers: 0};
+    const state = {mentions, key: `${id ?? client_msg_id} ${edited_at ?? ''}`, spoilers: 0, found, at: 0};
     return el(isBlock ? 'div.text' : 'p.text', {dir: 'auto'}, nodesOf(parts, state));
 }
 
@@ -27,17 +29,29 @@ function nodesOf(parts, state) {
             return nodeOf(part, state);
         const after = i > 0 && BLOCKS.has(parts[i - 1].type) ? part.replace(/^\n/, '') : part;
         const text = BLOCKS.has(parts[i + 1]?.type) ? after.replace(/\n$/, '') : after;
-        return linked(text, (plain) => withMentions(plain, state.mentions));
+        state.at += part.length - after.length;
+        const nodes = linked(text, (plain) => withMentions(plain, state), (label) => take(label, state));
+        state.at += after.length - text.length;
+        return nodes;
     });
+}
+
+// The next text of the content, with what is to be marked in it. state.at: how much of the content has been taken.
+function take(text, state) {
+    const from = state.at;
+    state.at += text.length;
+    const ranges = state.found.filter(([start, end]) => start < state.at && end > from)
+        .map(([start, end]) => [Math.max(start, from) - from, Math.min(end, state.at) - from]);
+    return ranges.length === 0 ? text : marked(text, ranges);
 }
 
 function nodeOf(part, state) {
     const inside = () => nodesOf(part.parts, state);
     switch (part.type) {
     case 'code':
-        return el('code', {dir: 'auto'}, textsOf(part.parts));
+        return el('code', {dir: 'auto'}, take(plainOf(part.parts), state));
     case 'pre':
-        return el('pre', {dir: 'auto', 'data-language': typeof part.language === 'string' ? part.language : null}, el('code', {}, textsOf(part.parts)));
+        return el('pre', {dir: 'auto', 'data-language': typeof part.language === 'string' ? part.language : null}, el('code', {}, take(plainOf(part.parts), state)));
     case 'quote':
         return el('blockquote', {dir: 'auto'}, inside());
     case 'spoiler':
@@ -45,29 +59,25 @@ function nodeOf(part, state) {
     case 'mention':
         return el('span.mention', {'data-user': typeof part.user_id === 'string' ? part.user_id : null}, inside());
     case 'link':
-        return link(part);
+        return link(part, state);
     default:
         return Object.hasOwn(INLINE, part.type) ? el(INLINE[part.type], {}, inside()) : inside();
     }
 }
 
+// In code an address is none, and a name nobody.
 const plainOf = (parts) => parts.map((part) => (typeof part === 'string' ? part : plainOf(part.parts))).join('');
 
-// In code an address is none, and a name nobody.
-function textsOf(parts) {
-    return [plainOf(parts)];
-}
-
 // It says where it leads where its text does not.
-function link({url, parts}) {
+function link({url, parts}, state) {
     const href = typeof url === 'string' ? linkUrl(url) : null;
     if (href === null)
-        return plainOf(parts);
+        return take(plainOf(parts), state);
     const text = plainOf(parts).trim();
     const {protocol, hostname, pathname} = new URL(href);
     const target = protocol === 'mailto:' ? decoded(pathname) : hostname;
     const says = protocol === 'mailto:' ? text === target : linkUrl(text) === href;
-    return [externalLink(href, {title: href}, styled(parts)), !says && el('small.host', {dir: 'ltr'}, ` (${target})`)];
+    return [externalLink(href, {title: href}, styled(parts, state)), !says && el('small.host', {dir: 'ltr'}, ` (${target})`)];
 }
 
 function decoded(text) {
@@ -79,9 +89,9 @@ function decoded(text) {
 }
 
 // Within a link nothing else can be pressed.
-function styled(parts) {
-    return parts.map((part) => (typeof part === 'string' ? part :
-        Object.hasOwn(INLINE, part.type) ? el(INLINE[part.type], {}, styled(part.parts)) : styled(part.parts)));
+function styled(parts, state) {
+    return parts.map((part) => (typeof part === 'string' ? take(part, state) :
+        Object.hasOwn(INLINE, part.type) ? el(INLINE[part.type], {}, styled(part.parts, state)) : styled(part.parts, state)));
 }
 
 // Hidden until it is pressed: what is inside is there for nobody before, also not for a screen reader.
@@ -117,12 +127,12 @@ function spoiler(nodes, key) {
     return node;
 }
 
-function withMentions(text, mentions) {
+function withMentions(text, state) {
     const parts = [];
     let end = 0;
-    for (const {from, to, id} of spansOfMentions(text, mentions)) {
-        parts.push(text.slice(end, from), el('span.mention', {'data-user': id}, text.slice(from, to)));
+    for (const {from, to, id} of spansOfMentions(text, state.mentions)) {
+        parts.push(take(text.slice(end, from), state), el('span.mention', {'data-user': id}, take(text.slice(from, to), state)));
         end = to;
     }
-    return [...parts, text.slice(end)];
+    return [...parts, take(text.slice(end), state)];
 }

@@ -12,6 +12,7 @@ import {openGroupPanel} from './group_panel.js';
 import {hasText, reasonOf, t} from './i18n.js';
 import {personMenu, requestFault} from './person_menu.js';
 import {PinBar} from './pin_bar.js';
+import {RoomSearch} from './room_search.js';
 import {SelectionBar} from './selection_bar.js';
 import {TimelineView} from './timeline_view.js';
 
@@ -29,6 +30,7 @@ export class RoomView {
     #timeline;
     #pinBar;
     #selectionBar = new SelectionBar({forward: () => this.#timeline.forwardSelected(), cancel: () => this.#endSelection()});
+    #search;
     #composer;
     #menu = iconButton('more', t('room.menu'), () => this.#openMenu(),
         {class: 'icon-button more', 'aria-haspopup': 'menu'});
@@ -51,12 +53,17 @@ export class RoomView {
         });
         this.#pinBar = new PinBar(chat, (message) => this.#timeline.goTo(message));
         this.#composer = new Composer(chat, () => this.#timeline.toLatest());
+        this.#search = new RoomSearch(chat, {
+            goTo: (message, takesFocus) => this.#timeline.goTo(message, takesFocus),
+            mark: (items) => this.#timeline.mark(items),
+            closed: () => this.focus(),
+        });
         this.#info.append(this.#waiting);
         this.node = el('div.room', {hidden: true},
             el('header.room-header', {},
                 iconButton('back', t('room.back'), onBack, {class: 'icon-button back'}), this.#avatar,
                 el('div.room-title', {}, el('div.room-name', {}, this.#name, this.#signs), this.#status), this.#menu, this.#info),
-            this.#pinBar.node, this.#timeline.node, this.#notice, this.#composer.node, this.#selectionBar.node);
+            this.#search.node, this.#pinBar.node, this.#timeline.node, this.#notice, this.#composer.node, this.#selectionBar.node);
     }
 
     get conversation() {
@@ -84,12 +91,27 @@ export class RoomView {
         if (!this.#conversation)
             return;
         clearTimeout(this.#timer);
+        this.#search.leave();
         this.#composer.close();
         this.#pinBar.open(null);
         this.#timeline.close();
         this.#chat.groups.show(null);
         this.#conversation = null;
         this.node.hidden = true;
+    }
+
+    // To a message of the conversation, an item of GET /messages/search.
+    goTo(item) {
+        this.#timeline.mark([item]);
+        this.#timeline.goTo(item.message);
+    }
+
+    // Once more it is the browser's own.
+    openSearch() {
+        if (this.#conversation === null || this.#conversation.gone !== null || this.#search.hasFocus)
+            return false;
+        this.#search.open(this.#conversation);
+        return true;
     }
 
     refreshDraft() {
@@ -129,6 +151,7 @@ export class RoomView {
         this.#pinBar.refresh();
         this.#timeline.refresh();
         this.#showSelection(); // some may have been recalled
+        this.#search.refresh();
         this.#composer.refresh();
     }
 
@@ -254,6 +277,7 @@ export class RoomView {
     #openMenu() {
         const c = this.#conversation;
         openMenu(this.#menu, t('room.menu'), [
+            c.gone === null && {label: t('search.menu'), icon: 'search', act: () => this.openSearch()},
             c.gone === null && {label: t('date.menu'), icon: 'calendar', act: () => this.#timeline.openDate()},
             ...conversationMenu(this.#chat, c, this.#onBack),
             ...c.isGroup ? [] : personMenu(this.#chat, c.peer.user_id),

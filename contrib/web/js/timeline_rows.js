@@ -20,7 +20,8 @@ function whenOf(message) {
     return when;
 }
 
-export function timelineRows(chat, conversation) {
+// found: message id -> {ranges, edited_at}, what was searched for.
+export function timelineRows(chat, conversation, found = new Map()) {
     const mayReact = chat.canReactIn(conversation);
     const {shown, newSeq} = conversation;
     const readTo = conversation.readByOthers(chat.me);
@@ -53,7 +54,7 @@ export function timelineRows(chat, conversation) {
         before = row;
     };
     for (const message of shown.messages) {
-        const row = isSystem(message) ? systemRow(chat, conversation, message) : storedRow(chat, conversation, message, {readTo, mayReact});
+        const row = isSystem(message) ? systemRow(chat, conversation, message) : storedRow(chat, conversation, message, {readTo, mayReact, found});
         if (row !== null)
             add(row);
     }
@@ -94,7 +95,7 @@ function storedStatus({peerDeliveredSeq}, {is_read, seq}, readTo) {
 }
 
 // readTo: the seq up to which somebody else has read. mayReact: whether the user may react to messages there.
-function storedRow(chat, conversation, message, {readTo, mayReact}) {
+function storedRow(chat, conversation, message, {readTo, mayReact, found}) {
     const {me, people} = chat;
     const own = message.from_user_id === me;
     const nameOf = (id) => people.name(id);
@@ -104,7 +105,7 @@ function storedRow(chat, conversation, message, {readTo, mayReact}) {
         recalled: message.is_recalled ? recalledText(message, me, nameOf) : null,
         mentions: (message.mentions ?? []).map((id) => ({id, name: id === EVERYONE ? '' : nameOf(id)})),
         ofMe: !own && mentionsUser(message, me), sticker: stickerOf(chat, message), ...forwardOf(chat, message), kinds: kindsOf(chat, message), mayReact: mayReact && !message.is_recalled,
-        quoted: quotedBy(chat, conversation, message)};
+        quoted: quotedBy(chat, conversation, message), found: foundIn(message, found)};
 }
 
 // {pack, emoji, url}; null where it is none.
@@ -126,6 +127,12 @@ function kindsOf(chat, message) {
         const others = user_ids.filter((id) => id !== chat.me).map((id) => chat.people.name(id));
         return {emoji, count, own, names: own ? [t('message.you'), ...others] : others};
     });
+}
+
+// An edit since moves what was found.
+function foundIn({id, edited_at}, found) {
+    const known = found.get(id);
+    return known !== undefined && (known.edited_at ?? null) === (edited_at ?? null) ? known.ranges : [];
 }
 
 const unsentMessages = new WeakMap(); // item -> message
@@ -164,7 +171,7 @@ export function versionOf(row) {
     const {quoted, message, sender} = row;
     return [row.status, row.sticker?.url, row.forwardedFrom, row.card && JSON.stringify(row.card), message.edited_at, row.first, row.last, row.recalled, row.item?.problem?.code, row.final, row.name, message.seq === null,
         sender && `${sender.trusted} ${sender.profile.avatar_url}`, row.mentions.map(({name}) => name),
-        quoted && `${quoted.name} ${quoted.text}`].join('|');
+        quoted && `${quoted.name} ${quoted.text}`, row.found].join('|');
 }
 
 // Changes when only the reactions and the box to select it have to be drawn anew.

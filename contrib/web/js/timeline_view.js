@@ -18,6 +18,7 @@ import {KINDS_MAX, QUICK} from './reactions.js';
 import {openReactions} from './reactions_dialog.js';
 import {openReceipts} from './receipts_dialog.js';
 import {SELECTED_MAX, Selection, isSelectable} from './selection.js';
+import {rangesOf} from './snippet.js';
 import {openPack} from './sticker_packs_dialog.js';
 import {isolated, shortened} from './text.js';
 import {detailOf, estimateHeight, messageKey, timelineRows, versionOf} from './timeline_rows.js';
@@ -37,6 +38,7 @@ export class TimelineView {
     #arranging = false; // rows come in, and are not yet where they will be
     #left = null; // {topSeq, newSeq}: while nobody looks, the last message before, and the first new one since
     #skippedTo = 0; // seq: the user has gone past unread messages to this one
+    #found = new Map(); // message id -> {ranges, edited_at}: what was searched for
     #jumping = false; // to a message: the list is not where it will be
     #focused = null; // key of the message that the keyboard is at
     #feed = el('div.rows', {role: 'feed', 'aria-busy': 'false'});
@@ -98,6 +100,7 @@ export class TimelineView {
         this.#left = null;
         this.#skippedTo = 0;
         this.#focused = null;
+        this.#found.clear();
         conversation.newSeq = null;
         conversation.window = null;
         this.#scroller.setAttribute('aria-label', t(conversation.isGroup ? 'group.messages' : 'room.messages', {name: this.#chat.title(conversation)}));
@@ -133,7 +136,7 @@ export class TimelineView {
     #arrange(c, ready, toPlace) {
         const atEnd = this.#list.atEnd;
         this.#arranging = true;
-        this.#list.setRows(ready && c.gone === null ? this.#marked(timelineRows(this.#chat, c)) : []);
+        this.#list.setRows(ready && c.gone === null ? this.#marked(timelineRows(this.#chat, c, this.#found)) : []);
         if (toPlace)
             this.#list.toRow('new', NEW_MARK_PX);
         else if (atEnd && ready && c.window === null)
@@ -267,8 +270,16 @@ export class TimelineView {
         this.#chat.sawUpTo(c, message.seq);
     }
 
-    // To a message, {id, seq}, however far back it is; the seq is asked for where it is not given.
-    async goTo({id, seq = null}) {
+    // What a search has found is marked: items of GET /messages/search.
+    mark(items) {
+        this.#found = new Map(items.filter(({message}) => message.content).map(({message, highlights}) =>
+            [message.id, {ranges: rangesOf(highlights, message.content.length), edited_at: message.edited_at}]));
+        this.refresh();
+    }
+
+    // To a message, {id, seq}, however far back it is; the seq is asked for where it is not given. It gets the focus, unless
+    // that has to stay where it is.
+    async goTo({id, seq = null}, takesFocus = true) {
         const c = this.#conversation;
         const fault = await this.#bring(c, id, seq);
         if (c !== this.#conversation)
@@ -286,7 +297,7 @@ export class TimelineView {
         this.#jumping = false;
         this.#moved();
         if (row)
-            this.#point(this.#list.nodeOf(row.key));
+            this.#point(row.key, takesFocus);
         else
             say(t('message.gone'));
     }
@@ -313,8 +324,11 @@ export class TimelineView {
         return rows.find((r) => r.message?.id === id) ?? rows.find((r) => seq !== null && 'message' in r && r.message.seq >= seq);
     }
 
-    #point(node) {
-        node.focus({preventScroll: true});
+    #point(key, takesFocus) {
+        const node = this.#list.nodeOf(key);
+        this.#focused = key;
+        if (takesFocus)
+            node.focus({preventScroll: true});
         node.classList.add('flash');
         setTimeout(() => node.classList.remove('flash'), FLASH_MS);
     }
