@@ -196,7 +196,7 @@ static void search_end(struct search *s, enum store_status status)
 	if (status == STORE_OK) {
 		out.item = s->item;
 		out.count = s->count;
-		out.has_more = s->full || s->shown < s->found_count || !sees_end(s);
+		out.has_more = s->needle.count != 0 && (s->full || s->shown < s->found_count || !sees_end(s));
 		if (out.has_more)
 			out.next = next_page(s);
 	}
