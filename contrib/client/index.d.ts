@@ -397,9 +397,10 @@ export interface SearchQuery {
     conversation_id?: Id;
     /** Its sender. */
     from?: string;
-    type?: SentType;
-    after?: Time;
-    before?: Time;
+    type?: SentType | 'forward';
+    /** Both excluded. */
+    after?: Date | Time;
+    before?: Date | Time;
 }
 
 export interface FoundMessage {
@@ -785,6 +786,8 @@ export class TidingsClient {
     forward(messageIds: Id[], to: ForwardTarget[], options?: ForwardOptions): Promise<ForwardResult[]>;
     /** All parts of a message of type forward, or of one of its parts of that type. */
     forwarded(messageId: Id, part?: string): AsyncGenerator<Part>;
+    /** A page of the messages that this user may see, of all conversations or one, the newest first. */
+    search(query: SearchQuery & PageOptions): Promise<Page<FoundMessage>>;
     recall(messageId: Id): Promise<Message>;
     /** All reactions of the message afterwards. The event `reaction` follows. */
     react(messageId: Id, emoji: string): Promise<Reaction[]>;

@@ -259,6 +259,11 @@ export class TidingsClient extends Emitter {
         return this.#rest.each((page) => this.#rest.forwarded(messageId, {part, ...page}));
     }
 
+    // {q, conversation_id, from, type, after, before, limit, cursor}: a page of what this user may see, the newest first.
+    search(query) {
+        return this.#rest.search(query);
+    }
+
     recall(messageId) {
         return this.#rest.recallMessage(messageId);
     }

@@ -199,9 +199,11 @@ export class Rest {
         return this.#get('/messages/mentions', {limit, cursor});
     }
 
-    // {q, conversation_id, from, type, after, before, limit, cursor}: {items: [{message, conversation_id, highlights}], next_cursor}
+    // {q, conversation_id, from, type, after, before, limit, cursor}: {items: [{message, conversation_id, highlights}], next_cursor}.
+    // after, before: times, as a Date or as the server writes them.
     search({q, conversation_id, from, type, after, before, limit, cursor}) {
-        return this.#get('/messages/search', {q, conversation_id, from, type, after, before, limit, cursor});
+        const time = (t) => t instanceof Date ? t.toISOString() : t;
+        return this.#get('/messages/search', {q, conversation_id, from, type, after: time(after), before: time(before), limit, cursor});
     }
 
     receipts(messageId, {limit, cursor} = {}) {
