@@ -29,6 +29,12 @@ CREATE TABLE IF NOT EXISTS reactions (
 	KEY by_emoji (message_id, emoji, n)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
 
+-- Recalled messages of which reactions are left to be deleted.
+CREATE TABLE IF NOT EXISTS reaction_erasures (
+	message_id BIGINT UNSIGNED NOT NULL,
+	PRIMARY KEY (message_id)
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+
 -- n: the change_seq of when it was pinned, by user_id.
 CREATE TABLE IF NOT EXISTS pins (
 	conversation_id BIGINT UNSIGNED NOT NULL,

@@ -75,7 +75,7 @@ my @fill = (
 	group_invites => "INSERT INTO group_invites (code, conversation_id, created_by, created_at) SELECT LPAD(i.seq * 1000 + g.seq, 16, 'c'), $group + g.seq, 'u0001', UTC_TIMESTAMP(3) FROM seq_0_to_99 g JOIN seq_1_to_50 i",
 );
 # Which stay small, whatever happens.
-my %small = map { $_ => 1 } qw(activity fences relay_leases schema_migrations search_state);
+my %small = map { $_ => 1 } qw(activity fences reaction_erasures relay_leases schema_migrations search_state);
 
 subtest 'many rows' => sub {
 	while (my ($table, $sql) = splice @fill, 0, 2) {
@@ -83,7 +83,7 @@ subtest 'many rows' => sub {
 	}
 	$dbh->do(q(UPDATE messages SET extra = '{"event":"created","user_ids":[]}' WHERE message_type = 7));
 	$dbh->do("UPDATE messages SET reactions = 'x 2 a0001,u0001' WHERE id & 268435455 = 12");
-	$dbh->do("UPDATE messages SET reactions = 'x 1998 a0001,a0002,a0003,a0004,a0005' WHERE id = ($group << 28) + 12");
+	$dbh->do("UPDATE messages SET reactions = 'x 1998 a0001,a0002,a0003,a0004,a0005' WHERE id IN (($group << 28) + 12, ($group << 28) + 19)");
 	$dbh->do('UPDATE group_profiles SET owner_id = \'alice\' WHERE id = ?', undef, $group);
 	$dbh->do('UPDATE conversations SET user1_unread = 10, user2_unread = 10, user1_last_id = id << 28 | 20, user2_last_id = id << 28 | 20');
 	$dbh->do("UPDATE conversations c JOIN conversation_settings s ON s.conversation_id = c.id AND s.user_id = 'alice' SET c.user1_archived_seq = IF(c.user1_id = 'alice', 20, NULL), c.user2_archived_seq = IF(c.user1_id = 'alice', NULL, 20) WHERE s.archived = 1");
@@ -173,7 +173,7 @@ my @drive = (
 	recall => sub {
 		my $m = $alice->post('/messages/send', text_to('u0001', 'x'))->json;
 		$alice->put("/messages/$m->{id}/reactions/x");
-		return map { $alice->put("/messages/$_/recall") } $m->{id}, $m->{id}, message(8, $group), message(8, $group);
+		return map { $alice->put("/messages/$_/recall") } message(19, $group), $m->{id}, $m->{id}, message(8, $group), message(8, $group);
 	},
 	message => sub { return map { $alice->get("/messages/$_") } message(2), message(7, $group) },
 	conversation => sub { return map { $alice->get("/messages/conversations/$_") } $cid, $group },

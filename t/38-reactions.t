@@ -253,6 +253,55 @@ subtest 'a recall' => sub {
 	pass 'a recall, a reaction and a pin at once end as a recalled message without either';
 };
 
+subtest 'pins that nobody sees' => sub {
+	my ($m, $other) = map { $t->send_text('alice', 'bob', $_) } qw(one other);
+	my $cid = $m->{conversation_id};
+	unpin($alice, {id => $_}) for @{pins($alice, $cid)};
+	pin($alice, $_) for $m, $other;
+	$alice->delete("/messages/$m->{id}");
+	is_deeply [pins($alice, $cid), pins($bob, $cid)], [[$other->{id}], [$other->{id}, $m->{id}]], 'who has deleted it does not see it';
+	is unpin($alice, $m)->status, 204, 'but can take the pin away';
+	is_deeply pins($bob, $cid), [$other->{id}], 'for both';
+	$_->delete("/messages/$other->{id}") for $alice, $bob;
+	is_deeply $dbh->selectcol_arrayref('SELECT message_id FROM pins WHERE conversation_id = ?', undef, $cid), [], 'one that both have deleted is not pinned any more';
+	my $old = $t->send_text('alice', 'bob', 'recalled by an old node');
+	pin($alice, $old);
+	$dbh->do('UPDATE messages SET is_recalled = 1 WHERE id = ?', undef, $old->{id});
+	is_deeply pins($alice, $cid), [], 'one that another program has recalled is not shown';
+	is unpin($alice, $old)->status, 204, 'and can be taken away';
+	is_deeply $dbh->selectcol_arrayref('SELECT message_id FROM pins WHERE conversation_id = ?', undef, $cid), [], 'which leaves no row';
+	$dbh->do('UPDATE messages SET is_recalled = 0 WHERE id = ?', undef, $old->{id});
+};
+
+subtest 'what is large' => sub {
+	my @m = map { $t->send_text('alice', 'bob', chr(1) x 8000) } 1 .. 50;
+	my $cid = $m[0]{conversation_id};
+	unpin($alice, {id => $_}) for @{pins($alice, $cid)};
+	pin($alice, $_) for @m;
+	my $first = $bob->get("/messages/conversations/$cid/pins");
+	cmp_ok length $first->body, '<', 1_100_000, 'pins of many large messages come in pages';
+	my ($cursor, @all) = '';
+	while (defined $cursor) {
+		my $page = $bob->get("/messages/conversations/$cid/pins?$cursor")->json;
+		push @all, map { $_->{id} } @{$page->{items}};
+		$cursor = defined $page->{next_cursor} ? "cursor=$page->{next_cursor}" : undef;
+	}
+	is_deeply \@all, [map { $_->{id} } reverse @m], 'each once';
+	refused('no cursor', $bob->get("/messages/conversations/$cid/pins?cursor=x"), 400, 'invalid_argument', qr/^cursor/);
+	my $full = join "\n", map { my $k = $_; 'x' x 62 . $k . ' 5 ' . join ',', map { 'u' x 60 . "$k$_" } 1 .. 5 } 10 .. 29;
+	$dbh->do('UPDATE messages SET reactions = ?, content = ? WHERE id >> 28 = ?', undef, $full, 'x', $cid);
+	my $history = $bob->get("/messages/conversations/$cid/messages?limit=100");
+	cmp_ok length $history->body, '<', 1_100_000, 'what reactions take counts in a page';
+	is $history->json->{has_more}, JSON::PP::true, 'which has fewer messages then';
+	my @large = $t->send_text('alice', 'bob', 'many');
+	$dbh->do('INSERT INTO reactions (message_id, user_id, emoji, n, at) SELECT ?, CONCAT(\'u\', seq), \'x\', 1, UTC_TIMESTAMP(3) FROM seq_1_to_3000', undef, $large[0]{id});
+	$dbh->do('UPDATE messages SET reactions = ? WHERE id = ?', undef, 'x 3000 u1,u2,u3,u4,u5', $large[0]{id});
+	is $alice->put("/messages/$large[0]{id}/recall")->status, 200, 'a message with thousands of reactions is recalled';
+	wait_for('all of them to be deleted', sub { !$dbh->selectrow_array('SELECT COUNT(*) FROM reactions WHERE message_id = ?', undef, $large[0]{id}) && !$dbh->selectrow_array('SELECT COUNT(*) FROM reaction_erasures') });
+	$dbh->do('UPDATE messages SET reactions = NULL WHERE id >> 28 = ?', undef, $cid);
+	unpin($alice, $_) for @m;
+};
+
 subtest 'catching up' => sub {
 	my @m = map { $t->send_text('alice', 'bob', "m$_") } 1 .. 3;
 	my $cid = $m[0]{conversation_id};

@@ -19,6 +19,7 @@ const struct problem *react_check(struct request *r, union command_args *a);
 void act_proceed(struct request *r, const union command_args *a);
 const struct problem *reactions_check(struct request *r, union command_args *a);
 void reactions_proceed(struct request *r, const union command_args *a);
+const struct problem *pins_check(struct request *r, union command_args *a);
 void pins_proceed(struct request *r, const union command_args *a);
 const struct problem *forward_check(struct request *r, union command_args *a);
 void forward_proceed(struct request *r, const union command_args *a);

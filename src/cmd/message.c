@@ -72,18 +72,24 @@ void reactions_proceed(struct request *r, const union command_args *a)
 
 /* ---- pins ---- */
 
-static void on_pins(const struct store_history *list, void *arg)
+static void on_pins(const struct store_pins *list, void *arg)
 {
 	struct request *r = arg;
 	struct json_out *o = list_begin(r, list->status);
+	char cursor[CURSOR_LEN];
 	if (o == NULL)
 		return;
 	for (size_t i = 0; i < list->count; i++)
 		render_message(o, &list->item[i]);
-	list_end(r, STR_NULL);
+	list_end(r, list->has_more ? list_cursor_of_id(cursor, list->next) : STR_NULL);
+}
+
+const struct problem *pins_check(struct request *r, union command_args *a)
+{
+	return request_query_u64(r, "cursor", 1, UINT32_MAX, 0, &a->page.before);
 }
 
 void pins_proceed(struct request *r, const union command_args *a)
 {
-	store_list_pins(r->live->store, request_user(r), a->conversation_id, on_pins, r);
+	store_list_pins(r->live->store, request_user(r), r->path_id, a->page.before, on_pins, r);
 }

@@ -38,7 +38,7 @@ static const struct command commands[] = {
 	{"pin", VERB_PUT, "/messages/{id}/pin", NULL, BODY_IGNORED, ACCESS_USER, act_check, act_proceed, ACT_PIN},
 	{"unpin", VERB_DELETE, "/messages/{id}/pin", NULL, BODY_IGNORED, ACCESS_USER, act_check, act_proceed,
 	 ACT_UNPIN},
-	{"pins", VERB_GET, "/messages/conversations/{id}/pins", NULL, BODY_IGNORED, ACCESS_USER, conversation_check,
+	{"pins", VERB_GET, "/messages/conversations/{id}/pins", NULL, BODY_IGNORED, ACCESS_USER, pins_check,
 	 pins_proceed},
 	{"forward", VERB_POST, "/messages/forward", NULL, BODY_REQUIRED, ACCESS_USER, forward_check, forward_proceed},
 	{"forwarded", VERB_GET, "/messages/{id}/forwarded", NULL, BODY_IGNORED, ACCESS_USER, forwarded_check,

@@ -280,7 +280,8 @@ const struct conf_row conf_rows[] = {
 		 "background. off: there is no search and no index; with auto again it is made anew."},
 
 	{"limits", "sends_per_second", CONF_INT, AT(limits.sends_per_second), .def = "50", .min = 0, .max = MIB,
-	 .help = "How many messages a user may send a second, on average, and as many changes of friends and blocks. 0: any number."},
+	 .help = "How many messages a user may send a second, on average, edits, reactions and pins included; and as many changes of "
+		 "friends and blocks. 0: any number."},
 	{"limits", "burst", CONF_INT, AT(limits.burst), .def = "200", .min = 1, .max = MIB,
 	 .help = "How many messages a user may send at once after a pause."},
 	{"limits", "requests_per_second", CONF_INT, AT(limits.requests_per_second), .def = "50", .min = 0, .max = MIB,

@@ -214,7 +214,7 @@ void http_body_free(struct http_request *r);
 
 /* One of the comma-separated elements of the header's lines is that token, in any case. */
 bool http_req_header_has(const struct http_req *req, const char *name, const char *token);
-/* The client has what has this entity tag, its If-None-Match says (RFC 9110 section 13.1.2). */
+/* The client has this entity tag already, by its If-None-Match (RFC 9110 section 13.1.2). */
 bool http_req_has_etag(const struct http_req *req, const char *etag);
 /* The value of a hexadecimal digit, -1 where it is none. */
 int http_hex_digit(char c);

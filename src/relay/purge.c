@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Deletes what nobody needs any more: rows that all consumers are done with, a bounded number a second, and the cursors
- * of consumers in streams that have ended.
+ * Deletes what nobody needs any more: rows that all consumers are done with, a bounded number a second, the cursors
+ * of consumers in streams that have ended, and what a recall has left of many reactions.
  *
  * A DELETE of a range locks the rows in it, and for a moment the one behind it: with READ COMMITTED no gap, so nobody
  * who inserts has to wait. The newest rows stay, so that the one behind is never one that is being written.
@@ -17,6 +17,7 @@
 #define A_SECOND 10
 #define WALK_MS 10000
 #define WALK_ROWS 500
+#define ERASE_ROWS "1000"
 
 void purge_second(struct relay *r)
 {
@@ -57,6 +58,35 @@ static void purge_failed(struct relay *r)
 
 static const struct relay_job delete_job = {
 	.name = "deleting from the outbox", .ask = delete_ask, .done = delete_done, .failed = purge_failed};
+
+/* ---- reactions to recalled messages ---- */
+
+static void erase_ask(struct relay *r, struct buf *text)
+{
+	r->purge.left--;
+	r->purge.erased = false;
+	sql_lit(text, "SET @of=(SELECT message_id FROM reaction_erasures ORDER BY message_id LIMIT 1);"
+		      "DELETE FROM reactions WHERE message_id=@of LIMIT " ERASE_ROWS
+		      ";DELETE FROM reaction_erasures WHERE message_id=@of AND ROW_COUNT()<" ERASE_ROWS
+		      ";SELECT 1 FROM DUAL WHERE @of IS NOT NULL;COMMIT");
+}
+
+static void erase_row(struct relay *r, unsigned stmt, struct row *row)
+{
+	(void)stmt;
+	(void)row;
+	r->purge.erased = true;
+}
+
+/* Where there were some there may be more. */
+static void erase_done(struct relay *r)
+{
+	if (!r->purge.erased)
+		r->purge.erase_ms = clock_mono_ms() + WALK_MS;
+}
+
+static const struct relay_job erase_job = {
+	.name = "deleting reactions", .ask = erase_ask, .row = erase_row, .done = erase_done, .failed = purge_failed};
 
 /* ---- cursors in streams that have ended ---- */
 
@@ -134,5 +164,7 @@ const struct relay_job *purge_due(struct relay *r, int64_t now_ms)
 		return NULL;
 	if (streams_to_delete(&r->streams, &first_n, &last_n) != NULL)
 		return &delete_job;
+	if (now_ms >= p->erase_ms)
+		return &erase_job;
 	return now_ms >= p->walk_ms ? &walk_job : NULL;
 }

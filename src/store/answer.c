@@ -4,6 +4,7 @@
 #include "store/answer.h"
 
 #include "core/json.h"
+#include "store/reactions.h"
 
 /* The names of the members, numbers, times and ids. */
 #define MESSAGE_REST 640
@@ -26,7 +27,7 @@ size_t answer_message_size(const struct message *m)
 {
 	return MESSAGE_REST + json_str_size(m->content) + json_str_size(m->media_url) + m->extra.len +
 	       json_str_size(m->client_msg_id) + m->mentions.len + m->entities.len + m->forwarded_from.len +
-	       m->reactions.len;
+	       reactions_json_size(m->reactions);
 }
 
 static size_t group_size(const struct group *g)

@@ -78,6 +78,7 @@ struct conv {
 	bool dirty;	     /* to be written back */
 	bool written;	     /* and it is, by a statement for those that only got messages */
 	bool stopped;	     /* an operation was put off */
+	unsigned unpinned;   /* messages that this batch has taken a pin from */
 	bool changed;	     /* a message that existed before was changed by this batch */
 	bool read;	     /* what was read of its messages may be out of date: a direct one was read further */
 	uint64_t stored_seq; /* the last seq before this batch */

@@ -366,12 +366,12 @@ static void begin_adds(struct batch *b, const void *what)
 	sql_lit(text, " WHERE id IN (");
 }
 
-/* Or one change of a message, and nothing else: an edit, a reaction, a pin. */
 static bool is_as_stored(const struct member *m)
 {
 	return has_got(m, 0, m->stored.last_id);
 }
 
+/* Or one change of a message, which moved no counter. */
 static bool changes_only(const struct batch *b, const struct conv *c, const void *what)
 {
 	(void)b;

@@ -368,12 +368,14 @@ void batch_begin_row(struct buf *list);
 void batch_note_mark(struct batch *b, uint64_t conversation_id, struct str user, uint64_t up_to_seq);
 /* user "*": everyone. */
 void batch_note_mention(struct batch *b, struct str user, const struct message *m);
-/* The same of its reactions, which are written as the message has them when the batch is. */
-uint64_t batch_note_reaction(struct batch *b, struct conv *c, struct held *h, struct str user);
 void batch_put_change(struct batch *b, uint64_t change_seq, enum change_kind kind, uint64_t message_id,
 		      struct str user);
-/* Counts a change to a message and returns its change_seq. */
+/*
+ * Counts a change to a message and returns its change_seq. The second one is of its reactions, which are written as the
+ * message has them when the batch is.
+ */
 uint64_t batch_note_change(struct batch *b, struct conv *c, enum change_kind kind, uint64_t message_id,
 			   struct str user);
+uint64_t batch_note_reaction(struct batch *b, struct conv *c, struct held *h, struct str user);
 
 #endif

@@ -8,6 +8,7 @@
 
 #include "store/mention.h"
 #include "store/parts.h"
+#include "store/reactions.h"
 #include "store/sql.h"
 
 void change_enter(struct batch *b, struct op *op)
@@ -102,6 +103,16 @@ void change_ask_deleted(struct batch *b, struct op_change *o)
 	sql_lit(out, " ORDER BY first_seq DESC LIMIT 1");
 }
 
+bool change_knows_deleted(const struct op_change *o)
+{
+	return o->by->conv->kind != &conv_group || !o->by->deleted;
+}
+
+bool change_came_back(const struct op_change *o, uint64_t n)
+{
+	return o->op.uncertain && o->change_seq != 0 && n > o->change_seq;
+}
+
 bool change_is_deleted(const struct op_change *o)
 {
 	if (o->by->conv->kind == &conv_group)
@@ -185,21 +196,31 @@ static void recall_enter(struct batch *b, struct op *op)
 	recall_ask(b, r);
 }
 
-/* Rows of reactions are deleted at once, so long as that is done soon; nothing looks at those that are left. */
+/* So many rows of reactions are deleted at once, the rest by the relay (src/relay/purge.c). */
 #define REACTIONS_ERASED_MAX 500
+
+static void erase_reactions(struct batch *b, const struct message *m)
+{
+	struct buf *out = batch_update(b);
+	sql_lit(out, "DELETE FROM reactions WHERE message_id=");
+	sql_u64(out, m->id);
+	buf_printf(out, " LIMIT %d", REACTIONS_ERASED_MAX);
+	if (reactions_total(m->reactions) <= REACTIONS_ERASED_MAX)
+		return;
+	out = batch_update(b);
+	sql_lit(out, "INSERT IGNORE INTO reaction_erasures (message_id) VALUES (");
+	sql_u64(out, m->id);
+	buf_append_char(out, ')');
+}
 
 /* What other tables have of the message. */
 static void erase_rest(struct batch *b, const struct op_recall *r)
 {
-	const struct held *h = r->change.held;
-	if (h->m.reactions.s != NULL) {
-		struct buf *out = batch_update(b);
-		sql_lit(out, "DELETE FROM reactions WHERE message_id=");
-		sql_u64(out, h->m.id);
-		buf_printf(out, " LIMIT %d", REACTIONS_ERASED_MAX);
-	}
-	if (h->pinned || (r->pin_n != 0 && !h->unpinned))
-		pin_delete(b, h->m.id);
+	struct held *h = r->change.held;
+	if (h->m.reactions.s != NULL)
+		erase_reactions(b, &h->m);
+	if (pin_stands(h, r->pin_n))
+		pin_delete(b, h);
 	if (h->m.expires_ms != 0)
 		batch_drop_expiry(b, h->m.id, h->m.expires_ms);
 	if (h->m.type == MESSAGE_FORWARD)
@@ -264,7 +285,7 @@ void change_answer(struct op *op)
 	/* It may never have been planned here. */
 	if (o->message.id == 0) {
 		o->message.id = o->p.id;
-		if (o->p.user.s != NULL)
+		if (id_user_valid(o->p.user))
 			memcpy(o->message.from, o->p.user.s, o->p.user.len);
 	}
 	if (done && o->held->passed) {

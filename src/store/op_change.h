@@ -35,9 +35,18 @@ bool change_find_message(struct batch *b, struct op_change *o, enum op_verdict *
  * may change what the others see. */
 void change_ask_may(struct batch *b, struct op_change *o);
 enum store_status change_may(struct batch *b, const struct op_change *o);
-/* In enter: asks whether the user has deleted the message, which the second one says in plan. */
+/*
+ * In enter: asks whether the user has deleted the message, which the third one says in plan; the second one, whether
+ * that is still true, for this batch may have deleted it.
+ */
 void change_ask_deleted(struct batch *b, struct op_change *o);
+bool change_knows_deleted(const struct op_change *o);
 bool change_is_deleted(const struct op_change *o);
+/*
+ * What a try of unknown outcome was to take away stands with a later change_seq, n: it was done, and somebody has made
+ * it anew.
+ */
+bool change_came_back(const struct op_change *o, uint64_t n);
 bool change_is_sender(const struct op_change *o);
 /* Writes the change down; the message's row is updated by what is written between the two calls below. */
 void change_note(struct batch *b, struct op_change *o, enum change_kind kind);
@@ -54,9 +63,11 @@ void recall_ask(struct batch *b, struct op_recall *r);
 /* Writes down all that goes with the message, but its own row: RECALL_ASSIGNMENTS and recalled_at. */
 void recall_write(struct batch *b, struct op_recall *r);
 
-/* Of pins (op_pin.c): asks for the n of the message's, 0 where it has none; and deletes it. */
+/* Of pins (op_pin.c): asks for the n of the message's, 0 where it has none; whether it has one still; and deletes it.
+ */
 void pin_ask(struct batch *b, uint64_t message_id, uint64_t *n);
-void pin_delete(struct batch *b, uint64_t message_id);
+bool pin_stands(const struct held *h, uint64_t n);
+void pin_delete(struct batch *b, struct held *h);
 
 enum op_verdict change_end(struct op *op, enum store_status status);
 enum op_verdict change_end_with(struct op_change *o, bool changed);

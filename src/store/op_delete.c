@@ -22,6 +22,7 @@ struct op_delete {
 	/* The search for the newest message that the user sees: all from here up to the message are deleted. */
 	uint64_t reached_id;
 	uint64_t under_run[2]; /* first seq of the run just below, and the id below that if the user sees it */
+	uint64_t pin_n;	       /* of a direct conversation's message that is pinned */
 	uint64_t scanned[2];   /* the newest id below that the user sees, and the lowest that was looked at; 0: none */
 };
 
@@ -124,6 +125,7 @@ static void delete_enter(struct batch *b, struct op *op)
 	memset(d->scanned, 0, sizeof(d->scanned));
 	ask_under_run(b, d);
 	ask_scan(b, d);
+	pin_ask(b, d->change.p.id, &d->pin_n);
 }
 
 /* ---- what it means ---- */
@@ -226,6 +228,9 @@ static enum op_verdict delete_plan(struct batch *b, struct op *op)
 	change_begin_update(out, as == 0 ? "deleted_by_sender=1" : "deleted_by_recipient=1");
 	change_end_update(b, out, o->p.id);
 	write_runs(b, d);
+	/* Nobody could see it, nor take it away. */
+	if (h->deleted[0] && h->deleted[1] && pin_stands(h, d->pin_n))
+		pin_delete(b, h);
 	return change_end_with(o, true);
 }
 

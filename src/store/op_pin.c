@@ -37,12 +37,20 @@ void pin_ask(struct batch *b, uint64_t message_id, uint64_t *n)
 	put_pin(out, message_id);
 }
 
-void pin_delete(struct batch *b, uint64_t message_id)
+void pin_delete(struct batch *b, struct held *h)
 {
 	struct buf *out = batch_update(b);
 	sql_lit(out, "DELETE FROM pins");
-	put_pin(out, message_id);
+	put_pin(out, h->m.id);
 	batch_expect(b, 1);
+	h->pinned = false;
+	h->unpinned = true;
+	conv_find(b, message_id_conversation(h->m.id))->unpinned++;
+}
+
+bool pin_stands(const struct held *h, uint64_t n)
+{
+	return h->pinned || (n != 0 && !h->unpinned);
 }
 
 static void pin_insert(struct batch *b, const struct op_change *o)
@@ -59,6 +67,7 @@ static void pin_insert(struct batch *b, const struct op_change *o)
 	buf_append_char(out, ',');
 	sql_time(out, b->now_ms);
 	buf_append_char(out, ')');
+	o->held->pinned = true;
 }
 
 static void pin_enter(struct batch *b, struct op *op)
@@ -92,7 +101,8 @@ static enum store_status check_new(struct batch *b, const struct op_pin *p)
 		return may;
 	if (o->held->m.is_recalled)
 		return STORE_RECALLED;
-	return p->found[COUNT] >= STORE_PINS_MAX ? STORE_TOO_MANY_PINS : STORE_OK;
+	/* It was read before what this batch has done. */
+	return p->found[COUNT] >= STORE_PINS_MAX + op_conv(&o->op)->unpinned ? STORE_TOO_MANY_PINS : STORE_OK;
 }
 
 static enum op_verdict pin_plan(struct batch *b, struct op *op)
@@ -102,27 +112,30 @@ static enum op_verdict pin_plan(struct batch *b, struct op *op)
 	enum op_verdict verdict;
 	if (!change_find_message(b, o, &verdict))
 		return verdict;
-	if (change_is_deleted(o))
+	if (pins(o) && !change_knows_deleted(o))
+		return OP_PUT_OFF;
+	/* Else nobody could take away what they have pinned. */
+	if (pins(o) && change_is_deleted(o))
 		return change_end(op, STORE_NOT_FOUND);
 	enum store_status may = check_role(o->by);
 	if (may != STORE_OK)
 		return change_end(op, may);
-	/* A recall of this batch has taken it away. */
-	bool there = p->found[OWN_N] != 0 && !o->held->m.is_recalled;
+	uint64_t n = p->found[OWN_N];
+	bool there = pin_stands(o->held, n);
 	if (there == pins(o))
-		return change_end_standing(b, o, op->uncertain && (!pins(o) || p->found[OWN_N] == o->change_seq));
+		return change_end_standing(b, o, op->uncertain && (!pins(o) || n == o->change_seq));
+	if (!pins(o) && change_came_back(o, n))
+		return change_end_standing(b, o, true);
 	if (op->settling)
 		return change_end(op, STORE_UNAVAILABLE);
 	may = pins(o) ? check_new(b, p) : STORE_OK;
 	if (may != STORE_OK)
 		return change_end(op, may);
 	change_note(b, o, pins(o) ? CHANGE_PINNED : CHANGE_UNPINNED);
-	o->held->pinned = pins(o);
-	o->held->unpinned = !pins(o);
 	if (pins(o))
 		pin_insert(b, o);
 	else
-		pin_delete(b, o->p.id);
+		pin_delete(b, o->held);
 	return change_end_with(o, true);
 }
 

@@ -227,6 +227,8 @@ static enum op_verdict react_plan(struct batch *b, struct op *op)
 	enum op_verdict verdict;
 	if (!change_find_message(b, o, &verdict))
 		return verdict;
+	if (!change_knows_deleted(o))
+		return OP_PUT_OFF;
 	if (change_is_deleted(o))
 		return change_end(op, STORE_NOT_FOUND);
 	if (is_out_of_date(b, o))
@@ -238,6 +240,8 @@ static enum op_verdict react_plan(struct batch *b, struct op *op)
 	uint64_t n = own_n(b, o);
 	if ((n != 0) == adds(o))
 		return change_end_standing(b, o, op->uncertain && (!adds(o) || n == o->change_seq));
+	if (!adds(o) && change_came_back(o, n))
+		return change_end_standing(b, o, true);
 	if (op->settling)
 		return change_end(op, STORE_UNAVAILABLE);
 	enum store_status may = adds(o) ? check_new(b, o) : STORE_OK;

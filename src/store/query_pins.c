@@ -2,6 +2,7 @@
 /* The pinned messages of a conversation, in two steps: is the user a party to it, and which are they; then themselves.
  */
 #include "core/base.h"
+#include "store/answer.h"
 #include "store/by_id.h"
 
 #include <stdlib.h>
@@ -14,9 +15,9 @@ enum { STMT_PARTY, STMT_PINS };
 
 struct pins {
 	struct read read;
-	store_history_fn *fn;
+	store_pins_fn *fn;
 	void *arg;
-	uint64_t conversation_id;
+	uint64_t conversation_id, before;
 	bool party;
 	char peer[USER_ID_MAX + 1]; /* of a direct conversation */
 	bool looking;		    /* the second step */
@@ -48,9 +49,10 @@ static void pins_row(struct read *r, unsigned stmt, struct row *row)
 		p->party = true;
 		row_take_user(row, p->peer);
 	} else if (p->count < STORE_PINS_MAX) {
-		struct pin *pin = &p->pin[p->count++];
+		struct pin *pin = &p->pin[p->count];
 		pin->id = row_take_u64(row);
 		pin->n = row_take_u64(row);
+		p->count += p->before == 0 || pin->n < p->before;
 	}
 }
 
@@ -72,27 +74,41 @@ static void put_look(struct pins *p)
 	by_id_put(&p->pinned, &p->read.text);
 }
 
+/* As many as one answer takes. */
+static void take_page(struct pins *p, struct message *seen, struct store_pins *out)
+{
+	struct answer answer = {0};
+	for (size_t i = 0; i < p->pinned.count && !out->has_more; i++) {
+		const struct message *m = by_id_message(&p->pinned, i);
+		/* One that another program has erased may have left its pin. */
+		if (m == NULL || m->is_recalled)
+			continue;
+		out->has_more = !answer_takes(&answer, answer_message_size(m));
+		if (out->has_more)
+			continue;
+		seen[out->count++] = *m;
+		out->next = p->pin[i].n;
+	}
+	out->item = seen;
+}
+
 static void pins_done(struct read *r, enum store_status status)
 {
 	struct pins *p = container_of(r, struct pins, read);
-	struct store_history out = {.status = status == STORE_OK && !p->party ? STORE_NOT_FOUND : status};
+	struct message seen[STORE_PINS_MAX];
+	struct store_pins out = {.status = status == STORE_OK && !p->party ? STORE_NOT_FOUND : status};
 	if (out.status == STORE_OK && !p->looking && p->count != 0) {
 		put_look(p);
 		pool_again(r);
 		return;
 	}
-	struct message seen[STORE_PINS_MAX];
-	for (size_t i = 0; out.status == STORE_OK && i < p->pinned.count; i++) {
-		const struct message *m = by_id_message(&p->pinned, i);
-		/* One that another program has erased may have left its pin. */
-		if (m != NULL && !m->is_recalled)
-			seen[out.count++] = *m;
-	}
-	out.item = seen;
+	if (out.status == STORE_OK)
+		take_page(p, seen, &out);
 	p->fn(&out, p->arg);
 }
 
-void store_list_pins(struct store *s, struct str user, uint64_t conversation_id, store_history_fn *fn, void *arg)
+void store_list_pins(struct store *s, struct str user, uint64_t conversation_id, uint64_t before, store_pins_fn *fn,
+		     void *arg)
 {
 	struct pins *p = read_new(s->pool, user, sizeof(*p));
 	struct buf *text = &p->read.text;
@@ -102,6 +118,7 @@ void store_list_pins(struct store *s, struct str user, uint64_t conversation_id,
 	p->fn = fn;
 	p->arg = arg;
 	p->conversation_id = conversation_id;
+	p->before = before;
 	p->pinned = (struct by_id){p->read.user, p->item, 0};
 	if (conversation_id > CONVERSATION_ID_MAX) {
 		pool_refuse(&p->read, STORE_NOT_FOUND);

@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "core/json.h"
 #include "core/utf8.h"
 
 bool reaction_emoji_valid(struct str emoji)
@@ -59,6 +60,28 @@ size_t reactions_kinds(struct str text)
 	return n;
 }
 
+uint64_t reactions_total(struct str text)
+{
+	struct reaction r;
+	uint64_t total = 0;
+	for (size_t at = 0; reactions_next(text, &at, &r);)
+		total += r.count;
+	return total;
+}
+
+/* The names of the members and the number of a kind, and two quotation marks a user and a text. */
+#define KIND_REST 72
+#define USER_REST 3
+
+size_t reactions_json_size(struct str text)
+{
+	struct reaction r;
+	size_t size = 2;
+	for (size_t at = 0; reactions_next(text, &at, &r);)
+		size += KIND_REST + json_str_size(r.emoji) + r.users.len + USER_REST * REACTION_USERS_SHOWN;
+	return size;
+}
+
 struct str reaction_next_user(struct str users, size_t *at)
 {
 	return *at < users.len ? take_until(users, at, ',') : STR_NULL;
@@ -102,7 +125,9 @@ struct str reactions_with(struct arena *a, struct str text, const struct reactio
 	bool found = false;
 	while (reactions_next(text, &from, &old)) {
 		bool same = str_equal(old.emoji, r->emoji);
-		at = put_line(at, first, same ? r : &old);
+		/* A sound text has each once. */
+		if (!same || !found)
+			at = put_line(at, first, same ? r : &old);
 		found |= same;
 	}
 	if (!found)

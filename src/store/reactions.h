@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The reactions to a message as its row has them, so that a page of messages needs no other table: a line for each
- *kind, in the order of each kind's first, with the emoji, how many users there are, and the first of them:
+ * kind, with the emoji, how many users there are, and the first of them. A kind keeps its place while anybody is left
+ * of it. For example: "X 7 alice,bob,carol,dave,erin".
  *
- *	👍 7 alice,bob,carol,dave,erin
- *
- * Neither an emoji nor a user's id has a space, a comma or a line feed in it. Who else there is has the table
- *reactions.
+ * An emoji and a user's id have neither space nor line feed in them, and an id no comma. The table reactions has
+ * everybody.
  */
 #ifndef TIDINGS_STORE_REACTIONS_H
 #define TIDINGS_STORE_REACTIONS_H
@@ -19,7 +18,7 @@
 #define REACTION_EMOJI_MAX 64
 /* reaction_emoji_valid() in words. */
 #define REACTION_EMOJI_RULE "1 to 64 bytes of UTF-8 without control characters or white space"
-/* What characters turn the direction of the text around them counts as control characters. */
+/* Characters that turn the direction of the text around them count as control characters. */
 bool reaction_emoji_valid(struct str emoji);
 
 struct reaction {
@@ -33,6 +32,9 @@ bool reactions_next(struct str text, size_t *at, struct reaction *r_r);
 /* count 0: there is none. */
 struct reaction reactions_find(struct str text, struct str emoji);
 size_t reactions_kinds(struct str text);
+uint64_t reactions_total(struct str text);
+/* At most what src/api/render.c writes for them. */
+size_t reactions_json_size(struct str text);
 /* The user at *at of r->users, and *at moved behind it. Absent: the end. */
 struct str reaction_next_user(struct str users, size_t *at);
 bool reaction_shows(const struct reaction *r, struct str user);

@@ -397,8 +397,17 @@ typedef void store_reactions_fn(const struct store_reactions *r, void *arg);
 /* Of a message that the user sees. emoji: absent for all. after: the place after which they come, 0 for all. */
 void store_list_reactions(struct store *s, struct str user, uint64_t message_id, struct str emoji, unsigned limit,
 			  uint64_t after, store_reactions_fn *fn, void *arg);
-/* Those pinned that the user sees, that which was pinned last first; has_more is false. */
-void store_list_pins(struct store *s, struct str user, uint64_t conversation_id, store_history_fn *fn, void *arg);
+struct store_pins {
+	enum store_status status;
+	const struct message *item; /* that which was pinned last first */
+	size_t count;
+	bool has_more;
+	uint64_t next; /* has_more: as `before`, for the next page */
+};
+typedef void store_pins_fn(const struct store_pins *r, void *arg);
+/* Those pinned that the user sees; before: 0 for the first page. */
+void store_list_pins(struct store *s, struct str user, uint64_t conversation_id, uint64_t before, store_pins_fn *fn,
+		     void *arg);
 
 typedef void store_count_fn(enum store_status status, uint64_t count, void *arg);
 /* A statement that touches no table, on a read connection: does the database answer. count is 0. */

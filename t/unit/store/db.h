@@ -296,7 +296,8 @@ static inline long long db_wrong(void)
 		      "NULL)) kept,"
 		      "SUM(m.is_read<>(m.read_at IS NOT NULL) OR m.is_recalled<>(m.recalled_at IS NOT NULL)) odd "
 		      "FROM messages m JOIN conversations d ON d.id=m.id>>28 GROUP BY m.id>>28) x ON x.cid=c.id "
-		      "LEFT JOIN (SELECT conversation_id,COUNT(*) n,MAX(change_seq) top FROM changes GROUP BY "
+		      "LEFT JOIN (SELECT conversation_id,COUNT(*) n,SUM(kind=4) moved,MAX(change_seq) top FROM changes "
+		      "GROUP BY "
 		      "conversation_id) y "
 		      "ON y.conversation_id=c.id WHERE NOT (c.last_seq=COALESCE(x.n,0) AND "
 		      "c.last_seq=COALESCE(x.top,0) AND "
@@ -305,7 +306,8 @@ static inline long long db_wrong(void)
 		      "c.user2_unread=COALESCE(x.unread2,0) AND c.user1_last_id=COALESCE(x.last1,0) AND "
 		      "c.user2_last_id=COALESCE(x.last2,0) AND COALESCE(x.kept,0)=0 AND COALESCE(x.odd,0)=0 AND "
 		      "c.user1_dead=COALESCE(x.dead1,0) AND c.user2_dead=COALESCE(x.dead2,0) AND "
-		      "c.change_seq=COALESCE(y.n,0) AND c.change_seq=COALESCE(y.top,0) AND "
+		      "(c.change_seq=COALESCE(y.n,0) OR (y.moved>0 AND c.change_seq>y.n)) AND "
+		      "c.change_seq=COALESCE(y.top,0) AND "
 		      "c.sort_time>=COALESCE(c.last_message_time,c.created_at) AND c.user1_id<c.user2_id)") +
 	       db_sql("SELECT COUNT(*) FROM messages a JOIN messages b ON b.id=a.id+1 WHERE "
 		      "b.created_at<a.created_at") +

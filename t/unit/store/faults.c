@@ -33,27 +33,31 @@ static void on_retry(const char *why, void *ctx)
 static void test_cut(enum cut how, const char *at, const char *name)
 {
 	static int round;
-	char a[16], b[16], fresh[16], other[16], client_msg_id[16];
+	char a[16], b[16], fresh[16], other[16], admirer[16], client_msg_id[16];
 	round++;
 	snprintf(a, sizeof(a), "a%d", round);
 	snprintf(b, sizeof(b), "b%d", round);
 	snprintf(fresh, sizeof(fresh), "f%d", round);
 	snprintf(other, sizeof(other), "o%d", round);
+	snprintf(admirer, sizeof(admirer), "r%d", round);
 	snprintf(client_msg_id, sizeof(client_msg_id), "id%d", round);
 	db_befriend(a, b);
 	db_befriend(a, fresh);
 	db_befriend(a, other);
+	db_befriend(a, admirer);
 	struct sent_answer m[4];
 	for (int i = 0; i < 4; i++)
 		m[i] = do_text(s, a, b, "before", NULL);
-	uint64_t id = message_id_conversation(m[0].m.id);
+	uint64_t id = message_id_conversation(m[0].m.id), third = do_text(s, a, admirer, "third", NULL).m.id;
+	do_change(ACT_REACT, s, a, third);
+	do_change(ACT_PIN, s, a, third);
 	wait_up(s);
 
 	retries = 0;
 	cut_at = at;
 	cut = how;
 	struct sent_answer with, without, again, to_fresh;
-	struct change_answer recalled, read, deleted, edited, reacted, pinned;
+	struct change_answer recalled, read, deleted, edited, reacted, pinned, unreacted, unpinned;
 	struct read_answer all;
 	struct created_answer created;
 	ask_change(ACT_RECALL, s, a, m[0].m.id, &recalled);
@@ -62,6 +66,8 @@ static void test_cut(enum cut how, const char *at, const char *name)
 	ask_change(ACT_EDIT, s, a, m[2].m.id, &edited);
 	ask_change(ACT_REACT, s, b, m[2].m.id, &reacted);
 	ask_change(ACT_PIN, s, b, m[1].m.id, &pinned);
+	ask_change(ACT_UNREACT, s, a, third, &unreacted);
+	ask_change(ACT_UNPIN, s, a, third, &unpinned);
 	ask_send(s, text_to(a, b, "with", client_msg_id), &with);
 	ask_send(s, text_to(a, b, "without", NULL), &without);
 	ask_send(s, text_to(a, b, "with", client_msg_id), &again);
@@ -87,6 +93,14 @@ static void test_cut(enum cut how, const char *at, const char *name)
 	ok(reacted.status == STORE_OK && reacted.changed && reacted.change_seq == 5 && reacted.m.reactions.s != NULL,
 	   "a reaction");
 	ok(pinned.status == STORE_OK && pinned.changed && pinned.change_seq == 6, "a pin");
+	ok(unreacted.status == STORE_OK && unreacted.changed && unreacted.change_seq == 3 &&
+		   unreacted.m.reactions.s == NULL,
+	   "a reaction that is taken back");
+	ok(unpinned.status == STORE_OK && unpinned.changed && unpinned.change_seq == 4, "and a pin");
+	is_int(db_sql("SELECT COUNT(*) FROM reactions r LEFT JOIN pins p ON p.message_id=r.message_id WHERE "
+		      "r.message_id=%llu",
+		      (unsigned long long)third),
+	       0, "which leave no row");
 	is_int(db_sql("SELECT COUNT(*) FROM reactions r JOIN pins p ON r.message_id>>28=%llu AND p. "
 		      "conversation_id=%llu",
 		      (unsigned long long)id, (unsigned long long)id),

@@ -81,6 +81,8 @@ static void test_foreign(void)
 {
 	static const char *const texts[] = {
 		"", "\n", " ", "A", "A ", "A x y", "A 0 a", "A 1", "A 1 ", " 1 a", "A 1 a\n\nB 1 b"};
+	says(add(STR_LIT("A 1 a\nA 1 b\nA 1 c\nB 1 a"), "A", "some-user-with-a-long-name"),
+	     "A 2 a,some-user-with-a-long-name\nB 1 a", "a kind that is there more than once");
 	for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
 		struct str text = add(str_from(texts[i]), "Z", "z");
 		struct reaction z = reactions_find(text, STR_LIT("Z"));

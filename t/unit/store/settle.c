@@ -274,6 +274,41 @@ static void test_group_left(void)
 	s = store_new(base, proxied, NULL, NULL);
 }
 
+/* What was taken away is made anew by somebody else before the outcome is looked for: that is not taken away, too. */
+static void test_made_anew(void)
+{
+	struct change_answer unreacted, unpinned;
+	db_befriend("ida", "joe");
+	struct sent_answer m = do_text(s, "ida", "joe", "liked", NULL);
+	do_change(ACT_REACT, s, "ida", m.m.id);
+	do_change(ACT_PIN, s, "joe", m.m.id);
+	wait_up(s);
+	cut_at = ";COMMIT";
+	cut = CUT_AFTER;
+	proxy_closed = true;
+	ask_change(ACT_UNREACT, s, "ida", m.m.id, &unreacted);
+	ask_change(ACT_UNPIN, s, "ida", m.m.id, &unpinned);
+	wait_for(&unreacted.done);
+	wait_for(&unpinned.done);
+	unsigned long long id = m.m.id;
+	while (db_sql("SELECT COUNT(*) FROM pins WHERE message_id=%llu", id) != 0)
+		turn();
+	db_sql("INSERT INTO reactions (message_id,user_id,emoji,n,at) VALUES "
+	       "(%llu,'ida','\u2764',100,UTC_TIMESTAMP(3))",
+	       id);
+	db_sql("INSERT INTO pins (conversation_id,message_id,n,user_id,at) VALUES (%llu>>28,%llu,101,'joe',"
+	       "UTC_TIMESTAMP(3))",
+	       id, id);
+	proxy_closed = false;
+	wait_for(&unreacted.settled);
+	wait_for(&unpinned.settled);
+	ok(unreacted.status == STORE_OK && unreacted.changed, "a reaction was taken back");
+	ok(unpinned.status == STORE_OK && unpinned.changed, "and a pin");
+	is_int(db_sql("SELECT COUNT(*) FROM reactions JOIN pins USING (message_id) WHERE message_id=%llu", id), 1,
+	       "what was made since then stays");
+	db_sql("DELETE FROM reactions WHERE message_id=%llu", id);
+}
+
 static void test_left(void)
 {
 	struct writes w;
@@ -301,6 +336,7 @@ int main(void)
 	test_group(CUT_LATE, "committed_late");
 	test_group(CUT_BEFORE, "never_received");
 	test_group_read();
+	test_made_anew();
 	test_left();
 	test_group_left();
 	conf_free(&direct);
