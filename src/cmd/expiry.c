@@ -19,7 +19,10 @@
 #define LOOK_SPREAD_MS 200
 /* Of the lease, by our own clock: it counts as ended before it does so in the database, and is renewed in time. */
 #define LEASE_MARGIN_MS 500
-#define LEASE_RENEW_MS 1000
+#define LEASE_RENEW_MS 1500
+/* A step of that time is followed by as long a rest; one of twice that time by one of four times, and so on. */
+#define STEP_MS 10
+#define REST_MAX_MS 2000
 #define HOLDER_MAX 64 /* as in the schema */
 
 struct expiry {
@@ -93,15 +96,20 @@ static void tell(struct expiry *e, const struct store_change *c)
 
 /* ---- a step ---- */
 
+static int64_t rest_after(int64_t took_ms)
+{
+	int64_t ms = took_ms < REST_MAX_MS ? took_ms * took_ms / STEP_MS : REST_MAX_MS;
+	return ms < REST_MAX_MS ? ms : REST_MAX_MS;
+}
+
 static void end_step(struct expiry *e)
 {
 	bool more = e->count == EXPIRY_STEP;
-	int64_t took_ms = (clock_usecs() - e->began_usecs) / 1000;
 	for (size_t i = 0; i < e->groups; i++)
 		group_tell_unknown(e->live, e->group[i], STR_NULL);
 	e->groups = 0;
 	if (more)
-		look_after(e, took_ms * EXPIRY_REST);
+		look_after(e, rest_after((clock_usecs() - e->began_usecs) / 1000));
 	else
 		look_later(e);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Recalls messages whose time has come, and tells of it. Each worker looks once a second; the one that has the lease
- * (store/due.h) does what is due, EXPIRY_STEP messages at a time. After each step it rests for EXPIRY_REST times as
- * long as the step took: the longer others have to wait for the database, the more of it is left to them.
+ * (store/due.h) does what is due, EXPIRY_STEP messages at a time. Between two steps it rests, the longer the slower the
+ * database has become: what others need of it comes first, and a backlog is soon done where nobody needs it.
  *
  * A worker that dies between a commit and the event leaves it to the relay, as with all events.
  */
@@ -12,8 +12,7 @@
 #include "core/base.h"
 #include "live/live.h"
 
-#define EXPIRY_STEP 128
-#define EXPIRY_REST 1
+#define EXPIRY_STEP 64
 
 struct expiry;
 

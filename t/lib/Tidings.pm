@@ -174,6 +174,24 @@ sub group {
 # ---- the truth ----
 
 # What the rows themselves say against what is kept beside them (Recount.pm); one text a fault.
+# The messages of these ids, which are to expire at some time, do so from now on.
+sub make_due {
+	my ($self, @ids) = @_;
+	my ($dbh, $ids) = ($self->dbh, join ',', @ids);
+	$dbh->begin_work;
+	$dbh->do("UPDATE messages SET expires_at = UTC_TIMESTAMP(3) WHERE id IN ($ids)");
+	$dbh->do("DELETE FROM expiries WHERE message_id IN ($ids)");
+	$dbh->do("INSERT INTO expiries (expires_at, message_id) SELECT expires_at, id FROM messages WHERE id IN ($ids)");
+	return $dbh->commit;
+}
+# And have done so.
+sub expire {
+	my ($self, @ids) = @_;
+	$self->make_due(@ids);
+	my $ids = join ',', @ids;
+	return wait_for('messages to expire', sub { $self->dbh->selectrow_array("SELECT COUNT(*) FROM messages WHERE id IN ($ids) AND is_recalled = 1 AND content IS NULL") == @ids });
+}
+
 sub recount_faults {
 	my ($self) = @_;
 	return (Tidings::Recount::direct_faults($self->dbh), Tidings::Recount::group_faults($self->dbh), Tidings::Recount::change_faults($self->dbh));
