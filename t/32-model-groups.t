@@ -58,6 +58,7 @@ my %do = (
 		$m{mentions} = [some(1 + int rand 3, @users, 'ghost', rand() < 0.3 ? '*' : ())] if rand() < 0.3;
 		$m{reply_to} = 1 + int rand($model->last_seq($g) + 2) if rand() < 0.2;
 		$m{client_msg_id} = 'c' . int rand 1000 if rand() < 0.3;
+		$m{expires_in} = 3600 if rand() < 0.15;
 		my $sent = $model->{by_client}{$user};
 		if ($sent && %$sent && rand() < 0.2) {
 			my $old = any(map { $sent->{$_} } sort keys %$sent);
@@ -67,7 +68,7 @@ my %do = (
 		}
 		my ($want, $message) = $model->send($g, $user, %m);
 		$message->{again} = {%m} if $want eq 201;
-		my %body = %{text_in("$g->{id}", $m{content}, mentions => $m{mentions}, client_msg_id => $m{client_msg_id})};
+		my %body = %{text_in("$g->{id}", $m{content}, mentions => $m{mentions}, client_msg_id => $m{client_msg_id}, expires_in => $m{expires_in})};
 		$body{reply_to} = ($g->{id} << 28) + $m{reply_to} . '' if defined $m{reply_to};
 		my ($got, $answer);
 		if (rand() < 0.5) {
@@ -283,6 +284,14 @@ sub expected {
 		requests => $is_admin ? [sort keys %{$g->{requests}}] : ['403 forbidden']};
 }
 
+# Some of those that are to, whoever is in the group still, and whether it is dissolved.
+sub expire {
+	my @m = grep { $_->{expires_in} && !$_->{recalled} && rand() < 0.5 } map { @{$_->{messages}} } @{$model->{groups}};
+	$t->expire(map { $_->{id} } @m) if @m;
+	Tidings::Model::strip($_, $_->{group}) for @m;
+	return;
+}
+
 sub compare {
 	my ($at) = @_;
 	for my $user (@users) {
@@ -330,6 +339,7 @@ for my $i (1 .. $steps) {
 	}
 	$_->{events} = [] for values %ws;
 	next if $i % 150 && $i != $steps;
+	expire();
 	compare("after $i steps") or last;
 }
 note(join "\n", map { my $of = $tally{$_}; "$_: " . join ', ', map { "$of->{$_} $_" } sort keys %$of } sort keys %tally);

@@ -20,6 +20,7 @@ sub step {
 	my $what = rand;
 	if ($what < 0.43 || !$m) {
 		my %m = (content => 'n' . int rand 1e6);
+		$m{expires_in} = 3600 if rand() < 0.15;
 		if (rand() < 0.3) {
 			$m{client_msg_id} = 'c' . int rand 20;
 			$m{content} = 'c' . int rand 2;
@@ -111,6 +112,15 @@ sub deliver {
 	return;
 }
 
+# Some of those that are to.
+sub expire {
+	my ($t, $model) = @_;
+	my @m = grep { $_->{expires_in} && !$_->{recalled} && rand() < 0.5 } map { @{$_->{messages}} } values %{$model->{conversations}};
+	$t->expire(map { $_->{id} } @m) if @m;
+	Tidings::Model::strip($_, $_->{conversation}) for @m;
+	return;
+}
+
 sub compare {
 	my ($t, $model, $at) = @_;
 	for my $user (@users) {
@@ -171,6 +181,7 @@ for_workers('model', {}, sub {
 		return fail("step $i: $fault (seed $seed)") if defined $fault;
 		$_->{events} = [] for values %ws;
 		next if $i % 100 && $i != $steps;
+		expire($t, $model);
 		compare($t, $model, "after $i steps") or return;
 	}
 });

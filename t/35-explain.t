@@ -159,6 +159,7 @@ my @drive = (
 	set_settings => sub {
 		my %all = (muted_until => '2090-01-01T00:00:00Z', pinned => JSON::PP::true, archived => JSON::PP::true, marked_unread => JSON::PP::true, mute_mentions => JSON::PP::true, draft => 'x');
 		return ((map { my $id = $_; map { $alice->put("/messages/conversations/$id/settings", $_) } {draft => 'y'}, {pinned => JSON::PP::false, archived => JSON::PP::false}, \%all } $cid, $group),
+			(map { my $id = $_; map { $alice->put("/messages/conversations/$id/settings", {expires_in => $_}) } 3600, undef } $cid, conversation_with('a0001'), $group),
 			# These are read, and written to by alice, who has archived them.
 			(map { my $id = $_; ($alice->put("/messages/conversations/$id/read", {}), $alice->post('/messages/send', text_in("$id", 'mine'))) } $cid, $group));
 	},

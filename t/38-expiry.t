@@ -63,7 +63,7 @@ subtest 'a direct conversation' => sub {
 	is_deeply one($bob, $kept), $kept, 'the other one stays';
 	is $alice->put("/messages/$m->{id}/recall")->status, 200, 'recalling it changes nothing';
 	$_->settle for @ws;
-	is_deeply [map { map { $_->{type} } $_->queued } @ws], [], 'and tells nobody';
+	is_deeply [grep { $_ ne 'resync' } map { map { $_->{type} } $_->queued } @ws], [], 'and tells nobody';
 	is due(), 0, 'nothing is due any more';
 	$_->abort for @ws;
 };
@@ -182,33 +182,113 @@ subtest 'a group' => sub {
 	$_->abort for @ws, $wc;
 };
 
-# Set here as `PUT /messages/conversations/{id}/settings` does.
-subtest 'the default of a conversation' => sub {
+sub set { my ($http, $id, %what) = @_; return $http->put("/messages/conversations/$id/settings", \%what) }
+sub default_of { my ($http, $id) = @_; return $http->get("/messages/conversations/$id")->json->{settings}{expires_in} }
+
+subtest 'the default of a direct conversation' => sub {
+	my $id = $t->send_text('alice', 'bob', 'before')->{conversation_id};
+	is default_of($_, $id), undef, 'there is none at first' for $alice, $bob;
+	my $since = $bob->post('/messages/sync', {conversations => [], since => undef})->json->{cursor};
+	my @ws = my ($wa, $wa2, $wb) = ($t->ws('alice'), $t->ws('alice', name => 'alice 2'), $t->ws('bob'));
+	my $r = set($alice, $id, expires_in => 600, pinned => JSON::PP::true);
+	is $r->status, 200, 'one side sets it' or diag($r->body);
+	is_shape $r->json, $CONVERSATION, 'a conversation';
+	is $r->json->{settings}{expires_in}, 600, 'with it';
+	ok $r->json->{settings}{pinned_at}, 'and what else was given';
+	for my $ws (@ws) {
+		my $c = $ws->expect('conversation')->{conversation};
+		is_shape $c, $CONVERSATION, "$ws->{name} is told";
+		is_deeply [$c->{settings}{expires_in}, $c->{peer}{user_id}, !!$c->{settings}{pinned_at}], [600, $ws == $wb ? 'alice' : 'bob', $ws != $wb], 'each as they see it';
+	}
+	is default_of($_, $id), 600, 'both have it' for $alice, $bob;
+	my ($listed) = grep { $_->{id} eq $id } @{$bob->get('/messages/conversations?limit=100')->json->{items}};
+	is $listed->{settings}{expires_in}, 600, 'and the list';
+	my ($synced) = map { $_->{conversation} } grep { $_->{conversation}{id} eq $id } @{$bob->post('/messages/sync', {conversations => [{id => $id, seq => $listed->{last_message}{seq}, change_seq => $listed->{change_seq}}], since => $since})->json->{conversations}};
+	is $synced->{settings}{expires_in}, 600, 'who was away learns of it';
+	is default_of($alice, $id), 600, 'what is not given stays' if set($alice, $id, pinned => undef)->status == 200;
+	$_->expect('conversation') for $wa, $wa2;
+	set($bob, $id, expires_in => 600);
+	$_->settle for @ws;
+	is_deeply [map { map { $_->{type} } $_->queued } @ws], [], 'the same again is told nobody';
+	is set($bob, $id, expires_in => undef)->json->{settings}{expires_in}, undef, 'the other side may clear it';
+	is $_->expect('conversation')->{conversation}{settings}{expires_in}, undef, "$_->{name} is told" for @ws;
+	for my $bad (4, 31536001, 1.5, '5', 0, JSON::PP::false, []) {
+		my $shown = JSON::PP->new->allow_nonref->canonical->encode($bad);
+		refused("expires_in $shown", set($alice, $id, expires_in => $bad), 400, 'invalid_argument', qr/^expires_in/);
+	}
+	refused('a stranger', set($t->api('stranger'), $id, expires_in => 60), 404, 'not_found');
+	my $then = $t->send_text('alice', 'carol', 'friends')->{conversation_id};
+	$carol->put('/users/alice/block');
+	refused('one who is blocked', set($alice, $then, expires_in => 60, pinned => JSON::PP::true), 403, 'blocked');
+	$carol->delete('/users/alice/block');
+	$carol->delete('/friends/alice');
+	refused('one who is no friend any more', set($alice, $then, expires_in => 60), 403, 'not_friends');
+	is_deeply [@{$alice->get("/messages/conversations/$then")->json->{settings}}{qw(expires_in pinned_at)}], [undef, undef], 'nothing is set then';
+	is set($alice, $then, pinned => undef)->status, 200, 'what is their own they still set';
+	$t->befriend(qw(alice carol));
+	$_->abort for @ws;
+};
+
+subtest 'the default of a group' => sub {
+	my $g = $t->group('alice', [qw(bob carol)]);
+	$alice->put("/groups/$g/members/carol", {role => 'admin'});
+	my @ws = my ($wb, $wc) = map { $t->ws($_) } qw(bob carol);
+	refused('a member', set($bob, $g, expires_in => 600, pinned => JSON::PP::true), 403, 'forbidden');
+	is_deeply [@{$bob->get("/messages/conversations/$g")->json->{settings}}{qw(expires_in pinned_at)}], [undef, undef], 'sets nothing by that';
+	refused('a stranger', set($t->api('stranger'), $g, expires_in => 600), 404, 'not_found');
+	my $r = set($carol, $g, expires_in => 600, pinned => JSON::PP::true);
+	is_shape $r->json, $GROUP, 'an admin does' or diag($r->body);
+	is_deeply [$r->json->{settings}{expires_in}, !!$r->json->{settings}{pinned_at}], [600, !!1], 'with what is their own';
+	for my $ws (@ws) {
+		my $m = $ws->wait_event('the message', sub { $_[0]{type} eq 'message' })->{message};
+		is_deeply [@$m{qw(from_user_id extra)}], ['carol', {event => 'changed', user_ids => []}], "a system message tells $ws->{name}";
+		my $c = $ws->wait_event('the group', sub { $_[0]{type} eq 'conversation' && defined $_[0]{conversation}{settings}{expires_in} })->{conversation};
+		is $c->{settings}{expires_in}, 600, 'and the group is shown';
+	}
+	is default_of($_, $g), 600, 'all have it' for $alice, $bob;
+	my $seq = $bob->get("/groups/$g")->json->{last_message}{seq};
+	is set($alice, $g, expires_in => 600)->status, 200, 'the same again';
+	is $bob->get("/groups/$g")->json->{last_message}{seq}, $seq, 'is told nobody';
+	is set($alice, $g, expires_in => undef)->json->{settings}{expires_in}, undef, 'the owner clears it';
+	is default_of($bob, $g), undef, 'for all';
+	$alice->put("/groups/$g", {name => 'other'});
+	is default_of($bob, $g), undef, 'and it stays so';
+	set($alice, $g, expires_in => 60);
+	$alice->put("/groups/$g", {name => 'yet another'});
+	is default_of($bob, $g), 60, 'another change leaves it';
+	$alice->delete("/groups/$g");
+	refused('of a dissolved one', set($alice, $g, expires_in => 600), 409, 'group_dissolved');
+	$_->abort for @ws;
+};
+
+subtest 'what is sent then' => sub {
 	my $g = $t->group('alice', ['bob']);
 	my $direct = $t->send_text('alice', 'carol', 'before')->{conversation_id};
-	for my $case ([$direct, 'conversations', 'carol'], [$g, 'group_heads', $g]) {
-		my ($id, $table, $to) = @$case;
+	for my $case ([$direct, 'carol'], [$g, $g]) {
+		my ($id, $to) = @$case;
 		# So that the next one is sent in a single round trip, by what is remembered of the conversation.
 		$alice->post('/messages/send', $to eq $g ? text_in($g, 'warm') : text_to($to, 'warm')) for 1 .. 3;
-		$dbh->do("UPDATE $table SET expires_in = 90 WHERE id = ?", undef, $id);
+		set($alice, $id, expires_in => 90);
 		my $body = sub { my ($text, %more) = @_; return {%{$to eq $g ? text_in($g, $text) : text_to($to, $text)}, %more} };
 		my @m = map { $alice->post('/messages/send', $body->("of $_", client_msg_id => "d$id.$_"))->json } 1 .. 3;
-		is_deeply [map { lasts($_) } @m], [90, 90, 90], "what is sent then has it ($table)";
+		is_deeply [map { lasts($_) } @m], [90, 90, 90], "has it ($to)";
 		my $own = $alice->post('/messages/send', $body->('own', client_msg_id => "d$id.own", expires_in => 30))->json;
 		is lasts($own), 30, 'but for what says something else';
 		is_deeply [map { lasts($alice->post('/messages/send', $body->('own 90', client_msg_id => "d$id.90", expires_in => 90))->json) } 1, 2], [90, 90], 'or the same';
-		$dbh->do("UPDATE $table SET expires_in = NULL WHERE id = ?", undef, $id);
+		my $copy = $alice->post('/messages/forward', {message_ids => [$own->{id}], to => [{conversation_id => $id}]})->json->{results}[0]{messages}[0];
+		is lasts($copy), 90, 'a copy that was forwarded there has it, not that of its source';
+		set($alice, $id, expires_in => undef);
 		my $again = $alice->post('/messages/send', $body->('of 1', client_msg_id => "d$id.1"));
 		is_deeply [$again->status, $again->json], [200, $m[0]], 'a repeat is one, whatever the default is now';
 		refused('one with a time of its own is another', $alice->post('/messages/send', $body->('of 1', client_msg_id => "d$id.1", expires_in => 90)), 409, 'client_msg_id_reused');
 		refused('and one without', $alice->post('/messages/send', $body->('own 90', client_msg_id => "d$id.90")), 409, 'client_msg_id_reused');
 		is $alice->post('/messages/send', $body->('after'))->json->{expires_at}, undef, 'later ones do not expire';
 	}
-	$alice->put("/groups/$g", {name => 'of another name'});
-	$dbh->do('UPDATE group_heads SET expires_in = 5 WHERE id = ?', undef, $g);
-	$alice->put("/groups/$g", {name => 'and another'});
-	my ($system) = grep { $_->{message_type} eq 'system' } reverse @{$bob->get("/messages/conversations/$g/messages")->json->{items}};
-	is $system->{expires_at}, undef, 'what the server says itself does not expire';
+	set($alice, $g, expires_in => 5);
+	$alice->put("/groups/$g", {name => 'another'});
+	my @system = grep { $_->{message_type} eq 'system' } @{$bob->get("/messages/conversations/$g/messages")->json->{items}};
+	is_deeply [grep { defined $_->{expires_at} } @system], [], 'what the server says itself does not expire';
+	set($alice, $g, expires_in => undef);
 	later(91);
 	wait_for('all to expire', sub { !due() });
 	is_deeply [$t->recount_faults], [], 'the counts agree';

@@ -13,7 +13,7 @@ my ($alice, $bob, $stranger) = map { $t->api($_) } qw(alice bob stranger);
 my $dbh = $t->dbh;
 my ($true, $false) = (JSON::PP::true, JSON::PP::false);
 my $far = '2100-01-01T00:00:00.000Z';
-my %none = (muted_until => undef, pinned_at => undef, archived => $false, marked_unread => $false, draft => undef, mute_mentions => $false);
+my %none = (muted_until => undef, pinned_at => undef, archived => $false, marked_unread => $false, draft => undef, mute_mentions => $false, expires_in => undef);
 
 sub refused {
 	my ($name, $r, $status, $code, $detail) = @_;
@@ -40,7 +40,7 @@ for my $case (['a direct conversation', $direct], ['a group', $group]) {
 		my $c = $r->json;
 		is_shape $c, $id == $group ? $GROUP : $CONVERSATION, 'answers the conversation';
 		like delete $c->{settings}{pinned_at}, qr/^20/, 'with the time of pinning';
-		is_deeply $c->{settings}, {muted_until => $far, archived => $true, marked_unread => $true, draft => "Half a th\x{f6}ught\n", mute_mentions => $true}, 'and all else that is set';
+		is_deeply $c->{settings}, {muted_until => $far, archived => $true, marked_unread => $true, draft => "Half a th\x{f6}ught\n", mute_mentions => $true, expires_in => undef}, 'and all else that is set';
 		for my $ws ($one, $two) {
 			my $e = $ws->expect('conversation');
 			is $e->{conversation}{settings}{draft}, $c->{settings}{draft}, "$ws->{name} is told";

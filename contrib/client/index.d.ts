@@ -227,7 +227,7 @@ export interface Group {
     settings: GroupSettings;
 }
 
-/** What the caller has set of a conversation for themselves. */
+/** What the caller has set of a conversation for themselves; but `expires_in`, which all see. */
 export interface ConversationSettings {
     /** null where it is not muted now. A client that keeps it looks at the time itself. */
     muted_until: Time | null;
@@ -238,6 +238,8 @@ export interface ConversationSettings {
     draft: string | null;
     /** A mute holds for mentions, too. */
     mute_mentions: boolean;
+    /** Seconds that messages last which are sent without `expires_in`; null: for ever. */
+    expires_in: number | null;
 }
 
 /** What is absent stays as it is; null clears it. */
@@ -249,6 +251,8 @@ export interface SettingsChanges {
     /** Up to 4,096 bytes of UTF-8. */
     draft?: string | null;
     mute_mentions?: boolean | null;
+    /** 5 to 31536000. Of a group by its admins alone (`forbidden`). Both sides, or all members, are told (`conversation`). */
+    expires_in?: number | null;
 }
 
 interface AnyConversation {

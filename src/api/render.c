@@ -245,6 +245,11 @@ static void put_settings(struct json_out *o, const struct conversation_settings 
 	put_bool(o, "marked_unread", s->marked_unread);
 	put_str(o, "draft", s->draft);
 	put_bool(o, "mute_mentions", s->mute_mentions);
+	json_key(o, "expires_in");
+	if (s->expires_in_secs != 0)
+		json_i64(o, (int64_t)s->expires_in_secs);
+	else
+		json_null(o);
 	json_object_end(o);
 }
 

@@ -27,6 +27,9 @@ void group_fail_write(struct request *r, enum store_status s, uint64_t conversat
 void group_tell_change(struct live *live, enum group_step step, bool leaves, const struct store_group_done *d,
 		       const struct session *except);
 
+/* NULL: the user may ask for that change now. Of what may be told to a group, and how often users change them. */
+const struct problem *group_within_budget(struct request *r, const struct store_group_op *op) MUST_CHECK;
+
 /* Is the {id} of the path one of a group, as far as the number tells? If not, 404. */
 const struct problem *group_path_check(const struct request *r);
 /* Begins the operation that the row of the table names: by this user, on the group and the user of the path. */

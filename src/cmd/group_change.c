@@ -100,7 +100,7 @@ static bool within_fanout(struct request *r, const struct store_group_op *op)
 	return r->retry_ms == 0;
 }
 
-static const struct problem *within_budget(struct request *r, const struct store_group_op *op)
+const struct problem *group_within_budget(struct request *r, const struct store_group_op *op)
 {
 	if (!within_changes(r, op))
 		return request_problem(r, PROBLEM_RATE_LIMITED, "groups are changed too often");
@@ -397,7 +397,7 @@ static const struct problem *names_a_group(struct request *r, const struct store
 
 void group_change_proceed(struct request *r, const union command_args *a)
 {
-	const struct problem *p = names_a_group(r, &a->group) ?: within_budget(r, &a->group);
+	const struct problem *p = names_a_group(r, &a->group) ?: group_within_budget(r, &a->group);
 	if (p == NULL)
 		store_change_group(r->live->store, &a->group, on_changed, r);
 	else

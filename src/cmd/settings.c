@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What a user sets for themselves of a conversation. */
+/* What a user sets for themselves of a conversation; and when messages expire, which they set for others, too. */
 #include "core/base.h"
 #include "cmd/settings.h"
 
 #include "api/event.h"
 #include "api/render.h"
 #include "cmd/cmd.h"
+#include "cmd/content.h"
+#include "cmd/group.h"
+#include "live/group.h"
 #include "live/push.h"
 
 void settings_push(struct request *r, const struct conversation *c)
@@ -60,26 +63,137 @@ const struct problem *settings_check(struct request *r, union command_args *a)
 							     &to->marked_unread)
 						?: read_flag(r, "mute_mentions", &p->sets_mute_mentions,
 							     &to->mute_mentions)
-						?: read_draft(r, p);
+						?: read_draft(r, p)
+						?: content_expiry_check(r, &p->sets_expires_in,
+									&to->expires_in_secs);
 	to->pinned_ms = pinned;
 	return problem;
 }
 
-static void on_set(const struct store_settings_set *set, void *arg)
+/* ---- the answer ---- */
+
+static void answer(struct request *r, const struct conversation *c)
 {
-	struct request *r = arg;
+	struct online_slots slots = request_slots(r);
+	render_conversation_members(request_begin(r), c, &slots);
+	request_answer_online(r, 200, &slots);
+}
+
+/* The other side sees it as well. */
+static void tell_peer(struct request *r, const struct store_settings_set *set, struct str peer)
+{
+	if (set->conversation == NULL)
+		push_resync(r->live, peer);
+	else
+		push_to(r->live, str_from(set->conversation->user), (struct push_place){.kind = BUS_EVENT},
+			event_conversation(r->live, set->conversation), NULL);
+}
+
+/* A request that sets when messages expire. */
+struct expiry_request {
+	struct request *r;
+	struct store_settings settings; /* in the request's arena */
+	struct str peer;		/* of a direct conversation */
+};
+
+static void finish(struct request *r, const struct store_settings_set *set, struct str peer)
+{
 	if (set->changed)
 		settings_push(r, set->conversation);
-	if (set->status != STORE_OK) {
-		request_fail_write(r, set->status, request_user(r), STR_NULL);
+	if (set->status == STORE_OK)
+		answer(r, set->conversation);
+	else
+		request_fail_write(r, set->status, request_user(r), peer);
+}
+
+static void on_set(const struct store_settings_set *set, void *arg)
+{
+	finish(arg, set, STR_NULL);
+}
+
+/* ---- of both sides, or of the admins ---- */
+
+static void on_set_for_both(const struct store_settings_set *set, void *arg)
+{
+	struct expiry_request *e = arg;
+	if (set->of_peer)
+		tell_peer(e->r, set, e->peer);
+	else
+		finish(e->r, set, e->peer);
+}
+
+/* Who may not speak to the other one does not say how long that one's messages last. */
+static void on_peer(const struct store_peer *peer, void *arg)
+{
+	struct expiry_request *e = arg;
+	if (peer->status != STORE_OK) {
+		request_fail_store(e->r, peer->status);
 		return;
 	}
-	struct online_slots slots = request_slots(r);
-	render_conversation_members(request_begin(r), set->conversation, &slots);
-	request_answer_online(r, 200, &slots);
+	e->peer = arena_str(&e->r->arena, str_from(peer->peer));
+	store_set_settings(e->r->live->store, &e->settings, on_set_for_both, e);
+}
+
+static void on_group_changed(const struct store_group_done *d, void *arg)
+{
+	struct expiry_request *e = arg;
+	struct request *r = e->r;
+	if (d->status != STORE_OK) {
+		group_fail_write(r, d->status, e->settings.conversation_id);
+		return;
+	}
+	group_tell_change(r->live, GROUP_CHANGE, false, d, request_session(r));
+	group_end_conversation(r, d->conversation_id);
+}
+
+static struct store_group_op change_of_group(const struct expiry_request *e)
+{
+	return (struct store_group_op){
+		.step = GROUP_CHANGE,
+		.user = request_user(e->r),
+		.conversation_id = e->settings.conversation_id,
+		.sets_expiry = true,
+		.expiry_secs = e->settings.to.expires_in_secs,
+	};
+}
+
+/* The user's own settings are there, and they may change those of the group. */
+static void on_set_in_group(const struct store_settings_set *set, void *arg)
+{
+	struct expiry_request *e = arg;
+	if (set->status != STORE_OK) {
+		finish(e->r, set, STR_NULL);
+		return;
+	}
+	const struct store_group_op op = change_of_group(e);
+	if (set->changed)
+		settings_push(e->r, set->conversation);
+	store_change_group(e->r->live->store, &op, on_group_changed, e);
+}
+
+static void set_in_group(struct expiry_request *e)
+{
+	const struct store_group_op op = change_of_group(e);
+	const struct problem *p = group_within_budget(e->r, &op);
+	if (p != NULL)
+		request_fail(e->r, p);
+	else
+		store_set_settings(e->r->live->store, &e->settings, on_set_in_group, e);
 }
 
 void settings_proceed(struct request *r, const union command_args *a)
 {
-	store_set_settings(r->live->store, &a->settings, on_set, r);
+	const struct store_settings *p = &a->settings;
+	struct store *store = r->live->store;
+	if (!p->sets_expires_in) {
+		store_set_settings(store, p, on_set, r);
+		return;
+	}
+	struct expiry_request *e = arena_alloc(&r->arena, sizeof(*e));
+	*e = (struct expiry_request){.r = r, .settings = *p};
+	e->settings.to.draft = arena_str(&r->arena, p->to.draft);
+	if (conversation_is_group(p->conversation_id))
+		set_in_group(e);
+	else
+		store_find_peer(store, request_user(r), p->conversation_id, on_peer, e);
 }

@@ -83,6 +83,9 @@ struct store_group_op {
 	bool sets_name, sets_avatar_url, sets_about;
 	struct str name, avatar_url, about;
 	bool sets_join, sets_history, sets_send, sets_add, sets_slow_mode;
+	/* GROUP_CHANGE: when messages expire that do not say so themselves; 0: never. */
+	bool sets_expiry;
+	uint64_t expiry_secs;
 	struct group_settings settings;
 	struct str client_group_id; /* GROUP_CREATE; absent: none */
 	/* GROUP_REMOVE */

@@ -131,7 +131,7 @@ static void ask_head(struct change_group *c, struct buf *text)
 	}
 	begin_ask(c, text, ASK_HEAD);
 	sql_lit(text, "SELECT id,last_seq,uncounted_seq,member_count,join_policy,history_policy,send_policy,add_policy,"
-		      "slow_mode_secs,last_message_time,sort_time,active_at,dissolved_at FROM group_heads "
+		      "slow_mode_secs,expires_in,last_message_time,sort_time,active_at,dissolved_at FROM group_heads "
 		      "FORCE INDEX (PRIMARY) WHERE id=");
 	if (id != 0)
 		sql_u64(text, id);
@@ -325,6 +325,7 @@ static void head_row(struct change_group *c, struct row *row)
 	h->settings.send_admins = row_take_bool(row);
 	h->settings.add_admins = row_take_bool(row);
 	h->settings.slow_mode_secs = (unsigned)row_take_u64(row);
+	h->expiry_secs = row_take_u64(row);
 	h->last_ms = row_take_ms(row);
 	h->sort_ms = row_take_ms(row);
 	h->active_ms = row_take_ms(row);

@@ -41,7 +41,7 @@ struct group_person {
 /* The group's row in group_heads. Changed in memory, and written back at the end. */
 struct group_head {
 	bool found, dirty;
-	uint64_t last_seq, uncounted_seq, member_count;
+	uint64_t last_seq, uncounted_seq, member_count, expiry_secs;
 	struct group_settings settings;
 	int64_t last_ms, sort_ms, active_ms; /* last_ms 0: no message */
 	int64_t dissolved_ms;		     /* 0: it is not */

@@ -57,6 +57,9 @@ enum store_status group_decide_change(struct change_group *c, struct buf *text)
 		sql_expect(text, 1);
 	}
 	changed |= group_apply_settings(&c->head.settings, op);
+	changed |= op->sets_expiry && op->expiry_secs != c->head.expiry_secs;
+	if (op->sets_expiry)
+		c->head.expiry_secs = op->expiry_secs;
 	if (renamed || changed)
 		group_say(c, changed ? "changed" : "renamed", NULL, 0);
 	return STORE_OK;

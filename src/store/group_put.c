@@ -182,7 +182,12 @@ static void put_head(const struct change_group *c, struct buf *text)
 		{"dissolved_at", h->dissolved_ms},
 	};
 	group_put_next(text);
-	sql_lit(text, "UPDATE group_heads SET ");
+	sql_lit(text, "UPDATE group_heads SET expires_in=");
+	if (h->expiry_secs != 0)
+		sql_u64(text, h->expiry_secs);
+	else
+		sql_lit(text, "NULL");
+	buf_append_char(text, ',');
 	for (size_t i = 0; i < ARRAY_LEN(numbers); i++) {
 		buf_printf(text, "%s=", numbers[i].column);
 		sql_u64(text, numbers[i].value);

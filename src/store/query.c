@@ -9,7 +9,7 @@
 #define CONVERSATION_COLUMNS                                                                                           \
 	"c.id,c.user1_id,c.user2_id,c.last_seq,c.last_message_time,c.user1_unread,c.user2_unread,c.user1_read_seq,"    \
 	"c.user2_read_seq,d.user1_seq,d.user2_seq,c.change_seq,c.source_kind,c.source_id,c.created_at,c.sort_time,"    \
-	"c.user1_archived_seq,c.user1_marked,c.user2_archived_seq,c.user2_marked"
+	"c.expires_in,c.user1_archived_seq,c.user1_marked,c.user2_archived_seq,c.user2_marked"
 #define DELIVERIES " LEFT JOIN deliveries d FORCE INDEX (PRIMARY) ON d.conversation_id=c.id"
 
 /* Of the newest message of all the mark is its own, for none is after it. That of another one is one of the details. */
@@ -124,6 +124,7 @@ void query_take_conversation(struct row *row, struct arena *a, struct str user, 
 	out->source_id = arena_str(a, row_take_str(row));
 	out->created_ms = row_take_ms(row);
 	out->sort_ms = row_take_ms(row);
+	out->settings.expires_in_secs = row_take_u64(row);
 	take_own_of(row, mine, view);
 	view->unread = (struct unread){
 		.user = user,

@@ -14,7 +14,8 @@
 #define GROUP_COLUMNS                                                                                                  \
 	"h.id,g.user_id,h.last_seq,h.last_message_time,g.first_seq,g.read_seq,h.change_seq,h.created_at,h.sort_time,"  \
 	"p.name,p.avatar_url,p.about,p.owner_id,g.role,h.member_count,g.joined_at,h.dissolved_at,h.join_policy,"       \
-	"h.history_policy,h.send_policy,h.add_policy,h.slow_mode_secs,h.uncounted_seq,h.all_seq,g.deleted_seq,"        \
+	"h.history_policy,h.send_policy,h.add_policy,h.slow_mode_secs,h.expires_in,h.uncounted_seq,h.all_seq,g."       \
+	"deleted_seq,"                                                                                                 \
 	"g.mention_seq,g.archived_seq,g.marked," UNREAD_BLOCKS
 
 void query_put_groups(struct buf *text, enum query_settings settings, struct str from)
@@ -77,6 +78,7 @@ void query_take_group(struct row *row, struct arena *a, struct view *out)
 	c->group.joined_ms = row_take_ms(row);
 	c->group.dissolved_ms = row_take_ms(row);
 	take_settings(row, &c->group.settings);
+	c->settings.expires_in_secs = row_take_u64(row);
 	*u = (struct unread){
 		.user = arena_str(a, str_from(c->user)),
 		.conversation_id = c->id,

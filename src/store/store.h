@@ -168,7 +168,7 @@ struct group {
 	struct group_settings settings;
 };
 
-/* What a user has set for themselves of a conversation. All zeroes: nothing. */
+/* What a user has set for themselves of a conversation, and its default. All zeroes: nothing. */
 struct conversation_settings {
 	int64_t muted_until_ms; /* 0: it is not muted now */
 	int64_t pinned_ms;	/* since when; 0: it is not */
@@ -176,6 +176,9 @@ struct conversation_settings {
 	bool archived; /* and nobody else has written since, or it is muted */
 	bool marked_unread;
 	struct str draft; /* absent: none */
+	/* Of both sides, or the admins': messages that do not say so themselves expire so long after they are sent; 0:
+	 * never. */
+	uint64_t expires_in_secs;
 };
 
 /* A conversation as `user` sees it. */
@@ -340,12 +343,19 @@ struct store_settings {
 	/* What is to be set, to what `to` says; a muted_until that has passed is none, and of pinned_ms counts whether
 	 * it is 0. */
 	bool sets_muted_until, sets_mute_mentions, sets_pinned, sets_archived, sets_marked_unread, sets_draft;
+	/*
+	 * Of a group it is only looked whether the user may: STORE_ROLE, STORE_GROUP_DISSOLVED. It is set by
+	 * GROUP_CHANGE.
+	 */
+	bool sets_expires_in;
 	struct conversation_settings to;
 };
 struct store_settings_set {
 	enum store_status status;
 	bool changed; /* it was not so already; where the status is not STORE_OK, it was set but could not be read */
 	const struct conversation *conversation; /* as it is now; STORE_OK */
+	/* It is the other side's view, of what both see: what is to be told. The answer comes with another call. */
+	bool of_peer;
 };
 typedef void store_settings_fn(const struct store_settings_set *r, void *arg);
 void store_set_settings(struct store *s, const struct store_settings *p, store_settings_fn *fn, void *arg);

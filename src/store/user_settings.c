@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What users set for themselves of a conversation, as transactions past the write lane. Decides what it changes, and in
- * which of the tables it is kept (schema/0016_settings.sql). The conversation is read once it has committed.
+ * What users set for themselves of a conversation, as transactions past the write lane; and when the messages of two
+ * expire, which either sets for both. Decides what it changes, and in which of the tables it is kept
+ * (schema/0016_settings.sql, 0015_expiry.sql). The conversation is read once it has committed.
  *
  * Rows are locked in this order: the conversation, or the user's row in members; conversation_settings in order of its
  * key; `activity` last. Most settings touch none of the rows that messages lock, but in a group the user's own in
@@ -35,9 +36,13 @@ struct set_settings {
 	bool was_archived;
 	uint64_t last_seq, archived_seq, pinned_count;
 	struct conversation_settings now;
+	char peer[USER_ID_MAX + 1]; /* of a direct conversation */
+	enum group_role role;	    /* in a group */
+	int64_t dissolved_ms;	    /* of a group; 0: it is not */
 	int64_t db_ms, now_ms, activity_ms;
 
 	bool changed, maybe_changed; /* by this try, or perhaps by one of unknown outcome */
+	bool for_both;
 };
 
 /* ---- what is read ---- */
@@ -52,7 +57,7 @@ static void begin_ask(struct set_settings *s, struct buf *text, enum ask what)
 /* Its row of conversations is written. */
 static bool touches_head(const struct store_settings *p)
 {
-	return p->sets_archived || p->sets_marked_unread || p->sets_muted_until;
+	return p->sets_archived || p->sets_marked_unread || p->sets_muted_until || p->sets_expires_in;
 }
 
 static void put_key(struct buf *text, const struct set_settings *s)
@@ -73,7 +78,9 @@ static void ask_direct(struct set_settings *s, struct buf *text)
 	sql_str(text, user);
 	sql_lit(text, ",user1_archived_seq,user2_archived_seq),IF(user1_id=");
 	sql_str(text, user);
-	sql_lit(text, ",user1_marked,user2_marked) FROM conversations FORCE INDEX (PRIMARY) WHERE id=");
+	sql_lit(text, ",user1_marked,user2_marked),expires_in,IF(user1_id=");
+	sql_str(text, user);
+	sql_lit(text, ",user2_id,user1_id) FROM conversations FORCE INDEX (PRIMARY) WHERE id=");
 	sql_u64(text, s->p.conversation_id);
 	sql_lit(text, " AND (user1_id=");
 	sql_str(text, user);
@@ -87,11 +94,11 @@ static void ask_direct(struct set_settings *s, struct buf *text)
 static void ask_group(struct set_settings *s, struct buf *text)
 {
 	begin_ask(s, text, ASK_CONVERSATION);
-	sql_lit(text, "SELECT 0,0,archived_seq,marked FROM members FORCE INDEX (PRIMARY) WHERE ");
+	sql_lit(text, "SELECT 0,0,archived_seq,marked,role FROM members FORCE INDEX (PRIMARY) WHERE ");
 	put_key(text, s);
 	sql_lit(text, " FOR UPDATE");
 	begin_ask(s, text, ASK_LAST_SEQ);
-	sql_lit(text, "SELECT last_seq FROM group_heads FORCE INDEX (PRIMARY) WHERE id=");
+	sql_lit(text, "SELECT last_seq,dissolved_at FROM group_heads FORCE INDEX (PRIMARY) WHERE id=");
 	sql_u64(text, s->p.conversation_id);
 }
 
@@ -112,7 +119,9 @@ static void set_ask(struct txn *t, struct buf *text)
 {
 	struct set_settings *s = container_of(t, struct set_settings, txn);
 	s->maybe_changed |= t->uncertain;
-	s->found = s->changed = s->was_archived = false;
+	s->found = s->changed = s->was_archived = s->for_both = false;
+	s->role = GROUP_NO_ROLE;
+	s->dissolved_ms = 0;
 	s->last_seq = s->archived_seq = s->pinned_count = 0;
 	s->now = (struct conversation_settings){0};
 	s->ask_count = 0;
@@ -140,6 +149,12 @@ static void conversation_row(struct set_settings *s, struct row *row)
 	s->was_archived = !row_next_is_null(row);
 	s->archived_seq = row_take_u64(row);
 	s->now.marked_unread = row_take_bool(row);
+	if (conversation_is_group(s->p.conversation_id)) {
+		s->role = row_take_role(row);
+	} else {
+		s->now.expires_in_secs = row_take_u64(row);
+		row_take_user(row, s->peer);
+	}
 }
 
 static void settings_row(struct set_settings *s, struct row *row)
@@ -160,6 +175,7 @@ static void set_row(struct txn *t, unsigned stmt, struct row *row)
 		break;
 	case ASK_LAST_SEQ:
 		s->last_seq = row_take_u64(row);
+		s->dissolved_ms = row_take_ms(row);
 		break;
 	case ASK_SETTINGS:
 		settings_row(s, row);
@@ -206,6 +222,17 @@ static void put_head_value(struct changes *c, const struct set_settings *s, cons
 		sql_u64(&c->head, value);
 }
 
+static void put_expiry(struct changes *c, uint64_t secs)
+{
+	if (c->head.len != 0)
+		buf_append_char(&c->head, ',');
+	sql_lit(&c->head, "expires_in=");
+	if (secs != 0)
+		sql_u64(&c->head, secs);
+	else
+		sql_lit(&c->head, "NULL");
+}
+
 static void put_archived(struct changes *c, const struct set_settings *s, bool archived)
 {
 	begin_value(c, "archived");
@@ -236,7 +263,7 @@ static bool change_muted(struct changes *c, const struct set_settings *s)
 	return true;
 }
 
-static void list_changes(struct changes *c, const struct set_settings *s)
+static void list_changes(struct changes *c, struct set_settings *s)
 {
 	const struct store_settings *p = &s->p;
 	bool mutes = change_muted(c, s);
@@ -256,6 +283,10 @@ static void list_changes(struct changes *c, const struct set_settings *s)
 		begin_value(c, "draft");
 		sql_str(&c->values, p->to.draft);
 	}
+	s->for_both = !conversation_is_group(p->conversation_id) && p->sets_expires_in &&
+		      p->to.expires_in_secs != s->now.expires_in_secs;
+	if (s->for_both)
+		put_expiry(c, p->to.expires_in_secs);
 }
 
 static void put_head(struct buf *text, const struct set_settings *s, const struct changes *c)
@@ -278,14 +309,15 @@ static void put_head(struct buf *text, const struct set_settings *s, const struc
 }
 
 /* Only what changes is written: where there was no row to lock, another transaction may have made one. */
-static void put_settings(struct buf *text, const struct set_settings *s, const struct changes *c, int64_t changed_ms)
+static void put_settings(struct buf *text, struct str user, uint64_t conversation_id, const struct changes *c,
+			 int64_t changed_ms)
 {
 	sql_lit(text, "INSERT INTO conversation_settings (user_id,conversation_id,changed_at");
 	buf_append(text, c->names.data, c->names.len);
 	sql_lit(text, ") VALUES (");
-	sql_str(text, s->p.user);
+	sql_str(text, user);
 	buf_append_char(text, ',');
-	sql_u64(text, s->p.conversation_id);
+	sql_u64(text, conversation_id);
 	buf_append_char(text, ',');
 	sql_time(text, changed_ms);
 	buf_append(text, c->values.data, c->values.len);
@@ -298,11 +330,27 @@ static void put_settings(struct buf *text, const struct set_settings *s, const s
 	}
 }
 
+/* Those who see it changed, so that a sync finds it. */
+static void put_rows(struct buf *text, const struct set_settings *s, const struct changes *c, int64_t changed_ms)
+{
+	static const struct changes none;
+	struct str user = s->p.user, peer = str_from(s->peer);
+	if (s->for_both && s->second) {
+		put_settings(text, peer, s->p.conversation_id, &none, changed_ms);
+		buf_append_char(text, ';');
+	}
+	put_settings(text, user, s->p.conversation_id, c, changed_ms);
+	if (s->for_both && !s->second) {
+		buf_append_char(text, ';');
+		put_settings(text, peer, s->p.conversation_id, &none, changed_ms);
+	}
+}
+
 static void put_changes(struct buf *text, const struct set_settings *s, const struct changes *c)
 {
 	int64_t changed_ms = s->now_ms > s->activity_ms ? s->now_ms : s->activity_ms;
 	put_head(text, s, c);
-	put_settings(text, s, c, changed_ms);
+	put_rows(text, s, c, changed_ms);
 	/* The last row that is locked, so that nobody who waits for it keeps another one from us. */
 	if (changed_ms >= s->activity_ms + RAISE_MS) {
 		sql_lit(text, ";UPDATE activity SET at=GREATEST(at,");
@@ -314,6 +362,14 @@ static void put_changes(struct buf *text, const struct set_settings *s, const st
 	sql_lit(text, ",(SELECT 1 UNION SELECT 2),0)");
 }
 
+/* May the user say when its messages expire? */
+static enum store_status check_group(const struct set_settings *s)
+{
+	if (s->role != GROUP_OWNER && s->role != GROUP_ADMIN)
+		return STORE_ROLE;
+	return s->dissolved_ms != 0 ? STORE_GROUP_DISSOLVED : STORE_OK;
+}
+
 static void set_decide(struct txn *t, struct buf *text)
 {
 	struct set_settings *s = container_of(t, struct set_settings, txn);
@@ -321,6 +377,11 @@ static void set_decide(struct txn *t, struct buf *text)
 	if (!s->found) {
 		t->status = STORE_NOT_FOUND;
 		return;
+	}
+	if (s->p.sets_expires_in && conversation_is_group(s->p.conversation_id)) {
+		t->status = check_group(s);
+		if (t->status != STORE_OK)
+			return;
 	}
 	if (s->now.muted_until_ms <= s->now_ms)
 		s->now.muted_until_ms = 0;
@@ -343,6 +404,8 @@ static void set_tell(const struct txn *t, struct buf *items)
 {
 	const struct set_settings *s = container_of(t, struct set_settings, txn);
 	outbox_put_user(items, s->p.user);
+	if (s->for_both)
+		outbox_put_user(items, str_from(s->peer));
 }
 
 /* ---- the answer ---- */
@@ -352,6 +415,8 @@ struct set_answer {
 	struct store *store;
 	store_settings_fn *fn;
 	void *arg;
+	uint64_t conversation_id;
+	char user[USER_ID_MAX + 1];
 	bool changed, cut;
 };
 
@@ -364,6 +429,14 @@ static void on_found(enum store_status status, const struct conversation *c, voi
 	free(a);
 }
 
+static void on_found_of_peer(enum store_status status, const struct conversation *c, void *arg)
+{
+	struct set_answer *a = arg;
+	const struct store_settings_set r = {.status = status, .changed = true, .conversation = c, .of_peer = true};
+	a->fn(&r, a->arg);
+	store_find_conversation(a->store, str_from(a->user), a->conversation_id, on_found, a);
+}
+
 static void set_answer(struct txn *t)
 {
 	struct set_settings *s = container_of(t, struct set_settings, txn);
@@ -373,9 +446,19 @@ static void set_answer(struct txn *t)
 		return;
 	}
 	struct set_answer *a = xmalloc(sizeof(*a));
-	*a = (struct set_answer){s->store, s->fn, s->arg, s->changed || s->maybe_changed, s->store->cut};
+	*a = (struct set_answer){.store = s->store,
+				 .fn = s->fn,
+				 .arg = s->arg,
+				 .conversation_id = s->p.conversation_id,
+				 .changed = s->changed || s->maybe_changed,
+				 .cut = s->store->cut};
+	memcpy(a->user, s->p.user.s, s->p.user.len);
 	a->store->counting[a->cut]++;
-	store_find_conversation(s->store, s->p.user, s->p.conversation_id, on_found, a);
+	bool tells_peer = s->p.sets_expires_in && s->peer[0] != '\0' && (s->for_both || s->maybe_changed);
+	if (tells_peer)
+		store_find_conversation(s->store, str_from(s->peer), s->p.conversation_id, on_found_of_peer, a);
+	else
+		store_find_conversation(s->store, s->p.user, s->p.conversation_id, on_found, a);
 }
 
 void store_set_settings(struct store *store, const struct store_settings *p, store_settings_fn *fn, void *arg)

@@ -48,3 +48,19 @@ test('all sessions of both sides are told, and who was away learns of it', needs
     await assert.rejects(a.send({to: bob, content: 'x', expires_in: 4}).done, {code: 'invalid_argument'});
     assert.deepEqual([a, b].map((client) => client.seen.recalled.filter((r) => r.message_id === sent.id).length), [1, 1], 'each once');
 });
+
+test('a conversation has a default, which both sides see and set', needsServer, async () => {
+    const [alice, bob] = await friends('alice', 'bob');
+    const [a, b] = await Promise.all([open(alice), open(bob)]);
+    const {conversation_id: id} = await a.send({to: bob, content: 'hi'}).done;
+    await told(b, 1);
+    assert.equal((await a.rest.updateSettings(id, {expires_in: 60})).settings.expires_in, 60);
+    await until('the other side to be told', () => b.seen.conversation.at(-1)?.settings.expires_in === 60);
+    const sent = await b.send({to: alice, content: 'for a minute'}).done;
+    assert.equal(Date.parse(sent.expires_at) - Date.parse(sent.created_at), 60000);
+    assert.equal((await b.rest.updateSettings(id, {expires_in: null})).settings.expires_in, null);
+    await until('it to be told back', () => a.seen.conversation.at(-1)?.settings.expires_in === null);
+    const {id: group} = await a.rest.createGroup({name: 'g', user_ids: [bob]});
+    await assert.rejects(b.rest.updateSettings(group, {expires_in: 60}), {code: 'forbidden', status: 403});
+    assert.equal((await a.rest.updateSettings(group, {expires_in: 60})).settings.expires_in, 60);
+});

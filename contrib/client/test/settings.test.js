@@ -7,7 +7,7 @@ import {ask, closeAll, friends, needsServer, open, told, until} from './kit.js';
 
 afterEach(closeAll);
 
-const none = {muted_until: null, pinned_at: null, archived: false, marked_unread: false, draft: null, mute_mentions: false};
+const none = {muted_until: null, pinned_at: null, archived: false, marked_unread: false, draft: null, mute_mentions: false, expires_in: null};
 const ids = async (list) => (await list).items.map((c) => c.id);
 const lastSettings = (client) => client.seen.conversation.at(-1)?.settings;
 

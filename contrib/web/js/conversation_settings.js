@@ -2,7 +2,7 @@
 // What a user has set of a conversation: what follows from it. Knows nothing of the page.
 import {mentionsUser} from './mention.js';
 
-export const NO_SETTINGS = Object.freeze({muted_until: null, pinned_at: null, archived: false, marked_unread: false, draft: null, mute_mentions: false});
+export const NO_SETTINGS = Object.freeze({muted_until: null, pinned_at: null, archived: false, marked_unread: false, draft: null, mute_mentions: false, expires_in: null});
 
 const FOREVER = '2100-01-01T00:00:00.000Z';
 const HOUR_S = 3600;

@@ -309,7 +309,7 @@ sub send {
 	return (201, $message);
 }
 
-sub asked { my (%m) = @_; return CORE::join "\0", $m{content}, $m{reply_to} // '', @{$m{mentions} // []} }
+sub asked { my (%m) = @_; return CORE::join "\0", $m{content}, $m{reply_to} // '', $m{expires_in} // '', @{$m{mentions} // []} }
 
 sub recall {
 	my ($self, $user, $m) = @_;

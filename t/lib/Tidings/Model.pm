@@ -23,7 +23,7 @@ sub send {
 	my ($self, $from, $to, %m) = @_;
 	my $known = defined $m{client_msg_id} ? $self->{by_client}{$from}{$m{client_msg_id}} : undef;
 	if ($known) {
-		my $same = $known->{to} eq $to && ($known->{recalled} || $known->{edited} || $known->{content} eq $m{content});
+		my $same = $known->{to} eq $to && ($known->{recalled} || $known->{edited} || ($known->{content} eq $m{content} && ($known->{expires_in} // 0) == ($m{expires_in} // 0)));
 		return $same ? (200, $known) : (409);
 	}
 	my $c = $self->between($from, $to);

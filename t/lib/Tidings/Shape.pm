@@ -44,7 +44,7 @@ our $NOTIFICATION = {id => 'id?', kind => 'string', actor => '?profile', ref => 
 	is_read => 'bool', created_at => 'time'};
 our $CONVERSATION = {id => 'id', kind => 'string', peer => {user_id => 'string', nickname => 'string?', avatar_url => 'string?', online => 'bool'},
 	group => 'null', last_message => '?message', last_message_time => 'time?', unread_count => 'int', mention_count => 'int', read_seq => 'int', peer_read_seq => 'int', peer_delivered_seq => 'int',
-	first_seq => 'int', change_seq => 'int', settings => {muted_until => 'time?', pinned_at => 'time?', archived => 'bool', marked_unread => 'bool', draft => 'string?', mute_mentions => 'bool'},
+	first_seq => 'int', change_seq => 'int', settings => {muted_until => 'time?', pinned_at => 'time?', archived => 'bool', marked_unread => 'bool', draft => 'string?', mute_mentions => 'bool', expires_in => 'int?'},
 	source => 'object?', created_at => 'time'};
 our $GROUP = {%$CONVERSATION, peer => 'null', peer_read_seq => 'null', peer_delivered_seq => 'null', source => 'null', last_message => '?group_message',
 	group => {name => 'string', avatar_url => 'string?', about => 'string?', owner_id => 'string', role => 'string', member_count => 'int',
