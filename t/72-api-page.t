@@ -49,7 +49,7 @@ subtest 'everything is there' => sub {
 };
 
 subtest 'the filter' => sub {
-	is_deeply filter($page, '/messages/sync put'), {}, 'words that are nowhere together';
+	is_deeply filter($page, 'listMentions recallMessage'), {}, 'words that are nowhere together';
 	is $page->value(q{document.getElementById('found').textContent}), '0 of ' . keys %expected, 'said in figures';
 	my $got = filter($page, 'recall_expired');
 	ok $got->{recallMessage} && $got->{codes}, 'a code finds the operation that answers it, and its explanation';
