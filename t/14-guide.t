@@ -34,7 +34,11 @@ subtest 'the lines of shell' => sub {
 	is_deeply [$messages[4]{content}, $messages[4]{entities}[0]{type}, defined $messages[4]{edited_at}], ['hello Ben', 'bold', 1], 'another is edited';
 	ok $messages[5]{expires_at}, 'one will expire';
 	is_deeply [map { $_->{content} // $_->{message_type} } @messages[6 .. 8]], ['look', 'hello Ben', 'forward'], 'it is forwarded, and merged';
-	is scalar @{$ben->get("/messages/conversations/$c->{id}/messages")->json->{items}}, 8, 'and the mistake hidden from the one who deleted it';
+	my ($mistake) = grep { !defined $_->{client_msg_id} } @messages;
+	is $ben->get("/messages/$mistake->{id}")->status, 404, 'and the mistake hidden from the one who deleted it';
+	my @left = map { $_->{seq} } @{$ben->get("/messages/conversations/$c->{id}/messages")->json->{items}};
+	is_deeply \@left, [grep { $_ >= $ben->get("/messages/conversations/$c->{id}")->json->{first_seq} } map { $_->{seq} } @messages], 'who has also cleared the history';
+	cmp_ok scalar(@left), '<', @messages, 'all or a part of it';
 	$t->stop;
 };
 

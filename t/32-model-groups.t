@@ -127,6 +127,11 @@ my %do = (
 		return ($got, $want) if $got ne 200 || $want ne 200;
 		return ("@$answer{qw(read_seq marked unread_count)}", "@want");
 	},
+	clear => sub {
+		my ($user, $g) = @_;
+		my $up_to = rand() < 0.4 ? undef : int rand($model->last_seq($g) + 3);
+		return (answered(http($user)->delete("/messages/conversations/$g->{id}" . (defined $up_to ? "?up_to_seq=$up_to" : ''))), $model->clear($g, $user, $up_to));
+	},
 	remove => sub {
 		my ($user, $g) = @_;
 		my ($peer, $ban) = (peer($user, $g), rand() < 0.3 ? 1 : 0);
@@ -200,7 +205,7 @@ sub change {
 	return ws_answered($ws{$user}->request(type => $type, message_id => $id, %body), $method eq 'DELETE' ? 204 : 200);
 }
 
-my %weight = (create => 3, add => 8, send => 60, recall => 8, edit => 14, react => 20, pin => 8, delete => 14, read => 22, remove => 5, leave => 4, unban => 3, role => 4, mute => 4,
+my %weight = (create => 3, add => 8, send => 60, recall => 8, edit => 14, react => 20, pin => 8, delete => 14, read => 22, clear => 4, remove => 5, leave => 4, unban => 3, role => 4, mute => 4,
 	pass_on => 2, change => 7, dissolve => 0.5, invite => 4, revoke => 1, join => 12, answer => 6);
 my @kinds = map { ($_) x (2 * $weight{$_}) } sort keys %weight;
 
@@ -220,7 +225,7 @@ sub step {
 	my @members = $g ? sort keys %{$g->{members}} : ();
 	my @admins = grep { $g->{members}{$_}{role} ne 'member' } @members;
 	my $outside = $name =~ /^(?:join|create)$/ ? 1 : 0.15;
-	my $user = rand() < $outside || !@members ? any(@users) : $name !~ /^(?:send|read|react|delete)$/ && @admins && rand() < 0.7 ? any(@admins) : any(@members);
+	my $user = rand() < $outside || !@members ? any(@users) : $name !~ /^(?:send|read|react|delete|clear)$/ && @admins && rand() < 0.7 ? any(@admins) : any(@members);
 	my ($got, $want) = $do{$name}->($user, $g);
 	$tally{$name}{$want =~ /^[45]/ ? 'refused' : 'done'}++;
 	return $got eq $want ? () : "$name by $user in " . ($g && $g->{id} // 'none') . ": $got, not $want";
@@ -257,6 +262,8 @@ sub seen {
 	my $id = $c->{id};
 	my $is_admin = $c->{group}{role} ne 'member';
 	my $one = $http->get("/groups/$id")->json;
+	# One that was cleared before the device began is not known.
+	my $known = $device{$user}->known->{$id} ? $device{$user}->known->{$id}{messages} : {};
 	return {(map { $_ => $c->{$_} } qw(read_seq first_seq)), (map { $_ => $c->{group}{$_} } qw(name owner_id role member_count settings)),
 		unread => "$c->{unread_count} $c->{mention_count}", alone => "@$one{qw(unread_count mention_count read_seq first_seq)}",
 		recounted => join(' ', Tidings::Recount::group_unread($t->dbh, $id, $user)),
@@ -266,7 +273,7 @@ sub seen {
 		members => [map { "$_->{user}{user_id} $_->{role}" . ($_->{muted_until} ? ' muted' : '') } all_of($http, "/groups/$id/members", 2)],
 		bans => [map { ref ? "$_->{user}{user_id} by $_->{banned_by}" : $_ } all_of($http, "/groups/$id/bans", 2)],
 		requests => [map { ref ? $_->{user}{user_id} : $_ } all_of($http, "/groups/$id/requests", 2)],
-		caught_up => [map { $model->summary_of_answer($_) } @{$device{$user}->known->{$id}{messages}}{sort { $a <=> $b } keys %{$device{$user}->known->{$id}{messages} // {}}}]};
+		caught_up => [map { $model->summary_of_answer($known->{$_}) } sort { $a <=> $b } keys %$known]};
 }
 
 sub expected {
@@ -298,7 +305,10 @@ sub compare {
 		my $http = http($user);
 		$device{$user}->catch_up($http);
 		my @list = all_of($http, '/messages/conversations', 3);
-		my %got = map { $_->{id} => seen($http, $user, $_) } @list;
+		# Those that were cleared are not listed, and can be read all the same.
+		my @cleared = map { $http->get("/messages/conversations/$_->{id}")->json } grep { !$model->is_listed($_, $user) } $model->groups_of($user);
+		my %got = map { $_->{id} => seen($http, $user, $_) } @list, @cleared;
+		is scalar keys %got, @list + @cleared, "$at: what is cleared is not listed" or return 0;
 		my %want = map { $_->{id} => expected($user, $_) } $model->groups_of($user);
 		# Who owns a dissolved group whose owner has left it, nobody needs to know.
 		for (grep { $want{$_} && !defined $want{$_}{owner_id} } keys %got) { delete $_->{owner_id} for $got{$_}, $want{$_} }

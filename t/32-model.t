@@ -80,6 +80,7 @@ sub step {
 		return $got == $want ? () : "$name of $m->{from}>$m->{to} by $user: $got, not $want";
 	}
 	my $c = $m->{conversation};
+	return clear($t, $model, $user, $c) if $what < 0.815;
 	return deliver($t, $model, $ws, $user, $c) if $what < 0.85;
 	my $up_to = rand() < 0.5 ? undef : int rand(@{$c->{messages}} + 3);
 	my ($want, @want) = $model->read_conversation($user, $c, $up_to);
@@ -95,6 +96,14 @@ sub step {
 	return if $got != 200;
 	my @got = @$answer{qw(read_seq marked unread_count)};
 	return "@got" eq "@want" ? () : "read by $user up to " . ($up_to // 'all') . ": @got, not @want";
+}
+
+sub clear {
+	my ($t, $model, $user, $c) = @_;
+	my $up_to = rand() < 0.4 ? undef : int rand(@{$c->{messages}} + 3);
+	my $got = $t->api($user)->delete("/messages/conversations/$c->{id}" . (defined $up_to ? "?up_to_seq=$up_to" : ''))->status;
+	my $want = $model->clear($user, $c, $up_to);
+	return $got == $want ? () : "clearing by $user up to " . ($up_to // 'all') . ": $got, not $want";
 }
 
 # A report has no answer, and may wait for a second.
@@ -136,7 +145,7 @@ sub compare {
 			}
 			my $synced = $http->post('/messages/sync', {conversations => [{id => $c->{id}, seq => 0, change_seq => $c->{change_seq}}], since => undef, limit => 100})->json->{conversations};
 			$got{$c->{id}} = {
-				peer => $c->{peer}{user_id}, unread => $c->{unread_count}, mentions => $c->{mention_count}, read_seq => $c->{read_seq}, peer_read_seq => $c->{peer_read_seq}, delivered => $c->{peer_delivered_seq},
+				peer => $c->{peer}{user_id}, first_seq => $c->{first_seq}, unread => $c->{unread_count}, mentions => $c->{mention_count}, read_seq => $c->{read_seq}, peer_read_seq => $c->{peer_read_seq}, delivered => $c->{peer_delivered_seq},
 				last => $c->{last_message} && $model->summary_of_answer($c->{last_message}),
 				history => [map { $model->summary_of_answer($_) } @all],
 				pins => [map { $model->summary_of_answer($_) } @{$http->get("/messages/conversations/$c->{id}/pins")->json->{items}}],
@@ -145,13 +154,18 @@ sub compare {
 		}
 		my @total = (0, 0);
 		for my $c ($model->of($user)) {
+			if (!$model->is_listed($user, $c)) {
+				my $one = $http->get("/messages/conversations/$c->{id}")->json;
+				is_deeply [@$one{qw(last_message unread_count first_seq)}, $http->get("/messages/conversations/$c->{id}/messages")->json->{items}], [undef, 0, 1 + @{$c->{messages}}, []], "$at: $user has cleared one";
+				next;
+			}
 			my @visible = map { $model->summary($_) } $model->visible($user, $c);
 			my $peer = $model->peer($c, $user);
 			$total[0] += $model->unread($user, $c);
 			$total[1] += $model->unread_mentions($user, $c);
 			$want{$c->{id}} = {
-				peer => $peer, unread => $model->unread($user, $c), mentions => $model->unread_mentions($user, $c), read_seq => $c->{read_seq}{$user}, peer_read_seq => $c->{read_seq}{$peer}, delivered => $model->delivered($peer, $c),
-				last => $visible[-1], history => \@visible, pins => [map { $model->summary($_) } grep { !$_->{deleted}{$user} } @{$c->{pins}}], sync => [@visible > 100 ? @visible[0 .. 99] : @visible],
+				peer => $peer, first_seq => 1 + ($c->{cleared}{$user} // 0), unread => $model->unread($user, $c), mentions => $model->unread_mentions($user, $c), read_seq => $c->{read_seq}{$user}, peer_read_seq => $c->{read_seq}{$peer}, delivered => $model->delivered($peer, $c),
+				last => $visible[-1], history => \@visible, pins => [map { $model->summary($_) } grep { !Tidings::Model::is_out($user, $_) && !$_->{deleted}{$user} } @{$c->{pins}}], sync => [@visible > 100 ? @visible[0 .. 99] : @visible],
 			};
 		}
 		is_deeply \%got, \%want, "$at: $user sees what the model says (seed $seed)" or return 0;

@@ -163,6 +163,10 @@ my @drive = (
 			# These are read, and written to by alice, who has archived them.
 			(map { my $id = $_; ($alice->put("/messages/conversations/$id/read", {}), $alice->post('/messages/send', text_in("$id", 'mine'))) } $cid, $group));
 	},
+	clear => sub {
+		my $far = conversation_with('u0007');
+		return ((map { $alice->delete("/messages/conversations/$_") } "$far?up_to_seq=5", $far, $far, $group + 6 . '?up_to_seq=4', $group + 6), $alice->get('/messages/conversations?limit=50'));
+	},
 	history => sub { return map { my $id = $_; map { $alice->get("/messages/conversations/$id/messages$_") } '', '?before=15&limit=5', '?after=5' } $cid, $group },
 	read_message => sub { return map { $alice->put('/messages/' . message(2) . '/read') } 1 .. 2 },
 	read => sub { return map { my $id = $_; map { $alice->put("/messages/conversations/$id/read", $_) } {up_to_seq => 12}, {} } $cid, $group, $group + 4 },

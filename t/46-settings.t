@@ -25,6 +25,12 @@ sub set { my ($http, $id, %what) = @_; return $http->put("/messages/conversation
 sub settings_of { my ($http, $id) = @_; return $http->get("/messages/conversations/$id")->json->{settings} }
 sub list { my ($http, $query) = @_; return map { $_->{id} } @{$http->get('/messages/conversations?limit=100' . ($query // ''))->json->{items}} }
 sub sync { my ($http, $since, @have) = @_; return $http->post('/messages/sync', {conversations => [map { {id => $_->{id}, seq => $_->{read_seq} + $_->{unread_count}, change_seq => $_->{change_seq}} } @have], since => $since})->json }
+# A cursor that all that was done so far is before.
+sub cursor_now {
+	my ($ms) = $dbh->selectrow_array("SELECT CAST(1 + 1000 * TIMESTAMPDIFF(MICROSECOND, '1970-01-01', GREATEST(UTC_TIMESTAMP(3), (SELECT at FROM activity))) / 1000000 AS UNSIGNED)");
+	wait_for('the next millisecond', sub { $dbh->selectrow_array("SELECT 1000 * TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(3)) / 1000000 > ?", undef, $ms) });
+	return "$ms-0";
+}
 sub with { my ($user, $peer) = @_; return $t->send_text($peer, $user, 'hi')->{conversation_id} }
 
 my $direct = with('alice', 'bob');
@@ -199,9 +205,7 @@ subtest 'catching up' => sub {
 		my $c = $alice->get("/messages/conversations/$id")->json;
 		$c->{read_seq} = $c->{last_message}{seq};
 		$c->{unread_count} = 0;
-		my $since = sync($alice, undef, $c)->{cursor};
-		$dbh->do('UPDATE activity SET at = at + INTERVAL 20 SECOND'); # so that what was before is before the cursor
-		$since = sync($alice, undef, $c)->{cursor};
+		my $since = cursor_now();
 		my @quiet = grep { $_->{conversation}{id} == $id } @{sync($alice, $since, $c)->{conversations}};
 		is_deeply \@quiet, [], 'nothing has changed';
 		set($alice, $id, draft => 'elsewhere');
@@ -214,8 +218,7 @@ subtest 'catching up' => sub {
 		$bobs->{unread_count} = 0;
 		is_deeply [grep { $_->{conversation}{id} == $id } @{sync($bob, $since, $bobs)->{conversations}}], [], 'to the other side it is nothing';
 		set($alice, $id, marked_unread => $true, draft => undef);
-		$dbh->do('UPDATE activity SET at = at + INTERVAL 20 SECOND');
-		$since = sync($alice, undef, $c)->{cursor};
+		$since = cursor_now();
 		is_deeply [grep { $_->{conversation}{id} == $id } @{sync($alice, $since, $c)->{conversations}}], [], 'then nothing again';
 		$alice->put("/messages/conversations/$id/read", {});
 		($got) = grep { $_->{conversation}{id} == $id } @{sync($alice, $since, $c)->{conversations}};
@@ -223,8 +226,7 @@ subtest 'catching up' => sub {
 	}
 	# More than one answer holds: the cursor goes on, and all come in the end.
 	my @ids = map { $_->{id} } @{$alice->get('/messages/conversations?limit=100')->json->{items}};
-	$dbh->do('UPDATE activity SET at = at + INTERVAL 20 SECOND');
-	my $since = sync($alice, undef)->{cursor};
+	my $since = cursor_now();
 	my @have = map { my $c = $alice->get("/messages/conversations/$_")->json; {id => $_, read_seq => $c->{last_message}{seq}, unread_count => 0, change_seq => $c->{change_seq}} } list($alice), list($alice);
 	set($alice, $_, draft => "of $_") for @ids;
 	my (%seen, $rounds, $more);
@@ -247,13 +249,138 @@ subtest 'who leaves a group leaves nothing' => sub {
 	is_deeply settings_of($p, $group), \%none, 'who comes back begins anew';
 };
 
+sub clear { my ($http, $id, $up_to) = @_; return $http->delete("/messages/conversations/$id" . (defined $up_to ? "?up_to_seq=$up_to" : '')) }
+sub history { my ($http, $id) = @_; return map { $_->{seq} } @{$http->get("/messages/conversations/$id/messages?limit=100")->json->{items}} }
+sub unread { my ($http, $id) = @_; my $c = $http->get("/messages/conversations/$id")->json; return [@$c{qw(unread_count mention_count first_seq)}, $c->{last_message} && $c->{last_message}{seq}] }
+
+for my $case (['a direct conversation', 'q1'], ['a group', undef]) {
+	my ($name, $peer) = @$case;
+	subtest "clearing $name" => sub {
+		$t->befriend('alice', 'bob', 'q1');
+		my $id = $peer ? with('alice', $peer) : $t->group('alice', ['bob', 'p01', 'q1']);
+		my $q = $t->api('q1');
+		my $to = sub { return $t->say('q1', "$id", 'x', @_) };
+		my $from = sub { return $t->say('alice', "$id", 'mine') };
+		$to->() for 1 .. 4;
+		$from->();
+		$to->(mentions => ['alice']) for 1 .. 3;
+		$to->();
+		my $last = $q->get("/messages/conversations/$id")->json->{last_message}{seq};
+		my ($before, $total) = (unread($alice, $id), $alice->get('/messages/unread-count')->json);
+		my @ws = my ($one, $two, $other) = (map({ $t->ws('alice', name => "alice $_") } 1, 2), $t->ws('q1'));
+		my $since = cursor_now();
+		is clear($alice, $id, 3)->status, 204, 'the first three';
+		is_deeply [history($alice, $id)], [4 .. $last], 'are not seen any more';
+		is_deeply unread($alice, $id), [$peer ? 6 : 4, 3, 4, $last], 'and do not count';
+		is $_->expect('conversation')->{conversation}{first_seq}, 4, "$_->{name} is told" for $one, $two;
+		ok grep({ $_ == $id } list($alice)), 'with something left it is in the list';
+		is clear($alice, $id, $_)->status, 204, 'again' for 3, 2, 0;
+		$_->settle for @ws;
+		is_deeply [map { map { $_->{type} } $_->queued } @ws], [], 'nothing more comes of that';
+		is clear($alice, $id, $last - 1)->status, 204, 'all but the last';
+		is_deeply unread($alice, $id), [1, 0, $last, $last], 'one is left';
+		is $alice->get('/messages/unread-count')->json->{unread_count}, $total->{unread_count} - $before->[0] + 1, 'in the total, too';
+		is clear($alice, $id)->status, 204, 'all of it';
+		is_deeply unread($alice, $id), [0, 0, $last + 1, undef], 'nothing is left';
+		is_deeply [history($alice, $id), grep { $_ == $id } list($alice), list($alice, '&archived=true')], [], 'nor is it listed';
+		refused("message $_", $alice->get('/messages/' . (($id << 28) + $_)), 404, 'not_found') for 1, $last;
+		refused('nor can that be done', $_, 404, 'not_found') for $alice->put('/messages/' . (($id << 28) + 2) . '/read'), $alice->delete('/messages/' . (($id << 28) + 2)), $alice->put('/messages/' . (($id << 28) + 2) . '/reactions/x');
+		is_deeply [grep { $_->{conversation_id} == $id } @{$alice->get('/messages/mentions?limit=100')->json->{items}}], [], 'no mention is left';
+		is_deeply $alice->get('/messages/unread-count')->json, {unread_count => $total->{unread_count} - $before->[0], mention_count => $total->{mention_count} - $before->[1]}, 'nor anything in the totals';
+		is_deeply [history($q, $id)], [1 .. $last], 'the other side keeps it';
+		my $theirs = $q->get("/messages/conversations/$id")->json;
+		is $theirs->{peer_read_seq}, $peer ? 0 : undef, 'and is not told that anything was read';
+		my $receipts = $q->get('/messages/' . (($id << 28) + $last) . '/receipts');
+		is $receipts->json->{read_count}, 0, 'nor has it been';
+		$other->settle;
+		is_deeply [map { $_->{type} } $other->queued], [], 'nothing tells them';
+		my ($got) = grep { $_->{conversation}{id} == $id } @{sync($alice, $since)->{conversations}};
+		is_deeply [$got->{conversation}{first_seq}, $got->{messages}], [$last + 1, []], 'catching up tells of it';
+		($got) = grep { $_->{conversation}{id} == $id } @{$alice->post('/messages/sync', {conversations => [{id => "$id", seq => 0, change_seq => 0}], since => $since})->json->{conversations}};
+		is_deeply [$got->{conversation}{first_seq}, $got->{messages}, $got->{changes}, $got->{updated}], [$last + 1, [], [], []], 'also a client that lists it';
+		is_deeply [$t->recount_faults], [], 'counters equal a recount';
+		my $next = $to->();
+		is +(list($alice))[0], $id, 'the next message brings it back';
+		is_deeply unread($alice, $id), [1, 0, $last + 1, $last + 1], 'with that alone';
+		$q->put("/messages/$next->{id}/recall");
+		$q->put('/messages/' . (($id << 28) + $last) . '/recall');
+		is_deeply unread($alice, $id), [0, 0, $last + 1, $last + 1], 'recalls count once';
+		$alice->delete("/messages/$next->{id}");
+		is_deeply unread($alice, $id), [0, 0, $last + 1, undef], 'and behind a deleted one there is none';
+		is $alice->put("/messages/conversations/$id/read", {})->json->{unread_count}, 0, 'it can be read';
+		if (!$peer) {
+			is $q->get('/messages/' . (($id << 28) + $last - 1) . '/receipts')->json->{read_count}, 1, 'a reader who cleared it is one still';
+			$alice->put("/groups/$id/owner", {user_id => 'bob'});
+			$alice->delete("/groups/$id/members/alice");
+			$bob->post("/groups/$id/members", {user_ids => ['alice']});
+			is $alice->get("/messages/conversations/$id")->json->{first_seq}, 1, 'who comes back sees what the rule gives';
+		}
+		is_deeply [$t->recount_faults], [], 'and again';
+		$_->abort for @ws;
+	};
+}
+
+subtest 'clearing: what is refused, and what is empty' => sub {
+	refused('of a stranger', clear($stranger, $_), 404, 'not_found') for $direct, $group, $direct + 1000, $group + 1000, 0;
+	refused("up_to_seq $_", $alice->delete("/messages/conversations/$direct?up_to_seq=$_"), 400, 'invalid_argument', qr/up_to_seq/) for '-1', 'x', '1.5';
+	$t->befriend('alice', 'fresh');
+	my $id = $alice->post('/messages/conversations/create', {user_id => 'fresh'})->json->{id};
+	is +(list($alice))[0], $id, 'one without messages is listed';
+	is clear($alice, $id)->status, 204, 'and can be cleared';
+	ok !grep({ $_ == $id } list($alice)), 'then it is not';
+	is $alice->get("/messages/conversations/$id")->json->{first_seq}, 1, 'it is there all the same';
+	ok grep({ $_ == $id } list($t->api('fresh'))), 'the other side sees it';
+	$t->send_text('alice', 'fresh', 'now');
+	is +(list($alice))[0], $id, 'one\'s own message brings it back, too';
+	is_deeply [$t->recount_faults], [], 'counters equal a recount';
+};
+
+subtest 'what is cleared is neither found nor forwarded' => sub {
+	my $in_group = $t->group('alice', ['bob']);
+	for my $m ($t->send_text('bob', 'alice', 'unmistakable'), $t->say('bob', "$in_group", 'unmistakable')) {
+		my $found = sub { my $r = $_[0]->get('/messages/search?q=unmistakable&conversation_id=' . $m->{conversation_id}); return $r->status == 200 ? scalar @{$r->json->{items}} : 0 };
+		wait_for('it to be found', sub { $found->($alice) });
+		clear($alice, $m->{conversation_id});
+		is_deeply [map { $found->($_) } $alice, $bob], [0, 1], 'who has cleared it does not find it, the other one does';
+		refused('nor can they forward it', $alice->post('/messages/forward', {message_ids => [$m->{id}], to => [{user_id => 'bob'}]}), 404, 'not_found');
+	}
+};
+
+subtest 'clearing far into a long conversation' => sub {
+	$t->befriend('alice', 'long');
+	my $id = with('alice', 'long');
+	my $n = 20000;
+	# Every third one is the user's own, every fifth was recalled, every seventh deleted by the user.
+	$dbh->do("INSERT INTO messages (id, from_user_id, to_user_id, message_type, content, client_msg_id, created_at, is_recalled, deleted_by_sender, deleted_by_recipient)
+		SELECT ($id << 28) + seq, IF(seq % 3, 'long', 'alice'), IF(seq % 3, 'alice', 'long'), 0, 'x', CONCAT('l', seq), UTC_TIMESTAMP(3), seq % 5 = 0, seq % 7 = 0 AND seq % 3 = 0, seq % 7 = 0 AND seq % 3 <> 0 FROM seq_2_to_$n");
+	my $side = $dbh->selectrow_array("SELECT IF(user1_id = 'alice', 1, 2) FROM conversations WHERE id = $id");
+	my $other = 3 - $side;
+	$dbh->do("UPDATE conversations SET last_seq = $n, user${side}_unread = 1 + (SELECT COUNT(*) FROM messages WHERE id > ($id << 28) + 1 AND id <= ($id << 28) + $n AND to_user_id = 'alice' AND is_recalled = 0 AND deleted_by_recipient = 0),
+		user${side}_dead = (SELECT COUNT(*) FROM messages WHERE id > ($id << 28) + 1 AND id <= ($id << 28) + $n AND to_user_id = 'alice' AND (is_recalled = 1 OR deleted_by_recipient = 1)),
+		user${other}_unread = (SELECT COUNT(*) FROM messages WHERE id > ($id << 28) AND id <= ($id << 28) + $n AND to_user_id = 'long' AND is_recalled = 0),
+		user${other}_dead = (SELECT COUNT(*) FROM messages WHERE id > ($id << 28) AND id <= ($id << 28) + $n AND to_user_id = 'long' AND is_recalled = 1),
+		user1_last_id = ($id << 28) + $n, user2_last_id = ($id << 28) + $n, last_message_time = (SELECT created_at FROM messages WHERE id = ($id << 28) + $n) WHERE id = $id");
+	is_deeply [$t->recount_faults], [], 'the rows are sound';
+	my @clears = map { $t->http('alice') } 1 .. 3;
+	my @up_to = (9000, 12345, 7);
+	$clears[$_]->send_request('DELETE', "/messages/conversations/$id?up_to_seq=$up_to[$_]") for 0 .. 2;
+	$t->send_text('long', 'alice', 'meanwhile') for 1 .. 20;
+	is_deeply [map { $_->response->status } @clears], [204, 204, 204], 'several at once, while messages arrive';
+	is $alice->get("/messages/conversations/$id")->json->{first_seq}, 12346, 'the furthest counts';
+	is_deeply [$t->recount_faults], [], 'counters equal a recount';
+	$alice->put("/messages/conversations/$id/read", {up_to_seq => 12400});
+	is_deeply [$t->recount_faults], [], 'also when some of what is left is read';
+	is clear($alice, $id)->status, 204, 'all of it';
+	is_deeply [$t->recount_faults], [], 'and then';
+};
+
 subtest 'all at once' => sub {
 	# Settings, messages, reads and lists of the same conversations by many connections: nothing fails, and in the end all counts.
 	for my $id ($direct, $group) {
 		my @http = map { $t->http($_) } (('alice') x 6, ('bob') x 3);
 		for my $round (1 .. 12) {
 			my @put = map { ['PUT', "/messages/conversations/$id/settings", $_] } {draft => "$round"}, {pinned => $round % 2 ? $true : $false}, {archived => $true}, {marked_unread => $true};
-			my @ask = (@put, ['PUT', "/messages/conversations/$id/read", {}], ['GET', '/messages/conversations?limit=100'], map { ['POST', '/messages/send', text_in("$id", "$round $_")] } 1 .. 3);
+			my @ask = (@put, $round % 3 ? ['PUT', "/messages/conversations/$id/read", {}] : ['DELETE', "/messages/conversations/$id" . ($round % 2 ? '' : '?up_to_seq=' . 10 * $round)], ['GET', '/messages/conversations?limit=100'], map { ['POST', '/messages/send', text_in("$id", "$round $_")] } 1 .. 3);
 			$http[$_]->send_request(@{$ask[$_]}[0, 1], $ask[$_][2] ? (json => $ask[$_][2]) : ()) for 0 .. 8;
 			is_deeply [grep { $_->status >= 300 } map { $_->response } @http], [], "round $round";
 		}

@@ -164,6 +164,26 @@ sub under_way_in_a_group {
 	return;
 }
 
+# The other session of who clears hears of it, or catches up.
+sub under_way_clearing {
+	my ($t, $writers) = @_;
+	$t->befriend(qw(lea max));
+	my $group = $t->group('lea', ['max']);
+	my $direct = wait_for('a message', sub { my $r = $t->http('max')->post('/messages/send', text_to('lea', 'x')); $r->status == 201 && $r->json->{conversation_id} });
+	for my $id ($direct, $group) {
+		my $ws = $t->ws('lea');
+		my $http = $t->http('lea');
+		under_way_while($t, $writers, sub { $http->send_request('DELETE', "/messages/conversations/$id") });
+		ok $ws->wait_event('the clearing', sub { $_[0]{type} =~ /\A(?:conversation|resync)\z/ }), 'another session hears of a clearing, or catches up';
+		note('clearing: ' . $http->response->status);
+		my $c = wait_for('the conversation', sub { my $r = $t->http('lea')->get("/messages/conversations/$id"); $r->status == 200 && $r->json });
+		is_deeply [@$c{qw(unread_count last_message)}], [0, undef], 'it is cleared';
+		$ws->abort;
+	}
+	is_deeply [$t->recount_faults], [], 'the counters are right';
+	return;
+}
+
 sub hung {
 	my ($t, $writers) = @_;
 	$t->befriend(qw(erin frank));
@@ -294,6 +314,7 @@ for_workers('writer killed', {conf => {session => {policy => 'device'}}}, sub {
 	subtest 'without client_msg_id' => sub { nameless($t, 1) };
 	subtest 'under way' => sub { under_way($t, 1) } if $workers != 4;
 	subtest 'under way in a group' => sub { under_way_in_a_group($t, 1) } if $workers == 2;
+	subtest 'under way: clearing' => sub { under_way_clearing($t, 1) } if $workers == 2;
 	subtest 'hung' => sub { hung($t, 1) } if $workers == 2;
 	unlike $t->node->log_text, qr/failed to start/, 'none was put off';
 });

@@ -497,6 +497,9 @@ export interface Rest {
     readConversation(conversationId: Id, upToSeq?: number): Promise<ReadResult>;
     /** `conflict` where 100 conversations are pinned. The user's other sessions get `conversation`. */
     updateSettings(conversationId: Id, changes: SettingsChanges): Promise<Conversation>;
+    /** For the caller alone: up to that seq, or all. Then it is in no list until the next message. The user's other sessions
+     * get `conversation`, whose first_seq is what is left. */
+    clearConversation(conversationId: Id, upToSeq?: number): Promise<void>;
     message(messageId: Id): Promise<Message>;
     readMessage(messageId: Id): Promise<Message>;
     /** `edit_expired` when it is too late. The same once more changes nothing. */

@@ -35,6 +35,8 @@ const struct problem *conversation_check(struct request *r, union command_args *
 void conversation_proceed(struct request *r, const union command_args *a);
 const struct problem *settings_check(struct request *r, union command_args *a);
 void settings_proceed(struct request *r, const union command_args *a);
+const struct problem *clear_check(struct request *r, union command_args *a);
+void clear_proceed(struct request *r, const union command_args *a);
 const struct problem *create_check(struct request *r, union command_args *a);
 void create_proceed(struct request *r, const union command_args *a);
 const struct problem *history_check(struct request *r, union command_args *a);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What a user sets for themselves of a conversation; and when messages expire, which they set for others, too. */
+/* What a user sets for themselves of a conversation; when messages expire, which they set for others, too; and clearing
+ * its history. */
 #include "core/base.h"
 #include "cmd/settings.h"
 
@@ -196,4 +197,28 @@ void settings_proceed(struct request *r, const union command_args *a)
 		set_in_group(e);
 	else
 		store_find_peer(store, request_user(r), p->conversation_id, on_peer, e);
+}
+
+/* ---- clearing ---- */
+
+const struct problem *clear_check(struct request *r, union command_args *a)
+{
+	a->read.conversation_id = r->path_id;
+	return request_query_u64(r, "up_to_seq", 0, UINT64_MAX, UINT64_MAX, &a->read.up_to_seq);
+}
+
+static void on_cleared(const struct store_settings_set *cleared, void *arg)
+{
+	struct request *r = arg;
+	if (cleared->changed)
+		settings_push(r, cleared->conversation);
+	if (cleared->status != STORE_OK)
+		request_fail_write(r, cleared->status, request_user(r), STR_NULL);
+	else
+		request_done(r);
+}
+
+void clear_proceed(struct request *r, const union command_args *a)
+{
+	store_clear(r->live->store, request_user(r), a->read.conversation_id, a->read.up_to_seq, on_cleared, r);
 }

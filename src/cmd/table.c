@@ -19,6 +19,8 @@ static const struct command commands[] = {
 	 conversation_proceed},
 	{"set_settings", VERB_PUT, "/messages/conversations/{id}/settings", NULL, BODY_REQUIRED, ACCESS_USER,
 	 settings_check, settings_proceed},
+	{"clear", VERB_DELETE, "/messages/conversations/{id}", NULL, BODY_IGNORED, ACCESS_USER, clear_check,
+	 clear_proceed},
 	{"create", VERB_POST, "/messages/conversations/create", NULL, BODY_REQUIRED, ACCESS_USER, create_check,
 	 create_proceed},
 	{"read_message", VERB_PUT, "/messages/{id}/read", NULL, BODY_IGNORED, ACCESS_USER, act_check, act_proceed,

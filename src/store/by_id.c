@@ -50,8 +50,8 @@ static void put_marks(const struct by_id *b, struct buf *text)
 	}
 }
 
-/* hidden: of a direct conversation, that it is another's, or deleted by the user; of a group, that it is not theirs, or
- * was before their time. */
+/* hidden: of a direct conversation, that it is another's, or deleted or cleared by the user; of a group, that it is not
+ * theirs, or was before their time. */
 static void put_messages(const struct by_id *b, struct buf *text)
 {
 	bool first = true;
@@ -61,9 +61,13 @@ static void put_messages(const struct by_id *b, struct buf *text)
 	sql_str(text, b->user);
 	sql_lit(text, ",m.deleted_by_recipient,IF(m.from_user_id=");
 	sql_str(text, b->user);
-	sql_lit(text, ",m.deleted_by_sender,1)),g.user_id IS NULL OR g.first_seq>(m.id&268435455))," MESSAGE_COLUMNS
-		      " FROM messages m FORCE INDEX (PRIMARY) LEFT JOIN members g FORCE INDEX (PRIMARY) ON "
-		      "g.conversation_id=m.id>>28 AND g.user_id=");
+	sql_lit(text, ",m.deleted_by_sender,1)) OR COALESCE(IF(c.user1_id=");
+	sql_str(text, b->user);
+	sql_lit(text,
+		",c.user1_first_seq,c.user2_first_seq),0)>(m.id&268435455),g.user_id IS NULL OR "
+		"g.first_seq>(m.id&268435455))," MESSAGE_COLUMNS
+		" FROM messages m FORCE INDEX (PRIMARY) LEFT JOIN conversations c FORCE INDEX (PRIMARY) ON "
+		"c.id=m.id>>28 LEFT JOIN members g FORCE INDEX (PRIMARY) ON g.conversation_id=m.id>>28 AND g.user_id=");
 	sql_str(text, b->user);
 	sql_lit(text, " WHERE m.id IN (");
 	for (size_t i = 0; i < b->count; i++) {

@@ -171,17 +171,33 @@ static void end_own(struct batch *b, struct buf *out, const struct member *m)
 	batch_expect(b, 1);
 }
 
-/* So that it is found by a cursor. */
-static void note_settings(struct batch *b, const struct member *m)
+/* So that it is found by a cursor; cleared_seq: what is set with it, where `clears`. */
+static void note_settings(struct batch *b, const struct member *m, bool clears, uint64_t cleared_seq)
 {
 	struct buf *out = batch_update(b);
-	sql_lit(out, "INSERT INTO conversation_settings (user_id,conversation_id,changed_at) VALUES (");
+	sql_lit(out, "INSERT INTO conversation_settings (user_id,conversation_id,changed_at,cleared_seq) VALUES (");
 	sql_str(out, m->user);
 	buf_append_char(out, ',');
 	sql_u64(out, m->conv->id);
 	buf_append_char(out, ',');
 	sql_time(out, b->active_ms);
+	buf_append_char(out, ',');
+	if (clears)
+		sql_u64(out, cleared_seq);
+	else
+		sql_lit(out, "NULL");
 	sql_lit(out, ") ON DUPLICATE KEY UPDATE changed_at=GREATEST(changed_at,VALUES(changed_at))");
+	if (clears)
+		sql_lit(out, ",cleared_seq=VALUES(cleared_seq)");
+}
+
+/* It is written back. */
+static void set_dirty(struct member *m)
+{
+	if (m->conv->kind == &conv_group)
+		m->dirty = true;
+	else
+		m->conv->dirty = true;
 }
 
 bool conv_unmark(struct batch *b, struct member *m)
@@ -189,15 +205,26 @@ bool conv_unmark(struct batch *b, struct member *m)
 	if (!m->marked)
 		return false;
 	m->marked = false;
-	if (m->conv->kind == &conv_group)
-		m->dirty = true;
-	else
-		m->conv->dirty = true;
+	set_dirty(m);
 	struct buf *out = begin_own(b, m);
 	sql_lit(out, "marked=NULL");
 	end_own(b, out, m);
-	note_settings(b, m);
+	note_settings(b, m, false, 0);
 	return true;
+}
+
+void conv_clear(struct batch *b, struct member *m, uint64_t up_to_seq)
+{
+	m->first_seq = up_to_seq + 1;
+	m->moved = true;
+	set_dirty(m);
+	struct buf *out = begin_own(b, m);
+	if (m->conv->kind == &conv_group)
+		sql_lit(out, "rule_seq=COALESCE(rule_seq,first_seq),");
+	sql_lit(out, "first_seq=");
+	sql_u64(out, m->first_seq);
+	end_own(b, out, m);
+	note_settings(b, m, true, up_to_seq);
 }
 
 void conv_keep_archived(struct batch *b, struct member *m)

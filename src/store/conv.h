@@ -21,6 +21,7 @@
 #include "store/pairs.h"
 #include "store/row.h"
 #include "store/store.h"
+#include "store/unread.h"
 
 struct batch;
 struct conv;
@@ -36,7 +37,7 @@ struct member {
 	bool dirty;	      /* a group's: to be written back */
 	bool listed;	      /* and it is, by a list of senders */
 	bool deleted;	      /* has deleted a message in this batch */
-	bool moved;	      /* read_seq was moved by this batch */
+	bool moved;	      /* read_seq or first_seq was moved by this batch */
 	bool marks;	      /* and a read mark says when */
 	bool blocks_asked;    /* whether the peer has blocked this one */
 	enum group_role role; /* GROUP_NO_ROLE in a direct conversation */
@@ -155,6 +156,13 @@ void conv_take_own(struct member *m, struct row *row);
 void conv_keep_archived(struct batch *b, struct member *m);
 /* A read clears the mark. False: there was none. */
 bool conv_unmark(struct batch *b, struct member *m);
+/* All up to that seq is cleared for the member. */
+void conv_clear(struct batch *b, struct member *m, uint64_t up_to_seq);
+/* What is unread for the member is after this one: the last that was read, or cleared. */
+static inline uint64_t conv_unread_after(const struct member *m)
+{
+	return unread_after(m->read_seq, m->first_seq);
+}
 /* A counter that says fewer than n, which a sound database never has, becomes 0. */
 static inline uint64_t conv_less(uint64_t counter, uint64_t n)
 {

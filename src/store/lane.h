@@ -82,7 +82,8 @@ void lane_send(struct lane *l, const struct store_send *p, enum lane_past past, 
 void lane_create(struct lane *l, struct str user, struct str peer, struct str source_kind, struct str source_id,
 		 enum lane_past past, lane_created_fn *fn, void *arg);
 void lane_act(struct lane *l, const struct store_act *p, enum lane_past past, store_change_fn *fn, void *arg);
-void lane_read_conversation(struct lane *l, struct str user, uint64_t conversation_id, uint64_t up_to_seq,
+/* clears: store_clear(); of the result count status and changed. */
+void lane_read_conversation(struct lane *l, struct str user, uint64_t conversation_id, uint64_t up_to_seq, bool clears,
 			    enum lane_past past, lane_read_fn *fn, void *arg);
 
 #endif

@@ -278,6 +278,16 @@ const struct act_info act_recall = {&recall_class, &recall_class, sizeof(struct 
 
 /* ---- from outside ---- */
 
+/* Its recipient has deleted it, or cleared the history that it was in. */
+static bool is_hidden(const struct op_change *o)
+{
+	const struct held *h = o->held;
+	if (h->deleted[1] || o->by == NULL || o->by->conv->kind != &conv_direct)
+		return h->deleted[1];
+	const struct member *to = str_is(o->by->user, h->m.to) ? o->by : conv_peer(o->by);
+	return message_id_seq(h->m.id) < to->first_seq;
+}
+
 void change_answer(struct op *op)
 {
 	struct op_change *o = container_of(op, struct op_change, op);
@@ -300,7 +310,7 @@ void change_answer(struct op *op)
 	struct store_change r = {
 		.status = op->status,
 		.changed = done && o->changed,
-		.hidden = done && o->held->deleted[1],
+		.hidden = done && is_hidden(o),
 		.change_seq = done ? o->change_seq : 0,
 		.emoji = o->p.emoji,
 		.message = done || op->status == STORE_UNKNOWN ? &o->message : NULL,

@@ -13,9 +13,6 @@
 
 #include "store/sql.h"
 
-/* What is counted of messages that are not read: all, and those that count as unread. */
-enum { UNMARKED, UNREAD };
-
 /*
  * How many seqs are counted through. The first read of a batch may count many, most count a few messages, and all of
  * a full batch together pass over some 12,000 rows.
@@ -32,20 +29,28 @@ static void put_is_near_end(struct buf *out, const struct op_read *o)
 	sql_u64(out, o->up_to_seq + o->step);
 }
 
-static bool is_near_end(const struct op_read *o, const struct conv *c)
+bool read_is_near_end(const struct op_read *o, const struct conv *c)
 {
 	return c->stored_seq <= o->up_to_seq + o->step;
 }
 
-static void read_enter(struct batch *b, struct op *op)
+static void put_of_side(struct buf *out, const struct op_read *o, const char *column)
 {
-	struct op_read *o = container_of(op, struct op_read, op);
-	op->conv = batch_conv_by_id(b, o->conversation_id, true);
-	o->counted[UNMARKED] = o->counted[UNREAD] = 0;
+	sql_lit(out, "IF(user1_id=");
+	sql_str(out, o->user);
+	buf_printf(out, ",user1_%s,user2_%s)", column, column);
+}
+
+/* What has been cleared does not count as unread. */
+void read_ask_counts(struct batch *b, struct op_read *o)
+{
+	o->counted[READ_UNMARKED] = o->counted[READ_UNREAD] = 0;
 	o->step = b->reads == 0 ? STEP_FIRST : b->reads < FEW ? STEP_FEW : STEP;
 	b->reads++;
 	struct buf *out = batch_ask(b, o->counted);
-	sql_lit(out, "SELECT COUNT(*),SUM(m.is_recalled=0 AND m.deleted_by_recipient=0) FROM (SELECT c.id,IF(");
+	sql_lit(out,
+		"SELECT COUNT(*),SUM(m.is_recalled=0 AND m.deleted_by_recipient=0 AND m.id>=(c.id<<28)+c.first_seq) "
+		"FROM (SELECT c.id,c.first_seq,IF(");
 	put_is_near_end(out, o);
 	sql_lit(out, ",GREATEST(c.read_seq,");
 	sql_u64(out, o->up_to_seq);
@@ -55,14 +60,30 @@ static void read_enter(struct batch *b, struct op *op)
 	sql_u64(out, o->step);
 	buf_append_char(out, ',');
 	sql_u64(out, o->up_to_seq);
-	sql_lit(out, ")) AS to_seq FROM (SELECT id,last_seq,IF(user1_id=");
-	sql_str(out, o->user);
-	sql_lit(out, ",user1_read_seq,user2_read_seq) AS read_seq FROM conversations WHERE id=");
+	sql_lit(out, ")) AS to_seq FROM (SELECT id,last_seq,COALESCE(");
+	put_of_side(out, o, "first_seq");
+	sql_lit(out, ",1) AS first_seq,");
+	if (o->clears)
+		sql_lit(out, "GREATEST(");
+	put_of_side(out, o, "read_seq");
+	if (o->clears) {
+		sql_lit(out, ",COALESCE(");
+		put_of_side(out, o, "first_seq");
+		sql_lit(out, ",1)-1)");
+	}
+	sql_lit(out, " AS read_seq FROM conversations WHERE id=");
 	sql_u64(out, o->conversation_id);
 	sql_lit(out, ") c) c JOIN messages m ON m.id>(c.id<<28)+c.after_seq AND m.id<=(c.id<<28)+c.to_seq "
 		     "WHERE m.to_user_id=");
 	sql_str(out, o->user);
 	sql_lit(out, " AND m.read_at IS NULL");
+}
+
+static void read_enter(struct batch *b, struct op *op)
+{
+	struct op_read *o = container_of(op, struct op_read, op);
+	op->conv = batch_conv_by_id(b, o->conversation_id, true);
+	read_ask_counts(b, o);
 }
 
 /* The planned step has committed. */
@@ -81,18 +102,19 @@ static void plan_step(struct batch *b, struct op_read *o, struct member *m)
 {
 	struct conv *c = m->conv;
 	uint64_t before = m->unread + m->dead;
-	uint64_t dead = o->counted[UNMARKED] - o->counted[UNREAD];
+	uint64_t dead = o->counted[READ_UNMARKED] - o->counted[READ_UNREAD];
 	/* Messages of this batch are in the database only later. */
-	if (is_near_end(o, c)) {
+	if (read_is_near_end(o, c)) {
 		o->step_to = o->up_to_seq;
 		m->dead = dead;
-		m->unread = o->counted[UNREAD] + batch_sent_by_others(b, c, o->user, c->last_seq) -
+		m->unread = o->counted[READ_UNREAD] + batch_sent_by_others(b, c, o->user, c->last_seq) -
 			    batch_sent_by_others(b, c, o->user, o->step_to);
 	} else {
 		uint64_t to = m->read_seq + o->step;
 		o->step_to = to < o->up_to_seq ? to : o->up_to_seq;
 		m->dead = conv_less(m->dead, dead);
-		m->unread = conv_less(m->unread, o->counted[UNREAD] + batch_sent_by_others(b, c, o->user, o->step_to));
+		m->unread =
+			conv_less(m->unread, o->counted[READ_UNREAD] + batch_sent_by_others(b, c, o->user, o->step_to));
 	}
 	o->step_marked = conv_less(before, m->unread + m->dead);
 	o->result.read_ms = b->now_ms;
@@ -189,16 +211,20 @@ static const struct op_class read_class = {
 	.tells = true,
 };
 
-void lane_read_conversation(struct lane *l, struct str user, uint64_t conversation_id, uint64_t up_to_seq,
+void lane_read_conversation(struct lane *l, struct str user, uint64_t conversation_id, uint64_t up_to_seq, bool clears,
 			    enum lane_past past, lane_read_fn *fn, void *arg)
 {
 	char *tail;
-	const struct op_class *class = conversation_is_group(conversation_id) ? &read_group_class : &read_class;
+	bool is_group = conversation_is_group(conversation_id);
+	const struct op_class *class = clears	  ? (is_group ? &clear_group_class : &clear_class)
+				       : is_group ? &read_group_class
+						  : &read_class;
 	struct op_read *o = op_new(class, sizeof(*o), user.len, &tail);
 	o->fn = fn;
 	o->arg = arg;
 	o->user = op_keep(&tail, user);
 	o->conversation_id = conversation_id;
+	o->clears = clears;
 	o->up_to_seq = up_to_seq < MESSAGE_SEQ_MAX ? up_to_seq : MESSAGE_SEQ_MAX;
 	if (!id_user_valid(user) || conversation_id == 0 || conversation_id > CONVERSATION_ID_MAX)
 		lane_refuse(l, &o->op, STORE_NOT_FOUND);

@@ -23,7 +23,7 @@ static void group_read_move(struct batch *b, struct op_read *o, struct member *m
 {
 	o->step_to = o->up_to_seq;
 	/* Else it is counted later. */
-	o->step_marked = o->counts ? 0 : o->step_to - m->read_seq;
+	o->step_marked = o->counts ? 0 : conv_less(o->step_to, conv_unread_after(m));
 	o->result.read_ms = b->now_ms;
 	o->result.read_seq = o->step_to;
 	m->marks |= m->conv->member_count <= (uint64_t)b->conf->groups.receipts_max;
@@ -43,7 +43,7 @@ static enum op_verdict group_read_plan(struct batch *b, struct op *op)
 	}
 	/* A try of unknown outcome that has moved read_seq is counted from where it was. */
 	if (!read_was_done(o, m)) {
-		o->count.read_seq = m->read_seq;
+		o->count.read_seq = conv_unread_after(m);
 		o->counts = false;
 	}
 	read_begin(o, m);
@@ -53,7 +53,7 @@ static enum op_verdict group_read_plan(struct batch *b, struct op *op)
 	o->count.last_seq = c->last_seq;
 	o->count.uncounted_seq = c->uncounted_seq;
 	o->count.deleted_seq = m->deleted_seq;
-	o->counts |= c->uncounted_seq > m->read_seq || m->deleted_seq > m->read_seq;
+	o->counts |= c->uncounted_seq > conv_unread_after(m) || m->deleted_seq > conv_unread_after(m);
 	read_unmark(b, o, m);
 	if (o->up_to_seq <= m->read_seq) {
 		b->standing = true;
@@ -64,7 +64,7 @@ static enum op_verdict group_read_plan(struct batch *b, struct op *op)
 		op->status = STORE_UNAVAILABLE;
 	else
 		group_read_move(b, o, m);
-	o->result.unread = conv_less(c->last_seq, m->read_seq);
+	o->result.unread = conv_less(c->last_seq, conv_unread_after(m));
 	o->result.member_count = c->member_count;
 	return OP_PLANNED;
 }

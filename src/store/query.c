@@ -9,7 +9,8 @@
 #define CONVERSATION_COLUMNS                                                                                           \
 	"c.id,c.user1_id,c.user2_id,c.last_seq,c.last_message_time,c.user1_unread,c.user2_unread,c.user1_read_seq,"    \
 	"c.user2_read_seq,d.user1_seq,d.user2_seq,c.change_seq,c.source_kind,c.source_id,c.created_at,c.sort_time,"    \
-	"c.expires_in,c.user1_archived_seq,c.user1_marked,c.user2_archived_seq,c.user2_marked"
+	"c.expires_in,c.user1_archived_seq,c.user1_marked,c.user1_first_seq,c.user2_archived_seq,c.user2_marked,"      \
+	"c.user2_first_seq"
 #define DELIVERIES " LEFT JOIN deliveries d FORCE INDEX (PRIMARY) ON d.conversation_id=c.id"
 
 /* Of the newest message of all the mark is its own, for none is after it. That of another one is one of the details. */
@@ -89,9 +90,11 @@ void query_put_conversations(struct buf *text, struct str user, enum query_setti
 /* Of the user's side; those of the other one are passed over. */
 static void take_own_of(struct row *row, int mine, struct view *view)
 {
-	enum { COLUMNS = 2 };
+	enum { COLUMNS = 3 };
 	row->at += mine ? COLUMNS : 0;
 	query_take_own(row, view);
+	uint64_t first_seq = row_take_u64(row);
+	view->c.first_seq = first_seq > 1 ? first_seq : 1;
 	row->at += mine ? 0 : COLUMNS;
 }
 
@@ -100,7 +103,7 @@ void query_take_conversation(struct row *row, struct arena *a, struct str user, 
 	char side_user[2][USER_ID_MAX + 1];
 	uint64_t unread[2], read_seq[2], delivered_seq[2];
 	struct conversation *out = &view->c;
-	*view = (struct view){.c = {.id = row_take_u64(row), .first_seq = 1}};
+	*view = (struct view){.c = {.id = row_take_u64(row)}};
 	row_take_user(row, side_user[0]);
 	row_take_user(row, side_user[1]);
 	int mine = str_is(user, side_user[0]) ? 0 : 1;
@@ -130,7 +133,7 @@ void query_take_conversation(struct row *row, struct arena *a, struct str user, 
 		.user = user,
 		.conversation_id = out->id,
 		.last_seq = out->last_seq,
-		.read_seq = out->read_seq,
+		.read_seq = unread_after(out->read_seq, out->first_seq),
 		.mention_seq = row_take_u64(row),
 	};
 	out->has_last = row_take_message(row, a, &out->last);

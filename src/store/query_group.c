@@ -83,7 +83,7 @@ void query_take_group(struct row *row, struct arena *a, struct view *out)
 		.user = arena_str(a, str_from(c->user)),
 		.conversation_id = c->id,
 		.last_seq = c->last_seq,
-		.read_seq = c->read_seq,
+		.read_seq = unread_after(c->read_seq, c->first_seq),
 	};
 	u->uncounted_seq = row_take_u64(row);
 	u->all_seq = row_take_u64(row);

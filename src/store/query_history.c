@@ -43,7 +43,9 @@ static void history_put(struct history *h)
 		sql_lit(text, "SELECT g.first_seq,0,0 FROM members g FORCE INDEX (PRIMARY) WHERE ");
 		query_put_is_member(text, h->read.user, h->page.conversation_id);
 	} else {
-		sql_lit(text, "SELECT 1,IF(c.user1_id=");
+		sql_lit(text, "SELECT COALESCE(IF(c.user1_id=");
+		sql_str(text, h->read.user);
+		sql_lit(text, ",c.user1_first_seq,c.user2_first_seq),1),IF(c.user1_id=");
 		sql_str(text, h->read.user);
 		sql_lit(text, ",c.user1_read_seq,c.user2_read_seq),IF(c.user1_id=");
 		sql_str(text, h->read.user);

@@ -54,7 +54,10 @@ static void put_direct_message(struct receipts *p)
 	struct str user = p->read.user;
 	sql_lit(text, "SELECT IF(m.from_user_id=");
 	sql_str(text, user);
-	sql_lit(text, ",m.deleted_by_sender,m.deleted_by_recipient)," MESSAGE_COLUMNS " FROM messages m WHERE m.id=");
+	sql_lit(text, ",m.deleted_by_sender,m.deleted_by_recipient) OR COALESCE(IF(c.user1_id=");
+	sql_str(text, user);
+	sql_lit(text, ",c.user1_first_seq,c.user2_first_seq),0)>(m.id&268435455)," MESSAGE_COLUMNS
+		      " FROM messages m JOIN conversations c FORCE INDEX (PRIMARY) ON c.id=m.id>>28 WHERE m.id=");
 	sql_u64(text, p->message_id);
 	sql_lit(text, " AND (m.from_user_id=");
 	sql_str(text, user);
@@ -109,7 +112,7 @@ static void put_readers(struct buf *text, const struct receipts *p)
 	uint64_t seq = message_id_seq(p->message_id);
 	sql_lit(text, "members g FORCE INDEX (by_conversation) WHERE g.conversation_id=");
 	sql_u64(text, message_id_conversation(p->message_id));
-	sql_lit(text, " AND g.first_seq<=");
+	sql_lit(text, " AND COALESCE(g.rule_seq,g.first_seq)<=");
 	sql_u64(text, seq);
 	sql_lit(text, " AND g.read_seq>=");
 	sql_u64(text, seq);

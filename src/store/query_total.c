@@ -71,9 +71,9 @@ static void put_direct(struct buf *text, struct str user)
 static void put_mentioned_of_side(struct buf *text, int side, struct str user)
 {
 	buf_printf(text,
-		   "SELECT c.id,c.last_seq,c.user%d_read_seq AS read_seq,(SELECT n.seq FROM mentions n FORCE INDEX "
-		   "(PRIMARY) WHERE n.user_id=",
-		   side);
+		   "SELECT c.id,c.last_seq,GREATEST(c.user%d_read_seq,COALESCE(c.user%d_first_seq,1)-1) AS "
+		   "read_seq,(SELECT n.seq FROM mentions n FORCE INDEX (PRIMARY) WHERE n.user_id=",
+		   side, side);
 	sql_str(text, user);
 	buf_printf(text,
 		   " AND n.conversation_id=c.id ORDER BY n.seq DESC LIMIT 1) AS mention_seq FROM conversations c FORCE "
@@ -85,12 +85,13 @@ static void put_mentioned_of_side(struct buf *text, int side, struct str user)
 
 static void put_groups(struct buf *text, struct str user)
 {
-	sql_lit(text, "SELECT STRAIGHT_JOIN "
-		      "h.id,h.last_seq,g.read_seq,g.mention_seq,h.uncounted_seq,h.all_seq,g.deleted_seq," UNREAD_BLOCKS
-		      " FROM members g FORCE INDEX (PRIMARY) JOIN group_heads h FORCE INDEX (PRIMARY) ON "
-		      "h.id=g.conversation_id" UNREAD_BLOCKS_JOIN " WHERE g.user_id=");
+	sql_lit(text,
+		"SELECT STRAIGHT_JOIN "
+		"h.id,h.last_seq," UNREAD_AFTER ",g.mention_seq,h.uncounted_seq,h.all_seq,g.deleted_seq," UNREAD_BLOCKS
+		" FROM members g FORCE INDEX (PRIMARY) JOIN group_heads h FORCE INDEX (PRIMARY) ON "
+		"h.id=g.conversation_id" UNREAD_BLOCKS_JOIN " WHERE g.user_id=");
 	sql_str(text, user);
-	sql_lit(text, " AND h.last_seq>g.read_seq");
+	sql_lit(text, " AND h.last_seq>" UNREAD_AFTER);
 }
 
 /* ---- what is found ---- */

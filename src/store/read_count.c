@@ -60,7 +60,9 @@ void read_count(struct pool *p, struct str user, const struct lane_read *r, stor
 			.deleted_seq = r->deleted_seq,
 		};
 	}
-	g->unread[WAS_READ].last_seq = g->unread[IS_LEFT].read_seq = r->r.read_seq;
+	/* What was cleared is neither. */
+	uint64_t read_seq = r->r.read_seq > r->was_seq ? r->r.read_seq : r->was_seq;
+	g->unread[WAS_READ].last_seq = g->unread[IS_LEFT].read_seq = read_seq;
 	unread_begin(&stmt, &g->read.text);
 	for (size_t i = 0; i < COUNTS; i++)
 		unread_put(&stmt, i, &g->unread[i]);

@@ -49,7 +49,9 @@ static void put_if_recent(struct buf *text, const struct search *s, const char *
 
 static void put_direct_columns(struct buf *text, const struct search *s, const char *from)
 {
-	sql_lit(text, "SELECT c.id,1,c.last_seq,c.last_message_time,IF(c.user1_id=");
+	sql_lit(text, "SELECT c.id,IF(c.user1_id=");
+	sql_str(text, s->read.user);
+	sql_lit(text, ",c.user1_first_seq,c.user2_first_seq),c.last_seq,c.last_message_time,IF(c.user1_id=");
 	sql_str(text, s->read.user);
 	sql_lit(text, ",c.user2_id,c.user1_id)" HEAD_COLUMNS);
 	put_start(text, s, "c");

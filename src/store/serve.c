@@ -246,7 +246,8 @@ static void run(const union wire_args *p, enum lane_past past, struct asked *a)
 		lane_act(l, &p->act, past, on_changed, a);
 		return;
 	case WIRE_READ:
-		lane_read_conversation(l, p->read.user, p->read.conversation_id, p->read.up_to_seq, past, on_read, a);
+		lane_read_conversation(l, p->read.user, p->read.conversation_id, p->read.up_to_seq, p->read.clears,
+				       past, on_read, a);
 		return;
 	case WIRE_CREATE:
 		lane_create(l, p->create.user, p->create.peer, p->create.source_kind, p->create.source_id, past,

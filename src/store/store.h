@@ -359,6 +359,13 @@ struct store_settings_set {
 };
 typedef void store_settings_fn(const struct store_settings_set *r, void *arg);
 void store_set_settings(struct store *s, const struct store_settings *p, store_settings_fn *fn, void *arg);
+/*
+ * Through the lane: the user sees nothing any more of what is up to that seq (UINT64_MAX: all), and while there is
+ * nothing after it the conversation is not listed. Nobody else can tell. The callback has the conversation where it
+ * changed.
+ */
+void store_clear(struct store *s, struct str user, uint64_t conversation_id, uint64_t up_to_seq, store_settings_fn *fn,
+		 void *arg);
 
 /* ---- reads ---- */
 

@@ -19,6 +19,7 @@ struct asker {
 		store_change_fn *change;
 		store_read_fn *read;
 		store_created_fn *created;
+		store_settings_fn *cleared;
 	} fn;
 	void *arg;
 	bool made; /* create: a new one */
@@ -153,15 +154,61 @@ static void on_read_elsewhere(const union wire_result *r, void *arg)
 void store_read_conversation(struct store *s, struct str user, uint64_t conversation_id, uint64_t up_to_seq,
 			     store_read_fn *fn, void *arg)
 {
-	union wire_args args = {.read = {user, conversation_id, up_to_seq}};
+	union wire_args args = {.read = {user, conversation_id, up_to_seq, false}};
 	struct asker *a = asker_new(s, user, arg);
 	a->fn.read = fn;
 	if (s->lane != NULL)
-		lane_read_conversation(s->lane, user, conversation_id, up_to_seq, LANE_FRESH, on_read, a);
+		lane_read_conversation(s->lane, user, conversation_id, up_to_seq, false, LANE_FRESH, on_read, a);
 	else if (conversation_id != 0)
 		writers_submit(s->writers, WIRE_READ, &args, NULL, conversation_id, on_read_elsewhere, a);
 	else
 		writers_refuse(s->writers, WIRE_READ, &args, STORE_NOT_FOUND, on_read_elsewhere, a);
+}
+
+/* ---- its history ---- */
+
+static void on_cleared_found(enum store_status status, const struct conversation *c, void *arg)
+{
+	struct asker *a = arg;
+	const struct store_settings_set r = {
+		.status = STORE_OK, .changed = true, .conversation = status == STORE_OK ? c : NULL};
+	a->store->counting[a->cut]--;
+	a->fn.cleared(&r, a->arg);
+	free(a);
+}
+
+static void on_cleared(const struct lane_read *r, void *arg)
+{
+	struct asker *a = arg;
+	if (r->r.status != STORE_OK || !r->r.changed) {
+		const struct store_settings_set none = {.status = r->r.status,
+							.changed = r->r.changed && r->r.status != STORE_UNCERTAIN};
+		a->fn.cleared(&none, a->arg);
+		asker_answered(a, r->r.status);
+		return;
+	}
+	a->cut = a->store->cut;
+	a->store->counting[a->cut]++;
+	store_find_conversation(a->store, str_from(a->user), r->r.conversation_id, on_cleared_found, a);
+}
+
+static void on_cleared_elsewhere(const union wire_result *r, void *arg)
+{
+	on_cleared(&r->read, arg);
+}
+
+void store_clear(struct store *s, struct str user, uint64_t conversation_id, uint64_t up_to_seq, store_settings_fn *fn,
+		 void *arg)
+{
+	union wire_args args = {.read = {user, conversation_id, up_to_seq, true}};
+	struct asker *a = asker_new(s, user, arg);
+	a->fn.cleared = fn;
+	if (s->lane != NULL)
+		lane_read_conversation(s->lane, user, conversation_id, up_to_seq, true, LANE_FRESH, on_cleared, a);
+	else if (conversation_id != 0)
+		writers_submit(s->writers, WIRE_READ, &args, NULL, conversation_id, on_cleared_elsewhere, a);
+	else
+		writers_refuse(s->writers, WIRE_READ, &args, STORE_NOT_FOUND, on_cleared_elsewhere, a);
 }
 
 /* ---- create ---- */

@@ -27,7 +27,8 @@ struct unread_run {
 struct unread {
 	struct str user; /* borrowed */
 	uint64_t conversation_id;
-	uint64_t last_seq, read_seq;
+	uint64_t last_seq;
+	uint64_t read_seq; /* or the last that was cleared, if that is further */
 	/* As in schema/0009_groups.sql; 0: none. Of a direct conversation only mention_seq. */
 	uint64_t uncounted_seq, all_seq, deleted_seq, mention_seq;
 	/*
@@ -43,6 +44,12 @@ struct unread {
 /* "<block>,<bits>," of a row of uncounted that says that the message counts for nobody. */
 void unread_put_uncounted(struct buf *text, uint64_t seq);
 
+/* What is unread for a member, of members AS g, is after that one. */
+#define UNREAD_AFTER "GREATEST(g.read_seq,g.first_seq-1)"
+static inline uint64_t unread_after(uint64_t read_seq, uint64_t first_seq)
+{
+	return first_seq > read_seq + 1 ? first_seq - 1 : read_seq;
+}
 /*
  * Of members AS g and group_heads AS h: two rows of uncounted, that of uncounted_seq, and the one before it if read_seq
  * is in that. Where there is nothing between read_seq and the two they are all that has to be known.
@@ -50,8 +57,9 @@ void unread_put_uncounted(struct buf *text, uint64_t seq);
 #define UNREAD_BLOCKS "x.bits,y.bits"
 #define UNREAD_BLOCKS_JOIN                                                                                             \
 	" LEFT JOIN uncounted x FORCE INDEX (PRIMARY) ON x.conversation_id=h.id AND x.block=h.uncounted_seq>>6 AND "   \
-	"h.uncounted_seq>g.read_seq LEFT JOIN uncounted y FORCE INDEX (PRIMARY) ON y.conversation_id=h.id AND "        \
-	"y.block=g.read_seq>>6 AND h.uncounted_seq>>6=(g.read_seq>>6)+1"
+	"h.uncounted_seq>" UNREAD_AFTER                                                                                \
+	" LEFT JOIN uncounted y FORCE INDEX (PRIMARY) ON y.conversation_id=h.id AND y.block=" UNREAD_AFTER             \
+	">>6 AND h.uncounted_seq>>6=(" UNREAD_AFTER ">>6)+1"
 /* Takes these columns of a group's row; the seqs are set. */
 void unread_take_blocks(struct row *row, struct unread *u);
 

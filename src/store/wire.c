@@ -113,6 +113,7 @@ static const struct wire_field read_fields[] = {
 	FIELD(WIRE_STR, struct wire_read, user),
 	FIELD(WIRE_U64, struct wire_read, conversation_id),
 	FIELD(WIRE_U64, struct wire_read, up_to_seq),
+	FIELD(WIRE_BOOL, struct wire_read, clears),
 	END,
 };
 static const struct wire_field was_read_fields[] = {

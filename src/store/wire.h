@@ -47,6 +47,7 @@ struct wire_head {
 struct wire_read {
 	struct str user;
 	uint64_t conversation_id, up_to_seq;
+	bool clears; /* its history, in place of reading it */
 };
 struct wire_create {
 	struct str user, peer, source_kind, source_id;

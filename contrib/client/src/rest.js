@@ -96,8 +96,8 @@ export class Rest {
         return (await this.request('PUT', path, {body})).body;
     }
 
-    async #delete(path) {
-        return (await this.request('DELETE', path)).body;
+    async #delete(path, query) {
+        return (await this.request('DELETE', path, {query})).body;
     }
 
     // Every item of a list, page after page: for await (const friend of rest.each((page) => rest.friends(page))).
@@ -138,6 +138,10 @@ export class Rest {
 
     updateSettings(conversationId, changes) {
         return this.#put(`/messages/conversations/${segment(conversationId)}/settings`, changes);
+    }
+
+    clearConversation(conversationId, upToSeq) {
+        return this.#delete(`/messages/conversations/${segment(conversationId)}`, {up_to_seq: upToSeq});
     }
 
     message(messageId) {

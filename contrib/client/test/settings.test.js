@@ -57,3 +57,35 @@ test('what was set during an absence is told after it', needsServer, async () =>
     await until('the draft', () => lastSettings(a)?.draft === 'from the phone');
     assert.equal(lastSettings(a).archived, true);
 });
+
+test('a history that was cleared is gone for one\'s own clients, and the next message comes alone', needsServer, async () => {
+    const [alice, bob] = await friends('alice', 'bob');
+    const [a, a2, b] = await Promise.all([open(alice, {device: 'web'}), open(alice, {device: 'ios'}), open(bob)]);
+    const sent = await Promise.all([1, 2, 3].map((n) => b.send({to: alice, content: `${n}`}).done));
+    const id = sent[0].conversation_id;
+    await told(a2, 3);
+    await a.rest.clearConversation(id, 2);
+    await until('the other client to be told', () => a2.seen.conversation.at(-1).first_seq === 3);
+    assert.deepEqual((await a.rest.history(id)).items.map((m) => m.seq), [3]);
+    await a.rest.clearConversation(id);
+    await until('the rest', () => a2.seen.conversation.at(-1).first_seq === 4);
+    assert.deepEqual([await ids(a.rest.conversations()), (await b.rest.history(id)).items.length], [[], 3]);
+    await a.close();
+    const fresh = await open(alice, {device: 'web'});
+    await b.send({to: alice, content: 'next'}).done;
+    assert.deepEqual(await told(fresh, 1), ['next']);
+    await told(a2, 4);
+    assert.deepEqual(await ids(fresh.rest.conversations()), [id]);
+});
+
+test('a history that was cleared during an absence is told of after it', needsServer, async () => {
+    const [alice, bob] = await friends('alice', 'bob');
+    const [a, b] = await Promise.all([open(alice, {device: 'web'}), open(bob)]);
+    const {conversation_id: id} = await b.send({to: alice, content: 'hi'}).done;
+    await told(a, 1);
+    await ask('kick', alice);
+    await until('the end', () => a.state === 'replaced');
+    await (await open(alice, {device: 'ios'})).rest.clearConversation(id);
+    await a.connect().ready();
+    await until('the clearing', () => a.seen.conversation.at(-1)?.first_seq === 2);
+});

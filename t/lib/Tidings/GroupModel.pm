@@ -396,7 +396,19 @@ sub read_up_to {
 	return (200, $me->{read_seq}, $marked, scalar $self->unread($g, $user));
 }
 
+sub clear {
+	my ($self, $g, $user, $up_to) = @_;
+	my $me = $g->{members}{$user} or return '404 not_found';
+	my $last = $self->last_seq($g);
+	$up_to = $last if !defined $up_to || $up_to > $last;
+	$me->{first_seq} = $up_to + 1 if $up_to >= $me->{first_seq};
+	return 204;
+}
+
 # ---- what one sees ----
+
+# Whether the list has it.
+sub is_listed { my ($self, $g, $user) = @_; return $g->{members}{$user}{first_seq} <= $self->last_seq($g) }
 
 sub visible { my ($self, $g, $user) = @_; return grep { $_->{seq} >= $g->{members}{$user}{first_seq} && !$_->{deleted}{$user} } @{$g->{messages}} }
 

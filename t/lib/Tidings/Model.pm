@@ -12,7 +12,7 @@ sub pair { return join ' ', sort @_ }
 # The conversation of two users; made where missing.
 sub between {
 	my ($self, $a, $b) = @_;
-	return $self->{conversations}{pair($a, $b)} //= {users => [sort $a, $b], messages => [], pins => [], read_seq => {$a => 0, $b => 0}, delivered => {$a => 0, $b => 0}};
+	return $self->{conversations}{pair($a, $b)} //= {users => [sort $a, $b], messages => [], pins => [], read_seq => {$a => 0, $b => 0}, cleared => {}, delivered => {$a => 0, $b => 0}};
 }
 
 sub of { my ($self, $user) = @_; return grep { grep { $_ eq $user } @{$_->{users}} } values %{$self->{conversations}} }
@@ -34,9 +34,24 @@ sub send {
 	return (201, $message);
 }
 
+# The user has cleared the history that it was in, or is no party to it.
+sub is_out { my ($user, $m) = @_; return $m->{from} ne $user && $m->{to} ne $user || $m->{seq} <= ($m->{conversation}{cleared}{$user} // 0) }
+
+sub clear {
+	my ($self, $user, $c, $up_to) = @_;
+	return 404 if !grep { $_ eq $user } @{$c->{users}};
+	my $last = @{$c->{messages}};
+	$up_to = $last if !defined $up_to || $up_to > $last;
+	$c->{cleared}{$user} = $up_to if $up_to > ($c->{cleared}{$user} // 0);
+	return 204;
+}
+
+# Whether the list has it.
+sub is_listed { my ($self, $user, $c) = @_; return ($c->{cleared}{$user} // 0) < @{$c->{messages}} }
+
 sub recall {
 	my ($self, $user, $m) = @_;
-	return 404 if $m->{from} ne $user && $m->{to} ne $user;
+	return 404 if is_out($user, $m);
 	return 403 if $m->{from} ne $user;
 	strip($m, $m->{conversation});
 	return 200;
@@ -70,7 +85,7 @@ sub reactions_text_of_answer { my ($m) = @_; return join '', map { " $_->{emoji}
 
 sub react {
 	my ($self, $user, $m, $emoji, $adds) = @_;
-	return 404 if $m->{from} ne $user && $m->{to} ne $user || $m->{deleted}{$user};
+	return 404 if is_out($user, $m) || $m->{deleted}{$user};
 	return 409 if $m->{recalled};
 	return 200 if !$adds == !has_reacted($m, $user, $emoji);
 	$adds ? add_reaction($m, $user, $emoji) : remove_reaction($m, $user, $emoji);
@@ -80,7 +95,7 @@ sub react {
 # c->{pins}: the last one first.
 sub pin {
 	my ($self, $user, $m, $pins) = @_;
-	return 404 if $m->{from} ne $user && $m->{to} ne $user || $m->{deleted}{$user};
+	return 404 if is_out($user, $m) || $m->{deleted}{$user};
 	my $c = $m->{conversation};
 	return 204 if !$pins == !grep { $_ == $m } @{$c->{pins}};
 	return 409 if $pins && ($m->{recalled} || @{$c->{pins}} >= 50);
@@ -90,7 +105,7 @@ sub pin {
 
 sub edit {
 	my ($self, $user, $m, $content, @mentions) = @_;
-	return 404 if $m->{from} ne $user && $m->{to} ne $user;
+	return 404 if is_out($user, $m);
 	return 403 if $m->{from} ne $user;
 	return 409 if $m->{recalled};
 	return 403 if $m->{author};
@@ -103,7 +118,7 @@ sub edit {
 # A copy of the message, to another.
 sub forward {
 	my ($self, $user, $m, $to) = @_;
-	return 404 if $m->{from} ne $user && $m->{to} ne $user || $m->{deleted}{$user};
+	return 404 if is_out($user, $m) || $m->{deleted}{$user};
 	return 400 if $m->{recalled};
 	my ($status, $copy) = $self->send($user, $to, content => $m->{content});
 	$copy->{author} = $m->{author} // $m->{from};
@@ -112,14 +127,14 @@ sub forward {
 
 sub delete {
 	my ($self, $user, $m) = @_;
-	return 404 if $m->{from} ne $user && $m->{to} ne $user;
+	return 404 if is_out($user, $m);
 	$m->{deleted}{$user} = 1;
 	return 204;
 }
 
 sub read_message {
 	my ($self, $user, $m) = @_;
-	return 404 if $m->{from} ne $user && $m->{to} ne $user;
+	return 404 if is_out($user, $m);
 	return 403 if $m->{to} ne $user;
 	$m->{read} = 1;
 	return 200;
@@ -151,15 +166,15 @@ sub delivered { my ($self, $user, $c) = @_; return (sort { $b <=> $a } $c->{read
 
 sub unread {
 	my ($self, $user, $c) = @_;
-	return scalar grep { $_->{to} eq $user && !$_->{read} && !$_->{recalled} && !$_->{deleted}{$user} } @{$c->{messages}};
+	return scalar grep { $_->{to} eq $user && !$_->{read} && !$_->{recalled} } $self->visible($user, $c);
 }
 
 # Of messages of the other side: those that mention the user or everyone, in all conversations; and which of them are unread.
-sub mentioning { my ($user, @m) = @_; return grep { $_->{to} eq $user && !$_->{recalled} && !$_->{deleted}{$user} && grep { $_ eq $user || $_ eq '*' } @{$_->{mentions}} } @m }
+sub mentioning { my ($user, @m) = @_; return grep { $_->{to} eq $user && !$_->{recalled} && !is_out($user, $_) && !$_->{deleted}{$user} && grep { $_ eq $user || $_ eq '*' } @{$_->{mentions}} } @m }
 sub mentions { my ($self, $user) = @_; return mentioning($user, map { @{$_->{messages}} } $self->of($user)) }
 sub unread_mentions { my ($self, $user, $c) = @_; return scalar mentioning($user, grep { !$_->{read} } @{$c->{messages}}) }
 
-sub visible { my ($self, $user, $c) = @_; return grep { !$_->{deleted}{$user} } @{$c->{messages}} }
+sub visible { my ($self, $user, $c) = @_; return grep { !is_out($user, $_) && !$_->{deleted}{$user} } @{$c->{messages}} }
 
 # A message reduced to what the model knows of it, from the model and from an answer.
 sub summary {

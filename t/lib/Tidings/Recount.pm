@@ -15,12 +15,14 @@ my $of = 'm.id BETWEEN (c.id << 28) AND ((c.id << 28) | 268435455)';
 sub direct_faults {
 	my ($dbh) = @_;
 	my $unread = "(SELECT COUNT(*) FROM messages m WHERE $of AND m.to_user_id = c.user%1\$d_id AND NOT m.is_read AND (m.id & 268435455) > c.user%1\$d_read_seq AND %2\$s)";
-	my $last = "(SELECT COALESCE(MAX(m.id), 0) FROM messages m WHERE $of AND NOT IF(m.from_user_id = c.user%d_id, m.deleted_by_sender, m.deleted_by_recipient))";
+	my $cleared = '(m.id & 268435455) < COALESCE(c.user%d_first_seq, 1)';
+	my $last = "(SELECT COALESCE(MAX(m.id), 0) FROM messages m WHERE $of AND NOT IF(m.from_user_id = c.user%d_id, m.deleted_by_sender, m.deleted_by_recipient) AND NOT $cleared)";
 	my %must = (
 		'seq is not dense' => "last_seq <> (SELECT COUNT(*) FROM messages m WHERE $of) OR last_seq <> (SELECT COALESCE(MAX(m.id & 268435455), 0) FROM messages m WHERE $of)",
-		(map { ("unread of side $_" => "user${_}_unread <> " . sprintf($unread, $_, 'NOT m.is_recalled AND NOT m.deleted_by_recipient'),
-			"dead of side $_" => "user${_}_dead <> " . sprintf($unread, $_, '(m.is_recalled OR m.deleted_by_recipient)'),
-			"last message of side $_" => "user${_}_last_id <> " . sprintf($last, $_)) } 1, 2),
+		(map { ("unread of side $_" => "user${_}_unread <> " . sprintf($unread, $_, 'NOT m.is_recalled AND NOT m.deleted_by_recipient AND NOT ' . sprintf $cleared, $_),
+			"dead of side $_" => "user${_}_dead <> " . sprintf($unread, $_, '(m.is_recalled OR m.deleted_by_recipient OR ' . sprintf($cleared, $_) . ')'),
+			"last message of side $_" => "user${_}_last_id <> " . sprintf($last, $_, $_),
+			"first message of side $_" => "user${_}_first_seq > last_seq + 1 OR NOT (user${_}_first_seq - 1 <=> (SELECT s.cleared_seq FROM conversation_settings s WHERE s.user_id = c.user${_}_id AND s.conversation_id = c.id))") } 1, 2),
 		'last_message_time' => "NOT (last_message_time <=> (SELECT m.created_at FROM messages m WHERE m.id = (c.id << 28) + c.last_seq))",
 		'the order of sides' => 'user1_id >= user2_id',
 		'delivered beyond the last message' => 'EXISTS(SELECT 1 FROM deliveries d WHERE d.conversation_id = c.id AND GREATEST(d.user1_seq, d.user2_seq) > c.last_seq)',
@@ -60,7 +62,9 @@ sub group_faults {
 	my $mine = 'x.user_id = c.user_id AND x.conversation_id = c.conversation_id';
 	my $deleted = "SELECT COALESCE(MAX(x.last_seq), 0) FROM deletions x WHERE $mine";
 	my %member = (
-		'joined_seq, first_seq' => 'first_seq > joined_seq OR (first_seq <> 1 AND first_seq <> joined_seq)',
+		'joined_seq, first_seq' => 'COALESCE(rule_seq, first_seq) > joined_seq OR (COALESCE(rule_seq, first_seq) <> 1 AND COALESCE(rule_seq, first_seq) <> joined_seq)',
+		'what is cleared' => "first_seq < rule_seq OR NOT (IF(rule_seq IS NULL, NULL, first_seq - 1) <=> (SELECT x.cleared_seq FROM conversation_settings x WHERE $mine))",
+		'first_seq' => 'first_seq > 1 + (SELECT h.last_seq FROM group_heads h WHERE h.id = c.conversation_id)',
 		'read_seq' => 'read_seq < joined_seq OR read_seq > (SELECT h.last_seq FROM group_heads h WHERE h.id = c.conversation_id)',
 		'own messages that are unread' => "EXISTS(SELECT 1 FROM messages m WHERE m.id > (c.conversation_id << 28) + c.read_seq AND m.id <= (c.conversation_id << 28) + 268435455 AND m.from_user_id = c.user_id AND NOT ($is_system))",
 		'deleted_seq' => "deleted_seq <> ($deleted)",

@@ -176,6 +176,87 @@ static void test_read_to_the_end(void)
 	   "and found done");
 }
 
+struct own_answer {
+	bool done, settled, changed;
+	enum store_status status;
+	uint64_t first_seq; /* where it has the conversation */
+};
+
+static void on_own(const struct store_settings_set *r, void *arg)
+{
+	struct own_answer *a = arg;
+	a->status = r->status;
+	a->changed = r->changed;
+	a->first_seq = r->conversation != NULL ? r->conversation->first_seq : 0;
+	written(r->status, &a->done, &a->settled);
+}
+
+/* A read clears a mark, too. */
+static void test_cleared(enum cut how, bool in_group)
+{
+	struct own_answer cleared = {0};
+	struct read_answer read;
+	static int round;
+	char a[16], b[16];
+	snprintf(a, sizeof(a), "ca%d", ++round);
+	snprintf(b, sizeof(b), "cb%d", round);
+	db_befriend(a, b);
+	uint64_t group = in_group ? group_make(a) : 0;
+	if (in_group)
+		group_add(group, b, GROUP_MEMBER);
+	uint64_t m = (in_group ? do_send(s, text_in(group, a, "x", NULL)) : do_text(s, a, b, "x", NULL)).m.id;
+	uint64_t id = message_id_conversation(m), last = message_id_seq(m);
+	db_sql(in_group ? "UPDATE members SET marked=1 WHERE user_id='%s' AND conversation_id=%llu"
+			: "UPDATE conversations SET user2_marked=1 WHERE user2_id='%s' AND id=%llu",
+	       b, (unsigned long long)id);
+	wait_up(s);
+	store_clear(s, str_from(b), id, UINT64_MAX, on_own, &cleared);
+	ask_read(s, b, id, 0, &read);
+	cut_at = ";COMMIT";
+	cut = how;
+	proxy_closed = true;
+	wait_for(&cleared.done);
+	wait_for(&read.done);
+	ok(cleared.status == STORE_UNCERTAIN && !cleared.changed && read.r.status == STORE_UNCERTAIN,
+	   "the clearing of a %s is uncertain, and so is its read", in_group ? "group" : "conversation");
+	proxy_closed = false;
+	wait_for(&cleared.settled);
+	wait_for(&read.settled);
+	if (how == CUT_BEFORE)
+		ok(cleared.status == STORE_UNAVAILABLE && !cleared.changed, "and found not done");
+	else
+		ok(cleared.status == STORE_OK && cleared.changed && (in_group || cleared.first_seq == last + 1) &&
+			   read.r.status == STORE_OK && read.r.unmarked,
+		   "and found done, for others to be told");
+	is_int(in_group ? group_wrong() : db_wrong(), 0, "all counters are right");
+}
+
+static void test_settings(enum cut how)
+{
+	struct own_answer set = {0};
+	db_befriend("s1", "s2");
+	uint64_t id = message_id_conversation(do_text(s, "s1", "s2", "x", NULL).m.id);
+	const struct store_settings p = {.user = STR_LIT("s1"),
+					 .conversation_id = id,
+					 .sets_draft = true,
+					 .to = {.draft = how == CUT_BEFORE ? STR_LIT("lost") : STR_LIT("kept")}};
+	wait_up(s);
+	store_set_settings(s, &p, on_own, &set);
+	cut_at = ";COMMIT";
+	cut = how;
+	proxy_closed = true;
+	wait_for(&set.done);
+	is_int(set.status, STORE_UNCERTAIN, "a setting is uncertain");
+	proxy_closed = false;
+	wait_for(&set.settled);
+	is_int(set.status, STORE_UNKNOWN, "and nobody knows, so all are told to catch up");
+	wait_up(s);
+	set = (struct own_answer){0};
+	store_set_settings(s, &p, on_own, &set);
+	wait_for(&set.settled);
+	ok(set.status == STORE_OK && set.changed == (how == CUT_BEFORE), "set again it changes something or not");
+}
+
 /* In a group: sent and found done, or never received. */
 static void test_group(enum cut how, const char *name)
 {
@@ -337,6 +418,13 @@ int main(void)
 	test_group(CUT_BEFORE, "never_received");
 	test_group_read();
 	test_made_anew();
+	for (int in_group = 0; in_group <= 1; in_group++) {
+		test_cleared(CUT_AFTER, in_group);
+		test_cleared(CUT_LATE, in_group);
+		test_cleared(CUT_BEFORE, in_group);
+	}
+	test_settings(CUT_AFTER);
+	test_settings(CUT_BEFORE);
 	test_left();
 	test_group_left();
 	conf_free(&direct);
