@@ -5,7 +5,7 @@ import {EXPIRY_SECONDS, MUTE_SECONDS, isMutedForever, muteEnd} from './conversat
 import {el, textButton} from './dom.js';
 import {openDialog, say} from './dialog.js';
 import {span, untilTime} from './format.js';
-import {isAdmin} from './group_rules.js';
+import {mayEdit} from './group_rules.js';
 import {reasonOf, t} from './i18n.js';
 
 // As items of a menu. onAway(): the conversation is not to be shown any longer.
@@ -28,7 +28,7 @@ export function conversationMenu(chat, c, onAway) {
             {label: t('conv.unread'), icon: 'unread', act: () => away({marked_unread: true}, null)},
         settings.archived ? {label: t('conv.unarchive'), icon: 'archive', act: () => set({archived: false})} :
             {label: t('conv.archive'), icon: 'archive', act: () => away({archived: true}, t('conv.archived', {name: chat.title(c)}))},
-        maySetExpiry(c) && {label: t('conv.expiry'), icon: 'timer', act: () => openExpiryDialog(chat, c)},
+        maySetExpiry(chat, c) && {label: t('conv.expiry'), icon: 'timer', act: () => openExpiryDialog(chat, c)},
     ];
 }
 
@@ -37,9 +37,9 @@ export function mutedText(c) {
     return isMutedForever(c.settings) ? t('conv.muted') : t('conv.mutedUntil', {time: untilTime(c.settings.muted_until)});
 }
 
-// Both sides of a direct conversation, the admins of a group.
-function maySetExpiry({settings, group}) {
-    return settings.expires_in !== undefined && (group === null || (isAdmin(group) && group.dissolved_at === null));
+// Both sides of a direct conversation while they can write there, the admins of a group.
+function maySetExpiry(chat, c) {
+    return c.settings.expires_in !== undefined && (c.isGroup ? mayEdit(c.group) : chat.canWriteTo(c));
 }
 
 // How long its messages stay, in words; empty where for ever.
