@@ -11,7 +11,7 @@ import {reasonOf, t} from './i18n.js';
 import {EVERYONE, MENTIONS_MAX} from './mention.js';
 import {MentionBox} from './mention_box.js';
 import {fromShortcuts} from './shortcuts.js';
-import {toShortcuts} from './shortcuts_typed.js';
+import {isLiteral, toShortcuts} from './shortcuts_typed.js';
 
 const MAX_BYTES = 16384; // message.max_content's default; the server has the last word
 const DRAFT_DELAY_MS = 200;
@@ -296,8 +296,9 @@ export class Composer {
             return;
         }
         this.#setSaving(true);
-        const {message, kept} = editing;
-        const {content, entities} = carriedOver(message.content ?? '', kept, fromShortcuts(text));
+        const {message, kept, before} = editing;
+        const was = message.content ?? '';
+        const {content, entities} = carriedOver(was, kept, isLiteral(before, was) ? {content: text, entities: null} : fromShortcuts(text));
         try {
             await this.#chat.edit(message, {content, entities, mentions: this.#mentionsNow(message, content)});
             if (isOpen())

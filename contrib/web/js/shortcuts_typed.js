@@ -5,7 +5,8 @@ import {addressLength, fromShortcuts, isBetweenWords} from './shortcuts.js';
 
 const SIGNS = {bold: '**', italic: '*', strikethrough: '~~', spoiler: '||'};
 
-// {text, kept}: what one would have typed for it. kept: the entities that no shortcut can say.
+// {text, kept}: what one would have typed for it. kept: the entities that no shortcut can say. Where nothing that is typed
+// would become the content it is the content itself, to be edited without shortcuts (isLiteral).
 export function toShortcuts(content, entities) {
     const all = entities ?? [];
     const tries = [[all, false], [all, true], [[], false], [[], true]];
@@ -19,6 +20,11 @@ export function toShortcuts(content, entities) {
             break;
     }
     return best ?? {text: content, kept: all};
+}
+
+// Whether the text that was given for that content has signs that are no shortcuts.
+export function isLiteral(text, content) {
+    return fromShortcuts(text).content !== content;
 }
 
 const keyOf = ({type, offset, length, url, language}) => [type, offset, length, url, language].join(' ');
