@@ -152,8 +152,8 @@ subtest 'with a server' => sub {
 	$node->start;
 	my $ws = $t->ws('alice');
 	$t->send_text('bob', 'alice', 'x');
-	my $status = wait_for('the session to be counted', sub { my $s = $node->ctl_ok('--json', 'status'); $s->{websockets} == 1 && $s });
-	is $status->{workers_ready}, 2, 'status: workers';
+	my $status = wait_for('the session to be counted, and both workers', sub { my $s = $node->ctl_ok('--json', 'status'); $s->{websockets} == 1 && $s->{workers_ready} == 2 && $s->{database} && $s->{redis} && $s });
+	is $status->{workers}, 2, 'status: workers';
 	is $status->{sessions}, 1, 'sessions';
 	ok $status->{database} && $status->{redis}, 'database and Redis';
 	is $status->{pid}, $node->pid, 'the master';
