@@ -5,7 +5,7 @@ use Tidings;
 use Tidings::Shape;
 
 my $t = Tidings->start(nodes => 2, workers => 2, conf => {drain_timeout => 10});
-my @pairs = (['alice', 'bob'], ['carol', 'dave'], ['erin', 'frank'], ['gina', 'hugo'], ['ivy', 'john'], ['kim', 'lars'], ['mia', 'noah'], ['rita', 'sven'], ['tom', 'sven']);
+my @pairs = (['alice', 'bob'], ['carol', 'dave'], ['erin', 'frank'], ['gina', 'hugo'], ['ivy', 'john'], ['kim', 'lars'], ['mia', 'noah'], ['rita', 'sven'], ['tom', 'sven'], ['una', 'vic'], ['wim', 'xia']);
 $t->befriend(@$_) for @pairs;
 my $dbh = $t->dbh;
 
@@ -87,6 +87,31 @@ subtest 'what is read is delivered' => sub {
 	decided('carol', $carol);
 	is_deeply [delivered('dave', $id), written($id)], [0, 1], 'who only sends has received nothing';
 	$_->abort for $carol, $dave;
+};
+
+subtest 'messages that were read one by one' => sub {
+	my ($una, $vic) = map { $t->ws($_) } qw(una vic);
+	my @m = map { $t->send_text('una', 'vic', "text $_") } 1 .. 3;
+	my $id = $m[0]{conversation_id};
+	ok $t->api('vic')->put("/messages/$m[0]{id}/read")->json->{is_read}, 'one is read by itself';
+	report($vic, $id, 1);
+	is $una->expect('delivered')->{up_to_seq}, 1, 'its delivery counts';
+	is $t->api('vic')->put("/messages/$_->{id}/read")->status, 200, 'another' for @m[1, 2];
+	$t->send_text('vic', 'una', 'an answer');
+	report($vic, $id, 4);
+	is $una->expect('delivered')->{up_to_seq}, 4, 'also where all are read, and the newest is one\'s own';
+	is_deeply [@{view('una', $id)}{qw(peer_read_seq peer_delivered_seq)}], [0, 4], 'it is kept';
+	$t->send_text('vic', 'una', "more $_") for 1 .. 20;
+	report($vic, $id, 12);
+	decided('vic', $vic);
+	is_deeply [delivered('una', $id), $una->settle->queued('delivered')], [4], 'who only sends has received nothing more';
+	$t->send_text('una', 'vic', 'x');
+	$t->api('vic')->put("/messages/conversations/$id/read", {up_to_seq => 25});
+	$t->send_text('una', 'vic', 'y');
+	$t->send_text('vic', 'una', "still more $_") for 1 .. 20;
+	report($vic, $id, 46);
+	is $una->expect('delivered')->{up_to_seq}, 46, 'also where it is far back';
+	$_->abort for $una, $vic;
 };
 
 subtest 'what is refused' => sub {

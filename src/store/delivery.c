@@ -9,18 +9,25 @@
 
 #include <stdlib.h>
 
+#include "core/id.h"
 #include "store/query.h"
 #include "store/sql.h"
+
+/*
+ * So many messages are looked at for one of the other side's, from the reported one backwards. Where all of them are
+ * the user's own, there may be one before them.
+ */
+#define LOOKED_AT 16
 
 /* What was found of one of them. */
 struct place {
 	struct store_delivery *d;
 	int side;    /* 0 or 1: which of the two the user is; -1: neither */
 	bool hidden; /* the user has blocked the other one, who sees them offline */
-	bool awaits; /* there are messages to the user that are unread */
 	bool stored; /* the conversation has a row */
 	bool writes;
 	uint64_t last_seq, seq;
+	uint64_t peer_seq; /* of a message of the other side's up to the reported one: no newer one is known */
 	int64_t wait_ms;
 };
 
@@ -33,7 +40,7 @@ struct deliver {
 	struct store_delivery **d; /* as they were handed over */
 };
 
-enum { STMT_CONVERSATIONS, STMT_DELIVERIES };
+enum { STMT_CONVERSATIONS, STMT_MESSAGES, STMT_DELIVERIES };
 
 /* ---- what is asked ---- */
 
@@ -48,14 +55,36 @@ static void put_ids(struct buf *text, const struct deliver *w)
 	}
 }
 
+static uint64_t reported_seq(const struct store_delivery *d)
+{
+	return d->up_to_seq < MESSAGE_SEQ_MAX ? d->up_to_seq : MESSAGE_SEQ_MAX;
+}
+
+/* The seq before the first message that is looked at. */
+static uint64_t look_after(const struct store_delivery *d)
+{
+	uint64_t seq = reported_seq(d);
+	return seq > LOOKED_AT ? seq - LOOKED_AT : 0;
+}
+
+static void put_looks(struct buf *text, const struct deliver *w)
+{
+	for (size_t i = 0; i < w->count; i++) {
+		const struct store_delivery *d = w->place[i].d;
+		buf_append_str(text, i == 0 ? STR_LIT("id BETWEEN ") : STR_LIT(" OR id BETWEEN "));
+		sql_u64(text, message_id_make(d->conversation_id, look_after(d)));
+		sql_lit(text, " AND ");
+		sql_u64(text, message_id_make(d->conversation_id, reported_seq(d)));
+	}
+}
+
 static void deliver_ask(struct txn *t, struct buf *text)
 {
 	struct deliver *w = container_of(t, struct deliver, txn);
 	for (size_t i = 0; i < w->count; i++)
-		w->place[i] = (struct place){.d = w->place[i].d, .side = -1};
+		w->place[i] = (struct place){.d = w->place[i].d, .side = -1, .peer_seq = look_after(w->place[i].d)};
 	sql_lit(text,
 		"SELECT c.id,c.user1_id,c.user2_id,c.last_seq,c.user1_read_seq,c.user2_read_seq,"
-		"c.user1_unread+c.user1_dead,c.user2_unread+c.user2_dead,"
 		"a.user_id IS NOT NULL OR COALESCE(f.blocked,0),b.user_id IS NOT NULL OR COALESCE(g.blocked,0) "
 		"FROM conversations c FORCE INDEX (PRIMARY) "
 		"LEFT JOIN blocks a FORCE INDEX (PRIMARY) ON a.user_id=c.user1_id AND a.blocked_id=c.user2_id "
@@ -64,8 +93,10 @@ static void deliver_ask(struct txn *t, struct buf *text)
 		"LEFT JOIN friendships g FORCE INDEX (PRIMARY) ON g.user_id=c.user2_id AND g.friend_id=c.user1_id "
 		"WHERE c.id IN (");
 	put_ids(text, w);
+	sql_lit(text, ");SELECT id,from_user_id FROM messages FORCE INDEX (PRIMARY) WHERE ");
+	put_looks(text, w);
 	/* A time ahead of the clock is of before that was set back. */
-	sql_lit(text, ");SELECT conversation_id,user1_seq,user2_seq,"
+	sql_lit(text, ";SELECT conversation_id,user1_seq,user2_seq,"
 		      "IF(user1_at BETWEEN UTC_TIMESTAMP(3)-INTERVAL 1 SECOND AND UTC_TIMESTAMP(3),"
 		      "1000-TIMESTAMPDIFF(MICROSECOND,user1_at,UTC_TIMESTAMP(3)) DIV 1000,0),"
 		      "IF(user2_at BETWEEN UTC_TIMESTAMP(3)-INTERVAL 1 SECOND AND UTC_TIMESTAMP(3),"
@@ -94,7 +125,7 @@ static size_t find_place(const struct deliver *w, uint64_t conversation_id)
 static void row_conversation(struct deliver *w, struct row *row)
 {
 	char user[2][USER_ID_MAX + 1];
-	uint64_t read_seq[2], awaited[2];
+	uint64_t read_seq[2];
 	bool blocks[2];
 	uint64_t id = row_take_u64(row);
 	row_take_user(row, user[0]);
@@ -102,8 +133,6 @@ static void row_conversation(struct deliver *w, struct row *row)
 	uint64_t last_seq = row_take_u64(row);
 	for (int side = 0; side < 2; side++)
 		read_seq[side] = row_take_u64(row);
-	for (int side = 0; side < 2; side++)
-		awaited[side] = row_take_u64(row);
 	for (int side = 0; side < 2; side++)
 		blocks[side] = row_take_bool(row);
 	for (size_t i = find_place(w, id); i < w->count && w->place[i].d->conversation_id == id; i++) {
@@ -114,8 +143,19 @@ static void row_conversation(struct deliver *w, struct row *row)
 		memcpy(p->d->peer, user[!p->side], sizeof(user[0]));
 		p->last_seq = last_seq;
 		p->seq = read_seq[p->side];
-		p->awaits = awaited[p->side] != 0;
 		p->hidden = blocks[p->side];
+	}
+}
+
+static void row_message(struct deliver *w, struct row *row)
+{
+	char from[USER_ID_MAX + 1];
+	uint64_t message = row_take_u64(row), id = message_id_conversation(message), seq = message_id_seq(message);
+	row_take_user(row, from);
+	for (size_t i = find_place(w, id); i < w->count && w->place[i].d->conversation_id == id; i++) {
+		struct place *p = &w->place[i];
+		if (seq > p->peer_seq && seq <= p->d->up_to_seq && !str_is(p->d->user, from))
+			p->peer_seq = seq;
 	}
 }
 
@@ -144,6 +184,8 @@ static void deliver_row(struct txn *t, unsigned stmt, struct row *row)
 	struct deliver *w = container_of(t, struct deliver, txn);
 	if (stmt == STMT_CONVERSATIONS)
 		row_conversation(w, row);
+	else if (stmt == STMT_MESSAGES)
+		row_message(w, row);
 	else
 		row_delivery(w, row);
 }
@@ -163,8 +205,8 @@ static bool decide_one(struct place *p, bool uncertain)
 		d->up_to_seq = p->last_seq;
 	/* Perhaps by the try of unknown outcome, and others were not told. */
 	d->moved = uncertain && d->up_to_seq != 0 && d->up_to_seq == p->seq;
-	/* What is read is delivered, and who only sends has received nothing. */
-	if (d->up_to_seq <= p->seq || !p->awaits || p->hidden)
+	/* What is read is delivered. Who has only sent since then has received nothing more. */
+	if (d->up_to_seq <= p->seq || p->peer_seq <= p->seq || p->hidden)
 		return false;
 	d->wait_ms = p->wait_ms;
 	d->moved = d->wait_ms == 0;

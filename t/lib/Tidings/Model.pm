@@ -157,7 +157,7 @@ sub deliver {
 	my ($self, $user, $c, $up_to) = @_;
 	return 404 if !grep { $_ eq $user } @{$c->{users}};
 	return 200 if $up_to <= $self->delivered($user, $c);
-	return undef if $up_to > @{$c->{messages}} || !grep { $_->{to} eq $user && !$_->{read} } @{$c->{messages}};
+	return undef if $up_to > @{$c->{messages}} || !grep { $_->{to} eq $user && $_->{seq} > $self->delivered($user, $c) && $_->{seq} <= $up_to } @{$c->{messages}};
 	$c->{delivered}{$user} = $up_to;
 	return 200;
 }
