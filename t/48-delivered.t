@@ -157,6 +157,21 @@ subtest 'at most one write a second' => sub {
 	$_->abort for $gina, $hugo, $hugo2;
 };
 
+subtest 'and of both sides together' => sub {
+	my ($wim, $xia) = map { $t->ws($_->[0], node => $_->[1]) } ['wim', 0], ['xia', 1];
+	my $id;
+	for my $round (1 .. 3) {
+		$id = talk('wim', 'xia', 1);
+		my $seq = talk('xia', 'wim', 1) && 2 * $round;
+		report($_, $id, $seq) for $wim, $xia;
+		wait_for("round $round", sub { delivered('wim', $id) == $seq && delivered('xia', $id) == $seq });
+	}
+	my @at = map { $_->[0] } @{$dbh->selectall_arrayref('SELECT UNIX_TIMESTAMP(GREATEST(COALESCE(user1_at, user2_at), COALESCE(user2_at, user1_at))) FROM written WHERE conversation_id = ? ORDER BY n', undef, $id)};
+	is scalar(@at), 6, 'six reports are written';
+	is scalar(grep { $at[$_] - $at[$_ - 1] <= 1 } 1 .. $#at), 0, 'no two within a second';
+	$_->abort for $wim, $xia;
+};
+
 subtest 'many conversations at once' => sub {
 	my @peers = map { "peer$_" } 1 .. 60;
 	$t->befriend('pat', $_) for @peers;

@@ -2,8 +2,8 @@
 /*
  * How far messages of direct conversations have reached this worker's users, as their sessions report it: gathered,
  * written for many conversations at once, and told to the other side. What a session reports again and again costs one
- * write a second and conversation, wherever the user's sessions are: the database's clock decides that, and what comes
- * earlier waits here for its time. Whatever is lost with this process is made up for by the next report.
+ * write a second and conversation, both sides together, wherever their sessions are: the database's clock decides that,
+ * and what comes earlier waits here for its time. Whatever is lost with this process is made up for by the next report.
  */
 #ifndef TIDINGS_LIVE_DELIVERY_H
 #define TIDINGS_LIVE_DELIVERY_H

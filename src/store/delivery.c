@@ -175,7 +175,7 @@ static void row_delivery(struct deliver *w, struct row *row)
 			continue;
 		if (p->seq < seq[p->side])
 			p->seq = seq[p->side];
-		p->wait_ms = wait_ms[p->side];
+		p->wait_ms = wait_ms[0] > wait_ms[1] ? wait_ms[0] : wait_ms[1];
 	}
 }
 

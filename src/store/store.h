@@ -310,7 +310,7 @@ struct store_delivery {
 	/* What became of it. */
 	enum store_status status;   /* STORE_OK, or STORE_NOT_FOUND: the user is no party to it */
 	bool moved;		    /* it is further than before, which the peer is to be told */
-	int64_t wait_ms;	    /* not 0: it was moved less than a second ago, and can be again after that time */
+	int64_t wait_ms;	    /* not 0: its row was written less than a second ago, and can be after that time */
 	char peer[USER_ID_MAX + 1]; /* STORE_OK */
 };
 #define STORE_DELIVERIES_MAX 512
