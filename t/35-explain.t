@@ -195,7 +195,7 @@ my @drive = (
 		# One who is shown, so that another takes the place.
 		return ($t->api('a0001')->delete('/messages/' . message(12, $group) . '/reactions/x'), (map { my $id = $_; map { $alice->delete("/messages/$id/reactions/x") } 1 .. 2 } message(2), message(7, $group)), $ws->request(type => 'unreact', message_id => message(2) . '', emoji => 'y'));
 	},
-	reactions => sub { return map { pages("/messages/$_/reactions?limit=1"), $alice->get("/messages/$_/reactions?emoji=x") } message(12), message(12, $group) },
+	reactions => sub { return map { pages("/messages/$_/reactions?limit=1"), $alice->get("/messages/$_/reactions?emoji=x"), $alice->get("/messages/$_/reactions?user_id=a0003") } message(12), message(12, $group) },
 	pin => sub { return map { my $id = $_; map { $alice->put("/messages/$id/pin") } 1 .. 2 } message(2), message(7, $group), message(9) },
 	pins => sub { return map { $alice->get("/messages/conversations/$_/pins") } $cid, $group },
 	unpin => sub { return map { my $id = $_; map { $alice->delete("/messages/$id/pin") } 1 .. 2 } message(2), message(7, $group) },

@@ -150,6 +150,12 @@ subtest 'many at once, and the list' => sub {
 	is_deeply [map { $_->{at} } @all], [sort map { $_->{at} } @all], 'in order of time';
 	is_deeply [map { $_->{user_id} } grep { $_->{emoji} eq '👍' } @all], [map { $_->{user_id} } @{$bob->get("/messages/$m->{id}/reactions?emoji=" . escaped('👍'))->json->{items}}], 'or of one kind';
 	is_deeply $bob->get("/messages/$m->{id}/reactions?emoji=none")->json, {items => [], next_cursor => undef}, 'of none';
+	my $of = sub { my ($user, $more) = @_; return [map { "$_->{user_id} $_->{emoji}" } @{$bob->get("/messages/$m->{id}/reactions?user_id=$user" . ($more // ''))->json->{items}}] };
+	my $wanted = sub { my ($user) = @_; return [map { "$_->{user_id} $_->{emoji}" } grep { $_->{user_id} eq $user } @all] };
+	is_deeply [map { $of->($_) } @crowd], [map { $wanted->($_) } @crowd], 'or of one user';
+	is_deeply $of->($order[0], '&emoji=' . escaped('👍')), ["$order[0] 👍"], 'of one user and kind';
+	is_deeply [$of->($order[7], '&emoji=' . escaped('👍')), $of->('nobody')], [[], []], 'who has none of it, or none at all';
+	refused("no user: $_", $bob->get("/messages/$m->{id}/reactions?user_id=$_"), 400, 'invalid_argument', qr/^user_id/) for '', '.', 'x' x 65;
 	refused('a stranger', $stranger->get("/messages/$m->{id}/reactions"), 404, 'not_found');
 	refused('no emoji', $bob->get("/messages/$m->{id}/reactions?emoji="), 400, 'invalid_argument', qr/^emoji/);
 	refused('no limit', $bob->get("/messages/$m->{id}/reactions?limit=101"), 400, 'invalid_argument', qr/^limit/);

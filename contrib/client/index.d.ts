@@ -512,8 +512,8 @@ export interface Rest {
     /** One of each kind a user. This and the next: all reactions of the message afterwards. */
     react(messageId: Id, emoji: string): Promise<Reaction[]>;
     unreact(messageId: Id, emoji: string): Promise<Reaction[]>;
-    /** In order of time; emoji: of this kind alone. */
-    reactions(messageId: Id, options?: PageOptions & {emoji?: string}): Promise<Page<ReactionBy>>;
+    /** In order of time; emoji: of this kind alone; user_id: of this user alone. */
+    reactions(messageId: Id, options?: PageOptions & {emoji?: string; user_id?: string}): Promise<Page<ReactionBy>>;
     /** Either side of a direct conversation, admins in a group. */
     pin(messageId: Id): Promise<void>;
     unpin(messageId: Id): Promise<void>;

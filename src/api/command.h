@@ -70,11 +70,7 @@ union command_args {
 		struct group_member_cursor after;
 		struct str query; /* absent: all */
 	} members;
-	struct {
-		struct str emoji; /* absent: all */
-		unsigned limit;
-		uint64_t after; /* 0: from the first on */
-	} reactions;
+	struct store_reactions_wanted reactions;
 	struct {
 		unsigned limit;
 		struct pack_cursor after; /* of a list in order of id only that */

@@ -38,9 +38,12 @@ const struct problem *reactions_check(struct request *r, union command_args *a)
 {
 	const struct problem *p = list_query_limit(r, LIST_LIMIT, &a->reactions.limit)
 					  ?: request_query_text(r, "emoji", &a->reactions.emoji)
+					  ?: request_query_text(r, "user_id", &a->reactions.user_id)
 					  ?: request_query_u64(r, "cursor", 1, UINT32_MAX, 0, &a->reactions.after);
 	if (p == NULL && a->reactions.emoji.s != NULL && !reaction_emoji_valid(a->reactions.emoji))
 		return request_invalid(r, "emoji: must be " REACTION_EMOJI_RULE);
+	if (p == NULL && a->reactions.user_id.s != NULL && !id_user_valid(a->reactions.user_id))
+		return request_invalid(r, "user_id: must be " USER_ID_RULE);
 	return p;
 }
 
@@ -66,8 +69,7 @@ static void on_reactions(const struct store_reactions *list, void *arg)
 
 void reactions_proceed(struct request *r, const union command_args *a)
 {
-	store_list_reactions(r->live->store, request_user(r), r->path_id, a->reactions.emoji, a->reactions.limit,
-			     a->reactions.after, on_reactions, r);
+	store_list_reactions(r->live->store, request_user(r), r->path_id, &a->reactions, on_reactions, r);
 }
 
 /* ---- pins ---- */

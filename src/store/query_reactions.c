@@ -15,9 +15,7 @@ struct reactions {
 	void *arg;
 	struct by_id message;
 	struct by_id_item one;
-	struct str emoji;
-	unsigned limit;
-	uint64_t after;
+	struct store_reactions_wanted wanted;
 	bool listing; /* the second step */
 	struct store_reacted *item;
 	size_t count;
@@ -40,7 +38,7 @@ static void reactions_row(struct read *r, unsigned stmt, struct row *row)
 		by_id_row(&l->message, &r->arena, stmt, row);
 		return;
 	}
-	l->has_more = l->count == l->limit;
+	l->has_more = l->count == l->wanted.limit;
 	if (l->has_more)
 		return;
 	struct store_reacted *item = &l->item[l->count++];
@@ -52,13 +50,20 @@ static void reactions_row(struct read *r, unsigned stmt, struct row *row)
 
 static void put_kind(struct buf *text, const struct reactions *l, struct str emoji)
 {
-	sql_lit(text, "(SELECT user_id,emoji,n,at FROM reactions FORCE INDEX (by_emoji) WHERE message_id=");
+	const struct store_reactions_wanted *wanted = &l->wanted;
+	sql_lit(text, "(SELECT user_id,emoji,n,at FROM reactions FORCE INDEX (");
+	buf_append_str(text, wanted->user_id.s != NULL ? STR_LIT("PRIMARY") : STR_LIT("by_emoji"));
+	sql_lit(text, ") WHERE message_id=");
 	sql_u64(text, l->one.id);
+	if (wanted->user_id.s != NULL) {
+		sql_lit(text, " AND user_id=");
+		sql_str(text, wanted->user_id);
+	}
 	sql_lit(text, " AND emoji=");
 	sql_str(text, emoji);
 	sql_lit(text, " AND n>");
-	sql_u64(text, l->after);
-	buf_printf(text, " ORDER BY n LIMIT %u)", l->limit + 1);
+	sql_u64(text, wanted->after);
+	buf_printf(text, " ORDER BY n LIMIT %u)", wanted->limit + 1);
 }
 
 /* False: it has none that were asked for. */
@@ -69,7 +74,7 @@ static bool put_list(struct reactions *l, const struct message *m)
 	size_t at = 0;
 	buf_clear(text);
 	while (reactions_next(m->reactions, &at, &kind)) {
-		if (l->emoji.s != NULL && !str_equal(kind.emoji, l->emoji))
+		if (l->wanted.emoji.s != NULL && !str_equal(kind.emoji, l->wanted.emoji))
 			continue;
 		if (text->len != 0)
 			sql_lit(text, " UNION ALL ");
@@ -77,7 +82,7 @@ static bool put_list(struct reactions *l, const struct message *m)
 	}
 	if (text->len == 0)
 		return false;
-	buf_printf(text, " ORDER BY n LIMIT %u", l->limit + 1);
+	buf_printf(text, " ORDER BY n LIMIT %u", l->wanted.limit + 1);
 	l->listing = true;
 	return true;
 }
@@ -97,8 +102,8 @@ static void reactions_done(struct read *r, enum store_status status)
 	l->fn(&out, l->arg);
 }
 
-void store_list_reactions(struct store *s, struct str user, uint64_t message_id, struct str emoji, unsigned limit,
-			  uint64_t after, store_reactions_fn *fn, void *arg)
+void store_list_reactions(struct store *s, struct str user, uint64_t message_id,
+			  const struct store_reactions_wanted *wanted, store_reactions_fn *fn, void *arg)
 {
 	struct reactions *l = read_new(s->pool, user, sizeof(*l));
 	l->read.restart = reactions_restart;
@@ -106,10 +111,10 @@ void store_list_reactions(struct store *s, struct str user, uint64_t message_id,
 	l->read.done = reactions_done;
 	l->fn = fn;
 	l->arg = arg;
-	l->emoji = arena_str(&l->read.arena, emoji);
-	l->limit = limit;
-	l->after = after;
-	l->item = arena_alloc(&l->read.arena, limit * sizeof(*l->item));
+	l->wanted = *wanted;
+	l->wanted.emoji = arena_str(&l->read.arena, wanted->emoji);
+	l->wanted.user_id = arena_str(&l->read.arena, wanted->user_id);
+	l->item = arena_alloc(&l->read.arena, wanted->limit * sizeof(*l->item));
 	l->one.id = message_id;
 	l->message = (struct by_id){l->read.user, &l->one, 1};
 	if (message_id_conversation(message_id) > CONVERSATION_ID_MAX) {

@@ -411,9 +411,14 @@ struct store_reactions {
 	bool has_more;
 };
 typedef void store_reactions_fn(const struct store_reactions *r, void *arg);
-/* Of a message that the user sees. emoji: absent for all. after: the place after which they come, 0 for all. */
-void store_list_reactions(struct store *s, struct str user, uint64_t message_id, struct str emoji, unsigned limit,
-			  uint64_t after, store_reactions_fn *fn, void *arg);
+struct store_reactions_wanted {
+	struct str emoji, user_id; /* of that kind, of that user; absent: of all */
+	unsigned limit;
+	uint64_t after; /* the place after which they come, 0 for all */
+};
+/* Of a message that the user sees. */
+void store_list_reactions(struct store *s, struct str user, uint64_t message_id,
+			  const struct store_reactions_wanted *wanted, store_reactions_fn *fn, void *arg);
 struct store_pins {
 	enum store_status status;
 	const struct message *item; /* that which was pinned last first */

@@ -169,8 +169,8 @@ export class Rest {
         return (await this.#delete(`/messages/${segment(messageId)}/reactions/${segment(emoji)}`)).reactions;
     }
 
-    reactions(messageId, {emoji, limit, cursor} = {}) {
-        return this.#get(`/messages/${segment(messageId)}/reactions`, {emoji, limit, cursor});
+    reactions(messageId, {emoji, user_id, limit, cursor} = {}) {
+        return this.#get(`/messages/${segment(messageId)}/reactions`, {emoji, user_id, limit, cursor});
     }
 
     async pin(messageId) {

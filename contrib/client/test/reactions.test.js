@@ -125,6 +125,7 @@ test('all sessions of both sides are told of reactions and pins', needsServer, a
         assert.deepEqual(client.withReactions({...sent, reactions: []}, client.moment).reactions, []);
     }
     assert.deepEqual((await a.rest.reactions(sent.id, {emoji: '👍'})).items.map((r) => [r.user_id, r.emoji]), [[alice, '👍']]);
+    assert.deepEqual((await a.rest.reactions(sent.id, {user_id: alice})).items.filter((r) => r.user_id !== alice), []);
     await b.pin(sent.id);
     await b.pin(sent.id);
     await until('the pin', () => a.seen.pinned.length === 1 && a2.seen.pinned.length === 1 && b.seen.pinned.length === 1);
