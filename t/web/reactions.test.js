@@ -87,19 +87,77 @@ test('which of many are the user\'s own', async () => {
     assert.deepEqual([own(kind('y', 2, 'a', 'b')), own(kind('y', 2, 'a', 'me')), own(many)], [false, true, null]);
     reactions.want(now());
     reactions.want(now());
-    assert.deepEqual(asked.map(({what, args}) => [what, args[0], args[1].emoji]), [['reactions', 'm1', 'x']], 'asked once');
-    asked.shift().resolve({items: [{user_id: 'f'}, {user_id: 'me'}], next_cursor: '2'});
+    assert.deepEqual(asked.map(({what, args}) => [what, args[0], args[1].user_id]), [['reactions', 'm1', 'me']], 'asked once');
+    asked.shift().resolve({items: [{user_id: 'me', emoji: 'x'}], next_cursor: null});
     await turn();
     assert.equal(own(many), true);
     reactions.heard({conversation_id: 'c', message_id: 'm1', user_id: 'me', emoji: 'x', added: false, count: 8});
     assert.equal(own(now().reactions[0]), false, 'and an event tells it, too');
-    const unknown = setting([many]);
-    const done = unknown.reactions.toggle(unknown.now(), 'x');
-    assert.equal(unknown.now().reactions[0].count, 9, 'where it is not known it is not counted twice');
+});
+
+test('a click where that is not known asks first, and takes back what is the user\'s', async () => {
+    const many = kind('x', 9, 'a', 'b', 'c', 'd', 'e');
+    const {asked, reactions, now} = setting([many]);
+    const done = reactions.toggle(now(), 'x');
+    assert.deepEqual([asked.map(({what}) => what), now().reactions[0].count], [['reactions'], 9]);
+    asked.shift().resolve({items: [{user_id: 'me', emoji: 'x'}], next_cursor: null});
     await turn();
-    unknown.asked.shift().resolve([many]);
+    assert.deepEqual([asked[0].what, now().reactions[0].count], ['unreact', 8]);
+    asked.shift().resolve([kind('x', 8, 'a', 'b', 'c', 'd', 'e')]);
     await done;
-    assert.equal(unknown.reactions.isOwn(unknown.now(), many), true);
+    assert.equal(reactions.isOwn(now(), now().reactions[0]), false);
+});
+
+test('after a failure nothing is known that is not so', async () => {
+    const many = kind('x', 9, 'a', 'b', 'c', 'd', 'e');
+    const {asked, reactions, now} = setting([many]);
+    const unknown = reactions.toggle(now(), 'x');
+    asked.shift().reject(new Error('away'));
+    await assert.rejects(unknown, /away/);
+    assert.deepEqual([reactions.isOwn(now(), many), now().reactions[0].count], [null, 9], 'it could not be asked');
+    const lost = reactions.toggle(now(), 'x');
+    asked.shift().resolve({items: [], next_cursor: null});
+    await turn();
+    assert.equal(asked[0].what, 'react');
+    asked.shift().reject(Object.assign(new Error('timeout'), {transient: true}));
+    await assert.rejects(lost, /timeout/);
+    assert.equal(reactions.isOwn(now(), many), null, 'it may have been done');
+    asked.shift().resolve(message(1, {reactions: [kind('x', 10, 'a', 'b', 'c', 'd', 'e')]}));
+    await turn();
+    assert.equal(asked.shift().what, 'reactions', 'and is asked for');
+});
+
+test('few at a time, and not without end', async () => {
+    const {asked, reactions, conversations} = setting();
+    const rows = Array.from({length: 400}, (_, i) => message(i + 2, {created_at: '2026-01-01T00:00:00.000Z', reactions: [kind('x', 9, 'a', 'b', 'c', 'd', 'e'), kind('y', 7, 'a', 'b', 'c', 'd', 'e')]}));
+    rows.forEach((m) => conversations.heard(m));
+    rows.forEach((m) => reactions.want(m));
+    assert.deepEqual(asked.map(({args}) => args[0]), ['m2', 'm3', 'm4', 'm5']);
+    const seen = [];
+    while (asked.length > 0) {
+        assert.ok(asked.length <= 4, 'few at a time');
+        const one = asked.shift();
+        seen.push(one.args[0]);
+        one.resolve({items: [], next_cursor: null});
+        await turn();
+        await turn();
+    }
+    assert.deepEqual([seen.length, seen[4], seen.at(-1)], [54, 'm401', 'm352'], 'one request for a message; the last ones, the newest first');
+    reactions.want(rows[399]);
+    assert.equal(asked.length, 0, 'what is known is not asked again');
+    reactions.want(rows[300]);
+    asked.shift().reject(new Error('limited'));
+    await turn();
+    assert.equal(asked.length, 0, 'what fails is not asked again by itself');
+});
+
+test('what was known by the names is known when they are too many', () => {
+    const {asked, reactions, now} = setting([kind('x', 5, 'a', 'b', 'c', 'd', 'me'), kind('y', 5, 'a', 'b', 'c', 'd', 'e')]);
+    for (const emoji of ['x', 'y'])
+        reactions.heard({conversation_id: 'c', message_id: 'm1', user_id: 'f', emoji, added: true, count: 6});
+    reactions.heard({conversation_id: 'c', message_id: 'm1', user_id: 'a', emoji: 'x', added: false, count: 5});
+    reactions.want(now());
+    assert.deepEqual([now().reactions.map((r) => reactions.isOwn(now(), r)), asked.length], [[true, false], 0]);
 });
 
 test('events change what is here, and a recall ends it', () => {

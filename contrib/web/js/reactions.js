@@ -5,16 +5,21 @@
 export const KINDS_MAX = 20; // of a message, of the protocol
 export const QUICK = ['👍', '❤️', '😂', '😮', '😢', '🙏'];
 
+const NAMED_MAX = 5; // of a kind, of the protocol
 const OWN_MAX = 5000;
-const ASKED_PAGE = 100; // of the protocol: so many of a kind are looked through for the user's own
+const WANTED_MAX = 50; // the messages that were wanted last
+const LOOKUPS_MAX = 4; // at a time
+const LOOKUP_AGAIN_MS = 3000; // after one that failed
 
 export class Reactions {
     #client;
     #conversations;
     #me;
     #changed;
-    #own = new Map(); // "message emoji" -> whether there is one of the user's
-    #asked = new Set(); // "message emoji"
+    #own = new Map(); // "message emoji" -> whether there is one of the user's; the oldest first
+    #wanted = new Map(); // message id -> message, of those of which that is to be asked; wanted last: the last
+    #learning = new Map(); // message id -> a promise
+    #lookups = 0; // under way
     #queues = new Map(); // message id -> {last: a promise, count}
 
     // changed(): a message has other reactions
@@ -42,37 +47,81 @@ export class Reactions {
 
     // An event `reaction`.
     heard(event) {
-        if (event.user_id === this.#me)
-            this.#note(event.message_id, event.emoji, event.added);
+        const {message_id, user_id, emoji, added, count} = event;
+        if (user_id === this.#me)
+            this.#note(message_id, emoji, added);
+        else if (count > NAMED_MAX)
+            this.#keep(event);
         this.#conversations.reacted(event);
     }
 
-    // Looks for the user's own among the first of each kind of which that is not known.
+    // What is known by all who are named need not be asked when they are too many to be named.
+    #keep({conversation_id, message_id, emoji}) {
+        const message = this.#conversations.messageOf({conversation_id, id: message_id});
+        const own = message === null ? null : this.isOwn(message, kindOf(message, emoji));
+        if (own !== null && this.#own.get(`${message_id} ${emoji}`) !== own)
+            this.#note(message_id, emoji, own);
+    }
+
+    // Asks for the user's own where the message does not tell. Of many that are wanted at once the last are asked first, and the
+    // first are left until they are wanted again, as is what fails.
     want(message) {
-        for (const kind of message.reactions ?? []) {
-            const key = `${message.id} ${kind.emoji}`;
-            if (this.isOwn(message, kind) === null && !this.#asked.has(key)) {
-                this.#asked.add(key);
-                this.#ask(message, kind.emoji).catch(() => this.#asked.delete(key));
-            }
+        if (!this.#isWanting(message))
+            return;
+        this.#wanted.delete(message.id);
+        this.#wanted.set(message.id, message);
+        if (this.#wanted.size > WANTED_MAX)
+            this.#wanted.delete(this.#wanted.keys().next().value);
+        this.#lookUp();
+    }
+
+    #isWanting(message) {
+        return !message.is_recalled && (message.reactions ?? []).some((kind) => this.isOwn(message, kind) === null);
+    }
+
+    #lookUp() {
+        while (this.#lookups < LOOKUPS_MAX && this.#wanted.size > 0) {
+            const [id, message] = [...this.#wanted].at(-1);
+            this.#wanted.delete(id);
+            if (!this.#isWanting(message))
+                continue;
+            this.#lookups++;
+            this.#learn(message).then(() => 0, () => LOOKUP_AGAIN_MS).then((wait) => setTimeout(() => {
+                this.#lookups--;
+                this.#lookUp();
+            }, wait));
         }
     }
 
-    async #ask(message, emoji) {
-        const {items, next_cursor} = await this.#client.rest.reactions(message.id, {emoji, limit: ASKED_PAGE});
-        const own = items.some(({user_id}) => user_id === this.#me);
-        if (own || next_cursor === null) {
-            this.#note(message.id, emoji, own);
-            this.#changed();
+    // Which kinds the user has reacted with: one request, however many others there are.
+    #learn(message) {
+        const learning = this.#learning.get(message.id) ?? this.#ask(message).finally(() => this.#learning.delete(message.id));
+        this.#learning.set(message.id, learning);
+        return learning;
+    }
+
+    // What was done meanwhile is newer than the answer.
+    async #ask(message) {
+        const {id} = message;
+        const {items} = await this.#client.rest.reactions(id, {user_id: this.#me, limit: KINDS_MAX});
+        const own = new Set(items.map(({emoji}) => emoji));
+        const now = this.#conversations.messageOf(message) ?? message;
+        for (const kind of now.reactions ?? []) {
+            if (this.isOwn(now, kind) === null)
+                this.#note(id, kind.emoji, own.has(kind.emoji));
         }
+        this.#changed();
     }
 
     // Adds one of this kind, or takes it back. Rejects with a Problem; then all is as before.
-    toggle(message, emoji) {
-        const kind = message.reactions.find((r) => r.emoji === emoji) ?? {emoji, count: 0, user_ids: []};
-        const own = this.isOwn(message, kind);
-        const added = own !== true;
-        this.#apply(message, emoji, added, kind.count + (own === null ? 0 : added ? 1 : -1));
+    async toggle(message, emoji) {
+        if (this.isOwn(message, kindOf(message, emoji)) === null) {
+            await this.#learn(message);
+            message = this.#conversations.messageOf(message) ?? message;
+        }
+        const kind = kindOf(message, emoji);
+        const added = this.isOwn(message, kind) !== true;
+        this.#apply(message, emoji, added, kind.count + (added ? 1 : -1));
         return this.#inTurn(message.id, async (isLast) => {
             try {
                 const reactions = await (added ? this.#client.react(message.id, emoji) : this.#client.unreact(message.id, emoji));
@@ -80,6 +129,8 @@ export class Reactions {
                     this.#show(message, reactions);
             } catch (problem) {
                 this.#apply(message, emoji, !added, kind.count);
+                if (problem.transient)
+                    this.#own.delete(`${message.id} ${emoji}`); // it may have been done
                 this.#repair(message);
                 throw problem;
             }
@@ -102,6 +153,7 @@ export class Reactions {
         const {moment} = this.#client;
         try {
             this.#show(message, this.#client.withReactions(await this.#client.rest.message(message.id), moment).reactions);
+            this.want(this.#conversations.messageOf(message) ?? message);
         } catch {
             // without a connection; the next catching up tells
         }
@@ -116,4 +168,8 @@ export class Reactions {
         queue.last = done.catch(() => {}).then(() => number === queue.count && this.#queues.delete(id));
         return done;
     }
+}
+
+function kindOf({reactions}, emoji) {
+    return (reactions ?? []).find((r) => r.emoji === emoji) ?? {emoji, count: 0, user_ids: []};
 }

@@ -75,10 +75,12 @@ export class TimelineView {
         };
         this.#list = new VirtualList(this.#scroller, this.#feed, {
             make: (row) => {
-                if (row.kinds?.length > 0)
-                    chat.reactions.want(row.message);
+                this.#wantReactions(row);
                 return rowNode(row, actions);
-            }, versionOf, detailOf, refresh: (node, row) => showDetail(node, row, actions),
+            }, versionOf, detailOf, refresh: (node, row) => {
+                this.#wantReactions(row);
+                showDetail(node, row, actions);
+            },
             estimate: (row) => estimateHeight(row, this.#scroller.clientWidth),
             staysPut: (row) => row.kind === 'message', onMove: () => this.#moved(),
             hasEnd: () => (this.#conversation?.window ?? null) === null,
@@ -92,6 +94,11 @@ export class TimelineView {
             this.#scroller.addEventListener(name, () => this.#noteSkipped(), {passive: true});
         for (const name of ['visibilitychange', 'focus', 'blur'])
             addEventListener(name, ({target}) => (target === window || target === document) && this.refresh(), true);
+    }
+
+    #wantReactions({kinds, message}) {
+        if (kinds?.length > 0)
+            this.#chat.reactions.want(message);
     }
 
     open(conversation) {
