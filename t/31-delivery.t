@@ -166,7 +166,7 @@ sub answers {
 		[{type => 'watch', user_ids => 'bob'}, 'invalid_argument', qr/user_ids/],
 		[{type => 'watch', user_ids => [7]}, 'invalid_argument', qr/user_ids/],
 		[{type => 'watch', user_ids => [map { "u$_" } 1 .. 501]}, 'invalid_argument', qr/user_ids/],
-		[{type => 'dance'}, 'invalid_argument', qr/type/],
+		[{type => 'dance'}, 'invalid_argument', qr/\Atype:\ must\ be\ one\ of\ @{[map { "(?=.*\\b$_\\b)" } qw(send read delivered edit react unreact recall delete typing watch ping)]}/x],
 		[{type => 7}, 'invalid_argument', qr/type/],
 		[{}, 'invalid_argument', qr/type/],
 	);

@@ -5,6 +5,11 @@
 
 #include "api/command.h"
 
+#include <stdio.h>
+
+/* The names of all types, for people: of more than it takes, the first. */
+#define TYPES_MAX 256
+
 static const struct problem *read_ref(struct request *r)
 {
 	const struct json *ref = json_get(r->body, "ref");
@@ -16,6 +21,18 @@ static const struct problem *read_ref(struct request *r)
 	r->ref[ref->text.len] = '\0';
 	r->has_ref = true;
 	return NULL;
+}
+
+static const struct problem *unknown_type(struct request *r)
+{
+	const struct command_table *t = r->api->commands;
+	char names[TYPES_MAX] = "";
+	size_t len = 0;
+	for (size_t i = 0; i < t->count; i++)
+		if (t->row[i].frame != NULL && len < sizeof(names))
+			len += (size_t)snprintf(names + len, sizeof(names) - len, "%s%s", len != 0 ? ", " : "",
+						t->row[i].frame);
+	return request_invalid(r, "type: must be one of %s", names);
 }
 
 static const struct problem *read_frame(struct request *r, struct str text)
@@ -31,9 +48,7 @@ static const struct problem *read_frame(struct request *r, struct str text)
 	if (p != NULL)
 		return p;
 	r->cmd = command_by_frame(r->api->commands, type);
-	if (r->cmd == NULL)
-		return request_invalid(r, "type: must be send, read, delivered, edit, recall, delete, typing, watch or ping");
-	return NULL;
+	return r->cmd != NULL ? NULL : unknown_type(r);
 }
 
 void frame_received(struct session *s, struct str text, void *ctx)
