@@ -305,6 +305,30 @@ subtest 'at the rate of sends, and pictures at that of an address' => sub {
 	$u->stop;
 };
 
+subtest 'few addresses cannot keep pictures from others' => sub {
+	my $u = Tidings->start(workers => 1, conf => {trusted_proxies => []});
+	write_pack("$dir/asked", id => 'asked', files => {'a.png' => png(8)}, stickers => [[a => 'a.png', $grin]]);
+	$u->node->ctl_ok('stickers', 'import', "$dir/asked");
+	my ($url) = map { $_->{media_url} } @{$u->api('alice')->get('/stickers/packs/asked')->json->{stickers}};
+	my $holder = $u->stack->dbh($u->{database});
+	$holder->do('LOCK TABLES sticker_pictures WRITE');
+	my $ask = sub { my ($from, $path) = @_; my $http = $u->http(undef, from => $from)->connect; $http->send_request(GET => $path); return $http };
+	my $none = sub { sprintf '/stickers/pictures/asked/%032x.png', shift };
+	my %asked = map { my $from = $_; $from => [map { $ask->("127.0.0.$from", $none->(100 * $from + $_)) } 1 .. 40] } 2 .. 4;
+	my $is_answered = sub { Tidings::HTTP::can_read($_[0]{socket}, 0) };
+	wait_for('what is too much to be refused', sub { 72 == grep { $is_answered->($_) } map { @$_ } values %asked });
+	my @refused = map { $_->response } grep { $is_answered->($_) } @{$asked{2}};
+	is_deeply [map { [$_->status, $_->json->{code}, $_->header('retry-after')] } @refused], [([429, 'rate_limited', 1]) x 24], 'an address has a few read at a time, and may come again soon';
+	my @others = map { $ask->("127.0.1.$_", $url) } 1 .. 20;
+	$holder->do('UNLOCK TABLES');
+	is_deeply [map { $_->response->status } @others], [(200) x 20], 'there is room for others';
+	my %count;
+	$count{$_->response->status}++ for map { @{$asked{$_}} } 3, 4;
+	is_deeply \%count, {404 => 32, 429 => 48}, 'what was let in is read';
+	is $ask->('127.0.0.2', $none->($_))->response->status, 404, 'then they have others read' for 1 .. 20;
+	$u->stop;
+};
+
 subtest 'below a prefix, for pages of another origin' => sub {
 	my $u = Tidings->start(workers => 1, conf => {http => {prefix => '/im', cors_origins => ['https://app.example']}});
 	$u->befriend(qw(alice bob));

@@ -188,6 +188,7 @@ void installed_packs_proceed(struct request *r, const union command_args *a)
 struct shown_picture {
 	struct request *r;
 	struct str path, name;
+	struct picture_reader *reader;
 };
 
 static void show_picture(struct request *r, struct str name, struct blob *content)
@@ -202,6 +203,7 @@ static void on_picture(enum store_status status, struct blob *content, void *con
 	for (size_t i = 0; i < args; i++) {
 		const struct shown_picture *p = arg[i];
 		struct request *r = p->r;
+		admission_picture_read(r->live, p->reader);
 		if (status != STORE_OK) {
 			request_fail_store(r, status);
 			continue;
@@ -211,10 +213,11 @@ static void on_picture(enum store_status status, struct blob *content, void *con
 	}
 }
 
-static struct shown_picture *shown_picture_new(struct request *r, struct str path)
+static struct shown_picture *shown_picture_new(struct request *r, struct str path, struct picture_reader *reader)
 {
 	struct shown_picture *p = arena_alloc(&r->arena, sizeof(*p));
 	p->r = r;
+	p->reader = reader;
 	p->path = arena_str(&r->arena, path);
 	p->name = arena_str(&r->arena, r->path_picture);
 	return p;
@@ -231,10 +234,11 @@ void picture_proceed(struct request *r, const union command_args *a)
 		show_picture(r, r->path_picture, content);
 		return;
 	}
-	r->retry_ms = admission_picture(r->live, r->http->peer);
+	struct picture_reader *reader;
+	r->retry_ms = admission_picture(r->live, r->http->peer, &reader);
 	if (r->retry_ms != 0)
 		request_fail(r, request_problem(r, PROBLEM_RATE_LIMITED, "too many pictures for this address"));
 	else
 		store_find_picture(r->live->store, r->path_pack, r->path_picture, on_picture,
-				   shown_picture_new(r, path));
+				   shown_picture_new(r, path, reader));
 }

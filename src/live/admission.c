@@ -4,6 +4,7 @@
 #include "live/admission.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "core/clock.h"
 #include "hub/bucket.h"
@@ -11,7 +12,8 @@
 #define SESSIONS_BURST_SECS 4
 #define SESSIONS_A_USER_BURST_SECS 20
 #define SESSIONS_AN_ADDRESS 4 /* a quarter */
-#define GUESSED_AT 10	      /* a tenth */
+#define PICTURES_AGAIN_MS 1000
+#define GUESSED_AT 10 /* a tenth */
 
 /* The name of an address's bucket; "" for a UNIX socket, which is no address. */
 struct address_name {
@@ -43,14 +45,60 @@ static bool is_balancer(const struct conf *conf, const struct addr *peer)
 	return false;
 }
 
-int64_t admission_picture(struct live *live, const struct addr *peer)
+/* ---- pictures ---- */
+
+/* An address with pictures that are being read. */
+struct picture_reader {
+	unsigned count;
+	struct address_name address;
+};
+
+static struct str reader_key(const void *reader)
+{
+	return str_from(((const struct picture_reader *)reader)->address.text);
+}
+
+void admissions_init(struct live *live)
+{
+	table_init(&live->picture_readers, reader_key);
+}
+
+void admissions_fini(struct live *live)
+{
+	ASSERT(live->picture_readers.count == 0);
+	table_fini(&live->picture_readers);
+}
+
+int64_t admission_picture(struct live *live, const struct addr *peer, struct picture_reader **reader_r)
 {
 	const struct conf *conf = live->conf;
 	struct address_name address = name_of(peer);
+	*reader_r = NULL;
 	if (address.text[0] == '\0' || is_balancer(conf, peer))
 		return 0;
-	return bucket_take(live->hub, 'm', address.text, conf->limits.requests_per_second, conf->limits.requests_burst,
-			   clock_mono_ms());
+	struct picture_reader *reader = table_find(&live->picture_readers, str_from(address.text));
+	if (reader != NULL && reader->count >= PICTURES_AT_ONCE)
+		return PICTURES_AGAIN_MS;
+	int64_t wait_ms = bucket_take(live->hub, 'm', address.text, conf->limits.requests_per_second,
+				      conf->limits.requests_burst, clock_mono_ms());
+	if (wait_ms != 0)
+		return wait_ms;
+	if (reader == NULL) {
+		reader = xcalloc(1, sizeof(*reader));
+		reader->address = address;
+		table_add(&live->picture_readers, reader);
+	}
+	reader->count++;
+	*reader_r = reader;
+	return 0;
+}
+
+void admission_picture_read(struct live *live, struct picture_reader *reader)
+{
+	if (reader == NULL || --reader->count != 0)
+		return;
+	table_remove(&live->picture_readers, reader);
+	free(reader);
 }
 
 /* ---- logins ---- */

@@ -10,6 +10,14 @@
 #include "live/live.h"
 #include "net/addr.h"
 
+struct picture_reader;
+
+void admissions_init(struct live *live);
+/* All that was begun has ended. */
+void admissions_fini(struct live *live);
+
+#define PICTURES_AT_ONCE 16
+
 /*
  * Each returns 0, or in how many milliseconds to come again.
  *
@@ -17,10 +25,14 @@
  */
 int64_t admission_try(struct live *live, const struct addr *peer);
 /*
- * A picture that has to be read: an address has as many as a user has requests (limits.requests_per_second), but for a
- * balancer (trusted_proxies), whose clients are many.
+ * A picture that has to be read: an address has as many as a user has requests (limits.requests_per_second), and of
+ * this worker PICTURES_AT_ONCE at a time, so that few addresses cannot take all the room that pictures have in the
+ * store's queue; but for a balancer (trusted_proxies), whose clients are many. *reader_r is to be given back, once,
+ * when it was read; NULL where nobody counts, or it is refused.
  */
-int64_t admission_picture(struct live *live, const struct addr *peer);
+int64_t admission_picture(struct live *live, const struct addr *peer, struct picture_reader **reader_r);
+/* It was read. Nothing happens for NULL. */
+void admission_picture_read(struct live *live, struct picture_reader *reader);
 /*
  * A login, before its password is hashed. Only those that fail count (admission_failed). A user has as many as
  * LOGIN_ADDRESSES addresses. When they are used up, somebody is guessing: then an address has a tenth of its tries for

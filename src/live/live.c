@@ -3,6 +3,7 @@
 #include "core/base.h"
 #include "live/live.h"
 
+#include "live/admission.h"
 #include "live/group_priv.h"
 #include "live/session.h"
 
@@ -20,12 +21,14 @@ void live_init(struct live *live, struct loop *loop, const struct conf *conf, st
 	sessions_init(live);
 	groups_init(live);
 	deliveries_init(live);
+	admissions_init(live);
 	live->out = json_out_new();
 }
 
 void live_fini(struct live *live)
 {
 	groups_fini(live);
+	admissions_fini(live);
 	table_fini(&live->deliveries.gathered);
 	table_fini(&live->users);
 	json_out_free(&live->out);

@@ -121,6 +121,7 @@ struct live {
 	struct resync resync;
 	struct told told;
 	struct deliveries deliveries;
+	struct table picture_readers; /* admission.c: by address */
 };
 
 /* The state on its own; `name` is of WORKER_NAME_LEN characters. Store and bus are the caller's to make. */
