@@ -9,6 +9,8 @@ import {isPartOf, withReaction} from './reactions.js';
 // read from the database before its recall or edit is not shown after it.
 const REMEMBERED = 10000;
 const REACTIONS_REMEMBERED = 200; // of a message
+const KINDS_REMEMBERED = 100; // of a message
+const ALL_REACTIONS_REMEMBERED = 20000; // with their kinds and messages
 
 // As the server shows a recalled message.
 function recalled(message, at) {
@@ -74,7 +76,26 @@ class Place {
 class Reactions {
     heard = new Map(); // "user emoji" -> {event, moment}, in the order they are to be applied
     lastOf = new Map(); // emoji -> change_seq
-    since = 0; // a change_seq: what was told up to it is in a state of the message that was told
+    since = 0; // a change_seq: what was told up to it is in a state of the message that was told, or was told long ago
+
+    get size() {
+        return 1 + this.heard.size + this.lastOf.size;
+    }
+
+    note(event, moment) {
+        const key = `${event.user_id} ${event.emoji}`;
+        this.heard.delete(key);
+        this.heard.set(key, {event, moment});
+        if (this.heard.size > REACTIONS_REMEMBERED)
+            this.heard.delete(this.heard.keys().next().value);
+        this.lastOf.delete(event.emoji);
+        this.lastOf.set(event.emoji, event.change_seq);
+        if (this.lastOf.size <= KINDS_REMEMBERED)
+            return;
+        const [emoji, changeSeq] = this.lastOf.entries().next().value;
+        this.lastOf.delete(emoji);
+        this.since = Math.max(this.since, changeSeq);
+    }
 }
 
 export class Ledger {
@@ -82,6 +103,7 @@ export class Ledger {
     #changes = new Map(); // "kind message_id" -> time; the oldest first
     #edits = new Map(); // message id -> {changeSeq, at} of its last edit that was told; the oldest first
     #reactions = new Map(); // message id -> Reactions, of those that were told; the oldest first
+    #reactionCount = 0; // of them all
     #pins = new Map(); // message id -> change_seq of its last pinning that was told; the oldest first
     #begun = false;
     #moment = 0; // counts what the next two tell of
@@ -381,24 +403,40 @@ export class Ledger {
 
     // Notes a reaction that was added or taken back; false where what was told already is newer.
     reacted(event) {
-        const {message_id, user_id, emoji, change_seq} = event;
+        const {message_id, emoji, change_seq} = event;
         const known = this.#reactionsOf(message_id);
         if (change_seq <= Math.max(known.since, known.lastOf.get(emoji) ?? 0) || this.#changes.has(`deleted ${message_id}`) ||
             this.#changes.has(`recalled ${message_id}`))
             return false;
-        known.lastOf.set(emoji, change_seq);
-        const key = `${user_id} ${emoji}`;
-        known.heard.delete(key);
-        known.heard.set(key, {event, moment: ++this.#moment});
-        if (known.heard.size > REACTIONS_REMEMBERED)
-            known.heard.delete(known.heard.keys().next().value);
+        const before = known.size;
+        known.note(event, ++this.#moment);
+        this.#reactionCount += known.size - before;
+        this.#forgetReactions();
         return true;
     }
 
     #reactionsOf(messageId) {
         const known = this.#reactions.get(messageId) ?? new Reactions();
-        remember(this.#reactions, messageId, known);
+        this.#reactionCount += this.#reactions.has(messageId) ? 0 : known.size;
+        this.#reactions.delete(messageId);
+        this.#reactions.set(messageId, known);
+        this.#forgetReactions();
         return known;
+    }
+
+    // Those of the messages that were told of the longest ago.
+    #forgetReactions() {
+        for (const [id, known] of this.#reactions) {
+            if (this.#reactionCount <= ALL_REACTIONS_REMEMBERED)
+                return;
+            this.#reactions.delete(id);
+            this.#reactionCount -= known.size;
+        }
+    }
+
+    // How much is remembered of reactions.
+    get reactionCount() {
+        return [...this.#reactions.values()].reduce((sum, known) => sum + known.size, 0);
     }
 
     // The message, as an answer of the server has it, with the reactions that were told after that moment.

@@ -51,6 +51,24 @@ test('each is news once, and an older one after a newer one of its kind is none'
     assert.deepEqual([ledger.pinned('m1', 2), ledger.pinned('m1', 2), ledger.pinned('m1', 1), ledger.pinned('m1', 3)], [true, false, false, true]);
 });
 
+test('what is remembered of them has an end', () => {
+    const {ledger} = ledgerAt(9);
+    const of = (n, messageId) => ledger.reacted(change(`u${n}`, `e${n}`, true, 1, n, messageId));
+    for (let n = 1; n <= 20000; n++)
+        assert.ok(of(n, 'm1'), 'each is news');
+    assert.ok(ledger.reactionCount <= 400, 'of one message');
+    assert.deepEqual([of(1, 'm1'), of(15000, 'm1'), of(19990, 'm1'), of(20000, 'm1'), of(20001, 'm1')], [false, false, false, false, true], 'and none is told again');
+    for (let m = 2; m < 500; m++) {
+        for (let n = 1; n <= 100; n++)
+            of(n, `m${m}`);
+    }
+    assert.ok(ledger.reactionCount <= 20000, `of all: ${ledger.reactionCount}`);
+    assert.deepEqual([of(100, 'm499'), of(100, 'm2')], [false, true], 'those told of last');
+    for (let m = 0; m < 30000; m++)
+        ledger.reacted(change('u', 'x', true, 1, 1, `k${m}`));
+    assert.ok(ledger.reactionCount <= 20000, 'also of messages with one each');
+});
+
 test('a message comes with the reactions that were told before it', () => {
     const {ledger, take} = ledgerAt(0);
     ledger.reacted(change('ann', 'x', true, 1, 1));
