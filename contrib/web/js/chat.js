@@ -113,7 +113,7 @@ export class Chat {
             'conversations', 'timeline');
         on('edited', ({message}) => this.#edited(message), 'conversations', 'timeline');
         on('updated', ({message}) => this.#edited(message), 'conversations', 'timeline');
-        on('reaction', (e) => this.#reacted(e), 'timeline');
+        on('reaction', (e) => this.reactions.heard(e), 'timeline');
         on('pinned', (e) => this.#pinned(e), 'timeline');
         on('deleted', (e) => this.#counted(this.conversations.deleted(e.conversation_id, e.message_id)),
             'conversations', 'timeline');
@@ -182,12 +182,12 @@ export class Chat {
         return c;
     }
 
-    // Of everyone whom these messages of groups name: they will be shown.
+    // Of everyone whom these messages of groups name: they will be shown. (Who has reacted: when a message is on the screen.)
     wantNames(messages) {
         for (const message of messages) {
             if (message.to_user_id === null)
                 this.people.want(isSystem(message) ? usersNamed(message) :
-                    [message.from_user_id, ...message.mentions ?? [], ...(message.reactions ?? []).flatMap(({user_ids}) => user_ids)].filter((id) => id !== '*'));
+                    [message.from_user_id, ...message.mentions ?? []].filter((id) => id !== '*'));
         }
     }
 
@@ -238,12 +238,6 @@ export class Chat {
     #edited(message) {
         this.wantNames([message]);
         this.#counted(this.conversations.edited(message));
-    }
-
-    #reacted(event) {
-        this.reactions.heard(event);
-        if (this.conversations.get(event.conversation_id)?.isGroup)
-            this.people.want([event.user_id]);
     }
 
     #pinned(event) {

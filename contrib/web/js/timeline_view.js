@@ -96,9 +96,13 @@ export class TimelineView {
             addEventListener(name, ({target}) => (target === window || target === document) && this.refresh(), true);
     }
 
+    // Whose they are, and which are the user's own, is asked for what is on the screen.
     #wantReactions({kinds, message}) {
-        if (kinds?.length > 0)
-            this.#chat.reactions.want(message);
+        if (!(kinds?.length > 0))
+            return;
+        this.#chat.reactions.want(message);
+        if (message.to_user_id === null)
+            this.#chat.people.want(message.reactions.flatMap(({user_ids}) => user_ids));
     }
 
     open(conversation) {
