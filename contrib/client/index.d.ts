@@ -518,7 +518,7 @@ export interface Rest {
     pin(messageId: Id): Promise<void>;
     unpin(messageId: Id): Promise<void>;
     /** The pinned messages, the one that was pinned last first. */
-    pins(conversationId: Id): Promise<Page<Message>>;
+    pins(conversationId: Id, options?: {cursor?: string | null}): Promise<Page<Message>>;
     deleteMessage(messageId: Id): Promise<void>;
     unreadCount(): Promise<number>;
     unread(): Promise<Unread>;

@@ -181,8 +181,11 @@ test('what is pinned', async () => {
     const ids = () => pins.of(c).map(({id}) => id);
     pins.heard(c, {message_id: 'm1', pinned: true});
     assert.deepEqual([ids(), asked.length], [[], 0], 'of a conversation that nobody looks at nothing is asked');
-    const loading = pins.load(c);
-    asked.shift().resolve({items: [message(2), message(1)]});
+    const loading = pins.show(c);
+    asked.shift().resolve({items: [message(2)], next_cursor: '7'});
+    await turn();
+    assert.equal(asked[0].args[1].cursor, '7', 'page by page');
+    asked.shift().resolve({items: [message(1)], next_cursor: null});
     await loading;
     assert.deepEqual([ids(), pins.has(message(1)), pins.has(message(3))], [['m2', 'm1'], true, false]);
     const pinning = pins.pin(c, message(3));
@@ -193,15 +196,69 @@ test('what is pinned', async () => {
     assert.deepEqual(ids(), ['m3', 'm2'], 'a recalled one is not any more');
     pins.heard(c, {message_id: 'm3', pinned: false});
     assert.deepEqual(ids(), ['m2']);
+    pins.heard(c, {message_id: 'm3', pinned: true});
+    assert.deepEqual(ids(), ['m2'], 'one that is not here has to be asked for');
     pins.forget(c);
     assert.deepEqual(ids(), []);
+});
+
+// Timers that the test has run out.
+function timers(t) {
+    const set = new Map();
+    let last = 0;
+    t.mock.method(globalThis, 'setTimeout', (fn, ms) => set.set(++last, {fn, ms}) && last);
+    t.mock.method(globalThis, 'clearTimeout', (id) => set.delete(id));
+    return {waits: () => [...set.values()].map(({ms}) => ms), run: () => [...set].forEach(([id, {fn}]) => set.delete(id) && fn())};
+}
+
+const micro = async () => {
+    for (let i = 0; i < 20; i++)
+        await null;
+};
+
+test('not everybody asks at once what is pinned', async (t) => {
+    const {asked, client, conversations} = setting();
+    const clock = timers(t);
+    const c = conversations.get('c'), other = {id: 'other', byId: () => null, group: {member_count: 10000}};
+    const pins = new Pins(client, () => {}, (m) => conversations.messageOf(m) ?? m);
+    const answer = async (...items) => {
+        asked.shift().resolve({items, next_cursor: null});
+        await micro();
+    };
+    pins.show(c);
+    await answer();
+    pins.heard(c, {message_id: 'm1', pinned: true});
+    assert.deepEqual([pins.of(c).map(({id}) => id), clock.waits(), asked.length], [['m1'], [], 0], 'what is here need not be asked for');
+    pins.heard(c, {message_id: 'm1', pinned: false});
+    assert.deepEqual([pins.of(c), clock.waits()], [[], []], 'nor what is not pinned any more');
+    pins.show(other);
+    await answer();
+    pins.heard(c, {message_id: 'm9', pinned: true});
+    assert.deepEqual([clock.waits(), asked.length], [[], 0], 'of a conversation that is not open nothing is asked');
+    t.mock.method(Math, 'random', () => 0.5);
+    for (let i = 0; i < 100; i++)
+        pins.heard(other, {message_id: 'm9', pinned: i % 2 === 0});
+    pins.heard(other, {message_id: 'm9', pinned: true});
+    assert.deepEqual([clock.waits().length, asked.length], [1, 0], 'several are asked for once');
+    assert.ok(clock.waits()[0] > 20000, 'in a large group at some time within the next minute');
+    clock.run();
+    assert.deepEqual(asked.map(({args}) => args[0]), ['other']);
+    pins.heard(other, {message_id: 'm8', pinned: false});
+    await answer(message(9), message(8));
+    assert.equal(clock.waits().length, 1, 'an answer that an event has overtaken is asked for again');
+    clock.run();
+    await answer(message(9));
+    assert.deepEqual([pins.of(other).map(({id}) => id), clock.waits()], [['m9'], []]);
+    pins.heard(other, {message_id: 'm7', pinned: true});
+    pins.show(c);
+    assert.deepEqual([clock.waits(), asked.map(({args}) => args[0])], [[], ['c']], 'what is looked at is asked for at once, and the other no more');
 });
 
 test('what could not be asked is asked again after catching up', async () => {
     const {asked, client, conversations} = setting();
     const c = conversations.get('c');
     const pins = new Pins(client, () => {}, (m) => m);
-    const loading = pins.load(c);
+    const loading = pins.show(c);
     asked.shift().reject(Object.assign(new Error('disconnected'), {transient: true}));
     await loading;
     pins.caughtUp();

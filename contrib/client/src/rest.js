@@ -182,8 +182,8 @@ export class Rest {
     }
 
     // The one that was pinned last is the first.
-    pins(conversationId) {
-        return this.#get(`/messages/conversations/${segment(conversationId)}/pins`);
+    pins(conversationId, {cursor} = {}) {
+        return this.#get(`/messages/conversations/${segment(conversationId)}/pins`, {cursor});
     }
 
     async deleteMessage(messageId) {

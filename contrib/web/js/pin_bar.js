@@ -32,8 +32,7 @@ export class PinBar {
         this.#conversation = conversation;
         this.#shown = '';
         this.node.hidden = true;
-        if (conversation !== null && conversation.gone === null)
-            this.#chat.pins.load(conversation);
+        this.#chat.pins.show(conversation?.gone === null ? conversation : null);
     }
 
     refresh() {
