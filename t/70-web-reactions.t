@@ -102,6 +102,26 @@ subtest 'what is refused' => sub {
 	$t->dbh->do('UPDATE friendships SET blocked = 0 WHERE user_id = ? AND friend_id = ?', undef, qw(ben ann));
 };
 
+subtest 'more than are named' => sub {
+	my @crowd = map { "fan$_" } 1 .. 6;
+	$t->befriend('ann', $_) for @crowd;
+	my $g = $web->group('Fans', 'ann', \@crowd);
+	my ($theirs, $both) = map { $web->say_in('ann', $g, $_) } 'first', 'second';
+	for my $user (@crowd) { react($user, $_, '🎉') for $theirs, $both }
+	react('ann', $both, '🎉');
+	$ann2->reload->wait_online->open_group($g);
+	wait_chips($ann2, $theirs, '🎉6');
+	wait_chips($ann2, $both, '🎉7 own');
+	pass 'one sees which is one\'s own';
+	$ann2->click(row($both) . ' .reaction[data-emoji="🎉"]');
+	wait_chips($ann2, $both, '🎉6');
+	is_deeply $t->api('fan1')->get("/messages/$both->{id}/reactions?user_id=ann")->json->{items}, [], 'a click takes it back';
+	$ann2->click(row($theirs) . ' .reaction[data-emoji="🎉"]');
+	wait_chips($ann2, $theirs, '🎉7 own');
+	pass 'or adds one';
+	$ann2->open_chat('ben');
+};
+
 subtest 'after an absence' => sub {
 	$web->browser->cut(1);
 	$ann->wait_value(q{!document.querySelector('.mine .dot.online')});
