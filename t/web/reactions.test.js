@@ -63,6 +63,16 @@ test('a refusal undoes it, and the message is asked for', async () => {
     assert.equal(shown(), 'z1 cat');
 });
 
+test('an answer that a recall has overtaken shows nothing', async () => {
+    const {asked, conversations, reactions, now, shown} = setting();
+    const done = reactions.toggle(now(), 'x');
+    await turn();
+    conversations.recalled('c', 'm1', 'then');
+    asked.shift().resolve([kind('x', 1, 'me')]);
+    await done;
+    assert.deepEqual([now().is_recalled, shown()], [true, '']);
+});
+
 test('several to one message go one after the other, and only the last answer is shown', async () => {
     const {asked, reactions, now, shown} = setting();
     const first = reactions.toggle(now(), 'x');

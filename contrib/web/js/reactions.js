@@ -143,7 +143,10 @@ export class Reactions {
         this.#changed();
     }
 
+    // An answer may come after the message was recalled.
     #show({conversation_id, id}, reactions) {
+        if (this.#conversations.messageOf({conversation_id, id})?.is_recalled)
+            return;
         this.#conversations.change(conversation_id, id, {reactions});
         this.#changed();
     }
