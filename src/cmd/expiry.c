@@ -21,7 +21,7 @@
 #define LEASE_MARGIN_MS 500
 #define LEASE_RENEW_MS 1500
 /* A step of that time is followed by as long a rest; one of twice that time by one of four times, and so on. */
-#define STEP_MS 10
+#define STEP_MS 25
 #define REST_MAX_MS 2000
 #define HOLDER_MAX 64 /* as in the schema */
 

@@ -12,7 +12,7 @@
 #include "core/base.h"
 #include "live/live.h"
 
-#define EXPIRY_STEP 64
+#define EXPIRY_STEP 256
 
 struct expiry;
 
