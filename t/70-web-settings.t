@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# Proves what one sets of conversations on the chat page: pinning, muting, the archive, marking as unread; from the list and from the room, with keys, and on the user's other devices at once. And drafts, which follow
+# Proves what one sets of conversations on the chat page: pinning, muting, the archive, marking as unread, clearing the
+# history; from the list and from the room, with keys, and on the user's other devices at once. And drafts, which follow
 # to other devices, unless they are being written on.
 use utf8;
 use Tidings;
@@ -167,6 +168,22 @@ subtest 'drafts' => sub {
 	$t->api('ann')->put("/messages/conversations/$id{cat}/settings", {draft => undef});
 	text_is($ann, '');
 	pass 'taken away elsewhere, it is gone here';
+};
+
+subtest 'clearing the history' => sub {
+	$ann->open_chat('dan')->wait_last('an answer')->choose('.room-header', 'Clear history')->wait_text('.ask', 'All messages so far are gone for you');
+	$ann->click('.ask .quiet')->wait_gone('.ask');
+	cmp_ok $ann->count('.message'), '>', 2, 'who thinks again keeps it';
+	$ann->choose('.room-header', 'Clear history')->agree;
+	wait_rows($ann, qw(cat group ben));
+	$ann2->reload->wait_online;
+	wait_rows($ann2, qw(cat group ben));
+	is scalar @{$t->api('ann')->get("/messages/conversations/$id{dan}/messages")->json->{items}}, 0, 'nothing is left';
+	cmp_ok scalar @{$t->api('dan')->get("/messages/conversations/$id{dan}/messages")->json->{items}}, '>', 2, 'the other side keeps it';
+	$t->send_text('dan', 'ann', 'from anew');
+	wait_rows($_, qw(dan cat group ben)) for $ann, $ann2;
+	$ann->open_chat('dan')->wait_last('from anew');
+	is_deeply $ann->texts, ['from anew'], 'it begins with the next message';
 };
 
 subtest 'on a phone, in Chinese' => sub {

@@ -3,7 +3,7 @@
 import {now} from './clock.js';
 import {EXPIRY_SECONDS, MUTE_SECONDS, isMutedForever, muteEnd} from './conversation_settings.js';
 import {el, textButton} from './dom.js';
-import {openDialog, say} from './dialog.js';
+import {ask, openDialog, say} from './dialog.js';
 import {span, untilTime} from './format.js';
 import {mayEdit} from './group_rules.js';
 import {reasonOf, t} from './i18n.js';
@@ -29,6 +29,7 @@ export function conversationMenu(chat, c, onAway) {
         settings.archived ? {label: t('conv.unarchive'), icon: 'archive', act: () => set({archived: false})} :
             {label: t('conv.archive'), icon: 'archive', act: () => away({archived: true}, t('conv.archived', {name: chat.title(c)}))},
         maySetExpiry(chat, c) && {label: t('conv.expiry'), icon: 'timer', act: () => openExpiryDialog(chat, c)},
+        {label: t('conv.clear'), icon: 'trash', danger: true, act: () => clear(chat, c, onAway)},
     ];
 }
 
@@ -57,6 +58,17 @@ async function change(chat, c, changes, said) {
     } catch (problem) {
         say(problem.code === 'conflict' ? t('conv.pinnedMax') : reasonOf(problem));
         return false;
+    }
+}
+
+async function clear(chat, c, onAway) {
+    if (!await ask(t('conv.clearAsk', {name: chat.title(c)}), t('conv.clear')))
+        return;
+    try {
+        await chat.own.clear(c);
+        onAway();
+    } catch (problem) {
+        say(reasonOf(problem));
     }
 }
 

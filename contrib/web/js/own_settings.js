@@ -85,7 +85,7 @@ export class OwnSettings {
         this.#sync.flush(c);
     }
 
-    // changes: the body of PUT …/settings. Rejects with a Problem.
+    // changes: the body of PUT …/settings. Rejects with a Problem, as clear() does.
     async set(c, changes) {
         c.setting++;
         let shown;
@@ -113,6 +113,14 @@ export class OwnSettings {
         c.readSeq = Math.max(c.readSeq, c.topSeq);
         this.#chat.conversations.recount(c);
         this.#on.read(c.id, c.topSeq || undefined);
+        this.#chat.changes.changed('conversations', 'timeline');
+    }
+
+    // For this user alone.
+    async clear(c) {
+        const seq = c.topSeq;
+        await this.#chat.rest.clearConversation(c.id, seq);
+        this.#chat.conversations.cleared(c.id, seq);
         this.#chat.changes.changed('conversations', 'timeline');
     }
 }
