@@ -348,7 +348,7 @@ sub pin {
 	my ($self, $user, $m, $pins) = @_;
 	my $g = $m->{group};
 	my $me = $g->{members}{$user};
-	return '404 not_found' if !$me || $m->{seq} < $me->{first_seq} || $m->{deleted}{$user};
+	return '404 not_found' if !$me || $m->{seq} < $me->{first_seq} || $pins && $m->{deleted}{$user};
 	return '403 forbidden' if !is_admin($me);
 	return 204 if !$pins == !grep { $_ == $m } @{$g->{pins}};
 	return '403 forbidden' if $pins && defined $m->{event};

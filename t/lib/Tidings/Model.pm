@@ -95,7 +95,7 @@ sub react {
 # c->{pins}: the last one first.
 sub pin {
 	my ($self, $user, $m, $pins) = @_;
-	return 404 if is_out($user, $m) || $m->{deleted}{$user};
+	return 404 if is_out($user, $m) || $pins && $m->{deleted}{$user};
 	my $c = $m->{conversation};
 	return 204 if !$pins == !grep { $_ == $m } @{$c->{pins}};
 	return 409 if $pins && ($m->{recalled} || @{$c->{pins}} >= 50);
@@ -129,6 +129,8 @@ sub delete {
 	my ($self, $user, $m) = @_;
 	return 404 if is_out($user, $m);
 	$m->{deleted}{$user} = 1;
+	my $c = $m->{conversation};
+	$c->{pins} = [grep { $_ != $m } @{$c->{pins}}] if $m->{deleted}{$m->{from}} && $m->{deleted}{$m->{to}};
 	return 204;
 }
 
