@@ -207,7 +207,7 @@ subtest 'a clock that is wrong' => sub {
 	my $ann = $web->enter('ann', before => "$shift window.shift = -3600000;");
 	$t->dbh->do('UPDATE messages SET created_at = created_at - INTERVAL 1 HOUR WHERE content = ?', undef, 'sent now -3600');
 	$ann->reload->wait_online->open_chat('noa');
-	$ann->click('.message:nth-last-child(2) .more')->wait_text('[role=menuitem]', 'Delete');
+	$ann->click('.message:has-text("sent now -3600") .more')->wait_text('[role=menuitem]', 'Delete');
 	is $ann->value(q{[...document.querySelectorAll('[role=menuitem]')].filter((e) => e.textContent === 'Recall').length}), 0, 'an old one cannot, however slow the clock';
 	$ann->close;
 };

@@ -65,10 +65,10 @@ test('a history that was cleared is gone for one\'s own clients, and the next me
     const id = sent[0].conversation_id;
     await told(a2, 3);
     await a.rest.clearConversation(id, 2);
-    await until('the other client to be told', () => a2.seen.conversation.at(-1).first_seq === 3);
+    await until('the other client to be told', () => a2.seen.conversation.at(-1)?.first_seq === 3);
     assert.deepEqual((await a.rest.history(id)).items.map((m) => m.seq), [3]);
     await a.rest.clearConversation(id);
-    await until('the rest', () => a2.seen.conversation.at(-1).first_seq === 4);
+    await until('the rest', () => a2.seen.conversation.at(-1)?.first_seq === 4);
     assert.deepEqual([await ids(a.rest.conversations()), (await b.rest.history(id)).items.length], [[], 3]);
     await a.close();
     const fresh = await open(alice, {device: 'web'});
