@@ -57,6 +57,29 @@ subtest 'after an absence' => sub {
 	pass 'what is recalled before its time was recalled';
 };
 
+subtest 'the setting of a conversation' => sub {
+	$ann->choose('.room-header', 'Disappearing messages')->wait_value(q{document.querySelector('dialog')});
+	is_deeply $ann->value(q{[...document.querySelectorAll('dialog .choice')].map((e) => [e.textContent, e.querySelector('input').checked])}),
+		[['Off', JSON::PP::true], map { [$_, JSON::PP::false] } '1 minute', '1 hour', '1 day', '7 days'], 'off at first';
+	$ann->click('dialog .choice', '1 day')->click('dialog .primary');
+	$ann->wait_value(q{document.querySelector('.room-title .sign')?.title === 'Messages disappear after 1 day'});
+	$ben->open_chat('ann')->wait_value(q{document.querySelector('.room-title .sign')?.title === 'Messages disappear after 1 day'});
+	pass 'both sides see it';
+	$ann->say_text('gone tomorrow')->wait_last('gone tomorrow')->wait_value(q{document.querySelector('.message:last-child .foot .sign')?.title.startsWith('Disappears ')});
+	pass 'messages have it from then on';
+	$ben->choose('.room-header', 'Disappearing messages')->wait_value(q{document.querySelector('dialog .choice:has(:checked)').textContent === '1 day'});
+	$ben->click('dialog .choice', 'Off')->click('dialog .primary')->wait_gone('.room-title .sign');
+	$ann->wait_gone('.room-title .sign');
+	pass 'either may set it';
+	my $group = $web->group('Walkers', 'ann', [qw(ben cat)]);
+	$ben->open_group($group)->click('.room-header .more')->wait_text('[role=menuitem]', 'Mute');
+	is $ben->value(q{[...document.querySelectorAll('[role=menuitem]')].filter((e) => e.textContent.startsWith('Disappearing')).length}), 0, 'of a group not a member';
+	$ben->key('Escape');
+	$ann->open_group($group)->choose('.room-header', 'Disappearing messages')->click('dialog .choice', '1 minute')->click('dialog .primary');
+	$ben->wait_value(q{document.querySelector('.room-title .sign')?.title === 'Messages disappear after 1 minute'});
+	pass 'but an admin';
+};
+
 is_deeply [grep { !/\AWebSocket connection to .* failed|net::ERR_/ } map { $_->own_faults } $ann, $ben], [], 'no error in the consoles';
 $web->stop;
 done_testing;
