@@ -36,6 +36,8 @@ static bool is_term_length(size_t n)
 }
 
 #define TERM_LENGTH_MAX 8
+/* Characters of a word that tell it from others. */
+#define WORD_MAX 24
 
 /* Does that one, which is not the first, follow the one before it in a script without spaces? */
 static bool is_joined(const uint32_t *c)
@@ -55,10 +57,34 @@ static size_t word_end(const uint32_t *c, size_t at, size_t count)
 /* Where one of two characters differs from a word that begins with the same two, it is told by its seed. */
 #define SEED_WORD 1
 #define SEED_PAIR 2
+#define SEED_NEXT 3
 
 static uint64_t pair_at(const uint32_t *second)
 {
 	return term_of(term_of(SEED_PAIR, second[-1]), second[0]);
+}
+
+/*
+ * A whole word and how the next one begins: its first two characters, or the only one. Of a next one that is a
+ * beginning itself a single character says nothing: 0.
+ */
+static uint64_t next_at(const uint32_t *word, size_t len, const uint32_t *next, size_t next_len, bool is_whole)
+{
+	uint64_t term = SEED_NEXT;
+	if (next_len < 2 && !is_whole)
+		return 0;
+	for (size_t i = 0; i < len && i < WORD_MAX; i++)
+		term = term_of(term, word[i]);
+	term = term_of(term, 0);
+	for (size_t i = 0; i < next_len && i < 2; i++)
+		term = term_of(term, next[i]);
+	return term;
+}
+
+/* Is there a word with letters? */
+static bool is_word(const uint32_t *c, size_t at, size_t count)
+{
+	return at < count && (c[at] & WORD_UNSPACED) == 0;
 }
 
 /* ---- gathering ---- */
@@ -125,6 +151,8 @@ void signature_add(struct signature *s, const struct words *w)
 			if (is_term_length(n))
 				add_term(s, term);
 		}
+		if (is_word(w->c, end, w->count))
+			add_term(s, next_at(w->c + i, end - i, w->c + end, word_end(w->c, end, w->count) - end, true));
 		i = end - 1;
 	}
 }
@@ -197,11 +225,23 @@ static void ask_word(struct probes *p, const uint32_t *c, size_t len)
 	ask(p, longest);
 }
 
+static void ask_next(struct probes *p, const uint32_t *word, size_t len, const uint32_t *next, size_t next_len,
+		     bool is_whole)
+{
+	uint64_t term = next_at(word, len, next, next_len, is_whole);
+	if (term != 0)
+		ask(p, term);
+}
+
+/* What tells most comes first. */
 static void ask_phrase(struct probes *p, const uint32_t *c, size_t len)
 {
 	for (size_t i = 0; i < len; i++) {
 		if ((c[i] & WORD_UNSPACED) == 0) {
 			size_t end = word_end(c, i, len);
+			if (is_word(c, end, len))
+				ask_next(p, c + i, end - i, c + end, word_end(c, end, len) - end,
+					 word_end(c, end, len) < len);
 			ask_word(p, c + i, end - i);
 			i = end - 1;
 			continue;

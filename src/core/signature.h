@@ -4,7 +4,8 @@
  * CACM 1970) over their terms. Where it says no, none of the texts has what is searched for; where it says yes, they
  * have to be looked at.
  *
- * The terms of a word are its beginnings of 1, 2, 3, 4, 6 and 8 characters. Those of a script without spaces are each
+ * The terms of a word are its beginnings of 1, 2, 3, 4, 6 and 8 characters, and the word together with the first two of
+ * the word after it, so that phrases of frequent words are told apart. Those of a script without spaces are each
  * character, and each two that follow one another without a gap.
  *
  * How to change this: what is stored was made by the same rules, and is of no use after any of them (or of fold.h and

@@ -14,7 +14,7 @@
 #include "core/clock.h"
 #include "store/store_priv.h"
 
-#define LOOKED_AT_MAX 20000
+#define LOOKED_AT_MAX 10000
 #define TESTED_MAX 40000
 #define LASTS_MS 1500
 

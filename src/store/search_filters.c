@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The index that needs nothing but tables: a Bloom filter for each block (core/signature.h), which the database tests
- * in the WHERE of the user's own blocks. A message costs it some 45 bytes; what others have written costs a search
+ * in the WHERE of the user's own blocks. A message costs it some 60 bytes; what others have written costs a search
  * nothing.
  */
 #include "core/base.h"
