@@ -123,6 +123,14 @@ subtest 'what is gone is not found, what was edited is found by what it is' => s
 	my $m = say_to('alice', 'bob', 'expiring soon');
 	$dbh->do('UPDATE messages SET expires_at = UTC_TIMESTAMP(3) - INTERVAL 1 SECOND WHERE id = ?', undef, $m->{id});
 	is_deeply ids($bob, 'expiring'), [], 'what has expired is not found, even before it is erased';
+	my $group = $t->group('carol', ['dave']);
+	for (say_to('carol', 'dave', 'walrus one'), say_in('carol', $group, 'walrus two')) {
+		my $later = say_in('dave', $_->{conversation_id}, "walrus later than $_->{seq}");
+		is $dave->delete("/messages/conversations/$_->{conversation_id}?up_to_seq=$_->{seq}")->status, 204, 'a history is cleared';
+		is_deeply ids($dave, 'walrus', conversation_id => $_->{conversation_id}), [$later->{id}], 'and not found, but what came later';
+		is_deeply [grep { $_ eq $later->{id} } @{ids($dave, 'walrus')}], [$later->{id}], 'in all of them, too';
+	}
+	is scalar(@{ids($carol, 'walrus')}), 4, 'the other side finds all';
 };
 
 subtest 'groups' => sub {
