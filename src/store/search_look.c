@@ -16,6 +16,8 @@
 #define PARTS_MAX 64
 #define TESTS_MIN 128
 #define TESTS_MAX 1024
+/* Of texts, about, once it is known how long they are: so many keep a worker busy for some milliseconds. */
+#define TEXTS_MAX ((uint64_t)1024 * 1024)
 /* Messages of a step that were edited. */
 #define EDITED_MAX 512
 /* Doubled so often. */
@@ -27,6 +29,14 @@ static uint64_t growing(const struct search *s, uint64_t min, uint64_t max)
 {
 	uint64_t n = min << (s->looks < GROWS_MAX ? s->looks : GROWS_MAX);
 	return n < max ? n : max;
+}
+
+/* Parts of a step, by the texts of the one before. */
+static uint64_t parts_of_step(const struct search *s)
+{
+	uint64_t parts = growing(s, PARTS_MIN, PARTS_MAX);
+	uint64_t of_texts = s->rows != 0 ? TEXTS_MAX / (s->bytes / s->rows + 1) / SEARCH_PART : parts;
+	return of_texts < parts ? of_texts + 1 : parts;
 }
 
 static void begin_messages(struct search *s)
@@ -120,7 +130,7 @@ static void put_blocks(struct search *s)
 
 bool look_put(struct search *s)
 {
-	uint64_t parts = growing(s, PARTS_MIN, PARTS_MAX), blocks = growing(s, TESTS_MIN, TESTS_MAX);
+	uint64_t parts = parts_of_step(s), blocks = growing(s, TESTS_MIN, TESTS_MAX);
 	size_t n = s->order_count < parts ? s->order_count : parts;
 	s->step = SEARCH_LOOK;
 	s->asks_messages = s->asks_blocks = false;
@@ -153,7 +163,7 @@ bool look_put(struct search *s)
 void look_restart(struct search *s)
 {
 	s->found_count = s->found_before;
-	s->hits = 0;
+	s->hits = s->rows = s->bytes = 0;
 	for (size_t i = 0; i < s->asked_count; i++)
 		place_restart(s->asked[i]);
 }
@@ -180,6 +190,8 @@ static void message_row(struct search *s, struct row *row)
 	m.content = row_take_str(row);
 	m.media_url = row_take_str(row);
 	m.extra = row_take_str(row);
+	s->rows++;
+	s->bytes += m.content.len;
 	if (p == NULL)
 		return;
 	/* An edited one may be far before the others. */

@@ -58,6 +58,7 @@ struct search {
 	bool asks_messages, asks_blocks;
 	struct search_hit *hit;
 	size_t hits, hit_room;
+	uint64_t rows, bytes; /* messages, and their texts */
 	size_t found_before;
 	/* All steps'. */
 	uint64_t looked_at, tested;	/* messages and blocks */
