@@ -22,7 +22,7 @@ my $ok_path = '/messages/unread-count';
 sub http { return $t->http('alice', @_) }
 
 # The whole answer to these bytes, which has to be the last one on the connection.
-sub refused {
+sub refuses_bytes {
 	my ($name, $bytes, $status, $code) = @_;
 	subtest $name => sub {
 		my $h = $t->http('alice', keep_closed => 1);
@@ -97,10 +97,10 @@ subtest 'Expect' => sub {
 	is $h->response->status, 201, 'and then the answer';
 	$h->send_request('POST', '/messages/send', token => undef, headers => \@length);
 	is $h->response->status, 401, 'a refusal comes instead of 100';
-	refused('a body announced too big',
+	refuses_bytes('a body announced too big',
 		"POST /messages/send HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer $token\r\nContent-Type: application/json\r\nContent-Length: 70000\r\nExpect: 100-continue\r\n\r\n",
 		413, 'payload_too_large');
-	refused('an expectation of something else', "GET $ok_path HTTP/1.1\r\nHost: x\r\nExpect: coffee\r\n\r\n", 417, 'expectation_failed');
+	refuses_bytes('an expectation of something else', "GET $ok_path HTTP/1.1\r\nHost: x\r\nExpect: coffee\r\n\r\n", 417, 'expectation_failed');
 };
 
 subtest 'what could be read in two ways' => sub {
@@ -133,11 +133,11 @@ subtest 'what could be read in two ways' => sub {
 		['a negative chunk size', "${post}Transfer-Encoding: chunked\r\n\r\n-1\r\n\r\n"],
 		['a chunk longer than it says', "${post}Transfer-Encoding: chunked\r\n\r\n2\r\n{}xx\r\n0\r\n\r\n"],
 	);
-	refused($_->[0], $_->[1] . $smuggled, 400, 'malformed_request') for @bad;
-	refused('a coding we do not know', "${post}Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n$smuggled", 501, 'not_implemented');
-	refused('chunked in disguise', "${post}Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n$smuggled", 501, 'not_implemented');
-	refused('an unknown method', "BREW $ok_path HTTP/1.1\r\nHost: x\r\n\r\n$smuggled", 501, 'not_implemented');
-	refused('an unknown version', "GET $ok_path HTTP/3.7\r\nHost: x\r\n\r\n$smuggled", 505, 'version_not_supported');
+	refuses_bytes($_->[0], $_->[1] . $smuggled, 400, 'malformed_request') for @bad;
+	refuses_bytes('a coding we do not know', "${post}Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n$smuggled", 501, 'not_implemented');
+	refuses_bytes('chunked in disguise', "${post}Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n$smuggled", 501, 'not_implemented');
+	refuses_bytes('an unknown method', "BREW $ok_path HTTP/1.1\r\nHost: x\r\n\r\n$smuggled", 501, 'not_implemented');
+	refuses_bytes('an unknown version', "GET $ok_path HTTP/3.7\r\nHost: x\r\n\r\n$smuggled", 505, 'version_not_supported');
 	my $h = $t->http('alice', keep_closed => 1);
 	$h->raw("${post}Transfer-Encoding: chunked\r\n\r\nFFFFFFFFFFFFFFFFF\r\n$smuggled");
 	like $h->response->status, qr/^(400|413)$/, 'a chunk size over 64 bits';
@@ -150,12 +150,12 @@ subtest 'too long' => sub {
 	my $h = http();
 	$h->raw($fits);
 	is $h->response->status, 200, 'a request line of 8 KiB';
-	refused('a request line over 8 KiB', "GET $ok_path?" . 'y' x 8192 . " HTTP/1.1\r\n$host\r\n", 414, 'uri_too_long');
-	refused('a request line without end', 'GET /' . 'y' x 20000, 414, 'uri_too_long');
-	refused('one header over 16 KiB', "GET $ok_path HTTP/1.1\r\n${host}X-A: " . 'y' x 16384 . "\r\n\r\n", 431, 'headers_too_large');
-	refused('many headers over 16 KiB', "GET $ok_path HTTP/1.1\r\n$host" . join('', map { "X-$_: y\r\n" } 1 .. 2500) . "\r\n", 431, 'headers_too_large');
+	refuses_bytes('a request line over 8 KiB', "GET $ok_path?" . 'y' x 8192 . " HTTP/1.1\r\n$host\r\n", 414, 'uri_too_long');
+	refuses_bytes('a request line without end', 'GET /' . 'y' x 20000, 414, 'uri_too_long');
+	refuses_bytes('one header over 16 KiB', "GET $ok_path HTTP/1.1\r\n${host}X-A: " . 'y' x 16384 . "\r\n\r\n", 431, 'headers_too_large');
+	refuses_bytes('many headers over 16 KiB', "GET $ok_path HTTP/1.1\r\n$host" . join('', map { "X-$_: y\r\n" } 1 .. 2500) . "\r\n", 431, 'headers_too_large');
 	is http()->get($ok_path, headers => [map { ('X-' . $_ => 'y') } 1 .. 500])->status, 200, 'five hundred headers under 16 KiB';
-	refused('a header name without end', "GET $ok_path HTTP/1.1\r\n$host" . 'y' x 20000, 431, 'headers_too_large');
+	refuses_bytes('a header name without end', "GET $ok_path HTTP/1.1\r\n$host" . 'y' x 20000, 431, 'headers_too_large');
 	$h->raw("GET $ok_path HTTP/1.1\r\n${host}X-A: " . 'y' x 12000 . "\r\n\r\n");
 	is $h->response->status, 200, 'headers of 12 KiB';
 };

@@ -29,7 +29,7 @@ sub status_of {
 	return $t->http(undef)->get('/messages/unread-count', headers => [Authorization => "Bearer $token"])->status;
 }
 sub accepted { my ($name, $token) = @_; return is status_of($token), 200, "accepted: $name" }
-sub refused { my ($name, $token) = @_; return is status_of($token), 401, "refused: $name" }
+sub refuses_token { my ($name, $token) = @_; return is status_of($token), 401, "refused: $name" }
 sub by { my ($name, $alg, $kid) = @_; return signed_token($dir, $name, {alg => $alg, kid => $kid // $name}, {sub => 'alice'}) }
 # The new workers serve as soon as they can; a token that only they take tells.
 sub reload {
@@ -46,11 +46,11 @@ subtest 'keys of a set' => sub {
 	accepted('oct', token($oct, {sub => 'alice'}, {kid => 'oct', alg => 'HS384'}));
 	accepted('a titled key beside it', by('pem1', 'ES256', 'titled'));
 	accepted('the own key beside it', token('the first secret of this server itself', {sub => 'alice'}));
-	refused('oct by another algorithm than its alg', token($oct, {sub => 'alice'}, {kid => 'oct', alg => 'HS256'}));
-	refused('one key under the kid of another', by('ed2', 'EdDSA', 'ed'));
-	refused('HS256 signed with a public key', token($first[2]{x}, {sub => 'alice'}, {kid => 'ed'}));
-	refused('a key for encryption', by('pem1', 'ES256', 'for-encryption'));
-	refused('a kid that is not there', by('ed', 'EdDSA', 'nobody'));
+	refuses_token('oct by another algorithm than its alg', token($oct, {sub => 'alice'}, {kid => 'oct', alg => 'HS256'}));
+	refuses_token('one key under the kid of another', by('ed2', 'EdDSA', 'ed'));
+	refuses_token('HS256 signed with a public key', token($first[2]{x}, {sub => 'alice'}, {kid => 'ed'}));
+	refuses_token('a key for encryption', by('pem1', 'ES256', 'for-encryption'));
+	refuses_token('a kid that is not there', by('ed', 'EdDSA', 'nobody'));
 	ok $t->node->log_like(qr/warn.*jwks\.json: key "tomorrow": passed over: its kty 'AKP' is not known here/), 'a key of a kind to come is warned of';
 };
 
@@ -58,15 +58,15 @@ subtest 'rotation' => sub {
 	write_set($first[0], jwk($dir, 'ED25519', 'ed2'));
 	reload(by('ed2', 'EdDSA'));
 	accepted('a key that stayed', by('rsa', 'RS256'));
-	refused('a key that went', by('ed', 'EdDSA'));
-	refused('another that went', by('ec', 'ES256'));
+	refuses_token('a key that went', by('ed', 'EdDSA'));
+	refuses_token('another that went', by('ec', 'ES256'));
 
 	write_pem('pem2');
 	spew($own, "the second secret of this server itself\n", 0600);
 	reload(by('pem2', 'ES256', 'titled'));
-	refused('the public key that its file no longer holds', by('pem1', 'ES256', 'titled'));
+	refuses_token('the public key that its file no longer holds', by('pem1', 'ES256', 'titled'));
 	accepted('the secret that its file holds now', token('the second secret of this server itself', {sub => 'alice'}));
-	refused('the one that it held', token('the first secret of this server itself', {sub => 'alice'}));
+	refuses_token('the one that it held', token('the first secret of this server itself', {sub => 'alice'}));
 };
 
 subtest 'a bad set changes nothing' => sub {

@@ -12,13 +12,6 @@ $t->befriend(qw(alice dave));
 my ($alice, $bob, $carol, $dave) = map { $t->api($_) } qw(alice bob carol dave);
 my $stranger = $t->api('stranger');
 
-sub refused {
-	my ($name, $r, $status, $code, $detail) = @_;
-	is $r->status . ' ' . $r->code, "$status $code", $name or diag($r->body);
-	like $r->detail, $detail, 'the detail names it' if $detail;
-	return;
-}
-
 # A message out of the window for recalling: the database's clock counts, so its row is made older.
 sub make_older {
 	my ($message, $secs) = @_;

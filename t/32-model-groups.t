@@ -291,7 +291,7 @@ sub expected {
 		requests => $is_admin ? [sort keys %{$g->{requests}}] : ['403 forbidden']};
 }
 
-# Some of those that are to, whoever is in the group still, and whether it is dissolved.
+# Some of the messages that are to expire, also of senders who have left and of dissolved groups.
 sub expire {
 	my @m = grep { $_->{expires_in} && !$_->{recalled} && rand() < 0.5 } map { @{$_->{messages}} } @{$model->{groups}};
 	$t->expire(map { $_->{id} } @m) if @m;

@@ -9,13 +9,6 @@ my $t = Tidings->start(workers => 2, conf => {limits => {logins_per_minute => 0}
 my $anyone = $t->http(undef);
 my $SESSION = {user => $PROFILE, token => 'string', expires_at => 'time'};
 
-sub refused {
-	my ($name, $r, $status, $code, $detail) = @_;
-	is $r->status . ' ' . $r->code, "$status $code", $name or diag($r->body);
-	like $r->detail, $detail, 'the detail names it' if $detail;
-	return;
-}
-
 sub hashed { my ($n) = $t->node->admin_http->get('/metrics')->body =~ /^tidings_passwords_hashed_total (\d+)$/m; return $n }
 
 subtest 'register and log in' => sub {

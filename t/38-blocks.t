@@ -8,12 +8,6 @@ use JSON::PP ();
 my $t = Tidings->start(workers => 1, nodes => 2, conf => {limits => {sends_per_second => 0}});
 my $dbh = $t->dbh;
 
-sub refused {
-	my ($name, $r, $status, $code, $detail) = @_;
-	is $r->status . ' ' . $r->code, "$status $code", $name or diag($r->body);
-	like $r->detail, $detail, 'the detail names it' if $detail;
-	return;
-}
 sub users { $dbh->do('INSERT IGNORE INTO users (id) VALUES (?)', undef, $_) for @_; return @_ }
 sub may_send { my ($http, $to) = @_; my $r = $http->post('/messages/send', text_to($to, 'x')); return $r->status == 201 ? 'yes' : $r->code }
 sub blocked_by { my ($http) = @_; return [map { $_->{user_id} } @{$http->get('/users/blocked')->json->{items}}] }

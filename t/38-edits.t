@@ -10,12 +10,6 @@ $t->befriend(qw(alice bob carol));
 my ($alice, $bob, $carol, $stranger) = map { $t->api($_) } qw(alice bob carol stranger);
 my $dbh = $t->stack->dbh($t->{database});
 
-sub refused {
-	my ($name, $r, $status, $code, $detail) = @_;
-	is $r->status . ' ' . ($r->status < 400 ? '' : $r->code), "$status $code", $name or diag($r->body);
-	like $r->detail, $detail, 'the detail names it' if $detail && $r->status >= 400;
-	return;
-}
 sub edit { my ($http, $m, $content, %more) = @_; return $http->put("/messages/$m->{id}", {content => $content, %more}) }
 sub one { my ($http, $m) = @_; return $http->get("/messages/$m->{id}")->json }
 sub make_older { my ($m, $seconds) = @_; return $dbh->do("UPDATE messages SET created_at = created_at - INTERVAL $seconds SECOND WHERE id = ?", undef, $m->{id}) }

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Proves messages that expire (contract, section 8): what `expires_in` may be, when the server recalls them and what the
-# others are told, what a repeat of the send answers, counts and catching up, that a conversation's default counts, and
-# that each is recalled once, whoever does it, however many are due, and whatever the clock of a node says.
+# others are told, what a repeat of the send answers, counts and catching up, a conversation's default, and that each is
+# recalled once: by a user or by the server, few or many at a time, and with a node whose clock is wrong.
 use Tidings;
 use Tidings::Shape;
 use JSON::PP ();
@@ -11,12 +11,6 @@ $t->befriend(qw(alice bob carol));
 my ($alice, $bob, $carol) = map { $t->api($_) } qw(alice bob carol);
 my $dbh = $t->dbh;
 
-sub refused {
-	my ($name, $r, $status, $code, $detail) = @_;
-	is $r->status . ' ' . ($r->status < 400 ? '' : $r->code), "$status $code", $name or diag($r->body);
-	like $r->detail, $detail, 'the detail names it' if $detail && $r->status >= 400;
-	return;
-}
 sub one { my ($http, $m) = @_; return $http->get("/messages/$m->{id}")->json }
 sub counts { my ($http) = @_; my $c = $http->get('/messages/unread-count')->json; return [@$c{qw(unread_count mention_count)}] }
 sub send_expiring { my ($http, $secs, $to, $content, %more) = @_; return $http->post('/messages/send', {%{$to =~ /\A\d+\z/ ? text_in($to, $content) : text_to($to, $content)}, expires_in => $secs, %more})->json }

@@ -8,13 +8,6 @@ my $t = Tidings->start(workers => 2, nodes => 2);
 $t->dbh->do('INSERT INTO users (id, nickname, avatar_url) VALUES (?, ?, ?)', undef, @$_) for ['ann', 'Ann', 'https://x/a.png'], ['ben', 'Ben', undef];
 $t->dbh->do('INSERT INTO users (id) VALUES (?)', undef, $_) for qw(cat dan eve target zed hub), map { ("x$_", "y$_") } 1 .. 10;
 
-sub refused {
-	my ($name, $r, $status, $code, $detail) = @_;
-	is $r->status . ' ' . $r->code, "$status $code", $name or diag($r->body);
-	like $r->detail, $detail, 'the detail names it' if $detail;
-	return;
-}
-
 # Clients of both nodes: what one does there is heard here.
 sub ann { return $_[0]{ann} //= $t->http('ann') }
 sub ben { return $_[0]{ben} //= $t->http('ben', node => 1) }

@@ -11,12 +11,6 @@ $t->befriend(qw(alice bob carol), @crowd);
 my ($alice, $bob, $carol, $stranger) = map { $t->api($_) } qw(alice bob carol stranger);
 my $dbh = $t->stack->dbh($t->{database});
 
-sub refused {
-	my ($name, $r, $status, $code, $detail) = @_;
-	is $r->status . ' ' . ($r->status < 400 ? '' : $r->code), "$status $code", $name or diag($r->body);
-	like $r->detail, $detail, 'the detail names it' if $detail && $r->status >= 400;
-	return;
-}
 sub escaped { my ($text) = @_; utf8::encode($text); return $text =~ s/([^A-Za-z0-9])/sprintf '%%%02X', ord $1/ger }
 sub react { my ($http, $m, $emoji) = @_; return $http->put("/messages/$m->{id}/reactions/" . escaped($emoji)) }
 sub unreact { my ($http, $m, $emoji) = @_; return $http->delete("/messages/$m->{id}/reactions/" . escaped($emoji)) }
@@ -212,7 +206,7 @@ subtest 'pins' => sub {
 	refused('the 51st', pin($bob, $m[50]), 409, 'conflict', qr/pinned/);
 	is_deeply pins($bob, $cid), [map { $_->{id} } reverse @m[0 .. 49]], 'the last one comes first';
 	is_deeply [map { $_->{content} } @{$alice->get("/messages/conversations/$cid/pins")->json->{items}}[0 .. 1]], ['m50', 'm49'], 'whole messages';
-	is unpin($bob, $m[3])->status, 204, 'whoever has pinned it, either takes it away';
+	is unpin($bob, $m[3])->status, 204, 'either side takes away the pin of the other';
 	is unpin($bob, $m[3])->status, 204, 'again';
 	is pin($bob, $m[50])->status, 204, 'then there is room';
 	refused('a stranger', pin($stranger, $m[0]), 404, 'not_found');

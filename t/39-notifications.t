@@ -10,13 +10,6 @@ $t->befriend(qw(ann ben));
 my $moments = $t->http(undef, token => $t->token('moments', scope => 'read notify'));
 my $ann = $t->api('ann');
 
-sub refused {
-	my ($name, $r, $status, $code, $detail) = @_;
-	is $r->status . ' ' . $r->code, "$status $code", $name or diag($r->body);
-	like $r->detail, $detail, 'the detail names it' if $detail;
-	return;
-}
-
 subtest 'from a comment to every session' => sub {
 	my @ws = map { $t->ws('ann', node => $_) } 0, 0, 1, 1;
 	my $other = $t->ws('ben');

@@ -9,12 +9,6 @@ $t->befriend(qw(alice bob));
 my ($alice, $bob, $carol, $dave, $erin) = map { $t->api($_) } qw(alice bob carol dave erin);
 my $INVITE = {code => 'string', expires_at => 'time?', max_uses => '?', uses => 'int', created_by => 'string', created_at => 'time'};
 
-sub refused {
-	my ($name, $r, $status, $code, $detail) = @_;
-	is $r->status . ' ' . ($r->status < 400 ? '' : $r->code), "$status $code", $name or diag($r->body);
-	like $r->detail, $detail, 'the detail names it' if $detail && $r->status >= 400;
-	return;
-}
 sub invite { my ($http, $id, %body) = @_; return $http->post("/groups/$id/invites", \%body)->json->{code} }
 sub last_system { my ($http, $id) = @_; my $m = $http->get("/messages/conversations/$id/messages?limit=1")->json->{items}[0]; return [$m->{from_user_id}, @{$m->{extra}}{qw(event user_ids)}] }
 

@@ -9,12 +9,6 @@ $t->befriend(qw(alice bob carol dave erin));
 my ($alice, $bob, $carol, $dave, $erin, $stranger) = map { $t->api($_) } qw(alice bob carol dave erin stranger);
 my $MEMBER = {user => $PROFILE, role => 'string', joined_at => 'time', muted_until => 'time?'};
 
-sub refused {
-	my ($name, $r, $status, $code, $detail) = @_;
-	is $r->status . ' ' . ($r->status < 400 ? '' : $r->code), "$status $code", $name or diag($r->body);
-	like $r->detail, $detail, 'the detail names it' if $detail && $r->status >= 400;
-	return;
-}
 sub history { my ($http, $id, $query) = @_; return $http->get("/messages/conversations/$id/messages" . ($query // ''))->json->{items} }
 sub events { my ($http, $id) = @_; return [map { join ' ', $_->{from_user_id}, $_->{extra}{event}, @{$_->{extra}{user_ids}} } grep { $_->{message_type} eq 'system' } @{history($http, $id)}] }
 sub roles { my ($http, $id) = @_; return [map { "$_->{user}{user_id} $_->{role}" } @{$http->get("/groups/$id/members")->json->{items}}] }

@@ -9,12 +9,6 @@ my $t = Tidings->start(workers => 2, conf => {groups => {receipts_max => 4}});
 $t->befriend(qw(alice bob carol dave erin));
 my ($alice, $bob, $carol, $dave, $erin, $stranger) = map { $t->api($_) } qw(alice bob carol dave erin stranger);
 
-sub refused {
-	my ($name, $r, $status, $code, $detail) = @_;
-	is $r->status . ' ' . ($r->status < 400 ? '' : $r->code), "$status $code", $name or diag($r->body);
-	like $r->detail, $detail, 'the detail names it' if $detail && $r->status >= 400;
-	return;
-}
 sub history { my ($http, $id, $query) = @_; return $http->get("/messages/conversations/$id/messages" . ($query // ''))->json->{items} }
 sub counts { my ($http) = @_; my $c = $http->get('/messages/unread-count')->json; return [@$c{qw(unread_count mention_count)}] }
 sub quiet {

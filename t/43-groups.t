@@ -11,13 +11,6 @@ my ($alice, $bob, $carol, $dave, $stranger) = map { $t->api($_) } qw(alice bob c
 my $NEW = {%$GROUP, left_out => [{user_id => 'string', code => 'string'}]};
 my $url = 'https://pictures.example/a.png';
 
-sub refused {
-	my ($name, $r, $status, $code, $detail) = @_;
-	is $r->status . ' ' . ($r->status < 400 ? '' : $r->code), "$status $code", $name or diag($r->body);
-	like $r->detail, $detail, 'the detail names it' if $detail && $r->status >= 400;
-	return;
-}
-
 sub history { my ($http, $id, $query) = @_; return $http->get("/messages/conversations/$id/messages" . ($query // '')) }
 sub last_system {
 	my ($http, $id) = @_;

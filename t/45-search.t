@@ -19,12 +19,6 @@ sub path { my (%p) = @_; return '/messages/search?' . join '&', map { "$_=" . es
 sub search { my ($http, $q, %p) = @_; return $http->get(path(q => $q, %p)) }
 sub items { my ($http, $q, %p) = @_; my $r = search($http, $q, %p); is $r->status, 200, "search for $q" or diag($r->body); return @{$r->json->{items} // []} }
 sub ids { return [map { $_->{message}{id} } items(@_)] }
-sub refused {
-	my ($name, $r, $status, $code, $detail) = @_;
-	is $r->status . ' ' . ($r->status < 400 ? '' : $r->code), "$status $code", $name or diag($r->body);
-	like $r->detail, $detail, 'the detail names it' if $detail && $r->status >= 400;
-	return;
-}
 sub say_to { my ($from, $to, $content, %more) = @_; return $t->api($from)->post('/messages/send', text_to($to, $content, %more))->json }
 sub say_in { my ($from, $id, $content, %more) = @_; return $t->api($from)->post('/messages/send', text_in($id, $content, %more))->json }
 sub covered { my ($id) = @_; return scalar $dbh->selectrow_array('SELECT covered_seq FROM search_heads WHERE conversation_id = ?', undef, $id) // 0 }

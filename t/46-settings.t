@@ -15,12 +15,6 @@ my ($true, $false) = (JSON::PP::true, JSON::PP::false);
 my $far = '2100-01-01T00:00:00.000Z';
 my %none = (muted_until => undef, pinned_at => undef, archived => $false, marked_unread => $false, draft => undef, mute_mentions => $false, expires_in => undef);
 
-sub refused {
-	my ($name, $r, $status, $code, $detail) = @_;
-	is $r->status . ' ' . ($r->status < 400 ? '' : $r->code), "$status $code", $name or diag($r->body);
-	like $r->detail, $detail, 'the detail names it' if $detail && $r->status >= 400;
-	return;
-}
 sub set { my ($http, $id, %what) = @_; return $http->put("/messages/conversations/$id/settings", \%what) }
 sub settings_of { my ($http, $id) = @_; return $http->get("/messages/conversations/$id")->json->{settings} }
 sub list { my ($http, $query) = @_; return map { $_->{id} } @{$http->get('/messages/conversations?limit=100' . ($query // ''))->json->{items}} }

@@ -15,12 +15,6 @@ my ($alice, $bob, $anyone) = ($t->api('alice'), $t->api('bob'), $t->http(undef))
 my $dir = Tidings::dir();
 my ($happy, $sad, $grin, $wave) = map { chr } 0x1f600, 0x1f622, 0x1f601, 0x1f44b;
 
-sub refused {
-	my ($name, $r, $status, $code, $detail) = @_;
-	is $r->status . ' ' . ($r->status < 400 ? '' : $r->code), "$status $code", $name or diag($r->body);
-	like $r->detail, $detail, 'the detail names it' if $detail && $r->status >= 400;
-	return;
-}
 sub sticker { my ($to, $pack, $id, %more) = @_; return {to_user_id => $to, message_type => 'sticker', extra => {pack => $pack, sticker => $id}, %more} }
 sub sent {
 	my ($r, $status) = @_;

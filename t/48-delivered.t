@@ -126,11 +126,11 @@ subtest 'what is refused' => sub {
 		is_deeply [@$e{qw(type code)}], ['error', 'invalid_argument'], JSON::PP->new->canonical->encode($_->[0]);
 		like $e->{detail}, qr/^$_->[1]/, 'the detail names it';
 	}
-	sub refused { my ($ws, $of, $code, $name) = @_; my $e = $ws->request(type => 'delivered', conversation_id => "$of", up_to_seq => 1); return is "$e->{type} $e->{code}", "error $code", $name }
-	refused($gina, $id, 'not_found', 'a stranger\'s');
-	refused($gina, $_, 'not_found', "none: $_") for 999999, 0, 1 << 35, '18446744073709551615';
-	refused($_, $group, 'forbidden', 'a group') for $frank, $gina;
-	refused($gina, $group + 1000, 'forbidden', 'one that does not exist, which is the same');
+	sub refuses { my ($ws, $of, $code, $name) = @_; my $e = $ws->request(type => 'delivered', conversation_id => "$of", up_to_seq => 1); return is "$e->{type} $e->{code}", "error $code", $name }
+	refuses($gina, $id, 'not_found', 'a stranger\'s');
+	refuses($gina, $_, 'not_found', "none: $_") for 999999, 0, 1 << 35, '18446744073709551615';
+	refuses($_, $group, 'forbidden', 'a group') for $frank, $gina;
+	refuses($gina, $group + 1000, 'forbidden', 'one that does not exist, which is the same');
 	report($gina, $id, 1);
 	is $gina->expect('error')->{code}, 'not_found', 'also without a ref';
 	is_deeply [written($id), delivered('erin', $id)], [0, 0], 'nothing came of any of them';

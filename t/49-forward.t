@@ -11,12 +11,6 @@ $t->befriend(qw(alice bob carol dave));
 my ($alice, $bob, $carol, $dave, $eve) = map { $t->api($_) } qw(alice bob carol dave eve);
 my $dbh = $t->stack->dbh($t->{database});
 
-sub refused {
-	my ($name, $r, $status, $code, $detail) = @_;
-	is $r->status . ' ' . ($r->status < 400 ? '' : $r->code), "$status $code", $name or diag($r->body);
-	like $r->detail, $detail, 'the detail names it' if $detail && $r->status >= 400;
-	return;
-}
 sub forward {
 	my ($http, $messages, $to, %more) = @_;
 	return $http->post('/messages/forward', {message_ids => [map { '' . $_->{id} } @$messages], to => [map { /\A\d+\z/ ? {conversation_id => $_} : {user_id => $_} } @$to], %more});

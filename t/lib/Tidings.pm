@@ -35,7 +35,7 @@ my $top = abs_path(__FILE__) =~ s{/t/lib/[^/]*\z}{}r;
 my $nodes_made = 0;
 
 # A test that uses this module gets strict, warnings, Test::More and these.
-our @EXPORT = qw(for_workers wait_for now text_to text_in);
+our @EXPORT = qw(for_workers wait_for now text_to text_in refused);
 sub import {
 	strict->import;
 	warnings->import;
@@ -141,6 +141,15 @@ sub ws {
 	my $claims = delete $o{claims} // {};
 	return Tidings::WS->open(address => $node->address, prefix => $node->{conf}{http}{prefix} // '',
 		token => $self->token($user, %$claims), name => $user, %o);
+}
+
+# The answer of HTTP is that refusal, and its detail matches, where that is given.
+sub refused {
+	my ($name, $r, $status, $code, $detail) = @_;
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	is $r->status . ' ' . ($r->status < 400 ? '' : $r->code), "$status $code", $name or diag($r->body);
+	like $r->detail, $detail, 'the detail names it' if $detail && $r->status >= 400;
+	return;
 }
 
 # The body of a plain text message.

@@ -444,12 +444,7 @@ static void test_ping_flood(void)
 
 int main(void)
 {
-	conf.http.body_timeout_secs = 30;
-	conf.websocket.max_message = 65536;
-	conf.websocket.ping_interval_secs = 30;
-	conf.websocket.idle_timeout_secs = 75;
-	conf.websocket.send_queue = 262144;
-	start();
+	start_ws();
 	test_messages();
 	test_peer_closes();
 	test_end_is_told_at_once();

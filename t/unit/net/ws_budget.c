@@ -158,12 +158,7 @@ static void test_message_budget(void)
 
 int main(void)
 {
-	conf.http.body_timeout_secs = 30;
-	conf.websocket.max_message = 65536;
-	conf.websocket.ping_interval_secs = 30;
-	conf.websocket.idle_timeout_secs = 75;
-	conf.websocket.send_queue = 262144;
-	start();
+	start_ws();
 	test_message_in_time();
 	test_message_budget();
 	stop();

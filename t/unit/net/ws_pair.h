@@ -87,6 +87,17 @@ static void on_closed(struct ws *ws, int code, void *user)
 	p->ws = NULL;
 }
 
+/* With the defaults of the configuration. */
+static void start_ws(void)
+{
+	conf.http.body_timeout_secs = 30;
+	conf.websocket.max_message = 65536;
+	conf.websocket.ping_interval_secs = 30;
+	conf.websocket.idle_timeout_secs = 75;
+	conf.websocket.send_queue = 262144;
+	start();
+}
+
 static const struct ws_handler handler = {on_message, on_closed};
 static const struct conn_handler nothing;
 
