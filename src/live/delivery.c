@@ -11,8 +11,8 @@
 /* From the beginning of a transaction to that of the next: what comes meanwhile is written with it. */
 #define GATHER_MS 100
 /*
- * Of a conversation, from one write to the next; the database knows better (store/delivery.c). Somewhat more than the
- * second that whoever comes too early is told to wait for: where both sides report, they take turns.
+ * Of a conversation, from one write to the next; the database decides (store/delivery.c). It is more than the second
+ * that an early report has to wait, so where both sides report, they take turns.
  */
 #define REST_MS 1100
 /* After a failure; a few times, for a newer report will come. */

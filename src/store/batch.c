@@ -21,9 +21,9 @@
 		&(b)->text, &(b)->ask_sent, &(b)->ask_friends, &(b)->ask_blocks, &(b)->ask_messages,                   \
 			&(b)->ask_authors, &(b)->ask_reactions, &(b)->edits.list, &(b)->reacted.list,                  \
 			&(b)->unreacted.list, &(b)->ask.text, &(b)->insert_texts, &(b)->insert_messages,               \
-			&(b)->insert_reactions, &(b)->insert_changes, &(b)->insert_recalls, &(b)->insert_marks,        \
-			&(b)->insert_mentions, &(b)->insert_uncounted, &(b)->insert_expiring, &(b)->insert_expiries,   \
-			&(b)->expired, &(b)->drop_expiries, &(b)->updates.text, &(b)->items                            \
+			&(b)->insert_reactions, &(b)->search_edits, &(b)->insert_changes, &(b)->insert_recalls,        \
+			&(b)->insert_marks, &(b)->insert_mentions, &(b)->insert_uncounted, &(b)->insert_expiring,      \
+			&(b)->insert_expiries, &(b)->expired, &(b)->drop_expiries, &(b)->updates.text, &(b)->items     \
 	}
 
 /* ---- keys ---- */

@@ -371,6 +371,9 @@ void batch_build_write(struct batch *b)
 	append_marks(b);
 	append_messages(b);
 	batch_put_changed(b, &b->edits, edit_columns, ARRAY_LEN(edit_columns));
+	append_list(b, "INSERT INTO search_edits (conversation_id,seq,change_seq) VALUES ", &b->search_edits);
+	if (b->search_edits.len != 0)
+		sql_lit(&b->text, " ON DUPLICATE KEY UPDATE change_seq=VALUES(change_seq)");
 	append_list(b, "INSERT INTO reactions (message_id,user_id,emoji,n,at) VALUES ", &b->insert_reactions);
 	react_put_write(b);
 	append_gathered(b, &b->updates);

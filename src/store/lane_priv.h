@@ -269,7 +269,7 @@ struct batch {
 	struct gathered ask;
 	/* and for the second */
 	struct buf insert_texts; /* messages that have nothing but a content */
-	struct buf insert_reactions;
+	struct buf insert_reactions, search_edits;
 	struct rows edits, reacted, unreacted; /* messages that get these columns; reactions that go */
 	struct buf insert_messages, insert_changes, insert_recalls, insert_marks, insert_mentions, insert_uncounted;
 	struct buf insert_expiring, insert_expiries; /* messages with a time to expire at, and those times */

@@ -27,7 +27,7 @@ struct op_change {
 void change_enter(struct batch *b, struct op *op);
 void change_answer(struct op *op);
 
-/* Sets o->held, whoever may see it. False: *verdict_r is the end of it. */
+/* Sets o->held; nobody's right to see it is checked. False: *verdict_r is the end of it. */
 bool change_find_held(struct batch *b, struct op_change *o, enum op_verdict *verdict_r);
 /* The same for its user: sets o->by, too. False: *verdict_r is the end of it. */
 bool change_find_message(struct batch *b, struct op_change *o, enum op_verdict *verdict_r);
@@ -53,7 +53,7 @@ void change_note(struct batch *b, struct op_change *o, enum change_kind kind);
 void change_begin_update(struct buf *out, const char *assignments);
 void change_end_update(struct batch *b, struct buf *out, uint64_t id);
 
-/* Recalls, whoever does it. */
+/* A recall, by a user or by the server. */
 struct op_recall {
 	struct op_change change;
 	uint64_t pin_n; /* of the message's pin; 0: it had none */

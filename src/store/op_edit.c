@@ -30,14 +30,14 @@ static void note_for_search(struct batch *b, const struct op_change *o)
 	uint64_t id = o->held->m.id;
 	if (b->conf->search.backend == SEARCH_BACKEND_OFF)
 		return;
-	struct buf *out = batch_update(b);
-	sql_lit(out, "INSERT INTO search_edits (conversation_id,seq,change_seq) VALUES (");
+	struct buf *out = &b->search_edits;
+	batch_begin_row(out);
 	sql_u64(out, message_id_conversation(id));
 	buf_append_char(out, ',');
 	sql_u64(out, message_id_seq(id));
 	buf_append_char(out, ',');
 	sql_u64(out, o->change_seq);
-	sql_lit(out, ") ON DUPLICATE KEY UPDATE change_seq=VALUES(change_seq)");
+	buf_append_char(out, ')');
 }
 
 static void write_edit(struct batch *b, struct op_change *o)

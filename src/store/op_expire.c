@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * A message whose time has come: the server recalls it for everybody. Decides by the database's clock, under the lock
- * of the head, so however many ask for it, and whoever recalls or edits it at that moment, it is done once. Nobody has
- * to be a member for it: the sender may have left.
+ * of the head. So it is done once, even if several workers ask for it, or a user recalls or edits it at that moment. The
+ * sender need not be a member any more.
  */
 #include "core/base.h"
 #include "store/op_change.h"

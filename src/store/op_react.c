@@ -88,7 +88,7 @@ void react_row(struct batch *b, struct row *row)
 	b->reactions = r;
 }
 
-/* Of the user's own, such as it is asked; 0: there is none. */
+/* The n of the user's own of that emoji; 0: there is none. */
 static uint64_t own_n(const struct batch *b, const struct op_change *o)
 {
 	for (const struct reacted *r = b->reactions; r != NULL; r = r->next)

@@ -428,7 +428,7 @@ static void merge_parts(struct list *l)
 		merge(l, l->part[PART_REST]);
 }
 
-/* Of the rest so many are there as the page takes, with one that tells of more; or all are. */
+/* Enough of the rest was read: a page and one more, or all there is. */
 static bool has_rest(struct list *l)
 {
 	size_t pinned = l->after_pinned || l->after.ms != 0 ? 0 : l->pinned_ids;

@@ -421,13 +421,13 @@ void store_list_reactions(struct store *s, struct str user, uint64_t message_id,
 			  const struct store_reactions_wanted *wanted, store_reactions_fn *fn, void *arg);
 struct store_pins {
 	enum store_status status;
-	const struct message *item; /* that which was pinned last first */
+	const struct message *item; /* the latest pin first */
 	size_t count;
 	bool has_more;
 	uint64_t next; /* has_more: as `before`, for the next page */
 };
 typedef void store_pins_fn(const struct store_pins *r, void *arg);
-/* Those pinned that the user sees; before: 0 for the first page. */
+/* The pinned messages that the user sees; before: 0 for the first page. */
 void store_list_pins(struct store *s, struct str user, uint64_t conversation_id, uint64_t before, store_pins_fn *fn,
 		     void *arg);
 
