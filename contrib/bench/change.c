@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Modes edit and react: pairs of users online over WebSocket, each of whom has sent one message, and edits it, or
+ * Modes edit and react: pairs of users are online over WebSocket. Each has sent one message, and edits it, or
  * reacts to it and takes that back, again and again; a fixed number of these is under way. Counts what is answered, and
  * what the other one is told.
  */

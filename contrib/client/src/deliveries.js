@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Tells the server how far messages have come here. One report says it of all that came before, so they are gathered: at
-// most one a second for a conversation, and a few at a time after an absence. The first waits for a moment, for whoever
-// looks at the conversation reads it at once, which says as much. None is answered. What was said shortly before a
-// connection ended may not have arrived, and is said again on the next one.
+// Tells the server how far messages have come here. A report covers all messages before, so reports are gathered: a
+// conversation has one a second at most, and after an absence a few go at a time. The first one waits for a moment: a user
+// who looks at the conversation reads it at once, and then no report is needed. The server does not answer. A report from
+// shortly before the end of a connection may be lost, and is sent again on the next one.
 
 const PATIENCE_MS = 250;
 const REMEMBERED = 1000; // conversations; a report that is forgotten is at worst made twice
