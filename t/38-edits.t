@@ -225,6 +225,25 @@ subtest 'catching up' => sub {
 	is_deeply $unlisted->{updated}, [], 'who lists nothing of it is given the messages alone';
 };
 
+subtest 'the time by which others catch up is not moved for each' => sub {
+	my $m = $t->send_text('alice', 'bob', 'again and again');
+	my ($user, $n) = ('bob', 0);
+	my $moves = sub {
+		my ($from) = @_;
+		$dbh->do("UPDATE recalls SET recalled_at = $from WHERE user_id = ? AND conversation_id = ?", undef, $user, $m->{conversation_id});
+		my $of = 'SELECT TIMESTAMPDIFF(MICROSECOND, ?, recalled_at) DIV 1000 FROM recalls WHERE user_id = ? AND conversation_id = ?';
+		my ($before) = $dbh->selectrow_array('SELECT recalled_at FROM recalls WHERE user_id = ? AND conversation_id = ?', undef, $user, $m->{conversation_id});
+		edit($alice, $m, 'edit ' . $n++);
+		return $dbh->selectrow_array($of, undef, $before, $user, $m->{conversation_id});
+	};
+	edit($alice, $m, 'the first');
+	# However busy the machine is: it is as it was, or more than two seconds have passed.
+	my $moved = $moves->('UTC_TIMESTAMP(3)');
+	ok $moved == 0 || $moved > 2000, "a moment later it stays ($moved ms)";
+	cmp_ok $moves->('UTC_TIMESTAMP(3) - INTERVAL 2001000 MICROSECOND'), '>', 2000, 'two seconds later it moves';
+	is $moves->('UTC_TIMESTAMP(3) + INTERVAL 1 HOUR'), 0, 'never back';
+};
+
 subtest 'at once' => sub {
 	my @http = map { $t->http('alice') } 1 .. 8;
 	my ($edited, $recalled) = (0, 0);

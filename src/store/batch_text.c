@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "core/log.h"
+#include "store/change.h"
 #include "store/guess.h"
 #include "store/sql.h"
 
@@ -340,6 +341,16 @@ static void append_expired(struct batch *b)
 	append_list(b, "DELETE e FROM expiries e FORCE INDEX (PRIMARY) WHERE ", &b->drop_expiries);
 }
 
+static void append_recalls(struct batch *b)
+{
+	append_list(b, "INSERT INTO recalls (user_id,recalled_at,conversation_id) VALUES ", &b->insert_recalls);
+	if (b->insert_recalls.len != 0)
+		buf_printf(&b->text,
+			   " ON DUPLICATE KEY UPDATE recalled_at=IF(VALUES(recalled_at)>recalled_at+INTERVAL %d "
+			   "MICROSECOND,VALUES(recalled_at),recalled_at)",
+			   RECALLS_BEHIND_MS * 1000);
+}
+
 static void append_mentions(struct batch *b)
 {
 	append_list(b, "INSERT INTO mentions (user_id,conversation_id,seq,at) VALUES ", &b->insert_mentions);
@@ -380,9 +391,7 @@ void batch_build_write(struct batch *b)
 	append_expired(b);
 	append_list(b, "INSERT INTO changes (conversation_id,change_seq,kind,message_id,user_id,at) VALUES ",
 		    &b->insert_changes);
-	append_list(b, "INSERT INTO recalls (user_id,recalled_at,conversation_id) VALUES ", &b->insert_recalls);
-	if (b->insert_recalls.len != 0)
-		sql_lit(&b->text, " ON DUPLICATE KEY UPDATE recalled_at=GREATEST(recalled_at,VALUES(recalled_at))");
+	append_recalls(b);
 	append_list(b, "INSERT INTO uncounted (block,bits,conversation_id) VALUES ", &b->insert_uncounted);
 	if (b->insert_uncounted.len != 0)
 		sql_lit(&b->text, " ON DUPLICATE KEY UPDATE bits=uncounted.bits|VALUES(bits)");

@@ -14,6 +14,9 @@
 #include "store/outbox_items.h"
 #include "store/store.h"
 
+/* A conversation's time in `recalls` lies at most so far before its newest change: it is not moved for each. */
+#define RECALLS_BEHIND_MS 2000
+
 struct op_class;
 
 struct act_info {

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Catching up, in steps: which conversations differ from what the client has
- * or were active since its cursor; these conversations; their details; and, some at a time until there
- * is enough for one answer, their messages and changes, in as many steps as their pages need (page.h). Decides what is
- * left for the next call. What came to a conversation after it was read is left out of the answer, so that an entry
- * agrees with itself.
+ * Catching up, in steps: which conversations differ from what the client has or were active since its cursor; these
+ * conversations; their details; and, some at a time until there is enough for one answer, their messages and changes,
+ * in as many steps as their pages need (page.h). Decides what is left for the next call. What came to a conversation
+ * after it was read is left out of the answer, so that an entry agrees with itself.
  *
  * The walk is in order of sort_time, of groups of active_at, which later transactions give later values than the table
  * `activity` says now (batch_tick), whatever the clock does. It is taken a moment before the commit, so a conversation
- * may become visible after the walk has passed its time. A walk that has ended therefore gives a cursor SYNC_MARGIN_MS
- * behind that table. One that has to stop nearer to it than that goes on from where it stopped, for else it might never
- * end, but remembers in its cursor how far to go back once it has ended.
+ * may become visible after the walk has passed its time; and a time in `recalls` is not moved for each change. A walk
+ * that has ended therefore gives a cursor SYNC_MARGIN_MS behind that table. One that has to stop nearer to it than that
+ * goes on from where it stopped, for else it might never end, but remembers in its cursor how far to go back once it
+ * has ended.
  */
 #include "core/base.h"
 #include "store/sync_priv.h"
@@ -22,7 +22,7 @@
 #include "store/sql.h"
 #include "store/store_priv.h"
 
-#define SYNC_MARGIN_MS 10000
+#define SYNC_MARGIN_MS (10000 + RECALLS_BEHIND_MS)
 /* A change as JSON. */
 #define CHANGE_BYTES 160
 /* A conversation's id leaves these bits of a cursor's id; they hold how many milliseconds to go back. */
