@@ -172,6 +172,26 @@ subtest 'and of both sides together' => sub {
 	$_->abort for $wim, $xia;
 };
 
+subtest 'however long a report waits for the lock' => sub {
+	$t->befriend(qw(yan zoe));
+	my ($yan, $zoe) = map { $t->ws($_) } qw(yan zoe);
+	my $id = talk('yan', 'zoe', 2);
+	report($zoe, $id, 1);
+	wait_for('the first', sub { delivered('yan', $id) == 1 });
+	my $other = $t->stack->dbh($t->{database});
+	$other->begin_work;
+	$other->do('UPDATE deliveries SET user2_at = user2_at - INTERVAL 1 HOUR WHERE conversation_id = ?', undef, $id);
+	report($zoe, $id, 2);
+	wait_for('the second to wait', sub { ($dbh->selectrow_array("SHOW GLOBAL STATUS LIKE 'Innodb_row_lock_current_waits'"))[1] });
+	$other->do('UPDATE deliveries SET user2_at = UTC_TIMESTAMP(3) WHERE conversation_id = ?', undef, $id);
+	my ($at) = $other->selectrow_array('SELECT user2_at FROM deliveries WHERE conversation_id = ?', undef, $id);
+	$other->commit;
+	wait_for('the second', sub { delivered('yan', $id) == 2 });
+	my ($apart) = $dbh->selectrow_array('SELECT TIMESTAMPDIFF(MICROSECOND, ?, user2_at) FROM deliveries WHERE conversation_id = ?', undef, $at, $id);
+	cmp_ok $apart, '>', 1_000_000, 'it is held against the time at which it gets it';
+	$_->abort for $yan, $zoe;
+};
+
 subtest 'many conversations at once' => sub {
 	my @peers = map { "peer$_" } 1 .. 60;
 	$t->befriend('pat', $_) for @peers;

@@ -18,6 +18,8 @@
  * the user's own, there may be one before them.
  */
 #define LOOKED_AT 16
+/* A conversation is written at most once in so long. */
+#define WRITE_MS 1000
 
 /* What was found of one of them. */
 struct place {
@@ -28,7 +30,7 @@ struct place {
 	bool writes;
 	uint64_t last_seq, seq;
 	uint64_t peer_seq; /* of a message of the other side's up to the reported one: no newer one is known */
-	int64_t wait_ms;
+	int64_t at_ms;	   /* when it was written last, for either side; 0: never */
 };
 
 struct deliver {
@@ -37,10 +39,11 @@ struct deliver {
 	void *arg;
 	struct place *place; /* in order of conversation and user */
 	size_t count;
+	int64_t now_ms;		   /* the database's, under the locks */
 	struct store_delivery **d; /* as they were handed over */
 };
 
-enum { STMT_CONVERSATIONS, STMT_MESSAGES, STMT_DELIVERIES };
+enum { STMT_CONVERSATIONS, STMT_MESSAGES, STMT_DELIVERIES, STMT_NOW };
 
 /* ---- what is asked ---- */
 
@@ -95,15 +98,11 @@ static void deliver_ask(struct txn *t, struct buf *text)
 	put_ids(text, w);
 	sql_lit(text, ");SELECT id,from_user_id FROM messages FORCE INDEX (PRIMARY) WHERE ");
 	put_looks(text, w);
-	/* A time ahead of the clock is of before that was set back. */
-	sql_lit(text, ";SELECT conversation_id,user1_seq,user2_seq,"
-		      "IF(user1_at BETWEEN UTC_TIMESTAMP(3)-INTERVAL 1 SECOND AND UTC_TIMESTAMP(3),"
-		      "1000-TIMESTAMPDIFF(MICROSECOND,user1_at,UTC_TIMESTAMP(3)) DIV 1000,0),"
-		      "IF(user2_at BETWEEN UTC_TIMESTAMP(3)-INTERVAL 1 SECOND AND UTC_TIMESTAMP(3),"
-		      "1000-TIMESTAMPDIFF(MICROSECOND,user2_at,UTC_TIMESTAMP(3)) DIV 1000,0) "
+	sql_lit(text, ";SELECT conversation_id,user1_seq,user2_seq,user1_at,user2_at "
 		      "FROM deliveries FORCE INDEX (PRIMARY) WHERE conversation_id IN (");
 	put_ids(text, w);
-	sql_lit(text, ") ORDER BY conversation_id FOR UPDATE");
+	/* A statement's time is of its beginning, so what waits for a lock does not tell it. */
+	sql_lit(text, ") ORDER BY conversation_id FOR UPDATE;SELECT UTC_TIMESTAMP(3)");
 }
 
 /* ---- what is found ---- */
@@ -162,12 +161,12 @@ static void row_message(struct deliver *w, struct row *row)
 static void row_delivery(struct deliver *w, struct row *row)
 {
 	uint64_t seq[2];
-	int64_t wait_ms[2];
+	int64_t at_ms[2];
 	uint64_t id = row_take_u64(row);
 	for (int side = 0; side < 2; side++)
 		seq[side] = row_take_u64(row);
 	for (int side = 0; side < 2; side++)
-		wait_ms[side] = (int64_t)row_take_u64(row);
+		at_ms[side] = row_take_ms(row);
 	for (size_t i = find_place(w, id); i < w->count && w->place[i].d->conversation_id == id; i++) {
 		struct place *p = &w->place[i];
 		p->stored = true;
@@ -175,7 +174,7 @@ static void row_delivery(struct deliver *w, struct row *row)
 			continue;
 		if (p->seq < seq[p->side])
 			p->seq = seq[p->side];
-		p->wait_ms = wait_ms[0] > wait_ms[1] ? wait_ms[0] : wait_ms[1];
+		p->at_ms = at_ms[0] > at_ms[1] ? at_ms[0] : at_ms[1];
 	}
 }
 
@@ -186,14 +185,23 @@ static void deliver_row(struct txn *t, unsigned stmt, struct row *row)
 		row_conversation(w, row);
 	else if (stmt == STMT_MESSAGES)
 		row_message(w, row);
-	else
+	else if (stmt == STMT_DELIVERIES)
 		row_delivery(w, row);
+	else
+		w->now_ms = row_take_ms(row);
 }
 
 /* ---- what is written ---- */
 
+/* A time ahead of the clock is of before that was set back. */
+static int64_t wait_of(const struct place *p, int64_t now_ms)
+{
+	int64_t age_ms = now_ms - p->at_ms;
+	return age_ms >= 0 && age_ms <= WRITE_MS ? WRITE_MS + 1 - age_ms : 0;
+}
+
 /* True: it is to be written. */
-static bool decide_one(struct place *p, bool uncertain)
+static bool decide_one(struct place *p, int64_t now_ms, bool uncertain)
 {
 	struct store_delivery *d = p->d;
 	d->status = p->side < 0 ? STORE_NOT_FOUND : STORE_OK;
@@ -208,7 +216,7 @@ static bool decide_one(struct place *p, bool uncertain)
 	/* What is read is delivered. Who has only sent since then has received nothing more. */
 	if (d->up_to_seq <= p->seq || p->peer_seq <= p->seq || p->hidden)
 		return false;
-	d->wait_ms = p->wait_ms;
+	d->wait_ms = wait_of(p, now_ms);
 	d->moved = d->wait_ms == 0;
 	return d->moved;
 }
@@ -250,7 +258,7 @@ static void deliver_decide(struct txn *t, struct buf *text)
 	struct deliver *w = container_of(t, struct deliver, txn);
 	bool moved = false;
 	for (size_t i = 0; i < w->count; i++) {
-		w->place[i].writes = decide_one(&w->place[i], t->uncertain);
+		w->place[i].writes = decide_one(&w->place[i], w->now_ms, t->uncertain);
 		moved |= w->place[i].d->moved;
 	}
 	/* What was there already need not be on disk where nobody is told of it. */
