@@ -25,6 +25,7 @@ my $open = q{document.querySelector('dialog.switcher') !== null};
 
 subtest 'with keys' => sub {
 	$ann->key('Control+k')->wait_value($open);
+	$ann->wait_value('document.querySelector(".switcher [data-key=dan]") !== null'); # friends may come after the conversations
 	is_deeply options($ann), ['cat', 'ben', "g/$group", 'dan'], 'the latest conversations first, then friends';
 	is_deeply $ann->value(q{[document.activeElement.getAttribute('role'), document.activeElement.getAttribute('aria-expanded'), document.getElementById(document.activeElement.getAttribute('aria-controls')).getAttribute('role'),
 		document.getElementById(document.activeElement.getAttribute('aria-activedescendant')).dataset.key]}), ['combobox', 'true', 'listbox', 'cat'], 'for a screen reader too';
