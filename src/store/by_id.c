@@ -108,12 +108,12 @@ static void mark_row(struct by_id *b, struct row *row)
 		b->item[i].read_ms[reader] = row_take_ms(row);
 }
 
-static void message_row(struct by_id *b, struct arena *a, struct row *row)
+static const struct message *message_row(struct by_id *b, struct arena *a, struct row *row)
 {
 	bool hidden = row_take_bool(row);
 	struct message *m = arena_alloc(a, sizeof(*m));
 	if (hidden || !row_take_message(row, a, m))
-		return;
+		return NULL;
 	for (size_t i = 0; i < b->count; i++) {
 		struct by_id_item *item = &b->item[i];
 		if (item->id != m->id)
@@ -125,16 +125,18 @@ static void message_row(struct by_id *b, struct arena *a, struct row *row)
 		m->is_read = true;
 		m->read_ms = read_ms;
 	}
+	return m;
 }
 
-void by_id_row(struct by_id *b, struct arena *a, unsigned stmt, struct row *row)
+const struct message *by_id_row(struct by_id *b, struct arena *a, unsigned stmt, struct row *row)
 {
+	if (stmt == STMT_MESSAGES)
+		return message_row(b, a, row);
 	if (stmt == STMT_DELETED)
 		deleted_row(b, row);
-	else if (stmt == STMT_MARKS)
-		mark_row(b, row);
 	else
-		message_row(b, a, row);
+		mark_row(b, row);
+	return NULL;
 }
 
 const struct message *by_id_message(const struct by_id *b, size_t i)

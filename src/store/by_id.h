@@ -34,8 +34,9 @@ struct by_id {
 void by_id_put(const struct by_id *b, struct buf *text);
 /* The rows come again. */
 void by_id_restart(struct by_id *b);
-/* A row of the statement counted from 0. Strings are copied into the arena. */
-void by_id_row(struct by_id *b, struct arena *a, unsigned stmt, struct row *row);
+/* A row of the statement counted from 0. Strings are copied into the arena. Returns the message that it was, or NULL.
+ */
+const struct message *by_id_row(struct by_id *b, struct arena *a, unsigned stmt, struct row *row);
 /* After all rows. NULL: the user does not see it, or it does not exist. */
 const struct message *by_id_message(const struct by_id *b, size_t i);
 

@@ -21,9 +21,13 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 
+#include "core/clock.h"
 #include "core/dial.h"
 #include "core/log.h"
 #include "store/link_error.h"
+
+/* Rows are given for so long in one turn of the loop: whoever gets them may have work with each. */
+#define GIVE_MS 4
 
 static void go(struct link *l, int ready);
 
@@ -111,6 +115,7 @@ static int start_step(struct link *l)
 	case LINK_DOWN:
 	case LINK_DIALING:
 	case LINK_IDLE:
+	case LINK_GIVING:
 		break;
 	}
 	log_panic(__FILE__, __LINE__, "no step to start");
@@ -130,6 +135,7 @@ static int continue_step(struct link *l, int ready)
 	case LINK_DOWN:
 	case LINK_DIALING:
 	case LINK_IDLE:
+	case LINK_GIVING:
 		break;
 	}
 	log_panic(__FILE__, __LINE__, "no step to continue");
@@ -163,17 +169,30 @@ static void refused(struct link *l)
 		link_check_if_due(l);
 }
 
-static void give_rows(struct link *l)
+/* False: there may be more of them, after a turn of the loop. */
+static bool give_rows(struct link *l)
 {
 	struct link_query *q = l->query;
 	unsigned columns = mysql_num_fields(l->result);
+	int64_t until_ms = clock_mono_ms() + GIVE_MS;
 	MYSQL_ROW got;
 	while (q->row != NULL && (got = mysql_fetch_row(l->result)) != NULL) {
 		struct row row = {.column = got, .len = mysql_fetch_lengths(l->result), .count = columns};
 		q->row(q, l->stmt, &row);
+		if (clock_mono_ms() >= until_ms)
+			return false;
 	}
 	mysql_free_result(l->result);
 	l->result = NULL;
+	return true;
+}
+
+/* By a timer: an event that is made active would be run in this turn. */
+static void give_later(struct link *l)
+{
+	static const struct timeval next_turn = {0};
+	watch(l, 0);
+	event_add(l->later, &next_turn);
 }
 
 /* A statement's answer is complete. True: there is another one to be asked for. */
@@ -221,8 +240,13 @@ static bool finish_step(struct link *l)
 			refused(l);
 			return false;
 		}
-		give_rows(l);
-		return statement_done(l);
+		l->state = LINK_GIVING;
+		/* fallthrough */
+	case LINK_GIVING:
+		if (give_rows(l))
+			return statement_done(l);
+		give_later(l);
+		return false;
 	case LINK_DOWN:
 	case LINK_DIALING:
 	case LINK_IDLE:

@@ -50,7 +50,7 @@ struct link_result {
  */
 struct link_query {
 	struct str text;
-	/* A row of statement `stmt`. May be NULL. */
+	/* A row of statement `stmt`. May be NULL. Where rows take long the loop goes on between two of them. */
 	void (*row)(struct link_query *q, unsigned stmt, struct row *row);
 	/* A statement has succeeded, after its rows. May be NULL. */
 	void (*stmt)(struct link_query *q, unsigned stmt, uint64_t affected, uint64_t insert_id);

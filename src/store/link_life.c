@@ -297,6 +297,9 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 		return;
 	case LINK_DIALING: /* the lookup has a time-out of its own */
 		return;
+	case LINK_GIVING: /* it is not the server that is waited for */
+		set_timer(l, OVERDUE_MS);
+		return;
 	case LINK_CONNECTING:
 	case LINK_ASKING:
 	case LINK_STORING:

@@ -23,6 +23,7 @@ enum link_state {
 	LINK_IDLE,
 	LINK_ASKING,  /* a query is being sent, its first answer awaited */
 	LINK_STORING, /* rows of a result are coming */
+	LINK_GIVING,  /* they are there, and are given to the query's owner over some turns of the loop */
 	LINK_NEXT,    /* the next result is awaited */
 };
 
@@ -46,7 +47,7 @@ struct link {
 	struct event *readable, *writable;
 	struct event *timer; /* DOWN: connect again; IDLE: ping; else: see what holds it up */
 	unsigned left_ms;    /* else: beyond the timer, before it is given up */
-	struct event *later; /* active when a step of a query has finished at once */
+	struct event *later; /* when a step of a query has finished at once, and for more of LINK_GIVING */
 	unsigned backoff_ms;
 	struct dial *dial; /* NULL: the server's address is the path of a socket */
 
@@ -70,7 +71,7 @@ struct link {
 void link_connect(struct link *l);
 /* Sends the query. The link is idle, or has just connected. */
 void link_ask(struct link *l, struct link_query *q);
-/* Ends the step that l->later was made active for. */
+/* Ends the step that l->later is for. */
 void link_go_on(struct link *l);
 /* Closes what is open, with a goodbye where the link is idle. The state is for the caller to change. */
 void link_close(struct link *l);

@@ -90,34 +90,49 @@ static void show_put(struct search *s, size_t n)
 		uint64_t id = s->found[s->shown + i].id;
 		s->by_id.item[i] = (struct by_id_item){.id = id, .peer = *peer_of(s, message_id_conversation(id))};
 	}
+	s->marked = arena_alloc(&s->read.arena, n * sizeof(*s->marked));
+	s->marked_count = 0;
 	buf_clear(&s->read.text);
 	by_id_put(&s->by_id, &s->read.text);
 }
 
-static bool show(struct search *s, const struct message *m)
+/* With its row, for all of them at once would keep a worker busy. It may have been edited since it was found. */
+static void mark(struct search *s, const struct message *m)
 {
 	struct needle_range range[STORE_RANGES_MAX];
 	message_words_read(&s->words, m, true);
-	/* It may have been edited since. */
-	if (!needle_is_in(&s->needle, &s->words.content, &s->words.name))
-		return true;
+	if (m->is_recalled || !needle_is_in(&s->needle, &s->words.content, &s->words.name))
+		return;
 	size_t n = needle_ranges(&s->needle, &s->words.content, range, STORE_RANGES_MAX);
-	s->full = s->count == s->limit ||
-		  !answer_takes(&s->answer, answer_message_size(m) + n * sizeof("[4294967295,4294967295],"));
-	if (s->full)
-		return false;
-	struct store_found_message *item = &s->item[s->count++];
 	struct needle_range *kept = arena_alloc(&s->read.arena, (n + 1) * sizeof(*kept));
 	memcpy(kept, range, n * sizeof(*kept));
-	*item = (struct store_found_message){m, kept, n};
-	return true;
+	s->marked[s->marked_count++] = (struct store_found_message){m, kept, n};
+}
+
+static const struct store_found_message *find_marked(const struct search *s, const struct message *m)
+{
+	for (size_t i = 0; i < s->marked_count; i++)
+		if (s->marked[i].message == m)
+			return &s->marked[i];
+	return NULL;
+}
+
+/* False: the page is full. */
+static bool show(struct search *s, const struct store_found_message *found)
+{
+	s->full = s->count == s->limit ||
+		  !answer_takes(&s->answer, answer_message_size(found->message) +
+						    found->range_count * sizeof("[4294967295,4294967295],"));
+	if (!s->full)
+		s->item[s->count++] = *found;
+	return !s->full;
 }
 
 static void show_end(struct search *s)
 {
 	for (size_t i = 0; i < s->by_id.count && !s->full; i++) {
-		const struct message *m = by_id_message(&s->by_id, i);
-		if ((m == NULL || m->is_recalled || show(s, m)))
+		const struct store_found_message *found = find_marked(s, by_id_message(&s->by_id, i));
+		if (found == NULL || show(s, found))
 			s->shown++;
 	}
 }
@@ -127,23 +142,28 @@ static void show_end(struct search *s)
 static void search_restart(struct read *r)
 {
 	struct search *s = container_of(r, struct search, read);
-	if (s->step == SEARCH_HEADS)
+	if (s->step == SEARCH_HEADS) {
 		heads_restart(s);
-	else if (s->step == SEARCH_LOOK)
+	} else if (s->step == SEARCH_LOOK) {
 		look_restart(s);
-	else
+	} else {
+		s->marked_count = 0;
 		by_id_restart(&s->by_id);
+	}
 }
 
 static void search_row(struct read *r, unsigned stmt, struct row *row)
 {
 	struct search *s = container_of(r, struct search, read);
-	if (s->step == SEARCH_HEADS)
+	if (s->step == SEARCH_HEADS) {
 		heads_row(s, stmt, row);
-	else if (s->step == SEARCH_LOOK)
+	} else if (s->step == SEARCH_LOOK) {
 		look_row(s, stmt, row);
-	else
-		by_id_row(&s->by_id, &r->arena, stmt, row);
+	} else {
+		const struct message *m = by_id_row(&s->by_id, &r->arena, stmt, row);
+		if (m != NULL && s->marked_count < s->by_id.count)
+			mark(s, m);
+	}
 }
 
 static void step_end(struct search *s)

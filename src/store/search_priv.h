@@ -67,6 +67,8 @@ struct search {
 	struct search_candidate floor; /* there was no room for this one and those before it */
 	size_t shown;		       /* of those found, the ones that were asked for */
 	struct by_id by_id;
+	struct store_found_message *marked; /* of the step's those that have it, as they are now */
+	size_t marked_count;
 
 	struct store_found_message *item;
 	size_t count;
