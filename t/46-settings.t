@@ -131,14 +131,23 @@ subtest 'archived' => sub {
 };
 
 subtest 'a mute ends' => sub {
-	set($alice, $direct, archived => $true, muted_until => rfc3339(time + 3600));
-	ok settings_of($alice, $direct)->{muted_until}, 'muted for an hour';
-	$t->send_text('bob', 'alice', 'x');
-	ok settings_of($alice, $direct)->{archived}, 'archived all the same';
-	$dbh->do('UPDATE conversation_settings SET muted_until = muted_until - INTERVAL 2 HOUR WHERE muted_until IS NOT NULL');
-	is_deeply settings_of($alice, $direct), \%none, 'after the hour it is neither';
-	is +(list($alice))[0], $direct, 'as the list says';
-	set($alice, $direct, archived => $false, muted_until => undef);
+	for my $id ($direct, $group) {
+		my $to = $id == $direct ? sub { $t->send_text('bob', 'alice', 'x') } : sub { $t->say('bob', "$group", 'x') };
+		set($alice, $id, archived => $true, muted_until => rfc3339(time + 3600));
+		ok settings_of($alice, $id)->{muted_until}, 'muted for an hour';
+		$to->();
+		ok settings_of($alice, $id)->{archived}, 'archived all the same';
+		$dbh->do('UPDATE conversation_settings SET muted_until = UTC_TIMESTAMP(3) WHERE muted_until IS NOT NULL');
+		is_deeply settings_of($alice, $id), {%none, archived => $true}, 'after the hour it is still archived, but not muted';
+		is_deeply [list($alice, '&archived=true'), grep { $_ == $id } list($alice)], [$id], 'as the lists say';
+		is_deeply set($alice, $id, draft => 'x', muted_until => undef)->json->{settings}, {%none, archived => $true, draft => 'x'}, 'whatever else is set';
+		$to->();
+		ok !settings_of($alice, $id)->{archived}, 'until the next message';
+		is_deeply [list($alice, '&archived=true'), (list($alice))[0]], [$id], 'as the lists say';
+		ok !set($alice, $id, muted_until => $far)->json->{settings}{archived}, 'which a later mute does not undo';
+		set($alice, $id, archived => $false, muted_until => undef, draft => undef);
+		$alice->put("/messages/conversations/$id/read", {});
+	}
 };
 
 subtest 'the order of the list, and its pages' => sub {

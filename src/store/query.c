@@ -29,21 +29,22 @@ static void put_own(struct buf *text, struct str user, const char *column)
 
 void query_put_settings(struct buf *text)
 {
-	sql_lit(text, "IF(s.muted_until>");
+	sql_lit(text, "s.muted_until,s.muted_until>");
 	sql_now(text);
-	sql_lit(text, ",s.muted_until,NULL),s.mute_mentions,s.pinned_at,s.draft");
+	sql_lit(text, ",s.mute_mentions,s.pinned_at,s.draft");
 }
 
 static void set_archived(struct view *view)
 {
-	struct conversation_settings *s = &view->c.settings;
-	s->archived = view->was_archived && (!view->is_answered || s->muted_until_ms != 0);
+	view->c.settings.archived =
+		view->was_archived && (!view->is_answered || query_stays_archived(view->mute_ends_ms, view->c.last_ms));
 }
 
 void query_take_settings(struct row *row, struct arena *a, struct view *view)
 {
 	struct conversation_settings *s = &view->c.settings;
-	s->muted_until_ms = row_take_ms(row);
+	view->mute_ends_ms = row_take_ms(row);
+	s->muted_until_ms = row_take_bool(row) ? view->mute_ends_ms : 0;
 	s->mute_mentions = row_take_bool(row);
 	s->pinned_ms = row_take_ms(row);
 	s->draft = arena_str(a, row_take_str(row));

@@ -14,7 +14,18 @@ struct view {
 	struct conversation c; /* complete but for those */
 	struct unread unread;
 	bool was_archived, is_answered; /* it was; and somebody else has written since */
+	int64_t mute_ends_ms;		/* as it was set; it may be over */
 };
+
+/*
+ * Whether a conversation is archived that somebody else has written to since it was: what came while it was muted does
+ * not end that, also when the mute has. As own messages that follow such a one look like another's, one of them ends it
+ * after the mute.
+ */
+static inline bool query_stays_archived(int64_t mute_ends_ms, int64_t last_ms)
+{
+	return mute_ends_ms >= last_ms;
+}
 
 /* Whether conversation_settings is read with the rows, or by the details. */
 enum query_settings { SETTINGS_LATER, SETTINGS_TOO };
@@ -48,7 +59,7 @@ void query_take_group(struct row *row, struct arena *a, struct view *out);
 	"(PRIMARY) WHERE d.user_id=g.user_id AND d.conversation_id=g.conversation_id ORDER BY d.first_seq DESC LIMIT " \
 	"1))"
 
-/* Of conversation_settings AS s, and taking these columns. */
+/* Of conversation_settings AS s, and taking these columns; the conversation is known. */
 void query_put_settings(struct buf *text);
 void query_take_settings(struct row *row, struct arena *a, struct view *view);
 /* The user's archived_seq and mark, which lie with the conversation, whose last_seq is known. */

@@ -43,7 +43,7 @@ enum place { PLACE_UNKNOWN, PLACE_NONE, PLACE_PINNED, PLACE_REST, PLACE_ELSEWHER
 struct placed {
 	uint64_t id;
 	uint64_t placed, cleared_seq; /* its columns */
-	bool muted;
+	int64_t mute_ends_ms;
 	enum place place; /* REST: of the list of the archived ones. NONE: it has none any more */
 };
 
@@ -130,7 +130,7 @@ static void placed_row(struct list *l, struct row *row)
 	struct placed *p = &l->placed[l->placed_count++];
 	*p = (struct placed){.id = row_take_u64(row)};
 	p->placed = row_take_u64(row);
-	p->muted = row_take_bool(row);
+	p->mute_ends_ms = row_take_ms(row);
 	p->cleared_seq = row_take_u64(row);
 }
 
@@ -147,10 +147,13 @@ static void head_row(struct list *l, struct row *row)
 {
 	struct placed *p = find_placed(l, row_take_u64(row));
 	uint64_t last_seq = row_take_u64(row);
+	int64_t last_ms = row_take_ms(row);
 	bool archived = !row_next_is_null(row);
-	archived = archived && (row_take_u64(row) >= last_seq || (p != NULL && p->muted));
-	if (p != NULL)
-		set_place(l, p, archived, (p->placed & PLACED_CLEARED) && p->cleared_seq >= last_seq);
+	uint64_t archived_seq = row_take_u64(row);
+	if (p == NULL)
+		return;
+	archived = archived && (archived_seq >= last_seq || query_stays_archived(p->mute_ends_ms, last_ms));
+	set_place(l, p, archived, (p->placed & PLACED_CLEARED) && p->cleared_seq >= last_seq);
 }
 
 static bool needs_head(const struct placed *p)
@@ -192,9 +195,8 @@ static struct buf *begin_stmt(struct list *l, enum list_ask ask, struct list_par
 static void put_placed(struct list *l)
 {
 	struct buf *text = begin_stmt(l, ASK_PLACED, NULL);
-	sql_lit(text, "SELECT s.conversation_id,s.placed,COALESCE(s.muted_until>");
-	sql_now(text);
-	sql_lit(text, ",0),s.cleared_seq FROM conversation_settings s FORCE INDEX (placed) WHERE s.user_id=");
+	sql_lit(text, "SELECT s.conversation_id,s.placed,s.muted_until,s.cleared_seq FROM conversation_settings s "
+		      "FORCE INDEX (placed) WHERE s.user_id=");
 	sql_str(text, l->read.user);
 	buf_printf(text, " AND s.placed>0 LIMIT %d", PLACED_MAX);
 }
@@ -215,10 +217,11 @@ static void put_heads_of(struct list *l, int kind, const char *select, const cha
 
 static void put_heads(struct list *l)
 {
-	put_heads_of(l, KIND_DIRECT, "SELECT id,last_seq,IF(user1_id=",
+	put_heads_of(l, KIND_DIRECT, "SELECT id,last_seq,last_message_time,IF(user1_id=",
 		     ",user1_archived_seq,user2_archived_seq) FROM conversations FORCE INDEX (PRIMARY) WHERE id IN (");
 	put_heads_of(l, KIND_GROUPS,
-		     "SELECT STRAIGHT_JOIN h.id,h.last_seq,g.archived_seq FROM members g FORCE INDEX (PRIMARY) JOIN "
+		     "SELECT STRAIGHT_JOIN h.id,h.last_seq,h.last_message_time,g.archived_seq FROM members g FORCE "
+		     "INDEX (PRIMARY) JOIN "
 		     "group_heads h FORCE INDEX (PRIMARY) ON h.id=g.conversation_id WHERE g.user_id=",
 		     " AND g.conversation_id IN (");
 }

@@ -13,6 +13,7 @@
 
 #include "core/clock.h"
 #include "core/log.h"
+#include "store/query.h"
 #include "store/sql.h"
 
 /* As in group_put.c: so that no cursor of a sync passes the time of what is written. */
@@ -36,10 +37,10 @@ struct set_settings {
 	bool was_archived;
 	uint64_t last_seq, archived_seq, pinned_count;
 	struct conversation_settings now;
-	char peer[USER_ID_MAX + 1]; /* of a direct conversation */
-	enum group_role role;	    /* in a group */
-	int64_t dissolved_ms;	    /* of a group; 0: it is not */
-	int64_t db_ms, now_ms, activity_ms;
+	char peer[USER_ID_MAX + 1];		     /* of a direct conversation */
+	enum group_role role;			     /* in a group */
+	int64_t dissolved_ms;			     /* of a group; 0: it is not */
+	int64_t db_ms, now_ms, activity_ms, last_ms; /* the last one is of its newest message */
 
 	bool changed, maybe_changed; /* by this try, or perhaps by one of unknown outcome */
 	bool for_both;
@@ -74,7 +75,7 @@ static void ask_direct(struct set_settings *s, struct buf *text)
 	begin_ask(s, text, ASK_CONVERSATION);
 	sql_lit(text, "SELECT user2_id=");
 	sql_str(text, user);
-	sql_lit(text, ",last_seq,IF(user1_id=");
+	sql_lit(text, ",last_seq,last_message_time,IF(user1_id=");
 	sql_str(text, user);
 	sql_lit(text, ",user1_archived_seq,user2_archived_seq),IF(user1_id=");
 	sql_str(text, user);
@@ -94,11 +95,12 @@ static void ask_direct(struct set_settings *s, struct buf *text)
 static void ask_group(struct set_settings *s, struct buf *text)
 {
 	begin_ask(s, text, ASK_CONVERSATION);
-	sql_lit(text, "SELECT 0,0,archived_seq,marked,role FROM members FORCE INDEX (PRIMARY) WHERE ");
+	sql_lit(text, "SELECT 0,0,NULL,archived_seq,marked,role FROM members FORCE INDEX (PRIMARY) WHERE ");
 	put_key(text, s);
 	sql_lit(text, " FOR UPDATE");
 	begin_ask(s, text, ASK_LAST_SEQ);
-	sql_lit(text, "SELECT last_seq,dissolved_at FROM group_heads FORCE INDEX (PRIMARY) WHERE id=");
+	sql_lit(text,
+		"SELECT last_seq,last_message_time,dissolved_at FROM group_heads FORCE INDEX (PRIMARY) WHERE id=");
 	sql_u64(text, s->p.conversation_id);
 }
 
@@ -121,7 +123,7 @@ static void set_ask(struct txn *t, struct buf *text)
 	s->maybe_changed |= t->uncertain;
 	s->found = s->changed = s->was_archived = s->for_both = false;
 	s->role = GROUP_NO_ROLE;
-	s->dissolved_ms = 0;
+	s->dissolved_ms = s->last_ms = 0;
 	s->last_seq = s->archived_seq = s->pinned_count = 0;
 	s->now = (struct conversation_settings){0};
 	s->ask_count = 0;
@@ -146,6 +148,7 @@ static void conversation_row(struct set_settings *s, struct row *row)
 	s->found = true;
 	s->second = row_take_bool(row);
 	s->last_seq = row_take_u64(row);
+	s->last_ms = row_take_ms(row);
 	s->was_archived = !row_next_is_null(row);
 	s->archived_seq = row_take_u64(row);
 	s->now.marked_unread = row_take_bool(row);
@@ -175,6 +178,7 @@ static void set_row(struct txn *t, unsigned stmt, struct row *row)
 		break;
 	case ASK_LAST_SEQ:
 		s->last_seq = row_take_u64(row);
+		s->last_ms = row_take_ms(row);
 		s->dissolved_ms = row_take_ms(row);
 		break;
 	case ASK_SETTINGS:
@@ -383,9 +387,10 @@ static void set_decide(struct txn *t, struct buf *text)
 		if (t->status != STORE_OK)
 			return;
 	}
+	s->now.archived = s->was_archived &&
+			  (s->archived_seq >= s->last_seq || query_stays_archived(s->now.muted_until_ms, s->last_ms));
 	if (s->now.muted_until_ms <= s->now_ms)
 		s->now.muted_until_ms = 0;
-	s->now.archived = s->was_archived && (s->archived_seq >= s->last_seq || s->now.muted_until_ms != 0);
 	if (s->p.sets_pinned && s->p.to.pinned_ms != 0 && s->now.pinned_ms == 0 &&
 	    s->pinned_count >= STORE_PINNED_MAX) {
 		t->status = STORE_TOO_MANY_PINNED;
