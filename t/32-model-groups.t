@@ -5,6 +5,7 @@
 # TIDINGS_SEED repeats a run, TIDINGS_STEPS makes it longer.
 use Tidings;
 use Tidings::GroupModel;
+use Tidings::Model qw(any_settings);
 use Tidings::Recount;
 use Tidings::SyncClient;
 
@@ -132,6 +133,14 @@ my %do = (
 		my $up_to = rand() < 0.4 ? undef : int rand($model->last_seq($g) + 3);
 		return (answered(http($user)->delete("/messages/conversations/$g->{id}" . (defined $up_to ? "?up_to_seq=$up_to" : ''))), $model->clear($g, $user, $up_to));
 	},
+	set => sub {
+		my ($user, $g) = @_;
+		my %what = any_settings();
+		my $want = $model->set($g, $user, %what);
+		my $r = http($user)->put("/messages/conversations/$g->{id}/settings", \%what);
+		return (answered($r), $want) if $r->status != 200 || $want ne 200;
+		return map { Tidings::Model::own_text($_) } $r->json->{settings}, $g->{members}{$user}{own};
+	},
 	remove => sub {
 		my ($user, $g) = @_;
 		my ($peer, $ban) = (peer($user, $g), rand() < 0.3 ? 1 : 0);
@@ -205,7 +214,7 @@ sub change {
 	return ws_answered($ws{$user}->request(type => $type, message_id => $id, %body), $method eq 'DELETE' ? 204 : 200);
 }
 
-my %weight = (create => 3, add => 8, send => 60, recall => 8, edit => 14, react => 20, pin => 8, delete => 14, read => 22, clear => 4, remove => 5, leave => 4, unban => 3, role => 4, mute => 4,
+my %weight = (create => 3, add => 8, send => 60, recall => 8, edit => 14, react => 20, pin => 8, delete => 14, read => 22, clear => 4, set => 14, remove => 5, leave => 4, unban => 3, role => 4, mute => 4,
 	pass_on => 2, change => 7, dissolve => 0.5, invite => 4, revoke => 1, join => 12, answer => 6);
 my @kinds = map { ($_) x (2 * $weight{$_}) } sort keys %weight;
 
@@ -225,7 +234,7 @@ sub step {
 	my @members = $g ? sort keys %{$g->{members}} : ();
 	my @admins = grep { $g->{members}{$_}{role} ne 'member' } @members;
 	my $outside = $name =~ /^(?:join|create)$/ ? 1 : 0.15;
-	my $user = rand() < $outside || !@members ? any(@users) : $name !~ /^(?:send|read|react|delete|clear)$/ && @admins && rand() < 0.7 ? any(@admins) : any(@members);
+	my $user = rand() < $outside || !@members ? any(@users) : $name !~ /^(?:send|read|react|delete|clear|set)$/ && @admins && rand() < 0.7 ? any(@admins) : any(@members);
 	my ($got, $want) = $do{$name}->($user, $g);
 	$tally{$name}{$want =~ /^[45]/ ? 'refused' : 'done'}++;
 	return $got eq $want ? () : "$name by $user in " . ($g && $g->{id} // 'none') . ": $got, not $want";
@@ -246,10 +255,10 @@ sub history_of {
 
 # Every item of a list that comes page by page.
 sub all_of {
-	my ($http, $path, $limit) = @_;
+	my ($http, $path, $limit, $which) = (@_, '');
 	my ($cursor, @all) = '';
 	while (1) {
-		my $r = $http->get("$path?limit=$limit$cursor");
+		my $r = $http->get("$path?limit=$limit$which$cursor");
 		return answered($r) if $r->status != 200;
 		push @all, @{$r->json->{items}};
 		return @all if !defined $r->json->{next_cursor};
@@ -264,7 +273,8 @@ sub seen {
 	my $one = $http->get("/groups/$id")->json;
 	# One that was cleared before the device began is not known.
 	my $known = $device{$user}->known->{$id} ? $device{$user}->known->{$id}{messages} : {};
-	return {(map { $_ => $c->{$_} } qw(read_seq first_seq)), (map { $_ => $c->{group}{$_} } qw(name owner_id role member_count settings)),
+	my $caught_up = $device{$user}->known->{$id} ? $device{$user}->known->{$id}{conversation} : $one;
+	return {(map { $_ => $c->{$_} } qw(read_seq first_seq)), own => join(', ', map { Tidings::Model::own_text($_->{settings}) } $c, $one, $caught_up), (map { $_ => $c->{group}{$_} } qw(name owner_id role member_count settings)),
 		unread => "$c->{unread_count} $c->{mention_count}", alone => "@$one{qw(unread_count mention_count read_seq first_seq)}",
 		recounted => join(' ', Tidings::Recount::group_unread($t->dbh, $id, $user)),
 		dissolved => defined $c->{group}{dissolved_at} ? 1 : 0,
@@ -283,7 +293,7 @@ sub expected {
 	my ($unread, $mentions) = (scalar $model->unread($g, $user), scalar $model->mentioned($g, $user));
 	my $is_admin = $me->{role} ne 'member';
 	my ($owner) = grep { $g->{members}{$_}{role} eq 'owner' } keys %{$g->{members}};
-	return {read_seq => $me->{read_seq}, first_seq => $me->{first_seq}, name => $g->{name}, role => $me->{role}, member_count => scalar keys %{$g->{members}},
+	return {own => join(', ', (Tidings::Model::own_text($me->{own})) x 3), read_seq => $me->{read_seq}, first_seq => $me->{first_seq}, name => $g->{name}, role => $me->{role}, member_count => scalar keys %{$g->{members}},
 		settings => $g->{settings}, owner_id => $owner // $g->{owner}, unread => "$unread $mentions", alone => "$unread $mentions $me->{read_seq} $me->{first_seq}",
 		recounted => "$unread $mentions", dissolved => $g->{dissolved}, last => $visible[-1], history => \@visible, pins => [map { $model->summary($_) } $model->pinned($g, $user)], caught_up => \@visible,
 		members => [$model->members_in_order($g)],
@@ -305,10 +315,15 @@ sub compare {
 		my $http = http($user);
 		$device{$user}->catch_up($http);
 		my @list = all_of($http, '/messages/conversations', 3);
+		my @archived = all_of($http, '/messages/conversations', 2, '&archived=true');
+		for my $of (\@list, \@archived) {
+			is_deeply [map { $_->{id} } @$of], [map { $_->{id} } Tidings::Model::in_list_order(@$of)], "$at: the pinned ones first, each part the latest first";
+			is_deeply [grep { !$_->{settings}{archived} ne ($of == \@list) } @$of], [], "$at: what is archived is in a list of its own" or return 0;
+		}
 		# Those that were cleared are not listed, and can be read all the same.
 		my @cleared = map { $http->get("/messages/conversations/$_->{id}")->json } grep { !$model->is_listed($_, $user) } $model->groups_of($user);
-		my %got = map { $_->{id} => seen($http, $user, $_) } @list, @cleared;
-		is scalar keys %got, @list + @cleared, "$at: what is cleared is not listed" or return 0;
+		my %got = map { $_->{id} => seen($http, $user, $_) } @list, @archived, @cleared;
+		is scalar keys %got, @list + @archived + @cleared, "$at: what is cleared is not listed" or return 0;
 		my %want = map { $_->{id} => expected($user, $_) } $model->groups_of($user);
 		# Who owns a dissolved group whose owner has left it, nobody needs to know.
 		for (grep { $want{$_} && !defined $want{$_}{owner_id} } keys %got) { delete $_->{owner_id} for $got{$_}, $want{$_} }
@@ -320,8 +335,6 @@ sub compare {
 		}
 		is_deeply $http->get('/messages/unread-count')->json, {unread_count => $unread, mention_count => $mentions}, "$at: and that much unread" or return 0;
 		is_deeply [sort map { $_->{id} } all_of($http, '/messages/mentions', 5)], [sort map { $_->{id} } $model->mentions_of($user)], "$at: and these mentions (seed $seed)" or return 0;
-		my @times = map { $_->{last_message_time} } @list;
-		is_deeply \@times, [sort { $b cmp $a } @times], "$at: the latest first";
 		my @foreign = grep { !$_->{members}{$user} } @{$model->{groups}};
 		is_deeply [map { answered($http->get("/groups/$_->{id}")) } @foreign], [('404 not_found') x @foreign], "$at: and nothing of other groups" or return 0;
 		$_->settle, $_->{events} = [] for $ws{$user};

@@ -3,7 +3,7 @@
 # both, and lists, histories, unread counts and catching up of every user are compared again and again. The seed is
 # printed; TIDINGS_SEED repeats a run, TIDINGS_STEPS makes it longer.
 use Tidings;
-use Tidings::Model;
+use Tidings::Model qw(any_settings);
 
 my $seed = $ENV{TIDINGS_SEED} // (time ^ $$);
 my $steps = $ENV{TIDINGS_STEPS} // 400;
@@ -82,6 +82,7 @@ sub step {
 	my $c = $m->{conversation};
 	return clear($t, $model, $user, $c) if $what < 0.815;
 	return deliver($t, $model, $ws, $user, $c) if $what < 0.85;
+	return set($t, $model, $user, $c) if $what < 0.9;
 	my $up_to = rand() < 0.5 ? undef : int rand(@{$c->{messages}} + 3);
 	my ($want, @want) = $model->read_conversation($user, $c, $up_to);
 	my ($got, $answer);
@@ -106,6 +107,17 @@ sub clear {
 	return $got == $want ? () : "clearing by $user up to " . ($up_to // 'all') . ": $got, not $want";
 }
 
+sub set {
+	my ($t, $model, $user, $c) = @_;
+	my %what = any_settings();
+	my $want = $model->set($user, $c, %what);
+	my $r = $t->api($user)->put("/messages/conversations/$c->{id}/settings", \%what);
+	return 'settings by ' . $user . ': ' . $r->status . ", not $want" if $r->status != $want;
+	return if $want != 200;
+	my ($got, $own) = map { Tidings::Model::own_text($_) } $r->json->{settings}, $c->{own}{$user};
+	return $got eq $own ? () : "settings by $user: $got, not $own";
+}
+
 # A report has no answer, and may wait for a second.
 sub deliver {
 	my ($t, $model, $ws, $user, $c) = @_;
@@ -121,6 +133,18 @@ sub deliver {
 	return;
 }
 
+# All of a list, by pages of a few.
+sub listed {
+	my ($http, $which) = @_;
+	my ($limit, $cursor, @all) = (1 + int rand 4, '');
+	while (defined $cursor) {
+		my $page = $http->get("/messages/conversations?limit=$limit$which$cursor")->json;
+		push @all, @{$page->{items}};
+		$cursor = defined $page->{next_cursor} ? "&cursor=$page->{next_cursor}" : undef;
+	}
+	return @all;
+}
+
 # Some of those that are to.
 sub expire {
 	my ($t, $model) = @_;
@@ -134,9 +158,14 @@ sub compare {
 	my ($t, $model, $at) = @_;
 	for my $user (@users) {
 		my $http = $t->api($user);
-		my (%got, %want, @times);
-		for my $c (@{$http->get('/messages/conversations?limit=100')->json->{items}}) {
-			push @times, $c->{last_message_time};
+		my (%got, %want);
+		my %list = map { $_ => [listed($http, "&archived=$_")] } qw(false true);
+		for my $which (sort keys %list) {
+			my @ids = map { $_->{id} } @{$list{$which}};
+			is_deeply \@ids, [map { $_->{id} } Tidings::Model::in_list_order(@{$list{$which}})], "$at: the pinned ones first, each part the latest first";
+			is_deeply [grep { !$_->{settings}{archived} ne ($which eq 'false') } @{$list{$which}}], [], "$at: what is archived is in a list of its own";
+		}
+		for my $c (map { @$_ } values %list) {
 			my $history = $http->get("/messages/conversations/$c->{id}/messages?limit=100")->json->{items};
 			my @all = @$history;
 			while (@$history == 100) {
@@ -145,7 +174,7 @@ sub compare {
 			}
 			my $synced = $http->post('/messages/sync', {conversations => [{id => $c->{id}, seq => 0, change_seq => $c->{change_seq}}], since => undef, limit => 100})->json->{conversations};
 			$got{$c->{id}} = {
-				peer => $c->{peer}{user_id}, first_seq => $c->{first_seq}, unread => $c->{unread_count}, mentions => $c->{mention_count}, read_seq => $c->{read_seq}, peer_read_seq => $c->{peer_read_seq}, delivered => $c->{peer_delivered_seq},
+				peer => $c->{peer}{user_id}, first_seq => $c->{first_seq}, unread => $c->{unread_count}, mentions => $c->{mention_count}, read_seq => $c->{read_seq}, peer_read_seq => $c->{peer_read_seq}, delivered => $c->{peer_delivered_seq}, own => Tidings::Model::own_text($c->{settings}),
 				last => $c->{last_message} && $model->summary_of_answer($c->{last_message}),
 				history => [map { $model->summary_of_answer($_) } @all],
 				pins => [map { $model->summary_of_answer($_) } @{$http->get("/messages/conversations/$c->{id}/pins")->json->{items}}],
@@ -156,7 +185,7 @@ sub compare {
 		for my $c ($model->of($user)) {
 			if (!$model->is_listed($user, $c)) {
 				my $one = $http->get("/messages/conversations/$c->{id}")->json;
-				is_deeply [@$one{qw(last_message unread_count first_seq)}, $http->get("/messages/conversations/$c->{id}/messages")->json->{items}], [undef, 0, 1 + @{$c->{messages}}, []], "$at: $user has cleared one";
+				is_deeply [@$one{qw(last_message unread_count first_seq)}, Tidings::Model::own_text($one->{settings}), $http->get("/messages/conversations/$c->{id}/messages")->json->{items}], [undef, 0, 1 + @{$c->{messages}}, Tidings::Model::own_text($c->{own}{$user}), []], "$at: $user has cleared one";
 				next;
 			}
 			my @visible = map { $model->summary($_) } $model->visible($user, $c);
@@ -164,7 +193,7 @@ sub compare {
 			$total[0] += $model->unread($user, $c);
 			$total[1] += $model->unread_mentions($user, $c);
 			$want{$c->{id}} = {
-				peer => $peer, first_seq => 1 + ($c->{cleared}{$user} // 0), unread => $model->unread($user, $c), mentions => $model->unread_mentions($user, $c), read_seq => $c->{read_seq}{$user}, peer_read_seq => $c->{read_seq}{$peer}, delivered => $model->delivered($peer, $c),
+				peer => $peer, first_seq => 1 + ($c->{cleared}{$user} // 0), unread => $model->unread($user, $c), mentions => $model->unread_mentions($user, $c), read_seq => $c->{read_seq}{$user}, peer_read_seq => $c->{read_seq}{$peer}, delivered => $model->delivered($peer, $c), own => Tidings::Model::own_text($c->{own}{$user}),
 				last => $visible[-1], history => \@visible, pins => [map { $model->summary($_) } grep { !Tidings::Model::is_out($user, $_) && !$_->{deleted}{$user} } @{$c->{pins}}], sync => [@visible > 100 ? @visible[0 .. 99] : @visible],
 			};
 		}
@@ -177,7 +206,6 @@ sub compare {
 			$cursor = defined $page->{next_cursor} ? "&cursor=$page->{next_cursor}" : undef;
 		} while (defined $cursor);
 		is_deeply [sort @listed], [sort map { $_->{id} } $model->mentions($user)], "$at: whom others mention finds each mention once";
-		is_deeply \@times, [sort { $b cmp $a } @times], "$at: the latest first";
 	}
 	is_deeply [$t->recount_faults], [], "$at: the rows agree with the counters";
 	return 1;

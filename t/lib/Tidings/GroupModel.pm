@@ -41,6 +41,7 @@ sub alive { my ($self, $g) = @_; return $g->{dissolved} ? '409 group_dissolved' 
 sub say {
 	my ($self, $g, $from, $event, @users) = @_;
 	push @{$g->{messages}}, {from => $from, event => $event, users => [@users], seq => 1 + @{$g->{messages}}, deleted => {}, mentions => [], reactions => [], group => $g};
+	Tidings::Model::is_written_to($_->{own}) for values %{$g->{members}};
 	return;
 }
 
@@ -49,7 +50,7 @@ sub let_in {
 	my ($self, $g, %role) = @_;
 	my $seq = $self->last_seq($g);
 	for my $user (keys %role) {
-		$g->{members}{$user} = {role => $role{$user}, joined_seq => $seq, read_seq => $seq, muted => 0, %{delete $g->{leavers}{$user} // {}},
+		$g->{members}{$user} = {role => $role{$user}, joined_seq => $seq, read_seq => $seq, muted => 0, own => {}, %{delete $g->{leavers}{$user} // {}},
 			first_seq => $g->{settings}{history} eq 'joined' && $seq > 1 ? $seq : 1};
 		delete $g->{requests}{$user};
 	}
@@ -304,6 +305,7 @@ sub send {
 	my @mentions = in_group($g, $m{mentions});
 	my $message = {%m, from => $user, mentions => \@mentions, reactions => [], asked => asked(%m), seq => 1 + @{$g->{messages}}, deleted => {}, recalled => 0, group => $g};
 	push @{$g->{messages}}, $message;
+	Tidings::Model::is_written_to($g->{members}{$_}{own}) for grep { $_ ne $user } keys %{$g->{members}};
 	@$me{qw(sent read_seq)} = (1, $message->{seq});
 	$self->{by_client}{$user}{$m{client_msg_id}} = $message if defined $m{client_msg_id};
 	return (201, $message);
@@ -393,6 +395,7 @@ sub read_up_to {
 	$up_to = $last if !defined $up_to || $up_to > $last;
 	my $marked = grep { $_->{seq} <= $up_to } $self->unread($g, $user);
 	$me->{read_seq} = $up_to if $up_to > $me->{read_seq};
+	delete $me->{own}{marked_unread};
 	return (200, $me->{read_seq}, $marked, scalar $self->unread($g, $user));
 }
 
@@ -405,9 +408,16 @@ sub clear {
 	return 204;
 }
 
+sub set {
+	my ($self, $g, $user, %what) = @_;
+	my $me = $g->{members}{$user} or return '404 not_found';
+	%{$me->{own}} = (%{$me->{own}}, %what);
+	return 200;
+}
+
 # ---- what one sees ----
 
-# Whether the list has it.
+# Whether a list has it.
 sub is_listed { my ($self, $g, $user) = @_; return $g->{members}{$user}{first_seq} <= $self->last_seq($g) }
 
 sub visible { my ($self, $g, $user) = @_; return grep { $_->{seq} >= $g->{members}{$user}{first_seq} && !$_->{deleted}{$user} } @{$g->{messages}} }

@@ -4,6 +4,10 @@
 package Tidings::Model;
 use strict;
 use warnings;
+use Exporter qw(import);
+use JSON::PP ();
+
+our @EXPORT_OK = qw(any_settings);
 
 sub new { my ($class) = @_; return bless {conversations => {}, by_client => {}}, $class }
 
@@ -12,7 +16,7 @@ sub pair { return join ' ', sort @_ }
 # The conversation of two users; made where missing.
 sub between {
 	my ($self, $a, $b) = @_;
-	return $self->{conversations}{pair($a, $b)} //= {users => [sort $a, $b], messages => [], pins => [], read_seq => {$a => 0, $b => 0}, cleared => {}, delivered => {$a => 0, $b => 0}};
+	return $self->{conversations}{pair($a, $b)} //= {users => [sort $a, $b], messages => [], pins => [], read_seq => {$a => 0, $b => 0}, cleared => {}, delivered => {$a => 0, $b => 0}, own => {$a => {}, $b => {}}};
 }
 
 sub of { my ($self, $user) = @_; return grep { grep { $_ eq $user } @{$_->{users}} } values %{$self->{conversations}} }
@@ -30,9 +34,43 @@ sub send {
 	my @mentions = grep { $_ eq '*' || $_ eq $from || $_ eq $to } @{$m{mentions} // []};
 	my $message = {from => $from, to => $to, %m, mentions => \@mentions, reactions => [], seq => 1 + @{$c->{messages}}, deleted => {}, read => 0, recalled => 0, conversation => $c};
 	push @{$c->{messages}}, $message;
+	is_written_to($c->{own}{$to});
 	$self->{by_client}{$from}{$m{client_msg_id}} = $message if defined $m{client_msg_id};
 	return (201, $message);
 }
+
+# ---- what a user sets for themselves of a conversation, by the names of the API ----
+
+# Some of them, at random.
+sub any_settings {
+	my @flags = (JSON::PP::false, JSON::PP::true);
+	my %of = (archived => \@flags, marked_unread => \@flags, pinned => \@flags, muted_until => [undef, '2100-01-01T00:00:00.000Z'], draft => [undef, 'one', 'two']);
+	return map { rand() < 0.4 ? ($_ => $of{$_}[rand @{$of{$_}}]) : () } sort keys %of;
+}
+
+# Another user has written.
+sub is_written_to { my ($own) = @_; $own->{archived} = 0 if !$own->{muted_until}; return }
+
+# From the model, and from an answer.
+sub own_text {
+	my ($own) = @_;
+	my $draft = $own->{draft} // '';
+	return join ' ', (grep { $own->{$_} } qw(archived marked_unread muted_until)), $own->{pinned} || $own->{pinned_at} ? 'pinned' : (), $draft ne '' ? "draft $draft" : ();
+}
+
+sub set {
+	my ($self, $user, $c, %what) = @_;
+	my $own = $c->{own}{$user} or return 404;
+	%$own = (%$own, %what);
+	return 200;
+}
+
+# As the list has them: first those that are pinned, and of each kind the one with the newest message.
+sub in_list_order {
+	return sort { (defined $b->{settings}{pinned_at}) <=> (defined $a->{settings}{pinned_at}) || $b->{last_message_time} cmp $a->{last_message_time} || $b->{id} <=> $a->{id} } @_;
+}
+
+# ---- the others ----
 
 # The user has cleared the history that it was in, or is no party to it.
 sub is_out { my ($user, $m) = @_; return $m->{from} ne $user && $m->{to} ne $user || $m->{seq} <= ($m->{conversation}{cleared}{$user} // 0) }
@@ -46,7 +84,7 @@ sub clear {
 	return 204;
 }
 
-# Whether the list has it.
+# Whether a list has it.
 sub is_listed { my ($self, $user, $c) = @_; return ($c->{cleared}{$user} // 0) < @{$c->{messages}} }
 
 sub recall {
@@ -149,6 +187,7 @@ sub read_conversation {
 	my $last = @{$c->{messages}};
 	$up_to = $last if !defined $up_to || $up_to > $last;
 	$c->{read_seq}{$user} = $up_to if $up_to > $c->{read_seq}{$user};
+	delete $c->{own}{$user}{marked_unread};
 	my @marked = grep { $_->{to} eq $user && !$_->{read} && $_->{seq} <= $up_to } @{$c->{messages}};
 	$_->{read} = 1 for @marked;
 	return (200, $c->{read_seq}{$user}, scalar(@marked), $self->unread($user, $c));

@@ -15,7 +15,7 @@ sub catch_up {
 	my $begins = !defined $self->{cursor};
 	my $answer = $self->ask($http, [map { $self->place($_) } sort keys %{$self->{known}}]);
 	# A first cursor brings nothing: what there is then is listed.
-	$self->list($http) if $begins;
+	$self->list($http, $_) for $begins ? ('&archived=true', '') : ();
 	$answer = $self->ask($http, []) while $answer->{more};
 	return $self;
 }
@@ -76,10 +76,10 @@ sub read_whole {
 }
 
 sub list {
-	my ($self, $http) = @_;
+	my ($self, $http, $which) = @_;
 	my $cursor = '';
 	while (1) {
-		my $page = $http->get("/messages/conversations?limit=100$cursor")->json;
+		my $page = $http->get("/messages/conversations?limit=100$which$cursor")->json;
 		$self->read_whole($http, $_) for @{$page->{items}};
 		last if !defined $page->{next_cursor};
 		$cursor = "&cursor=$page->{next_cursor}";
