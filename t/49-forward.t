@@ -257,6 +257,20 @@ subtest 'large' => sub {
 	is_deeply [$t->recount_faults], [], 'the counters are right';
 };
 
+# Writers copy the parts, and whoever else sends waits for that.
+subtest 'much text' => sub {
+	my @m = map { $t->send_text('bob', 'alice', 'x' x 16000) } 1 .. 98;
+	my ($first) = @{(results($alice, \@m, ['bob'], merged => JSON::PP::true()))[0]{messages}};
+	my @r = results($alice, [$first], [qw(bob carol dave)]);
+	my @times = map { $_->{messages}[0]{created_at} } @r;
+	is_deeply \@times, [sort keys %{{map { $_ => 1 } @times}}], 'one target after the other';
+	is_deeply [map { scalar @{parts($alice, $_->{messages}[0])} } @r], [50, 50, 50], 'each has parts';
+	my ($second) = @{(results($alice, [$first, @m], ['bob'], merged => JSON::PP::true()))[0]{messages}};
+	my $count = $everything->();
+	refused('more than a message can hold', forward($alice, [$first, $second], ['bob'], merged => JSON::PP::true()), 413, 'payload_too_large', qr/over 4194304 bytes/);
+	is $everything->(), $count, 'nothing was sent';
+};
+
 subtest 'recalled at the same time' => sub {
 	my %seen;
 	my ($http, $recaller) = ($t->http('alice'), $t->http('bob'));

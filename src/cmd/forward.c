@@ -3,7 +3,8 @@
  * forward: copies of messages to other conversations, or one message that is merged from them. All that is forwarded is
  * looked at before anything is sent. Then each target gets its copies as ordinary messages, by parts of the request
  * (request_new_part()): one after the other, so that they are stored in order, and what is stored when one fails is
- * always a beginning. Targets go on side by side. Who hangs up ends nothing: what was begun is done.
+ * always a beginning. Targets go on side by side, but for large ones (targets_at_once()). Who hangs up ends
+ * nothing: what was begun is done.
  */
 #include "core/base.h"
 #include "cmd/cmd.h"
@@ -20,6 +21,8 @@
 /* An answer has all the copies. So large may one become, and all of this worker's that are under way. */
 #define ANSWER_MAX ((size_t)48 * 1024 * 1024)
 #define ANSWERS_MAX ((size_t)96 * 1024 * 1024)
+/* Merged messages that hold more are sent to one target at a time. */
+#define LARGE_PARTS ((uint64_t)256 * 1024)
 /* A request waits so long for tokens of groups' fan-out. */
 #define FANOUT_WAIT_MS 10000
 
@@ -132,15 +135,43 @@ static const struct problem *take_rate(struct forward *f, uint64_t cost)
 	return r->retry_ms == 0 ? NULL : send_rate_problem(r);
 }
 
+/* A writer does one after the other, and others' messages between them: of those that take long never many in a row. */
+static unsigned targets_at_once(const struct forward *f)
+{
+	for (size_t i = 0; i < f->copy_count; i++)
+		if (f->copy[i].parts.bytes > LARGE_PARTS)
+			return 1;
+	return FORWARD_TARGETS_MAX;
+}
+
 /* ---- the copies ---- */
 
 static void forward_end(struct forward *f);
+static void target_go_on(struct forward_target *t);
+
+/* Begins as many as may be under way, and ends it after the last. */
+static void go_on(struct forward *f)
+{
+	/* One that failed at once: it is seen below. */
+	if (f->begins)
+		return;
+	f->begins = true;
+	while (f->begun < f->target_count && f->busy < f->at_once) {
+		struct forward_target *t = &f->target[f->begun++];
+		if (t->same != NULL || t->problem != NULL)
+			continue;
+		f->busy++;
+		target_go_on(t);
+	}
+	f->begins = false;
+	if (f->busy == 0)
+		forward_end(f);
+}
 
 static void target_done(struct forward_target *t)
 {
-	struct forward *f = t->forward;
-	if (--f->busy == 0)
-		forward_end(f);
+	t->forward->busy--;
+	go_on(t->forward);
 }
 
 static void target_heard(const struct answer *a, int64_t retry_ms, void *arg);
@@ -280,17 +311,8 @@ static void on_looked(const struct store_forward_looked *l, void *arg)
 	}
 	r->api->forwards.bytes += f->bytes;
 	f->deadline_ms = clock_mono_ms() + FANOUT_WAIT_MS;
-	/* Those that fail at once do not end it before all have begun. */
-	f->busy = 1;
-	for (size_t i = 0; i < f->target_count; i++) {
-		struct forward_target *t = &f->target[i];
-		if (t->same != NULL || t->problem != NULL)
-			continue;
-		f->busy++;
-		target_go_on(t);
-	}
-	if (--f->busy == 0)
-		forward_end(f);
+	f->at_once = targets_at_once(f);
+	go_on(f);
 }
 
 void forward_proceed(struct request *r, const union command_args *a)
@@ -312,6 +334,13 @@ void forward_proceed(struct request *r, const union command_args *a)
 	store_look_forward(r->live->store, &look, on_looked, f);
 }
 
+static void begin_no_more(struct forward *f)
+{
+	for (; f->begun < f->target_count; f->begun++)
+		if (f->target[f->begun].problem == NULL)
+			f->target[f->begun].problem = problem_of_store(STORE_UNAVAILABLE);
+}
+
 void forwards_init(struct api *api)
 {
 	TAILQ_INIT(&api->forwards.waiting);
@@ -324,6 +353,7 @@ void forwards_fini(struct api *api)
 		TAILQ_REMOVE(&api->forwards.waiting, t, entry);
 		wheel_cancel(&t->timer);
 		t->problem = problem_of_store(STORE_UNAVAILABLE);
+		begin_no_more(t->forward);
 		target_done(t);
 	}
 }

@@ -131,6 +131,10 @@ static const struct problem *merge_messages(struct forward *f, const struct forw
 	if (parts.count > FORWARD_PARTS_MAX)
 		return request_invalid(r, "message_ids: hold %" PRIu64 " messages in all, over %d", parts.count,
 				       FORWARD_PARTS_MAX);
+	if (parts.bytes > FORWARD_BYTES_MAX)
+		return request_problem(r, PROBLEM_PAYLOAD_TOO_LARGE,
+				       "the messages and what they hold have over %zu bytes: merge fewer",
+				       FORWARD_BYTES_MAX);
 	parts.of = id_text(r, f->message_id, f->message_count);
 	f->copy[f->copy_count] = (struct store_send){
 		.from = request_user(r),

@@ -13,6 +13,8 @@
 #define FORWARD_TARGETS_MAX 20
 /* Of a merged message, in all levels; deeper than the levels there are none. */
 #define FORWARD_PARTS_MAX 1000
+/* Their texts, more than twice as much as a hundred of the longest (message.max_content as by default). */
+#define FORWARD_BYTES_MAX ((size_t)4 * 1024 * 1024)
 #define FORWARD_LEVELS_MAX 10
 
 /* ---- client_msg_ids ---- */

@@ -370,6 +370,12 @@ uint64_t batch_sent_by_others(const struct batch *b, const struct conv *c, struc
 
 /* ---- from outside ---- */
 
+/* What the database copies counts as if it came from here. More than a batch may have is a batch of its own. */
+static size_t parts_share(const struct store_parts *p)
+{
+	return p->bytes < BATCH_BYTES_MAX ? (size_t)p->bytes : BATCH_BYTES_MAX;
+}
+
 static struct op_send *send_new(const struct store_send *p)
 {
 	struct str mention[STORE_MENTIONS_MAX];
@@ -405,7 +411,7 @@ static struct op_send *send_new(const struct store_send *p)
 		.parts = p->parts,
 	};
 	o->p.parts.of = op_keep(&tail, p->parts.of);
-	o->op.bytes += mentions * MENTION_BYTES;
+	o->op.bytes += mentions * MENTION_BYTES + parts_share(&p->parts);
 	return o;
 }
 

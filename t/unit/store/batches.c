@@ -170,6 +170,37 @@ static void test_merging(bool recalls_first)
 	       "its own recall deletes its parts");
 }
 
+/* So many messages at once, each merged from one that has so many bytes. */
+static unsigned batches_of_merges(unsigned n, uint64_t bytes)
+{
+	char ids[32];
+	struct sent_answer a[4];
+	snprintf(ids, sizeof(ids), "%llu", (unsigned long long)do_text(s, "alice", "bob", "merged", NULL).m.id);
+	unsigned before = batches, wrong = 0;
+	for (unsigned i = 0; i < n; i++)
+		ask_send(s,
+			 (struct store_send){.from = STR_LIT("u1"),
+					     .to = STR_LIT("u2"),
+					     .type = MESSAGE_FORWARD,
+					     .extra = STR_LIT("{}"),
+					     .parts = {.of = str_from(ids), .count = 1, .bytes = bytes}},
+			 &a[i]);
+	for (unsigned i = 0; i < n; i++) {
+		wait_for(&a[i].done);
+		wrong += a[i].status != STORE_OK;
+	}
+	is_int(wrong, 0, "%u messages are merged", n);
+	return batches - before;
+}
+
+/* The parts never pass through here, and keep others waiting all the same. */
+static void test_large_merges(void)
+{
+	is_int(batches_of_merges(4, 1000), 1, "small ones come into one batch");
+	is_int(batches_of_merges(4, 8 << 20), 4, "a large one is alone");
+	is_int(batches_of_merges(4, UINT64_MAX), 4, "whatever it says");
+}
+
 int main(void)
 {
 	static const struct store_observer obs = {.batch = on_batch};
@@ -188,6 +219,7 @@ int main(void)
 	test_edits();
 	test_merging(true);
 	test_merging(false);
+	test_large_merges();
 	is_int(db_wrong(), 0, "every counter is what a recount gives");
 
 	store_free(&s);
