@@ -163,12 +163,48 @@ subtest 'repeats' => sub {
 	my $plain = $alice->post('/messages/send', text_to('bob', 'x', client_msg_id => 'f1'));
 	is $plain->status, 201, 'a send may have that client_msg_id as well';
 	$bob->put("/messages/$m[1]{id}/recall");
-	refused('after one of them was recalled', forward($alice, \@m, [qw(carol eve dave)], client_msg_id => 'f1', comment => 'c'), 400, 'invalid_argument', qr/^message_ids\[1\]/);
+	is_deeply [results($alice, \@m, [qw(carol eve dave)], client_msg_id => 'f1', comment => 'c')], \@then, 'after one of them was recalled it is answered as it was sent';
+	refused('sent anew it is not', forward($alice, \@m, [qw(carol eve dave)], client_msg_id => 'f2', comment => 'c'), 400, 'invalid_argument', qr/^message_ids\[1\]/);
 	my @twice = map { $t->http('alice') } 1 .. 3;
 	$_->send_request(POST => '/messages/forward', json => {message_ids => [$m[0]{id}, $m[2]{id}], to => [{user_id => 'dave'}], client_msg_id => 'at-once'}) for @twice;
 	my @answers = map { $_->response->json->{results} } @twice;
 	is_deeply [@answers[1, 2]], [@answers[0, 0]], 'three at once are answered with the same messages';
 	is_deeply [$t->recount_faults], [], 'the counters are right';
+};
+
+# What a client hears that lost the answer and asks again, after the messages themselves are gone.
+subtest 'repeats without the originals' => sub {
+	my %gone = (
+		recalled => ['invalid_argument', sub { $bob->put("/messages/$_[0]{id}/recall") }],
+		deleted => ['not_found', sub { $alice->delete("/messages/$_[0]{id}") }],
+		expired => ['invalid_argument', sub { $t->expire($_[0]{id}) }],
+	);
+	for my $how (sort keys %gone) {
+		my ($code, $take) = @{$gone{$how}};
+		for my $merged (JSON::PP::false(), JSON::PP::true()) {
+			my @m = map { $t->send_text('bob', 'alice', "$how $_") } 1 .. 2;
+			my %more = (client_msg_id => "$how-$merged", merged => $merged, comment => 'c');
+			my @first = results($alice, \@m, [qw(carol frank)], %more);
+			is $first[1]{error}{code}, 'not_friends', 'one target gets nothing';
+			my %none = (%more, client_msg_id => "none-$how-$merged");
+			results($alice, \@m, ['frank'], %none);
+			$take->($m[1]);
+			my $count = $everything->();
+			$t->befriend(qw(alice frank));
+			my @again = results($alice, \@m, [qw(carol frank)], %more);
+			is_deeply $again[0], $first[0], "$how: what was sent is answered";
+			is_deeply [$again[1]{error}{code}, $again[1]{messages}], [$code, undef], 'what was not says why it cannot be';
+			refused('where nothing was sent it is refused whole', forward($alice, \@m, ['frank'], %none), $code eq 'not_found' ? 404 : 400, $code);
+			refused('another one is another one', forward($alice, [$m[0]], [qw(carol frank)], %more), 409, 'client_msg_id_reused');
+			is $everything->(), $count, 'nothing is sent by any of them';
+			$t->unfriend(qw(alice frank));
+		}
+	}
+	my $group = $t->group('bob', ['alice']);
+	my $said = $t->say('bob', $group, 'in a group');
+	my @first = results($alice, [$said], ['carol'], client_msg_id => 'left');
+	$alice->delete("/groups/$group/members/alice");
+	is_deeply [results($alice, [$said], ['carol'], client_msg_id => 'left')], \@first, 'and so it is for who has left the group since';
 };
 
 subtest 'merged' => sub {

@@ -49,10 +49,26 @@ static const struct problem *check_sources(struct forward *f, const struct store
 	const struct problem *p = NULL;
 	for (size_t i = 0; i < f->message_count && p == NULL; i++)
 		p = check_source(r, &f->message[i], l->source[i].message, l->now_ms);
-	for (size_t i = 0; i < l->sent_count && p == NULL; i++)
-		if (!forward_id_is_of(&f->key, l->sent[i]))
-			p = problem_of_store(STORE_REUSED);
 	return p;
+}
+
+static const struct problem *check_key(const struct forward *f, const struct store_forward_looked *l)
+{
+	for (size_t i = 0; i < l->sent_count; i++)
+		if (!forward_id_is_of(&f->key, l->sent[i]))
+			return problem_of_store(STORE_REUSED);
+	return NULL;
+}
+
+/* Once something was sent, a repeat finds it whatever has become of the messages. Only what is missing needs them. */
+static const struct problem *make_copies(struct forward *f, const struct store_forward_looked *l)
+{
+	const struct problem *p = check_sources(f, l) ?: forward_make_copies(f, l->source);
+	if (p == NULL || l->sent_count == 0)
+		return p;
+	f->lost = p;
+	forward_count_copies(f);
+	return NULL;
 }
 
 static bool is_same(const struct forward_target *a, const struct forward_target *b)
@@ -118,7 +134,8 @@ static const struct problem *check_size(struct forward *f)
 	size_t bytes = 0;
 	for (size_t i = 0; i < f->copy_count; i++)
 		bytes += forward_size(&f->copy[i]);
-	f->bytes = bytes * f->target_count;
+	/* How large the stored ones are is not known; they were within the limit. */
+	f->bytes = f->lost != NULL ? ANSWER_MAX : bytes * f->target_count;
 	if (f->bytes > ANSWER_MAX)
 		return request_problem(r, PROBLEM_PAYLOAD_TOO_LARGE, "the copies have over %zu bytes: forward fewer",
 				       ANSWER_MAX);
@@ -180,6 +197,11 @@ static void target_go_on(struct forward_target *t)
 {
 	struct forward *f = t->forward;
 	if (t->next == f->copy_count) {
+		target_done(t);
+		return;
+	}
+	if (f->lost != NULL && !t->is_stored[t->next]) {
+		t->problem = f->lost;
 		target_done(t);
 		return;
 	}
@@ -300,7 +322,7 @@ static void on_looked(const struct store_forward_looked *l, void *arg)
 		request_fail_store(r, l->status);
 		return;
 	}
-	const struct problem *p = check_sources(f, l) ?: forward_make_copies(f, l->source);
+	const struct problem *p = check_key(f, l) ?: make_copies(f, l);
 	if (p == NULL) {
 		find_targets(f, l->peer);
 		p = check_size(f) ?: take_rate(f, find_stored(f, l));

@@ -46,6 +46,8 @@ struct forward {
 	bool has_key;
 	struct forward_key key;
 
+	/* Why the copies cannot be made, in a repeat: only what is stored already is answered. NULL: they can. */
+	const struct problem *lost;
 	struct store_send *copy; /* what each target gets, but for where it goes and its client_msg_id */
 	uint64_t *cost;		 /* of each, in tokens of the sender */
 	size_t copy_count;
@@ -59,6 +61,8 @@ struct forward {
 
 /* Fills in copy and cost. Uses live->scratch. */
 const struct problem *forward_make_copies(struct forward *f, const struct forward_source *s) MUST_CHECK;
+/* The same without the messages: of each copy nothing but that there is one. */
+void forward_count_copies(struct forward *f);
 
 void forwards_init(struct api *api);
 /* Those that wait for a group's tokens wait no longer: what they did not send is refused as unavailable. */

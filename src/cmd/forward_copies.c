@@ -146,11 +146,24 @@ static const struct problem *merge_messages(struct forward *f, const struct forw
 	return NULL;
 }
 
+static void alloc_copies(struct forward *f)
+{
+	f->copy = arena_alloc(&f->r->arena, (f->message_count + 1) * sizeof(*f->copy));
+	f->cost = arena_alloc(&f->r->arena, (f->message_count + 1) * sizeof(*f->cost));
+}
+
+void forward_count_copies(struct forward *f)
+{
+	alloc_copies(f);
+	f->copy_count = (f->comment.s != NULL) + (f->merged ? 1 : f->message_count);
+	for (size_t i = 0; i < f->copy_count; i++)
+		f->copy[i].from = request_user(f->r);
+}
+
 const struct problem *forward_make_copies(struct forward *f, const struct forward_source *s)
 {
 	struct request *r = f->r;
-	f->copy = arena_alloc(&r->arena, (f->message_count + 1) * sizeof(*f->copy));
-	f->cost = arena_alloc(&r->arena, (f->message_count + 1) * sizeof(*f->cost));
+	alloc_copies(f);
 	if (f->comment.s != NULL) {
 		f->copy[0] = (struct store_send){.from = request_user(r), .type = MESSAGE_TEXT, .content = f->comment};
 		f->cost[0] = 1;
