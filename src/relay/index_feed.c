@@ -3,6 +3,9 @@
  * The outbox as the index reads it: which conversations have got messages with which another part of a block is
  * complete, and which messages were edited. All else in it is passed over. The rows of a stream are read in order, and
  * are noted as read when all that they say is done.
+ *
+ * Whatever search_edits notes is taken as well, for its rows of the outbox may be gone: deleted while search was off,
+ * or when no relay had written the index for a day.
  */
 #include "core/base.h"
 #include "relay/index.h"
@@ -17,6 +20,8 @@
 /* Rows read at a time; and what is enough for one piece of work. */
 #define ROWS_MAX 500
 #define ITEMS_FULL 4096
+/* Conversations with notes, read at a time. */
+#define NOTED_MAX 500
 
 bool index_feed_has_rows(const struct relay *r)
 {
@@ -41,6 +46,8 @@ void index_feed_begin(struct index *x)
 	x->items = x->edits = 0;
 }
 
+enum { STMT_ROWS, STMT_NOTED };
+
 static void feed_ask(struct relay *r, struct buf *text)
 {
 	struct index *x = &r->index;
@@ -55,6 +62,11 @@ static void feed_ask(struct relay *r, struct buf *text)
 	sql_u64(text, c->n);
 	sql_lit(text, " ORDER BY n LIMIT ");
 	sql_u64(text, ROWS_MAX);
+	if (x->cursors == 1)
+		buf_printf(text,
+			   ";SELECT DISTINCT conversation_id FROM search_edits WHERE conversation_id>0 ORDER BY "
+			   "conversation_id LIMIT %d",
+			   NOTED_MAX);
 	sql_lit(text, ";COMMIT");
 }
 
@@ -81,9 +93,12 @@ static void feed_row(struct relay *r, unsigned stmt, struct row *row)
 	struct index *x = &r->index;
 	struct outbox_item item;
 	size_t at = 0;
-	(void)stmt;
 	if (x->step != INDEX_FEEDING)
 		return;
+	if (stmt == STMT_NOTED) {
+		index_add_item(x, row_take_u64(row), 0);
+		return;
+	}
 	x->cursor[x->cursors - 1].n = row_take_u64(row);
 	x->rows++;
 	struct str items = row_take_str(row);
