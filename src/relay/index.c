@@ -87,11 +87,16 @@ void index_rest(struct relay *r)
 	rest_for(r, rest / 1000 < REST_MAX_MS ? rest / 1000 : REST_MAX_MS);
 }
 
+static void note_failing(struct index *x)
+{
+	if (x->failing_since_ms == 0)
+		x->failing_since_ms = clock_mono_ms();
+}
+
 void index_failed(struct relay *r)
 {
 	struct index *x = &r->index;
-	if (x->failing_since_ms == 0)
-		x->failing_since_ms = clock_mono_ms();
+	note_failing(x);
 	index_drop(r);
 	x->known = false;
 	x->look = true;
@@ -131,10 +136,16 @@ static bool may_work(struct relay *r)
 	struct index *x = &r->index;
 	if (x->backend == NULL || !x->known || !x->is_ours)
 		return false;
-	if (x->format != x->backend->format && !x->told_newer)
+	if (x->format == x->backend->format) {
+		x->told_newer = false;
+		return true;
+	}
+	if (!x->told_newer)
 		log_warn("the search index is of a newer release: this one does not write it");
-	x->told_newer = x->format != x->backend->format;
-	return !x->told_newer;
+	x->told_newer = true;
+	/* Nor does the outbox wait for ever for one that does. */
+	note_failing(x);
+	return false;
 }
 
 static const struct relay_job *idle_due(struct relay *r, int64_t now_ms)

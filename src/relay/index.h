@@ -111,7 +111,7 @@ struct index {
 	int64_t asked_usecs;   /* of the job under way */
 	int64_t rest_until_ms; /* nothing is asked before */
 	struct wheel_timer rest;
-	int64_t failing_since_ms; /* 0: the last job has not failed */
+	int64_t failing_since_ms; /* 0: it does what it is to do */
 };
 
 void index_init(struct relay *r);

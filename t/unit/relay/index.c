@@ -196,6 +196,23 @@ static void test_edits(void)
 	is_int(missed(PAIR, 1, 95), 0, "all is there");
 }
 
+/* Of which no row of the outbox tells any more: of what is covered, and of a conversation that nothing is of; and more
+ * of them than are taken at a time. */
+static void test_old_notes(void)
+{
+	uint64_t n = 5;
+	edit(7, "changed unheard", 6);
+	buf_clear(&items);
+	db_sql("INSERT INTO search_edits SELECT 6,seq,1 FROM seq_1_to_2500");
+	for (int round = 0; round < 2; round++) {
+		with_user("alice");
+		put_row(S1, ++n);
+		PASS_UNTIL(searched(S1) == (long long)n);
+	}
+	is_int(db_sql("SELECT COUNT(*) FROM search_edits"), 0, "edits are taken that the outbox does not tell of");
+	is_int(missed(PAIR, 1, 95), 0, "and are in the filters");
+}
+
 /* ---- the walk ---- */
 
 static void test_walk(void)
@@ -228,6 +245,14 @@ static void test_walk(void)
 	pass(5000);
 	is_int(state(), SEARCH_BUILDING, "one of a newer release is left alone");
 	ok(log_has("of a newer release"), "which is logged");
+	put_rows(S1 + 3, 1, 300);
+	told(S1 + 3, 300);
+	pass(20000);
+	is_int(db_sql("SELECT COUNT(*) FROM outbox WHERE stream=%llu", S1 + 3), 300,
+	       "the outbox waits for another relay");
+	now_ms += INDEX_WAITS_MS;
+	PASS_UNTIL(db_sql("SELECT COUNT(*) FROM outbox WHERE stream=%llu", S1 + 3) <= 10);
+	ok(true, "but not for longer than a day");
 	db_sql("UPDATE search_state SET format=0");
 	PASS_UNTIL(state() == SEARCH_READY);
 	is_int(missed(PAIR, 1, 495), 0, "made anew");
@@ -295,6 +320,7 @@ int main(void)
 	test_feed();
 	test_outbox_waits();
 	test_edits();
+	test_old_notes();
 	test_walk();
 	test_deaths();
 	test_off();
