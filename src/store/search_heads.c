@@ -239,4 +239,5 @@ void heads_end(struct search *s)
 	s->order_count = s->places;
 	for (size_t i = 0; i < s->places; i++)
 		s->order[i] = &s->place[i];
+	look_sort_places(s);
 }

@@ -273,7 +273,7 @@ static int latest_first(const void *a, const void *b)
 	return x->id < y->id ? 1 : -1;
 }
 
-static void sort_places(struct search *s)
+void look_sort_places(struct search *s)
 {
 	size_t kept = 0;
 	for (size_t i = 0; i < s->order_count; i++) {
@@ -317,5 +317,5 @@ void look_end(struct search *s)
 {
 	share_hits(s);
 	sort_found(s);
-	sort_places(s);
+	look_sort_places(s);
 }

@@ -93,6 +93,8 @@ void heads_row(struct search *s, unsigned stmt, struct row *row);
 void heads_end(struct search *s);
 
 /* search_look.c */
+/* Puts what has something left in its order; before the first step, and after each. */
+void look_sort_places(struct search *s);
 /* Writes the next step; false: there is nothing to look at. */
 bool look_put(struct search *s);
 void look_restart(struct search *s);
