@@ -164,6 +164,45 @@ sub under_way_in_a_group {
 	return;
 }
 
+# Carried out once, although the writer that did it has told nobody: who repeats it is answered and changes nothing, and all
+# who are concerned hear of it, or catch up.
+sub under_way_after_sending {
+	my ($t, $writers) = @_;
+	$t->befriend(qw(nina otto pia));
+	my $dbh = $t->dbh;
+	my $count = sub { my ($rows) = @_; return scalar $dbh->selectrow_array("SELECT COUNT(*) FROM $rows") };
+	my $group = $t->group('nina', [qw(otto pia)]);
+	for my $to ({to_user_id => 'otto'}, {conversation_id => $group}) {
+		my ($nina, $otto) = map { $t->http($_) } qw(nina otto);
+		my $ws = $t->ws('otto', name => $to->{to_user_id} ? 'otto, of two' : 'otto, of a group');
+		my $m = wait_for('a message', sub { my $r = $nina->post('/messages/send', {message_type => 'text', content => 'before', %$to}); $r->status == 201 && $r->json });
+		my ($path, $reaction) = ("/messages/$m->{id}", "/messages/$m->{id}/reactions/%F0%9F%91%8D");
+		my $change = sub { return "changes WHERE message_id = $m->{id} AND kind = $_[0]" };
+		my $copy = "messages WHERE from_user_id = 'nina' AND forwarded_from IS NOT NULL AND id >> 28 = $m->{conversation_id}";
+		for (
+			['a reaction', 'reaction', "reactions WHERE message_id = $m->{id}", 1, PUT => $reaction],
+			['a reaction taken back', 'reaction', "reactions WHERE message_id = $m->{id}", 0, DELETE => $reaction],
+			['a pin', 'pinned', $change->(5), 1, PUT => "$path/pin"],
+			['a pin taken away', 'pinned', $change->(6), 1, DELETE => "$path/pin"],
+			['an edit', 'edited', $change->(3), 1, PUT => $path, {content => 'after'}],
+			['a forward', 'message', $copy, 1, POST => '/messages/forward', {message_ids => [$m->{id}], to => [$to->{conversation_id} ? $to : {user_id => 'otto'}], client_msg_id => "forward $m->{conversation_id}" =~ tr/ /-/r}],
+		) {
+			my ($what, $event, $rows, $n, $method, $where, $json) = @$_;
+			$ws->settle->{events} = [];
+			my @request = ($method, $where, $json ? (json => $json) : ());
+			under_way_while($t, $writers, sub { $nina->send_request(@request) });
+			my $name = "$ws->{name}: $what";
+			ok $ws->wait_event($what, sub { $_[0]{type} =~ /\A(?:$event|resync)\z/ }), "$name is heard of, or to be caught up with";
+			note("$name: " . $nina->response->status);
+			wait_for("an answer to $what", sub { $nina->request(@request)->status < 300 });
+			is $count->($rows), $n, "$name is done once";
+		}
+		$ws->abort;
+	}
+	is_deeply [$t->recount_faults], [], 'seq is dense and the counters are right';
+	return;
+}
+
 # The other session of who clears hears of it, or catches up.
 sub under_way_clearing {
 	my ($t, $writers) = @_;
@@ -314,6 +353,7 @@ for_workers('writer killed', {conf => {session => {policy => 'device'}}}, sub {
 	subtest 'without client_msg_id' => sub { nameless($t, 1) };
 	subtest 'under way' => sub { under_way($t, 1) } if $workers != 4;
 	subtest 'under way in a group' => sub { under_way_in_a_group($t, 1) } if $workers == 2;
+	subtest 'under way: what is done after sending' => sub { under_way_after_sending($t, 1) } if $workers == 2;
 	subtest 'under way: clearing' => sub { under_way_clearing($t, 1) } if $workers == 2;
 	subtest 'hung' => sub { hung($t, 1) } if $workers == 2;
 	unlike $t->node->log_text, qr/failed to start/, 'none was put off';
