@@ -65,6 +65,38 @@ subtest 'a forward' => sub {
 	is $_->expect('message')->{message}{content}, 'fourth', "$_->{name} is pushed that" for $bob, $bob2, $alice;
 };
 
+# Of one whose outcome is found out later nobody is told twice, and who repeats it changes nothing.
+for (
+	['a reaction', 'UPDATE reactions=.*COMMIT\z', 'reaction', [react => emoji => 'x'], sub { $_[0]{added} && $_[0]{count} == 1 }],
+	['a reaction taken back', 'DELETE x FROM reactions.*COMMIT\z', 'reaction', [unreact => emoji => 'x'], sub { !$_[0]{added} && !$_[0]{count} }],
+	['an edit', 'UPDATE content=.*COMMIT\z', 'edited', [edit => content => 'another'], sub { $_[0]{message}{content} eq 'another' }],
+) {
+	my ($what, $pattern, $event, $asked, $is_right) = @$_;
+	my ($type, @rest) = @$asked;
+	subtest $what => sub {
+		my @request = (type => $type, message_id => $first->{id}, @rest);
+		lose($alice, $pattern, @request);
+		back();
+		my @told = map { $_->expect($event) } $bob, $bob2, $alice;
+		ok $is_right->($_), 'all are told' for @told;
+		is $alice->request(@request)->{type}, 'result', 'a repeat is answered';
+	};
+}
+
+for (['a pin', PUT => 'INSERT INTO pins .*COMMIT\z', 1], ['a pin taken away', DELETE => 'DELETE FROM pins.*COMMIT\z', 0]) {
+	my ($what, $method, $pattern, $pinned) = @$_;
+	subtest $what => sub {
+		my $http = $t->http('alice');
+		$proxy->lose($pattern);
+		$http->send_request($method, "/messages/$first->{id}/pin");
+		$proxy->lost;
+		is $http->response->status, 503, 'refused, for nobody knows';
+		back();
+		is !!$_->expect('pinned')->{pinned}, !!$pinned, "$_->{name} is told" for $bob, $bob2, $alice;
+		is $t->api('alice')->request($method, "/messages/$first->{id}/pin")->status, 204, 'a repeat is answered';
+	};
+}
+
 subtest 'a recall' => sub {
 	lose($alice, 'UPDATE messages SET is_recalled.*COMMIT\z', type => 'recall', message_id => $first->{id});
 	back();
