@@ -414,7 +414,9 @@ subtest 'how many' => sub {
 	like $r->header('retry-after'), qr/\A[1-9]\d*\z/, 'with Retry-After';
 	is scalar @{(results($a, \@m, ['carol'], client_msg_id => 'f'))[0]{messages}}, 8, 'a repeat is answered';
 	wait_for('the burst to be full', sub { forward($a, \@m, [qw(bob carol)], client_msg_id => 'g')->status == 200 });
-	is $a->post('/messages/send', text_to('bob', 'y'))->status, 429, 'what was more than the burst is owed';
+	my $owed = $a->post('/messages/send', text_to('bob', 'y'));
+	is $owed->status, 429, 'what was more than the burst is owed';
+	cmp_ok $owed->header('retry-after'), '>', 3, 'and Retry-After says for how long';
 	$u->node->clock(3);
 	is $a->post('/messages/send', text_to('bob', 'y'))->status, 429, 'for a while';
 	$u->node->clock(10);

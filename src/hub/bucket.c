@@ -85,15 +85,11 @@ static struct limit limit_of(double rate_per_sec, double burst, double tokens)
 	return (struct limit){.interval_ns = (int64_t)at_most(tokens * interval, fill), .fill_ns = (int64_t)fill};
 }
 
-/* How long it takes; 0 if it is there, and then *next_r is when the bucket will be full without it. */
+/* How long it takes; 0 if it is there, and then *next_r is when the bucket will be full without it. What is owed, or
+ * was taken under a higher limit, is waited for, too. */
 static int64_t wait_for_token(const struct limit *l, int64_t full_at_ns, int64_t now_ns, int64_t *next_r)
 {
-	int64_t from = full_at_ns;
-	if (from < now_ns)
-		from = now_ns;
-	else if (from > now_ns + l->fill_ns)
-		from = now_ns + l->fill_ns; /* the limit was lowered, or the clock set back: an empty bucket */
-	*next_r = from + l->interval_ns;
+	*next_r = (full_at_ns > now_ns ? full_at_ns : now_ns) + l->interval_ns;
 	int64_t over_ns = *next_r - (now_ns + l->fill_ns);
 	return over_ns > 0 ? (over_ns + NS_PER_MS - 1) / NS_PER_MS : 0;
 }
