@@ -96,6 +96,29 @@ my %do = (
 		my ($content, $mentions) = ('edit ' . int rand 3, [rand() < 0.5 ? any('*', @users) : (), rand() < 0.3 ? any(@users) : ()]);
 		return (change($user, $m, 'PUT', '', 'edit', content => $content, mentions => $mentions), $model->edit($user, $m, $content, $mentions));
 	},
+	# Mostly what can be forwarded to where the user may be heard; and again with a key that was used.
+	forward => sub {
+		my ($user, $g) = @_;
+		my @groups = $model->groups_of($user);
+		my @fine = grep { !$_->{recalled} && !defined $_->{event} } map { $model->visible($_, $user) } @groups;
+		my %of = map { id_of($_) => $_ } map { any(@fine && rand() < 0.9 ? @fine : @{$g->{messages}}) } 1 .. 1 + int rand 3;
+		my @to = map { any(@groups && rand() < 0.8 ? @groups : @{$model->{groups}}) } 1 .. 1 + int rand 2;
+		my ($merged, $key) = (rand() < 0.5 ? 1 : 0, rand() < 0.3 ? 'f' . int rand 1000 : undef);
+		my $old = any(map { $model->{by_forward}{$user}{$_}{again} } sort keys %{$model->{by_forward}{$user}});
+		($key, $merged, @to) = (@$old{qw(key merged)}, @{$old->{to}}) if $old && rand() < 0.5;
+		%of = %{$old->{of}} if $old && rand() < 0.8;
+		my @m = map { $of{$_} } sort { $a <=> $b } keys %of;
+		my ($want, $results) = $model->forward($user, \@m, \@to, $merged, $key);
+		$model->{by_forward}{$user}{$key}{again} //= {key => $key, merged => $merged, to => \@to, of => \%of} if defined $key && $model->{by_forward}{$user}{$key};
+		my $r = http($user)->post('/messages/forward', {message_ids => [reverse map { id_of($_) } @m], to => [map { {conversation_id => "$_->{id}"} } @to], merged => $merged ? JSON::PP::true() : undef, client_msg_id => $key});
+		return (answered($r), $want) if $want ne 200 || $r->status != 200;
+		for my $i (0 .. $#$results) {
+			my $sent = $results->[$i][0];
+			$sent->[$_]{id} //= ($r->json->{results}[$i]{messages} // [])->[$_]{id} for 0 .. $#$sent;
+		}
+		return (join("\n", map { join '; ', (map { $model->summary_of_answer($_) } @{$_->{messages} // []}), $_->{error} ? $_->{error}{code} : '' } @{$r->json->{results}}),
+			join("\n", map { join '; ', (map { $model->summary($_) } @{$_->[0]}), $_->[1] } @$results));
+	},
 	react => sub {
 		my ($user, $g) = @_;
 		my ($m, $emoji, $adds) = (any(@{$g->{messages}}), any('x', 'y'), rand() < 0.7);
@@ -214,7 +237,7 @@ sub change {
 	return ws_answered($ws{$user}->request(type => $type, message_id => $id, %body), $method eq 'DELETE' ? 204 : 200);
 }
 
-my %weight = (create => 3, add => 8, send => 60, recall => 8, edit => 14, react => 20, pin => 8, delete => 14, read => 22, clear => 4, set => 14, remove => 5, leave => 4, unban => 3, role => 4, mute => 4,
+my %weight = (create => 3, add => 8, send => 60, forward => 14, recall => 8, edit => 14, react => 20, pin => 8, delete => 14, read => 22, clear => 4, set => 14, remove => 5, leave => 4, unban => 3, role => 4, mute => 4,
 	pass_on => 2, change => 7, dissolve => 0.5, invite => 4, revoke => 1, join => 12, answer => 6);
 my @kinds = map { ($_) x (2 * $weight{$_}) } sort keys %weight;
 
@@ -234,7 +257,7 @@ sub step {
 	my @members = $g ? sort keys %{$g->{members}} : ();
 	my @admins = grep { $g->{members}{$_}{role} ne 'member' } @members;
 	my $outside = $name =~ /^(?:join|create)$/ ? 1 : 0.15;
-	my $user = rand() < $outside || !@members ? any(@users) : $name !~ /^(?:send|read|react|delete|clear|set)$/ && @admins && rand() < 0.7 ? any(@admins) : any(@members);
+	my $user = rand() < $outside || !@members ? any(@users) : $name !~ /^(?:send|forward|read|react|delete|clear|set)$/ && @admins && rand() < 0.7 ? any(@admins) : any(@members);
 	my ($got, $want) = $do{$name}->($user, $g);
 	$tally{$name}{$want =~ /^[45]/ ? 'refused' : 'done'}++;
 	return $got eq $want ? () : "$name by $user in " . ($g && $g->{id} // 'none') . ": $got, not $want";
@@ -264,6 +287,23 @@ sub all_of {
 		return @all if !defined $r->json->{next_cursor};
 		$cursor = '&cursor=' . $r->json->{next_cursor};
 	}
+}
+
+# What a merged message holds, and what is merged in that.
+sub parts_seen {
+	my ($http, $m, $part) = @_;
+	my ($query, $text) = (defined $part ? "&part=$part" : '', '');
+	for (my $cursor = ''; defined $cursor;) {
+		my $r = $http->get('/messages/' . id_of($m) . "/forwarded?limit=2$query$cursor");
+		return answered($r) if $r->status != 200;
+		for my $p (@{$r->json->{items}}) {
+			my $holds = $p->{message_type} eq 'forward' ? ' ' . parts_seen($http, $m, $p->{part}) : '';
+			$text .= "($p->{from_user_id} " . ($p->{content} // '') . ($p->{forwarded_from} ? " of $p->{forwarded_from}{user_id}" : '') . "$holds)";
+		}
+		my $next = $r->json->{next_cursor};
+		$cursor = defined $next ? "&cursor=$next" : undef;
+	}
+	return $text;
 }
 
 sub seen {
@@ -336,6 +376,8 @@ sub compare {
 		is_deeply $http->get('/messages/unread-count')->json, {unread_count => $unread, mention_count => $mentions}, "$at: and that much unread" or return 0;
 		is_deeply [sort map { $_->{id} } all_of($http, '/messages/mentions', 5)], [sort map { $_->{id} } $model->mentions_of($user)], "$at: and these mentions (seed $seed)" or return 0;
 		my @foreign = grep { !$_->{members}{$user} } @{$model->{groups}};
+		my @merged = map { $model->merged($_) } @{$model->{groups}};
+		is_deeply [map { parts_seen($http, $_) } @merged], [map { $model->parts_seen($user, $_) } @merged], "$at: and in merged messages that they see what was merged (seed $seed)" or return 0;
 		is_deeply [map { answered($http->get("/groups/$_->{id}")) } @foreign], [('404 not_found') x @foreign], "$at: and nothing of other groups" or return 0;
 		$_->settle, $_->{events} = [] for $ws{$user};
 	}

@@ -203,7 +203,7 @@ sub expire {
 
 sub recount_faults {
 	my ($self) = @_;
-	return (Tidings::Recount::direct_faults($self->dbh), Tidings::Recount::group_faults($self->dbh), Tidings::Recount::change_faults($self->dbh));
+	return (Tidings::Recount::direct_faults($self->dbh), Tidings::Recount::group_faults($self->dbh), Tidings::Recount::change_faults($self->dbh), Tidings::Recount::kept_faults($self->dbh));
 }
 
 # What is unread for a member of a group, and how much of it mentions them, counted from the messages: [unread, mentions].

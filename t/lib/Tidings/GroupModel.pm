@@ -10,7 +10,7 @@ use Tidings::Model ();
 # known: the users with an account; friends: {"a b" => 1} for a pair in order; blocked: the same, where a blocks b.
 sub new {
 	my ($class, %o) = @_;
-	return bless {max_members => 10000, max_per_user => 2000, %o, groups => [], by_client => {}, by_group_key => {}}, $class;
+	return bless {max_members => 10000, max_per_user => 2000, %o, groups => [], by_client => {}, by_group_key => {}, by_forward => {}}, $class;
 }
 
 sub pair { return join ' ', sort @_ }
@@ -311,6 +311,47 @@ sub send {
 	return (201, $message);
 }
 
+# Messages of any groups to others, as copies or merged into one: (status, [[copies, the code of a refusal or ''], ...]), one
+# for each target.
+sub forward {
+	my ($self, $user, $messages, $to, $merged, $key) = @_;
+	my $request = CORE::join ' ', $merged, (map { $_->{id} } @$to), 'of', map { ($_->{group}{id} << 28) + $_->{seq} } @$messages;
+	my $known = defined $key ? $self->{by_forward}{$user}{$key} : undef;
+	return $known->{request} eq $request ? (200, $known->{results}) : ('409 client_msg_id_reused') if $known;
+	return ('404 not_found') if grep { !$self->sees($user, $_) } @$messages;
+	return ('400 invalid_argument') if grep { $_->{recalled} || defined $_->{event} } @$messages;
+	my @parts = map { part_of($_) } @$messages;
+	return ('400 invalid_argument') if $merged && count_parts(\@parts) > 1000;
+	my @copies = $merged ? {content => '', parts => \@parts} : map { {%$_, author => $_->{author} // $_->{from}} } @parts;
+	my %of;
+	my @results = map { $of{$_->{id}} //= $self->send_all($_, $user, @copies) } @$to;
+	# What is missing would be sent by a repeat.
+	$self->{by_forward}{$user}{$key} = {request => $request, results => \@results} if defined $key && !grep { $_->[1] } @results;
+	return (200, \@results);
+}
+
+# One after the other: what is sent when one is refused is a beginning.
+sub send_all {
+	my ($self, $g, $user, @m) = @_;
+	my @sent;
+	for my $m (@m) {
+		my ($status, $message) = $self->send($g, $user, %$m);
+		return [\@sent, $status =~ s/^\d+ //r] if !$message;
+		push @sent, $message;
+	}
+	return [\@sent, ''];
+}
+
+# A message as it is now, in another.
+sub part_of { my ($m) = @_; return {map { exists $m->{$_} ? ($_ => $m->{$_}) : () } qw(from content author parts)} }
+sub count_parts { my ($parts) = @_; my $n = @$parts; $n += count_parts($_->{parts}) for grep { $_->{parts} } @$parts; return $n }
+# All that is in a merged message, down to the level where no more is kept.
+sub parts_text {
+	my ($parts, $levels) = @_;
+	return '' if $levels == 0;
+	return CORE::join '', map { "($_->{from} $_->{content}" . ($_->{author} ? " of $_->{author}" : '') . ($_->{parts} ? ' ' . parts_text($_->{parts}, $levels - 1) : '') . ')' } @$parts;
+}
+
 sub asked { my (%m) = @_; return CORE::join "\0", $m{content}, $m{reply_to} // '', $m{expires_in} // '', @{$m{mentions} // []} }
 
 sub recall {
@@ -371,6 +412,7 @@ sub edit {
 	return '403 forbidden' if defined $m->{event};
 	return '403 not_sender' if $m->{from} ne $user;
 	return '409 conflict' if $m->{recalled};
+	return '403 forbidden' if $m->{author} || $m->{parts};
 	my @mentions = in_group($g, $mentions);
 	return 200 if $m->{content} eq $content && "@{$m->{mentions}}" eq "@mentions";
 	my $no = $self->alive($g) || $self->may_write($g, $me, $mentions);
@@ -420,6 +462,12 @@ sub set {
 # Whether a list has it.
 sub is_listed { my ($self, $g, $user) = @_; return $g->{members}{$user}{first_seq} <= $self->last_seq($g) }
 
+sub sees { my ($self, $user, $m) = @_; my $me = $m->{group}{members}{$user}; return $me && $m->{seq} >= $me->{first_seq} && !$m->{deleted}{$user} }
+
+sub merged { my ($self, $g) = @_; return grep { $_->{parts} } @{$g->{messages}} }
+# What they hold, for whom asks.
+sub parts_seen { my ($self, $user, $m) = @_; return $self->sees($user, $m) && !$m->{recalled} ? parts_text($m->{parts}, 10) : '404 not_found' }
+
 sub visible { my ($self, $g, $user) = @_; return grep { $_->{seq} >= $g->{members}{$user}{first_seq} && !$_->{deleted}{$user} } @{$g->{messages}} }
 
 sub unread {
@@ -447,12 +495,15 @@ sub members_in_order {
 # A message reduced to what the model knows of it, from the model and from an answer.
 sub summary {
 	my ($self, $m) = @_;
-	return "$m->{seq} $m->{from} " . (defined $m->{event} ? "($m->{event} @{$m->{users}})" : $m->{recalled} ? 'recalled' : "$m->{content} [@{$m->{mentions}}]" . ($m->{edited} ? ' edited' : '') . Tidings::Model::reactions_text($m));
+	return "$m->{seq} $m->{from} " . (defined $m->{event} ? "($m->{event} @{$m->{users}})" : $m->{recalled} ? 'recalled' : ($m->{parts} ? preview(map { [@$_{qw(from content)}] } @{$m->{parts}}) : $m->{content}) . " [@{$m->{mentions}}]" . ($m->{edited} ? ' edited' : '') . ($m->{author} ? " of $m->{author}" : '') . Tidings::Model::reactions_text($m));
 }
+
+sub preview { return CORE::join ',', map { "<$_->[0] " . ($_->[1] // '') . '>' } @_ }
 
 sub summary_of_answer {
 	my ($self, $m) = @_;
-	my $what = $m->{message_type} eq 'system' ? "($m->{extra}{event} @{$m->{extra}{user_ids}})" : $m->{is_recalled} ? 'recalled' : "$m->{content} [@{$m->{mentions}}]" . ($m->{edited_at} ? ' edited' : '') . Tidings::Model::reactions_text_of_answer($m);
+	my $content = $m->{message_type} eq 'forward' && !$m->{is_recalled} ? preview(map { [@$_{qw(user_id content)}] } @{$m->{extra}{items}}) : $m->{content};
+	my $what = $m->{message_type} eq 'system' ? "($m->{extra}{event} @{$m->{extra}{user_ids}})" : $m->{is_recalled} ? 'recalled' : "$content [@{$m->{mentions}}]" . ($m->{edited_at} ? ' edited' : '') . ($m->{forwarded_from} ? " of $m->{forwarded_from}{user_id}" : '') . Tidings::Model::reactions_text_of_answer($m);
 	return "$m->{seq} $m->{from_user_id} $what";
 }
 

@@ -7,7 +7,7 @@ use warnings;
 use Exporter 'import';
 use JSON::PP ();
 
-our @EXPORT_OK = qw(direct_faults group_faults change_faults replay_members group_unread);
+our @EXPORT_OK = qw(direct_faults group_faults change_faults kept_faults replay_members group_unread);
 
 my $of = 'm.id BETWEEN (c.id << 28) AND ((c.id << 28) | 268435455)';
 
@@ -103,6 +103,21 @@ sub change_faults {
 		UNION SELECT x.message_id FROM changes x JOIN messages m ON x.kind = 4 AND m.id = x.message_id WHERE m.reaction_seq IS NULL")};
 	push @faults, map { "message $_: is pinned" } @{$dbh->selectcol_arrayref('SELECT p.message_id FROM pins p LEFT JOIN messages m ON m.id = p.message_id WHERE m.id IS NULL OR m.is_recalled OR p.conversation_id <> m.id >> 28')};
 	return @faults;
+}
+
+# What other tables keep of messages until these are recalled: when they expire, and the parts of merged ones.
+sub kept_faults {
+	my ($dbh) = @_;
+	my $is_merged = 'm.message_type = 6 AND NOT m.is_recalled';
+	my $parts = 'FROM forwarded p WHERE p.message_id = m.id';
+	my %must = (
+		'its time' => 'SELECT m.id FROM messages m LEFT JOIN expiries e ON e.message_id = m.id AND e.expires_at = m.expires_at WHERE m.expires_at IS NOT NULL AND m.is_recalled = (e.message_id IS NOT NULL)',
+		'a time that it has not' => 'SELECT e.message_id FROM expiries e LEFT JOIN messages m ON m.id = e.message_id AND m.expires_at = e.expires_at WHERE m.id IS NULL',
+		# Below the tenth level parts are counted, and not kept.
+		'its parts' => "SELECT m.id FROM messages m LEFT JOIN forwards f ON f.message_id = m.id WHERE $is_merged AND (f.parts IS NULL OR f.parts < (SELECT COUNT(*) $parts) OR (f.parts > (SELECT COUNT(*) $parts) AND NOT EXISTS(SELECT 1 $parts AND LENGTH(p.part) = 29)))",
+		'parts that it has not' => "SELECT message_id FROM (SELECT message_id FROM forwards UNION SELECT message_id FROM forwarded) f LEFT JOIN messages m ON m.id = f.message_id AND $is_merged WHERE m.id IS NULL",
+	);
+	return map { my $what = $_; map { "message $_: $what" } @{$dbh->selectcol_arrayref($must{$what})} } sort keys %must;
 }
 
 # What a group's system messages tell of its members: {user => [[first seq, last seq or undef], ...]}, in order; faults.
