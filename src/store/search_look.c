@@ -13,9 +13,9 @@
 
 /* Of a step: parts of SEARCH_PART messages, and blocks. */
 #define PARTS_MIN 16
-#define PARTS_MAX 64
-#define TESTS_MIN 128
-#define TESTS_MAX 1024
+#define PARTS_MAX 128
+#define TESTS_MIN 256
+#define TESTS_MAX 2048
 /* Of texts, about, once it is known how long they are: so many keep a worker busy for some milliseconds. */
 #define TEXTS_MAX ((uint64_t)1024 * 1024)
 /* Messages of a step that were edited. */
