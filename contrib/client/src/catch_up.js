@@ -114,19 +114,25 @@ export class CatchUp {
         const {moment} = this.#ledger;
         // A message takes a conversation out of the archived ones, so these come first: it is in the other list then.
         for (const archived of [true, false]) {
-            for await (const conversation of this.#rest.each((page) => this.#rest.conversations({...page, archived}), {limit: PAGE})) {
+            let cursor = null;
+            do {
+                const page = await this.#rest.conversations({limit: PAGE, cursor, archived});
                 if (!current())
                     return;
-                if (this.#ledger.isOver(conversation, moment))
-                    continue;
-                this.#ledger.begin(conversation);
-                this.#on.conversation(conversation);
-            }
-            if (!current())
-                return;
+                this.#beginWith(page.items, moment);
+                cursor = page.next_cursor ?? null;
+            } while (cursor !== null);
         }
         this.#ledger.allBegun();
         this.#setCursor(this.#firstCursor);
+    }
+
+    // A page in one go: whoever shows them draws once, not a hundred times.
+    #beginWith(conversations, moment) {
+        for (const conversation of conversations.filter((c) => !this.#ledger.isOver(c, moment))) {
+            this.#ledger.begin(conversation);
+            this.#on.conversation(conversation);
+        }
     }
 
     async #step(current) {

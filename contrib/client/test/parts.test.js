@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import {readFileSync} from 'node:fs';
 import {test} from 'node:test';
 import {Backoff} from '../src/backoff.js';
+import {CatchUp} from '../src/catch_up.js';
 import {REFRESH, RETRY, STAY_AWAY, actionAfter, isOurFault} from '../src/close_codes.js';
 import {Emitter} from '../src/emitter.js';
 import {Ledger} from '../src/ledger.js';
@@ -428,6 +429,28 @@ test('an address of the WebSocket is one of the server', async () => {
     globalThis.fetch = plainFetch;
     for (const url of ['ftp://example.org', 'http://me:secret@example.org'])
         assert.throws(() => new TidingsClient({url, ...nowhere}), TypeError, url);
+});
+
+test('at the first connection the conversations of a page are told in one go', async () => {
+    const pages = [['1', '2', '3'], ['4', '5']];
+    const told = [[]];
+    const rest = {
+        sync: async () => ({cursor: 'c', conversations: [], more: false}),
+        conversations: async ({cursor, archived}) => {
+            const at = archived ? 1 : Number(cursor ?? 0);
+            return {items: pages[at].map((id) => ({id: archived ? `a${id}` : id})), next_cursor: archived || at + 1 === pages.length ? null : String(at + 1)};
+        },
+    };
+    const ledger = {moment: 0, isOver: ({id}) => id === '2', begin: () => {}, allBegun: () => {}, recent: () => [], wanting: () => []};
+    const heard = ({id}) => {
+        if (told.at(-1).length === 0)
+            queueMicrotask(() => told.push([]));
+        told.at(-1).push(id);
+    };
+    await new Promise((resolve) => {
+        new CatchUp({rest, ledger, timing: {}, on: {conversation: heard, moved: () => {}, synced: resolve, error: assert.fail}}).start();
+    });
+    assert.deepEqual(told, [['a4', 'a5'], ['1', '3'], ['4', '5'], []]);
 });
 
 test('the last value is the one that is stored, and a fault of the storage is told', async () => {
