@@ -40,6 +40,7 @@ function conversation(id, name, time, more = {}) {
     return {key: id, isGroup: false, peer: {user_id: id}, group: null, unread: 0, sortTime: time, name, ...more};
 }
 
+// friends: in the order of their names
 function chatOf(all, friends) {
     return {conversations: {all: () => [...all]}, title: ({name}) => name,
         people: {friends: new Map(friends.map((user_id) => [user_id, {user: {user_id, nickname: null}}]))}};
@@ -47,7 +48,7 @@ function chatOf(all, friends) {
 
 test('the quick switcher: the latest first, friends too, not what is open', () => {
     const chat = chatOf([conversation('ben', 'Ben', '2026-01-02'), conversation('cat', 'Cat', '2026-01-03'),
-        {...conversation('g/1', 'Walkers', '2026-01-01'), isGroup: true, peer: null, group: {}}], ['ben', 'dan', 'abe']);
+        {...conversation('g/1', 'Walkers', '2026-01-01'), isGroup: true, peer: null, group: {}}], ['abe', 'ben', 'dan']);
     const keys = (query, current = null) => ranked(candidates(chat), query, current).map(({key}) => key);
     assert.deepEqual(keys(''), ['cat', 'ben', 'g/1', 'abe', 'dan']);
     assert.deepEqual(keys(' ', 'cat'), ['ben', 'g/1', 'abe', 'dan']);

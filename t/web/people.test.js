@@ -45,3 +45,17 @@ test('without a connection nobody is online or offline', async () => {
     await people.load();
     assert.equal(people.isOnline('ben'), true);
 });
+
+test('friends are in the order of their names, those who are online first', async () => {
+    const users = [['zoe', 'Abe', false], ['ben', 'Ben', true], ['abe', 'Élodie', null], ['dan', 'dan', false], ['eve', 'Fay', true]];
+    const rest = Object.fromEntries(['friends', 'friendRequests', 'blocked'].map((list) => [list, () => list]));
+    rest.each = async function* (page) {
+        if (page() === 'friends')
+            yield* [...users].reverse().map(([user_id, nickname, online]) => ({user: {user_id, nickname, avatar_url: null}, blocked: false, online, last_seen: null}));
+    };
+    const people = new People({rest, userId: 'ann', watch: () => {}, on: () => {}}, () => {});
+    people.connected(true);
+    await people.load();
+    assert.deepEqual([...people.friends.keys()], ['zoe', 'ben', 'dan', 'abe', 'eve']);
+    assert.deepEqual(people.sortedFriends().map(({user}) => user.user_id), ['ben', 'eve', 'zoe', 'dan', 'abe']);
+});

@@ -60,5 +60,7 @@ export function isLookedAt() {
 }
 
 export function showUnreadInTitle(count) {
-    document.title = count > 0 ? `(${count}) ${t('app.title')}` : t('app.title');
+    const title = count > 0 ? `(${count}) ${t('app.title')}` : t('app.title');
+    if (document.title !== title) // to set it takes the browser a while
+        document.title = title;
 }

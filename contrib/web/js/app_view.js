@@ -91,16 +91,16 @@ export class AppView {
             return node;
         };
         const tabs = [tab('chats', 'chat'), tab('friends', 'people')];
-        const panel = (name, content) => {
-            const node = el('div.side-panel', {role: 'tabpanel', id: `panel-${name}`, 'aria-labelledby': `tab-${name}`}, content);
+        const panel = (name, view) => {
+            const node = el('div.side-panel', {role: 'tabpanel', id: `panel-${name}`, 'aria-labelledby': `tab-${name}`}, view.node);
             this.#tabs[name].panel = node;
-            content === this.#chatList.node && this.#chatList.follow(node);
+            view.follow(node);
             return node;
         };
         return el('nav.side', {'aria-label': t('side.label')},
             el('header.side-header', {}, this.#mine, this.#bell, this.#switch),
             el('div.tabs', {role: 'tablist'}, tabs),
-            panel('chats', this.#chatList.node), panel('friends', this.#people.node));
+            panel('chats', this.#chatList), panel('friends', this.#people));
     }
 
     // Returns the tab.

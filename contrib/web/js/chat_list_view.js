@@ -9,6 +9,7 @@ import {shortTime} from './format.js';
 import {t} from './i18n.js';
 import {nameList} from './name_list.js';
 import {openNewGroup} from './new_group_dialog.js';
+import {Portion} from './portion.js';
 import {chatAddress} from './room_key.js';
 import {SearchFilters} from './search_filters.js';
 import {SearchResults} from './search_results.js';
@@ -16,6 +17,7 @@ import {isSystem} from './system_text.js';
 import {walkBy} from './list_walk.js';
 
 const NAMED_MAX = 100; // conversations at the top of the list whose last senders' names are asked for
+const FOUND_MAX = 50; // conversations that are shown of those with a name that is searched for
 
 export class ChatListView {
     #chat;
@@ -27,6 +29,7 @@ export class ChatListView {
     #filter = el('input.filter', {type: 'search', placeholder: t('side.filter'), dir: 'auto', 'aria-label': t('side.filter'),
         oninput: () => this.#filtered()});
     #keyed = new KeyedList(this.#list, ({row}) => rowNode(row, (anchor, at) => this.#openMenu(row.key, anchor, at)));
+    #portion = new Portion(() => this.refresh());
     #filters;
     #results;
     #chatsHead = el('h3.list-head', {hidden: true}, t('search.chats'));
@@ -50,12 +53,14 @@ export class ChatListView {
 
     // The list scrolls in that node.
     follow(scroller) {
+        this.#portion.follow(scroller);
         this.#results.follow(scroller);
     }
 
     #filtered() {
         if (this.#filter.value.trim() !== '' && this.#found.hidden)
             this.#filters.open(null);
+        this.#portion.reset();
         this.refresh();
         this.#search(false);
     }
@@ -94,8 +99,10 @@ export class ChatListView {
         const all = wanted === '' ? conversations.list(this.#archived) : [...conversations.list(), ...archived];
         this.#showArchiveHead(archived, wanted === '');
         this.#chat.wantNames(all.slice(0, NAMED_MAX).map((c) => c.last).filter(Boolean));
-        const rows = all.map((c) => this.#row(c))
-            .filter((row) => wanted === '' || `${row.name} ${row.userId ?? ''}`.toLowerCase().includes(wanted));
+        const found = wanted === '' ? all : all.filter((c) => this.#isFound(c, wanted));
+        this.#portion.begin();
+        // Under what is found are messages, which go on as one scrolls.
+        const rows = (wanted === '' ? this.#portion.of(found) : found.slice(0, FOUND_MAX)).map((c) => this.#row(c));
         this.#keyed.show(rows.map((row) => ({key: row.key, version: JSON.stringify(row), row})));
         this.#chatsHead.hidden = wanted === '' || rows.length === 0;
         this.#found.hidden = wanted === '';
@@ -104,8 +111,13 @@ export class ChatListView {
         this.#empty.textContent = t(all.length > 0 || wanted !== '' ? 'side.noMatch' : this.#archived ? 'archive.empty' : 'side.noChats');
     }
 
+    #isFound(c, wanted) {
+        return `${this.#chat.title(c)} ${c.peer?.user_id ?? ''}`.toLowerCase().includes(wanted);
+    }
+
     #showArchive(archived) {
         this.#archived = archived;
+        this.#portion.reset();
         this.refresh();
         (archived ? this.#archiveHead.querySelector('button') : this.#archive).focus();
     }

@@ -5,6 +5,8 @@ import {cutOff, el, icon} from './dom.js';
 import {nameOf} from './format.js';
 import {t} from './i18n.js';
 
+const SHOWN_MAX = 100; // the search leads to the others
+
 export class FriendPicker {
     #chat;
     #without;
@@ -45,8 +47,7 @@ export class FriendPicker {
     }
 
     #friends() {
-        return [...this.#chat.people.friends.values()].map(({user}) => user).filter(({user_id}) => !this.#without.has(user_id))
-            .sort((a, b) => nameOf(a).localeCompare(nameOf(b)));
+        return [...this.#chat.people.friends.values()].map(({user}) => user).filter(({user_id}) => !this.#without.has(user_id));
     }
 
     // Enter in the search takes the first that it finds.
@@ -73,7 +74,7 @@ export class FriendPicker {
         const wanted = this.#filter.value.trim().toLowerCase();
         const focused = this.#list.contains(document.activeElement) ? document.activeElement.value : null;
         const friends = this.#friends();
-        const found = friends.filter((user) => `${nameOf(user)} ${user.user_id}`.toLowerCase().includes(wanted));
+        const found = friends.filter((user) => `${nameOf(user)} ${user.user_id}`.toLowerCase().includes(wanted)).slice(0, SHOWN_MAX);
         this.#none.hidden = friends.length > 0;
         this.#choice.hidden = friends.length === 0;
         this.#list.replaceChildren(...found.map((user) => this.#rowNode(user)));

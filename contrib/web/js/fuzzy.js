@@ -3,8 +3,21 @@
 
 const WORD_BREAK = /[\s._@:/-]/;
 
-// Letters as they are compared; at[i] is where the letter i comes from in the text.
+const FOLDED_MAX = 20000;
+const foldedTexts = new Map(); // the same names are compared with each letter that is typed
+
 function folded(text) {
+    let known = foldedTexts.get(text);
+    if (known === undefined) {
+        if (foldedTexts.size >= FOLDED_MAX)
+            foldedTexts.clear();
+        foldedTexts.set(text, known = fold(text));
+    }
+    return known;
+}
+
+// Letters as they are compared; at[i] is where the letter i comes from in the text.
+function fold(text) {
     let letters = '';
     const at = [];
     let from = 0;

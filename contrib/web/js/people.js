@@ -6,6 +6,7 @@ import {nameOf} from './format.js';
 const WATCHED_MAX = 500; // of the protocol
 const LOOKUPS_MAX = 4; // at a time
 const LOOKUP_AGAIN_MS = 3000; // after one that failed
+const byName = new Intl.Collator();
 
 export class People {
     #client;
@@ -18,7 +19,7 @@ export class People {
     #unknown = new Set(); // user ids whose profiles are wanted, in the order of asking
     #lookups = 0; // under way
     #blocked = new Map(); // user id -> profile
-    friends = new Map(); // user id -> Friend
+    friends = new Map(); // user id -> Friend, in the order of their names
     incoming = [];
     outgoing = [];
     loaded = false;
@@ -48,6 +49,7 @@ export class People {
                 all(rest.each((page) => rest.friendRequests({...page, direction: 'out'}))),
                 all(rest.each((page) => rest.blocked(page))),
             ]);
+            friends.sort((a, b) => byName.compare(nameOf(a.user), nameOf(b.user)));
             this.friends = new Map(friends.map((f) => [f.user.user_id, f]));
             this.#blocked = new Map(blocked.map((profile) => [profile.user_id, profile]));
             blocked.forEach((profile) => this.met(profile));
@@ -162,8 +164,9 @@ export class People {
 
     // Those who are online first.
     sortedFriends() {
-        return [...this.friends.values()].sort((a, b) =>
-            this.isOnline(b.user.user_id) - this.isOnline(a.user.user_id) || nameOf(a.user).localeCompare(nameOf(b.user)));
+        const friends = [...this.friends.values()];
+        const isOnline = ({user}) => this.isOnline(user.user_id) === true;
+        return [...friends.filter(isOnline), ...friends.filter((f) => !isOnline(f))];
     }
 }
 

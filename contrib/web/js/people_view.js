@@ -6,6 +6,7 @@ import {openMenu, say} from './dialog.js';
 import {nameOf, shortTime} from './format.js';
 import {reasonOf, t} from './i18n.js';
 import {personMenu, requestFault} from './person_menu.js';
+import {Portion} from './portion.js';
 import {chatAddress} from './room_key.js';
 
 export class PeopleView {
@@ -18,6 +19,7 @@ export class PeopleView {
         oninput: () => this.#wanted.value === '' && this.#clearFound()});
     #empty = el('p.empty', {}, t('people.noFriends'));
     #sections = new Map(); // name -> {node, list}
+    #portion = new Portion(() => this.refresh());
     node;
 
     constructor(chat) {
@@ -43,15 +45,21 @@ export class PeopleView {
         node.hidden = rows.length === 0;
     }
 
+    // The lists scroll in that node.
+    follow(scroller) {
+        this.#portion.follow(scroller);
+    }
+
     // Also when the connection comes or goes.
     refresh() {
         const {people, state} = this.#chat;
         this.#forgetFaults(state.state === 'online');
-        const friends = people.sortedFriends().map(({user, blocked}) => ({user, online: people.isOnline(user.user_id),
+        this.#portion.begin();
+        const friends = this.#portion.of(people.sortedFriends()).map(({user, blocked}) => ({user, online: people.isOnline(user.user_id),
             state: this.#stateOf(user.user_id, blocked)}));
-        this.#showSection('requests', people.incoming);
+        this.#showSection('requests', this.#portion.of(people.incoming));
         this.#showSection('friends', friends);
-        this.#showSection('outgoing', people.outgoing);
+        this.#showSection('outgoing', this.#portion.of(people.outgoing));
         if (this.#foundUser !== null && this.#foundUser.how !== this.#howKnown(this.#foundUser.user))
             this.#showFound(this.#foundUser.user);
         this.#empty.hidden = friends.length > 0 || !people.loaded;

@@ -13,8 +13,7 @@ export function candidates(chat) {
     all.sort((a, b) => (a.time < b.time ? 1 : a.time > b.time ? -1 : 0));
     const known = new Set(all.map(({userId}) => userId));
     const friends = [...chat.people.friends.values()].filter(({user}) => !known.has(user.user_id))
-        .map(({user}) => ({key: user.user_id, c: null, userId: user.user_id, name: nameOf(user), unread: 0, muted: false, time: ''}))
-        .sort((a, b) => a.name.localeCompare(b.name));
+        .map(({user}) => ({key: user.user_id, c: null, userId: user.user_id, name: nameOf(user), unread: 0, muted: false, time: ''}));
     return [...all, ...friends];
 }
 
