@@ -105,6 +105,22 @@ subtest 'seen while one looks' => sub {
 	$ben->open_group($group)->wait_last('who sees it?');
 };
 
+subtest 'seen by one who has left since' => sub {
+	my $other = $web->group('Runners', 'ann', [qw(ben cat)]);
+	my $asked = $ann->value(q{performance.getEntriesByType('resource').filter(({name}) => name.includes('/receipts')).length});
+	$ann->open_group($other)->say_text('to you all')->wait_value(q{document.querySelector('.message.own .ticks.sent')});
+	$web->say_in('cat', $other, 'seen');
+	$ann->wait_last('seen');
+	$t->api('cat')->delete("/groups/$other/members/cat");
+	$ann->wait_value(q{document.querySelector('.system:last-child')?.textContent.includes('Cat left')});
+	$ann->choose('.message.own', 'Seen by')->wait_text('.dialog [role=status]', 'Nobody has seen it yet');
+	for my $n (1 .. 8) { $web->say_in('ben', $other, "meanwhile $n"); $ann->wait_last("meanwhile $n") }
+	$ann->wait_text('.dialog [role=status]', 'Seen by 1');
+	cmp_ok $ann->value(q{performance.getEntriesByType('resource').filter(({name}) => name.includes('/receipts')).length}), '<=', $asked + 3,
+		'they are not asked for at each change';
+	$ann->key('Escape')->wait_gone('.dialog')->open_group($group);
+};
+
 subtest 'recalling' => sub {
 	$ben->say_text('a mistake');
 	$_->wait_last('a mistake') for $ann, $cat;

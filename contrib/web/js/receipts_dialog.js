@@ -12,6 +12,7 @@ export async function openReceipts(chat, c, message) {
     const more = textButton('quiet', t('members.more'), () => load(), {hidden: true});
     const dialog = openDialog(t('receipts.title'), summary, list, more);
     const items = new Map(); // user id -> read_at
+    const asked = new Set(); // readers who were heard of, and looked for; of those who have left the server tells no more
     let cursor = null, total = 0;
 
     const show = () => {
@@ -37,13 +38,15 @@ export async function openReceipts(chat, c, message) {
             chat.people.want(items.keys());
             show();
         } catch (problem) {
+            asked.clear();
             summary.textContent = reasonOf(problem);
         }
     };
     // The first page anew where somebody has read it since.
     const follow = () => {
-        const fresh = [...c.readers].some(([id, seq]) => id !== chat.me && seq >= message.seq && !items.has(id));
-        if (fresh && cursor === null)
+        const fresh = [...c.readers].filter(([id, seq]) => id !== chat.me && seq >= message.seq && !items.has(id) && !asked.has(id));
+        fresh.forEach(([id]) => asked.add(id));
+        if (fresh.length > 0 && cursor === null)
             load();
         else if (total > 0)
             show();
