@@ -185,6 +185,7 @@ subtest 'clearing the history' => sub {
 	wait_rows($_, qw(dan cat group ben)) for $ann, $ann2;
 	$ann->open_chat('dan')->wait_last('from anew');
 	is_deeply $ann->texts, ['from anew'], 'it begins with the next message';
+	is $ann->value(q{document.querySelector('.row.top').textContent}), 'The messages that you can see begin here.', 'and does not say that it is the beginning of all';
 };
 
 subtest 'on a phone, in Chinese' => sub {

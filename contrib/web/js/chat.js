@@ -118,7 +118,7 @@ export class Chat {
         on('deleted', (e) => this.#counted(this.conversations.deleted(e.conversation_id, e.message_id)),
             'conversations', 'timeline');
         on('read', (e) => this.#wasRead(e), 'conversations', 'timeline');
-        on('delivered', (e) => this.conversations.delivered(e.conversation_id, e.user_id, e.up_to_seq), 'timeline');
+        on('delivered', (e) => this.conversations.delivered(e.conversation_id, e.user_id, e.up_to_seq), 'conversations', 'timeline');
         on('typing', (e) => this.#typed(e), 'conversations');
         on('notification', (n) => this.#notified(n), 'notices');
         on('kicked', ({reason}) => {

@@ -7,6 +7,7 @@ import {openMenu} from './dialog.js';
 import {KeyedList, cutOff, el, icon, iconButton, sign} from './dom.js';
 import {shortTime} from './format.js';
 import {t} from './i18n.js';
+import {ticksNode} from './message_view.js';
 import {nameList} from './name_list.js';
 import {openNewGroup} from './new_group_dialog.js';
 import {Portion} from './portion.js';
@@ -14,6 +15,7 @@ import {chatAddress} from './room_key.js';
 import {SearchFilters} from './search_filters.js';
 import {SearchResults} from './search_results.js';
 import {isSystem} from './system_text.js';
+import {storedStatus} from './timeline_rows.js';
 import {walkBy} from './list_walk.js';
 
 const NAMED_MAX = 100; // conversations at the top of the list whose last senders' names are asked for
@@ -168,17 +170,16 @@ export class ChatListView {
         return isGroup ? typingText(typing.map((id) => this.#chat.people.name(id))) : t('side.typing');
     }
 
-    // The last message: its text, who said it, and whether it was read.
+    // The last message: its text, who said it, and how far it has come.
     #last(c) {
         const {me, people} = this.#chat;
         const {last} = c;
         if (last === null)
-            return {text: t('side.hello'), own: false, ticks: null, sender: null};
+            return {text: t('side.hello'), own: false, status: null, sender: null};
         const text = this.#chat.shortText(last);
         const spoken = !last.is_recalled && !isSystem(last);
         const own = spoken && last.from_user_id === me;
-        const read = last.is_read || last.seq <= c.readByOthers(me);
-        return {text, own, ticks: own ? read ? 'read' : 'sent' : null,
+        return {text, own, status: own ? storedStatus(c, last, c.readByOthers(me)) : null,
             sender: spoken && !own && c.isGroup ? people.name(last.from_user_id) : null};
     }
 }
@@ -218,11 +219,11 @@ function badges({unread, mentions, muted, marked, pinned}) {
         unread === 0 && marked && el(muted === null ? 'span.badge.mark' : 'span.badge.mark.quiet-badge', {role: 'img', 'aria-label': t('conv.marked'), title: t('conv.marked')}));
 }
 
-function preview({typing, draft, own, text, ticks, sender}) {
+function preview({typing, draft, own, text, status, sender}) {
     if (typing !== null)
         return el('span.preview.typing', {}, cutOff('span', typing));
     if (draft !== null)
         return el('span.preview', {}, el('em', {}, t('side.draft')), cutOff('span', draft));
-    return el('span.preview', {}, own && el(`span.preview-own.${ticks}`, {}, t('side.you')),
+    return el('span.preview', {}, own && [ticksNode(status), el('span', {}, t('side.you'))],
         sender !== null && [cutOff('span.preview-sender', sender), el('span', {}, t('side.by'))], cutOff('span', text));
 }

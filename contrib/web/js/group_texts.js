@@ -50,7 +50,6 @@ export const GROUP_TEXTS = {
     'group.members': ['{count} members', '{count} 位成员'],
     'group.members_one': ['1 member', null],
     'group.begin': ['This is the beginning of {name}.', '这是 {name} 的开头。'],
-    'group.beginJoined': ['You see what was written since you joined.', '您可以看到加入之后的消息。'],
     'group.messages': ['Messages in {name}', '{name} 的消息'],
     'group.compose': ['Write a message to the group {name}', '在群聊 {name} 中写消息'],
     'group.info': ['About this group', '群聊信息'],

@@ -120,6 +120,7 @@ const TEXTS = {
     'room.older': ['Loading older messages …', '正在加载更早的消息……'],
     'room.olderFailed': ['Older messages could not be loaded.', '无法加载更早的消息。'],
     'room.begin': ['This is the beginning of your conversation with {name}.', '这是您与 {name} 的会话的开头。'],
+    'room.beginLater': ['The messages that you can see begin here.', '您能看到的消息从这里开始。'],
     'room.new': ['New messages', '新消息'],
     'room.latest': ['To the latest messages', '跳到最新消息'],
     'room.loading': ['Loading …', '加载中……'],

@@ -34,9 +34,9 @@ export function rowNode(row, actions) {
     }
 }
 
-function topNode({state, name, isGroup, joined}, actions) {
+function topNode({state, name, isGroup, isLater}, actions) {
     if (state === 'begin')
-        return el('div.row.top', {}, t(!isGroup ? 'room.begin' : joined ? 'group.beginJoined' : 'group.begin', {name}));
+        return el('div.row.top', {}, t(isLater ? 'room.beginLater' : isGroup ? 'group.begin' : 'room.begin', {name}));
     if (state === 'failed')
         return el('div.row.top', {}, t('room.olderFailed'), ' ',
             el('button.link', {type: 'button', onclick: actions.olderAgain}, t('room.retry')));
@@ -148,13 +148,17 @@ const TICKS = {
     read: ['read', 'seen', 'message.read'],
 };
 
+// Null where there is nothing to tell of.
+export function ticksNode(status) {
+    const ticks = TICKS[status];
+    return ticks ? el(`span.ticks.${ticks[0]}`, {role: 'img', 'aria-label': t(ticks[2]), title: t(ticks[2])}, icon(ticks[1])) : null;
+}
+
 function foot({message, status}) {
     const time = el('time', {datetime: message.created_at, title: fullTime(message.created_at)}, clock(message.created_at));
-    const ticks = TICKS[status];
     const edited = isEdited(message) && el('span.edited', {title: t('message.editedAt', {time: fullTime(message.edited_at)})}, t('message.edited'));
     const timer = message.expires_at && !message.is_recalled && sign('timer', t('message.expires', {time: fullTime(message.expires_at)}));
-    return el('span.foot', {}, timer, edited, time, ticks &&
-        el(`span.ticks.${ticks[0]}`, {role: 'img', 'aria-label': t(ticks[2]), title: t(ticks[2])}, icon(ticks[1])));
+    return el('span.foot', {}, timer, edited, time, ticksNode(status));
 }
 
 function failure({item, final}, actions) {

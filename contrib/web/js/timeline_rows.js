@@ -26,7 +26,7 @@ export function timelineRows(chat, conversation, found = new Map()) {
     const {shown, newSeq} = conversation;
     const readTo = conversation.readByOthers(chat.me);
     const rows = [{kind: 'top', key: 'top', state: topState(shown), name: chat.title(conversation), isGroup: conversation.isGroup,
-        joined: conversation.firstSeq > 1}];
+        isLater: conversation.firstSeq > 1}]; // the user came later, or has cleared what was before
     let before = null, lastDay = null, isNew = false;
     const add = (row) => {
         const {message} = row;
@@ -88,7 +88,8 @@ function systemRow(chat, conversation, message) {
     return text === null ? null : {kind: 'system', key: messageKey(message, chat.me), message, text, own: true};
 }
 
-function storedStatus({peerDeliveredSeq}, {is_read, seq}, readTo) {
+// How far one of the user's own messages has come.
+export function storedStatus({peerDeliveredSeq}, {is_read, seq}, readTo) {
     if (is_read || seq <= readTo)
         return 'read';
     return seq <= peerDeliveredSeq ? 'delivered' : 'sent';
@@ -167,7 +168,7 @@ export function versionOf(row) {
     if (row.kind === 'system')
         return row.text;
     if (row.kind !== 'message')
-        return `${row.state} ${row.name} ${row.joined}`;
+        return `${row.state} ${row.name} ${row.isLater}`;
     const {quoted, message, sender} = row;
     return [row.status, row.sticker?.url, row.forwardedFrom, row.card && JSON.stringify(row.card), message.edited_at, row.first, row.last, row.recalled, row.item?.problem?.code, row.final, row.name, message.seq === null,
         sender && `${sender.trusted} ${sender.profile.avatar_url}`, row.mentions.map(({name}) => name),
