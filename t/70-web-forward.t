@@ -68,7 +68,12 @@ subtest 'selecting' => sub {
 	is_deeply selected($ann), [2], 'by keyboard';
 	$ann->click(row($m[2]) . ' .select');
 	count_is($ann, '2 selected');
-	is_deeply [grep { $_->[0] eq 'checkbox' && $_->[1] !~ /^Select: Ben, / } $ann->accessible], [], 'each box has a name';
+	my $mine = $t->send_text('ann', 'ben', 'mine, with reactions');
+	$t->api('ben')->put("/messages/$mine->{id}/reactions/%F0%9F%91%8D");
+	my $in_line = q{(() => { const [box, bubble] = ['.select', '.bubble'].map((s) => document.querySelector(`.message:last-child > ${s}`).getBoundingClientRect()); return box.top >= bubble.top && box.bottom <= bubble.bottom && box.right < bubble.left; })()};
+	$ann->wait_last('mine, with reactions')->wait_value(q{document.querySelector('.message:last-child .reaction')});
+	ok $ann->value($in_line), 'the box is beside the message, not under its reactions';
+	is_deeply [grep { $_->[0] eq 'checkbox' && $_->[1] !~ /^Select: (?:Ben|You), / } $ann->accessible], [], 'each box has a name';
 	my $gone = $t->send_text('ben', 'ann', 'gone soon');
 	$ann->wait_last('gone soon')->click('.message:last-child .bubble');
 	count_is($ann, '3 selected');

@@ -32,7 +32,7 @@ export class AppView {
     #wanted = null; // key of the conversation to open
     #target = null; // {key, item}: the message to go to when that conversation is open
     #toList = false; // the focus goes to the list when the room has been left
-    #mine = el('button.mine', {type: 'button', title: t('side.settings'), 'aria-label': t('side.settings')});
+    #mine = el('button.mine', {type: 'button', title: t('side.settings'), 'aria-haspopup': 'dialog'});
     #bell = iconButton('bell', t('side.notifications'), () => this.#notices.open(this.#bell), {'aria-haspopup': 'dialog'});
     #switch = iconButton('search', t('switch.button', {keys: shortcutName('k')}), () => this.#openSwitcher(), {'aria-haspopup': 'dialog', 'aria-keyshortcuts': shortcutAria('k')});
     #switcher = null; // its dialog, while it is open
@@ -252,8 +252,7 @@ export class AppView {
         this.#banner.show(state, this.#chat.kickedReason);
         const {profile} = this.#chat;
         this.#mine.replaceChildren(avatar(profile, true, online), el('span.mine-text', {}, cutOff('strong.name', nameOf(profile)),
-            el('small', {}, t(online ? 'state.online' : 'state.offline'))), icon('settings'));
-        this.#mine.setAttribute('aria-label', `${nameOf(profile)}: ${t('side.settings')}`);
+            el('small', {}, t(online ? 'state.online' : 'state.offline'))), icon('settings'), el('span.unseen', {}, t('side.settings')));
         if (this.#wanted !== null && this.#room.conversation === null)
             this.#openWanted();
     }
