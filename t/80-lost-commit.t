@@ -4,6 +4,7 @@
 # by a resync; and that a user who was added to a group by it is pushed its messages. What is looked at is what the sockets received.
 use Tidings;
 use Tidings::Proxy;
+use JSON::PP ();
 
 my $proxy = Tidings::Proxy->new(dir => Tidings::dir(), to => Tidings::stack()->mariadb_socket);
 my $t = Tidings->start(workers => 1, conf => {mysql => {socket => $proxy->socket}, session => {policy => 'multi'}});
@@ -119,6 +120,25 @@ subtest 'a friend request' => sub {
 	back();
 	$_->expect('resync') for $bob, $bob2;
 	is $t->api('bob')->get('/friends/requests')->json->{items}[0]{user}{user_id}, 'carol', 'and whoever catches up finds it';
+};
+
+subtest 'settings' => sub {
+	my $path = "/messages/conversations/$first->{conversation_id}/settings";
+	my $http = $t->http('bob');
+	for ([{draft => 'half', marked_unread => JSON::PP::true}, $bob, $bob2], [{expires_in => 3600}, $alice, $bob, $bob2]) {
+		my ($what, @told) = @$_;
+		my ($names, $settings) = (join(' and ', sort keys %$what), sub { return $t->api('bob')->get($path =~ s{/settings}{}r)->json->{settings} });
+		$proxy->lose('\x03RELEASE SAVEPOINT whole;COMMIT\z');
+		$http->send_request(PUT => $path, json => $what);
+		$proxy->lost;
+		is $http->response->status, 503, "$names: refused, for nobody knows";
+		back();
+		$_->expect('resync') for @told;
+		my $now = $settings->();
+		is_deeply {map { $_ => $now->{$_} } keys %$what}, $what, 'and whoever catches up finds it';
+		is $http->put($path, {map { $_ => undef } keys %$what})->status, 200, 'it can be undone';
+		$_->expect('conversation') for @told;
+	}
 };
 
 # Who came in is told to catch up, and is pushed what is said from then on.
