@@ -72,6 +72,10 @@ subtest 'filters' => sub {
 	is_deeply ids($alice, 'filter', after => $m[1]{created_at}), [grep { my $id = $_; grep { $_->{id} eq $id && $_->{created_at} gt $m[1]{created_at} } @m } reverse @id], 'after a time';
 	is_deeply ids($alice, 'filter', before => $m[1]{created_at}), [grep { my $id = $_; grep { $_->{id} eq $id && $_->{created_at} lt $m[1]{created_at} } @m } reverse @id], 'before one';
 	is_deeply ids($alice, 'filter', before => '2020-01-01T01:00:00+01:00'), [], 'of any offset';
+	for (qw(0001-01-01T00:00:00Z 1969-12-31T23:59:59Z 1970-01-01T00:00:00Z 1970-01-01T00:00:00.001Z)) {
+		is_deeply [ids($alice, 'filter', after => $_), ids($alice, 'filter', before => $_)], [[reverse @id], []], "all are after $_";
+	}
+	is_deeply [ids($alice, 'filter', after => '9999-12-31T23:59:59Z'), ids($alice, 'filter', before => '9999-12-31T23:59:59Z')], [[], [reverse @id]], 'and before the end of time';
 	is_deeply ids($alice, 'filter', from => 'alice', type => 'text', conversation_id => $m[2]{conversation_id}), [$id[2]], 'all of them';
 };
 

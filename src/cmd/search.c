@@ -72,9 +72,9 @@ static const struct problem *read_time(struct request *r, const char *name, bool
 	*has_r = true;
 	if (clock_parse_rfc3339(text, ms_r) != 0)
 		return request_invalid(r, "%s: must be a time like 2026-11-23T03:01:21Z", name);
-	/* No message is as old as that. */
-	if (*ms_r < 0)
-		*ms_r = 0;
+	/* No message is as old as that, and the store takes 0 for none. */
+	if (*ms_r < 1)
+		*ms_r = 1;
 	return NULL;
 }
 

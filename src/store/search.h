@@ -19,7 +19,7 @@ struct store_search {
 	struct str from;	  /* absent: anybody's */
 	bool has_type, has_after, has_before;
 	enum message_type type;
-	int64_t after_ms, before_ms; /* both excluded */
+	int64_t after_ms, before_ms; /* both excluded, and from 1 on */
 	unsigned limit;
 	struct store_cursor after; /* as in lists */
 };
