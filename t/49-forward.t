@@ -344,6 +344,14 @@ subtest 'the database hangs' => sub {
 	is $everything->() - $count, 6, 'and doubles nothing';
 	is_deeply [map { $wc->expect('message')->{message}{content} } 1 .. 3], ['late 1', 'late 2', 'late 3'], 'each is pushed once';
 	$wc->abort;
+	my @large = map { $t->send_text('bob', 'alice', 'x' x 16000) } 1 .. 20;
+	my @merged = ([@large], [qw(carol dave bob)], merged => JSON::PP::true(), client_msg_id => 'late-large');
+	$other->do("BACKUP STAGE $_") for qw(START FLUSH BLOCK_DDL BLOCK_COMMIT);
+	my $began = now();
+	is_deeply [map { $_->{error}{code} } results($http, @merged)], [('unavailable') x 3], 'large ones, that go one after the other,';
+	cmp_ok now() - $began, '<', 9, 'do not wait for that long each';
+	$other->do('BACKUP STAGE END');
+	wait_for('a repeat to complete it', sub { !grep { $_->{error} } results($alice, @merged) });
 	is_deeply [$t->recount_faults], [], 'the counters are right';
 };
 
@@ -446,6 +454,10 @@ subtest 'the fan-out of groups' => sub {
 	my $waits = $u->http('alice');
 	$waits->send_request(POST => '/messages/forward', json => {%$body, client_msg_id => 'stopped'});
 	wait_for('the first', sub { $stored->() > $had + 5 });
+	# Large, so that the users wait behind the group.
+	my @large = map { $u->send_text('alice', 'u1', 'x' x 16000) } 1 .. 20;
+	my $merges = $u->http('alice');
+	$merges->send_request(POST => '/messages/forward', json => {message_ids => [map { $_->{id} } @large], to => [{conversation_id => "$group"}, map { {user_id => $_} } @members], merged => JSON::PP::true()});
 	$_->abort for @ws;
 	$u->stop; # while it waits
 };

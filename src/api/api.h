@@ -33,6 +33,7 @@ struct api {
 	struct {
 		size_t bytes; /* that the answers under way may have */
 		TAILQ_HEAD(forward_target_list, forward_target) waiting;
+		bool ended; /* nothing more is begun */
 	} forwards;
 
 	/* observe.c */

@@ -166,6 +166,13 @@ static unsigned targets_at_once(const struct forward *f)
 static void forward_end(struct forward *f);
 static void target_go_on(struct forward_target *t);
 
+static void begin_no_more(struct forward *f)
+{
+	for (; f->begun < f->target_count; f->begun++)
+		if (f->target[f->begun].problem == NULL)
+			f->target[f->begun].problem = problem_of_store(STORE_UNAVAILABLE);
+}
+
 /* Begins as many as may be under way, and ends it after the last. */
 static void go_on(struct forward *f)
 {
@@ -173,6 +180,8 @@ static void go_on(struct forward *f)
 	if (f->begins)
 		return;
 	f->begins = true;
+	if (f->r->api->forwards.ended)
+		begin_no_more(f);
 	while (f->begun < f->target_count && f->busy < f->at_once) {
 		struct forward_target *t = &f->target[f->begun++];
 		if (t->same != NULL || t->problem != NULL)
@@ -226,7 +235,7 @@ static void on_waited(struct wheel_timer *timer)
 static bool target_waits(struct forward_target *t, int64_t retry_ms)
 {
 	struct request *r = t->forward->r;
-	if (retry_ms <= 0 || clock_mono_ms() + retry_ms > t->forward->deadline_ms)
+	if (r->api->forwards.ended || retry_ms <= 0 || clock_mono_ms() + retry_ms > t->forward->deadline_ms)
 		return false;
 	TAILQ_INSERT_TAIL(&r->api->forwards.waiting, t, entry);
 	wheel_set(loop_wheel(r->live->loop), &t->timer, retry_ms, on_waited);
@@ -256,6 +265,9 @@ static void target_heard(const struct answer *a, int64_t retry_ms, void *arg)
 	if (a != NULL && a->problem == &group_fanout_problem && target_waits(t, retry_ms))
 		return;
 	t->problem = keep_problem(t->forward->r, a);
+	/* The others would wait as long, one after the other. */
+	if (t->problem->code == PROBLEM_UNAVAILABLE)
+		begin_no_more(t->forward);
 	target_done(t);
 }
 
@@ -356,13 +368,6 @@ void forward_proceed(struct request *r, const union command_args *a)
 	store_look_forward(r->live->store, &look, on_looked, f);
 }
 
-static void begin_no_more(struct forward *f)
-{
-	for (; f->begun < f->target_count; f->begun++)
-		if (f->target[f->begun].problem == NULL)
-			f->target[f->begun].problem = problem_of_store(STORE_UNAVAILABLE);
-}
-
 void forwards_init(struct api *api)
 {
 	TAILQ_INIT(&api->forwards.waiting);
@@ -371,11 +376,11 @@ void forwards_init(struct api *api)
 void forwards_fini(struct api *api)
 {
 	struct forward_target *t;
+	api->forwards.ended = true;
 	while ((t = TAILQ_FIRST(&api->forwards.waiting)) != NULL) {
 		TAILQ_REMOVE(&api->forwards.waiting, t, entry);
 		wheel_cancel(&t->timer);
 		t->problem = problem_of_store(STORE_UNAVAILABLE);
-		begin_no_more(t->forward);
 		target_done(t);
 	}
 }

@@ -65,7 +65,8 @@ const struct problem *forward_make_copies(struct forward *f, const struct forwar
 void forward_count_copies(struct forward *f);
 
 void forwards_init(struct api *api);
-/* Those that wait for a group's tokens wait no longer: what they did not send is refused as unavailable. */
+/* Those that wait for a group's tokens wait no longer, and nothing more is begun: what was not sent is refused as
+ * unavailable. */
 void forwards_fini(struct api *api);
 
 #endif
