@@ -103,6 +103,9 @@ subtest 'a repeat of the send' => sub {
 	wait_for('the rate to be used up', sub { $u->api('alice')->post('/messages/send', text_to('bob', 'more'))->status == 429 });
 	is_deeply $u->api('alice')->post('/messages/send', text_to('bob', 'once', client_msg_id => 'r1', expires_in => 600))->json, $first, 'past the rate likewise';
 	is $u->api('alice')->post('/messages/send', text_to('bob', 'once', client_msg_id => 'r1', expires_in => 700))->code, 'client_msg_id_reused', 'and compared';
+	my $set = $u->api('alice')->put("/messages/conversations/$first->{conversation_id}/settings", {expires_in => 60});
+	refused('a default, which the other side is told of, counts as a message', $set, 429, 'rate_limited');
+	is $u->api('alice')->put("/messages/conversations/$first->{conversation_id}/settings", {pinned => JSON::PP::true})->status, 200, 'what is their own does not';
 	$u->stop;
 };
 

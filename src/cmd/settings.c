@@ -193,10 +193,13 @@ void settings_proceed(struct request *r, const union command_args *a)
 	struct expiry_request *e = arena_alloc(&r->arena, sizeof(*e));
 	*e = (struct expiry_request){.r = r, .settings = *p};
 	e->settings.to.draft = arena_str(&r->arena, p->to.draft);
+	/* Others are told, too: of a group by a message, with that one's budget; of another it costs as much as one. */
 	if (conversation_is_group(p->conversation_id))
 		set_in_group(e);
-	else
+	else if (send_take_rate(r))
 		store_find_peer(store, request_user(r), p->conversation_id, on_peer, e);
+	else
+		send_fail_rate(r);
 }
 
 /* ---- clearing ---- */
