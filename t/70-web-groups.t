@@ -113,9 +113,11 @@ subtest 'seen by one who has left since' => sub {
 	$ann->wait_last('seen');
 	$t->api('cat')->delete("/groups/$other/members/cat");
 	$ann->wait_value(q{document.querySelector('.system:last-child')?.textContent.includes('Cat left')});
-	$ann->choose('.message.own', 'Seen by')->wait_text('.dialog [role=status]', 'Nobody has seen it yet');
+	$web->say_in('ben', $other, 'a');
+	$ann->wait_text(".chat[data-group='$other'] .preview", 'Ben: a');
+	is $ann->value("(() => { const e = document.querySelector('.chat[data-group=\"$other\"] .preview-sender'); return e.scrollWidth > e.clientWidth; })()"), JSON::PP::false, 'a short name is not cut off before a short text';
+	$ann->choose('.message.own', 'Seen by')->wait_text('.dialog [role=status]', 'Seen by 1');
 	for my $n (1 .. 8) { $web->say_in('ben', $other, "meanwhile $n"); $ann->wait_last("meanwhile $n") }
-	$ann->wait_text('.dialog [role=status]', 'Seen by 1');
 	cmp_ok $ann->value(q{performance.getEntriesByType('resource').filter(({name}) => name.includes('/receipts')).length}), '<=', $asked + 3,
 		'they are not asked for at each change';
 	$ann->key('Escape')->wait_gone('.dialog')->open_group($group);
