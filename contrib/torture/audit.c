@@ -146,11 +146,20 @@ static void take_history(struct audit *a, const struct json *body)
 		a->before = (uint32_t)first;
 		return;
 	}
+	a->step = STEP_PINS;
+}
+
+static void take_pins(struct audit *a, const struct json *body)
+{
+	const struct json *items = json_get(body, "items");
+	int64_t seq;
+	for (const struct json *item = items != NULL ? items->child : NULL; item != NULL; item = item->next)
+		if (json_int(json_get(item, "seq"), &seq) == 0)
+			history_take_pin(&a->history, (uint32_t)seq);
 	end_history(a);
-	if (++a->at < a->count)
+	a->step = ++a->at < a->count ? STEP_HISTORY : STEP_UNREAD;
+	if (a->step == STEP_HISTORY)
 		begin_history(a);
-	else
-		a->step = STEP_UNREAD;
 }
 
 static void take_unread(struct audit *a, const struct json *body)
@@ -212,6 +221,9 @@ static void on_answer(int status, const struct json *body, void *arg)
 	case STEP_HISTORY:
 		take_history(a, body);
 		break;
+	case STEP_PINS:
+		take_pins(a, body);
+		break;
 	case STEP_UNREAD:
 		take_unread(a, body);
 		break;
@@ -238,6 +250,9 @@ static void audit_ask(struct audit *a)
 			 a->listed[a->at].id, PAGE);
 		if (a->before != 0)
 			snprintf(path + strlen(path), sizeof(path) - strlen(path), "&before=%u", a->before);
+		break;
+	case STEP_PINS:
+		snprintf(path, sizeof(path), "/messages/conversations/%" PRIu64 "/pins", a->listed[a->at].id);
 		break;
 	case STEP_UNREAD:
 		snprintf(path, sizeof(path), "/messages/unread-count");

@@ -20,7 +20,7 @@ struct listed {
 	int64_t unread, mentions, read_seq, first_seq;
 };
 
-enum step { STEP_LIST, STEP_HISTORY, STEP_UNREAD, STEP_FRIENDS, STEP_GROUPS };
+enum step { STEP_LIST, STEP_HISTORY, STEP_PINS, STEP_UNREAD, STEP_FRIENDS, STEP_GROUPS };
 
 struct audit {
 	struct stack *stack;

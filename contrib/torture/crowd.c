@@ -48,9 +48,10 @@ bool crowd_is_group(const struct crowd *c, unsigned party)
 
 const char *op_name(enum op_kind kind)
 {
-	static const char *const names[] = {"send",   "read",	    "recall",	  "deletion", "new group",
-					    "adding", "joining",    "leaving",	  "removing", "renaming",
-					    "role",   "passing on", "dissolving", "invite",   "look at a group"};
+	static const char *const names[] = {"send",	  "read",     "recall",		"deletion", "edit",
+					    "reaction",	  "pin",      "new group",	"adding",   "joining",
+					    "leaving",	  "removing", "renaming",	"role",	    "passing on",
+					    "dissolving", "invite",   "look at a group"};
 	return names[kind];
 }
 
@@ -121,21 +122,25 @@ static void put_recipient(struct person *p, const struct op *op, const struct me
 
 static struct str frame_of(struct person *p, const struct op *op, const struct message *m)
 {
-	static const char *const types[] = {"send", "read", "recall", "delete"};
+	static const char *const types[] = {"send", "read", "recall", "delete", "edit", "react"};
 	struct buf *b = &p->crowd->text;
 	char text[64];
 	buf_clear(b);
 	buf_printf(b, "{\"type\":\"%s\",\"ref\":\"o%u\",", types[op->kind], op->id);
 	if (op->kind == OP_SEND) {
 		put_recipient(p, op, m);
-		record_text(p->crowd->record, op->message, text);
+		record_text(p->crowd->record, op->message, false, text);
 		buf_printf(b, ",\"message_type\":\"text\",\"client_msg_id\":\"m%u\",\"content\":\"%s\"}", op->message,
 			   text);
 	} else if (op->kind == OP_READ) {
 		buf_printf(b, "\"conversation_id\":\"%" PRIu64 "\",\"up_to_seq\":%u}",
 			   record_conversation(p->crowd->record, p->user, op->peer), op->up_to);
+	} else if (op->kind == OP_EDIT) {
+		record_text(p->crowd->record, op->message, true, text);
+		buf_printf(b, "\"message_id\":\"%" PRIu64 "\",\"content\":\"%s\"}", m->id, text);
 	} else {
-		buf_printf(b, "\"message_id\":\"%" PRIu64 "\"}", m->id);
+		buf_printf(b, "\"message_id\":\"%" PRIu64 "\"%s}", m->id,
+			   op->kind == OP_REACT ? ",\"emoji\":\"\xf0\x9f\x91\x8d\"" : "");
 	}
 	return (struct str){b->data, b->len};
 }
@@ -163,8 +168,18 @@ static void op_call(struct person *p, const struct op *op, const struct message 
 	case OP_RECALL:
 		snprintf(path, sizeof(path), "/messages/%" PRIu64 "/recall", m->id);
 		break;
+	case OP_EDIT:
+		body = frame_of(p, op, m);
+		snprintf(path, sizeof(path), "/messages/%" PRIu64, m->id);
+		break;
 	case OP_DELETE:
 		snprintf(path, sizeof(path), "/messages/%" PRIu64, m->id);
+		break;
+	case OP_REACT:
+		snprintf(path, sizeof(path), "/messages/%" PRIu64 "/reactions/%%F0%%9F%%91%%8D", m->id);
+		break;
+	case OP_PIN:
+		snprintf(path, sizeof(path), "/messages/%" PRIu64 "/pin", m->id);
 		break;
 	default:
 		body = crowd_group_request(p, op, path, &method);
@@ -184,7 +199,7 @@ static void op_try(struct person *p, struct op *op)
 	op->tried_ms = pace_real_ms();
 	if (op->tries++ > 0)
 		record_tally(c->record)->retried++;
-	if (op->kind < OP_MAKE && d->state == DEVICE_OPEN && rng_percent(&p->rng, 65)) {
+	if (op->kind < OP_PIN && d->state == DEVICE_OPEN && rng_percent(&p->rng, 65)) {
 		op->via = d;
 		wire_send(d->wire, frame_of(p, op, m));
 	} else {
@@ -244,6 +259,14 @@ static void read_done(struct person *p, struct op *op, const struct json *body)
 	record_tally(p->crowd->record)->reads++;
 }
 
+static enum mark mark_of(enum op_kind kind)
+{
+	return kind == OP_RECALL ? MARK_RECALLED
+	       : kind == OP_EDIT ? MARK_EDITED
+	       : kind == OP_PIN	 ? MARK_PINNED
+				 : MARK_REACTED;
+}
+
 static void op_done(struct person *p, struct op *op, int status, const struct json *body)
 {
 	struct record *r = p->crowd->record;
@@ -255,8 +278,11 @@ static void op_done(struct person *p, struct op *op, int status, const struct js
 		read_done(p, op, body);
 		break;
 	case OP_RECALL:
-		record_recalled(r, op->home->number, op->message, crowd_now());
-		record_tally(r)->recalls++;
+	case OP_EDIT:
+	case OP_REACT:
+	case OP_PIN:
+		record_marked(r, op->home->number, op->message, mark_of(op->kind), crowd_now());
+		record_tally(r)->marks[mark_of(op->kind)]++;
 		break;
 	case OP_DELETE:
 		record_deleted(r, op->message, p->user);
@@ -340,9 +366,27 @@ static void begin_read(struct person *p, unsigned party)
 static bool may_recall(struct person *p, const struct message *m)
 {
 	bool is_owner = crowd_is_group(p->crowd, m->to) && record_rank(p->crowd->record, m->to, p->user) == RANK_OWNER;
-	return !m->recall_tried && m->event.is == EVENT_NONE &&
+	return m->tried == m->marks && !(m->tried & MARK_BIT(MARK_RECALLED)) && m->event.is == EVENT_NONE &&
 	       ((m->from == p->user && pace_real_ms() - m->sent.real_ms <= RECALL_WITHIN_MS) ||
 		(is_owner && rng_percent(&p->rng, 30)));
+}
+
+/* Nothing that is under way may be refused because of another. */
+static bool may_mark(struct person *p, unsigned n, enum op_kind kind)
+{
+	const struct message *m = record_message(p->crowd->record, n);
+	if ((m->tried & (MARK_BIT(MARK_RECALLED) | MARK_BIT(mark_of(kind)))) || m->event.is != EVENT_NONE ||
+	    record_deletion(p->crowd->record, n, p->user) != NULL)
+		return false;
+	switch (kind) {
+	case OP_EDIT:
+		/* An edit that does not say whom it mentions mentions nobody. */
+		return m->from == p->user && m->mention == MENTION_NONE;
+	case OP_PIN:
+		return !crowd_is_group(p->crowd, m->to);
+	default:
+		return true;
+	}
 }
 
 static void begin_change(struct person *p, unsigned party, enum op_kind kind)
@@ -359,9 +403,14 @@ static void begin_change(struct person *p, unsigned party, enum op_kind kind)
 	if (kind == OP_RECALL) {
 		if (!may_recall(p, m))
 			return;
-		record_recall_tried(r, n);
+		record_mark_tried(r, n, MARK_RECALLED);
+	} else if (kind != OP_DELETE) {
+		if (!may_mark(p, n, kind))
+			return;
+		record_mark_tried(r, n, mark_of(kind));
 	} else {
-		if (record_deletion(r, n, p->user) != NULL || pace_fair_ms() - m->known.fair_ms < DELETE_AFTER_MS)
+		if (record_deletion(r, n, p->user) != NULL || m->tried != m->marks ||
+		    pace_fair_ms() - m->known.fair_ms < DELETE_AFTER_MS)
 			return;
 		record_delete_tried(r, n, p->user);
 	}
@@ -387,8 +436,10 @@ static void person_act(struct person *p)
 {
 	unsigned party = choose_party(p), what = rng_below(&p->rng, 100);
 	struct device_of *d = &p->device[rng_below(&p->rng, p->devices)];
-	if (what < 71) {
+	if (what < 60) {
 		begin_send(p, party);
+	} else if (what < 71) {
+		begin_change(p, party, what < 64 ? OP_EDIT : what < 68 ? OP_REACT : OP_PIN);
 	} else if (what < 74) {
 		begin_repeat(p, rng_percent(&p->rng, 50) ? party : any_group(p, party));
 	} else if (what < 81) {

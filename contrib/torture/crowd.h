@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The people: each has some devices, each device a WebSocket to one of the nodes. They send, read, recall, delete,
- * leave and come back as a correct client does: a request is repeated until it is answered for good, a message always
- * with the same client_msg_id; after each (re)connection and after `resync`, and only then, the device catches up by
- * POST /messages/sync.
+ * The people: each has some devices, each device a WebSocket to one of the nodes. They send, read, edit, react, pin,
+ * recall, delete, leave and come back as a correct client does: a request is repeated until it is answered for good, a
+ * message always with the same client_msg_id; after each (re)connection and after `resync`, and only then, the device
+ * catches up by POST /messages/sync.
  */
 #ifndef TIDINGS_TORTURE_CROWD_H
 #define TIDINGS_TORTURE_CROWD_H

@@ -137,6 +137,8 @@ static bool may_be_not_found(struct person *p, const struct op *op)
 		return true;
 	case OP_RECALL:
 	case OP_DELETE:
+	case OP_EDIT:
+	case OP_REACT:
 		/* Also where they came back, and see nothing from before. */
 		record_claim(r, op->peer, p->user, CLAIM_OUT, record_message(r, op->message)->seq, crowd_now(),
 			     "a message that is not found");

@@ -65,6 +65,10 @@ enum op_kind {
 	OP_READ,
 	OP_RECALL,
 	OP_DELETE,
+	OP_EDIT,
+	OP_REACT,
+	/* By HTTP, in conversations of two alone: in groups it takes a role. */
+	OP_PIN,
 	/* Of groups, by HTTP. */
 	OP_MAKE,
 	OP_ADD,
@@ -83,7 +87,7 @@ enum op_kind {
 struct op {
 	enum op_kind kind;
 	unsigned id;
-	unsigned message;     /* OP_SEND, OP_RECALL, OP_DELETE */
+	unsigned message;     /* OP_SEND, OP_RECALL to OP_PIN */
 	unsigned peer;	      /* the party */
 	uint32_t up_to, done; /* OP_READ; done: what was answered before it was asked for */
 	uint32_t asked_seq;   /* of a group: the last seq known before the first try */

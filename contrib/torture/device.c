@@ -143,14 +143,19 @@ static void on_message(struct device_of *d, const struct json *frame)
 	record_pushed(c->record, d->number, &s, c->faulty, crowd_now());
 }
 
-static void on_recalled(struct device_of *d, const struct json *frame)
+static void on_mark(struct device_of *d, const struct json *frame, enum mark mark)
 {
-	const struct json *id = json_get(frame, "message_id");
-	uint64_t message;
-	if (id == NULL || id_parse_u64(id->text, &message) != 0)
-		record_violate(d->person->crowd->record, "a recall without a message_id");
+	struct record *r = d->person->crowd->record;
+	const struct json *message = json_get(frame, "message");
+	const struct json *id = message != NULL ? json_get(message, "id") : json_get(frame, "message_id");
+	uint64_t message_id;
+	struct sight s;
+	if (message != NULL && record_read_sight(r, message, &s))
+		record_seen(r, &s, crowd_now());
+	if (id == NULL || id_parse_u64(id->text, &message_id) != 0)
+		record_violate(r, "an event that a message is %s, without its id", record_mark_name(mark));
 	else
-		record_recall_pushed(d->person->crowd->record, d->number, message, crowd_now());
+		record_mark_told(r, d->number, message_id, mark, crowd_now());
 }
 
 static void note_presence(struct device_of *d, const struct json *entry)
@@ -206,8 +211,8 @@ static void on_frame(const struct json *frame, void *arg)
 		on_hello(d);
 	} else if (str_is(is, "message")) {
 		on_message(d, frame);
-	} else if (str_is(is, "recalled")) {
-		on_recalled(d, frame);
+	} else if (record_mark_of(is) != MARKS) {
+		on_mark(d, frame, record_mark_of(is));
 	} else if (str_is(is, "conversation")) {
 		device_on_conversation(d, frame);
 	} else if (str_is(is, "left")) {

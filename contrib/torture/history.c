@@ -31,11 +31,36 @@ void history_take(struct history *h, const struct sight *s)
 	if (h->seen[s->seq] != 0)
 		record_violate(h->record, "the history of p%u with %s has seq %u twice", h->user,
 			       record_party_name(h->record, h->peer).is, s->seq);
-	h->seen[s->seq] = (uint8_t)(SEEN | (s->read ? SEEN_READ : 0) | (s->recalled ? SEEN_RECALLED : 0));
+	h->seen[s->seq] = (uint8_t)(SEEN | (s->read ? SEEN_READ : 0) | SEEN_MARKS(s->marks));
 	if (s->id > h->newest_id)
 		h->newest_id = s->id;
-	if (s->to == h->user && !s->read && !s->recalled)
+	if (s->to == h->user && !s->read && !(s->marks & MARK_BIT(MARK_RECALLED)))
 		h->unread++;
+}
+
+void history_take_pin(struct history *h, uint32_t seq)
+{
+	unsigned n = record_at(h->record, h->user, h->peer, seq);
+	const struct message *m = n != UINT_MAX ? record_message(h->record, n) : NULL;
+	if (m == NULL || seq >= h->size || !(m->tried & MARK_BIT(MARK_PINNED)) || (m->marks & MARK_BIT(MARK_RECALLED)))
+		record_violate(h->record, "seq %u of p%u with %s is pinned, which nobody asked for or was recalled",
+			       seq, h->user, record_party_name(h->record, h->peer).is);
+	else
+		h->seen[seq] |= SEEN_MARK(MARK_PINNED);
+}
+
+void history_check_marks(const struct history *h, unsigned message, uint8_t seen)
+{
+	const struct message *m = record_message(h->record, message);
+	for (enum mark mark = 0; mark < MARKS; mark++) {
+		/* What else was done to a recalled one does not matter any more. */
+		if (mark != MARK_RECALLED && (m->marks & MARK_BIT(MARK_RECALLED)))
+			break;
+		if ((m->marks & MARK_BIT(mark)) && !(seen & SEEN_MARK(mark)))
+			record_violate(h->record, "m%u (seq %u of p%u with %s) is %s, and not so in the history of p%u",
+				       message, m->seq, m->from, record_party_name(h->record, m->to).is,
+				       record_mark_name(mark), h->user);
+	}
 }
 
 static void check_seq(const struct history *h, uint32_t seq, const struct history_claims *claims)
@@ -58,8 +83,7 @@ static void check_seq(const struct history *h, uint32_t seq, const struct histor
 	}
 	if (deletion != NULL && deletion->done)
 		record_violate(r, "m%u (seq %u) is still in the history of p%u, who has deleted it", n, seq, h->user);
-	if (m->recalled && !(seen & SEEN_RECALLED))
-		record_violate(r, "m%u (seq %u) was recalled, and is not in the history of p%u", n, seq, h->user);
+	history_check_marks(h, n, seen);
 	bool read = (seen & SEEN_READ) != 0;
 	uint32_t tried = mine ? claims->peer_tried : claims->tried, done = mine ? claims->peer_done : claims->done;
 	if (read ? seq > tried : seq <= done)

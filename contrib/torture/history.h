@@ -17,7 +17,9 @@ struct history {
 };
 
 /* In `seen`. */
-enum { SEEN = 1, SEEN_READ = 2, SEEN_RECALLED = 4 };
+enum { SEEN = 1, SEEN_READ = 2 };
+#define SEEN_MARKS(marks) ((uint8_t)((marks) << 2))
+#define SEEN_MARK(mark) SEEN_MARKS(MARK_BIT(mark))
 
 /* What the server and the people say of it. */
 struct history_claims {
@@ -37,6 +39,10 @@ struct history_group_claims {
 /* peer: a party. */
 void history_begin(struct history *h, struct record *record, unsigned user, unsigned peer);
 void history_take(struct history *h, const struct sight *s);
+/* It is among the pinned messages. */
+void history_take_pin(struct history *h, uint32_t seq);
+/* What was done to it has to be seen. */
+void history_check_marks(const struct history *h, unsigned message, uint8_t seen);
 /* Tells what does not fit. */
 void history_end(struct history *h, const struct history_claims *claims);
 void history_end_group(struct history *h, const struct history_group_claims *claims);

@@ -25,9 +25,8 @@ static void check_seen(const struct history *h, unsigned n, uint8_t seen)
 	if (seen != 0 && deletion != NULL && deletion->done)
 		record_violate(h->record, "m%u (seq %u of %s) is still in the history of p%u, who has deleted it", n,
 			       m->seq, group.is, h->user);
-	if (seen != 0 && m->recalled && !(seen & SEEN_RECALLED))
-		record_violate(h->record, "m%u (seq %u of %s) was recalled, and is not in the history of p%u", n,
-			       m->seq, group.is, h->user);
+	if (seen != 0)
+		history_check_marks(h, n, seen);
 }
 
 static void count(const struct history *h, unsigned n, uint8_t seen, int64_t read_seq, struct recount *c)
@@ -39,7 +38,7 @@ static void count(const struct history *h, unsigned n, uint8_t seen, int64_t rea
 		c->own_seq = m->seq;
 		return;
 	}
-	if (seen == 0 || (seen & SEEN_RECALLED) || m->seq <= read_seq)
+	if (seen == 0 || (seen & SEEN_MARK(MARK_RECALLED)) || m->seq <= read_seq)
 		return;
 	c->unread++;
 	c->mentions += m->mentioned_known && (m->mentioned == MENTION_ALL || m->mentioned == h->user);

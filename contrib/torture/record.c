@@ -99,10 +99,11 @@ struct party_name record_party_name(const struct record *r, unsigned party)
 	return name;
 }
 
-void record_text(const struct record *r, unsigned message, char out[64])
+void record_text(const struct record *r, unsigned message, bool is_edited, char out[64])
 {
 	const struct message *m = &r->message[message];
-	snprintf(out, 64, "m%u says p%u to %s", message, m->from, record_party_name(r, m->to).is);
+	snprintf(out, 64, "m%u says p%u to %s%s", message, m->from, record_party_name(r, m->to).is,
+		 is_edited ? " again" : "");
 }
 
 struct talk *record_talk(const struct record *r, unsigned a, unsigned b)
@@ -210,12 +211,14 @@ static void remove_wait(struct record *r, struct wait *w)
 	free(w);
 }
 
-static void device_got(struct record *r, unsigned device, unsigned message, uint8_t what, struct instant now)
+void record_device_got(struct record *r, unsigned device, unsigned message, uint8_t what, struct instant now)
 {
 	const struct message *m = &r->message[message];
 	struct view *v = &r->device[device].view[peer_of(r, device, m)];
 	struct wait *w, *next;
 	view_grow(v, m->seq + 1);
+	if (what & HAS_MARK(MARK_RECALLED))
+		what |= HAS_MARKS(MARK_BIT(MARKS) - 1);
 	if ((v->has[m->seq] & what) == what)
 		return;
 	if (m->to >= r->users && !(v->has[m->seq] & HAS_MESSAGE))
@@ -320,22 +323,11 @@ void record_take_place(struct record *r, unsigned n, const struct sight *s, stru
 		record_all_wait(r, n, HAS_MESSAGE, now);
 }
 
-static void note_recalled(struct record *r, unsigned message, struct instant now)
-{
-	struct message *m = &r->message[message];
-	if (m->recalled)
-		return;
-	m->recalled = true;
-	/* Who the members of a group were is not known before. */
-	if (m->to < r->users || record_group_has_replayed(r, m))
-		record_all_wait(r, message, HAS_RECALL, now);
-}
-
 static void note_mention(struct record *r, unsigned n, const struct sight *s, const char *where)
 {
 	struct message *m = &r->message[n];
 	/* A recalled message mentions nobody. */
-	if (m->to < r->users || s->recalled)
+	if (m->to < r->users || (s->marks & MARK_BIT(MARK_RECALLED)))
 		return;
 	if (m->mentioned_known && m->mentioned != s->mention)
 		record_violate(r, "m%u %s: mentions another than before", n, where);
@@ -374,14 +366,11 @@ unsigned record_identify(struct record *r, const struct sight *s, const char *wh
 	} else {
 		note_mention(r, n, s, where);
 	}
-	record_text(r, n, text);
-	if (s->recalled ? s->content.s != NULL : !str_is(s->content, text))
+	record_text(r, n, s->marks & MARK_BIT(MARK_EDITED), text);
+	if ((s->marks & MARK_BIT(MARK_RECALLED)) ? s->content.s != NULL : !str_is(s->content, text))
 		record_violate(r, "m%u %s: its text is '%.*s'", n, where, (int)s->content.len,
 			       s->content.s != NULL ? s->content.s : "");
-	if (s->recalled && !m->recall_tried)
-		record_violate(r, "m%u %s: is recalled, which nobody asked for", n, where);
-	if (s->recalled)
-		note_recalled(r, n, now);
+	record_note_marks(r, n, s->marks, where, now);
 	return n;
 }
 
@@ -462,18 +451,7 @@ void record_pushed(struct record *r, unsigned device, const struct sight *s, boo
 	}
 	if (s->seq > v->last_push)
 		v->last_push = s->seq;
-	device_got(r, device, n, HAS_MESSAGE | (s->recalled ? HAS_RECALL : 0), now);
-}
-
-void record_recall_pushed(struct record *r, unsigned device, uint64_t message_id, struct instant now)
-{
-	unsigned n = record_find(r, message_id);
-	if (n == UINT_MAX) {
-		record_violate(r, "session %u of p%u: the recall of %" PRIu64 ", which nobody has seen", device,
-			       r->device[device].user, message_id);
-		return;
-	}
-	record_recalled(r, device, n, now);
+	record_device_got(r, device, n, HAS_MESSAGE | HAS_MARKS(s->marks), now);
 }
 
 /* ---- answers ---- */
@@ -492,14 +470,14 @@ void record_acked(struct record *r, unsigned device, unsigned message, const str
 	r->tally.acked += !r->message[n].acked;
 	r->message[n].acked = true;
 	if (device != UINT_MAX)
-		device_got(r, device, n, HAS_MESSAGE | (s->recalled ? HAS_RECALL : 0), now);
+		record_device_got(r, device, n, HAS_MESSAGE | HAS_MARKS(s->marks), now);
 }
 
 void record_answered(struct record *r, unsigned device, const struct sight *s, struct instant now)
 {
 	unsigned n = record_identify(r, s, "acknowledged", now);
 	if (n != UINT_MAX)
-		device_got(r, device, n, HAS_MESSAGE | (s->recalled ? HAS_RECALL : 0), now);
+		record_device_got(r, device, n, HAS_MESSAGE | HAS_MARKS(s->marks), now);
 }
 
 void record_synced(struct record *r, unsigned device, const struct sight *s, struct instant now)
@@ -507,34 +485,16 @@ void record_synced(struct record *r, unsigned device, const struct sight *s, str
 	char where[64];
 	snprintf(where, sizeof(where), "in a sync of device %u of p%u", device, r->device[device].user);
 	unsigned n = record_identify(r, s, where, now);
-	if (n != UINT_MAX)
-		device_got(r, device, n, HAS_MESSAGE | (s->recalled ? HAS_RECALL : 0), now);
-}
-
-void record_sync_change(struct record *r, unsigned device, uint64_t message_id, struct instant now)
-{
-	unsigned n = record_find(r, message_id);
-	if (n != UINT_MAX)
-		record_recalled(r, device, n, now);
+	if (n == UINT_MAX)
+		return;
+	/* A client asks what is pinned among the messages that are new to it. */
+	uint8_t pinned = record_has(r, device, n, HAS_MESSAGE) ? 0 : HAS_MARK(MARK_PINNED);
+	record_device_got(r, device, n, HAS_MESSAGE | HAS_MARKS(s->marks) | pinned, now);
 }
 
 void record_seen(struct record *r, const struct sight *s, struct instant now)
 {
 	record_identify(r, s, "in a history", now);
-}
-
-void record_recall_tried(struct record *r, unsigned message)
-{
-	r->message[message].recall_tried = true;
-}
-
-void record_recalled(struct record *r, unsigned device, unsigned message, struct instant now)
-{
-	if (!r->message[message].recall_tried)
-		record_violate(r, "m%u is recalled, which nobody asked for", message);
-	note_recalled(r, message, now);
-	if (device != UINT_MAX)
-		device_got(r, device, message, HAS_RECALL, now);
 }
 
 static struct deletion *find_deletion(const struct record *r, unsigned message, unsigned user)

@@ -43,6 +43,16 @@ struct event {
 #define MENTION_ALL (UINT_MAX - 1)
 
 /*
+ * What is done to a message after it was sent: each at most once, so whoever knows of it knows all. Who knows that a
+ * message is recalled needs to know nothing else of it.
+ */
+enum mark { MARK_RECALLED, MARK_EDITED, MARK_REACTED, MARK_PINNED, MARKS };
+#define MARK_BIT(mark) (1U << (mark))
+/* By the name of its event, and of its kind of change; MARKS: none of them. */
+enum mark record_mark_of(struct str name);
+const char *record_mark_name(enum mark mark); /* "recalled", for the report */
+
+/*
  * What a message looked like, wherever it was seen. A message is from a user to a party: a user, or a group. Parties
  * have one row of numbers: the users, then the groups (record_groups.h).
  */
@@ -52,7 +62,8 @@ struct sight {
 	unsigned from, to;
 	struct str client_msg_id; /* absent where it is not shown */
 	struct str content;	  /* absent: null */
-	bool recalled, read;
+	bool read;
+	uint8_t marks;	    /* bits; whether it is pinned it does not say */
 	struct event event; /* in groups, as `mention` */
 	unsigned mention;
 };
@@ -68,8 +79,8 @@ struct message {
 	struct instant sent;  /* for the first time */
 	struct instant known; /* that it is stored */
 	bool acked;
-	bool refused;		     /* to a group: the answer was for good, and no */
-	bool recall_tried, recalled; /* recalled: somebody has seen it so, or it was answered */
+	bool refused;	      /* to a group: the answer was for good, and no */
+	uint8_t tried, marks; /* bits of marks; marks: somebody has seen it so, or it was answered */
 	struct deletion *deletions;
 	/* To a group. mentioned: as it is stored, once that is known. */
 	struct event event;
@@ -90,8 +101,8 @@ struct latencies {
 };
 
 struct tally {
-	unsigned sent, acked, replayed, retried, pushes, doubled_pushes, resyncs, syncs, sessions, recalls, deletes,
-		reads;
+	unsigned sent, acked, replayed, retried, pushes, doubled_pushes, resyncs, syncs, sessions, deletes, reads;
+	unsigned marks[MARKS];
 	/* To groups: of `sent` and `acked`; what was refused counts as not sent. */
 	unsigned group_sent, group_refused;
 	/* Of groups, each request by itself. */
@@ -109,13 +120,16 @@ void record_free(struct record **record);
 struct tally *record_tally(struct record *r);
 unsigned record_violations(const struct record *r);
 void record_violate(struct record *r, const char *fmt, ...) PRINTF_LIKE(2, 3);
-/* What a party or a message is called: "p3", "g1"; "m17". Message 17's text is "m17 says p3 to p4". */
+/*
+ * What a party or a message is called: "p3", "g1"; "m17". Message 17's text is "m17 says p3 to p4"; once it is edited,
+ * "m17 says p3 to p4 again".
+ */
 unsigned record_user_of(struct str id); /* UINT_MAX: none of ours */
 struct party_name {
 	char is[12];
 };
 struct party_name record_party_name(const struct record *r, unsigned party);
-void record_text(const struct record *r, unsigned message, char out[64]);
+void record_text(const struct record *r, unsigned message, bool is_edited, char out[64]);
 
 unsigned record_add_device(struct record *r, unsigned user);
 /* A new message, and its number; it counts as sent. To a user: MENTION_NONE. */
@@ -140,8 +154,8 @@ void record_check_code(struct record *r, unsigned device, int code, const char *
 void record_resync(struct record *r, unsigned device);
 /* The session got an event `message`. */
 void record_pushed(struct record *r, unsigned device, const struct sight *s, bool faulty, struct instant now);
-/* It got an event `recalled`. */
-void record_recall_pushed(struct record *r, unsigned device, uint64_t message_id, struct instant now);
+/* It got the event of a mark, or a sync has told of it. */
+void record_mark_told(struct record *r, unsigned device, uint64_t message_id, enum mark mark, struct instant now);
 
 /* ---- answers; device: whose, UINT_MAX where it was asked by no session ---- */
 void record_acked(struct record *r, unsigned device, unsigned message, const struct sight *s, bool replayed,
@@ -150,11 +164,10 @@ void record_acked(struct record *r, unsigned device, unsigned message, const str
 void record_answered(struct record *r, unsigned device, const struct sight *s, struct instant now);
 /* In an answer to sync. */
 void record_synced(struct record *r, unsigned device, const struct sight *s, struct instant now);
-void record_sync_change(struct record *r, unsigned device, uint64_t message_id, struct instant now);
 /* Seen in any other answer. */
 void record_seen(struct record *r, const struct sight *s, struct instant now);
-void record_recall_tried(struct record *r, unsigned message);
-void record_recalled(struct record *r, unsigned device, unsigned message, struct instant now);
+void record_mark_tried(struct record *r, unsigned message, enum mark mark);
+void record_marked(struct record *r, unsigned device, unsigned message, enum mark mark, struct instant now);
 void record_delete_tried(struct record *r, unsigned message, unsigned user);
 void record_deleted(struct record *r, unsigned message, unsigned user);
 /* NULL: that user has not asked for it to be hidden. */
@@ -167,7 +180,7 @@ void record_settle(struct record *r, unsigned device, unsigned peer, uint32_t se
 /* ---- what has to be so ---- */
 
 /*
- * Tells each message and recall that has been known for limit_ms and since `from` at least, and that a session which
+ * Tells each message and mark that has been known for limit_ms and since `from` at least, and that a session which
  * has been synced for as long still does not have; each once. Times are fair ones.
  */
 void record_check_overdue(struct record *r, int64_t from_ms, int64_t limit_ms, int64_t now_ms);

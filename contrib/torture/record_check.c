@@ -12,6 +12,14 @@
 #include "record_groups_priv.h"
 #include "record_priv.h"
 
+static const char *mark_waited_for(const struct wait *w)
+{
+	enum mark mark = 0;
+	while (!(w->what & HAS_MARK(mark)))
+		mark++;
+	return record_mark_name(mark);
+}
+
 static void tell_overdue(struct record *r, const struct wait *w, int64_t now_ms)
 {
 	const struct message *m = &r->message[w->message];
@@ -30,12 +38,11 @@ static void tell_overdue(struct record *r, const struct wait *w, int64_t now_ms)
 			       now_ms - d->synced_at.fair_ms, now_ms - w->known_ms);
 	else
 		record_violate(r,
-			       "the recall of m%u (conversation %" PRIu64
-			       ", seq %u) never reached session %u.%u of p%u, "
-			       "which has been synced for %" PRId64 " ms: recalled since %" PRId64
+			       "that m%u (conversation %" PRIu64 ", seq %u) is %s never reached session %u.%u of p%u, "
+			       "which has been synced for %" PRId64 " ms: so since %" PRId64
 			       " ms, expected an event or a resync",
-			       w->message, m->conversation_id, m->seq, w->device, d->session, d->user,
-			       now_ms - d->synced_at.fair_ms, now_ms - w->known_ms);
+			       w->message, m->conversation_id, m->seq, mark_waited_for(w), w->device, d->session,
+			       d->user, now_ms - d->synced_at.fair_ms, now_ms - w->known_ms);
 }
 
 void record_check_overdue(struct record *r, int64_t from_ms, int64_t limit_ms, int64_t now_ms)
@@ -97,12 +104,25 @@ void record_check_code(struct record *r, unsigned device, int code, const char *
 	}
 }
 
+static uint8_t read_marks(struct record *r, const struct json *message)
+{
+	const struct json *recalled = json_get(message, "is_recalled"), *edited = json_get(message, "edited_at");
+	const struct json *reactions = json_get(message, "reactions");
+	const struct json *first = reactions != NULL ? reactions->child : NULL;
+	int64_t count;
+	if (first != NULL && (first->next != NULL || json_int(json_get(first, "count"), &count) != 0 || count != 1))
+		record_violate(r, "more reactions than one: %.*s", (int)reactions->raw.len, reactions->raw.s);
+	return (uint8_t)((recalled != NULL && recalled->boolean ? MARK_BIT(MARK_RECALLED) : 0) |
+			 (edited != NULL && edited->type == JSON_STRING ? MARK_BIT(MARK_EDITED) : 0) |
+			 (first != NULL ? MARK_BIT(MARK_REACTED) : 0));
+}
+
 bool record_read_sight(struct record *r, const struct json *message, struct sight *out_r)
 {
 	const struct json *id = json_get(message, "id"), *conversation = json_get(message, "conversation_id");
 	const struct json *from = json_get(message, "from_user_id"), *to = json_get(message, "to_user_id");
 	const struct json *client = json_get(message, "client_msg_id"), *content = json_get(message, "content");
-	const struct json *recalled = json_get(message, "is_recalled"), *read = json_get(message, "is_read");
+	const struct json *read = json_get(message, "is_read");
 	int64_t seq;
 
 	*out_r = (struct sight){.mention = MENTION_NONE};
@@ -118,7 +138,7 @@ bool record_read_sight(struct record *r, const struct json *message, struct sigh
 	out_r->to = to != NULL && to->type == JSON_STRING ? record_user_of(to->text) : UINT_MAX;
 	out_r->client_msg_id = client->type == JSON_STRING ? client->text : STR_NULL;
 	out_r->content = content != NULL && content->type == JSON_STRING ? content->text : STR_NULL;
-	out_r->recalled = recalled != NULL && recalled->boolean;
+	out_r->marks = read_marks(r, message);
 	out_r->read = read != NULL && read->boolean;
 	if (conversation_is_group(out_r->conversation_id))
 		return record_read_group_sight(r, message, out_r);

@@ -174,8 +174,9 @@ static void replay_one(struct record *r, struct group *g, unsigned n, struct ins
 			       record_party_name(r, m->to).is, wrong);
 	g->replayed = m->seq;
 	record_all_wait(r, n, HAS_MESSAGE, now);
-	if (m->recalled)
-		record_all_wait(r, n, HAS_RECALL, now);
+	for (enum mark mark = 0; mark < MARKS; mark++)
+		if (m->marks & MARK_BIT(mark))
+			record_all_wait(r, n, HAS_MARK(mark), now);
 	note_spans(r, g, m);
 	if (g->state.dissolved_seq == 0)
 		return;
@@ -382,7 +383,7 @@ unsigned record_identify_event(struct record *r, const struct sight *s, const ch
 			       record_party_name(r, s->to).is, where, n);
 		return UINT_MAX;
 	}
-	if (s->content.s != NULL || s->recalled)
-		record_violate(r, "m%u %s: a system message with a text, or recalled", n, where);
+	if (s->content.s != NULL || s->marks != 0)
+		record_violate(r, "m%u %s: a system message with a text, or with something done to it", n, where);
 	return n;
 }

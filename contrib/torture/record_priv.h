@@ -19,12 +19,15 @@ struct talk {
 /* What a device has of a conversation. */
 struct view {
 	uint32_t size;
-	uint8_t *has;	     /* by seq: HAS_MESSAGE, HAS_RECALL */
+	uint8_t *has;	     /* by seq: HAS_MESSAGE, HAS_MARKS */
 	uint32_t contiguous; /* it has all up to this seq */
 	uint32_t last_push;  /* of this session, since its beginning or the last resync */
 };
 
-enum { HAS_MESSAGE = 1, HAS_RECALL = 2 };
+/* marks: bits. */
+#define HAS_MESSAGE 1U
+#define HAS_MARKS(marks) ((uint8_t)((marks) << 1))
+#define HAS_MARK(mark) HAS_MARKS(MARK_BIT(mark))
 
 struct device {
 	unsigned user;
@@ -37,7 +40,7 @@ struct device {
 /* A device has to get something. */
 struct wait {
 	unsigned device, message;
-	uint8_t what; /* HAS_… */
+	uint8_t what; /* HAS_…, one */
 	bool told;
 	int64_t known_ms; /* fair */
 	TAILQ_ENTRY(wait) entry;
@@ -69,6 +72,9 @@ struct talk *record_talk(const struct record *r, unsigned a, unsigned b);
 /* The message that this is, known from now on; UINT_MAX after a violation. where: "pushed to p3", for the report. */
 unsigned record_identify(struct record *r, const struct sight *s, const char *where, struct instant now);
 bool record_has(const struct record *r, unsigned device, unsigned message, uint8_t what);
+void record_device_got(struct record *r, unsigned device, unsigned message, uint8_t what, struct instant now);
+/* It is seen with these marks. */
+void record_note_marks(struct record *r, unsigned message, uint8_t marks, const char *where, struct instant now);
 /* A number for a message, which counts as sent only where the caller says so. */
 unsigned record_number(struct record *r, const struct message *m);
 /* Every device of those whom it concerns has to get it. */

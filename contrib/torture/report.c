@@ -40,7 +40,9 @@ void report(struct record *record, const struct stack *stack, double secs, const
 		printf("the schedule up to there:\n%s", schedule);
 	printf("messages: %u sent, %u acknowledged, %u of them to a repeat; %u requests were repeated\n", t->sent,
 	       t->acked, t->replayed, t->retried);
-	printf("others: %u recalls, %u deletions, %u reads; %u sessions, %u resyncs, %u syncs\n", t->recalls,
+	printf("others: %u recalls, %u edits, %u reactions, %u pins, %u deletions, %u reads; %u sessions, %u resyncs, "
+	       "%u syncs\n",
+	       t->marks[MARK_RECALLED], t->marks[MARK_EDITED], t->marks[MARK_REACTED], t->marks[MARK_PINNED],
 	       t->deletes, t->reads, t->sessions, t->resyncs, t->syncs);
 	printf("groups: %u of the messages, and %u refused; %u changes answered, %u refused, %u of unknown outcome\n",
 	       t->group_sent, t->group_refused, t->changes, t->changes_refused, t->changes_unknown);

@@ -41,7 +41,7 @@ static struct sight sight_of(struct trial *t, unsigned message, uint32_t seq)
 	static char client[32], text[64];
 	const struct message *m = record_message(t->record, message);
 	snprintf(client, sizeof(client), "m%u", message);
-	record_text(t->record, message, text);
+	record_text(t->record, message, false, text);
 	return (struct sight){.id = (uint64_t)CONVERSATION << 28 | seq,
 			      .conversation_id = CONVERSATION,
 			      .seq = seq,
@@ -268,19 +268,81 @@ static void wrong_unread(struct trial *t)
 	recount(t, 2, 0, 1, 2);
 }
 
+/* m0, and d0 and d1 know. */
+static void mark_but_last(struct trial *t, enum mark mark)
+{
+	record_mark_tried(t->record, 0, mark);
+	record_marked(t->record, t->devices[0], 0, mark, trial_at(t));
+	record_marked(t->record, t->devices[1], 0, mark, trial_at(t));
+}
+
 static void recall_unpushed(struct trial *t)
 {
 	push_all(t);
-	record_recall_tried(t->record, 0);
-	record_recalled(t->record, t->devices[0], 0, trial_at(t));
-	record_recalled(t->record, t->devices[1], 0, trial_at(t));
+	mark_but_last(t, MARK_RECALLED);
 	trial_check(t);
+}
+
+static void edit_unpushed(struct trial *t)
+{
+	push_all(t);
+	mark_but_last(t, MARK_EDITED);
+	trial_check(t);
+}
+
+static void reaction_unpushed(struct trial *t)
+{
+	push_all(t);
+	mark_but_last(t, MARK_REACTED);
+	trial_check(t);
+}
+
+static void pin_unpushed(struct trial *t)
+{
+	push_all(t);
+	mark_but_last(t, MARK_PINNED);
+	trial_check(t);
+}
+
+/* Nobody waits for what else was done to a recalled message. */
+static void recalled_after_edit(struct trial *t)
+{
+	push_all(t);
+	mark_but_last(t, MARK_EDITED);
+	mark_but_last(t, MARK_RECALLED);
+	record_marked(t->record, t->devices[2], 0, MARK_RECALLED, trial_at(t));
+	trial_check(t);
+}
+
+static void edit_lost(struct trial *t)
+{
+	push_all(t);
+	mark_but_last(t, MARK_EDITED);
+	recount(t, 2, 0, 2, 2);
+}
+
+static void pinned_by_nobody(struct trial *t)
+{
+	struct history h = {0};
+	push_all(t);
+	history_begin(&h, t->record, 1, 0);
+	history_take_pin(&h, 1);
+	history_fini(&h);
+}
+
+static void edited_text_without_edit(struct trial *t)
+{
+	char text[64];
+	struct sight s = sight_of(t, 0, 1);
+	record_text(t->record, 0, true, text);
+	s.content = str_from(text);
+	record_pushed(t->record, t->devices[2], &s, false, trial_at(t));
 }
 
 static void recalled_by_nobody(struct trial *t)
 {
 	push_all(t);
-	record_recall_pushed(t->record, t->devices[2], (uint64_t)CONVERSATION << 28 | 1, trial_at(t));
+	record_mark_told(t->record, t->devices[2], (uint64_t)CONVERSATION << 28 | 1, MARK_RECALLED, trial_at(t));
 }
 
 static void deleted_and_there(struct trial *t)
@@ -328,8 +390,15 @@ static const struct trial_row trials[] = {
 	{"the last one lost", lost_last, "m1 (seq 2, acknowledged) is lost"},
 	{"a gap", gap, "has a gap at seq 3"},
 	{"a wrong unread count", wrong_unread, "unread_count is 1, a recount gives 2"},
-	{"a recall that is not pushed", recall_unpushed, "the recall of m0"},
-	{"a recall that nobody asked for", recalled_by_nobody, "m0 is recalled, which nobody asked for"},
+	{"a recall that is not pushed", recall_unpushed, "is recalled never reached"},
+	{"an edit that is not pushed", edit_unpushed, "is edited never reached"},
+	{"a reaction that is not pushed", reaction_unpushed, "is reacted to never reached"},
+	{"a pin that is not pushed", pin_unpushed, "is pinned never reached"},
+	{"an edit of what was recalled then", recalled_after_edit, NULL},
+	{"a recall that nobody asked for", recalled_by_nobody, "is recalled, which nobody asked for"},
+	{"an edit that the history does not have", edit_lost, "is edited, and not so in the history of p1"},
+	{"a pin that nobody asked for", pinned_by_nobody, "is pinned, which nobody asked for"},
+	{"a text that was not edited", edited_text_without_edit, "its text is"},
 	{"a session that is closed by a drain", closed_by_drain, NULL},
 	{"one that nobody can have replaced", closed_as_replaced, "closed as replaced (4001) by 'another'"},
 	{"one that is blamed for what it did not do", closed_for_a_mistake, "closed with 1002"},

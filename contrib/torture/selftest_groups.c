@@ -68,7 +68,7 @@ struct sight group_sight_of(struct trial *t, unsigned n, uint32_t seq)
 	if (m->event.is != EVENT_NONE)
 		return s;
 	snprintf(client, sizeof(client), "m%u", n);
-	record_text(t->record, n, text);
+	record_text(t->record, n, false, text);
 	s.client_msg_id = str_from(client);
 	s.content = str_from(text);
 	s.mention = m->mention;
@@ -190,9 +190,9 @@ static void recall_not_given(struct trial *t)
 {
 	group_say(t, G0, 2, 0);
 	group_push_all(t, "0123", G0, 2);
-	record_recall_tried(t->record, record_at(t->record, 0, G0, 2));
+	record_mark_tried(t->record, record_at(t->record, 0, G0, 2), MARK_RECALLED);
 	for (unsigned d = 0; d < 3; d++)
-		record_recalled(t->record, t->devices[d], record_at(t->record, 0, G0, 2), trial_at(t));
+		record_marked(t->record, t->devices[d], record_at(t->record, 0, G0, 2), MARK_RECALLED, trial_at(t));
 	group_end(t);
 }
 
@@ -395,7 +395,7 @@ const struct trial_row group_trials[] = {
 	{"one that a new member is not given", not_given_to_new, "of p3, which has been connected"},
 	{"a system message that a member is not given", event_not_given, "tells of a change) never reached"},
 	{"pushed out of order in a group", disordered, "seq 2 of the conversation with g0 comes after seq 3"},
-	{"a recall that a member is not given", recall_not_given, "the recall of m2"},
+	{"a recall that a member is not given", recall_not_given, "is recalled never reached"},
 	{"a message that is given to one who is out", given_when_out, "was given to device 3 of p2"},
 	{"one from before joining", given_from_before, "was given to device 3 of p2"},
 	{"a gap that nobody is given", gap, "seq 2 of g0 reached nobody"},

@@ -83,9 +83,9 @@ static bool take_conversation(struct device_of *d, const struct json *entry)
 		uint64_t message_id;
 		if (listed && json_int(json_get(change, "change_seq"), &change_seq) == 0 && change_seq > at->change_seq)
 			at->change_seq = change_seq;
-		if (kind != NULL && message != NULL && str_is(kind->text, "recalled") &&
-		    id_parse_u64(message->text, &message_id) == 0)
-			record_sync_change(r, d->number, message_id, crowd_now());
+		enum mark mark = kind != NULL ? record_mark_of(kind->text) : MARKS;
+		if (mark != MARKS && message != NULL && id_parse_u64(message->text, &message_id) == 0)
+			record_mark_told(r, d->number, message_id, mark, crowd_now());
 	}
 	if (!has_more && json_int(json_get(conversation, "change_seq"), &change_seq) == 0)
 		at->change_seq = change_seq;
