@@ -77,8 +77,8 @@ test('after an absence a few go at a time', () => withReports((deliveries, pass)
         deliveries.received(`c${i}`, 1);
     pass(1000);
     deliveries.start();
-    const each = [pass(1), pass(99), pass(1), pass(100), pass(5000)].map((reports) => reports.map(([id]) => id));
-    assert.deepEqual(each, [['c0', 'c1', 'c2', 'c3'], [], ['c4', 'c5', 'c6', 'c7'], ['c8', 'c9'], []]);
+    const each = [pass(1), pass(99), pass(1), pass(100), pass(100), pass(5000)].map((reports) => reports.map(([id]) => id));
+    assert.deepEqual(each, [['c0', 'c1'], [], ['c2', 'c3'], ['c4', 'c5'], ['c6', 'c7'], ['c8', 'c9']]);
 }));
 
 // The frames `delivered` that a client sends.
