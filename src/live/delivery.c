@@ -15,9 +15,9 @@
  * that an early report has to wait, so where both sides report, they take turns.
  */
 #define REST_MS 1100
-/* After a failure; a few times, for a newer report will come. */
+/* After a failure; for five minutes, in which a database comes back, for there may be no newer report. */
 #define RETRY_MS 5000
-#define TRIES_MAX 3
+#define TRIES_MAX 60
 /* Gathered at most; what comes then is refused. */
 #define GATHERED_MAX 65536
 
@@ -162,8 +162,8 @@ static void failed(struct delivery *x, enum store_status status)
 {
 	answer(x, status);
 	take_newer(x);
-	/* Who was told of it may report again. */
-	if (!x->known || x->live->deliveries.closing || ++x->tries >= TRIES_MAX)
+	/* Clients do not report again what was refused, so it is tried again all the same. */
+	if (x->live->deliveries.closing || ++x->tries >= TRIES_MAX)
 		forget(x);
 	else
 		put_off(x, RETRY_MS, true);
@@ -269,8 +269,8 @@ void delivery_note(struct live *live, struct str user, uint64_t conversation_id,
 		return;
 	}
 	note_seq(x, up_to_seq);
-	if (x->known) {
-		fn(STORE_OK, arg);
+	if (x->known || (x->state == DELIVERY_LATER && x->tries != 0)) {
+		fn(x->known ? STORE_OK : STORE_UNAVAILABLE, arg);
 		return;
 	}
 	struct delivery_waiter *w = xmalloc(sizeof(*w));

@@ -37,7 +37,7 @@ void deliveries_fini(struct live *live);
 /* Reported and not written yet; 0 where the last try failed, for then it may wait long. */
 size_t deliveries_pending(const struct live *live);
 
-/* STORE_OK: it is written, or known to be the user's to say and gathered. */
+/* STORE_OK: it is written, or known to be the user's to say and gathered. After STORE_UNAVAILABLE it is tried again. */
 typedef void delivery_fn(enum store_status status, void *arg);
 /* The conversation is a direct one. */
 void delivery_note(struct live *live, struct str user, uint64_t conversation_id, uint64_t up_to_seq, delivery_fn *fn,
