@@ -8,7 +8,8 @@
  * unparsed. Every response carries X-Request-Id, Date and, where the origin is
  * allowed, the CORS headers; preflights are answered here.
  *
- * Bodies count in the worker's intake (net/intake.h). Those that give way there are refused (503 overloaded).
+ * Bodies count in the worker's intake (net/intake.h), except those that are streamed. Those that give way there are
+ * refused (503 overloaded).
  *
  * Refused here, as problem+json, with the connection closed: malformed_request
  * (400; also line ends other than CRLF, both Content-Length and Transfer-Encoding, a repeated Content-Length,
@@ -64,21 +65,28 @@ struct http_req {
 
 /* What the handler says of a request whose headers are complete. */
 enum http_verdict {
-	HTTP_TAKE_BODY, /* read the body (100 Continue is sent if asked for), then call `request` */
-	HTTP_ANSWERED,	/* the answer, given already or later, needs no body; an announced one is read and dropped, or
-			   the connection closed */
+	HTTP_TAKE_BODY,	  /* read the body (100 Continue is sent if asked for), then call `request` */
+	HTTP_STREAM_BODY, /* the same, but the body goes to `body` part by part and is never held whole */
+	HTTP_ANSWERED,	  /* the answer, given already or later, needs no body; an announced one is read and dropped, or
+			     the connection closed */
 };
 
 struct http_handler {
 	enum http_verdict (*head)(struct http_req *req, void *ctx);
-	/* The body is complete. Must lead to exactly one answer, now or later. */
+	/* The body is complete, and not paused. Must lead to exactly one answer, now or later. */
 	void (*request)(struct http_req *req, void *ctx);
 	/*
-	 * After HTTP_TAKE_BODY the body did not become complete: too large, malformed, too slow, the client
-	 * gone. `request` will not be called, no answer is expected, req is gone on return: the place to free
+	 * After HTTP_TAKE_BODY or HTTP_STREAM_BODY `request` will not be called: the body is too large, malformed or
+	 * too slow, or the client gone. No answer is expected, req is gone on return: the place to free
 	 * req->user. May be NULL.
 	 */
 	void (*aborted)(struct http_req *req, void *ctx);
+	/*
+	 * After HTTP_STREAM_BODY: the next bytes of the body, at least one, at most LOOP_READ_SIZE, there until it
+	 * returns. Not called while paused. May answer, which ends req: the rest of the body is dropped, or the
+	 * connection closed.
+	 */
+	void (*body)(struct http_req *req, struct str part, void *ctx);
 };
 
 /* What becomes of a connection whose peer is known. */
@@ -129,6 +137,16 @@ size_t http_server_connections(const struct http_server *s); /* WebSockets inclu
 void http_server_drain(struct http_server *s);
 /* Ends the connections that wait for another request. WebSockets stay. */
 void http_server_end_idle(struct http_server *s);
+
+/*
+ * A streamed body, from the head callback until `request`. While it is paused the client has to wait, and neither
+ * `body` nor `request` is called; after http_body_resume they are called from the loop, never from within.
+ * Paused in the head callback, 100 Continue is not sent before it is resumed. Instead of resuming it may be answered.
+ * While it is not paused a client that sends nothing for http.body_timeout is refused; there is no other limit on how
+ * long it takes, so a handler should hold little for a body that trickles.
+ */
+void http_body_pause(struct http_req *req);
+void http_body_resume(struct http_req *req);
 
 /* The value of the header (any case), absent if there is none. Of a repeated one, the first. */
 struct str http_req_header(const struct http_req *req, const char *name);

@@ -29,6 +29,21 @@ enum http_progress http_body_input(struct http_request *r, const char *data, siz
 	return progress;
 }
 
+enum http_progress http_body_part(struct http_request *r, const char *data, size_t len, size_t *used_r,
+				  struct str *part_r, struct buf *decoded, struct http_refusal *why_r)
+{
+	if (r->pub.content_length < 0) {
+		enum http_progress progress =
+			http_chunk_input(&r->chunked, data, len, used_r, decoded, (size_t)r->pub.body_max, why_r);
+		*part_r = (struct str){decoded->data, decoded->len};
+		return progress;
+	}
+	*used_r = (uint64_t)r->body_left < len ? (size_t)r->body_left : len;
+	*part_r = (struct str){data, *used_r};
+	r->body_left -= (int64_t)*used_r;
+	return r->body_left == 0 ? HTTP_COMPLETE : HTTP_MORE;
+}
+
 void http_body_free(struct http_request *r)
 {
 	intake_end(&r->intake);

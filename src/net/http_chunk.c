@@ -49,9 +49,9 @@ static const struct http_refusal *in_size(struct http_chunked *c, char ch)
 }
 
 /* A chunk's size is known. */
-static const struct http_refusal *begin_data(struct http_chunked *c, size_t have, size_t max)
+static const struct http_refusal *begin_data(struct http_chunked *c, size_t max)
 {
-	if (c->left > max || have > max - c->left)
+	if (c->left > max || c->content > max - c->left)
 		return &too_large;
 	c->digits = 0;
 	c->state = c->left == 0 ? CHUNK_TRAILER : CHUNK_DATA;
@@ -89,7 +89,7 @@ static const struct http_refusal *expect(struct http_chunked *c, char ch, char w
 }
 
 /* One byte of what is not content. */
-static const struct http_refusal *step(struct http_chunked *c, char ch, size_t have, size_t max)
+static const struct http_refusal *step(struct http_chunked *c, char ch, size_t max)
 {
 	switch ((enum chunk_state)c->state) {
 	case CHUNK_SIZE:
@@ -101,7 +101,7 @@ static const struct http_refusal *step(struct http_chunked *c, char ch, size_t h
 			return &malformed;
 		return ++c->overhead > OVERHEAD_MAX ? &too_long : NULL;
 	case CHUNK_SIZE_LF:
-		return ch == '\n' ? begin_data(c, have, max) : &malformed;
+		return ch == '\n' ? begin_data(c, max) : &malformed;
 	case CHUNK_DATA_CR:
 		return expect(c, ch, '\r', CHUNK_DATA_LF);
 	case CHUNK_DATA_LF:
@@ -131,11 +131,12 @@ enum http_progress http_chunk_input(struct http_chunked *c, const char *data, si
 			buf_append(to, data + used, n);
 			used += n;
 			c->left -= n;
+			c->content += n;
 			if (c->left == 0)
 				c->state = CHUNK_DATA_CR;
 			continue;
 		}
-		const struct http_refusal *why = step(c, data[used++], to->len, max);
+		const struct http_refusal *why = step(c, data[used++], max);
 		if (why != NULL) {
 			*why_r = *why;
 			*used_r = used;

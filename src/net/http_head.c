@@ -77,8 +77,10 @@ void http_request_free(struct http_request *r)
 {
 	struct http_note *n;
 	http_body_free(r);
-	if (r->server != NULL)
+	if (r->server != NULL) {
+		loop_undefer(r->server->loop, &r->resumed);
 		LIST_REMOVE(r, entry);
+	}
 	while ((n = SLIST_FIRST(&r->notes)) != NULL) {
 		SLIST_REMOVE_HEAD(&r->notes, entry);
 		free(n);

@@ -5,8 +5,8 @@
  * http_server.c  connections and their states     http_reply.c  answers and problems
  * http_head.c    the head of a request, checked   http_cors.c   origins
  * http_chunk.c   the chunked coding               http_file.c   the document root
- * http_body.c    bodies that are being received
- * http_req.c     what a handler asks of a request   http_greeting.c  before HTTP
+ * http_body.c    bodies that are being received   http_stream.c bodies in parts
+ * http_req.c     what a handler asks of a request http_greeting.c  before HTTP
  */
 #ifndef TIDINGS_NET_HTTP_PRIV_H
 #define TIDINGS_NET_HTTP_PRIV_H
@@ -65,6 +65,7 @@ struct http_chunked {
 	uint8_t digits;	   /* of this chunk's size */
 	uint16_t overhead; /* bytes of extensions and trailers so far */
 	uint64_t left;	   /* of this chunk */
+	uint64_t content;  /* bytes of the body in all chunks so far */
 };
 
 struct http_conn;
@@ -95,12 +96,16 @@ struct http_request {
 	struct str origin; /* where the head was refused; else absent, and in its header */
 	bool keep_alive;
 	bool expects_continue; /* and 100 was not sent */
-	bool body_done;
-	bool headed; /* the handler knows it, and owes an answer but where it awaits a body that never comes */
-	bool taken;  /* the handler has asked for the body */
+	bool body_done;	       /* all of it was received */
+	bool headed;	/* the handler knows it, and owes an answer but where it awaits a body that never comes */
+	bool taken;	/* the handler has asked for the body */
+	bool streamed;	/* in parts */
+	bool paused;	/* the handler wants no part now, nor the end */
+	bool delivered; /* the handler knows that the body is complete */
 	bool answered;
 	int64_t body_left; /* of content_length */
 	struct http_chunked chunked;
+	struct loop_task resumed; /* the body is complete, and was paused then */
 	SLIST_HEAD(, http_note) notes;
 };
 
@@ -114,6 +119,7 @@ enum http_state {
 	STATE_IDLE,	/* between requests; no memory is held for one */
 	STATE_HEAD,	/* part of a head is here */
 	STATE_BODY,	/* the handler wants the body */
+	STATE_STREAM,	/* the handler takes the body part by part, or has paused it */
 	STATE_PENDING,	/* the handler owes the answer; nothing is read */
 	STATE_DROPPING, /* answered; the rest of the body is read and dropped */
 	STATE_CLOSING,
@@ -171,6 +177,21 @@ struct conn *http_conn_of(const struct http_request *r);
 /* The connection can serve another request after this answer. */
 bool http_can_keep_alive(const struct http_request *r);
 
+/* The body is complete: calls the handler. */
+void http_deliver(struct http_conn *hc);
+/* The client may send the body: 100 Continue, if it waits for that. */
+void http_call_for_body(struct http_conn *hc);
+struct http_refusal;
+/* The request cannot be completed: the handler is told, then the client why. */
+void http_give_up(struct http_conn *hc, const struct http_refusal *why);
+
+/* ---- http_stream.c ---- */
+
+/* The connection has just entered STATE_STREAM. */
+void http_stream_begin(struct http_conn *hc);
+/* Input in that state. The request may be gone then, and the state another. */
+size_t http_stream_input(struct http_conn *hc, const char *data, size_t len);
+
 /* ---- http_head.c ---- */
 
 struct http_request *http_request_new(struct http_server *s, struct http_conn *hc);
@@ -196,7 +217,7 @@ bool http_is_value_char(char c);
 
 /* ---- http_chunk.c ---- */
 
-/* Takes bytes of a chunked body and appends its content to `to`; over max bytes of it are refused. */
+/* Takes bytes of a chunked body and appends its content to `to`; over max bytes of it in all are refused. */
 enum http_progress http_chunk_input(struct http_chunked *c, const char *data, size_t len, size_t *used_r,
 				    struct buf *to, size_t max, struct http_refusal *why_r) MUST_CHECK;
 
@@ -207,6 +228,9 @@ void http_body_begin(struct http_request *r, void (*give_way)(void *request));
 /* Takes bytes of the body until it is complete. */
 enum http_progress http_body_input(struct http_request *r, const char *data, size_t len, size_t *used_r,
 				   struct http_refusal *why_r) MUST_CHECK;
+/* Takes bytes of a streamed body. The next part is in *part_r: some of data, or of *decoded, which was empty. */
+enum http_progress http_body_part(struct http_request *r, const char *data, size_t len, size_t *used_r,
+				  struct str *part_r, struct buf *decoded, struct http_refusal *why_r) MUST_CHECK;
 /* Frees what was received. */
 void http_body_free(struct http_request *r);
 

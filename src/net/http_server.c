@@ -29,6 +29,7 @@ static int64_t time_for(const struct http_conn *hc, enum http_state state)
 	case STATE_IDLE:
 		return (int64_t)conf->http.keepalive_timeout_secs * 1000;
 	case STATE_BODY:
+	case STATE_STREAM:
 	case STATE_DROPPING:
 		return (int64_t)conf->http.body_timeout_secs * 1000;
 	case STATE_PENDING:
@@ -61,7 +62,7 @@ static void close_gracefully(struct http_conn *hc, const char *reason)
 /* The handler has asked for the body and waits for the request callback. */
 static bool awaits_body(const struct http_request *r)
 {
-	return r->taken && !r->body_done && !r->answered;
+	return r->taken && !r->delivered && !r->answered;
 }
 
 static void tell_aborted(struct http_request *r)
@@ -70,8 +71,7 @@ static void tell_aborted(struct http_request *r)
 		r->server->handler->aborted(&r->pub, r->server->ctx);
 }
 
-/* The request cannot be completed, and the client is told why. */
-static void refuse(struct http_conn *hc, const struct http_refusal *why)
+void http_give_up(struct http_conn *hc, const struct http_refusal *why)
 {
 	struct http_request *r = hc->req;
 	tell_aborted(r);
@@ -104,6 +104,7 @@ bool http_can_keep_alive(const struct http_request *r)
 void http_answered(struct http_request *r, int status, size_t bytes, bool keep_alive)
 {
 	struct http_conn *hc = r->hc;
+	bool paused = r->paused;
 	ASSERT(!r->answered);
 	r->answered = true;
 	if (r->server != NULL && r->server->observer->answered != NULL)
@@ -122,17 +123,18 @@ void http_answered(struct http_request *r, int status, size_t bytes, bool keep_a
 		else
 			close_gracefully(hc, "answered");
 	}
-	if (keep_alive && !hc->in_input)
+	if (keep_alive && (!hc->in_input || paused))
 		conn_resume(http_conn_below(hc));
 }
 
 /* ---- requests ---- */
 
-static void deliver(struct http_conn *hc)
+void http_deliver(struct http_conn *hc)
 {
 	struct http_request *r = hc->req;
 	struct http_server *s = r->server;
-	r->body_done = true;
+	r->body_done = r->delivered = true;
+	loop_undefer(s->loop, &r->resumed);
 	if (r->body.len != 0)
 		r->pub.body = (struct str){r->body.data, r->body.len};
 	enter(hc, STATE_PENDING);
@@ -144,27 +146,35 @@ static void give_way(void *request)
 {
 	static const struct http_refusal too_much = {503, "overloaded", "Too much is being received; try again."};
 	struct http_request *r = request;
-	refuse(r->hc, &too_much);
+	http_give_up(r->hc, &too_much);
+}
+
+void http_call_for_body(struct http_conn *hc)
+{
+	static const char go_on[] = "HTTP/1.1 100 Continue\r\n\r\n";
+	if (hc->req->expects_continue)
+		conn_write(http_conn_below(hc), go_on, sizeof(go_on) - 1);
+	hc->req->expects_continue = false;
 }
 
 static void begin_body(struct http_conn *hc, bool has_begun)
 {
 	static const struct http_refusal too_large = {413, "payload_too_large", "The body is too large."};
-	static const char go_on[] = "HTTP/1.1 100 Continue\r\n\r\n";
 	struct http_request *r = hc->req;
-	if (r->body_done) {
-		deliver(hc);
-		return;
-	}
+	if (has_begun)
+		r->expects_continue = false;
 	if (r->pub.content_length > r->pub.body_max) {
-		refuse(hc, &too_large);
-		return;
+		http_give_up(hc, &too_large);
+	} else if (r->streamed) {
+		enter(hc, STATE_STREAM);
+		http_stream_begin(hc);
+	} else if (r->body_done) {
+		http_deliver(hc);
+	} else {
+		http_call_for_body(hc);
+		http_body_begin(r, give_way);
+		enter(hc, STATE_BODY);
 	}
-	if (r->expects_continue && !has_begun)
-		conn_write(http_conn_below(hc), go_on, sizeof(go_on) - 1);
-	r->expects_continue = false;
-	http_body_begin(r, give_way);
-	enter(hc, STATE_BODY);
 }
 
 /* `more`: bytes behind the head are here already. */
@@ -175,7 +185,7 @@ static void begin_request(struct http_conn *hc, bool more)
 	struct http_request *r = hc->req;
 	struct http_server *s = hc->member.server;
 	if (hc->overloaded) {
-		refuse(hc, &too_many);
+		http_give_up(hc, &too_many);
 		return;
 	}
 	r->body_done = r->pub.content_length == 0;
@@ -187,9 +197,10 @@ static void begin_request(struct http_conn *hc, bool more)
 	}
 	r->headed = true;
 	enum http_verdict verdict = s->handler->head(&r->pub, s->ctx);
-	if (verdict == HTTP_TAKE_BODY) {
+	if (verdict != HTTP_ANSWERED) {
 		ASSERT(hc->req == r && !r->answered);
 		r->taken = true;
+		r->streamed = verdict == HTTP_STREAM_BODY;
 		begin_body(hc, more);
 	}
 }
@@ -205,7 +216,7 @@ static size_t head_input(struct http_conn *hc, const char *data, size_t len)
 		break;
 	case HTTP_REFUSED:
 		http_cors_find_origin(hc->req, data + used, len - used);
-		refuse(hc, &why);
+		http_give_up(hc, &why);
 		break;
 	case HTTP_COMPLETE:
 		begin_request(hc, used < len);
@@ -234,10 +245,10 @@ static size_t body_input(struct http_conn *hc, const char *data, size_t len)
 		intake_make_room(loop_intake(hc->member.server->loop));
 		break;
 	case HTTP_REFUSED:
-		refuse(hc, &why);
+		http_give_up(hc, &why);
 		break;
 	case HTTP_COMPLETE:
-		deliver(hc);
+		http_deliver(hc);
 		break;
 	}
 	return used;
@@ -266,6 +277,8 @@ static size_t input_step(struct http_conn *hc, const char *data, size_t len)
 		return head_input(hc, data, len);
 	case STATE_BODY:
 		return body_input(hc, data, len);
+	case STATE_STREAM:
+		return http_stream_input(hc, data, len);
 	case STATE_DROPPING:
 		return drop_input(hc, len);
 	case STATE_PENDING:
@@ -273,6 +286,12 @@ static size_t input_step(struct http_conn *hc, const char *data, size_t len)
 		break;
 	}
 	return 0;
+}
+
+/* Nothing is taken until the handler answers, or resumes the body. */
+static bool waits_for_handler(const struct http_conn *hc)
+{
+	return hc->state == STATE_PENDING || (hc->state == STATE_STREAM && hc->req->paused);
 }
 
 /* Between two requests: may the next one begin in this turn? */
@@ -302,10 +321,8 @@ static size_t on_input(struct conn *c, char *data, size_t len, void *owner)
 	while (used < len && !conn_is_closing(c)) {
 		if (hc->state == STATE_IDLE && !may_begin(hc, begun++))
 			break;
-		if (hc->state == STATE_PENDING) {
-			conn_pause(c);
+		if (waits_for_handler(hc))
 			break;
-		}
 		size_t n = input_step(hc, data + used, len - used);
 		used += n;
 		if (!conn_has_handler(c, &http_conn_handler))
@@ -314,7 +331,7 @@ static size_t on_input(struct conn *c, char *data, size_t len, void *owner)
 			break;
 	}
 	hc->in_input = false;
-	if (hc->state == STATE_PENDING)
+	if (waits_for_handler(hc))
 		conn_pause(c);
 	return used;
 }
@@ -342,10 +359,19 @@ void http_conn_timeout(struct conn *c, void *owner)
 	switch ((enum http_state)hc->state) {
 	case STATE_HEAD:
 		http_cors_find_origin(hc->req, "", 0);
-		refuse(hc, &timed_out);
+		http_give_up(hc, &timed_out);
 		break;
 	case STATE_BODY:
-		refuse(hc, &timed_out);
+		http_give_up(hc, &timed_out);
+		break;
+	case STATE_STREAM:
+		left_ms = conn_last_input_ms(c) + time_for(hc, STATE_STREAM) - clock_mono_ms();
+		if (hc->req->paused || hc->req->body_done)
+			conn_set_timeout(c, time_for(hc, STATE_STREAM));
+		else if (left_ms > 0)
+			conn_set_timeout(c, left_ms);
+		else
+			http_give_up(hc, &timed_out);
 		break;
 	case STATE_IDLE:
 		/* A client that still takes its answer is not idle. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Bytes into an HTTP connection, over a socket pair. The first byte says into how many pieces they are cut; the
- * path decides how the handler answers: at once, later, early, or with a file.
+ * path decides how the handler answers: at once, later, early, with a file, or to a streamed body that it may pause or
+ * answer within.
  */
 #include "core/base.h"
 #include "net/http.h"
@@ -18,7 +19,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static struct loop *loop;
 static struct http_server *server;
 static struct conf conf;
-static struct http_req *pending;
+static struct http_req *pending, *paused;
+static size_t streamed;
+
+static void pause_body(struct http_req *req)
+{
+	http_body_pause(req);
+	paused = req;
+}
 
 static enum http_verdict on_head(struct http_req *req, void *ctx)
 {
@@ -34,12 +42,39 @@ static enum http_verdict on_head(struct http_req *req, void *ctx)
 		http_reply_file(req, "/nonexistent", req->path);
 		return HTTP_ANSWERED;
 	}
+	if (req->path.len > 1 && strchr("sS", req->path.s[1]) != NULL) {
+		if (req->path.s[1] == 'S')
+			pause_body(req);
+		streamed = 0;
+		return HTTP_STREAM_BODY;
+	}
 	return HTTP_TAKE_BODY;
+}
+
+static void on_body(struct http_req *req, struct str part, void *ctx)
+{
+	ASSERT(part.len != 0 && paused == NULL);
+	streamed += part.len;
+	ASSERT(streamed <= (size_t)conf.http.max_body);
+	if (memchr(part.s, 'P', part.len) != NULL)
+		pause_body(req);
+	if (memchr(part.s, 'A', part.len) != NULL) {
+		paused = NULL;
+		http_reply(req, 200, "text/plain", NULL, part);
+	}
+}
+
+static void on_aborted(struct http_req *req, void *ctx)
+{
+	if (req == paused)
+		paused = NULL;
 }
 
 static void on_request(struct http_req *req, void *ctx)
 {
-	ASSERT(req->content_length < 0 || req->body.len == (size_t)req->content_length);
+	bool in_parts = req->path.len > 1 && strchr("sS", req->path.s[1]) != NULL;
+	ASSERT(paused == NULL);
+	ASSERT(req->content_length < 0 || (in_parts ? streamed : req->body.len) == (size_t)req->content_length);
 	ASSERT(req->body.len <= (size_t)conf.http.max_body && pending == NULL);
 	if (req->path.len > 1 && req->path.s[1] == 'p')
 		pending = req;
@@ -47,7 +82,8 @@ static void on_request(struct http_req *req, void *ctx)
 		http_reply(req, 200, "text/plain", NULL, req->body);
 }
 
-static const struct http_handler handler = {.head = on_head, .request = on_request};
+static const struct http_handler handler = {
+	.head = on_head, .request = on_request, .aborted = on_aborted, .body = on_body};
 
 static void do_nothing(struct loop_task *t)
 {
@@ -64,6 +100,11 @@ static void turn(int client)
 		struct http_req *req = pending;
 		pending = NULL;
 		http_reply(req, 200, "text/plain", NULL, req->body);
+	}
+	if (paused != NULL) {
+		struct http_req *req = paused;
+		paused = NULL;
+		http_body_resume(req);
 	}
 	while (client >= 0 && recv(client, sink, sizeof(sink), MSG_DONTWAIT) > 0)
 		;

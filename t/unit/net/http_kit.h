@@ -2,7 +2,9 @@
 /*
  * An HTTP server on socket pairs for its tests. The handler answers by the path:
  * /now at once from the request callback, with the body echoed; /pending is kept for the test to answer; /early and
- * /early-later from the head callback, now or by the test; /file/… from the document root.
+ * /early-later from the head callback, now or by the test; /file/… from the document root. The bodies of /stream… come
+ * in parts: /stream/paused is paused at first, /stream/pausing after each part, /stream/early is answered at a part
+ * with a '!'.
  */
 #ifndef TIDINGS_T_NET_HTTP_KIT_H
 #define TIDINGS_T_NET_HTTP_KIT_H
@@ -28,7 +30,10 @@ static struct {
 	struct http_req *pending[PENDING_MAX];
 	int pending_count;
 	char path[64];
+	int parts;
 } seen;
+static struct http_req *streamed; /* the last one */
+static struct buf taken;	  /* of it */
 
 static inline void keep_pending(struct http_req *req)
 {
@@ -57,7 +62,24 @@ static enum http_verdict kit_head(struct http_req *req, void *ctx)
 		http_reply_file(req, docroot, (struct str){req->path.s + 5, req->path.len - 5});
 		return HTTP_ANSWERED;
 	}
+	if (path_begins(req, "/stream")) {
+		streamed = req;
+		buf_clear(&taken);
+		if (path_begins(req, "/stream/paused"))
+			http_body_pause(req);
+		return HTTP_STREAM_BODY;
+	}
 	return HTTP_TAKE_BODY;
+}
+
+static void kit_body(struct http_req *req, struct str part, void *ctx)
+{
+	seen.parts++;
+	buf_append_str(&taken, part);
+	if (path_begins(req, "/stream/pausing"))
+		http_body_pause(req);
+	if (path_begins(req, "/stream/early") && memchr(part.s, '!', part.len) != NULL)
+		http_reply_problem(req, 409, "conflict", "no", 0, NULL);
 }
 
 static void kit_request(struct http_req *req, void *ctx)
@@ -65,6 +87,8 @@ static void kit_request(struct http_req *req, void *ctx)
 	seen.requests++;
 	if (path_begins(req, "/pending"))
 		keep_pending(req);
+	else if (path_begins(req, "/stream"))
+		http_reply(req, 200, "text/plain", NULL, STR_LIT("streamed"));
 	else
 		http_reply(req, 200, "text/plain", NULL, req->body);
 }
@@ -91,11 +115,12 @@ static void kit_answered(const struct http_req *req, int status, size_t bytes, v
 	seen.status = status;
 }
 
-static const struct http_handler kit_handler = {kit_head, kit_request, kit_aborted};
+static const struct http_handler kit_handler = {kit_head, kit_request, kit_aborted, kit_body};
 static const struct http_observer kit_observer = {kit_opened, kit_closed, kit_answered};
 
 static inline void reset_seen(void)
 {
+	buf_clear(&taken);
 	memset(&seen, 0, sizeof(seen));
 }
 
@@ -114,6 +139,7 @@ static inline void start_server(void)
 static inline void stop_server(void)
 {
 	http_server_free(&server);
+	buf_fini(&taken);
 	turn();
 }
 
