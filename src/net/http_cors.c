@@ -48,6 +48,8 @@ static void allow_origin(const struct http_request *r, struct str origin, struct
 static struct str origin_line(const char *text, size_t len, bool at_line)
 {
 	static const char name[] = "origin:";
+	if (len == 0)
+		return STR_NULL;
 	const size_t name_len = sizeof(name) - 1;
 	const char *end = text + len, *line = text;
 	while (line != NULL && line < end) {
