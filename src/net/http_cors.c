@@ -8,7 +8,13 @@
 
 #include "core/conf.h"
 
-#define METHODS "GET, POST, PUT, DELETE, HEAD"
+#define METHODS "GET, POST, PUT, PATCH, DELETE, HEAD"
+/* What tus sends and reads, the protocol of resumable uploads. */
+#define TUS_REQUEST_HEADERS                                                                                            \
+	"Tus-Resumable, Upload-Length, Upload-Offset, Upload-Metadata, Upload-Checksum, X-HTTP-Method-Override"
+#define TUS_HEADERS                                                                                                    \
+	"Location, Tus-Resumable, Tus-Version, Tus-Extension, Tus-Max-Size, Tus-Checksum-Algorithm, Upload-Length, "   \
+	"Upload-Offset, Upload-Metadata, Upload-Expires"
 
 static bool any_allowed(const struct conf *conf)
 {
@@ -93,14 +99,14 @@ void http_cors_headers(const struct http_request *r, struct buf *out)
 	if (!http_origin_allowed(conf, origin))
 		return;
 	allow_origin(r, origin, out);
-	buf_append_str(out, STR_LIT("Access-Control-Expose-Headers: X-Request-Id, Retry-After\r\n"));
+	buf_append_str(out, STR_LIT("Access-Control-Expose-Headers: X-Request-Id, Retry-After, " TUS_HEADERS "\r\n"));
 }
 
 void http_reply_options(struct http_req *req)
 {
 	static const char allow[] = "Allow: " METHODS ", OPTIONS\r\n";
 	static const char preflight[] = "Access-Control-Allow-Methods: " METHODS "\r\n"
-					"Access-Control-Allow-Headers: Authorization, Content-Type, X-Request-Id\r\n"
+					"Access-Control-Allow-Headers: Authorization, Content-Type, X-Request-Id, " TUS_REQUEST_HEADERS "\r\n"
 					"Access-Control-Max-Age: 600\r\n";
 	const struct http_request *r = http_request_of(req);
 	const char *headers = NULL;

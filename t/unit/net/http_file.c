@@ -172,7 +172,7 @@ static void test_cors(struct client *c)
 	set_origins(items, 1);
 	a = get(c, "GET", "/", ours);
 	ok(has(a, "\r\nAccess-Control-Allow-Origin: https://app.example\r\n") && has(a, "\r\nVary: Origin\r\n") &&
-		   has(a, "\r\nAccess-Control-Expose-Headers: X-Request-Id, Retry-After\r\n"),
+		   has(a, "\r\nAccess-Control-Expose-Headers: X-Request-Id, Retry-After, Location, Tus-Resumable, "),
 	   "an allowed origin may read");
 	ok(!has(a, "Credentials"), "without credentials");
 	a = get(c, "GET", "/none", ours);
@@ -186,8 +186,10 @@ static void test_cors(struct client *c)
 	reset_seen();
 	a = get(c, "OPTIONS", "/", preflight);
 	ok(status_of(a) == 204 && has(a, "\r\nAccess-Control-Allow-Origin: https://app.example\r\n") &&
-		   has(a, "\r\nAccess-Control-Allow-Methods: GET, POST, PUT, DELETE, HEAD\r\n") &&
-		   has(a, "\r\nAccess-Control-Allow-Headers: Authorization, Content-Type, X-Request-Id\r\n") &&
+		   has(a, "\r\nAccess-Control-Allow-Methods: GET, POST, PUT, PATCH, DELETE, HEAD\r\n") &&
+		   has(a, "\r\nAccess-Control-Allow-Headers: Authorization, Content-Type, X-Request-Id, "
+			  "Tus-Resumable, Upload-Length, Upload-Offset, Upload-Metadata, Upload-Checksum, "
+			  "X-HTTP-Method-Override\r\n") &&
 		   has(a, "\r\nAccess-Control-Max-Age: 600\r\n"),
 	   "a preflight is answered");
 	is_int(seen.heads, 0, "without the handler");
