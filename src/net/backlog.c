@@ -116,7 +116,7 @@ static double secs_to_read(const struct backlog_entry *e, int64_t now_ms)
 {
 	double ms = (double)(now_ms - e->since_ms + e->before.ms) + 1000;
 	double bytes = (double)(taken(e, held_by_kernel(e->conn)) + e->before.bytes) + FIRST_SECOND_BYTES;
-	return (double)conn_unsent(e->conn) * ms / bytes / 1000;
+	return (double)e->conn->work->queue.unsent * ms / bytes / 1000;
 }
 
 static int slowest_first(const void *a, const void *b)
@@ -131,8 +131,10 @@ static void make_room(struct backlog *b)
 	size_t n = 0, closed = 0, before = b->memory;
 	int64_t now_ms = clock_mono_ms();
 	struct backlog_entry *e;
+	/* One that waits to send a file holds nothing. */
 	TAILQ_FOREACH (e, &b->waiting, entry)
-		all[n++] = (struct candidate){e->conn, secs_to_read(e, now_ms)};
+		if (e->conn->work->queue.unsent != 0)
+			all[n++] = (struct candidate){e->conn, secs_to_read(e, now_ms)};
 	qsort(all, n, sizeof(*all), slowest_first);
 	for (; closed < n && b->memory > b->budget - b->budget / 8; closed++)
 		conn_close(all[closed].conn, CONN_NO_MEMORY);

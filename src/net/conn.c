@@ -91,6 +91,7 @@ static void drop_output(struct conn *c)
 		return;
 	backlog_leave(loop_backlog(c->loop), c);
 	outq_fini(&c->work->queue);
+	outfile_free(&c->work->file);
 	c->work->writing = false;
 }
 
@@ -162,7 +163,7 @@ void conn_close_gracefully(struct conn *c, const char *reason)
 {
 	if (c->state != CONN_OPEN)
 		return;
-	if (conn_tls(c) != NULL)
+	if (conn_tls(c) != NULL && !conn_has_file(c))
 		tls_end(c->work->tls);
 	c->state = CONN_FLUSHING;
 	conn_work(c)->reason = reason;
@@ -180,11 +181,9 @@ bool conn_is_closing(const struct conn *c)
 
 /* ---- output ---- */
 
-/* Where len more bytes are queued; NULL: nobody would get them. */
-static struct outq *begin_write(struct conn *c, size_t len)
+/* Where bytes are queued. */
+static struct outq *queue_of(struct conn *c)
 {
-	if (c->state != CONN_OPEN || len == 0)
-		return NULL;
 	conn_defer(c);
 	struct conn_work *w = c->work;
 	if (!w->writing) {
@@ -194,6 +193,15 @@ static struct outq *begin_write(struct conn *c, size_t len)
 		w->moved_ms = clock_mono_ms();
 	}
 	return &w->queue;
+}
+
+/* Where len more bytes are queued; NULL: nobody would get them. */
+static struct outq *begin_write(struct conn *c, size_t len)
+{
+	if (c->state != CONN_OPEN || len == 0)
+		return NULL;
+	ASSERT(!conn_has_file(c));
+	return queue_of(c);
 }
 
 void conn_write(struct conn *c, const void *data, size_t len)
@@ -234,9 +242,8 @@ static void write_held(struct conn *c)
 static void queue_cipher(const void *data, size_t len, void *ctx)
 {
 	struct conn *c = ctx;
-	struct outq *q = begin_write(c, len);
-	if (q != NULL)
-		outq_add(q, data, len);
+	if (c->state == CONN_OPEN || c->state == CONN_FLUSHING)
+		outq_add(queue_of(c), data, len);
 }
 
 void conn_start_tls(struct conn *c, struct tls_server *server)
@@ -245,12 +252,98 @@ void conn_start_tls(struct conn *c, struct tls_server *server)
 		conn_work(c)->tls = tls_new(server, queue_cipher, c);
 }
 
+/* ---- files ---- */
+
+static void on_file_loaded(void *owner)
+{
+	struct conn *c = owner;
+	c->work->moved_ms = clock_mono_ms();
+	conn_defer(c);
+}
+
+void conn_write_file(struct conn *c, int fd, int64_t offset, int64_t len)
+{
+	if (begin_write(c, (size_t)len) != NULL)
+		c->work->file = outfile_new(c->loop, fd, offset, len, on_file_loaded, c);
+	else
+		close(fd);
+}
+
+bool conn_has_file(const struct conn *c)
+{
+	return c->work != NULL && c->work->file != NULL;
+}
+
+static bool waits_for_disk(const struct conn *c)
+{
+	return conn_has_file(c) && c->work->queue.unsent == 0 && outfile_is_loading(c->work->file);
+}
+
+static void close_for_file(struct conn *c, ssize_t n)
+{
+	log_warn_gated("a file cannot be sent to its end: %s", n == 0 ? "it has become shorter" : strerror(errno));
+	conn_close(c, n == 0 ? CONN_SHORT_FILE : "error");
+}
+
+static void end_file(struct conn *c)
+{
+	struct conn_work *w = c->work;
+	if (outfile_left(w->file) != 0)
+		return;
+	outfile_free(&w->file);
+	if (w->tls != NULL && c->state == CONN_FLUSHING)
+		tls_end(w->tls);
+}
+
+/* One record a time: what a slow peer does not take is held encrypted. */
+static void encrypt_file(struct conn *c, size_t ready)
+{
+	char plain[TLS_RECORD_MAX];
+	ssize_t n = outfile_read(c->work->file, plain, ready < sizeof(plain) ? ready : sizeof(plain));
+	if (n <= 0) {
+		close_for_file(c, n);
+		return;
+	}
+	tls_write(c->work->tls, plain, (size_t)n);
+	end_file(c);
+}
+
+static ssize_t send_file(struct conn *c, size_t ready, size_t *tried_r)
+{
+	ssize_t n = outfile_send(c->work->file, c->fd, ready);
+	*tried_r = ready;
+	if (n == 0)
+		close_for_file(c, n);
+	else if (n > 0)
+		end_file(c);
+	return n;
+}
+
+/* ---- */
+
+/* As send(2) does it. 0: there is nothing to be sent now. */
+static ssize_t write_some(struct conn *c, size_t *tried_r)
+{
+	struct conn_work *w = c->work;
+	size_t ready = w->queue.unsent == 0 ? outfile_ready(w->file) : 0;
+	if (ready != 0 && w->tls == NULL)
+		return send_file(c, ready, tried_r);
+	if (ready != 0)
+		encrypt_file(c, ready);
+	*tried_r = 0;
+	if (conn_unsent(c) == 0 || w->queue.unsent == 0)
+		return 0;
+	return outq_write(&w->queue, c->fd, w->file != NULL && w->tls == NULL, tried_r);
+}
+
 static void flush(struct conn *c)
 {
 	size_t written = 0;
 	while (conn_unsent(c) != 0 && !c->blocked) {
 		size_t tried;
-		ssize_t n = outq_write(&c->work->queue, c->fd, &tried);
+		ssize_t n = write_some(c, &tried);
+		if (n == 0)
+			break;
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0 && !conn_error_passes(errno)) {
@@ -270,7 +363,10 @@ static void flush(struct conn *c)
 	} else {
 		if (written != 0)
 			c->work->moved_ms = clock_mono_ms();
-		backlog_wait(loop_backlog(c->loop), c, written);
+		if (waits_for_disk(c))
+			backlog_leave(loop_backlog(c->loop), c);
+		else
+			backlog_wait(loop_backlog(c->loop), c, written);
 	}
 	conn_rearm(c);
 }
@@ -372,7 +468,9 @@ void conn_set_peer(struct conn *c, const struct addr *peer)
 
 size_t conn_unsent(const struct conn *c)
 {
-	return conn_is_writing(c) ? c->work->queue.unsent : 0;
+	if (!conn_is_writing(c))
+		return 0;
+	return c->work->queue.unsent + (c->work->file != NULL ? (size_t)outfile_left(c->work->file) : 0);
 }
 
 bool conn_is_blocked(const struct conn *c)
@@ -393,7 +491,7 @@ int64_t conn_last_input_ms(const struct conn *c)
 
 int64_t conn_last_progress_ms(const struct conn *c)
 {
-	return conn_is_writing(c) ? c->work->moved_ms : clock_mono_ms();
+	return conn_is_writing(c) && !waits_for_disk(c) ? c->work->moved_ms : clock_mono_ms();
 }
 
 void conn_set_timeout(struct conn *c, int64_t delay_ms)

@@ -70,8 +70,15 @@ void conn_set_peer(struct conn *c, const struct addr *peer);
 /* Queues bytes (copied) or a counted buffer (a reference is taken). Ignored while closing. */
 void conn_write(struct conn *c, const void *data, size_t len);
 void conn_write_blob(struct conn *c, struct blob *b);
+/*
+ * Queues a part of a file, net/outfile.h, and takes its descriptor. Nothing else may be queued while the connection has
+ * one. Where it turns out to be shorter the connection is closed.
+ */
+void conn_write_file(struct conn *c, int fd, int64_t offset, int64_t len);
+bool conn_has_file(const struct conn *c);
 /* The buffer leaves once all that is queued is written; the one that was held before does not. NULL: none is held. */
 void conn_hold(struct conn *c, struct blob *b);
+/* Bytes, those of a file included. */
 size_t conn_unsent(const struct conn *c);
 /* Output waits that the socket did not take at the end of a turn. */
 bool conn_is_blocked(const struct conn *c);
@@ -80,7 +87,7 @@ bool conn_is_blocked(const struct conn *c);
 bool conn_peer_finished(const struct conn *c);
 /* clock_mono_ms when bytes last arrived, or conn_resume let them in again. Not while closing. */
 int64_t conn_last_input_ms(const struct conn *c);
-/* When output last moved, or began to wait; now if none waits. */
+/* When output last moved, or began to wait; now if none waits, or it waits for a disk. */
 int64_t conn_last_progress_ms(const struct conn *c);
 
 /* While paused nothing is read, so the peer waits; that it has reset the connection is noticed all the same. */
@@ -92,8 +99,9 @@ void conn_resume(struct conn *c);
 void conn_set_timeout(struct conn *c, int64_t delay_ms);
 
 /* Reasons that net/backlog.c gives. */
-#define CONN_TOO_SLOW "too slow"   /* took less than BACKLOG_RATE */
-#define CONN_NO_MEMORY "no memory" /* of those that wait, it needed most and took least */
+#define CONN_TOO_SLOW "too slow"     /* took less than BACKLOG_RATE */
+#define CONN_SHORT_FILE "short file" /* conn.c: it ended too early */
+#define CONN_NO_MEMORY "no memory"   /* of those that wait, it needed most and took least */
 
 /* Closes at the end of the turn, dropping unsent output. reason: a static word that is counted and logged. The first
  * call counts. */

@@ -9,6 +9,7 @@
 #include "core/base.h"
 #include "net/backlog.h"
 #include "net/conn.h"
+#include "net/outfile.h"
 #include "net/outq.h"
 #include "net/poller.h"
 #include "net/tls.h"
@@ -36,7 +37,8 @@ struct conn_work {
 	struct loop_task task;
 	struct conn *conn;
 	struct outq queue;
-	int64_t moved_ms; /* when the output last got shorter, or began to wait */
+	struct outfile *file; /* leaves when the queue is empty; NULL: none */
+	int64_t moved_ms;     /* when the output last got shorter, or began to wait */
 	struct backlog_entry wait;
 	struct leftover *left; /* NULL when there is none */
 	struct blob *held;     /* leaves when nothing else is queued; NULL: none */

@@ -190,6 +190,22 @@ struct blob;
  */
 void http_reply_immutable(struct http_req *req, const char *etag, const char *content_type, struct blob *content);
 
+/* Content in a file that is read while it is sent. */
+struct http_content {
+	int fd;		      /* of a regular file */
+	int64_t offset, size; /* where the content is in it */
+	const char *etag;     /* strong, in quotation marks; NULL: none, and then it is never 304 */
+	const char *content_type;
+	const char *headers; /* further lines, as above; with 200, 206 and 304. May be NULL */
+};
+/*
+ * Conditional (If-None-Match), HEAD, and a single range of bytes (206, 416; with If-Range); of several ranges, all of
+ * it. Takes the descriptor, always, and closes it when the content is sent or the connection is gone. The bytes are not
+ * copied (with TLS: a little at a time) and count nowhere as memory; what is not in the page cache is read by a thread
+ * first. Should the file have become shorter, the connection is closed.
+ */
+void http_reply_content(struct http_req *req, const struct http_content *c);
+
 struct ws;
 struct ws_handler;
 /*

@@ -5,6 +5,7 @@
  * http_server.c  connections and their states     http_reply.c  answers and problems
  * http_head.c    the head of a request, checked   http_cors.c   origins
  * http_chunk.c   the chunked coding               http_file.c   the document root
+ * http_content.c files and parts of them
  * http_body.c    bodies that are being received   http_stream.c bodies in parts
  * http_req.c     what a handler asks of a request http_greeting.c  before HTTP
  */
@@ -274,6 +275,13 @@ void http_refuse(struct http_request *r, const struct http_refusal *why);
  * The body is the blob, if not NULL.
  */
 void http_reply_blob(struct http_req *req, int status, const char *headers, struct blob *blob, int64_t length);
+/* Of a file. */
+struct http_part {
+	int fd; /* -1: taken */
+	int64_t offset, len;
+};
+/* The same with a part of a file, of which it takes the descriptor if it is sent. */
+void http_reply_part(struct http_req *req, int status, const char *headers, struct http_part *part);
 /* Status line and the headers that every answer has. */
 void http_begin_head(struct http_request *r, int status, struct buf *out);
 

@@ -42,6 +42,7 @@ struct reply {
 	/* Alternatives. */
 	struct str body;
 	struct blob *blob;
+	struct http_part *part;
 	int64_t length; /* -1: there is no Content-Length */
 };
 
@@ -56,7 +57,10 @@ static void put_content_type(struct buf *out, const char *type)
 
 static void put_body(struct conn *c, const struct reply *p)
 {
-	if (p->blob != NULL)
+	if (p->part != NULL) {
+		conn_write_file(c, p->part->fd, p->part->offset, p->part->len);
+		p->part->fd = -1;
+	} else if (p->blob != NULL)
 		conn_write_blob(c, p->blob);
 	else
 		conn_write(c, p->body.s, p->body.len);
@@ -102,6 +106,12 @@ void http_reply_blob(struct http_req *req, int status, const char *headers, stru
 {
 	answer(http_request_of(req),
 	       &(struct reply){.status = status, .headers = headers, .blob = blob, .length = length});
+}
+
+void http_reply_part(struct http_req *req, int status, const char *headers, struct http_part *part)
+{
+	answer(http_request_of(req),
+	       &(struct reply){.status = status, .headers = headers, .part = part, .length = part->len});
 }
 
 void http_reply_immutable(struct http_req *req, const char *etag, const char *content_type, struct blob *content)

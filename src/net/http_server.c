@@ -298,7 +298,7 @@ static bool waits_for_handler(const struct http_conn *hc)
 static bool may_begin(struct http_conn *hc, unsigned begun)
 {
 	struct conn *c = http_conn_below(hc);
-	if (conn_is_blocked(c) || conn_unsent(c) > UNSENT_MAX) {
+	if (conn_is_blocked(c) || conn_has_file(c) || conn_unsent(c) > UNSENT_MAX) {
 		hc->throttled = true;
 		conn_pause(c);
 		return false;

@@ -8,6 +8,7 @@
 #include "core/base.h"
 #include "net/loop.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <event2/event.h>
 #include <event2/event_struct.h>
@@ -18,6 +19,7 @@
 #include "net/conn_priv.h"
 #include "net/intake.h"
 #include "net/poller.h"
+#include "net/work.h"
 
 TAILQ_HEAD(task_list, loop_task);
 
@@ -27,6 +29,7 @@ struct loop {
 	struct poller *poller;
 	struct backlog *backlog;
 	struct intake *intake;
+	struct work *disk; /* NULL: not needed yet */
 	struct event *tick;
 	struct task_list tasks;
 	struct loop_task end_of_turn; /* separates what was queued before the tasks ran from what they queue */
@@ -106,6 +109,7 @@ void loop_free(struct loop **lp)
 	if (l == NULL)
 		return;
 	loop_settle(l);
+	work_free(&l->disk);
 	backlog_free(&l->backlog);
 	intake_free(&l->intake);
 	poller_free(&l->poller);
@@ -139,6 +143,14 @@ struct backlog *loop_backlog(struct loop *l)
 struct intake *loop_intake(struct loop *l)
 {
 	return l->intake;
+}
+
+/* As many jobs as there are connections may wait. */
+struct work *loop_disk(struct loop *l)
+{
+	if (l->disk == NULL)
+		l->disk = work_new(l, UINT_MAX);
+	return l->disk;
 }
 
 void loop_defer(struct loop *l, struct loop_task *t)

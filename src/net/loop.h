@@ -15,6 +15,7 @@ struct event_base;
 struct backlog;
 struct intake;
 struct poller;
+struct work;
 
 /* A thing to be done once at the end of this turn. Embedded in its owner, zeroed before first use. */
 struct loop_task {
@@ -35,6 +36,8 @@ struct poller *loop_poller(struct loop *l);
 struct backlog *loop_backlog(struct loop *l);
 /* What clients have sent of messages that are not whole. */
 struct intake *loop_intake(struct loop *l);
+/* The thread that reads files into the page cache, for outfile.c. Started by its first job. */
+struct work *loop_disk(struct loop *l);
 /* Queues the task unless it is queued already. It may queue others, and itself again (for the next turn). */
 void loop_defer(struct loop *l, struct loop_task *t);
 void loop_undefer(struct loop *l, struct loop_task *t);

@@ -107,8 +107,9 @@ static void took(struct outq *q, size_t n)
 	}
 }
 
-ssize_t outq_write(struct outq *q, int fd, size_t *tried_r)
+ssize_t outq_write(struct outq *q, int fd, bool more, size_t *tried_r)
 {
+	const int flags = MSG_NOSIGNAL | MSG_DONTWAIT | (more ? MSG_MORE : 0);
 	struct iovec iov[WRITE_IOV];
 	size_t count = 0, total = 0;
 	struct out *o;
@@ -122,8 +123,7 @@ ssize_t outq_write(struct outq *q, int fd, size_t *tried_r)
 	*tried_r = total;
 	struct msghdr msg = {.msg_iov = iov, .msg_iovlen = count};
 	/* Most often there is one piece, for which send() has less to check and to copy. */
-	ssize_t n = count == 1 ? send(fd, iov[0].iov_base, iov[0].iov_len, MSG_NOSIGNAL | MSG_DONTWAIT)
-			       : sendmsg(fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
+	ssize_t n = count == 1 ? send(fd, iov[0].iov_base, iov[0].iov_len, flags) : sendmsg(fd, &msg, flags);
 	if (n > 0)
 		took(q, (size_t)n);
 	return n;

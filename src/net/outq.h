@@ -26,7 +26,10 @@ void outq_fini(struct outq *q);
 void outq_add(struct outq *q, const void *data, size_t len);
 /* Takes a reference. */
 void outq_add_blob(struct outq *q, struct blob *b);
-/* One non-blocking write; what it took is gone from the queue. -1 with errno; *tried_r: how much was offered. */
-ssize_t outq_write(struct outq *q, int fd, size_t *tried_r);
+/*
+ * One non-blocking write; what it took is gone from the queue. -1 with errno; *tried_r: how much was offered. `more`:
+ * other bytes follow at once, so that the last packet need not leave before them.
+ */
+ssize_t outq_write(struct outq *q, int fd, bool more, size_t *tried_r);
 
 #endif

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Bytes into an HTTP connection, over a socket pair. The first byte says into how many pieces they are cut; the
- * path decides how the handler answers: at once, later, early, with a file, or to a streamed body that it may pause or
- * answer within.
+ * path decides how the handler answers: at once, later, early, with a file or a part of one, or to a streamed body that
+ * it may pause or answer within.
  */
 #include "core/base.h"
 #include "net/http.h"
 
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -21,6 +22,7 @@ static struct http_server *server;
 static struct conf conf;
 static struct http_req *pending, *paused;
 static size_t streamed;
+static int file;
 
 static void pause_body(struct http_req *req)
 {
@@ -40,6 +42,14 @@ static enum http_verdict on_head(struct http_req *req, void *ctx)
 	}
 	if (req->path.len > 1 && req->path.s[1] == 'f') {
 		http_reply_file(req, "/nonexistent", req->path);
+		return HTTP_ANSWERED;
+	}
+	if (req->path.len > 1 && req->path.s[1] == 'c') {
+		http_reply_content(req, &(struct http_content){.fd = dup(file),
+							       .offset = 1,
+							       .size = 9,
+							       .etag = "\"v1\"",
+							       .content_type = "text/plain"});
 		return HTTP_ANSWERED;
 	}
 	if (req->path.len > 1 && strchr("sS", req->path.s[1]) != NULL) {
@@ -117,6 +127,9 @@ static void start(void)
 	conf.http.max_body = 100;
 	conf.http.header_timeout_secs = conf.http.body_timeout_secs = conf.http.keepalive_timeout_secs = 10;
 	conf.http.cors_origins = (struct conf_list){origins, 1};
+	file = memfd_create("fuzz", 0);
+	if (file < 0 || write(file, "0123456789", 10) != 10)
+		abort();
 	loop = loop_new();
 	server = http_server_new(loop, &conf, &handler, NULL, NULL);
 }

@@ -4,7 +4,7 @@
  * /now at once from the request callback, with the body echoed; /pending is kept for the test to answer; /early and
  * /early-later from the head callback, now or by the test; /file/… from the document root. The bodies of /stream… come
  * in parts: /stream/paused is paused at first, /stream/pausing after each part, /stream/early is answered at a part
- * with a '!'.
+ * with a '!'. /content… is answered with content_part of content_path.
  */
 #ifndef TIDINGS_T_NET_HTTP_KIT_H
 #define TIDINGS_T_NET_HTTP_KIT_H
@@ -15,6 +15,8 @@
 #include "core/conf.h"
 #include "pair.h"
 #include "../tap.h"
+
+#include <fcntl.h>
 
 #define PENDING_MAX 64
 
@@ -34,6 +36,9 @@ static struct {
 } seen;
 static struct http_req *streamed; /* the last one */
 static struct buf taken;	  /* of it */
+static const char *content_path = "/dev/null";
+static struct http_content content_part;
+static int content_fd = -1; /* the last one */
 
 static inline void keep_pending(struct http_req *req)
 {
@@ -60,6 +65,12 @@ static enum http_verdict kit_head(struct http_req *req, void *ctx)
 	}
 	if (path_begins(req, "/file")) {
 		http_reply_file(req, docroot, (struct str){req->path.s + 5, req->path.len - 5});
+		return HTTP_ANSWERED;
+	}
+	if (path_begins(req, "/content")) {
+		struct http_content c = content_part;
+		c.fd = content_fd = open(content_path, O_RDONLY | O_CLOEXEC);
+		http_reply_content(req, &c);
 		return HTTP_ANSWERED;
 	}
 	if (path_begins(req, "/stream")) {
@@ -150,13 +161,18 @@ struct client {
 	bool eof;
 };
 
-static inline void open_client(struct client *c)
+static inline void open_client_with(struct client *c, int buffer_size, struct tls_server *tls)
 {
 	int fds[2];
 	*c = (struct client){0};
-	make_pair(fds, 0);
-	http_server_accept(server, fds[0], &unix_peer, NULL);
+	make_pair(fds, buffer_size);
+	http_server_accept(server, fds[0], &unix_peer, tls);
 	c->fd = fds[1];
+}
+
+static inline void open_client(struct client *c)
+{
+	open_client_with(c, 0, NULL);
 }
 
 static inline void close_client(struct client *c)
