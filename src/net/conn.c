@@ -321,11 +321,21 @@ static ssize_t send_file(struct conn *c, size_t ready, size_t *tried_r)
 
 /* ---- */
 
+/* How much of the file may be sent: many files at once must not hold up what else the loop has to do. */
+static size_t file_share(struct conn *c)
+{
+	size_t ready = outfile_ready(c->work->file);
+	if (ready == 0 || loop_has_time(c->loop))
+		return ready;
+	loop_postpone(c->loop, &c->work->task);
+	return 0;
+}
+
 /* As send(2) does it. 0: there is nothing to be sent now. */
 static ssize_t write_some(struct conn *c, size_t *tried_r)
 {
 	struct conn_work *w = c->work;
-	size_t ready = w->queue.unsent == 0 ? outfile_ready(w->file) : 0;
+	size_t ready = w->queue.unsent == 0 ? file_share(c) : 0;
 	if (ready != 0 && w->tls == NULL)
 		return send_file(c, ready, tried_r);
 	if (ready != 0)

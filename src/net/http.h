@@ -142,6 +142,7 @@ void http_server_end_idle(struct http_server *s);
  * A streamed body, from the head callback until `request`. While it is paused the client has to wait, and neither
  * `body` nor `request` is called; after http_body_resume they are called from the loop, never from within.
  * Paused in the head callback, 100 Continue is not sent before it is resumed. Instead of resuming it may be answered.
+ * That the client has left is told when it is resumed, or by http_req_alive.
  * While it is not paused a client that sends nothing for http.body_timeout is refused; there is no other limit on how
  * long it takes, so a handler should hold little for a body that trickles.
  */
