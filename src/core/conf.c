@@ -46,9 +46,11 @@ static int find_name(const char *const *names, const char *value)
 	return -1;
 }
 
-static int parse_number(const struct conf_row *row, const char *value, int *out_r, char **why_r)
+static int parse_number(const struct conf_row *row, const char *value, long *out_r, char **why_r)
 {
-	const char *unit = row->type == CONF_SECS ? " of seconds" : row->type == CONF_BYTES ? " of bytes" : "";
+	const char *unit = row->type == CONF_SECS			       ? " of seconds"
+			   : row->type == CONF_BYTES || row->type == CONF_SIZE ? " of bytes"
+									       : "";
 	const char *digits = value[0] == '-' ? value + 1 : value;
 	size_t len = strlen(digits);
 	long v;
@@ -63,7 +65,7 @@ static int parse_number(const struct conf_row *row, const char *value, int *out_
 		*why_r = xasprintf("%s is out of range: %ld to %ld%s", value, row->min, row->max, unit);
 		return -1;
 	}
-	*out_r = (int)v;
+	*out_r = v;
 	return 0;
 }
 
@@ -104,7 +106,8 @@ static char *string_fault(const struct conf_row *row, const char *value)
 static char *set_field(void *field, const struct conf_row *row, const char *value)
 {
 	char *why = NULL;
-	int number, flag;
+	int name, flag;
+	long number;
 
 	switch (row->type) {
 	case CONF_BOOL:
@@ -117,11 +120,15 @@ static char *set_field(void *field, const struct conf_row *row, const char *valu
 	case CONF_SECS:
 	case CONF_BYTES:
 		if (parse_number(row, value, &number, &why) == 0)
-			*(int *)field = number;
+			*(int *)field = (int)number;
+		break;
+	case CONF_SIZE:
+		if (parse_number(row, value, &number, &why) == 0)
+			*(int64_t *)field = number;
 		break;
 	case CONF_ENUM:
-		if (parse_enum(row, value, &number, &why) == 0)
-			*(int *)field = number;
+		if (parse_enum(row, value, &name, &why) == 0)
+			*(int *)field = name;
 		break;
 	case CONF_LIST:
 		why = string_fault(row, value);
@@ -402,6 +409,8 @@ void conf_jwt_key_fini(struct conf_jwt_key *key)
 
 void conf_forget_keys(struct conf *c)
 {
+	conf_wipe(&c->media.url_secret, c->media.url_secret_len);
+	c->media.url_secret_len = 0;
 	conf_jwt_key_fini(&c->jwt.own);
 	c->jwt.own = (struct conf_jwt_key){0};
 	for (size_t k = 0; k < c->jwt.key_count; k++)

@@ -150,6 +150,18 @@ struct conf {
 		int backend; /* enum conf_search_backend */
 	} search;
 	struct {
+		char *directory; /* "": no media */
+		int64_t max_size;
+		int64_t quota_per_user; /* 0: none */
+		char *url_secret_file;
+		char *url_secret; /* resolved from url_secret_file */
+		size_t url_secret_len;
+		int url_lifetime_secs;
+		char *base_url;
+		int processes;
+		char *user;
+	} media;
+	struct {
 		int sends_per_second;
 		int burst;
 		int requests_per_second;
@@ -176,7 +188,7 @@ struct conf *conf_load(const char *path, char **err_r) MUST_CHECK;
 /* What only a server needs: a usable signing or verifying key, files that exist. Faults as above; NULL if none. */
 char *conf_check_server(const struct conf *c) MUST_CHECK;
 /* NULL is allowed; *c becomes NULL. Secrets are wiped. */
-void conf_forget_keys(struct conf *c); /* the keys of tokens, for a process that needs none */
+void conf_forget_keys(struct conf *c); /* the keys of tokens and URLs, for a process that needs none */
 void conf_free(struct conf **c);
 
 /*

@@ -141,6 +141,20 @@ const char *conf_check_url_prefix(const char *value)
 	return NULL;
 }
 
+const char *conf_check_base_url(const char *value)
+{
+	const char *host = strncmp(value, "https://", 8) == 0  ? value + 8
+			   : strncmp(value, "http://", 7) == 0 ? value + 7
+							       : NULL;
+	size_t len = strlen(value);
+
+	if (host == NULL || *host == '\0' || *host == '/')
+		return "a URL begins with https:// or http:// and a host";
+	if (len > 255 || !only(host, strlen(host), "/-._~:[]") || value[len - 1] == '/')
+		return "up to 255 characters, without a query, and not ending with '/'";
+	return NULL;
+}
+
 const char *conf_check_node_id(const char *value)
 {
 	size_t len = strlen(value);
@@ -337,6 +351,18 @@ static void resolve_jwks(struct conf *c, struct conf_faults *faults)
 	conf_wipe(&text, len);
 }
 
+static void resolve_media(struct conf *c, struct conf_faults *faults)
+{
+	c->media.url_secret = xstrdup("");
+	take_file(c, faults, "media.url_secret", &c->media.url_secret_file, &c->media.url_secret,
+		  &c->media.url_secret_len);
+	if (c->media.url_secret_file[0] != '\0' && !conf_place_is_bad(c, &c->media.url_secret_file) &&
+	    c->media.url_secret_len < CONF_HMAC_SECRET_MIN)
+		conf_fault(faults, conf_line(c, &c->media.url_secret_file),
+			   "media.url_secret_file: the secret has %zu bytes; it needs at least %d",
+			   c->media.url_secret_len, CONF_HMAC_SECRET_MIN);
+}
+
 static void resolve_node_id(struct conf *c, struct conf_faults *faults)
 {
 	char host[HOST_NAME_MAX + 1] = "";
@@ -387,6 +413,7 @@ void conf_resolve(struct conf *c, struct conf_faults *faults)
 	for (size_t i = 0; i < c->jwt.key_count; i++)
 		resolve_key(c, faults, &c->jwt.keys[i]);
 	resolve_jwks(c, faults);
+	resolve_media(c, faults);
 	if (c->accounts && c->jwt.own.secret_len == 0)
 		conf_list_add(&c->warnings, "accounts: nobody can register or log in here, for the section jwt has no "
 					    "secret to sign tokens with");
@@ -460,6 +487,14 @@ char *conf_check_server(const struct conf *c)
 			   "jwt: the server needs a key to verify tokens with: secret_file, public_key_file or "
 			   "jwks_file");
 	check_sizes(c, &faults);
+	if (c->media.directory[0] != '\0' && (stat(c->media.directory, &st) != 0 || !S_ISDIR(st.st_mode)))
+		conf_fault(&faults, conf_line(c, &c->media.directory), "media.directory: %s is not a directory",
+			   c->media.directory);
+	if (c->media.directory[0] != '\0' && c->media.url_secret_len == 0)
+		conf_fault(&faults, conf_line(c, &c->media.directory),
+			   "media.url_secret_file: needed where media.directory is given");
+	if (c->media.user[0] != '\0' && getpwnam(c->media.user) == NULL)
+		conf_fault(&faults, conf_line(c, &c->media.user), "media.user: there is no user '%s'", c->media.user);
 	if (c->user[0] != '\0' && getpwnam(c->user) == NULL)
 		conf_fault(&faults, conf_line(c, &c->user), "user: there is no user '%s'", c->user);
 	if (c->tls.listen.count > 0) {

@@ -31,6 +31,8 @@ static bool same_field(const struct conf_row *row, const void *a, const void *b)
 	case CONF_SECS:
 	case CONF_BYTES:
 		return *(const int *)a == *(const int *)b;
+	case CONF_SIZE:
+		return *(const int64_t *)a == *(const int64_t *)b;
 	case CONF_STRING:
 	case CONF_PATH:
 		return strcmp(*(char *const *)a, *(char *const *)b) == 0;
@@ -53,6 +55,9 @@ static void copy_field(const struct conf_row *row, void *to, const void *from)
 	case CONF_SECS:
 	case CONF_BYTES:
 		*(int *)to = *(const int *)from;
+		break;
+	case CONF_SIZE:
+		*(int64_t *)to = *(const int64_t *)from;
 		break;
 	case CONF_STRING:
 	case CONF_PATH:
@@ -117,6 +122,9 @@ static void put_value(struct buf *out, const struct conf_row *row, const void *f
 	case CONF_SECS:
 	case CONF_BYTES:
 		buf_printf(out, "%d", *(const int *)field);
+		break;
+	case CONF_SIZE:
+		buf_printf(out, "%lld", (long long)*(const int64_t *)field);
 		break;
 	case CONF_STRING:
 	case CONF_PATH:

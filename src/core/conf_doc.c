@@ -45,7 +45,7 @@ static void limits(const struct conf_row *row, char *out, size_t size)
 		snprintf(out + len, size - len, ".");
 	} else if (row->type == CONF_SECS) {
 		snprintf(out, size, "Seconds, %ld to %ld.", row->min, row->max);
-	} else if (row->type == CONF_BYTES) {
+	} else if (row->type == CONF_BYTES || row->type == CONF_SIZE) {
 		snprintf(out, size, "Bytes, %ld to %ld.", row->min, row->max);
 	} else if (row->type == CONF_INT) {
 		snprintf(out, size, "%ld to %ld.", row->min, row->max);
@@ -60,6 +60,7 @@ static const char *type_name(const struct conf_row *row)
 	case CONF_INT:
 	case CONF_SECS:
 	case CONF_BYTES:
+	case CONF_SIZE:
 		return "number";
 	case CONF_LIST:
 		return "list";

@@ -74,6 +74,7 @@ const struct conf_section conf_sections[] = {
 	{"session", "Sessions: the open WebSockets of a user."},
 	{"groups", "Groups. The same on all nodes of a cluster."},
 	{"search", "Searching messages. The same on all nodes of a cluster."},
+	{"media", "Files that users upload. The same on all nodes of a cluster."},
 	{"limits", "Limits of a node, shared by its workers."},
 };
 const size_t conf_section_count = ARRAY_LEN(conf_sections);
@@ -278,6 +279,28 @@ const struct conf_row conf_rows[] = {
 	{"search", "backend", CONF_ENUM, AT(search.backend), .def = "auto", .names = search_names,
 	 .help = "How messages are found. auto: by an index in the database's own tables, which the relay writes in the "
 		 "background. off: there is no search and no index; with auto again it is made anew."},
+
+	{"media", "directory", CONF_PATH, AT(media.directory), .def = "", .change = CONF_RESTART,
+	 .help = "Where uploaded files are kept. All nodes of a cluster need the same files: a shared file system. Empty: "
+		 "nothing can be uploaded, and there is no media process."},
+	{"media", "max_size", CONF_SIZE, AT(media.max_size), .def = "104857600", .min = 1024, .max = 1024L * 1024 * MIB,
+	 .help = "The largest file."},
+	{"media", "quota_per_user", CONF_SIZE, AT(media.quota_per_user), .def = "0", .min = 0, .max = 1024L * 1024 * MIB,
+	 .help = "How much a user's files may take, all together. 0: any number."},
+	{"media", "url_secret_file", CONF_PATH, AT(media.url_secret_file), .def = "",
+	 .help = "A file that holds a secret of at least 32 bytes, with which the URLs of files are signed; the same on all "
+		 "nodes. Needed where directory is given."},
+	{"media", "url_lifetime", CONF_SECS, AT(media.url_lifetime_secs), .def = "3600", .min = 60, .max = 30 * DAY,
+	 .help = "How long a URL that was given out works, at least."},
+	{"media", "base_url", CONF_STRING, AT(media.base_url), .def = "", .check = conf_check_base_url,
+	 .help = "What URLs of files begin with, where a proxy or another host name serves them: "
+		 "\"https://media.example.org\". Empty: they are paths on this server."},
+	{"media", "processes", CONF_INT, AT(media.processes), .def = "2", .min = 1, .max = 64,
+	 .help = "How many files are looked at at once. Each takes a processor for up to 15 seconds, and up to 768 MiB of "
+		 "memory."},
+	{"media", "user", CONF_STRING, AT(media.user), .def = "", .check = conf_check_plain,
+	 .help = "The system user that reads uploaded files to find out what they are, where the server is started as root. "
+		 "One that owns nothing and runs nothing else is safest. Empty: the user of the option user."},
 
 	{"limits", "sends_per_second", CONF_INT, AT(limits.sends_per_second), .def = "50", .min = 0, .max = MIB,
 	 .help = "How many messages a user may send a second, on average, edits, reactions and pins included; and as many changes of "

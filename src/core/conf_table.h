@@ -10,7 +10,8 @@
 #include "core/buf.h"
 #include "core/conf.h"
 
-/* The field's C type is bool, int (INT, ENUM, SECS, BYTES), char * (STRING, PATH) or struct conf_list. */
+/* The field's C type is bool, int (INT, ENUM, SECS, BYTES), int64_t (SIZE), char * (STRING, PATH) or struct conf_list.
+ */
 enum conf_type {
 	CONF_BOOL,
 	CONF_INT,
@@ -19,6 +20,7 @@ enum conf_type {
 	CONF_ENUM,
 	CONF_SECS,
 	CONF_BYTES,
+	CONF_SIZE, /* bytes too, of which an int does not hold enough */
 	CONF_PATH,
 };
 
@@ -130,6 +132,7 @@ conf_check_fn conf_check_listen;
 conf_check_fn conf_check_network;
 conf_check_fn conf_check_origin;
 conf_check_fn conf_check_url_prefix;
+conf_check_fn conf_check_base_url;
 conf_check_fn conf_check_node_id;
 conf_check_fn conf_check_plain;
 conf_check_fn conf_check_host;

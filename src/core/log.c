@@ -84,9 +84,17 @@ int log_open(const char *to, enum log_level level, enum log_format format, const
 	return 0;
 }
 
+void log_open_fd(int fd, enum log_level level, enum log_format format)
+{
+	target.path = xstrdup("");
+	target.fd = fd;
+	target.level = level;
+	target.format = format;
+}
+
 void log_reopen(void)
 {
-	if (target.path == NULL)
+	if (target.path == NULL || target.path[0] == '\0')
 		return;
 	int fd = open_file(target.path);
 	if (fd < 0)

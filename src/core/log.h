@@ -30,6 +30,8 @@ enum log_format { LOG_FORMAT_TEXT, LOG_FORMAT_JSON };
  * text, and the old target stays.
  */
 int log_open(const char *target, enum log_level level, enum log_format format, const char **err_r) MUST_CHECK;
+/* The same for a file that is open already, which it takes over; its name is not known. */
+void log_open_fd(int fd, enum log_level level, enum log_format format);
 /* Opens the file again (after rotation). Keeps the old descriptor if that fails, and logs why. */
 void log_reopen(void);
 /* The file's descriptor, -1 if the log is no file: for log_take_fd in a process that may not open it. */
