@@ -3,12 +3,14 @@
 # The Debian packages that Tidings is built, run and tested with; sourced by contrib/check and contrib/quickstart.
 
 build_packages="build-essential autoconf automake pkg-config libevent-dev libc-ares-dev libhiredis-dev default-libmysqlclient-dev
-	libyajl-dev libjwt-dev libconfuse-dev libssl-dev libhttp-parser-dev uthash-dev libcrypt-dev libutf8proc-dev zlib1g-dev perl unicode-data unicode-cldr-core"
+	libyajl-dev libjwt-dev libconfuse-dev libssl-dev libhttp-parser-dev uthash-dev libcrypt-dev libutf8proc-dev zlib1g-dev libvips-dev libmagic-dev libavformat-dev
+	libavcodec-dev libswscale-dev libseccomp-dev perl unicode-data unicode-cldr-core"
 run_packages="mariadb-server mariadb-client redis-server"
 test_packages="perl openssl curl shellcheck chromium
 	libdbi-perl libdbd-mariadb-perl libio-socket-ssl-perl libjson-validator-perl libprotocol-websocket-perl
 	libyaml-libyaml-perl libyaml-pp-perl
 	nodejs node-ws node-typescript
+	ffmpeg libvips-tools
 	haproxy logrotate mandoc prometheus"
 demo_packages="curl perl"
 # Debian's is large, and any will do.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# Proves the house rules of the sources: who may include whom (proc -> im -> cmd -> api -> live -> net, store, bus, hub -> core), one door to
+# Proves the house rules of the sources: who may include whom (proc -> im -> cmd -> api -> live, media -> net, store, bus, hub -> core), one door to
 # each outside library, headers that stand alone, licence tags, and files short enough to read.
 use Tidings;
 use Tidings::Util qw(run slurp spew);
@@ -13,12 +13,14 @@ my %may = (
 	core => [],
 	(map { $_ => ['core'] } @below),
 	live => [@below, 'core'],
-	api => ['live', @below, 'core'],
-	cmd => ['api', 'live', @below, 'core'],
-	im => ['cmd', 'api', 'live', @below, 'core'],
+	media => [@below, 'core'],
+	api => ['live', 'media', @below, 'core'],
+	cmd => ['api', 'live', 'media', @below, 'core'],
+	im => ['cmd', 'api', 'live', 'media', @below, 'core'],
 	relay => [@below, 'core'],
 	proc => ['im', 'relay', @below, 'core'],
 	ctl => ['proc', @below, 'core'],
+	inspector => ['proc', 'media', 'core'],
 );
 
 # The file that may know a library. libcrypto's digests, which many things need, and libevent, which is the loop of net,
@@ -28,6 +30,8 @@ my %door = (
 	'yajl' => 'src/core/json(?:_out)?', # reading and writing
 	'utf8proc.h' => 'src/core/fold', 'crypt.h' => 'src/core/password', 'ares.h' => 'src/core/lookup',
 	'openssl/ssl.h' => 'src/net/tls', 'http_parser.h' => 'src/net/http\w*', 'zlib.h' => 'src/net/ws_deflate',
+	'vips/vips.h' => 'src/inspector/picture', 'magic.h' => 'src/inspector/type', 'seccomp.h' => 'src/inspector/sandbox',
+	'libavformat' => 'src/inspector/clip', 'libavcodec' => 'src/inspector/clip', 'libswscale' => 'src/inspector/clip',
 	'openssl/pem.h' => 'src/core/pubkey', 'openssl/param_build.h' => 'src/core/pubkey',
 );
 

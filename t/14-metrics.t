@@ -7,7 +7,9 @@ use Tidings::Util qw(run slurp spew);
 
 my $top = Tidings::top();
 my $dir = Tidings::dir();
-my $t = Tidings->start(workers => 2, conf => {limits => {sends_per_second => 100000, burst => 100000}});
+mkdir "$dir/media" or die;
+my $media = {directory => "$dir/media", url_secret_file => spew("$dir/url.secret", 'x' x 32)};
+my $t = Tidings->start(workers => 2, conf => {limits => {sends_per_second => 100000, burst => 100000}, media => $media});
 $t->befriend(qw(alice bob));
 
 # Empty where the worker that was asked has just died.
@@ -55,6 +57,8 @@ subtest 'what is counted' => sub {
 	value_is 'tidings_relay_leads', 1, 'which leads';
 	value_is 'tidings_relay_rows', 0, 'and has nothing to tell';
 	value_is 'tidings_relay_lag_seconds', 0, 'nor is behind';
+	value_is 'tidings_media_up', 1, 'the media process';
+	value_is 'tidings_media_jobs', 0, 'which looks at nothing';
 	my $body = metrics();
 	my ($ops, $batches) = map { $body =~ /^tidings_batch_operations_$_ (\d+)/m } qw(sum count);
 	cmp_ok $ops, '>=', 8, 'operations of transactions';

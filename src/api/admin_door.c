@@ -187,7 +187,8 @@ static void put_relay(struct buf *b, const struct hub *hub)
 {
 	uint64_t up = 0, leads = 0, rows = 0, restarts = 0;
 	uint32_t lag_ms = 0;
-	for (unsigned i = hub_worker_slots(hub) + hub_writer_slots(hub); i < hub_slots(hub); i++) {
+	const unsigned first = hub_worker_slots(hub) + hub_writer_slots(hub);
+	for (unsigned i = first; i < first + hub_relay_slots(hub); i++) {
 		struct worker_row row;
 		hub_worker_read(hub, i, &row);
 		restarts += row.restarts;
@@ -208,6 +209,33 @@ static void put_relay(struct buf *b, const struct hub *hub)
 	buf_printf(b, "tidings_relay_restarts_total %" PRIu64 "\n", restarts);
 }
 
+static void put_media(struct buf *b, const struct api *api)
+{
+	const struct hub *hub = api->live->hub;
+	uint64_t up = 0, jobs = 0, restarts = 0, resident = 0, own = 0;
+	for (unsigned i = hub_worker_slots(hub) + hub_writer_slots(hub) + hub_relay_slots(hub); i < hub_slots(hub);
+	     i++) {
+		struct worker_row row;
+		hub_worker_read(hub, i, &row);
+		restarts += row.restarts;
+		up |= row.state == WORKER_READY;
+		jobs += row.pending;
+		resident += row.resident_kib;
+		own += row.private_kib;
+	}
+	if (api->live->conf->media.directory[0] == '\0')
+		return;
+	put_gauge(b, "media_up", "Whether the node has a media process that is ready", up);
+	put_gauge(b, "media_jobs", "Files that the media process looks at now", jobs);
+	put_head(b, "media_restarts_total", "counter", "Media processes that died and were replaced");
+	buf_printf(b, "tidings_media_restarts_total %" PRIu64 "\n", restarts);
+	put_head(b, "media_memory_bytes", "gauge",
+		 "Memory of the media process without its children: all that is resident, and of that what belongs to "
+		 "no file");
+	buf_printf(b, "tidings_media_memory_bytes{kind=\"resident\"} %" PRIu64 "\n", resident * 1024);
+	buf_printf(b, "tidings_media_memory_bytes{kind=\"private\"} %" PRIu64 "\n", own * 1024);
+}
+
 static void put_gauges(struct buf *b, const struct api *api)
 {
 	struct board board = {.slots = hub_worker_slots(api->live->hub), .label = "worker"};
@@ -220,6 +248,7 @@ static void put_gauges(struct buf *b, const struct api *api)
 	put_workers(b, api, &board);
 	put_writers(b, api);
 	put_relay(b, api->live->hub);
+	put_media(b, api);
 	put_head(b, "store_pending", "gauge", "Operations of the database that a worker waits for");
 	put_each(b, &board, "store_pending", "", offsetof(struct worker_row, pending), 1);
 	put_head(b, "worker_memory_bytes", "gauge",

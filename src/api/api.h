@@ -12,6 +12,7 @@
 
 struct command_table;
 struct picture_cache;
+struct inspector;
 struct work;
 
 struct api {
@@ -20,7 +21,8 @@ struct api {
 	struct http_server *http;
 	struct http_server *admin;
 	struct token_keys *keys;
-	struct work *work; /* passwords */
+	struct work *work;	     /* passwords */
+	struct inspector *inspector; /* media/inspect.h */
 	struct picture_cache *pictures;
 	bool accounts;	      /* users can register and log in here */
 	bool search;	      /* messages can be searched */

@@ -17,7 +17,7 @@ static const struct {
 	int (*run)(const struct ctl *ctl);
 } commands[] = {
 	{"status", "", "the node: workers, connections, counters", ctl_status},
-	{"workers", "", "a line a worker, a writer and a relay", ctl_workers},
+	{"workers", "", "a line a worker, a writer, a relay and a media process", ctl_workers},
 	{"sessions", "[USER]", "the WebSocket sessions of this node, or of one user", ctl_sessions},
 	{"kick", "USER", "end the sessions of a user, in the whole cluster", ctl_kick},
 	{"reload", "[--dry-run]", "read the configuration again, or tell what that would change", ctl_reload},

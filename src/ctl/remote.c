@@ -139,11 +139,23 @@ static void print_workers(const struct json *answer)
 		{"database", "DATABASE", 9},   {"redis", "REDIS", 5},
 		{"started_at", "STARTED", 24},
 	};
+	static const struct column of_media[] = {
+		{"slot", "MEDIA", 5},	     {"pid", "PID", 8},
+		{"state", "STATE", 9},	     {"jobs", "JOBS", 5},
+		{"done", "DONE", 8},	     {"memory_kib", "MEMORY_KIB", 10},
+		{"restarts", "RESTARTS", 8}, {"started_at", "STARTED", 24},
+	};
+	const struct json *media = json_get(answer, "media");
 	print_table(json_get(answer, "workers"), columns, ARRAY_LEN(columns));
 	putchar('\n');
 	print_table(json_get(answer, "writers"), of_writers, ARRAY_LEN(of_writers));
 	putchar('\n');
 	print_table(json_get(answer, "relays"), of_relays, ARRAY_LEN(of_relays));
+	/* Only where there is storage. */
+	if (media == NULL || media->child == NULL)
+		return;
+	putchar('\n');
+	print_table(media, of_media, ARRAY_LEN(of_media));
 }
 
 static void print_sessions(const struct json *answer)

@@ -125,6 +125,10 @@ static void put_node(struct buf *b, const struct json *status, const struct rate
 		   "relay       %8.*s, %.*s, %" PRId64 " rows to tell, %" PRId64 " ms behind, %" PRId64 " restarts%s",
 		   (int)relay.len, relay.s, (int)role.len, role.s, number_of(status, "relay_rows"),
 		   number_of(status, "relay_lag_ms"), number_of(status, "relay_restarts"), eol);
+	struct str media = text_of(status, "media");
+	if (!str_is(media, "off"))
+		buf_printf(b, "media       %8.*s, %" PRId64 " files, %" PRId64 " restarts%s", (int)media.len, media.s,
+			   number_of(status, "media_jobs"), number_of(status, "media_restarts"), eol);
 	buf_printf(b, "connections %8" PRId64 "%s", number_of(status, "connections"), eol);
 	buf_printf(b, "sessions    %8" PRId64 " of %" PRId64 "%s", number_of(status, "sessions"),
 		   number_of(status, "sessions_max"), eol);
@@ -176,11 +180,26 @@ static void put_relays(struct buf *b, const struct json *workers, const char *eo
 	}
 }
 
+static void put_media(struct buf *b, const struct json *workers, const char *eol)
+{
+	const struct json *list = json_get(workers, "media");
+	if (list == NULL || list->child == NULL)
+		return;
+	buf_printf(b, "%sMEDIA     PID STATE       JOBS     DONE MEMORY_KIB RESTARTS%s", eol, eol);
+	for (const struct json *w = list->child; w != NULL; w = w->next) {
+		struct str state = text_of(w, "state");
+		buf_printf(b, "%4" PRId64 " %8" PRId64 " %-9.*s %6" PRId64 " %8" PRId64 " %10" PRId64 " %8" PRId64 "%s",
+			   number_of(w, "slot"), number_of(w, "pid"), (int)state.len, state.s, number_of(w, "jobs"),
+			   number_of(w, "done"), number_of(w, "memory_kib"), number_of(w, "restarts"), eol);
+	}
+}
+
 static void put_json(struct buf *b, const struct json *status, const struct rates *r)
 {
 	static const char *const same[] = {"workers",	    "workers_ready", "worker_restarts", "writers",
 					   "writers_ready", "connections",   "websockets",	"sessions",
-					   "store_pending", "relay_rows",    "relay_lag_ms",	"relay_restarts"};
+					   "store_pending", "relay_rows",    "relay_lag_ms",	"relay_restarts",
+					   "media_jobs",    "media_restarts"};
 	buf_printf(b, "{");
 	for (size_t i = 0; i < ARRAY_LEN(same); i++)
 		buf_printf(b, "\"%s\":%" PRId64 ",", same[i], number_of(status, same[i]));
@@ -259,6 +278,7 @@ static int show(struct top *t)
 		put_workers(&t->text, workers, eol);
 		put_writers(&t->text, workers, eol);
 		put_relays(&t->text, workers, eol);
+		put_media(&t->text, workers, eol);
 		buf_printf(&t->text, "%s", t->live ? SCREEN_REST : "");
 	}
 	fwrite(t->text.data, 1, t->text.len, stdout);

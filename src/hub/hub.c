@@ -49,7 +49,8 @@ static struct hub layout_of(const struct hub_size *size)
 {
 	struct hub l = {.workers = size->workers,
 			.writers = size->writers,
-			.slots = size->workers + size->writers + size->relays,
+			.relays = size->relays,
+			.slots = size->workers + size->writers + size->relays + size->media,
 			.sessions = size->sessions};
 	uint32_t mean = (size->sessions + PRESENCE_SHARDS - 1) / PRESENCE_SHARDS;
 	/*
@@ -91,6 +92,8 @@ static const char *size_fault(const struct hub_size *size)
 		return "too many writers";
 	if (size->relays > HUB_RELAYS_MAX)
 		return "too many relays";
+	if (size->media > HUB_MEDIA_MAX)
+		return "too many media processes";
 	if (size->sessions > HUB_SESSIONS_MAX)
 		return "too many sessions";
 	return size->buckets > BUCKETS_MAX ? "too many buckets" : NULL;
@@ -201,6 +204,11 @@ unsigned hub_worker_slots(const struct hub *h)
 unsigned hub_writer_slots(const struct hub *h)
 {
 	return h->writers;
+}
+
+unsigned hub_relay_slots(const struct hub *h)
+{
+	return h->relays;
 }
 
 unsigned hub_slots(const struct hub *h)

@@ -20,6 +20,7 @@ struct hub;
 #define HUB_WORKERS_MAX 4096
 #define HUB_WRITERS_MAX 256
 #define HUB_RELAYS_MAX 4
+#define HUB_MEDIA_MAX 4
 #define HUB_SESSIONS_MAX (1u << 24)
 
 struct hub_size {
@@ -28,6 +29,7 @@ struct hub_size {
 	unsigned buckets;
 	unsigned writers; /* slots behind those of the workers, up to HUB_WRITERS_MAX; as many to spare */
 	unsigned relays;  /* slots behind those of the writers, up to HUB_RELAYS_MAX */
+	unsigned media;	  /* slots behind those of the relays, up to HUB_MEDIA_MAX */
 };
 
 /* Anonymous shared memory, inherited by fork. NULL with a reason in *err_r. */
@@ -59,8 +61,9 @@ enum worker_state { WORKER_FREE, WORKER_STARTING, WORKER_READY, WORKER_DRAINING 
 const char *worker_state_name(enum worker_state s);
 
 /*
- * The row of a worker, a writer or a relay in the scoreboard, as readers get it. Each field has one writer: the master
- * (m) or the worker itself (w); the two have a half of the row each, with a change counter of its own. What a former
+ * The row of a worker, a writer, a relay or a media process in the scoreboard, as readers get it. Each field has one
+ * writer: the master (m) or the worker itself (w), for a media process, which does not see the hub, the master again;
+ * the two have a half of the row each, with a change counter of its own. What a former
  * process wrote into the worker's half is not seen once the slot has a new generation: those fields start at zero.
  */
 struct worker_row {
@@ -70,10 +73,10 @@ struct worker_row {
 	int64_t started_ms;    /* m: wall clock */
 	uint32_t restarts;     /* m: deaths that were replaced in this slot */
 	uint64_t passed;       /* m: sockets handed to it */
-	uint32_t connections;  /* w */
+	uint32_t connections;  /* w; of a media process, files it is done with */
 	uint32_t websockets;   /* w */
 	int64_t alive_ms;      /* w: mono clock, refreshed each second */
-	uint32_t pending;      /* w: operations of the store that are not answered yet */
+	uint32_t pending;      /* w: operations of the store that are not answered yet; of a media process, files */
 	uint32_t resident_kib; /* w: memory of the process, what it shares with the others included */
 	uint32_t private_kib;  /* w: of that, what belongs to no file and to no shared memory */
 	bool database_up;      /* w: and can be written to */
@@ -85,10 +88,11 @@ struct worker_row {
 	uint32_t lag_ms;
 };
 
-/* The number of workers' slots; of the writers', which follow; of all, those of relays at the end included. All are
- * used in the same way. */
+/* The number of workers' slots; of the writers', which follow; of the relays' behind them; of all, those of media
+ * processes at the end included. All are used in the same way. */
 unsigned hub_worker_slots(const struct hub *h);
 unsigned hub_writer_slots(const struct hub *h);
+unsigned hub_relay_slots(const struct hub *h);
 unsigned hub_slots(const struct hub *h);
 /*
  * A copy that is consistent within each half. Retries are bounded: should a writer have been stopped in the middle of

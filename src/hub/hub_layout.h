@@ -33,7 +33,7 @@
 #include <stdatomic.h>
 
 #define HUB_MAGIC UINT32_C(0x74646875)
-#define HUB_VERSION 11
+#define HUB_VERSION 12
 #define HUB_LINE 64
 
 /* ---- keys of TLS session tickets ---- */
@@ -60,7 +60,8 @@ struct hub {
 	uint64_t bytes;
 	uint32_t workers;
 	uint32_t writers;
-	uint32_t slots; /* those of workers, writers and relays */
+	uint32_t relays;
+	uint32_t slots; /* those of workers, writers, relays and media processes */
 	uint32_t sessions;
 	uint64_t key[2]; /* of siphash, random, never changed */
 	char name[WORKER_NAME_LEN + 1];

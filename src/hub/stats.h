@@ -52,7 +52,12 @@
 	  "Connections refused because their address opened, or has, too many")                                        \
 	X(PASSWORDS, "passwords_hashed", "passwords_hashed", "", "Passwords hashed, to be stored or compared")         \
 	X(ACCESS_LOST, "access_log_lost", "access_log_lost", "", "Lines of the access log that could not be written")  \
+	X(INSPECTED, "files_inspected", "files_inspected", "result=\"ok\"", STATS_HELP_INSPECTED)                       \
+	X(INSPECT_REFUSED, "files_refused", "files_inspected", "result=\"refused\"", STATS_HELP_INSPECTED)             \
+	X(INSPECT_UNAVAILABLE, "files_not_inspected", "files_inspected", "result=\"unavailable\"",                     \
+	  STATS_HELP_INSPECTED)                                                                                        \
 	X(LOG_LOST, "log_lost", "log_lost", "", "Lines of the event log that could not be written in time")
+#define STATS_HELP_INSPECTED "Files given to the media process: read, refused for what is in them, or not read"
 #define STATS_HELP_SLOW                                                                                                \
 	"Connections closed because their clients read too slowly, or held most of what all clients did not read"
 #define STATS_HELP_GUESSES "Transactions tried in one round trip; wrong ones are run again in two"
@@ -76,6 +81,7 @@
 	  STAT_BUCKETS - 1)                                                                                            \
 	X(EXPIRY_LAG, "expiry_lag_seconds", "From the time at which a message expires to its recall", 1e6,             \
 	  STAT_BUCKETS - 1)                                                                                            \
+	X(INSPECT, "inspect_seconds", "From the end of an upload to the media process' answer", 1e6, STAT_BUCKETS - 1)  \
 	X(REQUEST, "http_request_seconds", "From the first byte of a request to its answer", 1e6, STAT_BUCKETS - 1)
 
 #define X(name, key, family, label, help) STAT_##name,
@@ -104,7 +110,7 @@ enum stat_histogram { STATS_HISTOGRAMS(X) STAT_HISTOGRAMS };
 extern const int stat_statuses[STAT_STATUSES];
 
 /*
- * Which row this process adds to: a worker's, writer's or relay's slot, or hub_slots() for the master's own. Before the
+ * Which row this process adds to: a worker's, writer's, relay's or media process's slot, or hub_slots() for the master's own. Before the
  * first call additions are dropped.
  */
 void stats_attach(struct hub *h, unsigned slot);

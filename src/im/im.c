@@ -25,6 +25,7 @@
 #include "live/watch.h"
 #include "net/backlog.h"
 #include "net/tls.h"
+#include "media/inspect.h"
 #include "net/work.h"
 
 #include <stdlib.h>
@@ -123,6 +124,7 @@ struct im *im_new(const struct im_options *opt, char **err_r)
 	render_set_prefix(opt->conf->http.prefix);
 	api->pictures = picture_cache_new();
 	api->work = work_new(live->loop, PASSWORDS_WAITING_MAX);
+	api->inspector = inspector_new(live->loop, opt->mailbox);
 	api->admin = http_server_new(live->loop, live->conf, &admin_door, &admin_observer, api);
 	looks_init(live);
 	beat_start(live);
@@ -149,6 +151,7 @@ void im_free(struct im **imp)
 	deliveries_fini(&im->live);
 	forwards_fini(&im->api);
 	told_fini(&im->live);
+	inspector_free(&im->api.inspector);
 	work_free(&im->api.work);
 	store_free(&im->live.store);
 	picture_cache_free(&im->api.pictures);

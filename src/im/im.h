@@ -24,6 +24,7 @@ struct im_options {
 	struct hub *hub;
 	unsigned slot;
 	const char *name;	/* of WORKER_NAME_LEN characters, this process' alone in the whole cluster */
+	int mailbox;		/* of the media process (media/inspect.h), taken over; -1: there is none */
 	struct tls_server *tls; /* of im_tls_new(); im_free() frees it */
 	/* A connection of any listener has closed, also within im_free(), or the socket to a writer. Must be quick: it
 	 * may be called many times a turn. */

@@ -47,6 +47,10 @@ struct report {
 	uint32_t state;		  /* enum worker_state */
 	uint32_t writers_taken;	  /* sockets to writers, since it started */
 	uint64_t writers_missing; /* a bit for each that it has none to now, 1 for number 0 */
+	/* of a media process, which does not see the hub and reports each second */
+	uint32_t jobs; /* under way */
+	uint32_t resident_kib, private_kib;
+	uint64_t jobs_done;
 };
 
 /* Both ends close-on-exec and non-blocking. */

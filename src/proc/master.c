@@ -11,6 +11,7 @@
 #include "proc/channel.h"
 #include "proc/inherit.h"
 #include "proc/master_priv.h"
+#include "proc/media.h"
 #include "proc/notify.h"
 
 #include <errno.h>
@@ -259,8 +260,20 @@ static void free_events(struct master *m)
 			event_free(m->child[i].respawn);
 }
 
+static void close_if_open(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
+}
+
 static void release(struct master *m)
 {
+	if (m->has_media) {
+		close_if_open(&m->media_program);
+		close_if_open(&m->mailbox[MAILBOX_TAKE]);
+		close_if_open(&m->mailbox[MAILBOX_GIVE]);
+	}
 	dispatch_close(m);
 	passing_drop_all(m);
 	free_events(m);
@@ -308,9 +321,27 @@ _Static_assert(CONF_CONNECTIONS_MAX <= HUB_SESSIONS_MAX, "what the configuration
 
 static enum child_kind kind_of_slot(const struct master *m, unsigned slot)
 {
-	return slot < m->worker_slots			  ? CHILD_WORKER
-	       : slot < m->worker_slots + m->writer_slots ? CHILD_WRITER
-							  : CHILD_RELAY;
+	return slot < m->worker_slots					? CHILD_WORKER
+	       : slot < m->worker_slots + m->writer_slots		? CHILD_WRITER
+	       : slot < m->worker_slots + m->writer_slots + RELAY_SLOTS ? CHILD_RELAY
+									: CHILD_MEDIA;
+}
+
+/* Before any fork: all processes know the same mailbox, whoever dies. */
+static int prepare_media(struct master *m, char **err_r)
+{
+	if (m->conf->media.directory[0] == '\0')
+		return 0;
+	m->media_program = m->mailbox[MAILBOX_TAKE] = m->mailbox[MAILBOX_GIVE] = -1;
+	m->has_media = true;
+	m->media_program = media_find(err_r);
+	if (m->media_program < 0)
+		return -1;
+	if (media_mailbox(m->mailbox) != 0) {
+		*err_r = xasprintf("cannot make the media process's mailbox: %s", strerror(errno));
+		return -1;
+	}
+	return 0;
 }
 
 static int prepare(struct master *m, char **err_r)
@@ -324,12 +355,15 @@ static int prepare(struct master *m, char **err_r)
 	 * serve already. */
 	m->worker_slots = 2 * RELOAD_GROWTH * (unsigned)m->conf->workers;
 	m->writer_slots = 2 * RELOAD_GROWTH * (unsigned)m->conf->writers;
-	m->slots = m->worker_slots + m->writer_slots + RELAY_SLOTS;
+	m->slots = m->worker_slots + m->writer_slots + RELAY_SLOTS + MEDIA_SLOTS;
+	if (prepare_media(m, err_r) != 0)
+		return -1;
 	int64_t sessions = RELOAD_GROWTH * conf_connections_max(m->conf);
 	struct hub_size size = {
 		.workers = m->worker_slots,
 		.writers = m->writer_slots,
 		.relays = RELAY_SLOTS,
+		.media = MEDIA_SLOTS,
 		/* No reload comes to more connections than the configuration may ask for. */
 		.sessions = (unsigned)(sessions < CONF_CONNECTIONS_MAX ? sessions : CONF_CONNECTIONS_MAX),
 		.buckets = 1u << 16,

@@ -38,14 +38,14 @@ struct waiting {
 	struct passed passed;
 };
 
-enum child_kind { CHILD_WORKER, CHILD_WRITER, CHILD_RELAY };
-#define CHILD_KINDS 3
+enum child_kind { CHILD_WORKER, CHILD_WRITER, CHILD_RELAY, CHILD_MEDIA };
+#define CHILD_KINDS 4
 
-/* The slot of a worker, a writer or a relay, as the master sees it. */
+/* The slot of a worker, a writer, a relay or a media process, as the master sees it. */
 struct child {
 	struct master *m;
 	enum child_kind kind;
-	unsigned slot; /* of the hub: the workers' come first, the relays' last */
+	unsigned slot; /* of the hub: the workers' come first, then writers', relays' and the media processes' */
 	pid_t pid;     /* 0: nobody there */
 	char name[WORKER_NAME_LEN + 1];
 	/* partners.c */
@@ -91,6 +91,7 @@ struct upgrade;
 #define RELOAD_GROWTH 2
 /* The present one, and the one before it until it has left. */
 #define RELAY_SLOTS 2
+#define MEDIA_SLOTS 2
 
 enum master_phase {
 	MASTER_WAITING, /* for the server that it takes over from; nobody is served yet */
@@ -105,7 +106,9 @@ struct master {
 	struct event_base *base;
 	struct hub *hub;
 	struct child *child;
-	unsigned slots, worker_slots, writer_slots; /* all; the others are relays' */
+	unsigned slots, worker_slots, writer_slots; /* all; then come RELAY_SLOTS and MEDIA_SLOTS */
+	bool has_media;				    /* then there are its program, and the two ends of the mailbox */
+	int media_program, mailbox[2];
 	uint64_t last_serial;
 	bool quitting;		/* nobody is replaced any more */
 	bool daemon;		/* -D: there is no stderr */
@@ -132,7 +135,8 @@ struct master {
 /* spawn.c */
 extern pid_t (*spawn_fork)(void); /* fork(), but in tests */
 /*
- * Starts workers and writers of the present generation in free slots until as many live as are configured, and a relay.
+ * Starts workers and writers of the present generation in free slots until as many live as are configured, a relay, and
+ * a media process where there is storage.
  * While stopping no workers, and the others as long as there are workers.
  */
 void spawn_fill(struct master *m);
@@ -145,7 +149,7 @@ void spawn_drain(struct master *m, bool all, int64_t patience_ms);
 void spawn_quit_all(struct master *m);
 /* Sends an order, as far as the child takes one. */
 void spawn_tell(struct child *c, const struct order *order, int fd);
-/* "worker", "writer", "relay", and its number for people. */
+/* "worker", "writer", "relay", "media", and its number for people. */
 const char *child_kind_name(const struct child *c);
 unsigned child_number(const struct child *c);
 /* Gives the processes the event log that the master has opened again, and the access log, which they may not open. */
@@ -158,7 +162,8 @@ bool spawn_change_group(struct master *m, const struct order *order, int fd);
 unsigned spawn_living(const struct master *m);
 unsigned spawn_living_of(const struct master *m, enum child_kind kind);
 unsigned spawn_free_slots(const struct master *m, enum child_kind kind);
-/* All workers and writers of the present generation are there. Clients can do without a relay for a while. */
+/* All workers and writers of the present generation are there. Clients can do without a relay, or a media
+ * process, for a while. */
 bool spawn_all_ready(const struct master *m);
 void spawn_kill_all(struct master *m);
 /* To this one process: 0 and -1 would be everybody. */
@@ -174,8 +179,8 @@ void partners_end(struct child *c);
 void partners_report(struct child *c, uint32_t taken, uint64_t missing);
 /*
  * Connects workers with the writers that they are not connected with, as far as they take orders, and lets writers of
- * older generations leave, or all while stopping, that no worker is connected with; likewise relays that nothing is
- * left for.
+ * older generations leave, or all while stopping, that no worker is connected with; likewise relays and media processes
+ * that nothing is left for.
  */
 void partners_update(struct master *m);
 

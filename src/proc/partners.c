@@ -7,6 +7,7 @@
  *
  * The writers of a generation leave after its workers: until then these may have something to hand over. A relay leaves
  * when another is ready, or needs its place, or after all workers and writers: what they leave behind is looked after.
+ * So does a media process, whose jobs come from workers.
  */
 #include "core/base.h"
 #include "proc/master_priv.h"
@@ -23,6 +24,8 @@
 #define WRITER_DRAIN_MS 5000
 /* To give its lease back. */
 #define RELAY_DRAIN_MS 2000
+/* For the files that it has, whose time is limited (inspector/crew.h). */
+#define MEDIA_DRAIN_MS 20000
 
 static bool is_writer(const struct child *c)
 {
@@ -51,7 +54,7 @@ void partners_begin(struct child *c)
 {
 	struct master *m = c->m;
 	c->serial = ++m->last_serial;
-	if (c->kind == CHILD_RELAY)
+	if (c->kind == CHILD_RELAY || c->kind == CHILD_MEDIA)
 		return;
 	if (c->kind == CHILD_WRITER) {
 		c->index = free_index(m);
@@ -144,23 +147,24 @@ static void tell_to_leave(struct child *c, int64_t deadline_ms)
 	spawn_tell(c, &order, -1);
 }
 
-static bool has_ready_relay(const struct master *m)
+/* Relays and media processes: one of the present generation works, beside one that leaves. */
+static bool has_ready(const struct master *m, enum child_kind kind)
 {
 	for (unsigned i = 0; i < m->slots; i++) {
 		const struct child *c = &m->child[i];
-		if (c->kind == CHILD_RELAY && c->pid != 0 && c->generation == m->generation && c->state == WORKER_READY)
+		if (c->kind == kind && c->pid != 0 && c->generation == m->generation && c->state == WORKER_READY)
 			return true;
 	}
 	return false;
 }
 
-/* Another reload has come before the relay of the last one was ready: the older one makes room. */
-static struct child *relay_in_the_way(const struct master *m)
+/* Another reload has come before the one of the last one was ready: the older one makes room. */
+static struct child *one_in_the_way(const struct master *m, enum child_kind kind)
 {
 	struct child *oldest = NULL;
 	for (unsigned i = m->worker_slots; i < m->slots; i++) {
 		struct child *c = &m->child[i];
-		if (c->kind != CHILD_RELAY)
+		if (c->kind != kind)
 			continue;
 		if (c->pid == 0 || c->told_to_leave || c->generation == m->generation)
 			return NULL;
@@ -170,19 +174,19 @@ static struct child *relay_in_the_way(const struct master *m)
 	return oldest;
 }
 
-static void let_relays_leave(struct master *m)
+static void let_single_leave(struct master *m, enum child_kind kind, int64_t within_ms)
 {
-	struct child *in_the_way = m->phase != MASTER_STOPPING ? relay_in_the_way(m) : NULL;
+	struct child *in_the_way = m->phase != MASTER_STOPPING ? one_in_the_way(m, kind) : NULL;
 	if (in_the_way != NULL)
-		tell_to_leave(in_the_way, RELAY_DRAIN_MS);
+		tell_to_leave(in_the_way, within_ms);
 	bool last = m->phase == MASTER_STOPPING && spawn_living_of(m, CHILD_WORKER) == 0 &&
 		    spawn_living_of(m, CHILD_WRITER) == 0;
 	for (unsigned i = m->worker_slots; i < m->slots; i++) {
 		struct child *c = &m->child[i];
-		if (c->kind != CHILD_RELAY || c->pid == 0 || c->told_to_leave)
+		if (c->kind != kind || c->pid == 0 || c->told_to_leave)
 			continue;
-		if (last || (c->generation != m->generation && has_ready_relay(m)))
-			tell_to_leave(c, RELAY_DRAIN_MS);
+		if (last || (c->generation != m->generation && has_ready(m, kind)))
+			tell_to_leave(c, within_ms);
 	}
 }
 
@@ -195,7 +199,8 @@ static void let_leave(struct master *m)
 			continue;
 		tell_to_leave(c, WRITER_DRAIN_MS);
 	}
-	let_relays_leave(m);
+	let_single_leave(m, CHILD_RELAY, RELAY_DRAIN_MS);
+	let_single_leave(m, CHILD_MEDIA, m->phase == MASTER_STOPPING ? RELAY_DRAIN_MS : MEDIA_DRAIN_MS);
 }
 
 void partners_update(struct master *m)

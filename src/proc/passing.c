@@ -128,6 +128,19 @@ static struct passed next_kept(struct child *c)
 	return p;
 }
 
+/* It does not see the hub: its row is written for it. */
+static void write_media_row(const struct child *c, const struct report *r)
+{
+	struct worker_row *row = hub_worker_begin(c->m->hub, c->slot);
+	row->state = (int)r->state;
+	row->alive_ms = clock_mono_ms();
+	row->pending = r->jobs;
+	row->connections = r->jobs_done < UINT32_MAX ? (uint32_t)r->jobs_done : UINT32_MAX;
+	row->resident_kib = r->resident_kib;
+	row->private_kib = r->private_kib;
+	hub_worker_end(c->m->hub, c->slot);
+}
+
 /* 0, or -1: no honest worker says so. */
 static int believe(struct child *c, const struct report *r)
 {
@@ -141,6 +154,8 @@ static int believe(struct child *c, const struct report *r)
 	c->connections = r->connections;
 	c->admin_connections = r->admin_connections;
 	partners_report(c, r->writers_taken, r->writers_missing);
+	if (c->kind == CHILD_MEDIA)
+		write_media_row(c, r);
 	c->deaf = false;
 	c->lived_ms = clock_mono_ms();
 	return 0;

@@ -168,7 +168,7 @@ void process_begin(struct process *p, unsigned number)
 		signal(masters[i], SIG_IGN);
 }
 
-static int drop_privileges(const char *user)
+int process_become(const char *user)
 {
 	if (user[0] == '\0' || geteuid() != 0)
 		return 0;
@@ -182,7 +182,7 @@ static int drop_privileges(const char *user)
 
 int process_start(struct process *p, const char *user)
 {
-	if (drop_privileges(user) != 0)
+	if (process_become(user) != 0)
 		return -1;
 	log_start();
 	stats_attach(p->hub, p->slot);

@@ -58,6 +58,8 @@ struct process {
 
 /* Names it in the log, and leaves signals to the master. kind, hub, slot and channel are set. */
 void process_begin(struct process *p, unsigned number);
+/* Becomes that user, where this one is root ("": stays what it is). -1: logged. */
+int process_become(const char *user) MUST_CHECK;
 /*
  * Becomes that user, where this one is root ("": stays what it is). From then on it has a loop, and counts in its row
  * of the statistics. -1: logged; there is nothing to end.

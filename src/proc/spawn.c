@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Births and deaths of workers, writers and relays. One that had been ready is replaced at once; one
+ * Births and deaths of workers, writers, relays and media processes. One that had been ready is replaced at once; one
  * that failed to start, or for which there was no process, is waited for longer each time, so that a fault of the
  * set-up does not burn the machine, and no client can make the throttle bite.
  */
@@ -11,6 +11,7 @@
 #include "core/clock.h"
 #include "core/log.h"
 #include "proc/channel.h"
+#include "proc/media.h"
 #include "proc/relay.h"
 #include "proc/worker.h"
 #include "proc/writer.h"
@@ -31,15 +32,23 @@ pid_t (*spawn_fork)(void) = fork;
 
 const char *child_kind_name(const struct child *c)
 {
-	static const char *const names[CHILD_KINDS] = {"worker", "writer", "relay"};
+	static const char *const names[CHILD_KINDS] = {"worker", "writer", "relay", "media"};
 	return names[c->kind];
 }
 
 unsigned child_number(const struct child *c)
 {
 	const struct master *m = c->m;
-	unsigned first[CHILD_KINDS] = {0, m->worker_slots, m->worker_slots + m->writer_slots};
+	unsigned relays = m->worker_slots + m->writer_slots;
+	unsigned first[CHILD_KINDS] = {0, m->worker_slots, relays, relays + RELAY_SLOTS};
 	return c->slot - first[c->kind];
+}
+
+static int take(int *fd)
+{
+	int taken = *fd;
+	*fd = -1;
+	return taken;
 }
 
 /* In the child. */
@@ -49,18 +58,26 @@ static void run(struct master *m, const struct child *child, int channel)
 	struct hub *hub = m->hub;
 	struct child c = *child;
 	unsigned number = child_number(child);
-	int status;
+	int status, mailbox = -1, program = -1;
+	if (c.kind == CHILD_WORKER && m->has_media)
+		mailbox = take(&m->mailbox[MAILBOX_GIVE]);
+	if (c.kind == CHILD_MEDIA) {
+		mailbox = take(&m->mailbox[MAILBOX_TAKE]);
+		program = take(&m->media_program);
+	}
 	m->conf = NULL;
 	m->hub = NULL;
 	master_release(m, c.slot);
 	if (c.kind != CHILD_WORKER)
 		conf_forget_keys(conf);
-	if (c.kind == CHILD_RELAY)
+	if (c.kind == CHILD_MEDIA)
+		status = media_exec(conf, program, number, channel, mailbox);
+	else if (c.kind == CHILD_RELAY)
 		status = relay_run(conf, hub, c.slot, number, channel);
 	else if (c.kind == CHILD_WRITER)
 		status = writer_run(conf, hub, c.slot, number, channel);
 	else
-		status = worker_run(conf, hub, c.slot, c.name, channel);
+		status = worker_run(conf, hub, c.slot, c.name, channel, mailbox);
 	conf_free(&conf);
 	hub_free(&hub);
 	close(channel);
@@ -69,7 +86,7 @@ static void run(struct master *m, const struct child *child, int channel)
 
 static pid_t fork_child(const struct child *c)
 {
-	static const char *const comms[CHILD_KINDS] = {NULL, WRITER_COMM, RELAY_COMM};
+	static const char *const comms[CHILD_KINDS] = {NULL, WRITER_COMM, RELAY_COMM, MEDIA_COMM};
 	char before[16];
 	if (comms[c->kind] == NULL)
 		return spawn_fork();
@@ -181,6 +198,7 @@ void spawn_fill(struct master *m)
 	if (!stopping || spawn_living_of(m, CHILD_WORKER) > 0) {
 		fill(m, CHILD_WRITER, (unsigned)m->conf->writers);
 		fill(m, CHILD_RELAY, 1);
+		fill(m, CHILD_MEDIA, m->has_media ? 1 : 0);
 	}
 	if (!stopping)
 		fill(m, CHILD_WORKER, (unsigned)m->conf->workers);

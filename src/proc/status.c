@@ -75,6 +75,31 @@ static void put_writers_sum(const struct master *m, struct json_out *o)
 	put_number(o, "writer_restarts", restarts);
 }
 
+static unsigned first_media(const struct master *m)
+{
+	return first_relay(m) + RELAY_SLOTS;
+}
+
+/* Of the present one, as with relays. */
+static void put_media_sum(const struct master *m, struct json_out *o)
+{
+	struct worker_row media = {.state = WORKER_FREE};
+	uint64_t restarts = 0;
+	for (unsigned i = first_media(m); i < m->slots; i++) {
+		struct worker_row row;
+		hub_worker_read(m->hub, i, &row);
+		restarts += row.restarts;
+		if (row.state != WORKER_FREE && (media.state == WORKER_FREE || row.state != WORKER_DRAINING))
+			media = row;
+	}
+	json_key(o, "media");
+	json_cstr(o, media.state != WORKER_FREE ? worker_state_name((enum worker_state)media.state)
+		     : m->has_media		? "missing"
+						: "off");
+	put_number(o, "media_jobs", media.pending);
+	put_number(o, "media_restarts", restarts);
+}
+
 static const char *relay_role(const struct worker_row *row)
 {
 	return row->leads ? "leads" : "waits";
@@ -85,7 +110,7 @@ static void put_relay_sum(const struct master *m, struct json_out *o)
 {
 	struct worker_row relay = {.state = WORKER_FREE};
 	uint64_t restarts = 0;
-	for (unsigned i = first_relay(m); i < m->slots; i++) {
+	for (unsigned i = first_relay(m); i < first_media(m); i++) {
 		struct worker_row row;
 		hub_worker_read(m->hub, i, &row);
 		restarts += row.restarts;
@@ -135,6 +160,7 @@ void status_put(const struct master *m, struct json_out *o)
 	put_number(o, "worker_restarts", restarts);
 	put_writers_sum(m, o);
 	put_relay_sum(m, o);
+	put_media_sum(m, o);
 	put_number(o, "connections", connections);
 	put_number(o, "websockets", websockets);
 	put_number(o, "sessions", presence_total(m->hub));
@@ -218,6 +244,17 @@ static void put_relay(const struct master *m, struct json_out *o, unsigned slot)
 	json_object_end(o);
 }
 
+static void put_media(const struct master *m, struct json_out *o, unsigned slot)
+{
+	struct worker_row row;
+	if (!begin_row(m, o, slot, slot - first_media(m), &row))
+		return;
+	put_number(o, "jobs", row.pending);
+	put_number(o, "done", row.connections);
+	put_number(o, "memory_kib", row.private_kib);
+	json_object_end(o);
+}
+
 void status_put_workers(const struct master *m, struct json_out *o)
 {
 	json_key(o, "workers");
@@ -232,8 +269,13 @@ void status_put_workers(const struct master *m, struct json_out *o)
 	json_array_end(o);
 	json_key(o, "relays");
 	json_array(o);
-	for (unsigned i = first_relay(m); i < m->slots; i++)
+	for (unsigned i = first_relay(m); i < first_media(m); i++)
 		put_relay(m, o, i);
+	json_array_end(o);
+	json_key(o, "media");
+	json_array(o);
+	for (unsigned i = first_media(m); i < m->slots; i++)
+		put_media(m, o, i);
 	json_array_end(o);
 }
 

@@ -123,7 +123,7 @@ static int unable(char *reason)
 	return PROCESS_UNABLE;
 }
 
-int worker_run(const struct conf *conf, struct hub *hub, unsigned slot, const char *name, int channel)
+int worker_run(const struct conf *conf, struct hub *hub, unsigned slot, const char *name, int channel, int mailbox)
 {
 	char *reason;
 	struct tls_server *tls = NULL;
@@ -144,6 +144,7 @@ int worker_run(const struct conf *conf, struct hub *hub, unsigned slot, const ch
 		.hub = hub,
 		.slot = slot,
 		.name = name,
+		.mailbox = mailbox,
 		.tls = tls,
 		.changed = on_changed,
 		.ctx = &w,

@@ -8,6 +8,6 @@
 #include "hub/hub.h"
 
 /* In the child; closes nothing it was not given. name: of WORKER_NAME_LEN characters. Returns the exit status. */
-int worker_run(const struct conf *conf, struct hub *hub, unsigned slot, const char *name, int channel);
+int worker_run(const struct conf *conf, struct hub *hub, unsigned slot, const char *name, int channel, int mailbox);
 
 #endif

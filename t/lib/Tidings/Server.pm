@@ -119,13 +119,16 @@ sub follow {
 	return $old;
 }
 
-sub worker_pids { my ($self) = @_; return grep { comm_of($_) !~ /^tidings-(?:writer|relay)\z/ } children_of($self->{pid}) }
+sub worker_pids { my ($self) = @_; return grep { comm_of($_) !~ /^tidings-(?:writer|relay)\z/ && !is_media($_) } children_of($self->{pid}) }
 sub writer_pids { my ($self) = @_; return grep { comm_of($_) eq 'tidings-writer' } children_of($self->{pid}) }
 sub relay_pids { my ($self) = @_; return grep { comm_of($_) eq 'tidings-relay' } children_of($self->{pid}) }
+sub media_pids { my ($self) = @_; return grep { is_media($_) } children_of($self->{pid}) }
+# By what it was started with: its name comes a little later.
+sub is_media { my ($pid) = @_; open my $f, '<', "/proc/$pid/cmdline" or return 0; my $line = <$f> // ''; return comm_of($pid) eq 'tidings-media' || $line =~ /^tidings-media\0/ }
 # '' if it has died; worker_pids then counts it.
 sub comm_of { my ($pid) = @_; open my $f, '<', "/proc/$pid/comm" or return ''; my $comm = <$f> // ''; chomp $comm; return $comm }
 
-# How many deaths of workers, writers and relays the test intends.
+# How many deaths of workers, writers, relays and media processes the test intends.
 sub allow_deaths { my ($self, $n) = @_; $self->{deaths_allowed} += $n; return $self }
 
 # TERM, and every fault that the end and the log show; true without any.
@@ -161,8 +164,8 @@ sub inspect_log {
 		my ($what) = $line =~ /(AddressSanitizer|LeakSanitizer|runtime error:.*|==\d+== .*(?:Invalid|definitely lost).*)/;
 		push @{$self->{faults}}, "the log has: $line" if $what && !$seen{$what}++;
 	}
-	my $deaths = () = $log =~ /\b(?:worker|writer|relay) \d+\b.*\bdied\b/g;
-	push @{$self->{faults}}, "$deaths worker(s), writer(s) or relay(s) died, $self->{deaths_allowed} meant" if $deaths > $self->{deaths_allowed};
+	my $deaths = () = $log =~ /\b(?:worker|writer|relay|media) \d+\b.*\bdied\b/g;
+	push @{$self->{faults}}, "$deaths worker(s), writer(s), relay(s) or media process(es) died, $self->{deaths_allowed} meant" if $deaths > $self->{deaths_allowed};
 	return;
 }
 
