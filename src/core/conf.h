@@ -167,7 +167,7 @@ struct conf {
 		int requests_per_second;
 		int requests_burst;
 		int logins_per_minute, connections_per_minute, connections_per_address, sessions_per_second;
-		int friend_requests_per_day;
+		int friend_requests_per_day, uploads_per_day;
 	} limits;
 };
 

@@ -12,6 +12,8 @@
 #include <ctype.h>
 #include <errno.h>
 #include <limits.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
 #include <pwd.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -19,6 +21,7 @@
 #include <unistd.h>
 
 #include "core/jwks.h"
+#include "core/log.h"
 #include "core/token.h"
 
 #define SECRET_FILE_MAX 65535
@@ -351,16 +354,36 @@ static void resolve_jwks(struct conf *c, struct conf_faults *faults)
 	conf_wipe(&text, len);
 }
 
+/* All nodes make the same one, and whoever knows it does not know the other. */
+static char *derived_url_secret(const struct conf *c)
+{
+	static const char purpose[] = "tidings media urls";
+	unsigned char digest[EVP_MAX_MD_SIZE];
+	unsigned len;
+	ASSERT(HMAC(EVP_sha256(), c->jwt.own.secret, (int)c->jwt.own.secret_len, (const unsigned char *)purpose,
+		    sizeof(purpose) - 1, digest, &len) != NULL);
+	char *text = xcalloc(2, len + 1);
+	for (unsigned i = 0; i < len; i++)
+		hex_put(text + (size_t)2 * i, 2, digest[i]);
+	explicit_bzero(digest, sizeof(digest));
+	return text;
+}
+
 static void resolve_media(struct conf *c, struct conf_faults *faults)
 {
 	c->media.url_secret = xstrdup("");
-	take_file(c, faults, "media.url_secret", &c->media.url_secret_file, &c->media.url_secret,
-		  &c->media.url_secret_len);
+	take_file(c, faults, "media.url_secret", &c->media.url_secret_file, &c->media.url_secret, NULL);
+	c->media.url_secret_len = strlen(c->media.url_secret);
 	if (c->media.url_secret_file[0] != '\0' && !conf_place_is_bad(c, &c->media.url_secret_file) &&
 	    c->media.url_secret_len < CONF_HMAC_SECRET_MIN)
 		conf_fault(faults, conf_line(c, &c->media.url_secret_file),
 			   "media.url_secret_file: the secret has %zu bytes; it needs at least %d",
 			   c->media.url_secret_len, CONF_HMAC_SECRET_MIN);
+	if (c->media.url_secret_len == 0 && c->jwt.own.secret_len != 0) {
+		free(c->media.url_secret);
+		c->media.url_secret = derived_url_secret(c);
+		c->media.url_secret_len = strlen(c->media.url_secret);
+	}
 }
 
 static void resolve_node_id(struct conf *c, struct conf_faults *faults)
@@ -491,8 +514,9 @@ char *conf_check_server(const struct conf *c)
 		conf_fault(&faults, conf_line(c, &c->media.directory), "media.directory: %s is not a directory",
 			   c->media.directory);
 	if (c->media.directory[0] != '\0' && c->media.url_secret_len == 0)
-		conf_fault(&faults, conf_line(c, &c->media.directory),
-			   "media.url_secret_file: needed where media.directory is given");
+		conf_fault(
+			&faults, conf_line(c, &c->media.directory),
+			"media.url_secret_file: needed, for the section jwt has no secret that one could be made of");
 	if (c->media.user[0] != '\0' && getpwnam(c->media.user) == NULL)
 		conf_fault(&faults, conf_line(c, &c->media.user), "media.user: there is no user '%s'", c->media.user);
 	if (c->user[0] != '\0' && getpwnam(c->user) == NULL)

@@ -288,10 +288,12 @@ const struct conf_row conf_rows[] = {
 	{"media", "quota_per_user", CONF_SIZE, AT(media.quota_per_user), .def = "0", .min = 0, .max = 1024L * 1024 * MIB,
 	 .help = "How much a user's files may take, all together. 0: any number."},
 	{"media", "url_secret_file", CONF_PATH, AT(media.url_secret_file), .def = "",
-	 .help = "A file that holds a secret of at least 32 bytes, with which the URLs of files are signed; the same on all "
-		 "nodes. Needed where directory is given."},
-	{"media", "url_lifetime", CONF_SECS, AT(media.url_lifetime_secs), .def = "3600", .min = 60, .max = 30 * DAY,
-	 .help = "How long a URL that was given out works, at least."},
+	 .help = "A file that holds the secret, of at least 32 bytes, that the URLs of files are signed with; the same on all "
+		 "nodes. Whoever knows it can read any file whose id they know. A line feed at its end, or CR LF, is not part of "
+		 "it. Empty: a secret that is made of jwt.secret."},
+	{"media", "url_lifetime", CONF_SECS, AT(media.url_lifetime_secs), .def = "3600", .min = 1, .max = 3650L * DAY,
+	 .help = "How long a URL that was given out works, at least; up to an eighth longer, so that it stays the same for a "
+		 "while and can be cached."},
 	{"media", "base_url", CONF_STRING, AT(media.base_url), .def = "", .check = conf_check_base_url,
 	 .help = "What URLs of files begin with, where a proxy or another host name serves them: "
 		 "\"https://media.example.org\". Empty: they are paths on this server."},
@@ -338,6 +340,9 @@ const struct conf_row conf_rows[] = {
 	 .help = "How many friend requests a user may send a day, on all nodes together. All of them may be sent at once; "
 		 "each can be sent again after a day divided by this number. A request that is pending already and one "
 		 "that crosses another do not count. 0: any number."},
+	{"limits", "uploads_per_day", CONF_INT, AT(limits.uploads_per_day), .def = "500", .min = 0, .max = MIB,
+	 .help = "How many files a user may begin to upload a day, on all nodes together. All of them may come at once; each "
+		 "can come again after a day divided by this number. 0: any number."},
 };
 /* clang-format on */
 const size_t conf_row_count = ARRAY_LEN(conf_rows);
