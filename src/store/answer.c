@@ -4,6 +4,7 @@
 #include "store/answer.h"
 
 #include "core/json.h"
+#include "core/media_ref.h"
 #include "store/reactions.h"
 
 /* The names of the members, numbers, times and ids. */
@@ -23,11 +24,14 @@ bool answer_takes(struct answer *a, size_t bytes)
 	return true;
 }
 
+/* What a URL has that a file's reference has not (core/media_url.h). */
+#define MEDIA_URL_REST 320
+
 size_t answer_message_size(const struct message *m)
 {
-	return MESSAGE_REST + json_str_size(m->content) + json_str_size(m->media_url) + m->extra.len +
-	       json_str_size(m->client_msg_id) + m->mentions.len + m->entities.len + m->forwarded_from.len +
-	       reactions_json_size(m->reactions);
+	return MESSAGE_REST + (media_ref_id(m->media_url).s != NULL ? MEDIA_URL_REST : 0) + json_str_size(m->content) +
+	       json_str_size(m->media_url) + m->extra.len + json_str_size(m->client_msg_id) + m->mentions.len +
+	       m->entities.len + m->forwarded_from.len + reactions_json_size(m->reactions);
 }
 
 static size_t group_size(const struct group *g)

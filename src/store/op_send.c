@@ -8,12 +8,14 @@
 #include "store/op_send.h"
 
 #include "core/clock.h"
+#include "core/media_ref.h"
 #include "store/guess.h"
 #include "store/forward.h"
 #include "store/mention.h"
 #include "store/parts.h"
 #include "store/sql.h"
 #include "store/sticker.h"
+#include "store/uses.h"
 
 struct op_send {
 	struct op op;
@@ -23,6 +25,7 @@ struct op_send {
 	bool made_id;	/* the client gave no client_msg_id, */
 	bool hidden_id; /* or one for this and other messages; see forward.h */
 	uint64_t parts; /* of those that it is to have, which are not recalled */
+	uint64_t file;	/* 1: the one that it shows is there */
 	bool replayed;
 	bool looked; /* the try of unknown outcome has come to nothing */
 	int64_t gap_ms, retry_ms;
@@ -69,7 +72,7 @@ static bool same_media(const struct store_send *p, const struct message *m)
 {
 	if (p->type == MESSAGE_STICKER)
 		return sticker_same(p->extra, m->extra);
-	return str_equal(p->media_url, m->media_url) && str_equal(p->extra, m->extra);
+	return media_ref_same(p->media_url, m->media_url) && str_equal(p->extra, m->extra);
 }
 
 bool send_same_fields(const struct store_send *p, const struct message *m, const struct send_members *members)
@@ -112,6 +115,8 @@ static void send_enter(struct batch *b, struct op *op)
 		batch_ask_sent(b, o->p.from, o->p.client_msg_id);
 	if (o->p.parts.of.s != NULL)
 		parts_ask(b, &o->p.parts, &o->parts);
+	if (uses_file(o->p.media_url))
+		uses_ask(b, o->p.media_url, &o->file);
 }
 
 static bool send_makes(struct batch *b, struct op *op)
@@ -134,7 +139,8 @@ static bool send_guess(const struct op *op, const struct pair_head *head)
 {
 	const struct op_send *o = container_of(op, struct op_send, op);
 	uint64_t reply_seq = message_id_seq(o->p.reply_to);
-	if (o->p.to.s == NULL || o->p.parts.of.s != NULL || head->last_seq > MESSAGE_SEQ_MAX - BATCH_OPS_MAX)
+	if (o->p.to.s == NULL || o->p.parts.of.s != NULL || uses_file(o->p.media_url) ||
+	    head->last_seq > MESSAGE_SEQ_MAX - BATCH_OPS_MAX)
 		return false;
 	return o->p.reply_to == 0 || (message_id_conversation(o->p.reply_to) == op_conv(op)->id && reply_seq != 0 &&
 				      reply_seq <= head->last_seq);
@@ -275,6 +281,8 @@ static void plan_new(struct batch *b, struct op_send *o, struct member *from)
 		batch_note_expiry(b, &o->message);
 	if (o->p.parts.of.s != NULL)
 		parts_write(b, &o->p.parts, o->message.id);
+	if (uses_file(o->p.media_url))
+		uses_write(b, o->p.media_url, o->message.id);
 	batch_note_told(b, &o->op, OUTBOX_SENT, o->message.id);
 	b->sends++;
 	if (!o->made_id)
@@ -319,6 +327,8 @@ static enum op_verdict send_plan(struct batch *b, struct op *op)
 		return not_sent(b, op, STORE_FULL);
 	if (o->p.parts.of.s != NULL && !parts_are_there(b, &o->p.parts, o->parts))
 		return not_sent(b, op, STORE_RECALLED);
+	if (uses_file(o->p.media_url) && o->file == 0)
+		return not_sent(b, op, STORE_NO_FILE);
 	plan_new(b, o, check.from);
 	return end(op, STORE_OK);
 }

@@ -6,6 +6,7 @@
 #include "store/forward.h"
 #include "store/lane_priv.h"
 #include "store/sql.h"
+#include "store/uses.h"
 
 #define PART_COLUMNS                                                                                                   \
 	"message_id,part,from_user_id,nickname,message_type,content,media_url,extra,entities,forwarded_from,created_"  \
@@ -119,6 +120,7 @@ void parts_write(struct batch *b, const struct store_parts *p, uint64_t message_
 		if (p->nested)
 			copy_nested(b, p->of, message_id);
 	}
+	uses_copy(b, p->of, message_id);
 	struct buf *text = batch_update(b);
 	sql_lit(text, "INSERT INTO forwards (message_id,parts,bytes) VALUES (");
 	const uint64_t numbers[] = {message_id, p->count, p->bytes < UINT32_MAX ? p->bytes : UINT32_MAX};

@@ -141,6 +141,8 @@ const char *store_status_name(enum store_status s)
 		[STORE_TOO_MANY_KINDS] = "too_many_kinds",
 		[STORE_TOO_MANY_PINS] = "too_many_pins",
 		[STORE_TOO_MANY_PINNED] = "too_many_pinned",
+		[STORE_OVER_QUOTA] = "over_quota",
+		[STORE_NO_FILE] = "no_file",
 		[STORE_FORWARDED] = "forwarded",
 	};
 	return names[s];

@@ -65,8 +65,11 @@ enum store_status {
 	STORE_TOO_MANY_PINS,
 	/* Of one's own settings of a conversation. */
 	STORE_TOO_MANY_PINNED, /* the user has STORE_PINNED_MAX */
+	/* Of files (media.h). */
+	STORE_OVER_QUOTA,
+	STORE_NO_FILE, /* that media_url names: it is gone */
 };
-#define STORE_STATUSES (STORE_TOO_MANY_PINNED + 1)
+#define STORE_STATUSES (STORE_NO_FILE + 1)
 const char *store_status_name(enum store_status s);
 
 /* For the counters of the process. Any member may be NULL. */
