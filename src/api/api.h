@@ -5,6 +5,7 @@
 
 #include "core/base.h"
 #include "core/json.h"
+#include "core/media_url.h"
 #include "core/token.h"
 #include "core/wheel.h"
 #include "live/live.h"
@@ -13,6 +14,7 @@
 struct command_table;
 struct picture_cache;
 struct inspector;
+struct uploads;
 struct work;
 
 struct api {
@@ -24,6 +26,9 @@ struct api {
 	struct work *work;	     /* passwords */
 	struct inspector *inspector; /* media/inspect.h */
 	struct picture_cache *pictures;
+	struct uploads *uploads;	 /* NULL: files are not taken here */
+	struct media_urls media_urls;
+	struct picture_cache *media_facts; /* cmd/media_show.c */
 	bool accounts;	      /* users can register and log in here */
 	bool search;	      /* messages can be searched */
 	struct json_doc *doc; /* of the request that is being read: parsing never spans a turn */

@@ -32,7 +32,7 @@ const char *command_route_name(const struct command_table *t, unsigned route)
 static const struct problem *within_budget(struct request *r)
 {
 	const struct conf *conf = r->live->conf;
-	if (r->cmd->not_metered || r->cmd->access != ACCESS_USER)
+	if (r->cmd->not_metered || r->user[0] == '\0')
 		return NULL;
 	r->retry_ms = bucket_take_many(r->live->hub, 'r', r->user, r->tokens, conf->limits.requests_per_second,
 				       conf->limits.requests_burst, clock_mono_ms());
@@ -83,6 +83,8 @@ static bool placeholder_matches(const char **pattern, struct str segment, struct
 		{"{emoji}", offsetof(struct command_path, emoji)},
 		{"{pack}", offsetof(struct command_path, pack)},
 		{"{picture}", offsetof(struct command_path, picture)},
+		{"{media}", offsetof(struct command_path, media)},
+		{"{name}", offsetof(struct command_path, name)},
 	};
 	if (strncmp(*pattern, "{id}", 4) == 0) {
 		*pattern += 4;
@@ -127,12 +129,13 @@ static void put_allow(char out[ALLOW_MAX], unsigned verbs)
 		enum http_verb verb;
 		const char *name;
 	} names[] = {
-		{VERB_GET, "GET, HEAD"},
-		{VERB_POST, "POST"},
-		{VERB_PUT, "PUT"},
-		{VERB_DELETE, "DELETE"},
+		{VERB_GET, "GET, HEAD"}, {VERB_POST, "POST"},	  {VERB_PUT, "PUT"},
+		{VERB_PATCH, "PATCH"},	 {VERB_DELETE, "DELETE"},
 	};
 	size_t len = 0;
+	out[0] = '\0';
+	if ((verbs & VERB_BIT(VERB_HEAD)) != 0 && (verbs & VERB_BIT(VERB_GET)) == 0)
+		len += (size_t)snprintf(out, ALLOW_MAX, "HEAD");
 	for (size_t i = 0; i < ARRAY_LEN(names); i++)
 		if (verbs & VERB_BIT(names[i].verb))
 			len += (size_t)snprintf(out + len, ALLOW_MAX - len, "%s%s", len != 0 ? ", " : "",
@@ -151,7 +154,7 @@ static bool find(const struct api *api, struct str path, enum http_verb verb, bo
 		const struct command *c = i < t->count ? &t->row[i] : &command_ws;
 		if (c->path == NULL || (strchr(c->path, '{') == NULL) != literal || !path_matches(c->path, path, &here))
 			continue;
-		if (c->needs_search && !api->search)
+		if ((c->needs_search && !api->search) || (c->needs_media && api->uploads == NULL))
 			continue;
 		any = true;
 		if (c->access == ACCESS_ANYONE && !api->accounts)
@@ -170,10 +173,9 @@ static bool find(const struct api *api, struct str path, enum http_verb verb, bo
 const struct command *command_by_path(const struct api *api, struct str path, enum http_verb verb,
 				      struct command_path *path_r)
 {
-	enum http_verb wanted = verb == VERB_HEAD ? VERB_GET : verb;
 	*path_r = (struct command_path){0};
 	const struct command *found = NULL;
-	if (!find(api, path, wanted, true, path_r, &found))
-		find(api, path, wanted, false, path_r, &found);
-	return found;
+	if (!find(api, path, verb, true, path_r, &found))
+		find(api, path, verb, false, path_r, &found);
+	return found == NULL && verb == VERB_HEAD ? command_by_path(api, path, VERB_GET, path_r) : found;
 }

@@ -75,15 +75,24 @@ union command_args {
 		unsigned limit;
 		struct pack_cursor after; /* of a list in order of id only that */
 	} packs;
+	struct upload_asked *upload;
+	bool thumbnail; /* of a file that is shown */
 };
 
 enum command_access {
 	ACCESS_USER,   /* any user with a token */
 	ACCESS_ANYONE, /* no token is looked at; such paths are there only where accounts are kept here */
 	ACCESS_PUBLIC, /* no token is looked at: it shows what anybody may see who knows the path */
+	ACCESS_SIGNED, /* a signature in the URL (core/media_url.h) does as well as a token */
 };
 
-enum command_body { BODY_IGNORED, BODY_OPTIONAL, BODY_REQUIRED };
+/*
+ * BODY_FILE: of any type, given to request.sink in parts after `check` and `proceed` were called; but a POST of JSON
+ * that is not said to be a file's content comes whole, as in BODY_REQUIRED.
+ */
+enum command_body { BODY_IGNORED, BODY_OPTIONAL, BODY_REQUIRED, BODY_FILE };
+
+struct upload_asked;
 
 struct command {
 	const char *name;
@@ -96,9 +105,10 @@ struct command {
 	const struct problem *(*check)(struct request *r, union command_args *a);
 	/* The effect. Leads to the request's end, from within or later. */
 	void (*proceed)(struct request *r, const union command_args *a);
-	int variant;	  /* which of those that share a proceed: an enum act, friend_step, or group_step */
-	bool needs_search; /* there is no such path where search is off */
-	bool not_metered; /* limits.requests_per_second does not count it */
+	int variant;	   /* which of those that share a proceed: an enum act, friend_step, or group_step */
+	bool needs_search; /* there is no such path where search is off, */
+	bool needs_media;  /* or where files are not taken */
+	bool not_metered;  /* limits.requests_per_second does not count it */
 };
 
 struct command_table {
@@ -113,17 +123,19 @@ struct command_table {
 void command_run(struct request *r, const struct problem *p);
 const struct command *command_by_frame(const struct command_table *t, struct str type);
 
-#define ALLOW_MAX 32
+#define ALLOW_MAX 48
 /* What the path of a request says. */
 struct command_path {
 	uint64_t id; /* {id} */
-	/* {user}, {code}, {emoji}, {pack}, {picture}: percent-encoded still; absent where the path has none */
-	struct str user, code, emoji, pack, picture;
+	/* {user}, {code}, {emoji}, {pack}, {picture}, {media}, {name}: percent-encoded still; absent where the path has
+	 * none */
+	struct str user, code, emoji, pack, picture, media, name;
 	char allow[ALLOW_MAX]; /* a value for Allow, where the path has other verbs only; else "" */
 };
 /*
- * The row for a path (without prefix) and verb; HEAD finds GET's. NULL with an empty allow: no such path; NULL with
- * one: the path has other verbs. A path without a placeholder comes before the patterns that match it.
+ * The row for a path (without prefix) and verb; HEAD finds GET's where it has no row of its own. NULL with an empty
+ * allow: no such path; NULL with one: the path has other verbs. A path without a placeholder comes before the patterns
+ * that match it.
  */
 const struct command *command_by_path(const struct api *api, struct str path, enum http_verb verb,
 				      struct command_path *path_r);

@@ -183,6 +183,14 @@ static bool is_encoded(struct http_req *req)
 	return false;
 }
 
+/* Of a command with BODY_FILE: it is no file's content, but tells of one that comes later. */
+static bool comes_whole(struct request *r)
+{
+	struct str name;
+	return r->http->verb == VERB_POST && is_json(http_req_header(r->http, "Content-Type")) &&
+	       http_req_header(r->http, "Upload-Length").s == NULL && http_req_query(r->http, "name", &name) == 0;
+}
+
 static int64_t body_max(const struct api *api, const struct command *cmd)
 {
 	const int max = api->live->conf->http.max_body;
@@ -195,11 +203,12 @@ static const struct problem *check_body(struct request *r)
 	struct http_req *req = r->http;
 	if (req->content_length == 0)
 		return NULL;
-	req->body_max = body_max(r->api, r->cmd);
+	req->body_max =
+		r->cmd->body == BODY_FILE && !comes_whole(r) ? r->live->conf->media.max_size : body_max(r->api, r->cmd);
 	if (req->content_length > req->body_max)
 		return request_problem(r, PROBLEM_PAYLOAD_TOO_LARGE, "the body is over %" PRId64 " bytes",
 				       req->body_max);
-	if (!is_json(http_req_header(req, "Content-Type")))
+	if (!(r->cmd->body == BODY_FILE && !comes_whole(r)) && !is_json(http_req_header(req, "Content-Type")))
 		return request_problem(r, PROBLEM_UNSUPPORTED_MEDIA_TYPE, "Content-Type: must be application/json");
 	if (!is_encoded(req))
 		return NULL;
@@ -214,19 +223,35 @@ static const struct problem *check_rate(struct request *r)
 	return r->retry_ms == 0 ? NULL : request_problem(r, PROBLEM_RATE_LIMITED, "too many tries from this address");
 }
 
+/* What clients that speak tus ask for (https://tus.io/protocols/resumable-upload, 1.0.0, OPTIONS). */
+#define TUS_OPTIONS                                                                                                    \
+	"Tus-Resumable: 1.0.0\r\nTus-Version: 1.0.0\r\n"                                                               \
+	"Tus-Extension: creation,creation-with-upload,termination,expiration,checksum\r\n"                             \
+	"Tus-Checksum-Algorithm: md5,sha1,sha256,sha512\r\nTus-Max-Size: "
+
+static const struct problem *other_methods(struct request *r, const char *allow)
+{
+	const struct api *api = r->api;
+	struct str path = path_below_prefix(api, r->http->path);
+	bool is_media = api->uploads != NULL && path.len >= 6 && memcmp(path.s, "/media", 6) == 0;
+	char headers[400];
+	int len = snprintf(headers, sizeof(headers), "Allow: %s\r\n", allow);
+	if (is_media && r->http->verb == VERB_OPTIONS)
+		snprintf(headers + len, sizeof(headers) - (size_t)len, TUS_OPTIONS "%" PRId64 "\r\n",
+			 r->live->conf->media.max_size);
+	r->http_headers = arena_str(&r->arena, str_from(headers)).s;
+	if (r->http->verb != VERB_OPTIONS)
+		return request_problem(r, PROBLEM_METHOD_NOT_ALLOWED, "this path has other methods");
+	http_reply(r->http, 204, NULL, r->http_headers, STR_LIT(""));
+	return answered(r);
+}
+
 static const struct problem *no_command(struct request *r, const char *allow)
 {
 	struct http_req *req = r->http;
 	const char *docroot = r->live->conf->http.docroot;
-	char header[64];
-	if (allow[0] != '\0') {
-		snprintf(header, sizeof(header), "Allow: %s\r\n", allow);
-		r->http_headers = arena_str(&r->arena, str_from(header)).s;
-		if (req->verb != VERB_OPTIONS)
-			return request_problem(r, PROBLEM_METHOD_NOT_ALLOWED, "this path has other methods");
-		http_reply(req, 204, NULL, header, STR_LIT(""));
-		return answered(r);
-	}
+	if (allow[0] != '\0')
+		return other_methods(r, allow);
 	if (docroot[0] == '\0' || (req->verb != VERB_GET && req->verb != VERB_HEAD))
 		return request_problem(r, PROBLEM_NOT_FOUND, "no such path");
 	req->route = ROUTE_FILE;
@@ -261,6 +286,28 @@ static struct str read_text(struct request *r, struct str segment)
 	return text;
 }
 
+/* Some clients can only send POST (tus 1.0.0, X-HTTP-Method-Override). */
+static enum http_verb verb_of(struct http_req *req, struct str path)
+{
+	static const enum http_verb others[] = {VERB_PATCH, VERB_DELETE, VERB_HEAD};
+	if (req->verb != VERB_POST || path.len < 7 || memcmp(path.s, "/media/", 7) != 0)
+		return req->verb;
+	struct str instead = http_req_header(req, "X-HTTP-Method-Override");
+	for (size_t i = 0; i < ARRAY_LEN(others); i++)
+		if (str_is(instead, http_verb_name(others[i])))
+			return others[i];
+	return req->verb;
+}
+
+/* The URL's signature allows the command. */
+static bool is_signed(struct request *r)
+{
+	struct str e, s;
+	enum media_purpose purpose = r->cmd->verb == VERB_PUT ? MEDIA_PUT : MEDIA_GET;
+	return http_req_query(r->http, "e", &e) > 0 && http_req_query(r->http, "s", &s) > 0 &&
+	       media_url_verify(&r->api->media_urls, str_from(r->path_media), purpose, e, s, clock_wall_ms());
+}
+
 /* What is wrong, before the body is read. NULL also where answered() was called. */
 static const struct problem *read_head(struct request *r)
 {
@@ -270,13 +317,14 @@ static const struct problem *read_head(struct request *r)
 	int64_t expires_ms;
 
 	if (path.s != NULL)
-		r->cmd = command_by_path(r->api, path, req->verb, &found);
+		r->cmd = command_by_path(r->api, path, verb_of(req, path), &found);
 	if (r->cmd == NULL)
 		return no_command(r, found.allow);
 	if (!read_segment(req, found.user, id_user_valid, r->path_user) ||
 	    !read_segment(req, found.code, id_invite_code_valid, r->path_code) ||
 	    !decode_segment(req, found.pack, id_name_valid, &r->path_pack) ||
-	    !decode_segment(req, found.picture, picture_name_valid, &r->path_picture))
+	    !decode_segment(req, found.picture, picture_name_valid, &r->path_picture) ||
+	    !read_segment(req, found.media, media_id_valid, r->path_media))
 		return no_command(r, "");
 	r->path_id = found.id;
 	r->path_emoji = read_text(r, found.emoji);
@@ -285,15 +333,39 @@ static const struct problem *read_head(struct request *r)
 		return open_websocket(r);
 	if (r->cmd->access == ACCESS_ANYONE)
 		return check_body(r) ?: check_rate(r);
-	if (r->cmd->access == ACCESS_PUBLIC)
+	r->is_signed = r->cmd->access == ACCESS_SIGNED && is_signed(r);
+	if (r->cmd->access == ACCESS_PUBLIC || r->is_signed)
 		return check_body(r);
 	return authenticate(r, bearer(req), token_verify, &expires_ms) ?: check_body(r);
+}
+
+/* The command begins before the body comes, and says when it may. */
+static enum http_verdict stream(struct request *r)
+{
+	bool ended = false;
+	r->http->user = r;
+	r->ends_r = &ended;
+	http_body_pause(r->http);
+	command_run(r, NULL);
+	if (ended)
+		return HTTP_ANSWERED;
+	r->ends_r = NULL;
+	return HTTP_STREAM_BODY;
+}
+
+static void public_part(struct http_req *req, struct str part, void *ctx)
+{
+	struct request *r = req->user;
+	(void)ctx;
+	r->sink->part(r, part);
 }
 
 static enum http_verdict public_head(struct http_req *req, void *ctx)
 {
 	struct request *r = request_new_http(ctx, req);
 	const struct problem *p = read_head(r);
+	if (p == NULL && r->http != NULL && r->cmd->body == BODY_FILE && !comes_whole(r))
+		return stream(r);
 	if (p == NULL && r->http != NULL) {
 		req->user = r;
 		return HTTP_TAKE_BODY;
@@ -318,13 +390,21 @@ static void public_request(struct http_req *req, void *ctx)
 {
 	struct request *r = req->user;
 	(void)ctx;
-	command_run(r, read_body(r));
+	if (r->sink != NULL)
+		r->sink->end(r);
+	else
+		command_run(r, read_body(r));
 }
 
 static void public_aborted(struct http_req *req, void *ctx)
 {
+	struct request *r = req->user;
 	(void)ctx;
-	request_end(req->user, NULL);
+	r->http = NULL;
+	if (r->sink != NULL)
+		r->sink->aborted(r);
+	else
+		request_end(r, NULL);
 }
 
 enum http_admission door_admits(const struct addr *peer, void *ctx)
@@ -361,4 +441,5 @@ void door_left(const struct addr *peer, void *ctx)
 	addresses_leave(api->live->hub, api->live->slot, addr_format_network(peer, address));
 }
 
-const struct http_handler http_door = {.head = public_head, .request = public_request, .aborted = public_aborted};
+const struct http_handler http_door = {
+	.head = public_head, .request = public_request, .aborted = public_aborted, .body = public_part};

@@ -61,6 +61,8 @@ static const struct problem of_store[STORE_STATUSES] = {
 	[STORE_NO_TEXT] = {PROBLEM_INVALID_ARGUMENT, "content: a text needs one that is not empty"},
 	[STORE_TOO_MANY_PINNED] = {PROBLEM_CONFLICT, "pinned: 100 conversations are pinned, which is the most"},
 	[STORE_FORWARDED] = {PROBLEM_FORBIDDEN, "a forwarded message cannot be edited"},
+	[STORE_OVER_QUOTA] = {PROBLEM_QUOTA_EXCEEDED, "your files take as much as they may"},
+	[STORE_NO_FILE] = {PROBLEM_NOT_FOUND, "media_url: no such file, or not yours"},
 	[STORE_IS_OWNER] = {PROBLEM_CONFLICT, "the owner has to pass the group on first"},
 };
 

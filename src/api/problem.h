@@ -28,11 +28,16 @@
 	X(GROUP_FULL, 409, "group_full")                                                                               \
 	X(TOO_MANY_GROUPS, 409, "too_many_groups")                                                                     \
 	X(GROUP_DISSOLVED, 409, "group_dissolved")                                                                     \
+	X(PRECONDITION_FAILED, 412, "precondition_failed")                                                             \
 	X(PAYLOAD_TOO_LARGE, 413, "payload_too_large")                                                                 \
 	X(UNSUPPORTED_MEDIA_TYPE, 415, "unsupported_media_type")                                                       \
+	X(LOCKED, 423, "locked")                                                                                       \
 	X(RATE_LIMITED, 429, "rate_limited")                                                                           \
+	X(CHECKSUM_MISMATCH, 460, "checksum_mismatch")                                                                 \
 	X(UNAVAILABLE, 503, "unavailable")                                                                             \
-	X(OVERLOADED, 503, "overloaded")
+	X(OVERLOADED, 503, "overloaded")                                                                               \
+	X(QUOTA_EXCEEDED, 507, "quota_exceeded")                                                                       \
+	X(NO_SPACE, 507, "no_space")
 
 #define X(name, status, code) PROBLEM_##name,
 enum problem_code { PROBLEMS(X) PROBLEM_COUNT };

@@ -3,6 +3,8 @@
 #include "core/base.h"
 #include "api/render.h"
 
+#include "core/clock.h"
+#include "core/media_ref.h"
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -54,9 +56,31 @@ void render_set_prefix(const char *p)
 	prefix = p;
 }
 
+static const struct media_urls *media_urls;
+
+void render_set_media_urls(const struct media_urls *urls)
+{
+	media_urls = urls;
+}
+
+/* A file that was uploaded: a URL that shows it for a while. */
+static void put_file_url(struct json_out *o, const char *key, struct str ref)
+{
+	struct buf url = {0};
+	struct str name = media_ref_name(ref);
+	media_url_put(&url, media_urls, media_ref_id(ref), name.s != NULL ? name : STR_LIT("file"), MEDIA_GET,
+		      clock_wall_ms());
+	put_str(o, key, (struct str){url.data, url.len});
+	buf_fini(&url);
+}
+
 /* What begins with a slash lies on this server. */
 static void put_url(struct json_out *o, const char *key, struct str v)
 {
+	if (media_urls != NULL && media_ref_id(v).s != NULL) {
+		put_file_url(o, key, v);
+		return;
+	}
 	if (v.len == 0 || v.s[0] != '/' || prefix[0] == '\0') {
 		put_str(o, key, v);
 		return;

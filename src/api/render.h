@@ -7,6 +7,7 @@
 #include "core/buf.h"
 #include "core/id.h"
 #include "core/json.h"
+#include "core/media_url.h"
 #include "store/arena.h"
 #include "store/forward.h"
 #include "store/group.h"
@@ -16,6 +17,8 @@
 
 /* http.prefix, which precedes the paths on this server. Borrowed for good; "" at first. */
 void render_set_prefix(const char *prefix);
+/* How URLs of uploaded files are made. Borrowed for good; without it they are shown as they are stored. */
+void render_set_media_urls(const struct media_urls *urls);
 
 void render_message_members(struct json_out *o, const struct message *m);
 void render_message(struct json_out *o, const struct message *m);

@@ -151,7 +151,8 @@ static void tell_http(struct request *r, const struct answer *a)
 		http_reply_problem(r->http, problem_status(p->code), problem_code_name(p->code), p->detail,
 				   retry_secs(r, p->code), r->http_headers);
 	else
-		http_reply(r->http, a->http_status, a->json.len != 0 ? "application/json" : NULL, NULL, a->json);
+		http_reply(r->http, a->http_status, a->json.len != 0 ? "application/json" : NULL, r->http_headers,
+			   a->json);
 }
 
 static void tell_session(struct request *r, const struct answer *a)
@@ -185,6 +186,8 @@ static void tell(struct request *r, const struct answer *a)
 void request_end(struct request *r, const struct answer *a)
 {
 	tell(r, a);
+	if (r->ends_r != NULL)
+		*r->ends_r = true;
 	if (r->fanout != 0)
 		group_give_back_fanout(r->live, r->fanout_group, r->fanout);
 	if (r->is_secret)
@@ -280,6 +283,13 @@ void request_ack(struct request *r, struct str message_json, bool replayed)
 void request_answer_immutable(struct request *r, const char *etag, const char *content_type, struct blob *content)
 {
 	http_reply_immutable(r->http, etag, content_type, content);
+	r->http = NULL;
+	request_end(r, NULL);
+}
+
+void request_answer_content(struct request *r, const struct http_content *c)
+{
+	http_reply_content(r->http, c);
 	r->http = NULL;
 	request_end(r, NULL);
 }

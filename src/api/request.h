@@ -29,8 +29,10 @@
 #include "api/api.h"
 #include "api/problem.h"
 #include "api/render.h"
+#include "core/media_ref.h"
 #include "store/arena.h"
 
+struct request;
 struct command;
 struct answer;
 
@@ -38,6 +40,17 @@ struct answer;
 typedef void request_heard_fn(const struct answer *a, int64_t retry_ms, void *arg);
 
 #define REF_MAX 64
+
+/*
+ * Who takes a body that is not held whole (HTTP_STREAM_BODY in net/http.h). It comes once http_body_resume() was
+ * called. Each may end the request.
+ */
+struct body_sink {
+	void (*part)(struct request *r, struct str part);
+	void (*end)(struct request *r);
+	/* It never ends. The request has no door any more; to be ended now, or from the callback that it waits for. */
+	void (*aborted)(struct request *r);
+};
 
 struct request {
 	struct api *api;
@@ -58,11 +71,16 @@ struct request {
 	struct str path_emoji;		     /* {emoji} of a REST path, in the HTTP request; absent: it is no text */
 	struct str path_pack;		     /* {pack} and {picture} of a REST path; during check and proceed */
 	struct str path_picture;
+	char path_media[MEDIA_ID_LEN + 1]; /* {media} of a REST path */
+	bool is_signed;			   /* the URL's signature allows it: there is no user */
+	const struct body_sink *sink;	   /* takes the body; set by `proceed` of a command with BODY_FILE */
+	void *sink_arg;
+	bool *ends_r;		  /* set to true at its end, where that is not NULL */
 	bool may_notify;	  /* the token's scope contains notify */
 	const struct json *body;  /* the JSON object, during check and proceed; NULL if there is none */
 	unsigned tokens;	  /* of limits.requests_per_second that it costs; `check` may raise it */
 	int64_t retry_ms;	  /* for rate_limited, and for muted; 0 and INT64_MAX: not known */
-	const char *http_headers; /* of a refusal, each with its CRLF; NULL: none */
+	const char *http_headers; /* of its answer, each with its CRLF; NULL: none */
 	uint64_t fanout;	  /* tokens that it holds of the node's groups.fanout_per_second, */
 	uint64_t fanout_group;	  /* for a message to this group */
 };
@@ -127,6 +145,8 @@ void request_ack(struct request *r, struct str message_json, bool replayed);
 void request_pong(struct request *r);
 /* The answer to a REST request is this content (http_reply_immutable()). */
 void request_answer_immutable(struct request *r, const char *etag, const char *content_type, struct blob *content);
+/* The same of a file (http_reply_content()). */
+void request_answer_content(struct request *r, const struct http_content *c);
 /* Nothing to say: 204, or a bare `result`. */
 void request_done(struct request *r);
 /* Of a frame that is answered only where it is refused. */

@@ -109,4 +109,18 @@ const struct problem *installed_packs_check(struct request *r, union command_arg
 void installed_packs_proceed(struct request *r, const union command_args *a);
 void picture_proceed(struct request *r, const union command_args *a);
 
+/* media.h */
+const struct problem *upload_check(struct request *r, union command_args *a);
+void upload_proceed(struct request *r, const union command_args *a);
+const struct problem *upload_offset_check(struct request *r, union command_args *a);
+void upload_offset_proceed(struct request *r, const union command_args *a);
+const struct problem *upload_patch_check(struct request *r, union command_args *a);
+const struct problem *upload_put_check(struct request *r, union command_args *a);
+void upload_bytes_proceed(struct request *r, const union command_args *a);
+const struct problem *media_delete_check(struct request *r, union command_args *a);
+void media_delete_proceed(struct request *r, const union command_args *a);
+void media_info_proceed(struct request *r, const union command_args *a);
+const struct problem *media_file_check(struct request *r, union command_args *a);
+void media_file_proceed(struct request *r, const union command_args *a);
+
 #endif

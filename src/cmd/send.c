@@ -5,6 +5,7 @@
 
 #include "api/render.h"
 #include "cmd/content.h"
+#include "cmd/media.h"
 #include "cmd/sticker.h"
 #include "core/clock.h"
 #include "core/utf8.h"
@@ -27,6 +28,16 @@ static const struct problem *check_sticker(struct request *r, struct store_send 
 	return request_text(r, "media_url", &ignored) ?: sticker_check(r, s);
 }
 
+/* A URL, or a file of ours as clients name it. */
+static const struct problem *check_media_url(struct request *r, struct str *out_r)
+{
+	const struct problem *p = request_text(r, "media_url", out_r);
+	bool is_file = p == NULL && r->api->uploads != NULL && media_ref_id(*out_r).s != NULL;
+	if (p != NULL || (is_file && media_ref_name(*out_r).s == NULL))
+		return p;
+	return request_web_url(r, "media_url", out_r);
+}
+
 static const struct problem *check_content(struct request *r, struct store_send *s)
 {
 	const struct problem *p = content_text_check(r, "content", &s->content);
@@ -34,7 +45,7 @@ static const struct problem *check_content(struct request *r, struct store_send 
 		return p;
 	if (s->type == MESSAGE_STICKER)
 		return check_sticker(r, s);
-	p = request_web_url(r, "media_url", &s->media_url);
+	p = check_media_url(r, &s->media_url);
 	if (p != NULL)
 		return p;
 	if (s->type == MESSAGE_TEXT) {
@@ -395,6 +406,44 @@ static void send_sticker(struct request *r, const struct store_send *p)
 	store_find_sticker(r->live->store, request_user(r), n.pack, n.id, on_sticker, d);
 }
 
+/* ---- a file of ours: whether the sender may see it, and what it is ---- */
+
+static const struct problem *file_problem(struct request *r, enum message_type type, const struct media *m)
+{
+	if (m == NULL)
+		return problem_of_store(STORE_NO_FILE);
+	if (m->state != MEDIA_READY)
+		return request_problem(r, PROBLEM_CONFLICT, "media_url: this file is not complete yet");
+	if (media_fits(type, m))
+		return NULL;
+	return request_invalid(r, "media_url: this file is %.*s, which is not what a %s shows",
+			       (int)m->content_type.len, m->content_type.s, message_type_name(type));
+}
+
+static void on_file(enum store_status status, const struct media *m, void *arg)
+{
+	struct addressed *d = arg;
+	struct request *r = d->r;
+	struct buf ref = {0};
+	if (status != STORE_OK && status != STORE_NOT_FOUND) {
+		request_fail_store(r, status);
+		return;
+	}
+	const struct problem *p = file_problem(r, d->message.type, m);
+	if (p == NULL) {
+		media_ref_put(&ref, str_from(m->id), m->name);
+		d->message.media_url = arena_str(&r->arena, (struct str){ref.data, ref.len});
+		buf_fini(&ref);
+	}
+	send_to(r, &d->message, p);
+}
+
+static void send_file(struct request *r, const struct store_send *p)
+{
+	struct addressed *d = addressed_new(r, p, NULL);
+	store_find_media_seen(r->live->store, request_user(r), media_ref_id(d->message.media_url), on_file, d);
+}
+
 void send_part(struct request *part, const struct store_send *p, bool is_stored)
 {
 	stat_add(STAT_SENDS_HTTP, 1);
@@ -410,6 +459,8 @@ void send_proceed(struct request *r, const union command_args *a)
 		request_fail(r, refusal);
 	else if (refusal == NULL && p->type == MESSAGE_STICKER)
 		send_sticker(r, p);
+	else if (refusal == NULL && media_ref_id(p->media_url).s != NULL)
+		send_file(r, p);
 	else
 		send_to(r, p, refusal);
 }

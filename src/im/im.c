@@ -23,9 +23,9 @@
 #include "live/push.h"
 #include "live/session.h"
 #include "live/watch.h"
+#include "media/upload.h"
 #include "net/backlog.h"
 #include "net/tls.h"
-#include "media/inspect.h"
 #include "net/work.h"
 
 #include <stdlib.h>
@@ -122,9 +122,14 @@ struct im *im_new(const struct im_options *opt, char **err_r)
 	if (live->conf->proxy_protocol)
 		http_server_expect_proxy(api->http);
 	render_set_prefix(opt->conf->http.prefix);
+	api->media_urls = media_urls_of(opt->conf);
+	if (opt->conf->media.directory[0] != '\0') {
+		render_set_media_urls(&api->media_urls);
+		api->uploads = uploads_new(live->loop, opt->conf->media.directory, opt->mailbox);
+		api->media_facts = picture_cache_new();
+	}
 	api->pictures = picture_cache_new();
 	api->work = work_new(live->loop, PASSWORDS_WAITING_MAX);
-	api->inspector = inspector_new(live->loop, opt->mailbox);
 	api->admin = http_server_new(live->loop, live->conf, &admin_door, &admin_observer, api);
 	looks_init(live);
 	beat_start(live);
@@ -151,10 +156,11 @@ void im_free(struct im **imp)
 	deliveries_fini(&im->live);
 	forwards_fini(&im->api);
 	told_fini(&im->live);
-	inspector_free(&im->api.inspector);
+	uploads_free(&im->api.uploads);
 	work_free(&im->api.work);
 	store_free(&im->live.store);
 	picture_cache_free(&im->api.pictures);
+	picture_cache_free(&im->api.media_facts);
 	expiry_free(&im->expiry);
 	wheel_cancel(&im->live.recheck);
 	http_server_free(&im->api.http);

@@ -47,6 +47,8 @@ bool http_is_value_char(char c)
 
 const char *http_phrase(int status)
 {
+	if (status == 460) /* tus 1.0.0 */
+		return "Checksum Mismatch";
 	return http_status_str((enum http_status)status);
 }
 
