@@ -28,6 +28,7 @@ static void tell_changed(struct relay *r)
 			repair_end(r);
 			survey_forget(r);
 			index_forget(r);
+			sweep_forget(r);
 		}
 	}
 	r->changed(r->ctx);
@@ -63,7 +64,9 @@ static const struct relay_job *due(struct relay *r)
 		return job;
 	if ((job = survey_due(r)) != NULL || (job = repair_due(r)) != NULL)
 		return job;
-	return (job = purge_due(r, now)) != NULL ? job : index_due(r, now);
+	if ((job = purge_due(r, now)) != NULL || (job = sweep_due(r, now)) != NULL)
+		return job;
+	return index_due(r, now);
 }
 
 void relay_go_on(struct relay *r)
@@ -129,6 +132,7 @@ static void on_down(struct link *l, const char *why, void *ctx)
 	(void)why;
 	survey_forget(r);
 	index_forget(r);
+	sweep_forget(r);
 	tell_changed(r);
 }
 
@@ -195,6 +199,7 @@ struct relay *relay_new(struct loop *loop, const struct conf *conf, void (*chang
 	lease_init(&r->lease, conf->node_id);
 	repair_init(&r->repair);
 	index_init(r);
+	sweep_init(r);
 	r->link = link_new(loop_base(loop), conf, &options, &link_events, r);
 	r->bus = bus_new(loop_base(loop), conf, &bus_events, r);
 	wheel_set(loop_wheel(loop), &r->second, 0, on_second);
@@ -236,6 +241,7 @@ void relay_free(struct relay **rp)
 	wheel_cancel(&r->second);
 	repair_fini(&r->repair);
 	index_fini(r);
+	sweep_fini(r);
 	link_free(&r->link);
 	bus_free(&r->bus);
 	streams_fini(&r->streams);

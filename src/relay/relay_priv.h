@@ -8,7 +8,9 @@
 
 #include "core/base.h"
 #include "core/buf.h"
+#include "core/media_ref.h"
 #include "core/wheel.h"
+#include "net/work.h"
 #include "relay/audience.h"
 #include "relay/index.h"
 #include "relay/relay.h"
@@ -124,6 +126,31 @@ struct purge {
 void purge_second(struct relay *r);
 const struct relay_job *purge_due(struct relay *r, int64_t now_ms);
 
+/* sweep.c */
+#define SWEEP_MAX 64
+enum sweep_step {
+	SWEEP_IDLE, /* until at_ms */
+	SWEEP_DECIDING,
+	SWEEP_REMOVING,
+	SWEEP_WAITING, /* for the thread */
+	SWEEP_FORGETTING,
+};
+struct sweep {
+	const char *directory;
+	struct work *work; /* NULL: there are no files here */
+	struct work_job files;
+	enum sweep_step step;
+	int64_t at_ms;
+	bool full;    /* there may be more of them */
+	bool removed; /* all of their bytes are */
+	unsigned count;
+	char id[SWEEP_MAX][MEDIA_ID_LEN + 1];
+};
+void sweep_init(struct relay *r);
+void sweep_fini(struct relay *r);
+void sweep_forget(struct relay *r);
+const struct relay_job *sweep_due(struct relay *r, int64_t now_ms);
+
 /* ---- relay.c ---- */
 
 struct relay {
@@ -146,6 +173,7 @@ struct relay {
 	struct repair repair;
 	struct purge purge;
 	struct index index;
+	struct sweep sweep;
 };
 
 /* Asks what is due, if the connection is free. */
