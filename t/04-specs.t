@@ -16,7 +16,7 @@ my ($openapi, $asyncapi) = Tidings::Spec::documents();
 my $written = $json->encode({openapi => $openapi, asyncapi => $asyncapi});
 my $root = Tidings::Spec::combined();
 my $closed = Tidings::Spec::closed_schemas();
-my @methods = qw(get put post delete);
+my @methods = qw(get head put post patch delete);
 
 sub source { return slurp("$top/src/$_[0]") }
 sub all_sources { return join '', map { slurp($_) } map { glob "$top/src/$_/*.[ch]" } qw(im cmd api live net) }
@@ -150,6 +150,8 @@ subtest 'the table of commands' => sub {
 	my (%there, %frames);
 	while ($table =~ /\{"\w+",\s*VERB_(\w+),\s*("[^"]*"|NULL),\s*("\w+"|NULL),\s*BODY_(\w+),\s*ACCESS_(\w+)/g) {
 		my ($verb, $path, $frame, $body, $access) = ($1, $2, $3, $4, $5);
+		$body =~ s/FILE/OPTIONAL/;
+		$access =~ s/SIGNED/USER/;
 		$frames{$1} = 1 if $frame =~ /"(\w+)"/;
 		$there{lc($verb) . ' ' . ($1 =~ s/\{\w+\}/{}/gr)} = "body $body, for " . ($access eq 'PUBLIC' ? 'ANYONE' : $access) if $path =~ /"(.*)"/;
 	}

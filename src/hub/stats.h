@@ -99,7 +99,7 @@ enum stat_histogram { STATS_HISTOGRAMS(X) STAT_HISTOGRAMS };
 
 /* Tables, for what is counted by something that this folder does not know: its caller numbers and names it. */
 #define STAT_ROUTES 128
-#define STAT_REASONS 32
+#define STAT_REASONS 40
 /* The statuses of answers, each with a place of its own; a strange one is counted as the last of them. */
 #define STATS_STATUSES                                                                                                 \
 	{                                                                                                              \
