@@ -91,7 +91,10 @@ static void decide_ask(struct relay *r, struct buf *text)
 	struct sweep *s = &r->sweep;
 	sql_lit(text, "SELECT 1 FROM media_idle FORCE INDEX (PRIMARY) WHERE media_id");
 	put_ids(s, text);
-	sql_lit(text, " ORDER BY media_id FOR UPDATE;UPDATE media SET state=2 WHERE id");
+	/* What a statement reads is what has committed at its beginning: uses are read after the lock is there. */
+	sql_lit(text, " ORDER BY media_id FOR UPDATE;SELECT 1 FROM media FORCE INDEX (PRIMARY) WHERE id");
+	put_ids(s, text);
+	sql_lit(text, " ORDER BY id FOR UPDATE;UPDATE media SET state=2 WHERE id");
 	put_ids(s, text);
 	sql_lit(text, " AND NOT EXISTS (SELECT 1 FROM media_uses u FORCE INDEX (PRIMARY) WHERE u.media_id=media.id);"
 		      "DELETE i FROM media_idle i FORCE INDEX (PRIMARY) WHERE i.media_id");
@@ -104,7 +107,7 @@ static void decide_ask(struct relay *r, struct buf *text)
 	s->count = 0;
 }
 
-enum { DECIDE_LOCK, DECIDE_GOING, DECIDE_USED, DECIDE_IDS };
+enum { DECIDE_LOCK_IDLE, DECIDE_LOCK_FILES, DECIDE_GOING, DECIDE_USED, DECIDE_IDS };
 
 static void decide_row(struct relay *r, unsigned stmt, struct row *row)
 {
