@@ -4,7 +4,7 @@
 --
 -- A message that shows a file has "tidings:media/ID/NAME" as its media_url, and a row in media_uses for each file that it
 -- or its parts (schema/0017_forwards.sql) show, made in its own transaction under a shared lock of the file's row. Its
--- recall deletes the rows. So a file that no row names is shown by no message. Such files are found by media_idle: a row
+-- recall deletes the rows. So a file that no row of media_uses or media_avatars names is not shown. Such files are found by media_idle: a row
 -- there says when to look whether a file is used. One is made with the file, for a day later, and with each recall.
 --
 -- Which look-up each index serves:
@@ -13,6 +13,8 @@
 --   media_uses PRIMARY          the newest messages that show a file, or whether any does.
 --   media_uses by_message       which files a message shows.
 --   media_uses by_conversation  whether a message of a conversation shows a file.
+--   media_avatars PRIMARY       the picture of a user or group.
+--   media_avatars by_media      whether a file is one.
 --   media_idle PRIMARY          the row of a file, to be moved.
 --   media_idle by_time          what is to be looked at.
 --   upload_limits PRIMARY       a user's.
@@ -46,6 +48,15 @@ CREATE TABLE IF NOT EXISTS media_uses (
 	PRIMARY KEY (media_id, message_id),
 	KEY by_message (message_id),
 	KEY by_conversation (media_id, conversation_id)
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+
+-- Which file is the picture of a user or group, whose avatar_url is "tidings:media/ID/NAME" then.
+CREATE TABLE IF NOT EXISTS media_avatars (
+	-- "u:" and the user's id, or "g:" and the group's
+	holder VARCHAR(66) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+	media_id CHAR(32) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+	PRIMARY KEY (holder),
+	KEY by_media (media_id)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
 
 CREATE TABLE IF NOT EXISTS media_idle (

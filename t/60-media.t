@@ -293,6 +293,33 @@ subtest 'the end of a file' => sub {
 	ok 1, 'one whose message expires goes, too';
 };
 
+subtest 'pictures of users and groups' => sub {
+	my ($one, $two, $text) = (upload($alice, '1.png', 'image/png', png(11))->json, upload($alice, '2.png', 'image/png', png(12))->json, upload($alice, 'x', 'text/plain', 'x')->json);
+	my $ref = sub { return "tidings:media/$_[0]{id}" };
+	my $bytes = $anyone->get($one->{url})->body;
+	is $bob->put('/users/me', {avatar_url => $ref->($one)})->status, 404, 'not another\'s file';
+	my $r = $alice->put('/users/me', {avatar_url => $ref->($text)});
+	is_deeply [$r->status, $r->json->{detail} =~ /\Aavatar_url: /], [400, 1], 'nor what is no picture';
+	is $alice->put('/users/me', {avatar_url => 'tidings:media/x'})->status, 400, 'nor what names none';
+	$r = $alice->put('/users/me', {avatar_url => $ref->($one), nickname => 'Alice'});
+	is_deeply [$r->status, $r->json->{nickname}], [200, 'Alice'], 'a user\'s' or diag(explain($r->json));
+	is $anyone->get($_->{avatar_url})->body, $bytes, 'whoever sees the profile sees it' for $r->json, $bob->get('/users/alice')->json, $carol->get('/friends')->json->{items}[0]{user};
+	my $group = $alice->post('/groups', {name => 'with a picture', user_ids => ['bob'], avatar_url => $ref->($one)});
+	is $group->status, 201, 'a group\'s' or diag(explain($group->json));
+	my $id = $group->json->{id};
+	is $anyone->get($bob->get("/groups/$id")->json->{group}{avatar_url})->body, $bytes, 'for its members';
+	my $due = sub { $dbh->do('INSERT INTO media_idle (media_id, due_at) VALUES (?, UTC_TIMESTAMP(3)) ON DUPLICATE KEY UPDATE due_at = VALUES(due_at)', undef, $_[0]{id}); return wait_for('it to be looked at', sub { !$dbh->selectrow_array('SELECT 1 FROM media_idle WHERE media_id = ?', undef, $_[0]{id}) }) };
+	$due->($one);
+	is scalar(files($one->{id})), 2, 'it is kept';
+	is $alice->delete("/media/$one->{id}")->status, 409, 'and cannot be deleted';
+	is $alice->put('/users/me', {avatar_url => $ref->($two)})->status, 200, 'another for the user';
+	is $alice->put("/groups/$id", {avatar_url => 'https://elsewhere.example/a.png'})->json->{group}{avatar_url}, 'https://elsewhere.example/a.png', 'an address elsewhere for the group';
+	wait_for('the first to go', sub { !files($one->{id}) });
+	is scalar(files($two->{id})), 2, 'the other is kept';
+	is $alice->put('/users/me', {avatar_url => undef})->json->{avatar_url}, undef, 'none';
+	wait_for('that to go, too', sub { !files($two->{id}) });
+};
+
 subtest 'a forward and a recall at once' => sub {
 	for my $round (1 .. 10) {
 		my $m = upload($alice, 'x', 'text/plain', "round $round")->json;

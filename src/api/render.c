@@ -63,12 +63,15 @@ void render_set_media_urls(const struct media_urls *urls)
 	media_urls = urls;
 }
 
+/* Pictures of users and groups are kept by clients for longer than messages. */
+#define AVATAR_SECS (30 * 86400)
+
 /* A file that was uploaded: a URL that shows it for a while. */
-static void put_file_url(struct json_out *o, const char *key, struct str ref)
+static void put_file_url(struct json_out *o, const char *key, struct str ref, const struct media_urls *urls)
 {
 	struct buf url = {0};
 	struct str name = media_ref_name(ref);
-	media_url_put(&url, media_urls, media_ref_id(ref), name.s != NULL ? name : STR_LIT("file"), MEDIA_GET,
+	media_url_put(&url, urls, media_ref_id(ref), name.s != NULL ? name : STR_LIT("file"), MEDIA_GET,
 		      clock_wall_ms());
 	put_str(o, key, (struct str){url.data, url.len});
 	buf_fini(&url);
@@ -78,7 +81,7 @@ static void put_file_url(struct json_out *o, const char *key, struct str ref)
 static void put_url(struct json_out *o, const char *key, struct str v)
 {
 	if (media_urls != NULL && media_ref_id(v).s != NULL) {
-		put_file_url(o, key, v);
+		put_file_url(o, key, v, media_urls);
 		return;
 	}
 	if (v.len == 0 || v.s[0] != '/' || prefix[0] == '\0') {
@@ -160,6 +163,17 @@ void render_reactions(struct json_out *o, struct str reactions)
 	json_array_end(o);
 }
 
+void render_avatar(struct json_out *o, struct str avatar_url)
+{
+	if (media_urls == NULL || media_ref_id(avatar_url).s == NULL) {
+		put_str(o, "avatar_url", avatar_url);
+		return;
+	}
+	struct media_urls urls = *media_urls;
+	urls.lifetime_secs = urls.lifetime_secs > AVATAR_SECS ? urls.lifetime_secs : AVATAR_SECS;
+	put_file_url(o, "avatar_url", avatar_url, &urls);
+}
+
 void render_message_members(struct json_out *o, const struct message *m)
 {
 	put_id(o, "id", m->id);
@@ -224,7 +238,7 @@ static void put_peer(struct json_out *o, const struct conversation *c, struct on
 	json_object(o);
 	put_cstr(o, "user_id", c->peer);
 	render_nickname(o, c->peer_nickname);
-	put_str(o, "avatar_url", c->peer_avatar_url);
+	render_avatar(o, c->peer_avatar_url);
 	json_key(o, "online");
 	if (slots == NULL)
 		json_bool(o, false);
@@ -248,7 +262,7 @@ static void put_group(struct json_out *o, const struct group *g)
 {
 	json_object(o);
 	put_str(o, "name", g->name);
-	put_str(o, "avatar_url", g->avatar_url);
+	render_avatar(o, g->avatar_url);
 	put_str(o, "about", g->about);
 	put_cstr(o, "owner_id", g->owner);
 	put_cstr(o, "role", group_role_name(g->role));
@@ -343,7 +357,7 @@ void render_profile_members(struct json_out *o, const struct profile *p)
 {
 	put_cstr(o, "user_id", p->user_id);
 	render_nickname(o, p->nickname);
-	put_str(o, "avatar_url", p->avatar_url);
+	render_avatar(o, p->avatar_url);
 	put_time(o, "created_at", p->created_ms);
 }
 

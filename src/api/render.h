@@ -24,6 +24,8 @@ void render_message_members(struct json_out *o, const struct message *m);
 void render_message(struct json_out *o, const struct message *m);
 /* The member `nickname`, as it may be shown: another system may have written it. */
 void render_nickname(struct json_out *o, struct str nickname);
+/* The member `avatar_url`: an address elsewhere, or of a file that was uploaded here. */
+void render_avatar(struct json_out *o, struct str avatar_url);
 void render_forward_part_members(struct json_out *o, const struct forward_part *p);
 
 /* Those of a message, as it is stored: an array. */

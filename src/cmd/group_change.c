@@ -3,6 +3,7 @@
 #include "core/base.h"
 #include "cmd/cmd.h"
 #include "cmd/group.h"
+#include "cmd/media.h"
 
 #include "api/event.h"
 #include "api/render.h"
@@ -395,11 +396,36 @@ static const struct problem *names_a_group(struct request *r, const struct store
 	return op->step == GROUP_CREATE || by_code ? NULL : group_path_check(r);
 }
 
+/* What is in the body lasts for the call alone. Of the steps that set a profile. */
+static struct store_group_op *keep_op(struct request *r, const struct store_group_op *op)
+{
+	struct arena *a = &r->arena;
+	struct store_group_op *kept = arena_alloc(a, sizeof(*kept));
+	struct str *users = arena_alloc(a, op->user_count * sizeof(*users));
+	*kept = *op;
+	kept->name = arena_str(a, op->name);
+	kept->about = arena_str(a, op->about);
+	kept->client_group_id = arena_str(a, op->client_group_id);
+	for (size_t i = 0; i < op->user_count; i++)
+		users[i] = arena_str(a, op->users[i]);
+	kept->users = users;
+	return kept;
+}
+
+static void change_with_avatar(struct request *r, struct str avatar_url, void *arg)
+{
+	struct store_group_op *op = arg;
+	op->avatar_url = avatar_url;
+	store_change_group(r->live->store, op, on_changed, r);
+}
+
 void group_change_proceed(struct request *r, const union command_args *a)
 {
 	const struct problem *p = names_a_group(r, &a->group) ?: group_within_budget(r, &a->group);
-	if (p == NULL)
-		store_change_group(r->live->store, &a->group, on_changed, r);
-	else
+	if (p != NULL)
 		request_fail(r, p);
+	else if (media_ref_id(a->group.avatar_url).s != NULL)
+		media_avatar_find(r, a->group.avatar_url, change_with_avatar, keep_op(r, &a->group));
+	else
+		store_change_group(r->live->store, &a->group, on_changed, r);
 }

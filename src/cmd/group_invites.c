@@ -74,8 +74,7 @@ static void on_invite_seen(const struct store_invite_seen *seen, void *arg)
 	struct json_out *o = request_begin(r);
 	json_key(o, "name");
 	json_str(o, seen->name);
-	json_key(o, "avatar_url");
-	json_str(o, seen->avatar_url);
+	render_avatar(o, seen->avatar_url);
 	json_key(o, "about");
 	json_str(o, seen->about);
 	json_key(o, "member_count");

@@ -2,6 +2,7 @@
 /* A group itself: making one, its profile and its settings. */
 #include "core/base.h"
 #include "cmd/cmd.h"
+#include "cmd/media.h"
 #include "cmd/group.h"
 
 #define SLOW_MODE_MAX_SECS 86400
@@ -70,8 +71,8 @@ static const struct problem *read_profile(struct request *r, struct store_group_
 	op->sets_name = json_get(r->body, "name") != NULL;
 	op->sets_avatar_url = json_get(r->body, "avatar_url") != NULL;
 	op->sets_about = about != NULL;
-	const struct problem *p = request_name(r, "name", GROUP_NAME_MAX, TEXT_LINE, &op->name)
-					  ?: request_web_url(r, "avatar_url", &op->avatar_url);
+	const struct problem *p =
+		request_name(r, "name", GROUP_NAME_MAX, TEXT_LINE, &op->name) ?: media_avatar_check(r, &op->avatar_url);
 	if (p != NULL)
 		return p;
 	if (about != NULL && about->type == JSON_STRING && about->text.len == 0)

@@ -48,6 +48,17 @@ void media_answer(struct request *r, int http_status, const struct media *m);
 typedef void media_completed_fn(struct request *r, const struct media *m);
 void media_complete(struct request *r, const struct media *m, media_completed_fn *done);
 
+/* An http or https URL, or a file that was uploaded, as tidings:media/ID; absent where it is not there. */
+const struct problem *media_url_check(struct request *r, const char *name, struct str *out_r) MUST_CHECK;
+/* The http or https URL of a picture, or one that was uploaded, as tidings:media/ID; absent where it is not there. */
+const struct problem *media_avatar_check(struct request *r, struct str *out_r) MUST_CHECK;
+/*
+ * Where media_avatar_check() gave a file, it is looked up; then, or at once, goes on with avatar_url as it is stored,
+ * which is in the arena, or ends the request. What is in the body is gone by then.
+ */
+typedef void media_avatar_fn(struct request *r, struct str avatar_url, void *arg);
+void media_avatar_find(struct request *r, struct str avatar_url, media_avatar_fn *fn, void *arg);
+
 /* What a checked file's type may be shown as in a message of that type. */
 bool media_fits(enum message_type type, const struct media *m);
 

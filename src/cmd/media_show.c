@@ -314,3 +314,59 @@ bool media_fits(enum message_type type, const struct media *m)
 			       memcmp(m->content_type.s, kinds[i].begins, strlen(kinds[i].begins)) == 0;
 	return type == MESSAGE_FILE;
 }
+
+/* ---- as the picture of a user or group ---- */
+
+const struct problem *media_url_check(struct request *r, const char *name, struct str *out_r)
+{
+	const struct problem *p = request_text(r, name, out_r);
+	bool is_file = p == NULL && r->api->uploads != NULL && media_ref_id(*out_r).s != NULL;
+	if (p != NULL || (is_file && media_ref_name(*out_r).s == NULL))
+		return p;
+	return request_web_url(r, name, out_r);
+}
+
+const struct problem *media_avatar_check(struct request *r, struct str *out_r)
+{
+	return media_url_check(r, "avatar_url", out_r);
+}
+
+struct avatar_asked {
+	struct request *r;
+	media_avatar_fn *fn;
+	void *arg;
+};
+
+static void on_avatar(enum store_status status, const struct media *m, void *arg)
+{
+	struct avatar_asked *a = arg;
+	struct request *r = a->r;
+	if (status == STORE_NOT_FOUND) {
+		request_fail(r, request_problem(r, PROBLEM_NOT_FOUND, "avatar_url: no such file, or not yours"));
+	} else if (status != STORE_OK) {
+		request_fail_store(r, status);
+	} else if (m->state != MEDIA_READY) {
+		request_fail(r, request_problem(r, PROBLEM_CONFLICT, "avatar_url: this file is not complete yet"));
+	} else if (!media_fits(MESSAGE_IMAGE, m)) {
+		request_fail(r, request_invalid(r, "avatar_url: this file is %.*s, which is no picture",
+						(int)m->content_type.len, m->content_type.s));
+	} else {
+		struct buf ref = {0};
+		media_ref_put(&ref, str_from(m->id), m->name);
+		struct str kept = arena_str(&r->arena, (struct str){ref.data, ref.len});
+		buf_fini(&ref);
+		a->fn(r, kept, a->arg);
+	}
+}
+
+void media_avatar_find(struct request *r, struct str avatar_url, media_avatar_fn *fn, void *arg)
+{
+	struct str id = media_ref_id(avatar_url);
+	if (id.s == NULL) {
+		fn(r, avatar_url, arg);
+		return;
+	}
+	struct avatar_asked *a = arena_alloc(&r->arena, sizeof(*a));
+	*a = (struct avatar_asked){r, fn, arg};
+	store_find_media_seen(r->live->store, request_user(r), id, on_avatar, a);
+}

@@ -28,16 +28,6 @@ static const struct problem *check_sticker(struct request *r, struct store_send 
 	return request_text(r, "media_url", &ignored) ?: sticker_check(r, s);
 }
 
-/* A URL, or a file of ours as clients name it. */
-static const struct problem *check_media_url(struct request *r, struct str *out_r)
-{
-	const struct problem *p = request_text(r, "media_url", out_r);
-	bool is_file = p == NULL && r->api->uploads != NULL && media_ref_id(*out_r).s != NULL;
-	if (p != NULL || (is_file && media_ref_name(*out_r).s == NULL))
-		return p;
-	return request_web_url(r, "media_url", out_r);
-}
-
 static const struct problem *check_content(struct request *r, struct store_send *s)
 {
 	const struct problem *p = content_text_check(r, "content", &s->content);
@@ -45,7 +35,7 @@ static const struct problem *check_content(struct request *r, struct store_send 
 		return p;
 	if (s->type == MESSAGE_STICKER)
 		return check_sticker(r, s);
-	p = check_media_url(r, &s->media_url);
+	p = media_url_check(r, "media_url", &s->media_url);
 	if (p != NULL)
 		return p;
 	if (s->type == MESSAGE_TEXT) {

@@ -3,6 +3,7 @@
 #include "core/base.h"
 #include "cmd/cmd.h"
 
+#include "cmd/media.h"
 #include "api/render.h"
 
 static void end_profile(struct request *r, const struct profile *p)
@@ -48,10 +49,20 @@ const struct problem *me_change_check(struct request *r, union command_args *a)
 	c->sets_nickname = json_get(r->body, "nickname") != NULL;
 	c->sets_avatar_url = json_get(r->body, "avatar_url") != NULL;
 	return request_name(r, "nickname", NICKNAME_MAX, TEXT_LINE, &c->nickname)
-		       ?: request_web_url(r, "avatar_url", &c->avatar_url);
+		       ?: media_avatar_check(r, &c->avatar_url);
+}
+
+static void change_me(struct request *r, struct str avatar_url, void *arg)
+{
+	struct store_user_change *c = arg;
+	c->avatar_url = avatar_url;
+	store_change_user(r->live->store, request_user(r), c, on_user, r);
 }
 
 void me_change_proceed(struct request *r, const union command_args *a)
 {
-	store_change_user(r->live->store, request_user(r), &a->user_change, on_user, r);
+	struct store_user_change *c = arena_alloc(&r->arena, sizeof(*c));
+	*c = a->user_change;
+	c->nickname = arena_str(&r->arena, c->nickname);
+	media_avatar_find(r, c->avatar_url, change_me, c);
 }

@@ -96,8 +96,10 @@ static void decide_ask(struct relay *r, struct buf *text)
 	put_ids(s, text);
 	sql_lit(text, " ORDER BY id FOR UPDATE;UPDATE media SET state=2 WHERE id");
 	put_ids(s, text);
-	sql_lit(text, " AND NOT EXISTS (SELECT 1 FROM media_uses u FORCE INDEX (PRIMARY) WHERE u.media_id=media.id);"
-		      "DELETE i FROM media_idle i FORCE INDEX (PRIMARY) WHERE i.media_id");
+	sql_lit(text,
+		" AND NOT EXISTS (SELECT 1 FROM media_uses u FORCE INDEX (PRIMARY) WHERE u.media_id=media.id) AND NOT "
+		"EXISTS (SELECT 1 FROM media_avatars a FORCE INDEX (by_media) WHERE a.media_id=media.id);"
+		"DELETE i FROM media_idle i FORCE INDEX (PRIMARY) WHERE i.media_id");
 	put_ids(s, text);
 	sql_lit(text,
 		" AND NOT EXISTS (SELECT 1 FROM media m FORCE INDEX (PRIMARY) WHERE m.id=i.media_id AND m.state=2);"

@@ -87,6 +87,7 @@ static void put_group(struct change_group *c, struct buf *text)
 		sql_str(text, texts[i]);
 	}
 	buf_append_char(text, ')');
+	group_put_avatar(c, text, STR_NULL);
 }
 
 enum store_status group_decide_create(struct change_group *c, struct buf *text)

@@ -114,6 +114,8 @@ enum store_status group_may_add(const struct change_group *c);
 /* Begins a statement after those before it. */
 void group_put_next(struct buf *text);
 /* The group's id. */
+/* Its picture is the op's from now on; after a statement. */
+void group_put_avatar(const struct change_group *c, struct buf *text, struct str was);
 void group_put_id(struct buf *text, const struct change_group *c);
 /* " WHERE user_id='…' AND conversation_id=…" */
 void group_put_where(struct buf *text, const struct change_group *c, struct str user);

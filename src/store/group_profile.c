@@ -3,6 +3,7 @@
 #include "core/base.h"
 #include "store/group_priv.h"
 
+#include "store/media_priv.h"
 #include "store/sql.h"
 
 /* An assignment, where it changes anything. */
@@ -18,6 +19,16 @@ static bool put_text(struct buf *text, bool *first, const char *column, bool set
 	buf_printf(text, "%s=", column);
 	sql_str(text, value);
 	return true;
+}
+
+void group_put_avatar(const struct change_group *c, struct buf *text, struct str was)
+{
+	struct buf holder = {0};
+	sql_lit(&holder, "CONCAT('g:',");
+	group_put_id(&holder, c);
+	buf_append_char(&holder, ')');
+	media_put_avatar(text, (struct str){holder.data, holder.len}, was, c->op.avatar_url);
+	buf_fini(&holder);
 }
 
 bool group_apply_settings(struct group_settings *now, const struct store_group_op *op)
@@ -55,6 +66,8 @@ enum store_status group_decide_change(struct change_group *c, struct buf *text)
 		group_put_id(text, c);
 		buf_append_char(text, ';');
 		sql_expect(text, 1);
+		if (op->sets_avatar_url)
+			group_put_avatar(c, text, c->avatar_url);
 	}
 	changed |= group_apply_settings(&c->head.settings, op);
 	changed |= op->sets_expiry && op->expiry_secs != c->head.expiry_secs;

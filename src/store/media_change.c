@@ -6,6 +6,8 @@
 #include "store/sql.h"
 #include "store/store_priv.h"
 
+#include <stdlib.h>
+
 #define DAY_MS INT64_C(86400000)
 
 static void put_is(struct buf *text, struct str id)
@@ -277,6 +279,8 @@ static void drop_ask(struct txn *t, struct buf *text)
 	ask_row(text, id);
 	sql_lit(text, ";SELECT 1 FROM media_uses FORCE INDEX (PRIMARY) WHERE media_id=");
 	sql_str(text, id);
+	sql_lit(text, " LIMIT 1 LOCK IN SHARE MODE;SELECT 1 FROM media_avatars FORCE INDEX (by_media) WHERE media_id=");
+	sql_str(text, id);
 	sql_lit(text, " LIMIT 1 LOCK IN SHARE MODE");
 }
 
@@ -326,4 +330,57 @@ void store_drop_media(struct store *s, struct str owner, struct str id, store_me
 	d->fn = fn;
 	d->arg = arg;
 	txn_submit(&d->txn);
+}
+
+/* ---- pictures of users and groups ---- */
+
+/* Another program may have given one that is none. */
+static struct str file_of(struct str avatar_url)
+{
+	return media_ref_id(avatar_url);
+}
+
+static void put_shown(struct buf *text, struct str holder, struct str id)
+{
+	/* Its row is locked, so that it is not deleted meanwhile. */
+	sql_lit(text, ";INSERT INTO media_avatars (holder,media_id) SELECT ");
+	buf_append_str(text, holder);
+	sql_lit(text, ",id FROM media FORCE INDEX (PRIMARY) WHERE id=");
+	sql_str(text, id);
+	sql_lit(text,
+		" AND state=1 LOCK IN SHARE MODE ON DUPLICATE KEY UPDATE media_id=VALUES(media_id);SET @file=IF(EXISTS("
+		"SELECT 1 FROM media_avatars FORCE INDEX (PRIMARY) WHERE holder=");
+	buf_append_str(text, holder);
+	sql_lit(text, " AND media_id=");
+	sql_str(text, id);
+	sql_lit(text, "),0,(SELECT 1 UNION SELECT 2))");
+}
+
+void media_put_avatar(struct buf *text, struct str holder, struct str was, struct str is)
+{
+	struct str before = file_of(was), now = file_of(is);
+	if (str_equal(before, now))
+		return;
+	if (now.s != NULL) {
+		put_shown(text, holder, now);
+	} else {
+		sql_lit(text, ";DELETE FROM media_avatars WHERE holder=");
+		buf_append_str(text, holder);
+	}
+	if (before.s == NULL)
+		return;
+	sql_lit(text, ";INSERT INTO media_idle (media_id,due_at) VALUES (");
+	sql_str(text, before);
+	sql_lit(text, ",UTC_TIMESTAMP(3)) ON DUPLICATE KEY UPDATE due_at=LEAST(media_idle.due_at,VALUES(due_at))");
+}
+
+struct str media_user_holder(struct arena *a, struct str user)
+{
+	char *text = xasprintf("u:%.*s", (int)user.len, user.s);
+	struct buf quoted = {0};
+	sql_str(&quoted, str_from(text));
+	struct str holder = arena_str(a, (struct str){quoted.data, quoted.len});
+	buf_fini(&quoted);
+	free(text);
+	return holder;
 }

@@ -16,4 +16,12 @@
 /* Strings are copied into the arena. */
 void media_take(struct row *row, struct arena *a, struct media *out);
 
+/*
+ * In the transaction that changes the avatar_url of a user or group from `was` to `is`: statements, each with a ';'
+ * before it, that keep the file of the new one and let go of that of the old one. holder: SQL for media_avatars.holder.
+ */
+void media_put_avatar(struct buf *text, struct str holder, struct str was, struct str is);
+/* Of a user; in the arena. */
+struct str media_user_holder(struct arena *a, struct str user);
+
 #endif

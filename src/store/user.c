@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "core/clock.h"
+#include "store/media_priv.h"
 #include "store/sql.h"
 #include "store/store_priv.h"
 
@@ -202,9 +203,12 @@ static void change_decide(struct txn *t, struct buf *text)
 {
 	struct put_user *p = container_of(t, struct put_user, txn);
 	const struct store_user_change *c = &p->change;
+	struct arena *a = &t->arena;
+	struct str before = p->profile.avatar_url;
 	bool first = true;
 	if (!p->profile.known) {
 		put_row(p, text);
+		media_put_avatar(text, media_user_holder(a, p->user), STR_NULL, c->avatar_url);
 		return;
 	}
 	if (c->sets_nickname)
@@ -219,6 +223,8 @@ static void change_decide(struct txn *t, struct buf *text)
 	sql_str(text, p->user);
 	buf_append_char(text, ';');
 	sql_expect(text, 1);
+	if (c->sets_avatar_url)
+		media_put_avatar(text, media_user_holder(a, p->user), before, c->avatar_url);
 }
 
 static void put_user_answer(struct txn *t)
