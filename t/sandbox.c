@@ -112,7 +112,7 @@ int main(int argc, char **argv)
 {
 	const struct sandbox_limits limits = {
 		.memory_bytes = UINT64_C(32) << 20, .file_bytes = 65536, .cpu_secs = 1, .files = 16};
-	int pair[2], file = open("written", O_RDWR | O_CREAT | O_TRUNC, 0600);
+	int pair[2], file = memfd_create("written", MFD_CLOEXEC);
 	if (argc != 2 || file < 0 || socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair) != 0)
 		return 2;
 	if (sandbox_enter(&limits, pair[0]) != 0)
