@@ -67,6 +67,8 @@ static const struct problem *problem_of_files(struct receiving *v, enum files_st
 				       "Upload-Checksum: is not that of what came, which does not count");
 	case FILES_NONE:
 		return request_problem(r, PROBLEM_CONFLICT, "the file is complete already");
+	case FILES_INFECTED:
+		return request_invalid(r, "the file is refused: the scanner does not let it pass");
 	case FILES_OK:
 	case FILES_FAILED:
 		break;
@@ -77,7 +79,7 @@ static const struct problem *problem_of_files(struct receiving *v, enum files_st
 static void fail_files(struct receiving *v, enum files_status status)
 {
 	/* Its bytes would only keep others from theirs. */
-	if (status == FILES_NO_SPACE)
+	if (status == FILES_NO_SPACE || status == FILES_INFECTED)
 		drop_row(v);
 	fail(v, problem_of_files(v, status));
 }

@@ -157,6 +157,7 @@ struct conf {
 		char *url_secret; /* resolved from url_secret_file */
 		size_t url_secret_len;
 		int url_lifetime_secs;
+		char *scanner; /* "": none */
 		char *base_url;
 		int processes;
 		char *user;

@@ -158,6 +158,11 @@ const char *conf_check_base_url(const char *value)
 	return NULL;
 }
 
+const char *conf_check_scanner(const char *value)
+{
+	return value[0] == '/' ? NULL : conf_check_listen(value);
+}
+
 const char *conf_check_node_id(const char *value)
 {
 	size_t len = strlen(value);

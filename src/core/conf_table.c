@@ -297,6 +297,10 @@ const struct conf_row conf_rows[] = {
 	{"media", "base_url", CONF_STRING, AT(media.base_url), .def = "", .check = conf_check_base_url,
 	 .help = "What URLs of files begin with, where a proxy or another host name serves them: "
 		 "\"https://media.example.org\". Empty: they are paths on this server."},
+	{"media", "scanner", CONF_STRING, AT(media.scanner), .def = "", .check = conf_check_scanner,
+	 .help = "Who is asked about each uploaded file before it is taken: clamd at its socket, \"unix:/run/clamav/clamd.ctl\" or "
+		 "\"127.0.0.1:3310\", or a program, \"/usr/local/bin/check\", that reads the file from its standard input and ends with "
+		 "0 if it may pass, with 1 if not. While it cannot be asked, uploads are answered 503. Empty: nobody."},
 	{"media", "processes", CONF_INT, AT(media.processes), .def = "2", .min = 1, .max = 64,
 	 .help = "How many files are looked at at once. Each takes a processor for up to 15 seconds, and up to 768 MiB of "
 		 "memory."},

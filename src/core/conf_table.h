@@ -133,6 +133,7 @@ conf_check_fn conf_check_network;
 conf_check_fn conf_check_origin;
 conf_check_fn conf_check_url_prefix;
 conf_check_fn conf_check_base_url;
+conf_check_fn conf_check_scanner;
 conf_check_fn conf_check_node_id;
 conf_check_fn conf_check_plain;
 conf_check_fn conf_check_host;

@@ -24,6 +24,7 @@ enum files_status {
 	FILES_LOCKED,	/* another process, or connection, receives it */
 	FILES_NO_SPACE, /* the file system is full, or a quota of it */
 	FILES_MISMATCH, /* what was received is not what the checksum is of: it is gone */
+	FILES_INFECTED, /* the scanner does not let it pass */
 	FILES_FAILED,	/* another error, which is logged */
 };
 

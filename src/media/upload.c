@@ -5,6 +5,7 @@
 
 #include "core/id.h"
 #include "core/log.h"
+#include "media/scan.h"
 #include "net/work.h"
 
 #include <errno.h>
@@ -18,7 +19,9 @@
 struct uploads {
 	struct loop *loop;
 	const char *directory;
+	const char *scanner;
 	struct work *work;
+	struct work *scans; /* a thread of their own: one may take a minute */
 	struct inspector *inspector;
 	LIST_HEAD(, upload) all;
 	unsigned count;
@@ -30,6 +33,7 @@ enum step {
 	STEP_OPEN,
 	STEP_WRITE,
 	STEP_SETTLE,  /* the same, and whether all of it counts */
+	STEP_SCAN,    /* by the operator's scanner */
 	STEP_PREPARE, /* for the media process */
 	STEP_INSPECT, /* the media process has it */
 	STEP_PLACE,
@@ -142,6 +146,27 @@ static void run_settle(struct upload *u)
 	u->counts = u->size;
 }
 
+static void run_scan(struct upload *u)
+{
+	int fd = u->fd;
+	uint64_t size;
+	u->status = fd >= 0 ? FILES_OK : files_open(u->us->directory, u->id, FILES_FINAL, &fd, &size);
+	if (u->status != FILES_OK)
+		return;
+	switch (scan_file(u->us->scanner, fd)) {
+	case SCAN_PASSES:
+		break;
+	case SCAN_FOUND:
+		u->status = FILES_INFECTED;
+		break;
+	case SCAN_FAILED:
+		u->status = FILES_FAILED;
+		break;
+	}
+	if (fd != u->fd)
+		close(fd);
+}
+
 /* What is whole is on disk before it is read by another process, so that the end has little left to wait for. */
 static void run_prepare(struct upload *u)
 {
@@ -196,6 +221,9 @@ static void run(struct work_job *j)
 	case STEP_SETTLE:
 		run_settle(u);
 		break;
+	case STEP_SCAN:
+		run_scan(u);
+		break;
 	case STEP_PREPARE:
 		run_prepare(u);
 		break;
@@ -220,7 +248,7 @@ static void begin(struct upload *u, enum step step)
 	u->step = step;
 	u->job = (struct work_job){.run = run, .done = stepped};
 	/* There is room for one job of each upload, unless no thread can be started. */
-	if (!work_submit(u->us->work, &u->job)) {
+	if (!work_submit(step == STEP_SCAN ? u->us->scans : u->us->work, &u->job)) {
 		run(&u->job);
 		stepped(&u->job, true);
 	}
@@ -320,6 +348,12 @@ static void stepped(struct work_job *j, bool ran)
 		drop_buffer(u, &u->writing);
 		u->handler->settled(u->status, u->size, u->arg);
 		break;
+	case STEP_SCAN:
+		if (u->status == FILES_OK)
+			begin(u, STEP_PREPARE);
+		else
+			u->handler->finished(u->status, NULL, 0, u->arg);
+		break;
 	case STEP_PREPARE:
 		prepared(u);
 		break;
@@ -414,7 +448,7 @@ void upload_finish(struct upload *u, const char *declared)
 	ASSERT(u->step == STEP_NONE);
 	free(u->declared);
 	u->declared = xstrdup(declared);
-	begin(u, STEP_PREPARE);
+	begin(u, u->us->scanner[0] != '\0' ? STEP_SCAN : STEP_PREPARE);
 }
 
 void upload_close(struct upload **up)
@@ -499,12 +533,14 @@ void uploads_open_file(struct uploads *us, const char *id, const char *suffix, u
 
 /* ---- all of them ---- */
 
-struct uploads *uploads_new(struct loop *loop, const char *directory, int mailbox)
+struct uploads *uploads_new(struct loop *loop, const char *directory, const char *scanner, int mailbox)
 {
 	struct uploads *us = xcalloc(1, sizeof(*us));
 	us->loop = loop;
 	us->directory = directory;
+	us->scanner = scanner;
 	us->work = work_new(loop, 4 * UPLOADS_MAX);
+	us->scans = work_new(loop, UPLOADS_MAX);
 	us->inspector = inspector_new(loop, mailbox);
 	LIST_INIT(&us->all);
 	return us;
@@ -527,6 +563,8 @@ void uploads_free(struct uploads **usp)
 		handler->ended(arg);
 	}
 	inspector_free(&us->inspector);
+	/* Those that were scanned have something to close. */
+	work_free(&us->scans);
 	work_free(&us->work);
 	free(us);
 }

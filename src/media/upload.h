@@ -22,8 +22,8 @@
 #define UPLOADS_MAX 1024
 
 struct uploads; /* a worker's */
-/* directory is borrowed. mailbox: as for inspector_new(). */
-struct uploads *uploads_new(struct loop *loop, const char *directory, int mailbox);
+/* directory and scanner ("": none; media/scan.h) are borrowed. mailbox: as for inspector_new(). */
+struct uploads *uploads_new(struct loop *loop, const char *directory, const char *scanner, int mailbox);
 /* Waits for the thread. Uploads that are left are closed, and hear it. */
 void uploads_free(struct uploads **us);
 
@@ -41,7 +41,7 @@ struct upload_handler {
 	void (*settled)(enum files_status status, uint64_t size, void *arg);
 	/*
 	 * After upload_finish(). With FILES_OK: what was found (result->status may be another than INSPECT_OK: then the
-	 * part file is as it was), and the size of what is in its place.
+	 * part file is as it was), and the size of what is in its place. FILES_INFECTED: it was not looked at.
 	 */
 	void (*finished)(enum files_status status, const struct inspect_result *result, uint64_t size, void *arg);
 	/* uploads_free() has closed it, from within; nothing else is called. */
