@@ -65,7 +65,8 @@ mkdir "$dir/media" or die;
 my $conf = {media => {directory => "$dir/media", url_secret_file => $secret}};
 
 sub media_of { my ($node) = @_; return $node->ctl_ok('--json', 'workers')->{media} }
-sub ready { my ($node) = @_; return wait_for('one media process that is ready', sub { my @m = @{media_of($node)}; @m == 1 && $m[0]{state} eq 'ready' && $m[0]{pid} }) }
+# The pid of the only one, which is not the one before.
+sub ready { my ($node, $before) = @_; return wait_for('one media process that is ready', sub { my @m = @{media_of($node)}; @m == 1 && $m[0]{state} eq 'ready' && $m[0]{pid} != ($before // 0) && $m[0]{pid} }) }
 
 subtest 'the master' => sub {
 	my $t = Tidings->start(workers => 2, conf => $conf);
@@ -88,7 +89,7 @@ subtest 'the master' => sub {
 	$node->allow_deaths(1);
 	kill 'KILL', $pid;
 	my $next = wait_for('another one', sub { my @m = grep { $_ != $pid } $node->media_pids; @m == 1 && $m[0] });
-	is ready($node), $next, 'one that is killed is replaced';
+	is ready($node, $pid), $next, 'one that is killed is replaced';
 	is $node->ctl_ok('--json', 'status')->{media_restarts}, 1, 'and counted';
 	like $metrics->(), qr/^tidings_media_restarts_total 1$/m, 'in the metrics too';
 
@@ -97,11 +98,11 @@ subtest 'the master' => sub {
 	$node->clock(20);
 	wait_for('its end', sub { !grep { $_ == $next } $node->media_pids });
 	like $node->log_text, qr/media 0, process $next, hangs/, 'one that hangs is killed';
-	my $third = ready($node);
+	my $third = ready($node, $next);
 
 	$node->reload;
 	my $fourth = wait_for('another one', sub { my @m = $node->media_pids; @m == 1 && $m[0] != $third && $m[0] });
-	is ready($node), $fourth, 'a reload brings a new one, and the old one leaves';
+	is ready($node, $third), $fourth, 'a reload brings a new one, and the old one leaves';
 	like $node->log_text, qr/media \d, process $third, left/, 'when it is told';
 
 	kill 'USR1', $node->pid;
@@ -110,9 +111,19 @@ subtest 'the master' => sub {
 	$node->follow;
 	my $fifth = wait_for('that of the new binary', sub { my @m = $node->media_pids; @m == 1 && $m[0] != $fourth && $m[0] });
 	wait_for('the old one to leave', sub { !kill 0, $fourth });
-	is ready($node), $fifth, 'an upgrade brings its own';
+	is ready($node, $fourth), $fifth, 'an upgrade brings its own';
 	$t->stop;
 	ok !kill(0, $fifth), 'it leaves with the server';
+};
+
+subtest 'another user' => sub {
+	plan skip_all => 'only root can become another user' if $> != 0;
+	my $t = Tidings->start(workers => 1, conf => {media => {%{$conf->{media}}, user => 'nobody'}});
+	my $pid = ready($t->node);
+	like slurp("/proc/$pid/status"), qr/^Uid:\s+@{[scalar getpwnam 'nobody']}\s/m, 'the media process is who media.user says';
+	my ($worker) = $t->node->worker_pids;
+	unlike slurp("/proc/$worker/status"), qr/^Uid:\s+@{[scalar getpwnam 'nobody']}\s/m, 'a worker is not';
+	$t->stop;
 };
 
 subtest 'without storage' => sub {

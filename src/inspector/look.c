@@ -34,7 +34,7 @@ static void drop_unused(const struct subject *s, const struct inspect_result *r)
 		return;
 }
 
-void look(int file, int thumb, int clean, struct inspect_result *r)
+static void look_inside(int file, int thumb, int clean, struct inspect_result *r)
 {
 	struct stat st;
 	*r = (struct inspect_result){.status = INSPECT_OK, .duration_ms = -1};
@@ -60,4 +60,15 @@ void look(int file, int thumb, int clean, struct inspect_result *r)
 		clip_look(&s, r);
 	drop_unused(&s, r);
 	munmap(data, s.len);
+}
+
+void look(int file, int thumb, int clean, struct inspect_result *r)
+{
+	look_inside(file, thumb, clean, r);
+	if (r->status == INSPECT_OK)
+		return;
+	/* Nothing else is said of a file then. */
+	*r = (struct inspect_result){.status = r->status,
+				     .reason = r->status == INSPECT_REFUSED ? r->reason : INSPECT_NO_REASON,
+				     .duration_ms = -1};
 }

@@ -83,11 +83,12 @@ static bool is_blurhash(const char *s)
 
 static bool is_sound(const struct inspect_result *r)
 {
-	if (r->status == INSPECT_REFUSED)
-		return r->reason > INSPECT_NO_REASON && r->reason < INSPECT_REASONS;
-	if (r->status == INSPECT_UNAVAILABLE)
-		return true;
-	return r->status == INSPECT_OK && is_type(r->content_type) && is_blurhash(r->blurhash) &&
+	if (r->status != INSPECT_OK)
+		return (r->status == INSPECT_REFUSED) == (r->reason != INSPECT_NO_REASON) &&
+		       r->reason < INSPECT_REASONS && r->content_type[0] == '\0' && r->blurhash[0] == '\0' &&
+		       r->width == 0 && r->height == 0 && r->duration_ms == -1 && !r->has_thumb && !r->has_clean &&
+		       !r->is_checked;
+	return r->reason == INSPECT_NO_REASON && is_type(r->content_type) && is_blurhash(r->blurhash) &&
 	       (r->width == 0) == (r->height == 0) && r->width <= INSPECT_SIDE_MAX && r->height <= INSPECT_SIDE_MAX &&
 	       r->duration_ms >= -1 && r->duration_ms <= INSPECT_DURATION_MAX_MS;
 }
@@ -138,5 +139,7 @@ bool inspect_answer_read(const void *data, size_t len, struct inspect_result *r_
 	};
 	memcpy(r_r->content_type, text, head.type_len);
 	memcpy(r_r->blurhash, text + head.type_len, head.blurhash_len);
-	return is_sound(r_r);
+	/* Without a NUL within. */
+	return strlen(r_r->content_type) == head.type_len && strlen(r_r->blurhash) == head.blurhash_len &&
+	       is_sound(r_r);
 }

@@ -71,11 +71,15 @@ static void test_lies(void)
 	test_changed(TYPE + 6, "/", 1, "a type with two");
 	test_changed(TYPE + 6, "\n", 1, "a line feed in a type");
 	test_changed(TYPE + 6, "\0", 1, "a NUL in a type");
+	test_changed(TYPE + 7, "\0", 1, "a type that ends early");
 	test_changed(TYPE + 6, ";", 1, "a parameter");
 	test_changed(HASH, "M", 1, "a blurhash of another length");
 	test_changed(HASH + 4, "\"", 1, "a quote in a blurhash");
 	test_changed(HASH + 4, "\0", 1, "a NUL in a blurhash");
+	test_changed(HASH, "\0", 1, "a blurhash that ends early");
 	test_changed(5, "\1", 1, "a refusal without a reason");
+	test_changed(6, "\1", 1, "a reason without a refusal");
+	test_changed(5, "\2", 1, "a picture that was not seen");
 }
 
 static void test_job(void)
