@@ -3,7 +3,7 @@
 # The Debian packages that Tidings is built, run and tested with; sourced by contrib/check and contrib/quickstart.
 
 build_packages="build-essential autoconf automake pkg-config libevent-dev libc-ares-dev libhiredis-dev default-libmysqlclient-dev
-	libyajl-dev libjwt-dev libconfuse-dev libssl-dev libhttp-parser-dev uthash-dev libcrypt-dev libutf8proc-dev zlib1g-dev libvips-dev libmagic-dev libavformat-dev
+	libyajl-dev libjwt-dev libconfuse-dev libssl-dev libhttp-parser-dev uthash-dev libcrypt-dev libutf8proc-dev zlib1g-dev libcurl4-openssl-dev libvips-dev libmagic-dev libavformat-dev
 	libavcodec-dev libswscale-dev libseccomp-dev perl unicode-data unicode-cldr-core"
 run_packages="mariadb-server mariadb-client redis-server"
 test_packages="perl openssl curl shellcheck chromium
@@ -63,13 +63,15 @@ apt_install() {
 	return 1
 }
 
-# playwright-core, with which the tests drive the browser: in t/browser/node_modules, and in no other version than that of
-# package-lock.json.
-install_playwright() {
-	installed=t/browser/node_modules/.package-lock.json
-	if [ ! -e "$installed" ] || [ "$installed" -ot t/browser/package-lock.json ]; then
-		(cd t/browser && npm ci)
-	fi
+# playwright-core, with which the tests drive the browser, and s3rver, which they keep files in: in node_modules beside their
+# package-lock.json, and in no other version than that says.
+install_npm_packages() {
+	for folder in t/browser t/s3; do
+		installed=$folder/node_modules/.package-lock.json
+		if [ ! -e "$installed" ] || [ "$installed" -ot "$folder/package-lock.json" ]; then
+			(cd "$folder" && npm ci) || return 1
+		fi
+	done
 }
 
 # Makes configure where it is missing or older than what it is made from.

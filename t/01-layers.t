@@ -28,7 +28,7 @@ my %may = (
 my %door = (
 	'mysql.h' => 'src/store/link', 'hiredis' => 'src/bus/\w+', 'jwt.h' => 'src/core/token', 'confuse.h' => 'src/core/conf',
 	'yajl' => 'src/core/json(?:_out)?', # reading and writing
-	'utf8proc.h' => 'src/core/fold', 'crypt.h' => 'src/core/password', 'ares.h' => 'src/core/lookup',
+	'utf8proc.h' => 'src/core/fold', 'curl' => 'src/media/s3', 'crypt.h' => 'src/core/password', 'ares.h' => 'src/core/lookup',
 	'openssl/ssl.h' => 'src/net/tls', 'http_parser.h' => 'src/net/http\w*', 'zlib.h' => 'src/net/ws_deflate',
 	'vips/vips.h' => 'src/inspector/picture', 'magic.h' => 'src/inspector/type', 'seccomp.h' => 'src/inspector/sandbox',
 	'libavformat' => 'src/inspector/clip', 'libavcodec' => 'src/inspector/clip', 'libswscale' => 'src/inspector/clip',

@@ -41,6 +41,9 @@ void media_put_info(struct request *r, struct json_out *o, const struct media *m
 /* The same as the whole answer. */
 void media_answer(struct request *r, int http_status, const struct media *m);
 
+/* How long the URLs are valid that S3 checks. */
+unsigned media_s3_lifetime(const struct conf *conf);
+
 /*
  * The file's bytes are all there: it is looked at and put into its place, if that was not done yet. Ends the request
  * where it fails; else calls done(), in whose arena m is.

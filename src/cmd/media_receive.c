@@ -146,6 +146,8 @@ static void on_finished_row(enum store_status status, const struct media *m, voi
 	struct receiving *v = arg;
 	if (is_over(v))
 		return;
+	if (status == STORE_OK && v->upload != NULL)
+		upload_done(v->upload);
 	upload_close(&v->upload);
 	if (status != STORE_OK)
 		request_fail_store(v->r, status);
@@ -197,14 +199,32 @@ static void finish(struct receiving *v)
 
 /* ---- the body ---- */
 
+/* No bytes come with the request. */
+static void complete_or_fail(struct receiving *v, uint64_t size)
+{
+	if (size == v->media.size)
+		finish(v);
+	else
+		fail(v, request_problem(v->r, PROBLEM_CONFLICT, "%" PRIu64 " of %" PRIu64 " bytes are here", size,
+					v->media.size));
+}
+
 static void on_settled(enum files_status status, uint64_t size, void *arg)
 {
 	struct receiving *v = arg;
+	if (status == FILES_NONE && v->asked.kind == UPLOAD_NONE) {
+		complete_or_fail(v, 0);
+		return;
+	}
 	if (status != FILES_OK) {
 		fail_files(v, status);
 		return;
 	}
 	v->got = size;
+	if (v->asked.kind == UPLOAD_NONE) {
+		complete_or_fail(v, size);
+		return;
+	}
 	if (size == v->media.size && v->asked.kind != UPLOAD_PUT) {
 		finish(v);
 		return;
@@ -290,11 +310,11 @@ static void on_opened(enum files_status status, uint64_t size, void *arg)
 			http_body_resume(v->r->http);
 		return;
 	}
-	if (size == v->media.size)
-		finish(v);
+	/* Perhaps it was put into S3; else it comes by tus. */
+	if (size == 0 && v->media.size != 0 && uploads_s3(uploads_of(v)) != NULL)
+		upload_fetch(v->upload, v->media.size);
 	else
-		fail(v, request_problem(v->r, PROBLEM_CONFLICT, "%" PRIu64 " of %" PRIu64 " bytes are here", size,
-					v->media.size));
+		complete_or_fail(v, size);
 }
 
 /* The worker leaves. */
@@ -354,7 +374,17 @@ static void answer_declared(struct receiving *v)
 	int64_t now_ms = clock_wall_ms();
 	const struct media_urls urls = {r->live->conf->http.prefix, r->live->conf->media.url_secret,
 					r->live->conf->media.url_lifetime_secs};
-	media_url_put(&url, &urls, str_from(v->media.id), STR_NULL, MEDIA_PUT, now_ms);
+	const struct s3 *s3 = r->api->uploads != NULL ? uploads_s3(r->api->uploads) : NULL;
+	uint64_t expires_secs = media_url_expiry(&urls, now_ms);
+	if (s3 != NULL) {
+		char key[UPLOAD_KEY_MAX];
+		unsigned lifetime_secs = media_s3_lifetime(r->live->conf);
+		uploads_key(key, v->media.id, UPLOAD_KEY_PUT);
+		s3_url(&url, s3, "PUT", key, lifetime_secs, now_ms, NULL);
+		expires_secs = (uint64_t)now_ms / 1000 + lifetime_secs;
+	} else {
+		media_url_put(&url, &urls, str_from(v->media.id), STR_NULL, MEDIA_PUT, now_ms);
+	}
 	json_key(o, "id");
 	json_cstr(o, v->media.id);
 	json_key(o, "upload");
@@ -369,7 +399,7 @@ static void answer_declared(struct receiving *v)
 	json_str(o, v->media.content_type);
 	json_object_end(o);
 	json_key(o, "expires_at");
-	json_time(o, (int64_t)media_url_expiry(&urls, now_ms) * 1000);
+	json_time(o, (int64_t)expires_secs * 1000);
 	json_object_end(o);
 	buf_fini(&url);
 	request_answer(r, 201);

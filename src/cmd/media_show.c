@@ -223,10 +223,49 @@ static void on_file(enum files_status status, int fd, uint64_t size, void *arg)
 	blob_unref(facts);
 }
 
+unsigned media_s3_lifetime(const struct conf *conf)
+{
+	int secs = conf->media.url_lifetime_secs;
+	return secs < S3_LIFETIME_MAX_SECS ? (unsigned)secs : S3_LIFETIME_MAX_SECS;
+}
+
+/* The value of that header line of the facts, in the arena. */
+static const char *fact(struct request *r, const char *headers, const char *name)
+{
+	const char *at = strstr(headers, name);
+	if (at == NULL)
+		return NULL;
+	at += strlen(name);
+	return arena_str(&r->arena, (struct str){at, strcspn(at, "\r")}).s;
+}
+
+/* To where S3 has it. The answer may be kept for half as long as the place is valid. */
+static void redirect(struct request *r, struct blob *facts, bool thumbnail)
+{
+	const char *type = facts->data + 1, *headers = type + strlen(type) + 1;
+	unsigned lifetime_secs = media_s3_lifetime(r->live->conf);
+	const struct s3_says says = {.content_type = thumbnail ? "image/webp" : type,
+				     .content_disposition = fact(r, headers, "Content-Disposition: "),
+				     .cache_control = fact(r, headers, "Cache-Control: ")};
+	struct buf line = {0};
+	char key[UPLOAD_KEY_MAX];
+	uploads_key(key, r->path_media, thumbnail ? FILES_THUMB : FILES_FINAL);
+	buf_append_str(&line, STR_LIT("Location: "));
+	s3_url(&line, uploads_s3(r->api->uploads), "GET", key, lifetime_secs, clock_wall_ms(), &says);
+	buf_printf(&line, "\r\nCache-Control: private, max-age=%u\r\n", lifetime_secs / 2);
+	r->http_headers = arena_str(&r->arena, (struct str){line.data, line.len}).s;
+	buf_fini(&line);
+	request_end(r, &(struct answer){.http_status = 302, .json = STR_LIT("")});
+}
+
 static void show(struct request *r, struct blob *facts, bool thumbnail)
 {
 	if ((thumbnail && facts->data[0] == '0') || r->api->uploads == NULL) {
 		request_fail_store(r, r->api->uploads == NULL ? STORE_UNAVAILABLE : STORE_NOT_FOUND);
+		return;
+	}
+	if (uploads_s3(r->api->uploads) != NULL) {
+		redirect(r, facts, thumbnail);
 		return;
 	}
 	struct shown *s = arena_alloc(&r->arena, sizeof(*s));

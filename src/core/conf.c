@@ -237,19 +237,32 @@ static void free_options(cfg_opt_t *opts)
 	free(opts);
 }
 
+/* Those of a section, with what is within it. */
+static cfg_opt_t make_section(const char *name)
+{
+	cfg_opt_t nested[4];
+	size_t n = 0;
+
+	if (strcmp(name, "jwt") == 0)
+		nested[n++] = (cfg_opt_t)CFG_SEC("key", make_options("key", NULL, 0), CFGF_MULTI | CFGF_TITLE);
+	for (size_t i = 0; i < conf_section_count; i++) {
+		const struct conf_section *inner = &conf_sections[i];
+		if (inner->within != NULL && strcmp(inner->within, name) == 0) {
+			ASSERT(n < ARRAY_LEN(nested));
+			nested[n++] = (cfg_opt_t)CFG_SEC(inner->name, make_options(inner->name, NULL, 0), CFGF_NONE);
+		}
+	}
+	return (cfg_opt_t)CFG_SEC(name, make_options(name, nested, n), CFGF_NONE);
+}
+
 static cfg_opt_t *make_all_options(void)
 {
-	cfg_opt_t key = CFG_SEC("key", make_options("key", NULL, 0), CFGF_MULTI | CFGF_TITLE);
 	cfg_opt_t *sections = xcalloc(conf_section_count, sizeof(*sections)), *all;
 	size_t n = 0;
 
-	for (size_t i = 0; i < conf_section_count; i++) {
-		const char *name = conf_sections[i].name;
-		if (name[0] == '\0')
-			continue;
-		sections[n++] =
-			(cfg_opt_t)CFG_SEC(name, make_options(name, &key, strcmp(name, "jwt") == 0 ? 1 : 0), CFGF_NONE);
-	}
+	for (size_t i = 0; i < conf_section_count; i++)
+		if (conf_sections[i].name[0] != '\0' && conf_sections[i].within == NULL)
+			sections[n++] = make_section(conf_sections[i].name);
 	all = make_options("", sections, n);
 	free(sections);
 	return all;
@@ -410,6 +423,7 @@ void conf_jwt_key_fini(struct conf_jwt_key *key)
 void conf_forget_keys(struct conf *c)
 {
 	conf_wipe(&c->media.url_secret, c->media.url_secret_len);
+	conf_wipe(&c->media.s3.secret_key, c->media.s3.secret_key != NULL ? strlen(c->media.s3.secret_key) : 0);
 	c->media.url_secret_len = 0;
 	conf_jwt_key_fini(&c->jwt.own);
 	c->jwt.own = (struct conf_jwt_key){0};

@@ -157,6 +157,11 @@ struct conf {
 		char *url_secret; /* resolved from url_secret_file */
 		size_t url_secret_len;
 		int url_lifetime_secs;
+		struct {
+			char *endpoint; /* "": files are kept in the directory */
+			char *bucket, *region, *access_key, *secret_key_file;
+			char *secret_key; /* resolved */
+		} s3;
 		char *scanner; /* "": none */
 		char *base_url;
 		int processes;

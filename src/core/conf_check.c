@@ -158,6 +158,12 @@ const char *conf_check_base_url(const char *value)
 	return NULL;
 }
 
+const char *conf_check_bucket(const char *value)
+{
+	size_t len = strlen(value);
+	return len >= 3 && len <= 63 && only(value, len, ".-") ? NULL : "3 to 63 characters out of a-z 0-9 . -";
+}
+
 const char *conf_check_scanner(const char *value)
 {
 	return value[0] == '/' ? NULL : conf_check_listen(value);
@@ -384,6 +390,8 @@ static void resolve_media(struct conf *c, struct conf_faults *faults)
 		conf_fault(faults, conf_line(c, &c->media.url_secret_file),
 			   "media.url_secret_file: the secret has %zu bytes; it needs at least %d",
 			   c->media.url_secret_len, CONF_HMAC_SECRET_MIN);
+	c->media.s3.secret_key = xstrdup("");
+	take_file(c, faults, "media.s3.secret_key", &c->media.s3.secret_key_file, &c->media.s3.secret_key, NULL);
 	if (c->media.url_secret_len == 0 && c->jwt.own.secret_len != 0) {
 		free(c->media.url_secret);
 		c->media.url_secret = derived_url_secret(c);
@@ -503,6 +511,23 @@ static void check_access_log(const struct conf *c, struct conf_faults *faults)
 	free(dir);
 }
 
+static void check_s3(const struct conf *c, struct conf_faults *faults)
+{
+	const struct {
+		const char *name, *value;
+	} needed[] = {{"media.directory", c->media.directory},
+		      {"media.s3.bucket", c->media.s3.bucket},
+		      {"media.s3.region", c->media.s3.region},
+		      {"media.s3.access_key", c->media.s3.access_key},
+		      {"media.s3.secret_key_file", c->media.s3.secret_key}};
+	if (c->media.s3.endpoint[0] == '\0')
+		return;
+	for (size_t i = 0; i < ARRAY_LEN(needed); i++)
+		if (needed[i].value[0] == '\0')
+			conf_fault(faults, conf_line(c, &c->media.s3.endpoint),
+				   "%s: needed where media.s3.endpoint is given", needed[i].name);
+}
+
 char *conf_check_server(const struct conf *c)
 {
 	struct conf_faults faults = {0};
@@ -522,6 +547,7 @@ char *conf_check_server(const struct conf *c)
 		conf_fault(
 			&faults, conf_line(c, &c->media.directory),
 			"media.url_secret_file: needed, for the section jwt has no secret that one could be made of");
+	check_s3(c, &faults);
 	if (c->media.user[0] != '\0' && getpwnam(c->media.user) == NULL)
 		conf_fault(&faults, conf_line(c, &c->media.user), "media.user: there is no user '%s'", c->media.user);
 	if (c->user[0] != '\0' && getpwnam(c->user) == NULL)

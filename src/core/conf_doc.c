@@ -118,33 +118,43 @@ static void sample_key(void)
 	printf("\t#key \"2026-11\" { algorithm = RS256 public_key_file = \"/etc/tidings/2026-11.pem\" }\n");
 }
 
+static void sample_section(const struct conf_section *section, const char *outer)
+{
+	const char *name = section->name;
+	char indent[8];
+	bool first = true;
+
+	snprintf(indent, sizeof(indent), "%s%s", outer, name[0] == '\0' ? "" : "\t");
+	if (name[0] != '\0') {
+		printf("\n");
+		comment(outer, section->help);
+		printf("%s%s {\n", outer, name);
+	}
+	for (size_t i = 0; i < conf_row_count; i++) {
+		if (strcmp(conf_rows[i].section, name) != 0)
+			continue;
+		if (!first || name[0] == '\0')
+			printf("\n");
+		first = false;
+		sample_row(indent, &conf_rows[i]);
+	}
+	if (strcmp(name, "jwt") == 0)
+		sample_key();
+	for (size_t i = 0; i < conf_section_count; i++)
+		if (conf_sections[i].within != NULL && strcmp(conf_sections[i].within, name) == 0)
+			sample_section(&conf_sections[i], indent);
+	if (name[0] != '\0')
+		printf("%s}\n", outer);
+}
+
 static void sample(void)
 {
 	comment("", "Tidings: the configuration, with every option at its default. See tidings.conf(5). "
 		    "Remove the mark in front of an option to change it; comments begin with '# '.");
 	comment("", "Signal HUP (tidingsctl reload) takes a changed file up, but for the options that need a restart.");
-	for (size_t s = 0; s < conf_section_count; s++) {
-		const char *name = conf_sections[s].name, *indent = name[0] == '\0' ? "" : "\t";
-		bool first = true;
-
-		if (name[0] != '\0') {
-			printf("\n");
-			comment("", conf_sections[s].help);
-			printf("%s {\n", name);
-		}
-		for (size_t i = 0; i < conf_row_count; i++) {
-			if (strcmp(conf_rows[i].section, name) != 0)
-				continue;
-			if (!first || name[0] == '\0')
-				printf("\n");
-			first = false;
-			sample_row(indent, &conf_rows[i]);
-		}
-		if (strcmp(name, "jwt") == 0)
-			sample_key();
-		if (name[0] != '\0')
-			printf("}\n");
-	}
+	for (size_t s = 0; s < conf_section_count; s++)
+		if (conf_sections[s].within == NULL)
+			sample_section(&conf_sections[s], "");
 }
 
 /* A sentence a line, safe from roff. */
@@ -222,7 +232,9 @@ static void man(void)
 	       "started in.\n",
 	       PAGE_DATE);
 	for (size_t s = 0; s < conf_section_count; s++) {
-		if (conf_sections[s].name[0] != '\0')
+		if (conf_sections[s].within != NULL)
+			printf(".Ss Section %s, within %s\n", conf_sections[s].name, conf_sections[s].within);
+		else if (conf_sections[s].name[0] != '\0')
 			printf(".Ss Section %s\n", conf_sections[s].name);
 		else
 			printf(".Ss Outside of sections\n");

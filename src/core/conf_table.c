@@ -75,6 +75,10 @@ const struct conf_section conf_sections[] = {
 	{"groups", "Groups. The same on all nodes of a cluster."},
 	{"search", "Searching messages. The same on all nodes of a cluster."},
 	{"media", "Files that users upload. The same on all nodes of a cluster."},
+	{"s3",
+	 "A service that speaks Amazon's S3, where complete files are kept then; they are received in media.directory "
+	 "all the same.",
+	 "media"},
 	{"limits", "Limits of a node, shared by its workers."},
 };
 const size_t conf_section_count = ARRAY_LEN(conf_sections);
@@ -308,6 +312,18 @@ const struct conf_row conf_rows[] = {
 	 .help = "The system user that reads uploaded files to find out what they are, where the server is started as root. "
 		 "One that owns nothing and runs nothing else is safest. Empty: the user of the option user."},
 
+	{"s3", "endpoint", CONF_STRING, AT(media.s3.endpoint), .def = "", .check = conf_check_base_url,
+	 .help = "The service, as in \"https://s3.eu-central-1.amazonaws.com\"; clients are sent there, too. A bucket is named in the "
+		 "path. Empty: files are kept in media.directory."},
+	{"s3", "bucket", CONF_STRING, AT(media.s3.bucket), .def = "", .check = conf_check_bucket,
+	 .help = "The bucket. Nothing else should be in it, and nobody else read it."},
+	{"s3", "region", CONF_STRING, AT(media.s3.region), .def = "us-east-1", .check = conf_check_plain,
+	 .help = "The region that requests are signed for."},
+	{"s3", "access_key", CONF_STRING, AT(media.s3.access_key), .def = "", .check = conf_check_plain,
+	 .help = "The id of the key that they are signed with."},
+	{"s3", "secret_key_file", CONF_PATH, AT(media.s3.secret_key_file), .def = "",
+	 .help = "A file that holds the key. A line feed at its end, or CR LF, is not part of it."},
+
 	{"limits", "sends_per_second", CONF_INT, AT(limits.sends_per_second), .def = "50", .min = 0, .max = MIB,
 	 .help = "How many messages a user may send a second, on average, edits, reactions and pins included; and as many changes of "
 		 "friends and blocks. 0: any number."},
@@ -360,10 +376,11 @@ const struct conf_row *conf_row_find(struct str section, struct str name)
 	return NULL;
 }
 
-bool conf_section_exists(struct str name)
+bool conf_section_exists(struct str outer, struct str name)
 {
 	for (size_t i = 0; i < conf_section_count; i++) {
-		if (name.len > 0 && str_is(name, conf_sections[i].name))
+		const char *within = conf_sections[i].within != NULL ? conf_sections[i].within : "";
+		if (name.len > 0 && str_is(name, conf_sections[i].name) && str_is(outer, within))
 			return true;
 	}
 	return false;

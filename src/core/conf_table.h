@@ -48,6 +48,7 @@ struct conf_row {
 struct conf_section {
 	const char *name;
 	const char *help;
+	const char *within; /* the section that it is a part of; NULL: none. Right behind that */
 };
 
 /* In the order in which the documentation shows them: a section's rows stand together. */
@@ -58,7 +59,8 @@ extern const struct conf_section conf_sections[];
 extern const size_t conf_section_count;
 
 const struct conf_row *conf_row_find(struct str section, struct str name);
-bool conf_section_exists(struct str name);
+/* outer: the section that it is to be within, "" for none. */
+bool conf_section_exists(struct str outer, struct str name);
 
 /* Faults of one file, told in the order of lines. */
 struct conf_fault {
@@ -134,6 +136,7 @@ conf_check_fn conf_check_origin;
 conf_check_fn conf_check_url_prefix;
 conf_check_fn conf_check_base_url;
 conf_check_fn conf_check_scanner;
+conf_check_fn conf_check_bucket;
 conf_check_fn conf_check_node_id;
 conf_check_fn conf_check_plain;
 conf_check_fn conf_check_host;

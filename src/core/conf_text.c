@@ -193,7 +193,7 @@ static void option(struct scan *s, struct str section, const struct word *name)
 		skip_braces(s);
 	if (conf_row_find(section, name->text) != NULL)
 		return;
-	if (section.len == 0 && conf_section_exists(name->text))
+	if (conf_section_exists(section, name->text))
 		conf_fault(s->faults, name->line, "'%.*s' is a section, not an option", (int)name->text.len,
 			   name->text.s);
 	else if (section.len == 0)
@@ -232,7 +232,7 @@ static void statements(struct scan *s, struct str section, unsigned section_line
 static void section_body(struct scan *s, struct str outer, const struct word *name, const struct word *title)
 {
 	bool is_key = str_is(outer, "jwt") && str_is(name->text, "key");
-	bool known = is_key || (outer.len == 0 && conf_section_exists(name->text));
+	bool known = is_key || conf_section_exists(outer, name->text);
 
 	if (known && is_key == (title != NULL)) {
 		if (!is_key || take_kid(s, title)) {

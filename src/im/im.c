@@ -125,7 +125,7 @@ struct im *im_new(const struct im_options *opt, char **err_r)
 	api->media_urls = media_urls_of(opt->conf);
 	if (opt->conf->media.directory[0] != '\0') {
 		render_set_media_urls(&api->media_urls);
-		api->uploads = uploads_new(live->loop, opt->conf->media.directory, opt->conf->media.scanner, opt->mailbox);
+		api->uploads = uploads_new(live->loop, opt->conf, opt->mailbox);
 		api->media_facts = picture_cache_new();
 	}
 	api->pictures = picture_cache_new();

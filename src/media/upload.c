@@ -1,255 +1,31 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Decides which step an upload takes next; each runs on the thread (`run`) and ends on the loop (`stepped`). */
+/* Decides which step an upload takes next; each runs on a thread (upload_run.c) and ends on the loop (`stepped`). */
 #include "core/base.h"
-#include "media/upload.h"
+#include "media/upload_priv.h"
 
-#include "core/id.h"
 #include "core/log.h"
-#include "media/scan.h"
-#include "net/work.h"
 
-#include <errno.h>
-#include <openssl/crypto.h>
-#include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/queue.h>
 #include <unistd.h>
 
-struct uploads {
-	struct loop *loop;
-	const char *directory;
-	const char *scanner;
-	struct work *work;
-	struct work *scans; /* a thread of their own: one may take a minute */
-	struct inspector *inspector;
-	LIST_HEAD(, upload) all;
-	unsigned count;
-	size_t held; /* bytes in buffers */
-};
-
-enum step {
-	STEP_NONE,
-	STEP_OPEN,
-	STEP_WRITE,
-	STEP_SETTLE,  /* the same, and whether all of it counts */
-	STEP_SCAN,    /* by the operator's scanner */
-	STEP_PREPARE, /* for the media process */
-	STEP_INSPECT, /* the media process has it */
-	STEP_PLACE,
-	STEP_CLOSE,
-};
-
-struct buffer {
-	char *data;
-	size_t len;
-};
-
-struct upload {
-	LIST_ENTRY(upload) entry;
-	struct work_job job;
-	struct uploads *us;
-	const struct upload_handler *handler;
-	void *arg;
-	char id[MEDIA_ID_LEN + 1], user[USER_ID_MAX + 1];
-	enum step step;
-	bool closing;	    /* once the step is over */
-	bool waits;	    /* room() is owed */
-	bool wants_settled; /* settled() is */
-	int fd;		    /* the part file; -1: none is open */
-	uint64_t size;	    /* of it, on the thread as it writes */
-	struct buffer filling, writing;
-	enum files_status status;
-
-	/* What is expected of a part. */
-	bool empties, expects, holds;
-	uint64_t counts; /* where the part begins */
-	unsigned char digest[CHECKSUM_BYTES_MAX];
-	size_t digest_len;
-	EVP_MD_CTX *md;
-
-	/* The end. */
-	char *declared;
-	struct inspect_files files;
-	struct inspect_job *inspecting;
-	struct inspect_result result;
-};
-
-/* ---- on the thread ---- */
-
-static void run_open(struct upload *u)
-{
-	u->status = files_open_part(u->us->directory, u->id, &u->fd, &u->size);
-	u->counts = u->size;
-}
-
-static enum files_status begin_part(struct upload *u)
-{
-	enum files_status status = FILES_OK;
-	if (u->empties) {
-		u->empties = false;
-		u->counts = u->size = 0;
-		status = files_release(u->us->directory, u->id, u->fd, 0, false);
-	}
-	if (status == FILES_OK && u->expects && !u->holds) {
-		status = files_hold(u->us->directory, u->id, u->counts);
-		u->holds = status == FILES_OK;
-	}
-	return status;
-}
-
-static void run_write(struct upload *u)
-{
-	if (u->status == FILES_OK)
-		u->status = begin_part(u);
-	if (u->status == FILES_OK && u->writing.len != 0)
-		u->status = files_write(u->fd, u->writing.data, u->writing.len, u->size);
-	if (u->status != FILES_OK)
-		return;
-	if (u->md != NULL)
-		ASSERT(EVP_DigestUpdate(u->md, u->writing.data, u->writing.len) == 1);
-	u->size += u->writing.len;
-}
-
-/* True: the digest is the one that was expected, or none was. */
-static bool is_right(struct upload *u)
-{
-	unsigned char digest[EVP_MAX_MD_SIZE];
-	unsigned len;
-	if (u->md == NULL)
-		return true;
-	ASSERT(EVP_DigestFinal_ex(u->md, digest, &len) == 1);
-	return len == u->digest_len && CRYPTO_memcmp(digest, u->digest, len) == 0;
-}
-
-/* The part ends; `counts`: what came counts. */
-static enum files_status release(struct upload *u, bool counts)
-{
-	enum files_status status = FILES_OK;
-	if (u->holds)
-		status = files_release(u->us->directory, u->id, u->fd, u->counts, counts);
-	if (u->holds && !counts)
-		u->size = u->counts;
-	u->holds = u->expects = false;
-	EVP_MD_CTX_free(u->md);
-	u->md = NULL;
-	return status;
-}
-
-static void run_settle(struct upload *u)
-{
-	run_write(u);
-	bool written = u->status == FILES_OK, right = written && is_right(u);
-	enum files_status status = release(u, right);
-	if (written)
-		u->status = status != FILES_OK ? status : right ? FILES_OK : FILES_MISMATCH;
-	u->counts = u->size;
-}
-
-static void run_scan(struct upload *u)
-{
-	int fd = u->fd;
-	uint64_t size;
-	u->status = fd >= 0 ? FILES_OK : files_open(u->us->directory, u->id, FILES_FINAL, &fd, &size);
-	if (u->status != FILES_OK)
-		return;
-	switch (scan_file(u->us->scanner, fd)) {
-	case SCAN_PASSES:
-		break;
-	case SCAN_FOUND:
-		u->status = FILES_INFECTED;
-		break;
-	case SCAN_FAILED:
-		u->status = FILES_FAILED;
-		break;
-	}
-	if (fd != u->fd)
-		close(fd);
-}
-
-/* What is whole is on disk before it is read by another process, so that the end has little left to wait for. */
-static void run_prepare(struct upload *u)
-{
-	const char *directory = u->us->directory;
-	uint64_t size;
-	u->status = FILES_OK;
-	if (u->fd < 0)
-		u->status = files_open(directory, u->id, FILES_FINAL, &u->fd, &size);
-	u->files.file = u->fd;
-	u->files.thumb = files_open_result(directory, u->id, FILES_THUMB_PART);
-	u->files.clean = files_open_result(directory, u->id, FILES_CLEAN_PART);
-	if (u->status == FILES_OK && (u->files.thumb < 0 || u->files.clean < 0)) {
-		u->status = errno == ENOSPC || errno == EDQUOT ? FILES_NO_SPACE : FILES_FAILED;
-		log_error_gated("media: cannot make files beside %s: %s", u->id, strerror(errno));
-	}
-}
-
-static void close_results(struct upload *u)
-{
-	if (u->files.thumb >= 0)
-		close(u->files.thumb);
-	if (u->files.clean >= 0)
-		close(u->files.clean);
-	u->files.thumb = u->files.clean = -1;
-}
-
-static void run_place(struct upload *u)
-{
-	close_results(u);
-	u->status = files_place(u->us->directory, u->id, u->result.has_clean, u->result.has_thumb, &u->size);
-}
-
-static void run_close(struct upload *u)
-{
-	if (u->fd >= 0) {
-		(void)release(u, false);
-		close(u->fd);
-	}
-	close_results(u);
-}
-
-static void run(struct work_job *j)
-{
-	struct upload *u = container_of(j, struct upload, job);
-	switch (u->step) {
-	case STEP_OPEN:
-		run_open(u);
-		break;
-	case STEP_WRITE:
-		run_write(u);
-		break;
-	case STEP_SETTLE:
-		run_settle(u);
-		break;
-	case STEP_SCAN:
-		run_scan(u);
-		break;
-	case STEP_PREPARE:
-		run_prepare(u);
-		break;
-	case STEP_PLACE:
-		run_place(u);
-		break;
-	case STEP_CLOSE:
-		run_close(u);
-		break;
-	case STEP_NONE:
-	case STEP_INSPECT:
-		break;
-	}
-}
-
-/* ---- on the loop ---- */
-
 static void stepped(struct work_job *j, bool ran);
+
+/* What takes long has a thread of its own. */
+static struct work *thread_of(const struct uploads *us, enum step step)
+{
+	if (step == STEP_FETCH || step == STEP_STORE)
+		return us->transfers;
+	return step == STEP_SCAN ? us->scans : us->work;
+}
 
 static void begin(struct upload *u, enum step step)
 {
 	u->step = step;
-	u->job = (struct work_job){.run = run, .done = stepped};
+	u->job = (struct work_job){.run = upload_run, .done = stepped};
 	/* There is room for one job of each upload, unless no thread can be started. */
-	if (!work_submit(step == STEP_SCAN ? u->us->scans : u->us->work, &u->job)) {
-		run(&u->job);
+	if (!work_submit(thread_of(u->us, step), &u->job)) {
+		upload_run(&u->job);
 		stepped(&u->job, true);
 	}
 }
@@ -326,7 +102,7 @@ static void stepped(struct work_job *j, bool ran)
 	u->step = STEP_NONE;
 	if (!ran || step == STEP_CLOSE) {
 		if (!ran)
-			run_close(u);
+			upload_run_close(u);
 		upload_free(u);
 		return;
 	}
@@ -357,7 +133,16 @@ static void stepped(struct work_job *j, bool ran)
 	case STEP_PREPARE:
 		prepared(u);
 		break;
+	case STEP_FETCH:
+		u->handler->settled(u->status, u->size, u->arg);
+		break;
 	case STEP_PLACE:
+		if (u->status == FILES_OK && u->us->transfers != NULL)
+			begin(u, STEP_STORE);
+		else
+			u->handler->finished(u->status, &u->result, u->size, u->arg);
+		break;
+	case STEP_STORE:
 		u->handler->finished(u->status, &u->result, u->size, u->arg);
 		break;
 	case STEP_NONE:
@@ -441,6 +226,18 @@ void upload_settle(struct upload *u)
 	u->wants_settled = true;
 	if (u->step == STEP_NONE)
 		write_next(u, STEP_SETTLE);
+}
+
+void upload_fetch(struct upload *u, uint64_t most)
+{
+	ASSERT(u->step == STEP_NONE && u->us->transfers != NULL);
+	u->most = most;
+	begin(u, STEP_FETCH);
+}
+
+void upload_done(struct upload *u)
+{
+	u->done = true;
 }
 
 void upload_finish(struct upload *u, const char *declared)
@@ -533,12 +330,27 @@ void uploads_open_file(struct uploads *us, const char *id, const char *suffix, u
 
 /* ---- all of them ---- */
 
-struct uploads *uploads_new(struct loop *loop, const char *directory, const char *scanner, int mailbox)
+const struct s3 *uploads_s3(const struct uploads *us)
+{
+	return us->transfers != NULL ? &us->s3 : NULL;
+}
+
+void uploads_key(char out[UPLOAD_KEY_MAX], const char *id, const char *suffix)
+{
+	snprintf(out, UPLOAD_KEY_MAX, "%s%s", id, suffix);
+}
+
+struct uploads *uploads_new(struct loop *loop, const struct conf *conf, int mailbox)
 {
 	struct uploads *us = xcalloc(1, sizeof(*us));
 	us->loop = loop;
-	us->directory = directory;
-	us->scanner = scanner;
+	us->directory = conf->media.directory;
+	us->scanner = conf->media.scanner;
+	us->s3 = s3_of(conf);
+	if (us->s3.endpoint[0] != '\0') {
+		s3_start();
+		us->transfers = work_new(loop, UPLOADS_MAX);
+	}
 	us->work = work_new(loop, 4 * UPLOADS_MAX);
 	us->scans = work_new(loop, UPLOADS_MAX);
 	us->inspector = inspector_new(loop, mailbox);
@@ -565,6 +377,7 @@ void uploads_free(struct uploads **usp)
 	inspector_free(&us->inspector);
 	/* Those that were scanned have something to close. */
 	work_free(&us->scans);
+	work_free(&us->transfers);
 	work_free(&us->work);
 	free(us);
 }

@@ -10,9 +10,11 @@
 #define TIDINGS_MEDIA_UPLOAD_H
 
 #include "core/base.h"
+#include "core/conf.h"
 #include "core/media_ref.h"
 #include "media/files.h"
 #include "media/inspect.h"
+#include "media/s3.h"
 #include "net/loop.h"
 
 /* Of a body that is received; one is written while the other fills. */
@@ -22,8 +24,14 @@
 #define UPLOADS_MAX 1024
 
 struct uploads; /* a worker's */
-/* directory and scanner ("": none; media/scan.h) are borrowed. mailbox: as for inspector_new(). */
-struct uploads *uploads_new(struct loop *loop, const char *directory, const char *scanner, int mailbox);
+/* conf is borrowed: its section media. mailbox: as for inspector_new(). */
+struct uploads *uploads_new(struct loop *loop, const struct conf *conf, int mailbox);
+/* Complete files are kept in S3 (media/s3.h); NULL: they are in the directory. */
+const struct s3 *uploads_s3(const struct uploads *us);
+/* Keys of objects in S3: the file, its thumbnail, and what a client has put there. ID_MAX + 8 bytes. */
+#define UPLOAD_KEY_MAX (MEDIA_ID_LEN + 8)
+void uploads_key(char out[UPLOAD_KEY_MAX], const char *id, const char *suffix);
+#define UPLOAD_KEY_PUT ".put"
 /* Waits for the thread. Uploads that are left are closed, and hear it. */
 void uploads_free(struct uploads **us);
 
@@ -37,7 +45,8 @@ struct upload_handler {
 	void (*opened)(enum files_status status, uint64_t size, void *arg);
 	/* After upload_append() has said that there is none; other than FILES_OK: it could not be written. */
 	void (*room)(enum files_status status, void *arg);
-	/* After upload_settle(): all is written, and size bytes count. FILES_MISMATCH: nothing of it. */
+	/* After upload_settle() or upload_fetch(): all is written, and size bytes count. FILES_MISMATCH: nothing of it.
+	 */
 	void (*settled)(enum files_status status, uint64_t size, void *arg);
 	/*
 	 * After upload_finish(). With FILES_OK: what was found (result->status may be another than INSPECT_OK: then the
@@ -63,8 +72,12 @@ void upload_from_scratch(struct upload *u);
 /* Copies the bytes. False: the next ones have to wait for room(). */
 bool upload_append(struct upload *u, struct str part) MUST_CHECK;
 void upload_settle(struct upload *u);
+/* What a client has put into S3 becomes the part file. FILES_NONE: there is nothing. At most so many bytes. */
+void upload_fetch(struct upload *u, uint64_t most);
 /* declared: a hint for inspect(). */
 void upload_finish(struct upload *u, const char *declared);
+/* After finished: the file's row says that it is complete. Where it is kept elsewhere, nothing of it is needed here. */
+void upload_done(struct upload *u);
 /*
  * No callback any more. What was appended and not settled counts as far as it is written, unless a digest was expected.
  * NULL is allowed; *u becomes NULL.

@@ -168,8 +168,8 @@ bool http_req_wants_websocket(const struct http_req *req);
  */
 bool http_req_alive(const struct http_req *req);
 
-/* `headers` are further header lines, each ended by CRLF, or NULL. The body is copied; for HEAD it is counted, not
- * sent. */
+/* `headers` are further header lines, each ended by CRLF, or NULL; without a Cache-Control among them no cache keeps
+ * the answer. The body is copied; for HEAD it is counted, not sent. */
 void http_reply(struct http_req *req, int status, const char *content_type, const char *headers, struct str body);
 /*
  * RFC 9457. Adds WWW-Authenticate: Bearer to a 401 and Upgrade: websocket to a 426. retry_after_secs

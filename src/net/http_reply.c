@@ -88,7 +88,7 @@ static void answer(struct http_request *r, const struct reply *p)
 	else if (r->minor == 0)
 		buf_append_str(head, STR_LIT(STAY));
 	put_content_type(head, p->content_type);
-	if (p->no_store)
+	if (p->no_store && (p->headers == NULL || strstr(p->headers, "Cache-Control: ") == NULL))
 		buf_append_str(head, STR_LIT("Cache-Control: no-store\r\n"));
 	buf_append_str(head, str_from(p->headers));
 	buf_append_str(head, STR_LIT("\r\n"));

@@ -10,6 +10,7 @@
 #include "core/buf.h"
 #include "core/media_ref.h"
 #include "core/wheel.h"
+#include "media/s3.h"
 #include "net/work.h"
 #include "relay/audience.h"
 #include "relay/index.h"
@@ -137,6 +138,7 @@ enum sweep_step {
 };
 struct sweep {
 	const char *directory;
+	struct s3 s3;
 	struct work *work; /* NULL: there are no files here */
 	struct work_job files;
 	enum sweep_step step;

@@ -12,6 +12,7 @@
 #include "core/clock.h"
 #include "core/log.h"
 #include "media/files.h"
+#include "media/upload.h"
 #include "net/work.h"
 #include "store/row.h"
 #include "store/sql.h"
@@ -134,12 +135,24 @@ static const struct relay_job decide_job = {.name = "looking who uses files",
 
 /* ---- their bytes ---- */
 
+static bool remove_one(const struct sweep *s, const char *id)
+{
+	static const char *const suffixes[] = {FILES_FINAL, FILES_THUMB, UPLOAD_KEY_PUT};
+	char key[UPLOAD_KEY_MAX];
+	bool removed = files_remove(s->directory, id) == FILES_OK;
+	for (size_t i = 0; s->s3.endpoint[0] != '\0' && i < ARRAY_LEN(suffixes); i++) {
+		uploads_key(key, id, suffixes[i]);
+		removed &= s3_delete(&s->s3, key) == S3_OK;
+	}
+	return removed;
+}
+
 static void run_remove(struct work_job *j)
 {
 	struct sweep *s = sweep_of_job(j);
 	s->removed = true;
 	for (unsigned i = 0; i < s->count; i++)
-		s->removed &= files_remove(s->directory, s->id[i]) == FILES_OK;
+		s->removed &= remove_one(s, s->id[i]);
 }
 
 static void remove_done(struct work_job *j, bool ran)
@@ -190,6 +203,9 @@ void sweep_init(struct relay *r)
 {
 	struct sweep *s = &r->sweep;
 	s->directory = r->conf->media.directory;
+	s->s3 = s3_of(r->conf);
+	if (s->s3.endpoint[0] != '\0')
+		s3_start();
 	if (s->directory[0] != '\0')
 		s->work = work_new(r->loop, 1);
 }

@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The steps of an upload, on a thread: what is written, and what of it counts. */
+#include "core/base.h"
+#include "media/upload_priv.h"
+
+#include "core/log.h"
+#include "media/scan.h"
+
+#include <errno.h>
+#include <openssl/crypto.h>
+#include <unistd.h>
+
+static void run_open(struct upload *u)
+{
+	u->status = files_open_part(u->us->directory, u->id, &u->fd, &u->size);
+	u->counts = u->size;
+}
+
+static enum files_status begin_part(struct upload *u)
+{
+	enum files_status status = FILES_OK;
+	if (u->empties) {
+		u->empties = false;
+		u->counts = u->size = 0;
+		status = files_release(u->us->directory, u->id, u->fd, 0, false);
+	}
+	if (status == FILES_OK && u->expects && !u->holds) {
+		status = files_hold(u->us->directory, u->id, u->counts);
+		u->holds = status == FILES_OK;
+	}
+	return status;
+}
+
+static void run_write(struct upload *u)
+{
+	if (u->status == FILES_OK)
+		u->status = begin_part(u);
+	if (u->status == FILES_OK && u->writing.len != 0)
+		u->status = files_write(u->fd, u->writing.data, u->writing.len, u->size);
+	if (u->status != FILES_OK)
+		return;
+	if (u->md != NULL)
+		ASSERT(EVP_DigestUpdate(u->md, u->writing.data, u->writing.len) == 1);
+	u->size += u->writing.len;
+}
+
+/* True: the digest is the one that was expected, or none was. */
+static bool is_right(struct upload *u)
+{
+	unsigned char digest[EVP_MAX_MD_SIZE];
+	unsigned len;
+	if (u->md == NULL)
+		return true;
+	ASSERT(EVP_DigestFinal_ex(u->md, digest, &len) == 1);
+	return len == u->digest_len && CRYPTO_memcmp(digest, u->digest, len) == 0;
+}
+
+/* The part ends; `counts`: what came counts. */
+static enum files_status release(struct upload *u, bool counts)
+{
+	enum files_status status = FILES_OK;
+	if (u->holds)
+		status = files_release(u->us->directory, u->id, u->fd, u->counts, counts);
+	if (u->holds && !counts)
+		u->size = u->counts;
+	u->holds = u->expects = false;
+	EVP_MD_CTX_free(u->md);
+	u->md = NULL;
+	return status;
+}
+
+static void run_settle(struct upload *u)
+{
+	run_write(u);
+	bool written = u->status == FILES_OK, right = written && is_right(u);
+	enum files_status status = release(u, right);
+	if (written)
+		u->status = status != FILES_OK ? status : right ? FILES_OK : FILES_MISMATCH;
+	u->counts = u->size;
+}
+
+static void run_fetch(struct upload *u)
+{
+	char key[UPLOAD_KEY_MAX];
+	uploads_key(key, u->id, UPLOAD_KEY_PUT);
+	switch (s3_get(&u->us->s3, key, u->fd, u->most, &u->size)) {
+	case S3_OK:
+	case S3_TOO_LARGE: /* not of the size that was announced */
+		u->status = FILES_OK;
+		break;
+	case S3_NONE:
+		u->status = FILES_NONE;
+		break;
+	case S3_FAILED:
+		u->status = FILES_FAILED;
+		break;
+	}
+}
+
+static enum files_status store_one(struct upload *u, const char *suffix, const char *content_type)
+{
+	char key[UPLOAD_KEY_MAX];
+	uint64_t size;
+	int fd;
+	enum files_status status = files_open(u->us->directory, u->id, suffix, &fd, &size);
+	if (status != FILES_OK)
+		return status;
+	uploads_key(key, u->id, suffix);
+	status = s3_put(&u->us->s3, key, fd, size, content_type) == S3_OK ? FILES_OK : FILES_FAILED;
+	close(fd);
+	return status;
+}
+
+static void run_store(struct upload *u)
+{
+	char key[UPLOAD_KEY_MAX];
+	u->status = u->result.has_thumb ? store_one(u, FILES_THUMB, "image/webp") : FILES_OK;
+	if (u->status == FILES_OK)
+		u->status = store_one(u, FILES_FINAL, u->result.content_type);
+	uploads_key(key, u->id, UPLOAD_KEY_PUT);
+	/* Most were never there; what is left goes with the file. */
+	if (u->status == FILES_OK && u->most != 0)
+		(void)!s3_delete(&u->us->s3, key);
+}
+
+static void run_scan(struct upload *u)
+{
+	int fd = u->fd;
+	uint64_t size;
+	u->status = fd >= 0 ? FILES_OK : files_open(u->us->directory, u->id, FILES_FINAL, &fd, &size);
+	if (u->status != FILES_OK)
+		return;
+	switch (scan_file(u->us->scanner, fd)) {
+	case SCAN_PASSES:
+		break;
+	case SCAN_FOUND:
+		u->status = FILES_INFECTED;
+		break;
+	case SCAN_FAILED:
+		u->status = FILES_FAILED;
+		break;
+	}
+	if (fd != u->fd)
+		close(fd);
+}
+
+/* What is whole is on disk before it is read by another process, so that the end has little left to wait for. */
+static void run_prepare(struct upload *u)
+{
+	const char *directory = u->us->directory;
+	uint64_t size;
+	u->status = FILES_OK;
+	if (u->fd < 0)
+		u->status = files_open(directory, u->id, FILES_FINAL, &u->fd, &size);
+	u->files.file = u->fd;
+	u->files.thumb = files_open_result(directory, u->id, FILES_THUMB_PART);
+	u->files.clean = files_open_result(directory, u->id, FILES_CLEAN_PART);
+	if (u->status == FILES_OK && (u->files.thumb < 0 || u->files.clean < 0)) {
+		u->status = errno == ENOSPC || errno == EDQUOT ? FILES_NO_SPACE : FILES_FAILED;
+		log_error_gated("media: cannot make files beside %s: %s", u->id, strerror(errno));
+	}
+}
+
+static void close_results(struct upload *u)
+{
+	if (u->files.thumb >= 0)
+		close(u->files.thumb);
+	if (u->files.clean >= 0)
+		close(u->files.clean);
+	u->files.thumb = u->files.clean = -1;
+}
+
+static void run_place(struct upload *u)
+{
+	close_results(u);
+	u->status = files_place(u->us->directory, u->id, u->result.has_clean, u->result.has_thumb, &u->size);
+}
+
+void upload_run_close(struct upload *u)
+{
+	if (u->fd >= 0) {
+		(void)release(u, false);
+		close(u->fd);
+	}
+	close_results(u);
+	if (u->done && u->us->transfers != NULL)
+		(void)!files_remove(u->us->directory, u->id);
+}
+
+void upload_run(struct work_job *j)
+{
+	struct upload *u = container_of(j, struct upload, job);
+	switch (u->step) {
+	case STEP_OPEN:
+		run_open(u);
+		break;
+	case STEP_WRITE:
+		run_write(u);
+		break;
+	case STEP_SETTLE:
+		run_settle(u);
+		break;
+	case STEP_FETCH:
+		run_fetch(u);
+		break;
+	case STEP_STORE:
+		run_store(u);
+		break;
+	case STEP_SCAN:
+		run_scan(u);
+		break;
+	case STEP_PREPARE:
+		run_prepare(u);
+		break;
+	case STEP_PLACE:
+		run_place(u);
+		break;
+	case STEP_CLOSE:
+		upload_run_close(u);
+		break;
+	case STEP_NONE:
+	case STEP_INSPECT:
+		break;
+	}
+}
