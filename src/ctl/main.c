@@ -31,8 +31,11 @@ static const struct {
 	 "show a group or its members; add a user to it, or remove (and ban) one, in the running server", ctl_group},
 	{"stickers", "import DIR | list | remove PACK [--erase]",
 	 "import a pack of stickers (pack.json and the pictures), list the packs, or remove one", ctl_stickers},
-	{"search", "status | rebuild",
-	 "show the state of the search index; make it anew while the server runs", ctl_search},
+	{"media", "show ID | check | gc [--now]",
+	 "show an uploaded file, hold the files against the database, or show (and hasten) what is to be deleted",
+	 ctl_media},
+	{"search", "status | rebuild", "show the state of the search index; make it anew while the server runs",
+	 ctl_search},
 	{"befriend", "A B", "make two users friends, creating them where they are missing", ctl_befriend},
 #ifdef TIDINGS_DEBUG
 	{"clock", "[wall] SECONDS", "shift the node's clocks, or the wall clock alone (debug builds only)", ctl_clock},

@@ -61,4 +61,40 @@ void store_finish_media(struct store *s, const struct media *m, store_media_fn *
 typedef void store_media_done_fn(enum store_status status, void *arg);
 void store_drop_media(struct store *s, struct str owner, struct str id, store_media_done_fn *fn, void *arg);
 
+/* ---- for tidingsctl: media_admin.c ---- */
+
+struct media_row {
+	struct media media; /* whatever its state */
+	bool is_idle;	    /* it is looked at due_ms whether a message shows it */
+	int64_t due_ms;
+};
+typedef void store_media_row_fn(enum store_status status, const struct media_row *r, void *arg);
+void store_find_media_row(struct store *s, struct str id, store_media_row_fn *fn, void *arg);
+
+/* Lists are in order of what they have after it, `limit` elements at most; fewer: there are no more. */
+typedef void store_media_list_fn(enum store_status status, const struct media *item, size_t count, void *arg);
+/* By id. Of each: id, state, size and whether it has a thumbnail. after: absent at first. */
+void store_list_media(struct store *s, struct str after, unsigned limit, store_media_list_fn *fn, void *arg);
+/* The same of those with these ids. */
+void store_look_up_media(struct store *s, const struct str *id, size_t ids, store_media_list_fn *fn, void *arg);
+
+typedef void store_media_uses_fn(enum store_status status, const uint64_t *message_id, size_t count, void *arg);
+void store_list_media_uses(struct store *s, struct str id, uint64_t after, unsigned limit, store_media_uses_fn *fn,
+			   void *arg);
+
+/* What is to be looked at, by time. */
+struct media_idle {
+	char id[MEDIA_ID_LEN + 1];
+	int64_t due_ms;
+	bool is_due, is_used;
+	enum media_state state;
+	uint64_t size;
+};
+typedef void store_media_idle_fn(enum store_status status, const struct media_idle *item, size_t count, void *arg);
+/* after: NULL at first. */
+void store_list_media_idle(struct store *s, const struct media_idle *after, unsigned limit, store_media_idle_fn *fn,
+			   void *arg);
+/* These are looked at now. */
+void store_hasten_media(struct store *s, const struct str *id, size_t ids, store_media_done_fn *fn, void *arg);
+
 #endif
