@@ -7,7 +7,9 @@ use Tidings::Explain qw(log_start log_stop logged statements plan_faults sql_pie
 use Tidings::Pack qw(png write_pack);
 use Tidings::Util qw(slurp);
 
-my $t = Tidings->start(workers => 1, start => 0, conf => {groups => {fanout_per_second => 50}, limits => {sends_per_second => 1, burst => 80, logins_per_minute => 0}});
+my $files = Tidings::dir() . '/media';
+mkdir $files or die "$files: $!\n";
+my $t = Tidings->start(workers => 1, start => 0, conf => {media => {directory => $files}, groups => {fanout_per_second => 50}, limits => {sends_per_second => 1, burst => 80, logins_per_minute => 0}});
 my $dbh = $t->dbh;
 my $top = Tidings::top();
 
@@ -72,6 +74,11 @@ my @fill = (
 	search_heads => "INSERT INTO search_heads (conversation_id, generation, covered_seq) SELECT id, 1, 15 FROM conversations UNION ALL SELECT id, 1, 15 FROM group_heads",
 	search_blocks => "INSERT INTO search_blocks (conversation_id, block, first_at, last_at, filter) SELECT id, 0, created_at, created_at, REPEAT(CHAR(255), 32) FROM conversations UNION ALL SELECT id, 0, created_at, created_at, REPEAT(CHAR(255), 32) FROM group_heads",
 	search_edits => "INSERT INTO search_edits (conversation_id, seq, change_seq) SELECT id, 3, 1 FROM conversations UNION ALL SELECT id, 3, 1 FROM group_heads",
+	# Files of alice's and of others; one message in twenty shows one. None is due before the test is over.
+	media => "INSERT INTO media (id, owner_id, state, size, name, content_type, created_at) SELECT MD5(seq), IF(seq % 4, $other, 'alice'), IF(seq % 10, 1, 0), 100, 'name', 'text/plain', UTC_TIMESTAMP(3) FROM seq_1_to_4000",
+	media_uses => "INSERT INTO media_uses (media_id, message_id) SELECT MD5(1 + (id >> 28) % 4000), id FROM messages WHERE id & 268435455 = 16 AND (id >> 28) % 4000 % 10 <> 9",
+	media_idle => "INSERT INTO media_idle (media_id, due_at) SELECT id, UTC_TIMESTAMP(3) + INTERVAL 1 DAY FROM media",
+	upload_limits => "INSERT INTO upload_limits (user_id, full_at) SELECT CONCAT('a', LPAD(seq, 4, '0')), UTC_TIMESTAMP(3) FROM seq_1_to_2000",
 	group_invites => "INSERT INTO group_invites (code, conversation_id, created_by, created_at) SELECT LPAD(i.seq * 1000 + g.seq, 16, 'c'), $group + g.seq, 'u0001', UTC_TIMESTAMP(3) FROM seq_0_to_99 g JOIN seq_1_to_50 i",
 );
 # Which stay small, whatever happens.
@@ -136,6 +143,11 @@ sub repeat_over_limit {
 }
 
 sub is_good { my ($answer) = @_; return ref $answer eq 'HASH' ? $answer->{type} ne 'error' : $answer->status < 300 }
+
+# What alice uploads: its answer.
+sub upload { my ($name) = @_; return $alice->request('POST', "/media?name=$name", headers => ['Content-Type', 'text/plain'], body => 'a file') }
+sub tus { my ($method, $path, $body, @headers) = @_; return $alice->request($method, $path, headers => ['Tus-Resumable', '1.0.0', @headers], defined $body ? (body => $body) : ()) }
+my ($upload, $place, $file);
 
 # By the names in the table of commands. Each returns its answers, which have to be good ones.
 my @drive = (
@@ -270,6 +282,33 @@ my @drive = (
 	installed_packs => sub { return pages('/stickers/installed?limit=20') },
 	sticker_picture => sub { return $anyone->get('/stickers/pictures/p0007/' . ('0' x 31) . '1.png') },
 	send_sticker => sub { return $alice->post('/messages/send', {to_user_id => 'u0001', message_type => 'sticker', extra => {pack => 'p0007', sticker => 's3'}}) },
+	upload => sub {
+		my @answers = (upload('whole'), tus('POST', '/media', undef, 'Upload-Length', 6), $alice->post('/media', {name => 'declared', size => 6}));
+		($file, $upload, $place) = ($answers[0]->json, $answers[1]->header('location'), $answers[2]->json);
+		return @answers;
+	},
+	upload_patch => sub { return tus('PATCH', $upload, 'a fi', 'Content-Type', 'application/offset+octet-stream', 'Upload-Offset', 0) },
+	upload_offset => sub { return tus('HEAD', $upload) },
+	upload_put => sub { return $anyone->request('PUT', $place->{upload}{url}, headers => ['Content-Type', 'text/plain'], body => 'a file') },
+	upload_complete => sub { return $alice->post("/media/$place->{id}/complete") },
+	media_info => sub {
+		my @sent = map { $alice->post('/messages/send', {%$_, message_type => 'file', media_url => "tidings:media/$file->{id}"}) } {to_user_id => 'u0001'}, {conversation_id => "$group"};
+		my @seen = map { $_->get("/media/$file->{id}/info") } $alice, map { $t->api($_) } qw(u0001 u0003);
+		my $merged = $alice->post('/messages/forward', {message_ids => [$sent[1]->json->{id}], to => [{user_id => 'a0001'}], merged => JSON::PP::true()});
+		return @sent, @seen, $merged, $alice->put('/messages/' . $sent[0]->json->{id} . '/recall');
+	},
+	media => sub { return $anyone->get($file->{url}), map { $t->api($_)->get($file->{url} =~ s/\?.*//r) } qw(alice u0003) },
+	delete_media => sub { return $alice->delete('/media/' . upload('deleted')->json->{id}) },
+	tidingsctl_media => sub {
+		my $shown = upload('unused')->json->{id};
+		# Most of those that were filled in have no files.
+		my $missing = () = ($t->node->ctl('media', 'check'))[1] =~ /^missing_file/mg;
+		return map({ {type => $t->node->ctl_ok('media', @$_) =~ /$shown/ ? 'shown' : 'error'} } ['show', $shown], ['gc', '--now']), {type => $missing > 3000 ? 'missed' : 'error'};
+	},
+	sweep => sub {
+		wait_for('unused files to be deleted', sub { !$dbh->selectrow_array("SELECT COUNT(*) FROM media WHERE name IN ('deleted', 'unused')") });
+		return {type => 'deleted'};
+	},
 	tidingsctl => sub { return map { {type => $t->node->ctl_ok('group', $_, $group) =~ /alice/ ? $_ : 'error'} } qw(show members) },
 	tidingsctl_stickers => sub {
 		my @imports = map { ['import', write_pack(Tidings::dir() . "/pack$_", id => 'pack', title => "Title $_", files => {'a.png' => png(1)}, stickers => [[a => 'a.png', 'x']])] } 1, 2;
