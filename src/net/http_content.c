@@ -49,8 +49,6 @@ static enum range parse_range(struct str s, int64_t size, int64_t *first_r, int6
 			return RANGE_NOT_THERE;
 		first = last < size ? size - last : 0;
 		last = -1;
-		if (size == 0)
-			return RANGE_NONE;
 	}
 	if (first >= size)
 		return RANGE_NOT_THERE;
@@ -74,6 +72,9 @@ static enum range find_range(const struct http_req *req, const struct http_conte
 	struct str range = http_req_header_next(req, "range", &at);
 	if (req->verb != VERB_GET || range.s == NULL || !is_same_version(req, c->etag) ||
 	    http_req_header_next(req, "range", &at).s != NULL)
+		return RANGE_NONE;
+	/* No range is within it, so that a proxy which asks for all files in parts would never get it. */
+	if (c->size == 0)
 		return RANGE_NONE;
 	return parse_range(range, c->size, first_r, len_r);
 }
