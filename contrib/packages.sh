@@ -11,7 +11,7 @@ test_packages="perl openssl curl shellcheck chromium
 	libyaml-libyaml-perl libyaml-pp-perl
 	nodejs node-ws node-typescript
 	ffmpeg libvips-tools
-	haproxy logrotate mandoc prometheus"
+	haproxy logrotate mandoc nginx-light prometheus"
 demo_packages="curl perl"
 # Debian's is large, and any will do.
 command -v npm >/dev/null || test_packages="$test_packages npm"

@@ -19,7 +19,7 @@ my %may = (
 	im => ['cmd', 'api', 'live', 'media', @below, 'core'],
 	relay => ['media', @below, 'core'],
 	proc => ['im', 'relay', @below, 'core'],
-	ctl => ['proc', @below, 'core'],
+	ctl => ['proc', 'media', @below, 'core'],
 	inspector => ['proc', 'media', 'core'],
 );
 

@@ -75,6 +75,9 @@ for (qw(alice bob)) {
 sub groups { my ($user) = @_; return grep { $_->{kind} eq 'group' } @{$http{$user}->get('/messages/conversations')->json->{items}} }
 my ($group) = groups('bob');
 is_deeply [@{$group->{group}}{qw(owner_id role member_count)}], ['alice', 'member', 3], 'a group of all three';
+my $upload = $http{alice}->request('POST', '/media?name=note.txt', headers => ['Content-Type', 'text/plain'], body => 'a note');
+is $upload->status, 201, 'a file can be uploaded' or diag($upload->body);
+is $http{bob}->get($upload->json->{url}, token => undef)->body, 'a note', 'and shown';
 my ($pack) = @{$http{bob}->get('/stickers/installed')->json->{items}};
 is_deeply [$pack->{id}, scalar @{$pack->{stickers}}], ['tide', 8], 'stickers for all three';
 is $http{bob}->get($_->{media_url}, token => undef)->status, 200, "and the picture of $_->{id}" for @{$pack->{stickers}};
