@@ -133,7 +133,9 @@ enum files_status files_hold(const char *directory, const char *id, uint64_t siz
 
 enum files_status files_release(const char *directory, const char *id, int fd, uint64_t size, bool counts)
 {
-	if (!counts && ftruncate(fd, (off_t)size) != 0)
+	struct stat st;
+	/* After a crash of the machine there may be less: it must not be made longer. */
+	if (!counts && (fstat(fd, &st) != 0 || ((uint64_t)st.st_size > size && ftruncate(fd, (off_t)size) != 0)))
 		return failed("cannot shorten", id);
 	return drop_hold(directory, id);
 }
