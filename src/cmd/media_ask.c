@@ -5,15 +5,13 @@
 
 #include "cmd/media.h"
 #include "core/utf8.h"
+#include "media/tus.h"
 
 #include <inttypes.h>
-#include <openssl/evp.h>
 
 #define TUS_VERSION "1.0.0"
 #define TUS_TYPE "application/offset+octet-stream"
 #define OTHERWISE "application/octet-stream"
-/* Of Upload-Metadata. */
-#define METADATA_VALUE_MAX 1024
 
 /* ---- small things ---- */
 
@@ -24,35 +22,11 @@ static struct upload_asked *asked_new(struct request *r, union command_args *a, 
 	return a->upload;
 }
 
-/* Bytes that `text` is in base64 (RFC 4648, section 4), in the arena; absent where it is none. */
-static struct str base64(struct request *r, struct str text)
-{
-	if (text.len % 4 != 0 || text.len > METADATA_VALUE_MAX * 2)
-		return STR_NULL;
-	unsigned char *out = arena_alloc(&r->arena, text.len / 4 * 3 + 1);
-	int n = text.len != 0 ? EVP_DecodeBlock(out, (const unsigned char *)text.s, (int)text.len) : 0;
-	if (n < 0 || (size_t)n != text.len / 4 * 3)
-		return STR_NULL;
-	for (size_t i = 1; i <= 2 && i <= text.len && text.s[text.len - i] == '='; i++)
-		n--;
-	return (struct str){(const char *)out, (size_t)n};
-}
-
-static bool is_type_char(char c)
-{
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-	       (c != '\0' && strchr("!#$&-^_.+/", c) != NULL);
-}
-
-/* A media type without its parameters (RFC 6838, section 4.2), or the one that says nothing. */
+/* A media type without its parameters, or the one that says nothing. */
 static struct str clean_type(struct request *r, struct str type)
 {
-	size_t len = 0, slashes = 0;
-	while (type.s != NULL && len < type.len && is_type_char(type.s[len]))
-		slashes += type.s[len++] == '/';
-	if (slashes != 1 || len > MEDIA_TYPE_MAX)
-		return STR_LIT(OTHERWISE);
-	return arena_str(&r->arena, (struct str){type.s, len});
+	struct str plain = tus_media_type(type, MEDIA_TYPE_MAX);
+	return plain.s != NULL ? arena_str(&r->arena, plain) : STR_LIT(OTHERWISE);
 }
 
 static const struct problem *check_name(struct request *r, const char *what, struct str name, struct str *out_r)
@@ -98,65 +72,34 @@ static const struct problem *header_number(struct request *r, const char *name, 
 	return request_invalid(r, "%s: %s", name, text.s == NULL ? "is missing" : "must be a number of bytes");
 }
 
-static struct str next_of_list(struct str *rest)
-{
-	const char *comma = memchr(rest->s, ',', rest->len);
-	size_t len = comma != NULL ? (size_t)(comma - rest->s) : rest->len;
-	struct str item = {rest->s, len};
-	len += comma != NULL;
-	*rest = (struct str){rest->s + len, rest->len - len};
-	while (item.len != 0 && item.s[0] == ' ')
-		item = (struct str){item.s + 1, item.len - 1};
-	while (item.len != 0 && item.s[item.len - 1] == ' ')
-		item.len--;
-	return item;
-}
-
-/* "key base64,key base64": the value of that key; absent where it has none. */
+/* The value of that key, UTF-8; absent where it has none. */
 static const struct problem *metadata(struct request *r, const char *key, struct str *out_r)
 {
-	struct str rest = http_req_header(r->http, "Upload-Metadata");
-	size_t n = strlen(key);
+	struct str text = tus_metadata(http_req_header(r->http, "Upload-Metadata"), key);
 	*out_r = STR_NULL;
-	while (rest.s != NULL && rest.len != 0) {
-		struct str item = next_of_list(&rest);
-		if (item.len < n || memcmp(item.s, key, n) != 0 || (item.len > n && item.s[n] != ' '))
-			continue;
-		struct str text = {item.s + n, item.len - n};
-		while (text.len != 0 && text.s[0] == ' ')
-			text = (struct str){text.s + 1, text.len - 1};
-		*out_r = base64(r, text);
-		if (out_r->s == NULL || !utf8_valid(out_r->s, out_r->len) || memchr(out_r->s, '\0', out_r->len) != NULL)
-			return request_invalid(r, "Upload-Metadata: %s: must be UTF-8 in base64", key);
+	if (text.s == NULL)
 		return NULL;
-	}
+	char *value = arena_alloc(&r->arena, TUS_BASE64_ROOM(text.len));
+	size_t len;
+	if (tus_base64(text, value, &len) != 0 || !utf8_valid(value, len) || memchr(value, '\0', len) != NULL)
+		return request_invalid(r, "Upload-Metadata: %s: must be UTF-8 in base64", key);
+	*out_r = (struct str){value, len};
 	return NULL;
 }
 
 static const struct problem *check_checksum(struct request *r, struct upload_asked *u)
 {
-	static const struct {
-		const char *name;
-		enum upload_checksum kind;
-		size_t bytes;
-	} kinds[] = {{"md5", CHECKSUM_MD5, 16},
-		     {"sha1", CHECKSUM_SHA1, 20},
-		     {"sha256", CHECKSUM_SHA256, 32},
-		     {"sha512", CHECKSUM_SHA512, 64}};
 	struct str text = http_req_header(r->http, "Upload-Checksum");
+	const char *name;
 	if (text.s == NULL)
 		return NULL;
-	for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
-		size_t n = strlen(kinds[i].name);
-		if (text.len <= n || memcmp(text.s, kinds[i].name, n) != 0 || text.s[n] != ' ')
-			continue;
-		struct str digest = base64(r, (struct str){text.s + n + 1, text.len - n - 1});
-		if (digest.s == NULL || digest.len != kinds[i].bytes)
-			return request_invalid(r, "Upload-Checksum: must be a %s checksum in base64", kinds[i].name);
-		u->checksum = kinds[i].kind;
-		u->digest_len = digest.len;
-		memcpy(u->digest, digest.s, digest.len);
+	switch (tus_checksum(text, &u->checksum, u->digest, &u->digest_len, &name)) {
+	case TUS_CHECKSUM_OK:
 		return NULL;
+	case TUS_CHECKSUM_BAD:
+		return request_invalid(r, "Upload-Checksum: must be a %s checksum in base64", name);
+	case TUS_CHECKSUM_UNKNOWN:
+		break;
 	}
 	return request_invalid(
 		r, "Upload-Checksum: must be md5, sha1, sha256 or sha512, a space and the checksum in base64");
