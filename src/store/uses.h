@@ -2,7 +2,7 @@
 /*
  * The rows of media_uses in the transaction that sends or recalls a message: which files it shows. A file's row is
  * locked in shared mode until a new use has committed, after all conversations, members and messages that the
- * transaction locks, so that a file is not deleted at the same time (relay/media_sweep.c). The parts of a merged
+ * transaction locks, so that a file is not deleted at the same time (relay/sweep.c). The parts of a merged
  * message need no such lock: the messages that they are copied from are locked, and show the same files until they are
  * recalled.
  */
