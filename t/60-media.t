@@ -338,25 +338,6 @@ subtest 'a forward and a recall at once' => sub {
 	}
 };
 
-# A message whose transaction is under way while its file is looked at.
-subtest 'a message and the sweep at once' => sub {
-	my $m = upload($alice, 'x', 'text/plain', 'in doubt')->json;
-	my $next = 1 + $t->send_text('alice', 'bob', 'the one before')->{id};
-	my $waits = sub { ($dbh->selectrow_array("SHOW GLOBAL STATUS LIKE 'Innodb_row_lock_current_waits'"))[1] };
-	my $lock = $t->{stack}->dbh($t->{database});
-	$lock->begin_work;
-	$lock->do('INSERT INTO media_uses (media_id, message_id) VALUES (?, ?)', undef, $m->{id}, $next);
-	my $http = $t->http('alice');
-	$http->send_request('POST', '/messages/send', json => {to_user_id => 'bob', message_type => 'file', media_url => "tidings:media/$m->{id}"});
-	wait_for('the message to wait', sub { $waits->() == 1 });
-	$dbh->do('UPDATE media_idle SET due_at = UTC_TIMESTAMP(3) WHERE media_id = ?', undef, $m->{id});
-	wait_for('the sweep to wait for the message', sub { $waits->() == 2 });
-	$lock->rollback;
-	is $http->response->status, 201, 'it is sent';
-	wait_for('the file to be looked at', sub { !$dbh->selectrow_array('SELECT 1 FROM media_idle WHERE media_id = ?', undef, $m->{id}) });
-	is $anyone->get($m->{url})->body, 'in doubt', 'and its file stays';
-};
-
 subtest 'limits' => sub {
 	my ($dan, $ann) = map { $t->api($_) } qw(dan ann);
 	$_->configure({%{$_->{conf}}, media => {%{$conf{media}}, quota_per_user => 100}, limits => {requests_per_second => 0, uploads_per_day => 5}}) for $t->nodes;
