@@ -77,6 +77,7 @@ my @fill = (
 	# Files of alice's and of others; one message in twenty shows one. None is due before the test is over.
 	media => "INSERT INTO media (id, owner_id, state, size, name, content_type, created_at) SELECT MD5(seq), IF(seq % 4, $other, 'alice'), IF(seq % 10, 1, 0), 100, 'name', 'text/plain', UTC_TIMESTAMP(3) FROM seq_1_to_4000",
 	media_uses => "INSERT INTO media_uses (media_id, message_id) SELECT MD5(1 + (id >> 28) % 4000), id FROM messages WHERE id & 268435455 = 16 AND (id >> 28) % 4000 % 10 <> 9",
+	media_avatars => "INSERT INTO media_avatars (holder, media_id) SELECT CONCAT('u:x', seq), MD5(seq) FROM seq_1_to_1000",
 	media_idle => "INSERT INTO media_idle (media_id, due_at) SELECT id, UTC_TIMESTAMP(3) + INTERVAL 1 DAY FROM media",
 	upload_limits => "INSERT INTO upload_limits (user_id, full_at) SELECT CONCAT('a', LPAD(seq, 4, '0')), UTC_TIMESTAMP(3) FROM seq_1_to_2000",
 	group_invites => "INSERT INTO group_invites (code, conversation_id, created_by, created_at) SELECT LPAD(i.seq * 1000 + g.seq, 16, 'c'), $group + g.seq, 'u0001', UTC_TIMESTAMP(3) FROM seq_0_to_99 g JOIN seq_1_to_50 i",
@@ -294,6 +295,10 @@ my @drive = (
 	media_info => sub {
 		my @sent = map { $alice->post('/messages/send', {%$_, message_type => 'file', media_url => "tidings:media/$file->{id}"}) } {to_user_id => 'u0001'}, {conversation_id => "$group"};
 		my @seen = map { $_->get("/media/$file->{id}/info") } $alice, map { $t->api($_) } qw(u0001 u0003);
+		# Others that many messages show, too.
+		$dbh->do("INSERT INTO media_uses (media_id, message_id) SELECT ?, 6917529027641081856 + seq FROM seq_1_to_200", undef, $file->{id});
+		push @seen, map { $t->api($_)->get("/media/$file->{id}/info") } qw(u0001 u0003);
+		$dbh->do("DELETE FROM media_uses WHERE media_id = ? AND message_id > 6917529027641081856", undef, $file->{id});
 		my $merged = $alice->post('/messages/forward', {message_ids => [$sent[1]->json->{id}], to => [{user_id => 'a0001'}], merged => JSON::PP::true()});
 		return @sent, @seen, $merged, $alice->put('/messages/' . $sent[0]->json->{id} . '/recall');
 	},
@@ -317,7 +322,10 @@ my @drive = (
 	register => sub { return $anyone->post('/users/register', {user_id => 'newcomer', password => 'long enough'}) },
 	login => sub { return $anyone->post('/users/login', {user_id => 'newcomer', password => 'long enough'}) },
 	me => sub { return $alice->get('/users/me') },
-	change_me => sub { return $alice->put('/users/me', {nickname => 'Al'}) },
+	change_me => sub {
+		my @pictures = map { $alice->request('POST', '/media?name=p.png', headers => ['Content-Type', 'image/png'], body => png($_))->json->{id} } 1, 2;
+		return $alice->put('/users/me', {nickname => 'Al'}), map { $alice->put('/users/me', {avatar_url => $_}) } map({ "tidings:media/$_" } @pictures), undef;
+	},
 	user => sub { return $alice->get('/users/u0001') },
 	friends => sub { return pages('/friends?limit=50') },
 	friend_requests => sub { return map { pages("/friends/requests?limit=50&direction=$_") } qw(in out) },
