@@ -33,6 +33,8 @@
 #define NOTICE_MS 10000
 /* Descriptors of a worker that are no clients': database, Redis, logs, its loop. */
 #define DESCRIPTORS_SPARE 512
+/* Those of files that are received; and each download has one beside its connection's. */
+#define DESCRIPTORS_OF_UPLOADS 4096
 
 static void schedule_tick(struct master *m)
 {
@@ -144,19 +146,27 @@ static void quit(struct master *m)
 	spawn_quit_all(m);
 }
 
+/* Of open files. */
+static int raise_limit(struct rlimit limit, rlim_t wanted)
+{
+	if (limit.rlim_max < wanted && geteuid() == 0)
+		limit.rlim_max = wanted;
+	limit.rlim_cur = limit.rlim_max < wanted ? limit.rlim_max : wanted;
+	return setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 static void check_limits(struct conf *conf)
 {
 	struct rlimit limit;
-	rlim_t wanted = (rlim_t)conf->worker_connections + DESCRIPTORS_SPARE;
+	rlim_t wanted = (rlim_t)conf->worker_connections + DESCRIPTORS_SPARE, best = wanted;
+	if (conf->media.directory[0] != '\0')
+		best += (rlim_t)conf->worker_connections + DESCRIPTORS_OF_UPLOADS;
 	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
 		return;
-	if (limit.rlim_cur < wanted) {
-		if (limit.rlim_max < wanted && geteuid() == 0)
-			limit.rlim_max = wanted;
-		limit.rlim_cur = limit.rlim_max < wanted ? limit.rlim_max : wanted;
-		if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
-			getrlimit(RLIMIT_NOFILE, &limit);
-	}
+	/* A root that may not raise it further takes what there is. */
+	if (limit.rlim_cur < best && raise_limit(limit, best) != 0)
+		(void)!raise_limit(limit, best < limit.rlim_max ? best : limit.rlim_max);
+	getrlimit(RLIMIT_NOFILE, &limit);
 	if (limit.rlim_cur < wanted) {
 		conf->worker_connections = limit.rlim_cur > 2 * DESCRIPTORS_SPARE
 						   ? (int)(limit.rlim_cur - DESCRIPTORS_SPARE)
