@@ -21,7 +21,10 @@ struct receiving {
 	struct media media;
 	struct upload *upload;
 	uint64_t got;  /* bytes of the file, with those of this body */
+	uint64_t size; /* that were here when it was opened, with this status */
+	enum files_status opened;
 	bool in_store; /* the store calls back */
+	bool is_whole; /* all of it has come */
 	bool is_new;   /* this request has made the row */
 	media_completed_fn *done;
 };
@@ -97,6 +100,8 @@ static bool is_over(struct receiving *v)
 	if (!request_is_detached(v->r))
 		return false;
 	upload_close(&v->upload);
+	if (v->is_new && v->asked.kind == UPLOAD_WHOLE && !v->is_whole)
+		drop_row(v);
 	request_end(v->r, NULL);
 	return true;
 }
@@ -144,6 +149,9 @@ static void answer_whole(struct request *r, const struct media *m);
 static void on_finished_row(enum store_status status, const struct media *m, void *arg)
 {
 	struct receiving *v = arg;
+	/* It was deleted meanwhile, and nobody else looks for what is in its place. */
+	if (status == STORE_NOT_FOUND)
+		upload_discard(&v->upload);
 	if (is_over(v))
 		return;
 	if (status == STORE_OK && v->upload != NULL)
@@ -169,7 +177,10 @@ static void refuse(struct receiving *v, const struct inspect_result *result)
 static void on_finished(enum files_status status, const struct inspect_result *result, uint64_t size, void *arg)
 {
 	struct receiving *v = arg;
-	if (status != FILES_OK) {
+	if (status == FILES_NONE) {
+		upload_discard(&v->upload);
+		fail_store(v, STORE_NOT_FOUND);
+	} else if (status != FILES_OK) {
 		fail_files(v, status);
 	} else if (result->status == INSPECT_REFUSED) {
 		refuse(v, result);
@@ -193,8 +204,33 @@ static void on_finished(enum files_status status, const struct inspect_result *r
 static void finish(struct receiving *v)
 {
 	char declared[MEDIA_TYPE_MAX + 1];
+	v->is_whole = true;
 	snprintf(declared, sizeof(declared), "%.*s", (int)v->media.content_type.len, v->media.content_type.s);
 	upload_finish(v->upload, declared);
+}
+
+/* Names that are only borrowed. */
+static void keep_media(struct receiving *v, const struct media *m)
+{
+	struct arena *a = &v->r->arena;
+	v->media = *m;
+	v->media.name = arena_str(a, m->name);
+	v->media.content_type = arena_str(a, m->content_type);
+	v->media.blurhash = arena_str(a, m->blurhash);
+}
+
+/* Answers of a file that is there already: a client that has not heard so asks again. */
+static void already_there(struct receiving *v)
+{
+	if (v->asked.kind == UPLOAD_PUT) {
+		fail(v, request_problem(v->r, PROBLEM_CONFLICT, "the file is complete already"));
+	} else if (v->asked.offset != v->media.size) {
+		put_header(v, "Upload-Offset: %" PRIu64, v->media.size);
+		fail(v, request_problem(v->r, PROBLEM_CONFLICT, "the file is complete already"));
+	} else {
+		v->got = v->media.size;
+		answer_tus(v, 204);
+	}
 }
 
 /* ---- the body ---- */
@@ -276,6 +312,11 @@ static void body_aborted(struct request *r)
 
 static const struct body_sink sink = {body_part, body_end, body_aborted};
 
+static void leave(struct receiving *v)
+{
+	fail(v, request_problem(v->r, PROBLEM_UNAVAILABLE, "this server is leaving; go on at another one"));
+}
+
 static bool begin_part(struct receiving *v, uint64_t size)
 {
 	struct upload_asked *u = &v->asked;
@@ -296,9 +337,8 @@ static bool begin_part(struct receiving *v, uint64_t size)
 	return true;
 }
 
-static void on_opened(enum files_status status, uint64_t size, void *arg)
+static void opened(struct receiving *v, enum files_status status, uint64_t size)
 {
-	struct receiving *v = arg;
 	if (status == FILES_NONE && v->asked.kind == UPLOAD_NONE)
 		size = v->media.size;
 	else if (status != FILES_OK) {
@@ -317,13 +357,55 @@ static void on_opened(enum files_status status, uint64_t size, void *arg)
 		complete_or_fail(v, size);
 }
 
+static void on_found_again(enum store_status status, const struct media *m, void *arg)
+{
+	struct receiving *v = arg;
+	if (status == STORE_NOT_FOUND)
+		upload_discard(&v->upload);
+	if (is_over(v))
+		return;
+	if (status != STORE_OK) {
+		fail_store(v, status);
+	} else if (m->state == MEDIA_READY) {
+		keep_media(v, m);
+		if (v->upload != NULL)
+			upload_done(v->upload);
+		upload_close(&v->upload);
+		if (v->done != NULL)
+			v->done(v->r, &v->media);
+		else
+			already_there(v);
+	} else if (v->upload == NULL) {
+		leave(v);
+	} else {
+		opened(v, v->opened, v->size);
+	}
+}
+
+static void on_opened(enum files_status status, uint64_t size, void *arg)
+{
+	struct receiving *v = arg;
+	/*
+	 * Its row was read before its file was locked. Meanwhile another may have completed it, or it was deleted: then
+	 * the file that was made here would be left behind.
+	 */
+	if (v->is_new || !(status == FILES_NONE || (status == FILES_OK && size == 0))) {
+		opened(v, status, size);
+		return;
+	}
+	v->opened = status;
+	v->size = size;
+	v->in_store = true;
+	store_find_media(v->r->live->store, str_from(v->media.owner), str_from(v->media.id), on_found_again, v);
+}
+
 /* The worker leaves. */
 static void on_ended(void *arg)
 {
 	struct receiving *v = arg;
 	v->upload = NULL;
 	if (!v->in_store)
-		fail(v, request_problem(v->r, PROBLEM_UNAVAILABLE, "this server is leaving; go on at another one"));
+		leave(v);
 }
 
 static const struct upload_handler handler = {on_opened, on_room, on_settled, on_finished, on_ended};
@@ -354,16 +436,6 @@ static struct receiving *receiving_new(struct request *r, const struct upload_as
 	if (asked != NULL)
 		v->asked = *asked;
 	return v;
-}
-
-/* Names that are only borrowed. */
-static void keep_media(struct receiving *v, const struct media *m)
-{
-	struct arena *a = &v->r->arena;
-	v->media = *m;
-	v->media.name = arena_str(a, m->name);
-	v->media.content_type = arena_str(a, m->content_type);
-	v->media.blurhash = arena_str(a, m->blurhash);
 }
 
 static void answer_declared(struct receiving *v)
@@ -408,6 +480,7 @@ static void answer_declared(struct receiving *v)
 static void on_new(const struct store_media_new *result, void *arg)
 {
 	struct receiving *v = arg;
+	v->is_new = result->status == STORE_OK;
 	if (is_over(v))
 		return;
 	v->r->retry_ms = result->retry_ms;
@@ -420,7 +493,6 @@ static void on_new(const struct store_media_new *result, void *arg)
 		request_fail_store(v->r, result->status);
 		return;
 	}
-	v->is_new = true;
 	v->media.created_ms = result->created_ms;
 	bool brings = v->asked.kind == UPLOAD_WHOLE || (v->r->sink != NULL && v->r->http->content_length != 0);
 	if (v->asked.kind == UPLOAD_DECLARED)
@@ -449,20 +521,6 @@ void upload_proceed(struct request *r, const union command_args *a)
 	v->in_store = true;
 	store_new_media(r->live->store, m, (uint64_t)conf->media.quota_per_user, (unsigned)conf->limits.uploads_per_day,
 			on_new, v);
-}
-
-/* Answers of a file that is there already: a client that has not heard so asks again. */
-static void already_there(struct receiving *v)
-{
-	if (v->asked.kind == UPLOAD_PUT) {
-		fail(v, request_problem(v->r, PROBLEM_CONFLICT, "the file is complete already"));
-	} else if (v->asked.offset != v->media.size) {
-		put_header(v, "Upload-Offset: %" PRIu64, v->media.size);
-		fail(v, request_problem(v->r, PROBLEM_CONFLICT, "the file is complete already"));
-	} else {
-		v->got = v->media.size;
-		answer_tus(v, 204);
-	}
 }
 
 static void on_found(enum store_status status, const struct media *m, void *arg)

@@ -166,18 +166,47 @@ static bool is_placed(const char *directory, const char *id)
 	return files_path(path, directory, id, FILES_FINAL) && stat(path, &st) == 0;
 }
 
-static enum files_status lock_part(const char *directory, const char *id, const char *path, int *fd_r, uint64_t *size_r)
+/* FILES_LOCKED too where the name is another file's by now. */
+static enum files_status lock_file(int fd, const char *path)
 {
+	if (flock(fd, LOCK_EX | LOCK_NB) != 0)
+		return errno == EWOULDBLOCK ? FILES_LOCKED : failed("cannot lock", path);
+	return is_still_named(fd, path) ? FILES_OK : FILES_LOCKED;
+}
+
+/* It is complete: who looks at it again has its lock, as of a part file. */
+static enum files_status lock_placed(const char *directory, const char *id, int *fd_r)
+{
+	char path[PATH_MAX];
+	enum files_status status = path_of(path, directory, id, FILES_FINAL);
+	if (status != FILES_OK)
+		return status;
+	*fd_r = open(path, O_RDWR | O_CLOEXEC);
+	if (*fd_r < 0)
+		return errno == ENOENT ? FILES_LOCKED : failed("cannot open", path);
+	status = lock_file(*fd_r, path);
+	return status == FILES_OK ? FILES_NONE : status;
+}
+
+static enum files_status lock_part(const char *directory, const char *id, int *fd_r, uint64_t *size_r)
+{
+	char path[PATH_MAX];
 	struct stat st;
+	enum files_status status = path_of(path, directory, id, FILES_PART);
+	if (status != FILES_OK)
+		return status;
 	*fd_r = open(path, O_RDWR | O_CREAT | O_CLOEXEC, FILE_MODE);
 	if (*fd_r < 0)
 		return failed("cannot make", path);
-	if (flock(*fd_r, LOCK_EX | LOCK_NB) != 0)
-		return errno == EWOULDBLOCK ? FILES_LOCKED : failed("cannot lock", path);
-	/* Meanwhile its last owner may have put it into its place. */
-	if (!is_still_named(*fd_r, path))
+	status = lock_file(*fd_r, path);
+	if (status != FILES_OK)
+		return status;
+	/* Its last owner may have put it into its place before it was made again here. */
+	if (is_placed(directory, id)) {
+		unlink(path);
 		return FILES_LOCKED;
-	enum files_status status = end_hold(directory, id, *fd_r);
+	}
+	status = end_hold(directory, id, *fd_r);
 	if (status != FILES_OK)
 		return status;
 	if (fstat(*fd_r, &st) != 0)
@@ -188,16 +217,12 @@ static enum files_status lock_part(const char *directory, const char *id, const 
 
 enum files_status files_open_part(const char *directory, const char *id, int *fd_r, uint64_t *size_r)
 {
-	char path[PATH_MAX];
 	*fd_r = -1;
-	enum files_status status = path_of(path, directory, id, FILES_PART);
-	if (status == FILES_OK && is_placed(directory, id))
-		status = FILES_NONE;
+	enum files_status status = make_folders(directory, id);
 	if (status == FILES_OK)
-		status = make_folders(directory, id);
-	if (status == FILES_OK)
-		status = lock_part(directory, id, path, fd_r, size_r);
-	if (status != FILES_OK && *fd_r >= 0) {
+		status = is_placed(directory, id) ? lock_placed(directory, id, fd_r)
+						  : lock_part(directory, id, fd_r, size_r);
+	if (status != FILES_OK && status != FILES_NONE && *fd_r >= 0) {
 		close(*fd_r);
 		*fd_r = -1;
 	}
@@ -253,7 +278,16 @@ int files_open_result(const char *directory, const char *id, const char *suffix)
 		errno = ENAMETOOLONG;
 		return -1;
 	}
-	return open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, FILE_MODE);
+	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, FILE_MODE);
+	if (fd < 0)
+		return -1;
+	/* One that is put into its place is locked there until its upload is over. */
+	if (flock(fd, LOCK_EX | LOCK_NB) == 0 && ftruncate(fd, 0) == 0)
+		return fd;
+	int error = errno;
+	close(fd);
+	errno = error;
+	return -1;
 }
 
 static enum files_status sync_file(const char *path)

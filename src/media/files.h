@@ -40,7 +40,7 @@ bool files_path(char out[PATH_MAX], const char *directory, const char *id, const
 
 /*
  * The part file, made if need be, with its lock, and how much of it counts. FILES_NONE: it is complete and in its place
- * already.
+ * already; that file, with its lock.
  */
 enum files_status files_open_part(const char *directory, const char *id, int *fd_r, uint64_t *size_r) MUST_CHECK;
 /* How much of the part file counts; 0 where there is none. Without its lock: of one that is received, at the moment. */
@@ -50,7 +50,7 @@ enum files_status files_write(int fd, const void *data, size_t len, uint64_t at)
 enum files_status files_hold(const char *directory, const char *id, uint64_t size) MUST_CHECK;
 /* counts: what came meanwhile counts; else it is gone. */
 enum files_status files_release(const char *directory, const char *id, int fd, uint64_t size, bool counts) MUST_CHECK;
-/* An empty file for the media process; -1 with errno. */
+/* An empty file for the media process, with its lock; -1 with errno: EWOULDBLOCK while another has that. */
 int files_open_result(const char *directory, const char *id, const char *suffix) MUST_CHECK;
 /*
  * All on disk and in its place: the clean copy where there is one, else the part file; and the thumbnail. *size_r: of

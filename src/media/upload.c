@@ -12,9 +12,11 @@
 static void stepped(struct work_job *j, bool ran);
 
 /* What takes long has a thread of its own. */
-static struct work *thread_of(const struct uploads *us, enum step step)
+static struct work *thread_of(const struct upload *u, enum step step)
 {
-	if (step == STEP_FETCH || step == STEP_STORE)
+	const struct uploads *us = u->us;
+	bool waits = step == STEP_FETCH || step == STEP_STORE || (step == STEP_CLOSE && u->discarded);
+	if (waits && us->transfers != NULL)
 		return us->transfers;
 	return step == STEP_SCAN ? us->scans : us->work;
 }
@@ -24,7 +26,7 @@ static void begin(struct upload *u, enum step step)
 	u->step = step;
 	u->job = (struct work_job){.run = upload_run, .done = stepped};
 	/* There is room for one job of each upload, unless no thread can be started. */
-	if (!work_submit(thread_of(u->us, step), &u->job)) {
+	if (!work_submit(thread_of(u, step), &u->job)) {
 		upload_run(&u->job);
 		stepped(&u->job, true);
 	}
@@ -261,6 +263,13 @@ void upload_close(struct upload **up)
 	}
 	if (u->step == STEP_NONE)
 		begin(u, STEP_CLOSE);
+}
+
+void upload_discard(struct upload **up)
+{
+	if (*up != NULL)
+		(*up)->discarded = true;
+	upload_close(up);
 }
 
 /* ---- small work ---- */

@@ -32,6 +32,8 @@ const struct s3 *uploads_s3(const struct uploads *us);
 #define UPLOAD_KEY_MAX (MEDIA_ID_LEN + 8)
 void uploads_key(char out[UPLOAD_KEY_MAX], const char *id, const char *suffix);
 #define UPLOAD_KEY_PUT ".put"
+/* All that there is of a file, here and in S3; false: something is left. It waits for a disk, or the network. */
+bool uploads_remove(const char *directory, const struct s3 *s3, const char *id) MUST_CHECK;
 /* Waits for the thread. Uploads that are left are closed, and hear it. */
 void uploads_free(struct uploads **us);
 
@@ -83,6 +85,8 @@ void upload_done(struct upload *u);
  * NULL is allowed; *u becomes NULL.
  */
 void upload_close(struct upload **u);
+/* The same, and deletes all that there is of the file: its row is gone. */
+void upload_discard(struct upload **u);
 
 /* ---- small work on the thread ---- */
 

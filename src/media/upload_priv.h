@@ -58,10 +58,12 @@ struct upload {
 	enum step step;
 	bool closing;	    /* once the step is over */
 	bool done;	    /* nothing that lies here is needed, where it is kept elsewhere */
+	bool discarded;	    /* nothing that there is of it is needed anywhere */
+	bool placed;	    /* it was in its place when it was opened */
 	uint64_t most;	    /* that may be fetched */
 	bool waits;	    /* room() is owed */
 	bool wants_settled; /* settled() is */
-	int fd;		    /* the part file; -1: none is open */
+	int fd;		    /* the part file, or the one in its place, with its lock; -1: none is open */
 	uint64_t size;	    /* of it, on the thread as it writes */
 	struct buffer filling, writing;
 	enum files_status status;

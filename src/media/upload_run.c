@@ -13,6 +13,7 @@
 static void run_open(struct upload *u)
 {
 	u->status = files_open_part(u->us->directory, u->id, &u->fd, &u->size);
+	u->placed = u->status == FILES_NONE;
 	u->counts = u->size;
 }
 
@@ -125,12 +126,8 @@ static void run_store(struct upload *u)
 
 static void run_scan(struct upload *u)
 {
-	int fd = u->fd;
-	uint64_t size;
-	u->status = fd >= 0 ? FILES_OK : files_open(u->us->directory, u->id, FILES_FINAL, &fd, &size);
-	if (u->status != FILES_OK)
-		return;
-	switch (scan_file(u->us->scanner, fd)) {
+	u->status = FILES_OK;
+	switch (scan_file(u->us->scanner, u->fd)) {
 	case SCAN_PASSES:
 		break;
 	case SCAN_FOUND:
@@ -140,51 +137,77 @@ static void run_scan(struct upload *u)
 		u->status = FILES_FAILED;
 		break;
 	}
-	if (fd != u->fd)
-		close(fd);
 }
 
-/* What is whole is on disk before it is read by another process, so that the end has little left to wait for. */
+/* Why there is no file for what the media process makes. */
+static enum files_status no_result(const struct upload *u)
+{
+	/* Who read it for an earlier upload is being killed. */
+	if (errno == EWOULDBLOCK)
+		return FILES_LOCKED;
+	bool is_full = errno == ENOSPC || errno == EDQUOT;
+	log_error_gated("media: cannot make files beside %s: %s", u->id, strerror(errno));
+	return is_full ? FILES_NO_SPACE : FILES_FAILED;
+}
+
+static int open_result(struct upload *u, const char *suffix)
+{
+	int fd = u->status == FILES_OK ? files_open_result(u->us->directory, u->id, suffix) : -1;
+	if (fd < 0 && u->status == FILES_OK)
+		u->status = no_result(u);
+	return fd;
+}
+
+/* The media process gets descriptors of its own, of which that of the file is for reading only. */
 static void run_prepare(struct upload *u)
 {
-	const char *directory = u->us->directory;
 	uint64_t size;
-	u->status = FILES_OK;
-	if (u->fd < 0)
-		u->status = files_open(directory, u->id, FILES_FINAL, &u->fd, &size);
-	u->files.file = u->fd;
-	u->files.thumb = files_open_result(directory, u->id, FILES_THUMB_PART);
-	u->files.clean = files_open_result(directory, u->id, FILES_CLEAN_PART);
-	if (u->status == FILES_OK && (u->files.thumb < 0 || u->files.clean < 0)) {
-		u->status = errno == ENOSPC || errno == EDQUOT ? FILES_NO_SPACE : FILES_FAILED;
-		log_error_gated("media: cannot make files beside %s: %s", u->id, strerror(errno));
-	}
+	u->status = files_open(u->us->directory, u->id, u->placed ? FILES_FINAL : FILES_PART, &u->files.file, &size);
+	u->files.thumb = open_result(u, FILES_THUMB_PART);
+	u->files.clean = open_result(u, FILES_CLEAN_PART);
 }
 
-static void close_results(struct upload *u)
+/* Those of the results have the lock of what is in its place. */
+static void close_files(struct upload *u)
 {
-	if (u->files.thumb >= 0)
-		close(u->files.thumb);
-	if (u->files.clean >= 0)
-		close(u->files.clean);
-	u->files.thumb = u->files.clean = -1;
+	int *const all[] = {&u->files.file, &u->files.thumb, &u->files.clean, &u->fd};
+	for (size_t i = 0; i < ARRAY_LEN(all); i++) {
+		if (*all[i] >= 0)
+			close(*all[i]);
+		*all[i] = -1;
+	}
 }
 
 static void run_place(struct upload *u)
 {
-	close_results(u);
 	u->status = files_place(u->us->directory, u->id, u->result.has_clean, u->result.has_thumb, &u->size);
+}
+
+bool uploads_remove(const char *directory, const struct s3 *s3, const char *id)
+{
+	static const char *const suffixes[] = {FILES_FINAL, FILES_THUMB, UPLOAD_KEY_PUT};
+	char key[UPLOAD_KEY_MAX];
+	bool removed = files_remove(directory, id) == FILES_OK;
+	for (size_t i = 0; s3->endpoint[0] != '\0' && i < ARRAY_LEN(suffixes); i++) {
+		uploads_key(key, id, suffixes[i]);
+		removed &= s3_delete(s3, key) == S3_OK;
+	}
+	return removed;
 }
 
 void upload_run_close(struct upload *u)
 {
-	if (u->fd >= 0) {
+	const struct uploads *us = u->us;
+	bool removed = true;
+	if (u->fd >= 0)
 		(void)release(u, false);
-		close(u->fd);
-	}
-	close_results(u);
-	if (u->done && u->us->transfers != NULL)
-		(void)!files_remove(u->us->directory, u->id);
+	if (u->discarded)
+		removed = uploads_remove(us->directory, &us->s3, u->id);
+	else if (u->done && us->transfers != NULL)
+		removed = files_remove(us->directory, u->id) == FILES_OK;
+	if (!removed)
+		log_warn_gated("media: something of %s is left behind", u->id);
+	close_files(u);
 }
 
 void upload_run(struct work_job *j)
