@@ -143,10 +143,10 @@ struct sweep {
 	struct work_job files;
 	enum sweep_step step;
 	int64_t at_ms;
-	bool full;    /* there may be more of them */
-	bool removed; /* all of their bytes are */
+	bool full; /* there may be more of them */
 	unsigned count;
 	char id[SWEEP_MAX][MEDIA_ID_LEN + 1];
+	bool removed[SWEEP_MAX]; /* its bytes are */
 };
 void sweep_init(struct relay *r);
 void sweep_fini(struct relay *r);

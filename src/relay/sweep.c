@@ -11,7 +11,6 @@
 
 #include "core/clock.h"
 #include "core/log.h"
-#include "media/files.h"
 #include "media/upload.h"
 #include "net/work.h"
 #include "store/row.h"
@@ -19,6 +18,8 @@
 
 #define LOOK_MS 1000
 #define FAILED_MS 5000
+/* Until a file that could not be deleted is tried again. */
+#define RETRY_SECS 10
 
 static struct sweep *sweep_of_job(struct work_job *j)
 {
@@ -31,6 +32,19 @@ static void put_ids(const struct sweep *s, struct buf *text)
 	sql_lit(text, " IN (");
 	for (unsigned i = 0; i < s->count; i++) {
 		sql_comma(text, &first);
+		sql_str(text, str_from(s->id[i]));
+	}
+	buf_append_char(text, ')');
+}
+
+/* Those whose bytes are removed, or are not; '' is none. */
+static void put_removed(const struct sweep *s, struct buf *text, bool removed)
+{
+	sql_lit(text, " IN (''");
+	for (unsigned i = 0; i < s->count; i++) {
+		if (s->removed[i] != removed)
+			continue;
+		buf_append_char(text, ',');
 		sql_str(text, str_from(s->id[i]));
 	}
 	buf_append_char(text, ')');
@@ -135,31 +149,18 @@ static const struct relay_job decide_job = {.name = "looking who uses files",
 
 /* ---- their bytes ---- */
 
-static bool remove_one(const struct sweep *s, const char *id)
-{
-	static const char *const suffixes[] = {FILES_FINAL, FILES_THUMB, UPLOAD_KEY_PUT};
-	char key[UPLOAD_KEY_MAX];
-	bool removed = files_remove(s->directory, id) == FILES_OK;
-	for (size_t i = 0; s->s3.endpoint[0] != '\0' && i < ARRAY_LEN(suffixes); i++) {
-		uploads_key(key, id, suffixes[i]);
-		removed &= s3_delete(&s->s3, key) == S3_OK;
-	}
-	return removed;
-}
-
 static void run_remove(struct work_job *j)
 {
 	struct sweep *s = sweep_of_job(j);
-	s->removed = true;
 	for (unsigned i = 0; i < s->count; i++)
-		s->removed &= remove_one(s, s->id[i]);
+		s->removed[i] = uploads_remove(s->directory, &s->s3, s->id[i]);
 }
 
 static void remove_done(struct work_job *j, bool ran)
 {
 	struct sweep *s = sweep_of_job(j);
 	struct relay *r = container_of(s, struct relay, sweep);
-	if (!ran || !s->removed) {
+	if (!ran) {
 		later(r, FAILED_MS);
 		return;
 	}
@@ -182,10 +183,14 @@ static void forget_ask(struct relay *r, struct buf *text)
 {
 	struct sweep *s = &r->sweep;
 	sql_lit(text, "DELETE FROM media_idle WHERE media_id");
-	put_ids(s, text);
+	put_removed(s, text, true);
 	sql_lit(text, ";DELETE FROM media WHERE id");
-	put_ids(s, text);
-	sql_lit(text, " AND state=2;COMMIT");
+	put_removed(s, text, true);
+	/* They are tried again once others have had their turn. */
+	buf_printf(text, " AND state=2;UPDATE media_idle SET due_at=UTC_TIMESTAMP(3)+INTERVAL %d SECOND WHERE media_id",
+		   RETRY_SECS);
+	put_removed(s, text, false);
+	sql_lit(text, ";COMMIT");
 }
 
 static void forget_done(struct relay *r)
