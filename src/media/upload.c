@@ -9,6 +9,9 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+/* Small work that waits for its thread. */
+#define LOOKS_MAX 4096
+
 static void stepped(struct work_job *j, bool ran);
 
 /* What takes long has a thread of its own. */
@@ -79,8 +82,13 @@ static void written(struct upload *u)
 		write_next(u, STEP_SETTLE);
 		return;
 	}
-	if (u->filling.len != 0 && u->status == FILES_OK)
+	if (u->filling.len != 0 && u->status == FILES_OK) {
 		write_next(u, STEP_WRITE);
+	} else {
+		/* One that trickles holds none while it waits for more. */
+		drop_buffer(u, &u->filling);
+		drop_buffer(u, &u->writing);
+	}
 	if (!u->waits)
 		return;
 	u->waits = false;
@@ -318,7 +326,7 @@ static struct small_job *small_new(struct uploads *us, const char *id, void *arg
 
 static void submit_small(struct small_job *s)
 {
-	if (!work_submit(s->us->work, &s->job))
+	if (!work_submit(s->us->looks, &s->job))
 		small_done(&s->job, false);
 }
 
@@ -360,7 +368,8 @@ struct uploads *uploads_new(struct loop *loop, const struct conf *conf, int mail
 		s3_start();
 		us->transfers = work_new(loop, UPLOADS_MAX);
 	}
-	us->work = work_new(loop, 4 * UPLOADS_MAX);
+	us->work = work_new(loop, UPLOADS_MAX);
+	us->looks = work_new(loop, LOOKS_MAX);
 	us->scans = work_new(loop, UPLOADS_MAX);
 	us->inspector = inspector_new(loop, mailbox);
 	LIST_INIT(&us->all);
@@ -388,5 +397,6 @@ void uploads_free(struct uploads **usp)
 	work_free(&us->scans);
 	work_free(&us->transfers);
 	work_free(&us->work);
+	work_free(&us->looks);
 	free(us);
 }

@@ -22,6 +22,7 @@ struct uploads {
 	struct s3 s3;
 	struct work *transfers; /* to and from S3; NULL: files stay in the directory */
 	struct work *work;
+	struct work *looks; /* what is short: a download does not wait for an upload to be on disk */
 	struct work *scans; /* a thread of their own: one may take a minute */
 	struct inspector *inspector;
 	LIST_HEAD(, upload) all;
