@@ -8,6 +8,9 @@ my $stack = Tidings::stack();
 my @node = Tidings::Script::node_command(Tidings::dir());
 plan skip_all => 'no Node.js from 18 on with a WebSocket (NODE names another one; node-ws brings it)' if !@node;
 
+my $directory = Tidings::dir() . '/media';
+mkdir $directory or die "$directory: $!\n";
+
 my $t;
 my %actions = (
 	befriend => sub { $t->befriend(@_); 1 },
@@ -33,10 +36,10 @@ my %actions = (
 );
 
 # TIDINGS_SCRIPTS: only these.
-for my $name (split ' ', $ENV{TIDINGS_SCRIPTS} // 'parts pulse comings types talk edits settings stickers delivered expiry search groups trouble soak package') {
+for my $name (split ' ', $ENV{TIDINGS_SCRIPTS} // 'parts pulse comings types talk edits settings stickers media delivered expiry search groups trouble soak package') {
 	subtest $name => sub {
 		$t = Tidings->start(workers => 2, conf => {session => {policy => 'device'}, drain_timeout => 2,
-			limits => {logins_per_minute => 1000}});
+			limits => {logins_per_minute => 1000}, media => {directory => $directory, max_size => 4_000_000, quota_per_user => 10_000_000}});
 		my $witness = Tidings::Script::run_script(dir => Tidings::dir(), actions => \%actions,
 			env => {TIDINGS_URL => 'http://' . $t->node->address},
 			command => [@node, '--test-reporter=tap', Tidings::top() . "/contrib/client/test/$name.test.js"]);

@@ -161,6 +161,47 @@ export interface Part {
     created_at: Time;
 }
 
+/** An uploaded file. What does not apply is null. */
+export interface Media {
+    id: string;
+    /** Works for a while and without a token: a path on the server, see Rest.mediaUrl(). */
+    url: string;
+    name: string;
+    size: number;
+    /** What was found in the file, whatever was said of it. */
+    content_type: string;
+    /** As it is shown. */
+    width: number | null;
+    height: number | null;
+    /** Seconds. */
+    duration: number | null;
+    /** At most 320 pixels wide and high. */
+    thumbnail_url: string | null;
+    blurhash: string | null;
+    created_at: Time;
+}
+
+/** Where the bytes of a file go that was announced. */
+export interface UploadPlace {
+    id: string;
+    upload: {method: string; url: string; headers: {[name: string]: string}; expires_at: Time};
+}
+
+export interface UploadOptions {
+    /** Default: the File's, or 'file'. */
+    name?: string;
+    /** What it is thought to be; the server finds out. Default: the File's. */
+    type?: string;
+    conversation_id?: Id;
+    /** Bytes that the server has. It may go back after an interruption. */
+    onProgress?: (progress: {sent: number; size: number}) => void;
+    /** Ends the upload: it rejects with `cancelled`, and the server deletes what it has. */
+    signal?: AbortSignal;
+}
+
+/** The type of message that shows such a file. */
+export function messageTypeOf(media: Pick<Media, 'content_type' | 'width' | 'duration'>): 'image' | 'voice' | 'video' | 'file';
+
 export type ForwardTarget = {user_id: string} | {conversation_id: Id};
 
 export interface ForwardOptions {
@@ -539,7 +580,14 @@ export interface Rest {
     /** Up to 100; `conflict` beyond. */
     installStickerPack(packId: string): Promise<void>;
     uninstallStickerPack(packId: string): Promise<void>;
-    /** A media_url to be loaded from: that of a sticker is a path on the server. */
+    /** For whoever can see a message with the file. `conflict` while it is not complete. */
+    media(mediaId: string): Promise<Media>;
+    /** Of one's own; `conflict` where a message shows it. */
+    deleteMedia(mediaId: string): Promise<void>;
+    /** Send the bytes to the place, then complete it. upload() is easier, and goes on after an interruption. */
+    announceMedia(file: {name: string; size: number; content_type?: string}): Promise<UploadPlace>;
+    completeMedia(mediaId: string): Promise<Media>;
+    /** A media_url to be loaded from: that of a sticker or a file is a path on the server. */
     mediaUrl<Url extends string | null>(url: Url): Url;
 
     /** With a client_group_id it can be repeated: the group is made once. */
@@ -745,6 +793,15 @@ export interface Outgoing {
     expires_in?: number | null;
     /** Default: a random one. */
     client_msg_id?: string;
+    /**
+     * Is uploaded first. Then media_url, type (unless given) and, in extra, file_name, size, width, height, blurhash and
+     * duration are filled in. Until it is in the outbox the message is not in `unsent`, and a restart forgets it.
+     */
+    file?: File | Blob;
+    /** As of UploadOptions, for the file. */
+    name?: string;
+    onProgress?: UploadOptions['onProgress'];
+    signal?: AbortSignal;
 }
 
 export interface Sending {
@@ -783,6 +840,12 @@ export class TidingsClient {
 
     /** Goes out now, or when there is a connection again. After close() its `done` rejects. */
     send(message: Outgoing): Sending;
+    /**
+     * By tus. Goes on where it stopped after a lost connection, and, with a storage and a File, when the same file is given
+     * again after a restart. Rejects with `payload_too_large`, `quota_exceeded`, `rate_limited` where a day's uploads are used
+     * up, `invalid_argument` for a picture that cannot be read.
+     */
+    upload(file: File | Blob, options?: UploadOptions): Promise<Media>;
     /** Takes back an unsent message; false where it may have reached the server. */
     cancel(clientMsgId: string): boolean;
     /** Remembered until the server knows it. Without upToSeq: all. */

@@ -7,11 +7,12 @@ import {Connection} from './connection.js';
 import {Deliveries} from './deliveries.js';
 import {Emitter} from './emitter.js';
 import {Ledger} from './ledger.js';
-import {Outbox} from './outbox.js';
+import {Outbox, randomId} from './outbox.js';
 import {Problem} from './problem.js';
 import {Rest} from './rest.js';
 import {Slot} from './slot.js';
 import {Tokens} from './tokens.js';
+import {Uploads, extraOf, messageTypeOf} from './upload.js';
 
 const TIMING = {connectMs: 15000, answerMs: 15000, pingMs: 6000, requestMs: 30000, stableMs: 5000, gapMs: 200, heartbeatMs: null};
 const POSITIONS_DELAY_MS = 100;
@@ -46,11 +47,14 @@ export class TidingsClient extends Emitter {
     #ledger;
     #catchUp;
     #deliveries;
+    #uploads;
+    #filesToSend = new Map(); // client_msg_id -> AbortController, while the file of a message goes up
     #storage;
     #storagePrefix;
     #resume;
     #loading = null;
     #outboxSlot = null;
+    #uploadSlot = null;
     #positionsSlot = null;
     #userId;
     #sessionId = null;
@@ -106,6 +110,7 @@ export class TidingsClient extends Emitter {
                 refused: (refusal) => this.emit('refused', refusal),
             },
         });
+        this.#uploads = new Uploads({rest: this.#rest, slot: () => this.#uploadsSlot(), backoff});
         this.#connection = new Connection({
             url: socketUrlOf(base, device), tokens: this.#tokens, WebSocket, timing: times, backoff,
             probe: (t) => this.#rest.requestOnce('GET', '/messages/unread-count', {token: t}),
@@ -184,6 +189,7 @@ export class TidingsClient extends Emitter {
         globalThis.document?.removeEventListener('visibilitychange', this.#onVisible);
         this.#connection.stop();
         this.#outbox.abandon(closed());
+        this.#uploads.close(closed());
         this.#tokens.close(closed());
         await this.#flush();
     }
@@ -222,16 +228,52 @@ export class TidingsClient extends Emitter {
     // {to | conversation_id, type = 'text', content, entities, media_url, extra, reply_to, mentions, client_msg_id, expires_in}.
     // Goes out now or when there is a connection again: {client_msg_id, done}. To a direct conversation that is known it goes by its user,
     // so that what is sent to either of the two keeps its order. A sticker: {to, type: 'sticker', extra: {pack, sticker}}.
-    send({to, conversation_id, type = 'text', ...rest}) {
+    // With `file` (and name, onProgress, signal, as upload() has them) it is uploaded before, and says what the message is.
+    send({to, conversation_id, file, type, ...rest}) {
         if (typeof (to ?? conversation_id) !== 'string')
             throw new TypeError('A message goes to a user (to) or to a conversation (conversation_id).');
+        return file == null ? this.#sendNow({to, conversation_id, type: type ?? 'text', ...rest}) : this.#sendFile({to, conversation_id, file, type, ...rest});
+    }
+
+    #sendNow({to, conversation_id, type, ...rest}) {
         const user = to ?? this.#ledger.peerOf(conversation_id);
         return this.#outbox.add({...rest, ...user === null ? {conversation_id} : {to_user_id: user}, message_type: type});
     }
 
+    #sendFile({file, name, onProgress, signal, type, extra, client_msg_id = randomId(), ...message}) {
+        const stop = new AbortController();
+        const cancel = () => stop.abort();
+        if (signal?.aborted)
+            cancel();
+        signal?.addEventListener('abort', cancel);
+        this.#filesToSend.set(client_msg_id, stop);
+        const send = async () => {
+            let media;
+            try {
+                media = await this.upload(file, {name, onProgress, signal: stop.signal});
+            } finally {
+                this.#filesToSend.delete(client_msg_id);
+                signal?.removeEventListener('abort', cancel);
+            }
+            return this.#sendNow({...message, client_msg_id, type: type ?? messageTypeOf(media), media_url: `tidings:media/${media.id}`,
+                extra: {...extra, ...extraOf(media)}}).done;
+        };
+        const done = send();
+        done.catch(() => {}); // as of any other message
+        return {client_msg_id, done};
+    }
+
     // Takes back an unsent message; false where it may have reached the server.
     cancel(clientMsgId) {
-        return this.#outbox.cancel(clientMsgId);
+        const stop = this.#filesToSend.get(clientMsgId);
+        stop?.abort();
+        return stop !== undefined || this.#outbox.cancel(clientMsgId);
+    }
+
+    // Resolves to what the server has found the file to be; its message has `tidings:media/{id}` as media_url. Goes on after
+    // whatever interrupts it. signal: ends it, and what has come is deleted.
+    upload(file, {name, type, conversation_id, onProgress, signal} = {}) {
+        return this.#uploads.upload(file, {name, type, conversation_id, onProgress, signal});
     }
 
     // Remembered until the server knows it. Without upToSeq: all there is when it gets there.
@@ -536,6 +578,7 @@ export class TidingsClient extends Emitter {
 
     async #loadNow(prefix) {
         const onError = (error) => this.emit('error', error);
+        this.#uploadSlot = this.#storage && new Slot(this.#storage, `${prefix}uploads`, {onError});
         this.#outboxSlot = new Slot(this.#storage, `${prefix}outbox`, {onError});
         const drafts = await this.#outboxSlot.load();
         if (Array.isArray(drafts))
@@ -552,6 +595,11 @@ export class TidingsClient extends Emitter {
         this.#positionsSlot = slot;
     }
 
+    async #uploadsSlot() {
+        await this.#loading;
+        return this.#uploadSlot;
+    }
+
     async #saveOutbox() {
         await this.#loading; // what was stored before is part of it
         await this.#outboxSlot?.save(() => this.#outbox.list());
@@ -564,6 +612,6 @@ export class TidingsClient extends Emitter {
 
     async #flush() {
         await this.#loading;
-        await Promise.all([this.#outboxSlot?.flush(), this.#positionsSlot?.flush()]);
+        await Promise.all([this.#outboxSlot?.flush(), this.#positionsSlot?.flush(), this.#uploadSlot?.flush()]);
     }
 }

@@ -2,3 +2,4 @@
 export {TidingsClient} from './client.js';
 export {Problem} from './problem.js';
 export {withReaction} from './reactions.js';
+export {messageTypeOf} from './upload.js';

@@ -5,7 +5,7 @@
 import {Backoff} from './backoff.js';
 import {Problem} from './problem.js';
 
-function randomId() {
+export function randomId() {
     if (globalThis.crypto?.getRandomValues) {
         const bytes = crypto.getRandomValues(new Uint8Array(16));
         return Array.from(bytes, (b) => b.toString(16).padStart(2, '0')).join('');

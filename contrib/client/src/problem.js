@@ -18,7 +18,7 @@ export class Problem extends Error {
 
     // The same request may succeed later, with nothing about it changed.
     get transient() {
-        return TRANSIENT.has(this.code) || this.status >= 500;
+        return TRANSIENT.has(this.code) || (this.status >= 500 && this.code !== 'quota_exceeded');
     }
 
     // It is the token that was refused, not the request.

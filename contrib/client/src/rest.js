@@ -26,6 +26,21 @@ async function readJson(response) {
     }
 }
 
+// A signal that is aborted when the given one is, or after that time: its reason is a TimeoutError then. (AbortSignal.any
+// is too young.) done() when it is not needed any more.
+function limited(signal, ms) {
+    const controller = new AbortController();
+    const follow = () => controller.abort(signal.reason);
+    const timer = setTimeout(() => controller.abort(new DOMException('too late', 'TimeoutError')), ms);
+    if (signal?.aborted)
+        follow();
+    signal?.addEventListener('abort', follow);
+    return {signal: controller.signal, done: () => {
+        clearTimeout(timer);
+        signal?.removeEventListener('abort', follow);
+    }};
+}
+
 export class Rest {
     #base;
     #tokens;
@@ -38,25 +53,28 @@ export class Rest {
         this.#timeoutMs = timeoutMs;
     }
 
-    // One request with this token or, null, without any: {status, body}.
-    async requestOnce(method, path, {query, body, token = null} = {}) {
-        const headers = {Accept: 'application/json'};
+    // One request with this token or, null, without any: {status, body, headers}. body: JSON; data: bytes, a Blob perhaps.
+    async requestOnce(method, path, {query, body, data, headers: more, signal, token = null} = {}) {
+        const headers = {Accept: 'application/json', ...more};
         if (token !== null)
             headers.Authorization = `Bearer ${token}`;
         if (body !== undefined)
             headers['Content-Type'] = 'application/json';
+        const limit = limited(signal, this.#timeoutMs);
         let response, json;
         try {
             response = await fetch(this.#base + path + queryText(query), {
-                method, headers, cache: 'no-store', signal: AbortSignal.timeout?.(this.#timeoutMs), // Safari from 16 on
-                body: body === undefined ? undefined : JSON.stringify(body),
+                method, headers, cache: 'no-store', signal: limit.signal, body: body === undefined ? data : JSON.stringify(body),
             });
             json = await readJson(response);
         } catch (cause) {
-            const timedOut = cause?.name === 'TimeoutError';
-            throw new Problem(timedOut ? 'timeout' : 'disconnected', {
+            const {name} = limit.signal.reason ?? {};
+            const timedOut = name === 'TimeoutError' || cause?.name === 'TimeoutError';
+            throw new Problem(timedOut ? 'timeout' : signal?.aborted ? 'cancelled' : 'disconnected', {
                 detail: timedOut ? 'The server did not answer in time.' : 'The server cannot be reached.', cause,
             });
+        } finally {
+            limit.done();
         }
         if (!response.ok) {
             throw new Problem(json?.code ?? 'unknown', {
@@ -64,14 +82,14 @@ export class Rest {
                 requestId: response.headers.get('X-Request-Id'), retryAfterMs: retryAfterMs(response),
             });
         }
-        return {status: response.status, body: json};
+        return {status: response.status, body: json, headers: response.headers};
     }
 
-    async request(method, path, {query, body} = {}) {
+    async request(method, path, {query, body, data, headers, signal} = {}) {
         for (let tries = 1; ; tries++) {
             const token = await this.#tokens.get();
             try {
-                const answer = await this.requestOnce(method, path, {query, body, token});
+                const answer = await this.requestOnce(method, path, {query, body, data, headers, signal, token});
                 this.#tokens.accepted(token);
                 return answer;
             } catch (problem) {
@@ -252,7 +270,28 @@ export class Rest {
         await this.#delete(`/stickers/packs/${segment(packId)}/installed`);
     }
 
-    // A media_url to be loaded from: that of a sticker is a path on the server. Null stays null.
+    // ---- files: TidingsClient.upload() sends them ----
+
+    // What a file is, for whoever can see a message with it; its URLs are new ones.
+    media(mediaId) {
+        return this.#get(`/media/${segment(mediaId)}/info`);
+    }
+
+    // One that no message shows, or an upload that is not complete.
+    async deleteMedia(mediaId) {
+        await this.request('DELETE', `/media/${segment(mediaId)}`, {headers: {'Tus-Resumable': '1.0.0'}});
+    }
+
+    // {name, size, content_type}: {id, upload: {method, url, headers, expires_at}}. Send the bytes there, then complete it.
+    announceMedia({name, size, content_type}) {
+        return this.#post('/media', {name, size, content_type});
+    }
+
+    completeMedia(mediaId) {
+        return this.#post(`/media/${segment(mediaId)}/complete`);
+    }
+
+    // A media_url to be loaded from: that of a sticker or a file is a path on the server. Null stays null.
     mediaUrl(url) {
         return url === null ? null : new URL(url, this.#base).href;
     }

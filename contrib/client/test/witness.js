@@ -39,7 +39,7 @@ globalThis.fetch = async (address, options = {}) => {
     const headersOf = (headers) => Object.fromEntries(new Headers(headers));
     const copy = response.clone();
     copy.text().then((body) => note({method: options.method ?? 'GET', path: pathname + search, headers: headersOf(options.headers),
-        body: options.body ?? '', answer: {status: response.status, headers: headersOf(response.headers), body}}), () => {});
+        body: typeof options.body === 'string' ? options.body : '', answer: {status: response.status, headers: headersOf(response.headers), body}}), () => {});
     return response;
 };
 
