@@ -92,7 +92,7 @@ subtest 'for a screen reader' => sub {
 	is_deeply nameless($page), [], 'the notifications';
 	$page->key('Escape')->click('.mine')->wait_text('.dialog', 'Settings');
 	is_deeply nameless($page), [], 'the settings';
-	$page->key('Escape')->click('.compose-row .icon-button')->wait_text('.dialog', 'from the web');
+	$page->key('Escape')->click('.compose-row .icon-button')->wait_text('[role=menuitem]', 'Photos and videos');
 	is_deeply nameless($page), [], 'sending a picture';
 	$page->key('Escape')->click('#tab-friends')->fill('.people [role=search] input', "cat\n")->wait_text('.found', 'no user');
 	is_deeply nameless($page), [], 'the friends';

@@ -846,6 +846,8 @@ export class TidingsClient {
      * up, `invalid_argument` for a picture that cannot be read.
      */
     upload(file: File | Blob, options?: UploadOptions): Promise<Media>;
+    /** A message with what upload() has resolved to; type and extra as of one with a `file`. */
+    sendUploaded(media: Media, message: Omit<Outgoing, 'file' | 'name' | 'media_url' | 'onProgress' | 'signal'>): Sending;
     /** Takes back an unsent message; false where it may have reached the server. */
     cancel(clientMsgId: string): boolean;
     /** Remembered until the server knows it. Without upToSeq: all. */

@@ -35,14 +35,16 @@ proxy.on('connect', ({url}, near) => {
 await new Promise((resolve) => proxy.once('listening', resolve));
 
 const browser = await chromium.launch({executablePath, args: ['--disable-gpu', '--disable-quic', '--disable-sync',
-    '--disable-background-networking', `--proxy-server=https=127.0.0.1:${proxy.address().port}`, '--proxy-bypass-list=<-loopback>']});
+    '--disable-background-networking', '--use-fake-device-for-media-stream', `--proxy-server=https=127.0.0.1:${proxy.address().port}`, '--proxy-bypass-list=<-loopback>']});
 
 // ---- what is seen ----
 
 async function exchangeOf(request) {
     const response = await request.response();
     const {pathname, search} = new URL(request.url());
-    return {method: request.method(), path: pathname + search, headers: await request.allHeaders(), body: request.postData() ?? '',
+    const headers = await request.allHeaders();
+    const isJson = (headers['content-type'] ?? 'application/json') === 'application/json'; // else the bytes of a file
+    return {method: request.method(), path: pathname + search, headers, body: isJson ? request.postData() ?? '' : '',
         answer: {status: response.status(), headers: await response.allHeaders(), body: await response.text()}};
 }
 
@@ -122,6 +124,11 @@ const onPage = {
     see: (at, selector, text) => find(at, selector, text).waitFor(),
     // As the person would: with a mouse, or a finger.
     click: (at, selector, text) => find(at, selector, text)[at.mobile ? 'tap' : 'click'](),
+    // In the chooser that a click opens.
+    files: async (at, selector, text, paths) => {
+        const [chooser] = await Promise.all([at.page.waitForEvent('filechooser'), find(at, selector, text)[at.mobile ? 'tap' : 'click']()]);
+        await chooser.setFiles(paths);
+    },
     hover: (at, selector) => find(at, selector).hover(),
     mouse: ({page}, what, ...args) => page.mouse[what](...args),
     press: async (at, selector) => {

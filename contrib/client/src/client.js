@@ -255,12 +255,17 @@ export class TidingsClient extends Emitter {
                 this.#filesToSend.delete(client_msg_id);
                 signal?.removeEventListener('abort', cancel);
             }
-            return this.#sendNow({...message, client_msg_id, type: type ?? messageTypeOf(media), media_url: `tidings:media/${media.id}`,
-                extra: {...extra, ...extraOf(media)}}).done;
+            return this.sendUploaded(media, {...message, client_msg_id, type, extra}).done;
         };
         const done = send();
         done.catch(() => {}); // as of any other message
         return {client_msg_id, done};
+    }
+
+    // A file that upload() has brought to the server. type: what shows it, unless that is given.
+    sendUploaded(media, {to, to_user_id, type, extra, ...message}) {
+        return this.send({...message, to: to ?? to_user_id, type: type ?? messageTypeOf(media), media_url: `tidings:media/${media.id}`,
+            extra: {...extra, ...extraOf(media)}});
     }
 
     // Takes back an unsent message; false where it may have reached the server.

@@ -1,71 +1,71 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Sending a picture, sound, film or file: by its address, for this server keeps no files. Shows how it will look.
-import {el, icon, textButton, webUrl} from './dom.js';
+// Files that were chosen, dropped or pasted, before they are sent: what they are, a caption, and which not.
+import {bdi, el, icon, iconButton, textButton} from './dom.js';
 import {openDialog} from './dialog.js';
 import {field} from './field.js';
+import {bytes} from './format.js';
 import {t} from './i18n.js';
-import {mediaOf} from './media.js';
-import {wishedName} from './names.js';
+import {previewOf} from './picture.js';
+import {canShrink} from './shrink.js';
 
-const KINDS = {image: 'image', voice: 'mic', video: 'video', file: 'file'};
-const ENDINGS = {image: /\.(png|jpe?g|gif|webp|avif|svg)$/i, voice: /\.(mp3|m4a|ogg|opus|wav|aac)$/i,
-    video: /\.(mp4|webm|mov|m4v)$/i};
+export const FILES_MAX = 30;
 
-// The kind that the address looks like, or null.
-function kindOf(url) {
-    const {pathname} = new URL(url);
-    return Object.keys(ENDINGS).find((kind) => ENDINGS[kind].test(pathname)) ?? null;
+// Asks the system for files. accept: as of an <input>, '' for all; capture: with the camera.
+export function chooseFiles(accept, capture = false) {
+    return new Promise((resolve) => {
+        const input = el('input.unseen', {type: 'file', accept, multiple: !capture, capture: capture ? 'environment' : null, tabindex: '-1', 'aria-hidden': 'true', id: 'choose-files'});
+        const done = () => {
+            input.remove();
+            resolve([...input.files]);
+        };
+        input.addEventListener('change', done);
+        input.addEventListener('cancel', done);
+        document.getElementById('choose-files')?.remove();
+        document.body.append(input);
+        input.click();
+    });
 }
 
-// send({type, media_url, content, extra})
-export function openAttachDialog(send) {
-    const url = el('input', {type: 'url', required: true, maxlength: '2048', placeholder: t('attach.urlHint'), inputmode: 'url'});
+// send(files, {content, original})
+export function openAttachDialog(files, send) {
+    let chosen = files.slice(0, FILES_MAX);
+    const list = el('ul.chosen-files');
     const caption = el('input', {type: 'text', dir: 'auto', maxlength: '4000'});
-    const fileName = el('input', {type: 'text', dir: 'auto', maxlength: '200'});
-    const fileNameField = field(t('attach.fileName'), fileName);
-    const fault = el('p.fault', {role: 'alert'});
-    const preview = el('div.preview');
-    const kinds = Object.entries(KINDS).map(([kind, symbol]) => el('label', {},
-        el('input', {type: 'radio', name: 'kind', value: kind, checked: kind === 'image'}), icon(symbol), t(`media.${kind}`)));
-    const form = el('form', {novalidate: true},
-        el('p.hint', {}, t('attach.hint')),
-        el('fieldset.kinds', {}, el('legend', {}, t('attach.kind')), kinds),
-        field(t('attach.url'), url), fault, fileNameField, field(t('attach.caption'), caption),
-        el('section', {'aria-label': t('attach.preview')}, preview),
-        el('div.buttons', {}, textButton('quiet', t('dialog.cancel'), () => dialog.close()),
-            el('button.primary', {type: 'submit'}, t('composer.send'))));
-    const dialog = openDialog(t('attach.title'), form);
-    const chosen = () => new FormData(form).get('kind');
-
-    const message = () => {
-        const {name} = wishedName(fileName);
-        return {type: chosen(), media_url: webUrl(url.value.trim()), content: caption.value.trim() || null,
-            extra: chosen() === 'file' && name !== null ? {file_name: name} : null};
-    };
-    const show = () => {
-        const {type, ...rest} = message();
-        fileNameField.hidden = type !== 'file';
-        preview.replaceChildren(...rest.media_url ? [mediaOf({message_type: type, ...rest}, t('message.you'))] : []);
-    };
-    url.addEventListener('change', () => {
-        const address = webUrl(url.value.trim());
-        const kind = address && kindOf(address);
-        if (kind)
-            form.elements.kind.value = kind;
-    });
-    form.addEventListener('change', show);
-    form.addEventListener('submit', (event) => {
+    const original = el('input', {type: 'checkbox', name: 'original'});
+    const originalLabel = el('label.check', {}, original, t('attach.original'));
+    const fault = el('p.hint', {role: 'status'}, files.length > FILES_MAX ? t('attach.tooMany', {count: FILES_MAX}) : '');
+    const form = el('form', {novalidate: true, onsubmit: (event) => {
         event.preventDefault();
-        const ready = message();
-        const nameFault = ready.type === 'file' ? wishedName(fileName).fault : null;
-        fault.textContent = ready.media_url === null ? t('attach.bad') : nameFault ?? '';
-        if (fault.textContent !== '') {
-            (ready.media_url === null ? url : fileName).focus();
-            return;
-        }
         dialog.close();
-        send(ready);
-    });
-    show();
-    url.focus();
+        send(chosen, {content: caption.value.trim() || null, original: original.checked});
+    }},
+    list, fault, field(t('attach.caption'), caption), originalLabel,
+    el('div.buttons', {}, textButton('quiet', t('dialog.cancel'), () => dialog.close()),
+        el('button.primary', {type: 'submit'}, t('composer.send'))));
+    const dialog = openDialog(t('attach.title', {count: chosen.length}), form);
+    dialog.classList.add('attach-dialog');
+    const refresh = () => {
+        dialog.querySelector('h2').textContent = t('attach.title', {count: chosen.length});
+        originalLabel.hidden = !chosen.some(canShrink);
+    };
+    const remove = (file, row) => {
+        chosen = chosen.filter((one) => one !== file);
+        const next = row.nextElementSibling ?? row.previousElementSibling;
+        row.remove();
+        if (chosen.length === 0)
+            dialog.close();
+        refresh();
+        next?.querySelector('button').focus();
+    };
+    list.append(...chosen.map((file) => fileRow(file, remove)));
+    refresh();
+    caption.focus();
+}
+
+function fileRow(file, remove) {
+    const picture = el('span.file-icon', {}, icon(file.type.startsWith('video/') ? 'video' : file.type.startsWith('audio/') ? 'mic' : 'file'));
+    const row = el('li', {}, picture, el('span.file-text', {}, el('span.file-name', {}, bdi(file.name)), el('span.media-note', {}, bytes(file.size))),
+        iconButton('close', t('attach.remove', {name: file.name}), () => remove(file, row)));
+    previewOf(file, 112).then((preview) => preview && picture.replaceChildren(preview.canvas));
+    return row;
 }

@@ -8,6 +8,8 @@ import {Changes} from './changes.js';
 import {now, takeTimeFrom} from './clock.js';
 import {Conversations} from './conversations.js';
 import {isToldOf} from './conversation_settings.js';
+import {FileSending} from './file_sending.js';
+import {Files} from './files.js';
 import {groupName, nameOf} from './format.js';
 import {mayRecallOthers, silence} from './group_rules.js';
 import {Groups} from './groups.js';
@@ -69,6 +71,8 @@ export class Chat {
         this.stickers = new Stickers(this.#client.rest, () => this.changes.changed('stickers'));
         this.notices = new Notices(this.#client.rest, () => this.changes.changed('notices'));
         this.outgoing = new Outgoing(storage, this.me);
+        this.files = new Files(this.#client.rest);
+        this.fileSending = new FileSending(this.#client, this.outgoing, () => this.changes.changed('timeline'));
         this.drafts = new Drafts(storage, this.me);
         this.pages = new Pages(this.#client, this.conversations, (messages) => this.wantNames(messages), () => this.changes.changed('timeline'));
         this.own = new OwnSettings(this, {show: (shown) => this.#shown(shown), refresh: () => this.#refreshSoon(), read: (id, seq) => this.#client.markRead(id, seq)});
@@ -341,11 +345,27 @@ export class Chat {
         this.#client.send({...c.isGroup ? {conversation_id: c.id} : {to: c.peer.user_id}, ...message});
     }
 
-    resend({draft: {to_user_id, message_type, ...rest}}) {
+    // files: File objects. options: those of FileSending.send().
+    sendFiles(c, files, options) {
+        this.#typingSentIn = null;
+        this.fileSending.send(c.isGroup ? {conversation_id: c.id} : {to_user_id: c.peer.user_id}, files, options);
+    }
+
+    resend(item) {
+        if (item.upload) {
+            this.fileSending.retry(item);
+            return;
+        }
+        const {to_user_id, message_type, ...rest} = item.draft;
         this.#client.send({to: to_user_id, type: message_type, ...rest});
     }
 
-    discard({draft, problem}) {
+    discard(item) {
+        const {draft, problem, upload} = item;
+        if (upload) {
+            this.fileSending.cancel(item);
+            return;
+        }
         if (problem === null && !this.#client.cancel(draft.client_msg_id))
             return;
         this.outgoing.done(draft.client_msg_id);

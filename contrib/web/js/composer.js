@@ -2,9 +2,9 @@
 // Where a message is written or edited: a text that grows, what it replies to, whom it mentions, and the way to pictures
 // and files. What is not sent stays as a draft of the conversation, also while another message is edited.
 import {cutOff, el, icon, iconButton} from './dom.js';
-import {openAttachDialog} from './attach_dialog.js';
+import {chooseFiles, openAttachDialog} from './attach_dialog.js';
 import {now} from './clock.js';
-import {say} from './dialog.js';
+import {openMenu, say} from './dialog.js';
 import {ExpressionPanel} from './expression_panel.js';
 import {carriedOver} from './formatting.js';
 import {reasonOf, t} from './i18n.js';
@@ -12,6 +12,7 @@ import {EVERYONE, MENTIONS_MAX} from './mention.js';
 import {MentionBox} from './mention_box.js';
 import {fromShortcuts} from './shortcuts.js';
 import {isLiteral, toShortcuts} from './shortcuts_typed.js';
+import {VoiceBar} from './voice_bar.js';
 
 const MAX_BYTES = 16384; // message.max_content's default; the server has the last word
 const DRAFT_DELAY_MS = 200;
@@ -34,11 +35,13 @@ export class Composer {
     #text = el('textarea', {rows: '1', dir: 'auto', id: 'compose', autocomplete: 'off', placeholder: t('composer.placeholder'),
         onkeydown: (event) => this.#key(event), oninput: () => this.#changed()});
     #send = el('button.send', {type: 'submit'});
-    #attachButton = iconButton('attach', t('composer.attach'), () => this.#attach());
+    #attachButton = iconButton('attach', t('composer.attach'), () => this.#attach(), {'aria-haspopup': 'menu'});
+    #voice = new VoiceBar((recorded) => this.#sendVoice(recorded), (isOn) => this.#row.classList.toggle('recording', isOn));
     #expressions;
     #expressionsButton = iconButton('emoji', t('emoji.open'), () => this.#openExpressions(), {'aria-haspopup': 'dialog', 'aria-expanded': 'false'});
+    #row = el('div.compose-row', {}, this.#attachButton, this.#text, this.#expressionsButton, this.#voice.node, this.#voice.button, this.#send);
     node = el('form.composer', {onsubmit: (event) => this.#submit(event)}, this.#bar, this.#fault, this.#slow, this.#notAll, this.#status,
-        el('div.compose-row', {}, this.#attachButton, this.#text, this.#expressionsButton, this.#send));
+        this.#row);
 
     // onSent(): something was sent from here
     constructor(chat, onSent) {
@@ -46,6 +49,7 @@ export class Composer {
         this.#onSent = onSent;
         this.#expressions = new ExpressionPanel(chat);
         chat.changes.listen((topics) => topics.has('stickers') && this.#expressions.refresh());
+        this.#text.addEventListener('paste', (event) => this.#paste(event));
         this.#mentions = new MentionBox(chat, this.#text, () => this.#changed());
         this.node.prepend(this.#mentions.node);
         addEventListener('pagehide', () => {
@@ -96,10 +100,12 @@ export class Composer {
         this.#send.title = name;
         this.#send.replaceChildren(icon(symbol));
         this.#attachButton.hidden = isEditing;
+        this.#row.classList.toggle('editing', isEditing);
     }
 
     close() {
         this.#expressions.close();
+        this.#voice.cancel();
         if (this.#conversation) {
             this.#saveDraft();
             this.#chat.own.leaveDraft(this.#conversation);
@@ -254,7 +260,8 @@ export class Composer {
         const mayBeEmpty = this.#editing !== null && this.#editing.message.message_type !== 'text'; // a caption
         this.#send.disabled = (this.#text.value.trim() === '' && !mayBeEmpty) || count > MAX_BYTES ||
             (this.#editing === null ? slow : this.#editing.saving);
-        this.#attachButton.disabled = slow;
+        this.#attachButton.disabled = this.#voice.button.disabled = slow;
+        this.#row.classList.toggle('blank', this.#text.value === '');
     }
 
     // Of what would be sent: the shortcuts are not part of it.
@@ -343,7 +350,55 @@ export class Composer {
     }
 
     #attach() {
-        openAttachDialog((message) => this.#sendMessage(message));
+        const choose = (accept, capture) => async () => this.attach(await chooseFiles(accept, capture));
+        openMenu(this.#attachButton, t('composer.attach'), [
+            {label: t('attach.pictures'), icon: 'image', act: choose('image/*,video/*')},
+            matchMedia('(pointer: coarse)').matches && {label: t('attach.camera'), icon: 'camera', act: choose('image/*', true)},
+            {label: t('attach.files'), icon: 'file', act: choose('')},
+        ]);
+    }
+
+    // Whether files could be sent now.
+    get takesFiles() {
+        return this.#conversation !== null && !this.node.hidden && this.#editing === null && !this.#attachButton.disabled;
+    }
+
+    // Files that were chosen, dropped or pasted.
+    attach(files) {
+        if (files.length === 0 || !this.takesFiles)
+            return;
+        const c = this.#conversation;
+        openAttachDialog(files, (chosen, {content, original}) => {
+            if (c === this.#conversation)
+                this.#sendFiles(chosen, {original, ...this.#withCaption(content)});
+        });
+    }
+
+    // A screenshot. Where there is text as well, as from a spreadsheet, that is meant.
+    #paste(event) {
+        const files = [...event.clipboardData?.files ?? []];
+        if (files.length === 0 || event.clipboardData.types.includes('text/plain'))
+            return;
+        event.preventDefault();
+        this.attach(files);
+    }
+
+    #withCaption(text) {
+        const {content, entities} = text ? fromShortcuts(text) : {content: null, entities: null};
+        const mentions = this.#mentions.mentionsOf(content ?? '');
+        return {content, ...entities !== null && {entities}, ...mentions.length > 0 && {mentions}};
+    }
+
+    #sendVoice({file, seconds, waveform}) {
+        this.#sendFiles([file], {kind: 'voice', extra: {duration: seconds, waveform}});
+    }
+
+    #sendFiles(files, options) {
+        const reply_to = this.#replyTo?.id ?? null;
+        this.setReply(null);
+        this.#chat.sendFiles(this.#conversation, files, {...options, ...reply_to !== null && {reply_to}});
+        this.#onSent();
+        this.focus();
     }
 
     #sendMessage(message) {

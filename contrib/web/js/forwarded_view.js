@@ -6,6 +6,7 @@ import {openDialog} from './dialog.js';
 import {clock, dayName, fullTime, summary} from './format.js';
 import {authorName, cardOf} from './forwarded.js';
 import {reasonOf, t} from './i18n.js';
+import {openLightbox} from './lightbox.js';
 import {mediaOf} from './media.js';
 import {richText} from './rich_text.js';
 import {stickerImage} from './sticker_image.js';
@@ -66,6 +67,6 @@ function partContent(chat, message, one, name) {
         const {url, emoji} = chat.stickers.shownBy(one);
         return el('span.sticker', {}, stickerImage(url, emoji));
     }
-    return [one.media_url && mediaOf(one, name), one.content && richText({...one, id: `${message.id} ${one.part}`, edited_at: null}, []),
+    return [one.media_url && mediaOf(one, name, {files: chat.files, open: () => openLightbox([one], one, {files: chat.files}, () => name)}), one.content && richText({...one, id: `${message.id} ${one.part}`, edited_at: null}, []),
         !one.media_url && !one.content && el('p.text', {}, bdi(summary(one) ?? ''))];
 }

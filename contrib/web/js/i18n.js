@@ -5,6 +5,7 @@
 import {CONVERSATION_TEXTS} from './conversation_texts.js';
 import {FIND_TEXTS} from './find_texts.js';
 import {GROUP_TEXTS} from './group_texts.js';
+import {MEDIA_TEXTS} from './media_texts.js';
 import {RICH_TEXTS} from './rich_texts.js';
 import {isolated} from './text.js';
 import {lasting} from './storage.js';
@@ -13,6 +14,7 @@ const TEXTS = {
     ...CONVERSATION_TEXTS,
     ...FIND_TEXTS,
     ...GROUP_TEXTS,
+    ...MEDIA_TEXTS,
     ...RICH_TEXTS,
 
     'app.title': ['Tidings', 'Tidings'],
@@ -158,15 +160,6 @@ const TEXTS = {
     'message.from': ['{name}, {time}', '{name}，{time}'],
     'message.you': ['You', '我'],
 
-    'media.image': ['Photo', '图片'],
-    'media.voice': ['Voice message', '语音'],
-    'media.video': ['Video', '视频'],
-    'media.file': ['File', '文件'],
-    'media.open': ['Open the photo', '查看图片'],
-    'media.close': ['Close', '关闭'],
-    'media.broken': ['Cannot be shown. Open the address', '无法显示，打开地址'],
-    'media.download': ['Open the file {name}', '打开文件 {name}'],
-
     'format.spoiler': ['Spoiler', '隐藏内容'],
     'format.reveal': ['Hidden text: show it', '隐藏内容：点击显示'],
 
@@ -181,17 +174,6 @@ const TEXTS = {
     'composer.cancelEdit': ['Leave the message as it is', '放弃修改'],
     'composer.cancelReply': ['Cancel the reply', '取消回复'],
     'composer.tooLong': ['Too long: {count} of at most {max} bytes.', '太长：{count} 字节，最多 {max} 字节。'],
-
-    'attach.title': ['Send something from the web', '发送网上的内容'],
-    'attach.hint': ['Messages carry links: paste the address of something that is already on the web. Nothing is uploaded.',
-        '消息中只有链接：请粘贴已经在网上的内容的地址，不会上传任何文件。'],
-    'attach.kind': ['What is it?', '类型'],
-    'attach.url': ['Address', '地址'],
-    'attach.urlHint': ['https://…', 'https://…'],
-    'attach.caption': ['Caption (optional)', '说明（可选）'],
-    'attach.fileName': ['File name (optional)', '文件名（可选）'],
-    'attach.bad': ['This is no web address (https:// or http://).', '这不是网址（https:// 或 http://）。'],
-    'attach.preview': ['Preview', '预览'],
 
     'settings.title': ['Settings', '设置'],
     'settings.profile': ['Profile', '个人资料'],

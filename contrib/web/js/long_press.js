@@ -4,12 +4,12 @@
 
 const LONG_PRESS_MS = 450;
 const MOVED_PX = 10;
-const PRESSED_TOO = '.merged, .media-image, .quote'; // buttons that fill a bubble
+const PRESSED_TOO = '.merged, .media-image, .quote, .tile'; // buttons that fill a bubble
 
 // Of the bubbles in `list`, which come and go: calls act(key of the row).
 export function onLongPress(list, act) {
     let pressed = null; // {key, x, y, timer, ready}
-    const bubbleOf = (key) => list.querySelector(`[data-key="${CSS.escape(key)}"] .bubble`);
+    const bubbleOf = (key) => list.querySelector(`[data-key="${CSS.escape(key)}"]`)?.closest('.message').querySelector('.bubble');
     const stop = () => {
         if (pressed === null)
             return;
@@ -26,7 +26,7 @@ export function onLongPress(list, act) {
         const bubble = target.closest('.bubble');
         if (pointerType === 'mouse' || bubble === null || target.closest(`a, button:not(${PRESSED_TOO}), audio, video`))
             return;
-        const {key} = bubble.closest('.message').dataset;
+        const {key} = target.closest('[data-key]').dataset;
         pressed = {key, x: clientX, y: clientY, ready: false, timer: setTimeout(() => {
             pressed.ready = true;
             bubbleOf(key)?.classList.add('pressed');

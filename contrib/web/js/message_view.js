@@ -4,8 +4,9 @@ import {avatar, hueOf} from './avatar.js';
 import {bdi, cutOff, el, icon, sign} from './dom.js';
 import {clock, fullTime} from './format.js';
 import {cardNode, forwardedFrom} from './forwarded_view.js';
-import {reasonOf, t} from './i18n.js';
-import {mediaOf} from './media.js';
+import {hasText, reasonOf, t} from './i18n.js';
+import {albumNode} from './album.js';
+import {mediaOf, roomOf, transferNode, uploadNode} from './media.js';
 import {emojiCount} from './message_text.js';
 import {showReactions} from './reactions_view.js';
 import {richText} from './rich_text.js';
@@ -14,7 +15,7 @@ import {directionOf} from './text.js';
 
 // actions: menu(row, anchor), person(user_id, anchor), goTo(message_id), retry(item), discard(item), olderAgain(), newerAgain(), toDate(time),
 // react(row, emoji), reactions(row, emoji), addReaction(row, anchor),
-// forwarded(message, title), select(key)
+// forwarded(message, title), select(key), cancelUpload(item), media: {files, open(message)}
 export function rowNode(row, actions) {
     switch (row.kind) {
     case 'day':
@@ -53,18 +54,20 @@ function messageNode(row, actions) {
     const {message, own, name} = row;
     const classes = ['row', 'message', own ? 'own' : 'other', row.first && 'first', row.last && 'last',
         row.status === 'failed' && 'failed', row.status === 'waiting' && 'pending', message.is_recalled && 'recalled',
-        row.sender && 'in-group', row.ofMe && 'of-me', ...aloneClasses(row)].filter(Boolean);
+        row.sender && 'in-group', isPictured(row) && 'pictured', isPictured(row) && !message.content && 'bare', row.ofMe && 'of-me', ...aloneClasses(row)].filter(Boolean);
     const label = [t('message.from', {name: own ? t('message.you') : name, time: clock(message.created_at)}),
         row.ofMe && t('mention.ofYou'), isEdited(message) && t('message.edited')].filter(Boolean).join(', ');
     const node = el('article', {class: classes.join(' '), tabindex: '-1', 'aria-label': label,
         'data-key': row.key, 'data-seq': message.seq ?? null, 'data-id': message.id ?? null});
     const bubble = el('div.bubble', {dir: directionOf(message.content ?? '') === 'rtl' ? 'rtl' : null}, senderName(row, actions),
         bubbleContent(row, actions), foot(row));
+    if (isPictured(row))
+        bubble.style.width = `${row.album ? ALBUM_PX : roomOf(message).width}px`;
     const more = el('button.icon-button.more', {type: 'button', tabindex: '-1', 'aria-label': t('message.actions'),
         'aria-haspopup': 'menu', title: t('message.actions'), onclick: () => actions.menu(row, more)}, icon('more'));
     node.append(...senderPicture(row, actions), bubble, more);
     if (row.status === 'failed')
-        node.append(failure(row, actions));
+        node.append(failure({...row, item: row.failedItem ?? row.item}, actions));
     showDetail(node, row, actions);
     return node;
 }
@@ -74,7 +77,38 @@ export function showDetail(node, row, actions) {
     if (row.kind !== 'message')
         return;
     showReactions(node, row, actions);
+    showTransfers(node, row, actions);
     showBox(node, row, actions);
+}
+
+const isGoing = (item) => Boolean(item?.upload) && item.problem === null;
+
+// How far the files have come that are on their way.
+function showTransfers(node, row, actions) {
+    for (const {key, item} of row.album ?? [row]) {
+        const place = row.album ? node.querySelector(`.tile[data-key="${CSS.escape(key)}"]`) : node.querySelector('.bubble');
+        const old = place?.querySelector(':scope > .transfer');
+        if (!isGoing(item)) {
+            old?.remove();
+            continue;
+        }
+        const hadFocus = old?.contains(document.activeElement);
+        const fresh = transferNode(item.upload, () => actions.cancelUpload(item));
+        if (old)
+            old.replaceWith(fresh);
+        else if (row.album)
+            place?.append(fresh);
+        else
+            place?.querySelector('.going')?.after(fresh);
+        if (hadFocus)
+            fresh.querySelector('button').focus();
+    }
+}
+
+// Whether it fills its bubble to the edge.
+function isPictured(row) {
+    const {message, sticker, status} = row;
+    return sticker === null && !message.is_recalled && status !== 'failed' && (Boolean(row.album) || ((message.media_url !== null || row.item !== null) && roomOf(message) !== null));
 }
 
 // selected: true or false while messages are selected and this one can be; null else.
@@ -117,14 +151,26 @@ function senderPicture({sender, last, name, message}, actions) {
     return [button];
 }
 
-function bubbleContent({message, own, name, quoted, recalled, mentions, sticker, forwardedFrom: from, card, found}, actions) {
+const ALBUM_PX = 340;
+
+function mediaNode(row, actions) {
+    const {message, own, name, item, album} = row;
+    if (album)
+        return albumNode(album, own ? t('message.you') : name, actions);
+    if (item !== null && (item.upload || message.media_url?.startsWith('tidings:')))
+        return uploadNode(message, item.upload ?? {file: {name: message.extra?.file_name ?? '', size: message.extra?.size ?? 0}});
+    return message.media_url && mediaOf(message, own ? t('message.you') : name, actions.media);
+}
+
+function bubbleContent(row, actions) {
+    const {message, quoted, recalled, mentions, sticker, forwardedFrom: from, card, found} = row;
     if (message.is_recalled)
         return el('p.text', {}, recalled);
     return [
         from !== null && forwardedFrom(from),
         card !== null && cardNode(card, () => actions.forwarded(message, card.title)),
         quoted && quote(message.reply_to, quoted, actions),
-        sticker !== null ? el('span.sticker', {}, stickerImage(sticker.url, sticker.emoji)) : message.media_url && mediaOf(message, own ? t('message.you') : name),
+        sticker !== null ? el('span.sticker', {}, stickerImage(sticker.url, sticker.emoji)) : mediaNode(row, actions),
         message.content && richText(message, mentions, found),
     ];
 }
@@ -164,5 +210,12 @@ function foot({message, status}) {
 function failure({item, final}, actions) {
     const button = final ? el('button.link.discard', {type: 'button', onclick: () => actions.discard(item)}, t('message.discard')) :
         el('button.link.retry', {type: 'button', onclick: () => actions.retry(item)}, t('message.retry'));
-    return el('p.failure', {}, t('message.failedBecause', {reason: reasonOf(item.problem)}), ' ', button);
+    const discard = item.upload && !final && el('button.link.discard', {type: 'button', onclick: () => actions.discard(item)}, t('message.discard'));
+    return el('p.failure', {}, t('message.failedBecause', {reason: item.upload ? uploadFault(item.problem) : reasonOf(item.problem)}), ' ', button, discard && [' ', discard]);
+}
+
+// What is wrong with a file, in words.
+function uploadFault(problem) {
+    const key = `upload.${problem.code}`;
+    return hasText(key) ? t(key) : reasonOf(problem);
 }

@@ -8,7 +8,7 @@ import {keyOfDraft} from './room_key.js';
 export class Outgoing {
     #storage;
     #key;
-    #items = new Map(); // client_msg_id -> {draft, at, problem: null or {code, detail}}
+    #items = new Map(); // client_msg_id -> {draft, at, problem: null or {code, detail}, upload: of a file that is not there yet}
 
     constructor(storage, userId) {
         this.#storage = storage;
@@ -29,16 +29,30 @@ export class Outgoing {
         return [...this.#items.values()].filter((item) => item.problem === null).length;
     }
 
+    // Those whose file is not with the server.
+    get uploads() {
+        return [...this.#items.values()].filter((item) => item.upload);
+    }
+
+    // A file (file_sending.js) is on its way. Returns the item.
+    begun(draft, upload, at) {
+        const item = {draft, at, problem: null, upload};
+        this.#items.set(draft.client_msg_id, item);
+        return item;
+    }
+
     queued(draft) {
-        const at = this.#items.get(draft.client_msg_id)?.at ?? new Date(now()).toISOString();
-        this.#items.delete(draft.client_msg_id);
+        const known = this.#items.get(draft.client_msg_id);
+        const at = known?.at ?? new Date(now()).toISOString();
+        if (!known?.upload) // else it stays among the others that were chosen with it
+            this.#items.delete(draft.client_msg_id);
         this.#items.set(draft.client_msg_id, {draft, at, problem: null});
         this.#save();
     }
 
-    refused(draft, {code, detail}) {
+    refused(draft, {code, detail}, upload = null) {
         const at = this.#items.get(draft.client_msg_id)?.at ?? new Date(now()).toISOString();
-        this.#items.set(draft.client_msg_id, {draft, at, problem: {code, detail}});
+        this.#items.set(draft.client_msg_id, {draft, at, problem: {code, detail}, ...upload && {upload}});
         this.#save();
     }
 
@@ -49,7 +63,7 @@ export class Outgoing {
     }
 
     #save() {
-        this.#storage.setJson(this.#key, [...this.#items.values()].filter((item) => item.problem !== null));
+        this.#storage.setJson(this.#key, [...this.#items.values()].filter((item) => item.problem !== null && !item.upload)); // a file cannot be kept
     }
 }
 

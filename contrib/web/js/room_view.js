@@ -7,9 +7,11 @@ import {conversationMenu, expiryText, mutedText} from './conversation_menu.js';
 import {cutOff, el, iconButton, sign, textButton} from './dom.js';
 import {openMenu, say} from './dialog.js';
 import {typingText} from './chat_list_view.js';
+import {onFilesDropped} from './drop.js';
 import {shortTime, untilTime} from './format.js';
 import {openGroupPanel} from './group_panel.js';
 import {hasText, reasonOf, t} from './i18n.js';
+import {openOverview} from './overview_dialog.js';
 import {personMenu, requestFault} from './person_menu.js';
 import {PinBar} from './pin_bar.js';
 import {RoomSearch} from './room_search.js';
@@ -32,6 +34,7 @@ export class RoomView {
     #selectionBar = new SelectionBar({forward: () => this.#timeline.forwardSelected(), cancel: () => this.#endSelection()});
     #search;
     #composer;
+    #dropped;
     #menu = iconButton('more', t('room.menu'), () => this.#openMenu(),
         {class: 'icon-button more', 'aria-haspopup': 'menu'});
     #waiting = el('span.badge', {hidden: true});
@@ -59,11 +62,13 @@ export class RoomView {
             closed: () => this.focus(),
         });
         this.#info.append(this.#waiting);
+        this.#dropped = onFilesDropped(() => this.#conversation !== null && this.#composer.takesFiles, (files) => this.#composer.attach(files));
         this.node = el('div.room', {hidden: true},
             el('header.room-header', {},
                 iconButton('back', t('room.back'), onBack, {class: 'icon-button back'}), this.#avatar,
                 el('div.room-title', {}, el('div.room-name', {}, this.#name, this.#signs), this.#status), this.#menu, this.#info),
-            this.#search.node, this.#pinBar.node, this.#timeline.node, this.#notice, this.#composer.node, this.#selectionBar.node);
+            this.#dropped.node, this.#search.node, this.#pinBar.node, this.#timeline.node, this.#notice, this.#composer.node, this.#selectionBar.node);
+        this.#dropped.listenOn(this.node);
     }
 
     get conversation() {
@@ -278,10 +283,15 @@ export class RoomView {
         const c = this.#conversation;
         openMenu(this.#menu, t('room.menu'), [
             c.gone === null && {label: t('search.menu'), icon: 'search', act: () => this.openSearch()},
+            c.gone === null && {label: t('overview.menu'), icon: 'image', act: () => this.#openOverview()},
             c.gone === null && {label: t('date.menu'), icon: 'calendar', act: () => this.#timeline.openDate()},
             ...conversationMenu(this.#chat, c, this.#onBack),
             ...c.isGroup ? [] : personMenu(this.#chat, c.peer.user_id),
         ]);
+    }
+
+    #openOverview() {
+        openOverview(this.#chat, this.#conversation, (message) => this.#timeline.goTo(message));
     }
 
     #openPanel() {

@@ -6,9 +6,11 @@ import {dayName} from './format.js';
 import {authorName, cardOf} from './forwarded.js';
 import {t} from './i18n.js';
 import {EVERYONE, mentionsUser} from './mention.js';
+import {roomOf} from './media.js';
 import {emojiCount, recalledText} from './message_text.js';
 import {isSystem, systemText} from './system_text.js';
 
+const ALBUM_MAX = 10; // pictures in one block
 const GROUP_MS = 5 * 60000; // messages of one sender this close together are drawn as one
 
 const whens = new WeakMap(); // message -> {day, ms}; reckoning them for thousands takes a while
@@ -46,6 +48,10 @@ export function timelineRows(chat, conversation, found = new Map()) {
             before = null;
             return;
         }
+        if (before !== null && isOfAlbum(before, row)) {
+            join(before, row);
+            return;
+        }
         row.first = before === null || !together(before, row);
         row.last = true;
         if (!row.first)
@@ -75,6 +81,34 @@ function topState(history) {
 
 function together(a, b) {
     return a.message.from_user_id === b.message.from_user_id && whenOf(b.message).ms - whenOf(a.message).ms < GROUP_MS;
+}
+
+function albumOf({message}) {
+    const {album} = message.extra ?? {};
+    return typeof album === 'string' && ['image', 'video'].includes(message.message_type) && !message.is_recalled ? album : null;
+}
+
+// Pictures that were sent together are shown as one block: by their sender, one after the other, and without a word between.
+function isOfAlbum(before, row) {
+    const album = albumOf(row);
+    return album !== null && album === albumOf(before) && before.message.from_user_id === row.message.from_user_id && !row.message.content &&
+        row.quoted === null && row.forwardedFrom === null && before.forwardedFrom === null && (before.album?.length ?? 1) < ALBUM_MAX;
+}
+
+// The row of the first is that of all; its ticks are those of the last.
+function join(row, next) {
+    row.album ??= [{...row}];
+    row.album.push(next);
+    next.of = row;
+    if (row.status !== 'failed')
+        row.status = next.status;
+    if (next.status === 'failed')
+        row.failedItem = next.item;
+}
+
+// Those that a row shows: one, or all of an album.
+export function messagesOf(row) {
+    return row.album?.map(({message}) => message) ?? [row.message];
 }
 
 // A message keeps its key when it has been stored, and so its element.
@@ -140,7 +174,7 @@ const unsentMessages = new WeakMap(); // item -> message
 
 function unsentRow(chat, conversation, item) {
     let message = unsentMessages.get(item);
-    if (!message) {
+    if (!message || message.extra !== (item.draft.extra ?? null)) {
         const {content = null, media_url = null, extra = null, reply_to = null} = item.draft;
         message = {mentions: [], ...item.draft, content, media_url, extra, reply_to, seq: null, id: null, is_recalled: false, is_read: false,
             created_at: item.at, from_user_id: chat.me};
@@ -169,15 +203,21 @@ export function versionOf(row) {
         return row.text;
     if (row.kind !== 'message')
         return `${row.state} ${row.name} ${row.isLater}`;
+    return row.album ? row.album.map((one) => oneVersion({...one, first: row.first, last: row.last})).join('&') : oneVersion(row);
+}
+
+function oneVersion(row) {
     const {quoted, message, sender} = row;
-    return [row.status, row.sticker?.url, row.forwardedFrom, row.card && JSON.stringify(row.card), message.edited_at, row.first, row.last, row.recalled, row.item?.problem?.code, row.final, row.name, message.seq === null,
+    return [row.status, message.extra?.width, message.media_url === null, row.item?.upload?.prepared, row.sticker?.url, row.forwardedFrom, row.card && JSON.stringify(row.card), message.edited_at, row.first, row.last, row.recalled, row.item?.problem?.code, row.final, row.name, message.seq === null,
         sender && `${sender.trusted} ${sender.profile.avatar_url}`, row.mentions.map(({name}) => name),
         quoted && `${quoted.name} ${quoted.text}`, row.found].join('|');
 }
 
 // Changes when only the reactions and the box to select it have to be drawn anew.
 export function detailOf(row) {
-    return row.kind === 'message' ? JSON.stringify([row.kinds, row.mayReact, row.selected]) : '';
+    if (row.kind !== 'message')
+        return '';
+    return JSON.stringify([row.kinds, row.mayReact, row.selected, (row.album ?? [row]).map(({item}) => item?.upload && item.problem === null && [item.upload.sent, item.upload.size, item.upload.waiting])]);
 }
 
 // In pixels, before it was ever drawn: lines of the text, and what lies around.
@@ -190,7 +230,8 @@ export function estimateHeight(row, width) {
     const perLine = Math.max(16, Math.min(width * 0.75, 560) / 7.6);
     const text = message.content ?? '';
     const lines = text.split('\n').reduce((sum, line) => sum + Math.max(1, Math.ceil(line.length / perLine)), 0);
-    const media = {image: 240, video: 240, voice: 60, file: 64, sticker: 150}[message.message_type] ?? 0;
+    const room = row.album ? 300 : roomOf(message)?.height;
+    const media = room ?? {image: 240, video: 240, voice: 60, file: 64, sticker: 150}[message.message_type] ?? 0;
     const large = [0, 55, 40, 27][emojiCount(message)];
     return (row.first ? 10 : 2) + (row.first && row.sender ? 20 : 0) + 32 + lines * 21 + large + (row.quoted ? 52 : 0) + media + (row.kinds.length > 0 ? 32 : 0) +
         (row.forwardedFrom !== null ? 20 : 0) + (row.card ? 50 + 20 * row.card.lines.length : 0);

@@ -12,6 +12,7 @@ import {openForwarded} from './forwarded_view.js';
 import {reasonOf, t} from './i18n.js';
 import {onLongPress} from './long_press.js';
 import {openMemberMenu} from './member_menu.js';
+import {isShowable, openLightbox} from './lightbox.js';
 import {rowNode, showDetail} from './message_view.js';
 import {mayUnpin} from './pins.js';
 import {KINDS_MAX, QUICK} from './reactions.js';
@@ -21,7 +22,7 @@ import {SELECTED_MAX, Selection, isSelectable} from './selection.js';
 import {rangesOf} from './snippet.js';
 import {openPack} from './sticker_packs_dialog.js';
 import {isolated, shortened} from './text.js';
-import {detailOf, estimateHeight, messageKey, timelineRows, versionOf} from './timeline_rows.js';
+import {detailOf, estimateHeight, messageKey, messagesOf, timelineRows, versionOf} from './timeline_rows.js';
 import {VirtualList} from './virtual_list.js';
 
 const LOAD_AHEAD = 3; // viewports above
@@ -70,6 +71,8 @@ export class TimelineView {
             addReaction: ({message}, anchor) => this.#chooseReaction(message, anchor, anchor),
             retry: (item) => chat.resend(item),
             discard: (item) => chat.discard(item),
+            cancelUpload: (item) => chat.discard(item),
+            media: {files: chat.files, open: (message) => this.#openPictures(message)},
             olderAgain: () => this.#loadOlder(),
             newerAgain: () => this.#loadNewer(),
         };
@@ -160,7 +163,9 @@ export class TimelineView {
         const first = c.history.firstUnread(this.#chat.me, Math.max(c.readSeq, this.#skippedTo));
         if (first === null)
             return;
-        const key = first.seq === c.newSeq ? 'new' : messageKey(first, this.#chat.me);
+        const key = first.seq === c.newSeq ? 'new' : this.#rowOf(first.id, first.seq)?.key;
+        if (key === undefined)
+            return;
         if (this.#list.offsetOf(key) < 0)
             this.#list.toRow(key, key === 'new' ? NEW_MARK_PX : 0);
     }
@@ -263,7 +268,7 @@ export class TimelineView {
         while (i >= 0 && !(rows[i].kind === 'message' && rows[i].message.seq !== null))
             i--;
         if (i >= 0)
-            this.#chat.sawUpTo(c, rows[i].message.seq);
+            this.#chat.sawUpTo(c, messagesOf(rows[i]).findLast(({seq}) => seq !== null).seq);
     }
 
     // What lies before it counts as read: the user has chosen to pass it over. It may be further back than what is here.
@@ -332,7 +337,7 @@ export class TimelineView {
     // The row of the message; or, of one that is not shown, the next one.
     #rowOf(id, seq) {
         const {rows} = this.#list;
-        return rows.find((r) => r.message?.id === id) ?? rows.find((r) => seq !== null && 'message' in r && r.message.seq >= seq);
+        return rows.find((r) => 'message' in r && messagesOf(r).some((m) => m.id === id)) ?? rows.find((r) => seq !== null && 'message' in r && r.message.seq >= seq);
     }
 
     #point(key, takesFocus) {
@@ -443,13 +448,20 @@ export class TimelineView {
     }
 
     #toggleSelected(key, toThere = false) {
-        const {message} = this.#list.rows[this.#list.indexOf(key)] ?? {};
-        if (this.#selection === null || !message || !isSelectable(message))
+        const row = this.#list.rows[this.#list.indexOf(key)];
+        const messages = row ? messagesOf(row).filter(isSelectable) : [];
+        if (this.#selection === null || messages.length === 0)
             return;
-        const fits = toThere ? this.#selection.extendTo(message, this.#conversation.shown.messages) : this.#selection.toggle(message);
+        const fits = toThere ? this.#selection.extendTo(messages.at(-1), this.#conversation.shown.messages) : this.#toggleAll(messages);
         if (!fits)
             say(t('selection.full', {count: SELECTED_MAX}));
         this.#changeSelection();
+    }
+
+    // An album is selected as a whole.
+    #toggleAll(messages) {
+        const wanted = !messages.every((m) => this.#selection.has(m));
+        return messages.filter((m) => this.#selection.has(m) !== wanted).every((m) => this.#selection.toggle(m));
     }
 
     // Tells each row whether it is selected.
@@ -476,10 +488,27 @@ export class TimelineView {
 
     // ---- what can be done with a message ----
 
-    #openMenuOf(key, anchor = this.#list.nodeOf(key)) {
-        const row = this.#list.rows[this.#list.indexOf(key)];
+    // Of a message, or of one in an album.
+    #findRow(key) {
+        const {rows} = this.#list;
+        return rows[this.#list.indexOf(key)] ?? rows.flatMap(({album}) => album ?? []).find((row) => row.key === key);
+    }
+
+    #openMenuOf(key, anchor = this.#list.nodeOf(key) ?? this.#feed.querySelector(`[data-key="${CSS.escape(key)}"]`)) {
+        const row = this.#findRow(key);
         if (anchor !== null && row?.kind === 'message')
             this.#openMenu(row, anchor);
+    }
+
+    // Over the whole page, with those before and after it.
+    #openPictures(message) {
+        const c = this.#conversation;
+        const nameOf = ({from_user_id}) => (from_user_id === this.#chat.me ? t('message.you') : this.#chat.people.name(from_user_id));
+        openLightbox(c.shown.messages.filter(isShowable), message, {files: this.#chat.files}, nameOf, (shown, anchor) => {
+            const row = this.#list.rows.flatMap((r) => r.album ?? [r]).find((r) => r.message?.id === shown.id);
+            if (row)
+                this.#openMenu(row, anchor);
+        });
     }
 
     #openPerson(userId, anchor) {
@@ -517,7 +546,9 @@ export class TimelineView {
         ], anchor.querySelector('.bubble') ?? anchor, null, row.mayReact ? this.#quickReactions(row, anchor) : null);
     }
 
-    #quickReactions({key, message, kinds}, anchor) {
+    // To one in an album: under the album.
+    #quickReactions(row, anchor) {
+        const {key, message, kinds} = row.of ?? row;
         const more = kinds.map(({emoji}) => emoji).filter((emoji) => !QUICK.includes(emoji));
         const own = (emoji) => kinds.some((kind) => kind.emoji === emoji && kind.own);
         return {label: t('reactions.add'), items: [

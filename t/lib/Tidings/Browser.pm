@@ -138,6 +138,9 @@ sub wait_text { my ($self, $selector, $text) = @_; $self->ask(see => $selector, 
 # is given.
 sub click { my ($self, $selector, $text) = @_; $self->ask(click => $selector, $text // ''); return $self }
 
+# The same, and these files from the chooser that it opens.
+sub choose_files { my ($self, $selector, $text, @paths) = @_; $self->ask(files => $selector, $text, \@paths); return $self }
+
 # The button of the mouse, where it is: over an element since hover().
 sub hover { my ($self, $selector) = @_; $self->ask(hover => $selector); return $self }
 # To a place within the window.
