@@ -41,6 +41,13 @@ static enum files_status path_of(char out[PATH_MAX], const char *directory, cons
 	return failed("cannot name", directory);
 }
 
+/* Nothing is to be found without it, such as a disk that is not there: that says nothing of a file. */
+static enum files_status none_of(const char *directory)
+{
+	struct stat st;
+	return stat(directory, &st) == 0 ? FILES_NONE : failed("cannot look at", directory);
+}
+
 /* The directory, or a folder of it at which that many levels down the file lies. */
 static enum files_status folder_of(char out[PATH_MAX], const char *directory, const char *id, int levels)
 {
@@ -152,11 +159,16 @@ static bool is_still_named(int fd, const char *path)
 /* What was not known to be right when its process died does not count. */
 static enum files_status end_hold(const char *directory, const char *id, int fd)
 {
+	struct stat st;
 	uint64_t size;
 	enum files_status status = read_hold(directory, id, &size);
-	if (status == FILES_NONE)
-		return drop_hold(directory, id);
-	return status == FILES_OK ? files_release(directory, id, fd, size, false) : status;
+	if (status != FILES_OK)
+		return status == FILES_NONE ? drop_hold(directory, id) : status;
+	/* After a crash of the machine it may be shorter: that is no reason to fill it up. */
+	if (fstat(fd, &st) != 0)
+		return failed("cannot look at", id);
+	bool counts = (uint64_t)st.st_size <= size;
+	return files_release(directory, id, fd, size, counts);
 }
 
 static bool is_placed(const char *directory, const char *id)
@@ -244,6 +256,8 @@ enum files_status files_part_size(const char *directory, const char *id, uint64_
 		return failed("cannot look at", path);
 	else if (is_placed(directory, id))
 		return FILES_NONE;
+	else if (none_of(directory) != FILES_NONE)
+		return FILES_FAILED;
 	if (read_hold(directory, id, &held) == FILES_OK && held < *size_r)
 		*size_r = held;
 	return FILES_OK;
@@ -290,11 +304,11 @@ int files_open_result(const char *directory, const char *id, const char *suffix)
 	return -1;
 }
 
-static enum files_status sync_file(const char *path)
+static enum files_status sync_file(const char *directory, const char *path)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
-		return errno == ENOENT ? FILES_NONE : failed("cannot open", path);
+		return errno == ENOENT ? none_of(directory) : failed("cannot open", path);
 	enum files_status status = fdatasync(fd) == 0 ? FILES_OK : failed("cannot write", path);
 	close(fd);
 	return status;
@@ -307,9 +321,9 @@ static enum files_status move(const char *directory, const char *id, const char 
 	if (status == FILES_OK)
 		status = path_of(target, directory, id, to);
 	if (status == FILES_OK)
-		status = sync_file(source);
+		status = sync_file(directory, source);
 	if (status == FILES_OK && rename(source, target) != 0)
-		status = errno == ENOENT ? FILES_NONE : failed("cannot rename", source);
+		status = errno == ENOENT ? none_of(directory) : failed("cannot rename", source);
 	return status;
 }
 
@@ -352,7 +366,10 @@ enum files_status files_remove(const char *directory, const char *id)
 {
 	static const char *const all[] = {FILES_FINAL,	    FILES_THUMB,      FILES_PART,
 					  FILES_CLEAN_PART, FILES_THUMB_PART, FILES_HOLD};
-	enum files_status status = FILES_OK;
+	enum files_status status = none_of(directory);
+	if (status != FILES_NONE)
+		return status;
+	status = FILES_OK;
 	for (size_t i = 0; i < ARRAY_LEN(all); i++) {
 		enum files_status now = drop(directory, id, all[i]);
 		status = status == FILES_OK ? now : status;
@@ -370,7 +387,7 @@ enum files_status files_open(const char *directory, const char *id, const char *
 		return status;
 	*fd_r = open(path, O_RDONLY | O_CLOEXEC);
 	if (*fd_r < 0)
-		return errno == ENOENT ? FILES_NONE : failed("cannot open", path);
+		return errno == ENOENT ? none_of(directory) : failed("cannot open", path);
 	if (fstat(*fd_r, &st) != 0) {
 		status = failed("cannot look at", path);
 		close(*fd_r);

@@ -8,6 +8,8 @@
  *	ab/cd/ID.thumb.part, ab/cd/ID.clean.part   what the media process writes
  *	ab/cd/ID, ab/cd/ID.thumb                   for good; never changed
  *
+ * A directory that is away, such as a disk that is not mounted, is FILES_FAILED to all: never FILES_NONE.
+ *
  * Who writes a part file has its lock (flock(2)), which goes with the process. All of these functions may wait for a
  * disk: none is for a loop.
  */
