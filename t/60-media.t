@@ -351,6 +351,13 @@ subtest 'limits' => sub {
 	wait_for('the deleted one to go', sub { !files($first->json->{id}) });
 	wait_for('its row to go', sub { !$dbh->selectrow_array('SELECT 1 FROM media WHERE id = ?', undef, $first->json->{id}) });
 	is upload($dan, 'x', 'text/plain', 'x' x 60)->status, 201, 'what is deleted makes room';
+	my %uploads;
+	for my $user (map { "new$_" } 1 .. 5) {
+		my @at_once = map { $t->http($user, node => $_ % 2) } 1 .. 6;
+		$_->send_request('POST', '/media?name=x', headers => ['Content-Type', 'text/plain'], body => 'x' x 60) for @at_once;
+		$uploads{$_->response->status}++ for @at_once;
+	}
+	is_deeply \%uploads, {201 => 5, 507 => 25}, 'of the first uploads of a user, at once, one has room';
 	is upload($ann, 'x', 'text/plain', 'x')->status, 201, 'an upload' for 1 .. 5;
 	$r = upload($ann, 'x', 'text/plain', 'x');
 	is_deeply [$r->status, $r->json->{code}], [429, 'rate_limited'], 'one more than a day has';

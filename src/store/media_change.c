@@ -33,6 +33,7 @@ struct new_media {
 	uint64_t quota;
 	unsigned per_day;
 	bool standing; /* a try of unknown outcome has made it */
+	bool locked;   /* the user has a row of upload_limits, and it is */
 	uint64_t used;
 	int64_t now_ms, full_ms, retry_ms;
 };
@@ -42,18 +43,27 @@ static struct new_media *new_of(struct txn *t)
 	return container_of(t, struct new_media, txn);
 }
 
+/* All rows of the user are read: only where it matters. */
+static void put_used(const struct new_media *n, struct buf *text)
+{
+	if (n->quota == 0) {
+		sql_lit(text, "0");
+		return;
+	}
+	sql_lit(text, "COALESCE(SUM(size),0) FROM media FORCE INDEX (by_owner) WHERE owner_id=");
+	sql_str(text, n->txn.user);
+}
+
 static void new_ask(struct txn *t, struct buf *text)
 {
 	struct new_media *n = new_of(t);
-	n->standing = false;
+	n->standing = n->locked = false;
 	n->used = 0;
 	n->full_ms = n->retry_ms = 0;
 	sql_lit(text, "SELECT full_at FROM upload_limits FORCE INDEX (PRIMARY) WHERE user_id=");
 	sql_str(text, t->user);
-	sql_lit(text,
-		" FOR UPDATE;SELECT UTC_TIMESTAMP(3);SELECT COALESCE(SUM(size),0) FROM media FORCE INDEX (by_owner) "
-		"WHERE owner_id=");
-	sql_str(text, t->user);
+	sql_lit(text, " FOR UPDATE;SELECT UTC_TIMESTAMP(3);SELECT ");
+	put_used(n, text);
 	sql_lit(text, ";SELECT created_at FROM media FORCE INDEX (PRIMARY)");
 	put_is(text, str_from(n->media.id));
 }
@@ -61,13 +71,14 @@ static void new_ask(struct txn *t, struct buf *text)
 static void new_row(struct txn *t, unsigned stmt, struct row *row)
 {
 	struct new_media *n = new_of(t);
-	if (stmt == 0)
+	if (stmt == 0) {
+		n->locked = true;
 		n->full_ms = row_take_ms(row);
-	else if (stmt == 1)
+	} else if (stmt == 1) {
 		n->now_ms = row_take_ms(row);
-	else if (stmt == 2)
+	} else if (stmt == 2) {
 		n->used = row_take_u64(row);
-	else {
+	} else {
 		n->standing = true;
 		n->media.created_ms = row_take_ms(row);
 	}
@@ -85,13 +96,22 @@ static bool take_of_limit(struct new_media *n)
 	return full <= latest;
 }
 
+/* Of two that find no row to lock, one finds that of the other now, and is run again. */
 static void put_limit(struct new_media *n, struct buf *text)
 {
+	if (n->locked) {
+		sql_lit(text, "UPDATE upload_limits SET full_at=");
+		sql_time(text, n->full_ms);
+		sql_lit(text, " WHERE user_id=");
+		sql_str(text, n->txn.user);
+		buf_append_char(text, ';');
+		return;
+	}
 	sql_lit(text, "INSERT INTO upload_limits (user_id,full_at) VALUES (");
 	sql_str(text, n->txn.user);
 	buf_append_char(text, ',');
 	sql_time(text, n->full_ms);
-	sql_lit(text, ") ON DUPLICATE KEY UPDATE full_at=VALUES(full_at);");
+	sql_lit(text, ");");
 }
 
 static void put_row(struct buf *text, const struct media *m, int64_t now_ms)
