@@ -130,7 +130,7 @@ static struct inspect_job *give(const char *path, struct item **item_r)
 	if (it->files.file < 0)
 		log_fatal("cannot open %s", path);
 	*item_r = it;
-	return inspect(inspector, &it->files, NULL, on_done, it);
+	return inspect(inspector, &it->files, NULL, NULL, on_done, it);
 }
 
 /* One that is to be taken back. */

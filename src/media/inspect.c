@@ -3,6 +3,7 @@
 #include "media/inspect.h"
 
 #include "core/clock.h"
+#include "core/id.h"
 #include "core/log.h"
 #include "hub/stats.h"
 
@@ -22,7 +23,7 @@ struct inspect_job {
 	TAILQ_ENTRY(inspect_job) entry;
 	struct inspector *in;
 	struct inspect_files files;
-	char declared[INSPECT_TYPE_MAX + 1];
+	char user[USER_ID_MAX + 1], declared[INSPECT_TYPE_MAX + 1];
 	inspect_done_fn *done;
 	void *ctx;
 	int64_t started_ms;
@@ -225,16 +226,42 @@ static bool job_begin(struct inspect_job *job)
 	return true;
 }
 
+static bool has_turn(const struct inspect_job *job)
+{
+	const struct inspect_job *other;
+	unsigned n = 0;
+	if (job->user[0] == '\0')
+		return true;
+	TAILQ_FOREACH (other, &job->in->under_way, entry)
+		n += strcmp(other->user, job->user) == 0;
+	return n < INSPECT_OF_USER_MAX;
+}
+
+static bool is_hopeless(const struct inspect_job *job)
+{
+	return job->in->mailbox < 0 || job->no_room;
+}
+
+/* The first that can end or go. */
+static struct inspect_job *next_of(struct inspector *in)
+{
+	struct inspect_job *job;
+	TAILQ_FOREACH (job, &in->waiting, entry)
+		if (is_hopeless(job) || (in->under_way_count < INSPECT_UNDER_WAY_MAX && has_turn(job)))
+			return job;
+	return NULL;
+}
+
 /* Those that find no room are tried again on the next look. */
 static void on_send(struct loop_task *t)
 {
 	struct inspector *in = container_of(t, struct inspector, send);
 	struct inspect_job *job;
-	/* Only those that are there now: a callback may bring another one. */
-	for (size_t n = in->waiting_count; n > 0 && (job = TAILQ_FIRST(&in->waiting)) != NULL; n--)
-		if (in->mailbox < 0 || job->no_room)
+	/* No more than are there now: a callback may bring another one. */
+	for (size_t n = in->waiting_count; n > 0 && (job = next_of(in)) != NULL; n--)
+		if (is_hopeless(job))
 			job_end(job, &unavailable);
-		else if (in->under_way_count >= INSPECT_UNDER_WAY_MAX || !job_begin(job))
+		else if (!job_begin(job))
 			return;
 }
 
@@ -293,8 +320,8 @@ void inspector_free(struct inspector **inp)
 	free(in);
 }
 
-struct inspect_job *inspect(struct inspector *in, const struct inspect_files *files, const char *declared,
-			    inspect_done_fn *done, void *ctx)
+struct inspect_job *inspect(struct inspector *in, const struct inspect_files *files, const char *user,
+			    const char *declared, inspect_done_fn *done, void *ctx)
 {
 	struct inspect_job *job = xcalloc(1, sizeof(*job));
 	job->in = in;
@@ -303,6 +330,8 @@ struct inspect_job *inspect(struct inspector *in, const struct inspect_files *fi
 	job->ctx = ctx;
 	job->answers = -1;
 	job->started_ms = clock_mono_ms();
+	if (user != NULL)
+		snprintf(job->user, sizeof(job->user), "%s", user);
 	if (declared != NULL)
 		snprintf(job->declared, sizeof(job->declared), "%s", declared);
 	job->no_room = in->waiting_count >= INSPECT_WAITING_MAX;

@@ -16,8 +16,12 @@
 
 /* From inspect() to the callback. */
 #define INSPECT_PATIENCE_MS 120000
-/* A worker's jobs in the mailbox or under way; as many as this wait behind them, in order. */
+/*
+ * A worker's jobs in the mailbox or under way, and those of one user among them, so that who brings many files that
+ * take long is who waits for them; as many as this wait behind them, in order.
+ */
 #define INSPECT_UNDER_WAY_MAX 16
+#define INSPECT_OF_USER_MAX 1
 #define INSPECT_WAITING_MAX 1024
 #define INSPECT_TRIES 2
 
@@ -41,10 +45,11 @@ void inspector_free(struct inspector **in);
 
 /*
  * declared: the type that the client gave, or NULL. A hint that only says which plain text a plain text is (csv,
- * markdown, calendar); nothing else in it is believed.
+ * markdown, calendar); nothing else in it is believed. user: whose file it is; NULL: nobody's, which does not wait for
+ * others of nobody's.
  */
-struct inspect_job *inspect(struct inspector *in, const struct inspect_files *files, const char *declared,
-			    inspect_done_fn *done, void *ctx);
+struct inspect_job *inspect(struct inspector *in, const struct inspect_files *files, const char *user,
+			    const char *declared, inspect_done_fn *done, void *ctx);
 /* No callback any more. Who reads the file is killed, soon: what it writes until then goes to files nobody needs. */
 void inspect_cancel(struct inspect_job **job);
 

@@ -102,7 +102,7 @@ static void prepared(struct upload *u)
 		return;
 	}
 	u->step = STEP_INSPECT;
-	u->inspecting = inspect(u->us->inspector, &u->files, u->declared, on_inspected, u);
+	u->inspecting = inspect(u->us->inspector, &u->files, u->user, u->declared, on_inspected, u);
 }
 
 static void stepped(struct work_job *j, bool ran)

@@ -125,7 +125,7 @@ static void test_answer(void)
 	struct taken t;
 	struct inspect_files f = files();
 	begin();
-	inspect(in, &f, NULL, on_done, NULL);
+	inspect(in, &f, NULL, NULL, on_done, NULL);
 	ok(ends == 0 && inspector_jobs(in) == 1, "given");
 	ok(take(&t), "it comes with its descriptors");
 	ok(write(t.fd[INSPECT_FD_THUMB], "thumb", 5) == 5, "the files can be written");
@@ -137,7 +137,7 @@ static void test_answer(void)
 	ok(ends == 1 && last.status == INSPECT_OK && last.width == 3, "the end of its socket is");
 	ok(last.has_thumb && !last.has_clean, "what was not written is not there, whatever the answer says");
 	ok(inspector_jobs(in) == 0, "nothing is left");
-	inspect(in, &f, "text/csv", on_done, NULL);
+	inspect(in, &f, NULL, "text/csv", on_done, NULL);
 	ok(take(&t), "another one");
 	say(&t, &plain);
 	say(&t, &picture);
@@ -145,7 +145,7 @@ static void test_answer(void)
 	turn(150);
 	ok(ends == 2 && strcmp(last.content_type, "text/csv") == 0,
 	   "the first answer counts, and a hint tells plain texts apart");
-	inspect(in, &f, "text/html", on_done, NULL);
+	inspect(in, &f, NULL, "text/html", on_done, NULL);
 	ok(take(&t), "another one");
 	say(&t, &plain);
 	leave(&t);
@@ -161,7 +161,7 @@ static void test_lies(void)
 	struct inspect_files f = files();
 	static char long_one[INSPECT_ANSWER_MAX * 2];
 	begin();
-	inspect(in, &f, NULL, on_done, NULL);
+	inspect(in, &f, NULL, NULL, on_done, NULL);
 	ok(take(&t), "taken");
 	ok(send(t.fd[INSPECT_FD_ANSWER], long_one, sizeof(long_one), 0) > 0, "nonsense is sent");
 	leave(&t);
@@ -176,7 +176,7 @@ static void test_deaths(void)
 	struct taken t;
 	struct inspect_files f = files();
 	begin();
-	inspect(in, &f, NULL, on_done, NULL);
+	inspect(in, &f, NULL, NULL, on_done, NULL);
 	ok(take(&t), "taken");
 	leave(&t);
 	ok(take(&t) && ends == 0, "a process that died without an answer: the next one gets the job");
@@ -196,7 +196,7 @@ static void test_many(void)
 	unsigned taken = 0;
 	begin();
 	for (unsigned i = 0; i < MANY; i++)
-		inspect(in, &f, NULL, on_done, &done[i]);
+		inspect(in, &f, NULL, NULL, on_done, &done[i]);
 	for (; taken < MANY && take(&t[taken]); taken++)
 		;
 	ok(taken == INSPECT_UNDER_WAY_MAX, "no more than %u are in the mailbox", taken);
@@ -205,7 +205,7 @@ static void test_many(void)
 	ok(take(&t[taken]), "where one ends another one goes");
 	taken++;
 	ok(done[0] && !done[1], "in order");
-	struct inspect_job *job = inspect(in, &f, NULL, on_done, NULL);
+	struct inspect_job *job = inspect(in, &f, NULL, NULL, on_done, NULL);
 	inspect_cancel(&job);
 	ok(job == NULL && ends == 1, "one that waits can be taken back");
 	inspector_free(&in);
@@ -218,14 +218,38 @@ static void test_many(void)
 	close_files(&f);
 }
 
+static void test_turns(void)
+{
+	struct taken first, second, none;
+	struct inspect_files f = files();
+	static bool done[4];
+	begin();
+	for (unsigned i = 0; i < 3; i++)
+		inspect(in, &f, "eve", NULL, on_done, &done[i]);
+	inspect(in, &f, "bob", NULL, on_done, &done[3]);
+	ok(take(&first) && take(&second) && !take(&none), "one file of each user is looked at, whoever brought more");
+	say(&second, &plain);
+	leave(&second);
+	turn(150);
+	ok(done[3] && !done[0] && !take(&none), "that of the other ends, and gives no room to theirs");
+	say(&first, &plain);
+	leave(&first);
+	ok(take(&first) && done[0] && !take(&none), "which go one after the other");
+	inspector_free(&in);
+	ok(ends == 4, "all end with the inspector");
+	leave(&first);
+	finish();
+	close_files(&f);
+}
+
 static void test_no_room(void)
 {
 	struct inspect_files f = files();
 	static bool refused;
 	begin();
 	for (unsigned i = 0; i < INSPECT_WAITING_MAX; i++)
-		inspect(in, &f, NULL, on_done, NULL);
-	inspect(in, &f, NULL, on_done, &refused);
+		inspect(in, &f, NULL, NULL, on_done, NULL);
+	inspect(in, &f, NULL, NULL, on_done, &refused);
 	ok(!refused, "never within");
 	turn(100);
 	ok(refused && last.status == INSPECT_UNAVAILABLE, "what is more than may wait ends at once");
@@ -240,7 +264,7 @@ static void test_nobody(void)
 	loop = loop_new();
 	in = inspector_new(loop, -1);
 	ends = 0;
-	inspect(in, &f, NULL, on_done, NULL);
+	inspect(in, &f, NULL, NULL, on_done, NULL);
 	turn(100);
 	ok(ends == 1 && last.status == INSPECT_UNAVAILABLE, "without a mailbox all are unavailable");
 	inspector_free(&in);
@@ -249,7 +273,7 @@ static void test_nobody(void)
 	_Atomic int64_t shift = 0;
 	clock_share_shift(&shift);
 	begin();
-	inspect(in, &f, NULL, on_done, NULL);
+	inspect(in, &f, NULL, NULL, on_done, NULL);
 	turn(100);
 	ok(ends == 0, "one that nobody takes waits");
 	shift = INSPECT_PATIENCE_MS + 1000;
@@ -264,7 +288,7 @@ static void test_cancel(void)
 	struct taken t;
 	struct inspect_files f = files();
 	begin();
-	struct inspect_job *job = inspect(in, &f, NULL, on_done, NULL);
+	struct inspect_job *job = inspect(in, &f, NULL, NULL, on_done, NULL);
 	ok(take(&t), "taken");
 	inspect_cancel(&job);
 	struct pollfd p = {.fd = t.fd[INSPECT_FD_ANSWER]};
@@ -284,6 +308,7 @@ int main(void)
 	test_lies();
 	test_deaths();
 	test_many();
+	test_turns();
 	test_no_room();
 	test_nobody();
 	test_cancel();
