@@ -63,6 +63,22 @@ is upload($whole)->status, 201, 'a program lets it pass';
 is slurp("$dir/received"), $whole, 'of which it has read all';
 is upload('a virus')->status, 400, 'or does not';
 is upload('strange')->status, 503, 'or fails';
+
+# Those of one who brings many wait for one another, and not others for all of them.
+spew("$dir/scanner", "#!/bin/sh\nhead -c 1 >> '$dir/order'\ncat > /dev/null\nwhile [ ! -e '$dir/go' ]; do sleep 0.05; done\n", 0755);
+my @eve = map { $t->http('eve') } 1 .. 4;
+my $parts = sub { return scalar grep { -s $_ == 3 } glob "$directory/*/*/*.part" };
+my $post = sub { $_[0]->send_request('POST', '/media?name=x', headers => ['Content-Type', 'text/plain'], body => $_[1]); return };
+$parts->() == 0 or die;
+$post->($_, 'eve') for @eve;
+wait_for('the scanner to have one', sub { -s "$dir/order" && $parts->() == 4 });
+my $bob = $t->http('bob');
+$post->($bob, 'bob');
+wait_for('the file of another', sub { $parts->() == 5 });
+spew("$dir/go", '');
+is $_->response->status, 201, 'all pass' for $bob, @eve;
+like slurp("$dir/order"), qr/\Ae{1,3}be+\z/, 'the other does not wait for all of them';
+
 $t->node->configure({%{$t->node->{conf}}, media => {directory => $directory, scanner => "$dir/none"}});
 $t->node->reload;
 $alice = $t->http('alice'); # at a new worker

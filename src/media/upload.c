@@ -95,6 +95,32 @@ static void written(struct upload *u)
 	u->handler->room(u->status, u->arg);
 }
 
+/* The one that waits longest of those in that step of that user's. */
+static struct upload *upload_in(const struct uploads *us, const char *user, enum step step)
+{
+	struct upload *u, *found = NULL;
+	LIST_FOREACH (u, &us->all, entry)
+		if (u->step == step && strcmp(u->user, user) == 0)
+			found = u;
+	return found;
+}
+
+/* One of each user's at a time, so that those of one who brings many do not keep all others' from the scanner. */
+static void begin_scan(struct upload *u)
+{
+	if (upload_in(u->us, u->user, STEP_SCAN) != NULL)
+		u->step = STEP_TURN;
+	else
+		begin(u, STEP_SCAN);
+}
+
+static void scanned(const struct upload *u)
+{
+	struct upload *next = upload_in(u->us, u->user, STEP_TURN);
+	if (next != NULL)
+		begin(next, STEP_SCAN);
+}
+
 static void prepared(struct upload *u)
 {
 	if (u->status != FILES_OK) {
@@ -116,6 +142,8 @@ static void stepped(struct work_job *j, bool ran)
 		upload_free(u);
 		return;
 	}
+	if (step == STEP_SCAN)
+		scanned(u);
 	if (u->closing) {
 		begin(u, STEP_CLOSE);
 		return;
@@ -156,6 +184,7 @@ static void stepped(struct work_job *j, bool ran)
 		u->handler->finished(u->status, &u->result, u->size, u->arg);
 		break;
 	case STEP_NONE:
+	case STEP_TURN:
 	case STEP_INSPECT:
 	case STEP_CLOSE:
 		break;
@@ -255,7 +284,10 @@ void upload_finish(struct upload *u, const char *declared)
 	ASSERT(u->step == STEP_NONE);
 	free(u->declared);
 	u->declared = xstrdup(declared);
-	begin(u, u->us->scanner[0] != '\0' ? STEP_SCAN : STEP_PREPARE);
+	if (u->us->scanner[0] != '\0')
+		begin_scan(u);
+	else
+		begin(u, STEP_PREPARE);
 }
 
 void upload_close(struct upload **up)
@@ -269,7 +301,7 @@ void upload_close(struct upload **up)
 		inspect_cancel(&u->inspecting);
 		u->step = STEP_NONE;
 	}
-	if (u->step == STEP_NONE)
+	if (u->step == STEP_NONE || u->step == STEP_TURN)
 		begin(u, STEP_CLOSE);
 }
 

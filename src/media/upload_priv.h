@@ -36,6 +36,7 @@ enum step {
 	STEP_WRITE,
 	STEP_SETTLE,  /* the same, and whether all of it counts */
 	STEP_FETCH,   /* from where a client has put it */
+	STEP_TURN,    /* it waits until another file of the user was scanned */
 	STEP_SCAN,    /* by the operator's scanner */
 	STEP_PREPARE, /* for the media process */
 	STEP_INSPECT, /* the media process has it */

@@ -242,6 +242,7 @@ void upload_run(struct work_job *j)
 		upload_run_close(u);
 		break;
 	case STEP_NONE:
+	case STEP_TURN:
 	case STEP_INSPECT:
 		break;
 	}
