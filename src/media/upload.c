@@ -71,6 +71,10 @@ static void on_inspected(const struct inspect_result *r, void *ctx)
 		begin(u, u->closing ? STEP_CLOSE : STEP_PLACE);
 		return;
 	}
+	if (r->status == INSPECT_REFUSED) {
+		begin(u, STEP_DOUBT);
+		return;
+	}
 	u->step = STEP_NONE;
 	u->handler->finished(FILES_OK, &u->result, u->size, u->arg);
 }
@@ -180,6 +184,7 @@ static void stepped(struct work_job *j, bool ran)
 		else
 			u->handler->finished(u->status, &u->result, u->size, u->arg);
 		break;
+	case STEP_DOUBT:
 	case STEP_STORE:
 		u->handler->finished(u->status, &u->result, u->size, u->arg);
 		break;

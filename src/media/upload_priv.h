@@ -40,6 +40,7 @@ enum step {
 	STEP_SCAN,    /* by the operator's scanner */
 	STEP_PREPARE, /* for the media process */
 	STEP_INSPECT, /* the media process has it */
+	STEP_DOUBT,   /* it was refused: had what was made of it room? */
 	STEP_PLACE,
 	STEP_STORE, /* where it is kept */
 	STEP_CLOSE,

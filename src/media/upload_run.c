@@ -8,7 +8,12 @@
 
 #include <errno.h>
 #include <openssl/crypto.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
+
+/* A refusal is doubtful where there is less room than this and twice the file. */
+#define DOUBTFUL_BYTES ((uint64_t)1 << 20)
 
 static void run_open(struct upload *u)
 {
@@ -178,6 +183,25 @@ static void close_files(struct upload *u)
 	}
 }
 
+/* What there is on the disk for what is made of the file, with what that takes already. */
+static bool room_of(const struct upload *u, uint64_t *room_r)
+{
+	struct statvfs fs;
+	struct stat thumb, clean;
+	if (fstatvfs(u->files.clean, &fs) != 0 || fstat(u->files.thumb, &thumb) != 0 ||
+	    fstat(u->files.clean, &clean) != 0)
+		return false;
+	*room_r = (uint64_t)fs.f_bavail * fs.f_frsize + ((uint64_t)thumb.st_blocks + (uint64_t)clean.st_blocks) * 512;
+	return true;
+}
+
+/* The media process cannot tell a picture that it cannot read from one that it has no room to copy. */
+static void run_doubt(struct upload *u)
+{
+	uint64_t room;
+	u->status = room_of(u, &room) && room < 2 * u->size + DOUBTFUL_BYTES ? FILES_NO_SPACE : FILES_OK;
+}
+
 static void run_place(struct upload *u)
 {
 	u->status = files_place(u->us->directory, u->id, u->result.has_clean, u->result.has_thumb, &u->size);
@@ -234,6 +258,9 @@ void upload_run(struct work_job *j)
 		break;
 	case STEP_PREPARE:
 		run_prepare(u);
+		break;
+	case STEP_DOUBT:
+		run_doubt(u);
 		break;
 	case STEP_PLACE:
 		run_place(u);
