@@ -17,7 +17,7 @@ my $sender = $t->stack->dbh($t->{database});
 $sender->do('START TRANSACTION');
 $sender->selectall_arrayref('SELECT 1 FROM media FORCE INDEX (PRIMARY) WHERE id = ? AND state = 1 LOCK IN SHARE MODE', undef, $second);
 $dbh->do('UPDATE media_idle SET due_at = UTC_TIMESTAMP(3)');
-wait_for('the relay to wait', sub { $dbh->selectrow_array(q(SELECT COUNT(*) FROM information_schema.INNODB_TRX WHERE trx_state = 'LOCK WAIT')) });
+wait_for('the relay to wait', sub { ($dbh->selectrow_array("SHOW GLOBAL STATUS LIKE 'Innodb_row_lock_current_waits'"))[1] > 0 });
 $sender->do('INSERT INTO media_uses (media_id, message_id) VALUES (?, 5)', undef, $second);
 $sender->do('COMMIT');
 wait_for('it to be done', sub { !$dbh->selectrow_array('SELECT COUNT(*) FROM media_idle') });
