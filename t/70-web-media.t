@@ -193,6 +193,28 @@ subtest 'on the way' => sub {
 	$ann->click('.failure .discard')->wait_gone('.failure');
 };
 
+subtest 'in a group' => sub {
+	my $group = $web->group('Walkers', 'ann', ['ben']);
+	my ($sender, $reader) = map { $web->enter($_)->open_group($group) } qw(ann ben);
+	$sender->value(q{(() => {const plain = fetch; let go; const gate = new Promise((r) => { go = r; }); window.fetch = async (url, o) => { if (/[/]media$/.test(new URL(url).pathname)) await gate; return plain(url, o); }; window.go = go; return 0})()});
+	choose_from($sender, 'Photos and videos', @more)->wait_text('.attach-dialog h2', 'Send 5 files')->insert("the way up\n");
+	$sender->wait_value("$last.querySelectorAll('.tile canvas').length === 5 && $last.querySelectorAll('.tile .transfer').length === 5");
+	pass 'what was chosen is shown at once, and that it is on its way';
+	$sender->click('.tile:nth-child(2) .cancel-upload')->wait_count('.tile', 4);
+	$sender->type('#compose', "while they go up\n");
+	$reader->wait_last('while they go up');
+	pass 'a text does not wait for them';
+	$sender->value('go(), 0');
+	$reader->wait_value(q{document.querySelectorAll('.album .tile img').length === 4});
+	is_deeply $reader->value(q{[...document.querySelectorAll('.message.other')].slice(-1).map((m) => [m.querySelector('.album') !== null, m.querySelector('.text').textContent])}), [[JSON::PP::true, 'the way up']], 'the others see one block, and its caption';
+	$reader->choose('.message:last-child', 'Select')->wait_text('.selection-bar', '4 selected')->key('Escape');
+	pass 'which is selected as a whole';
+	$reader->click('.message:last-child .tile:nth-child(3)')->wait_text('.lightbox-count', '3 / 4');
+	$reader->key('Escape')->wait_gone('.lightbox');
+	is_deeply [map { $_->own_faults } $sender, $reader], [], 'no fault';
+	$_->close for $sender, $reader;
+};
+
 subtest 'an address that has expired' => sub {
 	my $r = $t->http('ann')->request('POST', '/media?name=old.png', headers => ['Content-Type', 'image/png'], body => slurp($tall));
 	my $m = $t->api('ann')->post('/messages/send', {to_user_id => 'ben', message_type => 'image', media_url => 'tidings:media/' . $r->json->{id}, extra => {width => 120, height => 480}})->json;

@@ -8,6 +8,15 @@ import {t} from './i18n.js';
 export function onFilesDropped(mayTake, take) {
     const node = el('div.drop-here', {hidden: true}, el('p', {}, icon('file'), t('attach.drop')));
     const hasFiles = (event) => event.dataTransfer?.types.includes('Files');
+    // Beside it the browser would leave the page to show the file.
+    for (const name of ['dragover', 'drop']) {
+        document.addEventListener(name, (event) => {
+            if (!hasFiles(event) || event.defaultPrevented)
+                return;
+            event.preventDefault();
+            event.dataTransfer.dropEffect = 'none';
+        });
+    }
     const listenOn = (place) => {
         place.addEventListener('dragenter', (event) => {
             if (hasFiles(event) && mayTake())
@@ -16,7 +25,7 @@ export function onFilesDropped(mayTake, take) {
         place.addEventListener('dragover', (event) => {
             if (!hasFiles(event))
                 return;
-            event.preventDefault(); // else the browser leaves the page to show the file
+            event.preventDefault();
             event.dataTransfer.dropEffect = mayTake() ? 'copy' : 'none';
         });
         place.addEventListener('dragleave', ({relatedTarget}) => {

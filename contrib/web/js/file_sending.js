@@ -25,6 +25,7 @@ export class FileSending {
     #running = 0;
     #tails = new Map(); // recipient -> promise of the message before
     #timer = null;
+    #previewing = Promise.resolve(); // one after the other: a large picture takes memory
 
     // outgoing: where they are shown. onChange(): how far they have come.
     constructor(client, outgoing, onChange) {
@@ -43,7 +44,9 @@ export class FileSending {
             const draft = {...to, message_type: kind ?? kindOf(file, false), content: null, ...i === 0 && first, client_msg_id: randomId(),
                 extra: {file_name: file.name, size: file.size, ...extra, ...album !== null && {album}}};
             const upload = {file, original: original || kind === 'file', sent: 0, size: file.size, waiting: true, stop: null, given: {...extra, ...album !== null && {album}}, media: null, kind};
-            this.#begin(this.#outgoing.begun(draft, upload, new Date(now()).toISOString()));
+            const item = this.#outgoing.begun(draft, upload, new Date(now()).toISOString());
+            upload.previewed = this.#previewing = this.#previewing.then(() => this.#preview(item));
+            this.#begin(item);
         });
         this.#onChange();
     }
@@ -102,16 +105,20 @@ export class FileSending {
     }
 
     // What is known before it is there, for whoever looks at it: how large a picture is, and the picture.
+    async #preview({upload, draft}) {
+        const preview = draft.message_type === 'image' && !upload.cancelled ? await previewOf(upload.file) : null;
+        if (preview === null)
+            return;
+        draft.extra = {...draft.extra, width: preview.width, height: preview.height};
+        keepPreview(draft.client_msg_id, preview.canvas);
+        upload.prepared = true;
+        this.#onChange();
+    }
+
     async #prepare({upload, draft}) {
         if (upload.ready)
             return;
-        const preview = draft.message_type === 'image' ? await previewOf(upload.file) : null;
-        if (preview !== null) {
-            draft.extra = {...draft.extra, width: preview.width, height: preview.height};
-            keepPreview(draft.client_msg_id, preview.canvas);
-            upload.prepared = true;
-            this.#onChange();
-        }
+        await upload.previewed;
         upload.ready = upload.original || draft.message_type !== 'image' ? upload.file : await shrunk(upload.file);
         upload.size = upload.ready.size;
     }

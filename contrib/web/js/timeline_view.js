@@ -22,7 +22,7 @@ import {SELECTED_MAX, Selection, isSelectable} from './selection.js';
 import {rangesOf} from './snippet.js';
 import {openPack} from './sticker_packs_dialog.js';
 import {isolated, shortened} from './text.js';
-import {detailOf, estimateHeight, messageKey, messagesOf, timelineRows, versionOf} from './timeline_rows.js';
+import {detailOf, estimateHeight, messagesOf, timelineRows, versionOf} from './timeline_rows.js';
 import {VirtualList} from './virtual_list.js';
 
 const LOAD_AHEAD = 3; // viewports above
@@ -423,11 +423,11 @@ export class TimelineView {
         return this.#selection;
     }
 
-    #select(message) {
+    #select(row) {
         this.#selection = new Selection();
-        this.#selection.toggle(message);
+        this.#toggleAll(messagesOf(row).filter(isSelectable));
         this.#changeSelection();
-        this.#list.nodeOf(messageKey(message, this.#chat.me))?.focus({preventScroll: true});
+        this.#list.nodeOf(row.key)?.focus({preventScroll: true});
     }
 
     endSelection() {
@@ -531,7 +531,7 @@ export class TimelineView {
             stored && this.#chat.canEdit(message) && {label: t('message.edit'), icon: 'edit', act: () => this.#on.edit(message)},
             message.content && {label: t('message.copy'), icon: 'copy', act: () => this.#copy(message)},
             stored && isSelectable(message) && {label: t('forward.item'), icon: 'forward', act: () => openForward(this.#chat, [message])},
-            stored && isSelectable(message) && {label: t('selection.item'), icon: 'select', act: () => this.#select(message)},
+            stored && isSelectable(message) && {label: t('selection.item'), icon: 'select', act: () => this.#select(row.of ?? row)},
             stored && this.#pinItem(c, message),
             row.sticker?.pack && {label: t('stickers.show'), icon: 'sticker', act: () => openPack(this.#chat, row.sticker.pack)},
             stored && row.kinds.length > 0 && {label: t('reactions.who'), icon: 'react', act: () => openReactions(this.#chat, message)},
