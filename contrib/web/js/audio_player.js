@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Plays a voice message or other sound: its waveform, where it is, and how fast. One plays at a time.
-import {el, icon} from './dom.js';
+import {bdi, el, icon} from './dom.js';
 import {duration} from './format.js';
 import {t} from './i18n.js';
 
@@ -24,8 +24,8 @@ export function bars(waveform) {
     }));
 }
 
-// current(): a promise of its URL; renew(url): of another where that does not work. seconds: how long it is, or null.
-export function audioPlayer({current, renew, seconds, waveform, label}) {
+// name: of a file, or null. current(): a promise of its URL; renew(url): of another where that does not work. seconds: how long it is, or null.
+export function audioPlayer({name, current, renew, seconds, waveform, label}) {
     const audio = el('audio', {preload: 'none'});
     let url = null, renewed = false, wanted = 0; // where to begin
     const wave = bars(waveform);
@@ -108,5 +108,5 @@ export function audioPlayer({current, renew, seconds, waveform, label}) {
     });
     audio.addEventListener('timeupdate', show);
     show();
-    return el('div.media-voice', {role: 'group', 'aria-label': label}, audio, play, el('span.voice-track', {}, wave, seek), time, rate);
+    return el('div.media-voice', {role: 'group', 'aria-label': name ?? label}, name && el('span.file-name', {}, bdi(name)), audio, play, el('span.voice-track', {}, wave, seek), time, rate);
 }

@@ -95,6 +95,7 @@ export class Chat {
 
     async stop() {
         this.own.stop();
+        this.fileSending.stop();
         await this.#client.close();
     }
 

@@ -25,6 +25,8 @@ export class FileSending {
     #running = 0;
     #tails = new Map(); // recipient -> promise of the message before
     #timer = null;
+    // The browser asks whether to leave: what is on its way would be lost.
+    #onLeave = (event) => this.#outgoing.uploads.some(({problem}) => problem === null) && event.preventDefault();
     #previewing = Promise.resolve(); // one after the other: a large picture takes memory
 
     // outgoing: where they are shown. onChange(): how far they have come.
@@ -32,7 +34,11 @@ export class FileSending {
         this.#client = client;
         this.#outgoing = outgoing;
         this.#onChange = onChange;
-        addEventListener('beforeunload', (event) => this.#outgoing.uploads.some(({problem}) => problem === null) && event.preventDefault());
+        addEventListener('beforeunload', this.#onLeave);
+    }
+
+    stop() {
+        removeEventListener('beforeunload', this.#onLeave);
     }
 
     // to: {to_user_id} or {conversation_id}. files: File objects. more: content, entities, mentions, reply_to of the first; kind and

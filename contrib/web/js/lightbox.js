@@ -24,8 +24,9 @@ export function openLightbox(messages, first, {files}, nameOf, menu = null) {
     const more = menu && iconButton('more', t('message.actions'), () => menu(shown[at], more), {'aria-haspopup': 'menu'});
     const before = iconButton('back', t('media.before'), () => show(at - 1), {class: 'icon-button before'});
     const after = iconButton('back', t('media.after'), () => show(at + 1), {class: 'icon-button after'});
+    const close = iconButton('close', t('media.close'), () => dialog.close());
     const dialog = el('dialog.lightbox', {'aria-label': t('media.lightbox'), onclose: () => dialog.remove()},
-        stage, el('div.lightbox-top', {}, title, count, save, more, iconButton('close', t('media.close'), () => dialog.close())), before, after);
+        stage, el('div.lightbox-top', {}, title, count, save, more, close), before, after);
     const show = (to) => {
         if (to < 0 || to >= shown.length)
             return;
@@ -44,7 +45,7 @@ export function openLightbox(messages, first, {files}, nameOf, menu = null) {
         before.hidden = at === 0;
         after.hidden = at === shown.length - 1;
         if (document.activeElement?.hidden)
-            dialog.focus();
+            close.focus();
     };
     dialog.addEventListener('keydown', (event) => {
         const step = {ArrowLeft: -1, ArrowRight: 1}[event.key];
@@ -57,8 +58,8 @@ export function openLightbox(messages, first, {files}, nameOf, menu = null) {
     onSwipe(stage, (step) => show(at + step), () => dialog.close());
     document.body.append(dialog);
     dialog.showModal();
+    close.focus();
     show(at);
-    return dialog;
 }
 
 function contentOf(message, altText, from, view) {

@@ -44,7 +44,7 @@ export function mediaOf(message, from, view) {
     case 'image':
         return image(url, message, altText, view);
     case 'voice':
-        return audioPlayer({current: () => view.files.current(message), renew: (old) => view.files.renew(message, old),
+        return audioPlayer({name: Array.isArray(message.extra?.waveform) ? null : plain(text(message.extra?.file_name) ?? '') || null, current: () => view.files.current(message), renew: (old) => view.files.renew(message, old),
             seconds: number(message.extra?.duration), waveform: message.extra?.waveform, label: altText});
     case 'video':
         return video(url, message, altText, view);
