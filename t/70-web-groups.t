@@ -23,8 +23,7 @@ subtest 'making one' => sub {
 	$ann->insert(' ')->click('.dialog .primary')->wait_text('.dialog .fault', 'A group needs a name');
 	$ann->key('Backspace');
 	$ann->insert('Walkers <b>');
-	$ann->fill('.new-group input[type=url]', 'javascript:alert(1)')->click('.dialog .primary')->wait_text('.dialog .fault', 'https://');
-	$ann->fill('.new-group input[type=url]', ' ')->click('.picks [data-user=ben]');
+	$ann->click('.picks [data-user=ben]');
 	$ann->fill('.picker .filter', 'ca')->wait_count('.picks li', 1);
 	$ann->key('Enter')->wait_text('.chip', 'Cat')->wait_count('.picks li', 3);
 	pass 'friends are found and chosen by the keyboard';

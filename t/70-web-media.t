@@ -265,6 +265,32 @@ subtest 'all of a conversation' => sub {
 	$fresh->close;
 };
 
+subtest 'pictures of people and groups' => sub {
+	my $of = q{(selector) => { const img = document.querySelector(selector); return img?.complete && img.naturalWidth > 0 && [img.naturalWidth, img.naturalHeight] }};
+	$ann->click('.mine')->choose_files('.choose-picture', '', $wide)->wait_value(q{document.querySelector('.picture-preview canvas')});
+	$ann->click('.dialog [type=submit]')->wait_value(q{document.querySelector('.mine .avatar img')?.naturalWidth > 0});
+	is_deeply $ann->value("($of)('.mine .avatar img')"), [300, 300], 'the middle of it';
+	my $me = $t->api('ann')->get('/users/me')->json;
+	like $me->{avatar_url}, qr{\A/media/[0-9a-f]{32}/picture\.webp\?}, 'is kept by the server';
+	$ann->fill('.dialog input[autocomplete=nickname]', "Anna\n")->wait_text('.mine .name', 'Anna');
+	is $t->api('ann')->get('/users/me')->json->{avatar_url} =~ s/\?.*//r, $me->{avatar_url} =~ s/\?.*//r, 'and stays when something else changes';
+	my $viewer = $web->enter('ben');
+	$viewer->wait_value(q{document.querySelector('.chat[data-user=ann] .avatar img')?.naturalWidth > 0});
+	pass 'friends see it';
+	$ann->click('.remove-picture')->click('.dialog [type=submit]')->wait_value(q{!document.querySelector('.mine .avatar img')});
+	is $t->api('ann')->get('/users/me')->json->{avatar_url}, undef, 'taken away';
+	$ann->fill('.dialog input[autocomplete=nickname]', "Ann\n")->wait_text('.mine .name', 'Ann')->key('Escape')->wait_gone('dialog');
+	my $group = $web->group('Painters', 'ann', ['ben']);
+	$ann->open_group($group)->open_panel('settings')->choose_files('.choose-picture', '', $tall)->wait_value(q{document.querySelector('.picture-preview canvas')});
+	$ann->click('.group-settings [type=submit]');
+	$_->wait_value(qq{document.querySelector('.chat[data-group="$group"] .avatar img')?.naturalWidth === 120}) for $ann, $viewer;
+	pass 'of a group likewise';
+	$ann->close_panel;
+	$ann->open_chat('ben');
+	is_deeply [$viewer->own_faults], [], 'no fault';
+	$viewer->close;
+};
+
 subtest 'a phone, in Chinese' => sub {
 	my $phone = $web->enter('ann', width => 360, height => 640, mobile => 1, before => q{localStorage.setItem('tidings-web:language', 'zh')});
 	$phone->open_chat('ben');

@@ -10,10 +10,10 @@ import {canShrink} from './shrink.js';
 
 export const FILES_MAX = 30;
 
-// Asks the system for files. accept: as of an <input>, '' for all; capture: with the camera.
-export function chooseFiles(accept, capture = false) {
+// Asks the system for files. accept: as of an <input>, '' for all; capture: with the camera; several: more than one.
+export function chooseFiles(accept, capture = false, several = !capture) {
     return new Promise((resolve) => {
-        const input = el('input.unseen', {type: 'file', accept, multiple: !capture, capture: capture ? 'environment' : null, tabindex: '-1', 'aria-hidden': 'true', id: 'choose-files'});
+        const input = el('input.unseen', {type: 'file', accept, multiple: several, capture: capture ? 'environment' : null, tabindex: '-1', 'aria-hidden': 'true', id: 'choose-files'});
         const done = () => {
             input.remove();
             resolve([...input.files]);
@@ -21,7 +21,7 @@ export function chooseFiles(accept, capture = false) {
         input.addEventListener('change', done);
         input.addEventListener('cancel', done);
         document.getElementById('choose-files')?.remove();
-        document.body.append(input);
+        ([...document.querySelectorAll('dialog[open]')].at(-1) ?? document.body).append(input); // a dialog leaves everything outside it inert
         input.click();
     });
 }

@@ -14,12 +14,17 @@ export function hueOf(userId) {
     return sum % HUES;
 }
 
+// One that was uploaded is a path on this server.
+function absolute(address) {
+    return address?.startsWith('/') ? new URL(address, location.origin).href : address;
+}
+
 // trusted: whether the picture may be loaded, which tells its host who looks at it and when: that of a stranger may not
 // (People.isTrusted). online: true or false shows a dot; null none. It says nothing to a screen reader: a text beside it
 // does.
 export function avatar(profile, trusted, online = null) {
     const node = el(`span.avatar.hue-${hueOf(profile.user_id)}`, {'aria-hidden': 'true'}, initialOf(nameOf(profile)));
-    const url = trusted ? webUrl(profile.avatar_url) : null;
+    const url = trusted ? webUrl(absolute(profile.avatar_url)) : null;
     if (url !== null) {
         const img = el('img', {src: url, alt: '', referrerpolicy: 'no-referrer', onerror: () => img.remove()});
         node.append(img);

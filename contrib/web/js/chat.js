@@ -352,6 +352,11 @@ export class Chat {
         this.fileSending.send(c.isGroup ? {conversation_id: c.id} : {to_user_id: c.peer.user_id}, files, options);
     }
 
+    // Resolves to what the server knows of it; for what is no message.
+    upload(file) {
+        return this.#client.upload(file);
+    }
+
     resend(item) {
         if (item.upload) {
             this.fileSending.retry(item);

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // A group's profile and settings. Its admins change them; others read them.
-import {el, textButton, webUrl} from './dom.js';
+import {groupAvatar} from './avatar.js';
+import {el, textButton} from './dom.js';
 import {say} from './dialog.js';
 import {field} from './field.js';
-import {span} from './format.js';
+import {groupName, span} from './format.js';
 import {mayEdit} from './group_rules.js';
 import {reasonOf, t} from './i18n.js';
 import {joinLink} from './invite_dialog.js';
 import {wishedName} from './names.js';
+import {PictureField} from './picture_field.js';
 
 const RULES = {join: ['invite', 'approval', 'open'], history: ['all', 'joined'], send: ['all', 'admins'], add: ['all', 'admins']};
 const SLOW_SECONDS = [0, 5, 10, 30, 60, 300, 900, 3600];
@@ -17,7 +19,7 @@ export class GroupSettingsView {
     #conversation;
     #shown = null; // the group as the form shows it
     #name = el('input', {type: 'text', name: 'name', maxlength: '64', dir: 'auto', autocomplete: 'off'});
-    #picture = el('input', {type: 'url', name: 'avatar_url', maxlength: '2048', placeholder: 'https://…', inputmode: 'url'});
+    #picture;
     #about = el('textarea', {name: 'about', rows: '3', maxlength: '1024', dir: 'auto'});
     #rules = Object.fromEntries(Object.entries(RULES).map(([rule, values]) =>
         [rule, el('select', {name: rule}, values.map((value) => el('option', {value}, t(`rules.${rule}.${value}`))))]));
@@ -33,8 +35,9 @@ export class GroupSettingsView {
     constructor(chat, c) {
         this.#chat = chat;
         this.#conversation = c;
+        this.#picture = new PictureField(chat, t('group.picture'), (avatar_url) => groupAvatar({name: groupName(c.group), avatar_url}, true));
         this.#fields = el('fieldset.plain', {},
-            field(t('group.name'), this.#name), field(t('group.picture'), this.#picture), field(t('group.about'), this.#about),
+            field(t('group.name'), this.#name), this.#picture.node, field(t('group.about'), this.#about),
             Object.entries(this.#rules).map(([rule, select]) => field(t(`rules.${rule}`), select)), field(t('rules.slow'), this.#slow));
         this.#address.value = joinLink(c.id);
         this.node = el('div', {}, this.#link, el('form.group-settings', {'aria-label': t('panel.settings'), novalidate: true, onsubmit: (event) => this.#submit(event)},
@@ -56,7 +59,7 @@ export class GroupSettingsView {
         this.#shown = group;
         const {settings} = group;
         this.#name.value = group.name;
-        this.#picture.value = group.avatar_url ?? '';
+        this.#picture.show(group.avatar_url);
         this.#about.value = group.about ?? '';
         for (const rule of Object.keys(RULES))
             this.#rules[rule].value = settings[rule];
@@ -69,11 +72,11 @@ export class GroupSettingsView {
     #changes() {
         const before = this.#shown;
         const {name} = wishedName(this.#name);
-        const wished = {name, avatar_url: this.#picture.value.trim() || null, about: this.#about.value.trim() || null};
+        const wished = {name, about: this.#about.value.trim() || null};
         const rules = {...Object.fromEntries(Object.keys(RULES).map((rule) => [rule, this.#rules[rule].value])), slow_mode_seconds: Number(this.#slow.value)};
         const differing = (now, then) => Object.fromEntries(Object.entries(now).filter(([key, value]) => value !== then[key]));
         const settings = differing(rules, before.settings);
-        return name === null ? null : {...differing(wished, before), ...Object.keys(settings).length > 0 && {settings}};
+        return name === null ? null : {...differing(wished, before), ...this.#picture.changed && {avatar_url: null}, ...Object.keys(settings).length > 0 && {settings}};
     }
 
     async #copyLink() {
@@ -88,17 +91,18 @@ export class GroupSettingsView {
     async #submit(event) {
         event.preventDefault();
         const {fault} = wishedName(this.#name);
-        const address = this.#picture.value.trim();
         const changes = this.#changes();
-        this.#fault.textContent = changes === null ? t('group.nameMissing') : fault ?? (address !== '' && webUrl(address) === null ? t('field.avatar_url') : '');
+        this.#fault.textContent = changes === null ? t('group.nameMissing') : fault ?? '';
         if (this.#fault.textContent !== '') {
-            (fault !== null || changes === null ? this.#name : this.#picture).focus();
+            this.#name.focus();
             return;
         }
         if (Object.keys(changes).length === 0)
             return;
         this.#save.disabled = true;
         try {
+            if ('avatar_url' in changes)
+                changes.avatar_url = await this.#picture.value();
             const {group} = await this.#chat.actOnGroup(this.#conversation, 'updateGroup', changes);
             this.#show(group);
             say(t('panel.saved'));

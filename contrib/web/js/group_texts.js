@@ -38,7 +38,7 @@ export const GROUP_TEXTS = {
     'group.new': ['New group', '发起群聊'],
     'group.name': ['Name of the group', '群名称'],
     'group.nameMissing': ['A group needs a name.', '请填写群名称。'],
-    'group.picture': ['Address of a picture (optional)', '头像的地址（可选）'],
+    'group.picture': ['Picture of the group', '群头像'],
     'group.about': ['About (optional)', '简介（可选）'],
     'group.create': ['Create group', '创建群聊'],
     'group.choose': ['Members', '成员'],

@@ -178,7 +178,7 @@ const TEXTS = {
     'settings.title': ['Settings', '设置'],
     'settings.profile': ['Profile', '个人资料'],
     'settings.nickname': ['Display name', '昵称'],
-    'settings.avatar': ['Address of a picture', '头像的地址'],
+    'settings.avatar': ['Profile picture', '头像'],
     'settings.language': ['Language', '语言'],
     'settings.theme': ['Appearance', '外观'],
     'settings.theme.auto': ['As the system', '跟随系统'],
@@ -231,6 +231,7 @@ const TEXTS = {
     'problem.overloaded': ['The server is busy. Please try again soon.', '服务器繁忙，请稍后再试。'],
     'problem.conflict': ['This has been done already.', '此操作之前已经完成。'],
     'problem.not_found': ['It is not there any more.', '它已经不存在。'],
+    'problem.picture_unreadable': ['This picture cannot be read.', '无法读取此图片。'],
     'problem.other': ['Something went wrong ({code}).', '出错了（{code}）。'],
 
     // Of a field that the server refuses, instead of its name in the API.

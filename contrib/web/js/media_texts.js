@@ -56,6 +56,9 @@ export const MEDIA_TEXTS = {
     'voice.speedNow': ['Speed: {speed}', '速度：{speed}'],
     'voice.failed': ['Cannot be played', '无法播放'],
 
+    'picture.choose': ['Choose a picture', '选择图片'],
+    'picture.remove': ['Remove the picture', '移除图片'],
+
     'overview.menu': ['Photos and files', '图片和文件'],
     'overview.pictures': ['Photos and videos', '图片和视频'],
     'overview.files': ['Files and recordings', '文件和语音'],

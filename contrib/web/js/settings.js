@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Profile, language, appearance, notifications of the browser, the way to the API's page, and logging out.
 import {alertsAllowed, alertsWanted, wantAlerts} from './alerts.js';
+import {avatar} from './avatar.js';
 import {cutOff, el, externalLink, textButton} from './dom.js';
 import {ask, openDialog, say} from './dialog.js';
 import {field} from './field.js';
 import {nameOf} from './format.js';
 import {chooseLanguage, language, languages, reasonOf, t} from './i18n.js';
 import {wishedName} from './names.js';
+import {PictureField} from './picture_field.js';
 import {chooseTheme, theme, themes} from './theme.js';
 
 export function openSettings(chat, logOut) {
@@ -35,7 +37,8 @@ export function languageField() {
 
 function profileForm(chat) {
     const nickname = el('input', {type: 'text', maxlength: '64', dir: 'auto', value: chat.profile.nickname, autocomplete: 'nickname'});
-    const avatar = el('input', {type: 'url', maxlength: '2048', value: chat.profile.avatar_url, placeholder: 'https://…'});
+    const picture = new PictureField(chat, t('settings.avatar'), (avatar_url) => avatar({...chat.profile, avatar_url}, true));
+    picture.show(chat.profile.avatar_url);
     const fault = el('p.fault', {role: 'alert'});
     return el('form', {'aria-label': t('settings.profile'), onsubmit: async (event) => {
         event.preventDefault();
@@ -46,14 +49,15 @@ function profileForm(chat) {
             return;
         }
         try {
-            await chat.updateProfile({nickname: wished.name, avatar_url: avatar.value.trim() || null});
+            await chat.updateProfile({nickname: wished.name, ...picture.changed && {avatar_url: await picture.value()}});
+            picture.show(chat.profile.avatar_url);
             say(t('settings.saved'));
         } catch (problem) {
             fault.textContent = reasonOf(problem);
         }
     }},
     field(t('login.userId'), el('input', {type: 'text', value: chat.me, readonly: true})),
-    field(t('settings.nickname'), nickname), field(t('settings.avatar'), avatar), fault,
+    picture.node, field(t('settings.nickname'), nickname), fault,
     el('div.buttons', {}, el('button.primary', {type: 'submit'}, t('settings.save'))));
 }
 
