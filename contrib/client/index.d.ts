@@ -626,7 +626,7 @@ export interface Rest {
     register(account: {user_id: string; password: string; nickname?: string}): Promise<Account>;
     login(account: {user_id: string; password: string}): Promise<Account>;
     me(): Promise<Profile>;
-    /** An absent field stays as it is, null clears it. */
+    /** An absent field stays as it is, null clears it. avatar_url: also `tidings:media/{id}`; then it is a path on the server, see mediaUrl(). */
     updateMe(profile: {nickname?: string | null; avatar_url?: string | null}): Promise<Profile>;
     user(userId: string): Promise<Profile>;
 

@@ -230,6 +230,15 @@ test('what is refused for its size, and by the quota', needsServer, async () => 
     await assert.rejects(a.rest.media(first.id), {code: 'not_found'});
 });
 
+test('the picture of a user', needsServer, async () => {
+    const [alice, bob] = await friends('alice', 'bob');
+    const [a, b] = await Promise.all([open(alice), open(bob)]);
+    const {id} = await a.upload(new TestFile([png(20, 20)], 'me.png'));
+    await a.rest.updateMe({avatar_url: `tidings:media/${id}`});
+    const {avatar_url} = await b.rest.user(alice);
+    assert.deepEqual([...(await plainFetch(b.rest.mediaUrl(avatar_url))).subarray(1, 4)], [...Buffer.from('PNG')]);
+});
+
 test('announced, put and completed', needsServer, async () => {
     const [alice] = await friends('alice');
     const {rest} = await open(alice);
