@@ -83,5 +83,11 @@ test('where files come from', async () => {
     assert.equal(files.hasExpired(`https://chat.example/media/${id}/x?e=99999999999&s=2`), false);
     const message = {id: '1', seq: 1, media_url: `/media/${id}/x?e=1&s=2`};
     assert.equal(await files.current(message), `https://chat.example/media/${id}/x?e=9&s=9`);
+    let count = 0;
+    rest.message = async () => ({media_url: `/media/${id}/x?e=${++count === 1 ? 9 : 99999999999}&s=9`});
+    const old = `https://chat.example/media/${id}/y?e=1&s=2`;
+    for (let i = 0; i < 4; i++)
+        await files.renew(message, old);
+    assert.equal(count, 2, 'anew where the new one has expired, and no more');
     await assert.rejects(files.renew(message, 'https://chat.example/x.png'));
 });

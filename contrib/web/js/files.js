@@ -10,7 +10,7 @@ export class Files {
     #rest;
     #hosts; // origins that are the server's: its own, and that of media.base_url
     #asking = new Map(); // origin -> promise of whether it is one
-    #renewed = new Map(); // old URL -> promise of a new one
+    #renewed = new Map(); // old URL -> {promise, url: a new one, once there is}
 
     constructor(rest) {
         this.#rest = rest;
@@ -60,11 +60,17 @@ export class Files {
         return OF_FILE.test(pathname) && at * 1000 <= now();
     }
 
-    // Another URL of the same file, once for each old one. Rejects where there is none.
+    // Another URL of the same file, once for each old one, until that has expired as well. Rejects where there is none.
     renew(message, url) {
-        if (!this.#renewed.has(url))
-            this.#renewed.set(url, this.#ask(message, new URL(url).pathname.match(OF_FILE)?.[1]));
-        return this.#renewed.get(url);
+        const known = this.#renewed.get(url);
+        if (known && !(known.url && this.hasExpired(known.url)))
+            return known.promise;
+        const asked = {promise: this.#ask(message, new URL(url).pathname.match(OF_FILE)?.[1]), url: null};
+        asked.promise.then((fresh) => {
+            asked.url = fresh;
+        }, () => {});
+        this.#renewed.set(url, asked);
+        return asked.promise;
     }
 
     async #ask({id, seq}, fileId) {

@@ -90,6 +90,8 @@ function blockedSection(chat) {
         }
     };
     show();
+    if (!chat.people.loaded)
+        chat.people.load().then(show, () => {});
     return el('section.settings', {'aria-labelledby': 'blocked-title'}, heading, hint, list);
 }
 
