@@ -26,6 +26,7 @@ subtest 'deaths' => sub {
 
 	$i->say("$dir/slow.png", "$dir/quick.txt");
 	my $child = busy($i);
+	wait_for('it to run behind those who serve users', sub { getpriority(0, $child) == 10 });
 	kill 'KILL', $i->{media};
 	wait_for('the child to die with it', sub { !kill 0, $child });
 	$i->restart;

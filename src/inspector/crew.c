@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -24,6 +25,8 @@
 #define FILE_BYTES_MIN (UINT64_C(8) << 20)
 #define FILE_BYTES_MAX (UINT64_C(1) << 30)
 #define CPU_SECS 20
+/* A picture can wait; messages cannot. */
+#define NICE 10
 /* Its own descriptors begin behind these; libvips copies some. */
 enum { CHILD_FIRST_FD = 3, CHILD_FILES = 32 };
 /* A child that has been told of by a signal that only others send was not ended by its file. */
@@ -117,6 +120,7 @@ static void child_run(int fds[INSPECT_FDS], pid_t parent)
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != parent)
 		_exit(1);
 	prctl(PR_SET_NAME, "tidings-inspect");
+	setpriority(PRIO_PROCESS, 0, NICE);
 	for (size_t i = 0; i < ARRAY_LEN(usual); i++)
 		signal(usual[i], i < 5 ? SIG_IGN : SIG_DFL);
 	sigemptyset(&none);
