@@ -163,24 +163,29 @@ static int open_result(struct upload *u, const char *suffix)
 	return fd;
 }
 
+static void shut(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
+}
+
+/* Those of the results have the lock of what is in its place. */
+static void close_results(struct upload *u)
+{
+	shut(&u->files.file);
+	shut(&u->files.thumb);
+	shut(&u->files.clean);
+}
+
 /* The media process gets descriptors of its own, of which that of the file is for reading only. */
 static void run_prepare(struct upload *u)
 {
 	uint64_t size;
+	close_results(u);
 	u->status = files_open(u->us->directory, u->id, u->placed ? FILES_FINAL : FILES_PART, &u->files.file, &size);
 	u->files.thumb = open_result(u, FILES_THUMB_PART);
 	u->files.clean = open_result(u, FILES_CLEAN_PART);
-}
-
-/* Those of the results have the lock of what is in its place. */
-static void close_files(struct upload *u)
-{
-	int *const all[] = {&u->files.file, &u->files.thumb, &u->files.clean, &u->fd};
-	for (size_t i = 0; i < ARRAY_LEN(all); i++) {
-		if (*all[i] >= 0)
-			close(*all[i]);
-		*all[i] = -1;
-	}
 }
 
 /* What there is on the disk for what is made of the file, with what that takes already. */
@@ -231,7 +236,8 @@ void upload_run_close(struct upload *u)
 		removed = files_remove(us->directory, u->id) == FILES_OK;
 	if (!removed)
 		log_warn_gated("media: something of %s is left behind", u->id);
-	close_files(u);
+	close_results(u);
+	shut(&u->fd);
 }
 
 void upload_run(struct work_job *j)
