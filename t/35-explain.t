@@ -9,7 +9,7 @@ use Tidings::Util qw(slurp);
 
 my $files = Tidings::dir() . '/media';
 mkdir $files or die "$files: $!\n";
-my $t = Tidings->start(workers => 1, start => 0, conf => {media => {directory => $files}, groups => {fanout_per_second => 50}, limits => {sends_per_second => 1, burst => 80, logins_per_minute => 0}});
+my $t = Tidings->start(workers => 1, start => 0, conf => {media => {directory => $files, quota_per_user => 1 << 40}, groups => {fanout_per_second => 50}, limits => {sends_per_second => 1, burst => 80, logins_per_minute => 0}});
 my $dbh = $t->dbh;
 my $top = Tidings::top();
 

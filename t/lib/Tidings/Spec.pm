@@ -190,7 +190,7 @@ sub request_faults {
 	# It comes in another way, as raw bytes.
 	return @faults if exists $given{header}{'transfer-encoding'} || exists $given{header}{expect};
 	return @faults, $documented->{required} ? 'the body is missing' : () if $body eq '';
-	my ($type) = ($given{header}{'content-type'} // '') =~ /\A([^;\s]*)/;
+	my ($type) = lc($given{header}{'content-type'} // '') =~ /\A([^;\s]*)/;
 	my $content = $documented->{content};
 	return @faults, $content->{$type} || $content->{'*/*'} ? () : "Content-Type '$type' is not documented" if ($type ne '' && $type !~ /json\z/) || !$content->{'application/json'} || defined $given{query}{name};
 	my $data = eval { $json->decode($body) } // return @faults, 'the body is not JSON';

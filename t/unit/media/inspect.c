@@ -270,7 +270,7 @@ static void test_nobody(void)
 	inspector_free(&in);
 	loop_free(&loop);
 	/* One that nobody takes. */
-	_Atomic int64_t shift = 0;
+	static _Atomic int64_t shift;
 	clock_share_shift(&shift);
 	begin();
 	inspect(in, &f, NULL, NULL, on_done, NULL);
