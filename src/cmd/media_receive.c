@@ -399,6 +399,14 @@ static void on_opened(enum files_status status, uint64_t size, void *arg)
 	store_find_media(v->r->live->store, str_from(v->media.owner), str_from(v->media.id), on_found_again, v);
 }
 
+static void on_crowded(void *arg)
+{
+	struct receiving *v = arg;
+	if (!v->in_store)
+		fail(v, request_problem(v->r, PROBLEM_OVERLOADED,
+					"too many uploads are under way, and this one is slow; go on later"));
+}
+
 /* The worker leaves. */
 static void on_ended(void *arg)
 {
@@ -408,7 +416,7 @@ static void on_ended(void *arg)
 		leave(v);
 }
 
-static const struct upload_handler handler = {on_opened, on_room, on_settled, on_finished, on_ended};
+static const struct upload_handler handler = {on_opened, on_room, on_settled, on_finished, on_crowded, on_ended};
 
 static void open_upload(struct receiving *v)
 {

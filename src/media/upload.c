@@ -3,6 +3,7 @@
 #include "core/base.h"
 #include "media/upload_priv.h"
 
+#include "core/clock.h"
 #include "core/log.h"
 
 #include <stdio.h>
@@ -11,6 +12,8 @@
 
 /* Small work that waits for its thread. */
 #define LOOKS_MAX 4096
+/* Which every upload is taken to have brought when it is opened, so that none is slow at once. */
+#define HEAD_START_BYTES 65536
 
 static void stepped(struct work_job *j, bool ran);
 
@@ -154,6 +157,7 @@ static void stepped(struct work_job *j, bool ran)
 	}
 	switch (step) {
 	case STEP_OPEN:
+		u->receives = u->status == FILES_OK;
 		u->handler->opened(u->status, u->size, u->arg);
 		break;
 	case STEP_WRITE:
@@ -196,16 +200,38 @@ static void stepped(struct work_job *j, bool ran)
 	}
 }
 
+static double bytes_per_ms(const struct upload *u, int64_t now_ms)
+{
+	return ((double)u->came + HEAD_START_BYTES) / ((double)(now_ms - u->opened_ms) + 1);
+}
+
+/* Clients that only trickle must not keep all others out. */
+static void make_room(const struct uploads *us)
+{
+	int64_t now_ms = clock_mono_ms();
+	struct upload *u, *slowest = NULL;
+	LIST_FOREACH (u, &us->all, entry) {
+		bool waits_for_client = u->step == STEP_NONE && u->receives;
+		if (waits_for_client && (slowest == NULL || bytes_per_ms(u, now_ms) < bytes_per_ms(slowest, now_ms)))
+			slowest = u;
+	}
+	if (slowest != NULL)
+		slowest->handler->crowded(slowest->arg);
+}
+
 struct upload *upload_open(struct uploads *us, const char *id, const char *user, const struct upload_handler *handler,
 			   void *arg)
 {
-	if (us->count == UPLOADS_MAX)
+	if (us->count == UPLOADS_MAX) {
+		make_room(us);
 		return NULL;
+	}
 	struct upload *u = xcalloc(1, sizeof(*u));
 	u->us = us;
 	u->handler = handler;
 	u->arg = arg;
 	u->fd = u->files.file = u->files.thumb = u->files.clean = -1;
+	u->opened_ms = clock_mono_ms();
 	snprintf(u->id, sizeof(u->id), "%s", id);
 	snprintf(u->user, sizeof(u->user), "%s", user);
 	LIST_INSERT_HEAD(&us->all, u, entry);
@@ -259,6 +285,7 @@ bool upload_append(struct upload *u, struct str part)
 	}
 	memcpy(b->data + b->len, part.s, part.len);
 	b->len += part.len;
+	u->came += part.len;
 	if (u->step == STEP_NONE)
 		write_next(u, STEP_WRITE);
 	u->waits = u->step != STEP_NONE && is_full(u);
@@ -268,6 +295,7 @@ bool upload_append(struct upload *u, struct str part)
 void upload_settle(struct upload *u)
 {
 	u->wants_settled = true;
+	u->receives = false;
 	if (u->step == STEP_NONE)
 		write_next(u, STEP_SETTLE);
 }
@@ -276,6 +304,7 @@ void upload_fetch(struct upload *u, uint64_t most)
 {
 	ASSERT(u->step == STEP_NONE && u->us->transfers != NULL);
 	u->most = most;
+	u->receives = false;
 	begin(u, STEP_FETCH);
 }
 
@@ -289,6 +318,7 @@ void upload_finish(struct upload *u, const char *declared)
 	ASSERT(u->step == STEP_NONE);
 	free(u->declared);
 	u->declared = xstrdup(declared);
+	u->receives = false;
 	if (u->us->scanner[0] != '\0')
 		begin_scan(u);
 	else

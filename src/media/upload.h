@@ -4,7 +4,7 @@
  * it is looked at by the media process and put into its place.
  *
  * An upload has the part file's lock from upload_open() to upload_close(). One step is under way at a time: after
- * opened, room, settled or finished the next one may be begun. All callbacks come from the loop, never from within.
+ * opened, room, settled or finished the next one may be begun. Their callbacks come from the loop, never from within.
  */
 #ifndef TIDINGS_MEDIA_UPLOAD_H
 #define TIDINGS_MEDIA_UPLOAD_H
@@ -55,11 +55,16 @@ struct upload_handler {
 	 * part file is as it was), and the size of what is in its place. FILES_INFECTED: it was not looked at.
 	 */
 	void (*finished)(enum files_status status, const struct inspect_result *result, uint64_t size, void *arg);
+	/*
+	 * From within upload_open() of another, for which no place is left: of those that wait for their clients' bytes
+	 * this one's have come the slowest. To be closed, or not.
+	 */
+	void (*crowded)(void *arg);
 	/* uploads_free() has closed it, from within; nothing else is called. */
 	void (*ended)(void *arg);
 };
 
-/* user: for upload_count(). NULL: UPLOADS_MAX are open. */
+/* user: for upload_count(). NULL: UPLOADS_MAX are open; the slowest of them has been told. */
 struct upload *upload_open(struct uploads *us, const char *id, const char *user, const struct upload_handler *handler,
 			   void *arg);
 /* How many the user has open in this worker. */

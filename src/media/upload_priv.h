@@ -59,6 +59,9 @@ struct upload {
 	void *arg;
 	char id[MEDIA_ID_LEN + 1], user[USER_ID_MAX + 1];
 	enum step step;
+	bool receives;	    /* it has been opened, and its client's bytes are to come */
+	int64_t opened_ms;  /* monotonic */
+	uint64_t came;	    /* bytes since then */
 	bool closing;	    /* once the step is over */
 	bool done;	    /* nothing that lies here is needed, where it is kept elsewhere */
 	bool discarded;	    /* nothing that there is of it is needed anywhere */

@@ -27,7 +27,7 @@ struct heard {
 	enum files_status status;
 	uint64_t size;
 	enum inspect_status inspected;
-	bool ended;
+	bool crowded, ended;
 };
 
 static void on_opened(enum files_status status, uint64_t size, void *arg)
@@ -54,13 +54,19 @@ static void on_finished(enum files_status status, const struct inspect_result *r
 	h->inspected = r != NULL ? r->status : INSPECT_OK;
 }
 
+static void on_crowded(void *arg)
+{
+	struct heard *h = arg;
+	h->crowded = true;
+}
+
 static void on_ended(void *arg)
 {
 	struct heard *h = arg;
 	h->ended = true;
 }
 
-static const struct upload_handler handler = {on_opened, on_room, on_opened, on_finished, on_ended};
+static const struct upload_handler handler = {on_opened, on_room, on_opened, on_finished, on_crowded, on_ended};
 
 /* Turns until the handler is called. */
 static void wait_call(struct heard *h)
@@ -230,6 +236,9 @@ static void test_many(void)
 	}
 	is_int(opened, UPLOADS_MAX, "as many as may be");
 	ok(upload_open(uploads, ID, "alice", &handler, &more) == NULL, "and no more");
+	for (unsigned i = 0; i < UPLOADS_MAX; i++)
+		opened -= h[i].crowded;
+	is_int(opened, UPLOADS_MAX, "none is slow that could not begin yet");
 	for (unsigned i = 0; i < UPLOADS_MAX; i++) {
 		if (i % 3 != 0) {
 			for (int turn = 0; turn < TURNS_MAX && h[i].calls == 0; turn++)
@@ -242,6 +251,50 @@ static void test_many(void)
 	}
 	is_int(opened, UPLOADS_MAX - UPLOADS_MAX / 3 * 2, "two of three were written to");
 	wait_closed();
+	for (unsigned i = 0; i < UPLOADS_MAX; i++) {
+		snprintf(id, sizeof(id), "%032x", i);
+		if (files_remove(directory, id) != FILES_OK)
+			ok(false, "removed %s", id);
+	}
+}
+
+/* Whoever brings next to nothing keeps nobody out. */
+static void test_crowd(void)
+{
+	static struct heard h[UPLOADS_MAX];
+	static char block[32768];
+	char id[MEDIA_ID_LEN + 1];
+	unsigned crowded = UPLOADS_MAX;
+	const char *more_id = "abcdef00000000000000000000000005";
+	struct heard more;
+	for (unsigned i = 0; i < UPLOADS_MAX; i++) {
+		snprintf(id, sizeof(id), "%032x", i);
+		h[i] = (struct heard){0};
+		h[i].u = upload_open(uploads, id, "alice", &handler, &h[i]);
+		for (int turn = 0; turn < TURNS_MAX && h[i].calls == 0; turn++)
+			loop_turn(loop);
+	}
+	/* The oldest ones have had the longest time, in which one has brought much and the other nothing. */
+	for (int i = 0; i < 256; i++)
+		if (!upload_append(h[0].u, (struct str){block, sizeof(block)}))
+			wait_call(&h[0]);
+	upload_settle(h[2].u);
+	wait_call(&h[2]);
+	ok(upload_open(uploads, more_id, "bob", &handler, &more) == NULL, "there is no room");
+	for (unsigned i = 0; i < UPLOADS_MAX; i++)
+		if (h[i].crowded)
+			crowded = crowded == UPLOADS_MAX ? i : 0;
+	ok(crowded != UPLOADS_MAX && crowded != 0 && crowded != 2, "a slow one that receives is told, alone: %u",
+	   crowded);
+	upload_close(&h[crowded % UPLOADS_MAX].u);
+	for (int turn = 0; turn < TURNS_MAX && upload_count(uploads, STR_LIT("alice")) == UPLOADS_MAX; turn++)
+		loop_turn(loop);
+	begin(&more, more_id, FILES_OK, 0);
+	upload_close(&more.u);
+	for (unsigned i = 0; i < UPLOADS_MAX; i++)
+		upload_close(&h[i].u);
+	wait_closed();
+	is_int(files_remove(directory, more_id), FILES_OK, "removed");
 	for (unsigned i = 0; i < UPLOADS_MAX; i++) {
 		snprintf(id, sizeof(id), "%032x", i);
 		if (files_remove(directory, id) != FILES_OK)
@@ -367,6 +420,7 @@ int main(void)
 	test_checksums();
 	test_much();
 	test_many();
+	test_crowd();
 	test_finish();
 	test_small_work();
 	test_end();
