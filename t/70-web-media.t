@@ -125,7 +125,7 @@ subtest 'files' => sub {
 	choose_from($ann, 'Files', $text)->wait_text('.chosen-files', 'notes.txt')->insert("\n");
 	wait_sent($ann);
 	$ben->wait_text('.message:last-child .media-file', 'notes.txt');
-	is_deeply $ben->value("[$last.querySelector('.file-icon').dataset.ending, $last.querySelector('.media-note').textContent, $last.querySelector('.media-file').download]"), ['TXT', '400 byte', 'notes.txt'], 'with its kind, size and name';
+	is_deeply $ben->value("[$last.querySelector('.file-icon').dataset.ending, $last.querySelector('.media-note').textContent, $last.querySelector('.media-file').download]"), ['TXT', '400 bytes', 'notes.txt'], 'with its kind, size and name';
 	is $ben->value("fetch($last.querySelector('.media-file').href).then((r) => r.text())"), slurp($text), 'it is there';
 };
 

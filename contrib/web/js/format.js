@@ -63,7 +63,7 @@ export function fromNow(milliseconds) {
 export function bytes(count) {
     const units = ['byte', 'kilobyte', 'megabyte', 'gigabyte'];
     const power = Math.min(units.length - 1, Math.floor(Math.log10(Math.max(1, count)) / 3));
-    return new Intl.NumberFormat(locale, {style: 'unit', unit: units[power], unitDisplay: 'short',
+    return new Intl.NumberFormat(locale, {style: 'unit', unit: units[power], unitDisplay: power === 0 ? 'long' : 'short',
         maximumFractionDigits: 1}).format(count / 1000 ** power);
 }
 
