@@ -252,13 +252,14 @@ async function brokenWire(bytes, times) {
     const {hostname, port} = new URL(url);
     const server = net.createServer((near) => {
         const far = net.connect(port, hostname);
-        let left = times > 0 ? bytes : Infinity;
+        let seen = 0, broken = false;
         near.on('data', (data) => {
-            if (left <= 0)
+            if (broken)
                 return;
-            far.write(data.subarray(0, Math.min(left, data.length)));
-            left -= data.length;
-            if (left <= 0) {
+            seen += data.length;
+            broken = times > 0 && seen >= bytes;
+            far.write(broken ? data.subarray(0, data.length - (seen - bytes)) : data);
+            if (broken) {
                 times--;
                 setTimeout(() => near.destroy(), 20);
             }
