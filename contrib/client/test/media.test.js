@@ -270,6 +270,7 @@ async function brokenWire(bytes, times) {
             socket.on('close', () => [near, far].forEach((s) => s.destroy()));
         }
     });
+    server.unref(); // a test that fails ends
     await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
     return {url: `http://127.0.0.1:${server.address().port}`, left: () => times, close: () => server.close()};
 }
