@@ -131,11 +131,19 @@ const onPage = {
     },
     hover: (at, selector) => find(at, selector).hover(),
     mouse: ({page}, what, ...args) => page.mouse[what](...args),
+    // What moves between being found and being touched is let go of, and tried again.
     press: async (at, selector) => {
-        const element = find(at, selector);
-        await element.scrollIntoViewIfNeeded();
-        const {x, y, width, height} = await element.boundingBox();
-        await at.cdp.send('Input.dispatchTouchEvent', {type: 'touchStart', touchPoints: [{x: x + width / 2, y: y + height / 2}]});
+        const touch = (type, ...touchPoints) => at.cdp.send('Input.dispatchTouchEvent', {type, touchPoints});
+        for (;;) {
+            const element = find(at, selector);
+            await element.tap({trial: true});
+            const box = await element.boundingBox();
+            const point = {x: box.x + box.width / 2, y: box.y + box.height / 2};
+            await touch('touchStart', point);
+            if (await element.evaluate((node, {x, y}) => node.contains(document.elementFromPoint(x, y)), point))
+                return;
+            await touch('touchCancel');
+        }
     },
     release: ({cdp}) => cdp.send('Input.dispatchTouchEvent', {type: 'touchEnd', touchPoints: []}),
     key: ({page}, name) => page.keyboard.press(name),
