@@ -1,0 +1,65 @@
+-- SPDX-License-Identifier: BSD-2-Clause
+--
+-- Logins, what ends them, and the names by which users are found.
+--
+-- Which look-up each index serves:
+--   logins PRIMARY           the login of a refresh token, or of a token's claim sid.
+--   logins by_user           the list of a user's logins, oldest first, and the longest unused of too many.
+--   logins by_end            those that ended lately, which every worker reads once a second.
+--   logins by_expiry         those that can be deleted.
+--   user_states PRIMARY      may this user log in; is the id reserved.
+--   user_states by_change    what changed lately, which every worker reads once a second.
+--   user_names PRIMARY       whose name contains a text: one row for each place in a name where a search may begin.
+--   user_names by_user       a user's rows, to be replaced.
+
+CREATE TABLE IF NOT EXISTS logins (
+	-- milliseconds since 1970, by the database's clock, << 20 | a random number: the claim sid
+	id BIGINT UNSIGNED NOT NULL,
+	user_id VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+	-- a label that the client chose
+	device VARCHAR(64) NULL,
+	-- the client's, when it was used last
+	address VARCHAR(45) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+	created_at DATETIME(3) NOT NULL,
+	last_used_at DATETIME(3) NOT NULL,
+	-- of its refresh token
+	expires_at DATETIME(3) NOT NULL,
+	-- the last of its tokens cannot be valid for longer
+	tokens_until DATETIME(3) NOT NULL,
+	-- its refresh tokens count from 1; all before this one are spent
+	generation INT UNSIGNED NOT NULL DEFAULT 1,
+	-- a random key of this login
+	token_key BINARY(32) NOT NULL,
+	-- SHA-256 of the refresh token that is valid
+	token_hash BINARY(32) NOT NULL,
+	-- when the refresh token before it was spent
+	rotated_at DATETIME(3) NULL,
+	ended_at DATETIME(3) NULL,
+	PRIMARY KEY (id),
+	KEY by_user (user_id, id),
+	KEY by_end (ended_at),
+	KEY by_expiry (expires_at)
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+
+-- Only of users with something to say here.
+CREATE TABLE IF NOT EXISTS user_states (
+	user_id VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+	disabled TINYINT NOT NULL DEFAULT 0,
+	-- tokens that were issued up to then are refused
+	revoked_at DATETIME(3) NULL,
+	-- the account is gone, and its id stays reserved
+	erased_at DATETIME(3) NULL,
+	-- the database's clock
+	changed_at DATETIME(3) NOT NULL,
+	PRIMARY KEY (user_id),
+	KEY by_change (changed_at)
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+
+-- The nickname from one of its characters on, folded (src/core/fold.h) and cut. What is in `users` decides: another
+-- system may write that table, so the relay compares it with this one.
+CREATE TABLE IF NOT EXISTS user_names (
+	part VARCHAR(32) NOT NULL,
+	user_id VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+	PRIMARY KEY (part, user_id),
+	KEY by_user (user_id)
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
