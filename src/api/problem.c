@@ -63,6 +63,9 @@ static const struct problem of_store[STORE_STATUSES] = {
 	[STORE_FORWARDED] = {PROBLEM_FORBIDDEN, "a forwarded message cannot be edited"},
 	[STORE_OVER_QUOTA] = {PROBLEM_QUOTA_EXCEEDED, "your files take as much as they may"},
 	[STORE_NO_FILE] = {PROBLEM_NOT_FOUND, "media_url: no such file, or not yours"},
+	[STORE_LOGIN_ENDED] = {PROBLEM_TOKEN_REVOKED, "this login has ended"},
+	[STORE_LOGIN_EXPIRED] = {PROBLEM_TOKEN_EXPIRED, "this login was not used for too long"},
+	[STORE_DISABLED] = {PROBLEM_FORBIDDEN, "this account is disabled"},
 	[STORE_IS_OWNER] = {PROBLEM_CONFLICT, "the owner has to pass the group on first"},
 };
 

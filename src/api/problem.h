@@ -12,6 +12,7 @@
 	X(INVALID_ARGUMENT, 400, "invalid_argument")                                                                   \
 	X(TOKEN_INVALID, 401, "token_invalid")                                                                         \
 	X(TOKEN_EXPIRED, 401, "token_expired")                                                                         \
+	X(TOKEN_REVOKED, 401, "token_revoked")                                                                         \
 	X(CREDENTIALS_INVALID, 401, "credentials_invalid")                                                             \
 	X(NOT_FRIENDS, 403, "not_friends")                                                                             \
 	X(BLOCKED, 403, "blocked")                                                                                     \

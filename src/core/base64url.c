@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Base64url: digits of six bits become bytes of eight. */
+/* Base64url: digits of six bits become bytes of eight, and back. */
 #include "core/base.h"
 #include "core/base64url.h"
 
@@ -41,4 +41,21 @@ int base64url_decode(struct str in, void *out, size_t *len_r)
 		return -1;
 	*len_r = len;
 	return 0;
+}
+
+void base64url_encode(const void *in, size_t len, char *out)
+{
+	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+	const unsigned char *bytes = in;
+	uint32_t bits = 0;
+	unsigned have = 0;
+
+	for (size_t i = 0; i < len; i++) {
+		bits = (bits << 8 | bytes[i]) & 0xffff;
+		for (have += 8; have >= 6; have -= 6)
+			*out++ = digits[bits >> (have - 6) & 63];
+	}
+	if (have != 0)
+		*out++ = digits[bits << (6 - have) & 63];
+	*out = '\0';
 }

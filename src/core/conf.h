@@ -69,6 +69,7 @@ struct conf {
 
 	struct {
 		int registration; /* enum conf_registration */
+		int refresh_lifetime_secs;
 	} account;
 	struct {
 		int level;  /* enum log_level */

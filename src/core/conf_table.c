@@ -125,6 +125,9 @@ const struct conf_row conf_rows[] = {
 
 	{"account", "registration", CONF_ENUM, AT(account.registration), .def = "open", .names = registration_names,
 	 .help = "Who can make an account. open: anybody; closed: only the administrator, with tidingsctl user add."},
+	{"account", "refresh_lifetime", CONF_SECS, AT(account.refresh_lifetime_secs), .def = "2592000", .min = 1,
+	 .max = 3650L * DAY,
+	 .help = "How long a login lasts after its last use: its refresh token is valid for so long. (30 days)"},
 
 	{"log", "level", CONF_ENUM, AT(log.level), .def = "info", .names = level_names,
 	 .help = "The least severe kind of event that is logged. error: somebody should act; warn: something was "
@@ -210,8 +213,8 @@ const struct conf_row conf_rows[] = {
 	 .help = "The claim that holds the user id."},
 	{"jwt", "leeway", CONF_SECS, AT(jwt.leeway_secs), .def = "30", .min = 0, .max = HOUR,
 	 .help = "By how much the clocks of the issuer and of this server may differ when exp and nbf are checked."},
-	{"jwt", "lifetime", CONF_SECS, AT(jwt.lifetime_secs), .def = "86400", .min = 1, .max = 3650L * DAY,
-	 .help = "How long the tokens that this server signs are valid."},
+	{"jwt", "lifetime", CONF_SECS, AT(jwt.lifetime_secs), .def = "3600", .min = 1, .max = 3650L * DAY,
+	 .help = "How long the tokens that this server signs are valid. Clients get new ones by their refresh token."},
 
 	{"key", "algorithm", CONF_ENUM, AT_KEY(algorithm), .def = "HS256", .names = algorithm_names,
 	 .help = "The only algorithm that tokens with this kid may be signed with."},

@@ -29,15 +29,6 @@ uint64_t media_url_expiry(const struct media_urls *u, int64_t now_ms)
 	return (now + lifetime + step - 1) / step * step;
 }
 
-static void put_base64url(const unsigned char in[MD5_BYTES], char out[MEDIA_SIGNATURE_LEN + 1])
-{
-	char text[(MD5_BYTES + 2) / 3 * 4 + 1];
-	EVP_EncodeBlock((unsigned char *)text, in, MD5_BYTES);
-	for (size_t i = 0; i < MEDIA_SIGNATURE_LEN; i++)
-		out[i] = text[i] == '+' ? '-' : text[i] == '/' ? '_' : text[i];
-	out[MEDIA_SIGNATURE_LEN] = '\0';
-}
-
 void media_url_sign(const struct media_urls *u, struct str id, enum media_purpose purpose, uint64_t expires_secs,
 		    char out[MEDIA_SIGNATURE_LEN + 1])
 {
@@ -45,7 +36,7 @@ void media_url_sign(const struct media_urls *u, struct str id, enum media_purpos
 	char *text = xasprintf("%" PRIu64 " %.*s %s %s", expires_secs, (int)id.len, id.s,
 			       purpose == MEDIA_PUT ? "put" : "get", u->secret);
 	ASSERT(u->secret[0] != '\0' && EVP_Digest(text, strlen(text), digest, NULL, EVP_md5(), NULL) == 1);
-	put_base64url(digest, out);
+	base64url_encode(digest, MD5_BYTES, out);
 	explicit_bzero(text, strlen(text));
 	free(text);
 }

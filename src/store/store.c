@@ -143,6 +143,9 @@ const char *store_status_name(enum store_status s)
 		[STORE_TOO_MANY_PINNED] = "too_many_pinned",
 		[STORE_OVER_QUOTA] = "over_quota",
 		[STORE_NO_FILE] = "no_file",
+		[STORE_LOGIN_ENDED] = "login_ended",
+		[STORE_LOGIN_EXPIRED] = "login_expired",
+		[STORE_DISABLED] = "disabled",
 		[STORE_FORWARDED] = "forwarded",
 	};
 	return names[s];

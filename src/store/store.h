@@ -68,8 +68,12 @@ enum store_status {
 	/* Of files (media.h). */
 	STORE_OVER_QUOTA,
 	STORE_NO_FILE, /* that media_url names: it is gone */
+	/* Of logins (login.h). */
+	STORE_LOGIN_ENDED,
+	STORE_LOGIN_EXPIRED,
+	STORE_DISABLED, /* the user is, or is erased */
 };
-#define STORE_STATUSES (STORE_NO_FILE + 1)
+#define STORE_STATUSES (STORE_DISABLED + 1)
 const char *store_status_name(enum store_status s);
 
 /* For the counters of the process. Any member may be NULL. */

@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* How logins end, and what is said of a user as a whole. */
+#include "core/base.h"
+#include "store/login_priv.h"
+
+#include "core/log.h"
+#include "store/sql.h"
+#include "store/store_priv.h"
+
+const char *login_end_name(enum login_end why)
+{
+	static const char *const names[] = {
+		[LOGIN_LOGGED_OUT] = "logged_out",
+		[LOGIN_TOKEN_REUSED] = "token_reused",
+		[LOGIN_PASSWORD_CHANGED] = "password_changed",
+		[LOGIN_REPLACED] = "too_many_logins",
+		[LOGIN_REVOKED] = "revoked",
+		[LOGIN_DISABLED] = "disabled",
+		[LOGIN_ERASED] = "erased",
+	};
+	_Static_assert(ARRAY_LEN(names) == LOGIN_ENDS, "each has a name");
+	return why > 0 && why < LOGIN_ENDS ? names[why] : names[LOGIN_REVOKED];
+}
+
+bool user_state_refuses(const struct user_state *s, uint64_t login, int64_t issued_ms)
+{
+	if (s->disabled || s->erased_ms != 0)
+		return true;
+	if (s->revoked_ms == 0)
+		return false;
+	/* iat has only seconds: a login right after the revocation is told by its id. */
+	return (login != 0 ? login_began_ms(login) : issued_ms) <= s->revoked_ms;
+}
+
+/* ---- rows ---- */
+
+void row_take_user_state(struct row *r, struct user_state *out)
+{
+	out->disabled = row_take_bool(r);
+	out->revoked_ms = row_take_ms(r);
+	out->erased_ms = row_take_ms(r);
+	out->why = (enum login_end)row_take_u64(r);
+}
+
+void user_state_ask(struct buf *text, struct str user, bool lock)
+{
+	sql_lit(text, "SELECT " USER_STATE_COLUMNS " FROM user_states WHERE user_id=");
+	sql_str(text, user);
+	if (lock)
+		sql_lit(text, " FOR UPDATE");
+}
+
+static void put_ending(struct buf *text, enum login_end why, int64_t now_ms)
+{
+	sql_lit(text, "UPDATE logins SET refused_until=tokens_until,end_reason=");
+	sql_u64(text, why);
+	sql_lit(text, ",ended_at=");
+	sql_time(text, now_ms);
+}
+
+void logins_put_end(struct buf *text, const struct login_gone *gone, size_t count, enum login_end why, int64_t now_ms)
+{
+	bool first = true;
+	put_ending(text, why, now_ms);
+	sql_lit(text, " WHERE id IN (");
+	for (size_t i = 0; i < count; i++) {
+		sql_comma(text, &first);
+		sql_u64(text, gone[i].id);
+	}
+	sql_lit(text, ") AND ended_at IS NULL;");
+	sql_expect(text, count);
+}
+
+/* ---- as a part of a transaction ---- */
+
+static void ask_one(const struct logins_end *e, struct buf *text)
+{
+	sql_lit(text, ";SELECT id,tokens_until,end_reason FROM logins FORCE INDEX (PRIMARY) WHERE id=");
+	sql_u64(text, e->asked.only);
+	sql_lit(text, " AND user_id=");
+	sql_str(text, e->asked.user);
+	sql_lit(text, " FOR UPDATE");
+}
+
+static void ask_live(const struct logins_end *e, struct buf *text)
+{
+	sql_lit(text, ";SELECT id,tokens_until,end_reason FROM logins FORCE INDEX (by_user) WHERE user_id=");
+	sql_str(text, e->asked.user);
+	sql_lit(text, " AND ended_at IS NULL AND id<>");
+	sql_u64(text, e->asked.except);
+	sql_lit(text, " LIMIT ");
+	sql_u64(text, LOGINS_TOLD_MAX);
+	sql_lit(text, " FOR UPDATE");
+}
+
+void logins_end_ask(struct logins_end *e, struct buf *text)
+{
+	e->found = e->has_row = false;
+	e->state = (struct user_state){0};
+	e->gone_count = 0;
+	sql_lit(text, "SELECT ");
+	sql_now(text);
+	if (e->asked.only != 0)
+		ask_one(e, text);
+	else if (e->asked.change != USER_ENABLE)
+		ask_live(e, text);
+	else
+		sql_lit(text, ";DO 0");
+	buf_append_char(text, ';');
+	user_state_ask(text, e->asked.user, e->asked.change != USER_STAYS);
+}
+
+void logins_end_row(struct logins_end *e, unsigned stmt, struct row *row)
+{
+	if (stmt == 0) {
+		e->now_ms = row_take_ms(row);
+	} else if (stmt == 1 && e->gone_count < LOGINS_TOLD_MAX) {
+		struct login_gone *g = &e->gone[e->gone_count++];
+		g->id = row_take_u64(row);
+		g->refused_until_ms = row_take_ms(row);
+		e->found = true;
+		g->why = (enum login_end)row_take_u64(row);
+	} else if (stmt == 2) {
+		e->has_row = true;
+		row_take_user_state(row, &e->state);
+	}
+}
+
+static void put_state(struct logins_end *e, struct buf *text)
+{
+	struct user_state *s = &e->state;
+	switch (e->asked.change) {
+	case USER_STAYS:
+		return;
+	case USER_REVOKE:
+		s->revoked_ms = s->revoked_ms > e->now_ms ? s->revoked_ms : e->now_ms;
+		break;
+	case USER_DISABLE:
+	case USER_ENABLE:
+		s->disabled = e->asked.change == USER_DISABLE;
+		break;
+	case USER_ERASE:
+		s->erased_ms = s->erased_ms != 0 ? s->erased_ms : e->now_ms;
+		break;
+	}
+	s->why = e->asked.why;
+	if (text->len != 0)
+		buf_append_char(text, ';');
+	sql_lit(text, "INSERT INTO user_states (user_id," USER_STATE_COLUMNS ",changed_at) VALUES (");
+	sql_str(text, e->asked.user);
+	buf_printf(text, ",%d,", s->disabled);
+	sql_time(text, s->revoked_ms);
+	buf_append_char(text, ',');
+	sql_time(text, s->erased_ms);
+	buf_append_char(text, ',');
+	sql_u64(text, s->why);
+	buf_append_char(text, ',');
+	sql_time(text, e->now_ms);
+	sql_lit(text, ") ON DUPLICATE KEY UPDATE reason=VALUES(reason),changed_at=VALUES(changed_at)");
+	/* No more than was asked for: two who make the row at once do not undo one another. */
+	static const char *const columns[] = {
+		[USER_REVOKE] = ",revoked_at=GREATEST(VALUES(revoked_at),COALESCE(revoked_at,VALUES(revoked_at)))",
+		[USER_DISABLE] = ",disabled=1",
+		[USER_ENABLE] = ",disabled=0",
+		[USER_ERASE] = ",erased_at=COALESCE(erased_at,VALUES(erased_at))",
+	};
+	buf_append_str(text, str_from(columns[e->asked.change]));
+}
+
+void logins_end_put(struct logins_end *e, struct buf *text)
+{
+	/* One alone may have ended before. */
+	bool ended = e->gone_count != 0 && e->gone[0].why != 0;
+	if (e->gone_count != 0 && !ended) {
+		logins_put_end(text, e->gone, e->gone_count, e->asked.why, e->now_ms);
+		for (size_t i = 0; i < e->gone_count; i++)
+			e->gone[i].why = e->asked.why;
+	}
+	/* There can be more where nothing has deleted what has run out. */
+	if (e->gone_count == LOGINS_TOLD_MAX) {
+		buf_append_char(text, ';');
+		put_ending(text, e->asked.why, e->now_ms);
+		sql_lit(text, " WHERE user_id=");
+		sql_str(text, e->asked.user);
+		sql_lit(text, " AND ended_at IS NULL AND id<>");
+		sql_u64(text, e->asked.except);
+	}
+	put_state(e, text);
+}
+
+struct login_change logins_end_change(const struct logins_end *e, const char *user_id)
+{
+	return (struct login_change){
+		.user_id = user_id,
+		.gone = e->gone,
+		.gone_count = e->gone_count,
+		.has_state = e->has_row || e->asked.change != USER_STAYS,
+		.state = e->state,
+	};
+}
+
+/* ---- by itself ---- */
+
+struct end_logins {
+	struct txn txn;
+	store_logins_ended_fn *fn;
+	void *arg;
+	struct logins_end end;
+};
+
+static void end_ask(struct txn *t, struct buf *text)
+{
+	logins_end_ask(&container_of(t, struct end_logins, txn)->end, text);
+}
+
+static void end_row(struct txn *t, unsigned stmt, struct row *row)
+{
+	logins_end_row(&container_of(t, struct end_logins, txn)->end, stmt, row);
+}
+
+static void end_decide(struct txn *t, struct buf *text)
+{
+	struct logins_end *e = &container_of(t, struct end_logins, txn)->end;
+	if (e->asked.only != 0 && !e->found)
+		t->status = STORE_NOT_FOUND;
+	else
+		logins_end_put(e, text);
+}
+
+static void end_answer(struct txn *t)
+{
+	struct end_logins *o = container_of(t, struct end_logins, txn);
+	struct store_logins_ended r = {.status = t->status};
+	if (t->status == STORE_OK)
+		r.change = logins_end_change(&o->end, o->end.asked.user.s);
+	o->fn(&r, o->arg);
+}
+
+void store_end_logins(struct store *s, const struct store_end_logins *e, store_logins_ended_fn *fn, void *arg)
+{
+	static const struct txn_class class = {"end logins", end_ask, end_row, end_decide, end_answer};
+	struct end_logins *o = txn_new(s->txns, &class, e->user, sizeof(*o));
+	o->fn = fn;
+	o->arg = arg;
+	o->end.asked = *e;
+	o->end.asked.user = arena_str(&o->txn.arena, e->user);
+	txn_submit(&o->txn);
+}
