@@ -79,9 +79,9 @@ typedef enum token_status verify_fn(struct token_keys *k, struct str token, stru
 				    const char **reason_r);
 
 /* Finds out who the caller is. */
-static const struct problem *authenticate(struct request *r, struct str token, verify_fn *verify, int64_t *expires_ms_r)
+static const struct problem *authenticate(struct request *r, struct str token, verify_fn *verify,
+					  struct token_claims *claims_r)
 {
-	struct token_claims claims;
 	const char *reason = "no token: Authorization: Bearer <JWT> is needed";
 	enum token_status status = TOKEN_INVALID;
 	size_t at = 0;
@@ -89,13 +89,16 @@ static const struct problem *authenticate(struct request *r, struct str token, v
 	    http_req_header_next(r->http, "Authorization", &at).s != NULL)
 		reason = "there is more than one Authorization header";
 	else if (token.s != NULL)
-		status = verify(r->api->keys, token, &claims, &reason);
+		status = verify(r->api->keys, token, claims_r, &reason);
 	if (status != TOKEN_OK)
 		return request_problem(r, status == TOKEN_EXPIRED ? PROBLEM_TOKEN_EXPIRED : PROBLEM_TOKEN_INVALID, "%s",
 				       reason);
-	memcpy(r->user, claims.user_id, sizeof(r->user));
-	r->may_notify = token_has_scope(&claims, TOKEN_SCOPE_NOTIFY);
-	*expires_ms_r = claims.expires_ms;
+	/* Also of one from the cache: what it is asked about may have happened a moment ago. */
+	if (revoked_refuses(r->live, str_from(claims_r->user_id), claims_r->login, claims_r->issued_ms))
+		return request_problem(r, PROBLEM_TOKEN_REVOKED, "the token's login has ended, or its user is refused");
+	memcpy(r->user, claims_r->user_id, sizeof(r->user));
+	r->login = claims_r->login;
+	r->may_notify = token_has_scope(claims_r, TOKEN_SCOPE_NOTIFY);
 	return NULL;
 }
 
@@ -157,11 +160,20 @@ static const struct problem *open_websocket(struct request *r)
 		token = from_protocol;
 	if (token.s == NULL && http_req_query(r->http, "access_token", &token) <= 0)
 		token = STR_NULL;
-	struct session_ask ask = {.user_id = r->user, .subprotocol = offered ? WS_SUBPROTOCOL : NULL};
-	const struct problem *p = authenticate(r, token, token_verify_once, &ask.expires_ms);
+	struct token_claims claims;
+	const struct problem *p = authenticate(r, token, token_verify_once, &claims);
 	if (p == NULL && !http_check_ws(r->http))
 		return answered(r);
-	return p ?: read_device(r, &ask.device) ?: open_session(r, &ask);
+	if (p != NULL)
+		return p;
+	struct session_ask ask = {
+		.user_id = r->user,
+		.expires_ms = claims.expires_ms,
+		.issued_ms = claims.issued_ms,
+		.login = claims.login,
+		.subprotocol = offered ? WS_SUBPROTOCOL : NULL,
+	};
+	return read_device(r, &ask.device) ?: open_session(r, &ask);
 }
 
 static bool is_json(struct str type)
@@ -314,7 +326,7 @@ static const struct problem *read_head(struct request *r)
 	struct http_req *req = r->http;
 	struct command_path found = {0};
 	struct str path = path_below_prefix(r->api, req->path);
-	int64_t expires_ms;
+	struct token_claims claims;
 
 	if (path.s != NULL)
 		r->cmd = command_by_path(r->api, path, verb_of(req, path), &found);
@@ -336,7 +348,7 @@ static const struct problem *read_head(struct request *r)
 	r->is_signed = r->cmd->access == ACCESS_SIGNED && is_signed(r);
 	if (r->cmd->access == ACCESS_PUBLIC || r->is_signed)
 		return check_body(r);
-	return authenticate(r, bearer(req), token_verify, &expires_ms) ?: check_body(r);
+	return authenticate(r, bearer(req), token_verify, &claims) ?: check_body(r);
 }
 
 /* The command begins before the body comes, and says when it may. */

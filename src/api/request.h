@@ -59,6 +59,7 @@ struct request {
 	struct arena arena;	   /* what is kept up to its end */
 	bool is_secret;		   /* that is overwritten then: a password is in it */
 	char user[USER_ID_MAX + 1];
+	uint64_t login;		 /* of a REST request: that of its token; 0: the token names none */
 	struct http_req *http;	 /* either this */
 	struct session *session; /* or this, which lives at least as long as the request; */
 	request_heard_fn *heard; /* or this, of a part; none of them: detached */

@@ -38,6 +38,7 @@ enum bus_kind {
 	BUS_AGAIN = 'G',
 	BUS_PLACED = 'P',
 	BUS_KICK = 'K',	      /* an administrator ends all of the user's sessions */
+	BUS_REVOKED = 'X',    /* tokens of the user are refused from now on; live/revoked.c has its data */
 	BUS_FRIENDSHIP = 'F', /* then a user id: what is between the two has changed */
 	BUS_CATCH_UP = 'U',   /* the user may have missed something */
 	BUS_IN = 'J',	      /* the user came into a group; live/group_wire.c has the data of this and the next four */

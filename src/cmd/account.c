@@ -29,7 +29,7 @@ static void answer_with_token(struct request *r, const struct profile *user, int
 	const char *reason;
 	int64_t expires_ms;
 	char *token =
-		token_issue(r->api->keys, user->user_id, NULL, live->conf->jwt.lifetime_secs, &expires_ms, &reason);
+		token_issue(r->api->keys, user->user_id, 0, NULL, live->conf->jwt.lifetime_secs, &expires_ms, &reason);
 	if (token == NULL) {
 		request_fail(r, request_problem(r, PROBLEM_UNAVAILABLE, "%s", reason));
 		return;

@@ -57,6 +57,16 @@ static inline uint64_t message_id_seq(uint64_t id)
 }
 
 /*
+ * A login's id, the claim sid of our tokens: when it began, in milliseconds by the database's clock, and a random
+ * number.
+ */
+#define LOGIN_CHANCE_BITS 20
+static inline int64_t login_began_ms(uint64_t id)
+{
+	return (int64_t)(id >> LOGIN_CHANCE_BITS);
+}
+
+/*
  * A session's id: its beginning in 11 digits of hexadecimal, the name of the worker that made it (random, no other
  * process of the cluster ever had it), and a number of 5 digits. So ids sort by age, the same in the whole cluster, and
  * tell since when.

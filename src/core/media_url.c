@@ -2,6 +2,7 @@
 #include "core/base.h"
 #include "core/media_url.h"
 
+#include "core/base64url.h"
 #include "core/id.h"
 #include "core/log.h"
 

@@ -11,6 +11,8 @@
 #include "core/token.h"
 
 #include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include <jwt.h>
@@ -26,7 +28,8 @@
 
 /* As long as the headers of a request may be, so that they are what limits a token. */
 #define TOKEN_MAX 16384
-#define SECS_MAX INT64_C(253402300799) /* the end of the year 9999 */
+#define LOGINS_SINCE_MS INT64_C(1577836800000) /* 2020: before there were any */
+#define SECS_MAX INT64_C(253402300799)	       /* the end of the year 9999 */
 
 struct key {
 	struct str kid;
@@ -284,12 +287,24 @@ static unsigned read_scopes(struct str text)
 	return scopes;
 }
 
+/*
+ * Others have claims of that name, too: ours is a number in a text, which says when the login began. Nobody else's
+ * number is taken for one that began long ago, and so revoked for ever.
+ */
+static uint64_t read_login(const struct json *sid)
+{
+	uint64_t login;
+	if (sid == NULL || sid->type != JSON_STRING || id_parse_u64(sid->text, &login) != 0)
+		return 0;
+	return login_began_ms(login) >= LOGINS_SINCE_MS ? login : 0;
+}
+
 static enum token_status check_claims(const struct token_keys *k, const struct json *payload, int64_t now_ms,
 				      struct token_claims *claims_r, const char **reason_r)
 {
 	const struct json *user = json_get(payload, k->user_claim), *scope = json_get(payload, "scope");
 	const struct json *nbf = json_get(payload, "nbf");
-	int64_t exp_secs, nbf_secs = 0;
+	int64_t exp_secs, nbf_secs = 0, iat_secs = 0;
 
 	memset(claims_r, 0, sizeof(*claims_r));
 	if (payload->type != JSON_OBJECT) {
@@ -311,6 +326,7 @@ static enum token_status check_claims(const struct token_keys *k, const struct j
 		if (scope != NULL && scope->type == JSON_STRING)
 			claims_r->scopes = read_scopes(scope->text);
 		claims_r->expires_ms = (exp_secs + k->leeway_secs) * 1000;
+		claims_r->issued_ms = read_date(json_get(payload, "iat"), &iat_secs) ? iat_secs * 1000 : 0;
 		if (now_ms < claims_r->expires_ms)
 			return TOKEN_OK;
 		*reason_r = "the token has expired";
@@ -350,7 +366,10 @@ static enum token_status verify_anew(struct token_keys *k, struct str token, int
 	root = json_parse(k->payload, payload, &why);
 	if (root == NULL)
 		return TOKEN_INVALID;
-	return check_claims(k, root, now_ms, claims_r, reason_r);
+	enum token_status status = check_claims(k, root, now_ms, claims_r, reason_r);
+	if (status == TOKEN_OK && key == &k->keys[0] && *hmac_r)
+		claims_r->login = read_login(json_get(root, "sid"));
+	return status;
 }
 
 static enum token_status verify(struct token_keys *k, struct str token, bool once, struct token_claims *claims_r,
@@ -392,9 +411,10 @@ bool token_has_scope(const struct token_claims *c, enum token_scope scope)
 	return (c->scopes >> scope & 1) != 0;
 }
 
-char *token_issue(const struct token_keys *k, const char *user_id, const char *scope, int ttl_secs,
+char *token_issue(const struct token_keys *k, const char *user_id, uint64_t login, const char *scope, int ttl_secs,
 		  int64_t *expires_ms_r, const char **err_r)
 {
+	char sid[24];
 	const struct key *own = &k->keys[0];
 	int64_t now_secs = clock_wall_ms() / 1000;
 	char *token = NULL;
@@ -412,11 +432,13 @@ char *token_issue(const struct token_keys *k, const char *user_id, const char *s
 		*err_r = "the lifetime of a token is a second at least";
 		return NULL;
 	}
+	snprintf(sid, sizeof(sid), "%" PRIu64, login);
 	if (jwt_new(&jwt) == 0 && jwt_set_alg(jwt, libjwt_alg(own->algorithm), own->secret, own->secret_len) == 0 &&
 	    jwt_add_grant(jwt, k->user_claim, user_id) == 0 && jwt_add_grant_int(jwt, "iat", now_secs) == 0 &&
 	    jwt_add_grant_int(jwt, "exp", now_secs + ttl_secs) == 0 &&
 	    (k->issuer[0] == '\0' || jwt_add_grant(jwt, "iss", k->issuer) == 0) &&
 	    (k->audience[0] == '\0' || jwt_add_grant(jwt, "aud", k->audience) == 0) &&
+	    (login == 0 || jwt_add_grant(jwt, "sid", sid) == 0) &&
 	    (scope == NULL || jwt_add_grant(jwt, "scope", scope) == 0))
 		token = jwt_encode_str(jwt);
 	jwt_free(jwt);

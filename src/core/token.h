@@ -18,6 +18,8 @@ struct token_claims {
 	char user_id[USER_ID_MAX + 1];
 	int64_t expires_ms; /* exp plus the leeway: when the token stops being accepted (clock_wall_ms) */
 	unsigned scopes;    /* those that this server knows: enum token_scope, each a bit */
+	uint64_t login;	    /* sid, of a token that this server has signed for a login; 0: none */
+	int64_t issued_ms;  /* iat; 0: there is none */
 };
 
 /* Words of the claim scope (RFC 8693 section 4.2), however long that is. Others mean nothing here. */
@@ -52,10 +54,10 @@ bool token_has_scope(const struct token_claims *c, enum token_scope scope);
 
 /*
  * Signs a token with the section's own key, which has to be an HMAC one: iat, exp =
- * now + ttl_secs, the user claim, iss and aud as configured, scope if not NULL.
+ * now + ttl_secs, the user claim, iss and aud as configured, scope if not NULL, sid if login is not 0.
  * Returns a string to be freed, or NULL with a static reason in *err_r.
  */
-char *token_issue(const struct token_keys *k, const char *user_id, const char *scope, int ttl_secs,
+char *token_issue(const struct token_keys *k, const char *user_id, uint64_t login, const char *scope, int ttl_secs,
 		  int64_t *expires_ms_r, const char **err_r) MUST_CHECK;
 
 #endif

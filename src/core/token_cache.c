@@ -12,7 +12,8 @@
 
 struct entry {
 	unsigned char hash[TOKEN_HASH_LEN];
-	int64_t expires_ms;
+	int64_t expires_ms, issued_ms;
+	uint64_t login;
 	unsigned scopes;
 	unsigned char user_len;
 	char user[]; /* not terminated */
@@ -75,6 +76,8 @@ bool token_cache_get(struct token_cache *cache, const unsigned char *hash, int64
 		}
 		memset(claims_r, 0, sizeof(*claims_r));
 		claims_r->expires_ms = e->expires_ms;
+		claims_r->issued_ms = e->issued_ms;
+		claims_r->login = e->login;
 		claims_r->scopes = e->scopes;
 		memcpy(claims_r->user_id, e->user, e->user_len);
 		move_to_front(set, way);
@@ -101,6 +104,8 @@ void token_cache_put(struct token_cache *cache, const unsigned char *hash, int64
 	e = xmalloc(sizeof(*e) + user_len);
 	memcpy(e->hash, hash, TOKEN_HASH_LEN);
 	e->expires_ms = claims->expires_ms;
+	e->issued_ms = claims->issued_ms;
+	e->login = claims->login;
 	e->user_len = (unsigned char)user_len;
 	e->scopes = claims->scopes;
 	memcpy(e->user, claims->user_id, user_len);

@@ -77,7 +77,7 @@ int ctl_token(const struct ctl *ctl)
 		return 1;
 	}
 	int64_t expires_ms;
-	char *token = token_issue(keys, user, scope, ttl_secs, &expires_ms, &reason);
+	char *token = token_issue(keys, user, 0, scope, ttl_secs, &expires_ms, &reason);
 	token_keys_free(&keys);
 	if (token == NULL)
 		return ctl_fail("%s", reason);

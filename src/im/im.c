@@ -134,6 +134,7 @@ struct im *im_new(const struct im_options *opt, char **err_r)
 	looks_init(live);
 	beat_start(live);
 	told_start(live);
+	revoked_start(live);
 	im->expiry = expiry_start(live);
 	return im;
 }
@@ -148,6 +149,7 @@ void im_free(struct im **imp)
 	wheel_cancel(&im->drain);
 	expiry_stop(im->expiry);
 	resync_fini(&im->live);
+	revoked_stop(&im->live);
 	/*
 	 * Requests end before what they are made of: the store answers them, the servers drop the answers. Who asks the
 	 * bus has had the store's answer, and comes first: that may let another request go on to the store.
@@ -287,7 +289,7 @@ size_t im_admin_connections(const struct im *im)
 
 bool im_is_connected(const struct im *im)
 {
-	return store_is_up(im->live.store) && bus_is_up(im->live.bus);
+	return store_is_up(im->live.store) && bus_is_up(im->live.bus) && revoked_is_ready(&im->live);
 }
 
 void im_fill_row(const struct im *im, struct worker_row *row)

@@ -69,7 +69,7 @@ bool im_is_idle(const struct im *im);
 /* Connections of the public listeners, and of the admin listener. */
 size_t im_connections(const struct im *im);
 size_t im_admin_connections(const struct im *im);
-/* With the database, which can be written to, and with Redis. */
+/* With the database, which can be written to and has told what is revoked, and with Redis. */
 bool im_is_connected(const struct im *im);
 /* The fields of the worker's row of the scoreboard that are of clients, database and Redis. */
 void im_fill_row(const struct im *im, struct worker_row *row);

@@ -22,6 +22,7 @@ void live_init(struct live *live, struct loop *loop, const struct conf *conf, st
 	groups_init(live);
 	deliveries_init(live);
 	admissions_init(live);
+	revoked_init(live);
 	live->out = json_out_new();
 }
 
@@ -29,6 +30,7 @@ void live_fini(struct live *live)
 {
 	groups_fini(live);
 	admissions_fini(live);
+	revoked_fini(live);
 	table_fini(&live->deliveries.gathered);
 	table_fini(&live->users);
 	json_out_free(&live->out);

@@ -19,6 +19,7 @@
 #include "live/delivery.h"
 #include "live/lamport.h"
 #include "live/resync.h"
+#include "live/revoked.h"
 #include "live/told.h"
 #include "net/loop.h"
 #include "store/store.h"
@@ -121,6 +122,7 @@ struct live {
 	struct resync resync;
 	struct told told;
 	struct deliveries deliveries;
+	struct revoked revoked;
 	struct table picture_readers; /* admission.c: by address */
 };
 

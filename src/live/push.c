@@ -223,6 +223,10 @@ static void on_user_topic(struct live *live, struct str user, const struct incom
 		if (!in->own)
 			session_kick_user(live, user);
 		break;
+	case BUS_REVOKED:
+		if (!in->own)
+			revoked_heard(live, user, in->form.data);
+		break;
 	case BUS_FRIENDSHIP:
 		if (!in->own && id_user_valid(in->form.data))
 			watch_friendship_heard(live, user, in->form.data);

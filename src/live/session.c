@@ -162,15 +162,18 @@ static int32_t presence_enter(const struct session *s, const struct http_req *re
 	return presence_add(s->live->hub, &row);
 }
 
-static struct session *session_new(struct live *live, struct str device, int64_t expires_ms)
+static struct session *session_new(struct live *live, const struct session_ask *ask)
 {
+	struct str device = ask->device;
 	struct session *s = xcalloc(1, sizeof(*s) + (device.len != 0 ? device.len + 1 : 0));
-	int64_t expires_secs = (expires_ms + 999) / 1000;
+	int64_t expires_secs = (ask->expires_ms + 999) / 1000;
 	s->live = live;
 	s->expires_secs = expires_secs < UINT32_MAX ? (uint32_t)expires_secs : UINT32_MAX;
 	s->presence = -1;
 	s->since_ms = (uint64_t)clock_wall_ms() & ((UINT64_C(1) << SESSION_TIME_BITS) - 1);
 	s->number = live->session_number++ & ((1u << SESSION_NUMBER_BITS) - 1);
+	s->has_login = ask->login != 0;
+	s->token = s->has_login ? ask->login : (uint64_t)ask->issued_ms;
 	s->has_device = device.len != 0;
 	if (s->has_device)
 		memcpy(s->device, device.s, device.len);
@@ -225,7 +228,7 @@ static void session_begin(struct session *s, struct user *u)
 enum session_refusal session_open(struct live *live, struct http_req *req, const struct session_ask *ask,
 				  int64_t *wait_ms_r)
 {
-	struct session *s = session_new(live, ask->device, ask->expires_ms);
+	struct session *s = session_new(live, ask);
 	enum session_refusal refusal = find_room(s, req, ask->user_id, wait_ms_r);
 	if (refusal == SESSION_ACCEPTED)
 		s->ws = http_upgrade_ws(req, ask->subprotocol, &handler, s);

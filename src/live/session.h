@@ -45,9 +45,12 @@ struct session {
 	uint32_t fresh : 1;	  /* and was its first */
 	uint32_t unconfirmed : 1; /* and nobody has been told since that it is still here */
 	uint32_t has_device : 1;
+	uint32_t has_login : 1;
+	uint64_t
+		token; /* the login of the token that it was opened with; or, of one without, its iat in milliseconds */
 	char device[]; /* up to DEVICE_MAX; where none was named, not even its end is there */
 };
-_Static_assert(sizeof(struct session) <= 88, "a session without a device takes 96 bytes of malloc's");
+_Static_assert(sizeof(struct session) <= 96, "a session without a device takes 112 bytes of malloc's");
 
 /* A session elsewhere that was heard of on the topic. */
 struct remote_session {
@@ -102,11 +105,23 @@ static inline const char *session_device(const struct session *s)
 	return s->has_device ? s->device : "";
 }
 
+/* What revoked.h is asked by; 0: the token named no login. */
+static inline uint64_t session_login(const struct session *s)
+{
+	return s->has_login ? s->token : 0;
+}
+
+static inline int64_t session_issued_ms(const struct session *s)
+{
+	return s->has_login ? 0 : (int64_t)s->token;
+}
+
 /* Who asks to begin one. */
 struct session_ask {
 	const char *user_id;
-	struct str device; /* of up to DEVICE_MAX; empty: none was named */
-	int64_t expires_ms;
+	struct str device;	       /* of up to DEVICE_MAX; empty: none was named */
+	int64_t expires_ms, issued_ms; /* of the token, as the next */
+	uint64_t login;
 	const char *subprotocol; /* to be answered; NULL: none */
 };
 enum session_refusal {

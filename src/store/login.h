@@ -31,13 +31,6 @@
 /* How many of the last spent ones can have that. */
 #define LOGIN_GRACE_TOKENS 8
 
-/* A login's id tells when it began, by the database's clock. */
-#define LOGIN_CHANCE_BITS 20
-static inline int64_t login_began_ms(uint64_t id)
-{
-	return (int64_t)(id >> LOGIN_CHANCE_BITS);
-}
-
 /* Why one ended; stored, and on the bus: a new one goes to the end. */
 enum login_end {
 	LOGIN_LOGGED_OUT = 1,
@@ -58,6 +51,7 @@ struct user_state {
 	int64_t revoked_ms; /* tokens issued up to then are refused, and logins that began up to then */
 	int64_t erased_ms;
 	enum login_end why; /* of the last change */
+	int64_t changed_ms; /* each change of a user has a later one, also where the clock was set back */
 };
 /* Of the claims of a token, or of a session that was opened with one: login 0: none; issued_ms 0: that is missing. */
 bool user_state_refuses(const struct user_state *s, uint64_t login, int64_t issued_ms);

@@ -40,6 +40,7 @@ void row_take_user_state(struct row *r, struct user_state *out)
 	out->revoked_ms = row_take_ms(r);
 	out->erased_ms = row_take_ms(r);
 	out->why = (enum login_end)row_take_u64(r);
+	out->changed_ms = row_take_ms(r);
 }
 
 void user_state_ask(struct buf *text, struct str user, bool lock)
@@ -95,7 +96,7 @@ static void ask_live(const struct logins_end *e, struct buf *text)
 
 void logins_end_ask(struct logins_end *e, struct buf *text)
 {
-	e->found = e->has_row = false;
+	e->found = false;
 	e->state = (struct user_state){0};
 	e->gone_count = 0;
 	sql_lit(text, "SELECT ");
@@ -121,7 +122,6 @@ void logins_end_row(struct logins_end *e, unsigned stmt, struct row *row)
 		e->found = true;
 		g->why = (enum login_end)row_take_u64(row);
 	} else if (stmt == 2) {
-		e->has_row = true;
 		row_take_user_state(row, &e->state);
 	}
 }
@@ -144,9 +144,10 @@ static void put_state(struct logins_end *e, struct buf *text)
 		break;
 	}
 	s->why = e->asked.why;
+	s->changed_ms = s->changed_ms < e->now_ms ? e->now_ms : s->changed_ms + 1;
 	if (text->len != 0)
 		buf_append_char(text, ';');
-	sql_lit(text, "INSERT INTO user_states (user_id," USER_STATE_COLUMNS ",changed_at) VALUES (");
+	sql_lit(text, "INSERT INTO user_states (user_id," USER_STATE_COLUMNS ") VALUES (");
 	sql_str(text, e->asked.user);
 	buf_printf(text, ",%d,", s->disabled);
 	sql_time(text, s->revoked_ms);
@@ -155,8 +156,9 @@ static void put_state(struct logins_end *e, struct buf *text)
 	buf_append_char(text, ',');
 	sql_u64(text, s->why);
 	buf_append_char(text, ',');
-	sql_time(text, e->now_ms);
-	sql_lit(text, ") ON DUPLICATE KEY UPDATE reason=VALUES(reason),changed_at=VALUES(changed_at)");
+	sql_time(text, s->changed_ms);
+	sql_lit(text, ") ON DUPLICATE KEY UPDATE reason=VALUES(reason),"
+		      "changed_at=GREATEST(VALUES(changed_at),changed_at+INTERVAL 1000 MICROSECOND)");
 	/* No more than was asked for: two who make the row at once do not undo one another. */
 	static const char *const columns[] = {
 		[USER_REVOKE] = ",revoked_at=GREATEST(VALUES(revoked_at),COALESCE(revoked_at,VALUES(revoked_at)))",
@@ -194,7 +196,7 @@ struct login_change logins_end_change(const struct logins_end *e, const char *us
 		.user_id = user_id,
 		.gone = e->gone,
 		.gone_count = e->gone_count,
-		.has_state = e->has_row || e->asked.change != USER_STAYS,
+		.has_state = e->asked.change != USER_STAYS,
 		.state = e->state,
 	};
 }

@@ -104,7 +104,7 @@ static void take_changed_user(struct read_changes *c, struct row *row)
 	struct changed_user *u = &c->user[c->users++];
 	row_take_user(row, u->user_id);
 	row_take_user_state(row, &u->state);
-	c->state_ms = row_take_ms(row);
+	c->state_ms = u->state.changed_ms;
 }
 
 static void changes_row(struct read *r, unsigned stmt, struct row *row)
@@ -191,7 +191,7 @@ static void put_logins(struct buf *text, const struct changes_cursor *at)
 static void put_states(struct buf *text, const struct changes_cursor *at)
 {
 	bool all = at->read_ms == 0;
-	buf_printf(text, ";SELECT user_id," USER_STATE_COLUMNS ",changed_at FROM user_states FORCE INDEX (%s) WHERE ",
+	buf_printf(text, ";SELECT user_id," USER_STATE_COLUMNS " FROM user_states FORCE INDEX (%s) WHERE ",
 		   all ? "PRIMARY" : "by_change");
 	if (at->states_done) {
 		sql_lit(text, "FALSE");

@@ -23,8 +23,7 @@ struct logins_end {
 	struct store_end_logins asked; /* filled in by the owner; its user outlives the transaction */
 	/* What was found. */
 	int64_t now_ms;
-	bool found;   /* asked.only is one of the user's */
-	bool has_row; /* in user_states */
+	bool found; /* asked.only is one of the user's */
 	struct user_state state;
 	struct login_gone gone[LOGINS_TOLD_MAX];
 	size_t gone_count;
@@ -71,7 +70,7 @@ struct store_login_ask store_login_ask_copy(struct arena *a, const struct store_
 
 /* ---- both ---- */
 
-#define USER_STATE_COLUMNS "disabled,revoked_at,erased_at,reason"
+#define USER_STATE_COLUMNS "disabled,revoked_at,erased_at,reason,changed_at"
 void row_take_user_state(struct row *r, struct user_state *out);
 /* "SELECT …" of the user's row. */
 void user_state_ask(struct buf *text, struct str user, bool lock);

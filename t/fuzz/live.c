@@ -192,7 +192,7 @@ static int begin(void)
 	int64_t expires_ms;
 	const char *err;
 	if (request[0] == '\0') {
-		char *token = token_issue(im->api.keys, "alice", NULL, 1 << 30, &expires_ms, &err);
+		char *token = token_issue(im->api.keys, "alice", 0, NULL, 1 << 30, &expires_ms, &err);
 		snprintf(request, sizeof(request),
 			 "GET /messages/ws HTTP/1.1\r\nHost: t\r\nAuthorization: Bearer %s\r\nUpgrade: websocket\r\n"
 			 "Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"

@@ -72,7 +72,7 @@ static void test_issue(void)
 		struct token_claims claims;
 		const char *err = NULL;
 		int64_t expires_ms = 0, now_ms = clock_wall_ms();
-		char *token = token_issue(k, "bob@x", "notify admin", 60, &expires_ms, &err);
+		char *token = token_issue(k, "bob@x", 0, "notify admin", 60, &expires_ms, &err);
 
 		ok(token != NULL, "%s: issued", algorithm[i]);
 		ok(expires_ms >= now_ms - 1000 + 60000 && expires_ms <= clock_wall_ms() + 60000, "expires in a minute");
@@ -87,8 +87,8 @@ static void test_issue(void)
 		free(encoded);
 		free(header);
 		free(token);
-		ok(token_issue(k, "not a user", NULL, 60, &expires_ms, &err) == NULL, "no token for a bad user id");
-		ok(token_issue(k, "bob", NULL, 0, &expires_ms, &err) == NULL, "no token for no time");
+		ok(token_issue(k, "not a user", 0, NULL, 60, &expires_ms, &err) == NULL, "no token for a bad user id");
+		ok(token_issue(k, "bob", 0, NULL, 0, &expires_ms, &err) == NULL, "no token for no time");
 		token_keys_free(&k);
 		free(text);
 	}
@@ -183,7 +183,7 @@ static void test_algorithms(void)
 	       "the same, called RS256");
 	const char *why = NULL;
 	int64_t expires_ms;
-	ok(token_issue(k, "alice", NULL, 60, &expires_ms, &why) == NULL, "a public key signs nothing");
+	ok(token_issue(k, "alice", 0, NULL, 60, &expires_ms, &why) == NULL, "a public key signs nothing");
 	is_str(why, "only a secret in the section jwt signs tokens", "and says so");
 	token_keys_free(&k);
 	free(pem);
@@ -223,7 +223,7 @@ static void test_eddsa(void)
 	char *early = xasprintf("{\"nbf\":%lld,\"iss\":\"me\",\"aud\":\"us\"," ALWAYS "}", (long long)now_secs + 900);
 	expect(k, make('D', header, early), TOKEN_INVALID, "the token is not valid yet", "EdDSA: nbf counts");
 	free(early);
-	ok(token_issue(k, "alice", NULL, 60, &expires_ms, &why) == NULL, "EdDSA: a public key signs nothing");
+	ok(token_issue(k, "alice", 0, NULL, 60, &expires_ms, &why) == NULL, "EdDSA: a public key signs nothing");
 	token_keys_free(&k);
 	free(text);
 

@@ -136,7 +136,7 @@ static void ask_part(struct client *c, const char *line, const char *body, size_
 {
 	int64_t expires_ms;
 	const char *err = NULL;
-	char *token = token_issue(im->api.keys, "alice", NULL, 3600, &expires_ms, &err);
+	char *token = token_issue(im->api.keys, "alice", 0, NULL, 3600, &expires_ms, &err);
 	char *text =
 		xasprintf("%s HTTP/1.1\r\nHost: t\r\nAuthorization: Bearer %s\r\nContent-Type: application/json\r\n"
 			  "Content-Length: %zu\r\n\r\n%s",

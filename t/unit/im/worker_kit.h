@@ -289,7 +289,7 @@ static inline void client_connect(struct client *c, const char *user, int ttl_se
 		exit(1);
 	c->fd = fds[1];
 	im_accept(im, fds[0], IM_DOOR_PUBLIC, &peer);
-	char *token = token_issue(im->api.keys, user, NULL, ttl_secs, &expires_ms, &err);
+	char *token = token_issue(im->api.keys, user, 0, NULL, ttl_secs, &expires_ms, &err);
 	char *request =
 		xasprintf("GET /messages/ws%s HTTP/1.1\r\nHost: t\r\nAuthorization: Bearer %s\r\nUpgrade: websocket\r\n"
 			  "Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
