@@ -5,6 +5,7 @@
 
 #include "core/base.h"
 #include "api/request.h"
+#include "core/refresh_token.h"
 #include "store/group.h"
 #include "store/people.h"
 #include "store/search.h"
@@ -49,8 +50,11 @@ union command_args {
 	struct store_sync_request sync;
 	struct store_search search;
 	struct {
-		struct str user_id, password, nickname;
+		struct str user_id, password, nickname, device;
+		struct str new_password;
 	} account;
+	struct refresh_token refresh_token;
+	bool all; /* of logins */
 	struct store_user_change user_change;
 	struct {
 		struct str peer, note;
@@ -108,6 +112,7 @@ struct command {
 	int variant;	   /* which of those that share a proceed: an enum act, friend_step, or group_step */
 	bool needs_search; /* there is no such path where search is off, */
 	bool needs_media;  /* or where files are not taken */
+	bool is_refresh;   /* of ACCESS_ANYONE: who comes has a secret of this server's (admission_refresh()) */
 	bool not_metered;  /* limits.requests_per_second does not count it */
 };
 

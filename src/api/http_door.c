@@ -231,7 +231,8 @@ static const struct problem *check_body(struct request *r)
 /* Who has no token gives no body before the rate of the address was looked at. */
 static const struct problem *check_rate(struct request *r)
 {
-	r->retry_ms = admission_try(r->live, r->http->peer);
+	r->retry_ms =
+		r->cmd->is_refresh ? admission_refresh(r->live, r->http->peer) : admission_try(r->live, r->http->peer);
 	return r->retry_ms == 0 ? NULL : request_problem(r, PROBLEM_RATE_LIMITED, "too many tries from this address");
 }
 

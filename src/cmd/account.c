@@ -1,106 +1,156 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* register and login: a password is hashed beside the loop, and a token signed. */
+/* register, login, and the change of a password: it is hashed beside the loop. */
 #include "core/base.h"
 #include "cmd/cmd.h"
+#include "cmd/login.h"
 #include "cmd/operator.h"
 
-#include "api/render.h"
 #include "core/password.h"
 #include "hub/stats.h"
 #include "live/admission.h"
+#include "live/revoked.h"
 #include "net/work.h"
 
 #include <stdlib.h>
 
-/* One who registers or logs in, from the arguments to the answer; in the request's arena. */
+enum account_what { ACCOUNT_REGISTER, ACCOUNT_LOGIN, ACCOUNT_PASSWORD };
+
+/* One who registers, logs in or changes the password, from the arguments to the answer; in the request's arena. */
 struct account_call {
 	struct work_job job;
 	struct request *r;
-	bool registers;
-	bool matches;	   /* login: the password is right */
-	char *made;	   /* register: the hash of the password, from the thread; NULL: there is none */
-	struct str stored; /* login: the hash that the account has; absent: none */
-	struct str user_id, password, nickname;
+	enum account_what what;
+	bool matches;	   /* but of register: the password is right */
+	char *made;	   /* but of login: the hash of the new password, from the thread; NULL: there is none */
+	struct str stored; /* but of register: the hash that the account has; absent: none */
+	struct str user_id, password, nickname, device, new_password;
+	char address[ADDR_TEXT_MAX];
 };
-
-static void answer_with_token(struct request *r, const struct profile *user, int http_status)
-{
-	struct live *live = r->live;
-	const char *reason;
-	int64_t expires_ms;
-	char *token =
-		token_issue(r->api->keys, user->user_id, 0, NULL, live->conf->jwt.lifetime_secs, &expires_ms, &reason);
-	if (token == NULL) {
-		request_fail(r, request_problem(r, PROBLEM_UNAVAILABLE, "%s", reason));
-		return;
-	}
-	struct json_out *o = request_begin(r);
-	json_key(o, "user");
-	render_profile(o, user);
-	json_key(o, "token");
-	json_cstr(o, token);
-	json_key(o, "expires_at");
-	json_time(o, expires_ms);
-	request_answer(r, http_status);
-	explicit_bzero(token, strlen(token));
-	free(token);
-}
 
 /* ---- beside the loop ---- */
 
 static void run(struct work_job *j)
 {
 	struct account_call *c = container_of(j, struct account_call, job);
-	if (c->registers)
-		c->made = password_hash(c->password.s);
-	else
+	if (c->what != ACCOUNT_REGISTER)
 		c->matches = password_matches(c->password.s, c->stored.s);
+	if (c->what == ACCOUNT_REGISTER)
+		c->made = password_hash(c->password.s);
+	else if (c->what == ACCOUNT_PASSWORD && c->matches)
+		c->made = password_hash(c->new_password.s);
+}
+
+static struct store_login_ask login_of(const struct account_call *c)
+{
+	return (struct store_login_ask){
+		.user = c->user_id,
+		.device = c->device,
+		.address = str_from(c->address),
+		.password_hash = c->stored,
+	};
 }
 
 static void on_added(const struct store_user *u, void *arg)
 {
+	struct request *r = arg;
 	if (u->status == STORE_OK)
-		answer_with_token(arg, u->profile, 201);
+		login_answer(r, u->login, 201);
 	else if (u->status == STORE_TAKEN)
-		request_fail(arg, request_problem(arg, PROBLEM_CONFLICT, "user_id: is taken"));
+		request_fail(r, request_problem(r, PROBLEM_CONFLICT, "user_id: is taken"));
 	else
-		request_fail_store(arg, u->status);
+		request_fail_store(r, u->status);
 }
 
-static void on_profile(const struct store_user *u, void *arg)
+static void add(struct account_call *c)
 {
-	if (u->status == STORE_OK)
-		answer_with_token(arg, u->profile, 200);
-	else
-		request_fail_store(arg, u->status == STORE_NOT_FOUND ? STORE_UNAVAILABLE : u->status);
+	const struct store_login_ask login = login_of(c);
+	const struct store_new_user added = {
+		.user = c->user_id,
+		.nickname = c->nickname,
+		.password_hash = str_from(c->made),
+		.must_be_new = true,
+		.login = &login,
+	};
+	store_add_user(c->r->live->store, &added, on_added, c->r);
 }
 
-static void login_fail(struct account_call *c)
+/* Nobody is told which of the two is wrong. */
+static void credentials_fail(struct account_call *c)
 {
-	admission_failed(c->r->live, c->r->http->peer, c->user_id.s);
 	request_fail(c->r, request_problem(c->r, PROBLEM_CREDENTIALS_INVALID, "no such user, or another password"));
+}
+
+static void on_begun(const struct store_login *l, void *arg)
+{
+	struct account_call *c = arg;
+	if (l->status == STORE_OK)
+		login_answer(c->r, l, 200);
+	/* The password was changed, or the account went, while this one was compared. */
+	else if (l->status == STORE_FORBIDDEN || l->status == STORE_NOT_FOUND)
+		credentials_fail(c);
+	else
+		request_fail_store(c->r, l->status);
+}
+
+static void password_fail(struct account_call *c)
+{
+	request_fail(c->r, request_problem(c->r, PROBLEM_FORBIDDEN, "old_password: is not your password"));
+}
+
+static void on_changed(const struct store_user *u, void *arg)
+{
+	struct account_call *c = arg;
+	if (u->status == STORE_OK) {
+		revoked_tell(c->r->live, u->change);
+		request_done(c->r);
+	} else if (u->status == STORE_FORBIDDEN) {
+		password_fail(c);
+	} else {
+		request_fail_store(c->r, u->status);
+	}
+}
+
+static void change(struct account_call *c)
+{
+	const struct store_user_change wanted = {
+		.sets_password = true,
+		.password_hash = str_from(c->made),
+		.password_was = c->stored,
+		.except_login = c->r->login,
+	};
+	store_change_user(c->r->live->store, c->user_id, &wanted, on_changed, c);
+}
+
+/* The thread has done its part. */
+static void go_on(struct account_call *c)
+{
+	if (c->what != ACCOUNT_REGISTER && !c->matches) {
+		admission_failed(c->r->live, c->r->http->peer, c->user_id.s);
+		if (c->what == ACCOUNT_LOGIN)
+			credentials_fail(c);
+		else
+			password_fail(c);
+	} else if (c->what == ACCOUNT_LOGIN) {
+		const struct store_login_ask login = login_of(c);
+		store_begin_login(c->r->live->store, &login, on_begun, c);
+	} else if (c->made == NULL) {
+		request_fail(c->r, request_problem(c->r, PROBLEM_UNAVAILABLE, "the password could not be hashed"));
+	} else if (c->what == ACCOUNT_REGISTER) {
+		add(c);
+	} else {
+		change(c);
+	}
 }
 
 static void done(struct work_job *j, bool ran)
 {
 	struct account_call *c = container_of(j, struct account_call, job);
-	struct store *store = c->r->live->store;
 	char *made = c->made;
-	const struct store_new_user added = {
-		.user = c->user_id,
-		.nickname = c->nickname,
-		.password_hash = str_from(made),
-		.must_be_new = true,
-	};
 	stat_add(STAT_PASSWORDS, ran);
-	if (!ran || (c->registers && made == NULL))
-		request_fail(c->r, request_problem(c->r, PROBLEM_UNAVAILABLE, "the password could not be hashed"));
-	else if (c->registers)
-		store_add_user(store, &added, on_added, c->r);
-	else if (c->matches)
-		store_find_user(store, c->user_id, on_profile, c->r);
+	if (ran)
+		go_on(c);
 	else
-		login_fail(c);
+		request_fail(c->r, request_problem(c->r, PROBLEM_UNAVAILABLE, "the password could not be hashed"));
 	free(made);
 }
 
@@ -112,37 +162,47 @@ static void submit(struct account_call *c)
 
 /* ---- before ---- */
 
-static struct account_call *call_new(struct request *r, const union command_args *a, bool registers)
+static struct account_call *call_new(struct request *r, const union command_args *a, enum account_what what)
 {
 	struct account_call *c = arena_alloc(&r->arena, sizeof(*c));
 	c->job = (struct work_job){.run = run, .done = done};
 	c->r = r;
-	c->registers = registers;
-	c->user_id = arena_str(&r->arena, a->account.user_id);
+	c->what = what;
+	c->user_id = arena_str(&r->arena, what == ACCOUNT_PASSWORD ? request_user(r) : a->account.user_id);
 	c->password = arena_str(&r->arena, a->account.password);
+	c->new_password = arena_str(&r->arena, a->account.new_password);
 	c->nickname = arena_str(&r->arena, a->account.nickname);
+	c->device = arena_str(&r->arena, a->account.device);
+	login_address(r, c->address);
 	r->is_secret = true;
 	return c;
 }
 
-static const struct problem *password_argument(struct request *r, size_t min, struct str *out_r)
+static const struct problem *password_argument(struct request *r, const char *name, size_t min, struct str *out_r)
 {
-	const struct problem *p = request_needs_text(r, "password", out_r);
+	const struct problem *p = request_needs_text(r, name, out_r);
 	if (p != NULL)
 		return p;
 	if (out_r->len < min || out_r->len > PASSWORD_MAX)
-		return request_invalid(r, "password: must be of %zu to %d bytes", min, PASSWORD_MAX);
+		return request_invalid(r, "%s: must be of %zu to %d bytes", name, min, PASSWORD_MAX);
 	return NULL;
+}
+
+static const struct problem *device_argument(struct request *r, union command_args *a)
+{
+	return request_name(r, "device", LOGIN_DEVICE_MAX, TEXT_LINE, &a->account.device);
 }
 
 const struct problem *register_check(struct request *r, union command_args *a)
 {
 	/* They are paths of their own below /users/ and /friends/; and who acts for the operator is nobody's account.
 	 */
-	static const char *const reserved[] = {"me", "register", "login", "blocked", "requests", OPERATOR_USER};
+	static const char *const reserved[] = {"me",	 "register", "login",	 "refresh",
+					       "logout", "blocked",  "requests", OPERATOR_USER};
 	const struct problem *p = request_user_id(r, "user_id", &a->account.user_id)
-					  ?: password_argument(r, PASSWORD_MIN, &a->account.password)
-					  ?: request_name(r, "nickname", NICKNAME_MAX, TEXT_LINE, &a->account.nickname);
+					  ?: password_argument(r, "password", PASSWORD_MIN, &a->account.password)
+					  ?: request_name(r, "nickname", NICKNAME_MAX, TEXT_LINE, &a->account.nickname)
+					  ?: device_argument(r, a);
 	if (p != NULL)
 		return p;
 	for (size_t i = 0; i < ARRAY_LEN(reserved); i++) {
@@ -159,33 +219,54 @@ void register_proceed(struct request *r, const union command_args *a)
 			     request_problem(r, PROBLEM_FORBIDDEN,
 					     "nobody can register here: the server's account.registration is closed"));
 	else
-		submit(call_new(r, a, true));
+		submit(call_new(r, a, ACCOUNT_REGISTER));
 }
 
 const struct problem *login_check(struct request *r, union command_args *a)
 {
-	return request_user_id(r, "user_id", &a->account.user_id) ?: password_argument(r, 0, &a->account.password);
+	return request_user_id(r, "user_id", &a->account.user_id)
+		       ?: password_argument(r, "password", 0, &a->account.password) ?: device_argument(r, a);
 }
 
 static void on_found(const struct store_user *u, void *arg)
 {
 	struct account_call *c = arg;
-	if (u->status == STORE_OK || u->status == STORE_NOT_FOUND) {
-		c->stored = arena_str(&c->r->arena, u->password_hash);
-		submit(c);
-	} else {
+	if (u->status != STORE_OK && u->status != STORE_NOT_FOUND) {
 		request_fail_store(c->r, u->status);
+		return;
 	}
+	c->stored = arena_str(&c->r->arena, u->password_hash);
+	if (c->what == ACCOUNT_PASSWORD && c->stored.s == NULL)
+		request_fail(c->r, request_problem(c->r, PROBLEM_FORBIDDEN, "you have no password here"));
+	else
+		submit(c);
+}
+
+/* Guesses at a login's and at a change's password are the same guesses. */
+static void look_up(struct account_call *c, struct str asker)
+{
+	struct request *r = c->r;
+	r->retry_ms = admission_login(r->live, r->http->peer, c->user_id.s);
+	if (r->retry_ms == 0)
+		store_look_up_user(r->live->store, asker, c->user_id, on_found, c);
+	else
+		request_fail(r, request_problem(r, PROBLEM_RATE_LIMITED, "too many wrong passwords for this user"));
 }
 
 void login_proceed(struct request *r, const union command_args *a)
 {
-	struct account_call *c = call_new(r, a, false);
 	char address[ADDR_TEXT_MAX];
 	addr_format_network(r->http->peer, address);
-	r->retry_ms = admission_login(r->live, r->http->peer, c->user_id.s);
-	if (r->retry_ms == 0)
-		store_look_up_user(r->live->store, str_from(address), c->user_id, on_found, c);
-	else
-		request_fail(r, request_problem(r, PROBLEM_RATE_LIMITED, "too many wrong passwords for this user"));
+	look_up(call_new(r, a, ACCOUNT_LOGIN), str_from(address));
+}
+
+const struct problem *password_check(struct request *r, union command_args *a)
+{
+	return password_argument(r, "old_password", 0, &a->account.password)
+		       ?: password_argument(r, "new_password", PASSWORD_MIN, &a->account.new_password);
+}
+
+void password_proceed(struct request *r, const union command_args *a)
+{
+	look_up(call_new(r, a, ACCOUNT_PASSWORD), request_user(r));
 }

@@ -27,13 +27,22 @@ static struct address_name name_of(const struct addr *peer)
 	return n;
 }
 
-int64_t admission_try(struct live *live, const struct addr *peer)
+static int64_t take_try(struct live *live, char kind, const struct addr *peer, double per_minute)
 {
-	const double per_minute = live->conf->limits.logins_per_minute;
 	struct address_name address = name_of(peer);
 	if (address.text[0] == '\0')
 		return 0;
-	return bucket_take(live->hub, 'a', address.text, per_minute / 60, per_minute, clock_mono_ms());
+	return bucket_take(live->hub, kind, address.text, per_minute / 60, per_minute, clock_mono_ms());
+}
+
+int64_t admission_try(struct live *live, const struct addr *peer)
+{
+	return take_try(live, 'a', peer, live->conf->limits.logins_per_minute);
+}
+
+int64_t admission_refresh(struct live *live, const struct addr *peer)
+{
+	return take_try(live, 'f', peer, (double)live->conf->limits.logins_per_minute * REFRESHES_A_LOGIN);
 }
 
 static bool is_balancer(const struct conf *conf, const struct addr *peer)

@@ -24,6 +24,9 @@ void admissions_fini(struct live *live);
  * A call without a token, before its body is read: it counts for its address (limits.logins_per_minute).
  */
 int64_t admission_try(struct live *live, const struct addr *peer);
+/* The same of a refresh token, of which one has as many more, in an account of its own: nobody guesses one. */
+#define REFRESHES_A_LOGIN 10
+int64_t admission_refresh(struct live *live, const struct addr *peer);
 /*
  * A picture that has to be read: an address has as many as a user has requests (limits.requests_per_second), and of
  * this worker PICTURES_AT_ONCE at a time, so that few addresses cannot take all the room that pictures have in the

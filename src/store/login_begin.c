@@ -67,6 +67,7 @@ static void put_row(const struct login_begin *b, struct buf *text)
 	const struct conf *conf = b->conf;
 	unsigned char hash[REFRESH_HASH_LEN];
 	refresh_token_hash(&b->token, hash);
+	sql_next(text);
 	sql_lit(text, "INSERT INTO logins (id,user_id,device,address,created_at,last_used_at,expires_at,tokens_until,"
 		      "token_key,token_hash) VALUES (");
 	sql_u64(text, b->id);
@@ -116,7 +117,6 @@ enum store_status login_begin_put(struct login_begin *b, bool uncertain, struct 
 	put_row(b, text);
 	if (b->live >= LOGINS_MAX) {
 		b->gone_count = b->live - LOGINS_MAX + 1;
-		buf_append_char(text, ';');
 		logins_put_end(text, b->gone, b->gone_count, LOGIN_REPLACED, b->now_ms);
 	}
 	put_deletion(b, text);

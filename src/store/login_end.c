@@ -62,6 +62,7 @@ static void put_ending(struct buf *text, enum login_end why, int64_t now_ms)
 void logins_put_end(struct buf *text, const struct login_gone *gone, size_t count, enum login_end why, int64_t now_ms)
 {
 	bool first = true;
+	sql_next(text);
 	put_ending(text, why, now_ms);
 	sql_lit(text, " WHERE id IN (");
 	for (size_t i = 0; i < count; i++) {
@@ -145,8 +146,7 @@ static void put_state(struct logins_end *e, struct buf *text)
 	}
 	s->why = e->asked.why;
 	s->changed_ms = s->changed_ms < e->now_ms ? e->now_ms : s->changed_ms + 1;
-	if (text->len != 0)
-		buf_append_char(text, ';');
+	sql_next(text);
 	sql_lit(text, "INSERT INTO user_states (user_id," USER_STATE_COLUMNS ") VALUES (");
 	sql_str(text, e->asked.user);
 	buf_printf(text, ",%d,", s->disabled);
@@ -180,7 +180,7 @@ void logins_end_put(struct logins_end *e, struct buf *text)
 	}
 	/* There can be more where nothing has deleted what has run out. */
 	if (e->gone_count == LOGINS_TOLD_MAX) {
-		buf_append_char(text, ';');
+		sql_next(text);
 		put_ending(text, e->asked.why, e->now_ms);
 		sql_lit(text, " WHERE user_id=");
 		sql_str(text, e->asked.user);

@@ -31,7 +31,7 @@ struct logins_end {
 #define LOGINS_END_STATEMENTS 3
 void logins_end_ask(struct logins_end *e, struct buf *text);
 void logins_end_row(struct logins_end *e, unsigned stmt, struct row *row);
-/* Writes what has to be changed, with ';' between the statements; maybe nothing. */
+/* Writes what has to be changed (sql_next()); maybe nothing. */
 void logins_end_put(struct logins_end *e, struct buf *text);
 struct login_change logins_end_change(const struct logins_end *e, const char *user_id);
 
@@ -58,7 +58,7 @@ struct login_begin {
 void login_begin_ask(struct login_begin *b, struct buf *text);
 void login_begin_row(struct login_begin *b, unsigned stmt, struct row *row);
 /*
- * Writes the statements, with ';' between them; nothing where an earlier try did it. STORE_DISABLED: the user may not.
+ * Writes the statements (sql_next()); nothing where an earlier try did it. STORE_DISABLED: the user may not.
  * uncertain: that of the transaction.
  */
 enum store_status login_begin_put(struct login_begin *b, bool uncertain, struct buf *text);
@@ -74,7 +74,7 @@ struct store_login_ask store_login_ask_copy(struct arena *a, const struct store_
 void row_take_user_state(struct row *r, struct user_state *out);
 /* "SELECT …" of the user's row. */
 void user_state_ask(struct buf *text, struct str user, bool lock);
-/* An UPDATE that ends these, of which none has ended. */
+/* An UPDATE that ends these, of which none has ended (sql_next()). */
 void logins_put_end(struct buf *text, const struct login_gone *gone, size_t count, enum login_end why, int64_t now_ms);
 
 #endif

@@ -217,6 +217,8 @@ static void refresh_answer(struct txn *t)
 		r.refresh_token = o->text;
 		r.refresh_expires_ms = o->expires_ms;
 	}
+	if (!o->profile.known)
+		profile_unknown(&o->profile, str_from(o->user));
 	o->fn(&r, o->arg);
 	refresh_token_wipe(&o->token);
 	refresh_token_wipe(&o->next);

@@ -26,11 +26,17 @@ struct profile {
 	int64_t created_ms;
 };
 
+struct store_login_ask;
+struct store_login;
+struct login_change;
+
 struct store_user {
 	enum store_status status;
 	const struct profile *profile;
 	struct str password_hash; /* as crypt(5) writes it; absent: no password opens this account */
 	int64_t last_seen_ms;	  /* 0: null */
+	const struct store_login *login;   /* of store_add_user(): the login that began; NULL: none. (login.h) */
+	const struct login_change *change; /* of store_change_user(): the logins that ended; NULL: none */
 };
 typedef void store_user_fn(const struct store_user *r, void *arg);
 /* STORE_NOT_FOUND without a row; then with a profile that says so. */
@@ -45,12 +51,18 @@ void store_look_up_user(struct store *s, struct str asker, struct str user, stor
 struct store_new_user {
 	struct str user, nickname, password_hash;
 	bool must_be_new;
+	const struct store_login_ask *login; /* that begins with it, of the same user; NULL: none */
 };
 void store_add_user(struct store *s, const struct store_new_user *u, store_user_fn *fn, void *arg);
-/* What is not set stays; what is set to absent is cleared. Makes the row where it is missing. */
+/*
+ * What is not set stays; what is set to absent is cleared. Makes the row where it is missing. A new password ends all
+ * logins but one.
+ */
 struct store_user_change {
 	bool sets_nickname, sets_avatar_url, sets_password;
 	struct str nickname, avatar_url, password_hash;
+	struct str password_was; /* STORE_FORBIDDEN: it is another one by now. Absent: any */
+	uint64_t except_login;	 /* 0: none */
 };
 void store_change_user(struct store *s, struct str user, const struct store_user_change *c, store_user_fn *fn,
 		       void *arg);

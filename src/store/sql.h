@@ -38,6 +38,12 @@ void sql_expect(struct buf *b, uint64_t rows);
 #define SQL_BEGIN_2 "SAVEPOINT whole"
 #define SQL_END_1 "RELEASE SAVEPOINT whole"
 #define SQL_END_2 "COMMIT"
+/* ';' before all but the first statement of a text. */
+static inline void sql_next(struct buf *b)
+{
+	if (b->len != 0)
+		buf_append_char(b, ';');
+}
 /* "," before all but the first element of a list. */
 static inline void sql_comma(struct buf *b, bool *first)
 {

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "core/clock.h"
+#include "store/login_priv.h"
 #include "store/media_priv.h"
 #include "store/sql.h"
 #include "store/store_priv.h"
@@ -106,7 +107,16 @@ struct put_user {
 	int64_t db_ms;
 	bool must_be_new; /* adding one: the id may not occur elsewhere */
 	bool occurs;
+	bool begins; /* adding one: with a login */
+	struct login_begin begin;
+	struct logins_end end; /* changing one's password */
+	/* What is answered of the two. */
+	struct store_login login;
+	struct login_change change_of_logins;
 };
+
+/* How many statements put_user_ask() writes. */
+#define PUT_USER_STATEMENTS 2
 
 static void put_user_ask(struct txn *t, struct buf *text)
 {
@@ -123,10 +133,8 @@ static void put_user_row(struct txn *t, unsigned stmt, struct row *row)
 	struct put_user *p = container_of(t, struct put_user, txn);
 	if (stmt == 0)
 		p->db_ms = row_take_ms(row);
-	else if (stmt == 1)
-		take_user(row, &t->arena, p->user, &p->profile, &p->now);
 	else
-		p->occurs = row_take_bool(row);
+		take_user(row, &t->arena, p->user, &p->profile, &p->now);
 }
 
 /* One look-up by an index each. */
@@ -143,6 +151,10 @@ static void add_ask(struct txn *t, struct buf *text)
 	struct put_user *p = container_of(t, struct put_user, txn);
 	put_user_ask(t, text);
 	p->occurs = false;
+	if (p->begins) {
+		buf_append_char(text, ';');
+		login_begin_ask(&p->begin, text);
+	}
 	if (!p->must_be_new)
 		return;
 	for (size_t i = 0; i < ARRAY_LEN(places); i++) {
@@ -151,6 +163,18 @@ static void add_ask(struct txn *t, struct buf *text)
 		sql_str(text, p->user);
 		buf_append_char(text, ')');
 	}
+}
+
+static void add_row(struct txn *t, unsigned stmt, struct row *row)
+{
+	struct put_user *p = container_of(t, struct put_user, txn);
+	unsigned begin = PUT_USER_STATEMENTS + (p->begins ? LOGIN_BEGIN_STATEMENTS : 0);
+	if (stmt < PUT_USER_STATEMENTS)
+		put_user_row(t, stmt, row);
+	else if (stmt < begin)
+		login_begin_row(&p->begin, stmt - PUT_USER_STATEMENTS, row);
+	else
+		p->occurs = row_take_bool(row);
 }
 
 static void put_row(struct put_user *p, struct buf *text)
@@ -174,16 +198,30 @@ static void put_row(struct put_user *p, struct buf *text)
 	p->now.password_hash = c->password_hash;
 }
 
+static void begin_with(struct put_user *p, struct txn *t, struct buf *text)
+{
+	if (!p->begins)
+		return;
+	t->status = login_begin_put(&p->begin, t->uncertain, text);
+	p->login = login_begin_result(&p->begin, p->profile.user_id);
+	p->login.profile = &p->profile;
+	p->now.login = &p->login;
+}
+
 static void add_decide(struct txn *t, struct buf *text)
 {
 	struct put_user *p = container_of(t, struct put_user, txn);
-	if (!p->profile.known && p->occurs)
-		t->status = STORE_TAKEN;
-	else if (!p->profile.known)
-		put_row(p, text);
+	const struct user_state *state = &p->begin.state;
 	/* No two hashes are equal, for each has a salt of its own: this one is ours. */
-	else if (!t->uncertain || !str_equal(p->now.password_hash, p->change.password_hash))
+	bool ours = t->uncertain && p->profile.known && str_equal(p->now.password_hash, p->change.password_hash);
+	bool taken = p->profile.known || p->occurs || state->disabled || state->erased_ms != 0;
+	if (taken && !ours) {
 		t->status = STORE_TAKEN;
+		return;
+	}
+	if (!ours)
+		put_row(p, text);
+	begin_with(p, t, text);
 }
 
 /* An assignment, where it changes anything. */
@@ -199,11 +237,29 @@ static void put_assignment(struct buf *text, bool *first, const char *column, st
 	*now = value;
 }
 
-static void change_decide(struct txn *t, struct buf *text)
+static void change_ask(struct txn *t, struct buf *text)
 {
 	struct put_user *p = container_of(t, struct put_user, txn);
+	put_user_ask(t, text);
+	if (!p->change.sets_password)
+		return;
+	buf_append_char(text, ';');
+	logins_end_ask(&p->end, text);
+}
+
+static void change_row(struct txn *t, unsigned stmt, struct row *row)
+{
+	struct put_user *p = container_of(t, struct put_user, txn);
+	if (stmt < PUT_USER_STATEMENTS)
+		put_user_row(t, stmt, row);
+	else
+		logins_end_row(&p->end, stmt - PUT_USER_STATEMENTS, row);
+}
+
+static void put_change(struct put_user *p, struct buf *text)
+{
 	const struct store_user_change *c = &p->change;
-	struct arena *a = &t->arena;
+	struct arena *a = &p->txn.arena;
 	struct str before = p->profile.avatar_url;
 	bool first = true;
 	if (!p->profile.known) {
@@ -227,11 +283,29 @@ static void change_decide(struct txn *t, struct buf *text)
 		media_put_avatar(text, media_user_holder(a, p->user), before, c->avatar_url);
 }
 
+static void change_decide(struct txn *t, struct buf *text)
+{
+	struct put_user *p = container_of(t, struct put_user, txn);
+	const struct store_user_change *c = &p->change;
+	bool ours = t->uncertain && str_equal(p->now.password_hash, c->password_hash);
+	if (c->password_was.s != NULL && !ours && !str_equal(p->now.password_hash, c->password_was)) {
+		t->status = STORE_FORBIDDEN;
+		return;
+	}
+	put_change(p, text);
+	if (!c->sets_password)
+		return;
+	logins_end_put(&p->end, text);
+	p->change_of_logins = logins_end_change(&p->end, p->profile.user_id);
+	p->now.change = &p->change_of_logins;
+}
+
 static void put_user_answer(struct txn *t)
 {
 	struct put_user *p = container_of(t, struct put_user, txn);
 	p->now.status = t->status;
 	p->fn(&p->now, p->arg);
+	login_begin_wipe(&p->begin);
 }
 
 static struct put_user *put_user_new(struct store *s, const struct txn_class *class, struct str asker, struct str user,
@@ -246,6 +320,9 @@ static struct put_user *put_user_new(struct store *s, const struct txn_class *cl
 	p->change.nickname = arena_str(a, c->nickname);
 	p->change.avatar_url = arena_str(a, c->avatar_url);
 	p->change.password_hash = arena_str(a, c->password_hash);
+	p->change.password_was = arena_str(a, c->password_was);
+	p->end.asked =
+		(struct store_end_logins){.user = p->user, .except = c->except_login, .why = LOGIN_PASSWORD_CHANGED};
 	profile_unknown(&p->profile, user);
 	p->now.profile = &p->profile;
 	return p;
@@ -253,17 +330,21 @@ static struct put_user *put_user_new(struct store *s, const struct txn_class *cl
 
 void store_add_user(struct store *s, const struct store_new_user *u, store_user_fn *fn, void *arg)
 {
-	static const struct txn_class class = {"add user", add_ask, put_user_row, add_decide, put_user_answer};
+	static const struct txn_class class = {"add user", add_ask, add_row, add_decide, put_user_answer};
 	const struct store_user_change c = {.nickname = u->nickname, .password_hash = u->password_hash};
 	struct put_user *p = put_user_new(s, &class, REGISTERING, u->user, &c, fn, arg);
 	p->must_be_new = u->must_be_new;
+	p->begins = u->login != NULL;
+	if (p->begins) {
+		p->begin.conf = s->conf;
+		p->begin.asked = store_login_ask_copy(&p->txn.arena, u->login);
+	}
 	txn_submit(&p->txn);
 }
 
 void store_change_user(struct store *s, struct str user, const struct store_user_change *c, store_user_fn *fn,
 		       void *arg)
 {
-	static const struct txn_class class = {"change user", put_user_ask, put_user_row, change_decide,
-					       put_user_answer};
+	static const struct txn_class class = {"change user", change_ask, change_row, change_decide, put_user_answer};
 	txn_submit(&put_user_new(s, &class, user, user, c, fn, arg)->txn);
 }

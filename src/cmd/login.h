@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What register, login and refresh answer: a token, and what renews it. */
+#ifndef TIDINGS_CMD_LOGIN_H
+#define TIDINGS_CMD_LOGIN_H
+
+#include "core/base.h"
+#include "api/request.h"
+#include "net/addr.h"
+#include "store/login.h"
+
+/* Where the request comes from, as a login shows it; "" for a UNIX socket. */
+void login_address(const struct request *r, char out[ADDR_TEXT_MAX]);
+/* The end of a request whose login has begun, or goes on. */
+void login_answer(struct request *r, const struct store_login *l, int http_status);
+
+#endif
