@@ -25,7 +25,7 @@ my %keys = (
 	tls => {listen => '', certificate => '', key => ''},
 	mysql => {host => '127.0.0.1', port => 3306, socket => '', user => 'tidings', password => '', password_file => '', database => 'tidings', connections => 4},
 	redis => {host => '127.0.0.1', port => 6379, socket => '', password => '', password_file => '', prefix => 'tidings:'},
-	jwt => {algorithm => 'HS256', secret_file => '', public_key_file => '', jwks_file => '', issuer => '', audience => '', user_claim => 'sub', leeway => 30, lifetime => 86400},
+	jwt => {algorithm => 'HS256', secret_file => '', public_key_file => '', jwks_file => '', issuer => '', audience => '', user_claim => 'sub', leeway => 30, lifetime => 3600},
 	http => {prefix => '', max_body => 65536, header_timeout => 10, body_timeout => 30, keepalive_timeout => 75, cors_origins => '', docroot => ''},
 	websocket => {max_message => 65536, ping_interval => 30, idle_timeout => 75, send_queue => 262144, compression => 'false'},
 	message => {recall_window => 120, max_content => 16384},

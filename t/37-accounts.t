@@ -7,7 +7,7 @@ use JSON::PP ();
 
 my $t = Tidings->start(workers => 2, conf => {limits => {logins_per_minute => 0}});
 my $anyone = $t->http(undef);
-my $SESSION = {user => $PROFILE, token => 'string', expires_at => 'time'};
+my $SESSION = {user => $PROFILE, token => 'string', expires_at => 'time', refresh_token => 'string', refresh_expires_at => 'time', login_id => 'id'};
 
 sub hashed { my ($n) = $t->node->admin_http->get('/metrics')->body =~ /^tidings_passwords_hashed_total (\d+)$/m; return $n }
 
@@ -42,7 +42,7 @@ subtest 'refused' => sub {
 		[{user_id => 'x', password => 'long enough', nickname => ''}, qr/nickname/], [{user_id => 'x', password => 'long enough', nickname => 'n' x 65}, qr/nickname/],
 		[{user_id => 'x', password => 'long enough', nickname => "two\nlines"}, qr/nickname/], [{user_id => 'x', password => 'long enough', nickname => 3}, qr/nickname/],
 		(map { [{user_id => $_, password => 'long enough'}, qr/user_id.* but not \. or \.\./] } '.', '..'),
-		map { [{user_id => $_, password => 'long enough'}, qr/reserved/] } qw(me register login blocked requests system),
+		map { [{user_id => $_, password => 'long enough'}, qr/reserved/] } qw(me register login refresh logout blocked requests system),
 	);
 	for (@bad) {
 		my ($body, $detail) = @$_;

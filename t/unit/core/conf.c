@@ -90,7 +90,7 @@ static void check_defaults(const struct conf *c, const char *what)
 	ok(c->jwt.own.algorithm == JWT_HS256 && c->jwt.own.secret_len == 0 && c->jwt.key_count == 0, "%s: jwt", what);
 	ok(c->jwt.jwks_file[0] == '\0' && c->jwt.jwks_count == 0, "%s: jwks_file", what);
 	is_str(c->jwt.user_claim, "sub", "%s: user_claim", what);
-	ok(c->jwt.leeway_secs == 30 && c->jwt.lifetime_secs == 86400, "%s: leeway, lifetime", what);
+	ok(c->jwt.leeway_secs == 30 && c->jwt.lifetime_secs == 3600, "%s: leeway, lifetime", what);
 	ok(c->http.max_body == 65536 && c->http.header_timeout_secs == 10 && c->http.body_timeout_secs == 30 &&
 		   c->http.keepalive_timeout_secs == 75 && c->http.cors_origins.count == 0,
 	   "%s: http", what);
