@@ -93,7 +93,6 @@ static void refresh_row(struct txn *t, unsigned stmt, struct row *row)
 	} else if (stmt == 2) {
 		row_take_user_state(row, &o->state);
 	} else {
-		row->at++;
 		row_take_profile(row, &t->arena, str_from(o->user), &o->profile);
 	}
 }
