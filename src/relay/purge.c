@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Deletes what nobody needs any more: rows that all consumers are done with, a bounded number a second, the cursors
- * of consumers in streams that have ended, and what a recall has left of many reactions.
+ * of consumers in streams that have ended, what a recall has left of many reactions, and logins that nobody can renew
+ * any more.
  *
  * A DELETE of a range locks the rows in it, and for a moment the one behind it: with READ COMMITTED no gap, so nobody
  * who inserts has to wait. The newest rows stay, so that the one behind is never one that is being written.
@@ -11,6 +12,7 @@
 
 #include "core/clock.h"
 #include "store/row.h"
+#include "store/login.h"
 #include "store/sql.h"
 
 /* Statements a second, of up to STREAMS_DELETE_MAX rows each. */
@@ -18,6 +20,7 @@
 #define WALK_MS 10000
 #define WALK_ROWS 500
 #define ERASE_ROWS "1000"
+#define LOGIN_ROWS 500
 
 void purge_second(struct relay *r)
 {
@@ -87,6 +90,36 @@ static void erase_done(struct relay *r)
 
 static const struct relay_job erase_job = {
 	.name = "deleting reactions", .ask = erase_ask, .row = erase_row, .done = erase_done, .failed = purge_failed};
+
+/* ---- logins ---- */
+
+/* One that has ended stays until then, so that its refresh token is told so. */
+static void logins_ask(struct relay *r, struct buf *text)
+{
+	r->purge.left--;
+	sql_lit(text, "DELETE FROM logins WHERE expires_at<");
+	sql_now(text);
+	sql_lit(text, " AND tokens_until<");
+	sql_now(text);
+	buf_printf(text, "-INTERVAL %d SECOND ORDER BY expires_at LIMIT %d;SELECT ROW_COUNT();COMMIT",
+		   LOGIN_SKEW_MS / 1000, LOGIN_ROWS);
+}
+
+static void logins_row(struct relay *r, unsigned stmt, struct row *row)
+{
+	(void)stmt;
+	/* Where all were deleted that one statement may, there may be more. */
+	if (row_take_u64(row) < LOGIN_ROWS)
+		r->purge.logins_ms = clock_mono_ms() + WALK_MS;
+}
+
+static void logins_done(struct relay *r)
+{
+	(void)r;
+}
+
+static const struct relay_job logins_job = {
+	.name = "deleting logins", .ask = logins_ask, .row = logins_row, .done = logins_done, .failed = purge_failed};
 
 /* ---- cursors in streams that have ended ---- */
 
@@ -166,5 +199,7 @@ const struct relay_job *purge_due(struct relay *r, int64_t now_ms)
 		return &delete_job;
 	if (now_ms >= p->erase_ms)
 		return &erase_job;
+	if (now_ms >= p->logins_ms)
+		return &logins_job;
 	return now_ms >= p->walk_ms ? &walk_job : NULL;
 }

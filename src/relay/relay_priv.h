@@ -116,6 +116,7 @@ struct purge {
 	uint64_t stream, last_n;
 	int64_t erase_ms;		   /* when to look for reactions to be deleted */
 	bool erased;			   /* there were some */
+	int64_t logins_ms;		   /* when to look for logins to be deleted */
 	int64_t walk_ms;		   /* when to look for cursors of streams that have ended */
 	unsigned consumer;		   /* whose cursors the walk looks at, */
 	unsigned walked_consumer;	   /* and looked at last */

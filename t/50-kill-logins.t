@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# Proves that a logout which has committed counts everywhere, although the worker that did it died before it told anybody;
+# and that a refresh whose answer to COMMIT was lost is done once.
+use Tidings;
+use Tidings::Proxy;
+
+my $proxy = Tidings::Proxy->new(dir => Tidings::dir(), to => Tidings::stack()->mariadb_socket);
+my $t = Tidings->start(workers => 1, nodes => 2, start => 0, conf => {limits => {logins_per_minute => 0}});
+my ($near, $far) = $t->nodes;
+$near->configure({%{$near->{conf}}, mysql => {%{$near->{conf}{mysql}}, socket => $proxy->socket}});
+$_->start for $near, $far;
+my $http = $t->http(undef, node => 1);
+my $COMMIT = '\x03RELEASE SAVEPOINT whole;COMMIT\z';
+
+sub made { my ($user) = @_; my $r = $http->post('/users/register', {user_id => $user, password => 'correct horse'}); is $r->status, 201, "$user registers"; return $r->json }
+sub ready { wait_for('the database', sub { $near->admin_http->get('/readyz')->status == 200 }); return }
+
+for my $all (0, 1) {
+	subtest 'a worker dies between its commit and its words' . ($all ? ', of all logins' : '') => sub {
+		my $one = made("ann$all");
+		my $ws = Tidings::WS->open(address => $far->address, token => $one->{token});
+		my $asks = $t->http(undef, token => $one->{token});
+		$asks->get('/users/me');
+		$proxy->lose($COMMIT);
+		$asks->send_request('POST', '/users/logout', json => {all => $all ? JSON::PP::true() : JSON::PP::false()});
+		$proxy->lost;
+		# The database is away for it, so it can neither learn that it has committed nor read the tables.
+		$near->allow_deaths(1);
+		kill KILL => $near->worker_pids;
+		is_deeply $ws->expect('kicked'), {type => 'kicked', reason => 'logged_out', by_session => undef}, 'the session on the other node is told all the same';
+		is $ws->close_code, 4001, 'and closed';
+		refused 'its token is refused there', $t->http(undef, node => 1, token => $one->{token})->get('/users/me'), 401, 'token_revoked';
+		$proxy->open;
+		ready();
+		refused 'and here', $t->http(undef, token => $one->{token})->get('/users/me'), 401, 'token_revoked';
+	};
+}
+
+subtest 'the answer to COMMIT is lost' => sub {
+	my $one = made('ben');
+	my $renew = sub { my ($token) = @_; return $t->http(undef)->post('/users/refresh', {refresh_token => $token}) };
+	my $asks = $t->http(undef);
+	$proxy->lose($COMMIT);
+	$asks->send_request('POST', '/users/refresh', json => {refresh_token => $one->{refresh_token}});
+	$proxy->lost;
+	$proxy->open;
+	my $two = $asks->response;
+	is $two->status, 200, 'it is answered' or diag $two->body;
+	is $t->dbh->selectrow_array("SELECT generation FROM logins WHERE user_id = 'ben'"), 2, 'and was done once';
+	ready();
+	$proxy->lose($COMMIT);
+	$asks->send_request('POST', '/users/refresh', json => {refresh_token => $two->json->{refresh_token}});
+	$proxy->lost;
+	refused 'where the database stays away', $asks->response, 503, 'unavailable';
+	$proxy->open;
+	ready();
+	my $three = $renew->($two->json->{refresh_token});
+	is $three->status, 200, 'the same token again goes on';
+	is $t->dbh->selectrow_array("SELECT generation FROM logins WHERE user_id = 'ben'"), 3, 'from where it had come to';
+	is $renew->($three->json->{refresh_token})->status, 200, 'with the token that is valid';
+};
+
+subtest 'a login whose COMMIT is lost' => sub {
+	made('max');
+	my $asks = $t->http(undef);
+	$proxy->lose($COMMIT);
+	$asks->send_request('POST', '/users/login', json => {user_id => 'max', password => 'correct horse'});
+	$proxy->lost;
+	$proxy->open;
+	my $r = $asks->response;
+	is $r->status, 200, 'it is answered' or diag $r->body;
+	is $t->dbh->selectrow_array("SELECT COUNT(*) FROM logins WHERE user_id = 'max'"), 2, 'and began once';
+	is $t->http(undef)->post('/users/refresh', {refresh_token => $r->json->{refresh_token}})->status, 200, 'with its own token';
+	ready();
+	$proxy->lose($COMMIT);
+	$asks->send_request('POST', '/users/register', json => {user_id => 'lea', password => 'correct horse'});
+	$proxy->lost;
+	$proxy->open;
+	$r = $asks->response;
+	is $r->status, 201, 'and so does an account' or diag $r->body;
+	is $t->dbh->selectrow_array("SELECT COUNT(*) FROM logins WHERE user_id = 'lea'"), 1, 'with one login';
+	is $t->http(undef)->post('/users/refresh', {refresh_token => $r->json->{refresh_token}})->status, 200, 'whose token it was told';
+};
+
+$t->stop;
+$proxy->stop;
+done_testing;
