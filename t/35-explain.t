@@ -80,6 +80,9 @@ my @fill = (
 	media_avatars => "INSERT INTO media_avatars (holder, media_id) SELECT CONCAT('u:x', seq), MD5(seq) FROM seq_1_to_1000",
 	media_idle => "INSERT INTO media_idle (media_id, due_at) SELECT id, UTC_TIMESTAMP(3) + INTERVAL 1 DAY FROM media",
 	upload_limits => "INSERT INTO upload_limits (user_id, full_at) SELECT CONCAT('a', LPAD(seq, 4, '0')), UTC_TIMESTAMP(3) FROM seq_1_to_2000",
+	# A tenth of them ended, some lately; and a tenth has run out.
+	logins => "INSERT INTO logins (id, user_id, address, created_at, last_used_at, expires_at, tokens_until, token_key, token_hash, ended_at, end_reason, refused_until) SELECT seq, IF(seq % 100, $other, 'alice'), '', $time, $time, UTC_TIMESTAMP(3) + INTERVAL (CAST(seq AS SIGNED) - 500) HOUR, UTC_TIMESTAMP(3) - INTERVAL 1 DAY, REPEAT('k', 32), REPEAT('h', 32), IF(seq % 10 = 0, $time, NULL), IF(seq % 10 = 0, 1, NULL), IF(seq % 10 = 0, $time, NULL) FROM seq_1_to_5000",
+	user_states => "INSERT INTO user_states (user_id, disabled, reason, changed_at) SELECT CONCAT('d', seq), 1, 6, $time FROM seq_1_to_3000",
 	group_invites => "INSERT INTO group_invites (code, conversation_id, created_by, created_at) SELECT LPAD(i.seq * 1000 + g.seq, 16, 'c'), $group + g.seq, 'u0001', UTC_TIMESTAMP(3) FROM seq_0_to_99 g JOIN seq_1_to_50 i",
 );
 # Which stay small, whatever happens.
@@ -321,6 +324,21 @@ my @drive = (
 	},
 	register => sub { return $anyone->post('/users/register', {user_id => 'newcomer', password => 'long enough'}) },
 	login => sub { return $anyone->post('/users/login', {user_id => 'newcomer', password => 'long enough'}) },
+	refresh => sub {
+		my $login = $anyone->post('/users/login', {user_id => 'newcomer', password => 'long enough'})->json;
+		return map { $anyone->post('/users/refresh', {refresh_token => $login->{refresh_token}}) } 1 .. 2;
+	},
+	logins => sub { return $alice->get('/users/me/logins') },
+	end_login => sub {
+		my $login = $anyone->post('/users/login', {user_id => 'newcomer', password => 'long enough'})->json;
+		return $t->http('newcomer')->delete("/users/me/logins/$login->{login_id}");
+	},
+	change_password => sub { return $t->http('newcomer')->put('/users/me/password', {old_password => 'long enough', new_password => 'longer than that'}) },
+	logout => sub {
+		my $login = $anyone->post('/users/login', {user_id => 'newcomer', password => 'longer than that'})->json;
+		my $http = $t->http(undef, token => $login->{token});
+		return map { $http->post('/users/logout', {all => $_}) } JSON::PP::true();
+	},
 	me => sub { return $alice->get('/users/me') },
 	change_me => sub {
 		my @pictures = map { $alice->request('POST', '/media?name=p.png', headers => ['Content-Type', 'image/png'], body => png($_))->json->{id} } 1, 2;

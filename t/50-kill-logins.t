@@ -32,7 +32,9 @@ for my $all (0, 1) {
 		refused 'its token is refused there', $t->http(undef, node => 1, token => $one->{token})->get('/users/me'), 401, 'token_revoked';
 		$proxy->open;
 		ready();
-		refused 'and here', $t->http(undef, token => $one->{token})->get('/users/me'), 401, 'token_revoked';
+		my $r;
+		wait_for('the new worker to read it', sub { $r = $t->http(undef, token => $one->{token})->get('/users/me'); return $r->status != 200 });
+		refused 'and here', $r, 401, 'token_revoked';
 	};
 }
 

@@ -241,7 +241,9 @@ static void on_timer(struct wheel_timer *t)
 
 static void read_later(struct live *live)
 {
-	wheel_set(loop_wheel(live->loop), &live->revoked.timer, REVOKED_READ_MS, on_timer);
+	/* What was revoked before is not refused until it is known. */
+	int64_t after_ms = live->revoked.ready ? REVOKED_READ_MS : REVOKED_RETRY_MS;
+	wheel_set(loop_wheel(live->loop), &live->revoked.timer, after_ms, on_timer);
 }
 
 static void on_unread(struct live *live)

@@ -25,6 +25,8 @@ struct live;
 
 #define REVOKED_MAX 1000000
 #define REVOKED_READ_MS 1000
+/* Until the first reading has come to its end. */
+#define REVOKED_RETRY_MS 100
 
 /* Embedded in struct live. */
 struct revoked {
