@@ -7,6 +7,7 @@
 #include "core/id.h"
 #include "core/json.h"
 #include "core/log.h"
+#include "hub/figures.h"
 #include "hub/presence.h"
 #include "proc/inherit.h"
 #include "proc/master_priv.h"
@@ -70,7 +71,7 @@ static char *command_status(struct control *c, const struct json *request)
 static char *command_workers(struct control *c, const struct json *request)
 {
 	(void)request;
-	status_put_workers(c->m, c->out);
+	figures_put_processes(c->m->hub, c->out);
 	return NULL;
 }
 

@@ -11,6 +11,5 @@ struct master;
 void status_put(const struct master *m, struct json_out *o);
 /* Of one user, or of all (NULL). */
 void status_put_sessions(const struct master *m, const char *user_id, struct json_out *o);
-void status_put_workers(const struct master *m, struct json_out *o);
 
 #endif

@@ -5,6 +5,7 @@
  * at their worst, and with noise.
  */
 #include "core/base.h"
+#include "hub/figures.h"
 
 #include "core/json.h"
 #include "hub/addresses.h"
@@ -125,7 +126,7 @@ static bool json_is_whole(const struct master *m)
 	json_begin(o, &text);
 	json_object(o);
 	status_put(m, o);
-	status_put_workers(m, o);
+	figures_put_processes(m->hub, o);
 	status_put_sessions(m, NULL, o);
 	json_object_end(o);
 	bool whole = json_parse(doc, (struct str){text.data, text.len}, &reason) != NULL;

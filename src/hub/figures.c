@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Reads the hub, writes JSON. */
+#include "core/base.h"
+#include "hub/figures.h"
+
+#include "hub/presence.h"
+#include "hub/stats.h"
+
+static void put_number(struct json_out *o, const char *key, uint64_t v)
+{
+	json_key(o, key);
+	json_i64(o, (int64_t)v);
+}
+
+static void put_flag(struct json_out *o, const char *key, bool v)
+{
+	json_key(o, key);
+	json_bool(o, v);
+}
+
+static void put_histograms(const struct hub *hub, struct json_out *o)
+{
+	json_key(o, "histograms");
+	json_object(o);
+	for (int h = 0; h < STAT_HISTOGRAMS; h++) {
+		struct stat_sum sum;
+		stats_histogram(hub, (enum stat_histogram)h, &sum);
+		json_key(o, stat_histograms[h].family);
+		json_object(o);
+		put_number(o, "count", sum.count);
+		put_number(o, "total", sum.total);
+		json_object_end(o);
+	}
+	json_object_end(o);
+}
+
+static unsigned first_relay(const struct hub *hub)
+{
+	return hub_worker_slots(hub) + hub_writer_slots(hub);
+}
+
+static void put_writers_sum(const struct hub *hub, struct json_out *o)
+{
+	uint64_t ready = 0, living = 0, restarts = 0;
+	for (unsigned i = hub_worker_slots(hub); i < first_relay(hub); i++) {
+		struct worker_row row;
+		hub_worker_read(hub, i, &row);
+		restarts += row.restarts;
+		living += row.state != WORKER_FREE;
+		ready += row.state == WORKER_READY;
+	}
+	put_number(o, "writers", living);
+	put_number(o, "writers_ready", ready);
+	put_number(o, "writer_restarts", restarts);
+}
+
+static unsigned first_media(const struct hub *hub)
+{
+	return first_relay(hub) + hub_relay_slots(hub);
+}
+
+/* Of the present one, as with relays. */
+static void put_media_sum(const struct hub *hub, bool has_media, struct json_out *o)
+{
+	struct worker_row media = {.state = WORKER_FREE};
+	uint64_t restarts = 0;
+	for (unsigned i = first_media(hub); i < hub_slots(hub); i++) {
+		struct worker_row row;
+		hub_worker_read(hub, i, &row);
+		restarts += row.restarts;
+		if (row.state != WORKER_FREE && (media.state == WORKER_FREE || row.state != WORKER_DRAINING))
+			media = row;
+	}
+	json_key(o, "media");
+	json_cstr(o, media.state != WORKER_FREE ? worker_state_name((enum worker_state)media.state)
+		     : has_media		? "missing"
+						: "off");
+	put_number(o, "media_jobs", media.pending);
+	put_number(o, "media_restarts", restarts);
+}
+
+static const char *relay_role(const struct worker_row *row)
+{
+	return row->leads ? "leads" : "waits";
+}
+
+/* Of the present one; beside it another may be leaving. */
+static void put_relay_sum(const struct hub *hub, struct json_out *o)
+{
+	struct worker_row relay = {.state = WORKER_FREE};
+	uint64_t restarts = 0;
+	for (unsigned i = first_relay(hub); i < first_media(hub); i++) {
+		struct worker_row row;
+		hub_worker_read(hub, i, &row);
+		restarts += row.restarts;
+		if (row.state != WORKER_FREE && (relay.state == WORKER_FREE || row.state != WORKER_DRAINING))
+			relay = row;
+	}
+	json_key(o, "relay");
+	json_cstr(o, relay.state != WORKER_FREE ? worker_state_name((enum worker_state)relay.state) : "missing");
+	json_key(o, "relay_role");
+	json_cstr(o, relay_role(&relay));
+	put_number(o, "relay_rows", relay.pending);
+	put_number(o, "relay_lag_ms", relay.lag_ms);
+	put_number(o, "relay_restarts", restarts);
+}
+
+void figures_put_node(const struct hub *hub, bool has_media, struct json_out *o)
+{
+	uint64_t ready = 0, living = 0, connections = 0, websockets = 0, restarts = 0, pending = 0;
+	bool database = true, redis = true, read_only = false;
+	for (unsigned i = 0; i < hub_worker_slots(hub); i++) {
+		struct worker_row row;
+		hub_worker_read(hub, i, &row);
+		restarts += row.restarts;
+		if (row.state == WORKER_FREE)
+			continue;
+		living++;
+		ready += row.state == WORKER_READY;
+		connections += row.connections;
+		websockets += row.websockets;
+		pending += row.pending;
+		database = database && row.database_up;
+		redis = redis && row.redis_up;
+		read_only = read_only || row.read_only;
+	}
+	put_number(o, "workers", living);
+	put_number(o, "workers_ready", ready);
+	put_number(o, "worker_restarts", restarts);
+	put_writers_sum(hub, o);
+	put_relay_sum(hub, o);
+	put_media_sum(hub, has_media, o);
+	put_number(o, "connections", connections);
+	put_number(o, "websockets", websockets);
+	put_number(o, "sessions", presence_total(hub));
+	put_number(o, "store_pending", pending);
+	put_flag(o, "database", living > 0 && database);
+	put_flag(o, "database_read_only", read_only);
+	put_flag(o, "redis", living > 0 && redis);
+	json_key(o, "counters");
+	json_object(o);
+	for (int c = 0; c < STAT_COUNTERS; c++)
+		put_number(o, stat_counter_name((enum stat_counter)c), stats_sum(hub, (enum stat_counter)c));
+	json_object_end(o);
+	put_histograms(hub, o);
+}
+
+/* What all rows begin with. False: there is none in the slot. */
+static bool begin_row(const struct hub *hub, struct json_out *o, unsigned slot, unsigned number,
+		      struct worker_row *row_r)
+{
+	hub_worker_read(hub, slot, row_r);
+	if (row_r->state == WORKER_FREE)
+		return false;
+	json_object(o);
+	put_number(o, "slot", number);
+	put_number(o, "pid", (uint64_t)row_r->pid);
+	json_key(o, "state");
+	json_cstr(o, worker_state_name((enum worker_state)row_r->state));
+	json_key(o, "started_at");
+	json_time(o, row_r->started_ms);
+	put_number(o, "restarts", row_r->restarts);
+	return true;
+}
+
+static void put_worker(const struct hub *hub, struct json_out *o, unsigned slot)
+{
+	struct worker_row row;
+	if (!begin_row(hub, o, slot, slot, &row))
+		return;
+	put_number(o, "connections", row.connections);
+	put_number(o, "websockets", row.websockets);
+	put_number(o, "sockets_passed", row.passed);
+	put_number(o, "store_pending", row.pending);
+	put_flag(o, "database", row.database_up);
+	put_flag(o, "database_read_only", row.read_only);
+	put_flag(o, "redis", row.redis_up);
+	json_object_end(o);
+}
+
+/* What a slot's processes have counted goes on through their deaths. */
+static void put_writer(const struct hub *hub, struct json_out *o, unsigned slot)
+{
+	struct worker_row row;
+	if (!begin_row(hub, o, slot, slot - hub_worker_slots(hub), &row))
+		return;
+	uint64_t batches = stats_of(hub, slot, STAT_BATCHES), ops = stats_of(hub, slot, STAT_BATCH_OPS);
+	put_number(o, "workers", row.connections);
+	put_number(o, "queue", row.pending);
+	put_number(o, "transactions", batches);
+	put_number(o, "operations", ops);
+	put_number(o, "batch_size", batches > 0 ? (ops + batches / 2) / batches : 0);
+	put_flag(o, "database", row.database_up);
+	put_flag(o, "database_read_only", row.read_only);
+	json_object_end(o);
+}
+
+static void put_relay(const struct hub *hub, struct json_out *o, unsigned slot)
+{
+	struct worker_row row;
+	if (!begin_row(hub, o, slot, slot - first_relay(hub), &row))
+		return;
+	json_key(o, "role");
+	json_cstr(o, relay_role(&row));
+	put_number(o, "rows", row.pending);
+	put_number(o, "lag_ms", row.lag_ms);
+	put_number(o, "repairs", stats_of(hub, slot, STAT_RELAY_REPAIRS));
+	put_flag(o, "database", row.database_up);
+	put_flag(o, "database_read_only", row.read_only);
+	put_flag(o, "redis", row.redis_up);
+	json_object_end(o);
+}
+
+static void put_media(const struct hub *hub, struct json_out *o, unsigned slot)
+{
+	struct worker_row row;
+	if (!begin_row(hub, o, slot, slot - first_media(hub), &row))
+		return;
+	put_number(o, "jobs", row.pending);
+	put_number(o, "done", row.connections);
+	put_number(o, "memory_kib", row.private_kib);
+	json_object_end(o);
+}
+
+void figures_put_processes(const struct hub *hub, struct json_out *o)
+{
+	json_key(o, "workers");
+	json_array(o);
+	for (unsigned i = 0; i < hub_worker_slots(hub); i++)
+		put_worker(hub, o, i);
+	json_array_end(o);
+	json_key(o, "writers");
+	json_array(o);
+	for (unsigned i = hub_worker_slots(hub); i < first_relay(hub); i++)
+		put_writer(hub, o, i);
+	json_array_end(o);
+	json_key(o, "relays");
+	json_array(o);
+	for (unsigned i = first_relay(hub); i < first_media(hub); i++)
+		put_relay(hub, o, i);
+	json_array_end(o);
+	json_key(o, "media");
+	json_array(o);
+	for (unsigned i = first_media(hub); i < hub_slots(hub); i++)
+		put_media(hub, o, i);
+	json_array_end(o);
+}
