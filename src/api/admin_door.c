@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* admin.listen: is the process alive, can it do its work, and the node's figures. */
+/* admin.listen: is the process alive, can it do its work, and the node's figures; all else is administration. */
 #include "core/base.h"
 #include "api/http_door.h"
 
@@ -306,6 +306,8 @@ static void on_pinged(enum store_status status, uint64_t count, void *arg)
 static enum http_verdict admin_head(struct http_req *req, void *ctx)
 {
 	struct api *api = ctx;
+	if (req->path.len > 7 && memcmp(req->path.s, "/admin/", 7) == 0)
+		return door_head(api, req, true);
 	bool health = str_is(req->path, "/healthz"), readiness = str_is(req->path, "/readyz");
 	if (!health && !readiness && !str_is(req->path, "/metrics"))
 		http_reply_problem(req, 404, "not_found", "no such path", 0, NULL);
@@ -323,4 +325,5 @@ static enum http_verdict admin_head(struct http_req *req, void *ctx)
 	return HTTP_ANSWERED;
 }
 
-const struct http_handler admin_door = {.head = admin_head, .request = NULL};
+const struct http_handler admin_door = {
+	.head = admin_head, .request = door_request, .aborted = door_aborted, .body = door_body};

@@ -31,6 +31,7 @@ struct api {
 	struct picture_cache *media_facts; /* cmd/media_show.c */
 	bool accounts;	      /* users can register and log in here */
 	bool search;	      /* messages can be searched */
+	bool audit_ended;     /* audit.h: nothing is noted any more */
 	struct json_doc *doc; /* of the request that is being read: parsing never spans a turn */
 	/* A connection of any listener has closed, or the socket to a writer. */
 	void (*changed)(void *ctx);

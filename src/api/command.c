@@ -32,7 +32,7 @@ const char *command_route_name(const struct command_table *t, unsigned route)
 static const struct problem *within_budget(struct request *r)
 {
 	const struct conf *conf = r->live->conf;
-	if (r->cmd->not_metered || r->user[0] == '\0')
+	if (r->cmd->not_metered || r->cmd->access == ACCESS_ADMIN || r->user[0] == '\0')
 		return NULL;
 	r->retry_ms = bucket_take_many(r->live->hub, 'r', r->user, r->tokens, conf->limits.requests_per_second,
 				       conf->limits.requests_burst, clock_mono_ms());
@@ -143,8 +143,8 @@ static void put_allow(char out[ALLOW_MAX], unsigned verbs)
 }
 
 /* literal: only rows whose path is the path to the letter; else only patterns. True where there are any. */
-static bool find(const struct api *api, struct str path, enum http_verb verb, bool literal, struct command_path *out,
-		 const struct command **found)
+static bool find(const struct api *api, bool admin, struct str path, enum http_verb verb, bool literal,
+		 struct command_path *out, const struct command **found)
 {
 	unsigned verbs = 0;
 	bool any = false;
@@ -152,7 +152,7 @@ static bool find(const struct api *api, struct str path, enum http_verb verb, bo
 	const struct command_table *t = api->commands;
 	for (size_t i = 0; i <= t->count; i++) {
 		const struct command *c = i < t->count ? &t->row[i] : &command_ws;
-		if (c->path == NULL || (strchr(c->path, '{') == NULL) != literal || !path_matches(c->path, path, &here))
+		if (c->path == NULL || (c->access == ACCESS_ADMIN) != admin || (strchr(c->path, '{') == NULL) != literal || !path_matches(c->path, path, &here))
 			continue;
 		if ((c->needs_search && !api->search) || (c->needs_media && api->uploads == NULL))
 			continue;
@@ -170,12 +170,12 @@ static bool find(const struct api *api, struct str path, enum http_verb verb, bo
 	return any;
 }
 
-const struct command *command_by_path(const struct api *api, struct str path, enum http_verb verb,
+const struct command *command_by_path(const struct api *api, bool admin, struct str path, enum http_verb verb,
 				      struct command_path *path_r)
 {
 	*path_r = (struct command_path){0};
 	const struct command *found = NULL;
-	if (!find(api, path, verb, true, path_r, &found))
-		find(api, path, verb, false, path_r, &found);
-	return found == NULL && verb == VERB_HEAD ? command_by_path(api, path, VERB_GET, path_r) : found;
+	if (!find(api, admin, path, verb, true, path_r, &found))
+		find(api, admin, path, verb, false, path_r, &found);
+	return found == NULL && verb == VERB_HEAD ? command_by_path(api, admin, path, VERB_GET, path_r) : found;
 }

@@ -88,6 +88,7 @@ enum command_access {
 	ACCESS_ANYONE, /* no token is looked at; such paths are there only where accounts are kept here */
 	ACCESS_PUBLIC, /* no token is looked at: it shows what anybody may see who knows the path */
 	ACCESS_SIGNED, /* a signature in the URL (core/media_url.h) does as well as a token */
+	ACCESS_ADMIN,  /* on admin.listen alone, with a token of the scope admin; noted in the audit log, and not metered */
 };
 
 /*
@@ -114,6 +115,7 @@ struct command {
 	bool needs_media;  /* or where files are not taken */
 	bool is_refresh;   /* of ACCESS_ANYONE: who comes has a secret of this server's (admission_refresh()) */
 	bool not_metered;  /* limits.requests_per_second does not count it */
+	bool not_audited;  /* of ACCESS_ADMIN */
 };
 
 struct command_table {
@@ -138,11 +140,12 @@ struct command_path {
 	char allow[ALLOW_MAX]; /* a value for Allow, where the path has other verbs only; else "" */
 };
 /*
- * The row for a path (without prefix) and verb; HEAD finds GET's where it has no row of its own. NULL with an empty
+ * The row for a path (without prefix) and verb, of those for administrators or of all others; HEAD finds GET's where it
+ * has no row of its own. NULL with an empty
  * allow: no such path; NULL with one: the path has other verbs. A path without a placeholder comes before the patterns
  * that match it.
  */
-const struct command *command_by_path(const struct api *api, struct str path, enum http_verb verb,
+const struct command *command_by_path(const struct api *api, bool admin, struct str path, enum http_verb verb,
 				      struct command_path *path_r);
 
 /* What a request is counted by: the command it calls, a file, or none of them. */

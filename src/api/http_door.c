@@ -6,6 +6,7 @@
 #include "core/base.h"
 #include "api/http_door.h"
 
+#include "api/audit.h"
 #include "api/command.h"
 #include "core/clock.h"
 #include "core/log.h"
@@ -98,7 +99,7 @@ static const struct problem *authenticate(struct request *r, struct str token, v
 		return request_problem(r, PROBLEM_TOKEN_REVOKED, "the token's login has ended, or its user is refused");
 	memcpy(r->user, claims_r->user_id, sizeof(r->user));
 	r->login = claims_r->login;
-	r->may_notify = token_has_scope(claims_r, TOKEN_SCOPE_NOTIFY);
+	r->scopes = claims_r->scopes;
 	return NULL;
 }
 
@@ -246,7 +247,7 @@ static const struct problem *other_methods(struct request *r, const char *allow)
 {
 	const struct api *api = r->api;
 	struct str path = path_below_prefix(api, r->http->path);
-	bool is_media = api->uploads != NULL && path.len >= 6 && memcmp(path.s, "/media", 6) == 0;
+	bool is_media = !r->on_admin && api->uploads != NULL && path.len >= 6 && memcmp(path.s, "/media", 6) == 0;
 	char headers[400];
 	int len = snprintf(headers, sizeof(headers), "Allow: %s\r\n", allow);
 	if (is_media && r->http->verb == VERB_OPTIONS)
@@ -262,7 +263,7 @@ static const struct problem *other_methods(struct request *r, const char *allow)
 static const struct problem *no_command(struct request *r, const char *allow)
 {
 	struct http_req *req = r->http;
-	const char *docroot = r->live->conf->http.docroot;
+	const char *docroot = r->on_admin ? "" : r->live->conf->http.docroot;
 	if (allow[0] != '\0')
 		return other_methods(r, allow);
 	if (docroot[0] == '\0' || (req->verb != VERB_GET && req->verb != VERB_HEAD))
@@ -321,16 +322,23 @@ static bool is_signed(struct request *r)
 	       media_url_verify(&r->api->media_urls, str_from(r->path_media), purpose, e, s, clock_wall_ms());
 }
 
+static const struct problem *check_scope(struct request *r)
+{
+	if (r->cmd->access != ACCESS_ADMIN || token_has_scope(r->scopes, TOKEN_SCOPE_ADMIN))
+		return NULL;
+	return request_problem(r, PROBLEM_FORBIDDEN, "the token's scope does not contain admin");
+}
+
 /* What is wrong, before the body is read. NULL also where answered() was called. */
 static const struct problem *read_head(struct request *r)
 {
 	struct http_req *req = r->http;
 	struct command_path found = {0};
-	struct str path = path_below_prefix(r->api, req->path);
+	struct str path = r->on_admin ? req->path : path_below_prefix(r->api, req->path);
 	struct token_claims claims;
 
 	if (path.s != NULL)
-		r->cmd = command_by_path(r->api, path, verb_of(req, path), &found);
+		r->cmd = command_by_path(r->api, r->on_admin, path, verb_of(req, path), &found);
 	if (r->cmd == NULL)
 		return no_command(r, found.allow);
 	if (!read_segment(req, found.user, id_user_valid, r->path_user) ||
@@ -349,7 +357,7 @@ static const struct problem *read_head(struct request *r)
 	r->is_signed = r->cmd->access == ACCESS_SIGNED && is_signed(r);
 	if (r->cmd->access == ACCESS_PUBLIC || r->is_signed)
 		return check_body(r);
-	return authenticate(r, bearer(req), token_verify, &claims) ?: check_body(r);
+	return authenticate(r, bearer(req), token_verify, &claims) ?: check_scope(r) ?: check_body(r);
 }
 
 /* The command begins before the body comes, and says when it may. */
@@ -366,16 +374,17 @@ static enum http_verdict stream(struct request *r)
 	return HTTP_STREAM_BODY;
 }
 
-static void public_part(struct http_req *req, struct str part, void *ctx)
+void door_body(struct http_req *req, struct str part, void *ctx)
 {
 	struct request *r = req->user;
 	(void)ctx;
 	r->sink->part(r, part);
 }
 
-static enum http_verdict public_head(struct http_req *req, void *ctx)
+enum http_verdict door_head(struct api *api, struct http_req *req, bool on_admin)
 {
-	struct request *r = request_new_http(ctx, req);
+	struct request *r = request_new_http(api, req);
+	r->on_admin = on_admin;
 	const struct problem *p = read_head(r);
 	if (p == NULL && r->http != NULL && r->cmd->body == BODY_FILE && !comes_whole(r))
 		return stream(r);
@@ -385,6 +394,11 @@ static enum http_verdict public_head(struct http_req *req, void *ctx)
 	}
 	request_end(r, &(struct answer){.problem = p});
 	return HTTP_ANSWERED;
+}
+
+static enum http_verdict public_head(struct http_req *req, void *ctx)
+{
+	return door_head(ctx, req, false);
 }
 
 static const struct problem *read_body(struct request *r)
@@ -399,17 +413,24 @@ static const struct problem *read_body(struct request *r)
 	return r->body->type == JSON_OBJECT ? NULL : request_invalid(r, "the body must be a JSON object");
 }
 
-static void public_request(struct http_req *req, void *ctx)
+static void run(struct request *r)
+{
+	command_run(r, read_body(r));
+}
+
+void door_request(struct http_req *req, void *ctx)
 {
 	struct request *r = req->user;
 	(void)ctx;
 	if (r->sink != NULL)
 		r->sink->end(r);
+	else if (r->cmd->access == ACCESS_ADMIN && !r->cmd->not_audited)
+		audit_begin(r, run);
 	else
-		command_run(r, read_body(r));
+		run(r);
 }
 
-static void public_aborted(struct http_req *req, void *ctx)
+void door_aborted(struct http_req *req, void *ctx)
 {
 	struct request *r = req->user;
 	(void)ctx;
@@ -455,4 +476,4 @@ void door_left(const struct addr *peer, void *ctx)
 }
 
 const struct http_handler http_door = {
-	.head = public_head, .request = public_request, .aborted = public_aborted, .body = public_part};
+	.head = public_head, .request = door_request, .aborted = door_aborted, .body = door_body};

@@ -6,6 +6,7 @@
 #include "core/base.h"
 #include "api/request.h"
 
+#include "api/audit.h"
 #include "api/command.h"
 #include "api/render.h"
 #include "core/clock.h"
@@ -185,6 +186,8 @@ static void tell(struct request *r, const struct answer *a)
 
 void request_end(struct request *r, const struct answer *a)
 {
+	if (audit_end(r, a))
+		return;
 	tell(r, a);
 	if (r->ends_r != NULL)
 		*r->ends_r = true;

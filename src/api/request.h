@@ -77,7 +77,9 @@ struct request {
 	const struct body_sink *sink;	   /* takes the body; set by `proceed` of a command with BODY_FILE */
 	void *sink_arg;
 	bool *ends_r;		  /* set to true at its end, where that is not NULL */
-	bool may_notify;	  /* the token's scope contains notify */
+	unsigned scopes;	  /* of the token: enum token_scope, each a bit */
+	bool on_admin;		  /* it came to admin.listen */
+	uint64_t audit_id;	  /* audit.h; 0: nothing is to be noted */
 	const struct json *body;  /* the JSON object, during check and proceed; NULL if there is none */
 	unsigned tokens;	  /* of limits.requests_per_second that it costs; `check` may raise it */
 	int64_t retry_ms;	  /* for rate_limited, and for muted; 0 and INT64_MAX: not known */

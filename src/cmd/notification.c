@@ -75,7 +75,7 @@ const struct problem *notify_check(struct request *r, union command_args *a)
 		return p;
 	if (n->body.s != NULL && n->body.len > BODY_MAX)
 		return request_invalid(r, "body: is over 4096 bytes of UTF-8");
-	if (!r->may_notify)
+	if (!token_has_scope(r->scopes, TOKEN_SCOPE_NOTIFY))
 		return request_problem(r, PROBLEM_FORBIDDEN, "the token's scope does not contain notify");
 	return NULL;
 }

@@ -406,9 +406,9 @@ enum token_status token_verify_once(struct token_keys *k, struct str token, stru
 	return verify(k, token, true, claims_r, reason_r);
 }
 
-bool token_has_scope(const struct token_claims *c, enum token_scope scope)
+bool token_has_scope(unsigned scopes, enum token_scope scope)
 {
-	return (c->scopes >> scope & 1) != 0;
+	return (scopes >> scope & 1) != 0;
 }
 
 char *token_issue(const struct token_keys *k, const char *user_id, uint64_t login, const char *scope, int ttl_secs,

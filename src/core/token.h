@@ -50,7 +50,7 @@ enum token_status token_verify(struct token_keys *k, struct str token, struct to
 enum token_status token_verify_once(struct token_keys *k, struct str token, struct token_claims *claims_r,
 				    const char **reason_r) MUST_CHECK;
 
-bool token_has_scope(const struct token_claims *c, enum token_scope scope);
+bool token_has_scope(unsigned scopes, enum token_scope scope);
 
 /*
  * Signs a token with the section's own key, which has to be an HMAC one: iat, exp =

@@ -4,6 +4,7 @@
 #include "im/im_priv.h"
 
 #include "api/api.h"
+#include "api/audit.h"
 #include "api/event.h"
 #include "api/frame.h"
 #include "api/http_door.h"
@@ -157,6 +158,7 @@ void im_free(struct im **imp)
 	online_fini(&im->live);
 	deliveries_fini(&im->live);
 	forwards_fini(&im->api);
+	audit_fini(&im->api);
 	told_fini(&im->live);
 	uploads_free(&im->api.uploads);
 	work_free(&im->api.work);

@@ -12,7 +12,7 @@ static struct api api = {.commands = &cmd_table};
 
 static const char *route(const char *path, enum http_verb verb, struct command_path *p)
 {
-	const struct command *c = command_by_path(&api, str_from(path), verb, p);
+	const struct command *c = command_by_path(&api, false, str_from(path), verb, p);
 	return c != NULL ? c->name : NULL;
 }
 
@@ -107,7 +107,7 @@ int main(void)
 
 	ok(command_by_frame(&cmd_table, STR_LIT("send")) != NULL, "a frame's type");
 	ok(command_by_frame(&cmd_table, STR_LIT("send")) ==
-		   command_by_path(&api, STR_LIT("/messages/send"), VERB_POST, &p),
+		   command_by_path(&api, false, STR_LIT("/messages/send"), VERB_POST, &p),
 	   "one row serves both doors");
 	ok(command_by_frame(&cmd_table, STR_LIT("history")) == NULL, "not every command is one of the WebSocket");
 	ok(command_by_frame(&cmd_table, STR_LIT("")) == NULL && command_by_frame(&cmd_table, STR_LIT("sen")) == NULL,

@@ -79,7 +79,7 @@ static void test_issue(void)
 		is_int(token_verify(k, str_from(token), &claims, &err), TOKEN_OK, "%s: verified", algorithm[i]);
 		is_str(claims.user_id, "bob@x", "the user");
 		is_int(claims.expires_ms, expires_ms + LEEWAY * 1000, "accepted until exp and the leeway");
-		ok(token_has_scope(&claims, TOKEN_SCOPE_NOTIFY) && token_has_scope(&claims, TOKEN_SCOPE_ADMIN),
+		ok(token_has_scope(claims.scopes, TOKEN_SCOPE_NOTIFY) && token_has_scope(claims.scopes, TOKEN_SCOPE_ADMIN),
 		   "its scopes");
 		char *header = xasprintf("{\"alg\":\"%s\",\"typ\":\"JWT\"}", algorithm[i]), *encoded;
 		encoded = encode(header, strlen(header));
@@ -383,8 +383,8 @@ static void test_claims(void)
 		payload = xasprintf("{" ALWAYS ",\"scope\":\"%s\"}", scopes[i].scope);
 		token = make('H', HS256, payload);
 		is_int(token_verify(k, str_from(token), &claims, &reason), TOKEN_OK, "the scope '%s'", scopes[i].scope);
-		ok(token_has_scope(&claims, TOKEN_SCOPE_NOTIFY) == scopes[i].notify &&
-			   token_has_scope(&claims, TOKEN_SCOPE_ADMIN) == scopes[i].admin,
+		ok(token_has_scope(claims.scopes, TOKEN_SCOPE_NOTIFY) == scopes[i].notify &&
+			   token_has_scope(claims.scopes, TOKEN_SCOPE_ADMIN) == scopes[i].admin,
 		   "means what it says");
 		free(token);
 		free(payload);
@@ -393,13 +393,13 @@ static void test_claims(void)
 	token = make('H', HS256, payload);
 	for (int again = 0; again < 2; again++)
 		ok(token_verify(k, str_from(token), &claims, &reason) == TOKEN_OK &&
-			   token_has_scope(&claims, TOKEN_SCOPE_NOTIFY) && !token_has_scope(&claims, TOKEN_SCOPE_ADMIN),
+			   token_has_scope(claims.scopes, TOKEN_SCOPE_NOTIFY) && !token_has_scope(claims.scopes, TOKEN_SCOPE_ADMIN),
 		   "a long scope counts%s", again ? ", also when the token is remembered" : "");
 	free(token);
 	free(payload);
 	token = make('H', HS256, "{" ALWAYS ",\"scope\":[\"notify\"]}");
 	ok(token_verify(k, str_from(token), &claims, &reason) == TOKEN_OK &&
-		   !token_has_scope(&claims, TOKEN_SCOPE_NOTIFY),
+		   !token_has_scope(claims.scopes, TOKEN_SCOPE_NOTIFY),
 	   "a scope of another type is none");
 	free(token);
 	token_keys_free(&k);
