@@ -160,13 +160,14 @@ subtest 'the table of commands' => sub {
 		my ($method, $path, $op) = @$_;
 		my $body = $op->{requestBody};
 		"$method " . ($path =~ s/\{\w+\}/{}/gr) => 'body ' . (!$body ? 'IGNORED' : $body->{required} ? 'REQUIRED' : 'OPTIONAL')
-			. ', for ' . ($op->{security} && !@{$op->{security}} ? 'ANYONE' : 'USER');
-	} grep { !$_->[3]{servers} } @operations;
+			. ', for ' . ($path =~ m{^/admin/} ? 'ADMIN' : $op->{security} && !@{$op->{security}} ? 'ANYONE' : 'USER');
+	} grep { !$_->[3]{servers} || $_->[1] =~ m{^/admin/} } @operations;
 	is_deeply \%documented, \%there, 'the paths, verbs, bodies, and which need a token';
 	my %asked = map { my ($m) = $_->{messages}[0]{'$ref'} =~ m{(\w+)\z}; $asyncapi->{components}{messages}{$m}{name} => 1 } grep { $_->{action} eq 'receive' } values %{$asyncapi->{operations}};
 	is_deeply \%asked, \%frames, 'the frames';
 	my %admin = map { $_ => 1 } source('api/admin_door.c') =~ /str_is\(req->path, "([^"]+)"\)/g;
-	is_deeply {map { $_->[1] => 1 } grep { $_->[3]{servers} } @operations}, \%admin, 'and admin.listen';
+	is_deeply {map { $_->[1] => 1 } grep { $_->[3]{servers} && $_->[1] !~ m{^/admin/} } @operations}, \%admin, 'and admin.listen';
+	is_deeply [grep { !$_->[3]{servers} != ($_->[1] !~ m{^/admin/} && !$admin{$_->[1]}) } @operations], [], 'where all else of it is for administrators';
 };
 
 # code => {status => 1}, of the sources: the table of problems, and what the layers below refuse by themselves.

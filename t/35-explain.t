@@ -75,6 +75,7 @@ my @fill = (
 	search_blocks => "INSERT INTO search_blocks (conversation_id, block, first_at, last_at, filter) SELECT id, 0, created_at, created_at, REPEAT(CHAR(255), 32) FROM conversations UNION ALL SELECT id, 0, created_at, created_at, REPEAT(CHAR(255), 32) FROM group_heads",
 	search_edits => "INSERT INTO search_edits (conversation_id, seq, change_seq) SELECT id, 3, 1 FROM conversations UNION ALL SELECT id, 3, 1 FROM group_heads",
 	# Files of alice's and of others; one message in twenty shows one. None is due before the test is over.
+	audit => "INSERT INTO audit (id, at, actor, method, path) SELECT seq, UTC_TIMESTAMP(3), 'ops', 'GET', '/admin/groups/1' FROM seq_1_to_2000",
 	media => "INSERT INTO media (id, owner_id, state, size, name, content_type, created_at) SELECT MD5(seq), IF(seq % 4, $other, 'alice'), IF(seq % 10, 1, 0), 100, 'name', 'text/plain', UTC_TIMESTAMP(3) FROM seq_1_to_4000",
 	media_uses => "INSERT INTO media_uses (media_id, message_id) SELECT MD5(1 + (id >> 28) % 4000), id FROM messages WHERE id & 268435455 = 16 AND (id >> 28) % 4000 % 10 <> 9",
 	media_avatars => "INSERT INTO media_avatars (holder, media_id) SELECT CONCAT('u:x', seq), MD5(seq) FROM seq_1_to_1000",
@@ -111,6 +112,8 @@ subtest 'many rows' => sub {
 
 $t->node->start;
 my ($alice, $anyone, $ws) = ($t->api('alice'), $t->http(undef), $t->ws('alice'));
+my $ops = $t->node->admin_http;
+$ops->{token} = $t->token('ops', scope => 'admin');
 my $holder = $t->stack->dbh($t->{database});
 log_start($dbh);
 
@@ -372,6 +375,13 @@ my @drive = (
 	typing => sub { return map { $ws->request(type => 'typing', conversation_id => "$_") } $cid, $group },
 	watch => sub { return $ws->request(type => 'watch', user_ids => [qw(u0001 a0001 nobody)]) },
 	ping => sub { return $ws->request(type => 'ping') },
+	audit => sub { return map { $ops->get("/admin/audit?limit=50$_") } '', '&cursor=1000' },
+	node_stats => sub { return $ops->get('/admin/stats') },
+	send_as => sub { return map { $ops->post('/admin/messages', {message_type => 'text', content => 'news', %$_}) } {to_user_id => 'nobody-yet'}, {conversation_id => "$group"} },
+	recall_any => sub { return map { $ops->delete('/admin/messages/' . $_) } message(9), message(9, $group) },
+	any_group => sub { return $ops->get("/admin/groups/$group") },
+	change_any_group => sub { return $ops->put("/admin/groups/$group", {about => 'By the operator'}) },
+	dissolve_any_group => sub { return $ops->delete('/admin/groups/' . ($group + 98)) },
 	index => sub {
 		$dbh->do('UPDATE search_blocks SET last_at = first_at WHERE conversation_id = ?', undef, $cid);
 		my $made = $t->node->ctl_ok('search', 'status');

@@ -10,6 +10,7 @@
 #include "api/render.h"
 #include "cmd/content.h"
 #include "cmd/group.h"
+#include "cmd/operator.h"
 #include "live/group.h"
 #include "live/push.h"
 #include "live/session.h"
@@ -29,7 +30,8 @@ static const struct telling tellings[ACTS];
 const struct problem *act_check(struct request *r, union command_args *a)
 {
 	a->act.act = (enum act)r->cmd->variant;
-	a->act.user = request_user(r);
+	a->act.by_operator = r->cmd->access == ACCESS_ADMIN;
+	a->act.user = a->act.by_operator ? STR_LIT(OPERATOR_USER) : request_user(r);
 	return request_id(r, "message_id", &a->act.id);
 }
 
@@ -84,7 +86,10 @@ static void on_changed(const struct store_change *c, void *arg)
 	}
 	if (c->changed)
 		t->push(r, c);
-	t->answer(r, c);
+	if (r->cmd->access == ACCESS_ADMIN)
+		request_done(r);
+	else
+		t->answer(r, c);
 }
 
 static void on_membership(enum store_status status, uint64_t count, void *arg)
@@ -103,7 +108,7 @@ void act_proceed(struct request *r, const union command_args *a)
 {
 	struct live *live = r->live;
 	uint64_t id = message_id_conversation(a->act.id);
-	bool counts = tellings[r->cmd->variant].counts;
+	bool counts = tellings[r->cmd->variant].counts && !a->act.by_operator;
 	if (counts && !send_take_rate(r))
 		send_fail_rate(r);
 	else if (counts && conversation_is_group(id) && (r->retry_ms = group_wait_fanout(live, id)) != 0)

@@ -131,4 +131,10 @@ void media_info_proceed(struct request *r, const union command_args *a);
 const struct problem *media_file_check(struct request *r, union command_args *a);
 void media_file_proceed(struct request *r, const union command_args *a);
 
+/* For administrators. */
+const struct problem *audit_check(struct request *r, union command_args *a);
+void audit_proceed(struct request *r, const union command_args *a);
+void node_stats_proceed(struct request *r, const union command_args *a);
+const struct problem *send_as_check(struct request *r, union command_args *a);
+
 #endif

@@ -4,6 +4,7 @@
 #include "cmd/cmd.h"
 #include "cmd/group.h"
 #include "cmd/media.h"
+#include "cmd/operator.h"
 
 #include "api/event.h"
 #include "api/render.h"
@@ -103,6 +104,8 @@ static bool within_fanout(struct request *r, const struct store_group_op *op)
 
 const struct problem *group_within_budget(struct request *r, const struct store_group_op *op)
 {
+	if (op->by_operator)
+		return NULL;
 	if (!within_changes(r, op))
 		return request_problem(r, PROBLEM_RATE_LIMITED, "groups are changed too often");
 	if (op->step == GROUP_CREATE && !within_pace(r, &making, r->user))
@@ -209,9 +212,34 @@ static void on_conversation(enum store_status status, const struct conversation 
 		request_fail_store(arg, status);
 }
 
+/* What the owner alone has of it is not the operator's to see. */
+static void on_owners_conversation(enum store_status status, const struct conversation *c, void *arg)
+{
+	if (status != STORE_OK) {
+		request_fail_store(arg, status);
+		return;
+	}
+	struct conversation shown = *c;
+	shown.unread = shown.mentions = shown.read_seq = 0;
+	shown.settings = (struct conversation_settings){.expires_in_secs = c->settings.expires_in_secs};
+	end_conversation(arg, 200, &shown, STR_NULL);
+}
+
+static void on_owner(enum store_status status, struct str owner, void *arg)
+{
+	struct request *r = arg;
+	if (status == STORE_OK)
+		store_find_conversation(r->live->store, owner, r->path_id, on_owners_conversation, r);
+	else
+		request_fail_store(r, status);
+}
+
 void group_end_conversation(struct request *r, uint64_t conversation_id)
 {
-	store_find_conversation(r->live->store, request_user(r), conversation_id, on_conversation, r);
+	if (r->cmd->access == ACCESS_ADMIN)
+		store_find_group_owner(r->live->store, conversation_id, on_owner, r);
+	else
+		store_find_conversation(r->live->store, request_user(r), conversation_id, on_conversation, r);
 }
 
 /* A group that was made, and is still to be read. */
@@ -377,7 +405,8 @@ const struct problem *group_path_check(const struct request *r)
 void group_op_begin(struct request *r, struct store_group_op *op)
 {
 	op->step = step_of(r);
-	op->user = request_user(r);
+	op->by_operator = r->cmd->access == ACCESS_ADMIN;
+	op->user = op->by_operator ? STR_LIT(OPERATOR_USER) : request_user(r);
 	op->conversation_id = r->path_id;
 	op->peer = r->path_user[0] != '\0' ? str_from(r->path_user) : STR_NULL;
 	op->code = r->path_code[0] != '\0' ? str_from(r->path_code) : STR_NULL;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What the server's operator asks of a worker (tidingsctl), who is no user and needs no membership. */
+/* What the server's operator asks of a worker, who is no user and needs no membership: by tidingsctl, and over /admin/. */
 #ifndef TIDINGS_CMD_OPERATOR_H
 #define TIDINGS_CMD_OPERATOR_H
 

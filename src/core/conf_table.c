@@ -63,7 +63,7 @@ const struct conf_section conf_sections[] = {
 	{"", "Options of the whole node."},
 	{"account", "The accounts that this server keeps, if accounts is true."},
 	{"log", "The event log."},
-	{"admin", "Health and metrics."},
+	{"admin", "Health, metrics and administration."},
 	{"tls", "Encrypted listeners."},
 	{"mysql", "The database, MariaDB or MySQL. It holds everything that lasts."},
 	{"redis", "Redis carries events between workers and nodes. It holds nothing that lasts."},

@@ -131,7 +131,7 @@ void change_note(struct batch *b, struct op_change *o, enum change_kind kind)
 	o->op.planned = true;
 	o->at_ms = b->now_ms;
 	o->change_seq = batch_note_change(b, op_conv(&o->op), kind, o->p.id,
-					  o->by != NULL ? o->p.user : str_from(o->held->m.from));
+					  o->by != NULL || o->p.by_operator ? o->p.user : str_from(o->held->m.from));
 	batch_note_told(b, &o->op, change_kinds[kind].told_as, o->p.id);
 }
 
@@ -248,17 +248,29 @@ void recall_write(struct batch *b, struct op_recall *r)
 	erase(m);
 }
 
+static bool recall_find(struct batch *b, struct op_change *o, enum op_verdict *verdict_r)
+{
+	return o->p.by_operator ? change_find_held(b, o, verdict_r) : change_find_message(b, o, verdict_r);
+}
+
+static enum store_status may_recall(const struct op_change *o, bool *any_time_r)
+{
+	if (!o->p.by_operator)
+		return o->by->conv->kind->check_recall(o->by, o->held, any_time_r);
+	*any_time_r = true;
+	return o->held->m.type == MESSAGE_SYSTEM ? STORE_ROLE : STORE_OK;
+}
+
 static enum op_verdict recall_plan(struct batch *b, struct op *op)
 {
 	struct op_recall *r = container_of(op, struct op_recall, change.op);
 	struct op_change *o = &r->change;
 	enum op_verdict verdict;
 	bool any_time;
-	if (!change_find_message(b, o, &verdict))
+	if (!recall_find(b, o, &verdict))
 		return verdict;
 	struct held *h = o->held;
-	const struct conv_kind *kind = o->by->conv->kind;
-	enum store_status may = kind->check_recall(o->by, h, &any_time);
+	enum store_status may = may_recall(o, &any_time);
 	if (may != STORE_OK)
 		return change_end(op, may);
 	if (h->m.is_recalled)

@@ -105,7 +105,7 @@ static void send_enter(struct batch *b, struct op *op)
 	else
 		op->conv = op->looks ? batch_conv_by_id(b, message_id_conversation(o->message.id), true)
 				     : batch_conv_by_pair(b, o->p.from, o->p.to);
-	if (direct && !op->looks)
+	if (direct && !op->looks && !o->p.by_operator)
 		batch_ask_friends(b, op->conv, o->p.from);
 	batch_ask_member(b, op->conv, o->p.from);
 	for (size_t i = 0; i < o->p.mention_count; i++)
@@ -132,14 +132,14 @@ static bool send_makes(struct batch *b, struct op *op)
 		    str_equal(other->p.from, o->p.from))
 			return false;
 	}
-	return batch_friends(b, o->p.from, o->p.to) == STORE_OK;
+	return o->p.by_operator || batch_friends(b, o->p.from, o->p.to) == STORE_OK;
 }
 
 static bool send_guess(const struct op *op, const struct pair_head *head)
 {
 	const struct op_send *o = container_of(op, struct op_send, op);
 	uint64_t reply_seq = message_id_seq(o->p.reply_to);
-	if (o->p.to.s == NULL || o->p.parts.of.s != NULL || uses_file(o->p.media_url) ||
+	if (o->p.to.s == NULL || o->p.parts.of.s != NULL || uses_file(o->p.media_url) || o->p.by_operator ||
 	    head->last_seq > MESSAGE_SEQ_MAX - BATCH_OPS_MAX)
 		return false;
 	return o->p.reply_to == 0 || (message_id_conversation(o->p.reply_to) == op_conv(op)->id && reply_seq != 0 &&
@@ -419,6 +419,7 @@ static struct op_send *send_new(const struct store_send *p)
 		.expires_in_secs = p->expires_in_secs,
 		.forwarded_from = op_keep(&tail, p->forwarded_from),
 		.parts = p->parts,
+		.by_operator = p->by_operator,
 	};
 	o->p.parts.of = op_keep(&tail, p->parts.of);
 	o->op.bytes += mentions * MENTION_BYTES + parts_share(&p->parts);

@@ -240,6 +240,9 @@ struct store_send {
 	/* Of a message that is forwarded, a JSON object. A repeat may have another one. */
 	struct str forwarded_from;
 	struct store_parts parts; /* STORE_RECALLED: one of them was recalled meanwhile */
+	/* The server's operator sends it: neither friendship, blocks nor membership are looked at. The sender of a message
+	 * to a group need be no member. */
+	bool by_operator;
 };
 struct store_sent {
 	enum store_status status;
@@ -272,6 +275,7 @@ struct store_act {
 	bool mentions_all;
 	struct str emoji; /* ACT_REACT, ACT_UNREACT: one that reaction_emoji_valid() accepts */
 	int64_t due_ms;	  /* ACT_EXPIRE: as due.h has it */
+	bool by_operator; /* ACT_RECALL: any message but a system message, however old; `user` need be no member */
 };
 struct store_change {
 	enum store_status status;

@@ -75,6 +75,7 @@ static const struct wire_field send_fields[] = {
 	FIELD(WIRE_BOOL, struct store_send, parts.nested),
 	FIELD(WIRE_U64, struct store_send, parts.count),
 	FIELD(WIRE_U64, struct store_send, parts.bytes),
+	FIELD(WIRE_BOOL, struct store_send, by_operator),
 	END,
 };
 static const struct wire_field sent_fields[] = {
@@ -96,6 +97,7 @@ static const struct wire_field act_fields[] = {
 	FIELD(WIRE_BOOL, struct store_act, mentions_all),
 	FIELD(WIRE_STR, struct store_act, emoji),
 	FIELD(WIRE_I64, struct store_act, due_ms),
+	FIELD(WIRE_BOOL, struct store_act, by_operator),
 	END,
 };
 static const struct wire_field change_fields[] = {

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The administration API, as far as it is not what users do as well: the audit log, the node's figures, sending for others. */
+#include "core/base.h"
+#include "cmd/cmd.h"
+
+#include "api/list.h"
+#include "cmd/operator.h"
+#include "hub/figures.h"
+#include "store/audit.h"
+
+#define AUDIT_LIMIT 50
+
+/* ---- audit ---- */
+
+const struct problem *audit_check(struct request *r, union command_args *a)
+{
+	return list_query_limit(r, AUDIT_LIMIT, &a->page.limit)
+		       ?: request_query_u64(r, "cursor", 1, UINT64_MAX, 0, &a->page.before);
+}
+
+static void put_entry(struct json_out *o, const struct audit_entry *e)
+{
+	json_object(o);
+	json_key(o, "at");
+	json_time(o, e->at_ms);
+	json_key(o, "actor");
+	json_str(o, e->actor);
+	json_key(o, "method");
+	json_str(o, e->method);
+	json_key(o, "path");
+	json_str(o, e->path);
+	json_key(o, "status");
+	if (e->http_status != 0)
+		json_i64(o, e->http_status);
+	else
+		json_null(o);
+	json_object_end(o);
+}
+
+static void on_audit(const struct store_audit *list, void *arg)
+{
+	struct request *r = arg;
+	struct json_out *o = list_begin(r, list->status);
+	char cursor[CURSOR_LEN];
+	if (o == NULL)
+		return;
+	for (size_t i = 0; i < list->count; i++)
+		put_entry(o, &list->item[i]);
+	list_end(r, list->has_more ? list_cursor_of_id(cursor, list->item[list->count - 1].id) : STR_NULL);
+}
+
+void audit_proceed(struct request *r, const union command_args *a)
+{
+	store_list_audit(r->live->store, request_user(r), a->page.limit, a->page.before, on_audit, r);
+}
+
+/* ---- figures ---- */
+
+void node_stats_proceed(struct request *r, const union command_args *a)
+{
+	const struct conf *conf = r->live->conf;
+	struct json_out *o = request_begin(r);
+	(void)a;
+	json_key(o, "version");
+	json_cstr(o, PACKAGE_VERSION);
+	json_key(o, "node_id");
+	json_cstr(o, conf->node_id);
+	json_key(o, "sessions_max");
+	json_i64(o, conf_connections_max(conf));
+	figures_put_node(r->live->hub, conf->media.directory[0] != '\0', o);
+	json_key(o, "processes");
+	json_object(o);
+	figures_put_processes(r->live->hub, o);
+	json_object_end(o);
+	request_answer(r, 200);
+}
+
+/* ---- messages ---- */
+
+/* From then on it is that user's request; the audit log has who asked. */
+static const struct problem *act_as(struct request *r)
+{
+	struct str from;
+	const struct problem *p = request_text(r, "from_user_id", &from);
+	if (p != NULL)
+		return p;
+	if (from.s == NULL)
+		from = STR_LIT(OPERATOR_USER);
+	if (!id_user_valid(from))
+		return request_invalid(r, "from_user_id: must be " USER_ID_RULE);
+	memcpy(r->user, from.s, from.len);
+	r->user[from.len] = '\0';
+	return NULL;
+}
+
+const struct problem *send_as_check(struct request *r, union command_args *a)
+{
+	const struct problem *p = act_as(r) ?: send_check(r, a);
+	a->send.by_operator = str_is(request_user(r), OPERATOR_USER);
+	return p;
+}

@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# Proves the administration API (contract, section 12) as far as it goes: who may, and where; that each call is in the
+# audit log before it does anything, whatever dies; sending as others and as `system`; recalling, and groups; the figures.
+use Tidings;
+use Tidings::Shape;
+
+my $t = Tidings->start(workers => 2);
+$t->befriend(qw(ann ben));
+my $dbh = $t->dbh;
+my ($ann, $ben, $cat) = map { $t->api($_) } qw(ann ben cat);
+sub admin {
+	my (%claims) = @_;
+	my $http = $t->node->admin_http;
+	$http->{token} = $t->token('ops', scope => 'admin', %claims);
+	return $http;
+}
+my $ops = admin();
+# What the log has of the paths that begin so, newest first.
+sub logged {
+	my ($begin) = @_;
+	return grep { $_->{path} =~ /^\Q$begin\E/ } @{$ops->get('/admin/audit?limit=100')->json->{items}};
+}
+
+subtest 'who may, and where' => sub {
+	refused 'nobody', $t->node->admin_http->get('/admin/stats'), 401, 'token_invalid';
+	refused "scope '$_'", admin(scope => $_)->get('/admin/stats'), 403, 'forbidden' for '', 'notify', 'admins';
+	is admin(scope => 'notify admin')->get('/admin/stats')->status, 200, 'one scope of several';
+	refused 'an old token', admin(exp => time - 3600)->get('/admin/audit'), 401, 'token_expired';
+	refused 'on the public listener', $t->http(undef, token => $t->token('ops', scope => 'admin'))->get('/admin/stats'), 404, 'not_found';
+	refused 'what users do is not there', $ops->get('/messages/conversations'), 404, 'not_found';
+	refused 'no such path', $ops->get('/admin/nothing'), 404, 'not_found';
+	refused 'another method', $ops->put('/admin/stats', {}), 405, 'method_not_allowed';
+	my ($status, $token) = $t->node->ctl('token', 'carl', '--scope', 'admin');
+	my $carl = $t->node->admin_http;
+	$carl->{token} = $token =~ s/\s+//gr;
+	is $carl->get('/admin/audit')->status, 200, 'a token of tidingsctl';
+	is_deeply [logged('/')], [], 'none of these is in the log';
+};
+
+subtest 'figures' => sub {
+	my $ws = $t->ws('ann');
+	my $stats;
+	wait_for('the session to be counted', sub { $stats = $ops->get('/admin/stats')->json; $stats->{websockets} == 1 });
+	is_deeply [map { scalar @{$stats->{processes}{$_}} } qw(workers writers relays)], [2, 1, 1], 'each process';
+	is $stats->{node_id}, $t->node->ctl_ok('--json', 'status')->{node_id}, 'and whose they are';
+	ok $stats->{counters}{sessions_opened} >= 1, 'counters';
+};
+
+subtest 'the server writes to anybody' => sub {
+	my $ws = $t->ws('cat');
+	my %hi = (to_user_id => 'cat', message_type => 'text', content => 'maintenance at noon', client_msg_id => 'note-1');
+	my $r = $ops->post('/admin/messages', \%hi);
+	is $r->status, 201, 'a stranger';
+	is_shape $r->json, $MESSAGE, 'answers the message';
+	is $r->json->{from_user_id}, 'system', 'from the account of the server';
+	is $ws->expect('message')->{message}{content}, 'maintenance at noon', 'pushed';
+	is $cat->get('/messages/conversations')->json->{items}[0]{unread_count}, 1, 'and unread';
+	is $ops->post('/admin/messages', \%hi)->status, 200, 'a repeat is one';
+	refused 'with another text it is none', $ops->post('/admin/messages', {%hi, content => 'x'}), 409, 'client_msg_id_reused';
+	is $cat->put('/users/system/block')->status, 204, 'who blocks it';
+	is $ops->post('/admin/messages', {%hi, client_msg_id => 'note-2'})->status, 201, 'is told all the same';
+	refused 'nobody answers it', $cat->post('/messages/send', text_to('system', 'thanks')), 403, 'not_friends';
+	my $group = $t->group('ann', ['ben']);
+	$ann->put("/groups/$group", {settings => {send => 'admins'}});
+	my $seat = $t->ws('ben');
+	my $said = $ops->post('/admin/messages', {conversation_id => $group, message_type => 'text', content => 'to all'});
+	is $said->status, 201, 'a group, without being in it';
+	is $seat->expect('message', sub { $_[0]{message}{message_type} eq 'text' })->{message}{from_user_id}, 'system', 'its members hear it';
+	is_deeply $t->group_recount('ben', $group), [1, 0], 'it is unread' or diag explain $t->group_recount('ben', $group);
+	is_deeply [map { $_->{user}{user_id} } @{$ann->get("/groups/$group/members")->json->{items}}], [qw(ann ben)], 'and nobody came in';
+	refused 'no such group', $ops->post('/admin/messages', {conversation_id => '' . ($group + 99), message_type => 'text', content => 'x'}), 404, 'not_found';
+	is_deeply [$t->recount_faults], [], 'all counts are right';
+};
+
+subtest 'as another user' => sub {
+	my $ws = $t->ws('ben');
+	my $r = $ops->post('/admin/messages', {from_user_id => 'ann', %{text_to('ben', 'by a bot')}});
+	is $r->json->{from_user_id}, 'ann', 'in her name';
+	is $ws->expect('message')->{message}{content}, 'by a bot', 'pushed';
+	refused 'with her rights alone', $ops->post('/admin/messages', {from_user_id => 'ann', %{text_to('cat', 'hi')}}), 403, 'not_friends';
+	refused 'no id', $ops->post('/admin/messages', {from_user_id => 'a b', %{text_to('cat', 'hi')}}), 400, 'invalid_argument';
+	is((logged('/admin/messages'))[1]{actor}, 'ops', 'the log says who asked');
+	is((logged('/admin/messages'))[1]{status}, 403, 'and what came of it');
+	is $ops->post('/admin/messages', {from_user_id => 'ann', %{text_to('ben', "$_")}})->status, 201, 'no limit of a user counts' for 1 .. 5;
+};
+
+subtest 'recalling' => sub {
+	my $old = $t->send_text('ann', 'ben', 'long ago');
+	$t->send_text('ann', 'ben', 'since then');
+	$dbh->do('UPDATE messages SET created_at=created_at-INTERVAL 1 YEAR WHERE id=?', undef, $old->{id});
+	my $ws = $t->ws('ben');
+	is $ops->delete("/admin/messages/$old->{id}")->status, 204, 'however old';
+	is $ws->expect('recalled')->{message_id}, $old->{id}, 'told';
+	is $ben->get("/messages/$old->{id}")->json->{content}, undef, 'it is gone';
+	is $ops->delete("/admin/messages/$old->{id}")->status, 204, 'again';
+	my $group = $t->group('ann', ['ben']);
+	my $said = $t->say('ann', $group, 'by the owner');
+	is $ops->delete("/admin/messages/$said->{id}")->status, 204, 'an owner\'s';
+	is $ws->expect('recalled', sub { $_[0]{message_id} eq $said->{id} })->{by}, 'system', 'by the server';
+	my ($created) = map { $_->{id} } grep { $_->{message_type} eq 'system' } @{$ann->get("/messages/conversations/$group/messages")->json->{items}};
+	refused 'a system message', $ops->delete("/admin/messages/$created"), 403, 'forbidden';
+	refused 'no such message', $ops->delete('/admin/messages/' . ($said->{id} + 1000)), 404, 'not_found';
+	is_deeply [$t->recount_faults], [], 'all counts are right';
+};
+
+subtest 'groups' => sub {
+	my $group = $t->group('ann', ['ben']);
+	$t->say('ben', $group, 'hello');
+	$ann->put("/messages/conversations/$group/settings", {draft => 'secret'});
+	my $seen = $ops->get("/admin/groups/$group");
+	is_shape $seen->json, $GROUP, 'as a conversation';
+	is_deeply [@{$seen->json->{group}}{qw(owner_id member_count role)}, $seen->json->{settings}{draft}, $seen->json->{unread_count}], ['ann', 2, 'owner', undef, 0], 'without what is the owner\'s own';
+	my $ws = $t->ws('ben');
+	my $r = $ops->put("/admin/groups/$group", {name => 'Renamed', settings => {send => 'admins'}});
+	is $r->status, 200, 'changed';
+	is_deeply [$r->json->{group}{name}, $r->json->{group}{settings}{send}], ['Renamed', 'admins'], 'as asked';
+	is $ws->expect('message')->{message}{from_user_id}, 'system', 'members are told by whom';
+	refused 'no name', $ops->put("/admin/groups/$group", {name => undef}), 400, 'invalid_argument';
+	is $ops->delete("/admin/groups/$group")->status, 204, 'dissolved' for 1, 2;
+	refused 'for good', $ops->put("/admin/groups/$group", {name => 'x'}), 409, 'group_dissolved';
+	refused 'no such group', $ops->get('/admin/groups/' . ($group + 99)), 404, 'not_found';
+	refused 'a direct conversation', $ops->get('/admin/groups/1'), 404, 'not_found';
+	is_deeply [map { "$_->{method} $_->{status}" } reverse logged("/admin/groups/$group")], ['GET 200', 'PUT 200', 'PUT 400', 'DELETE 204', 'DELETE 204', 'PUT 409'], 'all in the log, in order';
+	refused 'a malformed body', $ops->request('POST', '/admin/messages', body => '{'), 400, 'malformed_json';
+	is((logged('/admin/messages'))[0]{status}, 400, 'is in it, too');
+};
+
+subtest 'pages of the log' => sub {
+	my (@all, $next);
+	do {
+		my $page = $ops->get('/admin/audit?limit=3' . ($next ? "&cursor=$next" : ''))->json;
+		push @all, @{$page->{items}};
+		$next = $page->{next_cursor};
+	} while defined $next;
+	is_deeply \@all, $ops->get('/admin/audit?limit=100')->json->{items}, 'are the whole, once';
+	is_deeply [grep { $_->{path} =~ m{audit|stats} } @all], [], 'looking at it is not in it';
+	refused "limit=$_", $ops->get("/admin/audit?limit=$_"), 400, 'invalid_argument' for 0, 101, 'x';
+};
+
+subtest 'nothing is done that the log does not know' => sub {
+	my $m = $t->send_text('ann', 'ben', 'stays');
+	$dbh->do('RENAME TABLE audit TO audit_away');
+	refused 'a log that cannot be written', $ops->delete("/admin/messages/$m->{id}"), 503, 'unavailable';
+	$dbh->do('RENAME TABLE audit_away TO audit');
+	is $ben->get("/messages/$m->{id}")->json->{content}, 'stays', 'nothing was done';
+	my $other = $t->{stack}->dbh($t->{database});
+	$other->do('START TRANSACTION');
+	$other->do('SELECT * FROM messages WHERE id=? FOR UPDATE', undef, $m->{id});
+	my $slow = admin();
+	$slow->send_request('DELETE', "/admin/messages/$m->{id}");
+	wait_for('the call to be noted', sub { (logged("/admin/messages/$m->{id}"))[0] });
+	is((logged("/admin/messages/$m->{id}"))[0]{status}, undef, 'before it is done');
+	$t->node->allow_deaths(2);
+	kill 'KILL', $t->node->worker_pids;
+	$other->do('ROLLBACK');
+	wait_for('what was under way to be done', sub { eval { $t->http('ben')->get("/messages/$m->{id}", timeout => 5)->json->{is_recalled} } });
+	$ops = admin();
+	is((logged("/admin/messages/$m->{id}"))[0]{status}, undef, 'who died has told nobody');
+};
+
+$t->stop;
+done_testing;
