@@ -57,6 +57,10 @@ union command_args {
 	bool all; /* of logins */
 	struct store_user_change user_change;
 	struct {
+		struct store_user_change profile;
+		bool bars, disables, revokes; /* bars: disables says what is to be */
+	} user_access;
+	struct {
 		struct str peer, note;
 	} friend_request;
 	struct {

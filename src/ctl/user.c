@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* user add, passwd, show: accounts from the command line, past the server, on the configured database. */
+/*
+ * user add, passwd, show: accounts from the command line, past the server, on the configured database. revoke, disable,
+ * enable: likewise; the workers of all nodes read it within a second (live/revoked.h).
+ */
 #include "core/base.h"
 #include "ctl/ctl.h"
 
@@ -9,15 +12,16 @@
 #include "core/json.h"
 #include "core/password.h"
 #include "core/utf8.h"
-#include "store/people.h"
+#include "store/account.h"
 
 #include <event2/event.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <termios.h>
 #include <unistd.h>
 
-static const char usage[] = "user add USER [--nickname NAME] | passwd USER | show USER";
+static const char usage[] = "user add USER [--nickname NAME] | passwd USER | show USER | revoke USER | disable USER | enable USER";
 
 /* One question to the store, and the loop that waits for its answer. */
 struct question {
@@ -67,7 +71,20 @@ static int close_store(struct question *q, const char *user)
 
 /* ---- what is told ---- */
 
-static void print_json(const struct store_user *u)
+static void put_access(struct json_out *o, const struct store_account *a)
+{
+	json_key(o, "disabled");
+	json_bool(o, a->state.disabled);
+	json_key(o, "revoked_at");
+	json_time(o, a->state.revoked_ms);
+	json_key(o, "erased_at");
+	json_time(o, a->state.erased_ms);
+	json_key(o, "logins");
+	json_i64(o, (int64_t)a->logins);
+}
+
+/* a: what is known beside it; NULL: nothing. */
+static void print_json(const struct store_user *u, const struct store_account *a)
 {
 	struct json_out *o = json_out_new();
 	struct buf b = {0};
@@ -85,6 +102,8 @@ static void print_json(const struct store_user *u)
 	json_time(o, u->last_seen_ms);
 	json_key(o, "has_password");
 	json_bool(o, u->password_hash.s != NULL);
+	if (a != NULL)
+		put_access(o, a);
 	json_object_end(o);
 	printf("%.*s\n", (int)b.len, b.data);
 	buf_fini(&b);
@@ -99,12 +118,8 @@ static void print_time(const char *name, int64_t ms)
 	printf("%-12s %s\n", name, text);
 }
 
-static int tell_user(const struct ctl *ctl, const struct store_user *u)
+static void print_user(const struct store_user *u)
 {
-	if (ctl->json) {
-		print_json(u);
-		return 0;
-	}
 	printf("%-12s %s\n", "user_id", u->profile->user_id);
 	printf("%-12s %.*s\n", "nickname", (int)u->profile->nickname.len,
 	       u->profile->nickname.s != NULL ? u->profile->nickname.s : "");
@@ -113,6 +128,29 @@ static int tell_user(const struct ctl *ctl, const struct store_user *u)
 	printf("%-12s %s\n", "password", u->password_hash.s != NULL ? "set" : "none: cannot log in here");
 	print_time("created_at", u->profile->created_ms);
 	print_time("last_seen", u->last_seen_ms);
+}
+
+static int tell_user(const struct ctl *ctl, const struct store_user *u)
+{
+	if (ctl->json) {
+		print_json(u, NULL);
+		return 0;
+	}
+	print_user(u);
+	return 0;
+}
+
+static int tell_account(const struct ctl *ctl, const struct store_account *a)
+{
+	if (ctl->json) {
+		print_json(a->user, a);
+		return 0;
+	}
+	print_user(a->user);
+	printf("%-12s %s\n", "disabled", a->state.disabled ? "yes" : "no");
+	print_time("revoked_at", a->state.revoked_ms);
+	print_time("erased_at", a->state.erased_ms);
+	printf("%-12s %" PRIu64 "\n", "logins", a->logins);
 	return 0;
 }
 
@@ -194,6 +232,23 @@ static int show(const struct ctl *ctl, const char *user, int (*tell)(const struc
 	return close_store(&q, user);
 }
 
+static void on_account(const struct store_account *a, void *arg)
+{
+	struct question *q = arg;
+	q->status = a->status;
+	if (a->status == STORE_OK)
+		q->exit_status = tell_account(q->ctl, a);
+	event_base_loopbreak(q->base);
+}
+
+static int show_account(const struct ctl *ctl, const char *user)
+{
+	struct question q;
+	open_store(&q, ctl, NULL);
+	store_find_account(q.store, STR_NULL, str_from(user), on_account, &q);
+	return close_store(&q, user);
+}
+
 static int change_password(const struct ctl *ctl, const char *user)
 {
 	struct question q;
@@ -208,6 +263,37 @@ static int change_password(const struct ctl *ctl, const char *user)
 	store_change_user(q.store, str_from(user), &change, on_answer, &q);
 	free(hash);
 	return close_store(&q, user);
+}
+
+/* ---- who is let in ---- */
+
+static void on_barred(const struct store_logins_ended *r, void *arg)
+{
+	struct question *q = arg;
+	q->status = r->status;
+	q->exit_status = 0;
+	event_base_loopbreak(q->base);
+}
+
+/* Also of a user who is known by tokens alone, and has no row. */
+static int bar(const struct ctl *ctl, const char *user, enum user_change change, enum login_end why)
+{
+	struct question q;
+	open_store(&q, ctl, NULL);
+	const struct store_end_logins e = {.user = str_from(user), .why = why, .change = change};
+	store_end_logins(q.store, &e, on_barred, &q);
+	return close_store(&q, user);
+}
+
+static int change_access(const struct ctl *ctl, const char *what, const char *user)
+{
+	if (strcmp(what, "revoke") == 0)
+		return bar(ctl, user, USER_REVOKE, LOGIN_REVOKED);
+	if (strcmp(what, "disable") == 0)
+		return bar(ctl, user, USER_DISABLE, LOGIN_DISABLED);
+	if (strcmp(what, "enable") == 0)
+		return bar(ctl, user, USER_ENABLE, LOGIN_DISABLED);
+	return ctl_usage(usage);
 }
 
 /* Cleans it as the server does. */
@@ -240,6 +326,6 @@ int ctl_user(const struct ctl *ctl)
 	if (strcmp(what, "passwd") == 0)
 		return change_password(ctl, user);
 	if (strcmp(what, "show") == 0)
-		return show(ctl, user, tell_user);
-	return ctl_usage(usage);
+		return show_account(ctl, user);
+	return change_access(ctl, what, user);
 }

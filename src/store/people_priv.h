@@ -15,4 +15,9 @@ void row_take_profile(struct row *r, struct arena *a, struct str user_id, struct
 /* One that has no row. */
 void profile_unknown(struct profile *out, struct str user_id);
 
+/* The columns of a whole user, of users AS u, which row_take_user_row() reads. */
+#define USER_COLUMNS PROFILE_COLUMNS ",u.password_hash,u.last_seen"
+void row_take_user_row(struct row *row, struct arena *a, struct str user, struct profile *profile,
+		       struct store_user *out);
+
 #endif

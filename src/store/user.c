@@ -11,8 +11,6 @@
 #include "store/sql.h"
 #include "store/store_priv.h"
 
-#define USER_COLUMNS PROFILE_COLUMNS ",u.password_hash,u.last_seen"
-
 void profile_unknown(struct profile *out, struct str user_id)
 {
 	ASSERT(user_id.len <= USER_ID_MAX);
@@ -29,8 +27,8 @@ void row_take_profile(struct row *r, struct arena *a, struct str user_id, struct
 	out->created_ms = row_take_ms(r);
 }
 
-static void take_user(struct row *row, struct arena *a, struct str user, struct profile *profile,
-		      struct store_user *out)
+void row_take_user_row(struct row *row, struct arena *a, struct str user, struct profile *profile,
+		       struct store_user *out)
 {
 	row_take_profile(row, a, user, profile);
 	out->profile = profile;
@@ -60,7 +58,7 @@ static void find_row(struct read *r, unsigned stmt, struct row *row)
 {
 	struct find_user *f = container_of(r, struct find_user, read);
 	(void)stmt;
-	take_user(row, &r->arena, f->user, &f->profile, &f->found);
+	row_take_user_row(row, &r->arena, f->user, &f->profile, &f->found);
 }
 
 static void find_done(struct read *r, enum store_status status)
@@ -134,7 +132,7 @@ static void put_user_row(struct txn *t, unsigned stmt, struct row *row)
 	if (stmt == 0)
 		p->db_ms = row_take_ms(row);
 	else
-		take_user(row, &t->arena, p->user, &p->profile, &p->now);
+		row_take_user_row(row, &t->arena, p->user, &p->profile, &p->now);
 }
 
 /* One look-up by an index each. */
