@@ -3,6 +3,7 @@
 # tables with many rows, the database logs what it is asked, and EXPLAIN shows no scan of a table that grows and no sort of
 # its rows. What is not filled, not driven or not asked makes the test fail, so that it grows with the server.
 use Tidings;
+use JSON::PP ();
 use Tidings::Explain qw(log_start log_stop logged statements plan_faults sql_pieces);
 use Tidings::Pack qw(png write_pack);
 use Tidings::Util qw(slurp);
@@ -377,6 +378,9 @@ my @drive = (
 	ping => sub { return $ws->request(type => 'ping') },
 	audit => sub { return map { $ops->get("/admin/audit?limit=50$_") } '', '&cursor=1000' },
 	node_stats => sub { return $ops->get('/admin/stats') },
+	add_user => sub { return $ops->post('/admin/users', {user_id => 'made-by-ops', password => 'correct horse'}) },
+	any_user => sub { return $ops->get('/admin/users/u0001') },
+	change_any_user => sub { return map { $ops->put('/admin/users/made-by-ops', $_) } {nickname => 'New', revoke => JSON::PP::true}, {disabled => JSON::PP::true}, {disabled => JSON::PP::false} },
 	send_as => sub { return map { $ops->post('/admin/messages', {message_type => 'text', content => 'news', %$_}) } {to_user_id => 'nobody-yet'}, {conversation_id => "$group"} },
 	recall_any => sub { return map { $ops->delete('/admin/messages/' . $_) } message(9), message(9, $group) },
 	any_group => sub { return $ops->get("/admin/groups/$group") },

@@ -193,23 +193,26 @@ static const struct problem *device_argument(struct request *r, union command_ar
 	return request_name(r, "device", LOGIN_DEVICE_MAX, TEXT_LINE, &a->account.device);
 }
 
-const struct problem *register_check(struct request *r, union command_args *a)
+const struct problem *account_reserved(struct request *r, struct str user)
 {
 	/* They are paths of their own below /users/ and /friends/; and who acts for the operator is nobody's account.
 	 */
 	static const char *const reserved[] = {"me",	 "register", "login",	 "refresh",
 					       "logout", "blocked",  "requests", OPERATOR_USER};
+	for (size_t i = 0; i < ARRAY_LEN(reserved); i++) {
+		if (str_is(user, reserved[i]))
+			return request_invalid(r, "user_id: %s is reserved", reserved[i]);
+	}
+	return NULL;
+}
+
+const struct problem *register_check(struct request *r, union command_args *a)
+{
 	const struct problem *p = request_user_id(r, "user_id", &a->account.user_id)
 					  ?: password_argument(r, "password", PASSWORD_MIN, &a->account.password)
 					  ?: request_name(r, "nickname", NICKNAME_MAX, TEXT_LINE, &a->account.nickname)
 					  ?: device_argument(r, a);
-	if (p != NULL)
-		return p;
-	for (size_t i = 0; i < ARRAY_LEN(reserved); i++) {
-		if (str_is(a->account.user_id, reserved[i]))
-			return request_invalid(r, "user_id: %s is reserved", reserved[i]);
-	}
-	return NULL;
+	return p ?: account_reserved(r, a->account.user_id);
 }
 
 void register_proceed(struct request *r, const union command_args *a)

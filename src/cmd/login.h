@@ -13,4 +13,7 @@ void login_address(const struct request *r, char out[ADDR_TEXT_MAX]);
 /* The end of a request whose login has begun, or goes on. */
 void login_answer(struct request *r, const struct store_login *l, int http_status);
 
+/* NULL: an account may have that id, as far as the server's own names go. (account.c) */
+const struct problem *account_reserved(struct request *r, struct str user) MUST_CHECK;
+
 #endif
