@@ -394,10 +394,65 @@ export interface Profile {
     created_at: Time | null;
 }
 
+/** What registering, logging in and renewing answer. */
 export interface Account {
     user: Profile;
+    /** Short-lived. */
     token: string;
     expires_at: Time;
+    /** For rest.refresh(), once: keep it as a password. */
+    refresh_token: string;
+    /** Each renewal moves it on. */
+    refresh_expires_at: Time;
+    login_id: Id;
+}
+
+/** One of the places where the user is logged in. */
+export interface LoginEntry {
+    id: Id;
+    /** The label that was given at the login. */
+    device: string | null;
+    created_at: Time;
+    last_used_at: Time;
+    /** Of the client then; empty where the server did not see one. */
+    address: string;
+    /** The one that asks. */
+    current: boolean;
+}
+
+/** What a LoginStore keeps. */
+export interface StoredLogin {
+    user_id: string;
+    token: string;
+    /** null: of a token without a login, which cannot be renewed. */
+    login_id: Id | null;
+    refresh_token: string | null;
+    expires_at: Time;
+    refresh_expires_at: Time | null;
+    /** By the device's clock, in milliseconds; only the time that has passed since counts. */
+    received_at: number;
+    lifetime_ms: number;
+}
+
+export function loginOf(account: Account): StoredLogin;
+
+/** What has become of a login in another tab: its new tokens, or null and why it ended. */
+export interface LoginNews {
+    of: StoredLogin;
+    login: StoredLogin | null;
+    reason?: string;
+}
+
+/** Where a login is kept. Anything with these methods does; the class keeps it in one item of a storage. */
+export class LoginStore {
+    /** key: default "tidings:login". It is also the name of the BroadcastChannel by which tabs tell one another. */
+    constructor(storage: Storage & {removeItem(key: string): unknown}, key?: string);
+    load(): Promise<StoredLogin | null>;
+    save(login: StoredLogin): Promise<void>;
+    /** Only if it is still this login that is kept. */
+    remove(login: StoredLogin, reason: string): Promise<void>;
+    /** Of other tabs. Returns the function that ends it. */
+    subscribe(listener: (news: LoginNews) => void): () => void;
 }
 
 export interface Friend {
@@ -622,9 +677,22 @@ export interface Rest {
     acceptMember(groupId: Id, userId: string): Promise<Member>;
     declineMember(groupId: Id, userId: string): Promise<void>;
 
-    /** Needs no token; give the account's to setToken(). */
-    register(account: {user_id: string; password: string; nickname?: string}): Promise<Account>;
-    login(account: {user_id: string; password: string}): Promise<Account>;
+    /** Needs no token. device: a label for the list of logins. These keep nothing: client.register() and login() do. */
+    register(account: {user_id: string; password: string; nickname?: string; device?: string}): Promise<Account>;
+    login(account: {user_id: string; password: string; device?: string}): Promise<Account>;
+    /** Needs no token. The refresh token is spent; within 30 s it may be used again, where the answer was lost. */
+    refresh(refreshToken: string): Promise<Account>;
+    /** This login; all: every login and token of the user. `invalid_argument` for one token without a login. */
+    logout(options?: {all?: boolean}): Promise<void>;
+    /** The one used last first. */
+    logins(): Promise<{items: LoginEntry[]}>;
+    endLogin(loginId: Id): Promise<void>;
+    /** Ends all other logins. `forbidden`: the old one is wrong. */
+    changePassword(passwords: {old_password: string; new_password: string}): Promise<void>;
+    /** For good. `forbidden`: the password is wrong. */
+    deleteAccount(password: string): Promise<void>;
+    /** Whose id begins with it, or whose nickname contains it: 2 to 64 characters. `not_found` where the server has no directory. */
+    findUsers(query: string, page?: PageOptions): Promise<Page<Profile>>;
     me(): Promise<Profile>;
     /** An absent field stays as it is, null clears it. avatar_url: also `tidings:media/{id}`; then it is a path on the server, see mediaUrl(). */
     updateMe(profile: {nickname?: string | null; avatar_url?: string | null}): Promise<Profile>;
@@ -720,8 +788,14 @@ export interface Events {
     typing: {conversation_id: Id; user_id: string};
     presence: {user_id: string; online: boolean; last_seen: Time | null};
     notification: Notification;
-    /** The state `replaced` follows. */
+    /** The state `replaced` follows, or `ended`. */
     kicked: {reason: string; by_session: string | null};
+    /**
+     * The login is over, and no longer in the store; the state `unauthorized` follows. The server's reason: logged_out (here or
+     * elsewhere), password_changed, token_reused, too_many_logins, revoked, disabled, erased; or ours: revoked where the
+     * server does not say more, expired where it was not used for too long, or is not known any more.
+     */
+    ended: {reason: string};
     /** What failed in the background: the storage, or a request that fails however often it is repeated. */
     error: Error;
 }
@@ -740,6 +814,8 @@ export interface Options {
     token?: string;
     /** Called when a token is needed and there is none, or the last was refused or has expired. Nothing: signed out. */
     getToken?: () => string | null | undefined | Promise<string | null | undefined>;
+    /** In place of the two: the login that login() has begun, now or before a restart. It renews itself. */
+    loginStore?: LoginStore | null;
     /** Default: the global one. */
     WebSocket?: new (url: string, protocols: string[]) => any;
     /** The device class, for session.policy = device: web, ios, android, desktop … */
@@ -835,8 +911,20 @@ export class TidingsClient {
     ready(): Promise<void>;
     /** Resolves when what is to be stored is stored. The client is of no more use: connect() throws, ready() rejects. */
     close(): Promise<void>;
-    /** Another token of the same user. Leads out of `unauthorized`. */
+    /** Another token of the same user. Leads out of `unauthorized`. Not with a loginStore. */
     setToken(token: string): void;
+
+    /** These need a loginStore, where the login is kept from then on; connect() as ever. device: a label for the list of logins. */
+    register(account: {user_id: string; password: string; nickname?: string; device?: string}): Promise<Account>;
+    login(account: {user_id: string; password: string; device?: string}): Promise<Account>;
+    /** Renews the login now, which it does by itself in time. */
+    refresh(): Promise<void>;
+    /** The server ends this login, or all, and `ended` follows. Rejects where the server cannot be told: then nothing has changed. */
+    logout(options?: {all?: boolean}): Promise<void>;
+    /** Out of the store alone; the server is not told. */
+    forgetLogin(): Promise<void>;
+    /** For good; `ended` follows. `forbidden`: the password is wrong. */
+    deleteAccount(password: string): Promise<void>;
 
     /** Goes out now, or when there is a connection again. After close() its `done` rejects. */
     send(message: Outgoing): Sending;

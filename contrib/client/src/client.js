@@ -7,6 +7,7 @@ import {Connection} from './connection.js';
 import {Deliveries} from './deliveries.js';
 import {Emitter} from './emitter.js';
 import {Ledger} from './ledger.js';
+import {Login} from './login.js';
 import {Outbox, randomId} from './outbox.js';
 import {Problem} from './problem.js';
 import {Rest} from './rest.js';
@@ -17,6 +18,8 @@ import {Uploads, extraOf, messageTypeOf} from './upload.js';
 const TIMING = {connectMs: 15000, answerMs: 15000, pingMs: 6000, requestMs: 30000, stableMs: 5000, gapMs: 200, heartbeatMs: null};
 const POSITIONS_DELAY_MS = 100;
 const OFFLINE_MS = 2500; // the browser says that there is no network: the server has so long to show otherwise
+// Reasons of `kicked` after which the token is of no use any more.
+const LOGIN_ENDS = new Set(['logged_out', 'token_reused', 'password_changed', 'too_many_logins', 'revoked', 'disabled', 'erased']);
 const SCHEMES = {'http:': 'http:', 'https:': 'https:', 'ws:': 'http:', 'wss:': 'https:'};
 
 // The server's address for REST calls. Whoever names it by that of its WebSocket means the same server.
@@ -41,6 +44,8 @@ function closed() {
 
 export class TidingsClient extends Emitter {
     #tokens;
+    #login = null; // a Login, where it gives the tokens
+    #endedBy = null; // why the login is over
     #rest;
     #connection;
     #outbox;
@@ -70,14 +75,16 @@ export class TidingsClient extends Emitter {
     #onVisible = () => globalThis.document.visibilityState === 'visible' && this.#connection.check();
     #onPageHide = () => this.#flush();
 
-    constructor({url, token, getToken, WebSocket = globalThis.WebSocket, device = null, userId = null, storage = null,
+    constructor({url, token, getToken, loginStore = null, WebSocket = globalThis.WebSocket, device = null, userId = null, storage = null,
         storagePrefix = 'tidings:', resume = true, reportDelivery = true, backoff = {}, timing = {}}) {
         super();
         if (typeof WebSocket !== 'function')
             throw new TypeError('There is no WebSocket here: give a constructor as the option WebSocket.');
         const base = baseOf(url);
         const times = {...TIMING, ...timing};
-        this.#tokens = new Tokens(token, getToken);
+        if (loginStore !== null)
+            this.#login = new Login(loginStore, {renew: (refreshToken) => this.#rest.refresh(refreshToken), onEnded: (reason) => this.#ended(reason)});
+        this.#tokens = this.#login ?? new Tokens(token, getToken);
         this.#rest = new Rest(base, this.#tokens, {timeoutMs: times.requestMs});
         this.#storage = storage;
         this.#storagePrefix = storagePrefix;
@@ -166,6 +173,7 @@ export class TidingsClient extends Emitter {
     connect() {
         if (this.#closed)
             throw closed();
+        this.#endedBy = null;
         globalThis.addEventListener?.('online', this.#onNetwork);
         globalThis.addEventListener?.('offline', this.#onOffline);
         globalThis.addEventListener?.('pagehide', this.#onPageHide);
@@ -219,8 +227,83 @@ export class TidingsClient extends Emitter {
     // Another token of the same user. Ends `unauthorized`.
     setToken(token) {
         this.#tokens.set(token);
+        this.#authorized();
+    }
+
+    #authorized() {
+        this.#endedBy = null;
         if (this.state === 'unauthorized')
             this.connect();
+    }
+
+    // ---- the login, kept in the option loginStore ----
+
+    async register({user_id, password, nickname, device}) {
+        this.#needsStore(user_id);
+        return this.#begin(await this.#rest.register({user_id, password, nickname, device}));
+    }
+
+    async login({user_id, password, device}) {
+        this.#needsStore(user_id);
+        return this.#begin(await this.#rest.login({user_id, password, device}));
+    }
+
+    #needsStore(userId) {
+        if (this.#login === null)
+            throw new TypeError('A login is kept in a store: give one as the option loginStore.');
+        if (this.#userId !== null && this.#userId !== userId)
+            throw new TypeError('A client is for one user: make another one.');
+    }
+
+    async #begin(account) {
+        await this.#login.begin(account);
+        this.#authorized();
+        return account;
+    }
+
+    // Renews the login now. It does so by itself in time.
+    async refresh() {
+        if (this.#login === null)
+            throw new TypeError('There is no login to renew.');
+        await this.#login.refresh();
+    }
+
+    // Rejects where the server cannot be told, and the login stays. A login that has ended already is no problem.
+    async logout({all = false} = {}) {
+        try {
+            await this.#rest.logout({all: all || undefined});
+        } catch (problem) {
+            if (!problem.aboutToken)
+                throw problem;
+        }
+        await this.#endLogin('logged_out');
+    }
+
+    // Out of this store alone: the server goes on to know the login.
+    forgetLogin() {
+        return this.#endLogin('logged_out');
+    }
+
+    // The account goes, for good.
+    async deleteAccount(password) {
+        await this.#rest.deleteAccount(password);
+        await this.#endLogin('erased');
+    }
+
+    async #endLogin(reason) {
+        if (this.#login !== null)
+            await this.#login.end(reason);
+        else
+            this.#ended(reason);
+    }
+
+    #ended(reason) {
+        if (this.#closed || this.#endedBy !== null)
+            return;
+        this.#endedBy = reason;
+        this.emit('ended', {reason});
+        if (!this.#closed && this.state !== 'idle')
+            this.#connection.stop('unauthorized', reason);
     }
 
     // ---- what the user does ----
@@ -469,10 +552,14 @@ export class TidingsClient extends Emitter {
         case 'notification':
             this.emit('notification', event.notification);
             break;
+        case 'kicked':
+            this.emit(type, event);
+            if (LOGIN_ENDS.has(event.reason))
+                this.#endLogin(event.reason).catch((error) => this.emit('error', error));
+            break;
         case 'typing':
         case 'delivered':
         case 'presence':
-        case 'kicked':
             this.emit(type, event);
             break;
         default:

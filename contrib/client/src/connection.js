@@ -134,7 +134,7 @@ export class Connection {
         try {
             session = new Session(this.#WebSocket, this.#url, token, this.#timing, on);
         } catch (error) {
-            this.#refresh(token, error.message); // a token with characters that no token has
+            this.#refresh(token, 'token_invalid', error.message); // a token with characters that no token has
             return;
         }
         this.#session = session;
@@ -159,7 +159,7 @@ export class Connection {
         if (action === STAY_AWAY)
             this.#enter('replaced', end.reason);
         else if (action === REFRESH)
-            this.#refresh(token, end.reason);
+            this.#refresh(token, 'token_expired', end.reason);
         else if (this.#comeBackAt !== null)
             this.#wait(Math.max(0, this.#comeBackAt - Date.now()), end.reason);
         else if (end.greeted)
@@ -168,8 +168,8 @@ export class Connection {
             this.#askWhy(token, attempt);
     }
 
-    #refresh(token, reason) {
-        this.#tokens.refused(token);
+    #refresh(token, code, reason) {
+        this.#tokens.refused(token, code);
         const atOnce = this.#backoff.failures === 0;
         const delayMs = this.#backoff.next();
         if (this.#tokens.refreshable)
@@ -184,7 +184,7 @@ export class Connection {
         if (attempt !== this.#attempt)
             return;
         if (problem?.aboutToken)
-            this.#refresh(token, problem.message);
+            this.#refresh(token, problem.code, problem.message);
         else
             this.#wait(Math.max(this.#backoff.next(), problem?.retryAfterMs ?? 0), problem?.message ?? 'refused');
     }

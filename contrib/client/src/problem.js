@@ -3,7 +3,7 @@
 // `disconnected`, `timeout` and `cancelled`.
 
 const TRANSIENT = new Set(['unavailable', 'overloaded', 'rate_limited', 'request_timeout', 'disconnected', 'timeout']);
-const TOKEN = new Set(['token_invalid', 'token_expired']);
+const TOKEN = new Set(['token_invalid', 'token_expired', 'token_revoked']);
 
 export class Problem extends Error {
     constructor(code, {status = 0, detail = null, requestId = null, retryAfterMs = null, cause} = {}) {

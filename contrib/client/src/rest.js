@@ -95,7 +95,7 @@ export class Rest {
             } catch (problem) {
                 if (!problem.aboutToken)
                     throw problem;
-                this.#tokens.refused(token);
+                this.#tokens.refused(token, problem.code);
                 if (tries > 1 || !this.#tokens.refreshable)
                     throw problem;
             }
@@ -386,12 +386,45 @@ export class Rest {
 
     // ---- accounts ----
 
-    async register({user_id, password, nickname}) {
-        return (await this.requestOnce('POST', '/users/register', {body: {user_id, password, nickname}})).body;
+    async register({user_id, password, nickname, device}) {
+        return (await this.requestOnce('POST', '/users/register', {body: {user_id, password, nickname, device}})).body;
     }
 
-    async login({user_id, password}) {
-        return (await this.requestOnce('POST', '/users/login', {body: {user_id, password}})).body;
+    async login({user_id, password, device}) {
+        return (await this.requestOnce('POST', '/users/login', {body: {user_id, password, device}})).body;
+    }
+
+    // The next token, and the next refresh token: this one is spent.
+    async refresh(refreshToken) {
+        return (await this.requestOnce('POST', '/users/refresh', {body: {refresh_token: refreshToken}})).body;
+    }
+
+    // all: every login of the user, and every token.
+    async logout({all} = {}) {
+        await this.#post('/users/logout', {all});
+    }
+
+    logins() {
+        return this.#get('/users/me/logins');
+    }
+
+    async endLogin(loginId) {
+        await this.#delete(`/users/me/logins/${segment(loginId)}`);
+    }
+
+    // Ends all other logins.
+    async changePassword({old_password, new_password}) {
+        await this.#put('/users/me/password', {old_password, new_password});
+    }
+
+    // For good.
+    async deleteAccount(password) {
+        await this.request('DELETE', '/users/me', {body: {password}});
+    }
+
+    // By the beginning of the id, or any part of the nickname. `not_found` where the server has no directory.
+    findUsers(query, {limit, cursor} = {}) {
+        return this.#get('/users', {query, limit, cursor});
     }
 
     me() {

@@ -90,7 +90,7 @@ export async function open(user, options = {}) {
     });
     const seen = {};
     for (const name of ['state', 'synced', 'conversation', 'left', 'message', 'ack', 'refused', 'recalled', 'deleted', 'edited', 'reaction', 'pinned', 'updated',
-        'read', 'delivered', 'typing', 'presence', 'notification', 'kicked', 'error', 'queued']) {
+        'read', 'delivered', 'typing', 'presence', 'notification', 'kicked', 'ended', 'error', 'queued']) {
         seen[name] = [];
         client.on(name, (event) => seen[name].push(event));
     }

@@ -1,0 +1,250 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// The tokens of a login that renews itself, in place of tokens.js: renewed before the token ends, once for all who ask, in
+// this tab and others. Only the server ends a login, or the user: what fails for another reason is tried again.
+import {isNewer, isSame, loginOf} from './login_store.js';
+import {Problem} from './problem.js';
+
+// A token is renewed when so much of its life is left, which also makes up for a server's clock that is a little ahead.
+const EARLY_PART = 0.1;
+const EARLY_MAX_MS = 300000;
+const LOCK_MS = 10000; // for another tab to renew; one that is frozen may hold the lock for ever
+const ENDED = {token_revoked: 'revoked', token_expired: 'expired', token_invalid: 'expired', not_found: 'expired'};
+
+const renewals = new Map(); // refresh token -> promise, of all clients here
+
+export class Login {
+    #store;
+    #renew;
+    #onEnded;
+    #login = null;
+    #loading = null;
+    #refused = null; // {token, code}: one that the server does not take
+    #endedBy = null; // the reason
+    #closed = null; // a Problem
+    #giveUp = new Set(); // reject functions of those who wait
+    #unsubscribe;
+
+    // store: a LoginStore, or what has its methods. renew(refreshToken) asks the server for the next pair.
+    // onEnded(reason), once for each login.
+    constructor(store, {renew, onEnded}) {
+        this.#store = store;
+        this.#renew = renew;
+        this.#onEnded = onEnded;
+        this.#unsubscribe = store.subscribe?.((news) => this.#heard(news));
+    }
+
+    // ---- as tokens.js ----
+
+    async get() {
+        if (this.#closed !== null)
+            throw this.#closed;
+        return (await this.#unlessClosed(this.#usable())).token;
+    }
+
+    accepted() {}
+
+    // It is renewed when the next one is asked for; then the server also says whether the login has ended.
+    refused(token, code = 'token_expired') {
+        this.#refused = {token, code};
+    }
+
+    get refreshable() {
+        return this.#endedBy === null;
+    }
+
+    retry() {}
+
+    set() {
+        throw new TypeError('This client has a login, which gives its tokens.');
+    }
+
+    close(problem) {
+        this.#closed = problem;
+        this.#unsubscribe?.();
+        this.#giveUp.forEach((reject) => reject(problem));
+    }
+
+    // ---- the login ----
+
+    // The one in use, or null.
+    async current() {
+        this.#loading ??= this.#load();
+        await this.#loading;
+        return this.#login;
+    }
+
+    async #load() {
+        this.#login ??= await this.#store.load();
+    }
+
+    // account: what the server has answered to a login or a registration.
+    async begin(account) {
+        this.#login = loginOf(account);
+        this.#loading = Promise.resolve();
+        this.#refused = this.#endedBy = null;
+        await this.#store.save(this.#login);
+    }
+
+    // Renews now.
+    async refresh() {
+        const login = await this.current();
+        if (login === null)
+            throw this.#noLogin();
+        await this.#unlessClosed(this.#renewed(login, true));
+    }
+
+    // reason: the server's, or one of ours: logged_out, expired, revoked.
+    async end(reason) {
+        const login = await this.current();
+        if (login === null || this.#endedBy !== null)
+            return;
+        this.#over(reason);
+        await this.#store.remove(login, reason);
+    }
+
+    #over(reason) {
+        this.#login = null;
+        this.#endedBy = reason;
+        this.#onEnded(reason);
+    }
+
+    // Another tab has renewed it, or it has ended there.
+    #heard({of, login, reason}) {
+        if (!isSame(this.#login, of))
+            return;
+        if (login === null)
+            this.#over(reason);
+        else if (isNewer(login, this.#login))
+            this.#login = login;
+    }
+
+    // ---- renewing ----
+
+    async #usable() {
+        const login = await this.current();
+        if (login === null)
+            throw this.#noLogin();
+        if (!this.#isDue(login))
+            return login;
+        try {
+            return await this.#renewed(login);
+        } catch (problem) {
+            if (this.#isRefused(login) || isOver(login) || this.#endedBy !== null)
+                throw problem;
+            return login; // a little of its life is left
+        }
+    }
+
+    #noLogin() {
+        return new Problem(this.#endedBy === null ? 'token_invalid' : 'token_revoked',
+            {detail: this.#endedBy === null ? 'Nobody is logged in.' : `The login has ended: ${this.#endedBy}.`});
+    }
+
+    #isRefused(login) {
+        return login.token === this.#refused?.token;
+    }
+
+    #isDue(login) {
+        return this.#isRefused(login) || (login.refresh_token && remainingMs(login) < Math.min(EARLY_MAX_MS, EARLY_PART * login.lifetime_ms));
+    }
+
+    async #renewed(login, evenIfGood = false) {
+        await this.#alone(login, () => this.#takeOrRenew(evenIfGood));
+        if (this.#login === null)
+            throw this.#noLogin();
+        return this.#login;
+    }
+
+    // One at a time, in all tabs. Where that is not possible the server answers the same to all who ask within 30 s.
+    async #alone(login, act) {
+        const {locks} = globalThis.navigator ?? {};
+        if (!locks || login.login_id === null)
+            return act();
+        const patience = new AbortController();
+        const timer = setTimeout(() => patience.abort(), LOCK_MS);
+        let begun = false;
+        try {
+            return await locks.request(`tidings:login:${login.login_id}`, {signal: patience.signal}, () => {
+                clearTimeout(timer);
+                begun = true;
+                return act();
+            });
+        } catch (error) {
+            if (begun)
+                throw error;
+            return act(); // too late, or locks are not allowed here
+        } finally {
+            clearTimeout(timer);
+        }
+    }
+
+    // What is kept may be newer by now, or another login of the same user.
+    async #takeOrRenew(evenIfGood) {
+        const kept = await this.#store.load();
+        if (this.#login === null)
+            return;
+        if (kept === null) {
+            this.#over('logged_out'); // elsewhere, or the storage was emptied
+            return;
+        }
+        const mine = kept.user_id === this.#login.user_id;
+        if (mine && (!isSame(kept, this.#login) || isNewer(kept, this.#login)))
+            this.#login = kept;
+        if (evenIfGood || this.#isDue(this.#login))
+            await this.#askServer(this.#login, mine);
+    }
+
+    // isKept: the storage has this login, not another user's.
+    async #askServer(login, isKept) {
+        if (!login.refresh_token) {
+            await this.end(ENDED[this.#refused?.code] ?? 'expired');
+            return;
+        }
+        let renewed;
+        try {
+            renewed = await this.#renewOnce(login);
+        } catch (problem) {
+            const reason = ENDED[problem.code];
+            if (reason === undefined)
+                throw problem.transient ? problem : new Problem('disconnected', {detail: 'The login could not be renewed.', cause: problem});
+            if (isSame(this.#login, login))
+                await this.end(reason);
+            return;
+        }
+        if (!isSame(this.#login, login))
+            return; // ended meanwhile, or another one has begun
+        this.#login = renewed;
+        if (isKept)
+            await this.#store.save(renewed);
+    }
+
+    #renewOnce(login) {
+        const {refresh_token} = login;
+        if (!renewals.has(refresh_token)) {
+            const answer = this.#renew(refresh_token).then((account) => ({...login, ...loginOf(account)}));
+            renewals.set(refresh_token, answer);
+            answer.catch(() => {}).finally(() => renewals.delete(refresh_token));
+        }
+        return renewals.get(refresh_token);
+    }
+
+    // Whoever waits is told that it is of no use any more.
+    #unlessClosed(promise) {
+        let reject;
+        const closed = new Promise((_, no) => {
+            reject = no;
+        });
+        this.#giveUp.add(reject);
+        return Promise.race([promise, closed]).finally(() => this.#giveUp.delete(reject));
+    }
+}
+
+// By the device's clock, of which only the time that has passed counts. One that was set back says nothing.
+function remainingMs({received_at, lifetime_ms}) {
+    const passed = Date.now() - received_at;
+    return passed < 0 ? 0 : lifetime_ms - passed;
+}
+
+function isOver(login) {
+    return remainingMs(login) <= 0;
+}

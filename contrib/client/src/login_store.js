@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Keeps a login in a storage like localStorage, and tells the other tabs of a page about it: another tab's new token is
+// taken, not renewed again. Tabs that share the login but not the storage, as a duplicated one with its own sessionStorage,
+// hear of it too.
+
+// What is kept of the answer to a login, a registration or a renewal. How long the token is good for is counted from when it
+// came, by its own times: the clock of the device may be wrong.
+export function loginOf({user, token, refresh_token, login_id, expires_at, refresh_expires_at}) {
+    const received_at = Date.now();
+    return {user_id: user.user_id, login_id: login_id ?? null, token, refresh_token: refresh_token ?? null, expires_at,
+        refresh_expires_at: refresh_expires_at ?? null, received_at, lifetime_ms: lifetimeOf(token) ?? Date.parse(expires_at) - received_at};
+}
+
+// By the claims of the token; null where they do not tell.
+function lifetimeOf(token) {
+    try {
+        const {iat, exp} = JSON.parse(atob(token.split('.')[1].replace(/-/g, '+').replace(/_/g, '/')));
+        return exp > iat ? (exp - iat) * 1000 : null;
+    } catch {
+        return null;
+    }
+}
+
+// The same login, whatever token it has by now. A token without a login stands for itself.
+export function isSame(one, other) {
+    return one !== null && other !== null && (one.login_id ?? one.token) === (other.login_id ?? other.token);
+}
+
+// Each renewal moves the end of the refresh token on, by the server's clock.
+export function isNewer(login, than) {
+    return login.token !== than.token && Date.parse(login.refresh_expires_at) >= Date.parse(than.refresh_expires_at);
+}
+
+function parsed(text) {
+    try {
+        const login = JSON.parse(text);
+        return typeof login?.token === 'string' && typeof login.user_id === 'string' ? {login_id: null, ...login} : null;
+    } catch {
+        return null;
+    }
+}
+
+export class LoginStore {
+    #storage;
+    #key;
+    #listeners = new Set();
+    #channel = null;
+    #onStorage = ({key, newValue, oldValue}) => key === this.#key && this.#storageChanged(parsed(oldValue), parsed(newValue));
+
+    // storage: getItem, setItem and removeItem, which may return promises.
+    constructor(storage, key = 'tidings:login') {
+        this.#storage = storage;
+        this.#key = key;
+    }
+
+    // The login, or null.
+    async load() {
+        return parsed(await this.#storage.getItem(this.#key));
+    }
+
+    async save(login) {
+        await this.#write(login);
+        this.#channel?.postMessage({of: login, login});
+    }
+
+    // The login has ended. Another one that is kept by now stays.
+    async remove(login, reason) {
+        if (isSame(await this.load(), login))
+            await this.#storage.removeItem(this.#key);
+        this.#channel?.postMessage({of: login, login: null, reason});
+    }
+
+    // Calls back with {of, login, reason} for what other tabs do: what has become of a login, null where it has ended.
+    // Returns the function that ends it.
+    subscribe(listener) {
+        this.#listeners.add(listener);
+        if (this.#listeners.size === 1)
+            this.#listen();
+        return () => {
+            this.#listeners.delete(listener);
+            if (this.#listeners.size === 0)
+                this.#stop();
+        };
+    }
+
+    #listen() {
+        if (typeof BroadcastChannel === 'function') {
+            this.#channel = new BroadcastChannel(this.#key);
+            this.#channel.unref?.(); // Node.js would wait for it
+            this.#channel.onmessage = ({data}) => this.#heard(data);
+        } else
+            globalThis.addEventListener?.('storage', this.#onStorage);
+    }
+
+    #stop() {
+        this.#channel?.close();
+        this.#channel = null;
+        globalThis.removeEventListener?.('storage', this.#onStorage);
+    }
+
+    // The storage of this tab may be another one.
+    async #heard(news) {
+        const kept = await this.load();
+        if (isSame(kept, news.of)) {
+            if (news.login === null)
+                await this.#storage.removeItem(this.#key);
+            else if (isNewer(news.login, kept))
+                await this.#write(news.login);
+        }
+        this.#tell(news);
+    }
+
+    // Without a BroadcastChannel.
+    #storageChanged(before, now) {
+        if (now !== null)
+            this.#tell({of: now, login: now});
+        else if (before !== null)
+            this.#tell({of: before, login: null, reason: 'logged_out'});
+    }
+
+    #write(login) {
+        return this.#storage.setItem(this.#key, JSON.stringify(login));
+    }
+
+    #tell(news) {
+        this.#listeners.forEach((listener) => listener(news));
+    }
+}
