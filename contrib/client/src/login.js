@@ -98,8 +98,9 @@ export class Login {
         const login = await this.current();
         if (login === null || this.#endedBy !== null)
             return;
+        const removed = this.#store.remove(login, reason);
         this.#over(reason);
-        await this.#store.remove(login, reason);
+        await removed;
     }
 
     #over(reason) {

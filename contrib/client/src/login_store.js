@@ -63,11 +63,11 @@ export class LoginStore {
         this.#channel?.postMessage({of: login, login});
     }
 
-    // The login has ended. Another one that is kept by now stays.
+    // The login has ended. Another one that is kept by now stays. The others are told at once: this page may go.
     async remove(login, reason) {
+        this.#channel?.postMessage({of: login, login: null, reason});
         if (isSame(await this.load(), login))
             await this.#storage.removeItem(this.#key);
-        this.#channel?.postMessage({of: login, login: null, reason});
     }
 
     // Calls back with {of, login, reason} for what other tabs do: what has become of a login, null where it has ended.

@@ -1,52 +1,44 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Who is logged in here. Each tab has an account of its own in sessionStorage, so that several people can use one
 // browser; "stay logged in" keeps it in localStorage, where new tabs and the next day find it.
-
+import {LoginStore} from '../client/index.js';
 import {lasting, passing} from './storage.js';
 
 const KEY = 'tidings-web:account';
 const ENTRANCE_KEY = 'tidings-web:entrance';
 const ENTRANCES = ['invite', 'join'];
 
-function read(storage) {
-    const account = storage.getJson(KEY);
-    return typeof account?.token === 'string' && typeof account.user_id === 'string' ? account : null;
+function read(storage, kept) {
+    const login = storage.getJson(KEY);
+    return typeof login?.token === 'string' && typeof login.user_id === 'string' ? {login_id: null, ...login, kept} : null;
 }
 
-// {token, user_id, kept}, or null.
+// A login as the client keeps it, or a token alone {token, user_id} that a link has brought; and kept, whether it is there for
+// other tabs, too. Null: nobody.
 export function currentAccount() {
-    return read(passing) ?? read(lasting);
+    return read(passing, false) ?? read(lasting, true);
 }
 
 // A link's is this tab's alone: the account that is kept for the others stays as it is.
-export function rememberAccount({token, user_id, kept}) {
+export function rememberAccount({kept, ...login}) {
     if (kept)
         passing.removeItem(KEY);
-    (kept ? lasting : passing).setJson(KEY, {token, user_id, kept});
+    (kept ? lasting : passing).setJson(KEY, login);
 }
 
-export function forgetAccount() {
-    if (passing.getItem(KEY) !== null)
-        passing.removeItem(KEY);
-    else
-        lasting.removeItem(KEY);
+// Where its client keeps it while it renews it.
+export function loginStoreOf(account) {
+    return new LoginStore(account.kept ? lasting : passing, KEY);
 }
 
 // Drafts and what was not sent: who logs out leaves nothing behind.
-export function forgetWritings(storage, userId) {
-    for (const key of storage.keys()) {
-        if (key.startsWith(`tidings-web:${userId}:`))
-            storage.removeItem(key);
+export function forgetWritings(account) {
+    for (const storage of account.kept ? [lasting, passing] : [passing]) {
+        for (const key of storage.keys()) {
+            if (key.startsWith(`tidings-web:${account.user_id}:`))
+                storage.removeItem(key);
+        }
     }
-}
-
-// Calls back when a kept account is logged out in another tab.
-export function onLoggedOutElsewhere(callback) {
-    addEventListener('storage', (event) => {
-        if (lasting.is(event.storageArea) && event.key === KEY && event.newValue === null &&
-            passing.getItem(KEY) === null)
-            callback();
-    });
 }
 
 // A link may bring a token: #token=JWT. It leaves the address at once.

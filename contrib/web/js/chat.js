@@ -54,14 +54,16 @@ export class Chat {
     synced = false;
     profile;
 
-    // onNews({kind: 'message' | 'notification' | 'added' | 'left', …}); onSignedOut() when the token is no longer taken.
-    constructor({account, url, storage, onNews, onSignedOut}) {
+    // loginStore: where the client keeps the account. onNews({kind: 'message' | 'notification' | 'added' | 'left', …});
+    // onSignedOut(reason) when the login is over: a reason of the client's event `ended`.
+    constructor({account, loginStore, url, storage, onNews, onSignedOut}) {
         this.me = account.user_id;
+        this.isByLink = account.login_id === null; // a token alone, of no login
         this.profile = {user_id: this.me, nickname: null, avatar_url: null};
         this.onNews = onNews;
         this.onSignedOut = onSignedOut;
         this.conversations.me = this.me;
-        this.#client = new TidingsClient({url, token: account.token, userId: this.me, storage, storagePrefix: 'tidings-web:',
+        this.#client = new TidingsClient({url, loginStore, userId: this.me, storage, storagePrefix: 'tidings-web:',
             resume: false, device: 'web'});
         takeTimeFrom(() => this.#client.serverTime);
         this.people = new People(this.#client, () => this.changes.changed('people', 'conversations'));
@@ -91,6 +93,20 @@ export class Chat {
     useHere() {
         this.kickedReason = null;
         this.#client.connect();
+    }
+
+    // Rejects with a Problem where the server cannot be told: forgetLogin() does it here alone. onSignedOut() follows both.
+    async logOut({all = false} = {}) {
+        await (this.isByLink && !all ? this.#client.forgetLogin() : this.#client.logout({all}));
+    }
+
+    forgetLogin() {
+        return this.#client.forgetLogin();
+    }
+
+    // For good.
+    deleteAccount(password) {
+        return this.#client.deleteAccount(password);
     }
 
     async stop() {
@@ -126,6 +142,7 @@ export class Chat {
         on('delivered', (e) => this.conversations.delivered(e.conversation_id, e.user_id, e.up_to_seq), 'conversations', 'timeline');
         on('typing', (e) => this.#typed(e), 'conversations');
         on('notification', (n) => this.#notified(n), 'notices');
+        on('ended', ({reason}) => this.#signedOut(reason));
         on('kicked', ({reason}) => {
             this.kickedReason = reason;
         }, 'state');
@@ -140,7 +157,14 @@ export class Chat {
             this.kickedReason = null;
         this.#showUnsent();
         if (state.state === 'unauthorized')
-            this.onSignedOut();
+            this.#signedOut('expired');
+    }
+
+    // Once: the state follows the event.
+    #signedOut(reason) {
+        const tell = this.onSignedOut;
+        this.onSignedOut = () => {};
+        tell(reason);
     }
 
     #caughtUp() {

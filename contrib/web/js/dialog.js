@@ -42,6 +42,12 @@ function closeBeside(dialog) {
     dialog.addEventListener('click', (event) => pressedBeside && isBeside(event) && dialog.close());
 }
 
+// What is under it goes: nobody is logged in any more.
+export function closeAll() {
+    [...document.querySelectorAll('dialog[open]')].reverse().forEach((dialog) => dialog.close());
+    document.querySelectorAll('.menu:popover-open').forEach((menu) => menu.hidePopover());
+}
+
 // Resolves to whether the user agrees. kind: the button's, danger or primary.
 export function ask(text, yes, kind = 'danger') {
     return new Promise((resolve) => {

@@ -2,6 +2,7 @@
 // Every text of the page, in English and Chinese. {name} stands for a value. A key with `_one` is for a count of 1, where
 // the language tells it apart.
 
+import {ACCOUNT_TEXTS} from './account_texts.js';
 import {CONVERSATION_TEXTS} from './conversation_texts.js';
 import {FIND_TEXTS} from './find_texts.js';
 import {GROUP_TEXTS} from './group_texts.js';
@@ -11,6 +12,7 @@ import {isolated} from './text.js';
 import {lasting} from './storage.js';
 
 const TEXTS = {
+    ...ACCOUNT_TEXTS,
     ...CONVERSATION_TEXTS,
     ...FIND_TEXTS,
     ...GROUP_TEXTS,
@@ -39,7 +41,6 @@ const TEXTS = {
         '此服务器没有自己的账号系统，请打开您收到的链接。'],
     'login.closed': ['You cannot register here yourself. Ask the administrator for an account.',
         '此服务器不开放注册，请向管理员申请账号。'],
-    'login.expired': ['Your session has ended. Please log in again.', '登录已失效，请重新登录。'],
     'login.show': ['Show password', '显示密码'],
 
     'login.otherAsk': ['This link logs you in as {name}, but you are logged in as {me}. Log in as {name} in this tab?',
@@ -85,7 +86,7 @@ const TEXTS = {
     'people.acceptOf': ['Accept the request of {name}', '接受 {name} 的请求'],
     'people.declineOf': ['Decline the request of {name}', '拒绝 {name} 的请求'],
     'people.friends': ['Friends', '好友'],
-    'people.noFriends': ['No friends yet. Search for someone by user name.', '还没有好友。按用户名搜索吧。'],
+    'people.noFriends': ['No friends yet. Search for someone by name.', '还没有好友。搜索一下吧。'],
     'people.message': ['Message', '发消息'],
     'people.messageTo': ['Message {name}', '给 {name} 发消息'],
     'people.more': ['More about {name}', '关于 {name} 的更多操作'],
@@ -238,6 +239,8 @@ const TEXTS = {
     'field.user_id': ['This user name cannot be used. It needs 1 to 64 letters, digits or . _ @ : -, and a few names are reserved.',
         '不能使用此用户名：应为 1 至 64 个字母、数字或 . _ @ : -，另有少数名称被保留。'],
     'field.password': ['This password cannot be used. It needs at least 8 characters, and cannot be very long.',
+        '不能使用此密码：至少 8 个字符，且不能过长。'],
+    'field.new_password': ['This password cannot be used. It needs at least 8 characters, and cannot be very long.',
         '不能使用此密码：至少 8 个字符，且不能过长。'],
     'field.nickname': ['This display name cannot be used. It needs 1 to 64 characters, and some that can be seen.',
         '不能使用此昵称：应为 1 至 64 个字符，且包含可见的字符。'],

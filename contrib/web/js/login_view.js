@@ -1,16 +1,15 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Logging in, and making an account.
 import {Problem} from '../client/index.js';
-import {el, icon, iconButton} from './dom.js';
+import {deviceLabel} from './device_label.js';
+import {el, icon} from './dom.js';
 import {field} from './field.js';
 import {reasonOf, t} from './i18n.js';
 import {wishedName} from './names.js';
+import {passwordFault, passwordField} from './password_field.js';
 import {languageField} from './settings.js';
 
-const REASONS = {credentials_invalid: 'login.wrong', conflict: 'login.taken', forbidden: 'login.closed',
-    not_found: 'login.noAccounts'};
-
-const PASSWORD_MIN_BYTES = 8; // the server counts bytes, minlength counts characters
+const REASONS = {credentials_invalid: 'login.wrong', conflict: 'login.taken', not_found: 'login.noAccounts'};
 
 export class LoginView {
     #rest;
@@ -18,7 +17,7 @@ export class LoginView {
     #registering = false;
     #userId = el('input', {type: 'text', name: 'username', required: true, maxlength: '64', autocapitalize: 'none',
         autocomplete: 'username', spellcheck: 'false', pattern: '[A-Za-z0-9._@:\\-]+'});
-    #password = el('input', {type: 'password', name: 'password', required: true});
+    #password;
     #nickname = el('input', {type: 'text', name: 'nickname', maxlength: '64', dir: 'auto', autocomplete: 'nickname'});
     #kept = el('input', {type: 'checkbox', name: 'keep'});
     #fault = el('p.fault', {role: 'alert'});
@@ -28,7 +27,7 @@ export class LoginView {
     #nicknameField = field(t('login.nickname'), this.#nickname);
     node;
 
-    // rest: a REST client without a token; onAccount({token, user_id, kept}); reason: why one has to log in, or ''
+    // rest: a REST client without a token; onAccount(what the server answers, kept); reason: why one has to log in, or ''
     constructor(rest, reason, onAccount) {
         this.#rest = rest;
         this.#onAccount = onAccount;
@@ -38,19 +37,13 @@ export class LoginView {
             this.#setMode(registering);
         }}, t(registering ? 'login.register' : 'login.title')));
         this.#tabs.append(...this.#modes);
-        const show = iconButton('eye', t('login.show'), () => {
-            const shown = this.#password.type === 'text';
-            this.#password.type = shown ? 'password' : 'text';
-            show.setAttribute('aria-pressed', String(!shown));
-        }, {'aria-pressed': 'false'});
-        const passwordField = field(t('login.password'), this.#password, t('login.passwordHint'));
-        passwordField.classList.add('with-button');
-        passwordField.append(show);
+        const password = passwordField(t('login.password'), {name: 'password'}, t('login.passwordHint'));
+        this.#password = password.input;
         this.node = el('main.login', {}, el('div.login-card', {},
             el('header', {}, el('span.logo', {}, icon('logo')), el('h1', {}, t('app.title')), el('p', {}, t('app.tagline'))),
             this.#tabs,
             el('form', {onsubmit: (event) => this.#send(event)}, field(t('login.userId'), this.#userId, t('login.userIdHint')),
-                passwordField, this.#nicknameField,
+                password.node, this.#nicknameField,
                 el('label.check', {}, this.#kept, t('login.keep')), this.#fault, this.#submit)), languageField());
         this.#setMode(false);
     }
@@ -74,17 +67,23 @@ export class LoginView {
         this.#setMode(false);
     }
 
+    #faultOf(problem) {
+        if (problem.code === 'forbidden')
+            return t(this.#registering ? 'login.closed' : 'login.disabled');
+        return REASONS[problem.code] ? t(REASONS[problem.code]) : reasonOf(problem);
+    }
+
     async #send(event) {
         event.preventDefault();
-        const account = {user_id: this.#userId.value.trim(), password: this.#password.value};
+        const account = {user_id: this.#userId.value.trim(), password: this.#password.value, device: deviceLabel()};
         const {name, fault} = wishedName(this.#nickname);
         if (this.#registering && fault !== null) {
             this.#fault.textContent = fault;
             this.#nickname.focus();
             return;
         }
-        if (this.#registering && new TextEncoder().encode(account.password).length < PASSWORD_MIN_BYTES) {
-            this.#fault.textContent = t('field.password');
+        if (this.#registering && passwordFault(account.password) !== null) {
+            this.#fault.textContent = passwordFault(account.password);
             this.#password.focus();
             return;
         }
@@ -92,14 +91,14 @@ export class LoginView {
         this.#submit.textContent = t('login.busy');
         this.#fault.textContent = '';
         try {
-            const {user, token} = this.#registering ?
+            const answer = this.#registering ?
                 await this.#rest.register({...account, nickname: name ?? undefined}) :
                 await this.#rest.login(account);
-            this.#onAccount({token, user_id: user.user_id, kept: this.#kept.checked});
+            this.#onAccount(answer, this.#kept.checked);
         } catch (error) {
             if (!(error instanceof Problem))
                 throw error;
-            this.#fault.textContent = REASONS[error.code] ? t(REASONS[error.code]) : reasonOf(error);
+            this.#fault.textContent = this.#faultOf(error);
             if (this.#registering && error.code === 'forbidden')
                 this.#closeRegistration();
         } finally {

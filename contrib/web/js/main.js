@@ -1,35 +1,43 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Where the page begins: who is logged in, or the way in.
-import {TidingsClient} from '../client/index.js';
+import {TidingsClient, loginOf} from '../client/index.js';
 import {
-    currentAccount, forgetAccount, forgetWritings, onLoggedOutElsewhere, rememberAccount, storageOf, takeEntranceFromAddress,
-    takeTokenFromAddress, takeWaitingEntrance,
+    currentAccount, forgetWritings, loginStoreOf, rememberAccount, storageOf, takeEntranceFromAddress, takeTokenFromAddress,
+    takeWaitingEntrance,
 } from './account.js';
 import {AppView} from './app_view.js';
 import {Chat} from './chat.js';
-import {ask, say} from './dialog.js';
+import {ask, closeAll, say} from './dialog.js';
 import {nameOf} from './format.js';
-import {reasonOf, t} from './i18n.js';
+import {hasText, reasonOf, t} from './i18n.js';
 import {openEntrance} from './invite_dialog.js';
 import {LoginView} from './login_view.js';
 import {onStorageFull} from './storage.js';
 import {applyTheme} from './theme.js';
+
+// After these nothing of the user stays in the browser. After others they come back, to what they have written.
+const LEAVES_NOTHING = new Set(['logged_out', 'erased']);
 
 // The API is at the root of this server, or under http.prefix, which index.html tells.
 const url = new URL(document.querySelector('meta[name=tidings-prefix]').content || '/', location.href);
 const place = document.getElementById('page');
 let leave = null; // what is shown, and how it goes
 let entered = null; // the chat of the user who is logged in
+let isLeaving = false; // the user has asked to be logged out here
 
+// Resolves when what was shown before has gone.
 function show(node, onLeave) {
-    leave?.();
+    closeAll();
+    const left = leave?.();
     leave = onLeave;
     place.replaceChildren(node);
+    return left;
 }
 
 function showLogin(reason) {
     const {rest} = new TidingsClient({url});
-    const view = new LoginView(rest, reason, (account) => {
+    const view = new LoginView(rest, reason, (answer, kept) => {
+        const account = {...loginOf(answer), kept};
         rememberAccount(account);
         enter(account);
     });
@@ -39,19 +47,19 @@ function showLogin(reason) {
 
 async function enter(account) {
     const {storage, release} = await storageOf(account);
-    const chat = new Chat({account, url, storage,
-        onNews: (news) => view.tell(news), onSignedOut: () => logOut(t('login.expired'))});
     let forget = false;
-    const view = new AppView(chat, () => {
-        forget = true;
-        logOut('');
-    });
+    const chat = new Chat({account, loginStore: loginStoreOf(account), url, storage,
+        onNews: (news) => view.tell(news), onSignedOut: (reason) => {
+            forget = LEAVES_NOTHING.has(reason);
+            signedOut(reason);
+        }});
+    const view = new AppView(chat, (how) => logOut(chat, how));
     show(view.node, async () => {
         entered = null;
         view.remove();
         await chat.stop();
         if (forget)
-            forgetWritings(storage, account.user_id);
+            forgetWritings(account);
         release();
     });
     entered = chat;
@@ -65,10 +73,25 @@ function openWaitingEntrance() {
         openEntrance(entered, entrance);
 }
 
-function logOut(reason) {
-    forgetAccount();
+// The server is told, so that nobody can use the login any more. signedOut() follows.
+async function logOut(chat, {all}) {
+    isLeaving = true;
+    try {
+        await chat.logOut({all});
+    } catch (problem) {
+        if (all || !problem.transient)
+            say(reasonOf(problem));
+        else if (await ask(t('account.logOutHere'), t('settings.logOut')))
+            await chat.forgetLogin();
+    } finally {
+        isLeaving = false;
+    }
+}
+
+// The login is over: its client has forgotten it.
+function signedOut(reason) {
     history.replaceState(null, '', location.pathname + location.search);
-    showLogin(reason);
+    showLogin(isLeaving && reason === 'logged_out' ? '' : t(hasText(`ended.${reason}`) ? `ended.${reason}` : 'ended.expired'));
 }
 
 // A link brought a token: whose it is only the server can tell. Who is logged in already is asked first, for the link may
@@ -79,7 +102,7 @@ async function enterWith(token) {
     try {
         user = await new TidingsClient({url, token}).rest.me();
     } catch (problem) {
-        const reason = problem.aboutToken ? t('login.expired') : reasonOf(problem);
+        const reason = problem.aboutToken ? t('ended.expired') : reasonOf(problem);
         if (present === null) {
             showLogin(reason);
             return;
@@ -90,22 +113,38 @@ async function enterWith(token) {
         return;
     }
     const {user_id} = user;
-    if (present !== null && present.user_id !== user_id) {
-        const name = nameOf(user) === user_id ? user_id : `${nameOf(user)} (${user_id})`;
-        if (!await ask(t('login.otherAsk', {name, me: present.user_id}), t('login.otherYes', {name}), 'primary')) {
-            if (leave === null)
-                enter(present);
-            return;
-        }
+    if (present !== null && present.user_id !== user_id && !await mayReplace(present, user)) {
+        if (leave === null)
+            enter(present);
+        return;
     }
-    const account = {token, user_id, kept: false};
+    const account = {token, user_id, login_id: null, kept: false};
     rememberAccount(account);
     await enter(account);
 }
 
+// Whether another user may take this one's place in this tab. A login that is kept in no other tab ends then.
+async function mayReplace(present, user) {
+    const name = nameOf(user) === user.user_id ? user.user_id : `${nameOf(user)} (${user.user_id})`;
+    const count = present.kept ? 0 : entered?.outgoing.waiting ?? 0;
+    const yes = await ask(t(count > 0 ? 'login.otherLosesAsk' : 'login.otherAsk', {name, me: present.user_id, count}), t('login.otherYes', {name}), 'primary');
+    if (yes && !present.kept)
+        await leaveTo(present);
+    return yes;
+}
+
+async function leaveTo(present) {
+    await show(document.createElement('div'), null);
+    const client = new TidingsClient({url, loginStore: loginStoreOf(present)});
+    if (present.login_id !== null)
+        await client.logout().catch(() => {}); // the server may be away; the login then ends by itself
+    await client.forgetLogin();
+    await client.close();
+    forgetWritings(present);
+}
+
 function begin() {
     applyTheme();
-    onLoggedOutElsewhere(() => logOut(''));
     onStorageFull(() => document.getElementById('notes') && say(t('state.storageFull')));
     takeEntranceFromAddress();
     const token = takeTokenFromAddress();

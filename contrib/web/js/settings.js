@@ -1,27 +1,30 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Profile, language, appearance, notifications of the browser, the way to the API's page, and logging out.
+// Profile, language, appearance, notifications of the browser, devices and password, the way to the API's page, and
+// logging out.
 import {alertsAllowed, alertsWanted, wantAlerts} from './alerts.js';
 import {avatar} from './avatar.js';
-import {cutOff, el, externalLink, textButton} from './dom.js';
+import {cutOff, el, externalLink, icon, textButton} from './dom.js';
+import {openDevices} from './devices_dialog.js';
 import {ask, openDialog, say} from './dialog.js';
 import {field} from './field.js';
 import {nameOf} from './format.js';
 import {chooseLanguage, language, languages, reasonOf, t} from './i18n.js';
 import {wishedName} from './names.js';
 import {PictureField} from './picture_field.js';
+import {openChangePassword, openDeleteAccount} from './security_dialogs.js';
 import {chooseTheme, theme, themes} from './theme.js';
 
+// logOut({all}): the user wishes to, and was asked
 export function openSettings(chat, logOut) {
-    const dialog = openDialog(t('settings.title'), profileForm(chat),
+    openDialog(t('settings.title'), profileForm(chat),
         el('div.settings', {}, languageField(),
             field(t('settings.theme'), select(themes.map((name) => [name, t(`settings.theme.${name}`)]), theme(), chooseTheme)),
-            alertsField()), blockedSection(chat),
+            alertsField()), accountSection(chat, logOut), blockedSection(chat),
         el('div.buttons', {}, textButton('danger.log-out', t('settings.logOut'), async () => {
             const count = chat.outgoing.waiting;
             if (count > 0 && !await ask(t('settings.logOutAsk', {count}), t('settings.logOut')))
                 return;
-            dialog.close();
-            logOut();
+            logOut({all: false});
         })),
         el('p.hint', {}, externalLink('api.html', {}, t('settings.api'))));
 }
@@ -59,6 +62,21 @@ function profileForm(chat) {
     field(t('login.userId'), el('input', {type: 'text', value: chat.me, readonly: true})),
     picture.node, field(t('settings.nickname'), nickname), fault,
     el('div.buttons', {}, el('button.primary', {type: 'submit'}, t('settings.save'))));
+}
+
+// Not there where another system has the accounts.
+function accountSection(chat, logOut) {
+    const row = (spec, name, text, act) => el(`button.row-button.${spec}`, {type: 'button', 'aria-haspopup': 'dialog', onclick: act},
+        icon(name), el('span', {}, text));
+    const section = el('section.settings', {'aria-labelledby': 'account-title'}, el('h3', {id: 'account-title'}, t('account.title')),
+        el('div.rows', {},
+            row('open-devices', 'laptop', t('devices.open'), () => openDevices(chat, () => logOut({all: true}))),
+            row('open-password', 'key', t('password.title'), () => openChangePassword(chat)),
+            row('danger-item', 'trash', t('erase.title'), () => openDeleteAccount(chat))));
+    chat.rest.logins().catch((problem) => {
+        section.hidden = problem.code === 'not_found';
+    });
+    return section;
 }
 
 // Whom the user has blocked, friends and others, and the way to lift that.
