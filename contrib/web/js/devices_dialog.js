@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Where the user is logged in, and ending what they do not know.
-import {cutOff, el, icon, textButton} from './dom.js';
+import {el, icon, textButton} from './dom.js';
 import {ask, openDialog, say} from './dialog.js';
 import {isHandheld} from './device_label.js';
 import {fullTime, shortTime} from './format.js';
@@ -55,7 +55,7 @@ function deviceNode(chat, login, show) {
         }
     };
     return el('li.device', {'data-login': id}, el('span.device-icon', {}, icon(isHandheld(name) ? 'phone' : 'laptop')),
-        el('span.person-text', {title: t('devices.since', {time: fullTime(created_at)})}, cutOff('strong.name', name),
+        el('span.person-text', {title: t('devices.since', {time: fullTime(created_at)})}, el('strong.name', {dir: 'auto'}, name),
             el('small', {}, [used, address].filter(Boolean).join(' · '))),
         current && el('span.tag', {}, t('devices.current')), button);
 }

@@ -164,7 +164,7 @@ export class PeopleView {
     #choose(user) {
         this.#showFound(user);
         this.#found.scrollIntoView({block: 'nearest'});
-        this.#found.querySelector('input, a, button')?.focus();
+        (this.#found.querySelector('input, a, .primary') ?? this.#found.querySelector('button'))?.focus();
     }
 
     async #find(event) {
