@@ -126,7 +126,15 @@ subtest 'as one' => sub {
 	$dan->press('.message:last-child .merged')->wait_value(q{document.querySelector('.bubble.pressed')});
 	$dan->release->wait_text('[role=menuitem]', 'Reply');
 	is $dan->count('dialog'), 0, 'a finger that rests on it opens the menu, and nothing else';
-	$dan->key('Escape');
+	$dan->key('Escape')->wait_gone('.menu');
+	my $touch = sub { my ($class, $type, $more) = @_; $dan->value("document.querySelector('.merged').dispatchEvent(new $class('$type', {bubbles: true, cancelable: true, pointerType: 'touch', $more})); 0") };
+	$touch->('PointerEvent', 'pointerdown', 'button: 0');
+	$dan->wait_value(q{document.querySelector('.bubble.pressed')});
+	$touch->('PointerEvent', 'pointerup', 'button: 0');
+	$dan->wait_text('[role=menuitem]', 'Reply');
+	$touch->('PointerEvent', 'click', 'detail: 1');
+	is_deeply [$dan->count('dialog'), $dan->count('.menu')], [0, 1], 'nor where its click is late';
+	$dan->key('Escape')->wait_gone('.menu');
 	$dan->click('.merged')->wait_count('.forwarded-dialog .part', 2)->click('.part .merged')->wait_count('.forwarded-dialog', 2)->wait_count('.forwarded-dialog:last-of-type .part', 3);
 	is $dan->value(q{document.querySelector('.forwarded-dialog:last-of-type h2').textContent}), 'Messages of Ben', 'and its parts can be read';
 	is_deeply [grep { $_->[1] eq '' } $dan->accessible], [], 'everything has a name';

@@ -17,10 +17,17 @@ export function onLongPress(list, act) {
         bubbleOf(pressed.key)?.classList.remove('pressed');
         pressed = null;
     };
+    // The tap of the same finger may be told of long after it was lifted, over the menu that is open by then: its click would
+    // open a picture or choose from the menu. No other click comes without a pointerdown; the keyboard's has no detail.
     const dropClick = (event) => {
+        if (event.detail === 0)
+            return;
+        hearClicks();
         event.preventDefault();
         event.stopPropagation();
     };
+    const hearClicks = () => removeEventListener('click', dropClick, true);
+    addEventListener('pointerdown', hearClicks, true);
     list.addEventListener('pointerdown', ({pointerType, target, clientX, clientY}) => {
         stop();
         const bubble = target.closest('.bubble');
@@ -35,11 +42,8 @@ export function onLongPress(list, act) {
     document.addEventListener('pointerup', () => {
         if (pressed?.ready) {
             const {key} = pressed;
-            addEventListener('click', dropClick, true); // of a picture, which would open; it comes in this task
-            setTimeout(() => {
-                removeEventListener('click', dropClick, true);
-                act(key);
-            });
+            addEventListener('click', dropClick, true);
+            setTimeout(() => act(key)); // after what was drawn anew when it was lifted
         }
         stop();
     });
