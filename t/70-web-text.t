@@ -160,6 +160,7 @@ subtest 'pictures of strangers' => sub {
 	set_name('noa', 'Noa', $picture);
 	$t->http(undef)->post('/users/register', {user_id => $_, password => 'correct horse'}) for qw(eve);
 	set_name('eve', 'Eve', "$picture-of-eve");
+	set_name('zed', 'Zed', 'https://pictures.example/zed');
 	$t->http('eve')->post('/friends/requests', {user_id => 'ann', note => 'look at me'});
 	my $ann = $web->enter('ann');
 	$ann->wait_value(q{document.querySelector('.chat[data-user=noa] .avatar img')?.naturalWidth > 0});
@@ -172,6 +173,8 @@ subtest 'pictures of strangers' => sub {
 	is $ann->value(q{document.querySelector('.person[data-user=eve] .avatar').textContent}), 'E', 'but their initial shown';
 	$ann->key('Escape')->click('[data-section=requests] .primary')->wait_value(q{document.querySelector('[data-section=friends] [data-user=eve] .avatar img')?.naturalWidth > 0});
 	pass 'accepted, it is';
+	is_deeply $ann->value(q{(() => {const {textContent} = document.querySelector('[data-section=friends] [data-user=zed] .avatar'); return [document.querySelectorAll('[data-section=friends] [data-user=zed] img').length, textContent]})()}), [0, 'Z'],
+		'that of a friend on a foreign host is not';
 	is_deeply [$ann->own_faults], [], 'no fault in the console';
 	$ann->close;
 };

@@ -19,12 +19,26 @@ function absolute(address) {
     return address?.startsWith('/') ? new URL(address, location.origin).href : address;
 }
 
-// trusted: whether the picture may be loaded, which tells its host who looks at it and when: that of a stranger may not
-// (People.isTrusted). online: true or false shows a dot; null none. It says nothing to a screen reader: a text beside it
-// does.
+const hosts = new Set(); // origins of the server's files beside the page's own
+
+export function loadPicturesFrom(origin) {
+    hosts.add(origin);
+}
+
+// What is on a foreign host is not loaded: that would tell the host who looks at it, and when.
+function pictureOf({avatar_url}) {
+    const url = webUrl(absolute(avatar_url));
+    if (url === null)
+        return null;
+    const {origin} = new URL(url);
+    return origin === location.origin || hosts.has(origin) ? url : null;
+}
+
+// trusted: whether the picture may be shown: that of a stranger may not (People.isTrusted). online: true or false shows a dot;
+// null none. It says nothing to a screen reader: a text beside it does.
 export function avatar(profile, trusted, online = null) {
     const node = el(`span.avatar.hue-${hueOf(profile.user_id)}`, {'aria-hidden': 'true'}, initialOf(nameOf(profile)));
-    const url = trusted ? webUrl(absolute(profile.avatar_url)) : null;
+    const url = trusted ? pictureOf(profile) : null;
     if (url !== null) {
         const img = el('img', {src: url, alt: '', referrerpolicy: 'no-referrer', onerror: () => img.remove()});
         node.append(img);

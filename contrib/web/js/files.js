@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Where the file of a message is loaded from. What the server keeps has a URL that expires, and is asked for anew then.
 // What is on another host is not loaded by itself: that would tell the host who looks at it, and when.
+import {loadPicturesFrom} from './avatar.js';
 import {now} from './clock.js';
 import {webUrl} from './dom.js';
 
@@ -8,13 +9,18 @@ const OF_FILE = /\/media\/([0-9a-f]{32})\//;
 
 export class Files {
     #rest;
-    #hosts; // origins that are the server's: its own, and that of media.base_url
+    #hosts = new Set(); // origins that are the server's: its own, and that of media.base_url
     #asking = new Map(); // origin -> promise of whether it is one
     #renewed = new Map(); // old URL -> {promise, url: a new one, once there is}
 
     constructor(rest) {
         this.#rest = rest;
-        this.#hosts = new Set([new URL(rest.mediaUrl('/')).origin]);
+        this.#addHost(new URL(rest.mediaUrl('/')).origin);
+    }
+
+    #addHost(origin) {
+        this.#hosts.add(origin);
+        loadPicturesFrom(origin);
     }
 
     // As an address that can be loaded; null where it is none.
@@ -39,7 +45,7 @@ export class Files {
         this.#asking.get(origin) ?? this.#asking.set(origin, this.#rest.media(id).then((media) => {
             if (new URL(this.url(media.url)).origin !== origin)
                 return false;
-            this.#hosts.add(origin);
+            this.#addHost(origin);
             return true;
         }, () => {
             this.#asking.delete(origin);
