@@ -35,6 +35,7 @@ static struct request *request_for(const char *name, const char *body)
 	r->path_id = GROUP_ID_MIN + 1;
 	r->path_emoji = STR_LIT("x");
 	memcpy(r->user, "alice", 6);
+	r->login = (uint64_t)1 << 60;
 	r->body = body != NULL ? json_parse(api.doc, str_from(body), &reason) : NULL;
 	if (body != NULL && r->body == NULL)
 		ok(false, "%s is JSON (%s)", body, reason);
@@ -154,6 +155,12 @@ static const struct row rows[] = {
 	{"register", "{\"user_id\":\"me\",\"password\":\"long enough\"}", PROBLEM_INVALID_ARGUMENT,
 	 "user_id: me is reserved"},
 	{"login", "{\"user_id\":\"me\",\"password\":\"\"}", PROBLEM_COUNT, NULL},
+	{"login", "{\"user_id\":\"me\",\"password\":\"\",\"device\":\"\"}", PROBLEM_INVALID_ARGUMENT,
+	 "device: must be of 1 to 64 characters"},
+	{"refresh", "{\"refresh_token\":\"x\"}", PROBLEM_TOKEN_INVALID, "refresh_token: is none of this server's"},
+	{"logout", "{\"all\":1}", PROBLEM_INVALID_ARGUMENT, "all: must be true or false"},
+	{"change_password", "{\"old_password\":\"\",\"new_password\":\"short\"}", PROBLEM_INVALID_ARGUMENT,
+	 "new_password: must be of 8 to 256 bytes"},
 	{"change_me", "{\"nickname\":\"a\\u0007\",\"avatar_url\":\"x\"}", PROBLEM_INVALID_ARGUMENT,
 	 "nickname: must not contain control characters, line separators or noncharacters"},
 	{"change_me", "{\"avatar_url\":\"ftp://x/\"}", PROBLEM_INVALID_ARGUMENT,

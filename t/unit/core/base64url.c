@@ -16,12 +16,32 @@ static void decodes(const char *text, const char *bytes, size_t len)
 	is_int(BASE64URL_BYTES(in.len), len, "as the macro has it");
 }
 
+/* Of each length that leaves a different rest. */
+static void encodes(void)
+{
+	char bytes[48], text[BASE64URL_DIGITS(sizeof(bytes)) + 1], back[sizeof(bytes)];
+	size_t wrong = 0, got;
+	for (size_t len = 1; len <= sizeof(bytes); len++) {
+		for (size_t i = 0; i < len; i++)
+			bytes[i] = (char)(251 * i + 17 * len);
+		base64url_encode(bytes, len, text);
+		wrong += strlen(text) != BASE64URL_DIGITS(len) || base64url_decode(str_from(text), back, &got) != 0 ||
+			 got != len || memcmp(back, bytes, len) != 0;
+	}
+	is_int(wrong, 0, "what is encoded is decoded to the same");
+	base64url_encode("\xfb\xff\0", 3, text);
+	is_str(text, "-_8A", "in the alphabet of URLs");
+	base64url_encode("", 0, text);
+	is_str(text, "", "nothing is nothing");
+}
+
 int main(void)
 {
 	static const char *const refused[] = {"",     "Z",     "Zg==",	 "Zg=",	 "Zh",	 "Zm9",	 "Zm9vY",
 					      "Zm 9", " Zm9v", "Zm9v\n", "+_8A", "/-8A", "Zm.v", "Zm\x80v"};
 	size_t len = 99, wrong = 0;
 
+	encodes();
 	decodes("Zg", "f", 1);
 	decodes("Zm8", "fo", 2);
 	decodes("Zm9v", "foo", 3);
