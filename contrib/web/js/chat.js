@@ -104,11 +104,6 @@ export class Chat {
         return this.#client.forgetLogin();
     }
 
-    // For good.
-    deleteAccount(password) {
-        return this.#client.deleteAccount(password);
-    }
-
     async stop() {
         this.own.stop();
         this.fileSending.stop();

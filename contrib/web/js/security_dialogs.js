@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Changing the password, and deleting the account.
+// Changing the password.
 import {el, textButton} from './dom.js';
 import {openDialog, say} from './dialog.js';
 import {reasonOf, t} from './i18n.js';
@@ -50,21 +50,4 @@ export function openChangePassword(chat) {
         el('p.hint', {}, t('password.hint')), userName(chat), old.node, fresh.node, fault,
         el('div.buttons', {}, textButton('quiet', t('dialog.cancel'), () => dialog.close()), submit)));
     old.input.focus();
-}
-
-// The login ends with it, which leads to the login form.
-export function openDeleteAccount(chat) {
-    const password = passwordField(t('erase.password'), {autocomplete: 'current-password'});
-    const fault = el('p.fault', {role: 'alert'});
-    const submit = el('button.danger', {type: 'submit'}, t('erase.yes'));
-    const points = (name, count) => [el('h3', {}, t(`erase.${name}`)),
-        el('ul.points', {}, Array.from({length: count}, (_, i) => el('li', {}, t(`erase.${name}${i + 1}`, {name: chat.me}))))];
-    const faultOf = (problem) => {
-        password.input.focus();
-        return problem.code === 'forbidden' ? t('erase.wrong') : reasonOf(problem);
-    };
-    const dialog = openDialog(t('erase.title'), sentForm('form.delete-account', submit, fault, () => chat.deleteAccount(password.input.value), faultOf,
-        el('p', {}, t('erase.ask')), points('goes', 4), points('stays', 2), userName(chat), password.node, fault,
-        el('div.buttons', {}, textButton('quiet', t('dialog.cancel'), () => dialog.close()), submit)));
-    password.input.focus();
 }

@@ -11,7 +11,7 @@ import {nameOf} from './format.js';
 import {chooseLanguage, language, languages, reasonOf, t} from './i18n.js';
 import {wishedName} from './names.js';
 import {PictureField} from './picture_field.js';
-import {openChangePassword, openDeleteAccount} from './security_dialogs.js';
+import {openChangePassword} from './security_dialogs.js';
 import {chooseTheme, theme, themes} from './theme.js';
 
 // logOut({all}): the user wishes to, and was asked
@@ -71,8 +71,7 @@ function accountSection(chat, logOut) {
     const section = el('section.settings', {'aria-labelledby': 'account-title'}, el('h3', {id: 'account-title'}, t('account.title')),
         el('div.rows', {},
             row('open-devices', 'laptop', t('devices.open'), () => openDevices(chat, () => logOut({all: true}))),
-            row('open-password', 'key', t('password.title'), () => openChangePassword(chat)),
-            row('danger-item', 'trash', t('erase.title'), () => openDeleteAccount(chat))));
+            row('open-password', 'key', t('password.title'), () => openChangePassword(chat))));
     chat.rest.logins().catch((problem) => {
         section.hidden = problem.code === 'not_found';
     });
