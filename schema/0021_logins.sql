@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: BSD-2-Clause
 --
--- Logins, what ends them, and the names by which users are found.
+-- Logins, and what ends them.
 --
 -- Which look-up each index serves:
 --   logins PRIMARY           the login of a refresh token, or of a token's claim sid.
@@ -10,8 +10,6 @@
 --   logins by_expiry         those that can be deleted.
 --   user_states PRIMARY      may this user log in; is the id reserved.
 --   user_states by_change    what changed lately, which every worker reads once a second.
---   user_names PRIMARY       whose name contains a text: one row for each place in a name where a search may begin.
---   user_names by_user       a user's rows, to be replaced.
 
 CREATE TABLE IF NOT EXISTS logins (
 	-- milliseconds since 1970, by the database's clock, << 20 | a random number: the claim sid
@@ -61,13 +59,4 @@ CREATE TABLE IF NOT EXISTS user_states (
 	changed_at DATETIME(3) NOT NULL,
 	PRIMARY KEY (user_id),
 	KEY by_change (changed_at)
-) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
-
--- The nickname from one of its characters on, folded (src/core/fold.h) and cut. What is in `users` decides: another
--- system may write that table, so the relay compares it with this one.
-CREATE TABLE IF NOT EXISTS user_names (
-	part VARCHAR(32) NOT NULL,
-	user_id VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
-	PRIMARY KEY (part, user_id),
-	KEY by_user (user_id)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
