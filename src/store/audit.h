@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The audit log (schema/0025_audit.sql): what administrators asked for. A call is noted before it does anything, and
+ * The audit log (schema/0022_audit.sql): what administrators asked for. A call is noted before it does anything, and
  * once more with the status of its answer before that is given. So nothing is done, nor told to have been done, that the
  * log does not know.
  *
