@@ -63,7 +63,17 @@ sub wait_ready {
 		my $r = eval { $self->admin_http->get($path, timeout => 5) };
 		return $r && $r->status == 200;
 	});
+	# One of them has answered; sockets go to those that are ready.
+	wait_for("all workers of $self->{name} to be ready", sub { $self->all_ready }) if $path eq '/readyz';
 	return;
+}
+
+sub all_ready {
+	my ($self) = @_;
+	my $text = (eval { $self->admin_http->get('/metrics', timeout => 5) } // return 0)->body;
+	my ($want) = $text =~ /^tidings_workers_configured (\d+)$/m;
+	my ($have) = $text =~ /^tidings_workers\{state="ready"\} (\d+)$/m;
+	return defined $want && defined $have && $have >= $want;
 }
 
 sub admin_http { my ($self) = @_; return Tidings::HTTP->new(address => $self->{admin}, admin => 1) }
