@@ -69,7 +69,7 @@ function accountSection(chat, logOut) {
     const row = (spec, name, text, act) => el(`button.row-button.${spec}`, {type: 'button', 'aria-haspopup': 'dialog', onclick: act},
         icon(name), el('span', {}, text));
     const section = el('section.settings', {'aria-labelledby': 'account-title'}, el('h3', {id: 'account-title'}, t('account.title')),
-        el('div.rows', {},
+        el('div.row-buttons', {},
             row('open-devices', 'laptop', t('devices.open'), () => openDevices(chat, () => logOut({all: true}))),
             row('open-password', 'key', t('password.title'), () => openChangePassword(chat))));
     chat.rest.logins().catch((problem) => {
