@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // The tokens of a login that renews itself, in place of tokens.js: renewed before the token ends, once for all who ask, in
 // this tab and others. Only the server ends a login, or the user: what fails for another reason is tried again.
+import {Closing} from './closing.js';
 import {isNewer, isSame, loginOf} from './login_store.js';
 import {Problem} from './problem.js';
 
@@ -20,8 +21,7 @@ export class Login {
     #loading = null;
     #refused = null; // {token, code}: one that the server does not take
     #endedBy = null; // the reason
-    #closed = null; // a Problem
-    #giveUp = new Set(); // reject functions of those who wait
+    #closing = new Closing();
     #unsubscribe;
 
     // store: a LoginStore, or what has its methods. renew(refreshToken) asks the server for the next pair.
@@ -36,9 +36,8 @@ export class Login {
     // ---- as tokens.js ----
 
     async get() {
-        if (this.#closed !== null)
-            throw this.#closed;
-        return (await this.#unlessClosed(this.#usable())).token;
+        this.#closing.check();
+        return (await this.#closing.unless(this.#usable())).token;
     }
 
     accepted() {}
@@ -59,9 +58,8 @@ export class Login {
     }
 
     close(problem) {
-        this.#closed = problem;
         this.#unsubscribe?.();
-        this.#giveUp.forEach((reject) => reject(problem));
+        this.#closing.close(problem);
     }
 
     // ---- the login ----
@@ -90,7 +88,7 @@ export class Login {
         const login = await this.current();
         if (login === null)
             throw this.#noLogin();
-        await this.#unlessClosed(this.#renewed(login, true));
+        await this.#closing.unless(this.#renewed(login, true));
     }
 
     // reason: the server's, or one of ours: logged_out, expired, revoked.
@@ -227,16 +225,6 @@ export class Login {
             answer.catch(() => {}).finally(() => renewals.delete(refresh_token));
         }
         return renewals.get(refresh_token);
-    }
-
-    // Whoever waits is told that it is of no use any more.
-    #unlessClosed(promise) {
-        let reject;
-        const closed = new Promise((_, no) => {
-            reject = no;
-        });
-        this.#giveUp.add(reject);
-        return Promise.race([promise, closed]).finally(() => this.#giveUp.delete(reject));
     }
 }
 

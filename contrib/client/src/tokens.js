@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // The token in use, and where the next one comes from. A token that the server refuses is given up; when that happens
 // to one that was fetched just before, fetching another is of no use, and the user has to sign in again.
+import {Closing} from './closing.js';
 import {Problem} from './problem.js';
 
 export class Tokens {
@@ -9,8 +10,7 @@ export class Tokens {
     #fetching = null;
     #fetched = false; // by getToken, and not yet accepted by the server
     #exhausted = false;
-    #closed = null; // a Problem, once nobody waits for a token any more
-    #giveUp = new Set(); // reject functions of those who wait
+    #closing = new Closing();
 
     constructor(token, getToken) {
         this.#value = token || null;
@@ -21,29 +21,17 @@ export class Tokens {
     async get() {
         if (this.#value !== null)
             return this.#value;
-        if (this.#closed !== null)
-            throw this.#closed;
+        this.#closing.check();
         if (!this.refreshable)
             throw new Problem('token_invalid', {detail: 'There is no valid token.'});
         this.#fetching ??= this.#fetch().finally(() => {
             this.#fetching = null;
         });
-        return this.#unlessClosed(this.#fetching);
+        return this.#closing.unless(this.#fetching);
     }
 
-    // A callback may take its time, or for ever. Whoever waits for it is told that it is of no use any more.
     close(problem) {
-        this.#closed = problem;
-        this.#giveUp.forEach((reject) => reject(problem));
-    }
-
-    #unlessClosed(promise) {
-        let reject;
-        const closed = new Promise((_, no) => {
-            reject = no;
-        });
-        this.#giveUp.add(reject);
-        return Promise.race([promise, closed]).finally(() => this.#giveUp.delete(reject));
+        this.#closing.close(problem);
     }
 
     async #fetch() {

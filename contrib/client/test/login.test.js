@@ -6,6 +6,7 @@ import assert from 'node:assert/strict';
 import {afterEach, beforeEach, test} from 'node:test';
 import {LoginStore, TidingsClient, loginOf} from '../src/index.js';
 import {WebSocket as PlainWebSocket, until} from './kit.js';
+import {Memory} from './memory.js';
 
 const GRACE_MS = 30000;
 const LIFETIME_S = 3600;
@@ -96,22 +97,6 @@ class Server {
         if (trouble === 'lost')
             throw new TypeError('fetch failed');
         return new Response(answer === undefined ? null : JSON.stringify(answer), {status});
-    }
-}
-
-class Memory {
-    values = new Map();
-
-    getItem(key) {
-        return this.values.get(key) ?? null;
-    }
-
-    setItem(key, value) {
-        this.values.set(key, value);
-    }
-
-    removeItem(key) {
-        this.values.delete(key);
     }
 }
 

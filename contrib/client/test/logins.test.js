@@ -5,24 +5,9 @@ import assert from 'node:assert/strict';
 import {afterEach, test} from 'node:test';
 import {LoginStore, TidingsClient} from '../src/index.js';
 import {WebSocket, ask, closeAll, needsServer, open, told, until, url} from './kit.js';
+import {Memory} from './memory.js';
 
 afterEach(closeAll);
-
-class Memory {
-    values = new Map();
-
-    getItem(key) {
-        return this.values.get(key) ?? null;
-    }
-
-    setItem(key, value) {
-        this.values.set(key, value);
-    }
-
-    removeItem(key) {
-        this.values.delete(key);
-    }
-}
 
 const password = 'correct horse';
 let users = 0;
