@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/random.h>
 #include <unistd.h>
 
@@ -96,6 +97,11 @@ int id_parse_u64(struct str s, uint64_t *out_r)
 #define SESSION_NUMBER_DIGITS (SESSION_NUMBER_BITS / 4)
 
 static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-";
+
+uint64_t id_make_at(int64_t ms)
+{
+	return (uint64_t)ms << ID_CHANCE_BITS | arc4random_uniform(1u << ID_CHANCE_BITS);
+}
 
 void id_session_make(char out[SESSION_ID_LEN + 1], int64_t now_ms, const char worker[WORKER_NAME_LEN], uint32_t number)
 {

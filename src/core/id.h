@@ -57,13 +57,14 @@ static inline uint64_t message_id_seq(uint64_t id)
 }
 
 /*
- * A login's id, the claim sid of our tokens: when it began, in milliseconds by the database's clock, and a random
- * number.
+ * An id that tells when it was made, and so sorts by age: milliseconds since 1970, by the database's clock, and a random
+ * number. Notifications, logins (the claim sid of our tokens) and entries of the audit log have such ones.
  */
-#define LOGIN_CHANCE_BITS 20
-static inline int64_t login_began_ms(uint64_t id)
+#define ID_CHANCE_BITS 20
+uint64_t id_make_at(int64_t ms);
+static inline int64_t id_made_ms(uint64_t id)
 {
-	return (int64_t)(id >> LOGIN_CHANCE_BITS);
+	return (int64_t)(id >> ID_CHANCE_BITS);
 }
 
 /*

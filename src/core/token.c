@@ -296,7 +296,7 @@ static uint64_t read_login(const struct json *sid)
 	uint64_t login;
 	if (sid == NULL || sid->type != JSON_STRING || id_parse_u64(sid->text, &login) != 0)
 		return 0;
-	return login_began_ms(login) >= LOGINS_SINCE_MS ? login : 0;
+	return id_made_ms(login) >= LOGINS_SINCE_MS ? login : 0;
 }
 
 static enum token_status check_claims(const struct token_keys *k, const struct json *payload, int64_t now_ms,

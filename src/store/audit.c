@@ -6,9 +6,6 @@
 #include "store/sql.h"
 #include "store/store_priv.h"
 
-/* An id is when it was made and a random number, so that each try has the same. */
-#define CHANCE_BITS 20
-
 /* ---- a call begins ---- */
 
 struct audit_begin {
@@ -46,7 +43,7 @@ static void begin_decide(struct txn *t, struct buf *text)
 	if (p->standing && t->uncertain)
 		return;
 	if (p->id == 0 || p->standing)
-		p->id = (uint64_t)p->db_ms << CHANCE_BITS | arc4random_uniform(1u << CHANCE_BITS);
+		p->id = id_make_at(p->db_ms);
 	sql_lit(text, "INSERT INTO audit (id,at,actor,method,path) VALUES (");
 	sql_u64(text, p->id);
 	buf_append_char(text, ',');

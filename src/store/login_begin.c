@@ -57,7 +57,7 @@ static void make_token(struct login_begin *b)
 {
 	/* After a revocation, also where the clock was set back since. */
 	int64_t ms = b->now_ms > b->state.revoked_ms ? b->now_ms : b->state.revoked_ms + 1;
-	b->id = (uint64_t)ms << LOGIN_CHANCE_BITS | arc4random_uniform(1u << LOGIN_CHANCE_BITS);
+	b->id = id_make_at(ms);
 	refresh_token_begin(&b->token, b->id, b->key);
 	refresh_token_format(&b->token, b->text);
 }

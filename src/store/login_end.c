@@ -29,7 +29,7 @@ bool user_state_refuses(const struct user_state *s, uint64_t login, int64_t issu
 	if (s->revoked_ms == 0)
 		return false;
 	/* iat has only seconds: a login right after the revocation is told by its id. */
-	return (login != 0 ? login_began_ms(login) : issued_ms) <= s->revoked_ms;
+	return (login != 0 ? id_made_ms(login) : issued_ms) <= s->revoked_ms;
 }
 
 /* ---- rows ---- */

@@ -13,12 +13,6 @@
 
 #define NOTIFICATION_COLUMNS "n.id,n.kind,n.ref,n.body,n.message_id,n.is_read,n.created_at,n.actor_id," PROFILE_COLUMNS
 
-/*
- * An id is when it was made and a random number, so that each try has the same; and over the user's last one, so that
- * ids sort by age although a clock was set back.
- */
-#define CHANCE_BITS 20
-
 static void take_notification(struct row *row, struct arena *a, struct notification *out)
 {
 	char actor[USER_ID_MAX + 1];
@@ -98,7 +92,7 @@ static void notify_decide(struct txn *t, struct buf *text)
 	bool ours = t->uncertain && p->standing;
 	/* Only a try that may have succeeded is looked for by its id. */
 	if (!ours && (!t->uncertain || p->standing)) {
-		p->id = (uint64_t)p->db_ms << CHANCE_BITS | arc4random_uniform(1u << CHANCE_BITS);
+		p->id = id_make_at(p->db_ms);
 		if (p->id <= p->last_id)
 			p->id = p->last_id + 1;
 	}

@@ -88,7 +88,7 @@ static void test_issue(void)
 		free(header);
 		free(token);
 		ok(claims.login == 0 && claims.issued_ms >= now_ms - 1000, "of no login, issued now");
-		const uint64_t login = (uint64_t)now_ms << LOGIN_CHANCE_BITS | 5;
+		const uint64_t login = (uint64_t)now_ms << ID_CHANCE_BITS | 5;
 		token = token_issue(k, "bob@x", login, NULL, 60, &expires_ms, &err);
 		for (int again = 0; again < 2; again++)
 			ok(token_verify(k, str_from(token), &claims, &err) == TOKEN_OK && claims.login == login &&
