@@ -72,6 +72,20 @@ subtest 'the server writes to anybody' => sub {
 	is_deeply [$t->recount_faults], [], 'all counts are right';
 };
 
+subtest 'twenty at once' => sub {
+	my @http = map { admin() } 1 .. 20;
+	my %same = (to_user_id => 'dan', message_type => 'text', content => 'once', client_msg_id => 'note-20');
+	$_->send_request('POST', '/admin/messages', json => \%same) for @http;
+	my @r = map { $_->response } @http;
+	is_deeply [sort map { $_->status } @r], [(200) x 19, 201], 'the same message is stored once';
+	is $t->api('dan')->get('/messages/unread-count')->json->{unread_count}, 1, 'and unread once';
+	my $said = $r[0]->json->{id};
+	$_->send_request('DELETE', "/admin/messages/$said") for @http;
+	is_deeply [map { $_->response->status } @http], [(204) x 20], 'recalled by all of them';
+	is $dbh->selectrow_array('SELECT COUNT(*) FROM changes WHERE message_id = ?', undef, $said), 1, 'once';
+	is_deeply [$t->recount_faults], [], 'all counts are right';
+};
+
 subtest 'as another user' => sub {
 	my $ws = $t->ws('ben');
 	my $r = $ops->post('/admin/messages', {from_user_id => 'ann', %{text_to('ben', 'by a bot')}});

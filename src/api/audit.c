@@ -52,8 +52,7 @@ static void on_ended(enum store_status status, uint64_t id, void *arg)
 {
 	struct audited *c = arg;
 	if (status != STORE_OK)
-		log_warn("audit: the status of call %" PRIu64 " by %s could not be noted: %s", id, c->r->user,
-			 store_status_name(status));
+		log_warn("audit: the status of call %" PRIu64 " could not be noted: %s", id, store_status_name(status));
 	request_end(c->r, &c->answer);
 }
 

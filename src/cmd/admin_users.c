@@ -15,6 +15,11 @@
 
 /* ---- answering ---- */
 
+static enum store_status status_of(const struct store_account *a)
+{
+	return a->status == STORE_OK && a->state.erased_ms != 0 ? STORE_NOT_FOUND : a->status;
+}
+
 struct shown {
 	struct request *r;
 	int http_status;
@@ -24,8 +29,8 @@ static void on_account(const struct store_account *a, void *arg)
 {
 	const struct shown *s = arg;
 	struct request *r = s->r;
-	if (a->status != STORE_OK || a->state.erased_ms != 0) {
-		request_fail_store(r, a->status != STORE_OK ? a->status : STORE_NOT_FOUND);
+	if (status_of(a) != STORE_OK) {
+		request_fail_store(r, status_of(a));
 		return;
 	}
 	struct json_out *o = request_begin(r);
@@ -193,6 +198,17 @@ static void on_profile(const struct store_user *u, void *arg)
 		request_fail_store(c->r, u->status);
 }
 
+/* A change makes the row where there is none: not for an id that was typed wrong. */
+static void on_known(const struct store_account *a, void *arg)
+{
+	struct changing *c = arg;
+	struct request *r = c->r;
+	if (status_of(a) == STORE_OK)
+		store_change_user(r->live->store, str_from(r->path_user), &c->profile, on_profile, c);
+	else
+		request_fail_store(r, status_of(a));
+}
+
 void change_any_user_proceed(struct request *r, const union command_args *a)
 {
 	struct changing *c = arena_alloc(&r->arena, sizeof(*c));
@@ -203,8 +219,11 @@ void change_any_user_proceed(struct request *r, const union command_args *a)
 		.revokes = a->user_access.revokes,
 		.profile = a->user_access.profile,
 	};
-	if (c->profile.sets_nickname || c->profile.sets_avatar_url)
-		store_change_user(r->live->store, str_from(r->path_user), &c->profile, on_profile, c);
-	else
+	if (c->profile.sets_nickname || c->profile.sets_avatar_url) {
+		c->profile.nickname = arena_str(&r->arena, c->profile.nickname);
+		c->profile.avatar_url = arena_str(&r->arena, c->profile.avatar_url);
+		store_find_account(r->live->store, request_user(r), str_from(r->path_user), on_known, c);
+	} else {
 		bar_next(c);
+	}
 }

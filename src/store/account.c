@@ -16,7 +16,6 @@ struct find_account {
 	struct profile profile;
 	struct store_user found;
 	struct store_account account;
-	bool has_state;
 };
 
 enum { STMT_USER, STMT_STATE, STMT_LOGINS };
@@ -27,7 +26,6 @@ static void find_restart(struct read *r)
 	profile_unknown(&f->profile, f->user);
 	f->found = (struct store_user){.profile = &f->profile};
 	f->account = (struct store_account){.user = &f->found};
-	f->has_state = false;
 }
 
 static void find_row(struct read *r, unsigned stmt, struct row *row)
@@ -37,7 +35,6 @@ static void find_row(struct read *r, unsigned stmt, struct row *row)
 		row_take_user_row(row, &r->arena, f->user, &f->profile, &f->found);
 	} else if (stmt == STMT_STATE) {
 		row_take_user_state(row, &f->account.state);
-		f->has_state = true;
 	} else {
 		f->account.logins = row_take_u64(row);
 	}
@@ -46,7 +43,8 @@ static void find_row(struct read *r, unsigned stmt, struct row *row)
 static void find_done(struct read *r, enum store_status status)
 {
 	struct find_account *f = container_of(r, struct find_account, read);
-	bool known = f->profile.known || f->has_state;
+	const struct user_state *s = &f->account.state;
+	bool known = f->profile.known || s->disabled || s->revoked_ms != 0 || s->erased_ms != 0;
 	f->account.status = status == STORE_OK && !known ? STORE_NOT_FOUND : status;
 	f->fn(&f->account, f->arg);
 }
