@@ -59,18 +59,25 @@ static unsigned first_media(const struct hub *hub)
 	return first_relay(hub) + hub_relay_slots(hub);
 }
 
-/* Of the present one, as with relays. */
+/* The present process of slots that one process has; beside it another may be leaving. Returns the deaths in them. */
+static uint64_t find_present(const struct hub *hub, unsigned slot, unsigned end, struct worker_row *present_r)
+{
+	uint64_t restarts = 0;
+	*present_r = (struct worker_row){.state = WORKER_FREE};
+	for (; slot < end; slot++) {
+		struct worker_row row;
+		hub_worker_read(hub, slot, &row);
+		restarts += row.restarts;
+		if (row.state != WORKER_FREE && (present_r->state == WORKER_FREE || row.state != WORKER_DRAINING))
+			*present_r = row;
+	}
+	return restarts;
+}
+
 static void put_media_sum(const struct hub *hub, bool has_media, struct json_out *o)
 {
-	struct worker_row media = {.state = WORKER_FREE};
-	uint64_t restarts = 0;
-	for (unsigned i = first_media(hub); i < hub_slots(hub); i++) {
-		struct worker_row row;
-		hub_worker_read(hub, i, &row);
-		restarts += row.restarts;
-		if (row.state != WORKER_FREE && (media.state == WORKER_FREE || row.state != WORKER_DRAINING))
-			media = row;
-	}
+	struct worker_row media;
+	uint64_t restarts = find_present(hub, first_media(hub), hub_slots(hub), &media);
 	json_key(o, "media");
 	json_cstr(o, media.state != WORKER_FREE ? worker_state_name((enum worker_state)media.state)
 		     : has_media		? "missing"
@@ -84,18 +91,10 @@ static const char *relay_role(const struct worker_row *row)
 	return row->leads ? "leads" : "waits";
 }
 
-/* Of the present one; beside it another may be leaving. */
 static void put_relay_sum(const struct hub *hub, struct json_out *o)
 {
-	struct worker_row relay = {.state = WORKER_FREE};
-	uint64_t restarts = 0;
-	for (unsigned i = first_relay(hub); i < first_media(hub); i++) {
-		struct worker_row row;
-		hub_worker_read(hub, i, &row);
-		restarts += row.restarts;
-		if (row.state != WORKER_FREE && (relay.state == WORKER_FREE || row.state != WORKER_DRAINING))
-			relay = row;
-	}
+	struct worker_row relay;
+	uint64_t restarts = find_present(hub, first_relay(hub), first_media(hub), &relay);
 	json_key(o, "relay");
 	json_cstr(o, relay.state != WORKER_FREE ? worker_state_name((enum worker_state)relay.state) : "missing");
 	json_key(o, "relay_role");
@@ -163,6 +162,13 @@ static bool begin_row(const struct hub *hub, struct json_out *o, unsigned slot, 
 	return true;
 }
 
+static void put_links(struct json_out *o, const struct worker_row *row)
+{
+	put_flag(o, "database", row->database_up);
+	put_flag(o, "database_read_only", row->read_only);
+	put_flag(o, "redis", row->redis_up);
+}
+
 static void put_worker(const struct hub *hub, struct json_out *o, unsigned slot)
 {
 	struct worker_row row;
@@ -172,9 +178,7 @@ static void put_worker(const struct hub *hub, struct json_out *o, unsigned slot)
 	put_number(o, "websockets", row.websockets);
 	put_number(o, "sockets_passed", row.passed);
 	put_number(o, "store_pending", row.pending);
-	put_flag(o, "database", row.database_up);
-	put_flag(o, "database_read_only", row.read_only);
-	put_flag(o, "redis", row.redis_up);
+	put_links(o, &row);
 	json_object_end(o);
 }
 
@@ -205,9 +209,7 @@ static void put_relay(const struct hub *hub, struct json_out *o, unsigned slot)
 	put_number(o, "rows", row.pending);
 	put_number(o, "lag_ms", row.lag_ms);
 	put_number(o, "repairs", stats_of(hub, slot, STAT_RELAY_REPAIRS));
-	put_flag(o, "database", row.database_up);
-	put_flag(o, "database_read_only", row.read_only);
-	put_flag(o, "redis", row.redis_up);
+	put_links(o, &row);
 	json_object_end(o);
 }
 
