@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Proves that a user can be refused (contract, sections 5b and 12): tidingsctl user revoke, disable, enable, and the same over
-# /admin/users, on every node of a cluster, whoever signed the token, also without Redis; and that accounts can be made there.
+# /admin/users, on every node of a cluster, with tokens of any issuer, also without Redis; and that accounts can be made there.
 use Tidings;
 use JSON::PP ();
 

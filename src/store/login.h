@@ -26,7 +26,7 @@
 #define LOGINS_MAX 100
 /* Of a label, in characters. */
 #define LOGIN_DEVICE_MAX 64
-/* For so long a spent refresh token answers the same next one: the answer was lost, or two tabs came at once. */
+/* A spent refresh token answers the same next one for this long: the answer was lost, or two tabs came at once. */
 #define LOGIN_GRACE_MS 30000
 /* How many of the last spent ones can have that. */
 #define LOGIN_GRACE_TOKENS 8
@@ -105,7 +105,7 @@ void store_refresh_login(struct store *s, const struct refresh_token *t, struct 
 
 enum user_change {
 	USER_STAYS,
-	USER_REVOKE, /* refuses all tokens that were issued up to now, whoever signed them */
+	USER_REVOKE, /* refuses all tokens that were issued up to now, also those that another system signed */
 	USER_DISABLE,
 	USER_ENABLE, /* ends no login */
 	USER_ERASE,
