@@ -13,7 +13,7 @@ CREATE TABLE IF NOT EXISTS audit (
 	method VARCHAR(16) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
 	-- without its query
 	path VARCHAR(512) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
-	-- of the answer; NULL: it was never given, for the server died before
+	-- of the answer; NULL: it was not given, for the server died before, or it could not be noted
 	status SMALLINT UNSIGNED NULL,
 	PRIMARY KEY (id)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;

@@ -32,6 +32,7 @@ struct api {
 	bool accounts;	      /* users can register and log in here */
 	bool search;	      /* messages can be searched */
 	bool audit_ended;     /* audit.h: nothing is noted any more */
+	unsigned audit_calls; /* that are noted and have not ended */
 	struct json_doc *doc; /* of the request that is being read: parsing never spans a turn */
 	/* A connection of any listener has closed, or the socket to a writer. */
 	void (*changed)(void *ctx);

@@ -8,6 +8,11 @@
 
 #include <inttypes.h>
 
+/* Calls under way in this worker: the ends of all of them have room in the queue of transactions. */
+#define CALLS_MAX 32
+/* Whose turn an end takes: no user has a space. */
+#define ENDING STR_LIT(" audit")
+
 struct audited {
 	struct request *r;
 	void (*proceed)(struct request *r);
@@ -19,6 +24,7 @@ struct audited {
 static void on_begun(enum store_status status, uint64_t id, void *arg)
 {
 	const struct audited *c = arg;
+	c->r->api->audit_calls -= status != STORE_OK;
 	if (status != STORE_OK) {
 		request_fail_store(c->r, status);
 		return;
@@ -29,12 +35,18 @@ static void on_begun(enum store_status status, uint64_t id, void *arg)
 
 void audit_begin(struct request *r, void (*proceed)(struct request *r))
 {
+	if (r->api->audit_calls == CALLS_MAX) {
+		request_fail(r, request_problem(r, PROBLEM_OVERLOADED, "this worker has %d calls of administrators to do",
+						CALLS_MAX));
+		return;
+	}
+	r->api->audit_calls++;
 	struct audited *c = arena_alloc(&r->arena, sizeof(*c));
 	*c = (struct audited){.r = r, .proceed = proceed};
 	const struct audit_call call = {
 		.actor = request_user(r),
 		.method = str_from(http_verb_name(r->http->verb)),
-		.path = r->http->sent_path,
+		.path = r->http->path,
 	};
 	store_audit_begin(r->live->store, &call, on_begun, c);
 }
@@ -51,8 +63,9 @@ static int http_status_of(const struct request *r, const struct answer *a)
 static void on_ended(enum store_status status, uint64_t id, void *arg)
 {
 	struct audited *c = arg;
+	c->r->api->audit_calls--;
 	if (status != STORE_OK)
-		log_warn("audit: the status of call %" PRIu64 " could not be noted: %s", id, store_status_name(status));
+		log_warn_gated("audit: the status of call %" PRIu64 " could not be noted: %s", id, store_status_name(status));
 	request_end(c->r, &c->answer);
 }
 
@@ -66,7 +79,7 @@ bool audit_end(struct request *r, const struct answer *a)
 	c->r = r;
 	c->answer = a != NULL ? *a : (struct answer){0};
 	c->answer.json = arena_str(&r->arena, c->answer.json);
-	store_audit_end(r->live->store, request_user(r), id, http_status_of(r, a), on_ended, c);
+	store_audit_end(r->live->store, ENDING, id, http_status_of(r, a), on_ended, c);
 	return true;
 }
 

@@ -2,9 +2,11 @@
 /*
  * Keeps the audit log of the administration API (store/audit.h): a call is in it before it does anything, or is refused,
  * and its answer leaves once its status is in it, too. Where that cannot be noted the answer leaves all the same, for the
- * call was done; then the entry has no status.
+ * call was done; then the entry has no status. Nor does the answer wait of which the database does not tell whether it
+ * was done (STORE_UNCERTAIN): the status is noted once that is known.
  *
- * A call without a valid token of the scope `admin`, and one for a path or method that there is not, is refused before.
+ * What is refused by its head alone is not in the log: a path or method that there is not, a token without the scope
+ * `admin`, a body that is too large or of another type. A worker does some calls at a time, and refuses what is more.
  */
 #ifndef TIDINGS_API_AUDIT_H
 #define TIDINGS_API_AUDIT_H

@@ -152,7 +152,9 @@ static bool find(const struct api *api, bool admin, struct str path, enum http_v
 	const struct command_table *t = api->commands;
 	for (size_t i = 0; i <= t->count; i++) {
 		const struct command *c = i < t->count ? &t->row[i] : &command_ws;
-		if (c->path == NULL || (c->access == ACCESS_ADMIN) != admin || (strchr(c->path, '{') == NULL) != literal || !path_matches(c->path, path, &here))
+		if (c->path == NULL || (c->access == ACCESS_ADMIN) != admin)
+			continue;
+		if ((strchr(c->path, '{') == NULL) != literal || !path_matches(c->path, path, &here))
 			continue;
 		if ((c->needs_search && !api->search) || (c->needs_media && api->uploads == NULL))
 			continue;

@@ -58,7 +58,7 @@ union command_args {
 	struct store_user_change user_change;
 	struct {
 		struct store_user_change profile;
-		bool bars, disables, revokes; /* bars: disables says what is to be */
+		bool bars, disables, revokes; /* bars: `disabled` was given, and disables is its value */
 	} user_access;
 	struct {
 		struct str peer, note;
@@ -145,9 +145,8 @@ struct command_path {
 };
 /*
  * The row for a path (without prefix) and verb, of those for administrators or of all others; HEAD finds GET's where it
- * has no row of its own. NULL with an empty
- * allow: no such path; NULL with one: the path has other verbs. A path without a placeholder comes before the patterns
- * that match it.
+ * has no row of its own. NULL with an empty allow: no such path; NULL with one: the path has other verbs. A path
+ * without a placeholder comes before the patterns that match it.
  */
 const struct command *command_by_path(const struct api *api, bool admin, struct str path, enum http_verb verb,
 				      struct command_path *path_r);

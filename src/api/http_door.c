@@ -207,7 +207,8 @@ static bool comes_whole(struct request *r)
 static int64_t body_max(const struct api *api, const struct command *cmd)
 {
 	const int max = api->live->conf->http.max_body;
-	return cmd->access != ACCESS_USER && max > ANYONE_BODY_MAX ? ANYONE_BODY_MAX : max;
+	bool known = cmd->access == ACCESS_USER || cmd->access == ACCESS_ADMIN;
+	return !known && max > ANYONE_BODY_MAX ? ANYONE_BODY_MAX : max;
 }
 
 /* Size, then type, of the body that is announced. */

@@ -87,7 +87,14 @@ static void on_answered(const struct http_req *req, int status, size_t bytes, vo
 
 const struct http_observer door_observer = {
 	.opened = on_opened, .closed = on_closed, .answered = on_answered, .admits = door_admits, .left = door_left};
-const struct http_observer admin_observer = {.closed = on_admin_closed};
+/* What monitoring asks for is not counted. */
+static void on_admin_answered(const struct http_req *req, int status, size_t bytes, void *ctx)
+{
+	if (req->route != ROUTE_NONE)
+		on_answered(req, status, bytes, ctx);
+}
+
+const struct http_observer admin_observer = {.closed = on_admin_closed, .answered = on_admin_answered};
 
 /* ---- the database ---- */
 

@@ -13,7 +13,8 @@ struct audit_begin {
 	store_audit_fn *fn;
 	void *arg;
 	struct str method, path;
-	uint64_t id; /* 0: not made yet */
+	uint64_t id;	  /* 0: not made yet */
+	uint64_t last_id; /* in the log; 0: none */
 	bool standing;
 	int64_t db_ms;
 };
@@ -26,6 +27,7 @@ static void begin_ask(struct txn *t, struct buf *text)
 	sql_u64(text, p->id);
 	if (t->uncertain)
 		sql_lit(text, " FOR UPDATE");
+	sql_lit(text, ";SELECT MAX(id) FROM audit");
 }
 
 static void begin_row(struct txn *t, unsigned stmt, struct row *row)
@@ -33,8 +35,10 @@ static void begin_row(struct txn *t, unsigned stmt, struct row *row)
 	struct audit_begin *p = container_of(t, struct audit_begin, txn);
 	if (stmt == 0)
 		p->db_ms = row_take_ms(row);
-	else
+	else if (stmt == 1)
 		p->standing = true;
+	else
+		p->last_id = row_take_u64(row);
 }
 
 static void begin_decide(struct txn *t, struct buf *text)
@@ -42,8 +46,11 @@ static void begin_decide(struct txn *t, struct buf *text)
 	struct audit_begin *p = container_of(t, struct audit_begin, txn);
 	if (p->standing && t->uncertain)
 		return;
-	if (p->id == 0 || p->standing)
+	/* Only a try that may have succeeded is looked for by its id. */
+	if (!t->uncertain || p->standing) {
 		p->id = id_make_at(p->db_ms);
+		p->id = p->id > p->last_id ? p->id : p->last_id + 1;
+	}
 	sql_lit(text, "INSERT INTO audit (id,at,actor,method,path) VALUES (");
 	sql_u64(text, p->id);
 	buf_append_char(text, ',');
