@@ -212,32 +212,10 @@ static void on_conversation(enum store_status status, const struct conversation 
 		request_fail_store(arg, status);
 }
 
-/* What the owner alone has of it is not the operator's to see. */
-static void on_owners_conversation(enum store_status status, const struct conversation *c, void *arg)
-{
-	if (status != STORE_OK) {
-		request_fail_store(arg, status);
-		return;
-	}
-	struct conversation shown = *c;
-	shown.unread = shown.mentions = shown.read_seq = 0;
-	shown.settings = (struct conversation_settings){.expires_in_secs = c->settings.expires_in_secs};
-	end_conversation(arg, 200, &shown, STR_NULL);
-}
-
-static void on_owner(enum store_status status, struct str owner, void *arg)
-{
-	struct request *r = arg;
-	if (status == STORE_OK)
-		store_find_conversation(r->live->store, owner, r->path_id, on_owners_conversation, r);
-	else
-		request_fail_store(r, status);
-}
-
 void group_end_conversation(struct request *r, uint64_t conversation_id)
 {
 	if (r->cmd->access == ACCESS_ADMIN)
-		store_find_group_owner(r->live->store, conversation_id, on_owner, r);
+		store_find_group(r->live->store, conversation_id, on_conversation, r);
 	else
 		store_find_conversation(r->live->store, request_user(r), conversation_id, on_conversation, r);
 }

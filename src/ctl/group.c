@@ -186,10 +186,6 @@ static void on_owner(enum store_status status, struct str owner, void *arg)
 		return;
 	}
 	snprintf(q->owner, sizeof(q->owner), "%.*s", (int)owner.len, owner.s);
-	if (!q->lists) {
-		store_find_conversation(q->store, str_from(q->owner), q->id, on_group, q);
-		return;
-	}
 	if (!q->ctl->json)
 		printf("%-24s %-7s %-24s %s\n", "USER", "ROLE", "JOINED", "MUTED UNTIL");
 	ask_members(q);
@@ -204,7 +200,10 @@ static int look(const struct ctl *ctl, uint64_t id, bool lists)
 	json_begin(q.out, &q.text);
 	if (lists && ctl->json)
 		json_array(q.out);
-	store_find_group_owner(q.store, id, on_owner, &q);
+	if (lists)
+		store_find_group_owner(q.store, id, on_owner, &q);
+	else
+		store_find_group(q.store, id, on_group, &q);
 	event_base_dispatch(q.base);
 	if (lists && ctl->json)
 		json_array_end(q.out);

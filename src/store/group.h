@@ -163,7 +163,13 @@ struct group_viewer {
 void store_find_group_views(struct store *s, const struct group_viewer *who, size_t n, store_conversations_fn *fn,
 			    void *arg);
 
-/* For the server's operator: what the owner may see is read as theirs. STORE_NOT_FOUND: no such group. */
+/*
+ * For the server's operator: as an owner would see it who has read all and has set nothing, whoever is still in it.
+ * STORE_NOT_FOUND: no such group.
+ */
+void store_find_group(struct store *s, uint64_t conversation_id, store_conversation_fn *fn, void *arg);
+
+/* For the server's operator: the members are listed as the owner sees them. STORE_NOT_FOUND: no such group. */
 typedef void store_owner_fn(enum store_status status, struct str owner, void *arg);
 void store_find_group_owner(struct store *s, uint64_t conversation_id, store_owner_fn *fn, void *arg);
 

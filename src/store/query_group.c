@@ -188,6 +188,45 @@ void store_find_group_views(struct store *s, const struct group_viewer *who, siz
 	pool_submit(&v->read);
 }
 
+/* ---- as nobody ---- */
+
+struct group_found {
+	store_conversation_fn *fn;
+	void *arg;
+};
+
+static void on_found(const struct store_conversations *r, void *arg)
+{
+	struct group_found f = *(struct group_found *)arg;
+	enum store_status status = r->status == STORE_OK && r->count == 0 ? STORE_NOT_FOUND : r->status;
+	f.fn(status, status == STORE_OK ? &r->item[0] : NULL, f.arg);
+}
+
+/* A row as of a member, who is made up. */
+void store_find_group(struct store *s, uint64_t conversation_id, store_conversation_fn *fn, void *arg)
+{
+	struct group_views *v = read_new(s->pool, STR_NULL, sizeof(*v));
+	struct group_found *f = arena_alloc(&v->read.arena, sizeof(*f));
+	struct buf from = {0};
+	*f = (struct group_found){fn, arg};
+	v->read.restart = views_restart;
+	v->read.row = views_row;
+	v->read.done = views_done;
+	v->fn = on_found;
+	v->arg = f;
+	v->max = 1;
+	v->view = arena_alloc(&v->read.arena, sizeof(*v->view));
+	sql_lit(&from, "(SELECT '' AS user_id,id AS conversation_id,");
+	sql_u64(&from, GROUP_OWNER);
+	sql_lit(&from, " AS role,created_at AS joined_at,1 AS first_seq,last_seq AS read_seq,0 AS deleted_seq,0 AS mention_seq,"
+		       "NULL AS archived_seq,0 AS marked FROM group_heads WHERE id=");
+	sql_u64(&from, conversation_id);
+	sql_lit(&from, ") g");
+	query_put_groups(&v->read.text, SETTINGS_LATER, (struct str){from.data, from.len});
+	buf_fini(&from);
+	pool_submit(&v->read);
+}
+
 /* ---- memberships ---- */
 
 void store_is_member(struct store *s, struct str user, uint64_t conversation_id, store_count_fn *fn, void *arg)
