@@ -44,7 +44,7 @@ void store_find_user(struct store *s, struct str user, store_user_fn *fn, void *
 /* The same, at the turn of who asks: a user, or an address. Else anybody could use up the turns of another. */
 void store_look_up_user(struct store *s, struct str asker, struct str user, store_user_fn *fn, void *arg);
 /*
- * STORE_TAKEN where there is such a user, with or without a password, and with `must_be_new` also where the id occurs
+ * STORE_TAKEN where there is such a user, with or without a password, or was one who is erased, and with `must_be_new` also where the id occurs
  * elsewhere: the new account could read what that user has written and received. Blocks of it by others do not
  * count, or one block could keep an id from its owner.
  */

@@ -149,10 +149,12 @@ static void add_ask(struct txn *t, struct buf *text)
 	struct put_user *p = container_of(t, struct put_user, txn);
 	put_user_ask(t, text);
 	p->occurs = false;
-	if (p->begins) {
-		buf_append_char(text, ';');
+	buf_append_char(text, ';');
+	p->begin.state = (struct user_state){0};
+	if (p->begins)
 		login_begin_ask(&p->begin, text);
-	}
+	else
+		user_state_ask(text, p->user, false);
 	if (!p->must_be_new)
 		return;
 	for (size_t i = 0; i < ARRAY_LEN(places); i++) {
@@ -166,9 +168,11 @@ static void add_ask(struct txn *t, struct buf *text)
 static void add_row(struct txn *t, unsigned stmt, struct row *row)
 {
 	struct put_user *p = container_of(t, struct put_user, txn);
-	unsigned begin = PUT_USER_STATEMENTS + (p->begins ? LOGIN_BEGIN_STATEMENTS : 0);
+	unsigned begin = PUT_USER_STATEMENTS + (p->begins ? LOGIN_BEGIN_STATEMENTS : 1);
 	if (stmt < PUT_USER_STATEMENTS)
 		put_user_row(t, stmt, row);
+	else if (stmt < begin && !p->begins)
+		row_take_user_state(row, &p->begin.state);
 	else if (stmt < begin)
 		login_begin_row(&p->begin, stmt - PUT_USER_STATEMENTS, row);
 	else
@@ -210,9 +214,10 @@ static void add_decide(struct txn *t, struct buf *text)
 {
 	struct put_user *p = container_of(t, struct put_user, txn);
 	const struct user_state *state = &p->begin.state;
-	/* No two hashes are equal, for each has a salt of its own: this one is ours. */
-	bool ours = t->uncertain && p->profile.known && str_equal(p->now.password_hash, p->change.password_hash);
-	bool taken = p->profile.known || p->occurs || state->disabled || state->erased_ms != 0;
+	/* No two hashes are equal, for each has a salt of its own: this one is ours. So is a row without one that says the same. */
+	bool ours = t->uncertain && p->profile.known && str_equal(p->now.password_hash, p->change.password_hash) &&
+		    (p->now.password_hash.s != NULL || str_equal(p->profile.nickname, p->change.nickname));
+	bool taken = p->profile.known || p->occurs || (p->must_be_new && state->disabled) || state->erased_ms != 0;
 	if (taken && !ours) {
 		t->status = STORE_TAKEN;
 		return;
