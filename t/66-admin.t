@@ -3,6 +3,7 @@
 # audit log before it does anything, whatever dies; sending as others and as `system`; recalling, and groups; the figures.
 use Tidings;
 use Tidings::Shape;
+use JSON::PP ();
 
 my $t = Tidings->start(workers => 2);
 $t->befriend(qw(ann ben));
@@ -86,6 +87,55 @@ subtest 'twenty at once' => sub {
 	is_deeply [$t->recount_faults], [], 'all counts are right';
 };
 
+subtest 'what is large, and what is odd' => sub {
+	my $long = 'x' x 16384;
+	is $ops->post('/admin/messages', {to_user_id => 'eve', message_type => 'text', content => $long})->status, 201, 'as large a text as users send';
+	refused 'a body over http.max_body', admin()->post('/admin/messages', {to_user_id => 'eve', message_type => 'text', content => 'x' x 70000}), 413, 'payload_too_large';
+	$ops = admin();
+	is $ops->delete('/%61dmin/messages/12345')->status, 404, 'a path that is written in another way';
+	is((logged('/admin/messages/12345'))[0]{method}, 'DELETE', 'is found by its name');
+	my $group = $t->group('ann', ['ben']);
+	my $said = $t->say('ben', $group, 'hello');
+	my $r = $ops->post('/admin/messages', {conversation_id => $group, message_type => 'text', content => 'a reply', reply_to => $said->{id}, mentions => '*'});
+	is_deeply [$r->status, $r->json->{reply_to}, $r->json->{mentions}], [201, $said->{id}, ['*']], 'a reply that mentions everybody';
+	is $ben->get("/messages/conversations/$group")->json->{mention_count}, 1, 'counted';
+	my ($synced) = grep { $_->{conversation}{id} eq $group } @{$ben->post('/messages/sync', {conversations => [], since => '1-0'})->json->{conversations}};
+	is $synced->{messages}[-1]{content}, 'a reply', 'and synced';
+	is_deeply [$t->recount_faults], [], 'all counts are right';
+};
+
+subtest 'many at once' => sub {
+	my @http = map { admin() } 1 .. 100;
+	$http[$_]->send_request('POST', '/admin/messages', json => {from_user_id => 'ann', %{text_to('ben', "burst $_")}}) for 0 .. $#http;
+	my %got;
+	$got{$_->response->status}++ for @http;
+	is_deeply [grep { !/^(201|503)$/ } keys %got], [], 'are done, or refused';
+	is_deeply [grep { !defined $_->{status} } logged('/')], [], 'none is left without its status';
+	is $ann->put('/messages/conversations/' . $ann->get('/messages/conversations')->json->{items}[0]{id} . '/settings', {pinned => JSON::PP::true()})->status, 200, 'and she whose name was used is not refused';
+};
+
+subtest 'whoever dies' => sub {
+	my $group = $t->group('ann', ['ben']);
+	my %ws = map { $_ => $t->ws($_) } qw(ben fay);
+	$t->node->allow_deaths(2);
+	my @asked;
+	for my $i (1 .. 20) {
+		for my $to ({conversation_id => "$group"}, {to_user_id => 'fay'}) {
+			my %say = (%$to, message_type => 'text', content => "$i", client_msg_id => "died-$i-" . join '', values %$to);
+			push @asked, \%say;
+			my $r;
+			wait_for('it to be stored', sub { $r = eval { admin()->post('/admin/messages', \%say, timeout => 10) }; $r && $r->status < 300 });
+		}
+		kill 'KILL', $t->node->writer_pids if $i == 7 || $i == 14;
+	}
+	for my $user (qw(ben fay)) {
+		my @got = map { $ws{$user}->expect('message', sub { $_[0]{message}{from_user_id} eq 'system' && $_[0]{message}{message_type} eq 'text' })->{message}{content} } 1 .. 20;
+		is_deeply \@got, [1 .. 20], "$user was told of each, once and in order";
+	}
+	is $dbh->selectrow_array("SELECT COUNT(*) FROM messages WHERE client_msg_id LIKE 'died-%'"), 40, 'each is stored once';
+	is_deeply [$t->recount_faults], [], 'all counts are right';
+};
+
 subtest 'as another user' => sub {
 	my $ws = $t->ws('ben');
 	my $r = $ops->post('/admin/messages', {from_user_id => 'ann', %{text_to('ben', 'by a bot')}});
@@ -132,9 +182,11 @@ subtest 'groups' => sub {
 	refused 'no name', $ops->put("/admin/groups/$group", {name => undef}), 400, 'invalid_argument';
 	is $ops->delete("/admin/groups/$group")->status, 204, 'dissolved' for 1, 2;
 	refused 'for good', $ops->put("/admin/groups/$group", {name => 'x'}), 409, 'group_dissolved';
+	$ann->delete("/groups/$group/members/ann");
+	is $ops->get("/admin/groups/$group")->status, 200, 'shown also where its owner has left';
 	refused 'no such group', $ops->get('/admin/groups/' . ($group + 99)), 404, 'not_found';
 	refused 'a direct conversation', $ops->get('/admin/groups/1'), 404, 'not_found';
-	is_deeply [map { "$_->{method} $_->{status}" } reverse logged("/admin/groups/$group")], ['GET 200', 'PUT 200', 'PUT 400', 'DELETE 204', 'DELETE 204', 'PUT 409'], 'all in the log, in order';
+	is_deeply [map { "$_->{method} $_->{status}" } reverse logged("/admin/groups/$group")], ['GET 200', 'PUT 200', 'PUT 400', 'DELETE 204', 'DELETE 204', 'PUT 409', 'GET 200'], 'all in the log, in order';
 	refused 'a malformed body', $ops->request('POST', '/admin/messages', body => '{'), 400, 'malformed_json';
 	is((logged('/admin/messages'))[0]{status}, 400, 'is in it, too');
 };
@@ -146,7 +198,8 @@ subtest 'pages of the log' => sub {
 		push @all, @{$page->{items}};
 		$next = $page->{next_cursor};
 	} while defined $next;
-	is_deeply \@all, $ops->get('/admin/audit?limit=100')->json->{items}, 'are the whole, once';
+	is @all, $dbh->selectrow_array('SELECT COUNT(*) FROM audit'), 'are the whole';
+	is_deeply [@all[0 .. 99]], $ops->get('/admin/audit?limit=100')->json->{items}, 'each once, in order';
 	is_deeply [grep { $_->{path} =~ m{audit|stats} } @all], [], 'looking at it is not in it';
 	refused "limit=$_", $ops->get("/admin/audit?limit=$_"), 400, 'invalid_argument' for 0, 101, 'x';
 };

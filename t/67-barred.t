@@ -84,7 +84,8 @@ subtest 'over /admin/users' => sub {
 	refused 'no such user', $ops->get('/admin/users/nobody-here'), 404, 'not_found';
 	refused 'nor can one be renamed, and so made', $ops->put('/admin/users/nobody-here', {nickname => 'Typo'}), 404, 'not_found';
 	is $t->dbh->selectrow_array('SELECT COUNT(*) FROM users WHERE id = ?', undef, 'nobody-here'), 0, 'there is no row';
-	refused 'enabling one says nothing of them', $ops->put('/admin/users/nobody-here', {disabled => JSON::PP::false()}), 404, 'not_found';
+	refused 'enabling one is none either', $ops->put('/admin/users/nobody-here', {disabled => JSON::PP::false()}), 404, 'not_found';
+	is $t->dbh->selectrow_array('SELECT COUNT(*) FROM user_states WHERE user_id = ?', undef, 'nobody-here'), 0, 'nor is anything said of them';
 	refused 'no boolean', $ops->put('/admin/users/dora', {disabled => 'yes'}), 400, 'invalid_argument';
 	is $ops->get('/admin/users/ben')->json->{nickname}, 'Ben', 'anybody can be looked at';
 };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The administration API, as far as it is not what users do as well: the audit log, the node's figures, sending for others. */
+/* The administration API: the audit log, the node's figures, sending for others. Users are in admin_users.c. */
 #include "core/base.h"
 #include "cmd/cmd.h"
 

@@ -175,7 +175,7 @@ static void bar(struct changing *c, enum user_change change, enum login_end why)
 	store_end_logins(c->r->live->store, &e, on_barred, c);
 }
 
-/* Each is a transaction of its own; whatever fails, the call can be repeated. */
+/* Each is a transaction of its own. Where one fails the call can be repeated. */
 static void bar_next(struct changing *c)
 {
 	if (c->revokes) {
@@ -198,15 +198,21 @@ static void on_profile(const struct store_user *u, void *arg)
 		request_fail_store(c->r, u->status);
 }
 
-/* A change makes the row where there is none: not for an id that was typed wrong. */
+/* Nothing is written of an id that was typed wrong. But a user need not have an account here to be refused. */
 static void on_known(const struct store_account *a, void *arg)
 {
 	struct changing *c = arg;
 	struct request *r = c->r;
-	if (status_of(a) == STORE_OK)
+	bool changes_profile = c->profile.sets_nickname || c->profile.sets_avatar_url;
+	bool refuses = c->revokes || (c->bars && c->disables);
+	if (status_of(a) == STORE_NOT_FOUND && a->state.erased_ms == 0 && refuses && !changes_profile)
+		bar_next(c);
+	else if (status_of(a) != STORE_OK)
+		request_fail_store(r, status_of(a));
+	else if (changes_profile)
 		store_change_user(r->live->store, str_from(r->path_user), &c->profile, on_profile, c);
 	else
-		request_fail_store(r, status_of(a));
+		bar_next(c);
 }
 
 void change_any_user_proceed(struct request *r, const union command_args *a)
@@ -219,11 +225,7 @@ void change_any_user_proceed(struct request *r, const union command_args *a)
 		.revokes = a->user_access.revokes,
 		.profile = a->user_access.profile,
 	};
-	if (c->profile.sets_nickname || c->profile.sets_avatar_url) {
-		c->profile.nickname = arena_str(&r->arena, c->profile.nickname);
-		c->profile.avatar_url = arena_str(&r->arena, c->profile.avatar_url);
-		store_find_account(r->live->store, request_user(r), str_from(r->path_user), on_known, c);
-	} else {
-		bar_next(c);
-	}
+	c->profile.nickname = arena_str(&r->arena, c->profile.nickname);
+	c->profile.avatar_url = arena_str(&r->arena, c->profile.avatar_url);
+	store_find_account(r->live->store, request_user(r), str_from(r->path_user), on_known, c);
 }

@@ -21,7 +21,8 @@
 #include <termios.h>
 #include <unistd.h>
 
-static const char usage[] = "user add USER [--nickname NAME] | passwd USER | show USER | revoke USER | disable USER | enable USER";
+static const char usage[] = "user add USER [--nickname NAME] | passwd USER | show USER | revoke USER | disable USER | "
+			    "enable USER";
 
 /* One question to the store, and the loop that waits for its answer. */
 struct question {
