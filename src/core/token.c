@@ -29,6 +29,7 @@
 /* As long as the headers of a request may be, so that they are what limits a token. */
 #define TOKEN_MAX 16384
 #define LOGINS_SINCE_MS INT64_C(1577836800000) /* 2020: before there were any */
+#define LOGIN_AHEAD_MS INT64_C(86400000)	       /* more than the clocks of nodes and database may differ */
 #define SECS_MAX INT64_C(253402300799)	       /* the end of the year 9999 */
 
 struct key {
@@ -289,14 +290,15 @@ static unsigned read_scopes(struct str text)
 
 /*
  * Others have claims of that name, too: ours is a number in a text, which says when the login began. Nobody else's
- * number is taken for one that began long ago, and so revoked for ever.
+ * number is taken for one that began long ago, and so revoked for ever, nor for one that is yet to begin, and so never.
  */
-static uint64_t read_login(const struct json *sid)
+static uint64_t read_login(const struct json *sid, int64_t now_ms)
 {
 	uint64_t login;
 	if (sid == NULL || sid->type != JSON_STRING || id_parse_u64(sid->text, &login) != 0)
 		return 0;
-	return id_made_ms(login) >= LOGINS_SINCE_MS ? login : 0;
+	int64_t began_ms = id_made_ms(login);
+	return began_ms >= LOGINS_SINCE_MS && began_ms <= now_ms + LOGIN_AHEAD_MS ? login : 0;
 }
 
 static enum token_status check_claims(const struct token_keys *k, const struct json *payload, int64_t now_ms,
@@ -368,7 +370,7 @@ static enum token_status verify_anew(struct token_keys *k, struct str token, int
 		return TOKEN_INVALID;
 	enum token_status status = check_claims(k, root, now_ms, claims_r, reason_r);
 	if (status == TOKEN_OK && key == &k->keys[0] && *hmac_r)
-		claims_r->login = read_login(json_get(root, "sid"));
+		claims_r->login = read_login(json_get(root, "sid"), now_ms);
 	return status;
 }
 
