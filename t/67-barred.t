@@ -35,7 +35,8 @@ subtest 'revoke' => sub {
 };
 
 subtest 'disable and enable' => sub {
-	my $token = $t->token('ben', iat => $now + 3600);
+	my ($token, $old) = ($t->token('ben', iat => $now + 3600));
+	wait_for('the second of the revocation to be over', sub { $t->http(undef, token => $old = $t->token('ben', iat => time))->get('/messages/unread-count')->status == 200 });
 	my $ws = $t->ws('ben', node => 1, claims => {iat => $now + 3600});
 	$t->node->ctl_ok(qw(user disable ben));
 	is $ws->expect('kicked')->{reason}, 'disabled', 'the session is told why';
@@ -46,6 +47,7 @@ subtest 'disable and enable' => sub {
 	$t->node->ctl_ok(qw(user enable ben));
 	wait_for('the token to be good again', sub { $t->http(undef, node => $_, token => $token)->get('/messages/unread-count')->status == 200 }) for 0, 1;
 	is $t->http(undef, token => $token)->get('/messages/unread-count')->json->{unread_count}, 1, 'and finds what came';
+	refused_on($_, $old, "what was issued before stays refused on node $_") for 0, 1;
 };
 
 subtest 'a user who is known by tokens alone' => sub {
@@ -55,6 +57,28 @@ subtest 'a user who is known by tokens alone' => sub {
 	refused_on(0, $token, 'until disabled');
 	my ($status) = $t->node->ctl(qw(user show nobody-at-all));
 	is $status, 1, 'one of whom nothing is known is not shown';
+};
+
+subtest 'a login that comes while its user is disabled' => sub {
+	is $ops->post('/admin/users', {user_id => 'race', password => 'correct horse'})->status, 201, 'made';
+	# The login has its row locked, and is not through yet.
+	my $holder = $t->{stack}->dbh($t->{database});
+	$holder->do('START TRANSACTION');
+	$holder->do("SELECT id FROM users WHERE id = 'race' FOR UPDATE");
+	my $logs_in = $t->http(undef);
+	my $waits = sub { my ($n) = @_; return $holder->selectrow_array("SELECT COUNT(*) FROM information_schema.processlist WHERE info LIKE '%FROM users%''race'' FOR UPDATE%' AND id <> CONNECTION_ID()") >= $n };
+	$logs_in->send_request('POST', '/users/login', json => {user_id => 'race', password => 'correct horse'});
+	wait_for('the login to wait', sub { $waits->(1) });
+	my $bars = $t->node(1)->admin_http;
+	$bars->{token} = $ops->{token};
+	$bars->send_request('PUT', '/admin/users/race', json => {disabled => JSON::PP::true()});
+	wait_for('the change to wait behind it', sub { $waits->(2) });
+	$holder->do('COMMIT');
+	is $bars->response->status, 200, 'disabled';
+	my $in = $logs_in->response;
+	is $ops->put('/admin/users/race', {disabled => JSON::PP::false()})->status, 200, 'and enabled';
+	refused_on($_, $in->json->{token}, "its token stays refused on node $_") for 0, 1;
+	refused 'nor is it renewed', $t->http(undef)->post('/users/refresh', {refresh_token => $in->json->{refresh_token}}), 401, 'token_revoked';
 };
 
 subtest 'over /admin/users' => sub {
@@ -74,6 +98,7 @@ subtest 'over /admin/users' => sub {
 	is $ops->put('/admin/users/dora', {disabled => JSON::PP::false()})->json->{disabled}, JSON::PP::false(), 'enabled';
 	my $again = $t->http(undef)->post('/users/login', {user_id => 'dora', password => 'correct horse'});
 	is $again->status, 200, 'can log in at once';
+	refused_on(0, $in->json->{token}, 'but what was issued before stays refused');
 	serves(0, $again->json->{token}, 'and is served');
 	is $ops->put('/admin/users/dora', {revoke => JSON::PP::true()})->status, 200, 'revoked';
 	refused_on(1, $again->json->{token}, 'on the other node, too');

@@ -95,6 +95,20 @@ static void ask_live(const struct logins_end *e, struct buf *text)
 	sql_lit(text, " FOR UPDATE");
 }
 
+/* There has to be a row to lock: of two first changes at once the second reads what the first did. */
+static void ask_state(const struct logins_end *e, struct buf *text)
+{
+	bool changes = e->asked.change != USER_STAYS;
+	if (changes) {
+		sql_lit(text, ";INSERT INTO user_states (user_id,changed_at) VALUES (");
+		sql_str(text, e->asked.user);
+		sql_lit(text, ",'1970-01-01') ON DUPLICATE KEY UPDATE user_id=VALUES(user_id);");
+	} else {
+		sql_lit(text, ";DO 0;");
+	}
+	user_state_ask(text, e->asked.user, changes);
+}
+
 void logins_end_ask(struct logins_end *e, struct buf *text)
 {
 	e->found = false;
@@ -108,8 +122,7 @@ void logins_end_ask(struct logins_end *e, struct buf *text)
 		ask_live(e, text);
 	else
 		sql_lit(text, ";DO 0");
-	buf_append_char(text, ';');
-	user_state_ask(text, e->asked.user, e->asked.change != USER_STAYS);
+	ask_state(e, text);
 }
 
 void logins_end_row(struct logins_end *e, unsigned stmt, struct row *row)
@@ -122,51 +135,43 @@ void logins_end_row(struct logins_end *e, unsigned stmt, struct row *row)
 		g->refused_until_ms = row_take_ms(row);
 		e->found = true;
 		g->why = (enum login_end)row_take_u64(row);
-	} else if (stmt == 2) {
+	} else if (stmt == 3) {
 		row_take_user_state(row, &e->state);
 	}
+}
+
+static void change_state(struct user_state *s, enum user_change change, int64_t now_ms)
+{
+	/* Who is disabled is revoked as well, so that what was issued before is refused afterwards, too. */
+	if (change == USER_REVOKE || change == USER_DISABLE)
+		s->revoked_ms = s->revoked_ms > now_ms ? s->revoked_ms : now_ms;
+	if (change == USER_DISABLE || change == USER_ENABLE)
+		s->disabled = change == USER_DISABLE;
+	if (change == USER_ERASE)
+		s->erased_ms = s->erased_ms != 0 ? s->erased_ms : now_ms;
+	s->changed_ms = s->changed_ms < now_ms ? now_ms : s->changed_ms + 1;
 }
 
 static void put_state(struct logins_end *e, struct buf *text)
 {
 	struct user_state *s = &e->state;
-	switch (e->asked.change) {
-	case USER_STAYS:
+	if (e->asked.change == USER_STAYS)
 		return;
-	case USER_REVOKE:
-		s->revoked_ms = s->revoked_ms > e->now_ms ? s->revoked_ms : e->now_ms;
-		break;
-	case USER_DISABLE:
-	case USER_ENABLE:
-		s->disabled = e->asked.change == USER_DISABLE;
-		break;
-	case USER_ERASE:
-		s->erased_ms = s->erased_ms != 0 ? s->erased_ms : e->now_ms;
-		break;
-	}
+	change_state(s, e->asked.change, e->now_ms);
 	s->why = e->asked.why;
-	s->changed_ms = s->changed_ms < e->now_ms ? e->now_ms : s->changed_ms + 1;
 	sql_next(text);
-	sql_lit(text, "INSERT INTO user_states (user_id," USER_STATE_COLUMNS ") VALUES (");
-	sql_str(text, e->asked.user);
-	buf_printf(text, ",%d,", s->disabled);
+	buf_printf(text, "UPDATE user_states SET disabled=%d,revoked_at=", s->disabled);
 	sql_time(text, s->revoked_ms);
-	buf_append_char(text, ',');
+	sql_lit(text, ",erased_at=");
 	sql_time(text, s->erased_ms);
-	buf_append_char(text, ',');
+	sql_lit(text, ",reason=");
 	sql_u64(text, s->why);
-	buf_append_char(text, ',');
+	sql_lit(text, ",changed_at=");
 	sql_time(text, s->changed_ms);
-	sql_lit(text, ") ON DUPLICATE KEY UPDATE reason=VALUES(reason),"
-		      "changed_at=GREATEST(VALUES(changed_at),changed_at+INTERVAL 1000 MICROSECOND)");
-	/* No more than was asked for: two who make the row at once do not undo one another. */
-	static const char *const columns[] = {
-		[USER_REVOKE] = ",revoked_at=GREATEST(VALUES(revoked_at),COALESCE(revoked_at,VALUES(revoked_at)))",
-		[USER_DISABLE] = ",disabled=1",
-		[USER_ENABLE] = ",disabled=0",
-		[USER_ERASE] = ",erased_at=COALESCE(erased_at,VALUES(erased_at))",
-	};
-	buf_append_str(text, str_from(columns[e->asked.change]));
+	sql_lit(text, " WHERE user_id=");
+	sql_str(text, e->asked.user);
+	buf_append_char(text, ';');
+	sql_expect(text, 1);
 }
 
 void logins_end_put(struct logins_end *e, struct buf *text)
@@ -212,12 +217,22 @@ struct end_logins {
 
 static void end_ask(struct txn *t, struct buf *text)
 {
-	logins_end_ask(&container_of(t, struct end_logins, txn)->end, text);
+	struct logins_end *e = &container_of(t, struct end_logins, txn)->end;
+	/* A login that begins meanwhile has committed, and is seen, or sees what is said of the user. */
+	if (e->asked.change != USER_STAYS) {
+		sql_lit(text, "SELECT 1 FROM users WHERE id=");
+		sql_str(text, e->asked.user);
+		sql_lit(text, " FOR UPDATE;");
+	} else {
+		sql_lit(text, "DO 0;");
+	}
+	logins_end_ask(e, text);
 }
 
 static void end_row(struct txn *t, unsigned stmt, struct row *row)
 {
-	logins_end_row(&container_of(t, struct end_logins, txn)->end, stmt, row);
+	if (stmt > 0)
+		logins_end_row(&container_of(t, struct end_logins, txn)->end, stmt - 1, row);
 }
 
 static void end_decide(struct txn *t, struct buf *text)

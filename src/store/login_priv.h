@@ -28,7 +28,6 @@ struct logins_end {
 	struct login_gone gone[LOGINS_TOLD_MAX];
 	size_t gone_count;
 };
-#define LOGINS_END_STATEMENTS 3
 void logins_end_ask(struct logins_end *e, struct buf *text);
 void logins_end_row(struct logins_end *e, unsigned stmt, struct row *row);
 /* Writes what has to be changed (sql_next()); maybe nothing. */
