@@ -296,12 +296,17 @@ subtest 'a worker that begins' => sub {
 	# So long ago that only a look at all tells.
 	$dbh->do("UPDATE logins SET ended_at = ended_at - INTERVAL 10 MINUTE WHERE user_id = 'new'");
 	$dbh->do("INSERT INTO user_states (user_id, revoked_at, reason, changed_at) SELECT CONCAT('state', seq), UTC_TIMESTAMP(3), 5, '2026-01-01' FROM seq_1_to_1700");
+	# More than a page of one time.
+	$dbh->do("INSERT INTO logins (id, user_id, address, created_at, last_used_at, expires_at, tokens_until, token_key, token_hash, ended_at, end_reason, refused_until) SELECT (id >> 20) - seq << 20, CONCAT('past', seq), '', created_at, last_used_at, expires_at, tokens_until, token_key, token_hash, ended_at, 1, refused_until + INTERVAL seq DIV 700 SECOND FROM logins JOIN seq_1_to_1700 WHERE user_id = 'new'");
 	$t->node(0)->allow_deaths(2);
 	kill KILL => $t->node(0)->worker_pids;
 	wait_for('new workers', sub { $t->node(0)->admin_http->get('/readyz')->status == 200 });
 	refused_everywhere $one, 'the login that ended before';
 	my @users = map { "state$_" } 1, 2, 499, 500, 501, 999, 1000, 1001, 1700;
 	refused "$_, of the pages that it read", $t->http($_)->get('/users/me'), 401, 'token_revoked' for @users;
+	my %sid = map { @$_ } @{$dbh->selectall_arrayref("SELECT user_id, id FROM logins WHERE user_id LIKE 'past%'")};
+	refused "past$_, of the pages that it read", $t->http(undef, token => $t->token("past$_", sid => "" . $sid{"past$_"}))->get('/users/me'), 401, 'token_revoked' for 1, 199, 200, 201, 499, 500, 501, 699, 700, 701, 1399, 1400, 1700;
+	is $t->http(undef, token => $t->token('past1', sid => "" . (($one->{login_id} >> 20) + 9 << 20)))->get('/users/me')->status, 200, 'not another login of theirs';
 	is $t->http('state1701')->get('/users/me')->status, 200, 'and nobody else';
 };
 

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Proves that a logout which has committed counts everywhere, although the worker that did it died before it told anybody;
-# and that a refresh whose answer to COMMIT was lost is done once.
+# that a refresh whose answer to COMMIT was lost is done once; and that a worker serves nobody before it knows what is revoked.
 use Tidings;
 use Tidings::Proxy;
+use Tidings::Util qw(slurp);
 
 my $proxy = Tidings::Proxy->new(dir => Tidings::dir(), to => Tidings::stack()->mariadb_socket);
 my $t = Tidings->start(workers => 1, nodes => 2, start => 0, conf => {limits => {logins_per_minute => 0}});
@@ -82,6 +83,39 @@ subtest 'a login whose COMMIT is lost' => sub {
 	is $r->status, 201, 'and so does an account' or diag $r->body;
 	is $t->dbh->selectrow_array("SELECT COUNT(*) FROM logins WHERE user_id = 'lea'"), 1, 'with one login';
 	is $t->http(undef)->post('/users/refresh', {refresh_token => $r->json->{refresh_token}})->status, 200, 'whose token it was told';
+};
+
+subtest 'a worker that has not read what is revoked' => sub {
+	my $one = made('eve');
+	is $t->http(undef, node => 1, token => $one->{token})->post('/users/logout')->status, 204, 'one logs out';
+	$proxy->hold(qr/FORCE INDEX \(by_refusal\)/);
+	my $renew = sub {
+		$near->allow_deaths(1);
+		my @old = $near->worker_pids;
+		kill KILL => @old;
+		$proxy->held;
+		my ($pid) = wait_for('its successor', sub { my @new = $near->worker_pids; return @new && $new[0] != $old[0] && $new[0] });
+		return $pid;
+	};
+	my $naps = sub { my ($pid) = @_; return slurp("/proc/$pid/status") =~ /^voluntary_ctxt_switches:\s+(\d+)/m ? $1 : die "no such process\n" };
+	my $asks = $t->http(undef, token => $one->{token});
+	my $pid = $renew->();
+	$asks->send_request('GET', '/users/me');
+	$near->clock(2);
+	my $before = $naps->($pid);
+	wait_for('it to have looked at the time', sub { $naps->($pid) > $before + 20 });
+	is_deeply [map { $_->{state} } grep { $_->{pid} == $pid } @{$near->ctl_ok('--json', 'workers')->{workers}}], ['starting'], 'is not ready';
+	$proxy->release;
+	refused 'and serves nobody before it has', $asks->response, 401, 'token_revoked';
+
+	$proxy->hold(qr/FORCE INDEX \(by_refusal\)/);
+	$asks = $t->http(undef, token => $t->token('max'));
+	$renew->();
+	$asks->send_request('GET', '/users/me');
+	$near->clock(31);
+	is $asks->response->status, 200, 'but for no more than half a minute';
+	$proxy->release;
+	ready();
 };
 
 $t->stop;

@@ -294,6 +294,11 @@ bool im_is_connected(const struct im *im)
 	return store_is_up(im->live.store) && bus_is_up(im->live.bus) && revoked_is_ready(&im->live);
 }
 
+bool im_is_learning(const struct im *im)
+{
+	return store_is_up(im->live.store) && !revoked_is_ready(&im->live);
+}
+
 void im_fill_row(const struct im *im, struct worker_row *row)
 {
 	observe_fill_row(&im->api, row);

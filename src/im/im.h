@@ -71,6 +71,8 @@ size_t im_connections(const struct im *im);
 size_t im_admin_connections(const struct im *im);
 /* With the database, which can be written to and has told what is revoked, and with Redis. */
 bool im_is_connected(const struct im *im);
+/* The database is there, and what is revoked is not known yet. */
+bool im_is_learning(const struct im *im);
 /* The fields of the worker's row of the scoreboard that are of clients, database and Redis. */
 void im_fill_row(const struct im *im, struct worker_row *row);
 

@@ -6,7 +6,8 @@
  *
  * How it learns: of what it has done itself, at once; of what another worker has done, from the user's topic if it has
  * a session of that user, at once; and of everything, also while Redis is away, from the tables, which it reads once a
- * second. A worker that begins reads first all that matters; until then it is not ready, unless the database is away.
+ * second. A worker that begins reads first all that matters, the newest ends first; until then it is not ready, unless
+ * the database is away, or that takes half a minute (proc/process.c).
  * While the database is away nobody can revoke anything, and what was known before is refused all the same.
  *
  * Memory: an ended login is forgotten when its last token has run out. A user's state is kept as long as there is one.

@@ -22,6 +22,8 @@
 #define SOON_MS 50
 /* How long it may take to connect before it counts as ready without. */
 #define READY_WAIT_MS 1000
+/* How long it may take to read what it has to know, while what it reads from is there. */
+#define LEARN_WAIT_MS 30000
 #define ORDERS_A_TURN 64
 
 /* ---- what it tells ---- */
@@ -87,11 +89,22 @@ static void set_state(struct process *p, enum worker_state state)
 
 /* ---- its life ---- */
 
+static bool has_waited(struct process *p)
+{
+	int64_t waited_ms = clock_mono_ms() - p->started_ms;
+	if (waited_ms < READY_WAIT_MS || p->kind->is_learning == NULL || !p->kind->is_learning(p))
+		return waited_ms >= READY_WAIT_MS;
+	if (waited_ms < LEARN_WAIT_MS)
+		return false;
+	log_warn("has not read everything after %d s, and serves without", LEARN_WAIT_MS / 1000);
+	return true;
+}
+
 void process_look(struct process *p)
 {
 	if (p->state != WORKER_STARTING)
 		return;
-	if (p->kind->is_connected(p) || clock_mono_ms() - p->started_ms >= READY_WAIT_MS) {
+	if (p->kind->is_connected(p) || has_waited(p)) {
 		set_state(p, WORKER_READY);
 		log_info("ready");
 	}

@@ -44,6 +44,11 @@ static bool is_connected(struct process *p)
 	return im_is_connected(worker_of(p)->im);
 }
 
+static bool is_learning(struct process *p)
+{
+	return im_is_learning(worker_of(p)->im);
+}
+
 static bool is_idle(struct process *p)
 {
 	return im_is_idle(worker_of(p)->im);
@@ -112,6 +117,7 @@ static const struct process_kind worker_kind = {
 	.report = report,
 	.obey = obey,
 	.is_connected = is_connected,
+	.is_learning = is_learning,
 	.is_idle = is_idle,
 	.drain = drain,
 };

@@ -163,6 +163,18 @@ static void put_since(struct buf *text, const struct changes_cursor *at, int64_t
 	buf_printf(text, ")-INTERVAL %lld MICROSECOND", (long long)before_ms * 1000);
 }
 
+/* Behind the last row of the page before, in the order of reading. */
+static void put_rest(struct buf *text, const struct changes_cursor *at, const char *column, char sign)
+{
+	buf_printf(text, " AND %s%c=", column, sign);
+	sql_time(text, at->gone_ms);
+	buf_printf(text, " AND (%s%c", column, sign);
+	sql_time(text, at->gone_ms);
+	buf_printf(text, " OR id%c", sign);
+	sql_u64(text, at->gone_id);
+	buf_append_char(text, ')');
+}
+
 static void put_logins(struct buf *text, const struct changes_cursor *at)
 {
 	bool all = at->read_ms == 0;
@@ -174,18 +186,12 @@ static void put_logins(struct buf *text, const struct changes_cursor *at)
 		return;
 	}
 	buf_append_str(text, str_from(column));
-	if (at->gone_ms == 0) {
-		put_since(text, at, all ? LOGIN_SKEW_MS : LOGIN_OVERLAP_MS);
-	} else {
-		sql_lit(text, ">=");
-		sql_time(text, at->gone_ms);
-		buf_printf(text, " AND (%s>", column);
-		sql_time(text, at->gone_ms);
-		sql_lit(text, " OR id>");
-		sql_u64(text, at->gone_id);
-		buf_append_char(text, ')');
-	}
-	buf_printf(text, " ORDER BY %s,id LIMIT %d", column, PAGE_ROWS);
+	put_since(text, at, all ? LOGIN_SKEW_MS : LOGIN_OVERLAP_MS);
+	/* All of them: the newest first, whose tokens are most likely to come. */
+	if (at->gone_ms != 0)
+		put_rest(text, at, column, all ? '<' : '>');
+	const char *order = all ? " DESC" : "";
+	buf_printf(text, " ORDER BY %s%s,id%s LIMIT %d", column, order, order, PAGE_ROWS);
 }
 
 static void put_states(struct buf *text, const struct changes_cursor *at)

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # A process between a node and the database that loses the answer to a COMMIT on command: it passes on the packet that
 # ends in COMMIT and cuts the node off before the answer comes back, and refuses new connections until told otherwise.
+# And one that holds what is asked: packets that match wait until they are released.
 # It knows a pattern, not the protocol: what the node sends is looked at as it comes.
 #
 #	my $proxy = Tidings::Proxy->new(dir => $dir, to => $stack->mariadb_socket);
 #	conf => {mysql => {socket => $proxy->socket}}
 #	$proxy->lose(qr/INSERT INTO messages.*COMMIT\z/s);	...	$proxy->lost;	...	$proxy->open;
+#	$proxy->hold(qr/FROM logins/);	...	$proxy->held;	...	$proxy->release;
 package Tidings::Proxy;
 use strict;
 use warnings;
@@ -39,6 +41,11 @@ sub lose { my ($self, $pattern) = @_; return $self->tell("lose $pattern") }
 sub lost { my ($self) = @_; wait_for('a packet to be lost', sub { sysread($self->{control}, my $word, 64) }); return }
 # New connections are taken again.
 sub open { my ($self) = @_; return $self->tell('open') }
+# All that match wait, of each connection with what comes behind them.
+sub hold { my ($self, $pattern) = @_; return $self->tell("hold $pattern") }
+# Waits until one does.
+sub held { my ($self) = @_; wait_for('a packet to be held', sub { sysread($self->{control}, my $word, 64) }); return }
+sub release { my ($self) = @_; return $self->tell('release') }
 sub tell { my ($self, $word) = @_; syswrite $self->{control}, $word or die "proxy: $!\n"; return }
 
 sub stop {
@@ -63,14 +70,25 @@ sub write_all {
 sub serve {
 	my ($listening, $control, $to) = @_;
 	local $SIG{PIPE} = 'IGNORE';
-	my ($pattern, $closed, %other, %is_client) = (undef, 0);
+	my ($pattern, $closed, $holding, %other, %is_client, %held) = (undef, 0);
 	my $all = IO::Select->new($listening, $control);
-	my $cut = sub { for my $s (@_) { $all->remove($s); delete @$_{$s} for \%other, \%is_client; close $s } };
+	my $cut = sub { for my $s (@_) { $all->remove($s); delete @$_{$s} for \%other, \%is_client, \%held; close $s } };
+	my $obey = sub {
+		my ($word) = @_;
+		if ($word =~ /\Alose (.*)\z/s) { $pattern = qr/$1/ }
+		elsif ($word =~ /\Ahold (.*)\z/s) { $holding = qr/$1/ }
+		elsif ($word eq 'open') { $closed = 0 }
+		else {
+			$holding = undef;
+			for my $s (map { $_->[0] } values %held) { write_all($other{$s}, $held{$s}[1]) }
+			%held = ();
+		}
+	};
 	while (my @ready = $all->can_read) {
 		for my $s (@ready) {
 			if ($s == $control) {
 				sysread $control, my $word, 4096 or return;
-				if ($word =~ /\Alose (.*)\z/s) { $pattern = qr/$1/ } else { $closed = 0 }
+				$obey->($word);
 			} elsif ($s == $listening) {
 				my $client = $listening->accept or next;
 				my $server = $closed ? undef : IO::Socket::UNIX->new(Peer => $to);
@@ -80,6 +98,11 @@ sub serve {
 				$all->add($client, $server);
 			} elsif (my $peer = $other{$s}) {
 				my $n = sysread $s, my $bytes, 1 << 20;
+				if ($n && $is_client{$s} && ($held{$s} || (defined $holding && $bytes =~ $holding))) {
+					syswrite $control, 'held' if !%held;
+					$held{$s} = [$s, ($held{$s} ? $held{$s}[1] : '') . $bytes];
+					next;
+				}
 				if (!$n || !write_all($peer, $bytes)) { $cut->($s, $peer); next }
 				next if !$is_client{$s} || !defined $pattern || $bytes !~ $pattern;
 				($pattern, $closed) = (undef, 1);
