@@ -104,6 +104,7 @@ const struct problem *logout_check(struct request *r, union command_args *a)
 	return NULL;
 }
 
+/* All: revoked as well, for the user may have tokens that another system signed, and those belong to no login. */
 void logout_proceed(struct request *r, const union command_args *a)
 {
 	const struct store_end_logins end = {

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "core/clock.h"
 #include "core/log.h"
 #include "live/live.h"
 #include "live/push.h"
@@ -16,7 +17,7 @@
 
 struct gone {
 	uint64_t id;
-	uint32_t until_secs; /* by the database's clock */
+	uint32_t until_secs; /* with LOGIN_SKEW_MS */
 	uint8_t why;
 };
 
@@ -65,27 +66,29 @@ bool revoked_refuses(const struct live *live, struct str user_id, uint64_t login
 
 /* ---- knowing ---- */
 
-static bool has_room(const struct table *t, const char *what)
-{
-	if (t->count < REVOKED_MAX)
-		return true;
-	log_error_gated("revoked: this worker knows %d %s and cannot know more", REVOKED_MAX, what);
-	return false;
-}
 
+/* The time may be anything that came from the bus. */
 static uint32_t secs_of(int64_t ms)
 {
-	int64_t secs = (ms + LOGIN_SKEW_MS + 999) / 1000;
-	return secs < 0 ? 0 : secs < UINT32_MAX ? (uint32_t)secs : UINT32_MAX;
+	const int64_t max_ms = (int64_t)UINT32_MAX * 1000 - LOGIN_SKEW_MS - 999;
+	if (ms < 0)
+		return 0;
+	return ms < max_ms ? (uint32_t)((ms + LOGIN_SKEW_MS + 999) / 1000) : UINT32_MAX;
 }
 
-/* True: that is news. */
+/* True: that is news, as below; also where there is no room for it here. */
 static bool know_gone(struct live *live, const struct login_gone *from)
 {
 	struct table *t = &live->revoked.logins;
 	struct gone *g = find_gone(live, from->id);
-	if (g != NULL || !has_room(t, "logins that have ended"))
+	if (g != NULL)
 		return false;
+	if (t->count >= live->revoked.max) {
+		log_error_gated("the list of ended logins is full (%u): tokens of logins that end now are not refused "
+				"by this worker",
+				live->revoked.max);
+		return true;
+	}
 	g = xmalloc(sizeof(*g));
 	*g = (struct gone){from->id, secs_of(from->refused_until_ms), (uint8_t)from->why};
 	table_add(t, g);
@@ -98,20 +101,44 @@ static void forget_user(struct live *live, struct barred *b)
 	free(b);
 }
 
-static bool know_user(struct live *live, struct str user_id, const struct user_state *state)
+/* Where something is said of a user. */
+enum source { FROM_TABLE, FROM_WORDS };
+
+static bool is_newer(const struct user_state *s, const struct user_state *known, enum source source)
+{
+	if (s->changed_ms != known->changed_ms)
+		return s->changed_ms > known->changed_ms;
+	/* The table is right, whatever was heard. */
+	return source == FROM_TABLE && (s->disabled != known->disabled || s->revoked_ms != known->revoked_ms ||
+					s->erased_ms != known->erased_ms || s->why != known->why);
+}
+
+/* Who is disabled or erased is always known: these are as many as the operator makes. */
+static bool has_room(const struct live *live, const struct user_state *s)
+{
+	if (s->disabled || s->erased_ms != 0 || live->revoked.users.count < live->revoked.max)
+		return true;
+	log_error_gated("the list of refused users is full (%u): newly refused users are not refused by this worker",
+			live->revoked.max);
+	return false;
+}
+
+static bool know_user(struct live *live, struct str user_id, const struct user_state *state, enum source source)
 {
 	struct table *t = &live->revoked.users;
 	struct barred *b = table_find(t, user_id);
 	bool matters = state->disabled || state->revoked_ms != 0 || state->erased_ms != 0;
-	if (b != NULL && b->state.changed_ms >= state->changed_ms)
+	if (b != NULL && !is_newer(state, &b->state, source))
 		return false;
 	if (b != NULL && !matters) {
 		forget_user(live, b);
 		return true;
 	}
 	if (b == NULL) {
-		if (!matters || !has_room(t, "users with something against them"))
+		if (!matters)
 			return false;
+		if (!has_room(live, state))
+			return true;
 		b = xcalloc(1, offsetof(struct barred, id) + user_id.len + 1);
 		memcpy(b->id, user_id.s, user_id.len);
 		table_add(t, b);
@@ -134,14 +161,16 @@ static void close_refused(struct live *live, struct str user_id)
 			session_kick(s, login_end_name(why), NULL);
 }
 
-static void know_change(struct live *live, const struct login_change *c)
+/* True: that is news. */
+static bool know_change(struct live *live, const struct login_change *c, enum source source)
 {
 	struct str user = str_from(c->user_id);
-	bool news = c->has_state && know_user(live, user, &c->state);
+	bool news = c->has_state && know_user(live, user, &c->state, source);
 	for (size_t i = 0; i < c->gone_count; i++)
 		news = know_gone(live, &c->gone[i]) || news;
 	if (news)
 		close_refused(live, user);
+	return news;
 }
 
 /* ---- others ---- */
@@ -186,9 +215,8 @@ static bool take_gone(struct str *data, struct login_gone *out)
 void revoked_tell(struct live *live, const struct login_change *c)
 {
 	char topic[TOPIC_MAX];
-	if (!c->has_state && c->gone_count == 0)
+	if (!know_change(live, c, FROM_WORDS))
 		return;
-	know_change(live, c);
 	buf_clear(&live->parts);
 	put_change(&live->parts, c);
 	push_publish(live, topic_make(topic, TOPIC_USER, str_from(c->user_id)), BUS_REVOKED,
@@ -205,7 +233,7 @@ void revoked_heard(struct live *live, struct str user, struct str data)
 	bool has_state = data.s[0] == '1';
 	data = (struct str){data.s + 1, data.len - 1};
 	if (has_state && take_state(&data, &state))
-		know_user(live, user, &state);
+		know_user(live, user, &state, FROM_WORDS);
 	while (take_gone(&data, &gone))
 		know_gone(live, &gone);
 	close_refused(live, user);
@@ -213,9 +241,14 @@ void revoked_heard(struct live *live, struct str user, struct str data)
 
 /* ---- what the tables have ---- */
 
+/*
+ * When a token has run out is told by this node's clock, and when its login is forgotten by the slower of both: where
+ * one of them jumps ahead, nothing is forgotten that is still valid by the other.
+ */
 static void forget_some(struct live *live)
 {
 	struct revoked *r = &live->revoked;
+	int64_t wall_ms = clock_wall_ms(), now_ms = r->now_ms < wall_ms ? r->now_ms : wall_ms;
 	uint32_t until = r->sweep + SWEPT_AT_ONCE;
 	struct gone *g;
 	while (r->sweep < until) {
@@ -224,7 +257,7 @@ static void forget_some(struct live *live)
 			r->sweep = 0;
 			return;
 		}
-		if ((int64_t)g->until_secs * 1000 >= r->now_ms)
+		if ((int64_t)g->until_secs * 1000 >= now_ms)
 			continue;
 		table_remove(&r->logins, g);
 		r->sweep--;
@@ -246,13 +279,15 @@ static void read_later(struct live *live)
 	wheel_set(loop_wheel(live->loop), &live->revoked.timer, after_ms, on_timer);
 }
 
-static void on_unread(struct live *live)
+static void on_unread(struct live *live, enum store_status status)
 {
 	struct revoked *r = &live->revoked;
-	if (!r->told_away)
-		log_warn("revoked: what ends logins cannot be read, for the database is away%s",
-			 r->ready ? "" : ": what was revoked before is not known yet");
-	r->told_away = true;
+	/* Too much to read at once is no reason to worry anybody: the next reading brings the same. */
+	if (!r->told_away && status != STORE_OVERLOADED) {
+		log_warn("cannot read ended logins: the database is away%s",
+			 r->ready ? "" : "; until it is back, this worker does not know what was revoked before");
+		r->told_away = true;
+	}
 	read_later(live);
 }
 
@@ -260,10 +295,12 @@ static void take_page(struct live *live, const struct store_changes *c)
 {
 	for (size_t i = 0; i < c->logins; i++)
 		know_change(live, &(struct login_change){
-					  .user_id = c->login[i].user_id, .gone = &c->login[i].gone, .gone_count = 1});
+					  .user_id = c->login[i].user_id, .gone = &c->login[i].gone, .gone_count = 1},
+			    FROM_TABLE);
 	for (size_t i = 0; i < c->users; i++)
 		know_change(live, &(struct login_change){
-					  .user_id = c->user[i].user_id, .has_state = true, .state = c->user[i].state});
+					  .user_id = c->user[i].user_id, .has_state = true, .state = c->user[i].state},
+			    FROM_TABLE);
 }
 
 static void on_read(const struct store_changes *c, void *arg)
@@ -273,7 +310,7 @@ static void on_read(const struct store_changes *c, void *arg)
 	if (r->stopped)
 		return;
 	if (c->status != STORE_OK) {
-		on_unread(live);
+		on_unread(live, c->status);
 		return;
 	}
 	r->told_away = false;
@@ -297,6 +334,7 @@ static void read_next(struct live *live)
 
 void revoked_init(struct live *live)
 {
+	live->revoked.max = REVOKED_MAX;
 	table_init(&live->revoked.logins, gone_key);
 	table_init(&live->revoked.users, barred_key);
 }

@@ -10,9 +10,11 @@
  * the database is away, or that takes half a minute (proc/process.c).
  * While the database is away nobody can revoke anything, and what was known before is refused all the same.
  *
- * Memory: an ended login is forgotten when its last token has run out. A user's state is kept as long as there is one.
- * Of each there are REVOKED_MAX at most, some 50 bytes each. What comes beyond that is not known in this worker, and it
- * logs so: a token of such a login is valid until it runs out, within jwt.lifetime, but cannot be renewed.
+ * Memory: an ended login is forgotten when its last token has run out, and takes some 45 bytes. A user's state is kept
+ * as long as there is one, and takes 80 to 140. Of ended logins there are REVOKED_MAX at most, and as many users who are
+ * revoked and no more than that; who is disabled or erased always has room. What comes beyond that is not known in this
+ * worker, and it logs so: a token of such a login is valid until it runs out, within jwt.lifetime, but cannot be
+ * renewed.
  */
 #ifndef TIDINGS_LIVE_REVOKED_H
 #define TIDINGS_LIVE_REVOKED_H
@@ -33,6 +35,7 @@ struct live;
 struct revoked {
 	struct table logins; /* struct gone by id */
 	struct table users;  /* struct barred by user id */
+	uint32_t max;	     /* REVOKED_MAX, but in tests */
 	uint32_t sweep;	     /* where the search for logins to forget is */
 	struct wheel_timer timer;
 	struct changes_cursor cursor;

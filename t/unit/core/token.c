@@ -469,35 +469,6 @@ static void test_time(void)
 	token_keys_free(&k);
 }
 
-/* The login of a token whose sid says that it began then. */
-static uint64_t login_of(struct token_keys *k, int64_t began_ms)
-{
-	struct token_claims claims = {0};
-	const char *reason = NULL;
-	char *payload = xasprintf("{" ALWAYS ",\"sid\":\"%llu\"}",
-				  (unsigned long long)began_ms << ID_CHANCE_BITS | 9);
-	char *token = make('H', HS256, payload);
-	ok(token_verify(k, str_from(token), &claims, &reason) == TOKEN_OK, "a token with a number as sid");
-	free(token);
-	free(payload);
-	return claims.login;
-}
-
-/* Others have numbers with a time in their claim sid, too, and some of them are no time of ours. */
-static void test_sid(void)
-{
-	const int64_t day_ms = 86400000, now_ms = clock_wall_ms();
-	struct token_keys *k = keys_of("secret = \"" SECRET "\"", NULL);
-	ok(login_of(k, now_ms) != 0, "a login that begins now");
-	ok(login_of(k, now_ms - 300 * day_ms) != 0, "or began a while ago");
-	ok(login_of(k, now_ms + day_ms / 2) != 0, "or by a clock that is early");
-	is_int((long long)login_of(k, now_ms + 2 * day_ms), 0, "none that is yet to begin");
-	/* Four times the milliseconds of 2026 since an epoch in November 2010. */
-	is_int((long long)login_of(k, 4 * (INT64_C(1790000000000) - INT64_C(1288834974657))), 0, "nor a Snowflake id");
-	is_int((long long)login_of(k, INT64_C(1400000000000)), 0, "nor one from before there were any");
-	token_keys_free(&k);
-}
-
 static void test_garbage(void)
 {
 	struct token_keys *k = keys_of("secret = \"" SECRET "\"", NULL);
@@ -615,7 +586,6 @@ int main(void)
 	test_unfit_keys();
 	test_claims();
 	test_time();
-	test_sid();
 	test_garbage();
 	test_cache();
 	unlink(rsa_file);
