@@ -34,8 +34,8 @@ static const struct problem *within_budget(struct request *r)
 	const struct conf *conf = r->live->conf;
 	if (r->cmd->not_metered || r->cmd->access == ACCESS_ADMIN || r->user[0] == '\0')
 		return NULL;
-	r->retry_ms = bucket_take_many(r->live->hub, 'r', r->user, r->tokens, conf->limits.requests_per_second,
-				       conf->limits.requests_burst, clock_mono_ms());
+	r->retry_ms = bucket_take_many(r->live->hub, BUCKET_REQUESTS, r->user, r->tokens,
+				       conf->limits.requests_per_second, conf->limits.requests_burst, clock_mono_ms());
 	if (r->retry_ms == 0)
 		return NULL;
 	return request_problem(r, PROBLEM_RATE_LIMITED, "more than %d requests a second",

@@ -450,7 +450,8 @@ enum http_admission door_admits(const struct addr *peer, void *ctx)
 	char address[ADDR_TEXT_MAX];
 	if (addr_format_network(peer, address)[0] == '\0')
 		return HTTP_ADMIT;
-	if (bucket_take(api->live->hub, 'c', address, per_minute / 60, per_minute, clock_mono_ms()) != 0) {
+	if (bucket_take(api->live->hub, BUCKET_CONNECTIONS, address, per_minute / 60, per_minute, clock_mono_ms()) !=
+	    0) {
 		stat_add(STAT_CONNECTIONS_REFUSED, 1);
 		return HTTP_TURN_AWAY;
 	}

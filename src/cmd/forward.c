@@ -147,7 +147,7 @@ static const struct problem *take_rate(struct forward *f, uint64_t cost)
 {
 	struct request *r = f->r;
 	const struct conf *conf = r->live->conf;
-	r->retry_ms = bucket_take_owing(r->live->hub, 's', r->user, cost, conf->limits.sends_per_second,
+	r->retry_ms = bucket_take_owing(r->live->hub, BUCKET_SENDS, r->user, cost, conf->limits.sends_per_second,
 					conf->limits.burst, clock_mono_ms());
 	return r->retry_ms == 0 ? NULL : send_rate_problem(r);
 }

@@ -154,8 +154,8 @@ static void change(struct request *r, struct str peer, struct str note)
 {
 	/* Each is told to the other side, so as many as messages, but in a bucket of their own. */
 	const struct conf *conf = r->live->conf;
-	r->retry_ms = bucket_take(r->live->hub, 'f', r->user, conf->limits.sends_per_second, conf->limits.burst,
-				  clock_mono_ms());
+	r->retry_ms = bucket_take(r->live->hub, BUCKET_FRIENDS, r->user, conf->limits.sends_per_second,
+				  conf->limits.burst, clock_mono_ms());
 	if (r->retry_ms != 0) {
 		request_fail(r, request_problem(r, PROBLEM_RATE_LIMITED, "friends and blocks are changed too often"));
 		return;

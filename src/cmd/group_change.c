@@ -38,15 +38,15 @@ const struct problem group_fanout_problem = {PROBLEM_RATE_LIMITED,
  * limits.requests_per_second.
  */
 struct pace {
-	char kind;
+	enum bucket_kind kind;
 	double burst_part, rate_part;
 };
 /* Groups that one user makes. With the defaults 200, then one each 3 s. */
-static const struct pace making = {'m', 2.0 / 5, 1.0 / 150};
+static const struct pace making = {BUCKET_GROUPS_MADE, 2.0 / 5, 1.0 / 150};
 /* Changes that show all members the group anew: so one user's cannot keep those of others waiting for long. */
-static const struct pace showing = {'p', 2.0 / 5, 1.0 / 150};
+static const struct pace showing = {BUCKET_GROUPS_SHOWN, 2.0 / 5, 1.0 / 150};
 /* One user who joins one group and leaves it. With the defaults 30, then one each 10 s. */
-static const struct pace moving = {'j', 3.0 / 50, 1.0 / 500};
+static const struct pace moving = {BUCKET_GROUP_MOVES, 3.0 / 50, 1.0 / 500};
 /* Users that the message about a new group may name for one token. */
 #define USERS_A_TOKEN 25
 
@@ -82,8 +82,8 @@ static bool within_changes(struct request *r, const struct store_group_op *op)
 {
 	const struct conf *conf = r->live->conf;
 	uint64_t tokens = op->step == GROUP_CREATE ? 1 + op->user_count / USERS_A_TOKEN : 1;
-	r->retry_ms = bucket_take_many(r->live->hub, 'g', r->user, tokens, conf->limits.sends_per_second,
-				       conf->limits.burst, clock_mono_ms());
+	r->retry_ms = bucket_take_many(r->live->hub, BUCKET_GROUP_CHANGES, r->user, tokens,
+				       conf->limits.sends_per_second, conf->limits.burst, clock_mono_ms());
 	return r->retry_ms == 0;
 }
 

@@ -80,7 +80,8 @@ static void type_in_group(struct request *r, uint64_t id)
 
 void typing_proceed(struct request *r, const union command_args *a)
 {
-	r->retry_ms = bucket_take(r->live->hub, 't', r->user, TYPING_PER_SECOND, TYPING_BURST, clock_mono_ms());
+	r->retry_ms =
+		bucket_take(r->live->hub, BUCKET_TYPING, r->user, TYPING_PER_SECOND, TYPING_BURST, clock_mono_ms());
 	if (r->retry_ms != 0)
 		request_fail(r, request_problem(r, PROBLEM_RATE_LIMITED, "typing is told too often"));
 	else if (conversation_is_group(a->conversation_id))

@@ -152,7 +152,8 @@ static struct silence silence_of(const struct request *r, uint64_t group_id)
 
 static bool is_silenced(const struct request *r, uint64_t group_id)
 {
-	return bucket_wait(r->live->hub, 'q', silence_of(r, group_id).name, 1 / SILENCED_SECS, 1, clock_mono_ms()) != 0;
+	return bucket_wait(r->live->hub, BUCKET_GROUP_SILENCE, silence_of(r, group_id).name, 1 / SILENCED_SECS, 1,
+			   clock_mono_ms()) != 0;
 }
 
 /* The refusals that all of the member's messages have alike, so nobody gets past the budget by them. */
@@ -160,8 +161,8 @@ static void note_silence(const struct request *r, enum store_status status)
 {
 	if (r->fanout != 0 && (status == STORE_MUTED || status == STORE_SENDING_RESTRICTED ||
 			       status == STORE_SLOW_MODE || status == STORE_GROUP_DISSOLVED))
-		bucket_charge(r->live->hub, 'q', silence_of(r, r->fanout_group).name, 1, 1 / SILENCED_SECS, 1,
-			      clock_mono_ms());
+		bucket_charge(r->live->hub, BUCKET_GROUP_SILENCE, silence_of(r, r->fanout_group).name, 1,
+			      1 / SILENCED_SECS, 1, clock_mono_ms());
 }
 
 /* ---- what becomes of it ---- */
@@ -227,8 +228,8 @@ static void on_sent(const struct store_sent *result, void *arg)
 bool send_take_rate(struct request *r)
 {
 	const struct conf *conf = r->live->conf;
-	r->retry_ms = bucket_take(r->live->hub, 's', r->user, conf->limits.sends_per_second, conf->limits.burst,
-				  clock_mono_ms());
+	r->retry_ms = bucket_take(r->live->hub, BUCKET_SENDS, r->user, conf->limits.sends_per_second,
+				  conf->limits.burst, clock_mono_ms());
 	return r->retry_ms == 0;
 }
 

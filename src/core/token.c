@@ -29,7 +29,7 @@
 /* As long as the headers of a request may be, so that they are what limits a token. */
 #define TOKEN_MAX 16384
 #define LOGINS_SINCE_MS INT64_C(1577836800000) /* 2020: before there were any */
-#define LOGIN_AHEAD_MS INT64_C(86400000)	       /* more than the clocks of nodes and database may differ */
+#define LOGIN_AHEAD_MS INT64_C(86400000)       /* more than the clocks of nodes and database may differ */
 #define SECS_MAX INT64_C(253402300799)	       /* the end of the year 9999 */
 
 struct key {

@@ -32,9 +32,9 @@ void bucket_init(struct hub *h)
 		lock_init(&shard_at(h, i)->lock);
 }
 
-static uint64_t name_hash(const struct hub *h, char kind, const char *name)
+static uint64_t name_hash(const struct hub *h, enum bucket_kind kind, const char *name)
 {
-	char key[256] = {kind};
+	char key[256] = {(char)kind};
 	size_t len = strnlen(name, sizeof(key) - 1);
 	memcpy(key + 1, name, len);
 	uint64_t hash = siphash(h->key, key, len + 1);
@@ -104,7 +104,7 @@ static struct bucket_set *lock_set(struct hub *h, uint64_t hash, struct lock **l
 	return (struct bucket_set *)hub_at(h, h->bucket_sets_at) + place;
 }
 
-static int64_t ask(struct hub *h, char kind, const char *name, struct limit l, int64_t now_ns, bool take)
+static int64_t ask(struct hub *h, enum bucket_kind kind, const char *name, struct limit l, int64_t now_ns, bool take)
 {
 	unsigned least;
 	int64_t next, wait_ms;
@@ -119,22 +119,23 @@ static int64_t ask(struct hub *h, char kind, const char *name, struct limit l, i
 	return wait_ms;
 }
 
-int64_t bucket_take(struct hub *h, char kind, const char *name, double rate_per_sec, double burst, int64_t now_mono_ms)
+int64_t bucket_take(struct hub *h, enum bucket_kind kind, const char *name, double rate_per_sec, double burst,
+		    int64_t now_mono_ms)
 {
 	if (!(rate_per_sec > 0))
 		return 0;
 	return ask(h, kind, name, limit_of(rate_per_sec, burst, 1), now_mono_ms * NS_PER_MS, true);
 }
 
-int64_t bucket_take_many(struct hub *h, char kind, const char *name, uint64_t tokens, double rate_per_sec, double burst,
-			 int64_t now_mono_ms)
+int64_t bucket_take_many(struct hub *h, enum bucket_kind kind, const char *name, uint64_t tokens, double rate_per_sec,
+			 double burst, int64_t now_mono_ms)
 {
 	if (!(rate_per_sec > 0) || tokens == 0)
 		return 0;
 	return ask(h, kind, name, limit_of(rate_per_sec, burst, (double)tokens), now_mono_ms * NS_PER_MS, true);
 }
 
-int64_t bucket_take_owing(struct hub *h, char kind, const char *name, uint64_t tokens, double rate_per_sec,
+int64_t bucket_take_owing(struct hub *h, enum bucket_kind kind, const char *name, uint64_t tokens, double rate_per_sec,
 			  double burst, int64_t now_mono_ms)
 {
 	if (!(rate_per_sec > 0) || tokens == 0)
@@ -145,15 +146,16 @@ int64_t bucket_take_owing(struct hub *h, char kind, const char *name, uint64_t t
 	return ask(h, kind, name, l, now_mono_ms * NS_PER_MS, true);
 }
 
-int64_t bucket_wait(struct hub *h, char kind, const char *name, double rate_per_sec, double burst, int64_t now_mono_ms)
+int64_t bucket_wait(struct hub *h, enum bucket_kind kind, const char *name, double rate_per_sec, double burst,
+		    int64_t now_mono_ms)
 {
 	if (!(rate_per_sec > 0))
 		return 0;
 	return ask(h, kind, name, limit_of(rate_per_sec, burst, 1), now_mono_ms * NS_PER_MS, false);
 }
 
-void bucket_charge(struct hub *h, char kind, const char *name, uint64_t tokens, double rate_per_sec, double burst,
-		   int64_t now_mono_ms)
+void bucket_charge(struct hub *h, enum bucket_kind kind, const char *name, uint64_t tokens, double rate_per_sec,
+		   double burst, int64_t now_mono_ms)
 {
 	struct lock *lock;
 	if (!(rate_per_sec > 0) || tokens == 0)
@@ -168,7 +170,8 @@ void bucket_charge(struct hub *h, char kind, const char *name, uint64_t tokens, 
 	lock_drop(lock);
 }
 
-void bucket_give_back(struct hub *h, char kind, const char *name, uint64_t tokens, double rate_per_sec, double burst)
+void bucket_give_back(struct hub *h, enum bucket_kind kind, const char *name, uint64_t tokens, double rate_per_sec,
+		      double burst)
 {
 	unsigned least;
 	struct lock *lock;

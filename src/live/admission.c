@@ -27,7 +27,7 @@ static struct address_name name_of(const struct addr *peer)
 	return n;
 }
 
-static int64_t take_try(struct live *live, char kind, const struct addr *peer, double per_minute)
+static int64_t take_try(struct live *live, enum bucket_kind kind, const struct addr *peer, double per_minute)
 {
 	struct address_name address = name_of(peer);
 	if (address.text[0] == '\0')
@@ -37,12 +37,12 @@ static int64_t take_try(struct live *live, char kind, const struct addr *peer, d
 
 int64_t admission_try(struct live *live, const struct addr *peer)
 {
-	return take_try(live, 'a', peer, live->conf->limits.logins_per_minute);
+	return take_try(live, BUCKET_TRIES, peer, live->conf->limits.logins_per_minute);
 }
 
 int64_t admission_refresh(struct live *live, const struct addr *peer)
 {
-	return take_try(live, 'f', peer, (double)live->conf->limits.logins_per_minute * REFRESHES_A_LOGIN);
+	return take_try(live, BUCKET_REFRESHES, peer, (double)live->conf->limits.logins_per_minute * REFRESHES_A_LOGIN);
 }
 
 static bool is_balancer(const struct conf *conf, const struct addr *peer)
@@ -88,7 +88,7 @@ int64_t admission_picture(struct live *live, const struct addr *peer, struct pic
 	struct picture_reader *reader = table_find(&live->picture_readers, str_from(address.text));
 	if (reader != NULL && reader->count >= PICTURES_AT_ONCE)
 		return PICTURES_AGAIN_MS;
-	int64_t wait_ms = bucket_take(live->hub, 'm', address.text, conf->limits.requests_per_second,
+	int64_t wait_ms = bucket_take(live->hub, BUCKET_PICTURES, address.text, conf->limits.requests_per_second,
 				      conf->limits.requests_burst, clock_mono_ms());
 	if (wait_ms != 0)
 		return wait_ms;
@@ -128,9 +128,9 @@ int64_t admission_login(struct live *live, const struct addr *peer, const char *
 	const double of_user = (double)live->conf->limits.logins_per_minute * LOGIN_ADDRESSES;
 	const double of_pair = (double)live->conf->limits.logins_per_minute / GUESSED_AT;
 	int64_t now_ms = clock_mono_ms();
-	if (bucket_wait(live->hub, 'l', user_id, of_user / 60, of_user, now_ms) == 0)
+	if (bucket_wait(live->hub, BUCKET_FAILED_LOGINS, user_id, of_user / 60, of_user, now_ms) == 0)
 		return 0;
-	return bucket_wait(live->hub, 'p', pair_of(peer, user_id).text, of_pair / 60, of_pair, now_ms);
+	return bucket_wait(live->hub, BUCKET_FAILED_PAIRS, pair_of(peer, user_id).text, of_pair / 60, of_pair, now_ms);
 }
 
 /* A token that is not there is not missing: both were asked for before, by tries that were on their way together. */
@@ -139,8 +139,8 @@ void admission_failed(struct live *live, const struct addr *peer, const char *us
 	const double of_user = (double)live->conf->limits.logins_per_minute * LOGIN_ADDRESSES;
 	const double of_pair = (double)live->conf->limits.logins_per_minute / GUESSED_AT;
 	int64_t now_ms = clock_mono_ms();
-	(void)bucket_take(live->hub, 'l', user_id, of_user / 60, of_user, now_ms);
-	(void)bucket_take(live->hub, 'p', pair_of(peer, user_id).text, of_pair / 60, of_pair, now_ms);
+	(void)bucket_take(live->hub, BUCKET_FAILED_LOGINS, user_id, of_user / 60, of_user, now_ms);
+	(void)bucket_take(live->hub, BUCKET_FAILED_PAIRS, pair_of(peer, user_id).text, of_pair / 60, of_pair, now_ms);
 }
 
 /* ---- sessions ---- */
@@ -151,24 +151,26 @@ int64_t admission_session(struct live *live, const struct addr *peer, const char
 	int64_t now_ms = clock_mono_ms();
 	if (per_second == 0)
 		return 0;
-	int64_t wait_ms = bucket_take(live->hub, 'u', user_id, SESSIONS_A_USER,
+	int64_t wait_ms = bucket_take(live->hub, BUCKET_USER_SESSIONS, user_id, SESSIONS_A_USER,
 				      SESSIONS_A_USER * SESSIONS_A_USER_BURST_SECS, now_ms);
 	struct address_name address = name_of(peer);
 	if (wait_ms != 0 || address.text[0] == '\0' || is_balancer(live->conf, peer))
 		return wait_ms;
 	const double of_address = per_second / SESSIONS_AN_ADDRESS;
-	return bucket_take(live->hub, 'i', address.text, of_address, of_address * SESSIONS_BURST_SECS, now_ms);
+	return bucket_take(live->hub, BUCKET_ADDRESS_SESSIONS, address.text, of_address,
+			   of_address * SESSIONS_BURST_SECS, now_ms);
 }
 
 void admission_session_groups(struct live *live, const char *user_id, size_t groups)
 {
 	if (live->conf->limits.sessions_per_second != 0)
-		bucket_charge(live->hub, 'u', user_id, groups / GROUPS_A_SESSION, SESSIONS_A_USER,
+		bucket_charge(live->hub, BUCKET_USER_SESSIONS, user_id, groups / GROUPS_A_SESSION, SESSIONS_A_USER,
 			      SESSIONS_A_USER * SESSIONS_A_USER_BURST_SECS, clock_mono_ms());
 }
 
 int64_t admission_session_node(struct live *live)
 {
 	const double per_second = live->conf->limits.sessions_per_second;
-	return bucket_take(live->hub, 'h', "", per_second, per_second * SESSIONS_BURST_SECS, clock_mono_ms());
+	return bucket_take(live->hub, BUCKET_NODE_SESSIONS, "", per_second, per_second * SESSIONS_BURST_SECS,
+			   clock_mono_ms());
 }

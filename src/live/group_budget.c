@@ -14,8 +14,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#define NODE_BUCKET 'g'
-#define GROUP_BUCKET 'G'
 /* A group of which so small a part of a second's tokens is online may have them held by anybody. */
 #define SMALL_PART 100
 
@@ -55,12 +53,12 @@ int64_t group_take_fanout(struct live *live, uint64_t conversation_id, uint64_t 
 	int64_t now_ms = clock_mono_ms();
 	struct group_name name = name_of(conversation_id);
 	*taken_r = 0;
-	int64_t wait_ms = bucket_take_many(live->hub, GROUP_BUCKET, name.text, online, rate / 2, rate, now_ms);
+	int64_t wait_ms = bucket_take_many(live->hub, BUCKET_GROUP_FANOUT, name.text, online, rate / 2, rate, now_ms);
 	if (wait_ms != 0)
 		return wait_ms;
-	wait_ms = bucket_take_many(live->hub, NODE_BUCKET, "", online, rate, rate, now_ms);
+	wait_ms = bucket_take_many(live->hub, BUCKET_NODE_FANOUT, "", online, rate, rate, now_ms);
 	if (wait_ms != 0)
-		bucket_give_back(live->hub, GROUP_BUCKET, name.text, online, rate / 2, rate);
+		bucket_give_back(live->hub, BUCKET_GROUP_FANOUT, name.text, online, rate / 2, rate);
 	else
 		*taken_r = online;
 	return wait_ms;
@@ -69,8 +67,8 @@ int64_t group_take_fanout(struct live *live, uint64_t conversation_id, uint64_t 
 void group_give_back_fanout(struct live *live, uint64_t conversation_id, uint64_t taken)
 {
 	const double rate = node_rate(live);
-	bucket_give_back(live->hub, GROUP_BUCKET, name_of(conversation_id).text, taken, rate / 2, rate);
-	bucket_give_back(live->hub, NODE_BUCKET, "", taken, rate, rate);
+	bucket_give_back(live->hub, BUCKET_GROUP_FANOUT, name_of(conversation_id).text, taken, rate / 2, rate);
+	bucket_give_back(live->hub, BUCKET_NODE_FANOUT, "", taken, rate, rate);
 }
 
 int64_t group_wait_fanout(struct live *live, uint64_t conversation_id)
@@ -79,8 +77,9 @@ int64_t group_wait_fanout(struct live *live, uint64_t conversation_id)
 	int64_t now_ms = clock_mono_ms();
 	if (group_online(live, conversation_id) == 0)
 		return 0;
-	int64_t wait_ms = bucket_wait(live->hub, GROUP_BUCKET, name_of(conversation_id).text, rate / 2, rate, now_ms);
-	return wait_ms != 0 ? wait_ms : bucket_wait(live->hub, NODE_BUCKET, "", rate, rate, now_ms);
+	int64_t wait_ms =
+		bucket_wait(live->hub, BUCKET_GROUP_FANOUT, name_of(conversation_id).text, rate / 2, rate, now_ms);
+	return wait_ms != 0 ? wait_ms : bucket_wait(live->hub, BUCKET_NODE_FANOUT, "", rate, rate, now_ms);
 }
 
 /* What a group owes is not the others' debt: it has had its part of the node's. */
@@ -89,7 +88,7 @@ void group_charge_fanout(struct live *live, uint64_t conversation_id, uint64_t t
 	const double rate = node_rate(live);
 	int64_t now_ms = clock_mono_ms();
 	struct group_name name = name_of(conversation_id);
-	if (bucket_wait(live->hub, GROUP_BUCKET, name.text, rate / 2, rate, now_ms) == 0)
-		bucket_charge(live->hub, NODE_BUCKET, "", tokens, rate, rate, now_ms);
-	bucket_charge(live->hub, GROUP_BUCKET, name.text, tokens, rate / 2, rate, now_ms);
+	if (bucket_wait(live->hub, BUCKET_GROUP_FANOUT, name.text, rate / 2, rate, now_ms) == 0)
+		bucket_charge(live->hub, BUCKET_NODE_FANOUT, "", tokens, rate, rate, now_ms);
+	bucket_charge(live->hub, BUCKET_GROUP_FANOUT, name.text, tokens, rate / 2, rate, now_ms);
 }

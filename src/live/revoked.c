@@ -66,7 +66,6 @@ bool revoked_refuses(const struct live *live, struct str user_id, uint64_t login
 
 /* ---- knowing ---- */
 
-
 /* The time may be anything that came from the bus. */
 static uint32_t secs_of(int64_t ms)
 {
@@ -294,12 +293,14 @@ static void on_unread(struct live *live, enum store_status status)
 static void take_page(struct live *live, const struct store_changes *c)
 {
 	for (size_t i = 0; i < c->logins; i++)
-		know_change(live, &(struct login_change){
-					  .user_id = c->login[i].user_id, .gone = &c->login[i].gone, .gone_count = 1},
+		know_change(live,
+			    &(struct login_change){
+				    .user_id = c->login[i].user_id, .gone = &c->login[i].gone, .gone_count = 1},
 			    FROM_TABLE);
 	for (size_t i = 0; i < c->users; i++)
-		know_change(live, &(struct login_change){
-					  .user_id = c->user[i].user_id, .has_state = true, .state = c->user[i].state},
+		know_change(live,
+			    &(struct login_change){
+				    .user_id = c->user[i].user_id, .has_state = true, .state = c->user[i].state},
 			    FROM_TABLE);
 }
 

@@ -11,9 +11,9 @@
  * While the database is away nobody can revoke anything, and what was known before is refused all the same.
  *
  * Memory: an ended login is forgotten when its last token has run out, and takes some 45 bytes. A user's state is kept
- * as long as there is one, and takes 80 to 140. Of ended logins there are REVOKED_MAX at most, and as many users who are
- * revoked and no more than that; who is disabled or erased always has room. What comes beyond that is not known in this
- * worker, and it logs so: a token of such a login is valid until it runs out, within jwt.lifetime, but cannot be
+ * as long as there is one, and takes 80 to 140. Of ended logins there are REVOKED_MAX at most, and as many users who
+ * are revoked and no more than that; who is disabled or erased always has room. What comes beyond that is not known in
+ * this worker, and it logs so: a token of such a login is valid until it runs out, within jwt.lifetime, but cannot be
  * renewed.
  */
 #ifndef TIDINGS_LIVE_REVOKED_H

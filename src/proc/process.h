@@ -2,8 +2,8 @@
 /*
  * The life of a process that the master has forked, from the fork to its exit: what workers, writers and relays share.
  * It obeys the orders that come through its channel, reports its state there, writes its row of the scoreboard each
- * second, becomes ready once it is connected with what it needs (or has waited for that for a moment, and longer where it
- * still reads what it has to know), and drains when told.
+ * second, becomes ready once it is connected with what it needs (or has waited for that for a moment, and longer where
+ *it still reads what it has to know), and drains when told.
  *
  *	process_begin(); process_start(); the kind's own parts; process_run(); the parts are freed; process_end().
  */

@@ -105,7 +105,7 @@ void store_refresh_login(struct store *s, const struct refresh_token *t, struct 
 
 enum user_change {
 	USER_STAYS,
-	USER_REVOKE, /* refuses all tokens that were issued up to now, also those that another system signed */
+	USER_REVOKE,  /* refuses all tokens that were issued up to now, also those that another system signed */
 	USER_DISABLE, /* the same, and whatever comes until USER_ENABLE */
 	USER_ENABLE,  /* ends no login; what was refused as revoked stays so */
 	USER_ERASE,

@@ -14,8 +14,7 @@ static uint64_t login_of(struct token_keys *k, int64_t began_ms)
 {
 	struct token_claims claims = {0};
 	const char *reason = NULL;
-	char *payload = xasprintf("{" ALWAYS ",\"sid\":\"%llu\"}",
-				  (unsigned long long)began_ms << ID_CHANCE_BITS | 9);
+	char *payload = xasprintf("{" ALWAYS ",\"sid\":\"%llu\"}", (unsigned long long)began_ms << ID_CHANCE_BITS | 9);
 	char *token = make('H', HS256, payload);
 	ok(token_verify(k, str_from(token), &claims, &reason) == TOKEN_OK, "a token with a number as sid");
 	free(token);

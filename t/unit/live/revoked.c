@@ -278,7 +278,8 @@ static void test_heard(void)
 	ok(refuses_login(12), "what comes behind a word is not read");
 	kicked = 0;
 	hear("1" HUGE ZERO ZERO HUGE ZERO);
-	ok(refuses_user("ann") && kicked == 1 && strcmp(kick_reason, "disabled") == 0, "a reason that is none has a name");
+	ok(refuses_user("ann") && kicked == 1 && strcmp(kick_reason, "disabled") == 0,
+	   "a reason that is none has a name");
 	is_int(published, 0, "what was heard is told nobody");
 	end();
 }
