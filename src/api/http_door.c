@@ -94,7 +94,7 @@ static const struct problem *authenticate(struct request *r, struct str token, v
 	if (status != TOKEN_OK)
 		return request_problem(r, status == TOKEN_EXPIRED ? PROBLEM_TOKEN_EXPIRED : PROBLEM_TOKEN_INVALID, "%s",
 				       reason);
-	/* Also of one from the cache: what it is asked about may have happened a moment ago. */
+	/* Checked for cached tokens too: the login may have ended since. */
 	if (revoked_refuses(r->live, str_from(claims_r->user_id), claims_r->login, claims_r->issued_ms))
 		return request_problem(r, PROBLEM_TOKEN_REVOKED, "the token's login has ended, or its user is refused");
 	memcpy(r->user, claims_r->user_id, sizeof(r->user));

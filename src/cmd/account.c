@@ -271,5 +271,9 @@ const struct problem *password_check(struct request *r, union command_args *a)
 
 void password_proceed(struct request *r, const union command_args *a)
 {
-	look_up(call_new(r, a, ACCOUNT_PASSWORD), request_user(r));
+	r->retry_ms = admission_password(r->live, r->user);
+	if (r->retry_ms == 0)
+		look_up(call_new(r, a, ACCOUNT_PASSWORD), request_user(r));
+	else
+		request_fail(r, request_problem(r, PROBLEM_RATE_LIMITED, "the password is changed too often"));
 }

@@ -5,6 +5,7 @@
 #include "cmd/login.h"
 
 #include "api/render.h"
+#include "live/admission.h"
 #include "live/revoked.h"
 
 #include <stdlib.h>
@@ -46,25 +47,46 @@ void login_answer(struct request *r, const struct store_login *l, int http_statu
 
 /* ---- going on ---- */
 
+static const struct problem *unknown_token(struct request *r)
+{
+	return request_problem(r, PROBLEM_TOKEN_INVALID, "unknown refresh token");
+}
+
 const struct problem *refresh_check(struct request *r, union command_args *a)
 {
 	struct str text;
 	r->is_secret = true;
 	const struct problem *p = request_needs_text(r, "refresh_token", &text);
 	if (p == NULL && refresh_token_parse(text, &a->refresh_token) != 0)
-		p = request_problem(r, PROBLEM_TOKEN_INVALID, "refresh_token: is none of this server's");
+		p = unknown_token(r);
 	return p;
+}
+
+static void count(struct request *r, const struct store_login *l)
+{
+	switch (l->status) {
+	case STORE_NOT_FOUND:
+		return;
+	case STORE_OK:
+	case STORE_LOGIN_ENDED:
+	case STORE_LOGIN_EXPIRED:
+		admission_refresh_genuine(r->live, r->http->peer, l->id);
+		return;
+	default:
+		admission_refresh_forgive(r->live, r->http->peer);
+	}
 }
 
 static void on_refreshed(const struct store_login *l, void *arg)
 {
 	struct request *r = arg;
+	count(r, l);
 	switch (l->status) {
 	case STORE_OK:
 		login_answer(r, l, 200);
 		return;
 	case STORE_NOT_FOUND:
-		request_fail(r, request_problem(r, PROBLEM_TOKEN_INVALID, "refresh_token: is none of this server's"));
+		request_fail(r, unknown_token(r));
 		return;
 	default:
 		revoked_tell(r->live, &l->change);
@@ -75,6 +97,11 @@ static void on_refreshed(const struct store_login *l, void *arg)
 void refresh_proceed(struct request *r, const union command_args *a)
 {
 	char network[ADDR_TEXT_MAX], host[ADDR_TEXT_MAX];
+	r->retry_ms = admission_refresh_begin(r->live, r->http->peer, a->refresh_token.login);
+	if (r->retry_ms != 0) {
+		request_fail(r, request_problem(r, PROBLEM_RATE_LIMITED, "renewed too often"));
+		return;
+	}
 	addr_format_network(r->http->peer, network);
 	login_address(r, host);
 	store_refresh_login(r->live->store, &a->refresh_token, str_from(network), str_from(host), on_refreshed, r);

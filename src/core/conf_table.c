@@ -355,9 +355,9 @@ const struct conf_row conf_rows[] = {
 		 "an address may begin a quarter of them, unless it is in trusted_proxies, and a user 5 a second and 100 at "
 		 "once; those above are answered 429. 0: any number."},
 	{"limits", "logins_per_minute", CONF_INT, AT(limits.logins_per_minute), .def = "30", .min = 0, .max = MIB,
-	 .help = "How many registrations and logins may be tried a minute from an address, and ten times as many "
-		 "tokens renewed. A user may fail ten times as often, "
-		 "from all addresses together; beyond that each address has a tenth of its tries for this user, so that a "
+	 .help = "How many registrations and logins may be tried a minute from an address; how often a login may be "
+		 "renewed, and a user's password be changed. An address may bring ten times as many refresh tokens that "
+		 "are none. A user may fail to log in ten times as often, from all addresses together; beyond that each address has a tenth of its tries for this user, so that a "
 		 "right password is still heard. 0: any number."},
 	{"limits", "friend_requests_per_day", CONF_INT, AT(limits.friend_requests_per_day), .def = "50", .min = 0,
 	 .max = MIB,

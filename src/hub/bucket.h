@@ -18,7 +18,7 @@ enum bucket_kind {
 	/* By address */
 	BUCKET_CONNECTIONS = 1,
 	BUCKET_TRIES,	  /* of calls without a token */
-	BUCKET_REFRESHES, /* refresh tokens that were none */
+	BUCKET_REFRESHES, /* refresh tokens that are not genuine */
 	BUCKET_PICTURES,
 	BUCKET_ADDRESS_SESSIONS,
 	/* By user */

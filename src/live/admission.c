@@ -3,6 +3,7 @@
 #include "core/base.h"
 #include "live/admission.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -40,10 +41,59 @@ int64_t admission_try(struct live *live, const struct addr *peer)
 	return take_try(live, BUCKET_TRIES, peer, live->conf->limits.logins_per_minute);
 }
 
+/* ---- refresh tokens ---- */
+
+static double refreshes_per_minute(const struct live *live)
+{
+	return (double)live->conf->limits.logins_per_minute * REFRESHES_A_TRY;
+}
+
+struct login_name {
+	char text[24];
+};
+
+static struct login_name name_of_login(uint64_t login)
+{
+	struct login_name n;
+	snprintf(n.text, sizeof(n.text), "%" PRIu64, login);
+	return n;
+}
+
 int64_t admission_refresh(struct live *live, const struct addr *peer)
 {
-	return take_try(live, BUCKET_REFRESHES, peer, (double)live->conf->limits.logins_per_minute * REFRESHES_A_LOGIN);
+	const double per_minute = refreshes_per_minute(live);
+	struct address_name address = name_of(peer);
+	if (address.text[0] == '\0')
+		return 0;
+	return bucket_wait(live->hub, BUCKET_REFRESHES, address.text, per_minute / 60, per_minute, clock_mono_ms());
 }
+
+/* The login's is only looked at, for anybody can name one. */
+int64_t admission_refresh_begin(struct live *live, const struct addr *peer, uint64_t login)
+{
+	const double of_login = live->conf->limits.logins_per_minute;
+	int64_t wait_ms = bucket_wait(live->hub, BUCKET_RENEWALS, name_of_login(login).text, of_login / 60, of_login,
+				      clock_mono_ms());
+	return wait_ms != 0 ? wait_ms : take_try(live, BUCKET_REFRESHES, peer, refreshes_per_minute(live));
+}
+
+void admission_refresh_forgive(struct live *live, const struct addr *peer)
+{
+	const double per_minute = refreshes_per_minute(live);
+	struct address_name address = name_of(peer);
+	if (address.text[0] != '\0')
+		bucket_give_back(live->hub, BUCKET_REFRESHES, address.text, 1, per_minute / 60, per_minute);
+}
+
+void admission_refresh_genuine(struct live *live, const struct addr *peer, uint64_t login)
+{
+	const double of_login = live->conf->limits.logins_per_minute;
+	admission_refresh_forgive(live, peer);
+	bucket_charge(live->hub, BUCKET_RENEWALS, name_of_login(login).text, 1, of_login / 60, of_login,
+		      clock_mono_ms());
+}
+
+/* ---- balancers ---- */
 
 static bool is_balancer(const struct conf *conf, const struct addr *peer)
 {
@@ -141,6 +191,12 @@ void admission_failed(struct live *live, const struct addr *peer, const char *us
 	int64_t now_ms = clock_mono_ms();
 	(void)bucket_take(live->hub, BUCKET_FAILED_LOGINS, user_id, of_user / 60, of_user, now_ms);
 	(void)bucket_take(live->hub, BUCKET_FAILED_PAIRS, pair_of(peer, user_id).text, of_pair / 60, of_pair, now_ms);
+}
+
+int64_t admission_password(struct live *live, const char *user_id)
+{
+	const double per_minute = live->conf->limits.logins_per_minute;
+	return bucket_take(live->hub, BUCKET_PASSWORDS, user_id, per_minute / 60, per_minute, clock_mono_ms());
 }
 
 /* ---- sessions ---- */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * How often may somebody log in, begin a session, or have a picture read? Counted for the user and for the address
- * first, and for the node last: what one of them has used up is never missing for the others.
+ * How often may somebody log in or renew a login, change a password, begin a session, or have a picture read? Counted
+ * for the user and for the address first, and for the node last: what one of them has used up is never missing for the
+ * others. Which buckets there are is in hub/bucket.h.
  */
 #ifndef TIDINGS_LIVE_ADMISSION_H
 #define TIDINGS_LIVE_ADMISSION_H
@@ -24,9 +25,22 @@ void admissions_fini(struct live *live);
  * A call without a token, before its body is read: it counts for its address (limits.logins_per_minute).
  */
 int64_t admission_try(struct live *live, const struct addr *peer);
-/* The same of a refresh token, of which one has as many more, in an account of its own: nobody guesses one. */
-#define REFRESHES_A_LOGIN 10
+/*
+ * The same of a refresh token, before its body is read: nothing is taken yet. Of those an address has as many more, in
+ * a bucket of its own, for nobody guesses one.
+ */
+#define REFRESHES_A_TRY 10
 int64_t admission_refresh(struct live *live, const struct addr *peer);
+/*
+ * It has the form of a refresh token of that login, so the database will be asked: that counts for the address, unless
+ * it is forgiven. And a login may not be renewed more often than somebody may log in.
+ */
+int64_t admission_refresh_begin(struct live *live, const struct addr *peer, uint64_t login);
+/* It does not count: nobody knows what it is. */
+void admission_refresh_forgive(struct live *live, const struct addr *peer);
+/* Nor does it where it is genuine, so clients behind one address do not take from one another. It counts for its login.
+ */
+void admission_refresh_genuine(struct live *live, const struct addr *peer, uint64_t login);
 /*
  * A picture that has to be read: an address has as many as a user has requests (limits.requests_per_second), and of
  * this worker PICTURES_AT_ONCE at a time, so that few addresses cannot take all the room that pictures have in the
@@ -44,6 +58,11 @@ void admission_picture_read(struct live *live, struct picture_reader *reader);
 #define LOGIN_ADDRESSES 10
 int64_t admission_login(struct live *live, const struct addr *peer, const char *user_id);
 void admission_failed(struct live *live, const struct addr *peer, const char *user_id);
+/*
+ * A change of the own password, before the old one is compared. Whatever becomes of it, it counts for the user, who has
+ * as many as an address has logins: hashing takes the one thread of the worker that all passwords wait for.
+ */
+int64_t admission_password(struct live *live, const char *user_id);
 
 /*
  * A session: of a user SESSIONS_A_USER a second, 20 seconds' worth at once; of an address a quarter of

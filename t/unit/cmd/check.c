@@ -157,7 +157,7 @@ static const struct row rows[] = {
 	{"login", "{\"user_id\":\"me\",\"password\":\"\"}", PROBLEM_COUNT, NULL},
 	{"login", "{\"user_id\":\"me\",\"password\":\"\",\"device\":\"\"}", PROBLEM_INVALID_ARGUMENT,
 	 "device: must be of 1 to 64 characters"},
-	{"refresh", "{\"refresh_token\":\"x\"}", PROBLEM_TOKEN_INVALID, "refresh_token: is none of this server's"},
+	{"refresh", "{\"refresh_token\":\"x\"}", PROBLEM_TOKEN_INVALID, "unknown refresh token"},
 	{"logout", "{\"all\":1}", PROBLEM_INVALID_ARGUMENT, "all: must be true or false"},
 	{"change_password", "{\"old_password\":\"\",\"new_password\":\"short\"}", PROBLEM_INVALID_ARGUMENT,
 	 "new_password: must be of 8 to 256 bytes"},
