@@ -12,14 +12,13 @@
 #include <ctype.h>
 #include <errno.h>
 #include <limits.h>
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
 #include <pwd.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "core/hmac.h"
 #include "core/jwks.h"
 #include "core/log.h"
 #include "core/token.h"
@@ -369,12 +368,10 @@ static void resolve_jwks(struct conf *c, struct conf_faults *faults)
 static char *derived_url_secret(const struct conf *c)
 {
 	static const char purpose[] = "tidings media urls";
-	unsigned char digest[EVP_MAX_MD_SIZE];
-	unsigned len;
-	ASSERT(HMAC(EVP_sha256(), c->jwt.own.secret, (int)c->jwt.own.secret_len, (const unsigned char *)purpose,
-		    sizeof(purpose) - 1, digest, &len) != NULL);
-	char *text = xcalloc(2, len + 1);
-	for (unsigned i = 0; i < len; i++)
+	unsigned char digest[HMAC_SHA256_LEN];
+	hmac_sha256(c->jwt.own.secret, c->jwt.own.secret_len, str_from(purpose), digest);
+	char *text = xcalloc(2, sizeof(digest) + 1);
+	for (size_t i = 0; i < sizeof(digest); i++)
 		hex_put(text + (size_t)2 * i, 2, digest[i]);
 	explicit_bzero(digest, sizeof(digest));
 	return text;

@@ -7,9 +7,9 @@
 
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
-#include <openssl/hmac.h>
 
 #include "core/base64url.h"
+#include "core/hmac.h"
 #include "core/log.h"
 
 #define MACED_LEN (8 + 4 + REFRESH_SECRET_LEN)
@@ -38,18 +38,12 @@ static void put_maced(const struct refresh_token *t, unsigned char out[MACED_LEN
 	memcpy(out + 12, t->secret, REFRESH_SECRET_LEN);
 }
 
-static void hmac(const unsigned char key[REFRESH_KEY_LEN], const unsigned char *text, size_t len, unsigned char out[32])
-{
-	unsigned out_len;
-	ASSERT(HMAC(EVP_sha256(), key, REFRESH_KEY_LEN, text, len, out, &out_len) != NULL && out_len == 32);
-}
-
 static void make_mac(const struct refresh_token *t, const unsigned char key[REFRESH_KEY_LEN],
 		     unsigned char mac_r[REFRESH_MAC_LEN])
 {
-	unsigned char text[MACED_LEN], whole[32];
+	unsigned char text[MACED_LEN], whole[HMAC_SHA256_LEN];
 	put_maced(t, text);
-	hmac(key, text, sizeof(text), whole);
+	hmac_sha256(key, REFRESH_KEY_LEN, (struct str){(const char *)text, sizeof(text)}, whole);
 	memcpy(mac_r, whole, REFRESH_MAC_LEN);
 	explicit_bzero(text, sizeof(text));
 	explicit_bzero(whole, sizeof(whole));
@@ -67,8 +61,8 @@ void refresh_token_advance(struct refresh_token *t, const unsigned char key[REFR
 {
 	unsigned char text[4 + REFRESH_SECRET_LEN] = {'n', 'e', 'x', 't'};
 	memcpy(text + 4, t->secret, REFRESH_SECRET_LEN);
-	_Static_assert(REFRESH_SECRET_LEN == 32, "as long as what HMAC-SHA256 makes");
-	hmac(key, text, sizeof(text), t->secret);
+	_Static_assert(REFRESH_SECRET_LEN == HMAC_SHA256_LEN, "as long as what HMAC-SHA256 makes");
+	hmac_sha256(key, REFRESH_KEY_LEN, (struct str){(const char *)text, sizeof(text)}, t->secret);
 	explicit_bzero(text, sizeof(text));
 	t->generation++;
 	make_mac(t, key, t->mac);

@@ -3,21 +3,21 @@
 #include "media/s3.h"
 
 #include "core/clock.h"
+#include "core/hmac.h"
 #include "core/log.h"
 
 #include <ctype.h>
 #include <curl/curl.h>
 #include <errno.h>
 #include <openssl/evp.h>
-#include <openssl/hmac.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
 
-#define DIGEST_BYTES 32
-#define DATE_LEN 8  /* 20261130 */
-#define TIME_LEN 16 /* 20261130T020000Z */
+#define DIGEST_BYTES HMAC_SHA256_LEN /* SHA-256 has as many */
+#define DATE_LEN 8		     /* 20261130 */
+#define TIME_LEN 16		     /* 20261130T020000Z */
 #define OWN_URL_SECS 900
 #define CONNECT_SECS 10L
 /* Slower than this for so long, a transfer has failed. */
@@ -37,12 +37,6 @@ void s3_start(void)
 }
 
 /* ---- signing ---- */
-
-static void hmac(const void *key, size_t key_len, const char *text, unsigned char out[DIGEST_BYTES])
-{
-	unsigned len = DIGEST_BYTES;
-	ASSERT(HMAC(EVP_sha256(), key, (int)key_len, (const unsigned char *)text, strlen(text), out, &len) != NULL);
-}
 
 static void put_hex(struct buf *out, const unsigned char *bytes, size_t n)
 {
@@ -91,14 +85,14 @@ static void put_signature(struct buf *out, const struct s3 *s, const char *time_
 	struct buf text = {0};
 	char *secret = xasprintf("AWS4%s", s->secret_key);
 	snprintf(date, sizeof(date), "%.*s", DATE_LEN, time_text);
-	hmac(secret, strlen(secret), date, key);
-	hmac(key, sizeof(key), s->region, key);
-	hmac(key, sizeof(key), "s3", key);
-	hmac(key, sizeof(key), "aws4_request", key);
+	hmac_sha256(secret, strlen(secret), str_from(date), key);
+	hmac_sha256(key, sizeof(key), str_from(s->region), key);
+	hmac_sha256(key, sizeof(key), STR_LIT("s3"), key);
+	hmac_sha256(key, sizeof(key), STR_LIT("aws4_request"), key);
 	ASSERT(EVP_Digest(canonical->data, canonical->len, digest, NULL, EVP_sha256(), NULL) == 1);
 	buf_printf(&text, "AWS4-HMAC-SHA256\n%s\n%s/%s/s3/aws4_request\n", time_text, date, s->region);
 	put_hex(&text, digest, DIGEST_BYTES);
-	hmac(key, sizeof(key), buf_cstr(&text), digest);
+	hmac_sha256(key, sizeof(key), (struct str){text.data, text.len}, digest);
 	put_hex(out, digest, DIGEST_BYTES);
 	explicit_bzero(key, sizeof(key));
 	explicit_bzero(secret, strlen(secret));
