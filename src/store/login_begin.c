@@ -62,9 +62,14 @@ static void make_token(struct login_begin *b)
 	refresh_token_format(&b->token, b->text);
 }
 
+/* How long a token that is signed now is accepted. */
+static int64_t token_ms(const struct login_begin *b)
+{
+	return (b->conf->jwt.lifetime_secs + (int64_t)b->conf->jwt.leeway_secs) * 1000;
+}
+
 static void put_row(const struct login_begin *b, struct buf *text)
 {
-	const struct conf *conf = b->conf;
 	unsigned char hash[REFRESH_HASH_LEN];
 	refresh_token_hash(&b->token, hash);
 	sql_next(text);
@@ -76,8 +81,7 @@ static void put_row(const struct login_begin *b, struct buf *text)
 		buf_append_char(text, ',');
 		sql_str(text, strings[i]);
 	}
-	const int64_t times[] = {b->now_ms, b->now_ms, b->expires_ms,
-				 b->now_ms + (conf->jwt.lifetime_secs + (int64_t)conf->jwt.leeway_secs) * 1000};
+	const int64_t times[] = {b->now_ms, b->now_ms, b->expires_ms, b->now_ms + token_ms(b)};
 	for (size_t i = 0; i < ARRAY_LEN(times); i++) {
 		buf_append_char(text, ',');
 		sql_time(text, times[i]);
@@ -89,9 +93,13 @@ static void put_row(const struct login_begin *b, struct buf *text)
 	buf_append_char(text, ')');
 }
 
-/* Those whose tokens may be valid stay: a worker that begins has to read them. */
+/*
+ * Those whose tokens may be valid stay: a worker that begins has to read them. These are told by refused_until; the
+ * range of ended_at is so short that it does not walk over many of them at each login.
+ */
 static void put_deletion(const struct login_begin *b, struct buf *text)
 {
+	int64_t run_out_ms = b->now_ms - LOGIN_SKEW_MS;
 	sql_lit(text, ";SET @cut=(SELECT ended_at FROM logins FORCE INDEX (by_user) WHERE user_id=");
 	sql_str(text, b->asked.user);
 	buf_printf(text,
@@ -99,8 +107,10 @@ static void put_deletion(const struct login_begin *b, struct buf *text)
 		   "user_id=",
 		   ENDED_MAX - 1);
 	sql_str(text, b->asked.user);
-	sql_lit(text, " AND ended_at<@cut AND refused_until<");
-	sql_time(text, b->now_ms - LOGIN_SKEW_MS);
+	sql_lit(text, " AND ended_at<@cut AND ended_at<");
+	sql_time(text, run_out_ms - token_ms(b));
+	sql_lit(text, " AND refused_until<");
+	sql_time(text, run_out_ms);
 	buf_printf(text, " ORDER BY ended_at LIMIT %d", ENDED_DELETED_AT_ONCE);
 }
 
