@@ -90,6 +90,11 @@ subtest 'a spent token' => sub {
 	refused 'after that it is in two hands', renew($one->{refresh_token}), 401, 'token_revoked';
 	is_kicked $ws, 'token_reused', 'its session';
 	refused_everywhere $three, 'its login';
+	my @chain = login('ann')->{refresh_token};
+	push @chain, renew($chain[-1])->json->{refresh_token} for 1 .. 9;
+	is renew($chain[1])->json->{refresh_token}, $chain[9], 'the eighth before the valid one is answered';
+	refused 'the one before that is too old, however short the time', renew($chain[0]), 401, 'token_revoked';
+	refused 'and has ended the login', renew($chain[9]), 401, 'token_revoked';
 	sees $other, 'another login goes on';
 	is renew($other->{refresh_token})->status, 200, 'and is renewed';
 };
@@ -109,20 +114,20 @@ subtest 'what is no refresh token' => sub {
 };
 
 subtest 'for how long' => sub {
-	my $short = Tidings->start(workers => 1, conf => {account => {refresh_lifetime => 100}, jwt => {lifetime => 20, leeway => 0}});
+	my $short = Tidings->start(workers => 1, conf => {account => {refresh_lifetime => 1000}, jwt => {lifetime => 100, leeway => 0}});
 	my $http = $short->http(undef);
 	my $one = $http->post('/users/register', {user_id => 'zoe', password => $PASSWORD})->json;
 	my $ws = Tidings::WS->open(address => $short->node->address, token => $one->{token});
-	$short->node->clock(21);
+	$short->node->clock(101);
 	refused 'a token for jwt.lifetime', $short->http(undef, token => $one->{token})->get('/users/me'), 401, 'token_expired';
 	is $ws->close_code, 4002, 'its WebSocket, too';
-	$short->node->clock(70);
+	$short->node->clock(700);
 	my $two = renew($one->{refresh_token}, http => $http)->json;
 	is $short->http(undef, token => $two->{token})->get('/users/me')->status, 200, 'then it is renewed';
-	$short->node->clock(70);
+	$short->node->clock(700);
 	my $three = renew($two->{refresh_token}, http => $http);
 	is $three->status, 200, 'a login lasts for account.refresh_lifetime after its last use';
-	$short->node->clock(101);
+	$short->node->clock(1001);
 	refused 'and no longer', renew($three->json->{refresh_token}, http => $http), 401, 'token_expired';
 	is $short->dbh->selectrow_array('SELECT COUNT(*) FROM logins'), 1, 'its row is kept for a while';
 	$short->dbh->do("INSERT INTO logins (id, user_id, address, created_at, last_used_at, expires_at, tokens_until, token_key, token_hash) SELECT id + seq, CONCAT('z', seq), '', created_at, last_used_at, expires_at, tokens_until, token_key, token_hash FROM logins JOIN seq_1_to_1200");
@@ -162,6 +167,15 @@ subtest 'the list' => sub {
 	refused "another's", $t->api('ann')->delete("/users/me/logins/$one->{login_id}"), 404, 'not_found';
 	refused "unknown: $_", with($one)->delete("/users/me/logins/$_"), 404, 'not_found' for 1, 0, '18446744073709551615', 'x', '-1', '99999999999999999999999';
 	is renew($_)->status, 200, 'nothing else has ended' for $two->{refresh_token};
+};
+
+subtest 'ending one\'s own login from the list' => sub {
+	my ($one, $two) = (made('own'), login('own'));
+	my $ws = Tidings::WS->open(address => $t->node(1)->address, token => $one->{token});
+	is with($one)->delete("/users/me/logins/$one->{login_id}")->status, 204, 'is answered';
+	is_kicked $ws, 'logged_out', 'its session';
+	refused_everywhere $one, 'it';
+	sees $two, 'the other one goes on';
 };
 
 subtest 'logging out' => sub {

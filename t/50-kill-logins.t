@@ -39,6 +39,26 @@ for my $all (0, 1) {
 	};
 }
 
+subtest 'a worker dies between the commit of a password and its words' => sub {
+	my $own = made('pia');
+	my $other = $http->post('/users/login', {user_id => 'pia', password => 'correct horse'})->json;
+	my $ws = Tidings::WS->open(address => $far->address, token => $other->{token});
+	my $asks = $t->http(undef, token => $own->{token});
+	$asks->get('/users/me');
+	$proxy->lose($COMMIT);
+	$asks->send_request('PUT', '/users/me/password', json => {old_password => 'correct horse', new_password => 'another horse'});
+	$proxy->lost;
+	$near->allow_deaths(1);
+	kill KILL => $near->worker_pids;
+	is_deeply $ws->expect('kicked'), {type => 'kicked', reason => 'password_changed', by_session => undef}, 'the session of another login is told';
+	is $ws->close_code, 4001, 'and closed';
+	refused 'its token is refused', $t->http(undef, node => 1, token => $other->{token})->get('/users/me'), 401, 'token_revoked';
+	is $t->http(undef, node => 1, token => $own->{token})->get('/users/me')->status, 200, 'the own login goes on';
+	$proxy->open;
+	ready();
+	is $http->post('/users/login', {user_id => 'pia', password => 'another horse'})->status, 200, 'the new password counts';
+};
+
 subtest 'the answer to COMMIT is lost' => sub {
 	my $one = made('ben');
 	my $renew = sub { my ($token) = @_; return $t->http(undef)->post('/users/refresh', {refresh_token => $token}) };
