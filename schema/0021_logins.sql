@@ -45,7 +45,7 @@ CREATE TABLE IF NOT EXISTS logins (
 	KEY by_expiry (expires_at)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
 
--- Only of users with something to say here.
+-- Only users who were revoked, disabled or erased have a row.
 CREATE TABLE IF NOT EXISTS user_states (
 	user_id VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
 	disabled TINYINT NOT NULL DEFAULT 0,

@@ -145,7 +145,8 @@ const struct conf_row conf_rows[] = {
 
 	{"admin", "listen", CONF_STRING, AT(admin.listen), .def = "127.0.0.1:8081", .check = conf_check_listen,
 	 .change = CONF_RESTART,
-	 .help = "The address that answers /healthz, /readyz and /metrics, and nothing else. Empty: none."},
+	 .help = "The address that answers /healthz, /readyz, /metrics and administrators (/admin), and nothing that "
+		 "users ask for. Empty: none."},
 
 	{"tls", "listen", CONF_LIST, AT(tls.listen), .def = "", .check = conf_check_listen, .change = CONF_RESTART,
 	 .help = "Addresses where clients connect through TLS, 1.2 or 1.3, written as in listen."},

@@ -8,8 +8,8 @@
  *   login 8 bytes | generation 4 bytes | secret 32 bytes | mac 16 bytes
  *
  * numbers with the highest byte first. The mac is HMAC-SHA256 over all before it, under a random key of the login's,
- * cut. So a spent token of any age is known to be genuine, although only the valid one has its hash in a row; and
- * who knows a login's id alone cannot make a token that would be taken for a spent one and end the login.
+ * cut. So a spent token of any age is known to be genuine, although only the valid one has its hash in a row. Knowing a
+ * login's id is not enough to forge a spent token, which would end the login.
  *
  * The secret of the next one is HMAC-SHA256 over "next" and this one's, under the same key. So every use of one token
  * leads to the same next one, and nobody's becomes invalid where two use it at once.

@@ -64,9 +64,10 @@ void store_find_account(struct store *s, struct str asker, struct str user, stor
 	sql_str(text, user);
 	buf_append_char(text, ';');
 	user_state_ask(text, user, false);
-	/* At most LOGINS_MAX live ones, and those that ended. */
+	/* Of those that have not ended a user has some LOGINS_MAX; the others are not read. */
 	sql_lit(text, ";SELECT COUNT(*) FROM logins FORCE INDEX (by_user) WHERE user_id=");
 	sql_str(text, user);
-	sql_lit(text, " AND ended_at IS NULL AND expires_at>UTC_TIMESTAMP(3)");
+	sql_lit(text, " AND ended_at IS NULL AND expires_at>");
+	sql_now(text);
 	pool_submit(&f->read);
 }

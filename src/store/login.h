@@ -11,7 +11,10 @@
  * outbox is needed: where the worker dies between its commit and its words, or Redis is away, all others find it in the
  * tables within a second.
  *
- * Lock order: the user's row in `users` first, then rows of `logins`, then the one in `user_states`.
+ * Lock order: the user's row in `users`, then rows of `logins`, then the one in `user_states`. A transaction may leave
+ * some out: a refresh and the end of one login lock rows of `logins` alone. Who begins or renews a login reads
+ * `user_states` without a lock, so who changes that locks first what those have locked: the row in `users`, and the
+ * user's live logins.
  */
 #ifndef TIDINGS_STORE_LOGIN_H
 #define TIDINGS_STORE_LOGIN_H
@@ -97,7 +100,7 @@ struct store_login {
 typedef void store_login_fn(const struct store_login *r, void *arg);
 /* The user has a row in `users`; STORE_NOT_FOUND. Registering begins one as well: store_add_user(). */
 void store_begin_login(struct store *s, const struct store_login_ask *ask, store_login_fn *fn, void *arg);
-/* `address`: whose turn it takes, and what the login shows; asker: that of a whole network. */
+/* asker: the client's network, whose turn it takes. address: the client's own, which the login shows. */
 void store_refresh_login(struct store *s, const struct refresh_token *t, struct str asker, struct str address,
 			 store_login_fn *fn, void *arg);
 
@@ -123,7 +126,10 @@ struct store_logins_ended {
 	struct login_change change;
 };
 typedef void store_logins_ended_fn(const struct store_logins_ended *r, void *arg);
-/* Twice is as good as once. */
+/*
+ * Twice is as good as once, but for what begins in between. That goes also for the second run after a COMMIT of unknown
+ * outcome: it revokes up to its own time.
+ */
 void store_end_logins(struct store *s, const struct store_end_logins *e, store_logins_ended_fn *fn, void *arg);
 
 /* ---- reading ---- */
