@@ -62,7 +62,7 @@ const struct problem *refresh_check(struct request *r, union command_args *a)
 	return p;
 }
 
-static void count(struct request *r, const struct store_login *l)
+static void count_refresh(struct request *r, const struct store_login *l)
 {
 	switch (l->status) {
 	case STORE_NOT_FOUND:
@@ -80,7 +80,7 @@ static void count(struct request *r, const struct store_login *l)
 static void on_refreshed(const struct store_login *l, void *arg)
 {
 	struct request *r = arg;
-	count(r, l);
+	count_refresh(r, l);
 	switch (l->status) {
 	case STORE_OK:
 		login_answer(r, l, 200);
