@@ -429,6 +429,8 @@ export interface StoredLogin {
     refresh_token: string | null;
     expires_at: Time;
     refresh_expires_at: Time | null;
+    /** How often it was renewed: of two states of a login the one with more is the newer. Absent: 0. */
+    renewals?: number;
     /** By the device's clock, in milliseconds; only the time that has passed since counts. */
     received_at: number;
     lifetime_ms: number;

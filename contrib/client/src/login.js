@@ -2,7 +2,7 @@
 // The tokens of a login that renews itself, in place of tokens.js: renewed before the token ends, once for all who ask, in
 // this tab and others. Only the server ends a login, or the user: what fails for another reason is tried again.
 import {Closing} from './closing.js';
-import {isNewer, isSame, loginOf} from './login_store.js';
+import {isNewer, isSame, loginOf, renewedBy} from './login_store.js';
 import {Problem} from './problem.js';
 
 // A token is renewed when so much of its life is left, which also makes up for a server's clock that is a little ahead.
@@ -220,7 +220,7 @@ export class Login {
     #renewOnce(login) {
         const {refresh_token} = login;
         if (!renewals.has(refresh_token)) {
-            const answer = this.#renew(refresh_token).then((account) => ({...login, ...loginOf(account)}));
+            const answer = this.#renew(refresh_token).then((account) => renewedBy(login, account));
             renewals.set(refresh_token, answer);
             answer.catch(() => {}).finally(() => renewals.delete(refresh_token));
         }

@@ -4,11 +4,11 @@
 // hear of it too.
 
 // What is kept of the answer to a login, a registration or a renewal. How long the token is good for is counted from when it
-// came, by its own times: the clock of the device may be wrong.
+// came, by its own times: the clock of the device may be wrong. renewals: how often it was renewed here.
 export function loginOf({user, token, refresh_token, login_id, expires_at, refresh_expires_at}) {
     const received_at = Date.now();
     return {user_id: user.user_id, login_id: login_id ?? null, token, refresh_token: refresh_token ?? null, expires_at,
-        refresh_expires_at: refresh_expires_at ?? null, received_at, lifetime_ms: lifetimeOf(token) ?? Date.parse(expires_at) - received_at};
+        refresh_expires_at: refresh_expires_at ?? null, renewals: 0, received_at, lifetime_ms: lifetimeOf(token) ?? Date.parse(expires_at) - received_at};
 }
 
 // By the claims of the token; null where they do not tell.
@@ -26,9 +26,19 @@ export function isSame(one, other) {
     return one !== null && other !== null && (one.login_id ?? one.token) === (other.login_id ?? other.token);
 }
 
-// Each renewal moves the end of the refresh token on, by the server's clock.
+// As the login is after a renewal that was answered so.
+export function renewedBy(login, account) {
+    return {...login, ...loginOf(account), renewals: renewalsOf(login) + 1};
+}
+
+// By the count of renewals: no clock and no lifetime need go forward. With the same count both have the same refresh token.
 export function isNewer(login, than) {
-    return login.token !== than.token && Date.parse(login.refresh_expires_at) >= Date.parse(than.refresh_expires_at);
+    return renewalsOf(login) > renewalsOf(than);
+}
+
+// A login that an earlier version has kept has no count.
+function renewalsOf({renewals}) {
+    return renewals ?? 0;
 }
 
 function parsed(text) {

@@ -22,6 +22,7 @@ class Server {
     refreshes = 0;
     requests = [];
     logins = new Map(); // id -> {user, valid, before, spentAt, token, ended}
+    refreshLifetimeMs = 2592000000;
     trouble = null; // what the next refresh meets: 'lost' answer, 'away', or a problem {status, code}
 
     pass(ms) {
@@ -41,7 +42,7 @@ class Server {
         login.token = ['e30', base64url({sub: login.user, sid: id, iat, exp: iat + LIFETIME_S, n: ++this.number}), 'sig'].join('.');
         login.tokenEnd = (iat + LIFETIME_S) * 1000;
         return {user: {user_id: login.user}, token: login.token, expires_at: new Date(login.tokenEnd).toISOString(), login_id: id,
-            refresh_token: login.valid, refresh_expires_at: new Date(this.now + 2592000000).toISOString()};
+            refresh_token: login.valid, refresh_expires_at: new Date(this.now + this.refreshLifetimeMs).toISOString()};
     }
 
     refresh(token) {
@@ -215,6 +216,24 @@ test('a duplicated tab with a storage of its own hears of the new token, and of 
     await until('the twin to know', () => twin.ends.length > 0);
     assert.deepEqual([client.ends, twin.ends, storage.values.size, copy.values.size], [['logged_out'], ['logged_out'], 0, 0]);
     await assert.rejects(twin.rest.unreadCount(), {code: 'token_revoked', transient: false});
+});
+
+test('a renewal is taken from another tab although its refresh token ends earlier than the one before', async () => {
+    const {storage, client} = await loggedIn();
+    const copy = new Memory();
+    const {renewals, ...ofAnEarlierVersion} = JSON.parse(storage.getItem('login'));
+    copy.setItem('login', JSON.stringify(ofAnEarlierVersion));
+    const [other, twin] = [tab(storage, 'login'), tab(copy, 'login')];
+    await Promise.all([client, other, twin].map((c) => c.rest.unreadCount()));
+    server.refreshLifetimeMs /= 30; // the operator has lowered it
+    for (let n = 1; n <= 2; n++) {
+        server.pass((LIFETIME_S - 10) * 1000);
+        await client.rest.unreadCount();
+        await until('the copy to be new', () => copy.getItem('login') === storage.getItem('login'));
+        server.pass(GRACE_MS + 1);
+        await Promise.all([other, twin].map((c) => c.rest.unreadCount()));
+        assert.deepEqual([server.refreshes, other.ends, twin.ends], [n, [], []]);
+    }
 });
 
 test('what fails on the way ends no login', async () => {
