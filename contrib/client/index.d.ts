@@ -683,7 +683,7 @@ export interface Rest {
     register(account: {user_id: string; password: string; nickname?: string; device?: string}): Promise<Account>;
     login(account: {user_id: string; password: string; device?: string}): Promise<Account>;
     /** Needs no token. The refresh token is spent; within 30 s it may be used again, where the answer was lost. */
-    refresh(refreshToken: string): Promise<Account>;
+    refresh(refreshToken: string, options?: {timeoutMs?: number}): Promise<Account>;
     /** This login; all: every login and token of the user. `invalid_argument` for one token without a login. */
     logout(options?: {all?: boolean}): Promise<void>;
     /** The one used last first. */

@@ -83,7 +83,7 @@ export class TidingsClient extends Emitter {
         const base = baseOf(url);
         const times = {...TIMING, ...timing};
         if (loginStore !== null)
-            this.#login = new Login(loginStore, {renew: (refreshToken) => this.#rest.refresh(refreshToken), onEnded: (reason) => this.#ended(reason)});
+            this.#login = new Login(loginStore, {renew: (...given) => this.#rest.refresh(...given), onEnded: (reason) => this.#ended(reason)});
         this.#tokens = this.#login ?? new Tokens(token, getToken);
         this.#rest = new Rest(base, this.#tokens, {timeoutMs: times.requestMs});
         this.#storage = storage;

@@ -9,6 +9,14 @@ import {Problem} from './problem.js';
 const EARLY_PART = 0.1;
 const EARLY_MAX_MS = 300000;
 const LOCK_MS = 10000; // for another tab to renew; one that is frozen may hold the lock for ever
+// Where an answer is lost the refresh token is spent: the server gives the same answer again within 30 s, later it ends the login.
+// So a renewal that fails on the way is repeated soon. The last try may take as long as any request: the link may be slow.
+const REPEAT_MS = 25000; // from the first try to the beginning of the last
+const TRY_MS = 5500;
+const PAUSE_MS = 1000; // after the first try, and twice as long after each
+const PAUSE_MAX_MS = 4000;
+const TRIES_MAX = 8; // also where the device's clock is set back
+const GOOD_MS = 2000; // how long a request with a token that is still good waits for the next one
 const ENDED = {token_revoked: 'revoked', token_expired: 'expired', token_invalid: 'expired', not_found: 'expired'};
 
 const renewals = new Map(); // refresh token -> promise, of all clients here
@@ -19,12 +27,13 @@ export class Login {
     #onEnded;
     #login = null;
     #loading = null;
+    #renewing = null; // for all who ask for a token
     #refused = null; // {token, code}: one that the server does not take
     #endedBy = null; // the reason
     #closing = new Closing();
     #unsubscribe;
 
-    // store: a LoginStore, or what has its methods. renew(refreshToken) asks the server for the next pair.
+    // store: a LoginStore, or what has its methods. renew(refreshToken, {timeoutMs}) asks the server for the next pair.
     // onEnded(reason), once for each login.
     constructor(store, {renew, onEnded}) {
         this.#store = store;
@@ -125,13 +134,19 @@ export class Login {
             throw this.#noLogin();
         if (!this.#isDue(login))
             return login;
-        try {
-            return await this.#renewed(login);
-        } catch (problem) {
-            if (this.#isRefused(login) || isOver(login) || this.#endedBy !== null)
-                throw problem;
-            return login; // a little of its life is left
-        }
+        this.#renewing ??= this.#renewed(login).finally(() => {
+            this.#renewing = null;
+        });
+        return this.#isRefused(login) || isOver(login) ? this.#renewing : this.#inTime(this.#renewing, login);
+    }
+
+    // The next one, or where that takes long or fails, this one: a little of its life is left.
+    #inTime(renewed, login) {
+        return new Promise((resolve, reject) => {
+            const timer = setTimeout(() => resolve(login), GOOD_MS);
+            renewed.then(resolve, (problem) => (this.#endedBy === null && !isOver(login) ? resolve(login) : reject(problem)))
+                .finally(() => clearTimeout(timer));
+        });
     }
 
     #noLogin() {
@@ -177,31 +192,53 @@ export class Login {
         }
     }
 
-    // What is kept may be newer by now, or another login of the same user.
+    // Rejects with a transient Problem where the server cannot be asked.
     async #takeOrRenew(evenIfGood) {
+        const begun = Date.now();
+        let tried = null;
+        for (let tries = 1; ; tries++) {
+            const isKept = await this.#takeKept();
+            const login = this.#login;
+            if (login === null || !(this.#isDue(login) || (evenIfGood && (tried ?? login) === login)))
+                return;
+            tried = login;
+            const mayRepeat = Date.now() - begun + TRY_MS + PAUSE_MAX_MS <= REPEAT_MS;
+            try {
+                await this.#askServer(login, isKept, mayRepeat ? TRY_MS : undefined);
+                return;
+            } catch (problem) {
+                const delayMs = Math.max(Math.min(PAUSE_MS * 2 ** (tries - 1), PAUSE_MAX_MS), problem.retryAfterMs ?? 0);
+                if (tries === TRIES_MAX || Date.now() - begun + delayMs > REPEAT_MS)
+                    throw problem;
+                await new Promise((resolve) => setTimeout(resolve, delayMs));
+            }
+        }
+    }
+
+    // What is kept may be newer by now, or another login of the same user. False: it is another user's.
+    async #takeKept() {
         const kept = await this.#store.load();
         if (this.#login === null)
-            return;
+            return false;
         if (kept === null) {
             this.#over('logged_out'); // elsewhere, or the storage was emptied
-            return;
+            return false;
         }
-        const mine = kept.user_id === this.#login.user_id;
-        if (mine && (!isSame(kept, this.#login) || isNewer(kept, this.#login)))
+        const isMine = kept.user_id === this.#login.user_id;
+        if (isMine && (!isSame(kept, this.#login) || isNewer(kept, this.#login)))
             this.#login = kept;
-        if (evenIfGood || this.#isDue(this.#login))
-            await this.#askServer(this.#login, mine);
+        return isMine;
     }
 
     // isKept: the storage has this login, not another user's.
-    async #askServer(login, isKept) {
+    async #askServer(login, isKept, timeoutMs) {
         if (!login.refresh_token) {
             await this.end(ENDED[this.#refused?.code] ?? 'expired');
             return;
         }
         let renewed;
         try {
-            renewed = await this.#renewOnce(login);
+            renewed = await this.#renewOnce(login, timeoutMs);
         } catch (problem) {
             const reason = ENDED[problem.code];
             if (reason === undefined)
@@ -217,10 +254,10 @@ export class Login {
             await this.#store.save(renewed);
     }
 
-    #renewOnce(login) {
+    #renewOnce(login, timeoutMs) {
         const {refresh_token} = login;
         if (!renewals.has(refresh_token)) {
-            const answer = this.#renew(refresh_token).then((account) => renewedBy(login, account));
+            const answer = this.#renew(refresh_token, {timeoutMs}).then((account) => renewedBy(login, account));
             renewals.set(refresh_token, answer);
             answer.catch(() => {}).finally(() => renewals.delete(refresh_token));
         }

@@ -54,13 +54,13 @@ export class Rest {
     }
 
     // One request with this token or, null, without any: {status, body, headers}. body: JSON; data: bytes, a Blob perhaps.
-    async requestOnce(method, path, {query, body, data, headers: more, signal, token = null} = {}) {
+    async requestOnce(method, path, {query, body, data, headers: more, signal, token = null, timeoutMs = this.#timeoutMs} = {}) {
         const headers = {Accept: 'application/json', ...more};
         if (token !== null)
             headers.Authorization = `Bearer ${token}`;
         if (body !== undefined)
             headers['Content-Type'] = 'application/json';
-        const limit = limited(signal, this.#timeoutMs);
+        const limit = limited(signal, timeoutMs);
         let response, json;
         try {
             response = await fetch(this.#base + path + queryText(query), {
@@ -394,9 +394,9 @@ export class Rest {
         return (await this.requestOnce('POST', '/users/login', {body: {user_id, password, device}})).body;
     }
 
-    // The next token, and the next refresh token: this one is spent.
-    async refresh(refreshToken) {
-        return (await this.requestOnce('POST', '/users/refresh', {body: {refresh_token: refreshToken}})).body;
+    // The next token, and the next refresh token: this one is spent. timeoutMs: for the answer, if not as of any request.
+    async refresh(refreshToken, {timeoutMs} = {}) {
+        return (await this.requestOnce('POST', '/users/refresh', {body: {refresh_token: refreshToken}, timeoutMs})).body;
     }
 
     // all: every login of the user, and every token.

@@ -37,3 +37,29 @@ export function withClock(body) {
         Date.now = real.now;
     }
 }
+
+// Time passes by itself: as soon as nothing else is under way, to the timer that is next. pass(ms) is told.
+export async function withFastClock(pass, body) {
+    const real = {setTimeout: globalThis.setTimeout, clearTimeout: globalThis.clearTimeout};
+    const timers = new Map(); // id -> {at, callback}
+    let now = 0, last = 0, isOver = false;
+    globalThis.setTimeout = (callback, ms = 0) => (timers.set(++last, {at: now + ms, callback}), last);
+    globalThis.clearTimeout = (id) => timers.delete(id);
+    const done = body().finally(() => {
+        isOver = true;
+    });
+    done.catch(() => {}); // it is returned
+    while (!isOver || timers.size > 0) {
+        for (let turns = 0; turns < 20; turns++)
+            await new Promise(setImmediate);
+        const [id, timer] = [...timers].sort((a, b) => a[1].at - b[1].at)[0] ?? [];
+        if (timer === undefined)
+            continue;
+        timers.delete(id);
+        pass(timer.at - now);
+        now = timer.at;
+        timer.callback();
+    }
+    Object.assign(globalThis, real);
+    return done;
+}

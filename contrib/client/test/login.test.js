@@ -5,6 +5,7 @@
 import assert from 'node:assert/strict';
 import {afterEach, beforeEach, test} from 'node:test';
 import {LoginStore, TidingsClient, loginOf} from '../src/index.js';
+import {withFastClock} from './clock.js';
 import {WebSocket as PlainWebSocket, until} from './kit.js';
 import {Memory} from './memory.js';
 
@@ -23,7 +24,8 @@ class Server {
     requests = [];
     logins = new Map(); // id -> {user, valid, before, spentAt, token, ended}
     refreshLifetimeMs = 2592000000;
-    trouble = null; // what the next refresh meets: 'lost' answer, 'away', or a problem {status, code}
+    trouble = null; // what a refresh meets: 'lost' or 'silent', its answer; 'slow', it is late; 'away', or a problem {status, code}
+    troubleEnd = Infinity;
 
     pass(ms) {
         this.now += ms;
@@ -87,9 +89,9 @@ class Server {
         return path === '/users/logout' ? [204] : [200, {unread_count: 0, mention_count: 0}];
     }
 
-    async fetch(address, {method, headers, body}) {
+    async fetch(address, {method, headers, body, signal}) {
         const {pathname} = new URL(address);
-        const trouble = pathname === '/users/refresh' ? this.trouble : null;
+        const trouble = pathname === '/users/refresh' && this.now < this.troubleEnd ? this.trouble : null;
         this.requests.push(`${method} ${pathname}`);
         if (trouble === 'away')
             throw new TypeError('fetch failed');
@@ -97,7 +99,14 @@ class Server {
         await new Promise(setImmediate);
         if (trouble === 'lost')
             throw new TypeError('fetch failed');
-        return new Response(answer === undefined ? null : JSON.stringify(answer), {status});
+        if (trouble === 'silent' || trouble === 'slow') {
+            await new Promise((resolve, reject) => {
+                signal.addEventListener('abort', () => reject(signal.reason));
+                if (trouble === 'slow')
+                    setTimeout(resolve, 8000);
+            });
+        }
+        return new Response(answer === undefined ? null : JSON.stringify(answer), {status, headers: answer?.retryAfter ? {'Retry-After': answer.retryAfter} : {}});
     }
 }
 
@@ -236,25 +245,68 @@ test('a renewal is taken from another tab although its refresh token ends earlie
     }
 });
 
-test('what fails on the way ends no login', async () => {
+const fast = (body) => () => withFastClock((ms) => server.pass(ms), body);
+
+test('what fails on the way ends no login', fast(async () => {
     const {client} = await loggedIn();
-    server.pass((LIFETIME_S - 10) * 1000);
+    server.pass((LIFETIME_S - 300) * 1000);
     for (const trouble of ['away', {status: 503, code: 'unavailable'}, {status: 429, code: 'rate_limited'}, {status: 403, page: 'of a proxy'}]) {
         server.trouble = trouble;
-        await client.rest.unreadCount(); // it is good for some seconds
+        await client.rest.unreadCount(); // it is good for some minutes
     }
-    server.pass(20000);
+    server.pass(300000);
     for (const trouble of ['away', {status: 502}, {status: 403, page: 'of a proxy'}]) {
         server.trouble = trouble;
         await assert.rejects(client.rest.unreadCount(), {transient: true});
     }
-    server.trouble = 'lost';
-    await assert.rejects(client.rest.unreadCount(), {transient: true});
-    server.pass(GRACE_MS / 2);
     server.trouble = null;
     await client.rest.unreadCount();
     assert.deepEqual(client.ends, []);
-});
+}));
+
+for (const trouble of ['lost', 'silent']) {
+    for (const [what, before, waitsMs] of [['while the token is good', 200000, 2000], ['when the token is over', -1, 25000]]) {
+        test(`an answer that is ${trouble} for 20 s, ${what}: it is asked for again in time`, fast(async () => {
+            const {client} = await loggedIn();
+            server.pass(LIFETIME_S * 1000 - before);
+            Object.assign(server, {trouble, troubleEnd: server.now + 20000});
+            const begun = server.now;
+            await client.rest.unreadCount();
+            assert.ok(server.now - begun <= waitsMs, `${server.now - begun} ms`);
+            await new Promise((resolve) => setTimeout(resolve, 40000));
+            await client.rest.unreadCount();
+            assert.deepEqual([client.ends, server.logins.get('1').ended], [[], null]);
+        }));
+    }
+}
+
+test('a server that never answers is given up, and one that is slow is not', fast(async () => {
+    const {client} = await loggedIn();
+    server.pass(LIFETIME_S * 1000 + 1);
+    server.trouble = 'silent';
+    const begun = server.now;
+    await assert.rejects(client.rest.unreadCount(), {code: 'timeout', transient: true});
+    assert.ok(server.now - begun < 60000);
+    assert.equal(server.refreshes, 4);
+    const slow = tab(new Memory(), 'login');
+    await slow.login({user_id: 'alice', password: 'correct horse'});
+    server.pass(LIFETIME_S * 1000 + 1);
+    server.trouble = 'slow';
+    await slow.rest.unreadCount();
+    assert.deepEqual(slow.ends, []);
+}));
+
+test('a server that asks for patience is not asked again before', fast(async () => {
+    const {client} = await loggedIn();
+    server.pass(LIFETIME_S * 1000 + 1);
+    server.trouble = {status: 429, code: 'rate_limited', retryAfter: 60};
+    await assert.rejects(client.refresh(), {code: 'rate_limited'});
+    assert.equal(server.requests.filter((r) => r.endsWith('/refresh')).length, 1);
+    server.trouble = {...server.trouble, retryAfter: 20};
+    server.troubleEnd = server.now + 20000;
+    await client.refresh();
+    assert.deepEqual(client.ends, []);
+}));
 
 for (const [what, spoil, reason] of [
     ['revoked', (login) => Object.assign(login, {ended: 'revoked'}), 'revoked'],
