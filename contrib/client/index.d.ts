@@ -438,7 +438,7 @@ export interface StoredLogin {
 
 export function loginOf(account: Account): StoredLogin;
 
-/** What has become of a login in another tab: its new tokens, or null and why it ended. */
+/** What has become of a login in another tab: its tokens there, or null and why it ended. */
 export interface LoginNews {
     of: StoredLogin;
     login: StoredLogin | null;
@@ -453,7 +453,9 @@ export class LoginStore {
     save(login: StoredLogin): Promise<void>;
     /** Only if it is still this login that is kept. */
     remove(login: StoredLogin, reason: string): Promise<void>;
-    /** Of other tabs. Returns the function that ends it. */
+    /** Resolves when other tabs have had the time to tell of a newer state; a store of your own may do without. */
+    ask(login: StoredLogin): Promise<void>;
+    /** Of other tabs; also what is older than what is kept here. Returns the function that ends it. */
     subscribe(listener: (news: LoginNews) => void): () => void;
 }
 

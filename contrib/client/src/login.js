@@ -194,6 +194,9 @@ export class Login {
 
     // Rejects with a transient Problem where the server cannot be asked.
     async #takeOrRenew(evenIfGood) {
+        await this.#takeKept();
+        if (this.#login !== null && (evenIfGood || this.#isDue(this.#login)))
+            await this.#store.ask?.(this.#login);
         const begun = Date.now();
         let tried = null;
         for (let tries = 1; ; tries++) {

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Keeps a login in a storage like localStorage, and tells the other tabs of a page about it: another tab's new token is
 // taken, not renewed again. Tabs that share the login but not the storage, as a duplicated one with its own sessionStorage,
-// hear of it too.
+// hear of it too; one that was asleep meanwhile asks.
+
+const ANSWER_MS = 200; // for other tabs to say that they have a newer one
 
 // What is kept of the answer to a login, a registration or a renewal. How long the token is good for is counted from when it
 // came, by its own times: the clock of the device may be wrong. renewals: how often it was renewed here.
@@ -80,6 +82,20 @@ export class LoginStore {
             await this.#storage.removeItem(this.#key);
     }
 
+    // Resolves when another tab that has a newer one has told it to those who subscribed, or none has.
+    async ask(login) {
+        if (this.#channel === null)
+            return;
+        let unsubscribe, timer;
+        await new Promise((resolve) => {
+            timer = setTimeout(resolve, ANSWER_MS);
+            unsubscribe = this.subscribe((news) => isSame(news.of, login) && (news.login === null || isNewer(news.login, login)) && resolve());
+            this.#channel.postMessage({of: login, login}); // old news: who knows better answers
+        });
+        clearTimeout(timer);
+        unsubscribe();
+    }
+
     // Calls back with {of, login, reason} for what other tabs do: what has become of a login, null where it has ended.
     // Returns the function that ends it.
     subscribe(listener) {
@@ -116,6 +132,8 @@ export class LoginStore {
                 await this.#storage.removeItem(this.#key);
             else if (isNewer(news.login, kept))
                 await this.#write(news.login);
+            else if (isNewer(kept, news.login))
+                this.#channel?.postMessage({of: kept, login: kept});
         }
         this.#tell(news);
     }

@@ -227,6 +227,24 @@ test('a duplicated tab with a storage of its own hears of the new token, and of 
     await assert.rejects(twin.rest.unreadCount(), {code: 'token_revoked', transient: false});
 });
 
+test('a duplicated tab that was asleep asks the others before it sends a refresh token', async () => {
+    const {storage, client} = await loggedIn();
+    const copy = new Memory();
+    storage.values.forEach((value, key) => copy.setItem(key, value));
+    for (let n = 0; n < 2; n++) {
+        server.pass((LIFETIME_S - 10) * 1000);
+        await client.rest.unreadCount();
+    }
+    const twin = tab(copy, 'login');
+    await twin.rest.unreadCount();
+    assert.equal(server.refreshes, 2);
+    assert.deepEqual(JSON.parse(copy.getItem('login')), JSON.parse(storage.getItem('login')));
+    server.pass((LIFETIME_S - 10) * 1000);
+    await twin.rest.unreadCount();
+    await client.rest.unreadCount();
+    assert.deepEqual([server.refreshes, client.ends, twin.ends], [3, [], []]);
+});
+
 test('a renewal is taken from another tab although its refresh token ends earlier than the one before', async () => {
     const {storage, client} = await loggedIn();
     const copy = new Memory();
