@@ -258,7 +258,15 @@ export class TidingsClient extends Emitter {
     async #begin(account) {
         await this.#login.begin(account);
         this.#authorized();
+        if (this.#isOutdated)
+            this.#connection.restart();
         return account;
+    }
+
+    // Whether the session is of a login that was in use before.
+    get #isOutdated() {
+        const {token} = this.#connection;
+        return token !== null && this.#login !== null && this.#login.isOutdated(token);
     }
 
     // Renews the login now. It does so by itself in time.
@@ -547,9 +555,7 @@ export class TidingsClient extends Emitter {
             this.emit('notification', event.notification);
             break;
         case 'kicked':
-            this.emit(type, event);
-            if (LOGIN_ENDS.has(event.reason))
-                this.#endLogin(event.reason).catch((error) => this.emit('error', error));
+            this.#kicked(event);
             break;
         case 'typing':
         case 'delivered':
@@ -559,6 +565,17 @@ export class TidingsClient extends Emitter {
         default:
             // A later version's, or the error of a hint: nothing that this one could do anything about.
         }
+    }
+
+    #kicked(event) {
+        const isOver = LOGIN_ENDS.has(event.reason);
+        if (isOver && this.#isOutdated) {
+            this.#connection.restart();
+            return;
+        }
+        this.emit('kicked', event);
+        if (isOver)
+            this.#endLogin(event.reason).catch((error) => this.emit('error', error));
     }
 
     // In order, and each once.

@@ -18,6 +18,7 @@ export class Connection {
     #backoff;
     #state = 'idle';
     #session = null;
+    #token = null; // of the session
     #attempt = 0; // counts every beginning and end, so that what was awaited can tell whether it still matters
     #timer = null;
     #stableTimer = null;
@@ -47,6 +48,11 @@ export class Connection {
         return AT_REST.has(this.#state);
     }
 
+    // The token of the session; null where there is none.
+    get token() {
+        return this.#session === null ? null : this.#token;
+    }
+
     connect() {
         if (!this.atRest)
             return;
@@ -68,15 +74,25 @@ export class Connection {
         this.#session?.check(patienceMs);
     }
 
+    // With the token that is in use now.
+    restart() {
+        this.#leave();
+        this.#open();
+    }
+
     // state: stopped, or another one that nothing leads out of but connect().
     stop(state = 'stopped', reason = '') {
+        this.#leave();
+        this.#enter(state, reason);
+    }
+
+    #leave() {
         this.#attempt++;
         clearTimeout(this.#timer);
         clearTimeout(this.#stableTimer);
         const session = this.#session;
         this.#session = null;
         session?.abandon('stopped');
-        this.#enter(state, reason);
     }
 
     request(type, fields) {
@@ -138,6 +154,7 @@ export class Connection {
             return;
         }
         this.#session = session;
+        this.#token = token;
     }
 
     #greeted(token, hello) {

@@ -2,7 +2,7 @@
 // The tokens of a login that renews itself, in place of tokens.js: renewed before the token ends, once for all who ask, in
 // this tab and others. Only the server ends a login, or the user: what fails for another reason is tried again.
 import {Closing} from './closing.js';
-import {isNewer, isSame, loginOf, renewedBy} from './login_store.js';
+import {isNewer, isOf, isSame, loginOf, renewedBy} from './login_store.js';
 import {Problem} from './problem.js';
 
 // A token is renewed when so much of its life is left, which also makes up for a server's clock that is a little ahead.
@@ -81,7 +81,8 @@ export class Login {
     }
 
     async #load() {
-        this.#login ??= await this.#store.load();
+        const kept = await this.#store.load();
+        this.#login ??= kept; // one may have begun meanwhile
     }
 
     // account: what the server has answered to a login or a registration.
@@ -90,6 +91,11 @@ export class Login {
         this.#loading = Promise.resolve();
         this.#refused = this.#endedBy = null;
         await this.#store.save(this.#login);
+    }
+
+    // Whether the token is of another login than the one in use: this one has begun since, here or in another tab.
+    isOutdated(token) {
+        return this.#login !== null && !isOf(this.#login, token);
     }
 
     // Renews now.

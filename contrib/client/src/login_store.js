@@ -13,14 +13,24 @@ export function loginOf({user, token, refresh_token, login_id, expires_at, refre
         refresh_expires_at: refresh_expires_at ?? null, renewals: 0, received_at, lifetime_ms: lifetimeOf(token) ?? Date.parse(expires_at) - received_at};
 }
 
+function claimsOf(token) {
+    try {
+        return JSON.parse(atob(token.split('.')[1].replace(/-/g, '+').replace(/_/g, '/'))) ?? {};
+    } catch {
+        return {};
+    }
+}
+
 // By the claims of the token; null where they do not tell.
 function lifetimeOf(token) {
-    try {
-        const {iat, exp} = JSON.parse(atob(token.split('.')[1].replace(/-/g, '+').replace(/_/g, '/')));
-        return exp > iat ? (exp - iat) * 1000 : null;
-    } catch {
-        return null;
-    }
+    const {iat, exp} = claimsOf(token);
+    return exp > iat ? (exp - iat) * 1000 : null;
+}
+
+// Whether the token is one of that login, which may have another by now; also where the token does not tell.
+export function isOf(login, token) {
+    const {sid} = claimsOf(token);
+    return sid === undefined || login.login_id === null || sid === login.login_id;
 }
 
 // The same login, whatever token it has by now. A token without a login stands for itself.

@@ -446,6 +446,43 @@ for (const reason of ['logged_out', 'token_reused', 'password_changed', 'too_man
     });
 }
 
+test('what was a login before ends, and the one in use does not: the WebSocket comes back with that', async () => {
+    const {storage, client, socket} = await connected();
+    const second = server.begin('alice'); // in another tab
+    storage.setItem('login', JSON.stringify(loginOf(second)));
+    server.pass((LIFETIME_S - 10) * 1000);
+    await client.rest.unreadCount();
+    socket.say({type: 'kicked', reason: 'logged_out', by_session: null});
+    await until('online again', () => FakeSocket.all.length === 2 && client.online);
+    socket.onclose({code: 4001, reason: 'logged_out'});
+    assert.equal(JSON.parse(storage.getItem('login')).login_id, second.login_id);
+    await client.login({user_id: 'alice', password: 'correct horse'});
+    await until('online again', () => FakeSocket.all.length === 3 && client.online);
+    const kept = JSON.parse(storage.getItem('login'));
+    assert.deepEqual([FakeSocket.all[2].token, client.ends], [kept.token, []]);
+    FakeSocket.all[2].say({type: 'kicked', reason: 'logged_out', by_session: null});
+    await until('the end', () => client.ends.length > 0);
+});
+
+test('a login that begins while what is kept is still being read stays', async () => {
+    const {storage} = await loggedIn();
+    const answers = [];
+    const slow = {setItem: (...given) => storage.setItem(...given), getItem: (key) => new Promise((resolve) => {
+        const value = storage.getItem(key);
+        answers.push(() => resolve(value));
+    })};
+    storage.setItem('slow', JSON.stringify(loginOf(server.begin('alice'))));
+    const client = tab(slow, 'slow');
+    const asked = client.rest.unreadCount();
+    await until('the question', () => answers.length > 0);
+    const {token} = await client.login({user_id: 'alice', password: 'correct horse'});
+    answers[0]();
+    await asked;
+    await client.rest.logout();
+    assert.deepEqual([...server.logins.values()].map(({ended}) => ended), [null, null, 'logged_out']);
+    assert.equal(JSON.parse(storage.getItem('slow')).token, token);
+});
+
 test('replaced by a newer session: the login stays', async () => {
     const {storage, client, socket} = await connected();
     socket.say({type: 'kicked', reason: 'replaced', by_session: 'x'});
