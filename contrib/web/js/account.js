@@ -31,11 +31,17 @@ export function loginStoreOf(account) {
     return new LoginStore(account.kept ? lasting : passing, KEY);
 }
 
+// Ids may contain colons, the names behind them do not: what ann:work has written is not ann's.
+function isKeyOf(userId, key) {
+    const prefix = `tidings-web:${userId}:`;
+    return key.startsWith(prefix) && !key.slice(prefix.length).includes(':');
+}
+
 // Drafts and what was not sent: who logs out leaves nothing behind.
 export function forgetWritings(account) {
     for (const storage of account.kept ? [lasting, passing] : [passing]) {
         for (const key of storage.keys()) {
-            if (key.startsWith(`tidings-web:${account.user_id}:`))
+            if (isKeyOf(account.user_id, key))
                 storage.removeItem(key);
         }
     }
