@@ -115,6 +115,25 @@ subtest 'logging out' => sub {
 	pass 'the login of another browser stays meanwhile';
 };
 
+# A script for a page whose requests that match wait for let_go().
+my $hold = q{{const real = window.fetch; let go; const gone = new Promise((resolve) => { go = resolve; });
+	window.letGo = () => go(); window.held = 0;
+	window.fetch = async (url, options) => { if (/%s/.test(`${options?.method} ${url}`)) { window.held++; await gone; } return real(url, options); };}};
+sub let_go { my ($page) = @_; $page->wait_value('held > 0'); $page->value('letGo()'); return $page }
+
+subtest 'logging out of a login that ends meanwhile' => sub {
+	$anyone->post('/users/register', {user_id => 'cat', password => $password, nickname => 'Cat'});
+	my $page = staying('cat', before => sprintf $hold, 'POST .*users.logout');
+	$page->value(q{localStorage.setItem('tidings-web:cat:drafts', '{"ben":{"text":"secret","replyTo":null,"chosen":[]}}')});
+	$page->click('.mine')->click('.log-out')->wait_value('held > 0');
+	http_of(login_of('cat'))->put('/users/me/password', {old_password => $password, new_password => 'correct staple'});
+	$page->wait_value($login_form);
+	is $page->value(q{document.querySelector('.login .fault').textContent}), '', 'who wanted to go is not told that the password was changed';
+	$page->wait_value(q{!Object.keys(localStorage).some((k) => k.startsWith('tidings-web:cat'))});
+	pass 'and nothing of theirs stays';
+	$page->close;
+};
+
 subtest 'everywhere' => sub {
 	my $page = staying('ann');
 	my $token = $t->token('ann');

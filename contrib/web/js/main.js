@@ -15,7 +15,8 @@ import {LoginView} from './login_view.js';
 import {onStorageFull} from './storage.js';
 import {applyTheme} from './theme.js';
 
-// After these nothing of the user stays in the browser. After others they come back, to what they have written.
+// After these, and where the user asks for it, nothing of them stays in the browser. After others they come back, to what they
+// have written.
 const LEAVES_NOTHING = new Set(['logged_out', 'erased']);
 
 // The API is at the root of this server, or under http.prefix, which index.html tells.
@@ -50,7 +51,7 @@ async function enter(account) {
     let forget = false;
     const chat = new Chat({account, loginStore: loginStoreOf(account), url, storage,
         onNews: (news) => view.tell(news), onSignedOut: (reason) => {
-            forget = LEAVES_NOTHING.has(reason);
+            forget = isLeaving || LEAVES_NOTHING.has(reason);
             signedOut(reason);
         }});
     const view = new AppView(chat, (how) => logOut(chat, how));
@@ -88,10 +89,10 @@ async function logOut(chat, {all}) {
     }
 }
 
-// The login is over: its client has forgotten it.
+// The login is over: its client has forgotten it. Who wanted that need not be told.
 function signedOut(reason) {
     history.replaceState(null, '', location.pathname + location.search);
-    showLogin(isLeaving && reason === 'logged_out' ? '' : t(hasText(`ended.${reason}`) ? `ended.${reason}` : 'ended.expired'));
+    showLogin(isLeaving ? '' : t(hasText(`ended.${reason}`) ? `ended.${reason}` : 'ended.expired'));
 }
 
 // A link brought a token: whose it is only the server can tell. Who is logged in already is asked first, for the link may
