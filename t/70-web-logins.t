@@ -115,22 +115,51 @@ subtest 'logging out' => sub {
 	pass 'the login of another browser stays meanwhile';
 };
 
-# A script for a page whose requests that match wait for let_go().
-my $hold = q{{const real = window.fetch; let go; const gone = new Promise((resolve) => { go = resolve; });
-	window.letGo = () => go(); window.held = 0;
-	window.fetch = async (url, options) => { if (/%s/.test(`${options?.method} ${url}`)) { window.held++; await gone; } return real(url, options); };}};
-sub let_go { my ($page) = @_; $page->wait_value('held > 0'); $page->value('letGo()'); return $page }
+# A script for a page whose requests that match, or their answers, wait for let_go().
+sub holding {
+	my ($what, $pattern) = @_;
+	return qq{{
+		const real = window.fetch;
+		const gone = new Promise((resolve) => { window.letGo = resolve; });
+		const hold = () => { window.isHeld = true; return gone; };
+		window.fetch = async (url, options) => {
+			const isMeant = /$pattern/.test(`\${options?.method} \${url}`);
+			if (isMeant && '$what' === 'request')
+				await hold();
+			const response = await real(url, options);
+			if (isMeant && '$what' === 'answer') {
+				await hold();
+				const text = await response.text();
+				response.text = async () => { setTimeout(() => { window.isRead = true; }); return text; };
+			}
+			return response;
+		};
+	}};
+}
 
 subtest 'logging out of a login that ends meanwhile' => sub {
 	$anyone->post('/users/register', {user_id => 'cat', password => $password, nickname => 'Cat'});
-	my $page = staying('cat', before => sprintf $hold, 'POST .*users.logout');
+	my $page = staying('cat', before => holding(request => 'POST .*users.logout'));
 	$page->value(q{localStorage.setItem('tidings-web:cat:drafts', '{"ben":{"text":"secret","replyTo":null,"chosen":[]}}')});
-	$page->click('.mine')->click('.log-out')->wait_value('held > 0');
+	$page->click('.mine')->click('.log-out')->wait_value('isHeld');
 	http_of(login_of('cat'))->put('/users/me/password', {old_password => $password, new_password => 'correct staple'});
 	$page->wait_value($login_form);
 	is $page->value(q{document.querySelector('.login .fault').textContent}), '', 'who wanted to go is not told that the password was changed';
 	$page->wait_value(q{!Object.keys(localStorage).some((k) => k.startsWith('tidings-web:cat'))});
 	pass 'and nothing of theirs stays';
+	$page->close;
+};
+
+subtest 'an answer that comes after logging out' => sub {
+	$anyone->post('/users/register', {user_id => 'dan', password => $password, nickname => 'Dan'});
+	$t->befriend(qw(dan ben));
+	http_of(login_of('ben'))->post('/messages/send', {to_user_id => 'dan', message_type => 'text', content => 'hello'});
+	my $page = staying('dan', before => holding(answer => 'PUT .*settings'));
+	$page->open_chat('ben')->type('#compose', 'a secret draft')->wait_value('isHeld');
+	$page->click('.mine')->click('.log-out')->wait_value($login_form);
+	$page->value('letGo()');
+	$page->wait_value('isRead');
+	is_deeply $page->value(q{Object.keys(localStorage).filter((k) => k.startsWith('tidings-web:dan'))}), [], 'brings nothing back';
 	$page->close;
 };
 

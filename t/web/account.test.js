@@ -19,7 +19,7 @@ class Storage {
 }
 
 Object.assign(globalThis, {localStorage: new Storage(), sessionStorage: new Storage()});
-const {forgetWritings} = await import(`${process.env.TIDINGS_WEB}/js/account.js`);
+const {forgetWritings, storageOf} = await import(`${process.env.TIDINGS_WEB}/js/account.js`);
 const keys = (storage) => Object.keys(storage).sort();
 
 beforeEach(() => Object.assign(globalThis, {localStorage: new Storage(), sessionStorage: new Storage()}));
@@ -37,4 +37,42 @@ test('who leaves takes along what is theirs, and not that of a user whose id beg
     assert.deepEqual(keys(localStorage), others);
     forgetWritings({user_id: 'ann:work', kept: true});
     assert.deepEqual(keys(localStorage), ['tidings-web:account', 'tidings-web:anna:drafts']);
+});
+
+test('who writes after the user has left writes nothing', async () => {
+    Object.defineProperty(globalThis, 'navigator', {configurable: true, value: {}});
+    for (const [kept, below] of [[false, sessionStorage], [true, localStorage]]) {
+        const account = {user_id: 'ann', kept};
+        const {storage, release} = await storageOf(account);
+        storage.setJson('tidings-web:ann:drafts', {ben: 'secret'});
+        assert.deepEqual([storage.getJson('tidings-web:ann:drafts'), keys(below)], [{ben: 'secret'}, ['tidings-web:ann:drafts']]);
+        forgetWritings(account);
+        release();
+        storage.setJson('tidings-web:ann:drafts', {ben: 'secret'});
+        storage.setItem('tidings-web:ann:outbox', '[]');
+        assert.deepEqual(keys(below), []);
+        below.setItem('tidings-web:ann:outbox', 'of the next tab');
+        storage.removeItem('tidings-web:ann:outbox');
+        assert.deepEqual(keys(below), ['tidings-web:ann:outbox']);
+    }
+});
+
+test('the tab that has the lock writes into what is kept, until it gives that back', async () => {
+    let held = 0;
+    const request = async (name, options, act) => {
+        const lock = held === 0 ? name : null;
+        held += lock === null ? 0 : 1;
+        await act(lock);
+        held -= lock === null ? 0 : 1;
+    };
+    Object.defineProperty(globalThis, 'navigator', {configurable: true, value: {locks: {request}}});
+    const account = {user_id: 'ann', kept: true};
+    const [first, second] = [await storageOf(account), await storageOf(account)];
+    first.storage.setItem('a', '1');
+    second.storage.setItem('b', '2');
+    assert.deepEqual([keys(localStorage), keys(sessionStorage), held], [['a'], ['b'], 1]);
+    first.release();
+    await new Promise(setImmediate);
+    first.storage.setItem('a', '3');
+    assert.deepEqual([localStorage.getItem('a'), held], ['1', 0]);
 });

@@ -2,7 +2,7 @@
 // Who is logged in here. Each tab has an account of its own in sessionStorage, so that several people can use one
 // browser; "stay logged in" keeps it in localStorage, where new tabs and the next day find it.
 import {LoginStore} from '../client/index.js';
-import {lasting, passing} from './storage.js';
+import {LentStorage, lasting, passing} from './storage.js';
 
 const KEY = 'tidings-web:account';
 const ENTRANCE_KEY = 'tidings-web:entrance';
@@ -83,15 +83,23 @@ function takeFromAddress(name) {
 }
 
 // Where unsent messages and drafts wait: with the account. What is in localStorage may have one tab at a time as its
-// writer; a second one of the same user keeps to itself. Resolves to {storage, release}.
+// writer; a second one of the same user keeps to itself. Resolves to {storage, release}; after release() nothing is written.
 export function storageOf(account) {
     if (!account.kept || !navigator.locks)
-        return Promise.resolve({storage: account.kept ? lasting : passing, release: () => {}});
+        return Promise.resolve(lend(account.kept ? lasting : passing));
     return new Promise((resolve) => {
-        navigator.locks.request(`tidings-web:${account.user_id}`, {ifAvailable: true}, (lock) => new Promise((release) => {
-            resolve({storage: lock ? lasting : passing, release});
+        navigator.locks.request(`tidings-web:${account.user_id}`, {ifAvailable: true}, (lock) => new Promise((unlock) => {
+            resolve(lock ? lend(lasting, unlock) : lend(passing));
             if (!lock)
-                release();
-        })).catch(() => resolve({storage: passing, release: () => {}})); // not allowed to
+                unlock();
+        })).catch(() => resolve(lend(passing))); // not allowed to
     });
+}
+
+function lend(from, unlock = () => {}) {
+    const storage = new LentStorage(from);
+    return {storage, release: () => {
+        storage.giveBack();
+        unlock();
+    }};
 }

@@ -105,3 +105,40 @@ function write(storage, key, value) {
 // Of all tabs, and kept; of this tab.
 export const lasting = new SafeStorage(() => localStorage);
 export const passing = new SafeStorage(() => sessionStorage);
+
+// A storage as one user has it, until it is given back: who writes later, as somebody who has waited for an answer, writes
+// nothing.
+export class LentStorage {
+    #storage;
+    #isBack = false;
+
+    constructor(storage) {
+        this.#storage = storage;
+    }
+
+    giveBack() {
+        this.#isBack = true;
+    }
+
+    getItem(key) {
+        return this.#storage.getItem(key);
+    }
+
+    setItem(key, value) {
+        if (!this.#isBack)
+            this.#storage.setItem(key, value);
+    }
+
+    removeItem(key) {
+        if (!this.#isBack)
+            this.#storage.removeItem(key);
+    }
+
+    getJson(key) {
+        return this.#storage.getJson(key);
+    }
+
+    setJson(key, value) {
+        this.setItem(key, JSON.stringify(value));
+    }
+}
