@@ -163,6 +163,36 @@ subtest 'an answer that comes after logging out' => sub {
 	$page->close;
 };
 
+subtest 'what was not sent yet' => sub {
+	my $page = staying('dan');
+	$page->open_chat('ben');
+	my $tab = $web->visit(beside => $page);
+	$tab->wait_online;
+	$web->browser->cut(1);
+	$page->say_text($_) for 'one', 'two';
+	$page->wait_value(q{(JSON.parse(localStorage.getItem('tidings-web:dan:outbox')) ?? []).length === 2});
+	$tab->click('.mine')->click('.log-out')->wait_text('.ask', 'Log out? 2 messages that were not sent yet will be lost.')->key('Escape')->wait_gone('.ask');
+	pass 'one is asked in another tab, too';
+	$tab->click('.open-devices')->wait_text('.devices .tag', 'This device');
+	$tab->click('.end-all')->wait_text('.ask', '2 messages that were not sent yet will be lost here.')->key('Escape');
+	pass 'and where all logins end';
+	$web->browser->cut(0);
+	$page->wait_online->wait_gone('.message.pending');
+	$_->close for $tab, $page;
+	$page = $web->visit;
+	$page->log_in('dan', $password)->wait_online;
+	$page->open_chat('ben');
+	$web->browser->cut(1);
+	$page->say_text('three');
+	$page->wait_value(q{(JSON.parse(sessionStorage.getItem('tidings-web:dan:outbox')) ?? []).length === 1});
+	$page->value("void (location.href = '/?again#token=" . $t->token('ben') . "')");
+	$page->wait_text('.ask', '1 message of dan that was not sent yet will be lost.')->key('Escape')->wait_gone('.ask');
+	pass 'and by a link that is opened in a page that is loaded for it';
+	$web->browser->cut(0);
+	$page->wait_online->open_chat('ben')->wait_last('three')->wait_gone('.message.pending');
+	$page->close;
+};
+
 subtest 'everywhere' => sub {
 	my $page = staying('ann');
 	my $token = $t->token('ann');

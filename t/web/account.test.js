@@ -19,7 +19,7 @@ class Storage {
 }
 
 Object.assign(globalThis, {localStorage: new Storage(), sessionStorage: new Storage()});
-const {forgetWritings, storageOf} = await import(`${process.env.TIDINGS_WEB}/js/account.js`);
+const {countUnsent, forgetWritings, storageOf} = await import(`${process.env.TIDINGS_WEB}/js/account.js`);
 const keys = (storage) => Object.keys(storage).sort();
 
 beforeEach(() => Object.assign(globalThis, {localStorage: new Storage(), sessionStorage: new Storage()}));
@@ -37,6 +37,19 @@ test('who leaves takes along what is theirs, and not that of a user whose id beg
     assert.deepEqual(keys(localStorage), others);
     forgetWritings({user_id: 'ann:work', kept: true});
     assert.deepEqual(keys(localStorage), ['tidings-web:account', 'tidings-web:anna:drafts']);
+});
+
+test('what would be lost unsent is counted once, also what waits in another tab', () => {
+    const ids = (...given) => JSON.stringify(given.map((client_msg_id) => ({client_msg_id, to_user_id: 'ben'})));
+    localStorage.setItem('tidings-web:ann:outbox', ids('a', 'b'));
+    sessionStorage.setItem('tidings-web:ann:outbox', ids('c'));
+    sessionStorage.setItem('tidings-web:ann:work:outbox', ids('d'));
+    assert.equal(countUnsent({user_id: 'ann', kept: true}, []), 3);
+    assert.equal(countUnsent({user_id: 'ann', kept: true}, ['a', 'x']), 4);
+    assert.equal(countUnsent({user_id: 'ann', kept: false}, ['c']), 1, 'what is kept stays');
+    assert.equal(countUnsent({user_id: 'ann', kept: false}, ['c'], true), 3, 'unless all logins end');
+    for (const bad of ['7', '{"a":1}', '{"', 'null'])
+        localStorage.setItem('tidings-web:ben:outbox', bad), assert.equal(countUnsent({user_id: 'ben', kept: true}, []), 0);
 });
 
 test('who writes after the user has left writes nothing', async () => {

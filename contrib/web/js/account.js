@@ -37,9 +37,23 @@ function isKeyOf(userId, key) {
     return key.startsWith(prefix) && !key.slice(prefix.length).includes(':');
 }
 
+function storagesOf({kept}) {
+    return kept ? [lasting, passing] : [passing];
+}
+
+// How many messages go unsent with the account, or with all its logins: those that this tab knows of (their client_msg_ids)
+// and those that are kept for another one, or for the next.
+export function countUnsent(account, known, all = false) {
+    const kept = (all ? [lasting, passing] : storagesOf(account)).flatMap((storage) => {
+        const drafts = storage.getJson(`tidings-web:${account.user_id}:outbox`);
+        return Array.isArray(drafts) ? drafts.map((draft) => draft?.client_msg_id) : [];
+    });
+    return new Set([...known, ...kept]).size;
+}
+
 // Drafts and what was not sent: who logs out leaves nothing behind.
 export function forgetWritings(account) {
-    for (const storage of account.kept ? [lasting, passing] : [passing]) {
+    for (const storage of storagesOf(account)) {
         for (const key of storage.keys()) {
             if (isKeyOf(account.user_id, key))
                 storage.removeItem(key);

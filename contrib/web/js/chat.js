@@ -4,6 +4,7 @@
 // `changes` when to look again. Topics: state, conversations, timeline, people, groups, notices, drafts,
 // stickers; events for the user's eyes at once go to onNews.
 import {TidingsClient} from '../client/index.js';
+import {countUnsent} from './account.js';
 import {Changes} from './changes.js';
 import {now, takeTimeFrom} from './clock.js';
 import {Conversations} from './conversations.js';
@@ -40,6 +41,7 @@ function isEditable({message_type, forwarded_from}) {
 
 export class Chat {
     #client;
+    #account;
     #typingSentAt = 0; // and in that conversation
     #typingSentIn = null;
     #typing = new Typing(() => this.changes.changed('conversations'));
@@ -57,6 +59,7 @@ export class Chat {
     // loginStore: where the client keeps the account. onNews({kind: 'message' | 'notification' | 'added' | 'left', …});
     // onSignedOut(reason) when the login is over: a reason of the client's event `ended`.
     constructor({account, loginStore, url, storage, onNews, onSignedOut}) {
+        this.#account = account;
         this.me = account.user_id;
         this.isByLink = account.login_id === null; // a token alone, of no login
         this.profile = {user_id: this.me, nickname: null, avatar_url: null};
@@ -102,6 +105,11 @@ export class Chat {
 
     forgetLogin() {
         return this.#client.forgetLogin();
+    }
+
+    // How many messages would be lost by logging out; all: everywhere.
+    countUnsent({all = false} = {}) {
+        return countUnsent(this.#account, this.outgoing.waiting, all);
     }
 
     async stop() {

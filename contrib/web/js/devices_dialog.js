@@ -29,7 +29,7 @@ export function openDevices(chat, logOutEverywhere) {
     };
     openDialog(t('devices.title'), el('p.hint', {}, t('devices.hint')), list, status,
         el('div.buttons', {}, textButton('danger.end-all', t('devices.endAll'), async () => {
-            const count = chat.outgoing.waiting;
+            const count = chat.countUnsent({all: true});
             if (await ask(t(count > 0 ? 'devices.endAllLosesAsk' : 'devices.endAllAsk', {count}), t('devices.endAll')))
                 logOutEverywhere();
         })));

@@ -2,7 +2,7 @@
 // Where the page begins: who is logged in, or the way in.
 import {TidingsClient, loginOf} from '../client/index.js';
 import {
-    currentAccount, forgetWritings, loginStoreOf, rememberAccount, storageOf, takeEntranceFromAddress, takeTokenFromAddress,
+    countUnsent, currentAccount, forgetWritings, loginStoreOf, rememberAccount, storageOf, takeEntranceFromAddress, takeTokenFromAddress,
     takeWaitingEntrance,
 } from './account.js';
 import {AppView} from './app_view.js';
@@ -127,7 +127,7 @@ async function enterWith(token) {
 // Whether another user may take this one's place in this tab. A login that is kept in no other tab ends then.
 async function mayReplace(present, user) {
     const name = nameOf(user) === user.user_id ? user.user_id : `${nameOf(user)} (${user.user_id})`;
-    const count = present.kept ? 0 : entered?.outgoing.waiting ?? 0;
+    const count = present.kept ? 0 : countUnsent(present, entered?.outgoing.waiting ?? []);
     const yes = await ask(t(count > 0 ? 'login.otherLosesAsk' : 'login.otherAsk', {name, me: present.user_id, count}), t('login.otherYes', {name}), 'primary');
     if (yes && !present.kept)
         await leaveTo(present);

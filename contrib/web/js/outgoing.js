@@ -25,8 +25,9 @@ export class Outgoing {
         return [...this.#items.values()].filter(({draft}) => keyOfDraft(draft) === key);
     }
 
+    // The client_msg_ids of those that were not refused.
     get waiting() {
-        return [...this.#items.values()].filter((item) => item.problem === null).length;
+        return [...this.#items].filter(([, item]) => item.problem === null).map(([id]) => id);
     }
 
     // Those whose file is not with the server.

@@ -21,7 +21,7 @@ export function openSettings(chat, logOut) {
             field(t('settings.theme'), select(themes.map((name) => [name, t(`settings.theme.${name}`)]), theme(), chooseTheme)),
             alertsField()), accountSection(chat, logOut), blockedSection(chat),
         el('div.buttons', {}, textButton('danger.log-out', t('settings.logOut'), async () => {
-            const count = chat.outgoing.waiting;
+            const count = chat.countUnsent();
             if (count > 0 && !await ask(t('settings.logOutAsk', {count}), t('settings.logOut')))
                 return;
             logOut({all: false});
