@@ -4,7 +4,8 @@
 import assert from 'node:assert/strict';
 import {test} from 'node:test';
 
-const {EmojiIndex, emojiAlone, recentFrom, withRecent} = await import(`${process.env.TIDINGS_WEB}/js/emoji.js`);
+const {SafeStorage} = await import(`${process.env.TIDINGS_WEB}/js/storage.js`);
+const {EmojiIndex, RecentEmoji, emojiAlone, recentFrom, withRecent} = await import(`${process.env.TIDINGS_WEB}/js/emoji.js`);
 const {GROUPS} = await import(`${process.env.TIDINGS_WEB}/js/emoji_data.js`);
 const index = new EmojiIndex(GROUPS);
 const all = index.groups.flatMap(({emoji}) => emoji);
@@ -51,6 +52,12 @@ test('which texts are of emoji alone', () => {
 });
 
 test('those that were used last', () => {
+    const storage = new SafeStorage(() => {
+        throw new Error('SecurityError');
+    });
+    const [anns, bens] = ['ann', 'ben'].map((user) => new RecentEmoji(storage, user));
+    ['a', 'b', 'a'].forEach((emoji) => anns.note(emoji));
+    assert.deepEqual([anns.list(), bens.list()], [['a', 'b'], []], 'each user of the browser has their own');
     assert.deepEqual(withRecent(['b', 'a'], 'a'), ['a', 'b']);
     assert.equal(withRecent(all.slice(0, 24), '🇩🇪').length, 24);
     for (const bad of [null, 7, {}, 'x'])

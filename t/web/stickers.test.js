@@ -4,6 +4,7 @@
 import assert from 'node:assert/strict';
 import {test} from 'node:test';
 
+const {SafeStorage} = await import(`${process.env.TIDINGS_WEB}/js/storage.js`);
 const {Stickers, recentFrom} = await import(`${process.env.TIDINGS_WEB}/js/stickers.js`);
 
 const pack = (id, ...stickers) => ({id, title: id, installed: false, stickers: stickers.map((s) => ({id: s, emoji: `(${s})`, media_url: `/stickers/pictures/${id}/${s}.png`, width: 4, height: 4}))});
@@ -24,7 +25,10 @@ function setting(installed = [], failing = null) {
         mediaUrl: (url) => new URL(url, 'https://chat.example.org/im').href,
     };
     let changes = 0;
-    return {stickers: new Stickers(rest, () => changes++), called, changes: () => changes};
+    const storage = new SafeStorage(() => {
+        throw new Error('SecurityError');
+    });
+    return {stickers: new Stickers(rest, storage, 'ann', () => changes++), rest, storage, called, changes: () => changes};
 }
 
 test('installing and taking away', async () => {
@@ -53,7 +57,7 @@ test('what a message shows', async () => {
 });
 
 test('those sent last', () => {
-    const {stickers} = setting();
+    const {stickers, rest, storage} = setting();
     assert.deepEqual(stickers.recent, []);
     const sent = (n) => ({pack: 'a', id: `${n}`, emoji: '!', media_url: `/${n}`, width: 7});
     for (let i = 0; i < 20; i++)
@@ -61,6 +65,7 @@ test('those sent last', () => {
     stickers.noteSent(sent(10));
     assert.deepEqual(stickers.recent.map(({id}) => id), [10, 19, 18, 17, 16, 15, 14, 13, 12, 11, 9, 8].map(String));
     assert.deepEqual(stickers.recent[0], {pack: 'a', id: '10', emoji: '!', media_url: '/10'});
+    assert.deepEqual(new Stickers(rest, storage, 'ben', () => {}).recent, [], 'by another user of the browser');
     for (const bad of [null, 7, {}, [null, 7, {}, {pack: 'a', id: 1, emoji: 'x', media_url: 'y'}]])
         assert.deepEqual(recentFrom(bad), []);
 });

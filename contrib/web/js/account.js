@@ -23,12 +23,17 @@ export function currentAccount() {
 export function rememberAccount({kept, ...login}) {
     if (kept)
         passing.removeItem(KEY);
-    (kept ? lasting : passing).setJson(KEY, login);
+    homeOf({kept}).setJson(KEY, login);
+}
+
+// Where the account is, and what one chose last, which all tabs may write.
+export function homeOf({kept}) {
+    return kept ? lasting : passing;
 }
 
 // Where its client keeps it while it renews it.
 export function loginStoreOf(account) {
-    return new LoginStore(account.kept ? lasting : passing, KEY);
+    return new LoginStore(homeOf(account), KEY);
 }
 
 // Ids may contain colons, the names behind them do not: what ann:work has written is not ann's.
@@ -100,7 +105,7 @@ function takeFromAddress(name) {
 // writer; a second one of the same user keeps to itself. Resolves to {storage, release}; after release() nothing is written.
 export function storageOf(account) {
     if (!account.kept || !navigator.locks)
-        return Promise.resolve(lend(account.kept ? lasting : passing));
+        return Promise.resolve(lend(homeOf(account)));
     return new Promise((resolve) => {
         navigator.locks.request(`tidings-web:${account.user_id}`, {ifAvailable: true}, (lock) => new Promise((unlock) => {
             resolve(lock ? lend(lasting, unlock) : lend(passing));

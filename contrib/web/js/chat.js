@@ -4,11 +4,12 @@
 // `changes` when to look again. Topics: state, conversations, timeline, people, groups, notices, drafts,
 // stickers; events for the user's eyes at once go to onNews.
 import {TidingsClient} from '../client/index.js';
-import {countUnsent} from './account.js';
+import {countUnsent, homeOf} from './account.js';
 import {Changes} from './changes.js';
 import {now, takeTimeFrom} from './clock.js';
 import {Conversations} from './conversations.js';
 import {isToldOf} from './conversation_settings.js';
+import {RecentEmoji} from './emoji.js';
 import {FileSending} from './file_sending.js';
 import {Files} from './files.js';
 import {groupName, nameOf} from './format.js';
@@ -73,7 +74,8 @@ export class Chat {
         this.groups = new Groups(this.#client.rest, this.people, this.me, () => this.changes.changed('groups', 'timeline'));
         this.reactions = new Reactions(this.#client, this.conversations, this.me, () => this.changes.changed('timeline'));
         this.pins = new Pins(this.#client, () => this.changes.changed('timeline'), (m) => this.#present(m));
-        this.stickers = new Stickers(this.#client.rest, () => this.changes.changed('stickers'));
+        this.stickers = new Stickers(this.#client.rest, homeOf(account), this.me, () => this.changes.changed('stickers'));
+        this.recentEmoji = new RecentEmoji(homeOf(account), this.me);
         this.notices = new Notices(this.#client.rest, () => this.changes.changed('notices'));
         this.outgoing = new Outgoing(storage, this.me);
         this.files = new Files(this.#client.rest);

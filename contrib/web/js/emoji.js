@@ -75,6 +75,25 @@ function rankOf({keys, words, zhWords}, word) {
         words.some(begins) ? 4 : Infinity;
 }
 
+// Those that a user chose last.
+export class RecentEmoji {
+    #storage;
+    #key;
+
+    constructor(storage, userId) {
+        this.#storage = storage;
+        this.#key = `tidings-web:${userId}:emoji`;
+    }
+
+    list() {
+        return recentFrom(this.#storage.getJson(this.#key));
+    }
+
+    note(emoji) {
+        this.#storage.setJson(this.#key, withRecent(this.list(), emoji));
+    }
+}
+
 // With one more in front.
 export function withRecent(recent, emoji) {
     return [emoji, ...recent.filter((e) => e !== emoji)].slice(0, RECENT_MAX);

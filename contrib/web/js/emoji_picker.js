@@ -2,13 +2,11 @@
 // A grid of emoji to choose from, with a search and the groups of Unicode. The arrow keys walk through the grid, what is
 // typed there goes to the search. Its data are loaded when it is shown first.
 import {el} from './dom.js';
-import {EmojiIndex, recentFrom, withRecent} from './emoji.js';
+import {EmojiIndex} from './emoji.js';
 import {cellFrom, makeReachable} from './grid_keys.js';
 import {language, t} from './i18n.js';
-import {lasting} from './storage.js';
 
 const COLUMNS = 8;
-const RECENT = 'tidings-web:emoji';
 const SYMBOLS = {recent: '🕘', smileys: '😀', people: '👋', nature: '🐻', food: '🍎', travel: '✈️', activities: '⚽', objects: '💡', symbols: '❤️', flags: '🚩'};
 
 let loading = null;
@@ -22,15 +20,8 @@ function loadIndex() {
     return loading;
 }
 
-export function usedLast() {
-    return recentFrom(lasting.getJson(RECENT));
-}
-
-export function noteUsed(emoji) {
-    lasting.setJson(RECENT, withRecent(usedLast(), emoji));
-}
-
 export class EmojiPicker {
+    #recent;
     #onPick;
     #index = null;
     #shownRecent = '';
@@ -44,8 +35,9 @@ export class EmojiPicker {
     #told = el('p.emoji-told', {'aria-hidden': 'true'});
     node = el('div.emoji-picker', {}, el('div.emoji-search', {}, this.#search), this.#groups, this.#grid, this.#told, this.#status);
 
-    // onPick(emoji, {keep}): keep, where another one may be wanted
-    constructor(onPick) {
+    // recent: a RecentEmoji. onPick(emoji, {keep}): keep, where another one may be wanted
+    constructor(recent, onPick) {
+        this.#recent = recent;
         this.#onPick = onPick;
         this.#groups.addEventListener('keydown', (event) => this.#groupKey(event));
         this.#grid.addEventListener('scroll', () => this.#noteGroup(), {passive: true});
@@ -63,7 +55,7 @@ export class EmojiPicker {
                 return;
             }
         }
-        if (this.#shownRecent !== usedLast().join(' ') || this.#grid.querySelector('.emoji-group') === null)
+        if (this.#shownRecent !== this.#recent.list().join(' ') || this.#grid.querySelector('.emoji-group') === null)
             this.#showAll();
         this.#grid.scrollTop = 0;
         this.#noteGroup();
@@ -78,7 +70,7 @@ export class EmojiPicker {
     // ---- what is shown ----
 
     #showAll() {
-        const recent = usedLast();
+        const recent = this.#recent.list();
         this.#shownRecent = recent.join(' ');
         const groups = [...recent.length > 0 ? [{key: 'recent', emoji: recent}] : [], ...this.#index.groups];
         this.#grid.replaceChildren(...groups.map((group) => this.#groupNode(group)));
@@ -135,7 +127,7 @@ export class EmojiPicker {
         const emoji = target.closest('[data-emoji]')?.dataset.emoji;
         if (emoji === undefined)
             return;
-        noteUsed(emoji);
+        this.#recent.note(emoji);
         this.#onPick(emoji, {keep: byPointer || shift});
     }
 

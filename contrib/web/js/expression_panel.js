@@ -22,12 +22,11 @@ export class ExpressionPanel {
     #node = el('div.expressions', {popover: 'auto', role: 'dialog', 'aria-label': t('emoji.label'), tabindex: '-1',
         onbeforetoggle: ({newState}) => newState === 'closed' && this.#noteClosed(), ontoggle: (event) => this.#toggled(event)});
 
-    // chat: null for one without stickers
-    constructor(chat = null) {
-        this.#parts = {emoji: new EmojiPicker((emoji, how) => this.#picked(emoji, how))};
-        if (chat !== null)
+    constructor(chat, {hasStickers = true} = {}) {
+        this.#parts = {emoji: new EmojiPicker(chat.recentEmoji, (emoji, how) => this.#picked(emoji, how))};
+        if (hasStickers)
             this.#parts.stickers = new StickerPanel(chat, (sticker) => this.#pickedSticker(sticker));
-        this.#node.append(...chat === null ? [this.#parts.emoji.node] : this.#withTabs());
+        this.#node.append(...hasStickers ? this.#withTabs() : [this.#parts.emoji.node]);
     }
 
     #withTabs() {

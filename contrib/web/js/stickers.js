@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Packs of stickers: which are installed, which there are, and those that were sent last from here.
-import {lasting} from './storage.js';
 
-const RECENT = 'tidings-web:stickers';
 const RECENT_MAX = 12;
 const PAGE = 50;
 
@@ -15,14 +13,18 @@ export function recentFrom(stored) {
 
 export class Stickers {
     #rest;
+    #storage;
+    #key;
     #changed;
     #loading = null;
     installed = []; // packs as the server shows them, the one installed last first
     loaded = false;
 
-    // changed(): other packs are installed
-    constructor(rest, changed) {
+    // storage: for those that this user sent last. changed(): other packs are installed
+    constructor(rest, storage, userId, changed) {
         this.#rest = rest;
+        this.#storage = storage;
+        this.#key = `tidings-web:${userId}:stickers`;
         this.#changed = changed;
     }
 
@@ -70,12 +72,12 @@ export class Stickers {
 
     // {pack, id, emoji, media_url}
     get recent() {
-        return recentFrom(lasting.getJson(RECENT));
+        return recentFrom(this.#storage.getJson(this.#key));
     }
 
     noteSent(sticker) {
         const {pack, id, emoji, media_url} = sticker;
-        lasting.setJson(RECENT, [{pack, id, emoji, media_url}, ...this.recent.filter((s) => s.pack !== pack || s.id !== id)].slice(0, RECENT_MAX));
+        this.#storage.setJson(this.#key, [{pack, id, emoji, media_url}, ...this.recent.filter((s) => s.pack !== pack || s.id !== id)].slice(0, RECENT_MAX));
     }
 
     // An address that a picture can be loaded from; null for what is none.

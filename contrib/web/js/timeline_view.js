@@ -51,13 +51,14 @@ export class TimelineView {
     #mention = el('button.to-mention', {type: 'button', hidden: true, title: t('mention.next'), onclick: () => this.#toMention()},
         icon('at'), this.#mentionCount);
     #notice = el('div.timeline-notice', {hidden: true});
-    #reactionPanel = new ExpressionPanel();
+    #reactionPanel;
     #selection = null; // Selection, while messages are selected
     node = el('div.timeline-frame', {}, this.#scroller, el('div.jumps', {}, this.#mention, this.#latest), this.#notice);
 
     // on.reply(message), on.edit(message), on.mention(user_id), on.select(): others are selected, or nothing is to be any more
     constructor(chat, on) {
         this.#chat = chat;
+        this.#reactionPanel = new ExpressionPanel(chat, {hasStickers: false});
         this.#on = on;
         const actions = {
             menu: ({key}, anchor) => this.#openMenuOf(key, anchor),
