@@ -193,6 +193,24 @@ subtest 'what was not sent yet' => sub {
 	$page->close;
 };
 
+subtest 'staying logged in in the place of another' => sub {
+	my $dan = staying('dan');
+	my $login = $dan->value($kept);
+	my $tab = $web->visit(beside => $dan, hash => '#token=' . $t->token('ben'));
+	$tab->click('.ask .primary')->wait_text('.mine .name', 'Ben');
+	$tab->click('.mine')->click('.log-out')->wait_value($login_form);
+	$tab->click('input[name=keep]')->log_in('cat', 'correct staple');
+	$tab->wait_text('.ask', 'dan stays logged in in this browser')->key('Escape')->wait_text('.mine .name', 'Cat');
+	is $dan->value("$kept.user_id"), 'dan', 'who does not agree is logged in in this tab alone';
+	$tab->wait_online->click('.mine')->click('.log-out')->wait_value($login_form);
+	$tab->click('input[name=keep]')->log_in('cat', 'correct staple');
+	$tab->wait_text('.ask', 'dan stays logged in')->click('.ask .danger')->wait_text('.mine .name', 'Cat');
+	is $tab->value("$kept.user_id"), 'cat', 'who agrees stays';
+	$dan->wait_text('.login .fault', 'You were logged out, in another tab');
+	wait_out(http_of($login), 'and the login before is over');
+	$_->close for $tab, $dan;
+};
+
 subtest 'everywhere' => sub {
 	my $page = staying('ann');
 	my $token = $t->token('ann');

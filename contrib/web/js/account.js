@@ -13,10 +13,15 @@ function read(storage, kept) {
     return typeof login?.token === 'string' && typeof login.user_id === 'string' ? {login_id: null, ...login, kept} : null;
 }
 
+// The account that is kept for all tabs, or null.
+export function keptAccount() {
+    return read(lasting, true);
+}
+
 // A login as the client keeps it, or a token alone {token, user_id} that a link has brought; and kept, whether it is there for
 // other tabs, too. Null: nobody.
 export function currentAccount() {
-    return read(passing, false) ?? read(lasting, true);
+    return read(passing, false) ?? keptAccount();
 }
 
 // A link's is this tab's alone: the account that is kept for the others stays as it is.

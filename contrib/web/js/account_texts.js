@@ -21,6 +21,13 @@ export const ACCOUNT_TEXTS = {
         '此链接将以 {name} 的身份登录，但您当前以 {me} 的身份登录。要在此标签页中以 {name} 登录吗？{me} 有 {count} 条尚未发送的消息会丢失。'],
     'login.otherLosesAsk_one': ['This link logs you in as {name}, but you are logged in as {me}. Log in as {name} in this tab? 1 message of {me} that was not sent yet will be lost.', null],
 
+    'login.keptAsk': ['{me} stays logged in in this browser, and only one user can. Log {me} out? Otherwise {name} is logged in in this tab alone.',
+        '{me} 在此浏览器中保持登录，而只能有一个用户保持登录。要退出 {me} 吗？否则 {name} 仅在此标签页中登录。'],
+    'login.keptLosesAsk': ['{me} stays logged in in this browser, and only one user can. Log {me} out? {count} messages of {me} that were not sent yet will be lost. Otherwise {name} is logged in in this tab alone.',
+        '{me} 在此浏览器中保持登录，而只能有一个用户保持登录。要退出 {me} 吗？{me} 有 {count} 条尚未发送的消息会丢失。否则 {name} 仅在此标签页中登录。'],
+    'login.keptLosesAsk_one': ['{me} stays logged in in this browser, and only one user can. Log {me} out? 1 message of {me} that was not sent yet will be lost. Otherwise {name} is logged in in this tab alone.', null],
+    'login.keptYes': ['Log out {me}', '退出 {me}'],
+
     'account.title': ['Account and security', '账号与安全'],
     'account.logOutHere': ['The server cannot be reached, so it cannot be told. Log out in this browser only? The login stays in the list of your devices; end it there later.',
         '无法连接服务器，因此无法通知它。只在此浏览器中退出登录吗？此登录仍会留在您的设备列表中，请稍后在那里结束它。'],

@@ -94,7 +94,7 @@ export class LoginView {
             const answer = this.#registering ?
                 await this.#rest.register({...account, nickname: name ?? undefined}) :
                 await this.#rest.login(account);
-            this.#onAccount(answer, this.#kept.checked);
+            await this.#onAccount(answer, this.#kept.checked);
         } catch (error) {
             if (!(error instanceof Problem))
                 throw error;

@@ -2,7 +2,7 @@
 // Where the page begins: who is logged in, or the way in.
 import {TidingsClient, loginOf} from '../client/index.js';
 import {
-    countUnsent, currentAccount, forgetWritings, loginStoreOf, rememberAccount, storageOf, takeEntranceFromAddress, takeTokenFromAddress,
+    countUnsent, currentAccount, forgetWritings, keptAccount, loginStoreOf, rememberAccount, storageOf, takeEntranceFromAddress, takeTokenFromAddress,
     takeWaitingEntrance,
 } from './account.js';
 import {AppView} from './app_view.js';
@@ -37,8 +37,8 @@ function show(node, onLeave) {
 
 function showLogin(reason) {
     const {rest} = new TidingsClient({url});
-    const view = new LoginView(rest, reason, (answer, kept) => {
-        const account = {...loginOf(answer), kept};
+    const view = new LoginView(rest, reason, async (answer, wantsKept) => {
+        const account = {...loginOf(answer), kept: wantsKept && await mayKeep(answer.user)};
         rememberAccount(account);
         enter(account);
     });
@@ -124,9 +124,26 @@ async function enterWith(token) {
     await enter(account);
 }
 
+function fullName(user) {
+    return nameOf(user) === user.user_id ? user.user_id : `${nameOf(user)} (${user.user_id})`;
+}
+
+// Whether the user may stay logged in, in the place of another one who does, and whose login ends then.
+async function mayKeep(user) {
+    const present = keptAccount();
+    if (present === null || present.user_id === user.user_id)
+        return true;
+    const count = countUnsent(present, []);
+    const me = present.user_id;
+    const yes = await ask(t(count > 0 ? 'login.keptLosesAsk' : 'login.keptAsk', {name: fullName(user), me, count}), t('login.keptYes', {me}));
+    if (yes)
+        await leaveTo(present);
+    return yes;
+}
+
 // Whether another user may take this one's place in this tab. A login that is kept in no other tab ends then.
 async function mayReplace(present, user) {
-    const name = nameOf(user) === user.user_id ? user.user_id : `${nameOf(user)} (${user.user_id})`;
+    const name = fullName(user);
     const count = present.kept ? 0 : countUnsent(present, entered?.outgoing.waiting ?? []);
     const yes = await ask(t(count > 0 ? 'login.otherLosesAsk' : 'login.otherAsk', {name, me: present.user_id, count}), t('login.otherYes', {name}), 'primary');
     if (yes && !present.kept)
