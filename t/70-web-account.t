@@ -110,6 +110,7 @@ subtest 'a link for somebody else' => sub {
 	$tab = $web->visit(beside => $page, hash => '#token=' . $t->token('ann'));
 	$tab->wait_online;
 	is $tab->count('.ask'), 0, 'one\'s own is not asked about';
+	is $tab->value(q{sessionStorage.getItem('tidings-web:account')}), undef, 'and does not take the place of a login, which renews itself';
 	$_->close for $tab, $page;
 };
 

@@ -114,9 +114,13 @@ async function enterWith(token) {
         return;
     }
     const {user_id} = user;
-    if (present !== null && present.user_id !== user_id && !await mayReplace(present, user)) {
-        if (leave === null)
-            enter(present);
+    const isOwn = present?.user_id === user_id;
+    const stays = isOwn ? present.login_id !== null : present !== null && !await mayReplace(present, user);
+    if (stays) { // a login of one's own is worth more than the token: it renews itself
+        if (leave === null || (isOwn && entered === null))
+            await enter(present);
+        else
+            openWaitingEntrance();
         return;
     }
     const account = {token, user_id, login_id: null, kept: false};
