@@ -27,7 +27,8 @@ export class Login {
     #onEnded;
     #login = null;
     #loading = null;
-    #renewing = null; // for all who ask for a token
+    #renewing = null; // a promise, for all who ask for a token
+    #waiting = new Set(); // functions that tell them of a try that failed
     #refused = null; // {token, code}: one that the server does not take
     #endedBy = null; // the reason
     #closing = new Closing();
@@ -143,15 +144,20 @@ export class Login {
         this.#renewing ??= this.#renewed(login).finally(() => {
             this.#renewing = null;
         });
-        return this.#isRefused(login) || isOver(login) ? this.#renewing : this.#inTime(this.#renewing, login);
+        return this.#inTime(this.#renewing, login);
     }
 
-    // The next one, or where that takes long or fails, this one: a little of its life is left.
-    #inTime(renewed, login) {
+    // The next one, or where that takes long or fails for now, this one if it is good: a little of its life is left. The renewal goes on.
+    #inTime(renewing, login) {
+        const isGood = () => this.#endedBy === null && !this.#isRefused(login) && !isOver(login);
         return new Promise((resolve, reject) => {
-            const timer = setTimeout(() => resolve(login), GOOD_MS);
-            renewed.then(resolve, (problem) => (this.#endedBy === null && !isOver(login) ? resolve(login) : reject(problem)))
-                .finally(() => clearTimeout(timer));
+            const goOn = (problem) => (isGood() ? resolve(login) : reject(problem));
+            const timer = setTimeout(() => isGood() && resolve(login), GOOD_MS);
+            this.#waiting.add(goOn);
+            renewing.then(resolve, goOn).finally(() => {
+                clearTimeout(timer);
+                this.#waiting.delete(goOn);
+            });
         });
     }
 
@@ -219,6 +225,7 @@ export class Login {
                 const delayMs = Math.max(Math.min(PAUSE_MS * 2 ** (tries - 1), PAUSE_MAX_MS), problem.retryAfterMs ?? 0);
                 if (tries === TRIES_MAX || Date.now() - begun + delayMs > REPEAT_MS)
                     throw problem;
+                this.#waiting.forEach((goOn) => goOn(problem));
                 await new Promise((resolve) => setTimeout(resolve, delayMs));
             }
         }
