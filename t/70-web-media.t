@@ -315,6 +315,23 @@ subtest 'a phone, in Chinese' => sub {
 	is_deeply [$phone->own_faults], [], 'no fault';
 };
 
+subtest 'files on another origin' => sub {
+	my $base = 'http://localhost:' . ($t->node->address =~ s/.*://r);
+	my $index = slurp($web->root . '/index.html');
+	ok $index =~ s/(name="tidings-media-base-url" content=")"/$1$base"/, 'which the page names';
+	spew($web->root . '/index.html', $index);
+	$t->node->configure({%{$t->node->{conf}}, media => {%{$t->node->{conf}{media}}, base_url => $base}})->reload;
+	$ann->click('.mine')->choose_files('.choose-picture', '', $wide)->wait_value(q{document.querySelector('.picture-preview canvas')});
+	$ann->click('.dialog [type=submit]')->wait_text('.note', 'Saved');
+	like $t->api('ann')->get('/users/me')->json->{avatar_url}, qr{\A\Q$base\E/media/}, 'is there';
+	$ann->key('Escape')->wait_gone('dialog');
+	my $viewer = $web->enter('ben');
+	$viewer->wait_value(qq{(() => { const img = document.querySelector('.chat[data-user=ann] .avatar img'); return img?.naturalWidth > 0 && img.src.startsWith('$base/'); })()});
+	pass 'a picture of a friend is loaded from there, before anything else was';
+	is_deeply [$viewer->own_faults], [], 'no fault';
+	$viewer->close;
+};
+
 is_deeply [map { $_->own_faults } $ann, $ben], [], 'no error in the consoles, nothing refused by the policy';
 if (my $folder = $ENV{TIDINGS_SHOTS}) {
 	for my $theme (qw(light dark)) {

@@ -67,7 +67,7 @@ test('where files come from', async () => {
     const id = 'a'.repeat(32);
     let host = 'https://cdn.example';
     const rest = {mediaUrl: (url) => new URL(url, 'https://chat.example/im').href, media: async () => ({url: `${host}/media/${id}/x?e=1&s=2`}), message: async () => ({media_url: `/media/${id}/x?e=9&s=9`})};
-    const files = new Files(rest);
+    const files = new Files(rest, '');
     const ours = files.url(`/media/${id}/x?e=1&s=2`);
     assert.equal(ours, `https://chat.example/media/${id}/x?e=1&s=2`);
     assert.equal(files.url('javascript:alert(1)'), null);
@@ -77,6 +77,8 @@ test('where files come from', async () => {
     assert.equal(files.isOurs(`https://cdn.example/media/${id}/x`), false);
     assert.equal(await files.belongsToUs(`https://cdn.example/media/${id}/x`), true, 'where the server says that its files are');
     assert.equal(files.isOurs(`https://cdn.example/media/${id}/x`), true);
+    const told = new Files(rest, 'https://media.example/im');
+    assert.deepEqual(['https://media.example/x', 'https://cdn.example/x'].map((url) => told.isOurs(url)), [true, false], 'or where the page says so from the start');
     assert.equal(files.thumbnail(ours), `${ours}&size=thumb`);
     assert.equal(files.thumbnail('https://evil.example/x.png'), null);
     assert.equal(files.hasExpired(ours), true);

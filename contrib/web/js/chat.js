@@ -57,9 +57,9 @@ export class Chat {
     synced = false;
     profile;
 
-    // loginStore: where the client keeps the account. onNews({kind: 'message' | 'notification' | 'added' | 'left', …});
+    // loginStore: where the client keeps the account. mediaBaseUrl: of files that are not on this server, or ''. onNews({kind: 'message' | 'notification' | 'added' | 'left', …});
     // onSignedOut(reason) when the login is over: a reason of the client's event `ended`.
-    constructor({account, loginStore, url, storage, onNews, onSignedOut}) {
+    constructor({account, loginStore, url, mediaBaseUrl, storage, onNews, onSignedOut}) {
         this.#account = account;
         this.me = account.user_id;
         this.isByLink = account.login_id === null; // a token alone, of no login
@@ -78,7 +78,7 @@ export class Chat {
         this.recentEmoji = new RecentEmoji(homeOf(account), this.me);
         this.notices = new Notices(this.#client.rest, () => this.changes.changed('notices'));
         this.outgoing = new Outgoing(storage, this.me);
-        this.files = new Files(this.#client.rest);
+        this.files = new Files(this.#client.rest, mediaBaseUrl);
         this.fileSending = new FileSending(this.#client, this.outgoing, () => this.changes.changed('timeline'));
         this.drafts = new Drafts(storage, this.me);
         this.pages = new Pages(this.#client, this.conversations, (messages) => this.wantNames(messages), () => this.changes.changed('timeline'));

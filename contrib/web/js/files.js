@@ -13,9 +13,12 @@ export class Files {
     #asking = new Map(); // origin -> promise of whether it is one
     #renewed = new Map(); // old URL -> {promise, url: a new one, once there is}
 
-    constructor(rest) {
+    // baseUrl: the server's media.base_url, or '' where that is not known or its files are on the server.
+    constructor(rest, baseUrl) {
         this.#rest = rest;
         this.#addHost(new URL(rest.mediaUrl('/')).origin);
+        if (webUrl(baseUrl) !== null)
+            this.#addHost(new URL(baseUrl).origin);
     }
 
     #addHost(origin) {

@@ -19,8 +19,11 @@ import {applyTheme} from './theme.js';
 // have written.
 const LEAVES_NOTHING = new Set(['logged_out', 'erased']);
 
-// The API is at the root of this server, or under http.prefix, which index.html tells.
-const url = new URL(document.querySelector('meta[name=tidings-prefix]').content || '/', location.href);
+// What index.html tells of the server's configuration: the API is at the root of this server, or under http.prefix, and its files
+// are there or under media.base_url.
+const configured = (name) => document.querySelector(`meta[name=tidings-${name}]`)?.content ?? '';
+const url = new URL(configured('prefix') || '/', location.href);
+const mediaBaseUrl = configured('media-base-url');
 const place = document.getElementById('page');
 let leave = null; // what is shown, and how it goes
 let entered = null; // the chat of the user who is logged in
@@ -49,7 +52,7 @@ function showLogin(reason) {
 async function enter(account) {
     const {storage, release} = await storageOf(account);
     let forget = false;
-    const chat = new Chat({account, loginStore: loginStoreOf(account), url, storage,
+    const chat = new Chat({account, loginStore: loginStoreOf(account), url, mediaBaseUrl, storage,
         onNews: (news) => view.tell(news), onSignedOut: (reason) => {
             forget = isLeaving || LEAVES_NOTHING.has(reason);
             signedOut(reason);
