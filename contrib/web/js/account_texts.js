@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// The texts about logins, passwords and the end of an account, in English and Chinese; a part of those in i18n.js.
+// The texts about logins and passwords, in English and Chinese; a part of those in i18n.js.
 
 export const ACCOUNT_TEXTS = {
     // Why one is at the login form again.
@@ -57,6 +57,4 @@ export const ACCOUNT_TEXTS = {
     'password.hint': ['You stay logged in here. All other devices are logged out.', '您在此处保持登录，其他设备都会退出登录。'],
     'password.wrong': ['The present password is wrong.', '当前密码错误。'],
     'password.changed': ['Your password is changed. All other devices are logged out.', '密码已更改，其他设备都已退出登录。'],
-
-
 };

@@ -86,7 +86,7 @@ const TEXTS = {
     'people.acceptOf': ['Accept the request of {name}', '接受 {name} 的请求'],
     'people.declineOf': ['Decline the request of {name}', '拒绝 {name} 的请求'],
     'people.friends': ['Friends', '好友'],
-    'people.noFriends': ['No friends yet. Search for someone by name.', '还没有好友。搜索一下吧。'],
+    'people.noFriends': ['No friends yet. Search for someone by user name.', '还没有好友。按用户名搜索吧。'],
     'people.message': ['Message', '发消息'],
     'people.messageTo': ['Message {name}', '给 {name} 发消息'],
     'people.more': ['More about {name}', '关于 {name} 的更多操作'],

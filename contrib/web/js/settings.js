@@ -3,6 +3,7 @@
 // logging out.
 import {alertsAllowed, alertsWanted, wantAlerts} from './alerts.js';
 import {avatar} from './avatar.js';
+import {openChangePassword} from './change_password_dialog.js';
 import {cutOff, el, externalLink, icon, textButton} from './dom.js';
 import {openDevices} from './devices_dialog.js';
 import {ask, openDialog, say} from './dialog.js';
@@ -11,7 +12,6 @@ import {nameOf} from './format.js';
 import {chooseLanguage, language, languages, reasonOf, t} from './i18n.js';
 import {wishedName} from './names.js';
 import {PictureField} from './picture_field.js';
-import {openChangePassword} from './security_dialogs.js';
 import {chooseTheme, theme, themes} from './theme.js';
 
 // logOut({all}): the user wishes to, and was asked
