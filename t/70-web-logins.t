@@ -153,7 +153,7 @@ subtest 'logging out of a login that ends meanwhile' => sub {
 subtest 'an answer that comes after logging out' => sub {
 	$anyone->post('/users/register', {user_id => 'dan', password => $password, nickname => 'Dan'});
 	$t->befriend(qw(dan ben));
-	http_of(login_of('ben'))->post('/messages/send', {to_user_id => 'dan', message_type => 'text', content => 'hello'});
+	$t->send_text(qw(ben dan hello));
 	my $page = staying('dan', before => holding(answer => 'PUT .*settings'));
 	$page->open_chat('ben')->type('#compose', 'a secret draft')->wait_value('isHeld');
 	$page->click('.mine')->click('.log-out')->wait_value($login_form);
