@@ -44,7 +44,7 @@ for my $name (split ' ', $ENV{TIDINGS_SCRIPTS} // 'parts pulse comings types log
 			env => {TIDINGS_URL => 'http://' . $t->node->address},
 			command => [@node, '--test-reporter=tap', Tidings::top() . "/contrib/client/test/$name.test.js"]);
 		note(join ', ', map { "$_: " . $witness->count($_) } qw(exchanges opened refused sent received closed));
-		if ($name =~ /^(talk|edits|delivered|expiry|groups|trouble|soak)$/) {
+		if ($name =~ /^(logins|talk|edits|delivered|expiry|groups|trouble|soak)$/) {
 			cmp_ok $witness->count($_), '>=', 4, "$_ were held against the documents" for qw(exchanges opened sent received);
 		}
 		$t->stop;

@@ -919,7 +919,7 @@ export class TidingsClient {
     login(account: {user_id: string; password: string; device?: string}): Promise<Account>;
     /** Renews the login now, which it does by itself in time. */
     refresh(): Promise<void>;
-    /** The server ends this login, or all, and `ended` follows. Rejects where the server cannot be told: then nothing has changed. */
+    /** The server ends this login, or all, and `ended` follows. Rejects where the server cannot be told or its answer does not come: the login stays here. */
     logout(options?: {all?: boolean}): Promise<void>;
     /** Out of the store alone; the server is not told. */
     forgetLogin(): Promise<void>;

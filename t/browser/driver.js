@@ -131,10 +131,10 @@ const onPage = {
     },
     hover: (at, selector) => find(at, selector).hover(),
     mouse: ({page}, what, ...args) => page.mouse[what](...args),
-    // What moves between being found and being touched is let go of, and tried again.
+    // Retry if the element moved before the touch.
     press: async (at, selector) => {
         const touch = (type, ...touchPoints) => at.cdp.send('Input.dispatchTouchEvent', {type, touchPoints});
-        for (;;) {
+        for (const end = Date.now() + Number(patience); Date.now() < end;) {
             const element = find(at, selector);
             await element.tap({trial: true});
             const box = await element.boundingBox();
@@ -144,6 +144,7 @@ const onPage = {
                 return;
             await touch('touchCancel');
         }
+        throw new Error(`${selector} does not keep still`);
     },
     release: ({cdp}) => cdp.send('Input.dispatchTouchEvent', {type: 'touchEnd', touchPoints: []}),
     key: ({page}, name) => page.keyboard.press(name),

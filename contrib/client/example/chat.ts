@@ -5,7 +5,7 @@ import {Problem, TidingsClient, withReaction, type Message, type StickerExtra, t
 const client = new TidingsClient({
     url: '/im',
     getToken: async () => (await (await fetch('/session/token')).json()).token as string,
-    storage: localStorage,
+    storage: sessionStorage, // each tab has an outbox of its own
     device: 'web',
 });
 
