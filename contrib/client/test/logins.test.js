@@ -68,6 +68,9 @@ test('a login outlives its token, over restarts, beside other tabs', needsServer
     assert.deepEqual(await Promise.all(tabs.map((tab) => tab.rest.unreadCount())), [1, 1, 1]);
     assert.deepEqual(await labels(tabs[0]), ['First here'], 'one login, however many tabs');
     assert.deepEqual([client, ...tabs].flatMap((c) => c.seen.ended), []);
+    for (const answer of ['yes', 'still', 'and talking'])
+        await client.send({to: bob.user_id, content: answer}).done;
+    assert.deepEqual(await told(bob.client, 4), ['still there?', 'yes', 'still', 'and talking']);
 });
 
 test('renewing at once from two places is allowed; an old refresh token later ends the login', needsServer, async () => {
