@@ -917,7 +917,7 @@ export class TidingsClient {
     /** These need a loginStore, where the login is kept from then on; connect() as ever. device: a label for the list of logins. */
     register(account: {user_id: string; password: string; nickname?: string; device?: string}): Promise<Account>;
     login(account: {user_id: string; password: string; device?: string}): Promise<Account>;
-    /** Renews the login now, which it does by itself in time. */
+    /** Renews the login now, which it does by itself in time. Rejects where the server cannot be asked; it is tried again. */
     refresh(): Promise<void>;
     /** The server ends this login, or all, and `ended` follows. Rejects where the server cannot be told or its answer does not come: the login stays here. */
     logout(options?: {all?: boolean}): Promise<void>;

@@ -99,12 +99,12 @@ export class Login {
         return this.#login !== null && !isOf(this.#login, token);
     }
 
-    // Renews now.
+    // Renews now. Rejects when the first try fails; others follow.
     async refresh() {
         const login = await this.current();
         if (login === null)
             throw this.#noLogin();
-        await this.#closing.unless(this.#renewed(login, true));
+        await this.#closing.unless(this.#inTime(this.#renewed(login, true), null));
     }
 
     // reason: the server's, or one of ours: logged_out, expired, revoked.
@@ -148,8 +148,9 @@ export class Login {
     }
 
     // The next one, or where that takes long or fails for now, this one if it is good: a little of its life is left. The renewal goes on.
+    // login: null where this one does not do.
     #inTime(renewing, login) {
-        const isGood = () => this.#endedBy === null && !this.#isRefused(login) && !isOver(login);
+        const isGood = () => login !== null && this.#endedBy === null && !this.#isRefused(login) && !isOver(login);
         return new Promise((resolve, reject) => {
             const goOn = (problem) => (isGood() ? resolve(login) : reject(problem));
             const timer = setTimeout(() => isGood() && resolve(login), GOOD_MS);
