@@ -17,8 +17,7 @@ for my $file (glob "$source/unit/*/*.c") {
 for my $unit (@units) {
 	my ($name) = $unit =~ m{/(unit/.*)\z};
 	subtest $name => sub {
-		local $ENV{ASAN_OPTIONS} = Tidings::Server::environment()->{ASAN_OPTIONS};
-		local $ENV{UBSAN_OPTIONS} = Tidings::Server::environment()->{UBSAN_OPTIONS};
+		local %ENV = (%ENV, %{Tidings::Server::environment()});
 		my ($status, $out, $err) = run(Tidings::dir(), $unit);
 		my ($seen, $planned) = (0, undef);
 		for my $line (split /\n/, $out) {

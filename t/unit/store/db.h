@@ -67,6 +67,8 @@ static inline bool db_connect(const char *database)
 {
 	db_disconnect();
 	db_handle = mysql_init(NULL);
+	/* As the server's own connections, wherever the machine is: it keeps times in UTC. */
+	mysql_options(db_handle, MYSQL_INIT_COMMAND, "SET time_zone='+00:00'");
 	if (mysql_real_connect(db_handle, NULL, "root", "", database, 0, db_socket, CLIENT_MULTI_STATEMENTS) != NULL)
 		return true;
 	db_disconnect();
