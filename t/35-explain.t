@@ -84,6 +84,7 @@ my @fill = (
 	upload_limits => "INSERT INTO upload_limits (user_id, full_at) SELECT CONCAT('a', LPAD(seq, 4, '0')), UTC_TIMESTAMP(3) FROM seq_1_to_2000",
 	# A tenth of them ended, some lately; and a tenth has run out.
 	logins => "INSERT INTO logins (id, user_id, address, created_at, last_used_at, expires_at, tokens_until, token_key, token_hash, ended_at, end_reason, refused_until) SELECT seq, IF(seq % 100, $other, 'alice'), '', $time, $time, UTC_TIMESTAMP(3) + INTERVAL (CAST(seq AS SIGNED) - 500) HOUR, UTC_TIMESTAMP(3) - INTERVAL 1 DAY, REPEAT('k', 32), REPEAT('h', 32), IF(seq % 10 = 0, $time, NULL), IF(seq % 10 = 0, 1, NULL), IF(seq % 10 = 0, $time, NULL) FROM seq_1_to_5000",
+	user_names => "INSERT INTO user_names (part, user_id) SELECT SUBSTR('nick', seq), id FROM users JOIN seq_1_to_4 WHERE nickname = 'Nick' UNION SELECT SUBSTR('alice', seq), 'alice' FROM seq_1_to_5",
 	user_states => "INSERT INTO user_states (user_id, disabled, reason, changed_at) SELECT CONCAT('d', seq), 1, 6, $time FROM seq_1_to_3000",
 	group_invites => "INSERT INTO group_invites (code, conversation_id, created_by, created_at) SELECT LPAD(i.seq * 1000 + g.seq, 16, 'c'), $group + g.seq, 'u0001', UTC_TIMESTAMP(3) FROM seq_0_to_99 g JOIN seq_1_to_50 i",
 );
@@ -364,6 +365,12 @@ my @drive = (
 	block => sub { return map { $alice->put('/friends/u0009/block') } 1 .. 2 },
 	unblock => sub { return $alice->delete('/friends/u0009/block') },
 	block_user => sub { return map { $alice->put("/users/$_/block") } 'nobody', 'nobody', 'u0010' },
+	users => sub { return pages('/users?query=a0&limit=50'), pages('/users?query=nick&limit=50') },
+	names => sub {
+		$dbh->do("UPDATE users SET nickname = 'Renamed' WHERE id = 'a0007'");
+		wait_for('names to be compared and put right', sub { $dbh->selectrow_array("SELECT COUNT(*) FROM user_names WHERE user_id = 'a0007' AND part = 'renamed'") });
+		return {type => 'mended'};
+	},
 	blocked => sub { return pages('/users/blocked?limit=50') },
 	unblock_user => sub { return map { $alice->delete("/users/$_/block") } qw(nobody u0010) },
 	notify => sub {

@@ -693,6 +693,8 @@ export interface Rest {
     endLogin(loginId: Id): Promise<void>;
     /** Ends all other logins. `forbidden`: the old one is wrong. */
     changePassword(passwords: {old_password: string; new_password: string}): Promise<void>;
+    /** Whose id begins with it, or whose nickname contains it: 2 to 64 characters. `not_found` where the server has no directory. */
+    findUsers(query: string, page?: PageOptions): Promise<Page<Profile>>;
     me(): Promise<Profile>;
     /** An absent field stays as it is, null clears it. avatar_url: also `tidings:media/{id}`; then it is a path on the server, see mediaUrl(). */
     updateMe(profile: {nickname?: string | null; avatar_url?: string | null}): Promise<Profile>;

@@ -156,7 +156,8 @@ static bool find(const struct api *api, bool admin, struct str path, enum http_v
 			continue;
 		if ((strchr(c->path, '{') == NULL) != literal || !path_matches(c->path, path, &here))
 			continue;
-		if ((c->needs_search && !api->search) || (c->needs_media && api->uploads == NULL))
+		if ((c->needs_search && !api->search) || (c->needs_media && api->uploads == NULL) ||
+		    (c->needs_directory && !api->directory))
 			continue;
 		any = true;
 		if (c->access == ACCESS_ANYONE && !api->accounts)

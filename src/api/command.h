@@ -67,6 +67,7 @@ union command_args {
 		unsigned limit;
 		struct str after; /* absent: from the first on */
 	} friends;
+	struct store_directory_ask directory;
 	struct store_notify notify;
 	struct {
 		const struct str *user_id;
@@ -116,6 +117,7 @@ struct command {
 	void (*proceed)(struct request *r, const union command_args *a);
 	int variant;	   /* which of those that share a proceed: an enum act, friend_step, or group_step */
 	bool needs_search; /* there is no such path where search is off, */
+	bool needs_directory; /* or where users are not to be found, */
 	bool needs_media;  /* or where files are not taken */
 	bool is_refresh;   /* of ACCESS_ANYONE: who comes has a secret of this server's (admission_refresh()) */
 	bool not_metered;  /* limits.requests_per_second does not count it */

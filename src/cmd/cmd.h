@@ -88,6 +88,8 @@ const struct problem *logout_check(struct request *r, union command_args *a);
 void logout_proceed(struct request *r, const union command_args *a);
 void logins_proceed(struct request *r, const union command_args *a);
 void end_login_proceed(struct request *r, const union command_args *a);
+const struct problem *users_check(struct request *r, union command_args *a);
+void users_proceed(struct request *r, const union command_args *a);
 void me_proceed(struct request *r, const union command_args *a);
 const struct problem *me_change_check(struct request *r, union command_args *a);
 void me_change_proceed(struct request *r, const union command_args *a);

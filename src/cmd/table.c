@@ -97,6 +97,8 @@ static const struct command commands[] = {
 	{"end_login", VERB_DELETE, "/users/me/logins/{id}", NULL, BODY_IGNORED, ACCESS_USER, NULL, end_login_proceed},
 	{"change_password", VERB_PUT, "/users/me/password", NULL, BODY_REQUIRED, ACCESS_USER, password_check,
 	 password_proceed},
+	{"users", VERB_GET, "/users", NULL, BODY_IGNORED, ACCESS_USER, users_check, users_proceed,
+	 .needs_directory = true},
 	{"me", VERB_GET, "/users/me", NULL, BODY_IGNORED, ACCESS_USER, NULL, me_proceed},
 	{"change_me", VERB_PUT, "/users/me", NULL, BODY_REQUIRED, ACCESS_USER, me_change_check, me_change_proceed},
 	{"user", VERB_GET, "/users/{user}", NULL, BODY_IGNORED, ACCESS_USER, NULL, user_proceed},

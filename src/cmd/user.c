@@ -4,7 +4,13 @@
 #include "cmd/cmd.h"
 
 #include "cmd/media.h"
+#include "api/list.h"
 #include "api/render.h"
+#include "core/utf8.h"
+
+#define QUERY_CHARS_MIN 2
+#define QUERY_CHARS_MAX 64
+#define LIST_LIMIT 20
 
 static void end_profile(struct request *r, const struct profile *p)
 {
@@ -65,4 +71,52 @@ void me_change_proceed(struct request *r, const union command_args *a)
 	*c = a->user_change;
 	c->nickname = arena_str(&r->arena, c->nickname);
 	media_avatar_find(r, c->avatar_url, change_me, c);
+}
+
+/* ---- finding users ---- */
+
+static const struct problem *read_query(struct request *r, struct str *query)
+{
+	const struct problem *p = request_query_text(r, "query", query);
+	if (p != NULL)
+		return p;
+	size_t chars = query->s != NULL ? utf8_count(*query) : 0;
+	if (chars < QUERY_CHARS_MIN || chars > QUERY_CHARS_MAX || memchr(query->s, '\0', query->len) != NULL)
+		return request_invalid(r, "query: must be of %d to %d characters", QUERY_CHARS_MIN, QUERY_CHARS_MAX);
+	return NULL;
+}
+
+static const struct problem *read_cursor(struct request *r, struct directory_cursor *after)
+{
+	struct str text;
+	const struct problem *p = request_query_text(r, "cursor", &text);
+	*after = (struct directory_cursor){0};
+	if (p != NULL || text.s == NULL)
+		return p;
+	return directory_cursor_read(text, after) == 0 ? NULL
+						       : request_invalid(r, "cursor: must be one that an answer gave");
+}
+
+const struct problem *users_check(struct request *r, union command_args *a)
+{
+	struct store_directory_ask *ask = &a->directory;
+	ask->user = request_user(r);
+	return read_query(r, &ask->query) ?: list_query_limit(r, LIST_LIMIT, &ask->limit) ?: read_cursor(r, &ask->after);
+}
+
+static void on_users(const struct store_directory *found, void *arg)
+{
+	struct request *r = arg;
+	char cursor[DIRECTORY_CURSOR_LEN];
+	struct json_out *o = list_begin(r, found->status);
+	if (o == NULL)
+		return;
+	for (size_t i = 0; i < found->count; i++)
+		render_profile(o, &found->item[i]);
+	list_end(r, found->has_more ? directory_cursor_write(cursor, &found->next) : STR_NULL);
+}
+
+void users_proceed(struct request *r, const union command_args *a)
+{
+	store_find_users(r->live->store, &a->directory, on_users, r);
 }

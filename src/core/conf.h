@@ -70,6 +70,7 @@ struct conf {
 	struct {
 		int registration; /* enum conf_registration */
 		int refresh_lifetime_secs;
+		bool directory;
 	} account;
 	struct {
 		int level;  /* enum log_level */

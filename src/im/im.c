@@ -114,6 +114,7 @@ struct im *im_new(const struct im_options *opt, char **err_r)
 	api->keys = keys;
 	api->accounts = opt->conf->accounts && opt->conf->jwt.own.secret_len > 0;
 	api->search = opt->conf->search.backend != SEARCH_BACKEND_OFF;
+	api->directory = opt->conf->account.directory;
 	api->doc = json_doc_new();
 	forwards_init(api);
 	backlog_set_budget(loop_backlog(live->loop), (size_t)live->conf->worker_unsent);

@@ -29,6 +29,7 @@ static void tell_changed(struct relay *r)
 			survey_forget(r);
 			index_forget(r);
 			sweep_forget(r);
+			names_forget(r);
 		}
 	}
 	r->changed(r->ctx);
@@ -66,7 +67,9 @@ static const struct relay_job *due(struct relay *r)
 		return job;
 	if ((job = purge_due(r, now)) != NULL || (job = sweep_due(r, now)) != NULL)
 		return job;
-	return index_due(r, now);
+	if ((job = index_due(r, now)) != NULL)
+		return job;
+	return names_due(r, now);
 }
 
 void relay_go_on(struct relay *r)
@@ -133,6 +136,7 @@ static void on_down(struct link *l, const char *why, void *ctx)
 	survey_forget(r);
 	index_forget(r);
 	sweep_forget(r);
+	names_forget(r);
 	tell_changed(r);
 }
 
@@ -176,6 +180,7 @@ static void on_second(struct wheel_timer *t)
 		survey_second(r);
 		repair_second(r);
 		purge_second(r);
+		names_second(r);
 		index_second(r, now);
 	}
 	if (r->led != lease_is_ours(r, now))
@@ -242,6 +247,7 @@ void relay_free(struct relay **rp)
 	repair_fini(&r->repair);
 	index_fini(r);
 	sweep_fini(r);
+	names_fini(r);
 	link_free(&r->link);
 	bus_free(&r->bus);
 	streams_fini(&r->streams);

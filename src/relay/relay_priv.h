@@ -154,6 +154,21 @@ void sweep_fini(struct relay *r);
 void sweep_forget(struct relay *r);
 const struct relay_job *sweep_due(struct relay *r, int64_t now_ms);
 
+/* names.c */
+#define NAMES_MAX 100
+struct names {
+	unsigned left;	   /* steps that may be done this second */
+	int64_t at_ms;	   /* when the next walk begins */
+	char after[USER_ID_MAX + 1]; /* the user that the walk has come to; "": it begins */
+	unsigned seen;
+	bool mending; /* what is in `fix` is to be written */
+	struct buf rows, fix;
+};
+void names_fini(struct relay *r);
+void names_second(struct relay *r);
+void names_forget(struct relay *r);
+const struct relay_job *names_due(struct relay *r, int64_t now_ms);
+
 /* ---- relay.c ---- */
 
 struct relay {
@@ -177,6 +192,7 @@ struct relay {
 	struct purge purge;
 	struct index index;
 	struct sweep sweep;
+	struct names names;
 };
 
 /* Asks what is due, if the connection is free. */

@@ -73,6 +73,36 @@ void store_change_user(struct store *s, struct str user, const struct store_user
  */
 void store_saw_user(struct store *s, struct str user, int64_t at_ms);
 
+/* ---- finding users ---- */
+
+/* Of a part of a folded nickname (names.h), in bytes. */
+#define DIRECTORY_PART_MAX 128
+/* The last one that was looked at. All zeroes: from the first on. */
+struct directory_cursor {
+	bool by_name; /* else by id */
+	char user_id[USER_ID_MAX + 1];
+	char part[DIRECTORY_PART_MAX + 1];
+};
+#define DIRECTORY_CURSOR_LEN 272
+struct str directory_cursor_write(char out[DIRECTORY_CURSOR_LEN], const struct directory_cursor *c);
+int directory_cursor_read(struct str text, struct directory_cursor *out) MUST_CHECK;
+
+struct store_directory_ask {
+	struct str user, query; /* a valid text without NUL */
+	unsigned limit;
+	struct directory_cursor after;
+};
+struct store_directory {
+	enum store_status status;
+	const struct profile *item;
+	size_t count;
+	bool has_more; /* there may be more, also where there are none here */
+	struct directory_cursor next;
+};
+typedef void store_directory_fn(const struct store_directory *r, void *arg);
+/* Those whose id begins with the query, then those whose nickname contains it; none who has blocked the user. */
+void store_find_users(struct store *s, const struct store_directory_ask *ask, store_directory_fn *fn, void *arg);
+
 /* ---- friends ---- */
 
 /* How many users a user can block. */

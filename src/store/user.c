@@ -8,6 +8,7 @@
 #include "core/clock.h"
 #include "store/login_priv.h"
 #include "store/media_priv.h"
+#include "store/names.h"
 #include "store/sql.h"
 #include "store/store_priv.h"
 
@@ -193,6 +194,7 @@ static void put_row(struct put_user *p, struct buf *text)
 	buf_append_char(text, ',');
 	sql_time(text, p->db_ms);
 	buf_append_char(text, ')');
+	names_put(text, p->user, c->nickname);
 	p->profile.known = true;
 	p->profile.created_ms = p->db_ms;
 	p->profile.nickname = c->nickname;
@@ -282,6 +284,8 @@ static void put_change(struct put_user *p, struct buf *text)
 	sql_str(text, p->user);
 	buf_append_char(text, ';');
 	sql_expect(text, 1);
+	if (c->sets_nickname)
+		names_put(text, p->user, c->nickname);
 	if (c->sets_avatar_url)
 		media_put_avatar(text, media_user_holder(a, p->user), before, c->avatar_url);
 }

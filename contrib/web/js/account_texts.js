@@ -57,4 +57,16 @@ export const ACCOUNT_TEXTS = {
     'password.hint': ['You stay logged in here. All other devices are logged out.', '您在此处保持登录，其他设备都会退出登录。'],
     'password.wrong': ['The present password is wrong.', '当前密码错误。'],
     'password.changed': ['Your password is changed. All other devices are logged out.', '密码已更改，其他设备都已退出登录。'],
+
+    'directory.label': ['Name or user name', '姓名或用户名'],
+    'directory.title': ['People', '用户'],
+    'directory.none': ['Nobody is found by “{text}”.', '没有找到“{text}”。'],
+    'directory.found': ['{count} people found', '找到 {count} 人'],
+    'directory.found_one': ['1 person found', null],
+    'directory.foundMore': ['{count} people found, and there are more', '找到 {count} 人，还有更多'],
+    'directory.more': ['Show more', '显示更多'],
+    'directory.is.friend': ['Friend', '好友'],
+    'directory.is.blocked': ['Blocked', '已拉黑'],
+    'directory.is.asked': ['Request sent', '请求已发送'],
+    'directory.is.asks': ['Wants to be your friend', '想加您为好友'],
 };

@@ -3,6 +3,8 @@
 import {avatar} from './avatar.js';
 import {KeyedList, cutOff, el, iconButton, textButton} from './dom.js';
 import {openMenu, say} from './dialog.js';
+import {Directory} from './directory.js';
+import {DirectoryView} from './directory_view.js';
 import {nameOf, shortTime} from './format.js';
 import {reasonOf, t} from './i18n.js';
 import {personMenu, requestFault} from './person_menu.js';
@@ -14,9 +16,11 @@ export class PeopleView {
     #found = el('div.found', {role: 'status'});
     #foundUser = null; // {user, how}: whom it shows, and as what
     #wasOnline = false;
-    #wanted = el('input.filter', {type: 'search', placeholder: t('people.findLabel'), 'aria-label': t('people.findLabel'),
+    #wanted = el('input.filter', {type: 'search', placeholder: t('directory.label'), 'aria-label': t('directory.label'),
         autocapitalize: 'none', autocomplete: 'off', spellcheck: 'false', maxlength: '64',
-        oninput: () => this.#wanted.value === '' && this.#clearFound()});
+        oninput: () => this.#typed()});
+    #directory;
+    #directoryView;
     #empty = el('p.empty', {}, t('people.noFriends'));
     #sections = new Map(); // name -> {node, list}
     #portion = new Portion(() => this.refresh());
@@ -24,9 +28,12 @@ export class PeopleView {
 
     constructor(chat) {
         this.#chat = chat;
+        this.#directory = new Directory((text, page) => chat.rest.findUsers(text, page), () => this.#showDirectory());
+        this.#directoryView = new DirectoryView(this.#directory, {picture: (user) => this.#picture(user), how: (user) => this.#howKnown(user),
+            choose: (user) => this.#choose(user)});
         const search = el('form.search', {role: 'search', onsubmit: (event) => this.#find(event)}, this.#wanted,
             el('button.quiet', {type: 'submit'}, t('people.search')));
-        this.node = el('div.people', {}, search, this.#found,
+        this.node = el('div.people', {}, search, this.#found, this.#directoryView.node,
             this.#section('requests', ({row}) => this.#requestNode(row)),
             this.#section('friends', ({row}) => this.#friendNode(row)), this.#empty,
             this.#section('outgoing', ({row}) => this.#outgoingNode(row)));
@@ -62,6 +69,7 @@ export class PeopleView {
         this.#showSection('outgoing', this.#portion.of(people.outgoing));
         if (this.#foundUser !== null && this.#foundUser.how !== this.#howKnown(this.#foundUser.user))
             this.#showFound(this.#foundUser.user);
+        this.#directoryView.refresh();
         this.#empty.hidden = friends.length > 0 || !people.loaded;
     }
 
@@ -139,6 +147,26 @@ export class PeopleView {
 
     // ---- finding ----
 
+    #typed() {
+        if (this.#wanted.value === '')
+            this.#clearFound();
+        this.#directory.type(this.#wanted.value);
+    }
+
+    // Without a directory people are found by their exact user name alone.
+    #showDirectory() {
+        const label = t(this.#directory.isAvailable ? 'directory.label' : 'people.findLabel');
+        this.#wanted.placeholder = label;
+        this.#wanted.setAttribute('aria-label', label);
+        this.#directoryView.refresh();
+    }
+
+    #choose(user) {
+        this.#showFound(user);
+        this.#found.scrollIntoView({block: 'nearest'});
+        (this.#found.querySelector('input, a, .primary') ?? this.#found.querySelector('button'))?.focus();
+    }
+
     async #find(event) {
         event.preventDefault();
         const userId = this.#wanted.value.trim();
@@ -208,6 +236,7 @@ export class PeopleView {
             try {
                 await this.#chat.befriend('requestFriend', user.user_id, note.value.trim() || undefined);
                 this.#wanted.value = '';
+                this.#directory.type('');
                 this.#clearFound();
                 say(t('people.sent'));
             } catch (problem) {
