@@ -6,6 +6,8 @@
 #include "core/base.h"
 #include "net/addr.h"
 
+#include "core/log.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
@@ -329,4 +331,28 @@ int addr_listen(const struct addr *a, int backlog, const char **err_r)
 		return -1;
 	}
 	return fd;
+}
+
+static bool is_in(const char *const *networks, size_t n, const struct addr *a)
+{
+	for (size_t i = 0; i < n; i++) {
+		struct addr_network net;
+		ASSERT(addr_network_parse(&net, networks[i]) == 0);
+		if (addr_network_holds(&net, a))
+			return true;
+	}
+	return false;
+}
+
+bool addr_is_public(const struct addr *a)
+{
+	/* Of IPv6 only this was ever given out; IPv4 is mapped. */
+	static const char *const given_out[] = {"2000::/3", "0.0.0.0/0"};
+	static const char *const special[] = {
+		"0.0.0.0/8",	 "10.0.0.0/8",	    "100.64.0.0/10",  "127.0.0.0/8",	"169.254.0.0/16",
+		"172.16.0.0/12", "192.0.0.0/24",    "192.0.2.0/24",   "192.88.99.0/24", "192.168.0.0/16",
+		"198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24", "224.0.0.0/4",	"240.0.0.0/4",
+		"2001::/23",	 "2001:db8::/32",   "2002::/16",      "3fff::/20",
+	};
+	return is_in(given_out, ARRAY_LEN(given_out), a) && !is_in(special, ARRAY_LEN(special), a);
 }

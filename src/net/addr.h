@@ -43,6 +43,13 @@ struct addr_network {
 int addr_network_parse(struct addr_network *n, const char *text) MUST_CHECK;
 bool addr_network_holds(const struct addr_network *n, const struct addr *a);
 /*
+ * A host of the internet at large, by IANA's registries of special addresses: not loopback, private, link-local, shared
+ * (RFC 6598), documentation, multicast or reserved, nor an IPv6 address that wraps an IPv4 one, but for a mapped one,
+ * which is as public as what it maps. For calls to where a user or a configuration says; ask about the address that is
+ * connected to, not about one that its name had before.
+ */
+bool addr_is_public(const struct addr *a);
+/*
  * A non-blocking, close-on-exec listening socket, or -1 with a reason naming the step in *err_r. A
  * UNIX socket that nobody answers is replaced; one that somebody answers is "in use".
  *

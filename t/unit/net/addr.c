@@ -180,6 +180,62 @@ static void test_networks(void)
 		is_str(addr_format_network(&a, text), "", "a UNIX socket has none");
 }
 
+static bool is_public(const char *host)
+{
+	struct addr a;
+	const char *err;
+	char text[64];
+	snprintf(text, sizeof(text), strchr(host, ':') != NULL ? "[%s]:443" : "%s:443", host);
+	return addr_parse(&a, text, &err) == 0 && addr_is_public(&a);
+}
+
+static void test_public(void)
+{
+	static const char *const yes[] = {"1.1.1.1",	     "9.255.255.255",  "100.63.255.255", "100.128.0.0",
+					  "172.15.0.1",	     "172.32.0.0",     "192.0.1.1",	 "223.255.255.255",
+					  "2606:4700::1111", "::ffff:1.1.1.1", "2001:4860::8888"};
+	static const char *const no[] = {"0.0.0.0",
+					 "10.0.0.1",
+					 "100.64.0.1",
+					 "100.127.255.255",
+					 "127.0.0.1",
+					 "127.9.9.9",
+					 "169.254.169.254",
+					 "172.16.0.1",
+					 "172.31.255.255",
+					 "192.0.0.1",
+					 "192.0.2.1",
+					 "192.168.1.1",
+					 "198.18.0.1",
+					 "198.51.100.1",
+					 "203.0.113.1",
+					 "224.0.0.1",
+					 "255.255.255.255",
+					 "::",
+					 "::1",
+					 "::127.0.0.1",
+					 "::ffff:127.0.0.1",
+					 "::ffff:10.0.0.1",
+					 "64:ff9b::7f00:1",
+					 "fc00::1",
+					 "fd00::1",
+					 "fe80::1",
+					 "fec0::1",
+					 "ff02::1",
+					 "2001:db8::1",
+					 "2002:7f00:1::1",
+					 "2001:0:1::1",
+					 "3fff::1"};
+	for (size_t i = 0; i < ARRAY_LEN(yes); i++)
+		ok(is_public(yes[i]), "%s is public", yes[i]);
+	for (size_t i = 0; i < ARRAY_LEN(no); i++) {
+		struct addr_network n;
+		ok(addr_network_parse(&n, no[i]) == 0 && !is_public(no[i]), "%s is an address, and not public", no[i]);
+	}
+	const struct addr local = {.sa.ss_family = AF_UNIX, .len = sizeof(sa_family_t)};
+	ok(!addr_is_public(&local), "nor is a UNIX socket");
+}
+
 int main(void)
 {
 	test_text();
@@ -188,5 +244,6 @@ int main(void)
 	test_unix();
 	test_packed();
 	test_networks();
+	test_public();
 	return done_testing();
 }
