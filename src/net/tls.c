@@ -284,3 +284,42 @@ const char *tls_version(const struct tls *t, bool *resumed_r)
 	*resumed_r = SSL_session_reused(t->ssl);
 	return SSL_get_version(t->ssl);
 }
+
+/* ---- authorities ---- */
+
+struct tls_roots {
+	X509_STORE *store;
+};
+
+struct tls_roots *tls_roots_new(const char *ca_file, char **err_r)
+{
+	X509_STORE *store = X509_STORE_new();
+	ASSERT(store != NULL);
+	ERR_clear_error();
+	if (X509_STORE_set_default_paths(store) != 1 ||
+	    (ca_file[0] != '\0' && X509_STORE_load_file(store, ca_file) != 1)) {
+		*err_r = openssl_reason(ca_file[0] != '\0' ? ca_file : "authorities");
+		X509_STORE_free(store);
+		return NULL;
+	}
+	/* One in the middle of a chain may be trusted, too. */
+	X509_STORE_set_flags(store, X509_V_FLAG_TRUSTED_FIRST | X509_V_FLAG_PARTIAL_CHAIN);
+	struct tls_roots *r = xcalloc(1, sizeof(*r));
+	r->store = store;
+	return r;
+}
+
+void tls_roots_use(struct tls_roots *roots, void *ssl_ctx)
+{
+	SSL_CTX_set1_cert_store(ssl_ctx, roots->store);
+}
+
+void tls_roots_free(struct tls_roots **rp)
+{
+	struct tls_roots *r = *rp;
+	if (r == NULL)
+		return;
+	X509_STORE_free(r->store);
+	free(r);
+	*rp = NULL;
+}

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * TLS 1.2 and 1.3 on the server's side (RFC 5246, RFC 8446), through OpenSSL's libssl;
- * the only door to it. A filter without a socket of its own: a connection gives it what it
- * has received and gets back what the peer meant, and the other way round.
+ * the only door to it, so the authorities that fetch.c trusts are here, too. A
+ * filter without a socket of its own: a connection gives it what it has received and
+ * gets back what the peer meant, and the other way round.
  */
 #ifndef TIDINGS_NET_TLS_H
 #define TIDINGS_NET_TLS_H
@@ -61,5 +62,16 @@ void tls_write(struct tls *t, const void *data, size_t len);
 void tls_end(struct tls *t);
 /* "TLSv1.3", and whether the session was resumed. For the log. */
 const char *tls_version(const struct tls *t, bool *resumed_r);
+
+/* ---- whom we trust where we are the client of another server ---- */
+
+struct tls_roots;
+/* The system's authorities, which are read when they are needed, and those of a file in PEM ("": none). NULL with a
+ * reason in *err_r, to be freed. */
+struct tls_roots *tls_roots_new(const char *ca_file, char **err_r) MUST_CHECK;
+/* For an SSL_CTX that another library has made. */
+void tls_roots_use(struct tls_roots *roots, void *ssl_ctx);
+/* What uses them may outlive them. NULL is allowed; *r becomes NULL. */
+void tls_roots_free(struct tls_roots **r);
 
 #endif
