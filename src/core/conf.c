@@ -27,14 +27,21 @@ static struct {
 	bool syntax_fault;
 } loading;
 
-void *conf_field(struct conf *c, struct conf_jwt_key *key, const struct conf_row *row)
+void *conf_field(struct conf *c, void *titled, const struct conf_row *row)
 {
-	return (char *)(strcmp(row->section, "key") == 0 ? (void *)key : (void *)c) + row->offset;
+	return (char *)(conf_row_titled(row) != TITLED_NONE ? titled : (void *)c) + row->offset;
 }
 
-static bool is_key_row(const struct conf_row *row)
+/* Of that title, or NULL. */
+static void *find_titled(struct conf *c, enum conf_titled which, const char *title)
 {
-	return strcmp(row->section, "key") == 0;
+	for (size_t i = 0; which == TITLED_KEY && i < c->jwt.key_count; i++)
+		if (strcmp(c->jwt.keys[i].kid, title) == 0)
+			return &c->jwt.keys[i];
+	for (size_t i = 0; which == TITLED_WEBHOOK && i < c->relay.webhook_count; i++)
+		if (strcmp(c->relay.webhooks[i].name, title) == 0)
+			return &c->relay.webhooks[i];
+	return NULL;
 }
 
 static int find_name(const char *const *names, const char *value)
@@ -151,20 +158,12 @@ static struct str section_name(const cfg_t *cfg)
 	return strcmp(cfg->name, "root") == 0 ? STR_LIT("") : str_from(cfg->name);
 }
 
-static struct conf_jwt_key *find_key(struct conf *c, const char *kid)
-{
-	for (size_t i = 0; kid != NULL && i < c->jwt.key_count; i++) {
-		if (strcmp(c->jwt.keys[i].kid, kid) == 0)
-			return &c->jwt.keys[i];
-	}
-	return NULL;
-}
-
 /* libconfuse has read a value. It never learns of a fault, and keeps no secret. */
 static int on_value(cfg_t *cfg, cfg_opt_t *opt, const char *value, void *result)
 {
 	const struct conf_row *row = conf_row_find(section_name(cfg), str_from(opt->name));
-	struct conf_jwt_key *key = NULL;
+	enum conf_titled which = row != NULL ? conf_row_titled(row) : TITLED_NONE;
+	void *titled = NULL;
 	unsigned line = (unsigned)cfg->line;
 	void *field;
 	char *why;
@@ -173,17 +172,20 @@ static int on_value(cfg_t *cfg, cfg_opt_t *opt, const char *value, void *result)
 	/* While libconfuse sets up the default lists there is nothing to load yet. */
 	if (loading.conf == NULL)
 		return 0;
-	if (row == NULL || (is_key_row(row) && (key = find_key(loading.conf, cfg_title(cfg))) == NULL)) {
+	if (which != TITLED_NONE && cfg_title(cfg) != NULL)
+		titled = find_titled(loading.conf, which, cfg_title(cfg));
+	if (row == NULL || (which != TITLED_NONE && titled == NULL)) {
 		conf_fault(loading.faults, line, "unknown option '%s'", opt->name);
 		return 0;
 	}
-	field = conf_field(loading.conf, key, row);
+	field = conf_field(loading.conf, titled, row);
 	why = set_field(field, row, value);
 	conf_place_set(loading.conf, field, line, why != NULL);
 	if (why == NULL)
 		return 0;
-	if (key != NULL)
-		conf_fault(loading.faults, line, "jwt.key \"%s\": %s: %s", key->kid, row->name, why);
+	if (titled != NULL)
+		conf_fault(loading.faults, line, "%s.%s \"%s\": %s: %s", conf_titled_kinds[which].within, row->section,
+			   cfg_title(cfg), row->name, why);
 	else
 		conf_fault(loading.faults, line, "%s%s%s: %s", row->section, row->section[0] == '\0' ? "" : ".",
 			   row->name, why);
@@ -243,8 +245,12 @@ static cfg_opt_t make_section(const char *name)
 	cfg_opt_t nested[4];
 	size_t n = 0;
 
-	if (strcmp(name, "jwt") == 0)
-		nested[n++] = (cfg_opt_t)CFG_SEC("key", make_options("key", NULL, 0), CFGF_MULTI | CFGF_TITLE);
+	for (size_t i = 0; i < CONF_TITLED; i++) {
+		const char *titled = conf_titled_kinds[i].section;
+		if (strcmp(name, conf_titled_kinds[i].within) == 0)
+			nested[n++] =
+				(cfg_opt_t)CFG_SEC(titled, make_options(titled, NULL, 0), CFGF_MULTI | CFGF_TITLE);
+	}
 	for (size_t i = 0; i < conf_section_count; i++) {
 		const struct conf_section *inner = &conf_sections[i];
 		if (inner->within != NULL && strcmp(inner->within, name) == 0) {
@@ -282,23 +288,41 @@ void conf_list_add(struct conf_list *list, const char *item)
 	list->item[list->count++] = xstrdup(item);
 }
 
+static void take_list(struct conf_list *list, cfg_t *section, const char *name)
+{
+	cfg_opt_t *opt = cfg_getopt(section, name);
+	if (opt == NULL || (opt->flags & CFGF_MODIFIED) == 0)
+		return;
+	conf_list_free(list);
+	for (unsigned k = 0; k < cfg_opt_size(opt); k++)
+		conf_list_add(list, cfg_opt_getnstr(opt, k));
+}
+
+static void take_titled_lists(struct conf *c, cfg_t *root, const struct conf_row *row, enum conf_titled which)
+{
+	cfg_t *outer = cfg_getsec(root, conf_titled_kinds[which].within);
+	for (unsigned i = 0; outer != NULL && i < cfg_size(outer, row->section); i++) {
+		cfg_t *section = cfg_getnsec(outer, row->section, i);
+		void *titled = find_titled(c, which, cfg_title(section));
+		if (titled != NULL)
+			take_list(conf_field(c, titled, row), section, row->name);
+	}
+}
+
 /* An empty list calls nobody back, so lists are taken over after the parse. */
 static void take_lists(struct conf *c, cfg_t *root)
 {
 	for (size_t i = 0; i < conf_row_count; i++) {
 		const struct conf_row *row = &conf_rows[i];
-		struct conf_list *list;
-		cfg_opt_t *opt;
-
 		if (row->type != CONF_LIST)
 			continue;
-		list = conf_field(c, NULL, row);
-		opt = cfg_getopt(row->section[0] == '\0' ? root : cfg_getsec(root, row->section), row->name);
-		if (opt == NULL || (opt->flags & CFGF_MODIFIED) == 0)
-			continue;
-		conf_list_free(list);
-		for (unsigned k = 0; k < cfg_opt_size(opt); k++)
-			conf_list_add(list, cfg_opt_getnstr(opt, k));
+		enum conf_titled which = conf_row_titled(row);
+		cfg_t *section =
+			row->section[0] == '\0' || which != TITLED_NONE ? root : cfg_getsec(root, row->section);
+		if (which != TITLED_NONE)
+			take_titled_lists(c, root, row, which);
+		else if (section != NULL)
+			take_list(conf_field(c, NULL, row), section, row->name);
 	}
 }
 
@@ -347,6 +371,30 @@ static void set_default(void *field, const struct conf_row *row)
 	ASSERT(why == NULL);
 }
 
+static void new_keys(struct conf *c, const struct conf_titles *titles)
+{
+	c->jwt.key_count = titles->count;
+	c->jwt.keys = xcalloc(titles->count + 1, sizeof(*c->jwt.keys));
+	for (size_t k = 0; k < titles->count; k++) {
+		struct str kid = titles->item[k].title;
+		c->jwt.keys[k].kid = xstrndup(kid.s, kid.len);
+		c->jwt.keys[k].public_key = xstrdup("");
+		conf_place_set(c, &c->jwt.keys[k], titles->item[k].line, false);
+	}
+}
+
+static void new_webhooks(struct conf *c, const struct conf_titles *titles)
+{
+	c->relay.webhook_count = titles->count;
+	c->relay.webhooks = xcalloc(titles->count + 1, sizeof(*c->relay.webhooks));
+	for (size_t k = 0; k < titles->count; k++) {
+		struct str name = titles->item[k].title;
+		c->relay.webhooks[k].name = xstrndup(name.s, name.len);
+		c->relay.webhooks[k].secret = xstrdup("");
+		conf_place_set(c, &c->relay.webhooks[k], titles->item[k].line, false);
+	}
+}
+
 static struct conf *new_defaults(const char *path, const struct conf_text *t)
 {
 	struct conf *c = xcalloc(1, sizeof(*c));
@@ -355,18 +403,17 @@ static struct conf *new_defaults(const char *path, const struct conf_text *t)
 	c->places = xcalloc(1, sizeof(*c->places));
 	c->jwt.own.kid = xstrdup("");
 	c->jwt.own.public_key = xstrdup("");
-	c->jwt.key_count = t->key_count;
-	c->jwt.keys = xcalloc(t->key_count + 1, sizeof(*c->jwt.keys));
-	for (size_t k = 0; k < t->key_count; k++) {
-		c->jwt.keys[k].kid = xstrndup(t->keys[k].kid.s, t->keys[k].kid.len);
-		c->jwt.keys[k].public_key = xstrdup("");
-		conf_place_set(c, &c->jwt.keys[k], t->keys[k].line, false);
-	}
+	new_keys(c, &t->titles[TITLED_KEY]);
+	new_webhooks(c, &t->titles[TITLED_WEBHOOK]);
 	for (size_t i = 0; i < conf_row_count; i++) {
-		if (!is_key_row(&conf_rows[i]))
-			set_default(conf_field(c, NULL, &conf_rows[i]), &conf_rows[i]);
-		for (size_t k = 0; is_key_row(&conf_rows[i]) && k < t->key_count; k++)
-			set_default(conf_field(c, &c->jwt.keys[k], &conf_rows[i]), &conf_rows[i]);
+		const struct conf_row *row = &conf_rows[i];
+		enum conf_titled which = conf_row_titled(row);
+		if (which == TITLED_NONE)
+			set_default(conf_field(c, NULL, row), row);
+		for (size_t k = 0; which == TITLED_KEY && k < c->jwt.key_count; k++)
+			set_default(conf_field(c, &c->jwt.keys[k], row), row);
+		for (size_t k = 0; which == TITLED_WEBHOOK && k < c->relay.webhook_count; k++)
+			set_default(conf_field(c, &c->relay.webhooks[k], row), row);
 	}
 	return c;
 }
@@ -420,11 +467,17 @@ void conf_jwt_key_fini(struct conf_jwt_key *key)
 	free(key->public_key);
 }
 
-void conf_forget_keys(struct conf *c)
+void conf_webhook_fini(struct conf_webhook *hook)
 {
-	conf_wipe(&c->media.url_secret, c->media.url_secret_len);
-	conf_wipe(&c->media.s3.secret_key, c->media.s3.secret_key != NULL ? strlen(c->media.s3.secret_key) : 0);
-	c->media.url_secret_len = 0;
+	free(hook->name);
+	free(hook->url);
+	free(hook->secret_file);
+	conf_wipe(&hook->secret, hook->secret_len);
+	conf_list_free(&hook->events);
+}
+
+void conf_forget_token_keys(struct conf *c)
+{
 	conf_jwt_key_fini(&c->jwt.own);
 	c->jwt.own = (struct conf_jwt_key){0};
 	for (size_t k = 0; k < c->jwt.key_count; k++)
@@ -437,6 +490,19 @@ void conf_forget_keys(struct conf *c)
 	c->jwt.key_count = c->jwt.jwks_count = 0;
 }
 
+void conf_forget_keys(struct conf *c)
+{
+	conf_forget_token_keys(c);
+	conf_wipe(&c->media.url_secret, c->media.url_secret_len);
+	conf_wipe(&c->media.s3.secret_key, c->media.s3.secret_key != NULL ? strlen(c->media.s3.secret_key) : 0);
+	c->media.url_secret_len = 0;
+	for (size_t k = 0; k < c->relay.webhook_count; k++)
+		conf_webhook_fini(&c->relay.webhooks[k]);
+	free(c->relay.webhooks);
+	c->relay.webhooks = NULL;
+	c->relay.webhook_count = 0;
+}
+
 void conf_free(struct conf **cp)
 {
 	struct conf *c = *cp;
@@ -447,7 +513,7 @@ void conf_free(struct conf **cp)
 	conf_list_free(&c->warnings);
 	for (size_t i = 0; i < conf_row_count; i++) {
 		const struct conf_row *row = &conf_rows[i];
-		if (is_key_row(row))
+		if (conf_row_titled(row) != TITLED_NONE)
 			continue;
 		if (row->type == CONF_LIST) {
 			conf_list_free(conf_field(c, NULL, row));

@@ -45,6 +45,33 @@ struct conf_jwt_key {
 	char *public_key; /* PEM: the text of public_key_file, or made from the key set */
 };
 
+/* What hooks are called for; hook_event_names of conf.c has their names. */
+enum conf_hook_event {
+	HOOK_MESSAGE,
+	HOOK_RECALLED,
+	HOOK_EDITED,
+	HOOK_READ,
+	HOOK_REACTION,
+	HOOK_GROUP,
+	HOOK_FRIEND,
+	HOOK_USER,
+};
+#define HOOK_EVENTS (HOOK_USER + 1)
+extern const char *const conf_hook_event_names[HOOK_EVENTS];
+
+/* A `webhook "NAME" { }` of the section relay. */
+#define CONF_WEBHOOKS_MAX 16
+struct conf_webhook {
+	char *name;
+	char *url;
+	char *secret_file;
+	char *secret; /* resolved from secret_file: secret_len bytes, of any value */
+	size_t secret_len;
+	struct conf_list events;
+	unsigned event_mask; /* resolved from it: a bit for each enum conf_hook_event */
+	int batch;
+};
+
 /* Where the options stood in the file, for faults that come to light later; conf_line reads it. */
 struct conf_places;
 
@@ -170,6 +197,12 @@ struct conf {
 		char *user;
 	} media;
 	struct {
+		char *ca_file; /* "": none */
+		bool allow_private;
+		struct conf_webhook *webhooks;
+		size_t webhook_count;
+	} relay;
+	struct {
 		int sends_per_second;
 		int burst;
 		int requests_per_second;
@@ -195,8 +228,10 @@ struct conf {
 struct conf *conf_load(const char *path, char **err_r) MUST_CHECK;
 /* What only a server needs: a usable signing or verifying key, files that exist. Faults as above; NULL if none. */
 char *conf_check_server(const struct conf *c) MUST_CHECK;
+/* The keys of tokens, for a process that needs none; and all other keys, too. */
+void conf_forget_token_keys(struct conf *c);
+void conf_forget_keys(struct conf *c);
 /* NULL is allowed; *c becomes NULL. Secrets are wiped. */
-void conf_forget_keys(struct conf *c); /* the keys of tokens and URLs, for a process that needs none */
 void conf_free(struct conf **c);
 
 /*

@@ -230,9 +230,8 @@ const char *conf_check_kid(struct str kid)
 	return NULL;
 }
 
-/* Puts the content of the file, if one is named, in place of the value. */
-static void take_file(struct conf *c, struct conf_faults *faults, const char *what, char **file, char **value,
-		      size_t *len_r)
+void conf_take_file(struct conf *c, struct conf_faults *faults, const char *what, char **file, char **value,
+		    size_t *len_r)
 {
 	unsigned line = conf_line(c, file);
 	size_t len = strlen(*value);
@@ -304,8 +303,8 @@ static void resolve_key(struct conf *c, struct conf_faults *faults, struct conf_
 {
 	char *name = key == &c->jwt.own ? xstrdup("jwt") : xasprintf("jwt.key \"%s\"", key->kid);
 
-	take_file(c, faults, name, &key->secret_file, &key->secret, &key->secret_len);
-	take_file(c, faults, name, &key->public_key_file, &key->public_key, NULL);
+	conf_take_file(c, faults, name, &key->secret_file, &key->secret, &key->secret_len);
+	conf_take_file(c, faults, name, &key->public_key_file, &key->public_key, NULL);
 	if (!conf_place_is_bad(c, &key->algorithm) && !conf_place_is_bad(c, &key->secret) &&
 	    !conf_place_is_bad(c, &key->secret_file) && !conf_place_is_bad(c, &key->public_key_file))
 		check_key(c, faults, key, name);
@@ -380,7 +379,7 @@ static char *derived_url_secret(const struct conf *c)
 static void resolve_media(struct conf *c, struct conf_faults *faults)
 {
 	c->media.url_secret = xstrdup("");
-	take_file(c, faults, "media.url_secret", &c->media.url_secret_file, &c->media.url_secret, NULL);
+	conf_take_file(c, faults, "media.url_secret", &c->media.url_secret_file, &c->media.url_secret, NULL);
 	c->media.url_secret_len = strlen(c->media.url_secret);
 	if (c->media.url_secret_file[0] != '\0' && !conf_place_is_bad(c, &c->media.url_secret_file) &&
 	    c->media.url_secret_len < CONF_HMAC_SECRET_MIN)
@@ -388,7 +387,7 @@ static void resolve_media(struct conf *c, struct conf_faults *faults)
 			   "media.url_secret_file: the secret has %zu bytes; it needs at least %d",
 			   c->media.url_secret_len, CONF_HMAC_SECRET_MIN);
 	c->media.s3.secret_key = xstrdup("");
-	take_file(c, faults, "media.s3.secret_key", &c->media.s3.secret_key_file, &c->media.s3.secret_key, NULL);
+	conf_take_file(c, faults, "media.s3.secret_key", &c->media.s3.secret_key_file, &c->media.s3.secret_key, NULL);
 	if (c->media.url_secret_len == 0 && c->jwt.own.secret_len != 0) {
 		free(c->media.url_secret);
 		c->media.url_secret = derived_url_secret(c);
@@ -440,13 +439,15 @@ void conf_resolve(struct conf *c, struct conf_faults *faults)
 		c->workers = cores < 1 ? 1 : cores > 1024 ? 1024 : (int)cores;
 	}
 	resolve_node_id(c, faults);
-	take_file(c, faults, "mysql.password", &c->mysql.password_file, &c->mysql.password, NULL);
-	take_file(c, faults, "redis.password", &c->redis.password_file, &c->redis.password, NULL);
+	conf_take_file(c, faults, "mysql.password", &c->mysql.password_file, &c->mysql.password, NULL);
+	conf_take_file(c, faults, "redis.password", &c->redis.password_file, &c->redis.password, NULL);
 	resolve_key(c, faults, &c->jwt.own);
 	for (size_t i = 0; i < c->jwt.key_count; i++)
 		resolve_key(c, faults, &c->jwt.keys[i]);
 	resolve_jwks(c, faults);
 	resolve_media(c, faults);
+	for (size_t i = 0; i < c->relay.webhook_count; i++)
+		conf_resolve_webhook(c, faults, &c->relay.webhooks[i]);
 	if (c->accounts && c->jwt.own.secret_len == 0)
 		conf_list_add(&c->warnings, "accounts: nobody can register or log in here, for the section jwt has no "
 					    "secret to sign tokens with");
@@ -545,6 +546,9 @@ char *conf_check_server(const struct conf *c)
 			&faults, conf_line(c, &c->media.directory),
 			"media.url_secret_file: needed, for the section jwt has no secret that one could be made of");
 	check_s3(c, &faults);
+	if (c->relay.ca_file[0] != '\0' && access(c->relay.ca_file, R_OK) != 0)
+		conf_fault(&faults, conf_line(c, &c->relay.ca_file), "relay.ca_file: cannot read %s: %s",
+			   c->relay.ca_file, strerror(errno));
 	if (c->media.user[0] != '\0' && getpwnam(c->media.user) == NULL)
 		conf_fault(&faults, conf_line(c, &c->media.user), "media.user: there is no user '%s'", c->media.user);
 	if (c->user[0] != '\0' && getpwnam(c->user) == NULL)

@@ -96,7 +96,7 @@ char *conf_carry_over(struct conf *next, const struct conf *running)
 		void *to = (char *)next + row->offset;
 		const void *from = (const char *)running + row->offset;
 
-		if (row->change != CONF_RESTART || same_field(row, to, from))
+		if (conf_row_titled(row) != TITLED_NONE || row->change != CONF_RESTART || same_field(row, to, from))
 			continue;
 		add_name(&names, row);
 		copy_field(row, to, from);
@@ -180,9 +180,44 @@ static void compare_keys(struct comparison *c, const struct conf_jwt_key *from, 
 			tell_key(c, NULL, &to[i]);
 }
 
-static bool is_of_key(const struct conf_row *row)
+/* What a webhook is told of by: its URL, as a secret alone cannot be shown. */
+static void tell_webhook(struct comparison *c, const struct conf_webhook *from, const struct conf_webhook *to)
 {
-	return strcmp(row->section, "key") == 0 || (row->secret && strcmp(row->section, "jwt") == 0);
+	buf_clear(&c->name);
+	buf_printf(&c->name, "relay.webhook \"%s\"", from != NULL ? from->name : to->name);
+	c->tell(buf_cstr(&c->name), from != NULL ? from->url : "", to != NULL ? to->url : "", false, c->arg);
+}
+
+static const struct conf_webhook *find_webhook(const struct conf *c, const char *name)
+{
+	for (size_t i = 0; i < c->relay.webhook_count; i++)
+		if (strcmp(c->relay.webhooks[i].name, name) == 0)
+			return &c->relay.webhooks[i];
+	return NULL;
+}
+
+static bool same_webhook(const struct conf_webhook *a, const struct conf_webhook *b)
+{
+	return strcmp(a->url, b->url) == 0 && a->secret_len == b->secret_len &&
+	       memcmp(a->secret, b->secret, a->secret_len) == 0 && a->event_mask == b->event_mask &&
+	       a->batch == b->batch;
+}
+
+static void compare_webhooks(struct comparison *c, const struct conf *from, const struct conf *to)
+{
+	for (size_t i = 0; i < from->relay.webhook_count; i++) {
+		const struct conf_webhook *h = &from->relay.webhooks[i], *same = find_webhook(to, h->name);
+		if (same == NULL || !same_webhook(h, same))
+			tell_webhook(c, h, same);
+	}
+	for (size_t i = 0; i < to->relay.webhook_count; i++)
+		if (find_webhook(from, to->relay.webhooks[i].name) == NULL)
+			tell_webhook(c, NULL, &to->relay.webhooks[i]);
+}
+
+static bool is_told_apart(const struct conf_row *row)
+{
+	return conf_row_titled(row) != TITLED_NONE || (row->secret && strcmp(row->section, "jwt") == 0);
 }
 
 void conf_compare(const struct conf *running, const struct conf *next, conf_differs_fn *tell, void *arg)
@@ -192,7 +227,7 @@ void conf_compare(const struct conf *running, const struct conf *next, conf_diff
 	for (size_t i = 0; i < conf_row_count; i++) {
 		const struct conf_row *row = &conf_rows[i];
 		const void *from = (const char *)running + row->offset, *to = (const char *)next + row->offset;
-		if (is_of_key(row) || same_field(row, from, to))
+		if (is_told_apart(row) || same_field(row, from, to))
 			continue;
 		buf_clear(&c.name);
 		add_name(&c.name, row);
@@ -203,6 +238,7 @@ void conf_compare(const struct conf *running, const struct conf *next, conf_diff
 	compare_keys(&c, &running->jwt.own, 1, &next->jwt.own, 1);
 	compare_keys(&c, running->jwt.keys, running->jwt.key_count, next->jwt.keys, next->jwt.key_count);
 	compare_keys(&c, running->jwt.jwks, running->jwt.jwks_count, next->jwt.jwks, next->jwt.jwks_count);
+	compare_webhooks(&c, running, next);
 	buf_fini(&c.name);
 	buf_fini(&c.from);
 	buf_fini(&c.to);

@@ -118,6 +118,15 @@ static void sample_key(void)
 	printf("\t#key \"2026-11\" { algorithm = RS256 public_key_file = \"/etc/tidings/2026-11.pem\" }\n");
 }
 
+static void sample_webhook(void)
+{
+	printf("\n");
+	comment("\t", "Servers that are told of what happens, each by a name of its own. Each takes url, secret_file, "
+		      "events and batch.");
+	printf("\t#webhook \"crm\" { url = \"https://crm.example.org/tidings\" secret_file = "
+	       "\"/etc/tidings/crm.secret\" events = {\"message\"} batch = 100 }\n");
+}
+
 static void sample_section(const struct conf_section *section, const char *outer)
 {
 	const char *name = section->name;
@@ -140,6 +149,8 @@ static void sample_section(const struct conf_section *section, const char *outer
 	}
 	if (strcmp(name, "jwt") == 0)
 		sample_key();
+	if (strcmp(name, "relay") == 0)
+		sample_webhook();
 	for (size_t i = 0; i < conf_section_count; i++)
 		if (conf_sections[i].within != NULL && strcmp(conf_sections[i].within, name) == 0)
 			sample_section(&conf_sections[i], indent);
@@ -207,6 +218,30 @@ static void man_rows(const char *section)
 	printf(".El\n");
 }
 
+static void man_keys(void)
+{
+	printf(".Ss Section key, within jwt\n");
+	roff("Any number of further keys to verify with, each with the kid that a token's header chooses it "
+	     "by: "
+	     "letters, digits and . _ ~ : / + = @ -.");
+	printf(".Bd -literal -offset indent\n"
+	       "key \"2026-11\" { algorithm = RS256 public_key_file = \"/etc/tidings/2026-11.pem\" }\n.Ed\n");
+	man_rows("key");
+}
+
+static void man_webhooks(void)
+{
+	printf(".Ss Section webhook, within relay\n");
+	roff("Up to 16 servers that are told of what happens, each with a name of its own: up to 24 letters, digits "
+	     "and . _ -. The name is what it is known by in the database: one with another name begins with what "
+	     "happens from then on.");
+	printf(".Bd -literal -offset indent\n"
+	       "webhook \"crm\" { url = \"https://crm.example.org/tidings\" secret_file = \"/etc/tidings/crm.secret\" "
+	       "}\n"
+	       ".Ed\n");
+	man_rows("webhook");
+}
+
 static void man(void)
 {
 	printf(".\\\" Made by conf_doc from src/core/conf_table.c; change it there, then run make docs.\n"
@@ -240,15 +275,10 @@ static void man(void)
 			printf(".Ss Outside of sections\n");
 		roff(conf_sections[s].help);
 		man_rows(conf_sections[s].name);
-		if (strcmp(conf_sections[s].name, "jwt") != 0)
-			continue;
-		printf(".Ss Section key, within jwt\n");
-		roff("Any number of further keys to verify with, each with the kid that a token's header chooses it "
-		     "by: "
-		     "letters, digits and . _ ~ : / + = @ -.");
-		printf(".Bd -literal -offset indent\n"
-		       "key \"2026-11\" { algorithm = RS256 public_key_file = \"/etc/tidings/2026-11.pem\" }\n.Ed\n");
-		man_rows("key");
+		if (strcmp(conf_sections[s].name, "jwt") == 0)
+			man_keys();
+		if (strcmp(conf_sections[s].name, "relay") == 0)
+			man_webhooks();
 	}
 	printf(".Sh SEE ALSO\n.Xr tidingsctl 1 ,\n.Xr tidingsd 8\n");
 }

@@ -11,6 +11,7 @@
 
 #define AT(field) offsetof(struct conf, field)
 #define AT_KEY(field) offsetof(struct conf_jwt_key, field)
+#define AT_HOOK(field) offsetof(struct conf_webhook, field)
 
 #define HOUR 3600
 #define DAY 86400
@@ -59,6 +60,17 @@ static const char *const algorithm_names[] = {
 	NULL,
 };
 
+const char *const conf_hook_event_names[HOOK_EVENTS] = {
+	[HOOK_MESSAGE] = "message",   [HOOK_RECALLED] = "recalled", [HOOK_EDITED] = "edited", [HOOK_READ] = "read",
+	[HOOK_REACTION] = "reaction", [HOOK_GROUP] = "group",	    [HOOK_FRIEND] = "friend", [HOOK_USER] = "user",
+};
+
+const struct conf_titled_kind conf_titled_kinds[CONF_TITLED] = {
+	[TITLED_KEY] = {"key", "jwt", "a kid belongs before the brace: key \"KID\" { ... }", conf_check_kid},
+	[TITLED_WEBHOOK] = {"webhook", "relay", "a name belongs before the brace: webhook \"NAME\" { ... }",
+			    conf_check_hook_name, CONF_WEBHOOKS_MAX},
+};
+
 const struct conf_section conf_sections[] = {
 	{"", "Options of the whole node."},
 	{"account", "The accounts that this server keeps, if accounts is true."},
@@ -79,6 +91,9 @@ const struct conf_section conf_sections[] = {
 	 "A service that speaks Amazon's S3, where complete files are kept then; they are received in media.directory "
 	 "all the same.",
 	 "media"},
+	{"relay",
+	 "What is told to other servers: a background process, one in the cluster, does it. The same on all nodes of a "
+	 "cluster."},
 	{"limits", "Limits of a node, shared by its workers."},
 };
 const size_t conf_section_count = ARRAY_LEN(conf_sections);
@@ -330,6 +345,25 @@ const struct conf_row conf_rows[] = {
 	{"s3", "secret_key_file", CONF_PATH, AT(media.s3.secret_key_file), .def = "",
 	 .help = "A file that holds the key. A line feed at its end, or CR LF, is not part of it."},
 
+	{"relay", "ca_file", CONF_PATH, AT(relay.ca_file), .def = "",
+	 .help = "A file of certificates, in PEM, of authorities that are trusted beside the system's where other servers "
+		 "are called. Empty: none."},
+	{"relay", "allow_private", CONF_BOOL, AT(relay.allow_private), .def = "false",
+	 .help = "Whether other servers may be called at addresses that are not public, and on this host by http as well. "
+		 "Otherwise they are called by https at public addresses alone, so that nobody can have this server call one "
+		 "that only it can reach."},
+
+	{"webhook", "url", CONF_STRING, AT_HOOK(url), .def = "", .check = conf_check_call_url,
+	 .help = "Where its events are sent to, by POST. Redirects are not followed."},
+	{"webhook", "secret_file", CONF_PATH, AT_HOOK(secret_file), .def = "",
+	 .help = "A file that holds the secret, of at least 32 bytes, that what is sent is signed with. A line feed at its "
+		 "end, or CR LF, is not part of it."},
+	{"webhook", "events", CONF_LIST, AT_HOOK(events), .def = "message", .check = conf_check_hook_event,
+	 .help = "What is sent: message, recalled, edited, read, reaction, group, friend, user."},
+	{"webhook", "batch", CONF_INT, AT_HOOK(batch), .def = "1", .min = 1, .max = 1000,
+	 .help = "How many events a request has at most. With 1 its body is the event; with more it is an array of those "
+		 "that are there, also where there is only one."},
+
 	{"limits", "sends_per_second", CONF_INT, AT(limits.sends_per_second), .def = "50", .min = 0, .max = MIB,
 	 .help = "How many messages a user may send a second, on average, edits, reactions and pins included; and as many changes of "
 		 "friends and blocks. 0: any number."},
@@ -381,6 +415,22 @@ const struct conf_row *conf_row_find(struct str section, struct str name)
 			return &conf_rows[i];
 	}
 	return NULL;
+}
+
+enum conf_titled conf_titled_find(struct str within, struct str section)
+{
+	for (int i = 0; i < CONF_TITLED; i++)
+		if (str_is(within, conf_titled_kinds[i].within) && str_is(section, conf_titled_kinds[i].section))
+			return (enum conf_titled)i;
+	return TITLED_NONE;
+}
+
+enum conf_titled conf_row_titled(const struct conf_row *row)
+{
+	for (int i = 0; i < CONF_TITLED; i++)
+		if (strcmp(row->section, conf_titled_kinds[i].section) == 0)
+			return (enum conf_titled)i;
+	return TITLED_NONE;
 }
 
 bool conf_section_exists(struct str outer, struct str name)

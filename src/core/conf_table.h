@@ -31,10 +31,10 @@ enum conf_change { CONF_RELOAD, CONF_RESTART };
 typedef const char *conf_check_fn(const char *value);
 
 struct conf_row {
-	const char *section; /* "" at the top level, "key" for a titled key of the jwt section */
+	const char *section; /* "" at the top level, or the kind of a titled one, within another (enum conf_titled) */
 	const char *name;
 	enum conf_type type;
-	size_t offset;		  /* in struct conf; of a "key" row in struct conf_jwt_key */
+	size_t offset;		  /* in struct conf; of a titled section's row in that section's own struct */
 	const char *def;	  /* as written in the file without quotes; of a list its only element, or "" */
 	long min, max;		  /* both included */
 	const char *const *names; /* CONF_ENUM: by value, NULL at the end */
@@ -51,10 +51,25 @@ struct conf_section {
 	const char *within; /* the section that it is a part of; NULL: none. Right behind that */
 };
 
+/* Sections with a title, of which there may be several. How to add one: here, and wherever TITLED_WEBHOOK is. */
+enum conf_titled { TITLED_NONE = -1, TITLED_KEY, TITLED_WEBHOOK };
+#define CONF_TITLED (TITLED_WEBHOOK + 1)
+struct conf_titled_kind {
+	const char *section, *within;
+	const char *shape;			/* how one is written */
+	const char *(*check)(struct str title); /* a static reason why a title is wrong, or NULL */
+	size_t max;				/* 0: any number */
+};
+extern const struct conf_titled_kind conf_titled_kinds[CONF_TITLED];
+/* TITLED_NONE: there is no such section there. */
+enum conf_titled conf_titled_find(struct str within, struct str section);
+/* Of which it is a row. */
+enum conf_titled conf_row_titled(const struct conf_row *row);
+
 /* In the order in which the documentation shows them: a section's rows stand together. */
 extern const struct conf_row conf_rows[];
 extern const size_t conf_row_count;
-/* The same order; "key" is not among them. */
+/* The same order; titled ones are not among them. */
 extern const struct conf_section conf_sections[];
 extern const size_t conf_section_count;
 
@@ -91,19 +106,22 @@ bool conf_place_is_bad(const struct conf *c, const void *field);
 /*
  * What libconfuse does not do (conf_text.c). Changes the text in place, keeping
  * all line feeds: comments become blanks, for libconfuse 3.3 counts each of them as
- * two more lines; statements that name an unknown option or section, and keys
- * with a kid that is wrong or was there before, become faults and then blanks, for
+ * two more lines; statements that name an unknown option or section, and sections
+ * with a title that is wrong or was there before, become faults and then blanks, for
  * libconfuse stops at the first. False if the text is not worth parsing.
  */
-struct conf_key_title {
-	struct str kid; /* in the text */
+struct conf_title {
+	struct str title; /* in the text */
 	unsigned line;
+};
+struct conf_titles {
+	struct conf_title *item;
+	size_t count;
 };
 struct conf_text {
 	char *text;
 	size_t len;
-	struct conf_key_title *keys;
-	size_t key_count;
+	struct conf_titles titles[CONF_TITLED];
 };
 bool conf_text_prepare(struct conf_text *t, struct conf_faults *faults) MUST_CHECK;
 void conf_text_fini(struct conf_text *t);
@@ -116,13 +134,20 @@ int conf_read_file(const char *path, size_t max, char **data_r, size_t *len_r) M
 /* Wipes, frees, and leaves NULL. */
 void conf_wipe(char **s, size_t len);
 
-/* The field of a row: in c, or in `key` for a row of a titled key. */
-void *conf_field(struct conf *c, struct conf_jwt_key *key, const struct conf_row *row);
+/* The field of a row: in c, or in `titled`, the struct of a titled section, for a row of that. */
+void *conf_field(struct conf *c, void *titled, const struct conf_row *row);
 /* Copies the item. */
 void conf_list_add(struct conf_list *list, const char *item);
 void conf_list_free(struct conf_list *list);
 /* Frees and wipes what the key holds. */
 void conf_jwt_key_fini(struct conf_jwt_key *key);
+void conf_webhook_fini(struct conf_webhook *hook);
+
+/* Puts the content of the file, if one is named, in place of the value. len_r NULL: it is a text. */
+void conf_take_file(struct conf *c, struct conf_faults *faults, const char *what, char **file, char **value,
+		    size_t *len_r);
+/* conf_hook.c */
+void conf_resolve_webhook(struct conf *c, struct conf_faults *faults, struct conf_webhook *h);
 
 /* The second half of loading (conf_check.c): what concerns several options, the host's name, the files of secrets. */
 void conf_resolve(struct conf *c, struct conf_faults *faults);
@@ -141,6 +166,9 @@ conf_check_fn conf_check_node_id;
 conf_check_fn conf_check_plain;
 conf_check_fn conf_check_host;
 conf_check_fn conf_check_log_target;
+conf_check_fn conf_check_call_url;
+conf_check_fn conf_check_hook_event;
 const char *conf_check_kid(struct str kid);
+const char *conf_check_hook_name(struct str name);
 
 #endif

@@ -204,25 +204,31 @@ static void option(struct scan *s, struct str section, const struct word *name)
 	blank(s, name->start, s->pos);
 }
 
-/* A kid that is fit to use, or a fault. */
-static bool take_kid(struct scan *s, const struct word *title)
+/* A title that is fit to use, or a fault. */
+static bool take_title(struct scan *s, enum conf_titled which, const struct word *title)
 {
-	const char *wrong = conf_check_kid(title->text);
-	struct conf_text *t = s->t;
+	const struct conf_titled_kind *kind = &conf_titled_kinds[which];
+	const char *wrong = kind->check(title->text);
+	struct conf_titles *t = &s->t->titles[which];
 
 	if (wrong != NULL) {
-		conf_fault(s->faults, title->line, "jwt.key: %s", wrong);
+		conf_fault(s->faults, title->line, "%s.%s: %s", kind->within, kind->section, wrong);
 		return false;
 	}
-	for (size_t i = 0; i < t->key_count; i++) {
-		if (!str_equal(t->keys[i].kid, title->text))
+	for (size_t i = 0; i < t->count; i++) {
+		if (!str_equal(t->item[i].title, title->text))
 			continue;
-		conf_fault(s->faults, title->line, "jwt.key: \"%.*s\" was given before, at line %u",
-			   (int)title->text.len, title->text.s, t->keys[i].line);
+		conf_fault(s->faults, title->line, "%s.%s: \"%.*s\" was given before, at line %u", kind->within,
+			   kind->section, (int)title->text.len, title->text.s, t->item[i].line);
 		return false;
 	}
-	t->keys = xrealloc(t->keys, (t->key_count + 1) * sizeof(*t->keys));
-	t->keys[t->key_count++] = (struct conf_key_title){title->text, title->line};
+	if (kind->max != 0 && t->count == kind->max) {
+		conf_fault(s->faults, title->line, "%s.%s: there can be %zu at most", kind->within, kind->section,
+			   kind->max);
+		return false;
+	}
+	t->item = xrealloc(t->item, (t->count + 1) * sizeof(*t->item));
+	t->item[t->count++] = (struct conf_title){title->text, title->line};
 	return true;
 }
 
@@ -231,16 +237,17 @@ static void statements(struct scan *s, struct str section, unsigned section_line
 /* `name {` or `name title {` was read; the statement begins at name. */
 static void section_body(struct scan *s, struct str outer, const struct word *name, const struct word *title)
 {
-	bool is_key = str_is(outer, "jwt") && str_is(name->text, "key");
-	bool known = is_key || conf_section_exists(outer, name->text);
+	enum conf_titled which = conf_titled_find(outer, name->text);
+	bool is_titled = which != TITLED_NONE, known = is_titled || conf_section_exists(outer, name->text);
 
-	if (known && is_key == (title != NULL)) {
-		if (!is_key || take_kid(s, title)) {
+	if (known && is_titled == (title != NULL)) {
+		if (!is_titled || take_title(s, which, title)) {
 			statements(s, name->text, name->line);
 			return;
 		}
-	} else if (is_key) {
-		conf_fault(s->faults, name->line, "jwt.key: a kid belongs before the brace: key \"KID\" { ... }");
+	} else if (is_titled) {
+		conf_fault(s->faults, name->line, "%.*s.%.*s: %s", (int)outer.len, outer.s, (int)name->text.len,
+			   name->text.s, conf_titled_kinds[which].shape);
 	} else if (known) {
 		conf_fault(s->faults, name->line, "the section '%.*s' has no title", (int)name->text.len, name->text.s);
 	} else if (conf_row_find(outer, name->text) != NULL) {
@@ -310,6 +317,7 @@ bool conf_text_prepare(struct conf_text *t, struct conf_faults *faults)
 
 void conf_text_fini(struct conf_text *t)
 {
-	free(t->keys);
+	for (size_t i = 0; i < CONF_TITLED; i++)
+		free(t->titles[i].item);
 	*t = (struct conf_text){0};
 }

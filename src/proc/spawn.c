@@ -68,7 +68,10 @@ static void run(struct master *m, const struct child *child, int channel)
 	m->conf = NULL;
 	m->hub = NULL;
 	master_release(m, c.slot);
-	if (c.kind != CHILD_WORKER)
+	/* A relay deletes files in S3, and signs what it sends. */
+	if (c.kind == CHILD_RELAY)
+		conf_forget_token_keys(conf);
+	else if (c.kind != CHILD_WORKER)
 		conf_forget_keys(conf);
 	if (c.kind == CHILD_MEDIA)
 		status = media_exec(conf, program, number, channel, mailbox);

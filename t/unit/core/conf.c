@@ -138,7 +138,7 @@ static void test_documents(void)
 	conf_free(&c);
 	/* With the marks gone, but not those of comments and of the example of a key. */
 	for (char *p = sample; *p != '\0'; p++) {
-		if (*p == '#' && p[1] != ' ' && strncmp(p, "#key \"", 6) != 0)
+		if (*p == '#' && p[1] != ' ' && strncmp(p, "#key \"", 6) != 0 && strncmp(p, "#webhook \"", 10) != 0)
 			*p = ' ';
 	}
 	c = taken(sample, "the sample with every option in place");
@@ -146,7 +146,7 @@ static void test_documents(void)
 		check_defaults(c, "whole sample");
 	for (size_t i = 0; c != NULL && i < conf_row_count; i++) {
 		const struct conf_row *row = &conf_rows[i];
-		if (strcmp(row->section, "key") != 0 && row->type != CONF_LIST)
+		if (conf_row_titled(row) == TITLED_NONE && row->type != CONF_LIST)
 			ok(conf_line(c, conf_field(c, NULL, row)) > 0, "the sample has %s.%s", row->section, row->name);
 	}
 	conf_free(&c);
@@ -372,6 +372,23 @@ static void test_checks(void)
 		{"jwt { key a { secret = \"" SECRET "\" } key a { secret = \"" SECRET "\" } }",
 		 "jwt.key: \"a\" was given before, at line 1"},
 		{"key \"a\" { }", "unknown section 'key'"},
+		{"webhook \"a\" { }", "unknown section 'webhook'"},
+		{"relay { webhook { } }", "relay.webhook: a name belongs before the brace: webhook \"NAME\" { ... }"},
+		{"relay { webhook \"a b\" { } }",
+		 "relay.webhook: a webhook's name is 1 to 24 characters out of A-Z a-z 0-9 . _ -"},
+		{"relay { webhook a { url = \"https://h/\" } }", "relay.webhook \"a\": no secret_file is given"},
+		{"relay { webhook a { url = \"ftp://h/\" } }",
+		 "relay.webhook \"a\": url: 'ftp://h/': a URL begins with https:// or http://\n"
+		 "t.conf:1: relay.webhook \"a\": no secret_file is given"},
+		{"relay { webhook a { url = \"http://h/\" events = {presence} } }",
+		 "relay.webhook \"a\": events: 'presence': presence is not stored, so hooks are not told of it; ask "
+		 "the "
+		 "WebSocket's watch\n"
+		 "t.conf:1: relay.webhook \"a\": no secret_file is given\n"
+		 "t.conf:1: relay.webhook \"a\": http needs relay.allow_private, and goes to this host alone"},
+		{"relay { webhook a { secret_file = \"/nonexistent\" } }",
+		 "relay.webhook \"a\": cannot read /nonexistent: No such file or directory\n"
+		 "t.conf:1: relay.webhook \"a\": no url is given"},
 		{"mysql { password = x password_file = y }", "mysql.password: given in place and by file; choose one"},
 		{"mysql { host = \"[::1]\" }", "mysql.host: '[::1]': an IPv6 address stands here without brackets"},
 		{"redis { host = \"redis:6379\" }",
@@ -513,6 +530,32 @@ static void note_difference(const char *option, const char *from, const char *to
 	buf_printf(arg, "%s: %s -> %s%s; ", option, from, to, needs_restart ? " (restart)" : "");
 }
 
+static void test_webhooks(void)
+{
+	struct buf told = {0};
+	write_file("hook", SECRET "\n", sizeof(SECRET));
+	char *text = xasprintf("relay { allow_private = true webhook a { url = \"http://h/\" secret_file = \"%s/hook\" "
+			       "events = {read, message} batch = 7 } webhook b { url = \"https://h/?q\" secret_file = "
+			       "\"%s/hook\" } }",
+			       dir, dir);
+	struct conf *c = taken(text, "two webhooks"), *none = taken("", "and none");
+	is_int((long)c->relay.webhook_count, 2, "are there");
+	const struct conf_webhook *a = &c->relay.webhooks[0], *b = &c->relay.webhooks[1];
+	ok(strcmp(a->name, "a") == 0 && a->event_mask == (1U << HOOK_READ | 1U << HOOK_MESSAGE) && a->batch == 7,
+	   "with what is given");
+	ok(a->secret_len == strlen(SECRET) && memcmp(a->secret, SECRET, a->secret_len) == 0, "their secrets");
+	ok(b->event_mask == 1U << HOOK_MESSAGE && b->batch == 1, "and what is not");
+	conf_compare(none, c, note_difference, &told);
+	is_str(buf_cstr(&told),
+	       "relay.allow_private: false -> true; relay.webhook \"a\":  -> http://h/; relay.webhook \"b\":  -> "
+	       "https://h/?q; ",
+	       "are differences");
+	buf_fini(&told);
+	free(text);
+	conf_free(&c);
+	conf_free(&none);
+}
+
 static void test_differences(void)
 {
 	struct buf told = {0};
@@ -557,6 +600,7 @@ int main(void)
 	test_checks();
 	test_secrets();
 	test_differences();
+	test_webhooks();
 	test_server();
 	test_reload();
 	rmdir(dir);
