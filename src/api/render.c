@@ -3,13 +3,12 @@
 #include "core/base.h"
 #include "api/render.h"
 
-#include "core/clock.h"
 #include "core/media_ref.h"
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "core/utf8.h"
-#include "store/reactions.h"
+#include "store/message_json.h"
 
 static void put_str(struct json_out *o, const char *key, struct str v)
 {
@@ -21,12 +20,6 @@ static void put_cstr(struct json_out *o, const char *key, const char *v)
 {
 	json_key(o, key);
 	json_cstr(o, v);
-}
-
-/* "" is null. */
-static void put_cstr_or_null(struct json_out *o, const char *key, const char *v)
-{
-	put_str(o, key, v[0] != '\0' ? str_from(v) : STR_NULL);
 }
 
 void render_nickname(struct json_out *o, struct str v)
@@ -49,49 +42,26 @@ static void put_u64(struct json_out *o, const char *key, uint64_t v)
 	json_i64(o, (int64_t)v);
 }
 
-static const char *prefix = "";
+static struct message_urls urls = {.prefix = ""};
 
 void render_set_prefix(const char *p)
 {
-	prefix = p;
+	urls.prefix = p;
 }
 
-static const struct media_urls *media_urls;
-
-void render_set_media_urls(const struct media_urls *urls)
+void render_set_media_urls(const struct media_urls *media)
 {
-	media_urls = urls;
+	urls.media = media;
+}
+
+static void put_url(struct json_out *o, const char *key, struct str v)
+{
+	json_key(o, key);
+	message_json_url(o, v, &urls);
 }
 
 /* Pictures of users and groups are kept by clients for longer than messages. */
 #define AVATAR_SECS (30 * 86400)
-
-/* A file that was uploaded: a URL that shows it for a while. */
-static void put_file_url(struct json_out *o, const char *key, struct str ref, const struct media_urls *urls)
-{
-	struct buf url = {0};
-	struct str name = media_ref_name(ref);
-	media_url_put(&url, urls, media_ref_id(ref), name.s != NULL ? name : STR_LIT("file"), MEDIA_GET,
-		      clock_wall_ms());
-	put_str(o, key, (struct str){url.data, url.len});
-	buf_fini(&url);
-}
-
-/* What begins with a slash lies on this server. */
-static void put_url(struct json_out *o, const char *key, struct str v)
-{
-	if (media_urls != NULL && media_ref_id(v).s != NULL) {
-		put_file_url(o, key, v, media_urls);
-		return;
-	}
-	if (v.len == 0 || v.s[0] != '/' || prefix[0] == '\0') {
-		put_str(o, key, v);
-		return;
-	}
-	char *url = xasprintf("%s%.*s", prefix, (int)v.len, v.s);
-	put_cstr(o, key, url);
-	free(url);
-}
 
 static void put_id(struct json_out *o, const char *key, uint64_t id)
 {
@@ -139,74 +109,27 @@ void online_slots_fill(const struct online_slots *s, char *text, const bool *onl
 			memcpy(text + s->slot[i].at, "true ", 5);
 }
 
-static void put_reaction(struct json_out *o, const struct reaction *r)
-{
-	size_t at = 0;
-	json_object(o);
-	put_str(o, "emoji", r->emoji);
-	put_u64(o, "count", r->count);
-	json_key(o, "user_ids");
-	json_array(o);
-	for (struct str u = reaction_next_user(r->users, &at); u.s != NULL; u = reaction_next_user(r->users, &at))
-		json_str(o, u);
-	json_array_end(o);
-	json_object_end(o);
-}
-
-void render_reactions(struct json_out *o, struct str reactions)
-{
-	struct reaction r;
-	size_t at = 0;
-	json_array(o);
-	while (reactions_next(reactions, &at, &r))
-		put_reaction(o, &r);
-	json_array_end(o);
-}
-
 void render_avatar(struct json_out *o, struct str avatar_url)
 {
-	if (media_urls == NULL || media_ref_id(avatar_url).s == NULL) {
+	if (urls.media == NULL || media_ref_id(avatar_url).s == NULL) {
 		put_str(o, "avatar_url", avatar_url);
 		return;
 	}
-	struct media_urls urls = *media_urls;
-	urls.lifetime_secs = urls.lifetime_secs > AVATAR_SECS ? urls.lifetime_secs : AVATAR_SECS;
-	put_file_url(o, "avatar_url", avatar_url, &urls);
+	struct media_urls longer = *urls.media;
+	longer.lifetime_secs = longer.lifetime_secs > AVATAR_SECS ? longer.lifetime_secs : AVATAR_SECS;
+	const struct message_urls of_avatar = {.prefix = urls.prefix, .media = &longer};
+	json_key(o, "avatar_url");
+	message_json_url(o, avatar_url, &of_avatar);
 }
 
 void render_message_members(struct json_out *o, const struct message *m)
 {
-	put_id(o, "id", m->id);
-	put_id(o, "conversation_id", message_id_conversation(m->id));
-	put_u64(o, "seq", message_id_seq(m->id));
-	put_cstr(o, "from_user_id", m->from);
-	put_cstr_or_null(o, "to_user_id", m->to);
-	put_cstr(o, "message_type", message_type_name(m->type));
-	put_str(o, "content", m->content);
-	put_url(o, "media_url", m->media_url);
-	json_key(o, "extra");
-	json_raw(o, m->extra);
-	put_str(o, "client_msg_id", m->client_msg_id);
-	put_id_or_null(o, "reply_to", m->reply_to);
-	json_key(o, "mentions");
-	json_raw(o, m->mentions.s != NULL ? m->mentions : STR_LIT("[]"));
-	json_key(o, "entities");
-	json_raw(o, m->entities);
-	json_key(o, "forwarded_from");
-	json_raw(o, m->forwarded_from);
-	json_key(o, "reactions");
-	render_reactions(o, m->reactions);
-	json_key(o, "is_read");
-	if (m->to[0] != '\0')
-		json_bool(o, m->is_read);
-	else
-		json_null(o);
-	put_time(o, "read_at", m->read_ms);
-	put_bool(o, "is_recalled", m->is_recalled);
-	put_time(o, "recalled_at", m->recalled_ms);
-	put_time(o, "edited_at", m->edited_ms);
-	put_time(o, "expires_at", m->expires_ms);
-	put_time(o, "created_at", m->created_ms);
+	message_json_members(o, m, &urls, MESSAGE_JSON_WHOLE);
+}
+
+void render_reactions(struct json_out *o, struct str reactions)
+{
+	message_json_reactions(o, reactions);
 }
 
 void render_message(struct json_out *o, const struct message *m)
