@@ -496,6 +496,18 @@ void conf_forget_keys(struct conf *c)
 	conf_wipe(&c->media.url_secret, c->media.url_secret_len);
 	conf_wipe(&c->media.s3.secret_key, c->media.s3.secret_key != NULL ? strlen(c->media.s3.secret_key) : 0);
 	c->media.url_secret_len = 0;
+}
+
+static void wipe_text(char **s)
+{
+	conf_wipe(s, *s != NULL ? strlen(*s) : 0);
+}
+
+void conf_forget_relay_keys(struct conf *c)
+{
+	wipe_text(&c->relay.vapid_key);
+	wipe_text(&c->relay.fcm_credentials);
+	wipe_text(&c->relay.apns_key);
 	for (size_t k = 0; k < c->relay.webhook_count; k++)
 		conf_webhook_fini(&c->relay.webhooks[k]);
 	free(c->relay.webhooks);
@@ -510,6 +522,8 @@ void conf_free(struct conf **cp)
 	if (c == NULL)
 		return;
 	conf_forget_keys(c);
+	conf_forget_relay_keys(c);
+	free(c->relay.vapid_public);
 	conf_list_free(&c->warnings);
 	for (size_t i = 0; i < conf_row_count; i++) {
 		const struct conf_row *row = &conf_rows[i];

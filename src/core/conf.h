@@ -197,6 +197,11 @@ struct conf {
 		char *user;
 	} media;
 	struct {
+		char *webpush_subject, *vapid_key_file;
+		char *vapid_key;    /* resolved, as all that is named by file */
+		char *vapid_public; /* its public key, as clients are told it; "": no Web Push */
+		char *fcm_credentials_file, *fcm_credentials, *fcm_url;
+		char *apns_key_file, *apns_key, *apns_key_id, *apns_team_id, *apns_topic, *apns_url;
 		char *ca_file; /* "": none */
 		bool allow_private;
 		struct conf_webhook *webhooks;
@@ -231,6 +236,8 @@ char *conf_check_server(const struct conf *c) MUST_CHECK;
 /* The keys of tokens, for a process that needs none; and all other keys, too. */
 void conf_forget_token_keys(struct conf *c);
 void conf_forget_keys(struct conf *c);
+/* What convinces other services that it is us: the relay alone needs it. */
+void conf_forget_relay_keys(struct conf *c);
 /* NULL is allowed; *c becomes NULL. Secrets are wiped. */
 void conf_free(struct conf **c);
 

@@ -446,8 +446,7 @@ void conf_resolve(struct conf *c, struct conf_faults *faults)
 		resolve_key(c, faults, &c->jwt.keys[i]);
 	resolve_jwks(c, faults);
 	resolve_media(c, faults);
-	for (size_t i = 0; i < c->relay.webhook_count; i++)
-		conf_resolve_webhook(c, faults, &c->relay.webhooks[i]);
+	conf_resolve_relay(c, faults);
 	if (c->accounts && c->jwt.own.secret_len == 0)
 		conf_list_add(&c->warnings, "accounts: nobody can register or log in here, for the section jwt has no "
 					    "secret to sign tokens with");

@@ -92,8 +92,8 @@ const struct conf_section conf_sections[] = {
 	 "all the same.",
 	 "media"},
 	{"relay",
-	 "What is told to other servers: a background process, one in the cluster, does it. The same on all nodes of a "
-	 "cluster."},
+	 "What is told to other servers and services, and pushed to the devices of users who have no session: a background "
+	 "process, one in the cluster, does it. The same on all nodes of a cluster."},
 	{"limits", "Limits of a node, shared by its workers."},
 };
 const size_t conf_section_count = ARRAY_LEN(conf_sections);
@@ -345,6 +345,31 @@ const struct conf_row conf_rows[] = {
 	{"s3", "secret_key_file", CONF_PATH, AT(media.s3.secret_key_file), .def = "",
 	 .help = "A file that holds the key. A line feed at its end, or CR LF, is not part of it."},
 
+	{"relay", "webpush_subject", CONF_STRING, AT(relay.webpush_subject), .def = "", .check = conf_check_contact,
+	 .help = "Whom the services of browsers can ask about the pushes of this server, as in \"mailto:ops@example.org\" or "
+		 "\"https://example.org/contact\". Needed with vapid_key_file."},
+	{"relay", "vapid_key_file", CONF_PATH, AT(relay.vapid_key_file), .def = "",
+	 .help = "A file with the private key of the curve P-256, in PEM, that pushes to browsers are signed with (VAPID): "
+		 "openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256. Browsers subscribe to its public key: with "
+		 "another key all have to subscribe anew. Empty: no Web Push."},
+	{"relay", "fcm_credentials_file", CONF_PATH, AT(relay.fcm_credentials_file), .def = "",
+	 .help = "The JSON file of a service account that may send by Firebase Cloud Messaging, as Google's console makes it. "
+		 "Empty: nothing is sent to Android devices."},
+	{"relay", "apns_key_file", CONF_PATH, AT(relay.apns_key_file), .def = "",
+	 .help = "The file of a key for Apple's push service, in PEM (AuthKey_....p8). Empty: nothing is sent to Apple's "
+		 "devices."},
+	{"relay", "apns_key_id", CONF_STRING, AT(relay.apns_key_id), .def = "", .check = conf_check_plain,
+	 .help = "The id of that key: ten letters and digits."},
+	{"relay", "apns_team_id", CONF_STRING, AT(relay.apns_team_id), .def = "", .check = conf_check_plain,
+	 .help = "The id of the team that it belongs to."},
+	{"relay", "apns_topic", CONF_STRING, AT(relay.apns_topic), .def = "", .check = conf_check_plain,
+	 .help = "The bundle id of the app."},
+	{"relay", "fcm_url", CONF_STRING, AT(relay.fcm_url), .def = "https://fcm.googleapis.com", .required = true,
+	 .check = conf_check_base_url, .help = "Where messages for Firebase Cloud Messaging are sent."},
+	{"relay", "apns_url", CONF_STRING, AT(relay.apns_url), .def = "https://api.push.apple.com", .required = true,
+	 .check = conf_check_base_url,
+	 .help = "Where pushes for Apple's devices are sent; those of an app under development go to "
+		 "https://api.sandbox.push.apple.com."},
 	{"relay", "ca_file", CONF_PATH, AT(relay.ca_file), .def = "",
 	 .help = "A file of certificates, in PEM, of authorities that are trusted beside the system's where other servers "
 		 "are called. Empty: none."},

@@ -151,6 +151,8 @@ void conf_resolve_webhook(struct conf *c, struct conf_faults *faults, struct con
 
 /* The second half of loading (conf_check.c): what concerns several options, the host's name, the files of secrets. */
 void conf_resolve(struct conf *c, struct conf_faults *faults);
+/* Of it, the section relay. */
+void conf_resolve_relay(struct conf *c, struct conf_faults *faults);
 
 #define CONF_KID_MAX 128
 #define CONF_HMAC_SECRET_MIN 32 /* RFC 7518 section 3.2 */
@@ -162,6 +164,7 @@ conf_check_fn conf_check_url_prefix;
 conf_check_fn conf_check_base_url;
 conf_check_fn conf_check_scanner;
 conf_check_fn conf_check_bucket;
+conf_check_fn conf_check_contact;
 conf_check_fn conf_check_node_id;
 conf_check_fn conf_check_plain;
 conf_check_fn conf_check_host;
