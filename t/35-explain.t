@@ -6,7 +6,8 @@ use Tidings;
 use JSON::PP ();
 use Tidings::Explain qw(log_start log_stop logged statements plan_faults sql_pieces);
 use Tidings::Pack qw(png write_pack);
-use Tidings::Util qw(slurp);
+use Tidings::Util qw(run slurp);
+use MIME::Base64 qw(encode_base64url);
 
 my $files = Tidings::dir() . '/media';
 mkdir $files or die "$files: $!\n";
@@ -85,6 +86,8 @@ my @fill = (
 	# A tenth of them ended, some lately; and a tenth has run out.
 	logins => "INSERT INTO logins (id, user_id, address, created_at, last_used_at, expires_at, tokens_until, token_key, token_hash, ended_at, end_reason, refused_until) SELECT seq, IF(seq % 100, $other, 'alice'), '', $time, $time, UTC_TIMESTAMP(3) + INTERVAL (CAST(seq AS SIGNED) - 500) HOUR, UTC_TIMESTAMP(3) - INTERVAL 1 DAY, REPEAT('k', 32), REPEAT('h', 32), IF(seq % 10 = 0, $time, NULL), IF(seq % 10 = 0, 1, NULL), IF(seq % 10 = 0, $time, NULL) FROM seq_1_to_5000",
 	user_names => "INSERT INTO user_names (part, user_id) SELECT SUBSTR('nick', seq), id FROM users JOIN seq_1_to_4 WHERE nickname = 'Nick' UNION SELECT SUBSTR('alice', seq), 'alice' FROM seq_1_to_5",
+	devices => "INSERT INTO devices (user_id, id, login_id, platform, token, token_hash, created_at, used_at) SELECT u.id, CONCAT('d', seq), 0, 2, CONCAT(u.id, seq), UNHEX(SHA2(CONCAT(u.id, seq), 256)), UTC_TIMESTAMP(3), UTC_TIMESTAMP(3) FROM users u JOIN seq_1_to_20",
+	push_settings => "INSERT INTO push_settings (user_id, preview) SELECT id, 0 FROM users WHERE id <> 'alice'",
 	user_states => "INSERT INTO user_states (user_id, disabled, reason, changed_at) SELECT CONCAT('d', seq), 1, 6, $time FROM seq_1_to_3000",
 	group_invites => "INSERT INTO group_invites (code, conversation_id, created_by, created_at) SELECT LPAD(i.seq * 1000 + g.seq, 16, 'c'), $group + g.seq, 'u0001', UTC_TIMESTAMP(3) FROM seq_0_to_99 g JOIN seq_1_to_50 i",
 );
@@ -380,6 +383,16 @@ my @drive = (
 	notifications => sub { return pages('/notifications?limit=50') },
 	read_notification => sub { return map { $alice->put('/notifications/' . (4 << 20) . '/read') } 1 .. 2 },
 	count_notifications => sub { return $alice->get('/notifications/unread-count') },
+	put_device => sub {
+		my $point = encode_base64url(substr((run(Tidings::dir(), 'sh', '-c', 'openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 | openssl pkey -pubout -outform DER'))[1], -65));
+		my $subscription = {endpoint => 'https://push.example/', keys => {p256dh => $point, auth => encode_base64url('a' x 16)}};
+		return $alice->put('/devices/new', {platform => 'webpush', subscription => $subscription}), $alice->put('/devices/new', {platform => 'fcm', token => 'new', app => 'app', locale => 'en'});
+	},
+	devices => sub { return $alice->get('/devices') },
+	remove_device => sub { return $alice->delete('/devices/new') },
+	vapid => sub { return $alice->get('/devices/vapid')->status == 404 ? {type => 'none'} : {type => 'error'} },
+	set_push_settings => sub { return map { $alice->put('/users/me/settings', $_) } {push_preview => JSON::PP::false}, {dnd => {from => '22:00', to => '07:00', zone => 'UTC'}}, {dnd => undef, push_preview => undef} },
+	push_settings => sub { return $alice->get('/users/me/settings') },
 	typing => sub { return map { $ws->request(type => 'typing', conversation_id => "$_") } $cid, $group },
 	watch => sub { return $ws->request(type => 'watch', user_ids => [qw(u0001 a0001 nobody)]) },
 	ping => sub { return $ws->request(type => 'ping') },

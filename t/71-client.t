@@ -36,7 +36,7 @@ my %actions = (
 );
 
 # TIDINGS_SCRIPTS: only these.
-for my $name (split ' ', $ENV{TIDINGS_SCRIPTS} // 'parts pulse comings types login logins talk edits settings stickers media delivered expiry search groups trouble soak package') {
+for my $name (split ' ', $ENV{TIDINGS_SCRIPTS} // 'parts pulse comings types login logins talk edits settings devices stickers media delivered expiry search groups trouble soak package') {
 	subtest $name => sub {
 		$t = Tidings->start(workers => 2, conf => {session => {policy => 'device'}, drain_timeout => 2,
 			limits => {logins_per_minute => 1000}, media => {directory => $directory, max_size => 4_000_000, quota_per_user => 10_000_000}});

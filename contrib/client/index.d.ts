@@ -420,6 +420,31 @@ export interface LoginEntry {
     current: boolean;
 }
 
+/** A device that is told while the user has no session. */
+export interface Device {
+    id: string;
+    platform: 'webpush' | 'fcm' | 'apns';
+    app: string | null;
+    locale: string | null;
+    created_at: Time;
+    last_used_at: Time;
+    /** It belongs to the login that asks. */
+    current: boolean;
+}
+
+/** What Push.subscribe() gives, or its toJSON(). */
+export interface DeviceSubscription {
+    endpoint: string;
+    keys?: {p256dh: string; auth: string};
+    toJSON?(): unknown;
+}
+
+export interface UserSettings {
+    /** From and to as HH:MM, in that zone of the tz database. */
+    dnd: {from: string; to: string; zone: string} | null;
+    push_preview: boolean;
+}
+
 /** What a LoginStore keeps. */
 export interface StoredLogin {
     user_id: string;
@@ -632,6 +657,15 @@ export interface Rest {
         conversations?: {id: Id; seq: number; change_seq: number}[]; since?: string | null; limit?: number;
     }): Promise<Synced>;
 
+    devices(): Promise<{items: Device[]}>;
+    /** To be repeated at each start. */
+    putDevice(deviceId: string, device: ({platform: 'webpush'; subscription: DeviceSubscription} | {platform: 'fcm' | 'apns'; token: string}) & {app?: string; locale?: string}): Promise<void>;
+    deleteDevice(deviceId: string): Promise<void>;
+    /** The applicationServerKey for subscribe(); null where the server sends no Web Push. */
+    vapidKey(): Promise<string | null>;
+    settings(): Promise<UserSettings>;
+    /** What is not given stays; null clears it. */
+    changeSettings(settings: {dnd?: UserSettings['dnd']; push_preview?: boolean | null}): Promise<UserSettings>;
     stickerPacks(page?: PageOptions): Promise<Page<StickerPack>>;
     stickerPack(packId: string): Promise<StickerPack>;
     /** The one installed last comes first. */

@@ -80,6 +80,7 @@ static bool placeholder_matches(const char **pattern, struct str segment, struct
 	} places[] = {
 		{"{user}", offsetof(struct command_path, user)},
 		{"{code}", offsetof(struct command_path, code)},
+		{"{device}", offsetof(struct command_path, device)},
 		{"{emoji}", offsetof(struct command_path, emoji)},
 		{"{pack}", offsetof(struct command_path, pack)},
 		{"{picture}", offsetof(struct command_path, picture)},

@@ -6,6 +6,7 @@
 #include "core/base.h"
 #include "api/request.h"
 #include "core/refresh_token.h"
+#include "store/device.h"
 #include "store/group.h"
 #include "store/people.h"
 #include "store/search.h"
@@ -69,6 +70,8 @@ union command_args {
 	} friends;
 	struct store_directory_ask directory;
 	struct store_notify notify;
+	struct store_device device;
+	struct store_push_settings push_settings;
 	struct {
 		const struct str *user_id;
 		size_t count;
@@ -140,9 +143,9 @@ const struct command *command_by_frame(const struct command_table *t, struct str
 /* What the path of a request says. */
 struct command_path {
 	uint64_t id; /* {id} */
-	/* {user}, {code}, {emoji}, {pack}, {picture}, {media}, {name}: percent-encoded still; absent where the path has
+	/* {user}, {code}, {device}, {emoji}, {pack}, {picture}, {media}, {name}: percent-encoded still; absent where the path has
 	 * none */
-	struct str user, code, emoji, pack, picture, media, name;
+	struct str user, code, device, emoji, pack, picture, media, name;
 	char allow[ALLOW_MAX]; /* a value for Allow, where the path has other verbs only; else "" */
 };
 /*

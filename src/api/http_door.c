@@ -344,6 +344,7 @@ static const struct problem *read_head(struct request *r)
 		return no_command(r, found.allow);
 	if (!read_segment(req, found.user, id_user_valid, r->path_user) ||
 	    !read_segment(req, found.code, id_invite_code_valid, r->path_code) ||
+	    !read_segment(req, found.device, id_user_valid, r->path_device) ||
 	    !decode_segment(req, found.pack, id_name_valid, &r->path_pack) ||
 	    !decode_segment(req, found.picture, picture_name_valid, &r->path_picture) ||
 	    !read_segment(req, found.media, media_id_valid, r->path_media))

@@ -110,6 +110,14 @@ const struct problem *notifications_check(struct request *r, union command_args 
 void notifications_proceed(struct request *r, const union command_args *a);
 void notification_read_proceed(struct request *r, const union command_args *a);
 void notifications_count_proceed(struct request *r, const union command_args *a);
+const struct problem *put_device_check(struct request *r, union command_args *a);
+void put_device_proceed(struct request *r, const union command_args *a);
+void remove_device_proceed(struct request *r, const union command_args *a);
+void devices_proceed(struct request *r, const union command_args *a);
+void vapid_proceed(struct request *r, const union command_args *a);
+void push_settings_proceed(struct request *r, const union command_args *a);
+const struct problem *set_push_settings_check(struct request *r, union command_args *a);
+void set_push_settings_proceed(struct request *r, const union command_args *a);
 const struct problem *packs_check(struct request *r, union command_args *a);
 void packs_proceed(struct request *r, const union command_args *a);
 void pack_proceed(struct request *r, const union command_args *a);

@@ -93,16 +93,25 @@ static const struct relay_job erase_job = {
 
 /* ---- logins ---- */
 
+static void put_run_out(struct buf *text, int limit)
+{
+	sql_now(text);
+	sql_lit(text, " AND tokens_until<");
+	sql_now(text);
+	buf_printf(text, "-INTERVAL %d SECOND ORDER BY expires_at LIMIT %d", LOGIN_SKEW_MS / 1000, limit);
+}
+
 /* One that has ended stays until then, so that its refresh token is told so. */
 static void logins_ask(struct relay *r, struct buf *text)
 {
 	r->purge.left--;
-	sql_lit(text, "DELETE FROM logins WHERE expires_at<");
-	sql_now(text);
-	sql_lit(text, " AND tokens_until<");
-	sql_now(text);
-	buf_printf(text, "-INTERVAL %d SECOND ORDER BY expires_at LIMIT %d;SELECT ROW_COUNT();COMMIT",
-		   LOGIN_SKEW_MS / 1000, LOGIN_ROWS);
+	/* First the devices of these, or of some more. None of them can begin to live again. */
+	sql_lit(text, "DELETE d FROM devices d FORCE INDEX (by_login) JOIN (SELECT id FROM logins FORCE INDEX (by_expiry) WHERE "
+		      "expires_at<");
+	put_run_out(text, 2 * LOGIN_ROWS);
+	sql_lit(text, ") l ON d.login_id=l.id;DELETE FROM logins WHERE expires_at<");
+	put_run_out(text, LOGIN_ROWS);
+	sql_lit(text, ";SELECT ROW_COUNT();COMMIT");
 }
 
 static void logins_row(struct relay *r, unsigned stmt, struct row *row)

@@ -4,6 +4,7 @@
 #include "store/login_priv.h"
 
 #include "core/log.h"
+#include "store/device_priv.h"
 #include "store/sql.h"
 #include "store/store_priv.h"
 
@@ -71,6 +72,7 @@ void logins_put_end(struct buf *text, const struct login_gone *gone, size_t coun
 	}
 	sql_lit(text, ") AND ended_at IS NULL;");
 	sql_expect(text, count);
+	devices_put_end(text, gone, count);
 }
 
 /* ---- as a part of a transaction ---- */
@@ -192,6 +194,8 @@ void logins_end_put(struct logins_end *e, struct buf *text)
 		sql_lit(text, " AND ended_at IS NULL AND id<>");
 		sql_u64(text, e->asked.except);
 	}
+	if (e->gone_count == LOGINS_TOLD_MAX || (e->asked.change != USER_STAYS && e->asked.change != USER_ENABLE))
+		devices_put_end_all(text, &e->asked);
 	put_state(e, text);
 }
 

@@ -73,7 +73,7 @@ struct store_login_ask store_login_ask_copy(struct arena *a, const struct store_
 void row_take_user_state(struct row *r, struct user_state *out);
 /* "SELECT …" of the user's row. */
 void user_state_ask(struct buf *text, struct str user, bool lock);
-/* An UPDATE that ends these, of which none has ended (sql_next()). */
+/* Ends these, of which none has ended, and forgets their devices (sql_next()). */
 void logins_put_end(struct buf *text, const struct login_gone *gone, size_t count, enum login_end why, int64_t now_ms);
 
 #endif

@@ -247,6 +247,44 @@ export class Rest {
         return this.#post('/messages/sync', {conversations, since, limit});
     }
 
+    // ---- devices that are told while there is no session ----
+
+    devices() {
+        return this.#get('/devices');
+    }
+
+    // device: {platform: 'webpush', subscription} or {platform: 'fcm' | 'apns', token}, and {app, locale}. subscription: a
+    // PushSubscription, or its toJSON(). To be repeated at each start.
+    async putDevice(deviceId, device) {
+        await this.#put(`/devices/${segment(deviceId)}`, device);
+    }
+
+    async deleteDevice(deviceId) {
+        await this.#delete(`/devices/${segment(deviceId)}`);
+    }
+
+    // The key for PushManager.subscribe(), in base64url; null where the server sends no Web Push.
+    async vapidKey() {
+        try {
+            return (await this.#get('/devices/vapid')).public_key;
+        } catch (e) {
+            if (e.code === 'not_found') {
+                return null;
+            }
+            throw e;
+        }
+    }
+
+    // {dnd: {from, to, zone} | null, push_preview}
+    settings() {
+        return this.#get('/users/me/settings');
+    }
+
+    // What is not given stays; null clears it.
+    changeSettings({dnd, push_preview}) {
+        return this.#put('/users/me/settings', {dnd, push_preview});
+    }
+
     // ---- stickers ----
 
     stickerPacks({limit, cursor} = {}) {
