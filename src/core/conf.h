@@ -163,7 +163,11 @@ struct conf {
 	struct {
 		int recall_window_secs, edit_window_secs;
 		int max_content;
+		int keep_days; /* 0: for ever */
 	} message;
+	struct {
+		int keep_days; /* 0: for ever */
+	} notifications;
 	struct {
 		int policy; /* enum conf_session_policy */
 		int max;

@@ -83,6 +83,7 @@ const struct conf_section conf_sections[] = {
 	{"http", "HTTP connections."},
 	{"websocket", "WebSocket connections."},
 	{"message", "Messages."},
+	{"notifications", "Notifications."},
 	{"session", "Sessions: the open WebSockets of a user."},
 	{"groups", "Groups. The same on all nodes of a cluster."},
 	{"search", "Searching messages. The same on all nodes of a cluster."},
@@ -281,6 +282,14 @@ const struct conf_row conf_rows[] = {
 	 .help = "The longest text of a message, in bytes of UTF-8. In a request's JSON, where a control character is an "
 		 "escape of six bytes, it may take three quarters of the smaller one of http.max_body and "
 		 "websocket.max_message: that way both take the same texts."},
+	{"message", "keep_days", CONF_INT, AT(message.keep_days), .def = "0", .min = 0, .max = 36500,
+	 .help = "For how many days messages are kept; 0: for ever. Older ones are deleted for everybody, with their reactions, "
+		 "pins and files, in the background: within a minute after the start, and then every hour. The same on all "
+		 "nodes of a cluster."},
+
+	{"notifications", "keep_days", CONF_INT, AT(notifications.keep_days), .def = "90", .min = 0, .max = 36500,
+	 .help = "For how many days notifications are kept, read or not; 0: for ever. Older ones are deleted as messages are. "
+		 "The same on all nodes of a cluster."},
 
 	{"session", "policy", CONF_ENUM, AT(session.policy), .def = "multi", .names = policy_names,
 	 .help = "Who stays when a user logs in again. single: the newest session; device: the newest of each "

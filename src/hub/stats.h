@@ -45,6 +45,10 @@
 	  STATS_HELP_GUESSES)                                                                                          \
 	X(RELAY_REPAIRS, "relay_repairs", "relay_repairs", "",                                                         \
 	  "Transactions whose events the relay has replaced by telling sessions to catch up")                          \
+	X(MESSAGES_TOO_OLD, "messages_too_old", "messages_too_old", "",                                                \
+	  "Messages deleted because they were older than message.keep_days")                                           \
+	X(NOTIFICATIONS_TOO_OLD, "notifications_too_old", "notifications_too_old", "",                                 \
+	  "Notifications deleted because they were older than notifications.keep_days")                                \
 	X(SESSIONS_OPENED, "sessions_opened", "sessions_opened", "", "WebSocket sessions opened")                      \
 	X(SESSIONS_KICKED, "sessions_kicked", "sessions_kicked", "", "WebSocket sessions closed with 4001")            \
 	X(SESSIONS_FULL, "sessions_refused", "sessions_refused", "", "WebSocket sessions refused for want of room")    \
@@ -52,7 +56,7 @@
 	  "Connections refused because their address opened, or has, too many")                                        \
 	X(PASSWORDS, "passwords_hashed", "passwords_hashed", "", "Passwords hashed, to be stored or compared")         \
 	X(ACCESS_LOST, "access_log_lost", "access_log_lost", "", "Lines of the access log that could not be written")  \
-	X(INSPECTED, "files_inspected", "files_inspected", "result=\"ok\"", STATS_HELP_INSPECTED)                       \
+	X(INSPECTED, "files_inspected", "files_inspected", "result=\"ok\"", STATS_HELP_INSPECTED)                      \
 	X(INSPECT_REFUSED, "files_refused", "files_inspected", "result=\"refused\"", STATS_HELP_INSPECTED)             \
 	X(INSPECT_UNAVAILABLE, "files_not_inspected", "files_inspected", "result=\"unavailable\"",                     \
 	  STATS_HELP_INSPECTED)                                                                                        \
@@ -68,7 +72,10 @@
 #define STATS_GAUGES(X)                                                                                                \
 	X(UNSENT, "unsent_bytes", "Memory of output that clients have not read yet")                                   \
 	X(RECEIVING, "receiving_bytes", "Memory of bodies and WebSocket messages that are not whole yet")              \
-	X(GROUP_QUEUE, "group_queue_bytes", "Events of groups that were not given to all members yet")
+	X(GROUP_QUEUE, "group_queue_bytes", "Events of groups that were not given to all members yet")                 \
+	X(RETENTION, "retention_running", "1 while what is older than keep_days is looked for and deleted")            \
+	X(RETENTION_AT, "retention_conversation",                                                                      \
+	  "The conversation that the search for old messages has come to; 0: none")
 
 /*
  * name, Prometheus family without tidings_, help, how many of its units one unit of the family is, how many bounds

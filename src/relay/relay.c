@@ -30,6 +30,7 @@ static void tell_changed(struct relay *r)
 			index_forget(r);
 			sweep_forget(r);
 			names_forget(r);
+			retention_forget(r);
 		}
 	}
 	r->changed(r->ctx);
@@ -69,7 +70,9 @@ static const struct relay_job *due(struct relay *r)
 		return job;
 	if ((job = index_due(r, now)) != NULL)
 		return job;
-	return names_due(r, now);
+	if ((job = names_due(r, now)) != NULL)
+		return job;
+	return retention_due(r, now);
 }
 
 void relay_go_on(struct relay *r)
@@ -137,6 +140,7 @@ static void on_down(struct link *l, const char *why, void *ctx)
 	index_forget(r);
 	sweep_forget(r);
 	names_forget(r);
+	retention_forget(r);
 	tell_changed(r);
 }
 
@@ -205,6 +209,7 @@ struct relay *relay_new(struct loop *loop, const struct conf *conf, void (*chang
 	repair_init(&r->repair);
 	index_init(r);
 	sweep_init(r);
+	retention_init(r);
 	r->link = link_new(loop_base(loop), conf, &options, &link_events, r);
 	r->bus = bus_new(loop_base(loop), conf, &bus_events, r);
 	wheel_set(loop_wheel(loop), &r->second, 0, on_second);
@@ -248,6 +253,7 @@ void relay_free(struct relay **rp)
 	index_fini(r);
 	sweep_fini(r);
 	names_fini(r);
+	retention_fini(r);
 	link_free(&r->link);
 	bus_free(&r->bus);
 	streams_fini(&r->streams);

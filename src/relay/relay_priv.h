@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * What the files of the relay share. relay.c keeps the two connections and decides what is asked next; lease.c,
- * survey.c, repair.c and purge.c are the jobs that it asks, each with a state of its own.
+ * survey.c, repair.c, purge.c and retention.c are the jobs that it asks, each with a state of its own.
  */
 #ifndef TIDINGS_RELAY_RELAY_PRIV_H
 #define TIDINGS_RELAY_RELAY_PRIV_H
 
 #include "core/base.h"
 #include "core/buf.h"
+#include "core/id.h"
 #include "core/media_ref.h"
 #include "core/wheel.h"
 #include "media/s3.h"
@@ -168,6 +169,49 @@ void names_fini(struct relay *r);
 void names_second(struct relay *r);
 void names_forget(struct relay *r);
 const struct relay_job *names_due(struct relay *r, int64_t now_ms);
+/* retention.c */
+#define RETENTION_WALK_MAX 200
+#define RETENTION_USERS_MAX 50
+enum retention_step {
+	RETENTION_IDLE, /* until due_ms */
+	RETENTION_NOTIFICATIONS,
+	RETENTION_WALKING,  /* the next conversations are looked at */
+	RETENTION_MARKING,  /* that messages are deleted at all */
+	RETENTION_LOOKING,  /* which messages of one are too old */
+	RETENTION_HIDING,   /* these */
+	RETENTION_DELETING, /* those that are hidden */
+	RETENTION_MEMBERS,  /* some of a group's are looked for */
+	RETENTION_TIDYING,  /* what these users have noted of messages that are gone */
+};
+struct retention {
+	enum retention_step step;
+	int64_t due_ms, rest_until_ms; /* of clock_mono_ms */
+	struct wheel_timer rest;
+	bool marked; /* by this process, since it began */
+	/* Of the job under way. */
+	int64_t asked_usecs;
+	uint64_t rows;
+	/* The walk: pairs, then groups. */
+	bool groups;
+	uint64_t walked_id;
+	unsigned rows_walked;
+	uint64_t conversation[RETENTION_WALK_MAX]; /* those with old messages, */
+	unsigned count, at;			   /* and which of them it is at */
+	/* That conversation. */
+	uint64_t kept_seq;
+	uint64_t first_id, last_id; /* to be hidden or deleted; 0: nothing is */
+	uint64_t deleted_from;	    /* seq of the first that was deleted; 0: none */
+	unsigned delete_rows;	    /* messages of a deletion */
+	unsigned tidy_role;	    /* the last member that was tidied up after, in the order of by_conversation */
+	char tidy_user[USER_ID_MAX + 1];
+	unsigned user_count;
+	char user[RETENTION_USERS_MAX][USER_ID_MAX + 1];
+};
+void retention_init(struct relay *r);
+void retention_fini(struct relay *r);
+/* Begins anew: what is done is done. */
+void retention_forget(struct relay *r);
+const struct relay_job *retention_due(struct relay *r, int64_t now_ms);
 
 /* ---- relay.c ---- */
 
@@ -193,6 +237,7 @@ struct relay {
 	struct index index;
 	struct sweep sweep;
 	struct names names;
+	struct retention retention;
 };
 
 /* Asks what is due, if the connection is free. */

@@ -64,7 +64,7 @@ void batch_reset(struct batch *b)
 	b->count = b->sends = b->reads = b->stmt_count = b->expired_count = 0;
 	b->db_ms = b->now_ms = 0;
 	b->groups_later = b->raises = b->raised = false;
-	b->standing = b->notes = b->guessed = false;
+	b->standing = b->notes = b->guessed = b->asked_spent = false;
 }
 
 void batch_fini(struct batch *b)
@@ -189,6 +189,15 @@ static void row_sent(struct batch *b, struct row *row)
 	if (h == NULL || batch_sent(b, from, client_msg_id) != NULL)
 		return;
 	add_sent(b, from, client_msg_id)->held = h;
+}
+
+static void row_spent(struct batch *b, struct row *row)
+{
+	struct str from = row_take_str(row), client_msg_id = row_take_str(row);
+	if (from.s == NULL || client_msg_id.s == NULL || from.len > USER_ID_MAX ||
+	    client_msg_id.len > CLIENT_MSG_ID_MAX || batch_sent(b, from, client_msg_id) != NULL)
+		return;
+	add_sent(b, from, client_msg_id);
 }
 
 /* ---- what is written ---- */
@@ -326,6 +335,7 @@ static void row_now(struct batch *b, struct row *row)
 {
 	b->clock.db_ms = row_take_ms(row);
 	b->clock.activity_ms = row_take_ms(row);
+	b->clock.spends = row_take_bool(row);
 	b->clock.at_mono_ms = clock_mono_ms();
 }
 
@@ -358,6 +368,9 @@ void batch_row(struct batch *b, unsigned stmt, struct row *row)
 		break;
 	case STMT_SENT:
 		row_sent(b, row);
+		break;
+	case STMT_SPENT:
+		row_spent(b, row);
 		break;
 	case STMT_FRIENDS:
 		conv_direct_row_friend(b, row);
@@ -421,6 +434,12 @@ static bool has_ids(struct batch *b)
 	return fine;
 }
 
+/* The first rows came into spent_sends since the batch before: they are asked for once it is known. */
+static bool has_missed_spent(const struct batch *b)
+{
+	return b->clock.spends && !b->asked_spent && !b->guessed && b->ask_sent.len != 0;
+}
+
 /* What is not after its recipient's read_seq was read, by itself or together with others. */
 static void note_passed(struct batch *b)
 {
@@ -435,7 +454,7 @@ static void note_passed(struct batch *b)
 
 bool batch_plan(struct batch *b)
 {
-	if (!has_ids(b))
+	if (!has_ids(b) || has_missed_spent(b))
 		return false;
 	note_passed(b);
 	for (unsigned i = 0; i < b->count; i++) {

@@ -65,7 +65,8 @@ static void begin_text(struct batch *b)
 
 void batch_put_now(struct batch *b, enum stmt_kind kind)
 {
-	sql_lit(batch_begin_stmt(b, kind, NULL), "SELECT UTC_TIMESTAMP(3),(SELECT at FROM activity WHERE id=1)");
+	sql_lit(batch_begin_stmt(b, kind, NULL),
+		"SELECT UTC_TIMESTAMP(3),MAX(at),MAX(spends) FROM activity WHERE id=1");
 }
 
 struct buf *batch_ask(struct batch *b, uint64_t answer[])
@@ -161,6 +162,19 @@ void batch_put_lock_end(struct batch *b, struct buf *text)
 		sql_lit(text, " SKIP LOCKED");
 }
 
+/* After the messages: one that is deleted in between is found here. */
+static void append_ask_spent(struct batch *b)
+{
+	b->asked_spent = b->clock.spends;
+	if (!b->asked_spent)
+		return;
+	struct buf *text = batch_begin_stmt(b, STMT_SPENT, NULL);
+	sql_lit(text, "SELECT s.from_user_id,s.client_msg_id FROM spent_sends s FORCE INDEX (PRIMARY) WHERE "
+		      "(s.from_user_id,s.client_msg_id) IN (");
+	buf_append(text, b->ask_sent.data, b->ask_sent.len);
+	buf_append_char(text, ')');
+}
+
 static void append_ask_sent(struct batch *b)
 {
 	struct buf *text = batch_begin_stmt(b, STMT_SENT, NULL);
@@ -168,6 +182,7 @@ static void append_ask_sent(struct batch *b)
 		      " FROM messages m FORCE INDEX (by_client) WHERE (m.from_user_id,m.client_msg_id) IN (");
 	buf_append(text, b->ask_sent.data, b->ask_sent.len);
 	buf_append_char(text, ')');
+	append_ask_spent(b);
 }
 
 static void append_friends(struct batch *b)

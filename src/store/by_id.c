@@ -2,6 +2,7 @@
 #include "core/base.h"
 #include "store/by_id.h"
 
+#include "store/query.h"
 #include "store/sql.h"
 
 enum { STMT_DELETED, STMT_MARKS, STMT_MESSAGES };
@@ -61,15 +62,14 @@ static void put_messages(const struct by_id *b, struct buf *text)
 	sql_str(text, b->user);
 	sql_lit(text, ",m.deleted_by_recipient,IF(m.from_user_id=");
 	sql_str(text, b->user);
-	sql_lit(text, ",m.deleted_by_sender,1)) OR COALESCE(IF(c.user1_id=");
-	sql_str(text, b->user);
+	sql_lit(text, ",m.deleted_by_sender,1)) OR ");
+	query_put_first_seq(text, b->user);
 	sql_lit(text,
-		",c.user1_first_seq,c.user2_first_seq),0)>(m.id&268435455),g.user_id IS NULL OR "
-		"g.first_seq>(m.id&268435455))," MESSAGE_COLUMNS
+		">(m.id&268435455),g.user_id IS NULL OR " GROUP_FIRST_SEQ ">(m.id&268435455))," MESSAGE_COLUMNS
 		" FROM messages m FORCE INDEX (PRIMARY) LEFT JOIN conversations c FORCE INDEX (PRIMARY) ON "
 		"c.id=m.id>>28 LEFT JOIN members g FORCE INDEX (PRIMARY) ON g.conversation_id=m.id>>28 AND g.user_id=");
 	sql_str(text, b->user);
-	sql_lit(text, " WHERE m.id IN (");
+	sql_lit(text, " LEFT JOIN group_heads h FORCE INDEX (PRIMARY) ON h.id=m.id>>28 WHERE m.id IN (");
 	for (size_t i = 0; i < b->count; i++) {
 		sql_comma(text, &first);
 		sql_u64(text, b->item[i].id);

@@ -41,7 +41,8 @@ struct member {
 	bool marks;	      /* and a read mark says when */
 	bool blocks_asked;    /* whether the peer has blocked this one */
 	enum group_role role; /* GROUP_NO_ROLE in a direct conversation */
-	uint64_t first_seq, read_seq;
+	uint64_t first_seq;   /* as the rule or the user has it; see conv_first_seq() */
+	uint64_t read_seq;
 	bool marked;	   /* as unread */
 	bool was_archived; /* at that last_seq: */
 	uint64_t archived_seq;
@@ -85,6 +86,7 @@ struct conv {
 	uint64_t stored_seq; /* the last seq before this batch */
 	int64_t stored_ms;   /* and last_ms, where it is guessed */
 	uint64_t last_seq, change_seq, stored_change_seq;
+	uint64_t kept_seq; /* the first message that is kept; 0 where it is guessed */
 	int64_t last_ms, sort_ms;
 	uint64_t expires_in_secs; /* of messages that do not say so themselves; 0: they do not expire */
 
@@ -158,10 +160,15 @@ void conv_keep_archived(struct batch *b, struct member *m);
 bool conv_unmark(struct batch *b, struct member *m);
 /* All up to that seq is cleared for the member. */
 void conv_clear(struct batch *b, struct member *m, uint64_t up_to_seq);
-/* What is unread for the member is after this one: the last that was read, or cleared. */
+/* The first message that the member sees. */
+static inline uint64_t conv_first_seq(const struct member *m)
+{
+	return m->first_seq > m->conv->kept_seq ? m->first_seq : m->conv->kept_seq;
+}
+/* What is unread for the member is after this one: the last that was read, or is not seen. */
 static inline uint64_t conv_unread_after(const struct member *m)
 {
-	return unread_after(m->read_seq, m->first_seq);
+	return unread_after(m->read_seq, conv_first_seq(m));
 }
 /* A counter that says fewer than n, which a sound database never has, becomes 0. */
 static inline uint64_t conv_less(uint64_t counter, uint64_t n)

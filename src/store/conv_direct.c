@@ -12,7 +12,7 @@
 #define CONV_COLUMNS                                                                                                   \
 	"id,user1_id,user2_id,last_seq,last_message_time,sort_time,user1_unread,user2_unread,user1_last_id,"           \
 	"user2_last_id,user1_read_seq,user2_read_seq,user1_dead,user2_dead,change_seq,expires_in,"                     \
-	"user1_archived_seq,user1_marked,user2_archived_seq,user2_marked,user1_first_seq,user2_first_seq"
+	"user1_archived_seq,user1_marked,user2_archived_seq,user2_marked,user1_first_seq,user2_first_seq,kept_seq"
 
 /* ---- which conversation ---- */
 
@@ -154,6 +154,7 @@ void conv_direct_row(struct batch *b, struct row *row)
 	conv_take_own(other, row);
 	one->first_seq = row_take_u64(row);
 	other->first_seq = row_take_u64(row);
+	c->kept_seq = row_take_u64(row);
 }
 
 /* ---- who may send ---- */
@@ -316,7 +317,7 @@ static void note_recall(struct batch *b, const struct member *m)
 static void direct_recalled(struct batch *b, struct conv *c, const struct held *h)
 {
 	struct member *to = conv_member(b, c, str_from(h->m.to));
-	if (to != NULL && held_is_unread(h) && message_id_seq(h->m.id) >= to->first_seq)
+	if (to != NULL && held_is_unread(h) && message_id_seq(h->m.id) >= conv_first_seq(to))
 		conv_direct_bury(to);
 	note_recall(b, c->members);
 	note_recall(b, c->members->next);

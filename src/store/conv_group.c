@@ -23,7 +23,7 @@
 
 #define HEAD_COLUMNS                                                                                                   \
 	"id,last_seq,change_seq,uncounted_seq,all_seq,member_count,send_policy,slow_mode_secs,last_message_time,"      \
-	"sort_time,active_at,dissolved_at,expires_in"
+	"sort_time,active_at,dissolved_at,expires_in,kept_seq"
 #define MEMBER_COLUMNS                                                                                                 \
 	"user_id,conversation_id,role,joined_seq,first_seq,read_seq,read_at,deleted_seq,mention_seq,muted_until,"      \
 	"last_sent_at,archived_seq,marked"
@@ -122,6 +122,7 @@ void conv_group_row_head(struct batch *b, struct row *row)
 	c->active_ms = row_take_ms(row);
 	c->dissolved_ms = row_take_ms(row);
 	c->expires_in_secs = row_take_u64(row);
+	c->kept_seq = row_take_u64(row);
 }
 
 static struct member *take_member(struct batch *b, struct row *row)
@@ -207,7 +208,7 @@ static bool group_check_send(struct batch *b, struct conv *c, struct conv_send *
 	else
 		check->status = p->by_operator || is_admin(check->from) ? STORE_OK : check_member_sends(b, c, check);
 	uint64_t reply_seq = message_id_seq(p->reply_to);
-	if (check->status == STORE_OK && p->reply_to != 0 && reply_seq < check->from->first_seq)
+	if (check->status == STORE_OK && p->reply_to != 0 && reply_seq < conv_first_seq(check->from))
 		check->status = STORE_BAD_REPLY;
 	return true;
 }

@@ -187,8 +187,16 @@ void guess_put_checks(struct batch *b, unsigned rows)
 	sql_time(text, b->db_ms - AHEAD_MS);
 	sql_lit(text, " AND ");
 	sql_time(text, b->db_ms + GUESS_BEHIND_MS);
-	sql_lit(text, " AND (SELECT at FROM activity WHERE id=1)<=");
+	/* The first rows of spent_sends were made since: the guess is wrong. */
+	buf_printf(text, " AND (SELECT at FROM activity WHERE id=1 AND spends=%d)<=", b->clock.spends);
 	sql_time(text, b->active_ms);
+	if (b->clock.spends && b->ask_sent.len != 0) {
+		put_list(text,
+			 " AND NOT EXISTS(SELECT 1 FROM spent_sends FORCE INDEX (PRIMARY) WHERE "
+			 "(from_user_id,client_msg_id) IN (",
+			 &b->ask_sent);
+		buf_append_char(text, ')');
+	}
 	put_count(text, there, " AND blocked=0", to);
 	put_count(text, back, "", from);
 	put_list(text, " AND NOT EXISTS(SELECT 1 FROM blocks FORCE INDEX (PRIMARY) WHERE (user_id,blocked_id) IN (",

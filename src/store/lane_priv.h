@@ -157,7 +157,7 @@ struct reacted {
 /* A client_msg_id that is used: stored before, or by an earlier op of this batch. */
 struct sent {
 	UT_hash_handle hh;
-	struct held *held;
+	struct held *held; /* NULL, and no op: the message was too old to be kept */
 	struct op *op;
 	size_t key_len;
 	char key[USER_ID_MAX + 1 + CLIENT_MSG_ID_MAX];
@@ -181,7 +181,8 @@ enum stmt_kind {
 	STMT_STANDING,	    /* which of either exist, where locked ones are skipped */
 	STMT_MEMBERS,	    /* locked rows */
 	STMT_MEMBERS_STANDING,
-	STMT_SENT, /* messages by client_msg_id */
+	STMT_SENT,  /* messages by client_msg_id */
+	STMT_SPENT, /* client_msg_ids of messages that are deleted */
 	STMT_FRIENDS,
 	STMT_MESSAGES, /* by id */
 	STMT_REACTIONS,
@@ -249,6 +250,7 @@ struct batch {
 	struct {
 		int64_t db_ms, activity_ms; /* 0: never */
 		int64_t at_mono_ms;
+		bool spends; /* there may be rows in spent_sends */
 	} clock;
 	int64_t begun_usecs; /* before its first round trip; clock_usecs() */
 	bool guessed;	     /* it is carried out in one round trip; see guess.h */
@@ -257,6 +259,7 @@ struct batch {
 	bool raised;   /* it is moved by this batch */
 	bool standing; /* an answer tells of what was stored already */
 	bool notes;    /* what others were told of is noted by this batch */
+	bool asked_spent;
 
 	unsigned reads; /* conversations that are read; see op_read.c */
 

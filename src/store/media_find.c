@@ -75,10 +75,9 @@ static void find_row(struct read *r, unsigned stmt, struct row *row)
  * for many). */
 static void put_sees(struct buf *text, struct str user)
 {
-	sql_lit(text, "x.is_recalled=0 AND (c.id IS NOT NULL AND IF(c.user1_id=");
-	sql_str(text, user);
-	sql_lit(text, ",COALESCE(c.user1_first_seq,0),COALESCE(c.user2_first_seq,0))<=(x.id&268435455) AND IF("
-		      "x.to_user_id=");
+	sql_lit(text, "x.is_recalled=0 AND (c.id IS NOT NULL AND ");
+	query_put_first_seq(text, user);
+	sql_lit(text, "<=(x.id&268435455) AND IF(x.to_user_id=");
 	sql_str(text, user);
 	sql_lit(text,
 		",x.deleted_by_recipient=0,x.deleted_by_sender=0) OR g.user_id IS NOT NULL AND "

@@ -69,7 +69,7 @@ bool change_find_message(struct batch *b, struct op_change *o, enum op_verdict *
 	struct conv *c = op_conv(&o->op);
 	o->held = batch_message(b, o->p.id);
 	o->by = c->locked ? conv_member(b, c, o->p.user) : NULL;
-	if (o->by != NULL && message_id_seq(o->p.id) >= o->by->first_seq)
+	if (o->by != NULL && message_id_seq(o->p.id) >= conv_first_seq(o->by))
 		return change_find_held(b, o, verdict_r);
 	*verdict_r = change_end(&o->op, STORE_NOT_FOUND);
 	return false;
@@ -300,7 +300,7 @@ static bool is_hidden(const struct op_change *o)
 	if (h->deleted[1] || o->by == NULL || o->by->conv->kind != &conv_direct)
 		return h->deleted[1];
 	const struct member *to = str_is(o->by->user, h->m.to) ? o->by : conv_peer(o->by);
-	return message_id_seq(h->m.id) < to->first_seq;
+	return message_id_seq(h->m.id) < conv_first_seq(to);
 }
 
 void change_answer(struct op *op)

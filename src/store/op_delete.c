@@ -216,10 +216,10 @@ static enum op_verdict delete_plan(struct batch *b, struct op *op)
 	if (m->deleted)
 		return OP_PUT_OFF; /* what was read of the runs and of the messages below may be out of date */
 	uint64_t newest = m->last_id;
-	if (newest == o->p.id && !find_newest_before(d, &newest) && message_id_seq(d->reached_id) > m->first_seq)
+	if (newest == o->p.id && !find_newest_before(d, &newest) && message_id_seq(d->reached_id) > conv_first_seq(m))
 		return OP_PUT_OFF;
 	/* What is before that the user has cleared. */
-	m->last_id = message_id_seq(newest) < m->first_seq ? 0 : newest;
+	m->last_id = message_id_seq(newest) < conv_first_seq(m) ? 0 : newest;
 	if (as == 1 && held_is_unread(h))
 		conv_direct_bury(m);
 	m->deleted = true;

@@ -60,18 +60,17 @@ void read_ask_counts(struct batch *b, struct op_read *o)
 	sql_u64(out, o->step);
 	buf_append_char(out, ',');
 	sql_u64(out, o->up_to_seq);
-	sql_lit(out, ")) AS to_seq FROM (SELECT id,last_seq,COALESCE(");
+	sql_lit(out, ")) AS to_seq FROM (SELECT id,last_seq,GREATEST(COALESCE(");
 	put_of_side(out, o, "first_seq");
-	sql_lit(out, ",1) AS first_seq,");
-	if (o->clears)
-		sql_lit(out, "GREATEST(");
+	sql_lit(out, ",1),kept_seq) AS first_seq,GREATEST(");
 	put_of_side(out, o, "read_seq");
+	sql_lit(out, ",kept_seq-1");
 	if (o->clears) {
 		sql_lit(out, ",COALESCE(");
 		put_of_side(out, o, "first_seq");
-		sql_lit(out, ",1)-1)");
+		sql_lit(out, ",1)-1");
 	}
-	sql_lit(out, " AS read_seq FROM conversations WHERE id=");
+	sql_lit(out, ") AS read_seq FROM conversations WHERE id=");
 	sql_u64(out, o->conversation_id);
 	sql_lit(out, ") c) c JOIN messages m ON m.id>(c.id<<28)+c.after_seq AND m.id<=(c.id<<28)+c.to_seq "
 		     "WHERE m.to_user_id=");
@@ -110,7 +109,8 @@ static void plan_step(struct batch *b, struct op_read *o, struct member *m)
 		m->unread = o->counted[READ_UNREAD] + batch_sent_by_others(b, c, o->user, c->last_seq) -
 			    batch_sent_by_others(b, c, o->user, o->step_to);
 	} else {
-		uint64_t to = m->read_seq + o->step;
+		/* What is not kept is read at one step. */
+		uint64_t to = unread_after(m->read_seq, c->kept_seq) + o->step;
 		o->step_to = to < o->up_to_seq ? to : o->up_to_seq;
 		m->dead = conv_less(m->dead, dead);
 		m->unread =

@@ -169,6 +169,8 @@ static bool was_member(const struct send_members *members, struct str user, uint
 
 static enum op_verdict plan_repeat(struct batch *b, struct op_send *o, const struct sent *found)
 {
+	if (found->held == NULL && found->op == NULL)
+		return end(&o->op, STORE_REUSED);
 	const struct message *m =
 		found->held != NULL ? &found->held->m : &container_of(found->op, struct op_send, op)->message;
 	const struct conv_members cm = {.members = {was_member}, .b = b, .c = op_conv(&o->op)};

@@ -9,7 +9,8 @@
 #define CONVERSATION_COLUMNS                                                                                           \
 	"c.id,c.user1_id,c.user2_id,c.last_seq,c.last_message_time,c.user1_unread,c.user2_unread,c.user1_read_seq,"    \
 	"c.user2_read_seq,d.user1_seq,d.user2_seq,c.change_seq,c.source_kind,c.source_id,c.created_at,c.sort_time,"    \
-	"c.expires_in,c.user1_archived_seq,c.user1_marked,c.user1_first_seq,c.user2_archived_seq,c.user2_marked,"      \
+	"c.expires_in,c.kept_seq,c.user1_archived_seq,c.user1_marked,c.user1_first_seq,c.user2_archived_seq,c.user2_"  \
+	"marked,"                                                                                                      \
 	"c.user2_first_seq"
 #define DELIVERIES " LEFT JOIN deliveries d FORCE INDEX (PRIMARY) ON d.conversation_id=c.id"
 
@@ -25,6 +26,13 @@ static void put_own(struct buf *text, struct str user, const char *column)
 	sql_lit(text, "IF(c.user1_id=");
 	sql_str(text, user);
 	buf_printf(text, ",c.user1_%s,c.user2_%s)", column, column);
+}
+
+void query_put_first_seq(struct buf *text, struct str user)
+{
+	sql_lit(text, "GREATEST(COALESCE(");
+	put_own(text, user, "first_seq");
+	sql_lit(text, ",1),c.kept_seq)");
 }
 
 void query_put_settings(struct buf *text)
@@ -92,10 +100,11 @@ void query_put_conversations(struct buf *text, struct str user, enum query_setti
 static void take_own_of(struct row *row, int mine, struct view *view)
 {
 	enum { COLUMNS = 3 };
+	uint64_t kept_seq = row_take_u64(row);
 	row->at += mine ? COLUMNS : 0;
 	query_take_own(row, view);
 	uint64_t first_seq = row_take_u64(row);
-	view->c.first_seq = first_seq > 1 ? first_seq : 1;
+	view->c.first_seq = first_seq > kept_seq ? first_seq : kept_seq;
 	row->at += mine ? 0 : COLUMNS;
 }
 

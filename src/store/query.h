@@ -59,6 +59,11 @@ void query_take_group(struct row *row, struct arena *a, struct view *out);
 	"(PRIMARY) WHERE d.user_id=g.user_id AND d.conversation_id=g.conversation_id ORDER BY d.first_seq DESC LIMIT " \
 	"1))"
 
+/* The first message that a member may see, of members AS g and group_heads AS h. */
+#define GROUP_FIRST_SEQ "GREATEST(g.first_seq,h.kept_seq)"
+/* The same of a user in a direct conversation, of conversations AS c. */
+void query_put_first_seq(struct buf *text, struct str user);
+
 /* Of conversation_settings AS s, and taking these columns; the conversation is known. */
 void query_put_settings(struct buf *text);
 void query_take_settings(struct row *row, struct arena *a, struct view *view);

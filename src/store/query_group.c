@@ -12,7 +12,8 @@
 /* ---- the row of a group ---- */
 
 #define GROUP_COLUMNS                                                                                                  \
-	"h.id,g.user_id,h.last_seq,h.last_message_time,g.first_seq,g.read_seq,h.change_seq,h.created_at,h.sort_time,"  \
+	"h.id,g.user_id,h.last_seq,h.last_message_time," GROUP_FIRST_SEQ                                               \
+	",g.read_seq,h.change_seq,h.created_at,h.sort_time,"                                                           \
 	"p.name,p.avatar_url,p.about,p.owner_id,g.role,h.member_count,g.joined_at,h.dissolved_at,h.join_policy,"       \
 	"h.history_policy,h.send_policy,h.add_policy,h.slow_mode_secs,h.expires_in,h.uncounted_seq,h.all_seq,g."       \
 	"deleted_seq,"                                                                                                 \

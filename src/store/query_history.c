@@ -40,12 +40,13 @@ static void history_put(struct history *h)
 	struct buf *text = &h->read.text;
 	buf_clear(text);
 	if (conversation_is_group(h->page.conversation_id)) {
-		sql_lit(text, "SELECT g.first_seq,0,0 FROM members g FORCE INDEX (PRIMARY) WHERE ");
+		sql_lit(text, "SELECT STRAIGHT_JOIN " GROUP_FIRST_SEQ ",0,0 FROM members g FORCE INDEX (PRIMARY) JOIN "
+			      "group_heads h FORCE INDEX (PRIMARY) ON h.id=g.conversation_id WHERE ");
 		query_put_is_member(text, h->read.user, h->page.conversation_id);
 	} else {
-		sql_lit(text, "SELECT COALESCE(IF(c.user1_id=");
-		sql_str(text, h->read.user);
-		sql_lit(text, ",c.user1_first_seq,c.user2_first_seq),1),IF(c.user1_id=");
+		sql_lit(text, "SELECT ");
+		query_put_first_seq(text, h->read.user);
+		sql_lit(text, ",IF(c.user1_id=");
 		sql_str(text, h->read.user);
 		sql_lit(text, ",c.user1_read_seq,c.user2_read_seq),IF(c.user1_id=");
 		sql_str(text, h->read.user);

@@ -54,9 +54,9 @@ static void put_direct_message(struct receipts *p)
 	struct str user = p->read.user;
 	sql_lit(text, "SELECT IF(m.from_user_id=");
 	sql_str(text, user);
-	sql_lit(text, ",m.deleted_by_sender,m.deleted_by_recipient) OR COALESCE(IF(c.user1_id=");
-	sql_str(text, user);
-	sql_lit(text, ",c.user1_first_seq,c.user2_first_seq),0)>(m.id&268435455)," MESSAGE_COLUMNS
+	sql_lit(text, ",m.deleted_by_sender,m.deleted_by_recipient) OR ");
+	query_put_first_seq(text, user);
+	sql_lit(text, ">(m.id&268435455)," MESSAGE_COLUMNS
 		      " FROM messages m JOIN conversations c FORCE INDEX (PRIMARY) ON c.id=m.id>>28 WHERE m.id=");
 	sql_u64(text, p->message_id);
 	sql_lit(text, " AND (m.from_user_id=");
@@ -81,9 +81,9 @@ static void put_group_message(struct receipts *p)
 {
 	struct buf *text = &p->read.text;
 	uint64_t group = message_id_conversation(p->message_id);
-	sql_lit(text,
-		"SELECT g.first_seq,h.member_count,m.from_user_id,(SELECT d.last_seq FROM deletions d FORCE INDEX "
-		"(PRIMARY) WHERE d.user_id=");
+	sql_lit(text, "SELECT " GROUP_FIRST_SEQ
+		      ",h.member_count,m.from_user_id,(SELECT d.last_seq FROM deletions d FORCE INDEX "
+		      "(PRIMARY) WHERE d.user_id=");
 	sql_str(text, p->read.user);
 	sql_lit(text, " AND d.conversation_id=");
 	sql_u64(text, group);

@@ -70,10 +70,11 @@ static void put_direct(struct buf *text, struct str user)
 
 static void put_mentioned_of_side(struct buf *text, int side, struct str user)
 {
-	buf_printf(text,
-		   "SELECT c.id,c.last_seq,GREATEST(c.user%d_read_seq,COALESCE(c.user%d_first_seq,1)-1) AS "
-		   "read_seq,(SELECT n.seq FROM mentions n FORCE INDEX (PRIMARY) WHERE n.user_id=",
-		   side, side);
+	buf_printf(
+		text,
+		"SELECT c.id,c.last_seq,GREATEST(c.user%d_read_seq,COALESCE(c.user%d_first_seq,1)-1,c.kept_seq-1) AS "
+		"read_seq,(SELECT n.seq FROM mentions n FORCE INDEX (PRIMARY) WHERE n.user_id=",
+		side, side);
 	sql_str(text, user);
 	buf_printf(text,
 		   " AND n.conversation_id=c.id ORDER BY n.seq DESC LIMIT 1) AS mention_seq FROM conversations c FORCE "

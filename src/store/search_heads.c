@@ -49,9 +49,9 @@ static void put_if_recent(struct buf *text, const struct search *s, const char *
 
 static void put_direct_columns(struct buf *text, const struct search *s, const char *from)
 {
-	sql_lit(text, "SELECT c.id,IF(c.user1_id=");
-	sql_str(text, s->read.user);
-	sql_lit(text, ",c.user1_first_seq,c.user2_first_seq),c.last_seq,c.last_message_time,IF(c.user1_id=");
+	sql_lit(text, "SELECT c.id,");
+	query_put_first_seq(text, s->read.user);
+	sql_lit(text, ",c.last_seq,c.last_message_time,IF(c.user1_id=");
 	sql_str(text, s->read.user);
 	sql_lit(text, ",c.user2_id,c.user1_id)" HEAD_COLUMNS);
 	put_start(text, s, "c");
@@ -70,8 +70,8 @@ static void put_side(struct buf *text, const struct search *s, int side)
 
 static void put_groups(struct buf *text, const struct search *s)
 {
-	sql_lit(text,
-		"SELECT STRAIGHT_JOIN g.conversation_id,g.first_seq,h.last_seq,h.last_message_time,NULL" HEAD_COLUMNS);
+	sql_lit(text, "SELECT STRAIGHT_JOIN g.conversation_id," GROUP_FIRST_SEQ
+		      ",h.last_seq,h.last_message_time,NULL" HEAD_COLUMNS);
 	put_start(text, s, "h");
 	sql_lit(text, " FROM members g FORCE INDEX (PRIMARY) JOIN group_heads h FORCE INDEX (PRIMARY) ON "
 		      "h.id=g.conversation_id" HEAD_JOIN "h.id WHERE ");
@@ -190,7 +190,6 @@ static void place_row(struct search *s, struct row *row)
 	s->party = true;
 	struct search_place p = {.id = row_take_u64(row)};
 	p.first_seq = row_take_u64(row);
-	p.first_seq = p.first_seq != 0 ? p.first_seq : 1;
 	uint64_t last_seq = row_take_u64(row);
 	int64_t last_ms = row_take_ms(row);
 	struct str peer = row_take_str(row);

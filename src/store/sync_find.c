@@ -134,7 +134,8 @@ static void put_listed_direct(struct buf *text, const struct sync *s)
 
 static void put_listed_groups(struct buf *text, const struct sync *s)
 {
-	sql_lit(text, "SELECT STRAIGHT_JOIN h.id," GROUP_LAST_ID ",h.change_seq,g.first_seq FROM members g FORCE INDEX "
+	sql_lit(text, "SELECT STRAIGHT_JOIN h.id," GROUP_LAST_ID ",h.change_seq," GROUP_FIRST_SEQ
+		      " FROM members g FORCE INDEX "
 		      "(PRIMARY) JOIN group_heads h FORCE INDEX (PRIMARY) ON h.id=g.conversation_id WHERE g.user_id=");
 	sql_str(text, s->user);
 	sql_lit(text, " AND g.conversation_id IN ");

@@ -44,8 +44,8 @@ struct unread {
 /* "<block>,<bits>," of a row of uncounted that says that the message counts for nobody. */
 void unread_put_uncounted(struct buf *text, uint64_t seq);
 
-/* What is unread for a member, of members AS g, is after that one. */
-#define UNREAD_AFTER "GREATEST(g.read_seq,g.first_seq-1)"
+/* What is unread for a member, of members AS g and group_heads AS h, is after that one. */
+#define UNREAD_AFTER "GREATEST(g.read_seq,g.first_seq-1,h.kept_seq-1)"
 static inline uint64_t unread_after(uint64_t read_seq, uint64_t first_seq)
 {
 	return first_seq > read_seq + 1 ? first_seq - 1 : read_seq;
