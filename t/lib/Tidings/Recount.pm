@@ -9,7 +9,10 @@ use JSON::PP ();
 
 our @EXPORT_OK = qw(direct_faults group_faults change_faults kept_faults replay_members group_unread);
 
-my $of = 'm.id BETWEEN (c.id << 28) AND ((c.id << 28) | 268435455)';
+# What message.keep_days has hidden counts for nothing, whether it is deleted yet or not.
+my $of = 'm.id BETWEEN (c.id << 28) + c.kept_seq AND ((c.id << 28) | 268435455)';
+my $dense = "last_seq <> c.kept_seq - 1 + (SELECT COUNT(*) FROM messages m WHERE $of) OR last_seq <> (SELECT COALESCE(MAX(m.id & 268435455), c.kept_seq - 1) FROM messages m WHERE $of)";
+my $last_time = 'last_seq >= kept_seq AND NOT (last_message_time <=> (SELECT m.created_at FROM messages m WHERE m.id = (c.id << 28) + c.last_seq))';
 
 # Each returns one text a fault.
 sub direct_faults {
@@ -18,12 +21,12 @@ sub direct_faults {
 	my $cleared = '(m.id & 268435455) < COALESCE(c.user%d_first_seq, 1)';
 	my $last = "(SELECT COALESCE(MAX(m.id), 0) FROM messages m WHERE $of AND NOT IF(m.from_user_id = c.user%d_id, m.deleted_by_sender, m.deleted_by_recipient) AND NOT $cleared)";
 	my %must = (
-		'seq is not dense' => "last_seq <> (SELECT COUNT(*) FROM messages m WHERE $of) OR last_seq <> (SELECT COALESCE(MAX(m.id & 268435455), 0) FROM messages m WHERE $of)",
+		'seq is not dense' => $dense,
 		(map { ("unread of side $_" => "user${_}_unread <> " . sprintf($unread, $_, 'NOT m.is_recalled AND NOT m.deleted_by_recipient AND NOT ' . sprintf $cleared, $_),
 			"dead of side $_" => "user${_}_dead <> " . sprintf($unread, $_, '(m.is_recalled OR m.deleted_by_recipient OR ' . sprintf($cleared, $_) . ')'),
 			"last message of side $_" => "user${_}_last_id <> " . sprintf($last, $_, $_),
 			"first message of side $_" => "user${_}_first_seq > last_seq + 1 OR NOT (user${_}_first_seq - 1 <=> (SELECT s.cleared_seq FROM conversation_settings s WHERE s.user_id = c.user${_}_id AND s.conversation_id = c.id))") } 1, 2),
-		'last_message_time' => "NOT (last_message_time <=> (SELECT m.created_at FROM messages m WHERE m.id = (c.id << 28) + c.last_seq))",
+		'last_message_time' => $last_time,
 		'the order of sides' => 'user1_id >= user2_id',
 		'delivered beyond the last message' => 'EXISTS(SELECT 1 FROM deliveries d WHERE d.conversation_id = c.id AND GREATEST(d.user1_seq, d.user2_seq) > c.last_seq)',
 	);
@@ -41,22 +44,22 @@ sub group_faults {
 	my ($dbh) = @_;
 	my $of_group = 'WHERE x.conversation_id = c.id';
 	my %head = (
-		'seq is not dense' => "last_seq <> (SELECT COUNT(*) FROM messages m WHERE $of) OR last_seq <> (SELECT COALESCE(MAX(m.id & 268435455), 0) FROM messages m WHERE $of)",
+		'seq is not dense' => $dense,
 		# An entry of reactions moves with each of them.
-		'change_seq' => "change_seq < (SELECT COUNT(*) FROM changes x $of_group) OR (change_seq > (SELECT COUNT(*) FROM changes x $of_group) AND NOT EXISTS(SELECT 1 FROM changes x $of_group AND x.kind = 4)) OR change_seq <> (SELECT COALESCE(MAX(x.change_seq), 0) FROM changes x $of_group)",
-		'uncounted_seq' => "uncounted_seq <> (SELECT COALESCE(MAX(m.id & 268435455), 0) FROM messages m WHERE $of AND (m.is_recalled OR $is_system))",
-		'uncounted: too many' => "COALESCE((SELECT SUM(BIT_COUNT(x.bits)) FROM uncounted x $of_group), 0) > (SELECT COUNT(*) FROM messages m WHERE $of AND (m.is_recalled OR $is_system))",
+		'change_seq' => "(change_seq < (SELECT COUNT(*) FROM changes x $of_group) OR (change_seq > (SELECT COUNT(*) FROM changes x $of_group) AND NOT EXISTS(SELECT 1 FROM changes x $of_group AND x.kind = 4)) OR change_seq <> (SELECT COALESCE(MAX(x.change_seq), 0) FROM changes x $of_group)) AND NOT (kept_seq > 1 AND change_seq >= (SELECT COALESCE(MAX(x.change_seq), 0) FROM changes x $of_group))",
+		'uncounted_seq' => "IF(uncounted_seq < kept_seq, 0, uncounted_seq) <> (SELECT COALESCE(MAX(m.id & 268435455), 0) FROM messages m WHERE $of AND (m.is_recalled OR $is_system))",
+		'uncounted: too many' => "COALESCE((SELECT SUM(BIT_COUNT(x.bits & IF(x.block = c.kept_seq >> 6, 18446744073709551615 << (c.kept_seq & 63), 18446744073709551615))) FROM uncounted x $of_group AND x.block >= c.kept_seq >> 6), 0) > (SELECT COUNT(*) FROM messages m WHERE $of AND (m.is_recalled OR $is_system))",
 		'uncounted: too few' => "EXISTS(SELECT 1 FROM messages m WHERE $of AND (m.is_recalled OR $is_system) AND NOT EXISTS(SELECT 1 FROM uncounted x $of_group AND x.block = (m.id & 268435455) >> 6 AND x.bits >> (m.id & 63) & 1))",
 		'all_seq' => "all_seq > last_seq OR all_seq < (SELECT COALESCE(MAX(x.seq), 0) FROM mentions x $of_group AND x.user_id = '*')",
 		'member_count' => "member_count <> (SELECT COUNT(*) FROM members x $of_group)",
-		'last_message_time' => "NOT (last_message_time <=> (SELECT m.created_at FROM messages m WHERE m.id = (c.id << 28) + c.last_seq))",
+		'last_message_time' => $last_time,
 		'sort_time' => 'sort_time < last_message_time OR active_at < last_message_time',
 		'its owner' => "member_count > 0 AND dissolved_at IS NULL AND (SELECT GROUP_CONCAT(x.user_id) FROM members x $of_group AND x.role = 1) <> (SELECT p.owner_id FROM group_profiles p WHERE p.id = c.id)",
 		'no owner' => "member_count > 0 AND dissolved_at IS NULL AND NOT EXISTS(SELECT 1 FROM members x $of_group AND x.role = 1)",
 		'nobody is in it' => 'member_count = 0 AND dissolved_at IS NULL',
 		'no profile' => 'NOT EXISTS(SELECT 1 FROM group_profiles p WHERE p.id = c.id)',
 		'dissolved, and may be come into' => "dissolved_at IS NOT NULL AND (EXISTS(SELECT 1 FROM group_requests x $of_group) OR EXISTS(SELECT 1 FROM group_invites x $of_group))",
-		'messages after its end' => "dissolved_at IS NOT NULL AND NOT EXISTS(SELECT 1 FROM messages m WHERE m.id = (c.id << 28) + c.last_seq AND $is_system AND m.extra LIKE '{\"event\":\"dissolved\",%')",
+		'messages after its end' => "dissolved_at IS NOT NULL AND last_seq >= kept_seq AND NOT EXISTS(SELECT 1 FROM messages m WHERE m.id = (c.id << 28) + c.last_seq AND $is_system AND m.extra LIKE '{\"event\":\"dissolved\",%')",
 		'over a code\'s uses' => "EXISTS(SELECT 1 FROM group_invites x $of_group AND x.uses > x.max_uses)",
 	);
 	my $mine = 'x.user_id = c.user_id AND x.conversation_id = c.conversation_id';
@@ -67,7 +70,7 @@ sub group_faults {
 		'first_seq' => 'first_seq > 1 + (SELECT h.last_seq FROM group_heads h WHERE h.id = c.conversation_id)',
 		'read_seq' => 'read_seq < joined_seq OR read_seq > (SELECT h.last_seq FROM group_heads h WHERE h.id = c.conversation_id)',
 		'own messages that are unread' => "EXISTS(SELECT 1 FROM messages m WHERE m.id > (c.conversation_id << 28) + c.read_seq AND m.id <= (c.conversation_id << 28) + 268435455 AND m.from_user_id = c.user_id AND NOT ($is_system))",
-		'deleted_seq' => "deleted_seq <> ($deleted)",
+		'deleted_seq' => "deleted_seq <> ($deleted) AND deleted_seq >= (SELECT h.kept_seq FROM group_heads h WHERE h.id = c.conversation_id)",
 		'mention_seq' => "mention_seq < (SELECT COALESCE(MAX(x.seq), 0) FROM mentions x WHERE $mine AND x.seq > c.joined_seq)",
 		'banned' => "EXISTS(SELECT 1 FROM group_bans x WHERE $mine)",
 		'asks to come in' => "EXISTS(SELECT 1 FROM group_requests x WHERE $mine)",
@@ -84,14 +87,14 @@ sub group_faults {
 		UNION SELECT user_id FROM members x WHERE user_id NOT IN (SELECT user_id FROM group_counts)')};
 	push @faults, "$_: runs of deletions that touch" for @{$dbh->selectcol_arrayref('SELECT a.user_id FROM deletions a JOIN deletions b USING (user_id, conversation_id)
 		WHERE b.first_seq > a.first_seq AND b.first_seq <= a.last_seq + 1 UNION SELECT user_id FROM deletions WHERE last_seq < first_seq')};
-	return @faults, map { replay_faults($dbh, $_) } @{$dbh->selectcol_arrayref('SELECT id FROM group_heads')};
+	return @faults, map { replay_faults($dbh, $_) } @{$dbh->selectcol_arrayref('SELECT id FROM group_heads WHERE kept_seq = 1')};
 }
 
 # Reactions: what a message says of them, its one entry among the changes; and pins of messages that are there.
 sub change_faults {
 	my ($dbh) = @_;
 	my (%rows, %said);
-	push @{$rows{$_->[0]}{$_->[1]}}, $_->[2] for @{$dbh->selectall_arrayref('SELECT message_id, emoji, user_id FROM reactions ORDER BY n')};
+	push @{$rows{$_->[0]}{$_->[1]}}, $_->[2] for @{$dbh->selectall_arrayref('SELECT r.message_id, r.emoji, r.user_id FROM reactions r JOIN messages m ON m.id = r.message_id ORDER BY r.n')};
 	for my $row (@{$dbh->selectall_arrayref('SELECT id, reactions FROM messages WHERE reactions IS NOT NULL')}) {
 		$said{$row->[0]} = join "\n", sort split /\n/, $row->[1];
 	}
@@ -165,8 +168,8 @@ sub replay_faults {
 sub group_unread {
 	my ($dbh, $id, $user) = @_;
 	return map { 0 + $_ } $dbh->selectrow_array("SELECT COUNT(*), COALESCE(SUM(JSON_CONTAINS(COALESCE(m.mentions, '[]'), JSON_QUOTE(?)) OR JSON_CONTAINS(COALESCE(m.mentions, '[]'), '\"*\"')), 0)
-		FROM members x JOIN messages m ON m.id > (x.conversation_id << 28) + x.read_seq AND m.id <= (x.conversation_id << 28) + 268435455
-		WHERE x.user_id = ? AND x.conversation_id = ? AND (m.id & 268435455) >= x.first_seq AND m.from_user_id <> x.user_id AND NOT m.is_recalled AND NOT ($is_system)
+		FROM members x JOIN group_heads h ON h.id = x.conversation_id JOIN messages m ON m.id > (x.conversation_id << 28) + x.read_seq AND m.id <= (x.conversation_id << 28) + 268435455
+		WHERE x.user_id = ? AND x.conversation_id = ? AND (m.id & 268435455) >= GREATEST(x.first_seq, h.kept_seq) AND m.from_user_id <> x.user_id AND NOT m.is_recalled AND NOT ($is_system)
 			AND NOT EXISTS(SELECT 1 FROM deletions d WHERE d.user_id = x.user_id AND d.conversation_id = x.conversation_id AND (m.id & 268435455) BETWEEN d.first_seq AND d.last_seq)",
 		undef, $user, $user, $id);
 }
