@@ -77,6 +77,7 @@ my @fill = (
 	search_blocks => "INSERT INTO search_blocks (conversation_id, block, first_at, last_at, filter) SELECT id, 0, created_at, created_at, REPEAT(CHAR(255), 32) FROM conversations UNION ALL SELECT id, 0, created_at, created_at, REPEAT(CHAR(255), 32) FROM group_heads",
 	search_edits => "INSERT INTO search_edits (conversation_id, seq, change_seq) SELECT id, 3, 1 FROM conversations UNION ALL SELECT id, 3, 1 FROM group_heads",
 	# Files of alice's and of others; one message in twenty shows one. None is due before the test is over.
+	spent_sends => "INSERT INTO spent_sends (from_user_id, client_msg_id) SELECT $other, CONCAT('spent', seq) FROM seq_1_to_5000",
 	audit => "INSERT INTO audit (id, at, actor, method, path) SELECT seq, UTC_TIMESTAMP(3), 'ops', 'GET', '/admin/groups/1' FROM seq_1_to_2000",
 	media => "INSERT INTO media (id, owner_id, state, size, name, content_type, created_at) SELECT MD5(seq), IF(seq % 4, $other, 'alice'), IF(seq % 10, 1, 0), 100, 'name', 'text/plain', UTC_TIMESTAMP(3) FROM seq_1_to_4000",
 	media_uses => "INSERT INTO media_uses (media_id, message_id) SELECT MD5(1 + (id >> 28) % 4000), id FROM messages WHERE id & 268435455 = 16 AND (id >> 28) % 4000 % 10 <> 9",
@@ -431,6 +432,17 @@ my @drive = (
 			wait_for('them to expire', sub { !$dbh->selectrow_array('SELECT COUNT(*) FROM expiries WHERE expires_at < UTC_TIMESTAMP(3)') });
 		}
 		return {type => 'expired'};
+	},
+	# Some messages of a pair, and of a group so many that what its members have noted of them goes, too.
+	retention => sub {
+		my $old = $group + 96;
+		$dbh->do('UPDATE group_heads SET kept_seq = 1000, last_seq = 1040 WHERE id = ?', undef, $old);
+		$dbh->do("INSERT INTO messages (id, from_user_id, to_user_id, message_type, content, client_msg_id, created_at) SELECT ($old << 28) + seq, 'u0001', '', 0, 'text', CONCAT('old', seq), UTC_TIMESTAMP(3) FROM seq_1000_to_1040");
+		$dbh->do("UPDATE messages SET created_at = created_at - INTERVAL 3 YEAR WHERE id BETWEEN ($cid << 28) + 1 AND ($cid << 28) + 3 OR id BETWEEN ($old << 28) + 1 AND ($old << 28) + 1030");
+		$t->node->configure({%{$t->node->{conf}}, message => {keep_days => 365}})->ctl_ok('reload');
+		wait_for('them to go', sub { !$dbh->selectrow_array('SELECT COUNT(*) FROM messages WHERE created_at < UTC_TIMESTAMP(3) - INTERVAL 2 YEAR') });
+		my $http = $t->http('u0001');
+		return map { $http->post('/messages/send', text_to('alice', 'later', client_msg_id => "later$_")) } 1 .. 3;
 	},
 	readyz => sub { return $t->node->admin_http->get('/readyz') },
 );

@@ -32,7 +32,7 @@
 #define REST_MAX_MS 1000
 /* What a deletion should take. */
 #define DELETE_USECS 10000
-#define DELETE_MIN 4
+#define DELETE_MIN 10
 #define DELETE_MAX 200
 /* Messages that one step takes out of the counters. */
 #define LOOK_ROWS 2000
@@ -448,7 +448,7 @@ static void put_reactions(struct buf *text, uint64_t from, uint64_t to)
 /* sweep.c deletes the files that nothing else shows. */
 static void put_files(struct buf *text, uint64_t from, uint64_t to)
 {
-	sql_lit(text, ";INSERT INTO media_idle (media_id,due_at) SELECT DISTINCT u.media_id,UTC_TIMESTAMP(3) FROM "
+	sql_lit(text, ";INSERT INTO media_idle (media_id,due_at) SELECT u.media_id,UTC_TIMESTAMP(3) FROM "
 		      "media_uses u "
 		      "FORCE INDEX (by_message) WHERE u.message_id");
 	put_between(text, from, to);
@@ -597,26 +597,26 @@ static const struct relay_job members_job = {.name = "looking who is in a group"
 					     .done = members_done,
 					     .failed = retention_failed};
 
-static void put_noted(const struct retention *x, struct buf *text, const char *table, const char *condition)
+static void put_noted(const struct retention *x, struct buf *text, const char *table, const char *first,
+		      const char *last)
 {
-	bool first = true;
+	bool is_first = true;
+	unsigned long long last_seq = message_id_seq(x->last_id);
 	put_of_conversation(text, table, "PRIMARY", present_id(x));
 	sql_lit(text, "user_id IN (");
 	for (unsigned i = 0; i < x->user_count; i++) {
-		sql_comma(text, &first);
+		sql_comma(text, &is_first);
 		sql_str(text, str_from(x->user[i]));
 	}
-	buf_printf(text, ") AND %s", condition);
-	sql_u64(text, message_id_seq(x->last_id));
+	buf_printf(text, ") AND x.%s<=%llu AND x.%s<=%llu", first, last_seq, last, last_seq);
 }
 
 static void tidy_ask(struct relay *r, struct buf *text)
 {
 	struct retention *x = &r->retention;
 	retention_begin(r, text);
-	put_noted(x, text, "read_marks", "x.up_to_seq<=");
-	/* A run begins where it ends, or before. */
-	put_noted(x, text, "deletions", "x.first_seq<=last_seq AND x.last_seq<=");
+	put_noted(x, text, "read_marks", "up_to_seq", "up_to_seq");
+	put_noted(x, text, "deletions", "first_seq", "last_seq");
 	sql_lit(text, END);
 }
 
