@@ -57,7 +57,7 @@ sub sql_pieces {
 	for my $file (@_) {
 		for my $literal (slurp($file) =~ /"((?:[^"\\\n]|\\.)*)"/g) {
 			next if $literal !~ /\b(?:FROM|JOIN|INTO|UPDATE) [a-z]/;
-			push @pieces, join '.*?', map { quotemeta } split /%[sdu]/, $literal, -1;
+			push @pieces, join '.*?', map { quotemeta } split /%(?:ll)?[sdu]/, $literal, -1;
 		}
 	}
 	return @pieces;
