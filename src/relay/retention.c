@@ -74,7 +74,7 @@ static void retention_end(struct relay *r)
 	stat_set(STAT_RETENTION_AT, 0);
 }
 
-void retention_failed(struct relay *r)
+static void retention_failed(struct relay *r)
 {
 	retention_forget(r);
 	rest_for(r, FAILED_MS);
@@ -189,6 +189,21 @@ static void go_on(struct relay *r)
 	}
 }
 
+/* To the next conversation. */
+static void leave_conversation(struct relay *r)
+{
+	r->retention.at++;
+	r->retention.deleted_from = 0;
+	go_on(r);
+}
+
+/* Its rows may be locked for long: the others do not wait for it. */
+void retention_skip(struct relay *r)
+{
+	leave_conversation(r);
+	rest_for(r, FAILED_MS);
+}
+
 static void walk_done(struct relay *r)
 {
 	struct retention *x = &r->retention;
@@ -270,16 +285,14 @@ static void look_done(struct relay *r)
 	retention_rest(r);
 	if (x->last_id != 0)
 		return;
-	x->at++;
-	x->deleted_from = 0;
-	go_on(r);
+	leave_conversation(r);
 }
 
 static const struct relay_job look_job = {.name = "looking at old messages",
 					  .ask = look_ask,
 					  .row = look_row,
 					  .done = look_done,
-					  .failed = retention_failed};
+					  .failed = retention_skip};
 
 /* ---- hiding them ---- */
 
@@ -375,7 +388,7 @@ static void hide_done(struct relay *r)
 }
 
 static const struct relay_job hide_job = {
-	.name = "hiding old messages", .ask = hide_ask, .done = hide_done, .failed = retention_failed};
+	.name = "hiding old messages", .ask = hide_ask, .done = hide_done, .failed = retention_skip};
 
 /* ---- from outside ---- */
 

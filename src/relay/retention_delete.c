@@ -172,7 +172,7 @@ const struct relay_job retention_delete_job = {.name = "deleting old messages",
 					       .ask = delete_ask,
 					       .row = retention_count_row,
 					       .done = delete_done,
-					       .failed = retention_failed};
+					       .failed = retention_skip};
 
 /* ---- what users have noted of them ---- */
 
@@ -215,7 +215,7 @@ const struct relay_job retention_members_job = {.name = "looking who is in a gro
 						.ask = members_ask,
 						.row = members_row,
 						.done = members_done,
-						.failed = retention_failed};
+						.failed = retention_skip};
 
 static void put_noted(const struct retention *x, struct buf *text, const char *table, const char *first,
 		      const char *last)
@@ -248,4 +248,4 @@ static void tidy_done(struct relay *r)
 }
 
 const struct relay_job retention_tidy_job = {
-	.name = "tidying up after old messages", .ask = tidy_ask, .done = tidy_done, .failed = retention_failed};
+	.name = "tidying up after old messages", .ask = tidy_ask, .done = tidy_done, .failed = retention_skip};

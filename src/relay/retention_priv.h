@@ -14,7 +14,8 @@ void retention_begin(struct relay *r, struct buf *text);
 #define RETENTION_END ";" SQL_END_1 ";" SQL_END_2
 /* After a job: the next one waits. Returns how long it took, in microseconds. */
 int64_t retention_rest(struct relay *r);
-void retention_failed(struct relay *r);
+/* A job has failed: the conversation is left for the next time. */
+void retention_skip(struct relay *r);
 /* The one row of a text that counts. */
 void retention_count_row(struct relay *r, unsigned stmt, struct row *row);
 /* " BETWEEN … AND …" */

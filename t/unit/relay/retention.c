@@ -198,6 +198,28 @@ static void test_locks(void)
 	mysql_close(other);
 }
 
+/* One whose head is locked for long holds up no other: it is left for the next time. */
+static void test_locked(void)
+{
+	put_messages(5, 7402, 7500, OLD);
+	put_messages(6, 4503, 4600, OLD);
+	db_sql("UPDATE messages SET created_at=" OLD " WHERE id>>28 IN (5,6)");
+	MYSQL *other = mysql_init(NULL);
+	if (mysql_real_connect(other, NULL, "root", "", "tidings", 0, db_socket, 0) == NULL ||
+	    mysql_query(other, "START TRANSACTION") != 0 ||
+	    mysql_query(other, "UPDATE conversations SET user1_unread=0 WHERE id=5") != 0)
+		db_die("a second connection");
+	is_due();
+	PASS_UNTIL(left(6) == 0);
+	PASS_UNTIL(rests());
+	ok(left(5) > 0, "a pair that is locked is left out");
+	mysql_query(other, "ROLLBACK");
+	mysql_close(other);
+	is_due();
+	PASS_UNTIL(left(5) == 0);
+	ok(true, "and done the next time");
+}
+
 int main(void)
 {
 	kit_start();
@@ -209,6 +231,7 @@ int main(void)
 	test_deaths();
 	test_two();
 	test_locks();
+	test_locked();
 	kit_stop();
 	return done_testing();
 }
