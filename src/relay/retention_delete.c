@@ -20,31 +20,60 @@
 
 /* ---- messages, and what other tables have of them ---- */
 
-static void put_delete(struct buf *text, const char *table, const char *index, const char *column, uint64_t from,
-		       uint64_t to)
+/* What other tables have of messages, by their ids or, within the conversation, by their seqs. */
+struct kept_of {
+	const char *table, *index, *column;
+	bool of_conversation, by_seq;
+};
+static const struct kept_of kept_of[] = {
+	{"media_uses", "by_message", "message_id", false, false}, {"mentions", "by_message", "seq", true, true},
+	{"search_edits", "PRIMARY", "seq", true, true},		  {"pins", "PRIMARY", "message_id", true, false},
+	{"forwards", "PRIMARY", "message_id", false, false},	  {"forwarded", "PRIMARY", "message_id", false, false},
+};
+
+/* " FROM … x WHERE …" */
+static void put_rows_of(struct buf *text, const struct kept_of *k, uint64_t from, uint64_t to)
 {
-	buf_printf(text, ";DELETE x FROM %s x FORCE INDEX (%s) WHERE x.%s", table, index, column);
-	retention_put_between(text, from, to);
+	buf_printf(text, " FROM %s x FORCE INDEX (%s) WHERE ", k->table, k->index);
+	if (k->of_conversation) {
+		sql_lit(text, "x.conversation_id=");
+		sql_u64(text, message_id_conversation(from));
+		sql_lit(text, " AND ");
+	}
+	buf_printf(text, "x.%s", k->column);
+	retention_put_between(text, k->by_seq ? message_id_seq(from) : from, k->by_seq ? message_id_seq(to) : to);
 }
 
-static void put_of_conversation(struct buf *text, const char *table, const char *index, uint64_t conversation_id)
+static void put_delete_rows(struct buf *text, uint64_t from, uint64_t to)
 {
-	buf_printf(text, ";DELETE x FROM %s x FORCE INDEX (%s) WHERE x.conversation_id=%llu AND x.", table, index,
+	for (size_t i = 0; i < ARRAY_LEN(kept_of); i++) {
+		sql_lit(text, ";DELETE x");
+		put_rows_of(text, &kept_of[i], from, to);
+	}
+}
+
+/* A DELETE that was killed is answered with OK (sql.h). A subquery with two rows is an error once it is evaluated. */
+static void put_check_rows(struct buf *text, uint64_t from, uint64_t to)
+{
+	sql_lit(text, ";SET @left=IF(0");
+	for (size_t i = 0; i < ARRAY_LEN(kept_of); i++) {
+		sql_lit(text, " OR EXISTS(SELECT 1");
+		put_rows_of(text, &kept_of[i], from, to);
+		buf_append_char(text, ')');
+	}
+	sql_lit(text, ",(SELECT 1 UNION SELECT 2),0)");
+}
+
+static void put_of_conversation(struct buf *text, const char *table, uint64_t conversation_id)
+{
+	buf_printf(text, ";DELETE x FROM %s x FORCE INDEX (PRIMARY) WHERE x.conversation_id=%llu AND x.", table,
 		   (unsigned long long)conversation_id);
-}
-
-/* By seq, in one conversation. */
-static void put_delete_seqs(struct buf *text, const char *table, const char *index, uint64_t from, uint64_t to)
-{
-	put_of_conversation(text, table, index, message_id_conversation(from));
-	sql_lit(text, "seq");
-	retention_put_between(text, message_id_seq(from), message_id_seq(to));
 }
 
 /* Blocks of 64 messages, of which none is left. */
 static void put_delete_blocks(struct buf *text, const char *table, uint64_t to)
 {
-	put_of_conversation(text, table, "PRIMARY", message_id_conversation(to));
+	put_of_conversation(text, table, message_id_conversation(to));
 	sql_lit(text, "block<");
 	sql_u64(text, (message_id_seq(to) + 1) / 64);
 }
@@ -73,7 +102,6 @@ static void put_files(struct buf *text, uint64_t from, uint64_t to)
 		      "FORCE INDEX (by_message) WHERE u.message_id");
 	retention_put_between(text, from, to);
 	sql_lit(text, " ON DUPLICATE KEY UPDATE due_at=LEAST(media_idle.due_at,VALUES(due_at))");
-	put_delete(text, "media_uses", "by_message", "message_id", from, to);
 }
 
 /* Those that the server made at random are never sent again (src/store/op_send.c). */
@@ -105,7 +133,7 @@ static void put_changes(struct buf *text, uint64_t to)
 		"(SELECT message_id,change_seq FROM changes FORCE INDEX (PRIMARY) WHERE conversation_id=%llu ORDER BY "
 		"change_seq LIMIT %d) k)",
 		last_id, id, CHANGES_A_STEP);
-	put_of_conversation(text, "changes", "PRIMARY", id);
+	put_of_conversation(text, "changes", id);
 	sql_lit(text, "change_seq<=@up_to");
 }
 
@@ -125,17 +153,13 @@ static void delete_ask(struct relay *r, struct buf *text)
 	put_spent(text, from, to);
 	put_expiries(text, from, to);
 	put_changes(text, to);
-	put_delete_seqs(text, "mentions", "by_message", from, to);
-	put_delete_seqs(text, "search_edits", "PRIMARY", from, to);
 	put_delete_blocks(text, "search_blocks", to);
 	if (retention_is_group(x))
 		put_delete_blocks(text, "uncounted", to);
-	put_of_conversation(text, "pins", "PRIMARY", retention_conversation(x));
-	sql_lit(text, "message_id");
+	put_delete_rows(text, from, to);
+	put_check_rows(text, from, to);
+	sql_lit(text, ";DELETE x FROM messages x FORCE INDEX (PRIMARY) WHERE x.id");
 	retention_put_between(text, from, to);
-	put_delete(text, "forwards", "PRIMARY", "message_id", from, to);
-	put_delete(text, "forwarded", "PRIMARY", "message_id", from, to);
-	put_delete(text, "messages", "PRIMARY", "id", from, to);
 	sql_lit(text, ";SELECT ROW_COUNT()" RETENTION_END);
 }
 
@@ -222,7 +246,7 @@ static void put_noted(const struct retention *x, struct buf *text, const char *t
 {
 	bool is_first = true;
 	unsigned long long last_seq = message_id_seq(x->last_id);
-	put_of_conversation(text, table, "PRIMARY", retention_conversation(x));
+	put_of_conversation(text, table, retention_conversation(x));
 	sql_lit(text, "user_id IN (");
 	for (unsigned i = 0; i < x->user_count; i++) {
 		sql_comma(text, &is_first);
