@@ -279,12 +279,6 @@ void tls_end(struct tls *t)
 		ERR_clear_error();
 }
 
-const char *tls_version(const struct tls *t, bool *resumed_r)
-{
-	*resumed_r = SSL_session_reused(t->ssl);
-	return SSL_get_version(t->ssl);
-}
-
 /* ---- authorities ---- */
 
 struct tls_roots {

@@ -60,8 +60,6 @@ enum tls_progress tls_receive(struct tls *t, const char *data, size_t len, char 
 void tls_write(struct tls *t, const void *data, size_t len);
 /* The last word (close_notify). */
 void tls_end(struct tls *t);
-/* "TLSv1.3", and whether the session was resumed. For the log. */
-const char *tls_version(const struct tls *t, bool *resumed_r);
 
 /* ---- whom we trust where we are the client of another server ---- */
 

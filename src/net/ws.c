@@ -490,8 +490,3 @@ struct ws *ws_new_switched(struct http_req *req, const char *headers, unsigned w
 	ws->window_bits = window_bits & 15;
 	return ws;
 }
-
-const struct addr *ws_peer(const struct ws *ws)
-{
-	return conn_peer(conn_of(ws));
-}

@@ -47,7 +47,5 @@ void ws_resume(struct ws *ws);
 /* The peer has sent its last byte, seen also while paused, or the connection is closing for a fault of its own (a bad
  * TLS record): it is about to end. Not after `closed`. */
 bool ws_peer_finished(const struct ws *ws);
-/* Borrowed until the next call of ws_peer or conn_peer. */
-const struct addr *ws_peer(const struct ws *ws);
 
 #endif
