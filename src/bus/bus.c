@@ -18,7 +18,8 @@
 /* Of publishes that are not written yet; Redis has stopped reading long before. */
 #define QUEUE_MAX (8u << 20)
 
-struct str bus_channel(struct bus *b, struct str topic)
+/* The channel of a topic, in memory that the next call overwrites. */
+static struct str bus_channel(struct bus *b, struct str topic)
 {
 	buf_clear(&b->channel);
 	buf_append(&b->channel, b->prefix, b->prefix_len);

@@ -63,8 +63,6 @@ struct bus {
 	uint64_t notice_left; /* and the answers until its own */
 };
 
-/* The channel of a topic, in memory that the next call overwrites. */
-struct str bus_channel(struct bus *b, struct str topic);
 /* The topic of a channel, which has the prefix. */
 struct str bus_topic(const struct bus *b, struct str channel);
 /* Has the loop do what a bus_ function must not. */
