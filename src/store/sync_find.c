@@ -162,7 +162,8 @@ void sync_find_build(struct sync *s)
 	}
 }
 
-size_t sync_find_listed(const struct sync *s, uint64_t id)
+/* In listed[], the first one of that id; have_count: it is not listed. */
+static size_t find_listed(const struct sync *s, uint64_t id)
 {
 	size_t low = 0, high = s->have_count;
 	while (low < high) {
@@ -190,7 +191,7 @@ static void found_listed(struct sync *s, struct row *row)
 	const struct store_sync_have *have = NULL;
 	uint64_t id = row_take_u64(row), last_seq = message_id_seq(row_take_u64(row)), change_seq = row_take_u64(row);
 	uint64_t first_seq = row_take_u64(row);
-	for (size_t i = sync_find_listed(s, id); i < s->have_count && s->listed[i].id == id; i++) {
+	for (size_t i = find_listed(s, id); i < s->have_count && s->listed[i].id == id; i++) {
 		size_t index = s->listed[i].index;
 		have = have != NULL ? have : &s->have[index];
 		s->is_party[index] = true;
@@ -213,7 +214,7 @@ static bool is_picked(const struct sync *s, uint64_t id)
 static void found_walked(struct sync *s, struct row *row)
 {
 	struct pick pick = {.id = row_take_u64(row)};
-	size_t listed = sync_find_listed(s, pick.id);
+	size_t listed = find_listed(s, pick.id);
 	pick.place = (struct store_cursor){row_take_ms(row), pick.id};
 	bool set = row_take_bool(row);
 	if (listed < s->have_count && (!set || is_picked(s, pick.id)))

@@ -86,8 +86,6 @@ struct sync {
 
 bool sync_is_direct(uint64_t id);
 bool sync_is_group(uint64_t id);
-/* In listed[], the first one of that id; have_count: it is not listed. */
-size_t sync_find_listed(const struct sync *s, uint64_t id);
 /* Begins the step's next statement. */
 void sync_begin_stmt(struct sync *s, enum sync_stmt stmt);
 
