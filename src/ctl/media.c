@@ -17,7 +17,7 @@
 
 static const char usage[] = "media show ID | check | gc [--now]";
 
-void media_ask_init(struct media_ask *q, const struct ctl *ctl)
+static void ask_init(struct media_ask *q, const struct ctl *ctl)
 {
 	*q = (struct media_ask){.ctl = ctl};
 	q->base = event_base_new();
@@ -26,7 +26,7 @@ void media_ask_init(struct media_ask *q, const struct ctl *ctl)
 	json_begin(q->out, &q->text);
 }
 
-void media_ask_fini(struct media_ask *q)
+static void ask_fini(struct media_ask *q)
 {
 	store_free(&q->store);
 	event_base_free(q->base);
@@ -56,7 +56,7 @@ void media_flush(struct media_ask *q)
 	q->text.len = 0;
 }
 
-const char *media_state_name(enum media_state state)
+static const char *state_name(enum media_state state)
 {
 	static const char *const names[] = {"uploading", "ready", "deleting"};
 	return names[state];
@@ -119,7 +119,7 @@ static void put_row_json(struct show *s, const struct media_row *r)
 	json_object(o);
 	put_text(o, "id", str_from(m->id));
 	put_text(o, "owner_id", str_from(m->owner));
-	put_text(o, "state", str_from(media_state_name(m->state)));
+	put_text(o, "state", str_from(state_name(m->state)));
 	put_number(o, "size", (int64_t)m->size, true);
 	put_text(o, "content_type", m->content_type);
 	put_text(o, "name", m->name);
@@ -143,7 +143,7 @@ static void print_row(const struct show *s, const struct media_row *r)
 	clock_format_rfc3339(time, m->created_ms);
 	printf("%-10s %s\n", "id", m->id);
 	printf("%-10s %s\n", "owner", m->owner);
-	printf("%-10s %s\n", "state", media_state_name(m->state));
+	printf("%-10s %s\n", "state", state_name(m->state));
 	printf("%-10s %" PRIu64 "\n", "size", m->size);
 	printf("%-10s %.*s\n", "type", (int)m->content_type.len, m->content_type.s);
 	printf("%-10s %.*s\n", "name", (int)m->name.len, m->name.s);
@@ -221,7 +221,7 @@ static int show_messages(struct show *s)
 static int show(const struct ctl *ctl, const char *id)
 {
 	struct show s = {.id = id, .json = ctl->json};
-	media_ask_init(&s.ask, ctl);
+	ask_init(&s.ask, ctl);
 	store_find_media_row(s.ask.store, str_from(id), on_row, &s);
 	int status = media_wait(&s.ask);
 	if (status == 0 && s.ask.status == STORE_NOT_FOUND)
@@ -234,7 +234,7 @@ static int show(const struct ctl *ctl, const char *id)
 		media_flush(&s.ask);
 		putchar('\n');
 	}
-	media_ask_fini(&s.ask);
+	ask_fini(&s.ask);
 	return status;
 }
 
@@ -272,13 +272,13 @@ static void show_due(struct gc *g, const struct media_idle *i)
 	char time[CLOCK_RFC3339_LEN + 1];
 	if (!g->ask.ctl->json) {
 		clock_format_rfc3339(time, i->due_ms);
-		printf("%s  %s  %-9s %" PRIu64 "\n", i->id, time, media_state_name(i->state), i->size);
+		printf("%s  %s  %-9s %" PRIu64 "\n", i->id, time, state_name(i->state), i->size);
 		return;
 	}
 	json_object(o);
 	put_text(o, "id", str_from(i->id));
 	put_time(o, "due_at", i->due_ms, true);
-	put_text(o, "state", str_from(media_state_name(i->state)));
+	put_text(o, "state", str_from(state_name(i->state)));
 	put_number(o, "size", (int64_t)i->size, true);
 	json_object_end(o);
 }
@@ -357,14 +357,14 @@ static int walk_idle(struct gc *g)
 static int gc(const struct ctl *ctl, bool now)
 {
 	struct gc g = {.now = now};
-	media_ask_init(&g.ask, ctl);
+	ask_init(&g.ask, ctl);
 	json_object(g.ask.out);
 	json_key(g.ask.out, "files");
 	json_array(g.ask.out);
 	int status = walk_idle(&g);
 	if (status == 0)
 		show_sums(&g);
-	media_ask_fini(&g.ask);
+	ask_fini(&g.ask);
 	return status;
 }
 
@@ -373,9 +373,9 @@ static int check(const struct ctl *ctl)
 	struct media_ask q;
 	if (ctl->conf->media.directory[0] == '\0')
 		return ctl_fail("there are no files here: media.directory is empty");
-	media_ask_init(&q, ctl);
+	ask_init(&q, ctl);
 	int status = media_check(&q);
-	media_ask_fini(&q);
+	ask_fini(&q);
 	return status;
 }
 

@@ -20,15 +20,11 @@ struct media_ask {
 	struct json_out *out; /* --json; what it writes is in text until media_flush() */
 	struct buf text;
 };
-void media_ask_init(struct media_ask *q, const struct ctl *ctl);
-void media_ask_fini(struct media_ask *q);
 /* Of a callback: the answer is here. */
 void media_answered(struct media_ask *q, enum store_status status);
 /* Waits for it. 0, or 1 after having said why there is none; not for STORE_NOT_FOUND. */
 int media_wait(struct media_ask *q);
 void media_flush(struct media_ask *q);
-
-const char *media_state_name(enum media_state state);
 
 /* media_check.c */
 int media_check(struct media_ask *q);
