@@ -194,10 +194,15 @@ static void be_uncertain(struct writers *w, struct writer *at, struct handed *h,
 	give_up(w, h);
 }
 
+static bool is_away(const struct writer *at, int64_t now)
+{
+	return at->fd < 0 ? now - at->missing_since_ms >= MISSING_MS : at->state.away || at->state.read_only;
+}
+
 static void expire(struct writers *w, struct writer *at, int64_t now)
 {
 	struct handed *h, *next;
-	bool hopeless = writer_is_away(at, now);
+	bool hopeless = is_away(at, now);
 	bool silent = now - at->heard_ms >= SILENCE_MS;
 	for (h = TAILQ_FIRST(&at->waiting); h != NULL; h = next) {
 		next = TAILQ_NEXT(h, entry);
@@ -346,7 +351,7 @@ void writers_submit(struct writers *w, enum wire_kind kind, const union wire_arg
 	h->route = conversation_id != 0 ? route_by_id(conversation_id)
 					: route_by_pair(w->routes, users[0], users[1], &h->pair);
 	h->writer = &w->writer[route_writer(h->route, w->count_writers)];
-	if (writer_is_away(h->writer, h->since_ms)) {
+	if (is_away(h->writer, h->since_ms)) {
 		refuse(w, h, STORE_UNAVAILABLE);
 		return;
 	}
@@ -357,11 +362,6 @@ void writers_submit(struct writers *w, enum wire_kind kind, const union wire_arg
 }
 
 /* ---- how they are ---- */
-
-bool writer_is_away(const struct writer *at, int64_t now)
-{
-	return at->fd < 0 ? now - at->missing_since_ms >= MISSING_MS : at->state.away || at->state.read_only;
-}
 
 bool writers_are_up(const struct writers *w)
 {
@@ -375,7 +375,7 @@ bool writers_are_away(const struct writers *w)
 {
 	int64_t now = clock_mono_ms();
 	for (unsigned i = 0; i < w->count_writers; i++)
-		if (writer_is_away(&w->writer[i], now))
+		if (is_away(&w->writer[i], now))
 			return true;
 	return false;
 }

@@ -76,7 +76,6 @@ void writers_answered(struct writers *w, struct writer *at, uint64_t number, enu
 /* The socket has ended; it is closed. */
 void writers_lost(struct writers *w, struct writer *at);
 void writers_note_state(struct writers *w);
-bool writer_is_away(const struct writer *at, int64_t now);
 
 /* ---- writers_io.c ---- */
 
