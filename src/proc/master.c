@@ -64,31 +64,6 @@ static void renewed(struct master *m)
 		notify_ready();
 }
 
-static void on_tick(evutil_socket_t fd, short what, void *arg)
-{
-	struct master *m = arg;
-	int64_t now = clock_mono_ms();
-	(void)fd;
-	(void)what;
-	if (m->phase == MASTER_LEAVING && now >= m->stop_at_ms)
-		master_stop(m);
-	partners_update(m);
-	if (m->phase == MASTER_STOPPING) {
-		if (spawn_living(m) == 0) {
-			event_base_loopbreak(m->base);
-			return;
-		}
-		if (now >= m->kill_at_ms) {
-			spawn_kill_all(m);
-			m->kill_at_ms = now + KILL_GRACE_MS;
-		}
-	} else if (m->renewing && spawn_all_ready(m)) {
-		renewed(m);
-	}
-	dispatch_update(m);
-	schedule_tick(m);
-}
-
 static void stop(struct master *m, int64_t patience_ms)
 {
 	m->phase = MASTER_STOPPING;
@@ -114,13 +89,39 @@ static void drain(struct master *m, int64_t patience_ms)
 	spawn_drain(m, true, patience_ms);
 }
 
-void master_stop(struct master *m)
+/* Begins to stop: drained within the configured time. */
+static void drain_once(struct master *m)
 {
 	int64_t left_ms = drain_ms(m);
 	if (m->phase == MASTER_LEAVING)
 		left_ms -= notice_ms(m);
 	if (m->phase != MASTER_STOPPING)
 		drain(m, left_ms);
+}
+
+static void on_tick(evutil_socket_t fd, short what, void *arg)
+{
+	struct master *m = arg;
+	int64_t now = clock_mono_ms();
+	(void)fd;
+	(void)what;
+	if (m->phase == MASTER_LEAVING && now >= m->stop_at_ms)
+		drain_once(m);
+	partners_update(m);
+	if (m->phase == MASTER_STOPPING) {
+		if (spawn_living(m) == 0) {
+			event_base_loopbreak(m->base);
+			return;
+		}
+		if (now >= m->kill_at_ms) {
+			spawn_kill_all(m);
+			m->kill_at_ms = now + KILL_GRACE_MS;
+		}
+	} else if (m->renewing && spawn_all_ready(m)) {
+		renewed(m);
+	}
+	dispatch_update(m);
+	schedule_tick(m);
 }
 
 int64_t master_leave(struct master *m)
@@ -212,7 +213,7 @@ static void on_signal(evutil_socket_t number, short what, void *arg)
 		if (m->phase == MASTER_STOPPING)
 			quit(m);
 		else
-			master_stop(m);
+			drain_once(m);
 		break;
 	case SIGQUIT:
 		quit(m);

@@ -250,8 +250,6 @@ struct conf *reload_read(const struct master *m, conf_differs_fn *tell, void *ar
 /* master.c */
 /* Starts a new generation of workers with this configuration, which it takes over. */
 void master_renew(struct master *m, struct conf *next);
-/* Begins to stop: drained within the configured time. */
-void master_stop(struct master *m);
 /* Not ready from now on, and stopped a little later; how long all of it may take, in ms. */
 int64_t master_leave(struct master *m);
 /* The sockets are another process's from now on: stops without a trace in the file system. */
