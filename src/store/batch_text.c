@@ -74,6 +74,17 @@ struct buf *batch_ask(struct batch *b, uint64_t answer[])
 	return gather(&b->ask, STMT_GATHERED, answer);
 }
 
+/* A DELETE that was killed is answered with OK (sql.h), so that it is looked whether something is left. */
+void batch_erase_of(struct batch *b, const char *table, const char *index, uint64_t message_id)
+{
+	unsigned long long id = message_id;
+	buf_printf(batch_update(b), "DELETE x FROM %s x FORCE INDEX (%s) WHERE x.message_id=%llu", table, index, id);
+	buf_printf(batch_update(b),
+		   "SET @left=IF(EXISTS(SELECT 1 FROM %s x FORCE INDEX (%s) WHERE x.message_id=%llu),"
+		   "(SELECT 1 UNION SELECT 2),0)",
+		   table, index, id);
+}
+
 struct buf *batch_ask_text(struct batch *b, struct str *answer)
 {
 	return gather(&b->ask, STMT_GATHERED_TEXT, answer);

@@ -342,6 +342,8 @@ struct buf *batch_ask(struct batch *b, uint64_t answer[]);
 struct buf *batch_ask_text(struct batch *b, struct str *answer);
 /* Begins a statement of the second one. */
 struct buf *batch_update(struct batch *b);
+/* Deletes a message's rows in a table that has them by message_id in that index, and fails where some are left. */
+void batch_erase_of(struct batch *b, const char *table, const char *index, uint64_t message_id);
 /* After an UPDATE: the transaction is undone and run again where it did not change that number of rows. */
 void batch_expect(struct batch *b, uint64_t rows);
 /* How many messages of the conversation, up to that seq, others than the user have sent in this batch so far. */

@@ -132,23 +132,8 @@ void parts_write(struct batch *b, const struct store_parts *p, uint64_t message_
 	buf_append_char(text, ')');
 }
 
-static void put_is_of(struct buf *text, uint64_t message_id)
-{
-	sql_lit(text, " WHERE message_id=");
-	sql_u64(text, message_id);
-}
-
-/* A DELETE that was killed is answered with OK (sql.h), so that it is looked whether something is left. */
 void parts_erase(struct batch *b, uint64_t message_id)
 {
-	struct buf *text = batch_update(b);
-	sql_lit(text, "DELETE FROM forwarded");
-	put_is_of(text, message_id);
-	text = batch_update(b);
-	sql_lit(text, "DELETE FROM forwards");
-	put_is_of(text, message_id);
-	text = batch_update(b);
-	sql_lit(text, "SET @left=IF(EXISTS(SELECT 1 FROM forwarded FORCE INDEX (PRIMARY)");
-	put_is_of(text, message_id);
-	sql_lit(text, "),(SELECT 1 UNION SELECT 2),0)");
+	batch_erase_of(b, "forwarded", "PRIMARY", message_id);
+	batch_erase_of(b, "forwards", "PRIMARY", message_id);
 }

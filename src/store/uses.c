@@ -39,26 +39,13 @@ void uses_copy(struct batch *b, struct str of, uint64_t message_id)
 	buf_append_char(text, ')');
 }
 
-static void put_is_of(struct buf *text, uint64_t message_id)
-{
-	sql_lit(text, " WHERE message_id=");
-	sql_u64(text, message_id);
-}
-
-/* A DELETE that was killed is answered with OK (sql.h), so that it is looked whether something is left. */
 void uses_erase(struct batch *b, uint64_t message_id)
 {
 	struct buf *text = batch_update(b);
 	sql_lit(text,
 		"INSERT INTO media_idle (media_id,due_at) SELECT media_id,UTC_TIMESTAMP(3) FROM media_uses FORCE INDEX "
-		"(by_message)");
-	put_is_of(text, message_id);
+		"(by_message) WHERE message_id=");
+	sql_u64(text, message_id);
 	sql_lit(text, " ON DUPLICATE KEY UPDATE due_at=LEAST(media_idle.due_at,VALUES(due_at))");
-	text = batch_update(b);
-	sql_lit(text, "DELETE u FROM media_uses u FORCE INDEX (by_message)");
-	put_is_of(text, message_id);
-	text = batch_update(b);
-	sql_lit(text, "SET @left=IF(EXISTS(SELECT 1 FROM media_uses FORCE INDEX (by_message)");
-	put_is_of(text, message_id);
-	sql_lit(text, "),(SELECT 1 UNION SELECT 2),0)");
+	batch_erase_of(b, "media_uses", "by_message", message_id);
 }
