@@ -1,11 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/*
- * Recalls messages whose time has come, and tells of it. Each worker looks once a second; the one that has the lease
- * (store/due.h) does what is due, EXPIRY_STEP messages at a time. Between two steps it rests, the longer the slower the
- * database has become: what others need of it comes first, and a backlog is soon done where nobody needs it.
- *
- * A worker that dies between a commit and the event leaves it to the relay, as with all events.
- */
+/* Recalls messages whose time has come, and tells of it: a chore (chore.h) of EXPIRY_STEP messages a step. */
 #ifndef TIDINGS_CMD_EXPIRY_H
 #define TIDINGS_CMD_EXPIRY_H
 

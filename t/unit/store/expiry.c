@@ -221,7 +221,7 @@ static void on_lease(enum store_status status, uint64_t count, void *arg)
 static enum store_status take(const char *holder)
 {
 	struct lease_answer a = {0};
-	store_take_due(s, str_from(holder), on_lease, &a);
+	store_take_chore(s, DUE_CHORE, str_from(holder), on_lease, &a);
 	wait_for(&a.done);
 	return a.status;
 }
@@ -250,13 +250,13 @@ static void end_and_take(const char *holder)
 static void test_lease(void)
 {
 	const struct store_due none = {0};
-	is_int(list_due("me", none, 1).r.lease, DUE_FREE, "nobody has it");
+	is_int(list_due("me", none, 1).r.lease, CHORE_FREE, "nobody has it");
 	is_int(take("me"), STORE_OK, "one takes it");
 	/* A lease is of three seconds, and this machine may sleep for longer: then it is taken again. */
-	while (list_due("me", none, 1).r.lease != DUE_OURS)
+	while (list_due("me", none, 1).r.lease != CHORE_OURS)
 		ok(take("me") == STORE_OK, "it has ended, and is taken again");
 	ok(true, "and has it");
-	while (list_due("you", none, 1).r.lease != DUE_OTHERS)
+	while (list_due("you", none, 1).r.lease != CHORE_OTHERS)
 		ok(take("me") == STORE_OK, "it has ended, and is taken again");
 	ok(true, "another one has not");
 	while (take("you") != STORE_TAKEN)
@@ -264,7 +264,7 @@ static void test_lease(void)
 	ok(true, "nor can take it");
 	is_int(take("me"), STORE_OK, "it can be kept");
 	db_sql("UPDATE relay_leases SET ends_at=UTC_TIMESTAMP(3)-INTERVAL 1 SECOND WHERE consumer='expiry'");
-	is_int(list_due("me", none, 1).r.lease, DUE_FREE, "until it ends");
+	is_int(list_due("me", none, 1).r.lease, CHORE_FREE, "until it ends");
 	is_int(take("you"), STORE_OK, "then another one has it");
 	db_sql("UPDATE relay_leases SET ends_at=UTC_TIMESTAMP(3)+INTERVAL 1 HOUR WHERE consumer='expiry'");
 	is_int(take("me"), STORE_OK, "one that ends too late for any has ended: the clock was set back");
