@@ -11,7 +11,7 @@ use MIME::Base64 qw(encode_base64url);
 
 my $files = Tidings::dir() . '/media';
 mkdir $files or die "$files: $!\n";
-my $t = Tidings->start(workers => 1, start => 0, conf => {media => {directory => $files, quota_per_user => 1 << 40}, groups => {fanout_per_second => 50}, limits => {sends_per_second => 1, burst => 80, logins_per_minute => 0}});
+my $t = Tidings->start(workers => 1, start => 0, conf => {account => {erase_messages => 'true'}, media => {directory => $files, quota_per_user => 1 << 40}, groups => {fanout_per_second => 50}, limits => {sends_per_second => 1, burst => 80, logins_per_minute => 0}});
 my $dbh = $t->dbh;
 my $top = Tidings::top();
 
@@ -90,6 +90,7 @@ my @fill = (
 	devices => "INSERT INTO devices (user_id, id, login_id, platform, token, token_hash, created_at, used_at) SELECT u.id, CONCAT('d', seq), 0, 2, CONCAT(u.id, seq), UNHEX(SHA2(CONCAT(u.id, seq), 256)), UTC_TIMESTAMP(3), UTC_TIMESTAMP(3) FROM users u JOIN seq_1_to_20",
 	push_settings => "INSERT INTO push_settings (user_id, preview) SELECT id, 0 FROM users WHERE id <> 'alice'",
 	user_states => "INSERT INTO user_states (user_id, disabled, reason, changed_at) SELECT CONCAT('d', seq), 1, 6, $time FROM seq_1_to_3000",
+	erasures => "INSERT INTO erasures (user_id, erased_at, due_at) SELECT CONCAT('e', seq), UTC_TIMESTAMP(3), '2100-01-01' FROM seq_1_to_1000",
 	group_invites => "INSERT INTO group_invites (code, conversation_id, created_by, created_at) SELECT LPAD(i.seq * 1000 + g.seq, 16, 'c'), $group + g.seq, 'u0001', UTC_TIMESTAMP(3) FROM seq_0_to_99 g JOIN seq_1_to_50 i",
 );
 # Which stay small, whatever happens.
@@ -394,14 +395,30 @@ my @drive = (
 	vapid => sub { return $alice->get('/devices/vapid')->status == 404 ? {type => 'none'} : {type => 'error'} },
 	set_push_settings => sub { return map { $alice->put('/users/me/settings', $_) } {push_preview => JSON::PP::false}, {dnd => {from => '22:00', to => '07:00', zone => 'UTC'}}, {dnd => undef, push_preview => undef} },
 	push_settings => sub { return $alice->get('/users/me/settings') },
+	erase_me => sub {
+		my $login = $anyone->post('/users/login', {user_id => 'newcomer', password => 'longer than that'})->json;
+		# What there is to be erased: some of all that has steps of its own.
+		$dbh->do($_) for "INSERT INTO friendships (user_id, friend_id) VALUES ('newcomer', 'u0001'), ('u0001', 'newcomer')",
+			"INSERT INTO members (user_id, conversation_id, role, joined_seq, first_seq, read_seq, joined_at) SELECT 'newcomer', conversation_id, 3, 1, 1, 0, UTC_TIMESTAMP(3) FROM members WHERE conversation_id = $group AND role = 1",
+			"UPDATE group_heads SET member_count = member_count + 1 WHERE id = $group",
+			"INSERT INTO group_counts (user_id, n) VALUES ('newcomer', 1)",
+			"INSERT INTO reactions (message_id, user_id, emoji, n, at) VALUES (" . message(12) . ", 'newcomer', 'x', 1, UTC_TIMESTAMP(3))",
+			"UPDATE messages SET from_user_id = 'newcomer' WHERE id = " . message(8),
+			"INSERT INTO notifications (id, user_id, kind, created_at) VALUES (77, 'newcomer', 'kind', UTC_TIMESTAMP(3))";
+		my $r = $t->http(undef, token => $login->{token})->request('DELETE', '/users/me', json => {password => 'longer than that'});
+		wait_for('all to be erased', sub { !$dbh->selectrow_array("SELECT COUNT(*) FROM erasures WHERE user_id = 'newcomer'") });
+		return $r;
+	},
 	typing => sub { return map { $ws->request(type => 'typing', conversation_id => "$_") } $cid, $group },
 	watch => sub { return $ws->request(type => 'watch', user_ids => [qw(u0001 a0001 nobody)]) },
 	ping => sub { return $ws->request(type => 'ping') },
 	audit => sub { return map { $ops->get("/admin/audit?limit=50$_") } '', '&cursor=1000' },
 	node_stats => sub { return $ops->get('/admin/stats') },
 	add_user => sub { return $ops->post('/admin/users', {user_id => 'made-by-ops', password => 'correct horse'}) },
+	any_users => sub { return map { $ops->get("/admin/users?limit=50$_") } '', '&query=nick' },
 	any_user => sub { return $ops->get('/admin/users/u0001') },
 	change_any_user => sub { return map { $ops->put('/admin/users/made-by-ops', $_) } {nickname => 'New', revoke => JSON::PP::true}, {disabled => JSON::PP::true}, {disabled => JSON::PP::false} },
+	erase_any_user => sub { return map { $ops->delete('/admin/users/made-by-ops') } 1 .. 2 },
 	send_as => sub { return map { $ops->post('/admin/messages', {message_type => 'text', content => 'news', %$_}) } {to_user_id => 'nobody-yet'}, {conversation_id => "$group"} },
 	recall_any => sub { return map { $ops->delete('/admin/messages/' . $_) } message(9), message(9, $group) },
 	any_group => sub { return $ops->get("/admin/groups/$group") },

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Proves the administration API (contract, section 12) as far as it goes: who may, and where; that each call is in the
-# audit log before it does anything, whatever dies; sending as others and as `system`; recalling, and groups; the figures.
+# audit log before it does anything, whatever dies; sending as others and as `system`; recalling, and groups; finding and erasing users; the figures.
 use Tidings;
 use Tidings::Shape;
 use JSON::PP ();
@@ -189,6 +189,42 @@ subtest 'groups' => sub {
 	is_deeply [map { "$_->{method} $_->{status}" } reverse logged("/admin/groups/$group")], ['GET 200', 'PUT 200', 'PUT 400', 'DELETE 204', 'DELETE 204', 'PUT 409', 'GET 200'], 'all in the log, in order';
 	refused 'a malformed body', $ops->request('POST', '/admin/messages', body => '{'), 400, 'malformed_json';
 	is((logged('/admin/messages'))[0]{status}, 400, 'is in it, too');
+};
+
+subtest 'finding and erasing users' => sub {
+	is $ops->post('/admin/users', {user_id => $_, password => 'correct horse', nickname => "The \u$_"})->status, 201, "$_ is made" for qw(dirk dora doug);
+	is $ops->put('/admin/users/dora', {disabled => JSON::PP::true()})->status, 200, 'one is disabled';
+	my $pages = sub {
+		my ($query, @items) = @_;
+		my $cursor = '';
+		do {
+			my $page = $ops->get("/admin/users?limit=2$query$cursor")->json;
+			push @items, @{$page->{items}};
+			$cursor = defined $page->{next_cursor} ? "&cursor=$page->{next_cursor}" : '';
+		} while ($cursor);
+		return @items;
+	};
+	my @all = $pages->('');
+	is_deeply [map { $_->{user_id} } @all], $dbh->selectcol_arrayref('SELECT id FROM users ORDER BY id'), 'all are listed in order of id';
+	is_deeply [map { $_->{disabled} ? $_->{user_id} : () } @all], ['dora'], 'with whether they are disabled';
+	my ($dirk) = grep { $_->{user_id} eq 'dirk' } @all;
+	is_deeply $dirk, $ops->get('/admin/users/dirk')->json, 'as each is shown';
+	is_deeply [map { $_->{user_id} } $pages->('&query=do')], [qw(dora doug)], 'found by id, disabled or not';
+	is_deeply [map { $_->{user_id} } $pages->('&query=the%20d')], [qw(dirk dora doug)], 'by nickname';
+	is_deeply [map { $_->{user_id} } @{$t->http('ben')->get('/users?query=do')->json->{items}}], ['doug'], 'users do not find her';
+	refused "query=$_", $ops->get("/admin/users?query=$_"), 400, 'invalid_argument', qr/query/ for 'd', 'd' x 65;
+	refused 'a cursor of our own', $ops->get('/admin/users?cursor=x'), 400, 'invalid_argument', qr/cursor/;
+
+	my $ws = $t->ws('doug');
+	is $ops->delete('/admin/users/doug')->status, 204, 'erased' for 1, 2;
+	is $ws->expect('kicked')->{reason}, 'erased', 'at once';
+	refused 'gone', $ops->get('/admin/users/doug'), 404, 'not_found';
+	refused 'nor made again', $ops->post('/admin/users', {user_id => 'doug'}), 409, 'conflict';
+	is_deeply [map { $_->{user_id} } $pages->('&query=do')], ['dora'], 'not found any more';
+	refused 'nobody', $ops->delete('/admin/users/nobody-here'), 404, 'not_found';
+	is((logged('/admin/users/doug'))[-1]{method}, 'DELETE', 'the log says so');
+	wait_for('nothing to be left', sub { !$dbh->selectrow_array('SELECT COUNT(*) FROM erasures') });
+	is_deeply [$t->recount_faults], [], 'the counts agree';
 };
 
 subtest 'pages of the log' => sub {

@@ -5,6 +5,7 @@
 
 #include "api/render.h"
 #include "live/push.h"
+#include "store/reactions.h"
 
 struct json_out *event_begin(struct live *live, const char *type)
 {
@@ -53,19 +54,38 @@ static void put_recaller(struct json_out *o, const struct store_change *c)
 	}
 }
 
-void event_begin_recalled(struct live *live, const struct store_change *c)
+static struct json_out *begin_change(struct live *live, const char *type, const struct store_change *c)
 {
 	const struct message *m = c->message;
-	struct json_out *o = event_begin_in(live, "recalled", message_id_conversation(m->id));
+	struct json_out *o = event_begin_in(live, type, message_id_conversation(m->id));
 	json_key(o, "message_id");
 	json_id(o, m->id);
 	json_key(o, "seq");
 	json_i64(o, (int64_t)message_id_seq(m->id));
 	json_key(o, "change_seq");
 	json_i64(o, (int64_t)c->change_seq);
+	return o;
+}
+
+void event_begin_recalled(struct live *live, const struct store_change *c)
+{
+	struct json_out *o = begin_change(live, "recalled", c);
 	json_key(o, "recalled_at");
-	json_time(o, m->recalled_ms);
+	json_time(o, c->message->recalled_ms);
 	put_recaller(o, c);
+}
+
+void event_begin_reaction(struct live *live, const struct store_change *c, bool added)
+{
+	struct json_out *o = begin_change(live, "reaction", c);
+	json_key(o, "user_id");
+	json_cstr(o, c->by);
+	json_key(o, "emoji");
+	json_str(o, c->emoji);
+	json_key(o, "added");
+	json_bool(o, added);
+	json_key(o, "count");
+	json_i64(o, (int64_t)reactions_find(c->message->reactions, c->emoji).count);
 }
 
 struct str event_conversation(struct live *live, const struct conversation *c)

@@ -17,6 +17,8 @@ struct str event_end(struct live *live);
 struct str event_message(struct live *live, const struct message *m);
 /* The whole of `recalled`, but for event_end(). */
 void event_begin_recalled(struct live *live, const struct store_change *c);
+/* The same of `reaction`: c->by has reacted to it, or taken that back. */
+void event_begin_reaction(struct live *live, const struct store_change *c, bool added);
 /* `conversation`, as its c->user sees it: that of struct live. */
 struct str event_conversation(struct live *live, const struct conversation *c);
 /* `notification`, to all sessions of the user. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* register, login, and the change of a password: it is hashed beside the loop. */
+/* register, login, the change of a password, and the end of an account: passwords are hashed beside the loop. */
 #include "core/base.h"
 #include "cmd/cmd.h"
 #include "cmd/login.h"
@@ -10,18 +10,19 @@
 #include "live/admission.h"
 #include "live/revoked.h"
 #include "net/work.h"
+#include "store/erasure.h"
 
 #include <stdlib.h>
 
-enum account_what { ACCOUNT_REGISTER, ACCOUNT_LOGIN, ACCOUNT_PASSWORD };
+enum account_what { ACCOUNT_REGISTER, ACCOUNT_LOGIN, ACCOUNT_PASSWORD, ACCOUNT_ERASE };
 
-/* One who registers, logs in or changes the password, from the arguments to the answer; in the request's arena. */
+/* One who registers, logs in, changes the password or leaves for good, from the arguments to the answer; in the request's arena. */
 struct account_call {
 	struct work_job job;
 	struct request *r;
 	enum account_what what;
 	bool matches;	   /* but of register: the password is right */
-	char *made;	   /* but of login: the hash of the new password, from the thread; NULL: there is none */
+	char *made;	   /* of register and password: the hash of the new one, from the thread; NULL: there is none */
 	struct str stored; /* but of register: the hash that the account has; absent: none */
 	struct str user_id, password, nickname, device, new_password;
 	char address[ADDR_TEXT_MAX];
@@ -94,7 +95,8 @@ static void on_begun(const struct store_login *l, void *arg)
 
 static void password_fail(struct account_call *c)
 {
-	request_fail(c->r, request_problem(c->r, PROBLEM_FORBIDDEN, "old_password: is not your password"));
+	const char *name = c->what == ACCOUNT_ERASE ? "password" : "old_password";
+	request_fail(c->r, request_problem(c->r, PROBLEM_FORBIDDEN, "%s: is not your password", name));
 }
 
 static void on_changed(const struct store_user *u, void *arg)
@@ -121,6 +123,30 @@ static void change(struct account_call *c)
 	store_change_user(c->r->live->store, c->user_id, &wanted, on_changed, c);
 }
 
+static void on_erased(const struct store_logins_ended *e, void *arg)
+{
+	struct account_call *c = arg;
+	if (e->status == STORE_OK) {
+		revoked_tell(c->r->live, &e->change);
+		request_done(c->r);
+	} else if (e->status == STORE_FORBIDDEN) {
+		password_fail(c);
+	} else {
+		request_fail_store(c->r, e->status);
+	}
+}
+
+static void erase(struct account_call *c)
+{
+	const struct store_erase e = {
+		.asker = c->user_id,
+		.user = c->user_id,
+		.password_hash = c->stored,
+		.messages = c->r->live->conf->account.erase_messages,
+	};
+	store_erase_user(c->r->live->store, &e, on_erased, c);
+}
+
 /* The thread has done its part. */
 static void go_on(struct account_call *c)
 {
@@ -133,6 +159,8 @@ static void go_on(struct account_call *c)
 	} else if (c->what == ACCOUNT_LOGIN) {
 		const struct store_login_ask login = login_of(c);
 		store_begin_login(c->r->live->store, &login, on_begun, c);
+	} else if (c->what == ACCOUNT_ERASE) {
+		erase(c);
 	} else if (c->made == NULL) {
 		request_fail(c->r, request_problem(c->r, PROBLEM_UNAVAILABLE, "the password could not be hashed"));
 	} else if (c->what == ACCOUNT_REGISTER) {
@@ -162,13 +190,19 @@ static void submit(struct account_call *c)
 
 /* ---- before ---- */
 
+/* It is about the caller's own account. */
+static bool needs_token(enum account_what what)
+{
+	return what == ACCOUNT_PASSWORD || what == ACCOUNT_ERASE;
+}
+
 static struct account_call *call_new(struct request *r, const union command_args *a, enum account_what what)
 {
 	struct account_call *c = arena_alloc(&r->arena, sizeof(*c));
 	c->job = (struct work_job){.run = run, .done = done};
 	c->r = r;
 	c->what = what;
-	c->user_id = arena_str(&r->arena, what == ACCOUNT_PASSWORD ? request_user(r) : a->account.user_id);
+	c->user_id = arena_str(&r->arena, needs_token(what) ? request_user(r) : a->account.user_id);
 	c->password = arena_str(&r->arena, a->account.password);
 	c->new_password = arena_str(&r->arena, a->account.new_password);
 	c->nickname = arena_str(&r->arena, a->account.nickname);
@@ -239,7 +273,7 @@ static void on_found(const struct store_user *u, void *arg)
 		return;
 	}
 	c->stored = arena_str(&c->r->arena, u->password_hash);
-	if (c->what == ACCOUNT_PASSWORD && c->stored.s == NULL)
+	if (needs_token(c->what) && c->stored.s == NULL)
 		request_fail(c->r, request_problem(c->r, PROBLEM_FORBIDDEN, "you have no password here"));
 	else
 		submit(c);
@@ -276,4 +310,19 @@ void password_proceed(struct request *r, const union command_args *a)
 		look_up(call_new(r, a, ACCOUNT_PASSWORD), request_user(r));
 	else
 		request_fail(r, request_problem(r, PROBLEM_RATE_LIMITED, "the password is changed too often"));
+}
+
+/* Guesses count as those at a change of the password do. */
+const struct problem *erase_me_check(struct request *r, union command_args *a)
+{
+	return password_argument(r, "password", 0, &a->account.password);
+}
+
+void erase_me_proceed(struct request *r, const union command_args *a)
+{
+	r->retry_ms = admission_password(r->live, r->user);
+	if (r->retry_ms == 0)
+		look_up(call_new(r, a, ACCOUNT_ERASE), request_user(r));
+	else
+		request_fail(r, request_problem(r, PROBLEM_RATE_LIMITED, "the password is asked for too often"));
 }

@@ -127,14 +127,6 @@ static struct json_out *begin_event(struct request *r, const char *type, const s
 	return o;
 }
 
-static void put_seqs(struct json_out *o, const struct store_change *c)
-{
-	json_key(o, "seq");
-	json_i64(o, (int64_t)message_id_seq(c->message->id));
-	json_key(o, "change_seq");
-	json_i64(o, (int64_t)c->change_seq);
-}
-
 /* The event that was begun goes to all who have the message, or to the sender's other sessions alone. */
 static void push(struct request *r, const struct message *m, bool to_sender_alone)
 {
@@ -193,18 +185,8 @@ static void push_edited(struct request *r, const struct store_change *c)
 
 static void push_reaction(struct request *r, const struct store_change *c)
 {
-	const struct message *m = c->message;
-	struct json_out *o = begin_event(r, "reaction", m);
-	put_seqs(o, c);
-	json_key(o, "user_id");
-	json_cstr(o, r->user);
-	json_key(o, "emoji");
-	json_str(o, c->emoji);
-	json_key(o, "added");
-	json_bool(o, r->cmd->variant == ACT_REACT);
-	json_key(o, "count");
-	json_i64(o, (int64_t)reactions_find(m->reactions, c->emoji).count);
-	push(r, m, false);
+	event_begin_reaction(r->live, c, r->cmd->variant == ACT_REACT);
+	push(r, c->message, false);
 }
 
 static void push_pinned(struct request *r, const struct store_change *c)

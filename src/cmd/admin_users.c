@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Users, as administrators make, see, change and bar them. */
+/* Users, as administrators find, make, see, change, bar and erase them. */
 #include "core/base.h"
 #include "cmd/cmd.h"
 
+#include "api/list.h"
 #include "api/render.h"
+#include "cmd/directory.h"
 #include "cmd/login.h"
 #include "core/password.h"
 #include "hub/stats.h"
 #include "live/revoked.h"
 #include "net/work.h"
 #include "store/account.h"
+#include "store/erasure.h"
 
 #include <stdlib.h>
 
@@ -18,6 +21,15 @@
 static enum store_status status_of(const struct store_account *a)
 {
 	return a->status == STORE_OK && a->state.erased_ms != 0 ? STORE_NOT_FOUND : a->status;
+}
+
+static void put_members(struct json_out *o, const struct profile *p, bool disabled, int64_t last_seen_ms)
+{
+	render_profile_members(o, p);
+	json_key(o, "disabled");
+	json_bool(o, disabled);
+	json_key(o, "last_seen");
+	json_time(o, last_seen_ms);
 }
 
 struct shown {
@@ -33,12 +45,7 @@ static void on_account(const struct store_account *a, void *arg)
 		request_fail_store(r, status_of(a));
 		return;
 	}
-	struct json_out *o = request_begin(r);
-	render_profile_members(o, a->user->profile);
-	json_key(o, "disabled");
-	json_bool(o, a->state.disabled);
-	json_key(o, "last_seen");
-	json_time(o, a->user->last_seen_ms);
+	put_members(request_begin(r), a->user->profile, a->state.disabled, a->user->last_seen_ms);
 	request_answer(r, s->http_status);
 }
 
@@ -53,6 +60,34 @@ void any_user_proceed(struct request *r, const union command_args *a)
 {
 	(void)a;
 	show(r, str_from(r->path_user), 200);
+}
+
+/* ---- the list ---- */
+
+const struct problem *any_users_check(struct request *r, union command_args *a)
+{
+	a->directory.by_operator = true;
+	return directory_check(r, &a->directory);
+}
+
+static void on_users(const struct store_directory *found, void *arg)
+{
+	struct request *r = arg;
+	struct json_out *o = list_begin(r, found->status);
+	if (o == NULL)
+		return;
+	for (size_t i = 0; i < found->count; i++) {
+		const struct found_user *u = &found->item[i];
+		json_object(o);
+		put_members(o, &u->profile, u->disabled, u->last_seen_ms);
+		json_object_end(o);
+	}
+	directory_end(r, found);
+}
+
+void any_users_proceed(struct request *r, const union command_args *a)
+{
+	store_find_users(r->live->store, &a->directory, on_users, r);
 }
 
 /* ---- making one ---- */
@@ -228,4 +263,28 @@ void change_any_user_proceed(struct request *r, const union command_args *a)
 	c->profile.nickname = arena_str(&r->arena, c->profile.nickname);
 	c->profile.avatar_url = arena_str(&r->arena, c->profile.avatar_url);
 	store_find_account(r->live->store, request_user(r), str_from(r->path_user), on_known, c);
+}
+
+/* ---- erasing one ---- */
+
+static void on_erased(const struct store_logins_ended *e, void *arg)
+{
+	struct request *r = arg;
+	if (e->status != STORE_OK) {
+		request_fail_store(r, e->status);
+		return;
+	}
+	revoked_tell(r->live, &e->change);
+	request_done(r);
+}
+
+void erase_any_user_proceed(struct request *r, const union command_args *a)
+{
+	const struct store_erase e = {
+		.asker = request_user(r),
+		.user = str_from(r->path_user),
+		.messages = r->live->conf->account.erase_messages,
+	};
+	(void)a;
+	store_erase_user(r->live->store, &e, on_erased, r);
 }

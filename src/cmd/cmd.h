@@ -82,6 +82,8 @@ const struct problem *login_check(struct request *r, union command_args *a);
 void login_proceed(struct request *r, const union command_args *a);
 const struct problem *password_check(struct request *r, union command_args *a);
 void password_proceed(struct request *r, const union command_args *a);
+const struct problem *erase_me_check(struct request *r, union command_args *a);
+void erase_me_proceed(struct request *r, const union command_args *a);
 const struct problem *refresh_check(struct request *r, union command_args *a);
 void refresh_proceed(struct request *r, const union command_args *a);
 const struct problem *logout_check(struct request *r, union command_args *a);
@@ -149,6 +151,9 @@ const struct problem *send_as_check(struct request *r, union command_args *a);
 const struct problem *add_user_check(struct request *r, union command_args *a);
 void add_user_proceed(struct request *r, const union command_args *a);
 void any_user_proceed(struct request *r, const union command_args *a);
+const struct problem *any_users_check(struct request *r, union command_args *a);
+void any_users_proceed(struct request *r, const union command_args *a);
+void erase_any_user_proceed(struct request *r, const union command_args *a);
 const struct problem *change_any_user_check(struct request *r, union command_args *a);
 void change_any_user_proceed(struct request *r, const union command_args *a);
 

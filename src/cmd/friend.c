@@ -4,8 +4,9 @@
  * side, but for a block: the blocked user is refused from then on, and sees the blocker offline.
  */
 #include "core/base.h"
-#include "cmd/cmd.h"
+#include "cmd/friend.h"
 
+#include "cmd/cmd.h"
 #include "api/event.h"
 #include "api/list.h"
 #include "api/render.h"
@@ -39,9 +40,8 @@ static const char *event_kind(enum friend_step step, bool friends)
 }
 
 /* Not stored: who was away finds it in the lists. */
-static void tell_other(struct request *r, enum friend_step step, const struct store_friend_change *c)
+void friend_tell(struct live *live, enum friend_step step, const struct store_friend_change *c)
 {
-	struct live *live = r->live;
 	const char *kind = event_kind(step, c->friends);
 	if (kind != NULL) {
 		const struct notification n = {
@@ -54,7 +54,7 @@ static void tell_other(struct request *r, enum friend_step step, const struct st
 		event_notification(live, str_from(c->as.peer.user_id), &n);
 	}
 	if (kind != NULL || c->friends)
-		watch_friendship_changed(live, request_user(r), str_from(c->as.peer.user_id));
+		watch_friendship_changed(live, str_from(c->user.user_id), str_from(c->as.peer.user_id));
 }
 
 static void end_friend(struct request *r, int http_status, const struct befriended *f)
@@ -128,7 +128,7 @@ static void on_change(const struct store_friend_change *c, void *arg)
 		return;
 	}
 	if (c->changed)
-		tell_other(r, step, c);
+		friend_tell(r->live, step, c);
 	switch (step) {
 	case FRIEND_REQUEST:
 		if (c->friends)

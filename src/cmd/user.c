@@ -2,6 +2,7 @@
 /* Profiles: one's own, and anybody's. */
 #include "core/base.h"
 #include "cmd/cmd.h"
+#include "cmd/directory.h"
 
 #include "cmd/media.h"
 #include "api/list.h"
@@ -75,10 +76,10 @@ void me_change_proceed(struct request *r, const union command_args *a)
 
 /* ---- finding users ---- */
 
-static const struct problem *read_query(struct request *r, struct str *query)
+static const struct problem *read_query(struct request *r, bool by_operator, struct str *query)
 {
 	const struct problem *p = request_query_text(r, "query", query);
-	if (p != NULL)
+	if (p != NULL || (by_operator && query->s == NULL))
 		return p;
 	size_t chars = query->s != NULL ? utf8_count(*query) : 0;
 	if (chars < QUERY_CHARS_MIN || chars > QUERY_CHARS_MAX || memchr(query->s, '\0', query->len) != NULL)
@@ -97,23 +98,34 @@ static const struct problem *read_cursor(struct request *r, struct directory_cur
 						       : request_invalid(r, "cursor: must be one that an answer gave");
 }
 
+const struct problem *directory_check(struct request *r, struct store_directory_ask *ask)
+{
+	ask->user = request_user(r);
+	return read_query(r, ask->by_operator, &ask->query)
+		       ?: list_query_limit(r, LIST_LIMIT, &ask->limit) ?: read_cursor(r, &ask->after);
+}
+
+void directory_end(struct request *r, const struct store_directory *found)
+{
+	char cursor[DIRECTORY_CURSOR_LEN];
+	list_end(r, found->has_more ? directory_cursor_write(cursor, &found->next) : STR_NULL);
+}
+
 const struct problem *users_check(struct request *r, union command_args *a)
 {
-	struct store_directory_ask *ask = &a->directory;
-	ask->user = request_user(r);
-	return read_query(r, &ask->query) ?: list_query_limit(r, LIST_LIMIT, &ask->limit) ?: read_cursor(r, &ask->after);
+	a->directory.by_operator = false;
+	return directory_check(r, &a->directory);
 }
 
 static void on_users(const struct store_directory *found, void *arg)
 {
 	struct request *r = arg;
-	char cursor[DIRECTORY_CURSOR_LEN];
 	struct json_out *o = list_begin(r, found->status);
 	if (o == NULL)
 		return;
 	for (size_t i = 0; i < found->count; i++)
-		render_profile(o, &found->item[i]);
-	list_end(r, found->has_more ? directory_cursor_write(cursor, &found->next) : STR_NULL);
+		render_profile(o, &found->item[i].profile);
+	directory_end(r, found);
 }
 
 void users_proceed(struct request *r, const union command_args *a)

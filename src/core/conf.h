@@ -98,6 +98,7 @@ struct conf {
 		int registration; /* enum conf_registration */
 		int refresh_lifetime_secs;
 		bool directory;
+		bool erase_messages;
 	} account;
 	struct {
 		int level;  /* enum log_level */

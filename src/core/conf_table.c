@@ -143,6 +143,9 @@ const struct conf_row conf_rows[] = {
 	 .help = "Who can make an account. open: anybody; closed: only the administrator, with tidingsctl user add."},
 	{"account", "directory", CONF_BOOL, AT(account.directory), .def = "true",
 	 .help = "Users can be found by others, by the beginning of their id or a part of their nickname (GET /users)."},
+	{"account", "erase_messages", CONF_BOOL, AT(account.erase_messages), .def = "false",
+	 .help = "What an erased user has sent is recalled. Otherwise it stays in the histories of others. What was set when "
+		 "the user was erased counts."},
 	{"account", "refresh_lifetime", CONF_SECS, AT(account.refresh_lifetime_secs), .def = "2592000", .min = 1,
 	 .max = 3650L * DAY,
 	 .help = "How long a login lasts after its last use: its refresh token is valid for so long. (30 days)"},

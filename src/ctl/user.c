@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * user add, passwd, show: accounts from the command line, past the server, on the configured database. revoke, disable,
- * enable: likewise; the workers of all nodes read it within a second (live/revoked.h).
+ * enable, erase: likewise; the workers of all nodes read it within a second (live/revoked.h).
  */
 #include "core/base.h"
 #include "ctl/ctl.h"
@@ -13,6 +13,7 @@
 #include "core/password.h"
 #include "core/utf8.h"
 #include "store/account.h"
+#include "store/erasure.h"
 
 #include <event2/event.h>
 #include <inttypes.h>
@@ -22,7 +23,7 @@
 #include <unistd.h>
 
 static const char usage[] = "user add USER [--nickname NAME] | passwd USER | show USER | revoke USER | disable USER | "
-			    "enable USER";
+			    "enable USER | erase USER";
 
 /* One question to the store, and the loop that waits for its answer. */
 struct question {
@@ -286,6 +287,15 @@ static int bar(const struct ctl *ctl, const char *user, enum user_change change,
 	return close_store(&q, user);
 }
 
+static int erase(const struct ctl *ctl, const char *user)
+{
+	struct question q;
+	open_store(&q, ctl, NULL);
+	const struct store_erase e = {.user = str_from(user), .messages = ctl->conf->account.erase_messages};
+	store_erase_user(q.store, &e, on_barred, &q);
+	return close_store(&q, user);
+}
+
 static int change_access(const struct ctl *ctl, const char *what, const char *user)
 {
 	if (strcmp(what, "revoke") == 0)
@@ -328,5 +338,7 @@ int ctl_user(const struct ctl *ctl)
 		return change_password(ctl, user);
 	if (strcmp(what, "show") == 0)
 		return show_account(ctl, user);
+	if (strcmp(what, "erase") == 0)
+		return erase(ctl, user);
 	return change_access(ctl, what, user);
 }

@@ -11,6 +11,7 @@
 #include "api/observe.h"
 #include "api/render.h"
 #include "cmd/cmd.h"
+#include "cmd/erasure.h"
 #include "cmd/expiry.h"
 #include "cmd/forward.h"
 #include "cmd/operator.h"
@@ -138,6 +139,7 @@ struct im *im_new(const struct im_options *opt, char **err_r)
 	told_start(live);
 	revoked_start(live);
 	im->expiry = expiry_start(live);
+	im->erasure = erasure_start(live);
 	return im;
 }
 
@@ -150,6 +152,7 @@ void im_free(struct im **imp)
 	bool in_doubt = store_pending(im->live.store) != 0;
 	wheel_cancel(&im->drain);
 	expiry_stop(im->expiry);
+	erasure_stop(im->erasure);
 	resync_fini(&im->live);
 	revoked_stop(&im->live);
 	/*
@@ -167,6 +170,7 @@ void im_free(struct im **imp)
 	picture_cache_free(&im->api.pictures);
 	picture_cache_free(&im->api.media_facts);
 	expiry_free(&im->expiry);
+	erasure_free(&im->erasure);
 	wheel_cancel(&im->live.recheck);
 	http_server_free(&im->api.http);
 	http_server_free(&im->api.admin);
@@ -249,6 +253,7 @@ void im_drain(struct im *im, int64_t deadline_ms)
 		return;
 	im->draining = true;
 	expiry_stop(im->expiry);
+	erasure_stop(im->erasure);
 	im->drain_deadline_ms = clock_mono_ms() + deadline_ms;
 	im->end_idle_ms = clock_mono_ms() + (deadline_ms / 2 < LAST_REQUEST_MS ? deadline_ms / 2 : LAST_REQUEST_MS);
 	http_server_drain(im->api.http);

@@ -8,6 +8,7 @@
 #include "im/im.h"
 #include "live/live.h"
 
+struct erasing_chore;
 struct expiry;
 
 struct im {
@@ -18,6 +19,7 @@ struct im {
 	int64_t drain_deadline_ms, end_idle_ms; /* by clock_mono_ms */
 	struct wheel_timer drain;
 	struct expiry *expiry;
+	struct erasing_chore *erasure;
 };
 
 #endif

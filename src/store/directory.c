@@ -24,14 +24,15 @@ struct find_users {
 	void *arg;
 	unsigned limit;
 	struct name_folded query;
-	struct str prefix; /* of ids */
+	struct str prefix; /* of ids; absent: any */
+	bool by_operator;
 	bool names_only;   /* the first statement is that of names */
 	struct directory_cursor start, place;
 	unsigned scanned, scanned_stmt;
 	size_t count;
 	bool more; /* what is behind `place` is for the next page */
 	struct answer answer;
-	struct profile *item;
+	struct found_user *item;
 };
 
 static void find_restart(struct read *r)
@@ -67,7 +68,10 @@ static void find_row(struct read *r, unsigned stmt, struct row *row)
 	snprintf(here.part, sizeof(here.part), "%.*s", (int)part.len, part.s != NULL ? part.s : "");
 	row_take_user(row, here.user_id);
 	bool allowed = row_take_bool(row);
-	struct profile *p = &f->item[f->count];
+	struct found_user *u = &f->item[f->count];
+	struct profile *p = &u->profile;
+	u->disabled = row_take_bool(row);
+	u->last_seen_ms = row_take_ms(row);
 	row_take_profile(row, &r->arena, str_from(here.user_id), p);
 	bool shown = is_shown(f, by_name, allowed, p);
 	if (shown && (f->count == f->limit || !answer_takes(&f->answer, answer_profile_size(p)))) {
@@ -94,26 +98,34 @@ static void find_done(struct read *r, enum store_status status)
 	f->fn(&out, f->arg);
 }
 
-/* May be shown to the user: that u has not blocked, by either table, and that is neither disabled nor erased. */
-static void put_allowed(struct buf *text, struct str user)
+/*
+ * May be shown to the user: that u has not blocked, by either table, and that is neither disabled nor erased. And what the
+ * operator sees of u, to whom anybody is shown.
+ */
+static void put_allowed(const struct find_users *f, struct buf *text)
 {
+	struct str user = f->read.user;
+	if (f->by_operator) {
+		sql_lit(text, "TRUE,EXISTS(SELECT 1 FROM user_states s WHERE s.user_id=u.id AND s.disabled=1),u.last_seen");
+		return;
+	}
 	sql_lit(text, "NOT EXISTS(SELECT 1 FROM user_states s WHERE s.user_id=u.id AND (s.disabled=1 OR s.erased_at IS "
 		      "NOT NULL)) AND NOT EXISTS(SELECT 1 FROM blocks k WHERE k.user_id=u.id AND k.blocked_id=");
 	sql_str(text, user);
 	sql_lit(text, ") AND NOT EXISTS(SELECT 1 FROM friendships d WHERE d.user_id=u.id AND d.friend_id=");
 	sql_str(text, user);
-	sql_lit(text, " AND d.blocked=1)");
+	sql_lit(text, " AND d.blocked=1),FALSE,NULL");
 }
 
 static void put_ids(struct find_users *f, struct buf *text)
 {
 	sql_lit(text, "SELECT '',u.id,");
-	put_allowed(text, f->read.user);
-	sql_lit(text, "," PROFILE_COLUMNS " FROM users u FORCE INDEX (PRIMARY) WHERE u.id LIKE ");
-	sql_like(text, "", f->prefix, "%");
-	if (f->start.user_id[0] != '\0') {
-		sql_lit(text, " AND u.id>");
-		sql_str(text, str_from(f->start.user_id));
+	put_allowed(f, text);
+	sql_lit(text, "," PROFILE_COLUMNS " FROM users u FORCE INDEX (PRIMARY) WHERE u.id>");
+	sql_str(text, str_from(f->start.user_id));
+	if (f->prefix.s != NULL) {
+		sql_lit(text, " AND u.id LIKE ");
+		sql_like(text, "", f->prefix, "%");
 	}
 	buf_printf(text, " ORDER BY u.id LIMIT %d", DIRECTORY_SCAN);
 }
@@ -126,7 +138,7 @@ static void put_names(struct find_users *f, struct buf *text, struct str part)
 		      "(by_user) WHERE o.user_id=n.user_id AND o.part LIKE ");
 	sql_like(text, "", part, "%");
 	sql_lit(text, " AND o.part<n.part) AND ");
-	put_allowed(text, f->read.user);
+	put_allowed(f, text);
 	sql_lit(text, "," PROFILE_COLUMNS " FROM (SELECT part,user_id FROM user_names FORCE INDEX (PRIMARY) WHERE ");
 	if (f->start.by_name) {
 		sql_lit(text, "(part=");
@@ -167,6 +179,7 @@ void store_find_users(struct store *s, const struct store_directory_ask *ask, st
 	f->fn = fn;
 	f->arg = arg;
 	f->limit = ask->limit;
+	f->by_operator = ask->by_operator;
 	f->start = ask->after;
 	f->prefix = arena_str(&f->read.arena, ask->query);
 	f->item = arena_alloc(&f->read.arena, (ask->limit + 1) * sizeof(*f->item));

@@ -75,6 +75,11 @@ bool change_find_message(struct batch *b, struct op_change *o, enum op_verdict *
 	return false;
 }
 
+bool change_find(struct batch *b, struct op_change *o, enum op_verdict *verdict_r)
+{
+	return o->p.by_operator ? change_find_held(b, o, verdict_r) : change_find_message(b, o, verdict_r);
+}
+
 void change_ask_may(struct batch *b, struct op_change *o)
 {
 	const struct conv_kind *kind = o->op.conv->kind;
@@ -248,11 +253,6 @@ void recall_write(struct batch *b, struct op_recall *r)
 	erase(m);
 }
 
-static bool recall_find(struct batch *b, struct op_change *o, enum op_verdict *verdict_r)
-{
-	return o->p.by_operator ? change_find_held(b, o, verdict_r) : change_find_message(b, o, verdict_r);
-}
-
 static enum store_status may_recall(const struct op_change *o, bool *any_time_r)
 {
 	if (!o->p.by_operator)
@@ -267,7 +267,7 @@ static enum op_verdict recall_plan(struct batch *b, struct op *op)
 	struct op_change *o = &r->change;
 	enum op_verdict verdict;
 	bool any_time;
-	if (!recall_find(b, o, &verdict))
+	if (!change_find(b, o, &verdict))
 		return verdict;
 	struct held *h = o->held;
 	enum store_status may = may_recall(o, &any_time);

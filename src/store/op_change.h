@@ -31,6 +31,8 @@ void change_answer(struct op *op);
 bool change_find_held(struct batch *b, struct op_change *o, enum op_verdict *verdict_r);
 /* The same for its user: sets o->by, too. False: *verdict_r is the end of it. */
 bool change_find_message(struct batch *b, struct op_change *o, enum op_verdict *verdict_r);
+/* The one or the other, as o->p.by_operator says. */
+bool change_find(struct batch *b, struct op_change *o, enum op_verdict *verdict_r);
 /* In enter, once what o->check has of it is set: asks for what change_may() needs, which says in plan whether the user
  * may change what the others see. */
 void change_ask_may(struct batch *b, struct op_change *o);

@@ -225,11 +225,11 @@ static enum op_verdict react_plan(struct batch *b, struct op *op)
 	struct op_react *r = react_of(op);
 	struct op_change *o = &r->change;
 	enum op_verdict verdict;
-	if (!change_find_message(b, o, &verdict))
+	if (!change_find(b, o, &verdict))
 		return verdict;
-	if (!change_knows_deleted(o))
+	if (!o->p.by_operator && !change_knows_deleted(o))
 		return OP_PUT_OFF;
-	if (change_is_deleted(o))
+	if (!o->p.by_operator && change_is_deleted(o))
 		return change_end(op, STORE_NOT_FOUND);
 	if (is_out_of_date(b, o))
 		return OP_PUT_OFF;

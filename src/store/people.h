@@ -55,8 +55,8 @@ struct store_new_user {
 };
 void store_add_user(struct store *s, const struct store_new_user *u, store_user_fn *fn, void *arg);
 /*
- * What is not set stays; what is set to absent is cleared. Makes the row where it is missing. A new password ends all
- * logins but one.
+ * What is not set stays; what is set to absent is cleared. Makes the row where it is missing; STORE_NOT_FOUND: the user is
+ * erased. A new password ends all logins but one.
  */
 struct store_user_change {
 	bool sets_nickname, sets_avatar_url, sets_password;
@@ -88,13 +88,21 @@ struct str directory_cursor_write(char out[DIRECTORY_CURSOR_LEN], const struct d
 int directory_cursor_read(struct str text, struct directory_cursor *out) MUST_CHECK;
 
 struct store_directory_ask {
-	struct str user, query; /* a valid text without NUL */
+	struct str user, query; /* a valid text without NUL; absent: all are found, in order of id */
+	/* The server's operator asks: neither blocks nor being disabled hide anybody. */
+	bool by_operator;
 	unsigned limit;
 	struct directory_cursor after;
 };
+struct found_user {
+	struct profile profile;
+	/* Where the operator asks. */
+	bool disabled;
+	int64_t last_seen_ms; /* 0: null */
+};
 struct store_directory {
 	enum store_status status;
-	const struct profile *item;
+	const struct found_user *item;
 	size_t count;
 	bool has_more; /* there may be more, also where there are none here */
 	struct directory_cursor next;

@@ -275,7 +275,11 @@ struct store_act {
 	bool mentions_all;
 	struct str emoji; /* ACT_REACT, ACT_UNREACT: one that reaction_emoji_valid() accepts */
 	int64_t due_ms;	  /* ACT_EXPIRE: as due.h has it */
-	bool by_operator; /* ACT_RECALL: any message but a system message, however old; `user` need be no member */
+	/*
+	 * Nobody's right to see the message is checked, and `user` need be no member. ACT_RECALL: any message but a
+	 * system message, however old. ACT_UNREACT: also what `user` has deleted.
+	 */
+	bool by_operator;
 };
 struct store_change {
 	enum store_status status;

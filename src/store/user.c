@@ -114,8 +114,9 @@ struct put_user {
 	struct login_change change_of_logins;
 };
 
-/* How many statements put_user_ask() writes. */
+/* How many statements put_user_ask() writes, and change_ask() before those of logins_end_ask(). */
 #define PUT_USER_STATEMENTS 2
+#define CHANGE_STATEMENTS (PUT_USER_STATEMENTS + 1)
 
 static void put_user_ask(struct txn *t, struct buf *text)
 {
@@ -246,6 +247,9 @@ static void change_ask(struct txn *t, struct buf *text)
 {
 	struct put_user *p = container_of(t, struct put_user, txn);
 	put_user_ask(t, text);
+	p->begin.state = (struct user_state){0};
+	buf_append_char(text, ';');
+	user_state_ask(text, p->user, false);
 	if (!p->change.sets_password)
 		return;
 	buf_append_char(text, ';');
@@ -257,8 +261,10 @@ static void change_row(struct txn *t, unsigned stmt, struct row *row)
 	struct put_user *p = container_of(t, struct put_user, txn);
 	if (stmt < PUT_USER_STATEMENTS)
 		put_user_row(t, stmt, row);
+	else if (stmt < CHANGE_STATEMENTS)
+		row_take_user_state(row, &p->begin.state);
 	else
-		logins_end_row(&p->end, stmt - PUT_USER_STATEMENTS, row);
+		logins_end_row(&p->end, stmt - CHANGE_STATEMENTS, row);
 }
 
 static void put_change(struct put_user *p, struct buf *text)
@@ -297,6 +303,11 @@ static void change_decide(struct txn *t, struct buf *text)
 	bool ours = t->uncertain && str_equal(p->now.password_hash, c->password_hash);
 	if (c->password_was.s != NULL && !ours && !str_equal(p->now.password_hash, c->password_was)) {
 		t->status = STORE_FORBIDDEN;
+		return;
+	}
+	/* A request that was under way makes no profile anew. */
+	if (!p->profile.known && p->begin.state.erased_ms != 0) {
+		t->status = STORE_NOT_FOUND;
 		return;
 	}
 	put_change(p, text);
