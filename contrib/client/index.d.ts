@@ -727,6 +727,8 @@ export interface Rest {
     endLogin(loginId: Id): Promise<void>;
     /** Ends all other logins. `forbidden`: the old one is wrong. */
     changePassword(passwords: {old_password: string; new_password: string}): Promise<void>;
+    /** For good. `forbidden`: the password is wrong. */
+    deleteAccount(password: string): Promise<void>;
     /** Whose id begins with it, or whose nickname contains it: 2 to 64 characters. `not_found` where the server has no directory. */
     findUsers(query: string, page?: PageOptions): Promise<Page<Profile>>;
     me(): Promise<Profile>;
@@ -959,6 +961,8 @@ export class TidingsClient {
     logout(options?: {all?: boolean}): Promise<void>;
     /** Out of the store alone; the server is not told. */
     forgetLogin(): Promise<void>;
+    /** For good; `ended` follows. `forbidden`: the password is wrong. */
+    deleteAccount(password: string): Promise<void>;
 
     /** Goes out now, or when there is a connection again. After close() its `done` rejects. */
     send(message: Outgoing): Sending;

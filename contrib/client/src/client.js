@@ -292,6 +292,12 @@ export class TidingsClient extends Emitter {
         return this.#endLogin('logged_out');
     }
 
+    // The account goes, for good.
+    async deleteAccount(password) {
+        await this.#rest.deleteAccount(password);
+        await this.#endLogin('erased');
+    }
+
     async #endLogin(reason) {
         if (this.#login !== null)
             await this.#login.end(reason);

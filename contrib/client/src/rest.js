@@ -455,6 +455,11 @@ export class Rest {
         await this.#put('/users/me/password', {old_password, new_password});
     }
 
+    // For good.
+    async deleteAccount(password) {
+        await this.request('DELETE', '/users/me', {body: {password}});
+    }
+
     // By the beginning of the id, or any part of the nickname. `not_found` where the server has no directory.
     findUsers(query, {limit, cursor} = {}) {
         return this.#get('/users', {query, limit, cursor});

@@ -120,6 +120,17 @@ test('a changed password ends the others', needsServer, async () => {
     await other.ready();
 });
 
+test('an account is deleted', needsServer, async () => {
+    const {client, user_id} = await registered('alice');
+    const other = await online(await loggedIn(user_id, 'Other'));
+    await assert.rejects(client.deleteAccount('wrong horse'), {code: 'forbidden'});
+    assert.deepEqual(client.seen.ended, []);
+    await client.deleteAccount(password);
+    assert.deepEqual(client.seen.ended, [{reason: 'erased'}]);
+    assert.equal(await ended(other), 'erased');
+    await assert.rejects(client.login({user_id, password}), {code: 'credentials_invalid'});
+});
+
 test('a server that is away ends no login', needsServer, async () => {
     const {client, storage} = await registered('alice');
     await online(client);
