@@ -109,6 +109,11 @@ export class Chat {
         return this.#client.forgetLogin();
     }
 
+    // For good.
+    deleteAccount(password) {
+        return this.#client.deleteAccount(password);
+    }
+
     // How many messages would be lost by logging out; all: everywhere.
     countUnsent({all = false} = {}) {
         return countUnsent(this.#account, this.outgoing.waiting, all);

@@ -4,6 +4,7 @@
 import {alertsAllowed, alertsWanted, wantAlerts} from './alerts.js';
 import {avatar} from './avatar.js';
 import {openChangePassword} from './change_password_dialog.js';
+import {openDeleteAccount} from './delete_account_dialog.js';
 import {cutOff, el, externalLink, icon, textButton} from './dom.js';
 import {openDevices} from './devices_dialog.js';
 import {ask, openDialog, say} from './dialog.js';
@@ -71,7 +72,8 @@ function accountSection(chat, logOut) {
     const section = el('section.settings', {'aria-labelledby': 'account-title'}, el('h3', {id: 'account-title'}, t('account.title')),
         el('div.row-buttons', {},
             row('open-devices', 'laptop', t('devices.open'), () => openDevices(chat, () => logOut({all: true}))),
-            row('open-password', 'key', t('password.title'), () => openChangePassword(chat))));
+            row('open-password', 'key', t('password.title'), () => openChangePassword(chat)),
+            row('danger-item', 'trash', t('erase.title'), () => openDeleteAccount(chat))));
     chat.rest.logins().catch((problem) => {
         section.hidden = problem.code === 'not_found';
     });
