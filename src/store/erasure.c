@@ -38,6 +38,9 @@ static const struct {
 	{"upload_limits", "user_id", NULL, NULL},
 	/* They stay until they run out, so that their refresh tokens are told that they have ended. */
 	{"logins", "user_id", "device=NULL,address=''", "(device IS NOT NULL OR address<>'')"},
+	/* They went with the erasure: those that a request under way has brought since. */
+	{"devices", "user_id", NULL, NULL},
+	{"push_settings", "user_id", NULL, NULL},
 };
 #define STAGES (ERASURE_ROWS + ARRAY_LEN(erased_rows))
 
