@@ -66,6 +66,35 @@ static void test_send(void)
 	ok(p->mention_count == 2 && same(p->mention[0], mention[0]) && same(p->mention[1], mention[1]), "mentions");
 }
 
+/* What an operator asks for, and what only looks like it: the writer must not take one for the other. */
+static void test_by_operator(void)
+{
+	for (int by = 0; by <= 1; by++) {
+		union wire_args send = {.send = {.from = STR_LIT("system"),
+						 .to = STR_LIT("bob"),
+						 .type = MESSAGE_TEXT,
+						 .content = STR_LIT("x"),
+						 .client_msg_id = STR_LIT("1"),
+						 .by_operator = by}};
+		union wire_args act = {.act = {.act = ACT_RECALL,
+					       .user = STR_LIT("system"),
+					       .id = 5,
+					       .mentions_all = !by,
+					       .by_operator = by}};
+		union wire_args back;
+		struct wire_room room;
+		struct wire_head head;
+		buf_clear(&out);
+		wire_put_args(&out, (struct wire_head){.kind = WIRE_SEND}, &send);
+		is_int(wire_take_args(WIRE_SEND, body_of(&head), &back, &room), 0, "a send");
+		is_int(back.send.by_operator, by, "whether it is an operator's");
+		buf_clear(&out);
+		wire_put_args(&out, (struct wire_head){.kind = WIRE_ACT}, &act);
+		is_int(wire_take_args(WIRE_ACT, body_of(&head), &back, &room), 0, "a recall");
+		is_int(back.act.by_operator, by, "whether it is an operator's");
+	}
+}
+
 static struct message a_message(void)
 {
 	struct message m = {.id = 5,
@@ -203,6 +232,7 @@ int main(void)
 	struct wire_state state = {.away = true}, back;
 	struct wire_told told = {.answers = UINT64_MAX, .unsure = true}, told_back;
 	test_send();
+	test_by_operator();
 	test_results();
 	test_damaged();
 	buf_clear(&out);
