@@ -45,7 +45,7 @@ struct conf_jwt_key {
 	char *public_key; /* PEM: the text of public_key_file, or made from the key set */
 };
 
-/* What hooks are called for; hook_event_names of conf.c has their names. */
+/* What hooks are called for; conf_hook_event_names has their names. */
 enum conf_hook_event {
 	HOOK_MESSAGE,
 	HOOK_RECALLED,
@@ -54,9 +54,8 @@ enum conf_hook_event {
 	HOOK_REACTION,
 	HOOK_GROUP,
 	HOOK_FRIEND,
-	HOOK_USER,
 };
-#define HOOK_EVENTS (HOOK_USER + 1)
+#define HOOK_EVENTS (HOOK_FRIEND + 1)
 extern const char *const conf_hook_event_names[HOOK_EVENTS];
 
 /* A `webhook "NAME" { }` of the section relay. */

@@ -23,9 +23,9 @@ const char *conf_check_hook_event(const char *value)
 	for (size_t i = 0; i < HOOK_EVENTS; i++)
 		if (strcmp(value, conf_hook_event_names[i]) == 0)
 			return NULL;
-	if (strcmp(value, "presence") == 0)
-		return "presence is not stored, so hooks are not told of it; ask the WebSocket's watch";
-	return "an event is message, recalled, edited, read, reaction, group, friend or user";
+	if (strcmp(value, "presence") == 0 || strcmp(value, "user") == 0)
+		return "webhooks are not told of this: they are told of what is in the outbox";
+	return "an event is message, recalled, edited, read, reaction, group or friend";
 }
 
 static bool is_plain_name(struct str name)

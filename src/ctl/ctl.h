@@ -29,6 +29,7 @@ int ctl_user(const struct ctl *ctl);
 int ctl_group(const struct ctl *ctl);
 int ctl_stickers(const struct ctl *ctl);
 int ctl_media(const struct ctl *ctl);
+int ctl_hooks(const struct ctl *ctl);
 int ctl_search(const struct ctl *ctl);
 int ctl_status(const struct ctl *ctl);
 int ctl_workers(const struct ctl *ctl);

@@ -37,6 +37,8 @@ static const struct {
 	 ctl_media},
 	{"search", "status | rebuild", "show the state of the search index; make it anew while the server runs",
 	 ctl_search},
+	{"hooks", "list | pause NAME | resume NAME | replay NAME --since TIME",
+	 "show what webhooks have been told; stop or resume one; tell it again what has happened since", ctl_hooks},
 	{"befriend", "A B", "make two users friends, creating them where they are missing", ctl_befriend},
 #ifdef TIDINGS_DEBUG
 	{"clock", "[wall] SECONDS", "shift the node's clocks, or the wall clock alone (debug builds only)", ctl_clock},

@@ -49,6 +49,9 @@
 	  "Messages deleted because they were older than message.keep_days")                                           \
 	X(NOTIFICATIONS_TOO_OLD, "notifications_too_old", "notifications_too_old", "",                                 \
 	  "Notifications deleted because they were older than notifications.keep_days")                                \
+	X(HOOK_DELIVERED, "webhook_events", "webhook_events", "result=\"delivered\"", STATS_HELP_HOOKS)                  \
+	X(HOOK_LOST, "webhook_events_lost", "webhook_events", "result=\"lost\"", STATS_HELP_HOOKS)                       \
+	X(HOOK_FAILED, "webhook_failures", "webhook_failures", "", "Requests to webhooks that did not succeed")        \
 	X(SESSIONS_OPENED, "sessions_opened", "sessions_opened", "", "WebSocket sessions opened")                      \
 	X(SESSIONS_KICKED, "sessions_kicked", "sessions_kicked", "", "WebSocket sessions closed with 4001")            \
 	X(SESSIONS_FULL, "sessions_refused", "sessions_refused", "", "WebSocket sessions refused for want of room")    \
@@ -61,6 +64,8 @@
 	X(INSPECT_UNAVAILABLE, "files_not_inspected", "files_inspected", "result=\"unavailable\"",                     \
 	  STATS_HELP_INSPECTED)                                                                                        \
 	X(LOG_LOST, "log_lost", "log_lost", "", "Lines of the event log that could not be written in time")
+#define STATS_HELP_HOOKS                                                                                               \
+	"Events that webhooks have taken, and, counted by transactions, those that were given up after three days"
 #define STATS_HELP_INSPECTED "Files given to the media process: read, refused for what is in them, or not read"
 #define STATS_HELP_SLOW                                                                                                \
 	"Connections closed because their clients read too slowly, or held most of what all clients did not read"
@@ -75,7 +80,8 @@
 	X(GROUP_QUEUE, "group_queue_bytes", "Events of groups that were not given to all members yet")                 \
 	X(RETENTION, "retention_running", "1 while what is older than keep_days is looked for and deleted")            \
 	X(RETENTION_AT, "retention_conversation",                                                                      \
-	  "The conversation that the search for old messages has come to; 0: none")
+	  "The conversation that the search for old messages has come to; 0: none")                                              \
+	X(HOOK_LAG, "webhook_lag_milliseconds", "How long the oldest event has waited that a webhook has not taken")
 
 /*
  * name, Prometheus family without tidings_, help, how many of its units one unit of the family is, how many bounds

@@ -118,6 +118,9 @@ bool audience_add_row(struct audience *a, struct str items)
 			/* 0: nobody listens to one that was just made. */
 			fine = (item.id == 0 || add_conversation(a, item.id)) && fine;
 			break;
+		case OUTBOX_FRIEND:
+		case OUTBOX_TEXT:
+			break;
 		default:
 			fine = false; /* of a later version, or of none */
 		}

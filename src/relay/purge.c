@@ -43,6 +43,8 @@ static void delete_ask(struct relay *r, struct buf *text)
 	sql_u64(text, first_n);
 	sql_lit(text, " AND ");
 	sql_u64(text, last_n);
+	if (r->conf->relay.webhook_count != 0)
+		sql_lit(text, " AND at<UTC_TIMESTAMP(3)-INTERVAL " HOOK_KEEPS_SQL);
 	sql_lit(text, ";COMMIT");
 }
 
@@ -132,6 +134,14 @@ static const struct relay_job logins_job = {
 
 /* ---- cursors in streams that have ended ---- */
 
+static void put_consumer(struct buf *text, const struct relay *r, unsigned consumer)
+{
+	if (consumer < RELAY_CONSUMERS)
+		sql_str(text, str_from(relay_consumers[consumer]));
+	else
+		buf_printf(text, "'hook:%s'", r->conf->relay.webhooks[consumer - RELAY_CONSUMERS].name);
+}
+
 static void walk_ask(struct relay *r, struct buf *text)
 {
 	r->purge.walked = 0;
@@ -140,7 +150,7 @@ static void walk_ask(struct relay *r, struct buf *text)
 	sql_lit(text,
 		"SELECT d.stream,d.at<UTC_TIMESTAMP(3)-INTERVAL 1 DAY AND NOT EXISTS (SELECT 1 FROM outbox o WHERE "
 		"o.stream=d.stream) FROM outbox_done d WHERE d.consumer=");
-	sql_str(text, str_from(relay_consumers[r->purge.consumer]));
+	put_consumer(text, r, r->purge.consumer);
 	sql_lit(text, " AND d.stream>");
 	sql_u64(text, r->purge.walk_after);
 	sql_lit(text, " ORDER BY d.stream LIMIT ");
@@ -167,7 +177,7 @@ static void walk_done(struct relay *r)
 	p->walked_consumer = p->consumer;
 	if (p->walked < WALK_ROWS && p->forget_count < PURGE_FORGET_MAX) {
 		p->walk_after = 0;
-		p->consumer = (p->consumer + 1) % RELAY_CONSUMERS;
+		p->consumer = (p->consumer + 1) % (RELAY_CONSUMERS + (unsigned)r->conf->relay.webhook_count);
 	}
 	p->walk_ms = clock_mono_ms() + WALK_MS;
 }
@@ -179,7 +189,7 @@ static void forget_ask(struct relay *r, struct buf *text)
 {
 	bool first = true;
 	sql_lit(text, "DELETE FROM outbox_done WHERE consumer=");
-	sql_str(text, str_from(relay_consumers[r->purge.walked_consumer]));
+	put_consumer(text, r, r->purge.walked_consumer);
 	sql_lit(text, " AND stream IN (");
 	for (unsigned i = 0; i < r->purge.forget_count; i++) {
 		sql_comma(text, &first);

@@ -31,6 +31,7 @@ static void tell_changed(struct relay *r)
 			sweep_forget(r);
 			names_forget(r);
 			retention_forget(r);
+			hooks_forget(r);
 		}
 	}
 	r->changed(r->ctx);
@@ -66,13 +67,15 @@ static const struct relay_job *due(struct relay *r)
 		return job;
 	if ((job = survey_due(r)) != NULL || (job = repair_due(r)) != NULL)
 		return job;
-	if ((job = purge_due(r, now)) != NULL || (job = sweep_due(r, now)) != NULL)
+	/* Webhooks and the rest take turns. */
+	r->hooks.had_turn = !r->hooks.had_turn;
+	if (r->hooks.had_turn && (job = hooks_due(r)) != NULL)
 		return job;
-	if ((job = index_due(r, now)) != NULL)
+	if ((job = purge_due(r, now)) != NULL || (job = sweep_due(r, now)) != NULL ||
+	    (job = index_due(r, now)) != NULL || (job = names_due(r, now)) != NULL ||
+	    (job = retention_due(r, now)) != NULL)
 		return job;
-	if ((job = names_due(r, now)) != NULL)
-		return job;
-	return retention_due(r, now);
+	return hooks_due(r);
 }
 
 void relay_go_on(struct relay *r)
@@ -141,6 +144,7 @@ static void on_down(struct link *l, const char *why, void *ctx)
 	sweep_forget(r);
 	names_forget(r);
 	retention_forget(r);
+	hooks_forget(r);
 	tell_changed(r);
 }
 
@@ -186,6 +190,7 @@ static void on_second(struct wheel_timer *t)
 		purge_second(r);
 		names_second(r);
 		index_second(r, now);
+		hooks_second(r);
 	}
 	if (r->led != lease_is_ours(r, now))
 		tell_changed(r);
@@ -210,6 +215,7 @@ struct relay *relay_new(struct loop *loop, const struct conf *conf, void (*chang
 	index_init(r);
 	sweep_init(r);
 	retention_init(r);
+	hooks_init(r);
 	r->link = link_new(loop_base(loop), conf, &options, &link_events, r);
 	r->bus = bus_new(loop_base(loop), conf, &bus_events, r);
 	wheel_set(loop_wheel(loop), &r->second, 0, on_second);
@@ -234,6 +240,7 @@ void relay_leave(struct relay *r)
 {
 	r->leaving = true;
 	repair_end(r);
+	hooks_forget(r);
 	relay_go_on(r);
 }
 
@@ -254,6 +261,7 @@ void relay_free(struct relay **rp)
 	sweep_fini(r);
 	names_fini(r);
 	retention_fini(r);
+	hooks_fini(r);
 	link_free(&r->link);
 	bus_free(&r->bus);
 	streams_fini(&r->streams);

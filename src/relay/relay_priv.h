@@ -14,6 +14,7 @@
 #include "media/s3.h"
 #include "net/work.h"
 #include "relay/audience.h"
+#include "relay/hooks.h"
 #include "relay/index.h"
 #include "relay/relay.h"
 #include "relay/streams.h"
@@ -23,7 +24,8 @@ struct bus;
 
 /*
  * Who reads the outbox; a row that all of them are done with is deleted. How to add one: here and in relay.c, a member
- * of struct stream and its column in survey.c, and what works for it.
+ * of struct stream and its column in survey.c, and what works for it. Webhooks are consumers, too, but no row waits for
+ * them: where there are any, all rows are kept for HOOK_KEEPS_DAYS.
  */
 #define CONSUMER_PUSH "push"
 #define CONSUMER_SEARCH "search"
@@ -238,6 +240,7 @@ struct relay {
 	struct sweep sweep;
 	struct names names;
 	struct retention retention;
+	struct hooks hooks;
 };
 
 /* Asks what is due, if the connection is free. */

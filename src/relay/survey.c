@@ -18,6 +18,13 @@ void survey_forget(struct relay *r)
 	r->survey.lag_ms = 0;
 }
 
+/* Those that webhooks may be told of once more. By the oldest row of a stream, m. */
+static bool keeps_rows(const struct relay *r)
+{
+	return r->conf->relay.webhook_count != 0;
+}
+#define TOO_OLD "m.at<UTC_TIMESTAMP(3)-INTERVAL " HOOK_KEEPS_SQL
+
 /*
  * The greatest and the least n of each stream are found by a loose scan of the primary key, which skips from stream to
  * stream. Streams with nothing to do are left out; so is what is beyond STREAMS_MAX, until those before are done.
@@ -31,16 +38,26 @@ static void survey_ask(struct relay *r, struct buf *text)
 		      "1000)");
 	for (unsigned i = 0; i < RELAY_CONSUMERS; i++)
 		buf_printf(text, ",COALESCE(d%u.n,0),COALESCE(d%u.at<UTC_TIMESTAMP(3)-INTERVAL 1 HOUR,0)", i, i);
+	if (keeps_rows(r))
+		sql_lit(text, "," TOO_OLD);
 	sql_lit(text, " FROM (SELECT stream,MIN(n) AS min_n,MAX(n) AS max_n FROM outbox GROUP BY stream) s");
 	for (unsigned i = 0; i < RELAY_CONSUMERS; i++)
 		buf_printf(text, " LEFT JOIN outbox_done d%u ON d%u.consumer='%s' AND d%u.stream=s.stream", i, i,
 			   relay_consumers[i], i);
-	sql_lit(text, " LEFT JOIN outbox o ON o.stream=s.stream AND o.n=GREATEST(COALESCE(d0.n,0)+1,s.min_n)"
-		      " WHERE s.max_n>COALESCE(d0.n,0) OR s.max_n-s.min_n>=");
+	sql_lit(text, " LEFT JOIN outbox o ON o.stream=s.stream AND o.n=GREATEST(COALESCE(d0.n,0)+1,s.min_n)");
+	if (keeps_rows(r))
+		sql_lit(text, " JOIN outbox m ON m.stream=s.stream AND m.n=s.min_n");
+	sql_lit(text, " WHERE s.max_n>COALESCE(d0.n,0) OR (s.max_n-s.min_n>=");
 	sql_u64(text, STREAMS_KEEP + STREAMS_DELETE_MIN - 1);
+	if (keeps_rows(r))
+		sql_lit(text, " AND " TOO_OLD);
+	buf_append_char(text, ')');
 	if (index_is_waited_for(r, clock_mono_ms()))
 		sql_lit(text, " OR s.max_n>COALESCE(d1.n,0)");
-	sql_lit(text, " OR d0.at<UTC_TIMESTAMP(3)-INTERVAL 1 HOUR LIMIT ");
+	sql_lit(text, " OR (d0.at<UTC_TIMESTAMP(3)-INTERVAL 1 HOUR");
+	if (keeps_rows(r))
+		sql_lit(text, " AND " TOO_OLD);
+	sql_lit(text, ") LIMIT ");
 	sql_u64(text, STREAMS_MAX);
 	sql_lit(text, ";COMMIT");
 }
@@ -62,6 +79,9 @@ static void survey_row(struct relay *r, unsigned stmt, struct row *row)
 		s.all_done_n = s.searched_n < s.all_done_n ? s.searched_n : s.all_done_n;
 		s.still = s.still && search_is_still;
 	}
+	/* Its oldest row stays. */
+	if (keeps_rows(r) && !row_take_bool(row))
+		s.all_done_n = s.min_n - 1;
 	if (lag_ms > r->survey.lag_next_ms)
 		r->survey.lag_next_ms = lag_ms;
 	streams_add(&r->streams, &s);

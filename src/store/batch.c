@@ -11,6 +11,7 @@
 
 #include "core/clock.h"
 #include "core/log.h"
+#include "store/reactions.h"
 #include "store/sql.h"
 
 /* Of a buffer's memory from one batch to the next. */
@@ -306,6 +307,14 @@ void batch_note_told(struct batch *b, struct op *op, enum outbox_kind kind, uint
 {
 	op->in_outbox = true;
 	outbox_put_id(&b->items, kind, message_id);
+}
+
+void batch_note_told_text(struct batch *b, char first, struct str rest)
+{
+	char text[1 + REACTION_EMOJI_MAX] = {first};
+	ASSERT(rest.len < sizeof(text));
+	memcpy(text + 1, rest.s, rest.len);
+	outbox_put_text(&b->items, (struct str){text, 1 + rest.len});
 }
 
 void batch_note_told_user(struct batch *b, struct op *op, struct str user)

@@ -325,7 +325,7 @@ static void append_end(struct batch *b, bool wrote)
 {
 	if (b->items.len != 0)
 		outbox_put_row(b->outbox, batch_begin_stmt(b, STMT_PLAIN, NULL),
-			       (struct str){b->items.data, b->items.len});
+			       (struct str){b->items.data, b->items.len}, NULL);
 	b->notes = outbox_is_due(b->outbox);
 	if (b->notes)
 		outbox_put_done(b->outbox, batch_begin_stmt(b, STMT_PLAIN, NULL));

@@ -196,6 +196,7 @@ static void friend_answer(struct txn *t)
 static void friend_tell(const struct txn *t, struct buf *items)
 {
 	const struct change_friend *c = container_of(t, struct change_friend, txn);
+	outbox_put_id(items, OUTBOX_FRIEND, (uint64_t)c->step + 1);
 	outbox_put_user(items, c->user);
 	outbox_put_user(items, c->peer);
 }

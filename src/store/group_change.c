@@ -207,7 +207,15 @@ static void check_op(const struct store_group_op *op)
 	ASSERT(!op->sets_role || op->role == GROUP_ADMIN || op->role == GROUP_MEMBER);
 }
 
-/* Those who come in or go out, and who does it; and all members. The id of a group that is being made is not known. */
+/* Of one that is being made only the database knows the id. */
+static const char *group_tell_id(const struct txn *t)
+{
+	static const char first[] = "(@g<<28)+1";
+	_Static_assert(MESSAGE_SEQ_BITS == 28, "group_tell_id()");
+	return container_of(t, struct change_group, txn)->id == 0 ? first : NULL;
+}
+
+/* Those who come in or go out, and who does it; and all members. */
 static void group_tell(const struct txn *t, struct buf *items)
 {
 	const struct change_group *c = container_of(t, struct change_group, txn);
@@ -222,7 +230,7 @@ static void group_tell(const struct txn *t, struct buf *items)
 void store_change_group(struct store *s, const struct store_group_op *op, store_group_fn *fn, void *arg)
 {
 	static const struct txn_class told = {"group",	    group_ask,		group_row,	   group_decide,
-					      group_answer, .tell = group_tell, .made = group_made};
+					      group_answer, .tell = group_tell, .tell_id = group_tell_id, .made = group_made};
 	static const struct txn_class quiet = {"group", group_ask, group_row, group_decide, group_answer};
 	check_op(op);
 	struct change_group *c = txn_new(s->txns, steps[op->step].quiet ? &quiet : &told, op->user, sizeof(*c));

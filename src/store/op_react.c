@@ -147,6 +147,8 @@ static void write_reaction(struct batch *b, struct op_react *r)
 	o->at_ms = b->now_ms;
 	o->change_seq = batch_note_reaction(b, op_conv(&o->op), o->held, o->p.user);
 	batch_note_told(b, &o->op, OUTBOX_REACTION, o->p.id);
+	batch_note_told_user(b, &o->op, o->p.user);
+	batch_note_told_text(b, adds(o) ? '+' : '-', o->p.emoji);
 	if (adds(o)) {
 		now = reaction_added(&b->arena, &now, o->p.user);
 		insert_reaction(b, o);

@@ -122,6 +122,7 @@ static void plan_step(struct batch *b, struct op_read *o, struct member *m)
 	m->moved = c->dirty = c->read = o->op.planned = true;
 	batch_note_mark(b, c->id, o->user, o->step_to);
 	batch_note_told(b, &o->op, OUTBOX_READ, message_id_make(c->id, o->step_to));
+	batch_note_told_user(b, &o->op, o->user);
 	o->op.more = o->step_to < o->up_to_seq;
 }
 

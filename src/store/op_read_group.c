@@ -29,6 +29,7 @@ static void group_read_move(struct batch *b, struct op_read *o, struct member *m
 	m->marks |= m->conv->member_count <= (uint64_t)b->conf->groups.receipts_max;
 	o->op.planned = true;
 	batch_note_told(b, &o->op, OUTBOX_READ, message_id_make(m->conv->id, o->step_to));
+	batch_note_told_user(b, &o->op, o->user);
 	conv_group_move(b, m, o->step_to);
 }
 

@@ -46,7 +46,21 @@ static void end_stream(struct outbox *o)
 	begin_stream(o);
 }
 
-void outbox_put_row(struct outbox *o, struct buf *text, struct str items)
+static void put_items(struct buf *text, struct str items, const char *first_id)
+{
+	if (first_id == NULL) {
+		sql_bytes(text, items);
+		return;
+	}
+	ASSERT(items.len >= 1 + 8);
+	sql_lit(text, "CONCAT(");
+	sql_bytes(text, (struct str){items.s, 1});
+	buf_printf(text, ",UNHEX(LPAD(HEX(%s),16,'0')),", first_id);
+	sql_bytes(text, (struct str){items.s + 1 + 8, items.len - 1 - 8});
+	buf_append_char(text, ')');
+}
+
+void outbox_put_row(struct outbox *o, struct buf *text, struct str items, const char *first_id)
 {
 	if (o->in_doubt || o->last - o->done >= OUTBOX_ROWS_MAX)
 		end_stream(o);
@@ -55,7 +69,7 @@ void outbox_put_row(struct outbox *o, struct buf *text, struct str items)
 	buf_append_char(text, ',');
 	sql_u64(text, o->last + 1 - o->base);
 	sql_lit(text, ",UTC_TIMESTAMP(3),");
-	sql_bytes(text, items);
+	put_items(text, items, first_id);
 	buf_append_char(text, ')');
 }
 

@@ -38,8 +38,11 @@ struct outbox {
 void outbox_init(struct outbox *o);
 void outbox_fini(struct outbox *o);
 
-/* "INSERT INTO outbox …" of the next row, with these items. */
-void outbox_put_row(struct outbox *o, struct buf *text, struct str items);
+/*
+ * "INSERT INTO outbox …" of the next row, with these items. first_id: what is in place of the first one's number, an
+ * expression in SQL; NULL: it is as it is.
+ */
+void outbox_put_row(struct outbox *o, struct buf *text, struct str items, const char *first_id);
 /* That transaction has committed. `answers`: those that others must be told of, at most UINT16_MAX. Returns the row. */
 uint64_t outbox_committed(struct outbox *o, unsigned answers);
 /* Others were told of `count` more answers of that row. A row of an earlier stream is ignored. */

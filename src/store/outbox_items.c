@@ -22,6 +22,15 @@ void outbox_put_user(struct buf *items, struct str user)
 	buf_append_str(items, user);
 }
 
+void outbox_put_text(struct buf *items, struct str text)
+{
+	for (size_t at = 0; at < text.len; at += 8) {
+		char bytes[1 + 8] = {(char)OUTBOX_TEXT};
+		memcpy(bytes + 1, text.s + at, text.len - at < 8 ? text.len - at : 8);
+		buf_append(items, bytes, sizeof(bytes));
+	}
+}
+
 static bool take_user(struct str items, size_t *at, struct outbox_item *item)
 {
 	size_t len = *at < items.len ? (unsigned char)items.s[*at] : 0;
@@ -36,6 +45,7 @@ static bool take_id(struct str items, size_t *at, struct outbox_item *item)
 {
 	if (items.len - *at < 8)
 		return false;
+	item->text = (struct str){items.s + *at, strnlen(items.s + *at, 8)};
 	for (int i = 0; i < 8; i++)
 		item->id = item->id << 8 | (unsigned char)items.s[(*at)++];
 	return true;

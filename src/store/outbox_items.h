@@ -6,6 +6,10 @@
  *
  * How to add a kind: at the end of the enum; a relay that does not know it can still step over it if it is a number,
  * so give it one (OUTBOX_USER is the only text).
+ *
+ * Webhooks are told of most of them (relay/hook_events.c). Where these have to know more than the number, items follow:
+ * behind OUTBOX_READ and OUTBOX_REACTION the user who did it, behind OUTBOX_FRIEND also to whom, and behind
+ * OUTBOX_REACTION's user a text.
  */
 #ifndef TIDINGS_STORE_OUTBOX_ITEMS_H
 #define TIDINGS_STORE_OUTBOX_ITEMS_H
@@ -24,17 +28,22 @@ enum outbox_kind {
 	OUTBOX_READ = 'm',     /* the id of the last message that somebody has read */
 	OUTBOX_GROUP = 'g', /* the id of the system message that tells what became of a group; 0: of one just made, in
 			     * which the users are that follow */
+	OUTBOX_FRIEND = 'f', /* enum friend_step, counted from 1 */
+	OUTBOX_TEXT = 'x',   /* up to 8 bytes of a text, NUL behind them; several in a row are one text */
 };
 
 struct outbox_item {
 	enum outbox_kind kind;
 	uint64_t id;	 /* but for OUTBOX_USER */
 	struct str user; /* OUTBOX_USER; borrowed */
+	struct str text; /* OUTBOX_TEXT; borrowed */
 };
 
 void outbox_put_id(struct buf *items, enum outbox_kind kind, uint64_t id);
 /* The user's id is valid. */
 void outbox_put_user(struct buf *items, struct str user);
+/* Without NUL. */
+void outbox_put_text(struct buf *items, struct str text);
 /* The item at *at, and *at moved behind it. 1: there is one; 0: the end; -1: what is there is none. */
 int outbox_next(struct str items, size_t *at, struct outbox_item *item_r) MUST_CHECK;
 

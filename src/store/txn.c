@@ -135,7 +135,8 @@ static void put_told(struct txns *t, const struct txn *x)
 		x->class->tell(x, &t->items);
 	if (t->items.len != 0) {
 		buf_append_char(&t->text, ';');
-		outbox_put_row(&t->outbox, &t->text, (struct str){t->items.data, t->items.len});
+		outbox_put_row(&t->outbox, &t->text, (struct str){t->items.data, t->items.len},
+			       x->class->tell_id != NULL ? x->class->tell_id(x) : NULL);
 	}
 	t->notes = outbox_is_due(&t->outbox);
 	if (t->notes) {

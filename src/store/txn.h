@@ -48,6 +48,11 @@ struct txn_class {
 	 * to lock what it may have written. NULL: nobody is told.
 	 */
 	void (*tell)(const struct txn *t, struct buf *items);
+	/*
+	 * May be NULL. The number of tell()'s first item, an expression in SQL, where only the database knows it; NULL:
+	 * it is as tell() says.
+	 */
+	const char *(*tell_id)(const struct txn *t);
 	/* May be NULL. A statement of decide()'s has made a row whose id the database counts. */
 	void (*made)(struct txn *t, uint64_t id);
 };

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Writes a configuration file from nested Perl data: scalars, array references for lists, hash references for
-# sections, {kid => {...}} under "key" for the titled sections of jwt.
+# sections, {title => {...}} under "key" and "webhook" for titled sections.
 package Tidings::Conf;
 use strict;
 use warnings;
@@ -23,7 +23,7 @@ sub conf_text {
 	for my $name (sort { (ref $conf->{$a} eq 'HASH') <=> (ref $conf->{$b} eq 'HASH') || $a cmp $b } keys %$conf) {
 		my $v = $conf->{$name};
 		next if !defined $v;
-		if ($name eq 'key' && ref $v eq 'HASH') {
+		if ($name =~ /\A(?:key|webhook)\z/ && ref $v eq 'HASH') {
 			$out .= qq($indent$name "$_" {\n) . conf_text($v->{$_}, "$indent\t") . "$indent}\n" for sort keys %$v;
 		} elsif (ref $v eq 'HASH') {
 			$out .= "$indent$name {\n" . conf_text($v, "$indent\t") . "$indent}\n";

@@ -381,9 +381,9 @@ static void test_checks(void)
 		 "relay.webhook \"a\": url: 'ftp://h/': a URL begins with https:// or http://\n"
 		 "t.conf:1: relay.webhook \"a\": no secret_file is given"},
 		{"relay { webhook a { url = \"http://h/\" events = {presence} } }",
-		 "relay.webhook \"a\": events: 'presence': presence is not stored, so hooks are not told of it; ask "
+		 "relay.webhook \"a\": events: 'presence': webhooks are not told of this: they are told of what is in "
 		 "the "
-		 "WebSocket's watch\n"
+		 "outbox\n"
 		 "t.conf:1: relay.webhook \"a\": no secret_file is given\n"
 		 "t.conf:1: relay.webhook \"a\": http needs relay.allow_private, and goes to this host alone"},
 		{"relay { webhook a { secret_file = \"/nonexistent\" } }",
@@ -530,32 +530,6 @@ static void note_difference(const char *option, const char *from, const char *to
 	buf_printf(arg, "%s: %s -> %s%s; ", option, from, to, needs_restart ? " (restart)" : "");
 }
 
-static void test_webhooks(void)
-{
-	struct buf told = {0};
-	write_file("hook", SECRET "\n", sizeof(SECRET));
-	char *text = xasprintf("relay { allow_private = true webhook a { url = \"http://h/\" secret_file = \"%s/hook\" "
-			       "events = {read, message} batch = 7 } webhook b { url = \"https://h/?q\" secret_file = "
-			       "\"%s/hook\" } }",
-			       dir, dir);
-	struct conf *c = taken(text, "two webhooks"), *none = taken("", "and none");
-	is_int((long)c->relay.webhook_count, 2, "are there");
-	const struct conf_webhook *a = &c->relay.webhooks[0], *b = &c->relay.webhooks[1];
-	ok(strcmp(a->name, "a") == 0 && a->event_mask == (1U << HOOK_READ | 1U << HOOK_MESSAGE) && a->batch == 7,
-	   "with what is given");
-	ok(a->secret_len == strlen(SECRET) && memcmp(a->secret, SECRET, a->secret_len) == 0, "their secrets");
-	ok(b->event_mask == 1U << HOOK_MESSAGE && b->batch == 1, "and what is not");
-	conf_compare(none, c, note_difference, &told);
-	is_str(buf_cstr(&told),
-	       "relay.allow_private: false -> true; relay.webhook \"a\":  -> http://h/; relay.webhook \"b\":  -> "
-	       "https://h/?q; ",
-	       "are differences");
-	buf_fini(&told);
-	free(text);
-	conf_free(&c);
-	conf_free(&none);
-}
-
 static void test_differences(void)
 {
 	struct buf told = {0};
@@ -600,7 +574,6 @@ int main(void)
 	test_checks();
 	test_secrets();
 	test_differences();
-	test_webhooks();
 	test_server();
 	test_reload();
 	rmdir(dir);

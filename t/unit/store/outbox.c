@@ -20,7 +20,7 @@ static struct buf text;
 static uint64_t commit(unsigned answers)
 {
 	buf_clear(&text);
-	outbox_put_row(&o, &text, STR_LIT("x"));
+	outbox_put_row(&o, &text, STR_LIT("x"), NULL);
 	return outbox_committed(&o, answers);
 }
 
@@ -28,7 +28,7 @@ static uint64_t commit(unsigned answers)
 static uint64_t next_n(void)
 {
 	buf_clear(&text);
-	outbox_put_row(&o, &text, STR_LIT("x"));
+	outbox_put_row(&o, &text, STR_LIT("x"), NULL);
 	const char *values = strstr(buf_cstr(&text), "VALUES (");
 	return strtoull(strchr(values, ',') + 1, NULL, 10);
 }

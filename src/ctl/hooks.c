@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* hooks list, pause, resume, replay: webhooks from the command line, on the configured database. */
+#include "core/base.h"
+#include "ctl/ctl.h"
+
+#include "core/buf.h"
+#include "core/clock.h"
+#include "core/json.h"
+#include "store/hook.h"
+
+#include <event2/event.h>
+#include <inttypes.h>
+#include <stdio.h>
+
+static const char usage[] = "hooks list | pause NAME | resume NAME | replay NAME --since TIME";
+
+/* One question to the store, and the loop that waits for its answer. */
+struct question {
+	struct event_base *base;
+	struct store *store;
+	const struct ctl *ctl;
+	enum store_status status;
+};
+
+/* ---- listing ---- */
+
+static bool is_configured(const struct ctl *ctl, const char *name)
+{
+	for (size_t i = 0; i < ctl->conf->relay.webhook_count; i++)
+		if (strcmp(ctl->conf->relay.webhooks[i].name, name) == 0)
+			return true;
+	return false;
+}
+
+static const char *state_of(const struct ctl *ctl, const struct store_hook *h)
+{
+	return !is_configured(ctl, h->name) ? "removed"
+	       : h->is_paused		    ? "paused"
+	       : h->failing_since_ms != 0   ? "failing"
+					    : "running";
+}
+
+static void put_number(struct json_out *o, const char *key, uint64_t v)
+{
+	json_key(o, key);
+	json_i64(o, (int64_t)v);
+}
+
+static void put_time(struct json_out *o, const char *key, int64_t ms)
+{
+	json_key(o, key);
+	json_time(o, ms);
+}
+
+static void print_json(const struct ctl *ctl, const struct store_hooks *r)
+{
+	struct json_out *o = json_out_new();
+	struct buf b = {0};
+	json_begin(o, &b);
+	json_array(o);
+	for (size_t i = 0; i < r->count; i++) {
+		const struct store_hook *h = &r->item[i];
+		json_object(o);
+		json_key(o, "name");
+		json_cstr(o, h->name);
+		json_key(o, "state");
+		json_cstr(o, state_of(ctl, h));
+		put_number(o, "delivered", h->delivered);
+		put_number(o, "failed", h->failed);
+		put_number(o, "lost", h->lost);
+		put_number(o, "lag_ms", (uint64_t)h->lag_ms);
+		put_time(o, "since", h->since_ms);
+		put_time(o, "failing_since", h->failing_since_ms);
+		json_key(o, "error");
+		json_str(o, h->failing_since_ms != 0 ? h->error : STR_NULL);
+		json_object_end(o);
+	}
+	json_array_end(o);
+	printf("%.*s\n", (int)b.len, b.data);
+	buf_fini(&b);
+	json_out_free(&o);
+}
+
+static void print_table(const struct ctl *ctl, const struct store_hooks *r)
+{
+	printf("%-24s %-8s %12s %10s %10s %10s  %s\n", "NAME", "STATE", "DELIVERED", "FAILED", "LOST", "LAG", "ERROR");
+	for (size_t i = 0; i < r->count; i++) {
+		const struct store_hook *h = &r->item[i];
+		printf("%-24s %-8s %12" PRIu64 " %10" PRIu64 " %10" PRIu64 " %8.1f s  %.*s\n", h->name,
+		       state_of(ctl, h), h->delivered, h->failed, h->lost, (double)h->lag_ms / 1000, (int)h->error.len,
+		       h->error.len != 0 ? h->error.s : "");
+	}
+}
+
+static void on_hooks(const struct store_hooks *r, void *arg)
+{
+	struct question *q = arg;
+	q->status = r->status;
+	if (r->status == STORE_OK && q->ctl->json)
+		print_json(q->ctl, r);
+	else if (r->status == STORE_OK)
+		print_table(q->ctl, r);
+	event_base_loopbreak(q->base);
+}
+
+/* ---- changing ---- */
+
+static void on_changed(enum store_status status, uint64_t count, void *arg)
+{
+	struct question *q = arg;
+	(void)count;
+	q->status = status;
+	event_base_loopbreak(q->base);
+}
+
+struct wish {
+	bool lists;
+	const char *name;
+	enum hook_change change;
+	int64_t since_ms;
+};
+
+static int ask(const struct ctl *ctl, const struct wish *w)
+{
+	struct question q = {.ctl = ctl, .base = event_base_new()};
+	q.store = store_new(q.base, ctl->conf, NULL, NULL);
+	if (w->lists)
+		store_list_hooks(q.store, on_hooks, &q);
+	else
+		store_change_hook(q.store, str_from(w->name), w->change, w->since_ms, on_changed, &q);
+	event_base_dispatch(q.base);
+	bool read_only = store_is_read_only(q.store);
+	store_free(&q.store);
+	event_base_free(q.base);
+	if (q.status == STORE_OK)
+		return 0;
+	if (q.status == STORE_NOT_FOUND)
+		return ctl_fail("no webhook of the name %s has been running", w->name);
+	return ctl_fail(read_only ? "the database is read-only" : "the database does not answer");
+}
+
+int ctl_hooks(const struct ctl *ctl)
+{
+	static const char *const names[] = {[HOOK_PAUSE] = "pause", [HOOK_RESUME] = "resume", [HOOK_REPLAY] = "replay"};
+	struct wish w = {.lists = ctl->argc == 1 && strcmp(ctl->argv[0], "list") == 0};
+	if (w.lists)
+		return ask(ctl, &w);
+	for (size_t i = 0; ctl->argc >= 2 && i < ARRAY_LEN(names); i++) {
+		if (strcmp(ctl->argv[0], names[i]) != 0)
+			continue;
+		bool replays = i == HOOK_REPLAY;
+		if (ctl->argc != (replays ? 4 : 2) || (replays && strcmp(ctl->argv[2], "--since") != 0))
+			break;
+		w.name = ctl->argv[1];
+		w.change = (enum hook_change)i;
+		if (replays && clock_parse_rfc3339(str_from(ctl->argv[3]), &w.since_ms) != 0)
+			return ctl_misuse("a time is as in 2026-11-30T08:00:00Z, not '%s'", ctl->argv[3]);
+		return ask(ctl, &w);
+	}
+	return ctl_usage(usage);
+}

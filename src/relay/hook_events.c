@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What a webhook is told: events out of the items of rows, the messages that they show, and how they look. */
+#include "core/base.h"
+#include "relay/hooks.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "core/id.h"
+#include "core/log.h"
+#include "relay/relay_priv.h"
+#include "store/outbox_items.h"
+#include "store/people.h"
+#include "store/row.h"
+#include "store/sql.h"
+
+/* Messages that are read at a time. */
+#define LOAD_MAX 500
+
+/* ---- events ---- */
+
+static int kind_of(enum outbox_kind kind)
+{
+	switch (kind) {
+	case OUTBOX_SENT:
+		return HOOK_MESSAGE;
+	case OUTBOX_RECALLED:
+		return HOOK_RECALLED;
+	case OUTBOX_EDITED:
+		return HOOK_EDITED;
+	case OUTBOX_READ:
+		return HOOK_READ;
+	case OUTBOX_REACTION:
+		return HOOK_REACTION;
+	case OUTBOX_GROUP:
+		return HOOK_GROUP;
+	case OUTBOX_FRIEND:
+		return HOOK_FRIEND;
+	default:
+		return -1;
+	}
+}
+
+static struct hook_event *add_event(struct hook *h)
+{
+	if (h->events == h->event_room) {
+		h->event_room = h->event_room != 0 ? 2 * h->event_room : 256;
+		h->event = xrealloc(h->event, h->event_room * sizeof(*h->event));
+	}
+	h->event[h->events] = (struct hook_event){0};
+	return &h->event[h->events++];
+}
+
+static void add_text(struct hook *h, struct hook_event *e, struct str more)
+{
+	char *text = arena_alloc(&h->arena, e->text.len + more.len + 1);
+	if (e->text.len != 0)
+		memcpy(text, e->text.s, e->text.len);
+	memcpy(text + e->text.len, more.s, more.len);
+	e->text = (struct str){text, e->text.len + more.len};
+}
+
+/* What follows an item that is an event tells more of it: who did it, and what with. */
+static void add_detail(struct hook *h, struct hook_event *e, const struct outbox_item *item)
+{
+	if (item->kind == OUTBOX_USER && e->user.s == NULL)
+		e->user = arena_str(&h->arena, item->user);
+	else if (item->kind == OUTBOX_USER && e->other.s == NULL)
+		e->other = arena_str(&h->arena, item->user);
+	else if (item->kind == OUTBOX_TEXT)
+		add_text(h, e, item->text);
+}
+
+unsigned hook_add_events(struct hook *h, uint64_t stream, uint64_t n, int64_t at_ms, struct str items)
+{
+	struct outbox_item item;
+	struct hook_event *last = NULL;
+	size_t at = 0, before = h->events;
+	/* One that is malformed is told of by those who push. */
+	for (unsigned number = 0; outbox_next(items, &at, &item) == 1; number++) {
+		int kind = kind_of(item.kind);
+		if (kind < 0 && last != NULL)
+			add_detail(h, last, &item);
+		if (kind < 0)
+			continue;
+		last = NULL;
+		if ((h->conf->event_mask & 1U << kind) == 0 || item.id == 0)
+			continue;
+		last = add_event(h);
+		*last = (struct hook_event){.kind = (enum conf_hook_event)kind,
+					    .stream = stream,
+					    .n = n,
+					    .item = number,
+					    .at_ms = at_ms,
+					    .id = item.id};
+	}
+	return (unsigned)(h->events - before);
+}
+
+/* ---- messages ---- */
+
+static bool shows_message(const struct hook_event *e)
+{
+	return e->kind != HOOK_READ && e->kind != HOOK_FRIEND;
+}
+
+static int by_id(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+	return x < y ? -1 : x > y;
+}
+
+void hook_begin_loading(struct hook *h)
+{
+	size_t n = 0, kept = 0;
+	h->id = xrealloc(h->id, (h->events + 1) * sizeof(*h->id));
+	for (size_t i = 0; i < h->events; i++)
+		if (shows_message(&h->event[i]))
+			h->id[n++] = h->event[i].id;
+	qsort(h->id, n, sizeof(*h->id), by_id);
+	for (size_t i = 0; i < n; i++)
+		if (kept == 0 || h->id[kept - 1] != h->id[i])
+			h->id[kept++] = h->id[i];
+	h->ids = kept;
+	h->loaded = h->messages = 0;
+	h->message = xrealloc(h->message, (kept + 1) * sizeof(*h->message));
+	h->step = HOOK_LOADING;
+	if (kept == 0)
+		hook_begin_sending(h);
+}
+
+static void load_ask(struct relay *r, struct buf *text)
+{
+	struct hook *h = r->hooks.now;
+	bool first = true;
+	size_t end = h->ids - h->loaded < LOAD_MAX ? h->ids : h->loaded + LOAD_MAX;
+	sql_lit(text, "SELECT " MESSAGE_COLUMNS " FROM messages m FORCE INDEX (PRIMARY) WHERE m.id IN (");
+	for (; h->loaded < end; h->loaded++) {
+		sql_comma(text, &first);
+		sql_u64(text, h->id[h->loaded]);
+	}
+	sql_lit(text, ") ORDER BY m.id;COMMIT");
+}
+
+static void load_row(struct relay *r, unsigned stmt, struct row *row)
+{
+	struct hook *h = r->hooks.now;
+	(void)stmt;
+	if (h->step != HOOK_LOADING || h->messages == h->ids)
+		return;
+	h->message[h->messages] = (struct message){0};
+	h->messages += row_take_message(row, &h->arena, &h->message[h->messages]);
+}
+
+static void load_done(struct relay *r)
+{
+	struct hook *h = r->hooks.now;
+	if (h->step == HOOK_LOADING && h->loaded == h->ids)
+		hook_begin_sending(h);
+}
+
+const struct relay_job hook_load_job = {.name = "reading messages for webhooks",
+					.ask = load_ask,
+					.row = load_row,
+					.done = load_done,
+					.failed = hook_failed};
+
+/* The id comes first in a message. */
+static const struct message *find_message(const struct hook *h, uint64_t id)
+{
+	_Static_assert(offsetof(struct message, id) == 0, "by_id()");
+	return h->messages != 0 ? bsearch(&id, h->message, h->messages, sizeof(*h->message), by_id) : NULL;
+}
+
+/* ---- how they look ---- */
+
+static void put_str(struct json_out *o, const char *key, struct str v)
+{
+	json_key(o, key);
+	json_str(o, v);
+}
+
+static void put_id(struct json_out *o, const char *key, uint64_t id)
+{
+	json_key(o, key);
+	json_id(o, id);
+}
+
+static void put_message(struct hooks *x, const struct message *m)
+{
+	json_key(x->json, "message");
+	json_object(x->json);
+	message_json_members(x->json, m, &x->urls, MESSAGE_JSON_WITHOUT_READS);
+	json_object_end(x->json);
+}
+
+static void put_read(struct json_out *o, const struct hook_event *e)
+{
+	put_id(o, "conversation_id", message_id_conversation(e->id));
+	put_str(o, "reader_id", e->user);
+	json_key(o, "up_to_seq");
+	json_i64(o, (int64_t)message_id_seq(e->id));
+}
+
+static void put_friend(struct json_out *o, const struct hook_event *e)
+{
+	static const char *const done[] = {
+		[FRIEND_REQUEST] = "request", [FRIEND_ACCEPT] = "accept", [FRIEND_DECLINE] = "decline",
+		[FRIEND_END] = "end",	      [FRIEND_BLOCK] = "block",	  [FRIEND_UNBLOCK] = "unblock",
+		[USER_BLOCK] = "block",	      [USER_UNBLOCK] = "unblock",
+	};
+	/* In the outbox they are counted from 1. */
+	json_key(o, "action");
+	json_cstr(o, e->id - 1 < ARRAY_LEN(done) ? done[e->id - 1] : "other");
+	put_str(o, "user_id", e->user);
+	put_str(o, "friend_id", e->other);
+}
+
+static void put_data(struct hooks *x, const struct hook_event *e, const struct message *m)
+{
+	struct json_out *o = x->json;
+	json_key(o, "data");
+	json_object(o);
+	if (e->kind == HOOK_READ)
+		put_read(o, e);
+	else if (e->kind == HOOK_FRIEND)
+		put_friend(o, e);
+	if (e->kind == HOOK_REACTION) {
+		put_str(o, "user_id", e->user);
+		bool known = e->text.len > 1;
+		put_str(o, "emoji", known ? (struct str){e->text.s + 1, e->text.len - 1} : STR_NULL);
+		json_key(o, "added");
+		if (known)
+			json_bool(o, e->text.s[0] == '+');
+		else
+			json_null(o);
+	}
+	if (m != NULL)
+		put_message(x, m);
+	json_object_end(o);
+}
+
+bool hook_render(struct hooks *x, struct hook *h, const struct hook_event *e, struct buf *out)
+{
+	const struct message *m = shows_message(e) ? find_message(h, e->id) : NULL;
+	struct json_out *o = x->json;
+	char id[64];
+	if (m == NULL && shows_message(e))
+		return false;
+	snprintf(id, sizeof(id), "%" PRIu64 "-%" PRIu64 "-%u", e->stream, e->n, e->item);
+	json_begin(o, out);
+	json_object(o);
+	json_key(o, "id");
+	json_cstr(o, id);
+	json_key(o, "event");
+	json_cstr(o, conf_hook_event_names[e->kind]);
+	json_key(o, "at");
+	json_time(o, e->at_ms);
+	put_data(x, e, m);
+	json_object_end(o);
+	return true;
+}
