@@ -52,6 +52,10 @@
 	X(HOOK_DELIVERED, "webhook_events", "webhook_events", "result=\"delivered\"", STATS_HELP_HOOKS)                  \
 	X(HOOK_LOST, "webhook_events_lost", "webhook_events", "result=\"lost\"", STATS_HELP_HOOKS)                       \
 	X(HOOK_FAILED, "webhook_failures", "webhook_failures", "", "Requests to webhooks that did not succeed")        \
+	X(PUSHES_SENT, "pushes_sent", "pushes", "result=\"sent\"", STATS_HELP_PUSHES)                                  \
+	X(PUSHES_RETRIED, "pushes_retried", "pushes", "result=\"retried\"", STATS_HELP_PUSHES)                         \
+	X(PUSHES_FAILED, "pushes_failed", "pushes", "result=\"failed\"", STATS_HELP_PUSHES)                            \
+	X(DEVICES_REMOVED, "devices_removed", "pushes", "result=\"device_gone\"", STATS_HELP_PUSHES)                   \
 	X(SESSIONS_OPENED, "sessions_opened", "sessions_opened", "", "WebSocket sessions opened")                      \
 	X(SESSIONS_KICKED, "sessions_kicked", "sessions_kicked", "", "WebSocket sessions closed with 4001")            \
 	X(SESSIONS_FULL, "sessions_refused", "sessions_refused", "", "WebSocket sessions refused for want of room")    \
@@ -70,6 +74,7 @@
 #define STATS_HELP_SLOW                                                                                                \
 	"Connections closed because their clients read too slowly, or held most of what all clients did not read"
 #define STATS_HELP_GUESSES "Transactions tried in one round trip; wrong ones are run again in two"
+#define STATS_HELP_PUSHES "Pushes to devices that a service has answered, or has not: tried again, given up, device not known any more"
 #define STATS_HELP_SENDS "Sends that were well formed"
 #define STATS_HELP_ACKS "Sends acknowledged, those answered from an earlier one included"
 
@@ -77,6 +82,7 @@
 #define STATS_GAUGES(X)                                                                                                \
 	X(UNSENT, "unsent_bytes", "Memory of output that clients have not read yet")                                   \
 	X(RECEIVING, "receiving_bytes", "Memory of bodies and WebSocket messages that are not whole yet")              \
+	X(PUSHES_WAITING, "pushes_waiting", "Pushes to devices that wait, those that are to be decided included")      \
 	X(GROUP_QUEUE, "group_queue_bytes", "Events of groups that were not given to all members yet")                 \
 	X(RETENTION, "retention_running", "1 while what is older than keep_days is looked for and deleted")            \
 	X(RETENTION_AT, "retention_conversation",                                                                      \

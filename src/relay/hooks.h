@@ -128,7 +128,6 @@ struct hooks {
 	struct hook *hook;
 	unsigned count, next; /* whose turn it is */
 	struct hook *now;     /* whose job is under way */
-	bool had_turn;	      /* the last job was one's */
 	bool look;	      /* at their rows */
 	struct fetch *fetch;
 	struct json_out *json;
@@ -143,7 +142,7 @@ void hooks_fini(struct relay *r);
 void hooks_second(struct relay *r);
 /* Forgets all that it was at: this relay does not lead any more, or has lost the database. */
 void hooks_forget(struct relay *r);
-const struct relay_job *hooks_due(struct relay *r);
+const struct relay_job *hooks_due(struct relay *r, int64_t now_ms);
 
 /* ---- what its files share ---- */
 

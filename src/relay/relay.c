@@ -12,7 +12,7 @@
 
 #define SECOND_MS 1000
 
-const char *const relay_consumers[RELAY_CONSUMERS] = {CONSUMER_PUSH, CONSUMER_SEARCH};
+const char *const relay_consumers[RELAY_CONSUMERS] = {CONSUMER_PUSH, CONSUMER_SEARCH, CONSUMER_DEVICE};
 
 /* ---- who leads ---- */
 
@@ -32,6 +32,7 @@ static void tell_changed(struct relay *r)
 			names_forget(r);
 			retention_forget(r);
 			hooks_forget(r);
+			devices_forget(r);
 		}
 	}
 	r->changed(r->ctx);
@@ -61,21 +62,20 @@ static const struct relay_job undo_job = {
 
 static const struct relay_job *due(struct relay *r)
 {
+	/* They take turns: some of them may always have something to do. */
+	static const struct relay_job *(*const others[])(struct relay *r, int64_t now_ms) = {
+		purge_due, sweep_due, index_due, devices_due, hooks_due, names_due, retention_due};
 	int64_t now = clock_mono_ms();
 	const struct relay_job *job = lease_due(r);
 	if (job != NULL || r->leaving || !lease_is_ours(r, now))
 		return job;
 	if ((job = survey_due(r)) != NULL || (job = repair_due(r)) != NULL)
 		return job;
-	/* Webhooks and the rest take turns. */
-	r->hooks.had_turn = !r->hooks.had_turn;
-	if (r->hooks.had_turn && (job = hooks_due(r)) != NULL)
-		return job;
-	if ((job = purge_due(r, now)) != NULL || (job = sweep_due(r, now)) != NULL ||
-	    (job = index_due(r, now)) != NULL || (job = names_due(r, now)) != NULL ||
-	    (job = retention_due(r, now)) != NULL)
-		return job;
-	return hooks_due(r);
+	for (unsigned i = 0; i < ARRAY_LEN(others) && job == NULL; i++) {
+		r->turn = (r->turn + 1) % ARRAY_LEN(others);
+		job = others[r->turn](r, now);
+	}
+	return job;
 }
 
 void relay_go_on(struct relay *r)
@@ -145,6 +145,7 @@ static void on_down(struct link *l, const char *why, void *ctx)
 	names_forget(r);
 	retention_forget(r);
 	hooks_forget(r);
+	devices_forget(r);
 	tell_changed(r);
 }
 
@@ -216,6 +217,7 @@ struct relay *relay_new(struct loop *loop, const struct conf *conf, void (*chang
 	sweep_init(r);
 	retention_init(r);
 	hooks_init(r);
+	devices_init(r);
 	r->link = link_new(loop_base(loop), conf, &options, &link_events, r);
 	r->bus = bus_new(loop_base(loop), conf, &bus_events, r);
 	wheel_set(loop_wheel(loop), &r->second, 0, on_second);
@@ -241,6 +243,7 @@ void relay_leave(struct relay *r)
 	r->leaving = true;
 	repair_end(r);
 	hooks_forget(r);
+	devices_forget(r);
 	relay_go_on(r);
 }
 
@@ -262,6 +265,7 @@ void relay_free(struct relay **rp)
 	names_fini(r);
 	retention_fini(r);
 	hooks_fini(r);
+	devices_fini(r);
 	link_free(&r->link);
 	bus_free(&r->bus);
 	streams_fini(&r->streams);

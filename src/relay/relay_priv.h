@@ -15,6 +15,7 @@
 #include "net/work.h"
 #include "relay/audience.h"
 #include "relay/hooks.h"
+#include "relay/devices.h"
 #include "relay/index.h"
 #include "relay/relay.h"
 #include "relay/streams.h"
@@ -29,7 +30,8 @@ struct bus;
  */
 #define CONSUMER_PUSH "push"
 #define CONSUMER_SEARCH "search"
-enum { RELAY_PUSH, RELAY_SEARCH, RELAY_CONSUMERS };
+#define CONSUMER_DEVICE "device"
+enum { RELAY_PUSH, RELAY_SEARCH, RELAY_DEVICE, RELAY_CONSUMERS };
 extern const char *const relay_consumers[RELAY_CONSUMERS];
 
 /* ---- what is asked of the database ---- */
@@ -229,7 +231,8 @@ struct relay {
 	const struct relay_job *job; /* under way; NULL: none */
 	bool undo;		     /* a job has failed in the middle: what is open is rolled back first */
 	bool leaving;
-	bool led; /* as was told last */
+	bool led;      /* as was told last */
+	unsigned turn; /* who was asked last for what is due */
 	struct wheel_timer second;
 	struct lease lease;
 	struct survey survey;
@@ -241,6 +244,7 @@ struct relay {
 	struct names names;
 	struct retention retention;
 	struct hooks hooks;
+	struct devices devices;
 };
 
 /* Asks what is due, if the connection is free. */

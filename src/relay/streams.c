@@ -119,6 +119,14 @@ struct stream *streams_next_unread(const struct streams *s, uint64_t after_id)
 	return NULL;
 }
 
+struct stream *streams_next_unpushed(const struct streams *s, uint64_t after_id)
+{
+	for (size_t i = 0; i < s->count; i++)
+		if (s->now[i].id > after_id && s->now[i].max_n > s->now[i].pushed_n)
+			return &s->now[i];
+	return NULL;
+}
+
 /* How many of its rows may go, from the oldest on. */
 static uint64_t deletable(const struct stream *stream)
 {

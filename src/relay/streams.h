@@ -28,6 +28,7 @@ struct stream {
 	uint64_t min_n, max_n; /* of the rows there are */
 	uint64_t done_n;       /* the consumer 'push' is done up to it */
 	uint64_t searched_n;   /* the consumer 'search' is */
+	uint64_t pushed_n;     /* the consumer 'device' is */
 	uint64_t all_done_n;   /* all consumers are that rows are kept for */
 	bool still;	       /* no consumer has moved for an hour */
 	/* streams.c's own */
@@ -59,6 +60,8 @@ uint64_t streams_rows(const struct streams *s);
 struct stream *streams_next_due(struct streams *s, uint64_t after_id);
 /* The stream behind that id that has rows which 'search' is not done with; NULL: none. */
 struct stream *streams_next_unread(const struct streams *s, uint64_t after_id);
+/* The same of 'device'. */
+struct stream *streams_next_unpushed(const struct streams *s, uint64_t after_id);
 struct stream *streams_find(struct streams *s, uint64_t id);
 /*
  * The stream with the most rows to delete, and which of them one statement is to delete: no more than

@@ -54,6 +54,8 @@ static void survey_ask(struct relay *r, struct buf *text)
 	buf_append_char(text, ')');
 	if (index_is_waited_for(r, clock_mono_ms()))
 		sql_lit(text, " OR s.max_n>COALESCE(d1.n,0)");
+	if (devices_are_on(r))
+		sql_lit(text, " OR s.max_n>COALESCE(d2.n,0)");
 	sql_lit(text, " OR (d0.at<UTC_TIMESTAMP(3)-INTERVAL 1 HOUR");
 	if (keeps_rows(r))
 		sql_lit(text, " AND " TOO_OLD);
@@ -78,6 +80,12 @@ static void survey_row(struct relay *r, unsigned stmt, struct row *row)
 	if (index_is_waited_for(r, clock_mono_ms())) {
 		s.all_done_n = s.searched_n < s.all_done_n ? s.searched_n : s.all_done_n;
 		s.still = s.still && search_is_still;
+	}
+	s.pushed_n = row_take_u64(row);
+	bool devices_are_still = row_take_bool(row);
+	if (devices_are_on(r)) {
+		s.all_done_n = s.pushed_n < s.all_done_n ? s.pushed_n : s.all_done_n;
+		s.still = s.still && devices_are_still;
 	}
 	/* Its oldest row stays. */
 	if (keeps_rows(r) && !row_take_bool(row))

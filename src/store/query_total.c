@@ -54,13 +54,18 @@ static void put_unread_of_side(struct buf *text, int side, struct str user)
 	buf_append_char(text, ')');
 }
 
+void unread_put_direct(struct buf *text, struct str user)
+{
+	put_unread_of_side(text, 1, user);
+	buf_append_char(text, '+');
+	put_unread_of_side(text, 2, user);
+}
+
 /* Most users were never mentioned in one: then their mentions need not be looked for. */
 static void put_direct(struct buf *text, struct str user)
 {
 	sql_lit(text, "SELECT ");
-	put_unread_of_side(text, 1, user);
-	buf_append_char(text, '+');
-	put_unread_of_side(text, 2, user);
+	unread_put_direct(text, user);
 	sql_lit(text, ",EXISTS(SELECT 1 FROM mentions e FORCE INDEX (PRIMARY) WHERE e.user_id=");
 	sql_str(text, user);
 	sql_lit(text, " AND e.conversation_id<");
@@ -84,10 +89,10 @@ static void put_mentioned_of_side(struct buf *text, int side, struct str user)
 	sql_lit(text, " HAVING mention_seq>read_seq");
 }
 
-static void put_groups(struct buf *text, struct str user)
+void unread_put_groups(struct buf *text, const char *before, struct str user)
 {
+	buf_printf(text, "SELECT STRAIGHT_JOIN %s", before);
 	sql_lit(text,
-		"SELECT STRAIGHT_JOIN "
 		"h.id,h.last_seq," UNREAD_AFTER ",g.mention_seq,h.uncounted_seq,h.all_seq,g.deleted_seq," UNREAD_BLOCKS
 		" FROM members g FORCE INDEX (PRIMARY) JOIN group_heads h FORCE INDEX (PRIMARY) ON "
 		"h.id=g.conversation_id" UNREAD_BLOCKS_JOIN " WHERE g.user_id=");
@@ -96,6 +101,23 @@ static void put_groups(struct buf *text, struct str user)
 }
 
 /* ---- what is found ---- */
+
+static void take_seqs(struct row *row, struct unread *u)
+{
+	u->conversation_id = row_take_u64(row);
+	u->last_seq = row_take_u64(row);
+	u->read_seq = row_take_u64(row);
+	u->mention_seq = row_take_u64(row);
+}
+
+void unread_take_group(struct row *row, struct unread *u)
+{
+	take_seqs(row, u);
+	u->uncounted_seq = row_take_u64(row);
+	u->all_seq = row_take_u64(row);
+	u->deleted_seq = row_take_u64(row);
+	unread_take_blocks(row, u);
+}
 
 static struct unread *next_item(struct total *t)
 {
@@ -112,16 +134,12 @@ static struct unread *next_item(struct total *t)
 static void item_row(struct total *t, bool is_group, struct row *row)
 {
 	struct unread *u = next_item(t);
-	*u = (struct unread){.user = t->read.user, .conversation_id = row_take_u64(row)};
-	u->last_seq = row_take_u64(row);
-	u->read_seq = row_take_u64(row);
-	u->mention_seq = row_take_u64(row);
-	if (!is_group)
+	*u = (struct unread){.user = t->read.user};
+	if (!is_group) {
+		take_seqs(row, u);
 		return;
-	u->uncounted_seq = row_take_u64(row);
-	u->all_seq = row_take_u64(row);
-	u->deleted_seq = row_take_u64(row);
-	unread_take_blocks(row, u);
+	}
+	unread_take_group(row, u);
 	if (unread_is_known(u)) {
 		t->unread += unread_in_group(u);
 		t->count--;
@@ -212,6 +230,6 @@ void store_count_unread(struct store *s, struct str user, store_unread_fn *fn, v
 	t->fn = fn;
 	put_direct(text, user);
 	buf_append_char(text, ';');
-	put_groups(text, user);
+	unread_put_groups(text, "", user);
 	pool_submit_shared(&t->read, arg);
 }

@@ -63,6 +63,15 @@ static inline uint64_t unread_after(uint64_t read_seq, uint64_t first_seq)
 /* Takes these columns of a group's row; the seqs are set. */
 void unread_take_blocks(struct row *row, struct unread *u);
 
+/*
+ * All of a user's conversations: an expression that is what is unread of direct ones; and a SELECT of the groups with
+ * something after read_seq, whose columns after those of `before` unread_take_group() takes. (query_total.c)
+ */
+void unread_put_direct(struct buf *text, struct str user);
+void unread_put_groups(struct buf *text, const char *before, struct str user);
+/* All but the user. */
+void unread_take_group(struct row *row, struct unread *u);
+
 /* There is nothing to count. */
 bool unread_is_known(const struct unread *u);
 /* Mentions of several groups that one part of the statement counts. */

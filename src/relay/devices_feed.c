@@ -1,0 +1,348 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The outbox as devices are concerned by it: rows of one stream are read in order, and for whoever they may concern and has a
+ * device there is a job afterwards. Members of groups are read in pages. When all is noted, so is how far the stream is read,
+ * in the last transaction; what is interrupted is done again, and changes nothing where it was done.
+ */
+#include "core/base.h"
+#include "relay/devices.h"
+
+#include <stdlib.h>
+
+#include "core/clock.h"
+#include "relay/relay_priv.h"
+#include "store/outbox_items.h"
+#include "store/row.h"
+#include "store/sql.h"
+
+#define ROWS_MAX 200
+#define ITEMS_FULL 2000
+#define PAGE_ROWS 500
+#define ROOM_MIN 64
+/* A job that waits keeps its time, so that one who writes on and on is told of. */
+#define ON_DUPLICATE                                                                                                   \
+	" ON DUPLICATE KEY UPDATE version=version+1,message_id=GREATEST(message_id,VALUES(message_id)),"                \
+	"since=LEAST(since,VALUES(since))"
+#define JOB_COLUMNS "INSERT INTO push_jobs (user_id,conversation_id,message_id,since,due_at) "
+
+bool devices_feed_may(const struct relay *r)
+{
+	return streams_next_unpushed(&r->streams, 0) != NULL;
+}
+
+void devices_feed_fini(struct device_feed *f)
+{
+	free(f->direct);
+	free(f->read);
+	free(f->group);
+	buf_fini(&f->users);
+	buf_fini(&f->values);
+}
+
+/* ---- gathering ---- */
+
+static void add_id(uint64_t **ids, size_t *count, size_t *room, uint64_t id)
+{
+	if (*count == *room) {
+		*room = *room != 0 ? 2 * *room : ROOM_MIN;
+		*ids = xrealloc(*ids, *room * sizeof(**ids));
+	}
+	(*ids)[(*count)++] = id;
+}
+
+static void add_group(struct device_feed *f, uint64_t message_id)
+{
+	uint64_t id = message_id_conversation(message_id);
+	for (size_t i = f->groups; i-- > 0 && f->groups - i <= ROOM_MIN;) {
+		if (f->group[i].id != id)
+			continue;
+		if (f->group[i].message_id < message_id)
+			f->group[i].message_id = message_id;
+		return;
+	}
+	if (f->groups == f->group_room) {
+		f->group_room = f->group_room != 0 ? 2 * f->group_room : ROOM_MIN;
+		f->group = xrealloc(f->group, f->group_room * sizeof(*f->group));
+	}
+	f->group[f->groups++] = (struct device_group){.id = id, .message_id = message_id};
+}
+
+static void add_user(struct device_feed *f, struct str user)
+{
+	if (f->users.len != 0)
+		buf_append_char(&f->users, ',');
+	sql_str(&f->users, user);
+}
+
+static void take_item(struct device_feed *f, const struct outbox_item *item)
+{
+	uint64_t id = message_id_conversation(item->id);
+	switch (item->kind) {
+	case OUTBOX_SENT:
+		if (conversation_is_group(id))
+			add_group(f, item->id);
+		else
+			add_id(&f->direct, &f->directs, &f->direct_room, item->id);
+		break;
+	case OUTBOX_READ:
+	case OUTBOX_RECALLED:
+		if (f->reads == 0 || f->read[f->reads - 1] != id)
+			add_id(&f->read, &f->reads, &f->read_room, id);
+		break;
+	case OUTBOX_USER:
+		add_user(f, item->user);
+		break;
+	default:
+		break;
+	}
+}
+
+/* ---- reading ---- */
+
+static void read_ask(struct relay *r, struct buf *text)
+{
+	struct device_feed *f = &r->devices.feed;
+	const struct stream *s = streams_next_unpushed(&r->streams, f->stream);
+	s = s ?: streams_next_unpushed(&r->streams, 0);
+	f->directs = f->reads = f->groups = f->group_at = 0;
+	f->rows = 0;
+	f->role = 0;
+	f->after[0] = '\0';
+	buf_clear(&f->users);
+	f->stream = s != NULL ? s->id : 0;
+	f->last_n = s != NULL ? s->pushed_n : 0;
+	sql_lit(text, "SELECT n,items FROM outbox WHERE stream=");
+	sql_u64(text, f->stream);
+	sql_lit(text, " AND n>");
+	sql_u64(text, f->last_n);
+	sql_lit(text, " ORDER BY n LIMIT ");
+	sql_u64(text, ROWS_MAX);
+	sql_lit(text, ";COMMIT");
+}
+
+static void read_row(struct relay *r, unsigned stmt, struct row *row)
+{
+	struct device_feed *f = &r->devices.feed;
+	struct outbox_item item;
+	size_t at = 0;
+	(void)stmt;
+	if (r->devices.step != DEVICES_READING || f->directs + f->reads + f->groups + f->users.len / 8 >= ITEMS_FULL)
+		return;
+	f->last_n = row_take_u64(row);
+	f->rows++;
+	struct str items = row_take_str(row);
+	/* One that is malformed is told of by those who push. */
+	while (outbox_next(items, &at, &item) == 1)
+		take_item(f, &item);
+}
+
+static void read_done(struct relay *r)
+{
+	struct device_feed *f = &r->devices.feed;
+	if (r->devices.step != DEVICES_READING)
+		return;
+	if (f->rows != 0) {
+		r->devices.step = f->groups != 0 ? DEVICES_PAGING : DEVICES_NOTING;
+		return;
+	}
+	/* Deleted meanwhile. */
+	struct stream *s = streams_find(&r->streams, f->stream);
+	if (s != NULL)
+		s->pushed_n = s->max_n;
+	r->devices.step = DEVICES_IDLE;
+}
+
+static const struct relay_job read_job = {.name = "reading the outbox for devices",
+					  .ask = read_ask,
+					  .row = read_row,
+					  .done = read_done,
+					  .failed = devices_failed};
+
+/* ---- members of groups ---- */
+
+static void put_due(struct buf *text)
+{
+	sql_now(text);
+	buf_printf(text, "+INTERVAL %d SECOND", DEVICES_WAIT_MS / 1000);
+}
+
+static void page_ask(struct relay *r, struct buf *text)
+{
+	struct device_feed *f = &r->devices.feed;
+	f->members = 0;
+	buf_clear(&f->values);
+	sql_lit(text, "SELECT m.role,m.user_id,EXISTS(SELECT 1 FROM devices d FORCE INDEX (PRIMARY) WHERE d.user_id=m.user_id) "
+		      "FROM members m FORCE INDEX (by_conversation) WHERE m.conversation_id=");
+	sql_u64(text, f->group[f->group_at].id);
+	buf_printf(text, " AND (m.role>%u OR (m.role=%u AND m.user_id>", f->role, f->role);
+	sql_str(text, str_from(f->after));
+	buf_printf(text, ")) ORDER BY m.role,m.user_id LIMIT %d;COMMIT", PAGE_ROWS);
+}
+
+static void page_row(struct relay *r, unsigned stmt, struct row *row)
+{
+	struct device_feed *f = &r->devices.feed;
+	struct buf *v = &f->values;
+	(void)stmt;
+	if (r->devices.step != DEVICES_PAGING)
+		return;
+	f->role = (unsigned)row_take_u64(row);
+	row_take_user(row, f->after);
+	f->members++;
+	if (!row_take_bool(row))
+		return;
+	buf_append_char(v, v->len != 0 ? ',' : ' ');
+	buf_append_char(v, '(');
+	sql_str(v, str_from(f->after));
+	buf_append_char(v, ',');
+	sql_u64(v, f->group[f->group_at].id);
+	buf_append_char(v, ',');
+	sql_u64(v, f->group[f->group_at].message_id);
+	buf_append_char(v, ',');
+	sql_now(v);
+	buf_append_char(v, ',');
+	put_due(v);
+	buf_append_char(v, ')');
+}
+
+static void next_page(struct relay *r)
+{
+	struct device_feed *f = &r->devices.feed;
+	if (f->members == PAGE_ROWS) {
+		r->devices.step = DEVICES_PAGING;
+		return;
+	}
+	f->role = 0;
+	f->after[0] = '\0';
+	f->group_at++;
+	r->devices.step = f->group_at < f->groups ? DEVICES_PAGING : DEVICES_NOTING;
+}
+
+static void page_done(struct relay *r)
+{
+	if (r->devices.step != DEVICES_PAGING)
+		return;
+	if (r->devices.feed.values.len != 0)
+		r->devices.step = DEVICES_PUTTING;
+	else
+		next_page(r);
+}
+
+static const struct relay_job page_job = {.name = "reading members for devices",
+					  .ask = page_ask,
+					  .row = page_row,
+					  .done = page_done,
+					  .failed = devices_failed};
+
+static void put_ask(struct relay *r, struct buf *text)
+{
+	const struct buf *v = &r->devices.feed.values;
+	sql_lit(text, JOB_COLUMNS "VALUES");
+	buf_append(text, v->data, v->len);
+	sql_lit(text, ON_DUPLICATE ";COMMIT");
+}
+
+static void put_done(struct relay *r)
+{
+	if (r->devices.step == DEVICES_PUTTING)
+		next_page(r);
+}
+
+static const struct relay_job put_job = {
+	.name = "noting members with devices", .ask = put_ask, .done = put_done, .failed = devices_failed};
+
+/* ---- the rest, and how far it is read ---- */
+
+static void put_ids(struct buf *text, const uint64_t *ids, size_t count)
+{
+	bool first = true;
+	buf_append_char(text, '(');
+	for (size_t i = 0; i < count; i++) {
+		sql_comma(text, &first);
+		sql_u64(text, ids[i]);
+	}
+	buf_append_char(text, ')');
+}
+
+static void put_directs(const struct device_feed *f, struct buf *text)
+{
+	if (f->directs == 0)
+		return;
+	sql_lit(text, JOB_COLUMNS "SELECT m.to_user_id,m.id>>28,m.id,m.created_at,");
+	put_due(text);
+	sql_lit(text, " FROM messages m FORCE INDEX (PRIMARY) WHERE m.id IN ");
+	put_ids(text, f->direct, f->directs);
+	sql_lit(text, " AND EXISTS(SELECT 1 FROM devices d FORCE INDEX (PRIMARY) WHERE d.user_id=m.to_user_id)" ON_DUPLICATE ";");
+}
+
+/* Who has devices that show something of these conversations. */
+static void put_reads(const struct device_feed *f, struct buf *text)
+{
+	if (f->reads == 0)
+		return;
+	sql_lit(text, JOB_COLUMNS "SELECT s.user_id,s.conversation_id,0,");
+	sql_now(text);
+	buf_append_char(text, ',');
+	sql_now(text);
+	sql_lit(text, " FROM push_shown s FORCE INDEX (PRIMARY) LEFT JOIN members g FORCE INDEX (PRIMARY) ON g.user_id=s.user_id AND "
+		      "g.conversation_id=s.conversation_id WHERE s.conversation_id IN ");
+	put_ids(text, f->read, f->reads);
+	buf_printf(text, " AND (g.user_id IS NULL OR g.read_seq>=s.seq)" ON_DUPLICATE ";");
+}
+
+/* A friend request or a notification may be what was done to them: those of the last seconds are looked at. */
+static void put_users(const struct device_feed *f, struct buf *text)
+{
+	if (f->users.len == 0)
+		return;
+	sql_lit(text, JOB_COLUMNS "SELECT DISTINCT d.user_id,0,0,o.at-INTERVAL 5 SECOND,");
+	put_due(text);
+	sql_lit(text, " FROM devices d FORCE INDEX (PRIMARY) JOIN outbox o WHERE o.stream=");
+	sql_u64(text, f->stream);
+	sql_lit(text, " AND o.n=");
+	sql_u64(text, f->last_n - f->rows + 1);
+	sql_lit(text, " AND d.user_id IN (");
+	buf_append(text, f->users.data, f->users.len);
+	sql_lit(text, ")" ON_DUPLICATE ";");
+}
+
+static void note_ask(struct relay *r, struct buf *text)
+{
+	const struct device_feed *f = &r->devices.feed;
+	put_directs(f, text);
+	put_reads(f, text);
+	put_users(f, text);
+	sql_lit(text, "INSERT INTO outbox_done (consumer,stream,n,at) VALUES ('" CONSUMER_DEVICE "',");
+	sql_u64(text, f->stream);
+	buf_append_char(text, ',');
+	sql_u64(text, f->last_n);
+	/* Assigned from left to right. */
+	sql_lit(text, ",UTC_TIMESTAMP(3)) ON DUPLICATE KEY UPDATE at=IF(VALUES(n)>n,VALUES(at),at),"
+		      "n=GREATEST(n,VALUES(n));COMMIT");
+}
+
+static void note_done(struct relay *r)
+{
+	const struct device_feed *f = &r->devices.feed;
+	struct stream *s = streams_find(&r->streams, f->stream);
+	if (s != NULL && s->pushed_n < f->last_n)
+		s->pushed_n = f->last_n;
+	r->devices.step = DEVICES_IDLE;
+}
+
+static const struct relay_job note_job = {
+	.name = "noting whose devices to tell", .ask = note_ask, .done = note_done, .failed = devices_failed};
+
+const struct relay_job *devices_feed_job(struct relay *r)
+{
+	switch (r->devices.step) {
+	case DEVICES_READING:
+		return &read_job;
+	case DEVICES_PAGING:
+		return &page_job;
+	case DEVICES_PUTTING:
+		return &put_job;
+	default:
+		return &note_job;
+	}
+}
