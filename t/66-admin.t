@@ -47,6 +47,46 @@ subtest 'figures' => sub {
 	ok $stats->{counters}{sessions_opened} >= 1, 'counters';
 };
 
+subtest 'the nodes' => sub {
+	my $stats;
+	wait_for('both workers to hear each other', sub { $stats = $ops->get('/admin/stats')->json; $stats->{nodes}[0]{workers} == 2 });
+	is_deeply $stats->{nodes}, [{node_id => $stats->{node_id}, workers => 2, silent => 0}], 'this one, with its workers';
+	ok !$stats->{more_nodes}, 'and no other';
+};
+
+subtest 'sessions' => sub {
+	my %ws = map { $_ => $t->ws('dan', query => "device=$_") } qw(web phone pad);
+	my $seen = $ops->get('/admin/users/dan/sessions')->json;
+	is $seen->{node_id}, $ops->get('/admin/stats')->json->{node_id}, 'of this node';
+	ok $seen->{online}, 'the user is online';
+	is_deeply {map { $_->{device} => $_->{session_id} } @{$seen->{items}}}, {map { $_ => $ws{$_}->hello->{session_id} } keys %ws}, 'each with its device';
+	my (@pages, $next);
+	do {
+		my $page = $ops->get('/admin/users/dan/sessions?limit=1' . ($next ? "&cursor=$next" : ''))->json;
+		push @pages, map { $_->{device} } @{$page->{items}};
+		$next = $page->{next_cursor};
+	} while defined $next;
+	is_deeply [sort @pages], [qw(pad phone web)], 'page by page';
+	is_deeply [@{$ops->get('/admin/users/nobody/sessions')->json}{qw(online items)}], [JSON::PP::false(), []], 'nobody has none';
+	refused "$_", $ops->get("/admin/users/dan/sessions?$_"), 400, 'invalid_argument' for 'limit=0', 'limit=101', 'cursor=x', 'cursor=4294967296';
+	refused 'no session\'s id', $ops->delete("/admin/users/dan/sessions/$_"), 404, 'not_found' for 'x', $ws{web}->hello->{session_id} . '0', '%00' x 8;
+	is $ops->delete('/admin/users/ben/sessions/' . $ws{web}->hello->{session_id})->status, 204, 'by another\'s name it is not found';
+	is $ops->delete('/admin/users/dan/sessions/' . $ws{web}->hello->{session_id})->status, 204, 'one is ended, whichever worker has it';
+	is $ws{web}->expect('kicked')->{reason}, 'kicked', 'and told why';
+	is $ws{web}->close_code, 4001, 'and closed';
+	is $ops->delete('/admin/users/dan/sessions/' . $ws{web}->hello->{session_id})->status, 204, 'again';
+	is_deeply [sort map { $_->{device} } @{$ops->get('/admin/users/dan/sessions')->json->{items}}], [qw(pad phone)], 'the others stay';
+	is $ops->delete('/admin/users/dan/sessions')->status, 204, 'all are ended';
+	is $ws{$_}->expect('kicked')->{reason}, 'kicked', $_ for qw(phone pad);
+	is $t->ws('dan')->hello->{type}, 'hello', 'the user may come back';
+	is scalar(grep { $_->{method} eq 'DELETE' } logged('/admin/users/dan/sessions')), 3, 'each is in the log';
+	$t->{stack}->redis_stop('KILL');
+	wait_for('Redis to be missed', sub { !$ops->get('/admin/stats')->json->{redis} });
+	refused 'without Redis not all workers can be told', $ops->delete('/admin/users/dan/sessions'), 503, 'unavailable';
+	$t->{stack}->redis_start;
+	wait_for('Redis in every worker', sub { $ops->get('/admin/stats')->json->{redis} });
+};
+
 subtest 'the server writes to anybody' => sub {
 	my $ws = $t->ws('cat');
 	my %hi = (to_user_id => 'cat', message_type => 'text', content => 'maintenance at noon', client_msg_id => 'note-1');

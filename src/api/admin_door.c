@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* admin.listen: is the process alive, can it do its work, and the node's figures; all else is administration. */
+/* admin.listen: is the process alive, can it do its work, and the node's figures; administration, and its page. */
 #include "core/base.h"
 #include "api/http_door.h"
 
@@ -303,6 +303,15 @@ static void on_pinged(enum store_status status, uint64_t count, void *arg)
 		http_reply_problem(req, 503, "unavailable", why, 1, NULL);
 }
 
+static void reply_file(const struct api *api, struct http_req *req)
+{
+	const char *docroot = api->live->conf->admin.docroot;
+	if (docroot[0] == '\0' || (req->verb != VERB_GET && req->verb != VERB_HEAD))
+		http_reply_problem(req, 404, "not_found", "no such path", 0, NULL);
+	else
+		http_reply_file(req, docroot, req->path);
+}
+
 static enum http_verdict admin_head(struct http_req *req, void *ctx)
 {
 	struct api *api = ctx;
@@ -310,7 +319,7 @@ static enum http_verdict admin_head(struct http_req *req, void *ctx)
 		return door_head(api, req, true);
 	bool health = str_is(req->path, "/healthz"), readiness = str_is(req->path, "/readyz");
 	if (!health && !readiness && !str_is(req->path, "/metrics"))
-		http_reply_problem(req, 404, "not_found", "no such path", 0, NULL);
+		reply_file(api, req);
 	else if (req->verb != VERB_GET && req->verb != VERB_HEAD)
 		http_reply_problem(req, 405, "method_not_allowed", "this path has other methods", 0,
 				   "Allow: GET, HEAD\r\n");

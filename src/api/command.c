@@ -79,6 +79,7 @@ static bool placeholder_matches(const char **pattern, struct str segment, struct
 		size_t at;
 	} places[] = {
 		{"{user}", offsetof(struct command_path, user)},
+		{"{session}", offsetof(struct command_path, session)},
 		{"{code}", offsetof(struct command_path, code)},
 		{"{device}", offsetof(struct command_path, device)},
 		{"{emoji}", offsetof(struct command_path, emoji)},

@@ -89,6 +89,10 @@ union command_args {
 	} packs;
 	struct upload_asked *upload;
 	bool thumbnail; /* of a file that is shown */
+	struct {
+		unsigned limit;
+		uint32_t from; /* 0: from the first on */
+	} sessions;
 };
 
 enum command_access {
@@ -143,9 +147,9 @@ const struct command *command_by_frame(const struct command_table *t, struct str
 /* What the path of a request says. */
 struct command_path {
 	uint64_t id; /* {id} */
-	/* {user}, {code}, {device}, {emoji}, {pack}, {picture}, {media}, {name}: percent-encoded still; absent where the path has
-	 * none */
-	struct str user, code, device, emoji, pack, picture, media, name;
+	/* {user}, {session}, {code}, {device}, {emoji}, {pack}, {picture}, {media}, {name}: percent-encoded still;
+	 * absent where the path has none */
+	struct str user, session, code, device, emoji, pack, picture, media, name;
 	char allow[ALLOW_MAX]; /* a value for Allow, where the path has other verbs only; else "" */
 };
 /*

@@ -343,6 +343,7 @@ static const struct problem *read_head(struct request *r)
 	if (r->cmd == NULL)
 		return no_command(r, found.allow);
 	if (!read_segment(req, found.user, id_user_valid, r->path_user) ||
+	    !read_segment(req, found.session, id_session_valid, r->path_session) ||
 	    !read_segment(req, found.code, id_invite_code_valid, r->path_code) ||
 	    !read_segment(req, found.device, id_user_valid, r->path_device) ||
 	    !decode_segment(req, found.pack, id_name_valid, &r->path_pack) ||

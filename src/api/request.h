@@ -68,6 +68,7 @@ struct request {
 	char ref[REF_MAX + 1];
 	uint64_t path_id;		     /* {id} of a REST path */
 	char path_user[USER_ID_MAX + 1];     /* {user} of a REST path */
+	char path_session[SESSION_ID_LEN + 1]; /* {session} of a REST path */
 	char path_code[INVITE_CODE_MAX + 1]; /* {code} of a REST path */
 	char path_device[USER_ID_MAX + 1];   /* {device} of a REST path: of the same characters as a user's id */
 	struct str path_emoji;		     /* {emoji} of a REST path, in the HTTP request; absent: it is no text */

@@ -22,6 +22,7 @@ static const struct kind_row {
 	{BUS_AGAIN, '1', BUS_MAY_IGNORE}, {BUS_PLACED, '1', BUS_MAY_IGNORE}, {BUS_CATCH_UP, '1', BUS_MUST_KNOW},
 	{BUS_IN, '1', BUS_MUST_KNOW},	  {BUS_OUT, '1', BUS_MUST_KNOW},     {BUS_VIEW, '1', BUS_MAY_IGNORE},
 	{BUS_UNSURE, '1', BUS_MUST_KNOW}, {BUS_TURN, '1', BUS_MUST_KNOW},    {BUS_REVOKED, '1', BUS_MAY_IGNORE},
+	{BUS_KICK_ONE, '1', BUS_MAY_IGNORE},
 };
 
 static const struct kind_row *kind_find(char kind)

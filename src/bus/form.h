@@ -38,6 +38,7 @@ enum bus_kind {
 	BUS_AGAIN = 'G',
 	BUS_PLACED = 'P',
 	BUS_KICK = 'K',	      /* an administrator ends all of the user's sessions */
+	BUS_KICK_ONE = 'Q',   /* then a session's id: an administrator ends that session of the user */
 	BUS_REVOKED = 'X',    /* tokens of the user are refused from now on; live/revoked.c has its data */
 	BUS_FRIENDSHIP = 'F', /* then a user id: what is between the two has changed */
 	BUS_CATCH_UP = 'U',   /* the user may have missed something */

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The administration API: the audit log, the node's figures, sending for others. Users are in admin_users.c. */
+/* The administration API: the audit log, the node's figures, sending for others. Users are in admin_users.c and
+ * admin_sessions.c. */
 #include "core/base.h"
 #include "cmd/cmd.h"
 
 #include "api/list.h"
 #include "cmd/operator.h"
 #include "hub/figures.h"
+#include "live/beat.h"
 #include "store/audit.h"
 
 #define AUDIT_LIMIT 50
@@ -56,6 +58,31 @@ void audit_proceed(struct request *r, const union command_args *a)
 
 /* ---- figures ---- */
 
+/* Far more than a cluster has. */
+#define NODES_MAX 64
+
+static void put_cluster(struct json_out *o, const struct live *live)
+{
+	struct beat_node node[NODES_MAX];
+	size_t count;
+	bool all = beat_nodes(live, node, ARRAY_LEN(node), &count);
+	json_key(o, "nodes");
+	json_array(o);
+	for (size_t i = 0; i < count; i++) {
+		json_object(o);
+		json_key(o, "node_id");
+		json_str(o, node[i].node_id[0] != '\0' ? str_from(node[i].node_id) : STR_NULL);
+		json_key(o, "workers");
+		json_i64(o, node[i].workers);
+		json_key(o, "silent");
+		json_i64(o, node[i].silent);
+		json_object_end(o);
+	}
+	json_array_end(o);
+	json_key(o, "more_nodes");
+	json_bool(o, !all);
+}
+
 void node_stats_proceed(struct request *r, const union command_args *a)
 {
 	const struct conf *conf = r->live->conf;
@@ -72,6 +99,7 @@ void node_stats_proceed(struct request *r, const union command_args *a)
 	json_object(o);
 	figures_put_processes(r->live->hub, o);
 	json_object_end(o);
+	put_cluster(o, r->live);
 	request_answer(r, 200);
 }
 

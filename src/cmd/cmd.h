@@ -156,5 +156,8 @@ void any_users_proceed(struct request *r, const union command_args *a);
 void erase_any_user_proceed(struct request *r, const union command_args *a);
 const struct problem *change_any_user_check(struct request *r, union command_args *a);
 void change_any_user_proceed(struct request *r, const union command_args *a);
+const struct problem *any_sessions_check(struct request *r, union command_args *a);
+void any_sessions_proceed(struct request *r, const union command_args *a);
+void end_any_session_proceed(struct request *r, const union command_args *a);
 
 #endif

@@ -107,6 +107,7 @@ struct conf {
 	} log;
 	struct {
 		char *listen;
+		char *docroot;
 	} admin;
 	struct {
 		struct conf_list listen;

@@ -24,7 +24,6 @@
 #include "core/token.h"
 
 #define SECRET_FILE_MAX 65535
-#define NODE_ID_MAX 64
 
 static bool only(const char *s, size_t len, const char *others)
 {
@@ -525,10 +524,16 @@ static void check_s3(const struct conf *c, struct conf_faults *faults)
 				   "%s: needed where media.s3.endpoint is given", needed[i].name);
 }
 
+static void check_directory(const struct conf *c, struct conf_faults *faults, const char *name, char *const *path)
+{
+	struct stat st;
+	if ((*path)[0] != '\0' && (stat(*path, &st) != 0 || !S_ISDIR(st.st_mode)))
+		conf_fault(faults, conf_line(c, path), "%s: %s is not a directory", name, *path);
+}
+
 char *conf_check_server(const struct conf *c)
 {
 	struct conf_faults faults = {0};
-	struct stat st;
 
 	if (c->listen.count + c->tls.listen.count == 0)
 		conf_fault(&faults, conf_line(c, &c->listen), "listen: the server needs an address");
@@ -537,9 +542,7 @@ char *conf_check_server(const struct conf *c)
 			   "jwt: the server needs a key to verify tokens with: secret_file, public_key_file or "
 			   "jwks_file");
 	check_sizes(c, &faults);
-	if (c->media.directory[0] != '\0' && (stat(c->media.directory, &st) != 0 || !S_ISDIR(st.st_mode)))
-		conf_fault(&faults, conf_line(c, &c->media.directory), "media.directory: %s is not a directory",
-			   c->media.directory);
+	check_directory(c, &faults, "media.directory", &c->media.directory);
 	if (c->media.directory[0] != '\0' && c->media.url_secret_len == 0)
 		conf_fault(
 			&faults, conf_line(c, &c->media.directory),
@@ -556,9 +559,8 @@ char *conf_check_server(const struct conf *c)
 		check_file(c, &faults, "tls.certificate", &c->tls.certificate);
 		check_file(c, &faults, "tls.key", &c->tls.key);
 	}
-	if (c->http.docroot[0] != '\0' && (stat(c->http.docroot, &st) != 0 || !S_ISDIR(st.st_mode)))
-		conf_fault(&faults, conf_line(c, &c->http.docroot), "http.docroot: %s is not a directory",
-			   c->http.docroot);
+	check_directory(c, &faults, "admin.docroot", &c->admin.docroot);
+	check_directory(c, &faults, "http.docroot", &c->http.docroot);
 	check_access_log(c, &faults);
 	return conf_faults_take(&faults, c->path);
 }

@@ -168,6 +168,9 @@ const struct conf_row conf_rows[] = {
 	 .change = CONF_RESTART,
 	 .help = "The address that answers /healthz, /readyz, /metrics and administrators (/admin), and nothing that "
 		 "users ask for. Empty: none."},
+	{"admin", "docroot", CONF_PATH, AT(admin.docroot), .def = "",
+	 .help = "A directory of files that admin.listen serves beside these: the operator's page, which make install "
+		 "puts into share/tidings/admin. Empty: none."},
 
 	{"tls", "listen", CONF_LIST, AT(tls.listen), .def = "", .check = conf_check_listen, .change = CONF_RESTART,
 	 .help = "Addresses where clients connect through TLS, 1.2 or 1.3, written as in listen."},

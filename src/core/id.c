@@ -117,6 +117,16 @@ static unsigned session_bits_at(size_t place)
 	return place >= SESSION_TIME_DIGITS && place < SESSION_TIME_DIGITS + WORKER_NAME_LEN ? 6 : 4;
 }
 
+bool id_session_valid(struct str id)
+{
+	char text[SESSION_ID_LEN + 1] = "";
+	unsigned char packed[SESSION_ID_BYTES];
+	if (id.len != SESSION_ID_LEN)
+		return false;
+	memcpy(text, id.s, id.len);
+	return id_session_pack(text, packed);
+}
+
 bool id_session_pack(const char id[SESSION_ID_LEN + 1], unsigned char out[SESSION_ID_BYTES])
 {
 	size_t at = 0, bits = 0;

@@ -11,6 +11,8 @@
 /* id_user_valid in words. */
 #define USER_ID_RULE "1 to 64 characters out of A-Z a-z 0-9 . _ @ : -, but not . or .."
 #define CLIENT_MSG_ID_MAX 64
+/* Of a node_id of the configuration. */
+#define NODE_ID_MAX 64
 
 /*
  * 1-64 characters out of A-Z a-z 0-9 . _ @ : - (contract, section 1), but neither "." nor "..". Clients remove those
@@ -83,6 +85,7 @@ void id_session_make(char out[SESSION_ID_LEN + 1], int64_t now_ms, const char wo
 #define SESSION_ID_BYTES 14
 bool id_session_pack(const char id[SESSION_ID_LEN + 1], unsigned char out[SESSION_ID_BYTES]) MUST_CHECK;
 void id_session_unpack(const unsigned char in[SESSION_ID_BYTES], char out[SESSION_ID_LEN + 1]);
+bool id_session_valid(struct str id);
 /* The now_ms that it was made with; 0 if it is no session's id. */
 int64_t id_session_since_ms(struct str id);
 

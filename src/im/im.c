@@ -263,10 +263,7 @@ void im_drain(struct im *im, int64_t deadline_ms)
 
 void im_kick(struct im *im, const char *user_id)
 {
-	char topic[TOPIC_MAX];
-	struct str user = str_from(user_id);
-	session_kick_user(&im->live, user);
-	push_publish(&im->live, topic_make(topic, TOPIC_USER, user), BUS_KICK, STR_LIT(""));
+	push_kick(&im->live, str_from(user_id), STR_NULL);
 }
 
 void im_change_group(struct im *im, uint64_t group_id, const char *user_id, bool removes, bool bans, int fd)

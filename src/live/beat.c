@@ -32,6 +32,7 @@ struct peer_worker {
 	bool lost;	 /* it fell silent then, and its sessions' friends know */
 	uint8_t version; /* BUS_VERSION at most, also where it is not known or the worker is gone */
 	char origin[ORIGIN_LEN];
+	char node_id[NODE_ID_MAX + 1]; /* "": not known */
 };
 
 static void peer_set_version(struct live *live, struct peer_worker *p, uint64_t version)
@@ -69,11 +70,11 @@ static void peers_missed(struct live *live)
 
 static void publish_beat(struct live *live)
 {
-	char text[96];
+	char text[96 + NODE_ID_MAX];
 	int64_t now_us = clock_usecs();
-	int len =
-		snprintf(text, sizeof(text), "%" PRId64 " %d %" PRId64 " %d %s %s", now_us, BUS_VERSION,
-			 lamport_at_us(&live->lamport, now_us), live->lamport.synced, live->lamport.scale, live->node);
+	int len = snprintf(text, sizeof(text), "%" PRId64 " %d %" PRId64 " %d %s %s %s", now_us, BUS_VERSION,
+			   lamport_at_us(&live->lamport, now_us), live->lamport.synced, live->lamport.scale, live->node,
+			   live->conf->node_id);
 	push_publish(live, STR_LIT(TOPIC_ALL), BUS_BEAT, (struct str){text, (size_t)len});
 }
 
@@ -171,17 +172,37 @@ void beat_worker_lost(struct live *live, const char *origin)
 		(void)peer_new(live, origin);
 }
 
+/* The length of a heartbeat's scale and node. */
+#define SCALE_NODE_LEN (2 * WORKER_NAME_LEN + 1)
+
+/* What follows them; absent where it is no node's id. */
+static struct str node_id_of(struct str scale_node)
+{
+	if (scale_node.len <= SCALE_NODE_LEN + 1 || scale_node.s[SCALE_NODE_LEN] != ' ')
+		return STR_NULL;
+	struct str id = {scale_node.s + SCALE_NODE_LEN + 1, scale_node.len - SCALE_NODE_LEN - 1};
+	return id_name_valid(id) ? id : STR_NULL;
+}
+
 /* How long a heartbeat was on its way; 0 where it comes from another node, and nobody can know. `scale_node`: the end
  * of its text. */
 static uint64_t age_us(const struct live *live, uint64_t sent_us, struct str scale_node)
 {
 	uint64_t now_us = (uint64_t)clock_usecs();
-	if (scale_node.len != 2 * WORKER_NAME_LEN + 1 || sent_us > now_us)
+	if ((scale_node.len != SCALE_NODE_LEN && node_id_of(scale_node).s == NULL) || sent_us > now_us)
 		return 0;
 	return memcmp(scale_node.s + WORKER_NAME_LEN + 1, live->node, WORKER_NAME_LEN) == 0 ? now_us - sent_us : 0;
 }
 
-static void peer_clock_heard(struct live *live, uint64_t sent_us, struct str data)
+static void peer_node_heard(struct peer_worker *p, struct str id)
+{
+	if (id.s == NULL)
+		return;
+	memcpy(p->node_id, id.s, id.len);
+	p->node_id[id.len] = '\0';
+}
+
+static void peer_clock_heard(struct live *live, struct peer_worker *p, uint64_t sent_us, struct str data)
 {
 	struct lamport theirs;
 	uint64_t us, synced;
@@ -192,6 +213,7 @@ static void peer_clock_heard(struct live *live, uint64_t sent_us, struct str dat
 		return;
 	lamport_init(&theirs, data.s);
 	theirs.synced = synced != 0;
+	peer_node_heard(p, node_id_of(data));
 	us += age_us(live, sent_us, data);
 	if (lamport_hear(&live->lamport, &theirs, (int64_t)us, &shift_us))
 		policy_scale_changed(live, shift_us);
@@ -225,7 +247,7 @@ void beat_heard(struct live *live, struct str origin, struct str data)
 		version = 0;
 	peer_set_version(live, p, version);
 	if (version != 0)
-		peer_clock_heard(live, sent_us, data);
+		peer_clock_heard(live, p, sent_us, data);
 }
 
 void beat_bye_heard(struct live *live, struct str origin)
@@ -233,6 +255,40 @@ void beat_bye_heard(struct live *live, struct str origin)
 	struct peer_worker *p = peer_find(live, origin.s);
 	if (p != NULL)
 		peer_free(live, p);
+}
+
+/* ---- the nodes ---- */
+
+/* The entry of that node, which may be a new one; NULL where there is no room. */
+static struct beat_node *node_get(struct beat_node *out, size_t *count, size_t max, const char *node_id)
+{
+	for (size_t i = 0; i < *count && i < max; i++)
+		if (strcmp(out[i].node_id, node_id) == 0)
+			return &out[i];
+	if ((*count)++ >= max)
+		return NULL;
+	struct beat_node *node = &out[*count - 1];
+	*node = (struct beat_node){0};
+	memcpy(node->node_id, node_id, strlen(node_id) + 1);
+	return node;
+}
+
+bool beat_nodes(const struct live *live, struct beat_node *out, size_t max, size_t *count_r)
+{
+	const struct peer_worker *p, *next;
+	*count_r = 0;
+	struct beat_node *node = node_get(out, count_r, max, live->conf->node_id);
+	node->workers = 1;
+	HASH_ITER (hh, live->peers, p, next) {
+		node = node_get(out, count_r, max, p->node_id);
+		if (node == NULL) {
+			*count_r = max;
+			return false;
+		}
+		node->workers += !p->lost;
+		node->silent += p->lost;
+	}
+	return true;
 }
 
 void beat_fini(struct live *live, bool in_doubt)

@@ -7,11 +7,11 @@
  * seconds (what that worker had committed and not pushed, nobody else will push), and everyone who is watched is looked
  * at again. While Redis is away nobody is heard, and that says nothing.
  *
- * A heartbeat is `sent_us version clock_us synced scale node`: when it was sent, by clock_usecs (for the sender and the
- * other workers of its node); BUS_VERSION; its Lamport clock (lamport.h) then, 1 if that is synced, else 0, and its
- * scale; the name of its node's hub. Earlier versions leave out the node, and the first sends `sent_us` alone. While
- * one of the first version is in the cluster, live->legacy_peers is not 0, and while one of before BUS_VERSION 2 is,
- * live->unconfirming_peers is not.
+ * A heartbeat is `sent_us version clock_us synced scale node node_id`: when it was sent, by clock_usecs (for the sender
+ * and the other workers of its node); BUS_VERSION; its Lamport clock (lamport.h) then, 1 if that is synced, else 0, and
+ * its scale; the name of its node's hub; the node_id of its configuration. Earlier versions leave out the last one or
+ * two, and the first sends `sent_us` alone. While one of the first version is in the cluster, live->legacy_peers is not
+ * 0, and while one of before BUS_VERSION 2 is, live->unconfirming_peers is not.
  */
 #ifndef TIDINGS_LIVE_BEAT_H
 #define TIDINGS_LIVE_BEAT_H
@@ -41,6 +41,16 @@ void beat_heard(struct live *live, struct str origin, struct str data);
 /* It has said anything on any topic: it is known from then on, even if its first heartbeat was before our time. */
 void beat_origin_heard(struct live *live, struct str origin);
 void beat_bye_heard(struct live *live, struct str origin);
+/*
+ * The nodes of the cluster as their workers' heartbeats tell, this one included: how many workers of each are heard, and
+ * how many fell silent within the last minute. node_id "": workers of versions that do not tell it. False: there are more
+ * than `max` (at least 1), and not all are written.
+ */
+struct beat_node {
+	char node_id[NODE_ID_MAX + 1];
+	unsigned workers, silent;
+};
+bool beat_nodes(const struct live *live, struct beat_node *out, size_t max, size_t *count_r);
 /* It has died: its silence will be noticed even if it was never heard. */
 void beat_worker_lost(struct live *live, const char *origin);
 

@@ -150,6 +150,14 @@ void push_resync(struct live *live, struct str user)
 	push_publish(live, topic_make(topic, TOPIC_USER, user), BUS_CATCH_UP, STR_LIT(""));
 }
 
+void push_kick(struct live *live, struct str user, struct str only_id)
+{
+	char topic[TOPIC_MAX];
+	session_kick_user(live, user, only_id);
+	push_publish(live, topic_make(topic, TOPIC_USER, user), only_id.s == NULL ? BUS_KICK : BUS_KICK_ONE,
+		     only_id.s == NULL ? STR_LIT("") : only_id);
+}
+
 /* ---- what comes in ---- */
 
 bool push_take_hex(struct str *data, uint64_t *n_r)
@@ -221,7 +229,11 @@ static void on_user_topic(struct live *live, struct str user, const struct incom
 		break;
 	case BUS_KICK:
 		if (!in->own)
-			session_kick_user(live, user);
+			session_kick_user(live, user, STR_NULL);
+		break;
+	case BUS_KICK_ONE:
+		if (!in->own && in->form.data.len == SESSION_ID_LEN)
+			session_kick_user(live, user, in->form.data);
 		break;
 	case BUS_REVOKED:
 		if (!in->own)

@@ -31,6 +31,8 @@ void push_deliver(struct user *u, struct ws_frame *frame, const char *except_id)
  * Absent: nobody is. Paced as resync.h says.
  */
 void push_resync(struct live *live, struct str user);
+/* Ends all of the user's sessions, or the one of that id (absent: all), wherever they are. */
+void push_kick(struct live *live, struct str user, struct str only_id);
 /* Any message of ours on a topic, in the form that its kind has. */
 void push_publish(struct live *live, struct str topic, enum bus_kind kind, struct str data);
 /* An event of ours on a topic, for the other workers alone. */

@@ -349,14 +349,16 @@ void session_kick(struct session *s, const char *reason, const char *by_session)
 	session_close(s, WS_CLOSE_REPLACED, reason);
 }
 
-void session_kick_user(struct live *live, struct str user_id)
+void session_kick_user(struct live *live, struct str user_id, struct str only_id)
 {
 	struct user *u = user_find(live, user_id);
 	struct session *s;
+	char id[SESSION_ID_LEN + 1];
 	if (u == NULL)
 		return;
 	SLIST_FOREACH (s, &u->sessions, of_user)
-		session_kick(s, "kicked", NULL);
+		if (only_id.s == NULL || str_is(only_id, session_id(s, id)))
+			session_kick(s, "kicked", NULL);
 }
 
 void session_leave(struct session *s, int64_t after_ms)

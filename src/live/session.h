@@ -142,8 +142,8 @@ void session_send_json(struct session *s, struct str json);
 void session_close(struct session *s, int code, const char *reason);
 /* kicked, then 4001. */
 void session_kick(struct session *s, const char *reason, const char *by_session);
-/* All of the user's sessions in this worker. */
-void session_kick_user(struct live *live, struct str user_id);
+/* All of the user's sessions in this worker, or the one of that id (absent: all). */
+void session_kick_user(struct live *live, struct str user_id, struct str only_id);
 /* reconnect, then 1001, once what is in progress has been answered. */
 void session_leave(struct session *s, int64_t after_ms);
 

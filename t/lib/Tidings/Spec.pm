@@ -113,6 +113,7 @@ sub find_path {
 	my ($paths, $path, $admin) = @_;
 	my $known = $templates{$admin ? 'admin' : 'public'} //= [map { [$_, s/\{id\}/(?<id>0|[1-9][0-9]{0,19})/r =~ s/\{user_id\}/(?<user_id>[^\/]+)/r =~ s/\{code\}/(?<code>[A-Za-z0-9_-]{1,32})/r
 			=~ s/\{emoji\}/(?<emoji>[^\/]+)/r =~ s/\{media_id\}/(?<media_id>[0-9a-f]{32})/r =~ s/\{device_id\}/(?<device_id>(?!\\.{1,2}\\z)[A-Za-z0-9._\@:-]{1,64})/r =~ s/\{name\}/(?<name>[^\/]+)/r
+			=~ s/\{session_id\}/(?<session_id>[0-9a-f]{11}[A-Za-z0-9_-]{8}[0-9a-f]{5})/r
 			=~ s/\{pack\}/(?<pack>[A-Za-z0-9_-][A-Za-z0-9._-]{0,63})/r =~ s/\{picture\}/(?<picture>[0-9a-f]{32}\.(?:png|gif|jpg|webp))/r] }
 		sort { ($a =~ /\{/) <=> ($b =~ /\{/) || $a cmp $b } grep { !$paths->{$_}{servers} == !$admin } keys %$paths];
 	for (@$known) {

@@ -181,8 +181,8 @@ static void test_kick(void)
 	client_end(&a);
 	is_str(client_rest(&b), "", "others stay");
 	client_begin(&a, "alice", "");
-	session_kick_user(live, STR_LIT("nobody"));
-	session_kick_user(live, STR_LIT("alice"));
+	session_kick_user(live, STR_LIT("nobody"), STR_NULL);
+	session_kick_user(live, STR_LIT("alice"), STR_NULL);
 	is_str(client_next(&a), "{\"type\":\"kicked\",\"reason\":\"kicked\",\"by_session\":null}",
 	       "an administrator's word is no session's");
 	is_str(client_next(&a), "close 4001", "and ends it, too");

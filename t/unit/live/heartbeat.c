@@ -17,6 +17,7 @@
 #define ORIGIN "worker01"
 
 static struct live live;
+static const struct conf conf = {.node_id = (char *)"host-1"};
 static struct wheel *wheel;
 static bool up;
 
@@ -113,6 +114,7 @@ static void begin(void)
 	ok(live.peers == NULL && live.legacy_peers == 0, "who has said goodbye is forgotten");
 	memset(&live, 0, sizeof(live));
 	memcpy(live.origin, ORIGIN, ORIGIN_LEN);
+	live.conf = &conf;
 	lamport_init(&live.lamport, ORIGIN);
 	memcpy(live.node, "the-node", WORKER_NAME_LEN);
 	up = true;
@@ -167,12 +169,12 @@ static void test_text(void)
 	begin();
 	live.lamport.offset_us = 5000000;
 	pass(BEAT_MS + WHEEL_TICK_MS);
-	snprintf(want, sizeof(want), "%lld %d %lld 0 %s the-node", (long long)did.sent_us, BUS_VERSION,
+	snprintf(want, sizeof(want), "%lld %d %lld 0 %s the-node host-1", (long long)did.sent_us, BUS_VERSION,
 		 (long long)did.sent_us + 5000000, ORIGIN);
-	is_str(did.text, want, "a heartbeat has the time, the version, the shared clock, its scale, and the node");
+	is_str(did.text, want, "a heartbeat has the time, the version, the shared clock, its scale, the node and its id");
 	lamport_settle(&live.lamport);
 	pass(BEAT_MS + WHEEL_TICK_MS);
-	snprintf(want, sizeof(want), "%lld %d %lld 1 %s the-node", (long long)did.sent_us, BUS_VERSION,
+	snprintf(want, sizeof(want), "%lld %d %lld 1 %s the-node host-1", (long long)did.sent_us, BUS_VERSION,
 		 (long long)did.sent_us + 5000000, ORIGIN);
 	is_str(did.text, want, "and whether that counts");
 	begin();
@@ -203,8 +205,41 @@ static void test_node(void)
 {
 	is_int(ahead_after(NULL, "the-node"), 0, "the way of a heartbeat of the same node is added to its clock");
 	is_int(ahead_after(NULL, "new-node"), -3000, "not that of another node's, whose time says nothing here");
+	is_int(ahead_after(NULL, "the-node host-1"), 0, "also where its id follows");
 	is_int(ahead_after(NULL, "the-node and more"), -3000, "nor of what is no name");
 	is_int(ahead_after("18446744073709551615", "the-node"), -3000, "a heartbeat of the future has no age");
+}
+
+static bool has_node(const char *id, unsigned workers, unsigned silent)
+{
+	struct beat_node node[4];
+	size_t count;
+	bool found = false, all = beat_nodes(&live, node, ARRAY_LEN(node), &count);
+	for (size_t i = 0; i < count; i++)
+		found = found || (strcmp(node[i].node_id, id) == 0 && node[i].workers == workers &&
+				  node[i].silent == silent);
+	return all && found;
+}
+
+static void test_nodes(void)
+{
+	struct beat_node node[1];
+	size_t count;
+	begin();
+	ok(has_node("host-1", 1, 0), "this worker is one of its node's");
+	hear("worker02", "scale--a the-node host-1", true, 0);
+	hear("worker03", "scale--a far-node host-2", true, 0);
+	hear("worker04", "scale--a old-node", true, 0);
+	ok(has_node("host-1", 2, 0), "the node's own workers");
+	ok(has_node("host-2", 1, 0), "those of another node");
+	ok(has_node("", 1, 0), "and of one that does not tell its id");
+	hear("worker03", "scale--a far-node host 2", true, 0);
+	ok(has_node("host-2", 1, 0), "what is no id is not heard");
+	pass(BEAT_SILENCE_MS + BEAT_MS);
+	ok(has_node("host-2", 0, 1), "a worker that fell silent is told apart");
+	beat_bye_heard(&live, STR_LIT("worker03"));
+	ok(!has_node("host-2", 0, 1), "one that said goodbye is gone");
+	ok(!beat_nodes(&live, node, 1, &count) && count == 1, "more nodes than there is room for are not written");
 }
 
 static void test_answer(void)
@@ -434,6 +469,7 @@ int main(void)
 	test_rhythm();
 	test_text();
 	test_node();
+	test_nodes();
 	test_answer();
 	test_silence();
 	test_heard_elsewhere();
