@@ -81,6 +81,13 @@ is $http{bob}->get($upload->json->{url}, token => undef)->body, 'a note', 'and s
 my ($pack) = @{$http{bob}->get('/stickers/installed')->json->{items}};
 is_deeply [$pack->{id}, scalar @{$pack->{stickers}}], ['tide', 8], 'stickers for all three';
 is $http{bob}->get($_->{media_url}, token => undef)->status, 200, "and the picture of $_->{id}" for @{$pack->{stickers}};
+my ($admin_page) = $said =~ m{operator's page is at (\S+);};
+my ($token_line) = $said =~ /^\s*(\S+tidingsctl .* token .*)$/m;
+my ($made, $admin_token) = run(Tidings::dir(), 'sh', '-c', $token_line);
+my $ops = Tidings::HTTP->new(address => $admin_page =~ s{^http://}{}r, admin => 1, token => $admin_token =~ s/\s+//gr);
+like $ops->get('/')->header('content-type'), qr{^text/html}, 'the operator has a page';
+is $ops->get("/$_")->status, 200, "$_, which it is made of" for qw(js/main.js css/admin.css web/base.css web/dom.js web/linkify.js web/storage.js web/text.js);
+is $ops->get('/admin/stats')->status, 200, 'and a token for it';
 my $ws = Tidings::WS->open(address => "127.0.0.1:$port", token => $token{bob}, via => 'query', headers => [Origin => "http://127.0.0.1:$port", Host => "127.0.0.1:$port"]);
 my $m = $http{alice}->post('/messages/send', text_to('bob', 'kept'))->json;
 is $ws->expect('message')->{message}{content}, 'kept', 'and the two can talk';

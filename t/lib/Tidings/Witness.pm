@@ -39,7 +39,8 @@ sub exchange {
 		. "\r\n" . encode('UTF-8', $note->{body});
 	$self->{exchanges}++;
 	$self->{$answer->{status} == 101 ? 'opened' : 'refused'}++ if $note->{path} =~ m{/messages/ws(?:\?|\z)};
-	return Tidings::Spec::check_exchange(method => $note->{method}, path => $note->{path}, bytes => $bytes,
+	my $admin = $note->{path} =~ m{\A/(?:admin/|(?:healthz|readyz|metrics)\z)};
+	return Tidings::Spec::check_exchange(method => $note->{method}, path => $note->{path}, bytes => $bytes, admin => $admin,
 		response => Tidings::HTTP::Response->new($answer->{status}, $answer->{headers}, encode('UTF-8', $answer->{body})));
 }
 
