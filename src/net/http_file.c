@@ -23,12 +23,14 @@
 /*
  * A page may run its own scripts and styles, talk to the server it came from, and show pictures, sound and films from
  * anywhere on the web, since messages carry their addresses. require-trusted-types-for: turning a text into markup
- * throws. Sent with every file, for an SVG opened by itself is a document too.
+ * throws, and so does registering a service worker but by the policy of that name. Sent with every file, for an SVG opened
+ * by itself is a document too.
  */
 #define SECURITY_HEADERS                                                                                               \
 	"Content-Security-Policy: default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "       \
-	"img-src https: http:; media-src https: http:; base-uri 'none'; form-action 'none'; "                          \
-	"frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'\r\n"                         \
+	"img-src https: http:; media-src https: http:; worker-src 'self'; manifest-src 'self'; base-uri 'none'; "      \
+	"form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; "                             \
+	"trusted-types service-worker\r\n"                                                                             \
 	"Referrer-Policy: no-referrer\r\n"
 
 static const struct {

@@ -75,10 +75,10 @@ function tellCloses() {
 // ---- pages ----
 
 // A new person's page, or another tab of one's: its number. See Tidings::Browser's page().
-async function open(url, {beside, before, permissions = [], width = 1100, height = 700, mobile = false}) {
+async function open(url, {beside, before, permissions = [], width = 1100, height = 700, mobile = false, worker = false}) {
     let context = pages[beside]?.page.context();
     if (!context) {
-        context = await browser.newContext({viewport: {width, height}, isMobile: mobile, hasTouch: mobile, permissions});
+        context = await browser.newContext({viewport: {width, height}, isMobile: mobile, hasTouch: mobile, permissions, serviceWorkers: worker ? 'allow' : 'block'});
         context.setDefaultTimeout(Number(patience));
         context.on('requestfinished', noteRequest);
         await context.exposeFunction('noteClose', (code) => {
@@ -115,6 +115,21 @@ function cutNetwork(gone) {
     }
     if (!gone)
         tunnels.clear();
+}
+
+// Of the page's service worker.
+function registrationOf(cdp) {
+    return new Promise((resolve, reject) => {
+        const look = ({registrations}) => {
+            const known = registrations.find(({isDeleted}) => !isDeleted);
+            if (known === undefined)
+                return;
+            cdp.off('ServiceWorker.workerRegistrationUpdated', look);
+            resolve(known.registrationId);
+        };
+        cdp.on('ServiceWorker.workerRegistrationUpdated', look);
+        cdp.send('ServiceWorker.disable').then(() => cdp.send('ServiceWorker.enable')).catch(reject);
+    });
 }
 
 const onPage = {
@@ -159,6 +174,10 @@ const onPage = {
     resize: ({page}, width, height) => page.setViewportSize({width, height}),
     theme: ({page}, colorScheme) => page.emulateMedia({colorScheme}),
     screenshot: ({page}, path) => page.screenshot({path}),
+    // As the browser's push service would.
+    push: async ({page, cdp}, data) => cdp.send('ServiceWorker.deliverPushMessage',
+        {origin: new URL(page.url()).origin, registrationId: await registrationOf(cdp), data}),
+    in_worker: ({page}, expression) => page.context().serviceWorkers().at(-1).evaluate(expression),
     cdp: ({cdp}, method, params) => cdp.send(method, params ?? {}),
 };
 

@@ -6,7 +6,7 @@ import {LentStorage, lasting, passing} from './storage.js';
 
 const KEY = 'tidings-web:account';
 const ENTRANCE_KEY = 'tidings-web:entrance';
-const ENTRANCES = ['invite', 'join'];
+const ENTRANCES = ['invite', 'join', 'open'];
 
 function read(storage, kept) {
     const login = storage.getJson(KEY);
@@ -76,8 +76,8 @@ export function takeTokenFromAddress() {
     return takeFromAddress('token');
 }
 
-// The same for the way into a group, also beside a token: #invite=CODE, or #join=ID of a group that needs no invite. It is
-// kept while the user logs in.
+// The same for the way into a group, also beside a token: #invite=CODE, or #join=ID of a group that needs no invite; and for
+// a conversation of the user's own, #open=ID, to which a notification leads. It is kept while the user logs in.
 export function takeEntranceFromAddress() {
     for (const kind of ENTRANCES) {
         const code = takeFromAddress(kind);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Telling a user who looks elsewhere: notifications of the browser, if they asked for them, and the page's title.
+// Telling a user who looks elsewhere: notifications of the browser, if they asked for them, the page's title and its icon.
 import {t} from './i18n.js';
 import {lasting} from './storage.js';
 
@@ -45,7 +45,7 @@ export async function alertUser(title, body, tag, onClick) {
     }
 }
 
-// Chrome on Android takes notifications from a service worker alone. This page has none; who serves it may add one.
+// Chrome on Android takes notifications from a service worker alone.
 async function alertByWorker(title, options) {
     try {
         const registration = await navigator.serviceWorker?.getRegistration();
@@ -57,6 +57,20 @@ async function alertByWorker(title, options) {
 
 export function isLookedAt() {
     return document.visibilityState === 'visible' && document.hasFocus();
+}
+
+let onIcon = 0;
+
+// On the icon of the installed page, where the system can.
+export async function showUnreadOnIcon(count) {
+    if (count === onIcon)
+        return;
+    onIcon = count;
+    try {
+        await (count > 0 ? navigator.setAppBadge?.(count) : navigator.clearAppBadge?.());
+    } catch {
+        // not allowed here
+    }
 }
 
 export function showUnreadInTitle(count) {

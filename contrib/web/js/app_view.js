@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // The page of a user who is logged in: the lists at the side, the open conversation, and what is said over both. The
 // address says which conversation is open (room_key.js), so that "back" works on a phone.
-import {alertUser, isLookedAt, showUnreadInTitle} from './alerts.js';
+import {alertUser, isLookedAt, showUnreadInTitle, showUnreadOnIcon} from './alerts.js';
 import {avatar} from './avatar.js';
 import {Banner} from './banner.js';
 import {ChatListView} from './chat_list_view.js';
@@ -12,11 +12,13 @@ import {nameOf} from './format.js';
 import {reasonOf, t} from './i18n.js';
 import {isShortcut, shortcutAria, shortcutName} from './keys.js';
 import {isolated, withoutBidi} from './text.js';
+import {OfferBar} from './offer_bar.js';
 import {NoticesView, noticeText} from './notices_view.js';
 import {PeopleView} from './people_view.js';
 import {RoomView} from './room_view.js';
 import {chatAddress, groupIdOf, keyInAddress} from './room_key.js';
-import {openSettings} from './settings.js';
+import {openSettings, turnOnPush} from './settings.js';
+import {playSound} from './sound.js';
 import {openSwitcher} from './switcher.js';
 import {isSystem} from './system_text.js';
 
@@ -29,6 +31,8 @@ export class AppView {
     #notices;
     #room;
     #banner;
+    #offers = new OfferBar();
+    #hasOffered = false; // notifications while the page is closed
     #wanted = null; // key of the conversation to open
     #target = null; // {key, item}: the message to go to when that conversation is open
     #toList = false; // the focus goes to the list when the room has been left
@@ -55,10 +59,12 @@ export class AppView {
         this.#room = new RoomView(chat, () => this.#leaveRoom());
         this.#banner = new Banner(() => chat.useHere());
         this.#bell.append(this.#bellCount);
+        chat.isShown = (c) => this.#room.conversation === c;
+        chat.onSent = () => this.#offerPush();
         this.#mine.addEventListener('click', () => openSettings(chat, logOut));
         this.node = el('div.app', {},
             el('a.skip', {href: '#compose', onclick: (event) => this.#skip(event)}, t('app.skip')),
-            this.#banner.node, this.#side(), el('main.main', {}, this.#nothing, this.#room.node),
+            this.#banner.node, this.#offers.node, this.#side(), el('main.main', {}, this.#nothing, this.#room.node),
             this.#notices.node, this.#heard, el('div.notes', {id: 'notes', role: 'status', popover: 'manual'}));
         chat.changes.listen((topics) => this.#refresh(topics));
         addEventListener('hashchange', this.#onAddress);
@@ -75,7 +81,27 @@ export class AppView {
         this.#endDays();
         this.#room.close();
         showUnreadInTitle(0);
+        showUnreadOnIcon(0);
         this.node.remove();
+    }
+
+    // ---- what is offered ----
+
+    // Once the user has written something, for then they will want to know of answers. A refusal holds.
+    async #offerPush() {
+        const {push} = this.#chat;
+        if (this.#hasOffered || push.choice !== null)
+            return;
+        this.#hasOffered = true;
+        if (!await push.isOffered() || this.#offers.isShown)
+            return;
+        this.#offers.show(t('push.offer'), [
+            {text: t('push.yes'), spec: 'primary', act: () => turnOnPush(push)},
+            {text: t('push.no'), spec: 'quiet', act: () => push.decline()}]);
+    }
+
+    offerNewVersion() {
+        this.#offers.show(t('version.new'), [{text: t('version.reload'), spec: 'primary', act: () => location.reload()}]);
     }
 
     #side() {
@@ -224,6 +250,7 @@ export class AppView {
             this.#chatList.refresh();
             this.#room.refresh();
             showUnreadInTitle(conversations.unread);
+            showUnreadOnIcon(conversations.unread);
             count(this.#tabs.chats.count, conversations.unread);
         }
         if (topics.has('people') || topics.has('state')) {
@@ -280,10 +307,12 @@ export class AppView {
             return;
         this.#heard.textContent = isSystem(message) ? text : `${isolated(name)}: ${isolated(text)}`;
         this.#heardMessage = message;
-        if (!isSystem(message) && !quiet && (!shown || !isLookedAt()))
-            alertUser(c.isGroup ? `${isolated(name)} · ${isolated(this.#chat.title(c))}` : name, text, message.conversation_id, () => {
-                location.hash = chatAddress(c.key);
-            });
+        if (isSystem(message) || quiet || (shown && isLookedAt()))
+            return;
+        playSound();
+        alertUser(c.isGroup ? `${isolated(name)} · ${isolated(this.#chat.title(c))}` : name, text, message.conversation_id, () => {
+            location.hash = chatAddress(c.key);
+        });
     }
 
     #tellAdded(c) {

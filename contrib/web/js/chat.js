@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // One user's chat: the client, what is known, and what the user can do. Views read `conversations`, `people`, `groups`,
-// `notices`, `outgoing` and `drafts`, have messages read by `pages` and settings changed by `own`, and hear through
+// `notices`, `outgoing`, `push` and `drafts`, have messages read by `pages` and settings changed by `own`, and hear through
 // `changes` when to look again. Topics: state, conversations, timeline, people, groups, notices, drafts,
 // stickers; events for the user's eyes at once go to onNews.
 import {TidingsClient} from '../client/index.js';
@@ -15,6 +15,7 @@ import {Files} from './files.js';
 import {groupName, nameOf} from './format.js';
 import {mayRecallOthers, silence} from './group_rules.js';
 import {Groups} from './groups.js';
+import {History} from './history.js';
 import {shortText} from './message_text.js';
 import {Notices} from './notices.js';
 import {Drafts, Outgoing} from './outgoing.js';
@@ -22,6 +23,7 @@ import {OwnSettings} from './own_settings.js';
 import {Pages} from './pages.js';
 import {People} from './people.js';
 import {Pins, mayPin} from './pins.js';
+import {Push} from './push.js';
 import {Reactions} from './reactions.js';
 import {groupIdOf} from './room_key.js';
 import {isSystem, usersNamed} from './system_text.js';
@@ -55,6 +57,9 @@ export class Chat {
     state = {state: 'idle', reason: '', retryInMs: null};
     kickedReason = null;
     synced = false;
+    wasSynced = false; // ever
+    onSent = () => {}; // the user has sent a message
+    isShown = () => false; // (conversation): whether the user has it open
     profile;
 
     // loginStore: where the client keeps the account. mediaBaseUrl: of files that are not on this server, or ''. onNews({kind: 'message' | 'notification' | 'added' | 'left', …});
@@ -78,6 +83,7 @@ export class Chat {
         this.recentEmoji = new RecentEmoji(homeOf(account), this.me);
         this.notices = new Notices(this.#client.rest, () => this.changes.changed('notices'));
         this.outgoing = new Outgoing(storage, this.me);
+        this.push = new Push(this.#client.rest, account);
         this.files = new Files(this.#client.rest, mediaBaseUrl);
         this.fileSending = new FileSending(this.#client, this.outgoing, () => this.changes.changed('timeline'));
         this.drafts = new Drafts(storage, this.me);
@@ -133,7 +139,7 @@ export class Chat {
             handle(event);
         });
         on('state', (state) => this.#entered(state), 'state', 'timeline');
-        on('synced', () => this.#caughtUp(), 'state', 'timeline');
+        on('synced', () => this.#caughtUp(), 'state', 'conversations', 'timeline');
         on('conversation', (c) => this.#toldOf(c), 'conversations', 'groups', 'timeline');
         on('message', (m) => this.#heard(m), 'conversations', 'timeline');
         on('queued', (draft) => this.outgoing.queued(draft), 'timeline');
@@ -178,11 +184,24 @@ export class Chat {
     }
 
     #caughtUp() {
-        this.synced = true;
+        this.synced = this.wasSynced = true;
+        this.#renewCopies();
         this.#showUnsent();
         this.own.connected();
         this.pins.caughtUp();
         this.#quietly(Promise.all([this.people.load(), this.notices.load(), this.#loadProfile()]));
+        this.push.renew().catch((problem) => problem.transient || console.warn(problem));
+    }
+
+    // What the user looks at stays on the screen while it is read anew.
+    #renewCopies() {
+        this.conversations.dropCopies();
+        for (const c of this.conversations.all().filter(({history}) => history.isCopy)) {
+            if (this.isShown(c))
+                this.pages.renew(c);
+            else
+                c.history = new History();
+        }
     }
 
     // An outbox that was stored is there without having been announced.
@@ -378,12 +397,14 @@ export class Chat {
     send(c, message) {
         this.#typingSentIn = null; // what is typed next is another message
         this.#client.send({...c.isGroup ? {conversation_id: c.id} : {to: c.peer.user_id}, ...message});
+        this.onSent();
     }
 
     // files: File objects. options: those of FileSending.send().
     sendFiles(c, files, options) {
         this.#typingSentIn = null;
         this.fileSending.send(c.isGroup ? {conversation_id: c.id} : {to_user_id: c.peer.user_id}, files, options);
+        this.onSent();
     }
 
     // Resolves to what the server knows of it; for what is no message.

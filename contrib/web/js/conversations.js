@@ -28,6 +28,7 @@ export class Conversation {
     gone = null; // a group that the caller is no longer in: 'left', 'removed' or 'banned', or '' where the reason is not known
     settings = NO_SETTINGS; // the caller's own
     setting = 0; // changes of them that are under way: what is shown meanwhile may be older
+    isCopy = false; // as it was when the page was last here: the server has not told how it is now
     newSeq = null; // while it is shown: of the first message that was new when the user came to it
 
     // peer: null in a group
@@ -146,6 +147,8 @@ export class Conversations {
         const c = this.#known(shown.id, shown.peer, shown.created_at);
         if (c.gone !== null)
             this.#begin(c);
+        if (c.isCopy)
+            this.#confirm(c);
         c.peer = shown.peer;
         c.group = shown.group;
         c.shownSeq = shown.last_message?.seq ?? 0;
@@ -168,6 +171,24 @@ export class Conversations {
         c.mentions = read ? 0 : shown.mention_count ?? 0;
         this.recount(c);
         return c;
+    }
+
+    // One that was kept while the page was away; the messages are the newest of then.
+    putCopy(shown, messages, hasOlder) {
+        const c = this.put(shown);
+        if (messages.length > 0 || c.last !== null)
+            c.history = History.ofCopy(messages.length > 0 ? messages : [c.last], messages.length === 0 || hasOlder);
+        c.isCopy = true;
+    }
+
+    // The server has told of all conversations: copies that it has not told of are gone.
+    dropCopies() {
+        for (const c of [...this.#byId.values()].filter(({isCopy}) => isCopy)) {
+            this.#byId.delete(c.id);
+            if (c.peer !== null)
+                this.#byPeer.delete(c.peer.user_id);
+            c.gone = '';
+        }
     }
 
     // A message was sent by this user, to them or to a group of theirs. True for one that was not known.
@@ -353,6 +374,13 @@ export class Conversations {
     // Who comes back to a group may see other messages than before.
     #begin(c) {
         Object.assign(c, new Conversation(c.id, c.peer, c.createdAt));
+    }
+
+    // Its messages are shown until they were read anew.
+    #confirm(c) {
+        const {history} = c;
+        this.#begin(c);
+        c.history = history;
     }
 
     #known(id, peer, createdAt) {

@@ -14,6 +14,29 @@ export class History {
     failed = false; // to load
     hasNewer = false; // others than these; never of the newest ones
     failedNewer = false;
+    changes = 0; // counts what was done to the messages
+    #copied = null; // ids of the messages that were brought back from a copy, after which others may be missing
+
+    // Of messages that were kept while the page was away.
+    static ofCopy(messages, hasOlder) {
+        const history = new History();
+        history.putPage(messages, hasOlder);
+        history.#copied = new Set(messages.map(({id}) => id));
+        return history;
+    }
+
+    get isCopy() {
+        return this.#copied !== null;
+    }
+
+    // As the server has it: its newest page, and what was heard after that.
+    renewed(items, hasMore) {
+        const history = new History();
+        history.putPage(items, hasMore);
+        const last = history.last?.seq ?? 0;
+        this.#messages.filter(({id, seq}) => seq > last && !this.#copied.has(id)).forEach((m) => history.put(m));
+        return history;
+    }
 
     get messages() {
         return this.#messages;
@@ -39,6 +62,7 @@ export class History {
     put(message) {
         if (this.#deleted.has(message.id))
             return;
+        this.changes++;
         const known = this.#byId.get(message.id);
         if (known) {
             this.#replace(newerOf(known, message));
@@ -51,6 +75,7 @@ export class History {
 
     // A page of history; older ones as a rule, so that they go in at once.
     putPage(items, hasMore) {
+        this.changes++;
         const unknown = items.filter((m) => !this.#byId.has(m.id) && !this.#deleted.has(m.id));
         items.filter((m) => this.#byId.has(m.id)).forEach((m) => this.put(m));
         for (const message of unknown)
@@ -67,6 +92,7 @@ export class History {
     }
 
     change(id, fields) {
+        this.changes++;
         const known = this.#byId.get(id);
         if (known)
             this.#replace({...known, ...fields});
@@ -74,6 +100,7 @@ export class History {
     }
 
     remove(id) {
+        this.changes++;
         this.#deleted.add(id);
         const known = this.#byId.get(id);
         if (!known)
@@ -84,6 +111,7 @@ export class History {
 
     // What lies before that seq is gone.
     cut(seq) {
+        this.changes++;
         this.#messages.splice(0, this.#placeOf(seq)).forEach(({id}) => this.#byId.delete(id));
         if (this.loaded && (this.firstSeq === seq || this.#messages.length === 0))
             this.hasOlder = false;
@@ -92,7 +120,7 @@ export class History {
     // {unread, mentions}: unread messages to `me` after that seq, and those of them that mention `me`; null where not all
     // of them are here.
     countUnread(me, readSeq) {
-        if (!this.loaded || (this.hasOlder && (this.firstSeq ?? Infinity) > readSeq + 1))
+        if (!this.loaded || this.isCopy || (this.hasOlder && (this.firstSeq ?? Infinity) > readSeq + 1))
             return null;
         let unread = 0, mentions = 0;
         for (let i = this.#messages.length - 1; i >= 0 && this.#messages[i].seq > readSeq; i--) {
@@ -126,7 +154,7 @@ export class History {
     reachesUnread(me, readSeq, count) {
         if (!this.loaded)
             return false;
-        if (!this.hasOlder || (this.firstSeq ?? Infinity) <= readSeq + 1)
+        if (this.isCopy || !this.hasOlder || (this.firstSeq ?? Infinity) <= readSeq + 1)
             return true;
         return this.#messages.slice(this.#placeOf(readSeq + 1)).filter((m) => isUnread(m, me)).length >= count;
     }

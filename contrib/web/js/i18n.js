@@ -6,6 +6,7 @@ import {ACCOUNT_TEXTS} from './account_texts.js';
 import {CONVERSATION_TEXTS} from './conversation_texts.js';
 import {FIND_TEXTS} from './find_texts.js';
 import {GROUP_TEXTS} from './group_texts.js';
+import {INSTALL_TEXTS} from './install_texts.js';
 import {MEDIA_TEXTS} from './media_texts.js';
 import {RICH_TEXTS} from './rich_texts.js';
 import {isolated} from './text.js';
@@ -16,6 +17,7 @@ const TEXTS = {
     ...CONVERSATION_TEXTS,
     ...FIND_TEXTS,
     ...GROUP_TEXTS,
+    ...INSTALL_TEXTS,
     ...MEDIA_TEXTS,
     ...RICH_TEXTS,
 

@@ -12,8 +12,12 @@ import {nameOf} from './format.js';
 import {hasText, reasonOf, t} from './i18n.js';
 import {openEntrance} from './invite_dialog.js';
 import {LoginView} from './login_view.js';
+import {OfflineCopy, restoreCopy} from './offline_copy.js';
+import {forgetCopy, forgetOtherCopies, loadCopy} from './offline_store.js';
+import {chatAddress} from './room_key.js';
 import {onStorageFull} from './storage.js';
 import {applyTheme} from './theme.js';
+import {startWorker} from './worker.js';
 
 // After these, and where the user asks for it, nothing of them stays in the browser. After others they come back, to what they
 // have written.
@@ -27,6 +31,7 @@ const mediaBaseUrl = configured('media-base-url');
 const place = document.getElementById('page');
 let leave = null; // what is shown, and how it goes
 let entered = null; // the chat of the user who is logged in
+let appView = null; // and what shows it
 let isLeaving = false; // the user has asked to be logged out here
 
 // Resolves when what was shown before has gone.
@@ -51,30 +56,55 @@ function showLogin(reason) {
 
 async function enter(account) {
     const {storage, release} = await storageOf(account);
-    let forget = false;
+    const copy = account.kept ? await loadCopy(account.user_id) : null;
+    let forget = false, isOver = false;
     const chat = new Chat({account, loginStore: loginStoreOf(account), url, mediaBaseUrl, storage,
         onNews: (news) => view.tell(news), onSignedOut: (reason) => {
+            isOver = true;
             forget = isLeaving || LEAVES_NOTHING.has(reason);
             signedOut(reason);
         }});
+    if (copy !== null)
+        restoreCopy(chat, copy);
+    const offline = account.kept ? new OfflineCopy(chat) : null;
     const view = new AppView(chat, (how) => logOut(chat, how));
     show(view.node, async () => {
-        entered = null;
+        entered = appView = null;
         view.remove();
         await chat.stop();
+        await offline?.end();
+        if (isOver)
+            await Promise.all([forgetCopy(account.user_id), account.kept && chat.push.forget()]);
         if (forget)
             forgetWritings(account);
         release();
     });
     entered = chat;
+    appView = view;
     chat.start();
     openWaitingEntrance();
 }
 
 function openWaitingEntrance() {
     const entrance = entered === null ? null : takeWaitingEntrance();
-    if (entrance !== null)
+    if (entrance?.kind === 'open')
+        openConversation(entrance.code);
+    else if (entrance !== null)
         openEntrance(entered, entrance);
+}
+
+// One of the user's, by its id.
+async function openConversation(id) {
+    const chat = entered;
+    if (chat === null || !/^\d{1,20}$/.test(id))
+        return;
+    try {
+        const {key} = chat.conversations.get(id) ?? await chat.conversationById(id);
+        if (chat === entered)
+            location.hash = chatAddress(key);
+    } catch (problem) {
+        say(reasonOf(problem));
+    }
 }
 
 // The server is told, so that nobody can use the login any more. signedOut() follows.
@@ -165,11 +195,14 @@ async function leaveTo(present) {
         await client.logout().catch(() => {}); // the server may be away; the login then ends by itself
     await client.forgetLogin();
     await client.close();
+    await forgetCopy(present.user_id);
     forgetWritings(present);
 }
 
 function begin() {
     applyTheme();
+    startWorker({onOpen: openConversation, onNewVersion: () => appView?.offerNewVersion()});
+    forgetOtherCopies(keptAccount()?.user_id ?? null);
     onStorageFull(() => document.getElementById('notes') && say(t('state.storageFull')));
     takeEntranceFromAddress();
     const token = takeTokenFromAddress();

@@ -39,6 +39,21 @@ export class Pages {
         return history.loading;
     }
 
+    // Has the newest messages in the place of a copy of them, which is shown meanwhile.
+    async renew(c) {
+        const copy = c.history;
+        try {
+            const page = await this.#readHistory(c, {limit: PAGE});
+            if (c.history !== copy)
+                return;
+            c.history = copy.renewed(page.items, page.has_more);
+            this.#conversations.recount(c);
+            this.#onChange();
+        } catch {
+            // it stays a copy until the next time
+        }
+    }
+
     async #loadPage(c, history) {
         history.failed = false;
         this.#onChange();

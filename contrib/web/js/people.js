@@ -62,6 +62,12 @@ export class People {
         this.#onChange();
     }
 
+    // Friends as they were when the page was last here.
+    restore(friends) {
+        this.friends = new Map(friends.map((f) => [f.user.user_id, f]));
+        friends.forEach(({user}) => this.met(user));
+    }
+
     met(profile) {
         if (profile.nickname !== null || profile.avatar_url !== null || !this.#profiles.has(profile.user_id))
             this.#profiles.set(profile.user_id, profile);

@@ -13,6 +13,7 @@ import {nameOf} from './format.js';
 import {chooseLanguage, language, languages, reasonOf, t} from './i18n.js';
 import {wishedName} from './names.js';
 import {PictureField} from './picture_field.js';
+import {soundWanted, wantSound} from './sound.js';
 import {chooseTheme, theme, themes} from './theme.js';
 
 // logOut({all}): the user wishes to, and was asked
@@ -20,7 +21,7 @@ export function openSettings(chat, logOut) {
     openDialog(t('settings.title'), profileForm(chat),
         el('div.settings', {}, languageField(),
             field(t('settings.theme'), select(themes.map((name) => [name, t(`settings.theme.${name}`)]), theme(), chooseTheme)),
-            alertsField()), accountSection(chat, logOut), blockedSection(chat),
+            alertsField(), pushField(chat.push), soundField()), accountSection(chat, logOut), blockedSection(chat),
         el('div.buttons', {}, textButton('danger.log-out', t('settings.logOut'), async () => {
             const count = chat.countUnsent();
             if (count > 0 && !await ask(t('settings.logOutAsk', {count}), t('settings.logOut')))
@@ -121,4 +122,46 @@ function alertsField() {
             say(t('settings.alertsDenied'));
     }});
     return el('label.check', {}, box, t('settings.alerts'));
+}
+
+// Only where the server and the browser can.
+function pushField(push) {
+    const box = el('input', {type: 'checkbox', name: 'push', onchange: async () => {
+        box.disabled = true;
+        box.checked = box.checked ? await turnOnPush(push) : await turnOffPush(push);
+        box.disabled = false;
+    }});
+    const label = el('label.check', {hidden: true}, box, t('settings.push'));
+    push.isOffered().then((offered) => {
+        box.checked = push.choice === 'yes' && Notification.permission === 'granted';
+        label.hidden = !offered;
+    });
+    return label;
+}
+
+// Resolves to whether it is on, and says what came of it.
+export async function turnOnPush(push) {
+    try {
+        const on = await push.turnOn();
+        say(t(on ? 'push.on' : 'push.off'));
+        return on;
+    } catch (problem) {
+        say(problem instanceof DOMException ? t('push.failed') : reasonOf(problem));
+        return false;
+    }
+}
+
+async function turnOffPush(push) {
+    try {
+        await push.turnOff();
+        return false;
+    } catch (problem) {
+        say(reasonOf(problem));
+        return false;
+    }
+}
+
+function soundField() {
+    const box = el('input', {type: 'checkbox', name: 'sound', checked: soundWanted(), onchange: () => wantSound(box.checked)});
+    return el('label.check', {}, box, t('settings.sound'));
 }

@@ -102,11 +102,11 @@ sub cut { my ($self, $gone) = @_; return $self->ask(cut => $gone ? JSON::PP::tru
 
 # A new person's page at that address, or beside => $page: another tab of that one's. width, height, mobile (with a touch
 # screen), before: a script that runs first in every document. permissions: those of the
-# browser that the page has without asking, by Chromium's names.
+# browser that the page has without asking, by Chromium's names. worker: the page may have a service worker.
 sub page {
 	my ($self, $url, %o) = @_;
 	$o{beside} = $o{beside}{number} if $o{beside};
-	$o{mobile} = JSON::PP::true if $o{mobile};
+	$o{$_} &&= JSON::PP::true for grep { exists $o{$_} } qw(mobile worker);
 	my $number = $self->ask(open => $url, \%o);
 	my $page = $self->{pages}{$number} //= {faults => []};
 	@$page{qw(browser number)} = ($self, $number);
@@ -172,6 +172,11 @@ sub resize { my ($self, $width, $height) = @_; $self->ask(resize => $width, $hei
 # light or dark, as the system would say
 sub theme { my ($self, $theme) = @_; $self->ask(theme => $theme); return $self }
 sub close { my ($self) = @_; $self->ask('close'); return }
+
+# Delivers that text to the page's service worker, as a push service would.
+sub push_message { my ($self, $data) = @_; $self->ask(push => $data); return $self }
+# The value of a JavaScript expression in its service worker.
+sub worker_value { my ($self, $expression) = @_; return $self->ask(in_worker => $expression) }
 
 # What a screen reader is told: [role, name] of everything that can be operated or is a picture, nameless ones too.
 sub accessible {

@@ -9,7 +9,17 @@ use strict;
 use warnings;
 use Tidings;
 use Tidings::Browser;
-use Tidings::Util qw(run);
+use Tidings::Util qw(run slurp);
+
+# Writes the service worker for the files that are there now.
+sub write_worker {
+	my ($root) = @_;
+	my $top = Tidings::top();
+	my ($status, $out, $err) = run(Tidings::dir(), 'sh', '-c', "cp '$top/contrib/web/sw.js' '$root' && '$top/contrib/page-files' '$root' '$root/client' '$root/js/emoji_data.js' > '$root/sw.js.new'"
+		. " && mv '$root/sw.js.new' '$root/sw.js'");
+	die "there is no service worker: $err\n" if $status;
+	return;
+}
 
 # The document root as `make install` lays it out.
 sub docroot {
@@ -19,6 +29,7 @@ sub docroot {
 	my ($status, $out, $err) = run(Tidings::dir(), 'sh', '-c',
 		"mkdir -p '$root/client' && cp -R '$top/contrib/web/.' '$root' && cp '$top'/contrib/client/src/*.js '$root/client' && cp '$build/emoji_data.js' '$root/js'");
 	die "the page cannot be laid out: $err\n" if $status;
+	write_worker($root);
 	return $root;
 }
 
@@ -32,6 +43,8 @@ sub start {
 
 sub t { return $_[0]{t} }
 sub root { return $_[0]{root} }
+# The files that the service worker is to keep, as sw.js names them.
+sub root_files { my ($self) = @_; my ($list) = slurp("$self->{root}/sw.js") =~ /\A([^\n]*)/; return $list =~ /"([^"]+)": (?:null|")/g }
 sub browser { return $_[0]{browser} }
 sub address { my ($self) = @_; return 'http://' . $self->{t}->node->address }
 
