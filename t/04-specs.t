@@ -150,7 +150,7 @@ subtest 'the table of commands' => sub {
 	my (%there, %frames);
 	while ($table =~ /\{"\w+",\s*VERB_(\w+),\s*("[^"]*"|NULL),\s*("\w+"|NULL),\s*BODY_(\w+),\s*ACCESS_(\w+)/g) {
 		my ($verb, $path, $frame, $body, $access) = ($1, $2, $3, $4, $5);
-		$body =~ s/FILE/OPTIONAL/;
+		$body =~ s/FILE|LINES/OPTIONAL/;
 		$access =~ s/SIGNED/USER/;
 		$frames{$1} = 1 if $frame =~ /"(\w+)"/;
 		$there{lc($verb) . ' ' . ($1 =~ s/\{\w+\}/{}/gr)} = "body $body, for " . ($access eq 'PUBLIC' ? 'ANYONE' : $access) if $path =~ /"(.*)"/;

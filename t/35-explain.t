@@ -420,6 +420,13 @@ my @drive = (
 	change_any_user => sub { return map { $ops->put('/admin/users/made-by-ops', $_) } {nickname => 'New', revoke => JSON::PP::true}, {disabled => JSON::PP::true}, {disabled => JSON::PP::false} },
 	erase_any_user => sub { return map { $ops->delete('/admin/users/made-by-ops') } 1 .. 2 },
 	send_as => sub { return map { $ops->post('/admin/messages', {message_type => 'text', content => 'news', %$_}) } {to_user_id => 'nobody-yet'}, {conversation_id => "$group"} },
+	import => sub {
+		my @lines = ((map { {type => 'user', user_id => "imported$_", created_at => '2019-01-01T00:00:00Z'} } 1 .. 2), (map { {type => 'friendship', user_id => $_, friend_id => 'imported2'} } qw(imported1 u0001)),
+			{type => 'group', client_group_id => 'imported', owner_id => 'imported1', name => 'Imported', members => [{user_id => 'imported2'}, {user_id => 'u0001', role => 'admin'}]},
+			(map { {type => 'message', from_user_id => 'imported1', message_type => 'text', content => 'old', client_msg_id => "imported-$_", created_at => '2019-01-01T00:00:00Z', ($_ % 3 ? (to_user_id => $_ % 2 ? 'u0001' : 'imported2') : (client_group_id => 'imported')), ($_ > 3 && $_ % 3 == 0 ? (reply_to => {from_user_id => 'imported1', client_msg_id => 'imported-3'}) : ())} } 1 .. 30));
+		my $text = join '', map { JSON::PP->new->encode($_) . "\n" } @lines;
+		return map { $ops->request('POST', '/admin/import', headers => ['Content-Type', 'application/x-ndjson'], body => $text) } 1 .. 2;
+	},
 	recall_any => sub { return map { $ops->delete('/admin/messages/' . $_) } message(9), message(9, $group) },
 	any_group => sub { return $ops->get("/admin/groups/$group") },
 	change_any_group => sub { return $ops->put("/admin/groups/$group", {about => 'By the operator'}) },

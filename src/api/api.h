@@ -34,6 +34,7 @@ struct api {
 	bool audit_ended;     /* audit.h: nothing is noted any more */
 	unsigned audit_calls; /* that are noted and have not ended */
 	bool directory;	      /* users can be found */
+	unsigned imports;     /* cmd/import.c: under way */
 	struct json_doc *doc; /* of the request that is being read: parsing never spans a turn */
 	/* A connection of any listener has closed, or the socket to a writer. */
 	void (*changed)(void *ctx);

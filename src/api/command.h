@@ -105,9 +105,11 @@ enum command_access {
 
 /*
  * BODY_FILE: of any type, given to request.sink in parts after `check` and `proceed` were called; but a POST of JSON
- * that is not said to be a file's content comes whole, as in BODY_REQUIRED.
+ * that is not said to be a file's content comes whole, as in BODY_REQUIRED. BODY_LINES: the same for lines of JSON.
  */
-enum command_body { BODY_IGNORED, BODY_OPTIONAL, BODY_REQUIRED, BODY_FILE };
+enum command_body { BODY_IGNORED, BODY_OPTIONAL, BODY_REQUIRED, BODY_FILE, BODY_LINES };
+/* Of a body with BODY_LINES. */
+#define BODY_LINES_MAX (INT64_C(64) * 1024 * 1024)
 
 struct upload_asked;
 

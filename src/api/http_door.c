@@ -177,13 +177,17 @@ static const struct problem *open_websocket(struct request *r)
 	return read_device(r, &ask.device) ?: open_session(r, &ask);
 }
 
-static bool is_json(struct str type)
+/* Parameters of a media type say nothing here. */
+static bool is_type(struct str type, struct str wanted)
 {
-	static const struct str json = STR_LIT("application/json");
-	if (type.s == NULL || type.len < json.len || strncasecmp(type.s, json.s, json.len) != 0)
+	if (type.s == NULL || type.len < wanted.len || strncasecmp(type.s, wanted.s, wanted.len) != 0)
 		return false;
-	return type.len == json.len || type.s[json.len] == ';' || type.s[json.len] == ' ' || type.s[json.len] == '\t';
+	char after = type.len > wanted.len ? type.s[wanted.len] : ';';
+	return after == ';' || after == ' ' || after == '\t';
 }
+
+#define TYPE_JSON STR_LIT("application/json")
+#define TYPE_LINES STR_LIT("application/x-ndjson")
 
 /* Which the body has, beside identity. */
 static bool is_encoded(struct http_req *req)
@@ -200,32 +204,50 @@ static bool is_encoded(struct http_req *req)
 static bool comes_whole(struct request *r)
 {
 	struct str name;
-	return r->http->verb == VERB_POST && is_json(http_req_header(r->http, "Content-Type")) &&
+	return r->http->verb == VERB_POST && is_type(http_req_header(r->http, "Content-Type"), TYPE_JSON) &&
 	       http_req_header(r->http, "Upload-Length").s == NULL && http_req_query(r->http, "name", &name) == 0;
 }
 
-static int64_t body_max(const struct api *api, const struct command *cmd)
+/* The body goes to the command in parts. */
+static bool is_streamed(struct request *r)
 {
-	const int max = api->live->conf->http.max_body;
+	return r->cmd->body == BODY_LINES || (r->cmd->body == BODY_FILE && !comes_whole(r));
+}
+
+static int64_t body_max(struct request *r)
+{
+	const struct command *cmd = r->cmd;
+	const struct conf *conf = r->live->conf;
+	const int max = conf->http.max_body;
+	if (is_streamed(r))
+		return cmd->body == BODY_LINES ? BODY_LINES_MAX : conf->media.max_size;
 	bool known = cmd->access == ACCESS_USER || cmd->access == ACCESS_ADMIN;
 	return !known && max > ANYONE_BODY_MAX ? ANYONE_BODY_MAX : max;
+}
+
+static const struct problem *check_type(struct request *r)
+{
+	struct str wanted = r->cmd->body == BODY_LINES ? TYPE_LINES : TYPE_JSON;
+	if ((is_streamed(r) && r->cmd->body == BODY_FILE) ||
+	    is_type(http_req_header(r->http, "Content-Type"), wanted))
+		return NULL;
+	return request_problem(r, PROBLEM_UNSUPPORTED_MEDIA_TYPE, "Content-Type: must be %s", wanted.s);
 }
 
 /* Size, then type, of the body that is announced. */
 static const struct problem *check_body(struct request *r)
 {
 	struct http_req *req = r->http;
+	const struct problem *p;
 	if (req->content_length == 0)
 		return NULL;
-	req->body_max =
-		r->cmd->body == BODY_FILE && !comes_whole(r) ? r->live->conf->media.max_size : body_max(r->api, r->cmd);
+	req->body_max = body_max(r);
 	if (req->content_length > req->body_max)
 		return request_problem(r, PROBLEM_PAYLOAD_TOO_LARGE, "the body is over %" PRId64 " bytes",
 				       req->body_max);
-	if (!(r->cmd->body == BODY_FILE && !comes_whole(r)) && !is_json(http_req_header(req, "Content-Type")))
-		return request_problem(r, PROBLEM_UNSUPPORTED_MEDIA_TYPE, "Content-Type: must be application/json");
-	if (!is_encoded(req))
-		return NULL;
+	p = check_type(r);
+	if (p != NULL || !is_encoded(req))
+		return p;
 	r->http_headers = "Accept-Encoding: identity\r\n";
 	return request_problem(r, PROBLEM_UNSUPPORTED_MEDIA_TYPE, "Content-Encoding: must be identity, or left out");
 }
@@ -363,14 +385,39 @@ static const struct problem *read_head(struct request *r)
 	return authenticate(r, bearer(req), token_verify, &claims) ?: check_scope(r) ?: check_body(r);
 }
 
+static bool is_audited(const struct request *r)
+{
+	return r->cmd->access == ACCESS_ADMIN && !r->cmd->not_audited;
+}
+
+/* Until the call is noted nobody takes its body, which does not come. A client that goes meanwhile ends nothing. */
+static void audited_aborted(struct request *r)
+{
+	(void)r;
+}
+
+static void run_streamed(struct request *r)
+{
+	if (request_is_detached(r))
+		request_end(r, NULL);
+	else
+		command_run(r, NULL);
+}
+
 /* The command begins before the body comes, and says when it may. */
 static enum http_verdict stream(struct request *r)
 {
+	static const struct body_sink waiting = {.aborted = audited_aborted};
 	bool ended = false;
 	r->http->user = r;
 	r->ends_r = &ended;
 	http_body_pause(r->http);
-	command_run(r, NULL);
+	if (is_audited(r)) {
+		r->sink = &waiting;
+		audit_begin(r, run_streamed);
+	} else {
+		command_run(r, NULL);
+	}
 	if (ended)
 		return HTTP_ANSWERED;
 	r->ends_r = NULL;
@@ -389,7 +436,7 @@ enum http_verdict door_head(struct api *api, struct http_req *req, bool on_admin
 	struct request *r = request_new_http(api, req);
 	r->on_admin = on_admin;
 	const struct problem *p = read_head(r);
-	if (p == NULL && r->http != NULL && r->cmd->body == BODY_FILE && !comes_whole(r))
+	if (p == NULL && r->http != NULL && is_streamed(r))
 		return stream(r);
 	if (p == NULL && r->http != NULL) {
 		req->user = r;
@@ -427,7 +474,7 @@ void door_request(struct http_req *req, void *ctx)
 	(void)ctx;
 	if (r->sink != NULL)
 		r->sink->end(r);
-	else if (r->cmd->access == ACCESS_ADMIN && !r->cmd->not_audited)
+	else if (is_audited(r))
 		audit_begin(r, run);
 	else
 		run(r);

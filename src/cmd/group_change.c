@@ -315,6 +315,7 @@ static void answer(struct request *r, const struct store_group_done *d)
 	case GROUP_UNBAN:
 	case GROUP_REVOKE:
 	case GROUP_DECLINE:
+	case GROUP_IMPORT:
 		request_done(r);
 		return;
 	}

@@ -105,25 +105,26 @@ static const struct problem *check_recipient(struct request *r, struct store_sen
 	return str_equal(s->to, s->from) ? request_invalid(r, "to_user_id: one cannot send to oneself") : NULL;
 }
 
-const struct problem *send_check(struct request *r, union command_args *a)
+static const struct problem *check_reply(struct request *r, struct store_send *s)
 {
-	struct store_send *s = &a->send;
-	struct str type, reply;
+	struct str reply;
+	const struct problem *p = request_text(r, "reply_to", &reply);
+	if (p != NULL || reply.s == NULL || (id_parse_u64(reply, &s->reply_to) == 0 && s->reply_to != 0))
+		return p;
+	return request_invalid(r, "reply_to: must be a message's id, a string of decimal digits");
+}
 
-	s->from = request_user(r);
-	const struct problem *p = check_recipient(r, s) ?: request_needs_text(r, "message_type", &type);
+const struct problem *send_message_check(struct request *r, struct store_send *s)
+{
+	struct str type;
+	const struct problem *p = request_needs_text(r, "message_type", &type);
 	if (p != NULL)
 		return p;
 	if (message_type_parse(type, &s->type) != 0)
 		return request_invalid(r, "message_type: must be text, image, voice, video, file or sticker");
-	p = check_content(r, s) ?: check_extra(r, s);
+	p = check_content(r, s) ?: check_extra(r, s) ?: request_client_id(r, "client_msg_id", &s->client_msg_id);
 	if (p != NULL)
 		return p;
-	p = request_client_id(r, "client_msg_id", &s->client_msg_id) ?: request_text(r, "reply_to", &reply);
-	if (p != NULL)
-		return p;
-	if (reply.s != NULL && (id_parse_u64(reply, &s->reply_to) != 0 || s->reply_to == 0))
-		return request_invalid(r, "reply_to: must be a message's id, a string of decimal digits");
 	struct content content = {.text = s->content};
 	bool expires;
 	p = content_marks_check(r, &content) ?: content_expiry_check(r, &expires, &s->expires_in_secs);
@@ -132,6 +133,13 @@ const struct problem *send_check(struct request *r, union command_args *a)
 	s->mention_count = content.mentions.count;
 	s->mentions_all = content.mentions.all;
 	return p;
+}
+
+const struct problem *send_check(struct request *r, union command_args *a)
+{
+	struct store_send *s = &a->send;
+	s->from = request_user(r);
+	return check_recipient(r, s) ?: send_message_check(r, s) ?: check_reply(r, s);
 }
 
 /* ---- who may not send to a group ---- */

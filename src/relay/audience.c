@@ -113,6 +113,8 @@ bool audience_add_row(struct audience *a, struct str items)
 		case OUTBOX_READ:
 			fine = add_conversation(a, item.id) && fine;
 			break;
+		case OUTBOX_IMPORTED:
+			break;
 		case OUTBOX_GROUP:
 			of_group = true;
 			/* 0: nobody listens to one that was just made. */

@@ -75,6 +75,7 @@ static void take_item(struct index *x, const struct outbox_item *item)
 	uint64_t seq = message_id_seq(item->id);
 	switch (item->kind) {
 	case OUTBOX_SENT:
+	case OUTBOX_IMPORTED:
 	case OUTBOX_GROUP:
 		if (seq % SEARCH_PART == SEARCH_PART - 1)
 			index_add_item(x, message_id_conversation(item->id), seq);

@@ -69,6 +69,13 @@ enum group_step {
 	GROUP_JOIN,
 	GROUP_ACCEPT,  /* peer's request. Admins. STORE_NOT_FOUND: there is none */
 	GROUP_DECLINE, /* as GROUP_ACCEPT */
+	/*
+	 * An administrator's import (import.h): makes the group with client_group_id, owned by the user, or finds it;
+	 * lets in those of `users` and the user who are not in it, but for banned ones. Nobody is told. Refused as a whole:
+	 * STORE_GROUP_FULL; STORE_TOO_MANY_GROUPS, with the first such user in left_out; STORE_FORBIDDEN where
+	 * created_ms is in the future.
+	 */
+	GROUP_IMPORT,
 };
 
 struct store_group_op {
@@ -76,9 +83,12 @@ struct store_group_op {
 	struct str user;
 	uint64_t conversation_id; /* 0: GROUP_CREATE, and GROUP_JOIN by its code */
 	struct str peer;
-	/* GROUP_CREATE, GROUP_ADD: valid ids; who is named twice counts once. */
+	/* GROUP_CREATE, GROUP_ADD, GROUP_IMPORT: valid ids; who is named twice counts once. */
 	const struct str *users;
 	size_t user_count;
+	/* GROUP_IMPORT: of each of the users GROUP_ADMIN or GROUP_MEMBER; and when it was, 0: now. */
+	const enum group_role *roles;
+	int64_t created_ms;
 	/* GROUP_CREATE, GROUP_CHANGE: what is not set stays, what is set to absent is cleared (never the name). */
 	bool sets_name, sets_avatar_url, sets_about;
 	struct str name, avatar_url, about;
@@ -87,7 +97,7 @@ struct store_group_op {
 	bool sets_expiry;
 	uint64_t expiry_secs;
 	struct group_settings settings;
-	struct str client_group_id; /* GROUP_CREATE; absent: none */
+	struct str client_group_id; /* GROUP_CREATE, absent: none; GROUP_IMPORT */
 	/* GROUP_REMOVE */
 	bool ban;
 	/* GROUP_SET_MEMBER. muted_until_ms 0: not muted. */
@@ -127,7 +137,7 @@ struct group_left_out {
 struct store_group_done {
 	enum store_status status;
 	uint64_t conversation_id;
-	bool created;	/* GROUP_CREATE: it is new */
+	bool created;	/* GROUP_CREATE, GROUP_IMPORT: it is new */
 	bool requested; /* GROUP_JOIN */
 	/*
 	 * The system message that tells of it; NULL where nothing was changed that is told. Without STORE_OK there is
@@ -143,7 +153,7 @@ struct store_group_done {
 	bool banned;	    /* who went out is */
 	bool dissolved;	    /* by this */
 	uint64_t member_count;
-	const struct group_left_out *left_out; /* GROUP_CREATE, GROUP_ADD */
+	const struct group_left_out *left_out; /* GROUP_CREATE, GROUP_ADD, GROUP_IMPORT */
 	size_t left_out_count;
 	const struct group_member *member; /* GROUP_SET_MEMBER, GROUP_ACCEPT: peer as they are now */
 	bool role_changed;		   /* GROUP_SET_MEMBER, GROUP_PASS_ON */

@@ -5,6 +5,7 @@
 
 #include "core/clock.h"
 #include "core/log.h"
+#include "store/import.h"
 #include "store/people_priv.h"
 #include "store/sql.h"
 
@@ -59,6 +60,7 @@ static const unsigned char steps[] = {
 	[GROUP_JOIN] = NEEDS_COUNTS | NEEDS_BANS | NEEDS_REQUESTS | NEEDS_CODE,
 	[GROUP_ACCEPT] = NEEDS_COUNTS | NEEDS_REQUESTS | NEEDS_PEER,
 	[GROUP_DECLINE] = NEEDS_REQUESTS,
+	[GROUP_IMPORT] = NEEDS_COUNTS | NEEDS_BANS | NEEDS_REQUESTS,
 };
 
 static bool needs(const struct change_group *c, unsigned what)
@@ -66,9 +68,10 @@ static bool needs(const struct change_group *c, unsigned what)
 	return (steps[c->op.step] & what) != 0;
 }
 
-static bool goes_by_code(const struct change_group *c)
+/* The group is found in the transaction, by another table. */
+static bool is_looked_up(const struct change_group *c)
 {
-	return c->op.step == GROUP_JOIN && c->op.conversation_id == 0;
+	return (c->op.step == GROUP_JOIN && c->op.conversation_id == 0) || c->op.step == GROUP_IMPORT;
 }
 
 /* ---- what is asked ---- */
@@ -118,17 +121,28 @@ static void ask_blocks(struct change_group *c, struct buf *text)
 	buf_append_char(text, ')');
 }
 
-static void ask_head(struct change_group *c, struct buf *text)
+/* Not by SET, which would lock that row before the head. The one row of MAX may be null. */
+static void ask_id(struct change_group *c, struct buf *text)
 {
-	uint64_t id = c->op.step == GROUP_CREATE ? c->made_id : c->id;
-	if (id == 0 && !goes_by_code(c))
-		return;
-	if (id == 0) {
-		/* Not by SET, which would lock the code's row before the head. The one row of MAX may be null. */
-		begin_ask(c, text, ASK_NOTHING);
+	begin_ask(c, text, ASK_NOTHING);
+	if (c->op.step == GROUP_IMPORT) {
+		sql_lit(text, "SELECT MAX(id) INTO @g FROM group_profiles FORCE INDEX (by_client) WHERE created_by=");
+		sql_str(text, IMPORT_USER);
+		sql_lit(text, " AND client_group_id=");
+		sql_str(text, c->op.client_group_id);
+	} else {
 		sql_lit(text, "SELECT MAX(conversation_id) INTO @g FROM group_invites WHERE code=");
 		sql_str(text, c->op.code);
 	}
+}
+
+static void ask_head(struct change_group *c, struct buf *text)
+{
+	uint64_t id = c->op.step == GROUP_CREATE ? c->made_id : c->id;
+	if (id == 0 && !is_looked_up(c))
+		return;
+	if (id == 0)
+		ask_id(c, text);
 	begin_ask(c, text, ASK_HEAD);
 	sql_lit(text, "SELECT id,last_seq,uncounted_seq,member_count,join_policy,history_policy,send_policy,add_policy,"
 		      "slow_mode_secs,expires_in,last_message_time,sort_time,active_at,dissolved_at FROM group_heads "

@@ -25,7 +25,7 @@ static const struct step {
 	[GROUP_PASS_ON] = {group_decide_pass_on, false},   [GROUP_UNBAN] = {group_decide_unban, true},
 	[GROUP_INVITE] = {group_decide_invite, true},	   [GROUP_REVOKE] = {group_decide_revoke, true},
 	[GROUP_JOIN] = {group_decide_join, false},	   [GROUP_ACCEPT] = {group_decide_accept, false},
-	[GROUP_DECLINE] = {group_decide_decline, true},
+	[GROUP_DECLINE] = {group_decide_decline, true},	   [GROUP_IMPORT] = {group_decide_import, true},
 };
 
 const char *group_role_name(enum group_role r)
@@ -64,7 +64,8 @@ struct group_person *group_person_of(struct change_group *c, struct str id)
 void group_reset(struct change_group *c)
 {
 	for (size_t i = 0; i < c->person_count; i++)
-		c->person[i] = (struct group_person){.id = c->person[i].id, .named = c->person[i].named};
+		c->person[i] = (struct group_person){
+			.id = c->person[i].id, .named = c->person[i].named, .wanted = c->person[i].wanted};
 	c->head = (struct group_head){0};
 	c->owner = c->name = c->avatar_url = c->about = STR_NULL;
 	c->mine = c->code_found = false;
@@ -85,7 +86,7 @@ static void group_decide(struct txn *t, struct buf *text)
 		c->now = c->was;
 		return;
 	}
-	if (c->op.step != GROUP_CREATE && !c->head.found) {
+	if (c->op.step != GROUP_CREATE && c->op.step != GROUP_IMPORT && !c->head.found) {
 		t->status = STORE_NOT_FOUND;
 		return;
 	}
@@ -117,7 +118,10 @@ static void group_answer(struct txn *t)
 						   .out = c->was.out,
 						   .out_count = c->was.out_count};
 	else if (t->status != STORE_OK)
-		c->now = (struct store_group_done){.conversation_id = id, .gap_ms = INT64_MAX};
+		c->now = (struct store_group_done){.conversation_id = id,
+						   .gap_ms = INT64_MAX,
+						   .left_out = c->now.left_out,
+						   .left_out_count = c->now.left_out_count};
 	c->now.status = t->status;
 	c->fn(&c->now, c->arg);
 }
@@ -177,8 +181,10 @@ static void name_person(struct change_group *c, struct group_person *p)
 
 static void name_persons(struct change_group *c, const struct str *users, size_t count)
 {
-	if (c->op.step == GROUP_JOIN)
+	if (c->op.step == GROUP_JOIN || c->op.step == GROUP_IMPORT)
 		name_person(c, c->actor);
+	if (c->op.step == GROUP_IMPORT)
+		c->actor->wanted = GROUP_OWNER;
 	if (c->op.step == GROUP_ACCEPT)
 		name_person(c, c->peer);
 	for (size_t i = 0; i < count; i++) {
@@ -186,6 +192,8 @@ static void name_persons(struct change_group *c, const struct str *users, size_t
 		/* Who makes a group is in it. */
 		if (c->op.step != GROUP_CREATE || p != c->actor)
 			name_person(c, p);
+		if (c->op.step == GROUP_IMPORT && p != c->actor)
+			p->wanted = c->op.roles[i];
 	}
 }
 
@@ -197,12 +205,14 @@ static bool has_peer(enum group_step step)
 
 static void check_op(const struct store_group_op *op)
 {
-	size_t max = op->step == GROUP_CREATE ? GROUP_CREATE_MAX : op->step == GROUP_ADD ? GROUP_ADD_MAX : 0;
+	bool makes = op->step == GROUP_CREATE || op->step == GROUP_IMPORT;
+	size_t max = makes ? GROUP_CREATE_MAX : op->step == GROUP_ADD ? GROUP_ADD_MAX : 0;
 	ASSERT(op->step < ARRAY_LEN(steps) && id_user_valid(op->user) && op->user_count <= max);
 	ASSERT(has_peer(op->step) ? id_user_valid(op->peer) : op->peer.s == NULL);
 	for (size_t i = 0; i < op->user_count; i++)
 		ASSERT(id_user_valid(op->users[i]));
-	ASSERT(op->step != GROUP_CREATE || op->name.s != NULL);
+	ASSERT(!makes || op->name.s != NULL);
+	ASSERT(op->step != GROUP_IMPORT || op->client_group_id.s != NULL);
 	ASSERT(op->client_group_id.s == NULL || id_client_msg_valid(op->client_group_id));
 	ASSERT(!op->sets_role || op->role == GROUP_ADMIN || op->role == GROUP_MEMBER);
 }

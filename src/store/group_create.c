@@ -67,7 +67,7 @@ enum store_status group_decide_add(struct change_group *c, struct buf *text)
 	return STORE_OK;
 }
 
-static void put_group(struct change_group *c, struct buf *text)
+void group_put_new(const struct change_group *c, struct buf *text, struct str created_by)
 {
 	sql_lit(text, "INSERT INTO group_heads (sort_time,active_at,created_at) VALUES (");
 	sql_time(text, c->head.sort_ms);
@@ -81,7 +81,7 @@ static void put_group(struct change_group *c, struct buf *text)
 	sql_lit(text, "INSERT INTO group_profiles (id,owner_id,name,avatar_url,about,created_by,client_group_id) "
 		      "VALUES (@g");
 	const struct str texts[] = {c->actor->id, c->op.name,	c->op.avatar_url,
-				    c->op.about,  c->actor->id, c->op.client_group_id};
+				    c->op.about,  created_by,	c->op.client_group_id};
 	for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
 		buf_append_char(text, ',');
 		sql_str(text, texts[i]);
@@ -103,7 +103,7 @@ enum store_status group_decide_create(struct change_group *c, struct buf *text)
 	group_let_in(c, c->actor, GROUP_OWNER);
 	screen_all(c);
 	group_say(c, "created", c->in, c->now.in_count);
-	put_group(c, text);
+	group_put_new(c, text, c->actor->id);
 	group_put_in(c, text);
 	c->now.created = true;
 	return STORE_OK;

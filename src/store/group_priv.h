@@ -23,6 +23,7 @@
 struct group_person {
 	struct str id;
 	bool named;	      /* may come in: is counted, and screened */
+	enum group_role wanted; /* GROUP_IMPORT: the role of one who comes in */
 	enum group_role role; /* GROUP_NO_ROLE: no member */
 	int64_t joined_ms, muted_until_ms;
 	bool has_left; /* has a row in group_leavers; muted_until_ms and last_sent_ms are from it */
@@ -93,7 +94,7 @@ struct change_group {
 typedef enum store_status group_decide_fn(struct change_group *c, struct buf *text);
 group_decide_fn group_decide_create, group_decide_change, group_decide_dissolve, group_decide_add, group_decide_remove,
 	group_decide_set_member, group_decide_pass_on, group_decide_unban, group_decide_invite, group_decide_revoke,
-	group_decide_join, group_decide_accept, group_decide_decline;
+	group_decide_join, group_decide_accept, group_decide_decline, group_decide_import;
 
 /* A txn_class's ask and row. */
 void group_ask(struct txn *t, struct buf *text);
@@ -113,9 +114,11 @@ enum store_status group_may_add(const struct change_group *c);
 
 /* Begins a statement after those before it. */
 void group_put_next(struct buf *text);
-/* The group's id. */
+/* A new group's head and profile, whose id is in @g from then on. */
+void group_put_new(const struct change_group *c, struct buf *text, struct str created_by);
 /* Its picture is the op's from now on; after a statement. */
 void group_put_avatar(const struct change_group *c, struct buf *text, struct str was);
+/* The group's id. */
 void group_put_id(struct buf *text, const struct change_group *c);
 /* " WHERE user_id='…' AND conversation_id=…" */
 void group_put_where(struct buf *text, const struct change_group *c, struct str user);

@@ -103,14 +103,15 @@ static int64_t later(int64_t a, int64_t b)
 void group_say(struct change_group *c, const char *event, const struct str *ids, size_t count)
 {
 	struct group_head *h = &c->head;
-	int64_t at = later(c->now_ms, h->last_ms);
+	bool imported = c->op.step == GROUP_IMPORT && c->op.created_ms != 0;
+	int64_t at = later(imported ? c->op.created_ms : c->now_ms, h->last_ms);
 	c->now.gap_ms = h->last_seq > 0 ? at - h->last_ms : INT64_MAX;
 	h->last_seq++;
 	h->uncounted_seq = h->last_seq;
 	h->last_ms = at;
 	/* Never before what `activity` says, so that no cursor of a sync has passed it. */
 	int64_t active = later(c->now_ms, c->activity_ms);
-	h->sort_ms = later(active, h->sort_ms);
+	h->sort_ms = later(imported ? at : active, h->sort_ms);
 	h->active_ms = later(active, h->active_ms);
 	h->dirty = true;
 	c->message = (struct message){
@@ -343,7 +344,7 @@ void group_put_in(struct change_group *c, struct buf *text)
 	ASSERT(c->now.message != NULL && c->now.in_count != 0);
 	const struct group_person *p;
 	bool asked = false, had_left = false;
-	bool made = c->op.step == GROUP_CREATE;
+	bool made = c->op.step == GROUP_CREATE || c->op.step == GROUP_IMPORT;
 	c->now.first_seq = c->head.settings.history_joined && !made ? c->head.last_seq : 1;
 	put_counts(c, text);
 	put_members(c, text);

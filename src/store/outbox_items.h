@@ -26,6 +26,7 @@ enum outbox_kind {
 	OUTBOX_REACTION = 't', /* the id of a message */
 	OUTBOX_PINNED = 'p',   /* the id of a message that was pinned, or is not any more */
 	OUTBOX_READ = 'm',     /* the id of the last message that somebody has read */
+	OUTBOX_IMPORTED = 'i', /* the id of a message up to which some were imported: for the search index alone */
 	OUTBOX_GROUP = 'g', /* the id of the system message that tells what became of a group; 0: of one just made, in
 			     * which the users are that follow */
 	OUTBOX_FRIEND = 'f', /* enum friend_step, counted from 1 */

@@ -12,7 +12,7 @@ our @EXPORT_OK = qw(direct_faults group_faults change_faults kept_faults replay_
 # What message.keep_days has hidden counts for nothing, whether it is deleted yet or not.
 my $of = 'm.id BETWEEN (c.id << 28) + c.kept_seq AND ((c.id << 28) | 268435455)';
 my $dense = "last_seq <> c.kept_seq - 1 + (SELECT COUNT(*) FROM messages m WHERE $of) OR last_seq <> (SELECT COALESCE(MAX(m.id & 268435455), c.kept_seq - 1) FROM messages m WHERE $of)";
-my $last_time = 'last_seq >= kept_seq AND NOT (last_message_time <=> (SELECT m.created_at FROM messages m WHERE m.id = (c.id << 28) + c.last_seq))';
+my $last_time = "last_seq >= kept_seq AND NOT (last_message_time <=> (SELECT MAX(m.created_at) FROM messages m WHERE $of))";
 
 # Each returns one text a fault.
 sub direct_faults {
