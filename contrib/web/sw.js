@@ -132,7 +132,7 @@ function pages() {
 // A conversation has one notification, which the next message replaces, and which goes when it was read elsewhere.
 async function pushed({kind, title, body, badge: count, conversation_id: conversation}) {
     await badge(count);
-    const tag = textOf(conversation) || textOf(kind);
+    const tag = textOf(conversation) || textOf(kind) || 'tidings';
     if (kind === 'read') {
         (await self.registration.getNotifications({tag})).forEach((notification) => notification.close());
         return;
