@@ -357,9 +357,9 @@ void batch_drop_expiry(struct batch *b, uint64_t message_id, int64_t at_ms);
 /* The planned op is one that others have to be told of once it has committed. */
 void batch_note_told(struct batch *b, struct op *op, enum outbox_kind kind, uint64_t message_id);
 /* The same, where it is that user alone. */
-/* The first character, and up to REACTION_EMOJI_MAX others. */
-void batch_note_told_text(struct batch *b, char first, struct str rest);
 void batch_note_told_user(struct batch *b, struct op *op, struct str user);
+/* What belongs to the item before: the first character, and up to REACTION_EMOJI_MAX others. */
+void batch_note_told_text(struct batch *b, char first, struct str rest);
 /* In batch_build_lock() and batch_build_write(): what op_react.c has of them, and the answer. */
 void react_put_asks(struct batch *b);
 void react_row(struct batch *b, struct row *row);
