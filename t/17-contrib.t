@@ -25,7 +25,7 @@ subtest 'completion' => sub {
 	is $complete->('--json', '-c', 'x', 're'), 'reload', 'behind options';
 	spew("$dir/some.conf", '');
 	is $complete->('-c', "$dir/so"), "$dir/some.conf", '-c takes a file';
-	is $complete->('user', ''), '--json --nickname add disable enable passwd revoke show', 'a command\'s own words';
+	is $complete->('user', ''), '--json --nickname add disable enable erase passwd revoke show', 'a command\'s own words';
 	is $complete->('user', 'add', 'x', '--n'), '--nickname', 'and options';
 	for my $name (sort keys %args) {
 		is $complete->($name, '--'), join(' ', sort '--json', $args{$name} =~ /(--[a-z-]+)/g), "options of $name";

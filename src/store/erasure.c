@@ -55,11 +55,6 @@ static void next_stage(struct erasure *e)
 	e->after[0] = '\0';
 }
 
-static void set_after(struct erasure *e, const char *after)
-{
-	snprintf(e->after, sizeof(e->after), "%s", after);
-}
-
 /* ---- whose turn it is ---- */
 
 enum { STMT_LEASE, STMT_DUE };
@@ -147,7 +142,7 @@ static void put_after(const struct find_erasing *f, struct buf *text, const char
 /* Both rows of a friendship, for there may be one alone. */
 static void put_friends(struct find_erasing *f, struct buf *text)
 {
-	sql_lit(text, "(SELECT friend_id FROM friendships WHERE user_id=");
+	sql_lit(text, "(SELECT friend_id FROM friendships FORCE INDEX (PRIMARY) WHERE user_id=");
 	sql_str(text, f->user);
 	put_after(f, text, "friend_id");
 	buf_printf(text, " ORDER BY friend_id LIMIT %d) UNION (SELECT user_id FROM friendships WHERE friend_id=",
@@ -238,7 +233,7 @@ static void erasing_row(struct read *r, unsigned stmt, struct row *row)
 	switch (f->at.stage) {
 	case ERASURE_FRIENDS:
 		row_take_user(row, e->peer);
-		set_after(&f->next, e->peer);
+		snprintf(f->next.after, sizeof(f->next.after), "%s", e->peer);
 		f->count++;
 		return;
 	case ERASURE_GROUPS:
@@ -284,12 +279,12 @@ void store_find_erasing(struct store *s, const struct erasure *e, store_erasing_
 	f->user = str_from(f->at.user_id);
 	f->max_rows = ERASING_MAX;
 	erasing_restart(&f->read);
-	if (e->stage == ERASURE_MESSAGES && !e->messages)
+	if (e->stage == ERASURE_MESSAGES && !e->messages) {
 		pool_refuse(&f->read, STORE_OK);
-	else {
-		put[e->stage](f, &f->read.text);
-		pool_submit(&f->read);
+		return;
 	}
+	put[e->stage](f, &f->read.text);
+	pool_submit(&f->read);
 }
 
 /* ---- going on ---- */
