@@ -90,6 +90,7 @@ subtest 'what goes, and what stays' => sub {
 	is_deeply [left_of($dbh, 'ann')], [], 'nothing is left';
 	is count($dbh, 'media_idle WHERE media_id = MD5(?)', 'a'), 1, 'the picture will be looked at';
 	refused 'sending to them', $http{ben}->post('/messages/send', text_to('ann', 'still there?')), 403, 'not_friends';
+	refused 'notifying them', $t->http(undef, token => $t->token('module', scope => 'notify'))->post('/notifications', {user_id => 'ann', kind => 'kind'}), 404, 'not_found';
 	refused 'asking them', $http{fay}->post('/friends/requests', {user_id => 'ann'}), 404, 'not_found';
 	is $http{jay}->get('/users/blocked')->json->{items}[0]{user_id}, 'ann', 'who blocked them still does';
 
@@ -103,6 +104,19 @@ subtest 'what goes, and what stays' => sub {
 	is $http{ben}->get("/messages/conversations/$sent->{conversation_id}")->json->{peer}{nickname}, undef, 'from nobody who is known';
 	is_deeply [$t->recount_faults], [], 'the counts agree';
 	$ben->abort;
+};
+
+# As if others had done something behind the stages that are over, before they knew.
+subtest 'another round where the last one has found something' => sub {
+	$dbh->do($_) for "INSERT INTO friendships (user_id, friend_id) VALUES ('ann', 'ben'), ('ben', 'ann')",
+		"INSERT INTO notifications (id, user_id, kind, created_at) SELECT seq, 'ann', 'kind', UTC_TIMESTAMP(3) FROM seq_1_to_1200",
+		"INSERT INTO erasures (user_id, erased_at, due_at, stage) VALUES ('ann', UTC_TIMESTAMP(3) - INTERVAL 1 HOUR, UTC_TIMESTAMP(3), 4)";
+	wait_erased($t, 'ann');
+	is_deeply [left_of($dbh, 'ann')], [], 'nothing is left, of many rows neither';
+	$dbh->do("INSERT INTO friendships (user_id, friend_id) VALUES ('ben', 'ann')");
+	$dbh->do("INSERT INTO erasures (user_id, erased_at, due_at, stage, found) VALUES ('ann', UTC_TIMESTAMP(3) - INTERVAL 1 HOUR, UTC_TIMESTAMP(3), 4, 1)");
+	wait_erased($t, 'ann');
+	is_deeply [left_of($dbh, 'ann')], [], 'nor where it was an earlier stage that found something';
 };
 
 subtest 'only those who have a password' => sub {

@@ -38,6 +38,7 @@ struct put_notification {
 	uint64_t id;	  /* 0: not made yet */
 	uint64_t last_id; /* of the user's; 0: none */
 	bool standing;	  /* the row of that id is there */
+	bool erased;	  /* the user is */
 	struct notification now;
 	int64_t db_ms;
 };
@@ -54,7 +55,7 @@ static void put_one(struct buf *text, struct str user, uint64_t id)
 static void notify_ask(struct txn *t, struct buf *text)
 {
 	struct put_notification *p = container_of(t, struct put_notification, txn);
-	p->standing = false;
+	p->standing = p->erased = false;
 	p->now.has_actor = p->n.actor.s != NULL;
 	if (p->now.has_actor)
 		profile_unknown(&p->now.actor, p->n.actor);
@@ -68,6 +69,8 @@ static void notify_ask(struct txn *t, struct buf *text)
 		sql_lit(text, " FOR UPDATE");
 	sql_lit(text, ";SELECT MAX(n.id) FROM notifications n FORCE INDEX (by_user) WHERE n.user_id=");
 	sql_str(text, p->n.user);
+	sql_lit(text, ";SELECT erased_at IS NOT NULL FROM user_states WHERE user_id=");
+	sql_str(text, p->n.user);
 }
 
 static void notify_row(struct txn *t, unsigned stmt, struct row *row)
@@ -80,8 +83,10 @@ static void notify_row(struct txn *t, unsigned stmt, struct row *row)
 	} else if (stmt == 2) {
 		p->standing = true;
 		p->db_ms = row_take_ms(row);
-	} else {
+	} else if (stmt == 3) {
 		p->last_id = row_take_u64(row);
+	} else {
+		p->erased = row_take_bool(row);
 	}
 }
 
@@ -90,6 +95,10 @@ static void notify_decide(struct txn *t, struct buf *text)
 	struct put_notification *p = container_of(t, struct put_notification, txn);
 	const struct store_notify *n = &p->n;
 	bool ours = t->uncertain && p->standing;
+	if (p->erased && !ours) {
+		t->status = STORE_NOT_FOUND;
+		return;
+	}
 	/* Only a try that may have succeeded is looked for by its id. */
 	if (!ours && (!t->uncertain || p->standing)) {
 		p->id = id_make_at(p->db_ms);

@@ -226,6 +226,7 @@ struct store_notification {
 	const struct notification *notification;
 };
 typedef void store_notification_fn(const struct store_notification *r, void *arg);
+/* STORE_NOT_FOUND: the user is erased. */
 void store_notify(struct store *s, const struct store_notify *n, store_notification_fn *fn, void *arg);
 /* Marks it read. STORE_NOT_FOUND: no such one, or another's. */
 void store_read_notification(struct store *s, struct str user, uint64_t id, store_notification_fn *fn, void *arg);
