@@ -102,6 +102,7 @@ static void put_relay_sum(const struct hub *hub, struct json_out *o)
 	put_number(o, "relay_rows", relay.pending);
 	put_number(o, "relay_lag_ms", relay.lag_ms);
 	put_number(o, "relay_restarts", restarts);
+	put_number(o, "pushes_waiting", stats_gauge(hub, STAT_PUSHES_WAITING));
 }
 
 void figures_put_node(const struct hub *hub, bool has_media, struct json_out *o)
