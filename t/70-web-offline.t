@@ -43,7 +43,7 @@ my $everything = q{(async () => {
 	return [addresses, texts.join('\n')];
 })()};
 my $copies = q{(async () => {
-	const db = await new Promise((resolve) => { const r = indexedDB.open('tidings-web', 1); r.onsuccess = () => resolve(r.result); });
+	const db = await new Promise((resolve) => { const r = indexedDB.open('tidings-web'); r.onsuccess = () => resolve(r.result); });
 	const rows = await new Promise((resolve) => { const r = db.transaction('copies').objectStore('copies').getAll(); r.onsuccess = () => resolve(r.result); });
 	db.close();
 	return rows;
@@ -134,6 +134,17 @@ subtest 'what happened while the page was away' => sub {
 		return @texts == 100 && $texts[-1] eq 'later 120' && $texts[0] eq 'later 21' });
 	pass 'a gap is never shown as if there were none: the copy is replaced';
 	unlike $json->encode($ann->value($copies)), qr/message 4 of ben/, 'what was recalled is gone from it';
+	my $group = $web->group('Walkers', 'cat', ['ann']);
+	$t->say('cat', $group, 'to the walkers');
+	$ann->open_group($group)->wait_last('to the walkers');
+	copy_has($ann, 'to the walkers');
+	$ann->value(q{location.href = 'about:blank'});
+	is $t->api('cat')->delete("/groups/$group/members/ann")->status, 204, 'the user is removed from a group';
+	$ann->value(q{history.back()});
+	$ann->wait_online;
+	wait_for('its messages to be gone', sub { $json->encode($ann->value($copies)) !~ /to the walkers/ });
+	pass 'whose messages are not kept';
+	$ann->open_chat('ben');
 	is_deeply [$ann->own_faults], [], 'nothing was refused';
 };
 

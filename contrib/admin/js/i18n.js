@@ -36,7 +36,6 @@ const TEXTS = {
     'live.waiting': ['Waiting for the first figures …', '正在等待首批数据……'],
     'live.lost': ['The node has not answered since {time}. What is shown is old; it is asked again every few seconds.',
         '节点自 {time} 起没有响应。显示的是旧数据，页面每隔几秒会重试。'],
-    'live.restarted': ['The node was restarted.', '节点已重新启动。'],
 
     'rate.stored': ['Messages stored', '存储的消息'],
     'rate.pushed': ['Events pushed', '推送的事件'],
@@ -133,12 +132,12 @@ const TEXTS = {
     'users.disabledDone': ['{name} is disabled.', '{name} 已停用。'],
     'users.enabledDone': ['{name} is enabled.', '{name} 已启用。'],
     'users.revokedDone': ['The tokens of {name} are revoked.', '{name} 的令牌已吊销。'],
-    'users.back': ['All results', '全部结果'],
 
     'sessions.heading': ['Sessions on {node}', '{node} 上的会话'],
     'sessions.none': ['No session on this node.', '此节点上没有会话。'],
     'sessions.elsewhere': ['The user is online on another node: look at the page of that node, or end all sessions here.',
         '该用户在其他节点上在线：请打开那个节点的页面查看，或在此结束所有会话。'],
+    'sessions.more': ['There are more sessions than are listed.', '还有更多会话未列出。'],
     'sessions.session': ['Session', '会话'],
     'sessions.device': ['Device', '设备'],
     'sessions.noDevice': ['not named', '未注明'],
@@ -167,7 +166,6 @@ const TEXTS = {
     'trace.devices': ['Devices', '设备推送'],
     'trace.hooks': ['Webhooks', 'Webhook'],
     'trace.nothing': ['none', '无'],
-    'trace.other': ['Further fields', '其他字段'],
 
     'audit.heading': ['Who has asked for what', '谁请求了什么'],
     'audit.time': ['Time', '时间'],

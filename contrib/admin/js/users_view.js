@@ -7,6 +7,7 @@ import {reasonOf, t} from './i18n.js';
 import {card, table, tag} from './table.js';
 
 const PAGE = 50;
+const SESSIONS_MAX = 100; // of the API; few users have ten
 
 function pathOf(id) {
     return `/admin/users/${encodeURIComponent(id)}`;
@@ -106,7 +107,7 @@ export class UsersView {
                         return null;
                     throw refused;
                 }),
-                this.#api.ask('GET', `${pathOf(id)}/sessions?limit=${PAGE}`).catch((refused) => {
+                this.#api.ask('GET', `${pathOf(id)}/sessions?limit=${SESSIONS_MAX}`).catch((refused) => {
                     if (refused.status === 404)
                         return null;
                     throw refused;
@@ -147,7 +148,7 @@ export class UsersView {
         return el('section.card.sessions', {}, el('h2', {}, t('sessions.heading', {node})),
             items.length === 0 ? el('p.hint', {}, t(online ? 'sessions.elsewhere' : 'sessions.none')) :
                 table(t('sessions.heading', {node}), [t('sessions.session'), t('sessions.device'), t('sessions.address'), t('sessions.since'), t('sessions.action')], rows),
-            next !== null && el('p.hint', {}, '…'),
+            next !== null && el('p.hint', {}, t('sessions.more')),
             el('div.buttons', {}, textButton('quiet', t('sessions.refresh'), () => this.#showUser(id)),
                 online && textButton('danger', t('sessions.kickAll'), () => this.#kickAll(id))));
     }

@@ -59,7 +59,7 @@ export function isLookedAt() {
     return document.visibilityState === 'visible' && document.hasFocus();
 }
 
-let onIcon = 0;
+let onIcon = null; // not known: something may have been pushed while no page was open
 
 // On the icon of the installed page, where the system can.
 export async function showUnreadOnIcon(count) {

@@ -66,7 +66,7 @@ async function enter(account) {
         }});
     if (copy !== null)
         restoreCopy(chat, copy);
-    const offline = account.kept ? new OfflineCopy(chat) : null;
+    const offline = account.kept ? new OfflineCopy(chat, copy) : null;
     const view = new AppView(chat, (how) => logOut(chat, how));
     show(view.node, async () => {
         entered = appView = null;

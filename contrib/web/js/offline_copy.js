@@ -42,13 +42,16 @@ function worthKeeping(conversations) {
 export class OfflineCopy {
     #chat;
     #stored = new Map(); // conversation id -> what its row was made of
+    #storedPeople = '';
     #timer = null;
     #storing = Promise.resolve();
     #ended = false;
     #onHide = () => document.visibilityState === 'hidden' && this.#store();
 
-    constructor(chat) {
+    // copy: what is stored now (loadCopy()), or null.
+    constructor(chat, copy) {
         this.#chat = chat;
+        copy?.conversations.forEach(({id}) => this.#stored.set(id, ''));
         chat.changes.listen((topics) => {
             if (topics.has('conversations') || topics.has('timeline') || topics.has('people'))
                 this.#timer ??= setTimeout(() => this.#store(), DELAY_MS);
@@ -77,8 +80,11 @@ export class OfflineCopy {
         const ids = new Set(kept.map(({id}) => id));
         const gone = [...this.#stored.keys()].filter((id) => !ids.has(id));
         gone.forEach((id) => this.#stored.delete(id));
-        const friends = people.sortedFriends().slice(0, FRIENDS_MAX);
-        this.#storing = this.#storing.then(() => storeCopy(me, {profile: this.#chat.profile, friends, met: this.#met(kept)}, rows, gone));
+        const known = {profile: this.#chat.profile, friends: [...people.friends.values()].slice(0, FRIENDS_MAX), met: this.#met(kept)};
+        const isSame = JSON.stringify(known) === this.#storedPeople;
+        this.#storedPeople = JSON.stringify(known);
+        if (!isSame || rows.length > 0 || gone.length > 0)
+            this.#storing = this.#storing.then(() => storeCopy(me, known, rows, gone));
     }
 
     // Null where its row says the same already.

@@ -4,6 +4,7 @@
 // or waits for long: a browser may have no such storage, or forbid it.
 
 const NAME = 'tidings-web', STORE = 'copies';
+const VERSION = 1; // of what a row has: to be raised where that changes, for old rows are dropped then
 const PATIENCE_MS = 2000;
 const PROFILE = ''; // in the place of a conversation's id
 
@@ -15,8 +16,13 @@ function answerOf(request) {
 }
 
 function open() {
-    const request = indexedDB.open(NAME, 1);
-    request.onupgradeneeded = () => request.result.createObjectStore(STORE, {keyPath: ['user', 'id']});
+    const request = indexedDB.open(NAME, VERSION);
+    request.onupgradeneeded = () => {
+        const {result: db} = request;
+        if (db.objectStoreNames.contains(STORE))
+            db.deleteObjectStore(STORE);
+        db.createObjectStore(STORE, {keyPath: ['user', 'id']});
+    };
     return answerOf(request);
 }
 
