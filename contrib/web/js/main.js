@@ -72,12 +72,12 @@ async function enter(account) {
         entered = appView = null;
         view.remove();
         await chat.stop();
-        await offline?.end();
-        if (isOver)
-            await Promise.all([forgetCopy(account.user_id), account.kept && chat.push.forget()]);
         if (forget)
             forgetWritings(account);
         release();
+        await offline?.end();
+        if (isOver && account.kept)
+            await Promise.all([forgetCopy(account.user_id), chat.push.forget()]);
     });
     entered = chat;
     appView = view;
@@ -195,8 +195,8 @@ async function leaveTo(present) {
         await client.logout().catch(() => {}); // the server may be away; the login then ends by itself
     await client.forgetLogin();
     await client.close();
-    await forgetCopy(present.user_id);
     forgetWritings(present);
+    forgetCopy(present.user_id);
 }
 
 function begin() {

@@ -28,7 +28,7 @@ async function register() {
 // onOpen(conversationId): the user has followed a notification. onNewVersion(): another version of the page has come.
 export function startWorker({onOpen, onNewVersion}) {
     const container = navigator.serviceWorker;
-    if (!container)
+    if (typeof container?.register !== 'function')
         return;
     const hadOne = container.controller !== null;
     let changed = false;
