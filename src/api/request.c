@@ -148,7 +148,9 @@ static struct str error_frame(struct request *r, const struct problem *p)
 static void tell_http(struct request *r, const struct answer *a)
 {
 	const struct problem *p = a->problem;
-	if (p != NULL)
+	if (a->in_parts)
+		http_reply_end(r->http, !a->is_cut);
+	else if (p != NULL)
 		http_reply_problem(r->http, problem_status(p->code), problem_code_name(p->code), p->detail,
 				   retry_secs(r, p->code), r->http_headers);
 	else

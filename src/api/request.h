@@ -124,6 +124,8 @@ struct answer {
 	const struct problem *problem; /* it is refused; NULL: it is not, and then */
 	int http_status;
 	struct str json;  /* the body, or the frame; "": none */
+	bool in_parts;	  /* it was begun by http_reply_begin() and is ended by this; */
+	bool is_cut;	  /* but not all of it was given */
 	bool without_ref; /* the frame is for a client that gave no ref, too */
 };
 /*

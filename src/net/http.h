@@ -207,6 +207,21 @@ struct http_content {
  */
 void http_reply_content(struct http_req *req, const struct http_content *c);
 
+/*
+ * An answer of status 200 whose content is made while it is sent: begins with its head. `wanted` is called from the loop
+ * each time that all that was given is sent, or once the client is gone: then more is given, now or later, or the answer
+ * is ended. A client that does not read is disconnected as others are (net/backlog.h).
+ */
+typedef void http_wanted_fn(struct http_req *req, void *arg);
+/* False: the client is gone already, and only the end may follow. */
+bool http_reply_begin(struct http_req *req, const char *content_type, http_wanted_fn *wanted, void *arg) MUST_CHECK;
+/* False: nobody takes any more (the client is gone, or asked by HEAD): `wanted` is not called any more, and only the end may
+ * follow. */
+bool http_reply_some(struct http_req *req, struct str part);
+/* The one answer to the request. Not whole: the connection is closed within the content, by which a client of HTTP/1.1
+ * can tell. */
+void http_reply_end(struct http_req *req, bool whole);
+
 struct ws;
 struct ws_handler;
 /*

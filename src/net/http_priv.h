@@ -5,7 +5,7 @@
  * http_server.c  connections and their states     http_reply.c  answers and problems
  * http_head.c    the head of a request, checked   http_cors.c   origins
  * http_chunk.c   the chunked coding               http_file.c   the document root
- * http_content.c files and parts of them
+ * http_content.c files and parts of them         http_parts.c  answers that are made in parts
  * http_body.c    bodies that are being received   http_stream.c bodies in parts
  * http_req.c     what a handler asks of a request http_greeting.c  before HTTP
  */
@@ -106,6 +106,10 @@ struct http_request {
 	bool answered;
 	int64_t body_left; /* of content_length */
 	struct http_chunked chunked;
+	http_wanted_fn *wanted; /* the answer is made in parts: asks for the next one */
+	void *wanted_arg;
+	bool wants;	    /* once all is sent */
+	size_t parts_bytes; /* so far */
 	struct loop_task resumed; /* the body is complete, and was paused then */
 	SLIST_HEAD(, http_note) notes;
 };
@@ -192,6 +196,11 @@ void http_give_up(struct http_conn *hc, const struct http_refusal *why);
 void http_stream_begin(struct http_conn *hc);
 /* Input in that state. The request may be gone then, and the state another. */
 size_t http_stream_input(struct http_conn *hc, const char *data, size_t len);
+
+/* ---- http_parts.c ---- */
+
+/* All output of its connection is sent, or the client is gone. May end the request. */
+void http_parts_written(struct http_request *r);
 
 /* ---- http_head.c ---- */
 
@@ -284,5 +293,7 @@ struct http_part {
 void http_reply_part(struct http_req *req, int status, const char *headers, struct http_part *part);
 /* Status line and the headers that every answer has. */
 void http_begin_head(struct http_request *r, int status, struct buf *out);
+/* Queues the head of an answer that is made in parts; returns its bytes. */
+size_t http_reply_head(struct http_request *r, const char *content_type, const char *headers);
 
 #endif

@@ -132,6 +132,21 @@ void http_reply_immutable(struct http_req *req, const char *etag, const char *co
 	buf_fini(&headers);
 }
 
+size_t http_reply_head(struct http_request *r, const char *content_type, const char *headers)
+{
+	struct buf *head = &r->server->head;
+	buf_clear(head);
+	http_begin_head(r, 200, head);
+	if (!http_can_keep_alive(r))
+		buf_append_str(head, STR_LIT(CLOSE));
+	put_content_type(head, content_type);
+	buf_append_str(head, STR_LIT("Cache-Control: no-store\r\n"));
+	buf_append_str(head, str_from(headers));
+	buf_append_str(head, STR_LIT("\r\n"));
+	conn_write(http_conn_of(r), head->data, head->len);
+	return head->len;
+}
+
 /* RFC 9110 section 8.6: these have no Content-Length. */
 static int64_t length_of(int status, struct str body)
 {

@@ -345,7 +345,11 @@ static void on_eof(struct conn *c, void *owner)
 static void on_written(struct conn *c, void *owner)
 {
 	struct http_conn *hc = owner;
-	if (!hc->throttled || conn_unsent(c) != 0)
+	if (conn_unsent(c) != 0)
+		return;
+	if (hc->state == STATE_PENDING)
+		http_parts_written(hc->req);
+	if (!hc->throttled)
 		return;
 	hc->throttled = false;
 	conn_resume(c);
@@ -397,8 +401,10 @@ static void let_go(struct http_request *r)
 	bool owed = r->headed && !r->answered && !awaits_body(r);
 	r->hc->req = NULL;
 	r->hc = NULL;
-	if (owed)
+	if (owed) {
+		http_parts_written(r);
 		return;
+	}
 	tell_aborted(r);
 	http_request_free(r);
 }
