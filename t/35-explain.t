@@ -419,6 +419,7 @@ my @drive = (
 	any_user => sub { return $ops->get('/admin/users/u0001') },
 	change_any_user => sub { return map { $ops->put('/admin/users/made-by-ops', $_) } {nickname => 'New', revoke => JSON::PP::true}, {disabled => JSON::PP::true}, {disabled => JSON::PP::false} },
 	erase_any_user => sub { return map { $ops->delete('/admin/users/made-by-ops') } 1 .. 2 },
+	export => sub { return map { $ops->get("/admin/users/$_/export") } qw(alice u0001) },
 	send_as => sub { return map { $ops->post('/admin/messages', {message_type => 'text', content => 'news', %$_}) } {to_user_id => 'nobody-yet'}, {conversation_id => "$group"} },
 	import => sub {
 		my @lines = ((map { {type => 'user', user_id => "imported$_", created_at => '2019-01-01T00:00:00Z'} } 1 .. 2), (map { {type => 'friendship', user_id => $_, friend_id => 'imported2'} } qw(imported1 u0001)),

@@ -212,6 +212,18 @@ subtest 'two at once, in pieces' => sub {
 	refused 'three at once are too many', $refused, 503, 'overloaded';
 };
 
+subtest 'a database that fails' => sub {
+	my @some = map { message(from_user_id => 'ann', to_user_id => 'ben', created_at => at(50000 + $_)) } 1 .. 500;
+	my $there = sub { $dbh->selectrow_array('SELECT COUNT(*) FROM messages') };
+	my $before = $there->();
+	$dbh->do('RENAME TABLE recalls TO recalls_away');
+	refused 'what cannot be written', import_text(lines({type => 'user', user_id => 'fay'}, @some)), 503, 'unavailable';
+	$dbh->do('RENAME TABLE recalls_away TO recalls');
+	is_deeply [$there->(), $dbh->selectrow_array("SELECT COUNT(*) FROM users WHERE id = 'fay'")], [$before, 1], 'is not there in part, and what was written before stays';
+	is_import import_lines({type => 'user', user_id => 'fay'}, @some), {message => 500}, 1, [], 'and is done by a repeat';
+	no_faults();
+};
+
 subtest 'the index has it' => sub {
 	my ($group) = $dbh->selectrow_array("SELECT id FROM group_profiles WHERE client_group_id = 'large'");
 	my ($last) = $dbh->selectrow_array('SELECT last_seq FROM group_heads WHERE id = ?', undef, $group);

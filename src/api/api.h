@@ -35,6 +35,7 @@ struct api {
 	unsigned audit_calls; /* that are noted and have not ended */
 	bool directory;	      /* users can be found */
 	unsigned imports;     /* cmd/import.c: under way */
+	unsigned exports;     /* cmd/export.c: likewise */
 	struct json_doc *doc; /* of the request that is being read: parsing never spans a turn */
 	/* A connection of any listener has closed, or the socket to a writer. */
 	void (*changed)(void *ctx);

@@ -149,6 +149,7 @@ void audit_proceed(struct request *r, const union command_args *a);
 void node_stats_proceed(struct request *r, const union command_args *a);
 const struct problem *send_as_check(struct request *r, union command_args *a);
 void import_proceed(struct request *r, const union command_args *a);
+void export_proceed(struct request *r, const union command_args *a);
 const struct problem *add_user_check(struct request *r, union command_args *a);
 void add_user_proceed(struct request *r, const union command_args *a);
 void any_user_proceed(struct request *r, const union command_args *a);

@@ -183,6 +183,7 @@ static const struct command commands[] = {
 	 end_any_session_proceed},
 	{"end_any_session", VERB_DELETE, "/admin/users/{user}/sessions/{session}", NULL, BODY_IGNORED, ACCESS_ADMIN, NULL,
 	 end_any_session_proceed},
+	{"export", VERB_GET, "/admin/users/{user}/export", NULL, BODY_IGNORED, ACCESS_ADMIN, NULL, export_proceed},
 	{"send_as", VERB_POST, "/admin/messages", NULL, BODY_REQUIRED, ACCESS_ADMIN, send_as_check, send_proceed},
 	{"recall_any", VERB_DELETE, "/admin/messages/{id}", NULL, BODY_IGNORED, ACCESS_ADMIN, act_check, act_proceed,
 	 ACT_RECALL},

@@ -61,7 +61,7 @@ void store_finish_media(struct store *s, const struct media *m, store_media_fn *
 typedef void store_media_done_fn(enum store_status status, void *arg);
 void store_drop_media(struct store *s, struct str owner, struct str id, store_media_done_fn *fn, void *arg);
 
-/* ---- for tidingsctl: media_admin.c ---- */
+/* ---- for tidingsctl and administrators: media_admin.c ---- */
 
 struct media_row {
 	struct media media; /* whatever its state */
@@ -77,6 +77,15 @@ typedef void store_media_list_fn(enum store_status status, const struct media *i
 void store_list_media(struct store *s, struct str after, unsigned limit, store_media_list_fn *fn, void *arg);
 /* The same of those with these ids. */
 void store_look_up_media(struct store *s, const struct str *id, size_t ids, store_media_list_fn *fn, void *arg);
+
+/* A place among a user's files: that of the last one of a page. All zeroes: from the first on. */
+struct media_place {
+	uint64_t size;
+	char id[MEDIA_ID_LEN + 1];
+};
+/* All that is known of them, whatever their state; by size. */
+void store_list_owned_media(struct store *s, struct str owner, const struct media_place *after, unsigned limit,
+			    store_media_list_fn *fn, void *arg);
 
 typedef void store_media_uses_fn(enum store_status status, const uint64_t *message_id, size_t count, void *arg);
 void store_list_media_uses(struct store *s, struct str id, uint64_t after, unsigned limit, store_media_uses_fn *fn,

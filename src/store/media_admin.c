@@ -168,6 +168,39 @@ void store_look_up_media(struct store *s, const struct str *id, size_t ids, stor
 	pool_submit(&l->read);
 }
 
+static void owned_row(struct read *r, unsigned stmt, struct row *row)
+{
+	struct list *l = container_of(r, struct list, read);
+	(void)stmt;
+	if (l->count < l->max)
+		media_take(row, &r->arena, (struct media *)l->item + l->count++);
+}
+
+/* The two ranges are of one index. */
+void store_list_owned_media(struct store *s, struct str owner, const struct media_place *after, unsigned limit,
+			    store_media_list_fn *fn, void *arg)
+{
+	struct list *l = list_new(s, limit, sizeof(struct media));
+	struct buf *text = &l->read.text;
+	l->read.row = owned_row;
+	l->read.done = media_done;
+	l->call.media = fn;
+	l->arg = arg;
+	sql_lit(text, "SELECT " MEDIA_COLUMNS " FROM media m FORCE INDEX (by_owner) WHERE (m.owner_id=");
+	sql_str(text, owner);
+	sql_lit(text, " AND m.size=");
+	sql_u64(text, after->size);
+	sql_lit(text, " AND m.id>");
+	sql_str(text, str_from(after->id));
+	sql_lit(text, ") OR (m.owner_id=");
+	sql_str(text, owner);
+	sql_lit(text, " AND m.size>");
+	sql_u64(text, after->size);
+	sql_lit(text, ") ORDER BY m.size,m.id");
+	put_limit(text, limit);
+	pool_submit(&l->read);
+}
+
 static void uses_row(struct read *r, unsigned stmt, struct row *row)
 {
 	struct list *l = container_of(r, struct list, read);
