@@ -21,7 +21,7 @@
 #include "store/sql.h"
 
 /* How the packet of the first round trip ends. */
-#define END_OF_LOCKING "(SELECT at FROM activity WHERE id=1)"
+#define END_OF_LOCKING "MAX(spends) FROM activity WHERE id=1"
 
 enum cut {
 	CUT_NONE,
