@@ -11,7 +11,8 @@ use MIME::Base64 qw(encode_base64url);
 
 my $files = Tidings::dir() . '/media';
 mkdir $files or die "$files: $!\n";
-my $t = Tidings->start(workers => 1, start => 0, conf => {account => {erase_messages => 'true'}, media => {directory => $files, quota_per_user => 1 << 40}, groups => {fanout_per_second => 50}, limits => {sends_per_second => 1, burst => 80, logins_per_minute => 0}});
+run(Tidings::dir(), qw(openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out), Tidings::dir() . '/vapid.pem');
+my $t = Tidings->start(workers => 1, start => 0, conf => {account => {erase_messages => 'true'}, relay => {vapid_key_file => Tidings::dir() . '/vapid.pem', webpush_subject => 'mailto:a@example.org', allow_private => 'true'}, media => {directory => $files, quota_per_user => 1 << 40}, groups => {fanout_per_second => 50}, limits => {sends_per_second => 1, burst => 80, logins_per_minute => 0}});
 my $dbh = $t->dbh;
 my $top = Tidings::top();
 
@@ -87,7 +88,10 @@ my @fill = (
 	# A tenth of them ended, some lately; and a tenth has run out.
 	logins => "INSERT INTO logins (id, user_id, address, created_at, last_used_at, expires_at, tokens_until, token_key, token_hash, ended_at, end_reason, refused_until) SELECT seq, IF(seq % 100, $other, 'alice'), '', $time, $time, UTC_TIMESTAMP(3) + INTERVAL (CAST(seq AS SIGNED) - 500) HOUR, UTC_TIMESTAMP(3) - INTERVAL 1 DAY, REPEAT('k', 32), REPEAT('h', 32), IF(seq % 10 = 0, $time, NULL), IF(seq % 10 = 0, 1, NULL), IF(seq % 10 = 0, $time, NULL) FROM seq_1_to_5000",
 	user_names => "INSERT INTO user_names (part, user_id) SELECT SUBSTR('nick', seq), id FROM users JOIN seq_1_to_4 WHERE nickname = 'Nick' UNION SELECT SUBSTR('alice', seq), 'alice' FROM seq_1_to_5",
-	devices => "INSERT INTO devices (user_id, id, login_id, platform, token, token_hash, created_at, used_at) SELECT u.id, CONCAT('d', seq), 0, 2, CONCAT(u.id, seq), UNHEX(SHA2(CONCAT(u.id, seq), 256)), UTC_TIMESTAMP(3), UTC_TIMESTAMP(3) FROM users u JOIN seq_1_to_20",
+	devices => "INSERT INTO devices (user_id, id, login_id, platform, token, token_hash, created_at, used_at) SELECT u.id, CONCAT('d', seq), 0, 2, CONCAT(u.id, '-', seq), UNHEX(SHA2(CONCAT(u.id, '-', seq), 256)), UTC_TIMESTAMP(3), UTC_TIMESTAMP(3) FROM (SELECT id FROM users WHERE id IN ('alice', 'u0001') UNION SELECT CONCAT('x', seq) FROM seq_1_to_500) u JOIN seq_1_to_20",
+	push_jobs => "INSERT INTO push_jobs (user_id, conversation_id, message_id, since, due_at) SELECT CONCAT('x', seq), seq % 7, 0, UTC_TIMESTAMP(3), UTC_TIMESTAMP(3) + INTERVAL 1 DAY FROM seq_1_to_5000",
+	push_sends => "INSERT INTO push_sends (user_id, device_id, conversation_id, version, lane, payload, made_at, due_at) SELECT CONCAT('x', seq), 'd', 1, 1, 1 + seq % 19, '{}', UTC_TIMESTAMP(3), UTC_TIMESTAMP(3) + INTERVAL 1 DAY FROM seq_1_to_5000",
+	push_shown => "INSERT INTO push_shown (conversation_id, user_id, seq) SELECT 1 + seq % 500, CONCAT('x', seq), 20 FROM seq_1_to_5000",
 	push_settings => "INSERT INTO push_settings (user_id, preview) SELECT id, 0 FROM users WHERE id <> 'alice'",
 	user_states => "INSERT INTO user_states (user_id, disabled, reason, changed_at) SELECT CONCAT('d', seq), 1, 6, $time FROM seq_1_to_3000",
 	erasures => "INSERT INTO erasures (user_id, erased_at, due_at) SELECT CONCAT('e', seq), UTC_TIMESTAMP(3), '2100-01-01' FROM seq_1_to_1000",
@@ -392,7 +396,7 @@ my @drive = (
 	},
 	devices => sub { return $alice->get('/devices') },
 	remove_device => sub { return $alice->delete('/devices/new') },
-	vapid => sub { return $alice->get('/devices/vapid')->status == 404 ? {type => 'none'} : {type => 'error'} },
+	vapid => sub { return $alice->get('/devices/vapid') },
 	set_push_settings => sub { return map { $alice->put('/users/me/settings', $_) } {push_preview => JSON::PP::false}, {dnd => {from => '22:00', to => '07:00', zone => 'UTC'}}, {dnd => undef, push_preview => undef} },
 	push_settings => sub { return $alice->get('/users/me/settings') },
 	erase_me => sub {
@@ -439,6 +443,15 @@ my @drive = (
 		$dbh->do("INSERT INTO outbox (stream, n, at, items) SELECT 5003, 1, UTC_TIMESTAMP(3), CONCAT('s', UNHEX(LPAD(HEX(($cid << 28) + 15), 16, '0')), 'e', UNHEX(LPAD(HEX(($cid << 28) + 3), 16, '0')))");
 		wait_for('the index to be built', sub { $dbh->selectrow_array("SELECT state = 1 AND EXISTS (SELECT 1 FROM outbox_done WHERE consumer = 'search' AND stream = 5003) FROM search_state") });
 		return {type => $made =~ /ready since/ ? 'built' : 'error'};
+	},
+	devices_told => sub {
+		my $point = encode_base64url(substr((run(Tidings::dir(), 'openssl', 'pkey', '-in', Tidings::dir() . '/vapid.pem', '-pubout', '-outform', 'DER'))[1], -65));
+		my $put = $t->api('u0001')->put('/devices/browser', {platform => 'webpush', subscription => {endpoint => 'https://127.0.0.1:1/', keys => {p256dh => $point, auth => encode_base64url('a' x 16)}}});
+		my $sent = $alice->post('/messages/send', {to_user_id => 'u0001', message_type => 'text', content => 'told'});
+		wait_for('a push to be tried', sub { $dbh->selectrow_array("SELECT COUNT(*) FROM push_sends WHERE user_id = 'u0001' AND tries > 0") });
+		my $read = $t->api('u0001')->put("/messages/conversations/$cid/read");
+		wait_for('it to be withdrawn', sub { !$dbh->selectrow_array("SELECT COUNT(*) FROM push_shown WHERE user_id = 'u0001' AND conversation_id = ?", undef, $sent->json->{conversation_id}) });
+		return $put, $sent, $read;
 	},
 	relay => sub {
 		$dbh->do($_) for "INSERT INTO outbox (stream, n, at, items) SELECT 5000, seq, UTC_TIMESTAMP(3), CONCAT('s', UNHEX(LPAD(HEX(($cid << 28) + seq), 16, '0'))) FROM seq_1_to_2",
@@ -501,7 +514,8 @@ subtest 'last seen' => sub {
 };
 
 # A change of a group asks this when the answer to its COMMIT was lost; senders to several groups are written together.
-my @texts = (logged($dbh, $holder), "SELECT id FROM messages FORCE INDEX (by_client) WHERE from_user_id='alice' AND client_msg_id=' x'",
+my @texts = (logged($dbh, $holder), "DELETE FROM devices WHERE user_id='u0001' AND id='d1' AND token='x'", "DELETE FROM devices WHERE user_id='u0001' AND login_id<>5 AND login_id<>0", "DELETE FROM push_settings WHERE user_id='u0001'",
+	"SELECT id FROM messages FORCE INDEX (by_client) WHERE from_user_id='alice' AND client_msg_id=' x'",
 	"UPDATE members FORCE INDEX (PRIMARY) SET read_seq=ELT(FIELD(conversation_id,$group,@{[$group + 2]}),30,40) WHERE (user_id,conversation_id) IN (('alice',$group),('u0001',@{[$group + 2]}))");
 log_stop($dbh);
 
