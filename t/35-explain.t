@@ -5,6 +5,7 @@
 use Tidings;
 use JSON::PP ();
 use Tidings::Explain qw(log_start log_stop logged statements plan_faults sql_pieces);
+use Tidings::Hook;
 use Tidings::Pack qw(png write_pack);
 use Tidings::Util qw(run slurp);
 use MIME::Base64 qw(encode_base64url);
@@ -12,7 +13,8 @@ use MIME::Base64 qw(encode_base64url);
 my $files = Tidings::dir() . '/media';
 mkdir $files or die "$files: $!\n";
 run(Tidings::dir(), qw(openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out), Tidings::dir() . '/vapid.pem');
-my $t = Tidings->start(workers => 1, start => 0, conf => {account => {erase_messages => 'true'}, relay => {vapid_key_file => Tidings::dir() . '/vapid.pem', webpush_subject => 'mailto:a@example.org', allow_private => 'true'}, media => {directory => $files, quota_per_user => 1 << 40}, groups => {fanout_per_second => 50}, limits => {sends_per_second => 1, burst => 80, logins_per_minute => 0}});
+my $hook = Tidings::Hook->new(dir => Tidings::dir(), secret => 'x' x 32);
+my $t = Tidings->start(workers => 1, start => 0, conf => {account => {erase_messages => 'true'}, websocket => {ping_interval => 3600, idle_timeout => 7200}, relay => {vapid_key_file => Tidings::dir() . '/vapid.pem', webpush_subject => 'mailto:a@example.org', allow_private => 'true', webhook => {crm => {url => $hook->url('/crm'), secret_file => $hook->secret_file, events => [qw(message read)]}}}, media => {directory => $files, quota_per_user => 1 << 40}, groups => {fanout_per_second => 50}, limits => {sends_per_second => 1, burst => 80, logins_per_minute => 0}});
 my $dbh = $t->dbh;
 my $top = Tidings::top();
 
@@ -98,7 +100,7 @@ my @fill = (
 	group_invites => "INSERT INTO group_invites (code, conversation_id, created_by, created_at) SELECT LPAD(i.seq * 1000 + g.seq, 16, 'c'), $group + g.seq, 'u0001', UTC_TIMESTAMP(3) FROM seq_0_to_99 g JOIN seq_1_to_50 i",
 );
 # Which stay small, whatever happens.
-my %small = map { $_ => 1 } qw(activity fences reaction_erasures relay_leases schema_migrations search_state);
+my %small = map { $_ => 1 } qw(activity fences hooks reaction_erasures relay_leases schema_migrations search_state);
 
 subtest 'many rows' => sub {
 	while (my ($table, $sql) = splice @fill, 0, 2) {
@@ -453,9 +455,22 @@ my @drive = (
 		wait_for('it to be withdrawn', sub { !$dbh->selectrow_array("SELECT COUNT(*) FROM push_shown WHERE user_id = 'u0001' AND conversation_id = ?", undef, $sent->json->{conversation_id}) });
 		return $put, $sent, $read;
 	},
+	# A stream that begins before what is asked for, far enough that the place is looked for.
+	hooks => sub {
+		my $ctl = sub { $t->node->ctl_ok('hooks', @_); return };
+		$dbh->do('DELETE FROM hooks');
+		wait_for('the webhook to be known', sub { $dbh->selectrow_array('SELECT 1 FROM hooks') });
+		$ctl->(qw(pause crm));
+		$ctl->(qw(resume crm));
+		$dbh->do("INSERT INTO outbox (stream, n, at, items) SELECT 5004, seq, UTC_TIMESTAMP(3) - INTERVAL (3000 - seq) SECOND, IF(seq > 2990, CONCAT('s', UNHEX(LPAD(HEX(($cid << 28) + 15), 16, '0'))), '') FROM seq_1_to_3000");
+		$ctl->('replay', 'crm', '--since', $dbh->selectrow_array(q{SELECT DATE_FORMAT(at, '%Y-%m-%dT%H:%i:%sZ') FROM outbox WHERE stream = 5004 AND n = 2980}));
+		wait_for('it to be delivered', sub { $dbh->selectrow_array(q{SELECT 1 FROM outbox_done WHERE consumer = 'hook:crm' AND stream = 5004 AND n = 3000}) });
+		my %sent = map { $_->{id} => 1 } grep { $_->{id} =~ /\A5004-/ } $hook->events('/crm');
+		return {type => $t->node->ctl_ok('hooks', 'list') =~ /crm/ && keys %sent == 10 ? 'delivered' : 'error'};
+	},
 	relay => sub {
 		$dbh->do($_) for "INSERT INTO outbox (stream, n, at, items) SELECT 5000, seq, UTC_TIMESTAMP(3), CONCAT('s', UNHEX(LPAD(HEX(($cid << 28) + seq), 16, '0'))) FROM seq_1_to_2",
-			"INSERT INTO outbox (stream, n, at, items) SELECT 5001, seq, UTC_TIMESTAMP(3), '' FROM seq_1_to_500",
+			"INSERT INTO outbox (stream, n, at, items) SELECT 5001, seq, UTC_TIMESTAMP(3) - INTERVAL 4 DAY, '' FROM seq_1_to_500",
 			"INSERT INTO outbox_done (consumer, stream, n, at) VALUES ('push', 5001, 500, UTC_TIMESTAMP(3)), ('push', 5002, 1, UTC_TIMESTAMP(3) - INTERVAL 2 DAY)";
 		wait_for('the relay to have done all it does', sub {
 			$t->node->clock(1);

@@ -54,9 +54,9 @@ subtest 'what is in it' => sub {
 	my $next = $t->send_text('alice', 'bob', 'two');
 	written();
 	$bob->put("/messages/conversations/$next->{conversation_id}/read");
-	is_deeply written(), ["m $next->{id}"], 'the reading of a conversation';
+	is_deeply written(), ["m $next->{id}, u bob"], 'the reading of a conversation';
 	my $group = $t->group('alice', ['bob']);
-	is_deeply written(), ['g 0, u alice, u bob'], 'a group that is made: who is in it';
+	is_deeply written(), ['g ' . (($group << 28) + 1) . ', u alice, u bob'], 'a group that is made, and who is in it';
 	$alice->post("/groups/$group/members", {user_ids => ['carol']});
 	my ($system) = $t->dbh->selectrow_array('SELECT MAX(id) FROM messages WHERE id >> 28 = ?', undef, $group);
 	is_deeply written(), ["g $system, u alice, u carol"], 'who comes in';
@@ -66,12 +66,12 @@ subtest 'what is in it' => sub {
 	is_deeply written(), ['g ' . ($system + 2) . ', u alice'], 'another name';
 	my $in = $alice->post('/messages/send', {conversation_id => $group, message_type => 'text', content => 'x'})->json;
 	$bob->put("/messages/conversations/$group/read");
-	is_deeply written(), ["s $in->{id}", "m $in->{id}"], 'a message to a group, and its reading';
+	is_deeply written(), ["s $in->{id}", "m $in->{id}, u bob"], 'a message to a group, and its reading';
 	$bob->get("/groups/$group");
 	$bob->get('/messages/conversations');
 	is_deeply written(), [], 'nothing of what is only read';
 	$alice->post('/friends/requests', {user_id => 'dave'});
-	is_deeply written(), ['u alice, u dave'], 'a request to be friends';
+	is_deeply written(), ['f 1, u alice, u dave'], 'a request to be friends';
 };
 
 subtest 'what is noted' => sub {

@@ -4,8 +4,11 @@
 # stopped, resumed and set back.
 use Tidings;
 use Tidings::Hook;
+use Tidings::Spec;
 use JSON::PP ();
 use Digest::SHA qw(hmac_sha256_hex);
+use IO::Socket::INET;
+use Tidings::Util qw(free_port signal_and_reap slurp spawn);
 
 my $SECRET = 'a secret of webhooks, with 32 bytes and more';
 my $hook = Tidings::Hook->new(dir => Tidings::dir(), secret => $SECRET);
@@ -19,11 +22,17 @@ sub rows { return map { $_->{name} => $_ } @{$dbh->selectall_arrayref('SELECT * 
 sub listed { my ($name) = @_; my ($h) = grep { $_->{name} eq $name } @{$t->node->ctl_ok('--json', 'hooks', 'list')}; return $h }
 sub wait_events {
 	my ($what, $path, $n) = @_;
-	my @events = wait_for("$what: $n events", sub { my @e = $hook->events($path); @e >= $n ? @e : () });
+	my @events;
+	wait_for("$what: $n events", sub { @events = $hook->events($path); @events >= $n });
 	return @events;
 }
 # Time passes on both nodes.
-sub pass_until { my ($what, $code) = @_; return wait_for($what, sub { $_->clock(1) for $t->nodes; $code->() }) }
+sub pass_until {
+	my ($what, $code) = @_;
+	my @found;
+	wait_for($what, sub { $_->clock(1) for $t->nodes; @found = $code->(); @found && $found[0] });
+	return @found;
+}
 sub go_by { my ($secs) = @_; pass_until("$secs seconds", sub { --$secs < 0 }); return }
 # With a token that is good for longer than the clocks are moved.
 sub client { my ($user, $node) = @_; return $t->http($user, node => $node // 0, token => $t->token($user, exp => time + 1_000_000)) }
@@ -53,7 +62,8 @@ subtest 'what each event shows' => sub {
 	ok defined $hook->signed($request) && $hook->signed($request) < 60, 'is signed, just now' or diag($request->{signature});
 	like $request->{head}, qr{^Content-Type: application/json\r?$}m, 'is JSON';
 	is ref(JSON::PP->new->utf8->decode($request->{body})), 'HASH', 'and alone where batch is 1';
-	my ($bulk) = wait_for('the other webhook', sub { $hook->requests('/bulk') });
+	wait_events('the other webhook', '/bulk', 1);
+	my ($bulk) = $hook->requests('/bulk');
 	is_deeply((JSON::PP->new->utf8->decode($bulk->{body}))->[0]{data}, $e->{data}, 'else in an array');
 
 	my $n = 1;
@@ -81,6 +91,9 @@ subtest 'what each event shows' => sub {
 	is $ann->delete('/friends/cat')->status, 204, 'a friendship ends';
 	is_deeply $next->('friend'), {action => 'end', user_id => 'ann', friend_id => 'cat'}, 'tells whose';
 	ok ids_are_unique($hook->events('/all')), 'each has an id of its own';
+	my $schemas = Tidings::Spec::closed_schemas();
+	my $described = Tidings::Spec::deref($schemas->data, {'$ref' => '#/openapi/components/schemas/HookEvent'});
+	is_deeply [map { $schemas->validate($_, $described) } $hook->events('/all')], [], 'and is as doc/openapi.yaml says';
 	is scalar $hook->events('/bulk'), 1, 'the other webhook is told of messages alone';
 };
 
@@ -92,7 +105,7 @@ subtest 'in order, from two nodes' => sub {
 	for my $to (['/all', $all], ['/bulk', $bulk]) {
 		my ($path, $before) = @$to;
 		my @e = wait_events('all messages', $path, $before + 151);
-		is_deeply [map { $_->{data}{message}{seq} } grep { $_->{data}{message}{conversation_id} eq $conversation } @e], [1 .. 151], "$path: each once, in order";
+		is_deeply [map { $_->{data}{message}{seq} } grep { $_->{event} eq 'message' && $_->{data}{message}{conversation_id} eq $conversation } @e], [1 .. 151], "$path: each once, in order";
 	}
 	cmp_ok scalar($hook->requests('/bulk')), '<', 151, 'several in a request where batch allows it';
 };
@@ -202,7 +215,7 @@ subtest 'three days' => sub {
 	go_by(4);
 	send_on(0, ann => ben => 'too late');
 	my $rows = $dbh->selectrow_array('SELECT COUNT(*) FROM outbox');
-	cmp_ok $rows, '>', 100, 'rows are kept though all were told';
+	cmp_ok $rows, '>', 100, 'rows are kept';
 	$dbh->do('UPDATE outbox SET at = at - INTERVAL 4 DAY');
 	$dbh->do('UPDATE outbox_done SET at = at - INTERVAL 4 DAY');
 	$hook->answer(200);
@@ -212,9 +225,45 @@ subtest 'three days' => sub {
 	is scalar @e, $n + 1, 'what is older is not delivered';
 	pass_until('it to be counted', sub { listed('all')->{lost} > $lost });
 	ok 1, 'but counted';
-	$_->log_like(qr/webhook all: what \d+ transactions have done is older than 3 days/) for grep { $_->log_text =~ /older than/ } $t->nodes;
-	pass_until('the rows to be deleted', sub { $dbh->selectrow_array('SELECT COUNT(*) FROM outbox WHERE at < UTC_TIMESTAMP(3) - INTERVAL 3 DAY') == 0 });
+	ok scalar(grep { $_->log_text =~ /webhook \w+: what \d+ transactions have done is older than 3 days/ } $t->nodes), 'and logged';
+	for my $stream (7, 8) {
+		$dbh->do('INSERT INTO outbox (stream, n, at, items) SELECT ?, seq, UTC_TIMESTAMP(3) - INTERVAL ? DAY, ? FROM seq_1_to_500', undef, $stream, $stream == 7 ? 4 : 2, '');
+		$dbh->do('INSERT INTO outbox_done (consumer, stream, n, at) VALUES (?, ?, 500, UTC_TIMESTAMP(3))', undef, $_, $stream) for qw(push search);
+	}
+	pass_until('the rows to be deleted', sub { $dbh->selectrow_array('SELECT MIN(n) FROM outbox WHERE stream = 7') > 400 });
+	is $dbh->selectrow_array('SELECT COUNT(*) FROM outbox WHERE stream = 8'), 500, 'what is not that old stays, though it was told';
 	ok 1, 'and its rows go';
+};
+
+# Those who are to write a receiver begin with these.
+subtest 'the examples' => sub {
+	my $top = Tidings::top();
+	my ($request) = $hook->requests('/all', '200');
+	my ($event) = $hook->events('/all');
+	my $signature = sub { my ($t, $body, $secret) = @_; return "t=$t,v1=" . hmac_sha256_hex("$t.$body", $secret) };
+	my $post = sub {
+		my ($port, $body, $signature) = @_;
+		my $s = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $port) or return 0;
+		print $s "POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: " . length($body) . "\r\n" . (defined $signature ? "Tidings-Signature: $signature\r\n" : '') . "\r\n$body";
+		return (<$s> // '') =~ m{\AHTTP/1\.1 (\d+)} ? $1 : 0;
+	};
+	for (['node', 'webhook.js'], ['python3', 'webhook.py']) {
+		my ($program, $file) = @$_;
+		my ($port, $out) = (free_port(), Tidings::dir() . "/$file.out");
+		my $pid = spawn(log => $out, cmd => [$program, "$top/contrib/examples/$file", $port, $hook->secret_file]);
+		my $body = $request->{body};
+		wait_for("$file to listen", sub { $post->($port, $body) });
+		is $post->($port, $body, $signature->(time, $body, $SECRET)), 204, "$file takes an event";
+		is $post->($port, "[$body,$body]", $signature->(time, "[$body,$body]", $SECRET)), 204, 'and several at once';
+		is $post->($port, $body), 401, 'but none that is not signed';
+		is $post->($port, $body, $signature->(time, $body, 'another secret')), 401, 'or by another';
+		is $post->($port, "$body ", $signature->(time, $body, $SECRET)), 401, 'or of which something was changed';
+		is $post->($port, $body, $signature->(time - 1000, $body, $SECRET)), 401, 'or that is old';
+		my @lines = split /\n/, slurp($out);
+		is scalar @lines, 1, 'it shows it once';
+		is_deeply(JSON::PP->new->utf8->decode($lines[0]), $event, 'whole');
+		signal_and_reap($pid, 'KILL');
+	}
 };
 
 subtest 'without webhooks no row is kept' => sub {

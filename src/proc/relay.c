@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A relay: runs relay/ in its loop. It has no clients and no keys, and knows neither workers nor writers. */
+/* A relay: runs relay/ in its loop. It has no clients and no keys of tokens, and knows neither workers nor writers. */
 #include "core/base.h"
 #include "proc/relay.h"
 

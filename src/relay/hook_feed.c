@@ -23,7 +23,7 @@
 /* ---- what there is ---- */
 
 /*
- * By a loose scan, as in survey.c. Those whose next row is the oldest come first: where there are more streams, the
+ * By a loose scan, as in survey.c. The streams whose next rows are the oldest are kept: where there are more, the
  * window ends before the first of the others.
  */
 static void survey_ask(struct relay *r, struct buf *text)
@@ -32,14 +32,20 @@ static void survey_ask(struct relay *r, struct buf *text)
 	h->step = HOOK_SURVEYING;
 	h->due = false;
 	h->streams = 0;
+	h->others_ms = INT64_MAX;
 	h->asked_ms = clock_mono_ms();
 	sql_lit(text, "SELECT s.stream,s.min_n,s.max_n,d.n,o.at,z.at,UTC_TIMESTAMP(3) FROM (SELECT stream,MIN(n) AS "
 		      "min_n,MAX(n) AS max_n FROM outbox GROUP BY stream) s LEFT JOIN outbox_done d ON d.consumer=");
 	hook_put_consumer(text, h);
-	sql_lit(text, " AND d.stream=s.stream JOIN outbox o ON o.stream=s.stream AND o.n=GREATEST(COALESCE(d.n,0)+1,"
-		      "s.min_n) JOIN outbox z ON z.stream=s.stream AND z.n=s.max_n WHERE s.max_n>COALESCE(d.n,0) "
-		      "ORDER BY o.at LIMIT ");
-	sql_u64(text, HOOK_STREAMS_MAX);
+	sql_lit(text,
+		" AND d.stream=s.stream LEFT JOIN outbox o ON o.stream=s.stream AND o.n=GREATEST(COALESCE(d.n,0)+1,"
+		"s.min_n) LEFT JOIN outbox z ON z.stream=s.stream AND z.n=s.max_n WHERE s.max_n>COALESCE(d.n,0) "
+		"AND (SELECT generation FROM hooks WHERE name=");
+	sql_str(text, str_from(h->conf->name));
+	/* Of a generation that has ended nothing is found: its cursors are gone, and where to begin is to be looked up.
+	 */
+	sql_lit(text, ")=");
+	sql_u64(text, h->generation);
 	sql_lit(text, ";COMMIT");
 }
 
@@ -53,12 +59,27 @@ static void lose(struct hook *h, uint64_t rows)
 		       h->conf->name, rows, HOOK_KEEPS_DAYS);
 }
 
+/* In place of the one whose next row is the youngest, where there is no room. */
+static void add_stream(struct hook *h, const struct hook_stream *s)
+{
+	struct hook_stream *to = &h->stream[0];
+	if (h->streams < HOOK_STREAMS_MAX) {
+		h->stream[h->streams++] = *s;
+		return;
+	}
+	for (unsigned i = 1; i < h->streams; i++)
+		if (h->stream[i].first_ms > to->first_ms)
+			to = &h->stream[i];
+	int64_t other_ms = s->first_ms < to->first_ms ? to->first_ms : s->first_ms;
+	if (s->first_ms < to->first_ms)
+		*to = *s;
+	h->others_ms = other_ms < h->others_ms ? other_ms : h->others_ms;
+}
+
 static void survey_row(struct relay *r, unsigned stmt, struct row *row)
 {
 	struct hook *h = r->hooks.now;
 	(void)stmt;
-	if (h->streams == HOOK_STREAMS_MAX)
-		return;
 	struct hook_stream s = {0};
 	s.id = row_take_u64(row);
 	uint64_t min_n = row_take_u64(row);
@@ -79,7 +100,7 @@ static void survey_row(struct relay *r, unsigned stmt, struct row *row)
 		s.high = s.max_n;
 	}
 	s.taken_n = s.done_n;
-	h->stream[h->streams++] = s;
+	add_stream(h, &s);
 }
 
 static bool is_searching(const struct hook_stream *s)
@@ -182,7 +203,6 @@ const struct relay_job hook_search_job = {.name = "looking where a webhook begin
 static void read_ask(struct relay *r, struct buf *text)
 {
 	struct hook *h = r->hooks.now;
-	h->reading = 0;
 	h->rows = h->events = 0;
 	h->row_limit = HOOK_ROWS_MAX / h->streams > ROWS_MIN ? HOOK_ROWS_MAX / h->streams : ROWS_MIN;
 	for (unsigned i = 0; i < h->streams; i++) {
@@ -244,7 +264,7 @@ static int by_time(const void *a, const void *b)
 /* Rows that were not read are not older than that. */
 static int64_t horizon_of(const struct hook *h)
 {
-	int64_t horizon = h->streams == HOOK_STREAMS_MAX ? h->stream[h->streams - 1].first_ms : INT64_MAX;
+	int64_t horizon = h->others_ms;
 	for (unsigned i = 0; i < h->streams; i++) {
 		const struct hook_stream *s = &h->stream[i];
 		if (s->rows == h->row_limit && s->last_read_n < s->max_n && s->last_ms < horizon)

@@ -27,9 +27,14 @@ void hook_put_consumer(struct buf *text, const struct hook *h)
 static void look_ask(struct relay *r, struct buf *text)
 {
 	r->hooks.look = false;
-	for (unsigned i = 0; i < r->hooks.count; i++)
+	bool first = true;
+	sql_lit(text, "SELECT name,generation,is_paused,since FROM hooks FORCE INDEX (PRIMARY) WHERE name IN (");
+	for (unsigned i = 0; i < r->hooks.count; i++) {
 		r->hooks.hook[i].is_new = true;
-	sql_lit(text, "SELECT name,generation,is_paused,since FROM hooks;COMMIT");
+		sql_comma(text, &first);
+		sql_str(text, str_from(r->hooks.hook[i].conf->name));
+	}
+	sql_lit(text, ");COMMIT");
 }
 
 static struct hook *find_hook(struct hooks *x, struct str name)
@@ -59,8 +64,14 @@ static void look_row(struct relay *r, unsigned stmt, struct row *row)
 
 static void look_done(struct relay *r)
 {
-	for (unsigned i = 0; i < r->hooks.count; i++)
-		hook_go_on(&r->hooks.hook[i]);
+	for (unsigned i = 0; i < r->hooks.count; i++) {
+		struct hook *h = &r->hooks.hook[i];
+		/* Its row is gone: it is added again. */
+		if (h->is_new && h->known)
+			hook_drop(h);
+		h->known = !h->is_new;
+		hook_go_on(h);
+	}
 }
 
 /* In the next second. */

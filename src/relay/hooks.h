@@ -100,7 +100,8 @@ struct hook {
 	enum hook_step step;
 	bool due; /* HOOK_IDLE: it is to look for rows */
 	struct hook_stream stream[HOOK_STREAMS_MAX];
-	unsigned streams, reading;
+	unsigned streams;
+	int64_t others_ms;  /* when the first unread row of the other streams was written; INT64_MAX: there are none */
 	unsigned row_limit; /* of a stream */
 	struct hook_row *row;
 	size_t rows, row_room;

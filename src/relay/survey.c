@@ -46,7 +46,7 @@ static void survey_ask(struct relay *r, struct buf *text)
 			   relay_consumers[i], i);
 	sql_lit(text, " LEFT JOIN outbox o ON o.stream=s.stream AND o.n=GREATEST(COALESCE(d0.n,0)+1,s.min_n)");
 	if (keeps_rows(r))
-		sql_lit(text, " JOIN outbox m ON m.stream=s.stream AND m.n=s.min_n");
+		sql_lit(text, " LEFT JOIN outbox m ON m.stream=s.stream AND m.n=s.min_n");
 	sql_lit(text, " WHERE s.max_n>COALESCE(d0.n,0) OR (s.max_n-s.min_n>=");
 	sql_u64(text, STREAMS_KEEP + STREAMS_DELETE_MIN - 1);
 	if (keeps_rows(r))

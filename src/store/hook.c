@@ -61,7 +61,7 @@ void store_list_hooks(struct store *s, store_hooks_fn *fn, void *arg)
 	sql_lit(&l->read.text,
 		"SELECT name,is_paused,since,delivered,failed,lost,failing_since,error,waits_since,"
 		"COALESCE(GREATEST(0,TIMESTAMPDIFF(MICROSECOND,waits_since,UTC_TIMESTAMP(3)) DIV 1000),0) FROM "
-		"hooks ORDER BY name LIMIT ");
+		"hooks FORCE INDEX (PRIMARY) WHERE name>'' ORDER BY name LIMIT ");
 	sql_u64(&l->read.text, STORE_HOOKS_MAX);
 	pool_submit(&l->read);
 }

@@ -38,6 +38,7 @@ sub start {
 		$SIG{CHLD} = 'IGNORE';
 		while (my $client = $server->accept) {
 			next if fork;
+			close $server;
 			$self->serve($client);
 			require POSIX;
 			POSIX::_exit(0);
