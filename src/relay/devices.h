@@ -61,6 +61,8 @@ struct device_job {
 	char user[USER_ID_MAX + 1];
 	uint64_t conversation_id, version, message_id;
 	int64_t since_ms;
+	bool is_party;
+	uint64_t read_seq, shown_seq; /* of a party: what is read; what was told last, 0: nothing */
 	bool online, may; /* may: is neither disabled nor erased, nor does not want to be disturbed now */
 	struct push_settings settings;
 	bool has_text; /* there is something to be shown */

@@ -61,9 +61,14 @@ static unsigned first_of(const struct device_decide *d, unsigned i)
 static void look_ask(struct relay *r, struct buf *text)
 {
 	devices_decide_drop(r);
-	sql_lit(text, "SELECT user_id,conversation_id,version,message_id,since FROM push_jobs FORCE INDEX (by_due) WHERE due_at<=");
+	sql_lit(text, "SELECT j.user_id,j.conversation_id,j.version,j.message_id,j.since,s.seq,IF(c.id IS NULL,GREATEST(g.read_seq,"
+		      "g.first_seq-1),IF(c.user1_id=j.user_id,GREATEST(c.user1_read_seq,COALESCE(c.user1_first_seq,1)-1),GREATEST("
+		      "c.user2_read_seq,COALESCE(c.user2_first_seq,1)-1))) FROM push_jobs j FORCE INDEX (by_due) LEFT JOIN conversations "
+		      "c FORCE INDEX (PRIMARY) ON c.id=j.conversation_id LEFT JOIN members g FORCE INDEX (PRIMARY) ON "
+		      "g.user_id=j.user_id AND g.conversation_id=j.conversation_id LEFT JOIN push_shown s FORCE INDEX (PRIMARY) ON "
+		      "s.conversation_id=j.conversation_id AND s.user_id=j.user_id WHERE j.due_at<=");
 	sql_now(text);
-	buf_printf(text, " ORDER BY due_at LIMIT %d;COMMIT", DECIDE_MAX);
+	buf_printf(text, " ORDER BY j.due_at LIMIT %d;COMMIT", DECIDE_MAX);
 }
 
 static void look_row(struct relay *r, unsigned stmt, struct row *row)
@@ -79,6 +84,10 @@ static void look_row(struct relay *r, unsigned stmt, struct row *row)
 	j->version = row_take_u64(row);
 	j->message_id = row_take_u64(row);
 	j->since_ms = row_take_ms(row);
+	j->shown_seq = row_take_u64(row);
+	j->is_party = !row_next_is_null(row);
+	j->read_seq = row_take_u64(row);
+	j->withdraws = j->shown_seq != 0 && (!j->is_party || j->shown_seq <= j->read_seq);
 }
 
 static void look_done(struct relay *r)
@@ -165,52 +174,33 @@ static void put_user_facts(const struct device_decide *d, unsigned i, struct buf
 	buf_append_char(text, ';');
 }
 
-static void put_read_seq(const struct device_job *j, struct buf *text)
-{
-	struct str user = str_from(j->user);
-	if (conversation_is_group(j->conversation_id)) {
-		sql_lit(text, "SET @read=(SELECT GREATEST(read_seq,first_seq-1) FROM members FORCE INDEX (PRIMARY) WHERE user_id=");
-		sql_str(text, user);
-		sql_lit(text, " AND conversation_id=");
-		sql_u64(text, j->conversation_id);
-		sql_lit(text, ");");
-		return;
-	}
-	sql_lit(text, "SET @read=(SELECT IF(user1_id=");
-	sql_str(text, user);
-	sql_lit(text, ",GREATEST(user1_read_seq,COALESCE(user1_first_seq,1)-1),GREATEST(user2_read_seq,COALESCE(user2_first_seq,1)-1)) "
-		      "FROM conversations FORCE INDEX (PRIMARY) WHERE id=");
-	sql_u64(text, j->conversation_id);
-	sql_lit(text, ");");
-}
-
 static void put_mention(const struct device_job *j, struct buf *text, struct str user)
 {
 	sql_lit(text, "(SELECT seq FROM mentions FORCE INDEX (PRIMARY) WHERE user_id=");
 	sql_str(text, user);
 	sql_lit(text, " AND conversation_id=");
 	sql_u64(text, j->conversation_id);
-	sql_lit(text, " AND seq>GREATEST(@read,@shown) AND seq<=");
+	sql_lit(text, " AND seq>");
+	sql_u64(text, j->read_seq > j->shown_seq ? j->read_seq : j->shown_seq);
+	sql_lit(text, " AND seq<=");
 	sql_u64(text, message_id_seq(j->message_id));
 	sql_lit(text, " ORDER BY seq DESC LIMIT 1)");
 }
 
-/* Sets @id: the message that is shown; NULL: none. */
+/* Sets @id: the message that is shown; NULL: none. The ends of ranges are constants, so that no more is read than is in them. */
 static void put_choice(const struct device_job *j, struct buf *text)
 {
-	put_read_seq(j, text);
-	sql_lit(text, "SET @shown=COALESCE((SELECT seq FROM push_shown WHERE conversation_id=");
-	sql_u64(text, j->conversation_id);
-	sql_lit(text, " AND user_id=");
-	sql_str(text, str_from(j->user));
-	sql_lit(text, "),0);SET @at=NULLIF(GREATEST(COALESCE(");
+	sql_lit(text, "SET @at=NULLIF(GREATEST(COALESCE(");
 	put_mention(j, text, str_from(j->user));
 	sql_lit(text, ",0),COALESCE(");
 	put_mention(j, text, STR_LIT("*"));
-	buf_printf(text, ",0)),0);SET @id=IF(@at IS NOT NULL,%llu+@at,(SELECT id FROM messages FORCE INDEX (PRIMARY) WHERE id>%llu+@read AND "
-			 "id<=%llu AND is_recalled=0 AND message_type<>%d AND from_user_id<>",
-		   (unsigned long long)message_id_make(j->conversation_id, 0),
-		   (unsigned long long)message_id_make(j->conversation_id, 0), (unsigned long long)j->message_id, MESSAGE_SYSTEM);
+	sql_lit(text, ",0)),0);SET @id=COALESCE(");
+	sql_u64(text, message_id_make(j->conversation_id, 0));
+	sql_lit(text, "+@at,(SELECT id FROM messages FORCE INDEX (PRIMARY) WHERE id>");
+	sql_u64(text, message_id_make(j->conversation_id, j->read_seq));
+	sql_lit(text, " AND id<=");
+	sql_u64(text, j->message_id);
+	buf_printf(text, " AND is_recalled=0 AND message_type<>%d AND from_user_id<>", MESSAGE_SYSTEM);
 	sql_str(text, str_from(j->user));
 	sql_lit(text, " ORDER BY id DESC LIMIT 1));");
 }
@@ -221,9 +211,9 @@ static void put_message_facts(const struct device_job *j, unsigned i, struct buf
 	put_choice(j, text);
 	sql_lit(text, "SELECT ");
 	put_head(text, FOUND_SHOWN, i);
-	sql_lit(text, "@shown<=@read OR EXISTS(SELECT 1 FROM messages WHERE is_recalled=1 AND id=@shown+");
-	sql_u64(text, message_id_make(j->conversation_id, 0));
-	sql_lit(text, ") FROM DUAL WHERE @shown>0;SELECT ");
+	sql_lit(text, "1 FROM messages WHERE is_recalled=1 AND id=");
+	sql_u64(text, message_id_make(j->conversation_id, j->shown_seq));
+	sql_lit(text, ";SELECT ");
 	put_head(text, FOUND_MESSAGE, i);
 	sql_lit(text, "m.id,@at IS NOT NULL,COALESCE(s.muted_until>");
 	sql_now(text);
@@ -271,9 +261,9 @@ static void find_ask(struct relay *r, struct buf *text)
 		const struct device_job *j = &d->job[i];
 		if (first_of(d, i) == i)
 			put_user_facts(d, i, text);
-		if (j->conversation_id != 0)
+		if (j->is_party)
 			put_message_facts(j, i, text);
-		else
+		else if (j->conversation_id == 0)
 			put_other_facts(j, i, text);
 	}
 	sql_lit(text, "COMMIT");
@@ -359,7 +349,7 @@ static void find_row(struct relay *r, unsigned stmt, struct row *row)
 		take_device(r, i, row);
 		break;
 	case FOUND_SHOWN:
-		j->withdraws = row_take_bool(row);
+		j->withdraws = j->shown_seq != 0;
 		break;
 	case FOUND_MESSAGE:
 		take_message(d, j, row);
