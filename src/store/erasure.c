@@ -41,6 +41,9 @@ static const struct {
 	/* They went with the erasure: those that a request under way has brought since. */
 	{"devices", "user_id", NULL, NULL},
 	{"push_settings", "user_id", NULL, NULL},
+	{"push_jobs", "user_id", NULL, NULL},
+	{"push_sends", "user_id", NULL, NULL},
+	{"push_shown", "user_id", NULL, NULL},
 };
 #define STAGES (ERASURE_ROWS + ARRAY_LEN(erased_rows))
 
