@@ -4,6 +4,7 @@
 package Tidings::Stack;
 use strict;
 use warnings;
+use Cwd qw(abs_path);
 use DBI;
 use Fcntl qw(LOCK_EX);
 use File::Path ();
@@ -29,7 +30,7 @@ sub new {
 # The directory of an empty database. The first test of a build makes it; making one takes a hundred times as long as a copy.
 sub template {
 	my ($self) = @_;
-	my $template = Tidings::Server::build_dir() . '/t/empty-mariadb';
+	my $template = abs_path(Tidings::Server::build_dir() . '/t') . '/empty-mariadb';
 	my ($dir, $new) = ($self->{dir}, "$template.new");
 	open my $lock, '>', "$template.lock" or die "$template.lock: $!\n";
 	flock $lock, LOCK_EX or die "$template.lock: $!\n";
