@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # The operator's page in a real browser: who gets in, live figures that agree with what happens, the nodes of the cluster and
-# one that goes away, users who are found, barred and kicked, whatever their names say, traces, the audit log page by page;
+# one that goes away, users who are found, barred and kicked, whatever their names say, the audit log page by page;
 # and that the page offends no policy and can be used by keyboard and screen reader, dark, narrow and in Chinese.
 use utf8;
 use Tidings;
@@ -173,25 +173,6 @@ subtest 'a user' => sub {
 	$page->click('.user button', 'Revoke')->click('dialog .danger');
 	wait_has($page, '.said', 'are revoked');
 	refused 'the old token', $t->http('eve', token => $old)->get('/users/me'), 401, 'token_revoked';
-	is_deeply [faults_of($page)], [], 'nothing was refused';
-};
-
-subtest 'messages' => sub {
-	my $said = $t->send_text('ann', 'ben', 'hello');
-	my $page = enter("#/messages/$said->{id}");
-	$page->wait_value(q{document.querySelector('.fault').textContent !== '' || document.querySelector('.facts')});
-	my $status = $ops->get("/admin/messages/$said->{id}/trace")->status;
-	$status == 200 ? wait_has($page, '.facts', $said->{conversation_id}) : wait_has($page, '.fault', 'no trace');
-	pass 'a trace, or that there is none';
-	$page->click('#message')->key('Control+a')->insert("12x\n");
-	wait_has($page, '.fault', 'digits alone');
-	# As the contract has it, from a server that keeps traces.
-	$page->value(q{window.fetch = async () => new Response(JSON.stringify({stored_at: '2026-11-23T03:01:21.123Z', conversation_id: '7340032', seq: 3,
-		pushed: [{session_id: '<b>s</b>', at: '2026-11-23T03:01:21.200Z'}], devices: [], hooks: []}), {headers: {'Content-Type': 'application/json'}})});
-	$page->click('#message')->key('Control+a')->insert("123\n");
-	wait_has($page, '#page', '<b>s</b>');
-	like text($page, '.facts'), qr/7340032/, 'a trace is shown';
-	is $page->value(q{document.querySelectorAll('#page b').length}), 0, 'as texts';
 	is_deeply [faults_of($page)], [], 'nothing was refused';
 };
 

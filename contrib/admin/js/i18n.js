@@ -14,7 +14,6 @@ const TEXTS = {
     'app.tokenEnds': ['until {time}', '有效至 {time}'],
     'nav.overview': ['Overview', '概览'],
     'nav.users': ['Users', '用户'],
-    'nav.messages': ['Messages', '消息'],
     'nav.audit': ['Audit log', '审计日志'],
 
     'login.heading': ['Administration', '管理'],
@@ -152,20 +151,6 @@ const TEXTS = {
     'sessions.kicked': ['The session was told to go.', '已通知该会话断开。'],
     'sessions.kickedAll': ['All sessions of {name} were told to go.', '已通知 {name} 的所有会话断开。'],
     'sessions.refresh': ['Refresh', '刷新'],
-
-    'trace.id': ['Message id', '消息 ID'],
-    'trace.find': ['Trace', '追踪'],
-    'trace.badId': ['A message id has digits alone.', '消息 ID 只含数字。'],
-    'trace.none': ['There is no trace of this message: there is no such message, it is older than a day, or this server keeps no traces.',
-        '没有此消息的追踪记录：消息不存在、超过一天，或者此服务器不保存追踪。'],
-    'trace.notBuilt': ['This server keeps no traces of messages.', '此服务器不保存消息的追踪记录。'],
-    'trace.storedAt': ['Stored', '存储时间'],
-    'trace.conversation': ['Conversation', '会话'],
-    'trace.seq': ['Place (seq)', '序号 (seq)'],
-    'trace.pushed': ['Pushed to sessions', '推送到的会话'],
-    'trace.devices': ['Devices', '设备推送'],
-    'trace.hooks': ['Webhooks', 'Webhook'],
-    'trace.nothing': ['none', '无'],
 
     'audit.heading': ['Who has asked for what', '谁请求了什么'],
     'audit.time': ['Time', '时间'],
