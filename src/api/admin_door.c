@@ -85,6 +85,12 @@ static void put_gauge(struct buf *b, const char *name, const char *help, uint64_
 	buf_printf(b, "tidings_%s %" PRIu64 "\n", name, value);
 }
 
+static void put_stat_gauge(struct buf *b, const struct stat_gauge_info *info, uint64_t value)
+{
+	put_head(b, info->family, "gauge", info->help);
+	buf_printf(b, "tidings_%s %.*f\n", info->family, info->unit == 1 ? 0 : 3, (double)value / info->unit);
+}
+
 /* The rows of the scoreboard, read once for all that is told of them. */
 struct board {
 	struct worker_row *row;
@@ -259,8 +265,7 @@ static void put_gauges(struct buf *b, const struct api *api)
 	free(board.row);
 
 	for (int g = 0; g < STAT_GAUGES; g++)
-		put_gauge(b, stat_gauges[g].family, stat_gauges[g].help,
-			  stats_gauge(api->live->hub, (enum stat_gauge)g));
+		put_stat_gauge(b, &stat_gauges[g], stats_gauge(api->live->hub, (enum stat_gauge)g));
 	put_gauge(b, "sessions", "Sessions of the node", presence_total(api->live->hub));
 	put_gauge(b, "sessions_max", "Sessions the node has room for", (uint64_t)conf_connections_max(api->live->conf));
 }

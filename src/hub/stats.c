@@ -153,7 +153,7 @@ void stats_histogram(const struct hub *h, enum stat_histogram hist, struct stat_
 #define X(name, key, family, label, help) [STAT_##name] = {key, family, label, help},
 const struct stat_counter_info stat_counters[STAT_COUNTERS] = {STATS_COUNTERS(X)};
 #undef X
-#define X(name, family, help) [STAT_##name] = {family, help},
+#define X(name, family, help, unit) [STAT_##name] = {family, help, unit},
 const struct stat_gauge_info stat_gauges[STAT_GAUGES] = {STATS_GAUGES(X)};
 #undef X
 #define X(name, family, help, unit, bounds) [STAT_HIST_##name] = {family, help, unit, bounds},

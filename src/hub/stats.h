@@ -49,8 +49,8 @@
 	  "Messages deleted because they were older than message.keep_days")                                           \
 	X(NOTIFICATIONS_TOO_OLD, "notifications_too_old", "notifications_too_old", "",                                 \
 	  "Notifications deleted because they were older than notifications.keep_days")                                \
-	X(HOOK_DELIVERED, "webhook_events", "webhook_events", "result=\"delivered\"", STATS_HELP_HOOKS)                  \
-	X(HOOK_LOST, "webhook_events_lost", "webhook_events", "result=\"lost\"", STATS_HELP_HOOKS)                       \
+	X(HOOK_DELIVERED, "webhook_events", "webhook_events", "result=\"delivered\"", STATS_HELP_HOOKS)                \
+	X(HOOK_LOST, "webhook_events_lost", "webhook_events", "result=\"lost\"", STATS_HELP_HOOKS)                     \
 	X(HOOK_FAILED, "webhook_failures", "webhook_failures", "", "Requests to webhooks that did not succeed")        \
 	X(PUSHES_SENT, "pushes_sent", "pushes", "result=\"sent\"", STATS_HELP_PUSHES)                                  \
 	X(PUSHES_RETRIED, "pushes_retried", "pushes", "result=\"retried\"", STATS_HELP_PUSHES)                         \
@@ -78,16 +78,16 @@
 #define STATS_HELP_SENDS "Sends that were well formed"
 #define STATS_HELP_ACKS "Sends acknowledged, those answered from an earlier one included"
 
-/* name, Prometheus family without tidings_, help. */
+/* name, Prometheus family without tidings_, help, how many of its units one unit of the family is. */
 #define STATS_GAUGES(X)                                                                                                \
-	X(UNSENT, "unsent_bytes", "Memory of output that clients have not read yet")                                   \
-	X(RECEIVING, "receiving_bytes", "Memory of bodies and WebSocket messages that are not whole yet")              \
-	X(PUSHES_WAITING, "pushes_waiting", "Pushes to devices that wait, those that are to be decided included")      \
-	X(GROUP_QUEUE, "group_queue_bytes", "Events of groups that were not given to all members yet")                 \
-	X(RETENTION, "retention_running", "1 while what is older than keep_days is looked for and deleted")            \
+	X(UNSENT, "unsent_bytes", "Memory of output that clients have not read yet", 1)                                \
+	X(RECEIVING, "receiving_bytes", "Memory of bodies and WebSocket messages that are not whole yet", 1)           \
+	X(PUSHES_WAITING, "pushes_waiting", "Pushes to devices that wait, those that are to be decided included", 1)   \
+	X(GROUP_QUEUE, "group_queue_bytes", "Events of groups that were not given to all members yet", 1)              \
+	X(RETENTION, "retention_running", "1 while what is older than keep_days is looked for and deleted", 1)         \
 	X(RETENTION_AT, "retention_conversation",                                                                      \
-	  "The conversation that the search for old messages has come to; 0: none")                                              \
-	X(HOOK_LAG, "webhook_lag_milliseconds", "How long the oldest event has waited that a webhook has not taken")
+	  "The conversation that the search for old messages has come to; 0: none", 1)                                 \
+	X(HOOK_LAG, "webhook_lag_seconds", "How long the oldest event has waited that a webhook has not taken", 1e3)
 
 /*
  * name, Prometheus family without tidings_, help, how many of its units one unit of the family is, how many bounds
@@ -106,7 +106,7 @@
 #define X(name, key, family, label, help) STAT_##name,
 enum stat_counter { STATS_COUNTERS(X) STAT_COUNTERS };
 #undef X
-#define X(name, family, help) STAT_##name,
+#define X(name, family, help, unit) STAT_##name,
 enum stat_gauge { STATS_GAUGES(X) STAT_GAUGES };
 #undef X
 #define X(name, family, help, unit, bounds) STAT_HIST_##name,
@@ -168,6 +168,7 @@ struct stat_histogram_info {
 };
 struct stat_gauge_info {
 	const char *family, *help;
+	double unit;
 };
 extern const struct stat_counter_info stat_counters[STAT_COUNTERS];
 extern const struct stat_gauge_info stat_gauges[STAT_GAUGES];

@@ -83,9 +83,7 @@ const TEXTS = {
     'health.relayRows': ['{count} transactions wait', '{count} 个事务等待中'],
     'health.relayRows_one': ['1 transaction waits', null],
     'health.elsewhere': ['another node leads', '由其他节点主导'],
-    'health.hookLag': ['Hook {name}: lag', '钩子 {name}：延迟'],
-    'health.hookNone': ['no webhooks', '没有 Webhook'],
-    'health.hooks': ['Webhooks', 'Webhook'],
+    'health.hooks': ['Lag of webhooks', 'Webhook 延迟'],
 
     'process.heading': ['Processes', '进程'],
     'process.kind': ['Process', '进程'],

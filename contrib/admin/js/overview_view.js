@@ -15,12 +15,12 @@ const KEPT = 120; // readings: four minutes
 const RATES = {stored: 'tidings_messages_stored_total', pushed: 'tidings_events_pushed_total', requests: 'tidings_http_requests_total'};
 const LATENCIES = {request: 'tidings_http_request_seconds', commit: 'tidings_commit_seconds', bus: 'tidings_bus_lag_seconds', expiry: 'tidings_expiry_lag_seconds'};
 const GAUGES = {sessions: ['tidings_sessions', 'tidings_sessions_max'], connections: ['tidings_connections', 'tidings_connections_max']};
-const HOOK_LAG = /^tidings_hook\w*_lag_seconds$/;
-const WANTED = new Set([...Object.values(RATES), ...Object.values(GAUGES).flat(),
+const HOOK_LAG = 'tidings_webhook_lag_seconds';
+const WANTED = new Set([HOOK_LAG, ...Object.values(RATES), ...Object.values(GAUGES).flat(),
     ...Object.values(LATENCIES).flatMap((family) => [`${family}_bucket`, `${family}_count`])]);
 
 function wants(name) {
-    return WANTED.has(name) || HOOK_LAG.test(name);
+    return WANTED.has(name);
 }
 
 // A figure with its curve.
@@ -141,15 +141,13 @@ export class OverviewView {
     }
 
     #health(stats) {
-        const hooks = this.#readings.newest.names().filter((name) => HOOK_LAG.test(name)).flatMap((name) => this.#readings.newest.all(name));
         const leads = stats.relay_role === 'leads';
         return card(t('health.heading'), el('dl.facts', {},
             fact(t('health.database'), stats.database ? tag(t('state.up'), 'good') : stats.database_read_only ? tag(t('state.readOnly'), 'bad') : tag(t('state.down'), 'bad')),
             fact(t('health.redis'), stats.redis ? tag(t('state.up'), 'good') : tag(t('state.down'), 'bad')),
             fact(t('health.relay'), [state(stats.relay), ' ', t(leads ? 'state.leads' : 'state.waits')]),
             fact(t('health.relayLag'), leads ? `${seconds(stats.relay_lag_ms / 1000)}, ${t('health.relayRows', {count: stats.relay_rows})}` : t('health.elsewhere')),
-            hooks.length === 0 ? fact(t('health.hooks'), t('health.hookNone')) :
-                hooks.map(({labels, value}) => fact(t('health.hookLag', {name: labels.hook ?? labels.name ?? ''}), seconds(value)))));
+            fact(t('health.hooks'), seconds(this.#readings.newest.sum(HOOK_LAG)))));
     }
 }
 
