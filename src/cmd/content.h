@@ -24,8 +24,8 @@ void send_fail_rate(struct request *r);
  * last until then.
  */
 void send_part(struct request *part, const struct store_send *p, bool is_stored);
-/* A message as the body has it, but from whom, to whom and what it answers. */
-const struct problem *send_message_check(struct request *r, struct store_send *s) MUST_CHECK;
+/* A message as the body has it, but from whom and to whom; with_reply: and what it answers. */
+const struct problem *send_message_check(struct request *r, struct store_send *s, bool with_reply) MUST_CHECK;
 /* A member like `content`, within the limits of that; absent where it is not given. */
 const struct problem *content_text_check(struct request *r, const char *name, struct str *text_r) MUST_CHECK;
 /* `entities` and `mentions`, of a text that was read already. */

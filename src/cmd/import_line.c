@@ -193,7 +193,7 @@ static const struct problem *read_message(struct request *r, struct import_messa
 	struct store_send s = {0};
 	const struct problem *p = request_user_id(r, "from_user_id", &m->from)
 					  ?: read_recipient(r, m)
-					  ?: send_message_check(r, &s)
+					  ?: send_message_check(r, &s, false)
 					  ?: read_reply(r, m)
 					  ?: request_time(r, "created_at", &m->created_ms)
 					  ?: check_message(r, &s, m->created_ms);

@@ -114,7 +114,7 @@ static const struct problem *check_reply(struct request *r, struct store_send *s
 	return request_invalid(r, "reply_to: must be a message's id, a string of decimal digits");
 }
 
-const struct problem *send_message_check(struct request *r, struct store_send *s)
+const struct problem *send_message_check(struct request *r, struct store_send *s, bool with_reply)
 {
 	struct str type;
 	const struct problem *p = request_needs_text(r, "message_type", &type);
@@ -123,6 +123,8 @@ const struct problem *send_message_check(struct request *r, struct store_send *s
 	if (message_type_parse(type, &s->type) != 0)
 		return request_invalid(r, "message_type: must be text, image, voice, video, file or sticker");
 	p = check_content(r, s) ?: check_extra(r, s) ?: request_client_id(r, "client_msg_id", &s->client_msg_id);
+	if (p == NULL && with_reply)
+		p = check_reply(r, s);
 	if (p != NULL)
 		return p;
 	struct content content = {.text = s->content};
@@ -139,7 +141,7 @@ const struct problem *send_check(struct request *r, union command_args *a)
 {
 	struct store_send *s = &a->send;
 	s->from = request_user(r);
-	return check_recipient(r, s) ?: send_message_check(r, s) ?: check_reply(r, s);
+	return check_recipient(r, s) ?: send_message_check(r, s, true);
 }
 
 /* ---- who may not send to a group ---- */

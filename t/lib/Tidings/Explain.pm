@@ -6,7 +6,7 @@ use warnings;
 use Exporter 'import';
 use Tidings::Util qw(slurp);
 
-our @EXPORT_OK = qw(log_start log_stop logged statements plan_faults sql_pieces);
+our @EXPORT_OK = qw(log_start log_stop logged statements plan_faults sql_pieces was_asked);
 
 # All connections but $dbh's own are logged.
 sub log_start {
@@ -51,16 +51,31 @@ sub plan_faults {
 	return @faults;
 }
 
-# Regular expressions for the pieces of SQL in C files that name a table.
+# The pieces of SQL in C files that name a table, as texts with something else between each two.
 sub sql_pieces {
 	my @pieces;
 	for my $file (@_) {
 		for my $literal (slurp($file) =~ /"((?:[^"\\\n]|\\.)*)"/g) {
 			next if $literal !~ /\b(?:FROM|JOIN|INTO|UPDATE) [a-z]/;
-			push @pieces, join '.*?', map { quotemeta } split /%(?:ll)?[sdu]/, $literal, -1;
+			push @pieces, [split /%(?:ll)?[sdu]/, $literal, -1];
 		}
 	}
 	return @pieces;
+}
+
+# Whether one of the texts has the piece.
+sub was_asked {
+	my ($texts, $piece) = @_;
+	TEXT: for my $text (@$texts) {
+		my $at = 0;
+		for my $part (@$piece) {
+			my $found = index $text, $part, $at;
+			next TEXT if $found < 0;
+			$at = $found + length $part;
+		}
+		return 1;
+	}
+	return 0;
 }
 
 1;

@@ -66,7 +66,7 @@ static void test_values(void)
 	       "one that is changed or gone does");
 	conf_forget_token_keys(c);
 	is_int(c->relay.webhook_count, 2, "a relay keeps them");
-	conf_forget_keys(c);
+	conf_forget_relay_keys(c);
 	is_int(c->relay.webhook_count, 0, "others forget them");
 	buf_fini(&told);
 	conf_free(&c);

@@ -98,7 +98,10 @@ static unsigned leave(bool in_doubt)
 
 int main(void)
 {
+	char node_id[] = "a-node";
+	struct conf conf = {.node_id = node_id};
 	clock_share_shift(&shift_ms);
+	live.conf = &conf;
 	wheel = wheel_new(clock_mono_ms());
 	lamport_init(&live.lamport, "our-name");
 	_Static_assert(ORIGIN_LEN == sizeof("a-worker") - 1, "a name of that length");
