@@ -105,7 +105,6 @@ const TEXTS = {
 
     'users.search': ['User id or nickname', '用户 ID 或昵称'],
     'users.find': ['Find', '查找'],
-    'users.exact': ['This server finds users by their exact id.', '此服务器只能按完整的用户 ID 查找。'],
     'users.none': ['Nobody was found.', '没有找到用户。'],
     'users.more': ['More', '更多'],
     'users.results': ['Users found', '找到的用户'],
