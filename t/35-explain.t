@@ -7,7 +7,7 @@ use JSON::PP ();
 use Tidings::Explain qw(log_start log_stop logged statements plan_faults sql_pieces was_asked);
 use Tidings::Hook;
 use Tidings::Pack qw(png write_pack);
-use Tidings::Util qw(patience run slurp);
+use Tidings::Util qw(run slurp);
 use MIME::Base64 qw(encode_base64url);
 
 my $files = Tidings::dir() . '/media';
@@ -496,7 +496,7 @@ my @drive = (
 		$dbh->do("INSERT INTO messages (id, from_user_id, to_user_id, message_type, content, client_msg_id, created_at) SELECT ($old << 28) + seq, 'u0001', '', 0, 'text', CONCAT('old', seq), UTC_TIMESTAMP(3) FROM seq_1000_to_1040");
 		$dbh->do("UPDATE messages SET created_at = created_at - INTERVAL 3 YEAR WHERE id BETWEEN ($cid << 28) + 1 AND ($cid << 28) + 3 OR id BETWEEN ($old << 28) + 1 AND ($old << 28) + 1030");
 		$t->node->configure({%{$t->node->{conf}}, message => {keep_days => 365}})->ctl_ok('reload');
-		wait_for('them to go', sub { !$dbh->selectrow_array('SELECT COUNT(*) FROM messages WHERE created_at < UTC_TIMESTAMP(3) - INTERVAL 2 YEAR') }, 10 * patience());
+		wait_for('them to go', sub { !$dbh->selectrow_array("SELECT COUNT(*) FROM messages WHERE created_at < UTC_TIMESTAMP(3) - INTERVAL 2 YEAR AND id >> 28 IN ($cid, $old)") });
 		my $http = $t->http('u0001');
 		return map { $http->post('/messages/send', text_to('alice', 'later', client_msg_id => "later$_")) } 1 .. 3;
 	},
