@@ -557,8 +557,11 @@ subtest 'none scans or sorts what grows' => sub {
 		push @{$shapes{$shape}}, plan_faults($dbh, $statement);
 	}
 	cmp_ok scalar(keys %shapes), '>', 20, 'there are statements';
+	# These are bounded otherwise: a count ends at its LIMIT, and a user has up to 20 devices.
+	my %bounded = ('push_jobs: reads all of index by_due' => qr/FROM push_jobs LIMIT \?/, 'push_sends: reads all of index by_due' => qr/FROM push_sends LIMIT \?/,
+		'devices: Using filesort' => qr/FROM devices FORCE INDEX \(PRIMARY\) WHERE user_id=\? ORDER BY used_at/);
 	for my $shape (sort keys %shapes) {
-		my %faults = map { $_ => 1 } @{$shapes{$shape}};
+		my %faults = map { $_ => 1 } grep { !$bounded{$_} || $shape !~ $bounded{$_} } @{$shapes{$shape}};
 		is_deeply [sort keys %faults], [], length $shape > 150 ? substr($shape, 0, 150) . '...' : $shape or diag($shape);
 	}
 };
