@@ -158,8 +158,9 @@ subtest 'a newer version' => sub {
 	is_deeply $ann->value(q{caches.keys().then((names) => names.length)}), 1, 'the old one is not kept';
 	isnt $ann->value(q{caches.keys().then((names) => names[0])}), $before, 'but the new one';
 	$ann->click('.offer button', 'Reload');
+	$ann->wait_value(q{getComputedStyle(document.querySelector('.app')).getPropertyValue('--newer').trim() === 'yes'});
+	pass 'which a reload shows';
 	$ann->wait_online;
-	is $ann->value(q{getComputedStyle(document.querySelector('.app')).getPropertyValue('--newer').trim()}), 'yes', 'which a reload shows';
 	is_deeply [$ann->own_faults], [], 'nothing was refused';
 };
 
