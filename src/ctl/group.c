@@ -4,13 +4,13 @@
  * remove: done by a worker of the running server, so that the sessions of the cluster are told.
  */
 #include "core/base.h"
+#include "ctl/question.h"
 #include "ctl/remote.h"
 
 #include "core/clock.h"
 #include "core/id.h"
 #include "store/group.h"
 
-#include <event2/event.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,25 +19,12 @@
 
 static const char usage[] = "group show ID | members ID | add ID USER | remove ID USER [--ban]";
 
-/* What is asked of the store, and the loop that waits for the answers. */
-struct question {
-	const struct ctl *ctl;
-	struct event_base *base;
-	struct store *store;
+struct look {
+	struct question ask;
 	uint64_t id;
-	bool lists; /* the members, instead of the group */
 	char owner[USER_ID_MAX + 1];
-	struct json_out *out;
-	struct buf text; /* --json */
 	struct group_member_cursor after;
-	enum store_status status;
 };
-
-static void question_end(struct question *q, enum store_status status)
-{
-	q->status = status;
-	event_base_loopbreak(q->base);
-}
 
 static const char *time_text(int64_t ms, const char *none, char out[CLOCK_RFC3339_LEN + 1])
 {
@@ -117,21 +104,21 @@ static void print_group(const struct conversation *c)
 
 static void on_group(enum store_status status, const struct conversation *c, void *arg)
 {
-	struct question *q = arg;
-	if (status == STORE_OK && q->ctl->json)
-		put_group_json(q->out, c);
+	struct look *l = arg;
+	if (status == STORE_OK && l->ask.ctl->json)
+		put_group_json(l->ask.out, c);
 	else if (status == STORE_OK)
 		print_group(c);
-	question_end(q, status);
+	question_answered(&l->ask, status);
 }
 
 /* ---- members ---- */
 
-static void put_member(struct question *q, const struct group_member *m)
+static void put_member(struct look *l, const struct group_member *m)
 {
-	struct json_out *o = q->out;
+	struct json_out *o = l->ask.out;
 	char joined[CLOCK_RFC3339_LEN + 1], muted[CLOCK_RFC3339_LEN + 1];
-	if (!q->ctl->json) {
+	if (!l->ask.ctl->json) {
 		printf("%-24s %-7s %-24s %s\n", m->user.user_id, group_role_name(m->role),
 		       time_text(m->joined_ms, "-", joined), time_text(m->muted_until_ms, "-", muted));
 		return;
@@ -150,74 +137,66 @@ static void put_member(struct question *q, const struct group_member *m)
 	json_object_end(o);
 }
 
-static void ask_members(struct question *q);
+static void ask_members(struct look *l);
 
 static void on_members(const struct store_members *list, void *arg)
 {
-	struct question *q = arg;
+	struct look *l = arg;
 	if (list->status != STORE_OK) {
-		question_end(q, list->status);
+		question_answered(&l->ask, list->status);
 		return;
 	}
 	for (size_t i = 0; i < list->count; i++)
-		put_member(q, &list->item[i]);
+		put_member(l, &list->item[i]);
 	if (!list->has_more || list->count == 0) {
-		question_end(q, STORE_OK);
+		question_answered(&l->ask, STORE_OK);
 		return;
 	}
 	const struct group_member *last = &list->item[list->count - 1];
-	q->after.role = last->role;
-	memcpy(q->after.user_id, last->user.user_id, sizeof(q->after.user_id));
-	ask_members(q);
+	l->after.role = last->role;
+	memcpy(l->after.user_id, last->user.user_id, sizeof(l->after.user_id));
+	ask_members(l);
 }
 
-static void ask_members(struct question *q)
+static void ask_members(struct look *l)
 {
-	store_list_members(q->store, str_from(q->owner), q->id, PAGE, &q->after, STR_NULL, on_members, q);
+	store_list_members(l->ask.store, str_from(l->owner), l->id, PAGE, &l->after, STR_NULL, on_members, l);
 }
 
 /* ---- both ---- */
 
 static void on_owner(enum store_status status, struct str owner, void *arg)
 {
-	struct question *q = arg;
+	struct look *l = arg;
 	if (status != STORE_OK) {
-		question_end(q, status);
+		question_answered(&l->ask, status);
 		return;
 	}
-	snprintf(q->owner, sizeof(q->owner), "%.*s", (int)owner.len, owner.s);
-	if (!q->ctl->json)
+	snprintf(l->owner, sizeof(l->owner), "%.*s", (int)owner.len, owner.s);
+	if (!l->ask.ctl->json)
 		printf("%-24s %-7s %-24s %s\n", "USER", "ROLE", "JOINED", "MUTED UNTIL");
-	ask_members(q);
+	ask_members(l);
 }
 
 static int look(const struct ctl *ctl, uint64_t id, bool lists)
 {
-	struct question q = {.ctl = ctl, .id = id, .lists = lists};
-	q.base = event_base_new();
-	q.store = store_new(q.base, ctl->conf, NULL, NULL);
-	q.out = json_out_new();
-	json_begin(q.out, &q.text);
-	if (lists && ctl->json)
-		json_array(q.out);
+	struct look l = {.id = id};
+	question_begin(&l.ask, ctl);
 	if (lists)
-		store_find_group_owner(q.store, id, on_owner, &q);
+		json_array(l.ask.out);
+	if (lists)
+		store_find_group_owner(l.ask.store, id, on_owner, &l);
 	else
-		store_find_group(q.store, id, on_group, &q);
-	event_base_dispatch(q.base);
-	if (lists && ctl->json)
-		json_array_end(q.out);
-	if (q.status == STORE_OK && ctl->json)
-		printf("%.*s\n", (int)q.text.len, q.text.data);
-	json_out_free(&q.out);
-	buf_fini(&q.text);
-	store_free(&q.store);
-	event_base_free(q.base);
-	if (q.status == STORE_OK)
-		return 0;
-	if (q.status == STORE_NOT_FOUND)
-		return ctl_fail("there is no group %" PRIu64, id);
-	return ctl_fail("the database does not answer");
+		store_find_group(l.ask.store, id, on_group, &l);
+	int status = question_wait(&l.ask);
+	if (lists)
+		json_array_end(l.ask.out);
+	if (status == 0 && l.ask.status == STORE_NOT_FOUND)
+		status = ctl_fail("there is no group %" PRIu64, id);
+	else if (status == 0)
+		question_print(&l.ask);
+	question_end(&l.ask);
+	return status;
 }
 
 /* ---- add, remove ---- */

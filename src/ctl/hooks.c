@@ -1,26 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* hooks list, pause, resume, replay: webhooks from the command line, on the configured database. */
 #include "core/base.h"
-#include "ctl/ctl.h"
+#include "ctl/question.h"
 
-#include "core/buf.h"
 #include "core/clock.h"
-#include "core/json.h"
 #include "store/hook.h"
 
-#include <event2/event.h>
 #include <inttypes.h>
 #include <stdio.h>
 
 static const char usage[] = "hooks list | pause NAME | resume NAME | replay NAME --since TIME";
-
-/* One question to the store, and the loop that waits for its answer. */
-struct question {
-	struct event_base *base;
-	struct store *store;
-	const struct ctl *ctl;
-	enum store_status status;
-};
 
 /* ---- listing ---- */
 
@@ -52,11 +41,9 @@ static void put_time(struct json_out *o, const char *key, int64_t ms)
 	json_time(o, ms);
 }
 
-static void print_json(const struct ctl *ctl, const struct store_hooks *r)
+static void put_json(struct question *q, const struct store_hooks *r)
 {
-	struct json_out *o = json_out_new();
-	struct buf b = {0};
-	json_begin(o, &b);
+	struct json_out *o = q->out;
 	json_array(o);
 	for (size_t i = 0; i < r->count; i++) {
 		const struct store_hook *h = &r->item[i];
@@ -64,7 +51,7 @@ static void print_json(const struct ctl *ctl, const struct store_hooks *r)
 		json_key(o, "name");
 		json_cstr(o, h->name);
 		json_key(o, "state");
-		json_cstr(o, state_of(ctl, h));
+		json_cstr(o, state_of(q->ctl, h));
 		put_number(o, "delivered", h->delivered);
 		put_number(o, "failed", h->failed);
 		put_number(o, "lost", h->lost);
@@ -76,9 +63,6 @@ static void print_json(const struct ctl *ctl, const struct store_hooks *r)
 		json_object_end(o);
 	}
 	json_array_end(o);
-	printf("%.*s\n", (int)b.len, b.data);
-	buf_fini(&b);
-	json_out_free(&o);
 }
 
 static void print_table(const struct ctl *ctl, const struct store_hooks *r)
@@ -95,23 +79,14 @@ static void print_table(const struct ctl *ctl, const struct store_hooks *r)
 static void on_hooks(const struct store_hooks *r, void *arg)
 {
 	struct question *q = arg;
-	q->status = r->status;
 	if (r->status == STORE_OK && q->ctl->json)
-		print_json(q->ctl, r);
+		put_json(q, r);
 	else if (r->status == STORE_OK)
 		print_table(q->ctl, r);
-	event_base_loopbreak(q->base);
+	question_answered(q, r->status);
 }
 
-/* ---- changing ---- */
-
-static void on_changed(enum store_status status, uint64_t count, void *arg)
-{
-	struct question *q = arg;
-	(void)count;
-	q->status = status;
-	event_base_loopbreak(q->base);
-}
+/* ---- both ---- */
 
 struct wish {
 	bool lists;
@@ -122,21 +97,19 @@ struct wish {
 
 static int ask(const struct ctl *ctl, const struct wish *w)
 {
-	struct question q = {.ctl = ctl, .base = event_base_new()};
-	q.store = store_new(q.base, ctl->conf, NULL, NULL);
+	struct question q;
+	question_begin(&q, ctl);
 	if (w->lists)
 		store_list_hooks(q.store, on_hooks, &q);
 	else
-		store_change_hook(q.store, str_from(w->name), w->change, w->since_ms, on_changed, &q);
-	event_base_dispatch(q.base);
-	bool read_only = store_is_read_only(q.store);
-	store_free(&q.store);
-	event_base_free(q.base);
-	if (q.status == STORE_OK)
-		return 0;
-	if (q.status == STORE_NOT_FOUND)
-		return ctl_fail("no webhook of the name %s has been running", w->name);
-	return ctl_fail(read_only ? "the database is read-only" : "the database does not answer");
+		store_change_hook(q.store, str_from(w->name), w->change, w->since_ms, question_on_count, &q);
+	int status = question_wait(&q);
+	if (status == 0 && q.status == STORE_NOT_FOUND)
+		status = ctl_fail("no webhook of the name %s has been running", w->name);
+	else if (status == 0 && w->lists)
+		question_print(&q);
+	question_end(&q);
+	return status;
 }
 
 int ctl_hooks(const struct ctl *ctl)

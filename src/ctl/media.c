@@ -10,51 +10,11 @@
 #include "core/media_ref.h"
 #include "media/files.h"
 
-#include <event2/event.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <sys/stat.h>
 
 static const char usage[] = "media show ID | check | gc [--now]";
-
-static void ask_init(struct media_ask *q, const struct ctl *ctl)
-{
-	*q = (struct media_ask){.ctl = ctl};
-	q->base = event_base_new();
-	q->store = store_new(q->base, ctl->conf, NULL, NULL);
-	q->out = json_out_new();
-	json_begin(q->out, &q->text);
-}
-
-static void ask_fini(struct media_ask *q)
-{
-	store_free(&q->store);
-	event_base_free(q->base);
-	json_out_free(&q->out);
-	buf_fini(&q->text);
-}
-
-void media_answered(struct media_ask *q, enum store_status status)
-{
-	q->status = status;
-	event_base_loopbreak(q->base);
-}
-
-int media_wait(struct media_ask *q)
-{
-	event_base_dispatch(q->base);
-	if (q->status == STORE_OK || q->status == STORE_NOT_FOUND)
-		return 0;
-	return ctl_fail(store_is_read_only(q->store) ? "the database is read-only"
-						     : "the database does not answer, or refuses it");
-}
-
-void media_flush(struct media_ask *q)
-{
-	if (q->ctl->json)
-		fwrite(q->text.data, 1, q->text.len, stdout);
-	q->text.len = 0;
-}
 
 static const char *state_name(enum media_state state)
 {
@@ -65,7 +25,7 @@ static const char *state_name(enum media_state state)
 /* ---- show ---- */
 
 struct show {
-	struct media_ask ask;
+	struct question ask;
 	const char *id;
 	bool json;
 	const char *path;  /* NULL: there is no media.directory here */
@@ -175,7 +135,7 @@ static void on_row(enum store_status status, const struct media_row *r, void *ar
 			print_row(s, r);
 		s->path = NULL;
 	}
-	media_answered(&s->ask, status);
+	question_answered(&s->ask, status);
 }
 
 static void on_uses(enum store_status status, const uint64_t *message_id, size_t count, void *arg)
@@ -183,7 +143,7 @@ static void on_uses(enum store_status status, const uint64_t *message_id, size_t
 	struct show *s = arg;
 	memcpy(s->message, message_id, count * sizeof(*message_id));
 	s->messages = count;
-	media_answered(&s->ask, status);
+	question_answered(&s->ask, status);
 }
 
 static void show_message(struct show *s, uint64_t id)
@@ -207,11 +167,11 @@ static int show_messages(struct show *s)
 	uint64_t after = 0;
 	do {
 		store_list_media_uses(s->ask.store, str_from(s->id), after, MEDIA_PAGE, on_uses, s);
-		if (media_wait(&s->ask) != 0)
+		if (question_wait(&s->ask) != 0)
 			return 1;
 		for (size_t i = 0; i < s->messages; i++)
 			show_message(s, after = s->message[i]);
-		media_flush(&s->ask);
+		question_flush(&s->ask);
 	} while (s->messages == MEDIA_PAGE);
 	if (!s->json && s->shown == 0)
 		printf("%-10s none\n", "messages");
@@ -221,9 +181,9 @@ static int show_messages(struct show *s)
 static int show(const struct ctl *ctl, const char *id)
 {
 	struct show s = {.id = id, .json = ctl->json};
-	ask_init(&s.ask, ctl);
+	question_begin(&s.ask, ctl);
 	store_find_media_row(s.ask.store, str_from(id), on_row, &s);
-	int status = media_wait(&s.ask);
+	int status = question_wait(&s.ask);
 	if (status == 0 && s.ask.status == STORE_NOT_FOUND)
 		status = ctl_fail("there is no file %s", id);
 	else if (status == 0)
@@ -231,10 +191,9 @@ static int show(const struct ctl *ctl, const char *id)
 	if (status == 0 && s.json) {
 		json_array_end(s.ask.out);
 		json_object_end(s.ask.out);
-		media_flush(&s.ask);
-		putchar('\n');
+		question_print(&s.ask);
 	}
-	ask_fini(&s.ask);
+	question_end(&s.ask);
 	return status;
 }
 
@@ -245,7 +204,7 @@ struct sum {
 };
 
 struct gc {
-	struct media_ask ask;
+	struct question ask;
 	bool now;
 	struct media_idle item[MEDIA_PAGE];
 	size_t count;
@@ -257,13 +216,13 @@ static void on_idle(enum store_status status, const struct media_idle *item, siz
 	struct gc *g = arg;
 	memcpy(g->item, item, count * sizeof(*item));
 	g->count = count;
-	media_answered(&g->ask, status);
+	question_answered(&g->ask, status);
 }
 
 static void on_hastened(enum store_status status, void *arg)
 {
 	struct gc *g = arg;
-	media_answered(&g->ask, status);
+	question_answered(&g->ask, status);
 }
 
 static void show_due(struct gc *g, const struct media_idle *i)
@@ -294,7 +253,7 @@ static int hasten_page(struct gc *g)
 	if (ids == 0)
 		return 0;
 	store_hasten_media(g->ask.store, id, ids, on_hastened, g);
-	return media_wait(&g->ask);
+	return question_wait(&g->ask);
 }
 
 static void count_page(struct gc *g)
@@ -308,7 +267,7 @@ static void count_page(struct gc *g)
 		if (due)
 			show_due(g, m);
 	}
-	media_flush(&g->ask);
+	question_flush(&g->ask);
 }
 
 static void put_sum(struct json_out *o, const char *key, struct sum sum)
@@ -334,8 +293,7 @@ static void show_sums(struct gc *g)
 	put_sum(o, "due", g->due);
 	put_sum(o, "later", g->later);
 	json_object_end(o);
-	media_flush(&g->ask);
-	putchar('\n');
+	question_print(&g->ask);
 }
 
 static int walk_idle(struct gc *g)
@@ -344,7 +302,7 @@ static int walk_idle(struct gc *g)
 	bool begun = false;
 	do {
 		store_list_media_idle(g->ask.store, begun ? &last : NULL, MEDIA_PAGE, on_idle, g);
-		if (media_wait(&g->ask) != 0 || (g->now && hasten_page(g) != 0))
+		if (question_wait(&g->ask) != 0 || (g->now && hasten_page(g) != 0))
 			return 1;
 		count_page(g);
 		if (g->count != 0)
@@ -357,25 +315,25 @@ static int walk_idle(struct gc *g)
 static int gc(const struct ctl *ctl, bool now)
 {
 	struct gc g = {.now = now};
-	ask_init(&g.ask, ctl);
+	question_begin(&g.ask, ctl);
 	json_object(g.ask.out);
 	json_key(g.ask.out, "files");
 	json_array(g.ask.out);
 	int status = walk_idle(&g);
 	if (status == 0)
 		show_sums(&g);
-	ask_fini(&g.ask);
+	question_end(&g.ask);
 	return status;
 }
 
 static int check(const struct ctl *ctl)
 {
-	struct media_ask q;
+	struct question q;
 	if (ctl->conf->media.directory[0] == '\0')
 		return ctl_fail("there are no files here: media.directory is empty");
-	ask_init(&q, ctl);
+	question_begin(&q, ctl);
 	int status = media_check(&q);
-	ask_fini(&q);
+	question_end(&q);
 	return status;
 }
 

@@ -25,7 +25,7 @@ struct name {
 };
 
 struct check {
-	struct media_ask *ask;
+	struct question *ask;
 	const char *directory;
 	uint64_t rows, files, faults;
 	/* What the store has answered. */
@@ -74,7 +74,7 @@ static void say(struct check *c, enum fault fault, const char *path, int64_t exp
 		json_i64(o, found);
 	}
 	json_object_end(o);
-	media_flush(c->ask);
+	question_flush(c->ask);
 }
 
 static void say_of(struct check *c, enum fault fault, const char *id, int64_t expected, int64_t found)
@@ -91,7 +91,7 @@ static void on_rows(enum store_status status, const struct media *item, size_t c
 	struct check *c = arg;
 	memcpy(c->row, item, count * sizeof(*item));
 	c->count = count;
-	media_answered(c->ask, status);
+	question_answered(c->ask, status);
 }
 
 static const struct media *row_of(const struct check *c, const char *id)
@@ -105,7 +105,7 @@ static const struct media *row_of(const struct check *c, const char *id)
 static int look_up(struct check *c, const struct str *id, size_t ids)
 {
 	store_look_up_media(c->ask->store, id, ids, on_rows, c);
-	return media_wait(c->ask);
+	return question_wait(c->ask);
 }
 
 /* ---- rows: each that is ready has its file ---- */
@@ -164,7 +164,7 @@ static int check_rows(struct check *c)
 	size_t count;
 	do {
 		store_list_media(c->ask->store, str_from(after), MEDIA_PAGE, on_rows, c);
-		if (media_wait(c->ask) != 0)
+		if (question_wait(c->ask) != 0)
 			return 1;
 		count = c->count;
 		c->rows += count;
@@ -287,11 +287,10 @@ static void say_sums(struct check *c)
 	json_key(o, "files");
 	json_i64(o, (int64_t)c->files);
 	json_object_end(o);
-	media_flush(c->ask);
-	putchar('\n');
+	question_print(c->ask);
 }
 
-int media_check(struct media_ask *q)
+int media_check(struct question *q)
 {
 	struct check *c = xcalloc(1, sizeof(*c));
 	c->ask = q;

@@ -4,17 +4,15 @@
  * anything of it is written, and nothing outside its folder is read.
  */
 #include "core/base.h"
-#include "ctl/ctl.h"
+#include "ctl/question.h"
 
 #include "core/clock.h"
-#include "core/json.h"
 #include "core/utf8.h"
 #include "store/arena.h"
 #include "store/reactions.h"
 #include "store/sticker.h"
 
 #include <errno.h>
-#include <event2/event.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
@@ -27,47 +25,6 @@
 #define PAGE 100
 
 static const char usage[] = "stickers import DIR | list | remove PACK [--erase]";
-
-/* What is asked of the store, and the loop that waits for the answers. */
-struct question {
-	const struct ctl *ctl;
-	struct event_base *base;
-	struct store *store;
-	enum store_status status;
-	/* import */
-	const struct sticker_pack *pack;
-	const struct str *content; /* of its pictures */
-	size_t next;		   /* the picture that comes next */
-	bool changed;
-	/* list */
-	struct json_out *out;
-	char after[NAME_ID_MAX + 1]; /* "": from the first on */
-};
-
-static void question_begin(struct question *q, const struct ctl *ctl)
-{
-	*q = (struct question){.ctl = ctl};
-	q->base = event_base_new();
-	q->store = store_new(q->base, ctl->conf, NULL, NULL);
-}
-
-static void question_end(struct question *q, enum store_status status)
-{
-	q->status = status;
-	event_base_loopbreak(q->base);
-}
-
-/* Waits for the answer. 0, or 1 after having said why the store did not do it; not for STORE_NOT_FOUND. */
-static int question_ask(struct question *q)
-{
-	event_base_dispatch(q->base);
-	bool read_only = store_is_read_only(q->store);
-	store_free(&q->store);
-	event_base_free(q->base);
-	if (q->status == STORE_OK || q->status == STORE_NOT_FOUND)
-		return 0;
-	return ctl_fail(read_only ? "the database is read-only" : "the database does not answer, or refuses it");
-}
 
 /* ---- a folder's files ---- */
 
@@ -266,42 +223,51 @@ static int read_pack(struct import *im)
 
 /* ---- import ---- */
 
-static void put_next(struct question *q);
+/* A pack that is written. */
+struct put {
+	struct question ask;
+	const struct sticker_pack *pack;
+	const struct str *content; /* of its pictures */
+	size_t next;		   /* the picture that comes next */
+	bool changed;
+};
+
+static void put_next(struct put *p);
 
 static void on_put_picture(enum store_status status, void *arg)
 {
-	struct question *q = arg;
+	struct put *p = arg;
 	if (status != STORE_OK)
-		question_end(q, status);
+		question_answered(&p->ask, status);
 	else
-		put_next(q);
+		put_next(p);
 }
 
 static void on_put_pack(enum store_status status, bool changed, void *arg)
 {
-	struct question *q = arg;
-	q->changed = changed;
-	question_end(q, status);
+	struct put *p = arg;
+	p->changed = changed;
+	question_answered(&p->ask, status);
 }
 
 /* The pictures one by one, and then the pack. */
-static void put_next(struct question *q)
+static void put_next(struct put *p)
 {
-	if (q->next == q->pack->count) {
-		store_put_pack(q->store, q->pack, on_put_pack, q);
+	if (p->next == p->pack->count) {
+		store_put_pack(p->ask.store, p->pack, on_put_pack, p);
 		return;
 	}
-	size_t i = q->next++;
-	store_put_picture(q->store, q->pack->id, q->pack->sticker[i].picture, q->content[i], on_put_picture, q);
+	size_t i = p->next++;
+	store_put_picture(p->ask.store, p->pack->id, p->pack->sticker[i].picture, p->content[i], on_put_picture, p);
 }
 
-static void tell_import(const struct question *q)
+static void tell_import(const struct put *put)
 {
-	const struct sticker_pack *p = q->pack;
-	if (q->ctl->json)
+	const struct sticker_pack *p = put->pack;
+	if (put->ask.ctl->json)
 		printf("{\"pack\":\"%.*s\",\"stickers\":%zu,\"changed\":%s}\n", (int)p->id.len, p->id.s, p->count,
-		       q->changed ? "true" : "false");
-	else if (q->changed)
+		       put->changed ? "true" : "false");
+	else if (put->changed)
 		printf("%.*s has %zu stickers now\n", (int)p->id.len, p->id.s, p->count);
 	else
 		printf("%.*s was so already\n", (int)p->id.len, p->id.s);
@@ -309,17 +275,16 @@ static void tell_import(const struct question *q)
 
 static int write_pack(const struct ctl *ctl, const struct import *im)
 {
-	struct question q;
-	question_begin(&q, ctl);
-	q.pack = &im->pack;
-	q.content = im->content;
-	put_next(&q);
-	if (question_ask(&q) != 0)
-		return 1;
-	if (q.status == STORE_NOT_FOUND)
-		return ctl_fail("the pictures were erased meanwhile; import the pack again");
-	tell_import(&q);
-	return 0;
+	struct put p = {.pack = &im->pack, .content = im->content};
+	question_begin(&p.ask, ctl);
+	put_next(&p);
+	int status = question_wait(&p.ask);
+	if (status == 0 && p.ask.status == STORE_NOT_FOUND)
+		status = ctl_fail("the pictures were erased meanwhile; import the pack again");
+	else if (status == 0)
+		tell_import(&p);
+	question_end(&p.ask);
+	return status;
 }
 
 static int import_pack(const struct ctl *ctl, const char *folder)
@@ -338,11 +303,16 @@ static int import_pack(const struct ctl *ctl, const char *folder)
 
 /* ---- list ---- */
 
-static void put_pack(struct question *q, const struct sticker_pack *p)
+struct list {
+	struct question ask;
+	char after[NAME_ID_MAX + 1]; /* "": from the first on */
+};
+
+static void put_pack(struct list *l, const struct sticker_pack *p)
 {
-	struct json_out *o = q->out;
+	struct json_out *o = l->ask.out;
 	char time[CLOCK_RFC3339_LEN + 1];
-	if (!q->ctl->json) {
+	if (!l->ask.ctl->json) {
 		clock_format_rfc3339(time, p->updated_ms);
 		printf("%-24.*s %8zu  %s  %.*s\n", (int)p->id.len, p->id.s, p->count, time, (int)p->title.len,
 		       p->title.s);
@@ -360,44 +330,40 @@ static void put_pack(struct question *q, const struct sticker_pack *p)
 	json_object_end(o);
 }
 
-static void ask_packs(struct question *q);
+static void ask_packs(struct list *l);
 
 static void on_packs(const struct store_packs *list, void *arg)
 {
-	struct question *q = arg;
+	struct list *l = arg;
 	for (size_t i = 0; i < list->count; i++)
-		put_pack(q, &list->item[i]);
+		put_pack(l, &list->item[i]);
 	if (list->status != STORE_OK || !list->has_more) {
-		question_end(q, list->status);
+		question_answered(&l->ask, list->status);
 		return;
 	}
 	struct str last = list->item[list->count - 1].id;
-	snprintf(q->after, sizeof(q->after), "%.*s", (int)last.len, last.s);
-	ask_packs(q);
+	snprintf(l->after, sizeof(l->after), "%.*s", (int)last.len, last.s);
+	ask_packs(l);
 }
 
-static void ask_packs(struct question *q)
+static void ask_packs(struct list *l)
 {
-	store_list_packs(q->store, STR_NULL, PAGE, q->after[0] != '\0' ? str_from(q->after) : STR_NULL, on_packs, q);
+	store_list_packs(l->ask.store, STR_NULL, PAGE, l->after[0] != '\0' ? str_from(l->after) : STR_NULL, on_packs, l);
 }
 
 static int list_packs(const struct ctl *ctl)
 {
-	struct question q;
-	struct buf text = {0};
-	question_begin(&q, ctl);
-	q.out = json_out_new();
-	json_begin(q.out, &text);
-	json_array(q.out);
+	struct list l = {0};
+	question_begin(&l.ask, ctl);
+	json_array(l.ask.out);
 	if (!ctl->json)
 		printf("%-24s %8s  %-24s  %s\n", "PACK", "STICKERS", "UPDATED", "TITLE");
-	ask_packs(&q);
-	int status = question_ask(&q);
-	json_array_end(q.out);
-	if (status == 0 && ctl->json)
-		printf("%.*s\n", (int)text.len, text.data);
-	json_out_free(&q.out);
-	buf_fini(&text);
+	ask_packs(&l);
+	int status = question_wait(&l.ask);
+	json_array_end(l.ask.out);
+	if (status == 0)
+		question_print(&l.ask);
+	question_end(&l.ask);
 	return status;
 }
 
@@ -405,7 +371,15 @@ static int list_packs(const struct ctl *ctl)
 
 static void on_removed(enum store_status status, void *arg)
 {
-	question_end(arg, status);
+	question_answered(arg, status);
+}
+
+static void tell_removed(const struct ctl *ctl, const char *pack, bool erases)
+{
+	if (ctl->json)
+		printf("{\"pack\":\"%s\",\"erased\":%s}\n", pack, erases ? "true" : "false");
+	else
+		printf("%s is %s\n", pack, erases ? "erased" : "removed; messages keep its pictures");
 }
 
 static int remove_pack(const struct ctl *ctl, const char *pack, bool erases)
@@ -413,15 +387,13 @@ static int remove_pack(const struct ctl *ctl, const char *pack, bool erases)
 	struct question q;
 	question_begin(&q, ctl);
 	store_remove_pack(q.store, str_from(pack), erases, on_removed, &q);
-	if (question_ask(&q) != 0)
-		return 1;
-	if (q.status == STORE_NOT_FOUND)
-		return ctl_fail("there is no pack %s", pack);
-	if (ctl->json)
-		printf("{\"pack\":\"%s\",\"erased\":%s}\n", pack, erases ? "true" : "false");
-	else
-		printf("%s is %s\n", pack, erases ? "erased" : "removed; messages keep its pictures");
-	return 0;
+	int status = question_wait(&q);
+	if (status == 0 && q.status == STORE_NOT_FOUND)
+		status = ctl_fail("there is no pack %s", pack);
+	else if (status == 0)
+		tell_removed(ctl, pack, erases);
+	question_end(&q);
+	return status;
 }
 
 int ctl_stickers(const struct ctl *ctl)
