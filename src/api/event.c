@@ -13,16 +13,14 @@ struct json_out *event_begin(struct live *live, const char *type)
 	buf_clear(&live->scratch);
 	json_begin(o, &live->scratch);
 	json_object(o);
-	json_key(o, "type");
-	json_cstr(o, type);
+	json_put_cstr(o, "type", type);
 	return o;
 }
 
 struct json_out *event_begin_in(struct live *live, const char *type, uint64_t conversation_id)
 {
 	struct json_out *o = event_begin(live, type);
-	json_key(o, "conversation_id");
-	json_id(o, conversation_id);
+	json_put_id(o, "conversation_id", conversation_id);
 	return o;
 }
 
@@ -45,12 +43,10 @@ static void put_recaller(struct json_out *o, const struct store_change *c)
 {
 	bool expired = c->by[0] == '\0', own = strcmp(c->by, c->message->from) == 0;
 	if (c->message->to[0] == '\0') {
-		json_key(o, "by");
-		json_str(o, expired || own ? STR_NULL : str_from(c->by));
+		json_put_str(o, "by", expired || own ? STR_NULL : str_from(c->by));
 	}
 	if (expired) {
-		json_key(o, "reason");
-		json_cstr(o, "expired");
+		json_put_cstr(o, "reason", "expired");
 	}
 }
 
@@ -58,34 +54,26 @@ static struct json_out *begin_change(struct live *live, const char *type, const 
 {
 	const struct message *m = c->message;
 	struct json_out *o = event_begin_in(live, type, message_id_conversation(m->id));
-	json_key(o, "message_id");
-	json_id(o, m->id);
-	json_key(o, "seq");
-	json_i64(o, (int64_t)message_id_seq(m->id));
-	json_key(o, "change_seq");
-	json_i64(o, (int64_t)c->change_seq);
+	json_put_id(o, "message_id", m->id);
+	json_put_u64(o, "seq", message_id_seq(m->id));
+	json_put_u64(o, "change_seq", c->change_seq);
 	return o;
 }
 
 void event_begin_recalled(struct live *live, const struct store_change *c)
 {
 	struct json_out *o = begin_change(live, "recalled", c);
-	json_key(o, "recalled_at");
-	json_time(o, c->message->recalled_ms);
+	json_put_time(o, "recalled_at", c->message->recalled_ms);
 	put_recaller(o, c);
 }
 
 void event_begin_reaction(struct live *live, const struct store_change *c, bool added)
 {
 	struct json_out *o = begin_change(live, "reaction", c);
-	json_key(o, "user_id");
-	json_cstr(o, c->by);
-	json_key(o, "emoji");
-	json_str(o, c->emoji);
-	json_key(o, "added");
-	json_bool(o, added);
-	json_key(o, "count");
-	json_i64(o, (int64_t)reactions_find(c->message->reactions, c->emoji).count);
+	json_put_cstr(o, "user_id", c->by);
+	json_put_str(o, "emoji", c->emoji);
+	json_put_bool(o, "added", added);
+	json_put_u64(o, "count", reactions_find(c->message->reactions, c->emoji).count);
 }
 
 struct str event_conversation(struct live *live, const struct conversation *c)

@@ -70,8 +70,7 @@ struct str list_cursor_of_id(char out[CURSOR_LEN], uint64_t id)
 static void end_items(struct json_out *o, struct str next)
 {
 	json_array_end(o);
-	json_key(o, "next_cursor");
-	json_str(o, next);
+	json_put_str(o, "next_cursor", next);
 }
 
 struct json_out *list_begin(struct request *r, enum store_status s)

@@ -10,36 +10,12 @@
 #include "core/utf8.h"
 #include "store/message_json.h"
 
-static void put_str(struct json_out *o, const char *key, struct str v)
-{
-	json_key(o, key);
-	json_str(o, v);
-}
-
-static void put_cstr(struct json_out *o, const char *key, const char *v)
-{
-	json_key(o, key);
-	json_cstr(o, v);
-}
-
 void render_nickname(struct json_out *o, struct str v)
 {
 	char *clean = v.s != NULL ? xmalloc(v.len + 1) : NULL;
 	size_t len = v.s != NULL ? utf8_name(v, clean) : 0;
-	put_str(o, "nickname", len != 0 ? (struct str){clean, len} : STR_NULL);
+	json_put_str(o, "nickname", len != 0 ? (struct str){clean, len} : STR_NULL);
 	free(clean);
-}
-
-static void put_time(struct json_out *o, const char *key, int64_t ms)
-{
-	json_key(o, key);
-	json_time(o, ms);
-}
-
-static void put_u64(struct json_out *o, const char *key, uint64_t v)
-{
-	json_key(o, key);
-	json_i64(o, (int64_t)v);
 }
 
 static struct message_urls urls = {.prefix = ""};
@@ -63,12 +39,6 @@ static void put_url(struct json_out *o, const char *key, struct str v)
 /* Pictures of users and groups are kept by clients for longer than messages. */
 #define AVATAR_SECS (30 * 86400)
 
-static void put_id(struct json_out *o, const char *key, uint64_t id)
-{
-	json_key(o, key);
-	json_id(o, id);
-}
-
 /* 0 is null. */
 static void put_id_or_null(struct json_out *o, const char *key, uint64_t id)
 {
@@ -77,12 +47,6 @@ static void put_id_or_null(struct json_out *o, const char *key, uint64_t id)
 		json_id(o, id);
 	else
 		json_null(o);
-}
-
-static void put_bool(struct json_out *o, const char *key, bool v)
-{
-	json_key(o, key);
-	json_bool(o, v);
 }
 
 static void slots_put(struct online_slots *s, struct json_out *o, const char *user_id, bool needs_friendship)
@@ -112,7 +76,7 @@ void online_slots_fill(const struct online_slots *s, char *text, const bool *onl
 void render_avatar(struct json_out *o, struct str avatar_url)
 {
 	if (urls.media == NULL || media_ref_id(avatar_url).s == NULL) {
-		put_str(o, "avatar_url", avatar_url);
+		json_put_str(o, "avatar_url", avatar_url);
 		return;
 	}
 	struct media_urls longer = *urls.media;
@@ -141,11 +105,11 @@ void render_message(struct json_out *o, const struct message *m)
 
 void render_forward_part_members(struct json_out *o, const struct forward_part *p)
 {
-	put_cstr(o, "part", p->part);
-	put_cstr(o, "from_user_id", p->from);
+	json_put_cstr(o, "part", p->part);
+	json_put_cstr(o, "from_user_id", p->from);
 	render_nickname(o, p->nickname);
-	put_cstr(o, "message_type", message_type_name(p->type));
-	put_str(o, "content", p->content);
+	json_put_cstr(o, "message_type", message_type_name(p->type));
+	json_put_str(o, "content", p->content);
 	put_url(o, "media_url", p->media_url);
 	json_key(o, "extra");
 	json_raw(o, p->extra);
@@ -153,13 +117,13 @@ void render_forward_part_members(struct json_out *o, const struct forward_part *
 	json_raw(o, p->entities);
 	json_key(o, "forwarded_from");
 	json_raw(o, p->forwarded_from);
-	put_time(o, "created_at", p->created_ms);
+	json_put_time(o, "created_at", p->created_ms);
 }
 
 static void put_peer(struct json_out *o, const struct conversation *c, struct online_slots *slots)
 {
 	json_object(o);
-	put_cstr(o, "user_id", c->peer);
+	json_put_cstr(o, "user_id", c->peer);
 	render_nickname(o, c->peer_nickname);
 	render_avatar(o, c->peer_avatar_url);
 	json_key(o, "online");
@@ -173,25 +137,25 @@ static void put_peer(struct json_out *o, const struct conversation *c, struct on
 static void put_group_settings(struct json_out *o, const struct group_settings *s)
 {
 	json_object(o);
-	put_cstr(o, "join", group_join_name(s->join));
-	put_cstr(o, "history", s->history_joined ? "joined" : "all");
-	put_cstr(o, "send", s->send_admins ? "admins" : "all");
-	put_cstr(o, "add", s->add_admins ? "admins" : "all");
-	put_u64(o, "slow_mode_seconds", s->slow_mode_secs);
+	json_put_cstr(o, "join", group_join_name(s->join));
+	json_put_cstr(o, "history", s->history_joined ? "joined" : "all");
+	json_put_cstr(o, "send", s->send_admins ? "admins" : "all");
+	json_put_cstr(o, "add", s->add_admins ? "admins" : "all");
+	json_put_u64(o, "slow_mode_seconds", s->slow_mode_secs);
 	json_object_end(o);
 }
 
 static void put_group(struct json_out *o, const struct group *g)
 {
 	json_object(o);
-	put_str(o, "name", g->name);
+	json_put_str(o, "name", g->name);
 	render_avatar(o, g->avatar_url);
-	put_str(o, "about", g->about);
-	put_cstr(o, "owner_id", g->owner);
-	put_cstr(o, "role", group_role_name(g->role));
-	put_u64(o, "member_count", g->member_count);
-	put_time(o, "joined_at", g->joined_ms);
-	put_time(o, "dissolved_at", g->dissolved_ms);
+	json_put_str(o, "about", g->about);
+	json_put_cstr(o, "owner_id", g->owner);
+	json_put_cstr(o, "role", group_role_name(g->role));
+	json_put_u64(o, "member_count", g->member_count);
+	json_put_time(o, "joined_at", g->joined_ms);
+	json_put_time(o, "dissolved_at", g->dissolved_ms);
 	json_key(o, "settings");
 	put_group_settings(o, &g->settings);
 	json_object_end(o);
@@ -200,12 +164,12 @@ static void put_group(struct json_out *o, const struct group *g)
 static void put_settings(struct json_out *o, const struct conversation_settings *s)
 {
 	json_object(o);
-	put_time(o, "muted_until", s->muted_until_ms);
-	put_time(o, "pinned_at", s->pinned_ms);
-	put_bool(o, "archived", s->archived);
-	put_bool(o, "marked_unread", s->marked_unread);
-	put_str(o, "draft", s->draft);
-	put_bool(o, "mute_mentions", s->mute_mentions);
+	json_put_time(o, "muted_until", s->muted_until_ms);
+	json_put_time(o, "pinned_at", s->pinned_ms);
+	json_put_bool(o, "archived", s->archived);
+	json_put_bool(o, "marked_unread", s->marked_unread);
+	json_put_str(o, "draft", s->draft);
+	json_put_bool(o, "mute_mentions", s->mute_mentions);
 	json_key(o, "expires_in");
 	if (s->expires_in_secs != 0)
 		json_i64(o, (int64_t)s->expires_in_secs);
@@ -221,16 +185,16 @@ static void put_source(struct json_out *o, const struct conversation *c)
 		return;
 	}
 	json_object(o);
-	put_str(o, "kind", c->source_kind);
-	put_str(o, "id", c->source_id);
+	json_put_str(o, "kind", c->source_kind);
+	json_put_str(o, "id", c->source_id);
 	json_object_end(o);
 }
 
 void render_conversation_members(struct json_out *o, const struct conversation *c, struct online_slots *slots)
 {
 	bool is_group = conversation_is_group(c->id);
-	put_id(o, "id", c->id);
-	put_cstr(o, "kind", is_group ? "group" : "direct");
+	json_put_id(o, "id", c->id);
+	json_put_cstr(o, "kind", is_group ? "group" : "direct");
 	json_key(o, "peer");
 	if (is_group)
 		json_null(o);
@@ -246,10 +210,10 @@ void render_conversation_members(struct json_out *o, const struct conversation *
 		render_message(o, &c->last);
 	else
 		json_null(o);
-	put_time(o, "last_message_time", c->last_ms);
-	put_u64(o, "unread_count", c->unread);
-	put_u64(o, "mention_count", c->mentions);
-	put_u64(o, "read_seq", c->read_seq);
+	json_put_time(o, "last_message_time", c->last_ms);
+	json_put_u64(o, "unread_count", c->unread);
+	json_put_u64(o, "mention_count", c->mentions);
+	json_put_u64(o, "read_seq", c->read_seq);
 	json_key(o, "peer_read_seq");
 	if (is_group)
 		json_null(o);
@@ -260,13 +224,13 @@ void render_conversation_members(struct json_out *o, const struct conversation *
 		json_null(o);
 	else
 		json_i64(o, (int64_t)c->peer_delivered_seq);
-	put_u64(o, "first_seq", c->first_seq);
-	put_u64(o, "change_seq", c->change_seq);
+	json_put_u64(o, "first_seq", c->first_seq);
+	json_put_u64(o, "change_seq", c->change_seq);
 	json_key(o, "settings");
 	put_settings(o, &c->settings);
 	json_key(o, "source");
 	put_source(o, c);
-	put_time(o, "created_at", c->created_ms);
+	json_put_time(o, "created_at", c->created_ms);
 }
 
 void render_conversation(struct json_out *o, const struct conversation *c, struct online_slots *slots)
@@ -278,10 +242,10 @@ void render_conversation(struct json_out *o, const struct conversation *c, struc
 
 void render_profile_members(struct json_out *o, const struct profile *p)
 {
-	put_cstr(o, "user_id", p->user_id);
+	json_put_cstr(o, "user_id", p->user_id);
 	render_nickname(o, p->nickname);
 	render_avatar(o, p->avatar_url);
-	put_time(o, "created_at", p->created_ms);
+	json_put_time(o, "created_at", p->created_ms);
 }
 
 void render_profile(struct json_out *o, const struct profile *p)
@@ -300,9 +264,9 @@ void render_friend_members(struct json_out *o, const struct befriended *f, struc
 		json_bool(o, false);
 	else
 		slots_put(slots, o, f->peer.user_id, false);
-	put_time(o, "last_seen", f->blocks_user ? 0 : f->last_seen_ms);
-	put_bool(o, "blocked", f->blocked);
-	put_time(o, "since", f->since_ms);
+	json_put_time(o, "last_seen", f->blocks_user ? 0 : f->last_seen_ms);
+	json_put_bool(o, "blocked", f->blocked);
+	json_put_time(o, "since", f->since_ms);
 }
 
 void render_friend(struct json_out *o, const struct befriended *f, struct online_slots *slots)
@@ -316,29 +280,29 @@ void render_group_member_members(struct json_out *o, const struct group_member *
 {
 	json_key(o, "user");
 	render_profile(o, &m->user);
-	put_cstr(o, "role", group_role_name(m->role));
-	put_time(o, "joined_at", m->joined_ms);
-	put_time(o, "muted_until", m->muted_until_ms);
+	json_put_cstr(o, "role", group_role_name(m->role));
+	json_put_time(o, "joined_at", m->joined_ms);
+	json_put_time(o, "muted_until", m->muted_until_ms);
 }
 
 void render_invite_members(struct json_out *o, const struct group_invite *i)
 {
-	put_cstr(o, "code", i->code);
-	put_time(o, "expires_at", i->expires_ms);
+	json_put_cstr(o, "code", i->code);
+	json_put_time(o, "expires_at", i->expires_ms);
 	json_key(o, "max_uses");
 	if (i->max_uses != 0)
 		json_i64(o, (int64_t)i->max_uses);
 	else
 		json_null(o);
-	put_u64(o, "uses", i->uses);
-	put_cstr(o, "created_by", i->created_by);
-	put_time(o, "created_at", i->created_ms);
+	json_put_u64(o, "uses", i->uses);
+	json_put_cstr(o, "created_by", i->created_by);
+	json_put_time(o, "created_at", i->created_ms);
 }
 
 void render_notification_members(struct json_out *o, const struct notification *n)
 {
 	put_id_or_null(o, "id", n->id);
-	put_str(o, "kind", n->kind);
+	json_put_str(o, "kind", n->kind);
 	json_key(o, "actor");
 	if (n->has_actor)
 		render_profile(o, &n->actor);
@@ -347,32 +311,32 @@ void render_notification_members(struct json_out *o, const struct notification *
 	json_key(o, "ref");
 	json_raw(o, n->ref);
 	put_id_or_null(o, "message_id", n->message_id);
-	put_str(o, "body", n->body);
-	put_bool(o, "is_read", n->is_read);
-	put_time(o, "created_at", n->created_ms);
+	json_put_str(o, "body", n->body);
+	json_put_bool(o, "is_read", n->is_read);
+	json_put_time(o, "created_at", n->created_ms);
 }
 
 static void put_sticker(struct json_out *o, struct str pack, const struct sticker *s)
 {
 	char path[STICKER_PATH_MAX + 1];
 	json_object(o);
-	put_str(o, "id", s->id);
-	put_str(o, "emoji", s->emoji);
+	json_put_str(o, "id", s->id);
+	json_put_str(o, "emoji", s->emoji);
 	put_url(o, "media_url", sticker_path(pack, s->picture, path));
-	put_u64(o, "width", s->width);
-	put_u64(o, "height", s->height);
+	json_put_u64(o, "width", s->width);
+	json_put_u64(o, "height", s->height);
 	json_object_end(o);
 }
 
 void render_pack_members(struct json_out *o, const struct sticker_pack *p)
 {
-	put_str(o, "id", p->id);
-	put_str(o, "title", p->title);
+	json_put_str(o, "id", p->id);
+	json_put_str(o, "title", p->title);
 	json_key(o, "stickers");
 	json_array(o);
 	for (size_t i = 0; i < p->count; i++)
 		put_sticker(o, p->id, &p->sticker[i]);
 	json_array_end(o);
-	put_bool(o, "installed", p->installed_ms != 0);
-	put_time(o, "updated_at", p->updated_ms);
+	json_put_bool(o, "installed", p->installed_ms != 0);
+	json_put_time(o, "updated_at", p->updated_ms);
 }

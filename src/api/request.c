@@ -72,8 +72,7 @@ struct session *request_session(const struct request *r)
 
 static void put_ref(struct json_out *o, const struct request *r)
 {
-	json_key(o, "ref");
-	json_str(o, r->has_ref ? str_from(r->ref) : STR_NULL);
+	json_put_str(o, "ref", r->has_ref ? str_from(r->ref) : STR_NULL);
 }
 
 static struct json_out *begin_frame(struct request *r, const char *type)
@@ -82,8 +81,7 @@ static struct json_out *begin_frame(struct request *r, const char *type)
 	buf_clear(&r->live->text);
 	json_begin(o, &r->live->text);
 	json_object(o);
-	json_key(o, "type");
-	json_cstr(o, type);
+	json_put_cstr(o, "type", type);
 	put_ref(o, r);
 	return o;
 }
@@ -137,10 +135,8 @@ static int retry_secs(const struct request *r, enum problem_code c)
 static struct str error_frame(struct request *r, const struct problem *p)
 {
 	struct json_out *o = begin_frame(r, "error");
-	json_key(o, "code");
-	json_cstr(o, problem_code_name(p->code));
-	json_key(o, "detail");
-	json_cstr(o, p->detail);
+	json_put_cstr(o, "code", problem_code_name(p->code));
+	json_put_cstr(o, "detail", p->detail);
 	json_object_end(o);
 	return reply_text(r->live);
 }
@@ -277,8 +273,7 @@ void request_ack(struct request *r, struct str message_json, bool replayed)
 		struct json_out *o = begin_frame(r, "ack");
 		json_key(o, "message");
 		json_raw(o, message_json);
-		json_key(o, "replayed");
-		json_bool(o, replayed);
+		json_put_bool(o, "replayed", replayed);
 		json_object_end(o);
 		a.json = reply_text(r->live);
 	}
@@ -313,8 +308,7 @@ void request_answer_count(enum store_status status, uint64_t count, void *arg)
 		return;
 	}
 	struct json_out *o = request_begin(r);
-	json_key(o, "unread_count");
-	json_i64(o, (int64_t)count);
+	json_put_u64(o, "unread_count", count);
 	request_answer(r, 200);
 }
 

@@ -122,8 +122,7 @@ void act_proceed(struct request *r, const union command_args *a)
 static struct json_out *begin_event(struct request *r, const char *type, const struct message *m)
 {
 	struct json_out *o = event_begin_in(r->live, type, message_id_conversation(m->id));
-	json_key(o, "message_id");
-	json_id(o, m->id);
+	json_put_id(o, "message_id", m->id);
 	return o;
 }
 
@@ -147,16 +146,14 @@ static void push_read(struct request *r, const struct store_change *c)
 {
 	const struct message *m = c->message;
 	struct json_out *o = event_begin_in(r->live, "read", message_id_conversation(m->id));
-	json_key(o, "reader_id");
-	json_cstr(o, m->to);
+	json_put_cstr(o, "reader_id", m->to);
 	json_key(o, "up_to_seq");
 	json_null(o);
 	json_key(o, "message_ids");
 	json_array(o);
 	json_id(o, m->id);
 	json_array_end(o);
-	json_key(o, "read_at");
-	json_time(o, m->read_ms);
+	json_put_time(o, "read_at", m->read_ms);
 	push(r, m, false);
 }
 
@@ -178,8 +175,7 @@ static void push_edited(struct request *r, const struct store_change *c)
 	struct json_out *o = event_begin(r->live, "edited");
 	json_key(o, "message");
 	render_message(o, c->message);
-	json_key(o, "change_seq");
-	json_i64(o, (int64_t)c->change_seq);
+	json_put_u64(o, "change_seq", c->change_seq);
 	push(r, c->message, c->hidden);
 }
 
@@ -192,12 +188,9 @@ static void push_reaction(struct request *r, const struct store_change *c)
 static void push_pinned(struct request *r, const struct store_change *c)
 {
 	struct json_out *o = begin_event(r, "pinned", c->message);
-	json_key(o, "pinned");
-	json_bool(o, r->cmd->variant == ACT_PIN);
-	json_key(o, "by");
-	json_cstr(o, r->user);
-	json_key(o, "change_seq");
-	json_i64(o, (int64_t)c->change_seq);
+	json_put_bool(o, "pinned", r->cmd->variant == ACT_PIN);
+	json_put_cstr(o, "by", r->user);
+	json_put_u64(o, "change_seq", c->change_seq);
 	push(r, c->message, false);
 }
 

@@ -23,14 +23,10 @@ const struct problem *audit_check(struct request *r, union command_args *a)
 static void put_entry(struct json_out *o, const struct audit_entry *e)
 {
 	json_object(o);
-	json_key(o, "at");
-	json_time(o, e->at_ms);
-	json_key(o, "actor");
-	json_str(o, e->actor);
-	json_key(o, "method");
-	json_str(o, e->method);
-	json_key(o, "path");
-	json_str(o, e->path);
+	json_put_time(o, "at", e->at_ms);
+	json_put_str(o, "actor", e->actor);
+	json_put_str(o, "method", e->method);
+	json_put_str(o, "path", e->path);
 	json_key(o, "status");
 	if (e->http_status != 0)
 		json_i64(o, e->http_status);
@@ -70,8 +66,7 @@ static void put_cluster(struct json_out *o, const struct live *live)
 	json_array(o);
 	for (size_t i = 0; i < count; i++) {
 		json_object(o);
-		json_key(o, "node_id");
-		json_str(o, node[i].node_id[0] != '\0' ? str_from(node[i].node_id) : STR_NULL);
+		json_put_str(o, "node_id", node[i].node_id[0] != '\0' ? str_from(node[i].node_id) : STR_NULL);
 		json_key(o, "workers");
 		json_i64(o, node[i].workers);
 		json_key(o, "silent");
@@ -79,8 +74,7 @@ static void put_cluster(struct json_out *o, const struct live *live)
 		json_object_end(o);
 	}
 	json_array_end(o);
-	json_key(o, "more_nodes");
-	json_bool(o, !all);
+	json_put_bool(o, "more_nodes", !all);
 }
 
 void node_stats_proceed(struct request *r, const union command_args *a)
@@ -88,10 +82,8 @@ void node_stats_proceed(struct request *r, const union command_args *a)
 	const struct conf *conf = r->live->conf;
 	struct json_out *o = request_begin(r);
 	(void)a;
-	json_key(o, "version");
-	json_cstr(o, PACKAGE_VERSION);
-	json_key(o, "node_id");
-	json_cstr(o, conf->node_id);
+	json_put_cstr(o, "version", PACKAGE_VERSION);
+	json_put_cstr(o, "node_id", conf->node_id);
 	json_key(o, "sessions_max");
 	json_i64(o, conf_connections_max(conf));
 	figures_put_node(r->live->hub, conf->media.directory[0] != '\0', o);

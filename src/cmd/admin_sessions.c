@@ -38,16 +38,12 @@ static void put_session(struct json_out *o, const struct presence_row *row)
 	struct addr peer = addr_unpack(&row->address, 0);
 	char address[ADDR_TEXT_MAX];
 	json_object(o);
-	json_key(o, "session_id");
-	json_cstr(o, row->session_id);
-	json_key(o, "device");
-	json_str(o, row->device[0] != '\0' ? str_from(row->device) : STR_NULL);
-	json_key(o, "address");
-	json_cstr(o, addr_format_host(&peer, address));
+	json_put_cstr(o, "session_id", row->session_id);
+	json_put_str(o, "device", row->device[0] != '\0' ? str_from(row->device) : STR_NULL);
+	json_put_cstr(o, "address", addr_format_host(&peer, address));
 	json_key(o, "worker");
 	json_i64(o, row->worker);
-	json_key(o, "since");
-	json_time(o, id_session_since_ms(str_from(row->session_id)));
+	json_put_time(o, "since", id_session_since_ms(str_from(row->session_id)));
 	json_object_end(o);
 }
 
@@ -62,10 +58,8 @@ static void on_online(const bool *online, size_t n, void *arg)
 	(void)n;
 	size_t count = presence_list(r->live->hub, r->path_user, &next, row, l->limit);
 	struct json_out *o = request_begin(r);
-	json_key(o, "node_id");
-	json_cstr(o, r->live->conf->node_id);
-	json_key(o, "online");
-	json_bool(o, online[0]);
+	json_put_cstr(o, "node_id", r->live->conf->node_id);
+	json_put_bool(o, "online", online[0]);
 	json_key(o, "items");
 	json_array(o);
 	for (size_t i = 0; i < count; i++)

@@ -26,10 +26,8 @@ static enum store_status status_of(const struct store_account *a)
 static void put_members(struct json_out *o, const struct profile *p, bool disabled, int64_t last_seen_ms)
 {
 	render_profile_members(o, p);
-	json_key(o, "disabled");
-	json_bool(o, disabled);
-	json_key(o, "last_seen");
-	json_time(o, last_seen_ms);
+	json_put_bool(o, "disabled", disabled);
+	json_put_time(o, "last_seen", last_seen_ms);
 }
 
 struct shown {

@@ -143,8 +143,7 @@ static void on_history(const struct store_history *h, void *arg)
 	for (size_t i = 0; i < h->count; i++)
 		render_message(o, &h->item[i]);
 	json_array_end(o);
-	json_key(o, "has_more");
-	json_bool(o, h->has_more);
+	json_put_bool(o, "has_more", h->has_more);
 	request_answer(r, 200);
 }
 

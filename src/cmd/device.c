@@ -185,20 +185,13 @@ static void on_devices(const struct store_devices *l, void *arg)
 	for (size_t i = 0; i < l->count; i++) {
 		const struct device_shown *d = &l->item[i];
 		json_object(o);
-		json_key(o, "id");
-		json_str(o, d->id);
-		json_key(o, "platform");
-		json_cstr(o, device_platform_name(d->platform));
-		json_key(o, "app");
-		json_str(o, d->app);
-		json_key(o, "locale");
-		json_str(o, d->locale);
-		json_key(o, "created_at");
-		json_time(o, d->created_ms);
-		json_key(o, "last_used_at");
-		json_time(o, d->used_ms);
-		json_key(o, "current");
-		json_bool(o, d->login != 0 && d->login == r->login);
+		json_put_str(o, "id", d->id);
+		json_put_cstr(o, "platform", device_platform_name(d->platform));
+		json_put_str(o, "app", d->app);
+		json_put_str(o, "locale", d->locale);
+		json_put_time(o, "created_at", d->created_ms);
+		json_put_time(o, "last_used_at", d->used_ms);
+		json_put_bool(o, "current", d->login != 0 && d->login == r->login);
 		json_object_end(o);
 	}
 	json_array_end(o);
@@ -220,8 +213,7 @@ void vapid_proceed(struct request *r, const union command_args *a)
 		return;
 	}
 	struct json_out *o = request_begin(r);
-	json_key(o, "public_key");
-	json_cstr(o, key);
+	json_put_cstr(o, "public_key", key);
 	request_answer(r, 200);
 }
 
@@ -302,14 +294,12 @@ static void on_settings(enum store_status status, const struct push_settings *no
 		json_object(o);
 		put_time(o, "from", now->dnd_from);
 		put_time(o, "to", now->dnd_to);
-		json_key(o, "zone");
-		json_cstr(o, now->dnd_zone);
+		json_put_cstr(o, "zone", now->dnd_zone);
 		json_object_end(o);
 	} else {
 		json_null(o);
 	}
-	json_key(o, "push_preview");
-	json_bool(o, now->preview);
+	json_put_bool(o, "push_preview", now->preview);
 	request_answer(r, 200);
 }
 

@@ -47,8 +47,7 @@ static struct json_out *line_begin(struct export *e, const char *type)
 	struct json_out *o = e->r->live->out;
 	json_begin(o, &e->out);
 	json_object(o);
-	json_key(o, "type");
-	json_cstr(o, type);
+	json_put_cstr(o, "type", type);
 	return o;
 }
 
@@ -241,10 +240,8 @@ static void on_friends(const struct store_befriended *list, void *arg)
 		struct json_out *o = line_begin(e, "friend");
 		json_key(o, "user");
 		render_profile(o, &f->peer);
-		json_key(o, "blocked");
-		json_bool(o, f->blocked);
-		json_key(o, "since");
-		json_time(o, f->since_ms);
+		json_put_bool(o, "blocked", f->blocked);
+		json_put_time(o, "since", f->since_ms);
 		line_end(e);
 		memcpy(e->friend, f->peer.user_id, sizeof(e->friend));
 	}
@@ -269,16 +266,11 @@ static void on_logins(const struct store_logins *list, void *arg)
 	for (size_t i = 0; i < list->count; i++) {
 		const struct login_shown *l = &list->item[i];
 		struct json_out *o = line_begin(e, "login");
-		json_key(o, "id");
-		json_id(o, l->id);
-		json_key(o, "device");
-		json_str(o, l->device);
-		json_key(o, "created_at");
-		json_time(o, l->created_ms);
-		json_key(o, "last_used_at");
-		json_time(o, l->last_used_ms);
-		json_key(o, "address");
-		json_str(o, l->address);
+		json_put_id(o, "id", l->id);
+		json_put_str(o, "device", l->device);
+		json_put_time(o, "created_at", l->created_ms);
+		json_put_time(o, "last_used_at", l->last_used_ms);
+		json_put_str(o, "address", l->address);
 		line_end(e);
 	}
 	give(e, read_friends);
@@ -300,10 +292,8 @@ static void on_account(const struct store_account *a, void *arg)
 	}
 	struct json_out *o = line_begin(e, "profile");
 	render_profile_members(o, a->user->profile);
-	json_key(o, "disabled");
-	json_bool(o, a->state.disabled);
-	json_key(o, "last_seen");
-	json_time(o, a->user->last_seen_ms);
+	json_put_bool(o, "disabled", a->state.disabled);
+	json_put_time(o, "last_seen", a->user->last_seen_ms);
 	line_end(e);
 	give(e, read_logins);
 }

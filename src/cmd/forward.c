@@ -292,10 +292,8 @@ static void put_result(struct json_out *o, const struct forward_target *t)
 	if (of->problem != NULL) {
 		json_key(o, "error");
 		json_object(o);
-		json_key(o, "code");
-		json_cstr(o, problem_code_name(of->problem->code));
-		json_key(o, "detail");
-		json_cstr(o, of->problem->detail);
+		json_put_cstr(o, "code", problem_code_name(of->problem->code));
+		json_put_cstr(o, "detail", of->problem->detail);
 		json_object_end(o);
 	}
 	json_object_end(o);

@@ -32,11 +32,9 @@ static struct str first_author(struct request *r, const struct forward_source *s
 		return arena_str(&r->arena, m->forwarded_from);
 	struct json_out *o = begin_text(r);
 	json_object(o);
-	json_key(o, "user_id");
-	json_cstr(o, m->from);
+	json_put_cstr(o, "user_id", m->from);
 	render_nickname(o, s->nickname);
-	json_key(o, "created_at");
-	json_time(o, m->created_ms);
+	json_put_time(o, "created_at", m->created_ms);
 	json_object_end(o);
 	return begun_text(r);
 }
@@ -94,15 +92,11 @@ static void put_preview(struct json_out *o, const struct forward_source *s, size
 	for (size_t i = 0; i < n; i++) {
 		const struct message *m = s[i].message;
 		json_object(o);
-		json_key(o, "user_id");
-		json_cstr(o, m->from);
+		json_put_cstr(o, "user_id", m->from);
 		render_nickname(o, utf8_head(s[i].nickname, NICKNAME_MAX));
-		json_key(o, "message_type");
-		json_cstr(o, message_type_name(m->type));
-		json_key(o, "content");
-		json_str(o, utf8_head(m->content, chars));
-		json_key(o, "created_at");
-		json_time(o, m->created_ms);
+		json_put_cstr(o, "message_type", message_type_name(m->type));
+		json_put_str(o, "content", utf8_head(m->content, chars));
+		json_put_time(o, "created_at", m->created_ms);
 		json_object_end(o);
 	}
 	json_array_end(o);

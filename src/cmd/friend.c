@@ -69,10 +69,8 @@ static void end_request(struct request *r, const struct store_friend_change *c)
 	struct json_out *o = request_begin(r);
 	json_key(o, "user");
 	render_profile(o, &c->as.peer);
-	json_key(o, "note");
-	json_str(o, c->note);
-	json_key(o, "created_at");
-	json_time(o, c->at_ms);
+	json_put_str(o, "note", c->note);
+	json_put_time(o, "created_at", c->at_ms);
 	request_answer(r, 201);
 }
 
@@ -271,10 +269,8 @@ static void on_friend_requests(const struct store_friend_requests *list, void *a
 		json_object(o);
 		json_key(o, "user");
 		render_profile(o, &list->item[i].peer);
-		json_key(o, "note");
-		json_str(o, list->item[i].note);
-		json_key(o, "created_at");
-		json_time(o, list->item[i].created_ms);
+		json_put_str(o, "note", list->item[i].note);
+		json_put_time(o, "created_at", list->item[i].created_ms);
 		json_object_end(o);
 	}
 	list_end(r, list->has_more ? list_cursor_of_id(cursor, list->item[list->count - 1].id) : STR_NULL);

@@ -184,10 +184,8 @@ static void put_left_out(struct json_out *o, const struct store_group_done *d)
 	json_array(o);
 	for (size_t i = 0; i < d->left_out_count; i++) {
 		json_object(o);
-		json_key(o, "user_id");
-		json_cstr(o, d->left_out[i].user_id);
-		json_key(o, "code");
-		json_cstr(o, left_out_code(d->left_out[i].why));
+		json_put_cstr(o, "user_id", d->left_out[i].user_id);
+		json_put_cstr(o, "code", left_out_code(d->left_out[i].why));
 		json_object_end(o);
 	}
 	json_array_end(o);
@@ -265,8 +263,7 @@ static void end_added(struct request *r, const struct store_group_done *d)
 static void end_requested(struct request *r)
 {
 	struct json_out *o = request_begin(r);
-	json_key(o, "state");
-	json_cstr(o, "requested");
+	json_put_cstr(o, "state", "requested");
 	request_answer(r, 202);
 }
 

@@ -72,13 +72,10 @@ static void on_invite_seen(const struct store_invite_seen *seen, void *arg)
 		return;
 	}
 	struct json_out *o = request_begin(r);
-	json_key(o, "name");
-	json_str(o, seen->name);
+	json_put_str(o, "name", seen->name);
 	render_avatar(o, seen->avatar_url);
-	json_key(o, "about");
-	json_str(o, seen->about);
-	json_key(o, "member_count");
-	json_i64(o, (int64_t)seen->member_count);
+	json_put_str(o, "about", seen->about);
+	json_put_u64(o, "member_count", seen->member_count);
 	request_answer(r, 200);
 }
 

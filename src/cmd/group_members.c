@@ -157,11 +157,9 @@ static void on_entries(const struct store_group_entries *list, void *arg)
 		json_key(o, "user");
 		render_profile(o, &e->user);
 		if (e->by[0] != '\0') {
-			json_key(o, "banned_by");
-			json_cstr(o, e->by);
+			json_put_cstr(o, "banned_by", e->by);
 		}
-		json_key(o, "created_at");
-		json_time(o, e->created_ms);
+		json_put_time(o, "created_at", e->created_ms);
 		json_object_end(o);
 	}
 	list_end(r, list->has_more && list->count != 0 ? str_from(list->item[list->count - 1].user.user_id) : STR_NULL);

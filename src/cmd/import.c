@@ -118,10 +118,8 @@ static void put_errors(const struct import *im, struct json_out *o)
 	json_array(o);
 	for (size_t i = 0; i < im->errors && i < ERRORS_MAX; i++) {
 		json_object(o);
-		json_key(o, "line");
-		json_i64(o, (int64_t)im->error[i].line);
-		json_key(o, "detail");
-		json_cstr(o, im->error[i].detail);
+		json_put_u64(o, "line", im->error[i].line);
+		json_put_cstr(o, "detail", im->error[i].detail);
 		json_object_end(o);
 	}
 	json_array_end(o);
@@ -137,8 +135,7 @@ static void import_finish(struct import *im)
 		json_i64(o, (int64_t)im->imported[i]);
 	}
 	json_object_end(o);
-	json_key(o, "skipped");
-	json_i64(o, (int64_t)im->skipped);
+	json_put_u64(o, "skipped", im->skipped);
 	json_key(o, "errors");
 	put_errors(im, o);
 	json_key(o, "errors_omitted");

@@ -24,8 +24,7 @@ static struct str typing_event(struct request *r, uint64_t conversation_id)
 {
 	struct live *live = r->live;
 	struct json_out *o = event_begin_in(live, "typing", conversation_id);
-	json_key(o, "user_id");
-	json_cstr(o, r->user);
+	json_put_cstr(o, "user_id", r->user);
 	return event_end(live);
 }
 

@@ -30,16 +30,11 @@ void login_answer(struct request *r, const struct store_login *l, int http_statu
 	struct json_out *o = request_begin(r);
 	json_key(o, "user");
 	render_profile(o, l->profile);
-	json_key(o, "token");
-	json_cstr(o, token);
-	json_key(o, "expires_at");
-	json_time(o, expires_ms);
-	json_key(o, "refresh_token");
-	json_cstr(o, l->refresh_token);
-	json_key(o, "refresh_expires_at");
-	json_time(o, l->refresh_expires_ms);
-	json_key(o, "login_id");
-	json_id(o, l->id);
+	json_put_cstr(o, "token", token);
+	json_put_time(o, "expires_at", expires_ms);
+	json_put_cstr(o, "refresh_token", l->refresh_token);
+	json_put_time(o, "refresh_expires_at", l->refresh_expires_ms);
+	json_put_id(o, "login_id", l->id);
 	request_answer(r, http_status);
 	explicit_bzero(token, strlen(token));
 	free(token);
@@ -171,18 +166,12 @@ static void on_logins(const struct store_logins *l, void *arg)
 	for (size_t i = 0; i < l->count; i++) {
 		const struct login_shown *s = &l->item[i];
 		json_object(o);
-		json_key(o, "id");
-		json_id(o, s->id);
-		json_key(o, "device");
-		json_str(o, s->device);
-		json_key(o, "created_at");
-		json_time(o, s->created_ms);
-		json_key(o, "last_used_at");
-		json_time(o, s->last_used_ms);
-		json_key(o, "address");
-		json_str(o, s->address);
-		json_key(o, "current");
-		json_bool(o, s->id == r->login);
+		json_put_id(o, "id", s->id);
+		json_put_str(o, "device", s->device);
+		json_put_time(o, "created_at", s->created_ms);
+		json_put_time(o, "last_used_at", s->last_used_ms);
+		json_put_str(o, "address", s->address);
+		json_put_bool(o, "current", s->id == r->login);
 		json_object_end(o);
 	}
 	json_array_end(o);

@@ -465,21 +465,16 @@ static void answer_declared(struct receiving *v)
 	} else {
 		media_url_put(&url, &urls, str_from(v->media.id), STR_NULL, MEDIA_PUT, now_ms);
 	}
-	json_key(o, "id");
-	json_cstr(o, v->media.id);
+	json_put_cstr(o, "id", v->media.id);
 	json_key(o, "upload");
 	json_object(o);
-	json_key(o, "method");
-	json_cstr(o, "PUT");
-	json_key(o, "url");
-	json_str(o, (struct str){url.data, url.len});
+	json_put_cstr(o, "method", "PUT");
+	json_put_str(o, "url", (struct str){url.data, url.len});
 	json_key(o, "headers");
 	json_object(o);
-	json_key(o, "Content-Type");
-	json_str(o, v->media.content_type);
+	json_put_str(o, "Content-Type", v->media.content_type);
 	json_object_end(o);
-	json_key(o, "expires_at");
-	json_time(o, (int64_t)expires_secs * 1000);
+	json_put_time(o, "expires_at", (int64_t)expires_secs * 1000);
 	json_object_end(o);
 	buf_fini(&url);
 	request_answer(r, 201);

@@ -46,12 +46,10 @@ void media_put_info(struct request *r, struct json_out *o, const struct media *m
 	media_name_put(&name, m->name);
 	media_url_put(&url, &r->api->media_urls, str_from(m->id), (struct str){name.data, name.len}, MEDIA_GET,
 		      clock_wall_ms());
-	json_key(o, "id");
-	json_cstr(o, m->id);
+	json_put_cstr(o, "id", m->id);
 	put_text_or_null(o, "url", (struct str){url.data, url.len});
 	put_text_or_null(o, "name", m->name);
-	json_key(o, "size");
-	json_i64(o, (int64_t)m->size);
+	json_put_u64(o, "size", m->size);
 	put_text_or_null(o, "content_type", m->content_type);
 	put_number_or_null(o, "width", m->width);
 	put_number_or_null(o, "height", m->height);
@@ -59,8 +57,7 @@ void media_put_info(struct request *r, struct json_out *o, const struct media *m
 	buf_append_str(&url, STR_LIT("&size=thumb"));
 	put_text_or_null(o, "thumbnail_url", m->has_thumbnail ? (struct str){url.data, url.len} : STR_NULL);
 	put_text_or_null(o, "blurhash", m->blurhash);
-	json_key(o, "created_at");
-	json_time(o, m->created_ms);
+	json_put_time(o, "created_at", m->created_ms);
 	buf_fini(&name);
 	buf_fini(&url);
 }

@@ -49,16 +49,13 @@ static void on_receipts(const struct store_receipts *list, void *arg)
 		return;
 	}
 	struct json_out *o = request_begin(r);
-	json_key(o, "read_count");
-	json_i64(o, (int64_t)list->read_count);
+	json_put_u64(o, "read_count", list->read_count);
 	json_key(o, "items");
 	json_array(o);
 	for (size_t i = 0; i < list->count; i++) {
 		json_object(o);
-		json_key(o, "user_id");
-		json_cstr(o, list->item[i].user_id);
-		json_key(o, "read_at");
-		json_time(o, list->item[i].read_ms);
+		json_put_cstr(o, "user_id", list->item[i].user_id);
+		json_put_time(o, "read_at", list->item[i].read_ms);
 		json_object_end(o);
 	}
 	list_end(r, list->has_more && list->count != 0 ? str_from(list->item[list->count - 1].user_id) : STR_NULL);

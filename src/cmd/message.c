@@ -56,12 +56,9 @@ static void on_reactions(const struct store_reactions *list, void *arg)
 		return;
 	for (size_t i = 0; i < list->count; i++) {
 		json_object(o);
-		json_key(o, "user_id");
-		json_cstr(o, list->item[i].user_id);
-		json_key(o, "emoji");
-		json_str(o, list->item[i].emoji);
-		json_key(o, "at");
-		json_time(o, list->item[i].at_ms);
+		json_put_cstr(o, "user_id", list->item[i].user_id);
+		json_put_str(o, "emoji", list->item[i].emoji);
+		json_put_time(o, "at", list->item[i].at_ms);
 		json_object_end(o);
 	}
 	list_end(r, list->has_more ? list_cursor_of_id(cursor, list->item[list->count - 1].n) : STR_NULL);

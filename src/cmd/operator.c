@@ -32,17 +32,14 @@ static void answer(struct operation *p, bool changed, const char *error)
 	buf_clear(b);
 	json_begin(o, b);
 	json_object(o);
-	json_key(o, "conversation_id");
-	json_id(o, p->group_id);
-	json_key(o, "user_id");
-	json_cstr(o, p->user);
+	json_put_id(o, "conversation_id", p->group_id);
+	json_put_cstr(o, "user_id", p->user);
 	json_key(o, error == NULL ? "changed" : "error");
 	if (error == NULL)
 		json_bool(o, changed);
 	else
 		json_cstr(o, error);
-	json_key(o, "ok");
-	json_bool(o, error == NULL);
+	json_put_bool(o, "ok", error == NULL);
 	json_object_end(o);
 	buf_append_char(b, '\n');
 	if (send(p->fd, b->data, b->len, MSG_NOSIGNAL | MSG_DONTWAIT) != (ssize_t)b->len)

@@ -29,14 +29,11 @@ static void push_read(struct request *r, const struct store_read *read)
 {
 	struct live *live = r->live;
 	struct json_out *o = event_begin_in(live, "read", read->conversation_id);
-	json_key(o, "reader_id");
-	json_cstr(o, r->user);
-	json_key(o, "up_to_seq");
-	json_i64(o, (int64_t)read->up_to_seq);
+	json_put_cstr(o, "reader_id", r->user);
+	json_put_u64(o, "up_to_seq", read->up_to_seq);
 	json_key(o, "message_ids");
 	json_null(o);
-	json_key(o, "read_at");
-	json_time(o, read->read_ms);
+	json_put_time(o, "read_at", read->read_ms);
 	const struct push_place place = {BUS_CHANGE, message_id_make(read->conversation_id, read->up_to_seq)};
 	const struct session *asker = request_session(r);
 	struct str event = event_end(live);
@@ -76,14 +73,10 @@ static void on_read(const struct store_read *read, void *arg)
 		return;
 	}
 	struct json_out *o = request_begin(r);
-	json_key(o, "conversation_id");
-	json_id(o, read->conversation_id);
-	json_key(o, "read_seq");
-	json_i64(o, (int64_t)read->read_seq);
-	json_key(o, "marked");
-	json_i64(o, (int64_t)read->marked);
-	json_key(o, "unread_count");
-	json_i64(o, (int64_t)read->unread);
+	json_put_id(o, "conversation_id", read->conversation_id);
+	json_put_u64(o, "read_seq", read->read_seq);
+	json_put_u64(o, "marked", read->marked);
+	json_put_u64(o, "unread_count", read->unread);
 	request_answer(r, 200);
 }
 
@@ -134,10 +127,8 @@ static void on_unread(enum store_status status, uint64_t unread, uint64_t mentio
 		return;
 	}
 	struct json_out *o = request_begin(r);
-	json_key(o, "unread_count");
-	json_i64(o, (int64_t)unread);
-	json_key(o, "mention_count");
-	json_i64(o, (int64_t)mentions);
+	json_put_u64(o, "unread_count", unread);
+	json_put_u64(o, "mention_count", mentions);
 	request_answer(r, 200);
 }
 

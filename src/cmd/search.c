@@ -98,8 +98,7 @@ static void put_item(struct json_out *o, const struct store_found_message *item)
 	json_object(o);
 	json_key(o, "message");
 	render_message(o, item->message);
-	json_key(o, "conversation_id");
-	json_id(o, message_id_conversation(item->message->id));
+	json_put_id(o, "conversation_id", message_id_conversation(item->message->id));
 	json_key(o, "highlights");
 	json_array(o);
 	for (size_t i = 0; i < item->range_count; i++) {

@@ -22,12 +22,9 @@ static struct str put_extra(struct request *r, struct str pack, struct str id, s
 	buf_clear(&r->live->scratch);
 	json_begin(o, &r->live->scratch);
 	json_object(o);
-	json_key(o, "pack");
-	json_str(o, pack);
-	json_key(o, "sticker");
-	json_str(o, id);
-	json_key(o, "emoji");
-	json_str(o, emoji);
+	json_put_str(o, "pack", pack);
+	json_put_str(o, "sticker", id);
+	json_put_str(o, "emoji", emoji);
 	json_object_end(o);
 	return arena_str(&r->arena, (struct str){r->live->scratch.data, r->live->scratch.len});
 }

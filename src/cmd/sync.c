@@ -72,14 +72,10 @@ static void put_item(struct json_out *o, const struct store_sync_item *item, str
 	for (size_t i = 0; i < item->change_count; i++) {
 		const struct store_sync_change *c = &item->change[i];
 		json_object(o);
-		json_key(o, "change_seq");
-		json_i64(o, (int64_t)c->change_seq);
-		json_key(o, "kind");
-		json_cstr(o, change_kind_name(c->kind));
-		json_key(o, "message_id");
-		json_id(o, c->message_id);
-		json_key(o, "at");
-		json_time(o, c->at_ms);
+		json_put_u64(o, "change_seq", c->change_seq);
+		json_put_cstr(o, "kind", change_kind_name(c->kind));
+		json_put_id(o, "message_id", c->message_id);
+		json_put_time(o, "at", c->at_ms);
 		json_object_end(o);
 	}
 	json_array_end(o);
@@ -88,8 +84,7 @@ static void put_item(struct json_out *o, const struct store_sync_item *item, str
 	for (size_t i = 0; i < item->updated_count; i++)
 		render_message(o, &item->updated[i]);
 	json_array_end(o);
-	json_key(o, "has_more");
-	json_bool(o, item->has_more);
+	json_put_bool(o, "has_more", item->has_more);
 	json_object_end(o);
 }
 
@@ -113,10 +108,8 @@ static void on_synced(const struct store_synced *synced, void *arg)
 	for (size_t i = 0; i < synced->gone_count; i++)
 		json_id(o, synced->gone[i]);
 	json_array_end(o);
-	json_key(o, "cursor");
-	json_str(o, list_cursor(cursor, synced->cursor));
-	json_key(o, "more");
-	json_bool(o, synced->more);
+	json_put_str(o, "cursor", list_cursor(cursor, synced->cursor));
+	json_put_bool(o, "more", synced->more);
 	request_answer_online(r, 200, &slots);
 }
 

@@ -143,12 +143,9 @@ static const char *order_fault(const struct entity *before, size_t n, const stru
 static void put(struct json_out *o, const struct entity *e)
 {
 	json_object(o);
-	json_key(o, "type");
-	json_cstr(o, e->type->name);
-	json_key(o, "offset");
-	json_i64(o, (int64_t)e->from);
-	json_key(o, "length");
-	json_i64(o, (int64_t)(e->to - e->from));
+	json_put_cstr(o, "type", e->type->name);
+	json_put_u64(o, "offset", e->from);
+	json_put_u64(o, "length", (e->to - e->from));
 	if (e->member.s != NULL) {
 		json_key(o, e->type->member);
 		json_str(o, e->member);

@@ -78,5 +78,12 @@ void json_bool(struct json_out *o, bool v);
 void json_null(struct json_out *o);
 /* A value that is JSON already. An absent str is null. */
 void json_raw(struct json_out *o, struct str raw);
+/* A member: json_key() and its value. */
+void json_put_str(struct json_out *o, const char *name, struct str s);
+void json_put_cstr(struct json_out *o, const char *name, const char *s);
+void json_put_u64(struct json_out *o, const char *name, uint64_t v); /* a number */
+void json_put_id(struct json_out *o, const char *name, uint64_t id);
+void json_put_time(struct json_out *o, const char *name, int64_t ms);
+void json_put_bool(struct json_out *o, const char *name, bool v);
 
 #endif

@@ -193,3 +193,39 @@ void json_raw(struct json_out *o, struct str raw)
 	/* yajl prints a number as it is given. */
 	check(yajl_gen_number(o->gen, raw.s, raw.len));
 }
+
+void json_put_str(struct json_out *o, const char *name, struct str s)
+{
+	json_key(o, name);
+	json_str(o, s);
+}
+
+void json_put_cstr(struct json_out *o, const char *name, const char *s)
+{
+	json_key(o, name);
+	json_cstr(o, s);
+}
+
+void json_put_u64(struct json_out *o, const char *name, uint64_t v)
+{
+	json_key(o, name);
+	json_i64(o, (int64_t)v);
+}
+
+void json_put_id(struct json_out *o, const char *name, uint64_t id)
+{
+	json_key(o, name);
+	json_id(o, id);
+}
+
+void json_put_time(struct json_out *o, const char *name, int64_t ms)
+{
+	json_key(o, name);
+	json_time(o, ms);
+}
+
+void json_put_bool(struct json_out *o, const char *name, bool v)
+{
+	json_key(o, name);
+	json_bool(o, v);
+}

@@ -29,18 +29,6 @@ static const char *state_of(const struct ctl *ctl, const struct store_hook *h)
 					    : "running";
 }
 
-static void put_number(struct json_out *o, const char *key, uint64_t v)
-{
-	json_key(o, key);
-	json_i64(o, (int64_t)v);
-}
-
-static void put_time(struct json_out *o, const char *key, int64_t ms)
-{
-	json_key(o, key);
-	json_time(o, ms);
-}
-
 static void put_json(struct question *q, const struct store_hooks *r)
 {
 	struct json_out *o = q->out;
@@ -48,18 +36,15 @@ static void put_json(struct question *q, const struct store_hooks *r)
 	for (size_t i = 0; i < r->count; i++) {
 		const struct store_hook *h = &r->item[i];
 		json_object(o);
-		json_key(o, "name");
-		json_cstr(o, h->name);
-		json_key(o, "state");
-		json_cstr(o, state_of(q->ctl, h));
-		put_number(o, "delivered", h->delivered);
-		put_number(o, "failed", h->failed);
-		put_number(o, "lost", h->lost);
-		put_number(o, "lag_ms", (uint64_t)h->lag_ms);
-		put_time(o, "since", h->since_ms);
-		put_time(o, "failing_since", h->failing_since_ms);
-		json_key(o, "error");
-		json_str(o, h->failing_since_ms != 0 ? h->error : STR_NULL);
+		json_put_cstr(o, "name", h->name);
+		json_put_cstr(o, "state", state_of(q->ctl, h));
+		json_put_u64(o, "delivered", h->delivered);
+		json_put_u64(o, "failed", h->failed);
+		json_put_u64(o, "lost", h->lost);
+		json_put_u64(o, "lag_ms", (uint64_t)h->lag_ms);
+		json_put_time(o, "since", h->since_ms);
+		json_put_time(o, "failing_since", h->failing_since_ms);
+		json_put_str(o, "error", h->failing_since_ms != 0 ? h->error : STR_NULL);
 		json_object_end(o);
 	}
 	json_array_end(o);

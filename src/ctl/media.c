@@ -86,8 +86,7 @@ static void put_row_json(struct show *s, const struct media_row *r)
 	put_number(o, "width", m->width, m->width != 0);
 	put_number(o, "height", m->height, m->height != 0);
 	put_number(o, "duration_ms", m->duration_ms, m->duration_ms >= 0);
-	json_key(o, "thumbnail");
-	json_bool(o, m->has_thumbnail);
+	json_put_bool(o, "thumbnail", m->has_thumbnail);
 	put_time(o, "created_at", m->created_ms, true);
 	put_time(o, "due_at", r->due_ms, r->is_idle);
 	put_text(o, "path", s->path != NULL ? str_from(s->path) : STR_NULL);
@@ -155,10 +154,8 @@ static void show_message(struct show *s, uint64_t id)
 		return;
 	}
 	json_object(o);
-	json_key(o, "id");
-	json_id(o, id);
-	json_key(o, "conversation_id");
-	json_id(o, message_id_conversation(id));
+	json_put_id(o, "id", id);
+	json_put_id(o, "conversation_id", message_id_conversation(id));
 	json_object_end(o);
 }
 

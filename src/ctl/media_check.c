@@ -63,10 +63,8 @@ static void say(struct check *c, enum fault fault, const char *path, int64_t exp
 		return;
 	}
 	json_object(o);
-	json_key(o, "fault");
-	json_cstr(o, names[fault]);
-	json_key(o, "path");
-	json_cstr(o, path);
+	json_put_cstr(o, "fault", names[fault]);
+	json_put_cstr(o, "path", path);
 	if (fault == FAULT_SIZE) {
 		json_key(o, "expected");
 		json_i64(o, expected);
@@ -282,10 +280,8 @@ static void say_sums(struct check *c)
 		return;
 	}
 	json_array_end(o);
-	json_key(o, "rows");
-	json_i64(o, (int64_t)c->rows);
-	json_key(o, "files");
-	json_i64(o, (int64_t)c->files);
+	json_put_u64(o, "rows", c->rows);
+	json_put_u64(o, "files", c->files);
 	json_object_end(o);
 	question_print(c->ask);
 }

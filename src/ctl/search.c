@@ -21,20 +21,13 @@ static double percent_of(const struct store_search_state *s)
 static void put_json(struct json_out *o, const struct store_search_state *s)
 {
 	json_object(o);
-	json_key(o, "state");
-	json_cstr(o, search_state_name(s->state));
-	json_key(o, "since");
-	json_time(o, s->changed_ms);
-	json_key(o, "percent");
-	json_i64(o, (int64_t)percent_of(s));
-	json_key(o, "conversations");
-	json_i64(o, (int64_t)s->conversations);
-	json_key(o, "walked");
-	json_i64(o, (int64_t)s->walked);
-	json_key(o, "generation");
-	json_i64(o, (int64_t)s->generation);
-	json_key(o, "format");
-	json_i64(o, (int64_t)s->format);
+	json_put_cstr(o, "state", search_state_name(s->state));
+	json_put_time(o, "since", s->changed_ms);
+	json_put_u64(o, "percent", percent_of(s));
+	json_put_u64(o, "conversations", s->conversations);
+	json_put_u64(o, "walked", s->walked);
+	json_put_u64(o, "generation", s->generation);
+	json_put_u64(o, "format", s->format);
 	json_object_end(o);
 }
 

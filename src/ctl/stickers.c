@@ -319,14 +319,10 @@ static void put_pack(struct list *l, const struct sticker_pack *p)
 		return;
 	}
 	json_object(o);
-	json_key(o, "pack");
-	json_str(o, p->id);
-	json_key(o, "title");
-	json_str(o, p->title);
-	json_key(o, "stickers");
-	json_i64(o, (int64_t)p->count);
-	json_key(o, "updated_at");
-	json_time(o, p->updated_ms);
+	json_put_str(o, "pack", p->id);
+	json_put_str(o, "title", p->title);
+	json_put_u64(o, "stickers", p->count);
+	json_put_time(o, "updated_at", p->updated_ms);
 	json_object_end(o);
 }
 
@@ -348,7 +344,8 @@ static void on_packs(const struct store_packs *list, void *arg)
 
 static void ask_packs(struct list *l)
 {
-	store_list_packs(l->ask.store, STR_NULL, PAGE, l->after[0] != '\0' ? str_from(l->after) : STR_NULL, on_packs, l);
+	store_list_packs(l->ask.store, STR_NULL, PAGE, l->after[0] != '\0' ? str_from(l->after) : STR_NULL, on_packs,
+			 l);
 }
 
 static int list_packs(const struct ctl *ctl)

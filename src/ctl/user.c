@@ -75,14 +75,10 @@ static int close_store(struct question *q, const char *user)
 
 static void put_access(struct json_out *o, const struct store_account *a)
 {
-	json_key(o, "disabled");
-	json_bool(o, a->state.disabled);
-	json_key(o, "revoked_at");
-	json_time(o, a->state.revoked_ms);
-	json_key(o, "erased_at");
-	json_time(o, a->state.erased_ms);
-	json_key(o, "logins");
-	json_i64(o, (int64_t)a->logins);
+	json_put_bool(o, "disabled", a->state.disabled);
+	json_put_time(o, "revoked_at", a->state.revoked_ms);
+	json_put_time(o, "erased_at", a->state.erased_ms);
+	json_put_u64(o, "logins", a->logins);
 }
 
 /* a: what is known beside it; NULL: nothing. */
@@ -92,18 +88,12 @@ static void print_json(const struct store_user *u, const struct store_account *a
 	struct buf b = {0};
 	json_begin(o, &b);
 	json_object(o);
-	json_key(o, "user_id");
-	json_cstr(o, u->profile->user_id);
-	json_key(o, "nickname");
-	json_str(o, u->profile->nickname);
-	json_key(o, "avatar_url");
-	json_str(o, u->profile->avatar_url);
-	json_key(o, "created_at");
-	json_time(o, u->profile->created_ms);
-	json_key(o, "last_seen");
-	json_time(o, u->last_seen_ms);
-	json_key(o, "has_password");
-	json_bool(o, u->password_hash.s != NULL);
+	json_put_cstr(o, "user_id", u->profile->user_id);
+	json_put_str(o, "nickname", u->profile->nickname);
+	json_put_str(o, "avatar_url", u->profile->avatar_url);
+	json_put_time(o, "created_at", u->profile->created_ms);
+	json_put_time(o, "last_seen", u->last_seen_ms);
+	json_put_bool(o, "has_password", u->password_hash.s != NULL);
 	if (a != NULL)
 		put_access(o, a);
 	json_object_end(o);

@@ -6,18 +6,6 @@
 #include "hub/presence.h"
 #include "hub/stats.h"
 
-static void put_number(struct json_out *o, const char *key, uint64_t v)
-{
-	json_key(o, key);
-	json_i64(o, (int64_t)v);
-}
-
-static void put_flag(struct json_out *o, const char *key, bool v)
-{
-	json_key(o, key);
-	json_bool(o, v);
-}
-
 static void put_histograms(const struct hub *hub, struct json_out *o)
 {
 	json_key(o, "histograms");
@@ -27,8 +15,8 @@ static void put_histograms(const struct hub *hub, struct json_out *o)
 		stats_histogram(hub, (enum stat_histogram)h, &sum);
 		json_key(o, stat_histograms[h].family);
 		json_object(o);
-		put_number(o, "count", sum.count);
-		put_number(o, "total", sum.total);
+		json_put_u64(o, "count", sum.count);
+		json_put_u64(o, "total", sum.total);
 		json_object_end(o);
 	}
 	json_object_end(o);
@@ -49,9 +37,9 @@ static void put_writers_sum(const struct hub *hub, struct json_out *o)
 		living += row.state != WORKER_FREE;
 		ready += row.state == WORKER_READY;
 	}
-	put_number(o, "writers", living);
-	put_number(o, "writers_ready", ready);
-	put_number(o, "writer_restarts", restarts);
+	json_put_u64(o, "writers", living);
+	json_put_u64(o, "writers_ready", ready);
+	json_put_u64(o, "writer_restarts", restarts);
 }
 
 static unsigned first_media(const struct hub *hub)
@@ -82,8 +70,8 @@ static void put_media_sum(const struct hub *hub, bool has_media, struct json_out
 	json_cstr(o, media.state != WORKER_FREE ? worker_state_name((enum worker_state)media.state)
 		     : has_media		? "missing"
 						: "off");
-	put_number(o, "media_jobs", media.pending);
-	put_number(o, "media_restarts", restarts);
+	json_put_u64(o, "media_jobs", media.pending);
+	json_put_u64(o, "media_restarts", restarts);
 }
 
 static const char *relay_role(const struct worker_row *row)
@@ -95,14 +83,13 @@ static void put_relay_sum(const struct hub *hub, struct json_out *o)
 {
 	struct worker_row relay;
 	uint64_t restarts = find_present(hub, first_relay(hub), first_media(hub), &relay);
-	json_key(o, "relay");
-	json_cstr(o, relay.state != WORKER_FREE ? worker_state_name((enum worker_state)relay.state) : "missing");
-	json_key(o, "relay_role");
-	json_cstr(o, relay_role(&relay));
-	put_number(o, "relay_rows", relay.pending);
-	put_number(o, "relay_lag_ms", relay.lag_ms);
-	put_number(o, "relay_restarts", restarts);
-	put_number(o, "pushes_waiting", stats_gauge(hub, STAT_PUSHES_WAITING));
+	json_put_cstr(o, "relay",
+		      relay.state != WORKER_FREE ? worker_state_name((enum worker_state)relay.state) : "missing");
+	json_put_cstr(o, "relay_role", relay_role(&relay));
+	json_put_u64(o, "relay_rows", relay.pending);
+	json_put_u64(o, "relay_lag_ms", relay.lag_ms);
+	json_put_u64(o, "relay_restarts", restarts);
+	json_put_u64(o, "pushes_waiting", stats_gauge(hub, STAT_PUSHES_WAITING));
 }
 
 void figures_put_node(const struct hub *hub, bool has_media, struct json_out *o)
@@ -124,23 +111,23 @@ void figures_put_node(const struct hub *hub, bool has_media, struct json_out *o)
 		redis = redis && row.redis_up;
 		read_only = read_only || row.read_only;
 	}
-	put_number(o, "workers", living);
-	put_number(o, "workers_ready", ready);
-	put_number(o, "worker_restarts", restarts);
+	json_put_u64(o, "workers", living);
+	json_put_u64(o, "workers_ready", ready);
+	json_put_u64(o, "worker_restarts", restarts);
 	put_writers_sum(hub, o);
 	put_relay_sum(hub, o);
 	put_media_sum(hub, has_media, o);
-	put_number(o, "connections", connections);
-	put_number(o, "websockets", websockets);
-	put_number(o, "sessions", presence_total(hub));
-	put_number(o, "store_pending", pending);
-	put_flag(o, "database", living > 0 && database);
-	put_flag(o, "database_read_only", read_only);
-	put_flag(o, "redis", living > 0 && redis);
+	json_put_u64(o, "connections", connections);
+	json_put_u64(o, "websockets", websockets);
+	json_put_u64(o, "sessions", presence_total(hub));
+	json_put_u64(o, "store_pending", pending);
+	json_put_bool(o, "database", living > 0 && database);
+	json_put_bool(o, "database_read_only", read_only);
+	json_put_bool(o, "redis", living > 0 && redis);
 	json_key(o, "counters");
 	json_object(o);
 	for (int c = 0; c < STAT_COUNTERS; c++)
-		put_number(o, stat_counter_name((enum stat_counter)c), stats_sum(hub, (enum stat_counter)c));
+		json_put_u64(o, stat_counter_name((enum stat_counter)c), stats_sum(hub, (enum stat_counter)c));
 	json_object_end(o);
 	put_histograms(hub, o);
 }
@@ -153,21 +140,19 @@ static bool begin_row(const struct hub *hub, struct json_out *o, unsigned slot, 
 	if (row_r->state == WORKER_FREE)
 		return false;
 	json_object(o);
-	put_number(o, "slot", number);
-	put_number(o, "pid", (uint64_t)row_r->pid);
-	json_key(o, "state");
-	json_cstr(o, worker_state_name((enum worker_state)row_r->state));
-	json_key(o, "started_at");
-	json_time(o, row_r->started_ms);
-	put_number(o, "restarts", row_r->restarts);
+	json_put_u64(o, "slot", number);
+	json_put_u64(o, "pid", (uint64_t)row_r->pid);
+	json_put_cstr(o, "state", worker_state_name((enum worker_state)row_r->state));
+	json_put_time(o, "started_at", row_r->started_ms);
+	json_put_u64(o, "restarts", row_r->restarts);
 	return true;
 }
 
 static void put_links(struct json_out *o, const struct worker_row *row)
 {
-	put_flag(o, "database", row->database_up);
-	put_flag(o, "database_read_only", row->read_only);
-	put_flag(o, "redis", row->redis_up);
+	json_put_bool(o, "database", row->database_up);
+	json_put_bool(o, "database_read_only", row->read_only);
+	json_put_bool(o, "redis", row->redis_up);
 }
 
 static void put_worker(const struct hub *hub, struct json_out *o, unsigned slot)
@@ -175,10 +160,10 @@ static void put_worker(const struct hub *hub, struct json_out *o, unsigned slot)
 	struct worker_row row;
 	if (!begin_row(hub, o, slot, slot, &row))
 		return;
-	put_number(o, "connections", row.connections);
-	put_number(o, "websockets", row.websockets);
-	put_number(o, "sockets_passed", row.passed);
-	put_number(o, "store_pending", row.pending);
+	json_put_u64(o, "connections", row.connections);
+	json_put_u64(o, "websockets", row.websockets);
+	json_put_u64(o, "sockets_passed", row.passed);
+	json_put_u64(o, "store_pending", row.pending);
 	put_links(o, &row);
 	json_object_end(o);
 }
@@ -190,13 +175,13 @@ static void put_writer(const struct hub *hub, struct json_out *o, unsigned slot)
 	if (!begin_row(hub, o, slot, slot - hub_worker_slots(hub), &row))
 		return;
 	uint64_t batches = stats_of(hub, slot, STAT_BATCHES), ops = stats_of(hub, slot, STAT_BATCH_OPS);
-	put_number(o, "workers", row.connections);
-	put_number(o, "queue", row.pending);
-	put_number(o, "transactions", batches);
-	put_number(o, "operations", ops);
-	put_number(o, "batch_size", batches > 0 ? (ops + batches / 2) / batches : 0);
-	put_flag(o, "database", row.database_up);
-	put_flag(o, "database_read_only", row.read_only);
+	json_put_u64(o, "workers", row.connections);
+	json_put_u64(o, "queue", row.pending);
+	json_put_u64(o, "transactions", batches);
+	json_put_u64(o, "operations", ops);
+	json_put_u64(o, "batch_size", batches > 0 ? (ops + batches / 2) / batches : 0);
+	json_put_bool(o, "database", row.database_up);
+	json_put_bool(o, "database_read_only", row.read_only);
 	json_object_end(o);
 }
 
@@ -205,11 +190,10 @@ static void put_relay(const struct hub *hub, struct json_out *o, unsigned slot)
 	struct worker_row row;
 	if (!begin_row(hub, o, slot, slot - first_relay(hub), &row))
 		return;
-	json_key(o, "role");
-	json_cstr(o, relay_role(&row));
-	put_number(o, "rows", row.pending);
-	put_number(o, "lag_ms", row.lag_ms);
-	put_number(o, "repairs", stats_of(hub, slot, STAT_RELAY_REPAIRS));
+	json_put_cstr(o, "role", relay_role(&row));
+	json_put_u64(o, "rows", row.pending);
+	json_put_u64(o, "lag_ms", row.lag_ms);
+	json_put_u64(o, "repairs", stats_of(hub, slot, STAT_RELAY_REPAIRS));
 	put_links(o, &row);
 	json_object_end(o);
 }
@@ -219,9 +203,9 @@ static void put_media(const struct hub *hub, struct json_out *o, unsigned slot)
 	struct worker_row row;
 	if (!begin_row(hub, o, slot, slot - first_media(hub), &row))
 		return;
-	put_number(o, "jobs", row.pending);
-	put_number(o, "done", row.connections);
-	put_number(o, "memory_kib", row.private_kib);
+	json_put_u64(o, "jobs", row.pending);
+	json_put_u64(o, "done", row.connections);
+	json_put_u64(o, "memory_kib", row.private_kib);
 	json_object_end(o);
 }
 

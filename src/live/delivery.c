@@ -138,14 +138,10 @@ static void tell(struct live *live, const struct store_delivery *d)
 	buf_clear(&live->scratch);
 	json_begin(o, &live->scratch);
 	json_object(o);
-	json_key(o, "type");
-	json_cstr(o, "delivered");
-	json_key(o, "conversation_id");
-	json_id(o, d->conversation_id);
-	json_key(o, "user_id");
-	json_str(o, d->user);
-	json_key(o, "up_to_seq");
-	json_i64(o, (int64_t)d->up_to_seq);
+	json_put_cstr(o, "type", "delivered");
+	json_put_id(o, "conversation_id", d->conversation_id);
+	json_put_str(o, "user_id", d->user);
+	json_put_u64(o, "up_to_seq", d->up_to_seq);
 	json_object_end(o);
 	push_to(live, str_from(d->peer), (struct push_place){.kind = BUS_EVENT},
 		(struct str){live->scratch.data, live->scratch.len}, NULL);

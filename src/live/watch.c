@@ -87,12 +87,9 @@ void online_fini(struct live *live)
 
 void watch_put_state(struct json_out *o, const char *user_id, bool online, int64_t last_seen_ms)
 {
-	json_key(o, "user_id");
-	json_cstr(o, user_id);
-	json_key(o, "online");
-	json_bool(o, online);
-	json_key(o, "last_seen");
-	json_time(o, last_seen_ms);
+	json_put_cstr(o, "user_id", user_id);
+	json_put_bool(o, "online", online);
+	json_put_time(o, "last_seen", last_seen_ms);
 }
 
 /* The event, in live->text. */
@@ -102,8 +99,7 @@ static struct str presence_event(struct live *live, const char *user_id, bool on
 	buf_clear(&live->text);
 	json_begin(o, &live->text);
 	json_object(o);
-	json_key(o, "type");
-	json_cstr(o, "presence");
+	json_put_cstr(o, "type", "presence");
 	watch_put_state(o, user_id, online, last_seen_ms);
 	json_object_end(o);
 	return (struct str){live->text.data, live->text.len};

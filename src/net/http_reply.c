@@ -176,18 +176,13 @@ static struct str render_problem(struct http_request *r, int status, const char 
 	buf_clear(&s->body);
 	json_begin(o, &s->body);
 	json_object(o);
-	json_key(o, "type");
-	json_cstr(o, "about:blank");
-	json_key(o, "title");
-	json_cstr(o, http_phrase(status));
+	json_put_cstr(o, "type", "about:blank");
+	json_put_cstr(o, "title", http_phrase(status));
 	json_key(o, "status");
 	json_i64(o, status);
-	json_key(o, "code");
-	json_cstr(o, code);
-	json_key(o, "detail");
-	json_cstr(o, detail);
-	json_key(o, "request_id");
-	json_cstr(o, r->pub.id);
+	json_put_cstr(o, "code", code);
+	json_put_cstr(o, "detail", detail);
+	json_put_cstr(o, "request_id", r->pub.id);
 	json_object_end(o);
 	return (struct str){s->body.data, s->body.len};
 }

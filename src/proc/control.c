@@ -152,14 +152,10 @@ static void put_change(const char *option, const char *from, const char *to, boo
 {
 	struct control *c = arg;
 	json_object(c->out);
-	json_key(c->out, "option");
-	json_cstr(c->out, option);
-	json_key(c->out, "from");
-	json_cstr(c->out, from);
-	json_key(c->out, "to");
-	json_cstr(c->out, to);
-	json_key(c->out, "needs");
-	json_cstr(c->out, needs_restart ? "restart" : "reload");
+	json_put_cstr(c->out, "option", option);
+	json_put_cstr(c->out, "from", from);
+	json_put_cstr(c->out, "to", to);
+	json_put_cstr(c->out, "needs", needs_restart ? "restart" : "reload");
 	json_object_end(c->out);
 }
 
@@ -243,11 +239,9 @@ static void answer(struct control *c, struct str line)
 		fault = commands[i].run(c, request);
 	if (fault != NULL)
 		begin_answer(c);
-	json_key(c->out, "ok");
-	json_bool(c->out, fault == NULL);
+	json_put_bool(c->out, "ok", fault == NULL);
 	if (fault != NULL) {
-		json_key(c->out, "error");
-		json_cstr(c->out, fault);
+		json_put_cstr(c->out, "error", fault);
 	}
 	free(fault);
 	json_object_end(c->out);

@@ -40,22 +40,17 @@ static bool serves(const struct master *m)
 
 void status_put(const struct master *m, struct json_out *o)
 {
-	json_key(o, "version");
-	json_cstr(o, PACKAGE_VERSION);
-	json_key(o, "node_id");
-	json_cstr(o, m->conf->node_id);
+	json_put_cstr(o, "version", PACKAGE_VERSION);
+	json_put_cstr(o, "node_id", m->conf->node_id);
 	json_key(o, "pid");
 	json_i64(o, getpid());
-	json_key(o, "started_at");
-	json_time(o, m->started_ms);
-	json_key(o, "state");
-	json_cstr(o, state_name(m, serves(m)));
+	json_put_time(o, "started_at", m->started_ms);
+	json_put_cstr(o, "state", state_name(m, serves(m)));
 	json_key(o, "generation");
 	json_i64(o, m->generation);
 	json_key(o, "sessions_max");
 	json_i64(o, conf_connections_max(m->conf));
-	json_key(o, "refused");
-	json_i64(o, (int64_t)m->refused);
+	json_put_u64(o, "refused", m->refused);
 	figures_put_node(m->hub, m->has_media, o);
 }
 
@@ -89,19 +84,15 @@ void status_put_sessions(const struct master *m, const char *user_id, struct jso
 			if (!is_plain(&row[i]))
 				continue;
 			json_object(o);
-			json_key(o, "user_id");
-			json_cstr(o, row[i].user_id);
-			json_key(o, "session_id");
-			json_cstr(o, row[i].session_id);
-			json_key(o, "device");
-			json_str(o, row[i].device[0] != '\0' ? str_from(row[i].device) : STR_NULL);
+			json_put_cstr(o, "user_id", row[i].user_id);
+			json_put_cstr(o, "session_id", row[i].session_id);
+			json_put_str(o, "device", row[i].device[0] != '\0' ? str_from(row[i].device) : STR_NULL);
 			json_key(o, "address");
 			peer = addr_unpack(&row[i].address, 0);
 			json_cstr(o, addr_format_host(&peer, address));
 			json_key(o, "worker");
 			json_i64(o, row[i].worker);
-			json_key(o, "since");
-			json_time(o, id_session_since_ms(str_from(row[i].session_id)));
+			json_put_time(o, "since", id_session_since_ms(str_from(row[i].session_id)));
 			json_object_end(o);
 		}
 	} while (cursor != 0);

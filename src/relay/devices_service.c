@@ -234,10 +234,8 @@ static void put_fcm_android(struct services *s, const struct json *payload, cons
 	struct json_out *o = s->out;
 	json_key(o, "android");
 	json_object(o);
-	json_key(o, "priority");
-	json_cstr(o, is_silent(payload) ? "normal" : "high");
-	json_key(o, "collapse_key");
-	json_cstr(o, collapse);
+	json_put_cstr(o, "priority", is_silent(payload) ? "normal" : "high");
+	json_put_cstr(o, "collapse_key", collapse);
 	json_key(o, "ttl");
 	buf_clear(&s->text);
 	buf_printf(&s->text, "%ds", SERVICE_TTL_SECS);
@@ -245,8 +243,7 @@ static void put_fcm_android(struct services *s, const struct json *payload, cons
 	if (!is_silent(payload)) {
 		json_key(o, "notification");
 		json_object(o);
-		json_key(o, "tag");
-		json_cstr(o, collapse);
+		json_put_cstr(o, "tag", collapse);
 		json_key(o, "notification_count");
 		json_i64(o, badge_of(payload));
 		json_object_end(o);
@@ -260,8 +257,7 @@ static void put_fcm_message(struct services *s, const struct service_push *p, co
 	char collapse[ID_MAX], badge[ID_MAX];
 	put_collapse(payload, collapse);
 	snprintf(badge, sizeof(badge), "%lld", (long long)badge_of(payload));
-	json_key(o, "token");
-	json_str(o, p->token);
+	json_put_str(o, "token", p->token);
 	if (!is_silent(payload)) {
 		json_key(o, "notification");
 		json_object(o);
@@ -275,8 +271,7 @@ static void put_fcm_message(struct services *s, const struct service_push *p, co
 	put_member(o, payload, "kind");
 	put_member(o, payload, "conversation_id");
 	put_member(o, payload, "message_id");
-	json_key(o, "badge");
-	json_cstr(o, badge);
+	json_put_cstr(o, "badge", badge);
 	json_object_end(o);
 	put_fcm_android(s, payload, collapse);
 }
@@ -363,10 +358,8 @@ static void put_aps(struct services *s, const struct json *payload, const char *
 	json_object_end(o);
 	json_key(o, "badge");
 	json_i64(o, badge_of(payload));
-	json_key(o, "sound");
-	json_cstr(o, "default");
-	json_key(o, "thread-id");
-	json_cstr(o, collapse);
+	json_put_cstr(o, "sound", "default");
+	json_put_cstr(o, "thread-id", collapse);
 	json_key(o, "mutable-content");
 	json_i64(o, 1);
 }

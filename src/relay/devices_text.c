@@ -136,8 +136,7 @@ void devices_text_put(struct json_out *o, struct buf *out, const struct push_tex
 	struct buf text = {0};
 	json_begin(o, out);
 	json_object(o);
-	json_key(o, "kind");
-	json_cstr(o, push_kind_name(t->kind));
+	json_put_cstr(o, "kind", push_kind_name(t->kind));
 	json_key(o, "title");
 	put_title(&text, t, w);
 	json_cstr(o, buf_cstr(&text));

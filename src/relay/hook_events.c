@@ -175,18 +175,6 @@ static const struct message *find_message(const struct hook *h, uint64_t id)
 
 /* ---- how they look ---- */
 
-static void put_str(struct json_out *o, const char *key, struct str v)
-{
-	json_key(o, key);
-	json_str(o, v);
-}
-
-static void put_id(struct json_out *o, const char *key, uint64_t id)
-{
-	json_key(o, key);
-	json_id(o, id);
-}
-
 static void put_message(struct hooks *x, const struct message *m)
 {
 	json_key(x->json, "message");
@@ -197,10 +185,9 @@ static void put_message(struct hooks *x, const struct message *m)
 
 static void put_read(struct json_out *o, const struct hook_event *e)
 {
-	put_id(o, "conversation_id", message_id_conversation(e->id));
-	put_str(o, "reader_id", e->user);
-	json_key(o, "up_to_seq");
-	json_i64(o, (int64_t)message_id_seq(e->id));
+	json_put_id(o, "conversation_id", message_id_conversation(e->id));
+	json_put_str(o, "reader_id", e->user);
+	json_put_u64(o, "up_to_seq", message_id_seq(e->id));
 }
 
 static void put_friend(struct json_out *o, const struct hook_event *e)
@@ -211,10 +198,9 @@ static void put_friend(struct json_out *o, const struct hook_event *e)
 		[USER_BLOCK] = "block",	      [USER_UNBLOCK] = "unblock",
 	};
 	/* In the outbox they are counted from 1. */
-	json_key(o, "action");
-	json_cstr(o, e->id - 1 < ARRAY_LEN(done) ? done[e->id - 1] : "other");
-	put_str(o, "user_id", e->user);
-	put_str(o, "friend_id", e->other);
+	json_put_cstr(o, "action", e->id - 1 < ARRAY_LEN(done) ? done[e->id - 1] : "other");
+	json_put_str(o, "user_id", e->user);
+	json_put_str(o, "friend_id", e->other);
 }
 
 static void put_data(struct hooks *x, const struct hook_event *e, const struct message *m)
@@ -227,9 +213,9 @@ static void put_data(struct hooks *x, const struct hook_event *e, const struct m
 	else if (e->kind == HOOK_FRIEND)
 		put_friend(o, e);
 	if (e->kind == HOOK_REACTION) {
-		put_str(o, "user_id", e->user);
+		json_put_str(o, "user_id", e->user);
 		bool known = e->text.len > 1;
-		put_str(o, "emoji", known ? (struct str){e->text.s + 1, e->text.len - 1} : STR_NULL);
+		json_put_str(o, "emoji", known ? (struct str){e->text.s + 1, e->text.len - 1} : STR_NULL);
 		json_key(o, "added");
 		if (known)
 			json_bool(o, e->text.s[0] == '+');
@@ -251,12 +237,9 @@ bool hook_render(struct hooks *x, struct hook *h, const struct hook_event *e, st
 	snprintf(id, sizeof(id), "%" PRIu64 "-%" PRIu64 "-%u", e->stream, e->n, e->item);
 	json_begin(o, out);
 	json_object(o);
-	json_key(o, "id");
-	json_cstr(o, id);
-	json_key(o, "event");
-	json_cstr(o, conf_hook_event_names[e->kind]);
-	json_key(o, "at");
-	json_time(o, e->at_ms);
+	json_put_cstr(o, "id", id);
+	json_put_cstr(o, "event", conf_hook_event_names[e->kind]);
+	json_put_time(o, "at", e->at_ms);
 	put_data(x, e, m);
 	json_object_end(o);
 	return true;

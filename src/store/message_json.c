@@ -10,35 +10,6 @@
 #include "core/media_ref.h"
 #include "store/reactions.h"
 
-static void put_str(struct json_out *o, const char *key, struct str v)
-{
-	json_key(o, key);
-	json_str(o, v);
-}
-
-static void put_cstr(struct json_out *o, const char *key, const char *v)
-{
-	put_str(o, key, str_from(v));
-}
-
-static void put_time(struct json_out *o, const char *key, int64_t ms)
-{
-	json_key(o, key);
-	json_time(o, ms);
-}
-
-static void put_u64(struct json_out *o, const char *key, uint64_t v)
-{
-	json_key(o, key);
-	json_i64(o, (int64_t)v);
-}
-
-static void put_id(struct json_out *o, const char *key, uint64_t id)
-{
-	json_key(o, key);
-	json_id(o, id);
-}
-
 /* A file that was uploaded: a URL that shows it for a while. */
 static void put_file_url(struct json_out *o, struct str ref, const struct media_urls *urls)
 {
@@ -70,8 +41,8 @@ static void put_reaction(struct json_out *o, const struct reaction *r)
 {
 	size_t at = 0;
 	json_object(o);
-	put_str(o, "emoji", r->emoji);
-	put_u64(o, "count", r->count);
+	json_put_str(o, "emoji", r->emoji);
+	json_put_u64(o, "count", r->count);
 	json_key(o, "user_ids");
 	json_array(o);
 	for (struct str u = reaction_next_user(r->users, &at); u.s != NULL; u = reaction_next_user(r->users, &at))
@@ -97,24 +68,24 @@ static void put_reads(struct json_out *o, const struct message *m)
 		json_bool(o, m->is_read);
 	else
 		json_null(o);
-	put_time(o, "read_at", m->read_ms);
+	json_put_time(o, "read_at", m->read_ms);
 }
 
 void message_json_members(struct json_out *o, const struct message *m, const struct message_urls *urls,
 			  enum message_json how)
 {
-	put_id(o, "id", m->id);
-	put_id(o, "conversation_id", message_id_conversation(m->id));
-	put_u64(o, "seq", message_id_seq(m->id));
-	put_cstr(o, "from_user_id", m->from);
-	put_str(o, "to_user_id", m->to[0] != '\0' ? str_from(m->to) : STR_NULL);
-	put_cstr(o, "message_type", message_type_name(m->type));
-	put_str(o, "content", m->content);
+	json_put_id(o, "id", m->id);
+	json_put_id(o, "conversation_id", message_id_conversation(m->id));
+	json_put_u64(o, "seq", message_id_seq(m->id));
+	json_put_cstr(o, "from_user_id", m->from);
+	json_put_str(o, "to_user_id", m->to[0] != '\0' ? str_from(m->to) : STR_NULL);
+	json_put_cstr(o, "message_type", message_type_name(m->type));
+	json_put_str(o, "content", m->content);
 	json_key(o, "media_url");
 	message_json_url(o, m->media_url, urls);
 	json_key(o, "extra");
 	json_raw(o, m->extra);
-	put_str(o, "client_msg_id", m->client_msg_id);
+	json_put_str(o, "client_msg_id", m->client_msg_id);
 	json_key(o, "reply_to");
 	if (m->reply_to != 0)
 		json_id(o, m->reply_to);
@@ -130,10 +101,9 @@ void message_json_members(struct json_out *o, const struct message *m, const str
 	message_json_reactions(o, m->reactions);
 	if (how == MESSAGE_JSON_WHOLE)
 		put_reads(o, m);
-	json_key(o, "is_recalled");
-	json_bool(o, m->is_recalled);
-	put_time(o, "recalled_at", m->recalled_ms);
-	put_time(o, "edited_at", m->edited_ms);
-	put_time(o, "expires_at", m->expires_ms);
-	put_time(o, "created_at", m->created_ms);
+	json_put_bool(o, "is_recalled", m->is_recalled);
+	json_put_time(o, "recalled_at", m->recalled_ms);
+	json_put_time(o, "edited_at", m->edited_ms);
+	json_put_time(o, "expires_at", m->expires_ms);
+	json_put_time(o, "created_at", m->created_ms);
 }
