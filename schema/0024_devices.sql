@@ -1,10 +1,10 @@
 -- SPDX-License-Identifier: BSD-2-Clause
 --
--- The devices that users are told by while they have no session, and what users set for all of them.
+-- The devices that get pushes while their user has no session, and what users set for all of theirs.
 --
 -- Which look-up each index serves:
 --   devices PRIMARY          a user's devices; one of them.
---   devices by_token         the device that has this token now, whoever's it is.
+--   devices by_token         the device that has this token now, of any user.
 --   devices by_login         those of logins that end.
 --   push_settings PRIMARY    a user's settings.
 

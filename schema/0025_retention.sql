@@ -2,8 +2,8 @@
 --
 -- Deleting what is older than message.keep_days and notifications.keep_days (src/relay/retention.c).
 --
--- kept_seq is the first message of a conversation that is kept. Those before it are nobody's any more: they are in no
--- counter, and whoever reads a first_seq takes the greater of the two. Their rows are deleted after that.
+-- kept_seq is the first message of a conversation that is kept. Nobody sees those before it: no counter includes them, and
+-- each reader takes the greater of first_seq and kept_seq. Their rows are deleted afterwards.
 --
 -- All but the two indexes is done at once, however large the tables are.
 --

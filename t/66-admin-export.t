@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# Proves GET /admin/users/{id}/export: all that a user may see is in it, once and in order; it is made at the pace of whoever
-# reads it, in no more memory for a hundred thousand messages; and whoever leaves, or dies, is told apart from its end.
+# Proves GET /admin/users/{id}/export: it has all that a user may see, once and in order; the client sets its pace, and a
+# hundred thousand messages take no more memory; an export that breaks off can be told from a complete one.
 use Tidings;
 use Tidings::Pack qw(png);
 use Tidings::Util qw(run slurp now);

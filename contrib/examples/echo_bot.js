@@ -1,7 +1,8 @@
 #!/usr/bin/env node
 // SPDX-License-Identifier: BSD-2-Clause
-// A bot: an account that answers what is written to it, and in groups what mentions it. It accepts whoever wants to be its
-// friend. What came while it was away it answers when it is back, and nothing twice: an answer has an id of its own.
+// A bot: an account that answers each message to it, and in groups each message that mentions it. It accepts all friend
+// requests. After a restart it answers what came meanwhile, and nothing twice: the id of an answer is made of the
+// message's.
 //
 //    TIDINGS_URL=https://chat.example.org BOT_USER=echo BOT_PASSWORD=... node contrib/examples/echo_bot.js
 import {createRequire} from 'node:module';

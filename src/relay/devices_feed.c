@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The outbox as devices are concerned by it: rows of one stream are read in order, and for whoever they may concern and has a
- * device there is a job afterwards. Members of groups are read in pages. When all is noted, so is how far the stream is read,
- * in the last transaction; what is interrupted is done again, and changes nothing where it was done.
+ * Reads the outbox for pushes: rows of one stream in order, and makes a job for each user who has a device and may have to
+ * be told. Members of groups are read in pages. The last transaction also notes how far the stream is read. After an
+ * interruption the same rows are read again; a job that exists stays as it is.
  */
 #include "core/base.h"
 #include "relay/devices.h"

@@ -83,7 +83,8 @@ struct hook_stream {
 
 struct hook_lane {
 	struct hook *hook;
-	size_t at, sent, end; /* of hook.order: what comes next, what is under way up to, and all */
+	/* Places in hook.order: the lane's next event, the end of those under way, and the end of all. */
+	size_t at, sent, end;
 	struct fetch_call *call;
 	struct wheel_timer retry;
 	unsigned tries; /* that failed, one after the other */

@@ -4,8 +4,8 @@
  * well: walks through both tables in order of user id, again and again, and writes the rows of a user anew where they
  * differ. The first walk after the table was made fills it.
  *
- * What was read may be outdated when it is written: a user is only mended who still has the nickname that was read, which
- * the lock on the user's row decides.
+ * A nickname may change between the read and the write: the write locks the user's row, and does nothing if the
+ * nickname is not the one that was read.
  */
 #include "core/base.h"
 #include "relay/relay_priv.h"

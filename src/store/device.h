@@ -39,7 +39,7 @@ struct store_device {
 };
 typedef void store_device_fn(enum store_status status, void *arg);
 /*
- * Whoever had this token has it no more. STORE_LOGIN_ENDED: its login has. Twice is as good as once.
+ * Takes the token away from the device that had it. STORE_LOGIN_ENDED: the device's login has ended. May be repeated.
  */
 void store_put_device(struct store *s, const struct store_device *d, store_device_fn *fn, void *arg);
 /* Also where there is none. */

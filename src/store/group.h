@@ -174,8 +174,8 @@ void store_find_group_views(struct store *s, const struct group_viewer *who, siz
 			    void *arg);
 
 /*
- * For the server's operator: as an owner would see it who has read all and has set nothing, whoever is still in it.
- * STORE_NOT_FOUND: no such group.
+ * For the server's operator: the group as its owner sees it, but with nothing unread and no settings; also if nobody is in
+ * it any more. STORE_NOT_FOUND: no such group.
  */
 void store_find_group(struct store *s, uint64_t conversation_id, store_conversation_fn *fn, void *arg);
 
