@@ -265,17 +265,6 @@ void change_any_user_proceed(struct request *r, const union command_args *a)
 
 /* ---- erasing one ---- */
 
-static void on_erased(const struct store_logins_ended *e, void *arg)
-{
-	struct request *r = arg;
-	if (e->status != STORE_OK) {
-		request_fail_store(r, e->status);
-		return;
-	}
-	revoked_tell(r->live, &e->change);
-	request_done(r);
-}
-
 void erase_any_user_proceed(struct request *r, const union command_args *a)
 {
 	const struct store_erase e = {
@@ -284,5 +273,5 @@ void erase_any_user_proceed(struct request *r, const union command_args *a)
 		.messages = r->live->conf->account.erase_messages,
 	};
 	(void)a;
-	store_erase_user(r->live->store, &e, on_erased, r);
+	store_erase_user(r->live->store, &e, login_answer_ended, r);
 }

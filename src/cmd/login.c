@@ -104,7 +104,7 @@ void refresh_proceed(struct request *r, const union command_args *a)
 
 /* ---- ending ---- */
 
-static void on_ended(const struct store_logins_ended *e, void *arg)
+void login_answer_ended(const struct store_logins_ended *e, void *arg)
 {
 	struct request *r = arg;
 	if (e->status != STORE_OK) {
@@ -135,7 +135,7 @@ void logout_proceed(struct request *r, const union command_args *a)
 		.why = LOGIN_LOGGED_OUT,
 		.change = a->all ? USER_REVOKE : USER_STAYS,
 	};
-	store_end_logins(r->live->store, &end, on_ended, r);
+	store_end_logins(r->live->store, &end, login_answer_ended, r);
 }
 
 void end_login_proceed(struct request *r, const union command_args *a)
@@ -148,7 +148,7 @@ void end_login_proceed(struct request *r, const union command_args *a)
 	}
 	const struct store_end_logins end = {
 		.user = request_user(r), .only = r->path_id, .why = LOGIN_LOGGED_OUT, .change = USER_STAYS};
-	store_end_logins(r->live->store, &end, on_ended, r);
+	store_end_logins(r->live->store, &end, login_answer_ended, r);
 }
 
 /* ---- the list ---- */
