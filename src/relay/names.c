@@ -13,25 +13,46 @@
 #include <stdio.h>
 
 #include "core/clock.h"
+#include "net/loop.h"
 #include "store/names.h"
 #include "store/row.h"
 #include "store/sql.h"
 
-/* Steps a second, of NAMES_MAX users each. */
-#define STEPS 20
 /* Between two walks. */
 #define REST_MS 2000
 #define FAILED_MS 5000
+/*
+ * A step of NAMES_MAX users is followed by a rest so many times as long: with millions of users the walk never ends, and
+ * may not cost the others more than a fiftieth of a connection. Where names differ, as in the first walk, it hurries.
+ */
+#define REST_TIMES 50
+#define REST_TIMES_FIXING 3
+#define STEP_REST_MAX_MS 1000
 
-void names_second(struct relay *r)
+static void on_rested(struct wheel_timer *t)
 {
-	r->names.left = STEPS;
+	relay_go_on(container_of(t, struct relay, names.pace));
+}
+
+static void rest_for(struct relay *r, int64_t ms)
+{
+	struct names *n = &r->names;
+	n->at_ms = clock_mono_ms() + ms;
+	wheel_set(loop_wheel(r->loop), &n->pace, ms, on_rested);
+}
+
+static void rest(struct relay *r)
+{
+	struct names *n = &r->names;
+	int64_t took = clock_usecs() - n->asked_usecs;
+	int64_t ms = took * (n->differs ? REST_TIMES_FIXING : REST_TIMES) / 1000;
+	rest_for(r, ms < STEP_REST_MAX_MS ? ms : STEP_REST_MAX_MS);
 }
 
 void names_forget(struct relay *r)
 {
 	struct names *n = &r->names;
-	n->mending = false;
+	n->fixing = false;
 	n->after[0] = '\0';
 	n->at_ms = clock_mono_ms();
 }
@@ -39,11 +60,12 @@ void names_forget(struct relay *r)
 static void names_failed(struct relay *r)
 {
 	names_forget(r);
-	r->names.at_ms += FAILED_MS;
+	rest_for(r, FAILED_MS);
 }
 
 void names_fini(struct relay *r)
 {
+	wheel_cancel(&r->names.pace);
 	buf_fini(&r->names.rows);
 	buf_fini(&r->names.fix);
 }
@@ -60,7 +82,8 @@ static void put_users(const struct names *n, struct buf *text, const char *selec
 static void walk_ask(struct relay *r, struct buf *text)
 {
 	struct names *n = &r->names;
-	n->left--;
+	n->asked_usecs = clock_usecs();
+	n->differs = false;
 	n->seen = 0;
 	buf_clear(&n->fix);
 	sql_lit(text, "SELECT i.id,u.nickname,(SELECT GROUP_CONCAT(part ORDER BY part SEPARATOR 0x0A) FROM user_names n "
@@ -78,7 +101,7 @@ static void put_fix(struct buf *text, struct str user, struct str nickname)
 	sql_next(text);
 	buf_append_str(text, str_from(guard[0]));
 	sql_str(text, user);
-	sql_lit(text, " FOR UPDATE;SET @mend=");
+	sql_lit(text, " FOR UPDATE;SET @same=");
 	buf_append_str(text, nickname.s != NULL ? STR_LIT("EXISTS(") : STR_LIT("NOT EXISTS("));
 	buf_append_str(text, str_from(guard[0]));
 	sql_str(text, user);
@@ -89,7 +112,7 @@ static void put_fix(struct buf *text, struct str user, struct str nickname)
 		sql_lit(text, " AND nickname IS NOT NULL");
 	}
 	buf_append_char(text, ')');
-	names_put_if(text, "@mend", user, nickname);
+	names_put_if(text, "@same", user, nickname);
 }
 
 static void walk_row(struct relay *r, unsigned stmt, struct row *row)
@@ -104,41 +127,43 @@ static void walk_row(struct relay *r, unsigned stmt, struct row *row)
 	if (n->rows.len == rows.len && (rows.len == 0 || memcmp(n->rows.data, rows.s, rows.len) == 0))
 		return;
 	put_fix(&n->fix, str_from(n->after), nickname);
-	n->mending = true;
+	n->differs = n->fixing = true;
 }
 
 static void walk_done(struct relay *r)
 {
 	struct names *n = &r->names;
-	if (n->seen == NAMES_MAX)
+	if (n->seen == NAMES_MAX) {
+		rest(r);
 		return;
+	}
 	n->after[0] = '\0';
-	n->at_ms = clock_mono_ms() + REST_MS;
+	rest_for(r, REST_MS);
 }
 
 static const struct relay_job walk_job = {
 	.name = "comparing names", .ask = walk_ask, .row = walk_row, .done = walk_done, .failed = names_failed};
 
-/* ---- mending ---- */
+/* ---- writing ---- */
 
-static void mend_ask(struct relay *r, struct buf *text)
+static void fix_ask(struct relay *r, struct buf *text)
 {
 	buf_append(text, r->names.fix.data, r->names.fix.len);
 	sql_lit(text, ";COMMIT");
 }
 
-static void mend_done(struct relay *r)
+static void fix_done(struct relay *r)
 {
-	r->names.mending = false;
+	r->names.fixing = false;
 }
 
-static const struct relay_job mend_job = {
-	.name = "writing names", .ask = mend_ask, .done = mend_done, .failed = names_failed};
+static const struct relay_job fix_job = {
+	.name = "writing names", .ask = fix_ask, .done = fix_done, .failed = names_failed};
 
 const struct relay_job *names_due(struct relay *r, int64_t now_ms)
 {
 	struct names *n = &r->names;
-	if (n->mending)
-		return &mend_job;
-	return n->left > 0 && now_ms >= n->at_ms ? &walk_job : NULL;
+	if (n->fixing)
+		return &fix_job;
+	return now_ms >= n->at_ms ? &walk_job : NULL;
 }

@@ -189,7 +189,6 @@ static void on_second(struct wheel_timer *t)
 		survey_second(r);
 		repair_second(r);
 		purge_second(r);
-		names_second(r);
 		index_second(r, now);
 		hooks_second(r);
 	}

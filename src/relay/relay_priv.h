@@ -162,17 +162,19 @@ const struct relay_job *sweep_due(struct relay *r, int64_t now_ms);
 /* names.c */
 #define NAMES_MAX 100
 struct names {
-	unsigned left;	   /* steps that may be done this second */
-	int64_t at_ms;	   /* when the next walk begins */
+	int64_t at_ms; /* when the next step is due */
+	struct wheel_timer pace;
+	int64_t asked_usecs;	     /* when the last one began */
 	char after[USER_ID_MAX + 1]; /* the user that the walk has come to; "": it begins */
 	unsigned seen;
-	bool mending; /* what is in `fix` is to be written */
+	bool differs; /* some names did in the last step */
+	bool fixing;  /* what is in `fix` is to be written */
 	struct buf rows, fix;
 };
 void names_fini(struct relay *r);
-void names_second(struct relay *r);
 void names_forget(struct relay *r);
 const struct relay_job *names_due(struct relay *r, int64_t now_ms);
+
 /* retention.c */
 #define RETENTION_WALK_MAX 200
 #define RETENTION_USERS_MAX 50
