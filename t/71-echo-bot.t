@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# Proves contrib/examples/echo_bot.js: it becomes a friend, answers each text once, also those that came while it was away, and
+# Proves contrib/examples/echo_bot.mjs: it becomes a friend, answers each text once, also those that came while it was away, and
 # does not answer itself, other bots' answers, or a group that does not mention it.
 use Tidings;
 use Tidings::Script;
@@ -14,7 +14,7 @@ my $log = Tidings::dir() . '/bot.log';
 
 sub bot {
 	my %env = (TIDINGS_URL => 'http://' . $t->node->address, BOT_USER => 'echo', BOT_PASSWORD => 'long enough', NODE_PATH => '/usr/share/nodejs');
-	my $pid = spawn(log => $log, env => \%env, cmd => [@node, Tidings::top() . '/contrib/examples/echo_bot.js']);
+	my $pid = spawn(log => $log, env => \%env, cmd => [@node, Tidings::top() . '/contrib/examples/echo_bot.mjs']);
 	wait_for('the bot', sub { -e $log && slurp($log) =~ /echo is there/ });
 	return $pid;
 }

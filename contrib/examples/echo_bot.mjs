@@ -4,7 +4,7 @@
 // requests. After a restart it answers what came meanwhile, and nothing twice: the id of an answer is made of the
 // message's.
 //
-//    TIDINGS_URL=https://chat.example.org BOT_USER=echo BOT_PASSWORD=... node contrib/examples/echo_bot.js
+//    TIDINGS_URL=https://chat.example.org BOT_USER=echo BOT_PASSWORD=... node contrib/examples/echo_bot.mjs
 import {createRequire} from 'node:module';
 import {LoginStore, TidingsClient} from '../client/src/index.js';
 
