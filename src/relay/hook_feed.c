@@ -338,7 +338,6 @@ static void put_state(struct hook *h, struct buf *text)
 	h->told_delivered = h->delivered;
 	h->told_failed = h->failed;
 	h->told_lost = h->lost;
-	h->told_failing = h->failing;
 	h->changed = false;
 	sql_lit(text, "UPDATE hooks SET delivered=delivered+");
 	sql_u64(text, h->delivered);
@@ -350,7 +349,7 @@ static void put_state(struct hook *h, struct buf *text)
 					: STR_LIT(",failing_since=NULL,error="));
 	sql_str(text, str_from(h->failing ? h->error : ""));
 	sql_lit(text, ",waits_since=");
-	sql_time(text, h->step == HOOK_NOTING ? 0 : h->waits_since_ms);
+	sql_time(text, h->notes_window ? 0 : h->waits_since_ms);
 	sql_lit(text, " WHERE name=");
 	sql_str(text, str_from(h->conf->name));
 	buf_append_char(text, ';');
@@ -389,8 +388,9 @@ static void put_cursors(const struct hook *h, struct buf *text)
 static void note_ask(struct relay *r, struct buf *text)
 {
 	struct hook *h = r->hooks.now;
+	h->notes_window = h->step == HOOK_NOTING;
 	put_state(h, text);
-	if (h->step == HOOK_NOTING)
+	if (h->notes_window)
 		put_cursors(h, text);
 	sql_lit(text, "COMMIT");
 }
@@ -401,7 +401,8 @@ static void note_done(struct relay *r)
 	h->delivered -= h->told_delivered;
 	h->failed -= h->told_failed;
 	h->lost -= h->told_lost;
-	if (h->step != HOOK_NOTING)
+	/* The window may have come to its end since this was asked. */
+	if (!h->notes_window || h->step != HOOK_NOTING)
 		return;
 	hook_drop(h);
 	h->waits_since_ms = 0;
@@ -409,10 +410,10 @@ static void note_done(struct relay *r)
 	h->due = true;
 }
 
-/* Tried again in a moment. */
+/* What was delivered is not delivered again for that. */
 static void note_failed(struct relay *r)
 {
-	r->hooks.now->changed = true;
+	r->hooks.now->changed = r->hooks.now->rests = true;
 }
 
 const struct relay_job hook_note_job = {

@@ -148,6 +148,14 @@ static void on_retry(struct wheel_timer *t)
 	look_done(h);
 }
 
+/* It may quote a certificate, and end within a character: the database would refuse it. */
+static void keep_ascii(char *text)
+{
+	for (; *text != '\0'; text++)
+		if (*text < ' ' || *text > '~')
+			*text = '?';
+}
+
 static void try_again(struct hook_lane *l, const char *why, int64_t after_ms)
 {
 	struct hook *h = l->hook;
@@ -161,6 +169,7 @@ static void try_again(struct hook_lane *l, const char *why, int64_t after_ms)
 		log_warn("webhook %s: %s", h->conf->name, why);
 	h->failing = h->changed = true;
 	snprintf(h->error, sizeof(h->error), "%s", why);
+	keep_ascii(h->error);
 	wheel_set(loop_wheel(h->relay->loop), &l->retry, ms > after_ms ? ms : after_ms, on_retry);
 }
 

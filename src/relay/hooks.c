@@ -97,8 +97,13 @@ static void add_done(struct relay *r)
 	r->hooks.look = true;
 }
 
+static void add_failed(struct relay *r)
+{
+	r->hooks.now->rests = true;
+}
+
 static const struct relay_job add_job = {
-	.name = "adding a webhook", .ask = add_ask, .done = add_done, .failed = look_failed};
+	.name = "adding a webhook", .ask = add_ask, .done = add_done, .failed = add_failed};
 
 /* ---- what is next ---- */
 
@@ -115,6 +120,7 @@ void hook_drop(struct hook *h)
 void hook_failed(struct relay *r)
 {
 	hook_drop(r->hooks.now);
+	r->hooks.now->rests = true;
 }
 
 void hooks_forget(struct relay *r)
@@ -144,11 +150,15 @@ void hooks_second(struct relay *r)
 	if (x->count == 0)
 		return;
 	x->look = true;
+	for (unsigned i = 0; i < x->count; i++)
+		x->hook[i].rests = false;
 	tell_lag(x);
 }
 
 static const struct relay_job *hook_due(struct hook *h)
 {
+	if (h->rests)
+		return NULL;
 	if (h->is_new && !h->known)
 		return &add_job;
 	if (!h->known)

@@ -120,10 +120,12 @@ struct hook {
 	/* What its row does not say yet. */
 	uint64_t delivered, failed, lost;
 	uint64_t told_delivered, told_failed, told_lost; /* by the job under way */
-	bool failing, told_failing;
+	bool notes_window;				 /* it also notes how far the window went */
+	bool failing;
 	char error[256];
 	int64_t waits_since_ms; /* 0: nothing waits */
 	bool changed;
+	bool rests; /* a job has failed: nothing is asked before the next second */
 };
 
 struct hooks {
@@ -150,7 +152,7 @@ const struct relay_job *hooks_due(struct relay *r, int64_t now_ms);
 
 /* Nothing of the window is left. */
 void hook_drop(struct hook *h);
-/* A job of its has failed: the window begins anew with the next look. */
+/* A job of its has failed: the window begins anew in the next second. */
 void hook_failed(struct relay *r);
 void hook_put_consumer(struct buf *text, const struct hook *h);
 
