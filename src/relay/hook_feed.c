@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "core/clock.h"
+#include "core/id.h"
 #include "core/log.h"
 #include "hub/stats.h"
 #include "relay/relay_priv.h"
@@ -289,16 +290,67 @@ static size_t rows_before(const struct hook *h, int64_t horizon)
 	return rows;
 }
 
+/* Is it a message of its own, whose seq tells its place in its conversation? */
+static bool has_seq(const struct hook_event *e)
+{
+	return e->kind == HOOK_MESSAGE || e->kind == HOOK_GROUP;
+}
+
+static int by_conversation(const void *a, const void *b)
+{
+	const struct hook_event *x = *(struct hook_event *const *)a, *y = *(struct hook_event *const *)b;
+	uint64_t of_x = message_id_conversation(x->id), of_y = message_id_conversation(y->id);
+	if (of_x != of_y)
+		return of_x < of_y ? -1 : 1;
+	return x < y ? -1 : x > y;
+}
+
+static int by_message(const void *a, const void *b)
+{
+	const struct hook_event *x = a, *y = b;
+	return x->id < y->id ? -1 : x->id > y->id;
+}
+
+/*
+ * Two transactions of a conversation may have one time. Where they are in different streams, the seq of its messages
+ * says which was first: each conversation's are put in order, in the places that they have.
+ */
+static void order_moment(struct hook_event *e, size_t count)
+{
+	struct hook_event **place = xcalloc(count + 1, sizeof(*place));
+	struct hook_event *sorted = xcalloc(count + 1, sizeof(*sorted));
+	size_t n = 0;
+	for (size_t i = 0; i < count; i++)
+		if (has_seq(&e[i]))
+			place[n++] = &e[i];
+	qsort(place, n, sizeof(struct hook_event *), by_conversation);
+	for (size_t i = 0; i < n; i++)
+		sorted[i] = *place[i];
+	qsort(sorted, n, sizeof(*sorted), by_message);
+	for (size_t i = 0; i < n; i++)
+		*place[i] = sorted[i];
+	free(place);
+	free(sorted);
+}
+
 /* In the order of the rows; events of rows that are not taken are forgotten. */
 static void order_events(struct hook *h)
 {
 	struct hook_event *sorted = xcalloc(h->events + 1, sizeof(*sorted));
-	size_t n = 0;
+	size_t n = 0, moment = 0; /* where the events of the row's time begin */
+	bool mixed = false;	  /* and whether they are of several streams */
 	for (size_t i = 0; i < h->rows; i++) {
 		const struct hook_row *row = &h->row[i];
+		bool goes_on = i != 0 && row->at_ms == row[-1].at_ms;
+		if (!goes_on && mixed)
+			order_moment(sorted + moment, n - moment);
+		moment = goes_on ? moment : n;
+		mixed = goes_on && (mixed || row->stream != row[-1].stream);
 		for (unsigned k = 0; k < row->events; k++)
 			sorted[n++] = h->event[row->first + k];
 	}
+	if (mixed)
+		order_moment(sorted + moment, n - moment);
 	free(h->event);
 	h->event = sorted;
 	h->event_room = h->events + 1;

@@ -7,8 +7,9 @@
  * another in a conversation has waited for its commit; so where the one is in a snapshot, the other is, too, whichever
  * stream it is in, and its row is not younger (outbox.at). Rows of all streams are read up to a time, put in the order
  * of their times, and their events delivered; then it is noted how far the streams were read, and the next window
- * begins. So the events of a conversation go out in order of seq and change_seq. Where the database's clock is set back
- * between two transactions, the events of the second may come first, once.
+ * begins. So the events of a conversation go out in order of seq and change_seq. Rows of different streams may have the
+ * same time: their messages are put in order of seq. Where the database's clock is set back between two transactions, the
+ * events of the second may come first, once.
  *
  * Within a window events are spread over lanes by their conversations; a lane has one request under way and repeats it
  * until it succeeds. After a crash no more than a window is delivered again.
