@@ -209,6 +209,8 @@ static void read_ask(struct relay *r, struct buf *text)
 	for (unsigned i = 0; i < h->streams; i++) {
 		struct hook_stream *s = &h->stream[i];
 		s->rows = 0;
+		s->events = 0;
+		s->full = false;
 		s->last_ms = 0;
 		s->last_read_n = s->done_n;
 		sql_lit(text, "SELECT n,at,items FROM outbox WHERE stream=");
@@ -239,6 +241,8 @@ static void read_row(struct relay *r, unsigned stmt, struct row *row)
 	if (h->step != HOOK_READING || stmt >= h->streams)
 		return;
 	struct hook_stream *s = &h->stream[stmt];
+	if (s->full)
+		return;
 	uint64_t n = row_take_u64(row);
 	int64_t at_ms = row_take_ms(row);
 	struct str items = row_take_str(row);
@@ -250,6 +254,9 @@ static void read_row(struct relay *r, unsigned stmt, struct row *row)
 	to->lost = h->now_ms - at_ms > HOOK_KEEPS_MS;
 	if (!to->lost && at_ms >= h->since_ms)
 		to->events = hook_add_events(h, s->id, n, at_ms, items);
+	s->events += to->events;
+	/* A row may hold thousands. */
+	s->full = s->rows == h->row_limit || s->events >= HOOK_EVENTS_MAX;
 }
 
 static int by_time(const void *a, const void *b)
@@ -268,7 +275,7 @@ static int64_t horizon_of(const struct hook *h)
 	int64_t horizon = h->others_ms;
 	for (unsigned i = 0; i < h->streams; i++) {
 		const struct hook_stream *s = &h->stream[i];
-		if (s->rows == h->row_limit && s->last_read_n < s->max_n && s->last_ms < horizon)
+		if (s->full && s->last_read_n < s->max_n && s->last_ms < horizon)
 			horizon = s->last_ms;
 	}
 	return horizon;

@@ -78,6 +78,8 @@ struct hook_stream {
 	uint64_t taken_n;   /* up to it the window goes */
 	int64_t first_ms;   /* when its first unread row was written */
 	unsigned rows;	    /* that were read */
+	bool full;	    /* those that follow are left for the next window */
+	size_t events;	    /* in them */
 	uint64_t last_read_n;
 	int64_t last_ms;
 };
