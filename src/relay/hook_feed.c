@@ -465,8 +465,6 @@ static void note_done(struct relay *r)
 		return;
 	hook_drop(h);
 	h->waits_since_ms = 0;
-	/* There may be more. */
-	h->due = true;
 }
 
 /* What was delivered is not delivered again for that. */

@@ -105,13 +105,48 @@ static void add_failed(struct relay *r)
 static const struct relay_job add_job = {
 	.name = "adding a webhook", .ask = add_ask, .done = add_done, .failed = add_failed};
 
+/* ---- is there anything new ---- */
+
+/* By a loose scan, as in survey.c. It is asked for all webhooks at once: what each has to read is dearer to find out. */
+static void news_ask(struct relay *r, struct buf *text)
+{
+	r->hooks.ask_news = false;
+	sql_lit(text, "SELECT COUNT(*),COALESCE(SUM(s.max_n),0),COALESCE(BIT_XOR(s.stream),0) FROM (SELECT stream,MAX(n) "
+		      "AS max_n FROM outbox GROUP BY stream) s;COMMIT");
+}
+
+static void news_row(struct relay *r, unsigned stmt, struct row *row)
+{
+	struct hooks *x = &r->hooks;
+	struct hook_news now;
+	(void)stmt;
+	now.streams = row_take_u64(row);
+	now.rows = row_take_u64(row);
+	now.ids = row_take_u64(row);
+	bool changed = now.streams != x->news.streams || now.rows != x->news.rows || now.ids != x->news.ids;
+	x->news = now;
+	for (unsigned i = 0; changed && i < x->count; i++)
+		x->hook[i].due = true;
+}
+
+static void news_done(struct relay *r)
+{
+	(void)r;
+}
+
+static const struct relay_job news_job = {.name = "looking whether webhooks are told anything",
+					  .ask = news_ask,
+					  .row = news_row,
+					  .done = news_done,
+					  .failed = look_failed};
+
 /* ---- what is next ---- */
 
 void hook_drop(struct hook *h)
 {
 	hook_stop_sending(h);
 	h->step = HOOK_IDLE;
-	h->due = false;
+	h->due = true;
 	h->streams = 0;
 	h->rows = h->events = h->ids = h->messages = 0;
 	arena_clear(&h->arena);
@@ -192,6 +227,8 @@ const struct relay_job *hooks_due(struct relay *r, int64_t now_ms)
 		return NULL;
 	if (x->look)
 		return &look_job;
+	if (x->ask_news)
+		return &news_job;
 	for (unsigned i = 0; i < x->count; i++) {
 		struct hook *h = &x->hook[x->next];
 		const struct relay_job *job = hook_due(h);
@@ -207,8 +244,10 @@ const struct relay_job *hooks_due(struct relay *r, int64_t now_ms)
 static void on_poll(struct wheel_timer *t)
 {
 	struct relay *r = container_of(t, struct relay, hooks.poll);
-	for (unsigned i = 0; i < r->hooks.count; i++)
-		r->hooks.hook[i].due = true;
+	for (unsigned i = 0; i < r->hooks.count; i++) {
+		const struct hook *h = &r->hooks.hook[i];
+		r->hooks.ask_news |= h->known && h->step == HOOK_IDLE && !h->paused && !h->due;
+	}
 	relay_go_on(r);
 	wheel_set(loop_wheel(r->loop), t, POLL_MS, on_poll);
 }
@@ -238,6 +277,7 @@ void hooks_init(struct relay *r)
 		struct hook *h = &x->hook[i];
 		h->relay = r;
 		h->conf = &r->conf->relay.webhooks[i];
+		h->due = true;
 		for (unsigned k = 0; k < HOOK_LANES; k++)
 			h->lane[k].hook = h;
 	}

@@ -102,7 +102,7 @@ struct hook {
 	int64_t since_ms;
 
 	enum hook_step step;
-	bool due; /* HOOK_IDLE: it is to look for rows */
+	bool due; /* HOOK_IDLE: there may be rows for it */
 	struct hook_stream stream[HOOK_STREAMS_MAX];
 	unsigned streams;
 	int64_t others_ms;  /* when the first unread row of the other streams was written; INT64_MAX: there are none */
@@ -131,11 +131,18 @@ struct hook {
 	bool rests; /* a job has failed: nothing is asked before the next second */
 };
 
+/* Which rows there are: a new one changes one of these. */
+struct hook_news {
+	uint64_t streams, rows, ids;
+};
+
 struct hooks {
 	struct hook *hook;
 	unsigned count, next; /* whose turn it is */
 	struct hook *now;     /* whose job is under way */
 	bool look;	      /* at their rows */
+	bool ask_news;	      /* whether there are new rows of the outbox */
+	struct hook_news news; /* as it was last */
 	struct fetch *fetch;
 	struct json_out *json;
 	struct buf body;
