@@ -14,8 +14,8 @@
 #include "store/sql.h"
 
 #define POLL_MS 200
-#define PARALLEL 128
-#define PARALLEL_HOST (2 * HOOK_LANES)
+/* All that the lanes can ask for, also of one host: one that hangs would take the others' place there. */
+#define PARALLEL (CONF_WEBHOOKS_MAX * HOOK_LANES)
 
 void hook_put_consumer(struct buf *text, const struct hook *h)
 {
@@ -259,8 +259,8 @@ void hooks_init(struct relay *r)
 	const struct fetch_options options = {.ca_file = r->conf->relay.ca_file,
 					      .allow_private = r->conf->relay.allow_private,
 					      .parallel = PARALLEL,
-					      .parallel_host = PARALLEL_HOST,
-					      .waiting = CONF_WEBHOOKS_MAX * HOOK_LANES};
+					      .parallel_host = PARALLEL,
+					      .waiting = PARALLEL};
 	struct hooks *x = &r->hooks;
 	char *why = NULL;
 	if (r->conf->relay.webhook_count == 0)
