@@ -36,6 +36,8 @@ static void delete_ask(struct relay *r, struct buf *text)
 	const struct stream *s = streams_to_delete(&r->streams, &first_n, &last_n);
 	p->stream = s->id;
 	p->last_n = last_n;
+	p->asked = last_n - first_n + 1;
+	p->deleted = 0;
 	p->left--;
 	sql_lit(text, "DELETE FROM outbox WHERE stream=");
 	sql_u64(text, s->id);
@@ -45,14 +47,26 @@ static void delete_ask(struct relay *r, struct buf *text)
 	sql_u64(text, last_n);
 	if (r->conf->relay.webhook_count != 0)
 		sql_lit(text, " AND at<UTC_TIMESTAMP(3)-INTERVAL " HOOK_KEEPS_SQL);
-	sql_lit(text, ";COMMIT");
+	sql_lit(text, ";SELECT ROW_COUNT();COMMIT");
+}
+
+static void delete_row(struct relay *r, unsigned stmt, struct row *row)
+{
+	(void)stmt;
+	r->purge.deleted = row_take_u64(row);
 }
 
 static void delete_done(struct relay *r)
 {
-	struct stream *s = streams_find(&r->streams, r->purge.stream);
-	if (s != NULL && s->min_n <= r->purge.last_n)
-		s->min_n = r->purge.last_n + 1;
+	const struct purge *p = &r->purge;
+	struct stream *s = streams_find(&r->streams, p->stream);
+	if (s == NULL)
+		return;
+	if (s->min_n <= p->last_n)
+		s->min_n = p->last_n + 1;
+	/* The others are too young: until the next survey it is another stream's turn. */
+	if (p->deleted < p->asked)
+		s->all_done_n = 0;
 }
 
 static void purge_failed(struct relay *r)
@@ -62,7 +76,11 @@ static void purge_failed(struct relay *r)
 }
 
 static const struct relay_job delete_job = {
-	.name = "deleting from the outbox", .ask = delete_ask, .done = delete_done, .failed = purge_failed};
+	.name = "deleting from the outbox",
+	.ask = delete_ask,
+	.row = delete_row,
+	.done = delete_done,
+	.failed = purge_failed};
 
 /* ---- reactions to recalled messages ---- */
 

@@ -18,12 +18,15 @@ void survey_forget(struct relay *r)
 	r->survey.lag_ms = 0;
 }
 
-/* Those that webhooks may be told of once more. By the oldest row of a stream, m. */
+/*
+ * Those that webhooks may be told of once more. By the oldest row of a stream, m: once that is a minute past its time,
+ * so that a stream whose rows come slowly is not looked at for each of them.
+ */
 static bool keeps_rows(const struct relay *r)
 {
 	return r->conf->relay.webhook_count != 0;
 }
-#define TOO_OLD "m.at<UTC_TIMESTAMP(3)-INTERVAL " HOOK_KEEPS_SQL
+#define TOO_OLD "m.at<UTC_TIMESTAMP(3)-INTERVAL " HOOK_KEEPS_SQL "-INTERVAL 1 MINUTE"
 
 /*
  * The greatest and the least n of each stream are found by a loose scan of the primary key, which skips from stream to
