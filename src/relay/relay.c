@@ -240,6 +240,7 @@ struct relay_state relay_state(const struct relay *r)
 void relay_leave(struct relay *r)
 {
 	r->leaving = true;
+	sweep_leave(r);
 	repair_end(r);
 	hooks_forget(r);
 	devices_forget(r);

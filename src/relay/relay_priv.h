@@ -7,6 +7,9 @@
 #define TIDINGS_RELAY_RELAY_PRIV_H
 
 #include "core/base.h"
+
+#include <stdatomic.h>
+
 #include "core/buf.h"
 #include "core/id.h"
 #include "core/media_ref.h"
@@ -154,10 +157,13 @@ struct sweep {
 	unsigned count;
 	char id[SWEEP_MAX][MEDIA_ID_LEN + 1];
 	bool removed[SWEEP_MAX]; /* its bytes are */
+	atomic_bool leaving;	 /* the thread begins with no further file */
 };
 void sweep_init(struct relay *r);
 void sweep_fini(struct relay *r);
 void sweep_forget(struct relay *r);
+/* Its thread comes to an end soon. */
+void sweep_leave(struct relay *r);
 const struct relay_job *sweep_due(struct relay *r, int64_t now_ms);
 
 /* names.c */

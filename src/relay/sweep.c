@@ -153,7 +153,7 @@ static void run_remove(struct work_job *j)
 {
 	struct sweep *s = sweep_of_job(j);
 	for (unsigned i = 0; i < s->count; i++)
-		s->removed[i] = uploads_remove(s->directory, &s->s3, s->id[i]);
+		s->removed[i] = !s->leaving && uploads_remove(s->directory, &s->s3, s->id[i]);
 }
 
 static void remove_done(struct work_job *j, bool ran)
@@ -215,8 +215,15 @@ void sweep_init(struct relay *r)
 		s->work = work_new(r->loop, 1);
 }
 
+void sweep_leave(struct relay *r)
+{
+	r->sweep.leaving = true;
+}
+
+/* Waits for the file that is being deleted: with S3 away that takes some seconds, with all of them many minutes. */
 void sweep_fini(struct relay *r)
 {
+	sweep_leave(r);
 	work_free(&r->sweep.work);
 }
 
