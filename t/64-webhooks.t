@@ -203,6 +203,7 @@ subtest 'stopped, resumed, set back' => sub {
 	ok !(grep { !$before{$_->{id}} } @e[$n + 3 .. $n + 5]), 'by the same ids';
 	my $status = sub { my ($status) = $t->node->ctl('hooks', @_); return $status };
 	is $status->(qw(replay bulk --since yesterday)), 2, 'a time has to be one';
+	is $status->(qw(replay bulk --since 2100-01-01T00:00:00Z)), 2, 'and not be still to come';
 	is $status->(qw(pause none)), 1, 'a webhook has to be there';
 	is $status->(qw(replay bulk)), 2, 'and a time has to be given';
 };
