@@ -85,6 +85,7 @@ struct device_decide {
 	struct unread *unread;
 	unsigned *unread_job;
 	size_t unreads, unread_room;
+	size_t count_from, count_to; /* those that are being counted */
 	struct arena arena;
 	int64_t now_ms;
 };

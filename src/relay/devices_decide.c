@@ -35,7 +35,7 @@ void devices_decide_drop(struct relay *r)
 		bus_count_cancel(r->bus, r);
 	d->asked_bus = false;
 	d->jobs = 0;
-	d->devices = d->unreads = 0;
+	d->devices = d->unreads = d->count_from = d->count_to = 0;
 	arena_clear(&d->arena);
 }
 
@@ -319,6 +319,8 @@ static void take_unread(struct device_decide *d, unsigned job, struct row *row)
 {
 	struct unread u = {.user = str_from(d->job[job].user)};
 	unread_take_group(row, &u);
+	/* Mentions count as any message here. */
+	u.mention_seq = u.all_seq = 0;
 	if (unread_is_known(&u) || d->unreads == UNREADS_MAX) {
 		d->job[job].badge += unread_in_group(&u);
 		return;
@@ -392,9 +394,10 @@ static void counts_ask(struct relay *r, struct buf *text)
 {
 	struct device_decide *d = &r->devices.decide;
 	struct unread_stmt stmt;
+	unsigned asked = 0;
 	unread_begin(&stmt, text);
-	for (size_t i = 0; i < d->unreads; i++)
-		unread_put(&stmt, i, &d->unread[i]);
+	for (d->count_from = d->count_to; d->count_to < d->unreads && asked < UNREAD_CHUNK; d->count_to++)
+		asked += unread_put(&stmt, d->count_to, &d->unread[d->count_to]);
 	if (unread_end(&stmt))
 		buf_append_char(text, ';');
 	sql_lit(text, "COMMIT");
@@ -405,14 +408,14 @@ static void counts_row(struct relay *r, unsigned stmt, struct row *row)
 	struct device_decide *d = &r->devices.decide;
 	(void)stmt;
 	size_t tag = unread_take_tag(row);
-	if (r->devices.step == DEVICES_COUNTING && tag < d->unreads)
+	if (r->devices.step == DEVICES_COUNTING && tag >= d->count_from && tag < d->count_to)
 		unread_take(row, &d->arena, &d->unread[tag]);
 }
 
 static void counts_done(struct relay *r)
 {
 	struct device_decide *d = &r->devices.decide;
-	if (r->devices.step != DEVICES_COUNTING)
+	if (r->devices.step != DEVICES_COUNTING || d->count_to < d->unreads)
 		return;
 	for (size_t i = 0; i < d->unreads; i++)
 		d->job[d->unread_job[i]].badge += unread_in_group(&d->unread[i]);

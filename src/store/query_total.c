@@ -3,15 +3,13 @@
  * What is unread of all of a user's conversations. Of direct ones it is kept, and only those that have something are
  * read. Of groups all are looked at, for a message writes nothing of its receivers, but only those with something after
  * read_seq are counted. Their uncounted messages are mostly in the last row of these, which is read on the way, or in
- * it and the one before; what is left is counted by a statement of constants, TOTAL_CHUNK at a time.
+ * it and the one before; what is left is counted by a statement of constants, UNREAD_CHUNK at a time.
  */
 #include "core/base.h"
 #include "store/store_priv.h"
 
 #include "store/sql.h"
 #include "store/unread.h"
-
-#define TOTAL_CHUNK 128
 
 enum total_step { TOTAL_FIRST, TOTAL_MENTIONED, TOTAL_COUNTS };
 enum { STMT_DIRECT, STMT_GROUPS }; /* of the first one */
@@ -182,7 +180,7 @@ static bool build_counts(struct total *t)
 	buf_clear(&t->read.text);
 	t->step = TOTAL_COUNTS;
 	unread_begin(&stmt, &t->read.text);
-	for (t->from = t->to; t->to < t->count && asked < TOTAL_CHUNK; t->to++)
+	for (t->from = t->to; t->to < t->count && asked < UNREAD_CHUNK; t->to++)
 		asked += unread_put(&stmt, t->to, &t->item[t->to]);
 	return unread_end(&stmt);
 }

@@ -63,6 +63,9 @@ static inline uint64_t unread_after(uint64_t read_seq, uint64_t first_seq)
 /* Takes these columns of a group's row; the seqs are set. */
 void unread_take_blocks(struct row *row, struct unread *u);
 
+/* What one statement counts: each part of it opens its tables. */
+#define UNREAD_CHUNK 128
+
 /*
  * All of a user's conversations: an expression that is what is unread of direct ones; and a SELECT of the groups with
  * something after read_seq, whose columns after those of `before` unread_take_group() takes. (query_total.c)
