@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Jobs that are due: Redis is asked who is online, as presence is known everywhere; then all that is needed is read at once, and
- * in one transaction there is a row for each device, and the jobs are gone, but those to which something was added meanwhile.
+ * Jobs that are due: Redis is asked who is online, as presence is known everywhere; then all that is needed of the others is
+ * read at once, and in one transaction there is a row for each device, and the jobs are gone, but those to which something was added meanwhile.
  *
  * A message is told unless its user is online, has read it, has blocked its sender, or has muted the conversation; a mention passes a mute, unless
  * mute_mentions says otherwise. What is shown is the newest mention that was not shown yet, or else the newest unread message. Where
@@ -47,11 +47,17 @@ void devices_decide_fini(struct device_decide *d)
 	arena_fini(&d->arena);
 }
 
-/* The first job of the same user: what is of users alone is kept there. */
+/* The user is online, and nothing is shown that might have to be taken away. */
+static bool is_idle(const struct device_job *j)
+{
+	return j->online && j->shown_seq == 0;
+}
+
+/* The first job of the same user that is not idle, as i is not: what is of users alone is kept there. */
 static unsigned first_of(const struct device_decide *d, unsigned i)
 {
 	unsigned first = 0;
-	while (strcmp(d->job[first].user, d->job[i].user) != 0)
+	while (is_idle(&d->job[first]) || strcmp(d->job[first].user, d->job[i].user) != 0)
 		first++;
 	return first;
 }
@@ -120,9 +126,12 @@ static void on_counts(const uint32_t *counts, size_t n, void *arg)
 		devices_failed(r);
 		return;
 	}
-	for (size_t i = 0; i < n; i++)
+	r->devices.step = DEVICES_WRITING;
+	for (size_t i = 0; i < n; i++) {
 		d->job[i].online = counts[i] != 0;
-	r->devices.step = DEVICES_FINDING;
+		if (!is_idle(&d->job[i]))
+			r->devices.step = DEVICES_FINDING;
+	}
 	relay_go_on(r);
 }
 
@@ -259,6 +268,8 @@ static void find_ask(struct relay *r, struct buf *text)
 	struct device_decide *d = &r->devices.decide;
 	for (unsigned i = 0; i < d->jobs; i++) {
 		const struct device_job *j = &d->job[i];
+		if (is_idle(j))
+			continue;
 		if (first_of(d, i) == i)
 			put_user_facts(d, i, text);
 		if (j->is_party)
@@ -494,7 +505,7 @@ static void put_withdrawal(struct relay *r, struct device_job *j, unsigned first
 	buf_append_char(text, ';');
 }
 
-static void decide(struct relay *r, unsigned i, struct buf *text)
+static void put_decision(struct relay *r, unsigned i, struct buf *text)
 {
 	struct device_decide *d = &r->devices.decide;
 	struct device_job *j = &d->job[i];
@@ -508,6 +519,13 @@ static void decide(struct relay *r, unsigned i, struct buf *text)
 		put_shown(j, text);
 	else if (j->withdraws && !j->has_text)
 		put_withdrawal(r, j, first, text);
+}
+
+static void decide(struct relay *r, unsigned i, struct buf *text)
+{
+	const struct device_job *j = &r->devices.decide.job[i];
+	if (!is_idle(j))
+		put_decision(r, i, text);
 	sql_lit(text, "DELETE FROM push_jobs");
 	put_key(j, text);
 	sql_lit(text, " AND version=");
