@@ -9,6 +9,7 @@
 --   push_sends PRIMARY    what is to be sent to a device about a conversation; a newer one replaces it.
 --   push_sends by_due     what is due, of each lane by itself.
 --   push_shown PRIMARY    whose devices show something of a conversation, for when it is read elsewhere.
+--   push_shown by_message whose devices show that message, for when it is recalled.
 --   push_shown by_user    what goes with a user who is erased.
 
 CREATE TABLE IF NOT EXISTS push_jobs (
@@ -46,8 +47,9 @@ CREATE TABLE IF NOT EXISTS push_sends (
 CREATE TABLE IF NOT EXISTS push_shown (
 	conversation_id BIGINT UNSIGNED NOT NULL,
 	user_id VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
-	-- the newest message that was sent
+	-- the message that they show
 	seq INT UNSIGNED NOT NULL,
 	PRIMARY KEY (conversation_id, user_id),
+	KEY by_message (conversation_id, seq),
 	KEY by_user (user_id)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;

@@ -146,6 +146,27 @@ subtest 'in a group' => sub {
 	my @read;
 	wait_for('it to be withdrawn', sub { @read = grep { $_->{payload}{kind} eq 'read' && $_->{payload}{conversation_id} eq $id } pushes($path{carol}) });
 	is $read[0]{payload}{badge}, $unread - 1, 'with the new badge';
+	my $of = sub { my ($user, $kind) = @_; return grep { $_->{payload}{kind} eq $kind && ($_->{payload}{conversation_id} // '') eq $id } pushes($path{$user}) };
+	settled();
+	is scalar($of->('alice', 'read')), 0, 'from who has read it alone';
+	$r = $t->api('bob')->post('/messages/send', {conversation_id => "$id", message_type => 'text', content => 'nobody?'});
+	for my $user (qw(alice carol)) {
+		wait_for("$user to be told once more", sub { grep { $_->{payload}{message_id} eq $r->json->{id} } $of->($user, 'message') });
+	}
+	my $withdrawn = $of->('carol', 'read');
+	is $t->api('bob')->put('/messages/' . $r->json->{id} . '/recall')->status, 200, 'it is recalled';
+	wait_for('it to be withdrawn from alice', sub { $of->('alice', 'read') });
+	wait_for('and from carol', sub { $of->('carol', 'read') > $withdrawn });
+	pass 'what is recalled is withdrawn';
+};
+
+subtest 'one message that is read' => sub {
+	$t->befriend('alice', 'quinn');
+	my $path = browser('quinn');
+	my $m = $t->send_text('alice', 'quinn', 'hi');
+	next_push($path, 0);
+	is $t->api('quinn')->put("/messages/$m->{id}/read")->status, 200, 'by itself';
+	is_deeply [@{next_push($path, 1)->{payload}}{qw(kind badge conversation_id)}], ['read', 0, $m->{conversation_id}], 'is withdrawn';
 };
 
 subtest 'the badge of a user with 5,000 groups' => sub {

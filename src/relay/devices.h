@@ -38,12 +38,22 @@ struct relay_job;
 struct device_group {
 	uint64_t id, message_id; /* the newest one that was sent there */
 };
+/* Somebody has read something of a group. */
+struct device_reader {
+	uint64_t group_id;
+	char user[USER_ID_MAX + 1];
+};
 struct device_feed {
 	uint64_t stream, last_n;
 	unsigned rows;
-	bool any_full;
-	uint64_t *direct, *read; /* ids of messages to one user; conversations that somebody has read */
-	size_t directs, direct_room, reads, read_room;
+	/* Ids of messages to one user; of recalled ones; of pairs' conversations of which something was read. */
+	uint64_t *direct, *recalled, *read;
+	size_t directs, direct_room, recalls, recalled_room, reads, read_room;
+	struct device_reader *reader;
+	size_t readers, reader_room;
+	/* Of the row that is being read: the group whose reader the next item tells, 0: none; it tells of people alone. */
+	uint64_t read_group;
+	bool of_people;
 	struct device_group *group;
 	size_t groups, group_room;
 	struct buf users; /* "'alice','bob'" */
@@ -62,7 +72,7 @@ struct device_job {
 	uint64_t conversation_id, version, message_id;
 	int64_t since_ms;
 	bool is_party;
-	uint64_t read_seq, shown_seq; /* of a party: what is read; what was told last, 0: nothing */
+	uint64_t read_seq, shown_seq; /* of a party: what is read; what the devices show, 0: nothing */
 	bool online, may; /* may: is neither disabled nor erased, nor does not want to be disturbed now */
 	struct push_settings settings;
 	bool has_text; /* there is something to be shown */

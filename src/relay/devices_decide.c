@@ -220,7 +220,7 @@ static void put_message_facts(const struct device_job *j, unsigned i, struct buf
 	put_choice(j, text);
 	sql_lit(text, "SELECT ");
 	put_head(text, FOUND_SHOWN, i);
-	sql_lit(text, "1 FROM messages WHERE is_recalled=1 AND id=");
+	sql_lit(text, "1 FROM messages WHERE (is_recalled=1 OR is_read=1) AND id=");
 	sql_u64(text, message_id_make(j->conversation_id, j->shown_seq));
 	sql_lit(text, ";SELECT ");
 	put_head(text, FOUND_MESSAGE, i);
@@ -492,7 +492,7 @@ static void put_shown(const struct device_job *j, struct buf *text)
 	buf_append_char(text, ',');
 	sql_str(text, str_from(j->user));
 	buf_append_char(text, ',');
-	sql_u64(text, message_id_seq(j->message_id));
+	sql_u64(text, message_id_seq(j->text.message_id));
 	sql_lit(text, ") ON DUPLICATE KEY UPDATE seq=GREATEST(seq,VALUES(seq));");
 }
 

@@ -19,6 +19,8 @@
 #define ITEMS_FULL 2000
 #define PAGE_ROWS 500
 #define ROOM_MIN 64
+/* Places that one statement looks at. */
+#define PLACES_MAX 100
 /* A job that waits keeps its time, so that one who writes on and on is told of. */
 #define ON_DUPLICATE                                                                                                   \
 	" ON DUPLICATE KEY UPDATE version=version+1,message_id=GREATEST(message_id,VALUES(message_id)),"                \
@@ -33,7 +35,9 @@ bool devices_feed_may(const struct relay *r)
 void devices_feed_fini(struct device_feed *f)
 {
 	free(f->direct);
+	free(f->recalled);
 	free(f->read);
+	free(f->reader);
 	free(f->group);
 	buf_fini(&f->users);
 	buf_fini(&f->values);
@@ -67,6 +71,18 @@ static void add_group(struct device_feed *f, uint64_t message_id)
 	f->group[f->groups++] = (struct device_group){.id = id, .message_id = message_id};
 }
 
+static void add_reader(struct device_feed *f, uint64_t group_id, struct str user)
+{
+	if (f->readers == f->reader_room) {
+		f->reader_room = f->reader_room != 0 ? 2 * f->reader_room : ROOM_MIN;
+		f->reader = xrealloc(f->reader, f->reader_room * sizeof(*f->reader));
+	}
+	struct device_reader *to = &f->reader[f->readers++];
+	to->group_id = group_id;
+	memcpy(to->user, user.s, user.len);
+	to->user[user.len] = '\0';
+}
+
 static void add_user(struct device_feed *f, struct str user)
 {
 	if (f->users.len != 0)
@@ -74,9 +90,25 @@ static void add_user(struct device_feed *f, struct str user)
 	sql_str(&f->users, user);
 }
 
+/* Behind a read follows who has read. Other users in a row that tells of messages have done something themselves. */
+static void take_user(struct device_feed *f, struct str user)
+{
+	if (f->read_group != 0)
+		add_reader(f, f->read_group, user);
+	else if (f->of_people)
+		add_user(f, user);
+	f->read_group = 0;
+}
+
 static void take_item(struct device_feed *f, const struct outbox_item *item)
 {
 	uint64_t id = message_id_conversation(item->id);
+	if (item->kind == OUTBOX_USER) {
+		take_user(f, item->user);
+		return;
+	}
+	f->read_group = 0;
+	f->of_people = f->of_people && item->kind == OUTBOX_FRIEND;
 	switch (item->kind) {
 	case OUTBOX_SENT:
 		if (conversation_is_group(id))
@@ -85,12 +117,13 @@ static void take_item(struct device_feed *f, const struct outbox_item *item)
 			add_id(&f->direct, &f->directs, &f->direct_room, item->id);
 		break;
 	case OUTBOX_READ:
-	case OUTBOX_RECALLED:
-		if (f->reads == 0 || f->read[f->reads - 1] != id)
+		if (conversation_is_group(id))
+			f->read_group = id;
+		else
 			add_id(&f->read, &f->reads, &f->read_room, id);
 		break;
-	case OUTBOX_USER:
-		add_user(f, item->user);
+	case OUTBOX_RECALLED:
+		add_id(&f->recalled, &f->recalls, &f->recalled_room, item->id);
 		break;
 	default:
 		break;
@@ -104,7 +137,7 @@ static void read_ask(struct relay *r, struct buf *text)
 	struct device_feed *f = &r->devices.feed;
 	const struct stream *s = streams_next_unpushed(&r->streams, f->stream);
 	s = s ?: streams_next_unpushed(&r->streams, 0);
-	f->directs = f->reads = f->groups = f->group_at = 0;
+	f->directs = f->recalls = f->reads = f->readers = f->groups = f->group_at = 0;
 	f->rows = 0;
 	f->role = 0;
 	f->after[0] = '\0';
@@ -120,16 +153,23 @@ static void read_ask(struct relay *r, struct buf *text)
 	sql_lit(text, ";COMMIT");
 }
 
+static bool is_full(const struct device_feed *f)
+{
+	return f->directs + f->recalls + f->reads + f->readers + f->groups + f->users.len / 8 >= ITEMS_FULL;
+}
+
 static void read_row(struct relay *r, unsigned stmt, struct row *row)
 {
 	struct device_feed *f = &r->devices.feed;
 	struct outbox_item item;
 	size_t at = 0;
 	(void)stmt;
-	if (r->devices.step != DEVICES_READING || f->directs + f->reads + f->groups + f->users.len / 8 >= ITEMS_FULL)
+	if (r->devices.step != DEVICES_READING || is_full(f))
 		return;
 	f->last_n = row_take_u64(row);
 	f->rows++;
+	f->read_group = 0;
+	f->of_people = true;
 	struct str items = row_take_str(row);
 	/* One that is malformed is told of by those who push. */
 	while (outbox_next(items, &at, &item) == 1)
@@ -275,20 +315,65 @@ static void put_directs(const struct device_feed *f, struct buf *text)
 	sql_lit(text, " AND EXISTS(SELECT 1 FROM devices d FORCE INDEX (PRIMARY) WHERE d.user_id=m.to_user_id)" ON_DUPLICATE ";");
 }
 
-/* Who has devices that show something of these conversations. */
-static void put_reads(const struct device_feed *f, struct buf *text)
+/* ---- what may have to be taken away ---- */
+
+static void begin_shown(struct buf *text, const char *index)
 {
-	if (f->reads == 0)
-		return;
 	sql_lit(text, JOB_COLUMNS "SELECT s.user_id,s.conversation_id,0,");
 	sql_now(text);
 	buf_append_char(text, ',');
 	sql_now(text);
-	sql_lit(text, " FROM push_shown s FORCE INDEX (PRIMARY) LEFT JOIN members g FORCE INDEX (PRIMARY) ON g.user_id=s.user_id AND "
-		      "g.conversation_id=s.conversation_id WHERE s.conversation_id IN ");
-	put_ids(text, f->read, f->reads);
-	buf_printf(text, " AND (g.user_id IS NULL OR g.read_seq>=s.seq)" ON_DUPLICATE ";");
+	buf_printf(text, " FROM push_shown s FORCE INDEX (%s) WHERE ", index);
 }
+
+static void put_reads(const struct device_feed *f, struct buf *text)
+{
+	if (f->reads == 0)
+		return;
+	begin_shown(text, "PRIMARY");
+	sql_lit(text, "s.conversation_id IN ");
+	put_ids(text, f->read, f->reads);
+	sql_lit(text, ON_DUPLICATE ";");
+}
+
+/* Of whoever has read: a large group has many others, and they read one after another. */
+static void put_readers(const struct device_feed *f, struct buf *text)
+{
+	for (size_t i = 0; i < f->readers; i++) {
+		const struct device_reader *to = &f->reader[i];
+		if (i % PLACES_MAX == 0)
+			begin_shown(text, "PRIMARY");
+		else
+			sql_lit(text, " OR ");
+		sql_lit(text, "(s.conversation_id=");
+		sql_u64(text, to->group_id);
+		sql_lit(text, " AND s.user_id=");
+		sql_str(text, str_from(to->user));
+		buf_append_char(text, ')');
+		if (i % PLACES_MAX == PLACES_MAX - 1 || i + 1 == f->readers)
+			sql_lit(text, ON_DUPLICATE ";");
+	}
+}
+
+static void put_recalls(const struct device_feed *f, struct buf *text)
+{
+	for (size_t i = 0; i < f->recalls; i++) {
+		uint64_t id = f->recalled[i];
+		if (i % PLACES_MAX == 0)
+			begin_shown(text, "by_message");
+		else
+			sql_lit(text, " OR ");
+		sql_lit(text, "(s.conversation_id=");
+		sql_u64(text, message_id_conversation(id));
+		sql_lit(text, " AND s.seq=");
+		sql_u64(text, message_id_seq(id));
+		buf_append_char(text, ')');
+		if (i % PLACES_MAX == PLACES_MAX - 1 || i + 1 == f->recalls)
+			sql_lit(text, ON_DUPLICATE ";");
+	}
+}
+
+/* ---- people ---- */
 
 /* A friend request or a notification may be what was done to them: those of the last seconds are looked at. */
 static void put_users(const struct device_feed *f, struct buf *text)
@@ -311,6 +396,8 @@ static void note_ask(struct relay *r, struct buf *text)
 	const struct device_feed *f = &r->devices.feed;
 	put_directs(f, text);
 	put_reads(f, text);
+	put_readers(f, text);
+	put_recalls(f, text);
 	put_users(f, text);
 	sql_lit(text, "INSERT INTO outbox_done (consumer,stream,n,at) VALUES ('" CONSUMER_DEVICE "',");
 	sql_u64(text, f->stream);
