@@ -158,6 +158,12 @@ subtest 'in a group' => sub {
 	wait_for('it to be withdrawn from alice', sub { $of->('alice', 'read') });
 	wait_for('and from carol', sub { $of->('carol', 'read') > $withdrawn });
 	pass 'what is recalled is withdrawn';
+	$r = $t->api('bob')->post('/messages/send', {conversation_id => "$id", message_type => 'text', content => 'bye'});
+	wait_for('carol to be told of the last one', sub { grep { $_->{payload}{message_id} eq $r->json->{id} } $of->('carol', 'message') });
+	$withdrawn = $of->('carol', 'read');
+	cmp_ok $t->api('carol')->delete("/groups/$id/members/carol")->status, '<', 300, 'she leaves';
+	wait_for('what is shown to go', sub { $of->('carol', 'read') > $withdrawn });
+	pass 'what is of a group that was left is withdrawn';
 };
 
 subtest 'one message that is read' => sub {

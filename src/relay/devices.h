@@ -38,7 +38,7 @@ struct relay_job;
 struct device_group {
 	uint64_t id, message_id; /* the newest one that was sent there */
 };
-/* Somebody has read something of a group. */
+/* Somebody has read something of a group, or may have left it. */
 struct device_reader {
 	uint64_t group_id;
 	char user[USER_ID_MAX + 1];
@@ -51,8 +51,8 @@ struct device_feed {
 	size_t directs, direct_room, recalls, recalled_room, reads, read_room;
 	struct device_reader *reader;
 	size_t readers, reader_room;
-	/* Of the row that is being read: the group whose reader the next item tells, 0: none; it tells of people alone. */
-	uint64_t read_group;
+	/* Of the row that is being read: the group of which users follow that have done so, 0: none; it tells of people alone. */
+	uint64_t reader_of;
 	bool of_people;
 	struct device_group *group;
 	size_t groups, group_room;

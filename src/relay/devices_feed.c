@@ -90,14 +90,14 @@ static void add_user(struct device_feed *f, struct str user)
 	sql_str(&f->users, user);
 }
 
-/* Behind a read follows who has read. Other users in a row that tells of messages have done something themselves. */
+/* Behind a read follows who has read, behind a change of a group whom it concerns. Other users of such rows have done
+ * something themselves. */
 static void take_user(struct device_feed *f, struct str user)
 {
-	if (f->read_group != 0)
-		add_reader(f, f->read_group, user);
+	if (f->reader_of != 0)
+		add_reader(f, f->reader_of, user);
 	else if (f->of_people)
 		add_user(f, user);
-	f->read_group = 0;
 }
 
 static void take_item(struct device_feed *f, const struct outbox_item *item)
@@ -107,7 +107,7 @@ static void take_item(struct device_feed *f, const struct outbox_item *item)
 		take_user(f, item->user);
 		return;
 	}
-	f->read_group = 0;
+	f->reader_of = 0;
 	f->of_people = f->of_people && item->kind == OUTBOX_FRIEND;
 	switch (item->kind) {
 	case OUTBOX_SENT:
@@ -118,9 +118,12 @@ static void take_item(struct device_feed *f, const struct outbox_item *item)
 		break;
 	case OUTBOX_READ:
 		if (conversation_is_group(id))
-			f->read_group = id;
+			f->reader_of = id;
 		else
 			add_id(&f->read, &f->reads, &f->read_room, id);
+		break;
+	case OUTBOX_GROUP:
+		f->reader_of = id;
 		break;
 	case OUTBOX_RECALLED:
 		add_id(&f->recalled, &f->recalls, &f->recalled_room, item->id);
@@ -168,7 +171,7 @@ static void read_row(struct relay *r, unsigned stmt, struct row *row)
 		return;
 	f->last_n = row_take_u64(row);
 	f->rows++;
-	f->read_group = 0;
+	f->reader_of = 0;
 	f->of_people = true;
 	struct str items = row_take_str(row);
 	/* One that is malformed is told of by those who push. */
