@@ -189,6 +189,27 @@ subtest 'the badge of a user with 5,000 groups' => sub {
 	$dbh->do("DELETE FROM members WHERE user_id = 'pia'");
 };
 
+subtest 'what hides no other message' => sub {
+	my $path = browser('rosa');
+	my ($alice, $bob) = map { $t->api($_) } qw(alice bob);
+	$t->befriend('alice', 'rosa');
+	my $group = $t->group('alice', [qw(bob rosa)], name => 'Choir');
+	my $id = ref $group ? $group->{id} : $group;
+	my $say = sub { my ($by, $text, %more) = @_; my $r = $by->post('/messages/send', {conversation_id => "$id", message_type => 'text', content => $text, %more}); is $r->status, 201, $text or diag $r->body; return $r->json->{id} };
+	$t->api('rosa')->put('/users/bob/block');
+	$say->($alice, 'at seven');
+	$say->($bob, 'at eight');
+	is next_push($path, 0)->{payload}{body}, 'Alice: at seven', 'one of a user who is blocked';
+	$say->($alice, 'bring a book');
+	my $mention = $say->($alice, '@rosa', mentions => ['rosa']);
+	is $alice->put("/messages/$mention/recall")->status, 200, 'it is recalled';
+	is_deeply [@{next_push($path, 1)->{payload}}{qw(kind body)}], ['message', 'Alice: bring a book'], 'a mention that was recalled';
+	my $last = $say->($alice, 'never mind');
+	is $alice->put("/messages/$last/recall")->status, 200, 'recalled, too';
+	settled();
+	is scalar(pushes($path)), 2, 'and nothing is shown twice in its place';
+};
+
 subtest 'devices that are gone' => sub {
 	my %status = (404 => 'ivan', 410 => 'judy');
 	for my $status (sort keys %status) {

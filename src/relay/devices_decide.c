@@ -4,7 +4,7 @@
  * read at once, and in one transaction there is a row for each device, and the jobs are gone, but those to which something was added meanwhile.
  *
  * A message is told unless its user is online, has read it, has blocked its sender, or has muted the conversation; a mention passes a mute, unless
- * mute_mentions says otherwise. What is shown is the newest mention that was not shown yet, or else the newest unread message. Where
+ * mute_mentions says otherwise. What is shown is the newest mention that was not shown yet, or else the newest such message. Where
  * there is none and what was shown is read or recalled, that is withdrawn, also of one who is online.
  */
 #include "core/base.h"
@@ -23,6 +23,8 @@
 
 /* Groups with something unread, of all users of a batch. */
 #define UNREADS_MAX 20000
+/* Messages among which the one that is shown is looked for. */
+#define LOOK_BACK 500
 /* Friend requests are no conversation, and no notification either: their rows must not replace one another. */
 #define FRIEND_REQUESTS UINT64_MAX
 
@@ -183,35 +185,59 @@ static void put_user_facts(const struct device_decide *d, unsigned i, struct buf
 	buf_append_char(text, ';');
 }
 
-static void put_mention(const struct device_job *j, struct buf *text, struct str user)
+/* Of messages AS m. */
+static void put_may_be_shown(struct buf *text, struct str user)
 {
-	sql_lit(text, "(SELECT seq FROM mentions FORCE INDEX (PRIMARY) WHERE user_id=");
+	buf_printf(text, " AND m.is_recalled=0 AND m.is_read=0 AND m.deleted_by_recipient=0 AND m.message_type<>%d AND m.from_user_id<>",
+		   MESSAGE_SYSTEM);
 	sql_str(text, user);
-	sql_lit(text, " AND conversation_id=");
-	sql_u64(text, j->conversation_id);
-	sql_lit(text, " AND seq>");
-	sql_u64(text, j->read_seq > j->shown_seq ? j->read_seq : j->shown_seq);
-	sql_lit(text, " AND seq<=");
-	sql_u64(text, message_id_seq(j->message_id));
-	sql_lit(text, " ORDER BY seq DESC LIMIT 1)");
+	sql_lit(text, " AND (m.expires_at IS NULL OR m.expires_at>");
+	sql_now(text);
+	sql_lit(text, ") AND NOT EXISTS(SELECT 1 FROM blocks b WHERE b.user_id=");
+	sql_str(text, user);
+	sql_lit(text, " AND b.blocked_id=m.from_user_id) AND NOT EXISTS(SELECT 1 FROM friendships f WHERE f.user_id=");
+	sql_str(text, user);
+	sql_lit(text, " AND f.friend_id=m.from_user_id AND f.blocked=1)");
 }
 
-/* Sets @id: the message that is shown; NULL: none. The ends of ranges are constants, so that no more is read than is in them. */
+/* What was not read and not shown yet; of a lot, the end. */
+static uint64_t choice_after(const struct device_job *j)
+{
+	uint64_t after = j->read_seq > j->shown_seq ? j->read_seq : j->shown_seq, newest = message_id_seq(j->message_id);
+	return newest > LOOK_BACK && newest - LOOK_BACK > after ? newest - LOOK_BACK : after;
+}
+
+static void put_mention(const struct device_job *j, struct buf *text, struct str whom)
+{
+	sql_lit(text, "(SELECT m.id FROM mentions n FORCE INDEX (PRIMARY) STRAIGHT_JOIN messages m FORCE INDEX (PRIMARY) ON "
+		      "m.id=(n.conversation_id<<28)+n.seq WHERE n.user_id=");
+	sql_str(text, whom);
+	sql_lit(text, " AND n.conversation_id=");
+	sql_u64(text, j->conversation_id);
+	sql_lit(text, " AND n.seq>");
+	sql_u64(text, choice_after(j));
+	sql_lit(text, " AND n.seq<=");
+	sql_u64(text, message_id_seq(j->message_id));
+	put_may_be_shown(text, str_from(j->user));
+	sql_lit(text, " ORDER BY n.seq DESC LIMIT 1)");
+}
+
+/*
+ * Sets @id: the message that is shown, and @at, where it mentions the user; NULL: there is none. The ends of ranges are
+ * constants, so that no more is read than is in them.
+ */
 static void put_choice(const struct device_job *j, struct buf *text)
 {
 	sql_lit(text, "SET @at=NULLIF(GREATEST(COALESCE(");
 	put_mention(j, text, str_from(j->user));
 	sql_lit(text, ",0),COALESCE(");
 	put_mention(j, text, STR_LIT("*"));
-	sql_lit(text, ",0)),0);SET @id=COALESCE(");
-	sql_u64(text, message_id_make(j->conversation_id, 0));
-	sql_lit(text, "+@at,(SELECT id FROM messages FORCE INDEX (PRIMARY) WHERE id>");
-	sql_u64(text, message_id_make(j->conversation_id, j->read_seq));
-	sql_lit(text, " AND id<=");
+	sql_lit(text, ",0)),0);SET @id=COALESCE(@at,(SELECT m.id FROM messages m FORCE INDEX (PRIMARY) WHERE m.id>");
+	sql_u64(text, message_id_make(j->conversation_id, choice_after(j)));
+	sql_lit(text, " AND m.id<=");
 	sql_u64(text, j->message_id);
-	buf_printf(text, " AND is_recalled=0 AND message_type<>%d AND from_user_id<>", MESSAGE_SYSTEM);
-	sql_str(text, str_from(j->user));
-	sql_lit(text, " ORDER BY id DESC LIMIT 1));");
+	put_may_be_shown(text, str_from(j->user));
+	sql_lit(text, " ORDER BY m.id DESC LIMIT 1));");
 }
 
 static void put_message_facts(const struct device_job *j, unsigned i, struct buf *text)
@@ -232,15 +258,7 @@ static void put_message_facts(const struct device_job *j, unsigned i, struct buf
 	sql_str(text, user);
 	sql_lit(text, " AND s.conversation_id=");
 	sql_u64(text, j->conversation_id);
-	sql_lit(text, " WHERE m.id=@id AND m.is_recalled=0 AND m.is_read=0 AND m.from_user_id<>");
-	sql_str(text, user);
-	sql_lit(text, " AND (m.expires_at IS NULL OR m.expires_at>");
-	sql_now(text);
-	sql_lit(text, ") AND NOT EXISTS(SELECT 1 FROM blocks b WHERE b.user_id=");
-	sql_str(text, user);
-	sql_lit(text, " AND b.blocked_id=m.from_user_id) AND NOT EXISTS(SELECT 1 FROM friendships f WHERE f.user_id=");
-	sql_str(text, user);
-	sql_lit(text, " AND f.friend_id=m.from_user_id AND f.blocked=1);");
+	sql_lit(text, " WHERE m.id=CAST(@id AS UNSIGNED);");
 }
 
 static void put_other_facts(const struct device_job *j, unsigned i, struct buf *text)
