@@ -270,6 +270,22 @@ subtest 'a service that hangs' => sub {
 	is_deeply [map { $_->{answered} } @fcm[$sends, $sends + 1]], [0, 200], 'after its time is up';
 };
 
+subtest 'a host that hangs' => sub {
+	$t->befriend('alice', $_) for qw(paul sara tina);
+	my %path = map { $_ => browser($_) } qw(paul sara tina);
+	answer($path{paul}, hang => JSON::PP::true(), times => 1);
+	answer($path{tina}, status => 201, unended => JSON::PP::true(), times => 1);
+	$t->send_text('alice', $_, 'hi') for qw(paul tina);
+	next_push($path{$_}, 0) for qw(paul tina);
+	$t->send_text('alice', 'sara', 'hi');
+	wait_for('both to be tried again', sub { pushes($path{paul}) > 1 && pushes($path{tina}) > 1 });
+	my @seen = map { $json->decode($_) } split /\n/, slurp("$dir/pushes");
+	my ($told) = grep { $seen[$_]{path} eq $path{sara} } 0 .. $#seen;
+	my ($given_up) = grep { ($seen[$_]{closed} // '') eq $path{paul} } 0 .. $#seen;
+	cmp_ok $told, '<', $given_up, 'others of its lane need not wait until it is given up';
+	is_deeply [map { $_->{answered} } (pushes($path{tina}))[0, 1]], [201, 201], 'an answer that does not end is none';
+};
+
 subtest 'a relay that is killed' => sub {
 	my $path = browser('bob', id => 'kill');
 	my %seen;

@@ -18,7 +18,6 @@
 /* How often it is looked for jobs that are due. */
 #define LOOK_MS 250
 #define COUNT_MS 10000
-#define PARALLEL 256
 
 static void on_timer(struct wheel_timer *t)
 {
@@ -32,9 +31,10 @@ void devices_init(struct relay *r)
 	const struct fetch_options options = {
 		.ca_file = r->conf->relay.ca_file,
 		.allow_private = r->conf->relay.allow_private,
-		.parallel = PARALLEL,
-		.parallel_host = LANE_MAX,
-		.waiting = SERVICE_LANES * LANE_MAX,
+		/* So that no lane waits for what another one does. */
+		.parallel = SERVICE_ROOM_ALL,
+		.parallel_host = SERVICE_ROOM_MAX,
+		.waiting = SERVICE_ROOM_ALL,
 	};
 	services_init(&d->services, r->conf);
 	d->out = json_out_new();
@@ -54,7 +54,6 @@ void devices_fini(struct relay *r)
 	fetch_free(&d->fetch);
 	devices_feed_fini(&d->feed);
 	devices_decide_fini(&d->decide);
-	devices_send_fini(d);
 	services_fini(&d->services);
 	json_out_free(&d->out);
 	buf_fini(&d->text);

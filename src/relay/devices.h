@@ -30,8 +30,6 @@ struct relay_job;
 #define DEVICES_WAIT_MS 3000
 /* Jobs that are decided at a time. */
 #define DECIDE_MAX 50
-/* What a lane sends at a time. */
-#define LANE_MAX 64
 
 /* ---- reading the outbox ---- */
 
@@ -102,27 +100,32 @@ struct device_decide {
 
 /* ---- sending ---- */
 
-enum push_state { PUSH_WAITS, PUSH_ASKED, PUSH_OVER };
+enum push_state {
+	PUSH_NONE,
+	PUSH_PICKED,  /* from the table */
+	PUSH_ASKED,   /* the service */
+	PUSH_OVER,    /* has become what `verdict` says, */
+	PUSH_WRITTEN, /* which is being written down */
+};
 struct device_push {
 	struct relay *relay;
 	unsigned lane;
 	enum push_state state;
+	struct arena arena;
 	enum service_verdict verdict;
 	unsigned later_secs; /* as the service asks */
 	struct fetch_call *call;
 	enum device_platform platform;
-	struct str user, device, token, payload; /* in the lane's arena */
+	struct str user, device, token, payload; /* in the arena */
 	struct webpush_keys keys;
 	bool gone; /* there is no such device any more */
 	uint64_t conversation_id, version, tries;
 	int64_t made_ms;
 };
-enum lane_state { LANE_IDLE, LANE_PICKING, LANE_SENDING, LANE_WRITING };
 struct device_lane {
-	enum lane_state state;
-	struct arena arena;
-	struct device_push push[LANE_MAX];
-	unsigned count, open;
+	struct device_push push[SERVICE_ROOM_MAX]; /* the first service_room() of them */
+	unsigned used, over;			   /* not PUSH_NONE; PUSH_OVER */
+	unsigned found;				   /* rows of the last look */
 };
 
 enum devices_step {
@@ -148,6 +151,7 @@ struct devices {
 	struct device_feed feed;
 	struct device_decide decide;
 	struct device_lane lane[SERVICE_LANES];
+	bool picks;	  /* what is due is being read */
 	unsigned written; /* the lane of which is written down what became of it */
 	struct fetch_call *token_call;
 	int64_t token_ms; /* not before */
@@ -176,6 +180,5 @@ void devices_decide_drop(struct relay *r);
 void devices_decide_fini(struct device_decide *d);
 const struct relay_job *devices_send_job(struct relay *r, int64_t now_ms);
 void devices_send_drop(struct relay *r);
-void devices_send_fini(struct devices *d);
 
 #endif

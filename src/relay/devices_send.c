@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Sending, in lanes: each takes what is due of its own, sends it, and when all has been answered, or was given up, writes down
- * what became of it before it takes more. So a service that is slow fills its own lane alone. What is sent and not written down
- * when the relay dies is sent again.
+ * Sending, in lanes: each takes what is due of its own while it has room, sends it, and writes down what became of it: when all
+ * has been answered, or half, or with the next look at what is due. So a service that is slow fills its own lane alone, and a
+ * host that does not answer keeps its places of that lane and no others. What is sent and not written down when the relay
+ * dies is sent again.
  */
 #include "core/base.h"
 #include "relay/devices.h"
@@ -23,25 +24,26 @@
 
 /* ---- its life ---- */
 
+static void push_drop(struct device_lane *lane, struct device_push *p)
+{
+	if (p->state == PUSH_NONE)
+		return;
+	lane->used--;
+	lane->over -= p->state == PUSH_OVER;
+	fetch_cancel(&p->call);
+	arena_fini(&p->arena);
+	p->state = PUSH_NONE;
+}
+
 void devices_send_drop(struct relay *r)
 {
 	struct devices *d = &r->devices;
 	fetch_cancel(&d->token_call);
-	for (unsigned l = 0; l < SERVICE_LANES; l++) {
-		struct device_lane *lane = &d->lane[l];
-		for (unsigned i = 0; i < lane->count; i++)
-			fetch_cancel(&lane->push[i].call);
-		lane->count = lane->open = 0;
-		lane->state = LANE_IDLE;
-		arena_clear(&lane->arena);
-	}
-	d->pick_ms = 0;
-}
-
-void devices_send_fini(struct devices *d)
-{
 	for (unsigned l = 0; l < SERVICE_LANES; l++)
-		arena_fini(&d->lane[l].arena);
+		for (unsigned i = 0; i < SERVICE_ROOM_MAX; i++)
+			push_drop(&d->lane[l], &d->lane[l].push[i]);
+	d->picks = false;
+	d->pick_ms = 0;
 }
 
 /* ---- sending ---- */
@@ -51,8 +53,7 @@ static void push_over(struct device_push *p, enum service_verdict verdict)
 	struct device_lane *lane = &p->relay->devices.lane[p->lane];
 	p->state = PUSH_OVER;
 	p->verdict = verdict;
-	if (--lane->open == 0)
-		lane->state = LANE_WRITING;
+	lane->over++;
 }
 
 static void on_answer(const struct fetch_answer *answer, void *ctx)
@@ -76,6 +77,11 @@ static void send_one(struct device_push *p)
 	struct fetch_request request;
 	const struct service_push push = {
 		.platform = p->platform, .token = p->token, .keys = p->keys, .payload = p->payload};
+	/* It was refused since the lane was asked. */
+	if (services_needs_token(&d->services, p->platform)) {
+		push_over(p, SERVICE_LATER);
+		return;
+	}
 	if (p->gone || services_request(&d->services, &push, &request) != 0) {
 		push_over(p, SERVICE_REFUSED);
 		return;
@@ -86,14 +92,6 @@ static void send_one(struct device_push *p)
 	p->call = fetch_start(d->fetch, &request);
 	if (p->call == NULL)
 		push_over(p, SERVICE_LATER);
-}
-
-static void send_lane(struct device_lane *lane)
-{
-	lane->state = LANE_SENDING;
-	for (unsigned i = 0; i < lane->count; i++)
-		if (lane->push[i].state == PUSH_WAITS)
-			send_one(&lane->push[i]);
 }
 
 /* ---- a token of Google's, before its lane can send ---- */
@@ -132,26 +130,43 @@ static bool lane_may_send(struct relay *r, unsigned lane)
 
 /* ---- what is due ---- */
 
-static bool lane_is_idle(struct relay *r, unsigned lane)
+static struct device_push *lane_place(struct device_lane *lane, unsigned room)
 {
-	return r->devices.lane[lane].state == LANE_IDLE && lane_may_send(r, lane);
+	for (unsigned i = 0; i < room; i++)
+		if (lane->push[i].state == PUSH_NONE)
+			return &lane->push[i];
+	return NULL;
+}
+
+/* Also where another version of it is: one after the other. */
+static bool lane_has(const struct device_lane *lane, struct str user, struct str device, uint64_t conversation_id)
+{
+	for (unsigned i = 0; i < SERVICE_ROOM_MAX; i++) {
+		const struct device_push *p = &lane->push[i];
+		if (p->state != PUSH_NONE && p->conversation_id == conversation_id && str_equal(p->user, user) &&
+		    str_equal(p->device, device))
+			return true;
+	}
+	return false;
 }
 
 static void pick_ask(struct relay *r, struct buf *text)
 {
 	bool any = false;
+	r->devices.picks = true;
 	for (unsigned l = 1; l < SERVICE_LANES; l++) {
 		struct device_lane *lane = &r->devices.lane[l];
-		if (!lane_is_idle(r, l))
+		lane->found = 0;
+		if (lane->used == service_room(l) || !lane_may_send(r, l))
 			continue;
-		lane->state = LANE_PICKING;
 		sql_lit(text, "SELECT s.lane,s.user_id,s.device_id,s.conversation_id,s.version,s.tries,s.made_at,s.payload,"
 			      "d.platform,d.token,d.p256dh,d.auth FROM push_sends s FORCE INDEX (by_due) LEFT JOIN devices d FORCE "
 			      "INDEX (PRIMARY) ON d.user_id=s.user_id AND d.id=s.device_id WHERE s.lane=");
 		sql_u64(text, l);
 		sql_lit(text, " AND s.due_at<=");
 		sql_now(text);
-		buf_printf(text, " ORDER BY s.due_at LIMIT %d;", LANE_MAX);
+		/* Among them are those that it has, which are due for longer. */
+		buf_printf(text, " ORDER BY s.due_at LIMIT %u;", service_room(l));
 		any = true;
 	}
 	if (!any)
@@ -170,51 +185,46 @@ static void pick_row(struct relay *r, unsigned stmt, struct row *row)
 {
 	unsigned l = (unsigned)row_take_u64(row);
 	(void)stmt;
-	if (l >= SERVICE_LANES)
+	if (l >= SERVICE_LANES || !r->devices.picks)
 		return;
 	struct device_lane *lane = &r->devices.lane[l];
-	if (lane->state != LANE_PICKING || lane->count == LANE_MAX)
+	struct device_push *p = lane_place(lane, service_room(l));
+	struct str user = row_take_str(row), device = row_take_str(row);
+	uint64_t conversation_id = row_take_u64(row);
+	lane->found++;
+	if (p == NULL || lane_has(lane, user, device, conversation_id))
 		return;
-	struct device_push *p = &lane->push[lane->count++];
-	*p = (struct device_push){.relay = r, .lane = l};
-	p->user = arena_str(&lane->arena, row_take_str(row));
-	p->device = arena_str(&lane->arena, row_take_str(row));
-	p->conversation_id = row_take_u64(row);
+	*p = (struct device_push){.relay = r, .lane = l, .state = PUSH_PICKED, .conversation_id = conversation_id};
+	p->user = arena_str(&p->arena, user);
+	p->device = arena_str(&p->arena, device);
 	p->version = row_take_u64(row);
 	p->tries = row_take_u64(row);
 	p->made_ms = row_take_ms(row);
-	p->payload = arena_str(&lane->arena, row_take_str(row));
+	p->payload = arena_str(&p->arena, row_take_str(row));
 	p->gone = row_next_is_null(row);
 	p->platform = (enum device_platform)row_take_u64(row);
-	p->token = arena_str(&lane->arena, row_take_str(row));
+	p->token = arena_str(&p->arena, row_take_str(row));
 	take_bytes(row, p->keys.p256dh, sizeof(p->keys.p256dh));
 	take_bytes(row, p->keys.auth, sizeof(p->keys.auth));
-	lane->open++;
+	lane->used++;
 }
 
 static void pick_done(struct relay *r)
 {
-	for (unsigned l = 1; l < SERVICE_LANES; l++) {
-		struct device_lane *lane = &r->devices.lane[l];
-		if (lane->state != LANE_PICKING)
-			continue;
-		if (lane->count != 0)
-			send_lane(lane);
-		else
-			lane->state = LANE_IDLE;
-	}
+	r->devices.picks = false;
+	for (unsigned l = 1; l < SERVICE_LANES; l++)
+		for (unsigned i = 0; i < SERVICE_ROOM_MAX; i++)
+			if (r->devices.lane[l].push[i].state == PUSH_PICKED)
+				send_one(&r->devices.lane[l].push[i]);
 }
 
 static void pick_failed(struct relay *r)
 {
-	for (unsigned l = 1; l < SERVICE_LANES; l++) {
-		struct device_lane *lane = &r->devices.lane[l];
-		if (lane->state != LANE_PICKING)
-			continue;
-		lane->count = lane->open = 0;
-		lane->state = LANE_IDLE;
-		arena_clear(&lane->arena);
-	}
+	r->devices.picks = false;
+	for (unsigned l = 1; l < SERVICE_LANES; l++)
+		for (unsigned i = 0; i < SERVICE_ROOM_MAX; i++)
+			if (r->devices.lane[l].push[i].state == PUSH_PICKED)
+				push_drop(&r->devices.lane[l], &r->devices.lane[l].push[i]);
 	devices_failed(r);
 }
 
@@ -226,12 +236,14 @@ static const struct relay_job pick_job = {.name = "looking what to send to devic
 
 /* ---- what became of it ---- */
 
-/* 0: none. */
-static unsigned lane_to_write(const struct relay *r)
+/* 0: none. Many are written at once, but for those that have waited. */
+static unsigned lane_to_write(const struct relay *r, bool any)
 {
-	for (unsigned l = 1; l < SERVICE_LANES; l++)
-		if (r->devices.lane[l].state == LANE_WRITING)
+	for (unsigned l = 1; l < SERVICE_LANES; l++) {
+		const struct device_lane *lane = &r->devices.lane[l];
+		if (lane->over != 0 && (any || lane->over == lane->used || lane->over >= service_room(l) / 2))
 			return l;
+	}
 	return 0;
 }
 
@@ -283,10 +295,13 @@ static void put_later(const struct device_push *p, struct buf *text)
 
 static void write_ask(struct relay *r, struct buf *text)
 {
-	r->devices.written = lane_to_write(r);
-	const struct device_lane *lane = &r->devices.lane[r->devices.written];
-	for (unsigned i = 0; i < lane->count; i++) {
-		const struct device_push *p = &lane->push[i];
+	struct device_lane *lane = &r->devices.lane[r->devices.written];
+	for (unsigned i = 0; i < SERVICE_ROOM_MAX; i++) {
+		struct device_push *p = &lane->push[i];
+		if (p->state != PUSH_OVER)
+			continue;
+		p->state = PUSH_WRITTEN;
+		lane->over--;
 		if (p->verdict == SERVICE_LATER) {
 			put_later(p, text);
 			continue;
@@ -303,32 +318,45 @@ static void write_done(struct relay *r)
 {
 	struct device_lane *lane = &r->devices.lane[r->devices.written];
 	unsigned n[SERVICE_REFUSED + 1] = {0};
-	if (lane->state != LANE_WRITING)
-		return;
-	for (unsigned i = 0; i < lane->count; i++)
-		n[lane->push[i].verdict] += !lane->push[i].gone;
+	for (unsigned i = 0; i < SERVICE_ROOM_MAX; i++) {
+		struct device_push *p = &lane->push[i];
+		if (p->state != PUSH_WRITTEN)
+			continue;
+		n[p->verdict] += !p->gone;
+		push_drop(lane, p);
+	}
 	stat_add(STAT_PUSHES_SENT, n[SERVICE_SENT]);
 	stat_add(STAT_PUSHES_RETRIED, n[SERVICE_LATER]);
 	stat_add(STAT_PUSHES_FAILED, n[SERVICE_REFUSED]);
 	stat_add(STAT_DEVICES_REMOVED, n[SERVICE_DEAD]);
 	/* Where it was full there may be more. */
-	if (lane->count == LANE_MAX)
+	if (lane->found == service_room(r->devices.written))
 		r->devices.pick_ms = 0;
-	lane->count = 0;
-	lane->state = LANE_IDLE;
-	arena_clear(&lane->arena);
 }
 
-/* The lane stays as it is: it is written down once the database is back. */
+/* It is written down once the database is back. */
+static void write_failed(struct relay *r)
+{
+	struct device_lane *lane = &r->devices.lane[r->devices.written];
+	for (unsigned i = 0; i < SERVICE_ROOM_MAX; i++) {
+		if (lane->push[i].state != PUSH_WRITTEN)
+			continue;
+		lane->push[i].state = PUSH_OVER;
+		lane->over++;
+	}
+	devices_failed(r);
+}
+
 static const struct relay_job write_job = {.name = "noting what devices were told",
 					   .ask = write_ask,
 					   .done = write_done,
-					   .failed = devices_failed};
+					   .failed = write_failed};
 
 const struct relay_job *devices_send_job(struct relay *r, int64_t now_ms)
 {
 	struct devices *d = &r->devices;
-	if (lane_to_write(r) != 0)
+	d->written = lane_to_write(r, now_ms >= d->pick_ms);
+	if (d->written != 0)
 		return &write_job;
 	if (now_ms < d->pick_ms)
 		return NULL;

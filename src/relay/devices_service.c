@@ -492,3 +492,11 @@ unsigned service_lane(enum device_platform p, struct str token)
 			return FIRST_HOST_LANE + i;
 	return FIRST_OTHER_LANE + (unsigned)(hash(host) % (SERVICE_LANES - FIRST_OTHER_LANE));
 }
+
+/* Where anybody may have us call a host that does not answer, fewer have to do. */
+#define OTHER_ROOM 32
+
+unsigned service_room(unsigned lane)
+{
+	return lane < FIRST_OTHER_LANE ? SERVICE_ROOM_MAX : OTHER_ROOM;
+}

@@ -78,10 +78,15 @@ const services = http2.createSecureServer({cert: fs.readFileSync(certificate), k
 services.on('stream', (stream, headers) => collect(stream, (body) => {
     const path = headers[':path'], a = answerTo(path);
     fs.appendFileSync(log, `${JSON.stringify({...take(path, headers, body), answered: a.hang ? 0 : a.status})}\n`);
+    if (a.hang)
+        stream.on('close', () => fs.appendFileSync(log, `${JSON.stringify({path: '', closed: path})}\n`));
     if (a.hang || stream.destroyed)
         return;
     stream.respond({':status': a.status, ...a.headers});
-    stream.end(a.body || '');
+    if (a.unended)
+        stream.write(a.body || '{');
+    else
+        stream.end(a.body || '');
 }));
 services.on('sessionError', () => {});
 
