@@ -475,11 +475,18 @@ enum service_verdict services_judge(struct services *s, enum device_platform p, 
 
 /* ---- lanes ---- */
 
-/* Anybody can choose a host that shares a lane with another one, but not with these. */
-static const char *const known_hosts[] = {"fcm.googleapis.com", "updates.push.services.mozilla.com", "web.push.apple.com",
-					  "wns2-by3p.notify.windows.com"};
+/* Anybody can choose a host that shares a lane with another one, but not with these and, after a dot, what is in their domains. */
+static const char *const known_hosts[] = {"fcm.googleapis.com", ".push.services.mozilla.com", ".push.apple.com",
+					  ".notify.windows.com"};
 #define FIRST_HOST_LANE 3
 #define FIRST_OTHER_LANE (FIRST_HOST_LANE + ARRAY_LEN(known_hosts))
+
+static bool is_known(struct str host, const char *known)
+{
+	size_t len = strlen(known);
+	size_t before = known[0] == '.' && host.len > len ? host.len - len : 0;
+	return host.len == before + len && strncasecmp(host.s + before, known, len) == 0;
+}
 
 unsigned service_lane(enum device_platform p, struct str token)
 {
@@ -488,7 +495,7 @@ unsigned service_lane(enum device_platform p, struct str token)
 	struct str origin = origin_of(token), host = {origin.s + sizeof("https://") - 1, 0};
 	host.len = origin.len - (sizeof("https://") - 1);
 	for (unsigned i = 0; i < ARRAY_LEN(known_hosts); i++)
-		if (str_is(host, known_hosts[i]))
+		if (is_known(host, known_hosts[i]))
 			return FIRST_HOST_LANE + i;
 	return FIRST_OTHER_LANE + (unsigned)(hash(host) % (SERVICE_LANES - FIRST_OTHER_LANE));
 }

@@ -60,6 +60,12 @@ int main(void)
 	}
 	ok(alone, "no other host shares the lane of a service of browsers, nor that of phones");
 	ok(within, "there are so many lanes");
+	unsigned windows = service_lane(DEVICE_WEBPUSH, STR_LIT("https://wns2-by3p.notify.windows.com/w/?token=x"));
+	is_int(service_lane(DEVICE_WEBPUSH, STR_LIT("https://wns2-PN1P.notify.windows.com/w/?token=x")), windows,
+	       "all hosts of Microsoft's service are one");
+	ok(windows != service_lane(DEVICE_WEBPUSH, STR_LIT("https://notify.windows.com.example/")) &&
+		   windows != service_lane(DEVICE_WEBPUSH, STR_LIT("https://xnotify.windows.com/")),
+	   "and no host that only looks like it");
 	is_int(service_lane(DEVICE_FCM, STR_LIT("x")), 1, "FCM has its own");
 	is_int(service_lane(DEVICE_APNS, STR_LIT("x")), 2, "and APNs");
 	is_int(service_lane(DEVICE_WEBPUSH, STR_LIT("https://a.example/1")), service_lane(DEVICE_WEBPUSH, STR_LIT("https://a.example/2?x")),
