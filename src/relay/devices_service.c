@@ -440,8 +440,7 @@ static struct str apns_reason(struct services *s, struct str body)
 static enum service_verdict judge_apns(struct services *s, const struct fetch_answer *a)
 {
 	struct str reason = apns_reason(s, a->body);
-	if (a->status == 410 || str_is(reason, "BadDeviceToken") || str_is(reason, "Unregistered") ||
-	    str_is(reason, "DeviceTokenNotForTopic"))
+	if (a->status == 410 || str_is(reason, "BadDeviceToken") || str_is(reason, "Unregistered"))
 		return SERVICE_DEAD;
 	if (a->status != 403)
 		return SERVICE_REFUSED;
@@ -452,8 +451,11 @@ static enum service_verdict judge_apns(struct services *s, const struct fetch_an
 
 static enum service_verdict judge_fcm(struct services *s, const struct fetch_answer *a)
 {
-	if (a->status == 404 || is_unregistered(s, a->body))
+	if (is_unregistered(s, a->body))
 		return SERVICE_DEAD;
+	/* The project or the URL: somebody may put it right. */
+	if (a->status == 404)
+		return SERVICE_LATER;
 	if (a->status != 401 && a->status != 403)
 		return SERVICE_REFUSED;
 	forget_text(&s->fcm_authorization);

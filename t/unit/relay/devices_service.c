@@ -37,7 +37,9 @@ int main(void)
 	is_int(judge(DEVICE_WEBPUSH, 404, ""), SERVICE_DEAD, "a subscription that is not there");
 	is_int(judge(DEVICE_WEBPUSH, 410, ""), SERVICE_DEAD, "or not any more");
 	is_int(judge(DEVICE_WEBPUSH, 403, ""), SERVICE_REFUSED, "one of another key");
-	is_int(judge(DEVICE_FCM, 404, "{}"), SERVICE_DEAD, "FCM: 404");
+	is_int(judge(DEVICE_FCM, 404, "{\"error\":{\"details\":[{\"errorCode\":\"UNREGISTERED\"}]}}"), SERVICE_DEAD,
+	       "FCM: a token that it does not know");
+	is_int(judge(DEVICE_FCM, 404, "{}"), SERVICE_LATER, "a project that it does not know costs no device");
 	is_int(judge(DEVICE_FCM, 400, "{\"error\":{\"details\":[{\"x\":1},{\"errorCode\":\"UNREGISTERED\"}]}}"), SERVICE_DEAD,
 	       "UNREGISTERED");
 	is_int(judge(DEVICE_FCM, 400, "{\"error\":{\"details\":[{\"errorCode\":\"INVALID_ARGUMENT\"}]}}"), SERVICE_REFUSED,
@@ -46,6 +48,8 @@ int main(void)
 	is_int(judge(DEVICE_FCM, 401, "{}"), SERVICE_LATER, "a token that is not taken is made anew");
 	is_int(judge(DEVICE_APNS, 410, "{}"), SERVICE_DEAD, "APNs: 410");
 	is_int(judge(DEVICE_APNS, 400, "{\"reason\":\"BadDeviceToken\"}"), SERVICE_DEAD, "BadDeviceToken");
+	is_int(judge(DEVICE_APNS, 400, "{\"reason\":\"DeviceTokenNotForTopic\"}"), SERVICE_REFUSED,
+	       "a wrong topic costs no device");
 	is_int(judge(DEVICE_APNS, 400, "{\"reason\":\"PayloadTooLarge\"}"), SERVICE_REFUSED, "another reason");
 	is_int(judge(DEVICE_APNS, 403, "{\"reason\":\"ExpiredProviderToken\"}"), SERVICE_LATER, "ExpiredProviderToken");
 
