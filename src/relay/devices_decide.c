@@ -25,6 +25,8 @@
 #define UNREADS_MAX 20000
 /* Messages among which the one that is shown is looked for. */
 #define LOOK_BACK 500
+/* Of a text; a database takes 2 MiB at least (store/settings.c). */
+#define WRITE_BYTES 524288
 /* Friend requests are no conversation, and no notification either: their rows must not replace one another. */
 #define FRIEND_REQUESTS UINT64_MAX
 
@@ -548,12 +550,16 @@ static void decide(struct relay *r, unsigned i, struct buf *text)
 	put_key(j, text);
 	sql_lit(text, " AND version=");
 	sql_u64(text, j->version);
+	/* One that another relay has made anew begins to count again. */
+	sql_lit(text, " AND message_id=");
+	sql_u64(text, j->message_id);
 	buf_append_char(text, ';');
 }
 
 static void write_ask(struct relay *r, struct buf *text)
 {
-	for (unsigned i = 0; i < r->devices.decide.jobs; i++)
+	/* The others are due still. */
+	for (unsigned i = 0; i < r->devices.decide.jobs && text->len < WRITE_BYTES; i++)
 		decide(r, i, text);
 	sql_lit(text, "COMMIT");
 }
