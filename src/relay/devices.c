@@ -69,6 +69,9 @@ void devices_forget(struct relay *r)
 	r->devices.step = DEVICES_IDLE;
 	devices_decide_drop(r);
 	devices_send_drop(r);
+	/* Another relay may count it. */
+	r->devices.count_ms = 0;
+	stat_set(STAT_PUSHES_WAITING, 0);
 }
 
 void devices_wake(struct relay *r, int64_t in_ms)
