@@ -210,6 +210,20 @@ subtest 'what hides no other message' => sub {
 	is scalar(pushes($path)), 2, 'and nothing is shown twice in its place';
 };
 
+subtest 'what was done long ago' => sub {
+	$t->befriend('alice', 'uma');
+	my $m = $t->send_text('alice', 'uma', 'before she has a device');
+	settled();
+	my $path = browser('uma');
+	my $row = sub { my ($stream, $hours) = @_; return $dbh->do("INSERT INTO outbox (stream, n, at, items) VALUES ($stream, 1, UTC_TIMESTAMP(3) - INTERVAL $hours HOUR, CONCAT('s', UNHEX(LPAD(HEX($m->{id}), 16, '0'))))") };
+	$row->(1, 25);
+	wait_for('the row to be read', sub { $dbh->selectrow_array("SELECT COUNT(*) FROM outbox_done WHERE consumer = 'device' AND stream = 1") });
+	settled();
+	is scalar(pushes($path)), 0, 'is told to nobody after a day';
+	$row->(2, 23);
+	is next_push($path, 0)->{payload}{message_id}, $m->{id}, 'and before that it is';
+};
+
 subtest 'devices that are gone' => sub {
 	my %status = (404 => 'ivan', 410 => 'judy');
 	for my $status (sort keys %status) {

@@ -147,7 +147,10 @@ static void read_ask(struct relay *r, struct buf *text)
 	buf_clear(&f->users);
 	f->stream = s != NULL ? s->id : 0;
 	f->last_n = s != NULL ? s->pushed_n : 0;
-	sql_lit(text, "SELECT n,items FROM outbox WHERE stream=");
+	/* What is older than a push that is given up is passed over. */
+	sql_lit(text, "SELECT n,IF(at<");
+	sql_now(text);
+	buf_printf(text, "-INTERVAL %d SECOND,'',items) FROM outbox WHERE stream=", SERVICE_TTL_SECS);
 	sql_u64(text, f->stream);
 	sql_lit(text, " AND n>");
 	sql_u64(text, f->last_n);
