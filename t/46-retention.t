@@ -192,5 +192,30 @@ subtest 'the relay is killed' => sub {
 	agrees('the counts agree');
 };
 
+subtest 'an import that is repeated' => sub {
+	my $admin = $t->node->admin_http;
+	$admin->{token} = $t->token('ops', scope => 'admin');
+	my $import = sub {
+		my $text = join '', map { JSON::PP->new->encode($_) . "\n" } @_;
+		my $got = $admin->request('POST', '/admin/import', headers => ['Content-Type', 'application/x-ndjson'], body => $text)->json;
+		return [@{$got->{imported}}{qw(group message)}, $got->{skipped}, scalar @{$got->{errors}}];
+	};
+	my $old = sub { my ($id, %m) = @_; return {type => 'message', from_user_id => 'dora', message_type => 'text', content => "old $id", client_msg_id => $id, created_at => '2019-03-01T08:00:00Z', %m} };
+	my @lines = ({type => 'group', client_group_id => 'team', owner_id => 'alice', name => 'The team', members => [{user_id => 'bob'}], created_at => '2019-03-01T08:00:00Z'},
+		$old->('to-erin', to_user_id => 'erin'), $old->('to-team', client_group_id => 'team'));
+	is_deeply $import->(@lines), [1, 2, 0, 0], 'old messages';
+	my ($pair) = $dbh->selectrow_array("SELECT id FROM conversations WHERE user1_id = 'dora' AND user2_id = 'erin'");
+	my ($team) = $dbh->selectrow_array("SELECT id FROM group_profiles WHERE client_group_id = 'team'");
+	keep(message => 26);
+	wait_for('them to go', sub { left($pair) + left($team) == 0 });
+	is_deeply $import->(@lines), [0, 0, 3, 0], 'do not come back';
+	is left($pair) + left($team), 0, 'nor does anything else';
+	my ($now) = $dbh->selectrow_array(q{SELECT DATE_FORMAT(UTC_TIMESTAMP(), '%Y-%m-%dT%H:%i:%sZ')});
+	my $reply = $old->('reply', to_user_id => 'erin', created_at => $now, reply_to => {from_user_id => 'dora', client_msg_id => 'to-erin'});
+	is_deeply $import->($reply), [0, 1, 0, 0], 'what answers one of them is imported';
+	is_deeply [map { [@$_{qw(content reply_to)}] } @{history($t->api('erin'), $pair)->{items}}], [['old reply', undef]], 'without it';
+	agrees('the counts agree');
+};
+
 $t->stop;
 done_testing;

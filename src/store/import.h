@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * What an administrator imports from another system: users, friendships, groups and messages, with the times that they
- * had there. Many rows are one transaction. Whatever was imported before is found and skipped, so an import that was cut
- * short is repeated from its beginning.
+ * had there. Many rows are one transaction. Whatever was imported before is found and skipped, also a message that
+ * retention has deleted since, so an import that was cut short is repeated from its beginning.
  *
  * A message takes the next seq of its conversation, in the order given, whatever its time. It counts as read by
  * everybody, and nobody is told of it but the search index. A conversation's or group's place in lists is the latest

@@ -100,7 +100,7 @@ static void messages_reset(struct import_messages *p)
 	}
 	for (struct known *k = p->knowns; k != NULL; k = k->hh.next) {
 		k->id = 0;
-		k->is_ours = false;
+		k->is_ours = k->is_spent = false;
 	}
 	memset(p->result, 0, p->count * sizeof(*p->result));
 	buf_clear(&p->rows);
@@ -156,7 +156,8 @@ static void ask_groups(struct import_messages *p, struct buf *text)
 		sql_lit(text, ") FOR UPDATE");
 }
 
-static void ask_known(struct import_messages *p, struct buf *text, enum import_stmt what, struct known *const *list)
+static void ask_known(struct import_messages *p, struct buf *text, enum import_stmt what, const char *from,
+		      struct known *const *list)
 {
 	bool first = true;
 	for (size_t i = 0; i < p->count; i++) {
@@ -164,8 +165,8 @@ static void ask_known(struct import_messages *p, struct buf *text, enum import_s
 			continue;
 		if (first) {
 			begin_ask(p, text, what);
-			sql_lit(text, "SELECT from_user_id,client_msg_id,id,created_at FROM messages "
-				      "FORCE INDEX (by_client) WHERE (from_user_id,client_msg_id) IN (");
+			buf_printf(text, "SELECT from_user_id,client_msg_id,%s WHERE (from_user_id,client_msg_id) IN (",
+				   from);
 		}
 		sql_comma(text, &first);
 		sql_pair(text, list[i]->from, list[i]->client_msg_id);
@@ -176,6 +177,8 @@ static void ask_known(struct import_messages *p, struct buf *text, enum import_s
 
 void import_messages_ask(struct txn *t, struct buf *text)
 {
+	static const char messages[] = "id,created_at FROM messages FORCE INDEX (by_client)";
+	static const char spent[] = "1 FROM spent_sends FORCE INDEX (PRIMARY)";
 	struct import_messages *p = container_of(t, struct import_messages, txn);
 	messages_reset(p);
 	ask_pairs(p, text);
@@ -183,8 +186,11 @@ void import_messages_ask(struct txn *t, struct buf *text)
 	/* After the locks. */
 	begin_ask(p, text, IMPORT_ASK_NOW);
 	sql_lit(text, "SELECT UTC_TIMESTAMP(3),(SELECT at FROM activity WHERE id=1)");
-	ask_known(p, text, IMPORT_ASK_KNOWN, p->known);
-	ask_known(p, text, IMPORT_ASK_ANSWERED, p->answered);
+	ask_known(p, text, IMPORT_ASK_KNOWN, messages, p->known);
+	ask_known(p, text, IMPORT_ASK_ANSWERED, messages, p->answered);
+	/* After the messages: one that is deleted in between is found here. */
+	ask_known(p, text, IMPORT_ASK_SPENT, spent, p->known);
+	ask_known(p, text, IMPORT_ASK_ANSWERED_SPENT, spent, p->answered);
 }
 
 static void take_head(struct place *at, uint64_t id, struct row *row)
@@ -220,14 +226,26 @@ static void group_row(struct import_messages *p, struct row *row)
 	at->dissolved = row_take_ms(row) != 0;
 }
 
-static void known_row(struct import_messages *p, struct row *row)
+static struct known *take_known(struct import_messages *p, struct row *row)
 {
 	struct str from = row_take_str(row), client_msg_id = row_take_str(row);
-	struct known *k = known_of(p, from, client_msg_id);
+	return known_of(p, from, client_msg_id);
+}
+
+static void known_row(struct import_messages *p, struct row *row)
+{
+	struct known *k = take_known(p, row);
 	if (k == NULL)
 		return;
 	k->id = row_take_u64(row);
 	k->created_ms = row_take_ms(row);
+}
+
+static void spent_row(struct import_messages *p, struct row *row)
+{
+	struct known *k = take_known(p, row);
+	if (k != NULL)
+		k->is_spent = true;
 }
 
 void import_messages_row(struct txn *t, unsigned stmt, struct row *row)
@@ -249,8 +267,12 @@ void import_messages_row(struct txn *t, unsigned stmt, struct row *row)
 		return;
 	case IMPORT_ASK_KNOWN:
 	case IMPORT_ASK_ANSWERED:
-	case IMPORT_ASKS:
 		known_row(p, row);
+		return;
+	case IMPORT_ASK_SPENT:
+	case IMPORT_ASK_ANSWERED_SPENT:
+	case IMPORT_ASKS:
+		spent_row(p, row);
 		return;
 	}
 }

@@ -42,6 +42,12 @@ static struct import_result of_known(const struct import_messages *p, const stru
 	return r;
 }
 
+/* Of one that is deleted since nobody knows where it was: what answers it comes without reply_to. */
+static bool is_missing(const struct known *answered, const struct place *at)
+{
+	return answered->id != 0 ? message_id_conversation(answered->id) != at->id : !answered->is_spent;
+}
+
 static struct import_result judge(const struct import_messages *p, size_t i)
 {
 	const struct place *at = p->place[i];
@@ -50,13 +56,15 @@ static struct import_result judge(const struct import_messages *p, size_t i)
 		return refused("client_group_id: no such group was imported");
 	if (p->known[i]->id != 0)
 		return of_known(p, p->known[i], i);
+	if (p->known[i]->is_spent)
+		return (struct import_result){IMPORT_SKIPPED};
 	if (at->dissolved)
 		return refused("client_group_id: the group was dissolved");
 	if (p->item[i].created_ms > p->now_ms)
 		return refused("created_at: is in the future");
 	if (at->last_seq >= MESSAGE_SEQ_MAX)
 		return refused("the conversation has as many messages as one can have");
-	if (answered != NULL && (answered->id == 0 || message_id_conversation(answered->id) != at->id))
+	if (answered != NULL && is_missing(answered, at))
 		return refused("reply_to: no such message is in this conversation before it");
 	return (struct import_result){IMPORT_DONE};
 }
@@ -238,13 +246,13 @@ static void put_activity(const struct import_messages *p, struct buf *text)
 	sql_lit(text, ",(SELECT 1 UNION SELECT 2),0)");
 }
 
-/* A conversation that is not there is made only for a message that can be put there, which is no reply. */
+/* A conversation that is not there is made only for a message that can be put there. */
 static bool needs_makes(struct import_messages *p)
 {
 	bool any = false;
 	for (size_t i = 0; i < p->count; i++) {
 		struct place *at = p->place[i];
-		if (at->id != 0 || at->is_group || p->answered[i] != NULL || judge(p, i).outcome != IMPORT_DONE)
+		if (at->id != 0 || at->is_group || judge(p, i).outcome != IMPORT_DONE)
 			continue;
 		int64_t ms = p->item[i].created_ms;
 		if (at->first_ms == 0 || ms < at->first_ms)

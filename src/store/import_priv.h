@@ -32,7 +32,8 @@ struct known {
 	struct str key, from, client_msg_id;
 	uint64_t id; /* 0: it is not there */
 	int64_t created_ms;
-	bool is_ours; /* of this transaction */
+	bool is_ours;  /* of this transaction */
+	bool is_spent; /* it was there, and is deleted since (src/relay/retention.c) */
 };
 
 enum import_stmt {
@@ -41,6 +42,8 @@ enum import_stmt {
 	IMPORT_ASK_NOW,
 	IMPORT_ASK_KNOWN,
 	IMPORT_ASK_ANSWERED,
+	IMPORT_ASK_SPENT,
+	IMPORT_ASK_ANSWERED_SPENT,
 	IMPORT_ASKS
 };
 
