@@ -65,6 +65,16 @@ subtest 'requests of a user' => sub {
 	$u->stop;
 };
 
+subtest 'a search for users' => sub {
+	my $u = Tidings->start(workers => 1, conf => {limits => {requests_per_second => 1, requests_burst => 50}});
+	my $alice = $u->http('alice');
+	is $alice->get('/users?query=a')->status, 400, 'one that is refused costs nothing';
+	my @status = map { $alice->get('/users?query=al')->status } 1 .. 8;
+	is_deeply [@status[0 .. 3]], [(200) x 4], 'some can be made';
+	cmp_ok scalar(grep { $_ == 429 } @status), '>=', 1, 'but each costs as much as ten requests';
+	$u->stop;
+};
+
 subtest 'a search among members' => sub {
 	my $u = Tidings->start(workers => 1, conf => {limits => {requests_per_second => 1, requests_burst => 50}});
 	$u->befriend(qw(alice bob));

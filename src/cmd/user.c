@@ -12,6 +12,8 @@
 #define QUERY_CHARS_MIN 2
 #define QUERY_CHARS_MAX 64
 #define LIST_LIMIT 20
+/* A search looks up some hundred users in several tables each: it counts as ten requests. */
+#define SEARCH_TOKENS 10
 
 static void end_profile(struct request *r, const struct profile *p)
 {
@@ -101,6 +103,7 @@ static const struct problem *read_cursor(struct request *r, struct directory_cur
 const struct problem *directory_check(struct request *r, struct store_directory_ask *ask)
 {
 	ask->user = request_user(r);
+	r->tokens = SEARCH_TOKENS;
 	return read_query(r, ask->by_operator, &ask->query)
 		       ?: list_query_limit(r, LIST_LIMIT, &ask->limit) ?: read_cursor(r, &ask->after);
 }

@@ -412,7 +412,7 @@ const struct conf_row conf_rows[] = {
 	{"limits", "requests_per_second", CONF_INT, AT(limits.requests_per_second), .def = "50", .min = 0, .max = MIB,
 	 .help = "How many other requests a user may make a second, on average, by HTTP and WebSocket together. Those "
 		 "above are answered 429 with Retry-After. Messages and notifications that are sent do not count; a "
-		 "search, of messages or among the members of a group, counts as ten. For every 150 of them a user may make a group and "
+		 "search, of messages, of users or among the members of a group, counts as ten. For every 150 of them a user may make a group and "
 		 "change what all members are shown of one, and for every 500 join and leave one group. An address may have "
 		 "as many pictures of stickers read, which need no token, unless it is one of trusted_proxies. 0: any number."},
 	{"limits", "requests_burst", CONF_INT, AT(limits.requests_burst), .def = "500", .min = 1, .max = MIB,
