@@ -97,6 +97,22 @@ subtest 'it goes on where people chat' => sub {
 	is $ben->put("/messages/conversations/$direct/read")->json->{unread_count}, 0, 'and it can be read';
 };
 
+subtest 'who was erased stays so' => sub {
+	my @lines = ((map { {type => 'user', user_id => $_} } qw(eli flo gus)), {type => 'friendship', user_id => 'eli', friend_id => 'flo'}, {type => 'friendship', user_id => 'gus', friend_id => 'eli'},
+		{type => 'group', client_group_id => 'team-2', owner_id => 'eli', name => 'Two', members => [{user_id => 'flo'}, {user_id => 'gus', role => 'admin'}]});
+	is_import import_lines(@lines), {user => 3, friendship => 2, group => 1}, 0, [], 'people';
+	is admin()->delete('/admin/users/eli')->status, 204, 'one of whom is erased';
+	wait_for('all of it to be gone', sub { !$dbh->selectrow_array('SELECT COUNT(*) FROM erasures') });
+	my $left = sub { return [map { $dbh->selectrow_array("SELECT COUNT(*) FROM $_") } q{friendships WHERE 'eli' IN (user_id, friend_id)}, q{members WHERE user_id = 'eli'}, q{users WHERE id = 'eli'}] };
+	is_deeply $left->(), [0, 0, 0], 'is gone';
+	is_import import_lines(@lines), {}, 3, [1, 4, 5], 'a repeat names the lines';
+	is_deeply $left->(), [0, 0, 0], 'and brings nothing back';
+	is_import import_lines({type => 'group', client_group_id => 'team-3', owner_id => 'flo', name => 'Three', members => [{user_id => 'eli'}, {user_id => 'gus'}]}, {type => 'group', client_group_id => 'team-4', owner_id => 'eli', name => 'Four'}), {group => 1}, 0, [2], 'nor does another group';
+	is_deeply $left->(), [0, 0, 0], 'though it is made for the others';
+	is_deeply $dbh->selectcol_arrayref(q{SELECT m.user_id FROM members m JOIN group_profiles p ON p.id = m.conversation_id WHERE p.client_group_id = 'team-3' ORDER BY 1}), [qw(flo gus)], 'who are in it';
+	no_faults();
+};
+
 subtest 'a fault hurts no other line' => sub {
 	my $good = sub { return message(from_user_id => 'ann', to_user_id => 'cat') };
 	my @bad = (

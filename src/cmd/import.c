@@ -257,6 +257,8 @@ static const char *group_fault(struct request *r, const struct store_group_done 
 		return "the group has as many messages as one can have";
 	case STORE_FORBIDDEN:
 		return "created_at: is in the future";
+	case STORE_DISABLED:
+		return "owner_id: was erased here";
 	case STORE_GROUP_FULL:
 		return "members: the group would have more than groups.max_members";
 	case STORE_TOO_MANY_GROUPS:

@@ -71,9 +71,9 @@ enum group_step {
 	GROUP_DECLINE, /* as GROUP_ACCEPT */
 	/*
 	 * An administrator's import (import.h): makes the group with client_group_id, owned by the user, or finds it;
-	 * lets in those of `users` and the user who are not in it, but for banned ones. Nobody is told. Refused as a whole:
-	 * STORE_GROUP_FULL; STORE_TOO_MANY_GROUPS, with the first such user in left_out; STORE_FORBIDDEN where
-	 * created_ms is in the future.
+	 * lets in those of `users` and the user who are not in it, but for those who are banned or erased. Nobody is told.
+	 * Refused as a whole: STORE_GROUP_FULL; STORE_TOO_MANY_GROUPS, with the first such user in left_out;
+	 * STORE_FORBIDDEN where created_ms is in the future; STORE_DISABLED where a new group's owner is erased.
 	 */
 	GROUP_IMPORT,
 };

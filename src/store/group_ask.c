@@ -27,6 +27,7 @@ enum ask {
 	ASK_USERS,
 	ASK_PEER,
 	ASK_BANS,
+	ASK_ERASED,
 	ASK_REQUESTS,
 	ASK_ENTRIES,
 	ASK_CODE,
@@ -249,6 +250,14 @@ static void ask_rows_of_all(struct change_group *c, struct buf *text, enum ask w
 	group_put_id(text, c);
 }
 
+static void ask_erased(struct change_group *c, struct buf *text)
+{
+	begin_ask(c, text, ASK_ERASED);
+	sql_lit(text, "SELECT user_id FROM user_states FORCE INDEX (PRIMARY) WHERE erased_at IS NOT NULL AND user_id IN (");
+	put_all(c, text);
+	buf_append_char(text, ')');
+}
+
 /* How many rows the group has in that table, as far as it matters. */
 static void ask_entries(struct change_group *c, struct buf *text, const char *table, unsigned max)
 {
@@ -285,6 +294,8 @@ static void ask_of_group(struct change_group *c, struct buf *text)
 		ask_rows_of_all(c, text, ASK_BANS, "user_id", "group_bans");
 	if (needs(c, NEEDS_REQUESTS))
 		ask_rows_of_all(c, text, ASK_REQUESTS, "user_id", "group_requests");
+	if (c->op.step == GROUP_IMPORT)
+		ask_erased(c, text);
 	if (c->op.step == GROUP_JOIN)
 		ask_entries(c, text, "group_requests", GROUP_REQUESTS_MAX);
 	if (c->op.step == GROUP_REMOVE && c->op.ban)
@@ -423,6 +434,7 @@ static void person_row(struct change_group *c, enum ask what, struct row *row)
 	}
 	p->known |= what == ASK_USERS;
 	p->banned |= what == ASK_BANS;
+	p->erased |= what == ASK_ERASED;
 	p->asked |= what == ASK_REQUESTS;
 }
 
@@ -452,6 +464,7 @@ void group_row(struct txn *t, unsigned stmt, struct row *row)
 	case ASK_LEAVERS:
 	case ASK_USERS:
 	case ASK_BANS:
+	case ASK_ERASED:
 	case ASK_REQUESTS:
 		person_row(c, what, row);
 		return;

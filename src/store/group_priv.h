@@ -30,6 +30,7 @@ struct group_person {
 	int64_t last_sent_ms;
 	bool known; /* has a row in `users` */
 	bool banned;
+	bool erased;	  /* GROUP_IMPORT */
 	bool asked;	  /* has a request pending */
 	bool forth, back; /* the rows of the friendship: the actor's, theirs */
 	bool blocks;	  /* they have blocked the actor */

@@ -19,7 +19,7 @@ static enum store_status let_all_in(struct change_group *c)
 {
 	for (size_t i = 0; i < c->named_count; i++) {
 		struct group_person *p = c->named[i];
-		if (p->role != GROUP_NO_ROLE || p->banned)
+		if (p->role != GROUP_NO_ROLE || p->banned || p->erased)
 			continue;
 		if (p->groups >= c->max_per_user) {
 			c->left_out[0] = (struct group_left_out){.why = STORE_TOO_MANY_GROUPS};
@@ -41,6 +41,8 @@ enum store_status group_decide_import(struct change_group *c, struct buf *text)
 	enum store_status may = c->head.found ? group_is_alive(c) : STORE_OK;
 	if (c->op.created_ms > c->now_ms)
 		may = STORE_FORBIDDEN;
+	if (!c->head.found && c->actor->erased)
+		may = STORE_DISABLED;
 	if (!c->head.found)
 		group_apply_settings(&c->head.settings, &c->op);
 	if (may == STORE_OK)

@@ -15,9 +15,10 @@ struct import_people {
 	struct import_result *result;
 	const struct import_user *user; /* either, */
 	const struct import_friendship *friendship; /* or */
-	/* What is there already: of the user a row, or the way from the user to the friend and the way back. */
+	/* What is there already: of the user a row, or the way from the user to the friend and the way back; and whether the
+	 * user or the friend is erased. */
 	struct found {
-		bool row, erased, forth, back;
+		bool row, forth, back, erased, friend_erased;
 	} *found;
 	int64_t db_ms;
 };
@@ -60,6 +61,9 @@ static int64_t made_at(const struct import_people *p, int64_t created_ms)
 
 static const char in_the_future[] = "created_at: is in the future";
 
+static const char select_erased[] =
+	"SELECT user_id FROM user_states FORCE INDEX (PRIMARY) WHERE erased_at IS NOT NULL AND user_id IN (";
+
 /* ---- users ---- */
 
 static void put_user_ids(const struct import_people *p, struct buf *text)
@@ -78,7 +82,8 @@ static void users_ask(struct txn *t, struct buf *text)
 	people_reset(p);
 	sql_lit(text, "SELECT UTC_TIMESTAMP(3);SELECT id FROM users FORCE INDEX (PRIMARY) WHERE id IN (");
 	put_user_ids(p, text);
-	sql_lit(text, ";SELECT user_id FROM user_states FORCE INDEX (PRIMARY) WHERE erased_at IS NOT NULL AND user_id IN (");
+	buf_append_char(text, ';');
+	buf_append_str(text, str_from(select_erased));
 	put_user_ids(p, text);
 }
 
@@ -173,6 +178,16 @@ static void friendships_ask(struct txn *t, struct buf *text)
 	put_ways(p, text, false);
 	buf_append_char(text, ';');
 	put_ways(p, text, true);
+	buf_append_char(text, ';');
+	buf_append_str(text, str_from(select_erased));
+	for (size_t i = 0; i < p->count; i++) {
+		if (i != 0)
+			buf_append_char(text, ',');
+		sql_str(text, p->friendship[i].user);
+		buf_append_char(text, ',');
+		sql_str(text, p->friendship[i].friend);
+	}
+	buf_append_char(text, ')');
 }
 
 static void note_way(struct import_people *p, struct str from, struct str to)
@@ -184,6 +199,14 @@ static void note_way(struct import_people *p, struct str from, struct str to)
 	}
 }
 
+static void note_erased(struct import_people *p, struct str user)
+{
+	for (size_t i = 0; i < p->count; i++) {
+		p->found[i].erased |= str_equal(p->friendship[i].user, user);
+		p->found[i].friend_erased |= str_equal(p->friendship[i].friend, user);
+	}
+}
+
 static void friendships_row(struct txn *t, unsigned stmt, struct row *row)
 {
 	struct import_people *p = container_of(t, struct import_people, txn);
@@ -191,8 +214,11 @@ static void friendships_row(struct txn *t, unsigned stmt, struct row *row)
 		p->db_ms = row_take_ms(row);
 		return;
 	}
-	struct str from = row_take_str(row), to = row_take_str(row);
-	note_way(p, from, to);
+	struct str user = row_take_str(row);
+	if (stmt == 3)
+		note_erased(p, user);
+	else
+		note_way(p, user, row_take_str(row));
 }
 
 static void put_way(struct buf *text, bool *first, struct str from, struct str to, int64_t at_ms)
@@ -209,27 +235,34 @@ static void put_way(struct buf *text, bool *first, struct str from, struct str t
 	buf_append_char(text, ')');
 }
 
+static struct import_result judge_friendship(const struct import_people *p, size_t i)
+{
+	const struct found *f = &p->found[i];
+	if (f->erased || f->friend_erased)
+		return (struct import_result){IMPORT_REFUSED, .why = f->erased ? "user_id: was erased here"
+									       : "friend_id: was erased here"};
+	if (f->forth && f->back)
+		return (struct import_result){of_found(p)};
+	if (p->friendship[i].created_ms > made_at(p, 0))
+		return (struct import_result){IMPORT_REFUSED, .why = in_the_future};
+	return (struct import_result){IMPORT_DONE};
+}
+
 static void friendships_decide(struct txn *t, struct buf *text)
 {
 	struct import_people *p = container_of(t, struct import_people, txn);
 	bool first = true;
 	for (size_t i = 0; i < p->count; i++) {
 		const struct import_friendship *f = &p->friendship[i];
-		if (p->found[i].forth && p->found[i].back) {
-			p->result[i].outcome = of_found(p);
+		p->result[i] = judge_friendship(p, i);
+		if (p->result[i].outcome != IMPORT_DONE || (p->found[i].forth && p->found[i].back))
 			continue;
-		}
-		if (f->created_ms > made_at(p, 0)) {
-			p->result[i] = (struct import_result){IMPORT_REFUSED, .why = in_the_future};
-			continue;
-		}
 		if (!p->found[i].forth)
 			put_way(text, &first, f->user, f->friend, made_at(p, f->created_ms));
 		if (!p->found[i].back)
 			put_way(text, &first, f->friend, f->user, made_at(p, f->created_ms));
 		note_way(p, f->user, f->friend);
 		note_way(p, f->friend, f->user);
-		p->result[i].outcome = IMPORT_DONE;
 	}
 }
 
