@@ -214,6 +214,17 @@ subtest 'an import that is repeated' => sub {
 	my $reply = $old->('reply', to_user_id => 'erin', created_at => $now, reply_to => {from_user_id => 'dora', client_msg_id => 'to-erin'});
 	is_deeply $import->($reply), [0, 1, 0, 0], 'what answers one of them is imported';
 	is_deeply [map { [@$_{qw(content reply_to)}] } @{history($t->api('erin'), $pair)->{items}}], [['old reply', undef]], 'without it';
+	# What is deleted, or cleared, is unread for nobody, though it was never read.
+	$t->say('alice', $team, 'lime');
+	age($team, 3);
+	keep(message => 25);
+	wait_for('it to go', sub { left($team) == 0 });
+	is_deeply $import->($old->('kept-1', client_group_id => 'team', created_at => $now)), [0, 1, 0, 0], 'one behind what was deleted unread';
+	is conversation($bob, $team)->{unread_count}, 0, 'is read';
+	$t->say('alice', $team, 'mango');
+	is $bob->delete("/messages/conversations/$team")->status, 204, 'bob clears the group';
+	is_deeply $import->($old->('kept-2', client_group_id => 'team', created_at => $now)), [0, 1, 0, 0], 'one behind what was cleared unread';
+	is conversation($bob, $team)->{unread_count}, 0, 'is read';
 	agrees('the counts agree');
 };
 

@@ -72,7 +72,7 @@ void store_import_messages(struct store *s, struct str asker, const struct impor
 			   store_import_fn *fn, void *arg);
 
 /*
- * Members of the group who have read up to first_seq - 1 or further have read up to last_seq afterwards. Done after its
+ * Members of the group for whom nothing before first_seq is unread have read up to last_seq afterwards. Done after its
  * messages, once for many of them, for it writes a row of each member.
  */
 typedef void store_done_fn(enum store_status status, void *arg);

@@ -65,7 +65,8 @@ struct import_read {
 	store_done_fn *fn;
 	void *arg;
 	uint64_t id, first_seq, last_seq;
-	uint64_t low_seq; /* what is from there to first_seq is unread for nobody */
+	uint64_t kept_seq; /* of the head */
+	uint64_t low_seq;  /* what is from there to first_seq is unread for nobody */
 	struct group_member_cursor after;
 	struct group_member_cursor *member;
 	size_t count;
@@ -79,7 +80,7 @@ static void read_ask(struct txn *t, struct buf *text)
 	struct import_read *p = container_of(t, struct import_read, txn);
 	p->count = 0;
 	p->low_seq = p->first_seq;
-	sql_lit(text, "SELECT id FROM group_heads FORCE INDEX (PRIMARY) WHERE id=");
+	sql_lit(text, "SELECT kept_seq FROM group_heads FORCE INDEX (PRIMARY) WHERE id=");
 	sql_u64(text, p->id);
 	sql_lit(text, " FOR UPDATE;SELECT UTC_TIMESTAMP(3);SELECT block,bits FROM uncounted FORCE INDEX (PRIMARY) "
 		      "WHERE conversation_id=");
@@ -112,6 +113,8 @@ static void uncounted_row(struct import_read *p, uint64_t block, uint64_t bits)
 static void read_row(struct txn *t, unsigned stmt, struct row *row)
 {
 	struct import_read *p = container_of(t, struct import_read, txn);
+	if (stmt == STMT_HEAD)
+		p->kept_seq = row_take_u64(row);
 	if (stmt == STMT_NOW)
 		p->db_ms = row_take_ms(row);
 	if (stmt == STMT_UNCOUNTED) {
@@ -125,6 +128,7 @@ static void read_row(struct txn *t, unsigned stmt, struct row *row)
 	row_take_user(row, m->user_id);
 }
 
+/* Those for whom nothing is unread: as UNREAD_AFTER has it (unread.h). */
 static void read_decide(struct txn *t, struct buf *text)
 {
 	struct import_read *p = container_of(t, struct import_read, txn);
@@ -140,7 +144,9 @@ static void read_decide(struct txn *t, struct buf *text)
 	sql_u64(text, p->last_seq);
 	sql_lit(text, " WHERE conversation_id=");
 	sql_u64(text, p->id);
-	sql_lit(text, " AND read_seq>=");
+	sql_lit(text, " AND GREATEST(read_seq,first_seq-1,");
+	sql_u64(text, p->kept_seq > 0 ? p->kept_seq - 1 : 0);
+	sql_lit(text, ")>=");
 	sql_u64(text, p->low_seq - 1);
 	sql_lit(text, " AND read_seq<");
 	sql_u64(text, p->last_seq);
