@@ -138,6 +138,25 @@ subtest 'guesses are counted' => sub {
 	$u->stop;
 };
 
+subtest 'one who cannot be erased now keeps no other waiting' => sub {
+	enter($t, $_) for qw(mia noa);
+	$t->befriend(qw(mia noa));
+	my $m = $t->send_text('noa', 'mia', 'hello');
+	is $t->api('mia')->put("/messages/$m->{id}/reactions/x")->status, 200, 'a reaction';
+	my $lock = $t->stack->dbh($t->{database});
+	$lock->begin_work;
+	$lock->do("SELECT 1 FROM conversations WHERE id = $m->{conversation_id} FOR UPDATE");
+	$t->node->ctl_ok(qw(user erase mia));
+	wait_for('it to be tried', sub { count($dbh, q{erasures WHERE user_id = 'mia' AND stage = 2}) });
+	$t->node->ctl_ok(qw(user erase noa));
+	wait_erased($t, 'noa');
+	is count($dbh, q{erasures WHERE user_id = 'mia'}), 1, 'while the other one has to wait';
+	$lock->rollback;
+	$lock->disconnect;
+	wait_erased($t, 'mia');
+	is_deeply [left_of($dbh, 'mia'), left_of($dbh, 'noa')], [], 'and is erased when that is over';
+};
+
 subtest 'a request that is under way makes nobody anew' => sub {
 	enter($t, 'ida');
 	my $http = $t->http('ida');

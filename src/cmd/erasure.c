@@ -50,12 +50,14 @@ static void on_moved(enum store_status status, uint64_t rows, void *arg)
 		chore_look_later(&e->chore);
 }
 
+/* What is undone is done again from where the step began, and does not keep the others waiting. */
 static void go_on(struct erasing_chore *e)
 {
-	if (e->undone)
-		chore_look_later(&e->chore);
-	else
-		store_go_on_erasing(e->chore.live->store, &e->next, on_moved, e);
+	if (e->undone) {
+		e->at.found = e->next.found;
+		e->next = e->at;
+	}
+	store_go_on_erasing(e->chore.live->store, &e->next, e->undone, on_moved, e);
 }
 
 /*

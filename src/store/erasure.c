@@ -297,6 +297,7 @@ struct go_on {
 	store_count_fn *fn;
 	void *arg;
 	struct erasure at;
+	bool later;
 	struct str user;
 	int64_t now_ms, erased_ms;
 	bool exists;
@@ -406,7 +407,7 @@ static void go_on_decide(struct txn *t, struct buf *text)
 	if (e.stage >= STAGES)
 		end_round(g, &e, text);
 	else
-		put_move(g, &e, g->now_ms, text);
+		put_move(g, &e, g->now_ms + (g->later ? ERASURE_RETRY_MS : 0), text);
 }
 
 static void go_on_answer(struct txn *t)
@@ -415,7 +416,7 @@ static void go_on_answer(struct txn *t)
 	g->fn(t->status, g->rows, g->arg);
 }
 
-void store_go_on_erasing(struct store *s, const struct erasure *e, store_count_fn *fn, void *arg)
+void store_go_on_erasing(struct store *s, const struct erasure *e, bool later, store_count_fn *fn, void *arg)
 {
 	static const struct txn_class class = {
 		.name = "erasure", .ask = go_on_ask, .row = go_on_row, .decide = go_on_decide, .answer = go_on_answer};
@@ -423,6 +424,7 @@ void store_go_on_erasing(struct store *s, const struct erasure *e, store_count_f
 	g->fn = fn;
 	g->arg = arg;
 	g->at = *e;
+	g->later = later;
 	g->user = str_from(g->at.user_id);
 	txn_submit(&g->txn);
 }

@@ -38,6 +38,8 @@ void store_erase_user(struct store *s, const struct store_erase *e, store_logins
 #define ERASURE_CHORE "erasure"
 /* No token of an erased user is taken after this time, and no transaction that began before is under way. */
 #define ERASURE_ROUND_MS 10000
+/* A step that could not be done is tried again after this time. Meanwhile others are erased. */
+#define ERASURE_RETRY_MS 5000
 
 /* Stored. */
 enum erasure_stage {
@@ -87,9 +89,10 @@ typedef void store_erasing_fn(const struct store_erasing *r, void *arg);
 void store_find_erasing(struct store *s, const struct erasure *e, store_erasing_fn *fn, void *arg);
 
 /*
- * From ERASURE_ROWS on deletes some rows, and moves on behind them. Before, only goes on there. Behind the last stage
- * the next round begins, or the row is deleted. STORE_NOT_FOUND: there is no row.
+ * From ERASURE_ROWS on deletes some rows, and moves on behind them. Before, only goes on there: at once, or after
+ * ERASURE_RETRY_MS where it is `later`. Behind the last stage the next round begins, or the row is deleted.
+ * STORE_NOT_FOUND: there is no row.
  */
-void store_go_on_erasing(struct store *s, const struct erasure *e, store_count_fn *fn, void *arg);
+void store_go_on_erasing(struct store *s, const struct erasure *e, bool later, store_count_fn *fn, void *arg);
 
 #endif
