@@ -63,6 +63,8 @@ static const struct setting common[] = {
 	{"foreign_key_checks", "1", "1", OF_ALL, NULL},
 	{"unique_checks", "1", "1", OF_ALL, NULL},
 	{"old_mode", "''", "", OF_MARIADB, NULL},
+	/* The rows of a name are compared in one text (src/relay/names.c); MySQL has 1024. */
+	{"group_concat_max_len", "1048576", "1048576", OF_ALL, NULL},
 };
 
 static const struct setting of_role[][4] = {

@@ -105,6 +105,7 @@ static const struct {
 	{"foreign_key_checks", "0", "1", NULL, NULL},
 	{"unique_checks", "0", "1", NULL, NULL},
 	{"old_mode", "'NO_DUP_KEY_WARNINGS_WITH_IGNORE'", "", NULL, NULL},
+	{"group_concat_max_len", "1024", "1048576", NULL, NULL},
 	{"character_set_client", "latin1", "utf8mb4", NULL, NULL},
 	{"character_set_connection", "latin1", "utf8mb4", NULL, NULL},
 	{"character_set_results", "latin1", "utf8mb4", NULL, NULL},
