@@ -392,6 +392,7 @@ void batch_build_guess(struct batch *b)
 	unsigned rows = guess_put_heads(b);
 	guess_put_checks(b, rows);
 	append_messages(b);
+	guess_put_spent(b);
 	append_mentions(b);
 	append_end(b, true);
 }

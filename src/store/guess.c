@@ -190,13 +190,6 @@ void guess_put_checks(struct batch *b, unsigned rows)
 	/* The first rows of spent_sends were made since: the guess is wrong. */
 	buf_printf(text, " AND (SELECT at FROM activity WHERE id=1 AND spends=%d)<=", b->clock.spends);
 	sql_time(text, b->active_ms);
-	if (b->clock.spends && b->ask_sent.len != 0) {
-		put_list(text,
-			 " AND NOT EXISTS(SELECT 1 FROM spent_sends FORCE INDEX (PRIMARY) WHERE "
-			 "(from_user_id,client_msg_id) IN (",
-			 &b->ask_sent);
-		buf_append_char(text, ')');
-	}
 	put_count(text, there, " AND blocked=0", to);
 	put_count(text, back, "", from);
 	put_list(text, " AND NOT EXISTS(SELECT 1 FROM blocks FORCE INDEX (PRIMARY) WHERE (user_id,blocked_id) IN (",
@@ -204,4 +197,16 @@ void guess_put_checks(struct batch *b, unsigned rows)
 	/* A subquery with two rows is an error once it is evaluated. */
 	sql_lit(text, "),0,(SELECT 1 UNION SELECT 2))");
 	batch_put_now(b, STMT_NOW_CHECKED);
+}
+
+void guess_put_spent(struct batch *b)
+{
+	if (!b->clock.spends || b->ask_sent.len == 0)
+		return;
+	struct buf *text = batch_begin_stmt(b, STMT_PLAIN, NULL);
+	put_list(text,
+		 "SET @wrong=IF(EXISTS(SELECT 1 FROM spent_sends FORCE INDEX (PRIMARY) WHERE "
+		 "(from_user_id,client_msg_id) IN (",
+		 &b->ask_sent);
+	sql_lit(text, "),(SELECT 1 UNION SELECT 2),0)");
 }

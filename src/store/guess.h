@@ -38,11 +38,13 @@ struct batch;
  * changed. */
 bool batch_guess(struct batch *b);
 /*
- * Two parts of batch_build_guess(): what locks and writes the heads, and says what ROW_COUNT() has to be then; and what
- * checks that and the rest, under their locks.
+ * Parts of batch_build_guess(): what locks and writes the heads, and says what ROW_COUNT() has to be then; what checks
+ * that and the rest, under their locks; and, behind the messages, what checks that none was sent before and is deleted
+ * since: of one that is being deleted, the message that is inserted waits for the end of that.
  */
 unsigned guess_put_heads(struct batch *b);
 void guess_put_checks(struct batch *b, unsigned rows);
+void guess_put_spent(struct batch *b);
 /* What the batch has guessed is wrong, or nobody knows: its heads are read before they are guessed again. */
 void guess_forget(struct batch *b);
 
