@@ -192,6 +192,45 @@ subtest 'the relay is killed' => sub {
 	agrees('the counts agree');
 };
 
+# Much of what may have been done to messages before, and is done to those that are left.
+subtest 'what meets it' => sub {
+	$t->befriend(qw(dave eve frank));
+	my ($dave, $eve, $frank) = map { $t->api($_) } qw(dave eve frank);
+	my $late = $t->group('dave', ['eve'], settings => {history => 'joined'});
+	my @pair = map { $t->send_text('dave', 'eve', "nut $_", $_ == 12 ? (expires_in => 3600) : ()) } 1 .. 30;
+	my @late = map { $t->say('dave', $late, "nut $_", mentions => ['*']) } 1 .. 10;
+	is $dave->post("/groups/$late/members", {user_ids => ['frank']})->status, 200, 'somebody comes in late';
+	push @late, map { $t->say('dave', $late, "nut $_", mentions => ['frank']) } 11 .. 20;
+	my ($pair) = $pair[0]{conversation_id};
+	is $eve->delete("/messages/conversations/$pair?up_to_seq=3")->status, 204, 'some are cleared';
+	is $eve->put("/messages/conversations/$pair/read", {up_to_seq => 6})->status, 200, 'some are read';
+	is $eve->put("/messages/$pair[$_]{id}/read", {})->status, 200, 'one is, by itself' for 8, 20;
+	is $dave->put("/messages/$pair[$_]{id}/recall", {})->status, 200, 'one is recalled' for 2, 9, 21;
+	is $eve->delete("/messages/$pair[$_]{id}")->status, 204, 'one is deleted' for 10, 13, 14, 29;
+	is $frank->delete("/messages/$late[$_]{id}")->status, 204, 'and in the group' for 11, 19;
+	agrees('the counts agree');
+	age($pair, 15);
+	age($late, $late[14]{seq});
+	# Behind a newer one, as an import makes it: too old, and kept for the newer one's sake.
+	is $dbh->do('UPDATE messages SET created_at = created_at - INTERVAL 50 DAY WHERE id = ?', undef, $pair[19]{id}), 1, 'an old one among the new';
+	keep(message => 24);
+	wait_for('the old ones to go', sub { left($pair) == 15 && left($late) == 22 - $late[14]{seq} });
+	agrees('the counts agree');
+	is_deeply [map { $_->{seq} } @{history($dave, $pair)->{items}}], [16 .. 30], 'what is newer, or behind that, is kept';
+	is $dbh->selectrow_array('SELECT COUNT(*) FROM expiries e WHERE e.message_id >> 28 = ?', undef, $pair), 0, 'what has gone does not expire';
+	is conversation($eve, $pair)->{unread_count}, 15 - 3, 'what is left counts, but for one read, one recalled and one deleted';
+	is conversation($frank, $late)->{unread_count}, 4, 'in the group, too';
+	is $eve->put("/messages/conversations/$pair/read", {up_to_seq => 9})->status, 200, 'reading up to one that is gone';
+	is conversation($eve, $pair)->{unread_count}, 12, 'changes nothing';
+	is $eve->put("/messages/conversations/$pair/read", {up_to_seq => 20})->json->{unread_count}, 7, 'reading on counts on';
+	is $eve->delete("/messages/conversations/$pair?up_to_seq=10")->status, 204, 'clearing up to one that is gone';
+	is $dave->put("/messages/$pair[24]{id}/recall", {})->status, 200, 'one of those left is recalled';
+	is $eve->delete("/messages/$pair[15]{id}")->status, 204, 'the first of them is deleted, beside a run that has gone';
+	is conversation($eve, $pair)->{unread_count}, 6, 'and all of it counts';
+	is $frank->put("/messages/conversations/$late/read", {up_to_seq => $late[4]{seq}})->status, 200, 'in the group, too';
+	agrees('the counts agree');
+};
+
 subtest 'an import that is repeated' => sub {
 	my $admin = $t->node->admin_http;
 	$admin->{token} = $t->token('ops', scope => 'admin');
