@@ -208,6 +208,12 @@ subtest 'staying logged in in the place of another' => sub {
 	is $tab->value("$kept.user_id"), 'cat', 'who agrees stays';
 	$dan->wait_text('.login .fault', 'You were logged out, in another tab');
 	wait_out(http_of($login), 'and the login before is over');
+	# As a process does that has not heard yet that another login is kept.
+	$tab->value(q{void addEventListener('storage', ({key, newValue}) => { window.isGone ||= key === 'tidings-web:account' && newValue === null; })});
+	$dan->value(q{localStorage.removeItem('tidings-web:account')});
+	$tab->wait_value('window.isGone');
+	$_->wait_value("$kept?.user_id === 'cat'") for $tab, $dan;
+	pass 'whose tab cannot take away the next one';
 	$_->close for $tab, $dan;
 };
 

@@ -3,7 +3,7 @@
 // taken, not renewed again. Tabs that share the login but not the storage, as a duplicated one with its own sessionStorage,
 // hear of it too; one that was asleep meanwhile asks.
 
-const ANSWER_MS = 200; // for other tabs to say that they have a newer one
+const ANSWER_MS = 200; // for other tabs to say that they have a newer one, or that it has ended
 
 // What is kept of the answer to a login, a registration or a renewal. How long the token is good for is counted from when it
 // came, by its own times: the clock of the device may be wrong. renewals: how often it was renewed here.
@@ -65,6 +65,7 @@ function parsed(text) {
 export class LoginStore {
     #storage;
     #key;
+    #own = null; // the login that is kept, as far as this page knows, until it has ended
     #listeners = new Set();
     #channel = null;
     #onStorage = ({key, newValue, oldValue}) => key === this.#key && this.#storageChanged(parsed(oldValue), parsed(newValue));
@@ -77,10 +78,13 @@ export class LoginStore {
 
     // The login, or null.
     async load() {
-        return parsed(await this.#storage.getItem(this.#key));
+        const login = await this.#read();
+        this.#own = login ?? this.#own;
+        return login;
     }
 
     async save(login) {
+        this.#own = login;
         await this.#write(login);
         this.#channel?.postMessage({of: login, login});
     }
@@ -88,7 +92,8 @@ export class LoginStore {
     // The login has ended. Another one that is kept by now stays. The others are told at once: this page may go.
     async remove(login, reason) {
         this.#channel?.postMessage({of: login, login: null, reason});
-        if (isSame(await this.load(), login))
+        this.#ended(login);
+        if (isSame(await this.#read(), login))
             await this.#storage.removeItem(this.#key);
     }
 
@@ -124,8 +129,8 @@ export class LoginStore {
             this.#channel = new BroadcastChannel(this.#key);
             this.#channel.unref?.(); // Node.js would wait for it
             this.#channel.onmessage = ({data}) => this.#heard(data);
-        } else
-            globalThis.addEventListener?.('storage', this.#onStorage);
+        }
+        globalThis.addEventListener?.('storage', this.#onStorage);
     }
 
     #stop() {
@@ -136,7 +141,9 @@ export class LoginStore {
 
     // The storage of this tab may be another one.
     async #heard(news) {
-        const kept = await this.load();
+        if (news.login === null)
+            this.#ended(news.of);
+        const kept = await this.#read();
         if (isSame(kept, news.of)) {
             if (news.login === null)
                 await this.#storage.removeItem(this.#key);
@@ -148,12 +155,31 @@ export class LoginStore {
         this.#tell(news);
     }
 
-    // Without a BroadcastChannel.
     #storageChanged(before, now) {
-        if (now !== null)
+        if (this.#channel !== null) {
+            if (now === null && isSame(before, this.#own))
+                this.#gone(before);
+        } else if (now !== null)
             this.#tell({of: now, login: now});
         else if (before !== null)
             this.#tell({of: before, login: null, reason: 'logged_out'});
+    }
+
+    // Another tab has removed the login. If it has ended, that was told. Else that tab meant to remove the login before it:
+    // what a process of the browser sees of the storage may be old. Then it is put back.
+    async #gone(login) {
+        await new Promise((resolve) => setTimeout(resolve, ANSWER_MS));
+        if (isSame(this.#own, login) && await this.#read() === null)
+            await this.#write(login);
+    }
+
+    #ended(login) {
+        if (isSame(this.#own, login))
+            this.#own = null;
+    }
+
+    async #read() {
+        return parsed(await this.#storage.getItem(this.#key));
     }
 
     #write(login) {

@@ -263,6 +263,55 @@ test('a renewal is taken from another tab although its refresh token ends earlie
     }
 });
 
+// What a browser does where tabs are of several processes: each has a copy of localStorage, in which what others did comes late.
+class Copies {
+    kept = null;
+    listeners = new Set();
+
+    get view() {
+        let seen = this.kept, isLate = false;
+        const change = (newValue) => {
+            const event = {key: 'login', oldValue: this.kept, newValue};
+            this.kept = seen = newValue;
+            this.listeners.forEach((listener) => listener(event));
+        };
+        return {getItem: () => (isLate ? seen : this.kept), setItem: (key, value) => change(value), removeItem: () => change(null), sleep: () => {
+            seen = this.kept;
+            isLate = true;
+        }};
+    }
+}
+
+test('a tab that removes its login late does not take away the next one', async () => {
+    const browser = new Copies();
+    globalThis.addEventListener = (type, listener) => type === 'storage' && browser.listeners.add(listener);
+    globalThis.removeEventListener = (type, listener) => browser.listeners.delete(listener);
+    try {
+        const [view, other] = [browser.view, browser.view];
+        const before = tab(view, 'login');
+        await before.login({user_id: 'bob', password: 'correct horse'});
+        view.sleep();
+        const next = tab(other, 'login');
+        await next.login({user_id: 'alice', password: 'correct horse'});
+        await before.forgetLogin();
+        assert.equal(browser.kept, null, 'it has taken it away');
+        await until('it to be back', () => browser.kept !== null);
+        assert.equal(JSON.parse(browser.kept).user_id, 'alice');
+        await next.rest.unreadCount();
+        assert.deepEqual([before.ends, next.ends], [['logged_out'], []]);
+        const third = tab(browser.view, 'login');
+        await third.rest.unreadCount();
+        await next.forgetLogin();
+        await until('the others to know', () => third.ends.length > 0);
+        await new Promise((resolve) => setTimeout(resolve, 300));
+        assert.deepEqual([browser.kept, third.ends], [null, ['logged_out']], 'one that has ended does not come back');
+    } finally {
+        await Promise.all(clients.splice(0).map((client) => client.close()));
+        delete globalThis.addEventListener;
+        delete globalThis.removeEventListener;
+    }
+});
+
 const fast = (body) => () => withFastClock((ms) => server.pass(ms), body);
 
 test('what fails on the way ends no login', fast(async () => {

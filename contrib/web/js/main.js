@@ -47,14 +47,14 @@ function showLogin(reason) {
     const {rest} = new TidingsClient({url});
     const view = new LoginView(rest, reason, async (answer, wantsKept) => {
         const account = {...loginOf(answer), kept: wantsKept && await mayKeep(answer.user)};
-        rememberAccount(account);
-        enter(account);
+        enter(account, {isNew: true});
     });
     show(view.node, () => {});
     view.focus();
 }
 
-async function enter(account) {
+// isNew: the account is not kept yet.
+async function enter(account, {isNew = false} = {}) {
     const {storage, release} = await storageOf(account);
     const copy = account.kept ? await loadCopy(account.user_id) : null;
     let forget = false, isOver = false;
@@ -64,6 +64,8 @@ async function enter(account) {
             forget = isLeaving || LEAVES_NOTHING.has(reason);
             signedOut(reason);
         }});
+    if (isNew)
+        rememberAccount(account); // not before its client hears what other tabs do to it
     if (copy !== null)
         restoreCopy(chat, copy);
     const offline = account.kept ? new OfflineCopy(chat, copy) : null;
@@ -157,8 +159,7 @@ async function enterWith(token) {
         return;
     }
     const account = {token, user_id, login_id: null, kept: false};
-    rememberAccount(account);
-    await enter(account);
+    await enter(account, {isNew: true});
 }
 
 function fullName(user) {
