@@ -262,6 +262,22 @@ subtest 'being told while no page is open' => sub {
 	is $page->value(q{Object.keys(localStorage).filter((key) => /push|device/.test(key)).length}), 0, 'a logout ends it';
 };
 
+subtest 'another user in the place of one who is told' => sub {
+	my $page = stay('ben', permissions => ['notifications']);
+	$page->value(q{localStorage.setItem('tidings-web:device', 'one of ben')});
+	my $subscribed = $pretend . q{subscription = {unsubscribe: async () => { window.unsubscribed = true; return true; }};};
+	my $tab = $web->visit(worker => 1, beside => $page, before => $subscribed, hash => '#token=' . $t->token('cat'));
+	$tab->click('.ask .primary')->wait_text('.mine .name', 'Cat');
+	$tab->click('.mine')->click('.log-out');
+	$tab->wait_value(q{document.querySelector('input[name=username]')});
+	$page->close; # so that the other tab alone can do it
+	$tab->click('input[name=keep]')->log_in('cat', $password);
+	$tab->wait_text('.ask', 'ben stays logged in')->click('.ask .danger')->wait_text('.mine .name', 'Cat');
+	$tab->wait_value(q{window.unsubscribed && localStorage.getItem('tidings-web:device') === null});
+	pass 'what is pushed to the one before is not shown to the next';
+	$tab->close;
+};
+
 subtest 'a logout' => sub {
 	copy_has($ann, 'later 120');
 	$ann->click('.mine')->click('.log-out');

@@ -14,6 +14,7 @@ import {openEntrance} from './invite_dialog.js';
 import {LoginView} from './login_view.js';
 import {OfflineCopy, restoreCopy} from './offline_copy.js';
 import {forgetCopy, forgetOtherCopies, loadCopy} from './offline_store.js';
+import {forgetPushed} from './push.js';
 import {chatAddress} from './room_key.js';
 import {onStorageFull} from './storage.js';
 import {applyTheme} from './theme.js';
@@ -197,7 +198,10 @@ async function leaveTo(present) {
     await client.forgetLogin();
     await client.close();
     forgetWritings(present);
-    forgetCopy(present.user_id);
+    if (present.kept) {
+        forgetCopy(present.user_id);
+        forgetPushed(); // the server may not have heard of it
+    }
 }
 
 function begin() {

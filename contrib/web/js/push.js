@@ -110,7 +110,7 @@ function deviceId() {
 }
 
 // What comes from now on is for nobody here, and what is shown is nobody's business any more.
-async function forgetPushed() {
+export async function forgetPushed() {
     try {
         const registration = await navigator.serviceWorker?.getRegistration();
         const subscription = await registration?.pushManager?.getSubscription();
