@@ -93,6 +93,25 @@ test('an answer that comes too late is not shown', async () => {
     assert.deepEqual([ids(directory), directory.text], [[], '']);
 });
 
+test('who comes back to what is shown is not shown something else', async () => {
+    const {directory} = begin();
+    directory.type('al');
+    paused();
+    await asked[0].answer(['alice'], 'next');
+    directory.type('alb');
+    directory.type('al');
+    paused();
+    assert.equal(asked.length, 1);
+    directory.type('alb');
+    paused();
+    directory.type('al');
+    await asked[1].answer(['alba']);
+    assert.deepEqual([ids(directory), directory.text], [['alice'], 'al']);
+    directory.more();
+    await asked[2].answer(['alix']);
+    assert.deepEqual(ids(directory), ['alice', 'alix'], 'and can go on there');
+});
+
 test('without a directory nothing is asked any more; what else fails is said, and asked again', async () => {
     const {directory, changes} = begin();
     directory.type('al');

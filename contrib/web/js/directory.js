@@ -30,11 +30,11 @@ export class Directory {
     // What is in the field now.
     type(text) {
         const wanted = text.trim();
-        if (wanted === this.text && this.problem === null)
-            return;
         clearTimeout(this.#timer);
         this.#request++;
         this.isAsking = false;
+        if (wanted === this.text && this.problem === null)
+            return;
         if ([...wanted].length < MIN_LENGTH || !this.isAvailable)
             this.#show('', [], null, null);
         else
