@@ -148,6 +148,27 @@ subtest 'what happened while the page was away' => sub {
 	is_deeply [$ann->own_faults], [], 'nothing was refused';
 };
 
+subtest 'a storage that fails' => sub {
+	my $page = stay('ben');
+	$t->send_text('ann', 'ben', 'to be kept');
+	$page->open_chat('ann')->wait_last('to be kept');
+	copy_has($page, 'to be kept');
+	$page->value(q{IDBObjectStore.prototype.put = () => { throw new DOMException('full', 'QuotaExceededError'); }, 0});
+	$t->send_text('ann', 'ben', 'too much');
+	$page->wait_last('too much');
+	wait_for('the copies to be gone', sub { !@{$page->value($copies)} });
+	pass 'what cannot be brought up to date is not kept';
+	$page->worker_value(q{caches.open = () => Promise.reject(new DOMException('broken', 'UnknownError')), 0});
+	$page->reload;
+	$page->wait_online;
+	ok $page->worker_value(q{Object.hasOwn(caches, 'open')}), 'without a cache the page comes from the server';
+	$page->worker_value(q{delete caches.open});
+	is_deeply [$page->own_faults], [], 'nothing was refused';
+	$page->click('.mine')->click('.log-out');
+	$page->wait_value(q{document.querySelector('input[name=username]')});
+	$page->close;
+};
+
 subtest 'a newer version' => sub {
 	my $before = $ann->value(q{caches.keys().then((names) => names[0])});
 	my $css = $web->root . '/css/app.css';

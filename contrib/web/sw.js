@@ -58,8 +58,13 @@ self.addEventListener('activate', (event) => event.waitUntil((async () => {
     await self.clients.claim();
 })()));
 
+// Undefined where it is not there, or the browser cannot read its storage: the server has it.
 async function cached(name) {
-    return (await caches.open(CACHE)).match(new URL(name, scope()));
+    try {
+        return await (await caches.open(CACHE)).match(new URL(name, scope()));
+    } catch {
+        return undefined;
+    }
 }
 
 // The server's page where it answers in time. If that is another one than ours, the client gets all from the server: the

@@ -2,7 +2,7 @@
 // Decides what of a chat is kept for reading without the server (offline_store.js), and brings it back when the page begins.
 // What was brought back is a copy: it is shown until the server has told how things are now.
 import {now} from './clock.js';
-import {storeCopy} from './offline_store.js';
+import {forgetCopy, storeCopy} from './offline_store.js';
 
 const CONVERSATIONS_MAX = 50;
 const MESSAGES_MAX = 100; // of a conversation
@@ -45,7 +45,7 @@ export class OfflineCopy {
     #storedPeople = '';
     #timer = null;
     #storing = Promise.resolve();
-    #ended = false;
+    #ended = false; // nothing more is written
     #onHide = () => document.visibilityState === 'hidden' && this.#store();
 
     // copy: what is stored now (loadCopy()), or null.
@@ -84,7 +84,15 @@ export class OfflineCopy {
         const isSame = JSON.stringify(known) === this.#storedPeople;
         this.#storedPeople = JSON.stringify(known);
         if (!isSame || rows.length > 0 || gone.length > 0)
-            this.#storing = this.#storing.then(() => storeCopy(me, known, rows, gone));
+            this.#storing = this.#storing.then(() => this.#write(me, known, rows, gone));
+    }
+
+    // Without room for what is new nothing is kept: the old would show what was recalled since.
+    async #write(me, ...what) {
+        if (this.#ended || await storeCopy(me, ...what))
+            return;
+        this.#ended = true;
+        await forgetCopy(me);
     }
 
     // Null where its row says the same already.

@@ -26,8 +26,8 @@ function open() {
     return answerOf(request);
 }
 
-// What `work` gives; null where that fails, or takes too long.
-async function within(mode, work) {
+// What `work` gives; null where that takes too long, `failed` where it fails.
+async function within(mode, work, failed = null) {
     let db = null;
     const done = (async () => {
         db = await open();
@@ -37,6 +37,7 @@ async function within(mode, work) {
             transaction.oncomplete = resolve;
             transaction.onabort = () => reject(transaction.error);
         });
+        ended.catch(() => {}); // work may have failed before
         const answer = await work(transaction.objectStore(STORE));
         await ended;
         return answer;
@@ -45,7 +46,7 @@ async function within(mode, work) {
     try {
         return await Promise.race([done, tooLong]) ?? null;
     } catch {
-        return null;
+        return failed;
     } finally {
         done.catch(() => {}).finally(() => db?.close());
     }
@@ -64,13 +65,14 @@ export async function loadCopy(user) {
     return {people: rows.find(({id}) => id === PROFILE)?.people ?? null, conversations: rows.filter(({id}) => id !== PROFILE)};
 }
 
-// rows: [{id, shown, messages, hasOlder}] to be put in their place; gone: ids whose rows go.
-export function storeCopy(user, people, rows, gone) {
-    return within('readwrite', (store) => {
+// rows: [{id, shown, messages, hasOlder}] to be put in their place; gone: ids whose rows go. Resolves to false where the browser
+// refuses it: then all is as before.
+export async function storeCopy(user, people, rows, gone) {
+    return await within('readwrite', (store) => {
         store.put({user, id: PROFILE, people});
         rows.forEach((row) => store.put({user, ...row}));
         gone.forEach((id) => store.delete([user, id]));
-    });
+    }, false) !== false;
 }
 
 export function forgetCopy(user) {
