@@ -217,6 +217,17 @@ subtest 'what is pushed' => sub {
 	pass 'a page that is open goes to the conversation of a notification that was followed';
 	$page->value(q{location.hash = '#/'});
 	$page->wait_value(q{!document.querySelector('.chat[aria-current]')});
+	my $other = $web->visit(worker => 1, beside => $page, hash => '#token=' . $t->token('ben'));
+	$other->click('.ask .primary')->wait_text('.mine .name', 'Ben');
+	$push->({kind => 'message', title => 'Ann', body => 'not of Ben', badge => 1, conversation_id => $c, message_id => '3'});
+	$page->wait_value("$shown.then((list) => list.some(([, body]) => body === 'not of Ben'))");
+	pass 'a tab of another user tells of nothing, though it is looked at';
+	$page->worker_value("follow({conversation: '$c'}).catch(() => {})");
+	$page->wait_value(q{document.querySelector('.chat[aria-current]')?.dataset.user === 'ann'});
+	is $other->value(q{document.querySelector('.notes').textContent}), '', 'nor is it led anywhere';
+	$other->close;
+	$page->value(q{location.hash = '#/'});
+	$page->wait_value(q{!document.querySelector('.chat[aria-current]')});
 	$page->value(qq{location.hash = '#open=$c'});
 	$page->wait_value(q{document.querySelector('.chat[aria-current]')?.dataset.user === 'ann'});
 	pass 'and so does the address at which a new one is opened';

@@ -11,6 +11,7 @@ const CACHES = 'tidings-page-';
 const CACHE = CACHES + version;
 const INDEX = './';
 const PATIENCE_MS = 4000; // with the server, before the page comes from the cache
+const ANSWER_MS = 1000; // for a page to say whose it is
 
 const scope = () => self.registration.scope;
 const fresh = new Set(); // ids of clients whose page is another one than that in the cache: all their files come from the server
@@ -130,8 +131,21 @@ async function badge(count) {
     }
 }
 
-function pages() {
-    return self.clients.matchAll({type: 'window'});
+// Whether the page is that of the user who is told: another one may be logged in in a tab of their own.
+function isTheirs(page) {
+    return new Promise((resolve) => {
+        const {port1, port2} = new MessageChannel();
+        port1.onmessage = ({data}) => resolve(data === true);
+        setTimeout(resolve, ANSWER_MS, false);
+        page.postMessage({whose: 'theirs'}, [port2]);
+    });
+}
+
+// Those of the user who is told, the one that was used last first.
+async function theirPages() {
+    const pages = (await self.clients.matchAll({type: 'window'})).filter(({url}) => ['', 'index.html'].includes(nameOf(url.replace(/[?#].*/, ''))));
+    const answers = await Promise.all(pages.map(isTheirs));
+    return pages.filter((_, i) => answers[i]);
 }
 
 // A conversation has one notification, which the next message replaces, and which goes when it was read elsewhere.
@@ -142,7 +156,7 @@ async function pushed({kind, title, body, badge: count, conversation_id: convers
         (await self.registration.getNotifications({tag})).forEach((notification) => notification.close());
         return;
     }
-    if ((await pages()).some(({focused}) => focused))
+    if ((await theirPages()).some(({focused}) => focused))
         return; // the page tells of it
     await self.registration.showNotification(textOf(title) || 'Tidings', {body: textOf(body), tag, renotify: true, icon: 'icon-192.png', badge: 'icon-192.png',
         data: {conversation: textOf(conversation)}});
@@ -152,7 +166,7 @@ self.addEventListener('push', (event) => event.waitUntil(pushed(parsed(event.dat
 
 // In a page that is open, or a new one.
 async function follow({conversation}) {
-    const [open] = (await pages()).filter(({url}) => nameOf(url.replace(/[?#].*/, '')) !== null);
+    const [open] = await theirPages();
     if (open === undefined) {
         await self.clients.openWindow(conversation ? `./#open=${encodeURIComponent(conversation)}` : './');
         return;

@@ -206,7 +206,7 @@ async function leaveTo(present) {
 
 function begin() {
     applyTheme();
-    startWorker({onOpen: openConversation, onNewVersion: () => appView?.offerNewVersion()});
+    startWorker({isTheirs: () => entered?.push.isPossible ?? false, onOpen: openConversation, onNewVersion: () => appView?.offerNewVersion()});
     forgetOtherCopies(keptAccount()?.user_id ?? null);
     onStorageFull(() => document.getElementById('notes') && say(t('state.storageFull')));
     takeEntranceFromAddress();

@@ -25,8 +25,9 @@ async function register() {
     }
 }
 
-// onOpen(conversationId): the user has followed a notification. onNewVersion(): another version of the page has come.
-export function startWorker({onOpen, onNewVersion}) {
+// isTheirs(): whether the page is that of the user whom the browser tells. onOpen(conversationId): they have followed a
+// notification. onNewVersion(): another version of the page has come.
+export function startWorker({isTheirs, onOpen, onNewVersion}) {
     const container = navigator.serviceWorker;
     if (typeof container?.register !== 'function')
         return;
@@ -37,7 +38,7 @@ export function startWorker({onOpen, onNewVersion}) {
             onNewVersion();
         changed = true;
     });
-    container.addEventListener('message', ({data}) => typeof data?.open === 'string' && onOpen(data.open));
+    container.addEventListener('message', ({data, ports: [answer]}) => (answer ? answer.postMessage(isTheirs()) : onOpen(data.open)));
     container.startMessages?.();
     // What the page itself needs comes first.
     const loaded = document.readyState === 'complete' ? Promise.resolve() : new Promise((resolve) => addEventListener('load', resolve, {once: true}));
