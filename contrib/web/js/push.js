@@ -39,9 +39,8 @@ export class Push {
     }
 
     #serverKey() {
-        this.#key ??= this.#rest.request('GET', '/devices/vapid').then(({body}) => keyOf(body.public_key), (problem) => {
-            if (problem.code !== 'not_found')
-                this.#key = null; // asked again the next time
+        this.#key ??= this.#rest.vapidKey().then((key) => key && keyOf(key), () => {
+            this.#key = null; // asked again the next time
             return null;
         });
         return this.#key;
@@ -78,8 +77,7 @@ export class Push {
         }
         subscription ??= await pushManager.subscribe({userVisibleOnly: true, applicationServerKey: key});
         const {endpoint, keys} = subscription.toJSON();
-        await this.#rest.request('PUT', `/devices/${encodeURIComponent(deviceId())}`,
-            {body: {platform: 'webpush', subscription: {endpoint, keys}, app: 'tidings-web', locale: language === 'zh' ? 'zh-CN' : 'en'}});
+        await this.#rest.putDevice(deviceId(), {platform: 'webpush', subscription: {endpoint, keys}, app: 'tidings-web', locale: language === 'zh' ? 'zh-CN' : 'en'});
         return true;
     }
 
@@ -93,7 +91,7 @@ export class Push {
         const id = lasting.getItem(DEVICE);
         await forgetPushed();
         if (id !== null)
-            await this.#rest.request('DELETE', `/devices/${encodeURIComponent(id)}`).catch((problem) => {
+            await this.#rest.deleteDevice(id).catch((problem) => {
                 if (problem.code !== 'not_found')
                     throw problem;
             });
