@@ -86,7 +86,7 @@ my ($token_line) = $said =~ /^\s*(\S+tidingsctl .* token .*)$/m;
 my ($made, $admin_token) = run(Tidings::dir(), 'sh', '-c', $token_line);
 my $ops = Tidings::HTTP->new(address => $admin_page =~ s{^http://}{}r, admin => 1, token => $admin_token =~ s/\s+//gr);
 like $ops->get('/')->header('content-type'), qr{^text/html}, 'the operator has a page';
-is $ops->get("/$_")->status, 200, "$_, which it is made of" for qw(js/main.js css/admin.css web/base.css web/dom.js web/linkify.js web/storage.js web/text.js);
+is $ops->get("/$_")->status, 200, "$_, which it is made of" for qw(js/main.js css/admin.css web/base.css web/dom.js web/language.js web/linkify.js web/storage.js web/text.js);
 is $ops->get('/admin/stats')->status, 200, 'and a token for it';
 my $ws = Tidings::WS->open(address => "127.0.0.1:$port", token => $token{bob}, via => 'query', headers => [Origin => "http://127.0.0.1:$port", Host => "127.0.0.1:$port"]);
 my $m = $http{alice}->post('/messages/send', text_to('bob', 'kept'))->json;

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Every text of the page, in English and Chinese. {name} stands for a value. A key with `_one` is for a count of 1, where
-// the language tells it apart.
-import {lasting} from '../web/storage.js';
-import {isolated} from '../web/text.js';
+// Every text of the page, in English and Chinese, as speaker() takes them.
+import {speaker} from '../web/language.js';
 
 const TEXTS = {
     'app.title': ['Tidings administration', 'Tidings 管理'],
@@ -164,29 +162,7 @@ const TEXTS = {
     'dialog.cancel': ['Cancel', '取消'],
 };
 
-export const LANGUAGES = ['en', 'zh'];
-const CHOSEN = 'tidings-admin:language';
-
-// en or zh; decided once, when the page is loaded.
-export const language = LANGUAGES.find((name) => name === lasting.getItem(CHOSEN)) ??
-    navigator.languages.find((l) => /^(en|zh)\b/.test(l))?.slice(0, 2) ?? 'en';
-const column = LANGUAGES.indexOf(language);
-document.documentElement.lang = language === 'zh' ? 'zh-CN' : 'en';
-export const locale = language === 'zh' ? 'zh-CN' : 'en';
-
-export function chooseLanguage(name) {
-    lasting.setItem(CHOSEN, name);
-    location.reload();
-}
-
-export function t(key, values = {}) {
-    const single = values.count === 1 ? TEXTS[`${key}_one`]?.[column] : null;
-    return (single ?? TEXTS[key][column]).replace(/\{(\w+)\}/g, (_, name) => isolated(String(values[name] ?? '')));
-}
-
-export function hasText(key) {
-    return Object.hasOwn(TEXTS, key);
-}
+export const {language, locale, chooseLanguage, t, hasText} = speaker(TEXTS, 'tidings-admin:language');
 
 // What went wrong, for a person.
 export function reasonOf({code, detail}) {

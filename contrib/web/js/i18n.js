@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Every text of the page, in English and Chinese. {name} stands for a value. A key with `_one` is for a count of 1, where
-// the language tells it apart.
+// Every text of the page, in English and Chinese, as speaker() takes them.
 
 import {ACCOUNT_TEXTS} from './account_texts.js';
 import {CONVERSATION_TEXTS} from './conversation_texts.js';
@@ -9,8 +8,7 @@ import {GROUP_TEXTS} from './group_texts.js';
 import {INSTALL_TEXTS} from './install_texts.js';
 import {MEDIA_TEXTS} from './media_texts.js';
 import {RICH_TEXTS} from './rich_texts.js';
-import {isolated} from './text.js';
-import {lasting} from './storage.js';
+import {speaker} from './language.js';
 
 const TEXTS = {
     ...ACCOUNT_TEXTS,
@@ -257,27 +255,7 @@ const TEXTS = {
 
 export const languages = {en: 'English', zh: '简体中文'};
 
-const CHOSEN = 'tidings-web:language';
-
-// en or zh; decided once, when the page is loaded.
-export const language = ['en', 'zh'].find((name) => name === lasting.getItem(CHOSEN)) ??
-    navigator.languages.find((l) => /^(en|zh)\b/.test(l))?.slice(0, 2) ?? 'en';
-document.documentElement.lang = language === 'zh' ? 'zh-CN' : 'en';
-const column = Object.keys(languages).indexOf(language);
-
-export function chooseLanguage(name) {
-    lasting.setItem(CHOSEN, name);
-    location.reload();
-}
-
-export function t(key, values = {}) {
-    const single = values.count === 1 ? TEXTS[`${key}_one`]?.[column] : null;
-    return (single ?? TEXTS[key][column]).replace(/\{(\w+)\}/g, (_, name) => isolated(String(values[name] ?? '')));
-}
-
-export function hasText(key) {
-    return Object.hasOwn(TEXTS, key);
-}
+export const {language, locale, chooseLanguage, t, hasText} = speaker(TEXTS, 'tidings-web:language');
 
 // What went wrong, for a person, in whole sentences.
 export function reasonOf({code, detail}) {

@@ -2,7 +2,7 @@
 // Being told while no page is open: the browser's subscription (Push API, VAPID), which the server gets as a device of the
 // login. Only where the server offers it (GET /devices/vapid), and for a user who stays logged in.
 import {alertsAllowed} from './alerts.js';
-import {language} from './i18n.js';
+import {locale} from './i18n.js';
 import {lasting} from './storage.js';
 import {worker} from './worker.js';
 
@@ -77,7 +77,7 @@ export class Push {
         }
         subscription ??= await pushManager.subscribe({userVisibleOnly: true, applicationServerKey: key});
         const {endpoint, keys} = subscription.toJSON();
-        await this.#rest.putDevice(deviceId(), {platform: 'webpush', subscription: {endpoint, keys}, app: 'tidings-web', locale: language === 'zh' ? 'zh-CN' : 'en'});
+        await this.#rest.putDevice(deviceId(), {platform: 'webpush', subscription: {endpoint, keys}, app: 'tidings-web', locale});
         return true;
     }
 
