@@ -281,6 +281,10 @@ subtest 'being told while no page is open' => sub {
 	my ($put) = grep { $_->[0] eq 'PUT' } @{$page->value('asked')};
 	like $put->[1], qr{\A/devices/[0-9a-f]{24}\z}, 'the server learns of the device';
 	is_deeply $json->decode($put->[2]), {platform => 'webpush', subscription => {endpoint => 'https://push.example.org/x', keys => {p256dh => 'BP4z', auth => 'xyz'}}, app => 'tidings-web', locale => 'en'}, 'and of its subscription';
+	$web->browser->cut(1);
+	$t->send_text('ann', 'ben', 'meanwhile');
+	$web->browser->cut(0);
+	$page->wait_last('meanwhile'); # the page has come back; what it tells then would be counted below
 	$page->click('.mine');
 	$page->wait_value(q{document.querySelector('input[name=push]').checked && !document.querySelector('input[name=push]').closest('label').hidden});
 	$page->click('input[name=push]');

@@ -21,6 +21,7 @@ export class Push {
     #rest;
     #choiceKey;
     #key = null; // a promise: the server's public key, or null
+    #told = null; // the address of the subscription that the server has learned of
 
     constructor(rest, account) {
         this.#rest = rest;
@@ -64,7 +65,8 @@ export class Push {
         await this.#remove();
     }
 
-    // The server learns the present subscription, which the browser may have renewed. Resolves to whether there is one.
+    // The server learns the present subscription, which the browser may have renewed, once: a server that was away has other things
+    // to do when all come back. Resolves to whether there is one.
     async renew() {
         if (this.choice !== 'yes' || Notification.permission !== 'granted' || !await this.isOffered())
             return false;
@@ -77,7 +79,10 @@ export class Push {
         }
         subscription ??= await pushManager.subscribe({userVisibleOnly: true, applicationServerKey: key});
         const {endpoint, keys} = subscription.toJSON();
+        if (endpoint === this.#told)
+            return true;
         await this.#rest.putDevice(deviceId(), {platform: 'webpush', subscription: {endpoint, keys}, app: 'tidings-web', locale});
+        this.#told = endpoint;
         return true;
     }
 
@@ -89,6 +94,7 @@ export class Push {
 
     async #remove() {
         const id = lasting.getItem(DEVICE);
+        this.#told = null;
         await forgetPushed();
         if (id !== null)
             await this.#rest.deleteDevice(id).catch((problem) => {
