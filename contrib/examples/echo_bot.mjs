@@ -41,7 +41,7 @@ async function* all(list) {
 
 async function catchUp() {
     for await (const {user} of all((page) => client.rest.friendRequests(page)))
-        await client.rest.acceptFriend(user.user_id);
+        await client.rest.acceptFriend(user.user_id).catch(console.error); // it may have been withdrawn
     for await (const c of all((page) => client.rest.conversations(page))) {
         for (let after = c.read_seq, more = c.unread_count > 0; more;) {
             const {items, has_more} = await client.rest.history(c.id, {after, limit: 100});
