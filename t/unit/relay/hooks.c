@@ -244,9 +244,10 @@ static void test_retries(void)
 	for (size_t i = 0; i < ARRAY_LEN(secs); i++) {
 		int64_t ms = until_refused();
 		wrong += ms < secs[i] * 1000 || ms > secs[i] * 1000 + 5 * WHEEL_TICK_MS;
-		if (i == 3)
+		/* It is in the refusal with which the next time ends. */
+		if (i == 2)
 			retry_after = "Retry-After: 10\r\n";
-		if (i == 4)
+		if (i == 3)
 			retry_after = "Retry-After: 40\r\n";
 	}
 	is_int(wrong, 0, "what is refused comes again after 1, 2, 4, 8, 16 s, or later where that is asked for");
