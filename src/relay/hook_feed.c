@@ -372,7 +372,10 @@ static void read_done(struct relay *r)
 		return;
 	if (h->rows != 0)
 		qsort(h->row, h->rows, sizeof(*h->row), by_time);
-	h->rows = rows_before(h, horizon_of(h));
+	int64_t horizon = horizon_of(h);
+	size_t taken = rows_before(h, horizon);
+	h->next_ms = taken < h->rows ? h->row[taken].at_ms : horizon != INT64_MAX ? horizon : 0;
+	h->rows = taken;
 	for (size_t i = 0; i < h->rows; i++) {
 		h->stream[h->row[i].stream].taken_n = h->row[i].n;
 		lost += h->row[i].lost;
@@ -380,7 +383,7 @@ static void read_done(struct relay *r)
 	if (lost != 0)
 		lose(h, lost);
 	order_events(h);
-	h->waits_since_ms = h->events != 0 ? h->event[0].at_ms : 0;
+	h->waits_since_ms = h->events != 0 ? h->event[0].at_ms : h->next_ms;
 	hook_begin_loading(h);
 }
 
@@ -408,7 +411,7 @@ static void put_state(struct hook *h, struct buf *text)
 					: STR_LIT(",failing_since=NULL,error="));
 	sql_str(text, str_from(h->failing ? h->error : ""));
 	sql_lit(text, ",waits_since=");
-	sql_time(text, h->notes_window ? 0 : h->waits_since_ms);
+	sql_time(text, h->notes_window ? h->next_ms : h->waits_since_ms);
 	sql_lit(text, " WHERE name=");
 	sql_str(text, str_from(h->conf->name));
 	buf_append_char(text, ';');
@@ -464,7 +467,7 @@ static void note_done(struct relay *r)
 	if (!h->notes_window || h->step != HOOK_NOTING)
 		return;
 	hook_drop(h);
-	h->waits_since_ms = 0;
+	h->waits_since_ms = h->next_ms;
 }
 
 /* What was delivered is not delivered again for that. */

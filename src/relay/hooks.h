@@ -127,6 +127,7 @@ struct hook {
 	bool failing;
 	char error[256];
 	int64_t waits_since_ms; /* 0: nothing waits */
+	int64_t next_ms;	/* the same once the window is noted */
 	bool changed;
 	bool rests; /* a job has failed: nothing is asked before the next second */
 };

@@ -280,6 +280,9 @@ static void test_moment(void)
 
 static void test_large_rows(void)
 {
+	db_sql("CREATE TABLE lags (name VARCHAR(24))");
+	db_sql("CREATE TRIGGER lag AFTER UPDATE ON hooks FOR EACH ROW INSERT INTO lags SELECT NEW.name FROM DUAL WHERE "
+	       "NEW.waits_since IS NOT NULL AND NEW.failing_since IS NULL");
 	for (uint64_t n = 1; n <= 40; n++)
 		put_reads(4000, n);
 	told(4000, 40);
@@ -287,6 +290,10 @@ static void test_large_rows(void)
 	ok(hook(0)->event_room <= HOOK_EVENTS_MAX + CONVERSATIONS + 1, "a window reads no more than it delivers");
 	PASS_UNTIL(all_read_up_to(4000, 40));
 	is_int(count_taken(0), 40 * CONVERSATIONS, "all is delivered, once");
+	is_int(db_sql("SELECT COUNT(DISTINCT name) FROM lags"), HOOKS, "between windows it is noted since when the rest waits");
+	PASS_UNTIL(db_sql("SELECT COUNT(*) FROM hooks WHERE waits_since IS NOT NULL") == 0);
+	ok(true, "and in the end that nothing does");
+	db_sql("DROP TRIGGER lag");
 	forget_taken();
 }
 
