@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "core/clock.h"
 #include "core/id.h"
 #include "core/log.h"
 #include "relay/relay_priv.h"
@@ -111,6 +112,14 @@ static int by_id(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
+static void hook_load(struct hook *h)
+{
+	h->loaded = h->messages = 0;
+	h->loaded_ms = clock_mono_ms();
+	arena_clear(&h->shown);
+	h->step = HOOK_LOADING;
+}
+
 void hook_begin_loading(struct hook *h)
 {
 	size_t n = 0, kept = 0;
@@ -123,11 +132,17 @@ void hook_begin_loading(struct hook *h)
 		if (kept == 0 || h->id[kept - 1] != h->id[i])
 			h->id[kept++] = h->id[i];
 	h->ids = kept;
-	h->loaded = h->messages = 0;
 	h->message = xrealloc(h->message, (kept + 1) * sizeof(*h->message));
-	h->step = HOOK_LOADING;
+	h->loads_again = false;
+	hook_load(h);
 	if (kept == 0)
 		hook_begin_sending(h);
+}
+
+void hook_load_again(struct hook *h)
+{
+	h->loads_again = true;
+	hook_load(h);
 }
 
 static void load_ask(struct relay *r, struct buf *text)
@@ -150,13 +165,17 @@ static void load_row(struct relay *r, unsigned stmt, struct row *row)
 	if (h->step != HOOK_LOADING || h->messages == h->ids)
 		return;
 	h->message[h->messages] = (struct message){0};
-	h->messages += row_take_message(row, &h->arena, &h->message[h->messages]);
+	h->messages += row_take_message(row, &h->shown, &h->message[h->messages]);
 }
 
 static void load_done(struct relay *r)
 {
 	struct hook *h = r->hooks.now;
-	if (h->step == HOOK_LOADING && h->loaded == h->ids)
+	if (h->step != HOOK_LOADING || h->loaded < h->ids)
+		return;
+	if (h->loads_again)
+		hook_send_on(h);
+	else
 		hook_begin_sending(h);
 }
 

@@ -58,6 +58,12 @@ void hook_begin_sending(struct hook *h)
 	hook_go_on(h);
 }
 
+void hook_send_on(struct hook *h)
+{
+	h->step = HOOK_SENDING;
+	hook_go_on(h);
+}
+
 static bool is_idle(const struct hook_lane *l)
 {
 	return l->call == NULL && !wheel_timer_is_set(&l->retry);
@@ -66,6 +72,8 @@ static bool is_idle(const struct hook_lane *l)
 /* Where nothing is left to be sent, the window is noted. */
 static void look_done(struct hook *h)
 {
+	if (h->step != HOOK_SENDING)
+		return;
 	for (unsigned i = 0; i < HOOK_LANES; i++)
 		if (h->lane[i].at < h->lane[i].end || !is_idle(&h->lane[i]))
 			return;
@@ -142,10 +150,8 @@ static bool render_next(struct hook_lane *l)
 static void on_retry(struct wheel_timer *t)
 {
 	struct hook_lane *l = container_of(t, struct hook_lane, retry);
-	struct hook *h = l->hook;
-	if (!h->paused)
-		lane_go_on(l);
-	look_done(h);
+	lane_go_on(l);
+	look_done(l->hook);
 }
 
 /* It may quote a certificate, and end within a character: the database would refuse it. */
@@ -198,13 +204,13 @@ static void on_answer(const struct fetch_answer *a, void *ctx)
 		succeeded(l);
 	else
 		try_again(l, a->error != NULL ? a->error : why, (int64_t)a->retry_after_secs * 1000);
-	if (is_idle(l) && !h->paused)
+	if (is_idle(l))
 		lane_go_on(l);
 	look_done(h);
 	relay_go_on(h->relay);
 }
 
-static void lane_go_on(struct hook_lane *l)
+static void lane_send(struct hook_lane *l)
 {
 	struct hook *h = l->hook;
 	struct hooks *x = &h->relay->hooks;
@@ -229,4 +235,24 @@ static void lane_go_on(struct hook_lane *l)
 	l->call = fetch_start(x->fetch, &q);
 	if (l->call == NULL)
 		try_again(l, "too many requests are under way", 0);
+}
+
+/* False: the messages are to be read again, once no request is under way. */
+static bool is_fresh(struct hook *h)
+{
+	if (h->messages == 0 || clock_mono_ms() - h->loaded_ms < HOOK_FRESH_MS)
+		return true;
+	for (unsigned i = 0; i < HOOK_LANES; i++)
+		if (h->lane[i].call != NULL)
+			return false;
+	hook_load_again(h);
+	relay_go_on(h->relay);
+	return false;
+}
+
+static void lane_go_on(struct hook_lane *l)
+{
+	struct hook *h = l->hook;
+	if (h->step == HOOK_SENDING && !h->paused && l->at < l->end && is_fresh(h))
+		lane_send(l);
 }

@@ -150,6 +150,7 @@ void hook_drop(struct hook *h)
 	h->streams = 0;
 	h->rows = h->events = h->ids = h->messages = 0;
 	arena_clear(&h->arena);
+	arena_clear(&h->shown);
 }
 
 void hook_failed(struct relay *r)
@@ -297,6 +298,7 @@ static void hook_fini(struct hook *h)
 	free(h->id);
 	free(h->message);
 	arena_fini(&h->arena);
+	arena_fini(&h->shown);
 }
 
 void hooks_fini(struct relay *r)

@@ -14,7 +14,8 @@
  * Within a window events are spread over lanes by their conversations; a lane has one request under way and repeats it
  * until it succeeds. After a crash no more than a window is delivered again.
  *
- * What an event shows of a message is read when its window begins: it is then as the message is now.
+ * What an event shows of a message is read when its window begins, and again where that was HOOK_FRESH_MS ago: what was
+ * recalled or erased is not shown any more, however long the webhook was down.
  */
 #ifndef TIDINGS_RELAY_HOOKS_H
 #define TIDINGS_RELAY_HOOKS_H
@@ -36,6 +37,7 @@ struct row;
 #define HOOK_KEEPS_DAYS 3
 #define HOOK_KEEPS_SQL "3 DAY"
 #define HOOK_KEEPS_MS (INT64_C(86400000) * HOOK_KEEPS_DAYS)
+#define HOOK_FRESH_MS 60000
 #define HOOK_LANES 8
 /* Streams of a window; rows that are read of them all, and events after which it ends, about. */
 #define HOOK_STREAMS_MAX 128
@@ -112,11 +114,14 @@ struct hook {
 	struct hook_event *event;
 	size_t events, event_room;
 	struct hook_event **order; /* by lanes */
-	struct arena arena;	   /* what the window holds */
+	struct arena arena;	   /* what its events hold, */
+	struct arena shown;	   /* and the messages */
 	uint64_t *id;		   /* of messages to be read, sorted */
 	size_t ids, loaded;	   /* loaded: asked for so far */
+	bool loads_again;	   /* some of the window may have been sent */
 	struct message *message;   /* that were found, in order of id */
 	size_t messages;
+	int64_t loaded_ms; /* when they were asked for; clock_mono_ms */
 	int64_t now_ms, asked_ms; /* the database's clock, and clock_mono_ms, at the survey */
 	struct hook_lane lane[HOOK_LANES];
 
@@ -175,13 +180,17 @@ extern const struct relay_job hook_survey_job, hook_search_job, hook_read_job, h
 unsigned hook_add_events(struct hook *h, uint64_t stream, uint64_t n, int64_t at_ms, struct str items);
 /* The window's rows are known: which messages are to be read. Sets the step. */
 void hook_begin_loading(struct hook *h);
+/* They are read again. */
+void hook_load_again(struct hook *h);
 extern const struct relay_job hook_load_job;
 /* Appends the event as JSON. False: it shows a message that is gone. */
 bool hook_render(struct hooks *x, struct hook *h, const struct hook_event *e, struct buf *out);
 
 /* hook_send.c */
 void hook_begin_sending(struct hook *h);
-/* What has waited for the hook to be resumed. */
+/* After hook_load_again(). */
+void hook_send_on(struct hook *h);
+/* What has waited for the hook to be resumed, or for messages. */
 void hook_go_on(struct hook *h);
 void hook_stop_sending(struct hook *h);
 

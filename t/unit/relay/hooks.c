@@ -19,6 +19,8 @@ static bool refuses, hangs[HOOKS];
 static unsigned refused[HOOKS];
 static const char *retry_after = ""; /* a header of what is refused */
 static struct buf taken[HOOKS]; /* the ids of events, each with a space behind it */
+static const char *secret_text = "what was recalled";
+static bool took_secret;
 
 static void take_ids(struct buf *to, const char *body)
 {
@@ -56,6 +58,7 @@ static bool take_request(struct bufferevent *b)
 		refused[hook] += refuses;
 		if (!refuses)
 			take_ids(&taken[hook], text + head);
+		took_secret |= !refuses && strstr(text + head, secret_text) != NULL;
 		evbuffer_add_printf(bufferevent_get_output(b), "HTTP/1.1 %d x\r\n%sContent-Length: 0\r\n\r\n",
 				    refuses ? 500 : 200, refuses ? retry_after : "");
 	}
@@ -258,6 +261,26 @@ static void test_retries(void)
 	forget_taken();
 }
 
+static void test_recalled_meanwhile(void)
+{
+	db_sql("INSERT INTO messages (id,from_user_id,to_user_id,message_type,content,client_msg_id,created_at) VALUES "
+	       "(%llu,'alice','bob',0,'%s','recalled',UTC_TIMESTAMP(3))",
+	       DIRECT(10), secret_text);
+	refuses = true;
+	with_id(OUTBOX_SENT, DIRECT(10));
+	put_row(S1, 6);
+	told(S1, 6);
+	/* The last of these is after 31 s, the next one after 63. */
+	for (int tries = 0; tries < 6; tries++)
+		until_refused();
+	db_sql("UPDATE messages SET is_recalled=1,content=NULL WHERE id=%llu", DIRECT(10));
+	refuses = false;
+	PASS_UNTIL(all_read_up_to(S1, 6));
+	is_str(buf_cstr(&taken[0]), "1000-6-0 ", "a message that a webhook was to be told of while it was down");
+	ok(!took_secret, "is shown as it is by then");
+	forget_taken();
+}
+
 static void test_moment(void)
 {
 	db_sql("INSERT INTO messages (id,from_user_id,to_user_id,message_type,content,client_msg_id,created_at) SELECT "
@@ -302,8 +325,8 @@ static void test_same_host(void)
 	hangs[1] = hangs[2] = true;
 	db_sql("UPDATE hooks SET is_paused=1 WHERE name='h0'");
 	PASS_UNTIL(hook(0)->paused);
-	put_reads(S1, 6);
-	told(S1, 6);
+	put_reads(S1, 7);
+	told(S1, 7);
 	PASS_UNTIL(fetch_active(relay[0]->hooks.fetch) == 2 * HOOK_LANES);
 	db_sql("UPDATE hooks SET is_paused=0 WHERE name='h0'");
 	PASS_UNTIL(hook(0)->step == HOOK_SENDING || count_taken(0) == CONVERSATIONS);
@@ -311,7 +334,7 @@ static void test_same_host(void)
 	UNTIL(count_taken(0) == CONVERSATIONS);
 	is_int(count_taken(0), CONVERSATIONS, "one goes on where two of its host hang");
 	hangs[1] = hangs[2] = false;
-	PASS_UNTIL(all_read_up_to(S1, 6));
+	PASS_UNTIL(all_read_up_to(S1, 7));
 	forget_taken();
 }
 
@@ -375,6 +398,7 @@ int main(void)
 	test_refused_note();
 	test_note_beside_end();
 	test_retries();
+	test_recalled_meanwhile();
 	test_moment();
 	test_large_rows();
 	test_same_host();
