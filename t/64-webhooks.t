@@ -97,6 +97,34 @@ subtest 'what each event shows' => sub {
 	is scalar $hook->events('/bulk'), 1, 'the other webhook is told of messages alone';
 };
 
+# Is that anywhere in the memory that the process can write to?
+sub remembers {
+	my ($pid, $what) = @_;
+	my $chunk = 1 << 20;
+	open my $memory, '<:raw', "/proc/$pid/mem" or die "the memory of $pid: $!";
+	for (grep { /^\S+ rw/ } split /\n/, slurp("/proc/$pid/maps")) {
+		my ($from, $to) = map { hex } /^([0-9a-f]+)-([0-9a-f]+) /;
+		# The sanitizers reserve what nobody can fill.
+		next if $to - $from > 1 << 26;
+		my $before = '';
+		for (my $at = $from; $at < $to; $at += $chunk) {
+			my $bytes = '';
+			sysseek $memory, $at, 0 or last;
+			sysread $memory, $bytes, $to - $at < $chunk ? $to - $at : $chunk or last;
+			return 1 if index("$before$bytes", $what) >= 0;
+			$before = substr $bytes, -length $what;
+		}
+	}
+	return 0;
+}
+
+subtest 'who knows the secret' => sub {
+	my $node = $t->node;
+	plan skip_all => 'the memory of other processes cannot be read' if !open my $memory, '<', "/proc/$node->{pid}/mem";
+	ok !(grep { !remembers($_, $SECRET) } $node->{pid}, $node->relay_pids), 'the master, and the relay which signs';
+	is_deeply [grep { remembers($_, $SECRET) } $node->worker_pids, $node->writer_pids, $node->media_pids], [], 'but nobody who has to do with clients';
+};
+
 subtest 'in order, from two nodes' => sub {
 	my ($all, $bulk) = map { scalar $hook->events($_) } '/all', '/bulk';
 	my $conversation = send_on(0, ben => cat => 'message 0')->{conversation_id};

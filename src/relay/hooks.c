@@ -107,12 +107,13 @@ static const struct relay_job add_job = {
 
 /* ---- is there anything new ---- */
 
-/* By a loose scan, as in survey.c. It is asked for all webhooks at once: what each has to read is dearer to find out. */
+/* By a loose scan, as in survey.c. It is asked once for all webhooks: what each has to read takes longer to find out. */
 static void news_ask(struct relay *r, struct buf *text)
 {
 	r->hooks.ask_news = false;
-	sql_lit(text, "SELECT COUNT(*),COALESCE(SUM(s.max_n),0),COALESCE(BIT_XOR(s.stream),0) FROM (SELECT stream,MAX(n) "
-		      "AS max_n FROM outbox GROUP BY stream) s;COMMIT");
+	sql_lit(text,
+		"SELECT COUNT(*),COALESCE(SUM(s.max_n),0),COALESCE(BIT_XOR(s.stream),0) FROM (SELECT stream,MAX(n) "
+		"AS max_n FROM outbox GROUP BY stream) s;COMMIT");
 }
 
 static void news_row(struct relay *r, unsigned stmt, struct row *row)

@@ -8,8 +8,8 @@
  * stream it is in, and its row is not younger (outbox.at). Rows of all streams are read up to a time, put in the order
  * of their times, and their events delivered; then it is noted how far the streams were read, and the next window
  * begins. So the events of a conversation go out in order of seq and change_seq. Rows of different streams may have the
- * same time: their messages are put in order of seq. Where the database's clock is set back between two transactions, the
- * events of the second may come first, once.
+ * same time: their messages are put in order of seq. Where the database's clock is set back between two transactions,
+ * the events of the second may come first, once.
  *
  * Within a window events are spread over lanes by their conversations; a lane has one request under way and repeats it
  * until it succeeds. After a crash no more than a window is delivered again.
@@ -121,7 +121,7 @@ struct hook {
 	bool loads_again;	   /* some of the window may have been sent */
 	struct message *message;   /* that were found, in order of id */
 	size_t messages;
-	int64_t loaded_ms; /* when they were asked for; clock_mono_ms */
+	int64_t loaded_ms;	  /* when they were asked for; clock_mono_ms */
 	int64_t now_ms, asked_ms; /* the database's clock, and clock_mono_ms, at the survey */
 	struct hook_lane lane[HOOK_LANES];
 
@@ -144,10 +144,10 @@ struct hook_news {
 
 struct hooks {
 	struct hook *hook;
-	unsigned count, next; /* whose turn it is */
-	struct hook *now;     /* whose job is under way */
-	bool look;	      /* at their rows */
-	bool ask_news;	      /* whether there are new rows of the outbox */
+	unsigned count, next;  /* whose turn it is */
+	struct hook *now;      /* whose job is under way */
+	bool look;	       /* at their rows */
+	bool ask_news;	       /* whether there are new rows of the outbox */
 	struct hook_news news; /* as it was last */
 	struct fetch *fetch;
 	struct json_out *json;

@@ -18,7 +18,7 @@ static struct evconnlistener *receiver;
 static bool refuses, hangs[HOOKS];
 static unsigned refused[HOOKS];
 static const char *retry_after = ""; /* a header of what is refused */
-static struct buf taken[HOOKS]; /* the ids of events, each with a space behind it */
+static struct buf taken[HOOKS];	     /* the ids of events, each with a space behind it */
 static const char *secret_text = "what was recalled";
 static bool took_secret;
 
@@ -313,7 +313,8 @@ static void test_large_rows(void)
 	ok(hook(0)->event_room <= HOOK_EVENTS_MAX + CONVERSATIONS + 1, "a window reads no more than it delivers");
 	PASS_UNTIL(all_read_up_to(4000, 40));
 	is_int(count_taken(0), 40 * CONVERSATIONS, "all is delivered, once");
-	is_int(db_sql("SELECT COUNT(DISTINCT name) FROM lags"), HOOKS, "between windows it is noted since when the rest waits");
+	is_int(db_sql("SELECT COUNT(DISTINCT name) FROM lags"), HOOKS,
+	       "between windows it is noted since when the rest waits");
 	PASS_UNTIL(db_sql("SELECT COUNT(*) FROM hooks WHERE waits_since IS NOT NULL") == 0);
 	ok(true, "and in the end that nothing does");
 	db_sql("DROP TRIGGER lag");
