@@ -19,6 +19,8 @@
 #define ITEMS_FULL 2000
 #define PAGE_ROWS 500
 #define ROOM_MIN 64
+/* Ids in one list: from 1000 on MariaDB would make a table of it (in_predicate_conversion_threshold). */
+#define IDS_MAX 500
 /* Places that one statement looks at. */
 #define PLACES_MAX 100
 /* A job that waits keeps its time, so that one who writes on and on is told of. */
@@ -310,14 +312,17 @@ static void put_ids(struct buf *text, const uint64_t *ids, size_t count)
 	buf_append_char(text, ')');
 }
 
-static void put_directs(const struct device_feed *f, struct buf *text)
+static size_t ids_from(size_t i, size_t count)
 {
-	if (f->directs == 0)
-		return;
+	return count - i < IDS_MAX ? count - i : IDS_MAX;
+}
+
+static void put_directs(const uint64_t *ids, size_t count, struct buf *text)
+{
 	sql_lit(text, JOB_COLUMNS "SELECT m.to_user_id,m.id>>28,m.id,m.created_at,");
 	put_due(text);
 	sql_lit(text, " FROM messages m FORCE INDEX (PRIMARY) WHERE m.id IN ");
-	put_ids(text, f->direct, f->directs);
+	put_ids(text, ids, count);
 	sql_lit(text, " AND EXISTS(SELECT 1 FROM devices d FORCE INDEX (PRIMARY) WHERE d.user_id=m.to_user_id)" ON_DUPLICATE ";");
 }
 
@@ -332,13 +337,11 @@ static void begin_shown(struct buf *text, const char *index)
 	buf_printf(text, " FROM push_shown s FORCE INDEX (%s) WHERE ", index);
 }
 
-static void put_reads(const struct device_feed *f, struct buf *text)
+static void put_reads(const uint64_t *ids, size_t count, struct buf *text)
 {
-	if (f->reads == 0)
-		return;
 	begin_shown(text, "PRIMARY");
 	sql_lit(text, "s.conversation_id IN ");
-	put_ids(text, f->read, f->reads);
+	put_ids(text, ids, count);
 	sql_lit(text, ON_DUPLICATE ";");
 }
 
@@ -400,8 +403,10 @@ static void put_users(const struct device_feed *f, struct buf *text)
 static void note_ask(struct relay *r, struct buf *text)
 {
 	const struct device_feed *f = &r->devices.feed;
-	put_directs(f, text);
-	put_reads(f, text);
+	for (size_t i = 0; i < f->directs; i += IDS_MAX)
+		put_directs(f->direct + i, ids_from(i, f->directs), text);
+	for (size_t i = 0; i < f->reads; i += IDS_MAX)
+		put_reads(f->read + i, ids_from(i, f->reads), text);
 	put_readers(f, text);
 	put_recalls(f, text);
 	put_users(f, text);
