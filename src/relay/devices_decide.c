@@ -21,6 +21,8 @@
 #include "store/row.h"
 #include "store/sql.h"
 
+/* Until Redis is asked again, where it is away. */
+#define UNKNOWN_REST_MS 1000
 /* Groups with something unread, of all users of a batch. */
 #define UNREADS_MAX 20000
 /* Messages among which the one that is shown is looked for. */
@@ -125,9 +127,12 @@ static void on_counts(const uint32_t *counts, size_t n, void *arg)
 	d->asked_bus = false;
 	if (r->devices.step != DEVICES_ASKING || n != d->jobs)
 		return;
-	/* Nobody knows: everybody who has a session would be told. */
+	/* Nobody knows: everybody who has a session would be told. What is decided already is sent all the same. */
 	if (counts == NULL) {
-		devices_failed(r);
+		r->devices.step = DEVICES_IDLE;
+		r->devices.look_ms = clock_mono_ms() + UNKNOWN_REST_MS;
+		devices_decide_drop(r);
+		relay_go_on(r);
 		return;
 	}
 	r->devices.step = DEVICES_WRITING;
