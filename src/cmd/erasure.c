@@ -109,6 +109,16 @@ static void end_friendship(struct errand *n)
 
 static void leave_group(struct errand *n);
 
+/*
+ * Another look finds how it can be left now. The heir has gone meanwhile, or members have come; or it has passed on
+ * already, by another worker, or is dissolved.
+ */
+static bool needs_look(const struct errand *n, enum store_status status)
+{
+	return status == STORE_IS_OWNER || (n->passes_on && (status == STORE_NOT_FOUND || status == STORE_ROLE ||
+							      status == STORE_GROUP_DISSOLVED));
+}
+
 static void on_group(const struct store_group_done *d, void *arg)
 {
 	struct errand *n = arg;
@@ -125,9 +135,7 @@ static void on_group(const struct store_group_done *d, void *arg)
 		leave_group(n);
 		return;
 	}
-	/* The heir has gone meanwhile, or members have come: another look finds an heir. */
-	bool again = d->status == STORE_IS_OWNER || (n->passes_on && d->status == STORE_NOT_FOUND);
-	errand_end(n, again ? STORE_UNAVAILABLE : d->status, true);
+	errand_end(n, needs_look(n, d->status) ? STORE_UNAVAILABLE : d->status, true);
 }
 
 static void leave_group(struct errand *n)
