@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The sessions of any user, as administrators see and end them: those of this node are listed, those of all are ended. */
+/* The sessions of any user, as administrators see and end them: those of this node are listed, those of all are ended.
+ */
 #include "core/base.h"
 #include "cmd/cmd.h"
 
@@ -26,8 +27,8 @@ struct listing {
 const struct problem *any_sessions_check(struct request *r, union command_args *a)
 {
 	uint64_t from;
-	const struct problem *p =
-		list_query_limit(r, LIMIT, &a->sessions.limit) ?: request_query_u64(r, "cursor", 1, UINT32_MAX, 0, &from);
+	const struct problem *p = list_query_limit(r, LIMIT, &a->sessions.limit)
+					  ?: request_query_u64(r, "cursor", 1, UINT32_MAX, 0, &from);
 	if (p == NULL)
 		a->sessions.from = (uint32_t)from;
 	return p;

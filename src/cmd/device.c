@@ -42,7 +42,8 @@ static const struct problem *read_token(struct request *r, struct store_device *
 		return request_invalid(r, "token: must be of 1 to %d characters from ! to ~", DEVICE_TOKEN_MAX);
 	if (d->platform == DEVICE_FCM)
 		return NULL;
-	if (d->token.len < APNS_TOKEN_MIN || d->token.len > APNS_TOKEN_MAX || d->token.len % 2 != 0 || !is_hex(d->token))
+	if (d->token.len < APNS_TOKEN_MIN || d->token.len > APNS_TOKEN_MAX || d->token.len % 2 != 0 ||
+	    !is_hex(d->token))
 		return request_invalid(r, "token: must be of %d to %d hexadecimal digits, two a byte", APNS_TOKEN_MIN,
 				       APNS_TOKEN_MAX);
 	/* One spelling, so that it is known again. */
@@ -124,8 +125,7 @@ static const struct problem *read_locale(struct request *r, struct str *out_r)
 	for (size_t i = 0; fine && i < out_r->len; i++) {
 		char c = out_r->s[i];
 		bool ends = c == '-' || c == '_';
-		fine = ends ? part != 0
-			    : (((c | 32) >= 'a' && (c | 32) <= 'z') || (c >= '0' && c <= '9')) && part < 8;
+		fine = ends ? part != 0 : (((c | 32) >= 'a' && (c | 32) <= 'z') || (c >= '0' && c <= '9')) && part < 8;
 		part = ends ? 0 : part + 1;
 	}
 	if (fine && part != 0)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Erases what users have left, step by step. The row in `erasures` moves on when all of a step is done: a worker that dies
- * before that leaves the step to be done again, and finds done what it has done.
+ * Erases what users have left, step by step. The row in `erasures` moves on when all of a step is done: a worker that
+ * dies before that leaves the step to be done again, and finds done what it has done.
  */
 #include "core/base.h"
 #include "cmd/erasure.h"
@@ -61,8 +61,8 @@ static void go_on(struct erasing_chore *e)
 }
 
 /*
- * What came of an errand. Without an answer, or where nobody knows, it is tried again. Any other refusal stays so, and is
- * passed over: what was to be erased is not there any more, or cannot be changed.
+ * What came of an errand. Without an answer, or where nobody knows, it is tried again. Any other refusal stays so, and
+ * is passed over: what was to be erased is not there any more, or cannot be changed.
  */
 static void errand_end(struct errand *n, enum store_status status, bool changed)
 {
@@ -115,8 +115,8 @@ static void leave_group(struct errand *n);
  */
 static bool needs_look(const struct errand *n, enum store_status status)
 {
-	return status == STORE_IS_OWNER || (n->passes_on && (status == STORE_NOT_FOUND || status == STORE_ROLE ||
-							      status == STORE_GROUP_DISSOLVED));
+	return status == STORE_IS_OWNER ||
+	       (n->passes_on && (status == STORE_NOT_FOUND || status == STORE_ROLE || status == STORE_GROUP_DISSOLVED));
 }
 
 static void on_group(const struct store_group_done *d, void *arg)
@@ -206,7 +206,7 @@ static void recall(struct errand *n)
 
 static void on_erasing(const struct store_erasing *r, void *arg)
 {
-	static void (*const begin[])(struct errand *n) = {
+	static void (*const begin[])(struct errand * n) = {
 		[ERASURE_FRIENDS] = end_friendship,
 		[ERASURE_GROUPS] = begin_leaving,
 		[ERASURE_REACTIONS] = take_back_reaction,
@@ -253,8 +253,7 @@ static void on_found(const struct store_erasure *r, void *arg)
 static void look(struct chore *c, bool afresh)
 {
 	(void)afresh;
-	store_find_erasure(c->live->store, str_from(c->holder), on_found,
-			   container_of(c, struct erasing_chore, chore));
+	store_find_erasure(c->live->store, str_from(c->holder), on_found, container_of(c, struct erasing_chore, chore));
 }
 
 /* ---- from outside ---- */

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * GET /admin/users/{id}/export: all that is kept of one user, a line of JSON each. It is read page by page, and the next
- * page once the client has taken the one before, so that it takes no more memory for a user with a million messages.
+ * GET /admin/users/{id}/export: all that is kept of one user, a line of JSON each. It is read page by page, and the
+ * next page once the client has taken the one before, so that it takes no more memory for a user with a million
+ * messages.
  *
- * The user is read as if they asked themselves: what they may not see any more is not theirs to be given. What moves in the
- * list of conversations meanwhile may be missed.
+ * The user is read as if they asked themselves: what they may not see any more is not theirs to be given. What moves in
+ * the list of conversations meanwhile may be missed.
  */
 #include "core/base.h"
 #include "cmd/cmd.h"
@@ -21,17 +22,18 @@
 #define EXPORTS_MAX 1
 #define PAGE 100
 
-struct export {
+struct export
+{
 	struct request *r;
 	struct str user;
-	void (*next)(struct export *e); /* reads the next page */
-	bool begun;			/* the head is sent */
-	struct buf out;			/* of this page */
-	bool archived;			/* of the two lists of conversations */
-	struct store_cursor after;	/* the page of conversations that follows; all zeroes: there is none */
-	uint64_t conversation[PAGE];	/* of this page: their messages are next */
+	void (*next)(struct export * e); /* reads the next page */
+	bool begun;			 /* the head is sent */
+	struct buf out;			 /* of this page */
+	bool archived;			 /* of the two lists of conversations */
+	struct store_cursor after;	 /* the page of conversations that follows; all zeroes: there is none */
+	uint64_t conversation[PAGE];	 /* of this page: their messages are next */
 	size_t count, at;
-	uint64_t seq;			/* of the last message that was read */
+	uint64_t seq; /* of the last message that was read */
 	char friend[USER_ID_MAX + 1];
 	struct media_place media;
 	uint64_t notification;

@@ -4,11 +4,12 @@
  * is held of it is a batch of lines of one kind, which the store writes in one transaction, and the beginning of the
  * line after. Meanwhile the body waits. A line that is refused is named in the answer, and hurts no other.
  *
- * What was imported into groups is marked as read at the end, once for each group, for that writes a row of each member:
- * so a group's messages are remembered as a run of seqs, and a run that others have written behind of begins anew.
+ * What was imported into groups is marked as read at the end, once for each group, for that writes a row of each
+ * member: so a group's messages are remembered as a run of seqs, and a run that others have written behind of begins
+ * anew.
  *
- * A client that leaves ends it before the next batch; what is written stays. Where the database fails the whole is refused,
- * and can be repeated.
+ * A client that leaves ends it before the next batch; what is written stays. Where the database fails the whole is
+ * refused, and can be repeated.
  */
 #include "core/base.h"
 #include "cmd/cmd.h"
@@ -45,11 +46,11 @@ struct import {
 	struct request *r; /* has no HTTP request once the client is gone */
 	struct buf in;	   /* what of the body is not taken yet */
 	size_t at;
-	uint64_t line;	/* the number of the last one taken */
-	bool overlong;	/* the rest of that line is dropped */
-	bool ended;	/* nothing more comes */
-	bool busy;	/* the store calls back */
-	bool paused;	/* the body waits */
+	uint64_t line; /* the number of the last one taken */
+	bool overlong; /* the rest of that line is dropped */
+	bool ended;    /* nothing more comes */
+	bool busy;     /* the store calls back */
+	bool paused;   /* the body waits */
 
 	/* The batch. */
 	struct request *part; /* has its texts; NULL: there is none */
@@ -96,8 +97,7 @@ static struct request *import_free(struct import *im)
 	struct request *r = im->r;
 	struct run *run, *next;
 	drop_part(im);
-	HASH_ITER(hh, im->runs, run, next)
-	{
+	HASH_ITER (hh, im->runs, run, next) {
 		HASH_DEL(im->runs, run);
 		free(run);
 	}
@@ -159,8 +159,8 @@ static void run_is_full(struct import *im, struct run *run)
 static void all_runs_are_full(struct import *im)
 {
 	struct run *run, *next;
-	HASH_ITER(hh, im->runs, run, next)
-	run_is_full(im, run);
+	HASH_ITER (hh, im->runs, run, next)
+		run_is_full(im, run);
 }
 
 static void note_run(struct import *im, uint64_t conversation_id, uint64_t seq)
@@ -475,7 +475,8 @@ void import_proceed(struct request *r, const union command_args *a)
 	static const struct body_sink sink = {import_part, import_end, import_aborted};
 	(void)a;
 	if (r->api->imports == IMPORTS_MAX) {
-		request_fail(r, request_problem(r, PROBLEM_OVERLOADED, "this worker has %d imports to do", IMPORTS_MAX));
+		request_fail(r,
+			     request_problem(r, PROBLEM_OVERLOADED, "this worker has %d imports to do", IMPORTS_MAX));
 		return;
 	}
 	r->api->imports++;

@@ -92,9 +92,9 @@ const struct conf_section conf_sections[] = {
 	 "A service that speaks Amazon's S3, where complete files are kept then; they are received in media.directory "
 	 "all the same.",
 	 "media"},
-	{"relay",
-	 "What is told to other servers and services, and pushed to the devices of users who have no session: a background "
-	 "process, one in the cluster, does it. The same on all nodes of a cluster."},
+	{"relay", "What is told to other servers and services, and pushed to the devices of users who have no session: "
+		  "a background "
+		  "process, one in the cluster, does it. The same on all nodes of a cluster."},
 	{"limits", "Limits of a node, shared by its workers."},
 };
 const size_t conf_section_count = ARRAY_LEN(conf_sections);

@@ -16,12 +16,12 @@ enum json_type { JSON_NULL, JSON_BOOL, JSON_NUMBER, JSON_STRING, JSON_ARRAY, JSO
 
 struct json {
 	enum json_type type;
-	bool boolean;    /* JSON_BOOL */
-	bool has_nul;    /* JSON_STRING: contains U+0000; also set on every array and object around it or such a name */
-	struct str key;  /* the decoded member name, where the parent is an object; else absent */
+	bool boolean;	 /* JSON_BOOL */
+	bool has_nul;	 /* JSON_STRING: contains U+0000; also set on every array and object around it or such a name */
+	struct str key;	 /* the decoded member name, where the parent is an object; else absent */
 	struct str text; /* JSON_STRING: decoded, the document's; JSON_NUMBER: as written, borrowed from the input */
-	struct str raw;  /* the value as it stands in the input (borrowed from it), white space inside included */
-	size_t count;    /* members or elements */
+	struct str raw;	 /* the value as it stands in the input (borrowed from it), white space inside included */
+	size_t count;	 /* members or elements */
 	const struct json *child; /* the first member or element */
 	const struct json *next;  /* the next one of the same parent */
 };

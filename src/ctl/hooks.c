@@ -114,7 +114,8 @@ int ctl_hooks(const struct ctl *ctl)
 		if (replays && clock_parse_rfc3339(str_from(ctl->argv[3]), &w.since_ms) != 0)
 			return ctl_misuse("a time is as in 2026-11-30T08:00:00Z, not '%s'", ctl->argv[3]);
 		if (replays && w.since_ms > clock_wall_ms())
-			return ctl_misuse("%s is still to come: what happens before would not be delivered", ctl->argv[3]);
+			return ctl_misuse("%s is still to come: what happens before would not be delivered",
+					  ctl->argv[3]);
 		return ask(ctl, &w);
 	}
 	return ctl_usage(usage);

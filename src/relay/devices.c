@@ -95,7 +95,8 @@ static void count_ask(struct relay *r, struct buf *text)
 {
 	r->devices.count_ms = clock_mono_ms() + COUNT_MS;
 	buf_printf(text,
-		   "SELECT (SELECT COUNT(*) FROM (SELECT 1 FROM push_jobs LIMIT %d) j)+(SELECT COUNT(*) FROM (SELECT 1 FROM "
+		   "SELECT (SELECT COUNT(*) FROM (SELECT 1 FROM push_jobs LIMIT %d) j)+(SELECT COUNT(*) FROM (SELECT 1 "
+		   "FROM "
 		   "push_sends LIMIT %d) s);COMMIT",
 		   DEVICES_COUNTED_MAX / 2, DEVICES_COUNTED_MAX / 2);
 }

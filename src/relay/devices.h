@@ -3,10 +3,11 @@
  * The relay that leads also tells the devices of users who have no session (schema/0028_pushes.sql): it is the consumer
  * 'device' of the outbox.
  *
- * devices_feed.c reads the outbox, and notes as jobs whom it concerns, one a user and conversation, due in DEVICES_WAIT_MS.
- * devices_decide.c looks at jobs that are due: who has no session, what there is to be told, and makes one row for each device.
- * devices_send.c sends these, each service in a lane of its own, until the service has taken it. Each step ends with the
- * commit of what the next one begins with, so whatever dies in between, nothing is lost, and some may be sent twice.
+ * devices_feed.c reads the outbox, and notes as jobs whom it concerns, one a user and conversation, due in
+ * DEVICES_WAIT_MS. devices_decide.c looks at jobs that are due: who has no session, what there is to be told, and makes
+ * one row for each device. devices_send.c sends these, each service in a lane of its own, until the service has taken
+ * it. Each step ends with the commit of what the next one begins with, so whatever dies in between, nothing is lost,
+ * and some may be sent twice.
  *
  * Nobody who sends a message waits for any of it. It has its turns on the relay's connection, in bounded statements.
  */
@@ -49,7 +50,8 @@ struct device_feed {
 	size_t directs, direct_room, recalls, recalled_room, reads, read_room;
 	struct device_reader *reader;
 	size_t readers, reader_room;
-	/* Of the row that is being read: the group of which users follow that have done so, 0: none; it tells of people alone. */
+	/* Of the row that is being read: the group of which users follow that have done so, 0: none; it tells of people
+	 * alone. */
 	uint64_t reader_of;
 	bool of_people;
 	struct device_group *group;
@@ -71,7 +73,7 @@ struct device_job {
 	int64_t since_ms;
 	bool is_party;
 	uint64_t read_seq, shown_seq; /* of a party: what is read; what the devices show, 0: nothing */
-	bool online, may; /* may: is neither disabled nor erased, nor does not want to be disturbed now */
+	bool online, may;	      /* may: is neither disabled nor erased, nor does not want to be disturbed now */
 	struct push_settings settings;
 	bool has_text; /* there is something to be shown */
 	bool withdraws;

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Jobs that are due: Redis is asked who is online, as presence is known everywhere; then all that is needed of the others is
- * read at once, and in one transaction there is a row for each device, and the jobs are gone, but those to which something was added meanwhile.
+ * Jobs that are due: Redis is asked who is online, as presence is known everywhere; then all that is needed of the
+ * others is read at once, and in one transaction there is a row for each device, and the jobs are gone, but those to
+ * which something was added meanwhile.
  *
- * A message is told unless its user is online, has read it, has blocked its sender, or has muted the conversation; a mention passes a mute, unless
- * mute_mentions says otherwise. What is shown is the newest mention that was not shown yet, or else the newest such message. Where
- * there is none and what was shown is read or recalled, that is withdrawn, also of one who is online.
+ * A message is told unless its user is online, has read it, has blocked its sender, or has muted the conversation; a
+ * mention passes a mute, unless mute_mentions says otherwise. What is shown is the newest mention that was not shown
+ * yet, or else the newest such message. Where there is none and what was shown is read or recalled, that is withdrawn,
+ * also of one who is online.
  */
 #include "core/base.h"
 #include "relay/devices.h"
@@ -73,11 +75,15 @@ static unsigned first_of(const struct device_decide *d, unsigned i)
 static void look_ask(struct relay *r, struct buf *text)
 {
 	devices_decide_drop(r);
-	sql_lit(text, "SELECT j.user_id,j.conversation_id,j.version,j.message_id,j.since,s.seq,IF(c.id IS NULL,GREATEST(g.read_seq,"
-		      "g.first_seq-1),IF(c.user1_id=j.user_id,GREATEST(c.user1_read_seq,COALESCE(c.user1_first_seq,1)-1),GREATEST("
-		      "c.user2_read_seq,COALESCE(c.user2_first_seq,1)-1))) FROM push_jobs j FORCE INDEX (by_due) LEFT JOIN conversations "
+	sql_lit(text, "SELECT j.user_id,j.conversation_id,j.version,j.message_id,j.since,s.seq,IF(c.id IS "
+		      "NULL,GREATEST(g.read_seq,"
+		      "g.first_seq-1),IF(c.user1_id=j.user_id,GREATEST(c.user1_read_seq,COALESCE(c.user1_first_seq,1)-"
+		      "1),GREATEST("
+		      "c.user2_read_seq,COALESCE(c.user2_first_seq,1)-1))) FROM push_jobs j FORCE INDEX (by_due) LEFT "
+		      "JOIN conversations "
 		      "c FORCE INDEX (PRIMARY) ON c.id=j.conversation_id LEFT JOIN members g FORCE INDEX (PRIMARY) ON "
-		      "g.user_id=j.user_id AND g.conversation_id=j.conversation_id LEFT JOIN push_shown s FORCE INDEX (PRIMARY) ON "
+		      "g.user_id=j.user_id AND g.conversation_id=j.conversation_id LEFT JOIN push_shown s FORCE INDEX "
+		      "(PRIMARY) ON "
 		      "s.conversation_id=j.conversation_id AND s.user_id=j.user_id WHERE j.due_at<=");
 	sql_now(text);
 	buf_printf(text, " ORDER BY j.due_at LIMIT %d;COMMIT", DECIDE_MAX);
@@ -157,7 +163,16 @@ static void ask_bus(struct relay *r)
 
 /* ---- what there is to be told ---- */
 
-enum found { FOUND_USER, FOUND_DEVICE, FOUND_SHOWN, FOUND_MESSAGE, FOUND_REQUEST, FOUND_NOTIFICATION, FOUND_DIRECT, FOUND_GROUP };
+enum found {
+	FOUND_USER,
+	FOUND_DEVICE,
+	FOUND_SHOWN,
+	FOUND_MESSAGE,
+	FOUND_REQUEST,
+	FOUND_NOTIFICATION,
+	FOUND_DIRECT,
+	FOUND_GROUP
+};
 
 static void put_head(struct buf *text, enum found what, unsigned job)
 {
@@ -172,14 +187,16 @@ static void put_user_facts(const struct device_decide *d, unsigned i, struct buf
 	sql_lit(text, "SELECT ");
 	put_head(text, FOUND_USER, i);
 	sql_now(text);
-	sql_lit(text, ",COALESCE(t.disabled,0) OR t.erased_at IS NOT NULL,s.user_id IS NOT NULL,s.preview,s.dnd_from,s.dnd_to,"
+	sql_lit(text, ",COALESCE(t.disabled,0) OR t.erased_at IS NOT NULL,s.user_id IS NOT "
+		      "NULL,s.preview,s.dnd_from,s.dnd_to,"
 		      "s.dnd_zone FROM (SELECT 1) o LEFT JOIN push_settings s ON s.user_id=");
 	sql_str(text, user);
 	sql_lit(text, " LEFT JOIN user_states t ON t.user_id=");
 	sql_str(text, user);
 	sql_lit(text, ";SELECT ");
 	put_head(text, FOUND_DEVICE, i);
-	sql_lit(text, "d.id,d.platform,d.token,d.locale FROM devices d FORCE INDEX (PRIMARY) LEFT JOIN logins l ON l.id=d.login_id "
+	sql_lit(text, "d.id,d.platform,d.token,d.locale FROM devices d FORCE INDEX (PRIMARY) LEFT JOIN logins l ON "
+		      "l.id=d.login_id "
 		      "WHERE d.user_id=");
 	sql_str(text, user);
 	sql_lit(text, " AND (d.login_id=0 OR (l.ended_at IS NULL AND l.expires_at>");
@@ -195,7 +212,9 @@ static void put_user_facts(const struct device_decide *d, unsigned i, struct buf
 /* Of messages AS m. */
 static void put_may_be_shown(struct buf *text, struct str user)
 {
-	buf_printf(text, " AND m.is_recalled=0 AND m.is_read=0 AND m.deleted_by_recipient=0 AND m.message_type<>%d AND m.from_user_id<>",
+	buf_printf(text,
+		   " AND m.is_recalled=0 AND m.is_read=0 AND m.deleted_by_recipient=0 AND m.message_type<>%d AND "
+		   "m.from_user_id<>",
 		   MESSAGE_SYSTEM);
 	sql_str(text, user);
 	sql_lit(text, " AND (m.expires_at IS NULL OR m.expires_at>");
@@ -210,14 +229,16 @@ static void put_may_be_shown(struct buf *text, struct str user)
 /* What was not read and not shown yet; of a lot, the end. */
 static uint64_t choice_after(const struct device_job *j)
 {
-	uint64_t after = j->read_seq > j->shown_seq ? j->read_seq : j->shown_seq, newest = message_id_seq(j->message_id);
+	uint64_t after = j->read_seq > j->shown_seq ? j->read_seq : j->shown_seq,
+		 newest = message_id_seq(j->message_id);
 	return newest > LOOK_BACK && newest - LOOK_BACK > after ? newest - LOOK_BACK : after;
 }
 
 static void put_mention(const struct device_job *j, struct buf *text, struct str whom)
 {
-	sql_lit(text, "(SELECT m.id FROM mentions n FORCE INDEX (PRIMARY) STRAIGHT_JOIN messages m FORCE INDEX (PRIMARY) ON "
-		      "m.id=(n.conversation_id<<28)+n.seq WHERE n.user_id=");
+	sql_lit(text,
+		"(SELECT m.id FROM mentions n FORCE INDEX (PRIMARY) STRAIGHT_JOIN messages m FORCE INDEX (PRIMARY) ON "
+		"m.id=(n.conversation_id<<28)+n.seq WHERE n.user_id=");
 	sql_str(text, whom);
 	sql_lit(text, " AND n.conversation_id=");
 	sql_u64(text, j->conversation_id);
@@ -259,9 +280,11 @@ static void put_message_facts(const struct device_job *j, unsigned i, struct buf
 	put_head(text, FOUND_MESSAGE, i);
 	sql_lit(text, "m.id,@at IS NOT NULL,COALESCE(s.muted_until>");
 	sql_now(text);
-	sql_lit(text, ",0),COALESCE(s.mute_mentions,0),m.message_type,m.content,COALESCE(u.nickname,m.from_user_id),p.name "
-		      "FROM messages m FORCE INDEX (PRIMARY) LEFT JOIN users u ON u.id=m.from_user_id LEFT JOIN group_profiles p ON "
-		      "p.id=m.id>>28 LEFT JOIN conversation_settings s FORCE INDEX (PRIMARY) ON s.user_id=");
+	sql_lit(text,
+		",0),COALESCE(s.mute_mentions,0),m.message_type,m.content,COALESCE(u.nickname,m.from_user_id),p.name "
+		"FROM messages m FORCE INDEX (PRIMARY) LEFT JOIN users u ON u.id=m.from_user_id LEFT JOIN "
+		"group_profiles p ON "
+		"p.id=m.id>>28 LEFT JOIN conversation_settings s FORCE INDEX (PRIMARY) ON s.user_id=");
 	sql_str(text, user);
 	sql_lit(text, " AND s.conversation_id=");
 	sql_u64(text, j->conversation_id);
@@ -273,14 +296,16 @@ static void put_other_facts(const struct device_job *j, unsigned i, struct buf *
 	struct str user = str_from(j->user);
 	sql_lit(text, "SELECT ");
 	put_head(text, FOUND_REQUEST, i);
-	sql_lit(text, "COALESCE(u.nickname,q.from_user_id) FROM (SELECT from_user_id,created_at FROM friend_requests FORCE INDEX "
+	sql_lit(text, "COALESCE(u.nickname,q.from_user_id) FROM (SELECT from_user_id,created_at FROM friend_requests "
+		      "FORCE INDEX "
 		      "(incoming) WHERE to_user_id=");
 	sql_str(text, user);
 	sql_lit(text, " ORDER BY id DESC LIMIT 1) q LEFT JOIN users u ON u.id=q.from_user_id WHERE q.created_at>=");
 	sql_time(text, j->since_ms);
 	sql_lit(text, ";SELECT ");
 	put_head(text, FOUND_NOTIFICATION, i);
-	sql_lit(text, "n.message_id,n.body FROM (SELECT message_id,body,is_read,created_at FROM notifications FORCE INDEX (by_user) "
+	sql_lit(text, "n.message_id,n.body FROM (SELECT message_id,body,is_read,created_at FROM notifications FORCE "
+		      "INDEX (by_user) "
 		      "WHERE user_id=");
 	sql_str(text, user);
 	sql_lit(text, " ORDER BY id DESC LIMIT 1) n WHERE n.is_read=0 AND n.created_at>=");
@@ -475,7 +500,8 @@ static void put_send(struct relay *r, const struct device_job *j, uint64_t conve
 	t->preview = of_user->settings.preview;
 	buf_clear(&v->text);
 	devices_text_put(v->out, &v->text, t, f->locale);
-	sql_lit(text, "INSERT INTO push_sends (user_id,device_id,conversation_id,version,lane,payload,made_at,due_at) VALUES (");
+	sql_lit(text, "INSERT INTO push_sends (user_id,device_id,conversation_id,version,lane,payload,made_at,due_at) "
+		      "VALUES (");
 	sql_str(text, str_from(j->user));
 	buf_append_char(text, ',');
 	sql_str(text, f->id);
@@ -489,8 +515,9 @@ static void put_send(struct relay *r, const struct device_job *j, uint64_t conve
 	sql_now(text);
 	buf_append_char(text, ',');
 	sql_now(text);
-	sql_lit(text, ") ON DUPLICATE KEY UPDATE version=VALUES(version),lane=VALUES(lane),tries=0,payload=VALUES(payload),"
-		      "made_at=VALUES(made_at),due_at=VALUES(due_at);");
+	sql_lit(text,
+		") ON DUPLICATE KEY UPDATE version=VALUES(version),lane=VALUES(lane),tries=0,payload=VALUES(payload),"
+		"made_at=VALUES(made_at),due_at=VALUES(due_at);");
 }
 
 static void put_sends(struct relay *r, const struct device_job *j, unsigned first, uint64_t conversation_id,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Reads the outbox for pushes: rows of one stream in order, and makes a job for each user who has a device and may have to
- * be told. Members of groups are read in pages. The last transaction also notes how far the stream is read. After an
+ * Reads the outbox for pushes: rows of one stream in order, and makes a job for each user who has a device and may have
+ * to be told. Members of groups are read in pages. The last transaction also notes how far the stream is read. After an
  * interruption the same rows are read again; a job that exists stays as it is.
  */
 #include "core/base.h"
@@ -25,7 +25,7 @@
 #define PLACES_MAX 100
 /* A job that waits keeps its time, so that one who writes on and on is told of. */
 #define ON_DUPLICATE                                                                                                   \
-	" ON DUPLICATE KEY UPDATE version=version+1,message_id=GREATEST(message_id,VALUES(message_id)),"                \
+	" ON DUPLICATE KEY UPDATE version=version+1,message_id=GREATEST(message_id,VALUES(message_id)),"               \
 	"since=LEAST(since,VALUES(since))"
 #define JOB_COLUMNS "INSERT INTO push_jobs (user_id,conversation_id,message_id,since,due_at) "
 
@@ -219,7 +219,8 @@ static void page_ask(struct relay *r, struct buf *text)
 	struct device_feed *f = &r->devices.feed;
 	f->members = 0;
 	buf_clear(&f->values);
-	sql_lit(text, "SELECT m.role,m.user_id,EXISTS(SELECT 1 FROM devices d FORCE INDEX (PRIMARY) WHERE d.user_id=m.user_id) "
+	sql_lit(text, "SELECT m.role,m.user_id,EXISTS(SELECT 1 FROM devices d FORCE INDEX (PRIMARY) WHERE "
+		      "d.user_id=m.user_id) "
 		      "FROM members m FORCE INDEX (by_conversation) WHERE m.conversation_id=");
 	sql_u64(text, f->group[f->group_at].id);
 	buf_printf(text, " AND (m.role>%u OR (m.role=%u AND m.user_id>", f->role, f->role);
@@ -323,7 +324,9 @@ static void put_directs(const uint64_t *ids, size_t count, struct buf *text)
 	put_due(text);
 	sql_lit(text, " FROM messages m FORCE INDEX (PRIMARY) WHERE m.id IN ");
 	put_ids(text, ids, count);
-	sql_lit(text, " AND EXISTS(SELECT 1 FROM devices d FORCE INDEX (PRIMARY) WHERE d.user_id=m.to_user_id)" ON_DUPLICATE ";");
+	sql_lit(text,
+		" AND EXISTS(SELECT 1 FROM devices d FORCE INDEX (PRIMARY) WHERE d.user_id=m.to_user_id)" ON_DUPLICATE
+		";");
 }
 
 /* ---- what may have to be taken away ---- */

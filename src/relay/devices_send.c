@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Sending, in lanes: each takes what is due of its own while it has room, sends it, and writes down what became of it: when all
- * has been answered, or half, or with the next look at what is due. So a service that is slow fills its own lane alone, and a
- * host that does not answer keeps its places of that lane and no others. What is sent and not written down when the relay
- * dies is sent again.
+ * Sending, in lanes: each takes what is due of its own while it has room, sends it, and writes down what became of it:
+ * when all has been answered, or half, or with the next look at what is due. So a service that is slow fills its own
+ * lane alone, and a host that does not answer keeps its places of that lane and no others. What is sent and not written
+ * down when the relay dies is sent again.
  */
 #include "core/base.h"
 #include "relay/devices.h"
@@ -107,8 +107,8 @@ static void on_token(const struct fetch_answer *answer, void *ctx)
 		unsigned secs = d->token_tries < 8 ? 1u << d->token_tries++ : LATER_MAX_SECS;
 		secs = answer->retry_after_secs > secs ? answer->retry_after_secs : secs;
 		d->token_ms = clock_mono_ms() + (int64_t)secs * 1000;
-		log_warn_gated("no access token for FCM: %s %u",
-			       answer->error != NULL ? answer->error : "answered", answer->status);
+		log_warn_gated("no access token for FCM: %s %u", answer->error != NULL ? answer->error : "answered",
+			       answer->status);
 	}
 	relay_go_on(r);
 }
@@ -159,9 +159,11 @@ static void pick_ask(struct relay *r, struct buf *text)
 		lane->found = 0;
 		if (lane->used == service_room(l) || !lane_may_send(r, l))
 			continue;
-		sql_lit(text, "SELECT s.lane,s.user_id,s.device_id,s.conversation_id,s.version,s.tries,s.made_at,s.payload,"
-			      "d.platform,d.token,d.p256dh,d.auth FROM push_sends s FORCE INDEX (by_due) LEFT JOIN devices d FORCE "
-			      "INDEX (PRIMARY) ON d.user_id=s.user_id AND d.id=s.device_id WHERE s.lane=");
+		sql_lit(text,
+			"SELECT s.lane,s.user_id,s.device_id,s.conversation_id,s.version,s.tries,s.made_at,s.payload,"
+			"d.platform,d.token,d.p256dh,d.auth FROM push_sends s FORCE INDEX (by_due) LEFT JOIN devices d "
+			"FORCE "
+			"INDEX (PRIMARY) ON d.user_id=s.user_id AND d.id=s.device_id WHERE s.lane=");
 		sql_u64(text, l);
 		sql_lit(text, " AND s.due_at<=");
 		sql_now(text);
@@ -347,10 +349,8 @@ static void write_failed(struct relay *r)
 	devices_failed(r);
 }
 
-static const struct relay_job write_job = {.name = "noting what devices were told",
-					   .ask = write_ask,
-					   .done = write_done,
-					   .failed = write_failed};
+static const struct relay_job write_job = {
+	.name = "noting what devices were told", .ask = write_ask, .done = write_done, .failed = write_failed};
 
 const struct relay_job *devices_send_job(struct relay *r, int64_t now_ms)
 {

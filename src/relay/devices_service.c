@@ -319,7 +319,8 @@ int services_take_token(struct services *s, const struct fetch_answer *answer)
 	forget_text(&s->fcm_authorization);
 	s->fcm_authorization = xasprintf("Bearer %s", token);
 	/* One that lasts for no longer than the margin is used once. */
-	s->fcm_until_ms = clock_mono_ms() + (secs * 1000 > 2 * FCM_MARGIN_MS ? secs * 1000 - FCM_MARGIN_MS : secs * 500);
+	s->fcm_until_ms =
+		clock_mono_ms() + (secs * 1000 > 2 * FCM_MARGIN_MS ? secs * 1000 - FCM_MARGIN_MS : secs * 500);
 	forget_text(&token);
 	return 0;
 }
@@ -477,7 +478,8 @@ enum service_verdict services_judge(struct services *s, enum device_platform p, 
 
 /* ---- lanes ---- */
 
-/* Anybody can choose a host that shares a lane with another one, but not with these and, after a dot, what is in their domains. */
+/* Anybody can choose a host that shares a lane with another one, but not with these and, after a dot, what is in their
+ * domains. */
 static const char *const known_hosts[] = {"fcm.googleapis.com", ".push.services.mozilla.com", ".push.apple.com",
 					  ".notify.windows.com"};
 #define FIRST_HOST_LANE 3

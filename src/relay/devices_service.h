@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The services that bring a push to a device: what each is asked, and what its answer means. Keeps the keys and the tokens that
- * prove who we are; asks nobody itself.
+ * The services that bring a push to a device: what each is asked, and what its answer means. Keeps the keys and the
+ * tokens that prove who we are; asks nobody itself.
  */
 #ifndef TIDINGS_RELAY_DEVICES_SERVICE_H
 #define TIDINGS_RELAY_DEVICES_SERVICE_H
@@ -79,8 +79,8 @@ enum service_verdict {
 enum service_verdict services_judge(struct services *s, enum device_platform p, const struct fetch_answer *answer);
 
 /*
- * Which queue it waits in, 1 to SERVICE_LANES - 1: each service has its own, and the places where browsers may tell us to
- * send are spread over some.
+ * Which queue it waits in, 1 to SERVICE_LANES - 1: each service has its own, and the places where browsers may tell us
+ * to send are spread over some.
  */
 #define SERVICE_LANES 20
 unsigned service_lane(enum device_platform p, struct str token);

@@ -107,7 +107,8 @@ static const struct relay_job add_job = {
 
 /* ---- is there anything new ---- */
 
-/* By a loose scan, as in survey.c. It is asked once for all webhooks: what each has to read takes longer to find out. */
+/* By a loose scan, as in survey.c. It is asked once for all webhooks: what each has to read takes longer to find out.
+ */
 static void news_ask(struct relay *r, struct buf *text)
 {
 	r->hooks.ask_news = false;

@@ -22,8 +22,9 @@
 #define REST_MS 2000
 #define FAILED_MS 5000
 /*
- * A step of NAMES_MAX users is followed by a rest so many times as long: with millions of users the walk never ends, and
- * may not cost the others more than a fiftieth of a connection. Where names differ, as in the first walk, it hurries.
+ * A step of NAMES_MAX users is followed by a rest so many times as long: with millions of users the walk never ends,
+ * and may not cost the others more than a fiftieth of a connection. Where names differ, as in the first walk, it
+ * hurries.
  */
 #define REST_TIMES 50
 #define REST_TIMES_FIXING 3
@@ -86,8 +87,9 @@ static void walk_ask(struct relay *r, struct buf *text)
 	n->differs = false;
 	n->seen = 0;
 	buf_clear(&n->fix);
-	sql_lit(text, "SELECT i.id,u.nickname,(SELECT GROUP_CONCAT(part ORDER BY part SEPARATOR 0x0A) FROM user_names n "
-		      "FORCE INDEX (by_user) WHERE n.user_id=i.id) FROM (");
+	sql_lit(text,
+		"SELECT i.id,u.nickname,(SELECT GROUP_CONCAT(part ORDER BY part SEPARATOR 0x0A) FROM user_names n "
+		"FORCE INDEX (by_user) WHERE n.user_id=i.id) FROM (");
 	put_users(n, text, "SELECT id FROM users FORCE INDEX (PRIMARY) WHERE id");
 	sql_lit(text, " UNION ");
 	put_users(n, text, "SELECT DISTINCT user_id FROM user_names FORCE INDEX (by_user) WHERE user_id");

@@ -75,12 +75,11 @@ static void purge_failed(struct relay *r)
 	r->purge.forget_count = 0;
 }
 
-static const struct relay_job delete_job = {
-	.name = "deleting from the outbox",
-	.ask = delete_ask,
-	.row = delete_row,
-	.done = delete_done,
-	.failed = purge_failed};
+static const struct relay_job delete_job = {.name = "deleting from the outbox",
+					    .ask = delete_ask,
+					    .row = delete_row,
+					    .done = delete_done,
+					    .failed = purge_failed};
 
 /* ---- reactions to recalled messages ---- */
 
@@ -126,7 +125,8 @@ static void logins_ask(struct relay *r, struct buf *text)
 {
 	r->purge.left--;
 	/* First the devices of these, or of some more. None of them can begin to live again. */
-	sql_lit(text, "DELETE d FROM devices d FORCE INDEX (by_login) JOIN (SELECT id FROM logins FORCE INDEX (by_expiry) WHERE "
+	sql_lit(text, "DELETE d FROM devices d FORCE INDEX (by_login) JOIN (SELECT id FROM logins FORCE INDEX "
+		      "(by_expiry) WHERE "
 		      "expires_at<");
 	put_run_out(text, 2 * LOGIN_ROWS);
 	sql_lit(text, ") l ON d.login_id=l.id;DELETE FROM logins WHERE expires_at<");

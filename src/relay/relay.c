@@ -63,7 +63,7 @@ static const struct relay_job undo_job = {
 static const struct relay_job *due(struct relay *r)
 {
 	/* They take turns: some of them may always have something to do. */
-	static const struct relay_job *(*const others[])(struct relay *r, int64_t now_ms) = {
+	static const struct relay_job *(*const others[])(struct relay * r, int64_t now_ms) = {
 		purge_due, sweep_due, index_due, devices_due, hooks_due, names_due, retention_due};
 	int64_t now = clock_mono_ms();
 	const struct relay_job *job = lease_due(r);

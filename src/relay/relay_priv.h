@@ -122,7 +122,7 @@ void repair_bus_up(struct relay *r, bool lost);
 struct purge {
 	unsigned left; /* statements that may be run this second */
 	uint64_t stream, last_n;
-	uint64_t asked, deleted; /* rows of the job under way */
+	uint64_t asked, deleted;	   /* rows of the job under way */
 	int64_t erase_ms;		   /* when to look for reactions to be deleted */
 	bool erased;			   /* there were some */
 	int64_t logins_ms;		   /* when to look for logins to be deleted */

@@ -17,8 +17,8 @@
 #define GROUPS_STEP 8
 
 /*
- * What tables have of a user that nobody else needs, and that can go without anybody being told: all rows with the user in
- * that column, by an index. A new line goes to the end, as erasures.stage counts them.
+ * What tables have of a user that nobody else needs, and that can go without anybody being told: all rows with the user
+ * in that column, by an index. A new line goes to the end, as erasures.stage counts them.
  */
 static const struct {
 	const char *table, *column;
@@ -199,8 +199,10 @@ static void put_reactions(struct find_erasing *f, struct buf *text)
 static void put_messages(struct find_erasing *f, struct buf *text)
 {
 	f->max_rows = ROWS_STEP;
-	buf_printf(text, "SELECT client_msg_id,id,is_recalled=0 AND message_type<>%d FROM messages FORCE INDEX "
-			 "(by_client) WHERE from_user_id=", MESSAGE_SYSTEM);
+	buf_printf(text,
+		   "SELECT client_msg_id,id,is_recalled=0 AND message_type<>%d FROM messages FORCE INDEX "
+		   "(by_client) WHERE from_user_id=",
+		   MESSAGE_SYSTEM);
 	sql_str(text, f->user);
 	put_after(f, text, "client_msg_id");
 	buf_printf(text, " ORDER BY client_msg_id LIMIT %d", ROWS_STEP);
@@ -265,7 +267,7 @@ static void erasing_done(struct read *r, enum store_status status)
 
 void store_find_erasing(struct store *s, const struct erasure *e, store_erasing_fn *fn, void *arg)
 {
-	static void (*const put[])(struct find_erasing *f, struct buf *text) = {
+	static void (*const put[])(struct find_erasing * f, struct buf * text) = {
 		[ERASURE_FRIENDS] = put_friends,
 		[ERASURE_GROUPS] = put_groups,
 		[ERASURE_REACTIONS] = put_reactions,

@@ -2,11 +2,11 @@
 /*
  * Erasing users. One transaction erases: the profile with the password, the names in the directory and the picture go,
  * all logins end, and user_states keeps that the id stays reserved. It leaves a row in `erasures`, and the rest is done
- * in small steps, each of which can be repeated: a worker (src/cmd/erasure.c) reads what the stage finds next, does it as
- * the user would, and moves the row on.
+ * in small steps, each of which can be repeated: a worker (src/cmd/erasure.c) reads what the stage finds next, does it
+ * as the user would, and moves the row on.
  *
- * A round goes through all stages. The last one finds nothing, and begins when nobody takes the user's tokens any more: what
- * the user or others did meanwhile goes, too.
+ * A round goes through all stages. The last one finds nothing, and begins when nobody takes the user's tokens any more:
+ * what the user or others did meanwhile goes, too.
  *
  * How to have rows of one more table erased: a line in erased_rows[], erasure.c.
  */

@@ -71,8 +71,8 @@ enum group_step {
 	GROUP_DECLINE, /* as GROUP_ACCEPT */
 	/*
 	 * An administrator's import (import.h): makes the group with client_group_id, owned by the user, or finds it;
-	 * lets in those of `users` and the user who are not in it, but for those who are banned or erased. Nobody is told.
-	 * Refused as a whole: STORE_GROUP_FULL; STORE_TOO_MANY_GROUPS, with the first such user in left_out;
+	 * lets in those of `users` and the user who are not in it, but for those who are banned or erased. Nobody is
+	 * told. Refused as a whole: STORE_GROUP_FULL; STORE_TOO_MANY_GROUPS, with the first such user in left_out;
 	 * STORE_FORBIDDEN where created_ms is in the future; STORE_DISABLED where a new group's owner is erased.
 	 */
 	GROUP_IMPORT,
@@ -174,8 +174,8 @@ void store_find_group_views(struct store *s, const struct group_viewer *who, siz
 			    void *arg);
 
 /*
- * For the server's operator: the group as its owner sees it, but with nothing unread and no settings; also if nobody is in
- * it any more. STORE_NOT_FOUND: no such group.
+ * For the server's operator: the group as its owner sees it, but with nothing unread and no settings; also if nobody is
+ * in it any more. STORE_NOT_FOUND: no such group.
  */
 void store_find_group(struct store *s, uint64_t conversation_id, store_conversation_fn *fn, void *arg);
 

@@ -253,7 +253,8 @@ static void ask_rows_of_all(struct change_group *c, struct buf *text, enum ask w
 static void ask_erased(struct change_group *c, struct buf *text)
 {
 	begin_ask(c, text, ASK_ERASED);
-	sql_lit(text, "SELECT user_id FROM user_states FORCE INDEX (PRIMARY) WHERE erased_at IS NOT NULL AND user_id IN (");
+	sql_lit(text,
+		"SELECT user_id FROM user_states FORCE INDEX (PRIMARY) WHERE erased_at IS NOT NULL AND user_id IN (");
 	put_all(c, text);
 	buf_append_char(text, ')');
 }

@@ -22,9 +22,9 @@
 /* A user who is concerned, and what is known of them, read under the head's lock. */
 struct group_person {
 	struct str id;
-	bool named;	      /* may come in: is counted, and screened */
+	bool named;		/* may come in: is counted, and screened */
 	enum group_role wanted; /* GROUP_IMPORT: the role of one who comes in */
-	enum group_role role; /* GROUP_NO_ROLE: no member */
+	enum group_role role;	/* GROUP_NO_ROLE: no member */
 	int64_t joined_ms, muted_until_ms;
 	bool has_left; /* has a row in group_leavers; muted_until_ms and last_sent_ms are from it */
 	int64_t last_sent_ms;

@@ -10,8 +10,8 @@
  *
  * Groups are found by their client_group_id alone: what is imported is made by IMPORT_USER, not by the owner.
  *
- * As in store.h: every callback runs exactly once, from the loop. But arguments are not copied: what they point to has to
- * last until then. `asker` is whose turn it takes.
+ * As in store.h: every callback runs exactly once, from the loop. But arguments are not copied: what they point to has
+ * to last until then. `asker` is whose turn it takes.
  */
 #ifndef TIDINGS_STORE_IMPORT_H
 #define TIDINGS_STORE_IMPORT_H

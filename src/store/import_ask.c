@@ -48,7 +48,8 @@ static struct known *known_of(struct import_messages *p, struct str from, struct
 {
 	char text[USER_ID_MAX + 1 + CLIENT_MSG_ID_MAX];
 	struct known *found;
-	if (from.len > USER_ID_MAX || client_msg_id.len > CLIENT_MSG_ID_MAX || from.s == NULL || client_msg_id.s == NULL)
+	if (from.len > USER_ID_MAX || client_msg_id.len > CLIENT_MSG_ID_MAX || from.s == NULL ||
+	    client_msg_id.s == NULL)
 		return NULL;
 	memcpy(text, from.s, from.len);
 	text[from.len] = ' ';

@@ -88,7 +88,8 @@ static void read_ask(struct txn *t, struct buf *text)
 	sql_lit(text, " AND block<=");
 	sql_u64(text, (p->first_seq - 1) / UNCOUNTED_BITS);
 	buf_printf(text, " ORDER BY block DESC LIMIT %d", BLOCKS);
-	sql_lit(text, ";SELECT g.role,g.user_id FROM members g FORCE INDEX (by_conversation) WHERE (g.conversation_id=");
+	sql_lit(text,
+		";SELECT g.role,g.user_id FROM members g FORCE INDEX (by_conversation) WHERE (g.conversation_id=");
 	sql_u64(text, p->id);
 	sql_lit(text, " AND g.role=");
 	sql_u64(text, p->after.role);
@@ -191,11 +192,7 @@ void store_import_read(struct store *s, struct str asker, uint64_t conversation_
 		       uint64_t last_seq, store_done_fn *fn, void *arg)
 {
 	ASSERT(first_seq != 0 && first_seq <= last_seq);
-	const struct import_read first = {.store = s,
-					  .fn = fn,
-					  .arg = arg,
-					  .id = conversation_id,
-					  .first_seq = first_seq,
-					  .last_seq = last_seq};
+	const struct import_read first = {
+		.store = s, .fn = fn, .arg = arg, .id = conversation_id, .first_seq = first_seq, .last_seq = last_seq};
 	read_submit(&first, asker);
 }

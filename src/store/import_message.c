@@ -7,7 +7,8 @@
  * known where the search index is told of them.
  *
  * What a message changes beside its own row: the head; read_seq of both sides, where they had read all before it; when
- * a conversation was active last, so that clients which catch up find it (the table `recalls`, or active_at of a group).
+ * a conversation was active last, so that clients which catch up find it (the table `recalls`, or active_at of a
+ * group).
  */
 #include "core/base.h"
 #include "store/import_priv.h"
@@ -321,8 +322,8 @@ static void messages_answer(struct txn *t)
 /* As `old`, after conversations were made for it. */
 static void messages_submit(struct import_messages *old, struct store *s, struct str asker)
 {
-	static const struct txn_class class = {"import of messages", import_messages_ask, import_messages_row, messages_decide,
-					       messages_answer, .tell = messages_tell};
+	static const struct txn_class class = {"import of messages", import_messages_ask, import_messages_row,
+					       messages_decide,	     messages_answer,	  .tell = messages_tell};
 	struct import_messages *p = txn_new(s->txns, &class, asker, sizeof(*p));
 	struct arena *a = &p->txn.arena;
 	p->store = s;

@@ -13,13 +13,13 @@ struct import_people {
 	void *arg;
 	size_t count;
 	struct import_result *result;
-	const struct import_user *user; /* either, */
+	const struct import_user *user;		    /* either, */
 	const struct import_friendship *friendship; /* or */
-	/* What is there already: of the user a row, or the way from the user to the friend and the way back; and whether the
-	 * user or the friend is erased. */
+	/* What is there already: of the user a row, or the way from the user to the friend and the way back; and
+	 * whether the user or the friend is erased. */
 	struct found {
 		bool row, forth, back, erased, friend_erased;
-	} *found;
+	} * found;
 	int64_t db_ms;
 };
 

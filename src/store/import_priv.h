@@ -59,8 +59,8 @@ struct import_messages {
 	struct known *knowns, **known, **answered; /* by key; of each item, NULL: answers nothing */
 	enum import_stmt stmt[IMPORT_ASKS];	   /* what the statements asked for */
 	unsigned stmts;
-	unsigned makes;				   /* times that conversations were made for this */
-	bool made;				   /* this one does only that */
+	unsigned makes; /* times that conversations were made for this */
+	bool made;	/* this one does only that */
 	int64_t db_ms, now_ms, activity_ms, active_ms;
 	struct buf rows;
 };

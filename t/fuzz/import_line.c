@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Any bytes as a line of POST /admin/import: refused with a reason, or what the store takes of each kind, none of which is
- * borrowed from the line.
+ * Any bytes as a line of POST /admin/import: refused with a reason, or what the store takes of each kind, none of which
+ * is borrowed from the line.
  */
 #include "core/base.h"
 #include "cmd/import.h"
@@ -47,7 +47,8 @@ static void check_user(const struct import_user *u)
 
 static void check_friendship(const struct import_friendship *f)
 {
-	must(id_user_valid(f->user) && id_user_valid(f->friend) && !str_equal(f->user, f->friend) && f->created_ms >= 0);
+	must(id_user_valid(f->user) && id_user_valid(f->friend) && !str_equal(f->user, f->friend) &&
+	     f->created_ms >= 0);
 }
 
 static void check_group(const struct store_group_op *op)

@@ -26,7 +26,8 @@ int main(void)
 	static const enum device_platform all[] = {DEVICE_WEBPUSH, DEVICE_FCM, DEVICE_APNS};
 	for (size_t p = 0; p < ARRAY_LEN(all); p++) {
 		const char *name = device_platform_name(all[p]);
-		is_int(services_judge(&s, all[p], &(struct fetch_answer){.error = "timed out"}), SERVICE_LATER, "%s: no answer", name);
+		is_int(services_judge(&s, all[p], &(struct fetch_answer){.error = "timed out"}), SERVICE_LATER,
+		       "%s: no answer", name);
 		is_int(judge(all[p], 200, "{}"), SERVICE_SENT, "%s: 200", name);
 		is_int(judge(all[p], 201, ""), SERVICE_SENT, "%s: 201", name);
 		for (size_t i = 0; i < ARRAY_LEN(later); i++)
@@ -40,10 +41,10 @@ int main(void)
 	is_int(judge(DEVICE_FCM, 404, "{\"error\":{\"details\":[{\"errorCode\":\"UNREGISTERED\"}]}}"), SERVICE_DEAD,
 	       "FCM: a token that it does not know");
 	is_int(judge(DEVICE_FCM, 404, "{}"), SERVICE_LATER, "a project that it does not know costs no device");
-	is_int(judge(DEVICE_FCM, 400, "{\"error\":{\"details\":[{\"x\":1},{\"errorCode\":\"UNREGISTERED\"}]}}"), SERVICE_DEAD,
-	       "UNREGISTERED");
-	is_int(judge(DEVICE_FCM, 400, "{\"error\":{\"details\":[{\"errorCode\":\"INVALID_ARGUMENT\"}]}}"), SERVICE_REFUSED,
-	       "another fault is not the device's");
+	is_int(judge(DEVICE_FCM, 400, "{\"error\":{\"details\":[{\"x\":1},{\"errorCode\":\"UNREGISTERED\"}]}}"),
+	       SERVICE_DEAD, "UNREGISTERED");
+	is_int(judge(DEVICE_FCM, 400, "{\"error\":{\"details\":[{\"errorCode\":\"INVALID_ARGUMENT\"}]}}"),
+	       SERVICE_REFUSED, "another fault is not the device's");
 	is_int(judge(DEVICE_FCM, 400, "{\"error\":{\"details\":{}}}"), SERVICE_REFUSED, "a strange body");
 	is_int(judge(DEVICE_FCM, 401, "{}"), SERVICE_LATER, "a token that is not taken is made anew");
 	is_int(judge(DEVICE_APNS, 410, "{}"), SERVICE_DEAD, "APNs: 410");
@@ -72,8 +73,8 @@ int main(void)
 	   "and no host that only looks like it");
 	is_int(service_lane(DEVICE_FCM, STR_LIT("x")), 1, "FCM has its own");
 	is_int(service_lane(DEVICE_APNS, STR_LIT("x")), 2, "and APNs");
-	is_int(service_lane(DEVICE_WEBPUSH, STR_LIT("https://a.example/1")), service_lane(DEVICE_WEBPUSH, STR_LIT("https://a.example/2?x")),
-	       "a host has one");
+	is_int(service_lane(DEVICE_WEBPUSH, STR_LIT("https://a.example/1")),
+	       service_lane(DEVICE_WEBPUSH, STR_LIT("https://a.example/2?x")), "a host has one");
 	services_fini(&s);
 	return done_testing();
 }
