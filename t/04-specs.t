@@ -207,7 +207,7 @@ subtest 'codes' => sub {
 
 subtest 'events' => sub {
 	my $im = join '', map { slurp($_) } map { glob "$top/src/$_/*.c" } qw(cmd api live);
-	my %sent = map { $_ => 1 } $im =~ /json_key\(o, "type"\);\s*json_cstr\(o, "(\w+)"\)/g, $im =~ /(?:begin_frame|begin_event|begin_change|event_begin(?:_in)?)\([^,"]+, "(\w+)"/g, $im =~ /\{\\"type\\":\\"(\w+)\\"/g;
+	my %sent = map { $_ => 1 } $im =~ /json_put_cstr\(o, "type", "(\w+)"\)/g, $im =~ /(?:begin_frame|begin_event|begin_change|event_begin(?:_in)?)\([^,"]+, "(\w+)"/g, $im =~ /\{\\"type\\":\\"(\w+)\\"/g;
 	my %documented = map { $_->{name} => 1 } map { $asyncapi->{components}{messages}{$_} } grep { /(?:Event|Result)\z/ } keys %{$asyncapi->{components}{messages}};
 	is_deeply \%documented, \%sent, 'those that the server sends';
 	my %kinds = map { $_ => 1 } source('cmd/friend.c') =~ /"(friend_[a-z]+)"/g;

@@ -103,6 +103,7 @@ sub remembers {
 	my $chunk = 1 << 20;
 	open my $memory, '<:raw', "/proc/$pid/mem" or die "the memory of $pid: $!";
 	for (grep { /^\S+ rw/ } split /\n/, slurp("/proc/$pid/maps")) {
+		no warnings 'portable'; # of 64 bits
 		my ($from, $to) = map { hex } /^([0-9a-f]+)-([0-9a-f]+) /;
 		# The sanitizers reserve what nobody can fill.
 		next if $to - $from > 1 << 26;

@@ -180,6 +180,12 @@ void devices_feed_fini(struct device_feed *f);
 const struct relay_job *devices_decide_job(struct relay *r);
 void devices_decide_drop(struct relay *r);
 void devices_decide_fini(struct device_decide *d);
+/* The user is online, and nothing is shown that might have to be taken away. */
+bool device_job_is_idle(const struct device_job *j);
+/* The first job of the same user that is not idle, as i is not: what is of users alone is kept there. */
+unsigned device_job_first(const struct device_decide *d, unsigned i);
+/* devices_note.c: what was decided. */
+extern const struct relay_job devices_note_job;
 const struct relay_job *devices_send_job(struct relay *r, int64_t now_ms);
 void devices_send_drop(struct relay *r);
 
