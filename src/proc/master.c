@@ -27,8 +27,6 @@
 #define TICK_MS 500
 /* While some are to get ready, or to leave. */
 #define TICK_BUSY_MS 20
-/* After its time a worker has so long to leave by itself. */
-#define KILL_GRACE_MS 10000
 /* A node that leaves serves on so long, or half of its time, for balancers to see that it is not ready any more. */
 #define NOTICE_MS 10000
 /* Descriptors of a worker that are no clients': database, Redis, logs, its loop. */

@@ -12,6 +12,7 @@
 #include "core/base.h"
 #include "proc/master_priv.h"
 
+#include "core/clock.h"
 #include "core/log.h"
 #include "proc/channel.h"
 
@@ -145,6 +146,10 @@ static void tell_to_leave(struct child *c, int64_t deadline_ms)
 	const struct order order = {.kind = ORDER_DRAIN, .deadline_ms = deadline_ms};
 	c->told_to_leave = true;
 	spawn_tell(c, &order, -1);
+	/* Those before may have taken all of the time that there was. */
+	int64_t kill_at_ms = clock_mono_ms() + deadline_ms + KILL_GRACE_MS;
+	if (c->m->kill_at_ms < kill_at_ms)
+		c->m->kill_at_ms = kill_at_ms;
 }
 
 /* Relays and media processes: one of the present generation works, beside one that leaves. */

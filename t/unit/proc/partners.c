@@ -5,6 +5,7 @@
  */
 #include "core/base.h"
 
+#include "core/clock.h"
 #include "proc/channel.h"
 #include "proc/master_priv.h"
 #include "../tap.h"
@@ -108,6 +109,19 @@ static void test_relays(void)
 	finish(RELAY + 1);
 }
 
+/* Workers and writers are gone, and have taken all of the time that the node had to stop. */
+static void test_time_to_leave(void)
+{
+	begin_relay(RELAY, WORKER_READY);
+	m.phase = MASTER_STOPPING;
+	m.kill_at_ms = clock_mono_ms();
+	partners_update(&m);
+	ok(is_told_to_leave(RELAY), "a relay is the last to leave");
+	ok(m.kill_at_ms >= clock_mono_ms() + KILL_GRACE_MS, "and has time for it, however long others took");
+	finish(RELAY);
+	m.phase = MASTER_SERVING;
+}
+
 int main(void)
 {
 	STAILQ_INIT(&m.waiting);
@@ -145,6 +159,7 @@ int main(void)
 	test_relays();
 	finish(WORKER);
 	finish(WRITER);
+	test_time_to_leave();
 	event_base_free(m.base);
 	return done_testing();
 }
