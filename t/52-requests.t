@@ -36,12 +36,16 @@ sub framed {
 
 # All wait for the database, on whose tables somebody has a lock.
 sub ask_all {
+	my $ws = $t->ws('alice');
 	my $dbh = $stack->dbh($t->{database});
 	$dbh->do('LOCK TABLES ' . join ', ', map { "$_->[0] WRITE" } @{$dbh->selectall_arrayref('SHOW TABLES')});
 	my @asked = asked();
-	my @http = map { $t->http($_->[1] =~ /register|login/ ? undef : 'alice')->connect } @asked;
-	my $ws = $t->ws('alice');
-	$http[$_]->send_request($asked[$_][0], $asked[$_][1], $asked[$_][2] ? (json => $asked[$_][2]) : ()) for 0 .. $#asked;
+	# Each is asked at once: a connection on which nothing comes is closed.
+	my @http;
+	for (@asked) {
+		push @http, $t->http($_->[1] =~ /register|login/ ? undef : 'alice')->connect;
+		$http[-1]->send_request($_->[0], $_->[1], $_->[2] ? (json => $_->[2]) : ());
+	}
 	my @refs = map { $ws->start(%$_) } framed();
 	wait_for('requests that wait', sub { pending() >= 5 });
 	return {dbh => $dbh, asked => \@asked, http => \@http, ws => $ws, refs => \@refs};
