@@ -56,7 +56,10 @@ static void look_row(struct relay *r, unsigned stmt, struct row *row)
 	if (h->known && generation != h->generation)
 		hook_drop(h);
 	h->generation = generation;
-	h->paused = row_take_bool(row);
+	bool paused = row_take_bool(row);
+	if (paused != h->paused)
+		log_info("webhook %s: %s", h->conf->name, paused ? "paused" : "goes on");
+	h->paused = paused;
 	h->since_ms = row_take_ms(row);
 	h->known = true;
 	h->is_new = false;
