@@ -204,9 +204,11 @@ static void recall(struct errand *n)
 
 /* ---- a step ---- */
 
+typedef void errand_fn(struct errand *n);
+
 static void on_erasing(const struct store_erasing *r, void *arg)
 {
-	static void (*const begin[])(struct errand * n) = {
+	static errand_fn *const begin[] = {
 		[ERASURE_FRIENDS] = end_friendship,
 		[ERASURE_GROUPS] = begin_leaving,
 		[ERASURE_REACTIONS] = take_back_reaction,

@@ -22,16 +22,15 @@
 #define EXPORTS_MAX 1
 #define PAGE 100
 
-struct export
-{
+struct user_export {
 	struct request *r;
 	struct str user;
-	void (*next)(struct export * e); /* reads the next page */
-	bool begun;			 /* the head is sent */
-	struct buf out;			 /* of this page */
-	bool archived;			 /* of the two lists of conversations */
-	struct store_cursor after;	 /* the page of conversations that follows; all zeroes: there is none */
-	uint64_t conversation[PAGE];	 /* of this page: their messages are next */
+	void (*next)(struct user_export *e); /* reads the next page */
+	bool begun;			     /* the head is sent */
+	struct buf out;			     /* of this page */
+	bool archived;			     /* of the two lists of conversations */
+	struct store_cursor after;	     /* the page of conversations that follows; all zeroes: there is none */
+	uint64_t conversation[PAGE];	     /* of this page: their messages are next */
 	size_t count, at;
 	uint64_t seq; /* of the last message that was read */
 	char friend[USER_ID_MAX + 1];
@@ -39,12 +38,12 @@ struct export
 	uint64_t notification;
 };
 
-static void read_conversations(struct export *e);
-static void read_messages(struct export *e);
+static void read_conversations(struct user_export *e);
+static void read_messages(struct user_export *e);
 
 /* ---- lines ---- */
 
-static struct json_out *line_begin(struct export *e, const char *type)
+static struct json_out *line_begin(struct user_export *e, const char *type)
 {
 	struct json_out *o = e->r->live->out;
 	json_begin(o, &e->out);
@@ -53,7 +52,7 @@ static struct json_out *line_begin(struct export *e, const char *type)
 	return o;
 }
 
-static void line_end(struct export *e)
+static void line_end(struct user_export *e)
 {
 	json_object_end(e->r->live->out);
 	buf_append_char(&e->out, '\n');
@@ -61,7 +60,7 @@ static void line_end(struct export *e)
 
 /* ---- pages ---- */
 
-static void export_end(struct export *e, bool whole)
+static void export_end(struct user_export *e, bool whole)
 {
 	struct request *r = e->r;
 	buf_fini(&e->out);
@@ -71,12 +70,12 @@ static void export_end(struct export *e, bool whole)
 
 static void on_wanted(struct http_req *req, void *arg)
 {
-	struct export *e = arg;
+	struct user_export *e = arg;
 	(void)req;
 	e->next(e);
 }
 
-static void fail(struct export *e, enum store_status status)
+static void fail(struct user_export *e, enum store_status status)
 {
 	if (e->begun) {
 		export_end(e, false);
@@ -88,7 +87,7 @@ static void fail(struct export *e, enum store_status status)
 }
 
 /* This page is read; `next` reads the one after it. */
-static void give(struct export *e, void (*next)(struct export *e))
+static void give(struct user_export *e, void (*next)(struct user_export *e))
 {
 	struct http_req *http = e->r->http;
 	e->next = next;
@@ -106,18 +105,18 @@ static void give(struct export *e, void (*next)(struct export *e))
 		buf_clear(&e->out);
 }
 
-static void finish(struct export *e)
+static void finish(struct user_export *e)
 {
 	export_end(e, true);
 }
 
 /* ---- notifications ---- */
 
-static void read_notifications(struct export *e);
+static void read_notifications(struct user_export *e);
 
 static void on_notifications(const struct store_notifications *list, void *arg)
 {
-	struct export *e = arg;
+	struct user_export *e = arg;
 	if (list->status != STORE_OK) {
 		fail(e, list->status);
 		return;
@@ -130,18 +129,18 @@ static void on_notifications(const struct store_notifications *list, void *arg)
 	give(e, list->has_more ? read_notifications : finish);
 }
 
-static void read_notifications(struct export *e)
+static void read_notifications(struct user_export *e)
 {
 	store_list_notifications(e->r->live->store, e->user, PAGE, e->notification, on_notifications, e);
 }
 
 /* ---- files ---- */
 
-static void read_media(struct export *e);
+static void read_media(struct user_export *e);
 
 static void on_media(enum store_status status, const struct media *item, size_t count, void *arg)
 {
-	struct export *e = arg;
+	struct user_export *e = arg;
 	if (status != STORE_OK) {
 		fail(e, status);
 		return;
@@ -157,14 +156,14 @@ static void on_media(enum store_status status, const struct media *item, size_t 
 	give(e, count == PAGE ? read_media : read_notifications);
 }
 
-static void read_media(struct export *e)
+static void read_media(struct user_export *e)
 {
 	store_list_owned_media(e->r->live->store, e->user, &e->media, PAGE, on_media, e);
 }
 
 /* ---- conversations and their messages ---- */
 
-static void go_on(struct export *e)
+static void go_on(struct user_export *e)
 {
 	bool more = e->after.ms != 0 || e->after.id != 0;
 	e->seq = 0;
@@ -182,7 +181,7 @@ static void go_on(struct export *e)
 
 static void on_messages(const struct store_history *page, void *arg)
 {
-	struct export *e = arg;
+	struct user_export *e = arg;
 	/* The user has left it meanwhile. */
 	if (page->status != STORE_OK && page->status != STORE_NOT_FOUND) {
 		fail(e, page->status);
@@ -198,14 +197,14 @@ static void on_messages(const struct store_history *page, void *arg)
 	give(e, more ? read_messages : go_on);
 }
 
-static void read_messages(struct export *e)
+static void read_messages(struct user_export *e)
 {
 	store_list_messages(e->r->live->store, e->user, e->conversation[e->at], 0, e->seq, PAGE, on_messages, e);
 }
 
 static void on_conversations(const struct store_conversations *list, void *arg)
 {
-	struct export *e = arg;
+	struct user_export *e = arg;
 	if (list->status != STORE_OK) {
 		fail(e, list->status);
 		return;
@@ -221,18 +220,18 @@ static void on_conversations(const struct store_conversations *list, void *arg)
 	give(e, go_on);
 }
 
-static void read_conversations(struct export *e)
+static void read_conversations(struct user_export *e)
 {
 	store_list_conversations(e->r->live->store, e->user, e->archived, PAGE, e->after, on_conversations, e);
 }
 
 /* ---- friends ---- */
 
-static void read_friends(struct export *e);
+static void read_friends(struct user_export *e);
 
 static void on_friends(const struct store_befriended *list, void *arg)
 {
-	struct export *e = arg;
+	struct user_export *e = arg;
 	if (list->status != STORE_OK) {
 		fail(e, list->status);
 		return;
@@ -250,7 +249,7 @@ static void on_friends(const struct store_befriended *list, void *arg)
 	give(e, list->has_more ? read_friends : read_conversations);
 }
 
-static void read_friends(struct export *e)
+static void read_friends(struct user_export *e)
 {
 	struct str after = e->friend[0] != '\0' ? str_from(e->friend) : STR_NULL;
 	store_list_friends(e->r->live->store, e->user, PAGE, after, on_friends, e);
@@ -260,7 +259,7 @@ static void read_friends(struct export *e)
 
 static void on_logins(const struct store_logins *list, void *arg)
 {
-	struct export *e = arg;
+	struct user_export *e = arg;
 	if (list->status != STORE_OK) {
 		fail(e, list->status);
 		return;
@@ -278,7 +277,7 @@ static void on_logins(const struct store_logins *list, void *arg)
 	give(e, read_friends);
 }
 
-static void read_logins(struct export *e)
+static void read_logins(struct user_export *e)
 {
 	store_list_logins(e->r->live->store, e->user, on_logins, e);
 }
@@ -286,7 +285,7 @@ static void read_logins(struct export *e)
 /* A user without an account here may have talked all the same. */
 static void on_account(const struct store_account *a, void *arg)
 {
-	struct export *e = arg;
+	struct user_export *e = arg;
 	bool erased = a->status == STORE_OK && a->state.erased_ms != 0;
 	if (erased || (a->status != STORE_OK && a->status != STORE_NOT_FOUND)) {
 		fail(e, erased ? STORE_NOT_FOUND : a->status);
@@ -308,7 +307,7 @@ void export_proceed(struct request *r, const union command_args *a)
 		return;
 	}
 	r->api->exports++;
-	struct export *e = arena_alloc(&r->arena, sizeof(*e));
+	struct user_export *e = arena_alloc(&r->arena, sizeof(*e));
 	e->r = r;
 	e->user = str_from(r->path_user);
 	store_find_account(r->live->store, request_user(r), e->user, on_account, e);
