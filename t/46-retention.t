@@ -245,6 +245,7 @@ subtest 'an import that is repeated' => sub {
 	is_deeply $import->(@lines), [1, 2, 0, 0], 'old messages';
 	my ($pair) = $dbh->selectrow_array("SELECT id FROM conversations WHERE user1_id = 'dora' AND user2_id = 'erin'");
 	my ($team) = $dbh->selectrow_array("SELECT id FROM group_profiles WHERE client_group_id = 'team'");
+	$team = "$team"; # as an id is in JSON
 	keep(message => 26);
 	wait_for('them to go', sub { left($pair) + left($team) == 0 });
 	is_deeply $import->(@lines), [0, 0, 3, 0], 'do not come back';
