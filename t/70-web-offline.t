@@ -149,12 +149,14 @@ subtest 'what happened while the page was away' => sub {
 };
 
 subtest 'a storage that fails' => sub {
+	# Who has read all is shown the end.
+	$t->befriend(qw(ben cat));
 	my $page = stay('ben');
-	$t->send_text('ann', 'ben', 'to be kept');
-	$page->open_chat('ann')->wait_last('to be kept');
+	$t->send_text('cat', 'ben', 'to be kept');
+	$page->open_chat('cat')->wait_last('to be kept');
 	copy_has($page, 'to be kept');
 	$page->value(q{IDBObjectStore.prototype.put = () => { throw new DOMException('full', 'QuotaExceededError'); }, 0});
-	$t->send_text('ann', 'ben', 'too much');
+	$t->send_text('cat', 'ben', 'too much');
 	$page->wait_last('too much');
 	wait_for('the copies to be gone', sub { !@{$page->value($copies)} });
 	pass 'what cannot be brought up to date is not kept';
