@@ -114,10 +114,13 @@ static const struct relay_job erase_job = {
 
 static void put_run_out(struct buf *text, int limit)
 {
-	sql_now(text);
-	sql_lit(text, " AND tokens_until<");
-	sql_now(text);
-	buf_printf(text, "-INTERVAL %d SECOND ORDER BY expires_at LIMIT %d", LOGIN_SKEW_MS / 1000, limit);
+	static const char *const column[] = {" WHERE expires_at<", " AND tokens_until<"};
+	for (size_t i = 0; i < ARRAY_LEN(column); i++) {
+		buf_append_str(text, str_from(column[i]));
+		sql_now(text);
+		buf_printf(text, "-INTERVAL %d SECOND", LOGIN_SKEW_MS / 1000);
+	}
+	buf_printf(text, " ORDER BY expires_at LIMIT %d", limit);
 }
 
 /* One that has ended stays until then, so that its refresh token is told so. */
@@ -126,10 +129,9 @@ static void logins_ask(struct relay *r, struct buf *text)
 	r->purge.left--;
 	/* First the devices of these, or of some more. None of them can begin to live again. */
 	sql_lit(text, "DELETE d FROM devices d FORCE INDEX (by_login) JOIN (SELECT id FROM logins FORCE INDEX "
-		      "(by_expiry) WHERE "
-		      "expires_at<");
+		      "(by_expiry)");
 	put_run_out(text, 2 * LOGIN_ROWS);
-	sql_lit(text, ") l ON d.login_id=l.id;DELETE FROM logins WHERE expires_at<");
+	sql_lit(text, ") l ON d.login_id=l.id;DELETE FROM logins");
 	put_run_out(text, LOGIN_ROWS);
 	sql_lit(text, ";SELECT ROW_COUNT();COMMIT");
 }
