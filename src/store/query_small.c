@@ -45,6 +45,44 @@ void store_ping(struct store *s, store_count_fn *fn, void *arg)
 	query_count(s->pool, STR_NULL, STR_LIT("SELECT 0"), fn, arg);
 }
 
+/* ---- when it was stored ---- */
+
+struct find_stored {
+	struct read read;
+	store_time_fn *fn;
+	void *arg;
+	bool found;
+	int64_t ms;
+};
+
+static void stored_row(struct read *r, unsigned stmt, struct row *row)
+{
+	struct find_stored *f = container_of(r, struct find_stored, read);
+	(void)stmt;
+	f->found = true;
+	f->ms = row_take_ms(row);
+}
+
+static void stored_done(struct read *r, enum store_status status)
+{
+	struct find_stored *f = container_of(r, struct find_stored, read);
+	if (status == STORE_OK && !f->found)
+		status = STORE_NOT_FOUND;
+	f->fn(status, status == STORE_OK ? f->ms : 0, f->arg);
+}
+
+void store_find_stored(struct store *s, struct str asker, uint64_t message_id, store_time_fn *fn, void *arg)
+{
+	struct find_stored *f = read_new(s->pool, asker, sizeof(*f));
+	f->read.row = stored_row;
+	f->read.done = stored_done;
+	f->fn = fn;
+	f->arg = arg;
+	sql_lit(&f->read.text, "SELECT created_at FROM messages FORCE INDEX (PRIMARY) WHERE id=");
+	sql_u64(&f->read.text, message_id);
+	pool_submit(&f->read);
+}
+
 /* ---- the other side ---- */
 
 struct find_peer {

@@ -453,6 +453,10 @@ void store_ping(struct store *s, store_count_fn *fn, void *arg);
 typedef void store_unread_fn(enum store_status status, uint64_t unread, uint64_t mentions, void *arg);
 void store_count_unread(struct store *s, struct str user, store_unread_fn *fn, void *arg);
 
+typedef void store_time_fn(enum store_status status, int64_t ms, void *arg);
+/* When any message was stored; STORE_NOT_FOUND: there is none of that id. `asker`: whose turn it takes. */
+void store_find_stored(struct store *s, struct str asker, uint64_t message_id, store_time_fn *fn, void *arg);
+
 typedef void store_conversation_fn(enum store_status status, const struct conversation *c, void *arg);
 /* STORE_NOT_FOUND where the user is no party to it. */
 void store_find_conversation(struct store *s, struct str user, uint64_t id, store_conversation_fn *fn, void *arg);
