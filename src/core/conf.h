@@ -108,6 +108,7 @@ struct conf {
 	struct {
 		char *listen;
 		char *docroot;
+		int trace_size; /* of a process's ring; 0: off */
 	} admin;
 	struct {
 		struct conf_list listen;

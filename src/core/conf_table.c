@@ -105,7 +105,7 @@ const struct conf_row conf_rows[] = {
 	 .help = "The system user that workers and writers become once the sockets are bound. "
 		 "Empty: they stay what they were started as."},
 	{"", "run_dir", CONF_PATH, AT(run_dir), .def = "/run/tidings", .required = true, .change = CONF_RESTART,
-	 .help = "The directory of the control socket that tidingsctl talks to."},
+	 .help = "The directory of the control socket that tidingsctl talks to, and of admin.trace_size's files."},
 	{"", "workers", CONF_INT, AT(workers), .def = "0", .min = 0, .max = 1024,
 	 .help = "How many worker processes serve clients. 0: one a processor core."},
 	{"", "writers", CONF_INT, AT(writers), .def = "1", .min = 1, .max = 64,
@@ -171,6 +171,10 @@ const struct conf_row conf_rows[] = {
 	{"admin", "docroot", CONF_PATH, AT(admin.docroot), .def = "",
 	 .help = "A directory of files that admin.listen serves beside these: the operator's page, which make install "
 		 "puts into share/tidings/admin. Empty: none."},
+	{"admin", "trace_size", CONF_BYTES, AT(admin.trace_size), .def = "8388608", .min = 0, .max = 1024L * MIB,
+	 .help = "How much each worker and each relay keeps, in run_dir, of what became of messages, for GET "
+		 "/admin/messages/{id}/trace: 32 bytes a message pushed to a session, so that 8 MiB reach back 52 seconds "
+		 "at 5000 pushes a second and worker, and a day at 3. 0: nothing; the least is 64 KiB."},
 
 	{"tls", "listen", CONF_LIST, AT(tls.listen), .def = "", .check = conf_check_listen, .change = CONF_RESTART,
 	 .help = "Addresses where clients connect through TLS, 1.2 or 1.3, written as in listen."},

@@ -8,6 +8,7 @@
 
 #include "core/clock.h"
 #include "core/log.h"
+#include "core/trace.h"
 #include "proc/channel.h"
 #include "proc/inherit.h"
 #include "proc/master_priv.h"
@@ -358,6 +359,8 @@ static int prepare(struct master *m, char **err_r)
 	const char *reason;
 	if (make_run_dir(m->conf->run_dir, err_r) != 0)
 		return -1;
+	if (m->conf->admin.trace_size != 0 && trace_make_dir(m->conf->run_dir, m->conf->user) != 0)
+		log_warn("run_dir: %s/" TRACE_DIR ": %s", m->conf->run_dir, strerror(errno));
 	m->wanted_connections = m->conf->worker_connections;
 	check_limits(m->conf);
 	/* A reload may double the workers and the writers. And twice that: while it drains the old ones, the new ones

@@ -122,6 +122,7 @@ struct device_push {
 	struct webpush_keys keys;
 	bool gone; /* there is no such device any more */
 	uint64_t conversation_id, version, tries;
+	uint64_t message_id; /* 0: it tells of none */
 	int64_t made_ms;
 };
 struct device_lane {

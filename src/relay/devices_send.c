@@ -12,6 +12,7 @@
 
 #include "core/clock.h"
 #include "core/log.h"
+#include "core/trace.h"
 #include "hub/stats.h"
 #include "net/fetch.h"
 #include "relay/relay_priv.h"
@@ -48,12 +49,25 @@ void devices_send_drop(struct relay *r)
 
 /* ---- sending ---- */
 
+/* Of those that are tried again the first try alone: there may be many. */
+static void push_note(const struct device_push *p, enum service_verdict verdict)
+{
+	static const enum trace_status statuses[] = {[SERVICE_SENT] = TRACE_ACCEPTED,
+						     [SERVICE_DEAD] = TRACE_GONE,
+						     [SERVICE_LATER] = TRACE_RETRIED,
+						     [SERVICE_REFUSED] = TRACE_REFUSED};
+	enum trace_status status = p->gone ? TRACE_GONE : statuses[verdict];
+	if (p->message_id != 0 && (status != TRACE_RETRIED || p->tries == 0))
+		trace_device(p->relay->trace, clock_wall_ms(), p->message_id, status, p->platform, p->user, p->device);
+}
+
 static void push_over(struct device_push *p, enum service_verdict verdict)
 {
 	struct device_lane *lane = &p->relay->devices.lane[p->lane];
 	p->state = PUSH_OVER;
 	p->verdict = verdict;
 	lane->over++;
+	push_note(p, verdict);
 }
 
 static void on_answer(const struct fetch_answer *answer, void *ctx)
@@ -203,6 +217,7 @@ static void pick_row(struct relay *r, unsigned stmt, struct row *row)
 	p->tries = row_take_u64(row);
 	p->made_ms = row_take_ms(row);
 	p->payload = arena_str(&p->arena, row_take_str(row));
+	p->message_id = services_message(&r->devices.services, p->payload);
 	p->gone = row_next_is_null(row);
 	p->platform = (enum device_platform)row_take_u64(row);
 	p->token = arena_str(&p->arena, row_take_str(row));

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "core/clock.h"
+#include "core/id.h"
 #include "core/log.h"
 #include "core/signer.h"
 #include "core/siphash.h"
@@ -395,6 +396,14 @@ static int apns_request(struct services *s, const struct service_push *p, const 
 	add_header(s, "apns-expiration: %lld", (long long)clock_wall_ms() / 1000 + SERVICE_TTL_SECS);
 	add_header(s, "content-type: application/json");
 	return 0;
+}
+
+uint64_t services_message(struct services *s, struct str payload)
+{
+	const char *err;
+	uint64_t id;
+	const struct json *object = json_parse(s->doc, payload, &err);
+	return object != NULL && id_parse_u64(text_of(object, "message_id"), &id) == 0 ? id : 0;
 }
 
 int services_request(struct services *s, const struct service_push *p, struct fetch_request *request_r)

@@ -64,6 +64,9 @@ struct service_push {
  */
 int services_request(struct services *s, const struct service_push *p, struct fetch_request *request_r) MUST_CHECK;
 
+/* That a payload tells of; 0: it tells of none. */
+uint64_t services_message(struct services *s, struct str payload);
+
 /* FCM wants a token of Google's first: what is asked for it, and what was answered. */
 bool services_needs_token(const struct services *s, enum device_platform p);
 int services_token_request(struct services *s, struct fetch_request *request_r) MUST_CHECK;

@@ -101,7 +101,7 @@ unsigned hook_add_events(struct hook *h, uint64_t stream, uint64_t n, int64_t at
 
 /* ---- messages ---- */
 
-static bool shows_message(const struct hook_event *e)
+bool hook_shows_message(const struct hook_event *e)
 {
 	return e->kind != HOOK_READ && e->kind != HOOK_FRIEND;
 }
@@ -125,7 +125,7 @@ void hook_begin_loading(struct hook *h)
 	size_t n = 0, kept = 0;
 	h->id = xrealloc(h->id, (h->events + 1) * sizeof(*h->id));
 	for (size_t i = 0; i < h->events; i++)
-		if (shows_message(&h->event[i]))
+		if (hook_shows_message(&h->event[i]))
 			h->id[n++] = h->event[i].id;
 	qsort(h->id, n, sizeof(*h->id), by_id);
 	for (size_t i = 0; i < n; i++)
@@ -248,10 +248,10 @@ static void put_data(struct hooks *x, const struct hook_event *e, const struct m
 
 bool hook_render(struct hooks *x, struct hook *h, const struct hook_event *e, struct buf *out)
 {
-	const struct message *m = shows_message(e) ? find_message(h, e->id) : NULL;
+	const struct message *m = hook_shows_message(e) ? find_message(h, e->id) : NULL;
 	struct json_out *o = x->json;
 	char id[64];
-	if (m == NULL && shows_message(e))
+	if (m == NULL && hook_shows_message(e))
 		return false;
 	snprintf(id, sizeof(id), "%" PRIu64 "-%" PRIu64 "-%u", e->stream, e->n, e->item);
 	json_begin(o, out);

@@ -14,6 +14,7 @@
 #include "core/id.h"
 #include "core/log.h"
 #include "core/siphash.h"
+#include "core/trace.h"
 #include "hub/stats.h"
 #include "net/loop.h"
 #include "relay/relay_priv.h"
@@ -109,8 +110,23 @@ static bool is_too_old(const struct hook *h, const struct hook_event *e)
 	return h->now_ms + (clock_mono_ms() - h->asked_ms) - e->at_ms > HOOK_KEEPS_MS;
 }
 
-static void give_up(struct hook *h)
+static void note(const struct hook *h, const struct hook_event *e, enum trace_status status)
 {
+	if (hook_shows_message(e))
+		trace_hook(h->relay->trace, clock_wall_ms(), e->id, status, e->kind, str_from(h->conf->name));
+}
+
+/* Of those that the request showed. */
+static void note_all(const struct hook_lane *l, enum trace_status status)
+{
+	for (size_t i = l->at; i < l->sent; i++)
+		if (l->hook->order[i]->rendered)
+			note(l->hook, l->hook->order[i], status);
+}
+
+static void give_up(struct hook *h, const struct hook_event *e)
+{
+	note(h, e, TRACE_REFUSED);
 	h->lost++;
 	h->changed = true;
 	stat_add(STAT_HOOK_LOST, 1);
@@ -127,15 +143,17 @@ static bool render_next(struct hook_lane *l)
 	if (h->conf->batch > 1)
 		buf_append_char(&x->body, '[');
 	for (l->sent = l->at; l->sent < l->end && count < h->conf->batch && x->body.len < BODY_FULL; l->sent++) {
-		const struct hook_event *e = h->order[l->sent];
+		struct hook_event *e = h->order[l->sent];
 		size_t len = x->body.len;
+		e->rendered = false;
 		if (is_too_old(h, e)) {
-			give_up(h);
+			give_up(h, e);
 			continue;
 		}
 		if (count != 0)
 			buf_append_char(&x->body, ',');
-		if (hook_render(x, h, e, &x->body))
+		e->rendered = hook_render(x, h, e, &x->body);
+		if (e->rendered)
 			count++;
 		else
 			x->body.len = len;
@@ -168,7 +186,9 @@ static void try_again(struct hook_lane *l, const char *why, int64_t after_ms)
 	int64_t ms = l->tries < 9 ? (int64_t)RETRY_FIRST_MS << l->tries : RETRY_MAX_MS;
 	ms = ms < RETRY_MAX_MS ? ms : RETRY_MAX_MS;
 	after_ms = after_ms < RETRY_AFTER_MAX_MS ? after_ms : RETRY_AFTER_MAX_MS;
-	l->tries++;
+	/* The first of several, which may be many. */
+	if (l->tries++ == 0)
+		note_all(l, TRACE_RETRIED);
 	h->failed++;
 	stat_add(STAT_HOOK_FAILED, 1);
 	if (!h->failing)
@@ -182,6 +202,7 @@ static void try_again(struct hook_lane *l, const char *why, int64_t after_ms)
 static void succeeded(struct hook_lane *l)
 {
 	struct hook *h = l->hook;
+	note_all(l, TRACE_ACCEPTED);
 	h->delivered += l->sent - l->at;
 	stat_add(STAT_HOOK_DELIVERED, l->sent - l->at);
 	l->at = l->sent;

@@ -62,6 +62,7 @@ struct hook_event {
 	uint64_t id;		/* a message's, or of HOOK_FRIEND what was done */
 	struct str user, other; /* who did it, and of HOOK_FRIEND to whom; absent: not known */
 	struct str text;	/* HOOK_REACTION: '+' or '-' and the emoji */
+	bool rendered;		/* in the request that was made last; else it is too old, or shows nothing any more */
 };
 
 /* A row of the outbox that was read. */
@@ -184,6 +185,8 @@ void hook_begin_loading(struct hook *h);
 void hook_load_again(struct hook *h);
 extern const struct relay_job hook_load_job;
 /* Appends the event as JSON. False: it shows a message that is gone. */
+/* It is about the message e->id. */
+bool hook_shows_message(const struct hook_event *e);
 bool hook_render(struct hooks *x, struct hook *h, const struct hook_event *e, struct buf *out);
 
 /* hook_send.c */

@@ -8,6 +8,7 @@
 #include "bus/bus.h"
 #include "core/clock.h"
 #include "core/log.h"
+#include "core/trace.h"
 #include "net/loop.h"
 
 #define SECOND_MS 1000
@@ -209,6 +210,7 @@ struct relay *relay_new(struct loop *loop, const struct conf *conf, void (*chang
 	r->conf = conf;
 	r->changed = changed;
 	r->ctx = ctx;
+	r->trace = trace_open(conf->run_dir, TRACE_LARGE, conf->admin.trace_size);
 	r->query = (struct link_query){.row = on_row, .done = on_done};
 	lease_init(&r->lease, conf->node_id);
 	repair_init(&r->repair);
@@ -270,5 +272,6 @@ void relay_free(struct relay **rp)
 	bus_free(&r->bus);
 	streams_fini(&r->streams);
 	buf_fini(&r->text);
+	trace_close(&r->trace);
 	free(r);
 }

@@ -25,6 +25,7 @@
 #include "store/link.h"
 
 struct bus;
+struct trace;
 
 /*
  * Who reads the outbox; a row that all of them are done with is deleted. How to add one: here and in relay.c, a member
@@ -254,6 +255,7 @@ struct relay {
 	struct retention retention;
 	struct hooks hooks;
 	struct devices devices;
+	struct trace *trace; /* what became of messages; NULL: it is not noted */
 };
 
 /* Asks what is due, if the connection is free. */
