@@ -438,6 +438,7 @@ my @drive = (
 		return map { $ops->request('POST', '/admin/import', headers => ['Content-Type', 'application/x-ndjson'], body => $text) } 1 .. 2;
 	},
 	recall_any => sub { return map { $ops->delete('/admin/messages/' . $_) } message(9), message(9, $group) },
+	trace => sub { return $ops->get('/admin/messages/' . message(9) . '/trace') },
 	any_group => sub { return $ops->get("/admin/groups/$group") },
 	change_any_group => sub { return $ops->put("/admin/groups/$group", {about => 'By the operator'}) },
 	dissolve_any_group => sub { return $ops->delete('/admin/groups/' . ($group + 98)) },

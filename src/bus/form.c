@@ -22,7 +22,8 @@ static const struct kind_row {
 	{BUS_AGAIN, '1', BUS_MAY_IGNORE}, {BUS_PLACED, '1', BUS_MAY_IGNORE}, {BUS_CATCH_UP, '1', BUS_MUST_KNOW},
 	{BUS_IN, '1', BUS_MUST_KNOW},	  {BUS_OUT, '1', BUS_MUST_KNOW},     {BUS_VIEW, '1', BUS_MAY_IGNORE},
 	{BUS_UNSURE, '1', BUS_MUST_KNOW}, {BUS_TURN, '1', BUS_MUST_KNOW},    {BUS_REVOKED, '1', BUS_MAY_IGNORE},
-	{BUS_KICK_ONE, '1', BUS_MAY_IGNORE},
+	{BUS_KICK_ONE, '1', BUS_MAY_IGNORE},  {BUS_TRACE, '1', BUS_MAY_IGNORE},
+	{BUS_TRACED, '1', BUS_MAY_IGNORE},
 };
 
 static const struct kind_row *kind_find(char kind)
@@ -33,12 +34,12 @@ static const struct kind_row *kind_find(char kind)
 	return NULL;
 }
 
-struct str topic_make(char out[TOPIC_MAX], const char *prefix, struct str user)
+struct str topic_make(char out[TOPIC_MAX], const char *prefix, struct str whose)
 {
-	ASSERT(user.len <= USER_ID_MAX);
+	ASSERT(whose.len <= USER_ID_MAX);
 	memcpy(out, prefix, 2);
-	memcpy(out + 2, user.s, user.len);
-	return (struct str){out, 2 + user.len};
+	memcpy(out + 2, whose.s, whose.len);
+	return (struct str){out, 2 + whose.len};
 }
 
 struct str topic_make_group(char out[TOPIC_MAX], uint64_t conversation_id)

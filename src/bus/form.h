@@ -52,6 +52,9 @@ enum bus_kind {
 	BUS_BEAT = 'H',	  /* this worker lives; live/beat.h has its data */
 	BUS_BYE = 'B',	  /* it leaves */
 	BUS_RESYNC = 'R', /* it may have lost events */
+	BUS_TRACE = 'L',  /* what became of a message? live/tracing.h has the data of this and of the answer */
+	/* on a worker's topic */
+	BUS_TRACED = 'M',
 	/* on a presence topic */
 	BUS_CAME = '1',
 	BUS_WENT = '0',
@@ -76,9 +79,10 @@ enum bus_kind {
 #define TOPIC_USER "u:"
 #define TOPIC_PRESENCE "p:"
 #define TOPIC_GROUP "c:"
+#define TOPIC_WORKER "w:"
 #define TOPIC_MAX (2 + USER_ID_MAX + 1)
-/* Writes "u:alice"; returns it as a str in out. */
-struct str topic_make(char out[TOPIC_MAX], const char *prefix, struct str user);
+/* Writes "u:alice"; returns it as a str in out. `whose`: a user's id, or a worker's name. */
+struct str topic_make(char out[TOPIC_MAX], const char *prefix, struct str whose);
 /* "c:17179869184" */
 struct str topic_make_group(char out[TOPIC_MAX], uint64_t conversation_id);
 

@@ -148,6 +148,8 @@ const struct problem *audit_check(struct request *r, union command_args *a);
 void audit_proceed(struct request *r, const union command_args *a);
 void node_stats_proceed(struct request *r, const union command_args *a);
 const struct problem *send_as_check(struct request *r, union command_args *a);
+/* Its check is message_check. */
+void trace_proceed(struct request *r, const union command_args *a);
 void import_proceed(struct request *r, const union command_args *a);
 void export_proceed(struct request *r, const union command_args *a);
 const struct problem *add_user_check(struct request *r, union command_args *a);

@@ -187,6 +187,7 @@ static const struct command commands[] = {
 	{"send_as", VERB_POST, "/admin/messages", NULL, BODY_REQUIRED, ACCESS_ADMIN, send_as_check, send_proceed},
 	{"recall_any", VERB_DELETE, "/admin/messages/{id}", NULL, BODY_IGNORED, ACCESS_ADMIN, act_check, act_proceed,
 	 ACT_RECALL},
+	{"trace", VERB_GET, "/admin/messages/{id}/trace", NULL, BODY_IGNORED, ACCESS_ADMIN, message_check, trace_proceed},
 	{"import", VERB_POST, "/admin/import", NULL, BODY_LINES, ACCESS_ADMIN, NULL, import_proceed},
 	{"any_group", VERB_GET, "/admin/groups/{id}", NULL, BODY_IGNORED, ACCESS_ADMIN, group_check, group_proceed},
 	{"change_any_group", VERB_PUT, "/admin/groups/{id}", NULL, BODY_REQUIRED, ACCESS_ADMIN, group_change_check,

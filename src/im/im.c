@@ -138,6 +138,7 @@ struct im *im_new(const struct im_options *opt, char **err_r)
 	beat_start(live);
 	told_start(live);
 	revoked_start(live);
+	tracing_start(live);
 	im->expiry = expiry_start(live);
 	im->erasure = erasure_start(live);
 	return im;
@@ -160,6 +161,7 @@ void im_free(struct im **imp)
 	 * bus has had the store's answer, and comes first: that may let another request go on to the store.
 	 */
 	online_fini(&im->live);
+	tracing_fini(&im->live);
 	deliveries_fini(&im->live);
 	forwards_fini(&im->api);
 	audit_fini(&im->api);

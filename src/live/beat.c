@@ -32,7 +32,8 @@ struct peer_worker {
 	bool lost;	 /* it fell silent then, and its sessions' friends know */
 	uint8_t version; /* BUS_VERSION at most, also where it is not known or the worker is gone */
 	char origin[ORIGIN_LEN];
-	char node_id[NODE_ID_MAX + 1]; /* "": not known */
+	char node_id[NODE_ID_MAX + 1]; /* "": not known, as the next */
+	beat_hub hub;
 };
 
 static void peer_set_version(struct live *live, struct peer_worker *p, uint64_t version)
@@ -202,6 +203,13 @@ static void peer_node_heard(struct peer_worker *p, struct str id)
 	p->node_id[id.len] = '\0';
 }
 
+static void peer_hub_heard(struct peer_worker *p, struct str scale_node)
+{
+	struct str hub = {scale_node.s + WORKER_NAME_LEN + 1, WORKER_NAME_LEN};
+	if (scale_node.len >= SCALE_NODE_LEN && id_worker_valid(hub))
+		memcpy(p->hub, hub.s, hub.len);
+}
+
 static void peer_clock_heard(struct live *live, struct peer_worker *p, uint64_t sent_us, struct str data)
 {
 	struct lamport theirs;
@@ -214,6 +222,7 @@ static void peer_clock_heard(struct live *live, struct peer_worker *p, uint64_t 
 	lamport_init(&theirs, data.s);
 	theirs.synced = synced != 0;
 	peer_node_heard(p, node_id_of(data));
+	peer_hub_heard(p, data);
 	us += age_us(live, sent_us, data);
 	if (lamport_hear(&live->lamport, &theirs, (int64_t)us, &shift_us))
 		policy_scale_changed(live, shift_us);
@@ -289,6 +298,33 @@ bool beat_nodes(const struct live *live, struct beat_node *out, size_t max, size
 		node->silent += p->lost;
 	}
 	return true;
+}
+
+static bool hub_is_in(const beat_hub *list, size_t count, const char *hub)
+{
+	for (size_t i = 0; i < count; i++)
+		if (strcmp(list[i], hub) == 0)
+			return true;
+	return false;
+}
+
+bool beat_hubs(const struct live *live, beat_hub *out, size_t max, size_t *count_r)
+{
+	const struct peer_worker *p, *next;
+	bool all = true;
+	*count_r = 0;
+	HASH_ITER (hh, live->peers, p, next) {
+		if (p->hub[0] == '\0') {
+			all = all && p->lost;
+			continue;
+		}
+		if (strcmp(p->hub, live->node) == 0 || hub_is_in(out, *count_r, p->hub))
+			continue;
+		if (*count_r == max)
+			return false;
+		memcpy(out[(*count_r)++], p->hub, sizeof(p->hub));
+	}
+	return all;
 }
 
 void beat_fini(struct live *live, bool in_doubt)

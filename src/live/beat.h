@@ -51,6 +51,12 @@ struct beat_node {
 	unsigned workers, silent;
 };
 bool beat_nodes(const struct live *live, struct beat_node *out, size_t max, size_t *count_r);
+/*
+ * The names of the other nodes' hubs, those of workers that fell silent within the last minute included. False: there
+ * are others, which are not known yet or for which there was no room.
+ */
+typedef char beat_hub[WORKER_NAME_LEN + 1];
+bool beat_hubs(const struct live *live, beat_hub *out, size_t max, size_t *count_r);
 /* It has died: its silence will be noticed even if it was never heard. */
 void beat_worker_lost(struct live *live, const char *origin);
 

@@ -304,7 +304,7 @@ void group_push(struct live *live, uint64_t conversation_id, struct push_place p
 	char topic[TOPIC_MAX];
 	struct live_group *g = group_find(live, conversation_id);
 	if (g != NULL) {
-		struct ws_frame *frame = ws_frame_new(event_json);
+		struct ws_frame *frame = push_frame_new(&place, event_json);
 		group_deliver(g, &place, frame, except, NULL);
 		ws_frame_unref(frame);
 	}

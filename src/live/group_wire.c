@@ -163,7 +163,7 @@ static bool hear_turn(struct live_group *g, struct str data)
 	turn->reason = reason;
 	turn->dissolved = dissolved;
 	struct push_place place = {BUS_MESSAGE, id, gap < INT64_MAX ? (int64_t)gap : INT64_MAX};
-	struct ws_frame *frame = ws_frame_new((struct str){eol + 1, data.len - (size_t)(eol + 1 - data.s)});
+	struct ws_frame *frame = push_frame_new(&place, (struct str){eol + 1, data.len - (size_t)(eol + 1 - data.s)});
 	group_deliver(g, &place, frame, NULL, turn);
 	ws_frame_unref(frame);
 	return true;
@@ -261,7 +261,7 @@ static void tell_turn(struct live *live, struct str topic, const struct group_ne
 	if (g == NULL)
 		return;
 	struct push_place place = {BUS_MESSAGE, news->message_id, news->gap_ms};
-	struct ws_frame *frame = ws_frame_new(news->event_json);
+	struct ws_frame *frame = push_frame_new(&place, news->event_json);
 	group_deliver(g, &place, frame, except, turn_of_news(news));
 	ws_frame_unref(frame);
 }

@@ -3,6 +3,7 @@
 #include "core/base.h"
 #include "live/live.h"
 
+#include "core/trace.h"
 #include "live/admission.h"
 #include "live/group_priv.h"
 #include "live/session.h"
@@ -23,6 +24,7 @@ void live_init(struct live *live, struct loop *loop, const struct conf *conf, st
 	deliveries_init(live);
 	admissions_init(live);
 	revoked_init(live);
+	tracing_init(live);
 	live->out = json_out_new();
 }
 
@@ -33,6 +35,7 @@ void live_fini(struct live *live)
 	revoked_fini(live);
 	table_fini(&live->deliveries.gathered);
 	table_fini(&live->users);
+	trace_close(&live->trace);
 	json_out_free(&live->out);
 	buf_fini(&live->text);
 	buf_fini(&live->scratch);

@@ -21,6 +21,7 @@
 #include "live/resync.h"
 #include "live/revoked.h"
 #include "live/told.h"
+#include "live/tracing.h"
 #include "net/loop.h"
 #include "store/store.h"
 
@@ -34,6 +35,7 @@ struct feed;
 struct peer_worker;
 struct live_group;
 struct load;
+struct trace;
 struct fanout;
 struct views;
 struct view_retry;
@@ -124,6 +126,8 @@ struct live {
 	struct deliveries deliveries;
 	struct revoked revoked;
 	struct table picture_readers; /* admission.c: by address */
+	struct trace *trace;	      /* what is pushed is noted there; NULL: nowhere */
+	struct tracing tracing;
 };
 
 /* The state on its own; `name` is of WORKER_NAME_LEN characters. Store and bus are the caller's to make. */

@@ -5,6 +5,7 @@
 
 #include "core/clock.h"
 #include "core/log.h"
+#include "core/trace.h"
 #include "hub/stats.h"
 #include "live/beat.h"
 #include "live/feed.h"
@@ -13,6 +14,7 @@
 #include "live/policy.h"
 #include "live/resync.h"
 #include "live/session.h"
+#include "live/tracing.h"
 #include "live/watch.h"
 #include "store/people.h"
 
@@ -39,12 +41,15 @@ void push_publish(struct live *live, struct str topic, enum bus_kind kind, struc
 
 void push_deliver(struct user *u, struct ws_frame *frame, const char *except_id)
 {
+	uint64_t message_id = ws_frame_about(frame);
 	struct session *s;
 	SLIST_FOREACH (s, &u->sessions, of_user) {
-		if (except_id != NULL && session_has_id(s, except_id))
+		if ((except_id != NULL && session_has_id(s, except_id)) || !session_send(s, frame))
 			continue;
-		if (session_send(s, frame))
-			stat_add(STAT_PUSHES, 1);
+		stat_add(STAT_PUSHES, 1);
+		if (message_id != 0)
+			trace_pushed(s->live->trace, clock_wall_ms(), message_id,
+				     (uint64_t)s->since_ms << SESSION_NUMBER_BITS | s->number, s->live->origin);
 	}
 }
 
@@ -122,7 +127,7 @@ static void push_frame(struct live *live, struct str user, struct push_place pla
 
 void push_to(struct live *live, struct str user, struct push_place place, struct str json, const struct session *except)
 {
-	struct ws_frame *frame = ws_frame_new(json);
+	struct ws_frame *frame = push_frame_new(&place, json);
 	push_frame(live, user, place, json, frame, except);
 	ws_frame_unref(frame);
 }
@@ -130,7 +135,7 @@ void push_to(struct live *live, struct str user, struct push_place place, struct
 void push_to_both(struct live *live, struct str a, struct str b, struct push_place place, struct str json,
 		  const struct session *except)
 {
-	struct ws_frame *frame = ws_frame_new(json);
+	struct ws_frame *frame = push_frame_new(&place, json);
 	push_frame(live, a, place, json, frame, except);
 	push_frame(live, b, place, json, frame, except);
 	ws_frame_unref(frame);
@@ -194,7 +199,7 @@ static void on_event(struct live *live, struct str user, enum bus_kind kind, str
 	struct push_place place;
 	if (!take_place(&data, kind, &place))
 		return;
-	struct ws_frame *frame = ws_frame_new(data);
+	struct ws_frame *frame = push_frame_new(&place, data);
 	deliver(live, user, place, frame, NULL);
 	ws_frame_unref(frame);
 }
@@ -271,7 +276,7 @@ static void on_group_event(struct live_group *g, enum bus_kind kind, struct str 
 	if (!take_place(&data, kind, &place) ||
 	    (kind != BUS_EVENT && message_id_conversation(place.message_id) != g->id))
 		return;
-	struct ws_frame *frame = ws_frame_new(data);
+	struct ws_frame *frame = push_frame_new(&place, data);
 	group_deliver(g, &place, frame, NULL, NULL);
 	ws_frame_unref(frame);
 }
@@ -316,6 +321,8 @@ static void on_topic_of_all(struct live *live, const struct incoming *in)
 		memberships_again_all(live);
 		watch_recheck_all(live, 0);
 		watch_recheck_friends(live);
+	} else if (in->form.kind == BUS_TRACE && !in->own) {
+		tracing_asked(live, in->form.origin, in->form.data);
 	}
 }
 
@@ -341,6 +348,8 @@ static void on_message(struct str topic, struct str data, void *ctx)
 		on_user_topic(live, (struct str){topic.s + 2, topic.len - 2}, &in);
 	else if (topic.len > 2 && memcmp(topic.s, TOPIC_PRESENCE, 2) == 0 && in.form.known)
 		watch_hint(live, (struct str){topic.s + 2, topic.len - 2}, in.form.kind == BUS_CAME);
+	else if (topic.len > 2 && memcmp(topic.s, TOPIC_WORKER, 2) == 0 && in.form.known && in.form.kind == BUS_TRACED)
+		tracing_answered(live, in.form.data);
 	else if (str_is(topic, TOPIC_ALL))
 		on_topic_of_all(live, &in);
 }

@@ -9,6 +9,7 @@
 #include "core/base.h"
 #include "bus/form.h"
 #include "live/live.h"
+#include "net/ws_frame.h"
 
 /* Which message an event is about, so that the sessions get all of a conversation in order (feed.h). */
 struct push_place {
@@ -23,7 +24,14 @@ void push_to(struct live *live, struct str user, struct push_place place, struct
 /* To those of both. */
 void push_to_both(struct live *live, struct str a, struct str b, struct push_place place, struct str event_json,
 		  const struct session *except);
-struct ws_frame;
+/* Of an event that will be delivered. That it was pushed is noted of a message alone (core/trace.h). */
+static inline struct ws_frame *push_frame_new(const struct push_place *place, struct str event_json)
+{
+	struct ws_frame *frame = ws_frame_new(event_json);
+	if (place->kind == BUS_MESSAGE)
+		ws_frame_set_about(frame, place->message_id);
+	return frame;
+}
 /* To the user's sessions here but the one of that id (NULL: all). */
 void push_deliver(struct user *u, struct ws_frame *frame, const char *except_id);
 /*

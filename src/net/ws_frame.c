@@ -13,6 +13,7 @@ struct ws_frame {
 	unsigned refs;
 	bool tried; /* to compress it */
 	size_t text_len;
+	uint64_t about;
 	struct blob *plain;
 	struct blob *packed; /* NULL: not tried, or no gain */
 };
@@ -41,6 +42,16 @@ void ws_frame_unref(struct ws_frame *f)
 	blob_unref(f->plain);
 	blob_unref(f->packed);
 	free(f);
+}
+
+void ws_frame_set_about(struct ws_frame *f, uint64_t about)
+{
+	f->about = about;
+}
+
+uint64_t ws_frame_about(const struct ws_frame *f)
+{
+	return f->about;
 }
 
 static struct blob *pack(const struct ws_frame *f, struct ws_deflate *z)

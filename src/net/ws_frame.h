@@ -17,6 +17,9 @@ struct ws_frame *ws_frame_new(struct str text);
 struct ws_frame *ws_frame_ref(struct ws_frame *f);
 /* Frees at the last reference; NULL is allowed. What is queued lives on. */
 void ws_frame_unref(struct ws_frame *f);
+/* What it is about, the caller's to understand; 0 until it is set. */
+void ws_frame_set_about(struct ws_frame *f, uint64_t about);
+uint64_t ws_frame_about(const struct ws_frame *f);
 
 /*
  * The bytes for one connection, borrowed from the frame: compressed if window_bits is not 0 (then z is not NULL) and
