@@ -176,6 +176,32 @@ subtest 'a user' => sub {
 	is_deeply [faults_of($page)], [], 'nothing was refused';
 };
 
+subtest 'what became of a message' => sub {
+	my @ben = map { $t->ws('ben', node => $_) } 0, 1;
+	my $m = $t->send_text('ann', 'ben', 'where is it');
+	$_->expect('message') for @ben;
+	wait_for('both nodes to tell', sub { !$ops->get("/admin/messages/$m->{id}/trace")->json->{incomplete} });
+	my $page = enter('#/messages');
+	my $fault = sub { $page->wait_value('document.querySelector(".fault").textContent === ' . $shown->encode($_[0])) };
+	$page->fill('#message', 'abc')->key('Enter');
+	$fault->('The id of a message is a number.');
+	$page->click('#message')->key('Control+a')->insert('' . ($m->{id} + 99))->key('Enter');
+	$fault->('There is no such message.');
+	$page->click('#message')->key('Control+a')->insert("$m->{id}")->key('Enter');
+	$page->wait_value(q{document.querySelectorAll('tbody tr').length === 2});
+	is_deeply [sort @{$page->value(q{[...document.querySelectorAll('tbody th')].map((cell) => cell.textContent)})}], [sort map { $_->session_id } @ben], 'the sessions of both nodes';
+	is $page->value('location.hash'), "#/messages/$m->{id}", 'with an address of its own';
+	is text($page, '.facts dd:nth-of-type(2)'), $m->{conversation_id}, 'the conversation';
+	ok !defined text($page, '.incomplete'), 'nothing is missing';
+	$t->dbh->do('UPDATE messages SET created_at = created_at - INTERVAL 2 DAY WHERE id = ?', undef, $m->{id});
+	$page->click('.find button');
+	wait_has($page, '.incomplete', 'may be missing');
+	is $page->value(q{document.documentElement.scrollWidth <= innerWidth}), JSON::PP::true(), 'nothing sticks out';
+	is_deeply [grep { $_->[1] eq '' && $_->[0] !~ /^(?:img|image)$/i } $page->accessible], [], 'all that can be operated has a name';
+	is_deeply [faults_of($page)], [], 'nothing was refused';
+	$_->abort for @ben;
+};
+
 subtest 'the audit log' => sub {
 	$ops->get('/admin/users/page-' . $_) for 1 .. 120;
 	my $page = enter('#/audit');

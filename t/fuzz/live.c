@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Messages as if from other workers of the cluster, to one with a session that watches somebody and whose user is in a
- * group. Each line is one: u, p, c or a in front say on which topic (u:alice, p:bob, the group's, all), t that time
- * passes instead, and each $ is the session's id, each & a line feed.
+ * group, while it asks another node what became of a message. Each line is one: u, p, c, a or w in front say on which
+ * topic (u:alice, p:bob, the group's, all, its own), t that time passes instead, and each $ is the session's id, each & a line feed.
  */
 #include "core/base.h"
 #include "im/im_priv.h"
@@ -13,11 +13,13 @@
 
 #include "../unit/live/clock_kit.h"
 #include "core/conf_table.h"
+#include "core/trace.h"
 #include "live/beat.h"
 #include "live/group_priv.h"
 #include "live/look.h"
 #include "live/push.h"
 #include "live/session.h"
+#include "live/tracing.h"
 #include "live/watch_priv.h"
 
 #define REMOTES_MAX 512
@@ -183,6 +185,25 @@ static void prepare(void)
 	live = &im->live;
 }
 
+static void hear(const char *id, char kind, struct str line);
+static unsigned traced;
+
+static void on_traced(const struct trace_found *found, bool all, void *arg)
+{
+	size_t n;
+	free(trace_notes(found, &n));
+	traced++;
+}
+
+/* The first question of this worker, to a node with that hub. */
+static void ask_trace(void)
+{
+	hear("", 'a', STR_LIT("Hworker021 2 1 1 worker02 hub00002 n2"));
+	live->tracing.number = 0;
+	if (!tracing_find(live, 7, on_traced, NULL))
+		abort();
+}
+
 /* A session of alice's, which follows bob; returns its client. */
 static int begin(void)
 {
@@ -216,6 +237,7 @@ static int begin(void)
 	membership_in(live, STR_LIT("alice"), GROUP, 2, 1, 3);
 	struct store_friend bob = {.user_id = "bob"};
 	watcher_new(LIST_FIRST(&live->sessions), &bob);
+	ask_trace();
 	return fds[1];
 }
 
@@ -237,8 +259,9 @@ static void end(int fd)
 	wheel_pass(loop_wheel(loop), 2 * BEAT_SILENCE_MS);
 	now_ms += 61000;
 	wheel_advance(loop_wheel(loop), now_ms);
-	if (live->peers != NULL || live->legacy_peers != 0)
+	if (live->peers != NULL || live->legacy_peers != 0 || live->tracing.asking != 0 || traced != 1)
 		abort();
+	traced = 0;
 	lamport_init(&live->lamport, live->origin);
 	live->own_beats = 0;
 }
@@ -280,7 +303,8 @@ static void check(void)
 static void hear(const char *id, char kind, struct str line)
 {
 	struct buf b = {0};
-	struct str topic = kind == 'u' ? STR_LIT("u:alice") : kind == 'p' ? STR_LIT("p:bob") : STR_LIT("all");
+	struct str topic = kind == 'u' ? STR_LIT("u:alice") : kind == 'p' ? STR_LIT("p:bob")
+			   : kind == 'w' ? STR_LIT("w:worker01") : STR_LIT("all");
 	for (size_t i = 0; i < line.len; i++) {
 		if (line.s[i] == '$')
 			buf_append(&b, id, SESSION_ID_LEN);

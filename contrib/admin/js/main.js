@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Who is logged in, and which of the pages is shown: #/overview, #/users/ID, #/audit.
+// Who is logged in, and which of the pages is shown: #/overview, #/users/ID, #/messages/ID, #/audit.
 import {el, icon, textButton} from '../web/dom.js';
 import {passing} from '../web/storage.js';
 import {Api} from './api.js';
@@ -8,12 +8,13 @@ import {closeAll} from './confirm.js';
 import {moment} from './format.js';
 import {chooseLanguage, language, t} from './i18n.js';
 import {LoginView} from './login_view.js';
+import {MessageView} from './message_view.js';
 import {OverviewView} from './overview_view.js';
 import {UsersView} from './users_view.js';
 
 const KEY = 'tidings-admin:token';
-const VIEWS = {overview: OverviewView, users: UsersView, audit: AuditView};
-const ICONS = {overview: 'overview', users: 'people', audit: 'log'};
+const VIEWS = {overview: OverviewView, users: UsersView, messages: MessageView, audit: AuditView};
+const ICONS = {overview: 'overview', users: 'people', messages: 'message', audit: 'log'};
 
 const page = document.getElementById('page');
 let view = null; // of the page that is shown
