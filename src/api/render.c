@@ -3,19 +3,15 @@
 #include "core/base.h"
 #include "api/render.h"
 
-#include "core/media_ref.h"
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "core/utf8.h"
 #include "store/message_json.h"
+#include "store/profile_json.h"
 
 void render_nickname(struct json_out *o, struct str v)
 {
-	char *clean = v.s != NULL ? xmalloc(v.len + 1) : NULL;
-	size_t len = v.s != NULL ? utf8_name(v, clean) : 0;
-	json_put_str(o, "nickname", len != 0 ? (struct str){clean, len} : STR_NULL);
-	free(clean);
+	profile_json_nickname(o, v);
 }
 
 static struct message_urls urls = {.prefix = ""};
@@ -35,9 +31,6 @@ static void put_url(struct json_out *o, const char *key, struct str v)
 	json_key(o, key);
 	message_json_url(o, v, &urls);
 }
-
-/* Pictures of users and groups are kept by clients for longer than messages. */
-#define AVATAR_SECS (30 * 86400)
 
 /* 0 is null. */
 static void put_id_or_null(struct json_out *o, const char *key, uint64_t id)
@@ -75,15 +68,7 @@ void online_slots_fill(const struct online_slots *s, char *text, const bool *onl
 
 void render_avatar(struct json_out *o, struct str avatar_url)
 {
-	if (urls.media == NULL || media_ref_id(avatar_url).s == NULL) {
-		json_put_str(o, "avatar_url", avatar_url);
-		return;
-	}
-	struct media_urls longer = *urls.media;
-	longer.lifetime_secs = longer.lifetime_secs > AVATAR_SECS ? longer.lifetime_secs : AVATAR_SECS;
-	const struct message_urls of_avatar = {.prefix = urls.prefix, .media = &longer};
-	json_key(o, "avatar_url");
-	message_json_url(o, avatar_url, &of_avatar);
+	profile_json_avatar(o, avatar_url, &urls);
 }
 
 void render_message_members(struct json_out *o, const struct message *m)
@@ -242,10 +227,7 @@ void render_conversation(struct json_out *o, const struct conversation *c, struc
 
 void render_profile_members(struct json_out *o, const struct profile *p)
 {
-	json_put_cstr(o, "user_id", p->user_id);
-	render_nickname(o, p->nickname);
-	render_avatar(o, p->avatar_url);
-	json_put_time(o, "created_at", p->created_ms);
+	profile_json_members(o, p, &urls);
 }
 
 void render_profile(struct json_out *o, const struct profile *p)
