@@ -121,6 +121,9 @@ bool audience_add_row(struct audience *a, struct str items)
 			fine = (item.id == 0 || add_conversation(a, item.id)) && fine;
 			break;
 		case OUTBOX_FRIEND:
+		case OUTBOX_ACCOUNT:
+		case OUTBOX_CAME:
+		case OUTBOX_WENT:
 		case OUTBOX_TEXT:
 			break;
 		default:

@@ -84,6 +84,12 @@ static void erase_decide(struct txn *t, struct buf *text)
 	put_work(e, text);
 }
 
+/* A try that finds it done and writes nothing does not come here. */
+static void erase_tell_hooks(const struct txn *t, struct buf *items)
+{
+	outbox_put_about(items, OUTBOX_ACCOUNT, ACCOUNT_ERASED, container_of(t, struct erase, txn)->asked.user);
+}
+
 static void erase_answer(struct txn *t)
 {
 	struct erase *e = container_of(t, struct erase, txn);
@@ -95,8 +101,12 @@ static void erase_answer(struct txn *t)
 
 void store_erase_user(struct store *s, const struct store_erase *p, store_logins_ended_fn *fn, void *arg)
 {
-	static const struct txn_class class = {
-		.name = "erase user", .ask = erase_ask, .row = erase_row, .decide = erase_decide, .answer = erase_answer};
+	static const struct txn_class class = {.name = "erase user",
+					       .ask = erase_ask,
+					       .row = erase_row,
+					       .decide = erase_decide,
+					       .answer = erase_answer,
+					       .tell_hooks = erase_tell_hooks};
 	struct erase *e = txn_new(s->txns, &class, p->asker, sizeof(*e));
 	e->fn = fn;
 	e->arg = arg;

@@ -147,10 +147,23 @@ static void users_decide(struct txn *t, struct buf *text)
 	}
 }
 
+static void users_tell_hooks(const struct txn *t, struct buf *items)
+{
+	const struct import_people *p = container_of(t, struct import_people, txn);
+	for (size_t i = 0; i < p->count; i++)
+		if (p->result[i].outcome == IMPORT_DONE && !p->found[i].row)
+			outbox_put_about(items, OUTBOX_ACCOUNT, ACCOUNT_CREATED, p->user[i].user);
+}
+
 void store_import_users(struct store *s, struct str asker, const struct import_user *item, size_t count,
 			store_import_fn *fn, void *arg)
 {
-	static const struct txn_class class = {"import of users", users_ask, users_row, users_decide, people_answer};
+	static const struct txn_class class = {.name = "import of users",
+					       .ask = users_ask,
+					       .row = users_row,
+					       .decide = users_decide,
+					       .answer = people_answer,
+					       .tell_hooks = users_tell_hooks};
 	struct import_people *p = people_new(s, &class, asker, count, fn, arg);
 	p->user = item;
 	txn_submit(&p->txn);

@@ -217,6 +217,7 @@ struct end_logins {
 	store_logins_ended_fn *fn;
 	void *arg;
 	struct logins_end end;
+	enum account_action action; /* of this try */
 };
 
 static void end_ask(struct txn *t, struct buf *text)
@@ -241,11 +242,24 @@ static void end_row(struct txn *t, unsigned stmt, struct row *row)
 
 static void end_decide(struct txn *t, struct buf *text)
 {
-	struct logins_end *e = &container_of(t, struct end_logins, txn)->end;
-	if (e->asked.only != 0 && !e->found)
+	struct end_logins *o = container_of(t, struct end_logins, txn);
+	struct logins_end *e = &o->end;
+	bool was_disabled = e->state.disabled;
+	o->action = 0;
+	if (e->asked.only != 0 && !e->found) {
 		t->status = STORE_NOT_FOUND;
-	else
-		logins_end_put(e, text);
+		return;
+	}
+	logins_end_put(e, text);
+	if (e->state.disabled != was_disabled)
+		o->action = was_disabled ? ACCOUNT_ENABLED : ACCOUNT_DISABLED;
+}
+
+static void end_tell_hooks(const struct txn *t, struct buf *items)
+{
+	const struct end_logins *o = container_of(t, struct end_logins, txn);
+	if (o->action != 0)
+		outbox_put_about(items, OUTBOX_ACCOUNT, o->action, o->end.asked.user);
 }
 
 static void end_answer(struct txn *t)
@@ -259,7 +273,12 @@ static void end_answer(struct txn *t)
 
 void store_end_logins(struct store *s, const struct store_end_logins *e, store_logins_ended_fn *fn, void *arg)
 {
-	static const struct txn_class class = {"end logins", end_ask, end_row, end_decide, end_answer};
+	static const struct txn_class class = {.name = "end logins",
+					       .ask = end_ask,
+					       .row = end_row,
+					       .decide = end_decide,
+					       .answer = end_answer,
+					       .tell_hooks = end_tell_hooks};
 	struct end_logins *o = txn_new(s->txns, &class, e->user, sizeof(*o));
 	o->fn = fn;
 	o->arg = arg;

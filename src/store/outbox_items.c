@@ -31,6 +31,12 @@ void outbox_put_text(struct buf *items, struct str text)
 	}
 }
 
+void outbox_put_about(struct buf *items, enum outbox_kind kind, uint64_t id, struct str user)
+{
+	outbox_put_id(items, kind, id);
+	outbox_put_text(items, user);
+}
+
 static bool take_user(struct str items, size_t *at, struct outbox_item *item)
 {
 	size_t len = *at < items.len ? (unsigned char)items.s[*at] : 0;

@@ -9,7 +9,8 @@
  *
  * Webhooks are told of most of them (relay/hook_events.c). Where these have to know more than the number, items follow:
  * behind OUTBOX_READ and OUTBOX_REACTION the user who did it, behind OUTBOX_FRIEND also to whom, and behind
- * OUTBOX_REACTION's user a text.
+ * OUTBOX_REACTION's user a text. Behind what is for webhooks alone (OUTBOX_ACCOUNT, OUTBOX_CAME, OUTBOX_WENT) the
+ * user's id is a text: those who push tell each OUTBOX_USER to catch up.
  */
 #ifndef TIDINGS_STORE_OUTBOX_ITEMS_H
 #define TIDINGS_STORE_OUTBOX_ITEMS_H
@@ -30,7 +31,18 @@ enum outbox_kind {
 	OUTBOX_GROUP = 'g', /* the id of the system message that tells what became of a group; 0: of one just made, in
 			     * which the users are that follow */
 	OUTBOX_FRIEND = 'f', /* enum friend_step, counted from 1 */
+	OUTBOX_ACCOUNT = 'a', /* enum account_action: what became of the account of the user that follows */
+	OUTBOX_CAME = 'c',    /* when the user that follows has come online, in milliseconds since 1970 */
+	OUTBOX_WENT = 'w',    /* or gone offline */
 	OUTBOX_TEXT = 'x',   /* up to 8 bytes of a text, NUL behind them; several in a row are one text */
+};
+
+enum account_action {
+	ACCOUNT_CREATED = 1, /* 0: nothing was done to it */
+	ACCOUNT_UPDATED,
+	ACCOUNT_DISABLED,
+	ACCOUNT_ENABLED,
+	ACCOUNT_ERASED,
 };
 
 struct outbox_item {
@@ -43,6 +55,8 @@ struct outbox_item {
 void outbox_put_id(struct buf *items, enum outbox_kind kind, uint64_t id);
 /* The user's id is valid. */
 void outbox_put_user(struct buf *items, struct str user);
+/* OUTBOX_ACCOUNT, OUTBOX_CAME or OUTBOX_WENT, and whom it is about. */
+void outbox_put_about(struct buf *items, enum outbox_kind kind, uint64_t id, struct str user);
 /* Without NUL. */
 void outbox_put_text(struct buf *items, struct str text);
 /* The item at *at, and *at moved behind it. 1: there is one; 0: the end; -1: what is there is none. */

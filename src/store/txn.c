@@ -36,6 +36,7 @@ struct txns {
 	size_t refused_count;
 	struct outbox outbox;
 	struct buf items;	/* of the present transaction's row */
+	bool tells;		/* others than webhooks are told of it */
 	bool notes;		/* it notes what others were told of */
 	uint64_t answered, cut; /* rows: the last one, and that of the open cut */
 	bool away;		/* what waits is to be given up */
@@ -133,6 +134,9 @@ static void put_told(struct txns *t, const struct txn *x)
 {
 	if (x->class->tell != NULL)
 		x->class->tell(x, &t->items);
+	t->tells = t->items.len != 0;
+	if (x->class->tell_hooks != NULL)
+		x->class->tell_hooks(x, &t->items);
 	if (t->items.len != 0) {
 		buf_append_char(&t->text, ';');
 		outbox_put_row(&t->outbox, &t->text, (struct str){t->items.data, t->items.len},
@@ -151,7 +155,7 @@ static void committed(struct txns *t)
 	if (t->notes)
 		outbox_saved(&t->outbox);
 	if (x->wrote && t->items.len != 0)
-		t->answered = outbox_committed(&t->outbox, 1);
+		t->answered = outbox_committed(&t->outbox, t->tells);
 	t->now = NULL;
 	t->state = TXNS_IDLE;
 	kick(t);

@@ -53,6 +53,11 @@ struct txn_class {
 	 * it is as tell() says.
 	 */
 	const char *(*tell_id)(const struct txn *t);
+	/*
+	 * May be NULL. Webhooks are told of it, and perhaps nobody else is: puts that as further items. It is of what
+	 * this try has found and written, so a try that finds done what an earlier one did puts nothing.
+	 */
+	void (*tell_hooks)(const struct txn *t, struct buf *items);
 	/* May be NULL. A statement of decide()'s has made a row whose id the database counts. */
 	void (*made)(struct txn *t, uint64_t id);
 };

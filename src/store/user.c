@@ -109,6 +109,7 @@ struct put_user {
 	bool begins; /* adding one: with a login */
 	struct login_begin begin;
 	struct logins_end end; /* changing one's password */
+	enum account_action action; /* of this try */
 	/* What is answered of the two. */
 	struct store_login login;
 	struct login_change change_of_logins;
@@ -123,6 +124,7 @@ static void put_user_ask(struct txn *t, struct buf *text)
 	struct put_user *p = container_of(t, struct put_user, txn);
 	profile_unknown(&p->profile, p->user);
 	p->now = (struct store_user){.profile = &p->profile};
+	p->action = 0;
 	sql_lit(text, "SELECT UTC_TIMESTAMP(3);SELECT " USER_COLUMNS " FROM users u WHERE u.id=");
 	sql_str(text, p->user);
 	sql_lit(text, " FOR UPDATE");
@@ -196,6 +198,7 @@ static void put_row(struct put_user *p, struct buf *text)
 	sql_time(text, p->db_ms);
 	buf_append_char(text, ')');
 	names_put(text, p->user, c->nickname);
+	p->action = ACCOUNT_CREATED;
 	p->profile.known = true;
 	p->profile.created_ms = p->db_ms;
 	p->profile.nickname = c->nickname;
@@ -282,6 +285,9 @@ static void put_change(struct put_user *p, struct buf *text)
 		put_assignment(text, &first, "nickname", &p->profile.nickname, c->nickname);
 	if (c->sets_avatar_url)
 		put_assignment(text, &first, "avatar_url", &p->profile.avatar_url, c->avatar_url);
+	/* A password is not shown. */
+	if (!first)
+		p->action = ACCOUNT_UPDATED;
 	if (c->sets_password)
 		put_assignment(text, &first, "password_hash", &p->now.password_hash, c->password_hash);
 	if (first)
@@ -318,6 +324,13 @@ static void change_decide(struct txn *t, struct buf *text)
 	p->now.change = &p->change_of_logins;
 }
 
+static void put_user_tell_hooks(const struct txn *t, struct buf *items)
+{
+	const struct put_user *p = container_of(t, struct put_user, txn);
+	if (p->action != 0)
+		outbox_put_about(items, OUTBOX_ACCOUNT, p->action, p->user);
+}
+
 static void put_user_answer(struct txn *t)
 {
 	struct put_user *p = container_of(t, struct put_user, txn);
@@ -348,7 +361,12 @@ static struct put_user *put_user_new(struct store *s, const struct txn_class *cl
 
 void store_add_user(struct store *s, const struct store_new_user *u, store_user_fn *fn, void *arg)
 {
-	static const struct txn_class class = {"add user", add_ask, add_row, add_decide, put_user_answer};
+	static const struct txn_class class = {.name = "add user",
+					       .ask = add_ask,
+					       .row = add_row,
+					       .decide = add_decide,
+					       .answer = put_user_answer,
+					       .tell_hooks = put_user_tell_hooks};
 	const struct store_user_change c = {.nickname = u->nickname, .password_hash = u->password_hash};
 	struct put_user *p = put_user_new(s, &class, REGISTERING, u->user, &c, fn, arg);
 	p->must_be_new = u->must_be_new;
@@ -363,6 +381,11 @@ void store_add_user(struct store *s, const struct store_new_user *u, store_user_
 void store_change_user(struct store *s, struct str user, const struct store_user_change *c, store_user_fn *fn,
 		       void *arg)
 {
-	static const struct txn_class class = {"change user", change_ask, change_row, change_decide, put_user_answer};
+	static const struct txn_class class = {.name = "change user",
+					       .ask = change_ask,
+					       .row = change_row,
+					       .decide = change_decide,
+					       .answer = put_user_answer,
+					       .tell_hooks = put_user_tell_hooks};
 	txn_submit(&put_user_new(s, &class, user, user, c, fn, arg)->txn);
 }
