@@ -49,12 +49,15 @@ enum bus_kind {
 	/* on a group's topic, beside BUS_EVENT, BUS_MESSAGE and BUS_CHANGE */
 	BUS_TURN = 'T', /* a system message, and what was done to the group by it */
 	/* on TOPIC_ALL */
-	BUS_BEAT = 'H',	  /* this worker lives; live/beat.h has its data */
-	BUS_BYE = 'B',	  /* it leaves */
-	BUS_RESYNC = 'R', /* it may have lost events */
-	BUS_TRACE = 'L',  /* what became of a message? live/tracing.h has the data of this and of the answer */
+	BUS_BEAT = 'H',	     /* this worker lives; live/beat.h has its data */
+	BUS_BYE = 'B',	     /* it leaves */
+	BUS_RESYNC = 'R',    /* it may have lost events */
+	BUS_TRACE = 'L',     /* what became of a message? live/tracing.h has the data of this and of the answer */
+	BUS_ROLL_CALL = 'S', /* a relay asks who is here; live/roll.h has the data of this and of the answer */
 	/* on a worker's topic */
 	BUS_TRACED = 'M',
+	/* on TOPIC_ROLL */
+	BUS_ROLL = 'D', /* who may have come or gone */
 	/* on a presence topic */
 	BUS_CAME = '1',
 	BUS_WENT = '0',
@@ -76,6 +79,7 @@ enum bus_kind {
 #define ORIGIN_RELAY "--relay-"
 
 #define TOPIC_ALL "all"
+#define TOPIC_ROLL "roll"
 #define TOPIC_USER "u:"
 #define TOPIC_PRESENCE "p:"
 #define TOPIC_GROUP "c:"

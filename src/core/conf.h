@@ -54,8 +54,10 @@ enum conf_hook_event {
 	HOOK_REACTION,
 	HOOK_GROUP,
 	HOOK_FRIEND,
+	HOOK_USER,
+	HOOK_PRESENCE,
 };
-#define HOOK_EVENTS (HOOK_FRIEND + 1)
+#define HOOK_EVENTS (HOOK_PRESENCE + 1)
 extern const char *const conf_hook_event_names[HOOK_EVENTS];
 
 /* A `webhook "NAME" { }` of the section relay. */
@@ -212,6 +214,7 @@ struct conf {
 		bool allow_private;
 		struct conf_webhook *webhooks;
 		size_t webhook_count;
+		bool presence; /* resolved: a webhook is told of it; known also to those who forget the webhooks */
 	} relay;
 	struct {
 		int sends_per_second;

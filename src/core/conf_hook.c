@@ -23,9 +23,7 @@ const char *conf_check_hook_event(const char *value)
 	for (size_t i = 0; i < HOOK_EVENTS; i++)
 		if (strcmp(value, conf_hook_event_names[i]) == 0)
 			return NULL;
-	if (strcmp(value, "presence") == 0 || strcmp(value, "user") == 0)
-		return "webhooks are not told of this: they are told of what is in the outbox";
-	return "an event is message, recalled, edited, read, reaction, group or friend";
+	return "an event is message, recalled, edited, read, reaction, group, friend, user or presence";
 }
 
 static bool is_plain_name(struct str name)
@@ -65,5 +63,8 @@ void conf_resolve_webhook(struct conf *c, struct conf_faults *faults, struct con
 				h->event_mask |= 1U << e;
 	if (h->events.count == 0)
 		conf_fault(faults, line, "%s: no events are given", name);
+	if ((h->event_mask & 1U << HOOK_PRESENCE) != 0 && !c->session.presence)
+		conf_fault(faults, line, "%s: the event presence needs session.presence", name);
+	c->relay.presence |= (h->event_mask & 1U << HOOK_PRESENCE) != 0;
 	free(name);
 }

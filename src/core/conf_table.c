@@ -61,8 +61,9 @@ static const char *const algorithm_names[] = {
 };
 
 const char *const conf_hook_event_names[HOOK_EVENTS] = {
-	[HOOK_MESSAGE] = "message",   [HOOK_RECALLED] = "recalled", [HOOK_EDITED] = "edited", [HOOK_READ] = "read",
-	[HOOK_REACTION] = "reaction", [HOOK_GROUP] = "group",	    [HOOK_FRIEND] = "friend",
+	[HOOK_MESSAGE] = "message", [HOOK_RECALLED] = "recalled", [HOOK_EDITED] = "edited",
+	[HOOK_READ] = "read",	    [HOOK_REACTION] = "reaction", [HOOK_GROUP] = "group",
+	[HOOK_FRIEND] = "friend",   [HOOK_USER] = "user",	  [HOOK_PRESENCE] = "presence",
 };
 
 const struct conf_titled_kind conf_titled_kinds[CONF_TITLED] = {
@@ -403,7 +404,8 @@ const struct conf_row conf_rows[] = {
 	 .help = "A file that holds the secret, of at least 32 bytes, that what is sent is signed with. A line feed at its "
 		 "end, or CR LF, is not part of it."},
 	{"webhook", "events", CONF_LIST, AT_HOOK(events), .def = "message", .check = conf_check_hook_event,
-	 .help = "What is sent: message, recalled, edited, read, reaction, group, friend."},
+	 .help = "What is sent: message, recalled, edited, read, reaction, group, friend, user, presence. presence needs "
+		 "session.presence, and costs a row in the database whenever a user comes or goes."},
 	{"webhook", "batch", CONF_INT, AT_HOOK(batch), .def = "1", .min = 1, .max = 1000,
 	 .help = "How many events a request has at most. With 1 its body is the event; with more it is an array of those "
 		 "that are there, also where there is only one."},

@@ -181,6 +181,7 @@ void im_free(struct im **imp)
 	observe_fini(&im->api);
 	tls_server_free(&im->tls);
 	looks_fini(&im->live);
+	roll_fini(&im->live);
 	/* Behind all that was published, so who hears the goodbye has heard that. */
 	beat_fini(&im->live, in_doubt);
 	bus_free(&im->live.bus);

@@ -20,6 +20,7 @@
 #include "live/lamport.h"
 #include "live/resync.h"
 #include "live/revoked.h"
+#include "live/roll.h"
 #include "live/told.h"
 #include "live/tracing.h"
 #include "net/loop.h"
@@ -125,6 +126,7 @@ struct live {
 	struct told told;
 	struct deliveries deliveries;
 	struct revoked revoked;
+	struct roll roll;
 	struct table picture_readers; /* admission.c: by address */
 	struct trace *trace;	      /* what is pushed is noted there; NULL: nowhere */
 	struct tracing tracing;

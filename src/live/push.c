@@ -316,6 +316,8 @@ static void on_topic_of_all(struct live *live, const struct incoming *in)
 		beat_heard(live, in->form.origin, in->form.data);
 	} else if (in->form.kind == BUS_BYE && !in->own) {
 		beat_bye_heard(live, in->form.origin);
+	} else if (in->form.kind == BUS_ROLL_CALL) {
+		roll_called(live, in->form.data);
 	} else if (in->form.kind == BUS_RESYNC && !in->own) {
 		resync_all(live);
 		memberships_again_all(live);

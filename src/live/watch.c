@@ -224,6 +224,7 @@ void watch_tell(struct live *live, struct str user, bool came)
 	char topic[TOPIC_MAX];
 	if (live->conf->session.presence)
 		push_publish(live, topic_make(topic, TOPIC_PRESENCE, user), came ? BUS_CAME : BUS_WENT, STR_LIT(""));
+	roll_note(live, user, came);
 }
 
 void watch_hint(struct live *live, struct str user, bool came)

@@ -34,6 +34,7 @@ static void tell_changed(struct relay *r)
 			retention_forget(r);
 			hooks_forget(r);
 			devices_forget(r);
+			attendance_forget(r);
 		}
 	}
 	r->changed(r->ctx);
@@ -65,7 +66,7 @@ static const struct relay_job *due(struct relay *r)
 {
 	/* They take turns: some of them may always have something to do. */
 	static const struct relay_job *(*const others[])(struct relay * r, int64_t now_ms) = {
-		purge_due, sweep_due, index_due, devices_due, hooks_due, names_due, retention_due};
+		purge_due, sweep_due, index_due, devices_due, hooks_due, attendance_due, names_due, retention_due};
 	int64_t now = clock_mono_ms();
 	const struct relay_job *job = lease_due(r);
 	if (job != NULL || r->leaving || !lease_is_ours(r, now))
@@ -147,6 +148,7 @@ static void on_down(struct link *l, const char *why, void *ctx)
 	retention_forget(r);
 	hooks_forget(r);
 	devices_forget(r);
+	attendance_forget(r);
 	tell_changed(r);
 }
 
@@ -155,14 +157,13 @@ static void on_down(struct link *l, const char *why, void *ctx)
 static void on_message(struct str topic, struct str data, void *ctx)
 {
 	(void)topic;
-	(void)data;
-	(void)ctx;
+	attendance_heard(ctx, data);
 }
 
 static void on_subscribed(struct str topic, void *ctx)
 {
 	(void)topic;
-	(void)ctx;
+	attendance_subscribed(ctx);
 }
 
 static void on_bus_up(bool missed, bool lost, void *ctx)
@@ -170,12 +171,14 @@ static void on_bus_up(bool missed, bool lost, void *ctx)
 	struct relay *r = ctx;
 	(void)missed;
 	repair_bus_up(r, lost);
+	attendance_bus_up(r);
 	tell_changed(r);
 }
 
 static void on_bus_down(const char *reason, void *ctx)
 {
 	log_error("bus: Redis is away: %s", reason);
+	attendance_bus_down(ctx);
 	tell_changed(ctx);
 }
 
@@ -192,6 +195,7 @@ static void on_second(struct wheel_timer *t)
 		purge_second(r);
 		index_second(r, now);
 		hooks_second(r);
+		attendance_second(r);
 	}
 	if (r->led != lease_is_ours(r, now))
 		tell_changed(r);
@@ -219,6 +223,7 @@ struct relay *relay_new(struct loop *loop, const struct conf *conf, void (*chang
 	retention_init(r);
 	hooks_init(r);
 	devices_init(r);
+	attendance_init(r);
 	r->link = link_new(loop_base(loop), conf, &options, &link_events, r);
 	r->bus = bus_new(loop_base(loop), conf, &bus_events, r);
 	wheel_set(loop_wheel(loop), &r->second, 0, on_second);
@@ -246,6 +251,7 @@ void relay_leave(struct relay *r)
 	repair_end(r);
 	hooks_forget(r);
 	devices_forget(r);
+	attendance_forget(r);
 	relay_go_on(r);
 }
 
@@ -268,6 +274,7 @@ void relay_free(struct relay **rp)
 	retention_fini(r);
 	hooks_fini(r);
 	devices_fini(r);
+	attendance_fini(r);
 	link_free(&r->link);
 	bus_free(&r->bus);
 	streams_fini(&r->streams);

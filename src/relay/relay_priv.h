@@ -16,6 +16,7 @@
 #include "core/wheel.h"
 #include "media/s3.h"
 #include "net/work.h"
+#include "relay/attendance.h"
 #include "relay/audience.h"
 #include "relay/hooks.h"
 #include "relay/devices.h"
@@ -256,6 +257,7 @@ struct relay {
 	struct hooks hooks;
 	struct devices devices;
 	struct trace *trace; /* what became of messages; NULL: it is not noted */
+	struct attendance attendance;
 };
 
 /* Asks what is due, if the connection is free. */

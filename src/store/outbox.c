@@ -60,17 +60,38 @@ static void put_items(struct buf *text, struct str items, const char *first_id)
 	buf_append_char(text, ')');
 }
 
-void outbox_put_row(struct outbox *o, struct buf *text, struct str items, const char *first_id)
+static void put_columns(struct outbox *o, struct buf *text)
 {
-	if (o->in_doubt || o->last - o->done >= OUTBOX_ROWS_MAX)
-		end_stream(o);
-	sql_lit(text, "INSERT INTO outbox (stream,n,at,items) VALUES (");
 	sql_u64(text, o->stream);
 	buf_append_char(text, ',');
 	sql_u64(text, o->last + 1 - o->base);
 	sql_lit(text, ",UTC_TIMESTAMP(3),");
+}
+
+static void begin_row(struct outbox *o, struct buf *text)
+{
+	if (o->in_doubt || o->last - o->done >= OUTBOX_ROWS_MAX)
+		end_stream(o);
+	sql_lit(text, "INSERT INTO outbox (stream,n,at,items) ");
+}
+
+void outbox_put_row(struct outbox *o, struct buf *text, struct str items, const char *first_id)
+{
+	begin_row(o, text);
+	sql_lit(text, "VALUES (");
+	put_columns(o, text);
 	put_items(text, items, first_id);
 	buf_append_char(text, ')');
+}
+
+void outbox_put_row_from(struct outbox *o, struct buf *text, struct str items, struct str from)
+{
+	begin_row(o, text);
+	sql_lit(text, "SELECT ");
+	put_columns(o, text);
+	put_items(text, items, NULL);
+	sql_lit(text, " FROM ");
+	buf_append_str(text, from);
 }
 
 /* Twice as many. */

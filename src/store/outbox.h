@@ -43,6 +43,8 @@ void outbox_fini(struct outbox *o);
  * expression in SQL; NULL: it is as it is.
  */
 void outbox_put_row(struct outbox *o, struct buf *text, struct str items, const char *first_id);
+/* The same, once for each row that is found: "INSERT … SELECT … FROM …". */
+void outbox_put_row_from(struct outbox *o, struct buf *text, struct str items, struct str from);
 /* That transaction has committed. `answers`: those that others must be told of, at most UINT16_MAX. Returns the row. */
 uint64_t outbox_committed(struct outbox *o, unsigned answers);
 /* Others were told of `count` more answers of that row. A row of an earlier stream is ignored. */

@@ -380,10 +380,9 @@ static void test_checks(void)
 		{"relay { webhook a { url = \"ftp://h/\" } }",
 		 "relay.webhook \"a\": url: 'ftp://h/': a URL begins with https:// or http://\n"
 		 "t.conf:1: relay.webhook \"a\": no secret_file is given"},
-		{"relay { webhook a { url = \"http://h/\" events = {presence} } }",
-		 "relay.webhook \"a\": events: 'presence': webhooks are not told of this: they are told of what is in "
-		 "the "
-		 "outbox\n"
+		{"relay { webhook a { url = \"http://h/\" events = {typing} } }",
+		 "relay.webhook \"a\": events: 'typing': an event is message, recalled, edited, read, reaction, group, friend, "
+		 "user or presence\n"
 		 "t.conf:1: relay.webhook \"a\": no secret_file is given\n"
 		 "t.conf:1: relay.webhook \"a\": http needs relay.allow_private, and goes to this host alone"},
 		{"relay { webhook a { secret_file = \"/nonexistent\" } }",

@@ -74,6 +74,26 @@ static void test_values(void)
 	conf_free(&other);
 }
 
+static void test_presence(void)
+{
+	char *err = NULL;
+	struct conf *c = load("relay { webhook a { url = \"https://h/\" secret_file = \"%\" events = {user} } }", &err);
+	ok(c != NULL && !c->relay.presence, "without the event presence nobody tells who is online");
+	conf_free(&c);
+	c = load("relay { webhook a { url = \"https://h/\" secret_file = \"%\" events = {presence} } }", &err);
+	if (!ok(c != NULL, "with it"))
+		return;
+	conf_forget_relay_keys(c);
+	ok(c->relay.presence, "they do, also who knows no webhooks");
+	conf_free(&c);
+	ok(load("session { presence = false } relay { webhook a { url = \"https://h/\" secret_file = \"%\" events = "
+		"{presence} } }",
+		&err) == NULL,
+	   "where presence is switched off");
+	is_str(err, "t.conf:1: relay.webhook \"a\": the event presence needs session.presence", "it is a fault");
+	free(err);
+}
+
 static void test_faults(void)
 {
 	struct buf many = {0};
@@ -109,6 +129,7 @@ int main(void)
 	if (f == NULL || fputs(SECRET "\n", f) < 0 || fclose(f) != 0)
 		return 1;
 	test_values();
+	test_presence();
 	test_faults();
 	unlink(secret_file);
 	return done_testing();

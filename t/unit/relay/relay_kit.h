@@ -42,12 +42,20 @@ static struct evconnlistener *proxy;
 static char heard[4 << 20]; /* "topic data|…" */
 static size_t heard_len;
 static unsigned heard_count, ear_subscribed; /* but BUS_BYE */
+static unsigned roll_calls;
+static char roll_call[64]; /* the last one */
 
 static void ear_message(struct str topic, struct str data, void *ctx)
 {
+	const struct str call = STR_LIT("@1-L" ORIGIN_RELAY);
+	if (str_is(topic, "all") && data.len > call.len && memcmp(data.s, call.s, call.len) == 0) {
+		roll_calls++;
+		snprintf(roll_call, sizeof(roll_call), "%.*s", (int)(data.len - call.len), data.s + call.len);
+		return;
+	}
 	if (str_is(topic, "all")) {
 		if (!str_is(data, "B" ORIGIN_RELAY))
-			ok(false, "nothing on the topic of all but goodbyes");
+			ok(false, "nothing on the topic of all but goodbyes and roll calls");
 		return;
 	}
 	heard_count++;
@@ -120,7 +128,8 @@ static inline bool kit_quiet(const struct relay *r)
 {
 	return r == NULL || (r->job == NULL && (link_is_idle(r->link) || !link_is_up(r->link)) &&
 			     (r->repair.state != REPAIR_SETTLING || !bus_is_up(r->bus) ||
-			      bus_settled(r->bus) >= r->repair.position));
+			      bus_settled(r->bus) >= r->repair.position) &&
+			     (r->attendance.step != ATTENDANCE_COUNTING || !bus_is_up(r->bus)));
 }
 
 static inline bool all_quiet(void)
