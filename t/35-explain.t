@@ -14,7 +14,7 @@ my $files = Tidings::dir() . '/media';
 mkdir $files or die "$files: $!\n";
 run(Tidings::dir(), qw(openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out), Tidings::dir() . '/vapid.pem');
 my $hook = Tidings::Hook->new(dir => Tidings::dir(), secret => 'x' x 32);
-my $t = Tidings->start(workers => 1, start => 0, conf => {account => {erase_messages => 'true'}, websocket => {ping_interval => 3600, idle_timeout => 7200}, relay => {vapid_key_file => Tidings::dir() . '/vapid.pem', webpush_subject => 'mailto:a@example.org', allow_private => 'true', webhook => {crm => {url => $hook->url('/crm'), secret_file => $hook->secret_file, events => [qw(message read)]}}}, media => {directory => $files, quota_per_user => 1 << 40}, groups => {fanout_per_second => 50}, limits => {sends_per_second => 1, burst => 80, logins_per_minute => 0}});
+my $t = Tidings->start(workers => 1, start => 0, conf => {account => {erase_messages => 'true'}, websocket => {ping_interval => 3600, idle_timeout => 7200}, relay => {vapid_key_file => Tidings::dir() . '/vapid.pem', webpush_subject => 'mailto:a@example.org', allow_private => 'true', webhook => {crm => {url => $hook->url('/crm'), secret_file => $hook->secret_file, events => [qw(message read user presence)]}}}, media => {directory => $files, quota_per_user => 1 << 40}, groups => {fanout_per_second => 50}, limits => {sends_per_second => 1, burst => 80, logins_per_minute => 0}});
 my $dbh = $t->dbh;
 my $top = Tidings::top();
 
@@ -94,6 +94,8 @@ my @fill = (
 	push_jobs => "INSERT INTO push_jobs (user_id, conversation_id, message_id, since, due_at) SELECT CONCAT('x', seq), seq % 7, 0, UTC_TIMESTAMP(3), UTC_TIMESTAMP(3) + INTERVAL 1 DAY FROM seq_1_to_5000",
 	push_sends => "INSERT INTO push_sends (user_id, device_id, conversation_id, version, lane, payload, made_at, due_at) SELECT CONCAT('x', seq), 'd', 1, 1, 1 + seq % 19, '{}', UTC_TIMESTAMP(3), UTC_TIMESTAMP(3) + INTERVAL 1 DAY FROM seq_1_to_5000",
 	push_shown => "INSERT INTO push_shown (conversation_id, user_id, seq) SELECT 1 + seq % 500, CONCAT('x', seq), 20 FROM seq_1_to_5000",
+	# None of them is online, so they are told to be offline.
+	presence_told => "INSERT INTO presence_told (user_id) SELECT CONCAT('x', seq) FROM seq_1_to_1500",
 	push_settings => "INSERT INTO push_settings (user_id, preview) SELECT id, 0 FROM users WHERE id <> 'alice'",
 	user_states => "INSERT INTO user_states (user_id, disabled, reason, changed_at) SELECT CONCAT('d', seq), 1, 6, $time FROM seq_1_to_3000",
 	erasures => "INSERT INTO erasures (user_id, erased_at, due_at) SELECT CONCAT('e', seq), UTC_TIMESTAMP(3), '2100-01-01' FROM seq_1_to_1000",
@@ -472,6 +474,13 @@ my @drive = (
 		my %sent = map { $_->{id} => 1 } grep { $_->{id} =~ /\A5004-/ } $hook->events('/crm');
 		return {type => $t->node->ctl_ok('hooks', 'list') =~ /crm/ && keys %sent == 10 ? 'delivered' : 'error'};
 	},
+	presence => sub {
+		my $session = $t->ws('u0002');
+		wait_for('who comes to be told', sub { $dbh->selectrow_array("SELECT 1 FROM presence_told WHERE user_id = 'u0002'") });
+		wait_for('who is not there to be told', sub { !$dbh->selectrow_array("SELECT COUNT(*) FROM presence_told WHERE user_id LIKE 'x%'") });
+		$session->abort;
+		return {type => 'told'};
+	},
 	relay => sub {
 		$dbh->do($_) for "INSERT INTO outbox (stream, n, at, items) SELECT 5000, seq, UTC_TIMESTAMP(3), CONCAT('s', UNHEX(LPAD(HEX(($cid << 28) + seq), 16, '0'))) FROM seq_1_to_2",
 			"INSERT INTO outbox (stream, n, at, items) SELECT 5001, seq, UTC_TIMESTAMP(3) - INTERVAL 4 DAY, '' FROM seq_1_to_500",
@@ -532,6 +541,17 @@ subtest 'last seen' => sub {
 	pass 'written both ways';
 };
 
+subtest 'without presence' => sub {
+	$dbh->do("INSERT IGNORE INTO presence_told (user_id) SELECT CONCAT('x', seq) FROM seq_1_to_1500");
+	my $relay = $t->node->{conf}{relay};
+	$t->node->configure({%{$t->node->{conf}}, relay => {%$relay, webhook => {crm => {%{$relay->{webhook}{crm}}, events => ['message']}}}})->reload;
+	wait_for('what was told to be forgotten', sub { !$dbh->selectrow_array('SELECT COUNT(*) FROM presence_told') });
+	# Statements are explained beside many more rows than the users they name.
+	$dbh->do("INSERT INTO presence_told (user_id) SELECT CONCAT('x', seq) FROM seq_1_to_20000");
+	$dbh->selectall_arrayref('ANALYZE TABLE presence_told');
+	pass 'nothing is left of it';
+};
+
 # A change of a group asks this when the answer to its COMMIT was lost; senders to several groups are written together.
 my @texts = (logged($dbh, $holder), "DELETE FROM devices WHERE user_id='u0001' AND id='d1' AND token='x'", "DELETE FROM devices WHERE user_id='u0001' AND login_id<>5 AND login_id<>0", "DELETE FROM push_settings WHERE user_id='u0001'",
 	"SELECT id FROM messages FORCE INDEX (by_client) WHERE from_user_id='alice' AND client_msg_id=' x'",
@@ -558,8 +578,9 @@ subtest 'none scans or sorts what grows' => sub {
 		push @{$shapes{$shape}}, plan_faults($dbh, $statement);
 	}
 	cmp_ok scalar(keys %shapes), '>', 20, 'there are statements';
-	# These are bounded otherwise: a count ends at its LIMIT, and a user has up to 20 devices.
-	my %bounded = ('push_jobs: reads all of index by_due' => qr/FROM push_jobs LIMIT \?/, 'push_sends: reads all of index by_due' => qr/FROM push_sends LIMIT \?/,
+	# These are bounded otherwise: by their LIMIT, and a user has up to 20 devices.
+	my %bounded = ('presence_told: reads all of index PRIMARY' => qr/FROM presence_told (?:WHERE user_id>\? )?(?:ORDER BY user_id )?LIMIT \?/,
+		'push_jobs: reads all of index by_due' => qr/FROM push_jobs LIMIT \?/, 'push_sends: reads all of index by_due' => qr/FROM push_sends LIMIT \?/,
 		'devices: Using filesort' => qr/FROM devices FORCE INDEX \(PRIMARY\) WHERE user_id=\? ORDER BY used_at/);
 	for my $shape (sort keys %shapes) {
 		my %faults = map { $_ => 1 } grep { !$bounded{$_} || $shape !~ $bounded{$_} } @{$shapes{$shape}};

@@ -38,7 +38,7 @@ static unsigned lane_of(const struct hook_event *e)
 {
 	static const uint64_t key[2] = {0x7469, 0x64696e67};
 	uint64_t conversation = message_id_conversation(e->id);
-	if (e->kind == HOOK_FRIEND)
+	if (hook_is_of_user(e))
 		return (unsigned)(siphash(key, e->user.s, e->user.len) % HOOK_LANES);
 	return (unsigned)(siphash(key, &conversation, sizeof(conversation)) % HOOK_LANES);
 }
@@ -261,7 +261,7 @@ static void lane_send(struct hook_lane *l)
 /* False: the messages are to be read again, once no request is under way. */
 static bool is_fresh(struct hook *h)
 {
-	if (h->messages == 0 || clock_mono_ms() - h->loaded_ms < HOOK_FRESH_MS)
+	if (h->messages + h->profiles == 0 || clock_mono_ms() - h->loaded_ms < HOOK_FRESH_MS)
 		return true;
 	for (unsigned i = 0; i < HOOK_LANES; i++)
 		if (h->lane[i].call != NULL)

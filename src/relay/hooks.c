@@ -153,7 +153,7 @@ void hook_drop(struct hook *h)
 	h->step = HOOK_IDLE;
 	h->due = true;
 	h->streams = 0;
-	h->rows = h->events = h->ids = h->messages = 0;
+	h->rows = h->events = h->ids = h->messages = h->users = h->profiles = 0;
 	arena_clear(&h->arena);
 	arena_clear(&h->shown);
 }
@@ -302,6 +302,8 @@ static void hook_fini(struct hook *h)
 	free(h->order);
 	free(h->id);
 	free(h->message);
+	free(h->user);
+	free(h->profile);
 	arena_fini(&h->arena);
 	arena_fini(&h->shown);
 }

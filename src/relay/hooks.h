@@ -14,8 +14,8 @@
  * Within a window events are spread over lanes by their conversations; a lane has one request under way and repeats it
  * until it succeeds. After a crash no more than a window is delivered again.
  *
- * What an event shows of a message is read when its window begins, and again where that was HOOK_FRESH_MS ago: what was
- * recalled or erased is not shown any more, however long the webhook was down.
+ * What an event shows of a message or a profile is read when its window begins, and again where that was HOOK_FRESH_MS
+ * ago: what was recalled or erased is not shown any more, however long the webhook was down.
  */
 #ifndef TIDINGS_RELAY_HOOKS_H
 #define TIDINGS_RELAY_HOOKS_H
@@ -29,6 +29,7 @@
 #include "net/fetch.h"
 #include "store/arena.h"
 #include "store/message_json.h"
+#include "store/people.h"
 
 struct relay;
 struct relay_job;
@@ -49,7 +50,7 @@ enum hook_step {
 	HOOK_SURVEYING,
 	HOOK_SEARCHING, /* where in a stream the hook begins */
 	HOOK_READING,
-	HOOK_LOADING, /* the messages that events show */
+	HOOK_LOADING, /* the messages and profiles that events show */
 	HOOK_SENDING,
 	HOOK_NOTING,
 };
@@ -59,10 +60,12 @@ struct hook_event {
 	uint64_t stream, n;
 	unsigned item; /* of the row: with the two above it is what the event is known by */
 	int64_t at_ms;
-	uint64_t id;		/* a message's, or of HOOK_FRIEND what was done */
-	struct str user, other; /* who did it, and of HOOK_FRIEND to whom; absent: not known */
+	/* A message's. HOOK_FRIEND: what was done; HOOK_USER: enum account_action; HOOK_PRESENCE: when, in ms. */
+	uint64_t id;
+	struct str user, other; /* who did it, or whom it is about, and of HOOK_FRIEND to whom; absent: not known */
 	struct str text;	/* HOOK_REACTION: '+' or '-' and the emoji */
 	bool rendered;		/* in the request that was made last; else it is too old, or shows nothing any more */
+	bool came;		/* HOOK_PRESENCE */
 };
 
 /* A row of the outbox that was read. */
@@ -116,12 +119,17 @@ struct hook {
 	size_t events, event_room;
 	struct hook_event **order; /* by lanes */
 	struct arena arena;	   /* what its events hold, */
-	struct arena shown;	   /* and the messages */
+	struct arena shown;	   /* and the messages and profiles */
 	uint64_t *id;		   /* of messages to be read, sorted */
 	size_t ids, loaded;	   /* loaded: asked for so far */
-	bool loads_again;	   /* some of the window may have been sent */
-	struct message *message;   /* that were found, in order of id */
+	struct str *user;	   /* whose profiles are to be read, sorted; they lie in the events */
+	size_t users, users_loaded;
+	bool loads_users;	 /* by the job under way */
+	bool loads_again;	 /* some of the window may have been sent */
+	struct message *message; /* that were found, in order of id */
 	size_t messages;
+	struct profile *profile; /* that were found, in order of user id */
+	size_t profiles;
 	int64_t loaded_ms;	  /* when they were asked for; clock_mono_ms */
 	int64_t now_ms, asked_ms; /* the database's clock, and clock_mono_ms, at the survey */
 	struct hook_lane lane[HOOK_LANES];
@@ -179,14 +187,16 @@ extern const struct relay_job hook_survey_job, hook_search_job, hook_read_job, h
 /* hook_events.c */
 /* Adds the events of a row's items that the hook is told of, and returns how many they are. */
 unsigned hook_add_events(struct hook *h, uint64_t stream, uint64_t n, int64_t at_ms, struct str items);
-/* The window's rows are known: which messages are to be read. Sets the step. */
+/* The window's rows are known: which messages and profiles are to be read. Sets the step. */
 void hook_begin_loading(struct hook *h);
 /* They are read again. */
 void hook_load_again(struct hook *h);
 extern const struct relay_job hook_load_job;
-/* Appends the event as JSON. False: it shows a message that is gone. */
+/* Is what the event is of a user's, and of no conversation? */
+bool hook_is_of_user(const struct hook_event *e);
 /* It is about the message e->id. */
 bool hook_shows_message(const struct hook_event *e);
+/* Appends the event as JSON. False: it shows a message that is gone. */
 bool hook_render(struct hooks *x, struct hook *h, const struct hook_event *e, struct buf *out);
 
 /* hook_send.c */

@@ -315,6 +315,42 @@ static void test_recalled_meanwhile(void)
 	forget_taken();
 }
 
+static void test_profile_erased_meanwhile(void)
+{
+	db_sql("INSERT INTO users (id,nickname) VALUES ('zoe','%s')", secret_text);
+	took_secret = false;
+	outbox_put_about(&items, OUTBOX_ACCOUNT, ACCOUNT_CREATED, STR_LIT("zoe"));
+	put_row(S1, 8);
+	told(S1, 8);
+	PASS_UNTIL(all_read_up_to(S1, 8));
+	ok(took_secret, "a profile is shown");
+	took_secret = false;
+	refuses = true;
+	outbox_put_about(&items, OUTBOX_ACCOUNT, ACCOUNT_UPDATED, STR_LIT("zoe"));
+	put_row(S1, 9);
+	told(S1, 9);
+	for (int tries = 0; tries < 6; tries++)
+		until_refused();
+	db_sql("DELETE FROM users WHERE id='zoe'");
+	refuses = false;
+	PASS_UNTIL(all_read_up_to(S1, 9));
+	is_str(buf_cstr(&taken[0]), "1000-8-0 1000-9-0 ", "of one who was erased while the webhook was down");
+	ok(!took_secret, "nothing is shown");
+	forget_taken();
+	outbox_put_id(&items, OUTBOX_ACCOUNT, 99);
+	for (int i = 0; i < 20; i++)
+		outbox_put_text(&items, STR_LIT("12345678"));
+	outbox_put_id(&items, OUTBOX_WENT, 1);
+	outbox_put_about(&items, OUTBOX_WENT, 1, STR_LIT("zoe"));
+	put_row(S1, 10);
+	told(S1, 10);
+	PASS_UNTIL(all_read_up_to(S1, 10));
+	ok(count_taken(0) == 2 && strstr(buf_cstr(&taken[0]), "1000-10-0 ") != NULL &&
+		   strstr(buf_cstr(&taken[0]), "1000-10-22 ") != NULL,
+	   "what is malformed, or of later versions, does no harm (%s)", buf_cstr(&taken[0]));
+	forget_taken();
+}
+
 static void test_moment(void)
 {
 	db_sql("INSERT INTO messages (id,from_user_id,to_user_id,message_type,content,client_msg_id,created_at) SELECT "
@@ -419,7 +455,7 @@ static void add_hooks(int port)
 			.secret_file = xstrdup(""),
 			.secret = xstrdup("a secret"),
 			.secret_len = 8,
-			.event_mask = 1U << HOOK_READ | 1U << HOOK_MESSAGE,
+			.event_mask = 1U << HOOK_READ | 1U << HOOK_MESSAGE | 1U << HOOK_USER | 1U << HOOK_PRESENCE,
 			.batch = 20,
 		};
 }
@@ -438,6 +474,7 @@ int main(void)
 	test_moment();
 	test_large_rows();
 	test_same_host();
+	test_profile_erased_meanwhile();
 	test_old_rows();
 	relay_goes(0);
 	test_not_allowed();

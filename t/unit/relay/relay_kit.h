@@ -47,7 +47,7 @@ static char roll_call[64]; /* the last one */
 
 static void ear_message(struct str topic, struct str data, void *ctx)
 {
-	const struct str call = STR_LIT("@1-L" ORIGIN_RELAY);
+	const struct str call = STR_LIT("@1-S" ORIGIN_RELAY);
 	if (str_is(topic, "all") && data.len > call.len && memcmp(data.s, call.s, call.len) == 0) {
 		roll_calls++;
 		snprintf(roll_call, sizeof(roll_call), "%.*s", (int)(data.len - call.len), data.s + call.len);
