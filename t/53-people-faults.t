@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Proves that changes of friends, accounts and notifications are done once or not at all when the database's connections
 # are killed under them: who is told that it is done finds it, nobody is told that what they did themselves stands
-# already, and no notification is there twice.
+# already, no notification is there twice, and webhooks would be told once of each account.
 use Tidings;
 use POSIX ();
 use Tidings::Util qw(patience);
@@ -10,6 +10,9 @@ my $t = Tidings->start(workers => 2);
 my $ROUNDS = 60;
 my $setup = Tidings::stack()->dbh($t->{database});
 $setup->do('INSERT INTO users (id) VALUES (?)', undef, "b$_") for 1 .. $ROUNDS;
+# What the outbox has held of accounts.
+$setup->do('CREATE TABLE accounts_told (items BLOB)');
+$setup->do(q{CREATE TRIGGER account_told AFTER INSERT ON outbox FOR EACH ROW INSERT INTO accounts_told SELECT NEW.items FROM DUAL WHERE LEFT(NEW.items, 1) = 'a'});
 $setup->disconnect;
 
 # Kills the connections of the server's workers, one after the other, as fast as the database does it.
@@ -84,6 +87,10 @@ is_deeply $dbh->selectcol_arrayref("SELECT COUNT(*) FROM users WHERE id LIKE 'a%
 my %rows = map { $_->[0] => $_->[1] } @{$dbh->selectall_arrayref("SELECT body, COUNT(*) FROM notifications WHERE user_id = 'n' GROUP BY body")};
 is_deeply [grep { ($rows{$_} // 0) != 1 } grep { $notified{$_} == 201 } 1 .. $ROUNDS], [], 'each notification that was acknowledged stands once';
 is_deeply [grep { $_ > 1 } values %rows], [], 'and none twice';
+# Kind, action, and the id as a text of up to 8 bytes.
+my %accounts;
+$accounts{join ' ', map { s{\0}{}gr } (unpack 'a Q> a A8', $_)[3, 1]}++ for @{$dbh->selectcol_arrayref('SELECT items FROM accounts_told')};
+is_deeply \%accounts, {map { $_ => 1 } (map { "a$_ 1" } 1 .. $ROUNDS), map { "r$_ 1" } @registered}, 'each account is told once' or diag(explain(\%accounts));
 is $anyone->post('/users/login', {user_id => "r$_", password => 'long enough'})->status, 200, "r$_ can log in" for @registered;
 
 $t->stop;
