@@ -300,6 +300,7 @@ static struct addressed *addressed_new(struct request *r, const struct store_sen
 	d->r = r;
 	d->refusal = refusal;
 	d->message = *p;
+	d->message.to = arena_str(arena, p->to);
 	d->message.content = arena_str(arena, p->content);
 	d->message.media_url = arena_str(arena, p->media_url);
 	d->message.client_msg_id = arena_str(arena, p->client_msg_id);
