@@ -515,6 +515,12 @@ void conf_forget_relay_keys(struct conf *c)
 	c->relay.webhook_count = 0;
 }
 
+void conf_forget_before_send(struct conf *c)
+{
+	conf_wipe(&c->relay.before_send.secret, c->relay.before_send.secret_len);
+	c->relay.before_send.secret_len = 0;
+}
+
 void conf_free(struct conf **cp)
 {
 	struct conf *c = *cp;
@@ -523,6 +529,7 @@ void conf_free(struct conf **cp)
 		return;
 	conf_forget_keys(c);
 	conf_forget_relay_keys(c);
+	conf_forget_before_send(c);
 	free(c->relay.vapid_public);
 	conf_list_free(&c->warnings);
 	for (size_t i = 0; i < conf_row_count; i++) {

@@ -73,6 +73,9 @@ struct conf_webhook {
 	int batch;
 };
 
+/* What becomes of a message that before_send has not decided about. */
+enum conf_on_failure { ON_FAILURE_ALLOW, ON_FAILURE_REFUSE };
+
 /* Where the options stood in the file, for faults that come to light later; conf_line reads it. */
 struct conf_places;
 
@@ -214,6 +217,14 @@ struct conf {
 		bool allow_private;
 		struct conf_webhook *webhooks;
 		size_t webhook_count;
+		struct {
+			char *url; /* "": nobody is asked */
+			char *secret_file;
+			char *secret; /* resolved from it: secret_len bytes, of any value */
+			size_t secret_len;
+			int timeout_ms;
+			int on_failure; /* enum conf_on_failure */
+		} before_send;
 		bool presence; /* resolved: a webhook is told of it; known also to those who forget the webhooks */
 	} relay;
 	struct {
@@ -247,6 +258,8 @@ void conf_forget_token_keys(struct conf *c);
 void conf_forget_keys(struct conf *c);
 /* What convinces other services that it is us: the relay alone needs it. */
 void conf_forget_relay_keys(struct conf *c);
+/* The secret of before_send, which workers alone need. */
+void conf_forget_before_send(struct conf *c);
 /* NULL is allowed; *c becomes NULL. Secrets are wiped. */
 void conf_free(struct conf **c);
 

@@ -215,6 +215,14 @@ static void compare_webhooks(struct comparison *c, const struct conf *from, cons
 			tell_webhook(c, NULL, &to->relay.webhooks[i]);
 }
 
+/* Its options are rows; what is in its secret_file is not. */
+static void compare_before_send(struct comparison *c, const struct conf *from, const struct conf *to)
+{
+	if (from->relay.before_send.secret_len != to->relay.before_send.secret_len ||
+	    memcmp(from->relay.before_send.secret, to->relay.before_send.secret, to->relay.before_send.secret_len) != 0)
+		c->tell("relay.before_send: its secret", "(secret)", "(secret)", false, c->arg);
+}
+
 static bool is_told_apart(const struct conf_row *row)
 {
 	return conf_row_titled(row) != TITLED_NONE || (row->secret && strcmp(row->section, "jwt") == 0);
@@ -239,6 +247,7 @@ void conf_compare(const struct conf *running, const struct conf *next, conf_diff
 	compare_keys(&c, running->jwt.keys, running->jwt.key_count, next->jwt.keys, next->jwt.key_count);
 	compare_keys(&c, running->jwt.jwks, running->jwt.jwks_count, next->jwt.jwks, next->jwt.jwks_count);
 	compare_webhooks(&c, running, next);
+	compare_before_send(&c, running, next);
 	buf_fini(&c.name);
 	buf_fini(&c.from);
 	buf_fini(&c.to);

@@ -97,6 +97,7 @@ void conf_resolve_relay(struct conf *c, struct conf_faults *faults)
 	resolve_vapid(c, faults);
 	resolve_fcm(c, faults);
 	resolve_apns(c, faults);
+	conf_resolve_before_send(c, faults);
 	for (size_t i = 0; i < c->relay.webhook_count; i++)
 		conf_resolve_webhook(c, faults, &c->relay.webhooks[i]);
 	if (c->relay.ca_file[0] != '\0' && access(c->relay.ca_file, R_OK) != 0)

@@ -44,6 +44,12 @@ static const char *const policy_names[] = {
 	NULL,
 };
 
+static const char *const on_failure_names[] = {
+	[ON_FAILURE_ALLOW] = "allow",
+	[ON_FAILURE_REFUSE] = "refuse",
+	NULL,
+};
+
 static const char *const search_names[] = {
 	[SEARCH_BACKEND_AUTO] = "auto",
 	[SEARCH_BACKEND_OFF] = "off",
@@ -96,6 +102,10 @@ const struct conf_section conf_sections[] = {
 	{"relay", "What is told to other servers and services, and pushed to the devices of users who have no session: "
 		  "a background "
 		  "process, one in the cluster, does it. The same on all nodes of a cluster."},
+	{"before_send",
+	 "A server that is asked about each message before it is stored. The workers ask it. The same on all nodes of a "
+	 "cluster.",
+	 "relay"},
 	{"limits", "Limits of a node, shared by its workers."},
 };
 const size_t conf_section_count = ARRAY_LEN(conf_sections);
@@ -409,6 +419,18 @@ const struct conf_row conf_rows[] = {
 	{"webhook", "batch", CONF_INT, AT_HOOK(batch), .def = "1", .min = 1, .max = 1000,
 	 .help = "How many events a request has at most. With 1 its body is the event; with more it is an array of those "
 		 "that are there, also where there is only one."},
+
+	{"before_send", "url", CONF_STRING, AT(relay.before_send.url), .def = "", .check = conf_check_call_url,
+	 .help = "Where the message is sent to, by POST. Redirects are not followed. Empty: nobody is asked."},
+	{"before_send", "secret_file", CONF_PATH, AT(relay.before_send.secret_file), .def = "",
+	 .help = "A file that holds the secret, of at least 32 bytes, that what is sent is signed with. A line feed at its "
+		 "end, or CR LF, is not part of it."},
+	{"before_send", "timeout_ms", CONF_INT, AT(relay.before_send.timeout_ms), .def = "500", .min = 10, .max = 10000,
+	 .help = "How many milliseconds an answer may take. A message waits for it, and so do those that the same WebSocket sends "
+		 "after it."},
+	{"before_send", "on_failure", CONF_ENUM, AT(relay.before_send.on_failure), .def = "allow", .names = on_failure_names,
+	 .help = "What becomes of a message where there is no answer in time, or none that can be used: it is stored (allow), or "
+		 "answered 503 (refuse)."},
 
 	{"limits", "sends_per_second", CONF_INT, AT(limits.sends_per_second), .def = "50", .min = 0, .max = MIB,
 	 .help = "How many messages a user may send a second, on average, edits, reactions and pins included; and as many changes of "

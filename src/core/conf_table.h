@@ -148,6 +148,7 @@ void conf_take_file(struct conf *c, struct conf_faults *faults, const char *what
 		    size_t *len_r);
 /* conf_hook.c */
 void conf_resolve_webhook(struct conf *c, struct conf_faults *faults, struct conf_webhook *h);
+void conf_resolve_before_send(struct conf *c, struct conf_faults *faults);
 
 /* The second half of loading (conf_check.c): what concerns several options, the host's name, the files of secrets. */
 void conf_resolve(struct conf *c, struct conf_faults *faults);

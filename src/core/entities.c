@@ -180,3 +180,53 @@ const char *entities_put(const struct json *list, struct str content, struct jso
 	*at_r = SIZE_MAX;
 	return "take over 16384 bytes of JSON";
 }
+
+/* ---- another text ---- */
+
+/* Where each unit begins, and where the text ends; the second one of a pair begins where the first one does. */
+static uint32_t *places_of(struct str text, size_t *count_r)
+{
+	uint32_t *at = xmalloc((text.len + 2) * sizeof(*at));
+	size_t n = 0;
+	for (size_t i = 0; i < text.len; i++) {
+		unsigned char c = (unsigned char)text.s[i];
+		if ((c & 0xc0) == 0x80)
+			continue;
+		at[n++] = (uint32_t)i;
+		if (c >= 0xf0)
+			at[n++] = (uint32_t)i;
+	}
+	at[n] = (uint32_t)text.len;
+	*count_r = n;
+	return at;
+}
+
+void entities_put_fitting(struct json_doc *doc, struct str entities, struct str before, struct str after,
+			  struct json_out *o, struct buf *out)
+{
+	const char *fault;
+	const struct json *list = entities.s != NULL ? json_parse(doc, entities, &fault) : NULL;
+	size_t before_count, after_count, start = out->len, n = 0;
+	if (list == NULL)
+		return;
+	struct units units = units_of(after);
+	uint32_t *was = places_of(before, &before_count), *is = places_of(after, &after_count);
+	json_begin(o, out);
+	json_array(o);
+	for (const struct json *v = list->child; v != NULL; v = v->next) {
+		struct entity e;
+		if (take(v, &units, &e) != NULL || e.to > before_count)
+			continue;
+		size_t len = is[e.to] - is[e.from];
+		if (was[e.to] - was[e.from] != len || memcmp(before.s + was[e.from], after.s + is[e.from], len) != 0)
+			continue;
+		put(o, &e);
+		n++;
+	}
+	json_array_end(o);
+	if (n == 0)
+		out->len = start;
+	free(units.second);
+	free(was);
+	free(is);
+}

@@ -26,4 +26,11 @@
 const char *entities_put(const struct json *list, struct str content, struct json_out *o, struct buf *out,
 			 size_t *at_r) MUST_CHECK;
 
+/*
+ * Of a stored array, those that fit the text in place of the one that they were made for: they cover the same text as
+ * before, at the same offset. Appends an array to `out`, or nothing where none fits. `doc` parses.
+ */
+void entities_put_fitting(struct json_doc *doc, struct str entities, struct str before, struct str after,
+			  struct json_out *o, struct buf *out);
+
 #endif

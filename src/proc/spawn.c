@@ -75,6 +75,8 @@ static void run(struct master *m, const struct child *child, int channel)
 		conf_forget_keys(conf);
 	if (c.kind != CHILD_RELAY)
 		conf_forget_relay_keys(conf);
+	if (c.kind != CHILD_WORKER)
+		conf_forget_before_send(conf);
 	if (c.kind == CHILD_MEDIA)
 		status = media_exec(conf, program, number, channel, mailbox);
 	else if (c.kind == CHILD_RELAY)

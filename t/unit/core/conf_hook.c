@@ -123,6 +123,53 @@ static void test_faults(void)
 	buf_fini(&many);
 }
 
+static void test_before_send(void)
+{
+	struct buf told = {0};
+	char *err = NULL;
+	struct conf *none = load(" ", &err);
+	struct conf *c = load("relay { before_send { url = \"https://h/\" secret_file = \"%\" timeout_ms = 10 on_failure = "
+			      "refuse } }",
+			      &err);
+	if (!ok(c != NULL && none != NULL, "before_send"))
+		return;
+	is_str(none->relay.before_send.url, "", "nobody is asked unless it says so");
+	ok(none->relay.before_send.timeout_ms == 500 && none->relay.before_send.on_failure == ON_FAILURE_ALLOW,
+	   "with half a second, and what fails is allowed");
+	ok(c->relay.before_send.timeout_ms == 10 && c->relay.before_send.on_failure == ON_FAILURE_REFUSE, "or as given");
+	ok(c->relay.before_send.secret_len == strlen(SECRET) &&
+		   memcmp(c->relay.before_send.secret, SECRET, strlen(SECRET)) == 0,
+	   "the secret is read");
+	conf_compare(none, c, note_difference, &told);
+	ok(strstr(buf_cstr(&told), "before_send.url:  -> https://h/; ") != NULL &&
+		   strstr(buf_cstr(&told), "relay.before_send: its secret: (secret) -> (secret); ") != NULL,
+	   "both are differences");
+	conf_forget_relay_keys(c);
+	is_int(c->relay.before_send.secret_len, strlen(SECRET), "a worker keeps it");
+	conf_forget_before_send(c);
+	is_int(c->relay.before_send.secret_len, 0, "others forget it");
+	buf_fini(&told);
+	conf_free(&c);
+	conf_free(&none);
+	static const char *const wrong[][2] = {
+		{"url = \"https://h/\"", "t.conf:1: relay.before_send: no secret_file is given"},
+		{"url = \"http://h/\" secret_file = \"%\"",
+		 "t.conf:1: relay.before_send: http needs relay.allow_private, and goes to this host alone"},
+		{"timeout_ms = 9", NULL},
+		{"timeout_ms = 10001", NULL},
+		{"on_failure = ask", NULL},
+		{"url = \"ftp://h/\"", NULL},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
+		char *text = xasprintf("relay { before_send { %s } }", wrong[i][0]);
+		ok(load(text, &err) == NULL, "%s", wrong[i][0]);
+		if (wrong[i][1] != NULL)
+			is_str(err, wrong[i][1], "is a fault");
+		free(err);
+		free(text);
+	}
+}
+
 int main(void)
 {
 	FILE *f = fdopen(mkstemp(secret_file), "w");
@@ -131,6 +178,7 @@ int main(void)
 	test_values();
 	test_presence();
 	test_faults();
+	test_before_send();
 	unlink(secret_file);
 	return done_testing();
 }

@@ -176,6 +176,33 @@ static void test_many(void)
 	buf_fini(&content);
 }
 
+static void check_fitting(const char *entities, const char *before, const char *after, const char *want)
+{
+	struct buf b = {0};
+	struct str list = entities != NULL ? str_from(entities) : STR_NULL;
+	entities_put_fitting(doc, list, before != NULL ? str_from(before) : STR_NULL, str_from(after), out, &b);
+	is_str(buf_cstr(&b), want, "of '%s', what fits '%s'", before != NULL ? before : "", after);
+	buf_fini(&b);
+}
+
+static void test_fitting(void)
+{
+#define BOLD(from, len) "{\"type\":\"bold\",\"offset\":" #from ",\"length\":" #len "}"
+	check_fitting(NULL, "a", "b", "");
+	check_fitting("[" BOLD(0, 1) "]", "a", "", "");
+	check_fitting("[" BOLD(0, 4) "," BOLD(5, 4) "," BOLD(10, 3) "]", "some evil end", "some **** end",
+		      "[" BOLD(0, 4) "," BOLD(10, 3) "]");
+	check_fitting("[" BOLD(0, 4) "," BOLD(10, 3) "]", "some evil end", "some bad end", "[" BOLD(0, 4) "]");
+	/* A pair of units, and a character of as many bytes as two others. */
+	check_fitting("[" BOLD(0, 2) "," BOLD(2, 1) "]", "\xf0\x9f\x98\x80x", "\xf0\x9f\x98\x80y", "[" BOLD(0, 2) "]");
+	check_fitting("[" BOLD(1, 1) "]", "abc", "\xf0\x9f\x98\x80" "c", "");
+	check_fitting("[" BOLD(0, 2) "]", "\xc3\xbc\xc3\xbc", "ab\xc3\xbc", "");
+	check_fitting("[" BOLD(2, 1) "]", "\xc3\xbc\xc3\xbc" "c", "ab" "c", "[" BOLD(2, 1) "]");
+	check_fitting("[{\"type\":\"link\",\"offset\":0,\"length\":1,\"url\":\"https://e.org/\"}]", "ab", "ac",
+		      "[{\"type\":\"link\",\"offset\":0,\"length\":1,\"url\":\"https://e.org/\"}]");
+#undef BOLD
+}
+
 int main(void)
 {
 	doc = json_doc_new();
@@ -185,6 +212,7 @@ int main(void)
 	test_places();
 	test_order();
 	test_many();
+	test_fitting();
 	json_doc_free(&doc);
 	json_out_free(&out);
 	buf_fini(&text);
