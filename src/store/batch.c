@@ -24,7 +24,7 @@
 			&(b)->unreacted.list, &(b)->ask.text, &(b)->insert_texts, &(b)->insert_messages,               \
 			&(b)->insert_reactions, &(b)->search_edits, &(b)->insert_changes, &(b)->insert_recalls,        \
 			&(b)->insert_marks, &(b)->insert_mentions, &(b)->insert_uncounted, &(b)->insert_expiring,      \
-			&(b)->insert_expiries, &(b)->expired, &(b)->drop_expiries, &(b)->updates.text, &(b)->items     \
+			&(b)->insert_replaced, &(b)->insert_expiries, &(b)->expired, &(b)->drop_expiries, &(b)->updates.text, &(b)->items     \
 	}
 
 /* ---- keys ---- */
@@ -148,6 +148,7 @@ static struct held *row_message(struct batch *b, struct row *row)
 	h->deleted[0] = row_take_bool(row);
 	h->deleted[1] = row_take_bool(row);
 	h->stored_seq = row_take_u64(row);
+	h->m.sent_hash = arena_str(&b->arena, row_take_str(row));
 	return h;
 }
 

@@ -13,7 +13,7 @@
 
 #define SENT_COLUMNS "id,from_user_id,to_user_id,message_type,content,client_msg_id,created_at"
 #define WHOLE_COLUMNS SENT_COLUMNS ",media_url,extra,reply_to,mentions,entities,forwarded_from"
-#define HELD_COLUMNS MESSAGE_COLUMNS ",m.deleted_by_sender,m.deleted_by_recipient,m.reaction_seq"
+#define HELD_COLUMNS MESSAGE_COLUMNS ",m.deleted_by_sender,m.deleted_by_recipient,m.reaction_seq,m.sent_hash"
 
 /* ---- statements ---- */
 
@@ -349,6 +349,8 @@ static void append_messages(struct batch *b)
 	append_list(b, "INSERT INTO messages (" SENT_COLUMNS ") VALUES ", &b->insert_texts);
 	append_list(b, "INSERT INTO messages (" WHOLE_COLUMNS ") VALUES ", &b->insert_messages);
 	append_list(b, "INSERT INTO messages (" WHOLE_COLUMNS ",expires_at,expires_in) VALUES ", &b->insert_expiring);
+	append_list(b, "INSERT INTO messages (" WHOLE_COLUMNS ",expires_at,expires_in,sent_hash) VALUES ",
+		    &b->insert_replaced);
 	append_list(b, "INSERT INTO expiries (expires_at,message_id) VALUES ", &b->insert_expiries);
 }
 

@@ -71,12 +71,31 @@ static void put_reads(struct json_out *o, const struct message *m)
 	json_put_time(o, "read_at", m->read_ms);
 }
 
-void message_json_members(struct json_out *o, const struct message *m, const struct message_urls *urls,
-			  enum message_json how)
+static void put_place(struct json_out *o, const struct message *m)
 {
 	json_put_id(o, "id", m->id);
 	json_put_id(o, "conversation_id", message_id_conversation(m->id));
 	json_put_u64(o, "seq", message_id_seq(m->id));
+}
+
+static void put_unknown_place(struct json_out *o, uint64_t conversation_id)
+{
+	json_put_str(o, "id", STR_NULL);
+	json_key(o, "conversation_id");
+	if (conversation_id != 0)
+		json_id(o, conversation_id);
+	else
+		json_null(o);
+	json_put_str(o, "seq", STR_NULL);
+}
+
+void message_json_members(struct json_out *o, const struct message *m, const struct message_urls *urls,
+			  enum message_json how)
+{
+	if (how == MESSAGE_JSON_UNSENT)
+		put_unknown_place(o, message_id_conversation(m->id));
+	else
+		put_place(o, m);
 	json_put_cstr(o, "from_user_id", m->from);
 	json_put_str(o, "to_user_id", m->to[0] != '\0' ? str_from(m->to) : STR_NULL);
 	json_put_cstr(o, "message_type", message_type_name(m->type));

@@ -19,8 +19,11 @@ void message_json_url(struct json_out *o, struct str url, const struct message_u
 /* Those of a message, as it is stored: an array. */
 void message_json_reactions(struct json_out *o, struct str reactions);
 
-/* WITHOUT_READS: without is_read and read_at, for callers that do not know them. */
-enum message_json { MESSAGE_JSON_WHOLE, MESSAGE_JSON_WITHOUT_READS };
+/*
+ * WITHOUT_READS: without is_read and read_at, for callers that do not know them. UNSENT: the same of a message that is
+ * not stored yet, whose id has no seq, and no conversation where that is not known: what is not known is null.
+ */
+enum message_json { MESSAGE_JSON_WHOLE, MESSAGE_JSON_WITHOUT_READS, MESSAGE_JSON_UNSENT };
 void message_json_members(struct json_out *o, const struct message *m, const struct message_urls *urls,
 			  enum message_json how);
 

@@ -13,6 +13,7 @@
 #include "store/forward.h"
 #include "store/mention.h"
 #include "store/parts.h"
+#include "store/sent_hash.h"
 #include "store/sql.h"
 #include "store/sticker.h"
 #include "store/uses.h"
@@ -32,6 +33,7 @@ struct op_send {
 	const struct message *result;
 	struct message message; /* as it is written; kept from a try of unknown outcome to tell that it was ours */
 	char *mentions;		/* room for the array that is stored */
+	unsigned char sent_hash[SENT_HASH_LEN]; /* message.sent_hash, where it has one */
 };
 
 void lane_make_id(char id[MADE_ID_LEN])
@@ -75,6 +77,14 @@ static bool same_media(const struct store_send *p, const struct message *m)
 	return media_ref_same(p->media_url, m->media_url) && str_equal(p->extra, m->extra);
 }
 
+/* Of one that was replaced only the hash of what was sent is there. */
+static bool same_hash(const struct store_send *p, const struct message *m)
+{
+	unsigned char hash[SENT_HASH_LEN];
+	sent_hash(p, hash);
+	return str_equal(m->sent_hash, (struct str){(const char *)hash, sizeof(hash)});
+}
+
 bool send_same_fields(const struct store_send *p, const struct message *m, const struct send_members *members)
 {
 	if (p->to.s != NULL ? !str_is(p->to, m->to) : message_id_conversation(m->id) != p->conversation_id)
@@ -83,6 +93,8 @@ bool send_same_fields(const struct store_send *p, const struct message *m, const
 		return true; /* the fields that it was sent with are gone */
 	if (forward_id_is(p->client_msg_id))
 		return true; /* the rest is in it; what was forwarded may have been edited since */
+	if (m->sent_hash.s != NULL)
+		return same_hash(p, m);
 	return p->type == m->type && str_equal(p->content, m->content) && same_media(p, m) &&
 	       str_equal(p->entities, m->entities) && p->reply_to == m->reply_to &&
 	       p->expires_in_secs == m->expires_in_secs && same_mentions(p, m, members);
@@ -207,6 +219,8 @@ static void append_values(struct batch *b, const struct op_send *o)
 	bool whole = m->media_url.s != NULL || m->extra.s != NULL || m->reply_to != 0 || m->mentions.s != NULL ||
 		     m->entities.s != NULL || m->forwarded_from.s != NULL || m->expires_ms != 0;
 	struct buf *out = m->expires_ms != 0 ? &b->insert_expiring : whole ? &b->insert_messages : &b->insert_texts;
+	if (m->sent_hash.s != NULL)
+		out = &b->insert_replaced;
 	batch_begin_row(out);
 	sql_u64(out, m->id);
 	buf_append_char(out, ',');
@@ -221,7 +235,7 @@ static void append_values(struct batch *b, const struct op_send *o)
 	sql_str(out, o->p.client_msg_id);
 	buf_append_char(out, ',');
 	sql_time(out, m->created_ms);
-	if (whole) {
+	if (whole || m->sent_hash.s != NULL) {
 		buf_append_char(out, ',');
 		sql_str(out, m->media_url);
 		buf_append_char(out, ',');
@@ -238,14 +252,28 @@ static void append_values(struct batch *b, const struct op_send *o)
 		buf_append_char(out, ',');
 		sql_str(out, m->forwarded_from);
 	}
-	if (m->expires_ms != 0)
+	if (m->expires_ms != 0 || m->sent_hash.s != NULL)
 		append_expiry(out, m);
+	if (m->sent_hash.s != NULL) {
+		buf_append_char(out, ',');
+		sql_bytes(out, m->sent_hash);
+	}
 	buf_append_char(out, ')');
+}
+
+/* A repeat of what has an id of our making is known by that alone. */
+static struct str hash_replaced(struct op_send *o)
+{
+	if (o->p.replaced.s == NULL || o->hidden_id)
+		return STR_NULL;
+	sent_hash(&o->p, o->sent_hash);
+	return (struct str){(const char *)o->sent_hash, sizeof(o->sent_hash)};
 }
 
 static void plan_new(struct batch *b, struct op_send *o, struct member *from)
 {
 	struct conv *c = from->conv;
+	bool replaced = o->p.replaced.s != NULL;
 	int64_t at = b->now_ms > c->last_ms ? b->now_ms : c->last_ms;
 	o->gap_ms = c->last_seq > 0 ? at - c->last_ms : INT64_MAX;
 	c->last_seq++;
@@ -256,10 +284,11 @@ static void plan_new(struct batch *b, struct op_send *o, struct member *from)
 	o->message = (struct message){
 		.id = message_id_make(c->id, c->last_seq),
 		.type = o->p.type,
-		.content = o->p.content,
+		.content = replaced ? o->p.replaced : o->p.content,
 		.media_url = o->p.media_url,
 		.extra = o->p.extra,
-		.entities = o->p.entities,
+		.entities = replaced ? o->p.replaced_entities : o->p.entities,
+		.sent_hash = hash_replaced(o),
 		.client_msg_id = o->hidden_id ? STR_NULL : o->p.client_msg_id,
 		.forwarded_from = o->p.forwarded_from,
 		.reply_to = o->p.reply_to,
@@ -394,7 +423,7 @@ static struct op_send *send_new(const struct store_send *p)
 	size_t mentions = mention_keep(&(struct mention_list){p->mention, p->mention_count, p->mentions_all}, mention);
 	size_t mention_bytes = mention_room(mention, mentions);
 	size_t extra = p->from.len + p->to.len + p->content.len + p->media_url.len + p->extra.len + p->entities.len +
-		       p->client_msg_id.len + p->forwarded_from.len + p->parts.of.len + mentions * sizeof(mention[0]) +
+		       p->client_msg_id.len + p->replaced.len + p->replaced_entities.len + p->forwarded_from.len + p->parts.of.len + mentions * sizeof(mention[0]) +
 		       2 * mention_bytes;
 	char *tail;
 	struct op_send *o = op_new(&send_class, sizeof(*o), extra, &tail);
@@ -419,6 +448,8 @@ static struct op_send *send_new(const struct store_send *p)
 		.mention_count = mentions,
 		.mentions_all = p->mentions_all,
 		.expires_in_secs = p->expires_in_secs,
+		.replaced = op_keep(&tail, p->replaced),
+		.replaced_entities = op_keep(&tail, p->replaced_entities),
 		.forwarded_from = op_keep(&tail, p->forwarded_from),
 		.parts = p->parts,
 		.by_operator = p->by_operator,

@@ -318,6 +318,7 @@ static void sent_row(struct read *r, unsigned stmt, struct row *row)
 	}
 	if (stmt == SENT_MESSAGE) {
 		f->found = row_take_message(row, &r->arena, &f->message);
+		f->message.sent_hash = arena_str(&r->arena, row_take_str(row));
 		return;
 	}
 	struct str user = row_take_str(row);
@@ -421,7 +422,7 @@ void store_find_sent(struct store *s, const struct store_send *p, store_sent_fn 
 		pool_refuse(&f->read, STORE_NOT_FOUND);
 		return;
 	}
-	sql_lit(text, "SELECT " MESSAGE_COLUMNS " FROM messages m WHERE ");
+	sql_lit(text, "SELECT " MESSAGE_COLUMNS ",m.sent_hash FROM messages m WHERE ");
 	put_sent(text, p);
 	/* What was found may not be on disk yet; what is written now is so only after it. */
 	sql_lit(text, ";INSERT INTO fences (id,n) SELECT CONNECTION_ID()%64,1 FROM messages m WHERE ");

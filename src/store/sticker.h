@@ -98,6 +98,8 @@ void store_remove_pack(struct store *s, struct str pack, bool erases, store_done
 /* Where a pack's picture is on this server, below http.prefix; what is stored as a message's media_url. */
 #define STICKER_PATH_MAX (20 + NAME_ID_MAX + 1 + PICTURE_NAME_MAX)
 struct str sticker_path(struct str pack, struct str picture, char out[STICKER_PATH_MAX + 1]);
+/* The beginning of such a value, which names the sticker; absent: it names none. */
+struct str sticker_named_in(struct str extra);
 /* Do two values of `extra` name the same sticker? They begin with {"pack":"…","sticker":"…"; what follows may differ.
  */
 bool sticker_same(struct str extra_a, struct str extra_b);

@@ -69,13 +69,17 @@ struct str sticker_path(struct str pack, struct str picture, char out[STICKER_PA
 	return (struct str){out, (size_t)len};
 }
 
-bool sticker_same(struct str a, struct str b)
+struct str sticker_named_in(struct str extra)
 {
 	static const struct str end = STR_LIT(",\"emoji\":");
-	const char *end_a = a.s != NULL ? memmem(a.s, a.len, end.s, end.len) : NULL;
-	const char *end_b = b.s != NULL ? memmem(b.s, b.len, end.s, end.len) : NULL;
-	return end_a != NULL && end_b != NULL &&
-	       str_equal((struct str){a.s, (size_t)(end_a - a.s)}, (struct str){b.s, (size_t)(end_b - b.s)});
+	const char *at = extra.s != NULL ? memmem(extra.s, extra.len, end.s, end.len) : NULL;
+	return at != NULL ? (struct str){extra.s, (size_t)(at - extra.s)} : STR_NULL;
+}
+
+bool sticker_same(struct str a, struct str b)
+{
+	struct str of_a = sticker_named_in(a), of_b = sticker_named_in(b);
+	return of_a.s != NULL && of_b.s != NULL && str_equal(of_a, of_b);
 }
 
 /* ---- packs ---- */

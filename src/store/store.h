@@ -153,6 +153,7 @@ struct message {
 	bool is_read, is_recalled;
 	int64_t read_ms, recalled_ms, edited_ms, expires_ms; /* 0: null */
 	uint64_t expires_in_secs; /* as it was sent; 0: without, so that its conversation's default counted */
+	struct str sent_hash; /* sent_hash.h: of what was replaced; absent: nothing was. Read with the answer to a send alone */
 };
 
 enum group_role { GROUP_NO_ROLE, GROUP_OWNER, GROUP_ADMIN, GROUP_MEMBER }; /* as they are stored */
@@ -237,6 +238,11 @@ struct store_send {
 	size_t mention_count;
 	bool mentions_all;
 	uint64_t expires_in_secs; /* 0: what is the conversation's default */
+	/*
+	 * before_send has replaced it: this is stored in place of content and entities, by which a repeat is known all
+	 * the same. `replaced` absent: nothing is. A repeat may have others.
+	 */
+	struct str replaced, replaced_entities;
 	/* Of a message that is forwarded, a JSON object. A repeat may have another one. */
 	struct str forwarded_from;
 	struct store_parts parts; /* STORE_RECALLED: one of them was recalled meanwhile */

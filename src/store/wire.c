@@ -69,6 +69,8 @@ static const struct wire_field send_fields[] = {
 	{WIRE_STRS, offsetof(struct store_send, mention), offsetof(struct store_send, mention_count)},
 	FIELD(WIRE_BOOL, struct store_send, mentions_all),
 	FIELD(WIRE_U64, struct store_send, expires_in_secs),
+	FIELD(WIRE_STR, struct store_send, replaced),
+	FIELD(WIRE_STR, struct store_send, replaced_entities),
 	FIELD(WIRE_STR, struct store_send, forwarded_from),
 	FIELD(WIRE_STR, struct store_send, parts.of),
 	FIELD(WIRE_BOOL, struct store_send, parts.again),

@@ -301,6 +301,42 @@ static void test_repeats(void)
 	is_int(db_wrong(), 0, "and all counters are right");
 }
 
+/* One that before_send has replaced: by what was sent a repeat is known, in one batch or two, whatever is decided then. */
+static void test_replaced(void)
+{
+	struct sent_answer last = warm("a", "p"), answer[3];
+	struct store_send p = text_to("a", "p", "as sent", "replaced");
+	struct store_send other = text_to("a", "p", "as stored", "replaced");
+	unsigned before = right;
+	p.replaced = str_from("as stored");
+	ask_send(s, p, &answer[0]);
+	ask_send(s, p, &answer[1]);
+	ask_send(s, other, &answer[2]);
+	wait_for(&answer[2].done);
+	ok(right == before + 1, "one that is replaced is guessed");
+	is_next(&answer[0], &last, 1, "replaced");
+	ok(answer[1].replayed && answer[1].m.id == answer[0].m.id, "a repeat in the same batch finds it");
+	is_int(answer[2].status, STORE_REUSED, "what is stored is not what was sent");
+	is_int(db_sql("SELECT COUNT(*) FROM messages WHERE id=%llu AND content='as stored' AND LENGTH(sent_hash)=16",
+		      (unsigned long long)answer[0].m.id),
+	       1, "stored is the other content, with a hash");
+	static const char *const decided[] = {"as stored", "something else", NULL};
+	for (size_t i = 0; i < ARRAY_LEN(decided); i++) {
+		p.replaced = decided[i] != NULL ? str_from(decided[i]) : STR_NULL;
+		struct sent_answer again = do_send(s, p);
+		ok(again.status == STORE_OK && again.replayed && again.m.id == answer[0].m.id,
+		   "a repeat is one, whatever is decided about it: %s", decided[i] != NULL ? decided[i] : "nothing");
+		is_int(do_send(s, other).status, STORE_REUSED, "and another is none");
+	}
+	struct store_send plain = text_to("a", "p", "plain", "plain");
+	struct sent_answer first = do_send(s, plain);
+	plain.replaced = str_from("replaced when it is repeated");
+	struct sent_answer again = do_send(s, plain);
+	ok(again.status == STORE_OK && again.replayed && again.m.id == first.m.id, "so is that of one that was not replaced");
+	is_int(db_sql("SELECT COUNT(*) FROM messages WHERE sent_hash IS NOT NULL"), 1, "only one was");
+	is_int(db_wrong(), 0, "and all counters are right");
+}
+
 /* Who repeats all the time makes others' batches take two round trips, hardly more. */
 static void test_penalty(void)
 {
@@ -354,6 +390,7 @@ int main(void)
 	test_restored();
 	test_friends();
 	test_repeats();
+	test_replaced();
 	test_penalty();
 	test_time();
 	return one_store_end();
