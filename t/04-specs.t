@@ -129,7 +129,8 @@ subtest 'examples' => sub {
 
 subtest 'what the server says is there whole' => sub {
 	my @faults;
-	my %request = map { ("#/openapi/components/schemas/$_" => 1) } grep { /Request\z|\AProfileChange\z/ && $_ ne 'FriendRequest' } keys %{$openapi->{components}{schemas}};
+	# HookAnswer is what others say to the server, and a HookQuestion about a new message has no `edit`.
+	my %request = map { ("#/openapi/components/schemas/$_" => 1) } grep { /Request\z|\A(?:ProfileChange|HookAnswer|HookQuestion)\z/ && $_ ne 'FriendRequest' } keys %{$openapi->{components}{schemas}};
 	walk($root, '#', sub {
 		my ($v, $at) = @_;
 		my ($schema) = $at =~ m{\A(#/openapi/components/schemas/\w+)};

@@ -11,6 +11,7 @@
 #include "live/live.h"
 #include "net/http.h"
 
+struct before_send;
 struct command_table;
 struct picture_cache;
 struct inspector;
@@ -40,6 +41,8 @@ struct api {
 	/* A connection of any listener has closed, or the socket to a writer. */
 	void (*changed)(void *ctx);
 	void *changed_ctx;
+
+	struct before_send *before_send; /* NULL: nobody is asked about messages */
 
 	/* cmd/forward.c */
 	struct {

@@ -20,6 +20,7 @@
 	X(FORBIDDEN, 403, "forbidden")                                                                                 \
 	X(MUTED, 403, "muted")                                                                                         \
 	X(SENDING_RESTRICTED, 403, "sending_restricted")                                                               \
+	X(REFUSED, 403, "refused")                                                                                     \
 	X(NOT_FOUND, 404, "not_found")                                                                                 \
 	X(METHOD_NOT_ALLOWED, 405, "method_not_allowed")                                                               \
 	X(RECALL_EXPIRED, 409, "recall_expired")                                                                       \

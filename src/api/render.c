@@ -88,6 +88,13 @@ void render_message(struct json_out *o, const struct message *m)
 	json_object_end(o);
 }
 
+void render_asked_message(struct json_out *o, const struct message *m)
+{
+	json_object(o);
+	message_json_members(o, m, &urls, m->created_ms != 0 ? MESSAGE_JSON_WITHOUT_READS : MESSAGE_JSON_UNSENT);
+	json_object_end(o);
+}
+
 void render_forward_part_members(struct json_out *o, const struct forward_part *p)
 {
 	json_put_cstr(o, "part", p->part);

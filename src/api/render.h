@@ -22,6 +22,8 @@ void render_set_media_urls(const struct media_urls *urls);
 
 void render_message_members(struct json_out *o, const struct message *m);
 void render_message(struct json_out *o, const struct message *m);
+/* One as before_send is asked about it; created_ms 0: it is not stored yet, and what is not known is null. */
+void render_asked_message(struct json_out *o, const struct message *m);
 /* The member `nickname`, as it may be shown: another system may have written it. */
 void render_nickname(struct json_out *o, struct str nickname);
 /* The member `avatar_url`: an address elsewhere, or of a file that was uploaded here. */

@@ -8,6 +8,7 @@
 
 #include "api/event.h"
 #include "api/render.h"
+#include "cmd/before_send.h"
 #include "cmd/content.h"
 #include "cmd/group.h"
 #include "cmd/operator.h"
@@ -92,6 +93,71 @@ static void on_changed(const struct store_change *c, void *arg)
 		t->answer(r, c);
 }
 
+/* ---- an edit that may be refused or replaced: the message is looked up, for that is what is asked about ---- */
+
+struct edit {
+	struct request *r;
+	struct question *question;
+	struct store_act act;
+};
+
+static void on_decided(const struct problem *refusal, struct str content, void *arg)
+{
+	struct edit *e = arg;
+	if (refusal != NULL) {
+		request_fail(e->r, refusal);
+		return;
+	}
+	if (content.s != NULL && !str_equal(content, e->act.content)) {
+		e->act.entities = content_entities_fitting(e->r, e->act.entities, e->act.content, content);
+		e->act.content = content;
+	}
+	store_act(e->r->live->store, &e->act, on_changed, e->r);
+}
+
+/* What the store will refuse nobody is asked about. */
+static bool may_be_edited(const struct edit *e, const struct message *m)
+{
+	return str_is(e->act.user, m->from) && !m->is_recalled && m->type != MESSAGE_SYSTEM &&
+	       m->type != MESSAGE_FORWARD && m->forwarded_from.s == NULL;
+}
+
+static void on_message(const struct store_history *h, void *arg)
+{
+	struct edit *e = arg;
+	const struct problem *missing = problem_of_store(h->status == STORE_OK ? STORE_NOT_FOUND : h->status);
+	if (h->status != STORE_OK || h->count == 0 || h->item[0].id != e->act.id) {
+		before_send_decide(e->question, missing);
+		return;
+	}
+	if (!may_be_edited(e, &h->item[0])) {
+		before_send_decide(e->question, NULL);
+		return;
+	}
+	struct message m = h->item[0];
+	m.content = e->act.content;
+	m.entities = e->act.entities;
+	m.mentions = content_mentions_text(
+		e->r, &(struct mention_list){e->act.mention, e->act.mention_count, e->act.mentions_all});
+	before_send_ask(e->question, &m);
+}
+
+static void edit_ask(struct request *r, const struct store_act *act)
+{
+	struct arena *a = &r->arena;
+	struct edit *e = arena_alloc(a, sizeof(*e));
+	struct str *mention = arena_alloc(a, act->mention_count * sizeof(*mention));
+	for (size_t i = 0; i < act->mention_count; i++)
+		mention[i] = arena_str(a, act->mention[i]);
+	e->r = r;
+	e->act = *act;
+	e->act.content = arena_str(a, act->content);
+	e->act.mention = mention;
+	e->question = before_send_enter(r, on_decided, e);
+	store_list_messages(r->live->store, request_user(r), message_id_conversation(act->id),
+			    message_id_seq(act->id) + 1, STORE_NO_AFTER, 1, on_message, e);
+}
+
 static void on_membership(enum store_status status, uint64_t count, void *arg)
 {
 	if (status != STORE_OK || count == 0)
@@ -113,6 +179,8 @@ void act_proceed(struct request *r, const union command_args *a)
 		send_fail_rate(r);
 	else if (counts && conversation_is_group(id) && (r->retry_ms = group_wait_fanout(live, id)) != 0)
 		store_is_member(live->store, request_user(r), id, on_membership, r);
+	else if (a->act.act == ACT_EDIT && r->api->before_send != NULL)
+		edit_ask(r, &a->act);
 	else
 		store_act(live->store, &a->act, on_changed, r);
 }

@@ -2,6 +2,8 @@
 #include "core/base.h"
 #include "cmd/content.h"
 
+#include "core/entities.h"
+
 /* Up to a year. */
 #define EXPIRES_MIN_SECS 5
 #define EXPIRES_MAX_SECS 31536000
@@ -69,4 +71,29 @@ const struct problem *content_expiry_check(struct request *r, bool *given_r, uin
 		return request_invalid(r, "expires_in: must be a whole number of seconds from %d to %d",
 				       EXPIRES_MIN_SECS, EXPIRES_MAX_SECS);
 	return NULL;
+}
+
+struct str content_entities_fitting(struct request *r, struct str entities, struct str before, struct str after)
+{
+	struct buf *out = &r->live->scratch;
+	buf_clear(out);
+	entities_put_fitting(r->api->doc, entities, before, after, r->live->out, out);
+	return out->len != 0 ? arena_str(&r->arena, (struct str){out->data, out->len}) : STR_NULL;
+}
+
+struct str content_mentions_text(struct request *r, const struct mention_list *list)
+{
+	struct buf *out = &r->live->scratch;
+	struct json_out *o = r->live->out;
+	if (!list->all && list->count == 0)
+		return STR_NULL;
+	buf_clear(out);
+	json_begin(o, out);
+	json_array(o);
+	if (list->all)
+		json_str(o, MENTION_EVERYONE);
+	for (size_t i = 0; i < list->count; i++)
+		json_str(o, list->user[i]);
+	json_array_end(o);
+	return arena_str(&r->arena, (struct str){out->data, out->len});
 }

@@ -28,6 +28,10 @@ void send_part(struct request *part, const struct store_send *p, bool is_stored)
 const struct problem *send_message_check(struct request *r, struct store_send *s, bool with_reply) MUST_CHECK;
 /* A member like `content`, within the limits of that; absent where it is not given. */
 const struct problem *content_text_check(struct request *r, const char *name, struct str *text_r) MUST_CHECK;
+/* Of stored entities those that fit a text in place of that before (core/entities.h); absent: none. In the arena. */
+struct str content_entities_fitting(struct request *r, struct str entities, struct str before, struct str after);
+/* A message's mentions as they are asked for: who is no party to the conversation is dropped later. In the arena. */
+struct str content_mentions_text(struct request *r, const struct mention_list *list);
 /* `entities` and `mentions`, of a text that was read already. */
 const struct problem *content_marks_check(struct request *r, struct content *c) MUST_CHECK;
 

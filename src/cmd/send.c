@@ -4,6 +4,7 @@
 #include "cmd/cmd.h"
 
 #include "api/render.h"
+#include "cmd/before_send.h"
 #include "cmd/content.h"
 #include "cmd/media.h"
 #include "cmd/sticker.h"
@@ -310,6 +311,61 @@ static struct addressed *addressed_new(struct request *r, const struct store_sen
 	return d;
 }
 
+/* ---- who may refuse or replace it ---- */
+
+static bool is_own_id(struct str client_msg_id)
+{
+	return client_msg_id.len != 0 && client_msg_id.s[0] == ' ';
+}
+
+static struct message message_of(struct request *r, const struct store_send *p)
+{
+	struct message m = {
+		.id = message_id_make(p->conversation_id, 0),
+		.type = p->type,
+		.content = p->content,
+		.media_url = p->media_url,
+		.extra = p->extra,
+		.entities = p->entities,
+		.mentions = content_mentions_text(
+			r, &(struct mention_list){p->mention, p->mention_count, p->mentions_all}),
+		.client_msg_id = is_own_id(p->client_msg_id) ? STR_NULL : p->client_msg_id,
+		.forwarded_from = p->forwarded_from,
+		.reply_to = p->reply_to,
+	};
+	memcpy(m.from, p->from.s, p->from.len);
+	if (p->to.s != NULL)
+		memcpy(m.to, p->to.s, p->to.len);
+	return m;
+}
+
+static void on_decided(const struct problem *refusal, struct str content, void *arg)
+{
+	struct addressed *d = arg;
+	struct store_send *p = &d->message;
+	if (refusal != NULL) {
+		refuse_unless_sent(d->r, p, refusal);
+		return;
+	}
+	if (content.s != NULL && !str_equal(content, p->content)) {
+		p->replaced = content;
+		p->replaced_entities = content_entities_fitting(d->r, p->entities, p->content, content);
+	}
+	store_send(d->r->live->store, p, on_sent, d->r);
+}
+
+/* What administrators send is the operator's own: nobody is asked. */
+static void send_checked(struct request *r, const struct store_send *p)
+{
+	if (r->api->before_send == NULL || r->cmd->access == ACCESS_ADMIN) {
+		store_send(r->live->store, p, on_sent, r);
+		return;
+	}
+	struct addressed *d = addressed_new(r, p, NULL);
+	const struct message m = message_of(r, &d->message);
+	before_send_ask(before_send_enter(r, on_decided, d), &m);
+}
+
 /* ---- to a group ---- */
 
 static void on_membership(enum store_status status, uint64_t count, void *arg);
@@ -329,13 +385,12 @@ static bool fanout_allows(struct request *r, uint64_t id)
  */
 static void send_to_group(struct request *r, const struct store_send *p, enum group_known known)
 {
-	struct store *store = r->live->store;
 	uint64_t id = p->conversation_id;
 	bool may_take = known == GROUP_MEMBER_HERE || (known == GROUP_UNKNOWN && group_is_small(r->live, id));
 	if (known == GROUP_STRANGER || (may_take && fanout_allows(r, id)))
-		store_send(store, p, on_sent, r);
+		send_checked(r, p);
 	else if (known == GROUP_UNKNOWN)
-		store_is_member(store, request_user(r), id, on_membership, addressed_new(r, p, NULL));
+		store_is_member(r->live->store, request_user(r), id, on_membership, addressed_new(r, p, NULL));
 	else
 		refuse_unless_sent(r, p, &group_fanout_problem);
 }
@@ -357,7 +412,7 @@ static void send_on(struct request *r, const struct store_send *p, const struct 
 	else if (p->conversation_id != 0)
 		send_to_group(r, p, group_knows(r->live, p->conversation_id, request_user(r)));
 	else
-		store_send(r->live->store, p, on_sent, r);
+		send_checked(r, p);
 }
 
 /* ---- to a direct conversation: the other side has to be looked up ---- */

@@ -10,6 +10,7 @@
 #include "api/http_door.h"
 #include "api/observe.h"
 #include "api/render.h"
+#include "cmd/before_send.h"
 #include "cmd/cmd.h"
 #include "cmd/erasure.h"
 #include "cmd/expiry.h"
@@ -118,6 +119,7 @@ struct im *im_new(const struct im_options *opt, char **err_r)
 	api->directory = opt->conf->account.directory;
 	api->doc = json_doc_new();
 	forwards_init(api);
+	api->before_send = before_send_new(api);
 	backlog_set_budget(loop_backlog(live->loop), (size_t)live->conf->worker_unsent);
 	live->store = store_new_with_writers(loop_base(live->loop), live->conf, &observe_store, api);
 	live->bus = bus_new(loop_base(live->loop), live->conf, &push_bus_events, live);
@@ -163,12 +165,14 @@ void im_free(struct im **imp)
 	online_fini(&im->live);
 	tracing_fini(&im->live);
 	deliveries_fini(&im->live);
+	before_send_stop(im->api.before_send);
 	forwards_fini(&im->api);
 	audit_fini(&im->api);
 	told_fini(&im->live);
 	uploads_free(&im->api.uploads);
 	work_free(&im->api.work);
 	store_free(&im->live.store);
+	before_send_free(&im->api.before_send);
 	picture_cache_free(&im->api.pictures);
 	picture_cache_free(&im->api.media_facts);
 	expiry_free(&im->expiry);
@@ -282,7 +286,7 @@ void im_worker_lost(struct im *im, const char *name)
 bool im_is_idle(const struct im *im)
 {
 	return http_server_connections(im->api.http) == 0 && http_server_connections(im->api.admin) == 0 &&
-	       store_pending(im->live.store) == 0 && deliveries_pending(&im->live) == 0 && told_all(&im->live);
+	       before_send_is_idle(im->api.before_send) && store_pending(im->live.store) == 0 && deliveries_pending(&im->live) == 0 && told_all(&im->live);
 }
 
 size_t im_connections(const struct im *im)

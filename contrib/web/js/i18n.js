@@ -221,6 +221,7 @@ const TEXTS = {
 
     // Whole sentences: they are shown alone or after another sentence.
     'problem.not_friends': ['You are not friends.', '你们不是好友。'],
+    'problem.refused': ['This message was not accepted ({detail}).', '此消息未被接受（{detail}）。'],
     'problem.blocked': ['This person does not take messages from you.', '对方不接收您的消息。'],
     'problem.forbidden': ['You are not allowed to do this.', '您没有权限这样做。'],
     'problem.rate_limited': ['Too many attempts. Please wait a little.', '尝试太频繁，请稍候。'],

@@ -25,9 +25,14 @@ sub new {
 
 sub url { my ($self, $path) = @_; return "http://127.0.0.1:$self->{port}$path" }
 sub secret_file { return "$_[0]{folder}/secret" }
-# A status with perhaps what Retry-After says ("429 7"), or hang, close, garbage, endless, elsewhere. Of a path alone, where
-# one is given.
+# A status with perhaps what Retry-After says ("429 7"), or hang, close, garbage, endless, elsewhere; or, for before_send,
+# "200 {...}", a body; "by content": as the message's content says, by "refuse: DETAIL", "replace: CONTENT" or "raw: ...", one of
+# these, and else it is allowed; "held": that, once release() was called. Of a path alone, where one is given.
 sub answer { my ($self, $how, $path) = @_; spew("$self->{folder}/how" . ($path // '') =~ tr{/}{-}r, $how); return $self }
+
+# What is held is answered.
+sub release { my ($self) = @_; spew("$self->{folder}/released", ''); return $self }
+sub hold { my ($self, $path) = @_; unlink "$self->{folder}/released"; return $self->answer('held', $path) }
 
 sub start {
 	my ($self) = @_;
@@ -66,8 +71,21 @@ sub serve {
 		my $own = "$self->{folder}/how" . $path =~ tr{/}{-}r;
 		my $how = slurp(-e $own ? $own : "$self->{folder}/how");
 		$self->note({path => $path, body => $rest, signature => $signature, how => $how, head => $head});
-		return if !reply($client, $how);
+		return if !$self->reply_to($client, $how, $rest);
 	}
+}
+
+sub reply_to {
+	my ($self, $client, $how, $body) = @_;
+	if ($how eq 'held') {
+		select undef, undef, undef, 0.01 until -e "$self->{folder}/released";
+		$how = 'by content';
+	}
+	return reply($client, $how) if $how ne 'by content';
+	my $content = JSON::PP->new->utf8->decode($body)->{message}{content} // '';
+	my ($action, $rest) = $content =~ /\A(refuse|replace|raw): (.*)\z/s ? ($1, $2) : ('allow');
+	return reply($client, $rest) if $action eq 'raw';
+	return reply($client, '200 ' . JSON::PP->new->utf8->canonical->encode({action => $action, $action eq 'refuse' ? (detail => $rest) : $action eq 'replace' ? (content => $rest) : ()}));
 }
 
 sub reply {
@@ -81,6 +99,7 @@ sub reply {
 		1 while print $client 'and so on ' x 1000;
 		return 0;
 	}
+	return print $client "HTTP/1.1 $1 x\r\nContent-Type: application/json\r\nContent-Length: " . length($2) . "\r\n\r\n$2" if $how =~ /\A(\d\d\d) (\D.*)\z/s;
 	my ($status, $after) = split / /, $how;
 	return print $client "HTTP/1.1 $status x\r\n" . (defined $after ? "Retry-After: $after\r\n" : '') . "Content-Length: 0\r\n\r\n";
 }
