@@ -53,6 +53,8 @@ struct called {
 static void resolve_called(struct conf *c, struct conf_faults *faults, const struct called *h)
 {
 	conf_take_file(c, faults, h->name, h->secret_file, h->secret, h->secret_len);
+	if (**h->url == '\0' && !conf_place_is_bad(c, h->url))
+		conf_fault(faults, h->line, "%s: no url is given", h->name);
 	if (**h->secret_file == '\0')
 		conf_fault(faults, h->line, "%s: no secret_file is given", h->name);
 	else if (!conf_place_is_bad(c, h->secret_file) && *h->secret_len < CONF_HMAC_SECRET_MIN)
@@ -89,8 +91,6 @@ void conf_resolve_webhook(struct conf *c, struct conf_faults *faults, struct con
 		.secret = &h->secret,
 		.secret_len = &h->secret_len,
 	};
-	if (h->url[0] == '\0' && !conf_place_is_bad(c, &h->url))
-		conf_fault(faults, called.line, "%s: no url is given", name);
 	resolve_called(c, faults, &called);
 	for (size_t i = 0; i < h->events.count; i++)
 		for (unsigned e = 0; e < HOOK_EVENTS; e++)
