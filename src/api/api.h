@@ -27,17 +27,17 @@ struct api {
 	struct work *work;	     /* passwords */
 	struct inspector *inspector; /* media/inspect.h */
 	struct picture_cache *pictures;
-	struct uploads *uploads;	 /* NULL: files are not taken here */
+	struct uploads *uploads; /* NULL: files are not taken here */
 	struct media_urls media_urls;
 	struct picture_cache *media_facts; /* cmd/media_show.c */
-	bool accounts;	      /* users can register and log in here */
-	bool search;	      /* messages can be searched */
-	bool audit_ended;     /* audit.h: nothing is noted any more */
-	unsigned audit_calls; /* that are noted and have not ended */
-	bool directory;	      /* users can be found */
-	unsigned imports;     /* cmd/import.c: under way */
-	unsigned exports;     /* cmd/export.c: likewise */
-	struct json_doc *doc; /* of the request that is being read: parsing never spans a turn */
+	bool accounts;			   /* users can register and log in here */
+	bool search;			   /* messages can be searched */
+	bool audit_ended;		   /* audit.h: nothing is noted any more */
+	unsigned audit_calls;		   /* that are noted and have not ended */
+	bool directory;			   /* users can be found */
+	unsigned imports;		   /* cmd/import.c: under way */
+	unsigned exports;		   /* cmd/export.c: likewise */
+	struct json_doc *doc;		   /* of the request that is being read: parsing never spans a turn */
 	/* A connection of any listener has closed, or the socket to a writer. */
 	void (*changed)(void *ctx);
 	void *changed_ctx;

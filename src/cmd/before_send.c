@@ -61,7 +61,8 @@ struct before_send {
 };
 
 static const struct problem unavailable = {
-	PROBLEM_UNAVAILABLE, "who decides about messages does not answer; try again, a send with the same client_msg_id"};
+	PROBLEM_UNAVAILABLE,
+	"who decides about messages does not answer; try again, a send with the same client_msg_id"};
 
 /* ---- its order ---- */
 
@@ -182,8 +183,7 @@ static const char *content_fault(const struct question *q, const struct hook_ans
 		return "content: a merged message has none";
 	if (q->type == MESSAGE_TEXT && a->content.len == 0)
 		return "content: a text needs one that is not empty";
-	if (a->content.len > (size_t)conf->message.max_content ||
-	    a->content_json > (size_t)conf_content_json_max(conf))
+	if (a->content.len > (size_t)conf->message.max_content || a->content_json > (size_t)conf_content_json_max(conf))
 		return "content: is too long";
 	return NULL;
 }

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * before_send: a server of the operator's is asked about each message, after it was checked and before it is stored, and
- * about each edit. What is asked about at a time is bounded, and a server that is away is asked only once in a while:
- * then relay.before_send.on_failure decides at once.
+ * before_send: a server of the operator's is asked about each message, after it was checked and before it is stored,
+ * and about each edit. What is asked about at a time is bounded, and a server that is away is asked only once in a
+ * while: then relay.before_send.on_failure decides at once.
  *
- * What a session sends is decided in the order in which it was sent, though all of it is asked about at once. Requests by
- * HTTP, and parts of a request, are in no order with others.
+ * What a session sends is decided in the order in which it was sent, though all of it is asked about at once. Requests
+ * by HTTP, and parts of a request, are in no order with others.
  */
 #ifndef TIDINGS_CMD_BEFORE_SEND_H
 #define TIDINGS_CMD_BEFORE_SEND_H

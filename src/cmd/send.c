@@ -327,8 +327,8 @@ static struct message message_of(struct request *r, const struct store_send *p)
 		.media_url = p->media_url,
 		.extra = p->extra,
 		.entities = p->entities,
-		.mentions = content_mentions_text(
-			r, &(struct mention_list){p->mention, p->mention_count, p->mentions_all}),
+		.mentions =
+			content_mentions_text(r, &(struct mention_list){p->mention, p->mention_count, p->mentions_all}),
 		.client_msg_id = is_own_id(p->client_msg_id) ? STR_NULL : p->client_msg_id,
 		.forwarded_from = p->forwarded_from,
 		.reply_to = p->reply_to,

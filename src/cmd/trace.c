@@ -48,8 +48,8 @@ static bool is_known(const struct trace_note *n)
 	       (n->kind == TRACE_DEVICE && n->detail <= DEVICE_APNS);
 }
 
-static bool put_notes(struct json_out *o, const char *name, enum trace_kind kind, const struct trace_note *note, size_t n,
-		      void (*put)(struct json_out *o, const struct trace_note *n))
+static bool put_notes(struct json_out *o, const char *name, enum trace_kind kind, const struct trace_note *note,
+		      size_t n, void (*put)(struct json_out *o, const struct trace_note *n))
 {
 	bool all = true;
 	json_key(o, name);

@@ -23,7 +23,7 @@ static bool has_only(const char *s, const char *others)
 const char *conf_check_contact(const char *value)
 {
 	bool fine = strncmp(value, "mailto:", 7) == 0 ? strchr(value + 7, '@') != NULL
-						     : strncmp(value, "https://", 8) == 0 && value[8] != '\0';
+						      : strncmp(value, "https://", 8) == 0 && value[8] != '\0';
 	return fine && strlen(value) <= 255 && has_only(value, "/-._~:@+?=&%")
 		       ? NULL
 		       : "up to 255 characters, beginning with mailto: and an address, or https:// and a host";
@@ -60,8 +60,8 @@ static void resolve_fcm(struct conf *c, struct conf_faults *faults)
 	struct fcm_account account;
 	const char *fault;
 	c->relay.fcm_credentials = xstrdup("");
-	conf_take_file(c, faults, "relay.fcm_credentials_file", &c->relay.fcm_credentials_file, &c->relay.fcm_credentials,
-		  NULL);
+	conf_take_file(c, faults, "relay.fcm_credentials_file", &c->relay.fcm_credentials_file,
+		       &c->relay.fcm_credentials, NULL);
 	if (c->relay.fcm_credentials_file[0] == '\0' || conf_place_is_bad(c, &c->relay.fcm_credentials_file))
 		return;
 	if (fcm_account_read(str_from(c->relay.fcm_credentials), &account, &fault) != 0)

@@ -103,7 +103,8 @@ const struct conf_section conf_sections[] = {
 		  "a background "
 		  "process, one in the cluster, does it. The same on all nodes of a cluster."},
 	{"before_send",
-	 "A server that is asked about each message before it is stored. The workers ask it. The same on all nodes of a "
+	 "A server that is asked about each message before it is stored. The workers ask it. The same on all nodes of "
+	 "a "
 	 "cluster.",
 	 "relay"},
 	{"limits", "Limits of a node, shared by its workers."},

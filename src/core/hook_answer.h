@@ -14,8 +14,8 @@ enum hook_action { HOOK_ALLOW, HOOK_REFUSE, HOOK_REPLACE };
 struct hook_answer {
 	enum hook_action action;
 	/*
-	 * HOOK_REFUSE: a line that can be shown, or "" where none was given. It is cut to HOOK_DETAIL_MAX at a character;
-	 * control characters, and those that turn the direction of text, are gone.
+	 * HOOK_REFUSE: a line that can be shown, or "" where none was given. It is cut to HOOK_DETAIL_MAX at a
+	 * character; control characters, and those that turn the direction of text, are gone.
 	 */
 	char detail[HOOK_DETAIL_MAX + 1];
 	/* HOOK_REPLACE: as it was written, without U+0000; borrowed from the document. Its JSON takes so many bytes. */

@@ -8,8 +8,8 @@
  * (a reload, an upgrade) never share one. What is read of it is believed no more than what comes from a socket; a file
  * that is no ring of this kind and size is made anew.
  *
- * How a file looks: struct trace_head (trace_priv.h), then cells of one size: trace_pushed's are small, the others large.
- * To change that raise TRACE_VERSION: older files are made anew.
+ * How a file looks: struct trace_head (trace_priv.h), then cells of one size: trace_pushed's are small, the others
+ * large. To change that raise TRACE_VERSION: older files are made anew.
  */
 #ifndef TIDINGS_CORE_TRACE_H
 #define TIDINGS_CORE_TRACE_H

@@ -21,11 +21,12 @@ struct trace_head {
 	uint32_t cell_bytes, unused;
 	uint64_t cells; /* of the ring; the file may not have come to all of them yet */
 	int64_t begun_ms;
-	_Atomic uint64_t next;	  /* cells written so far, all rounds together */
+	_Atomic uint64_t next;	 /* cells written so far, all rounds together */
 	_Atomic int64_t lost_ms; /* when the last note was lost that found no room; 0: never */
 };
 
-/* `stamp`: at_ms << 16 | status << 12 | detail << 8 | kind. A session's `text` is its time and number, and the worker. */
+/* `stamp`: at_ms << 16 | status << 12 | detail << 8 | kind. A session's `text` is its time and number, and the worker.
+ */
 struct trace_cell {
 	uint64_t message_id;
 	uint64_t stamp;

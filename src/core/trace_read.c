@@ -236,7 +236,8 @@ const struct trace_found *trace_scan_found(const struct trace_scan *s)
 static bool read_head(const struct trace_scan *s, struct trace_head *head)
 {
 	return pread(s->fd, head, sizeof(*head), 0) == (ssize_t)sizeof(*head) && head->magic == TRACE_MAGIC &&
-	       head->version == TRACE_VERSION && head->cell_bytes == trace_rings[s->size].cell_bytes && head->cells != 0;
+	       head->version == TRACE_VERSION && head->cell_bytes == trace_rings[s->size].cell_bytes &&
+	       head->cells != 0;
 }
 
 static void known_since(struct trace_scan *s, int64_t ms)
@@ -300,7 +301,8 @@ static bool is_settled(const struct trace_scan *s, uint64_t cell, uint64_t last)
 
 static void take_cell(struct trace_scan *s, const struct trace_cell *c)
 {
-	struct str rest = {(const char *)&c->stamp, s->head.cell_bytes - offsetof(struct trace_cell, stamp)}, all = rest;
+	struct str rest = {(const char *)&c->stamp, s->head.cell_bytes - offsetof(struct trace_cell, stamp)},
+		   all = rest;
 	struct trace_note n;
 	if (!read_note(&rest, &n) || n.at_ms < s->oldest_ms)
 		return;

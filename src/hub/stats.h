@@ -52,11 +52,12 @@
 	X(HOOK_DELIVERED, "webhook_events", "webhook_events", "result=\"delivered\"", STATS_HELP_HOOKS)                \
 	X(HOOK_LOST, "webhook_events_lost", "webhook_events", "result=\"lost\"", STATS_HELP_HOOKS)                     \
 	X(HOOK_FAILED, "webhook_failures", "webhook_failures", "", "Requests to webhooks that did not succeed")        \
-	X(BEFORE_SEND_ASKED, "before_send_asked", "before_send_asked", "", "Messages that before_send was asked about") \
-	X(BEFORE_SEND_REFUSED, "before_send_refused", "before_send", "result=\"refused\"", STATS_HELP_BEFORE_SEND)      \
-	X(BEFORE_SEND_REPLACED, "before_send_replaced", "before_send", "result=\"replaced\"", STATS_HELP_BEFORE_SEND)   \
-	X(BEFORE_SEND_FAILED, "before_send_failed", "before_send", "result=\"failed\"", STATS_HELP_BEFORE_SEND)         \
-	X(BEFORE_SEND_UNASKED, "before_send_unasked", "before_send", "result=\"unasked\"", STATS_HELP_BEFORE_SEND)      \
+	X(BEFORE_SEND_ASKED, "before_send_asked", "before_send_asked", "",                                             \
+	  "Messages that before_send was asked about")                                                                 \
+	X(BEFORE_SEND_REFUSED, "before_send_refused", "before_send", "result=\"refused\"", STATS_HELP_BEFORE_SEND)     \
+	X(BEFORE_SEND_REPLACED, "before_send_replaced", "before_send", "result=\"replaced\"", STATS_HELP_BEFORE_SEND)  \
+	X(BEFORE_SEND_FAILED, "before_send_failed", "before_send", "result=\"failed\"", STATS_HELP_BEFORE_SEND)        \
+	X(BEFORE_SEND_UNASKED, "before_send_unasked", "before_send", "result=\"unasked\"", STATS_HELP_BEFORE_SEND)     \
 	X(PUSHES_SENT, "pushes_sent", "pushes", "result=\"sent\"", STATS_HELP_PUSHES)                                  \
 	X(PUSHES_RETRIED, "pushes_retried", "pushes", "result=\"retried\"", STATS_HELP_PUSHES)                         \
 	X(PUSHES_FAILED, "pushes_failed", "pushes", "result=\"failed\"", STATS_HELP_PUSHES)                            \
@@ -74,7 +75,8 @@
 	  STATS_HELP_INSPECTED)                                                                                        \
 	X(LOG_LOST, "log_lost", "log_lost", "", "Lines of the event log that could not be written in time")
 #define STATS_HELP_BEFORE_SEND                                                                                         \
-	"Messages that before_send did not simply allow: refused, replaced, not answered in a way that can be used, or " \
+	"Messages that before_send did not simply allow: refused, replaced, not answered in a way that can be used, "  \
+	"or "                                                                                                          \
 	"not asked about because it fails or has too many"
 #define STATS_HELP_HOOKS                                                                                               \
 	"Events that webhooks have taken, and, counted by transactions, those that were given up after three days"
@@ -82,7 +84,8 @@
 #define STATS_HELP_SLOW                                                                                                \
 	"Connections closed because their clients read too slowly, or held most of what all clients did not read"
 #define STATS_HELP_GUESSES "Transactions tried in one round trip; wrong ones are run again in two"
-#define STATS_HELP_PUSHES "Pushes to devices that a service has answered, or has not: tried again, given up, device not known any more"
+#define STATS_HELP_PUSHES                                                                                              \
+	"Pushes to devices that a service has answered, or has not: tried again, given up, device not known any more"
 #define STATS_HELP_SENDS "Sends that were well formed"
 #define STATS_HELP_ACKS "Sends acknowledged, those answered from an earlier one included"
 
@@ -108,9 +111,9 @@
 	  STAT_BUCKETS - 1)                                                                                            \
 	X(EXPIRY_LAG, "expiry_lag_seconds", "From the time at which a message expires to its recall", 1e6,             \
 	  STAT_BUCKETS - 1)                                                                                            \
-	X(BEFORE_SEND, "before_send_seconds", "From a question to before_send to its answer, or to the end of its time", \
-	  1e6, STAT_BUCKETS - 1)                                                                                       \
-	X(INSPECT, "inspect_seconds", "From the end of an upload to the media process' answer", 1e6, STAT_BUCKETS - 1)  \
+	X(BEFORE_SEND, "before_send_seconds",                                                                          \
+	  "From a question to before_send to its answer, or to the end of its time", 1e6, STAT_BUCKETS - 1)            \
+	X(INSPECT, "inspect_seconds", "From the end of an upload to the media process' answer", 1e6, STAT_BUCKETS - 1) \
 	X(REQUEST, "http_request_seconds", "From the first byte of a request to its answer", 1e6, STAT_BUCKETS - 1)
 
 #define X(name, key, family, label, help) STAT_##name,
@@ -139,8 +142,8 @@ enum stat_histogram { STATS_HISTOGRAMS(X) STAT_HISTOGRAMS };
 extern const int stat_statuses[STAT_STATUSES];
 
 /*
- * Which row this process adds to: a worker's, writer's, relay's or media process's slot, or hub_slots() for the master's own. Before the
- * first call additions are dropped.
+ * Which row this process adds to: a worker's, writer's, relay's or media process's slot, or hub_slots() for the
+ * master's own. Before the first call additions are dropped.
  */
 void stats_attach(struct hub *h, unsigned slot);
 void stat_add(enum stat_counter c, uint64_t n);

@@ -286,7 +286,8 @@ void im_worker_lost(struct im *im, const char *name)
 bool im_is_idle(const struct im *im)
 {
 	return http_server_connections(im->api.http) == 0 && http_server_connections(im->api.admin) == 0 &&
-	       before_send_is_idle(im->api.before_send) && store_pending(im->live.store) == 0 && deliveries_pending(&im->live) == 0 && told_all(&im->live);
+	       before_send_is_idle(im->api.before_send) && store_pending(im->live.store) == 0 &&
+	       deliveries_pending(&im->live) == 0 && told_all(&im->live);
 }
 
 size_t im_connections(const struct im *im)

@@ -42,9 +42,9 @@ void beat_heard(struct live *live, struct str origin, struct str data);
 void beat_origin_heard(struct live *live, struct str origin);
 void beat_bye_heard(struct live *live, struct str origin);
 /*
- * The nodes of the cluster as their workers' heartbeats tell, this one included: how many workers of each are heard, and
- * how many fell silent within the last minute. node_id "": workers of versions that do not tell it. False: there are more
- * than `max` (at least 1), and not all are written.
+ * The nodes of the cluster as their workers' heartbeats tell, this one included: how many workers of each are heard,
+ * and how many fell silent within the last minute. node_id "": workers of versions that do not tell it. False: there
+ * are more than `max` (at least 1), and not all are written.
  */
 struct beat_node {
 	char node_id[NODE_ID_MAX + 1];

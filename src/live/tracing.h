@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What became of a message, as all nodes of the cluster have noted it (core/trace.h). The worker that is asked scans the
- * rings of its own node, and asks the others on TOPIC_ALL; of each node one worker scans that node's, and answers on the
- * topic of the worker that asked (TOPIC_WORKER and its name).
+ * What became of a message, as all nodes of the cluster have noted it (core/trace.h). The worker that is asked scans
+ * the rings of its own node, and asks the others on TOPIC_ALL; of each node one worker scans that node's, and answers
+ * on the topic of the worker that asked (TOPIC_WORKER and its name).
  *
  * BUS_TRACE is `number message_id hub`: a number of the question and the message's id, of 16 hexadecimal digits each,
- * and the name of the hub of the node that asks. BUS_TRACED is `number hub found`: the number again, the name of the hub
- * of the node that answers, and the bytes of trace_found_put().
+ * and the name of the hub of the node that asks. BUS_TRACED is `number hub found`: the number again, the name of the
+ * hub of the node that answers, and the bytes of trace_found_put().
  */
 #ifndef TIDINGS_LIVE_TRACING_H
 #define TIDINGS_LIVE_TRACING_H

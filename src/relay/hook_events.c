@@ -363,7 +363,8 @@ bool hook_render(struct hooks *x, struct hook *h, const struct hook_event *e, st
 	const struct message *m = hook_shows_message(e) ? find_message(h, e->id) : NULL;
 	struct json_out *o = x->json;
 	char id[64];
-	if ((m == NULL && hook_shows_message(e)) || ((e->kind == HOOK_USER || e->kind == HOOK_PRESENCE) && e->user.len == 0))
+	if ((m == NULL && hook_shows_message(e)) ||
+	    ((e->kind == HOOK_USER || e->kind == HOOK_PRESENCE) && e->user.len == 0))
 		return false;
 	snprintf(id, sizeof(id), "%" PRIu64 "-%" PRIu64 "-%u", e->stream, e->n, e->item);
 	json_begin(o, out);

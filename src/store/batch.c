@@ -24,7 +24,8 @@
 			&(b)->unreacted.list, &(b)->ask.text, &(b)->insert_texts, &(b)->insert_messages,               \
 			&(b)->insert_reactions, &(b)->search_edits, &(b)->insert_changes, &(b)->insert_recalls,        \
 			&(b)->insert_marks, &(b)->insert_mentions, &(b)->insert_uncounted, &(b)->insert_expiring,      \
-			&(b)->insert_replaced, &(b)->insert_expiries, &(b)->expired, &(b)->drop_expiries, &(b)->updates.text, &(b)->items     \
+			&(b)->insert_replaced, &(b)->insert_expiries, &(b)->expired, &(b)->drop_expiries,              \
+			&(b)->updates.text, &(b)->items                                                                \
 	}
 
 /* ---- keys ---- */

@@ -275,7 +275,7 @@ struct batch {
 	struct buf insert_reactions, search_edits;
 	struct rows edits, reacted, unreacted; /* messages that get these columns; reactions that go */
 	struct buf insert_messages, insert_changes, insert_recalls, insert_marks, insert_mentions, insert_uncounted;
-	struct buf insert_replaced; /* messages that before_send has replaced */
+	struct buf insert_replaced;		     /* messages that before_send has replaced */
 	struct buf insert_expiring, insert_expiries; /* messages with a time to expire at, and those times */
 	struct buf expired;			     /* the ids of those that do so now */
 	unsigned expired_count;

@@ -423,8 +423,8 @@ static struct op_send *send_new(const struct store_send *p)
 	size_t mentions = mention_keep(&(struct mention_list){p->mention, p->mention_count, p->mentions_all}, mention);
 	size_t mention_bytes = mention_room(mention, mentions);
 	size_t extra = p->from.len + p->to.len + p->content.len + p->media_url.len + p->extra.len + p->entities.len +
-		       p->client_msg_id.len + p->replaced.len + p->replaced_entities.len + p->forwarded_from.len + p->parts.of.len + mentions * sizeof(mention[0]) +
-		       2 * mention_bytes;
+		       p->client_msg_id.len + p->replaced.len + p->replaced_entities.len + p->forwarded_from.len +
+		       p->parts.of.len + mentions * sizeof(mention[0]) + 2 * mention_bytes;
 	char *tail;
 	struct op_send *o = op_new(&send_class, sizeof(*o), extra, &tail);
 	struct str *kept = (struct str *)(void *)tail;

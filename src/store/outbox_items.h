@@ -28,13 +28,13 @@ enum outbox_kind {
 	OUTBOX_PINNED = 'p',   /* the id of a message that was pinned, or is not any more */
 	OUTBOX_READ = 'm',     /* the id of the last message that somebody has read */
 	OUTBOX_IMPORTED = 'i', /* the id of a message up to which some were imported: for the search index alone */
-	OUTBOX_GROUP = 'g', /* the id of the system message that tells what became of a group; 0: of one just made, in
-			     * which the users are that follow */
-	OUTBOX_FRIEND = 'f', /* enum friend_step, counted from 1 */
+	OUTBOX_GROUP = 'g',   /* the id of the system message that tells what became of a group; 0: of one just made, in
+			       * which the users are that follow */
+	OUTBOX_FRIEND = 'f',  /* enum friend_step, counted from 1 */
 	OUTBOX_ACCOUNT = 'a', /* enum account_action: what became of the account of the user that follows */
 	OUTBOX_CAME = 'c',    /* when the user that follows has come online, in milliseconds since 1970 */
 	OUTBOX_WENT = 'w',    /* or gone offline */
-	OUTBOX_TEXT = 'x',   /* up to 8 bytes of a text, NUL behind them; several in a row are one text */
+	OUTBOX_TEXT = 'x',    /* up to 8 bytes of a text, NUL behind them; several in a row are one text */
 };
 
 enum account_action {

@@ -11,7 +11,8 @@
 
 #define SENT_HASH_LEN 16
 
-/* Of all fields but those that say what is stored in their place. Of its mentions each is there once, in their order. */
+/* Of all fields but those that say what is stored in their place. Of its mentions each is there once, in their order.
+ */
 void sent_hash(const struct store_send *p, unsigned char out[SENT_HASH_LEN]);
 
 #endif

@@ -29,7 +29,7 @@
 
 struct sticker {
 	struct str id, emoji; /* reaction_emoji_valid() */
-	struct str picture; /* its name */
+	struct str picture;   /* its name */
 	unsigned width, height;
 };
 

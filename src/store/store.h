@@ -153,7 +153,8 @@ struct message {
 	bool is_read, is_recalled;
 	int64_t read_ms, recalled_ms, edited_ms, expires_ms; /* 0: null */
 	uint64_t expires_in_secs; /* as it was sent; 0: without, so that its conversation's default counted */
-	struct str sent_hash; /* sent_hash.h: of what was replaced; absent: nothing was. Read with the answer to a send alone */
+	struct str sent_hash; /* sent_hash.h: of what was replaced; absent: nothing was. Read with the answer to a send
+				 alone */
 };
 
 enum group_role { GROUP_NO_ROLE, GROUP_OWNER, GROUP_ADMIN, GROUP_MEMBER }; /* as they are stored */
@@ -246,8 +247,8 @@ struct store_send {
 	/* Of a message that is forwarded, a JSON object. A repeat may have another one. */
 	struct str forwarded_from;
 	struct store_parts parts; /* STORE_RECALLED: one of them was recalled meanwhile */
-	/* The server's operator sends it: neither friendship, blocks nor membership are looked at. The sender of a message
-	 * to a group need be no member. */
+	/* The server's operator sends it: neither friendship, blocks nor membership are looked at. The sender of a
+	 * message to a group need be no member. */
 	bool by_operator;
 };
 struct store_sent {

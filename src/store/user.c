@@ -108,7 +108,7 @@ struct put_user {
 	bool occurs;
 	bool begins; /* adding one: with a login */
 	struct login_begin begin;
-	struct logins_end end; /* changing one's password */
+	struct logins_end end;	    /* changing one's password */
 	enum account_action action; /* of this try */
 	/* What is answered of the two. */
 	struct store_login login;
@@ -220,7 +220,8 @@ static void add_decide(struct txn *t, struct buf *text)
 {
 	struct put_user *p = container_of(t, struct put_user, txn);
 	const struct user_state *state = &p->begin.state;
-	/* No two hashes are equal, for each has a salt of its own: this one is ours. So is a row without one that says the same. */
+	/* No two hashes are equal, for each has a salt of its own: this one is ours. So is a row without one that says
+	 * the same. */
 	bool ours = t->uncertain && p->profile.known && str_equal(p->now.password_hash, p->change.password_hash) &&
 		    (p->now.password_hash.s != NULL || str_equal(p->profile.nickname, p->change.nickname));
 	bool taken = p->profile.known || p->occurs || (p->must_be_new && state->disabled) || state->erased_ms != 0;

@@ -26,8 +26,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		must(!utf8_has_control((struct str){a.detail, len}, false));
 		must(len == 0 || a.action == HOOK_REFUSE);
 		must((a.content.s != NULL) == (a.action == HOOK_REPLACE));
-		must(a.content.s == NULL || (utf8_valid(a.content.s, a.content.len) &&
-					     memchr(a.content.s, '\0', a.content.len) == NULL));
+		must(a.content.s == NULL ||
+		     (utf8_valid(a.content.s, a.content.len) && memchr(a.content.s, '\0', a.content.len) == NULL));
 	} else {
 		must(fault[0] != '\0');
 	}

@@ -2,7 +2,8 @@
 /*
  * Messages as if from other workers of the cluster, to one with a session that watches somebody and whose user is in a
  * group, while it asks another node what became of a message. Each line is one: u, p, c, a or w in front say on which
- * topic (u:alice, p:bob, the group's, all, its own), t that time passes instead, and each $ is the session's id, each & a line feed.
+ * topic (u:alice, p:bob, the group's, all, its own), t that time passes instead, and each $ is the session's id, each &
+ * a line feed.
  */
 #include "core/base.h"
 #include "im/im_priv.h"
@@ -303,8 +304,10 @@ static void check(void)
 static void hear(const char *id, char kind, struct str line)
 {
 	struct buf b = {0};
-	struct str topic = kind == 'u' ? STR_LIT("u:alice") : kind == 'p' ? STR_LIT("p:bob")
-			   : kind == 'w' ? STR_LIT("w:worker01") : STR_LIT("all");
+	struct str topic = kind == 'u'	 ? STR_LIT("u:alice")
+			   : kind == 'p' ? STR_LIT("p:bob")
+			   : kind == 'w' ? STR_LIT("w:worker01")
+					 : STR_LIT("all");
 	for (size_t i = 0; i < line.len; i++) {
 		if (line.s[i] == '$')
 			buf_append(&b, id, SESSION_ID_LEN);

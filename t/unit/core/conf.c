@@ -381,7 +381,8 @@ static void test_checks(void)
 		 "relay.webhook \"a\": url: 'ftp://h/': a URL begins with https:// or http://\n"
 		 "t.conf:1: relay.webhook \"a\": no secret_file is given"},
 		{"relay { webhook a { url = \"http://h/\" events = {typing} } }",
-		 "relay.webhook \"a\": events: 'typing': an event is message, recalled, edited, read, reaction, group, friend, "
+		 "relay.webhook \"a\": events: 'typing': an event is message, recalled, edited, read, reaction, group, "
+		 "friend, "
 		 "user or presence\n"
 		 "t.conf:1: relay.webhook \"a\": no secret_file is given\n"
 		 "t.conf:1: relay.webhook \"a\": http needs relay.allow_private, and goes to this host alone"},

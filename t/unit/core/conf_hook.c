@@ -128,15 +128,17 @@ static void test_before_send(void)
 	struct buf told = {0};
 	char *err = NULL;
 	struct conf *none = load(" ", &err);
-	struct conf *c = load("relay { before_send { url = \"https://h/\" secret_file = \"%\" timeout_ms = 10 on_failure = "
-			      "refuse } }",
-			      &err);
+	struct conf *c =
+		load("relay { before_send { url = \"https://h/\" secret_file = \"%\" timeout_ms = 10 on_failure = "
+		     "refuse } }",
+		     &err);
 	if (!ok(c != NULL && none != NULL, "before_send"))
 		return;
 	is_str(none->relay.before_send.url, "", "nobody is asked unless it says so");
 	ok(none->relay.before_send.timeout_ms == 500 && none->relay.before_send.on_failure == ON_FAILURE_ALLOW,
 	   "with half a second, and what fails is allowed");
-	ok(c->relay.before_send.timeout_ms == 10 && c->relay.before_send.on_failure == ON_FAILURE_REFUSE, "or as given");
+	ok(c->relay.before_send.timeout_ms == 10 && c->relay.before_send.on_failure == ON_FAILURE_REFUSE,
+	   "or as given");
 	ok(c->relay.before_send.secret_len == strlen(SECRET) &&
 		   memcmp(c->relay.before_send.secret, SECRET, strlen(SECRET)) == 0,
 	   "the secret is read");

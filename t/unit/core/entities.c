@@ -195,9 +195,17 @@ static void test_fitting(void)
 	check_fitting("[" BOLD(0, 4) "," BOLD(10, 3) "]", "some evil end", "some bad end", "[" BOLD(0, 4) "]");
 	/* A pair of units, and a character of as many bytes as two others. */
 	check_fitting("[" BOLD(0, 2) "," BOLD(2, 1) "]", "\xf0\x9f\x98\x80x", "\xf0\x9f\x98\x80y", "[" BOLD(0, 2) "]");
-	check_fitting("[" BOLD(1, 1) "]", "abc", "\xf0\x9f\x98\x80" "c", "");
+	check_fitting("[" BOLD(1, 1) "]", "abc",
+		      "\xf0\x9f\x98\x80"
+		      "c",
+		      "");
 	check_fitting("[" BOLD(0, 2) "]", "\xc3\xbc\xc3\xbc", "ab\xc3\xbc", "");
-	check_fitting("[" BOLD(2, 1) "]", "\xc3\xbc\xc3\xbc" "c", "ab" "c", "[" BOLD(2, 1) "]");
+	check_fitting("[" BOLD(2, 1) "]",
+		      "\xc3\xbc\xc3\xbc"
+		      "c",
+		      "ab"
+		      "c",
+		      "[" BOLD(2, 1) "]");
 	check_fitting("[{\"type\":\"link\",\"offset\":0,\"length\":1,\"url\":\"https://e.org/\"}]", "ab", "ac",
 		      "[{\"type\":\"link\",\"offset\":0,\"length\":1,\"url\":\"https://e.org/\"}]");
 #undef BOLD

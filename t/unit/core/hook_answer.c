@@ -23,7 +23,8 @@ static void test_actions(void)
 	ok(parse("{\"action\":\"refuse\"}", &a) == NULL && a.action == HOOK_REFUSE && a.detail[0] == '\0', "refused");
 	ok(parse("{\"detail\":\"not here\",\"action\":\"refuse\"}", &a) == NULL, "refused, with a reason");
 	is_str(a.detail, "not here", "which is kept");
-	ok(parse("{\"action\":\"replace\",\"content\":\"\\u00fc\"}", &a) == NULL && a.action == HOOK_REPLACE, "replaced");
+	ok(parse("{\"action\":\"replace\",\"content\":\"\\u00fc\"}", &a) == NULL && a.action == HOOK_REPLACE,
+	   "replaced");
 	ok(str_is(a.content, "\xc3\xbc") && a.content_json == 6, "by that, which takes six bytes of JSON");
 	ok(parse("{\"action\":\"replace\",\"content\":\"\"}", &a) == NULL && a.content.s != NULL && a.content.len == 0,
 	   "an empty content is one");

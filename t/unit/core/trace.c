@@ -56,9 +56,10 @@ static const char *found(uint64_t message_id, int64_t now_ms)
 	text[0] = '\0';
 	for (size_t i = 0; i < n; i++)
 		len += (size_t)snprintf(text + len, sizeof(text) - len, "%s%.*s/%.*s %s %u %" PRId64 "\n",
-					notes[i].session, (int)notes[i].user.len, notes[i].user.len ? notes[i].user.s : "",
-					(int)notes[i].name.len, notes[i].name.len ? notes[i].name.s : "",
-					trace_status_name(notes[i].status), notes[i].detail, notes[i].at_ms - NOW);
+					notes[i].session, (int)notes[i].user.len,
+					notes[i].user.len ? notes[i].user.s : "", (int)notes[i].name.len,
+					notes[i].name.len ? notes[i].name.s : "", trace_status_name(notes[i].status),
+					notes[i].detail, notes[i].at_ms - NOW);
 	free(notes);
 	last = *trace_scan_found(s);
 	last.notes = (struct buf){0};
@@ -151,7 +152,8 @@ static void test_round(void)
 		trace_pushed(t, NOW + RING_NOTES + i, 3, session(1000, 3), WORKER);
 	found(1, NOW);
 	is_int(last.count[TRACE_PUSHED], 0, "the oldest are gone");
-	ok(last.since_ms >= NOW + 100 && last.since_ms > begun_ms && last.since_ms < NOW + 150, "and it is told up to when");
+	ok(last.since_ms >= NOW + 100 && last.since_ms > begun_ms && last.since_ms < NOW + 150,
+	   "and it is told up to when");
 	found(3, NOW);
 	is_int(last.count[TRACE_PUSHED], 200, "the newest are all there");
 	trace_close(&t);

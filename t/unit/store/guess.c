@@ -301,7 +301,8 @@ static void test_repeats(void)
 	is_int(db_wrong(), 0, "and all counters are right");
 }
 
-/* One that before_send has replaced: by what was sent a repeat is known, in one batch or two, whatever is decided then. */
+/* One that before_send has replaced: by what was sent a repeat is known, in one batch or two, whatever is decided then.
+ */
 static void test_replaced(void)
 {
 	struct sent_answer last = warm("a", "p"), answer[3];
@@ -332,7 +333,8 @@ static void test_replaced(void)
 	struct sent_answer first = do_send(s, plain);
 	plain.replaced = str_from("replaced when it is repeated");
 	struct sent_answer again = do_send(s, plain);
-	ok(again.status == STORE_OK && again.replayed && again.m.id == first.m.id, "so is that of one that was not replaced");
+	ok(again.status == STORE_OK && again.replayed && again.m.id == first.m.id,
+	   "so is that of one that was not replaced");
 	is_int(db_sql("SELECT COUNT(*) FROM messages WHERE sent_hash IS NOT NULL"), 1, "only one was");
 	is_int(db_wrong(), 0, "and all counters are right");
 }
