@@ -63,6 +63,7 @@ subtest 'what is counted' => sub {
 	my ($ops, $batches) = map { $body =~ /^tidings_batch_operations_$_ (\d+)/m } qw(sum count);
 	cmp_ok $ops, '>=', 8, 'operations of transactions';
 	cmp_ok $batches, '<=', $ops, 'each has one at least';
+	cmp_ok value('tidings_store_batches_guessed_total{result="right"}') + value('tidings_store_batches_guessed_total{result="wrong"}'), '>', 0, 'some of which were tried in one round trip';
 	for my $w (0, 1) {
 		wait_for("worker $w to report its memory", sub { value(qq(tidings_worker_memory_bytes{worker="$w",kind="private"})) > 1e6 });
 		cmp_ok value(qq(tidings_worker_memory_bytes{worker="$w",kind="resident"})), '>', value(qq(tidings_worker_memory_bytes{worker="$w",kind="private"})),

@@ -390,6 +390,13 @@ static void on_retry(const char *why, void *ctx)
 		s->obs->retry(why, s->obs_ctx);
 }
 
+static void on_guess(bool right, void *ctx)
+{
+	struct serve *s = ctx;
+	if (s->obs != NULL && s->obs->guess != NULL)
+		s->obs->guess(right, s->obs_ctx);
+}
+
 static void on_link(bool up, void *ctx)
 {
 	struct serve *s = ctx;
@@ -405,7 +412,8 @@ static void on_link(bool up, void *ctx)
 struct serve *serve_new(struct event_base *base, const struct conf *conf, const struct store_observer *obs, void *ctx)
 {
 	static const struct timeval every = {.tv_usec = SERVE_BEAT_MS * 1000};
-	static const struct store_observer of_lanes = {.batch = on_batch, .retry = on_retry, .link = on_link};
+	static const struct store_observer of_lanes = {
+		.batch = on_batch, .retry = on_retry, .guess = on_guess, .link = on_link};
 	struct serve *s = xcalloc(1, sizeof(*s));
 	s->base = base;
 	s->obs = obs;
