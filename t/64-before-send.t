@@ -317,10 +317,12 @@ subtest 'one that is down is asked once a second' => sub {
 subtest 'not more than so many at a time' => sub {
 	my $deaf = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 128) or die "listen: $!";
 	$allowing->configure({%{$allowing->{conf}}, relay => asking(url => 'http://127.0.0.1:' . $deaf->sockport . '/')})->reload;
-	my @ws = map { $t->ws('ann') } 1 .. 6;
+	my @many = map { "many$_" } 1 .. 10;
+	$t->befriend('ben', $_) for @many;
+	my @ws = map { $t->ws($_) } @many;
 	my $count = sub { return metric($allowing, 'tidings_before_send_asked_total'), metric($allowing, 'tidings_before_send_seconds_count'), count_of($allowing, 'unasked') };
 	my @before = $count->();
-	my @refs = map { my $ws = $_; [map { $ws->start(type => 'send', %{text_to('ben', "many $_")}) } 1 .. 50] } @ws;
+	my @refs = map { my $ws = $_; [map { $ws->start(type => 'send', %{text_to('ben', "many $_")}) } 1 .. 30] } @ws;
 	my ($asked, $answered, $unasked);
 	wait_for('all to be asked about, or not', sub { my @now = $count->(); ($asked, $answered, $unasked) = map { $now[$_] - $before[$_] } 0 .. 2; $asked + $unasked == 300 });
 	# On a machine that is slow the time of the first ones is up already.
@@ -333,6 +335,36 @@ subtest 'not more than so many at a time' => sub {
 		$ws[$i]->close;
 	}
 	$allowing->configure({%{$allowing->{conf}}, relay => asking()})->reload;
+};
+
+subtest 'one who sends a lot' => sub {
+	be_well($_) for 0, 1;
+	$hook->hold('/ask');
+	my ($held, $before) = (scalar asked('held'), metric($allowing, 'tidings_before_send_asked_total'));
+	my $ws = $t->ws('ann');
+	my @refs = map { $ws->start(type => 'send', %{text_to('ben', "a lot $_")}) } 1 .. 80;
+	wait_asked($held + 32, 'held');
+	my $other = $t->ws('cat');
+	my $ref = $other->start(type => 'send', %{text_to('ann', 'beside a lot')});
+	wait_asked($held + 33, 'held');
+	is metric($allowing, 'tidings_before_send_asked_total') - $before, 33, 'is asked about up to 32 at a time, beside others';
+	$hook->answer('by content', '/ask');
+	$hook->release;
+	is $other->answer($ref)->{type}, 'ack', 'the other one is answered';
+	my @seqs = map { $ws->answer($_)->{message}{seq} } @refs;
+	is_deeply \@seqs, [$seqs[0] .. $seqs[0] + 79], 'and all of the one, in order';
+	is metric($allowing, 'tidings_before_send_asked_total') - $before, 81, 'once each';
+	$_->close for $ws, $other;
+};
+
+# Five pictures without a text to replace, say.
+subtest 'answers that fit one message alone' => sub {
+	be_well($_) for 0, 1;
+	$hook->answer('200 {"action":"replace","content":""}', '/ask');
+	my $before = asked();
+	refused 'what they cannot be used for', said(ann => ben => "unfit $_", node => 1), 503, 'unavailable' for 1 .. 8;
+	is scalar(asked()), $before + 8, 'do not make the server one that is down: it is asked about each';
+	$hook->answer('by content', '/ask');
 };
 
 subtest 'who is gone before the answer' => sub {
@@ -406,6 +438,25 @@ subtest 'a server that ends while it asks' => sub {
 	is stored('the end'), 0, 'and nothing stored';
 	$hook->release;
 	$hook->answer('by content', '/ask');
+	$allowing->start;
+	be_well(0);
+};
+
+# An edit is looked up first; what was sent after it is decided by then, and waits for it.
+subtest 'a server that ends while a message is looked up' => sub {
+	my $m = said(ann => ben => 'to be edited')->json;
+	my $ws = $t->ws('ann');
+	my $lock = $t->stack->dbh($t->{database});
+	$lock->do('LOCK TABLES messages WRITE');
+	my $answered = sub { metric($allowing, 'tidings_before_send_seconds_count') };
+	my $before = $answered->();
+	$ws->start(type => 'edit', message_id => $m->{id}, content => 'too late');
+	$ws->start(type => 'send', %{text_to('ben', 'too late')});
+	wait_for('an answer', sub { $answered->() > $before });
+	ok $allowing->stop(signal => 'QUIT'), 'ends with nothing left';
+	$lock->do('UNLOCK TABLES');
+	$lock->disconnect;
+	is stored('too late'), 0, 'and nothing stored';
 	$allowing->start;
 	be_well(0);
 };

@@ -18,6 +18,8 @@
 /* Questions under way; so many of them have a connection at a time. */
 #define UNDER_WAY_MAX 256
 #define CONNECTIONS_MAX 64
+/* Of them of one user; what the user sends beyond waits, so that nobody takes the others' places. */
+#define OF_USER_MAX 32
 /* After so many failures in a row it is asked once in so long, until an answer comes. */
 #define FAILURES_MAX 5
 #define ASK_AGAIN_MS 1000
@@ -32,11 +34,20 @@ struct line {
 	UT_hash_handle hh;
 };
 
+/* A user about whose messages it is asked. */
+struct asker {
+	char user[USER_ID_MAX + 1];
+	unsigned asked;
+	TAILQ_HEAD(, question) waiting;
+	UT_hash_handle hh;
+};
+
 struct question {
 	struct before_send *of;
 	struct request *r;
 	struct line *line; /* NULL: it is in no order */
-	enum { QUESTION_ENTERED, QUESTION_ASKED, QUESTION_DECIDED } state;
+	enum { QUESTION_ENTERED, QUESTION_WAITING, QUESTION_ASKED, QUESTION_DECIDED } state;
+	struct str text;	 /* QUESTION_WAITING: what is to be asked */
 	struct fetch_call *call; /* QUESTION_ASKED */
 	int64_t asked_usecs;
 	enum message_type type;
@@ -46,6 +57,7 @@ struct question {
 	void *arg;
 	TAILQ_ENTRY(question) entry; /* of all */
 	TAILQ_ENTRY(question) in_line;
+	TAILQ_ENTRY(question) of_user; /* QUESTION_WAITING */
 };
 
 struct before_send {
@@ -54,6 +66,7 @@ struct before_send {
 	struct fetch *fetch; /* NULL: it could not be made, so nobody can be asked */
 	TAILQ_HEAD(, question) all;
 	struct line *lines;
+	struct asker *askers;
 	unsigned under_way;
 	unsigned failures; /* in a row */
 	int64_t ask_again_ms;
@@ -128,7 +141,7 @@ struct question *before_send_enter(struct request *r, before_send_fn *done, void
 
 void before_send_decide(struct question *q, const struct problem *refusal)
 {
-	q->refusal = refusal;
+	q->refusal = q->of->ended && refusal == NULL ? &unavailable : refusal;
 	question_decided(q);
 }
 
@@ -140,20 +153,16 @@ static void fall_back(struct question *q)
 	before_send_decide(q, allows ? NULL : &unavailable);
 }
 
-static void question_failed(struct question *q, const char *why)
+/* It is down: what it answered about this message says nothing of the next one. */
+static void note_down(struct before_send *b, const char *why)
 {
-	struct before_send *b = q->of;
-	stat_add(STAT_BEFORE_SEND_FAILED, 1);
-	if (++b->failures == 1)
-		log_warn_gated("before_send: %s", why);
-	if (b->failures == FAILURES_MAX)
+	if (++b->failures == FAILURES_MAX)
 		log_warn("before_send: fails again and again, and is asked once a second: %s", why);
 	if (b->failures >= FAILURES_MAX)
 		b->ask_again_ms = clock_mono_ms() + ASK_AGAIN_MS;
-	fall_back(q);
 }
 
-static void question_answered(struct before_send *b)
+static void note_well(struct before_send *b)
 {
 	if (b->failures >= FAILURES_MAX)
 		log_info("before_send: answers again");
@@ -207,27 +216,82 @@ static const char *take_answer(struct question *q, struct str body)
 	return NULL;
 }
 
+static struct asker *asker_find(const struct before_send *b, struct str user)
+{
+	struct asker *a;
+	HASH_FIND(hh, b->askers, user.s, user.len, a);
+	return a;
+}
+
+static struct asker *asker_of(struct before_send *b, struct str user)
+{
+	struct asker *a = asker_find(b, user);
+	if (a != NULL)
+		return a;
+	a = xcalloc(1, sizeof(*a));
+	memcpy(a->user, user.s, user.len);
+	TAILQ_INIT(&a->waiting);
+	HASH_ADD(hh, b->askers, user, user.len, a);
+	return a;
+}
+
+static void question_start(struct question *q, struct str text);
+
+/* The next of the user's. A question that ends at once may bring another one of the user's, or end the last. */
+static void user_goes_on(struct before_send *b, const char *user)
+{
+	struct asker *a;
+	while ((a = asker_find(b, str_from(user))) != NULL && a->asked < OF_USER_MAX) {
+		struct question *next = TAILQ_FIRST(&a->waiting);
+		if (next == NULL) {
+			if (a->asked != 0)
+				return;
+			HASH_DEL(b->askers, a);
+			free(a);
+			return;
+		}
+		TAILQ_REMOVE(&a->waiting, next, of_user);
+		question_start(next, next->text);
+	}
+}
+
+/* What is wrong with an answer; NULL: it is taken. */
+static const char *judge(struct question *q, const struct fetch_answer *a, char status[64])
+{
+	if (a->error != NULL)
+		return a->error;
+	snprintf(status, 64, "status %u", a->status);
+	return a->status / 100 == 2 ? take_answer(q, a->body) : status;
+}
+
 static void on_answer(const struct fetch_answer *a, void *ctx)
 {
 	struct question *q = ctx;
 	struct before_send *b = q->of;
-	char status[64];
-	const char *fault = a->error;
+	char status[64], user[USER_ID_MAX + 1];
+	const char *fault = judge(q, a, status);
+	struct str of = request_user(q->r);
+	memcpy(user, of.s, of.len);
+	user[of.len] = '\0';
+	asker_find(b, of)->asked--;
 	q->call = NULL;
 	b->under_way--;
 	stat_observe(STAT_HIST_BEFORE_SEND, (uint64_t)(clock_usecs() - q->asked_usecs));
-	if (fault == NULL && a->status / 100 != 2) {
-		snprintf(status, sizeof(status), "status %u", a->status);
-		fault = status;
+	/* One that found no connection in time says nothing of the server. */
+	if (a->status == 0 || a->status / 100 == 5) {
+		if (!a->unsent)
+			note_down(b, fault);
+	} else {
+		note_well(b);
 	}
-	if (fault == NULL)
-		fault = take_answer(q, a->body);
 	if (fault != NULL) {
-		question_failed(q, fault);
-		return;
+		stat_add(STAT_BEFORE_SEND_FAILED, 1);
+		log_warn_gated("before_send: %s", fault);
+		fall_back(q);
+	} else {
+		question_decided(q);
 	}
-	question_answered(b);
-	question_decided(q);
+	user_goes_on(b, user);
 }
 
 /* ---- a question ---- */
@@ -245,13 +309,10 @@ static void put_question(struct question *q, const struct message *m, struct buf
 	json_object_end(o);
 }
 
-static struct fetch_call *call_start(struct question *q, const struct message *m)
+static struct fetch_call *call_start(struct question *q, struct str body)
 {
 	const struct conf *conf = q->of->conf;
-	struct buf *text = &q->r->live->scratch;
 	char signature[HOOK_SIGNATURE_MAX], header[sizeof("Tidings-Signature: ") + HOOK_SIGNATURE_MAX];
-	put_question(q, m, text);
-	struct str body = {text->data, text->len};
 	hook_sign((struct str){conf->relay.before_send.secret, conf->relay.before_send.secret_len},
 		  clock_wall_ms() / 1000, body, signature);
 	snprintf(header, sizeof(header), "Tidings-Signature: %s", signature);
@@ -268,16 +329,11 @@ static struct fetch_call *call_start(struct question *q, const struct message *m
 	return fetch_start(q->of->fetch, &f);
 }
 
-void before_send_ask(struct question *q, const struct message *m)
+static void question_start(struct question *q, struct str text)
 {
 	struct before_send *b = q->of;
-	if (b->ended) {
-		before_send_decide(q, &unavailable);
-		return;
-	}
-	q->type = m->type;
 	q->asked_usecs = clock_usecs();
-	q->call = may_ask(b) ? call_start(q, m) : NULL;
+	q->call = may_ask(b) ? call_start(q, text) : NULL;
 	if (q->call == NULL) {
 		stat_add(STAT_BEFORE_SEND_UNASKED, 1);
 		fall_back(q);
@@ -285,7 +341,29 @@ void before_send_ask(struct question *q, const struct message *m)
 	}
 	q->state = QUESTION_ASKED;
 	b->under_way++;
+	asker_of(b, request_user(q->r))->asked++;
 	stat_add(STAT_BEFORE_SEND_ASKED, 1);
+}
+
+void before_send_ask(struct question *q, const struct message *m)
+{
+	struct before_send *b = q->of;
+	if (b->ended) {
+		before_send_decide(q, &unavailable);
+		return;
+	}
+	struct buf *scratch = &q->r->live->scratch;
+	struct asker *a = asker_find(b, request_user(q->r));
+	q->type = m->type;
+	put_question(q, m, scratch);
+	struct str text = {scratch->data, scratch->len};
+	if (a == NULL || a->asked < OF_USER_MAX) {
+		question_start(q, text);
+		return;
+	}
+	q->state = QUESTION_WAITING;
+	q->text = arena_str(&q->r->arena, text);
+	TAILQ_INSERT_TAIL(&a->waiting, q, of_user);
 }
 
 /* ---- its life ---- */
@@ -321,7 +399,10 @@ static struct question *decided_in_no_order(struct before_send *b)
 	return NULL;
 }
 
-/* Whom the store is asked about first, and who waits for one of them, end with the store's answer. */
+/*
+ * Whom the store is asked about first, and who waits for one of them, end with the store's answer: nothing is stored
+ * any more, so what was decided already is refused, too.
+ */
 void before_send_stop(struct before_send *b)
 {
 	struct question *q;
@@ -329,13 +410,13 @@ void before_send_stop(struct before_send *b)
 		return;
 	b->ended = true;
 	TAILQ_FOREACH (q, &b->all, entry) {
-		if (q->state != QUESTION_ASKED)
+		if (q->state == QUESTION_ENTERED)
 			continue;
 		fetch_cancel(&q->call);
-		b->under_way--;
-		q->refusal = &unavailable;
+		q->refusal = q->refusal ?: &unavailable;
 		q->state = QUESTION_DECIDED;
 	}
+	b->under_way = 0;
 	while ((q = decided_in_no_order(b)) != NULL)
 		question_end(q);
 	struct line *l, *following;
@@ -346,9 +427,14 @@ void before_send_stop(struct before_send *b)
 void before_send_free(struct before_send **bp)
 {
 	struct before_send *b = *bp;
+	struct asker *a, *next;
 	if (b == NULL)
 		return;
 	ASSERT(TAILQ_EMPTY(&b->all));
+	HASH_ITER (hh, b->askers, a, next) {
+		HASH_DEL(b->askers, a);
+		free(a);
+	}
 	fetch_free(&b->fetch);
 	free(b);
 	*bp = NULL;

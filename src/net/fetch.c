@@ -243,7 +243,7 @@ static void on_deadline(struct wheel_timer *t)
 {
 	struct fetch_call *c = container_of(t, struct fetch_call, deadline);
 	struct fetch *f = c->fetch;
-	static const struct fetch_answer late = {.error = "timed out"};
+	const struct fetch_answer late = {.error = "timed out", .unsent = !c->is_active};
 	call_end(c, &late);
 	go_on(f);
 }
@@ -286,15 +286,14 @@ static void call_answered(struct fetch_call *c, CURLcode code)
 	curl_easy_getinfo(c->easy, CURLINFO_RESPONSE_CODE, &status);
 	curl_easy_getinfo(c->easy, CURLINFO_HTTP_VERSION, &version);
 	curl_easy_getinfo(c->easy, CURLINFO_RETRY_AFTER, &retry_secs);
-	struct fetch_answer a = {0};
+	struct fetch_answer a = {.status = status >= 100 && status <= 999 ? (unsigned)status : 0};
 	if (version == CURL_HTTP_VERSION_2_0)
 		c->host->speaks_http2 = true;
 	if (code != CURLE_OK) {
 		a.error = error_text(c, code);
-	} else if (status < 100 || status > 999) {
+	} else if (a.status == 0) {
 		a.error = "the answer has no status";
 	} else {
-		a.status = (unsigned)status;
 		a.body = (struct str){c->answer.len != 0 ? c->answer.data : "", c->answer.len};
 		if (retry_secs > 0)
 			a.retry_after_secs =

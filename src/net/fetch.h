@@ -35,8 +35,9 @@ struct fetch *fetch_new(struct loop *loop, const struct fetch_options *options, 
 void fetch_free(struct fetch **f);
 
 struct fetch_answer {
-	const char *error; /* NULL: there was an answer. Else why there was none */
-	unsigned status;   /* 100–999, also of a redirect; 0 where there was none */
+	const char *error; /* NULL: there was an answer. Else why there was none, or why it was not taken */
+	unsigned status;   /* 100–999, also of a redirect; 0 where there was none, or it came too late */
+	bool unsent;	   /* too late, and it has waited for others all the time: nobody was asked */
 	struct str body;
 	/* How long Retry-After asks to wait: 0 where it does not, and FETCH_RETRY_MAX_SECS at most. */
 	unsigned retry_after_secs;
