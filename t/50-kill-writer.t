@@ -290,19 +290,19 @@ sub of_a_former_generation {
 	my ($t) = @_;
 	my $node = $t->node;
 	$t->befriend(qw(gina hugo));
-	my (@old, @new);
-	wait_for('new workers that are not ready yet', sub {
-		kill 'CONT', @new;
-		wait_for('one generation', sub { $node->worker_pids == 2 && $node->writer_pids == 1 });
-		@old = $node->writer_pids;
-		my %old = map { $_ => 1 } $node->worker_pids;
-		$node->ctl_ok('reload');
-		@new = grep { !$old{$_} } $node->worker_pids;
-		kill 'STOP', @new;
-		my $now = $node->ctl_ok('workers', '--json');
-		my %state = map { $_->{pid} => $_->{state} } @{$now->{workers}};
-		return @new == 2 && @{$now->{writers}} == 2 && !grep { ($state{$_} // '') ne 'starting' } @new;
-	});
+	my @old = $node->writer_pids;
+	my %old = map { $_ => 1 } $node->worker_pids;
+	# A worker is not ready before it has read which logins have ended.
+	my $lock = $t->stack->dbh($t->{database});
+	$lock->do('LOCK TABLES logins WRITE, user_states WRITE');
+	$node->ctl_ok('reload');
+	my @new;
+	my $listed = sub { $node->ctl_ok('workers', '--json')->{$_[0]} };
+	wait_for('new workers, and a writer for them', sub { @new = grep { !$old{$_} } $node->worker_pids; @new == 2 && 2 == grep { $_->{state} eq 'ready' } @{$listed->('writers')} });
+	kill 'STOP', @new;
+	$lock->do('UNLOCK TABLES');
+	$lock->disconnect;
+	is_deeply [sort map { $_->{pid} } grep { $_->{state} eq 'ready' } @{$listed->('workers')}], [sort keys %old], 'new workers are not ready yet';
 	my $gina = $t->ws('gina');
 	is $gina->request(type => 'send', %{text_to('hugo', 'before')})->{message}{seq}, 1, 'a session of the former generation';
 	$node->allow_deaths(1);
