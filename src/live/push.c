@@ -13,6 +13,7 @@
 #include "live/look.h"
 #include "live/policy.h"
 #include "live/resync.h"
+#include "live/roll.h"
 #include "live/session.h"
 #include "live/tracing.h"
 #include "live/watch.h"
@@ -398,6 +399,8 @@ static void on_up(bool missed, bool lost, void *ctx)
 		resync_all(live);
 		watch_recheck_friends(live);
 	}
+	/* Who came meanwhile may not have been told of, even where this worker has missed nothing. */
+	roll_tell_all(live);
 	/* Only what this worker could not publish is news to the others. */
 	if (lost)
 		push_publish(live, STR_LIT(TOPIC_ALL), BUS_RESYNC, STR_LIT(""));

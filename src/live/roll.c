@@ -49,17 +49,27 @@ static bool read_parts(struct str data, uint64_t *part_r, uint64_t *parts_r)
 	       id_parse_u64((struct str){space + 1, data.len - len - 1}, parts_r) == 0 && *parts_r != 0;
 }
 
-void roll_called(struct live *live, struct str data)
+static void note_part(struct live *live, uint64_t part, uint64_t parts)
 {
 	static const uint64_t key[2] = {0x726f, 0x6c6c};
-	uint64_t part, parts;
 	uint32_t at = 0;
 	const struct user *u;
-	if (!read_parts(data, &part, &parts))
-		return;
 	while ((u = table_next(&live->users, &at)) != NULL)
 		if (user_is_open(u) && siphash(key, u->id, strlen(u->id)) % parts == part)
 			roll_note(live, str_from(u->id), true);
+}
+
+void roll_called(struct live *live, struct str data)
+{
+	uint64_t part, parts;
+	if (read_parts(data, &part, &parts))
+		note_part(live, part, parts);
+}
+
+void roll_tell_all(struct live *live)
+{
+	if (live->conf->relay.presence)
+		note_part(live, 0, 1);
 }
 
 void roll_fini(struct live *live)

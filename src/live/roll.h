@@ -27,5 +27,7 @@ void roll_fini(struct live *live);
 void roll_note(struct live *live, struct str user, bool came);
 /* The relay asks: "PART PARTS", for a part of the users, by a hash of their ids. */
 void roll_called(struct live *live, struct str data);
+/* Redis is back: what was told before may be lost. */
+void roll_tell_all(struct live *live);
 
 #endif

@@ -63,7 +63,9 @@ static void hint(struct attendance *x, struct str user, bool came, int64_t at_ms
 	if (a != NULL) {
 		take_out(x, a);
 	} else if (x->hints.count >= ATTENDANCE_HINTS_MAX) {
-		x->missed = true;
+		/* One who went is found by the walk. */
+		x->missed |= came;
+		x->hurries |= !came;
 		return;
 	} else {
 		a = xcalloc(1, sizeof(*a) + user.len);
@@ -460,20 +462,26 @@ static void clear_row(struct relay *r, unsigned stmt, struct row *row)
 	r->attendance.cleared = false;
 }
 
+/* In the next second. */
+static void clear_failed(struct relay *r)
+{
+	r->attendance.cleared = false;
+	r->attendance.rest_ms = clock_mono_ms() + RETRY_MS;
+}
+
 static const struct relay_job clear_job = {.name = "forgetting who was told to be online",
 					   .ask = clear_ask,
 					   .row = clear_row,
 					   .done = note_failed,
-					   .failed = note_failed};
+					   .failed = clear_failed};
 
 /* ---- what is next ---- */
 
 const struct relay_job *attendance_due(struct relay *r, int64_t now_ms)
 {
 	struct attendance *x = &r->attendance;
-	(void)now_ms;
 	if (!x->on)
-		return x->cleared ? NULL : &clear_job;
+		return x->cleared || now_ms < x->rest_ms ? NULL : &clear_job;
 	switch (x->step) {
 	case ATTENDANCE_WALKING:
 		return &walk_job;
@@ -497,6 +505,7 @@ void attendance_second(struct relay *r)
 		return;
 	x->subscribed = true;
 	x->hurries = true;
+	x->away |= !bus_is_up(r->bus);
 	bus_subscribe(r->bus, STR_LIT(TOPIC_ROLL));
 }
 
