@@ -147,7 +147,11 @@ static bool render_next(struct hook_lane *l)
 		size_t len = x->body.len;
 		e->rendered = false;
 		if (is_too_old(h, e)) {
+			/* Once, when it comes first: the others may be sent again. */
+			if (count != 0)
+				break;
 			give_up(h, e);
+			l->at = l->sent + 1;
 			continue;
 		}
 		if (count != 0)
