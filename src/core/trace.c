@@ -117,8 +117,9 @@ static bool ring_grow(struct trace *t)
 /* Empty, with room for its head. */
 static int ring_begin(struct trace *t)
 {
+	struct stat st;
 	int error;
-	if (ftruncate(t->fd, 0) != 0)
+	if (fstat(t->fd, &st) != 0 || ftruncate(t->fd, 0) != 0)
 		return -1;
 	error = posix_fallocate(t->fd, 0, TRACE_HEAD_BYTES);
 	if (error != 0) {
@@ -129,7 +130,8 @@ static int ring_begin(struct trace *t)
 				       .version = TRACE_VERSION,
 				       .cell_bytes = t->cell_bytes,
 				       .cells = t->cells,
-				       .begun_ms = clock_wall_ms()};
+				       .begun_ms = clock_wall_ms(),
+				       .lost_ms = st.st_size != 0 ? clock_wall_ms() : 0};
 	t->room = 0;
 	return 0;
 }

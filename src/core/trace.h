@@ -70,6 +70,8 @@ struct trace_scan;
 /* Of the rings in that folder; now_ms: by the wall clock. */
 struct trace_scan *trace_scan_new(const char *run_dir, uint64_t message_id, int64_t now_ms);
 void trace_scan_free(struct trace_scan **s);
+/* Something is not noted here: what it finds is not all. */
+void trace_scan_misses(struct trace_scan *s);
 /* Reads a part, some 10 microseconds' worth. True: that was the last one, and trace_scan_found() is complete. */
 bool trace_scan_step(struct trace_scan *s);
 const struct trace_found *trace_scan_found(const struct trace_scan *s);

@@ -7,6 +7,7 @@
 #include "core/base.h"
 #include "core/trace.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -228,6 +229,11 @@ void trace_scan_free(struct trace_scan **sp)
 	free(s);
 }
 
+void trace_scan_misses(struct trace_scan *s)
+{
+	s->found.cut = true;
+}
+
 const struct trace_found *trace_scan_found(const struct trace_scan *s)
 {
 	return &s->found;
@@ -250,10 +256,6 @@ static void look_at_reach(struct trace_scan *s)
 {
 	const struct trace_head *h = &s->head;
 	struct trace_cell oldest;
-	if (h->lost_ms != 0)
-		known_since(s, h->lost_ms);
-	if (h->begun_ms < s->begun_ms)
-		s->begun_ms = h->begun_ms;
 	if (h->next + TRACE_MARGIN < h->cells)
 		return;
 	off_t at = TRACE_HEAD_BYTES + (off_t)((h->next + TRACE_MARGIN + 1) % h->cells * h->cell_bytes);
@@ -276,7 +278,10 @@ static bool open_ring(struct trace_scan *s)
 	struct stat st;
 	char *path = trace_path(s->run_dir, s->size, s->file);
 	s->fd = s->file < TRACE_FILES_MAX ? open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK) : -1;
+	int error = errno;
 	free(path);
+	if (s->fd < 0 && s->file < TRACE_FILES_MAX && error != ENOENT)
+		trace_scan_misses(s);
 	if (s->fd < 0)
 		return false;
 	s->cells = s->at = 0;
@@ -284,10 +289,12 @@ static bool open_ring(struct trace_scan *s)
 		return true;
 	s->cells = trace_cells_in(st.st_size, s->head.cell_bytes);
 	s->cells = s->cells < s->head.cells ? s->cells : s->head.cells;
+	if (s->head.lost_ms != 0)
+		known_since(s, s->head.lost_ms);
+	if (s->head.begun_ms < s->begun_ms)
+		s->begun_ms = s->head.begun_ms;
 	if (s->cells != 0)
 		look_at_reach(s);
-	else if (s->head.begun_ms < s->begun_ms)
-		s->begun_ms = s->head.begun_ms;
 	return true;
 }
 

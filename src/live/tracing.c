@@ -72,6 +72,8 @@ static void job_begin(struct trace_job *j, struct live *live, uint64_t message_i
 {
 	j->live = live;
 	j->scan = trace_scan_new(live->conf->run_dir, message_id, clock_wall_ms());
+	if (live->trace == NULL)
+		trace_scan_misses(j->scan);
 	TAILQ_INSERT_TAIL(&live->tracing.jobs, j, entry);
 	loop_defer(live->loop, &live->tracing.step);
 }
@@ -107,7 +109,10 @@ static void on_own_scanned(struct trace_job *j)
 static void on_patience(struct wheel_timer *t)
 {
 	struct trace_question *q = container_of(t, struct trace_question, patience);
-	q->incomplete = q->incomplete || q->job.scan != NULL;
+	if (q->job.scan != NULL) {
+		q->incomplete = true;
+		trace_found_add(&q->found, trace_scan_found(q->job.scan));
+	}
 	question_end(q);
 }
 

@@ -354,13 +354,18 @@ static int prepare_media(struct master *m, char **err_r)
 	return 0;
 }
 
+void master_make_trace_dir(const struct conf *conf)
+{
+	if (conf->admin.trace_size != 0 && trace_make_dir(conf->run_dir, conf->user) != 0)
+		log_warn("run_dir: %s/" TRACE_DIR ": %s", conf->run_dir, strerror(errno));
+}
+
 static int prepare(struct master *m, char **err_r)
 {
 	const char *reason;
 	if (make_run_dir(m->conf->run_dir, err_r) != 0)
 		return -1;
-	if (m->conf->admin.trace_size != 0 && trace_make_dir(m->conf->run_dir, m->conf->user) != 0)
-		log_warn("run_dir: %s/" TRACE_DIR ": %s", m->conf->run_dir, strerror(errno));
+	master_make_trace_dir(m->conf);
 	m->wanted_connections = m->conf->worker_connections;
 	check_limits(m->conf);
 	/* A reload may double the workers and the writers. And twice that: while it drains the old ones, the new ones

@@ -252,6 +252,8 @@ struct conf *reload_read(const struct master *m, conf_differs_fn *tell, void *ar
 /* master.c */
 /* Starts a new generation of workers with this configuration, which it takes over. */
 void master_renew(struct master *m, struct conf *next);
+/* Where what becomes of messages is noted. What goes wrong is logged. */
+void master_make_trace_dir(const struct conf *conf);
 /* Not ready from now on, and stopped a little later; how long all of it may take, in ms. */
 int64_t master_leave(struct master *m);
 /* The sockets are another process's from now on: stops without a trace in the file system. */

@@ -80,6 +80,7 @@ static int apply(struct master *m, struct conf *next, char **err_r)
 		*err_r = xasprintf("log.target: %s: %s", next->log.target, reason);
 		return -1;
 	}
+	master_make_trace_dir(next);
 	return 0;
 }
 
