@@ -11,8 +11,10 @@ import {createSecureServer} from 'node:http2';
 const [certificate, key] = process.argv.slice(2);
 let requests = 0, events = 0;
 
-function eventsIn(body) {
-    return body.startsWith('[') ? JSON.parse(body).length : 1;
+// A push is encrypted, and may begin with any byte.
+function eventsIn(request, body) {
+    const isBatch = request.headers['content-type'] === 'application/json' && body[0] === 0x5b;
+    return isBatch ? JSON.parse(body).length : 1;
 }
 
 function take(request, response) {
@@ -26,7 +28,7 @@ function take(request, response) {
     request.on('data', (part) => parts.push(part));
     request.on('end', () => {
         requests++;
-        events += eventsIn(Buffer.concat(parts).toString('latin1'));
+        events += eventsIn(request, Buffer.concat(parts));
         response.statusCode = 201;
         response.end();
     });
