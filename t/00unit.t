@@ -14,6 +14,8 @@ for my $file (glob "$source/unit/*/*.c") {
 	ok -x "$build/t/$name", "$name is built" or diag("missing: $build/t/$name");
 }
 
+# An empty database is made once.
+local $ENV{TIDINGS_EMPTY_MARIADB} = Tidings::stack()->template;
 for my $unit (@units) {
 	my ($name) = $unit =~ m{/(unit/.*)\z};
 	subtest $name => sub {
