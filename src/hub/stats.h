@@ -53,7 +53,7 @@
 	X(HOOK_LOST, "webhook_events_lost", "webhook_events", "result=\"lost\"", STATS_HELP_HOOKS)                     \
 	X(HOOK_FAILED, "webhook_failures", "webhook_failures", "", "Requests to webhooks that did not succeed")        \
 	X(BEFORE_SEND_ASKED, "before_send_asked", "before_send_asked", "",                                             \
-	  "Messages that before_send was asked about")                                                                 \
+	  "Messages and edits that before_send was asked about")                                                       \
 	X(BEFORE_SEND_REFUSED, "before_send_refused", "before_send", "result=\"refused\"", STATS_HELP_BEFORE_SEND)     \
 	X(BEFORE_SEND_REPLACED, "before_send_replaced", "before_send", "result=\"replaced\"", STATS_HELP_BEFORE_SEND)  \
 	X(BEFORE_SEND_FAILED, "before_send_failed", "before_send", "result=\"failed\"", STATS_HELP_BEFORE_SEND)        \

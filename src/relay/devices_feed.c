@@ -348,7 +348,7 @@ static void put_reads(const uint64_t *ids, size_t count, struct buf *text)
 	sql_lit(text, ON_DUPLICATE ";");
 }
 
-/* Of whoever has read: a large group has many others, and they read one after another. */
+/* Only of the user who has read: a large group has many others. */
 static void put_readers(const struct device_feed *f, struct buf *text)
 {
 	for (size_t i = 0; i < f->readers; i++) {

@@ -243,6 +243,8 @@ static void test_links(void)
 	UNTIL(stats_sum(hub, STAT_BUS_OUT) > announced);
 	ok(session_of("bob")->announced, "and they are announced again");
 	other_subscribe("all");
+	other_subscribe("roll");
+	conf->relay.presence = true;
 	server_cut(&redis, "tidings-publish");
 	UNTIL(!bus_is_up(live->bus));
 	push_to(live, STR_LIT("bob"), EVENT, STR_LIT("{\"n\":6}"), NULL);
@@ -254,6 +256,8 @@ static void test_links(void)
 	is_str(text, "R" OURS, "the others are told that they may have missed something");
 	pass(11000);
 	is_str(client_rest(&bobs), "", "but ours have not");
+	is_str(other_next_on("roll"), "@1-D" OURS "+bob ", "and a relay that tells webhooks hears again who is here");
+	conf->relay.presence = false;
 }
 
 int main(void)
