@@ -12,6 +12,7 @@
 #include <inttypes.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -197,6 +198,31 @@ static unsigned survives(const char *bytes, size_t len)
 	return wrong;
 }
 
+/* The file system takes no more than a first part of the ring. */
+static void test_no_room(void)
+{
+	struct rlimit usual, full;
+	getrlimit(RLIMIT_FSIZE, &usual);
+	full = (struct rlimit){.rlim_cur = 4096 + 256 * 1024, .rlim_max = usual.rlim_max};
+	int64_t begun_ms = clock_wall_ms();
+	forget();
+	signal(SIGXFSZ, SIG_IGN);
+	struct trace *t = trace_open(dir, TRACE_SMALL, 1024 * 1024);
+	ok(t != NULL && setrlimit(RLIMIT_FSIZE, &full) == 0, "a ring that cannot grow");
+	for (int i = 0; i < 256 * 1024 / 32 + 10; i++)
+		trace_pushed(t, NOW + i, 7, session(1000, 3), WORKER);
+	found(7, NOW);
+	ok(last.since_ms > NOW, "loses notes, and says when");
+	setrlimit(RLIMIT_FSIZE, &usual);
+	trace_close(&t);
+	t = trace_open(dir, TRACE_SMALL, 1024 * 1024);
+	trace_pushed(t, NOW, 8, session(1000, 3), WORKER);
+	found(8, begun_ms);
+	is_int(last.count[TRACE_PUSHED], 1, "the next process has room again");
+	trace_close(&t);
+	forget();
+}
+
 static void test_garbage(void)
 {
 	static char good[4096 + RING], bad[sizeof(good)];
@@ -296,6 +322,7 @@ int main(void)
 	test_notes();
 	test_killed();
 	test_round();
+	test_no_room();
 	test_garbage();
 	test_sent();
 	measure();
