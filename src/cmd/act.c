@@ -115,7 +115,7 @@ static void on_decided(const struct problem *refusal, struct str content, void *
 	store_act(e->r->live->store, &e->act, on_changed, e->r);
 }
 
-/* What the store will refuse nobody is asked about. */
+/* Nobody is asked about an edit that the store will refuse. */
 static bool may_be_edited(const struct edit *e, const struct message *m)
 {
 	return str_is(e->act.user, m->from) && !m->is_recalled && m->type != MESSAGE_SYSTEM &&

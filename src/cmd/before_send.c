@@ -15,12 +15,12 @@
 #include "live/session.h"
 #include "net/fetch.h"
 
-/* Questions under way; so many of them have a connection at a time. */
+/* Questions under way, and connections for them. */
 #define UNDER_WAY_MAX 256
 #define CONNECTIONS_MAX 64
-/* Of them of one user; what the user sends beyond waits, so that nobody takes the others' places. */
+/* Questions of one user under way. The user's others wait, so that one user cannot take all places. */
 #define OF_USER_MAX 32
-/* After so many failures in a row it is asked once in so long, until an answer comes. */
+/* After this many failures in a row the server is asked once in this time, until it answers. */
 #define FAILURES_MAX 5
 #define ASK_AGAIN_MS 1000
 /* Of an answer, beside the content that it may have. */
@@ -153,7 +153,7 @@ static void fall_back(struct question *q)
 	before_send_decide(q, allows ? NULL : &unavailable);
 }
 
-/* It is down: what it answered about this message says nothing of the next one. */
+/* The server itself has failed. An answer that does not fit one message is no such failure. */
 static void note_down(struct before_send *b, const char *why)
 {
 	if (++b->failures == FAILURES_MAX)
@@ -277,7 +277,7 @@ static void on_answer(const struct fetch_answer *a, void *ctx)
 	q->call = NULL;
 	b->under_way--;
 	stat_observe(STAT_HIST_BEFORE_SEND, (uint64_t)(clock_usecs() - q->asked_usecs));
-	/* One that found no connection in time says nothing of the server. */
+	/* A question that found no connection in time says nothing about the server. */
 	if (a->status == 0 || a->status / 100 == 5) {
 		if (!a->unsent)
 			note_down(b, fault);

@@ -21,7 +21,7 @@ static void put_pushed(struct json_out *o, const struct trace_note *n)
 	json_put_cstr(o, "session_id", n->session);
 }
 
-/* Of one that was gone when it was to be told, the platform is not known. */
+/* The platform of a device that was gone already is not known. */
 static void put_device(struct json_out *o, const struct trace_note *n)
 {
 	json_put_str(o, "user_id", n->user);

@@ -49,7 +49,7 @@ char *trace_path(const char *run_dir, enum trace_size size, unsigned i)
 	return xasprintf("%s/" TRACE_DIR "/%s.%u", run_dir, trace_rings[size].name, i);
 }
 
-/* Of the first file that no process has. -1, with errno. */
+/* Opens and locks the first file that no process has. -1, with errno. */
 static int ring_lock(const char *run_dir, enum trace_size size)
 {
 	int error = EMFILE;

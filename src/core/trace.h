@@ -21,7 +21,7 @@
 #define TRACE_DIR "trace"
 /* Notes are shown for a day. */
 #define TRACE_KEPT_MS INT64_C(86400000)
-/* Of each kind, of one message; what is more is left out. */
+/* Notes of each kind about one message; more are left out. */
 #define TRACE_FOUND_MAX 1000
 
 enum trace_kind { TRACE_PUSHED = 1, TRACE_DEVICE, TRACE_HOOK };
@@ -60,7 +60,7 @@ void trace_hook(struct trace *t, int64_t now_ms, uint64_t message_id, enum trace
 struct trace_found {
 	struct buf notes;
 	unsigned count[TRACE_KINDS];
-	bool cut; /* there was more of a kind than TRACE_FOUND_MAX */
+	bool cut; /* some are left out, or were not noted */
 	/* What was noted before is lost or not shown; INT64_MAX: nothing is known. */
 	int64_t since_ms;
 };

@@ -13,7 +13,7 @@
 #define TRACE_MAGIC UINT32_C(0x74647472)
 #define TRACE_VERSION 1
 #define TRACE_HEAD_BYTES 4096
-/* As many processes a node never has. */
+/* More than a node has processes. */
 #define TRACE_FILES_MAX 8192
 
 struct trace_head {

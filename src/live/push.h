@@ -24,7 +24,7 @@ void push_to(struct live *live, struct str user, struct push_place place, struct
 /* To those of both. */
 void push_to_both(struct live *live, struct str a, struct str b, struct push_place place, struct str event_json,
 		  const struct session *except);
-/* Of an event that will be delivered. That it was pushed is noted of a message alone (core/trace.h). */
+/* Makes the frame of an event. Only pushes of messages are noted (core/trace.h). */
 static inline struct ws_frame *push_frame_new(const struct push_place *place, struct str event_json)
 {
 	struct ws_frame *frame = ws_frame_new(event_json);

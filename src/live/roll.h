@@ -21,7 +21,7 @@ struct roll {
 	struct wheel_timer timer; /* set while there are some */
 };
 
-/* What is still to be told is told. While the bus is there. */
+/* Sends the hints that wait. Call it before the bus is freed. */
 void roll_fini(struct live *live);
 /* A session of the user in this worker was the first to come, or the last to go. */
 void roll_note(struct live *live, struct str user, bool came);

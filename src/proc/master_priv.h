@@ -19,7 +19,7 @@ struct event_base;
 struct master;
 struct order;
 
-/* After its time a process has so long to leave by itself, before it is killed. */
+/* A process that has not left by its deadline is killed this much later. */
 #define KILL_GRACE_MS 10000
 /* So many sockets may be under way to a worker: the channel holds some hundreds, and orders have to find room, too. */
 #define UNDER_WAY_MAX 64

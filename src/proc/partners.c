@@ -146,7 +146,7 @@ static void tell_to_leave(struct child *c, int64_t deadline_ms)
 	const struct order order = {.kind = ORDER_DRAIN, .deadline_ms = deadline_ms};
 	c->told_to_leave = true;
 	spawn_tell(c, &order, -1);
-	/* Those before may have taken all of the time that there was. */
+	/* The processes that left before it may have used all of the time. */
 	int64_t kill_at_ms = clock_mono_ms() + deadline_ms + KILL_GRACE_MS;
 	if (c->m->kill_at_ms < kill_at_ms)
 		c->m->kill_at_ms = kill_at_ms;

@@ -92,8 +92,8 @@ static void add_user(struct device_feed *f, struct str user)
 	sql_str(&f->users, user);
 }
 
-/* Behind a read follows who has read, behind a change of a group whom it concerns. Other users of such rows have done
- * something themselves. */
+/* The user after a read is the reader, and those after a change of a group are the ones it concerns. Other users in such
+ * rows have done something themselves. */
 static void take_user(struct device_feed *f, struct str user)
 {
 	if (f->reader_of != 0)

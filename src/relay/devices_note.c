@@ -8,7 +8,7 @@
 #include "relay/relay_priv.h"
 #include "store/sql.h"
 
-/* Of a text; a database takes 2 MiB at least (store/settings.c). */
+/* Bytes of statements at a time; a database takes 2 MiB at least (store/settings.c). */
 #define WRITE_BYTES 524288
 /* Friend requests are no conversation, and no notification either: their rows must not replace one another. */
 #define FRIEND_REQUESTS UINT64_MAX
@@ -104,7 +104,7 @@ static void decide(struct relay *r, unsigned i, struct buf *text)
 	put_key(j, text);
 	sql_lit(text, " AND version=");
 	sql_u64(text, j->version);
-	/* One that another relay has made anew begins to count again. */
+	/* A job that another relay has made anew counts its versions from 1 again. */
 	sql_lit(text, " AND message_id=");
 	sql_u64(text, j->message_id);
 	buf_append_char(text, ';');

@@ -49,7 +49,7 @@ void devices_send_drop(struct relay *r)
 
 /* ---- sending ---- */
 
-/* Of those that are tried again the first try alone: there may be many. */
+/* Only the first of several tries that failed is noted. */
 static void push_note(const struct device_push *p, enum service_verdict verdict)
 {
 	static const enum trace_status statuses[] = {[SERVICE_SENT] = TRACE_ACCEPTED,

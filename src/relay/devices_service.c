@@ -513,7 +513,7 @@ unsigned service_lane(enum device_platform p, struct str token)
 	return FIRST_OTHER_LANE + (unsigned)(hash(host) % (SERVICE_LANES - FIRST_OTHER_LANE));
 }
 
-/* Where anybody may have us call a host that does not answer, fewer have to do. */
+/* Fewer where users choose the host, which may not answer. */
 #define OTHER_ROOM 32
 
 unsigned service_room(unsigned lane)

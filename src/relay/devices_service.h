@@ -64,7 +64,7 @@ struct service_push {
  */
 int services_request(struct services *s, const struct service_push *p, struct fetch_request *request_r) MUST_CHECK;
 
-/* That a payload tells of; 0: it tells of none. */
+/* The message that a payload is about; 0: none. */
 uint64_t services_message(struct services *s, struct str payload);
 
 /* FCM wants a token of Google's first: what is asked for it, and what was answered. */

@@ -303,7 +303,7 @@ static void put_friend(struct json_out *o, const struct hook_event *e)
 	json_put_str(o, "friend_id", e->other);
 }
 
-/* Of one who has no profile, or none any more, all of it is null. */
+/* All of it is null for a user who has no profile any more. */
 static void put_user(struct hooks *x, const struct hook *h, const struct hook_event *e)
 {
 	static const char *const done[] = {

@@ -192,7 +192,7 @@ void hook_begin_loading(struct hook *h);
 /* They are read again. */
 void hook_load_again(struct hook *h);
 extern const struct relay_job hook_load_job;
-/* Is what the event is of a user's, and of no conversation? */
+/* Is the event about a user, and of no conversation? */
 bool hook_is_of_user(const struct hook_event *e);
 /* It is about the message e->id. */
 bool hook_shows_message(const struct hook_event *e);
