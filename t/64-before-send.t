@@ -197,6 +197,18 @@ subtest 'forwarded' => sub {
 	is scalar @{$merged->{messages}}, 2, 'a merged one is allowed';
 	($merged) = $forward->([map { $_->{id} } @m], mode => 'merged', comment => 'refuse: no comment');
 	is_deeply [$merged->{error}{code}, $merged->{messages} // []], ['refused', []], 'a comment that is refused stops the rest';
+	# The first copy's time is up, and so is the request's.
+	$hook->hold('/ask');
+	my $held = asked('held');
+	my $http = client('ann')->connect;
+	$http->send_request(POST => '/messages/forward', json => {message_ids => [$m[0]{id}, $m[2]{id}], to => [{user_id => 'cat'}]});
+	wait_asked($held + 1, 'held');
+	$allowing->clock(31);
+	my ($late) = @{$http->response->json->{results}};
+	is_deeply [$late->{error}{code}, scalar(asked('held')) - $held], ['unavailable', 1], 'after half a minute no further copy is begun';
+	$hook->release;
+	$hook->answer('by content', '/ask');
+	be_well(0);
 };
 
 subtest 'edits' => sub {

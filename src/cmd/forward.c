@@ -25,6 +25,8 @@
 #define LARGE_PARTS ((uint64_t)256 * 1024)
 /* A request waits so long for tokens of groups' fan-out. */
 #define FANOUT_WAIT_MS 10000
+/* No copy is begun after this time: before_send may take long over each, and a client does not wait forever. */
+#define COPIES_MS 30000
 
 /* ---- what was looked up ---- */
 
@@ -214,6 +216,11 @@ static void target_go_on(struct forward_target *t)
 		target_done(t);
 		return;
 	}
+	if (!t->is_stored[t->next] && clock_mono_ms() > f->end_ms) {
+		t->problem = problem_of_store(STORE_UNAVAILABLE);
+		target_done(t);
+		return;
+	}
 	t->p = f->copy[t->next];
 	t->p.to = t->to;
 	t->p.conversation_id = t->group;
@@ -343,6 +350,7 @@ static void on_looked(const struct store_forward_looked *l, void *arg)
 	}
 	r->api->forwards.bytes += f->bytes;
 	f->deadline_ms = clock_mono_ms() + FANOUT_WAIT_MS;
+	f->end_ms = clock_mono_ms() + COPIES_MS;
 	f->at_once = targets_at_once(f);
 	go_on(f);
 }

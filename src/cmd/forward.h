@@ -51,12 +51,13 @@ struct forward {
 	struct store_send *copy; /* what each target gets, but for where it goes and its client_msg_id */
 	uint64_t *cost;		 /* of each, in tokens of the sender */
 	size_t copy_count;
-	size_t bytes;	  /* of the answer, at most */
-	size_t begun;	  /* targets, in order */
-	unsigned busy;	  /* those of them that are not done, */
-	unsigned at_once; /* and how many these may be */
-	bool begins;	  /* go_on() is running */
-	int64_t deadline_ms;
+	size_t bytes;	     /* of the answer, at most */
+	size_t begun;	     /* targets, in order */
+	unsigned busy;	     /* those of them that are not done, */
+	unsigned at_once;    /* and how many these may be */
+	bool begins;	     /* go_on() is running */
+	int64_t deadline_ms; /* until which a group's tokens are waited for */
+	int64_t end_ms;	     /* after which no copy is begun */
 };
 
 /* Fills in copy and cost. Uses live->scratch. */
