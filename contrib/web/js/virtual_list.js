@@ -218,9 +218,9 @@ export class VirtualList {
         this.#restTimer = setTimeout(() => this.#cameToRest(), REST_MS);
     }
 
+    // A leap may be seen here before its event comes, which then finds nothing left to do.
     #cameToRest() {
-        this.#catchUp();
-        if (this.#drift !== 0)
+        if (this.#catchUp() || this.#drift !== 0)
             this.#layout(true);
     }
 
