@@ -185,7 +185,7 @@ subtest 'what was not sent yet' => sub {
 	$web->browser->cut(1);
 	$page->say_text('three');
 	$page->wait_value(q{(JSON.parse(sessionStorage.getItem('tidings-web:dan:outbox')) ?? []).length === 1});
-	$page->value("void (location.href = '/?again#token=" . $t->token('ben') . "')");
+	$page->go($web->address . '/?again#token=' . $t->token('ben'));
 	$page->wait_text('.ask', '1 message of dan that was not sent yet will be lost.')->key('Escape')->wait_gone('.ask');
 	pass 'and by a link that is opened in a page that is loaded for it';
 	$web->browser->cut(0);

@@ -119,13 +119,13 @@ subtest 'what happened while the page was away' => sub {
 	my $c = $ben->get('/messages/conversations')->json->{items}[0];
 	$ann->wait_last('written meanwhile');
 	copy_has($ann, 'written meanwhile');
-	$ann->value(q{location.href = 'about:blank'});
+	$ann->go('about:blank');
 	my $history = $ben->get("/messages/conversations/$c->{id}/messages")->json->{items};
 	my ($gone) = grep { ($_->{content} // '') eq 'message 4 of ben' } @$history;
 	is $ben->put("/messages/$gone->{id}/recall")->status, 200, 'one is recalled';
 	$t->send_text('ben', 'ann', "later $_") for 1 .. 120;
 	$t->api('cat')->post('/messages/send', text_to('ann', 'from cat'));
-	$ann->value(q{history.back()});
+	$ann->back;
 	$ann->wait_online;
 	$ann->wait_value(q{document.querySelector('.chat[data-user=cat]')});
 	$ann->wait_value(q{[...document.querySelectorAll('.message .text')].some((e) => /^later/.test(e.textContent))});
@@ -138,9 +138,9 @@ subtest 'what happened while the page was away' => sub {
 	$t->say('cat', $group, 'to the walkers');
 	$ann->open_group($group)->wait_last('to the walkers');
 	copy_has($ann, 'to the walkers');
-	$ann->value(q{location.href = 'about:blank'});
+	$ann->go('about:blank');
 	is $t->api('cat')->delete("/groups/$group/members/ann")->status, 204, 'the user is removed from a group';
-	$ann->value(q{history.back()});
+	$ann->back;
 	$ann->wait_online;
 	wait_for('its messages to be gone', sub { $json->encode($ann->value($copies)) !~ /to the walkers/ });
 	pass 'whose messages are not kept';

@@ -134,6 +134,8 @@ function registrationOf(cdp) {
 
 const onPage = {
     reload: ({page}) => page.reload({waitUntil: 'domcontentloaded'}),
+    go: ({page}, url) => page.goto(url, {waitUntil: 'domcontentloaded'}),
+    back: ({page}) => page.goBack({waitUntil: 'domcontentloaded'}),
     close: ({page}) => page.close(),
     value: ({page}, expression) => page.evaluate(expression),
     see: (at, selector, text) => find(at, selector, text).waitFor(),
@@ -166,6 +168,7 @@ const onPage = {
     hold: ({page}, name) => page.keyboard.down(name),
     let_go: ({page}, name) => page.keyboard.up(name),
     insert: ({page}, text) => page.keyboard.type(text),
+    select: (at, selector, option) => find(at, selector).selectOption(option),
     fill: async (at, selector, text) => {
         const field = find(at, selector);
         await field.clear();

@@ -167,7 +167,14 @@ sub type { my ($self, $selector, $text) = @_; return $self->click($selector)->in
 # And in place of what is there.
 sub fill { my ($self, $selector, $text) = @_; $self->ask(fill => $selector, $text); return $self }
 
+# The option of a select element that has this value.
+sub select { my ($self, $selector, $option) = @_; $self->ask(select => $selector, $option); return $self }
+
 sub reload { my ($self) = @_; $self->ask('reload'); return $self }
+# To another address, or back in the history, and until that document is there. An expression cannot do it: its value is
+# lost where the document goes first.
+sub go { my ($self, $url) = @_; $self->ask(go => $url); return $self }
+sub back { my ($self) = @_; $self->ask('back'); return $self }
 sub resize { my ($self, $width, $height) = @_; $self->ask(resize => $width, $height); return $self }
 # light or dark, as the system would say
 sub theme { my ($self, $theme) = @_; $self->ask(theme => $theme); return $self }
