@@ -189,7 +189,13 @@ subtest 'a newer version' => sub {
 
 subtest 'what is pushed' => sub {
 	my $page = stay('cat', permissions => ['notifications']);
-	my $push = sub { $page->push_message(ref $_[0] ? $json->encode($_[0]) : $_[0]) };
+	# A browser that is asked for its notifications while it shows one may forget that one.
+	$page->worker_value(q{(() => { const act = pushed; self.handled = 0; pushed = (payload) => act(payload).finally(() => handled++); })()});
+	my $pushed = 0;
+	my $push = sub {
+		for (@_) { $page->push_message(ref ? $json->encode($_) : $_); $pushed++ }
+		wait_for('it to be handled', sub { $page->worker_value('handled') == $pushed });
+	};
 	my $shown = q{navigator.serviceWorker.getRegistration().then((r) => r.getNotifications()).then((list) => list.map(({title, body, tag, data}) => [title, body, tag, data.conversation]))};
 	$t->send_text('ann', 'cat', 'hello cat');
 	my $c = $t->api('cat')->get('/messages/conversations')->json->{items}[0]{id};
@@ -209,7 +215,9 @@ subtest 'what is pushed' => sub {
 	$push->({kind => 'read', badge => 0, conversation_id => $c});
 	$page->wait_value("$shown.then((list) => list.length === 1 && list[0][0] === 'Ben asks')");
 	pass 'what was read elsewhere goes';
-	$push->($_) for 'no JSON', '[]', 'null', '{"title": {}, "badge": -1, "conversation_id": 7}';
+	$push->({kind => 'message', title => 'Ann', body => 'read at once', badge => 1, conversation_id => $c, message_id => '3'}, {kind => 'read', badge => 0, conversation_id => $c});
+	is_deeply [map { $_->[0] } @{$page->value($shown)}], ['Ben asks'], 'however soon';
+	$push->('no JSON', '[]', 'null', '{"title": {}, "badge": -1, "conversation_id": 7}');
 	$page->wait_value("$shown.then((list) => list.some(([title]) => title === 'Tidings'))");
 	pass 'whatever is pushed, something is shown';
 	$away->close;
@@ -254,6 +262,7 @@ my $pretend = q{
 	let subscription = null;
 	PushManager.prototype.getSubscription = async () => subscription;
 	PushManager.prototype.subscribe = async ({applicationServerKey}) => {
+		await window.held;
 		subscription = {options: {applicationServerKey: applicationServerKey.buffer}, unsubscribe: async () => { subscription = null; window.unsubscribed = true; return true; },
 			toJSON: () => ({endpoint: 'https://push.example.org/x', expirationTime: null, keys: {p256dh: 'BP4z', auth: 'xyz'}})};
 		return subscription;
@@ -295,9 +304,16 @@ subtest 'being told while no page is open' => sub {
 	$page->click('input[name=push]');
 	$page->wait_value(q{asked.filter(([method]) => method === 'PUT').length === 2});
 	pass 'and on again';
-	$page->click('.log-out');
+	$page->click('input[name=push]');
+	$page->wait_value(q{asked.filter(([method]) => method === 'DELETE').length === 2});
+	$page->value(q{(() => { window.unsubscribed = false; window.held = new Promise((resolve) => { window.let_go = resolve; }); })()});
+	$page->click('input[name=push]')->click('.log-out');
 	$page->wait_value(q{document.querySelector('input[name=username]')});
-	is $page->value(q{Object.keys(localStorage).filter((key) => /push|device/.test(key)).length}), 0, 'a logout ends it';
+	my $left = q{Object.keys(localStorage).filter((key) => /push|device/.test(key)).length};
+	$page->wait_value("$left === 0");
+	$page->value('let_go()');
+	$page->wait_value('window.unsubscribed');
+	is $page->value($left), 0, 'a logout ends it, also while it is turned on';
 };
 
 subtest 'another user in the place of one who is told' => sub {

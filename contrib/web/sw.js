@@ -162,7 +162,16 @@ async function pushed({kind, title, body, badge: count, conversation_id: convers
         data: {conversation: textOf(conversation)}});
 }
 
-self.addEventListener('push', (event) => event.waitUntil(pushed(parsed(event.data))));
+// One after the other, as they came: what was read must not be shown after that.
+let before = Promise.resolve();
+
+function inTurn(payload) {
+    const act = () => pushed(payload);
+    before = before.then(act, act);
+    return before;
+}
+
+self.addEventListener('push', (event) => event.waitUntil(inTurn(parsed(event.data))));
 
 // In a page that is open, or a new one.
 async function follow({conversation}) {

@@ -78,6 +78,10 @@ export class Push {
             subscription = null;
         }
         subscription ??= await pushManager.subscribe({userVisibleOnly: true, applicationServerKey: key});
+        if (this.choice !== 'yes') { // turned off, or logged out, meanwhile
+            await subscription.unsubscribe();
+            return false;
+        }
         const {endpoint, keys} = subscription.toJSON();
         if (endpoint === this.#told)
             return true;
