@@ -4,7 +4,7 @@
 
 build_packages="build-essential autoconf automake pkg-config libevent-dev libc-ares-dev libhiredis-dev default-libmysqlclient-dev
 	libyajl-dev libjwt-dev libconfuse-dev libssl-dev libhttp-parser-dev uthash-dev libcrypt-dev libutf8proc-dev zlib1g-dev libcurl4-openssl-dev libvips-dev libmagic-dev libavformat-dev
-	libavcodec-dev libswscale-dev libseccomp-dev perl unicode-data unicode-cldr-core"
+	libavcodec-dev libswscale-dev libseccomp-dev perl unicode-data unicode-cldr-core esbuild"
 run_packages="mariadb-server mariadb-client redis-server tzdata"
 test_packages="perl openssl curl shellcheck chromium
 	libdbi-perl libdbd-mariadb-perl libio-socket-ssl-perl libjson-validator-perl libprotocol-websocket-perl

@@ -65,7 +65,7 @@ my %http = map { $_ => Tidings::HTTP->new(address => "127.0.0.1:$port", token =>
 my $page = $http{alice}->get('/', token => undef);
 is $page->status, 200, 'a page is there';
 like $page->header('content-type'), qr{^text/html}, 'as HTML';
-is $http{alice}->get("/$_", token => undef)->status, 200, "$_, which it is made of" for qw(js/main.js css/base.css client/index.js);
+is $http{alice}->get("/$_", token => undef)->status, 200, "$_, which it is made of" for qw(page.js page.css emoji_data.js sw.js);
 sub logs_in { my ($user, $password) = @_; return $http{$user}->post('/users/login', {user_id => $user, password => $password}, token => undef) }
 for (qw(alice bob)) {
 	my $r = logs_in($_, $password{$_});
@@ -86,7 +86,7 @@ my ($token_line) = $said =~ /^\s*(\S+tidingsctl .* token .*)$/m;
 my ($made, $admin_token) = run(Tidings::dir(), 'sh', '-c', $token_line);
 my $ops = Tidings::HTTP->new(address => $admin_page =~ s{^http://}{}r, admin => 1, token => $admin_token =~ s/\s+//gr);
 like $ops->get('/')->header('content-type'), qr{^text/html}, 'the operator has a page';
-is $ops->get("/$_")->status, 200, "$_, which it is made of" for qw(js/main.js css/admin.css web/base.css web/dom.js web/language.js web/linkify.js web/storage.js web/text.js);
+is $ops->get("/$_")->status, 200, "$_, which it is made of" for qw(page.js page.css);
 is $ops->get('/admin/stats')->status, 200, 'and a token for it';
 my $ws = Tidings::WS->open(address => "127.0.0.1:$port", token => $token{bob}, via => 'query', headers => [Origin => "http://127.0.0.1:$port", Host => "127.0.0.1:$port"]);
 my $m = $http{alice}->post('/messages/send', text_to('bob', 'kept'))->json;

@@ -104,8 +104,9 @@ subtest 'from outside' => sub {
 	$ann->wait_text('.chat[data-user=ben] .preview', '[Spoiler]');
 	pass 'a hundred within one another';
 	# What no server takes: the documents forbid it, so that none of it comes from one here.
+	Tidings::Web::modules($web->root . '/modules');
 	is $ann->value(q{(async () => {
-		const {richText} = await import('./js/rich_text.js');
+		const {richText} = await import('./modules/web/js/rich_text.js');
 		const entities = [{type: 'link', offset: 0, length: 4, url: 'javascript:alert(1)'}, {type: 'bold', offset: 2, length: 40}, {type: 'constructor', offset: 5, length: 3}, {type: 'link', offset: 9, length: 4}];
 		return richText({id: 'x', content: 'link and more', entities}, []).outerHTML;
 	})()}), '<p class="text" dir="auto">link and more</p>', 'nothing is made of what does not fit';

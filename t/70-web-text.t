@@ -212,7 +212,8 @@ subtest 'a clock that is wrong' => sub {
 };
 
 subtest 'an older browser, without light-dark()' => sub {
-	for (qw(app base timeline)) { my $path = $web->root . "/css/$_.css"; spew($path, Tidings::Util::slurp($path) =~ s/light-dark\(/no-such-function(/gr) }
+	my $sheet = $web->root . '/page.css';
+	spew($sheet, Tidings::Util::slurp($sheet) =~ s/light-dark\(/no-such-function(/gr);
 	my $ann = $web->enter('ann', before => q{Object.defineProperty(navigator, 'languages', {get: () => ['en-US@posix', 'en']}); delete AbortSignal.timeout;});
 	for my $theme (qw(light dark)) {
 		$ann->theme($theme);

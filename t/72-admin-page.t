@@ -54,7 +54,7 @@ subtest 'the files' => sub {
 	like $csp, qr/default-src 'none'/, 'nothing is allowed that is not named';
 	unlike $csp, qr/unsafe|data:|\*/, 'no script or style of the page itself';
 	unlike $index->body, qr/<script(?![^>]*\bsrc=)|\bstyle=|\bon\w+=/, 'nor is there any in it';
-	is $t->http(undef)->get('/js/main.js')->status, 404, 'not on the users\' listener';
+	is $t->http(undef)->get('/page.js')->status, 404, 'not on the users\' listener';
 	is $http->get("/$_")->status, 404, "no $_" for '../tidings.conf', '%2e%2e/tidings.conf', 'nothing';
 	is $http->request('POST', '/')->status, 404, 'files are only read';
 	is $http->get('/healthz')->json->{status}, 'alive', 'what was there is there';

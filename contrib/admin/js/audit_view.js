@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // The audit log, page by page, the newest first.
-import {el, textButton} from '../web/dom.js';
+import {el, textButton} from '../../web/js/dom.js';
 import {moment} from './format.js';
 import {reasonOf, t} from './i18n.js';
 import {table, tag} from './table.js';

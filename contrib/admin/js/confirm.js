@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Asks before something is done to somebody, and says what was done.
-import {el, textButton} from '../web/dom.js';
+import {el, textButton} from '../../web/js/dom.js';
 import {t} from './i18n.js';
 
 // Resolves to whether the administrator agrees.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Times, counts and names the way people write them.
-import {isVisible, plain} from '../web/text.js';
+import {isVisible, plain} from '../../web/js/text.js';
 import {locale} from './i18n.js';
 
 const momentFormat = new Intl.DateTimeFormat(locale, {dateStyle: 'medium', timeStyle: 'medium'});

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Every text of the page, in English and Chinese, as speaker() takes them.
-import {speaker} from '../web/language.js';
+import {speaker} from '../../web/js/language.js';
 
 const TEXTS = {
     'app.title': ['Tidings administration', 'Tidings 管理'],

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Takes a token, if the server accepts it.
-import {el, icon} from '../web/dom.js';
+import {el, icon} from '../../web/js/dom.js';
 import {Api} from './api.js';
 import {hasText, reasonOf, t} from './i18n.js';
 

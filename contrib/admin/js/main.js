@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Who is logged in, and which of the pages is shown: #/overview, #/users/ID, #/messages/ID, #/audit.
-import {el, icon, textButton} from '../web/dom.js';
-import {passing} from '../web/storage.js';
+import {el, icon, textButton} from '../../web/js/dom.js';
+import {passing} from '../../web/js/storage.js';
 import {Api} from './api.js';
 import {AuditView} from './audit_view.js';
 import {closeAll} from './confirm.js';

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // What became of a message: #/messages/ID.
-import {el, icon} from '../web/dom.js';
+import {el, icon} from '../../web/js/dom.js';
 import {moment} from './format.js';
 import {hasText, reasonOf, t} from './i18n.js';
 import {card, table, tag} from './table.js';

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // The node's figures as they are now: /admin/stats for what is, /metrics for what happens in a second. Read again and
 // again while the page can be seen.
-import {el} from '../web/dom.js';
+import {el} from '../../web/js/dom.js';
 import {counted, quantile, rate, Reading, Readings} from './figures.js';
 import {clock, count, moment, perSecond, seconds} from './format.js';
 import {reasonOf, t} from './i18n.js';

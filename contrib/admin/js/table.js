@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Tables, and what is said beside them.
-import {el} from '../web/dom.js';
+import {el} from '../../web/js/dom.js';
 
 // columns: headings. rows: arrays of cells, each a text or nodes; the first one heads its row.
 export function table(caption, columns, rows, spec = 'table') {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Finds users, shows one, and does to them what an administrator may.
-import {bdi, el, icon, textButton} from '../web/dom.js';
+import {bdi, el, icon, textButton} from '../../web/js/dom.js';
 import {confirm} from './confirm.js';
 import {moment, nickname} from './format.js';
 import {reasonOf, t} from './i18n.js';

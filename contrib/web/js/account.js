@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Who is logged in here. Each tab has an account of its own in sessionStorage, so that several people can use one
 // browser; "stay logged in" keeps it in localStorage, where new tabs and the next day find it.
-import {LoginStore} from '../client/index.js';
+import {LoginStore} from '../../client/src/index.js';
 import {LentStorage, lasting, passing} from './storage.js';
 
 const KEY = 'tidings-web:account';

@@ -3,7 +3,7 @@
 // `notices`, `outgoing`, `push` and `drafts`, have messages read by `pages` and settings changed by `own`, and hear through
 // `changes` when to look again. Topics: state, conversations, timeline, people, groups, notices, drafts,
 // stickers; events for the user's eyes at once go to onNews.
-import {TidingsClient} from '../client/index.js';
+import {TidingsClient} from '../../client/src/index.js';
 import {countUnsent, homeOf} from './account.js';
 import {Changes} from './changes.js';
 import {now, takeTimeFrom} from './clock.js';

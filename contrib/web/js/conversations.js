@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // The caller's conversations, as the server told of them and as the events have changed them since.
-import {withReaction} from '../client/reactions.js';
+import {withReaction} from '../../client/src/reactions.js';
 import {now} from './clock.js';
 import {NO_SETTINGS, inListOrder, isMutedAt} from './conversation_settings.js';
 import {History, asRecalled, isUnread, newerOf} from './history.js';

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Logging in, and making an account.
-import {Problem} from '../client/index.js';
+import {Problem} from '../../client/src/index.js';
 import {deviceLabel} from './device_label.js';
 import {el, icon} from './dom.js';
 import {field} from './field.js';

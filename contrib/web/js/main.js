@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Where the page begins: who is logged in, or the way in.
-import {TidingsClient, loginOf} from '../client/index.js';
+import {TidingsClient, loginOf} from '../../client/src/index.js';
 import {
     countUnsent, currentAccount, forgetWritings, keptAccount, loginStoreOf, rememberAccount, storageOf, takeEntranceFromAddress, takeTokenFromAddress,
     takeWaitingEntrance,

@@ -8,10 +8,8 @@ use Tidings::Util qw(run);
 
 # The document root as `make install` lays it out.
 sub docroot {
-	my $top = Tidings::top();
 	my $root = Tidings::dir() . '/admin-page';
-	my $shared = join ' ', map { "'$top/contrib/web/$_'" } qw(css/base.css js/dom.js js/language.js js/linkify.js js/storage.js js/text.js);
-	my ($status, $out, $err) = run(Tidings::dir(), 'sh', '-c', "mkdir -p '$root/web' && cp -R '$top/contrib/admin/.' '$root' && cp $shared '$root/web'");
+	my ($status, $out, $err) = run(Tidings::dir(), 'cp', '-R', Tidings::Server::build_dir() . '/pages/admin', $root);
 	die "the page cannot be laid out: $err\n" if $status;
 	return $root;
 }

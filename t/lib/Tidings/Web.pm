@@ -15,22 +15,28 @@ use Tidings::Util qw(run slurp);
 sub write_worker {
 	my ($root) = @_;
 	my $top = Tidings::top();
-	my ($status, $out, $err) = run(Tidings::dir(), 'sh', '-c', "cp '$top/contrib/web/sw.js' '$root' && '$top/contrib/page-files' '$root' '$root/client' '$root/js/emoji_data.js' > '$root/sw.js.new'"
-		. " && mv '$root/sw.js.new' '$root/sw.js'");
+	my ($status, $out, $err) = run(Tidings::dir(), 'sh', '-c', "'$top/contrib/page-files' '$root' '$top/contrib/web/sw.js' > '$root/sw.js.new' && mv '$root/sw.js.new' '$root/sw.js'");
 	die "there is no service worker: $err\n" if $status;
 	return;
 }
 
 # The document root as `make install` lays it out.
 sub docroot {
-	my $top = Tidings::top();
 	my $root = Tidings::dir() . '/web';
-	my $build = Tidings::Server::build_dir();
-	my ($status, $out, $err) = run(Tidings::dir(), 'sh', '-c',
-		"mkdir -p '$root/client' && cp -R '$top/contrib/web/.' '$root' && cp '$top'/contrib/client/src/*.js '$root/client' && cp '$build/emoji_data.js' '$root/js'");
+	my ($status, $out, $err) = run(Tidings::dir(), 'cp', '-R', Tidings::Server::build_dir() . '/pages/web', $root);
 	die "the page cannot be laid out: $err\n" if $status;
-	write_worker($root);
 	return $root;
+}
+
+# The modules of the pages and of the client, each for itself, as they lie below contrib/.
+sub modules {
+	my ($folder) = @_;
+	my $contrib = Tidings::top() . '/contrib';
+	my $build = Tidings::Server::build_dir();
+	my ($status, $out, $err) = run(Tidings::dir(), 'sh', '-c', "mkdir -p '$folder/web' '$folder/admin' '$folder/client' && cp -R '$contrib/web/js' '$folder/web'"
+		. " && cp -R '$contrib/admin/js' '$folder/admin' && cp -R '$contrib/client/src' '$folder/client' && cp '$build/emoji_data.js' '$folder/web/js'");
+	die "the modules cannot be copied: $err\n" if $status;
+	return $folder;
 }
 
 # conf, workers, as Tidings->start takes them.
