@@ -205,7 +205,9 @@ subtest 'staying logged in in the place of another' => sub {
 	$tab->wait_online->click('.mine')->click('.log-out')->wait_value($login_form);
 	$tab->click('input[name=keep]')->log_in('cat', 'correct staple');
 	$tab->wait_text('.ask', 'dan stays logged in')->click('.ask .danger')->wait_text('.mine .name', 'Cat');
-	is $tab->value("$kept.user_id"), 'cat', 'who agrees stays';
+	# Dan's tab may take it away for a moment, see below.
+	$tab->wait_value("$kept?.user_id === 'cat'");
+	pass 'who agrees stays';
 	$dan->wait_text('.login .fault', 'You were logged out, in another tab');
 	wait_out(http_of($login), 'and the login before is over');
 	# As a process does that has not heard yet that another login is kept.
