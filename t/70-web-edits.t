@@ -79,7 +79,8 @@ subtest 'by arrow up' => sub {
 	$ann->wait_text('.chat[data-user=ben] .preview', 'typing');
 	text_is($ann->open_chat('ben'), 'typing');
 	pass 'an edit that was left is no draft';
-	replace($ann, 'end')->key('Enter')->wait_last('end');
+	replace($ann, 'end')->key('Enter');
+	sent($ann, 'end');
 	text_is($ann, '');
 };
 

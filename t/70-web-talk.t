@@ -8,7 +8,7 @@ use Tidings::Util qw(spew);
 
 my $missing = Tidings::Browser::missing();
 plan skip_all => $missing if $missing;
-my $web = Tidings::Web->start;
+my $web = Tidings::Web->start(conf => {message => {recall_window => 120}});
 my $t = $web->t;
 $t->befriend(qw(ann ben cat));
 
@@ -82,8 +82,9 @@ subtest 'recalling and deleting' => sub {
 	pass 'the list shows the message before';
 	$ann->reload->wait_online->wait_value(q{document.querySelector('.message[data-seq="5"]')});
 	is $ann->count('.message[data-seq="6"]'), 0, 'and it stays away';
+	$ann->say_text('soon too late')->wait_last('soon too late')->wait_value(q{document.querySelector('.message:last-child .ticks.sent, .message:last-child .ticks.read')});
 	$t->node->clock(130);
-	$ann->choose('.message[data-seq="1"]', 'Recall')->wait_text('.note', 'too late');
+	$ann->choose('.message:last-child', 'Recall')->wait_text('.note', 'too late');
 	pass 'the server has the last word on what can be recalled';
 };
 

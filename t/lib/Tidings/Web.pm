@@ -39,11 +39,11 @@ sub modules {
 	return $folder;
 }
 
-# conf, workers, as Tidings->start takes them.
+# conf, workers, as Tidings->start takes them. A message can be recalled for as long as a slow machine takes to come to it.
 sub start {
 	my ($class, %o) = @_;
 	my $root = docroot();
-	my $t = Tidings->start(workers => 2, %o, conf => Tidings::Conf::conf_merge({http => {docroot => $root}, limits => {logins_per_minute => 0}}, $o{conf}));
+	my $t = Tidings->start(workers => 2, %o, conf => Tidings::Conf::conf_merge({http => {docroot => $root}, limits => {logins_per_minute => 0}, message => {recall_window => 86400}}, $o{conf}));
 	return bless {t => $t, browser => Tidings::Browser->start(Tidings::dir()), root => $root}, $class;
 }
 
