@@ -457,6 +457,8 @@ my @drive = (
 		my $put = $t->api('u0001')->put('/devices/browser', {platform => 'webpush', subscription => {endpoint => 'https://127.0.0.1:1/', keys => {p256dh => $point, auth => encode_base64url('a' x 16)}}});
 		my $sent = $alice->post('/messages/send', {to_user_id => 'u0001', message_type => 'text', content => 'told'});
 		wait_for('a push to be tried', sub { $dbh->selectrow_array("SELECT COUNT(*) FROM push_sends WHERE user_id = 'u0001' AND tries > 0") });
+		$dbh->do("INSERT INTO push_sends (user_id, device_id, conversation_id, version, lane, payload, made_at, due_at) VALUES ('u0001', 'none', 1, 1, 1, '{}', UTC_TIMESTAMP(3), UTC_TIMESTAMP(3))");
+		wait_for('what is for no device to go', sub { !$dbh->selectrow_array("SELECT COUNT(*) FROM push_sends WHERE device_id = 'none'") });
 		my $read = $t->api('u0001')->put("/messages/conversations/$cid/read");
 		wait_for('it to be withdrawn', sub { !$dbh->selectrow_array("SELECT COUNT(*) FROM push_shown WHERE user_id = 'u0001' AND conversation_id = ?", undef, $sent->json->{conversation_id}) });
 		return $put, $sent, $read;

@@ -30,7 +30,7 @@ struct relay_job;
 /* How long a user has to be without a session. */
 #define DEVICES_WAIT_MS 3000
 /* Jobs that are decided at a time. */
-#define DECIDE_MAX 50
+#define DECIDE_MAX 200
 
 /* ---- reading the outbox ---- */
 
@@ -75,25 +75,30 @@ struct device_job {
 	uint64_t read_seq, shown_seq; /* of a party: what is read; what the devices show, 0: nothing */
 	bool online, may;	      /* may: is neither disabled nor erased, nor does not want to be disturbed now */
 	struct push_settings settings;
-	bool has_text; /* there is something to be shown */
+	bool has_newest, is_mentioned; /* the newest message may be shown; there is a mention that was not shown yet */
+	bool looks_back;	       /* for what is shown in its place */
+	bool has_text;		       /* there is something to be shown */
 	bool withdraws;
 	struct push_text text, asked; /* asked: a friend request, beside a notification */
 	bool has_asked;
 	uint64_t badge;
 };
 struct device_found {
-	unsigned job; /* the first one of its user */
+	struct device_job *job; /* the first one of its user */
 	struct str id, token, locale;
 	enum device_platform platform;
 };
 struct device_decide {
 	struct device_job job[DECIDE_MAX];
 	unsigned jobs;
+	/* Those that are not idle, by user and conversation. */
+	struct device_job *key[DECIDE_MAX];
+	unsigned keys;
 	bool asked_bus;
 	struct device_found *device;
 	size_t devices, device_room;
 	struct unread *unread;
-	unsigned *unread_job;
+	struct device_job **unread_job; /* the first one of its user */
 	size_t unreads, unread_room;
 	size_t count_from, count_to; /* those that are being counted */
 	struct arena arena;
@@ -140,6 +145,7 @@ enum devices_step {
 	DEVICES_LOOKING, /* for jobs that are due */
 	DEVICES_ASKING,	 /* Redis, who is online */
 	DEVICES_FINDING,
+	DEVICES_LOOKING_BACK,
 	DEVICES_COUNTING,
 	DEVICES_WRITING,
 };
@@ -181,10 +187,13 @@ void devices_feed_fini(struct device_feed *f);
 const struct relay_job *devices_decide_job(struct relay *r);
 void devices_decide_drop(struct relay *r);
 void devices_decide_fini(struct device_decide *d);
+/* devices_find.c: whose job is which, once it is known who is online. False: all are idle. */
+bool devices_find_begin(struct device_decide *d);
 /* The user is online, and nothing is shown that might have to be taken away. */
 bool device_job_is_idle(const struct device_job *j);
-/* The first job of the same user that is not idle, as i is not: what is of users alone is kept there. */
-unsigned device_job_first(const struct device_decide *d, unsigned i);
+/* The first job of the same user that is not idle, as j is not: what is of users alone is kept there. */
+struct device_job *device_job_first(const struct device_decide *d, const struct device_job *j);
+extern const struct relay_job devices_find_job, devices_look_back_job;
 /* devices_note.c: what was decided. */
 extern const struct relay_job devices_note_job;
 const struct relay_job *devices_send_job(struct relay *r, int64_t now_ms);

@@ -266,7 +266,7 @@ static unsigned lane_to_write(const struct relay *r, bool any)
 
 static void put_key(const struct device_push *p, struct buf *text)
 {
-	sql_lit(text, " WHERE user_id=");
+	sql_lit(text, "user_id=");
 	sql_str(text, p->user);
 	sql_lit(text, " AND device_id=");
 	sql_str(text, p->device);
@@ -274,7 +274,6 @@ static void put_key(const struct device_push *p, struct buf *text)
 	sql_u64(text, p->conversation_id);
 	sql_lit(text, " AND version=");
 	sql_u64(text, p->version);
-	buf_append_char(text, ';');
 }
 
 /* Not where it has another token by now. */
@@ -296,10 +295,10 @@ static void put_later(const struct device_push *p, struct buf *text)
 	secs = p->later_secs > secs ? p->later_secs : secs;
 	sql_lit(text, "UPDATE push_sends SET tries=tries+1,due_at=");
 	sql_now(text);
-	buf_printf(text, "+INTERVAL %llu SECOND", (unsigned long long)secs);
+	buf_printf(text, "+INTERVAL %llu SECOND WHERE ", (unsigned long long)secs);
 	put_key(p, text);
 	/* For a day. */
-	buf_printf(text, "DELETE FROM push_sends WHERE made_at<");
+	buf_printf(text, ";DELETE FROM push_sends WHERE made_at<");
 	sql_now(text);
 	buf_printf(text, "-INTERVAL %d SECOND AND user_id=", SERVICE_TTL_SECS);
 	sql_str(text, p->user);
@@ -313,6 +312,7 @@ static void put_later(const struct device_push *p, struct buf *text)
 static void write_ask(struct relay *r, struct buf *text)
 {
 	struct device_lane *lane = &r->devices.lane[r->devices.written];
+	struct buf gone = {0};
 	for (unsigned i = 0; i < SERVICE_ROOM_MAX; i++) {
 		struct device_push *p = &lane->push[i];
 		if (p->state != PUSH_OVER)
@@ -323,11 +323,18 @@ static void write_ask(struct relay *r, struct buf *text)
 			put_later(p, text);
 			continue;
 		}
-		sql_lit(text, "DELETE FROM push_sends");
-		put_key(p, text);
+		buf_append_str(&gone, gone.len == 0 ? STR_LIT("(") : STR_LIT(" OR ("));
+		put_key(p, &gone);
+		buf_append_char(&gone, ')');
 		if (p->verdict == SERVICE_DEAD)
 			put_removal(p, text);
 	}
+	if (gone.len != 0) {
+		sql_lit(text, "DELETE s FROM push_sends s FORCE INDEX (PRIMARY) WHERE ");
+		buf_append(text, gone.data, gone.len);
+		buf_append_char(text, ';');
+	}
+	buf_fini(&gone);
 	sql_lit(text, "COMMIT");
 }
 

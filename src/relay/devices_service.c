@@ -514,7 +514,7 @@ unsigned service_lane(enum device_platform p, struct str token)
 }
 
 /* Fewer where users choose the host, which may not answer. */
-#define OTHER_ROOM 32
+#define OTHER_ROOM 64
 
 unsigned service_room(unsigned lane)
 {

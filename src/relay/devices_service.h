@@ -88,7 +88,7 @@ enum service_verdict services_judge(struct services *s, enum device_platform p, 
 #define SERVICE_LANES 20
 unsigned service_lane(enum device_platform p, struct str token);
 /* What a lane sends at a time. */
-#define SERVICE_ROOM_MAX 64
+#define SERVICE_ROOM_MAX 128
 unsigned service_room(unsigned lane);
 /* All lanes together, at least. */
 #define SERVICE_ROOM_ALL (SERVICE_LANES * SERVICE_ROOM_MAX)

@@ -52,18 +52,21 @@ static void put_unread_of_side(struct buf *text, int side, struct str user)
 	buf_append_char(text, ')');
 }
 
-void unread_put_direct(struct buf *text, struct str user)
+void unread_put_direct(struct buf *text, const char *before, int side)
 {
-	put_unread_of_side(text, 1, user);
-	buf_append_char(text, '+');
-	put_unread_of_side(text, 2, user);
+	buf_printf(text,
+		   "SELECT %suser%d_id,SUM(user%d_unread) FROM conversations FORCE INDEX (waiting%d) WHERE "
+		   "user%d_waiting=1 AND user%d_id",
+		   before, side, side, side, side, side);
 }
 
 /* Most users were never mentioned in one: then their mentions need not be looked for. */
 static void put_direct(struct buf *text, struct str user)
 {
 	sql_lit(text, "SELECT ");
-	unread_put_direct(text, user);
+	put_unread_of_side(text, 1, user);
+	buf_append_char(text, '+');
+	put_unread_of_side(text, 2, user);
 	sql_lit(text, ",EXISTS(SELECT 1 FROM mentions e FORCE INDEX (PRIMARY) WHERE e.user_id=");
 	sql_str(text, user);
 	sql_lit(text, " AND e.conversation_id<");
@@ -87,15 +90,13 @@ static void put_mentioned_of_side(struct buf *text, int side, struct str user)
 	sql_lit(text, " HAVING mention_seq>read_seq");
 }
 
-void unread_put_groups(struct buf *text, const char *before, struct str user)
+void unread_put_groups(struct buf *text, const char *before)
 {
 	buf_printf(text, "SELECT STRAIGHT_JOIN %s", before);
 	sql_lit(text,
 		"h.id,h.last_seq," UNREAD_AFTER ",g.mention_seq,h.uncounted_seq,h.all_seq,g.deleted_seq," UNREAD_BLOCKS
 		" FROM members g FORCE INDEX (PRIMARY) JOIN group_heads h FORCE INDEX (PRIMARY) ON "
-		"h.id=g.conversation_id" UNREAD_BLOCKS_JOIN " WHERE g.user_id=");
-	sql_str(text, user);
-	sql_lit(text, " AND h.last_seq>" UNREAD_AFTER);
+		"h.id=g.conversation_id" UNREAD_BLOCKS_JOIN " WHERE h.last_seq>" UNREAD_AFTER " AND g.user_id");
 }
 
 /* ---- what is found ---- */
@@ -228,6 +229,8 @@ void store_count_unread(struct store *s, struct str user, store_unread_fn *fn, v
 	t->fn = fn;
 	put_direct(text, user);
 	buf_append_char(text, ';');
-	unread_put_groups(text, "", user);
+	unread_put_groups(text, "");
+	buf_append_char(text, '=');
+	sql_str(text, user);
 	pool_submit_shared(&t->read, arg);
 }

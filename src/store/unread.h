@@ -67,11 +67,12 @@ void unread_take_blocks(struct row *row, struct unread *u);
 #define UNREAD_CHUNK 128
 
 /*
- * All of a user's conversations: an expression that is what is unread of direct ones; and a SELECT of the groups with
- * something after read_seq, whose columns after those of `before` unread_take_group() takes. (query_total.c)
+ * All conversations of some users, who have to follow: "='alice'" or " IN ('alice','bob')". What is unread of direct ones
+ * where the user is on that side, 1 or 2: their ids and counts, no row where nothing is. The groups with something after
+ * read_seq: what unread_take_group() takes. `before`: columns before these, of members AS g. (query_total.c)
  */
-void unread_put_direct(struct buf *text, struct str user);
-void unread_put_groups(struct buf *text, const char *before, struct str user);
+void unread_put_direct(struct buf *text, const char *before, int side);
+void unread_put_groups(struct buf *text, const char *before);
 /* All but the user. */
 void unread_take_group(struct row *row, struct unread *u);
 
