@@ -45,8 +45,14 @@ sub next_push {
 my $fence = 0;
 my $fence_path = browser('fence');
 $t->befriend('alice', $_) for qw(fence bob carol dave erin frank gina henry);
-# All that was due before is decided and sent: jobs are decided in the order in which they are due.
-sub settled { my ($name) = @_; $t->send_text('alice', 'fence', 'fence ' . ++$fence); next_push($fence_path, $fence - 1, $name // 'all that was due before'); return }
+# All that was due before is decided and sent: jobs are decided in the order in which they are due, some at a time.
+sub settled {
+	my ($name) = @_;
+	$t->send_text('alice', 'fence', 'fence ' . ++$fence);
+	next_push($fence_path, $fence - 1, $name // 'all that was due before');
+	wait_for('what was decided with it to be sent', sub { !$dbh->selectrow_array('SELECT COUNT(*) FROM push_sends WHERE tries = 0') });
+	return;
+}
 
 subtest 'to each platform' => sub {
 	my $path = browser('bob', more => {locale => 'en'});
@@ -173,6 +179,70 @@ subtest 'one message that is read' => sub {
 	next_push($path, 0);
 	is $t->api('quinn')->put("/messages/$m->{id}/read")->status, 200, 'by itself';
 	is_deeply [@{next_push($path, 1)->{payload}}{qw(kind badge conversation_id)}], ['read', 0, $m->{conversation_id}], 'is withdrawn';
+};
+
+subtest 'what is withdrawn from one who is told nothing' => sub {
+	$t->befriend('alice', 'wim');
+	my $path = browser('wim');
+	my $shown = $t->send_text('alice', 'wim', 'a secret');
+	next_push($path, 0);
+	my $minute = (gmtime)[2] * 60 + (gmtime)[1];
+	my ($from, $to) = map { sprintf '%02d:%02d', int($_ % 1440 / 60), $_ % 60 } $minute + 1380, $minute + 120;
+	is $t->api('wim')->put('/users/me/settings', {dnd => {from => $from, to => $to, zone => 'UTC'}})->status, 200, "not to be disturbed from $from to $to";
+	# One job: what is due is not looked at meanwhile.
+	$dbh->do('INSERT INTO push_jobs (user_id, conversation_id, message_id, since, due_at) VALUES (?, ?, 1, UTC_TIMESTAMP(3), UTC_TIMESTAMP(3) + INTERVAL 1 HOUR)', undef, 'wim', $shown->{conversation_id});
+	my $next = $t->send_text('alice', 'wim', 'at night');
+	is $t->api('alice')->put("/messages/$shown->{id}/recall")->status, 200, 'what is shown is recalled';
+	wait_for('both to be noted', sub { $dbh->selectrow_array("SELECT COUNT(*) FROM push_jobs WHERE user_id = 'wim' AND message_id = ? AND version > 2", undef, $next->{id}) });
+	$dbh->do("UPDATE push_jobs SET due_at = UTC_TIMESTAMP(3) WHERE user_id = 'wim'");
+	is_deeply [@{next_push($path, 1)->{payload}}{qw(kind conversation_id)}], ['read', $shown->{conversation_id}], 'and is taken away';
+};
+
+subtest 'many at once' => sub {
+	# More than are looked at together. Some names are the beginning of others, some users have several conversations, some
+	# are told of what is not the newest.
+	my @users = map { ('z' x (1 + $_ % 12)) . ($_ > 11 ? $_ : '') } 0 .. 239;
+	my (%want, @jobs, %row);
+	my ($c, $now) = (1 << 30, 'UTC_TIMESTAMP(3)');
+	my $message = sub { my ($from, $to, $seq, $text, %more) = @_; my $id = ($c << 28) + $seq;
+		push @{$row{'messages (id, from_user_id, to_user_id, message_type, content, client_msg_id, created_at, is_recalled)'}}, "($id, '$from', '$to', 0, '$text', '$id', $now, " . ($more{recalled} ? 1 : 0) . ')'; return };
+	my $conversation = sub { my ($from, $to, $last, $unread) = @_; push @{$row{'conversations (id, user1_id, user2_id, last_seq, user2_unread, sort_time, created_at)'}}, "($c, '$from', '$to', $last, $unread, $now, $now)";
+		push @jobs, "('$to', $c, " . (($c << 28) + $last) . ", $now, $now)"; return };
+	for my $i (0 .. $#users) {
+		my ($user, $kind) = ($users[$i], $i % 6);
+		push @{$row{'users (id, nickname)'}}, "('$user', '$user')";
+		push @{$row{'devices (user_id, id, login_id, platform, token, token_hash, app, created_at, used_at)'}}, "('$user', 'phone', 0, 2, 'many-$user', UNHEX(SHA2('$user', 256)), 'app', $now, $now)";
+		$c++;
+		$message->('alice', $user, 1, "first to $user");
+		$message->('alice', $user, 2, "second to $user", recalled => $kind == 2);
+		push @{$row{'mentions (user_id, conversation_id, seq, at)'}}, "('$user', $c, 1, $now)" if $kind == 1;
+		my $unread = $kind == 2 ? 1 : 2;
+		$conversation->('alice', $user, 2, $unread);
+		my @told = ([$kind == 1 ? 'mention' : 'message', $c, $kind == 1 ? "Alice mentioned you: first to $user" : $kind == 2 ? "first to $user" : "second to $user"]);
+		if ($i % 5 == 0) {
+			$c++;
+			$message->('bob', $user, 1, "bob to $user");
+			$conversation->('bob', $user, 1, 1);
+			push @told, ['message', $c, "bob to $user"];
+			$unread++;
+		}
+		if ($i % 7 == 0) {
+			push @{$row{'notifications (id, user_id, kind, body, created_at)'}}, '(' . (($c << 20) + 1) . ", '$user', 'test', 'note to $user', $now + INTERVAL 1 SECOND)";
+			push @jobs, "('$user', 0, 0, $now, $now)";
+			push @told, ['notification', undef, "note to $user"];
+		}
+		$want{$user} = [sort map { join ' ', $_->[0], $_->[1] // 'none', $unread, $_->[2] } @told];
+	}
+	$dbh->do("INSERT INTO $_ VALUES " . join ',', @{$row{$_}}) for sort keys %row;
+	$dbh->do('INSERT INTO push_jobs (user_id, conversation_id, message_id, since, due_at) VALUES ' . join ',', @jobs);
+	wait_for('all to be told', sub { !$dbh->selectrow_array("SELECT (SELECT COUNT(*) FROM push_jobs WHERE user_id LIKE 'z%') + (SELECT COUNT(*) FROM push_sends WHERE user_id LIKE 'z%')") });
+	my %got;
+	for (map { $_->{payload}{message} } pushes('/v1/projects/proj/messages:send')) {
+		my ($user) = ($_->{token} // '') =~ /\Amany-(.*)\z/ or next;
+		push @{$got{$user}}, join ' ', $_->{data}{kind}, $_->{data}{conversation_id} || 'none', $_->{data}{badge}, $_->{notification}{body};
+	}
+	is_deeply {map { $_ => [sort @{$got{$_}}] } keys %got}, \%want, 'each is told what is theirs, with their badge';
+	is $dbh->selectrow_array("SELECT COUNT(*) FROM push_shown WHERE user_id LIKE 'z%'"), 240 + 48, 'and what they show is known';
 };
 
 subtest 'the badge of a user with 5,000 groups' => sub {

@@ -36,6 +36,7 @@ void devices_init(struct relay *r)
 		.parallel_host = SERVICE_ROOM_MAX,
 		.waiting = SERVICE_ROOM_ALL,
 	};
+	d->decide.limit = DECIDE_MAX;
 	services_init(&d->services, r->conf);
 	d->out = json_out_new();
 	if (!services_are_on(&d->services))
@@ -66,8 +67,7 @@ bool devices_are_on(const struct relay *r)
 
 void devices_forget(struct relay *r)
 {
-	r->devices.step = DEVICES_IDLE;
-	devices_decide_drop(r);
+	devices_decide_failed(r);
 	devices_send_drop(r);
 	/* Another relay may count it. */
 	r->devices.count_ms = 0;
@@ -83,8 +83,7 @@ void devices_wake(struct relay *r, int64_t in_ms)
 void devices_failed(struct relay *r)
 {
 	struct devices *d = &r->devices;
-	d->step = DEVICES_IDLE;
-	devices_decide_drop(r);
+	devices_decide_failed(r);
 	d->rest_until_ms = clock_mono_ms() + FAILED_REST_MS;
 	devices_wake(r, FAILED_REST_MS);
 }

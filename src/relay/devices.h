@@ -91,6 +91,7 @@ struct device_found {
 struct device_decide {
 	struct device_job job[DECIDE_MAX];
 	unsigned jobs;
+	unsigned limit; /* how many are looked at: half as many after each failure, for one of them may be too much */
 	/* Those that are not idle, by user and conversation. */
 	struct device_job *key[DECIDE_MAX];
 	unsigned keys;
@@ -186,6 +187,8 @@ const struct relay_job *devices_feed_job(struct relay *r);
 void devices_feed_fini(struct device_feed *f);
 const struct relay_job *devices_decide_job(struct relay *r);
 void devices_decide_drop(struct relay *r);
+/* The step has come to nothing. */
+void devices_decide_failed(struct relay *r);
 void devices_decide_fini(struct device_decide *d);
 /* devices_find.c: whose job is which, once it is known who is online. False: all are idle. */
 bool devices_find_begin(struct device_decide *d);

@@ -39,6 +39,15 @@ void devices_decide_drop(struct relay *r)
 	arena_clear(&d->arena);
 }
 
+void devices_decide_failed(struct relay *r)
+{
+	struct devices *v = &r->devices;
+	if (v->step >= DEVICES_FINDING && v->decide.limit > 1)
+		v->decide.limit /= 2;
+	v->step = DEVICES_IDLE;
+	devices_decide_drop(r);
+}
+
 void devices_decide_fini(struct device_decide *d)
 {
 	free(d->device);
@@ -63,14 +72,14 @@ static void look_ask(struct relay *r, struct buf *text)
 		      "(PRIMARY) ON "
 		      "s.conversation_id=j.conversation_id AND s.user_id=j.user_id WHERE j.due_at<=");
 	sql_now(text);
-	buf_printf(text, " ORDER BY j.due_at LIMIT %d;COMMIT", DECIDE_MAX);
+	buf_printf(text, " ORDER BY j.due_at LIMIT %u;COMMIT", r->devices.decide.limit);
 }
 
 static void look_row(struct relay *r, unsigned stmt, struct row *row)
 {
 	struct device_decide *d = &r->devices.decide;
 	(void)stmt;
-	if (r->devices.step != DEVICES_LOOKING || d->jobs == DECIDE_MAX)
+	if (r->devices.step != DEVICES_LOOKING || d->jobs == d->limit)
 		return;
 	struct device_job *j = &d->job[d->jobs++];
 	*j = (struct device_job){.settings = push_settings_unset, .may = true};
@@ -91,7 +100,7 @@ static void look_done(struct relay *r)
 	if (v->step != DEVICES_LOOKING)
 		return;
 	v->step = v->decide.jobs != 0 ? DEVICES_ASKING : DEVICES_IDLE;
-	if (v->decide.jobs == DECIDE_MAX)
+	if (v->decide.jobs == v->decide.limit)
 		v->look_ms = 0;
 }
 

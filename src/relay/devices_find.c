@@ -15,8 +15,10 @@
 #include "store/row.h"
 #include "store/sql.h"
 
-/* Groups with something unread, of all users of a batch. */
-#define UNREADS_MAX 20000
+/* Groups of which something has to be counted, of all users of a batch. */
+#define UNREADS_MAX (400 * DECIDE_MAX)
+/* Users whose groups one statement tells of: each may have thousands. */
+#define GROUPS_USERS 16
 /* Messages among which the one that is shown is looked for. */
 #define LOOK_BACK 500
 
@@ -113,17 +115,26 @@ static void put_select(struct buf *text, enum found kind, const char *user)
 	buf_printf(text, "SELECT %d,%s,", (int)kind, user);
 }
 
-static void put_users(const struct device_decide *d, struct buf *text)
+/* " IN (…)", so many from the i-th key on; returns the key after them. */
+static unsigned put_some_users(const struct device_decide *d, struct buf *text, unsigned i, unsigned max)
 {
 	sql_lit(text, " IN (");
 	bool first = true;
-	for (unsigned i = 0; i < d->keys; i++) {
+	for (unsigned n = 0; i < d->keys; i++) {
 		if (i != 0 && strcmp(d->key[i]->user, d->key[i - 1]->user) == 0)
 			continue;
+		if (n++ == max)
+			break;
 		sql_comma(text, &first);
 		sql_str(text, str_from(d->key[i]->user));
 	}
 	buf_append_char(text, ')');
+	return i;
+}
+
+static void put_users(const struct device_decide *d, struct buf *text)
+{
+	put_some_users(d, text, 0, DECIDE_MAX);
 }
 
 static void put_user_facts(const struct device_decide *d, struct buf *text)
@@ -155,9 +166,11 @@ static void put_user_facts(const struct device_decide *d, struct buf *text)
 		buf_printf(text, " GROUP BY user%d_id;", side);
 	}
 	snprintf(before, sizeof(before), "%d,g.user_id,", (int)FOUND_GROUP);
-	unread_put_groups(text, before);
-	put_users(d, text);
-	buf_append_char(text, ';');
+	for (unsigned i = 0; i < d->keys;) {
+		unread_put_groups(text, before);
+		i = put_some_users(d, text, i, GROUPS_USERS);
+		buf_append_char(text, ';');
+	}
 }
 
 /* Of messages AS m; user: an expression. */
@@ -170,11 +183,17 @@ static void put_may_be_shown(struct buf *text, struct str user)
 	buf_append_str(text, user);
 	sql_lit(text, " AND (m.expires_at IS NULL OR m.expires_at>");
 	sql_now(text);
-	sql_lit(text, ") AND NOT EXISTS(SELECT 1 FROM blocks b WHERE b.user_id=");
+	sql_lit(text, ") AND b.user_id IS NULL AND f.user_id IS NULL");
+}
+
+/* What put_may_be_shown() looks at, too: whether the user has blocked the sender. */
+static void put_block_joins(struct buf *text, struct str user)
+{
+	sql_lit(text, " LEFT JOIN blocks b FORCE INDEX (PRIMARY) ON b.blocked_id=m.from_user_id AND b.user_id=");
 	buf_append_str(text, user);
-	sql_lit(text, " AND b.blocked_id=m.from_user_id) AND NOT EXISTS(SELECT 1 FROM friendships f WHERE f.user_id=");
+	sql_lit(text, " LEFT JOIN friendships f FORCE INDEX (PRIMARY) ON f.friend_id=m.from_user_id AND f.blocked=1 "
+		      "AND f.user_id=");
 	buf_append_str(text, user);
-	sql_lit(text, " AND f.friend_id=m.from_user_id AND f.blocked=1)");
 }
 
 /* What take_message() takes after the conversation; mentioned: an expression. */
@@ -201,26 +220,27 @@ static void put_or(struct buf *text, bool *any)
 	*any = true;
 }
 
-static void put_range(struct buf *text, bool *any, struct str user, const struct device_job *j, uint64_t after)
-{
-	put_or(text, any);
-	sql_lit(text, "(user_id=");
-	sql_str(text, user);
-	sql_lit(text, " AND conversation_id=");
-	sql_u64(text, j->conversation_id);
-	sql_lit(text, " AND seq>");
-	sql_u64(text, after);
-	sql_lit(text, " AND seq<=");
-	sql_u64(text, message_id_seq(j->message_id));
-	buf_append_char(text, ')');
-}
-
 /* What was not read and not shown yet; of a lot, the end. */
 static uint64_t choice_after(const struct device_job *j)
 {
 	uint64_t after = j->read_seq > j->shown_seq ? j->read_seq : j->shown_seq,
 		 newest = message_id_seq(j->message_id);
 	return newest > LOOK_BACK && newest - LOOK_BACK > after ? newest - LOOK_BACK : after;
+}
+
+/* Of mentions, whose columns begin with `of`: those of the user, or "*", that the job may tell of. */
+static void put_range(struct buf *text, bool *any, const char *of, struct str user, const struct device_job *j)
+{
+	put_or(text, any);
+	buf_printf(text, "(%suser_id=", of);
+	sql_str(text, user);
+	buf_printf(text, " AND %sconversation_id=", of);
+	sql_u64(text, j->conversation_id);
+	buf_printf(text, " AND %sseq>", of);
+	sql_u64(text, choice_after(j));
+	buf_printf(text, " AND %sseq<=", of);
+	sql_u64(text, message_id_seq(j->message_id));
+	buf_append_char(text, ')');
 }
 
 /* There are messages of which something is to be told, perhaps. */
@@ -239,6 +259,7 @@ static void put_newest(const struct device_decide *d, struct buf *text)
 	sql_lit(text, " FROM push_jobs j FORCE INDEX (PRIMARY) STRAIGHT_JOIN messages m FORCE INDEX (PRIMARY) ON "
 		      "m.id=j.message_id");
 	put_message_joins(text, STR_LIT("j.user_id"));
+	put_block_joins(text, STR_LIT("j.user_id"));
 	sql_lit(text, " WHERE (");
 	for (unsigned i = 0; i < d->keys; i++) {
 		if (!has_news(d->key[i]))
@@ -264,8 +285,8 @@ static void put_mentioned(const struct device_decide *d, struct buf *text)
 		const struct device_job *j = d->key[i];
 		if (!has_news(j))
 			continue;
-		put_range(text, &any, str_from(j->user), j, choice_after(j));
-		put_range(text, &any, STR_LIT("*"), j, choice_after(j));
+		put_range(text, &any, "", str_from(j->user), j);
+		put_range(text, &any, "", STR_LIT("*"), j);
 	}
 	buf_append_str(text, any ? STR_LIT(" GROUP BY user_id,conversation_id;")
 				 : STR_LIT("0 GROUP BY user_id,conversation_id;"));
@@ -498,8 +519,10 @@ static void put_mention(const struct device_job *j, struct buf *text, struct str
 	bool any = false;
 	sql_lit(text,
 		"(SELECT m.id FROM mentions n FORCE INDEX (PRIMARY) STRAIGHT_JOIN messages m FORCE INDEX (PRIMARY) "
-		"ON m.id=(n.conversation_id<<28)+n.seq WHERE ");
-	put_range(text, &any, whom, j, choice_after(j));
+		"ON m.id=(n.conversation_id<<28)+n.seq");
+	put_block_joins(text, user);
+	sql_lit(text, " WHERE ");
+	put_range(text, &any, "n.", whom, j);
 	put_may_be_shown(text, user);
 	sql_lit(text, " ORDER BY n.seq DESC LIMIT 1)");
 }
@@ -514,7 +537,9 @@ static void put_choice(const struct device_job *j, struct buf *text, struct str 
 	put_mention(j, text, user, str_from(j->user));
 	sql_lit(text, ",0),COALESCE(");
 	put_mention(j, text, user, STR_LIT("*"));
-	sql_lit(text, ",0)),0);SET @id=COALESCE(@at,(SELECT m.id FROM messages m FORCE INDEX (PRIMARY) WHERE m.id>");
+	sql_lit(text, ",0)),0);SET @id=COALESCE(@at,(SELECT m.id FROM messages m FORCE INDEX (PRIMARY)");
+	put_block_joins(text, user);
+	sql_lit(text, " WHERE m.id>");
 	sql_u64(text, message_id_make(j->conversation_id, choice_after(j)));
 	sql_lit(text, " AND m.id<=");
 	sql_u64(text, j->message_id);

@@ -116,7 +116,7 @@ static void put_decision(struct relay *r, struct device_job *j, struct note *not
 		put_sends(r, j, first, FRIEND_REQUESTS, &j->asked, note);
 	if (tells && j->has_text && j->conversation_id != 0)
 		put_shown(j, note);
-	else if (j->withdraws && !j->has_text)
+	else if (j->withdraws && !(tells && j->has_text))
 		put_withdrawal(r, j, first, note);
 }
 
@@ -158,6 +158,8 @@ static void write_done(struct relay *r)
 {
 	if (r->devices.step != DEVICES_WRITING)
 		return;
+	struct device_decide *d = &r->devices.decide;
+	d->limit = d->limit < DECIDE_MAX / 2 ? 2 * d->limit : DECIDE_MAX;
 	r->devices.step = DEVICES_IDLE;
 	r->devices.pick_ms = 0;
 	devices_decide_drop(r);
