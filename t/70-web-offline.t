@@ -191,7 +191,7 @@ subtest 'a newer version' => sub {
 subtest 'what is pushed' => sub {
 	my $page = stay('cat', permissions => ['notifications']);
 	# A browser that is asked for its notifications while it shows one may forget that one.
-	$page->worker_value(q{(() => { const act = pushed; self.handled = 0; pushed = (payload) => act(payload).finally(() => handled++); })()});
+	$page->worker_value(q{(() => { const act = pushed; self.handled = 0; pushed = (...given) => act(...given).finally(() => handled++); })()});
 	my $pushed = 0;
 	my $push = sub {
 		for (@_) { $page->push_message(ref ? $json->encode($_) : $_); $pushed++ }

@@ -12,6 +12,7 @@ const CACHE = CACHES + version;
 const INDEX = './';
 const PATIENCE_MS = 4000; // with the server, before the page comes from the cache
 const ANSWER_MS = 1000; // for a page to say whose it is
+const TURN_MS = 3000; // for a push, before the next one has its turn
 
 const scope = () => self.registration.scope;
 const fresh = new Set(); // ids of clients whose page is another one than that in the cache: all their files come from the server
@@ -148,27 +149,29 @@ async function theirPages() {
     return pages.filter((_, i) => answers[i]);
 }
 
-// A conversation has one notification, which the next message replaces, and which goes when it was read elsewhere.
-async function pushed({kind, title, body, badge: count, conversation_id: conversation}) {
-    await badge(count);
+// A conversation has one notification, which the next message replaces, and which goes when it was read elsewhere. pages: a
+// promise of theirPages().
+async function pushed({kind, title, body, conversation_id: conversation}, pages) {
     const tag = textOf(conversation) || textOf(kind) || 'tidings';
     if (kind === 'read') {
         (await self.registration.getNotifications({tag})).forEach((notification) => notification.close());
         return;
     }
-    if ((await theirPages()).some(({focused}) => focused))
+    if ((await pages).some(({focused}) => focused))
         return; // the page tells of it
     await self.registration.showNotification(textOf(title) || 'Tidings', {body: textOf(body), tag, renotify: true, icon: 'icon-192.png', badge: 'icon-192.png',
         data: {conversation: textOf(conversation)}});
 }
 
-// One after the other, as they came: what was read must not be shown after that.
+// One after the other, as they came: what was read must not be shown after that. The pages are asked at once, and none is
+// waited for long.
 let before = Promise.resolve();
 
 function inTurn(payload) {
-    const act = () => pushed(payload);
+    const pages = payload.kind === 'read' ? [] : theirPages();
+    const act = () => Promise.race([pushed(payload, pages), new Promise((resolve) => setTimeout(resolve, TURN_MS))]);
     before = before.then(act, act);
-    return before;
+    return Promise.all([badge(payload.badge), before]);
 }
 
 self.addEventListener('push', (event) => event.waitUntil(inTurn(parsed(event.data))));

@@ -78,8 +78,9 @@ export class Push {
             subscription = null;
         }
         subscription ??= await pushManager.subscribe({userVisibleOnly: true, applicationServerKey: key});
-        if (this.choice !== 'yes') { // turned off, or logged out, meanwhile
-            await subscription.unsubscribe();
+        if (this.choice !== 'yes') { // turned off, or logged out, meanwhile; another user may have it by now
+            if (!lasting.keys().some((key) => /^tidings-web:.*:push$/.test(key) && lasting.getItem(key) === 'yes'))
+                await subscription.unsubscribe();
             return false;
         }
         const {endpoint, keys} = subscription.toJSON();
