@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Proves that every C unit passes: runs each program of t/unit/*/ in the build and relays its TAP.
 use Tidings;
-use Tidings::Util qw(run);
+use Tidings::Util qw(patience run);
 
 my $build = Tidings::Server::build_dir();
 my @units = grep { -f && -x _ && !m{/\.libs/} } glob "$build/t/unit/*/*";
@@ -20,7 +20,7 @@ for my $unit (@units) {
 	my ($name) = $unit =~ m{/(unit/.*)\z};
 	subtest $name => sub {
 		local %ENV = (%ENV, %{Tidings::Server::environment()});
-		my ($status, $out, $err) = run(Tidings::dir(), $unit);
+		my ($status, $out, $err) = run(Tidings::dir(), {timeout => 20 * patience()}, $unit);
 		my ($seen, $planned) = (0, undef);
 		for my $line (split /\n/, $out) {
 			if ($line =~ /^(not )?ok\b\s*\d*\s*-?\s*(.*)/) {

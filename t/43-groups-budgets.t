@@ -89,7 +89,7 @@ sub times_of {
 }
 
 subtest 'joining and leaving' => sub {
-	my $t = Tidings->start(workers => 1, conf => {limits => {sends_per_second => 1000, burst => 1000, requests_per_second => 50, requests_burst => 500}});
+	my $t = Tidings->start(workers => 1, conf => {limits => {sends_per_second => 1000, burst => 1000, requests_per_second => 1, requests_burst => 500}});
 	$t->befriend(qw(alice bob));
 	my ($id, $other) = map { $t->group('alice', ['bob'], settings => {join => 'open'}) } 1, 2;
 	my $bob = $t->http('bob');
@@ -115,7 +115,7 @@ subtest 'joining and leaving' => sub {
 };
 
 subtest 'making groups' => sub {
-	my $t = Tidings->start(workers => 1, conf => {limits => {sends_per_second => 1000, burst => 1000, requests_per_second => 50, requests_burst => 500}});
+	my $t = Tidings->start(workers => 1, conf => {limits => {sends_per_second => 1000, burst => 1000, requests_per_second => 1, requests_burst => 500}});
 	my $http = $t->http('alice');
 	my ($n, $r) = times_of(sub { $http->post('/groups', {name => 'g'}) });
 	ok $n >= 200, "a user may make many groups at once ($n)";
@@ -126,7 +126,7 @@ subtest 'making groups' => sub {
 };
 
 subtest 'changing groups' => sub {
-	my $t = Tidings->start(workers => 1, conf => {limits => {sends_per_second => 1000, burst => 1000, requests_per_second => 1000, requests_burst => 1000}});
+	my $t = Tidings->start(workers => 1, conf => {limits => {sends_per_second => 1000, burst => 1000, requests_per_second => 1, requests_burst => 1000}});
 	$t->befriend(qw(alice bob));
 	my ($id, $other) = ($t->group('alice', ['bob']), $t->group('bob', ['alice']));
 	my $http = $t->http('alice');

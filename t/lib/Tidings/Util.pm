@@ -95,11 +95,12 @@ sub signal_and_reap {
 	return 'killed';
 }
 
-# Runs a command to its end, {input => ...} in front of it being its standard input: (exit status, or 128 + signal; standard output; standard error).
+# Runs a command to its end. {input => ..., timeout => ...} in front of it: its standard input, and seconds. Returns (exit status, or 128 + signal; standard output; standard error).
 my $runs = 0;
 sub run {
 	my ($dir, @cmd) = @_;
-	my $input = ref $cmd[0] ? (shift @cmd)->{input} : undef;
+	my %o = ref $cmd[0] ? %{shift @cmd} : ();
+	my $input = $o{input};
 	my $base = sprintf '%s/run-%d-%d', $dir, $$, ++$runs;
 	my $pid = fork // die "fork: $!\n";
 	if (!$pid) {
@@ -111,7 +112,7 @@ sub run {
 		print STDERR "cannot run $cmd[0]: $!\n";
 		POSIX::_exit(127);
 	}
-	my $status = reap($pid, 3 * patience());
+	my $status = reap($pid, $o{timeout} // 3 * patience());
 	if (!defined $status) {
 		signal_and_reap($pid, 'KILL', 10);
 		$status = 9;
