@@ -155,6 +155,8 @@ const onPage = {
             const element = find(at, selector);
             await element.tap({trial: true});
             const box = await element.boundingBox();
+            if (box === null)
+                continue; // it was made anew
             const point = {x: box.x + box.width / 2, y: box.y + box.height / 2};
             await touch('touchStart', point);
             if (await element.evaluate((node, {x, y}) => node.contains(document.elementFromPoint(x, y)), point))
