@@ -221,6 +221,12 @@ subtest 'what is pushed' => sub {
 	$push->('no JSON', '[]', 'null', '{"title": {}, "badge": -1, "conversation_id": 7}');
 	$page->wait_value("$shown.then((list) => list.some(([title]) => title === 'Tidings'))");
 	pass 'whatever is pushed, something is shown';
+	$page->worker_value(q{(() => { registration.showNotification = () => { self.hangs = true; return new Promise(() => {}); }; })()});
+	$page->push_message($json->encode({kind => 'message', title => 'Ann', body => 'never there', badge => 1, conversation_id => $c, message_id => '4'}));
+	wait_for('a push to hang', sub { $page->worker_value('self.hangs === true && delete registration.showNotification') });
+	$push->({kind => 'mention', title => 'Ben', body => 'after it', badge => 1, conversation_id => '77', message_id => '5'});
+	$page->wait_value("$shown.then((list) => list.some(([, body]) => body === 'after it'))");
+	pass 'and one that hangs holds up no other';
 	$away->close;
 	# Only a person's click allows it to bring the window to the front.
 	$page->worker_value("follow({conversation: '$c'}).catch(() => {})");

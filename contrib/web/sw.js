@@ -168,7 +168,7 @@ async function pushed({kind, title, body, conversation_id: conversation}, pages)
 let before = Promise.resolve();
 
 function inTurn(payload) {
-    const pages = payload.kind === 'read' ? [] : theirPages();
+    const pages = payload.kind === 'read' ? [] : theirPages().catch(() => []); // then it is shown
     const act = () => Promise.race([pushed(payload, pages), new Promise((resolve) => setTimeout(resolve, TURN_MS))]);
     before = before.then(act, act);
     return Promise.all([badge(payload.badge), before]);
