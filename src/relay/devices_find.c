@@ -271,7 +271,9 @@ static void put_newest(const struct device_decide *d, struct buf *text)
 		sql_u64(text, d->key[i]->conversation_id);
 		buf_append_char(text, ')');
 	}
-	buf_append_str(text, any ? STR_LIT(")") : STR_LIT("0)"));
+	if (!any)
+		buf_append_char(text, '0');
+	buf_append_char(text, ')');
 	put_may_be_shown(text, STR_LIT("j.user_id"));
 	buf_append_char(text, ';');
 }
@@ -288,8 +290,9 @@ static void put_mentioned(const struct device_decide *d, struct buf *text)
 		put_range(text, &any, "", str_from(j->user), j);
 		put_range(text, &any, "", STR_LIT("*"), j);
 	}
-	buf_append_str(text, any ? STR_LIT(" GROUP BY user_id,conversation_id;")
-				 : STR_LIT("0 GROUP BY user_id,conversation_id;"));
+	if (!any)
+		buf_append_char(text, '0');
+	sql_lit(text, " GROUP BY user_id,conversation_id;");
 }
 
 /* Of what is shown: what is to be withdrawn. */
@@ -306,7 +309,9 @@ static void put_gone(const struct device_decide *d, struct buf *text)
 		sql_comma(text, &first);
 		sql_u64(text, message_id_make(j->conversation_id, j->shown_seq));
 	}
-	buf_append_str(text, first ? STR_LIT("0);") : STR_LIT(");"));
+	if (first)
+		buf_append_char(text, '0');
+	sql_lit(text, ");");
 }
 
 static void put_other_facts(const struct device_job *j, struct buf *text)
