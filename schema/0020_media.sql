@@ -4,8 +4,9 @@
 --
 -- A message that shows a file has "tidings:media/ID/NAME" as its media_url, and a row in media_uses for each file that it
 -- or its parts (schema/0017_forwards.sql) show, made in its own transaction under a shared lock of the file's row. Its
--- recall deletes the rows. So a file that no row of media_uses or media_avatars names is not shown. Such files are found by media_idle: a row
--- there says when to look whether a file is used. One is made with the file, for a day later, and with each recall.
+-- recall ends that; the relay, which reads of it in the outbox (consumer 'files'), deletes the rows. So a file that no row
+-- of media_uses or media_avatars names is not shown. Such files are found by media_idle: a row there says when to look
+-- whether a file is used. One is made with the file, for a day later, and when rows of media_uses are deleted.
 --
 -- Which look-up each index serves:
 --   media PRIMARY               a file.

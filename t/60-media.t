@@ -293,6 +293,25 @@ subtest 'the end of a file' => sub {
 	ok 1, 'one whose message expires goes, too';
 };
 
+subtest 'a recall that the relay has not heard of' => sub {
+	my ($kept, $dropped) = map { upload($alice, 'x', 'text/plain', $_)->json } 'kept', 'dropped';
+	my ($shown, @recalled) = map { send_file($alice, 'bob', 'file', $_->{id})->json } $kept, $kept, $dropped;
+	my $holder = $t->stack->dbh($t->{database});
+	$holder->do('START TRANSACTION');
+	$holder->selectall_arrayref('SELECT 1 FROM media_uses FORCE INDEX (PRIMARY) WHERE media_id IN (?, ?) FOR UPDATE', undef, $kept->{id}, $dropped->{id});
+	is $alice->put("/messages/$_->{id}/recall")->status, 200, 'recalled' for @recalled;
+	my $uses = sub { return $dbh->selectrow_array('SELECT COUNT(*) FROM media_uses WHERE media_id = ?', undef, $_[0]{id}) };
+	is_deeply [map { $uses->($_) } $kept, $dropped], [2, 1], 'what they have shown is still noted';
+	is_deeply [map { $bob->get("/media/$_->{id}/info")->status } $kept, $dropped], [200, 404], 'who could see a message sees its file no more';
+	is_deeply [map { $alice->delete("/media/$_->{id}")->status } $kept, $dropped], [409, 204], 'and its owner may delete it';
+	$holder->do('ROLLBACK');
+	wait_for('the relay to hear of it', sub { $uses->($kept) == 1 && $uses->($dropped) == 0 });
+	wait_for('the file to go', sub { !files($dropped->{id}) });
+	is $bob->get("/media/$kept->{id}/info")->status, 200, 'what another message shows stays';
+	is $alice->put("/messages/$shown->{id}/recall")->status, 200, 'until that is recalled, too';
+	wait_for('it to go', sub { !files($kept->{id}) });
+};
+
 subtest 'pictures of users and groups' => sub {
 	my ($one, $two, $text) = (upload($alice, '1.png', 'image/png', png(11))->json, upload($alice, '2.png', 'image/png', png(12))->json, upload($alice, 'x', 'text/plain', 'x')->json);
 	my $ref = sub { return "tidings:media/$_[0]{id}" };

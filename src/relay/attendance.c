@@ -385,7 +385,7 @@ static void write_ask(struct relay *r, struct buf *text)
 {
 	struct attendance *x = &r->attendance;
 	struct buf lease = {0};
-	sql_lit(&lease, "relay_leases WHERE consumer='" CONSUMER_PUSH "' AND holder=");
+	sql_lit(&lease, "relay_leases WHERE consumer='" LEASE_CONSUMER "' AND holder=");
 	sql_str(&lease, str_from(r->lease.holder));
 	sql_lit(&lease, " LOCK IN SHARE MODE");
 	put_items(x);

@@ -31,7 +31,7 @@
 
 bool devices_feed_may(const struct relay *r)
 {
-	return streams_next_unpushed(&r->streams, 0) != NULL;
+	return streams_next_unread(&r->streams, CONSUMER_DEVICE, 0) != NULL;
 }
 
 void devices_feed_fini(struct device_feed *f)
@@ -92,8 +92,8 @@ static void add_user(struct device_feed *f, struct str user)
 	sql_str(&f->users, user);
 }
 
-/* The user after a read is the reader, and those after a change of a group are the ones it concerns. Other users in such
- * rows have done something themselves. */
+/* The user after a read is the reader, and those after a change of a group are the ones it concerns. Other users in
+ * such rows have done something themselves. */
 static void take_user(struct device_feed *f, struct str user)
 {
 	if (f->reader_of != 0)
@@ -140,15 +140,15 @@ static void take_item(struct device_feed *f, const struct outbox_item *item)
 static void read_ask(struct relay *r, struct buf *text)
 {
 	struct device_feed *f = &r->devices.feed;
-	const struct stream *s = streams_next_unpushed(&r->streams, f->stream);
-	s = s ?: streams_next_unpushed(&r->streams, 0);
+	const struct stream *s = streams_next_unread(&r->streams, CONSUMER_DEVICE, f->stream);
+	s = s ?: streams_next_unread(&r->streams, CONSUMER_DEVICE, 0);
 	f->directs = f->recalls = f->reads = f->readers = f->groups = f->group_at = 0;
 	f->rows = 0;
 	f->role = 0;
 	f->after[0] = '\0';
 	buf_clear(&f->users);
 	f->stream = s != NULL ? s->id : 0;
-	f->last_n = s != NULL ? s->pushed_n : 0;
+	f->last_n = s != NULL ? s->done_n[CONSUMER_DEVICE] : 0;
 	/* What is older than a push that is given up is passed over. */
 	sql_lit(text, "SELECT n,IF(at<");
 	sql_now(text);
@@ -194,9 +194,9 @@ static void read_done(struct relay *r)
 		return;
 	}
 	/* Deleted meanwhile. */
-	struct stream *s = streams_find(&r->streams, f->stream);
+	const struct stream *s = streams_find(&r->streams, f->stream);
 	if (s != NULL)
-		s->pushed_n = s->max_n;
+		streams_note(&r->streams, CONSUMER_DEVICE, s->id, s->max_n);
 	r->devices.step = DEVICES_IDLE;
 }
 
@@ -413,21 +413,14 @@ static void note_ask(struct relay *r, struct buf *text)
 	put_readers(f, text);
 	put_recalls(f, text);
 	put_users(f, text);
-	sql_lit(text, "INSERT INTO outbox_done (consumer,stream,n,at) VALUES ('" CONSUMER_DEVICE "',");
-	sql_u64(text, f->stream);
-	buf_append_char(text, ',');
-	sql_u64(text, f->last_n);
-	/* Assigned from left to right. */
-	sql_lit(text, ",UTC_TIMESTAMP(3)) ON DUPLICATE KEY UPDATE at=IF(VALUES(n)>n,VALUES(at),at),"
-		      "n=GREATEST(n,VALUES(n));COMMIT");
+	relay_put_done(text, CONSUMER_DEVICE, &(struct cursor){f->stream, f->last_n}, 1);
+	sql_lit(text, ";COMMIT");
 }
 
 static void note_done(struct relay *r)
 {
 	const struct device_feed *f = &r->devices.feed;
-	struct stream *s = streams_find(&r->streams, f->stream);
-	if (s != NULL && s->pushed_n < f->last_n)
-		s->pushed_n = f->last_n;
+	relay_note_done(r, CONSUMER_DEVICE, &(struct cursor){f->stream, f->last_n}, 1);
 	r->devices.step = DEVICES_IDLE;
 }
 

@@ -22,6 +22,7 @@
 #include "core/base.h"
 #include "core/buf.h"
 #include "core/wheel.h"
+#include "relay/streams.h"
 #include "store/message_words.h"
 #include "store/search_backend.h"
 
@@ -70,10 +71,7 @@ enum index_step {
 	INDEX_NOTING,  /* all of it is done */
 };
 
-/* Rows of a stream that were read. */
-struct index_cursor {
-	uint64_t stream, n;
-};
+/* Streams that are read at a time. */
 #define INDEX_CURSORS_MAX 256
 
 struct index {
@@ -92,7 +90,7 @@ struct index {
 	int64_t feed_ms;     /* when the outbox is to be read next */
 	uint64_t feed_after; /* the stream that was read last */
 	bool feed_full;	     /* there is more in it */
-	struct index_cursor cursor[INDEX_CURSORS_MAX];
+	struct cursor cursor[INDEX_CURSORS_MAX];
 	unsigned cursors;
 
 	struct index_item *item;

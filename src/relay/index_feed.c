@@ -25,14 +25,14 @@
 
 bool index_feed_has_rows(const struct relay *r)
 {
-	return streams_next_unread(&r->streams, 0) != NULL;
+	return streams_next_unread(&r->streams, CONSUMER_SEARCH, 0) != NULL;
 }
 
 bool index_feed_goes_on(const struct relay *r)
 {
 	const struct index *x = &r->index;
 	return x->items + x->edits < ITEMS_FULL && x->cursors < INDEX_CURSORS_MAX &&
-	       streams_next_unread(&r->streams, x->feed_after) != NULL;
+	       streams_next_unread(&r->streams, CONSUMER_SEARCH, x->feed_after) != NULL;
 }
 
 /* ---- reading ---- */
@@ -51,9 +51,9 @@ enum { STMT_ROWS, STMT_NOTED };
 static void feed_ask(struct relay *r, struct buf *text)
 {
 	struct index *x = &r->index;
-	const struct stream *s = streams_next_unread(&r->streams, x->feed_after);
-	struct index_cursor *c = &x->cursor[x->cursors++];
-	*c = (struct index_cursor){.stream = s->id, .n = s->searched_n};
+	const struct stream *s = streams_next_unread(&r->streams, CONSUMER_SEARCH, x->feed_after);
+	struct cursor *c = &x->cursor[x->cursors++];
+	*c = (struct cursor){.stream = s->id, .n = s->done_n[CONSUMER_SEARCH]};
 	x->feed_after = s->id;
 	x->rows = 0;
 	sql_lit(text, "SELECT n,items FROM outbox WHERE stream=");
@@ -111,7 +111,7 @@ static void feed_row(struct relay *r, unsigned stmt, struct row *row)
 void index_feed_end(struct relay *r)
 {
 	struct index *x = &r->index;
-	x->feed_full |= streams_next_unread(&r->streams, x->feed_after) != NULL;
+	x->feed_full |= streams_next_unread(&r->streams, CONSUMER_SEARCH, x->feed_after) != NULL;
 	index_begin_work(x);
 }
 
@@ -137,29 +137,15 @@ const struct relay_job index_feed_job = {.name = "reading the outbox for the sea
 static void note_ask(struct relay *r, struct buf *text)
 {
 	struct index *x = &r->index;
-	bool first = true;
 	index_put_guard(r, text, "");
-	sql_lit(text, "INSERT INTO outbox_done (consumer,stream,n,at) VALUES ");
-	for (unsigned i = 0; i < x->cursors; i++) {
-		sql_comma(text, &first);
-		sql_lit(text, "('" CONSUMER_SEARCH "',");
-		sql_u64(text, x->cursor[i].stream);
-		buf_append_char(text, ',');
-		sql_u64(text, x->cursor[i].n);
-		sql_lit(text, ",UTC_TIMESTAMP(3))");
-	}
-	/* Assigned from left to right. */
-	sql_lit(text, " ON DUPLICATE KEY UPDATE at=IF(VALUES(n)>n,VALUES(at),at),n=GREATEST(n,VALUES(n));COMMIT");
+	relay_put_done(text, CONSUMER_SEARCH, x->cursor, x->cursors);
+	sql_lit(text, ";COMMIT");
 }
 
 static void note_done(struct relay *r)
 {
 	struct index *x = &r->index;
-	for (unsigned i = 0; i < x->cursors; i++) {
-		struct stream *s = streams_find(&r->streams, x->cursor[i].stream);
-		if (s != NULL && s->searched_n < x->cursor[i].n)
-			s->searched_n = x->cursor[i].n;
-	}
+	relay_note_done(r, CONSUMER_SEARCH, x->cursor, x->cursors);
 	x->feed_ms = clock_mono_ms() + (x->feed_full ? 0 : INDEX_FEED_MS);
 	index_drop(r);
 }

@@ -53,7 +53,7 @@ static void look_ask(struct relay *r, struct buf *text)
 	l->is_ours = true; /* there may be no row */
 	sql_lit(text, "SELECT holder=");
 	sql_str(text, str_from(l->holder));
-	sql_lit(text, " OR " ENDED " FROM relay_leases WHERE consumer='" CONSUMER_PUSH "';COMMIT");
+	sql_lit(text, " OR " ENDED " FROM relay_leases WHERE consumer='" LEASE_CONSUMER "';COMMIT");
 }
 
 static void look_row(struct relay *r, unsigned stmt, struct row *row)
@@ -84,13 +84,13 @@ static void take_ask(struct relay *r, struct buf *text)
 	l->take = l->look = false;
 	l->is_ours = false;
 	l->asked_ms = clock_mono_ms();
-	sql_lit(text, "INSERT INTO relay_leases (consumer,holder,ends_at) VALUES ('" CONSUMER_PUSH "',");
+	sql_lit(text, "INSERT INTO relay_leases (consumer,holder,ends_at) VALUES ('" LEASE_CONSUMER "',");
 	sql_str(text, str_from(l->holder));
 	/* Assigned from left to right. */
 	sql_lit(text, "," ENDS ") ON DUPLICATE KEY UPDATE holder=IF(" ENDED ",VALUES(holder),holder),"
 		      "ends_at=IF(holder=VALUES(holder),VALUES(ends_at),ends_at);SELECT holder=");
 	sql_str(text, str_from(l->holder));
-	sql_lit(text, " FROM relay_leases WHERE consumer='" CONSUMER_PUSH "';COMMIT");
+	sql_lit(text, " FROM relay_leases WHERE consumer='" LEASE_CONSUMER "';COMMIT");
 }
 
 static void take_row(struct relay *r, unsigned stmt, struct row *row)
@@ -113,7 +113,7 @@ static const struct relay_job take_job = {
 static void give_back_ask(struct relay *r, struct buf *text)
 {
 	r->lease.until_ms = 0;
-	sql_lit(text, "DELETE FROM relay_leases WHERE consumer='" CONSUMER_PUSH "' AND holder=");
+	sql_lit(text, "DELETE FROM relay_leases WHERE consumer='" LEASE_CONSUMER "' AND holder=");
 	sql_str(text, str_from(r->lease.holder));
 	sql_lit(text, ";COMMIT");
 }

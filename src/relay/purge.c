@@ -156,10 +156,10 @@ static const struct relay_job logins_job = {
 
 static void put_consumer(struct buf *text, const struct relay *r, unsigned consumer)
 {
-	if (consumer < RELAY_CONSUMERS)
+	if (consumer < CONSUMERS)
 		sql_str(text, str_from(relay_consumers[consumer]));
 	else
-		buf_printf(text, "'hook:%s'", r->conf->relay.webhooks[consumer - RELAY_CONSUMERS].name);
+		buf_printf(text, "'hook:%s'", r->conf->relay.webhooks[consumer - CONSUMERS].name);
 }
 
 static void walk_ask(struct relay *r, struct buf *text)
@@ -197,7 +197,7 @@ static void walk_done(struct relay *r)
 	p->walked_consumer = p->consumer;
 	if (p->walked < WALK_ROWS && p->forget_count < PURGE_FORGET_MAX) {
 		p->walk_after = 0;
-		p->consumer = (p->consumer + 1) % (RELAY_CONSUMERS + (unsigned)r->conf->relay.webhook_count);
+		p->consumer = (p->consumer + 1) % (CONSUMERS + (unsigned)r->conf->relay.webhook_count);
 	}
 	p->walk_ms = clock_mono_ms() + WALK_MS;
 }

@@ -10,10 +10,14 @@
 #include "core/log.h"
 #include "core/trace.h"
 #include "net/loop.h"
+#include "store/sql.h"
 
 #define SECOND_MS 1000
 
-const char *const relay_consumers[RELAY_CONSUMERS] = {CONSUMER_PUSH, CONSUMER_SEARCH, CONSUMER_DEVICE};
+const char *const relay_consumers[CONSUMERS] = {[CONSUMER_PUSH] = "push",
+						[CONSUMER_SEARCH] = "search",
+						[CONSUMER_DEVICE] = "device",
+						[CONSUMER_FILES] = "files"};
 
 /* ---- who leads ---- */
 
@@ -30,6 +34,7 @@ static void tell_changed(struct relay *r)
 			survey_forget(r);
 			index_forget(r);
 			sweep_forget(r);
+			sweep_feed_forget(r);
 			names_forget(r);
 			retention_forget(r);
 			hooks_forget(r);
@@ -66,7 +71,8 @@ static const struct relay_job *due(struct relay *r)
 {
 	/* They take turns: some of them may always have something to do. */
 	static const struct relay_job *(*const others[])(struct relay * r, int64_t now_ms) = {
-		purge_due, sweep_due, index_due, devices_due, hooks_due, attendance_due, names_due, retention_due};
+		purge_due, sweep_feed_due, sweep_due, index_due,    devices_due,
+		hooks_due, attendance_due, names_due, retention_due};
 	int64_t now = clock_mono_ms();
 	const struct relay_job *job = lease_due(r);
 	if (job != NULL || r->leaving || !lease_is_ours(r, now))
@@ -91,6 +97,28 @@ void relay_go_on(struct relay *r)
 	r->job->ask(r, &r->text);
 	r->query.text = (struct str){r->text.data, r->text.len};
 	link_query(r->link, &r->query);
+}
+
+void relay_put_done(struct buf *text, enum consumer consumer, const struct cursor *cursor, size_t cursors)
+{
+	bool first = true;
+	sql_lit(text, "INSERT INTO outbox_done (consumer,stream,n,at) VALUES ");
+	for (size_t i = 0; i < cursors; i++) {
+		sql_comma(text, &first);
+		buf_printf(text, "('%s',", relay_consumers[consumer]);
+		sql_u64(text, cursor[i].stream);
+		buf_append_char(text, ',');
+		sql_u64(text, cursor[i].n);
+		sql_lit(text, ",UTC_TIMESTAMP(3))");
+	}
+	/* Assigned from left to right. It never goes back: others may note more meanwhile. */
+	sql_lit(text, " ON DUPLICATE KEY UPDATE at=IF(VALUES(n)>n,VALUES(at),at),n=GREATEST(n,VALUES(n))");
+}
+
+void relay_note_done(struct relay *r, enum consumer consumer, const struct cursor *cursor, size_t cursors)
+{
+	for (size_t i = 0; i < cursors; i++)
+		streams_note(&r->streams, consumer, cursor[i].stream, cursor[i].n);
 }
 
 static void on_row(struct link_query *q, unsigned stmt, struct row *row)
@@ -144,6 +172,7 @@ static void on_down(struct link *l, const char *why, void *ctx)
 	survey_forget(r);
 	index_forget(r);
 	sweep_forget(r);
+	sweep_feed_forget(r);
 	names_forget(r);
 	retention_forget(r);
 	hooks_forget(r);
@@ -270,6 +299,7 @@ void relay_free(struct relay **rp)
 	repair_fini(&r->repair);
 	index_fini(r);
 	sweep_fini(r);
+	sweep_feed_fini(&r->sweep.feed);
 	names_fini(r);
 	retention_fini(r);
 	hooks_fini(r);

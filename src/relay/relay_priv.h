@@ -28,16 +28,10 @@
 struct bus;
 struct trace;
 
-/*
- * Who reads the outbox; a row that all of them are done with is deleted. How to add one: here and in relay.c, a member
- * of struct stream and its column in survey.c, and what works for it. Webhooks are consumers, too, but no row waits for
- * them: where there are any, all rows are kept for HOOK_KEEPS_DAYS.
- */
-#define CONSUMER_PUSH "push"
-#define CONSUMER_SEARCH "search"
-#define CONSUMER_DEVICE "device"
-enum { RELAY_PUSH, RELAY_SEARCH, RELAY_DEVICE, RELAY_CONSUMERS };
-extern const char *const relay_consumers[RELAY_CONSUMERS];
+/* What outbox_done calls them. */
+extern const char *const relay_consumers[CONSUMERS];
+/* There is one lease for all of them. */
+#define LEASE_CONSUMER "push"
 
 /* ---- what is asked of the database ---- */
 
@@ -139,6 +133,23 @@ struct purge {
 void purge_second(struct relay *r);
 const struct relay_job *purge_due(struct relay *r, int64_t now_ms);
 
+/* sweep_feed.c */
+#define SWEEP_STREAMS_MAX 16
+struct sweep_feed {
+	enum { SWEEP_FEED_IDLE, SWEEP_FEED_READING, SWEEP_FEED_NOTING } step; /* IDLE: until at_ms */
+	int64_t at_ms;
+	struct cursor cursor[SWEEP_STREAMS_MAX];
+	uint64_t to_n[SWEEP_STREAMS_MAX]; /* how far each will be read */
+	unsigned rows[SWEEP_STREAMS_MAX]; /* that were read of it */
+	unsigned cursors;
+	bool full;	    /* there may be more to read */
+	uint64_t *recalled; /* the messages */
+	size_t recalls, room;
+};
+void sweep_feed_fini(struct sweep_feed *f);
+void sweep_feed_forget(struct relay *r);
+const struct relay_job *sweep_feed_due(struct relay *r, int64_t now_ms);
+
 /* sweep.c */
 #define SWEEP_MAX 64
 enum sweep_step {
@@ -156,6 +167,7 @@ struct sweep {
 	enum sweep_step step;
 	int64_t at_ms;
 	bool full; /* there may be more of them */
+	struct sweep_feed feed;
 	unsigned count;
 	char id[SWEEP_MAX][MEDIA_ID_LEN + 1];
 	bool removed[SWEEP_MAX]; /* its bytes are */
@@ -164,6 +176,8 @@ struct sweep {
 void sweep_init(struct relay *r);
 void sweep_fini(struct relay *r);
 void sweep_forget(struct relay *r);
+/* Some are to be looked at now. */
+void sweep_soon(struct relay *r);
 /* Its thread comes to an end soon. */
 void sweep_leave(struct relay *r);
 const struct relay_job *sweep_due(struct relay *r, int64_t now_ms);
@@ -262,5 +276,10 @@ struct relay {
 
 /* Asks what is due, if the connection is free. */
 void relay_go_on(struct relay *r);
+
+/* "INSERT INTO outbox_done …": the consumer is done with these. At least one. */
+void relay_put_done(struct buf *text, enum consumer consumer, const struct cursor *cursor, size_t cursors);
+/* It has committed. */
+void relay_note_done(struct relay *r, enum consumer consumer, const struct cursor *cursor, size_t cursors);
 
 #endif

@@ -133,7 +133,7 @@ static void read_ask(struct relay *r, struct buf *text)
 	sql_lit(text, "SELECT n,items FROM outbox WHERE stream=");
 	sql_u64(text, s->id);
 	sql_lit(text, " AND n BETWEEN ");
-	sql_u64(text, s->done_n + 1);
+	sql_u64(text, s->done_n[CONSUMER_PUSH] + 1);
 	sql_lit(text, " AND ");
 	sql_u64(text, s->due_n);
 	sql_lit(text, " ORDER BY n LIMIT ");
@@ -164,13 +164,13 @@ static void read_row(struct relay *r, unsigned stmt, struct row *row)
 static void read_done(struct relay *r)
 {
 	struct repair *p = &r->repair;
-	struct stream *s = streams_find(&r->streams, p->stream);
+	const struct stream *s = streams_find(&r->streams, p->stream);
 	if (p->state != REPAIR_READING)
 		return;
 	if (p->rows == 0) {
 		/* Done by others meanwhile, and deleted. */
 		if (s != NULL)
-			s->done_n = s->due_n;
+			streams_note(&r->streams, CONSUMER_PUSH, s->id, s->due_n);
 		repair_end(r);
 		return;
 	}
@@ -227,21 +227,14 @@ static const struct relay_job look_up_job = {.name = "looking users up",
 
 static void note_ask(struct relay *r, struct buf *text)
 {
-	sql_lit(text, "INSERT INTO outbox_done (consumer,stream,n,at) VALUES ('" CONSUMER_PUSH "',");
-	sql_u64(text, r->repair.stream);
-	sql_lit(text, ",");
-	sql_u64(text, r->repair.last_n);
-	/* Assigned from left to right. It never goes back: who has written the rows may note more meanwhile. */
-	sql_lit(text, ",UTC_TIMESTAMP(3)) ON DUPLICATE KEY UPDATE at=IF(VALUES(n)>n,VALUES(at),at),"
-		      "n=GREATEST(n,VALUES(n));COMMIT");
+	relay_put_done(text, CONSUMER_PUSH, &(struct cursor){r->repair.stream, r->repair.last_n}, 1);
+	sql_lit(text, ";COMMIT");
 }
 
 static void note_done(struct relay *r)
 {
 	struct repair *p = &r->repair;
-	struct stream *s = streams_find(&r->streams, p->stream);
-	if (s != NULL && s->done_n < p->last_n)
-		s->done_n = p->last_n;
+	relay_note_done(r, CONSUMER_PUSH, &(struct cursor){p->stream, p->last_n}, 1);
 	p->repaired += p->rows;
 	stat_add(STAT_RELAY_REPAIRS, p->rows);
 	log_gated(LOG_LEVEL_INFO, "%zu users and groups are told of what %" PRIu64 " transactions have done",

@@ -84,7 +84,8 @@ void streams_end(struct streams *s, int64_t now_ms, int64_t patience_ms)
 
 static uint64_t rows_of(const struct stream *stream)
 {
-	uint64_t before = stream->done_n >= stream->min_n ? stream->done_n : stream->min_n - 1;
+	uint64_t done = stream->done_n[CONSUMER_PUSH];
+	uint64_t before = done >= stream->min_n ? done : stream->min_n - 1;
 	return stream->max_n > before ? stream->max_n - before : 0;
 }
 
@@ -101,7 +102,7 @@ struct stream *streams_next_due(struct streams *s, uint64_t after_id)
 	struct stream *first = NULL;
 	for (size_t i = 0; i < s->count; i++) {
 		struct stream *stream = &s->now[i];
-		if (stream->due_n <= stream->done_n)
+		if (stream->due_n <= stream->done_n[CONSUMER_PUSH])
 			continue;
 		if (stream->id > after_id)
 			return stream;
@@ -111,20 +112,19 @@ struct stream *streams_next_due(struct streams *s, uint64_t after_id)
 	return first;
 }
 
-struct stream *streams_next_unread(const struct streams *s, uint64_t after_id)
+struct stream *streams_next_unread(const struct streams *s, enum consumer consumer, uint64_t after_id)
 {
 	for (size_t i = 0; i < s->count; i++)
-		if (s->now[i].id > after_id && s->now[i].max_n > s->now[i].searched_n)
+		if (s->now[i].id > after_id && s->now[i].max_n > s->now[i].done_n[consumer])
 			return &s->now[i];
 	return NULL;
 }
 
-struct stream *streams_next_unpushed(const struct streams *s, uint64_t after_id)
+void streams_note(struct streams *s, enum consumer consumer, uint64_t id, uint64_t n)
 {
-	for (size_t i = 0; i < s->count; i++)
-		if (s->now[i].id > after_id && s->now[i].max_n > s->now[i].pushed_n)
-			return &s->now[i];
-	return NULL;
+	struct stream *stream = streams_find(s, id);
+	if (stream != NULL && stream->done_n[consumer] < n)
+		stream->done_n[consumer] = n;
 }
 
 /* How many of its rows may go, from the oldest on. */

@@ -23,14 +23,30 @@
 #define STREAMS_DELETE_MIN 100
 #define STREAMS_DELETE_MAX 1000
 
+/*
+ * Who reads the outbox; a row that all of them are done with is deleted. How to add one: here, its name in relay.c,
+ * whether rows are kept for it in survey.c, and what works for it. Webhooks are consumers, too, but no row waits for
+ * them: where there are any, all rows are kept for HOOK_KEEPS_DAYS.
+ */
+enum consumer {
+	CONSUMER_PUSH,	 /* repair.c: events that nobody has pushed */
+	CONSUMER_SEARCH, /* index_feed.c: the search index */
+	CONSUMER_DEVICE, /* devices_feed.c: pushes to phones and browsers */
+	CONSUMER_FILES,	 /* sweep_feed.c: files that messages do not show any more */
+	CONSUMERS,
+};
+
+/* How far a stream was read. */
+struct cursor {
+	uint64_t stream, n;
+};
+
 struct stream {
 	uint64_t id;
-	uint64_t min_n, max_n; /* of the rows there are */
-	uint64_t done_n;       /* the consumer 'push' is done up to it */
-	uint64_t searched_n;   /* the consumer 'search' is */
-	uint64_t pushed_n;     /* the consumer 'device' is */
-	uint64_t all_done_n;   /* all consumers are that rows are kept for */
-	bool still;	       /* no consumer has moved for an hour */
+	uint64_t min_n, max_n;	    /* of the rows there are */
+	uint64_t done_n[CONSUMERS]; /* each is done up to it */
+	uint64_t all_done_n;	    /* all are that rows are kept for */
+	bool still;		    /* none of these has moved for an hour */
 	/* streams.c's own */
 	uint64_t due_n; /* rows up to it have waited for too long; 0: none */
 	uint64_t seen_n[STREAMS_SURVEYS];
@@ -54,15 +70,16 @@ void streams_begin(struct streams *s);
 void streams_add(struct streams *s, const struct stream *found);
 void streams_end(struct streams *s, int64_t now_ms, int64_t patience_ms);
 
-/* Rows that 'push' is not done with. */
+/* Rows that CONSUMER_PUSH is not done with. */
 uint64_t streams_rows(const struct streams *s);
-/* The stream behind that id (after the last one comes the first) that has rows which are due; NULL: none. */
+/* The stream behind that id (after the last one comes the first) that has rows which are due for CONSUMER_PUSH; NULL:
+ * none. */
 struct stream *streams_next_due(struct streams *s, uint64_t after_id);
-/* The stream behind that id that has rows which 'search' is not done with; NULL: none. */
-struct stream *streams_next_unread(const struct streams *s, uint64_t after_id);
-/* The same of 'device'. */
-struct stream *streams_next_unpushed(const struct streams *s, uint64_t after_id);
+/* The stream behind that id that has rows which the consumer is not done with; NULL: none. */
+struct stream *streams_next_unread(const struct streams *s, enum consumer consumer, uint64_t after_id);
 struct stream *streams_find(struct streams *s, uint64_t id);
+/* The consumer is done with its rows up to n. */
+void streams_note(struct streams *s, enum consumer consumer, uint64_t id, uint64_t n);
 /*
  * The stream with the most rows to delete, and which of them one statement is to delete: no more than
  * STREAMS_DELETE_MAX. NULL: none is worth it.

@@ -18,6 +18,19 @@ void survey_forget(struct relay *r)
 	r->survey.lag_ms = 0;
 }
 
+/* Rows are kept for it. */
+static bool is_waited_for(const struct relay *r, enum consumer consumer)
+{
+	switch (consumer) {
+	case CONSUMER_SEARCH:
+		return index_is_waited_for(r, clock_mono_ms());
+	case CONSUMER_DEVICE:
+		return devices_are_on(r);
+	default:
+		return true;
+	}
+}
+
 /*
  * Those that webhooks may be told of once more. By the oldest row of a stream, m: once that is a minute past its time,
  * so that a stream whose rows come slowly is not looked at for each of them.
@@ -39,12 +52,12 @@ static void survey_ask(struct relay *r, struct buf *text)
 	streams_begin(&r->streams);
 	sql_lit(text, "SELECT s.stream,s.min_n,s.max_n,GREATEST(0,TIMESTAMPDIFF(MICROSECOND,o.at,UTC_TIMESTAMP(3)) DIV "
 		      "1000)");
-	for (unsigned i = 0; i < RELAY_CONSUMERS; i++)
+	for (unsigned i = 0; i < CONSUMERS; i++)
 		buf_printf(text, ",COALESCE(d%u.n,0),COALESCE(d%u.at<UTC_TIMESTAMP(3)-INTERVAL 1 HOUR,0)", i, i);
 	if (keeps_rows(r))
 		sql_lit(text, "," TOO_OLD);
 	sql_lit(text, " FROM (SELECT stream,MIN(n) AS min_n,MAX(n) AS max_n FROM outbox GROUP BY stream) s");
-	for (unsigned i = 0; i < RELAY_CONSUMERS; i++)
+	for (unsigned i = 0; i < CONSUMERS; i++)
 		buf_printf(text, " LEFT JOIN outbox_done d%u ON d%u.consumer='%s' AND d%u.stream=s.stream", i, i,
 			   relay_consumers[i], i);
 	sql_lit(text, " LEFT JOIN outbox o ON o.stream=s.stream AND o.n=GREATEST(COALESCE(d0.n,0)+1,s.min_n)");
@@ -55,10 +68,9 @@ static void survey_ask(struct relay *r, struct buf *text)
 	if (keeps_rows(r))
 		sql_lit(text, " AND " TOO_OLD);
 	buf_append_char(text, ')');
-	if (index_is_waited_for(r, clock_mono_ms()))
-		sql_lit(text, " OR s.max_n>COALESCE(d1.n,0)");
-	if (devices_are_on(r))
-		sql_lit(text, " OR s.max_n>COALESCE(d2.n,0)");
+	for (unsigned i = 0; i < CONSUMERS; i++)
+		if (i != CONSUMER_PUSH && is_waited_for(r, i))
+			buf_printf(text, " OR s.max_n>COALESCE(d%u.n,0)", i);
 	sql_lit(text, " OR (d0.at<UTC_TIMESTAMP(3)-INTERVAL 1 HOUR");
 	if (keeps_rows(r))
 		sql_lit(text, " AND " TOO_OLD);
@@ -76,19 +88,15 @@ static void survey_row(struct relay *r, unsigned stmt, struct row *row)
 	s.min_n = row_take_u64(row);
 	s.max_n = row_take_u64(row);
 	int64_t lag_ms = (int64_t)row_take_u64(row);
-	s.done_n = s.all_done_n = row_take_u64(row);
-	s.still = row_take_bool(row);
-	s.searched_n = row_take_u64(row);
-	bool search_is_still = row_take_bool(row);
-	if (index_is_waited_for(r, clock_mono_ms())) {
-		s.all_done_n = s.searched_n < s.all_done_n ? s.searched_n : s.all_done_n;
-		s.still = s.still && search_is_still;
-	}
-	s.pushed_n = row_take_u64(row);
-	bool devices_are_still = row_take_bool(row);
-	if (devices_are_on(r)) {
-		s.all_done_n = s.pushed_n < s.all_done_n ? s.pushed_n : s.all_done_n;
-		s.still = s.still && devices_are_still;
+	s.all_done_n = UINT64_MAX;
+	s.still = true;
+	for (unsigned i = 0; i < CONSUMERS; i++) {
+		s.done_n[i] = row_take_u64(row);
+		bool is_still = row_take_bool(row);
+		if (!is_waited_for(r, i))
+			continue;
+		s.all_done_n = s.done_n[i] < s.all_done_n ? s.done_n[i] : s.all_done_n;
+		s.still = s.still && is_still;
 	}
 	/* Its oldest row stays. */
 	if (keeps_rows(r) && !row_take_bool(row))

@@ -2,7 +2,8 @@
 /*
  * Deletes the files that no message shows (schema/0020_media.sql): those that media_idle says are to be looked at now.
  * In one transaction those that are not used become such that nobody finds, under the lock that a new use needs; their
- * bytes go on a thread; then their rows. Whatever is interrupted is found again in media_idle.
+ * bytes go on a thread; then their rows. Whatever is interrupted is found again in media_idle. Those of
+ * recalled messages get there by sweep_feed.c.
  */
 #include "core/base.h"
 #include "relay/relay_priv.h"
@@ -225,6 +226,12 @@ void sweep_fini(struct relay *r)
 {
 	sweep_leave(r);
 	work_free(&r->sweep.work);
+}
+
+void sweep_soon(struct relay *r)
+{
+	if (r->sweep.step == SWEEP_IDLE)
+		later(r, 0);
 }
 
 void sweep_forget(struct relay *r)

@@ -297,9 +297,11 @@ static void drop_ask(struct txn *t, struct buf *text)
 	struct str id = str_from(d->id);
 	d->is_there = d->is_used = false;
 	ask_row(text, id);
-	sql_lit(text, ";SELECT 1 FROM media_uses FORCE INDEX (PRIMARY) WHERE media_id=");
+	/* A statement reads what has committed at its beginning: uses are read after the file's row is locked. */
+	sql_lit(text, ";SELECT STRAIGHT_JOIN 1 FROM media_uses u FORCE INDEX (PRIMARY) JOIN messages x FORCE INDEX "
+		      "(PRIMARY) ON x.id=u.message_id AND x.is_recalled=0 WHERE u.media_id=");
 	sql_str(text, id);
-	sql_lit(text, " LIMIT 1 LOCK IN SHARE MODE;SELECT 1 FROM media_avatars FORCE INDEX (by_media) WHERE media_id=");
+	sql_lit(text, " LIMIT 1;SELECT 1 FROM media_avatars FORCE INDEX (by_media) WHERE media_id=");
 	sql_str(text, id);
 	sql_lit(text, " LIMIT 1 LOCK IN SHARE MODE");
 }

@@ -10,7 +10,6 @@
 #include "store/parts.h"
 #include "store/reactions.h"
 #include "store/sql.h"
-#include "store/uses.h"
 
 void change_enter(struct batch *b, struct op *op)
 {
@@ -231,8 +230,6 @@ static void erase_rest(struct batch *b, const struct op_recall *r)
 		batch_drop_expiry(b, h->m.id, h->m.expires_ms);
 	if (h->m.type == MESSAGE_FORWARD)
 		parts_erase(b, h->m.id);
-	if (h->m.type == MESSAGE_FORWARD || uses_file(h->m.media_url))
-		uses_erase(b, h->m.id);
 }
 
 static void erase(struct message *m)

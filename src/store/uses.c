@@ -38,14 +38,3 @@ void uses_copy(struct batch *b, struct str of, uint64_t message_id)
 	buf_append_str(text, of);
 	buf_append_char(text, ')');
 }
-
-void uses_erase(struct batch *b, uint64_t message_id)
-{
-	struct buf *text = batch_update(b);
-	sql_lit(text,
-		"INSERT INTO media_idle (media_id,due_at) SELECT media_id,UTC_TIMESTAMP(3) FROM media_uses FORCE INDEX "
-		"(by_message) WHERE message_id=");
-	sql_u64(text, message_id);
-	sql_lit(text, " ON DUPLICATE KEY UPDATE due_at=LEAST(media_idle.due_at,VALUES(due_at))");
-	batch_erase_of(b, "media_uses", "by_message", message_id);
-}

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The rows of media_uses in the transaction that sends or recalls a message: which files it shows. A file's row is
+ * The rows of media_uses in the transaction that sends a message: which files it shows. A file's row is
  * locked in shared mode until a new use has committed, after all conversations, members and messages that the
  * transaction locks, so that a file is not deleted at the same time (relay/sweep.c). The parts of a merged
  * message need no such lock: the messages that they are copied from are locked, and show the same files until they are
- * recalled.
+ * recalled. The rows of one that is recalled stay for a moment, until the outbox tells the relay (relay/sweep_feed.c):
+ * who asks for them looks whether it was.
  */
 #ifndef TIDINGS_STORE_USES_H
 #define TIDINGS_STORE_USES_H
@@ -19,7 +20,5 @@ void uses_ask(struct batch *b, struct str media_url, uint64_t *there_r);
 void uses_write(struct batch *b, struct str media_url, uint64_t message_id);
 /* Those of these messages, a list of ids, also for that one. */
 void uses_copy(struct batch *b, struct str of, uint64_t message_id);
-/* It shows nothing any more: what it showed is looked at by the relay. */
-void uses_erase(struct batch *b, uint64_t message_id);
 
 #endif

@@ -15,8 +15,9 @@ static long long least(uint64_t stream)
 static void test_done_rows(void)
 {
 	put_rows(S1, 1, 25000);
-	told(S1, 25000);
 	put_rows(S2, 1, 3000);
+	PASS_UNTIL(db_sql("SELECT SUM(n) FROM outbox_done WHERE consumer='files'") == 28000);
+	told(S1, 25000);
 	told(S2, 2500);
 	pass(1000);
 	ok(rows(S1) >= 15000 && rows(S1) < 25000, "rows that are done are deleted, 10,000 a second at most (%lld left)",
@@ -78,6 +79,7 @@ static void test_still(void)
 	told(S1, 50);
 	told(S2, 50);
 	told(S2 + 1, 50);
+	PASS_UNTIL(db_sql("SELECT COUNT(*) FROM outbox_done WHERE consumer='files' AND n=50") == 3);
 	db_sql("UPDATE outbox_done SET at=at-INTERVAL 61 MINUTE WHERE stream=%llu", S1);
 	db_sql("UPDATE outbox_done SET at=at-INTERVAL 59 MINUTE WHERE stream=%llu", S2);
 	PASS_UNTIL(rows(S1) == 0);

@@ -12,14 +12,15 @@ static struct streams s;
 static void survey_one(int64_t now_ms, uint64_t id, uint64_t max_n, uint64_t done_n)
 {
 	streams_begin(&s);
-	streams_add(&s, &(struct stream){.id = id, .min_n = 1, .max_n = max_n, .done_n = done_n, .all_done_n = done_n});
+	streams_add(&s,
+		    &(struct stream){.id = id, .min_n = 1, .max_n = max_n, .done_n = {done_n}, .all_done_n = done_n});
 	streams_end(&s, now_ms, PATIENCE);
 }
 
 static uint64_t due(uint64_t id)
 {
 	const struct stream *stream = streams_find(&s, id);
-	return stream == NULL || stream->due_n <= stream->done_n ? 0 : stream->due_n;
+	return stream == NULL || stream->due_n <= stream->done_n[CONSUMER_PUSH] ? 0 : stream->due_n;
 }
 
 static void test_patience(void)
@@ -77,9 +78,15 @@ static void test_order(void)
 		   streams_next_due(&s, 20)->id == 30,
 	   "streams have their turns");
 	is_int(streams_next_due(&s, 30)->id, 10, "and begin again");
-	streams_find(&s, 20)->done_n = 3;
+	streams_note(&s, CONSUMER_PUSH, 20, 3);
+	streams_note(&s, CONSUMER_PUSH, 20, 2);
+	streams_note(&s, CONSUMER_PUSH, 25, 3);
 	is_int(streams_next_due(&s, 10)->id, 30, "but one that is done");
 	is_int(streams_rows(&s), 6, "the rows of the others");
+	ok(streams_next_unread(&s, CONSUMER_FILES, 10)->id == 20, "another consumer is not done with them");
+	streams_note(&s, CONSUMER_FILES, 20, 3);
+	ok(streams_next_unread(&s, CONSUMER_FILES, 10)->id == 30 && streams_next_unread(&s, CONSUMER_FILES, 30) == NULL,
+	   "before it is");
 }
 
 static void test_many(void)

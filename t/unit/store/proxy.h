@@ -41,7 +41,8 @@ struct tunnel {
 
 static char proxy_socket[96];
 static bool proxy_closed;  /* a new connection ends at once */
-static const char *cut_at; /* how the packet to be cut ends */
+static const char *cut_at;   /* how the packet to be cut ends */
+static const char *cut_with; /* and what is in it; NULL: anything */
 static enum cut cut;
 static bool late_held;			      /* what is late waits for proxy_release(), not for the next connection */
 static unsigned proxy_asked, proxy_cut_whole; /* packets; those cut that held a whole transaction */
@@ -162,7 +163,7 @@ static void on_client_read(struct bufferevent *b, void *arg)
 	if (t->undoing || !is_whole(in))
 		return;
 	count_asked(in);
-	if (cut == CUT_NONE || !ends_with(in, cut_at)) {
+	if (cut == CUT_NONE || !ends_with(in, cut_at) || (cut_with != NULL && !contains(in, cut_with))) {
 		if (late_server != NULL && !late_held && ends_with(in, END_OF_LOCKING))
 			evtimer_add(late_timer, &(struct timeval){.tv_usec = 50000});
 		bufferevent_write_buffer(t->server, in);
