@@ -77,12 +77,17 @@ static const struct relay_job *due(struct relay *r)
 	const struct relay_job *job = lease_due(r);
 	if (job != NULL || r->leaving || !lease_is_ours(r, now))
 		return job;
-	if ((job = survey_due(r)) != NULL || (job = repair_due(r)) != NULL)
+	/* Where a survey takes longer than the time between two, others have their turn. */
+	bool just_surveyed = r->surveyed;
+	r->surveyed = !just_surveyed && (job = survey_due(r)) != NULL;
+	if (r->surveyed || (job = repair_due(r)) != NULL)
 		return job;
 	for (unsigned i = 0; i < ARRAY_LEN(others) && job == NULL; i++) {
 		r->turn = (r->turn + 1) % ARRAY_LEN(others);
 		job = others[r->turn](r, now);
 	}
+	if (job == NULL && just_surveyed)
+		r->surveyed = (job = survey_due(r)) != NULL;
 	return job;
 }
 

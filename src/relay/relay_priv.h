@@ -257,6 +257,7 @@ struct relay {
 	bool undo;		     /* a job has failed in the middle: what is open is rolled back first */
 	bool leaving;
 	bool led;      /* as was told last */
+	bool surveyed; /* the last job was a survey */
 	unsigned turn; /* who was asked last for what is due */
 	struct wheel_timer second;
 	struct lease lease;
