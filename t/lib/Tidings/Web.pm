@@ -54,9 +54,14 @@ sub root_files { my ($self) = @_; my ($list) = slurp("$self->{root}/sw.js") =~ /
 sub browser { return $_[0]{browser} }
 sub address { my ($self) = @_; return 'http://' . $self->{t}->node->address }
 
+# What short notes have said, which do not stay.
+my $keep_notes = q{{ window.notesSaid = []; new MutationObserver((changes) => changes.forEach(({addedNodes}) => addedNodes.forEach((node) =>
+	node.matches?.('.note') && notesSaid.push(node.textContent)))).observe(document, {childList: true, subtree: true}); }};
+
 # The page of someone who is not logged in; options of Tidings::Browser's page().
 sub visit {
 	my ($self, %o) = @_;
+	$o{before} = "$keep_notes\n" . ($o{before} // '');
 	my $page = $self->{browser}->page($self->address . '/' . ($o{hash} // ''), %o);
 	return bless $page, 'Tidings::Web::Page';
 }
@@ -134,7 +139,14 @@ sub open_panel {
 sub close_panel { my ($self) = @_; return $self->click('.group-dialog > header button')->wait_gone('.group-dialog') }
 
 # The lines between the messages that tell what has happened to the group.
-sub events { my ($self) = @_; return $self->value(q{[...document.querySelectorAll('.system')].map((e) => e.textContent)}) }
+my $events = q{[...document.querySelectorAll('.system')].map((e) => e.textContent)};
+sub events { my ($self) = @_; return $self->value($events) }
+# Waits until they are these, or the last of them is that: messages and names come by requests of their own.
+sub wait_events { my ($self, @texts) = @_; my $t = JSON::PP->new->encode(\@texts); $self->wait_value("JSON.stringify($events) === JSON.stringify($t)"); return $self }
+sub wait_event { my ($self, $text) = @_; my $t = JSON::PP->new->allow_nonref->encode($text); $self->wait_value("$events.at(-1) === $t"); return $self }
+
+# Waits until the page knows these friends, whom it asks for after the conversations.
+sub wait_friends { my ($self, @users) = @_; $self->wait_value("document.querySelector('[data-section=friends] [data-user=$_]')") for @users; return $self }
 
 sub say_text { my ($self, $text) = @_; return $self->type('#compose', "$text\n") }
 
@@ -152,6 +164,26 @@ sub wait_last {
 	my ($self, $text) = @_;
 	my $t = JSON::PP->new->allow_nonref->encode($text);
 	$self->wait_value("[...document.querySelectorAll('.message')].at(-1)?.querySelector('.text')?.textContent === $t");
+	return $self;
+}
+
+# The same, and that the server has it: what one writes oneself is shown before that.
+sub wait_stored {
+	my ($self, $text) = @_;
+	my $t = JSON::PP->new->allow_nonref->encode($text);
+	$self->wait_value("(() => { const last = [...document.querySelectorAll('.message')].at(-1); return last?.querySelector('.text')?.textContent === $t && last.dataset.seq !== undefined; })()");
+	return $self;
+}
+
+# Waits until that is what is being written. An edit that was saved leaves the composer when the server has answered, which may be
+# after everybody sees it.
+sub wait_composer { my ($self, $text) = @_; my $t = JSON::PP->new->allow_nonref->encode($text); $self->wait_value("document.querySelector('#compose').value === $t"); return $self }
+
+# Waits until a short note has said that, also one that has gone again. Each counts once.
+sub wait_note {
+	my ($self, $text) = @_;
+	my $t = JSON::PP->new->allow_nonref->encode($text);
+	$self->wait_value("(() => { const at = notesSaid.findIndex((note) => note.includes($t)); return at >= 0 && notesSaid.splice(at, 1); })()");
 	return $self;
 }
 
