@@ -13,7 +13,7 @@ $t->api('ann')->post('/messages/conversations/create', {user_id => $_}) for qw(b
 my ($ann, $ann2, $ben) = map { $web->enter($_) } qw(ann ann ben);
 
 my $field = q{document.querySelector('#compose')};
-sub text_is { my ($page, $text) = @_; my $s = JSON::PP->new->allow_nonref->encode($text); $page->wait_value("$field.value === $s"); return $page }
+sub text_is { my ($page, $text) = @_; return $page->wait_composer($text) }
 sub bar { my ($page) = @_; return $page->value(q{document.querySelector('.reply-bar').checkVisibility() && document.querySelector('.reply-bar').textContent}) }
 sub items { my ($page) = @_; return $page->value(q{[...document.querySelectorAll('[role=menuitem]')].map((e) => e.textContent)}) }
 sub stored { my ($m) = @_; return $t->api('ann')->get("/messages/$m->{id}")->json }
@@ -39,9 +39,9 @@ subtest 'from the menu' => sub {
 	pass 'quotes of it too';
 	like $ben->value(q{document.querySelector('.message[data-seq="1"] .edited').title}), qr/^Edited .*\d\d/, 'and when it was';
 	like $ben->value(q{document.querySelector('.message[data-seq="1"]').getAttribute('aria-label')}), qr/, edited$/, 'for a screen reader too';
+	text_is($ann, '');
 	ok !bar($ann), 'it is done';
 	is $ann->value('document.activeElement.id'), 'compose', 'and one writes on';
-	text_is($ann, '');
 	$ann->click('.message[data-seq="2"] .more')->wait_text('[role=menuitem]', 'Delete');
 	is_deeply [grep { $_ eq 'Edit' } @{items($ann)}], [], 'another\'s cannot be edited';
 	$ann->key('Escape');
@@ -98,7 +98,7 @@ subtest 'a caption, and mentions' => sub {
 	is stored($image)->{media_url}, $image->{media_url}, 'the picture stays';
 	my $group = $web->group('Walkers', 'ann', [qw(ben cat)]);
 	$ben->value(q{location.hash = '#/'; 0});
-	$ann->open_group($group)->insert('@')->wait_value(q{document.querySelector('.mention-list [role=option]')});
+	$ann->open_group($group)->insert('@')->wait_value(q{document.querySelector('.mention-list [data-user=ben]')});
 	$ann->key('Escape')->insert('ben look')->key('Enter');
 	sent($ann, '@ben look');
 	$ben->wait_text(".chat[data-group='$group'] .mentions", '@');
@@ -108,7 +108,7 @@ subtest 'a caption, and mentions' => sub {
 	$ben->wait_gone(".chat[data-group='$group'] .mentions")->wait_text(".chat[data-group='$group'] .badge", '1');
 	pass 'who is not mentioned any more has no mention';
 	my $untold = $web->say_in('ann', $group, 'quietly for you', mentions => ['ben']);
-	$ann->wait_last('quietly for you')->key('ArrowUp');
+	text_is($ann, '')->wait_last('quietly for you')->key('ArrowUp');
 	text_is($ann, 'quietly for you');
 	$ann->insert(', @cat too')->key('Enter')->wait_last('quietly for you, @cat too');
 	is_deeply [sort @{stored($untold)->{mentions}}], [qw(ben cat)], 'a mention that the text does not say stays';
