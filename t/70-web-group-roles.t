@@ -117,6 +117,8 @@ subtest 'adding' => sub {
 
 subtest 'removed while it is open' => sub {
 	$cat->type('#compose', 'half a thought');
+	# The server has it, too, and forgets it with the member.
+	wait_for('the draft to be stored', sub { ($t->api('cat')->get("/messages/conversations/$group")->json->{settings}{draft} // '') eq 'half a thought' });
 	$ben->choose('.members [data-user=cat]', 'Remove')->agree->wait_gone('.members [data-user=cat]');
 	$cat->wait_text('.room-notice', 'You were removed from this group')->wait_gone('.chat')->wait_gone('.message');
 	ok !$cat->value(q{document.querySelector('.composer').checkVisibility() || document.querySelector('.group-info').checkVisibility()}), 'the room says so, and shows nothing more of it';
