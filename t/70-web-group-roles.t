@@ -15,6 +15,8 @@ my $group = $web->group('Walkers', 'ann', [qw(ben cat)]);
 my ($ann, $ben, $cat) = map { $web->enter($_) } qw(ann ben cat);
 $_->open_group($group) for $ann, $ben, $cat;
 
+# Until the page has read who is in the group, which it does after it has shown it.
+sub wait_members { my ($page) = @_; $page->wait_value("performance.getEntriesByType('resource').some(({name}) => name.includes('/groups/$group/members'))"); return $page }
 sub actions {
 	my ($page, $user) = @_;
 	$page->click(".members [data-user=$user] .more")->wait_text('.menu-person .name', ucfirst $user);
@@ -24,7 +26,7 @@ sub actions {
 }
 
 subtest 'what is offered' => sub {
-	$ann->open_panel('members')->wait_count('.members li', 3);
+	$ann->wait_friends('ben')->open_panel('members')->wait_count('.members li', 3);
 	is_deeply $ann->value(q{[...document.querySelectorAll('.members .name')].map((e) => e.textContent)}), ['Ann (you)', 'Ben', 'Cat'], 'the owner comes first';
 	is_deeply $ann->value(q{[...document.querySelectorAll('.group-tabs [role=tab]')].filter((e) => !e.hidden).map((e) => e.firstChild.data)}), ['Members', 'Invites', 'Requests', 'Settings'], 'an admin has all tabs';
 	is_deeply actions($ann, 'ben'), ['Mention', 'Message', 'Make admin', 'Pass the group on', "Mute \x{2026}", 'Remove', 'Remove and ban'], 'and the owner all that can be done';
@@ -32,7 +34,7 @@ subtest 'what is offered' => sub {
 	$ann->fill('.group-members .filter', 'zzz')->wait_text('.group-members [role=status]', 'Nobody found');
 	pass 'members are searched';
 	$ann->fill('.group-members .filter', ' ')->wait_count('.members li', 3);
-	$ben->open_panel('members')->wait_count('.members li', 3);
+	$ben->wait_friends(qw(ann cat))->open_panel('members')->wait_count('.members li', 3);
 	is_deeply actions($ben, 'cat'), ['Mention', 'Message'], 'a member can do nothing to others';
 	is_deeply $ben->value(q{[...document.querySelectorAll('.group-tabs [role=tab]')].filter((e) => !e.hidden).map((e) => e.firstChild.data)}), ['Members', 'Invites', 'Settings'], 'and has no requests';
 	$ben->click('[data-tab=settings]');
@@ -43,7 +45,7 @@ subtest 'what is offered' => sub {
 
 subtest 'an admin' => sub {
 	$ann->choose('.members [data-user=ben]', 'Make admin')->wait_text('.members [data-user=ben]', 'Admin');
-	$ben->wait_text('.members [data-user=ben]', 'Admin')->wait_text('.group-tabs', 'Requests');
+	$ben->wait_text('.members [data-user=ben]', 'Admin')->wait_value(q{!document.querySelector('.group-tabs [data-tab=requests]').hidden});
 	is_deeply actions($ben, 'cat'), ['Mention', 'Message', "Mute \x{2026}", 'Remove', 'Remove and ban'], 'is one at once, while looking';
 	is_deeply actions($ben, 'ann'), ['Mention', 'Message'], 'not over the owner';
 	$ben->wait_text('.system:last-child', 'You are an admin now');
@@ -53,11 +55,16 @@ subtest 'an admin' => sub {
 subtest 'muting' => sub {
 	# No page has heard of it when she sends.
 	my $mute = sub { $t->dbh->do('UPDATE members SET muted_until = UTC_TIMESTAMP(3) + INTERVAL ? DAY WHERE conversation_id = ? AND user_id = ?', undef, $_[0], $group, 'cat') };
+	$cat->type('#compose', 'too loud')->value(q{(() => { const plain = fetch; const sent = new Promise((resolve) => { window.sent = resolve; });
+		window.fetch = async (url, o) => { if (/members/.test(url)) await sent; return plain(url, o); }; return 0; })()});
 	$mute->(1);
-	$cat->say_text('too loud')->wait_text('.room-notice', 'You are muted in this group until');
+	$cat->key('Enter')->value('sent(), 0');
+	$cat->wait_text('.room-notice', 'You are muted in this group until');
 	ok !$cat->value(q{document.querySelector('.composer').checkVisibility()}), 'in place of the composer it says why, and until when';
 	$cat->wait_text('.message.failed .failure', 'You are muted in this group');
 	$mute->(-1);
+	# What happened before may have had the page read it meanwhile.
+	$ben->close_panel->open_panel('members')->wait_value(q{document.querySelector('.members [data-user=cat]')?.textContent.includes('muted') === false});
 	$ben->choose('.members [data-user=cat]', 'Mute')->click('.dialog form .danger')->wait_text('.members [data-user=cat]', 'muted until');
 	$ben->choose('.members [data-user=cat]', 'Unmute');
 	$ben->wait_value(q{!document.querySelector('.members [data-user=cat]').textContent.includes('muted')});
@@ -66,7 +73,7 @@ subtest 'muting' => sub {
 	$cat->click('.failure .retry')->wait_gone('.message.failed')->wait_last('too loud');
 	pass 'and what could not be sent is sent when it can be';
 	my $quick = $web->enter('cat', before => q{ const every = setInterval; window.setInterval = (act, ms, ...given) => every(act, Math.min(ms, 100), ...given); });
-	$quick->open_group($group);
+	wait_members($quick->open_group($group));
 	$t->api('ben')->put("/groups/$group/members/cat", {muted_until => '2099-01-01T00:00:00Z'});
 	$quick->say_text('still loud')->wait_text('.room-notice', 'You are muted in this group until');
 	$t->api('ben')->put("/groups/$group/members/cat", {muted_until => undef});
@@ -131,7 +138,7 @@ subtest 'removed while it is open' => sub {
 	$cat->value(q{location.hash = '#/'; 0});
 	$cat->wait_value(q{!document.querySelector('.chat[aria-current]')});
 	$ben->wait_text('.members [data-user=cat]', 'Member')->choose('.members [data-user=cat]', 'Remove and ban')->agree->wait_gone('.members [data-user=cat]');
-	$cat->wait_text('.note', 'You were removed from Sunday walkers.')->wait_gone('.chat');
+	$cat->wait_note('You were removed from Sunday walkers.')->wait_gone('.chat');
 	$ben->click('[data-tab=requests]')->wait_text('[data-section=bans] .name', 'Cat');
 	$ben->click('[data-section=bans] .quiet')->wait_text('[data-section=bans]', 'Nobody is banned');
 	pass 'bans are listed and lifted';
@@ -142,7 +149,8 @@ subtest 'out of it' => sub {
 	$ann->open_panel('members')->click('.leave')->wait_text('.note', 'Pass the group on');
 	$ann->choose('.members [data-user=ben]', 'Pass the group on')->click('.ask .primary')->wait_text('.members [data-user=ben]', 'Owner');
 	$ann->wait_value(q{!document.querySelector('.dissolve').checkVisibility()});
-	is $ben->events->[-1], 'Ann passed the group on to you', 'an owner passes it on first';
+	$ben->wait_event('Ann passed the group on to you');
+	pass 'an owner passes it on first';
 	my $other = $web->enter('ann');
 	$other->open_group($group);
 	$ann->click('.leave')->agree->wait_gone('.chat')->wait_gone('.group-dialog')->wait_value(q{document.activeElement.matches('.side .filter')});
@@ -151,14 +159,15 @@ subtest 'out of it' => sub {
 	pass 'leaving is seen in the user\'s other page';
 	$ben->wait_text('.system:last-child', 'Ann left the group');
 	my $dan = $web->enter('dan');
-	$dan->open_group($group)->type('#compose', 'too late');
+	wait_members($dan->open_group($group))->type('#compose', 'too late');
 	$t->api('ben')->put("/groups/$group/members/dan", {muted_until => '2099-01-01T00:00:00Z'});
 	$dan->key('Enter')->wait_text('.message.failed .failure', 'Send again');
 	$dan->open_panel('members');
 	$ben->open_panel('settings')->click('.dissolve')->agree->wait_gone('.group-dialog');
 	$_->wait_text('.room-notice', 'This group was dissolved') for $ben, $dan;
 	$dan->wait_value(q{!document.querySelector('.add-members').checkVisibility()});
-	is $dan->events->[-1], 'Ben dissolved the group', 'dissolved: it can be read, and no more';
+	$dan->wait_event('Ben dissolved the group');
+	pass 'dissolved: it can be read, and no more';
 	$dan->close_panel->wait_text('.message.failed .failure', 'Discard');
 	$dan->wait_text('.chat small', 'dissolved');
 	is $dan->count('.retry'), 0, 'what was not sent can be discarded alone';
