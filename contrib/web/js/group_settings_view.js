@@ -68,6 +68,17 @@ export class GroupSettingsView {
             seconds === 0 ? t('rules.slow.off') : t('rules.slow.each', {span: span(seconds)}))));
     }
 
+    // saved: #changes() as JSON, as they were sent. What was changed since then stays.
+    #noteSaved(group, saved) {
+        if (JSON.stringify(this.#changes()) === saved) {
+            this.#show(group);
+            return;
+        }
+        this.#shown = group;
+        if ('avatar_url' in JSON.parse(saved) || !this.#picture.changed)
+            this.#picture.show(group.avatar_url);
+    }
+
     // What differs from what was shown, as the body of PUT /groups/{id}; null where the name is missing.
     #changes() {
         const before = this.#shown;
@@ -100,11 +111,12 @@ export class GroupSettingsView {
         if (Object.keys(changes).length === 0)
             return;
         this.#save.disabled = true;
+        const saved = JSON.stringify(changes);
         try {
             if ('avatar_url' in changes)
                 changes.avatar_url = await this.#picture.value();
             const {group} = await this.#chat.actOnGroup(this.#conversation, 'updateGroup', changes);
-            this.#show(group);
+            this.#noteSaved(group, saved);
             say(t('panel.saved'));
         } catch (problem) {
             this.#fault.textContent = reasonOf(problem);
