@@ -21,6 +21,7 @@ export class MentionBox {
     #dismissed = null; // where the @ is that the user does not want completed
     #items = []; // {id, name, label}
     #active = 0;
+    #kept = null; // id of the one that the arrow keys have led to
     #asked = new Map(); // query -> a promise, of the open conversation
     #timer = null;
     #status = el('p.unseen', {role: 'status'});
@@ -111,10 +112,10 @@ export class MentionBox {
         const count = this.#items.length;
         switch (event.key) {
         case 'ArrowDown':
-            this.#activate((this.#active + 1) % count);
+            this.#walkTo((this.#active + 1) % count);
             break;
         case 'ArrowUp':
-            this.#activate((this.#active + count - 1) % count);
+            this.#walkTo((this.#active + count - 1) % count);
             break;
         case 'Enter':
         case 'Tab':
@@ -160,7 +161,6 @@ export class MentionBox {
         const {query} = this.#at;
         const all = {id: EVERYONE, name: t('mention.everyone')};
         const everyone = mayMentionAll(this.#conversation.group) ? matching(query, [all], 1) : [];
-        const before = this.#items[this.#active]?.id;
         this.#items = [...matching(query, this.#people(), SHOWN_MAX).map((person) => this.#itemOf(person)),
             ...everyone.map((person) => ({...person, label: person.name}))];
         this.#list.hidden = this.#items.length === 0;
@@ -169,7 +169,13 @@ export class MentionBox {
         if (this.#items.length === 0)
             this.#unmark();
         else
-            this.#activate(Math.max(0, this.#items.findIndex(({id}) => id === before)));
+            this.#activate(Math.max(0, this.#items.findIndex(({id}) => id === this.#kept)));
+    }
+
+    // It stays the active one while it is in the list. Else the first is: those who come later may be more likely.
+    #walkTo(index) {
+        this.#kept = this.#items[index].id;
+        this.#activate(index);
     }
 
     #option(item, i) {
@@ -199,6 +205,7 @@ export class MentionBox {
         this.#at = null;
         this.#items = [];
         this.#active = 0;
+        this.#kept = null;
         this.#list.hidden = true;
         this.#status.textContent = '';
         this.#unmark();
