@@ -67,5 +67,9 @@ export function openForward(chat, messages, onDone = () => {}) {
                 send();
         }}, choice, results, fault, el('div.buttons', {}, textButton('quiet', t('dialog.cancel'), () => dialog.close()), submit)));
     dialog.classList.add('forward-dialog');
+    if (!chat.people.loaded) {
+        const stop = chat.changes.listen(() => chat.people.loaded && picker.refresh());
+        dialog.addEventListener('close', stop);
+    }
     picker.focus();
 }

@@ -44,6 +44,11 @@ export class TargetPicker {
         this.#filter.focus();
     }
 
+    // Friends may be loaded later.
+    refresh() {
+        this.#show();
+    }
+
     // Enter in the search takes the first that it finds.
     #key(event) {
         if (event.key !== 'Enter' || event.isComposing || event.keyCode === 229)
