@@ -45,6 +45,7 @@ subtest 'shortcuts' => sub {
 	is $ann->value("$field.value"), "look:\n> one\n> **two**\n```perl\nmy \$x = **1**;\n```\nend", 'editing gives the shortcuts back';
 	$ann->insert(' ~~now~~')->key('Enter')->wait_value(q{document.querySelector('.message:last-child s')?.textContent === 'now'});
 	$ben->wait_value(q{document.querySelector('.message:last-child s')?.textContent === 'now'});
+	$ann->wait_composer('');
 	pass 'and takes them';
 	$m = say_it('C:\* 2 ** 3 _x', 'C:\* 2 ** 3 _x');
 	is $m->{entities}, undef, 'what is no shortcut is text';
@@ -60,7 +61,7 @@ subtest 'what no shortcut says' => sub {
 	$ann->wait_last('under line');
 	is drawn($ann), '<u>under</u> line', 'is shown';
 	$ann->key('ArrowUp')->wait_value("$field.value === 'under line'");
-	$ann->insert(' **two**')->key('Enter')->wait_last('under line two');
+	$ann->insert(' **two**')->key('Enter')->wait_last('under line two')->wait_composer('');
 	is drawn($ann), '<u>under</u> line <strong>two</strong>', 'and stays, where it was not changed';
 };
 
