@@ -52,6 +52,7 @@ subtest 'by the keyboard alone' => sub {
 	};
 	ok $tab_to->(q{document.activeElement.id === 'tab-chats'}), 'to the tabs';
 	$page->key('ArrowRight')->wait_value(q{document.activeElement.id === 'tab-friends'});
+	$page->wait_text('[data-section=requests] .person', 'Decline'); # it comes after the conversations
 	ok $tab_to->(q{document.activeElement.textContent === 'Decline'}), 'to the request';
 	$page->key('Enter')->wait_value(q{!document.querySelector('[data-section=requests]').checkVisibility()});
 	$page->value(q{document.getElementById('tab-friends').focus()});
@@ -66,7 +67,7 @@ subtest 'by the keyboard alone' => sub {
 	$page->key('Enter')->wait_value(q{document.activeElement.role === 'menuitem'});
 	$page->key('ArrowDown', 'ArrowUp', 'Enter')->wait_text('.reply-bar', 'hello 3');
 	$page->wait_value(q{document.activeElement.id === 'compose'});
-	$page->insert('a reply')->key('Enter')->wait_last('a reply');
+	$page->insert('a reply')->key('Enter')->wait_stored('a reply'); # only then it can be recalled
 	$page->wait_text('.message.own .quote', 'hello 3');
 	pass 'its menu, and a reply to it';
 	$tab_to->(q{document.activeElement.classList.contains('timeline')}, 'Shift+Tab');
@@ -95,6 +96,7 @@ subtest 'for a screen reader' => sub {
 	$page->key('Escape')->click('.compose-row .icon-button')->wait_text('[role=menuitem]', 'Photos and videos');
 	is_deeply nameless($page), [], 'sending a picture';
 	$page->key('Escape')->click('#tab-friends')->fill('.people [role=search] input', "cat\n")->wait_text('.found', 'no user');
+	$page->wait_text('[data-section=friends] [data-user=ben]', 'offline');
 	is_deeply nameless($page), [], 'the friends';
 	my %named = map { $_->[1] => 1 } $page->accessible;
 	ok $named{$_}, "there is “$_”" for 'Send', 'Write a message to Ben', 'Message Ben, offline', 'Message actions';
