@@ -26,11 +26,11 @@ subtest 'asking and accepting' => sub {
 	$ben->wait_text('#tab-friends .badge', '1');
 	$ben->wait_text('[data-section=requests] .person-note', 'we met <b>yesterday</b>');
 	pass 'it is there at once, with its note, which is text';
-	$ben->wait_text('.note', 'Ann wants to be your friend');
+	$ben->wait_note('Ann wants to be your friend');
 	$ben->click('[data-section=requests] .primary');
 	$_->[0]->wait_text('[data-section=friends] .name', $_->[1]) for [$ann, 'Ben'], [$ben, 'Ann'];
 	$ann->wait_value(q{document.querySelector('[data-section=friends] [data-user=ben] .dot.online')});
-	$ann->wait_text('.note', 'Ben and you are friends now');
+	$ann->wait_note('Ben and you are friends now');
 	pass 'accepted: both are friends, and online';
 	$ben->wait_value(q{!document.querySelector('[data-section=requests]').checkVisibility()});
 };
