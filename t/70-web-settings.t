@@ -27,7 +27,7 @@ sub wait_rows { my ($page, @rows) = @_; my $r = JSON::PP->new->encode(\@rows); $
 sub row { my ($who) = @_; return $who eq 'group' ? qq{.chat[data-group="$id{group}"]} : ".chat[data-user=$who]" }
 sub menu { my ($page, $who, $item) = @_; return $page->hover(row($who))->click('li:has(' . row($who) . ') .more')->click('[role=menuitem]', $item) }
 my $field = q{document.querySelector('#compose')};
-sub text_is { my ($page, $text) = @_; my $s = JSON::PP->new->allow_nonref->encode($text); $page->wait_value("$field.value === $s"); return $page }
+sub text_is { my ($page, $text) = @_; return $page->wait_composer($text) }
 
 subtest 'pinned on top' => sub {
 	wait_rows($_, qw(dan cat ben group)) for $ann, $ann2;
@@ -108,7 +108,8 @@ subtest 'the archive' => sub {
 	pass 'somebody else\'s message brings it back';
 	menu($ann, 'dan', 'Archive');
 	wait_rows($ann, qw(group cat ben));
-	is $ann->value('location.hash'), '#/', 'what was open is closed';
+	$ann->wait_value(q{location.hash === '#/'});
+	pass 'what was open is closed';
 	$ann->click('.archive');
 	menu($ann, 'dan', 'Take out')->wait_text('.chats .empty', 'Nothing is archived.');
 	$ann->click('.archive-head button');
@@ -147,11 +148,13 @@ subtest 'drafts' => sub {
 	$ann2->open_chat('cat')->insert('!')->open_chat('ben');
 	text_is($ann, 'Dear Cat, hello!');
 	pass 'where nobody writes any more, the other device\'s is there';
+	$ann->value(q{(() => { const at = Date.now(); Date.now = () => at; return 0; })()}); # it does not become long ago
 	$ann->insert(' I');
 	wait_for('mine', sub { (settings('cat')->{draft} // '') eq 'Dear Cat, hello! I' });
 	$t->api('ann')->put("/messages/conversations/$id{cat}/settings", {draft => 'from elsewhere'});
 	$ann2->wait_text(row('cat') . ' .preview', 'Draft: from elsewhere');
 	is $ann->value("$field.value"), 'Dear Cat, hello! I', 'what is being written stays';
+	$ann->value(q{Date.now = () => clock.call(Date) + 20000; 0});
 	$ann->insert(' am')->key('Enter')->wait_last('Dear Cat, hello! I am');
 	wait_for('the draft to be gone', sub { !defined settings('cat')->{draft} });
 	$ann2->wait_value(sprintf q{!document.querySelector('%s .preview').textContent.startsWith('Draft')}, row('cat'));
@@ -185,7 +188,30 @@ subtest 'clearing the history' => sub {
 	wait_rows($_, qw(dan cat group ben)) for $ann, $ann2;
 	$ann->open_chat('dan')->wait_last('from anew');
 	is_deeply $ann->texts, ['from anew'], 'it begins with the next message';
-	is $ann->value(q{document.querySelector('.row.top').textContent}), 'The messages that you can see begin here.', 'and does not say that it is the beginning of all';
+	$ann->wait_value(q{document.querySelector('.row.top').textContent === 'The messages that you can see begin here.'});
+	pass 'and does not say that it is the beginning of all';
+};
+
+subtest 'a draft that is sent while the server is told of it' => sub {
+	my $page = $web->enter('ann', before => q{{
+		const real = fetch;
+		window.held = [];
+		window.fetch = async (url, options) => {
+			const response = await real(url, options);
+			if (options?.method === 'PUT' && /settings$/.test(new URL(url).pathname) && /draft/.test(options.body))
+				await new Promise((go) => held.push(go));
+			return response;
+		};
+	}});
+	$page->open_chat('cat')->insert('no sooner said')->wait_value('held.length === 1');
+	$page->key('Enter')->wait_stored('no sooner said');
+	$page->value('held[0](), 0');
+	$page->wait_value('held.length === 2');
+	is $page->value("$field.value"), '', 'does not come back with the answer';
+	$page->value('held[1](), 0');
+	wait_for('the draft to be gone', sub { !defined settings('cat')->{draft} });
+	is_deeply [$page->own_faults], [], 'no fault';
+	$page->close;
 };
 
 subtest 'on a phone, in Chinese' => sub {

@@ -45,7 +45,7 @@ export class OwnSettings {
             return;
         if (mine === theirs)
             this.#chat.drafts.set(c.key, draft ?? {text: '', replyTo: null, chosen: []}, theirs);
-        else if (takesTheirs(mine, base, theirs) && !isWriting) {
+        else if (takesTheirs(mine, base, theirs) && !isWriting && !this.#sync.isWaiting(c)) { // else it is an answer to what was written before
             this.#chat.drafts.set(c.key, {replyTo: null, chosen: [], ...draft, text: theirs}, theirs);
             this.#chat.changes.changed('conversations', 'drafts');
         } else if (mine !== base && c.setting === 0)
