@@ -52,8 +52,10 @@ subtest 'completing a name' => sub {
 subtest 'being mentioned' => sub {
 	$cat->wait_text(".chat[data-group='$group'] .mentions", '@');
 	is $cat->value(q{document.querySelector('.mentions').getAttribute('aria-label')}), '1 mention of you', 'the list says so';
-	is $cat->value(q{document.querySelector('.chat .badge:not(.mentions)').textContent}), '4', 'beside what is unread';
-	is $ben->count('.chat .mentions'), 0, 'not for who looks at it';
+	$cat->wait_value(q{document.querySelector('.chat .badge:not(.mentions)').textContent === '4'});
+	pass 'beside what is unread';
+	$ben->wait_last('@Ben Miller')->wait_gone('.chat .mentions');
+	pass 'not for who looks at it';
 	is $ben->count('.message.of-me'), 3, 'what mentions one is marked';
 	like $ben->value(q{document.querySelector('.of-me').getAttribute('aria-label')}), qr/mentions you/, 'for a screen reader too';
 	is $ann->count('.of-me'), 0, 'for those alone who are';
