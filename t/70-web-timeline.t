@@ -66,7 +66,7 @@ subtest 'up to the first, keeping the place' => sub {
 				jumps.push([mark, before, after, step]);
 			slow = Math.max(slow, performance.now() - begun);
 			elements = Math.max(elements, document.querySelectorAll('.row').length);
-			frames++;
+			frames += step > 0 ? 1 : 0; // at the edge it waits for older ones
 		}
 		window.ran = {first: seen.has(1), count: seen.size, jumps: jumps.slice(0, 5), jumped: jumps.length, elements, frames, slow};
 	})()});
