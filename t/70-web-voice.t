@@ -41,7 +41,8 @@ subtest 'played' => sub {
 	is $ben->value(q{document.querySelector('.media-voice').getAttribute('aria-label')}), 'Voice message, Ann', 'it says what it is';
 	cmp_ok $ben->value(q{new Set([...document.querySelectorAll('.media-voice .wave span')].map((b) => b.style.height)).size}), '>', 1, 'the waveform is drawn';
 	is $ben->value(q{document.querySelector('.media-voice audio').currentSrc}), '', 'nothing is loaded before';
-	$ben->click('.voice-play')->wait_value(q{document.querySelector('.media-voice audio').currentTime > 0});
+	# It is short: slowly, so that it does not end before one has looked at it.
+	$ben->click('.voice-play')->wait_value(q{(() => { const audio = document.querySelector('.media-voice audio'); audio.playbackRate = 0.0625; return audio.currentTime > 0; })()});
 	ok $ben->value(q{document.querySelector('.voice-play').getAttribute('aria-label') !== 'x' && document.querySelector('.voice-speed').checkVisibility()}), 'it plays';
 	$ben->click('.voice-speed')->wait_text('.voice-speed', '1.5×');
 	is $ben->value(q{document.querySelector('.media-voice audio').playbackRate}), 1.5, 'faster';
