@@ -188,10 +188,20 @@ subtest 'midnight' => sub {
 	$ann->open_chat('noa')->wait_last('on this day')->wait_text('.separator', 'Today');
 	wait_for('it to be read', sub { $t->api('ann')->get('/messages/unread-count')->json->{unread_count} == 0 });
 	# Two seconds are left of the day, and then nothing happens but that it ends.
-	$ann->value(q{(() => { const end = new Date(); end.setHours(24, 0, 0, 0); window.shift += end - Date.now() - 2000; dispatchEvent(new Event('focus')); })()});
-	is $ann->value(q{document.querySelector('.separator').textContent}), 'Today', 'the last seconds of the day';
+	is $ann->value(q{(async () => {
+		const end = new Date();
+		end.setHours(24, 0, 0, 0);
+		window.shift += end - Date.now() - 2000;
+		dispatchEvent(new Event('focus'));
+		await new Promise((resolve) => setTimeout(resolve)); // what follows from it has been drawn
+		return document.querySelector('.separator').textContent;
+	})()}), 'Today', 'the last seconds of the day';
 	$ann->wait_text('.separator', 'Yesterday')->wait_text('.chat[data-user=noa] time', 'Yesterday');
 	is $ann->value(q{[...document.querySelectorAll('.separator')].filter((e) => e.textContent === 'Today').length}), 0, 'what was today is yesterday';
+	# With the focus that it brings the page finds that the day is another.
+	$ann->value('window.shift += 86400000; 0');
+	$ann->click('.mine')->wait_text('.dialog h2', 'Settings');
+	pass 'a click with which a new day begins is heard';
 	$ann->close;
 };
 

@@ -47,7 +47,7 @@ export class AppView {
     #heardMessage = null;
     #onAddress = () => this.#followAddress();
     #onKey = (event) => this.#key(event);
-    #endDays = onNewDay(() => this.#refresh(new Set(['state', 'conversations', 'timeline', 'people', 'groups', 'notices'])));
+    #endDays = onNewDay(() => this.#chat.changes.changed('state', 'conversations', 'timeline', 'people', 'groups', 'notices'));
     node;
 
     // logOut() when the user wishes to
