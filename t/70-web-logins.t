@@ -52,7 +52,7 @@ subtest 'devices' => sub {
 	ok $name{'Log out Safari on iPhone'}, 'each button says whose it is';
 	ok !(grep { $_->[1] eq '' } $ann->accessible), 'nothing is nameless';
 	$ann->click(qq{[data-login="$phone->{login_id}"] button})->wait_count('.device', 3);
-	$ann->wait_text('.note', 'Safari on iPhone was logged out.');
+	$ann->wait_note('Safari on iPhone was logged out.');
 	wait_out(http_of($phone), 'it is out');
 	is http_of($tablet)->get('/users/me')->status, 200, 'the others are not';
 	ok $ann->value(q{document.activeElement.matches('.devices button')}), 'the keyboard is not lost';
@@ -171,6 +171,7 @@ subtest 'what was not sent yet' => sub {
 	$web->browser->cut(1);
 	$page->say_text($_) for 'one', 'two';
 	$page->wait_value(q{(JSON.parse(localStorage.getItem('tidings-web:dan:outbox')) ?? []).length === 2});
+	$tab->wait_value(q{(JSON.parse(localStorage.getItem('tidings-web:dan:outbox')) ?? []).length === 2}); # of another process
 	$tab->click('.mine')->click('.log-out')->wait_text('.ask', 'Log out? 2 messages that were not sent yet will be lost.')->key('Escape')->wait_gone('.ask');
 	pass 'one is asked in another tab, too';
 	$tab->click('.open-devices')->wait_text('.devices .tag', 'This device');
