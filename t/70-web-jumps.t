@@ -3,6 +3,7 @@
 # between two days and from the menu, to the beginning, to what a reply quotes; that it goes on from there in both
 # directions until it comes to the newest messages, without reading what lies between; and that what happens meanwhile is seen there too.
 use Tidings;
+use Tidings::Util qw(patience);
 use Tidings::Web;
 
 my $missing = Tidings::Browser::missing();
@@ -60,7 +61,7 @@ subtest 'both ways from there' => sub {
 	# As a wheel does: what is seen is one message after another.
 	my $scroll = sub { my ($step, $until) = @_; return $ann->value(qq{(async () => {
 		const box = document.querySelector('.timeline'), seen = new Set(), frame = () => new Promise(requestAnimationFrame);
-		for (const end = performance.now() + 20000; performance.now() < end && !seen.has($until); await frame()) { ($in_view).forEach((seq) => seen.add(seq)); box.scrollTop += $step; }
+		for (const end = performance.now() + ${\(1000 * patience())}; performance.now() < end && !seen.has($until); await frame()) { ($in_view).forEach((seq) => seen.add(seq)); box.scrollTop += $step; }
 		const all = [...seen].sort((a, b) => a - b);
 		return {first: all[0], last: all.at(-1), whole: all.every((n, i) => i === 0 || n === all[i - 1] + 1)}; })()}) };
 	my $down = $scroll->(300, $seq + 250);
