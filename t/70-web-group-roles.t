@@ -135,6 +135,14 @@ subtest 'removed while it is open' => sub {
 	is $cat->value(q{document.querySelector('#compose').value}), 'half a thought', 'added again, all is back, and the draft too';
 	$cat->fill('#compose', 'hello again')->key('Enter')->wait_last('hello again');
 	$ann->wait_last('hello again');
+	$cat->insert('not yet')->value(q{location.hash = '#/'; 0});
+	wait_for('the draft to be stored', sub { ($t->api('cat')->get("/messages/conversations/$group")->json->{settings}{draft} // '') eq 'not yet' });
+	$t->api('ann')->delete("/groups/$group/members/cat");
+	$cat->wait_note('You were removed from Sunday walkers.')->wait_gone('.chat');
+	$ben->wait_gone('.members [data-user=cat]');
+	$t->api('ann')->post("/groups/$group/members", {user_ids => ['cat']});
+	$cat->open_group($group)->wait_composer('not yet');
+	pass 'also where it was not open, and the server has forgotten the draft with the member';
 	$cat->value(q{location.hash = '#/'; 0});
 	$cat->wait_value(q{!document.querySelector('.chat[aria-current]')});
 	$ben->wait_text('.members [data-user=cat]', 'Member')->choose('.members [data-user=cat]', 'Remove and ban')->agree->wait_gone('.members [data-user=cat]');
