@@ -282,6 +282,7 @@ export class Chat {
         if (c.gone !== null) {
             this.groups.forget(c);
             this.pins.forget(c);
+            this.own.left(c);
             this.#leftMeanwhile.add(c.id);
         }
         if (known)

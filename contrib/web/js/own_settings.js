@@ -52,6 +52,13 @@ export class OwnSettings {
             this.#sync.changed(c, mine);
     }
 
+    // The user is no member any more, and the server forgets what they had set. Who comes back finds the draft of here.
+    left(c) {
+        const draft = this.#chat.drafts.of(c.key);
+        if (draft !== null)
+            this.#chat.drafts.set(c.key, draft, '');
+    }
+
     // The list shows when a mute ends. What has come meanwhile counts then: it may be in the archive no more.
     #waitForMute(c) {
         const end = Date.parse(c.settings.muted_until);
