@@ -36,7 +36,8 @@ export class OwnSettings {
         this.#sync.stop();
     }
 
-    // The draft of another device, unless this one is being written on.
+    // The draft of another device, unless this one is being written on, or one waits to be sent: then what has come is
+    // the answer to one before.
     #takeDraft(c) {
         const draft = this.#chat.drafts.of(c.key);
         const [mine, base, theirs] = [draft?.text ?? '', this.#chat.drafts.baseOf(c.key), c.settings.draft ?? ''];
@@ -45,7 +46,7 @@ export class OwnSettings {
             return;
         if (mine === theirs)
             this.#chat.drafts.set(c.key, draft ?? {text: '', replyTo: null, chosen: []}, theirs);
-        else if (takesTheirs(mine, base, theirs) && !isWriting && !this.#sync.isWaiting(c)) { // else it is an answer to what was written before
+        else if (takesTheirs(mine, base, theirs) && !isWriting && !this.#sync.isWaiting(c)) {
             this.#chat.drafts.set(c.key, {replyTo: null, chosen: [], ...draft, text: theirs}, theirs);
             this.#chat.changes.changed('conversations', 'drafts');
         } else if (mine !== base && c.setting === 0)
